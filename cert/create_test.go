@@ -1,0 +1,138 @@
+package cert_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane/cert"
+)
+
+// token is a signer that shows nothing of its key, as an HSM does.
+type token struct{ key *rsa.PrivateKey }
+
+func (h token) Public() crypto.PublicKey { return h.key.Public() }
+func (h token) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return h.key.Sign(r, digest, opts)
+}
+
+func TestCreate(t *testing.T) {
+	req := request()
+	req.NotBefore = time.Date(2028, 2, 29, 13, 14, 15, 999, time.FixedZone("east", 3600))
+	req.Usages = []string{"keyEncipherment", "digitalSignature"}
+	c, err := cert.Create(token{ourKey()}, req)
+	must(t, err)
+	if want := time.Date(2028, 2, 29, 12, 14, 15, 0, time.UTC); !c.NotBefore.Equal(want) || !c.NotAfter.Equal(want.AddDate(2, 0, 0)) {
+		t.Errorf("validity %s to %s", c.NotBefore, c.NotAfter)
+	}
+	if c.KeyUsage != x509.KeyUsageKeyEncipherment|x509.KeyUsageDigitalSignature {
+		t.Errorf("key usage %b", c.KeyUsage)
+	}
+	if c.IsCA || !c.BasicConstraintsValid || c.SignatureAlgorithm != x509.SHA256WithRSA || len(c.SubjectKeyId) != 20 {
+		t.Errorf("CA %v, constraints %v, %s, key id %x", c.IsCA, c.BasicConstraintsValid, c.SignatureAlgorithm, c.SubjectKeyId)
+	}
+	if got := c.Subject.String(); got != "CN=rdx.issuer.example,OU=Key Team,O=Issuer Bank,C=US" {
+		t.Errorf("subject %s", got)
+	}
+	if len(c.EmailAddresses) != 1 || c.EmailAddresses[0] != "keys@issuer.example" {
+		t.Errorf("email %q", c.EmailAddresses)
+	}
+	if n := c.SerialNumber.BitLen(); c.SerialNumber.Sign() <= 0 || n != 127 {
+		t.Errorf("serial of %d bits", n)
+	}
+	critical := map[string]bool{}
+	for _, e := range c.Extensions {
+		critical[e.Id.String()] = e.Critical
+	}
+	for _, oid := range []asn1.ObjectIdentifier{{2, 5, 29, 15}, {2, 5, 29, 19}} {
+		if !critical[oid.String()] {
+			t.Errorf("extension %s is not critical", oid)
+		}
+	}
+	again, err := cert.Create(ourKey(), req)
+	must(t, err)
+	if again.SerialNumber.Cmp(c.SerialNumber) == 0 {
+		t.Error("two certificates with one serial number")
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		edit func(*cert.Request)
+		says []string
+	}{
+		"no CN":         {func(r *cert.Request) { r.CommonName = "" }, []string{"common name", "empty"}},
+		"blank O":       {func(r *cert.Request) { r.Organization = " " }, []string{"organization (O)", "empty"}},
+		"no OU":         {func(r *cert.Request) { r.Unit = "" }, []string{"unit (OU)", "empty"}},
+		"long CN":       {func(r *cert.Request) { r.CommonName = strings.Repeat("x", 65) }, []string{"65 characters"}},
+		"trailing":      {func(r *cert.Request) { r.Unit = "x " }, []string{"blank"}},
+		"newline":       {func(r *cert.Request) { r.CommonName = "a\nb" }, []string{"cannot be printed", "position 2"}},
+		"bad UTF-8":     {func(r *cert.Request) { r.CommonName = "a\xff" }, []string{"UTF-8"}},
+		"no mail":       {func(r *cert.Request) { r.Email = "" }, []string{"email is empty"}},
+		"not a mail":    {func(r *cert.Request) { r.Email = "keys" }, []string{"not a bare mail address"}},
+		"mail and name": {func(r *cert.Request) { r.Email = "Keys<keys@x.example>" }, []string{"not a bare mail address"}},
+		"accent":        {func(r *cert.Request) { r.Email = "clés@x.example" }, []string{"ASCII"}},
+		"long mail":     {func(r *cert.Request) { r.Email = strings.Repeat("x", 250) + "@x.example" }, []string{"at most 255"}},
+		"country":       {func(r *cert.Request) { r.Country = "us" }, []string{"capital letters"}},
+		"no start":      {func(r *cert.Request) { r.NotBefore = time.Time{} }, []string{"NotBefore"}},
+		"years":         {func(r *cert.Request) { r.Validity = 11 }, []string{"11 years"}},
+		"negative":      {func(r *cert.Request) { r.Validity = -1 }, []string{"-1 years"}},
+		"no usage":      {func(r *cert.Request) { r.Usages = nil }, []string{"no key usage"}},
+		"CA usage":      {func(r *cert.Request) { r.Usages = []string{"keyCertSign"} }, []string{"keyCertSign"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := request()
+			tt.edit(&req)
+			c, err := cert.Create(ourKey(), req)
+			wantError(t, err, tt.says...)
+			if c != nil {
+				t.Error("a certificate beside the error")
+			}
+		})
+	}
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	_, err = cert.Create(ec, request())
+	wantError(t, err, "only RSA")
+	_, err = cert.Create(nil, request())
+	wantError(t, err, "no key")
+}
+
+func TestGenerateKeySizes(t *testing.T) {
+	for _, bits := range []int{0, 1024, 2047, 2056, 8192} {
+		if key, err := cert.GenerateKey(bits); err == nil || key != nil {
+			t.Errorf("%d bits: %v", bits, err)
+		}
+	}
+	if ourKey().N.BitLen() != 2048 || ourKey().E != 65537 {
+		t.Errorf("%d bits, e=%d", ourKey().N.BitLen(), ourKey().E)
+	}
+}
+
+func TestWriteForms(t *testing.T) {
+	c := ourCert(t)
+	forms, err := cert.WriteForms(c)
+	must(t, err)
+	want := map[string]string{
+		".pem": cert.FormatPEM, ".crt": cert.FormatPEM, ".cer": cert.FormatDER, ".p7b": cert.FormatPKCS7PEM,
+	}
+	if len(forms) != len(want) {
+		t.Errorf("%d forms", len(forms))
+	}
+	for ext, format := range want {
+		f, err := cert.Read(forms[ext])
+		must(t, err)
+		if f.Format != format || !bytes.Equal(f.Certificates[0].Raw, c.Raw) {
+			t.Errorf("%s: %s, or another certificate", ext, f.Format)
+		}
+	}
+}

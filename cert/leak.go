@@ -1,0 +1,88 @@
+package cert
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+)
+
+// PrivateKeyError says that a file which should be public holds a private key.
+// It never holds the key.
+type PrivateKeyError struct {
+	Kind            string // what was found, in words
+	PublicKeySHA256 string // SHA-256 of the SubjectPublicKeyInfo in hexadecimal, or empty if only the passphrase would tell
+}
+
+func (e *PrivateKeyError) Error() string {
+	which := "which key it is cannot be seen from outside"
+	if e.PublicKeySHA256 != "" {
+		which = "SHA-256 of its public key " + e.PublicKeySHA256
+	}
+	return "the file holds " + e.Kind + " (" + which + "): a private key never leaves its owner; treat it as compromised, make a new pair, and send only the new certificate"
+}
+
+// refusePrivateText finds a private key by its BEGIN line, in any place and
+// however damaged the rest is.
+func refusePrivateText(text []byte) error {
+	found := privateLabel.FindSubmatch(text)
+	if found == nil {
+		return nil
+	}
+	if len(found[1]) == 0 {
+		return &PrivateKeyError{Kind: "a PuTTY private key"}
+	}
+	e := &PrivateKeyError{Kind: "a private key in PEM (" + string(found[1]) + ")"}
+	blocks, err := pemBlocks(text)
+	if err != nil {
+		return e
+	}
+	for _, b := range blocks {
+		if b.label != string(found[1]) {
+			continue
+		}
+		if der, err := b.der(); err == nil {
+			e.PublicKeySHA256 = publicOf(recognise(der), der)
+			break
+		}
+	}
+	return e
+}
+
+func privateKeyError(k kind, der []byte) error {
+	return &PrivateKeyError{Kind: k.private(), PublicKeySHA256: publicOf(k, der)}
+}
+
+// publicOf names the public key of an unencrypted private one, or returns "".
+func publicOf(k kind, der []byte) string {
+	if len(der) > maxKeyDER {
+		return ""
+	}
+	var key any
+	var err error
+	switch k {
+	case kindPKCS8:
+		key, err = x509.ParsePKCS8PrivateKey(der)
+	case kindPKCS1:
+		key, err = x509.ParsePKCS1PrivateKey(der)
+	case kindSEC1:
+		key, err = x509.ParseECPrivateKey(der)
+	default:
+		return ""
+	}
+	owner, ok := key.(interface{ Public() crypto.PublicKey })
+	if err != nil || !ok {
+		return ""
+	}
+	return spkiSHA256(owner.Public())
+}
+
+// javaKeyStore recognises JKS and JCEKS by their first four bytes.
+func javaKeyStore(data []byte) string {
+	switch {
+	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
+		return "a Java key store (JKS)"
+	case bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
+		return "a Java key store (JCEKS)"
+	}
+	return ""
+}

@@ -1,0 +1,139 @@
+package fault
+
+// entry is what docs/faults.md prints of a code.
+type entry struct {
+	code          Code
+	meaning, next string
+}
+
+var (
+	catalog = map[Code]entry{}
+	order   []Code
+)
+
+func init() {
+	add := func(e entry) {
+		catalog[e.code] = e
+		order = append(order, e.code)
+	}
+	for _, e := range httpAndBody {
+		add(e)
+	}
+	for _, layer := range []Layer{JWE, JWS} {
+		name := map[Layer]string{JWE: "outer token (JWE)", JWS: "inner token (JWS)"}[layer]
+		for _, t := range tokenFaults {
+			add(entry{t.fault.In(layer), "The " + name + " " + t.meaning, t.next})
+		}
+	}
+	for _, e := range cryptoAndLocal {
+		add(e)
+	}
+}
+
+var httpAndBody = []entry{
+	{TriggerMissing, "The lane requires sealing, and the request came without the header that announces it.", "Send the profile's trigger header, or make the lane optional on purpose."},
+	{TriggerValue, "The trigger header has a value that the profile does not know.", "Send exactly the value the profile names."},
+	{TriggerRepeated, "The trigger header came more than once.", "Send it once; look for a proxy that adds it again."},
+	{Endpoint, "The profile does not seal this method and path.", "Check the URL; to send it in clear on purpose, list it in the lane's PlainEndpoints."},
+	{ContentType, "The Content-Type contradicts what the profile says of the body.", "Send the profile's content type."},
+	{ContentEncoding, "The body is compressed (Content-Encoding).", "Send sealed bodies uncompressed: ciphertext does not shrink."},
+	{BodyUnreadable, "The body broke off while it was being read.", "Look at the connection; send it again."},
+	{AnswerNotSealed, "The answer should be sealed and is not.", "Do not trust it; ask the partner whether sealing is on for this account."},
+	{Busy, "As many sealed requests are under way as the handler allows.", "Send it again after a moment, or raise the limit."},
+
+	{BodyEmpty, "The body is empty.", "Send the body the profile describes."},
+	{BodyTooLarge, "The body is larger than the limit.", "Send less, or raise the lane's MaxPayload."},
+	{BodyUTF8, "The body is not valid UTF-8.", "Encode JSON as UTF-8."},
+	{BodyNotJSON, "The body is not one JSON value.", "Send exactly one JSON object and nothing after it."},
+	{BodyNotObject, "The body is JSON, but not an object.", "Put the token into the member the profile names."},
+	{BodyDuplicate, "A member stands twice in the body.", "Send each member once."},
+	{BodyMissing, "The member that carries the token is not there.", "Put the token into the member the profile names; names are case-sensitive."},
+	{BodyType, "The member that carries the token is not a string.", "Send the compact serialization as one JSON string."},
+	{BodyUnexpected, "The body has a member that the profile does not expect beside the token.", "Take it out: what stands beside the token is neither encrypted nor signed."},
+	{BodyBareToken, "The body is the bare token where the profile wants it in a JSON member.", "Wrap it in the member the profile names."},
+	{BodyWrapped, "The token is wrapped in JSON where the profile wants it bare.", "Send the bare token, or load a profile with a body field."},
+	{BodyQuoted, "The token is wrapped in quotes.", "Take the quotes off before sending."},
+	{BodyPercent, "The token is percent-encoded.", "Send it as it is: its alphabet needs no escaping."},
+	{BodyBearerPrefix, "Something stands in front of the token, as in an Authorization header.", "Send the token alone."},
+}
+
+var tokenFaults = []struct {
+	fault         TokenFault
+	meaning, next string
+}{
+	{Empty, "is empty.", "Look at what was sent: nothing arrived."},
+	{TooLarge, "is larger than the limit.", "Send less, or raise the lane's MaxPayload."},
+	{JSONSerialization, "is in JSON serialization; the profiles use compact serialization only.", "Serialize compact (RFC 7516 section 7.1, RFC 7515 section 7.1)."},
+	{Parts, "has the wrong number of parts between dots.", "A JWE has five parts, a JWS three; look for a cut or a doubled token."},
+	{Swapped, "is of the other kind.", "Sign first, then encrypt: the JWE is outside, the JWS inside."},
+	{Base64Standard, "is in standard base64; '+' or '/' stands in it.", "Encode base64url (RFC 4648 section 5)."},
+	{Base64Padding, "has base64 padding.", "Leave the '=' off (RFC 7515 section 2)."},
+	{Base64Space, "has a blank or a line break in it.", "Send the token on one line."},
+	{Base64Character, "has a character that is not in the base64url alphabet.", "Look for what edited or escaped the token on its way."},
+	{Base64Length, "has a part whose length no base64url text can have.", "The part is cut: compare lengths at both ends."},
+	{Base64SpareBits, "has a part with bits set behind its last byte.", "Encode with an RFC 4648 encoder: one value has one text."},
+	{HeaderTooLarge, "has a header of more than 4 KiB.", "Leave certificates and other ballast out of the header."},
+	{HeaderUTF8, "has a header that is not valid UTF-8.", "Encode the header as UTF-8 (RFC 7515 section 3.1)."},
+	{HeaderNotJSON, "has a header that is not one JSON value.", "The header is one JSON object and nothing else."},
+	{HeaderNotObject, "has a header that is JSON, but not an object.", "The header is one JSON object."},
+	{HeaderDepth, "has a header nested too deeply.", "Flatten it; nothing in the profiles nests."},
+	{HeaderDuplicate, "has a header with a member twice.", "Send each member once (RFC 7515 section 4)."},
+	{HeaderType, "has a header member of the wrong JSON type.", "alg, enc, kid, typ and cty are strings."},
+	{HeaderZip, "asks for decompression (zip), which is refused.", "Turn compression off in the sender's library."},
+	{HeaderCrit, "has a crit member, which is refused.", "Send no extension that must be understood."},
+	{HeaderB64, "has a b64 member, which is refused.", "Sign the base64url-encoded payload (RFC 7515), not RFC 7797."},
+	{HeaderJWK, "brings its own key (jwk), which is refused.", "Exchange keys before; send only a kid."},
+	{HeaderJKU, "names a URL for its keys (jku), which is refused.", "Exchange keys before; send only a kid."},
+	{HeaderX5U, "names a URL for its certificate (x5u), which is refused.", "Exchange certificates before; send only a kid."},
+	{HeaderX5C, "brings its own certificate (x5c), which is refused.", "Exchange certificates before; send only a kid."},
+	{AlgMissing, "has no alg.", "Name the algorithm the profile asks for."},
+	{AlgNone, "says alg none: it is not protected.", "Sign with the profile's algorithm."},
+	{AlgNotAllowed, "uses an algorithm that the lane does not allow.", "Use the profile's algorithm, spelt byte for byte."},
+	{KidForm, "has a key ID that is not 1 to 128 printable ASCII characters.", "Use the key ID as it was exchanged."},
+	{KidMissing, "has no key ID, and the profile asks for one.", "Send the key ID (alias) that was exchanged."},
+	{KidUnknown, "names a key ID that is not known on this lane.", "Compare the key ID with the one exchanged, and the environment."},
+	{KidNotAllowed, "names a key ID where the profile allows none.", "Leave kid off."},
+	{TypNotAllowed, "has a typ that the profile does not allow.", "Leave typ off, or send what the profile lists."},
+	{CtyNotAllowed, "has a cty that the profile does not allow.", "Leave cty off, or send what the profile lists."},
+}
+
+var cryptoAndLocal = []entry{
+	{EncMissing, "The outer header has no enc.", "Name A256GCM."},
+	{EncNotAllowed, "The outer header's enc is not one that the lane allows.", "Encrypt with A256GCM."},
+	{AlgSHA1, "The key was encrypted with RSA-OAEP (SHA-1) where RSA-OAEP-256 is due.", "Ask the sender for RSA-OAEP-256, or accept RSA-OAEP on this lane with a reason."},
+	{EncryptedKeyLength, "The encrypted key has a length that no RSA key of 2048, 3072 or 4096 bits gives.", "Look for a cut token or a key of another size."},
+	{IVLength, "The initialization vector is not 12 bytes.", "A256GCM takes 96 bits (RFC 7518 section 5.3)."},
+	{TagLength, "The authentication tag is not 16 bytes.", "A256GCM gives 128 bits (RFC 7518 section 5.3)."},
+
+	{OpenKey, "None of the keys opens the encrypted key.", "The sender used another certificate: compare fingerprints, and the environment."},
+	{OpenTag, "The key opens, but the content does not match its tag.", "The token was changed on its way, or encrypted wrongly."},
+	{OpenKeySize, "The encrypted key has the length of another RSA size than the keys tried.", "The sender used another certificate: compare fingerprints."},
+	{OpenKeyOther, "A key opens it, but not one that goes by the key ID in the header.", "The sender names one certificate and uses another: compare alias, environment and fingerprint."},
+	{OpenSHA1, "The encrypted key opens with SHA-1 where the header says SHA-256.", "Have the sender use OAEP with SHA-256 for both the digest and MGF1."},
+	{OpenMGF1, "The encrypted key opens with SHA-256 and MGF1 over SHA-1 (the default of some Java providers).", "Have the sender set the MGF1 digest to SHA-256 as well."},
+	{OpenOAEPSHA256, "The encrypted key opens with SHA-256 where the header says RSA-OAEP (SHA-1).", "Have the sender write RSA-OAEP-256 into the header."},
+	{OpenPKCS1, "The encrypted key is PKCS #1 v1.5, not OAEP.", "Have the sender use RSA-OAEP-256."},
+	{OpenLabel, "The encrypted key opens with OAEP parameters that no JWE algorithm has.", "Have the sender use SHA-256 for digest and MGF1, and an empty label."},
+	{OpenCEKLength, "The content encryption key is not 32 bytes.", "A256GCM takes a 256-bit key."},
+	{OpenCEKText, "The content encryption key was encrypted as text (base64 or hexadecimal).", "Encrypt the 32 raw bytes."},
+	{OpenIV16, "The content was encrypted with a 16-byte initialization vector.", "Use 12 bytes (RFC 7518 section 5.3)."},
+	{OpenTagShort, "The authentication tag is cut, and matches as far as it goes.", "Send all 16 bytes."},
+	{OpenAAD, "The tag matches other additional data than the protected header as sent.", "The additional data is the ASCII text of the base64url header (RFC 7516 section 5.1, step 14)."},
+	{OpenCompressed, "The content is compressed, though no zip is announced.", "Turn compression off in the sender's library."},
+	{InnerNotSigned, "What was encrypted is no JWS: it was not signed.", "Sign first, then encrypt the JWS."},
+	{SignatureLength, "The signature has a length that no RSA key of 2048, 3072 or 4096 bits gives.", "Look for a cut token; RS256 is not ES256."},
+
+	{SignatureWrong, "The signature does not hold under any of the partner's keys.", "The signer used another key than the one exchanged: compare fingerprints."},
+	{SignatureOther, "The signature holds, but under the key of another partner or environment.", "The message belongs elsewhere, or keys were mixed up."},
+	{SignatureHash, "The signature holds, but with another algorithm than RS256.", "Sign with RSASSA-PKCS1-v1_5 and SHA-256."},
+	{SignaturePayload, "The signature is over the raw payload, not over its encoded text.", "Sign header and payload as RFC 7515 section 5.1 says."},
+
+	{BindContradiction, "An identifier outside the seal contradicts the signed one, or the request.", "Do not trust the answer: it may belong to another request."},
+
+	{NoKeyOurs, "The lane has no key of ours for this.", "Create the key pair and finish the exchange."},
+	{NoKeyTheirs, "The lane has no certificate of the partner for this.", "Finish the certificate exchange."},
+	{KeyUnavailable, "A key of ours could not be used (its store did not answer, or refused).", "Look at the key's store; the message was not judged."},
+	{NotSealing, "The profile sends this leg in clear.", "Nothing is to be sealed or opened here."},
+	{PayloadLarge, "The payload is larger than the lane allows.", "Send less, or raise the lane's MaxPayload."},
+	{Unnamed, "The fault has no name yet.", "Please report it with the output of sealane inspect."},
+}

@@ -1,0 +1,128 @@
+package jose
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/strictjson"
+)
+
+const (
+	maxHeader = 4 << 10 // bytes of JSON
+	maxKeyID  = 128     // characters
+)
+
+// Header is what this package knows of a JOSE header (RFC 7515 section 4,
+// RFC 7516 section 4). Nil means that the member is absent. Enc is a JWE's.
+type Header struct {
+	Alg string
+	Enc string
+	Kid *string
+	Typ *string
+	Cty *string
+}
+
+// KeyID is the key ID, or the empty string.
+func (h Header) KeyID() string {
+	if h.Kid == nil {
+		return ""
+	}
+	return *h.Kid
+}
+
+// encode gives the header as the JSON that is then protected.
+func (h Header) encode() ([]byte, error) {
+	if h.Kid != nil && !ValidKeyID(*h.Kid) {
+		return nil, fmt.Errorf("key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
+	}
+	var b bytes.Buffer
+	w := json.NewEncoder(&b)
+	w.SetEscapeHTML(false)
+	err := w.Encode(struct {
+		Alg string  `json:"alg"`
+		Enc string  `json:"enc,omitempty"`
+		Kid *string `json:"kid,omitempty"`
+		Typ *string `json:"typ,omitempty"`
+		Cty *string `json:"cty,omitempty"`
+	}(h))
+	return bytes.TrimRight(b.Bytes(), "\n"), err
+}
+
+// ValidKeyID reports whether id is 1 to 128 printable ASCII characters.
+func ValidKeyID(id string) bool {
+	return len(id) > 0 && len(id) <= maxKeyID && strings.IndexFunc(id, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}
+
+// refusedMembers change how a token is to be read or bring a key of their own.
+// Every other well-formed member is ignored (RFC 7515 section 4).
+var refusedMembers = map[string]fault.TokenFault{
+	"zip":  fault.HeaderZip,
+	"crit": fault.HeaderCrit,
+	"b64":  fault.HeaderB64,
+	"jwk":  fault.HeaderJWK,
+	"jku":  fault.HeaderJKU,
+	"x5u":  fault.HeaderX5U,
+	"x5c":  fault.HeaderX5C,
+}
+
+// parseHeader reads the JSON of a protected header. layer and kind go into its errors.
+func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
+	refuse := func(f fault.TokenFault, format string, args ...any) (Header, error) {
+		return Header{}, &Error{Kind: kind, Fault: f.In(layer), Detail: fmt.Sprintf(format, args...)}
+	}
+	if len(data) > maxHeader {
+		return refuse(fault.HeaderTooLarge, "header has %d bytes, more than %d", len(data), maxHeader)
+	}
+	members, err := strictjson.Object(data)
+	switch {
+	case errors.Is(err, strictjson.ErrUTF8):
+		return refuse(fault.HeaderUTF8, "header is %v", err)
+	case errors.Is(err, strictjson.ErrNotObject):
+		return refuse(fault.HeaderNotObject, "header is %v", err)
+	case errors.Is(err, strictjson.ErrDuplicate):
+		return refuse(fault.HeaderDuplicate, "header: %v", err)
+	case errors.Is(err, strictjson.ErrDepth):
+		return refuse(fault.HeaderDepth, "header is %v", err)
+	case err != nil:
+		return refuse(fault.HeaderNotJSON, "header is %v", err)
+	}
+	var h Header
+	var alg *string
+	known := map[string]**string{"alg": &alg, "kid": &h.Kid, "typ": &h.Typ, "cty": &h.Cty}
+	var enc *string
+	if kind == NotJWE {
+		known["enc"] = &enc
+	}
+	for _, m := range members {
+		if f, refused := refusedMembers[m.Name]; refused {
+			return refuse(f, "header has a %s member", m.Name)
+		}
+		target, wanted := known[m.Name]
+		if !wanted {
+			continue
+		}
+		value, ok := strictjson.String(m.Value)
+		if !ok {
+			return refuse(fault.HeaderType, "header member %s is not a string", m.Name)
+		}
+		*target = &value
+	}
+	if alg == nil {
+		return refuse(fault.AlgMissing, "header has no alg")
+	}
+	if h.Kid != nil && !ValidKeyID(*h.Kid) {
+		return refuse(fault.KidForm, "key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
+	}
+	h.Alg = *alg
+	if kind == NotJWE {
+		if enc == nil {
+			return Header{}, &Error{Kind: kind, Fault: fault.EncMissing, Detail: "header has no enc"}
+		}
+		h.Enc = *enc
+	}
+	return h, nil
+}

@@ -1,0 +1,442 @@
+package jose_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+var (
+	jweAlgs = []string{jose.RSAOAEP256}
+	jwsAlgs = []string{jose.RS256}
+	encs    = []string{jose.A256GCM}
+)
+
+const maxToken = 1 << 20
+
+func text(s string) *string { return &s }
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func encrypt(t testing.TB, plaintext []byte, h jose.Header, key *rsa.PublicKey) []byte {
+	t.Helper()
+	h.Alg, h.Enc = jose.RSAOAEP256, jose.A256GCM
+	token, err := jose.Encrypt(plaintext, h, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func sign(t testing.TB, payload []byte, key crypto.Signer) []byte {
+	t.Helper()
+	token, err := jose.Sign(payload, jose.Header{Alg: jose.RS256, Kid: text("k1")}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestRoundTrip(t *testing.T) {
+	for _, bits := range []int{2048, 3072, 4096} {
+		key := testkey.RSA(t, "recipient", bits)
+		for _, payload := range [][]byte{{}, []byte("x"), []byte(`{"n":9007199254740993,"d":1.10}`), bytes.Repeat([]byte("0123456789"), 9999)} {
+			inner := sign(t, payload, key)
+			token := encrypt(t, inner, jose.Header{}, &key.PublicKey)
+			before := bytes.Clone(token)
+			e, err := jose.ParseEncrypted(token, maxToken, jweAlgs, encs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, which, err := e.Decrypt([]crypto.Decrypter{testkey.RSA(t, "other", 2048), key})
+			if err != nil || which != 1 {
+				t.Fatalf("decrypt with %d bits: key %d, %v", bits, which, err)
+			}
+			if !bytes.Equal(token, before) {
+				t.Error("opening changed the caller's token")
+			}
+			s, err := jose.ParseSigned(content, jwsAlgs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Header.KeyID(); got != "k1" {
+				t.Errorf("key ID is %q", got)
+			}
+			got, which, err := s.Verify([]*rsa.PublicKey{&testkey.RSA(t, "other", 2048).PublicKey, &key.PublicKey})
+			if err != nil || which != 1 || !bytes.Equal(got, payload) {
+				t.Fatalf("verify with %d bits: key %d, payload equal %t, %v", bits, which, bytes.Equal(got, payload), err)
+			}
+		}
+	}
+}
+
+// TestHeadersWritten holds the headers against the members that RFC 7515 and
+// 7516 name, in the order in which we write them.
+func TestHeadersWritten(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	for _, c := range []struct {
+		h    jose.Header
+		want string
+	}{
+		{jose.Header{}, `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`},
+		{jose.Header{Kid: text(`a"b\c<&>`)}, `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"a\"b\\c<&>"}`},
+		{jose.Header{Typ: text("JOSE"), Cty: text("JWT")}, `{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"JOSE","cty":"JWT"}`},
+	} {
+		head, _, _ := strings.Cut(string(encrypt(t, nil, c.h, &key.PublicKey)), ".")
+		got, err := base64.RawURLEncoding.DecodeString(head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, string(got)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestSealingRefusesOtherAlgorithms(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	for _, h := range []jose.Header{{}, {Alg: jose.RSAOAEP, Enc: jose.A256GCM}, {Alg: "RSA1_5", Enc: jose.A256GCM}, {Alg: jose.RSAOAEP256, Enc: "A128GCM"}, {Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Kid: text("")}} {
+		if token, err := jose.Encrypt(nil, h, &key.PublicKey); err == nil || token != nil {
+			t.Errorf("encrypted with %+v", h)
+		}
+	}
+	for _, h := range []jose.Header{{}, {Alg: "none"}, {Alg: "HS256"}, {Alg: "PS256"}, {Alg: jose.RS256, Kid: text(strings.Repeat("k", 129))}} {
+		if token, err := jose.Sign(nil, h, key); err == nil || token != nil {
+			t.Errorf("signed with %+v", h)
+		}
+	}
+}
+
+// headerCases are headers as JSON, with the alg to put in for $, and the fault
+// that each has; the empty fault is for those that are fine.
+var headerCases = []struct {
+	header string
+	want   fault.TokenFault
+}{
+	{`{$}`, ""},
+	{` { $ } `, ""},
+	{`{$,"kid":"any text, 'quoted' ../"}`, ""},
+	{`{$,"kid":"\u006b"}`, ""},
+	{`{$,"typ":"JOSE","cty":"JWT"}`, ""},
+	{`{$,"x5t":"abc","iat":1.10,"unknown":{"a":[1,2,{"b":null}]}}`, ""},
+	{`{$,"ALG":"none","Kid":5,"ZIP":"DEF"}`, ""},
+	{`{$,"alg":"none"}`, fault.HeaderDuplicate},
+	{`{$,"\u0061lg":"none"}`, fault.HeaderDuplicate},
+	{`{$,"k":1,"k":1}`, fault.HeaderDuplicate},
+	{`{$,"deep":{"k":1,"k":1}}`, fault.HeaderDuplicate},
+	{`{$,"deep":[{"k":1},{"k":1,"\u006b":2}]}`, fault.HeaderDuplicate},
+	{`{$}{}`, fault.HeaderNotJSON},
+	{`{$} x`, fault.HeaderNotJSON},
+	{`{$,}`, fault.HeaderNotJSON},
+	{`{$`, fault.HeaderNotJSON},
+	{"\ufeff{$}", fault.HeaderNotJSON},
+	{`{$,'k':1}`, fault.HeaderNotJSON},
+	{`{$,"n":01}`, fault.HeaderNotJSON},
+	{"{$,\"n\":\"\x01\"}", fault.HeaderNotJSON},
+	{``, fault.HeaderNotJSON},
+	{"{$,\"n\":\"\xff\"}", fault.HeaderUTF8},
+	{"{$,\"n\":\"\xc0\xaf\"}", fault.HeaderUTF8},
+	{`[{$}]`, fault.HeaderNotObject},
+	{`"alg"`, fault.HeaderNotObject},
+	{`null`, fault.HeaderNotObject},
+	{`{$,"d":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, fault.HeaderDepth},
+	{`{$,"long":"` + strings.Repeat("x", 4096) + `"}`, fault.HeaderTooLarge},
+	{`{$,"kid":5}`, fault.HeaderType},
+	{`{$,"kid":null}`, fault.HeaderType},
+	{`{$,"typ":["JOSE"]}`, fault.HeaderType},
+	{`{$,"cty":{}}`, fault.HeaderType},
+	{`{"alg":["RS256"]}`, fault.HeaderType},
+	{`{$,"kid":""}`, fault.KidForm},
+	{`{$,"kid":"a\u0000b"}`, fault.KidForm},
+	{`{$,"kid":"ä"}`, fault.KidForm},
+	{`{$,"kid":"\ud800"}`, fault.KidForm},
+	{`{$,"kid":"` + strings.Repeat("k", 129) + `"}`, fault.KidForm},
+	{`{"kid":"k"}`, fault.AlgMissing},
+	{`{"ALG":"RS256"}`, fault.AlgMissing},
+	{`{$,"zip":"DEF"}`, fault.HeaderZip},
+	{`{$,"zip":null}`, fault.HeaderZip},
+	{`{$,"crit":[]}`, fault.HeaderCrit},
+	{`{$,"crit":["exp"]}`, fault.HeaderCrit},
+	{`{$,"crit":"exp"}`, fault.HeaderCrit},
+	{`{$,"b64":false}`, fault.HeaderB64},
+	{`{$,"b64":true}`, fault.HeaderB64},
+	{`{$,"jwk":{}}`, fault.HeaderJWK},
+	{`{$,"jku":"https://127.0.0.1/"}`, fault.HeaderJKU},
+	{`{$,"x5u":"https://127.0.0.1/"}`, fault.HeaderX5U},
+	{`{$,"x5c":[]}`, fault.HeaderX5C},
+}
+
+func TestHeaders(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	jwe := string(encrypt(t, []byte("p"), jose.Header{}, &key.PublicKey))
+	jws := string(sign(t, []byte("p"), key))
+	for _, c := range headerCases {
+		for _, layer := range []fault.Layer{fault.JWE, fault.JWS} {
+			var err error
+			if layer == fault.JWE {
+				_, rest, _ := strings.Cut(jwe, ".")
+				head := strings.ReplaceAll(c.header, "$", `"alg":"RSA-OAEP-256","enc":"A256GCM"`)
+				_, err = jose.ParseEncrypted([]byte(b64(head)+"."+rest), maxToken, jweAlgs, encs)
+			} else {
+				_, rest, _ := strings.Cut(jws, ".")
+				head := strings.ReplaceAll(c.header, "$", `"alg":"RS256"`)
+				_, err = jose.ParseSigned([]byte(b64(head)+"."+rest), jwsAlgs)
+			}
+			wantFault(t, c.header, err, c.want, layer)
+		}
+	}
+}
+
+func wantFault(t *testing.T, name string, err error, want fault.TokenFault, layer fault.Layer) {
+	t.Helper()
+	if want == "" {
+		if err != nil {
+			t.Errorf("%.80s: %v", name, err)
+		}
+		return
+	}
+	var e *jose.Error
+	if !errors.As(err, &e) {
+		t.Errorf("%.80s: error is %v, want %s", name, err, want.In(layer))
+		return
+	}
+	kind := map[fault.Layer]jose.Kind{fault.JWE: jose.NotJWE, fault.JWS: jose.NotJWS}[layer]
+	if e.Fault != want.In(layer) || e.Kind != kind {
+		t.Errorf("%.80s: fault %s of kind %d, want %s of kind %d", name, e.Fault, e.Kind, want.In(layer), kind)
+	}
+}
+
+// TestAlgorithms tries every name that the IANA registry has for these layers,
+// and near misses, none of which may pass.
+func TestAlgorithms(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	_, jwe, _ := strings.Cut(string(encrypt(t, []byte("p"), jose.Header{}, &key.PublicKey)), ".")
+	_, jws, _ := strings.Cut(string(sign(t, []byte("p"), key)), ".")
+	header := func(alg, enc string) string {
+		h := map[string]string{"alg": alg}
+		if enc != "" {
+			h["enc"] = enc
+		}
+		b, _ := json.Marshal(h)
+		return b64(string(b))
+	}
+	for _, alg := range []string{"", "none", "NONE", "None", "HS256", "HS384", "HS512", "RS384", "RS512", "rs256", " RS256", "RS256 ", "RS256\x00", "ES256", "ES384", "ES512", "ES256K", "PS256", "PS384", "PS512", "EdDSA", "Ed25519", "RSA-OAEP-256"} {
+		_, err := jose.ParseSigned([]byte(header(alg, "")+"."+jws), jwsAlgs)
+		want := fault.AlgNotAllowed
+		if alg == "none" {
+			want = fault.AlgNone
+		}
+		wantFault(t, "alg "+alg, err, want, fault.JWS)
+	}
+	for _, alg := range []string{"", "none", "RSA1_5", "RSA-OAEP-384", "RSA-OAEP-512", "rsa-oaep-256", "RSA-OAEP-256 ", "A128KW", "A256KW", "dir", "ECDH-ES", "ECDH-ES+A256KW", "A256GCMKW", "PBES2-HS256+A128KW", "RS256"} {
+		_, err := jose.ParseEncrypted([]byte(header(alg, "A256GCM")+"."+jwe), maxToken, jweAlgs, encs)
+		want := fault.AlgNotAllowed
+		if alg == "none" {
+			want = fault.AlgNone
+		}
+		wantFault(t, "alg "+alg, err, want, fault.JWE)
+	}
+	_, err := jose.ParseEncrypted([]byte(header("RSA-OAEP", "A256GCM")+"."+jwe), maxToken, jweAlgs, encs)
+	wantFault(t, "SHA-1", err, "alg-rsa-oaep-sha1", fault.JWE)
+	for _, enc := range []string{"A128GCM", "A192GCM", "a256gcm", "A256GCM ", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "none"} {
+		_, err := jose.ParseEncrypted([]byte(header("RSA-OAEP-256", enc)+"."+jwe), maxToken, jweAlgs, encs)
+		wantFault(t, "enc "+enc, err, "enc-not-allowed", fault.JWE)
+	}
+	_, err = jose.ParseEncrypted([]byte(header("RSA-OAEP-256", "")+"."+jwe), maxToken, jweAlgs, encs)
+	wantFault(t, "no enc", err, "enc-missing", fault.JWE)
+}
+
+func TestShapes(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	jwe := string(encrypt(t, []byte("p"), jose.Header{}, &key.PublicKey))
+	jws := string(sign(t, []byte("p"), key))
+	p := strings.Split(jwe, ".")
+	join := func(parts ...string) string { return strings.Join(parts, ".") }
+	for _, c := range []struct {
+		name, token string
+		want        fault.TokenFault
+	}{
+		{"empty", "", fault.Empty},
+		{"one part", "abc", fault.Parts},
+		{"two parts", "abc.def", fault.Parts},
+		{"a JWS", jws, fault.Swapped},
+		{"four parts", join(p[:4]...), fault.Parts},
+		{"six parts", jwe + ".", fault.Parts},
+		{"only dots", strings.Repeat(".", 1000), fault.Parts},
+		{"flattened", `{"protected":"` + p[0] + `"}`, fault.JSONSerialization},
+		{"general, with blanks", ` [`, fault.Parts},
+		{"blank in front", " " + jwe, fault.Base64Space},
+		{"line break behind", jwe + "\n", fault.Base64Space},
+		{"empty header", join("", p[1], p[2], p[3], p[4]), fault.HeaderNotJSON},
+		{"padding", join(p[0]+"=", p[1], p[2], p[3], p[4]), fault.Base64Padding},
+		{"percent", join("%65yJ", p[1], p[2], p[3], p[4]), fault.Base64Character},
+		{"no key", join(p[0], "", p[2], p[3], p[4]), "encrypted-key-length"},
+		{"short key", join(p[0], p[1][:len(p[1])-2], p[2], p[3], p[4]), "encrypted-key-length"},
+		{"no IV", join(p[0], p[1], "", p[3], p[4]), "iv-length"},
+		{"no tag", join(p[0], p[1], p[2], p[3], ""), "tag-length"},
+		{"too large", jwe + strings.Repeat("A", maxToken), fault.TooLarge},
+	} {
+		_, err := jose.ParseEncrypted([]byte(c.token), maxToken, jweAlgs, encs)
+		wantFault(t, c.name, err, c.want, fault.JWE)
+	}
+	s := strings.Split(jws, ".")
+	for _, c := range []struct {
+		name, token string
+		want        fault.TokenFault
+	}{
+		{"empty", "", fault.Empty},
+		{"two parts", join(s[:2]...), fault.Parts},
+		{"four parts", jws + ".", fault.Parts},
+		{"a JWE", jwe, fault.Swapped},
+		{"JSON", `{"id":1}`, fault.JSONSerialization},
+		{"no signature", join(s[0], s[1], ""), "signature-length"},
+		{"signature of 255 bytes", join(s[0], s[1], s[2][:340]), "signature-length"},
+	} {
+		_, err := jose.ParseSigned([]byte(c.token), jwsAlgs)
+		wantFault(t, c.name, err, c.want, fault.JWS)
+	}
+}
+
+// TestLengths tries every length of IV and tag around the right one; a wrong
+// one would make AES-GCM panic or weaken it.
+func TestLengths(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	p := strings.Split(string(encrypt(t, []byte("p"), jose.Header{}, &key.PublicKey)), ".")
+	for n := range 33 {
+		part := base64.RawURLEncoding.EncodeToString(make([]byte, n))
+		_, err := jose.ParseEncrypted([]byte(strings.Join([]string{p[0], p[1], part, p[3], p[4]}, ".")), maxToken, jweAlgs, encs)
+		if n != 12 {
+			wantFault(t, "IV", err, "iv-length", fault.JWE)
+		} else if err != nil {
+			t.Error(err)
+		}
+		_, err = jose.ParseEncrypted([]byte(strings.Join([]string{p[0], p[1], p[2], p[3], part}, ".")), maxToken, jweAlgs, encs)
+		if n != 16 {
+			wantFault(t, "tag", err, "tag-length", fault.JWE)
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestOneErrorForEveryDecryptionFailure changes each part that only the key can
+// judge, and asks for the same kind of error and no plaintext.
+func TestOneErrorForEveryDecryptionFailure(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	p := strings.Split(string(encrypt(t, []byte("some content"), jose.Header{}, &key.PublicKey)), ".")
+	for part := 1; part < 5; part++ {
+		raw, err := base64.RawURLEncoding.DecodeString(p[part])
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw[len(raw)/2] ^= 1
+		changed := append([]string{}, p...)
+		changed[part] = base64.RawURLEncoding.EncodeToString(raw)
+		decryptFails(t, strings.Join(changed, "."), key)
+	}
+	other := b64(`{"enc":"A256GCM","alg":"RSA-OAEP-256"}`) // another text of an equal header
+	decryptFails(t, strings.Join(append([]string{other}, p[1:]...), "."), key)
+	decryptFails(t, strings.Join(p, "."), testkey.RSA(t, "other", 2048))
+	decryptFails(t, strings.Join(p, "."), testkey.RSA(t, "other", 3072))
+	decryptFails(t, strings.Join(p, "."))
+}
+
+func decryptFails(t *testing.T, token string, keys ...*rsa.PrivateKey) {
+	t.Helper()
+	e, err := jose.ParseEncrypted([]byte(token), maxToken, jweAlgs, encs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []crypto.Decrypter
+	for _, k := range keys {
+		list = append(list, k)
+	}
+	plaintext, which, err := e.Decrypt(list)
+	var je *jose.Error
+	if !errors.As(err, &je) || je.Kind != jose.Decryption || plaintext != nil || which != -1 {
+		t.Errorf("got %d bytes by key %d and %v", len(plaintext), which, err)
+	}
+}
+
+// broken is a key whose store does not answer.
+type broken struct{ *rsa.PrivateKey }
+
+var errGone = errors.New("the HSM is gone")
+
+func (broken) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { return nil, errGone }
+func (broken) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error)       { return nil, errGone }
+
+func TestBrokenKeyIsNoDecryptionFailure(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	gone := broken{testkey.RSA(t, "other", 2048)}
+	token := encrypt(t, []byte("content"), jose.Header{}, &key.PublicKey)
+	open := func(keys ...crypto.Decrypter) (string, error) {
+		e, err := jose.ParseEncrypted(token, maxToken, jweAlgs, encs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plaintext, _, err := e.Decrypt(keys)
+		return string(plaintext), err
+	}
+	if got, err := open(gone, key); got != "content" || err != nil {
+		t.Errorf("another key opens it: %q, %v", got, err)
+	}
+	var je *jose.Error
+	if _, err := open(gone); !errors.As(err, &je) || je.Kind != jose.Key || !errors.Is(err, errGone) {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := jose.Sign(nil, jose.Header{Alg: jose.RS256}, gone); !errors.As(err, &je) || je.Kind != jose.Key {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestSignatures(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	other := testkey.RSA(t, "other", 2048)
+	jws := string(sign(t, []byte(`{"amount":1}`), key))
+	s := strings.Split(jws, ".")
+	for name, token := range map[string]string{
+		"payload changed":   s[0] + "." + b64(`{"amount":2}`) + "." + s[2],
+		"header changed":    b64(`{"alg":"RS256","kid":"k2"}`) + "." + s[1] + "." + s[2],
+		"signature changed": s[0] + "." + s[1] + "." + strings.Repeat("A", 342),
+		"by another key":    string(sign(t, []byte(`{"amount":1}`), other)),
+	} {
+		parsed, err := jose.ParseSigned([]byte(token), jwsAlgs)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		payload, which, err := parsed.Verify([]*rsa.PublicKey{&key.PublicKey})
+		var je *jose.Error
+		if !errors.As(err, &je) || je.Kind != jose.Signature || payload != nil || which != -1 {
+			t.Errorf("%s: %d bytes by key %d, %v", name, len(payload), which, err)
+		}
+	}
+}
+
+// TestNothingRepeats seals the same content many times: no encrypted key, IV or
+// ciphertext may come twice.
+func TestNothingRepeats(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	seen := map[string]bool{}
+	for range 2000 {
+		p := strings.Split(string(encrypt(t, []byte("the same content"), jose.Header{}, &key.PublicKey)), ".")
+		for _, part := range p[1:] {
+			if seen[part] {
+				t.Fatalf("a part came twice: %s", part)
+			}
+			seen[part] = true
+		}
+	}
+}

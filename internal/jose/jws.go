@@ -1,0 +1,90 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// Sign signs payload with key and gives the compact serialization. h.Alg must
+// say RS256.
+func Sign(payload []byte, h Header, key crypto.Signer) ([]byte, error) {
+	if h.Alg != RS256 || h.Enc != "" {
+		return nil, fmt.Errorf("sign: algorithm %q is not %s", h.Alg, RS256)
+	}
+	pub, ok := key.Public().(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("sign: key is a %T, not an RSA key", key.Public())
+	}
+	head, err := h.encode()
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	size := encodedLen(len(head)) + encodedLen(len(payload)) + encodedLen(pub.Size()) + 2
+	token := appendEncoded(make([]byte, 0, size), head)
+	token = appendEncoded(append(token, '.'), payload)
+	digest := sha256.Sum256(token)
+	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	if err != nil {
+		return nil, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: err}
+	}
+	return appendEncoded(append(token, '.'), signature), nil
+}
+
+// Signed is a JWS in which all is right that can be seen without a key.
+type Signed struct {
+	Header    Header
+	digest    [sha256.Size]byte // of the signing input
+	payload   []byte
+	signature []byte
+}
+
+// ParseSigned reads a compact JWS whose algorithm is one of algs. It takes
+// token over: the payload is decoded in place. Errors are of kind NotJWS.
+func ParseSigned(token []byte, algs []string) (*Signed, error) {
+	var parts [3][]byte
+	if err := split(token, parts[:], fault.JWS, NotJWS); err != nil {
+		return nil, err
+	}
+	h, err := header(parts[0], fault.JWS, NotJWS)
+	if err != nil {
+		return nil, err
+	}
+	f := fault.AlgNotAllowed.In(fault.JWS)
+	if h.Alg == "none" {
+		f = fault.AlgNone.In(fault.JWS)
+	}
+	if err := allowed(h.Alg, algs, f, NotJWS, "alg"); err != nil {
+		return nil, err
+	}
+	if err := sized(parts[2], modulusLength, "signature", "256, 384 or 512", fault.SignatureLength, fault.JWS, NotJWS); err != nil {
+		return nil, err
+	}
+	s := &Signed{Header: h, digest: sha256.Sum256(token[:len(parts[0])+1+len(parts[1])])}
+	if s.signature, err = part(make([]byte, decodedLen(len(parts[2]))), parts[2], "signature", fault.JWS, NotJWS); err != nil {
+		return nil, err
+	}
+	if s.payload, err = part(parts[1], parts[1], "payload", fault.JWS, NotJWS); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Verify gives the payload, byte for byte what was signed, and which of keys
+// signed it. The error is of kind Signature.
+func (s *Signed) Verify(keys []*rsa.PublicKey) (payload []byte, which int, err error) {
+	for i, key := range keys {
+		if key.Size() != len(s.signature) {
+			continue
+		}
+		if rsa.VerifyPKCS1v15(key, crypto.SHA256, s.digest[:], s.signature) == nil {
+			return s.payload, i, nil
+		}
+	}
+	return nil, -1, &Error{Kind: Signature, Fault: fault.SignatureWrong,
+		Detail: fmt.Sprintf("the signature does not hold under any of %d keys", len(keys))}
+}

@@ -1,0 +1,160 @@
+package jose_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// payloadFault puts text into the place of a JWS payload and gives the fault.
+func payloadFault(head, signature, text string) fault.Code {
+	_, err := jose.ParseSigned([]byte(head+"."+text+"."+signature), jwsAlgs)
+	var e *jose.Error
+	if errors.As(err, &e) {
+		return e.Fault
+	}
+	return ""
+}
+
+// TestBase64Strict puts each foreign character at each offset of texts of 1 to
+// 200 characters, and tries every spare bit.
+func TestBase64Strict(t *testing.T) {
+	s := strings.Split(string(sign(t, nil, testkey.RSA(t, "recipient", 2048))), ".")
+	for n := 1; n <= 200; n++ {
+		good := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, n))
+		if got := payloadFault(s[0], s[2], good); got != "" {
+			t.Fatalf("%d bytes: %s", n, got)
+		}
+		for foreign, want := range map[byte]fault.TokenFault{
+			'+': fault.Base64Standard, '/': fault.Base64Standard, '=': fault.Base64Padding, '\r': fault.Base64Space,
+			'\n': fault.Base64Space, ' ': fault.Base64Space, '\t': fault.Base64Space, 0: fault.Base64Character, '%': fault.Base64Character, 0xc3: fault.Base64Character,
+		} {
+			for at := range len(good) {
+				bad := good[:at] + string([]byte{foreign}) + good[at+1:]
+				if got := payloadFault(s[0], s[2], bad); got != want.In(fault.JWS) {
+					t.Fatalf("%q at %d of %d: fault %q, want %q", foreign, at, len(good), got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestBase64SpareBits(t *testing.T) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	s := strings.Split(string(sign(t, nil, testkey.RSA(t, "recipient", 2048))), ".")
+	for length := 2; length <= 67; length++ {
+		if length%4 == 1 {
+			if got := payloadFault(s[0], s[2], strings.Repeat("A", length)); got != "jws.base64-length" {
+				t.Errorf("%d characters: fault %q", length, got)
+			}
+			continue
+		}
+		spare := map[int]int{0: 0, 2: 4, 3: 2}[length%4]
+		for i, c := range alphabet {
+			var want fault.Code
+			if i&(1<<spare-1) != 0 {
+				want = "jws.base64-spare-bits"
+			}
+			if got := payloadFault(s[0], s[2], strings.Repeat("A", length-1)+string(c)); got != want {
+				t.Errorf("%d characters ending in %c: fault %q, want %q", length, c, got, want)
+			}
+		}
+	}
+}
+
+// TestEveryByteMatters flips every byte of a token: nothing that is changed may
+// open, and no error may come with a payload.
+func TestEveryByteMatters(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	token := encrypt(t, sign(t, []byte(`{"id":"1"}`), key), jose.Header{}, &key.PublicKey)
+	for i := range token {
+		bad := bytes.Clone(token)
+		bad[i] ^= 1
+		if payload, err := open(bad, key); err == nil || payload != nil {
+			t.Errorf("byte %d changed from %q to %q: opened", i, token[i], bad[i])
+		}
+	}
+}
+
+func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
+	e, err := jose.ParseEncrypted(token, maxToken, jweAlgs, encs)
+	if err != nil {
+		return nil, err
+	}
+	content, _, err := e.Decrypt([]crypto.Decrypter{key})
+	if err != nil {
+		return nil, err
+	}
+	s, err := jose.ParseSigned(content, jwsAlgs)
+	if err != nil {
+		return nil, err
+	}
+	payload, _, err := s.Verify([]*rsa.PublicKey{&key.PublicKey})
+	return payload, err
+}
+
+// TestDotsCostNothing: the work on a token of nothing but dots is bounded by
+// the size limit, and allocates nothing in proportion to it.
+func TestDotsCostNothing(t *testing.T) {
+	dots := bytes.Repeat([]byte{'.'}, 100<<20)
+	for _, limit := range []int{maxToken, len(dots)} {
+		allocs := testing.AllocsPerRun(1, func() {
+			if _, err := jose.ParseEncrypted(dots, limit, jweAlgs, encs); err == nil {
+				t.Error("accepted")
+			}
+		})
+		if allocs > 20 {
+			t.Errorf("limit %d: %v allocations", limit, allocs)
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	key := testkey.RSA(f, "recipient", 2048)
+	f.Add(encrypt(f, sign(f, []byte(`{"id":"1"}`), key), jose.Header{}, &key.PublicKey))
+	f.Add(encrypt(f, []byte(`{"id":"1"}`), jose.Header{Kid: text("k")}, &key.PublicKey))
+	f.Add([]byte("...."))
+	f.Fuzz(func(t *testing.T, token []byte) {
+		before := bytes.Clone(token)
+		payload, err := open(token, key)
+		if err != nil && payload != nil {
+			t.Error("a payload beside an error")
+		}
+		if err == nil && string(payload) != `{"id":"1"}` {
+			t.Errorf("opened %q", payload)
+		}
+		if !bytes.Equal(before, token) {
+			t.Error("the token was changed")
+		}
+	})
+}
+
+// FuzzSigned: what is accepted is the one text of its parts.
+func FuzzSigned(f *testing.F) {
+	f.Add(string(sign(f, []byte(`{"id":"1"}`), testkey.RSA(f, "recipient", 2048))))
+	f.Fuzz(func(t *testing.T, token string) {
+		if _, err := jose.ParseSigned([]byte(token), jwsAlgs); err != nil {
+			return
+		}
+		var again []string
+		for _, p := range strings.Split(token, ".") {
+			raw, err := base64.RawURLEncoding.DecodeString(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again = append(again, base64.RawURLEncoding.EncodeToString(raw))
+		}
+		if got := strings.Join(again, "."); got != token {
+			t.Error(fmt.Sprintf("%q is read as %q", token, got))
+		}
+	})
+}

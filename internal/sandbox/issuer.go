@@ -1,0 +1,130 @@
+package sandbox
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Issuer is an example of an issuer's RDX service behind a gateway, in clear. It answers POST …/v1/risk, …/v1/stepup,
+// …/v1/initiateaction and …/v1/validate under any prefix. The zero value is ready; what it does follows TestCards.
+//
+// Members that RDX requires are checked, by name and shape, and answered with 405 and an Error object when they are wrong;
+// everything else is taken as it comes, for the vendor adds fields and values. A well-formed message that doesn't fit the
+// challenge (unknown, expired, already ended) is answered with 200 and a Status.
+//
+// A one-time passcode is good for three tries, then the challenge has failed. A stepup with a higher StepupCounter starts
+// over with new credentials; a challenge sends at most six passcodes, then it is BLOCKED.
+type Issuer struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// OnOTP delivers a passcode, in place of SMS and mail. It may be called from several requests at once; nil drops the code.
+	OnOTP func(transactionID, otp string)
+	// Lifetime is how long a challenge lives after its last stepup or initiateaction; 10 minutes when zero.
+	Lifetime time.Duration
+	// MaxChallenges bounds what is kept, 10,000 when zero; the oldest goes first.
+	MaxChallenges int
+
+	mu         sync.Mutex
+	challenges shelf[challengeKey, *challenge]
+}
+
+// issuerAnswer is every answer of the Issuer: whatever could be read of the ids is sent back, and Status always has a value.
+type issuerAnswer struct {
+	ProcessorID     string       `json:"ProcessorId"`
+	IssuerID        string       `json:"IssuerId"`
+	TransactionID   string       `json:"TransactionId"`
+	StepupRequestID string       `json:"StepupRequestId,omitempty"`
+	Status          string       `json:"Status"`
+	StepupType      string       `json:"StepupType,omitempty"`
+	Credentials     []Credential `json:"Credentials,omitempty"`
+	CredentialID    string       `json:"CredentialId,omitempty"`
+	Reason          *Reason      `json:"Reason,omitempty"`
+	Error           *Fault       `json:"Error,omitempty"`
+}
+
+func (a issuerAnswer) fault(description, message string) issuerAnswer {
+	a.Status = StatusError
+	a.Error = &Fault{ReferenceNumber: uuid.NewString(), ReasonDescription: "Invalid request", Description: description, Message: message}
+	return a
+}
+
+func (a issuerAnswer) end(status, code, description string) issuerAnswer {
+	a.Status, a.Reason = status, &Reason{code, description}
+	return a
+}
+
+// ServeHTTP answers the four calls.
+func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	call := callOf(r.URL.Path)
+	if call == "" {
+		writeJSON(w, http.StatusNotFound, issuerAnswer{}.fault("no such call", "POST to …/v1/risk, …/v1/stepup, …/v1/initiateaction or …/v1/validate"))
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		writeJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("method "+r.Method+" is not served", "use POST"))
+		return
+	}
+	body, err := readBody(w, r, bodyLimit)
+	switch {
+	case errors.Is(err, errTooLarge):
+		writeJSON(w, http.StatusRequestEntityTooLarge, issuerAnswer{}.fault("the message is over 1 MiB", "send less"))
+		return
+	case err != nil:
+		writeJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message could not be read to its end", "send it again"))
+		return
+	}
+	m, err := parseMembers(body)
+	if err != nil {
+		writeJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message "+err.Error(), "send one JSON object"))
+		return
+	}
+	q := rdxRequest{call: call, members: m}
+	err = q.check()
+	answer := issuerAnswer{ProcessorID: q.key.processor, IssuerID: q.key.issuer, TransactionID: q.key.transaction, StepupRequestID: q.stepupRequestID}
+	if err != nil {
+		writeJSON(w, http.StatusMethodNotAllowed, answer.fault(err.Error(), "see the RDX specification of "+call))
+		return
+	}
+	writeJSON(w, http.StatusOK, s.answer(q, answer))
+}
+
+// callOf returns the call that a path ends in, "" when it is none.
+func callOf(path string) string {
+	for call := range allowedStatus {
+		if strings.HasSuffix(path, "/v1/"+call) {
+			return call
+		}
+	}
+	return ""
+}
+
+func (s *Issuer) answer(q rdxRequest, a issuerAnswer) issuerAnswer {
+	if q.call == CallRisk {
+		card := testCard(q.cardNumber)
+		a.Status, a.Reason = card.Risk, &Reason{"TEST", card.Note}
+		return a
+	}
+	now := clock(s.Now)
+	s.mu.Lock()
+	var otp string
+	switch q.call {
+	case CallStepup:
+		a = s.stepup(q, a, now)
+	case CallInitiateAction:
+		a, otp = s.initiate(q, a, now)
+	case CallValidate:
+		a = s.validate(q, a, now)
+	}
+	s.mu.Unlock()
+	// Outside the lock: the receiver may well come straight back with the code.
+	if otp != "" && s.OnOTP != nil {
+		s.OnOTP(q.key.transaction, otp)
+	}
+	return a
+}

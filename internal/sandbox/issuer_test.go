@@ -1,0 +1,347 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sealane/sealane/internal/sandbox"
+)
+
+const (
+	rdxIDs  = `"ProcessorId":"5723ae630063ac1a9c3ab079","IssuerId":"5723ae630063ac1a9c3ab083","TransactionId":"00ec043e-40b5-4ce4-95c2-9e83b644f412","MessageVersion":"2.2.0"`
+	request = "878f4751-4140-4881-9e4a-003e83524f22"
+)
+
+// phoneBox receives what the issuer sends to the cardholder.
+type phoneBox struct {
+	mu    sync.Mutex
+	codes []string
+}
+
+func (p *phoneBox) receive(_, otp string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.codes = append(p.codes, otp)
+}
+
+func (p *phoneBox) last(t *testing.T) string {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.codes) == 0 {
+		t.Fatal("no passcode was sent")
+	}
+	return p.codes[len(p.codes)-1]
+}
+
+func wrong(otp string) string { return string('0'+(otp[0]-'0'+1)%10) + otp[1:] }
+
+// bench is one issuer, and the messages of one challenge.
+type bench struct {
+	*testing.T
+	url   string
+	phone *phoneBox
+	clock *clockAt
+}
+
+func newBench(t *testing.T) bench {
+	b := bench{t, "", &phoneBox{}, &clockAt{}}
+	b.url = serve(t, &sandbox.Issuer{Now: b.clock.Now, OnOTP: b.phone.receive}).URL + "/bank/rdx/v1/"
+	return b
+}
+
+func (b bench) call(name string, members string) reply {
+	b.Helper()
+	got := send(b.T, "POST", b.url+name, `{`+rdxIDs+`,`+members+`}`)
+	for _, id := range []string{"ProcessorId", "IssuerId", "TransactionId"} {
+		if !strings.Contains(rdxIDs, fmt.Sprintf("%q:%q", id, got.text(id))) {
+			b.Errorf("%s came back as %q", id, got.text(id))
+		}
+	}
+	if name != "risk" && got.status == 200 && !strings.Contains(members, fmt.Sprintf("%q", got.text("StepupRequestId"))) {
+		b.Errorf("StepupRequestId came back as %q", got.text("StepupRequestId"))
+	}
+	if got.text("Status") == "" {
+		b.Errorf("no Status in %s", got.raw)
+	}
+	return got
+}
+
+func (b bench) stepup(counter int, members string) reply {
+	b.Helper()
+	return b.call("stepup", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d%s`, request, counter, members))
+}
+
+func (b bench) initiate(counter int, c map[string]any) reply {
+	b.Helper()
+	return b.call("initiateaction", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"Credentials":[{"Id":%q,"Type":%q}]`, request, counter, c["Id"], c["Type"]))
+}
+
+func (b bench) validate(counter int, c map[string]any, code string) reply {
+	b.Helper()
+	return b.call("validate", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"CredentialResponse":[{"Id":%q,"Type":%q,"Value":%q}]`, request, counter, c["Id"], c["Type"], code))
+}
+
+func credential(t *testing.T, r reply, i int) map[string]any {
+	t.Helper()
+	list, _ := r.json["Credentials"].([]any)
+	if len(list) <= i {
+		t.Fatalf("no credential %d in %s", i, r.raw)
+	}
+	return list[i].(map[string]any)
+}
+
+func (b bench) want(r reply, status string) {
+	b.Helper()
+	if r.status != 200 || r.text("Status") != status {
+		b.Fatalf("got %d %s, want Status %s", r.status, r.raw, status)
+	}
+}
+
+func (b bench) wantFault(r reply, says string) {
+	b.Helper()
+	b.want(r, "ERROR")
+	if !strings.Contains(r.text("Error", "Description"), says) {
+		b.Errorf("Error says %q, want %q", r.text("Error", "Description"), says)
+	}
+}
+
+func TestIssuerRisk(t *testing.T) {
+	for card, want := range map[string]string{
+		`"4000000000001000"`: "SUCCESS", `"4000000000001018"`: "FAILURE", `"4000000000001091"`: "STEPUP", `"4000000000001109"`: "STEPUP",
+		`"4000000000001117"`: "STEPUP", `"4000000000001125"`: "BLOCKED", `"redacted"`: "STEPUP", `"1"`: "STEPUP", `17`: "STEPUP", `null`: "STEPUP",
+	} {
+		t.Run(card, func(t *testing.T) {
+			b := newBench(t)
+			b.want(b.call("risk", `"MerchantInfo":{},"TransactionInfo":{"TransactionAmount":1000},"PaymentInfo":{"CardNumber":`+card+`}`), want)
+		})
+	}
+	// Unknown members, and known ones with values yet unknown, are nothing to an issuer.
+	b := newBench(t)
+	b.want(b.call("risk", `"MerchantInfo":{"X":1},"TransactionInfo":{"Channel":"99"},"PaymentInfo":[],"MessageCategory":"79","New":{"a":[1]},"RiskScore":7`), "STEPUP")
+}
+
+func TestIssuerStepup(t *testing.T) {
+	for card, want := range map[string]string{"1091": "CHOICE OTPSMS OTPEMAIL", "1109": "OTP OTPSMS", "1117": "OUTOFBAND OUTOFBANDOTHER", "1000": "", "": "CHOICE OTPSMS OTPEMAIL"} {
+		t.Run(card, func(t *testing.T) {
+			b := newBench(t)
+			got := b.stepup(0, `,"PaymentInfo":{"CardNumber":"400000000000`+card+`"}`)
+			if want == "" {
+				b.want(got, "FAILURE")
+				return
+			}
+			b.want(got, "SUCCESS")
+			types := got.text("StepupType")
+			list, _ := got.json["Credentials"].([]any)
+			for i := range list {
+				types += " " + credential(t, got, i)["Type"].(string)
+				if id := credential(t, got, i)["Id"].(string); len(id) != 36 {
+					t.Errorf("Credentials[%d].Id is %q", i, id)
+				}
+			}
+			if types != want {
+				t.Errorf("offered %s, want %s", types, want)
+			}
+		})
+	}
+}
+
+func TestIssuerChallenge(t *testing.T) {
+	sixDigits := regexp.MustCompile(`^[0-9]{6}$`)
+	t.Run("right", func(t *testing.T) {
+		b := newBench(t)
+		sms := credential(t, b.stepup(0, ""), 0)
+		b.want(b.initiate(0, sms), "SUCCESS")
+		code := b.phone.last(t)
+		if !sixDigits.MatchString(code) {
+			t.Errorf("the passcode is %q", code)
+		}
+		got := b.validate(0, sms, code)
+		b.want(got, "SUCCESS")
+		if got.text("CredentialId") != sms["Id"] {
+			t.Errorf("CredentialId is %q, want %q", got.text("CredentialId"), sms["Id"])
+		}
+		b.wantFault(b.validate(0, sms, code), "ended with SUCCESS")
+		b.wantFault(b.initiate(0, sms), "ended with SUCCESS")
+		b.wantFault(b.stepup(1, ""), "ended with SUCCESS")
+	})
+	t.Run("three wrong", func(t *testing.T) {
+		b := newBench(t)
+		sms := credential(t, b.stepup(0, ""), 0)
+		b.initiate(0, sms)
+		code := b.phone.last(t)
+		b.want(b.validate(0, sms, wrong(code)), "RETRY")
+		b.want(b.validate(0, sms, ""), "RETRY")
+		b.want(b.validate(0, sms, code+"0"), "FAILURE")
+		b.wantFault(b.validate(0, sms, code), "ended with FAILURE")
+	})
+	t.Run("another passcode gives no further tries", func(t *testing.T) {
+		b := newBench(t)
+		sms := credential(t, b.stepup(0, ""), 0)
+		b.initiate(0, sms)
+		b.want(b.validate(0, sms, wrong(b.phone.last(t))), "RETRY")
+		b.initiate(0, sms)
+		b.want(b.validate(0, sms, wrong(b.phone.last(t))), "RETRY")
+		b.stepup(0, "")
+		b.want(b.validate(0, sms, wrong(b.phone.last(t))), "FAILURE")
+	})
+	t.Run("resend", func(t *testing.T) {
+		b := newBench(t)
+		first := credential(t, b.stepup(0, ""), 0)
+		b.initiate(0, first)
+		old := b.phone.last(t)
+		second := credential(t, b.stepup(1, ""), 1)
+		b.wantFault(b.validate(0, first, old), "not those of the last stepup")
+		b.wantFault(b.validate(1, first, old), "not the credential of the last initiateaction")
+		b.wantFault(b.initiate(1, first), "none of the last stepup's")
+		b.wantFault(b.stepup(0, ""), "StepupCounter is 0, the last stepup had 1")
+		b.want(b.initiate(1, second), "SUCCESS")
+		b.want(b.validate(1, second, b.phone.last(t)), "SUCCESS")
+	})
+	t.Run("the same stepup again", func(t *testing.T) {
+		b := newBench(t)
+		if d := cmp.Diff(b.stepup(0, "").json, b.stepup(0, "").json); d != "" {
+			t.Error(d)
+		}
+	})
+	t.Run("too many passcodes", func(t *testing.T) {
+		b := newBench(t)
+		for i := range 6 {
+			b.want(b.initiate(i, credential(t, b.stepup(i, ""), 0)), "SUCCESS")
+		}
+		b.want(b.initiate(6, credential(t, b.stepup(6, ""), 0)), "BLOCKED")
+		if len(b.phone.codes) != 6 {
+			t.Errorf("%d passcodes were sent", len(b.phone.codes))
+		}
+	})
+	t.Run("expired", func(t *testing.T) {
+		b := newBench(t)
+		sms := credential(t, b.stepup(0, ""), 0)
+		b.initiate(0, sms)
+		b.clock.forward(10*time.Minute - 1)
+		b.want(b.validate(0, sms, wrong(b.phone.last(t))), "RETRY")
+		b.clock.forward(1)
+		b.want(b.validate(0, sms, b.phone.last(t)), "FAILURE")
+		b.want(b.stepup(0, ""), "SUCCESS")
+	})
+	t.Run("out of order", func(t *testing.T) {
+		b := newBench(t)
+		nobody := map[string]any{"Id": request, "Type": "OTPSMS"}
+		b.wantFault(b.initiate(0, nobody), "no stepup")
+		b.wantFault(b.validate(0, nobody, "123456"), "no stepup")
+		sms := credential(t, b.stepup(0, ""), 0)
+		b.wantFault(b.validate(0, sms, ""), "not the credential of the last initiateaction")
+	})
+	t.Run("out of band", func(t *testing.T) {
+		b := newBench(t)
+		app := credential(t, b.stepup(0, `,"PaymentInfo":{"CardNumber":"4000000000001117"}`), 0)
+		b.want(b.initiate(0, app), "SUCCESS")
+		b.want(b.validate(0, app, ""), "PENDING")
+		b.want(b.validate(0, app, ""), "PENDING")
+		b.want(b.validate(0, app, ""), "SUCCESS")
+		if len(b.phone.codes) != 0 {
+			t.Error("a passcode was sent for an out-of-band credential")
+		}
+	})
+}
+
+func TestIssuerErrors(t *testing.T) {
+	risk := map[string]string{"ProcessorId": `"5723ae630063ac1a9c3ab079"`, "IssuerId": `"5723ae630063ac1a9c3ab083"`, "MessageVersion": `"2.2.0"`,
+		"TransactionId": `"00ec043e-40b5-4ce4-95c2-9e83b644f412"`, "MerchantInfo": `{}`, "TransactionInfo": `{}`}
+	stepup := map[string]string{"ProcessorId": risk["ProcessorId"], "IssuerId": risk["IssuerId"], "MessageVersion": `"2.2.0"`,
+		"TransactionId": risk["TransactionId"], "StepupRequestId": `"` + request + `"`, "StepupCounter": "0"}
+	with := func(m map[string]string, changes ...string) string {
+		o := make(map[string]json.RawMessage)
+		for k, v := range m {
+			o[k] = json.RawMessage(v)
+		}
+		for i := 0; i < len(changes); i += 2 {
+			o[changes[i]] = json.RawMessage(changes[i+1])
+			if changes[i+1] == "" {
+				delete(o, changes[i])
+			}
+		}
+		b, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	srv := serve(t, &sandbox.Issuer{Now: atNoon})
+	for _, c := range []struct {
+		call, body string
+		status     int
+		says       string
+	}{
+		{"risk", with(risk, "ProcessorId", ""), 405, "ProcessorId is missing"},
+		{"risk", with(risk, "IssuerId", "null"), 405, "IssuerId is missing"},
+		{"risk", with(risk, "IssuerId", "7"), 405, "IssuerId is empty or not a string"},
+		{"risk", with(risk, "IssuerId", `" "`), 405, "IssuerId is empty or not a string"},
+		{"risk", with(risk, "ProcessorId", `"5723ae630063ac1a9c3ab079x"`), 405, "ProcessorId has 25 characters, at most 24"},
+		{"risk", with(risk, "TransactionId", ""), 405, "TransactionId is missing"},
+		{"risk", with(risk, "TransactionId", `"17"`), 405, "TransactionId is not a GUID"},
+		{"risk", with(risk, "MessageVersion", ""), 405, "MessageVersion is missing"},
+		{"risk", with(risk, "MerchantInfo", ""), 405, "MerchantInfo is missing"},
+		{"risk", with(risk, "TransactionInfo", "[]"), 405, "TransactionInfo is not a JSON object"},
+		{"risk", with(risk, "transactionid", `"00ec043e-40b5-4ce4-95c2-9e83b644f412"`, "TransactionId", ""), 405, "TransactionId is missing"},
+		{"stepup", with(stepup, "StepupRequestId", ""), 405, "StepupRequestId is missing"},
+		{"stepup", with(stepup, "StepupCounter", ""), 405, "StepupCounter is missing"},
+		{"stepup", with(stepup, "StepupCounter", `"0"`), 405, "StepupCounter is not an integer"},
+		{"stepup", with(stepup, "StepupCounter", "-1"), 405, "StepupCounter is not an integer from 0"},
+		{"stepup", with(stepup, "StepupCounter", "0.5"), 405, "StepupCounter is not an integer"},
+		{"initiateaction", with(stepup), 405, "Credentials has 0 entries"},
+		{"initiateaction", with(stepup, "Credentials", "{}"), 405, "Credentials is not a JSON array"},
+		{"initiateaction", with(stepup, "Credentials", "[7]"), 405, "Credentials[0] is not a JSON object"},
+		{"initiateaction", with(stepup, "Credentials", `[{"Id":"a","Type":"OTPSMS"},{"Id":"b","Type":"OTPSMS"}]`), 405, "Credentials has 2 entries"},
+		{"initiateaction", with(stepup, "Credentials", `[{"Type":"OTPSMS"}]`), 405, "Credentials[0].Id is missing"},
+		{"initiateaction", with(stepup, "Credentials", `[{"Id":"a"}]`), 405, "Credentials[0].Type is missing"},
+		{"validate", with(stepup), 405, "CredentialResponse has 0 entries"},
+		{"validate", with(stepup, "CredentialResponse", `[{"Id":"","Type":"OTPSMS"}]`), 405, "CredentialResponse[0].Id is missing"},
+		{"validate", "eyJhbGciOiJub25lIn0", 405, "the message is not JSON"},
+		{"validate", `"text"`, 405, "the message is not a JSON object"},
+		{"validate", strings.Repeat(" ", 1<<20+1), 413, "the message is over 1 MiB"},
+		{"challenge", with(stepup), 404, "no such call"},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			got := send(t, "POST", srv.URL+"/v1/"+c.call, c.body)
+			if got.status != c.status || got.text("Status") != "ERROR" || !strings.Contains(got.text("Error", "Description"), c.says) {
+				t.Errorf("%s: got %d %s, want %d that says %q", c.call, got.status, got.raw, c.status, c.says)
+			}
+			if len(got.text("Error", "ReferenceNumber")) != 36 || got.text("Error", "Message") == "" {
+				t.Errorf("the Error object is incomplete: %s", got.raw)
+			}
+		})
+	}
+	got := send(t, "POST", srv.URL+"/v1/risk", with(risk, "MerchantInfo", ""))
+	if got.text("TransactionId") != "00ec043e-40b5-4ce4-95c2-9e83b644f412" {
+		t.Errorf("an error echoes TransactionId as %q", got.text("TransactionId"))
+	}
+	if got := send(t, "GET", srv.URL+"/v1/risk", ""); got.status != 405 || got.header.Get("Allow") != "POST" {
+		t.Errorf("GET: %d, Allow %q", got.status, got.header.Get("Allow"))
+	}
+}
+
+func TestChallengesAreBounded(t *testing.T) {
+	srv := serve(t, &sandbox.Issuer{Now: atNoon, MaxChallenges: 2})
+	message := func(i int, more string) string {
+		return fmt.Sprintf(`{"ProcessorId":"p","IssuerId":"i","TransactionId":"00ec043e-40b5-4ce4-95c2-9e83b644f41%d","MessageVersion":"2.2.0","StepupRequestId":%q,"StepupCounter":0%s}`, i, request, more)
+	}
+	var credentials []map[string]any
+	for i := range 3 {
+		credentials = append(credentials, credential(t, send(t, "POST", srv.URL+"/v1/stepup", message(i, "")), 0))
+	}
+	var got []string
+	for i, c := range credentials {
+		got = append(got, send(t, "POST", srv.URL+"/v1/initiateaction", message(i, fmt.Sprintf(`,"Credentials":[{"Id":%q,"Type":"OTPSMS"}]`, c["Id"]))).text("Status"))
+	}
+	if d := cmp.Diff([]string{"ERROR", "SUCCESS", "SUCCESS"}, got); d != "" {
+		t.Error(d)
+	}
+}

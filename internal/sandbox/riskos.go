@@ -1,0 +1,75 @@
+package sandbox
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// APIVersion is the one that X-API-Version may name.
+const APIVersion = "2025-01-01.orion"
+
+// RiskOS is a stand-in of the RiskOS evaluation and document verification (DocV) services, in clear, for one account: who
+// serves several accounts keeps one RiskOS each. The zero value is ready.
+//
+//	POST  /api/evaluation                              evaluate
+//	POST  /api/evaluation/{version}                    evaluate with a version of the workflow
+//	PATCH /api/evaluation/{eval_id}                    go on with a paused evaluation
+//	GET   /api/evaluation/{eval_id}                    read one
+//	POST  /api/docv/upload                             upload images
+//	PATCH /api/docv/upload/{docv_transaction_token}    add or replace images
+//
+// It does not authenticate; see Unauthorized. Decisions follow TestIdentities, then DerivedRules. An answer about an
+// evaluation or an upload carries the request's id; the published error bodies have no room for one.
+type RiskOS struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Workflows are the names that exist; another is answered with 404. Empty means that every name exists.
+	Workflows []string
+	// CaptureURL is the page that a document request names, with the token appended. The stand-in serves no such page.
+	CaptureURL string
+	// MaxEvaluations and MaxUploads bound what is kept, 10,000 each when zero; the oldest goes first.
+	MaxEvaluations, MaxUploads int
+	// MaxBytes bounds the request data that is kept with evaluations; 64 MiB when zero.
+	MaxBytes int
+
+	routes sync.Once
+	mux    *http.ServeMux
+
+	mu          sync.Mutex
+	evaluations shelf[string, *evaluation]
+	latest      shelf[string, string] // the sender's id to its newest eval_id
+	awaiting    shelf[string, string] // docv_transaction_token to the eval_id that waits for it
+	uploads     shelf[string, *upload]
+}
+
+// ServeHTTP serves the endpoints above.
+func (s *RiskOS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.routes.Do(s.route)
+	s.mux.ServeHTTP(w, r)
+}
+
+func (s *RiskOS) route() {
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("POST /api/evaluation", s.create)
+	s.mux.HandleFunc("POST /api/evaluation/{version}", s.create)
+	s.mux.HandleFunc("PATCH /api/evaluation/{eval_id}", s.resume)
+	s.mux.HandleFunc("GET /api/evaluation/{eval_id}", s.read)
+	s.mux.HandleFunc("POST /api/docv/upload", s.createUpload)
+	s.mux.HandleFunc("PATCH /api/docv/upload/{docv_transaction_token}", s.amendUpload)
+	// The mux's own 404 and 405 are plain text; the service speaks JSON.
+	for path, allow := range map[string]string{
+		"/api/evaluation":        "POST",
+		"/api/evaluation/{any}":  "GET, PATCH, POST",
+		"/api/docv/upload":       "POST",
+		"/api/docv/upload/{any}": "PATCH",
+	} {
+		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", allow)
+			writeRefusal(w, refuse(http.StatusMethodNotAllowed, "method_not_allowed", "%s is not served here; this path takes %s", r.Method, allow))
+		})
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeRefusal(w, refuse(http.StatusNotFound, "not_found", "no such endpoint; see /api/evaluation and /api/docv/upload"))
+	})
+}

@@ -1,0 +1,342 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/sealane/sealane/internal/sandbox"
+)
+
+func evaluationOf(id, individual string) string {
+	return fmt.Sprintf(`{"id":%q,"timestamp":"2026-03-04T11:59:59Z","workflow":"onboarding","data":{"individual":%s,"channel":"web"}}`, id, individual)
+}
+
+const adult = `"given_name":"Ada","family_name":"Byron","national_id":"123-45-6789","date_of_birth":"1985-12-10","email":"ada@example.com"`
+
+func TestTestIdentities(t *testing.T) {
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	for _, id := range sandbox.TestIdentities {
+		given := id.GivenName
+		if given == "" {
+			given = "Ada"
+		}
+		t.Run(given+" "+id.FamilyName, func(t *testing.T) {
+			got := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", fmt.Sprintf(`{"given_name":%q,"family_name":%q}`, given, strings.ToLower(id.FamilyName))))
+			if got.status != id.Status {
+				t.Fatalf("status %d, want %d: %s", got.status, id.Status, got.raw)
+			}
+			if got.text("decision") != id.Decision || got.text("error") != id.Error {
+				t.Errorf("decision %q and error %q, want %q and %q", got.text("decision"), got.text("error"), id.Decision, id.Error)
+			}
+		})
+	}
+}
+
+// The table of the doc comment, typed once more: a change of decisions must be meant.
+func TestDecisions(t *testing.T) {
+	const completed, paused = "evaluation_completed CLOSED", "evaluation_paused ON_HOLD"
+	for _, c := range []struct {
+		name, data     string
+		status         int
+		decision, eval string
+		providers      []string
+	}{
+		{"accept", `{"individual":{"family_name":"Accept"}}`, 200, "ACCEPT", completed, nil},
+		{"reject", `{"individual":{"family_name":"Reject"}}`, 200, "REJECT", completed, nil},
+		{"review by passcode", `{"individual":{"family_name":"Review"}}`, 201, "REVIEW", paused, []string{"SandboxOTP"}},
+		{"review by documents", `{"individual":{"given_name":"Document","family_name":"Review"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
+		{"no individual", `{"ip_address":"192.0.2.1"}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
+		{"no national_id", `{"individual":{"given_name":"Ada"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
+		{"repeated digit", `{"individual":{"national_id":"999-99-9999"}}`, 200, "REJECT", completed, nil},
+		{"no date of birth", `{"individual":{"national_id":"123456789"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
+		{"a child", `{"individual":{"national_id":123456789,"date_of_birth":"2008-03-05"}}`, 200, "REJECT", completed, nil},
+		{"eighteen today", `{"individual":{"national_id":"123456789","date_of_birth":"2008-03-04","email":"a@example.com"}}`, 200, "ACCEPT", completed, nil},
+		{"no contact", `{"individual":{"national_id":"123456789","date_of_birth":"1985-12-10"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
+		{"abroad", `{"individual":{` + adult + `,"address":{"country":"de"}}}`, 201, "REVIEW", paused, []string{"SandboxOTP"}},
+		{"at home", `{"individual":{` + adult + `,"address":{"country":"US"},"phone_number":"+1 (212) 555-0100"}}`, 200, "ACCEPT", completed, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+			got := send(t, "POST", srv.URL+"/api/evaluation", `{"id":"a-1","timestamp":"2026-03-04T11:59:59+01:00","workflow":"onboarding","data":`+c.data+`}`)
+			if got.status != c.status || got.text("decision") != c.decision || got.text("eval_status")+" "+got.text("status") != c.eval {
+				t.Errorf("got %d %s", got.status, got.raw)
+			}
+			var e struct {
+				Enrichments []struct {
+					Provider string `json:"enrichment_provider"`
+				} `json:"data_enrichments"`
+			}
+			if err := json.Unmarshal([]byte(got.raw), &e); err != nil {
+				t.Fatal(err)
+			}
+			var providers []string
+			for _, p := range e.Enrichments[1:] {
+				providers = append(providers, p.Provider)
+			}
+			if d := cmp.Diff(c.providers, providers); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestEvaluationMembers(t *testing.T) {
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	got := send(t, "POST", srv.URL+"/api/evaluation/2026.1", evaluationOf("a-1", `{`+adult+`,"id":12345678901234567890.10}`), "X-API-Version", "2025-01-01.orion")
+	names := make([]string, 0, len(got.json))
+	for n := range got.json {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	want := strings.Fields(`data_enrichments decision decision_at environment_name eval_end_time eval_id eval_source
+		eval_start_time eval_status id notes review_queues score status sub_status tags workflow workflow_id workflow_version`)
+	if d := cmp.Diff(want, names); d != "" {
+		t.Error(d)
+	}
+	first := got.json["data_enrichments"].([]any)[0].(map[string]any)
+	names = names[:0]
+	for n := range first {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	want = strings.Fields(`enrichment_endpoint enrichment_name enrichment_provider is_source_cache request response status_code total_attempts`)
+	if d := cmp.Diff(want, names); d != "" {
+		t.Error(d)
+	}
+	if n := first["request"].(map[string]any)["id"]; n != json.Number("12345678901234567890.10") {
+		t.Errorf("a number came back as %v", n)
+	}
+	for name, want := range map[string]string{"id": "a-1", "workflow": "onboarding", "workflow_version": "2026.1",
+		"eval_start_time": "2026-03-04T12:00:00.000Z", "eval_end_time": "2026-03-04T12:00:00.000Z"} {
+		if got.text(name) != want {
+			t.Errorf("%s is %q, want %q", name, got.text(name), want)
+		}
+	}
+	if _, err := uuid.Parse(got.text("eval_id")); err != nil {
+		t.Errorf("eval_id: %v", err)
+	}
+	read := send(t, "GET", srv.URL+"/api/evaluation/"+got.text("eval_id"), "")
+	if d := cmp.Diff(got.raw, read.raw); read.status != 200 || d != "" {
+		t.Errorf("GET: %d\n%s", read.status, d)
+	}
+}
+
+func TestReRun(t *testing.T) {
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	body := evaluationOf("a-1", `{`+adult+`}`)
+	first, second := send(t, "POST", srv.URL+"/api/evaluation", body), send(t, "POST", srv.URL+"/api/evaluation", body)
+	if first.text("eval_id") == second.text("eval_id") {
+		t.Error("a re-run has the eval_id of the first run")
+	}
+	if d := cmp.Diff([]any{[]any{}, []any{"re_run"}}, []any{first.json["tags"], second.json["tags"]}); d != "" {
+		t.Error(d)
+	}
+	if !strings.Contains(second.text("notes"), first.text("eval_id")) {
+		t.Errorf("notes %q name no earlier evaluation", second.text("notes"))
+	}
+}
+
+func TestResume(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		status     int
+		code       string // of the error
+	}{
+		{"data alone", `{"data":{"otp":{"code":"123456"}}}`, 200, ""},
+		{"code as a number", `{"data":{"otp":{"code":123456}}}`, 200, ""},
+		{"shape of POST", `{"id":"a-1","timestamp":"2026-03-04T12:00:00Z","workflow":"onboarding","data":{"otp":{"code":"123456"}}}`, 200, ""},
+		{"wrong code", `{"data":{"otp":{"code":"123457"}}}`, 400, "otp_invalid"},
+		{"no code", `{"data":{}}`, 400, "otp_invalid"},
+		{"no data", `{}`, 400, "invalid_request"},
+		{"another id", `{"id":"a-2","data":{"otp":{"code":"123456"}}}`, 400, "invalid_request"},
+		{"otp of a wrong shape", `{"data":{"otp":"123456"}}`, 422, "unsupported_schema"},
+		{"no JSON", `{"data"`, 400, "invalid_request"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+			paused := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`))
+			url := srv.URL + "/api/evaluation/" + paused.text("eval_id")
+			if _, ok := paused.json["eval_end_time"]; !ok || paused.json["eval_end_time"] != nil {
+				t.Errorf("eval_end_time of a paused evaluation is %v", paused.json["eval_end_time"])
+			}
+			got := send(t, "PATCH", url, c.body)
+			if got.status != c.status || got.text("error") != c.code {
+				t.Fatalf("got %d %s", got.status, got.raw)
+			}
+			now := send(t, "GET", url, "")
+			if c.status != 200 {
+				if now.text("eval_status") != "evaluation_paused" {
+					t.Errorf("a refused PATCH left %s", now.raw)
+				}
+				return
+			}
+			if d := cmp.Diff(got.raw, now.raw); d != "" {
+				t.Error(d)
+			}
+			if got.text("id") != "a-1" || got.text("decision") != "ACCEPT" || got.text("eval_status") != "evaluation_completed" {
+				t.Errorf("completed: %s", got.raw)
+			}
+			again := send(t, "PATCH", url, c.body)
+			if again.status != 400 || again.text("error") != "evaluation_completed" {
+				t.Errorf("PATCH of a completed evaluation: %d %s", again.status, again.raw)
+			}
+		})
+	}
+}
+
+// Bodies that are published are compared whole.
+func TestRiskOSErrors(t *testing.T) {
+	good := evaluationOf("a-1", `{`+adult+`}`)
+	without := func(member string) string {
+		var m map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(good), &m); err != nil {
+			t.Fatal(err)
+		}
+		delete(m, member)
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon, Workflows: []string{"onboarding"}})
+	for _, c := range []struct {
+		name, method, path, body string
+		header                   []string
+		status                   int
+		want                     string // the whole body when it begins with {, else the code
+		says                     string
+	}{
+		{"phone", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":"call me"}`), nil, 400, `{"error":"invalid_phone"}`, ""},
+		{"short phone", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":"555-0100"}`), nil, 400, `{"error":"invalid_phone"}`, ""},
+		{"phone of a wrong type", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":{}}`), nil, 400, `{"error":"invalid_phone"}`, ""},
+		{"rate", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Rate","family_name":"Error"}`), nil, 429, `{"error":"rate_limit"}`, ""},
+		{"server", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Server","family_name":"Error"}`), nil, 500, `{"error":"server_error"}`, ""},
+		{"forbidden", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Forbidden","family_name":"Error"}`), nil, 403, "forbidden", "ask for access"},
+		{"array", "POST", "/api/evaluation", `[]`, nil, 422, `{"error":"unsupported_schema"}`, ""},
+		{"null", "POST", "/api/evaluation", `null`, nil, 422, `{"error":"unsupported_schema"}`, ""},
+		{"data is text", "POST", "/api/evaluation", strings.Replace(good, `"data":{`, `"data":"x","d":{`, 1), nil, 422, `{"error":"unsupported_schema"}`, ""},
+		{"id is a number", "POST", "/api/evaluation", strings.Replace(good, `"a-1"`, `1`, 1), nil, 422, `{"error":"unsupported_schema"}`, ""},
+		{"individual is text", "POST", "/api/evaluation", evaluationOf("a-1", `"Ada"`), nil, 422, `{"error":"unsupported_schema"}`, ""},
+		{"address is text", "POST", "/api/evaluation", evaluationOf("a-1", `{"address":"Berlin"}`), nil, 422, `{"error":"unsupported_schema"}`, ""},
+		{"version of the API", "POST", "/api/evaluation", good, []string{"X-API-Version", "2019-01-01.ursa"}, 422, `{"error":"unsupported_schema"}`, ""},
+		{"no id", "POST", "/api/evaluation", without("id"), nil, 400, "invalid_request", "member id is missing"},
+		{"no timestamp", "POST", "/api/evaluation", without("timestamp"), nil, 400, "invalid_request", "member timestamp is missing"},
+		{"no workflow", "POST", "/api/evaluation", without("workflow"), nil, 400, "invalid_request", "member workflow is missing"},
+		{"no data", "POST", "/api/evaluation", without("data"), nil, 400, "invalid_request", "member data is missing"},
+		{"data is null", "POST", "/api/evaluation", strings.Replace(good, `"data":{`, `"data":null,"d":{`, 1), nil, 400, "invalid_request", "member data is missing"},
+		{"empty id", "POST", "/api/evaluation", strings.Replace(good, `"a-1"`, `""`, 1), nil, 400, "invalid_request", "member id has 0 bytes"},
+		{"long id", "POST", "/api/evaluation", strings.Replace(good, `a-1`, strings.Repeat("a", 257), 1), nil, 400, "invalid_request", "member id has 257 bytes"},
+		{"long version", "POST", "/api/evaluation/" + strings.Repeat("9", 257), good, nil, 400, "invalid_request", "version in the path"},
+		{"timestamp", "POST", "/api/evaluation", strings.Replace(good, "2026-03-04T", "04.03.2026 ", 1), nil, 400, "invalid_request", "is not RFC 3339"},
+		{"no JSON", "POST", "/api/evaluation", `encrypted`, nil, 400, "invalid_request", "the body is not JSON"},
+		{"two values", "POST", "/api/evaluation", good + good, nil, 400, "invalid_request", "the body is not JSON"},
+		{"empty body", "POST", "/api/evaluation", ``, nil, 400, "invalid_request", "the body is not JSON"},
+		{"workflow", "POST", "/api/evaluation", strings.Replace(good, "onboarding", "lending", 1), nil, 404, "workflow_not_found", `"lending" does not exist`},
+		{"GET unknown", "GET", "/api/evaluation/fd2a9785-554c-46be-a36f-e9443eefa380", "", nil, 404, "evaluation_not_found", "fd2a9785-554c-46be-a36f-e9443eefa380"},
+		{"PATCH unknown", "PATCH", "/api/evaluation/fd2a9785-554c-46be-a36f-e9443eefa380", `{"data":{}}`, nil, 404, "evaluation_not_found", "fd2a9785-554c-46be-a36f-e9443eefa380"},
+		{"path", "POST", "/api/evaluations", good, nil, 404, "not_found", "/api/evaluation"},
+		{"empty version", "POST", "/api/evaluation/", good, nil, 404, "not_found", "/api/evaluation"},
+		{"method", "PUT", "/api/evaluation", good, nil, 405, "method_not_allowed", "PUT is not served here; this path takes POST"},
+		{"method with an id", "DELETE", "/api/evaluation/x", "", nil, 405, "method_not_allowed", "GET, PATCH, POST"},
+		{"method of DocV", "GET", "/api/docv/upload", "", nil, 405, "method_not_allowed", "takes POST"},
+		{"1 MiB and a byte", "POST", "/api/evaluation", strings.Repeat(" ", 1<<20+1), nil, 413, "request_too_large", "over the limit"},
+		{"PATCH of 1 MiB and a byte", "PATCH", "/api/evaluation/x", strings.Repeat(" ", 1<<20+1), nil, 413, "request_too_large", "over the limit"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := send(t, c.method, srv.URL+c.path, c.body, c.header...)
+			if got.status != c.status {
+				t.Errorf("status %d, want %d", got.status, c.status)
+			}
+			if strings.HasPrefix(c.want, "{") {
+				if d := cmp.Diff(c.want, strings.TrimSpace(got.raw)); d != "" {
+					t.Error(d)
+				}
+			} else if got.text("error") != c.want || !strings.Contains(got.text("message"), c.says) {
+				t.Errorf("got %s, want error %q that says %q", got.raw, c.want, c.says)
+			}
+			if retry := got.header.Get("X-Retry-After"); (c.status == 429) != (retry == "1") {
+				t.Errorf("X-Retry-After %q with status %d", retry, c.status)
+			}
+		})
+	}
+}
+
+func TestUnauthorized(t *testing.T) {
+	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { sandbox.Unauthorized(w) }))
+	got := send(t, "POST", srv.URL+"/api/evaluation", "{}")
+	if got.status != 401 || got.text("error") != "unauthorized" || got.header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("got %d %s %v", got.status, got.raw, got.header)
+	}
+}
+
+func TestEvaluationsAreBounded(t *testing.T) {
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon, MaxEvaluations: 3})
+	var ids []string
+	for i := range 5 {
+		ids = append(ids, send(t, "POST", srv.URL+"/api/evaluation", evaluationOf(fmt.Sprint("a-", i), `{`+adult+`}`)).text("eval_id"))
+	}
+	var got []int
+	for _, id := range ids {
+		got = append(got, send(t, "GET", srv.URL+"/api/evaluation/"+id, "").status)
+	}
+	if d := cmp.Diff([]int{404, 404, 200, 200, 200}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// What is echoed is bounded in bytes too, though a single evaluation stays however large it is.
+func TestEvaluationsAreBoundedInBytes(t *testing.T) {
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon, MaxBytes: 2500})
+	var ids []string
+	post := func(size int) {
+		got := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{`+adult+`,"x":"`+strings.Repeat("x", size)+`"}`))
+		ids = append(ids, got.text("eval_id"))
+	}
+	kept := func() (statuses []int) {
+		for _, id := range ids {
+			statuses = append(statuses, send(t, "GET", srv.URL+"/api/evaluation/"+id, "").status)
+		}
+		return statuses
+	}
+	for range 4 {
+		post(900)
+	}
+	if d := cmp.Diff([]int{404, 404, 200, 200}, kept()); d != "" {
+		t.Error(d)
+	}
+	post(9000)
+	if d := cmp.Diff([]int{404, 404, 404, 404, 200}, kept()); d != "" {
+		t.Error(d)
+	}
+}
+
+// Of many PATCHes at once exactly one completes the evaluation.
+func TestResumeAtOnce(t *testing.T) {
+	s := &sandbox.RiskOS{Now: atNoon}
+	srv := serve(t, s)
+	url := srv.URL + "/api/evaluation/" + send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`)).text("eval_id")
+	codes := make([]int, 16)
+	var wg sync.WaitGroup
+	for i := range codes {
+		wg.Go(func() {
+			w := httptest.NewRecorder()
+			s.ServeHTTP(w, httptest.NewRequest("PATCH", url, strings.NewReader(`{"data":{"otp":{"code":"123456"}}}`)))
+			codes[i] = w.Code
+		})
+	}
+	wg.Wait()
+	slices.Sort(codes)
+	if d := cmp.Diff(slices.Concat([]int{200}, slices.Repeat([]int{400}, 15)), codes); d != "" {
+		t.Error(d)
+	}
+}

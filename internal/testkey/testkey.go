@@ -1,0 +1,55 @@
+// Package testkey gives tests fresh RSA keys, each made once per test binary.
+// Only tests may import it.
+package testkey
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/sealane/sealane/keyring"
+)
+
+var (
+	mu   sync.Mutex
+	keys = map[string]*rsa.PrivateKey{}
+)
+
+// RSA gives the key of that name and size, the same for every call in a process.
+func RSA(t testing.TB, name string, bits int) *rsa.PrivateKey {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	id := fmt.Sprint(name, " ", bits)
+	if keys[id] == nil {
+		key, err := rsa.GenerateKey(rand.Reader, bits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[id] = key
+	}
+	return keys[id]
+}
+
+// Ours makes a ring of one active key pair with that ID.
+func Ours(t testing.TB, id string, key keyring.Private) *keyring.Ring {
+	t.Helper()
+	return ring(t, keyring.Key{ID: id, Private: key})
+}
+
+// Theirs makes a ring of one active public key with that ID.
+func Theirs(t testing.TB, id string, key *rsa.PrivateKey) *keyring.Ring {
+	t.Helper()
+	return ring(t, keyring.Key{ID: id, Public: &key.PublicKey})
+}
+
+func ring(t testing.TB, k keyring.Key) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.New(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

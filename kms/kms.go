@@ -1,0 +1,73 @@
+// Package kms turns a key URI into a private key that signs and decrypts. So
+// far it knows files; further schemes (PKCS#11, Vault) come as cases of Open.
+package kms
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyring"
+)
+
+// Options says how to reach keys.
+type Options struct {
+	// Passphrase is asked for only where a key is encrypted. Nil: there is none.
+	Passphrase func() ([]byte, error)
+}
+
+// Opened is a private key with what its container said of it.
+type Opened struct {
+	Private      keyring.Private
+	KeyID        string // where the container has one (JWK)
+	Certificates []*x509.Certificate
+}
+
+const maxKeyFile = 1 << 20
+
+// Open gives the key that uri names: "file:PATH", or a path alone.
+func Open(ctx context.Context, uri string, o Options) (*Opened, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	path := strings.TrimPrefix(uri, "file:")
+	if scheme, _, found := strings.Cut(path, ":"); found && path == uri && !strings.ContainsAny(scheme, `/\.`) && len(scheme) > 1 {
+		return nil, fmt.Errorf("key %q: scheme %q is not known; use file:PATH", uri, scheme)
+	}
+	data, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	defer clear(data)
+	key, info, err := cert.ReadPrivate(data, nil)
+	if errors.Is(err, cert.ErrPassphraseNeeded) && o.Passphrase != nil {
+		passphrase, perr := o.Passphrase()
+		if perr != nil {
+			return nil, fmt.Errorf("key %s: %w", path, perr)
+		}
+		defer clear(passphrase)
+		key, info, err = cert.ReadPrivate(data, passphrase)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w", path, err)
+	}
+	return &Opened{Private: key, KeyID: info.KeyID, Certificates: info.Certificates}, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err == nil && len(data) > maxKeyFile {
+		err = fmt.Errorf("%s is larger than %d bytes: not a key", path, maxKeyFile)
+	}
+	return data, err
+}

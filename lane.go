@@ -1,0 +1,203 @@
+// Package sealane seals and opens messages between partners' APIs: JSON that is
+// signed by one side and encrypted to the other, as the dialect (profile) of a
+// lane says.
+//
+// A Lane is what we and one partner agreed on in one environment. Seal and Open
+// are its two verbs; sealhttp puts them on the wire.
+package sealane
+
+import (
+	"crypto/fips140"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+// Side is the end of the wire on which we are.
+type Side int
+
+const (
+	Client Side = iota + 1 // we send requests and open answers
+	Server                 // we open requests and send answers
+)
+
+func (s Side) String() string {
+	switch s {
+	case Client:
+		return "client"
+	case Server:
+		return "server"
+	}
+	return fmt.Sprintf("Side(%d)", int(s))
+}
+
+// Sealing says what happens to messages that come or go in clear.
+type Sealing int
+
+const (
+	Required Sealing = iota // they are refused
+	Optional                // they pass, where the profile has a trigger that is off
+)
+
+// Caller says how the sender of a message that carries no signature is known.
+// It must be said, because such a message proves nothing about its sender.
+type Caller string
+
+const (
+	MutualTLS       Caller = "mutual-tls"
+	OAuth2          Caller = "oauth2"
+	Unauthenticated Caller = "unauthenticated"
+)
+
+// DefaultMaxPayload is a lane's limit where none is given: 32 MiB.
+const DefaultMaxPayload = 32 << 20
+
+// Config describes a lane.
+type Config struct {
+	Partner     string           // for messages; default the profile's name for the other side
+	Environment string           // one of the profile's; default the first
+	Profile     *profile.Profile // must be given
+	Side        Side             // must be given
+
+	Ours   *keyring.Ring // our keys; nil where none were made yet
+	Theirs *keyring.Ring // the partner's; nil where none were exchanged yet
+
+	Sealing Sealing
+	// PlainEndpoints lists what may pass in clear although sealing is required,
+	// as "METHOD /path/{variable}": endpoints for which the dialect has no sealing.
+	PlainEndpoints []string
+
+	// AcceptRSAOAEP, where not empty, is the reason for which this lane opens
+	// RSA-OAEP (SHA-1) besides what the profile says. Only some profiles allow it.
+	AcceptRSAOAEP string
+	// Caller must be given where we open messages that are not signed.
+	Caller Caller
+
+	MaxPayload int // bytes; default DefaultMaxPayload
+}
+
+// Lane seals and opens. It never changes and is safe for concurrent use.
+type Lane struct {
+	c        Config
+	in, out  *profile.Leg
+	openAlgs []string // key encryption to open
+}
+
+// New checks a configuration and makes the lane. Missing keys are no error
+// here: Seal and Open give ErrNotSupported until they are there.
+func New(c Config) (*Lane, error) {
+	if c.Profile == nil {
+		return nil, errors.New("lane: Profile must be given")
+	}
+	l := &Lane{c: c}
+	switch c.Side {
+	case Client:
+		l.out, l.in = &c.Profile.Request, &c.Profile.Response
+	case Server:
+		l.out, l.in = &c.Profile.Response, &c.Profile.Request
+	default:
+		return nil, errors.New("lane: Side must be Client or Server")
+	}
+	if l.c.Environment == "" {
+		l.c.Environment = c.Profile.Environments[0]
+	}
+	if l.c.Partner == "" {
+		l.c.Partner = c.Profile.Parties.Client
+		if c.Side == Client {
+			l.c.Partner = c.Profile.Parties.Server
+		}
+	}
+	if l.c.MaxPayload == 0 {
+		l.c.MaxPayload = DefaultMaxPayload
+	}
+	if err := l.check(); err != nil {
+		return nil, fmt.Errorf("lane %s: %w", l.Name(), err)
+	}
+	return l, nil
+}
+
+func (l *Lane) check() error {
+	if !slices.Contains(l.c.Profile.Environments, l.c.Environment) {
+		return fmt.Errorf("environment %q is not one of the profile's: %s", l.c.Environment, strings.Join(l.c.Profile.Environments, ", "))
+	}
+	if l.c.Sealing != Required && l.c.Sealing != Optional {
+		return fmt.Errorf("sealing %d is neither Required nor Optional", l.c.Sealing)
+	}
+	if l.c.Sealing == Optional && l.c.Profile.Trigger == nil {
+		return errors.New("sealing cannot be optional: the profile has no header that tells sealed from plain")
+	}
+	if l.c.MaxPayload < 0 {
+		return fmt.Errorf("MaxPayload %d is negative", l.c.MaxPayload)
+	}
+	if l.in.Sealed() && l.in.Sign == nil {
+		if !slices.Contains([]Caller{MutualTLS, OAuth2, Unauthenticated}, l.c.Caller) {
+			return fmt.Errorf("messages carry no signature: say how the caller is known (%s, %s or %s), not %q", MutualTLS, OAuth2, Unauthenticated, l.c.Caller)
+		}
+	}
+	if !l.in.Sealed() {
+		if l.c.AcceptRSAOAEP != "" {
+			return errors.New("AcceptRSAOAEP: nothing is opened on this side")
+		}
+		return nil
+	}
+	l.openAlgs = l.in.Encrypt.Alg.Open
+	if l.c.AcceptRSAOAEP != "" {
+		if !l.mayAdd(jose.RSAOAEP) {
+			return errors.New("AcceptRSAOAEP: the profile does not let a lane add RSA-OAEP")
+		}
+		l.openAlgs = append(slices.Clone(l.openAlgs), jose.RSAOAEP)
+	}
+	if slices.Contains(l.openAlgs, jose.RSAOAEP) && fips140.Enforced() {
+		return errors.New("RSA-OAEP uses SHA-1, which FIPS 140-3 enforcement (GODEBUG=fips140=only) forbids: take AcceptRSAOAEP away")
+	}
+	return nil
+}
+
+func (l *Lane) mayAdd(alg string) bool {
+	return l.in.Encrypt != nil && slices.Contains(l.in.Encrypt.Alg.LaneMayAdd, alg)
+}
+
+// Config gives the configuration, with the defaults filled in.
+func (l *Lane) Config() Config { return l.c }
+
+// Name is "profile/partner/environment".
+func (l *Lane) Name() string {
+	return l.c.Profile.Name + "/" + l.c.Partner + "/" + l.c.Environment
+}
+
+// Out is the leg on which we seal, In the one on which we open.
+func (l *Lane) Out() *profile.Leg { return l.out }
+
+// In is the leg on which we open.
+func (l *Lane) In() *profile.Leg { return l.in }
+
+// Ready gives ErrNotSupported where a key is missing without which a request
+// can't be sealed, opened and answered.
+func (l *Lane) Ready() error {
+	if l.out.Sealed() {
+		if _, _, err := l.sealingKeys(); err != nil {
+			return err
+		}
+	}
+	if l.in.Sealed() {
+		return l.openingKeys()
+	}
+	return nil
+}
+
+// MaxToken is the size of the longest token that Open reads: what Seal makes of
+// a payload of MaxPayload bytes, and room for headers.
+func (l *Lane) MaxToken() int {
+	const headers = 16 << 10
+	text := func(n int) int { return n/3*4 + 4 }
+	size := l.c.MaxPayload
+	if l.out.Sign != nil || l.in.Sign != nil {
+		size = text(size) + headers
+	}
+	return text(size) + headers
+}

@@ -1,0 +1,183 @@
+package sealane
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"fmt"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+// Message is an opened message: a *Verified or an *Unverified, nothing else.
+type Message interface {
+	// Payload is byte for byte what was sealed.
+	Payload() []byte
+	// OpenedBy is the key of ours that opened it.
+	OpenedBy() keyring.Key
+	message()
+}
+
+// Verified is a message that the partner has signed.
+type Verified struct {
+	opened
+	signer keyring.Key
+}
+
+// Signer is the partner's key under which the signature held.
+func (v *Verified) Signer() keyring.Key { return v.signer }
+
+// Unverified is a message that was encrypted only: anybody who has our
+// certificate can have made it. Caller says how else the sender is known.
+type Unverified struct {
+	opened
+	Caller Caller
+}
+
+type opened struct {
+	payload []byte
+	by      keyring.Key
+}
+
+func (o *opened) Payload() []byte       { return o.payload }
+func (o *opened) OpenedBy() keyring.Key { return o.by }
+func (o *opened) message()              {}
+
+// Open decrypts the token and, where the leg is signed, verifies what was in
+// it. With any error the message is nil. The token is left as it is.
+func (l *Lane) Open(ctx context.Context, token []byte) (Message, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
+	}
+	if !l.in.Sealed() {
+		return nil, l.fail("open", ErrFormat, fault.NotSealing, "the profile sends this leg in clear", nil)
+	}
+	if err := l.openingKeys(); err != nil {
+		return nil, err
+	}
+	if len(token) > l.MaxToken() {
+		return nil, l.fail("open", ErrTooLarge, fault.TooLarge.In(fault.JWE), fmt.Sprintf("token has %d bytes, more than %d", len(token), l.MaxToken()), nil)
+	}
+	encrypted, err := jose.ParseEncrypted(token, l.MaxToken(), l.openAlgs, l.in.Encrypt.Enc.Open)
+	if err != nil {
+		return nil, l.fromCodec("open", err)
+	}
+	openers, err := l.openers(encrypted.Header)
+	if err != nil {
+		return nil, err
+	}
+	content, which, err := encrypted.Decrypt(decrypters(openers))
+	if err != nil {
+		return nil, l.fromCodec("open", err)
+	}
+	by := openers[which]
+	if l.in.Sign == nil {
+		return &Unverified{opened{content, by}, l.c.Caller}, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
+	}
+	signed, err := jose.ParseSigned(content, l.in.Sign.Alg.Open)
+	if err != nil {
+		return nil, l.fromCodec("open", err)
+	}
+	verifiers, err := l.verifiers(signed.Header)
+	if err != nil {
+		return nil, err
+	}
+	payload, which, err := signed.Verify(publics(verifiers))
+	if err != nil {
+		return nil, l.fromCodec("open", err)
+	}
+	if len(payload) > l.c.MaxPayload {
+		return nil, l.fail("open", ErrTooLarge, fault.PayloadLarge, fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
+	}
+	return &Verified{opened{payload, by}, verifiers[which]}, nil
+}
+
+// openingKeys gives ErrNotSupported where nothing could be opened at all.
+func (l *Lane) openingKeys() error {
+	if len(l.c.Ours.Openers("", false)) == 0 {
+		return l.fail("open", ErrNotSupported, fault.NoKeyOurs, "", nil)
+	}
+	if l.in.Sign != nil && len(l.c.Theirs.Verifiers("", false)) == 0 {
+		return l.fail("open", ErrNotSupported, fault.NoKeyTheirs, "", nil)
+	}
+	return nil
+}
+
+// openers checks the outer header against the profile and gives our keys to try.
+func (l *Lane) openers(h jose.Header) ([]keyring.Key, error) {
+	if err := l.checkHeader(l.in.Encrypt, h, fault.JWE, ErrNotJWE); err != nil {
+		return nil, err
+	}
+	known := l.in.Encrypt.Kid.Demands()
+	keys := l.c.Ours.Openers(h.KeyID(), known && h.Kid != nil)
+	if len(keys) == 0 {
+		return nil, l.unknownKeyID(h, fault.JWE, ErrDecryption)
+	}
+	return keys, nil
+}
+
+// verifiers checks the inner header and gives the partner's keys to try.
+func (l *Lane) verifiers(h jose.Header) ([]keyring.Key, error) {
+	if err := l.checkHeader(l.in.Sign, h, fault.JWS, ErrNotJWS); err != nil {
+		return nil, err
+	}
+	known := l.in.Sign.Kid.Demands()
+	keys := l.c.Theirs.Verifiers(h.KeyID(), known && h.Kid != nil)
+	if len(keys) == 0 {
+		return nil, l.unknownKeyID(h, fault.JWS, ErrSignature)
+	}
+	return keys, nil
+}
+
+func (l *Lane) unknownKeyID(h jose.Header, layer fault.Layer, sentinel error) error {
+	return l.fail("open", sentinel, fault.KidUnknown.In(layer), fmt.Sprintf("key ID %q is not known in %s", h.KeyID(), l.c.Environment), nil)
+}
+
+// checkHeader holds kid, typ and cty against what the profile accepts.
+func (l *Lane) checkHeader(layer *profile.Layer, h jose.Header, in fault.Layer, sentinel error) error {
+	for _, c := range []struct {
+		name    string
+		member  profile.Member
+		value   *string
+		refused fault.TokenFault
+	}{
+		{"kid", layer.Kid, h.Kid, fault.KidNotAllowed},
+		{"typ", layer.Typ, h.Typ, fault.TypNotAllowed},
+		{"cty", layer.Cty, h.Cty, fault.CtyNotAllowed},
+	} {
+		if c.member.Accepts(c.value) {
+			continue
+		}
+		if c.value == nil {
+			f := c.refused
+			if c.name == "kid" {
+				f = fault.KidMissing
+			}
+			return l.fail("open", sentinel, f.In(in), fmt.Sprintf("header has no %s, the profile accepts %q", c.name, c.member.Open), nil)
+		}
+		return l.fail("open", sentinel, c.refused.In(in), fmt.Sprintf("%s is %.140q, the profile accepts %q", c.name, *c.value, c.member.Open), nil)
+	}
+	return nil
+}
+
+func decrypters(keys []keyring.Key) []crypto.Decrypter {
+	list := make([]crypto.Decrypter, len(keys))
+	for i, k := range keys {
+		list[i] = k.Private
+	}
+	return list
+}
+
+func publics(keys []keyring.Key) []*rsa.PublicKey {
+	list := make([]*rsa.PublicKey, len(keys))
+	for i, k := range keys {
+		list[i] = k.Public
+	}
+	return list
+}

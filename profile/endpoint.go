@@ -1,0 +1,79 @@
+package profile
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Endpoint is a method and path whose messages are sealed.
+type Endpoint struct {
+	Method     string   `yaml:"method"`
+	Path       string   `yaml:"path"`       // segments in braces are variables; "any" is every path
+	Identifier string   `yaml:"identifier"` // answer member that stands outside the seal too
+	Echo       []string `yaml:"echo"`       // request members that the answer repeats where it has them
+	Bind       []string `yaml:"bind"`       // path variables that the answer repeats where it has them
+}
+
+// Find gives the endpoint for a request, and the variables of its path. Paths
+// are compared as they are on the wire, segment by segment: a doubled slash, a
+// dot segment or an escaped letter in a fixed segment matches nothing.
+func (p *Profile) Find(method string, u *url.URL) (*Endpoint, map[string]string, bool) {
+	path := u.EscapedPath()
+	for i := range p.Endpoints {
+		e := &p.Endpoints[i]
+		if e.Method != method {
+			continue
+		}
+		if vars, ok := matchPath(e.Path, path); ok {
+			return e, vars, true
+		}
+	}
+	return nil, nil, false
+}
+
+// MatchEndpoint reports whether "METHOD /path/{variable}" names the request.
+func MatchEndpoint(pattern, method string, u *url.URL) bool {
+	m, path, ok := strings.Cut(pattern, " ")
+	if !ok || m != method {
+		return false
+	}
+	_, ok = matchPath(path, u.EscapedPath())
+	return ok
+}
+
+func matchPath(pattern, path string) (map[string]string, bool) {
+	if pattern == Any {
+		return nil, true
+	}
+	want := strings.Split(pattern, "/")
+	if strings.Count(path, "/") != len(want)-1 {
+		return nil, false
+	}
+	got := strings.Split(path, "/")
+	var vars map[string]string
+	for i, w := range want {
+		name, isVar := variable(w)
+		if !isVar {
+			if got[i] != w {
+				return nil, false
+			}
+			continue
+		}
+		value, err := url.PathUnescape(got[i])
+		if err != nil || value == "" || value == "." || value == ".." {
+			return nil, false
+		}
+		if vars == nil {
+			vars = map[string]string{}
+		}
+		vars[name] = value
+	}
+	return vars, true
+}
+
+func variable(segment string) (string, bool) {
+	if len(segment) > 2 && segment[0] == '{' && segment[len(segment)-1] == '}' {
+		return segment[1 : len(segment)-1], true
+	}
+	return "", false
+}

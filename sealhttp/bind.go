@@ -1,0 +1,100 @@
+package sealhttp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/strictjson"
+	"github.com/sealane/sealane/profile"
+)
+
+// exchange is what an answer has to agree with.
+type exchange struct {
+	endpoint *profile.Endpoint
+	vars     map[string]string // of the path
+	sent     []byte            // the request's payload
+}
+
+// bind holds what stands outside the seal, and what was asked, against what was
+// signed, so that an old answer cannot stand in for a new one. A member that the
+// answer does not have contradicts nothing. The error wraps ErrContradiction.
+func (x exchange) bind(beside []member, payload []byte) error {
+	got, err := strictjson.TopLevel(payload)
+	if errors.Is(err, strictjson.ErrDuplicate) {
+		return contradiction("the signed answer: %v", err)
+	}
+	if err != nil {
+		return nil // not an object: it has no identifiers
+	}
+	for _, b := range beside {
+		if signed, ok := find(got, b.Name); ok && !same(b.Value, signed) {
+			return contradiction("%s outside the seal is not the signed one", b.Name)
+		}
+	}
+	for _, name := range x.endpoint.Bind {
+		signed, ok := find(got, name)
+		if text, isString := strictjson.String(signed); ok && (!isString || text != x.vars[name]) {
+			return contradiction("%s in the signed answer is not the one in the request's path", name)
+		}
+	}
+	if len(x.endpoint.Echo) == 0 {
+		return nil
+	}
+	asked, err := strictjson.TopLevel(x.sent)
+	if err != nil {
+		return nil
+	}
+	for _, name := range x.endpoint.Echo {
+		want, asks := find(asked, name)
+		signed, answers := find(got, name)
+		if asks && answers && !same(want, signed) {
+			return contradiction("%s in the signed answer is not the request's", name)
+		}
+	}
+	return nil
+}
+
+// identifier gives what to send beside the seal: the payload's member, else the
+// path's variable of that name.
+func (x exchange) identifier(payload []byte) (name, id string, ok bool) {
+	name = x.endpoint.Identifier
+	if name == "" {
+		return "", "", false
+	}
+	if members, err := strictjson.TopLevel(payload); err == nil {
+		if value, found := find(members, name); found {
+			if id, ok = strictjson.String(value); ok {
+				return name, id, true
+			}
+		}
+	}
+	id, ok = x.vars[name]
+	return name, id, ok
+}
+
+func find(members []member, name string) ([]byte, bool) {
+	i := slices.IndexFunc(members, func(m member) bool { return m.Name == name })
+	if i < 0 {
+		return nil, false
+	}
+	return members[i].Value, true
+}
+
+// same compares JSON values: strings as what they say, others as they stand.
+func same(a, b []byte) bool {
+	textA, okA := strictjson.String(a)
+	textB, okB := strictjson.String(b)
+	if okA && okB {
+		return textA == textB
+	}
+	return bytes.Equal(a, b)
+}
+
+func contradiction(format string, args ...any) error {
+	return &sealane.Error{Op: "bind", Lane: "answer", Sentinel: sealane.ErrContradiction,
+		Fault: fault.BindContradiction, Detail: fmt.Sprintf(format, args...)}
+}

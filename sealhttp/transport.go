@@ -1,0 +1,222 @@
+package sealhttp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/profile"
+)
+
+// Transport is an http.RoundTripper for the client's side of a lane: it seals
+// request bodies and opens answers. The caller sees plain JSON both ways.
+//
+// Errors can be told apart with errors.Is and the sentinels of package sealane:
+// a *PartnerError where the partner refused the message, an *AnswerError where
+// the request went out and its answer cannot be used, so that it may have been
+// processed. Other plain answers outside 2xx, such as a 429, are returned as
+// they are.
+type Transport struct {
+	Lane *sealane.Lane
+	Base http.RoundTripper // nil: http.DefaultTransport
+}
+
+// RoundTrip seals, sends, and opens. Requests to endpoints that the profile does
+// not seal, and those under WithPlain, go in clear where the lane's settings
+// allow it, and are refused with ErrPlainRefused where they don't.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	endpoint, vars, listed := t.profile().Find(r.Method, r.URL)
+	if !listed || wantsPlain(r.Context()) {
+		return t.sendPlain(r, listed)
+	}
+	payload, err := t.readRequest(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	}
+	token, err := t.Lane.Seal(r.Context(), payload)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	}
+	answer, err := t.base().RoundTrip(t.sealedRequest(r, token))
+	if err != nil {
+		return nil, err
+	}
+	answer.Request = r
+	return t.open(answer, exchange{endpoint, vars, payload})
+}
+
+func (t *Transport) profile() *profile.Profile { return t.Lane.Config().Profile }
+
+func (t *Transport) base() http.RoundTripper {
+	if t.Base == nil {
+		return http.DefaultTransport
+	}
+	return t.Base
+}
+
+// sendPlain is for what is not sealed, on purpose or because it can't be.
+func (t *Transport) sendPlain(r *http.Request, listed bool) (*http.Response, error) {
+	if !mayPassPlain(t.Lane, r) {
+		closeBody(r.Body)
+		detail := "the profile does not seal this endpoint, and the lane requires sealing; list it in PlainEndpoints to send it in clear"
+		if listed {
+			detail = "the lane requires sealing"
+		}
+		return nil, &sealane.Error{Op: r.Method + " " + r.URL.Path, Lane: t.Lane.Name(), Sentinel: sealane.ErrPlainRefused,
+			Fault: fault.Endpoint, Detail: detail}
+	}
+	return t.base().RoundTrip(r)
+}
+
+// mayPassPlain reports whether the lane lets this request through in clear.
+func mayPassPlain(lane *sealane.Lane, r *http.Request) bool {
+	c := lane.Config()
+	return c.Sealing == sealane.Optional ||
+		slices.ContainsFunc(c.PlainEndpoints, func(p string) bool { return profile.MatchEndpoint(p, r.Method, r.URL) })
+}
+
+func (t *Transport) readRequest(r *http.Request) ([]byte, error) {
+	defer closeBody(r.Body)
+	if r.Body == nil {
+		return nil, nil
+	}
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
+	}
+	declared := r.ContentLength
+	if declared == 0 {
+		declared = -1 // unknown, for a client's request with a body
+	}
+	return readBody(r.Body, declared, t.Lane.Config().MaxPayload)
+}
+
+func (t *Transport) sealedRequest(r *http.Request, token []byte) *http.Request {
+	p := t.profile()
+	body := putToken(token, p.Request.Body, "", "")
+	sealed := r.Clone(r.Context())
+	sealed.Header.Set("Content-Type", p.Request.Body.ContentType)
+	if sealed.Header.Get("Accept") == "" {
+		sealed.Header.Set("Accept", p.Response.Body.ContentType)
+	}
+	if p.Trigger != nil {
+		sealed.Header.Set(p.Trigger.Header, p.Trigger.Value)
+	}
+	sealed.Header.Del("Accept-Encoding") // the base transport negotiates, and undoes, its own
+	sealed.Header.Del("Content-Length")
+	sealed.TransferEncoding, sealed.Trailer = nil, nil
+	sealed.ContentLength = int64(len(body))
+	sealed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	sealed.Body, _ = sealed.GetBody()
+	return sealed
+}
+
+// open gives the answer with its payload for a body, or the error that it stands for.
+func (t *Transport) open(answer *http.Response, x exchange) (*http.Response, error) {
+	if !hasBody(answer) {
+		return answer, nil
+	}
+	leg := t.Lane.In()
+	if success(answer.StatusCode) && !leg.Sealed() {
+		return answer, nil
+	}
+	body, err := readBody(answer.Body, answer.ContentLength, t.Lane.MaxToken()+spare)
+	closeBody(answer.Body)
+	if err != nil {
+		return nil, answerError(answer, err)
+	}
+	if !leg.Sealed() {
+		return t.plainAnswer(answer, body, nil)
+	}
+	token, beside, err := takeToken(body, leg.Body)
+	if err != nil {
+		return t.plainAnswer(answer, body, err)
+	}
+	message, err := t.Lane.Open(answer.Request.Context(), token)
+	if err != nil {
+		return nil, answerError(answer, err)
+	}
+	if err := x.bind(beside, message.Payload()); err != nil {
+		return nil, answerError(answer, err)
+	}
+	answer.Header = answer.Header.Clone()
+	answer.Header.Set("Content-Type", "application/json")
+	setBody(answer, message.Payload())
+	answer.Body = &openedBody{answer.Body, message}
+	return answer, nil
+}
+
+// plainAnswer is for an answer without a token: an error of the table, another
+// plain error, or what should have been sealed.
+func (t *Transport) plainAnswer(answer *http.Response, body []byte, noToken error) (*http.Response, error) {
+	if success(answer.StatusCode) {
+		return nil, answerError(answer, notSealed(noToken))
+	}
+	on, id, text, ok := t.profile().Errors.Recognise(body)
+	if ok && on != "" {
+		return nil, &PartnerError{Method: answer.Request.Method, Path: answer.Request.URL.Path,
+			Status: answer.StatusCode, Outcome: on, Text: text, ID: id}
+	}
+	if t.Lane.In().UpstreamErrors == "sealed" {
+		return nil, answerError(answer, notSealed(noToken))
+	}
+	setBody(answer, body)
+	return answer, nil
+}
+
+func notSealed(noToken error) error {
+	return &sealane.Error{Op: "read", Lane: "answer", Sentinel: sealane.ErrNotSealed, Fault: fault.AnswerNotSealed, Err: noTokenDetail(noToken)}
+}
+
+// noTokenDetail keeps the reason, but not the sentinel: an answer in clear is
+// not the partner's word that our format was wrong.
+func noTokenDetail(err error) error {
+	var e *sealane.Error
+	if errors.As(err, &e) {
+		return fmt.Errorf("%s %s", e.Fault.Meaning(), e.Detail)
+	}
+	return nil
+}
+
+// hasBody reports whether an answer of this kind has a body at all (RFC 9110
+// section 6.4.1). A 204 carries nothing that could be sealed.
+func hasBody(answer *http.Response) bool {
+	return answer.StatusCode >= 200 && answer.StatusCode != http.StatusNoContent &&
+		answer.StatusCode != http.StatusNotModified && answer.Request.Method != http.MethodHead
+}
+
+func success(status int) bool { return status >= 200 && status <= 299 }
+
+func setBody(answer *http.Response, body []byte) {
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	answer.ContentLength = int64(len(body))
+	answer.Header.Set("Content-Length", fmt.Sprint(len(body)))
+	answer.Header.Del("Content-Encoding")
+	answer.TransferEncoding, answer.Trailer = nil, nil
+}
+
+// openedBody carries the message with the body.
+type openedBody struct {
+	io.ReadCloser
+	message sealane.Message
+}
+
+// MessageOf gives the message that was opened for this answer, or false for one
+// that came in clear.
+func MessageOf(answer *http.Response) (sealane.Message, bool) {
+	b, ok := answer.Body.(*openedBody)
+	if !ok {
+		return nil, false
+	}
+	return b.message, true
+}
+
+func closeBody(b io.Closer) {
+	if b != nil {
+		b.Close()
+	}
+}
