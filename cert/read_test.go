@@ -163,7 +163,7 @@ func TestReadChain(t *testing.T) {
 		"stranger":        {joined(leaf, sub, root, stranger), []string{"Stranger", "does not belong to the chain"}},
 		"17 blocks":       {joined(many...), []string{"more than 16"}},
 		"17 in a p7b":     {p7(many...), []string{"17 certificates"}},
-		"empty p7b":       {p7(), []string{"holds no certificate"}},
+		"empty p7b":       {block("PKCS7", p7()), []string{"holds no certificate"}},
 	} {
 		f, err := cert.Read(tt.data)
 		wantError(t, err, tt.says...)
@@ -334,7 +334,7 @@ func TestReadRefusesPrivateKeys(t *testing.T) {
 		"UTF-16":               {utf16With(binary.BigEndian, plain), "(PRIVATE KEY)", public},
 		"pkcs8 der":            {pkcs8DER.Bytes, "PKCS#8", public},
 		"pkcs8 der, cut":       {pkcs8DER.Bytes[:900], "PKCS#8", ""},
-		"pkcs8 der, trailing":  {append(bytes.Clone(pkcs8DER.Bytes), 0), "PKCS#8", ""},
+		"pkcs8 der, trailing":  {append(bytes.Clone(pkcs8DER.Bytes), 0), "PKCS#8", public},
 		"pkcs1 der":            {x509.MarshalPKCS1PrivateKey(key), "PKCS#1", public},
 		"encrypted der":        {encryptedDER.Bytes, "encrypted", ""},
 		"pkcs12":               {p12, "PKCS#12", ""},

@@ -139,3 +139,12 @@ func checkContentType(got, want string) error {
 func formatError(f fault.Code, detail string) error {
 	return &sealane.Error{Op: "read", Lane: "body", Sentinel: sealane.ErrFormat, Fault: f, Detail: detail}
 }
+
+// Token takes the token out of a body that came by other means than HTTP.
+func Token(body []byte, form profile.Body) ([]byte, error) {
+	token, _, err := takeToken(body, form)
+	return token, err
+}
+
+// Body puts a token into the body that goes with it.
+func Body(token []byte, form profile.Body) []byte { return putToken(token, form, "", "") }

@@ -13,8 +13,11 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -123,7 +126,8 @@ func documentToken(t *testing.T, evaluation reply) string {
 }
 
 func TestDocumentsCompleteAnEvaluation(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon, CaptureURL: "https://capture.example/"})
+	clock := &clockAt{}
+	srv := serve(t, &sandbox.RiskOS{Now: clock.Now, CaptureURL: "https://capture.example/"})
 	paused := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"given_name":"Document","family_name":"Review"}`))
 	url := srv.URL + "/api/evaluation/" + paused.text("eval_id")
 	token := documentToken(t, paused)
@@ -141,6 +145,12 @@ func TestDocumentsCompleteAnEvaluation(t *testing.T) {
 	send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"selfie":`+imageJSON("image/jpeg", smallJPEG(t))+`}`)
 	if got := send(t, "GET", url, ""); got.text("eval_status") != "evaluation_completed" || got.text("decision") != "ACCEPT" {
 		t.Errorf("after the documents: %s", got.raw)
+	}
+	done := send(t, "GET", url, "")
+	clock.forward(time.Hour)
+	send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"back":`+imageJSON("image/jpeg", smallJPEG(t))+`}`)
+	if d := cmp.Diff(done.raw, send(t, "GET", url, "").raw); d != "" {
+		t.Errorf("a later image changed a completed evaluation: %s", d)
 	}
 	again := send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, imageJSON("image/jpeg", smallJPEG(t))))
 	if again.status != 400 || !strings.Contains(again.text("message"), "has an upload already") {
@@ -203,5 +213,40 @@ func TestUploadsAreBounded(t *testing.T) {
 	}
 	if d := cmp.Diff([]int{404, 200, 200}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// Under the race detector: an answer is encoded while the next request changes what it is about.
+func TestDocVAtOnce(t *testing.T) {
+	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	paused := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"given_name":"Document","family_name":"Review"}`))
+	token, url := documentToken(t, paused), srv.URL+"/api/evaluation/"+paused.text("eval_id")
+	picture := imageJSON("image/jpeg", smallJPEG(t))
+	send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, picture))
+	var wg sync.WaitGroup
+	for i := range 24 {
+		wg.Go(func() {
+			q, err := http.NewRequest("PATCH", srv.URL+"/api/docv/upload/"+token, strings.NewReader(`{"`+[]string{"back", "selfie"}[i%2]+`":`+picture+`}`))
+			if i%3 == 0 {
+				q, err = http.NewRequest("GET", url, nil)
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r, err := http.DefaultClient.Do(q)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer r.Body.Close()
+			if r.StatusCode != 200 {
+				t.Errorf("%s: %s", q.Method, r.Status)
+			}
+		})
+	}
+	wg.Wait()
+	if got := send(t, "GET", url, ""); got.text("decision") != "ACCEPT" {
+		t.Errorf("after all: %s", got.raw)
 	}
 }

@@ -3,7 +3,9 @@ package sandbox_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -342,6 +344,37 @@ func TestChallengesAreBounded(t *testing.T) {
 		got = append(got, send(t, "POST", srv.URL+"/v1/initiateaction", message(i, fmt.Sprintf(`,"Credentials":[{"Id":%q,"Type":"OTPSMS"}]`, c["Id"]))).text("Status"))
 	}
 	if d := cmp.Diff([]string{"ERROR", "SUCCESS", "SUCCESS"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// A passcode is good once, however many bring it at the same time.
+func TestValidateAtOnce(t *testing.T) {
+	b := newBench(t)
+	sms := credential(t, b.stepup(0, ""), 0)
+	b.initiate(0, sms)
+	code := b.phone.last(t)
+	body := fmt.Sprintf(`{%s,"StepupRequestId":%q,"StepupCounter":0,"CredentialResponse":[{"Id":%q,"Type":"OTPSMS","Value":%q}]}`, rdxIDs, request, sms["Id"], code)
+	statuses := make([]string, 16)
+	var wg sync.WaitGroup
+	for i := range statuses {
+		wg.Go(func() {
+			r, err := http.Post(b.url+"validate", "application/json", strings.NewReader(body))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer r.Body.Close()
+			var a struct{ Status string }
+			if err := json.NewDecoder(r.Body).Decode(&a); err != nil {
+				t.Error(err)
+			}
+			statuses[i] = a.Status
+		})
+	}
+	wg.Wait()
+	slices.Sort(statuses)
+	if d := cmp.Diff(append(slices.Repeat([]string{"ERROR"}, 15), "SUCCESS"), statuses); d != "" {
 		t.Error(d)
 	}
 }

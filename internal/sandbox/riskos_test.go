@@ -22,7 +22,7 @@ func evaluationOf(id, individual string) string {
 
 const adult = `"given_name":"Ada","family_name":"Byron","national_id":"123-45-6789","date_of_birth":"1985-12-10","email":"ada@example.com"`
 
-func TestTestIdentities(t *testing.T) {
+func TestEveryTestIdentity(t *testing.T) {
 	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
 	for _, id := range sandbox.TestIdentities {
 		given := id.GivenName

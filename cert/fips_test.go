@@ -1,0 +1,92 @@
+package cert_test
+
+import (
+	"bytes"
+	"crypto/fips140"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/sealane/sealane/cert"
+)
+
+// TestInFIPSMode runs the tests below again in a process where everything that
+// FIPS 140-3 does not approve fails or panics.
+func TestInFIPSMode(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestUnderEnforcement$", "-test.v")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only", "SEALANE_FIPS_DIR="+t.TempDir())
+	// Made here, because there they cannot be.
+	dir := cmd.Env[len(cmd.Env)-1][len("SEALANE_FIPS_DIR="):]
+	p12, err := cert.EncodePKCS12(ourKey(), []*x509.Certificate{ourCert(t)}, passphrase)
+	must(t, err)
+	must(t, os.WriteFile(dir+"/k.p12", p12, 0o600))
+	must(t, os.WriteFile(dir+"/weak.pem", cheapPKCS8(t, ourKey(), []byte("short")), 0o600))
+	must(t, os.WriteFile(dir+"/scrypt.pem", scryptWithN(t, ourKey(), 1024), 0o600))
+	out, err := cmd.CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestUnderEnforcement")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestUnderEnforcement does its work in the process that TestInFIPSMode starts;
+// in an ordinary run it only sees that enforcement is off.
+func TestUnderEnforcement(t *testing.T) {
+	dir := os.Getenv("SEALANE_FIPS_DIR")
+	if dir == "" {
+		if fips140.Enforced() {
+			t.Fatal("the whole suite runs under enforcement: run it without GODEBUG=fips140=only")
+		}
+		return
+	}
+	if !fips140.Enforced() {
+		t.Fatal("enforcement is off")
+	}
+	c := ourCert(t)
+	forms, err := cert.WriteForms(c)
+	must(t, err)
+	for _, data := range forms {
+		f, err := cert.Read(data)
+		must(t, err)
+		if !f.Certificates[0].Equal(c) {
+			t.Error("another certificate")
+		}
+	}
+	if v := cert.Check(c, rdxDemand(), now); v.Refused() || v.Warned() {
+		t.Errorf("%v", outcome(v))
+	}
+	sealed, err := cert.EncodePrivate(ourKey(), passphrase)
+	must(t, err)
+	key, _, err := cert.ReadPrivate(sealed, passphrase)
+	must(t, err)
+	if !key.Equal(ourKey()) {
+		t.Error("another key")
+	}
+	table := cert.Fingerprints(c.Raw, c)
+	if table.Rows[0].SHA1.Hex != "" || len(table.Rows[0].SHA256.Hex) != 64 {
+		t.Errorf("%+v", table.Rows[0])
+	}
+	if _, ok := cert.Match(table.Rows[0].SHA256.Hex, nil, c); !ok {
+		t.Error("the checksum does not match")
+	}
+	_, err = cert.EncodePKCS12(ourKey(), []*x509.Certificate{c}, passphrase)
+	wantError(t, err, "fips140=only", "PKCS#8")
+	for name, pass := range map[string]string{"k.p12": string(passphrase), "weak.pem": "short", "scrypt.pem": string(passphrase)} {
+		data, err := os.ReadFile(dir + "/" + name)
+		must(t, err)
+		_, _, err = cert.ReadPrivate(data, []byte(pass))
+		wantError(t, err, "fips140=only", "openssl pkcs")
+		if errors.Is(err, cert.ErrPassphraseWrong) {
+			t.Errorf("%s: taken for a wrong passphrase", name)
+		}
+		var leak *cert.PrivateKeyError
+		if _, err := cert.Read(data); !errors.As(err, &leak) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if b, _ := pem.Decode(sealed); b == nil || b.Type != "ENCRYPTED PRIVATE KEY" {
+		t.Error("not an encrypted key")
+	}
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+func newCall() *cobra.Command {
+	var apiKeyFile, clientCert, clientKey string
+	var headers []string
+	var plain, verbose, allowHTTP bool
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "call METHOD URL [BODY]",
+		Short: "curl for sealed lanes: seal, send, open, print the answer",
+		Long: `Call seals BODY (text, @FILE, or @- for standard input), sends it, opens the answer
+and writes its payload to standard output. Where something fails, it names the
+cause: ours, the partner's, or the network's.
+
+The exit code is 4 where the partner answered with an error, and 5 where the
+request may have been processed although its answer cannot be used: do not
+repeat such a request blindly.`,
+		Example: `  sealane call --profile riskos --key our.key --to provider.pem --api-key-file api-key \
+      POST https://riskos.sandbox.example/api/evaluation @evaluation.json`,
+		Args: cobra.RangeArgs(2, 3),
+	}
+	flags := addLaneFlags(c, "to", "the partner's certificate, in any format; further ones verify too (overlap)")
+	f := c.Flags()
+	f.StringVar(&apiKeyFile, "api-key-file", "", "file with the API key, sent as Authorization: Bearer")
+	f.StringArrayVarP(&headers, "header", "H", nil, "further header, as \"Name: value\"")
+	f.StringVar(&clientCert, "tls-cert", "", "PEM file with a TLS client certificate")
+	f.StringVar(&clientKey, "tls-key", "", "PEM file with its private key")
+	f.BoolVar(&plain, "plain", false, "send in clear, and take an answer in clear")
+	f.BoolVarP(&verbose, "verbose", "v", false, "say on standard error what went over the wire")
+	f.BoolVar(&allowHTTP, "allow-http", false, "allow http:// to other hosts than this one")
+	f.DurationVar(&timeout, "timeout", 30*time.Second, "time for the whole call")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeout(c.Context(), timeout)
+		defer cancel()
+		flags.optional = plain
+		lane, err := flags.lane(ctx, sealane.Client)
+		if err != nil {
+			return err
+		}
+		body, err := bodyArgument(c, args[2:])
+		if err != nil {
+			return err
+		}
+		r, err := http.NewRequestWithContext(ctx, strings.ToUpper(args[0]), args[1], bytes.NewReader(body))
+		if err != nil {
+			return &exit{exitUsage, err}
+		}
+		if err := checkURL(r.URL, allowHTTP); err != nil {
+			return err
+		}
+		if err := setHeaders(c, r, headers, apiKeyFile); err != nil {
+			return err
+		}
+		base, err := baseTransport(clientCert, clientKey)
+		if err != nil {
+			return err
+		}
+		defer base.CloseIdleConnections()
+		var wire http.RoundTripper = base
+		if verbose {
+			wire = &wireTap{base: base, w: c.ErrOrStderr()}
+		}
+		if plain {
+			r = r.WithContext(sealhttp.WithPlain(ctx))
+			r.Header.Set("Content-Type", "application/json")
+		}
+		return callOnce(c, &sealhttp.Transport{Lane: lane, Base: wire}, r)
+	}
+	return c
+}
+
+func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
+	answer, err := t.RoundTrip(r) // no redirects: a sealed body belongs to one partner
+	if err != nil {
+		return callError(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(c.OutOrStdout(), io.LimitReader(answer.Body, maxInput)); err != nil {
+		return &exit{exitProcessed, fmt.Errorf("the answer broke off: %w", err)}
+	}
+	message, sealed := sealhttp.MessageOf(answer)
+	if verified, ok := message.(*sealane.Verified); ok {
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by key ID %q\n", answer.Status, verified.Signer().ID)
+	} else if !sealed {
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, in clear: nobody has signed this answer\n", answer.Status)
+	}
+	if answer.StatusCode >= 300 {
+		return &exit{exitPartner, fmt.Errorf("%s %s: the partner answered %s", r.Method, r.URL.Path, answer.Status)}
+	}
+	return nil
+}
+
+// callError gives each outcome its exit code.
+func callError(err error) error {
+	var partner *sealhttp.PartnerError
+	var answer *sealhttp.AnswerError
+	switch {
+	case errors.Is(err, sealane.ErrSealingFailed) || errors.As(err, &answer):
+		return &exit{exitProcessed, err}
+	case errors.As(err, &partner):
+		return &exit{exitPartner, err}
+	}
+	return judged(err)
+}
+
+func bodyArgument(c *cobra.Command, args []string) ([]byte, error) {
+	text := first(args)
+	if name, isFile := strings.CutPrefix(text, "@"); isFile {
+		return readInput(c, name, maxInput)
+	}
+	return []byte(text), nil
+}
+
+// checkURL keeps sealed messages, and the API key beside them, off clear
+// connections to other hosts.
+func checkURL(u *url.URL, allowHTTP bool) error {
+	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return &exit{exitUsage, fmt.Errorf("URL %q is not a full http or https URL", u.Redacted())}
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "https" || allowHTTP || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return &exit{exitUsage, fmt.Errorf("%s is not encrypted in transit: use https, or --allow-http", u.Redacted())}
+}
+
+func setHeaders(c *cobra.Command, r *http.Request, headers []string, apiKeyFile string) error {
+	for _, h := range headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return &exit{exitUsage, errors.New(`a --header is not of the form "Name: value"`)}
+		}
+		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	if apiKeyFile == "" {
+		return nil
+	}
+	key, err := secretFile(c, apiKeyFile)
+	if err == nil {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	return err
+}
+
+func baseTransport(certFile, keyFile string) (*http.Transport, error) {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if certFile != "" || keyFile != "" {
+		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("TLS client certificate: %w", err)
+		}
+		t.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// wireTap says what goes over the wire: sizes and headers, no secrets.
+type wireTap struct {
+	base http.RoundTripper
+	w    io.Writer
+}
+
+func (t *wireTap) RoundTrip(r *http.Request) (*http.Response, error) {
+	start := time.Now()
+	fmt.Fprintf(t.w, "> %s %s\n> %d bytes of %s\n", r.Method, r.URL.Redacted(), r.ContentLength, r.Header.Get("Content-Type"))
+	answer, err := t.base.RoundTrip(r)
+	if err == nil {
+		fmt.Fprintf(t.w, "< %s after %d ms, %d bytes of %s\n", answer.Status, time.Since(start).Milliseconds(), answer.ContentLength, answer.Header.Get("Content-Type"))
+	}
+	return answer, err
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"crypto/x509"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/profile"
+)
+
+func newCert() *cobra.Command {
+	c := &cobra.Command{Use: "cert", Short: "Make, check and show certificates"}
+	c.AddCommand(newCertCreate(), newCertCheck(), newCertShow())
+	return c
+}
+
+func newCertCreate() *cobra.Command {
+	var s certSet
+	var profileName, env string
+	var bits int
+	c := &cobra.Command{
+		Use:   "create",
+		Short: "Make a key pair and a certificate by a partner's rules, ready to send",
+		Long: `Create makes an RSA key pair and a self-signed certificate by the profile's
+rules, and writes three folders into the one named by --out:
+
+  private/             the private key (PKCS #8). It never leaves this machine.
+  1-send/              the certificate in four formats, and a covering letter
+  2-send-separately/   the letter with the SHA-256 checksums, for a second message
+
+With a passphrase (--passphrase-file or $SEALANE_PASSPHRASE) the key is encrypted.
+Nothing is ever overwritten.`,
+		Example: `  sealane cert create --profile rdx --common-name rdx.bank.example --org "Example Bank" \
+      --unit Payments --email keys@bank.example --env STAG --out rdx-stag`,
+		Args: cobra.NoArgs,
+	}
+	f := c.Flags()
+	f.StringVar(&profileName, "profile", "", "dialect: riskos, rdx, or a profile file (required)")
+	f.StringVar(&env, "env", "", "environment for which the pair is made (required)")
+	f.IntVar(&bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default the profile's)")
+	f.StringVar(&s.request.CommonName, "common-name", "", "common name (required)")
+	f.StringVar(&s.request.Organization, "org", "", "organization (O)")
+	f.StringVar(&s.request.Unit, "unit", "", "organizational unit (OU)")
+	f.StringVar(&s.request.Email, "email", "", "contact for renewals, a mailbox that several people read")
+	f.StringVar(&s.request.Country, "country", "", "two-letter country code")
+	f.StringVar(&s.keyID, "key-id", "", "key ID (alias), where it is known already")
+	f.StringVar(&s.dir, "out", "", "folder to write (required)")
+	passphrase := passphraseFlag(c)
+	for _, name := range []string{"profile", "env", "common-name", "out"} {
+		must(c.MarkFlagRequired(name))
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		p, err := profile.Load(profileName)
+		if err != nil {
+			return err
+		}
+		if s.passphrase, err = passphrase(); err != nil {
+			return err
+		}
+		if bits == 0 {
+			bits = p.Keys.Bits
+		}
+		s.profile, s.environment, s.request.NotBefore = p, env, time.Now()
+		if err := s.create(bits); err != nil {
+			return err
+		}
+		s.report(c.OutOrStdout())
+		return nil
+	}
+	return c
+}
+
+func newCertCheck() *cobra.Command {
+	var profileName, keyID, env string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Hold a certificate against a partner's rules, with a verdict for each",
+		Long: `Check reads a certificate in any of the formats (PEM, DER, PKCS #7, JWK, base64
+without PEM lines), recognised by its content, and gives a verdict for each rule
+of the profile, with what to do. It exits with 3 when one refuses.`,
+		Example: `  sealane cert check --profile rdx bank.cer
+  sealane cert check --profile rdx --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG --env STAG bank.p7b`,
+		Args: cobra.ExactArgs(1),
+	}
+	f := c.Flags()
+	f.StringVar(&profileName, "profile", "", "dialect: riskos, rdx, or a profile file (required)")
+	f.StringVar(&keyID, "key-id", "", "key ID (alias) to hold against the certificate too")
+	f.StringVar(&env, "env", "", "environment of the key ID")
+	f.BoolVar(&asJSON, "json", false, "write JSON")
+	must(c.MarkFlagRequired("profile"))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		p, err := profile.Load(profileName)
+		if err != nil {
+			return err
+		}
+		file, err := readCertificate(c, args[0])
+		if err != nil {
+			return err
+		}
+		if len(file.Certificates) == 0 {
+			return refused(fmt.Errorf("%s is a %s: there is no certificate to check", args[0], file.Format))
+		}
+		verdict := cert.Check(file.Certificates[0], p.Certificate, time.Now())
+		if keyID != "" {
+			verdict = append(verdict, keyIDRule(p.Certificate, keyID, env, file))
+		}
+		if asJSON {
+			if err := writeJSON(c.OutOrStdout(), verdict); err != nil {
+				return err
+			}
+		} else {
+			printVerdict(c.OutOrStdout(), file, verdict)
+		}
+		if verdict.Refused() {
+			return refused(nil)
+		}
+		return nil
+	}
+	return c
+}
+
+// keyIDRule is the verdict on a key ID and the certificate that it names.
+func keyIDRule(d cert.Demand, keyID, env string, file *cert.File) cert.Rule {
+	rule := cert.Rule{Code: "key-id", Name: "key ID (alias)", Level: cert.OK, Found: keyID, Wanted: "well formed, and true of the certificate"}
+	err := d.CheckKeyID(keyID)
+	if err == nil && d.KeyIDFormat == cert.KeyIDSixPart {
+		var id cert.KeyID
+		if id, err = cert.ParseKeyID(keyID); err == nil {
+			if env == "" {
+				env = id.Environment
+			}
+			err = id.Check(file.PublicKey, env)
+		}
+	}
+	if err != nil {
+		rule.Level, rule.Do = cert.Refused, err.Error()
+	}
+	return rule
+}
+
+var marks = map[cert.Level]string{cert.OK: "ok", cert.Warning: "WARNING", cert.Refused: "REFUSED"}
+
+func printVerdict(w io.Writer, file *cert.File, verdict cert.Verdict) {
+	fmt.Fprintf(w, "%s, %s\n\n", file.Format, file.Certificates[0].Subject)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range verdict {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", marks[r.Level], r.Name, r.Found)
+	}
+	t.Flush()
+	for _, r := range verdict {
+		if r.Do != "" {
+			fmt.Fprintf(w, "\n%s: %s\n  wanted: %s\n  do: %s\n", marks[r.Level], r.Name, r.Wanted, r.Do)
+		}
+	}
+	switch {
+	case verdict.Refused():
+		fmt.Fprintln(w, "\nRefused.")
+	case verdict.Warned():
+		fmt.Fprintln(w, "\nAccepted, with warnings.")
+	default:
+		fmt.Fprintln(w, "\nAccepted.")
+	}
+}
+
+func newCertShow() *cobra.Command {
+	var asJSON, sha1 bool
+	c := &cobra.Command{
+		Use:   "show FILE",
+		Short: "Show a certificate and every checksum that somebody may mean by its fingerprint",
+		Args:  cobra.ExactArgs(1),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	c.Flags().BoolVar(&sha1, "sha1", false, "show SHA-1 too")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		data, err := readInput(c, args[0], 1<<20)
+		if err != nil {
+			return err
+		}
+		file, err := cert.Read(data)
+		if err != nil {
+			return refused(fmt.Errorf("%s: %w", args[0], err))
+		}
+		if len(file.Certificates) == 0 {
+			fmt.Fprintf(c.OutOrStdout(), "%s, RSA %d bits, no certificate\nRFC 7638 thumbprint: %s\n", file.Format, file.PublicKey.N.BitLen(), cert.ThumbprintJWK(file.PublicKey))
+			return nil
+		}
+		leaf := file.Certificates[0]
+		table := cert.Fingerprints(data, leaf)
+		if asJSON {
+			return writeJSON(c.OutOrStdout(), struct {
+				Format string `json:"format"`
+				certFacts
+				cert.FingerprintTable
+			}{file.Format, factsOf(leaf), table})
+		}
+		printCertificate(c.OutOrStdout(), file, table, sha1)
+		return nil
+	}
+	return c
+}
+
+// certFacts are what people compare.
+type certFacts struct {
+	Subject   string    `json:"subject"`
+	Issuer    string    `json:"issuer"`
+	Serial    string    `json:"serial_hex"`
+	SerialDec string    `json:"serial_decimal"`
+	NotBefore time.Time `json:"not_before"`
+	NotAfter  time.Time `json:"not_after"`
+	Emails    []string  `json:"emails,omitempty"`
+}
+
+func factsOf(c *x509.Certificate) certFacts {
+	return certFacts{c.Subject.String(), c.Issuer.String(), fmt.Sprintf("%x", c.SerialNumber), c.SerialNumber.String(),
+		c.NotBefore.UTC(), c.NotAfter.UTC(), c.EmailAddresses}
+}
+
+func printCertificate(w io.Writer, file *cert.File, table cert.FingerprintTable, sha1 bool) {
+	facts := factsOf(file.Certificates[0])
+	key := "not RSA"
+	if file.PublicKey != nil {
+		key = fmt.Sprintf("RSA %d bits", file.PublicKey.N.BitLen())
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"Format", file.Format}, {"Subject", facts.Subject}, {"Issuer", facts.Issuer},
+		{"Serial", facts.Serial + " (decimal " + facts.SerialDec + ")"}, {"Key", key},
+		{"Valid", facts.NotBefore.Format(time.RFC3339) + " to " + facts.NotAfter.Format(time.RFC3339)},
+		{"Email", strings.Join(facts.Emails, ", ")},
+	} {
+		fmt.Fprintf(t, "%s\t%s\n", row[0], row[1])
+	}
+	t.Flush()
+	for _, row := range table.Rows {
+		fmt.Fprintf(w, "\nSHA-256 of %s\n  %s\n  %s\n  %s\n", row.Of, row.SHA256.Hex, row.SHA256.Colons, row.SHA256.Base64)
+		if sha1 && row.SHA1.Hex != "" {
+			fmt.Fprintf(w, "SHA-1 of %s\n  %s\n  %s\n  %s\n", row.Of, row.SHA1.Hex, row.SHA1.Colons, row.SHA1.Base64)
+		}
+	}
+	if table.Thumbprint != "" {
+		fmt.Fprintf(w, "\nRFC 7638 thumbprint of the key (SHA-256)\n  %s\n", table.Thumbprint)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// maxInput bounds what is read from a file or standard input.
+const maxInput = 64 << 20
+
+// readInput reads a file, or standard input where name is "-" or missing.
+func readInput(c *cobra.Command, name string, limit int) ([]byte, error) {
+	var r io.Reader = c.InOrStdin()
+	if name != "" && name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	} else {
+		name = "standard input"
+	}
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(data) > limit {
+		return nil, fmt.Errorf("%s has more than %d MiB", name, limit>>20)
+	}
+	return data, nil
+}
+
+// first gives the first argument, or the empty string.
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// passphraseFlag adds --passphrase-file and gives how to find the passphrase:
+// the file, the environment variable SEALANE_PASSPHRASE, or the terminal. Nil
+// bytes mean that none was given.
+func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
+	file := c.Flags().String("passphrase-file", "", "file with the passphrase of a private key (else $SEALANE_PASSPHRASE)")
+	return func() ([]byte, error) {
+		if *file != "" {
+			data, err := readInput(c, *file, 64<<10)
+			return bytes.TrimRight(data, "\r\n"), err
+		}
+		if p, ok := os.LookupEnv("SEALANE_PASSPHRASE"); ok && p != "" {
+			return []byte(p), nil
+		}
+		return nil, nil
+	}
+}
+
+// askPassphrase is for keys that turn out to be encrypted.
+func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byte, error) {
+	return func() ([]byte, error) {
+		p, err := given()
+		if err != nil || p != nil {
+			return p, err
+		}
+		stdin, ok := c.InOrStdin().(*os.File)
+		if !ok || !term.IsTerminal(int(stdin.Fd())) {
+			return nil, errors.New("the key is encrypted: give its passphrase by --passphrase-file or SEALANE_PASSPHRASE")
+		}
+		fmt.Fprint(c.ErrOrStderr(), "Passphrase: ")
+		p, err = term.ReadPassword(int(stdin.Fd()))
+		fmt.Fprintln(c.ErrOrStderr())
+		return p, err
+	}
+}
+
+// secretFile reads one line that is a secret, such as an API key.
+func secretFile(c *cobra.Command, name string) (string, error) {
+	data, err := readInput(c, name, 64<<10)
+	secret := strings.TrimSpace(string(data))
+	if err == nil && (secret == "" || strings.ContainsAny(secret, "\r\n")) {
+		err = fmt.Errorf("%s does not hold exactly one line", name)
+	}
+	return secret, err
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// isTerminal reports whether w is one, for colours.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/profile"
+)
+
+// laneFlags are the flags that describe a lane.
+type laneFlags struct {
+	c            *cobra.Command
+	profile, env string
+	keys, keyIDs []string
+	partner      []string
+	partnerIDs   []string
+	acceptOAEP   string
+	caller       string
+	optional     bool
+	passphrase   func() ([]byte, error)
+}
+
+// addLaneFlags adds the flags; partnerFlag is "to" or "from".
+func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags {
+	l := &laneFlags{c: c, passphrase: passphraseFlag(c)}
+	f := c.Flags()
+	f.StringVar(&l.profile, "profile", "", "dialect: riskos, rdx, or a profile file (required)")
+	f.StringVar(&l.env, "env", "", "environment; default the profile's first")
+	f.StringArrayVar(&l.keys, "key", nil, "file with your private key; further ones open too (overlap)")
+	f.StringArrayVar(&l.keyIDs, "key-id", nil, "key ID (alias) of your key; once for all keys, or once for each")
+	f.StringArrayVar(&l.partner, partnerFlag, nil, partnerHelp)
+	f.StringArrayVar(&l.partnerIDs, partnerFlag+"-key-id", nil, "key ID (alias) of the partner's certificate; once for all, or once for each")
+	f.StringVar(&l.acceptOAEP, "accept-rsa-oaep", "", "open RSA-OAEP (SHA-1) too, for this reason, where the profile lets a lane do so")
+	f.StringVar(&l.caller, "caller", string(sealane.Unauthenticated), "how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated")
+	must(c.MarkFlagRequired("profile"))
+	must(c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profile.Names(), cobra.ShellCompDirectiveDefault)))
+	return l
+}
+
+// must is for what cannot fail but by a mistake in this program.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// lane loads keys and certificates and makes the lane.
+func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane, error) {
+	p, err := profile.Load(l.profile)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := l.ours(ctx)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := l.theirs()
+	if err != nil {
+		return nil, err
+	}
+	config := sealane.Config{
+		Profile: p, Environment: l.env, Side: side, Ours: ours, Theirs: theirs,
+		AcceptRSAOAEP: l.acceptOAEP, MaxPayload: maxInput,
+	}
+	if side == sealane.Server {
+		config.Caller = sealane.Caller(l.caller)
+	}
+	if l.optional {
+		config.Sealing = sealane.Optional
+	}
+	return sealane.New(config)
+}
+
+func (l *laneFlags) ours(ctx context.Context) (*keyring.Ring, error) {
+	var keys []keyring.Key
+	for i, file := range l.keys {
+		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase)})
+		if err != nil {
+			return nil, err
+		}
+		id, err := nth(l.keyIDs, i, len(l.keys), opened.KeyID, "key-id")
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, keyring.Key{ID: id, Private: opened.Private, State: firstActive(i)})
+	}
+	return keyring.New(keys...)
+}
+
+func (l *laneFlags) theirs() (*keyring.Ring, error) {
+	var keys []keyring.Key
+	for i, name := range l.partner {
+		file, err := readCertificate(l.c, name)
+		if err != nil {
+			return nil, err
+		}
+		id, err := nth(l.partnerIDs, i, len(l.partner), file.KeyID, "key-id of the partner")
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, keyring.Key{ID: id, Public: file.PublicKey, State: firstActive(i)})
+	}
+	return keyring.New(keys...)
+}
+
+// firstActive makes the first key the one in use; the others are an overlap.
+func firstActive(i int) keyring.State {
+	if i == 0 {
+		return keyring.Active
+	}
+	return keyring.Staged
+}
+
+// nth gives the key ID of the i-th of n keys.
+func nth(ids []string, i, n int, fallback, flag string) (string, error) {
+	switch len(ids) {
+	case 0:
+		return fallback, nil
+	case 1:
+		return ids[0], nil
+	case n:
+		return ids[i], nil
+	}
+	return "", &exit{exitUsage, fmt.Errorf("--%s is given %d times for %d keys; give it once, or once for each", flag, len(ids), n)}
+}
+
+// readCertificate reads a partner's public part in any of the formats.
+func readCertificate(c *cobra.Command, name string) (*cert.File, error) {
+	data, err := readInput(c, name, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	file, err := cert.Read(data)
+	if err != nil {
+		return nil, refused(fmt.Errorf("%s: %w", name, err))
+	}
+	if file.PublicKey == nil {
+		return nil, refused(fmt.Errorf("%s holds no RSA key", name))
+	}
+	return file, nil
+}
+
+// judged gives an error of a lane the exit code that fits it.
+func judged(err error) error {
+	for _, sentinel := range []error{sealane.ErrTooLarge, sealane.ErrFormat, sealane.ErrNotJWE, sealane.ErrDecryption, sealane.ErrNotJWS, sealane.ErrSignature} {
+		if errors.Is(err, sentinel) {
+			return refused(err)
+		}
+	}
+	return err
+}
+
+// sideOf reads --side.
+func sideOf(s string) (sealane.Side, error) {
+	switch strings.ToLower(s) {
+	case "client":
+		return sealane.Client, nil
+	case "server":
+		return sealane.Server, nil
+	}
+	return 0, &exit{exitUsage, fmt.Errorf("--side %q is neither client nor server", s)}
+}

@@ -1,0 +1,122 @@
+// Command sealane seals and opens messages between partners' APIs, makes and
+// checks their certificates, explains messages that do not open, and stands in
+// for the services at both ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitFailed    = 1 // it could not be done: a file, a network, a setting
+	exitUsage     = 2 // the command line is wrong
+	exitRefused   = 3 // a message, certificate or key ID was judged and refused
+	exitPartner   = 4 // the partner answered with an error
+	exitProcessed = 5 // the request may have been processed, but its answer cannot be used
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// exit is an error that knows its exit code. Without err, all has been said.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+func (e *exit) Unwrap() error { return e.err }
+
+func refused(err error) error { return &exit{exitRefused, err} }
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var e *exit
+	code := exitUsage // cobra's own errors are about the command line
+	if errors.As(err, &e) {
+		code = e.code
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(stderr, "sealane:", strings.TrimPrefix(text, "sealane: "))
+		if code == exitUsage {
+			fmt.Fprintln(stderr, "See: sealane help")
+		}
+	}
+	return code
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sealane",
+		Short: "Sealed lanes between partners' APIs: JSON signed by one partner and encrypted to the other",
+		Long: `Sealane seals and opens messages between partners' APIs: JSON that is signed by
+one partner and encrypted to the other (JWS inside JWE).
+
+A lane is what you and one partner agreed on: a profile (the partner's dialect),
+your keys, and theirs. To begin:
+
+  sealane demo                  both exchanges, end to end, on this machine
+  sealane cert create --help    make your key pair and certificate
+  sealane inspect TOKEN         find out why a message does not open
+
+Exit codes: 0 done; 1 could not be done; 2 wrong command line; 3 judged and
+refused (message, certificate, key ID); 4 the partner answered with an error;
+5 the request may have been processed, but its answer cannot be used.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.AddCommand(newDemo(), newSeal(), newOpen(), newCall(), newInspect(), newCert(), newKey(), newProfile(), newSandbox(), newVersion())
+	for _, c := range root.Commands() {
+		failWhereNotUsage(c)
+	}
+	return root
+}
+
+// failWhereNotUsage gives every error of a command's own work the exit code 1
+// where it has none; what cobra finds wrong before that is about usage.
+func failWhereNotUsage(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		failWhereNotUsage(sub)
+	}
+	work := c.RunE
+	if work == nil {
+		return
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		err := work(c, args)
+		var e *exit
+		if err == nil || errors.As(err, &e) {
+			return err
+		}
+		return &exit{exitFailed, err}
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"crypto/fips140"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// versionFacts are what an auditor asks of a binary.
+type versionFacts struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	RSA      string `json:"rsa"`
+	FIPS     string `json:"fips140"`
+}
+
+func newVersion() *cobra.Command {
+	c := &cobra.Command{Use: "version", Short: "Say which version this is, and what does its cryptography", Args: cobra.NoArgs}
+	asJSON := c.Flags().Bool("json", false, "write JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		v := versionFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, RSA: "Go crypto/rsa"}
+		if info, ok := debug.ReadBuildInfo(); ok {
+			if info.Main.Version != "" {
+				v.Version = info.Main.Version
+			}
+			for _, s := range info.Settings {
+				if s.Key == "vcs.revision" {
+					v.Revision = s.Value
+				}
+			}
+		}
+		switch {
+		case fips140.Enforced():
+			v.FIPS = "enforced, module " + fips140.Version()
+		case fips140.Enabled():
+			v.FIPS = "on, module " + fips140.Version()
+		default:
+			v.FIPS = "off"
+		}
+		if *asJSON {
+			return writeJSON(c.OutOrStdout(), v)
+		}
+		_, err := fmt.Fprintf(c.OutOrStdout(), "sealane %s %s\n%s on %s\nRSA by %s, FIPS 140-3 %s\n", v.Version, v.Revision, v.Go, v.Platform, v.RSA, v.FIPS)
+		return err
+	}
+	return c
+}
