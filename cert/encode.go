@@ -61,7 +61,8 @@ func WriteForms(c *x509.Certificate) (map[string][]byte, error) {
 }
 
 const (
-	// minPassphrase is the 112 bits that FIPS 140 asks of a PBKDF2 password.
+	// minPassphrase is 112 bits, what NIST SP 800-131A asks of an HMAC key, which
+	// a passphrase is in PBKDF2.
 	minPassphrase = 14
 	// kdfIterations is OWASP's figure for PBKDF2-HMAC-SHA-256.
 	kdfIterations = 600_000

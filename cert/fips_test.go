@@ -2,6 +2,7 @@ package cert_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/fips140"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/youmark/pkcs8"
 )
 
 // TestInFIPSMode runs the tests below again in a process where everything that
@@ -20,10 +22,10 @@ func TestInFIPSMode(t *testing.T) {
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only", "SEALANE_FIPS_DIR="+t.TempDir())
 	// Made here, because there they cannot be.
 	dir := cmd.Env[len(cmd.Env)-1][len("SEALANE_FIPS_DIR="):]
-	p12, err := cert.EncodePKCS12(ourKey(), []*x509.Certificate{ourCert(t)}, passphrase)
-	must(t, err)
+	p12, _ := storePKCS12(t)
 	must(t, os.WriteFile(dir+"/k.p12", p12, 0o600))
-	must(t, os.WriteFile(dir+"/weak.pem", cheapPKCS8(t, ourKey(), []byte("short")), 0o600))
+	must(t, os.WriteFile(dir+"/weak.pem", encryptPKCS8(t, ourKey(), passphrase, pkcs8.PBKDF2Opts{SaltSize: 8, IterationCount: 9, HMACHash: crypto.SHA1}), 0o600))
+	must(t, os.WriteFile(dir+"/short.pem", cheapPKCS8(t, ourKey(), []byte("short")), 0o600))
 	must(t, os.WriteFile(dir+"/scrypt.pem", scryptWithN(t, ourKey(), 1024), 0o600))
 	out, err := cmd.CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("--- PASS: TestUnderEnforcement")) {
@@ -73,10 +75,15 @@ func TestUnderEnforcement(t *testing.T) {
 	}
 	_, err = cert.EncodePKCS12(ourKey(), []*x509.Certificate{c}, passphrase)
 	wantError(t, err, "fips140=only", "PKCS#8")
-	for name, pass := range map[string]string{"k.p12": string(passphrase), "weak.pem": "short", "scrypt.pem": string(passphrase)} {
+	short, err := os.ReadFile(dir + "/short.pem")
+	must(t, err)
+	if key, _, err := cert.ReadPrivate(short, []byte("short")); (key == nil) == (err == nil) {
+		t.Errorf("%v, %v", key != nil, err) // either will do, a panic will not
+	}
+	for _, name := range []string{"k.p12", "weak.pem", "scrypt.pem"} {
 		data, err := os.ReadFile(dir + "/" + name)
 		must(t, err)
-		_, _, err = cert.ReadPrivate(data, []byte(pass))
+		_, _, err = cert.ReadPrivate(data, passphrase)
 		wantError(t, err, "fips140=only", "openssl pkcs")
 		if errors.Is(err, cert.ErrPassphraseWrong) {
 			t.Errorf("%s: taken for a wrong passphrase", name)

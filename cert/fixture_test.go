@@ -47,6 +47,29 @@ func request() cert.Request {
 	}
 }
 
+// Made once: 600,000 iterations take seconds under the race detector.
+var (
+	ourSealed = sync.OnceValues(func() ([]byte, error) { return cert.EncodePrivate(ourKey(), passphrase) })
+	storeCert = sync.OnceValues(func() (*x509.Certificate, error) { return cert.Create(ourKey(), request()) })
+	ourStore  = sync.OnceValues(func() ([]byte, error) {
+		c, err := storeCert()
+		if err != nil {
+			return nil, err
+		}
+		return cert.EncodePKCS12(ourKey(), []*x509.Certificate{c}, passphrase)
+	})
+)
+
+// storePKCS12 returns what EncodePKCS12 makes, and the certificate in it.
+func storePKCS12(t testing.TB) ([]byte, *x509.Certificate) {
+	t.Helper()
+	c, err := storeCert()
+	must(t, err)
+	p12, err := ourStore()
+	must(t, err)
+	return p12, c
+}
+
 func ourCert(t testing.TB) *x509.Certificate {
 	t.Helper()
 	c, err := cert.Create(ourKey(), request())

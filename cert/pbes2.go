@@ -136,8 +136,8 @@ func derivePBKDF2(der, passphrase []byte, size int) ([]byte, error) {
 	}
 	key, err := pbkdf2.Key(prf, string(passphrase), p.Salt, p.Iterations, size)
 	if err != nil {
-		// Only FIPS mode refuses: a hash, a short passphrase or a short salt.
-		return nil, fmt.Errorf("PBKDF2 of the encrypted key: %w (%w); %s, with a passphrase of %d bytes or more", errNoFIPS, err, adviceConvertKey, minPassphrase)
+		// The size is right, so only FIPS mode refuses: SHA-1 or a short salt.
+		return nil, fmt.Errorf("PBKDF2 of the encrypted key: %w (%w); %s", errNoFIPS, err, adviceConvertKey)
 	}
 	return key, nil
 }

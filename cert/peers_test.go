@@ -1,7 +1,6 @@
 package cert_test
 
 import (
-	"crypto/x509"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 // What we write, OpenSSL reads.
 func TestOpenSSLReadsOurs(t *testing.T) {
 	ssl := peer(t, "openssl")
-	c := ourCert(t)
+	p12, c := storePKCS12(t)
 	forms, err := cert.WriteForms(c)
 	must(t, err)
 	for ext, data := range forms {
@@ -55,9 +54,7 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 
 	plain, err := cert.EncodePrivate(ourKey(), nil)
 	must(t, err)
-	sealed, err := cert.EncodePrivate(ourKey(), passphrase)
-	must(t, err)
-	p12, err := cert.EncodePKCS12(ourKey(), []*x509.Certificate{c}, passphrase)
+	sealed, err := ourSealed()
 	must(t, err)
 	ssl.write("plain.key", plain)
 	ssl.write("sealed.key", sealed)
@@ -155,7 +152,7 @@ func TestOursReadsOpenSSL(t *testing.T) {
 
 func TestKeytoolBothWays(t *testing.T) {
 	java := peer(t, "keytool")
-	c := ourCert(t)
+	p12, c := storePKCS12(t)
 	forms, err := cert.WriteForms(c)
 	must(t, err)
 	p7, err := cert.EncodePKCS7DER(c)
@@ -169,8 +166,6 @@ func TestKeytoolBothWays(t *testing.T) {
 	}
 	java.run("-importcert", "-noprompt", "-alias", "partner", "-file", "ours.cer", "-keystore", "trust.p12", "-storetype", "PKCS12", "-storepass", "changeit-changeit")
 
-	p12, err := cert.EncodePKCS12(ourKey(), []*x509.Certificate{c}, passphrase)
-	must(t, err)
 	java.write("ours.p12", p12)
 	if out := java.run("-list", "-keystore", "ours.p12", "-storetype", "PKCS12", "-storepass", string(passphrase)); !strings.Contains(out, "PrivateKeyEntry") {
 		t.Errorf("keytool -list: %s", out)

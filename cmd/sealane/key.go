@@ -68,9 +68,15 @@ certificate and environment that it names. Without an argument it builds one:
 		}
 		if asJSON {
 			return writeJSON(c.OutOrStdout(), struct {
-				KeyID string `json:"key_id"`
-				cert.KeyID
-			}{id.String(), id})
+				KeyID       string `json:"key_id"`
+				Entity      string `json:"entity"`
+				UseCase     string `json:"use_case"`
+				Component   string `json:"component"`
+				Owner       string `json:"owner"`
+				Bits        int    `json:"bits"`
+				Hash        string `json:"hash"`
+				Environment string `json:"environment"`
+			}{id.String(), id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Hash, id.Environment})
 		}
 		fmt.Fprintf(c.OutOrStdout(), "%s\n  reason/entity  %s\n  use case       %s\n  component      %s\n  owner          %s\n  key            %d bits, %s\n  environment    %s\n",
 			id, id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Hash, id.Environment)

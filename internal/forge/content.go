@@ -1,0 +1,178 @@
+package forge
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"io"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// contentVariants are the faults of the content encryption.
+var contentVariants = []Variant{
+	{Code: fault.OpenTag, Name: "tag-flipped", change: editTag(func(tag []byte) []byte { tag[7] ^= 0x10; return tag })},
+	{Code: fault.OpenTag, Name: "tag-of-zeros", change: editTag(func(tag []byte) []byte { return make([]byte, len(tag)) })},
+	{Code: fault.OpenTag, Name: "ciphertext-flipped", change: func(w *message) {
+		w.editOuter = func(_, _, ciphertext, _ *[]byte) {
+			if c := *ciphertext; len(c) > 0 {
+				c[len(c)/2] ^= 1
+			} else {
+				*ciphertext = []byte{0}
+			}
+		}
+	}},
+	{Code: fault.OpenTag, Name: "ciphertext-cut", change: func(w *message) {
+		w.editOuter = func(_, _, ciphertext, _ *[]byte) {
+			if c := *ciphertext; len(c) > 0 {
+				*ciphertext = c[:len(c)-1]
+			} else {
+				*ciphertext = []byte{0}
+			}
+		}
+	}},
+	{Code: fault.OpenTag, Name: "iv-flipped", change: func(w *message) {
+		w.editOuter = func(_, iv, _, _ *[]byte) { (*iv)[3] ^= 1 }
+	}},
+	{Code: fault.OpenTag, Name: "header-changed-afterwards", change: func(w *message) {
+		w.aad = func(headerJSON, _ string) []byte {
+			return []byte(encode([]byte(headerJSON[:len(headerJSON)-1] + `,"was":"here"}`)))
+		}
+	}},
+
+	{Code: fault.OpenIV16, Name: "16-bytes", change: func(w *message) { w.iv = random(16) }},
+	{Code: fault.OpenTagShort, Name: "12-bytes", change: editTag(func(tag []byte) []byte { return tag[:12] })},
+	{Code: fault.OpenTagShort, Name: "15-bytes", change: editTag(func(tag []byte) []byte { return tag[:15] })},
+	{Code: fault.OpenTagShort, Name: "8-bytes", change: editTag(func(tag []byte) []byte { return tag[:8] })},
+
+	{Code: fault.OpenAAD, Name: "header-json", change: func(w *message) {
+		w.aad = func(headerJSON, _ string) []byte { return []byte(headerJSON) }
+	}},
+	{Code: fault.OpenAAD, Name: "empty", change: func(w *message) {
+		w.aad = func(_, _ string) []byte { return nil }
+	}},
+	{Code: fault.OpenAAD, Name: "header-text-padded", change: func(w *message) {
+		w.outer.json = func(s string) string {
+			for len(s)%3 == 0 { // else there is no padding
+				s += " "
+			}
+			return s
+		}
+		w.aad = func(headerJSON, _ string) []byte {
+			return []byte(base64.URLEncoding.EncodeToString([]byte(headerJSON)))
+		}
+	}},
+
+	{Code: fault.OpenCompressed, Name: "deflate", change: func(w *message) { w.content = deflated }},
+	{Code: fault.OpenCompressed, Name: "zlib", change: func(w *message) {
+		w.content = compressed(func(b io.Writer) io.WriteCloser { return zlib.NewWriter(b) })
+	}},
+	{Code: fault.OpenCompressed, Name: "gzip", change: func(w *message) {
+		w.content = compressed(func(b io.Writer) io.WriteCloser { return gzip.NewWriter(b) })
+	}},
+	{Code: fault.OpenCompressed, Name: "bomb", change: func(w *message) {
+		w.content = func([]byte) ([]byte, error) { return bomb() }
+	}},
+}
+
+func editTag(edit func([]byte) []byte) func(*message) {
+	return func(w *message) {
+		w.editOuter = func(_, _, _, tag *[]byte) { *tag = edit(*tag) }
+	}
+}
+
+// sealGCM encrypts with AES-GCM of the size that the key's length allows, and
+// takes an initialization vector of any length. A key of an impossible length is
+// brought to 32 bytes by cutting it or filling it with zeros.
+func sealGCM(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
+	key := w.cek
+	if n := len(key); n != 16 && n != 24 {
+		key = make([]byte, 32)
+		copy(key, w.cek)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	aead, err := cipher.NewGCMWithNonceSize(block, len(w.iv))
+	if err != nil {
+		return nil, nil, err
+	}
+	sealed := aead.Seal(nil, w.iv, plaintext, aad)
+	cut := len(sealed) - aead.Overhead()
+	return sealed[:cut:cut], sealed[cut:], nil
+}
+
+// sealCBC is A256CBC-HS512 (RFC 7518 section 5.2.5); the key has 64 bytes, the
+// initialization vector 16.
+func sealCBC(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
+	block, err := aes.NewCipher(w.cek[32:])
+	if err != nil {
+		return nil, nil, err
+	}
+	fill := aes.BlockSize - len(plaintext)%aes.BlockSize
+	ciphertext = append(bytes.Clone(plaintext), bytes.Repeat([]byte{byte(fill)}, fill)...)
+	cipher.NewCBCEncrypter(block, w.iv).CryptBlocks(ciphertext, ciphertext)
+	mac := hmac.New(sha512.New, w.cek[:32])
+	mac.Write(aad)
+	mac.Write(w.iv)
+	mac.Write(ciphertext)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(aad))*8))
+	return ciphertext, mac.Sum(nil)[:32], nil
+}
+
+func deflated(content []byte) ([]byte, error) {
+	return compressed(func(b io.Writer) io.WriteCloser {
+		z, _ := flate.NewWriter(b, flate.DefaultCompression) // the level is valid
+		return z
+	})(content)
+}
+
+func compressed(open func(io.Writer) io.WriteCloser) func([]byte) ([]byte, error) {
+	return func(content []byte) ([]byte, error) {
+		var b bytes.Buffer
+		z := open(&b)
+		if _, err := z.Write(content); err != nil {
+			return nil, err
+		}
+		if err := z.Close(); err != nil {
+			return nil, err
+		}
+		return b.Bytes(), nil
+	}
+}
+
+// bomb is about 1 MB of DEFLATE that inflates to 1 GiB of zeros. A block behind
+// a flush may be repeated: it refers only to zeros before it.
+func bomb() ([]byte, error) {
+	const block, times = 1 << 20, 1 << 10
+	var b bytes.Buffer
+	z, err := flate.NewWriter(&b, flate.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	zeros := make([]byte, block)
+	var starts [3]int
+	for i := 1; i < len(starts); i++ {
+		if _, err := z.Write(zeros); err != nil {
+			return nil, err
+		}
+		if err := z.Flush(); err != nil {
+			return nil, err
+		}
+		starts[i] = b.Len()
+	}
+	again := bytes.Clone(b.Bytes()[starts[1]:starts[2]])
+	for range times - 2 {
+		b.Write(again)
+	}
+	b.Write([]byte{0x03, 0x00}) // a last, empty block
+	return b.Bytes(), nil
+}

@@ -1,0 +1,150 @@
+package forge
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// innerVariants are the faults of the inner token that an outer one can't have.
+var innerVariants = nested(
+	Variant{Code: fault.Swapped.In(fault.JWS), Name: "jwe-in-jwe", change: func(w *message) {
+		w.content = func([]byte) ([]byte, error) {
+			m := w.Material
+			m.Nested = false
+			return newMessage(m).write()
+		}
+	}},
+	Variant{Code: fault.InnerNotSigned, Name: "payload", change: func(w *message) {
+		w.content = func([]byte) ([]byte, error) { return w.Payload, nil }
+	}},
+	Variant{Code: fault.InnerNotSigned, Name: "payload-under-cty-jwt", change: func(w *message) {
+		w.outer.set("cty", `"JWT"`)
+		w.content = func([]byte) ([]byte, error) { return w.Payload, nil }
+	}},
+	Variant{Code: fault.InnerNotSigned, Name: "text", change: func(w *message) {
+		w.content = func([]byte) ([]byte, error) { return []byte("neither JSON. Nor a token"), nil }
+	}},
+	Variant{Code: fault.InnerNotSigned, Name: "bytes", change: func(w *message) {
+		w.content = func([]byte) ([]byte, error) { return append([]byte{0xff, 0x00, 0x2e}, random(64)...), nil }
+	}},
+
+	Variant{Code: fault.AlgNone.In(fault.JWS), Name: "without-signature", change: func(w *message) {
+		w.inner.set("alg", `"none"`)
+		w.sign = func([]byte) ([]byte, error) { return nil, nil }
+	}},
+	Variant{Code: fault.AlgNone.In(fault.JWS), Name: "with-signature", change: func(w *message) { w.inner.set("alg", `"none"`) }},
+
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pem", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	})},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-der", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte { return der })},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-modulus", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return key.N.Bytes() })},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "ps256", change: func(w *message) {
+		w.inner.set("alg", `"PS256"`)
+		w.sign = w.signPSS
+	}},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "rs512", change: func(w *message) {
+		w.inner.set("alg", `"RS512"`)
+		w.sign = w.signHash(crypto.SHA512)
+	}},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "es256", change: func(w *message) {
+		w.inner.set("alg", `"ES256"`)
+		w.sign = func([]byte) ([]byte, error) { return random(64), nil }
+	}},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "none-in-capitals", change: func(w *message) {
+		w.inner.set("alg", `"NONE"`)
+		w.sign = func([]byte) ([]byte, error) { return nil, nil }
+	}},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "small-letters", change: func(w *message) { w.inner.set("alg", `"rs256"`) }},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "blank-before", change: func(w *message) { w.inner.set("alg", `" RS256"`) }},
+
+	Variant{Code: fault.SignatureLength, Name: "cut", change: func(w *message) {
+		w.editInner = func(_, signature *[]byte) { *signature = (*signature)[:len(*signature)-1] }
+	}},
+	Variant{Code: fault.SignatureLength, Name: "empty", change: func(w *message) {
+		w.editInner = func(_, signature *[]byte) { *signature = nil }
+	}},
+	Variant{Code: fault.SignatureLength, Name: "64-bytes", change: func(w *message) {
+		w.sign = func([]byte) ([]byte, error) { return random(64), nil }
+	}},
+)
+
+// signatureVariants are the faults of the signature itself.
+var signatureVariants = nested(
+	Variant{Code: fault.SignatureWrong, Name: "flipped", change: func(w *message) {
+		w.editInner = func(_, signature *[]byte) { (*signature)[len(*signature)-1] ^= 1 }
+	}},
+	Variant{Code: fault.SignatureWrong, Name: "payload-changed-afterwards", change: func(w *message) {
+		w.editInner = func(payload, _ *[]byte) { *payload = append(*payload, ' ') }
+	}},
+	Variant{Code: fault.SignatureWrong, Name: "random", change: func(w *message) {
+		w.sign = func([]byte) ([]byte, error) { return below(w.Signer.Size()), nil }
+	}},
+	Variant{Code: fault.SignatureOther, Name: "stranger", change: func(w *message) {
+		w.sign = func(input []byte) ([]byte, error) { return signRS256(w.Other, input) }
+	}},
+	Variant{Code: fault.SignatureHash, Name: "ps256-labelled-rs256", change: func(w *message) { w.sign = w.signPSS }},
+	Variant{Code: fault.SignatureHash, Name: "sha1", change: func(w *message) { w.sign = w.signHash(crypto.SHA1) }},
+	Variant{Code: fault.SignatureHash, Name: "sha384", change: func(w *message) { w.sign = w.signHash(crypto.SHA384) }},
+	Variant{Code: fault.SignatureHash, Name: "sha512", change: func(w *message) { w.sign = w.signHash(crypto.SHA512) }},
+	Variant{Code: fault.SignatureHash, Name: "digest-without-its-name", change: func(w *message) {
+		w.sign = func(input []byte) ([]byte, error) {
+			digest := sha256.Sum256(input)
+			return rsa.SignPKCS1v15(nil, w.Signer, 0, digest[:])
+		}
+	}},
+	Variant{Code: fault.SignaturePayload, Name: "header-text-raw-payload", change: func(w *message) {
+		w.signingInput = func(_, headerText string) []byte { return append([]byte(headerText+"."), w.Payload...) }
+	}},
+	Variant{Code: fault.SignaturePayload, Name: "payload-alone", change: func(w *message) {
+		w.signingInput = func(_, _ string) []byte { return w.Payload }
+	}},
+	Variant{Code: fault.SignaturePayload, Name: "header-json-raw-payload", change: func(w *message) {
+		w.signingInput = func(headerJSON, _ string) []byte { return append([]byte(headerJSON+"."), w.Payload...) }
+	}},
+)
+
+func nested(list ...Variant) []Variant {
+	for i := range list {
+		list[i].Nested = true
+	}
+	return list
+}
+
+// hs256 makes the signature an HMAC whose key is the signer's public key in
+// some form: what a verifier computes that lets the token choose the algorithm.
+func hs256(key func(der []byte, pub *rsa.PublicKey) []byte) func(*message) {
+	return func(w *message) {
+		w.inner.set("alg", `"HS256"`)
+		w.sign = func(input []byte) ([]byte, error) {
+			der, err := x509.MarshalPKIXPublicKey(&w.Signer.PublicKey)
+			if err != nil {
+				return nil, fmt.Errorf("public key: %w", err)
+			}
+			mac := hmac.New(sha256.New, key(der, &w.Signer.PublicKey))
+			mac.Write(input)
+			return mac.Sum(nil), nil
+		}
+	}
+}
+
+func (w *message) signPSS(input []byte) ([]byte, error) {
+	digest := sha256.Sum256(input)
+	return rsa.SignPSS(rand.Reader, w.Signer, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+}
+
+func (w *message) signHash(h crypto.Hash) func([]byte) ([]byte, error) {
+	return func(input []byte) ([]byte, error) {
+		digest := h.New()
+		digest.Write(input)
+		return rsa.SignPKCS1v15(nil, w.Signer, h, digest.Sum(nil))
+	}
+}

@@ -1,0 +1,110 @@
+package forge
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"errors"
+	"strings"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// outerVariants are the faults of the outer token that anyone can see and that
+// an inner token can't have.
+var outerVariants = []Variant{
+	{Code: fault.TooLarge.In(fault.JWE), Name: "payload", change: func(w *message) {
+		w.content = func(content []byte) ([]byte, error) {
+			return append(bytes.Clone(content), bytes.Repeat([]byte{' '}, w.Limit)...), nil
+		}
+	}},
+	{Code: fault.Swapped.In(fault.JWE), Name: "jws-alone", change: func(w *message) {
+		w.outer.write = func([]string) string { return w.signedAlone() }
+	}},
+	{Code: fault.AlgSHA1, Name: "rsa-oaep", change: func(w *message) {
+		w.outer.set("alg", `"RSA-OAEP"`)
+		w.encryptCEK = oaep(w.Recipient, rsa.OAEPOptions{Hash: crypto.SHA1})
+	}},
+	{Code: fault.AlgNone.In(fault.JWE), Name: "none", change: outerAlg("none")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "rsa1_5", change: func(w *message) {
+		w.outer.set("alg", `"RSA1_5"`)
+		w.encryptCEK = pkcs1(w.Recipient)
+	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "rsa-oaep-512", change: func(w *message) {
+		w.outer.set("alg", `"RSA-OAEP-512"`)
+		w.encryptCEK = oaep(w.Recipient, rsa.OAEPOptions{Hash: crypto.SHA512})
+	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "dir", change: func(w *message) {
+		w.outer.set("alg", `"dir"`)
+		w.encryptCEK = func([]byte) ([]byte, error) { return nil, nil }
+	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "small-letters", change: outerAlg("rsa-oaep-256")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "blank-before", change: outerAlg(" RSA-OAEP-256")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "underscores", change: outerAlg("RSA_OAEP_256")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "signing-algorithm", change: outerAlg("RS256")},
+	{Code: fault.EncMissing, Name: "absent", change: func(w *message) { w.outer.drop("enc") }},
+	{Code: fault.EncNotAllowed, Name: "a128gcm", change: func(w *message) {
+		w.outer.set("enc", `"A128GCM"`)
+		w.cek = random(16)
+	}},
+	{Code: fault.EncNotAllowed, Name: "a192gcm", change: func(w *message) {
+		w.outer.set("enc", `"A192GCM"`)
+		w.cek = random(24)
+	}},
+	{Code: fault.EncNotAllowed, Name: "a256cbc-hs512", change: func(w *message) {
+		w.outer.set("enc", `"A256CBC-HS512"`)
+		w.cek, w.iv, w.seal = random(64), random(16), sealCBC
+	}},
+	{Code: fault.EncNotAllowed, Name: "small-letters", change: func(w *message) { w.outer.set("enc", `"a256gcm"`) }},
+	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-number", change: func(w *message) { w.outer.set("enc", "256") }},
+
+	{Code: fault.EncryptedKeyLength, Name: "cut", change: func(w *message) {
+		w.editOuter = func(encryptedKey, _, _, _ *[]byte) { *encryptedKey = (*encryptedKey)[:len(*encryptedKey)-1] }
+	}},
+	{Code: fault.EncryptedKeyLength, Name: "empty", change: func(w *message) {
+		w.encryptCEK = func([]byte) ([]byte, error) { return nil, nil }
+	}},
+	{Code: fault.EncryptedKeyLength, Name: "rsa-1024", change: func(w *message) {
+		w.encryptCEK = func([]byte) ([]byte, error) { return below(128), nil }
+	}},
+	{Code: fault.EncryptedKeyLength, Name: "leading-zero-dropped", change: func(w *message) {
+		encrypt := w.encryptCEK
+		w.encryptCEK = func(cek []byte) ([]byte, error) {
+			for range 1 << 14 { // one in 256 begins with a zero
+				encryptedKey, err := encrypt(cek)
+				if err != nil || encryptedKey[0] == 0 && encryptedKey[1] != 0 {
+					return bytes.TrimLeft(encryptedKey, "\x00"), err
+				}
+			}
+			return nil, errors.New("no encrypted key begins with a zero")
+		}
+	}},
+	{Code: fault.IVLength, Name: "11-bytes", change: func(w *message) { w.iv = random(11) }},
+	{Code: fault.IVLength, Name: "8-bytes", change: func(w *message) { w.iv = random(8) }},
+	{Code: fault.IVLength, Name: "13-bytes", change: func(w *message) { w.iv = random(13) }},
+	{Code: fault.IVLength, Name: "empty", change: func(w *message) {
+		w.editOuter = func(_, iv, _, _ *[]byte) { *iv = nil }
+	}},
+	{Code: fault.TagLength, Name: "17-bytes", change: editTag(func(tag []byte) []byte { return append(tag, 0) })},
+	{Code: fault.TagLength, Name: "empty", change: editTag(func([]byte) []byte { return nil })},
+	{Code: fault.TagLength, Name: "behind-the-ciphertext", change: func(w *message) {
+		w.editOuter = func(_, _, ciphertext, tag *[]byte) {
+			*ciphertext, *tag = append(*ciphertext, *tag...), nil
+		}
+	}},
+}
+
+func outerAlg(name string) func(*message) {
+	return func(w *message) { w.outer.set("alg", quoted(name)) }
+}
+
+// signedAlone gives the inner token without an outer one. Where the material
+// has no signer, the signature is random.
+func (w *message) signedAlone() string {
+	if w.Signer != nil {
+		if token, err := w.jws(); err == nil {
+			return string(token)
+		}
+	}
+	return strings.Join([]string{encode([]byte(w.inner.header())), encode(w.Payload), encode(below(256))}, ".")
+}

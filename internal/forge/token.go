@@ -1,0 +1,207 @@
+package forge
+
+import (
+	"crypto/rsa"
+	"math/big"
+	"strings"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// tokenFault is a fault that both layers can have.
+type tokenFault struct {
+	fault  fault.TokenFault
+	name   string
+	change func(w *message, l *layer)
+}
+
+// tokenVariants gives the faults that both layers can have, for one of them.
+func tokenVariants(in fault.Layer) []Variant {
+	var list []Variant
+	for _, faults := range [][]tokenFault{textFaults, headerFaults, memberFaults} {
+		for _, f := range faults {
+			list = append(list, Variant{Code: f.fault.In(in), Name: f.name, Nested: in == fault.JWS, change: func(w *message) {
+				if in == fault.JWS {
+					f.change(w, &w.inner)
+				} else {
+					f.change(w, &w.outer)
+				}
+			}})
+		}
+	}
+	return list
+}
+
+func written(write func(parts []string) string) func(*message, *layer) {
+	return func(_ *message, l *layer) { l.write = write }
+}
+
+func joined(edit func(token string) string) func(*message, *layer) {
+	return written(func(parts []string) string { return edit(strings.Join(parts, ".")) })
+}
+
+// lastButOne is the ciphertext of a JWE and the payload of a JWS.
+func lastButOne(edit func(text string) string) func(*message, *layer) {
+	return written(func(parts []string) string {
+		parts[len(parts)-2] = edit(parts[len(parts)-2])
+		return strings.Join(parts, ".")
+	})
+}
+
+// textFaults are those of the serialization. Signature and additional data are
+// computed over the right text; what is written differs.
+var textFaults = []tokenFault{
+	{fault.Empty, "empty", written(func([]string) string { return "" })},
+	{fault.JSONSerialization, "flattened", written(flattened)},
+	{fault.JSONSerialization, "general", written(general)},
+	{fault.Parts, "one-less", written(func(parts []string) string { return strings.Join(parts[:len(parts)-1], ".") })},
+	{fault.Parts, "one-more", joined(func(s string) string { return s + ".AAAA" })},
+	{fault.Parts, "doubled", joined(func(s string) string { return s + "." + s })},
+	{fault.Base64Standard, "standard-alphabet", func(_ *message, l *layer) {
+		l.set("note", `"??>??>??>"`) // has both characters, wherever it stands
+		l.write = func(parts []string) string {
+			return strings.NewReplacer("-", "+", "_", "/").Replace(strings.Join(parts, "."))
+		}
+	}},
+	{fault.Base64Padding, "padded", written(func(parts []string) string {
+		for i, p := range parts {
+			parts[i] = p + strings.Repeat("=", -len(p)&3)
+		}
+		return strings.Join(parts, ".")
+	})},
+	{fault.Base64Space, "line-breaks", joined(func(s string) string { return wrapped(s, "\n") })},
+	{fault.Base64Space, "carriage-returns", joined(func(s string) string { return wrapped(s, "\r\n") })},
+	{fault.Base64Space, "blank", lastButOne(func(s string) string { return s[:len(s)/2] + " " + s[len(s)/2:] })},
+	{fault.Base64Character, "exclamation-mark", lastButOne(func(s string) string { return s[:len(s)/2] + "!" + s[len(s)/2:] })},
+	{fault.Base64Character, "zero-width-space", lastButOne(func(s string) string { return s[:len(s)/2] + "\u200b" + s[len(s)/2:] })},
+	{fault.Base64Length, "cut", lastButOne(func(s string) string {
+		for len(s)%4 != 1 {
+			if len(s) < 4 {
+				s += "A"
+				continue
+			}
+			s = s[:len(s)-1]
+		}
+		return s
+	})},
+	{fault.Base64SpareBits, "last-part", written(func(parts []string) string {
+		// Tag and signature leave four bits of their last character over.
+		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+		last := &parts[len(parts)-1]
+		end := len(*last) - 1
+		*last = (*last)[:end] + string(alphabet[strings.IndexByte(alphabet, (*last)[end])|1])
+		return strings.Join(parts, ".")
+	})},
+}
+
+func wrapped(s, lineBreak string) string {
+	const column = 76
+	var b strings.Builder
+	for len(s) > column {
+		b.WriteString(s[:column] + lineBreak)
+		s = s[column:]
+	}
+	return b.String() + s
+}
+
+func flattened(parts []string) string {
+	if len(parts) == 5 {
+		return `{"protected":"` + parts[0] + `","encrypted_key":"` + parts[1] + `","iv":"` + parts[2] +
+			`","ciphertext":"` + parts[3] + `","tag":"` + parts[4] + `"}`
+	}
+	return `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`
+}
+
+func general(parts []string) string {
+	if len(parts) == 5 {
+		return `{"protected":"` + parts[0] + `","recipients":[{"encrypted_key":"` + parts[1] + `"}],"iv":"` + parts[2] +
+			`","ciphertext":"` + parts[3] + `","tag":"` + parts[4] + `"}`
+	}
+	return `{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}]}`
+}
+
+func edited(edit func(json string) string) func(*message, *layer) {
+	return func(_ *message, l *layer) { l.json = edit }
+}
+
+func with(name, value string) func(*message, *layer) {
+	return func(_ *message, l *layer) { l.set(name, value) }
+}
+
+func without(name string) func(*message, *layer) {
+	return func(_ *message, l *layer) { l.drop(name) }
+}
+
+// headerFaults are those of the header's JSON.
+var headerFaults = []tokenFault{
+	{fault.HeaderTooLarge, "ballast", with("ballast", quoted(strings.Repeat("x", 5000)))},
+	{fault.HeaderUTF8, "stray-byte", with("note", "\"\xff\"")},
+	{fault.HeaderUTF8, "overlong", with("note", "\"\xc0\xaf\"")},
+	{fault.HeaderUTF8, "surrogate", with("note", "\"\xed\xa0\x80\"")},
+	{fault.HeaderNotJSON, "trailing-data", edited(func(s string) string { return s + "x" })},
+	{fault.HeaderNotJSON, "second-object", edited(func(s string) string { return s + s })},
+	{fault.HeaderNotJSON, "cut", edited(func(s string) string { return s[:len(s)-1] })},
+	{fault.HeaderNotJSON, "single-quotes", edited(func(s string) string { return strings.ReplaceAll(s, `"`, `'`) })},
+	{fault.HeaderNotJSON, "byte-order-mark", edited(func(s string) string { return "\ufeff" + s })},
+	{fault.HeaderNotObject, "array", edited(func(s string) string { return "[" + s + "]" })},
+	{fault.HeaderNotObject, "string", edited(func(s string) string { return `"header"` })},
+	{fault.HeaderNotObject, "null", edited(func(string) string { return "null" })},
+	{fault.HeaderDepth, "arrays", with("deep", strings.Repeat("[", 40)+strings.Repeat("]", 40))},
+	{fault.HeaderDepth, "objects", with("deep", strings.Repeat(`{"a":`, 100)+"1"+strings.Repeat("}", 100))},
+	{fault.HeaderDuplicate, "alg-twice", edited(func(s string) string { return `{"alg":"none",` + s[1:] })},
+	{fault.HeaderDuplicate, "alg-escaped", edited(func(s string) string { return `{"\u0061lg":"none",` + s[1:] })},
+	{fault.HeaderDuplicate, "inside-a-member", with("note", `{"a":1,"a":2}`)},
+	{fault.HeaderType, "alg-number", with("alg", "256")},
+	{fault.HeaderType, "kid-number", with("kid", "4711")},
+	{fault.HeaderType, "kid-null", with("kid", "null")},
+	{fault.HeaderType, "typ-array", with("typ", `["JWT"]`)},
+	{fault.HeaderType, "cty-object", with("cty", `{}`)},
+}
+
+// memberFaults are those of one member of a header that is right as JSON.
+var memberFaults = []tokenFault{
+	{fault.HeaderZip, "def", func(w *message, l *layer) {
+		l.set("zip", `"DEF"`)
+		if l == &w.outer {
+			w.content = deflated
+		}
+	}},
+	{fault.HeaderCrit, "unknown", func(_ *message, l *layer) {
+		l.set("crit", `["urn:example:must"]`)
+		l.set("urn:example:must", "true")
+	}},
+	{fault.HeaderCrit, "empty", with("crit", "[]")},
+	{fault.HeaderCrit, "no-array", with("crit", `"exp"`)},
+	{fault.HeaderCrit, "twice-in-it", with("crit", `["exp","exp"]`)},
+	{fault.HeaderB64, "false", with("b64", "false")},
+	{fault.HeaderB64, "true", with("b64", "true")},
+	{fault.HeaderJWK, "public-key", func(w *message, l *layer) { l.set("jwk", jwk(w.Recipient)) }},
+	{fault.HeaderJKU, "url", with("jku", `"https://keys.invalid/jwks.json"`)},
+	{fault.HeaderX5U, "url", with("x5u", `"https://keys.invalid/certificate.pem"`)},
+	{fault.HeaderX5C, "certificate", with("x5c", `["MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"]`)},
+	{fault.AlgMissing, "absent", without("alg")},
+	{fault.AlgMissing, "in-capitals", func(_ *message, l *layer) {
+		for i := range l.members {
+			l.members[i].name = strings.Replace(l.members[i].name, "alg", "ALG", 1)
+		}
+	}},
+	{fault.KidForm, "129-characters", with("kid", quoted(strings.Repeat("k", 129)))},
+	{fault.KidForm, "empty", with("kid", `""`)},
+	{fault.KidForm, "nul", with("kid", `"key\u0000id"`)},
+	{fault.KidForm, "letter-outside-ascii", with("kid", `"clé"`)},
+	{fault.KidForm, "line-break", with("kid", `"key\r\nX-Header: 1"`)},
+	{fault.KidMissing, "absent", without("kid")},
+	{fault.KidUnknown, "nobody", with("kid", `"nobody-knows-me"`)},
+	{fault.KidUnknown, "path", with("kid", `"../../etc/passwd"`)},
+	{fault.KidUnknown, "quotes", with("kid", `"' OR '1'='1"`)},
+	{fault.KidNotAllowed, "present", with("kid", `"not-asked-for"`)},
+	{fault.TypNotAllowed, "unknown", with("typ", `"at+jwt"`)},
+	{fault.TypNotAllowed, "json-serialization", with("typ", `"JOSE+JSON"`)},
+	{fault.CtyNotAllowed, "text", with("cty", `"text/plain"`)},
+	{fault.CtyNotAllowed, "json", with("cty", `"json"`)},
+}
+
+func jwk(key *rsa.PublicKey) string {
+	e := big.NewInt(int64(key.E)).Bytes()
+	return `{"kty":"RSA","n":"` + encode(key.N.Bytes()) + `","e":"` + encode(e) + `"}`
+}

@@ -1,0 +1,178 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// wrap is the JSON object in which the token was found, or should have been.
+type wrap struct {
+	member string   // that holds the token; empty: none does
+	beside []string // the other members
+	inside bool     // the member is not at the top level
+}
+
+var (
+	byteOrderMark = []byte("\ufeff")
+	prefixForm    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_\- ]{0,60}(?:[:=]\s*(?:[A-Za-z]{1,20}\s+)?|\s+)`)
+	escapeForm    = regexp.MustCompile(`%(?:2[BbDdEeFf]|3[Dd]|5[Ff]|22|0[AaDd]|20)`)
+)
+
+// unwrap takes off what stands around the token and names it. Where there is no
+// token, found is false and the findings say so.
+func (x *examiner) unwrap(data []byte) (text []byte, found bool) {
+	if len(data) == 0 {
+		return data, true // the token says that it is empty
+	}
+	const layers = 8
+	for range layers {
+		inner, off := x.peel(data)
+		if !off {
+			break
+		}
+		if data = inner; data == nil {
+			return nil, false
+		}
+	}
+	return data, true
+}
+
+func (x *examiner) around(what string) { x.r.Around = append(x.r.Around, what) }
+
+// peel takes one layer off, if there is one. A nil rest: there is no token.
+func (x *examiner) peel(data []byte) (rest []byte, off bool) {
+	if wide, name := wideText(data); name != "" {
+		x.around(name)
+		x.fault(stepAround, fault.BodyUTF8, "body", "It is in "+name+", as some Windows programs write files.")
+		return wide, true
+	}
+	if bytes.HasPrefix(data, byteOrderMark) {
+		x.around("byte order mark")
+		x.fault(stepAround, fault.BodyBOM, "body", "The bytes EF BB BF come first.")
+		return data[len(byteOrderMark):], true
+	}
+	if trimmed := bytes.TrimSpace(data); len(trimmed) < len(data) && len(data) > 0 {
+		if len(trimmed) == 0 {
+			if x.wrap == nil {
+				x.fault(stepAround, fault.BodyEmpty, "body", "There are only blanks and line breaks.")
+				return nil, true
+			}
+			return data, false
+		}
+		x.around("blanks or line breaks")
+		x.note(stepAround, "body", "Blanks or line breaks stand around it; they were taken off and are harmless.")
+		return trimmed, true
+	}
+	if len(data) == 0 {
+		return data, false
+	}
+	switch data[0] {
+	case '{', '[':
+		if x.wrap == nil {
+			return x.object(data)
+		}
+		return data, false
+	case '"', '\'', '`':
+		return x.unquote(data)
+	}
+	if strings.HasPrefix(string(data[:min(len(data), 16)]), "-----BEGIN ") {
+		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is a PEM file (a certificate or key), not a message.").Next = "For a certificate, use sealane cert show."
+		return nil, true
+	}
+	if p := prefixForm.Find(data[:min(len(data), 200)]); p != nil && bytes.HasPrefix(data[len(p):], []byte("ey")) {
+		x.around("prefix")
+		x.fault(stepAround, fault.BodyBearerPrefix, "body", show(strings.TrimSpace(string(p)))+" stands in front of the token.")
+		return data[len(p):], true
+	}
+	if escapeForm.Match(data) {
+		if plain, err := url.PathUnescape(string(data)); err == nil {
+			x.around("percent-encoding")
+			x.fault(stepAround, fault.BodyPercent, "body", "")
+			return []byte(plain), true
+		}
+	}
+	return data, false
+}
+
+// wideText decodes UTF-16 that says so by its byte order mark.
+func wideText(data []byte) (plain []byte, name string) {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+		order, name = binary.LittleEndian, "UTF-16 (little endian)"
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order, name = binary.BigEndian, "UTF-16 (big endian)"
+	default:
+		return nil, ""
+	}
+	units := make([]uint16, 0, len(data)/2)
+	for i := 2; i+1 < len(data); i += 2 {
+		units = append(units, order.Uint16(data[i:]))
+	}
+	return []byte(string(utf16.Decode(units))), name
+}
+
+func (x *examiner) unquote(data []byte) (rest []byte, off bool) {
+	x.around("quotes")
+	x.fault(stepAround, fault.BodyQuoted, "body", "")
+	if data[0] == '"' {
+		var s string
+		if json.Unmarshal(data, &s) == nil {
+			return []byte(s), true
+		}
+	}
+	return bytes.TrimSuffix(data[1:], data[:1]), true
+}
+
+// embedded finds the longest run that could be a token in text that is no JSON.
+func embedded(data []byte) []byte {
+	var best []byte
+	for len(data) > 0 {
+		end := bytes.IndexFunc(data, func(r rune) bool { return !tokenRune(r) })
+		run := data
+		if end >= 0 {
+			run = data[:end]
+		}
+		if len(run) > len(best) && likely(run) {
+			best = run
+		}
+		data = data[min(len(run)+1, len(data)):]
+	}
+	return best
+}
+
+func tokenRune(r rune) bool {
+	return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || strings.ContainsRune("-_.+/=", r)
+}
+
+// likely reports whether text is probably meant as a compact serialization.
+func likely(text []byte) bool {
+	start := bytes.TrimLeft(text, " \t\r\n\"'")
+	return len(start) >= 20 && bytes.Count(start, []byte{'.'}) >= 2 && startsLikeHeader(start)
+}
+
+// startsLikeHeader reports whether the first part decodes to something that
+// begins as JSON does.
+func startsLikeHeader(text []byte) bool {
+	first, _, _ := bytes.Cut(text, []byte{'.'})
+	head, _ := decode(first[:min(len(first), 80)])
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n")
+	return len(head) > 0 && (head[0] == '{' || head[0] == '[' || head[0] == '"' || bytes.HasPrefix(head, []byte("null")))
+}
+
+// answerNext says what an error answer asks for.
+func (x *examiner) answerNext() string {
+	a := x.r.Answer
+	if a.ID != "" {
+		return fmt.Sprintf("Ask the partner what it logged under %s; keep the sealed request that it answers, and inspect that.", show(a.ID))
+	}
+	return "Inspect the sealed request that it answers."
+}

@@ -1,0 +1,234 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/strictjson"
+	"github.com/sealane/sealane/profile"
+)
+
+// object looks for the token in a body that begins as JSON does.
+func (x *examiner) object(data []byte) (rest []byte, off bool) {
+	members, err := strictjson.Object(data)
+	if err != nil {
+		members = x.brokenObject(data, err)
+	}
+	if parts := serialization(members); parts != nil {
+		x.around("JSON serialization")
+		x.r.Kind = KindJWE
+		x.fault(stepText, fault.JSONSerialization.In(fault.JWE), "token", "The parts were taken out of the JSON members.")
+		return bytes.Join(parts, []byte{'.'}), true
+	}
+	x.wrap = &wrap{}
+	if text, ok := x.fieldOf(members); ok {
+		return text, true
+	}
+	if members == nil {
+		if run := embedded(data); run != nil {
+			x.around("text that is not a JSON object")
+			return run, true
+		}
+	}
+	x.plain(data)
+	return nil, true
+}
+
+// brokenObject names what is wrong with a body and reads it leniently.
+func (x *examiner) brokenObject(data []byte, err error) []strictjson.Member {
+	code, text := fault.BodyNotJSON, ""
+	switch {
+	case errors.Is(err, strictjson.ErrUTF8):
+		code = fault.BodyUTF8
+		data = bytes.ToValidUTF8(data, []byte("?"))
+	case errors.Is(err, strictjson.ErrNotObject):
+		code, text = fault.BodyNotObject, "It is an array."
+	case errors.Is(err, strictjson.ErrDuplicate):
+		code = fault.BodyDuplicate
+	case errors.Is(err, strictjson.ErrDepth):
+		text = "It is nested too deeply."
+	}
+	x.fault(stepAround, code, "body", text)
+	return readMembers(data)
+}
+
+// readMembers reads the members of an object as far as it can be read. Of a
+// name that stands twice both are given.
+func readMembers(data []byte) []strictjson.Member {
+	const most = 1000
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil
+	}
+	var members []strictjson.Member
+	for d.More() && len(members) < most {
+		name, err := d.Token()
+		if err != nil {
+			break
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			break
+		}
+		members = append(members, strictjson.Member{Name: name.(string), Value: value})
+	}
+	return members
+}
+
+// fieldOf finds the member that holds the token: one that a profile names, else
+// the longest that looks like a token.
+func (x *examiner) fieldOf(members []strictjson.Member) (text []byte, ok bool) {
+	take := func(path string, inside bool, s string) ([]byte, bool) {
+		x.wrap.member, x.wrap.inside = path, inside
+		top, _, _ := strings.Cut(path, ".")
+		for _, m := range members {
+			if m.Name != path && (!inside || m.Name != top) {
+				x.wrap.beside = append(x.wrap.beside, m.Name)
+			}
+		}
+		x.around("JSON member " + show(path))
+		return []byte(s), true
+	}
+	for _, m := range members {
+		if !slices.ContainsFunc(x.legs(), func(l side) bool { return l.leg.Body.Field == m.Name }) {
+			continue
+		}
+		s, isText := strictjson.String(m.Value)
+		if isText {
+			return take(m.Name, false, s)
+		}
+		x.wrap.member = m.Name
+		x.fault(stepAround, fault.BodyType, "body", "Member "+show(m.Name)+" should hold the token.")
+	}
+	path, best, inside := longest(members, 3)
+	if best == "" {
+		return nil, false
+	}
+	return take(path, inside, best)
+}
+
+// longest finds the longest string that looks like a token, and its path.
+func longest(members []strictjson.Member, depth int) (path, best string, inside bool) {
+	for _, m := range members {
+		if s, isText := strictjson.String(m.Value); isText {
+			if len(s) > len(best) && likely([]byte(s)) {
+				path, best, inside = m.Name, s, false
+			}
+		} else if m.Value[0] == '{' && depth > 1 {
+			if p, s, _ := longest(readMembers(m.Value), depth-1); len(s) > len(best) {
+				path, best, inside = m.Name+"."+p, s, true
+			}
+		}
+	}
+	return path, best, inside
+}
+
+// serialization gives the compact parts of a JWE or JWS in JSON serialization.
+func serialization(members []strictjson.Member) [][]byte {
+	value := func(list []strictjson.Member, name string) ([]byte, bool) {
+		for _, m := range list {
+			if s, ok := strictjson.String(m.Value); ok && m.Name == name {
+				return []byte(s), true
+			}
+		}
+		return nil, false
+	}
+	first := func(name string) []strictjson.Member {
+		for _, m := range members {
+			var list []json.RawMessage
+			if m.Name == name && json.Unmarshal(m.Value, &list) == nil && len(list) > 0 {
+				return readMembers(list[0])
+			}
+		}
+		return nil
+	}
+	protected, _ := value(members, "protected")
+	if ciphertext, ok := value(members, "ciphertext"); ok {
+		key, ok := value(members, "encrypted_key")
+		if !ok {
+			key, _ = value(first("recipients"), "encrypted_key")
+		}
+		iv, _ := value(members, "iv")
+		tag, _ := value(members, "tag")
+		return [][]byte{protected, key, iv, ciphertext, tag}
+	}
+	payload, ok := value(members, "payload")
+	if !ok {
+		return nil
+	}
+	if signature, ok := value(members, "signature"); ok {
+		return [][]byte{protected, payload, signature}
+	}
+	signatures := first("signatures")
+	if signature, ok := value(signatures, "signature"); ok {
+		protected, _ = value(signatures, "protected")
+		return [][]byte{protected, payload, signature}
+	}
+	return nil
+}
+
+var wordForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`)
+
+// plain explains a body without a token.
+func (x *examiner) plain(data []byte) {
+	if x.errorAnswer(data) {
+		return
+	}
+	if json.Valid(data) {
+		x.r.Kind = KindJSON
+		x.around("JSON without a token")
+	}
+	if x.wrap.member != "" || x.has(fault.BodyNotJSON) || len(x.o.Profiles) > 0 {
+		return // the profiles say what is missing
+	}
+	x.fault(stepAround, fault.BodyNotSealed, "body", "")
+}
+
+// errorAnswer recognises a profile's error body.
+func (x *examiner) errorAnswer(data []byte) bool {
+	for _, p := range x.o.Profiles {
+		on, id, text, ok := p.Errors.Recognise(data)
+		if !ok || len(data) > 64<<10 {
+			continue
+		}
+		x.r.Kind = KindAnswer
+		a := &Answer{Profile: p.Name, Outcome: string(on), ID: id}
+		if len(id) > 128 {
+			a.ID = id[:128]
+		}
+		if on == "" && !x.o.Reveal && !wordForm.MatchString(text) {
+			a.Text = fmt.Sprintf("(%d characters that the profile's table does not have)", len([]rune(text)))
+		} else {
+			a.Text = text[:min(len(text), 400)]
+		}
+		x.r.Answer = a
+		x.note(stepAround, "body", outcomeText(p, on))
+		return true
+	}
+	return false
+}
+
+func outcomeText(p *profile.Profile, on profile.Outcome) string {
+	where := map[profile.Outcome]string{
+		profile.NotSupported:  "no key was exchanged for the account, or the keys are another product's",
+		profile.PlainRefused:  "the request came in clear where sealing is required",
+		profile.TooLarge:      "the request was too large",
+		profile.Format:        "the body around the token is not as agreed (codes body.*)",
+		profile.NotJWE:        "the outer token is wrong already without a key (codes jwe.*)",
+		profile.Decryption:    "the outer token does not open (codes open.*): wrong certificate, wrong padding, or changed content",
+		profile.NotJWS:        "what was encrypted is not an acceptable JWS (codes jws.*)",
+		profile.Signature:     "the signature does not hold under the key that was exchanged (codes sign.*)",
+		profile.SealingFailed: "the request was verified and probably processed, and only the answer could not be sealed: do not send it again blindly",
+		profile.Unavailable:   "a key was not available on the other side: try again later",
+	}
+	if text, ok := where[on]; ok {
+		return p.Title + " answers: " + text + "."
+	}
+	return "An error in the form of " + p.Title + ", with a text that is not about sealing."
+}

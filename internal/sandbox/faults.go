@@ -1,0 +1,220 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// FaultHeader asks a stand-in to misbehave in the answer to this one request.
+// Its value is a name of ProviderFaults, or any code of forge.Codes.
+const FaultHeader = "X-Sandbox-Fault"
+
+// FaultName is one way to misbehave.
+type FaultName struct{ Name, Effect string }
+
+// ProviderFaults lists what the RiskOS stand-in can be asked for by name.
+var ProviderFaults = []FaultName{
+	{"not-supported", "400: Payload encryption is not supported for this api-key"},
+	{"format", "400: Payload format is not supported"},
+	{"not-jwe", "400: Encrypted payload is not in JWE format"},
+	{"not-jws", "400: Signed payload is not in JWS format"},
+	{"decryption", "400: Payload decryption failed"},
+	{"signature", "400: Payload signature could not be verified"},
+	{"sealing-failed", "500: processed, but the answer could not be sealed"},
+	{"wrong-key", "the answer is encrypted to another key"},
+	{"other-signer", "the answer is signed by another key"},
+	{"sha1-oaep", "the answer's key is encrypted with RSA-OAEP (SHA-1)"},
+	{"cut-tag", "the answer's authentication tag is cut"},
+	{"unknown-key-id", "the answer names a key ID that nobody knows"},
+	{"unsigned", "the answer is encrypted, but not signed"},
+	{"unsealed", "the answer comes in clear"},
+	{"swapped", "the answer is the one before, under the new identifier"},
+	{"slow", "the answer comes late (slow=3s; default 1s)"},
+	{"cut", "the connection is cut in the middle of the answer"},
+}
+
+// forged maps names to what forge calls the fault.
+var forged = map[string]fault.Code{
+	"wrong-key": fault.OpenKey, "other-signer": fault.SignatureWrong, "sha1-oaep": fault.AlgSHA1, "cut-tag": fault.OpenTagShort,
+	"unknown-key-id": fault.KidUnknown.In(fault.JWE), "unsigned": fault.InnerNotSigned,
+}
+
+// maxDelay bounds what "slow" can be asked for.
+const maxDelay = time.Minute
+
+// stranger is a key that neither side knows.
+var stranger = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// misbehave serves the request with a fault in the answer.
+func (a *providerAccount) misbehave(w http.ResponseWriter, r *http.Request, name string) {
+	name, value, _ := strings.Cut(name, "=")
+	table := &a.lane.Config().Profile.Errors
+	if row, ok := table.Row(profile.Outcome(name)); ok {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(row.Status)
+		w.Write(table.Render(uuid.NewString(), row.Text))
+		return
+	}
+	r, keeper := withKeeper(r)
+	answer := newCapture()
+	a.handler.ServeHTTP(answer, r)
+	switch name {
+	case "unsealed":
+		setBody(answer, keeper.payload)
+	case "swapped":
+		a.swap(answer)
+	case "slow":
+		if !pause(r, value) {
+			return
+		}
+	case "cut":
+		cut(w, answer)
+		return
+	default:
+		a.forgeAnswer(answer, keeper.payload, name)
+	}
+	answer.sendTo(w)
+}
+
+func setBody(answer *capture, body []byte) {
+	answer.body.Reset()
+	answer.body.Write(body)
+}
+
+// forgeAnswer seals the payload wrongly.
+func (a *providerAccount) forgeAnswer(answer *capture, payload []byte, name string) {
+	if payload == nil || answer.status > 299 {
+		return // it was refused before, which is the better answer
+	}
+	token, err := Forge(name, a.lane, payload)
+	if err != nil {
+		answer.status = http.StatusBadRequest
+		setBody(answer, fmt.Appendf(nil, `{"error":"unknown_fault","message":%q}`, err.Error()))
+		return
+	}
+	replaceToken(answer, a.lane.Out().Body.Field, token)
+}
+
+// replaceToken puts another token into a sealed answer.
+func replaceToken(answer *capture, field string, token []byte) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(answer.body.Bytes(), &members) != nil {
+		return
+	}
+	quoted, _ := json.Marshal(string(token)) // a string always marshals
+	members[field] = quoted
+	body, _ := json.Marshal(members) // so do these
+	setBody(answer, body)
+}
+
+// swap puts the previous answer's token beside the new answer's identifier.
+func (a *providerAccount) swap(answer *capture) {
+	a.mu.Lock()
+	previous := a.previous
+	a.mu.Unlock()
+	old, err := sealhttp.Token(previous, a.lane.Out().Body)
+	if err != nil {
+		answer.status = http.StatusConflict
+		setBody(answer, []byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
+		return
+	}
+	replaceToken(answer, a.lane.Out().Body.Field, old)
+}
+
+// pause waits, unless the client goes away first.
+func pause(r *http.Request, value string) bool {
+	delay, err := time.ParseDuration(value)
+	if err != nil || delay < 0 {
+		delay = time.Second
+	}
+	timer := time.NewTimer(min(delay, maxDelay))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// cut promises the whole answer and sends half of it.
+func cut(w http.ResponseWriter, answer *capture) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", fmt.Sprint(answer.body.Len()))
+	w.WriteHeader(answer.status)
+	w.Write(answer.body.Bytes()[:answer.body.Len()/2])
+	http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// Forge seals a payload on a lane with a fault, by name or code.
+func Forge(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
+	code, ok := forged[name]
+	if !ok {
+		code = fault.Code(name)
+	}
+	other, err := stranger()
+	if err != nil {
+		return nil, err
+	}
+	c := lane.Config()
+	material := forge.Material{Payload: payload, Other: other, Nested: lane.Out().Sign != nil}
+	if recipient, ok := c.Theirs.Recipient(); ok {
+		material.Recipient, material.RecipientID = recipient.Public, recipient.ID
+	}
+	if signer, ok := c.Ours.Signer(); ok {
+		material.SignerID = signer.ID
+		material.Signer, _ = signer.Private.(*rsa.PrivateKey)
+	}
+	if material.Recipient == nil || material.Nested && material.Signer == nil {
+		return nil, fmt.Errorf("forge %s: the lane has no key in memory for it", name)
+	}
+	return forge.Make(code, material)
+}
+
+// ForgingTransport sends what passes it sealed with a fault, as a broken VCAS would.
+type ForgingTransport struct {
+	Lane  *sealane.Lane // the client's side
+	Fault string
+	Base  http.RoundTripper
+}
+
+// RoundTrip forges and sends. The answer is given as it comes.
+func (t *ForgingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(t.Lane.Config().MaxPayload)))
+	r.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	var token []byte
+	if t.Fault == "unsealed" {
+		token = payload
+	} else if token, err = Forge(t.Fault, t.Lane, payload); err != nil {
+		return nil, err
+	}
+	form := t.Lane.Out().Body
+	body := sealhttp.Body(token, form)
+	sent := r.Clone(r.Context())
+	sent.Header.Set("Content-Type", form.ContentType)
+	if trigger := t.Lane.Config().Profile.Trigger; trigger != nil {
+		sent.Header.Set(trigger.Header, trigger.Value)
+	}
+	sent.Body, sent.ContentLength, sent.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	return t.Base.RoundTrip(sent)
+}
