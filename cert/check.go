@@ -62,13 +62,20 @@ func (r Rule) wants(ok bool, otherwise Level, do string) Rule {
 	return r
 }
 
+// notCA refuses a certificate that may issue others. One that is self-signed and
+// has no such usage is what openssl req -x509 makes unless told otherwise: a
+// slip, not a danger, for nothing here trusts it to issue.
 func notCA(c *x509.Certificate) Rule {
+	level := Refused
+	if bytes.Equal(c.RawSubject, c.RawIssuer) && c.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) == 0 {
+		level = Warning
+	}
 	found := "an end entity"
 	if c.IsCA {
 		found = "a CA certificate (basicConstraints CA:TRUE)"
 	}
 	return Rule{Code: "not-ca", Name: "End entity", Found: found, Wanted: "an end entity"}.
-		wants(!c.IsCA, Refused, "Issue it again with basicConstraints CA:FALSE; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE.")
+		wants(!c.IsCA, level, "Issue it again with basicConstraints CA:FALSE; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE.")
 }
 
 func keySize(pub *rsa.PublicKey, d Demand) Rule {
@@ -160,7 +167,11 @@ func keyUsage(c *x509.Certificate, d KeyUsageDemand) Rule {
 	switch {
 	case c.KeyUsage == 0:
 		r.Found = "no key usage"
-		return r.wants(false, Refused, "The certificate says nothing about its use"+again)
+		level := Refused
+		if d.Absent == Warning {
+			level = Warning
+		}
+		return r.wants(false, level, "The certificate says nothing about its use"+again)
 	case len(missing) > 0:
 		return r.wants(false, Refused, "The usage "+strings.Join(missing, ", ")+" is missing"+again)
 	case len(extra) > 0:

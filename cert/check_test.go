@@ -90,10 +90,11 @@ func TestCheckRules(t *testing.T) {
 			c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageKeyEncipherment
 		}, now,
 			refused("not-ca", "key-usage")},
-		"no usage":      {func(c *x509.Certificate) { c.KeyUsage = 0 }, now, refused("key-usage")},
-		"missing usage": {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDataEncipherment }, now, refused("key-usage")},
-		"extra usage":   {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }, now, refused("key-usage")},
-		"code signing":  {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, now, warning("extended-key-usage")},
+		"CA by openssl's default": {func(c *x509.Certificate) { c.IsCA = true }, now, warning("not-ca")},
+		"no usage":                {func(c *x509.Certificate) { c.KeyUsage = 0 }, now, refused("key-usage")},
+		"missing usage":           {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDataEncipherment }, now, refused("key-usage")},
+		"extra usage":             {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }, now, refused("key-usage")},
+		"code signing":            {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, now, warning("extended-key-usage")},
 		"code signing and client": {func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning, x509.ExtKeyUsageClientAuth}
 		}, now, none},

@@ -26,6 +26,7 @@ type Demand struct {
 type KeyUsageDemand struct {
 	Required []string `yaml:"required"`
 	Allowed  []string `yaml:"allowed"`
+	Absent   Level    `yaml:"absent"` // of a certificate without the extension: "warning", or "refused" (the default)
 }
 
 // ValidityDemand counts in calendar years.
@@ -70,6 +71,9 @@ func (d Demand) Validate() error {
 		if !slices.ContainsFunc(keyUsages, func(u namedUsage) bool { return u.name == name }) {
 			return fmt.Errorf("key_usage: %q is no key usage of RFC 5280, section 4.2.1.3", name)
 		}
+	}
+	if a := d.KeyUsage.Absent; a != "" && a != Warning && a != Refused {
+		return fmt.Errorf("key_usage: absent: %q: give %s or %s", a, Warning, Refused)
 	}
 	for _, n := range []struct {
 		name string

@@ -307,8 +307,11 @@ func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("the file has %d certificates: at most %d are read; send the certificate and its chain only", n, maxCertificates)
 	}
 	switch {
+	case len(leaves) == 0 && len(issuers) == 1:
+		// What openssl req -x509 makes by itself says CA:TRUE; Check judges it.
+		return issuers, nil
 	case len(leaves) == 0:
-		return nil, fmt.Errorf("the certificate of %q is a CA certificate (basicConstraints CA:TRUE) and there is no other: send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE", shorten(issuers[0].Subject.String()))
+		return nil, fmt.Errorf("the file has %d certificates, all of CAs (basicConstraints CA:TRUE), %q among them: send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE", len(issuers), shorten(issuers[0].Subject.String()))
 	case len(leaves) > 1:
 		return nil, fmt.Errorf("the file has %d certificates that are no CA, %q and %q: send exactly the one to be used", len(leaves), shorten(leaves[0].Subject.String()), shorten(leaves[1].Subject.String()))
 	}

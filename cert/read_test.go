@@ -159,7 +159,7 @@ func TestReadChain(t *testing.T) {
 	}{
 		"two leaves, pem": {joined(leaf, second), []string{"2 certificates that are no CA", "exactly the one"}},
 		"two leaves, p7b": {p7(leaf, second), []string{"2 certificates that are no CA"}},
-		"only a CA":       {joined(root), []string{"Root", "CA certificate", "basicConstraints=critical,CA:FALSE"}},
+		"only CAs":        {joined(root, sub), []string{"Root", "all of CAs", "basicConstraints=critical,CA:FALSE"}},
 		"stranger":        {joined(leaf, sub, root, stranger), []string{"Stranger", "does not belong to the chain"}},
 		"17 blocks":       {joined(many...), []string{"more than 16"}},
 		"17 in a p7b":     {p7(many...), []string{"17 certificates"}},

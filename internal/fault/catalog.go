@@ -55,6 +55,8 @@ var httpAndBody = []entry{
 	{BodyQuoted, "The token is wrapped in quotes.", "Take the quotes off before sending."},
 	{BodyPercent, "The token is percent-encoded.", "Send it as it is: its alphabet needs no escaping."},
 	{BodyBearerPrefix, "Something stands in front of the token, as in an Authorization header.", "Send the token alone."},
+	{BodyBOM, "A byte order mark stands before the body.", "Write UTF-8 without one (RFC 8259 section 8.1)."},
+	{BodyNotSealed, "The body is in clear: there is no token in it.", "Seal it, or look at what else was meant to be sent."},
 }
 
 var tokenFaults = []struct {

@@ -112,6 +112,8 @@ const (
 	BodyQuoted       Code = "body.quoted-token"
 	BodyPercent      Code = "body.percent-encoded"
 	BodyBearerPrefix Code = "body.bearer-prefix"
+	BodyBOM          Code = "body.byte-order-mark"
+	BodyNotSealed    Code = "body.not-sealed"
 
 	EncMissing         Code = "jwe.enc-missing"
 	EncNotAllowed      Code = "jwe.enc-not-allowed"

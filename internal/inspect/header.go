@@ -1,0 +1,212 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/strictjson"
+)
+
+const maxHeader = 4 << 10
+
+// header is what could be read of a header. values has alg, enc, kid, typ and
+// cty where they are there and strings.
+type header struct {
+	read   bool // at least one member
+	values map[string]string
+}
+
+func (h header) value(name string) *string {
+	if v, ok := h.values[name]; ok {
+		return &v
+	}
+	return nil
+}
+
+var refusedMembers = map[string]struct {
+	fault fault.TokenFault
+	about string
+}{
+	"zip":  {fault.HeaderZip, "compression"},
+	"crit": {fault.HeaderCrit, "extensions that must be understood"},
+	"b64":  {fault.HeaderB64, "an unencoded payload"},
+	"jwk":  {fault.HeaderJWK, "a key of its own"},
+	"jku":  {fault.HeaderJKU, "a URL for keys; nothing was fetched"},
+	"x5u":  {fault.HeaderX5U, "a URL for a certificate; nothing was fetched"},
+	"x5c":  {fault.HeaderX5C, "a certificate of its own"},
+}
+
+// readHeader names what is wrong with a header, whatever the profile.
+func (x *examiner) readHeader(t *token, offset step) {
+	t.header.values = map[string]string{}
+	data := t.data[0]
+	say := func(f fault.TokenFault, text string) {
+		x.fault(offset+stepHeader, f.In(t.layer), "header", text)
+		t.view.Parts[0].Mark = Bad
+	}
+	if len(data) > maxHeader {
+		say(fault.HeaderTooLarge, fmt.Sprintf("It has %s bytes.", count(len(data))))
+	}
+	const most = 1 << 20
+	data = data[:min(len(data), most)]
+	members, err := strictjson.Object(data)
+	complete := err == nil
+	if err != nil {
+		switch {
+		case errors.Is(err, strictjson.ErrUTF8):
+			say(fault.HeaderUTF8, "")
+			data = bytes.ToValidUTF8(data, []byte("?"))
+			complete = json.Valid(data)
+		case errors.Is(err, strictjson.ErrNotObject):
+			say(fault.HeaderNotObject, "")
+		case errors.Is(err, strictjson.ErrDuplicate):
+			say(fault.HeaderDuplicate, "Readers differ in which of the two they take: one may be checked and the other used.")
+			complete = true
+		case errors.Is(err, strictjson.ErrDepth):
+			say(fault.HeaderDepth, "")
+			complete = true
+		default:
+			say(fault.HeaderNotJSON, notJSON(data))
+		}
+		members = readMembers(bytes.TrimPrefix(data, byteOrderMark))
+	}
+	for _, m := range members {
+		x.readMember(t, m, say)
+	}
+	t.header.read = len(members) > 0
+	if !complete {
+		return
+	}
+	if t.header.value("alg") == nil && !t.hasMember("alg") {
+		say(fault.AlgMissing, misspelt(members, "alg"))
+	}
+	if kid := t.header.value("kid"); kid != nil && !jose.ValidKeyID(*kid) {
+		say(fault.KidForm, fmt.Sprintf("It has %s bytes.", count(len(*kid))))
+	}
+	if t.layer == fault.JWE && t.header.value("enc") == nil && !t.hasMember("enc") {
+		x.fault(offset+stepHeader, fault.EncMissing, "header", misspelt(members, "enc"))
+	}
+}
+
+func (t *token) hasMember(name string) bool {
+	for _, m := range t.view.Members {
+		if m.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func notJSON(data []byte) string {
+	switch {
+	case bytes.HasPrefix(data, byteOrderMark):
+		return "A byte order mark stands before it."
+	case bytes.HasPrefix(data, []byte("{'")):
+		return "It is written with single quotes."
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	var first json.RawMessage
+	if d.Decode(&first) == nil {
+		return "Something stands behind the JSON value."
+	}
+	return ""
+}
+
+// misspelt says under which wrong name a member stands.
+func misspelt(members []strictjson.Member, name string) string {
+	for _, m := range members {
+		if strings.EqualFold(m.Name, name) {
+			return fmt.Sprintf("There is %s, but names are case-sensitive.", show(m.Name))
+		}
+	}
+	return ""
+}
+
+// readMember gives one member its line in the report.
+func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.TokenFault, string)) {
+	const most = 200 // members of a header that are told
+	if len(t.view.Members) >= most {
+		return
+	}
+	line := Member{Name: clip(m.Name), Mark: OK}
+	defer func() { t.view.Members = append(t.view.Members, line) }()
+	if refused, ok := refusedMembers[m.Name]; ok {
+		line.Mark, line.Text = Bad, string(refused.fault.In(t.layer))
+		line.Value = opaque(m.Value)
+		if s, ok := strictjson.String(m.Value); ok && m.Name != "jwk" && m.Name != "x5c" {
+			line.Value = show(s)
+		}
+		say(refused.fault, "The member "+m.Name+" brings "+refused.about+".")
+		return
+	}
+	known := m.Name == "alg" || m.Name == "kid" || m.Name == "typ" || m.Name == "cty" || m.Name == "enc" && t.layer == fault.JWE
+	if !known {
+		line.Mark, line.Value, line.Text = Note, opaque(m.Value), "not known here, ignored"
+		return
+	}
+	s, ok := strictjson.String(m.Value)
+	if !ok {
+		line.Mark, line.Value, line.Text = Bad, opaque(m.Value), "not a string"
+		say(fault.HeaderType, "The member "+m.Name+" is not a string.")
+		return
+	}
+	t.header.values[m.Name] = s
+	line.Value = show(s)
+	line.Mark, line.Text = x.remark(t, m.Name, s)
+}
+
+// remark says of a value what holds in every profile.
+func (x *examiner) remark(t *token, name, value string) (Mark, string) {
+	switch {
+	case name == "alg" && t.layer == fault.JWE && value == jose.RSAOAEP:
+		return Note, "RSA-OAEP with SHA-1: only where a lane accepts it on purpose"
+	case name == "alg" && t.layer == fault.JWE && value != jose.RSAOAEP256, name == "alg" && t.layer == fault.JWS && value != jose.RS256:
+		return Bad, "no algorithm of these profiles"
+	case name == "enc" && value != jose.A256GCM:
+		return Bad, "no content encryption of these profiles"
+	case name == "kid" && !jose.ValidKeyID(value):
+		return Bad, "not 1 to 128 printable ASCII characters"
+	case name == "kid":
+		if id, err := cert.ParseKeyID(value); err == nil {
+			return OK, sixParts(id)
+		}
+	}
+	return OK, ""
+}
+
+func sixParts(id cert.KeyID) string {
+	return fmt.Sprintf("entity %s, use case %s, component %s, owner %s, %d bits with %s, environment %s",
+		id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Hash, id.Environment)
+}
+
+// opaque tells of a value no more than what it is.
+func opaque(value []byte) string {
+	kind := "number"
+	switch value[0] {
+	case '"':
+		kind = "string"
+	case '{':
+		kind = "object"
+	case '[':
+		kind = "array"
+	case 't', 'f':
+		return string(value)
+	case 'n':
+		return "null"
+	}
+	return fmt.Sprintf("(%s, %s bytes)", kind, count(len(value)))
+}
+
+func clip(name string) string {
+	const most = 64
+	if len(name) > most {
+		return strings.ToValidUTF8(name[:most], "") + "…"
+	}
+	return name
+}

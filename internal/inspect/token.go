@@ -1,0 +1,251 @@
+package inspect
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+// token is a compact serialization as it came, and what its parts decode to.
+type token struct {
+	layer   fault.Layer
+	text    [][]byte
+	data    [][]byte
+	damaged bool // part of a value is lost, so that nothing computed over it can hold
+	header  header
+	view    *Token
+}
+
+var partNames = map[fault.Layer][]string{
+	fault.JWE: {"header", "encrypted key", "initialization vector", "ciphertext", "authentication tag"},
+	fault.JWS: {"header", "payload", "signature"},
+}
+
+// whole reports whether all parts are there.
+func (t *token) whole() bool { return len(t.data) == len(partNames[t.layer]) }
+
+// token looks at what was found without a key.
+func (x *examiner) token(text []byte) {
+	if len(text) == 0 {
+		x.fault(stepText, fault.Empty.In(fault.JWE), "token", "")
+		return
+	}
+	dots := bytes.Count(text, []byte{'.'})
+	switch {
+	case dots == 4:
+		x.r.Kind = KindJWE
+		x.readOuter(bytes.Split(text, []byte{'.'}))
+	case dots == 2:
+		x.r.Kind = KindJWS
+		x.shape = shapeJWS
+		if len(x.o.Profiles) > 0 {
+			x.fault(stepText, fault.Swapped.In(fault.JWE), "token", "It has three parts: a JWS without a JWE around it, signed but not encrypted.")
+		} else {
+			x.note(stepText, "token", "A JWS alone: signed, but not encrypted.")
+		}
+		x.readInner(bytes.Split(text, []byte{'.'}))
+	default:
+		hint := fmt.Sprintf("%s parts, not five.", count(dots+1))
+		switch {
+		case doubled(text):
+			hint += " The same token stands twice in a row."
+		case dots == 3:
+			hint += " A part is missing, perhaps the last one: the token was cut."
+		case !startsLikeHeader(text):
+			hint += " It does not begin as a token does; perhaps it is something else."
+		}
+		x.fault(stepText, fault.Parts.In(fault.JWE), "token", hint)
+		if dots > 0 && startsLikeHeader(text) {
+			x.r.Kind = KindJWE
+			parts := bytes.SplitN(text, []byte{'.'}, 6)
+			x.readOuter(parts[:min(len(parts), 5)])
+		}
+	}
+}
+
+// doubled reports whether text is one token twice, with or without something between.
+func doubled(text []byte) bool {
+	half := len(text) / 2
+	return half >= 20 && (bytes.Equal(text[:half], text[len(text)-half:]))
+}
+
+func (x *examiner) readOuter(parts [][]byte) {
+	x.outer = x.read(parts, fault.JWE, 0)
+	x.r.Outer = x.outer.view
+	x.outerLengths()
+}
+
+func (x *examiner) readInner(parts [][]byte) {
+	x.inner = x.read(parts, fault.JWS, stepInner)
+	x.r.Inner = x.inner.view
+	t := x.inner
+	if !t.whole() {
+		return
+	}
+	n := len(t.data[2])
+	t.view.RSABits = rsaBits(n)
+	if rsaBits(n) == 0 {
+		t.flag(2, x.fault(stepInner+stepLength, fault.SignatureLength, "signature", fmt.Sprintf("It has %s bytes.", count(n))))
+	}
+	x.payload(t.data[1], false)
+}
+
+// read decodes the parts and names what is wrong with their texts.
+func (x *examiner) read(parts [][]byte, layer fault.Layer, offset step) *token {
+	t := &token{layer: layer, text: parts, view: &Token{Kind: strings.ToUpper(string(layer))}}
+	found := map[fault.TokenFault]*flawed{}
+	var order []fault.TokenFault
+	for i, p := range parts {
+		name := partNames[layer][i]
+		data, flaws := decode(p)
+		t.data = append(t.data, data)
+		part := Part{Name: name, Characters: len(p), Bytes: len(data), Mark: OK}
+		for _, l := range flaws {
+			part.Mark = Bad
+			part.Text += string(l.fault.In(layer)) + ": " + l.text + ". "
+			t.damaged = t.damaged || l.fault == fault.Base64Length || l.fault == fault.Base64Character
+			if found[l.fault] == nil {
+				found[l.fault] = &flawed{first: i, text: l.text}
+				order = append(order, l.fault)
+			}
+			found[l.fault].parts = append(found[l.fault].parts, name)
+		}
+		part.Text = strings.TrimSpace(part.Text)
+		t.view.Parts = append(t.view.Parts, part)
+	}
+	for _, f := range order {
+		at := stepBase64
+		if found[f].first == 0 {
+			at = stepHeader
+		}
+		x.fault(offset+at, f.In(layer), strings.Join(found[f].parts, ", "), "First "+found[f].text+".")
+	}
+	x.readHeader(t, offset)
+	return t
+}
+
+type flawed struct {
+	first int
+	text  string
+	parts []string
+}
+
+// flag marks a part with a fault.
+func (t *token) flag(part int, f *finding) {
+	p := &t.view.Parts[part]
+	p.Mark = Bad
+	p.Text = strings.TrimSpace(p.Text + " " + string(f.Code))
+}
+
+// outerLengths holds the lengths against A256GCM's, unless the header names a
+// content encryption with others.
+func (x *examiner) outerLengths() {
+	t := x.outer
+	if len(t.data) > 1 {
+		n := len(t.data[1])
+		t.view.RSABits = rsaBits(n)
+		switch {
+		case rsaBits(n) > 0:
+			t.view.Parts[1].Text = strings.TrimSpace(fmt.Sprintf("RSA-%d. %s", rsaBits(n), t.view.Parts[1].Text))
+		default:
+			t.flag(1, x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key", fmt.Sprintf("It has %s bytes, not 256, 384 or 512.", count(n))))
+		}
+	}
+	if strings.Contains(t.header.values["enc"], "CBC") {
+		return
+	}
+	if len(t.data) > 2 && len(t.data[2]) != 12 {
+		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes.", count(len(t.data[2])))))
+	}
+	if len(t.data) > 4 && len(t.data[4]) != 16 {
+		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", fmt.Sprintf("It has %s bytes.", count(len(t.data[4])))))
+	}
+}
+
+// rsaBits is the RSA size that a number of n bytes belongs to, or 0.
+func rsaBits(n int) int {
+	if n == 256 || n == 384 || n == 512 {
+		return n * 8
+	}
+	return 0
+}
+
+// shape is what the decrypted content looks like.
+type shape int
+
+const (
+	shapeUnknown shape = iota // not opened
+	shapeEmpty
+	shapeJSON
+	shapeJWS
+	shapeJWE
+	shapeOther
+)
+
+// content looks at what was encrypted. Its faults count where the profile signs.
+func (x *examiner) content(content []byte) {
+	before := len(x.findings)
+	x.readContent(content)
+	for i := before; i < len(x.findings); i++ {
+		x.findings[i].signedOnly = x.shape != shapeJWS
+	}
+}
+
+func (x *examiner) readContent(content []byte) {
+	x.r.Opening.Bytes = len(content)
+	if len(content) == 0 {
+		x.shape = shapeEmpty
+		x.fault(stepInner+stepText, fault.Empty.In(fault.JWS), "content", "")
+		return
+	}
+	visible := content[firstVisible(content):]
+	if len(visible) > 0 && visible[0] == '{' {
+		if parts := serialization(readMembers(content)); parts != nil {
+			x.shape = shapeJWS
+			x.fault(stepInner+stepText, fault.JSONSerialization.In(fault.JWS), "content", "The parts were taken out of the JSON members.")
+			if len(parts) == 3 {
+				x.readInner(parts)
+			}
+			return
+		}
+	}
+	dots := bytes.Count(content, []byte{'.'})
+	switch {
+	case len(visible) > 0 && (visible[0] == '{' || visible[0] == '['):
+		x.shape = shapeJSON
+		text := "It is JSON: the payload itself."
+		if x.outer.header.values["cty"] != "" {
+			text += " The outer header's cty says otherwise."
+		}
+		x.fault(stepInner+stepText, fault.InnerNotSigned, "content", text)
+		x.payload(content, false)
+	case dots == 2 && startsLikeHeader(content) && mostlyBase64(content):
+		x.shape = shapeJWS
+		x.readInner(bytes.Split(content, []byte{'.'}))
+	case dots == 4 && startsLikeHeader(content):
+		x.shape = shapeJWE
+		x.fault(stepInner+stepText, fault.Swapped.In(fault.JWS), "content", "It has five parts: a JWE in a JWE.")
+	case dots > 0 && startsLikeHeader(content) && mostlyBase64(content):
+		x.shape = shapeJWS
+		x.fault(stepInner+stepText, fault.Parts.In(fault.JWS), "content", fmt.Sprintf("%s parts, not three.", count(dots+1)))
+		parts := bytes.SplitN(content, []byte{'.'}, 4)
+		x.readInner(parts[:min(len(parts), 3)])
+	default:
+		x.shape = shapeOther
+		x.fault(stepInner+stepText, fault.InnerNotSigned, "content", "It is neither JSON nor a token.")
+		x.payload(content, false)
+	}
+}
+
+// mostlyBase64 allows for the faults that a token can have and still be one.
+func mostlyBase64(content []byte) bool {
+	foreign := 0
+	for _, c := range content {
+		if c >= 0x80 || !tokenRune(rune(c)) && c != ' ' && c != '\r' && c != '\n' {
+			foreign++
+		}
+	}
+	return foreign <= 4+len(content)/20
+}
