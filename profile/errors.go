@@ -60,9 +60,10 @@ func (e *Errors) Render(id, text string) []byte {
 	return []byte(strings.NewReplacer(`"$id"`, quoted(id), `"$text"`, quoted(text)).Replace(e.Body))
 }
 
-// Recognise reads the body of an error: the outcome where its text is in the
-// table, and the identifier and text where the body has the table's form.
-func (e *Errors) Recognise(body []byte) (on Outcome, id, text string, ok bool) {
+// Recognise reads an error: the outcome where its status and text are in the
+// table, and the identifier and text where the body has the table's form. Status
+// 0 stands for one that is not known.
+func (e *Errors) Recognise(status int, body []byte) (on Outcome, id, text string, ok bool) {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
 		return "", "", "", false
@@ -74,7 +75,7 @@ func (e *Errors) Recognise(body []byte) (on Outcome, id, text string, ok bool) {
 	id, _ = lookUp(v, e.idPath)
 	for _, row := range e.Table {
 		for _, t := range append([]string{row.Text}, row.Also...) {
-			if t == text {
+			if t == text && (row.Status == status || status == 0) {
 				return row.On, id, text, true
 			}
 		}

@@ -156,7 +156,7 @@ func (t *Transport) plainAnswer(answer *http.Response, body []byte, noToken erro
 	if success(answer.StatusCode) {
 		return nil, answerError(answer, notSealed(noToken))
 	}
-	on, id, text, ok := t.profile().Errors.Recognise(body)
+	on, id, text, ok := t.profile().Errors.Recognise(answer.StatusCode, body)
 	if ok && on != "" {
 		return nil, &PartnerError{Method: answer.Request.Method, Path: answer.Request.URL.Path,
 			Status: answer.StatusCode, Outcome: on, Text: text, ID: id}

@@ -1,0 +1,101 @@
+package sealane_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sealane/sealane"
+
+// rooms says which other rooms each may import, directly or by way of one that
+// it may import. docs/architecture.md draws the same. A room that is not here
+// has not been thought about: mend the design, then this table.
+var rooms = map[string][]string{
+	"internal/fault":      {},
+	"internal/strictjson": {},
+	"internal/jose":       {"internal/fault", "internal/strictjson"},
+	"cert":                {},
+	"profile":             {"cert"},
+	"keyring":             {"cert"},
+	"kms":                 {"cert", "keyring"},
+	".":                   {"internal/jose", "internal/fault", "profile", "keyring"},
+	"sealhttp":            {".", "internal/strictjson", "profile"},
+	"internal/inspect":    {".", "kms"},
+	"internal/forge":      {"internal/fault"},
+	"internal/sandbox":    {"sealhttp", "internal/forge"},
+	"internal/testkey":    {"keyring"},
+	"cmd/sealane":         {"sealhttp", "kms", "internal/inspect", "internal/sandbox"},
+}
+
+// onlyTests lists rooms that no other room's code may import, beside those named.
+var onlyTests = map[string][]string{
+	"internal/testkey": {},
+	"internal/forge":   {"internal/sandbox"},
+}
+
+func TestImportsGoOneWay(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen++
+		from := room(p.ImportPath)
+		if _, known := rooms[from]; !known {
+			t.Errorf("room %s is not in the policy", from)
+			continue
+		}
+		for _, path := range p.Imports {
+			if path != module && !strings.HasPrefix(path, module+"/") {
+				continue
+			}
+			to := room(path)
+			if !reaches(from, to, map[string]bool{}) {
+				t.Errorf("%s imports %s", from, to)
+			}
+			if users, limited := onlyTests[to]; limited && !slices.Contains(users, from) {
+				t.Errorf("%s imports %s, which is not for it", from, to)
+			}
+		}
+	}
+	if seen != len(rooms) {
+		t.Errorf("there are %d rooms, the policy has %d", seen, len(rooms))
+	}
+}
+
+func room(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
+
+func reaches(from, to string, been map[string]bool) bool {
+	for _, next := range rooms[from] {
+		if next == to {
+			return true
+		}
+		if !been[next] {
+			been[next] = true
+			if reaches(next, to, been) {
+				return true
+			}
+		}
+	}
+	return false
+}

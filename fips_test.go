@@ -1,0 +1,36 @@
+package sealane_test
+
+import (
+	"crypto/fips140"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
+
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// TestFIPS runs the RiskOS lane again under GODEBUG=fips140=only, where whatever
+// is not approved fails.
+func TestFIPS(t *testing.T) {
+	c := exec.Command(os.Args[0], "-test.run=^(TestRiskOSBothDirections|TestWhoSigned|TestNoSHA1UnderFIPS)$", "-test.v")
+	c.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	out, err := c.CombinedOutput()
+	if err != nil || strings.Count(string(out), "--- PASS") != 3 {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestNoSHA1UnderFIPS: a lane that accepts RSA-OAEP says at its start that it
+// cannot, rather than at the first message.
+func TestNoSHA1UnderFIPS(t *testing.T) {
+	key := keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
+	c := issuer(t, key).Config()
+	c.AcceptRSAOAEP = "a reason"
+	if _, err := sealane.New(c); (err != nil) != fips140.Enforced() {
+		t.Errorf("enforced %t: %v", fips140.Enforced(), err)
+	}
+}

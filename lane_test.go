@@ -1,0 +1,354 @@
+package sealane_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"encoding/base64"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+func load(t testing.TB, name string) *profile.Profile {
+	t.Helper()
+	p, err := profile.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func newLane(t testing.TB, c sealane.Config) *sealane.Lane {
+	t.Helper()
+	l, err := sealane.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func ring(t testing.TB, keys ...keyring.Key) *keyring.Ring {
+	t.Helper()
+	r, err := keyring.New(keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// riskos gives both ends of a RiskOS lane.
+func riskos(t testing.TB) (customer, provider *sealane.Lane) {
+	t.Helper()
+	ck, pk := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
+	p := load(t, "riskos")
+	return newLane(t, sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)}),
+		newLane(t, sealane.Config{Profile: p, Side: sealane.Server, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)})
+}
+
+const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
+
+// vcas gives the sender's end of an RDX lane.
+func vcas(t testing.TB, id string, to string) *sealane.Lane {
+	t.Helper()
+	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
+}
+
+// issuer gives the receiver's end.
+func issuer(t testing.TB, keys ...keyring.Key) *sealane.Lane {
+	t.Helper()
+	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Server, Environment: "STAG", Ours: ring(t, keys...), Caller: sealane.MutualTLS})
+}
+
+func seal(t testing.TB, l *sealane.Lane, payload string) []byte {
+	t.Helper()
+	token, err := l.Seal(t.Context(), []byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func header(t *testing.T, token []byte) string {
+	t.Helper()
+	head, _, _ := strings.Cut(string(token), ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func TestRiskOSBothDirections(t *testing.T) {
+	customer, provider := riskos(t)
+	for _, payload := range []string{"", "x", `{"n":9007199254740993,"d":1.10,"s":"\u0041"}`, "not JSON at all \x00\xff"} {
+		for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
+			token := seal(t, ends[0], payload)
+			if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}` { // the seed's sample sets nothing else
+				t.Errorf("outer header is %s", got)
+			}
+			message, err := ends[1].Open(t.Context(), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verified, ok := message.(*sealane.Verified)
+			if !ok || string(message.Payload()) != payload {
+				t.Errorf("%T with %q", message, message.Payload())
+			}
+			signer, _ := ends[0].Config().Ours.Signer()
+			if verified.Signer().ID != signer.ID {
+				t.Errorf("signed by %q", verified.Signer().ID)
+			}
+		}
+	}
+}
+
+func TestRDXProvesNoSender(t *testing.T) {
+	key := testkey.RSA(t, "issuer", 2048)
+	token := seal(t, vcas(t, alias, "issuer"), `{"TransactionId":"1"}`)
+	if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"`+alias+`"}` {
+		t.Errorf("header is %s", got)
+	}
+	message, err := issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unverified, ok := message.(*sealane.Unverified)
+	if !ok || unverified.Caller != sealane.MutualTLS || string(message.Payload()) != `{"TransactionId":"1"}` {
+		t.Errorf("%T %+v", message, message)
+	}
+	if _, err := issuer(t, keyring.Key{ID: alias, Private: key}).Seal(t.Context(), nil); !errors.Is(err, sealane.ErrFormat) {
+		t.Errorf("an answer was sealed on a leg that is plain: %v", err)
+	}
+}
+
+func TestUnknownKeyID(t *testing.T) {
+	key := testkey.RSA(t, "issuer", 2048)
+	prod := strings.Replace(alias, "STAG", "PROD", 1)
+	_, err := issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), seal(t, vcas(t, prod, "issuer"), "{}"))
+	if !errors.Is(err, sealane.ErrDecryption) || !strings.Contains(err.Error(), `key ID "`+prod+`" is not known in STAG`) {
+		t.Error(err)
+	}
+	noID := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Client, Theirs: ring(t, keyring.Key{Public: &key.PublicKey})})
+	_, err = issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), seal(t, noID, "{}"))
+	if !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
+		t.Error(err)
+	}
+}
+
+// TestOverlap: one key ID, two keys, as an alias has no version.
+func TestOverlap(t *testing.T) {
+	older, newer := testkey.RSA(t, "issuer", 2048), testkey.RSA(t, "issuer-new", 2048)
+	l := issuer(t, keyring.Key{ID: alias, Private: older}, keyring.Key{ID: alias, Private: newer, State: keyring.Staged})
+	for name, key := range map[string]crypto.PublicKey{"issuer": older.Public(), "issuer-new": newer.Public()} {
+		message, err := l.Open(t.Context(), seal(t, vcas(t, alias, name), "{}"))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if !message.OpenedBy().Public.Equal(key) {
+			t.Errorf("%s: opened by another key", name)
+		}
+	}
+	// The same for signatures: two certificates of the customer verify.
+	_, provider := riskos(t)
+	c := provider.Config()
+	renewed := testkey.RSA(t, "customer-new", 2048)
+	c.Theirs = ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{ID: "c1", Public: &renewed.PublicKey})
+	provider = newLane(t, c)
+	for _, name := range []string{"customer", "customer-new"} {
+		customer := newLane(t, sealane.Config{Profile: load(t, "riskos"), Side: sealane.Client,
+			Ours: testkey.Ours(t, "whatever", testkey.RSA(t, name, 2048)), Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048))})
+		message, err := provider.Open(t.Context(), seal(t, customer, "{}"))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if !message.(*sealane.Verified).Signer().Public.Equal(testkey.RSA(t, name, 2048).Public()) {
+			t.Errorf("%s: verified by another key", name)
+		}
+	}
+}
+
+// sha1Token encrypts to the issuer with RSA-OAEP, as the seed's sample does.
+func sha1Token(t *testing.T) []byte {
+	t.Helper()
+	return sealSHA1(t, `{"kid":"`+alias+`","alg":"RSA-OAEP","enc":"A256GCM"}`, []byte("{}"), &testkey.RSA(t, "issuer", 2048).PublicKey)
+}
+
+func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
+	key := keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
+	_, err := issuer(t, key).Open(t.Context(), sha1Token(t))
+	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
+		t.Errorf("the error does not name the switch: %v", err)
+	}
+	c := issuer(t, key).Config()
+	c.AcceptRSAOAEP = "partner's library is old; ticket 12"
+	message, err := newLane(t, c).Open(t.Context(), sha1Token(t))
+	if err != nil || string(message.Payload()) != "{}" {
+		t.Error(err)
+	}
+	_, provider := riskos(t)
+	c = provider.Config()
+	c.AcceptRSAOAEP = "a wish"
+	if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), "does not let a lane add RSA-OAEP") {
+		t.Errorf("RiskOS took RSA-OAEP: %v", err)
+	}
+}
+
+func TestConfigs(t *testing.T) {
+	rdx, ris := load(t, "rdx"), load(t, "riskos")
+	for name, c := range map[string]struct {
+		config sealane.Config
+		says   string
+	}{
+		"no profile":       {sealane.Config{Side: sealane.Client}, "Profile"},
+		"no side":          {sealane.Config{Profile: ris}, "Side"},
+		"environment":      {sealane.Config{Profile: ris, Side: sealane.Client, Environment: "UAT"}, `"UAT"`},
+		"caller not said":  {sealane.Config{Profile: rdx, Side: sealane.Server}, "say how the caller is known"},
+		"caller not known": {sealane.Config{Profile: rdx, Side: sealane.Server, Caller: "trust me"}, "say how the caller is known"},
+		"optional":         {sealane.Config{Profile: rdx, Side: sealane.Client, Sealing: sealane.Optional}, "no header that tells sealed from plain"},
+		"negative limit":   {sealane.Config{Profile: ris, Side: sealane.Client, MaxPayload: -1}, "negative"},
+		"nothing to open":  {sealane.Config{Profile: rdx, Side: sealane.Client, AcceptRSAOAEP: "reason"}, "nothing is opened"},
+	} {
+		if _, err := sealane.New(c.config); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestMissingKeys(t *testing.T) {
+	customer, provider := riskos(t)
+	token := seal(t, customer, "{}")
+	for name, change := range map[string]func(*sealane.Config){
+		"no key of ours":        func(c *sealane.Config) { c.Ours = nil },
+		"no key of the partner": func(c *sealane.Config) { c.Theirs = nil },
+	} {
+		c := provider.Config()
+		change(&c)
+		l := newLane(t, c)
+		for _, err := range []error{l.Ready(), second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
+			if !errors.Is(err, sealane.ErrNotSupported) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestLimits(t *testing.T) {
+	customer, provider := riskos(t)
+	c, p := customer.Config(), provider.Config()
+	c.MaxPayload, p.MaxPayload = 1000, 1000
+	customer, provider = newLane(t, c), newLane(t, p)
+	if _, err := provider.Open(t.Context(), seal(t, customer, strings.Repeat("x", 1000))); err != nil {
+		t.Errorf("a payload of the limit's size does not open: %v", err)
+	}
+	if _, err := customer.Seal(t.Context(), make([]byte, 1001)); !errors.Is(err, sealane.ErrTooLarge) {
+		t.Error(err)
+	}
+	larger, _ := riskos(t)
+	for _, size := range []int{1001, 100_000} {
+		if m, err := provider.Open(t.Context(), seal(t, larger, strings.Repeat("x", size))); !errors.Is(err, sealane.ErrTooLarge) || m != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	customer, provider := riskos(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	token := seal(t, customer, "{}")
+	cancel()
+	if _, err := customer.Seal(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := provider.Open(ctx, token); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// TestWhoSigned: the partner of the lane is the only one whose signature counts.
+func TestWhoSigned(t *testing.T) {
+	customer, provider := riskos(t)
+	mallory := customer.Config()
+	mallory.Ours = testkey.Ours(t, "c1", testkey.RSA(t, "mallory", 2048)) // the customer's key ID, another key
+	if m, err := provider.Open(t.Context(), seal(t, newLane(t, mallory), "{}")); !errors.Is(err, sealane.ErrSignature) || m != nil {
+		t.Error(err)
+	}
+	unsigned, err := jose.Encrypt([]byte("{}"), jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &testkey.RSA(t, "provider", 2048).PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := provider.Open(t.Context(), unsigned); !errors.Is(err, sealane.ErrNotJWS) || m != nil {
+		t.Error(err)
+	}
+}
+
+// gone is a key whose store does not answer.
+type gone struct{ keyring.Private }
+
+var errGone = errors.New("connection to the HSM refused")
+
+func (gone) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error)       { return nil, errGone }
+func (gone) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { return nil, errGone }
+
+func TestKeyStoreGone(t *testing.T) {
+	customer, provider := riskos(t)
+	token := seal(t, customer, "{}")
+	c := provider.Config()
+	c.Ours = testkey.Ours(t, "p1", gone{testkey.RSA(t, "provider", 2048)})
+	l := newLane(t, c)
+	for _, err := range []error{second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
+		if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) || sealane.OutcomeOf(err) != profile.Unavailable {
+			t.Error(err)
+		}
+	}
+}
+
+// TestErrorsHoldNoSecret: whatever is changed in a token, no error has a piece
+// of the payload or of the token in it.
+func TestErrorsHoldNoSecret(t *testing.T) {
+	customer, provider := riskos(t)
+	token := seal(t, customer, `{"national_id":"SECRET-123-45-6789"}`)
+	for i := 0; i < len(token); i += 7 {
+		bad := bytes.Clone(token)
+		bad[i] = '!'
+		m, err := provider.Open(t.Context(), bad)
+		if err == nil || m != nil {
+			t.Fatalf("opened with byte %d changed", i)
+		}
+		text := err.Error()
+		if strings.Contains(text, "SECRET") || strings.Contains(text, string(token[len(token)/2:][:20])) || len(text) > 600 {
+			t.Errorf("error: %s", text)
+		}
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	customer, _ := riskos(b)
+	payload := bytes.Repeat([]byte("x"), 1<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := customer.Seal(b.Context(), payload); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	customer, provider := riskos(b)
+	token := seal(b, customer, strings.Repeat("x", 1<<10))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := provider.Open(b.Context(), token); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
