@@ -1,0 +1,243 @@
+package profile_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sealane/sealane/profile"
+)
+
+func load(t testing.TB, name string) *profile.Profile {
+	t.Helper()
+	p, err := profile.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestSeedRiskOS types what seed 000 says, and holds the profile against it.
+func TestSeedRiskOS(t *testing.T) {
+	p := load(t, "riskos")
+	for _, e := range []struct{ method, path, identifier string }{
+		{"POST", "/api/evaluation", "eval_id"}, {"POST", "/api/evaluation/v1", "eval_id"}, {"PATCH", "/api/evaluation/123", "eval_id"},
+		{"POST", "/api/docv/upload", "docv_previous_reference_id"}, {"PATCH", "/api/docv/upload/123", "docv_previous_reference_id"},
+	} {
+		got, _, ok := p.Find(e.method, &url.URL{Path: e.path})
+		if !ok || got.Identifier != e.identifier {
+			t.Errorf("%s %s: %t %+v", e.method, e.path, ok, got)
+		}
+	}
+	if len(p.Endpoints) != 5 {
+		t.Errorf("%d endpoints", len(p.Endpoints))
+	}
+	if p.Trigger.Header != "X-Payload-Encrypted" || p.Trigger.Value != "true" || p.Request.Body.Field != "encrypted_request" || p.Response.Body.Field != "encrypted_response" {
+		t.Errorf("%+v %+v %+v", p.Trigger, p.Request.Body, p.Response.Body)
+	}
+	for on, want := range map[profile.Outcome]string{
+		profile.NotSupported:  `400 {"eval_id":"i","error":"Payload encryption is not supported for this api-key"}`,
+		profile.Format:        `400 {"eval_id":"i","error":"Payload format is not supported"}`,
+		profile.NotJWE:        `400 {"eval_id":"i","error":"Encrypted payload is not in JWE format"}`,
+		profile.NotJWS:        `400 {"eval_id":"i","error":"Signed payload is not in JWS format"}`,
+		profile.Decryption:    `400 {"eval_id":"i","error":"Payload decryption failed"}`,
+		profile.Signature:     `400 {"eval_id":"i","error":"Payload signature could not be verified"}`,
+		profile.SealingFailed: `500 {"eval_id":"i","error":"The encrypted payload is verified with success, however, server has internal problems to handle response encryption"}`,
+	} {
+		row, ok := p.Errors.Row(on)
+		text, _ := json.Marshal(row.Status)
+		body := p.Errors.Render("i", row.Text)
+		if got := string(text) + " " + string(body); !ok || got != want {
+			t.Errorf("%s: %s", on, got)
+		}
+		if got, id, _, ok := p.Errors.Recognise(row.Status, body); !ok || got != on || id != "i" {
+			t.Errorf("%s is read as %s, ID %q", on, got, id)
+		}
+	}
+}
+
+func TestRecognise(t *testing.T) {
+	p := load(t, "riskos")
+	for body, want := range map[string]profile.Outcome{
+		`{"eval_id":"1","error":"Payload encryption is not supported for this API key"}`: profile.NotSupported,
+		`{"error":"Payload decryption failed"}`:                                          profile.Decryption,
+		`{"error":"payload decryption failed"}`:                                          "",
+		`{"error":"invalid_phone"}`:                                                      "",
+		`{"error":5}`:                                                                    "",
+		`[]`:                                                                             "",
+		``:                                                                               "",
+	} {
+		if got, _, _, _ := p.Errors.Recognise(400, []byte(body)); got != want {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+	if got, _, _, _ := p.Errors.Recognise(500, []byte(`{"error":"Payload decryption failed"}`)); got != "" {
+		t.Errorf("with another status: %q", got)
+	}
+	id := "x\"\\\n<$text>"
+	got, back, text, ok := p.Errors.Recognise(0, p.Errors.Render(id, "Payload decryption failed"))
+	if got != profile.Decryption || back != id || text != "Payload decryption failed" || !ok {
+		t.Errorf("%q %q %q", got, back, text)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	p := load(t, "riskos")
+	for raw, want := range map[string]map[string]string{
+		"/api/evaluation":         nil,
+		"/api/evaluation/a%2Fb":   {"version": "a/b"},
+		"/api/evaluation/2.1?x=/": {"version": "2.1"},
+		"/api/evaluation/":        {"none": ""},
+		"/api/evaluation/..":      {"none": ""},
+		"/api/evaluation/%2E%2e":  {"none": ""},
+		"/api/evaluation/a/b":     {"none": ""},
+		"//api/evaluation":        {"none": ""},
+		"/api/./evaluation":       {"none": ""},
+		"/api/evaluatio%6e":       {"none": ""},
+		"/API/evaluation":         {"none": ""},
+		"/x/api/evaluation":       {"none": ""},
+	} {
+		u, err := url.Parse("http://127.0.0.1" + raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, vars, ok := p.Find("POST", u)
+		if _, none := want["none"]; none {
+			if ok {
+				t.Errorf("%s was found", raw)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want, vars); !ok || diff != "" {
+			t.Errorf("%s: %t %s", raw, ok, diff)
+		}
+	}
+	if _, _, ok := p.Find("post", &url.URL{Path: "/api/evaluation"}); ok {
+		t.Error("methods are case-sensitive")
+	}
+	if !profile.MatchEndpoint("GET /a/{id}", "GET", &url.URL{Path: "/a/1"}) || profile.MatchEndpoint("GET /a/{id}", "PUT", &url.URL{Path: "/a/1"}) || profile.MatchEndpoint("/a/1", "GET", &url.URL{Path: "/a/1"}) {
+		t.Error("MatchEndpoint")
+	}
+}
+
+func TestMembers(t *testing.T) {
+	text := func(s string) *string { return &s }
+	for _, c := range []struct {
+		open  []string
+		value *string
+		want  bool
+	}{
+		{[]string{"absent"}, nil, true}, {[]string{"absent"}, text("absent"), false}, {[]string{"any"}, nil, false}, {[]string{"any"}, text("x"), true},
+		{[]string{"known"}, text("x"), true}, {[]string{"known"}, nil, false}, {[]string{"JWT"}, text("jwt"), true}, {[]string{"JWT"}, text("application/jwt"), true},
+		{[]string{"JOSE"}, text("JWT"), false}, {nil, text("x"), false}, {nil, nil, false}, {[]string{"JWT"}, text(""), false},
+	} {
+		if got := (profile.Member{Open: c.open}).Accepts(c.value); got != c.want {
+			t.Errorf("%q, %v: %t", c.open, c.value, got)
+		}
+	}
+}
+
+// TestStrict changes one thing in a good profile; each must be refused, and the
+// error must say what.
+func TestStrict(t *testing.T) {
+	source, err := profile.Source("riskos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rdx, err := profile.Source("rdx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ from, to, says string }{
+		{"title: RiskOS", "titel: RiskOS", "titel"},
+		{"name: riskos", "name: riskos\nname: twice", "name"},
+		{"name: riskos", "name: ''", "name"},
+		{"environments: [DEV, SANDBOX, PROD]", "environments: []", "environments"},
+		{"alg: {seal: RS256, open: [RS256]}", "alg: {seal: none, open: [RS256]}", "none"},
+		{"alg: {seal: RS256, open: [RS256]}", "alg: {seal: RS256, open: [RS256, HS256]}", "HS256"},
+		{"alg: {seal: RS256, open: [RS256]}", "alg: {seal: RS256, open: []}", "alg.open"},
+		{"seal: RSA-OAEP-256", "seal: RSA-OAEP", "RSA-OAEP"},
+		{"enc: {seal: A256GCM, open: [A256GCM]}", "enc: {seal: A128GCM, open: [A256GCM]}", "A128GCM"},
+		{"kid: {seal: key-id, open: [absent, any]}", "kid: {seal: mine, open: [absent, any]}", "mine"},
+		{"kid: {open: [absent, any]}", "kid: {open: [some]}", "some"},
+		{"typ: {open: [absent, JOSE, JWT]}", "typ: {open: []}", "typ.open"},
+		{"method: PATCH", "method: patch", "patch"},
+		{"bind: [eval_id]", "bind: [other]", "other"},
+		{"identifier: eval_id, echo", "identifier: other_id, echo", "other_id"},
+		{"others: refuse", "others: maybe", "maybe"},
+		{"upstream_errors: plain", "upstream_errors: sometimes", "sometimes"},
+		{"on: not-jws", "on: not-jwt", "not-jwt"},
+		{"on: not-jws", "on: not-jwe", "twice"},
+		{"status: 400, text: Payload format", "status: 200, text: Payload format", "400 to 599"},
+		{`'{"eval_id":"$id","error":"$text"}'`, `'{"eval_id":"$id"}'`, "$text"},
+		{`'{"eval_id":"$id","error":"$text"}'`, `'{"eval_id"'`, "not JSON"},
+		{"content_type: application/json, field: encrypted_request", "content_type: 'a b', field: encrypted_request", "content_type"},
+		{"bits: 2048", "bits: 1024", "1024"},
+		{"trigger: {header: X-Payload-Encrypted", "trigger: {header: ''", "trigger"},
+		{"email: optional", "email: maybe", "maybe"},
+		{"one_pair_per: account", "one_pair_per: planet", "planet"},
+	} {
+		if !strings.Contains(string(source), c.from) {
+			t.Fatalf("the profile has no %q", c.from)
+		}
+		p, err := profile.Parse([]byte(strings.Replace(string(source), c.from, c.to, 1)))
+		if err == nil || p != nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.to, err)
+		}
+	}
+	for name, data := range map[string]string{
+		"second document": string(source) + "\n---\nname: x\n", "empty": "", "not YAML": "{", "a list": "[]", "too large": string(source) + "#" + strings.Repeat("x", 64<<10),
+		"plain both ways": strings.Split(string(rdx), "request:")[0] + "request: {body: {content_type: a/b}}\nresponse: {body: {content_type: a/b}}\n",
+		"aliases":         "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nname: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]",
+	} {
+		if p, err := profile.Parse([]byte(data)); err == nil || p != nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+func TestOwnFile(t *testing.T) {
+	source, err := profile.Source("rdx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.Replace(string(source), "body: {content_type: application/jose}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}", 1)
+	file := filepath.Join(t.TempDir(), "mine.yaml")
+	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p := load(t, file); p.Request.Body.Field != "EncryptedPayload" {
+		t.Errorf("%+v", p.Request.Body)
+	}
+	if _, err := profile.Load("unknown"); err == nil || !strings.Contains(err.Error(), "riskos") {
+		t.Error(err)
+	}
+	if _, err := profile.Load(filepath.Join(t.TempDir(), "none.yaml")); err == nil {
+		t.Error("a missing file was loaded")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range profile.Names() {
+		source, err := profile.Source(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(source)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, err := profile.Parse(data)
+		if (err == nil) != (p != nil) {
+			t.Error("a profile beside an error, or neither")
+		}
+		if err == nil {
+			p.Find("POST", &url.URL{Path: "/api/evaluation"})
+			p.Errors.Recognise(400, p.Errors.Render("id", "text"))
+		}
+	})
+}
