@@ -25,7 +25,9 @@ const (
 	maxEmail = 255
 )
 
-// Request says what a self-signed certificate states about its owner.
+// Request says what a self-signed certificate states about its owner. Only the
+// common name, the start and the usages must be given; what a partner demands
+// beyond that is for Check to say.
 type Request struct {
 	CommonName   string
 	Organization string
@@ -73,17 +75,25 @@ func Create(key crypto.Signer, req Request) (*x509.Certificate, error) {
 }
 
 func (r Request) template() (*x509.Certificate, error) {
-	for _, f := range []struct{ what, value string }{
-		{"common name (CN)", r.CommonName},
-		{"organization (O)", r.Organization},
-		{"organization unit (OU)", r.Unit},
+	for _, f := range []struct {
+		what, value string
+		optional    bool
+	}{
+		{"common name (CN)", r.CommonName, false},
+		{"organization (O)", r.Organization, true},
+		{"organization unit (OU)", r.Unit, true},
 	} {
+		if f.optional && f.value == "" {
+			continue
+		}
 		if err := checkText(f.what, f.value); err != nil {
 			return nil, err
 		}
 	}
-	if err := checkEmail(r.Email); err != nil {
-		return nil, err
+	if r.Email != "" {
+		if err := checkEmail(r.Email); err != nil {
+			return nil, err
+		}
 	}
 	if r.Country != "" && !isCountry(r.Country) {
 		return nil, fmt.Errorf("country (C) %q: give the two capital letters of ISO 3166, for example US, or leave it out", r.Country)
@@ -108,11 +118,9 @@ func (r Request) template() (*x509.Certificate, error) {
 	}
 	subject := pkix.Name{
 		CommonName:         r.CommonName,
-		Organization:       []string{r.Organization},
-		OrganizationalUnit: []string{r.Unit},
-	}
-	if r.Country != "" {
-		subject.Country = []string{r.Country}
+		Organization:       given(r.Organization),
+		OrganizationalUnit: given(r.Unit),
+		Country:            given(r.Country),
 	}
 	from := r.NotBefore.UTC().Truncate(time.Second)
 	return &x509.Certificate{
@@ -122,9 +130,17 @@ func (r Request) template() (*x509.Certificate, error) {
 		NotAfter:              from.AddDate(years, 0, 0),
 		KeyUsage:              usage,
 		BasicConstraintsValid: true,
-		EmailAddresses:        []string{r.Email},
+		EmailAddresses:        given(r.Email),
 		SignatureAlgorithm:    x509.SHA256WithRSA,
 	}, nil
+}
+
+// given is the one value, or none where it is empty.
+func given(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
 }
 
 func keyUsageOf(names []string) (x509.KeyUsage, error) {

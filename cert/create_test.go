@@ -72,12 +72,10 @@ func TestCreateRefuses(t *testing.T) {
 	}{
 		"no CN":         {func(r *cert.Request) { r.CommonName = "" }, []string{"common name", "empty"}},
 		"blank O":       {func(r *cert.Request) { r.Organization = " " }, []string{"organization (O)", "empty"}},
-		"no OU":         {func(r *cert.Request) { r.Unit = "" }, []string{"unit (OU)", "empty"}},
 		"long CN":       {func(r *cert.Request) { r.CommonName = strings.Repeat("x", 65) }, []string{"65 characters"}},
 		"trailing":      {func(r *cert.Request) { r.Unit = "x " }, []string{"blank"}},
 		"newline":       {func(r *cert.Request) { r.CommonName = "a\nb" }, []string{"cannot be printed", "position 2"}},
 		"bad UTF-8":     {func(r *cert.Request) { r.CommonName = "a\xff" }, []string{"UTF-8"}},
-		"no mail":       {func(r *cert.Request) { r.Email = "" }, []string{"email is empty"}},
 		"not a mail":    {func(r *cert.Request) { r.Email = "keys" }, []string{"not a bare mail address"}},
 		"mail and name": {func(r *cert.Request) { r.Email = "Keys<keys@x.example>" }, []string{"not a bare mail address"}},
 		"accent":        {func(r *cert.Request) { r.Email = "clés@x.example" }, []string{"ASCII"}},

@@ -16,7 +16,7 @@ import (
 
 func newCert() *cobra.Command {
 	c := &cobra.Command{Use: "cert", Short: "Make, check and show certificates"}
-	c.AddCommand(newCertCreate(), newCertCheck(), newCertShow())
+	c.AddCommand(newCertCreate(), newCertCheck(), newCertShow(), newCertConvert())
 	return c
 }
 
@@ -204,6 +204,53 @@ func newCertShow() *cobra.Command {
 		return nil
 	}
 	return c
+}
+
+func newCertConvert() *cobra.Command {
+	var to, keyID string
+	c := &cobra.Command{
+		Use:   "convert FILE",
+		Short: "Write a certificate in another format to standard output",
+		Example: `  sealane cert convert --to pem provider.p7b > provider.pem
+  sealane cert convert --to jwk --key-id provider-1 provider.cer`,
+		Args: cobra.ExactArgs(1),
+	}
+	c.Flags().StringVar(&to, "to", "pem", "pem, der, p7b or jwk")
+	c.Flags().StringVar(&keyID, "key-id", "", "key ID to write into a JWK (default its RFC 7638 thumbprint)")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		file, err := readCertificate(c, args[0])
+		if err != nil {
+			return err
+		}
+		data, err := convert(file, to, keyID)
+		if err != nil {
+			return err
+		}
+		_, err = c.OutOrStdout().Write(data)
+		return err
+	}
+	return c
+}
+
+func convert(file *cert.File, to, keyID string) ([]byte, error) {
+	if to == "jwk" {
+		if keyID == "" {
+			keyID = cert.ThumbprintJWK(file.PublicKey)
+		}
+		return cert.EncodeJWK(file.PublicKey, keyID, "")
+	}
+	if len(file.Certificates) == 0 {
+		return nil, refused(fmt.Errorf("the file is a %s: there is no certificate to write", file.Format))
+	}
+	switch leaf := file.Certificates[0]; to {
+	case "pem":
+		return cert.EncodePEM(leaf), nil
+	case "der":
+		return cert.EncodeDER(leaf), nil
+	case "p7b":
+		return cert.EncodePKCS7(leaf)
+	}
+	return nil, &exit{exitUsage, fmt.Errorf("--to %q is not pem, der, p7b or jwk", to)}
 }
 
 // certFacts are what people compare.

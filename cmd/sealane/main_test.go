@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sealane": main})
+}
+
+// TestScripts runs the command line as a user does, one file for each subject.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "mode": mode, "waitfor": waitFor,
+		},
+		Condition: func(name string) (bool, error) {
+			if tool, ok := strings.CutPrefix(name, "tool:"); ok {
+				_, err := exec.LookPath(tool)
+				return err == nil, nil
+			}
+			return false, fmt.Errorf("condition %q is not known", name)
+		},
+	})
+}
+
+// exits runs sealane and asks for an exit code: exits 3 sealane …
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARG ...]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if e, ok := err.(*exec.ExitError); ok {
+		code = fmt.Sprint(e.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+// mode asks for a file's rights: mode 600 FILE
+func mode(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: mode OCTAL FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] && runtime.GOOS != "windows" {
+		ts.Fatalf("%s has mode %s, not %s", args[1], got, args[0])
+	}
+}
+
+// waitFor waits until a server that was started in the background answers:
+// waitfor HOST:PORT
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 || neg {
+		ts.Fatalf("usage: waitfor HOST:PORT")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for ticker := time.NewTicker(20 * time.Millisecond); ; <-ticker.C {
+		r, err := http.NewRequestWithContext(ctx, "GET", "http://"+args[0]+"/", nil)
+		ts.Check(err)
+		answer, err := http.DefaultClient.Do(r)
+		if err == nil {
+			io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+			return
+		}
+		if ctx.Err() != nil {
+			ts.Fatalf("%s does not answer: %v", args[0], err)
+		}
+	}
+}
+
+// TestDemo runs the whole demo as a user does, and looks for traces outside its
+// folder.
+func TestDemo(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "demo")
+	var out, errors strings.Builder
+	if code := run(t.Context(), []string{"demo", "--once", "--dir", dir}, strings.NewReader(""), &out, &errors); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, out.String(), errors.String())
+	}
+	for _, text := range []string{ // as the seed writes them
+		"Payload encryption is not supported for this api-key", "Payload format is not supported", "Encrypted payload is not in JWE format",
+		"Signed payload is not in JWS format", "Payload decryption failed", "Payload signature could not be verified",
+		"The encrypted payload is verified with success, however, server has internal problems to handle response encryption",
+		" 0 failed", "validate       answered SUCCESS",
+	} {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("the report has no %q", text)
+		}
+	}
+	if strings.Contains(out.String(), "\x1b") {
+		t.Error("colours outside a terminal")
+	}
+	keys, err := filepath.Glob(filepath.Join(dir, "*", "*", "private", "*"))
+	if err != nil || len(keys) != 4 {
+		t.Errorf("private keys: %v %v", keys, err)
+	}
+	if code := run(t.Context(), []string{"demo", "--once", "--dir", dir}, strings.NewReader(""), &out, &errors); code != exitFailed || !strings.Contains(errors.String(), "not empty") {
+		t.Errorf("a second run in the same folder: %d %s", code, errors.String())
+	}
+}
+
+// freePort gives an address that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestSandboxRiskOS drives the stand-in by the command line alone.
+func TestSandboxRiskOS(t *testing.T) {
+	dir, address := t.TempDir(), freePort(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, []string{"sandbox", "riskos", "--dir", dir, "--listen", address}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
+	defer func() {
+		stop()
+		if code := <-done; code != 0 {
+			t.Errorf("the stand-in ended with %d", code)
+		}
+	}()
+	for ticker := time.NewTicker(20 * time.Millisecond); ; <-ticker.C {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			break
+		}
+	}
+	key := filepath.Join(dir, "customer", "private", "customer-sandbox-example-sandbox.key")
+	cert := filepath.Join(dir, "provider", "1-send", "provider-sandbox-example-sandbox.pem")
+	body := `{"id":"r-1","timestamp":"2026-11-21T12:00:00Z","workflow":"w","data":{"individual":{"given_name":"A","family_name":"Accept"}}}`
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		says string
+	}{
+		{"sealed", nil, 0, `"decision":"ACCEPT"`},
+		{"plain", []string{"--plain"}, 0, `"decision":"ACCEPT"`},
+		{"refused", []string{"-H", "X-Sandbox-Fault: decryption"}, exitPartner, "Payload decryption failed"},
+		{"processed", []string{"-H", "X-Sandbox-Fault: sealing-failed"}, exitProcessed, "do not send it again blindly"},
+		{"unsealed", []string{"-H", "X-Sandbox-Fault: unsealed"}, exitProcessed, "is not sealed"},
+		{"other signer", []string{"-H", "X-Sandbox-Fault: other-signer"}, exitProcessed, "sign.wrong"},
+		{"by code", []string{"-H", "X-Sandbox-Fault: jws.header-crit"}, exitProcessed, "jws.header-crit"},
+		{"cut", []string{"-H", "X-Sandbox-Fault: cut"}, exitProcessed, "unexpected EOF"},
+		{"slow", []string{"-H", "X-Sandbox-Fault: slow=1m", "--timeout", "200ms"}, exitFailed, "deadline"},
+		{"no fault of that name", []string{"-H", "X-Sandbox-Fault: nonsense"}, exitPartner, "400"},
+	} {
+		var out, errors strings.Builder
+		args := append([]string{"call", "--profile", "riskos", "--env", "SANDBOX", "--key", key, "--to", cert, "--api-key-file", filepath.Join(dir, "api-key")}, c.args...)
+		code := run(t.Context(), append(args, "POST", "http://"+address+"/api/evaluation", body), strings.NewReader(""), &out, &errors)
+		if code != c.code || !strings.Contains(out.String()+errors.String(), c.says) {
+			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out.String(), errors.String())
+		}
+	}
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Runs every test of every module: formatting, vet, staticcheck, and the tests
+# under the race detector. A skipped test is a failure. Installs what it needs
+# and the machine lacks; where it may not, it says what is missing and fails.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+need() { # need COMMAND PACKAGE
+	command -v "$1" >/dev/null 2>&1 && return
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+		echo "test.sh: $1 is missing; install the Debian package $2, or its like" >&2
+		exit 1
+	fi
+	[ -n "${updated:-}" ] || { apt-get update -q >&2; updated=1; }
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$2" >&2
+}
+
+command -v go >/dev/null 2>&1 || {
+	echo "test.sh: go is missing; install Go 1.26 or newer" >&2
+	exit 1
+}
+need gcc gcc # the race detector needs cgo
+need openssl openssl
+need keytool openjdk-17-jre-headless
+
+unformatted=$(git ls-files '*.go' | xargs gofmt -l)
+if [ -n "$unformatted" ]; then
+	printf 'test.sh: not formatted:\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for module in . interop; do
+	echo "== module $module"
+	(
+		cd "$module"
+		go vet ./...
+		go tool staticcheck ./...
+		go test -race -count=1 -timeout 14m -v ./... >"$log" 2>&1 || {
+			grep -E '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" | grep -vE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
+			exit 1
+		}
+		if grep -E '^\s*--- SKIP' "$log"; then
+			echo "test.sh: tests were skipped" >&2
+			exit 1
+		fi
+		grep -E '^(ok|\?)' "$log"
+	)
+	printf '%s passed\n' "$(grep -cE '^\s*--- PASS' "$log")"
+	passed=$((${passed:-0} + $(grep -cE '^\s*--- PASS' "$log")))
+done
+echo "$passed passed, 0 failed, 0 skipped"
