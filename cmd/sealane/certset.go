@@ -166,7 +166,7 @@ func (s *certSet) report(w io.Writer) {
 // letterFacts are what the letters' templates see.
 type letterFacts struct {
 	Profile, Environment, KeyID, OnePairPer, Serial, SerialDecimal string
-	Base                                                           string
+	AskKeyID                                                       bool // the partner assigns it
 	Request                                                        cert.Request
 	Certificate                                                    *x509.Certificate
 	Bits                                                           int
@@ -180,7 +180,7 @@ func (s *certSet) letter(t *template.Template) []byte {
 	facts := letterFacts{
 		Profile: s.profile.Title, Environment: s.environment, KeyID: s.keyID, OnePairPer: s.profile.Keys.OnePairPer,
 		Serial: fmt.Sprintf("%x", s.certificate.SerialNumber), SerialDecimal: s.certificate.SerialNumber.String(),
-		Base: s.base(), Request: s.request, Certificate: s.certificate, Bits: s.certificate.PublicKey.(*rsa.PublicKey).N.BitLen(),
+		AskKeyID: s.keyID == "" && s.profile.Certificate.KeyIDFormat == cert.KeyIDSixPart, Request: s.request, Certificate: s.certificate, Bits: s.certificate.PublicKey.(*rsa.PublicKey).N.BitLen(),
 		Table: cert.Fingerprints(nil, s.certificate),
 	}
 	for ext, data := range s.forms {
@@ -216,9 +216,9 @@ What to do:
      with the certificate that you received. If they differ, do not install it:
      call us at a number that you knew before.
   2. Install the certificate in {{.Environment}} only.
-{{- if not .KeyID}}
+{{- if .AskKeyID}}
   3. Tell us the key ID (alias) that your messages will carry for this key.{{end}}
-  {{if .KeyID}}3{{else}}4{{end}}. Tell us when it is installed.
+  {{if .AskKeyID}}4{{else}}3{{end}}. Tell us when it is installed.
 `))
 
 var checksumLetter = template.Must(template.New("checksum").Parse(`Subject: {{.Profile}}: checksum of our certificate for {{.Environment}}

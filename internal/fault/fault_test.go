@@ -1,0 +1,50 @@
+package fault_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+var update = flag.Bool("update", false, "write docs/faults.md anew")
+
+const page = "../../docs/faults.md"
+
+// TestPage keeps docs/faults.md the same as the catalogue.
+func TestPage(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("# Fault codes\n\nEvery fault that Sealane can name: in logs (`fault=`), in errors (in square brackets), and in the output of\n" +
+		"`sealane inspect`. The part before the dot is the layer. This page is written by\n`go test ./internal/fault -update`.\n\n| code | what it is | what to do |\n|---|---|---|\n")
+	for _, c := range fault.All() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c, c.Meaning(), c.Next())
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != b.String() {
+		t.Error("docs/faults.md is not what the catalogue says: go test ./internal/fault -update")
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	seen := map[fault.Code]bool{}
+	for _, c := range fault.All() {
+		if seen[c] {
+			t.Errorf("%s is there twice", c)
+		}
+		seen[c] = true
+		if !c.Known() || c.Layer() == "" || !strings.HasSuffix(c.Meaning(), ".") || !strings.HasSuffix(c.Next(), ".") {
+			t.Errorf("%s: %q, %q", c, c.Meaning(), c.Next())
+		}
+	}
+}
