@@ -46,7 +46,7 @@ your own with --customer-cert, a customer's key and certificate to call it with.
 What an evaluation decides follows from the name in its data:
 ` + identityTable() + `
 A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
-` + faultTable(),
+` + faultTable(sandbox.ProviderFaults),
 		Example: `  sealane sandbox riskos --dir riskos
   sealane sandbox riskos --dir riskos --customer-cert mine.pem --listen 127.0.0.1:8480`,
 		Args: cobra.NoArgs,
@@ -153,10 +153,10 @@ func identityTable() string {
 	return b.String()
 }
 
-func faultTable() string {
+func faultTable(faults []sandbox.FaultName) string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, f := range sandbox.ProviderFaults {
+	for _, f := range faults {
 		fmt.Fprintf(t, "  %s\t%s\n", f.Name, f.Effect)
 	}
 	t.Flush()
@@ -171,7 +171,10 @@ func newSandboxVCAS() *cobra.Command {
 		Short: "The sender's side of RDX: runs a challenge against an issuer's URL",
 		Long: `Vcas sends risk, stepup, initiateaction and validate to --url (as …/risk and so
 on), sealed to the issuer's certificate under its alias, and checks the plain
-answers. The passcode comes from --otp, or is read from standard input.`,
+answers. The passcode comes from --otp, or is read from standard input.
+
+With --fault every message has a fault:
+` + faultTable(sandbox.SenderFaults),
 		Example: `  sealane sandbox vcas --url https://issuer.example/rdx/v1 --to issuer.pem \
       --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG`,
 		Args: cobra.NoArgs,
@@ -182,7 +185,7 @@ answers. The passcode comes from --otp, or is read from standard input.`,
 	f.StringVar(&base, "url", "", "the issuer's base URL; /risk, /stepup, /initiateaction and /validate are added (required)")
 	f.StringVar(&otp, "otp", "", "passcode to answer with; default: read from standard input")
 	f.StringVar(&card, "card", "", "test card number")
-	f.StringVar(&faultName, "fault", "", "send every message with this fault: wrong-key, sha1-oaep, cut-tag, unknown-key-id, unsealed, or a fault code")
+	f.StringVar(&faultName, "fault", "", "send every message with this fault, or with a fault code of docs/faults.md")
 	must(c.MarkFlagRequired("url"))
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		lane, err := flags.lane(c.Context(), sealane.Client)

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -23,7 +24,6 @@ type wrap struct {
 var (
 	byteOrderMark = []byte("\ufeff")
 	prefixForm    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_\- ]{0,60}(?:[:=]\s*(?:[A-Za-z]{1,20}\s+)?|\s+)`)
-	escapeForm    = regexp.MustCompile(`%(?:2[BbDdEeFf]|3[Dd]|5[Ff]|22|0[AaDd]|20)`)
 )
 
 // unwrap takes off what stands around the token and names it. Where there is no
@@ -92,7 +92,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		x.fault(stepAround, fault.BodyBearerPrefix, "body", show(strings.TrimSpace(string(p)))+" stands in front of the token.")
 		return data[len(p):], true
 	}
-	if escapeForm.Match(data) {
+	if escaped(data) {
 		if plain, err := url.PathUnescape(string(data)); err == nil {
 			x.around("percent-encoding")
 			x.fault(stepAround, fault.BodyPercent, "body", "")
@@ -100,6 +100,16 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		}
 	}
 	return data, false
+}
+
+// escaped reports whether the first percent sign begins an escape.
+func escaped(data []byte) bool {
+	i := bytes.IndexByte(data, '%')
+	if i < 0 || i+3 > len(data) {
+		return false
+	}
+	_, err := hex.DecodeString(string(data[i+1 : i+3]))
+	return err == nil
 }
 
 // wideText decodes UTF-16 that says so by its byte order mark.

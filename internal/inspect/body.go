@@ -95,8 +95,9 @@ func (x *examiner) fieldOf(members []strictjson.Member) (text []byte, ok bool) {
 		x.around("JSON member " + show(path))
 		return []byte(s), true
 	}
+	legs := x.legs()
 	for _, m := range members {
-		if !slices.ContainsFunc(x.legs(), func(l side) bool { return l.leg.Body.Field == m.Name }) {
+		if !slices.ContainsFunc(legs, func(l side) bool { return l.leg.Body.Field == m.Name }) {
 			continue
 		}
 		s, isText := strictjson.String(m.Value)
@@ -133,7 +134,10 @@ func longest(members []strictjson.Member, depth int) (path, best string, inside 
 func serialization(members []strictjson.Member) [][]byte {
 	value := func(list []strictjson.Member, name string) ([]byte, bool) {
 		for _, m := range list {
-			if s, ok := strictjson.String(m.Value); ok && m.Name == name {
+			if m.Name != name {
+				continue
+			}
+			if s, ok := strictjson.String(m.Value); ok {
 				return []byte(s), true
 			}
 		}
@@ -192,9 +196,13 @@ func (x *examiner) plain(data []byte) {
 
 // errorAnswer recognises a profile's error body.
 func (x *examiner) errorAnswer(data []byte) bool {
+	const most = 64 << 10
+	if len(data) > most {
+		return false
+	}
 	for _, p := range x.o.Profiles {
-		on, id, text, ok := p.Errors.Recognise(data)
-		if !ok || len(data) > 64<<10 {
+		on, id, text, ok := p.Errors.Recognise(0, data)
+		if !ok {
 			continue
 		}
 		x.r.Kind = KindAnswer

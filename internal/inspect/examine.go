@@ -16,8 +16,8 @@ import (
 )
 
 // defaultMaxToken is what signing and encrypting makes of 64 MiB, and room for
-// headers and the JSON around it.
-const defaultMaxToken = 64<<20/9*16 + 64<<10
+// headers, line breaks and the JSON around it.
+const defaultMaxToken = 64<<20/9*17 + 64<<10
 
 // step orders findings as a strict opener would meet them.
 type step int

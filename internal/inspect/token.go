@@ -189,7 +189,7 @@ func (x *examiner) content(content []byte) {
 	before := len(x.findings)
 	x.readContent(content)
 	for i := before; i < len(x.findings); i++ {
-		x.findings[i].signedOnly = x.shape != shapeJWS
+		x.findings[i].signedOnly = x.shape != shapeJWS && x.shape != shapeJWE
 	}
 }
 

@@ -2,9 +2,10 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,7 +81,7 @@ func (a *providerAccount) misbehave(w http.ResponseWriter, r *http.Request, name
 	case "swapped":
 		a.swap(answer)
 	case "slow":
-		if !pause(r, value) {
+		if !pause(r.Context(), value) {
 			return
 		}
 	case "cut":
@@ -93,8 +94,7 @@ func (a *providerAccount) misbehave(w http.ResponseWriter, r *http.Request, name
 }
 
 func setBody(answer *capture, body []byte) {
-	answer.body.Reset()
-	answer.body.Write(body)
+	answer.body = *bytes.NewBuffer(bytes.Clone(body))
 }
 
 // forgeAnswer seals the payload wrongly.
@@ -108,19 +108,15 @@ func (a *providerAccount) forgeAnswer(answer *capture, payload []byte, name stri
 		setBody(answer, fmt.Appendf(nil, `{"error":"unknown_fault","message":%q}`, err.Error()))
 		return
 	}
-	replaceToken(answer, a.lane.Out().Body.Field, token)
+	a.replaceToken(answer, token)
 }
 
 // replaceToken puts another token into a sealed answer.
-func replaceToken(answer *capture, field string, token []byte) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(answer.body.Bytes(), &members) != nil {
-		return
+func (a *providerAccount) replaceToken(answer *capture, token []byte) {
+	old, err := sealhttp.Token(answer.body.Bytes(), a.lane.Out().Body)
+	if err == nil {
+		setBody(answer, bytes.Replace(answer.body.Bytes(), old, token, 1))
 	}
-	quoted, _ := json.Marshal(string(token)) // a string always marshals
-	members[field] = quoted
-	body, _ := json.Marshal(members) // so do these
-	setBody(answer, body)
 }
 
 // swap puts the previous answer's token beside the new answer's identifier.
@@ -134,11 +130,11 @@ func (a *providerAccount) swap(answer *capture) {
 		setBody(answer, []byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
 		return
 	}
-	replaceToken(answer, a.lane.Out().Body.Field, old)
+	a.replaceToken(answer, old)
 }
 
-// pause waits, unless the client goes away first.
-func pause(r *http.Request, value string) bool {
+// pause waits, unless the context ends first.
+func pause(ctx context.Context, value string) bool {
 	delay, err := time.ParseDuration(value)
 	if err != nil || delay < 0 {
 		delay = time.Second
@@ -148,7 +144,7 @@ func pause(r *http.Request, value string) bool {
 	select {
 	case <-timer.C:
 		return true
-	case <-r.Context().Done():
+	case <-ctx.Done():
 		return false
 	}
 }
@@ -188,6 +184,18 @@ func Forge(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
 	return forge.Make(code, material)
 }
 
+// SenderFaults lists what ForgingTransport can be asked for by name, beside any
+// code of forge.Codes.
+var SenderFaults = []FaultName{
+	{"wrong-key", "the message is encrypted to another key"},
+	{"sha1-oaep", "its key is encrypted with RSA-OAEP (SHA-1)"},
+	{"cut-tag", "its authentication tag is cut"},
+	{"unknown-key-id", "it names a key ID that nobody knows"},
+	{"unsealed", "it comes in clear"},
+	{"slow", "it comes late (slow=3s; default 1s)"},
+	{"cut", "the connection is cut in the middle of it"},
+}
+
 // ForgingTransport sends what passes it sealed with a fault, as a broken VCAS would.
 type ForgingTransport struct {
 	Lane  *sealane.Lane // the client's side
@@ -202,11 +210,20 @@ func (t *ForgingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var token []byte
-	if t.Fault == "unsealed" {
-		token = payload
-	} else if token, err = Forge(t.Fault, t.Lane, payload); err != nil {
+	name, value, _ := strings.Cut(t.Fault, "=")
+	token := payload
+	switch name {
+	case "unsealed":
+	case "slow", "cut":
+		token, err = t.Lane.Seal(r.Context(), payload)
+	default:
+		token, err = Forge(name, t.Lane, payload)
+	}
+	if err != nil {
 		return nil, err
+	}
+	if name == "slow" && !pause(r.Context(), value) {
+		return nil, r.Context().Err()
 	}
 	form := t.Lane.Out().Body
 	body := sealhttp.Body(token, form)
@@ -216,5 +233,15 @@ func (t *ForgingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		sent.Header.Set(trigger.Header, trigger.Value)
 	}
 	sent.Body, sent.ContentLength, sent.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	if name == "cut" {
+		sent.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), brokenReader{}))
+	}
 	return t.Base.RoundTrip(sent)
+}
+
+// brokenReader is a body that breaks off.
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) {
+	return 0, errors.New("the sender cuts the connection, as asked")
 }

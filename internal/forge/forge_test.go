@@ -1,0 +1,132 @@
+package forge_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/jose"
+)
+
+var key = sync.OnceValue(func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
+
+func material(nested bool) forge.Material {
+	return forge.Material{
+		Payload: []byte(`{"id":"1"}`), Signer: key(), Recipient: &key().PublicKey,
+		SignerID: "s", RecipientID: "r", Other: key(), Nested: nested, Limit: 1000,
+	}
+}
+
+// The writer is sound: without a fault, the strict codec opens what it writes.
+func TestMessageWithoutFaultOpens(t *testing.T) {
+	for _, nested := range []bool{true, false} {
+		m := material(nested)
+		token, err := forge.Make("", m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := jose.ParseEncrypted(token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Header.KeyID() != "r" {
+			t.Errorf("key ID %q", e.Header.KeyID())
+		}
+		content, _, err := e.Decrypt([]crypto.Decrypter{key()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nested {
+			s, err := jose.ParseSigned(content, []string{jose.RS256})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if content, _, err = s.Verify([]*rsa.PublicKey{&key().PublicKey}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(content, m.Payload) {
+			t.Errorf("nested %v: %q", nested, content)
+		}
+	}
+}
+
+func TestVariants(t *testing.T) {
+	seen := map[string]bool{}
+	for _, v := range forge.Variants() {
+		name := string(v.Code) + " " + v.Name
+		if seen[name] || v.Name == "" || !v.Code.Known() {
+			t.Errorf("%q is there twice, has no name or no known code", name)
+		}
+		seen[name] = true
+		if _, err := v.Make(material(true)); err != nil {
+			t.Error(err)
+		}
+		token, err := v.Make(material(false))
+		if v.Nested == (err == nil) {
+			t.Errorf("%s, encrypted only: %v", name, err)
+		}
+		if v.Code == fault.TooLarge.In(fault.JWE) && len(token) <= 1000 {
+			t.Errorf("%s has only %d bytes", name, len(token))
+		}
+		m := material(v.Nested)
+		m.Recipient = nil
+		if _, err := v.Make(m); err == nil {
+			t.Errorf("%s is made without a recipient", name)
+		}
+	}
+}
+
+func TestMake(t *testing.T) {
+	m := material(true)
+	payload := bytes.Clone(m.Payload)
+	for _, c := range forge.Codes() {
+		if _, err := forge.Make(c, m); err != nil {
+			t.Error(err)
+		}
+	}
+	if !bytes.Equal(m.Payload, payload) {
+		t.Error("the payload was changed")
+	}
+	if slices.Contains(forge.Codes(), "http.busy") {
+		t.Error("http.busy is no fault of a token")
+	}
+	if _, err := forge.Make("http.busy", m); err == nil || !strings.Contains(err.Error(), "http.busy") {
+		t.Errorf("http.busy: %v", err)
+	}
+	m.Other = nil
+	for _, c := range []fault.Code{fault.OpenKeyOther, fault.SignatureOther} {
+		if _, err := forge.Make(c, m); err == nil {
+			t.Errorf("%s is made without a stranger's key", c)
+		}
+	}
+}
+
+// Payloads that are empty or short must not keep a fault from being made.
+func TestEmptyPayload(t *testing.T) {
+	for _, nested := range []bool{true, false} {
+		m := material(nested)
+		m.Payload = nil
+		for _, v := range forge.Variants() {
+			if v.Nested && !nested {
+				continue
+			}
+			if _, err := v.Make(m); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package inspect
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sealane/sealane/internal/fault"
+)
+
+const tagLength = 16
+
+// openContent decrypts the content with a content encryption key as it came out
+// of the encrypted key.
+func (x *examiner) openContent(cek []byte) (content []byte, ok bool) {
+	t, o := x.outer, x.r.Opening
+	enc := t.header.values["enc"]
+	if strings.Contains(enc, "CBC") {
+		o.Content = "not opened: " + show(enc) + " is not known here"
+		return nil, false
+	}
+	content, ok = x.openGCM(x.contentKey(cek, enc))
+	if !ok {
+		return nil, false
+	}
+	return x.inflate(content)
+}
+
+// contentKey names what is wrong with the length of a content encryption key
+// and gives the key that was probably meant.
+func (x *examiner) contentKey(cek []byte, enc string) []byte {
+	due := map[string]int{"A128GCM": 16, "A192GCM": 24}[enc]
+	if due == 0 {
+		due = 32
+	}
+	if len(cek) == due {
+		return cek
+	}
+	decodings := []struct {
+		name   string
+		decode func(string) ([]byte, error)
+	}{
+		{"hexadecimal", hex.DecodeString},
+		{"base64url", base64.RawURLEncoding.DecodeString},
+		{"base64url with padding", base64.URLEncoding.DecodeString},
+		{"base64", base64.StdEncoding.DecodeString},
+		{"base64 without padding", base64.RawStdEncoding.DecodeString},
+	}
+	for _, d := range decodings {
+		if raw, err := d.decode(strings.TrimSpace(string(cek))); err == nil && len(raw) == due {
+			x.fault(stepKey, fault.OpenCEKText, "encrypted key", "It is "+d.name+".")
+			return raw
+		}
+	}
+	text := fmt.Sprintf("It has %d bytes.", len(cek))
+	if len(cek) == 64 {
+		text += " A256CBC-HS512 takes 64."
+	}
+	x.fault(stepKey, fault.OpenCEKLength, "encrypted key", text)
+	if len(cek) == 16 || len(cek) == 24 {
+		return cek
+	}
+	whole := make([]byte, due)
+	copy(whole, cek)
+	return whole
+}
+
+// openGCM decrypts first and compares tags afterwards, which an opener must
+// never do: that is how it sees what would have fitted.
+func (x *examiner) openGCM(key []byte) (content []byte, ok bool) {
+	t, o := x.outer, x.r.Opening
+	iv, ciphertext, tag := t.data[2], t.data[3], t.data[4]
+	const longestIV = 64
+	if len(iv) == 0 || len(iv) > longestIV {
+		o.Content = "not opened: there is no usable initialization vector"
+		return nil, false
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		o.Content = "not opened: the content encryption key has no length that AES has"
+		return nil, false
+	}
+	aead, err := cipher.NewGCMWithNonceSize(block, len(iv))
+	if err != nil { // FIPS 140-3 enforcement: only what was announced can be tried
+		return x.openApproved(block)
+	}
+	behind := len(tag) == 0 && len(ciphertext) >= tagLength
+	if behind {
+		cut := len(ciphertext) - tagLength
+		ciphertext, tag = ciphertext[:cut], ciphertext[cut:]
+	}
+	// Counter mode is its own inverse.
+	plaintext := aead.Seal(nil, iv, ciphertext, nil)[:len(ciphertext):len(ciphertext)]
+	scratch := make([]byte, 0, len(plaintext)+tagLength)
+	const least = 4 // shorter tags match by chance
+	for i, aad := range t.additionalData() {
+		due := aead.Seal(scratch, iv, plaintext, aad.data)[len(plaintext):]
+		n := min(len(tag), tagLength)
+		if n < least || subtle.ConstantTimeCompare(due[:n], tag[:n]) == 0 {
+			continue
+		}
+		o.Content = "A256GCM"
+		if i > 1 {
+			o.Content += ", with other additional data"
+			x.fault(stepContent, fault.OpenAAD, "authentication tag", "The sender took "+aad.name+".")
+		}
+		x.oddLengths(len(iv), len(tag), behind)
+		return plaintext, true
+	}
+	o.Content = "not opened: the tag does not match"
+	if !t.damaged && len(tag) >= least {
+		x.fault(stepContent, fault.OpenTag, "content", looks(plaintext))
+	}
+	return nil, false
+}
+
+// oddLengths refines what was said of lengths that turned out to fit.
+func (x *examiner) oddLengths(iv, tag int, behind bool) {
+	switch {
+	case iv == 16:
+		x.fault(stepContent, fault.OpenIV16, "initialization vector", "")
+		x.supersede(fault.IVLength)
+	case iv != 12:
+		x.note(stepLength, "initialization vector", fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender drew too many or too few.", iv))
+	}
+	switch {
+	case behind:
+		x.note(stepLength, "authentication tag", "The tag stands behind the ciphertext, as the ciphers of some languages give it; it belongs into the fifth part.")
+	case tag < tagLength:
+		x.fault(stepContent, fault.OpenTagShort, "authentication tag", fmt.Sprintf("Its %d bytes are the first of the right tag.", tag))
+		x.supersede(fault.TagLength)
+	case tag > tagLength:
+		x.note(stepLength, "authentication tag", "Its first 16 bytes are the right tag.")
+	}
+}
+
+// openApproved is what FIPS 140-3 enforcement leaves.
+func (x *examiner) openApproved(block cipher.Block) ([]byte, bool) {
+	t, o := x.outer, x.r.Opening
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil || len(t.data[2]) != 12 {
+		o.Content = "not opened: FIPS 140-3 enforcement forbids what would have to be tried"
+		return nil, false
+	}
+	sealed := bytes.Join([][]byte{t.data[2], t.data[3], t.data[4]}, nil)
+	for _, aad := range t.additionalData()[:2] {
+		if content, err := aead.Open(nil, nil, sealed, aad.data); err == nil {
+			o.Content = "A256GCM"
+			return content, true
+		}
+	}
+	o.Content = "not opened: the tag does not match; FIPS 140-3 enforcement forbids to look further"
+	x.fault(stepContent, fault.OpenTag, "content", "")
+	return nil, false
+}
+
+// looks says what the decrypted text suggests, without a word of it.
+func looks(plaintext []byte) string {
+	head := plaintext[:min(len(plaintext), 256)]
+	readable := 0
+	for _, c := range head {
+		if c >= 0x20 && c < 0x7f {
+			readable++
+		}
+	}
+	if len(head) > 0 && readable*10 >= len(head)*9 {
+		return "The key and the initialization vector are right, for what comes out is readable: the tag, the header or a few bytes of the ciphertext were changed on the way."
+	}
+	return "What comes out is not readable: the initialization vector is another, or the content was encrypted with another key than the one sent along."
+}
+
+// inflate recognises compressed content, announced or not.
+func (x *examiner) inflate(content []byte) ([]byte, bool) {
+	_, announced := x.zip()
+	name, plain, whole := inflated(content)
+	switch {
+	case name == "":
+		if announced {
+			x.note(stepContent, "content", "It is not compressed, though zip is announced.")
+		}
+		return content, true
+	case !announced:
+		x.fault(stepContent, fault.OpenCompressed, "content", "It is "+name+".")
+	}
+	x.r.Opening.Content += ", compressed with " + name
+	if !whole {
+		x.note(stepContent, "content", fmt.Sprintf("It inflates from %s bytes to more than %s; it was not followed any further.", count(len(content)), count(len(plain))))
+		return nil, false
+	}
+	return plain, true
+}
+
+func (x *examiner) zip() (value string, announced bool) {
+	for _, m := range x.outer.view.Members {
+		if m.Name == "zip" {
+			return m.Value, true
+		}
+	}
+	return "", false
+}
+
+// inflated inflates content that is compressed as a whole, up to a bound that
+// grows with its size; whole tells whether the end was reached.
+func inflated(content []byte) (name string, plain []byte, whole bool) {
+	if len(content) < 8 || readableStart(content) {
+		return "", nil, false
+	}
+	limit := int64(min(64<<20, 64*len(content)+64<<10))
+	in := bytes.NewReader(content)
+	var z io.Reader
+	var err error
+	switch {
+	case content[0] == 0x1f && content[1] == 0x8b:
+		name = "gzip"
+		z, err = gzip.NewReader(in)
+	case content[0]&0x0f == 8 && (int(content[0])<<8|int(content[1]))%31 == 0:
+		name = "zlib"
+		z, err = zlib.NewReader(in)
+	default:
+		name, z = "DEFLATE", flate.NewReader(in)
+	}
+	if err != nil {
+		return "", nil, false
+	}
+	plain, err = io.ReadAll(io.LimitReader(z, limit))
+	switch {
+	case err != nil || len(plain) == 0:
+		return "", nil, false
+	case int64(len(plain)) == limit:
+		return name, plain, false
+	case in.Len() > 0:
+		return "", nil, false
+	}
+	return name, plain, true
+}
+
+// readableStart reports whether content begins as text does: compressed bytes
+// don't, beyond the first few.
+func readableStart(content []byte) bool {
+	head := content[:min(len(content), 64)]
+	for _, c := range head {
+		if c < 0x20 && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
+			return false
+		}
+	}
+	for cut := range min(utf8.UTFMax, len(head)) { // the last character may be cut
+		if utf8.Valid(head[:len(head)-cut]) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,266 @@
+package inspect_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+const (
+	anyKid  = "kid: {seal: key-id, open: [absent, any]}"
+	anyKid2 = "kid: {open: [absent, any]}"
+)
+
+// scene is a profile that has the rule which a fault breaks.
+type scene struct {
+	name    string
+	profile *profile.Profile
+	accept  bool
+	byLane  bool // the codec lets it pass, the lane refuses
+}
+
+// scenes gives the scenes in which a variant is a fault.
+func scenes(t *testing.T, v forge.Variant) []scene {
+	riskos, rdx := load(t, "riskos"), load(t, "rdx")
+	switch v.Code {
+	case fault.KidMissing.In(fault.JWE), fault.KidUnknown.In(fault.JWE):
+		return []scene{{"rdx", rdx, false, true}}
+	case fault.KidNotAllowed.In(fault.JWE):
+		return []scene{{"riskos without kid", load(t, "riskos", anyKid2, "kid: {open: [absent]}"), false, true}}
+	case fault.KidMissing.In(fault.JWS), fault.KidUnknown.In(fault.JWS):
+		return []scene{{"riskos with known signers", load(t, "riskos", anyKid, "kid: {seal: key-id, open: [known]}"), false, true}}
+	case fault.KidNotAllowed.In(fault.JWS):
+		return []scene{{"riskos without inner kid", load(t, "riskos", anyKid, "kid: {open: [absent]}"), false, true}}
+	case fault.TypNotAllowed.In(fault.JWE), fault.CtyNotAllowed.In(fault.JWE), fault.TypNotAllowed.In(fault.JWS), fault.CtyNotAllowed.In(fault.JWS):
+		return []scene{{"riskos", riskos, false, true}}
+	case fault.OpenOAEPSHA256:
+		return []scene{{"rdx that accepts RSA-OAEP", rdx, true, false}, {"rdx", rdx, false, false}, {"riskos", riskos, false, false}}
+	case fault.OpenCompressed: // without a signature nobody would notice
+		return []scene{{"riskos", riskos, false, false}}
+	}
+	if v.Nested {
+		return []scene{{"riskos", riskos, false, false}}
+	}
+	return []scene{{"riskos", riskos, false, false}, {"rdx", rdx, false, false}}
+}
+
+const limit = 100_000
+
+func forgeIn(t *testing.T, v forge.Variant, s scene) []byte {
+	t.Helper()
+	m := material(s.profile)
+	m.Limit = limit
+	if v.Code == fault.OpenKeyOther {
+		m.RecipientID = alias
+	}
+	token, err := v.Make(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestEveryForgedFaultIsNamed(t *testing.T) {
+	hits, total := 0, 0
+	var table strings.Builder
+	for _, v := range forge.Variants() {
+		for _, s := range scenes(t, v) {
+			o := options(s.profile)
+			o.AcceptRSAOAEP = s.accept
+			if v.Code == fault.TooLarge.In(fault.JWE) {
+				o.MaxToken = limit
+			}
+			token := forgeIn(t, v, s)
+			r := inspect.Examine(token, o)
+			total++
+			mark := "hit "
+			if r.Fault == v.Code {
+				hits++
+			} else {
+				mark = "MISS"
+				t.Errorf("%s (%s) for %s is named %q\n%s", v.Code, v.Name, s.name, r.Fault, text(t, r))
+			}
+			table.WriteString(mark + "  " + string(v.Code) + "  " + v.Name + "  " + s.name + "\n")
+			if !r.Fault.Known() || r.Summary == "" || r.Next == "" {
+				t.Errorf("%s (%s): code %q, summary %q, next %q", v.Code, v.Name, r.Fault, r.Summary, r.Next)
+			}
+			asJSON, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if leaks(text(t, r)) || leaks(string(asJSON)) {
+				t.Errorf("%s (%s): the report holds the payload", v.Code, v.Name)
+			}
+		}
+	}
+	t.Logf("%d of %d named exactly\n%s", hits, total, table.String())
+}
+
+// Without keys a fault that needs none keeps its name, and no other appears.
+func TestFaultsSeenWithoutKeys(t *testing.T) {
+	for _, v := range forge.Variants() {
+		for _, s := range scenes(t, v) {
+			o := inspect.Options{Profiles: []*profile.Profile{s.profile}, AcceptRSAOAEP: s.accept}
+			if v.Code == fault.TooLarge.In(fault.JWE) {
+				o.MaxToken = limit
+			}
+			r := inspect.Examine(forgeIn(t, v, s), o)
+			want := v.Code
+			switch {
+			case v.Code == fault.OpenIV16:
+				want = fault.IVLength
+			case v.Code == fault.OpenTagShort:
+				want = fault.TagLength
+			case v.Code == fault.OpenOAEPSHA256 && !s.accept:
+				want = fault.AlgSHA1
+			case v.Code.Layer() != fault.JWE, v.Code == fault.KidUnknown.In(fault.JWE):
+				want = ""
+			}
+			if r.Fault != want {
+				t.Errorf("%s (%s) for %s without keys: %q, want %q", v.Code, v.Name, s.name, r.Fault, want)
+			}
+		}
+	}
+}
+
+// kindOf says what a code is to the partner.
+func kindOf(c fault.Code) jose.Kind {
+	switch c {
+	case fault.OpenIV16, fault.OpenTagShort:
+		return jose.NotJWE
+	case fault.OpenCompressed:
+		return jose.NotJWS
+	}
+	return map[fault.Layer]jose.Kind{fault.JWE: jose.NotJWE, fault.Open: jose.Decryption, fault.JWS: jose.NotJWS, fault.Sign: jose.Signature}[c.Layer()]
+}
+
+func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
+	k := keyset()
+	for _, v := range forge.Variants() {
+		for _, s := range scenes(t, v) {
+			token := forgeIn(t, v, s)
+			if s.byLane {
+				refusedByLane(t, v, s, token)
+				continue
+			}
+			algs := []string{jose.RSAOAEP256}
+			if v.Code == fault.OpenOAEPSHA256 {
+				algs = append(algs, jose.RSAOAEP)
+			}
+			maxToken := 8 << 20
+			if v.Code == fault.TooLarge.In(fault.JWE) {
+				maxToken = limit
+			}
+			payload, err := strictly(token, maxToken, algs, s.profile.Request.Sign != nil, k.recipient, &k.signer.PublicKey)
+			var refusal *jose.Error
+			if !errors.As(err, &refusal) || payload != nil {
+				t.Errorf("%s (%s) for %s: payload of %d bytes, error %v", v.Code, v.Name, s.name, len(payload), err)
+				continue
+			}
+			if refusal.Kind != kindOf(v.Code) {
+				t.Errorf("%s (%s) for %s: kind %d, want %d: %v", v.Code, v.Name, s.name, refusal.Kind, kindOf(v.Code), err)
+			}
+		}
+	}
+}
+
+func strictly(token []byte, maxToken int, algs []string, signed bool, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
+	e, err := jose.ParseEncrypted(token, maxToken, algs, []string{jose.A256GCM})
+	if err != nil {
+		return nil, err
+	}
+	content, _, err := e.Decrypt([]crypto.Decrypter{ours})
+	if err != nil || !signed {
+		return content, err
+	}
+	s, err := jose.ParseSigned(content, []string{jose.RS256})
+	if err != nil {
+		return nil, err
+	}
+	payload, _, err := s.Verify([]*rsa.PublicKey{theirs})
+	return payload, err
+}
+
+func refusedByLane(t *testing.T, v forge.Variant, s scene, token []byte) {
+	t.Helper()
+	message, err := lane(t, s.profile).Open(context.Background(), token)
+	if message != nil || sealane.FaultOf(err) != v.Code {
+		t.Errorf("%s (%s) for %s: the lane says %q: %v", v.Code, v.Name, s.name, sealane.FaultOf(err), err)
+	}
+}
+
+// lane opens what is sealed to the recipient and, where signed, by the signer.
+func lane(t testing.TB, p *profile.Profile) *sealane.Lane {
+	t.Helper()
+	k := keyset()
+	ours, err := keyring.New(keyring.Key{ID: alias, Private: k.recipient})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := keyring.New(keyring.Key{ID: "signer-1", Public: &k.signer.PublicKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sealane.Config{Profile: p, Side: sealane.Server, Ours: ours, Theirs: theirs}
+	if p.Request.Sign == nil {
+		c.Caller = sealane.Unauthenticated
+	}
+	l, err := sealane.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestMessagesWithoutFault(t *testing.T) {
+	k := keyset()
+	for _, name := range []string{"riskos", "rdx"} {
+		p := load(t, name)
+		token, err := forge.Make("", material(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := inspect.Examine(token, options(p))
+		if r.Fault != "" || r.Opening == nil || r.Opening.Key == "" || len(r.Profiles) != 1 || !r.Profiles[0].Fits || r.Payload == nil || r.Payload.Bytes != len(payload) {
+			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
+		}
+		if signed := p.Request.Sign != nil; signed != r.Payload.Verified {
+			t.Errorf("%s: payload verified is %v", name, r.Payload.Verified)
+		}
+		if _, err := strictly(token, 1<<20, []string{jose.RSAOAEP256}, p.Request.Sign != nil, k.recipient, &k.signer.PublicKey); err != nil {
+			t.Errorf("%s: the strict codec says %v", name, err)
+		}
+		for _, all := range [][]*profile.Profile{nil, {load(t, "rdx"), load(t, "riskos")}} {
+			o := options(nil)
+			o.Profiles = all
+			if r := inspect.Examine(token, o); r.Fault != "" {
+				t.Errorf("%s among %d profiles: fault %q\n%s", name, len(all), r.Fault, text(t, r))
+			}
+		}
+	}
+}
+
+// The catalogue's token-level codes are all made by forge, but for these.
+func TestForgeCoversTheCatalogue(t *testing.T) {
+	without := []fault.Code{
+		fault.TooLarge.In(fault.JWS), // bounded by the outer token
+	}
+	for _, c := range fault.All() {
+		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(forge.Codes(), c) {
+			t.Errorf("forge makes no %s", c)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package inspect_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/jose"
+)
+
+// Under FIPS 140-3 enforcement much can't be tried, and some of it panics in the
+// standard library. The doctor says less there, but nothing wrong.
+func TestUnderFIPSEnforcement(t *testing.T) {
+	if os.Getenv("GODEBUG") != "fips140=only" {
+		again := exec.Command(os.Args[0], "-test.run=^TestUnderFIPSEnforcement$", "-test.v")
+		again.Env = append(os.Environ(), "GODEBUG=fips140=only")
+		if out, err := again.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	k := keyset()
+	o := options(load(t, "riskos"))
+	o.Ours, o.Theirs = o.Ours[:1], o.Theirs[:1]
+	seal := func(content []byte) []byte {
+		sealed, err := jose.Encrypt(content, jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &k.recipient.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sealed
+	}
+	signed, err := jose.Sign(payload, jose.Header{Alg: jose.RS256}, k.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := jose.Sign(payload, jose.Header{Alg: jose.RS256}, k.other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := seal(signed)
+	changed[len(changed)-5] ^= 1
+	short := seal(signed)
+	short = short[:len(short)-2]
+	wrongKey := o
+	wrongKey.Ours = []inspect.Key{{Name: "other", Private: k.other}}
+	for _, c := range []struct {
+		name  string
+		token []byte
+		o     inspect.Options
+		want  fault.Code
+	}{
+		{"right", seal(signed), o, ""},
+		{"changed", changed, o, fault.OpenTag},
+		{"cut tag", short, o, fault.TagLength},
+		{"not signed", seal(payload), o, fault.InnerNotSigned},
+		{"other signer", seal(strange), o, fault.SignatureWrong},
+		{"other key", seal(signed), wrongKey, fault.OpenKey},
+	} {
+		if r := inspect.Examine(c.token, c.o); r.Fault != c.want {
+			t.Errorf("%s: %q, want %q\n%s", c.name, r.Fault, c.want, text(t, r))
+		}
+	}
+}

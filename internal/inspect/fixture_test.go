@@ -1,0 +1,113 @@
+package inspect_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/profile"
+)
+
+const (
+	alias      = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
+	otherAlias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"
+	marker     = "LuckyPayloadMarker4711"
+)
+
+var payload = []byte(`{"id":"` + marker + `","data":{"individual":{"given_name":"Jane","national_id":"123456789"}},"filler":"` + strings.Repeat("abc ", 40) + `"}`)
+
+// keyset is the RSA keys of the whole test binary.
+var keyset = sync.OnceValue(func() (k struct{ signer, recipient, other *rsa.PrivateKey }) {
+	for _, key := range []**rsa.PrivateKey{&k.signer, &k.recipient, &k.other} {
+		made, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err)
+		}
+		*key = made
+	}
+	return k
+})
+
+func load(t testing.TB, name string, replacements ...string) *profile.Profile {
+	t.Helper()
+	source, err := profile.Source(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(replacements); i += 2 {
+		if !bytes.Contains(source, []byte(replacements[i])) {
+			t.Fatalf("profile %s has no %q", name, replacements[i])
+		}
+		source = bytes.ReplaceAll(source, []byte(replacements[i]), []byte(replacements[i+1]))
+	}
+	p, err := profile.Parse(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// material is what a message for the profile is made of.
+func material(p *profile.Profile) forge.Material {
+	k := keyset()
+	m := forge.Material{
+		Payload: payload, Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: "signer-1", Other: k.other,
+		Nested: p.Request.Sign != nil,
+	}
+	if !m.Nested {
+		m.RecipientID = alias
+	}
+	return m
+}
+
+func options(p *profile.Profile) inspect.Options {
+	k := keyset()
+	o := inspect.Options{
+		Ours: []inspect.Key{
+			{Name: "ours.key", ID: alias, Environment: "STAG", Private: k.recipient},
+			{Name: "prod.key", ID: otherAlias, Environment: "PROD", Private: k.other},
+		},
+		Theirs: []inspect.Key{
+			{Name: "theirs.crt", ID: "signer-1", Public: &k.signer.PublicKey},
+			{Name: "stranger.crt", ID: "signer-2", Public: &k.other.PublicKey},
+		},
+	}
+	if p != nil {
+		o.Profiles = []*profile.Profile{p}
+	}
+	return o
+}
+
+// text gives the report as people read it and as programs do.
+func text(t testing.TB, r *inspect.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.WriteText(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// leaks looks for the payload in a report, as it is and in base64 at each of the
+// three alignments.
+func leaks(report string) bool {
+	if strings.Contains(report, marker) {
+		return true
+	}
+	for skip := range 3 {
+		inside := marker[skip : len(marker)-(len(marker)-skip)%3]
+		if strings.Contains(report, base64.RawURLEncoding.EncodeToString([]byte(inside))) {
+			return true
+		}
+	}
+	return false
+}
+
+func layerOf(c fault.Code) string { return string(c.Layer()) }

@@ -1,0 +1,97 @@
+package inspect_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/jose"
+)
+
+// FuzzExamine holds the doctor against the strict opener: what that opens has no
+// fault, and what has no fault opens. The input is a message of its own, a change
+// to a message that was right, and a payload that is sealed. (Keys differ from
+// process to process, so that a seed opens nowhere but here.)
+func FuzzExamine(f *testing.F) {
+	p := load(f, "riskos")
+	add := func(data []byte) { f.Add(data, uint16(len(data)*7), byte(0)) }
+	for _, v := range forge.Variants() {
+		if strings.HasSuffix(string(v.Code), "too-large") {
+			continue
+		}
+		if token, err := v.Make(material(p)); err == nil && len(token) < 10_000 {
+			add(token)
+		}
+	}
+	right, err := forge.Make("", material(p))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, around := range []string{"%s", `{"encrypted_request":"%s"}`, `"%s"`, "Bearer %s", "\ufeff%s", " %s\n", `[{"a":"%s"}]`} {
+		add([]byte(strings.ReplaceAll(around, "%s", string(right))))
+	}
+	add([]byte(`{"eval_id":"1","error":"Payload decryption failed"}`))
+	for _, c := range []byte{1, 'A' ^ '.', 'A' ^ '\n', 0x80} {
+		f.Add([]byte("{}"), uint16(500), c)
+	}
+	strict := lane(f, p)
+	o := options(p)
+	o.Ours, o.Theirs = o.Ours[:1], o.Theirs[:1]
+	check := func(t *testing.T, data []byte) *inspect.Report {
+		t.Helper()
+		before := bytes.Clone(data)
+		r := inspect.Examine(data, o)
+		if !bytes.Equal(before, data) {
+			t.Fatal("the input was changed")
+		}
+		if r.Fault != "" && (!r.Fault.Known() || r.Summary == "") {
+			t.Errorf("fault %q, summary %q", r.Fault, r.Summary)
+		}
+		report := text(t, r)
+		if strings.ContainsRune(report, 0x1b) || len(report) > 100_000 {
+			t.Errorf("a report of %d bytes:\n%.2000q", len(report), report)
+		}
+		if _, err := json.Marshal(r); err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Around) > 0 {
+			return r
+		}
+		message, err := strict.Open(context.Background(), data)
+		if (message != nil) != (r.Fault == "") && r.Kind != inspect.KindAnswer {
+			t.Errorf("the opener says %q, the doctor %q\n%s", sealane.FaultOf(err), r.Fault, report)
+		}
+		return r
+	}
+	k := keyset()
+	f.Fuzz(func(t *testing.T, data []byte, at uint16, flip byte) {
+		check(t, data)
+
+		changed := bytes.Clone(right)
+		changed[int(at)%len(changed)] ^= flip
+		check(t, changed)
+
+		signed, err := jose.Sign(data, jose.Header{Alg: jose.RS256}, k.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := jose.Encrypt(signed, jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &k.recipient.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := check(t, sealed); r.Fault != "" || r.Payload == nil || !r.Payload.Verified || r.Payload.Bytes != len(data) {
+			t.Errorf("sealed by the codec: %q", r.Fault)
+		}
+		// What is encrypted without a signature: the data is the content.
+		content, err := jose.Encrypt(data, jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &k.recipient.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, content)
+	})
+}

@@ -1,0 +1,176 @@
+package inspect
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/profile"
+)
+
+// side is a sealed leg of a profile. Without a profile it is what the codec has.
+type side struct {
+	p    *profile.Profile // nil: none was given
+	name string
+	leg  *profile.Leg
+}
+
+var anyValue = profile.Member{Open: []string{profile.Absent, profile.Any}}
+
+// noProfile asks for nothing but the two suites.
+var noProfile = side{leg: &profile.Leg{
+	Encrypt: &profile.Layer{
+		Alg: profile.Algorithms{Open: []string{jose.RSAOAEP256}, LaneMayAdd: []string{jose.RSAOAEP}},
+		Enc: profile.Algorithms{Open: []string{jose.A256GCM}}, Kid: anyValue, Typ: anyValue, Cty: anyValue,
+	},
+	Sign: &profile.Layer{Alg: profile.Algorithms{Open: []string{jose.RS256}}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
+}}
+
+// legs lists the legs that a message can be of.
+func (x *examiner) legs() []side {
+	var list []side
+	for _, p := range x.o.Profiles {
+		if p.Request.Sealed() {
+			list = append(list, side{p, "request", &p.Request})
+		}
+		if p.Response.Sealed() {
+			list = append(list, side{p, "response", &p.Response})
+		}
+	}
+	return list
+}
+
+// ruling is what one side says, rule by rule.
+type ruling struct {
+	side   side
+	rules  []Rule
+	faults []finding // that only this side finds
+	bad    int
+	unlike int // how little the message resembles this side's
+}
+
+func (r *ruling) ok(name, found, wanted string) {
+	r.rules = append(r.rules, Rule{Name: name, Mark: OK, Found: found, Wanted: wanted})
+}
+
+func (r *ruling) note(name, found, wanted, text string) {
+	r.rules = append(r.rules, Rule{Name: name, Mark: Note, Found: found, Wanted: wanted, Text: text})
+}
+
+// breach is a fault that was found whatever the profile.
+func (r *ruling) breach(name string, code fault.Code, found, wanted string) {
+	r.rules = append(r.rules, Rule{Name: name, Mark: Bad, Code: code, Found: found, Wanted: wanted})
+	r.bad++
+	r.unlike++
+}
+
+// refuse is a fault because of the profile. unlike weighs how much it speaks
+// against the message being meant for it.
+func (r *ruling) refuse(name string, at step, code fault.Code, found, wanted, text string, unlike int) {
+	r.rules = append(r.rules, Rule{Name: name, Mark: Bad, Code: code, Found: found, Wanted: wanted, Text: text})
+	r.bad++
+	r.unlike += unlike
+	where := name
+	if r.side.p != nil {
+		text = fmt.Sprintf("Found %s; %s asks for %s. %s", found, r.side.p.Name, wanted, text)
+	}
+	r.faults = append(r.faults, finding{Finding: Finding{Code: code, Level: Bad, Where: where, Text: text, Next: code.Next()}, step: at})
+}
+
+// judge holds the message against each profile. The one that it fits best
+// decides which of the profiles' faults count.
+func (x *examiner) judge() {
+	if x.r.Kind == KindAnswer {
+		return
+	}
+	sides := x.legs()
+	if len(sides) == 0 {
+		sides = []side{noProfile}
+	}
+	var best *ruling
+	for _, s := range sides {
+		r := x.rule(s)
+		if s.p != nil {
+			x.verdict(r)
+		}
+		if best == nil || r.better(best) {
+			best = r
+		}
+	}
+	for i := range x.findings {
+		f := &x.findings[i]
+		unsigned := best.side.p != nil && best.side.leg.Sign == nil
+		if f.Level == Bad && (unsigned && f.step >= stepInner || best.side.p == nil && f.signedOnly) {
+			f.Level, f.Next = Note, ""
+		}
+	}
+	x.findings = append(x.findings, best.faults...)
+}
+
+func (r *ruling) better(than *ruling) bool {
+	if (r.bad == 0) != (than.bad == 0) {
+		return r.bad == 0
+	}
+	return r.unlike < than.unlike
+}
+
+// verdict puts a ruling into the report; legs that agree but for the member that
+// a bare token would stand in share one.
+func (x *examiner) verdict(r *ruling) {
+	for i := range x.r.Profiles {
+		v := &x.r.Profiles[i]
+		if v.Profile != r.side.p.Name || len(v.Rules) != len(r.rules) {
+			continue
+		}
+		first, other := &v.Rules[0], r.rules[0]
+		agree := *first == other || first.Name == "body" && other.Name == "body" && first.Mark == Note && other.Mark == Note
+		if agree && reflect.DeepEqual(v.Rules[1:], r.rules[1:]) {
+			v.Legs = append(v.Legs, r.side.name)
+			if first.Wanted != other.Wanted {
+				first.Wanted += " or " + other.Wanted
+			}
+			return
+		}
+	}
+	x.r.Profiles = append(x.r.Profiles, Verdict{Profile: r.side.p.Name, Legs: []string{r.side.name}, Fits: r.bad == 0, Rules: r.rules})
+}
+
+// rule walks one side's rules in the order in which an opener meets them.
+func (x *examiner) rule(s side) *ruling {
+	r := &ruling{side: s}
+	x.ruleBody(r)
+	if x.outer == nil && x.inner == nil {
+		for _, f := range x.findings {
+			if f.Level == Bad {
+				r.breach("message", f.Code, "no readable token", "a compact JWE")
+				break
+			}
+		}
+		return r
+	}
+	x.ruleForm(r)
+	if x.outer != nil {
+		x.ruleLayer(r, x.outer, s.leg.Encrypt, 0)
+		x.ruleLengths(r)
+		x.ruleOpening(r)
+	}
+	x.ruleContent(r)
+	if x.inner != nil && s.leg.Sign != nil {
+		x.ruleLayer(r, x.inner, s.leg.Sign, stepInner)
+		x.ruleSignature(r)
+	}
+	return r
+}
+
+// first gives the first fault from a span of steps, or nothing.
+func (x *examiner) first(from, to step) fault.Code {
+	var code fault.Code
+	at := to + 1
+	for _, f := range x.findings {
+		if f.Level == Bad && f.step >= from && f.step <= to && f.step < at {
+			code, at = f.Code, f.step
+		}
+	}
+	return code
+}

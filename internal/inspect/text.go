@@ -1,0 +1,237 @@
+package inspect
+
+import (
+	"bufio"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// WriteText writes the report for people. With color, marks and headings are
+// coloured by ANSI sequences.
+func (r *Report) WriteText(w io.Writer, color bool) error {
+	p := &printer{w: bufio.NewWriter(w), color: color}
+	p.report(r)
+	return p.w.Flush()
+}
+
+type printer struct {
+	w     *bufio.Writer
+	color bool
+}
+
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	bold   = "1"
+)
+
+func (p *printer) paint(code, s string) string {
+	if !p.color {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (p *printer) mark(m Mark) string {
+	switch m {
+	case OK:
+		return p.paint(green, "✓")
+	case Bad:
+		return p.paint(red, "✗")
+	}
+	return p.paint(yellow, "·")
+}
+
+// line writes one line; what would move a terminal's cursor is taken out.
+func (p *printer) line(parts ...string) {
+	p.w.WriteString(strings.TrimRight(strings.Join(parts, ""), " ") + "\n")
+}
+
+func (p *printer) heading(s string) { p.line("\n", p.paint(bold, s)) }
+
+// plain takes control characters out of a text.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return ' '
+		}
+		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// pad fills up to a width in characters.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+}
+
+func right(s string, width int) string {
+	return strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s))) + s
+}
+
+func (p *printer) report(r *Report) {
+	if r.Fault != "" {
+		p.line(p.mark(Bad), " ", p.paint(red, string(r.Fault)))
+	} else {
+		p.line(p.mark(OK), " ", p.paint(green, "no fault"))
+	}
+	p.line("  ", plain(r.Summary))
+	if r.Next != "" {
+		p.line("  → ", plain(r.Next))
+	}
+	what := map[Kind]string{KindJWE: "JWE", KindJWS: "JWS alone", KindAnswer: "error answer", KindJSON: "JSON without a token", KindOther: "not readable as a token"}[r.Kind]
+	p.heading("Message")
+	p.line("  ", what, ", ", count(r.Bytes), " bytes")
+	if len(r.Around) > 0 {
+		p.line("  around the token: ", plain(strings.Join(r.Around, ", then ")))
+	}
+	if a := r.Answer; a != nil {
+		p.line("  profile ", plain(a.Profile), ", outcome ", plain(orNone(a.Outcome)), ", identifier ", plain(orNone(a.ID)))
+		p.line("  text: ", plain(a.Text))
+	}
+	p.token(r.Outer, "Outer token")
+	p.opening(r.Opening)
+	p.token(r.Inner, "Inner token")
+	p.signature(r.Signature)
+	p.payload(r.Payload)
+	for _, v := range r.Profiles {
+		p.verdict(v)
+	}
+	p.found(r.Findings)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func (p *printer) token(t *Token, title string) {
+	if t == nil {
+		return
+	}
+	p.heading(title + " (" + t.Kind + ")")
+	p.line("    ", pad("part", 22), right("characters", 12), right("bytes", 12))
+	for _, part := range t.Parts {
+		p.line("  ", p.mark(part.Mark), " ", pad(part.Name, 22), right(count(part.Characters), 12), right(count(part.Bytes), 12), "  ", plain(part.Text))
+	}
+	width := 0
+	for _, m := range t.Members {
+		width = max(width, utf8.RuneCountInString(plain(m.Name)))
+	}
+	if len(t.Members) > 0 {
+		p.line("    header")
+	}
+	for _, m := range t.Members {
+		text := ""
+		if m.Text != "" {
+			text = "  (" + plain(m.Text) + ")"
+		}
+		p.line("  ", p.mark(m.Mark), "   ", pad(plain(m.Name), width), "  ", plain(m.Value), text)
+	}
+}
+
+func (p *printer) opening(o *Opening) {
+	if o == nil {
+		return
+	}
+	p.heading("Opening")
+	switch {
+	case o.Key != "":
+		p.line("  ", p.mark(OK), " key ", plain(o.Key), " opens the encrypted key, with ", o.How)
+	default:
+		p.line("  ", p.mark(Bad), " none of ", count(o.Tried), " keys opens the encrypted key")
+	}
+	if o.Trouble != "" {
+		p.line("  ", p.mark(Bad), " ", plain(o.Trouble))
+	}
+	if o.Content != "" {
+		p.line("  ", p.mark(Note), " content: ", plain(o.Content), ", ", count(o.Bytes), " bytes")
+	}
+}
+
+func (p *printer) signature(s *Signature) {
+	if s == nil {
+		return
+	}
+	p.heading("Signature")
+	switch {
+	case s.Holds:
+		p.line("  ", p.mark(OK), " holds under key ", plain(s.Key))
+	case s.Key != "":
+		p.line("  ", p.mark(Bad), " holds only under key ", plain(s.Key), ", as ", s.How)
+	default:
+		p.line("  ", p.mark(Bad), " holds under none of ", count(s.Tried), " keys")
+	}
+}
+
+func (p *printer) payload(l *Payload) {
+	if l == nil {
+		return
+	}
+	p.heading("Payload")
+	verified := "not verified"
+	if l.Verified {
+		verified = "verified"
+	}
+	p.line("  ", count(l.Bytes), " bytes, JSON: ", l.JSON, ", ", verified)
+	p.line("  SHA-256 ", l.SHA256)
+	if l.Text != "" {
+		p.line("")
+		for s := range strings.SplitSeq(l.Text, "\n") {
+			p.line(plain(strings.TrimSuffix(s, "\r")))
+		}
+	}
+	if l.Base64 != "" {
+		p.line("  base64 ", l.Base64)
+	}
+}
+
+func (p *printer) verdict(v Verdict) {
+	word := p.paint(green, "fits")
+	if !v.Fits {
+		word = p.paint(red, "does not fit")
+	}
+	p.heading("Profile " + plain(v.Profile) + " (" + strings.Join(v.Legs, " or ") + ")")
+	p.line("  ", word)
+	width := 0
+	for _, r := range v.Rules {
+		width = max(width, utf8.RuneCountInString(r.Name))
+	}
+	for _, r := range v.Rules {
+		text := r.Found
+		if r.Wanted != "" && r.Wanted != r.Found {
+			text += "; wanted: " + r.Wanted
+		}
+		if r.Text != "" {
+			text += " (" + strings.TrimSuffix(r.Text, ".") + ")"
+		}
+		if r.Code != "" {
+			text += " [" + string(r.Code) + "]"
+		}
+		p.line("  ", p.mark(r.Mark), " ", pad(r.Name, width), "  ", plain(text))
+	}
+}
+
+func (p *printer) found(findings []Finding) {
+	if len(findings) == 0 {
+		return
+	}
+	p.heading("Findings")
+	for _, f := range findings {
+		text := f.Where + ": "
+		if f.Code != "" {
+			text = string(f.Code) + " in " + text + f.Code.Meaning() + " "
+		}
+		p.line("  ", p.mark(f.Level), " ", plain(text+f.Text))
+		if f.Next != "" {
+			p.line("    → ", plain(f.Next))
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package sandbox_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+func profileOf(t testing.TB, name string) *profile.Profile {
+	t.Helper()
+	p, err := profile.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func laneOf(t testing.TB, c sealane.Config) *sealane.Lane {
+	t.Helper()
+	l, err := sealane.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// sealedRiskOS serves the sealed stand-in and gives the customer's lane.
+func sealedRiskOS(t *testing.T) (*httptest.Server, *sealane.Lane) {
+	t.Helper()
+	p := profileOf(t, "riskos")
+	customer, provider := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
+	server := laneOf(t, sealane.Config{Profile: p, Side: sealane.Server, Sealing: sealane.Optional, Ours: testkey.Ours(t, "p", provider), Theirs: testkey.Theirs(t, "c", customer)})
+	service, err := sandbox.NewProvider([]sandbox.Account{{Name: "customer", APIKey: "the-key", Lane: server}},
+		func() http.Handler { return &sandbox.RiskOS{} }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(service)
+	t.Cleanup(s.Close)
+	return s, laneOf(t, sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(t, "c", customer), Theirs: testkey.Theirs(t, "p", provider)})
+}
+
+func evaluate(t *testing.T, s *httptest.Server, lane *sealane.Lane, fault string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/api/evaluation",
+		strings.NewReader(`{"id":"r-`+fault+`","timestamp":"2026-11-21T12:00:00Z","workflow":"w","data":{"individual":{"family_name":"Accept"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer the-key")
+	if fault != "" {
+		r.Header.Set(sandbox.FaultHeader, fault)
+	}
+	answer, err := (&sealhttp.Transport{Lane: lane}).RoundTrip(r)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return string(body), err
+}
+
+func TestProviderFaults(t *testing.T) {
+	s, lane := sealedRiskOS(t)
+	if body, err := evaluate(t, s, lane, ""); err != nil || !strings.Contains(body, `"ACCEPT"`) {
+		t.Fatalf("without a fault: %s %v", body, err)
+	}
+	want := map[string]error{
+		"not-supported": sealane.ErrNotSupported, "format": sealane.ErrFormat, "not-jwe": sealane.ErrNotJWE, "not-jws": sealane.ErrNotJWS,
+		"decryption": sealane.ErrDecryption, "signature": sealane.ErrSignature, "sealing-failed": sealane.ErrSealingFailed,
+		"wrong-key": sealane.ErrDecryption, "other-signer": sealane.ErrSignature, "sha1-oaep": sealane.ErrNotJWE, "cut-tag": sealane.ErrNotJWE,
+		"unknown-key-id": nil, // RiskOS takes any key ID
+		"unsigned":       sealane.ErrNotJWS, "unsealed": sealane.ErrNotSealed, "swapped": sealane.ErrContradiction, "slow": nil, "cut": io.ErrUnexpectedEOF,
+	}
+	for _, f := range sandbox.ProviderFaults {
+		due, listed := want[f.Name]
+		name := f.Name
+		if name == "slow" {
+			name = "slow=1ms"
+		}
+		if _, err := evaluate(t, s, lane, name); !listed || !errors.Is(err, due) {
+			t.Errorf("%s: %v, want %v", f.Name, err, due)
+		}
+	}
+	for _, code := range forge.Codes() {
+		if code == "jwe.too-large" { // 64 MiB of it
+			continue
+		}
+		if _, err := evaluate(t, s, lane, string(code)); err == nil && code != "jwe.kid-unknown" && code != "jws.kid-unknown" && code != "open.key-of-other-id" {
+			t.Errorf("%s went through", code)
+		}
+	}
+}
+
+func TestProviderAuthenticates(t *testing.T) {
+	s, _ := sealedRiskOS(t)
+	for _, header := range []string{"", "Bearer", "Bearer wrong", "Basic the-key", "the-key", "Bearer the-key x"} {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/api/evaluation/x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", header)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil || answer.StatusCode != 401 {
+			t.Errorf("%q: %v %v", header, answer, err)
+		}
+	}
+}
+
+func TestSenderFaults(t *testing.T) {
+	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
+	p, key := profileOf(t, "rdx"), testkey.RSA(t, "issuer", 2048)
+	ingress := laneOf(t, sealane.Config{Profile: p, Side: sealane.Server, Environment: "STAG", Caller: sealane.Unauthenticated, Ours: testkey.Ours(t, alias, key)})
+	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: &sandbox.Issuer{}, Log: slog.New(slog.DiscardHandler)})
+	defer s.Close()
+	lane := laneOf(t, sealane.Config{Profile: p, Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)})
+	for _, f := range sandbox.SenderFaults {
+		name := f.Name
+		if name == "slow" {
+			name = "slow=1ms"
+		}
+		v := &sandbox.VCAS{RiskURL: s.URL + "/v1/risk", Client: &http.Client{Transport: &sandbox.ForgingTransport{Lane: lane, Fault: name, Base: http.DefaultTransport}}}
+		answer, err := v.Risk(t.Context(), v.NewTransaction())
+		switch f.Name {
+		case "slow":
+			if err != nil || answer.Status != sandbox.StatusStepup {
+				t.Errorf("slow: %+v %v", answer, err)
+			}
+		case "cut":
+			if err == nil || answer.HTTPStatus != 0 {
+				t.Errorf("cut: %+v %v", answer, err)
+			}
+		default:
+			if answer.HTTPStatus != 405 {
+				t.Errorf("%s: %+v %v", f.Name, answer, err)
+			}
+		}
+	}
+}

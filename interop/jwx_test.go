@@ -1,0 +1,79 @@
+package interop
+
+import (
+	"fmt"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+	"github.com/lestrrat-go/jwx/v3/jwe"
+	"github.com/lestrrat-go/jwx/v3/jws"
+)
+
+// jwxPeer is github.com/lestrrat-go/jwx/v3.
+type jwxPeer struct{}
+
+func (jwxPeer) Name() string { return "jwx" }
+
+func (jwxPeer) Seal(j job) ([]byte, error) {
+	alg, ok := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)
+	if !ok {
+		return nil, fmt.Errorf("jwx does not know %q", j.KeyEncryption)
+	}
+	content := j.Input
+	if j.Signed {
+		h := jws.NewHeaders()
+		if err := setMembers(h, j.Inner); err != nil {
+			return nil, err
+		}
+		var err error
+		if content, err = jws.Sign(j.Input, jws.WithKey(jwa.RS256(), j.Private, jws.WithProtectedHeaders(h))); err != nil {
+			return nil, err
+		}
+	}
+	h := jwe.NewHeaders()
+	if err := setMembers(h, j.Outer); err != nil {
+		return nil, err
+	}
+	return jwe.Encrypt(content, jwe.WithKey(alg, j.Public), jwe.WithContentEncryption(jwa.A256GCM()), jwe.WithProtectedHeaders(h))
+}
+
+func (jwxPeer) Open(j job) (opened, error) {
+	var o opened
+	alg, ok := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)
+	if !ok {
+		return opened{}, fmt.Errorf("jwx does not know %q", j.KeyEncryption)
+	}
+	message := jwe.NewMessage()
+	content, err := jwe.Decrypt(j.Input, jwe.WithKey(alg, j.Private), jwe.WithMessage(message))
+	if err != nil {
+		return opened{}, fmt.Errorf("decrypt: %w", err)
+	}
+	// jwx takes the content encryption from the message.
+	if enc, ok := message.ProtectedHeaders().ContentEncryption(); !ok || enc != jwa.A256GCM() {
+		return opened{}, fmt.Errorf("content encryption is %v", enc)
+	}
+	o.OuterKid, _ = message.ProtectedHeaders().KeyID()
+	if !j.Signed {
+		o.Payload = content
+		return o, nil
+	}
+	signed := jws.NewMessage()
+	if o.Payload, err = jws.Verify(content, jws.WithKey(jwa.RS256(), j.Public), jws.WithMessage(signed)); err != nil {
+		return opened{}, fmt.Errorf("verify: %w", err)
+	}
+	o.InnerKid, _ = signed.Signatures()[0].ProtectedHeaders().KeyID()
+	return o, nil
+}
+
+// setMembers works for the headers of both layers.
+func setMembers(h interface{ Set(string, any) error }, m members) error {
+	values := headerValues(m)
+	if m.Kid != "" {
+		values["kid"] = m.Kid
+	}
+	for name, value := range values {
+		if err := h.Set(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,313 @@
+package interop
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/profile"
+)
+
+// RDX wants a key ID that the lane knows; RiskOS takes any.
+const (
+	ourKeyID  = "OURS.interop.key-1"
+	peerKeyID = "PEER.interop.key-1"
+)
+
+// flow is one way of a message between us and a peer, in one profile.
+type flow struct {
+	name          string // as in the table of results
+	profile       string
+	signed        bool
+	weSeal        bool   // else the peer does
+	keyEncryption string // by which the peer seals, and which it allows to open
+	acceptRSAOAEP string // the lane's reason
+}
+
+var flows = []flow{
+	{name: "riskos →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256"},
+	{name: "riskos ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256"},
+	{name: "rdx →", profile: "rdx", weSeal: true, keyEncryption: "RSA-OAEP-256"},
+	{name: "rdx ←", profile: "rdx", keyEncryption: "RSA-OAEP-256"},
+	{name: "rdx ← SHA-1", profile: "rdx", keyEncryption: "RSA-OAEP", acceptRSAOAEP: "the peer's library is old"},
+}
+
+// style is what a peer puts into its headers.
+type style struct {
+	name         string
+	outer, inner members
+}
+
+// styles are what peers usually send; ourKeyID is the key they encrypt to.
+var styles = []style{
+	{"bare", members{}, members{}},
+	{"kid", members{Kid: ourKeyID}, members{Kid: peerKeyID}},
+	{"typ and cty", members{Kid: ourKeyID, Typ: "JOSE", Cty: "JWT"}, members{Kid: peerKeyID, Typ: "JWT", Cty: "JWT"}},
+	{"others", members{Kid: ourKeyID, Extra: map[string]any{"iat": 1763700000, "x5t#S256": "c2VhbGFuZQ"}},
+		members{Kid: peerKeyID, Typ: "JWT", Extra: map[string]any{"https://example.com/x": map[string]any{"a": []int{1, 2}}}}},
+}
+
+// pair is one lane's two ends: we, and a peer.
+type pair struct {
+	flow
+	bits int // our key's
+	peer peer
+
+	peerBits int // the peer's key's; 0: as ours
+}
+
+func (p pair) peerKey(t testing.TB) *rsa.PrivateKey {
+	return testkey.RSA(t, "peer", cmp.Or(p.peerBits, p.bits))
+}
+
+func (p pair) lane(t testing.TB) *sealane.Lane {
+	t.Helper()
+	dialect, err := profile.Load(p.profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sealane.Config{
+		Profile:       dialect,
+		Side:          sealane.Server,
+		Ours:          testkey.Ours(t, ourKeyID, testkey.RSA(t, "ours", p.bits)),
+		Theirs:        testkey.Theirs(t, peerKeyID, p.peerKey(t)),
+		AcceptRSAOAEP: p.acceptRSAOAEP,
+	}
+	if p.weSeal {
+		c.Side = sealane.Client
+	}
+	if !p.signed {
+		c.Caller = sealane.Unauthenticated
+	}
+	l, err := sealane.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func (p pair) job(t testing.TB, s style, input []byte) job {
+	return job{
+		Signed: p.signed, KeyEncryption: p.keyEncryption, Outer: s.outer, Inner: s.inner,
+		Private: p.peerKey(t), Public: &testkey.RSA(t, "ours", p.bits).PublicKey, Input: input,
+	}
+}
+
+// limit names what a peer's library is known not to open, whoever sealed it.
+type limit struct {
+	peer          string
+	signed, empty bool
+}
+
+var cannotOpen = map[limit]string{
+	{"jwx", false, true}: "jwx v3.3.0 takes the nil plaintext of an empty ciphertext for a failure (jwe.go, decryptContent)",
+}
+
+// stillCannot fails when the limit is gone, or is not the peer's own: the peer
+// must refuse what it sealed itself, too.
+func (p pair) stillCannot(t *testing.T, err error, data []byte, reason string) {
+	j := p.job(t, style{}, data)
+	j.Public = &j.Private.PublicKey
+	own, sealErr := p.peer.Seal(j)
+	if sealErr != nil {
+		t.Fatal(sealErr)
+	}
+	j.Input = own
+	if _, ownErr := p.peer.Open(j); err == nil || ownErr == nil {
+		t.Errorf("no longer so, take it off the list: %s (ours: %v, its own: %v)", reason, err, ownErr)
+	}
+	t.Logf("known limit of the peer: %s", reason)
+}
+
+// weSealPeerOpens also compares the key IDs that the peer sees with what the
+// seeds ask for: the partner's on RDX's JWE, ours on RiskOS's JWS.
+func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) {
+	token, err := l.Seal(context.Background(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.peer.Open(p.job(t, style{}, token))
+	if reason, listed := cannotOpen[limit{p.peer.Name(), p.signed, len(data) == 0}]; listed {
+		p.stillCannot(t, err, data, reason)
+		return
+	}
+	if err != nil {
+		t.Fatalf("%s does not open what we sealed: %v", p.peer.Name(), err)
+	}
+	if !bytes.Equal(got.Payload, data) {
+		t.Errorf("%s reads %s, sealed was %s", p.peer.Name(), excerpt(got.Payload), excerpt(data))
+	}
+	want := opened{OuterKid: peerKeyID}
+	if p.signed {
+		want = opened{InnerKid: ourKeyID}
+	}
+	if got.OuterKid != want.OuterKid || got.InnerKid != want.InnerKid {
+		t.Errorf("%s sees key IDs %q and %q, want %q and %q", p.peer.Name(), got.OuterKid, got.InnerKid, want.OuterKid, want.InnerKid)
+	}
+}
+
+func (p pair) peerSealsWeOpen(t *testing.T, l *sealane.Lane, s style, data []byte) {
+	token, err := p.peer.Seal(p.job(t, s, data))
+	if err != nil {
+		t.Fatalf("%s does not seal: %v", p.peer.Name(), err)
+	}
+	m, err := l.Open(context.Background(), token)
+	if p.profile == "rdx" && s.outer.Kid == "" {
+		if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
+			t.Errorf("RDX asks for a key ID; without one: %v, %v", m, err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("we do not open what %s sealed: %v", p.peer.Name(), err)
+	}
+	if !bytes.Equal(m.Payload(), data) {
+		t.Errorf("we read %s, sealed was %s", excerpt(m.Payload()), excerpt(data))
+	}
+	if _, verified := m.(*sealane.Verified); verified != p.signed {
+		t.Errorf("a message that is signed: %t came as %T", p.signed, m)
+	}
+}
+
+// run sends one payload through the pair and gives the number of messages.
+// Payloads beyond a few bytes go with the fullest headers only.
+func (p pair) run(t *testing.T, l *sealane.Lane, data []byte) int {
+	if p.weSeal {
+		p.weSealPeerOpens(t, l, data)
+		return 1
+	}
+	use := styles
+	if len(data) >= oneMiB {
+		use = styles[2:3]
+	}
+	for _, s := range use {
+		t.Run(s.name, func(t *testing.T) { p.peerSealsWeOpen(t, l, s, data) })
+	}
+	return len(use)
+}
+
+// TestMatrix: every peer opens what we seal, and we open what every peer seals.
+func TestMatrix(t *testing.T) {
+	results := newTable()
+	t.Run("cells", func(t *testing.T) {
+		for _, bits := range []int{2048, 3072, 4096} {
+			payloads := append(smallPayloads(), bigPayload(oneMiB))
+			if bits == 2048 {
+				payloads = append(payloads, bigPayload(tenMiB))
+			}
+			for _, other := range peers() {
+				for _, f := range flows {
+					p := pair{flow: f, bits: bits, peer: other}
+					t.Run(fmt.Sprintf("%s/%d/%s", other.Name(), bits, f.name), func(t *testing.T) {
+						t.Parallel()
+						l, start, count := p.lane(t), time.Now(), 0
+						for _, pl := range payloads {
+							t.Run(pl.name, func(t *testing.T) { count += p.run(t, l, pl.data) })
+						}
+						results.add(fmt.Sprintf("%s %d", other.Name(), bits), f.name, !t.Failed(), count, time.Since(start))
+					})
+				}
+			}
+		}
+	})
+	if want := 3 * len(peers()) * len(flows); results.cells != want {
+		t.Errorf("%d cells ran, not %d", results.cells, want)
+	}
+	t.Logf("messages per peer, RSA size and flow (→ we seal, ← we open)\n%s", results)
+}
+
+// TestMixedSizes: the two parties' keys need not be of one size.
+func TestMixedSizes(t *testing.T) {
+	for _, other := range peers() {
+		for _, sizes := range [][2]int{{2048, 4096}, {4096, 2048}, {3072, 2048}} {
+			for _, f := range flows {
+				p := pair{flow: f, bits: sizes[0], peer: other, peerBits: sizes[1]}
+				t.Run(fmt.Sprintf("%s/ours %d, theirs %d/%s", other.Name(), sizes[0], sizes[1], f.name), func(t *testing.T) {
+					p.run(t, p.lane(t), []byte(`{"n":1.10}`))
+				})
+			}
+		}
+	}
+}
+
+// TestRSAOAEPNeedsAReason: what a peer seals by RSA-OAEP opens only on a lane
+// that says why; without, the error names the switch.
+func TestRSAOAEPNeedsAReason(t *testing.T) {
+	for _, other := range peers() {
+		p := pair{flow: flows[4], bits: 2048, peer: other}
+		token, err := other.Seal(p.job(t, styles[1], []byte("{}")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.acceptRSAOAEP = ""
+		m, err := p.lane(t).Open(context.Background(), token)
+		if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.alg-rsa-oaep-sha1" || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
+			t.Errorf("%s: %v, %v", other.Name(), m, err)
+		}
+	}
+}
+
+func excerpt(data []byte) string {
+	if len(data) > 60 {
+		return fmt.Sprintf("%q… (%d bytes)", data[:60], len(data))
+	}
+	return fmt.Sprintf("%q", data)
+}
+
+// table gathers results of cells that run side by side.
+type table struct {
+	mu         sync.Mutex
+	rows       []string
+	text       map[string]string // row and flow
+	cells, sum int
+}
+
+func newTable() *table { return &table{text: map[string]string{}} }
+
+func (r *table) add(row, column string, ok bool, messages int, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	verdict := "ok"
+	if !ok {
+		verdict = "FAILED"
+	}
+	r.text[row+column] = fmt.Sprintf("%s %d in %d ms", verdict, messages, took.Milliseconds())
+	r.cells++
+	r.sum += messages
+	for _, known := range r.rows {
+		if known == row {
+			return
+		}
+	}
+	r.rows = append(r.rows, row)
+}
+
+func (r *table) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "peer and RSA bits")
+	for _, f := range flows {
+		fmt.Fprint(w, "\t", f.name)
+	}
+	fmt.Fprintln(w)
+	for _, row := range r.rows {
+		fmt.Fprint(w, row)
+		for _, f := range flows {
+			fmt.Fprint(w, "\t", r.text[row+f.name])
+		}
+		fmt.Fprintln(w)
+	}
+	w.Flush()
+	fmt.Fprintf(&b, "%d messages in %d cells", r.sum, r.cells)
+	return b.String()
+}

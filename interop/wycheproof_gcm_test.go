@@ -1,0 +1,92 @@
+package interop
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// TestWycheproofGCM drives AES-GCM vectors through Decrypt. None can go as it
+// stands, for no vector's additional data is a JOSE header: the test counts
+// them. But the ciphertext of GCM does not depend on the additional data, and
+// the tag only by what is added to it. So the vector's key becomes the CEK, its
+// IV, ciphertext and message stay, and a header of ours is the additional
+// data; the tag is made anew, with the bits flipped that the vector flips.
+func TestWycheproofGCM(t *testing.T) {
+	key := testkey.RSA(t, "ours", 2048)
+	head := b64([]byte(rsaOAEP256Header))
+	got := counts{"verbatim": 0}
+	for _, g := range readVectors(t, "aes_gcm_test.json").TestGroups {
+		for _, v := range g.Tests {
+			c := content{cek: unhex(t, v.Key), iv: unhex(t, v.IV), plaintext: unhex(t, v.Msg)}
+			c.encryptedKey = encryptCEK(t, c.cek, &key.PublicKey)
+			ciphertext, tag := unhex(t, v.CT), unhex(t, v.Tag)
+			verbatim := join(string(unhex(t, v.AAD)), c.encryptedKey, c.iv, ciphertext, tag)
+			if _, err := jose.ParseEncrypted([]byte(verbatim), maxToken, []string{jose.RSAOAEP256}, []string{jose.A256GCM}); err == nil {
+				got["verbatim"]++
+			}
+			want := ""
+			if g.IVSize != 96 {
+				want = "jwe.iv-length"
+			} else {
+				ciphertext, tag = transplant(t, c, v, head)
+				switch {
+				case g.KeySize != 256:
+					want = "open.key"
+				case !v.valid():
+					want = "open.tag"
+				}
+			}
+			plaintext, err := decrypt(join(head, c.encryptedKey, c.iv, ciphertext, tag), key)
+			if string(faultOf(err)) != want || (err == nil) != (want == "") || err == nil && !bytes.Equal(plaintext, c.plaintext) {
+				t.Errorf("%d %s: marked %s: %x, %v", v.ID, v.Comment, v.Result, plaintext, err)
+			}
+			iv := "96-bit IV"
+			if g.IVSize != 96 {
+				iv = "other IV"
+			}
+			got[fmt.Sprintf("%d-bit key, %s, %s", g.KeySize, iv, v.Result)]++
+			if g.TagSize != 128 {
+				t.Errorf("%d: a tag of %d bits", v.ID, g.TagSize)
+			}
+		}
+	}
+	if diff := cmp.Diff(counts{
+		"verbatim":                        0,
+		"256-bit key, 96-bit IV, valid":   39, // open
+		"256-bit key, 96-bit IV, invalid": 27, // refused for the tag
+		"256-bit key, other IV, valid":    37, // refused for the IV
+		"256-bit key, other IV, invalid":  2,
+		"192-bit key, 96-bit IV, valid":   37, // refused for the CEK
+		"192-bit key, 96-bit IV, invalid": 27,
+		"192-bit key, other IV, valid":    37,
+		"192-bit key, other IV, invalid":  2,
+		"128-bit key, 96-bit IV, valid":   40,
+		"128-bit key, 96-bit IV, invalid": 27,
+		"128-bit key, other IV, valid":    39,
+		"128-bit key, other IV, invalid":  2,
+	}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// transplant gives the vector's ciphertext, and its tag as it would be with
+// head for additional data.
+func transplant(t *testing.T, c content, v vector, head string) (ciphertext, tag []byte) {
+	t.Helper()
+	made, right := c.parts(t, string(unhex(t, v.AAD)))
+	ciphertext = unhex(t, v.CT)
+	if !bytes.Equal(made, ciphertext) {
+		t.Errorf("%d: the ciphertext is %x, not %x", v.ID, made, ciphertext)
+	}
+	_, tag = c.parts(t, head)
+	for i, b := range unhex(t, v.Tag) {
+		tag[i] ^= b ^ right[i]
+	}
+	return ciphertext, tag
+}
