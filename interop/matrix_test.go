@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,12 +203,13 @@ func TestMatrix(t *testing.T) {
 	t.Run("cells", func(t *testing.T) {
 		for _, bits := range []int{2048, 3072, 4096} {
 			payloads := append(smallPayloads(), bigPayload(oneMiB))
-			if bits == 2048 {
-				payloads = append(payloads, bigPayload(tenMiB))
-			}
 			for _, other := range peers() {
 				for _, f := range flows {
 					p := pair{flow: f, bits: bits, peer: other}
+					payloads := payloads
+					if bits == 2048 && f.acceptRSAOAEP == "" { // under the race detector, seconds each
+						payloads = append(slices.Clip(payloads), bigPayload(tenMiB))
+					}
 					t.Run(fmt.Sprintf("%s/%d/%s", other.Name(), bits, f.name), func(t *testing.T) {
 						t.Parallel()
 						l, start, count := p.lane(t), time.Now(), 0

@@ -28,6 +28,8 @@ func takeToken(body []byte, form profile.Body) (token []byte, beside []member, e
 	switch {
 	case len(start) == 0:
 		return nil, nil, formatError(fault.BodyEmpty, "")
+	case form.Field == "" && start[0] == '{' && !bytes.Contains(start, []byte(`"ey`)):
+		return nil, nil, formatError(fault.BodyNotSealed, "")
 	case form.Field == "" && start[0] == '{':
 		return nil, nil, formatError(fault.BodyWrapped, "")
 	case form.Field == "" && start[0] == '"':

@@ -148,7 +148,7 @@ func TestErrorsOfTheSeed(t *testing.T) {
 		{"SHA-1", forged("jwe.alg-rsa-oaep-sha1"), 400, notJWE, "jwe.alg-rsa-oaep-sha1", sealane.ErrNotJWE, nil},
 		{"other key", wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"), 400, decryption, "open.key", sealane.ErrDecryption, nil},
 		{"tag", forged("open.tag"), 400, decryption, "open.tag", sealane.ErrDecryption, nil},
-		{"unsigned", forged("jws.not-signed"), 400, notJWS, "", sealane.ErrNotJWS, nil},
+		{"unsigned", forged("jws.not-signed"), 400, notJWS, "jws.not-signed", sealane.ErrNotJWS, nil},
 		{"alg none", forged("jws.alg-none"), 400, notJWS, "jws.alg-none", sealane.ErrNotJWS, nil},
 		{"other signer", wrapped(t, customer(t, func(c *sealane.Config) { c.Ours = stranger(t) }), "{}"), 400, signature, "sign.wrong", sealane.ErrSignature, nil},
 		{"cannot seal", good, 500, sealingFailed, "local.key-unavailable", sealane.ErrSealingFailed,

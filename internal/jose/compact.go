@@ -18,6 +18,9 @@ func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 		return refuse(fault.Empty, "token is empty")
 	}
 	if trimmed := bytes.TrimLeft(token, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
+		if kind == NotJWS && !bytes.Contains(trimmed, []byte(`"signature`)) {
+			return &Error{Kind: kind, Fault: fault.InnerNotSigned, Detail: "what was encrypted is JSON that nobody has signed"}
+		}
 		return refuse(fault.JSONSerialization, "token is JSON; only compact serialization is read")
 	}
 	rest := token

@@ -300,7 +300,8 @@ func TestShapes(t *testing.T) {
 		{"two parts", join(s[:2]...), fault.Parts},
 		{"four parts", jws + ".", fault.Parts},
 		{"a JWE", jwe, fault.Swapped},
-		{"JSON", `{"id":1}`, fault.JSONSerialization},
+		{"JSON", ` {"id":1}`, "not-signed"},
+		{"flattened", `{"payload":"e30","signature":"AA"}`, fault.JSONSerialization},
 		{"no signature", join(s[0], s[1], ""), "signature-length"},
 		{"signature of 255 bytes", join(s[0], s[1], s[2][:340]), "signature-length"},
 	} {

@@ -101,8 +101,10 @@ func TestProviderFaults(t *testing.T) {
 		if code == "jwe.too-large" { // 64 MiB of it
 			continue
 		}
-		if _, err := evaluate(t, s, lane, string(code)); err == nil && code != "jwe.kid-unknown" && code != "jws.kid-unknown" && code != "open.key-of-other-id" {
-			t.Errorf("%s went through", code)
+		// RiskOS takes any well-formed key ID, or none.
+		harmless := strings.Contains(string(code), ".kid-") && !strings.HasSuffix(string(code), ".kid-form") || code == "open.key-of-other-id"
+		if _, err := evaluate(t, s, lane, string(code)); (err == nil) != harmless {
+			t.Errorf("%s: %v", code, err)
 		}
 	}
 }
