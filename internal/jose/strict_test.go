@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -154,7 +153,7 @@ func FuzzSigned(f *testing.F) {
 			again = append(again, base64.RawURLEncoding.EncodeToString(raw))
 		}
 		if got := strings.Join(again, "."); got != token {
-			t.Error(fmt.Sprintf("%q is read as %q", token, got))
+			t.Errorf("%q is read as %q", token, got)
 		}
 	})
 }

@@ -1,0 +1,77 @@
+package kms_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/kms"
+)
+
+func file(t *testing.T, data []byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "x.key")
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestFiles(t *testing.T) {
+	key := testkey.RSA(t, "key", 2048)
+	plain, err := cert.EncodePrivate(key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := cert.EncodePrivateJWK(key, "k-1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uri, id := range map[string]string{file(t, plain): "", "file:" + file(t, plain): "", file(t, jwk): "k-1"} {
+		asked := false
+		got, err := kms.Open(t.Context(), uri, kms.Options{Passphrase: func() ([]byte, error) { asked = true; return nil, nil }})
+		if err != nil || !key.PublicKey.Equal(got.Private.Public()) || got.KeyID != id || asked {
+			t.Errorf("%s: %+v %v, asked %t", uri, got, err, asked)
+		}
+	}
+}
+
+func TestPassphrase(t *testing.T) {
+	data, err := cert.EncodePrivate(testkey.RSA(t, "key", 2048), []byte("correct horse battery"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := file(t, data)
+	for given, want := range map[string]error{"correct horse battery": nil, "wrong horse battery": cert.ErrPassphraseWrong} {
+		_, err := kms.Open(t.Context(), name, kms.Options{Passphrase: func() ([]byte, error) { return []byte(given), nil }})
+		if !errors.Is(err, want) || err != nil && strings.Contains(err.Error(), given) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	if _, err := kms.Open(t.Context(), name, kms.Options{}); !errors.Is(err, cert.ErrPassphraseNeeded) {
+		t.Error(err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := kms.Open(ended, "x", kms.Options{}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for uri, says := range map[string]string{
+		"pkcs11:token=x":                            `scheme "pkcs11" is not known`,
+		filepath.Join(t.TempDir(), "none"):          "no such file",
+		file(t, []byte(strings.Repeat("x", 2<<20))): "not a key",
+		file(t, []byte("nonsense")):                 "read private key",
+	} {
+		if _, err := kms.Open(t.Context(), uri, kms.Options{}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%.40s: %v", uri, err)
+		}
+	}
+}
