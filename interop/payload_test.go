@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 )
@@ -48,16 +49,18 @@ func everyPlane() string {
 	return b.String()
 }
 
+// Big payloads are made once: under the race detector that takes a second.
+var (
+	mebibyte     = sync.OnceValue(func() payload { return bigPayload("1 MiB", oneMiB) })
+	tenMebibytes = sync.OnceValue(func() payload { return bigPayload("10 MiB", tenMiB) })
+)
+
 // bigPayload is a JSON object of exactly n bytes that doesn't compress.
-func bigPayload(n int) payload {
+func bigPayload(name string, n int) payload {
 	const head, foot = `{"image":"`, `"}`
-	raw := make([]byte, n)
+	raw := make([]byte, base64.StdEncoding.DecodedLen(n))
 	rand.NewChaCha8([32]byte{1}).Read(raw) // its error is always nil
 	text := base64.StdEncoding.EncodeToString(raw)[:n-len(head)-len(foot)]
-	name := "1 MiB"
-	if n == tenMiB {
-		name = "10 MiB"
-	}
 	return payload{name, []byte(head + text + foot)}
 }
 
@@ -70,9 +73,7 @@ func TestPayloads(t *testing.T) {
 	if len(planes) != 17 || !utf8.ValidString(everyPlane()) {
 		t.Errorf("%d planes", len(planes))
 	}
-	for _, n := range []int{oneMiB, tenMiB} {
-		if got := len(bigPayload(n).data); got != n {
-			t.Errorf("%d bytes, not %d", got, n)
-		}
+	if n, m := len(mebibyte().data), len(tenMebibytes().data); n != oneMiB || m != tenMiB {
+		t.Errorf("%d and %d bytes", n, m)
 	}
 }
