@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane/internal/fault"
 	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -25,7 +26,8 @@ var payload = []byte(`{"id":"` + marker + `","data":{"individual":{"given_name":
 
 // keyset is the RSA keys of the whole test binary.
 var keyset = sync.OnceValue(func() (k struct{ signer, recipient, other *rsa.PrivateKey }) {
-	for _, key := range []**rsa.PrivateKey{&k.signer, &k.recipient, &k.other} {
+	k.recipient = testkey.Fixed() // the same in every worker of the fuzz target
+	for _, key := range []**rsa.PrivateKey{&k.signer, &k.other} {
 		made, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			panic(err)

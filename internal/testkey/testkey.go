@@ -5,6 +5,9 @@ package testkey
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
+	_ "embed"
+	"encoding/pem"
 	"fmt"
 	"sync"
 	"testing"
@@ -31,6 +34,21 @@ func RSA(t testing.TB, name string, bits int) *rsa.PrivateKey {
 		keys[id] = key
 	}
 	return keys[id]
+}
+
+//go:embed fixed.key
+var fixed []byte
+
+// Fixed gives a key that is the same in every process, which the seeds of a fuzz
+// target need: each of its workers is one. The key is public; it is good for
+// nothing else.
+func Fixed() *rsa.PrivateKey {
+	block, _ := pem.Decode(fixed)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		panic(err) // the file is part of this package
+	}
+	return key.(*rsa.PrivateKey)
 }
 
 // Ours makes a ring of one active key pair with that ID.
