@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"internal/inspect":    {".", "kms"},
 	"internal/forge":      {"internal/fault"},
 	"internal/sandbox":    {"sealhttp", "internal/forge"},
-	"internal/testkey":    {"keyring"},
+	"internal/testkey":    {"keyring", "internal/jose"},
 	"cmd/sealane":         {"sealhttp", "kms", "internal/inspect", "internal/sandbox"},
 }
 

@@ -86,6 +86,8 @@ type Lane struct {
 	c        Config
 	in, out  *profile.Leg
 	openAlgs []string // key encryption to open
+
+	signHead, encryptHead jose.Protected
 }
 
 // New checks a configuration and makes the lane. Missing keys are no error
@@ -115,7 +117,7 @@ func New(c Config) (*Lane, error) {
 	if l.c.MaxPayload == 0 {
 		l.c.MaxPayload = DefaultMaxPayload
 	}
-	if err := l.check(); err != nil {
+	if err := errors.Join(l.check(), l.protect()); err != nil {
 		return nil, fmt.Errorf("lane %s: %w", l.Name(), err)
 	}
 	return l, nil

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -282,10 +281,7 @@ func TestWhoSigned(t *testing.T) {
 	if m, err := provider.Open(t.Context(), seal(t, newLane(t, mallory), "{}")); !errors.Is(err, sealane.ErrSignature) || m != nil {
 		t.Error(err)
 	}
-	unsigned, err := jose.Encrypt([]byte("{}"), jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &testkey.RSA(t, "provider", 2048).PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	unsigned := testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)
 	if m, err := provider.Open(t.Context(), unsigned); !errors.Is(err, sealane.ErrNotJWS) || m != nil {
 		t.Error(err)
 	}

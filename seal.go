@@ -14,6 +14,13 @@ import (
 // partner, and gives the compact serialization. The payload is sealed byte for
 // byte as it is.
 func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
+	return l.AppendSeal(ctx, nil, payload)
+}
+
+// AppendSeal appends the compact serialization to dst. All work is done in
+// dst's buffer, which grows where SealedLen does not fit; payload must not
+// overlap it.
+func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}
@@ -27,20 +34,60 @@ func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	content := payload
-	if l.out.Sign != nil {
-		if content, err = jose.Sign(payload, sealHeader(l.out.Sign, signer.ID), signer.Private); err != nil {
-			return nil, l.fromCodec("seal", err)
-		}
+	room, place := jose.Space(dst, l.contentLen(len(payload), signer), l.encryptHead, recipient.Public)
+	var content []byte
+	if l.out.Sign == nil {
+		content = append(place, payload...)
+	} else if content, err = jose.Sign(place, payload, l.signHead, signer.Private); err != nil {
+		return nil, l.fromCodec("seal", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}
-	token, err := jose.Encrypt(content, sealHeader(l.out.Encrypt, recipient.ID), recipient.Public)
+	token, err := jose.Encrypt(room, content, l.encryptHead, recipient.Public)
 	if err != nil {
 		return nil, l.fromCodec("seal", err)
 	}
 	return token, nil
+}
+
+// SealedLen is the capacity that AppendSeal needs behind dst for a payload of n
+// bytes; the token itself is a little shorter.
+func (l *Lane) SealedLen(n int) int {
+	signer, recipient, err := l.sealingKeys()
+	if err != nil {
+		return 0
+	}
+	room, _ := jose.Space(nil, 0, l.encryptHead, recipient.Public)
+	return cap(room) + l.contentLen(n, signer)*4/3 + 4
+}
+
+// contentLen is the length of what is encrypted for a payload of n bytes.
+func (l *Lane) contentLen(n int, signer keyring.Key) int {
+	if l.out.Sign == nil {
+		return n
+	}
+	return jose.SignedLen(n, l.signHead, signer.Public)
+}
+
+// protect makes the headers that every message of the lane carries.
+func (l *Lane) protect() error {
+	if !l.out.Sealed() {
+		return nil
+	}
+	signer, recipient, err := l.sealingKeys()
+	if err != nil {
+		return nil // Seal says so
+	}
+	if l.out.Sign != nil {
+		if l.signHead, err = jose.ProtectSigned(sealHeader(l.out.Sign, signer.ID)); err != nil {
+			return fmt.Errorf("key %q: %w", signer.ID, err)
+		}
+	}
+	if l.encryptHead, err = jose.ProtectEncrypted(sealHeader(l.out.Encrypt, recipient.ID)); err != nil {
+		return fmt.Errorf("key %q: %w", recipient.ID, err)
+	}
+	return nil
 }
 
 // sealingKeys gives the key that signs (where the leg is signed) and the one to encrypt to.

@@ -86,7 +86,7 @@ const maxToken = 64 << 20
 
 // decrypt is the outer half of our codec. RSA-OAEP is allowed too.
 func decrypt(token string, key crypto.Decrypter) ([]byte, error) {
-	e, err := jose.ParseEncrypted([]byte(token), maxToken, []string{jose.RSAOAEP256, jose.RSAOAEP}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []string{jose.RSAOAEP256, jose.RSAOAEP}, []string{jose.A256GCM})
 	if err != nil {
 		return nil, err
 	}

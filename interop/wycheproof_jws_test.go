@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -53,10 +52,7 @@ func wycheproofLane(t *testing.T, key jwk) *sealane.Lane {
 // openInner puts a JWS into a JWE and opens both.
 func openInner(t *testing.T, l *sealane.Lane, jws string) ([]byte, error) {
 	t.Helper()
-	token, err := jose.Encrypt([]byte(jws), jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &testkey.RSA(t, "ours", 2048).PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := testkey.Encrypt(t, []byte(jws), &testkey.RSA(t, "ours", 2048).PublicKey)
 	m, err := l.Open(context.Background(), token)
 	if err != nil {
 		if m != nil {

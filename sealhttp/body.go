@@ -2,6 +2,7 @@ package sealhttp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,57 @@ const spare = 8 << 10
 
 // member is one of the members beside the token.
 type member = strictjson.Member
+
+// openBody takes the token out of a body and opens it. Errors that wrap
+// sealane.ErrFormat say that there is no token in it.
+func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (sealane.Message, []member, error) {
+	form := lane.In().Body
+	if token, beside, ok := cutToken(body, form); ok {
+		message, err := lane.Open(ctx, token)
+		if !errors.Is(err, sealane.ErrNotJWE) && !errors.Is(err, sealane.ErrTooLarge) {
+			return message, beside, err
+		}
+		// What was cut out is no token: it may have been more than one member.
+	}
+	token, beside, err := takeToken(body, form)
+	if err != nil {
+		return nil, nil, err
+	}
+	message, err := lane.Open(ctx, token)
+	return message, beside, err
+}
+
+// sealBody seals a payload and gives the body around it, in one buffer. name and
+// id, where given, go in front of the token.
+func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name, id string) ([]byte, error) {
+	front, back := around(lane.Out().Body, name, id)
+	b := make([]byte, 0, len(front)+lane.SealedLen(len(payload))+len(back))
+	b, err := lane.AppendSeal(ctx, append(b, front...), payload)
+	if err != nil {
+		return nil, err
+	}
+	return append(b, back...), nil
+}
+
+// cutToken is takeToken for a body that ends with the token, which is how nearly
+// everybody writes it. It has the body judged with the token cut out, so that
+// megabytes of base64url are not read as JSON. What it gives for a token may be
+// more than one; whoever reads it strictly finds the quotes.
+func cutToken(body []byte, form profile.Body) (token []byte, beside []member, ok bool) {
+	if form.Field == "" {
+		return nil, nil, false
+	}
+	const far = 1 << 10 // where the token begins at the latest
+	body = bytes.TrimRight(body, " \t\r\n")
+	marker := `"` + form.Field + `":"`
+	i := bytes.Index(body[:min(len(body), far)], []byte(marker))
+	start, end := i+len(marker), len(body)-len(`"}`)
+	if i < 0 || start > end || string(body[end:]) != `"}` {
+		return nil, nil, false
+	}
+	_, beside, err := takeToken(slices.Concat(body[:start], body[end:]), form)
+	return body[start:end], beside, err == nil
+}
 
 // takeToken takes the token out of a body, and what stands beside it. The
 // token may alias the body. Errors wrap sealane.ErrFormat.
@@ -76,24 +128,18 @@ func bodyFault(err error) fault.Code {
 	return fault.BodyNotJSON
 }
 
-// putToken writes the body around a token. name and id, where given, go in
-// front of it.
-func putToken(token []byte, form profile.Body, name, id string) []byte {
+// around gives what stands before and after a token in a body.
+func around(form profile.Body, name, id string) (front, back []byte) {
 	if form.Field == "" {
-		return token
+		return nil, nil
 	}
-	b := make([]byte, 0, len(token)+len(form.Field)+len(name)+len(id)+64)
-	b = append(b, '{')
+	front = append(front, '{')
 	if name != "" {
-		b = appendString(b, name)
-		b = append(b, ':')
-		b = appendString(b, id)
-		b = append(b, ',')
+		front = append(appendString(front, name), ':')
+		front = append(appendString(front, id), ',')
 	}
-	b = appendString(b, form.Field)
-	b = append(b, `:"`...)
-	b = append(b, token...) // base64url and dots: nothing to escape
-	return append(b, `"}`...)
+	front = append(appendString(front, form.Field), `:"`...)
+	return front, []byte(`"}`) // base64url and dots: nothing to escape
 }
 
 func appendString(b []byte, s string) []byte {
@@ -149,4 +195,7 @@ func Token(body []byte, form profile.Body) ([]byte, error) {
 }
 
 // Body puts a token into the body that goes with it.
-func Body(token []byte, form profile.Body) []byte { return putToken(token, form, "", "") }
+func Body(token []byte, form profile.Body) []byte {
+	front, back := around(form, "", "")
+	return slices.Concat(front, token, back)
+}

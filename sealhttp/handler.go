@@ -136,11 +136,8 @@ func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (se
 	if err != nil {
 		return nil, err
 	}
-	token, _, err := takeToken(body, form)
-	if err != nil {
-		return nil, err
-	}
-	return lane.Open(r.Context(), token)
+	message, _, err := openBody(r.Context(), lane, body)
+	return message, err
 }
 
 // openedRequest is the request as Next sees it.
@@ -165,21 +162,21 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lan
 		answer.copyTo(w, nil)
 		return
 	}
-	err := answer.err
-	var token []byte
-	if err == nil {
-		token, err = lane.Seal(r.Context(), answer.body.Bytes())
-	}
 	name, id, found := x.identifier(answer.body.Bytes())
 	if !found {
 		id = h.newID()
+	}
+	err := answer.err
+	var body []byte
+	if err == nil {
+		body, err = sealBody(r.Context(), lane, answer.body.Bytes(), name, id)
 	}
 	if err != nil {
 		h.answerError(w, r, lane, &sealane.Error{Op: "seal", Lane: lane.Name(), Sentinel: sealane.ErrSealingFailed, Fault: sealane.FaultOf(err), Err: err}, id)
 		return
 	}
 	answer.header.Set("Content-Type", leg.Body.ContentType)
-	answer.copyTo(w, putToken(token, leg.Body, name, id))
+	answer.copyTo(w, body)
 }
 
 // refuse answers what could not be opened.

@@ -38,11 +38,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	token, err := t.Lane.Seal(r.Context(), payload)
+	body, err := sealBody(r.Context(), t.Lane, payload, "", "")
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	answer, err := t.base().RoundTrip(t.sealedRequest(r, token))
+	answer, err := t.base().RoundTrip(t.sealedRequest(r, body))
 	if err != nil {
 		return nil, err
 	}
@@ -95,9 +95,8 @@ func (t *Transport) readRequest(r *http.Request) ([]byte, error) {
 	return readBody(r.Body, declared, t.Lane.Config().MaxPayload)
 }
 
-func (t *Transport) sealedRequest(r *http.Request, token []byte) *http.Request {
+func (t *Transport) sealedRequest(r *http.Request, body []byte) *http.Request {
 	p := t.profile()
-	body := putToken(token, p.Request.Body, "", "")
 	sealed := r.Clone(r.Context())
 	sealed.Header.Set("Content-Type", p.Request.Body.ContentType)
 	if sealed.Header.Get("Accept") == "" {
@@ -132,11 +131,10 @@ func (t *Transport) open(answer *http.Response, x exchange) (*http.Response, err
 	if !leg.Sealed() {
 		return t.plainAnswer(answer, body, nil)
 	}
-	token, beside, err := takeToken(body, leg.Body)
-	if err != nil {
+	message, beside, err := openBody(answer.Request.Context(), t.Lane, body)
+	if errors.Is(err, sealane.ErrFormat) {
 		return t.plainAnswer(answer, body, err)
 	}
-	message, err := t.Lane.Open(answer.Request.Context(), token)
 	if err != nil {
 		return nil, answerError(answer, err)
 	}

@@ -38,7 +38,7 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := jose.ParseEncrypted(token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+		e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
 		if err != nil {
 			t.Fatal(err)
 		}

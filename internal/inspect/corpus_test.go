@@ -178,7 +178,7 @@ func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
 }
 
 func strictly(token []byte, maxToken int, algs []string, signed bool, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
-	e, err := jose.ParseEncrypted(token, maxToken, algs, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, token, maxToken, algs, []string{jose.A256GCM})
 	if err != nil {
 		return nil, err
 	}

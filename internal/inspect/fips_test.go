@@ -8,7 +8,7 @@ import (
 
 	"github.com/sealane/sealane/internal/fault"
 	"github.com/sealane/sealane/internal/inspect"
-	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // Under FIPS 140-3 enforcement much can't be tried, and some of it panics in the
@@ -26,22 +26,13 @@ func TestUnderFIPSEnforcement(t *testing.T) {
 	o := options(load(t, "riskos"))
 	o.Ours, o.Theirs = o.Ours[:1], o.Theirs[:1]
 	seal := func(content []byte) []byte {
-		sealed, err := jose.Encrypt(content, jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &k.recipient.PublicKey)
-		if err != nil {
-			t.Fatal(err)
-		}
+		sealed := testkey.Encrypt(t, content, &k.recipient.PublicKey)
 		return sealed
 	}
-	signed, err := jose.Sign(payload, jose.Header{Alg: jose.RS256}, k.signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	strange, err := jose.Sign(payload, jose.Header{Alg: jose.RS256}, k.other)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signed := testkey.Sign(t, payload, k.signer)
+	strange := testkey.Sign(t, payload, k.other)
 	changed := seal(signed)
-	changed[len(changed)-5] ^= 1
+	changed[len(changed)-5] = map[bool]byte{true: 'B', false: 'A'}[changed[len(changed)-5] == 'A']
 	short := seal(signed)
 	short = short[:len(short)-2]
 	wrongKey := o

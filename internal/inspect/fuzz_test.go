@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/inspect"
-	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // FuzzExamine holds the doctor against the strict opener: what that opens has no
@@ -76,22 +76,13 @@ func FuzzExamine(f *testing.F) {
 		changed[int(at)%len(changed)] ^= flip
 		check(t, changed)
 
-		signed, err := jose.Sign(data, jose.Header{Alg: jose.RS256}, k.signer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sealed, err := jose.Encrypt(signed, jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &k.recipient.PublicKey)
-		if err != nil {
-			t.Fatal(err)
-		}
+		signed := testkey.Sign(t, data, k.signer)
+		sealed := testkey.Encrypt(t, signed, &k.recipient.PublicKey)
 		if r := check(t, sealed); r.Fault != "" || r.Payload == nil || !r.Payload.Verified || r.Payload.Bytes != len(data) {
 			t.Errorf("sealed by the codec: %q", r.Fault)
 		}
 		// What is encrypted without a signature: the data is the content.
-		content, err := jose.Encrypt(data, jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}, &k.recipient.PublicKey)
-		if err != nil {
-			t.Fatal(err)
-		}
+		content := testkey.Encrypt(t, data, &k.recipient.PublicKey)
 		check(t, content)
 	})
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/sealane/sealane/internal/fault"
 )
 
-// split cuts a compact serialization at its dots into exactly len(parts) parts.
-// It allocates nothing and looks at each byte at most twice, however many dots
-// there are.
+// split cuts a compact serialization at its dots into exactly len(parts) parts:
+// all but two from the front, the last from the end. It looks for no dots in the
+// one between, which is nearly all of a large token; decoding it does.
 func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 	refuse := func(f fault.TokenFault, format string, args ...any) error {
 		return &Error{Kind: kind, Fault: f.In(layer), Detail: fmt.Sprintf(format, args...)}
@@ -23,28 +23,45 @@ func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 		}
 		return refuse(fault.JSONSerialization, "token is JSON; only compact serialization is read")
 	}
-	rest := token
-	last := len(parts) - 1
-	for i := range last {
+	rest, last := token, len(parts)-1
+	for i := range last - 1 {
 		dot := bytes.IndexByte(rest, '.')
 		if dot < 0 {
-			f := fault.Parts
-			if kind == NotJWE && i == 2 { // three parts, as a JWS has
-				f = fault.Swapped
-			}
-			return refuse(f, "token has %d parts, not %d", i+1, len(parts))
+			return miscounted(token, len(parts), layer, kind)
 		}
 		parts[i], rest = rest[:dot], rest[dot+1:]
 	}
-	if more := bytes.Count(rest, []byte{'.'}); more > 0 {
-		f := fault.Parts
-		if kind == NotJWS && more == 2 { // five parts, as a JWE has
-			f = fault.Swapped
-		}
-		return refuse(f, "token has %d parts, not %d", len(parts)+more, len(parts))
+	dot := bytes.LastIndexByte(rest, '.')
+	if dot < 0 {
+		return miscounted(token, len(parts), layer, kind)
 	}
-	parts[last] = rest
+	parts[last-1], parts[last] = rest[:dot], rest[dot+1:]
 	return nil
+}
+
+// miscounted is the error for a token of another number of parts, or nil.
+func miscounted(token []byte, want int, layer fault.Layer, kind Kind) error {
+	n := bytes.Count(token, []byte{'.'}) + 1
+	if n == want {
+		return nil
+	}
+	f := fault.Parts
+	if kind == NotJWE && n == 3 || kind == NotJWS && n == 5 {
+		f = fault.Swapped
+	}
+	return &Error{Kind: kind, Fault: f.In(layer), Detail: fmt.Sprintf("token has %d parts, not %d", n, want)}
+}
+
+// countedFirst gives the number of parts, where that is wrong, as the reason why
+// a token could not be read.
+func countedFirst(err error, token []byte, want int, layer fault.Layer, kind Kind) error {
+	if err == nil {
+		return nil
+	}
+	if e := miscounted(token, want, layer, kind); e != nil {
+		return e
+	}
+	return err
 }
 
 // part decodes one part into dst, which may alias src.
@@ -63,7 +80,7 @@ func sized(src []byte, right func(n int) bool, name, want string, f fault.Code, 
 	if right(n) {
 		return nil
 	}
-	if foreign, err := firstForeign(src); err != nil {
+	if foreign, err := firstForeign(src, 0); err != nil {
 		return &Error{Kind: kind, Fault: foreign.In(layer), Detail: name + " is not base64url", Err: err}
 	}
 	return &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s has %d bytes, not %s", name, n, want)}

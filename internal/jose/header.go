@@ -34,10 +34,30 @@ func (h Header) KeyID() string {
 	return *h.Kid
 }
 
-// encode gives the header as the JSON that is then protected.
-func (h Header) encode() ([]byte, error) {
+// Protected is a header ready to be sent: the text that the signature or the
+// tag protects. It is made once for many messages.
+type Protected struct{ text []byte }
+
+// ProtectSigned makes the header of a JWS.
+func ProtectSigned(h Header) (Protected, error) {
+	if h.Alg != RS256 || h.Enc != "" {
+		return Protected{}, fmt.Errorf("algorithm %q is not %s", h.Alg, RS256)
+	}
+	return h.protect()
+}
+
+// ProtectEncrypted makes the header of a JWE. Only RSA-OAEP-256 with A256GCM
+// is sealed.
+func ProtectEncrypted(h Header) (Protected, error) {
+	if h.Alg != RSAOAEP256 || h.Enc != A256GCM {
+		return Protected{}, fmt.Errorf("algorithms %q with %q are not %s with %s", h.Alg, h.Enc, RSAOAEP256, A256GCM)
+	}
+	return h.protect()
+}
+
+func (h Header) protect() (Protected, error) {
 	if h.Kid != nil && !ValidKeyID(*h.Kid) {
-		return nil, fmt.Errorf("key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
+		return Protected{}, fmt.Errorf("key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
 	}
 	var b bytes.Buffer
 	w := json.NewEncoder(&b)
@@ -49,7 +69,7 @@ func (h Header) encode() ([]byte, error) {
 		Typ *string `json:"typ,omitempty"`
 		Cty *string `json:"cty,omitempty"`
 	}(h))
-	return bytes.TrimRight(b.Bytes(), "\n"), err
+	return Protected{appendEncoded(nil, bytes.TrimRight(b.Bytes(), "\n"))}, err
 }
 
 // ValidKeyID reports whether id is 1 to 128 printable ASCII characters.

@@ -33,7 +33,11 @@ func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s
 func encrypt(t testing.TB, plaintext []byte, h jose.Header, key *rsa.PublicKey) []byte {
 	t.Helper()
 	h.Alg, h.Enc = jose.RSAOAEP256, jose.A256GCM
-	token, err := jose.Encrypt(plaintext, h, key)
+	head, err := jose.ProtectEncrypted(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jose.Encrypt(nil, plaintext, head, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +46,11 @@ func encrypt(t testing.TB, plaintext []byte, h jose.Header, key *rsa.PublicKey) 
 
 func sign(t testing.TB, payload []byte, key crypto.Signer) []byte {
 	t.Helper()
-	token, err := jose.Sign(payload, jose.Header{Alg: jose.RS256, Kid: text("k1")}, key)
+	head, err := jose.ProtectSigned(jose.Header{Alg: jose.RS256, Kid: text("k1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jose.Sign(nil, payload, head, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +64,7 @@ func TestRoundTrip(t *testing.T) {
 			inner := sign(t, payload, key)
 			token := encrypt(t, inner, jose.Header{}, &key.PublicKey)
 			before := bytes.Clone(token)
-			e, err := jose.ParseEncrypted(token, maxToken, jweAlgs, encs)
+			e, err := jose.ParseEncrypted(nil, token, maxToken, jweAlgs, encs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,15 +114,14 @@ func TestHeadersWritten(t *testing.T) {
 }
 
 func TestSealingRefusesOtherAlgorithms(t *testing.T) {
-	key := testkey.RSA(t, "recipient", 2048)
 	for _, h := range []jose.Header{{}, {Alg: jose.RSAOAEP, Enc: jose.A256GCM}, {Alg: "RSA1_5", Enc: jose.A256GCM}, {Alg: jose.RSAOAEP256, Enc: "A128GCM"}, {Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Kid: text("")}} {
-		if token, err := jose.Encrypt(nil, h, &key.PublicKey); err == nil || token != nil {
-			t.Errorf("encrypted with %+v", h)
+		if _, err := jose.ProtectEncrypted(h); err == nil {
+			t.Errorf("would encrypt with %+v", h)
 		}
 	}
 	for _, h := range []jose.Header{{}, {Alg: "none"}, {Alg: "HS256"}, {Alg: "PS256"}, {Alg: jose.RS256, Kid: text(strings.Repeat("k", 129))}} {
-		if token, err := jose.Sign(nil, h, key); err == nil || token != nil {
-			t.Errorf("signed with %+v", h)
+		if _, err := jose.ProtectSigned(h); err == nil {
+			t.Errorf("would sign with %+v", h)
 		}
 	}
 }
@@ -188,7 +195,7 @@ func TestHeaders(t *testing.T) {
 			if layer == fault.JWE {
 				_, rest, _ := strings.Cut(jwe, ".")
 				head := strings.ReplaceAll(c.header, "$", `"alg":"RSA-OAEP-256","enc":"A256GCM"`)
-				_, err = jose.ParseEncrypted([]byte(b64(head)+"."+rest), maxToken, jweAlgs, encs)
+				_, err = jose.ParseEncrypted(nil, []byte(b64(head)+"."+rest), maxToken, jweAlgs, encs)
 			} else {
 				_, rest, _ := strings.Cut(jws, ".")
 				head := strings.ReplaceAll(c.header, "$", `"alg":"RS256"`)
@@ -241,20 +248,20 @@ func TestAlgorithms(t *testing.T) {
 		wantFault(t, "alg "+alg, err, want, fault.JWS)
 	}
 	for _, alg := range []string{"", "none", "RSA1_5", "RSA-OAEP-384", "RSA-OAEP-512", "rsa-oaep-256", "RSA-OAEP-256 ", "A128KW", "A256KW", "dir", "ECDH-ES", "ECDH-ES+A256KW", "A256GCMKW", "PBES2-HS256+A128KW", "RS256"} {
-		_, err := jose.ParseEncrypted([]byte(header(alg, "A256GCM")+"."+jwe), maxToken, jweAlgs, encs)
+		_, err := jose.ParseEncrypted(nil, []byte(header(alg, "A256GCM")+"."+jwe), maxToken, jweAlgs, encs)
 		want := fault.AlgNotAllowed
 		if alg == "none" {
 			want = fault.AlgNone
 		}
 		wantFault(t, "alg "+alg, err, want, fault.JWE)
 	}
-	_, err := jose.ParseEncrypted([]byte(header("RSA-OAEP", "A256GCM")+"."+jwe), maxToken, jweAlgs, encs)
+	_, err := jose.ParseEncrypted(nil, []byte(header("RSA-OAEP", "A256GCM")+"."+jwe), maxToken, jweAlgs, encs)
 	wantFault(t, "SHA-1", err, "alg-rsa-oaep-sha1", fault.JWE)
 	for _, enc := range []string{"A128GCM", "A192GCM", "a256gcm", "A256GCM ", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "none"} {
-		_, err := jose.ParseEncrypted([]byte(header("RSA-OAEP-256", enc)+"."+jwe), maxToken, jweAlgs, encs)
+		_, err := jose.ParseEncrypted(nil, []byte(header("RSA-OAEP-256", enc)+"."+jwe), maxToken, jweAlgs, encs)
 		wantFault(t, "enc "+enc, err, "enc-not-allowed", fault.JWE)
 	}
-	_, err = jose.ParseEncrypted([]byte(header("RSA-OAEP-256", "")+"."+jwe), maxToken, jweAlgs, encs)
+	_, err = jose.ParseEncrypted(nil, []byte(header("RSA-OAEP-256", "")+"."+jwe), maxToken, jweAlgs, encs)
 	wantFault(t, "no enc", err, "enc-missing", fault.JWE)
 }
 
@@ -288,7 +295,7 @@ func TestShapes(t *testing.T) {
 		{"no tag", join(p[0], p[1], p[2], p[3], ""), "tag-length"},
 		{"too large", jwe + strings.Repeat("A", maxToken), fault.TooLarge},
 	} {
-		_, err := jose.ParseEncrypted([]byte(c.token), maxToken, jweAlgs, encs)
+		_, err := jose.ParseEncrypted(nil, []byte(c.token), maxToken, jweAlgs, encs)
 		wantFault(t, c.name, err, c.want, fault.JWE)
 	}
 	s := strings.Split(jws, ".")
@@ -317,13 +324,13 @@ func TestLengths(t *testing.T) {
 	p := strings.Split(string(encrypt(t, []byte("p"), jose.Header{}, &key.PublicKey)), ".")
 	for n := range 33 {
 		part := base64.RawURLEncoding.EncodeToString(make([]byte, n))
-		_, err := jose.ParseEncrypted([]byte(strings.Join([]string{p[0], p[1], part, p[3], p[4]}, ".")), maxToken, jweAlgs, encs)
+		_, err := jose.ParseEncrypted(nil, []byte(strings.Join([]string{p[0], p[1], part, p[3], p[4]}, ".")), maxToken, jweAlgs, encs)
 		if n != 12 {
 			wantFault(t, "IV", err, "iv-length", fault.JWE)
 		} else if err != nil {
 			t.Error(err)
 		}
-		_, err = jose.ParseEncrypted([]byte(strings.Join([]string{p[0], p[1], p[2], p[3], part}, ".")), maxToken, jweAlgs, encs)
+		_, err = jose.ParseEncrypted(nil, []byte(strings.Join([]string{p[0], p[1], p[2], p[3], part}, ".")), maxToken, jweAlgs, encs)
 		if n != 16 {
 			wantFault(t, "tag", err, "tag-length", fault.JWE)
 		} else if err != nil {
@@ -356,7 +363,7 @@ func TestOneErrorForEveryDecryptionFailure(t *testing.T) {
 
 func decryptFails(t *testing.T, token string, keys ...*rsa.PrivateKey) {
 	t.Helper()
-	e, err := jose.ParseEncrypted([]byte(token), maxToken, jweAlgs, encs)
+	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, jweAlgs, encs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +391,7 @@ func TestBrokenKeyIsNoDecryptionFailure(t *testing.T) {
 	gone := broken{testkey.RSA(t, "other", 2048)}
 	token := encrypt(t, []byte("content"), jose.Header{}, &key.PublicKey)
 	open := func(keys ...crypto.Decrypter) (string, error) {
-		e, err := jose.ParseEncrypted(token, maxToken, jweAlgs, encs)
+		e, err := jose.ParseEncrypted(nil, token, maxToken, jweAlgs, encs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -398,7 +405,11 @@ func TestBrokenKeyIsNoDecryptionFailure(t *testing.T) {
 	if _, err := open(gone); !errors.As(err, &je) || je.Kind != jose.Key || !errors.Is(err, errGone) {
 		t.Errorf("error is %v", err)
 	}
-	if _, err := jose.Sign(nil, jose.Header{Alg: jose.RS256}, gone); !errors.As(err, &je) || je.Kind != jose.Key {
+	head, err := jose.ProtectSigned(jose.Header{Alg: jose.RS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jose.Sign(nil, nil, head, gone); !errors.As(err, &je) || je.Kind != jose.Key {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -15,17 +15,34 @@ import (
 	"github.com/sealane/sealane/internal/fault"
 )
 
-// Encrypt encrypts plaintext to key with RSA-OAEP-256 and A256GCM and gives
-// the compact serialization. The content encryption key and the initialization
-// vector are fresh; no caller can bring them. h.Alg and h.Enc must say so.
-func Encrypt(plaintext []byte, h Header, key *rsa.PublicKey) ([]byte, error) {
-	if h.Alg != RSAOAEP256 || h.Enc != A256GCM {
-		return nil, fmt.Errorf("encrypt: algorithms %q with %q are not %s with %s", h.Alg, h.Enc, RSAOAEP256, A256GCM)
+// margin keeps the encoder's writes behind its reads, whatever it reads ahead.
+const margin = 64
+
+// Space gives dst with room for the JWE of n bytes of plaintext, and the place
+// in that room from which Encrypt works without a buffer of its own: put the
+// plaintext there.
+//
+//	dst | header . encrypted key . IV . |text of the ciphertext     | . tag
+//	                                           |plaintext           |    spare
+//
+// The text is a third longer than what it stands for, and written forward: it
+// reaches what is not yet read only at the end, and then by less than the margin.
+func Space(dst []byte, n int, head Protected, key *rsa.PublicKey) (room, place []byte) {
+	text := len(dst) + len(head.text) + 1 + encodedLen(key.Size()) + 1 + encodedLen(ivLength) + 1
+	start := text + encodedLen(n) - n + margin - ivLength
+	end := start + n + ivLength + tagLength
+	if cap(dst) < end {
+		dst = append(make([]byte, 0, end), dst...)
 	}
-	head, err := h.encode()
-	if err != nil {
-		return nil, fmt.Errorf("encrypt: %w", err)
-	}
+	return dst, dst[start:start:end]
+}
+
+// Encrypt encrypts plaintext to key with RSA-OAEP-256 and A256GCM and appends
+// the compact serialization to dst. The content encryption key and the
+// initialization vector are fresh; no caller can bring them. Where plaintext
+// stands in the place that Space gave with dst, it is overwritten and nothing is
+// copied.
+func Encrypt(dst, plaintext []byte, head Protected, key *rsa.PublicKey) ([]byte, error) {
 	cek := make([]byte, cekLength)
 	defer clear(cek)
 	rand.Read(cek)
@@ -37,15 +54,20 @@ func Encrypt(plaintext []byte, h Header, key *rsa.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encrypt: %w", err)
 	}
-	size := encodedLen(len(head)) + encodedLen(len(encryptedKey)) + encodedLen(ivLength) +
-		encodedLen(len(plaintext)) + encodedLen(tagLength) + 4
-	token := appendEncoded(make([]byte, 0, size), head)
-	sealed := aead.Seal(nil, nil, plaintext, token) // IV, ciphertext, tag; the header's text is the additional data
-	iv, ciphertext, tag := sealed[:ivLength], sealed[ivLength:len(sealed)-tagLength], sealed[len(sealed)-tagLength:]
-	for _, p := range [][]byte{encryptedKey, iv, ciphertext, tag} {
-		token = appendEncoded(append(token, '.'), p)
+	room, place := Space(dst, len(plaintext), head, key)
+	if place = place[:len(plaintext)]; len(plaintext) > 0 && &place[0] != &plaintext[0] {
+		copy(place, plaintext)
 	}
-	return token, nil
+	token := append(append(room, head.text...), '.')
+	protected := token[len(dst) : len(token)-1]
+	token = append(appendEncoded(token, encryptedKey), '.')
+	sealed := aead.Seal(place[:0], nil, place, protected) // IV, ciphertext, tag
+	ciphertext := sealed[ivLength : len(sealed)-tagLength]
+	var tag [tagLength]byte
+	copy(tag[:], sealed[len(sealed)-tagLength:]) // the text will reach it
+	token = append(appendEncoded(token, sealed[:ivLength]), '.')
+	token = append(appendEncoded(token, ciphertext), '.')
+	return appendEncoded(token, tag[:]), nil
 }
 
 // Encrypted is a JWE in which all is right that can be seen without a key.
@@ -58,8 +80,9 @@ type Encrypted struct {
 
 // ParseEncrypted reads a compact JWE of at most maxToken bytes whose key
 // encryption is one of algs and whose content encryption one of encs. The token
-// is left as it is. Errors are of kind NotJWE.
-func ParseEncrypted(token []byte, maxToken int, algs, encs []string) (*Encrypted, error) {
+// is left as it is. What it holds is decoded into the capacity of buffer, or
+// into a new one where that does not do. Errors are of kind NotJWE.
+func ParseEncrypted(buffer, token []byte, maxToken int, algs, encs []string) (*Encrypted, error) {
 	if len(token) > maxToken {
 		return nil, &Error{Kind: NotJWE, Fault: fault.TooLarge.In(fault.JWE),
 			Detail: fmt.Sprintf("token has %d bytes, more than %d", len(token), maxToken)}
@@ -68,6 +91,14 @@ func ParseEncrypted(token []byte, maxToken int, algs, encs []string) (*Encrypted
 	if err := split(token, parts[:], fault.JWE, NotJWE); err != nil {
 		return nil, err
 	}
+	e, err := readEncrypted(buffer, parts, algs, encs)
+	if err != nil {
+		return nil, countedFirst(err, token, len(parts), fault.JWE, NotJWE)
+	}
+	return e, nil
+}
+
+func readEncrypted(buffer []byte, parts [5][]byte, algs, encs []string) (*Encrypted, error) {
 	h, err := header(parts[0], fault.JWE, NotJWE)
 	if err != nil {
 		return nil, err
@@ -85,10 +116,10 @@ func ParseEncrypted(token []byte, maxToken int, algs, encs []string) (*Encrypted
 	if err := allowed(h.Enc, encs, fault.EncNotAllowed, NotJWE, "enc"); err != nil {
 		return nil, err
 	}
-	return decodeEncrypted(h, parts)
+	return decodeEncrypted(buffer, h, parts)
 }
 
-func decodeEncrypted(h Header, parts [5][]byte) (*Encrypted, error) {
+func decodeEncrypted(buffer []byte, h Header, parts [5][]byte) (*Encrypted, error) {
 	for _, c := range []struct {
 		part       []byte
 		right      func(int) bool
@@ -108,7 +139,11 @@ func decodeEncrypted(h Header, parts [5][]byte) (*Encrypted, error) {
 	if e.encryptedKey, err = part(make([]byte, decodedLen(len(parts[1]))), parts[1], "encrypted key", fault.JWE, NotJWE); err != nil {
 		return nil, err
 	}
-	buffer := make([]byte, ivLength+decodedLen(len(parts[3]))+tagLength)
+	if size := ivLength + decodedLen(len(parts[3])) + tagLength; cap(buffer) < size {
+		buffer = make([]byte, size)
+	} else {
+		buffer = buffer[:size]
+	}
 	at := 0
 	for _, p := range []struct {
 		text []byte

@@ -10,29 +10,23 @@ import (
 	"github.com/sealane/sealane/internal/fault"
 )
 
-// Sign signs payload with key and gives the compact serialization. h.Alg must
-// say RS256.
-func Sign(payload []byte, h Header, key crypto.Signer) ([]byte, error) {
-	if h.Alg != RS256 || h.Enc != "" {
-		return nil, fmt.Errorf("sign: algorithm %q is not %s", h.Alg, RS256)
-	}
-	pub, ok := key.Public().(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("sign: key is a %T, not an RSA key", key.Public())
-	}
-	head, err := h.encode()
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	size := encodedLen(len(head)) + encodedLen(len(payload)) + encodedLen(pub.Size()) + 2
-	token := appendEncoded(make([]byte, 0, size), head)
-	token = appendEncoded(append(token, '.'), payload)
-	digest := sha256.Sum256(token)
+// SignedLen is the length of the JWS that Sign makes of a payload of n bytes.
+func SignedLen(n int, head Protected, key *rsa.PublicKey) int {
+	return len(head.text) + 1 + encodedLen(n) + 1 + encodedLen(key.Size())
+}
+
+// Sign signs payload with key and appends the compact serialization to dst,
+// which payload must not overlap.
+func Sign(dst, payload []byte, head Protected, key crypto.Signer) ([]byte, error) {
+	start := len(dst)
+	dst = append(append(dst, head.text...), '.')
+	dst = appendEncoded(dst, payload)
+	digest := sha256.Sum256(dst[start:])
 	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
 		return nil, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: err}
 	}
-	return appendEncoded(append(token, '.'), signature), nil
+	return appendEncoded(append(dst, '.'), signature), nil
 }
 
 // Signed is a JWS in which all is right that can be seen without a key.
@@ -50,6 +44,14 @@ func ParseSigned(token []byte, algs []string) (*Signed, error) {
 	if err := split(token, parts[:], fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
+	s, err := readSigned(token, parts, algs)
+	if err != nil {
+		return nil, countedFirst(err, token, len(parts), fault.JWS, NotJWS)
+	}
+	return s, nil
+}
+
+func readSigned(token []byte, parts [3][]byte, algs []string) (*Signed, error) {
 	h, err := header(parts[0], fault.JWS, NotJWS)
 	if err != nil {
 		return nil, err

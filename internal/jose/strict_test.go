@@ -85,7 +85,7 @@ func TestEveryByteMatters(t *testing.T) {
 }
 
 func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
-	e, err := jose.ParseEncrypted(token, maxToken, jweAlgs, encs)
+	e, err := jose.ParseEncrypted(nil, token, maxToken, jweAlgs, encs)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func TestDotsCostNothing(t *testing.T) {
 	dots := bytes.Repeat([]byte{'.'}, 100<<20)
 	for _, limit := range []int{maxToken, len(dots)} {
 		allocs := testing.AllocsPerRun(1, func() {
-			if _, err := jose.ParseEncrypted(dots, limit, jweAlgs, encs); err == nil {
+			if _, err := jose.ParseEncrypted(nil, dots, limit, jweAlgs, encs); err == nil {
 				t.Error("accepted")
 			}
 		})
@@ -156,4 +156,31 @@ func FuzzSigned(f *testing.F) {
 			t.Errorf("%q is read as %q", token, got)
 		}
 	})
+}
+
+// TestBlockBorders puts a foreign character and a spare bit around the borders
+// of the blocks in which large texts are decoded, in place and not.
+func TestBlockBorders(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	s := strings.Split(string(sign(t, nil, key)), ".")
+	for _, n := range []int{8190, 8191, 8192, 8194, 8195, 8196, 16384, 24576, 24579, 32767, 32768, 32770, 40000} {
+		good := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xff, 0xef, 0xbe, 1}, n))[:n-n%4]
+		if got := payloadFault(s[0], s[2], good); got != "" {
+			t.Fatalf("%d characters: %s", n, got)
+		}
+		for _, at := range []int{0, 1, 8190, 8191, 8192, 8193, 16383, 16384, 24575, 24576, 24577, len(good) - 45, len(good) - 33, len(good) - 2, len(good) - 1} {
+			if at >= len(good) || at < 0 {
+				continue
+			}
+			for foreign, want := range map[string]fault.Code{"+": "jws.base64-standard", "/": "jws.base64-standard", "\n": "jws.base64-space", "=": "jws.base64-padding", "\xff": "jws.base64-character"} {
+				bad := good[:at] + foreign + good[at+1:]
+				if got := payloadFault(s[0], s[2], bad); got != want {
+					t.Fatalf("%q at %d of %d: %s", foreign, at, n, got)
+				}
+			}
+		}
+		if got := payloadFault(s[0], s[2], good+"AB"); got != "jws.base64-spare-bits" {
+			t.Errorf("%d characters and a spare bit: %s", n, got)
+		}
+	}
 }

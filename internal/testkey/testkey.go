@@ -1,5 +1,5 @@
-// Package testkey gives tests fresh RSA keys, each made once per test binary.
-// Only tests may import it.
+// Package testkey gives tests fresh RSA keys, each made once per test binary, and
+// tokens made with them. Only tests may import it.
 package testkey
 
 import (
@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -70,4 +71,32 @@ func ring(t testing.TB, k keyring.Key) *keyring.Ring {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// Sign makes a JWS whose header has nothing but alg.
+func Sign(t testing.TB, payload []byte, key *rsa.PrivateKey) []byte {
+	t.Helper()
+	head, err := jose.ProtectSigned(jose.Header{Alg: jose.RS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jose.Sign(nil, payload, head, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// Encrypt makes a JWE whose header has nothing but alg and enc.
+func Encrypt(t testing.TB, plaintext []byte, key *rsa.PublicKey) []byte {
+	t.Helper()
+	head, err := jose.ProtectEncrypted(jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jose.Encrypt(nil, plaintext, head, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
