@@ -35,6 +35,10 @@ var (
 	// ErrUnavailable: a key could not be used; nothing was judged. Try again later.
 	ErrUnavailable = errors.New("key is not available")
 
+	// ErrMayBeProcessed: the request went out, and what came back (or did not)
+	// does not say what became of it. It comes beside the reason. Ask for it first:
+	// the other sentinels do not tell whether a request was processed.
+	ErrMayBeProcessed = errors.New("the request may have been processed")
 	// ErrNotSealed: an answer came in clear where it should be sealed.
 	ErrNotSealed = errors.New("answer is not sealed")
 	// ErrContradiction: an identifier outside the seal is not the signed one, or
@@ -91,7 +95,11 @@ type Error struct {
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %v", e.Op, e.Lane, e.Sentinel)
+	b.WriteString(e.Op)
+	if e.Lane != "" {
+		b.WriteString(" " + e.Lane)
+	}
+	fmt.Fprintf(&b, ": %v", e.Sentinel)
 	switch {
 	case e.Detail != "":
 		fmt.Fprintf(&b, ": %s [%s]", e.Detail, e.Fault)

@@ -61,7 +61,7 @@ const DefaultMaxPayload = 32 << 20
 type Config struct {
 	Partner     string           // for messages; default the profile's name for the other side
 	Environment string           // one of the profile's; default the first
-	Profile     *profile.Profile // must be given
+	Profile     *profile.Profile // must be given, and not be changed afterwards
 	Side        Side             // must be given
 
 	Ours   *keyring.Ring // our keys; nil where none were made yet
@@ -69,7 +69,7 @@ type Config struct {
 
 	Sealing Sealing
 	// PlainEndpoints lists what may pass in clear although sealing is required,
-	// as "METHOD /path/{variable}": endpoints for which the dialect has no sealing.
+	// as "METHOD /path/{variable}". New refuses one that the dialect seals.
 	PlainEndpoints []string
 
 	// AcceptRSAOAEP, where not empty, is the reason for which this lane opens
@@ -78,13 +78,13 @@ type Config struct {
 	// Caller must be given where we open messages that are not signed.
 	Caller Caller
 
-	MaxPayload int // bytes; default DefaultMaxPayload
+	MaxPayload int // bytes, at most 1 GiB; default DefaultMaxPayload
 }
 
 // Lane seals and opens. It never changes and is safe for concurrent use.
 type Lane struct {
 	c        Config
-	in, out  *profile.Leg
+	in, out  profile.Leg
 	openAlgs []string // key encryption to open
 
 	signHead, encryptHead jose.Protected
@@ -96,12 +96,15 @@ func New(c Config) (*Lane, error) {
 	if c.Profile == nil {
 		return nil, errors.New("lane: Profile must be given")
 	}
+	if err := c.Profile.Validate(); err != nil {
+		return nil, fmt.Errorf("lane: %w", err)
+	}
 	l := &Lane{c: c}
 	switch c.Side {
 	case Client:
-		l.out, l.in = &c.Profile.Request, &c.Profile.Response
+		l.out, l.in = c.Profile.Request.Clone(), c.Profile.Response.Clone()
 	case Server:
-		l.out, l.in = &c.Profile.Response, &c.Profile.Request
+		l.out, l.in = c.Profile.Response.Clone(), c.Profile.Request.Clone()
 	default:
 		return nil, errors.New("lane: Side must be Client or Server")
 	}
@@ -133,8 +136,11 @@ func (l *Lane) check() error {
 	if l.c.Sealing == Optional && l.c.Profile.Trigger == nil {
 		return errors.New("sealing cannot be optional: the profile has no header that tells sealed from plain")
 	}
-	if l.c.MaxPayload < 0 {
-		return fmt.Errorf("MaxPayload %d is negative", l.c.MaxPayload)
+	if l.c.MaxPayload < 0 || l.c.MaxPayload > 1<<30 {
+		return fmt.Errorf("MaxPayload %d is negative or more than 1 GiB", l.c.MaxPayload)
+	}
+	if err := l.checkPlainEndpoints(); err != nil {
+		return err
 	}
 	if l.in.Sealed() && l.in.Sign == nil {
 		if !slices.Contains([]Caller{MutualTLS, OAuth2, Unauthenticated}, l.c.Caller) {
@@ -160,6 +166,21 @@ func (l *Lane) check() error {
 	return nil
 }
 
+// checkPlainEndpoints keeps the list from switching sealing off for what the
+// dialect seals; Optional is there for that, in so many words.
+func (l *Lane) checkPlainEndpoints() error {
+	for _, e := range l.c.PlainEndpoints {
+		method, path, ok := strings.Cut(e, " ")
+		if !ok || method != strings.ToUpper(method) || !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("PlainEndpoints %q is not of the form \"METHOD /path/{variable}\"", e)
+		}
+		if l.c.Profile.Seals(method, path) {
+			return fmt.Errorf("PlainEndpoints %q: the profile seals it; to let it pass in clear, make sealing Optional", e)
+		}
+	}
+	return nil
+}
+
 func (l *Lane) mayAdd(alg string) bool {
 	return l.in.Encrypt != nil && slices.Contains(l.in.Encrypt.Alg.LaneMayAdd, alg)
 }
@@ -173,10 +194,10 @@ func (l *Lane) Name() string {
 }
 
 // Out is the leg on which we seal, In the one on which we open.
-func (l *Lane) Out() *profile.Leg { return l.out }
+func (l *Lane) Out() profile.Leg { return l.out }
 
 // In is the leg on which we open.
-func (l *Lane) In() *profile.Leg { return l.in }
+func (l *Lane) In() profile.Leg { return l.in }
 
 // Ready gives ErrNotSupported where a key is missing without which a request
 // can't be sealed, opened and answered.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -135,8 +136,7 @@ func TestUnknownKeyID(t *testing.T) {
 	if !errors.Is(err, sealane.ErrDecryption) || !strings.Contains(err.Error(), `key ID "`+prod+`" is not known in STAG`) {
 		t.Error(err)
 	}
-	noID := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Client, Theirs: ring(t, keyring.Key{Public: &key.PublicKey})})
-	_, err = issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), seal(t, noID, "{}"))
+	_, err = issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
 	if !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
 		t.Error(err)
 	}
@@ -212,6 +212,13 @@ func TestConfigs(t *testing.T) {
 		"caller not said":  {sealane.Config{Profile: rdx, Side: sealane.Server}, "say how the caller is known"},
 		"caller not known": {sealane.Config{Profile: rdx, Side: sealane.Server, Caller: "trust me"}, "say how the caller is known"},
 		"optional":         {sealane.Config{Profile: rdx, Side: sealane.Client, Sealing: sealane.Optional}, "no header that tells sealed from plain"},
+		"empty profile":    {sealane.Config{Profile: &profile.Profile{}, Side: sealane.Client}, "name must be"},
+		"plain: form":      {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"/api/x"}}, "is not of the form"},
+		"plain: any":       {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"POST any"}}, "is not of the form"},
+		"plain: sealed":    {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"POST /api/evaluation"}}, "the profile seals it"},
+		"plain: variable":  {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"PATCH /api/{x}/{y}"}}, "the profile seals it"},
+		"plain: of RDX":    {sealane.Config{Profile: rdx, Side: sealane.Client, PlainEndpoints: []string{"POST /health"}}, "the profile seals it"},
+		"limit":            {sealane.Config{Profile: ris, Side: sealane.Client, MaxPayload: 1<<30 + 1}, "1 GiB"},
 		"negative limit":   {sealane.Config{Profile: ris, Side: sealane.Client, MaxPayload: -1}, "negative"},
 		"nothing to open":  {sealane.Config{Profile: rdx, Side: sealane.Client, AcceptRSAOAEP: "reason"}, "nothing is opened"},
 	} {
@@ -235,6 +242,51 @@ func TestMissingKeys(t *testing.T) {
 			if !errors.Is(err, sealane.ErrNotSupported) {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	}
+}
+
+// TestKeyIDWhereTheProfileNeedsOne: without it, nothing would open.
+func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
+	key := testkey.RSA(t, "issuer", 2048)
+	sender := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Client, Theirs: ring(t, keyring.Key{Public: &key.PublicKey})})
+	for _, err := range []error{sender.Ready(), second(sender.Seal(t.Context(), nil)), issuer(t, keyring.Key{Private: key}).Ready()} {
+		if !errors.Is(err, sealane.ErrNotSupported) || sealane.FaultOf(err) != "local.no-key-id" {
+			t.Error(err)
+		}
+	}
+}
+
+// TestProfileChangedAfterwards: what a lane verifies is settled when it is made.
+func TestProfileChangedAfterwards(t *testing.T) {
+	p := load(t, "riskos")
+	customer, provider := riskos(t)
+	c := provider.Config()
+	c.Profile = p
+	l := newLane(t, c)
+	p.Request.Sign = nil
+	in := l.In()
+	in.Sign = nil
+	if m, err := l.Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)); !errors.Is(err, sealane.ErrNotJWS) || m != nil {
+		t.Errorf("an unsigned message was opened: %v", err)
+	}
+	if _, err := l.Open(t.Context(), seal(t, customer, "{}")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTwoPairs: one key pair for each use, where the partner allows it.
+func TestTwoPairs(t *testing.T) {
+	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
+	_, provider := riskos(t)
+	c := provider.Config()
+	c.Theirs = ring(t, keyring.Key{ID: "s", Use: keyring.Signing, Public: &sign.PublicKey}, keyring.Key{ID: "e", Use: keyring.Encryption, Public: &enc.PublicKey})
+	provider = newLane(t, c)
+	customer := newLane(t, sealane.Config{Profile: c.Profile, Side: sealane.Client, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
+		Ours: ring(t, keyring.Key{ID: "s", Use: keyring.Signing, Private: sign}, keyring.Key{ID: "e", Use: keyring.Encryption, Private: enc})})
+	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
+		if _, err := ends[1].Open(t.Context(), seal(t, ends[0], "{}")); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -312,18 +364,36 @@ func TestKeyStoreGone(t *testing.T) {
 // of the payload or of the token in it.
 func TestErrorsHoldNoSecret(t *testing.T) {
 	customer, provider := riskos(t)
-	token := seal(t, customer, `{"national_id":"SECRET-123-45-6789"}`)
+	const payload = `{"national_id":"SECRET-123-45-6789"}`
+	token := seal(t, customer, payload)
+	bad := [][]byte{[]byte(payload), []byte(payload + ".a.b.c." + payload)}
 	for i := 0; i < len(token); i += 7 {
-		bad := bytes.Clone(token)
-		bad[i] = '!'
-		m, err := provider.Open(t.Context(), bad)
-		if err == nil || m != nil {
-			t.Fatalf("opened with byte %d changed", i)
+		changed := bytes.Clone(token)
+		changed[i] ^= 1
+		bad = append(bad, changed)
+	}
+	for _, v := range forge.Variants() {
+		made, err := v.Make(forge.Material{Payload: []byte(payload), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
+			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1", Other: testkey.RSA(t, "stranger", 2048)})
+		if err != nil {
+			t.Fatal(err)
 		}
+		bad = append(bad, made)
+	}
+	failed := 0
+	for _, b := range bad {
+		m, err := provider.Open(t.Context(), b)
+		if err == nil {
+			continue // a fault that this lane does not mind
+		}
+		failed++
 		text := err.Error()
-		if strings.Contains(text, "SECRET") || strings.Contains(text, string(token[len(token)/2:][:20])) || len(text) > 600 {
+		if m != nil || strings.Contains(text, "SECRET") || strings.Contains(text, base64.RawURLEncoding.EncodeToString([]byte(payload))[:20]) || strings.Contains(text, string(token[len(token)/2:][:20])) || len(text) > 600 {
 			t.Errorf("error: %s", text)
 		}
+	}
+	if failed < 300 {
+		t.Errorf("only %d messages were refused", failed)
 	}
 }
 

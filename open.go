@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"fmt"
+	"slices"
 
 	"github.com/sealane/sealane/internal/fault"
 	"github.com/sealane/sealane/internal/jose"
@@ -107,8 +108,12 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 
 // openingKeys gives ErrNotSupported where nothing could be opened at all.
 func (l *Lane) openingKeys() error {
-	if len(l.c.Ours.Openers("", false)) == 0 {
+	ours := l.c.Ours.Openers("", false)
+	if len(ours) == 0 {
 		return l.fail("open", ErrNotSupported, fault.NoKeyOurs, "", nil)
+	}
+	if l.in.Encrypt.Kid.Demands() && !slices.ContainsFunc(ours, func(k keyring.Key) bool { return k.ID != "" }) {
+		return l.fail("open", ErrNotSupported, fault.NoKeyID, "the profile finds our key by its key ID (alias), and none of ours has one", nil)
 	}
 	if l.in.Sign != nil && len(l.c.Theirs.Verifiers("", false)) == 0 {
 		return l.fail("open", ErrNotSupported, fault.NoKeyTheirs, "", nil)

@@ -96,6 +96,9 @@ func (l *Lane) sealingKeys() (signer, recipient keyring.Key, err error) {
 	if recipient, ok = l.c.Theirs.Recipient(); !ok {
 		return signer, recipient, l.fail("seal", ErrNotSupported, fault.NoKeyTheirs, "", nil)
 	}
+	if kid := l.out.Encrypt.Kid; recipient.ID == "" && kid.Seal == profile.KeyID && !kid.Accepts(nil) {
+		return signer, recipient, l.fail("seal", ErrNotSupported, fault.NoKeyID, "the profile puts the partner's key ID (alias) into every message, and the partner's key has none", nil)
+	}
 	if l.out.Sign != nil {
 		if signer, ok = l.c.Ours.Signer(); !ok {
 			return signer, recipient, l.fail("seal", ErrNotSupported, fault.NoKeyOurs, "", nil)

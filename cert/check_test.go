@@ -20,7 +20,7 @@ import (
 
 func rdxDemand() cert.Demand {
 	return cert.Demand{
-		Bits: []int{2048, 3072, 4096}, PreferBits: 4096, Exponent: 65537,
+		Bits: []int{2048, 3072, 4096}, PreferBits: 4096,
 		KeyUsage:   cert.KeyUsageDemand{Required: []string{"keyEncipherment"}, Allowed: []string{"dataEncipherment"}},
 		CommonName: cert.Required, Organization: cert.Required, Unit: cert.Required, Email: cert.Required,
 		Validity:    cert.ValidityDemand{MaxYears: 2, WarnBelowYears: 2},
@@ -213,7 +213,6 @@ func TestDemandValidate(t *testing.T) {
 		"bits: 1024":           func(d *cert.Demand) { d.Bits = []int{1024} },
 		"prefer_bits: 4096":    func(d *cert.Demand) { d.Bits = []int{2048} },
 		"bits: 5":              func(d *cert.Demand) { d.PreferBits = 5 },
-		"exponent: 3":          func(d *cert.Demand) { d.Exponent = 3 },
 		"\"encrypt\"":          func(d *cert.Demand) { d.KeyUsage.Allowed = []string{"encrypt"} },
 		"unit: \"maybe\"":      func(d *cert.Demand) { d.Unit = "maybe" },
 		"max_years -1":         func(d *cert.Demand) { d.Validity.MaxYears = -1 },

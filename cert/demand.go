@@ -11,7 +11,6 @@ import (
 type Demand struct {
 	Bits         []int          `yaml:"bits"`        // allowed sizes; empty: 2048, 3072, 4096
 	PreferBits   int            `yaml:"prefer_bits"` // 0: none preferred
-	Exponent     int            `yaml:"exponent"`    // 0: 65537, and nothing else is possible
 	KeyUsage     KeyUsageDemand `yaml:"key_usage"`
 	CommonName   Need           `yaml:"common_name"`
 	Organization Need           `yaml:"organization"`
@@ -64,9 +63,6 @@ func (d Demand) Validate() error {
 	if d.PreferBits != 0 && !slices.Contains(d.sizes(), d.PreferBits) {
 		return fmt.Errorf("prefer_bits: %d is not among bits %v", d.PreferBits, d.sizes())
 	}
-	if d.Exponent != 0 && d.Exponent != publicExponent {
-		return fmt.Errorf("exponent: %d: only %d is possible", d.Exponent, publicExponent)
-	}
 	for _, name := range slices.Concat(d.KeyUsage.Required, d.KeyUsage.Allowed) {
 		if !slices.ContainsFunc(keyUsages, func(u namedUsage) bool { return u.name == name }) {
 			return fmt.Errorf("key_usage: %q is no key usage of RFC 5280, section 4.2.1.3", name)
@@ -101,7 +97,7 @@ func (d Demand) CheckKeyID(keyID string) error {
 		_, err := ParseKeyID(keyID)
 		return err
 	}
-	return checkKeyIDText(keyID)
+	return CheckKeyIDText(keyID)
 }
 
 func (d Demand) sizes() []int {

@@ -72,19 +72,7 @@ func publicJWK(pub *rsa.PublicKey, keyID, use string) (jwk, error) {
 	default:
 		return jwk{}, fmt.Errorf(`use %q: give "enc", "sig" or nothing`, use)
 	}
-	return j, checkKeyIDText(keyID)
-}
-
-func checkKeyIDText(keyID string) error {
-	if len(keyID) > maxKeyID {
-		return fmt.Errorf("key ID has %d characters: at most %d are allowed", len(keyID), maxKeyID)
-	}
-	for i := range len(keyID) {
-		if keyID[i] < 0x20 || keyID[i] > 0x7e {
-			return fmt.Errorf("key ID %q: character %d is not printable ASCII: remove it", keyID, i+1)
-		}
-	}
-	return nil
+	return j, CheckKeyIDText(keyID)
 }
 
 // ThumbprintJWK returns the SHA-256 thumbprint of RFC 7638 in base64url.
@@ -149,7 +137,7 @@ func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err er
 		if keyID, ok = kid.(string); !ok {
 			return nil, "", errors.New(`JWK: member "kid" must be a string`)
 		}
-		if err := checkKeyIDText(keyID); err != nil {
+		if err := CheckKeyIDText(keyID); err != nil {
 			return nil, "", fmt.Errorf("JWK: %w", err)
 		}
 	}

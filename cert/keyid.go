@@ -119,3 +119,17 @@ func isLetter(r rune) bool {
 func isWord(r rune) bool {
 	return isLetter(r) || r >= '0' && r <= '9' || r == '.' || r == '_'
 }
+
+// CheckKeyIDText refuses a key ID that no header of ours would carry: more than
+// 128 characters, or others than printable ASCII.
+func CheckKeyIDText(keyID string) error {
+	if len(keyID) > maxKeyID {
+		return fmt.Errorf("key ID has %d characters: at most %d are allowed", len(keyID), maxKeyID)
+	}
+	for i := range len(keyID) {
+		if keyID[i] < 0x20 || keyID[i] > 0x7e {
+			return fmt.Errorf("key ID %q: character %d is not printable ASCII: remove it", keyID, i+1)
+		}
+	}
+	return nil
+}

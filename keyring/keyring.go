@@ -92,6 +92,11 @@ func (k *Key) complete() error {
 	if k.State < Active || k.State > Retiring || k.Use < Both || k.Use > Encryption {
 		return fmt.Errorf("state %d or use %d is not known", k.State, k.Use)
 	}
+	if k.ID != "" {
+		if err := cert.CheckKeyIDText(k.ID); err != nil {
+			return err
+		}
+	}
 	var sources []crypto.PublicKey
 	if k.Public != nil {
 		sources = append(sources, k.Public)

@@ -15,7 +15,7 @@ var (
 	keyEncryption  = []string{"RSA-OAEP-256", "RSA-OAEP"}
 	sealEncryption = keyEncryption[:1]
 	contents       = []string{"A256GCM"}
-	keyUsages      = []string{"digitalSignature", "keyEncipherment", "dataEncipherment"}
+	keyUsages      = []string{"digitalSignature", "keyEncipherment"} // that fresh certificates are made with
 	wordForm       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
@@ -51,8 +51,8 @@ func (p *Profile) check() error {
 	if t := p.Trigger; t != nil && (t.Header == "" || t.Value == "") {
 		return errors.New("trigger needs a header and a value")
 	}
-	if !p.Request.Sealed() && !p.Response.Sealed() {
-		return errors.New("neither request nor response is encrypted")
+	if !p.Request.Sealed() {
+		return errors.New("request.encrypt must be given: what is not sealed to begin with needs no profile")
 	}
 	for name, leg := range map[string]*Leg{"request": &p.Request, "response": &p.Response} {
 		if err := leg.check(); err != nil {
@@ -67,10 +67,27 @@ func (p *Profile) check() error {
 			return err
 		}
 	}
-	if err := p.Errors.check(); err != nil {
+	if err := errors.Join(p.Errors.check(), p.checkOutcomes()); err != nil {
 		return err
 	}
 	return p.checkKeys()
+}
+
+// checkOutcomes asks for a row for everything that can go wrong on the legs.
+func (p *Profile) checkOutcomes() error {
+	due := []Outcome{NotSupported, PlainRefused, TooLarge, Format, NotJWE, Decryption, Unavailable}
+	if p.Request.Sign != nil {
+		due = append(due, NotJWS, Signature)
+	}
+	if p.Response.Sealed() {
+		due = append(due, SealingFailed)
+	}
+	for _, on := range due {
+		if _, ok := p.Errors.Row(on); !ok {
+			return fmt.Errorf("errors.table has no row on %q", on)
+		}
+	}
+	return nil
 }
 
 func (p *Profile) checkEndpoints() error {

@@ -31,6 +31,34 @@ func (p *Profile) Find(method string, u *url.URL) (*Endpoint, map[string]string,
 	return nil, nil, false
 }
 
+// Seals reports whether a pattern of method and path can name a request that
+// the profile seals.
+func (p *Profile) Seals(method, pattern string) bool {
+	segments := strings.Split(pattern, "/")
+	for _, e := range p.Endpoints {
+		if e.Method != method {
+			continue
+		}
+		sealed := strings.Split(e.Path, "/")
+		if e.Path == Any || len(sealed) == len(segments) && overlap(sealed, segments) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap reports whether some path matches both patterns of equal length.
+func overlap(a, b []string) bool {
+	for i := range a {
+		_, varA := variable(a[i])
+		_, varB := variable(b[i])
+		if !varA && !varB && a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // MatchEndpoint reports whether "METHOD /path/{variable}" names the request.
 func MatchEndpoint(pattern, method string, u *url.URL) bool {
 	m, path, ok := strings.Cut(pattern, " ")

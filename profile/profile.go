@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -32,6 +33,9 @@ type Profile struct {
 	Errors       Errors      `yaml:"errors"`
 	Keys         Keys        `yaml:"keys"`
 	Certificate  cert.Demand `yaml:"certificate"`
+
+	once sync.Once
+	err  error
 }
 
 // Parties says what the dialect calls its two sides.
@@ -56,7 +60,18 @@ type Leg struct {
 }
 
 // Sealed reports whether anything protects the leg.
-func (l *Leg) Sealed() bool { return l.Encrypt != nil }
+func (l Leg) Sealed() bool { return l.Encrypt != nil }
+
+// Clone gives a leg that does not change with this one's layers.
+func (l Leg) Clone() Leg {
+	for _, layer := range []**Layer{&l.Sign, &l.Encrypt} {
+		if *layer != nil {
+			own := **layer
+			*layer = &own
+		}
+	}
+	return l
+}
 
 // Layer is one token: a JWS or a JWE.
 type Layer struct {
@@ -170,8 +185,19 @@ func Parse(data []byte) (*Profile, error) {
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("profile: something follows the first document")
 	}
-	if err := p.check(); err != nil {
-		return nil, fmt.Errorf("profile %q: %w", p.Name, err)
+	if err := p.Validate(); err != nil {
+		return nil, err
 	}
 	return &p, nil
+}
+
+// Validate finds what the code would not know what to do with. Parse and
+// sealane.New call it; it looks once, so a profile is not to be changed after.
+func (p *Profile) Validate() error {
+	p.once.Do(func() {
+		if err := p.check(); err != nil {
+			p.err = fmt.Errorf("profile %q: %w", p.Name, err)
+		}
+	})
+	return p.err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// exchange is what an answer has to agree with.
-type exchange struct {
+// asked is what an answer has to agree with.
+type asked struct {
 	endpoint *profile.Endpoint
 	vars     map[string]string // of the path
 	sent     []byte            // the request's payload
@@ -22,7 +22,7 @@ type exchange struct {
 // bind holds what stands outside the seal, and what was asked, against what was
 // signed, so that an old answer cannot stand in for a new one. A member that the
 // answer does not have contradicts nothing. The error wraps ErrContradiction.
-func (x exchange) bind(beside []member, payload []byte) error {
+func (x asked) bind(beside []member, payload []byte) error {
 	got, err := strictjson.TopLevel(payload)
 	if errors.Is(err, strictjson.ErrDuplicate) {
 		return contradiction("the signed answer: %v", err)
@@ -44,12 +44,12 @@ func (x exchange) bind(beside []member, payload []byte) error {
 	if len(x.endpoint.Echo) == 0 {
 		return nil
 	}
-	asked, err := strictjson.TopLevel(x.sent)
+	request, err := strictjson.TopLevel(x.sent)
 	if err != nil {
 		return nil
 	}
 	for _, name := range x.endpoint.Echo {
-		want, asks := find(asked, name)
+		want, asks := find(request, name)
 		signed, answers := find(got, name)
 		if asks && answers && !same(want, signed) {
 			return contradiction("%s in the signed answer is not the request's", name)
@@ -60,7 +60,7 @@ func (x exchange) bind(beside []member, payload []byte) error {
 
 // identifier gives what to send beside the seal: the payload's member, else the
 // path's variable of that name.
-func (x exchange) identifier(payload []byte) (name, id string, ok bool) {
+func (x asked) identifier(payload []byte) (name, id string, ok bool) {
 	name = x.endpoint.Identifier
 	if name == "" {
 		return "", "", false
@@ -95,6 +95,6 @@ func same(a, b []byte) bool {
 }
 
 func contradiction(format string, args ...any) error {
-	return &sealane.Error{Op: "bind", Lane: "answer", Sentinel: sealane.ErrContradiction,
+	return &sealane.Error{Op: "bind answer", Sentinel: sealane.ErrContradiction,
 		Fault: fault.BindContradiction, Detail: fmt.Sprintf(format, args...)}
 }

@@ -151,21 +151,28 @@ func appendString(b []byte, s string) []byte {
 func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
 	large := fmt.Sprintf("body has more than %d bytes", limit)
 	if declared > int64(limit) {
-		return nil, &sealane.Error{Op: "read", Lane: "body", Sentinel: sealane.ErrTooLarge, Fault: fault.BodyTooLarge, Detail: large}
+		return nil, &sealane.Error{Op: "read body", Sentinel: sealane.ErrTooLarge, Fault: fault.BodyTooLarge, Detail: large}
 	}
 	if r == nil {
 		return nil, nil
 	}
 	var b bytes.Buffer
-	if declared > 0 {
-		b.Grow(int(declared) + bytes.MinRead) // what is promised within the limit
+	limited := io.LimitReader(r, int64(limit)+1)
+	const proof = 64 << 10 // bytes that come before room is made for what was declared
+	n, err := io.CopyN(&b, limited, proof)
+	if err == nil {
+		if declared > n {
+			b.Grow(int(declared-n) + bytes.MinRead)
+		}
+		var rest int64
+		rest, err = b.ReadFrom(limited)
+		n += rest
 	}
-	n, err := b.ReadFrom(io.LimitReader(r, int64(limit)+1))
-	if err != nil {
-		return nil, &sealane.Error{Op: "read", Lane: "body", Sentinel: sealane.ErrFormat, Fault: fault.BodyUnreadable, Err: err}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, &sealane.Error{Op: "read body", Sentinel: sealane.ErrFormat, Fault: fault.BodyUnreadable, Err: err}
 	}
 	if n > int64(limit) {
-		return nil, &sealane.Error{Op: "read", Lane: "body", Sentinel: sealane.ErrTooLarge, Fault: fault.BodyTooLarge, Detail: large}
+		return nil, &sealane.Error{Op: "read body", Sentinel: sealane.ErrTooLarge, Fault: fault.BodyTooLarge, Detail: large}
 	}
 	return b.Bytes(), nil
 }
@@ -184,8 +191,17 @@ func checkContentType(got, want string) error {
 	return nil
 }
 
+// named puts the lane's name into an error that was made without it.
+func named(lane *sealane.Lane, err error) error {
+	var e *sealane.Error
+	if errors.As(err, &e) && e.Lane == "" {
+		e.Lane = lane.Name()
+	}
+	return err
+}
+
 func formatError(f fault.Code, detail string) error {
-	return &sealane.Error{Op: "read", Lane: "body", Sentinel: sealane.ErrFormat, Fault: f, Detail: detail}
+	return &sealane.Error{Op: "read body", Sentinel: sealane.ErrFormat, Fault: f, Detail: detail}
 }
 
 // Token takes the token out of a body that came by other means than HTTP.

@@ -14,7 +14,8 @@ import (
 var ErrUnauthenticated = errors.New("caller is not authenticated")
 
 // PartnerError is an error of the profile's table, answered by the partner in
-// clear. It wraps the sentinel of its outcome. Nobody has signed it.
+// clear. It wraps the sentinel of its outcome, and ErrMayBeProcessed where that is
+// ErrSealingFailed. Nobody has signed it.
 type PartnerError struct {
 	Method, Path string
 	Status       int
@@ -31,8 +32,14 @@ func (e *PartnerError) Error() string {
 	return fmt.Sprintf("%s %s: partner answered %d: %q%s; %s", e.Method, e.Path, e.Status, e.Text, id, advice[e.Outcome])
 }
 
-// Unwrap gives the sentinel.
-func (e *PartnerError) Unwrap() error { return sealane.Sentinel(e.Outcome) }
+// Unwrap gives the sentinels.
+func (e *PartnerError) Unwrap() []error {
+	sentinels := []error{sealane.Sentinel(e.Outcome)}
+	if e.Outcome == profile.SealingFailed {
+		sentinels = append(sentinels, sealane.ErrMayBeProcessed)
+	}
+	return sentinels
+}
 
 // advice says what the client does about each outcome.
 var advice = map[profile.Outcome]string{
@@ -48,21 +55,25 @@ var advice = map[profile.Outcome]string{
 	profile.Unavailable:   "try again later",
 }
 
-// AnswerError says that the request went out and its answer cannot be used. The
-// request may have been processed. It wraps the reason.
+// AnswerError says that the request went out, and its answer did not come or
+// cannot be used. It wraps the reason and ErrMayBeProcessed.
 type AnswerError struct {
 	Method, Path string
-	Status       int
+	Status       int // 0: no answer came
 	Err          error
 }
 
 func (e *AnswerError) Error() string {
+	if e.Status == 0 {
+		return fmt.Sprintf("%s %s: no answer came, and the request may have been processed: %v", e.Method, e.Path, e.Err)
+	}
 	return fmt.Sprintf("%s %s: answer %d cannot be used, and the request may have been processed: %v", e.Method, e.Path, e.Status, e.Err)
 }
 
-// Unwrap gives the reason.
-func (e *AnswerError) Unwrap() error { return e.Err }
+// Unwrap gives the sentinel and the reason.
+func (e *AnswerError) Unwrap() []error { return []error{sealane.ErrMayBeProcessed, e.Err} }
 
-func answerError(answer *http.Response, err error) error {
+// unusable is the error for an answer.
+func unusable(answer *http.Response, err error) error {
 	return &AnswerError{answer.Request.Method, answer.Request.URL.Path, answer.StatusCode, err}
 }

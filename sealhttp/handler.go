@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -19,12 +19,17 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// DefaultMaxInFlight is how many sealed requests a Handler holds in memory at once.
-const DefaultMaxInFlight = 64
+// What a Handler holds in memory at once. Opening and answering takes about four
+// times the bodies' size.
+const (
+	DefaultMaxInFlight = 256
+	DefaultMaxHeld     = 256 << 20 // bytes
+)
 
 // Handler is the server's side of lanes: it opens requests, calls Next with the
 // payload, and seals what Next answers. Next sees plain JSON both ways, and finds
-// who signed by MessageFrom.
+// who signed by MessageFrom. The http.Server around it must have time-outs: a
+// request holds its place while it is being read.
 type Handler struct {
 	// Lane authenticates the caller and gives its lane; one without keys where
 	// none were exchanged. ErrUnauthenticated gives a 401, other errors a 503.
@@ -33,17 +38,17 @@ type Handler struct {
 
 	Log         *slog.Logger  // nil: slog.Default()
 	NewID       func() string // for answers to what could not be opened; nil: a random UUID
-	MaxInFlight int           // 0: DefaultMaxInFlight
+	MaxInFlight int           // sealed requests at once; 0: DefaultMaxInFlight
+	MaxHeld     int64         // bytes of their bodies at once; 0: DefaultMaxHeld
 
-	once  sync.Once
-	slots chan struct{}
+	inside, held atomic.Int64
 }
 
 // ServeHTTP opens, serves, and seals. Whatever goes wrong before Next is called
 // is answered by the profile's error table; the precise reason is logged under
 // the answer's identifier.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	lane, err := h.Lane(r)
+	lane, err := h.lane(r)
 	if err != nil {
 		h.refuseCaller(w, r, err)
 		return
@@ -53,31 +58,41 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Next.ServeHTTP(w, r)
 		return
 	}
-	if err == nil {
-		err = lane.Ready()
-	}
 	if err != nil {
 		h.refuse(w, r, lane, err)
 		return
 	}
-	if !h.enter() {
+	leave, ok := h.enter(r, lane)
+	if !ok {
 		h.refuse(w, r, lane, &sealane.Error{Op: "open", Lane: lane.Name(), Sentinel: sealane.ErrUnavailable, Fault: fault.Busy})
 		return
 	}
-	defer func() { <-h.slots }()
+	defer leave()
 	message, err := readMessage(w, r, lane)
 	if err != nil {
-		h.refuse(w, r, lane, err)
+		h.refuse(w, r, lane, named(lane, err))
 		return
 	}
-	opened := openedRequest(r, message)
+	opened := openedRequest(r, lane, message)
 	if !lane.Out().Sealed() {
 		h.Next.ServeHTTP(w, opened)
 		return
 	}
 	answer := newRecorder(lane.Config().MaxPayload)
 	h.Next.ServeHTTP(answer, opened)
-	h.seal(w, opened, lane, answer, exchange{endpoint, vars, message.Payload()})
+	h.seal(w, opened, lane, answer, asked{endpoint, vars, message.Payload()})
+}
+
+// lane gives the caller's lane, if it is one that can be served here.
+func (h *Handler) lane(r *http.Request) (*sealane.Lane, error) {
+	if h.Lane == nil || h.Next == nil {
+		return nil, errors.New("sealhttp.Handler: Lane and Next must be given")
+	}
+	lane, err := h.Lane(r)
+	if err == nil && (lane == nil || lane.Config().Side != sealane.Server) {
+		err = errors.New("sealhttp.Handler: Lane gave none of the side Server")
+	}
+	return lane, err
 }
 
 // announced reports whether the request comes sealed, and refuses what may not
@@ -91,18 +106,22 @@ func announced(lane *sealane.Lane, r *http.Request) (*profile.Endpoint, map[stri
 	on := p.Trigger == nil && listed
 	if t := p.Trigger; t != nil {
 		values := r.Header.Values(t.Header)
+		on = len(values) > 0 && !isOff(t, values[0])
+		if err := lane.Ready(); on && err != nil { // before anything else is looked at
+			return nil, nil, false, err
+		}
 		switch {
 		case len(values) > 1:
 			return refuse(sealane.ErrFormat, fault.TriggerRepeated, fmt.Sprintf("%s came %d times", t.Header, len(values)))
-		case len(values) == 0 || isOff(t, values[0]):
-		case strings.EqualFold(values[0], t.Value):
-			on = true
-		default:
+		case on && !strings.EqualFold(values[0], t.Value):
 			return refuse(sealane.ErrFormat, fault.TriggerValue, fmt.Sprintf("%s is %.40q, not %q", t.Header, values[0], t.Value))
 		}
 	}
 	switch {
 	case on && listed:
+		if err := lane.Ready(); err != nil {
+			return nil, nil, false, err
+		}
 		return endpoint, vars, true, nil
 	case on:
 		return refuse(sealane.ErrFormat, fault.Endpoint, fmt.Sprintf("the profile does not seal %s %.200q", r.Method, r.URL.Path))
@@ -141,7 +160,7 @@ func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (se
 }
 
 // openedRequest is the request as Next sees it.
-func openedRequest(r *http.Request, message sealane.Message) *http.Request {
+func openedRequest(r *http.Request, lane *sealane.Lane, message sealane.Message) *http.Request {
 	opened := r.Clone(context.WithValue(r.Context(), messageKey, message))
 	payload := message.Payload()
 	opened.Body = io.NopCloser(bytes.NewReader(payload))
@@ -150,15 +169,19 @@ func openedRequest(r *http.Request, message sealane.Message) *http.Request {
 	opened.Header.Set("Content-Type", "application/json")
 	opened.Header.Del("Accept-Encoding") // what comes back is to be sealed as it is
 	opened.Header.Del("Range")
+	if t := lane.Config().Profile.Trigger; t != nil {
+		opened.Header.Del(t.Header)
+	}
 	opened.TransferEncoding, opened.Trailer = nil, nil
 	return opened
 }
 
 // seal writes the recorded answer: sealed where the profile seals it.
-func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, answer *recorder, x exchange) {
+func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, answer *recorder, x asked) {
 	leg := lane.Out()
 	bodyless := answer.status == http.StatusNoContent || answer.status == http.StatusNotModified
-	if bodyless || !success(answer.status) && leg.UpstreamErrors == "plain" {
+	plain := bodyless || !success(answer.status) && leg.UpstreamErrors == "plain"
+	if plain && !errors.Is(answer.err, sealane.ErrTooLarge) {
 		answer.copyTo(w, nil)
 		return
 	}
@@ -172,7 +195,7 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lan
 		body, err = sealBody(r.Context(), lane, answer.body.Bytes(), name, id)
 	}
 	if err != nil {
-		h.answerError(w, r, lane, &sealane.Error{Op: "seal", Lane: lane.Name(), Sentinel: sealane.ErrSealingFailed, Fault: sealane.FaultOf(err), Err: err}, id)
+		h.writeError(w, r, lane, &sealane.Error{Op: "seal", Lane: lane.Name(), Sentinel: sealane.ErrSealingFailed, Fault: sealane.FaultOf(err), Err: err}, id)
 		return
 	}
 	answer.header.Set("Content-Type", leg.Body.ContentType)
@@ -181,19 +204,29 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lan
 
 // refuse answers what could not be opened.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
-	h.answerError(w, r, lane, err, h.newID())
+	h.writeError(w, r, lane, err, h.newID())
 }
 
 // answerError is the one function that turns an error into an answer.
-func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id string) {
+func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id string) {
 	p := lane.Config().Profile
 	on := sealane.OutcomeOf(err)
 	row, ok := p.Errors.Row(on)
 	if !ok {
 		row = profile.ErrorRow{Status: http.StatusInternalServerError, Text: "The message could not be processed"}
 	}
-	h.log().LogAttrs(r.Context(), slog.LevelWarn, "sealed request refused",
-		slog.String("id", id), slog.String("lane", lane.Name()), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+	level, path := slog.LevelWarn, r.URL.Path
+	switch {
+	case r.Context().Err() != nil: // the client went away
+		level = slog.LevelDebug
+	case row.Status >= 500:
+		level = slog.LevelError
+	}
+	if e, _, listed := p.Find(r.Method, r.URL); listed && e.Path != profile.Any {
+		path = e.Path
+	}
+	h.log().LogAttrs(r.Context(), level, "message refused",
+		slog.String("id", id), slog.String("lane", lane.Name()), slog.String("method", r.Method), slog.String("path", path),
 		slog.Int("status", row.Status), slog.String("outcome", string(on)), slog.String("fault", string(sealane.FaultOf(err))),
 		slog.String("reason", err.Error()))
 	if on == profile.Unavailable {
@@ -221,21 +254,27 @@ func writeBody(w http.ResponseWriter, status int, contentType string, body []byt
 	w.Write(body) // an error here is the client's going away
 }
 
-// enter takes one of the slots that bound the memory in use.
-func (h *Handler) enter() bool {
-	h.once.Do(func() {
-		n := h.MaxInFlight
-		if n <= 0 {
-			n = DefaultMaxInFlight
-		}
-		h.slots = make(chan struct{}, n)
-	})
-	select {
-	case h.slots <- struct{}{}:
-		return true
-	default:
-		return false
+// enter takes a place among the requests that are held in memory, and room for
+// the request's body: what it declares, or the most that the lane takes.
+func (h *Handler) enter(r *http.Request, lane *sealane.Lane) (leave func(), ok bool) {
+	places, room := int64(h.MaxInFlight), h.MaxHeld
+	if places <= 0 {
+		places = DefaultMaxInFlight
 	}
+	if room <= 0 {
+		room = DefaultMaxHeld
+	}
+	size := int64(lane.MaxToken() + spare)
+	if declared := r.ContentLength; declared >= 0 {
+		size = min(size, declared)
+	}
+	held, inside := h.held.Add(size), h.inside.Add(1)
+	leave = func() { h.held.Add(-size); h.inside.Add(-1) }
+	if inside > places || held > room && inside > 1 { // one alone always fits
+		leave()
+		return nil, false
+	}
+	return leave, true
 }
 
 func (h *Handler) log() *slog.Logger {

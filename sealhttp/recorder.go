@@ -38,8 +38,11 @@ func (a *recorder) WriteHeader(status int) {
 
 func (a *recorder) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
+	if a.err != nil {
+		return 0, a.err
+	}
 	if a.body.Len()+len(p) > a.limit {
-		a.err = &sealane.Error{Op: "read", Lane: "answer", Sentinel: sealane.ErrTooLarge, Fault: fault.PayloadLarge,
+		a.err = &sealane.Error{Op: "read answer", Sentinel: sealane.ErrTooLarge, Fault: fault.PayloadLarge,
 			Detail: fmt.Sprintf("the service answered with more than %d bytes", a.limit)}
 		return 0, a.err
 	}

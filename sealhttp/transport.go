@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/fault"
@@ -30,24 +31,32 @@ type Transport struct {
 // not seal, and those under WithPlain, go in clear where the lane's settings
 // allow it, and are refused with ErrPlainRefused where they don't.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if t.Lane == nil || t.Lane.Config().Side != sealane.Client {
+		closeBody(r.Body)
+		return nil, errors.New("sealhttp.Transport: Lane must be given, and be of the side Client")
+	}
 	endpoint, vars, listed := t.profile().Find(r.Method, r.URL)
 	if !listed || wantsPlain(r.Context()) {
 		return t.sendPlain(r, listed)
 	}
 	payload, err := t.readRequest(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, named(t.Lane, err))
 	}
 	body, err := sealBody(r.Context(), t.Lane, payload, "", "")
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	answer, err := t.base().RoundTrip(t.sealedRequest(r, body))
+	sealed, begun := t.sealedRequest(r, body)
+	answer, err := t.base().RoundTrip(sealed)
+	if err != nil && begun.Load() {
+		return nil, &AnswerError{Method: r.Method, Path: r.URL.Path, Err: err}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, r.URL.Path, err)
 	}
 	answer.Request = r
-	return t.open(answer, exchange{endpoint, vars, payload})
+	return t.open(answer, asked{endpoint, vars, payload})
 }
 
 func (t *Transport) profile() *profile.Profile { return t.Lane.Config().Profile }
@@ -63,7 +72,7 @@ func (t *Transport) base() http.RoundTripper {
 func (t *Transport) sendPlain(r *http.Request, listed bool) (*http.Response, error) {
 	if !mayPassPlain(t.Lane, r) {
 		closeBody(r.Body)
-		detail := "the profile does not seal this endpoint, and the lane requires sealing; list it in PlainEndpoints to send it in clear"
+		detail := "the profile does not seal this endpoint, and the lane requires sealing; list it in PlainEndpoints, or make sealing optional, to send it in clear (sealane call --plain)"
 		if listed {
 			detail = "the lane requires sealing"
 		}
@@ -95,8 +104,11 @@ func (t *Transport) readRequest(r *http.Request) ([]byte, error) {
 	return readBody(r.Body, declared, t.Lane.Config().MaxPayload)
 }
 
-func (t *Transport) sealedRequest(r *http.Request, body []byte) *http.Request {
+// sealedRequest gives the request to send, and whether its body has begun to be
+// sent: from then on it may have been processed, whatever error comes.
+func (t *Transport) sealedRequest(r *http.Request, body []byte) (*http.Request, *atomic.Bool) {
 	p := t.profile()
+	begun := new(atomic.Bool)
 	sealed := r.Clone(r.Context())
 	sealed.Header.Set("Content-Type", p.Request.Body.ContentType)
 	if sealed.Header.Get("Accept") == "" {
@@ -109,13 +121,31 @@ func (t *Transport) sealedRequest(r *http.Request, body []byte) *http.Request {
 	sealed.Header.Del("Content-Length")
 	sealed.TransferEncoding, sealed.Trailer = nil, nil
 	sealed.ContentLength = int64(len(body))
-	sealed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	sealed.GetBody = func() (io.ReadCloser, error) { return &sentBody{bytes.NewReader(body), begun}, nil }
 	sealed.Body, _ = sealed.GetBody()
-	return sealed
+	return sealed, begun
 }
 
+// sentBody notes that it is being sent.
+type sentBody struct {
+	*bytes.Reader
+	begun *atomic.Bool
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	b.begun.Store(true)
+	return b.Reader.Read(p)
+}
+
+func (b *sentBody) WriteTo(w io.Writer) (int64, error) {
+	b.begun.Store(true)
+	return b.Reader.WriteTo(w)
+}
+
+func (b *sentBody) Close() error { return nil }
+
 // open gives the answer with its payload for a body, or the error that it stands for.
-func (t *Transport) open(answer *http.Response, x exchange) (*http.Response, error) {
+func (t *Transport) open(answer *http.Response, x asked) (*http.Response, error) {
 	if !hasBody(answer) {
 		return answer, nil
 	}
@@ -126,7 +156,7 @@ func (t *Transport) open(answer *http.Response, x exchange) (*http.Response, err
 	body, err := readBody(answer.Body, answer.ContentLength, t.Lane.MaxToken()+spare)
 	closeBody(answer.Body)
 	if err != nil {
-		return nil, answerError(answer, err)
+		return nil, unusable(answer, named(t.Lane, err))
 	}
 	if !leg.Sealed() {
 		return t.plainAnswer(answer, body, nil)
@@ -136,10 +166,10 @@ func (t *Transport) open(answer *http.Response, x exchange) (*http.Response, err
 		return t.plainAnswer(answer, body, err)
 	}
 	if err != nil {
-		return nil, answerError(answer, err)
+		return nil, unusable(answer, named(t.Lane, err))
 	}
 	if err := x.bind(beside, message.Payload()); err != nil {
-		return nil, answerError(answer, err)
+		return nil, unusable(answer, named(t.Lane, err))
 	}
 	answer.Header = answer.Header.Clone()
 	answer.Header.Set("Content-Type", "application/json")
@@ -152,7 +182,7 @@ func (t *Transport) open(answer *http.Response, x exchange) (*http.Response, err
 // plain error, or what should have been sealed.
 func (t *Transport) plainAnswer(answer *http.Response, body []byte, noToken error) (*http.Response, error) {
 	if success(answer.StatusCode) {
-		return nil, answerError(answer, notSealed(noToken))
+		return nil, unusable(answer, named(t.Lane, notSealed(noToken)))
 	}
 	on, id, text, ok := t.profile().Errors.Recognise(answer.StatusCode, body)
 	if ok && on != "" {
@@ -160,14 +190,14 @@ func (t *Transport) plainAnswer(answer *http.Response, body []byte, noToken erro
 			Status: answer.StatusCode, Outcome: on, Text: text, ID: id}
 	}
 	if t.Lane.In().UpstreamErrors == "sealed" {
-		return nil, answerError(answer, notSealed(noToken))
+		return nil, unusable(answer, named(t.Lane, notSealed(noToken)))
 	}
 	setBody(answer, body)
 	return answer, nil
 }
 
 func notSealed(noToken error) error {
-	return &sealane.Error{Op: "read", Lane: "answer", Sentinel: sealane.ErrNotSealed, Fault: fault.AnswerNotSealed, Err: noTokenDetail(noToken)}
+	return &sealane.Error{Op: "read answer", Sentinel: sealane.ErrNotSealed, Fault: fault.AnswerNotSealed, Err: noTokenDetail(noToken)}
 }
 
 // noTokenDetail keeps the reason, but not the sentinel: an answer in clear is

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -99,7 +100,7 @@ func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 	}
 	message, sealed := sealhttp.MessageOf(answer)
 	if verified, ok := message.(*sealane.Verified); ok {
-		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by key ID %q\n", answer.Status, verified.Signer().ID)
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by %s\n", answer.Status, keyName(verified.Signer().ID, cert.ThumbprintJWK(verified.Signer().Public)))
 	} else if !sealed {
 		fmt.Fprintf(c.ErrOrStderr(), "\n%s, in clear: nobody has signed this answer\n", answer.Status)
 	}
@@ -112,9 +113,8 @@ func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 // callError gives each outcome its exit code.
 func callError(err error) error {
 	var partner *sealhttp.PartnerError
-	var answer *sealhttp.AnswerError
 	switch {
-	case errors.Is(err, sealane.ErrSealingFailed) || errors.As(err, &answer):
+	case errors.Is(err, sealane.ErrMayBeProcessed):
 		return &exit{exitProcessed, err}
 	case errors.As(err, &partner):
 		return &exit{exitPartner, err}

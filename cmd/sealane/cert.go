@@ -188,11 +188,15 @@ func newCertShow() *cobra.Command {
 			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
 		if len(file.Certificates) == 0 {
-			fmt.Fprintf(c.OutOrStdout(), "%s, RSA %d bits, no certificate\nRFC 7638 thumbprint: %s\n", file.Format, file.PublicKey.N.BitLen(), cert.ThumbprintJWK(file.PublicKey))
-			return nil
+			return showBareKey(c.OutOrStdout(), file, asJSON)
 		}
 		leaf := file.Certificates[0]
 		table := cert.Fingerprints(data, leaf)
+		if !sha1 {
+			for i := range table.Rows {
+				table.Rows[i].SHA1 = cert.Digest{}
+			}
+		}
 		if asJSON {
 			return writeJSON(c.OutOrStdout(), struct {
 				Format string `json:"format"`
@@ -200,7 +204,7 @@ func newCertShow() *cobra.Command {
 				cert.FingerprintTable
 			}{file.Format, factsOf(leaf), table})
 		}
-		printCertificate(c.OutOrStdout(), file, table, sha1)
+		printCertificate(c.OutOrStdout(), file, table)
 		return nil
 	}
 	return c
@@ -269,7 +273,21 @@ func factsOf(c *x509.Certificate) certFacts {
 		c.NotBefore.UTC(), c.NotAfter.UTC(), c.EmailAddresses}
 }
 
-func printCertificate(w io.Writer, file *cert.File, table cert.FingerprintTable, sha1 bool) {
+func showBareKey(w io.Writer, file *cert.File, asJSON bool) error {
+	bits, thumbprint := file.PublicKey.N.BitLen(), cert.ThumbprintJWK(file.PublicKey)
+	if asJSON {
+		return writeJSON(w, struct {
+			Format     string `json:"format"`
+			KeyID      string `json:"key_id,omitempty"`
+			Bits       int    `json:"bits"`
+			Thumbprint string `json:"thumbprint"`
+		}{file.Format, file.KeyID, bits, thumbprint})
+	}
+	_, err := fmt.Fprintf(w, "%s, RSA %d bits, no certificate\nRFC 7638 thumbprint: %s\n", file.Format, bits, thumbprint)
+	return err
+}
+
+func printCertificate(w io.Writer, file *cert.File, table cert.FingerprintTable) {
 	facts := factsOf(file.Certificates[0])
 	key := "not RSA"
 	if file.PublicKey != nil {
@@ -287,7 +305,7 @@ func printCertificate(w io.Writer, file *cert.File, table cert.FingerprintTable,
 	t.Flush()
 	for _, row := range table.Rows {
 		fmt.Fprintf(w, "\nSHA-256 of %s\n  %s\n  %s\n  %s\n", row.Of, row.SHA256.Hex, row.SHA256.Colons, row.SHA256.Base64)
-		if sha1 && row.SHA1.Hex != "" {
+		if row.SHA1.Hex != "" {
 			fmt.Fprintf(w, "SHA-1 of %s\n  %s\n  %s\n  %s\n", row.Of, row.SHA1.Hex, row.SHA1.Colons, row.SHA1.Base64)
 		}
 	}

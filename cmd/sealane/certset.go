@@ -37,8 +37,10 @@ func (s *certSet) create(bits int) error {
 	if !slices.Contains(s.profile.Environments, s.environment) {
 		return fmt.Errorf("environment %q is not one of the profile's: %s", s.environment, strings.Join(s.profile.Environments, ", "))
 	}
-	if _, err := os.Lstat(s.keyFile()); err == nil {
-		return fmt.Errorf("%s exists; nothing is overwritten: choose another --out", s.keyFile())
+	for _, name := range []string{s.keyFile(), s.file(".pem"), s.file(".cer"), s.file(".crt"), s.file(".p7b"), s.letterFile("1-send"), s.letterFile("2-send-separately")} {
+		if _, err := os.Lstat(name); err == nil {
+			return fmt.Errorf("%s exists; nothing is overwritten: choose another --out", name)
+		}
 	}
 	s.request.Usages = s.profile.Keys.Usage
 	s.request.Validity = s.profile.Certificate.Validity.MaxYears
@@ -112,6 +114,8 @@ func (s *certSet) base() string {
 
 func (s *certSet) keyFile() string { return filepath.Join(s.dir, "private", s.base()+".key") }
 
+func (s *certSet) letterFile(folder string) string { return filepath.Join(s.dir, folder, "letter.txt") }
+
 func (s *certSet) file(ext string) string { return filepath.Join(s.dir, "1-send", s.base()+ext) }
 
 func (s *certSet) write(key *rsa.PrivateKey) error {
@@ -137,10 +141,10 @@ func (s *certSet) write(key *rsa.PrivateKey) error {
 			return err
 		}
 	}
-	if err := writeNew(filepath.Join(s.dir, "1-send", "letter.txt"), s.letter(coveringLetter), 0o644); err != nil {
+	if err := writeNew(s.letterFile("1-send"), s.letter(coveringLetter), 0o644); err != nil {
 		return err
 	}
-	return writeNew(filepath.Join(s.dir, "2-send-separately", "letter.txt"), s.letter(checksumLetter), 0o644)
+	return writeNew(s.letterFile("2-send-separately"), s.letter(checksumLetter), 0o644)
 }
 
 // writeNew writes a file that must not exist yet, and sees it onto the disk.

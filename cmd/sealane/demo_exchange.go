@@ -28,7 +28,11 @@ func makeDemoParty(ctx context.Context, r *report, p *profile.Profile, dir, name
 			return failed
 		}
 		leaf := made.certificate.Certificates[0]
-		n.add("serial %x, valid until %s; private key in %s (0600)", leaf.SerialNumber, leaf.NotAfter.UTC().Format(time.DateOnly), relative(dir, set.keyFile()))
+		info, err := os.Stat(set.keyFile())
+		if err != nil {
+			return err
+		}
+		n.add("serial %x, valid until %s; private key in %s (%o)", leaf.SerialNumber, leaf.NotAfter.UTC().Format(time.DateOnly), relative(dir, set.keyFile()), info.Mode().Perm())
 		return nil
 	})
 	return made, failed

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -182,14 +183,15 @@ func (d *riskosDemo) send(n *notes, c call) (answer map[string]json.RawMessage, 
 	if err != nil {
 		return nil, err
 	}
-	if _, sealed := sealhttp.MessageOf(got); sealed == c.plain {
+	message, sealed := sealhttp.MessageOf(got)
+	if sealed == c.plain {
 		return nil, fmt.Errorf("the answer's being sealed is %t", sealed)
 	}
 	if err := json.Unmarshal(payload, &answer); err != nil {
 		return nil, err
 	}
-	if !c.plain {
-		n.add("payload: %s bytes out, %s bytes back, signature verified", group(len(c.body)), group(len(payload)))
+	if verified, ok := message.(*sealane.Verified); ok {
+		n.add("payload: %s bytes out, %s bytes back, signed by key %s", group(len(c.body)), group(len(payload)), cert.ThumbprintJWK(verified.Signer().Public))
 	}
 	return answer, nil
 }

@@ -55,9 +55,15 @@ func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		if *file != "" {
 			data, err := readInput(c, *file, 64<<10)
-			return bytes.TrimRight(data, "\r\n"), err
+			if data = bytes.TrimRight(data, "\r\n"); err == nil && len(data) == 0 {
+				err = fmt.Errorf("%s holds no passphrase", *file)
+			}
+			return data, err
 		}
-		if p, ok := os.LookupEnv("SEALANE_PASSPHRASE"); ok && p != "" {
+		if p, ok := os.LookupEnv("SEALANE_PASSPHRASE"); ok {
+			if p == "" {
+				return nil, errors.New("SEALANE_PASSPHRASE is set, but empty: give a passphrase, or unset it")
+			}
 			return []byte(p), nil
 		}
 		return nil, nil

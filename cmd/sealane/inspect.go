@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rsa"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,7 +17,7 @@ import (
 
 func newInspect() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "inspect [TOKEN | @FILE | -]",
+		Use:   "inspect [TOKEN | FILE | -]",
 		Short: "Explain a message: what it is, what is wrong with it, what to do",
 		Long: `Inspect explains any JWE or JWS, bare or in a body, from the command line, a FILE, or
 standard input: its parts, headers and lengths, and the verdict of each profile,
@@ -75,7 +77,11 @@ fault codes.`,
 // tokenArgument reads a token that stands on the command line, in a file, or on
 // standard input.
 func tokenArgument(c *cobra.Command, arg string) ([]byte, error) {
-	if name, isFile := strings.CutPrefix(arg, "@"); isFile || arg == "" || arg == "-" {
+	name, isFile := strings.CutPrefix(arg, "@")
+	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
+		isFile = true // a token that is a file's name is hardly a token
+	}
+	if isFile || arg == "" || arg == "-" {
 		return readInput(c, name, maxToken())
 	}
 	return []byte(arg), nil
@@ -104,18 +110,20 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 		}
 		o.Profiles = append(o.Profiles, p)
 	}
-	ours, err := l.ours(ctx)
+	// No rings are made: a doctor takes keys that no lane would.
+	ours, err := l.ourKeys(ctx)
 	if err != nil {
 		return o, err
 	}
-	for i, k := range ours.Keys() {
-		o.Ours = append(o.Ours, inspect.Key{Name: filepath.Base(l.keys[i]), ID: k.ID, Environment: environmentOf(k.ID), Private: k.Private, Public: k.Public})
+	for i, k := range ours {
+		public, _ := k.Private.Public().(*rsa.PublicKey) // kms gives no others
+		o.Ours = append(o.Ours, inspect.Key{Name: filepath.Base(l.keys[i]), ID: k.ID, Environment: environmentOf(k.ID), Private: k.Private, Public: public})
 	}
-	theirs, err := l.theirs()
+	theirs, err := l.theirKeys()
 	if err != nil {
 		return o, err
 	}
-	for i, k := range theirs.Keys() {
+	for i, k := range theirs {
 		o.Theirs = append(o.Theirs, inspect.Key{Name: filepath.Base(l.partner[i]), ID: k.ID, Environment: environmentOf(k.ID), Public: k.Public})
 	}
 	return o, nil

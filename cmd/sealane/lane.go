@@ -80,6 +80,22 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 }
 
 func (l *laneFlags) ours(ctx context.Context) (*keyring.Ring, error) {
+	keys, err := l.ourKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return keyring.New(keys...)
+}
+
+func (l *laneFlags) theirs() (*keyring.Ring, error) {
+	keys, err := l.theirKeys()
+	if err != nil {
+		return nil, err
+	}
+	return keyring.New(keys...)
+}
+
+func (l *laneFlags) ourKeys(ctx context.Context) ([]keyring.Key, error) {
 	var keys []keyring.Key
 	for i, file := range l.keys {
 		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase)})
@@ -92,10 +108,10 @@ func (l *laneFlags) ours(ctx context.Context) (*keyring.Ring, error) {
 		}
 		keys = append(keys, keyring.Key{ID: id, Private: opened.Private, State: firstActive(i)})
 	}
-	return keyring.New(keys...)
+	return keys, nil
 }
 
-func (l *laneFlags) theirs() (*keyring.Ring, error) {
+func (l *laneFlags) theirKeys() ([]keyring.Key, error) {
 	var keys []keyring.Key
 	for i, name := range l.partner {
 		file, err := readCertificate(l.c, name)
@@ -108,7 +124,7 @@ func (l *laneFlags) theirs() (*keyring.Ring, error) {
 		}
 		keys = append(keys, keyring.Key{ID: id, Public: file.PublicKey, State: firstActive(i)})
 	}
-	return keyring.New(keys...)
+	return keys, nil
 }
 
 // firstActive makes the first key the one in use; the others are an overlap.

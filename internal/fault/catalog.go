@@ -134,8 +134,8 @@ var cryptoAndLocal = []entry{
 
 	{NoKeyOurs, "The lane has no key of ours for this.", "Create the key pair and finish the exchange."},
 	{NoKeyTheirs, "The lane has no certificate of the partner for this.", "Finish the certificate exchange."},
+	{NoKeyID, "The profile needs the key's ID (alias) in every message, and the key has none.", "Give the key the ID that was exchanged (--key-id, --to-key-id)."},
 	{KeyUnavailable, "A key of ours could not be used (its store did not answer, or refused).", "Look at the key's store; the message was not judged."},
 	{NotSealing, "The profile sends this leg in clear.", "Nothing is to be sealed or opened here."},
 	{PayloadLarge, "The payload is larger than the lane allows.", "Send less, or raise the lane's MaxPayload."},
-	{Unnamed, "The fault has no name yet.", "Please report it with the output of sealane inspect."},
 }

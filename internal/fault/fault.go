@@ -14,14 +14,13 @@ type Code string
 type Layer string
 
 const (
-	HTTP  Layer = "http"  // request or response line, headers
-	Body  Layer = "body"  // the JSON around the token
-	JWE   Layer = "jwe"   // outer token, what can be seen without a key
-	Open  Layer = "open"  // decryption: what needs the private key
-	JWS   Layer = "jws"   // inner token
-	Sign  Layer = "sign"  // the signature over the payload
-	Bind  Layer = "bind"  // identifiers that tie an answer to its request
-	Local Layer = "local" // our own keys and settings
+	HTTP Layer = "http" // request or response line, headers
+	Body Layer = "body" // the JSON around the token
+	JWE  Layer = "jwe"  // outer token, what can be seen without a key
+	Open Layer = "open" // decryption: what needs the private key
+	JWS  Layer = "jws"  // inner token
+	Sign Layer = "sign" // the signature over the payload
+	Bind Layer = "bind" // identifiers that tie an answer to its request
 )
 
 // Layer is the part of the code before the dot.
@@ -149,8 +148,8 @@ const (
 
 	NoKeyOurs      Code = "local.no-key-of-ours"
 	NoKeyTheirs    Code = "local.no-key-of-partner"
+	NoKeyID        Code = "local.no-key-id"
 	KeyUnavailable Code = "local.key-unavailable"
 	NotSealing     Code = "local.leg-not-sealed"
 	PayloadLarge   Code = "local.payload-too-large"
-	Unnamed        Code = "local.unnamed"
 )

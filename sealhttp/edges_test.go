@@ -1,0 +1,235 @@
+package sealhttp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// changed loads an embedded profile with one text in place of another.
+func changed(t *testing.T, name, from, to string) *profile.Profile {
+	t.Helper()
+	source, err := profile.Source(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(source), from) {
+		t.Fatalf("profile %s has no %q", name, from)
+	}
+	p, err := profile.Parse([]byte(strings.Replace(string(source), from, to, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestLostAfterSending: an error from then on does not say that nothing happened.
+func TestLostAfterSending(t *testing.T) {
+	var served atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		served.Add(1)
+		panic(http.ErrAbortHandler)
+	}))
+	_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
+	var answer *sealhttp.AnswerError
+	if served.Load() != 1 || !errors.As(err, &answer) || answer.Status != 0 || !errors.Is(err, sealane.ErrMayBeProcessed) {
+		t.Errorf("served %d times, error is %v", served.Load(), err)
+	}
+	s.Close()
+	_, _, err = do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
+	if err == nil || errors.Is(err, sealane.ErrMayBeProcessed) || !strings.Contains(err.Error(), "nothing was sent") {
+		t.Errorf("nobody listens: %v", err)
+	}
+}
+
+// TestProcessedOrNot: the same sentinel by the partner's word and by ours.
+func TestProcessedOrNot(t *testing.T) {
+	for _, c := range []struct {
+		status    int
+		body      string
+		processed bool
+	}{
+		{400, `{"eval_id":"1","error":"Payload decryption failed"}`, false},
+		{500, `{"eval_id":"1","error":"` + sealingFailed + `"}`, true},
+		{200, answerBody(t, ``, `{}`)[:400] + `"}`, true},
+	} {
+		s := answering(t, c.status, c.body)
+		_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
+		if err == nil || errors.Is(err, sealane.ErrMayBeProcessed) != c.processed {
+			t.Errorf("%d: %v", c.status, err)
+		}
+	}
+}
+
+func TestSealedUpstreamErrors(t *testing.T) {
+	p := changed(t, "riskos", "upstream_errors: plain", "upstream_errors: sealed")
+	use := func(c *sealane.Config) { c.Profile = p }
+	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(422)
+		io.WriteString(w, `{"error":"unsupported_schema"}`)
+	}, use)
+	answer, body, err := do(t, customer(t, use), request(t, "POST", s.URL+"/api/evaluation", `{}`))
+	if err != nil || answer.StatusCode != 422 || body != `{"error":"unsupported_schema"}` {
+		t.Fatalf("%v %q %v", answer, body, err)
+	}
+	if _, sealed := sealhttp.MessageOf(answer); !sealed {
+		t.Error("the error came in clear")
+	}
+	plain := answering(t, 422, `{"error":"unsupported_schema"}`)
+	if _, _, err := do(t, customer(t, use), request(t, "POST", plain.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSealed) {
+		t.Errorf("a plain error where sealed ones are due: %v", err)
+	}
+}
+
+// TestRDXInAMember: the token in a JSON member, which the vendor's partners may want.
+func TestRDXInAMember(t *testing.T) {
+	p := changed(t, "rdx", "body: {content_type: application/jose}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
+	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
+	key := testkey.RSA(t, "issuer", 2048)
+	ingress := newLane(t, sealane.Config{Profile: p, Side: sealane.Server, Caller: sealane.OAuth2, Ours: testkey.Ours(t, alias, key)})
+	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: http.HandlerFunc(echo), Log: discard})
+	defer s.Close()
+	egress := newLane(t, sealane.Config{Profile: p, Side: sealane.Client, Theirs: testkey.Theirs(t, alias, key)})
+	tap := &recording{}
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: egress, Base: tap}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
+	if err != nil || answer.StatusCode != 200 || !strings.HasPrefix(tap.request, `{"EncryptedPayload":"ey`) {
+		t.Fatalf("%v %v %.40s", answer, err, tap.request)
+	}
+}
+
+// TestOldDocVAnswer: a whole old answer, inside and outside, in place of a new one.
+func TestOldDocVAnswer(t *testing.T) {
+	old := answerBody(t, `"docv_previous_reference_id":"d-1",`, `{"id":"r-1","docv_transaction_token":"tok-1","docv_previous_reference_id":"d-1"}`)
+	s := answering(t, 200, old)
+	for _, c := range []struct{ method, path, body string }{
+		{"POST", "/api/docv/upload", `{"id":"r-2"}`}, {"PATCH", "/api/docv/upload/tok-2", `{}`},
+	} {
+		if _, _, err := do(t, customer(t), request(t, c.method, s.URL+c.path, c.body)); !errors.Is(err, sealane.ErrContradiction) {
+			t.Errorf("%s %s: %v", c.method, c.path, err)
+		}
+	}
+}
+
+// TestConcurrent: one lane, one handler, one transport, many at once.
+func TestConcurrent(t *testing.T) {
+	s := provider(t, echo)
+	client := &http.Client{Transport: &sealhttp.Transport{Lane: customer(t)}}
+	var all sync.WaitGroup
+	for i := range 32 {
+		all.Go(func() {
+			for j := range 5 {
+				body := fmt.Sprintf(`{"n":"%d-%d"}`, i, j)
+				r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation", strings.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				answer, err := client.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, _ := io.ReadAll(answer.Body)
+				if answer.Body.Close(); string(got) != `{"eval_id":"e-1","got":`+body+`}` {
+					t.Errorf("%s came back as %s", body, got)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestPanicLeavesNoTrace: a service that panics gives its place back.
+func TestPanicLeavesNoTrace(t *testing.T) {
+	lane := newLane(t, config(t, sealane.Server))
+	s := httptest.NewServer(&sealhttp.Handler{
+		Lane:        func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Next:        http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+		Log:         discard,
+		MaxInFlight: 1, MaxHeld: 1,
+	})
+	defer s.Close()
+	for range 3 {
+		_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
+		var partner *sealhttp.PartnerError
+		if err == nil || errors.As(err, &partner) { // a PartnerError would be the 503 of a handler that is full
+			t.Errorf("error is %v", err)
+		}
+	}
+}
+
+func TestWrongSide(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
+	defer s.Close()
+	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": newLane(t, config(t, sealane.Server))} {
+		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || !strings.Contains(err.Error(), "side Client") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, h := range map[string]*sealhttp.Handler{
+		"zero":     {},
+		"nil lane": {Lane: func(*http.Request) (*sealane.Lane, error) { return nil, nil }, Next: http.HandlerFunc(echo)},
+		"client's": {Lane: func(*http.Request) (*sealane.Lane, error) { return customer(t), nil }, Next: http.HandlerFunc(echo)},
+	} {
+		h.Log = discard
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), "POST", "/api/evaluation", strings.NewReader("{}")))
+		if w.Code != 503 {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+}
+
+// TestTriggerDoesNotPassOn: behind the handler the request is a plain one.
+func TestTriggerDoesNotPassOn(t *testing.T) {
+	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
+		if h := r.Header.Get("X-Payload-Encrypted"); h != "" {
+			t.Errorf("the service sees X-Payload-Encrypted: %s", h)
+		}
+	})
+	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNewcomerFirst: an account without keys is told so, whatever else is wrong.
+func TestNewcomerFirst(t *testing.T) {
+	s := provider(t, echo, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.Optional })
+	for _, c := range [][]string{{"/api/evaluation", "yes"}, {"/api/evaluation", "true"}, {"/api/other", "true"}} {
+		_, body := raw(t, s.URL+c[0], "{}", "X-Payload-Encrypted", c[1])
+		if _, text := errorBody(t, body); text != notSupported {
+			t.Errorf("%v: %s", c, text)
+		}
+	}
+	_, body := raw(t, s.URL+"/api/evaluation", "{}", "X-Payload-Encrypted", "true", "X-Payload-Encrypted", "true")
+	if _, text := errorBody(t, body); text != notSupported {
+		t.Errorf("doubled: %s", text)
+	}
+}
+
+// TestPlainErrorTooLarge: half an error is not passed on.
+func TestPlainErrorTooLarge(t *testing.T) {
+	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(404)
+		for _, part := range []string{"START ", strings.Repeat("x", 2000), "END"} {
+			io.WriteString(w, part)
+		}
+	}, func(c *sealane.Config) { c.MaxPayload = 1000 })
+	answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
+	if answer.StatusCode != 500 || strings.Contains(body, "START") {
+		t.Errorf("%d %s", answer.StatusCode, body)
+	}
+}
