@@ -35,6 +35,7 @@ for module in . interop; do
 	echo "== module $module"
 	(
 		cd "$module"
+		go mod tidy -diff
 		go vet ./...
 		go tool staticcheck ./...
 		go test -race -count=1 -timeout 14m -v ./... >"$log" 2>&1 || {

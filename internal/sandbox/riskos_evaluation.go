@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
@@ -121,7 +122,7 @@ func (s *RiskOS) begin(q evaluationRequest, version string, v verdict, now time.
 	}
 	e := &evaluation{
 		ID: q.id, EvalID: uuid.NewString(),
-		Workflow: q.workflow, WorkflowID: uuid.NewSHA1(uuid.NameSpaceURL, []byte("workflow:"+q.workflow)).String(), WorkflowVersion: version,
+		Workflow: q.workflow, WorkflowID: uuid.NewHash(sha256.New(), uuid.NameSpaceURL, []byte("workflow:"+q.workflow), 8).String(), WorkflowVersion: version,
 		EvalSource: "API", EvalStatus: evalPaused, EvalStartTime: stamp(now),
 		Decision: v.decision, DecisionAt: stamp(now),
 		Status: "ON_HOLD", SubStatus: "Pending Verification", Score: 50,
