@@ -100,12 +100,11 @@ func (e *Error) Error() string {
 		b.WriteString(" " + e.Lane)
 	}
 	fmt.Fprintf(&b, ": %v", e.Sentinel)
-	switch {
-	case e.Detail != "":
-		fmt.Fprintf(&b, ": %s [%s]", e.Detail, e.Fault)
-	case e.Err == nil:
-		fmt.Fprintf(&b, ": %s [%s]", e.Fault.Meaning(), e.Fault)
+	detail := e.Detail
+	if detail == "" {
+		detail = strings.TrimSuffix(e.Fault.Meaning(), ".")
 	}
+	fmt.Fprintf(&b, ": %s [%s]", detail, e.Fault)
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}

@@ -147,6 +147,13 @@ func (l *Lane) check() error {
 			return fmt.Errorf("messages carry no signature: say how the caller is known (%s, %s or %s), not %q", MutualTLS, OAuth2, Unauthenticated, l.c.Caller)
 		}
 	}
+	for _, ours := range l.c.Ours.Keys() {
+		for _, theirs := range l.c.Theirs.Keys() {
+			if ours.Public.Equal(theirs.Public) {
+				return fmt.Errorf("key ID %q of ours and %q of the partner are the same key: our own messages would pass for the partner's", ours.ID, theirs.ID)
+			}
+		}
+	}
 	if !l.in.Sealed() {
 		if l.c.AcceptRSAOAEP != "" {
 			return errors.New("AcceptRSAOAEP: nothing is opened on this side")

@@ -120,6 +120,11 @@ func (l *Leg) check() error {
 	if _, _, err := mime.ParseMediaType(l.Body.ContentType); err != nil {
 		return fmt.Errorf("body.content_type %q: %w", l.Body.ContentType, err)
 	}
+	for _, a := range l.Body.Accept {
+		if _, _, err := mime.ParseMediaType(a); err != nil {
+			return fmt.Errorf("body.accept %q: %w", a, err)
+		}
+	}
 	if !l.Sealed() {
 		if l.Body.Field != "" || l.UpstreamErrors != "" {
 			return errors.New("a plain leg has neither body.field nor upstream_errors")

@@ -3,6 +3,7 @@ package profile
 import (
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // Endpoint is a method and path whose messages are sealed.
@@ -88,8 +89,8 @@ func matchPath(pattern, path string) (map[string]string, bool) {
 			continue
 		}
 		value, err := url.PathUnescape(got[i])
-		if err != nil || value == "" || value == "." || value == ".." {
-			return nil, false
+		if err != nil || value == "" || value == "." || value == ".." || strings.ContainsFunc(value, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
+			return nil, false // whoever unescapes it would see another path
 		}
 		if vars == nil {
 			vars = map[string]string{}

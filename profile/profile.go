@@ -105,7 +105,8 @@ type Member struct {
 
 // Body says how a token sits in an HTTP body.
 type Body struct {
-	ContentType  string   `yaml:"content_type"`
+	ContentType  string   `yaml:"content_type"` // to send, and taken
+	Accept       []string `yaml:"accept"`       // further content types that are taken; "any": all
 	Field        string   `yaml:"field"`        // the JSON member that holds it; empty: the bare token
 	Accompanying []string `yaml:"accompanying"` // members that may stand beside it
 	Others       string   `yaml:"others"`       // "refuse" or "ignore" all further members

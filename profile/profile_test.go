@@ -89,18 +89,22 @@ func TestRecognise(t *testing.T) {
 func TestPaths(t *testing.T) {
 	p := load(t, "riskos")
 	for raw, want := range map[string]map[string]string{
-		"/api/evaluation":         nil,
-		"/api/evaluation/a%2Fb":   {"version": "a/b"},
-		"/api/evaluation/2.1?x=/": {"version": "2.1"},
-		"/api/evaluation/":        {"none": ""},
-		"/api/evaluation/..":      {"none": ""},
-		"/api/evaluation/%2E%2e":  {"none": ""},
-		"/api/evaluation/a/b":     {"none": ""},
-		"//api/evaluation":        {"none": ""},
-		"/api/./evaluation":       {"none": ""},
-		"/api/evaluatio%6e":       {"none": ""},
-		"/API/evaluation":         {"none": ""},
-		"/x/api/evaluation":       {"none": ""},
+		"/api/evaluation":          nil,
+		"/api/evaluation/a%20b":    {"version": "a b"},
+		"/api/evaluation/a%2Fb":    {"none": ""},
+		"/api/evaluation/a%5cb":    {"none": ""},
+		"/api/evaluation/a%00":     {"none": ""},
+		"/api/evaluation/a%0d%0ab": {"none": ""},
+		"/api/evaluation/2.1?x=/":  {"version": "2.1"},
+		"/api/evaluation/":         {"none": ""},
+		"/api/evaluation/..":       {"none": ""},
+		"/api/evaluation/%2E%2e":   {"none": ""},
+		"/api/evaluation/a/b":      {"none": ""},
+		"//api/evaluation":         {"none": ""},
+		"/api/./evaluation":        {"none": ""},
+		"/api/evaluatio%6e":        {"none": ""},
+		"/API/evaluation":          {"none": ""},
+		"/x/api/evaluation":        {"none": ""},
 	} {
 		u, err := url.Parse("http://127.0.0.1" + raw)
 		if err != nil {
@@ -206,7 +210,7 @@ func TestOwnFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := strings.Replace(string(source), "body: {content_type: application/jose}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}", 1)
+	own := strings.Replace(string(source), "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}", 1)
 	file := filepath.Join(t.TempDir(), "mine.yaml")
 	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
 		t.Fatal(err)

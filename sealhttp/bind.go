@@ -24,11 +24,14 @@ type asked struct {
 // answer does not have contradicts nothing. The error wraps ErrContradiction.
 func (x asked) bind(beside []member, payload []byte) error {
 	got, err := strictjson.TopLevel(payload)
-	if errors.Is(err, strictjson.ErrDuplicate) {
-		return contradiction("the signed answer: %v", err)
+	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && x.endpoint.Identifier != "" {
+		return contradiction("the signed answer cannot be held against its request: it is %v", err)
 	}
-	if err != nil {
-		return nil // not an object: it has no identifiers
+	// An answer that is no object, or empty, has no identifiers of its own.
+	for _, name := range x.endpoint.Bind {
+		if outer, ok := find(beside, name); ok && plainText(outer) != x.vars[name] {
+			return contradiction("%s outside the seal is not the one in the request's path", name)
+		}
 	}
 	for _, b := range beside {
 		if signed, ok := find(got, b.Name); ok && !same(b.Value, signed) {
@@ -58,22 +61,28 @@ func (x asked) bind(beside []member, payload []byte) error {
 	return nil
 }
 
-// identifier gives what to send beside the seal: the payload's member, else the
-// path's variable of that name.
-func (x asked) identifier(payload []byte) (name, id string, ok bool) {
+// identifier gives what to send beside the seal, as JSON: the payload's member as
+// it stands, else the path's variable of that name.
+func (x asked) identifier(payload []byte) (name string, id []byte, ok bool) {
 	name = x.endpoint.Identifier
 	if name == "" {
-		return "", "", false
+		return "", nil, false
 	}
 	if members, err := strictjson.TopLevel(payload); err == nil {
 		if value, found := find(members, name); found {
-			if id, ok = strictjson.String(value); ok {
-				return name, id, true
-			}
+			return name, value, true
 		}
 	}
-	id, ok = x.vars[name]
-	return name, id, ok
+	text, ok := x.vars[name]
+	return name, appendString(nil, text), ok
+}
+
+// plainText is what a JSON string says, or any other value as it stands.
+func plainText(value []byte) string {
+	if text, ok := strictjson.String(value); ok {
+		return text
+	}
+	return string(value)
 }
 
 func find(members []member, name string) ([]byte, bool) {

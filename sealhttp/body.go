@@ -42,8 +42,8 @@ func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (sealane.Mes
 }
 
 // sealBody seals a payload and gives the body around it, in one buffer. name and
-// id, where given, go in front of the token.
-func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name, id string) ([]byte, error) {
+// id (JSON), where given, go in front of the token.
+func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte) ([]byte, error) {
 	front, back := around(lane.Out().Body, name, id)
 	b := make([]byte, 0, len(front)+lane.SealedLen(len(payload))+len(back))
 	b, err := lane.AppendSeal(ctx, append(b, front...), payload)
@@ -87,7 +87,7 @@ func takeToken(body []byte, form profile.Body) (token []byte, beside []member, e
 	case form.Field == "" && start[0] == '"':
 		return nil, nil, formatError(fault.BodyQuoted, "")
 	case form.Field == "":
-		return body, nil, nil
+		return bytes.TrimSpace(body), nil, nil
 	case bytes.HasPrefix(start, []byte("ey")):
 		return nil, nil, formatError(fault.BodyBareToken, "")
 	}
@@ -129,14 +129,14 @@ func bodyFault(err error) fault.Code {
 }
 
 // around gives what stands before and after a token in a body.
-func around(form profile.Body, name, id string) (front, back []byte) {
+func around(form profile.Body, name string, id []byte) (front, back []byte) {
 	if form.Field == "" {
 		return nil, nil
 	}
 	front = append(front, '{')
 	if name != "" {
 		front = append(appendString(front, name), ':')
-		front = append(appendString(front, id), ',')
+		front = append(append(front, id...), ',')
 	}
 	front = append(appendString(front, form.Field), `:"`...)
 	return front, []byte(`"}`) // base64url and dots: nothing to escape
@@ -177,18 +177,19 @@ func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// checkContentType refuses a media type other than the profile's; none at all
-// is accepted, for the body itself says what it is.
-func checkContentType(got, want string) error {
-	if got == "" {
+// checkContentType refuses a media type that the profile does not take; none at
+// all is taken, for the body itself says what it is.
+func checkContentType(got string, form profile.Body) error {
+	if got == "" || slices.Contains(form.Accept, profile.Any) {
 		return nil
 	}
 	gotType, _, err := mime.ParseMediaType(got)
-	wantType, _, _ := mime.ParseMediaType(want) // the profile was checked
-	if err != nil || gotType != wantType {
-		return formatError(fault.ContentType, fmt.Sprintf("Content-Type is %.80q, not %s", got, want))
+	for _, want := range append([]string{form.ContentType}, form.Accept...) {
+		if wantType, _, _ := mime.ParseMediaType(want); err == nil && gotType == wantType { // the profile was checked
+			return nil
+		}
 	}
-	return nil
+	return formatError(fault.ContentType, fmt.Sprintf("Content-Type is %.80q, not %s", got, form.ContentType))
 }
 
 // named puts the lane's name into an error that was made without it.
@@ -212,6 +213,6 @@ func Token(body []byte, form profile.Body) ([]byte, error) {
 
 // Body puts a token into the body that goes with it.
 func Body(token []byte, form profile.Body) []byte {
-	front, back := around(form, "", "")
+	front, back := around(form, "", nil)
 	return slices.Concat(front, token, back)
 }

@@ -96,7 +96,7 @@ func TestSealedUpstreamErrors(t *testing.T) {
 
 // TestRDXInAMember: the token in a JSON member, which the vendor's partners may want.
 func TestRDXInAMember(t *testing.T) {
-	p := changed(t, "rdx", "body: {content_type: application/jose}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
+	p := changed(t, "rdx", "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
 	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
 	ingress := newLane(t, sealane.Config{Profile: p, Side: sealane.Server, Caller: sealane.OAuth2, Ours: testkey.Ours(t, alias, key)})
@@ -217,6 +217,25 @@ func TestNewcomerFirst(t *testing.T) {
 	_, body := raw(t, s.URL+"/api/evaluation", "{}", "X-Payload-Encrypted", "true", "X-Payload-Encrypted", "true")
 	if _, text := errorBody(t, body); text != notSupported {
 		t.Errorf("doubled: %s", text)
+	}
+}
+
+// TestNumberForAnIdentifier: identifiers are opaque; what the service gives goes
+// out as it stands.
+func TestNumberForAnIdentifier(t *testing.T) {
+	s := provider(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"eval_id": 12345678901234567890}`) })
+	tap := &recording{}
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: customer(t), Base: tap}}).Do(request(t, "POST", s.URL+"/api/evaluation", `{}`))
+	if err != nil || !strings.HasPrefix(tap.answer, `{"eval_id":12345678901234567890,"encrypted_response":"`) {
+		t.Errorf("%v %v %.80s", answer, err, tap.answer)
+	}
+}
+
+// TestSwitchingProtocols: 101 is no answer to a sealed request.
+func TestSwitchingProtocols(t *testing.T) {
+	s := answering(t, 101, "", "Connection", "Upgrade", "Upgrade", "x")
+	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrMayBeProcessed) {
+		t.Errorf("error is %v", err)
 	}
 }
 

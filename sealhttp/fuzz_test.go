@@ -15,16 +15,20 @@ import (
 // the same message, or refuse for the same reason. It is in the package because
 // the two ways are told apart only there.
 func FuzzBody(f *testing.F) {
-	key := testkey.Fixed()
+	key, other := testkey.Fixed(), testkey.RSA(f, "other", 2048)
 	p, err := profile.Load("riskos")
 	if err != nil {
 		f.Fatal(err)
 	}
-	lane, err := sealane.New(sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(f, "k", key), Theirs: testkey.Theirs(f, "k", key)})
+	lane, err := sealane.New(sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(f, "k", key), Theirs: testkey.Theirs(f, "o", other)})
 	if err != nil {
 		f.Fatal(err)
 	}
-	token, err := lane.Seal(f.Context(), []byte(`{"eval_id":"e-1"}`))
+	partner, err := sealane.New(sealane.Config{Profile: p, Side: sealane.Server, Ours: testkey.Ours(f, "o", other), Theirs: testkey.Theirs(f, "k", key)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	token, err := partner.Seal(f.Context(), []byte(`{"eval_id":"e-1"}`))
 	if err != nil {
 		f.Fatal(err)
 	}

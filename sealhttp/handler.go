@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,6 +26,9 @@ const (
 	DefaultMaxInFlight = 256
 	DefaultMaxHeld     = 256 << 20 // bytes
 )
+
+// maxBodyTime is how long a sealed body may take to arrive.
+const maxBodyTime = time.Minute
 
 // Handler is the server's side of lanes: it opens requests, calls Next with the
 // payload, and seals what Next answers. Next sees plain JSON both ways, and finds
@@ -125,7 +129,7 @@ func announced(lane *sealane.Lane, r *http.Request) (*profile.Endpoint, map[stri
 		return endpoint, vars, true, nil
 	case on:
 		return refuse(sealane.ErrFormat, fault.Endpoint, fmt.Sprintf("the profile does not seal %s %.200q", r.Method, r.URL.Path))
-	case mayPassPlain(lane, r):
+	case lane.Config().Sealing == sealane.Optional || isPlainEndpoint(lane, r):
 		return nil, nil, false, nil
 	case !listed:
 		return refuse(sealane.ErrPlainRefused, fault.Endpoint, fmt.Sprintf("the lane requires sealing, and the profile does not seal %s %.200q; PlainEndpoints can list it", r.Method, r.URL.Path))
@@ -144,11 +148,17 @@ func isOff(t *profile.Trigger, value string) bool {
 
 func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (sealane.Message, error) {
 	form := lane.In().Body
-	if err := checkContentType(r.Header.Get("Content-Type"), form.ContentType); err != nil {
+	if err := checkContentType(r.Header.Get("Content-Type"), form); err != nil {
 		return nil, err
 	}
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
+	}
+	// A body that trickles in must not hold its place for ever. Where the server
+	// can't set a deadline, its own time-outs have to do.
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
+		defer control.SetReadDeadline(time.Time{})
 	}
 	limit := lane.MaxToken() + spare
 	body, err := readBody(http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit)
@@ -187,7 +197,7 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lan
 	}
 	name, id, found := x.identifier(answer.body.Bytes())
 	if !found {
-		id = h.newID()
+		id = appendString(nil, h.newID())
 	}
 	err := answer.err
 	var body []byte
@@ -195,10 +205,11 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lan
 		body, err = sealBody(r.Context(), lane, answer.body.Bytes(), name, id)
 	}
 	if err != nil {
-		h.writeError(w, r, lane, &sealane.Error{Op: "seal", Lane: lane.Name(), Sentinel: sealane.ErrSealingFailed, Fault: sealane.FaultOf(err), Err: err}, id)
+		h.writeError(w, r, lane, &sealane.Error{Op: "seal", Lane: lane.Name(), Sentinel: sealane.ErrSealingFailed, Fault: sealane.FaultOf(err), Err: err}, plainText(id))
 		return
 	}
-	answer.header.Set("Content-Type", leg.Body.ContentType)
+	answer.WriteHeader(http.StatusOK) // where the service wrote nothing at all
+	answer.sent.Set("Content-Type", leg.Body.ContentType)
 	answer.copyTo(w, body)
 }
 

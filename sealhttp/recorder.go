@@ -12,7 +12,8 @@ import (
 
 // recorder keeps what Next answers until it is sealed, up to a limit.
 type recorder struct {
-	header http.Header
+	header http.Header // as the service sees it
+	sent   http.Header // as it was when the answer began
 	status int
 	body   bytes.Buffer
 	limit  int
@@ -31,6 +32,7 @@ func (a *recorder) WriteHeader(status int) {
 		return
 	}
 	a.status, a.wrote = status, true
+	a.sent = a.header.Clone() // later changes would be trailers
 	if e := a.header.Get("Content-Encoding"); e != "" && e != "identity" {
 		a.err = formatError(fault.ContentEncoding, fmt.Sprintf("the service answered with Content-Encoding %.40q, though not asked to", e))
 	}
@@ -55,15 +57,16 @@ var plainOnly = []string{"Content-Length", "Content-Encoding", "Content-Md5", "C
 
 // copyTo sends the answer with body for a body, or as it is where body is nil.
 func (a *recorder) copyTo(w http.ResponseWriter, body []byte) {
+	a.WriteHeader(http.StatusOK)
 	if body != nil {
 		for _, name := range plainOnly {
-			a.header.Del(name)
+			a.sent.Del(name)
 		}
 	} else {
 		body = a.body.Bytes()
-		a.header.Del("Content-Length")
+		a.sent.Del("Content-Length")
 	}
-	for name, values := range a.header {
+	for name, values := range a.sent {
 		w.Header()[name] = values
 	}
 	if len(body) > 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/sealane/sealane"
@@ -27,9 +28,10 @@ type Transport struct {
 	Base http.RoundTripper // nil: http.DefaultTransport
 }
 
-// RoundTrip seals, sends, and opens. Requests to endpoints that the profile does
-// not seal, and those under WithPlain, go in clear where the lane's settings
-// allow it, and are refused with ErrPlainRefused where they don't.
+// RoundTrip seals, sends, and opens. In clear it sends only what the lane's
+// PlainEndpoints list, and, on a lane with optional sealing, requests under
+// WithPlain. All else that the profile does not seal is refused with
+// ErrPlainRefused: a path that is a little wrong, or a redirect, opens no way out.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.Lane == nil || t.Lane.Config().Side != sealane.Client {
 		closeBody(r.Body)
@@ -43,7 +45,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, named(t.Lane, err))
 	}
-	body, err := sealBody(r.Context(), t.Lane, payload, "", "")
+	body, err := sealBody(r.Context(), t.Lane, payload, "", nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
@@ -70,11 +72,11 @@ func (t *Transport) base() http.RoundTripper {
 
 // sendPlain is for what is not sealed, on purpose or because it can't be.
 func (t *Transport) sendPlain(r *http.Request, listed bool) (*http.Response, error) {
-	if !mayPassPlain(t.Lane, r) {
+	if !isPlainEndpoint(t.Lane, r) && !(wantsPlain(r.Context()) && t.Lane.Config().Sealing == sealane.Optional) {
 		closeBody(r.Body)
-		detail := "the profile does not seal this endpoint, and the lane requires sealing; list it in PlainEndpoints, or make sealing optional, to send it in clear (sealane call --plain)"
+		detail := "the profile does not seal this endpoint; to send it in clear, list it in PlainEndpoints, or use WithPlain on a lane with optional sealing (sealane call --plain)"
 		if listed {
-			detail = "the lane requires sealing"
+			detail = "it was to go in clear, and the lane requires sealing"
 		}
 		return nil, &sealane.Error{Op: r.Method + " " + r.URL.Path, Lane: t.Lane.Name(), Sentinel: sealane.ErrPlainRefused,
 			Fault: fault.Endpoint, Detail: detail}
@@ -82,11 +84,9 @@ func (t *Transport) sendPlain(r *http.Request, listed bool) (*http.Response, err
 	return t.base().RoundTrip(r)
 }
 
-// mayPassPlain reports whether the lane lets this request through in clear.
-func mayPassPlain(lane *sealane.Lane, r *http.Request) bool {
-	c := lane.Config()
-	return c.Sealing == sealane.Optional ||
-		slices.ContainsFunc(c.PlainEndpoints, func(p string) bool { return profile.MatchEndpoint(p, r.Method, r.URL) })
+// isPlainEndpoint reports whether the lane lists this request's endpoint as plain.
+func isPlainEndpoint(lane *sealane.Lane, r *http.Request) bool {
+	return slices.ContainsFunc(lane.Config().PlainEndpoints, func(p string) bool { return profile.MatchEndpoint(p, r.Method, r.URL) })
 }
 
 func (t *Transport) readRequest(r *http.Request) ([]byte, error) {
@@ -146,15 +146,23 @@ func (b *sentBody) Close() error { return nil }
 
 // open gives the answer with its payload for a body, or the error that it stands for.
 func (t *Transport) open(answer *http.Response, x asked) (*http.Response, error) {
+	leg := t.Lane.In()
+	if answer.StatusCode < 200 && leg.Sealed() { // 101: what follows is no answer to a sealed request
+		closeBody(answer.Body)
+		return nil, unusable(answer, named(t.Lane, notSealed(nil)))
+	}
 	if !hasBody(answer) {
 		return answer, nil
 	}
-	leg := t.Lane.In()
 	if success(answer.StatusCode) && !leg.Sealed() {
 		return answer, nil
 	}
 	body, err := readBody(answer.Body, answer.ContentLength, t.Lane.MaxToken()+spare)
 	closeBody(answer.Body)
+	var read *sealane.Error
+	if errors.As(err, &read) && read.Fault == fault.BodyUnreadable {
+		return nil, unusable(answer, fmt.Errorf("it broke off: %w", read.Err)) // not the format's fault
+	}
 	if err != nil {
 		return nil, unusable(answer, named(t.Lane, err))
 	}
@@ -205,7 +213,7 @@ func notSealed(noToken error) error {
 func noTokenDetail(err error) error {
 	var e *sealane.Error
 	if errors.As(err, &e) {
-		return fmt.Errorf("%s %s", e.Fault.Meaning(), e.Detail)
+		return errors.New(strings.TrimSpace(e.Fault.Meaning() + " " + e.Detail))
 	}
 	return nil
 }

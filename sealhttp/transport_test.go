@@ -69,6 +69,8 @@ func TestAnswersThatMustNotBeBelieved(t *testing.T) {
 		{"outer twice", 200, answerBody(t, `"eval_id":"e-1","eval_id":"e-1",`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"signed twice", 200, answerBody(t, `"eval_id":"e-1",`, `{"eval_id":"e-1","eval_id":"e-2"}`), "POST", "/api/evaluation", `{}`, sealane.ErrContradiction},
 		{"sealed error of another", 400, answerBody(t, `"eval_id":"e-2",`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrContradiction},
+		{"path's identifier outside, nothing inside", 200, answerBody(t, `"eval_id":"e-2",`, `{}`), "PATCH", "/api/evaluation/e-1", `{}`, sealane.ErrContradiction},
+		{"unreadable inside", 200, answerBody(t, `"eval_id":"e-2",`, "{\"eval_id\":\"e-1\",\"x\":\"\xff\"}"), "POST", "/api/evaluation", `{}`, sealane.ErrContradiction},
 		{"garbage token", 200, `{"eval_id":"e-1","encrypted_response":"eyJ"}`, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotJWE},
 		{"too large", 200, strings.Repeat(" ", 300_000), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrTooLarge},
 	} {
@@ -141,6 +143,17 @@ func TestNothingLeavesInClear(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// Nor on a lane with optional sealing, unless it is asked for.
+	for _, path := range []string{"/api/evaluation/", "//api/evaluation", "/v1/api/evaluation", "/api/Evaluation", "/api/evaluation/a/b"} {
+		if _, _, err := do(t, customer(t, optional), request(t, "POST", s.URL+path, `{}`)); !errors.Is(err, sealane.ErrPlainRefused) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	redirect := httptest.NewServer(http.RedirectHandler(s.URL+"/steal", http.StatusTemporaryRedirect))
+	defer redirect.Close()
+	if _, _, err := do(t, customer(t, optional), request(t, "POST", redirect.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrPlainRefused) {
+		t.Errorf("after a redirect: %v", err)
+	}
 	noKey := customer(t, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.Optional })
 	if _, _, err := do(t, noKey, request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSupported) {
 		t.Errorf("without the partner's key: %v", err)
@@ -149,9 +162,9 @@ func TestNothingLeavesInClear(t *testing.T) {
 
 func TestPlainOnPurpose(t *testing.T) {
 	s := answering(t, 200, `{"plain":true}`)
-	lane := customer(t, optional)
+	lane := customer(t, optional, func(c *sealane.Config) { c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"} })
 	for name, r := range map[string]*http.Request{
-		"read":            request(t, "GET", s.URL+"/api/evaluation/e-1", ``),
+		"listed":          request(t, "GET", s.URL+"/api/evaluation/e-1", ``),
 		"asked for plain": request(t, "POST", s.URL+"/api/evaluation", `{}`).WithContext(sealhttp.WithPlain(t.Context())),
 	} {
 		answer, body, err := do(t, lane, r)

@@ -95,8 +95,12 @@ func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 		return callError(err)
 	}
 	defer answer.Body.Close()
-	if _, err := io.Copy(c.OutOrStdout(), io.LimitReader(answer.Body, maxInput)); err != nil {
-		return &exit{exitProcessed, fmt.Errorf("the answer broke off: %w", err)}
+	n, err := io.Copy(c.OutOrStdout(), io.LimitReader(answer.Body, maxInput))
+	if more, _ := io.CopyN(io.Discard, answer.Body, 1); err == nil && more > 0 {
+		err = fmt.Errorf("it is longer than %d bytes", n)
+	}
+	if err != nil {
+		return &exit{exitProcessed, fmt.Errorf("the answer was not written whole: %w", err)}
 	}
 	message, sealed := sealhttp.MessageOf(answer)
 	if verified, ok := message.(*sealane.Verified); ok {

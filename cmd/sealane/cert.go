@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -100,9 +101,13 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 		if err != nil {
 			return err
 		}
-		file, err := readCertificate(c, args[0])
+		data, err := readInput(c, args[0], 1<<20)
 		if err != nil {
 			return err
+		}
+		file, err := cert.Read(data)
+		if err != nil {
+			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
 		if len(file.Certificates) == 0 {
 			return refused(fmt.Errorf("%s is a %s: there is no certificate to check", args[0], file.Format))
@@ -130,6 +135,9 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 func keyIDRule(d cert.Demand, keyID, env string, file *cert.File) cert.Rule {
 	rule := cert.Rule{Code: "key-id", Name: "key ID (alias)", Level: cert.OK, Found: keyID, Wanted: "well formed, and true of the certificate"}
 	err := d.CheckKeyID(keyID)
+	if file.PublicKey == nil {
+		err = errors.New("the certificate has no RSA key, so the key ID cannot be its name")
+	}
 	if err == nil && d.KeyIDFormat == cert.KeyIDSixPart {
 		var id cert.KeyID
 		if id, err = cert.ParseKeyID(keyID); err == nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -109,7 +110,10 @@ func (s *certSet) base() string {
 	if len(name) > 40 {
 		name = name[:40]
 	}
-	return strings.Trim(name, "-") + "-" + strings.ToLower(s.environment)
+	if name = strings.Trim(name, "-"); name == "" {
+		name = fmt.Sprintf("certificate-%08x", crc32.ChecksumIEEE([]byte(s.request.CommonName)))
+	}
+	return name + "-" + strings.ToLower(s.environment)
 }
 
 func (s *certSet) keyFile() string { return filepath.Join(s.dir, "private", s.base()+".key") }
@@ -125,8 +129,12 @@ func (s *certSet) write(key *rsa.PrivateKey) error {
 	}
 	defer clear(private)
 	for dir, mode := range map[string]os.FileMode{"private": 0o700, "1-send": 0o755, "2-send-separately": 0o755} {
-		if err := os.MkdirAll(filepath.Join(s.dir, dir), mode); err != nil {
+		dir = filepath.Join(s.dir, dir)
+		if err := os.MkdirAll(dir, mode); err != nil {
 			return err
+		}
+		if info, err := os.Lstat(dir); err != nil || !info.IsDir() { // a link may lead the key to where it is sent from
+			return fmt.Errorf("%s is not a folder of its own (%v): choose another --out", dir, err)
 		}
 	}
 	// The folder may have been there with other rights.

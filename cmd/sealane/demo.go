@@ -34,17 +34,18 @@ Without it the stand-ins stay up, and the report ends with commands to try.`,
 	c.Flags().StringVar(&dir, "dir", "", "empty folder for all files (default: a temporary one, removed at the end)")
 	c.Flags().BoolVar(&once, "once", false, "end after the report")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if dir == "" {
-			temporary, err := os.MkdirTemp("", "sealane-demo-")
+		temporary := dir == ""
+		if temporary {
+			made, err := os.MkdirTemp("", "sealane-demo-")
 			if err != nil {
 				return err
 			}
-			defer os.RemoveAll(temporary)
-			dir = temporary
+			defer os.RemoveAll(made)
+			dir = made
 		} else if err := emptyFolder(dir); err != nil {
 			return err
 		}
-		return runDemo(c, dir, once)
+		return runDemo(c, dir, temporary, once)
 	}
 	return c
 }
@@ -60,14 +61,14 @@ func emptyFolder(dir string) error {
 	return err
 }
 
-func runDemo(c *cobra.Command, dir string, once bool) error {
+func runDemo(c *cobra.Command, dir string, temporary, once bool) error {
 	servers := &demoServers{log: slog.New(slog.DiscardHandler)}
 	ctx, stop := context.WithCancel(c.Context())
 	servers.ctx = ctx
 	defer func() { stop(); servers.wait() }()
 
 	r := &report{w: c.OutOrStdout(), color: isTerminal(c.OutOrStdout())}
-	fmt.Fprintf(r.w, "Files are in %s\n", dir)
+	fmt.Fprintf(r.w, "Files are in %s%s\n", dir, map[bool]string{true: " until the demo ends"}[temporary])
 	var hints []string
 	for _, demo := range []func(*report, *demoServers, string) ([]string, error){demoRiskOS, demoRDX} {
 		lines, err := demo(r, servers, dir)

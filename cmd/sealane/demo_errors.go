@@ -93,7 +93,7 @@ func (d *riskosDemo) hints() ([]string, error) {
 		return nil, err
 	}
 	body := filepath.Join(d.dir, "evaluation.json")
-	lane := fmt.Sprintf("--profile riskos --key %s --to %s", d.customer.keyFile, d.provider.certFile)
+	lane := fmt.Sprintf("--profile riskos --env %s --key %s --to %s", riskosEnv, d.customer.keyFile, d.provider.certFile)
 	return []string{
 		fmt.Sprintf("# RiskOS, plain:\ncurl -sS -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' --data-binary @%s %s/api/evaluation\n", apiKey, body, d.url),
 		fmt.Sprintf("# RiskOS, sealed, opened again:\n%s call %s --api-key-file %s -v POST %s/api/evaluation @%s\n", me(), lane, apiKey, d.url, body),

@@ -39,7 +39,7 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 	f.StringArrayVar(&l.partner, partnerFlag, nil, partnerHelp)
 	f.StringArrayVar(&l.partnerIDs, partnerFlag+"-key-id", nil, "key ID (alias) of the partner's certificate; once for all, or once for each")
 	f.StringVar(&l.acceptOAEP, "accept-rsa-oaep", "", "open RSA-OAEP (SHA-1) too, for this reason, where the profile lets a lane do so")
-	f.StringVar(&l.caller, "caller", string(sealane.Unauthenticated), "how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated")
+	f.StringVar(&l.caller, "caller", "", "how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (must be said for rdx)")
 	must(c.MarkFlagRequired("profile"))
 	must(c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(profile.Names(), cobra.ShellCompDirectiveDefault)))
 	return l
@@ -72,11 +72,20 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 	}
 	if side == sealane.Server {
 		config.Caller = sealane.Caller(l.caller)
+		if config.Caller == "" && p.Request.Sign == nil {
+			return nil, &exit{exitUsage, fmt.Errorf("messages of profile %s carry no signature: say how the sender is known, by --caller %s, %s or %s", p.Name, sealane.MutualTLS, sealane.OAuth2, sealane.Unauthenticated)}
+		}
 	}
 	if l.optional {
 		config.Sealing = sealane.Optional
 	}
 	return sealane.New(config)
+}
+
+// onlyRDX fixes the profile for commands that know one dialect.
+func (l *laneFlags) onlyRDX() {
+	must(l.c.Flags().Set("profile", "rdx"))
+	l.c.Flags().Lookup("profile").Usage = "rdx, or a profile file made from it"
 }
 
 func (l *laneFlags) ours(ctx context.Context) (*keyring.Ring, error) {

@@ -181,7 +181,7 @@ With --fault every message has a fault:
 	}
 	flags := addLaneFlags(c, "to", "the issuer's certificate, in any format")
 	f := c.Flags()
-	must(f.Set("profile", "rdx"))
+	flags.onlyRDX()
 	f.StringVar(&base, "url", "", "the issuer's base URL; /risk, /stepup, /initiateaction and /validate are added (required)")
 	f.StringVar(&otp, "otp", "", "passcode to answer with; default: read from standard input")
 	f.StringVar(&card, "card", "", "test card number")
@@ -207,6 +207,9 @@ With --fault every message has a fault:
 		for _, a := range answers {
 			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n", a.Call, a.HTTPStatus, a.Status, a.Duration.Milliseconds(), len(a.Raw))
 		}
+		if errors.Is(err, errNoPasscode) {
+			return err
+		}
 		if err != nil {
 			return &exit{exitPartner, err}
 		}
@@ -214,6 +217,9 @@ With --fault every message has a fault:
 	}
 	return c
 }
+
+// errNoPasscode: nobody typed one, which is not the issuer's fault.
+var errNoPasscode = errors.New("no passcode: give --otp, or type it")
 
 func newVCAS(client *http.Client, base string) *sandbox.VCAS {
 	base = strings.TrimRight(base, "/")
@@ -228,7 +234,7 @@ func askOTP(c *cobra.Command, otp string) func(context.Context, sandbox.Answer) 
 		}
 		fmt.Fprint(c.ErrOrStderr(), "Passcode: ")
 		if !lines.Scan() {
-			return "", errors.New("no passcode: give --otp, or type it")
+			return "", errNoPasscode
 		}
 		return strings.TrimSpace(lines.Text()), nil
 	}
@@ -242,11 +248,11 @@ func newSandboxIssuer() *cobra.Command {
 		Long: `Issuer serves an example of an issuer's service. Passcodes are printed on standard
 error in place of an SMS. Give the old and the new key during an overlap.`,
 		Example: `  sealane sandbox issuer --key rdx-stag/private/rdx-stag.key \
-      --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG --env STAG`,
+      --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG --env STAG --caller unauthenticated`,
 		Args: cobra.NoArgs,
 	}
 	flags := addLaneFlags(c, "from", "not used: RDX messages are not signed")
-	must(c.Flags().Set("profile", "rdx"))
+	flags.onlyRDX()
 	must(c.Flags().MarkHidden("from"))
 	must(c.Flags().MarkHidden("from-key-id"))
 	c.Flags().StringVar(&listenOn, "listen", "127.0.0.1:8481", "address to serve on")

@@ -62,7 +62,7 @@ func newOpen() *cobra.Command {
 input and writes the payload to standard output, byte for byte as it was signed.
 Who signed it is said on standard error. Nothing is written unless all holds.`,
 		Example: `  sealane open --profile riskos --key our.key --from provider.pem answer.json
-  sealane open --profile rdx --key new.key --key old.key --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG message.jwe`,
+  sealane open --profile rdx --caller mutual-tls --key new.key --key old.key --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG message.jwe`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := addLaneFlags(c, "from", "the partner's certificate, in any format; further ones verify too (overlap)")

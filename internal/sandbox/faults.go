@@ -137,7 +137,7 @@ func (a *providerAccount) swap(answer *capture) {
 func pause(ctx context.Context, value string) bool {
 	delay, err := time.ParseDuration(value)
 	if err != nil || delay < 0 {
-		delay = time.Second
+		delay = time.Second // "slow" alone
 	}
 	timer := time.NewTimer(min(delay, maxDelay))
 	defer timer.Stop()

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -86,9 +87,9 @@ func (q *rdxRequest) required(name string, limit int, note func(error)) string {
 
 func (q *rdxRequest) readCounter() error {
 	if !q.members.has("StepupCounter") {
-		return fmt.Errorf("StepupCounter is missing")
+		return nil // it counts from 0, and the message that the vendor prints has none
 	}
-	err := json.Unmarshal(q.members["StepupCounter"], &q.counter)
+	err := json.Unmarshal(bytes.Trim(q.members["StepupCounter"], `"`), &q.counter) // a number, or one in quotes
 	if err != nil || q.counter < 0 || q.counter > maxStepupCounter {
 		q.counter = 0
 		return fmt.Errorf("StepupCounter is not an integer from 0 to %d", maxStepupCounter)
