@@ -111,25 +111,32 @@ func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
 		return refuse(fault.HeaderNotJSON, "header is %v", err)
 	}
 	var h Header
-	var alg *string
-	known := map[string]**string{"alg": &alg, "kid": &h.Kid, "typ": &h.Typ, "cty": &h.Cty}
-	var enc *string
-	if kind == NotJWE {
-		known["enc"] = &enc
-	}
+	var alg, enc *string
 	for _, m := range members {
 		if f, refused := refusedMembers[m.Name]; refused {
 			return refuse(f, "header has a %s member", m.Name)
 		}
-		target, wanted := known[m.Name]
-		if !wanted {
+		value, isString := strictjson.String(m.Value)
+		switch m.Name {
+		case "alg":
+			alg = &value
+		case "enc":
+			if kind != NotJWE {
+				continue
+			}
+			enc = &value
+		case "kid":
+			h.Kid = &value
+		case "typ":
+			h.Typ = &value
+		case "cty":
+			h.Cty = &value
+		default:
 			continue
 		}
-		value, ok := strictjson.String(m.Value)
-		if !ok {
+		if !isString {
 			return refuse(fault.HeaderType, "header member %s is not a string", m.Name)
 		}
-		*target = &value
 	}
 	if alg == nil {
 		return refuse(fault.AlgMissing, "header has no alg")

@@ -2,8 +2,6 @@ package jose
 
 import (
 	"crypto"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha1" // RSA-OAEP, where a lane accepts it
@@ -50,10 +48,6 @@ func Encrypt(dst, plaintext []byte, head Protected, key *rsa.PublicKey) ([]byte,
 	if err != nil {
 		return nil, fmt.Errorf("encrypt: content encryption key: %w", err)
 	}
-	aead, err := newGCM(cek)
-	if err != nil {
-		return nil, fmt.Errorf("encrypt: %w", err)
-	}
 	room, place := Space(dst, len(plaintext), head, key)
 	if place = place[:len(plaintext)]; len(plaintext) > 0 && &place[0] != &plaintext[0] {
 		copy(place, plaintext)
@@ -61,12 +55,15 @@ func Encrypt(dst, plaintext []byte, head Protected, key *rsa.PublicKey) ([]byte,
 	token := append(append(room, head.text...), '.')
 	protected := token[len(dst) : len(token)-1]
 	token = append(appendEncoded(token, encryptedKey), '.')
-	sealed := aead.Seal(place[:0], nil, place, protected) // IV, ciphertext, tag
-	ciphertext := sealed[ivLength : len(sealed)-tagLength]
+	var iv [ivLength]byte
+	sealed, err := sealGCM(cek, &iv, place, protected)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
 	var tag [tagLength]byte
-	copy(tag[:], sealed[len(sealed)-tagLength:]) // the text will reach it
-	token = append(appendEncoded(token, sealed[:ivLength]), '.')
-	token = append(appendEncoded(token, ciphertext), '.')
+	copy(tag[:], sealed[len(plaintext):]) // the text will reach it
+	token = append(appendEncoded(token, iv[:]), '.')
+	token = append(appendEncoded(token, sealed[:len(plaintext)]), '.')
 	return appendEncoded(token, tag[:]), nil
 }
 
@@ -173,11 +170,7 @@ func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which in
 	if which < 0 && broken != nil {
 		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
 	}
-	aead, err := newGCM(cek)
-	if err != nil {
-		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: err}
-	}
-	plaintext, err = aead.Open(e.sealed[:0], nil, e.sealed, e.protected)
+	plaintext, err = openGCM(cek, e.sealed, e.protected)
 	e.sealed = nil
 	if err != nil {
 		return nil, -1, decryptionErrors[reason(which, fits)]
@@ -236,13 +229,4 @@ func reason(which int, fits bool) int {
 		return 2 // the modulus length is public
 	}
 	return which>>63&1 ^ 1
-}
-
-// newGCM is the AES-GCM that FIPS 140-3 approves: it draws its own IVs.
-func newGCM(cek []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(cek)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }

@@ -90,7 +90,7 @@ func (w *walker) skipSpace() {
 
 func (w *walker) object(depth int) ([]Member, error) {
 	var members []Member
-	seen := map[string]struct{}{}
+	var seen names
 	for {
 		w.pos++ // past '{' or ','
 		if w.skipSpace(); w.data[w.pos] == '}' {
@@ -98,13 +98,12 @@ func (w *walker) object(depth int) ([]Member, error) {
 			return members, nil
 		}
 		name, _ := String(w.string())
-		if _, twice := seen[name]; twice {
+		if !seen.add(name) {
 			return nil, fmt.Errorf("%w: %.64q", ErrDuplicate, name)
 		}
-		if len(seen) == maxMembers {
+		if seen.n > maxMembers {
 			return nil, fmt.Errorf("%w: more than %d members in one object", ErrSyntax, maxMembers)
 		}
-		seen[name] = struct{}{}
 		w.skipSpace()
 		w.pos++ // past ':'
 		value, err := w.value(depth)
@@ -119,6 +118,38 @@ func (w *walker) object(depth int) ([]Member, error) {
 			return members, nil
 		}
 	}
+}
+
+// names are those of one object; few objects have more than fit without a map.
+type names struct {
+	n    int
+	few  [8]string
+	many map[string]struct{}
+}
+
+// add reports whether the name is new.
+func (s *names) add(name string) bool {
+	s.n++
+	if s.many == nil {
+		for _, known := range s.few[:min(s.n-1, len(s.few))] {
+			if known == name {
+				return false
+			}
+		}
+		if s.n <= len(s.few) {
+			s.few[s.n-1] = name
+			return true
+		}
+		s.many = map[string]struct{}{}
+		for _, known := range s.few {
+			s.many[known] = struct{}{}
+		}
+	}
+	if _, twice := s.many[name]; twice {
+		return false
+	}
+	s.many[name] = struct{}{}
+	return true
 }
 
 func (w *walker) value(depth int) ([]byte, error) {
