@@ -3,7 +3,6 @@ package sealane
 import (
 	"context"
 	"crypto"
-	"crypto/rsa"
 	"fmt"
 	"slices"
 
@@ -186,10 +185,14 @@ func decrypters(keys []keyring.Key) []crypto.Decrypter {
 	return list
 }
 
-func publics(keys []keyring.Key) []*rsa.PublicKey {
-	list := make([]*rsa.PublicKey, len(keys))
+func publics(keys []keyring.Key) []jose.PublicKey {
+	list := make([]jose.PublicKey, len(keys))
 	for i, k := range keys {
-		list[i] = k.Public
+		list[i] = public(k)
 	}
 	return list
+}
+
+func public(k keyring.Key) jose.PublicKey {
+	return jose.PublicKey{PublicKey: k.Public, By: k.Operations}
 }

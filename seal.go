@@ -34,7 +34,7 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	room, place := jose.Space(dst, l.contentLen(len(payload), signer), l.encryptHead, recipient.Public)
+	room, place := jose.Space(dst, l.contentLen(len(payload), signer), l.encryptHead, public(recipient))
 	var content []byte
 	if l.out.Sign == nil {
 		content = append(place, payload...)
@@ -44,7 +44,7 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}
-	token, err := jose.Encrypt(room, content, l.encryptHead, recipient.Public)
+	token, err := jose.Encrypt(room, content, l.encryptHead, public(recipient))
 	if err != nil {
 		return nil, l.fromCodec("seal", err)
 	}
@@ -58,7 +58,7 @@ func (l *Lane) SealedLen(n int) int {
 	if err != nil {
 		return 0
 	}
-	room, _ := jose.Space(nil, 0, l.encryptHead, recipient.Public)
+	room, _ := jose.Space(nil, 0, l.encryptHead, public(recipient))
 	return cap(room) + l.contentLen(n, signer)*4/3 + 4
 }
 

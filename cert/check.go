@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,11 +30,7 @@ func Check(c *x509.Certificate, d Demand, now time.Time) Verdict {
 	if isRSA {
 		v = append(v, keySize(pub, d), exponent(pub), weakKey(pub))
 	} else {
-		v = append(v, Rule{
-			Code: "key-type", Name: "Kind of key", Level: Refused,
-			Found: c.PublicKeyAlgorithm.String(), Wanted: "RSA",
-			Do: "Make an RSA key pair, for example with openssl genrsa 4096, and a certificate for it.",
-		})
+		v = append(v, keyType(c))
 	}
 	v = append(v, keyUsage(c, d.KeyUsage), extendedKeyUsage(c))
 	v = append(v, subjectRules(c, d)...)
@@ -67,7 +65,7 @@ func (r Rule) wants(ok bool, otherwise Level, do string) Rule {
 // slip, not a danger, for nothing here trusts it to issue.
 func notCA(c *x509.Certificate) Rule {
 	level := Refused
-	if bytes.Equal(c.RawSubject, c.RawIssuer) && c.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) == 0 {
+	if bytes.Equal(c.RawSubject, c.RawIssuer) && c.KeyUsage&usagesOfCA == 0 {
 		level = Warning
 	}
 	found := "an end entity"
@@ -76,6 +74,29 @@ func notCA(c *x509.Certificate) Rule {
 	}
 	return Rule{Code: "not-ca", Name: "End entity", Found: found, Wanted: "an end entity"}.
 		wants(!c.IsCA, level, "Issue it again with basicConstraints CA:FALSE; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE.")
+}
+
+// keyType refuses what is no RSA key. One that is bound to RSA-PSS is RSA by its
+// numbers, but what signs with it here is RSASSA-PKCS1-v1_5.
+func keyType(c *x509.Certificate) Rule {
+	r := Rule{Code: "key-type", Name: "Kind of key", Found: c.PublicKeyAlgorithm.String(), Wanted: "RSA"}
+	do := "Make an RSA key pair, for example with openssl genrsa 4096, and a certificate for it."
+	if c.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm {
+		var spki struct {
+			Algorithm pkix.AlgorithmIdentifier
+			Key       asn1.BitString
+		}
+		switch err := exactly(c.RawSubjectPublicKeyInfo, &spki); {
+		case err != nil:
+			r.Found = "of an unknown kind"
+		case spki.Algorithm.Algorithm.Equal(oidRSAPSS):
+			r.Found = "RSA-PSS (id-RSASSA-PSS)"
+			do = "Make an RSA key pair under the OID rsaEncryption, for example with openssl genrsa 4096 and not genpkey -algorithm RSA-PSS, and a certificate for it."
+		default:
+			r.Found = "of kind " + spki.Algorithm.Algorithm.String()
+		}
+	}
+	return r.wants(false, Refused, do)
 }
 
 func keySize(pub *rsa.PublicKey, d Demand) Rule {
@@ -112,6 +133,10 @@ func weakKey(pub *rsa.PublicKey) Rule {
 	return r.wants(false, Refused, "Never use this key again: make a new pair with current software, and tell us if the old one was in use.")
 }
 
+const usagesOfCA = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+
+var oidRSAPSS = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10} // RFC 4055, section 1.2
+
 type namedUsage struct {
 	name string
 	bit  x509.KeyUsage
@@ -134,10 +159,10 @@ func keyUsage(c *x509.Certificate, d KeyUsageDemand) Rule {
 	if len(d.Required)+len(d.Allowed) == 0 {
 		// Without a demand anything goes that is not a CA's.
 		free := Rule{Code: "key-usage", Name: "Key usage", Found: "not demanded", Wanted: "not that of a CA"}
-		return free.wants(c.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) == 0, Refused,
+		return free.wants(c.KeyUsage&usagesOfCA == 0, Refused,
 			"The key may sign certificates: issue one without keyCertSign and cRLSign, for a key of its own.")
 	}
-	var has, missing, extra []string
+	var has, missing, extra, ofCA []string
 	for _, u := range keyUsages {
 		present := c.KeyUsage&u.bit != 0
 		required := slices.Contains(d.Required, u.name)
@@ -147,7 +172,11 @@ func keyUsage(c *x509.Certificate, d KeyUsageDemand) Rule {
 		if required && !present {
 			missing = append(missing, u.name)
 		}
-		if present && !required && !slices.Contains(d.Allowed, u.name) {
+		switch {
+		case !present || required || slices.Contains(d.Allowed, u.name):
+		case u.bit&usagesOfCA != 0:
+			ofCA = append(ofCA, u.name)
+		default:
 			extra = append(extra, u.name)
 		}
 	}
@@ -174,8 +203,11 @@ func keyUsage(c *x509.Certificate, d KeyUsageDemand) Rule {
 		return r.wants(false, level, "The certificate says nothing about its use"+again)
 	case len(missing) > 0:
 		return r.wants(false, Refused, "The usage "+strings.Join(missing, ", ")+" is missing"+again)
+	case len(ofCA) > 0:
+		return r.wants(false, Refused, "The usage "+strings.Join(ofCA, ", ")+" is that of a CA: take a key of its own"+again)
 	case len(extra) > 0:
-		return r.wants(false, Refused, "The usage "+strings.Join(extra, ", ")+" is too much: one key, one use"+again)
+		// The key does what it is for; that it may do more endangers its owner only.
+		return r.wants(false, Warning, "It can be used, but one key, one use: next time leave out "+strings.Join(extra, ", ")+", with openssl -addext keyUsage=critical,"+advice+".")
 	}
 	return r.wants(true, OK, "")
 }

@@ -93,7 +93,9 @@ func TestCheckRules(t *testing.T) {
 		"CA by openssl's default": {func(c *x509.Certificate) { c.IsCA = true }, now, warning("not-ca")},
 		"no usage":                {func(c *x509.Certificate) { c.KeyUsage = 0 }, now, refused("key-usage")},
 		"missing usage":           {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDataEncipherment }, now, refused("key-usage")},
-		"extra usage":             {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }, now, refused("key-usage")},
+		"extra usage":             {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }, now, warning("key-usage")},
+		"extra usage of a CA":     {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }, now, refused("key-usage")},
+		"usages of both kinds":    {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign }, now, refused("key-usage")},
 		"code signing":            {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, now, warning("extended-key-usage")},
 		"code signing and client": {func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning, x509.ExtKeyUsageClientAuth}

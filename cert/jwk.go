@@ -155,11 +155,67 @@ func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err er
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, keyID, nil
 }
 
+// What the members of RFC 7517, sections 4.2 to 4.4, say that a key is for.
+var (
+	useOfAlg       = map[string]string{"RS256": "sig", "RSA-OAEP": "enc", "RSA-OAEP-256": "enc"}
+	useOfOperation = map[string]string{
+		"sign": "sig", "verify": "sig",
+		"encrypt": "enc", "decrypt": "enc", "wrapKey": "enc", "unwrapKey": "enc",
+	}
+)
+
+// checkJWKUse refuses a key that says of itself that it is for something else
+// than is done here, or that contradicts itself about it.
+func checkJWKUse(object map[string]any) error {
+	use := "" // that alg or use names
+	if alg, has := object["alg"]; has {
+		name, _ := alg.(string)
+		if use = useOfAlg[name]; use == "" {
+			return fmt.Errorf(`JWK: member "alg" is %s: only RS256, RSA-OAEP-256 and RSA-OAEP are used; export the key for one of these, or without "alg"`, quoted(fmt.Sprint(alg)))
+		}
+	}
+	if said, has := object["use"]; has {
+		name, _ := said.(string)
+		switch {
+		case name != "sig" && name != "enc":
+			return fmt.Errorf(`JWK: member "use" is %s: it must be "sig" or "enc" (RFC 7517, section 4.2)`, quoted(fmt.Sprint(said)))
+		case use != "" && use != name:
+			return fmt.Errorf(`JWK: member "use" is %q and contradicts "alg": export the key again`, name)
+		}
+		use = name
+	}
+	operations, has := object["key_ops"]
+	if !has {
+		return nil
+	}
+	list, _ := operations.([]any)
+	seen, ours := map[string]bool{}, false
+	for _, o := range list {
+		name, _ := o.(string)
+		switch purpose := useOfOperation[name]; {
+		case name == "" || seen[name]:
+			return errors.New(`JWK: member "key_ops" must list names, each once (RFC 7517, section 4.3)`)
+		case purpose != "" && use != "" && purpose != use:
+			return fmt.Errorf(`JWK: member "key_ops" has %q and contradicts "use" or "alg": export the key again`, name)
+		case purpose != "":
+			ours = true
+		}
+		seen[name] = true
+	}
+	if !ours {
+		return errors.New(`JWK: member "key_ops" allows neither signing nor encryption: export the key for one of these, or without "key_ops"`)
+	}
+	return nil
+}
+
 // privateFromJWK reads the private members too. The CRT members have to be
 // there and right: RFC 7518, section 6.3.2, wants all of them or none.
 func privateFromJWK(object map[string]any) (*rsa.PrivateKey, string, error) {
 	pub, keyID, err := rsaFromJWK(object)
 	if err != nil {
+		return nil, "", err
+	}
+	if err := checkJWKUse(object); err != nil {
 		return nil, "", err
 	}
 	if err := CheckKey(pub); err != nil {

@@ -82,29 +82,56 @@ func decryptPKCS8(der, passphrase []byte) ([]byte, error) {
 	if err := exactly(der, &file); err != nil {
 		return nil, errors.New("the encrypted key does not parse: it is damaged, take it from its backup")
 	}
-	if !file.Algorithm.Algorithm.Equal(oidPBES2) {
-		return nil, fmt.Errorf("the key is encrypted by the old scheme %s: %s", file.Algorithm.Algorithm, adviceConvertKey)
-	}
-	var params pbes2Params
-	if err := exactly(file.Algorithm.Parameters.FullBytes, &params); err != nil {
-		return nil, errors.New("the encryption parameters of the key do not parse: it is damaged, take it from its backup")
-	}
-	keySize, ok := aesCBC[params.Cipher.Algorithm.String()]
-	if !ok {
-		return nil, fmt.Errorf("the key is encrypted by cipher %s, which is not read: %s", params.Cipher.Algorithm, adviceConvertKey)
-	}
-	iv := params.Cipher.Parameters.Bytes
-	if len(iv) != aes.BlockSize || len(file.Data) == 0 || len(file.Data)%aes.BlockSize != 0 {
-		return nil, errors.New("the encrypted key has an impossible length: it is damaged, take it from its backup")
+	p, err := parsePBES2(file.Algorithm, file.Data)
+	if err != nil {
+		return nil, err
 	}
 	if len(passphrase) == 0 {
 		return nil, ErrPassphraseNeeded
 	}
-	key, err := deriveKey(params.KDF, passphrase, keySize)
+	plain, err := p.decrypt(passphrase)
 	if err != nil {
 		return nil, err
 	}
-	return decryptCBC(key, iv, file.Data)
+	// One wrong passphrase in 256 gets this far.
+	if recognise(plain) != kindPKCS8 || checkASN1(plain) != nil {
+		return nil, ErrPassphraseWrong
+	}
+	return plain, nil
+}
+
+// pbes2 is data encrypted by PBES2 (RFC 8018, section 6.2) with AES-CBC.
+type pbes2 struct {
+	kdf      pkix.AlgorithmIdentifier
+	keySize  int
+	iv, data []byte
+}
+
+func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (pbes2, error) {
+	if !algorithm.Algorithm.Equal(oidPBES2) {
+		return pbes2{}, fmt.Errorf("the key is encrypted by the old scheme %s: %s", algorithm.Algorithm, adviceConvertKey)
+	}
+	var params pbes2Params
+	if err := exactly(algorithm.Parameters.FullBytes, &params); err != nil {
+		return pbes2{}, errors.New("the encryption parameters of the key do not parse: it is damaged, take it from its backup")
+	}
+	keySize, ok := aesCBC[params.Cipher.Algorithm.String()]
+	if !ok {
+		return pbes2{}, fmt.Errorf("the key is encrypted by cipher %s, which is not read: %s", params.Cipher.Algorithm, adviceConvertKey)
+	}
+	iv := params.Cipher.Parameters.Bytes
+	if len(iv) != aes.BlockSize || len(data) == 0 || len(data)%aes.BlockSize != 0 {
+		return pbes2{}, errors.New("the encrypted key has an impossible length: it is damaged, take it from its backup")
+	}
+	return pbes2{kdf: params.KDF, keySize: keySize, iv: iv, data: data}, nil
+}
+
+func (p pbes2) decrypt(passphrase []byte) ([]byte, error) {
+	key, err := deriveKey(p.kdf, passphrase, p.keySize)
+	if err != nil {
+		return nil, err
+	}
+	return decryptCBC(key, p.iv, p.data)
 }
 
 func deriveKey(kdf pkix.AlgorithmIdentifier, passphrase []byte, size int) ([]byte, error) {
@@ -183,12 +210,7 @@ func decryptCBC(key, iv, data []byte) ([]byte, error) {
 			return nil, ErrPassphraseWrong
 		}
 	}
-	plain = plain[:len(plain)-n]
-	// One wrong passphrase in 256 gets this far.
-	if recognise(plain) != kindPKCS8 || checkASN1(plain) != nil {
-		return nil, ErrPassphraseWrong
-	}
-	return plain, nil
+	return plain[:len(plain)-n], nil
 }
 
 // exactly unmarshals DER and refuses what follows it.

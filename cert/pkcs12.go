@@ -1,9 +1,11 @@
 package cert
 
 import (
+	"bytes"
 	"crypto/fips140"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -53,6 +55,142 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	}
 	chain[0], chain[own] = chain[own], chain[0]
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil
+}
+
+// maxForeignIterations bounds what a partner's file may cost: openssl takes 2048,
+// Java 10,000.
+const maxForeignIterations = 1_000_000
+
+var (
+	oidData          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
+	oidKeyBag        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
+	oidShroudedBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
+	oidCertBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
+	oidX509Cert      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
+
+	errPKCS12Hidden = errors.New("the PKCS#12 is encrypted, under a passphrase or in an old way, and may hold a private key, which cannot be seen from outside: " + adviceSendCertificate)
+	errPKCS12Form   = errors.New("the PKCS#12 is damaged or written in a way that is not read, and may hold a private key: " + adviceSendCertificate)
+)
+
+// The types of RFC 7292, section 4, as far as they are needed.
+type (
+	contentInfo struct {
+		Type    asn1.ObjectIdentifier
+		Content asn1.RawValue `asn1:"tag:0,explicit,optional"`
+	}
+	authenticatedSafe struct {
+		Version int
+		Safe    contentInfo
+		MAC     asn1.RawValue `asn1:"optional"`
+	}
+	encryptedSafe struct {
+		Version int
+		Info    struct {
+			Type      asn1.ObjectIdentifier
+			Algorithm pkix.AlgorithmIdentifier
+			Content   []byte `asn1:"tag:0,optional"`
+		}
+	}
+	safeBag struct {
+		Type       asn1.ObjectIdentifier
+		Value      asn1.RawValue `asn1:"tag:0,explicit"`
+		Attributes asn1.RawValue `asn1:"optional"`
+	}
+	certBag struct {
+		Type  asn1.ObjectIdentifier
+		Value []byte `asn1:"tag:0,explicit"`
+	}
+)
+
+// certificatesFromPKCS12 reads a file that holds nothing else, which openssl
+// pkcs12 -export -nokeys makes. The passphrase is not asked for, because a file
+// that needs one holds a private key more often than not. The library is not
+// used: it reads such files only where Java wrote them.
+func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
+	for _, bag := range []asn1.ObjectIdentifier{oidKeyBag, oidShroudedBag} {
+		if oid, _ := asn1.Marshal(bag); bytes.Contains(der, oid) { // however damaged the rest is
+			return nil, privateKeyError(kindPKCS12, der)
+		}
+	}
+	bags, hidden, err := bagsIn(der)
+	if err != nil {
+		return nil, errPKCS12Form
+	}
+	if slices.ContainsFunc(bags, func(b safeBag) bool { return b.Type.Equal(oidKeyBag) || b.Type.Equal(oidShroudedBag) }) {
+		return nil, privateKeyError(kindPKCS12, der)
+	}
+	var certificates []*x509.Certificate
+	for _, bag := range bags {
+		switch {
+		case bag.Type.Equal(oidCertBag):
+			var b certBag
+			if err := exactly(bag.Value.Bytes, &b); err != nil || !b.Type.Equal(oidX509Cert) || checkASN1(b.Value) != nil {
+				return nil, errPKCS12Form
+			}
+			c, err := parseCertificate(b.Value)
+			if err != nil {
+				return nil, err
+			}
+			certificates = append(certificates, c)
+		default: // a secret, or bags in a bag
+			hidden = true
+		}
+	}
+	if hidden {
+		return nil, errPKCS12Hidden
+	}
+	return certificates, nil
+}
+
+// bagsIn lists what can be seen in a PKCS#12 with the empty passphrase. hidden:
+// there is more. An error is one of form.
+func bagsIn(der []byte) (bags []safeBag, hidden bool, err error) {
+	if err := checkASN1(der); err != nil {
+		return nil, false, err
+	}
+	var file authenticatedSafe
+	var octets []byte
+	var parts []contentInfo
+	if err := errors.Join(exactly(der, &file), exactly(file.Safe.Content.Bytes, &octets), exactly(octets, &parts)); err != nil {
+		return nil, false, err
+	}
+	costly := kdfIterationsIn(der) > maxForeignIterations
+	for _, part := range parts {
+		var plain []byte
+		switch {
+		case part.Type.Equal(oidData):
+			if err := exactly(part.Content.Bytes, &plain); err != nil {
+				return nil, false, err
+			}
+		case part.Type.Equal(oidEncryptedData) && !costly:
+			plain = openedWithNothing(part.Content.Bytes)
+		}
+		var found []safeBag
+		if plain == nil || checkASN1(plain) != nil || exactly(plain, &found) != nil {
+			hidden = true
+			continue
+		}
+		bags = append(bags, found...)
+	}
+	return bags, hidden, nil
+}
+
+// openedWithNothing decrypts a part under the empty passphrase, or gives nil.
+func openedWithNothing(der []byte) []byte {
+	var part encryptedSafe
+	if exactly(der, &part) != nil {
+		return nil
+	}
+	p, err := parsePBES2(part.Info.Algorithm, part.Info.Content)
+	if err != nil || !p.kdf.Algorithm.Equal(oidPBKDF2) { // scrypt would take memory
+		return nil
+	}
+	plain, err := p.decrypt(nil)
+	if err != nil {
+		return nil
+	}
+	return plain
 }
 
 // kdfIterationsIn adds up the iterations that the visible part of a PKCS#12 asks

@@ -44,9 +44,10 @@ var privateLabel = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?:
 
 // Read recognises a partner's file by its content, whatever it is called: PEM,
 // DER, PKCS#7, base64 without PEM lines, a JWK, or a bare public key; in UTF-8
-// or UTF-16, with any line ends and text around the blocks. It demands exactly
-// one leaf certificate or one key. A private key in the file is a
-// [PrivateKeyError], whatever else is wrong.
+// or UTF-16, with any line ends and text around the blocks; and PKCS#12 that can
+// be seen, without a passphrase or with the empty one, to hold certificates only.
+// It demands exactly one leaf certificate or one key. A private key in the file
+// is a [PrivateKeyError], whatever else is wrong.
 //
 // Issuers are put in order by their names only: trust comes from the checksum
 // and the exchange, not from a chain.
@@ -124,6 +125,14 @@ func readPEM(text []byte) (*File, error) {
 		}
 		kind := recognise(der)
 		switch {
+		case kind == kindPKCS12:
+			found, err := certificatesFromPKCS12(der)
+			if err != nil {
+				return nil, err
+			}
+			f.Format = FormatPKCS12
+			certificates = append(certificates, found...)
+			continue
 		case kind.private() != "":
 			return nil, privateKeyError(kind, der)
 		case kind == kindSPKI || kind == kindPublicPKCS1:
@@ -154,6 +163,13 @@ func readPEM(text []byte) (*File, error) {
 
 func readDER(der []byte, certificate, signedData, public string) (*File, error) {
 	kind := recognise(der)
+	if kind == kindPKCS12 {
+		found, err := certificatesFromPKCS12(der)
+		if err != nil {
+			return nil, err
+		}
+		return (&File{Format: FormatPKCS12}).with(found, nil)
+	}
 	if kind.private() != "" {
 		return nil, privateKeyError(kind, der)
 	}
@@ -200,6 +216,9 @@ func readJWK(text []byte) (*File, error) {
 	}
 	pub, keyID, err := rsaFromJWK(object)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkJWKUse(object); err != nil {
 		return nil, err
 	}
 	certificates, err := certificatesFromJWK(object, pub)

@@ -9,7 +9,8 @@ import (
 )
 
 // plainText removes a byte order mark and turns UTF-16 (which Windows editors
-// and PowerShell write) into UTF-8. Other bytes come back unchanged.
+// and PowerShell write, with and without a mark) into UTF-8. Other bytes come
+// back unchanged.
 func plainText(data []byte) ([]byte, error) {
 	if rest, ok := bytes.CutPrefix(data, []byte{0xef, 0xbb, 0xbf}); ok {
 		return rest, nil
@@ -17,13 +18,14 @@ func plainText(data []byte) ([]byte, error) {
 	var order binary.ByteOrder
 	switch {
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		order = binary.LittleEndian
+		order, data = binary.LittleEndian, data[2:]
 	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		order = binary.BigEndian
+		order, data = binary.BigEndian, data[2:]
 	default:
-		return data, nil
+		if order = unmarkedUTF16(data); order == nil {
+			return data, nil
+		}
 	}
-	data = data[2:]
 	if len(data)%2 != 0 {
 		return nil, errors.New("the file is UTF-16 with half a character at its end: it was cut; send it again, as an attachment")
 	}
@@ -32,6 +34,26 @@ func plainText(data []byte) ([]byte, error) {
 		units[i] = order.Uint16(data[2*i:])
 	}
 	return []byte(string(utf16.Decode(units))), nil
+}
+
+// unmarkedUTF16 recognises UTF-16 by its NULs: in text that is mostly ASCII they
+// are every second byte, and all on one side.
+func unmarkedUTF16(data []byte) binary.ByteOrder {
+	const least = 8
+	var zeros [2]int
+	for i, b := range data {
+		if b == 0 {
+			zeros[i%2]++
+		}
+	}
+	switch most := len(data) / 2 * 9 / 10; {
+	case len(data) < least:
+	case zeros[0] == 0 && zeros[1] >= most:
+		return binary.LittleEndian
+	case zeros[1] == 0 && zeros[0] >= most:
+		return binary.BigEndian
+	}
+	return nil
 }
 
 // bareBase64 decodes text that is nothing but padded base64 and white space.

@@ -100,7 +100,7 @@ func verify(token string, key *rsa.PublicKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, _, err := s.Verify([]*rsa.PublicKey{key})
+	payload, _, err := s.Verify([]jose.PublicKey{{PublicKey: key}})
 	return payload, err
 }
 

@@ -54,6 +54,15 @@ type Key struct {
 	Public      *rsa.PublicKey // may be left out where Private or Certificate has it
 	Private     Private
 	Certificate *x509.Certificate // for the inventory; not needed to seal or open
+	Operations  Operations        // does what is done with Public; nil: crypto/rsa
+}
+
+// Operations are those of an RSA public key. EncryptOAEP is for RSA-OAEP with hash
+// for the mask too, and an empty label; Verify is for RS256 and gives
+// rsa.ErrVerification where the signature does not hold.
+type Operations interface {
+	EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error)
+	Verify(digest, signature []byte) error
 }
 
 // maxKeys bounds the work of one hostile message: every candidate costs an RSA

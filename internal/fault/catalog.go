@@ -57,6 +57,9 @@ var httpAndBody = []entry{
 	{BodyBearerPrefix, "Something stands in front of the token, as in an Authorization header.", "Send the token alone."},
 	{BodyBOM, "A byte order mark stands before the body.", "Write UTF-8 without one (RFC 8259 section 8.1)."},
 	{BodyNotSealed, "The body is in clear: there is no token in it.", "Seal it, or look at what else was meant to be sent."},
+	{BodyHTTPHeaders, "HTTP headers stand in front of the body, as curl -i and a capture give them.", "Nothing needs mending if they were only written out with it; give the body alone to be sure."},
+	{BodyEncodedTwice, "The whole token, or the body around it, is base64-encoded once more.", "Send it as it is: a compact serialization is text already."},
+	{BodyFormEncoded, "The token stands in a field of an HTML form.", "Send the body the profile describes, not application/x-www-form-urlencoded."},
 }
 
 var tokenFaults = []struct {
@@ -97,6 +100,7 @@ var tokenFaults = []struct {
 	{KidNotAllowed, "names a key ID where the profile allows none.", "Leave kid off."},
 	{TypNotAllowed, "has a typ that the profile does not allow.", "Leave typ off, or send what the profile lists."},
 	{CtyNotAllowed, "has a cty that the profile does not allow.", "Leave cty off, or send what the profile lists."},
+	{Cut, "is cut: characters are missing at its front or inside.", "Copy the whole token; compare lengths at both ends."},
 }
 
 var cryptoAndLocal = []entry{
@@ -106,6 +110,7 @@ var cryptoAndLocal = []entry{
 	{EncryptedKeyLength, "The encrypted key has a length that no RSA key of 2048, 3072 or 4096 bits gives.", "Look for a cut token or a key of another size."},
 	{IVLength, "The initialization vector is not 12 bytes.", "A256GCM takes 96 bits (RFC 7518 section 5.3)."},
 	{TagLength, "The authentication tag is not 16 bytes.", "A256GCM gives 128 bits (RFC 7518 section 5.3)."},
+	{PartsOrder, "The parts of the outer token (JWE) stand in another order than the standard's.", "Write header, encrypted key, initialization vector, ciphertext, authentication tag (RFC 7516 section 7.1)."},
 
 	{OpenKey, "None of the keys opens the encrypted key.", "The sender used another certificate: compare fingerprints, and the environment."},
 	{OpenTag, "The key opens, but the content does not match its tag.", "The token was changed on its way, or encrypted wrongly."},
@@ -122,12 +127,17 @@ var cryptoAndLocal = []entry{
 	{OpenTagShort, "The authentication tag is cut, and matches as far as it goes.", "Send all 16 bytes."},
 	{OpenAAD, "The tag matches other additional data than the protected header as sent.", "The additional data is the ASCII text of the base64url header (RFC 7516 section 5.1, step 14)."},
 	{OpenCompressed, "The content is compressed, though no zip is announced.", "Turn compression off in the sender's library."},
+	{OpenTagInCiphertext, "The authentication tag stands at the end of the ciphertext, and the fifth part is empty.", "Cut the last 16 bytes off what the cipher gives (Java: Cipher.doFinal) and send them as the fifth part."},
 	{InnerNotSigned, "What was encrypted is no JWS: it was not signed.", "Sign first, then encrypt the JWS."},
+	{InnerEncodedTwice, "What was encrypted is a JWS that is base64-encoded once more.", "Encrypt the compact serialization as it is."},
+	{InnerQuoted, "What was encrypted is a JWS wrapped in quotes.", "Take the quotes off before encrypting: a JSON writer put them there."},
 	{SignatureLength, "The signature has a length that no RSA key of 2048, 3072 or 4096 bits gives.", "Look for a cut token; RS256 is not ES256."},
 
 	{SignatureWrong, "The signature does not hold under any of the partner's keys.", "The signer used another key than the one exchanged: compare fingerprints."},
 	{SignatureOther, "The signature holds, but under the key of another partner or environment.", "The message belongs elsewhere, or keys were mixed up."},
 	{SignatureHash, "The signature holds, but with another algorithm than RS256.", "Sign with RSASSA-PKCS1-v1_5 and SHA-256."},
+	{SignatureContent, "The signature was made with the partner's key, but over other content.", "Look for what changes header or payload after signing, on either side: formatting again, another character set, a proxy."},
+	{SignatureDetached, "The payload part of the inner token is empty, and the signature is not over nothing.", "Send the payload in the token; a detached payload (RFC 7515 appendix F) is not taken."},
 	{SignaturePayload, "The signature is over the raw payload, not over its encoded text.", "Sign header and payload as RFC 7515 section 5.1 says."},
 
 	{BindContradiction, "An identifier outside the seal contradicts the signed one, or the request.", "Do not trust the answer: it may belong to another request."},

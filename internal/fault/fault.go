@@ -83,6 +83,7 @@ const (
 	KidNotAllowed     TokenFault = "kid-not-allowed"
 	TypNotAllowed     TokenFault = "typ-not-allowed"
 	CtyNotAllowed     TokenFault = "cty-not-allowed"
+	Cut               TokenFault = "cut"
 )
 
 // Faults of one layer only.
@@ -113,6 +114,9 @@ const (
 	BodyBearerPrefix Code = "body.bearer-prefix"
 	BodyBOM          Code = "body.byte-order-mark"
 	BodyNotSealed    Code = "body.not-sealed"
+	BodyHTTPHeaders  Code = "body.http-headers"
+	BodyEncodedTwice Code = "body.encoded-twice"
+	BodyFormEncoded  Code = "body.form-encoded"
 
 	EncMissing         Code = "jwe.enc-missing"
 	EncNotAllowed      Code = "jwe.enc-not-allowed"
@@ -120,6 +124,7 @@ const (
 	EncryptedKeyLength Code = "jwe.encrypted-key-length"
 	IVLength           Code = "jwe.iv-length"
 	TagLength          Code = "jwe.tag-length"
+	PartsOrder         Code = "jwe.parts-order"
 
 	OpenKey         Code = "open.key"
 	OpenTag         Code = "open.tag"
@@ -139,10 +144,17 @@ const (
 	InnerNotSigned  Code = "jws.not-signed"
 	SignatureLength Code = "jws.signature-length"
 
+	OpenTagInCiphertext Code = "open.tag-in-ciphertext"
+	InnerEncodedTwice   Code = "jws.encoded-twice"
+	InnerQuoted         Code = "jws.quoted"
+
 	SignatureWrong   Code = "sign.wrong"
 	SignatureOther   Code = "sign.other-signer"
 	SignatureHash    Code = "sign.other-algorithm"
 	SignaturePayload Code = "sign.payload-not-encoded"
+
+	SignatureContent  Code = "sign.other-content"
+	SignatureDetached Code = "sign.payload-detached"
 
 	BindContradiction Code = "bind.contradiction"
 

@@ -54,7 +54,7 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if content, _, err = s.Verify([]*rsa.PublicKey{&key().PublicKey}); err != nil {
+			if content, _, err = s.Verify([]jose.PublicKey{{PublicKey: &key().PublicKey}}); err != nil {
 				t.Fatal(err)
 			}
 		}

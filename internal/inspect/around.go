@@ -74,6 +74,9 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	if len(data) == 0 {
 		return data, false
 	}
+	if rest, off := x.httpHeaders(data); off {
+		return rest, true
+	}
 	switch data[0] {
 	case '{', '[':
 		if x.wrap == nil {
@@ -87,6 +90,9 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is a PEM file (a certificate or key), not a message.").Next = "For a certificate, use sealane cert show."
 		return nil, true
 	}
+	if rest, off := x.formField(data); off {
+		return rest, true
+	}
 	if p := prefixForm.Find(data[:min(len(data), 200)]); p != nil && bytes.HasPrefix(data[len(p):], []byte("ey")) {
 		x.around("prefix")
 		x.fault(stepAround, fault.BodyBearerPrefix, "body", show(strings.TrimSpace(string(p)))+" stands in front of the token.")
@@ -98,6 +104,11 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 			x.fault(stepAround, fault.BodyPercent, "body", "")
 			return []byte(plain), true
 		}
+	}
+	if inside := encodedOnceMore(data); inside != nil {
+		x.around("base64")
+		x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 was taken off.")
+		return inside, true
 	}
 	return data, false
 }
@@ -133,13 +144,18 @@ func wideText(data []byte) (plain []byte, name string) {
 func (x *examiner) unquote(data []byte) (rest []byte, off bool) {
 	x.around("quotes")
 	x.fault(stepAround, fault.BodyQuoted, "body", "")
-	if data[0] == '"' {
+	return unquoted(data), true
+}
+
+// unquoted reads text that begins with a quote of some kind.
+func unquoted(text []byte) []byte {
+	if text[0] == '"' {
 		var s string
-		if json.Unmarshal(data, &s) == nil {
-			return []byte(s), true
+		if json.Unmarshal(text, &s) == nil {
+			return []byte(s)
 		}
 	}
-	return bytes.TrimSuffix(data[1:], data[:1]), true
+	return bytes.TrimSuffix(text[1:], text[:1])
 }
 
 // embedded finds the longest run that could be a token in text that is no JSON.

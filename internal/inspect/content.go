@@ -135,10 +135,13 @@ func (x *examiner) oddLengths(iv, tag int, behind bool) {
 	}
 	switch {
 	case behind:
-		x.note(stepLength, "authentication tag", "The tag stands behind the ciphertext, as the ciphers of some languages give it; it belongs into the fifth part.")
+		x.fault(stepContent, fault.OpenTagInCiphertext, "authentication tag", "")
+		x.supersede(fault.TagLength)
 	case tag < tagLength:
 		x.fault(stepContent, fault.OpenTagShort, "authentication tag", fmt.Sprintf("Its %d bytes are the first of the right tag.", tag))
-		x.supersede(fault.TagLength)
+		if !x.outer.torn(4) { // a tag that was cut on the way stays cut
+			x.supersede(fault.TagLength)
+		}
 	case tag > tagLength:
 		x.note(stepLength, "authentication tag", "Its first 16 bytes are the right tag.")
 	}
@@ -156,6 +159,7 @@ func (x *examiner) openApproved(block cipher.Block) ([]byte, bool) {
 	for _, aad := range t.additionalData()[:2] {
 		if content, err := aead.Open(nil, nil, sealed, aad.data); err == nil {
 			o.Content = "A256GCM"
+			x.oddLengths(len(t.data[2]), len(t.data[4]), len(t.data[4]) == 0)
 			return content, true
 		}
 	}

@@ -59,6 +59,18 @@ func scenes(t *testing.T, v forge.Variant) []scene {
 
 const limit = 100_000
 
+// seen is the code by which the doctor names a variant with the keys: where they
+// show more than an opener may tell, it is a finer one than the opener's.
+func seen(v forge.Variant) fault.Code {
+	switch v.Name {
+	case "behind-the-ciphertext":
+		return fault.OpenTagInCiphertext
+	case "payload-changed-afterwards":
+		return fault.SignatureContent
+	}
+	return v.Code
+}
+
 func forgeIn(t *testing.T, v forge.Variant, s scene) []byte {
 	t.Helper()
 	m := material(s.profile)
@@ -87,7 +99,7 @@ func TestEveryForgedFaultIsNamed(t *testing.T) {
 			r := inspect.Examine(token, o)
 			total++
 			mark := "hit "
-			if r.Fault == v.Code {
+			if r.Fault == seen(v) {
 				hits++
 			} else {
 				mark = "MISS"
@@ -190,7 +202,7 @@ func strictly(token []byte, maxToken int, algs []string, signed bool, ours *rsa.
 	if err != nil {
 		return nil, err
 	}
-	payload, _, err := s.Verify([]*rsa.PublicKey{theirs})
+	payload, _, err := s.Verify([]jose.PublicKey{{PublicKey: theirs}})
 	return payload, err
 }
 
@@ -257,6 +269,9 @@ func TestMessagesWithoutFault(t *testing.T) {
 func TestForgeCoversTheCatalogue(t *testing.T) {
 	without := []fault.Code{
 		fault.TooLarge.In(fault.JWS), // bounded by the outer token
+		// The doctor's alone, finer than what an opener says.
+		fault.Cut.In(fault.JWE), fault.Cut.In(fault.JWS), fault.PartsOrder, fault.OpenTagInCiphertext,
+		fault.InnerEncodedTwice, fault.InnerQuoted, fault.SignatureContent, fault.SignatureDetached,
 	}
 	for _, c := range fault.All() {
 		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(forge.Codes(), c) {

@@ -103,7 +103,7 @@ func TestAroundTheToken(t *testing.T) {
 		{"body as a JSON string", `"{\"encrypted_request\":\"` + string(token) + `\"}"`, riskos, fault.BodyQuoted, true},
 		{"bearer", "Bearer " + string(token), riskos, fault.BodyBearerPrefix, true},
 		{"header line", "Authorization: Bearer " + string(token), riskos, fault.BodyBearerPrefix, true},
-		{"form", "encrypted_request=" + string(token), riskos, fault.BodyBearerPrefix, true},
+		{"form", "encrypted_request=" + string(token), riskos, fault.BodyFormEncoded, true},
 		{"percent", strings.ReplaceAll(string(token), ".", "%2E"), riskos, fault.BodyPercent, true},
 		{"percent of JSON", url.PathEscape(`{"encrypted_request":"` + string(token) + `"}`), riskos, fault.BodyPercent, true},
 		{"byte order mark", "\ufeff" + string(token), riskos, fault.BodyBOM, true},

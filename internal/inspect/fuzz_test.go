@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -34,6 +35,14 @@ func FuzzExamine(f *testing.F) {
 	}
 	for _, around := range []string{"%s", `{"encrypted_request":"%s"}`, `"%s"`, "Bearer %s", "\ufeff%s", " %s\n", `[{"a":"%s"}]`} {
 		add([]byte(strings.ReplaceAll(around, "%s", string(right))))
+	}
+	jws := testkey.Sign(f, []byte(`{"id":"1"}`), keyset().signer)
+	parts := bytes.Split(jws, []byte{'.'})
+	for _, data := range [][]byte{
+		right[1:], jws[1:], right[:len(right)-9], base64.StdEncoding.AppendEncode(nil, right), base64.RawURLEncoding.AppendEncode(nil, jws), bytes.Join([][]byte{parts[0], nil, parts[2]}, []byte{'.'}),
+		append([]byte("HTTP/1.1 200 OK\r\n\r\n"), right...), append([]byte("a=b&c="), right...), bytes.Replace(right, []byte("Oi"), []byte("..."), 1),
+	} {
+		add(data)
 	}
 	add([]byte(`{"eval_id":"1","error":"Payload decryption failed"}`))
 	for _, c := range []byte{1, 'A' ^ '.', 'A' ^ '\n', 0x80} {

@@ -3,6 +3,7 @@ package inspect
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sealane/sealane/internal/fault"
@@ -33,7 +34,16 @@ func (x *examiner) token(text []byte) {
 		return
 	}
 	dots := bytes.Count(text, []byte{'.'})
+	if dots > 0 {
+		text = x.restoreFront(text, fault.JWE, stepText)
+	}
+	cut := shortened(text, dots)
+	if cut {
+		x.fault(stepText, fault.Cut.In(fault.JWE), "token", "An ellipsis stands in it: whoever copied it left something out.")
+	}
 	switch {
+	case cut && dots != 4:
+		x.r.Kind = KindJWE
 	case dots == 4:
 		x.r.Kind = KindJWE
 		x.readOuter(bytes.Split(text, []byte{'.'}))
@@ -68,11 +78,11 @@ func (x *examiner) token(text []byte) {
 // doubled reports whether text is one token twice, with or without something between.
 func doubled(text []byte) bool {
 	half := len(text) / 2
-	return half >= 20 && (bytes.Equal(text[:half], text[len(text)-half:]))
+	return likely(text[:half]) && bytes.Equal(text[:half], text[len(text)-half:])
 }
 
 func (x *examiner) readOuter(parts [][]byte) {
-	x.outer = x.read(parts, fault.JWE, 0)
+	x.outer = x.read(x.inOrder(parts), fault.JWE, 0)
 	x.r.Outer = x.outer.view
 	x.outerLengths()
 }
@@ -159,9 +169,30 @@ func (x *examiner) outerLengths() {
 	if len(t.data) > 2 && len(t.data[2]) != 12 {
 		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes.", count(len(t.data[2])))))
 	}
-	if len(t.data) > 4 && len(t.data[4]) != 16 {
-		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", fmt.Sprintf("It has %s bytes.", count(len(t.data[4])))))
+	if len(t.data) > 4 && len(t.data[4]) != tagLength {
+		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", t.tagText()))
 	}
+}
+
+// tagText says of a tag of a wrong length how it probably came to that.
+func (t *token) tagText() string {
+	n := len(t.data[4])
+	text := fmt.Sprintf("It has %s bytes.", count(n))
+	switch {
+	case n == 0 && len(t.data[3]) >= tagLength:
+		text += " It may stand at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the token was cut there."
+	case n < tagLength && t.torn(4):
+		text += " The token was cut at its end."
+	case n < tagLength:
+		text += " The token was cut at its end, or the sender shortens the tag."
+	}
+	return text
+}
+
+// torn reports whether a part has no text that a value of whole bytes has.
+func (t *token) torn(part int) bool {
+	_, flaws := decode(t.text[part])
+	return slices.ContainsFunc(flaws, func(l flaw) bool { return l.fault == fault.Base64Length || l.fault == fault.Base64SpareBits })
 }
 
 // rsaBits is the RSA size that a number of n bytes belongs to, or 0.
@@ -200,6 +231,7 @@ func (x *examiner) readContent(content []byte) {
 		x.fault(stepInner+stepText, fault.Empty.In(fault.JWS), "content", "")
 		return
 	}
+	content = x.innerText(content)
 	visible := content[firstVisible(content):]
 	if len(visible) > 0 && visible[0] == '{' {
 		if parts := serialization(readMembers(content)); parts != nil {
@@ -234,7 +266,11 @@ func (x *examiner) readContent(content []byte) {
 		x.readInner(parts[:min(len(parts), 3)])
 	default:
 		x.shape = shapeOther
-		x.fault(stepInner+stepText, fault.InnerNotSigned, "content", "It is neither JSON nor a token.")
+		text := "It is neither JSON nor a token."
+		if encodedOnceMore(content) != nil {
+			text = "It is JSON in base64: the payload itself."
+		}
+		x.fault(stepInner+stepText, fault.InnerNotSigned, "content", text)
 		x.payload(content, false)
 	}
 }

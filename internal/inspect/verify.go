@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"github.com/sealane/sealane/internal/fault"
@@ -114,7 +115,7 @@ func (x *examiner) verify() {
 	if x.otherInput(signers, signature) || x.hmacWithPublicKey(signers, inputs) {
 		return
 	}
-	if !t.damaged && !x.has(fault.SignatureLength) {
+	if !t.damaged && !x.has(fault.SignatureLength) && !x.otherContent(signers, signature) {
 		x.fault(stepInner+stepKey, fault.SignatureWrong, "signature", wrongSignature(signers, len(signature)))
 	}
 }
@@ -192,6 +193,52 @@ func (x *examiner) otherInput(signers []signer, signature []byte) bool {
 		}
 	}
 	return false
+}
+
+// otherContent recognises a signature of a partner's key over something that is
+// not there: a payload that was left out, or other content than what came.
+func (x *examiner) otherContent(signers []signer, signature []byte) bool {
+	by := ""
+	for _, s := range signers {
+		if !s.ours && signedDigest(s.pub, signature) != nil {
+			by = "It was made with key " + s.key.String()
+			if why := x.otherSigner(s); why != "" {
+				by += ", though " + why
+			}
+			by += "."
+			break
+		}
+	}
+	switch {
+	case len(x.inner.text[1]) == 0:
+		x.fault(stepInner+stepKey, fault.SignatureDetached, "signature", strings.TrimSpace("The payload is probably detached. "+by))
+	case by != "":
+		x.fault(stepInner+stepKey, fault.SignatureContent, "signature", by+" Header or payload were changed after signing.")
+	default:
+		return false
+	}
+	return true
+}
+
+// signedDigest is the SHA-256 digest that was signed by RSASSA-PKCS1-v1_5 (RFC
+// 8017, section 9.2), or nil if the key did not make the signature.
+func signedDigest(key *rsa.PublicKey, signature []byte) []byte {
+	const name = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+	size := key.Size()
+	s := new(big.Int).SetBytes(signature)
+	if len(signature) != size || s.Cmp(key.N) >= 0 {
+		return nil
+	}
+	encoded := s.Exp(s, big.NewInt(int64(key.E)), key.N).FillBytes(make([]byte, size))
+	fill := size - 3 - len(name) - sha256.Size
+	if fill < 8 {
+		return nil
+	}
+	digest, ok := bytes.CutPrefix(encoded, []byte("\x00\x01"+strings.Repeat("\xff", fill)+"\x00"+name))
+	if !ok {
+		return nil
+	}
+	return digest
 }
 
 // hmacWithPublicKey recognises an HMAC whose key is a public key, which whoever

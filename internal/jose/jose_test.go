@@ -37,7 +37,7 @@ func encrypt(t testing.TB, plaintext []byte, h jose.Header, key *rsa.PublicKey) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := jose.Encrypt(nil, plaintext, head, key)
+	token, err := jose.Encrypt(nil, plaintext, head, jose.PublicKey{PublicKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestRoundTrip(t *testing.T) {
 			if got := s.Header.KeyID(); got != "k1" {
 				t.Errorf("key ID is %q", got)
 			}
-			got, which, err := s.Verify([]*rsa.PublicKey{&testkey.RSA(t, "other", 2048).PublicKey, &key.PublicKey})
+			got, which, err := s.Verify(publics(&testkey.RSA(t, "other", 2048).PublicKey, &key.PublicKey))
 			if err != nil || which != 1 || !bytes.Equal(got, payload) {
 				t.Fatalf("verify with %d bits: key %d, payload equal %t, %v", bits, which, bytes.Equal(got, payload), err)
 			}
@@ -429,7 +429,7 @@ func TestSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		payload, which, err := parsed.Verify([]*rsa.PublicKey{&key.PublicKey})
+		payload, which, err := parsed.Verify(publics(&key.PublicKey))
 		var je *jose.Error
 		if !errors.As(err, &je) || je.Kind != jose.Signature || payload != nil || which != -1 {
 			t.Errorf("%s: %d bytes by key %d, %v", name, len(payload), which, err)
@@ -451,4 +451,12 @@ func TestNothingRepeats(t *testing.T) {
 			seen[part] = true
 		}
 	}
+}
+
+func publics(keys ...*rsa.PublicKey) []jose.PublicKey {
+	var list []jose.PublicKey
+	for _, k := range keys {
+		list = append(list, jose.PublicKey{PublicKey: k})
+	}
+	return list
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha1" // RSA-OAEP, where a lane accepts it
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ const margin = 64
 //
 // The text is a third longer than what it stands for, and written forward: it
 // reaches what is not yet read only at the end, and then by less than the margin.
-func Space(dst []byte, n int, head Protected, key *rsa.PublicKey) (room, place []byte) {
+func Space(dst []byte, n int, head Protected, key PublicKey) (room, place []byte) {
 	text := len(dst) + len(head.text) + 1 + encodedLen(key.Size()) + 1 + encodedLen(ivLength) + 1
 	start := text + encodedLen(n) - n + margin - ivLength
 	end := start + n + ivLength + tagLength
@@ -40,13 +39,13 @@ func Space(dst []byte, n int, head Protected, key *rsa.PublicKey) (room, place [
 // initialization vector are fresh; no caller can bring them. Where plaintext
 // stands in the place that Space gave with dst, it is overwritten and nothing is
 // copied.
-func Encrypt(dst, plaintext []byte, head Protected, key *rsa.PublicKey) ([]byte, error) {
+func Encrypt(dst, plaintext []byte, head Protected, key PublicKey) ([]byte, error) {
 	cek := make([]byte, cekLength)
 	defer clear(cek)
 	rand.Read(cek)
-	encryptedKey, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, key, cek, nil)
+	encryptedKey, err := key.encrypt(cek)
 	if err != nil {
-		return nil, fmt.Errorf("encrypt: content encryption key: %w", err)
+		return nil, &Error{Kind: Key, Fault: fault.KeyUnavailable, Detail: "content encryption key", Err: err}
 	}
 	room, place := Space(dst, len(plaintext), head, key)
 	if place = place[:len(plaintext)]; len(plaintext) > 0 && &place[0] != &plaintext[0] {

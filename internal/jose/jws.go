@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/sealane/sealane/internal/fault"
@@ -77,15 +78,22 @@ func readSigned(token []byte, parts [3][]byte, algs []string) (*Signed, error) {
 }
 
 // Verify gives the payload, byte for byte what was signed, and which of keys
-// signed it. The error is of kind Signature.
-func (s *Signed) Verify(keys []*rsa.PublicKey) (payload []byte, which int, err error) {
+// signed it. The error is of kind Signature, or of kind Key where a key could not
+// be used and no other verifies.
+func (s *Signed) Verify(keys []PublicKey) (payload []byte, which int, err error) {
+	var broken error
 	for i, key := range keys {
 		if key.Size() != len(s.signature) {
 			continue
 		}
-		if rsa.VerifyPKCS1v15(key, crypto.SHA256, s.digest[:], s.signature) == nil {
+		holds, err := key.verify(s.digest[:], s.signature)
+		if holds {
 			return s.payload, i, nil
 		}
+		broken = errors.Join(broken, err)
+	}
+	if broken != nil {
+		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
 	}
 	return nil, -1, &Error{Kind: Signature, Fault: fault.SignatureWrong,
 		Detail: fmt.Sprintf("the signature does not hold under any of %d keys", len(keys))}

@@ -97,7 +97,7 @@ func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, _, err := s.Verify([]*rsa.PublicKey{&key.PublicKey})
+	payload, _, err := s.Verify([]jose.PublicKey{{PublicKey: &key.PublicKey}})
 	return payload, err
 }
 

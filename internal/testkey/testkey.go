@@ -94,7 +94,7 @@ func Encrypt(t testing.TB, plaintext []byte, key *rsa.PublicKey) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := jose.Encrypt(nil, plaintext, head, key)
+	token, err := jose.Encrypt(nil, plaintext, head, jose.PublicKey{PublicKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
