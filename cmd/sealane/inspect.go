@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -110,8 +111,9 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 		}
 		o.Profiles = append(o.Profiles, p)
 	}
-	// No rings are made: a doctor takes keys that no lane would.
-	ours, err := l.ourKeys(ctx)
+	// No rings are made: a doctor takes keys that no lane would, and tries with them
+	// what OpenSSL's keys are not asked for.
+	ours, err := l.ourKeys(ctx, kms.RSA{})
 	if err != nil {
 		return o, err
 	}

@@ -89,7 +89,11 @@ func (l *laneFlags) onlyRDX() {
 }
 
 func (l *laneFlags) ours(ctx context.Context) (*keyring.Ring, error) {
-	keys, err := l.ourKeys(ctx)
+	rsa, err := chosenRSA(l.c)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := l.ourKeys(ctx, rsa)
 	if err != nil {
 		return nil, err
 	}
@@ -101,13 +105,20 @@ func (l *laneFlags) theirs() (*keyring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
+	rsa, err := chosenRSA(l.c)
+	if err != nil {
+		return nil, err
+	}
+	if err := withOperations(rsa, keys); err != nil {
+		return nil, err
+	}
 	return keyring.New(keys...)
 }
 
-func (l *laneFlags) ourKeys(ctx context.Context) ([]keyring.Key, error) {
+func (l *laneFlags) ourKeys(ctx context.Context, rsa kms.RSA) ([]keyring.Key, error) {
 	var keys []keyring.Key
 	for i, file := range l.keys {
-		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase)})
+		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), RSA: rsa})
 		if err != nil {
 			return nil, err
 		}

@@ -94,6 +94,7 @@ refused (message, certificate, key ID); 4 the partner answered with an error;
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	rsaFlag(root)
 	root.AddCommand(newDemo(), newSeal(), newOpen(), newCall(), newInspect(), newCert(), newKey(), newProfile(), newSandbox(), newVersion())
 	for _, c := range root.Commands() {
 		failWhereNotUsage(c)

@@ -261,6 +261,9 @@ error in place of an SMS. Give the old and the new key during an overlap.`,
 		if err != nil {
 			return err
 		}
+		if err := logRSA(c); err != nil {
+			return err
+		}
 		log := logTo(c.ErrOrStderr())
 		issuer := &sandbox.Issuer{OnOTP: func(transaction, otp string) {
 			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", transaction, otp)

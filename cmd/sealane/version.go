@@ -23,7 +23,12 @@ func newVersion() *cobra.Command {
 	c := &cobra.Command{Use: "version", Short: "Say which version this is, and what does its cryptography", Args: cobra.NoArgs}
 	asJSON := c.Flags().Bool("json", false, "write JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		v := versionFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, RSA: "Go crypto/rsa"}
+		v := versionFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		rsa, err := chosenRSA(c)
+		if err != nil {
+			return err
+		}
+		v.RSA = rsa.String()
 		if info, ok := debug.ReadBuildInfo(); ok {
 			if info.Main.Version != "" {
 				v.Version = info.Main.Version
@@ -45,7 +50,7 @@ func newVersion() *cobra.Command {
 		if *asJSON {
 			return writeJSON(c.OutOrStdout(), v)
 		}
-		_, err := fmt.Fprintf(c.OutOrStdout(), "sealane %s %s\n%s on %s\nRSA by %s, FIPS 140-3 %s\n", v.Version, v.Revision, v.Go, v.Platform, v.RSA, v.FIPS)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s %s\n%s on %s\nRSA by %s, FIPS 140-3 %s\n", v.Version, v.Revision, v.Go, v.Platform, v.RSA, v.FIPS)
 		return err
 	}
 	return c

@@ -76,11 +76,7 @@ var textFaults = []tokenFault{
 	{fault.Base64Character, "zero-width-space", lastButOne(func(s string) string { return s[:len(s)/2] + "\u200b" + s[len(s)/2:] })},
 	{fault.Base64Length, "cut", lastButOne(func(s string) string {
 		for len(s)%4 != 1 {
-			if len(s) < 4 {
-				s += "A"
-				continue
-			}
-			s = s[:len(s)-1]
+			s += "A"
 		}
 		return s
 	})},

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
+)
+
+// rsaFlag adds --rsa to all commands; $SEALANE_RSA is its default.
+func rsaFlag(root *cobra.Command) {
+	choice := os.Getenv("SEALANE_RSA")
+	if choice == "" {
+		choice = kms.Auto
+	}
+	root.PersistentFlags().String("rsa", choice, "what does RSA: auto (OpenSSL where it is, else Go), go or openssl; default $SEALANE_RSA")
+}
+
+// chosenRSA gives what --rsa chose. Where auto falls back to Go in a server, its
+// log says so.
+func chosenRSA(c *cobra.Command) (kms.RSA, error) {
+	choice, err := c.Flags().GetString("rsa")
+	if err != nil {
+		return kms.RSA{}, err
+	}
+	r, err := kms.ChooseRSA(choice)
+	if err != nil && !strings.Contains("auto go openssl", choice) {
+		return r, &exit{exitUsage, err}
+	}
+	return r, err
+}
+
+// logRSA is the one line by which an operator sees what does RSA.
+func logRSA(c *cobra.Command) error {
+	r, err := chosenRSA(c)
+	if err == nil {
+		fmt.Fprintln(c.ErrOrStderr(), "RSA by", r)
+	}
+	return err
+}
+
+// withOperations puts r under the keys of a ring that the partner has.
+func withOperations(r kms.RSA, keys []keyring.Key) error {
+	for i := range keys {
+		operations, err := r.Public(keys[i].Public)
+		if err != nil {
+			return fmt.Errorf("key ID %q: %w", keys[i].ID, err)
+		}
+		keys[i].Operations = operations
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+//go:build linux && !android && (amd64 || arm64) && !sealane_static
+
+package libcrypto
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/fips140"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"runtime"
+)
+
+// Key is an RSA private key in OpenSSL's hands: a crypto.Signer for RS256 and a
+// crypto.Decrypter for RSA-OAEP. It is safe for use by any number of
+// goroutines.
+//
+// A key takes about 8 kB, and 2 kB for each operation that runs at once. Close
+// gives them back; so does the garbage collector, later, when a key is
+// forgotten.
+type Key struct {
+	public *rsa.PublicKey
+	last   []byte // the modulus less one, as long as the modulus
+	handle *handle
+}
+
+const minModulus = 256
+
+// NewKey imports a key of two primes and 2048 to 4096 bits, and tries it. The
+// caller's key stays as it is; there are then two copies of it in memory.
+func (l *Library) NewKey(key *rsa.PrivateKey) (*Key, error) {
+	k, err := l.newKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("libcrypto: import RSA key: %w", err)
+	}
+	return k, nil
+}
+
+func (l *Library) newKey(key *rsa.PrivateKey) (*Key, error) {
+	if key == nil || key.N == nil || key.D == nil || key.D.Sign() <= 0 {
+		return nil, errors.New("the private key is empty")
+	}
+	if err := checkSize(key.N); err != nil {
+		return nil, err
+	}
+	if len(key.Primes) != 2 {
+		return nil, fmt.Errorf("the key has %d primes: use one of two", len(key.Primes))
+	}
+	// What the caller's key says of itself beyond these numbers is not trusted.
+	own := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, D: key.D, Primes: key.Primes}
+	own.Precompute()
+	if own.Validate() != nil || own.Precomputed.Qinv == nil { // its reason speaks of the key's numbers
+		return nil, errors.New("its numbers do not belong together: take the key from its backup or make a new pair")
+	}
+	p := own.Precomputed
+	pkey, err := l.importKey(keyPair, own.N, big.NewInt(int64(own.E)), own.D, own.Primes[0], own.Primes[1], p.Dp, p.Dq, p.Qinv)
+	if err != nil {
+		return nil, err
+	}
+	k := &Key{
+		public: &rsa.PublicKey{N: own.N, E: own.E},
+		last:   lessOne(own.N),
+		handle: &handle{library: l, pkey: pkey},
+	}
+	if err := k.try(); err != nil {
+		k.handle.close()
+		return nil, err
+	}
+	runtime.AddCleanup(k, (*handle).close, k.handle)
+	return k, nil
+}
+
+// try proves that OpenSSL took the key for what it is.
+func (k *Key) try() error {
+	sum := sha256.Sum256([]byte("sealane: a first signature"))
+	signature, err := k.Sign(nil, sum[:], crypto.SHA256)
+	if err != nil {
+		return err
+	}
+	if rsa.VerifyPKCS1v15(k.public, crypto.SHA256, sum[:], signature) != nil {
+		return errors.New("its first signature does not hold: use crypto/rsa and report this version of OpenSSL")
+	}
+	return nil
+}
+
+// Public gives the *rsa.PublicKey, which must not be changed.
+func (k *Key) Public() crypto.PublicKey { return k.public }
+
+// Sign makes an RSASSA-PKCS1-v1_5 signature of a SHA-256 digest, RS256: opts
+// must be crypto.SHA256. The reader is not used.
+func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if _, pss := opts.(*rsa.PSSOptions); pss || opts == nil || opts.HashFunc() != crypto.SHA256 {
+		return nil, errors.New("libcrypto: sign: only RS256 is supported: give crypto.SHA256 as the options")
+	}
+	if len(digest) != sha256.Size {
+		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
+	}
+	signature := make([]byte, len(k.last))
+	if err := k.handle.run(signing, signature, digest); err != nil {
+		return nil, err
+	}
+	return signature, nil
+}
+
+// Decrypt opens RSA-OAEP with SHA-256 or SHA-1 for hash and mask alike and an
+// empty label: opts must be *rsa.OAEPOptions that say so. The reader is not
+// used. rsa.ErrDecryption is for whatever a sender can bring about: a bad
+// padding, a ciphertext for another key, or of the wrong length or value. Any
+// other error is of the key or the library, and says nothing of the message.
+// As with crypto/rsa, a ciphertext that lacks leading zeros is taken.
+func (k *Key) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	o, ok := opts.(*rsa.OAEPOptions)
+	if !ok || o == nil || o.Hash != crypto.SHA256 && o.Hash != crypto.SHA1 ||
+		o.MGFHash != 0 && o.MGFHash != o.Hash || len(o.Label) != 0 {
+		return nil, errors.New("libcrypto: decrypt: only RSA-OAEP is supported, with SHA-256 or SHA-1 for both hashes and no label: give *rsa.OAEPOptions that say so")
+	}
+	if o.Hash == crypto.SHA1 && fips140.Enforced() {
+		return nil, errors.New("libcrypto: decrypt: RSA-OAEP with SHA-1 is not allowed under GODEBUG=fips140=only: use SHA-256")
+	}
+	size := len(k.last)
+	if len(ciphertext) > size {
+		return nil, rsa.ErrDecryption
+	}
+	em := make([]byte, size)
+	copy(em[size-len(ciphertext):], ciphertext)
+	if !between(em, k.last) {
+		return nil, rsa.ErrDecryption
+	}
+	if err := k.handle.run(decrypting, em, em); err != nil {
+		return nil, err
+	}
+	message, ok := decodeOAEP(em, o.Hash)
+	if !ok {
+		return nil, rsa.ErrDecryption
+	}
+	return message, nil
+}
+
+// between reports whether 1 < c < last, the modulus less one. Nothing else
+// decrypts to an OAEP block, or is a signature: 0, 1 and last are their own
+// results. OpenSSL fails on a number from the modulus on, and its FIPS provider
+// on those three too (SP 800-56B), which a sender must not be able to bring
+// about. Both numbers are public.
+func between(c, last []byte) bool {
+	digits := bytes.TrimLeft(c, "\x00")
+	return len(digits) > 0 && (len(digits) > 1 || digits[0] > 1) && bytes.Compare(c, last) < 0
+}
+
+// lessOne has the length of the modulus, which is odd.
+func lessOne(modulus *big.Int) []byte {
+	return new(big.Int).Sub(modulus, big.NewInt(1)).Bytes()
+}
+
+func checkSize(modulus *big.Int) error {
+	if n := modulus.BitLen(); n < 8*minModulus || n > 8*maxModulus {
+		return fmt.Errorf("the modulus has %d bits: use a key of 2048, 3072 or 4096", n)
+	}
+	return nil
+}
+
+// Close frees the key. Operations that run are finished first, without waiting
+// for them here; later ones give [ErrClosed]. Closing again does nothing.
+func (k *Key) Close() error {
+	k.handle.close()
+	return nil
+}

@@ -1,0 +1,226 @@
+//go:build linux && !android && (amd64 || arm64) && !sealane_static
+
+package libcrypto_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane/internal/libcrypto"
+)
+
+// TestGoroutines: thousands at once, with several keys, good and bad messages
+// among each other; and the threads that they need are few.
+func TestGoroutines(t *testing.T) {
+	type party struct {
+		own               *libcrypto.Key
+		digest, signature []byte
+		good, bad         []byte
+	}
+	var parties []party
+	for i, bits := range []int{2048, 2048, 3072} {
+		own, key := imported(t, bits)
+		digest := sha256.Sum256([]byte{byte(i)})
+		signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		good := encrypt(t, crypto.SHA256, key, []byte("message"))
+		bad := bytes.Clone(good)
+		bad[100] ^= 1
+		parties = append(parties, party{own, digest[:], signature, good, bad})
+	}
+	options := &rsa.OAEPOptions{Hash: crypto.SHA256}
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range 3000 {
+		p := parties[i%len(parties)]
+		wg.Go(func() {
+			<-start
+			switch i % 5 {
+			case 0, 1:
+				if s, err := p.own.Sign(rand.Reader, p.digest, crypto.SHA256); err != nil || !bytes.Equal(s, p.signature) {
+					t.Errorf("sign: %v", err)
+				}
+			case 2, 3:
+				if m, err := p.own.Decrypt(rand.Reader, p.good, options); err != nil || string(m) != "message" {
+					t.Errorf("decrypt: %q, %v", m, err)
+				}
+			default:
+				if m, err := p.own.Decrypt(rand.Reader, p.bad, options); m != nil || err != rsa.ErrDecryption {
+					t.Errorf("decrypt a damaged one: %v", err)
+				}
+			}
+		})
+	}
+	close(start)
+	wg.Wait()
+	if n := status(t, "Threads:"); n > 20+4*runtime.GOMAXPROCS(0) {
+		t.Errorf("%d threads", n)
+	}
+}
+
+func TestClose(t *testing.T) {
+	own, key := imported(t, 2048)
+	digest := sha256.Sum256(nil)
+	c := encrypt(t, crypto.SHA256, key, []byte("message"))
+	if _, err := own.Sign(nil, digest[:], crypto.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := own.Close(); err != nil {
+			t.Error(err)
+		}
+		if s, err := own.Sign(nil, digest[:], crypto.SHA256); s != nil || !errors.Is(err, libcrypto.ErrClosed) {
+			t.Errorf("sign: %v", err)
+		}
+		m, err := own.Decrypt(nil, c, &rsa.OAEPOptions{Hash: crypto.SHA256})
+		if m != nil || !errors.Is(err, libcrypto.ErrClosed) || errors.Is(err, rsa.ErrDecryption) {
+			t.Errorf("decrypt: %v", err)
+		}
+	}
+	if !key.PublicKey.Equal(own.Public()) {
+		t.Error("the public key is gone")
+	}
+}
+
+// TestCloseInUse: each operation is either done or refused.
+func TestCloseInUse(t *testing.T) {
+	l, key := library(t), private(t, 2048)
+	digest := sha256.Sum256(nil)
+	want, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		own, err := l.NewKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if s, err := own.Sign(nil, digest[:], crypto.SHA256); !errors.Is(err, libcrypto.ErrClosed) && (err != nil || !bytes.Equal(s, want)) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Go(func() {
+			time.Sleep(time.Millisecond)
+			own.Close()
+		})
+		wg.Wait()
+	}
+}
+
+var raced bool
+
+// TestNothingLeaks watches the memory of the process, since the garbage
+// collector does not see OpenSSL's.
+func TestNothingLeaks(t *testing.T) {
+	if raced {
+		t.Skip("the race detector's own memory grows by more")
+	}
+	l, key := library(t), private(t, 2048)
+	total, limit := int64(100_000), 10*time.Second // fewer where the machine is slow
+	if testing.Short() {
+		total = 5_000
+	}
+	digest := sha256.Sum256(nil)
+	good := encrypt(t, crypto.SHA256, key, bytes.Repeat([]byte{1}, 32))
+	bad := bytes.Clone(good)
+	bad[9] ^= 1
+	options := &rsa.OAEPOptions{Hash: crypto.SHA256}
+
+	work := func(operations, keys int64) int64 {
+		own, err := l.NewKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer own.Close()
+		var done atomic.Int64
+		stop := time.Now().Add(limit)
+		var wg sync.WaitGroup
+		for range 2 * runtime.GOMAXPROCS(0) {
+			wg.Go(func() {
+				for n := done.Add(1); n <= operations && time.Now().Before(stop); n = done.Add(1) {
+					var err error
+					switch {
+					case n%10 == 0:
+						if _, err = own.Decrypt(nil, bad, options); err == rsa.ErrDecryption {
+							err = nil
+						}
+					case n%2 == 0:
+						_, err = own.Decrypt(nil, good, options)
+					default:
+						_, err = own.Sign(nil, digest[:], crypto.SHA256)
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		for n := range keys {
+			k, err := l.NewKey(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n%2 == 0 { // the others are forgotten
+				k.Close()
+			}
+		}
+		wg.Wait()
+		return min(done.Load(), operations)
+	}
+	resident := func() int {
+		for range 3 { // cleanups run after a collection
+			debug.FreeOSMemory()
+			time.Sleep(20 * time.Millisecond)
+		}
+		return status(t, "VmRSS:")
+	}
+	work(total/20, 200)
+	before, start := resident(), time.Now()
+	total = work(total, 1000)
+	took := time.Since(start)
+	after := resident()
+	t.Logf("%d operations and 1000 keys in %v: %d kB before, %d kB after", total, took.Round(time.Millisecond), before, after)
+	if grown := after - before; grown > 8<<10 {
+		t.Errorf("%d kB more than before", grown)
+	}
+}
+
+// status reads a number of /proc/self/status.
+func status(t *testing.T, name string) int {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, found := strings.CutPrefix(line, name); found {
+			n, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no %s", name)
+	return 0
+}

@@ -1,0 +1,118 @@
+//go:build linux && !android && (amd64 || arm64) && !sealane_static
+
+package libcrypto
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/ebitengine/purego"
+)
+
+// Library is the system's OpenSSL, loaded and tested. It stays for the life of
+// the process.
+//
+// Operations that run at once are bounded by GOMAXPROCS as it was at loading;
+// more wait their turn. RSA keeps a processor busy, so that more would gain
+// nothing, and each would hold a thread of the operating system.
+type Library struct {
+	symbols
+	path    string
+	version string
+	fips    bool
+	running chan struct{}
+}
+
+// Load gives the system's OpenSSL. The first call looks for libcrypto.so.3 in
+// the folders of the Linux distributions and in no others, whatever the
+// environment says; the file and the way to it must be root's alone. It then
+// checks the version and tests the library on known answers. All calls give the
+// first one's result. The error wraps fs.ErrNotExist where no such file is.
+//
+// OpenSSL reads its own configuration (openssl.cnf, OPENSSL_CONF), which is
+// where its FIPS provider is switched on. That is as trusted as the environment.
+func Load() (*Library, error) { return loaded() }
+
+var loaded = sync.OnceValues(func() (*Library, error) {
+	var refused []error
+	for _, folder := range folders() {
+		path, err := trust{root: "/", owner: 0}.resolve(folder + "/libcrypto.so.3")
+		if err != nil {
+			refused = append(refused, err)
+			continue
+		}
+		return open(path, knownAnswers)
+	}
+	return nil, fmt.Errorf("libcrypto: no OpenSSL 3 of the system can be used; install its package (libssl3, openssl-libs): %w", errors.Join(refused...))
+})
+
+func folders() []string {
+	multiarch := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
+	return []string{"/usr/lib/" + multiarch, "/lib/" + multiarch, "/usr/lib64", "/lib64", "/usr/lib", "/lib"}
+}
+
+// open loads a file that the caller trusts. It is not unloaded again, not even
+// when it is refused: OpenSSL leaves destructors with threads that live on.
+func open(path string, answers answers) (*Library, error) {
+	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	if err != nil {
+		return nil, fmt.Errorf("libcrypto: %w", err)
+	}
+	l := &Library{path: path, running: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	if err := l.symbols.resolve(handle); err != nil {
+		return nil, fmt.Errorf("libcrypto: %s: %w", path, err)
+	}
+	l.version = l.symbols.version(0)
+	if major := l.versionNumber() >> 28; major != 3 || !strings.HasPrefix(l.version, "OpenSSL 3.") {
+		return nil, fmt.Errorf("libcrypto: %s: version %q is not OpenSSL 3: install OpenSSL 3.0 or later", path, l.version)
+	}
+	if l.fips, err = answers.test(l); err != nil {
+		return nil, fmt.Errorf("libcrypto: %s (%s): self-test: %w", path, l.version, err)
+	}
+	return l, nil
+}
+
+// Version is what the library says of itself, such as
+// "OpenSSL 3.0.19 27 Jan 2026".
+func (l *Library) Version() string { return l.version }
+
+// Path is the file that was loaded.
+func (l *Library) Path() string { return l.path }
+
+// FIPS reports whether RSA keys are in the hands of OpenSSL's FIPS provider, as
+// the configuration of the system had it at loading.
+func (l *Library) FIPS() bool { return l.fips }
+
+// drain empties this thread's error queue and gives its text, which consists of
+// OpenSSL's names for what went wrong and holds nothing of keys or messages.
+// The caller has locked the thread.
+func (l *Library) drain() string {
+	var texts []string
+	for range 16 { // the queue holds no more
+		code := l.errNext()
+		if code == 0 {
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s: %s (%08X)", l.errLib(code), l.errReason(code), code))
+	}
+	if texts == nil {
+		return "OpenSSL gives no reason"
+	}
+	return strings.Join(texts, "; ")
+}
+
+// locked runs f, a few calls of OpenSSL, on one thread, since the error queue is
+// the thread's. What was left in the queue by others is dropped. An error of f
+// gets the queue's text.
+func (l *Library) locked(f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	l.errClear()
+	if err := f(); err != nil {
+		return fmt.Errorf("libcrypto: %w: %s", err, l.drain())
+	}
+	return nil
+}

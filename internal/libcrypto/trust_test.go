@@ -1,0 +1,149 @@
+//go:build linux && !android && (amd64 || arm64) && !sealane_static
+
+package libcrypto
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestTrust builds small file systems. Owners cannot be made without root, so
+// it is the rule's owner that differs.
+func TestTrust(t *testing.T) {
+	me := uint32(os.Getuid())
+	for name, c := range map[string]struct {
+		owner  uint32
+		path   string
+		build  func(t *testing.T, root string)
+		want   string // relative to the root; empty: refused
+		reason string
+	}{
+		"plain":                               {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o644), "usr/lib/l.so", ""},
+		"executable":                          {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o755), "usr/lib/l.so", ""},
+		"relative":                            {me, "usr/lib/l.so", file("usr/lib/l.so", 0o644), "", "not absolute"},
+		"absent":                              {me, "/usr/lib/l.so", func(*testing.T, string) {}, "", "no such file"},
+		"a user's":                            {me + 1, "/usr/lib/l.so", file("usr/lib/l.so", 0o644), "", "not owned"},
+		"group can write":                     {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o664), "", "others than its owner"},
+		"all can write":                       {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o646), "", "others than its owner"},
+		"folder that all can write":           {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777)), "", "usr/lib: others"},
+		"sticky folder":                       {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777|fs.ModeSticky)), "", "usr/lib: others"},
+		"higher folder":                       {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr", 0o775)), "", "usr: others"},
+		"link beside it":                      {me, "/usr/lib/l.so", both(file("usr/lib/l.so.3.0", 0o644), link("usr/lib/l.so", "l.so.3.0")), "usr/lib/l.so.3.0", ""},
+		"link of a folder":                    {me, "/lib/l.so", both(file("usr/lib/l.so", 0o644), link("lib", "usr/lib")), "usr/lib/l.so", ""},
+		"absolute link":                       {me, "/lib/l.so", both(file("usr/lib/l.so", 0o644), link("lib", "/usr/lib")), "usr/lib/l.so", ""},
+		"link up":                             {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), link("usr/lib/l.so", "../../opt/l.so")), "opt/l.so", ""},
+		"link above root":                     {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), link("usr/lib/l.so", "../../../../opt/l.so")), "opt/l.so", ""},
+		"link to a file that all can write":   {me, "/usr/lib/l.so", both(file("opt/l.so", 0o666), link("usr/lib/l.so", "/opt/l.so")), "", "opt/l.so: others"},
+		"link to a folder that all can write": {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), mode("opt", 0o777), link("usr/lib/l.so", "/opt/l.so")), "", "opt: others"},
+		"link by way of such a folder": {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), file("tmp/x", 0o644),
+			link("tmp/l.so", "/opt/l.so"), mode("tmp", 0o777), link("usr/lib/l.so", "/tmp/l.so")), "", "tmp: others"},
+		"link to itself":   {me, "/usr/lib/l.so", link("usr/lib/l.so", "l.so"), "", "symbolic links"},
+		"broken link":      {me, "/usr/lib/l.so", link("usr/lib/l.so", "gone"), "", "no such file"},
+		"a folder":         {me, "/usr/lib/l.so", file("usr/lib/l.so/x", 0o644), "", "not a regular file"},
+		"below a file":     {me, "/usr/lib/l.so/x", file("usr/lib/l.so", 0o644), "", "not a folder"},
+		"back from a file": {me, "/usr/lib/l.so/../l.so", file("usr/lib/l.so", 0o644), "", "not a folder"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			c.build(t, root)
+			got, err := trust{root, c.owner}.resolve(c.path)
+			if c.want != "" {
+				if want := filepath.Join(root, c.want); got != want || err != nil {
+					t.Errorf("got %q, %v; want %q", got, err, want)
+				}
+			} else if got != "" || err == nil || !strings.Contains(err.Error(), c.reason) {
+				t.Errorf("got %q, %v; want a refusal with %q", got, err, c.reason)
+			}
+		})
+	}
+}
+
+// TestCopyIsRefused: the very file that is loaded is not trusted elsewhere.
+func TestCopyIsRefused(t *testing.T) {
+	l := loadedHere(t)
+	data, err := os.ReadFile(l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "libcrypto.so.3")
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	system := trust{root: "/", owner: 0}
+	if got, err := system.resolve(path); err == nil {
+		t.Errorf("%s is trusted", got)
+	}
+	if l.path == os.Getenv("SEALANE_TEST_LIBCRYPTO") {
+		return // may be anywhere
+	}
+	if got, err := system.resolve(l.path); got != l.path || err != nil {
+		t.Errorf("%s: %q, %v", l.path, got, err)
+	}
+	if os.Getuid() != 0 {
+		return
+	}
+	for _, owner := range []int{0, 65534} {
+		root := t.TempDir()
+		path := filepath.Join(root, "libcrypto.so.3")
+		if err := errors.Join(os.WriteFile(path, data, 0o644), os.Chown(path, owner, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (trust{root, 0}).resolve("/libcrypto.so.3"); (err == nil) != (owner == 0) {
+			t.Errorf("owner %d: %v", owner, err)
+		}
+	}
+}
+
+func loadedHere(t *testing.T) *Library {
+	t.Helper()
+	l, err := Opened()
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("libcrypto.so.3 is not on this machine: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+type builder = func(t *testing.T, root string)
+
+func both(steps ...builder) builder {
+	return func(t *testing.T, root string) {
+		for _, s := range steps {
+			s(t, root)
+		}
+	}
+}
+
+func file(path string, mode fs.FileMode) builder {
+	return func(t *testing.T, root string) {
+		path := filepath.Join(root, path)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte("x"), 0o644))
+		must(t, os.Chmod(path, mode))
+	}
+}
+
+func mode(path string, mode fs.FileMode) builder {
+	return func(t *testing.T, root string) { must(t, os.Chmod(filepath.Join(root, path), mode)) }
+}
+
+func link(path, target string) builder {
+	return func(t *testing.T, root string) {
+		path := filepath.Join(root, path)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.Symlink(target, path))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
