@@ -29,6 +29,12 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 
+echo "== builds for other systems"
+for target in windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64; do
+	CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/sealane
+done
+CGO_ENABLED=0 go build -tags sealane_static -o /dev/null ./cmd/sealane
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for module in . interop; do

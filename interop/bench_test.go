@@ -19,8 +19,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
 	"testing"
 
 	gojose "github.com/go-jose/go-jose/v4"
@@ -61,14 +59,6 @@ var (
 )
 
 const benchMaxPayload = 64 << 20
-
-// libraryOnce loads OpenSSL while all processors count: internal/libcrypto
-// bounds what runs at once by GOMAXPROCS as it is at loading, and -cpu changes
-// that between benchmarks.
-var libraryOnce = sync.OnceValues(func() (*libcrypto.Library, error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU()))
-	return libcrypto.Load()
-})
 
 // benchKeys gives both parties' keys.
 func benchKeys(t testing.TB, bits int) (of map[string]*rsa.PrivateKey) {
@@ -150,11 +140,23 @@ var codecs = []struct {
 func goKey(key *rsa.PrivateKey) (keyring.Private, error) { return key, nil }
 
 func opensslKey(key *rsa.PrivateKey) (keyring.Private, error) {
-	library, err := libraryOnce()
+	library, err := libcrypto.Load()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoOpenSSL, err)
 	}
 	return library.NewKey(key)
+}
+
+// operationsLike has a partner's key in the same hands as ours.
+func operationsLike(ours keyring.Private, theirs *rsa.PublicKey) (keyring.Operations, error) {
+	if _, fast := ours.(*libcrypto.Key); !fast {
+		return nil, nil
+	}
+	library, err := libcrypto.Load()
+	if err != nil {
+		return nil, err
+	}
+	return library.NewPublicKey(theirs)
 }
 
 // benchLanes gives the two ends of one lane, with private keys by one of the
@@ -171,11 +173,10 @@ func benchLanes(t testing.TB, bits int, private func(*rsa.PrivateKey) (keyring.P
 			err = keyErr
 			return nil
 		}
-		l, newErr := sealane.New(sealane.Config{Profile: dialect, Side: side, MaxPayload: benchMaxPayload,
-			Ours: testkey.Ours(t, ours, key), Theirs: testkey.Theirs(t, theirs, keys[theirs])})
-		if newErr != nil {
-			err = newErr
-		}
+		operations, opErr := operationsLike(key, &keys[theirs].PublicKey)
+		ring, ringErr := keyring.New(keyring.Key{ID: theirs, Public: &keys[theirs].PublicKey, Operations: operations})
+		l, newErr := sealane.New(sealane.Config{Profile: dialect, Side: side, MaxPayload: benchMaxPayload, Ours: testkey.Ours(t, ours, key), Theirs: ring})
+		err = errors.Join(err, opErr, ringErr, newErr)
 		return l
 	}
 	client, server = lane(sealane.Client, customer, provider), lane(sealane.Server, provider, customer)
@@ -415,8 +416,7 @@ func BenchmarkOpen(b *testing.B) {
 // encrypted. It works in one buffer that is there already. raw is the same over
 // the payload itself, which no nested token can reach.
 //
-// rsa are the operations alone: the private ones by internal/libcrypto and by
-// crypto/rsa, the public ones as a lane does them.
+// rsa are the operations alone, by internal/libcrypto and by crypto/rsa.
 func BenchmarkLimit(b *testing.B) {
 	for _, size := range benchSizes {
 		payload := benchPayload(b, size.name, size.n)
@@ -512,7 +512,16 @@ func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (
 		_, err := key.Decrypt(rand.Reader, encrypted, options)
 		return err
 	})
-	if by != "go" {
+	operations, err := operationsLike(key, public)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if operations != nil {
+		run("encrypt", func() error {
+			_, err := operations.EncryptOAEP(crypto.SHA256, cek)
+			return err
+		})
+		run("verify", func() error { return operations.Verify(digest[:], signature) })
 		return
 	}
 	run("encrypt", func() error {

@@ -15,7 +15,7 @@ import (
 // Library is the system's OpenSSL, loaded and tested. It stays for the life of
 // the process.
 //
-// Operations that run at once are bounded by GOMAXPROCS as it was at loading;
+// Operations that run at once are bounded by the number of processors;
 // more wait their turn. RSA keeps a processor busy, so that more would gain
 // nothing, and each would hold a thread of the operating system.
 type Library struct {
@@ -61,7 +61,7 @@ func open(path string, answers answers) (*Library, error) {
 	if err != nil {
 		return nil, fmt.Errorf("libcrypto: %w", err)
 	}
-	l := &Library{path: path, running: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	l := &Library{path: path, running: make(chan struct{}, runtime.NumCPU())}
 	if err := l.symbols.resolve(handle); err != nil {
 		return nil, fmt.Errorf("libcrypto: %s: %w", path, err)
 	}

@@ -150,9 +150,9 @@ func sum(parts ...float64) float64 {
 // ours are the RSA operations of a message as a lane with OpenSSL does them.
 func (r results) ours(bits int, op string) float64 {
 	if op == "seal" {
-		return sum(r.rsa(bits, "sign", "libcrypto"), r.rsa(bits, "encrypt", "go"))
+		return sum(r.rsa(bits, "sign", "libcrypto"), r.rsa(bits, "encrypt", "libcrypto"))
 	}
-	return sum(r.rsa(bits, "decrypt", "libcrypto"), r.rsa(bits, "verify", "go"))
+	return sum(r.rsa(bits, "decrypt", "libcrypto"), r.rsa(bits, "verify", "libcrypto"))
 }
 
 // openssl are a private and a public operation by "openssl speed".
@@ -227,7 +227,7 @@ func head(cells ...string) {
 }
 
 func (r results) messages() {
-	fmt.Print("One core. In brackets: time / the time of `sealane`. RSA: the RSA operations in the message, private by libcrypto, public as a lane does them.\n" +
+	fmt.Print("One core. In brackets: time / the time of `sealane`. RSA: the RSA operations in the message, by libcrypto.\n" +
 		"Bulk: SHA-256 and AES-256-GCM, Go's, of the same bytes.\n\n")
 	head(append(append([]string{"op", "RSA", "size", "sealane"}, peers...),
 		"sealane / RSA", "sealane / bulk", "sealane / (RSA + bulk)", "sealane allocates", "go-jose allocates", "jwx allocates")...)
