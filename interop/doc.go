@@ -1,4 +1,5 @@
 // Package interop holds Sealane against other implementations and other
 // people's test vectors. It is a module of its own, so that none of what it
-// needs becomes a dependency of Sealane. There is nothing in it but tests.
+// needs becomes a dependency of Sealane: tests, and the benchmarks that bench.sh
+// runs.
 package interop

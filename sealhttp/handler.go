@@ -218,7 +218,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.L
 	h.writeError(w, r, lane, err, h.newID())
 }
 
-// answerError is the one function that turns an error into an answer.
+// writeError turns an error on a lane into an answer, and logs it. The path is
+// logged as the profile writes it: its variables are somebody's identifiers.
 func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id string) {
 	p := lane.Config().Profile
 	on := sealane.OutcomeOf(err)

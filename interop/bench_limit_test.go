@@ -1,0 +1,138 @@
+package interop
+
+import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/sealane/sealane/keyring"
+)
+
+// BenchmarkLimit measures what a message cannot do without.
+//
+// bulk is SHA-256 and AES-256-GCM, Go's own, over the same bytes as in a
+// message: the base64url text of the payload, for that is what is signed and
+// encrypted. It works in one buffer that is there already. raw is the same over
+// the payload itself, which no nested token can reach.
+//
+// rsa are the operations alone, by internal/libcrypto and by crypto/rsa.
+func BenchmarkLimit(b *testing.B) {
+	for _, size := range benchSizes {
+		payload := benchPayload(b, size.name, size.n)
+		text := make([]byte, base64.RawURLEncoding.EncodedLen(len(payload)))
+		base64.RawURLEncoding.Encode(text, payload)
+		for _, data := range []struct {
+			name string
+			is   []byte
+		}{{"bulk", text}, {"raw", payload}} {
+			b.Run(fmt.Sprintf("%s=seal/size=%s", data.name, size.name), func(b *testing.B) { limitSeal(b, data.is) })
+			b.Run(fmt.Sprintf("%s=open/size=%s", data.name, size.name), func(b *testing.B) { limitOpen(b, data.is) })
+		}
+	}
+	for _, bits := range benchBits {
+		limitRSA(b, bits, "libcrypto", opensslKey)
+		limitRSA(b, bits, "go", goKey)
+	}
+}
+
+func limitGCM(b *testing.B) (aead cipher.AEAD, iv []byte) {
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if aead, err = cipher.NewGCM(block); err != nil {
+		b.Fatal(err)
+	}
+	return aead, make([]byte, aead.NonceSize())
+}
+
+// limitSeal encrypts over and over what it encrypted: the time is the same.
+func limitSeal(b *testing.B, data []byte) {
+	aead, iv := limitGCM(b)
+	buffer := append(make([]byte, 0, len(data)+aead.Overhead()), data...)
+	b.ReportAllocs()
+	for b.Loop() {
+		sha256.Sum256(buffer)
+		aead.Seal(buffer[:0], iv, buffer, nil)
+	}
+}
+
+func limitOpen(b *testing.B, data []byte) {
+	aead, iv := limitGCM(b)
+	sealed := aead.Seal(nil, iv, data, nil)
+	buffer := make([]byte, 0, len(data))
+	b.ReportAllocs()
+	for b.Loop() {
+		opened, err := aead.Open(buffer, iv, sealed, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sha256.Sum256(opened)
+	}
+}
+
+func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (keyring.Private, error)) {
+	plain := benchKeys(b, bits)[provider]
+	public := &plain.PublicKey
+	digest := sha256.Sum256([]byte("limit"))
+	signature, err := rsa.SignPKCS1v15(nil, plain, crypto.SHA256, digest[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	cek := make([]byte, 32)
+	encrypted, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public, cek, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	run := func(name string, f func() error) {
+		b.Run(fmt.Sprintf("rsa=%d/op=%s/by=%s", bits, name, by), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := f(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	key, err := private(plain)
+	if errors.Is(err, errNoOpenSSL) {
+		b.Log(err)
+		return
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	options := &rsa.OAEPOptions{Hash: crypto.SHA256}
+	run("sign", func() error {
+		_, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+		return err
+	})
+	run("decrypt", func() error {
+		_, err := key.Decrypt(rand.Reader, encrypted, options)
+		return err
+	})
+	operations, err := operationsLike(key, public)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if operations != nil {
+		run("encrypt", func() error {
+			_, err := operations.EncryptOAEP(crypto.SHA256, cek)
+			return err
+		})
+		run("verify", func() error { return operations.Verify(digest[:], signature) })
+		return
+	}
+	run("encrypt", func() error {
+		_, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public, cek, nil)
+		return err
+	})
+	run("verify", func() error { return rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature) })
+}
