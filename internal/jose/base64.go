@@ -16,7 +16,7 @@ import (
 var base64url = base64.RawURLEncoding.Strict()
 
 const (
-	blockText  = 8 << 10           // characters; two blocks stay in the first-level cache
+	blockText  = 16 << 10          // characters; what is written is still in the cache when it is compared
 	blockBytes = blockText / 4 * 3 // what they stand for
 	smallText  = 128               // below this many characters the scalar decoder is as fast
 )

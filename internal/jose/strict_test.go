@@ -163,12 +163,12 @@ func FuzzSigned(f *testing.F) {
 func TestBlockBorders(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	s := strings.Split(string(sign(t, nil, key)), ".")
-	for _, n := range []int{8190, 8191, 8192, 8194, 8195, 8196, 16384, 24576, 24579, 32767, 32768, 32770, 40000} {
+	for _, n := range []int{8190, 8191, 8192, 8194, 8195, 8196, 16384, 24576, 24579, 32767, 32768, 32770, 40000, 70000} {
 		good := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xff, 0xef, 0xbe, 1}, n))[:n-n%4]
 		if got := payloadFault(s[0], s[2], good); got != "" {
 			t.Fatalf("%d characters: %s", n, got)
 		}
-		for _, at := range []int{0, 1, 8190, 8191, 8192, 8193, 16383, 16384, 24575, 24576, 24577, len(good) - 45, len(good) - 33, len(good) - 2, len(good) - 1} {
+		for _, at := range []int{0, 1, 8190, 8191, 8192, 8193, 16383, 16384, 24575, 24576, 24577, 32768, 49151, 49152, 49153, 65535, 65536, len(good) - 45, len(good) - 33, len(good) - 2, len(good) - 1} {
 			if at >= len(good) || at < 0 {
 				continue
 			}
