@@ -194,13 +194,13 @@ func judged(err error) error {
 	return err
 }
 
-// sideOf reads --side.
-func sideOf(s string) (sealane.Side, error) {
-	switch strings.ToLower(s) {
+// laneOf is lane with the side as --side names it.
+func (l *laneFlags) laneOf(ctx context.Context, side string) (*sealane.Lane, error) {
+	switch strings.ToLower(side) {
 	case "client":
-		return sealane.Client, nil
+		return l.lane(ctx, sealane.Client)
 	case "server":
-		return sealane.Server, nil
+		return l.lane(ctx, sealane.Server)
 	}
-	return 0, &exit{exitUsage, fmt.Errorf("--side %q is neither client nor server", s)}
+	return nil, &exit{exitUsage, fmt.Errorf("--side %q is neither client nor server", side)}
 }

@@ -29,11 +29,7 @@ sealed token. The payload is sealed byte for byte as it is.`,
 	side := c.Flags().String("side", "client", "which side you are: client sends requests, server sends answers")
 	body := c.Flags().Bool("body", false, "write the whole HTTP body of the profile, not the bare token")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := sideOf(*side)
-		if err != nil {
-			return err
-		}
-		lane, err := flags.lane(c.Context(), s)
+		lane, err := flags.laneOf(c.Context(), *side)
 		if err != nil {
 			return err
 		}
@@ -69,11 +65,7 @@ Who signed it is said on standard error. Nothing is written unless all holds.`,
 	side := c.Flags().String("side", "server", "which side you are: server opens requests, client opens answers")
 	asJSON := c.Flags().Bool("json", false, "write a JSON object with the payload and who signed it")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := sideOf(*side)
-		if err != nil {
-			return err
-		}
-		lane, err := flags.lane(c.Context(), s)
+		lane, err := flags.laneOf(c.Context(), *side)
 		if err != nil {
 			return err
 		}
