@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -85,5 +87,24 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 	if failed < 300 {
 		t.Errorf("only %d messages were refused", failed)
+	}
+}
+
+// TestKeysInTheHeader: URLs and keys that a token brings are refused before
+// anybody looks at them; a server that is named there is not asked.
+func TestKeysInTheHeader(t *testing.T) {
+	asked := make(chan string, 10)
+	canary := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	_, provider := riskos(t)
+	for _, member := range []string{`"jku":"$/jwks"`, `"x5u":"$/cert"`, `"jwk":{"kty":"RSA","e":"AQAB","n":"AQAB"}`, `"x5c":["$"]`, `"crit":["jku"],"jku":"$/jwks"`} {
+		header := `{"alg":"RSA-OAEP-256","enc":"A256GCM",` + strings.ReplaceAll(member, "$", canary.URL) + `}`
+		m, err := provider.Open(t.Context(), sealSHA1(t, header, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey))
+		if !errors.Is(err, sealane.ErrNotJWE) || m != nil || strings.Contains(err.Error(), canary.URL) {
+			t.Errorf("%s: %v", member, err)
+		}
+	}
+	canary.Close() // waits for requests under way
+	if len(asked) > 0 {
+		t.Errorf("the canary was asked for %s", <-asked)
 	}
 }
