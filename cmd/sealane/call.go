@@ -20,11 +20,16 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
+// callFlags are those of call, beside a lane's.
+type callFlags struct {
+	lane                           *laneFlags
+	apiKeyFile, clientCert, tlsKey string
+	headers                        []string
+	plain, verbose, allowHTTP      bool
+	timeout                        time.Duration
+}
+
 func newCall() *cobra.Command {
-	var apiKeyFile, clientCert, clientKey string
-	var headers []string
-	var plain, verbose, allowHTTP bool
-	var timeout time.Duration
 	c := &cobra.Command{
 		Use:   "call METHOD URL [BODY]",
 		Short: "curl for sealed lanes: seal, send, open, print the answer",
@@ -33,60 +38,69 @@ and writes its payload to standard output. Where something fails, it names the
 cause: ours, the partner's, or the network's.
 
 The exit code is 4 where the partner answered with an error, and 5 where the
-request may have been processed although its answer cannot be used: do not
-repeat such a request blindly.`,
+request may have been processed although its answer did not come or cannot be
+used: do not repeat such a request blindly.`,
 		Example: `  sealane call --profile riskos --key our.key --to provider.pem --api-key-file api-key \
       POST https://riskos.sandbox.example/api/evaluation @evaluation.json`,
 		Args: cobra.RangeArgs(2, 3),
 	}
-	flags := addLaneFlags(c, "to", "the partner's certificate, in any format; further ones verify too (overlap)")
+	flags := &callFlags{lane: addLaneFlags(c, "to", "the partner's certificate, in any format; further ones verify too (overlap)")}
 	f := c.Flags()
-	f.StringVar(&apiKeyFile, "api-key-file", "", "file with the API key, sent as Authorization: Bearer")
-	f.StringArrayVarP(&headers, "header", "H", nil, "further header, as \"Name: value\"")
-	f.StringVar(&clientCert, "tls-cert", "", "PEM file with a TLS client certificate")
-	f.StringVar(&clientKey, "tls-key", "", "PEM file with its private key")
-	f.BoolVar(&plain, "plain", false, "send in clear, and take an answer in clear")
-	f.BoolVarP(&verbose, "verbose", "v", false, "say on standard error what went over the wire")
-	f.BoolVar(&allowHTTP, "allow-http", false, "allow http:// to other hosts than this one")
-	f.DurationVar(&timeout, "timeout", 30*time.Second, "time for the whole call")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		ctx, cancel := context.WithTimeout(c.Context(), timeout)
-		defer cancel()
-		flags.optional = plain
-		lane, err := flags.lane(ctx, sealane.Client)
-		if err != nil {
-			return err
-		}
-		body, err := bodyArgument(c, args[2:])
-		if err != nil {
-			return err
-		}
-		r, err := http.NewRequestWithContext(ctx, strings.ToUpper(args[0]), args[1], bytes.NewReader(body))
-		if err != nil {
-			return &exit{exitUsage, err}
-		}
-		if err := checkURL(r.URL, allowHTTP); err != nil {
-			return err
-		}
-		if err := setHeaders(c, r, headers, apiKeyFile); err != nil {
-			return err
-		}
-		base, err := baseTransport(clientCert, clientKey)
-		if err != nil {
-			return err
-		}
-		defer base.CloseIdleConnections()
-		var wire http.RoundTripper = base
-		if verbose {
-			wire = &wireTap{base: base, w: c.ErrOrStderr()}
-		}
-		if plain {
-			r = r.WithContext(sealhttp.WithPlain(ctx))
-			r.Header.Set("Content-Type", "application/json")
-		}
-		return callOnce(c, &sealhttp.Transport{Lane: lane, Base: wire}, r)
-	}
+	f.StringVar(&flags.apiKeyFile, "api-key-file", "", "file with the API key, sent as Authorization: Bearer")
+	f.StringArrayVarP(&flags.headers, "header", "H", nil, "further header, as \"Name: value\"")
+	f.StringVar(&flags.clientCert, "tls-cert", "", "PEM file with a TLS client certificate")
+	f.StringVar(&flags.tlsKey, "tls-key", "", "PEM file with its private key")
+	f.BoolVar(&flags.plain, "plain", false, "send in clear, and take an answer in clear")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say on standard error what went over the wire")
+	f.BoolVar(&flags.allowHTTP, "allow-http", false, "allow http:// to other hosts than this one")
+	f.DurationVar(&flags.timeout, "timeout", 30*time.Second, "time for the whole call")
+	c.RunE = flags.run
 	return c
+}
+
+func (f *callFlags) run(c *cobra.Command, args []string) error {
+	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
+	defer cancel()
+	f.lane.optional = f.plain
+	lane, err := f.lane.lane(ctx, sealane.Client)
+	if err != nil {
+		return err
+	}
+	r, err := f.request(ctx, c, args)
+	if err != nil {
+		return err
+	}
+	base, err := baseTransport(f.clientCert, f.tlsKey)
+	if err != nil {
+		return err
+	}
+	defer base.CloseIdleConnections()
+	var wire http.RoundTripper = base
+	if f.verbose {
+		wire = &wireTap{base: base, w: c.ErrOrStderr()}
+	}
+	return callOnce(c, &sealhttp.Transport{Lane: lane, Base: wire}, r)
+}
+
+func (f *callFlags) request(ctx context.Context, c *cobra.Command, args []string) (*http.Request, error) {
+	body, err := bodyArgument(c, args[2:])
+	if err != nil {
+		return nil, err
+	}
+	if f.plain {
+		ctx = sealhttp.WithPlain(ctx)
+	}
+	r, err := http.NewRequestWithContext(ctx, strings.ToUpper(args[0]), args[1], bytes.NewReader(body))
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	if err := checkURL(r.URL, f.allowHTTP); err != nil {
+		return nil, err
+	}
+	if f.plain {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	return r, setHeaders(c, r, f.headers, f.apiKeyFile)
 }
 
 func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
