@@ -21,7 +21,11 @@ func (d *riskosDemo) tableErrors() error {
 	if err != nil {
 		return err
 	}
-	lane, err := d.lane(nil)
+	forging, err := keyring.New(keyring.Key{ID: d.customer.keyID, Private: d.customer.key}) // faults are forged with keys in Go's hands
+	if err != nil {
+		return err
+	}
+	lane, err := d.lane(func(c *sealane.Config) { c.Ours = forging })
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -26,6 +27,7 @@ const rdxEnv = "STAG"
 type rdxDemo struct {
 	*report
 	ctx        context.Context
+	rsa        kms.RSA
 	dir        string
 	profile    *profile.Profile
 	old, renew *party
@@ -40,7 +42,7 @@ type rdxDemo struct {
 
 // demoRDX runs the RDX half and gives commands to try against it.
 func demoRDX(r *report, servers *demoServers, dir string) ([]string, error) {
-	d := &rdxDemo{report: r, ctx: servers.ctx, dir: filepath.Join(dir, "rdx"), profile: demoProfile("rdx"), wire: &wire{base: http.DefaultTransport}}
+	d := &rdxDemo{report: r, ctx: servers.ctx, rsa: servers.rsa, dir: filepath.Join(dir, "rdx"), profile: demoProfile("rdx"), wire: &wire{base: http.DefaultTransport}}
 	r.part("RDX: VCAS and an issuer; messages encrypted with RSA-OAEP-256 and A256GCM, answers in clear")
 	var err error
 	if d.old, err = d.exchange("issuer"); err != nil {
@@ -112,8 +114,13 @@ func (d *rdxDemo) issuer(c sealane.Config, keys ...keyring.Key) http.Handler {
 			fmt.Fprintf(d.w, "passcode: %s\n", otp)
 		}
 	}}
+	for i := range keys {
+		private, err := d.rsa.Private(keys[i].Private)
+		must(err) // the keys were checked when they were made
+		keys[i].Private = private
+	}
 	ring, err := keyring.New(keys...)
-	must(err) // the keys were checked when they were made
+	must(err)
 	c.Profile, c.Side, c.Environment, c.Ours, c.Caller = d.profile, sealane.Server, rdxEnv, ring, sealane.Unauthenticated
 	lane, err := sealane.New(c)
 	must(err)

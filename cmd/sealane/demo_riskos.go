@@ -21,6 +21,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -31,6 +32,7 @@ const riskosEnv = "SANDBOX"
 type riskosDemo struct {
 	*report
 	ctx      context.Context
+	rsa      kms.RSA
 	dir      string
 	profile  *profile.Profile
 	customer *party
@@ -42,7 +44,7 @@ type riskosDemo struct {
 
 // demoRiskOS runs the RiskOS half and gives commands to try against it.
 func demoRiskOS(r *report, servers *demoServers, dir string) ([]string, error) {
-	d := &riskosDemo{report: r, ctx: servers.ctx, dir: filepath.Join(dir, "riskos"), profile: demoProfile("riskos"), keys: map[string]string{},
+	d := &riskosDemo{report: r, ctx: servers.ctx, rsa: servers.rsa, dir: filepath.Join(dir, "riskos"), profile: demoProfile("riskos"), keys: map[string]string{},
 		wire: &wire{base: http.DefaultTransport}}
 	r.part("RiskOS: a customer and a provider; JSON signed with RS256, encrypted with RSA-OAEP-256 and A256GCM")
 	if err := d.exchange(); err != nil {
@@ -123,11 +125,19 @@ func (mute) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 // lane is the customer's, to be changed by change.
 func (d *riskosDemo) lane(change func(*sealane.Config)) (*sealane.Lane, error) {
-	ours, err := keyring.New(keyring.Key{ID: d.customer.keyID, Private: d.customer.key})
+	private, err := d.rsa.Private(d.customer.key)
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := keyring.New(keyring.Key{ID: d.provider.keyID, Public: d.provider.certificate.PublicKey})
+	ours, err := keyring.New(keyring.Key{ID: d.customer.keyID, Private: private})
+	if err != nil {
+		return nil, err
+	}
+	operations, err := d.rsa.Public(d.provider.certificate.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := keyring.New(keyring.Key{ID: d.provider.keyID, Public: d.provider.certificate.PublicKey, Operations: operations})
 	if err != nil {
 		return nil, err
 	}

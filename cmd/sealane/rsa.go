@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,24 +17,30 @@ func rsaFlag(root *cobra.Command) {
 	if choice == "" {
 		choice = kms.Auto
 	}
-	root.PersistentFlags().String("rsa", choice, "what does RSA: auto (OpenSSL where it is, else Go), go or openssl; default $SEALANE_RSA")
+	root.PersistentFlags().String("rsa", choice, "what does a lane's RSA: auto (OpenSSL where it is, else Go), go or openssl; default $SEALANE_RSA")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		_, err := chosenRSA(c) // refused before any work, whatever the command
+		return err
+	}
 }
 
-// chosenRSA gives what --rsa chose. Where auto falls back to Go in a server, its
-// log says so.
+// chosenRSA gives what --rsa chose.
 func chosenRSA(c *cobra.Command) (kms.RSA, error) {
 	choice, err := c.Flags().GetString("rsa")
 	if err != nil {
 		return kms.RSA{}, err
 	}
 	r, err := kms.ChooseRSA(choice)
-	if err != nil && !strings.Contains("auto go openssl", choice) {
-		return r, &exit{exitUsage, err}
+	switch {
+	case err == nil:
+		return r, nil
+	case slices.Contains([]string{kms.Auto, kms.Go, kms.OpenSSL}, choice):
+		return r, &exit{exitFailed, err}
 	}
-	return r, err
+	return r, &exit{exitUsage, err}
 }
 
-// logRSA is the one line by which an operator sees what does RSA.
+// logRSA is the one line by which the operator of a server sees what does RSA.
 func logRSA(c *cobra.Command) error {
 	r, err := chosenRSA(c)
 	if err == nil {

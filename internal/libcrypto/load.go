@@ -67,7 +67,7 @@ func open(path string, answers answers) (*Library, error) {
 	}
 	l.version = l.symbols.version(0)
 	if major := l.versionNumber() >> 28; major != 3 || !strings.HasPrefix(l.version, "OpenSSL 3.") {
-		return nil, fmt.Errorf("libcrypto: %s: version %q is not OpenSSL 3: install OpenSSL 3.0 or later", path, l.version)
+		return nil, fmt.Errorf("libcrypto: %s: version %q is not OpenSSL 3: install OpenSSL 3.x", path, l.version)
 	}
 	if l.fips, err = answers.test(l); err != nil {
 		return nil, fmt.Errorf("libcrypto: %s (%s): self-test: %w", path, l.version, err)
