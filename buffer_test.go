@@ -3,6 +3,7 @@ package sealane_test
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 
@@ -96,3 +97,55 @@ func benchmarkSize(b *testing.B, size int, open bool) {
 
 func BenchmarkSeal10MiB(b *testing.B) { benchmarkSize(b, 10<<20, false) }
 func BenchmarkOpen10MiB(b *testing.B) { benchmarkSize(b, 10<<20, true) }
+
+// TestOwnBuffer: the buffer that a caller brings may be the input's own.
+func TestOwnBuffer(t *testing.T) {
+	customer, provider := riskos(t)
+	for _, size := range []int{2, 100, 2000, 100_000} {
+		payload := []byte(strings.Repeat(".1", size/2))
+		buffer := append(make([]byte, 0, 10+customer.SealedLen(size)), payload...)
+		token, err := customer.AppendSeal(t.Context(), buffer[:0], buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, in := range [][]byte{token[:0], token, token[len(token)/2:]} {
+			message, err := provider.OpenInto(t.Context(), in, token)
+			if err != nil || !bytes.Equal(message.Payload(), payload) {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		}
+	}
+}
+
+// TestNothingStays: what was decrypted and then refused is not left in the
+// caller's buffer; and a payload does not reach into what stands behind it.
+func TestNothingStays(t *testing.T) {
+	customer, provider := riskos(t)
+	payload := strings.Repeat("SECRET ", 100)
+	c := customer.Config()
+	c.Ours = testkey.Ours(t, "c1", testkey.RSA(t, "mallory", 2048))
+	buffer := make([]byte, 1<<16)
+	if _, err := provider.OpenInto(t.Context(), buffer, seal(t, newLane(t, c), payload)); !errors.Is(err, sealane.ErrSignature) {
+		t.Fatal(err)
+	}
+	if bytes.Contains(buffer, []byte("SECRET")) {
+		t.Error("the refused payload stands in the buffer")
+	}
+	message, err := provider.OpenInto(t.Context(), buffer, seal(t, customer, payload))
+	if err != nil || cap(message.Payload()) != len(payload) {
+		t.Errorf("capacity %d, %v", cap(message.Payload()), err)
+	}
+}
+
+// TestLimitOfUnsigned: MaxPayload holds to the byte on legs that are not signed, too.
+func TestLimitOfUnsigned(t *testing.T) {
+	c := issuer(t, keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)}).Config()
+	c.MaxPayload = 100
+	l := newLane(t, c)
+	if _, err := l.Open(t.Context(), seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 100))); err != nil {
+		t.Error(err)
+	}
+	if m, err := l.Open(t.Context(), seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 101))); !errors.Is(err, sealane.ErrTooLarge) || m != nil {
+		t.Error(err)
+	}
+}

@@ -52,8 +52,8 @@ func (l *Lane) Open(ctx context.Context, token []byte) (Message, error) {
 	return l.OpenInto(ctx, nil, token)
 }
 
-// OpenInto is Open in the capacity of buffer, which must not overlap the token.
-// The message's payload stands in it, so it may be used again only when the
+// OpenInto is Open in the capacity of buffer, which is left alone where the token
+// stands in it. The message's payload stands in it, so it may be used again only when the
 // message is done with. len(token)*3/4 is enough; a smaller one is left alone.
 func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, error) {
 	if err := ctx.Err(); err != nil {
@@ -64,6 +64,9 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 	}
 	if err := l.openingKeys(); err != nil {
 		return nil, err
+	}
+	if overlap(buffer, token) {
+		buffer = nil
 	}
 	if len(token) > l.MaxToken() {
 		return nil, l.fail("open", ErrTooLarge, fault.TooLarge.In(fault.JWE), fmt.Sprintf("token has %d bytes, more than %d", len(token), l.MaxToken()), nil)
@@ -81,8 +84,18 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 		return nil, l.fromCodec("open", err)
 	}
 	by := openers[which]
+	done := false
+	defer func() {
+		if !done {
+			clear(content) // nobody is to find it in the buffer
+		}
+	}()
 	if l.in.Sign == nil {
-		return &Unverified{opened{content, by}, l.c.Caller}, nil
+		if err := l.checkSize(content); err != nil {
+			return nil, err
+		}
+		done = true
+		return &Unverified{opened{slices.Clip(content), by}, l.c.Caller}, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
@@ -99,10 +112,18 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 	if err != nil {
 		return nil, l.fromCodec("open", err)
 	}
-	if len(payload) > l.c.MaxPayload {
-		return nil, l.fail("open", ErrTooLarge, fault.PayloadLarge, fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
+	if err := l.checkSize(payload); err != nil {
+		return nil, err
 	}
-	return &Verified{opened{payload, by}, verifiers[which]}, nil
+	done = true
+	return &Verified{opened{slices.Clip(payload), by}, verifiers[which]}, nil
+}
+
+func (l *Lane) checkSize(payload []byte) error {
+	if len(payload) <= l.c.MaxPayload {
+		return nil
+	}
+	return l.fail("open", ErrTooLarge, fault.PayloadLarge, fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
 }
 
 // openingKeys gives ErrNotSupported where nothing could be opened at all.

@@ -3,6 +3,8 @@ package sealane
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 
 	"github.com/sealane/sealane/internal/fault"
 	"github.com/sealane/sealane/internal/jose"
@@ -18,8 +20,8 @@ func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 }
 
 // AppendSeal appends the compact serialization to dst. All work is done in
-// dst's buffer, which grows where SealedLen does not fit; payload must not
-// overlap it.
+// dst's buffer; a new one is taken where SealedLen does not fit, or where the
+// payload stands in it.
 func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
@@ -34,6 +36,9 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
+	if overlap(dst, payload) {
+		dst = slices.Clip(slices.Clone(dst))
+	}
 	room, place := jose.Space(dst, l.contentLen(len(payload), signer), l.encryptHead, public(recipient))
 	var content []byte
 	if l.out.Sign == nil {
@@ -42,13 +47,24 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 		return nil, l.fromCodec("seal", err)
 	}
 	if err := ctx.Err(); err != nil {
+		clear(content)
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}
 	token, err := jose.Encrypt(room, content, l.encryptHead, public(recipient))
 	if err != nil {
+		clear(content)
 		return nil, l.fromCodec("seal", err)
 	}
 	return token, nil
+}
+
+// overlap reports whether a's buffer, to its capacity, and b share memory.
+func overlap(a, b []byte) bool {
+	if cap(a) == 0 || len(b) == 0 {
+		return false
+	}
+	startA, startB := reflect.ValueOf(a).Pointer(), reflect.ValueOf(b).Pointer()
+	return startA < startB+uintptr(len(b)) && startB < startA+uintptr(cap(a))
 }
 
 // SealedLen is the capacity that AppendSeal needs behind dst for a payload of n

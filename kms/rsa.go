@@ -75,7 +75,11 @@ func (r RSA) Private(key keyring.Private) (keyring.Private, error) {
 	if r.library == nil || !ok {
 		return key, nil
 	}
-	return r.library.NewKey(inMemory)
+	own, err := r.library.NewKey(inMemory)
+	if err != nil {
+		return nil, err
+	}
+	return own, nil
 }
 
 // Public gives what does the operations of a partner's key; nil is crypto/rsa.
@@ -83,5 +87,9 @@ func (r RSA) Public(key *rsa.PublicKey) (keyring.Operations, error) {
 	if r.library == nil {
 		return nil, nil
 	}
-	return r.library.NewPublicKey(key)
+	own, err := r.library.NewPublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return own, nil
 }

@@ -28,7 +28,7 @@ func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (sealane.Mes
 	form := lane.In().Body
 	if token, beside, ok := cutToken(body, form); ok {
 		message, err := lane.Open(ctx, token)
-		if !errors.Is(err, sealane.ErrNotJWE) && !errors.Is(err, sealane.ErrTooLarge) {
+		if err == nil || !bytes.ContainsFunc(token, foreign) {
 			return message, beside, err
 		}
 		// What was cut out is no token: it may have been more than one member.
@@ -53,6 +53,11 @@ func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name stri
 	return append(b, back...), nil
 }
 
+// foreign reports whether a character is in no compact serialization.
+func foreign(r rune) bool {
+	return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
+}
+
 // cutToken is takeToken for a body that ends with the token, which is how nearly
 // everybody writes it. It has the body judged with the token cut out, so that
 // megabytes of base64url are not read as JSON. What it gives for a token may be
@@ -66,11 +71,12 @@ func cutToken(body []byte, form profile.Body) (token []byte, beside []member, ok
 	marker := `"` + form.Field + `":"`
 	i := bytes.Index(body[:min(len(body), far)], []byte(marker))
 	start, end := i+len(marker), len(body)-len(`"}`)
-	if i < 0 || start > end || string(body[end:]) != `"}` {
+	if i < 1 || body[i-1] == '\\' || start > end || string(body[end:]) != `"}` { // an escaped quote begins no name
 		return nil, nil, false
 	}
-	_, beside, err := takeToken(slices.Concat(body[:start], body[end:]), form)
-	return body[start:end], beside, err == nil
+	const mark = "~"
+	marked, beside, err := takeToken(slices.Concat(body[:start], []byte(mark), body[end:]), form)
+	return body[start:end], beside, err == nil && string(marked) == mark
 }
 
 // takeToken takes the token out of a body, and what stands beside it. The

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
@@ -250,5 +252,24 @@ func TestPlainErrorTooLarge(t *testing.T) {
 	answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
 	if answer.StatusCode != 500 || strings.Contains(body, "START") {
 		t.Errorf("%d %s", answer.StatusCode, body)
+	}
+}
+
+// TestServersOwnTimeOut: a server's shorter time-out is not made longer.
+func TestServersOwnTimeOut(t *testing.T) {
+	lane := newLane(t, config(t, sealane.Server))
+	s := httptest.NewUnstartedServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Next: http.HandlerFunc(echo), Log: discard})
+	s.Config.ReadTimeout = 200 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\nContent-Length: 1000\r\n\r\n{")
+	c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if answer, err := io.ReadAll(c); err != nil || !strings.Contains(string(answer), " 400 ") {
+		t.Errorf("%.40q, %v", answer, err)
 	}
 }

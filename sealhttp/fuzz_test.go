@@ -35,6 +35,7 @@ func FuzzBody(f *testing.F) {
 	for _, body := range []string{
 		`{"eval_id":"e-1","encrypted_response":"$"}`, `{"encrypted_response":"$"}`, ` {"encrypted_response" : "$" } `, `{"encrypted_response":"$","eval_id":"e-1"}`,
 		`{"eval_id":"e-1","encrypted_response":"$","x":""}`, `{"encrypted_response":"","encrypted_response":"$"}`, `{"encrypted_response":"$"}}`, `{"x":"\"encrypted_response\":\"","encrypted_response":"$"}`,
+		`{"encrypted_response" : "x","a\"encrypted_response":"$"}`, `{"encrypted_response" :"~","a\"encrypted_response":"$"}`, `{"a\\\\":"","encrypted_response":"$"}`,
 		`{"x":{"encrypted_response":"$"}}`, `{"encrypted_response":"\u0065$"}`, `{"encrypted_response":"$`, `{"error":"x"}`, "{\"encrypted_response\":\"$\xff\"}", "{\"encrypted_response\":\"$\n\"}",
 	} {
 		f.Add([]byte(strings.Replace(body, "$", string(token), 1)))

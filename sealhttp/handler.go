@@ -154,11 +154,13 @@ func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (se
 	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
 	}
-	// A body that trickles in must not hold its place for ever. Where the server
-	// can't set a deadline, its own time-outs have to do.
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
-		defer control.SetReadDeadline(time.Time{})
+	// A body that trickles in must not hold its place for ever. A server's own
+	// time-out is left alone where it is shorter, or no deadline can be set.
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if control := http.NewResponseController(w); server == nil || server.ReadTimeout <= 0 || server.ReadTimeout > maxBodyTime {
+		if control.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
+			defer control.SetReadDeadline(time.Time{})
+		}
 	}
 	limit := lane.MaxToken() + spare
 	body, err := readBody(http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit)

@@ -128,18 +128,18 @@ func (t *Transport) sealedRequest(r *http.Request, body []byte) (*http.Request, 
 
 // sentBody notes that it is being sent.
 type sentBody struct {
-	*bytes.Reader
+	body  *bytes.Reader
 	begun *atomic.Bool
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.begun.Store(true)
-	return b.Reader.Read(p)
+	return b.body.Read(p)
 }
 
 func (b *sentBody) WriteTo(w io.Writer) (int64, error) {
 	b.begun.Store(true)
-	return b.Reader.WriteTo(w)
+	return b.body.WriteTo(w)
 }
 
 func (b *sentBody) Close() error { return nil }

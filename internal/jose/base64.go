@@ -77,10 +77,9 @@ func decode(dst, src []byte) (int, fault.TokenFault, error) {
 // offsets in errors.
 func decodeStrict(dst, src []byte, base int) (int, fault.TokenFault, error) {
 	// The standard decoder passes over CR and LF even when it is strict.
-	for _, c := range []byte{'\n', '\r'} {
-		if i := bytes.IndexByte(src, c); i >= 0 {
-			return 0, fault.Base64Space, fmt.Errorf("%q at offset %d", c, base+i)
-		}
+	if i := bytes.IndexAny(src, "\r\n"); i >= 0 {
+		f, err := firstForeign(src[:i+1], base) // there may be another before it
+		return 0, f, err
 	}
 	if len(src)%4 == 1 {
 		if f, err := firstForeign(src, base); err != nil {
@@ -120,6 +119,8 @@ func firstForeign(src []byte, base int) (fault.TokenFault, error) {
 			f = fault.Base64Standard
 		case c == '=':
 			f = fault.Base64Padding
+		case c == '.':
+			f = fault.Parts
 		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
 			f = fault.Base64Space
 		}

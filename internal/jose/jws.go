@@ -49,8 +49,15 @@ func ParseSigned(token []byte, algs []string) (*Signed, error) {
 	if err != nil {
 		return nil, countedFirst(err, token, len(parts), fault.JWS, NotJWS)
 	}
+	// From here on the token is overwritten; a dot in the payload's text is found
+	// by decoding it.
+	if s.payload, err = part(parts[1], parts[1], "payload", fault.JWS, NotJWS); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
+
+// readSigned reads all but the payload, and leaves the token as it is.
 
 func readSigned(token []byte, parts [3][]byte, algs []string) (*Signed, error) {
 	h, err := header(parts[0], fault.JWS, NotJWS)
@@ -69,9 +76,6 @@ func readSigned(token []byte, parts [3][]byte, algs []string) (*Signed, error) {
 	}
 	s := &Signed{Header: h, digest: sha256.Sum256(token[:len(parts[0])+1+len(parts[1])])}
 	if s.signature, err = part(make([]byte, decodedLen(len(parts[2]))), parts[2], "signature", fault.JWS, NotJWS); err != nil {
-		return nil, err
-	}
-	if s.payload, err = part(parts[1], parts[1], "payload", fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
 	return s, nil

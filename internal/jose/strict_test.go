@@ -184,3 +184,17 @@ func TestBlockBorders(t *testing.T) {
 		}
 	}
 }
+
+// TestDotsInThePayload: what is wrong with a token does not depend on what it says.
+func TestDotsInThePayload(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	for _, payload := range []string{strings.Repeat("x", 6000), strings.Repeat(".", 6000), strings.Repeat("1.", 10_000), ".."} {
+		s := strings.Split(string(sign(t, []byte(payload), key)), ".")
+		for bad, want := range map[string]fault.Code{"!": "jws.base64-character", ".": "jws.parts", "=": "jws.base64-padding"} {
+			at := len(s[1]) * 3 / 4
+			if got := payloadFault(s[0], s[2], s[1][:at]+bad+s[1][at+1:]); got != want {
+				t.Errorf("%.5q… with %q: %s", payload, bad, got)
+			}
+		}
+	}
+}

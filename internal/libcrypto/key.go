@@ -93,6 +93,7 @@ func (k *Key) Public() crypto.PublicKey { return k.public }
 // Sign makes an RSASSA-PKCS1-v1_5 signature of a SHA-256 digest, RS256: opts
 // must be crypto.SHA256. The reader is not used.
 func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	if _, pss := opts.(*rsa.PSSOptions); pss || opts == nil || opts.HashFunc() != crypto.SHA256 {
 		return nil, errors.New("libcrypto: sign: only RS256 is supported: give crypto.SHA256 as the options")
 	}
@@ -113,6 +114,7 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 // other error is of the key or the library, and says nothing of the message.
 // As with crypto/rsa, a ciphertext that lacks leading zeros is taken.
 func (k *Key) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
+	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	o, ok := opts.(*rsa.OAEPOptions)
 	if !ok || o == nil || o.Hash != crypto.SHA256 && o.Hash != crypto.SHA1 ||
 		o.MGFHash != 0 && o.MGFHash != o.Hash || len(o.Label) != 0 {

@@ -71,6 +71,7 @@ func (k *PublicKey) Public() *rsa.PublicKey { return k.public }
 // EncryptOAEP encrypts with RSA-OAEP, SHA-256 or SHA-1 for hash and mask alike,
 // and an empty label. A message that is too long is rsa.ErrMessageTooLong.
 func (k *PublicKey) EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error) {
+	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	if hash != crypto.SHA256 && hash != crypto.SHA1 {
 		return nil, errors.New("libcrypto: encrypt: only RSA-OAEP with SHA-256 or SHA-1 is supported")
 	}
@@ -113,6 +114,7 @@ var sha256Info = []byte{
 // Verify checks an RS256 signature of a SHA-256 digest. A signature that does
 // not hold is rsa.ErrVerification; any other error is operational.
 func (k *PublicKey) Verify(digest, signature []byte) error {
+	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	if len(digest) != sha256.Size {
 		return fmt.Errorf("libcrypto: verify: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
 	}
