@@ -52,9 +52,9 @@ func (l *Lane) Open(ctx context.Context, token []byte) (Message, error) {
 	return l.OpenInto(ctx, nil, token)
 }
 
-// OpenInto is Open in the capacity of buffer, which is left alone where the token
-// stands in it. The message's payload stands in it, so it may be used again only when the
-// message is done with. len(token)*3/4 is enough; a smaller one is left alone.
+// OpenInto is Open in the capacity of buffer. The message's payload stands in it,
+// so it may be used again only when the message is done with. len(token)*3/4 is
+// enough; a smaller one, or one in which the token stands, is left alone.
 func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", l.Name(), err)

@@ -44,6 +44,7 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	if l.out.Sign == nil {
 		content = append(place, payload...)
 	} else if content, err = jose.Sign(place, payload, l.signHead, signer.Private); err != nil {
+		clear(place[:cap(place)])
 		return nil, l.fromCodec("seal", err)
 	}
 	if err := ctx.Err(); err != nil {

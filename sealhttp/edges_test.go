@@ -273,3 +273,16 @@ func TestServersOwnTimeOut(t *testing.T) {
 		t.Errorf("%.40q, %v", answer, err)
 	}
 }
+
+// TestCompressedPlainError goes through whole: it is not to be sealed.
+func TestCompressedPlainError(t *testing.T) {
+	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "br")
+		w.WriteHeader(422)
+		io.WriteString(w, "compressed")
+	})
+	answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
+	if answer.StatusCode != 422 || body != "compressed" || answer.Header.Get("Content-Encoding") != "br" {
+		t.Errorf("%d %q %v", answer.StatusCode, body, answer.Header)
+	}
+}

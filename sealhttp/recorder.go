@@ -2,6 +2,7 @@ package sealhttp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -40,7 +41,7 @@ func (a *recorder) WriteHeader(status int) {
 
 func (a *recorder) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
-	if a.err != nil {
+	if errors.Is(a.err, sealane.ErrTooLarge) { // no smaller piece may follow the one that is missing
 		return 0, a.err
 	}
 	if a.body.Len()+len(p) > a.limit {
