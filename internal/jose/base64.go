@@ -5,9 +5,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"sync"
 
-	simd "github.com/segmentio/asm/base64"
+	base64simd "github.com/emmansun/base64"
 
 	"github.com/sealane/sealane/internal/fault"
 )
@@ -16,61 +15,53 @@ import (
 var base64url = base64.RawURLEncoding.Strict()
 
 const (
-	blockText  = 16 << 10          // characters; what is written is still in the cache when it is compared
+	blockText  = 16 << 10          // characters that are decoded at once
 	blockBytes = blockText / 4 * 3 // what they stand for
-	smallText  = 128               // below this many characters the scalar decoder is as fast
+	smallText  = 64                // below this many characters the scalar decoder is as fast
 )
 
-// blocks are the two buffers of decode.
-type blocks struct {
-	raw  [blockBytes]byte
-	text [blockText]byte
-}
-
-var blockPool = sync.Pool{New: func() any { return new(blocks) }}
+// simd is base64url by SIMD instructions. It refuses foreign characters and
+// spare bits, but passes over CR and LF, as the standard decoder does.
+var simd = base64simd.RawURLEncoding.Strict()
 
 // decode puts the bytes that src stands for into dst, which may be src itself.
 // One value has exactly one text: whatever encode would not have written is
 // refused. A refusal names the fault and the offset in src.
 //
-// The SIMD decoder is fast but not strict: it reads '/' as '_' and '+' as '-',
-// and passes over spare bits and line breaks. So each block is encoded again and
-// compared; the scalar decoder then says what is wrong with one that differs.
+// A block that the SIMD decoder refuses, or that gives fewer bytes than its
+// length promises, is read again by decodeStrict, which says what is wrong.
 func decode(dst, src []byte) (int, fault.TokenFault, error) {
 	if len(src) < smallText {
 		return decodeStrict(dst, src, 0)
 	}
-	b := blockPool.Get().(*blocks)
-	defer func() {
-		clear(b.raw[:]) // it was somebody's payload
-		clear(b.text[:])
-		blockPool.Put(b)
-	}()
 	inPlace := &dst[0] == &src[0]
 	n := 0
 	for at := 0; at < len(src); at += blockText {
 		block := src[at:min(at+blockText, len(src))]
-		raw := dst[n:][:decodedLen(len(block))] // no longer: decoders write ahead where they may
-		if inPlace && n+len(raw) > at {         // the block is still to be compared
-			raw = b.raw[:len(raw)]
-		}
-		size, err := simd.RawURLEncoding.Decode(raw, block)
-		if err == nil {
-			text := b.text[:encodedLen(size)]
-			simd.RawURLEncoding.Encode(text, raw[:size])
-			if bytes.Equal(text, block) {
-				copy(dst[n:], raw[:size]) // no work where it is there already
-				n += size
-				continue
-			}
-		}
-		size, f, err := decodeStrict(raw, block, at)
+		size, f, err := decodeBlock(dst[n:], block, at, inPlace && n+decodedLen(len(block)) > at)
 		if err != nil {
 			return 0, f, err
 		}
-		n += copy(dst[n:], raw[:size]) // the two decoders disagree: the strict one is right
+		n += size
 	}
 	return n, "", nil
+}
+
+// decodeBlock decodes one block. overlaps says that dst reaches into it, so that
+// it would be lost for a second reading.
+func decodeBlock(dst, block []byte, base int, overlaps bool) (int, fault.TokenFault, error) {
+	if overlaps {
+		var kept [blockText]byte
+		defer clear(kept[:]) // it was somebody's payload
+		block = kept[:copy(kept[:], block)]
+	}
+	raw := dst[:decodedLen(len(block))] // no longer: decoders write ahead where they may
+	if len(block)%4 != 1 {
+		if n, err := simd.Decode(raw, block); err == nil && n == len(raw) {
+			return n, "", nil
+		}
+	}
+	return decodeStrict(raw, block, base)
 }
 
 // decodeStrict is decode by the standard library. base is what to add to
@@ -140,6 +131,6 @@ func appendEncoded(dst, src []byte) []byte {
 		dst = append(make([]byte, 0, end), dst...)
 	}
 	dst = dst[:end]
-	simd.RawURLEncoding.Encode(dst[at:], src)
+	simd.Encode(dst[at:], src)
 	return dst
 }
