@@ -6,24 +6,12 @@ set -euo pipefail
 cd "$(dirname "$0")"
 unset SEALANE_RSA SEALANE_PASSPHRASE
 
-need() { # need COMMAND PACKAGE
-	command -v "$1" >/dev/null 2>&1 && return
-	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-		echo "test.sh: $1 is missing; install the Debian package $2, or its like" >&2
-		exit 1
-	fi
-	[ -n "${updated:-}" ] || { apt-get update -q >&2; updated=1; }
-	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $2 >&2 # one word or several
-}
-
-command -v go >/dev/null 2>&1 || {
-	echo "test.sh: go is missing; install Go 1.26 or newer" >&2
-	exit 1
-}
+. ./need.sh
+need_go
 need git git
 need gcc "gcc libc6-dev" # the race detector needs cgo
 need openssl openssl
-need keytool default-jre-headless
+interop/foreign/prepare.sh # Node, Java and Python, and what our programs in them need
 
 unformatted=$(git ls-files '*.go' | xargs gofmt -l)
 if [ -n "$unformatted" ]; then

@@ -25,35 +25,11 @@ case "${1:-}" in
 	;;
 esac
 
-need() { # need COMMAND PACKAGE...
-	local command=$1
-	shift
-	command -v "$command" >/dev/null 2>&1 && return
-	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-		echo "bench.sh: $command is missing; install the Debian packages $*, or their like" >&2
-		exit 1
-	fi
-	[ -n "${updated:-}" ] || {
-		apt-get update -q >&2
-		updated=1
-	}
-	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >&2
-}
-
-command -v go >/dev/null 2>&1 || {
-	echo "bench.sh: go is missing; install Go 1.26 or newer" >&2
-	exit 1
-}
+. ../need.sh
+need_go
 need taskset util-linux
 need openssl openssl
-need javac openjdk-17-jdk-headless
-need mvn maven
-need node nodejs npm
-need npm npm
-[ "$(node -p 'Number(process.versions.node.split(".")[0])')" -ge 20 ] || {
-	echo "bench.sh: Node $(node --version) is too old for jose; install Node 20 or newer" >&2
-	exit 1
-}
+foreign/prepare.sh
 
 umask 077
 work=$(mktemp -d)
@@ -66,9 +42,6 @@ say "building"
 # The tags give jwx its SIMD base64 and its faster JSON: a peer is measured at its best.
 go test -c -tags jwx_asmbase64,jwx_goccy -o "$work/bench.test" .
 go build -o "$work/table" ./bench/table
-[ bench/node/node_modules/.package-lock.json -nt bench/node/package-lock.json ] ||
-	(cd bench/node && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >&2)
-(cd bench/java && mvn -q -B process-classes >&2)
 
 say "making keys, payloads and tokens"
 for bits in 2048 3072 4096; do
@@ -114,9 +87,9 @@ for ((round = 1; round <= rounds; round++)); do
 		taskset -c 0,1 "${gobench[@]}" -test.cpu=2 -test.bench='^BenchmarkHandler$/././clients=parallel' >>"$work/out"
 	fi
 	say "round $round of $rounds: Node"
-	UV_THREADPOOL_SIZE=1 pinned node bench/node/bench.mjs "$work" "$node_warm" "$node_time"
+	UV_THREADPOOL_SIZE=1 pinned node foreign/node/bench.mjs "$work" "$node_warm" "$node_time"
 	say "round $round of $rounds: Java"
-	pinned java -XX:+UseSerialGC -XX:ActiveProcessorCount=1 -Xms2g -Xmx2g -cp 'bench/java/target/classes:bench/java/target/lib/*' \
+	pinned java -XX:+UseSerialGC -XX:ActiveProcessorCount=1 -Xms2g -Xmx2g -cp 'foreign/java/target/classes:foreign/java/target/lib/*' \
 		Bench "$work" "$java_warm" "$java_time"
 	say "round $round of $rounds: OpenSSL"
 	pinned openssl speed -elapsed -seconds 1 rsa2048 rsa3072 rsa4096
@@ -129,11 +102,11 @@ fi
 model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
 share=$(awk '{ s = 100 * ($2 + $3) / $1; if (NR == 1 || s < least) least = s } END { printf "%.0f", least }' "$work/times")
 version() { go list -m -f '{{.Version}}' "$1"; }
-nimbus=$(basename bench/java/target/lib/nimbus-jose-jwt-*.jar .jar)
+nimbus=$(basename foreign/java/target/lib/nimbus-jose-jwt-*.jar .jar)
 cat <<END
 $(date -u +%F), ${model:-$(uname -m)}, Linux $(uname -r); best of $rounds.
 $(go version | cut -d ' ' -f 3), go-jose $(version github.com/go-jose/go-jose/v4), jwx $(version github.com/lestrrat-go/jwx/v3); \
-Node $(node --version), jose $(node -p 'require("./bench/node/node_modules/jose/package.json").version'); \
+Node $(node --version), jose $(node -p 'require("./foreign/node/node_modules/jose/package.json").version'); \
 Java $(java --version | head -n 1 | cut -d ' ' -f 2), Nimbus ${nimbus##*-}; $(openssl version | cut -d ' ' -f 1-2).
 Each program had the core for at least $share % of its time.
 END

@@ -1,0 +1,203 @@
+// Package hostile reads the corpus in testdata/hostile: messages with one fault
+// each. Only tests may import it.
+//
+// A file is a few lines of "Name: value", an empty line, and then, byte for byte
+// to its end, what is sent. docs/hostile.md explains the names and the folders.
+package hostile
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/profile"
+)
+
+// Case is one file.
+type Case struct {
+	Path string // below the corpus's folder; its first element is the kind
+
+	Fault   fault.Code      // what is wrong, as the doctor names it with all keys at hand
+	Opener  fault.Code      // what an opener says, who may see less; default Fault
+	Outcome profile.Outcome // what the partner learns
+	Source  string          // the rule that is broken, or the incident where it mattered
+	Note    string          // what the name does not say
+
+	Profile       string // embedded, or a file in profiles/
+	AcceptRSAOAEP bool   // the lane opens RSA-OAEP (SHA-1) too
+	MaxPayload    int    // the lane's; 0: its default
+	Content       []byte
+}
+
+// Kind is the folder: token, header, encryption, signature, body or http.
+func (c Case) Kind() string { return strings.Split(c.Path, "/")[0] }
+
+// Kinds are the folders that hold messages.
+var Kinds = []string{"token", "header", "encryption", "signature", "body", "http"}
+
+// Corpus is the whole of testdata/hostile.
+type Corpus struct {
+	Dir   string
+	Cases []Case // sorted by path
+}
+
+// Read reads the corpus in dir. A file that is not as it should be is an error.
+func Read(dir string) (*Corpus, error) {
+	c := &Corpus{Dir: dir}
+	for _, kind := range Kinds {
+		err := filepath.WalkDir(filepath.Join(dir, kind), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			one, err := Parse(data)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			relative, err := filepath.Rel(dir, name)
+			one.Path = filepath.ToSlash(relative)
+			c.Cases = append(c.Cases, one)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(c.Cases, func(a, b Case) int { return strings.Compare(a.Path, b.Path) })
+	return c, nil
+}
+
+// Parse reads one file. Path is not in it.
+func Parse(data []byte) (Case, error) {
+	var c Case
+	head, content, found := bytes.Cut(data, []byte("\n\n"))
+	if !found {
+		return c, errors.New("there is no empty line between the names and the content")
+	}
+	c.Content = content
+	for line := range strings.SplitSeq(string(head), "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		if err := c.set(name, value); err != nil {
+			return c, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	if c.Opener == "" {
+		c.Opener = c.Fault
+	}
+	for _, code := range []fault.Code{c.Fault, c.Opener} {
+		if !code.Known() {
+			return c, fmt.Errorf("fault code %q is not in the catalogue", code)
+		}
+	}
+	if c.Outcome == "" || c.Source == "" || c.Profile == "" {
+		return c, errors.New("Outcome, Source and Profile must be given")
+	}
+	return c, nil
+}
+
+func (c *Case) set(name, value string) (err error) {
+	switch name {
+	case "Fault":
+		c.Fault = fault.Code(value)
+	case "Opener":
+		c.Opener = fault.Code(value)
+	case "Outcome":
+		c.Outcome = profile.Outcome(value)
+	case "Source":
+		c.Source = value
+	case "Note":
+		c.Note = value
+	case "Profile":
+		c.Profile = value
+	case "Accept-RSA-OAEP":
+		c.AcceptRSAOAEP, err = strconv.ParseBool(value)
+	case "Max-Payload":
+		c.MaxPayload, err = strconv.Atoi(value)
+	default:
+		err = errors.New("no such name")
+	}
+	return err
+}
+
+// Bytes is what Parse reads.
+func (c Case) Bytes() []byte {
+	var b bytes.Buffer
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s: %s\n", name, value)
+		}
+	}
+	line("Fault", string(c.Fault))
+	if c.Opener != c.Fault {
+		line("Opener", string(c.Opener))
+	}
+	line("Outcome", string(c.Outcome))
+	line("Profile", c.Profile)
+	if c.AcceptRSAOAEP {
+		line("Accept-RSA-OAEP", "true")
+	}
+	if c.MaxPayload != 0 {
+		line("Max-Payload", strconv.Itoa(c.MaxPayload))
+	}
+	line("Source", c.Source)
+	line("Note", c.Note)
+	b.WriteByte('\n')
+	b.Write(c.Content)
+	return b.Bytes()
+}
+
+// LoadProfile loads the profile that a case names.
+func (c *Corpus) LoadProfile(name string) (*profile.Profile, error) {
+	return profile.Load(c.ProfileArg(name))
+}
+
+// ProfileArg is what the command line takes for the profile of a case.
+func (c *Corpus) ProfileArg(name string) string {
+	if slices.Contains(profile.Names(), name) {
+		return name
+	}
+	return filepath.Join(c.Dir, "profiles", name+".yaml")
+}
+
+// The key IDs of the corpus.
+const (
+	OurKeyID   = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG" // of the recipient
+	TheirKeyID = "signer-1"
+	OtherKeyID = "stranger-1"
+)
+
+// KeyFile is the file of a private key: "recipient" (ours), "signer" (the
+// partner's), or "other" (a stranger's). All are public, and good for nothing
+// else.
+func (c *Corpus) KeyFile(name string) string { return filepath.Join(c.Dir, "keys", name+".key") }
+
+// Key reads the key of that name.
+func (c *Corpus) Key(name string) (*rsa.PrivateKey, error) {
+	data, err := os.ReadFile(c.KeyFile(name))
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("%s is not PEM", path.Base(c.KeyFile(name)))
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	return key.(*rsa.PrivateKey), nil
+}
