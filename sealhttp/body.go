@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/fault"
@@ -183,19 +185,27 @@ func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// checkContentType refuses a media type that the profile does not take; none at
-// all is taken, for the body itself says what it is.
-func checkContentType(got string, form profile.Body) error {
-	if got == "" || slices.Contains(form.Accept, profile.Any) {
+// checkContentType refuses a media type that the profile does not take, two of
+// them, and another character set than JSON's; none at all is taken, for the body
+// itself says what it is.
+func checkContentType(h http.Header, form profile.Body) error {
+	values := h.Values("Content-Type")
+	if len(values) == 0 || len(values) == 1 && values[0] == "" || slices.Contains(form.Accept, profile.Any) {
 		return nil
 	}
-	gotType, _, err := mime.ParseMediaType(got)
+	if len(values) > 1 {
+		return formatError(fault.ContentType, fmt.Sprintf("Content-Type came %d times", len(values)))
+	}
+	got, parameters, err := mime.ParseMediaType(values[0])
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return formatError(fault.ContentType, fmt.Sprintf("Content-Type says charset=%.40q, JSON is UTF-8", charset))
+	}
 	for _, want := range append([]string{form.ContentType}, form.Accept...) {
-		if wantType, _, _ := mime.ParseMediaType(want); err == nil && gotType == wantType { // the profile was checked
+		if wantType, _, _ := mime.ParseMediaType(want); err == nil && got == wantType { // the profile was checked
 			return nil
 		}
 	}
-	return formatError(fault.ContentType, fmt.Sprintf("Content-Type is %.80q, not %s", got, form.ContentType))
+	return formatError(fault.ContentType, fmt.Sprintf("Content-Type is %.80q, not %s", values[0], form.ContentType))
 }
 
 // named puts the lane's name into an error that was made without it.

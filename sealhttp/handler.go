@@ -148,10 +148,10 @@ func isOff(t *profile.Trigger, value string) bool {
 
 func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (sealane.Message, error) {
 	form := lane.In().Body
-	if err := checkContentType(r.Header.Get("Content-Type"), form); err != nil {
+	if err := checkContentType(r.Header, form); err != nil {
 		return nil, err
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+	if e := strings.Join(r.Header.Values("Content-Encoding"), ", "); e != "" && e != "identity" {
 		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
 	}
 	// A body that trickles in must not hold its place for ever. A server's own

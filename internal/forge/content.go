@@ -78,7 +78,7 @@ var contentVariants = []Variant{
 		w.content = compressed(func(b io.Writer) io.WriteCloser { return gzip.NewWriter(b) })
 	}},
 	{Code: fault.OpenCompressed, Name: "bomb", change: func(w *message) {
-		w.content = func([]byte) ([]byte, error) { return bomb() }
+		w.content = func([]byte) ([]byte, error) { return bomb(1 << 30) }
 	}},
 }
 
@@ -149,10 +149,10 @@ func compressed(open func(io.Writer) io.WriteCloser) func([]byte) ([]byte, error
 	}
 }
 
-// bomb is about 1 MB of DEFLATE that inflates to 1 GiB of zeros. A block behind
-// a flush may be repeated: it refers only to zeros before it.
-func bomb() ([]byte, error) {
-	const block, times = 1 << 20, 1 << 10
+// bomb is DEFLATE that inflates to size zeros, a thousand times what it is
+// itself. A block behind a flush may be repeated: it refers only to zeros before it.
+func bomb(size int) ([]byte, error) {
+	block, times := min(1<<20, size/4), max(4, size>>20)
 	var b bytes.Buffer
 	z, err := flate.NewWriter(&b, flate.BestCompression)
 	if err != nil {

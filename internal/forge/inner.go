@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/hmac"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
 
 	"github.com/sealane/sealane/internal/fault"
 )
@@ -47,6 +49,11 @@ var innerVariants = nested(
 	})},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-der", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte { return der })},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-modulus", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return key.N.Bytes() })},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pem-without-last-newline", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte {
+		return bytes.TrimSuffix(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), []byte("\n"))
+	})},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pkcs1", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return x509.MarshalPKCS1PublicKey(key) })},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-jwk", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return []byte(jwk(key)) })},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "ps256", change: func(w *message) {
 		w.inner.set("alg", `"PS256"`)
 		w.sign = w.signPSS
@@ -58,6 +65,16 @@ var innerVariants = nested(
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "es256", change: func(w *message) {
 		w.inner.set("alg", `"ES256"`)
 		w.sign = func([]byte) ([]byte, error) { return random(64), nil }
+	}},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "encrypting-algorithm", change: func(w *message) { w.inner.set("alg", `"RSA-OAEP-256"`) }},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "none-in-mixed-letters", change: func(w *message) {
+		w.inner.set("alg", `"nOnE"`)
+		w.sign = func([]byte) ([]byte, error) { return nil, nil }
+	}},
+	Variant{Code: fault.HeaderB64.In(fault.JWS), Name: "rfc-7797", change: func(w *message) {
+		w.inner.set("b64", "false")
+		w.inner.set("crit", `["b64"]`)
+		w.signingInput = func(_, headerText string) []byte { return append([]byte(headerText+"."), w.Payload...) }
 	}},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "none-in-capitals", change: func(w *message) {
 		w.inner.set("alg", `"NONE"`)
@@ -72,6 +89,14 @@ var innerVariants = nested(
 	Variant{Code: fault.SignatureLength, Name: "empty", change: func(w *message) {
 		w.editInner = func(_, signature *[]byte) { *signature = nil }
 	}},
+	Variant{Code: fault.SignatureLength, Name: "ecdsa-in-der", change: func(w *message) {
+		w.sign = func([]byte) ([]byte, error) {
+			return slices.Concat([]byte{0x30, 68, 0x02, 32}, below(32), []byte{0x02, 32}, below(32)), nil
+		}
+	}},
+	Variant{Code: fault.SignatureLength, Name: "leading-zero-put-in-front", change: func(w *message) {
+		w.editInner = func(_, signature *[]byte) { *signature = append([]byte{0}, *signature...) }
+	}},
 	Variant{Code: fault.SignatureLength, Name: "64-bytes", change: func(w *message) {
 		w.sign = func([]byte) ([]byte, error) { return random(64), nil }
 	}},
@@ -84,6 +109,19 @@ var signatureVariants = nested(
 	}},
 	Variant{Code: fault.SignatureWrong, Name: "payload-changed-afterwards", change: func(w *message) {
 		w.editInner = func(payload, _ *[]byte) { *payload = append(*payload, ' ') }
+	}},
+	Variant{Code: fault.SignatureWrong, Name: "zero", change: func(w *message) {
+		w.sign = func([]byte) ([]byte, error) { return make([]byte, w.Signer.Size()), nil }
+	}},
+	Variant{Code: fault.SignatureWrong, Name: "one", change: func(w *message) {
+		w.sign = func([]byte) ([]byte, error) {
+			one := make([]byte, w.Signer.Size())
+			one[len(one)-1] = 1
+			return one, nil
+		}
+	}},
+	Variant{Code: fault.SignatureWrong, Name: "not-below-the-modulus", change: func(w *message) {
+		w.sign = func([]byte) ([]byte, error) { return bytes.Repeat([]byte{0xff}, w.Signer.Size()), nil }
 	}},
 	Variant{Code: fault.SignatureWrong, Name: "random", change: func(w *message) {
 		w.sign = func([]byte) ([]byte, error) { return below(w.Signer.Size()), nil }

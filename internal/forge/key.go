@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -17,6 +18,12 @@ import (
 var keyVariants = []Variant{
 	{Code: fault.OpenKey, Name: "random", change: func(w *message) {
 		w.encryptCEK = func([]byte) ([]byte, error) { return below(w.Recipient.Size()), nil }
+	}},
+	{Code: fault.OpenKey, Name: "zero", change: func(w *message) {
+		w.encryptCEK = func([]byte) ([]byte, error) { return make([]byte, w.Recipient.Size()), nil }
+	}},
+	{Code: fault.OpenKey, Name: "not-below-the-modulus", change: func(w *message) {
+		w.encryptCEK = func([]byte) ([]byte, error) { return bytes.Repeat([]byte{0xff}, w.Recipient.Size()), nil }
 	}},
 	{Code: fault.OpenKey, Name: "flipped", change: func(w *message) {
 		w.editOuter = func(encryptedKey, _, _, _ *[]byte) { (*encryptedKey)[100] ^= 1 }

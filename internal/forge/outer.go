@@ -18,8 +18,18 @@ var outerVariants = []Variant{
 			return append(bytes.Clone(content), bytes.Repeat([]byte{' '}, w.Limit)...), nil
 		}
 	}},
+	{Code: fault.HeaderNotJSON.In(fault.JWE), Name: "dots-alone", change: func(w *message) {
+		w.outer.write = func([]string) string { return "...." }
+	}},
 	{Code: fault.Swapped.In(fault.JWE), Name: "jws-alone", change: func(w *message) {
 		w.outer.write = func([]string) string { return w.signedAlone() }
+	}},
+	{Code: fault.Swapped.In(fault.JWE), Name: "encrypted-then-signed", change: func(w *message) {
+		w.outer.write = func(parts []string) string {
+			m := w.Material
+			m.Payload = []byte(strings.Join(parts, "."))
+			return newMessage(m).signedAlone()
+		}
 	}},
 	{Code: fault.AlgSHA1, Name: "rsa-oaep", change: func(w *message) {
 		w.outer.set("alg", `"RSA-OAEP"`)
@@ -38,6 +48,22 @@ var outerVariants = []Variant{
 		w.outer.set("alg", `"dir"`)
 		w.encryptCEK = func([]byte) ([]byte, error) { return nil, nil }
 	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "dir-with-a-key", change: outerAlg("dir")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "pbes2-of-two-thousand-million-rounds", change: func(w *message) {
+		w.outer.set("alg", `"PBES2-HS256+A128KW"`)
+		w.outer.set("p2s", `"c2FsdHNhbHRzYWx0"`)
+		w.outer.set("p2c", "2147483647")
+	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "ecdh-es", change: func(w *message) {
+		w.outer.set("alg", `"ECDH-ES"`)
+		w.outer.set("epk", `{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}`)
+	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "alg-and-enc-exchanged", change: func(w *message) {
+		w.outer.set("alg", `"A256GCM"`)
+		w.outer.set("enc", `"RSA-OAEP-256"`)
+	}},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "empty", change: outerAlg("")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "nul-behind", change: outerAlg("RSA-OAEP-256\x00")},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "small-letters", change: outerAlg("rsa-oaep-256")},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "blank-before", change: outerAlg(" RSA-OAEP-256")},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "underscores", change: outerAlg("RSA_OAEP_256")},
@@ -55,6 +81,12 @@ var outerVariants = []Variant{
 		w.outer.set("enc", `"A256CBC-HS512"`)
 		w.cek, w.iv, w.seal = random(64), random(16), sealCBC
 	}},
+	{Code: fault.EncNotAllowed, Name: "a256cbc-hs512-by-its-old-name", change: func(w *message) {
+		w.outer.set("enc", `"A256CBC+HS512"`)
+		w.cek, w.iv, w.seal = random(64), random(16), sealCBC
+	}},
+	{Code: fault.EncNotAllowed, Name: "empty", change: func(w *message) { w.outer.set("enc", `""`) }},
+	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-null", change: func(w *message) { w.outer.set("enc", "null") }},
 	{Code: fault.EncNotAllowed, Name: "small-letters", change: func(w *message) { w.outer.set("enc", `"a256gcm"`) }},
 	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-number", change: func(w *message) { w.outer.set("enc", "256") }},
 

@@ -54,8 +54,14 @@ var textFaults = []tokenFault{
 	{fault.Empty, "empty", written(func([]string) string { return "" })},
 	{fault.JSONSerialization, "flattened", written(flattened)},
 	{fault.JSONSerialization, "general", written(general)},
+	{fault.JSONSerialization, "header-unprotected", written(unprotected)},
+	{fault.JSONSerialization, "both-kinds-at-once", written(polyglot)},
+	{fault.JSONSerialization, "members-of-wrong-type", written(func(parts []string) string {
+		return strings.NewReplacer(`"`+parts[len(parts)-1]+`"`, "null", `"`+parts[len(parts)-2]+`"`, "12").Replace(flattened(parts))
+	})},
 	{fault.Parts, "one-less", written(func(parts []string) string { return strings.Join(parts[:len(parts)-1], ".") })},
 	{fault.Parts, "one-more", joined(func(s string) string { return s + ".AAAA" })},
+	{fault.Parts, "empty-part-inside", written(func(parts []string) string { return parts[0] + "." + "." + strings.Join(parts[1:], ".") })},
 	{fault.Parts, "doubled", joined(func(s string) string { return s + "." + s })},
 	{fault.Base64Standard, "standard-alphabet", func(_ *message, l *layer) {
 		l.set("note", `"??>??>??>"`) // has both characters, wherever it stands
@@ -116,6 +122,24 @@ func general(parts []string) string {
 	return `{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}]}`
 }
 
+// unprotected has the whole header where nothing protects it.
+func unprotected(parts []string) string {
+	header, err := base64url.DecodeString(parts[0])
+	if err != nil {
+		header = []byte("{}")
+	}
+	text := strings.Replace(flattened(parts), `"protected":"`+parts[0]+`"`, `"header":`+string(header), 1)
+	return strings.Replace(text, `"header":`, `"unprotected":{"jku":"https://keys.invalid/jwks.json"},"header":`, 1)
+}
+
+// polyglot is a JWE and a JWS to whoever looks for the members of one of them.
+func polyglot(parts []string) string {
+	if len(parts) == 5 {
+		return strings.TrimSuffix(flattened(parts), "}") + `,"payload":"` + parts[3] + `","signatures":[{"protected":"` + parts[0] + `","signature":"AAAA"}]}`
+	}
+	return strings.TrimSuffix(general(parts), "}") + `,"ciphertext":"` + parts[1] + `","recipients":[{"encrypted_key":"AAAA"}],"iv":"AAAA","tag":"AAAA"}`
+}
+
 func edited(edit func(json string) string) func(*message, *layer) {
 	return func(_ *message, l *layer) { l.json = edit }
 }
@@ -139,6 +163,10 @@ var headerFaults = []tokenFault{
 	{fault.HeaderNotJSON, "cut", edited(func(s string) string { return s[:len(s)-1] })},
 	{fault.HeaderNotJSON, "single-quotes", edited(func(s string) string { return strings.ReplaceAll(s, `"`, `'`) })},
 	{fault.HeaderNotJSON, "byte-order-mark", edited(func(s string) string { return "\ufeff" + s })},
+	{fault.HeaderNotJSON, "not-a-number", with("note", "NaN")},
+	{fault.HeaderNotJSON, "half-a-number", with("note", "2e+")},
+	{fault.HeaderNotJSON, "control-character", with("note", "\"a\tb\"")},
+	{fault.HeaderNotJSON, "comment", edited(func(s string) string { return "{/* */" + s[1:] })},
 	{fault.HeaderNotObject, "array", edited(func(s string) string { return "[" + s + "]" })},
 	{fault.HeaderNotObject, "string", edited(func(s string) string { return `"header"` })},
 	{fault.HeaderNotObject, "null", edited(func(string) string { return "null" })},
@@ -148,6 +176,9 @@ var headerFaults = []tokenFault{
 	{fault.HeaderDuplicate, "alg-escaped", edited(func(s string) string { return `{"\u0061lg":"none",` + s[1:] })},
 	{fault.HeaderDuplicate, "inside-a-member", with("note", `{"a":1,"a":2}`)},
 	{fault.HeaderType, "alg-number", with("alg", "256")},
+	{fault.HeaderType, "alg-null", with("alg", "null")},
+	{fault.HeaderType, "typ-null", with("typ", "null")},
+	{fault.HeaderType, "cty-null", with("cty", "null")},
 	{fault.HeaderType, "kid-number", with("kid", "4711")},
 	{fault.HeaderType, "kid-null", with("kid", "null")},
 	{fault.HeaderType, "typ-array", with("typ", `["JWT"]`)},
@@ -162,6 +193,21 @@ var memberFaults = []tokenFault{
 			w.content = deflated
 		}
 	}},
+	{fault.HeaderZip, "def-over-plain-content", with("zip", `"DEF"`)},
+	{fault.HeaderZip, "gzip", with("zip", `"GZIP"`)},
+	{fault.HeaderZip, "empty", with("zip", `""`)},
+	{fault.HeaderZip, "null", with("zip", "null")},
+	{fault.HeaderZip, "def-over-a-bomb", func(w *message, l *layer) {
+		l.set("zip", `"DEF"`)
+		if l == &w.outer {
+			w.content = func([]byte) ([]byte, error) { return bomb(1 << 20) }
+		}
+	}},
+	{fault.HeaderCrit, "null", with("crit", "null")},
+	{fault.HeaderCrit, "null-in-it", with("crit", "[null]")},
+	{fault.HeaderCrit, "empty-name", with("crit", `[""]`)},
+	{fault.HeaderCrit, "alg-in-it", with("crit", `["alg"]`)},
+	{fault.HeaderCrit, "prototype", with("crit", `["__proto__","constructor"]`)},
 	{fault.HeaderCrit, "unknown", func(_ *message, l *layer) {
 		l.set("crit", `["urn:example:must"]`)
 		l.set("urn:example:must", "true")
@@ -171,6 +217,13 @@ var memberFaults = []tokenFault{
 	{fault.HeaderCrit, "twice-in-it", with("crit", `["exp","exp"]`)},
 	{fault.HeaderB64, "false", with("b64", "false")},
 	{fault.HeaderB64, "true", with("b64", "true")},
+	{fault.HeaderB64, "null", with("b64", "null")},
+	{fault.HeaderJWK, "null", with("jwk", "null")},
+	{fault.HeaderJWK, "private-key", func(w *message, l *layer) { l.set("jwk", privateJWK(w.Other)) }},
+	{fault.HeaderJKU, "loopback", with("jku", `"http://127.0.0.1:9/jwks.json"`)},
+	{fault.HeaderJKU, "file", with("jku", `"file:///etc/passwd"`)},
+	{fault.HeaderX5C, "empty", with("x5c", "[]")},
+	{fault.HeaderX5U, "null", with("x5u", "null")},
 	{fault.HeaderJWK, "public-key", func(w *message, l *layer) { l.set("jwk", jwk(w.Recipient)) }},
 	{fault.HeaderJKU, "url", with("jku", `"https://keys.invalid/jwks.json"`)},
 	{fault.HeaderX5U, "url", with("x5u", `"https://keys.invalid/certificate.pem"`)},
@@ -195,6 +248,14 @@ var memberFaults = []tokenFault{
 	{fault.TypNotAllowed, "json-serialization", with("typ", `"JOSE+JSON"`)},
 	{fault.CtyNotAllowed, "text", with("cty", `"text/plain"`)},
 	{fault.CtyNotAllowed, "json", with("cty", `"json"`)},
+}
+
+// privateJWK is what a sender puts there who confuses his two keys.
+func privateJWK(key *rsa.PrivateKey) string {
+	if key == nil {
+		return `{"kty":"RSA","d":"AAAA"}`
+	}
+	return strings.TrimSuffix(jwk(&key.PublicKey), "}") + `,"d":"` + encode(key.D.Bytes()) + `"}`
 }
 
 func jwk(key *rsa.PublicKey) string {

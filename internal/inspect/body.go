@@ -152,8 +152,13 @@ func serialization(members []strictjson.Member) [][]byte {
 		}
 		return nil
 	}
+	there := func(names ...string) bool {
+		return slices.ContainsFunc(members, func(m strictjson.Member) bool { return slices.Contains(names, m.Name) })
+	}
 	protected, _ := value(members, "protected")
-	if ciphertext, ok := value(members, "ciphertext"); ok {
+	switch {
+	case there("ciphertext") && there("protected", "unprotected", "header", "recipients", "encrypted_key"):
+		ciphertext, _ := value(members, "ciphertext")
 		key, ok := value(members, "encrypted_key")
 		if !ok {
 			key, _ = value(first("recipients"), "encrypted_key")
@@ -161,17 +166,14 @@ func serialization(members []strictjson.Member) [][]byte {
 		iv, _ := value(members, "iv")
 		tag, _ := value(members, "tag")
 		return [][]byte{protected, key, iv, ciphertext, tag}
-	}
-	payload, ok := value(members, "payload")
-	if !ok {
-		return nil
-	}
-	if signature, ok := value(members, "signature"); ok {
-		return [][]byte{protected, payload, signature}
-	}
-	signatures := first("signatures")
-	if signature, ok := value(signatures, "signature"); ok {
-		protected, _ = value(signatures, "protected")
+	case there("payload") && there("signature", "signatures"):
+		payload, _ := value(members, "payload")
+		signature, ok := value(members, "signature")
+		if !ok {
+			signatures := first("signatures")
+			signature, _ = value(signatures, "signature")
+			protected, _ = value(signatures, "protected")
+		}
 		return [][]byte{protected, payload, signature}
 	}
 	return nil
