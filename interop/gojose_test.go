@@ -2,6 +2,7 @@ package interop
 
 import (
 	"fmt"
+	"testing"
 
 	gojose "github.com/go-jose/go-jose/v4"
 )
@@ -10,6 +11,8 @@ import (
 type goJOSE struct{}
 
 func (goJOSE) Name() string { return "go-jose" }
+
+func (goJOSE) Ready(testing.TB) {}
 
 func (goJOSE) Seal(j job) ([]byte, error) {
 	content := j.Input

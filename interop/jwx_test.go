@@ -2,6 +2,7 @@ package interop
 
 import (
 	"fmt"
+	"testing"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwe"
@@ -12,6 +13,8 @@ import (
 type jwxPeer struct{}
 
 func (jwxPeer) Name() string { return "jwx" }
+
+func (jwxPeer) Ready(testing.TB) {}
 
 func (jwxPeer) Seal(j job) ([]byte, error) {
 	alg, ok := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)

@@ -1,6 +1,17 @@
 package interop
 
-import "crypto/rsa"
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha512"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/testkey"
+)
 
 // members are the optional header members that a peer writes. Empty: not there.
 type members struct {
@@ -8,9 +19,8 @@ type members struct {
 	Extra         map[string]any // further members, which a reader ignores
 }
 
-// job is one message for a peer to make or to read. All of it can be written
-// as JSON, keys as PKCS #8 and SubjectPublicKeyInfo, so that a peer may live
-// in another process.
+// job is one message for a peer to make or to read. Nothing in it is Go's
+// alone, so that a peer may live in another process.
 type job struct {
 	Signed        bool   // RS256 inside; else the payload itself is encrypted
 	KeyEncryption string // "RSA-OAEP-256" or "RSA-OAEP", with A256GCM
@@ -32,9 +42,102 @@ type opened struct {
 // give no payload of a signed message before it has verified the signature.
 type peer interface {
 	Name() string
+	Ready(testing.TB) // skips the test, by name, where the peer is not to be had
 	Seal(job) (token []byte, err error)
 	Open(job) (opened, error)
 }
 
 // peers are all implementations in the matrix.
-func peers() []peer { return []peer{goJOSE{}, jwxPeer{}} }
+func peers() []peer {
+	all := []peer{goJOSE{}, jwxPeer{}}
+	for _, f := range foreignPeers {
+		all = append(all, f)
+	}
+	return all
+}
+
+// TestPeersAreStrict holds peers to their contract: one that gave a payload
+// whatever came would pass half of the matrix. A refusal is an answer: the peer
+// opens the last message, which is as it should be.
+func TestPeersAreStrict(t *testing.T) {
+	ours, theirs, other := testkey.RSA(t, "ours", 2048), testkey.RSA(t, "peer", 2048), testkey.RSA(t, "other", 2048)
+	payload := []byte(`{"n":1.10}`)
+	rs256 := b64([]byte(`{"alg":"RS256"}`))
+	signed := rawJWS(t, rs256, b64(payload), ours)
+	seal := func(inner string) string { return sealTo(t, &theirs.PublicKey, inner) }
+	good := seal(signed)
+
+	for _, p := range peers() {
+		t.Run(p.Name(), func(t *testing.T) {
+			p.Ready(t)
+			for _, c := range []struct{ name, token string }{
+				{"encrypted to another key", sealTo(t, &other.PublicKey, signed)},
+				{"RSA-OAEP", sealSHA1(t, &theirs.PublicKey, signed)},
+				{"A128GCM", sealA128(t, &theirs.PublicKey, signed)},
+				{"another tag", changeTag(good)},
+				{"signed by another key", seal(rawJWS(t, rs256, b64(payload), other))},
+				{"another payload", seal(strings.Replace(signed, b64(payload), b64([]byte("{}")), 1))},
+				{"RS512", seal(signRS512(t, payload, ours))},
+				{"alg none", seal(b64([]byte(`{"alg":"none"}`)) + "." + b64(payload) + ".")},
+				{"not signed", seal(string(payload))},
+				{"not encrypted", signed},
+				{"nothing", ""},
+			} {
+				got, err := p.Open(strictJob(theirs, ours, c.token))
+				if err == nil || got.Payload != nil {
+					t.Errorf("%s: %q, %v", c.name, got.Payload, err)
+				}
+			}
+			got, err := p.Open(strictJob(theirs, ours, good))
+			if err != nil || !bytes.Equal(got.Payload, payload) {
+				t.Errorf("as it should be: %q, %v", got.Payload, err)
+			}
+		})
+	}
+}
+
+func strictJob(private, signer *rsa.PrivateKey, token string) job {
+	return job{Signed: true, KeyEncryption: "RSA-OAEP-256", Private: private, Public: &signer.PublicKey, Input: []byte(token)}
+}
+
+var strictCEK = bytes.Repeat([]byte{7}, 32)
+
+func sealTo(t testing.TB, key *rsa.PublicKey, inner string) string {
+	c := content{cek: strictCEK, iv: make([]byte, 12), encryptedKey: encryptCEK(t, strictCEK, key), plaintext: []byte(inner)}
+	return c.rawJWE(t, b64([]byte(rsaOAEP256Header)))
+}
+
+func sealA128(t testing.TB, key *rsa.PublicKey, inner string) string {
+	cek := strictCEK[:16]
+	c := content{cek: cek, iv: make([]byte, 12), encryptedKey: encryptCEK(t, cek, key), plaintext: []byte(inner)}
+	return c.rawJWE(t, b64([]byte(`{"alg":"RSA-OAEP-256","enc":"A128GCM"}`)))
+}
+
+func sealSHA1(t testing.TB, key *rsa.PublicKey, inner string) string {
+	encrypted, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key, strictCEK, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := content{cek: strictCEK, iv: make([]byte, 12), encryptedKey: encrypted, plaintext: []byte(inner)}
+	return c.rawJWE(t, b64([]byte(`{"alg":"RSA-OAEP","enc":"A256GCM"}`)))
+}
+
+func signRS512(t testing.TB, payload []byte, key *rsa.PrivateKey) string {
+	input := b64([]byte(`{"alg":"RS512"}`)) + "." + b64(payload)
+	digest := sha512.Sum512([]byte(input))
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA512, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input + "." + b64(signature)
+}
+
+// changeTag changes the tag's first character.
+func changeTag(token string) string {
+	at := strings.LastIndexByte(token, '.') + 1
+	first := byte('A')
+	if token[at] == first {
+		first = 'B'
+	}
+	return token[:at] + string(first) + token[at+1:]
+}
