@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+)
+
+// kind is one way to make a token of a class.
+type kind func(forge.Material) ([]byte, error)
+
+// class is a set of tokens that fail, or open, for one reason.
+type class struct {
+	name  string
+	about string
+	every int        // measured in one block of so many
+	fault fault.Code // what the operator sees
+	says  string     // what the partner sees; empty: the request is served
+	kinds []kind
+}
+
+// The classes, by their places in classes. The first four are to be the same to
+// whoever measures; the control is a second set of the first, and shows what
+// noise alone does.
+const (
+	keyFails = iota
+	keyFailsAgain
+	cekLength
+	tagFails
+	signatureFails
+	succeeds
+)
+
+const (
+	noDecryption = "Payload decryption failed"
+	noSignature  = "Payload signature could not be verified"
+)
+
+// maxCEK is the longest of the wrong keys.
+const maxCEK = 64
+
+// seldom is for classes that are reported only: they take time and prove nothing.
+const seldom = 10
+
+func classes() []class {
+	key := []kind{forged(fault.OpenKey, "random"), forged(fault.OpenKey, "flipped"), forged(fault.OpenPKCS1, "rsa1_5"),
+		forged(fault.OpenSHA1, "digest-and-mgf1"), forged(fault.OpenKeyOther, "stranger")}
+	var lengths []kind
+	for _, n := range []int{0, 16, 24, 31, 33, 48, maxCEK} {
+		lengths = append(lengths, cekOf(n))
+	}
+	return []class{
+		keyFails:      {"key", "OAEP fails: random, changed, PKCS #1 v1.5, SHA-1, another key", 1, fault.OpenKey, noDecryption, key},
+		keyFailsAgain: {"key, again", "the same, other tokens: the control", 1, fault.OpenKey, noDecryption, key},
+		cekLength:     {"CEK length", "OAEP gives 0, 16, 24, 31, 33, 48 or 64 bytes", 1, fault.OpenKey, noDecryption, lengths},
+		tagFails: {"tag", "tag, ciphertext or IV changed", 1, fault.OpenTag, noDecryption, []kind{forged(fault.OpenTag, "tag-flipped"),
+			forged(fault.OpenTag, "ciphertext-flipped"), forged(fault.OpenTag, "iv-flipped")}},
+		signatureFails: {"signature", "decrypts, and the signature does not hold", seldom, fault.SignatureWrong, noSignature,
+			[]kind{forged(fault.SignatureWrong, "flipped")}},
+		succeeds: {"success", "opens", seldom, "", "", []kind{whole}},
+	}
+}
+
+// whole makes a token without any fault.
+func whole(m forge.Material) ([]byte, error) { return forge.Make("", m) }
+
+// forged makes one of internal/forge's faults.
+func forged(code fault.Code, name string) kind {
+	return func(m forge.Material) ([]byte, error) {
+		for _, v := range forge.Variants() {
+			if v.Code == code && v.Name == name {
+				return v.Make(m)
+			}
+		}
+		return nil, fmt.Errorf("forge does not know %s (%s)", code, name)
+	}
+}
+
+// cekOf encrypts n random bytes in the place of the content encryption key.
+func cekOf(n int) kind {
+	return func(m forge.Material) ([]byte, error) {
+		token, err := whole(m)
+		if err != nil {
+			return nil, err
+		}
+		cek := make([]byte, n)
+		rand.Read(cek)
+		encryptedKey, err := rsa.EncryptOAEPWithOptions(rand.Reader, m.Recipient, cek, &rsa.OAEPOptions{Hash: crypto.SHA256})
+		if err != nil {
+			return nil, err
+		}
+		parts := bytes.Split(token, []byte("."))
+		parts[1] = base64.RawURLEncoding.AppendEncode(nil, encryptedKey)
+		return bytes.Join(parts, []byte(".")), nil
+	}
+}
+
+const payloadSize = 1 << 10
+
+// tokens makes n tokens of a class, its kinds in turn, each with a payload, keys
+// and IV of its own. All tokens of all classes have the same length, and an
+// encrypted key below the modulus: that the others are refused sooner is public.
+func (c class) tokens(n int, m forge.Material) ([][]byte, error) {
+	tokens := make([][]byte, 0, n)
+	for len(tokens) < n {
+		m.Payload = payload()
+		token, err := c.kinds[len(tokens)%len(c.kinds)](m)
+		if err != nil {
+			return nil, err
+		}
+		below, err := belowModulus(token, m.Recipient)
+		if err != nil {
+			return nil, err
+		}
+		if below {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens, nil
+}
+
+// payload is a JSON object of random text.
+func payload() []byte {
+	const front, back = `{"image":"`, `"}`
+	data := make([]byte, payloadSize)
+	rand.Read(data)
+	text := base64.StdEncoding.AppendEncode([]byte(front), data)
+	return append(text[:payloadSize-len(back)], back...)
+}
+
+func belowModulus(token []byte, key *rsa.PublicKey) (bool, error) {
+	encryptedKey, err := base64.RawURLEncoding.DecodeString(string(bytes.Split(token, []byte("."))[1]))
+	if err != nil {
+		return false, err
+	}
+	last := new(big.Int).Sub(key.N, big.NewInt(1))
+	return new(big.Int).SetBytes(encryptedKey).Cmp(last) < 0, nil
+}

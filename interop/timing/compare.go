@@ -1,0 +1,77 @@
+package main
+
+import (
+	"math"
+	"slices"
+)
+
+// threshold is the |t| from which the literature (test vector leakage
+// assessment, and dudect after it) speaks of a leak.
+const threshold = 4.5
+
+// crops are the pooled quantiles at which t is taken; 1 is everything.
+var crops = []float64{1, 0.99, 0.9, 0.5}
+
+// comparison is what tells two classes apart, or doesn't. Positive: the first
+// takes longer.
+type comparison struct {
+	t       []float64 // for each of crops
+	ranks   float64   // Mann-Whitney
+	medians interval
+	within  *within // nil where the classes were not measured in the same blocks
+}
+
+// within is of the differences within blocks. What changes from block to block,
+// like the processor's clock, cancels out.
+type within struct {
+	signs  float64 // sign test
+	median interval
+}
+
+// compare takes times in the order in which they were measured.
+func compare(a, b []float64) comparison {
+	sortedA, sortedB := slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	c := comparison{ranks: mannWhitney(sortedA, sortedB), medians: medianDifference(sortedA, sortedB)}
+	for _, p := range crops {
+		if p < 1 {
+			c.t = append(c.t, welch(crop(sortedA, sortedB, p)))
+		} else {
+			c.t = append(c.t, welch(sortedA, sortedB))
+		}
+	}
+	if len(a) == len(b) {
+		differences := make([]float64, len(a))
+		for i := range a {
+			differences[i] = a[i] - b[i]
+		}
+		c.within = &within{signTest(differences), medianOf(differences)}
+	}
+	return c
+}
+
+// statistics are all of them that the threshold is for.
+func (c comparison) statistics() []float64 {
+	all := append(slices.Clone(c.t), c.ranks)
+	if c.within != nil {
+		all = append(all, c.within.signs)
+	}
+	return all
+}
+
+// largest is the statistic that is farthest from 0.
+// What is no number (a crop that leaves nothing of one class) is as far as can be.
+func (c comparison) largest() float64 {
+	most := 0.0
+	for _, v := range c.statistics() {
+		if math.IsNaN(v) {
+			return math.Inf(1)
+		}
+		if math.Abs(v) > math.Abs(most) {
+			most = v
+		}
+	}
+	return most
+}
+
+// differ reports whether any statistic reaches the threshold.
+func (c comparison) differ() bool { return math.Abs(c.largest()) >= threshold }

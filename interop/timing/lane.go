@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"fmt"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/profile"
+)
+
+const (
+	bits       = 2048
+	customerID = "customer"
+	providerID = "provider"
+)
+
+// parties have the keys of one run.
+type parties struct{ customer, provider, stranger *rsa.PrivateKey }
+
+func newParties() (p parties, err error) {
+	for _, key := range []**rsa.PrivateKey{&p.customer, &p.provider, &p.stranger} {
+		if *key, err = rsa.GenerateKey(rand.Reader, bits); err != nil {
+			return parties{}, err
+		}
+	}
+	return p, nil
+}
+
+func (p parties) material() forge.Material {
+	return forge.Material{Signer: p.customer, SignerID: customerID, Recipient: &p.provider.PublicKey, RecipientID: providerID,
+		Other: p.stranger, Nested: true}
+}
+
+// none is the choice of no RSA at all; see recalled.
+const none = "none"
+
+// end is the provider's end of a RiskOS lane.
+type end struct {
+	*sealane.Lane
+	engine string
+	expect func(token []byte) // is told what comes, before the clock starts
+}
+
+// end has its keys in the hands of one engine.
+func (p parties) end(choice string, pools []pool) (end, error) {
+	if choice == none {
+		private, err := recall(p.provider, pools)
+		if err != nil {
+			return end{}, err
+		}
+		lane, err := p.lane(kms.RSA{}, private)
+		return end{lane, "without the private operation, whose results are known", private.expect}, err
+	}
+	by, err := kms.ChooseRSA(choice)
+	if err != nil {
+		return end{}, err
+	}
+	private, err := by.Private(p.provider)
+	if err != nil {
+		return end{}, err
+	}
+	lane, err := p.lane(by, private)
+	return end{lane, by.String(), func([]byte) {}}, err
+}
+
+func (p parties) lane(by kms.RSA, private keyring.Private) (*sealane.Lane, error) {
+	dialect, err := profile.Load("riskos")
+	if err != nil {
+		return nil, err
+	}
+	operations, err := by.Public(&p.customer.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := keyring.New(keyring.Key{ID: providerID, Private: private})
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := keyring.New(keyring.Key{ID: customerID, Public: &p.customer.PublicKey, Operations: operations})
+	if err != nil {
+		return nil, err
+	}
+	return sealane.New(sealane.Config{Profile: dialect, Side: sealane.Server, Ours: ours, Theirs: theirs})
+}
+
+// pool has the tokens of one class.
+type pool struct {
+	class
+	tokens [][]byte
+}
+
+// makePools makes n tokens for each class, and holds them to one length.
+func makePools(ctx context.Context, p parties, n int) ([]pool, error) {
+	var pools []pool
+	for _, c := range classes() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		tokens, err := c.tokens(n, p.material())
+		if err != nil {
+			return nil, fmt.Errorf("tokens of class %s: %w", c.name, err)
+		}
+		pools = append(pools, pool{c, tokens})
+		for _, token := range tokens {
+			if want := len(pools[0].tokens[0]); len(token) != want {
+				return nil, fmt.Errorf("a token of class %s has %d bytes, others have %d", c.name, len(token), want)
+			}
+		}
+	}
+	return pools, nil
+}
+
+// draw copies a token into place: all classes are read from the same memory, and
+// have it in the same cache.
+func (p pool) draw(place []byte, of end) {
+	copy(place, p.tokens[mathrand.IntN(len(p.tokens))])
+	of.expect(place)
+}
+
+// openSubjects time Lane.Open.
+func openSubjects(ctx context.Context, e end, pools []pool) []subject {
+	place := make([]byte, len(pools[0].tokens[0]))
+	subjects := make([]subject, len(pools))
+	for i, p := range pools {
+		subjects[i] = subject{p.name, p.every, func() (time.Duration, error) {
+			p.draw(place, e)
+			start := time.Now()
+			m, err := e.Open(ctx, place)
+			took := time.Since(start)
+			if got := sealane.FaultOf(err); got != p.fault || (m == nil) != (p.fault != "") {
+				return 0, fmt.Errorf("fault is %q, not %q", got, p.fault)
+			}
+			return took, nil
+		}}
+	}
+	return subjects
+}

@@ -1,0 +1,136 @@
+// Timing compares how long it takes to refuse tokens that fail for different
+// reasons: the OAEP decoding fails, what it gives is no key for A256GCM, or the
+// tag does not match. Whoever measures our answers must not tell these apart
+// (RFC 7516, section 11.5). It prints the tables of docs/threat-model.md; see
+// ../timing.sh.
+//
+// All classes are measured in the same blocks, in an order that is drawn for
+// each, with one more set of the first class as a control: what shows there is
+// noise. Statistics are Welch's t, of all times and of what lies below some
+// quantiles (as dudect does), the rank-sum statistic, the sign test of the
+// differences within blocks, and differences of medians. Both engines are measured,
+// and all that surrounds them without either, where far less shows.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sealane/sealane/kms"
+)
+
+// plan is what the command line asks for.
+type plan struct {
+	opens, exchanges, tokens int
+	engines                  []string
+}
+
+func main() {
+	var p plan
+	flag.IntVar(&p.opens, "n", 100_000, "`opens` per class with each engine")
+	flag.IntVar(&p.exchanges, "http", 10_000, "`requests` per class over HTTP with each engine; 0: none")
+	flag.IntVar(&p.tokens, "tokens", 512, "different `tokens` per class")
+	engines := flag.String("rsa", strings.Join([]string{kms.OpenSSL, kms.Go, none}, ","), "what does RSA, a `list`")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "timing: %q is not a flag\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	p.engines = strings.Split(*engines, ",")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := p.run(ctx, os.Stdout); err != nil {
+		stop()
+		if errors.Is(err, context.Canceled) {
+			os.Exit(130)
+		}
+		fmt.Fprintln(os.Stderr, "timing:", err)
+		os.Exit(1)
+	}
+}
+
+// leastOpens lets the classes that are measured seldom have a median with an error.
+const leastOpens = 100
+
+func (p plan) check() error {
+	if p.opens < leastOpens || p.exchanges < 0 || p.exchanges > 0 && p.exchanges < leastOpens || p.tokens < 1 {
+		return fmt.Errorf("give -n and -http at least %d, -tokens at least 1", leastOpens)
+	}
+	return nil
+}
+
+func (p plan) run(ctx context.Context, w io.Writer) error {
+	if err := p.check(); err != nil {
+		return err
+	}
+	keys, err := newParties()
+	if err != nil {
+		return err
+	}
+	progress("making %d tokens for each class", p.tokens)
+	pools, err := makePools(ctx, keys, p.tokens)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s, %s.\nRSA-%d, payload %d bytes, %d tokens per class, each of %d bytes.\n", time.Now().UTC().Format(time.DateOnly), machine(),
+		bits, payloadSize, p.tokens, len(pools[0].tokens[0]))
+	fmt.Fprintf(w, "A t, or a rank or sign statistic, of %.1f or more (the threshold of TVLA and dudect) tells a pair apart.\n", threshold)
+	fmt.Fprint(w, "\"t ≤ 90 %\" is of the lower 90 % of both. Brackets: 99 % confidence. A minus: the second takes longer.\n\n")
+	fmt.Fprintln(w, "| class | tokens |\n|---|---|")
+	for _, c := range pools {
+		fmt.Fprintf(w, "| %s | %s |\n", c.name, c.about)
+	}
+	for _, engine := range p.engines {
+		e, err := keys.end(engine, pools)
+		if err != nil {
+			return err
+		}
+		if err := p.measure(ctx, w, e, pools); err != nil {
+			return fmt.Errorf("%s: %w", engine, err)
+		}
+	}
+	return nil
+}
+
+// measure measures both layers.
+func (p plan) measure(ctx context.Context, w io.Writer, e end, pools []pool) error {
+	runtime.LockOSThread()
+	err := section{layer: "Lane.Open", engine: e.engine}.measure(ctx, w, p.opens, openSubjects(ctx, e, pools), pools)
+	runtime.UnlockOSThread()
+	if err != nil || p.exchanges == 0 {
+		return err
+	}
+	wire, err := newWire(e, len(pools[0].tokens[0]))
+	if err != nil {
+		return err
+	}
+	defer wire.close()
+	return section{layer: "HTTP over loopback", engine: e.engine}.measure(ctx, w, p.exchanges, wire.subjects(pools), pools)
+}
+
+// measure fills the section in and writes it.
+func (s section) measure(ctx context.Context, w io.Writer, n int, subjects []subject, pools []pool) error {
+	progress("%s, %s: %d for each class", s.layer, s.engine, n)
+	watch := startWatch()
+	times, err := measure(ctx, n, subjects)
+	if err != nil {
+		return err
+	}
+	s.share, s.times = watch.share(), times
+	for _, p := range pools {
+		s.classes = append(s.classes, p.class)
+	}
+	s.write(w)
+	return nil
+}
+
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "timing: "+format+"\n", args...) }
