@@ -30,12 +30,14 @@ var rooms = map[string][]string{
 	"internal/forge":      {"internal/fault"},
 	"internal/sandbox":    {"sealhttp", "internal/forge"},
 	"internal/testkey":    {"keyring", "internal/jose"},
+	"internal/hostile":    {"internal/fault", "profile"},
 	"cmd/sealane":         {"sealhttp", "kms", "internal/inspect", "internal/sandbox"},
 }
 
 // onlyTests lists rooms that no other room's code may import, beside those named.
 var onlyTests = map[string][]string{
 	"internal/testkey": {},
+	"internal/hostile": {},
 	"internal/forge":   {"internal/sandbox"},
 }
 

@@ -84,17 +84,11 @@ func Read(dir string) (*Corpus, error) {
 // Parse reads one file. Path is not in it.
 func Parse(data []byte) (Case, error) {
 	var c Case
-	head, content, found := bytes.Cut(data, []byte("\n\n"))
-	if !found {
-		return c, errors.New("there is no empty line between the names and the content")
+	content, err := parseHead(data, c.set)
+	if err != nil {
+		return c, err
 	}
 	c.Content = content
-	for line := range strings.SplitSeq(string(head), "\n") {
-		name, value, _ := strings.Cut(line, ": ")
-		if err := c.set(name, value); err != nil {
-			return c, fmt.Errorf("%s: %w", name, err)
-		}
-	}
 	if c.Opener == "" {
 		c.Opener = c.Fault
 	}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/hostile"
+)
+
+// ruleNames are what the verdict calls the rules that files of the corpus name.
+var ruleNames = map[string]string{
+	"not-ca": "End entity", "key-type": "Kind of key", "key-size": "Size of the key", "exponent": "Public exponent", "weak-key": "Known weaknesses",
+	"key-usage": "Key usage", "extended-key-usage": "Extended key usage", "common-name": "Common name (CN)", "organization": "Organization (O)",
+	"unit": "Organization unit (OU)", "email": "Contact email", "validity-length": "Length of validity", "validity-now": "Valid now",
+	"signature-algorithm": "Signature algorithm", "issuer": "Issuer", "serial": "Serial number", "names": "Number of names",
+}
+
+// cliWrong are files that only the command line does not yet judge as they
+// demand, with what it does today. When one becomes right, the test fails until
+// its line is gone.
+var cliWrong = map[string]string{
+	"certificate/common-name-100000":         "cert show and cert check write the whole name",
+	"certificate/common-name-bidi":           drawn,
+	"certificate/common-name-escape-codes":   drawn,
+	"certificate/common-name-nul":            drawn,
+	"keyfile/public-1024-spki":               weakBareKey,
+	"keyfile/public-2047-pkcs1":              weakBareKey,
+	"keyfile/public-2056-spki-der":           weakBareKey,
+	"keyfile/public-65532-spki":              weakBareKey,
+	"keyfile/public-8192-spki":               weakBareKey,
+	"keyfile/public-close-primes-spki":       weakBareKey,
+	"keyfile/public-even-modulus-spki":       weakBareKey,
+	"keyfile/public-exponent-1-spki":         weakBareKey,
+	"keyfile/public-exponent-2147483647-jwk": weakBareKey,
+	"keyfile/public-exponent-3-base64":       weakBareKey,
+	"keyfile/public-exponent-65536-spki":     weakBareKey,
+	"keyfile/public-roca-spki":               weakBareKey,
+	"keyfile/public-small-factor-jwk":        weakBareKey,
+	"keyfile/public-square-jwk":              weakBareKey,
+}
+
+const (
+	drawn       = "cert show and cert check write the subject with its control characters"
+	weakBareKey = "cert convert exits with 1 and not with 3; the error is right"
+)
+
+// words say what standard error tells of each error.
+var words = map[string]string{
+	"cert.ErrKeySize": "2048, 3072 or 4096 bits", "cert.ErrKeyExponent": "exponent is not 65537", "cert.ErrROCA": "ROCA", "cert.ErrSmallFactor": "small factor",
+	"cert.ErrClosePrimes": "too close", "cert.ErrPassphraseNeeded": "encrypted: give its passphrase", "cert.ErrPassphraseWrong": "passphrase is wrong",
+	"cert.PrivateKeyError": "treat it as compromised",
+}
+
+// TestHostileFiles gives each key file and certificate of the corpus to the
+// command line. The time of a check is now, so that a certificate that was sound
+// when it was made is only shown, and what rules say of other dates is left to
+// internal/hostile.
+func TestHostileFiles(t *testing.T) {
+	const corpus = "../../testdata/hostile"
+	files, err := hostile.ReadFiles(corpus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, f := range files {
+		t.Run(f.Path, func(t *testing.T) {
+			wrong := judgeFile(t, dir, f)
+			was, known := cliWrong[f.Path]
+			if !known {
+				was, known = hostile.KnownWrong[f.Path]
+			}
+			switch {
+			case known && wrong == "":
+				t.Errorf("is right now and no longer known to be wrong (%s): take it off cliWrong or KnownWrong", was)
+			case !known && wrong != "":
+				t.Errorf("%s\n%s", wrong, f.Head())
+			}
+		})
+	}
+	for path := range cliWrong {
+		if _, err := os.Stat(filepath.Join(corpus, filepath.FromSlash(path))); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// judgeFile says what is wrong with how the command line judges a file.
+func judgeFile(t *testing.T, dir string, f hostile.File) string {
+	name := filepath.Join(dir, strings.ReplaceAll(f.Path, "/", "-"))
+	if err := os.WriteFile(name, f.Content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says := f.Says + words[f.Error]
+	if f.Reader == hostile.ReaderPrivate {
+		args := []string{"key", "convert", "--to", "pkcs8", "--out", name + ".out", name}
+		if len(f.Passphrase) > 0 {
+			if err := os.WriteFile(name+".pass", f.Passphrase, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args = append(args, "--passphrase-file", name+".pass")
+		}
+		if f.Level == hostile.LevelOK {
+			return commandLine(t, args, "", 0)
+		}
+		// What is wrong with one's own key could not be done: nobody was judged.
+		wrong := commandLine(t, args, says, exitFailed)
+		if _, err := os.Stat(name + ".out"); err == nil {
+			wrong += "a key was written; "
+		}
+		if f.AsCertificate != "" {
+			wrong += commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, said(f.AsCertificate), exitRefused)
+		}
+		return wrong
+	}
+	switch {
+	case f.Rule == "validity-now" && f.Level == hostile.LevelWarning, f.Level == hostile.LevelOK && !strings.HasPrefix(f.Path, "keyfile/"):
+		return commandLine(t, []string{"cert", "show", name}, "", 0)
+	case f.Level == hostile.LevelOK:
+		return commandLine(t, []string{"cert", "convert", "--to", "jwk", name}, "", 0)
+	case f.Rule != "" && f.Level == hostile.LevelWarning:
+		return commandLine(t, []string{"cert", "check", "--profile", f.Profile, name}, "WARNING: "+ruleNames[f.Rule]+"\n", anyVerdict) // it may have run out since
+	case f.Rule != "":
+		return commandLine(t, []string{"cert", "check", "--profile", f.Profile, name}, "REFUSED: "+ruleNames[f.Rule]+"\n", exitRefused)
+	case len(f.Content) > 1<<20:
+		return commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, "more than 1 MiB", exitFailed)
+	case strings.HasPrefix(f.Path, "keyfile/"):
+		// A bare key has no verdict; whoever uses it looks at it.
+		return commandLine(t, []string{"cert", "convert", "--to", "jwk", name}, says, exitRefused)
+	}
+	return commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, says, exitRefused)
+}
+
+// said turns the name of an error into its words; other text is words already.
+func said(text string) string {
+	if w, known := words[text]; known {
+		return w
+	}
+	return text
+}
+
+// anyVerdict stands for 0 and exitRefused.
+const anyVerdict = -1
+
+// commandLine runs the command line and says what is wrong with its exit code, its
+// words, or what it does to the terminal.
+func commandLine(t *testing.T, args []string, says string, code int) string {
+	t.Helper()
+	var out, errors strings.Builder
+	got := run(t.Context(), args, strings.NewReader(""), &out, &errors)
+	all := out.String() + errors.String()
+	var wrong strings.Builder
+	if got != code && (code != anyVerdict || got != 0 && got != exitRefused) {
+		wrong.WriteString("exit code " + string(rune('0'+got)) + ", want " + string(rune('0'+max(code, 0))) + "; ")
+	}
+	if got != 0 && out.Len() == 0 && !strings.HasPrefix(errors.String(), "sealane: ") {
+		wrong.WriteString("standard error says nothing; ")
+	}
+	if !strings.Contains(all, says) {
+		wrong.WriteString("it does not say " + says + "; ")
+	}
+	if strings.ContainsFunc(all, func(r rune) bool {
+		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	}) {
+		wrong.WriteString("it draws on the terminal; ")
+	}
+	if len(all) > 16<<10 && args[1] != "convert" {
+		wrong.WriteString("it writes more than 16 KiB; ")
+	}
+	if wrong.Len() == 0 {
+		return ""
+	}
+	return args[0] + " " + args[1] + ": " + wrong.String() + firstOf(errors.String())
+}
+
+func firstOf(s string) string { return strings.ToValidUTF8(s[:min(len(s), 300)], "?") }

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/hostile"
+	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// TestHostileCorpus sends every message of the corpus through Lane.Open, through
+// sealhttp.Handler over HTTP, through sealane open, and to the doctor. Nothing
+// opens, each reader says what it may, and the answers to all decryptions that
+// fail are the same bytes.
+func TestHostileCorpus(t *testing.T) {
+	corpus, err := hostile.Read("../../testdata/hostile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(corpus.Cases) < 200 {
+		t.Fatalf("the corpus has %d messages", len(corpus.Cases))
+	}
+	g := newGauntlet(t, corpus)
+	t.Run("case", func(t *testing.T) {
+		for _, c := range corpus.Cases {
+			t.Run(c.Path, func(t *testing.T) {
+				t.Parallel()
+				g.run(t, c)
+			})
+		}
+	})
+	g.conclude(t)
+}
+
+// gauntlet is what the messages run through.
+type gauntlet struct {
+	corpus                   *hostile.Corpus
+	recipient, signer, other *rsa.PrivateKey
+	signerFile               string // the signer's public key, as sealane open takes it
+
+	mu      sync.Mutex
+	rows    map[string]*gauntletRow
+	misses  []string
+	answers map[string]map[string][]string // profile → answer to a decryption that failed → cases
+}
+
+type gauntletRow struct{ files, lane, handler, command, doctor, doctorRan int }
+
+func newGauntlet(t *testing.T, corpus *hostile.Corpus) *gauntlet {
+	t.Helper()
+	g := &gauntlet{corpus: corpus, rows: map[string]*gauntletRow{}, answers: map[string]map[string][]string{}}
+	for name, key := range map[string]**rsa.PrivateKey{"recipient": &g.recipient, "signer": &g.signer, "other": &g.other} {
+		var err error
+		if *key, err = corpus.Key(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	jwk, err := cert.EncodeJWK(&g.signer.PublicKey, hostile.TheirKeyID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.signerFile = filepath.Join(t.TempDir(), "signer.jwk")
+	if err := os.WriteFile(g.signerFile, jwk, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (g *gauntlet) run(t *testing.T, c hostile.Case) {
+	lane := g.lane(t, c)
+	message := c.Kind() != "http" && c.Kind() != "body"
+	row := gauntletRow{files: 1}
+	if message {
+		g.throughLane(t, c, lane)
+		row.lane++
+	}
+	g.throughHandler(t, c, lane)
+	row.handler++
+	if message || c.Kind() == "body" && !moreInFiles[c.Path] {
+		g.throughCommand(t, c)
+		row.command++
+	}
+	if c.Kind() != "http" {
+		row.doctorRan++
+		if g.toDoctor(t, c, lane) {
+			row.doctor++
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	sum := g.rows[c.Kind()]
+	if sum == nil {
+		sum = &gauntletRow{}
+		g.rows[c.Kind()] = sum
+	}
+	sum.files, sum.lane, sum.handler, sum.command = sum.files+1, sum.lane+row.lane, sum.handler+row.handler, sum.command+row.command
+	sum.doctor, sum.doctorRan = sum.doctor+row.doctor, sum.doctorRan+row.doctorRan
+}
+
+func (g *gauntlet) lane(t *testing.T, c hostile.Case) *sealane.Lane {
+	t.Helper()
+	p, err := g.corpus.LoadProfile(c.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := sealane.Config{
+		Partner: "hostile", Profile: p, Side: sealane.Server, MaxPayload: c.MaxPayload,
+		Ours: testkey.Ours(t, hostile.OurKeyID, g.recipient), Theirs: testkey.Theirs(t, hostile.TheirKeyID, g.signer),
+	}
+	if p.Request.Sign == nil {
+		config.Caller = sealane.Unauthenticated
+	}
+	if c.AcceptRSAOAEP {
+		config.AcceptRSAOAEP = "the corpus says so"
+	}
+	lane, err := sealane.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lane
+}
+
+func (g *gauntlet) throughLane(t *testing.T, c hostile.Case, lane *sealane.Lane) {
+	m, err := lane.Open(context.Background(), c.Content)
+	if m != nil || !errors.Is(err, sealane.Sentinel(c.Outcome)) || sealane.FaultOf(err) != c.Opener {
+		t.Errorf("Lane.Open: %v, fault %q, %v; want %s [%s]", m, sealane.FaultOf(err), err, c.Outcome, c.Opener)
+	}
+}
+
+var changing = regexp.MustCompile(`(?m)^Date: .*$|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.Lane) {
+	var log bytes.Buffer
+	server := httptest.NewServer(&sealhttp.Handler{
+		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the service was called") }),
+		Log:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	request := c.Content
+	if c.Kind() != "http" {
+		request = g.request(t, c, lane)
+	}
+	answer := exchange(t, server.Listener.Addr().String(), request, c.Fault == "http.body-unreadable")
+	server.Close() // ends the handler, and with it the log
+	head, body, _ := strings.Cut(answer, "\r\n\r\n")
+	want, ok := lane.Config().Profile.Errors.Row(c.Outcome)
+	text, _ := json.Marshal(want.Text)
+	if !ok || !strings.HasPrefix(head, fmt.Sprintf("HTTP/1.1 %d ", want.Status)) || !strings.Contains(body, string(text)) {
+		t.Errorf("Handler: %q, want %d %q", answer, want.Status, want.Text)
+	}
+	says := c.Opener
+	if c.Outcome == profile.TooLarge {
+		says = fault.BodyTooLarge // it is not read to its end
+	}
+	if !strings.Contains(log.String(), " fault="+string(says)+" ") {
+		t.Errorf("the operator reads %q, want fault=%s", log.String(), says)
+	}
+	if c.Outcome != profile.Decryption {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	name := lane.Config().Profile.Name
+	if g.answers[name] == nil {
+		g.answers[name] = map[string][]string{}
+	}
+	masked := changing.ReplaceAllString(answer, "*")
+	g.answers[name][masked] = append(g.answers[name][masked], c.Path)
+}
+
+// request puts a message, or a body, into a request that is else right.
+func (g *gauntlet) request(t *testing.T, c hostile.Case, lane *sealane.Lane) []byte {
+	form, path, trigger := lane.In().Body, "/message", ""
+	if tr := lane.Config().Profile.Trigger; tr != nil {
+		path, trigger = "/api/evaluation", tr.Header+": "+tr.Value+"\r\n"
+	}
+	body := c.Content
+	if c.Kind() != "body" && form.Field != "" {
+		var err error
+		if body, err = json.Marshal(map[string]string{form.Field: string(c.Content)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
+		path, form.ContentType, trigger, len(body), body)
+}
+
+// exchange writes a request as it is, ends the connection there where it is cut
+// short, and gives the answer as it is.
+func exchange(t *testing.T, address string, request []byte, cutShort bool) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(request); err != nil {
+		t.Logf("the server has answered before the whole request was written: %v", err)
+	}
+	if cutShort { // else the server would take it for the client's going away
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil && len(answer) == 0 {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// moreInFiles are bodies that sealane open takes from a file, though no service
+// takes them over HTTP.
+var moreInFiles = map[string]bool{
+	"body/body.bare-token.riskos":              true, // a bare token is what most people have at hand
+	"body/body.member-missing.of-the-response": true, // it takes requests and answers
+	"body/body.too-large.blanks":               true, // and 64 MiB
+}
+
+func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
+	file := filepath.Join(t.TempDir(), "message")
+	if err := os.WriteFile(file, c.Content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"open", "--profile", g.corpus.ProfileArg(c.Profile), "--key", g.corpus.KeyFile("recipient"), "--key-id", hostile.OurKeyID, "--from", g.signerFile}
+	if c.Profile == "rdx" {
+		args = append(args, "--caller", string(sealane.Unauthenticated))
+	}
+	if c.AcceptRSAOAEP {
+		args = append(args, "--accept-rsa-oaep", "the corpus says so")
+	}
+	var out, said bytes.Buffer
+	command := exec.Command("sealane", append(args, file)...)
+	command.Stdout, command.Stderr = &out, &said
+	err := command.Run()
+	if command.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if code := command.ProcessState.ExitCode(); code != exitRefused || out.Len() > 0 {
+		t.Errorf("sealane open: exit code %d, %d bytes of output, %s", code, out.Len(), said.String())
+	}
+	// The command's limit is larger than the case's, and its bodies may be looser.
+	if c.MaxPayload == 0 && c.Kind() != "body" && !strings.Contains(said.String(), "["+string(c.Opener)+"]") {
+		t.Errorf("sealane open says %s, want [%s]", said.String(), c.Opener)
+	}
+}
+
+// toDoctor reports whether the doctor names the fault exactly.
+func (g *gauntlet) toDoctor(t *testing.T, c hostile.Case, lane *sealane.Lane) bool {
+	options := inspect.Options{
+		Profiles: []*profile.Profile{lane.Config().Profile}, AcceptRSAOAEP: c.AcceptRSAOAEP,
+		Ours: []inspect.Key{
+			{Name: "ours.key", ID: hostile.OurKeyID, Environment: "STAG", Private: g.recipient},
+			{Name: "other.key", ID: hostile.OtherKeyID, Environment: "PROD", Private: g.other},
+		},
+		Theirs: []inspect.Key{
+			{Name: "signer.jwk", ID: hostile.TheirKeyID, Public: &g.signer.PublicKey},
+			{Name: "stranger.jwk", ID: hostile.OtherKeyID, Public: &g.other.PublicKey},
+		},
+	}
+	if c.MaxPayload != 0 {
+		options.MaxToken = lane.MaxToken()
+	}
+	report := inspect.Examine(c.Content, options)
+	if report.Fault == c.Fault {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.misses = append(g.misses, fmt.Sprintf("%s is named %q", c.Path, report.Fault))
+	return false
+}
+
+// conclude prints the table, and judges what only all cases together show.
+func (g *gauntlet) conclude(t *testing.T) {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "kind\tfiles\tLane.Open\tHandler\tsealane open\tdoctor, exact")
+	files, hits, ran := 0, 0, 0
+	for _, kind := range hostile.Kinds {
+		if r := g.rows[kind]; r != nil {
+			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d of %d\n", kind, r.files, r.lane, r.handler, r.command, r.doctor, r.doctorRan)
+			files, hits, ran = files+r.files, hits+r.doctor, ran+r.doctorRan
+		}
+	}
+	w.Flush()
+	slices.Sort(g.misses)
+	t.Logf("%d files\n%s\n%d misses of the doctor\n%s", files, b.String(), len(g.misses), strings.Join(g.misses, "\n"))
+	if hits*100 < ran*90 {
+		t.Errorf("the doctor names %d of %d faults exactly, less than 90 %%", hits, ran)
+	}
+	for _, name := range []string{"riskos", "rdx"} {
+		if len(g.answers[name]) != 1 {
+			t.Errorf("%s: %d answers to failed decryptions, not one:", name, len(g.answers[name]))
+			for answer, cases := range g.answers[name] {
+				t.Errorf("%d cases, such as %s:\n%s", len(cases), cases[0], answer)
+			}
+		}
+	}
+}
