@@ -220,7 +220,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.L
 	h.writeError(w, r, lane, err, h.newID())
 }
 
-// writeError turns an error on a lane into an answer, and logs it. The path is
+// writeError turns an error on a lane into an answer, and logs it once that is on
+// its way: the reason's length must not be seen in the answer's time. The path is
 // logged as the profile writes it: its variables are somebody's identifiers.
 func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id string) {
 	p := lane.Config().Profile
@@ -239,14 +240,15 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *seala
 	if e, _, listed := p.Find(r.Method, r.URL); listed && e.Path != profile.Any {
 		path = e.Path
 	}
-	h.log().LogAttrs(r.Context(), level, "message refused",
-		slog.String("id", id), slog.String("lane", lane.Name()), slog.String("method", r.Method), slog.String("path", path),
-		slog.Int("status", row.Status), slog.String("outcome", string(on)), slog.String("fault", string(sealane.FaultOf(err))),
-		slog.String("reason", err.Error()))
 	if on == profile.Unavailable {
 		w.Header().Set("Retry-After", "5")
 	}
 	writeBody(w, row.Status, "application/json", p.Errors.Render(id, row.Text))
+	http.NewResponseController(w).Flush() // an error is the client's going away, or a writer that has nothing to flush
+	h.log().LogAttrs(r.Context(), level, "message refused",
+		slog.String("id", id), slog.String("lane", lane.Name()), slog.String("method", r.Method), slog.String("path", path),
+		slog.Int("status", row.Status), slog.String("outcome", string(on)), slog.String("fault", string(sealane.FaultOf(err))),
+		slog.String("reason", err.Error()))
 }
 
 func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {

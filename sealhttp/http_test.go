@@ -69,7 +69,9 @@ func (s *server) Write(p []byte) (int, error) {
 	return s.log.Write(p)
 }
 
+// logged ends the server, which waits for its handlers: they answer before they log.
 func (s *server) logged() string {
+	s.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.String()
