@@ -1,8 +1,22 @@
 package interop
 
 import (
+	"bytes"
+	"crypto/rsa"
+	"encoding/json"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
+
+	gojose "github.com/go-jose/go-jose/v4"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/profile"
 )
 
 // change is one edit of a text: where it is made, what is done, at which byte.
@@ -74,4 +88,178 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 		jwe := k.sealContent(t, c.apply(outerHead, b64(outer)), c.apply(innerToken, jws))
 		k.agree(t, c.apply(outerToken, jwe))
 	})
+}
+
+// FuzzLaneAgainstGoJOSE is the same for whole tokens and whole lanes, signed and
+// encrypted only: a lane opens nothing that go-jose, told to allow the lane's
+// algorithms, does not open as the same payload. Its seeds are every fault that
+// can be forged. Of what a lane refuses go-jose opens much: key IDs, typ and cty
+// are the profile's affair.
+func FuzzLaneAgainstGoJOSE(f *testing.F) {
+	k := fixedKeys(f)
+	var lanes []*sealane.Lane
+	for _, name := range []string{"riskos", "rdx"} {
+		dialect, err := profile.Load(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		c := sealane.Config{Profile: dialect, Side: sealane.Server, Ours: testkey.Ours(f, ourKeyID, k.recipient), Theirs: testkey.Theirs(f, peerKeyID, k.signer)}
+		if dialect.Request.Sign == nil {
+			c.Caller, c.AcceptRSAOAEP = sealane.Unauthenticated, "the peer's library is old"
+		}
+		l, err := sealane.New(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		lanes = append(lanes, l)
+		m := forge.Material{Payload: []byte(`{"id":"1"}`), Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: peerKeyID, RecipientID: ourKeyID,
+			Other: testkey.Fixed(), Nested: dialect.Request.Sign != nil}
+		for _, code := range append(forge.Codes(), "") {
+			if strings.HasSuffix(string(code), "too-large") || !m.Nested && (code.Layer() == fault.JWS || code.Layer() == "sign") {
+				continue
+			}
+			token, err := forge.Make(code, m)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(!m.Nested, token, uint16(0), byte(0))
+		}
+	}
+	f.Fuzz(func(t *testing.T, encryptedOnly bool, token []byte, at uint16, flip byte) {
+		l := lanes[0]
+		if encryptedOnly {
+			l = lanes[1]
+		}
+		token = bytes.Clone(token)
+		if len(token) > 0 {
+			token[int(at)%len(token)] ^= flip
+		}
+		m, err := l.Open(t.Context(), token)
+		if err != nil {
+			if m != nil {
+				t.Errorf("%s: a message beside %v", l.Name(), err)
+			}
+			return
+		}
+		algorithms := l.In().Encrypt.Alg.Open
+		if encryptedOnly {
+			algorithms = append(slices.Clone(algorithms), "RSA-OAEP")
+		}
+		payload, theirs := k.byGoJOSEAllowing(algorithms, !encryptedOnly, string(token))
+		if theirs != nil && !knownToRefuse(theirs) || theirs == nil && !bytes.Equal(payload, m.Payload()) {
+			t.Errorf("%s opens it as %q, go-jose as %q: %v\n%s", l.Name(), m.Payload(), payload, theirs, token)
+		}
+	})
+}
+
+// byGoJOSEAllowing opens with whichever of the algorithms fits.
+func (k *fixed) byGoJOSEAllowing(algorithms []string, signed bool, token string) (payload []byte, err error) {
+	for _, alg := range algorithms {
+		var got opened
+		if got, err = (goJOSE{}).Open(job{Signed: signed, KeyEncryption: alg, Private: k.recipient, Public: &k.signer.PublicKey, Input: []byte(token)}); err == nil {
+			return got.Payload, nil
+		}
+	}
+	return nil, err
+}
+
+// knownToRefuse reports whether go-jose's reason is on the list in differ_test.go.
+func knownToRefuse(err error) bool {
+	for part := range goJOSEOnly {
+		if strings.Contains(err.Error(), part) {
+			return true
+		}
+	}
+	return false
+}
+
+// jwkMembers are what we read of a JWK. RFC 7517 section 4 has all others ignored,
+// which go-jose does not: it holds x5t, x5t#S256 and x5u against rules of its own,
+// reads members of other kinds of key, and compares names without case.
+var jwkMembers = []string{"kty", "kid", "use", "alg", "key_ops", "n", "e", "d", "p", "q", "dp", "dq", "qi", "x5c"}
+
+// FuzzJWKAgainstGoJOSE: a JWK that we read, public or private, go-jose reads as
+// the same key with the same key ID; and what go-jose writes of it, we read back.
+func FuzzJWKAgainstGoJOSE(f *testing.F) {
+	key := testkey.Fixed()
+	public, err := cert.EncodeJWK(&key.PublicKey, "k-1", "sig")
+	if err != nil {
+		f.Fatal(err)
+	}
+	private, err := cert.EncodePrivateJWK(key, "k-1", "enc")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, jwk := range []string{string(public), string(private)} {
+		f.Add([]byte(jwk))
+		for _, edit := range [][2]string{
+			{`"kty": "RSA"`, `"kty": "RSA", "KTY": "EC"`}, {`"kty": "RSA"`, `"kty": "RSA", "key_ops": ["verify"]`}, {`"kty": "RSA"`, `"kty": "RSA", "x5c": []`},
+			{`"kty": "RSA"`, `"kty": "RSA", "x5t": "AAAA"`}, {`"kid": "k-1"`, `"kid": ""`}, {`"kid": "k-1"`, `"kid": "\u006b"`}, {`"kid": "k-1"`, `"kid": null`},
+			{`"AQAB"`, `"AQAB="`}, {`"AQAB"`, `"AAEAAQ"`}, {`"use": "sig"`, `"use": "other"`}, {`"alg": "RS256"`, `"alg": "PS256"`}, {`"n": "`, `"n": "AAAA`},
+		} {
+			f.Add([]byte(strings.Replace(jwk, edit[0], edit[1], 1)))
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var ours any
+		var keyID string
+		if file, err := cert.Read(data); err == nil && file.Format == cert.FormatJWK {
+			ours, keyID = file.PublicKey, file.KeyID
+		} else if key, info, err := cert.ReadPrivate(data, nil); err == nil && info.Format == cert.FormatJWK {
+			ours, keyID = key, info.KeyID
+		}
+		if ours == nil || !json.Valid(withoutMark(data)) { // UTF-16 is not for go-jose
+			return
+		}
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(withoutMark(data), &members); err != nil {
+			t.Fatal(err)
+		}
+		if set, isSet := members["keys"]; isSet {
+			var keys []map[string]json.RawMessage
+			if err := json.Unmarshal(set, &keys); err != nil {
+				t.Fatal(err)
+			}
+			members = keys[0]
+		}
+		maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return !slices.Contains(jwkMembers, name) })
+		data, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var theirs gojose.JSONWebKey
+		if err := json.Unmarshal(data, &theirs); err != nil {
+			t.Fatalf("go-jose rejects what we accept: %v\n%s", err, data)
+		}
+		if theirs.KeyID != keyID || !sameKey(ours, theirs.Key) {
+			t.Fatalf("key ID %q, to go-jose %q; or another key", keyID, theirs.KeyID)
+		}
+		written, err := gojose.JSONWebKey{Key: ours, KeyID: keyID}.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key, isPrivate := ours.(*rsa.PrivateKey); isPrivate {
+			again, info, err := cert.ReadPrivate(written, nil)
+			if err != nil || !again.Equal(key) || info.KeyID != keyID {
+				t.Fatalf("written by go-jose: %v", err)
+			}
+		} else if again, err := cert.Read(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil && (err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
+			t.Fatalf("written by go-jose: %v", err)
+		}
+	})
+}
+
+// withoutMark is the file's JSON without what Windows puts in front of it.
+func withoutMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
+
+func sameKey(ours, theirs any) bool {
+	switch key := ours.(type) {
+	case *rsa.PublicKey:
+		other, ok := theirs.(*rsa.PublicKey)
+		return ok && key.Equal(other)
+	case *rsa.PrivateKey:
+		other, ok := theirs.(*rsa.PrivateKey)
+		return ok && key.Equal(other)
+	}
+	return false
 }

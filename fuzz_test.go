@@ -1,0 +1,166 @@
+package sealane_test
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"errors"
+	"math/big"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// firstFixed is testkey.Fixed, read once.
+var firstFixed = sync.OnceValue(testkey.Fixed)
+
+// secondFixed is a key that is the same in every process, as testkey.Fixed is,
+// and another: its primes are that one's with bit 700 turned over, and a little
+// more, found once by trial.
+var secondFixed = sync.OnceValue(func() *rsa.PrivateKey {
+	one, phi := big.NewInt(1), big.NewInt(1)
+	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(1), E: 65537}}
+	for i, from := range firstFixed().Primes {
+		prime := new(big.Int).SetBit(from, 700, from.Bit(700)^1)
+		prime.Add(prime, big.NewInt([]int64{2072, 1354}[i]))
+		key.Primes = append(key.Primes, prime)
+		key.N.Mul(key.N, prime)
+		phi.Mul(phi, new(big.Int).Sub(prime, one))
+	}
+	key.D = new(big.Int).ModInverse(big.NewInt(65537), phi)
+	key.Precompute()
+	return key
+})
+
+// ends are both ends of a RiskOS and of an RDX lane whose keys are the same in
+// every process, as a fuzz target needs.
+func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
+	ours, theirs := firstFixed(), secondFixed()
+	riskos, rdx := load(t, "riskos"), load(t, "rdx")
+	return []*sealane.Lane{
+			newLane(t, sealane.Config{Profile: riskos, Side: sealane.Server, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
+			newLane(t, sealane.Config{Profile: rdx, Side: sealane.Server, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
+				Caller: sealane.MutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
+		}, []*sealane.Lane{
+			newLane(t, sealane.Config{Profile: riskos, Side: sealane.Client, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
+			newLane(t, sealane.Config{Profile: rdx, Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
+		}
+}
+
+const onlyOurs = "payload that nobody else writes"
+
+// FuzzOpen feeds a lane with anything for a token. Any error means no message,
+// and is one that a partner's answer is known for; the token is left as it is; the
+// verdict does not depend on the buffer, in which a refused message leaves nothing
+// behind; and nothing opens but what was sealed, for the fuzzer has no keys. Its
+// seeds are every fault that can be forged, and what has none.
+func FuzzOpen(f *testing.F) {
+	lanes, partners := ends(f)
+	payload := []byte(`{"id":"` + onlyOurs + `"}`)
+	for i, l := range lanes {
+		right := seal(f, partners[i], string(payload))
+		for at := range 8 {
+			f.Add(i == 1, right, uint16(at*len(right)/8), byte(at))
+		}
+		m := forge.Material{Payload: payload, Signer: secondFixed(), Recipient: &firstFixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: secondFixed(),
+			Nested: l.In().Sign != nil}
+		if m.Nested {
+			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, whoever did it
+		}
+		for _, code := range forge.Codes() {
+			if strings.HasSuffix(string(code), "too-large") || !m.Nested && (code.Layer() == fault.JWS || code.Layer() == "sign") ||
+				!m.Nested && code == fault.OpenCompressed { // a payload like any other, to an opener
+				continue
+			}
+			token, err := forge.Make(code, m)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(i == 1, token, uint16(0), byte(0))
+		}
+	}
+	f.Fuzz(func(t *testing.T, encryptedOnly bool, token []byte, at uint16, flip byte) {
+		l := lanes[0]
+		if encryptedOnly {
+			l = lanes[1]
+		}
+		token = bytes.Clone(token)
+		if len(token) > 0 {
+			token[int(at)%len(token)] ^= flip
+		}
+		if m := openBothWays(t, l, token); m != nil && !bytes.Equal(m.Payload(), payload) {
+			t.Errorf("%s: opened %q", l.Name(), m.Payload())
+		}
+	})
+}
+
+// openBothWays opens in a buffer of the lane's and in one of the caller's.
+func openBothWays(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
+	t.Helper()
+	before := bytes.Clone(token)
+	m, err := l.Open(t.Context(), token)
+	buffer := make([]byte, len(token)*3/4+1)
+	into, intoErr := l.OpenInto(t.Context(), buffer, token)
+	if !bytes.Equal(before, token) {
+		t.Fatal("the token was changed")
+	}
+	if (err == nil) != (m != nil) || (intoErr == nil) != (into != nil) || sealane.FaultOf(err) != sealane.FaultOf(intoErr) {
+		t.Fatalf("%s: %T, %v; in a buffer %T, %v", l.Name(), m, err, into, intoErr)
+	}
+	if err != nil {
+		var e *sealane.Error
+		if !errors.As(err, &e) || !e.Fault.Known() || sealane.Sentinel(sealane.OutcomeOf(err)) != e.Sentinel || len(err.Error()) > 1000 {
+			t.Errorf("%s: %.2000v", l.Name(), err)
+		}
+		if bytes.Contains(buffer, []byte(onlyOurs)) {
+			t.Errorf("%s: refused for %s, the payload is in the buffer", l.Name(), sealane.FaultOf(err))
+		}
+		return nil
+	}
+	_, verified := m.(*sealane.Verified)
+	if !bytes.Equal(m.Payload(), into.Payload()) || verified != (l.In().Sign != nil) || !m.OpenedBy().Public.Equal(&firstFixed().PublicKey) {
+		t.Errorf("%s: %T with %q, in a buffer %q", l.Name(), m, m.Payload(), into.Payload())
+	}
+	return m
+}
+
+// FuzzSealOpen: what one end seals, in whatever buffer, the other opens byte for
+// byte, and nobody else does.
+func FuzzSealOpen(f *testing.F) {
+	lanes, partners := ends(f)
+	stranger := newLane(f, sealane.Config{Profile: lanes[0].Config().Profile, Side: sealane.Server,
+		Ours: testkey.Ours(f, "o1", firstFixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
+	for where := range byte(6) {
+		f.Add(where, []byte(`{"id":"1"}`), uint16(0), uint16(0))
+		f.Add(where, []byte{}, uint16(1), uint16(4000))
+		f.Add(where, bytes.Repeat([]byte{0, 0xff, '.'}, 9000), uint16(77), uint16(60_000))
+	}
+	f.Fuzz(func(t *testing.T, where byte, payload []byte, front, room uint16) {
+		l, partner := lanes[where%2], partners[where%2]
+		// In the last case the payload stands in the buffer in which it is sealed.
+		buffer := append(make([]byte, int(front), int(front)+len(payload)+int(room)), payload...)
+		dst := [][]byte{nil, make([]byte, front, int(front)+partner.SealedLen(len(payload))), buffer[:front]}[where/2%3]
+		token, err := partner.AppendSeal(t.Context(), dst, buffer[front:])
+		if err != nil || !bytes.Equal(buffer[front:], payload) || !bytes.Equal(token[:len(dst)], make([]byte, len(dst))) {
+			t.Fatalf("%s: %v; or the payload or what stood in front was changed", l.Name(), err)
+		}
+		token = token[len(dst):]
+		m, err := l.Open(t.Context(), token)
+		if err != nil || !bytes.Equal(m.Payload(), payload) {
+			t.Fatalf("%s: %v", l.Name(), err)
+		}
+		if l != lanes[0] {
+			return
+		}
+		if m, err := partner.Open(t.Context(), token); !errors.Is(err, sealane.ErrDecryption) || m != nil {
+			t.Errorf("by who sealed it: %v", err)
+		}
+		if m, err := stranger.Open(t.Context(), token); !errors.Is(err, sealane.ErrSignature) || m != nil {
+			t.Errorf("under a stranger's key: %v", err)
+		}
+	})
+}

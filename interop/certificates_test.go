@@ -1,0 +1,376 @@
+package interop
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyring"
+)
+
+const passphrase = "five random words for tests"
+
+// facts is what a program in another language finds in one of our files.
+type facts struct {
+	File                            string
+	CommonName, Organization, Unit  string
+	Country, Email, SHA256, Modulus string
+	Usages                          []string
+	Bits                            int
+	NotBefore, NotAfter             int64
+	Authority, SelfSigned, Loads    bool
+}
+
+// tool gives a program of the system, run in a folder, or skips the test by name.
+func tool(t *testing.T, name, folder string) func(args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	return func(args ...string) string {
+		t.Helper()
+		c := exec.CommandContext(t.Context(), name, args...)
+		c.Dir = folder
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		}
+		return string(out)
+	}
+}
+
+// created is one set of files that `sealane cert create` made for a profile, and
+// what stands in them; with the PKCS#12 and the JWK of the same key beside them.
+type created struct {
+	folder, stem string
+	want         facts
+	usages       []string
+}
+
+func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string, bits int) created {
+	t.Helper()
+	secret := filepath.Join(t.TempDir(), "passphrase")
+	write(t, secret, []byte(passphrase+"\n"))
+	dir := filepath.Join(t.TempDir(), "made")
+	if out, err := sealane("cert", "create", "--profile", profile, "--bits", fmt.Sprint(bits), "--common-name", "keys.bank.example",
+		"--org", "Example Bänk", "--unit", "Key Team", "--country", "CH", "--email", "keys@bank.example", "--env", "DEV",
+		"--passphrase-file", secret, "--out", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	c := created{folder: filepath.Join(dir, "1-send"), stem: "keys-bank-example-dev", usages: []string{"keyEncipherment"}}
+	if profile == "riskos" {
+		c.usages = []string{"digitalSignature", "keyEncipherment"}
+	}
+	sealed := load(t, filepath.Join(dir, "private", c.stem+".key"))
+	write(t, filepath.Join(c.folder, c.stem+".key"), sealed)
+	key, _, err := cert.ReadPrivate(sealed, []byte(passphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := c.leaf(t)
+	p12, err := cert.EncodePKCS12(key, []*x509.Certificate{leaf}, []byte(passphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(c.folder, c.stem+".p12"), p12)
+	jwk, err := cert.EncodeJWK(&key.PublicKey, "bank-key", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(c.folder, c.stem+".jwk"), jwk)
+	sum := sha256.Sum256(leaf.Raw)
+	c.want = facts{
+		CommonName: "keys.bank.example", Organization: "Example Bänk", Unit: "Key Team", Country: "CH", Email: "keys@bank.example",
+		SHA256: hex.EncodeToString(sum[:]), Modulus: hex.EncodeToString(key.N.Bytes()), Usages: c.usages, Bits: bits,
+		NotBefore: leaf.NotBefore.Unix(), NotAfter: leaf.NotAfter.Unix(), SelfSigned: true,
+	}
+	return c
+}
+
+func (c created) leaf(t *testing.T) *x509.Certificate {
+	t.Helper()
+	read, err := cert.Read(load(t, filepath.Join(c.folder, c.stem+".cer")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read.Certificates[0]
+}
+
+func load(t *testing.T, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func write(t *testing.T, file string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// byProgram has a program read the folder, and holds each file against the facts.
+func (c created) byProgram(t *testing.T, in language, suffixes ...string) {
+	t.Helper()
+	out, err := foreign(limited(t), t, in, "certificate", "read", c.folder, passphrase).Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, standardError(err))
+	}
+	var seen []string
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		var got facts
+		if err := json.Unmarshal(lines.Bytes(), &got); err != nil {
+			t.Fatalf("%v: %s", err, lines.Bytes())
+		}
+		suffix := filepath.Ext(got.File)
+		seen = append(seen, suffix)
+		want := c.want
+		switch {
+		case suffix == ".jwk" || suffix == ".key":
+			want = facts{Modulus: want.Modulus}
+		case suffix == ".p12" && in.folder == "node": // it loads it, and shows nothing
+			want = facts{Loads: true}
+		case suffix == ".p12":
+			want.Loads = true
+		}
+		if in.folder == "node" {
+			want.Usages = nil
+		}
+		want.File = got.File
+		if a, b := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); a != b {
+			t.Errorf("%s reads\n%s\nwant\n%s", in.folder, a, b)
+		}
+	}
+	slices.Sort(suffixes)
+	if slices.Sort(seen); !slices.Equal(seen, suffixes) {
+		t.Errorf("%s read %v, want %v", in.folder, seen, suffixes)
+	}
+}
+
+func standardError(err error) []byte {
+	if e, ok := err.(*exec.ExitError); ok {
+		return e.Stderr
+	}
+	return nil
+}
+
+// show lists which of the texts a tool did not print.
+func show(t *testing.T, printed string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(printed, text) {
+			t.Errorf("%q is not in:\n%s", text, printed)
+		}
+	}
+}
+
+// TestCertificatesOfOurs: OpenSSL, keytool, Node and Python find the same in what
+// the command line makes, for both profiles and every size of key.
+func TestCertificatesOfOurs(t *testing.T) {
+	ours := sealaneBinary(t)
+	for _, profile := range []string{"riskos", "rdx"} {
+		for _, bits := range []int{2048, 3072, 4096} {
+			t.Run(fmt.Sprintf("%s-%d", profile, bits), func(t *testing.T) { create(t, ours, profile, bits).byEverybody(t) })
+		}
+	}
+}
+
+func (c created) byEverybody(t *testing.T) {
+	leaf, signs := c.leaf(t), slices.Contains(c.usages, "digitalSignature")
+	colons := strings.ToUpper(strings.Join(pairs(c.want.SHA256), ":"))
+	t.Run("openssl", func(t *testing.T) {
+		run := tool(t, "openssl", c.folder)
+		for _, suffix := range []string{".pem", ".crt", ".cer"} {
+			out := run("x509", "-in", c.stem+suffix, "-noout", "-fingerprint", "-sha256", "-subject", "-nameopt", "RFC2253,utf8,-esc_msb", "-dates", "-email", "-text")
+			show(t, out, colons, "CN=keys.bank.example", "O=Example Bänk", "OU=Key Team", "C=CH", "\nkeys@bank.example\n", fmt.Sprintf("Public-Key: (%d bit)", c.want.Bits),
+				"notAfter="+leaf.NotAfter.Format("Jan _2 15:04:05 2006 GMT"), "Key Encipherment", "CA:FALSE")
+			if strings.Contains(out, "Digital Signature") != signs {
+				t.Errorf("%s: another key usage:\n%s", suffix, out)
+			}
+		}
+		show(t, run("pkcs7", "-in", c.stem+".p7b", "-print_certs"), strings.TrimSpace(string(cert.EncodePEM(leaf))))
+		show(t, run("pkey", "-in", c.stem+".key", "-passin", "pass:"+passphrase, "-check", "-noout"), "Key is valid")
+		show(t, run("pkcs12", "-in", c.stem+".p12", "-passin", "pass:"+passphrase, "-noenc"), "BEGIN PRIVATE KEY", strings.TrimSpace(string(cert.EncodePEM(leaf))))
+	})
+	t.Run("keytool", func(t *testing.T) {
+		run := tool(t, "keytool", c.folder)
+		// Every other form is in cert's own tests.
+		out := run("-J-Duser.language=en", "-printcert", "-file", c.stem+".p7b")
+		show(t, out, colons, "CN=keys.bank.example", "OU=Key Team", "C=CH", "keys@bank.example", fmt.Sprintf("%d-bit RSA key", c.want.Bits), "Key_Encipherment")
+		if strings.Contains(out, "DigitalSignature") != signs {
+			t.Errorf("another key usage:\n%s", out)
+		}
+		show(t, run("-J-Duser.language=en", "-list", "-v", "-keystore", c.stem+".p12", "-storetype", "PKCS12", "-storepass", passphrase), "PrivateKeyEntry", colons)
+	})
+	t.Run("node", func(t *testing.T) { c.byProgram(t, node, ".pem", ".crt", ".cer", ".jwk", ".key", ".p12") })
+	t.Run("python", func(t *testing.T) { c.byProgram(t, python, ".pem", ".crt", ".cer", ".p7b", ".jwk", ".key", ".p12") })
+}
+
+func pairs(text string) []string {
+	var all []string
+	for part := range slices.Chunk([]byte(text), 2) {
+		all = append(all, string(part))
+	}
+	return all
+}
+
+// theirs reads what others made: every file named private… gives one key, every
+// other one its public half; certificates fit RDX; and a lane works with them.
+func theirs(t *testing.T, folder string) (read int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var private *rsa.PrivateKey
+	for _, file := range files {
+		if !strings.HasPrefix(filepath.Base(file), "private") {
+			continue
+		}
+		key, info, err := cert.ReadPrivate(load(t, file), []byte(passphrase))
+		if err != nil {
+			t.Errorf("%s: %v", filepath.Base(file), err)
+			continue
+		}
+		if private == nil {
+			private = key
+		}
+		if !key.Equal(private) || len(info.Certificates) > 0 && !key.PublicKey.Equal(info.Certificates[0].PublicKey) {
+			t.Errorf("%s (%s): another key", filepath.Base(file), info.Format)
+		}
+		read++
+	}
+	if private == nil {
+		t.Fatal("no private key was read")
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		if strings.HasPrefix(name, "private") {
+			continue
+		}
+		f, err := cert.Read(load(t, file))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !private.PublicKey.Equal(f.PublicKey) {
+			t.Errorf("%s (%s): another key", name, f.Format)
+		}
+		public := keyring.Key{ID: alias, Public: f.PublicKey}
+		if len(f.Certificates) > 0 {
+			public.Certificate = f.Certificates[0]
+			if v := cert.Check(f.Certificates[0], dialect(t, "rdx").Certificate, time.Now()); v.Refused() || v.Warned() {
+				t.Errorf("%s does not fit: %+v", name, v)
+			}
+		}
+		carries(t, name, public, keyring.Key{ID: alias, Private: private})
+		read++
+	}
+	return read
+}
+
+// carries sends a message down an RDX lane: sealed to the public key, opened by
+// the private one.
+func carries(t *testing.T, name string, public, private keyring.Key) {
+	t.Helper()
+	to, err := keyring.New(public)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	own, err := keyring.New(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lane := func(side sealane.Side, ours, theirs *keyring.Ring) *sealane.Lane {
+		l, err := sealane.New(sealane.Config{Profile: dialect(t, "rdx"), Side: side, Environment: "STAG", Ours: ours, Theirs: theirs, Caller: sealane.Unauthenticated})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return l
+	}
+	token, err := lane(sealane.Client, nil, to).Seal(context.Background(), []byte(`{"n":1.10}`))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if m, err := lane(sealane.Server, own, nil).Open(context.Background(), token); err != nil || string(m.Payload()) != `{"n":1.10}` {
+		t.Errorf("%s: what is sealed to it does not open: %v", name, err)
+	}
+}
+
+// TestCertificatesOfTheirs: what OpenSSL, keytool, Node and Python make, we read,
+// signed by itself and by an authority, and it carries a lane.
+func TestCertificatesOfTheirs(t *testing.T) {
+	for _, bits := range []string{"2048", "3072", "4096"} {
+		for _, in := range []struct {
+			language
+			files int
+		}{{node, 9}, {python, 15}} {
+			t.Run(in.folder+"-"+bits, func(t *testing.T) {
+				t.Parallel()
+				folder := t.TempDir()
+				if out, err := foreign(limited(t), t, in.language, "certificate", "make", folder, passphrase, bits).CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				if n := theirs(t, folder); n != in.files {
+					t.Errorf("%d files were read, not %d", n, in.files)
+				}
+			})
+		}
+	}
+	t.Run("openssl", func(t *testing.T) {
+		t.Parallel()
+		folder, authority := t.TempDir(), t.TempDir()
+		run := tool(t, "openssl", folder)
+		root, rootKey := filepath.Join(authority, "root.pem"), filepath.Join(authority, "root.key")
+		run("req", "-x509", "-newkey", "rsa:3072", "-noenc", "-days", "3650", "-subj", "/O=OpenSSL/CN=Root", "-keyout", rootKey, "-out", root)
+		run("req", "-new", "-newkey", "rsa:3072", "-noenc", "-subj", "/O=OpenSSL Bank/OU=Keys/CN=openssl.example/emailAddress=keys@openssl.example",
+			"-keyout", "private.pem", "-out", filepath.Join(authority, "request.pem"))
+		write(t, filepath.Join(authority, "extensions"), []byte("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\n"))
+		run("x509", "-req", "-in", filepath.Join(authority, "request.pem"), "-CA", root, "-CAkey", rootKey, "-days", "730",
+			"-extfile", filepath.Join(authority, "extensions"), "-out", "signed.pem")
+		run("crl2pkcs7", "-nocrl", "-certfile", root, "-certfile", "signed.pem", "-out", "signed.p7b")
+		run("pkcs12", "-export", "-inkey", "private.pem", "-in", "signed.pem", "-certfile", root, "-passout", "pass:"+passphrase, "-out", "private.p12")
+		if n := theirs(t, folder); n != 4 {
+			t.Errorf("%d files were read, not 4", n)
+		}
+	})
+	t.Run("keytool", func(t *testing.T) {
+		t.Parallel()
+		folder, authority := t.TempDir(), t.TempDir()
+		run := tool(t, "keytool", folder)
+		root := filepath.Join(authority, "root.p12")
+		store := func(file string, args ...string) {
+			run(append(args, "-keystore", file, "-storetype", "PKCS12", "-storepass", passphrase)...)
+		}
+		request, signed, rootPEM := filepath.Join(authority, "request.pem"), "signed.pem", filepath.Join(authority, "root.pem")
+		store(root, "-genkeypair", "-alias", "root", "-keyalg", "RSA", "-keysize", "3072", "-dname", "CN=Root, O=Java", "-ext", "BC:critical=ca:true", "-ext", "KU:critical=keyCertSign")
+		store(root, "-exportcert", "-rfc", "-alias", "root", "-file", rootPEM)
+		store("private.p12", "-genkeypair", "-alias", "leaf", "-keyalg", "RSA", "-keysize", "4096", "-dname", "CN=java.example, OU=Keys, O=Java Bank")
+		store("private.p12", "-certreq", "-alias", "leaf", "-file", request)
+		store(root, "-gencert", "-rfc", "-alias", "root", "-validity", "730", "-ext", "KU:critical=keyEncipherment", "-ext", "SAN=email:keys@java.example", "-infile", request, "-outfile", signed)
+		store("private.p12", "-importcert", "-noprompt", "-alias", "root", "-file", rootPEM)
+		store("private.p12", "-importcert", "-noprompt", "-alias", "leaf", "-file", signed)
+		if n := theirs(t, folder); n != 2 {
+			t.Errorf("%d files were read, not 2", n)
+		}
+	})
+}
