@@ -117,6 +117,9 @@ func (e *Errors) check() error {
 	if e.idPath, e.textPath = pathOf(v, "$id"), pathOf(v, "$text"); e.idPath == nil || e.textPath == nil {
 		return fmt.Errorf(`errors.body needs the values "$id" and "$text"`)
 	}
+	if strings.Count(e.Body, `"$id"`) != 1 || strings.Count(e.Body, `"$text"`) != 1 {
+		return fmt.Errorf(`errors.body needs "$id" and "$text" once each, as values and unescaped`)
+	}
 	seen := map[Outcome]bool{}
 	for _, row := range e.Table {
 		if err := oneOf("errors.table on", string(row.On), outcomes); err != nil {

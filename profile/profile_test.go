@@ -245,3 +245,21 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// An error body in which the identifier can't be found again is refused.
+func TestErrorBodiesThatRenderWrong(t *testing.T) {
+	source, err := profile.Source("riskos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = `'{"eval_id":"$id","error":"$text"}'`
+	for _, wrong := range []string{`'{"eval_id":"\u0024id","error":"$text"}'`, `'{"$id":"$id","error":"$text"}'`, `'{"eval_id":"$id","error":"$text","again":"$text"}'`} {
+		changed := strings.Replace(string(source), body, wrong, 1)
+		if changed == string(source) {
+			t.Fatal("the profile has another error body")
+		}
+		if _, err := profile.Parse([]byte(changed)); err == nil || !strings.Contains(err.Error(), "errors.body") {
+			t.Errorf("%s: %v", wrong, err)
+		}
+	}
+}

@@ -69,7 +69,11 @@ func (h Header) protect() (Protected, error) {
 		Typ *string `json:"typ,omitempty"`
 		Cty *string `json:"cty,omitempty"`
 	}(h))
-	return Protected{appendEncoded(nil, bytes.TrimRight(b.Bytes(), "\n"))}, err
+	text := bytes.TrimRight(b.Bytes(), "\n")
+	if len(text) > maxHeader {
+		return Protected{}, fmt.Errorf("header has %d bytes, more than the %d that are opened", len(text), maxHeader)
+	}
+	return Protected{appendEncoded(nil, text)}, err
 }
 
 // ValidKeyID reports whether id is 1 to 128 printable ASCII characters.

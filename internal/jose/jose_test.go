@@ -113,7 +113,8 @@ func TestHeadersWritten(t *testing.T) {
 }
 
 func TestSealingRefusesOtherAlgorithms(t *testing.T) {
-	for _, h := range []jose.Header{{}, {Alg: jose.RSAOAEP, Enc: jose.A256GCM}, {Alg: "RSA1_5", Enc: jose.A256GCM}, {Alg: jose.RSAOAEP256, Enc: "A128GCM"}, {Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Kid: text("")}} {
+	for _, h := range []jose.Header{{}, {Alg: jose.RSAOAEP, Enc: jose.A256GCM}, {Alg: "RSA1_5", Enc: jose.A256GCM}, {Alg: jose.RSAOAEP256, Enc: "A128GCM"}, {Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Kid: text("")},
+		{Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Typ: text(strings.Repeat("t", 4096))}} { // nobody would open it
 		if _, err := jose.ProtectEncrypted(h); err == nil {
 			t.Errorf("would encrypt with %+v", h)
 		}

@@ -97,7 +97,7 @@ func (p *Provider) authenticate(r *http.Request) *providerAccount {
 }
 
 func (a *providerAccount) remember(answer *capture) {
-	if answer.status == http.StatusOK && bytes.Contains(answer.body.Bytes(), []byte(a.lane.Out().Body.Field)) {
+	if answer.status/100 == 2 && bytes.Contains(answer.body.Bytes(), []byte(a.lane.Out().Body.Field)) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.previous = bytes.Clone(answer.body.Bytes())
