@@ -60,4 +60,10 @@ if grep -E '^\s*--- SKIP' "$log" || ! grep -q -- '--- PASS: TestNothingLeaks' "$
 	exit 1
 fi
 passed=$((passed + $(grep -cE '^--- PASS' "$log")))
+echo "== every fuzz target for a second"
+interop/fuzz.sh 1s >"$log" 2>&1 || {
+	cat "$log"
+	exit 1
+}
+tail -n 1 "$log"
 echo "$passed passed, 0 failed, 0 skipped"
