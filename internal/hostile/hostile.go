@@ -98,7 +98,7 @@ func Parse(data []byte) (Case, error) {
 		}
 	}
 	if c.Outcome == "" || c.Source == "" || c.Profile == "" {
-		return c, errors.New("Outcome, Source and Profile must be given")
+		return c, errors.New("the names Outcome, Source and Profile must be there")
 	}
 	return c, nil
 }
