@@ -31,14 +31,22 @@ var rooms = map[string][]string{
 	"internal/sandbox":    {"sealhttp", "internal/forge"},
 	"internal/testkey":    {"keyring", "internal/jose"},
 	"internal/hostile":    {"internal/fault", "profile"},
-	"cmd/sealane":         {"sealhttp", "kms", "internal/inspect", "internal/sandbox"},
+	"internal/audit":      {},
+	"internal/rootkey":    {},
+	"internal/registry":   {".", "kms", "internal/audit", "internal/rootkey"},
+	"internal/exchange":   {"internal/registry"},
+	"internal/store":      {"internal/registry"},
+
+	"internal/store/pgtest": {},
+	"cmd/sealane":           {"sealhttp", "kms", "internal/inspect", "internal/sandbox", "internal/exchange", "internal/store"},
 }
 
 // onlyTests lists rooms that no other room's code may import, beside those named.
 var onlyTests = map[string][]string{
-	"internal/testkey": {},
-	"internal/hostile": {},
-	"internal/forge":   {"internal/sandbox"},
+	"internal/testkey":      {},
+	"internal/hostile":      {},
+	"internal/store/pgtest": {},
+	"internal/forge":        {"internal/sandbox"},
 }
 
 func TestImportsGoOneWay(t *testing.T) {

@@ -26,6 +26,27 @@ const (
 	Server                 // we open requests and send answers
 )
 
+// MarshalText writes "client" or "server".
+func (s Side) MarshalText() ([]byte, error) {
+	if s != Client && s != Server {
+		return nil, fmt.Errorf("side %d is neither client nor server", int(s))
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText reads what MarshalText writes.
+func (s *Side) UnmarshalText(text []byte) error {
+	switch string(text) {
+	case "client":
+		*s = Client
+	case "server":
+		*s = Server
+	default:
+		return fmt.Errorf("side is %.20q, want client or server", text)
+	}
+	return nil
+}
+
 func (s Side) String() string {
 	switch s {
 	case Client:

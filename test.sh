@@ -11,6 +11,7 @@ need_go
 need git git
 need gcc "gcc libc6-dev" # the race detector needs cgo
 need openssl openssl
+[ -d /usr/lib/postgresql ] || need initdb postgresql # Debian keeps it out of PATH
 interop/foreign/prepare.sh # Node, Java and Python, and what our programs in them need
 
 unformatted=$(git ls-files '*.go' | xargs gofmt -l)

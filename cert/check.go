@@ -32,7 +32,7 @@ func Check(c *x509.Certificate, d Demand, now time.Time) Verdict {
 	} else {
 		v = append(v, keyType(c))
 	}
-	v = append(v, keyUsage(c, d.KeyUsage), extendedKeyUsage(c))
+	v = append(v, keyUsage(c, d.KeyUsage), extendedKeyUsage(c), criticalExtension(c))
 	v = append(v, subjectRules(c, d)...)
 	return append(v,
 		validityLength(c, d), validityNow(c, now),
@@ -246,6 +246,20 @@ var extendedNames = map[x509.ExtKeyUsage]string{
 	x509.ExtKeyUsageOCSPSigning:     "OCSPSigning",
 }
 
+// criticalExtension holds RFC 5280, section 4.2: who does not know an extension
+// that is marked critical must reject the certificate.
+func criticalExtension(c *x509.Certificate) Rule {
+	r := Rule{Code: "critical-extension", Name: "Critical extensions", Found: "none that is unknown", Wanted: "none that is unknown"}
+	var unknown []string
+	for _, oid := range c.UnhandledCriticalExtensions {
+		unknown = append(unknown, oid.String())
+	}
+	if len(unknown) > 0 {
+		r.Found = "unknown: " + shorten(strings.Join(unknown, ", "))
+	}
+	return r.wants(len(unknown) == 0, Refused, "Issue it again without the extension, or with it marked not critical.")
+}
+
 func signatureAlgorithm(c *x509.Certificate) Rule {
 	r := Rule{Code: "signature-algorithm", Name: "Signature algorithm", Found: c.SignatureAlgorithm.String(), Wanted: "RSA or ECDSA with SHA-256 or stronger"}
 	switch c.SignatureAlgorithm {
@@ -301,9 +315,4 @@ func join(numbers []int) string {
 		out = append(out, strconv.Itoa(n))
 	}
 	return strings.Join(out, ", ")
-}
-
-// quoted shows a stranger's text without letting it draw on a terminal.
-func quoted(s string) string {
-	return strconv.QuoteToGraphic(shorten(s))
 }

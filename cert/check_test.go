@@ -55,7 +55,7 @@ func TestCheckPassesOurOwn(t *testing.T) {
 	must(t, cert.Demand{}.Validate())
 	for _, d := range []cert.Demand{rdxDemand(), {}} {
 		v := cert.Check(ourCert(t), d, now.Add(time.Hour))
-		if v.Refused() || v.Warned() || len(v) != 16 {
+		if v.Refused() || v.Warned() || len(v) != 17 {
 			t.Errorf("%d rules: %+v", len(v), outcome(v))
 		}
 	}

@@ -140,6 +140,52 @@ func measure(b []byte, depth int, elements *int) (int, error) {
 	return e.header + at, nil
 }
 
+// firstElements returns up to n elements; the last may be cut.
+func firstElements(b []byte, n int) []element {
+	var out []element
+	for len(out) < n {
+		e, err := firstElement(b)
+		if err != nil {
+			break
+		}
+		out = append(out, e)
+		if e.indefinite || e.length > len(e.body) {
+			break
+		}
+		b = b[e.header+e.length:]
+	}
+	return out
+}
+
+// sequenceOf returns the elements of the only SEQUENCE in b.
+func sequenceOf(b []byte) ([]element, error) {
+	top, err := elementsOf(b)
+	if err != nil {
+		return nil, err
+	}
+	if len(top) != 1 || top[0].tag != tagSequence {
+		return nil, errors.New("it is not one SEQUENCE")
+	}
+	return elementsOf(top[0].body)
+}
+
+// elementsOf splits b, which must be whole elements of definite length.
+func elementsOf(b []byte) ([]element, error) {
+	var out []element
+	for len(b) > 0 {
+		e, err := firstElement(b)
+		if err != nil {
+			return nil, err
+		}
+		if e.indefinite || e.length > len(e.body) {
+			return nil, errors.New("a part of it is not whole")
+		}
+		out = append(out, e)
+		b = b[e.header+e.length:]
+	}
+	return out, nil
+}
+
 // kind is what a DER structure looks like from its outermost elements.
 type kind int
 
@@ -189,19 +235,7 @@ func recognise(b []byte) kind {
 	if err != nil || top.tag != tagSequence {
 		return kindUnknown
 	}
-	var children []element
-	rest := top.body
-	for len(children) < 3 {
-		e, err := firstElement(rest)
-		if err != nil {
-			break
-		}
-		children = append(children, e)
-		if e.indefinite || e.length > len(e.body) {
-			break
-		}
-		rest = rest[e.header+e.length:]
-	}
+	children := firstElements(top.body, 3)
 	tag := func(i int) byte {
 		if i < len(children) {
 			return children[i].tag

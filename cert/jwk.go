@@ -118,13 +118,30 @@ func onlyJWK(keys []map[string]any) (map[string]any, error) {
 	return keys[0], nil
 }
 
+// holdsPrivate is true of a private member that holds something: there are
+// writers that put out every member of their type, the absent ones as null or "".
 func holdsPrivate(object map[string]any) bool {
 	for _, name := range privateMembers {
-		if _, ok := object[name]; ok {
+		if value := object[name]; value != nil && value != "" {
 			return true
 		}
 	}
 	return false
+}
+
+// privateAmong names the first private key of a set.
+func privateAmong(keys []map[string]any) *PrivateKeyError {
+	for _, object := range keys {
+		if !holdsPrivate(object) {
+			continue
+		}
+		e := &PrivateKeyError{Kind: "a private JWK"}
+		if pub, _, err := rsaFromJWK(object); err == nil {
+			e.PublicKeySHA256 = spkiSHA256(pub)
+		}
+		return e
+	}
+	return nil
 }
 
 // rsaFromJWK reads the public members.
@@ -260,6 +277,9 @@ func certificatesFromJWK(object map[string]any, pub *rsa.PublicKey) ([]*x509.Cer
 		if err != nil {
 			return nil, fmt.Errorf(`JWK: entry %d of "x5c" is not padded base64`, i+1)
 		}
+		if k := recognise(der); k.private() != "" {
+			return nil, privateKeyError(k, der)
+		}
 		c, err := parseCertificate(der)
 		if err != nil {
 			return nil, fmt.Errorf(`JWK: entry %d of "x5c": %w`, i+1, err)
@@ -269,7 +289,21 @@ func certificatesFromJWK(object map[string]any, pub *rsa.PublicKey) ([]*x509.Cer
 	if !samePublicKey(certificates[0].PublicKey, pub) {
 		return nil, errors.New(`JWK: the first certificate of "x5c" is for another key than "n" and "e": export both from the same pair`)
 	}
-	return certificates, nil
+	return certificates, checkThumbprint(object, certificates[0])
+}
+
+// checkThumbprint holds "x5t#S256" (RFC 7517, section 4.9) against the
+// certificate. The older "x5t" is of SHA-1, which shows nothing, and is not read.
+func checkThumbprint(object map[string]any, c *x509.Certificate) error {
+	said, has := object["x5t#S256"]
+	if !has {
+		return nil
+	}
+	sum := sha256.Sum256(c.Raw)
+	if said != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		return errors.New(`JWK: member "x5t#S256" is not the thumbprint of the first certificate of "x5c": export both from the same pair`)
+	}
+	return nil
 }
 
 // encodeUint is the Base64urlUInt of RFC 7518, section 2: no leading zero octet.

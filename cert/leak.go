@@ -21,23 +21,50 @@ func (e *PrivateKeyError) Error() string {
 	return "the file holds " + e.Kind + " (" + which + "): a private key never leaves its owner; treat it as compromised, make a new pair, and send only the new certificate"
 }
 
-// refusePrivateText finds a private key by its BEGIN line, in any place and
-// however damaged the rest is.
+// refusePrivateText finds a private key in text, in any place and however
+// damaged the rest is.
 func refusePrivateText(text []byte) error {
-	found := privateLabel.FindSubmatch(text)
-	if found == nil {
+	label, putty := privateLabel(text)
+	switch {
+	case putty:
+		return &PrivateKeyError{Kind: "a PuTTY private key"}
+	case label != "":
+		return privateBlock(text, label)
+	}
+	if e := privateJSON(text); e != nil {
+		return e
+	}
+	if privateXML(text) {
+		return &PrivateKeyError{Kind: "an RSA private key in XML"}
+	}
+	if k, der := privateBase64(text); k != kindUnknown {
+		return privateKeyError(k, der)
+	}
+	return nil
+}
+
+// refusePrivateDER finds a private key among the parts of DER, such as the
+// certificates of a PKCS#7 or what follows a certificate. A PKCS#12 is left to
+// its own reader: it has parts that are encrypted like keys.
+func refusePrivateDER(der []byte) error {
+	if recognise(der) == kindPKCS12 {
 		return nil
 	}
-	if len(found[1]) == 0 {
-		return &PrivateKeyError{Kind: "a PuTTY private key"}
+	elements := 0
+	if k, key := privatePart(der, 0, &elements); k != kindUnknown {
+		return privateKeyError(k, key)
 	}
-	e := &PrivateKeyError{Kind: "a private key in PEM (" + string(found[1]) + ")"}
+	return nil
+}
+
+func privateBlock(text []byte, label string) error {
+	e := &PrivateKeyError{Kind: "a private key in PEM (" + label + ")"}
 	blocks, err := pemBlocks(text)
 	if err != nil {
 		return e
 	}
 	for _, b := range blocks {
-		if b.label != string(found[1]) {
+		if b.label != label {
 			continue
 		}
 		if der, err := b.der(); err == nil {

@@ -70,6 +70,15 @@ func (b pemBlock) headers() (headers string, base64Text []byte, skipped int) {
 	return string(bytes.Join(lines[:skipped], nil)), bytes.Join(lines[skipped:], nil), skipped
 }
 
+// bytes is what the base64 decodes to, as far as it does.
+func (b pemBlock) bytes() []byte {
+	_, text, _ := b.headers()
+	packed := withoutSpace(text)
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(packed)))
+	n, _ := base64.StdEncoding.Decode(out, packed)
+	return out[:n]
+}
+
 // der decodes the block and demands one whole ASN.1 element.
 func (b pemBlock) der() ([]byte, error) {
 	_, text, _ := b.headers()

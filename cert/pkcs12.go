@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -33,8 +34,10 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	}
 	parsed, leaf, issuers, err := pkcs12.DecodeChain(der, string(passphrase))
 	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), keyStayedShut(err):
 		return nil, PrivateInfo{}, ErrPassphraseWrong
+	case err != nil && strings.HasPrefix(err.Error(), "pkcs12: error parsing PKCS#8 private key"): // see parsePrivate
+		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: it is weak, damaged or of another kind; make a new pair")
 	case err != nil:
 		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): export one key with its certificate", err)
 	}
@@ -55,6 +58,14 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	}
 	chain[0], chain[own] = chain[own], chain[0]
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil
+}
+
+// keyStayedShut is true where the passphrase opened the file but not the key in
+// it, which may have one of its own (RFC 7292, section 5.1). The library puts its
+// error into text. One wrong passphrase in 256 gets as far as the second of these.
+func keyStayedShut(err error) bool {
+	return err != nil && (strings.HasSuffix(err.Error(), pkcs12.ErrDecryption.Error()) ||
+		strings.HasPrefix(err.Error(), "pkcs12: error unmarshaling decrypted private key"))
 }
 
 // maxForeignIterations bounds what a partner's file may cost: openssl takes 2048,

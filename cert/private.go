@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 )
 
@@ -94,6 +96,9 @@ func onlyPrivateBlock(text []byte) ([]byte, error) {
 		if headers, _, _ := b.headers(); strings.Contains(headers, "ENCRYPTED") {
 			return nil, fmt.Errorf("line %d begins a key in the old encryption of PEM, which is weak: convert it with openssl pkcs8 -topk8", b.firstLine)
 		}
+		if err := foreignKey(b); err != nil {
+			return nil, err
+		}
 		der, err := b.der()
 		if err != nil {
 			return nil, err
@@ -110,6 +115,17 @@ func onlyPrivateBlock(text []byte) ([]byte, error) {
 		return nil, errors.New("the file holds no private key: give the key, not the certificate")
 	}
 	return only, nil
+}
+
+// foreignKey names the way from a key of another program's own form.
+func foreignKey(b pemBlock) error {
+	switch b.label {
+	case "OPENSSH PRIVATE KEY":
+		return fmt.Errorf("line %d begins an OPENSSH PRIVATE KEY, which is not read: convert a copy of the file with ssh-keygen -p -m PKCS8 -f COPY", b.firstLine)
+	case "PGP PRIVATE KEY BLOCK":
+		return fmt.Errorf("line %d begins a PGP PRIVATE KEY BLOCK, which is not read: make a pair of its own for this use, with sealane cert create", b.firstLine)
+	}
+	return nil
 }
 
 func privateFromDER(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error) {
@@ -159,6 +175,9 @@ func parsePrivate(k kind, der []byte) (*rsa.PrivateKey, error) {
 		parsed, err = x509.ParsePKCS8PrivateKey(der)
 	}
 	if err != nil {
+		if weak := weakNumbers(k, der); weak != nil {
+			return nil, weak
+		}
 		return nil, errors.New("the key does not parse: it is damaged or of another kind; take it from its backup or make a new pair")
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
@@ -169,4 +188,41 @@ func parsePrivate(k kind, der []byte) (*rsa.PrivateKey, error) {
 		return nil, err
 	}
 	return key, nil
+}
+
+// weakNumbers judges the modulus and exponent of a key that the standard library
+// refuses to parse: the advice for a weak key is not the one for a damaged file.
+func weakNumbers(k kind, der []byte) error {
+	const members = 9 // of RSAPrivateKey: version, n, e and six more (RFC 8017, appendix A.1.2)
+	if k != kindPKCS1 {
+		parts, err := sequenceOf(der)
+		var oid asn1.ObjectIdentifier
+		if err != nil || len(parts) < 3 || parts[2].tag != tagOctets {
+			return nil
+		}
+		if _, err := asn1.Unmarshal(parts[1].body, &oid); err != nil || !oid.Equal(oidRSA) {
+			return nil
+		}
+		der = parts[2].body
+	}
+	parts, err := sequenceOf(der)
+	if err != nil || len(parts) < members {
+		return nil
+	}
+	n, e := positive(parts[1]), positive(parts[2])
+	if n == nil || e == nil {
+		return nil
+	}
+	if !e.IsInt64() || int64(int(e.Int64())) != e.Int64() {
+		return fmt.Errorf("%w: it has %d bits; %s", ErrKeyExponent, e.BitLen(), errNewPairAdvice)
+	}
+	return CheckKey(&rsa.PublicKey{N: n, E: int(e.Int64())})
+}
+
+// positive returns the number of an INTEGER, or nil.
+func positive(e element) *big.Int {
+	if e.tag != tagInteger || len(e.body) == 0 || e.body[0]&0x80 != 0 {
+		return nil
+	}
+	return new(big.Int).SetBytes(e.body)
 }

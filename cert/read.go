@@ -6,11 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/smallstep/pkcs7"
 )
 
 // File is what [Read] found: a leaf certificate, a public key, or both.
@@ -39,8 +36,6 @@ const (
 	FormatPKCS12          = "PKCS#12"
 	adviceSendCertificate = "send the X.509 certificate as .pem, .cer, .crt or .p7b"
 )
-
-var privateLabel = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?)-----|PuTTY-User-Key-File-`)
 
 // Read recognises a partner's file by its content, whatever it is called: PEM,
 // DER, PKCS#7, base64 without PEM lines, a JWK, or a bare public key; in UTF-8
@@ -72,13 +67,17 @@ func read(data []byte) (*File, error) {
 	if kind := javaKeyStore(data); kind != "" {
 		return nil, &PrivateKeyError{Kind: kind}
 	}
-	text, err := plainText(data)
-	if err != nil {
-		return nil, err
-	}
+	text, half := plainText(data)
 	if err := refusePrivateText(text); err != nil {
 		return nil, err
 	}
+	if half != nil {
+		return nil, half
+	}
+	return readText(text)
+}
+
+func readText(text []byte) (*File, error) {
 	trimmed := bytes.TrimSpace(text)
 	if bytes.Contains(text, []byte(pemBegin)) {
 		return readPEM(text)
@@ -119,6 +118,9 @@ func readPEM(text []byte) (*File, error) {
 	var certificates []*x509.Certificate
 	var bare *rsa.PublicKey
 	for _, b := range blocks {
+		if err := refusePrivateDER(b.bytes()); err != nil {
+			return nil, err
+		}
 		der, err := b.der()
 		if err != nil {
 			return nil, err
@@ -173,6 +175,9 @@ func readDER(der []byte, certificate, signedData, public string) (*File, error) 
 	if kind.private() != "" {
 		return nil, privateKeyError(kind, der)
 	}
+	if err := refusePrivateDER(der); err != nil {
+		return nil, err
+	}
 	if err := checkASN1(der); err != nil {
 		return nil, fmt.Errorf("the file is damaged: %w", err)
 	}
@@ -200,14 +205,7 @@ func readJWK(text []byte) (*File, error) {
 		return nil, err
 	}
 	// A private key anywhere in the set must not hide behind the count.
-	for _, object := range keys {
-		if !holdsPrivate(object) {
-			continue
-		}
-		e := &PrivateKeyError{Kind: "a private JWK"}
-		if pub, _, err := rsaFromJWK(object); err == nil {
-			e.PublicKeySHA256 = spkiSHA256(pub)
-		}
+	if e := privateAmong(keys); e != nil {
 		return nil, e
 	}
 	object, err := onlyJWK(keys)
@@ -249,66 +247,6 @@ func (f *File) with(certificates []*x509.Certificate, bare *rsa.PublicKey) (*Fil
 	return f, nil
 }
 
-// parseCertificates takes DER that checkASN1 has passed.
-func parseCertificates(k kind, der []byte) (certificates []*x509.Certificate, isPKCS7 bool, err error) {
-	switch k {
-	case kindCertificate:
-		c, err := parseCertificate(der)
-		if err != nil {
-			return nil, false, err
-		}
-		return []*x509.Certificate{c}, false, nil
-	case kindSignedData:
-		p7, err := pkcs7.Parse(der)
-		if err != nil {
-			return nil, true, fmt.Errorf("the PKCS#7 does not parse: %w", explainX509(err))
-		}
-		if len(p7.Certificates) == 0 {
-			return nil, true, errors.New("the PKCS#7 holds no certificate: export it again, with the certificate")
-		}
-		return p7.Certificates, true, nil
-	}
-	return nil, false, errors.New("this is neither a certificate nor PKCS#7: " + adviceSendCertificate)
-}
-
-func parseCertificate(der []byte) (*x509.Certificate, error) {
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		if _, csr := x509.ParseCertificateRequest(der); csr == nil {
-			return nil, errors.New("this is a certificate request, not a certificate: sign it, or make a self-signed certificate, and send that")
-		}
-		return nil, explainX509(err)
-	}
-	return c, nil
-}
-
-// explainX509 adds what to do where crypto/x509 refuses a certificate outright.
-func explainX509(err error) error {
-	if strings.Contains(err.Error(), "negative serial number") {
-		return errors.New("the serial number of the certificate is negative, which RFC 5280, section 4.1.2.2, forbids: issue it again with a positive one")
-	}
-	return fmt.Errorf("the certificate does not parse (%w): issue it again with current software", err)
-}
-
-func parsePublic(k kind, der []byte) (*rsa.PublicKey, error) {
-	if k == kindPublicPKCS1 {
-		pub, err := x509.ParsePKCS1PublicKey(der)
-		if err != nil {
-			return nil, fmt.Errorf("the public key does not parse (%w): export it again", err)
-		}
-		return pub, nil
-	}
-	parsed, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("the public key does not parse (%w): export it again", err)
-	}
-	pub, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("the public key is %T: only RSA is used, make an RSA pair", parsed)
-	}
-	return pub, nil
-}
-
 // orderChain puts the only leaf first and its issuers after it.
 func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
 	var leaves, issuers []*x509.Certificate
@@ -344,13 +282,4 @@ func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
 		issuers = slices.Delete(issuers, i, i+1)
 	}
 	return chain, nil
-}
-
-// shorten bounds what a stranger's certificate can put into a message.
-func shorten(s string) string {
-	const limit = 100
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "") + "…"
 }

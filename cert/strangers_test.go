@@ -153,7 +153,7 @@ func TestCheckOfOtherKeys(t *testing.T) {
 		leaf := f.Certificates[0]
 		v := cert.Check(leaf, rdxDemand(), leaf.NotBefore.AddDate(0, 0, 1))
 		r := rule(t, v, "key-type")
-		if r.Level != cert.Refused || len(v) != 14 || !strings.Contains(r.Found, strings.Split(strings.Replace(name, "EC", "ECDSA", 1), ",")[0]) {
+		if r.Level != cert.Refused || len(v) != 15 || !strings.Contains(r.Found, strings.Split(strings.Replace(name, "EC", "ECDSA", 1), ",")[0]) {
 			t.Errorf("%s: %d rules, %+v", name, len(v), r)
 		}
 		if strings.HasPrefix(name, "RSA-PSS") && !strings.Contains(r.Do, "rsaEncryption") {

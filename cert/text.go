@@ -5,12 +5,15 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strconv"
+	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // plainText removes a byte order mark and turns UTF-16 (which Windows editors
 // and PowerShell write, with and without a mark) into UTF-8. Other bytes come
-// back unchanged.
+// back unchanged. With an error there is still what could be read.
 func plainText(data []byte) ([]byte, error) {
 	if rest, ok := bytes.CutPrefix(data, []byte{0xef, 0xbb, 0xbf}); ok {
 		return rest, nil
@@ -26,14 +29,15 @@ func plainText(data []byte) ([]byte, error) {
 			return data, nil
 		}
 	}
+	var cut error
 	if len(data)%2 != 0 {
-		return nil, errors.New("the file is UTF-16 with half a character at its end: it was cut; send it again, as an attachment")
+		cut = errors.New("the file is UTF-16 with half a character at its end: it was cut; send it again, as an attachment")
 	}
 	units := make([]uint16, len(data)/2)
 	for i := range units {
 		units[i] = order.Uint16(data[2*i:])
 	}
-	return []byte(string(utf16.Decode(units))), nil
+	return []byte(string(utf16.Decode(units))), cut
 }
 
 // unmarkedUTF16 recognises UTF-16 by its NULs: in text that is mostly ASCII they
@@ -76,10 +80,41 @@ func withoutSpace(text []byte) []byte {
 }
 
 // isDER tells a DER or BER SEQUENCE from text that starts with the digit 0. A
-// short SEQUENCE could be either, and matters only where it is a private key.
+// short SEQUENCE could be either: it must have the shape of something, and no
+// certificate is so short.
 func isDER(data []byte) bool {
 	if len(data) < 3 || data[0] != tagSequence {
 		return false
 	}
-	return data[1] >= 0x80 && data[1] <= 0x84 || checkASN1(data) == nil && recognise(data).private() != ""
+	if data[1] >= 0x80 {
+		return data[1] <= 0x84
+	}
+	k := recognise(data)
+	return k != kindUnknown && k != kindCertificate && checkASN1(data) == nil
+}
+
+// Printable shows a stranger's text without letting it draw on a terminal: cut
+// to so many bytes, and in quotation marks with escapes where a character is a
+// control, changes the order of the others or is not seen.
+func Printable(s string, limit int) string {
+	s = cut(s, limit)
+	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) || r == utf8.RuneError }) {
+		return strconv.QuoteToGraphic(s)
+	}
+	return s
+}
+
+// quoted is for short texts that stand in a sentence.
+func quoted(s string) string {
+	return strconv.QuoteToGraphic(shorten(s))
+}
+
+// shorten bounds what a stranger's certificate can put into a message.
+func shorten(s string) string { return cut(s, 100) }
+
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
 }

@@ -118,12 +118,12 @@ func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 	}
 	message, sealed := sealhttp.MessageOf(answer)
 	if verified, ok := message.(*sealane.Verified); ok {
-		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by %s\n", answer.Status, keyName(verified.Signer().ID, cert.ThumbprintJWK(verified.Signer().Public)))
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by %s\n", printable(answer.Status), keyName(verified.Signer().ID, cert.ThumbprintJWK(verified.Signer().Public)))
 	} else if !sealed {
-		fmt.Fprintf(c.ErrOrStderr(), "\n%s, in clear: nobody has signed this answer\n", answer.Status)
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, in clear: nobody has signed this answer\n", printable(answer.Status))
 	}
 	if answer.StatusCode >= 300 {
-		return &exit{exitPartner, fmt.Errorf("%s %s: the partner answered %s", r.Method, r.URL.Path, answer.Status)}
+		return &exit{exitPartner, fmt.Errorf("%s %s: the partner answered %s", r.Method, r.URL.Path, printable(answer.Status))}
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (t *wireTap) RoundTrip(r *http.Request) (*http.Response, error) {
 	fmt.Fprintf(t.w, "> %s %s\n> %d bytes of %s\n", r.Method, r.URL.Redacted(), r.ContentLength, r.Header.Get("Content-Type"))
 	answer, err := t.base.RoundTrip(r)
 	if err == nil {
-		fmt.Fprintf(t.w, "< %s after %d ms, %d bytes of %s\n", answer.Status, time.Since(start).Milliseconds(), answer.ContentLength, answer.Header.Get("Content-Type"))
+		fmt.Fprintf(t.w, "< %s after %d ms, %d bytes of %s\n", printable(answer.Status), time.Since(start).Milliseconds(), answer.ContentLength, printable(answer.Header.Get("Content-Type")))
 	}
 	return answer, err
 }

@@ -156,7 +156,7 @@ func keyIDRule(d cert.Demand, keyID, env string, file *cert.File) cert.Rule {
 var marks = map[cert.Level]string{cert.OK: "ok", cert.Warning: "WARNING", cert.Refused: "REFUSED"}
 
 func printVerdict(w io.Writer, file *cert.File, verdict cert.Verdict) {
-	fmt.Fprintf(w, "%s, %s\n\n", file.Format, file.Certificates[0].Subject)
+	fmt.Fprintf(w, "%s, %s\n\n", file.Format, printable(file.Certificates[0].Subject.String()))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range verdict {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", marks[r.Level], r.Name, r.Found)
@@ -246,6 +246,9 @@ func newCertConvert() *cobra.Command {
 
 func convert(file *cert.File, to, keyID string) ([]byte, error) {
 	if to == "jwk" {
+		if err := cert.CheckKey(file.PublicKey); err != nil {
+			return nil, refused(err)
+		}
 		if keyID == "" {
 			keyID = cert.ThumbprintJWK(file.PublicKey)
 		}
@@ -303,10 +306,10 @@ func printCertificate(w io.Writer, file *cert.File, table cert.FingerprintTable)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"Format", file.Format}, {"Subject", facts.Subject}, {"Issuer", facts.Issuer},
-		{"Serial", facts.Serial + " (decimal " + facts.SerialDec + ")"}, {"Key", key},
+		{"Format", file.Format}, {"Subject", printable(facts.Subject)}, {"Issuer", printable(facts.Issuer)},
+		{"Serial", printable(facts.Serial) + " (decimal " + printable(facts.SerialDec) + ")"}, {"Key", key},
 		{"Valid", facts.NotBefore.Format(time.RFC3339) + " to " + facts.NotAfter.Format(time.RFC3339)},
-		{"Email", strings.Join(facts.Emails, ", ")},
+		{"Email", printable(strings.Join(facts.Emails, ", "))},
 	} {
 		fmt.Fprintf(t, "%s\t%s\n", row[0], row[1])
 	}

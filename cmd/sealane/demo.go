@@ -100,6 +100,8 @@ type demoServers struct {
 	log  *slog.Logger
 	rsa  kms.RSA // of the customer's and the issuer's lanes; the stand-ins forge faults with keys in Go's hands
 	done sync.WaitGroup
+
+	closing []func() error // registries
 }
 
 // start serves h on a free port of loopback and gives its URL.
@@ -116,7 +118,14 @@ func (s *demoServers) start(h http.Handler) (string, error) {
 	return "http://" + l.Addr().String(), nil
 }
 
-func (s *demoServers) wait() { s.done.Wait() }
+func (s *demoServers) wait() {
+	s.done.Wait()
+	for _, end := range s.closing {
+		if err := end(); err != nil {
+			s.log.Error("registry not closed", "error", err)
+		}
+	}
+}
 
 // me is how the user calls this program.
 func me() string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,11 +8,14 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/profile"
 )
 
-// makeDemoParty is a step: a key pair and certificate in a folder of their own.
-func makeDemoParty(ctx context.Context, r *report, p *profile.Profile, dir, name, env string, bits int) (*party, error) {
+// makeDemoParty is a step: a key pair and certificate, in a folder of their own and
+// in the company's registry.
+func makeDemoParty(r *report, p *profile.Profile, dir, name string, of *company, partner, env string) (*party, error) {
+	ctx, bits := of.ctx, p.Keys.Bits
 	set := &certSet{
 		dir: filepath.Join(dir, name), profile: p, environment: env,
 		request: cert.Request{CommonName: name + ".example", Organization: "Demo " + name, Unit: "Payments", Email: "keys@" + name + ".example", NotBefore: time.Now()},
@@ -27,12 +29,17 @@ func makeDemoParty(ctx context.Context, r *report, p *profile.Profile, dir, name
 		if made, failed = loadParty(ctx, set); failed != nil {
 			return failed
 		}
+		made.name = name
+		if failed = of.keeps(made, p, partner, env); failed != nil {
+			return failed
+		}
 		leaf := made.certificate.Certificates[0]
 		info, err := os.Stat(set.keyFile())
 		if err != nil {
 			return err
 		}
 		n.add("serial %x, valid until %s; private key in %s (%o)", leaf.SerialNumber, leaf.NotAfter.UTC().Format(time.DateOnly), relative(dir, set.keyFile()), info.Mode().Perm())
+		n.add("and as %s in the registry of %s, under root key %s", made.pair, of.name, of.Root.Newest().ID())
 		return nil
 	})
 	return made, failed
@@ -48,45 +55,29 @@ func relative(dir, file string) string {
 
 var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
-// exchangeDemo is a step: one party reads the other's files as they came, holds
-// them against the profile and against the checksum of the second message.
-func exchangeDemo(r *report, p *profile.Profile, dir, from, to, env, form string) (*cert.File, error) {
-	set := &certSet{dir: filepath.Join(dir, from), environment: env, request: cert.Request{CommonName: from + ".example"}}
-	var file *cert.File
-	var failed error
-	r.step(fmt.Sprintf("%s sends its certificate to %s, then its checksum", from, to), func(n *notes) error {
-		file, failed = receive(n, p, set, form)
+// exchangeDemo is a step: one party's files and letters go to another, whose
+// registry takes the certificate in.
+func exchangeDemo(r *report, p *profile.Profile, from *party, to *company, env, form string) (got registry.Certificate, failed error) {
+	r.step(fmt.Sprintf("%s sends its certificate to %s, then its checksum", from.name, to.name), func(n *notes) error {
+		got, failed = hand(n, p, from, to, env, form)
 		return failed
 	})
-	return file, failed
+	return got, failed
 }
 
-func receive(n *notes, p *profile.Profile, set *certSet, form string) (*cert.File, error) {
-	first, err := os.ReadFile(set.file(form))
+func hand(n *notes, p *profile.Profile, from *party, to *company, env, form string) (registry.Certificate, error) {
+	parcel, err := from.company.operator.Offer(from.company.ctx, from.pair, to.name, "")
 	if err != nil {
-		return nil, err
+		return registry.Certificate{}, err
 	}
-	second, err := os.ReadFile(filepath.Join(set.dir, "2-send-separately", "letter.txt"))
+	files, err := parcel.Files()
 	if err != nil {
-		return nil, err
+		return registry.Certificate{}, err
 	}
-	file, err := cert.Read(first)
+	_, second, err := parcel.Letters()
 	if err != nil {
-		return nil, err
+		return registry.Certificate{}, err
 	}
-	leaf := file.Certificates[0]
-	for _, rule := range cert.Check(leaf, p.Certificate, time.Now()) {
-		if rule.Level == cert.Refused {
-			return nil, fmt.Errorf("%s: %s", rule.Name, rule.Do)
-		}
-	}
-	n.add("first message: %s, %s bytes, recognised as %s", filepath.Base(set.file(form)), group(len(first)), file.Format)
-	checksums := sha256Hex.FindAllString(string(second), -1)
-	for _, checksum := range checksums {
-		if which, ok := cert.Match(checksum, first, leaf); ok {
-			n.add("second message: SHA-256 %s… matches: %s", checksum[:16], which)
-			return file, nil
-		}
-	}
-	return nil, fmt.Errorf("none of the %d checksums of the second message matches", len(checksums))
+	checksum := sha256Hex.FindString(string(second))
+	return to.takes(n, from.company.name, env, files[parcel.Base()+form], checksum)
 }

@@ -14,9 +14,8 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/sandbox"
-	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -27,9 +26,10 @@ const rdxEnv = "STAG"
 type rdxDemo struct {
 	*report
 	ctx        context.Context
-	rsa        kms.RSA
 	dir        string
 	profile    *profile.Profile
+	bank       *company // the issuer
+	sender     *company // VCAS
 	old, renew *party
 	alias      string
 	wire       *wire
@@ -42,33 +42,12 @@ type rdxDemo struct {
 
 // demoRDX runs the RDX half and gives commands to try against it.
 func demoRDX(r *report, servers *demoServers, dir string) ([]string, error) {
-	d := &rdxDemo{report: r, ctx: servers.ctx, rsa: servers.rsa, dir: filepath.Join(dir, "rdx"), profile: demoProfile("rdx"), wire: &wire{base: http.DefaultTransport}}
+	d := &rdxDemo{report: r, ctx: servers.ctx, dir: filepath.Join(dir, "rdx"), profile: demoProfile("rdx"), wire: &wire{base: http.DefaultTransport}}
 	r.part("RDX: VCAS and an issuer; messages encrypted with RSA-OAEP-256 and A256GCM, answers in clear")
-	var err error
-	if d.old, err = d.exchange("issuer"); err != nil {
-		return nil, err
-	}
-	if err := d.assignAlias(); err != nil {
-		return nil, err
-	}
-	first, err := servers.start(d.issuer(sealane.Config{}, keyring.Key{ID: d.alias, Private: d.old.key}))
+	overlap, err := d.exchanges(servers)
 	if err != nil {
 		return nil, err
 	}
-	d.challenge("a challenge from stepup to the validated passcode", first, d.old, d.old)
-
-	r.part("RDX: renewal; both keys open until VCAS confirms")
-	if d.renew, err = d.exchange("issuer-renewed"); err != nil {
-		return nil, err
-	}
-	overlap, err := servers.start(d.issuer(sealane.Config{},
-		keyring.Key{ID: d.alias, Private: d.old.key}, keyring.Key{ID: d.alias, Private: d.renew.key, State: keyring.Staged}))
-	if err != nil {
-		return nil, err
-	}
-	d.challenge("during the overlap: VCAS still uses the first certificate", overlap, d.old, d.old)
-	d.challenge("during the overlap: VCAS uses the second, same alias", overlap, d.renew, d.renew)
-
 	r.part("RDX: messages that must not be opened")
 	d.faults(overlap)
 	if err := d.acceptSHA1(servers); err != nil {
@@ -81,21 +60,79 @@ func demoRDX(r *report, servers *demoServers, dir string) ([]string, error) {
 		me(), overlap+"/rdx/v1", d.renew.certFile, d.alias, rdxEnv)}, nil
 }
 
-func (d *rdxDemo) exchange(name string) (*party, error) {
-	made, err := makeDemoParty(d.ctx, d.report, d.profile, d.dir, name, rdxEnv, d.profile.Keys.Bits)
-	if err != nil {
-		return nil, err
+// exchanges runs the first exchange and the renewal, with a challenge at each
+// stage, and gives the issuer's URL for both keys.
+func (d *rdxDemo) exchanges(servers *demoServers) (overlap string, err error) {
+	if d.bank, err = openCompany(servers, d.dir, "issuer"); err != nil {
+		return "", err
 	}
-	made.certificate, err = exchangeDemo(d.report, d.profile, d.dir, name, "VCAS", rdxEnv, ".crt")
-	return made, err
+	if d.sender, err = openCompany(servers, d.dir, "vcas"); err != nil {
+		return "", err
+	}
+	if err := errors.Join(d.bank.knows("vcas", d.profile, sealane.Server, rdxEnv), d.sender.knows("issuer", d.profile, sealane.Client, rdxEnv)); err != nil {
+		return "", err
+	}
+	var certificate registry.Certificate
+	if d.old, certificate, err = d.exchange("issuer"); err != nil {
+		return "", err
+	}
+	if err := d.assignAlias(certificate); err != nil {
+		return "", err
+	}
+	if err := d.installed(d.old, certificate); err != nil {
+		return "", err
+	}
+	d.bank.preflight(d.report, "vcas", rdxEnv)
+	first, err := d.startIssuer(servers)
+	if err != nil {
+		return "", err
+	}
+	d.challenge("a challenge from stepup to the validated passcode", first, d.old)
+
+	d.part("RDX: renewal; both keys open until VCAS confirms")
+	if d.renew, certificate, err = d.exchange("issuer-renewed"); err != nil {
+		return "", err
+	}
+	if err := errors.Join(d.sender.operator.Alias(d.ctx, certificate.ID, d.alias, "same size, same alias"), d.bank.operator.Alias(d.ctx, d.renew.pair, d.alias, "")); err != nil {
+		return "", err
+	}
+	if overlap, err = d.startIssuer(servers); err != nil {
+		return "", err
+	}
+	d.challenge("during the overlap: VCAS still uses the first certificate", overlap, d.old)
+	if err := d.installed(d.renew, certificate); err != nil {
+		return "", err
+	}
+	d.challenge("during the overlap: VCAS uses the second, same alias", overlap, d.renew)
+	return overlap, nil
 }
 
-func (d *rdxDemo) assignAlias() error {
+// installed: VCAS puts the certificate to use, and says so.
+func (d *rdxDemo) installed(of *party, certificate registry.Certificate) error {
+	if err := d.sender.operator.Activate(d.ctx, certificate.ID, ""); err != nil {
+		return err
+	}
+	return d.bank.operator.Confirmed(d.ctx, of.pair, "VCAS has written that it is installed")
+}
+
+func (d *rdxDemo) exchange(name string) (*party, registry.Certificate, error) {
+	made, err := makeDemoParty(d.report, d.profile, d.dir, name, d.bank, "vcas", rdxEnv)
+	if err != nil {
+		return nil, registry.Certificate{}, err
+	}
+	certificate, err := exchangeDemo(d.report, d.profile, made, d.sender, rdxEnv, ".crt")
+	return made, certificate, err
+}
+
+func (d *rdxDemo) assignAlias(certificate registry.Certificate) error {
 	var failed error
 	d.step("VCAS assigns the alias, and holds it against the certificate", func(n *notes) error {
-		id, err := cert.NewKeyID("1234dadc1234b704c1f23dc4", "PKE", "ACS", "Issuer", d.old.certificate.PublicKey.N.BitLen(), rdxEnv)
+		id, err := cert.NewKeyID("1234dadc1234b704c1f23dc4", "PKE", "ACS", "Issuer", certificate.Bits, rdxEnv)
 		if err == nil {
-			err = id.Check(d.old.certificate.PublicKey, rdxEnv)
+			err = d.sender.operator.Alias(d.ctx, certificate.ID, id.String(), "")
+		}
+		if err == nil {
+			err = d.bank.operator.Alias(d.ctx, d.old.pair, id.String(), "VCAS has written it")
 		}
 		d.alias, failed = id.String(), err
 		n.add("key ID %s", d.alias)
@@ -104,8 +141,17 @@ func (d *rdxDemo) assignAlias() error {
 	return failed
 }
 
+// startIssuer serves the issuer with the keys that its registry has now.
+func (d *rdxDemo) startIssuer(servers *demoServers) (string, error) {
+	lane, err := d.bank.lane("vcas", rdxEnv)
+	if err != nil {
+		return "", err
+	}
+	return servers.start(d.issuer(lane))
+}
+
 // issuer is the issuer's service behind its ingress.
-func (d *rdxDemo) issuer(c sealane.Config, keys ...keyring.Key) http.Handler {
+func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 	service := &sandbox.Issuer{OnOTP: func(_, otp string) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -114,16 +160,6 @@ func (d *rdxDemo) issuer(c sealane.Config, keys ...keyring.Key) http.Handler {
 			fmt.Fprintf(d.w, "passcode: %s\n", otp)
 		}
 	}}
-	for i := range keys {
-		private, err := d.rsa.Private(keys[i].Private)
-		must(err) // the keys were checked when they were made
-		keys[i].Private = private
-	}
-	ring, err := keyring.New(keys...)
-	must(err)
-	c.Profile, c.Side, c.Environment, c.Ours, c.Caller = d.profile, sealane.Server, rdxEnv, ring, sealane.Unauthenticated
-	lane, err := sealane.New(c)
-	must(err)
 	return issuerHandler(lane, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if message, ok := sealhttp.MessageFrom(r.Context()); ok {
 			d.mu.Lock()
@@ -134,13 +170,9 @@ func (d *rdxDemo) issuer(c sealane.Config, keys ...keyring.Key) http.Handler {
 	}), slog.New(slog.DiscardHandler))
 }
 
-// vcas is the sender, with to's certificate installed.
-func (d *rdxDemo) vcas(url string, to *party, alias, fault string) (*sandbox.VCAS, error) {
-	theirs, err := keyring.New(keyring.Key{ID: alias, Public: to.certificate.PublicKey})
-	if err != nil {
-		return nil, err
-	}
-	lane, err := sealane.New(sealane.Config{Profile: d.profile, Side: sealane.Client, Environment: rdxEnv, Theirs: theirs})
+// vcas is the sender, with the certificate that its registry has in use.
+func (d *rdxDemo) vcas(url, fault string) (*sandbox.VCAS, error) {
+	lane, err := d.sender.lane("issuer", rdxEnv)
 	if err != nil {
 		return nil, err
 	}
@@ -152,9 +184,9 @@ func (d *rdxDemo) vcas(url string, to *party, alias, fault string) (*sandbox.VCA
 }
 
 // challenge is a step: the whole dialogue, and the key that opened it.
-func (d *rdxDemo) challenge(name, url string, to, opener *party) {
+func (d *rdxDemo) challenge(name, url string, opener *party) {
 	d.step(name, func(n *notes) error {
-		v, err := d.vcas(url, to, d.alias, "")
+		v, err := d.vcas(url, "")
 		if err != nil {
 			return err
 		}
@@ -186,14 +218,14 @@ func (d *rdxDemo) challenge(name, url string, to, opener *party) {
 // faults sends messages that the issuer must refuse, all with one answer.
 func (d *rdxDemo) faults(url string) {
 	answers := map[string]bool{}
-	for _, f := range []struct{ name, fault, alias string }{
-		{"a message encrypted to another key", "wrong-key", d.alias},
-		{"a message whose tag is cut", "cut-tag", d.alias},
-		{"a message under an alias that the issuer does not know", "unknown-key-id", d.alias},
-		{"a message with RSA-OAEP (SHA-1), as in the seed's sample", "sha1-oaep", d.alias},
+	for _, f := range []struct{ name, fault string }{
+		{"a message encrypted to another key", "wrong-key"},
+		{"a message whose tag is cut", "cut-tag"},
+		{"a message under an alias that the issuer does not know", "unknown-key-id"},
+		{"a message with RSA-OAEP (SHA-1), as in the seed's sample", "sha1-oaep"},
 	} {
 		d.step(f.name, func(n *notes) error {
-			v, err := d.vcas(url, d.renew, f.alias, f.fault)
+			v, err := d.vcas(url, f.fault)
 			if err != nil {
 				return err
 			}
@@ -223,12 +255,19 @@ func (d *rdxDemo) acceptSHA1(servers *demoServers) error {
 		fmt.Fprintln(d.w, "         (not tried: FIPS 140-3 is enforced, and a lane that accepts SHA-1 refuses to start)")
 		return nil
 	}
-	url, err := servers.start(d.issuer(sealane.Config{AcceptRSAOAEP: "the partner's sample uses it; ticket DEMO-1"}, keyring.Key{ID: d.alias, Private: d.renew.key}))
+	err := d.bank.operator.ChangeEnvironment(d.ctx, "vcas", rdxEnv, "ticket DEMO-1", func(e *registry.Environment) error {
+		e.AcceptRSAOAEP = "the partner's sample uses it; ticket DEMO-1"
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	url, err := d.startIssuer(servers)
 	if err != nil {
 		return err
 	}
 	d.step("the same on a lane that accepts RSA-OAEP, for a reason", func(n *notes) error {
-		v, err := d.vcas(url, d.renew, d.alias, "sha1-oaep")
+		v, err := d.vcas(url, "sha1-oaep")
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,6 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -32,9 +31,9 @@ const riskosEnv = "SANDBOX"
 type riskosDemo struct {
 	*report
 	ctx      context.Context
-	rsa      kms.RSA
 	dir      string
 	profile  *profile.Profile
+	us, them *company // the customer, the provider
 	customer *party
 	provider *party
 	url      string
@@ -44,10 +43,10 @@ type riskosDemo struct {
 
 // demoRiskOS runs the RiskOS half and gives commands to try against it.
 func demoRiskOS(r *report, servers *demoServers, dir string) ([]string, error) {
-	d := &riskosDemo{report: r, ctx: servers.ctx, rsa: servers.rsa, dir: filepath.Join(dir, "riskos"), profile: demoProfile("riskos"), keys: map[string]string{},
+	d := &riskosDemo{report: r, ctx: servers.ctx, dir: filepath.Join(dir, "riskos"), profile: demoProfile("riskos"), keys: map[string]string{},
 		wire: &wire{base: http.DefaultTransport}}
 	r.part("RiskOS: a customer and a provider; JSON signed with RS256, encrypted with RSA-OAEP-256 and A256GCM")
-	if err := d.exchange(); err != nil {
+	if err := d.exchange(servers); err != nil {
 		return nil, err
 	}
 	if err := d.start(servers); err != nil {
@@ -68,39 +67,60 @@ func demoRiskOS(r *report, servers *demoServers, dir string) ([]string, error) {
 	return d.hints()
 }
 
-func (d *riskosDemo) exchange() (err error) {
-	if d.provider, err = makeDemoParty(d.ctx, d.report, d.profile, d.dir, "provider", riskosEnv, d.profile.Keys.Bits); err != nil {
+func (d *riskosDemo) exchange(servers *demoServers) (err error) {
+	if d.us, err = openCompany(servers, d.dir, "customer"); err != nil {
 		return err
 	}
-	if d.customer, err = makeDemoParty(d.ctx, d.report, d.profile, d.dir, "customer", riskosEnv, d.profile.Keys.Bits); err != nil {
+	if d.them, err = openCompany(servers, d.dir, "provider"); err != nil {
 		return err
 	}
-	if d.customer.certificate, err = exchangeDemo(d.report, d.profile, d.dir, "customer", "provider", riskosEnv, ".p7b"); err != nil {
+	if err := errors.Join(d.us.knows("provider", d.profile, sealane.Client, riskosEnv), d.them.knows("customer", d.profile, sealane.Server, riskosEnv)); err != nil {
 		return err
 	}
-	d.provider.certificate, err = exchangeDemo(d.report, d.profile, d.dir, "provider", "customer", riskosEnv, ".cer")
-	return err
+	if d.provider, err = makeDemoParty(d.report, d.profile, d.dir, "provider", d.them, "", riskosEnv); err != nil {
+		return err
+	}
+	if d.customer, err = makeDemoParty(d.report, d.profile, d.dir, "customer", d.us, "provider", riskosEnv); err != nil {
+		return err
+	}
+	for _, way := range []struct {
+		from *party
+		to   *company
+		form string
+	}{{d.customer, d.them, ".p7b"}, {d.provider, d.us, ".cer"}} {
+		got, err := exchangeDemo(d.report, d.profile, way.from, way.to, riskosEnv, way.form)
+		if err != nil {
+			return err
+		}
+		if err := way.to.operator.Activate(d.ctx, got.ID, ""); err != nil {
+			return err
+		}
+		if err := way.from.company.operator.Confirmed(d.ctx, way.from.pair, "the partner has installed it"); err != nil {
+			return err
+		}
+	}
+	d.us.preflight(d.report, "provider", riskosEnv)
+	return nil
 }
 
 // start serves three accounts: one that is set up, one whose certificates were
 // never exchanged, and one for which the provider's signing key is out of order.
 func (d *riskosDemo) start(servers *demoServers) error {
+	agreed, err := d.them.lane("customer", riskosEnv)
+	if err != nil {
+		return err
+	}
 	var accounts []sandbox.Account
 	for _, a := range []struct {
 		name   string
 		signer keyring.Private
-		theirs *party
-	}{{"customer", d.provider.key, d.customer}, {"newcomer", d.provider.key, nil}, {"unlucky", mute{d.provider.key}, d.customer}} {
+		theirs *keyring.Ring
+	}{{"customer", d.provider.key, agreed.Config().Theirs}, {"newcomer", d.provider.key, nil}, {"unlucky", mute{d.provider.key}, agreed.Config().Theirs}} {
 		ours, err := keyring.New(keyring.Key{ID: d.provider.keyID, Private: a.signer})
 		if err != nil {
 			return err
 		}
-		config := sealane.Config{Profile: d.profile, Side: sealane.Server, Environment: riskosEnv, Partner: a.name, Sealing: sealane.Optional, Ours: ours}
-		if a.theirs != nil {
-			if config.Theirs, err = keyring.New(keyring.Key{ID: a.theirs.keyID, Public: a.theirs.certificate.PublicKey}); err != nil {
-				return err
-			}
-		}
+		config := sealane.Config{Profile: d.profile, Side: sealane.Server, Environment: riskosEnv, Partner: a.name, Sealing: sealane.Optional, Ours: ours, Theirs: a.theirs}
 		lane, err := sealane.New(config)
 		if err != nil {
 			return err
@@ -123,28 +143,14 @@ func (mute) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the key's store refuses to sign")
 }
 
-// lane is the customer's, to be changed by change.
+// lane is the customer's, as its registry gives it, to be changed by change.
 func (d *riskosDemo) lane(change func(*sealane.Config)) (*sealane.Lane, error) {
-	private, err := d.rsa.Private(d.customer.key)
-	if err != nil {
-		return nil, err
+	lane, err := d.us.lane("provider", riskosEnv)
+	if err != nil || change == nil {
+		return lane, err
 	}
-	ours, err := keyring.New(keyring.Key{ID: d.customer.keyID, Private: private})
-	if err != nil {
-		return nil, err
-	}
-	operations, err := d.rsa.Public(d.provider.certificate.PublicKey)
-	if err != nil {
-		return nil, err
-	}
-	theirs, err := keyring.New(keyring.Key{ID: d.provider.keyID, Public: d.provider.certificate.PublicKey, Operations: operations})
-	if err != nil {
-		return nil, err
-	}
-	config := sealane.Config{Profile: d.profile, Side: sealane.Client, Environment: riskosEnv, Ours: ours, Theirs: theirs, Sealing: sealane.Optional}
-	if change != nil {
-		change(&config)
-	}
+	config := lane.Config()
+	change(&config)
 	return sealane.New(config)
 }
 

@@ -164,7 +164,7 @@ func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.La
 	if c.Kind() != "http" {
 		request = g.request(t, c, lane)
 	}
-	answer := exchange(t, server.Listener.Addr().String(), request, c.Fault == "http.body-unreadable")
+	answer := overTCP(t, server.Listener.Addr().String(), request, c.Fault == "http.body-unreadable")
 	server.Close() // ends the handler, and with it the log
 	head, body, _ := strings.Cut(answer, "\r\n\r\n")
 	want, ok := lane.Config().Profile.Errors.Row(c.Outcome)
@@ -209,9 +209,9 @@ func (g *gauntlet) request(t *testing.T, c hostile.Case, lane *sealane.Lane) []b
 		path, form.ContentType, trigger, len(body), body)
 }
 
-// exchange writes a request as it is, ends the connection there where it is cut
+// overTCP writes a request as it is, ends the connection there where it is cut
 // short, and gives the answer as it is.
-func exchange(t *testing.T, address string, request []byte, cutShort bool) string {
+func overTCP(t *testing.T, address string, request []byte, cutShort bool) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,13 +95,6 @@ func secretFile(c *cobra.Command, name string) (string, error) {
 		err = fmt.Errorf("%s does not hold exactly one line", name)
 	}
 	return secret, err
-}
-
-func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }
 
 // isTerminal reports whether w is one, for colours.

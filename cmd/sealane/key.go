@@ -13,8 +13,9 @@ import (
 )
 
 func newKey() *cobra.Command {
-	c := &cobra.Command{Use: "key", Short: "Key IDs, and private keys in other formats"}
+	c := &cobra.Command{Use: "key", Short: "Key IDs, private keys in other formats, and your key pairs in the registry"}
 	c.AddCommand(newKeyID(), newKeyConvert())
+	c.AddCommand(keyCommands()...)
 	return c
 }
 

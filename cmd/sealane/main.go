@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		code = e.code
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(stderr, "sealane:", strings.TrimPrefix(text, "sealane: "))
+		fmt.Fprintln(stderr, "sealane:", printableLines(strings.TrimPrefix(text, "sealane: ")))
 		if code == exitUsage {
 			fmt.Fprintln(stderr, "See: sealane help")
 		}
@@ -95,7 +95,8 @@ refused (message, certificate, key ID); 4 the partner answered with an error;
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	rsaFlag(root)
-	root.AddCommand(newDemo(), newSeal(), newOpen(), newCall(), newInspect(), newCert(), newKey(), newProfile(), newSandbox(), newVersion())
+	root.AddCommand(newDemo(), newSeal(), newOpen(), newCall(), newInspect(), newCert(), newKey(), newProfile(), newSandbox(), newVersion(),
+		newPartner(), newPerson(), newExchange(), newPreflight(), newAudit(), newInventory(), newBackup(), newRootKey())
 	for _, c := range root.Commands() {
 		failWhereNotUsage(c)
 	}

@@ -23,6 +23,10 @@ type party struct {
 	keyID                      string
 	keyFile, certFile, jwkFile string
 	certificate                *cert.File
+
+	name    string
+	company *company // whose registry has the key pair, in the demo
+	pair    string   // its identity there
 }
 
 // loadOrMakeParty gives the party of that name in dir; its key and certificate

@@ -205,7 +205,7 @@ With --fault every message has a fault:
 		v.CardNumber = card
 		answers, err := v.Challenge(c.Context(), askOTP(c, otp))
 		for _, a := range answers {
-			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n", a.Call, a.HTTPStatus, a.Status, a.Duration.Milliseconds(), len(a.Raw))
+			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n", a.Call, a.HTTPStatus, printable(a.Status), a.Duration.Milliseconds(), len(a.Raw))
 		}
 		if errors.Is(err, errNoPasscode) {
 			return err
@@ -266,7 +266,7 @@ error in place of an SMS. Give the old and the new key during an overlap.`,
 		}
 		log := logTo(c.ErrOrStderr())
 		issuer := &sandbox.Issuer{OnOTP: func(transaction, otp string) {
-			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", transaction, otp)
+			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", printable(transaction), otp)
 		}}
 		l, err := listen(c.Context(), listenOn)
 		if err != nil {

@@ -167,13 +167,13 @@ var privateForms = []made{
 	{"rsa-pss-pkcs8", "of another kind", "RFC 4055, section 1.2: such a key is for RSASSA-PSS only", func() []byte {
 		return pemBlock("PRIVATE KEY", wrapPKCS8(sequence(oid("1.2.840.113549.1.1.10")), sound().pkcs1()))
 	}, nil},
-	{"openssh", "OPENSSH PRIVATE KEY", "OpenSSH, PROTOCOL.key", func() []byte {
+	{"openssh", "ssh-keygen -p -m PKCS8", "OpenSSH, PROTOCOL.key", func() []byte {
 		return pemBlock("OPENSSH PRIVATE KEY", append([]byte("openssh-key-v1\x00\x00\x00\x00\x04none"), random(900)...))
 	}, nil},
 	{"putty", "no PEM, DER, PKCS#12 or JWK", "PuTTY manual, appendix C", func() []byte {
 		return []byte("PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: hostile\nPublic-Lines: 1\n" + std64(random(48)) + "\nPrivate-Lines: 1\n" + std64(random(48)) + "\nPrivate-MAC: 00\n")
 	}, nil},
-	{"pgp", "PGP PRIVATE KEY BLOCK", "RFC 9580, section 6.2", func() []byte {
+	{"pgp", "make a pair of its own", "RFC 9580, section 6.2", func() []byte {
 		return []byte("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + std64(random(48)) + "\n=AbCd\n-----END PGP PRIVATE KEY BLOCK-----\n")
 	}, nil},
 	{"java-key-store", "keytool -importkeystore", "Java's JKS: the magic number FEEDFEED", func() []byte {

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+func newPartner() *cobra.Command {
+	c := &cobra.Command{Use: "partner", Short: "Partners in the registry: environments, contacts, API keys"}
+	o := officeFlags(c)
+	c.AddCommand(partnerAdd(o), partnerEnvironment(o), partnerList(o), partnerShow(o), partnerContact(o), partnerAPIKey(o), partnerImport(o), partnerExport(o))
+	return c
+}
+
+func partnerAdd(o *office) *cobra.Command {
+	var p registry.Partner
+	var env registry.Environment
+	var side, sealing, caller string
+	c := &cobra.Command{
+		Use: "add PARTNER", Short: "Add a partner, with a first environment", Args: cobra.ExactArgs(1),
+		Long: `Add adds a partner under a short name, which the other commands use.
+
+--side says which side YOU are: client if you call the partner (a RiskOS customer;
+VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
+--sealing must be said: required refuses messages in clear, optional lets them pass.`,
+		Example: `  sealane partner add socure --name "Socure" --profile riskos --side client --env SANDBOX --sealing required
+  sealane partner add vcas --name "VCAS" --profile rdx --side server --env STAG --sealing required --caller mutual-tls`,
+	}
+	f := c.Flags()
+	f.StringVar(&p.Name, "name", "", "the partner's full name (required)")
+	f.StringVar(&p.Profile, "profile", "", "dialect: riskos, rdx, or a profile file (required)")
+	f.StringVar(&side, "side", "", "which side you are: client or server (required)")
+	environmentFlags(c, &env, &sealing, &caller)
+	for _, name := range []string{"name", "profile", "side"} {
+		must(c.MarkFlagRequired(name))
+	}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		p.ID = args[0]
+		if err := p.Side.UnmarshalText([]byte(side)); err != nil {
+			return &exit{exitUsage, err}
+		}
+		if err := d.AddPartner(c.Context(), p, o.reason); err != nil {
+			return err
+		}
+		if env.Name == "" {
+			return o.said(c, p, "Partner %s is added. Next: sealane partner env %s STAG --sealing required", p.ID, p.ID)
+		}
+		env.Partner, env.Sealing, env.Caller = p.ID, registry.Sealing(sealing), sealane.Caller(caller)
+		if err := d.AddEnvironment(c.Context(), env, o.reason); err != nil {
+			return fmt.Errorf("partner %s is added, but not its environment: %w\nTo add it: sealane partner env %s %s …", p.ID, err, p.ID, env.Name)
+		}
+		return o.said(c, p, "Partner %s is added, with environment %s. What is missing now: sealane preflight %s %s", p.ID, env.Name, p.ID, env.Name)
+	})
+	return c
+}
+
+func environmentFlags(c *cobra.Command, env *registry.Environment, sealing, caller *string) {
+	f := c.Flags()
+	if c.Name() == "add" {
+		f.StringVar(&env.Name, "env", "", "a first environment, such as STAG or PROD")
+	}
+	f.StringVar(sealing, "sealing", "", "required or optional; must be said")
+	f.StringVar(caller, "caller", "", "how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (rdx, server)")
+	f.StringVar(&env.Account, "account", "", "how a trusted upstream names the caller, where callers have no API keys of yours")
+	f.StringVar(&env.AcceptRSAOAEP, "accept-rsa-oaep", "", "open RSA-OAEP (SHA-1) too, for this reason")
+	f.StringVar(&env.MailFrom, "mail-from", "", "the address from which your mails about certificates come")
+	f.IntVar(&env.MaxPayload, "max-payload", 0, "largest payload in bytes (default 32 MiB)")
+}
+
+func partnerEnvironment(o *office) *cobra.Command {
+	var env registry.Environment
+	var sealing, caller string
+	c := &cobra.Command{
+		Use: "env PARTNER ENVIRONMENT", Short: "Add an environment to a partner, or change what was agreed for it", Args: cobra.ExactArgs(2),
+		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
+	}
+	environmentFlags(c, &env, &sealing, &caller)
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		env.Partner, env.Name, env.Sealing, env.Caller = args[0], args[1], registry.Sealing(sealing), sealane.Caller(caller)
+		exists := false
+		err := d.Store.View(c.Context(), func(tx registry.Tx) error {
+			_, err := tx.Environment(env.Partner, env.Name)
+			exists = err == nil
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if !exists {
+			if err := d.AddEnvironment(c.Context(), env, o.reason); err != nil {
+				return err
+			}
+			return o.said(c, env, "Environment %s of %s is added. What is missing now: sealane preflight %s %s", env.Name, env.Partner, env.Partner, env.Name)
+		}
+		err = d.ChangeEnvironment(c.Context(), env.Partner, env.Name, o.reason, func(now *registry.Environment) error {
+			changed := c.Flags().Changed
+			for flag, set := range map[string]func(){
+				"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.Caller = env.Caller },
+				"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
+				"mail-from": func() { now.MailFrom = env.MailFrom }, "max-payload": func() { now.MaxPayload = env.MaxPayload },
+			} {
+				if changed(flag) {
+					set()
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return o.said(c, env, "Environment %s of %s is changed", env.Name, env.Partner)
+	})
+	return c
+}
+
+func partnerList(o *office) *cobra.Command {
+	var page registry.Page
+	c := &cobra.Command{Use: "list", Short: "List partners", Args: cobra.NoArgs}
+	c.Flags().IntVar(&page.Limit, "limit", 100, "how many at most")
+	c.Flags().StringVar(&page.After, "after", "", "those behind this partner, for the next page")
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		var list []registry.Partner
+		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+			list, err = tx.Partners(page)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return o.show(c, list, "PARTNER,NAME,PROFILE,WE ARE,SINCE", func(add func(...any)) {
+			for _, p := range list {
+				add(p.ID, p.Name, p.Profile, p.Side, p.Created)
+			}
+		})
+	})
+	return c
+}
+
+// partnerView is what partner show writes.
+type partnerView struct {
+	registry.Partner
+	Environments []environmentView `json:"environments"`
+}
+
+type environmentView struct {
+	registry.Environment
+	APIKeys []registry.APIKey `json:"api_keys"`
+	Steps   []exchange.Step   `json:"certificates"`
+}
+
+func partnerShow(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "show PARTNER", Short: "Show a partner with environments, contacts, API keys and certificates", Args: cobra.ExactArgs(1)}
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		var v partnerView
+		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+			if v.Partner, err = tx.Partner(args[0]); err != nil {
+				return fmt.Errorf("partner %q: %w", args[0], err)
+			}
+			environments, err := tx.Environments(args[0])
+			v.Environments = nil
+			for _, env := range environments {
+				one := environmentView{Environment: env}
+				if one.APIKeys, err = tx.APIKeys(env.Partner, env.Name); err != nil {
+					return err
+				}
+				v.Environments = append(v.Environments, one)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i := range v.Environments {
+			if v.Environments[i].Steps, err = exchange.Status(c.Context(), d.Registry, v.ID, v.Environments[i].Name); err != nil {
+				return err
+			}
+		}
+		if o.json {
+			return o.show(c, v, "", nil)
+		}
+		return v.write(o, c)
+	})
+	return c
+}
+
+func (v partnerView) write(o *office, c *cobra.Command) error {
+	w := c.OutOrStdout()
+	fmt.Fprintf(w, "%s: %s, profile %s; we are the %s\n", v.ID, cellText(v.Name), v.Profile, v.Side)
+	for _, env := range v.Environments {
+		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
+		for name, value := range map[string]string{"account": env.Account, "caller": string(env.Caller), "RSA-OAEP (SHA-1) opens, because": env.AcceptRSAOAEP} {
+			if value != "" {
+				fmt.Fprintf(w, "; %s %s", name, cellText(value))
+			}
+		}
+		fmt.Fprintln(w)
+		for _, contact := range env.Contacts {
+			fmt.Fprintf(w, "  %-9s %s %s\n", contact.Role, cellText(contact.Email), cellText(contact.Name))
+		}
+		for _, k := range env.APIKeys {
+			state := "valid"
+			if !k.Revoked.IsZero() {
+				state = "revoked " + cellText(k.Revoked)
+			}
+			fmt.Fprintf(w, "  API key   %s %s… sealing %s, %s, last used %s %s\n", k.ID, k.Prefix, k.Sealing, state, cellText(k.LastUsed), k.Label)
+		}
+		if err := writeSteps(o, c, env.Steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func partnerContact(o *office) *cobra.Command {
+	var contact registry.Contact
+	var role string
+	var remove bool
+	c := &cobra.Command{
+		Use: "contact PARTNER ENVIRONMENT", Short: "Add a contact at a partner, or remove one", Args: cobra.ExactArgs(2),
+		Example: `  sealane partner contact vcas PROD --role primary --email pki@vcas.example --name "PKI team"`,
+	}
+	f := c.Flags()
+	f.StringVar(&role, "role", string(registry.Primary), "primary, alternate or support: the order in which they are written to")
+	f.StringVar(&contact.Email, "email", "", "address, best of a mailbox that several people read (required)")
+	f.StringVar(&contact.Name, "name", "", "name")
+	f.BoolVar(&remove, "remove", false, "remove whoever has that address")
+	must(c.MarkFlagRequired("email"))
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if remove {
+			if err := d.RemoveContact(c.Context(), args[0], args[1], contact.Email, o.reason); err != nil {
+				return err
+			}
+			return o.said(c, contact, "%s is no contact of %s in %s any more", contact.Email, args[0], args[1])
+		}
+		contact.Role = registry.ContactRole(role)
+		if err := d.SetContact(c.Context(), args[0], args[1], contact, o.reason); err != nil {
+			return err
+		}
+		return o.said(c, contact, "%s is the %s contact of %s in %s", contact.Email, contact.Role, args[0], args[1])
+	})
+	return c
+}
+
+func partnerAPIKey(o *office) *cobra.Command {
+	var label, sealing, revoke string
+	c := &cobra.Command{
+		Use: "apikey PARTNER ENVIRONMENT", Short: "Make an API key for a partner that calls you, or revoke one", Args: cobra.RangeArgs(0, 2),
+		Long: `Apikey makes a key with 160 random bits. It is shown once; the registry keeps its
+SHA-256. Several keys may be valid at a time, so that the partner can change
+without a pause: make the second, have it installed, revoke the first.`,
+		Example: `  sealane partner apikey acme PROD --sealing required --label "batch system"
+  sealane partner apikey --revoke a-7k2m4q6z3x --reason "left in a mail"`,
+	}
+	f := c.Flags()
+	f.StringVar(&label, "label", "", "what it is for")
+	f.StringVar(&sealing, "sealing", "", "required or optional; must be said")
+	f.StringVar(&revoke, "revoke", "", "identity of the key to revoke")
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if revoke != "" {
+			if err := d.RevokeAPIKey(c.Context(), revoke, o.reason); err != nil {
+				return err
+			}
+			return o.said(c, map[string]string{"revoked": revoke}, "API key %s is revoked", revoke)
+		}
+		if len(args) != 2 {
+			return &exit{exitUsage, fmt.Errorf("name the partner and the environment")}
+		}
+		k, token, err := d.IssueAPIKey(c.Context(), args[0], args[1], label, registry.Sealing(sealing), o.reason)
+		if err != nil {
+			return err
+		}
+		return o.said(c, map[string]any{"id": k.ID, "key": token, "sealing": k.Sealing}, "%s\n\nThis is the API key %s of %s in %s. It is not shown again: hand it over by a safe way.", token, k.ID, args[0], args[1])
+	})
+	return c
+}
+
+func partnerImport(o *office) *cobra.Command {
+	c := &cobra.Command{
+		Use: "import FILE.csv", Short: "Import partners and certificates from a table, with a report per row", Args: cobra.ExactArgs(1),
+		Long: `Import reads a CSV file whose first line names its columns:
+
+  partner, name, profile, side, environment, sealing   (all but name required)
+  caller, account, contact_role, contact_name, contact_email
+  certificate                                           a file, relative to the table
+  sha256                                                its checksum, where it came by another way
+  key_id                                                the alias that it has already
+
+Partners and environments that are there already are left as they are. Each row is
+one step: it is done wholly, or not at all and the report says why.`,
+	}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		results, err := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason)
+		if err != nil {
+			return err
+		}
+		failed := 0
+		for _, r := range results {
+			if r.Error != "" {
+				failed++
+			}
+		}
+		if err := o.show(c, results, "LINE,PARTNER,ENVIRONMENT,DONE,ERROR", func(add func(...any)) {
+			for _, r := range results {
+				add(r.Line, r.Partner, r.Environment, strings.Join(r.Done, ", "), r.Error)
+			}
+		}); err != nil {
+			return err
+		}
+		if failed > 0 {
+			return refused(fmt.Errorf("%d of %d rows were not imported: mend them and import the table again", failed, len(results)))
+		}
+		return nil
+	})
+	return c
+}
+
+func partnerExport(o *office) *cobra.Command {
+	var name, email, out string
+	c := &cobra.Command{
+		Use: "export PARTNER KEYPAIR", Short: "Write a small signed file from which the partner's Sealane takes your certificate", Args: cobra.ExactArgs(2),
+		Long: `Export writes your certificate, its key ID and your contact into one file, signed by
+that certificate's key. The partner reads it with: sealane exchange receive.
+It proves that nothing was changed on the way, and not who you are: the checksum in
+a second message and the approval stay as they are.`,
+		Example: `  sealane partner export acme k-7k2m4q6z3x --name "Our Bank" --email keys@bank.example --out our-bank-prod.sealane`,
+	}
+	f := c.Flags()
+	f.StringVar(&name, "name", "", "your name, as the partner knows it (required)")
+	f.StringVar(&email, "email", "", "your contact for this certificate")
+	f.StringVar(&out, "out", "", "file to write (required)")
+	must(c.MarkFlagRequired("name"))
+	must(c.MarkFlagRequired("out"))
+	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		var contacts []registry.Contact
+		if email != "" {
+			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
+		}
+		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, o.reason)
+		if err != nil {
+			return err
+		}
+		if err := writeNew(out, append(file, '\n'), 0o644); err != nil {
+			return err
+		}
+		return o.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
+	})
+	return c
+}

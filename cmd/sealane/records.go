@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+func newAudit() *cobra.Command {
+	c := &cobra.Command{Use: "audit", Short: "The record of every change: list, verify, export"}
+	o := officeFlags(c)
+	c.AddCommand(auditList(o), auditVerify(o), auditExport(o))
+	return c
+}
+
+func auditList(o *office) *cobra.Command {
+	var after int64
+	var limit int
+	c := &cobra.Command{Use: "list", Short: "List changes, the newest last", Args: cobra.NoArgs}
+	c.Flags().Int64Var(&after, "after", -1, "those behind this number (default: the newest)")
+	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		var records []audit.Record
+		err := d.Store.View(c.Context(), func(tx registry.Tx) error {
+			head, err := tx.AuditHead()
+			if err != nil {
+				return err
+			}
+			from := after
+			if from < 0 {
+				from = max(0, head.Seq-int64(limit))
+			}
+			records, err = tx.AuditRecords(from, limit)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return o.show(c, records, "NUMBER,TIME (UTC),WHO,ACTION,WHAT,REASON", func(add func(...any)) {
+			for _, r := range records {
+				add(r.Seq, r.Time, r.Actor, r.Action, r.Subject, r.Reason)
+			}
+		})
+	})
+	return c
+}
+
+func auditVerify(o *office) *cobra.Command {
+	var heads, file string
+	c := &cobra.Command{
+		Use: "verify", Short: "Look for edited, deleted and reordered records, against heads kept outside too", Args: cobra.NoArgs,
+		Long: `Verify reads the whole record and finds any that was edited, deleted, inserted or
+moved. Whoever has the database itself can rewrite the whole chain, or cut its end:
+only the heads that were written elsewhere (--anchor) show that. Give their file
+with --heads. Exit code 3 says that the record does not hold.`,
+		Example: `  sealane audit verify --heads /var/log/sealane-heads.jsonl
+  sealane audit verify --file export.jsonl --heads heads.jsonl`,
+	}
+	c.Flags().StringVar(&heads, "heads", "", "file of anchored heads, as --anchor file:PATH writes it")
+	c.Flags().StringVar(&file, "file", "", "verify an exported record instead of the registry's")
+	verify := func(c *cobra.Command, check func(anchors []audit.Head) (audit.Report, error)) error {
+		var anchors []audit.Head
+		if heads != "" {
+			var remarks []string
+			var err error
+			if anchors, remarks, err = audit.ReadAnchors(heads); err != nil {
+				return err
+			}
+			for _, remark := range remarks {
+				fmt.Fprintln(c.ErrOrStderr(), "sealane:", remark)
+			}
+		}
+		report, err := check(anchors)
+		if err != nil {
+			return err
+		}
+		if o.json {
+			err = json.NewEncoder(c.OutOrStdout()).Encode(report)
+		} else {
+			_, err = fmt.Fprintln(c.OutOrStdout(), report)
+		}
+		if err == nil && !report.Holds {
+			err = refused(errors.New("the record does not hold"))
+		}
+		return err
+	}
+	atDesk := o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		return verify(c, func(anchors []audit.Head) (report audit.Report, err error) {
+			err = d.Store.View(c.Context(), func(tx registry.Tx) error {
+				report, err = audit.Verify(c.Context(), tx, anchors)
+				return err
+			})
+			return report, err
+		})
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if file == "" {
+			return atDesk(c, args)
+		}
+		return verify(c, func(anchors []audit.Head) (audit.Report, error) {
+			f, err := os.Open(file)
+			if err != nil {
+				return audit.Report{}, err
+			}
+			defer f.Close()
+			return audit.VerifyExport(f, anchors)
+		})
+	}
+	return c
+}
+
+func auditExport(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "export", Short: "Write the whole record as JSON lines", Args: cobra.NoArgs}
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		return d.Store.View(c.Context(), func(tx registry.Tx) error {
+			return audit.Export(c.Context(), tx, c.OutOrStdout())
+		})
+	})
+	return c
+}
+
+func newInventory() *cobra.Command {
+	var asCSV bool
+	c := &cobra.Command{
+		Use: "inventory", Short: "List all keys and certificates: purpose, strength, issuer, expiry, custodian, state", Args: cobra.NoArgs,
+		Long: `Inventory lists every key pair and certificate of the registry with what PCI DSS 4.2.1.1
+asks for, as a table, as CSV for a spreadsheet, or as JSON lines.`,
+	}
+	o := officeFlags(c)
+	c.Flags().BoolVar(&asCSV, "csv", false, "write CSV")
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		switch {
+		case o.json:
+			e := json.NewEncoder(c.OutOrStdout())
+			return d.Inventory(c.Context(), func(r registry.InventoryRow) error { return e.Encode(r) })
+		case asCSV:
+			w := csv.NewWriter(c.OutOrStdout())
+			if err := w.Write(registry.InventoryColumns); err != nil {
+				return err
+			}
+			err := d.Inventory(c.Context(), func(r registry.InventoryRow) error { return w.Write(harmless(r.Cells())) })
+			w.Flush()
+			return errors.Join(err, w.Error())
+		}
+		return o.show(c, nil, "IDENTITY,WHOSE,PARTNER,ENVIRONMENT,STRENGTH,COMMON NAME,UNTIL,STATE,CUSTODIAN,WAIVED", func(add func(...any)) {
+			if err := d.Inventory(c.Context(), func(r registry.InventoryRow) error {
+				add(r.ID, r.Owner, r.Partner, r.Environment, r.Strength, r.CommonName, r.NotAfter.Format("2006-01-02"), r.State, r.Custodian, r.Waived)
+				return nil
+			}); err != nil {
+				fmt.Fprintln(c.ErrOrStderr(), "sealane: the list breaks off:", err)
+			}
+		})
+	})
+	return c
+}
+
+// harmless keeps a spreadsheet from taking a partner's words for a formula.
+func harmless(cells []string) []string {
+	for i, cell := range cells {
+		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			cells[i] = "'" + cell
+		}
+	}
+	return cells
+}

@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/store"
+)
+
+// office is how a command comes to the registry, and to the desk of the person
+// who calls it.
+type office struct {
+	db, rootKey, tokenFile string
+	anchors                []string
+	json                   bool
+	reason                 string
+}
+
+// officeFlags adds the flags to a group of commands.
+func officeFlags(group *cobra.Command) *office {
+	o := &office{}
+	f := group.PersistentFlags()
+	f.StringVar(&o.db, "db", "", "the registry: sqlite:FILE or postgres://… (default $SEALANE_DB, else sqlite:sealane.db)")
+	f.StringVar(&o.rootKey, "root-key", "", "key under which private keys are kept: file:PATH, env:NAME or passphrase: (default $SEALANE_ROOT_KEY, else file:sealane.rootkey)")
+	f.StringVar(&o.tokenFile, "token-file", "", "file with your personal token (default: the token itself in $SEALANE_TOKEN)")
+	f.StringArrayVar(&o.anchors, "anchor", nil, "where the audit log's head is written besides: file:PATH, syslog:, https://… (default $SEALANE_ANCHOR, several with blanks between)")
+	f.BoolVar(&o.json, "json", false, "write JSON for programs")
+	f.StringVar(&o.reason, "reason", "", "why: goes into the audit log")
+	return o
+}
+
+func orEnvironment(value, name, otherwise string) string {
+	if value != "" {
+		return value
+	}
+	if value = os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
+
+// open opens the registry. The root key is opened too where withRoot says so.
+func (o *office) open(c *cobra.Command, withRoot bool) (*registry.Registry, func() error, error) {
+	ctx := c.Context()
+	s, err := store.Open(ctx, orEnvironment(o.db, "SEALANE_DB", "sqlite:sealane.db"), store.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &registry.Registry{Store: s}
+	if err := o.equip(c, r, withRoot); err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return r, s.Close, nil
+}
+
+func (o *office) equip(c *cobra.Command, r *registry.Registry, withRoot bool) error {
+	var err error
+	if r.RSA, err = chosenRSA(c); err != nil {
+		return err
+	}
+	if err := o.anchor(c, r); err != nil || !withRoot {
+		return err
+	}
+	key, parameters, err := o.loadRoot(c, r, orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey"))
+	if err != nil {
+		return err
+	}
+	return r.UseRoot(c.Context(), key, parameters)
+}
+
+// loadRoot gives a root key, with the parameters of its passphrase where it is
+// made from one.
+func (o *office) loadRoot(c *cobra.Command, r *registry.Registry, spec string) (*rootkey.Key, []byte, error) {
+	if !strings.HasPrefix(spec, "passphrase:") {
+		key, err := rootkey.Load(c.Context(), spec)
+		return key, nil, err
+	}
+	passphrase, err := rootPassphrase(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(passphrase)
+	parameters, err := r.RootParameters(c.Context())
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(parameters) == 0 {
+		return rootkey.NewPassphrase(passphrase)
+	}
+	key, err := rootkey.FromPassphrase(passphrase, parameters)
+	return key, parameters, err
+}
+
+// rootPassphrase reads the variable that "passphrase:NAME" names.
+func rootPassphrase(spec string) ([]byte, error) {
+	name := orWord(strings.TrimPrefix(spec, "passphrase:"), "SEALANE_ROOT_PASSPHRASE")
+	if passphrase := os.Getenv(name); passphrase != "" {
+		return []byte(passphrase), nil
+	}
+	return nil, fmt.Errorf("the root key's passphrase is not in $%s", name)
+}
+
+// anchor has each new head of the audit log written where the flags say. That it
+// can't be is said, and holds nothing up: the change is recorded.
+func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
+	addresses := o.anchors
+	if len(addresses) == 0 {
+		addresses = strings.Fields(os.Getenv("SEALANE_ANCHOR"))
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	a := &audit.Anchorer{Every: 1}
+	for _, address := range addresses {
+		one, err := audit.OpenAnchor(address)
+		if err != nil {
+			return err
+		}
+		a.Anchors = append(a.Anchors, one)
+	}
+	r.Recorded = func(ctx context.Context, h audit.Head) {
+		if err := a.Head(ctx, h); err != nil {
+			fmt.Fprintf(c.ErrOrStderr(), "sealane: the change is recorded, but the audit log's head could not be anchored: %v\n", err)
+		}
+	}
+	return nil
+}
+
+// token gives the caller's credential.
+func (o *office) token() (string, error) {
+	if o.tokenFile != "" {
+		data, err := os.ReadFile(o.tokenFile)
+		return string(data), err
+	}
+	if token := os.Getenv("SEALANE_TOKEN"); token != "" {
+		return token, nil
+	}
+	return "", errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
+}
+
+// atDesk makes a command that works at its caller's desk.
+func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) (err error) {
+		token, err := o.token()
+		if err != nil {
+			return err
+		}
+		r, done, err := o.open(c, withRoot)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		d, err := r.Login(c.Context(), token)
+		if err != nil {
+			return err
+		}
+		return asRefused(work(c, d, args))
+	}
+}
+
+// asRefused gives the exit code of what was judged and refused.
+func asRefused(err error) error {
+	var e *exit
+	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return refused(err)
+}
+
+// looking makes a command that changes nothing. It needs a token all the same:
+// what partners there are is nobody's business.
+func (o *office) looking(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+	return o.atDesk(false, work)
+}
+
+// show writes rows as JSON, or as a table whose first line is head.
+func (o *office) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
+	if o.json {
+		e := json.NewEncoder(c.OutOrStdout())
+		e.SetIndent("", "  ")
+		return e.Encode(rows)
+	}
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(head, ",", "\t"))
+	lines(func(cells ...any) {
+		texts := make([]string, len(cells))
+		for i, cell := range cells {
+			texts[i] = cellText(cell)
+		}
+		fmt.Fprintln(w, strings.Join(texts, "\t"))
+	})
+	return w.Flush()
+}
+
+// cellText keeps partners' words from moving the terminal's cursor.
+func cellText(cell any) string {
+	text := fmt.Sprint(cell)
+	if t, ok := cell.(time.Time); ok {
+		if text = ""; !t.IsZero() {
+			text = t.UTC().Format("2006-01-02 15:04")
+		}
+	}
+	if text == "" {
+		return "-"
+	}
+	return printable(text)
+}
+
+// said writes one line for people, or the row for programs.
+func (o *office) said(c *cobra.Command, row any, format string, args ...any) error {
+	if o.json {
+		return o.show(c, row, "", nil)
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
+	return err
+}
+
+// absolute makes a default path understandable in messages.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/store"
+)
+
+func newBackup() *cobra.Command {
+	c := &cobra.Command{
+		Use: "backup", Short: "Back up the registry, check a backup, restore one",
+		Long: `A backup is one file for either database: SQLite's can be restored into PostgreSQL and
+the other way round. Private keys are in it as they are in the registry: sealed under
+the root key, which is NOT in it. Keep that one apart.`,
+	}
+	o := officeFlags(c)
+	c.AddCommand(backupMake(o), backupCheck(), backupRestore(o))
+	return c
+}
+
+func backupMake(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "make FILE", Short: "Write a backup into a new file", Args: cobra.ExactArgs(1)}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		s, ok := d.Store.(*store.Store)
+		if !ok {
+			return fmt.Errorf("a %T can't be backed up", d.Store)
+		}
+		// Recorded before, so that the backup holds its own record.
+		err := d.Change(c.Context(), registry.Entry{Action: "backup", Subject: "backup/" + filepath.Base(args[0]), Reason: o.reason},
+			func(registry.Tx, *registry.Entry) error { return nil })
+		if err != nil {
+			return err
+		}
+		if err := s.Backup(c.Context(), args[0]); err != nil {
+			return err
+		}
+		sum, err := store.CheckBackup(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return o.said(c, sum, "%s is written and was read back: %s", args[0], backupText(sum))
+	})
+	return c
+}
+
+func backupCheck() *cobra.Command {
+	return &cobra.Command{
+		Use: "check FILE", Short: "Read a backup to its end and say what is in it", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			sum, err := store.CheckBackup(c.Context(), args[0])
+			if err != nil {
+				return refused(err)
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is whole: %s\n", args[0], backupText(sum))
+			return err
+		},
+	}
+}
+
+func backupRestore(o *office) *cobra.Command {
+	c := &cobra.Command{
+		Use: "restore FILE", Short: "Restore a backup into an empty database", Args: cobra.ExactArgs(1),
+		Long: `Restore reads a backup into an empty database (--db), all of it or nothing, and verifies
+the audit record of the restored copy. Nobody's token is needed: there is nobody yet.`,
+		Example: `  sealane backup restore registry-2026-11-21.backup --db sqlite:restored.db`,
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		address := orEnvironment(o.db, "SEALANE_DB", "sqlite:sealane.db")
+		sum, err := store.Restore(c.Context(), address, args[0], store.Options{})
+		if err != nil {
+			return err
+		}
+		r, done, err := o.open(c, false)
+		if err != nil {
+			return err
+		}
+		defer done()
+		var report audit.Report
+		err = r.Store.View(c.Context(), func(tx registry.Tx) error {
+			report, err = audit.Verify(c.Context(), tx, nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if !report.Holds {
+			return refused(fmt.Errorf("the backup is restored as it is, but its audit record does not hold: %s", report))
+		}
+		return o.said(c, sum, "%s is restored: %s\nIts audit record holds: %d changes.", args[0], backupText(sum), report.Records)
+	}
+	return c
+}
+
+func newRootKey() *cobra.Command {
+	c := &cobra.Command{
+		Use: "rootkey", Short: "The key under which the registry keeps private keys",
+		Long: `Private keys in the registry are sealed (AES-256-GCM) under a root key, which is never in
+the database: it comes from a file (file:PATH), an environment variable (env:NAME), or
+a passphrase (passphrase:NAME, the variable that holds it). Without it private keys
+are lost: keep a copy in a safe place, apart from the backups.`,
+	}
+	o := officeFlags(c)
+	c.AddCommand(rootKeyCreate(), rootKeyRotate(o))
+	return c
+}
+
+func rootKeyCreate() *cobra.Command {
+	return &cobra.Command{
+		Use: "create FILE", Short: "Make a root key in a new file", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			key, err := rootkey.Create(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s holds root key %s. To use it: --root-key file:%s\nKeep a copy in a safe place: without it the registry's private keys are lost.\n", args[0], key.ID(), absolute(args[0]))
+			return err
+		},
+	}
+}
+
+func rootKeyRotate(o *office) *cobra.Command {
+	var to string
+	c := &cobra.Command{
+		Use: "rotate", Short: "Seal all private keys under another root key", Args: cobra.NoArgs,
+		Long: `Rotate seals every private key of the registry under the root key named by --to. It may
+be killed and run again at any time, with the same keys. From the end on only the new
+one is needed.`,
+		Example: `  sealane rootkey create new.rootkey
+  sealane rootkey rotate --root-key file:sealane.rootkey --to file:new.rootkey --reason "yearly"`,
+	}
+	c.Flags().StringVar(&to, "to", "", "the new root key (required)")
+	must(c.MarkFlagRequired("to"))
+	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		next, parameters, err := o.nextRoot(c, to)
+		if err != nil {
+			return err
+		}
+		n, err := d.RotateRoot(c.Context(), next, parameters, o.reason)
+		if err != nil {
+			return err
+		}
+		return o.said(c, map[string]any{"root_key": next.ID(), "private_keys": n}, "%d private keys are under root key %s now. The old one is not needed any more, but for old backups.", n, next.ID())
+	})
+	return c
+}
+
+// nextRoot gives the root key to go to; a passphrase gets fresh parameters.
+func (o *office) nextRoot(c *cobra.Command, spec string) (*rootkey.Key, []byte, error) {
+	if !strings.HasPrefix(spec, "passphrase:") {
+		key, err := rootkey.Load(c.Context(), spec)
+		return key, nil, err
+	}
+	passphrase, err := rootPassphrase(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(passphrase)
+	return rootkey.NewPassphrase(passphrase)
+}
+
+func backupText(sum store.Summary) string {
+	return fmt.Sprintf("%d rows of version %d, SHA-256 %.16s…", sum.Rows, sum.Version, sum.SHA256)
+}

@@ -1,0 +1,82 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fault is what was done to a log.
+type Fault string
+
+// The faults.
+const (
+	Edited     Fault = "edited"     // a record does not match its hash
+	Moved      Fault = "moved"      // a record does, under another number
+	Missing    Fault = "missing"    // a number is left out
+	WrongOrder Fault = "order"      // a number comes twice, or too late
+	Broken     Fault = "broken"     // a record does not name the hash of the one before
+	WrongHead  Fault = "head"       // the head that the database keeps is not its last record
+	Cut        Fault = "cut"        // an anchored record is behind the log's end
+	Rewritten  Fault = "rewritten"  // an anchored record has another hash
+	Unreadable Fault = "unreadable" // a line of an export is none
+)
+
+// Finding is one fault, with its place.
+type Finding struct {
+	Fault Fault  `json:"fault"`
+	Seq   int64  `json:"seq"`            // the record, or the first of some
+	To    int64  `json:"to,omitempty"`   // the last of some
+	Line  int64  `json:"line,omitempty"` // of an export, where it is unreadable
+	Text  string `json:"text"`
+}
+
+// Report is what [Verify] found.
+type Report struct {
+	Holds      bool      `json:"holds"` // nothing was found
+	Records    int64     `json:"records"`
+	Head       Head      `json:"head"`        // the log's end, as it was read
+	Anchors    int       `json:"anchors"`     // how many heads were given
+	Held       int       `json:"held"`        // of these, how many match their record
+	Refuted    int       `json:"refuted"`     // how many do not; others' records are missing or edited
+	AnchoredTo int64     `json:"anchored_to"` // the last record that an anchor vouches for
+	Findings   []Finding `json:"findings,omitempty"`
+	More       int       `json:"more,omitempty"` // findings that were not kept
+
+	// The clock was set back: no fault, but worth a question.
+	ClockBack   int   `json:"clock_back,omitempty"`
+	ClockBackAt int64 `json:"clock_back_at,omitempty"` // the first record that is before its predecessor
+}
+
+// String tells it to people, in lines.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d records", r.Records)
+	if r.Records > 0 {
+		fmt.Fprintf(&b, ", the last is %d of %s", r.Head.Seq, r.Head.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+	if r.Holds {
+		b.WriteString(". The chain holds.\n")
+	} else {
+		fmt.Fprintf(&b, ". THE CHAIN DOES NOT HOLD; findings: %d\n", len(r.Findings)+r.More)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "  %-10s %s\n", f.Fault, f.Text)
+	}
+	if r.More > 0 {
+		fmt.Fprintf(&b, "  and %d more\n", r.More)
+	}
+	switch {
+	case r.Anchors == 0:
+		b.WriteString("No anchored head was given: a tail cut off, or a chain rewritten as a whole, would not be seen.\n")
+	default:
+		fmt.Fprintf(&b, "%d of %d anchored heads match.", r.Held, r.Anchors)
+		if r.AnchoredTo < r.Head.Seq {
+			fmt.Fprintf(&b, " Nothing outside vouches for the records from %d on.", r.AnchoredTo+1)
+		}
+		b.WriteByte('\n')
+	}
+	if r.ClockBack > 0 {
+		fmt.Fprintf(&b, "The clock was set back %d times, first at record %d.\n", r.ClockBack, r.ClockBackAt)
+	}
+	return b.String()
+}

@@ -1,0 +1,200 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"time"
+)
+
+const (
+	batch       = 256
+	maxFindings = 100
+	maxMoved    = 8
+)
+
+// Verify reads the whole log and reports whether it is as it was written: no
+// record edited, missing, inserted or moved; and, as far as the anchored heads
+// go, no tail cut off and no part of the chain rewritten with new hashes. The log
+// must be one consistent look at the database.
+//
+// An error says that the log could not be read, or that an anchor is no head;
+// what is wrong with the log is in the report.
+func Verify(ctx context.Context, log Log, anchors []Head) (Report, error) {
+	c, err := newChain(anchors)
+	if err != nil {
+		return Report{}, err
+	}
+	head, err := log.AuditHead()
+	if err != nil {
+		return Report{}, fmt.Errorf("verify audit log: %w", err)
+	}
+	if err := each(ctx, log, func(r Record) error { c.add(r); return nil }); err != nil {
+		return Report{}, fmt.Errorf("verify audit log: %w", err)
+	}
+	if head.Seq != c.seq || head.Seq > 0 && !bytes.Equal(head.Hash, c.hash) {
+		c.find(WrongHead, head.Seq, "the database says that the last record is %d; its last record is %d, or has another hash", head.Seq, c.seq)
+	}
+	return c.end(), nil
+}
+
+// It begins below 1, where no record may be.
+func each(ctx context.Context, log Log, yield func(Record) error) error {
+	for after := int64(math.MinInt64); ; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		records, err := log.AuditRecords(after, batch)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			return nil
+		}
+		last := after
+		for _, r := range records {
+			last = max(last, r.Seq)
+			if err := yield(r); err != nil {
+				return err
+			}
+		}
+		if last == after {
+			return fmt.Errorf("records behind %d were asked for; none of the %d given is", after, len(records))
+		}
+		after = last
+	}
+}
+
+// chain follows records one by one.
+type chain struct {
+	report  Report
+	anchors map[int64][]Head
+	highest Head // of the anchors
+
+	seq       int64 // of the record that the next must follow
+	hash, sum []byte
+	time      time.Time
+	held      int64 // the last anchor that held
+	rewritten bool  // an anchor behind held did not
+}
+
+func newChain(anchors []Head) (*chain, error) {
+	zero := make([]byte, sha256.Size)
+	c := &chain{anchors: map[int64][]Head{}, hash: zero, sum: zero}
+	for _, a := range anchors {
+		if err := a.check(); err != nil {
+			return nil, fmt.Errorf("anchored head: %w", err)
+		}
+		c.anchors[a.Seq] = append(c.anchors[a.Seq], a)
+		if a.Seq > c.highest.Seq {
+			c.highest = a
+		}
+	}
+	c.report.Anchors = len(anchors)
+	return c, nil
+}
+
+func (c *chain) add(r Record) {
+	c.report.Records++
+	sum := Sum(r)
+	if c.content(r, sum) {
+		c.anchored(r)
+	}
+	switch {
+	case r.Seq <= c.seq:
+		c.find(WrongOrder, r.Seq, "record %d comes behind record %d", r.Seq, c.seq)
+		return
+	case r.Seq > c.seq+1:
+		c.missing(c.seq+1, r.Seq-1)
+	case !bytes.Equal(r.Previous, c.hash) && !bytes.Equal(r.Previous, c.sum):
+		c.find(Broken, r.Seq, "record %d does not follow the record before it: one of the two was put in, or changed and given a new hash", r.Seq)
+	}
+	if r.Time.Before(c.time) {
+		if c.report.ClockBack == 0 {
+			c.report.ClockBackAt = r.Seq
+		}
+		c.report.ClockBack++
+	}
+	c.seq, c.hash, c.sum, c.time = r.Seq, r.Hash, sum, r.Time
+}
+
+// content reports whether the record is what its hash says.
+func (c *chain) content(r Record, sum []byte) bool {
+	if err := r.check(); err != nil {
+		c.find(Edited, r.Seq, "record %d was edited: %v", r.Seq, err)
+		return false
+	}
+	if bytes.Equal(sum, r.Hash) {
+		return true
+	}
+	if was, found := c.wasAt(r); found {
+		c.find(Moved, r.Seq, "record %d was record %d: its place was changed", r.Seq, was)
+	} else {
+		c.find(Edited, r.Seq, "record %d was edited: it does not match its hash", r.Seq)
+	}
+	return false
+}
+
+// wasAt looks for a number near by under which the record matches its hash.
+func (c *chain) wasAt(r Record) (int64, bool) {
+	if len(c.report.Findings) == maxFindings {
+		return 0, false
+	}
+	at := r.Seq
+	for r.Seq = max(1, at-maxMoved); r.Seq <= at+maxMoved; r.Seq++ {
+		if r.Seq != at && bytes.Equal(Sum(r), r.Hash) {
+			return r.Seq, true
+		}
+	}
+	return 0, false
+}
+
+func (c *chain) missing(from, to int64) {
+	text := fmt.Sprintf("records %d to %d are missing", from, to)
+	if from == to {
+		text = fmt.Sprintf("record %d is missing", from)
+	}
+	c.keep(Finding{Fault: Missing, Seq: from, To: to, Text: text})
+}
+
+// Of a run of anchors that do not match, the first says where.
+func (c *chain) anchored(r Record) {
+	for _, a := range c.anchors[r.Seq] {
+		if bytes.Equal(a.Hash, r.Hash) {
+			c.report.Held++
+			c.held, c.report.AnchoredTo, c.rewritten = r.Seq, max(c.report.AnchoredTo, r.Seq), false
+			continue
+		}
+		c.report.Refuted++
+		if !c.rewritten {
+			c.rewritten = true
+			from := min(c.held+1, r.Seq)
+			c.keep(Finding{Fault: Rewritten, Seq: from, To: r.Seq, Text: fmt.Sprintf(
+				"record %d is not the one that was anchored: the chain was rewritten at one of the records %d to %d", r.Seq, from, r.Seq)})
+		}
+	}
+}
+
+func (c *chain) find(f Fault, seq int64, format string, args ...any) {
+	c.keep(Finding{Fault: f, Seq: seq, Text: fmt.Sprintf(format, args...)})
+}
+
+func (c *chain) keep(f Finding) {
+	if len(c.report.Findings) < maxFindings {
+		c.report.Findings = append(c.report.Findings, f)
+	} else {
+		c.report.More++
+	}
+}
+
+func (c *chain) end() Report {
+	if c.highest.Seq > c.seq {
+		c.keep(Finding{Fault: Cut, Seq: c.seq + 1, To: c.highest.Seq, Text: fmt.Sprintf(
+			"the log ends with record %d, but record %d was anchored: records %d to %d at least were cut off", c.seq, c.highest.Seq, c.seq+1, c.highest.Seq)})
+	}
+	c.report.Head = Head{Seq: c.seq, Hash: c.hash, Time: c.time}
+	c.report.Holds = len(c.report.Findings) == 0
+	return c.report
+}

@@ -1,0 +1,429 @@
+package exchange_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"crypto/x509"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+func hexSum(sum []byte) string { return hex.EncodeToString(sum) }
+
+// Both ends of both dialects exchange their certificates by their registries
+// alone, and then speak.
+func TestRiskOSFromNothingToAMessage(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		customer, provider := newHouse(t, address()), newHouse(t, address())
+		customer.partner("provider", "riskos", sealane.Client, "PROD")
+		provider.partner("customer", "riskos", sealane.Server, "PROD")
+		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", registry.SealingRequired, "")
+		provider.must(err)
+
+		ours, oursCert := customer.pair("riskos", "provider", "PROD")
+		theirs, theirsCert := provider.pair("riskos", "", "PROD") // one for all customers
+		if _, ready, err := exchange.Preflight(t.Context(), customer.Registry, "provider", "PROD"); ready || err != nil {
+			t.Fatalf("ready before the exchange: %v", err)
+		}
+		provider.letIn("customer", "PROD", oursCert.DER, "")
+		customer.letIn("provider", "PROD", theirsCert.DER, "")
+		_, err = customer.anna.Offer(t.Context(), ours.ID, "provider", "")
+		customer.must(err)
+		customer.must(customer.anna.Confirmed(t.Context(), ours.ID, "they said so"))
+		provider.must(provider.anna.Confirmed(t.Context(), theirs.ID, "they said so"))
+
+		for _, h := range []struct {
+			*house
+			partner string
+		}{{customer, "provider"}, {provider, "customer"}} {
+			checks, ready, err := exchange.Preflight(t.Context(), h.Registry, h.partner, "PROD")
+			if err != nil || !ready {
+				t.Errorf("preflight with %s: %v %+v", h.partner, err, checks)
+			}
+		}
+		request, err := customer.lane("provider", "PROD").Seal(t.Context(), []byte(`{"id":"1"}`))
+		customer.must(err)
+		snapshot, err := provider.Snapshot(t.Context())
+		provider.must(err)
+		lane, id, err := snapshot.ByAPIKey(token)
+		provider.must(err)
+		m, err := lane.Open(t.Context(), request)
+		if err != nil || string(m.Payload()) != `{"id":"1"}` || !strings.HasPrefix(id, "a-") {
+			t.Fatalf("%v %v %q", m, err, id)
+		}
+		answer, err := lane.Seal(t.Context(), []byte(`{"eval_id":"2"}`))
+		provider.must(err)
+		if m, err := customer.lane("provider", "PROD").Open(t.Context(), answer); err != nil || string(m.Payload()) != `{"eval_id":"2"}` {
+			t.Fatalf("%v %v", m, err)
+		}
+		if _, _, err := snapshot.ByAPIKey(token + "x"); !errors.Is(err, registry.ErrUnknownToken) {
+			t.Errorf("a wrong API key: %v", err)
+		}
+	})
+}
+
+func TestRDXFromNothingToAMessage(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		issuer, vcas := newHouse(t, address()), newHouse(t, address())
+		issuer.partner("vcas", "rdx", sealane.Server, "STAG")
+		vcas.partner("bank", "rdx", sealane.Client, "STAG")
+		pair, certificate := issuer.pair("rdx", "vcas", "STAG")
+		parcel, err := issuer.anna.Offer(t.Context(), pair.ID, "vcas", "")
+		issuer.must(err)
+		files, err := parcel.Files()
+		issuer.must(err)
+		got := vcas.letIn("bank", "STAG", files[parcel.Base()+".p7b"], "")
+		if got.Exchange.Format != cert.FormatPKCS7PEM || !bytes.Equal(got.SHA256, certificate.SHA256) {
+			t.Errorf("received as %s", got.Exchange.Format)
+		}
+		lane := vcas.lane("bank", "STAG")
+		token, err := lane.Seal(t.Context(), []byte("{}"))
+		vcas.must(err)
+		// The pair opens before its partner is said to use it, but RDX asks for the ID.
+		if _, err := issuer.lane("vcas", "STAG").Open(t.Context(), token); sealane.FaultOf(err) != "local.no-key-id" {
+			t.Errorf("without the alias: %v", err)
+		}
+		issuer.must(issuer.anna.Alias(t.Context(), pair.ID, got.KeyID, "as they wrote"))
+		if _, err := issuer.lane("vcas", "STAG").Open(t.Context(), token); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Each letter says what it must, and none holds what it must not.
+func TestOffer(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("vcas", "rdx", sealane.Server, "STAG")
+	h.must(h.anna.ChangeEnvironment(t.Context(), "vcas", "STAG", "", func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
+	pair, c := h.pair("rdx", "vcas", "STAG")
+	parcel, err := h.anna.Offer(t.Context(), pair.ID, "vcas", "")
+	h.must(err)
+	covering, checksums, err := parcel.Letters()
+	h.must(err)
+	for _, want := range []string{"Subject: ", "STAG", "keys.example", "2028-11-21", "pki@bank.example", "key ID (alias)", "second message", ".p7b", ".cer", ".crt", ".pem"} {
+		if !bytes.Contains(covering, []byte(want)) {
+			t.Errorf("the covering letter has no %q:\n%s", want, covering)
+		}
+	}
+	if bytes.Contains(covering, []byte(hexSum(c.SHA256))) || !bytes.Contains(checksums, []byte(hexSum(c.SHA256))) {
+		t.Error("the checksum is not in the second letter, or in the first")
+	}
+	files, err := parcel.Files()
+	h.must(err)
+	for name, data := range files {
+		if _, err := cert.Read(data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What must not come in does not, and leaves nothing but the record of alarms.
+func TestRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+		h.partner("other", "rdx", sealane.Client, "PROD")
+		good := fresh(t, "good")
+		h.letIn("acme", "STAG", made(t, good), "")
+		blocked, err := registry.SPKISum(&fresh(t, "idplus").PublicKey)
+		h.must(err)
+		h.must(h.anna.BlockKey(t.Context(), blocked, "key of ID+"))
+		ownPair, _ := h.pair("rdx", "acme", "STAG")
+		ownKey, err := x509.ParsePKIXPublicKey(ownPair.SPKI)
+		h.must(err)
+		private, err := x509.MarshalPKCS8PrivateKey(fresh(t, "leaked"))
+		h.must(err)
+		for _, c := range []struct {
+			name, partner, environment, says string
+			data                             []byte
+		}{
+			{"not a certificate", "acme", "PROD", "no PEM, DER", []byte("hello")},
+			{"the same key in STAG and PROD", "acme", "PROD", "[key-known]", made(t, good)},
+			{"the key of another partner", "other", "PROD", "[key-known]", made(t, good)},
+			{"the same key again, renewed", "acme", "STAG", "[key-known]", made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},
+			{"a key of ID+", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: key of ID+", made(t, fresh(t, "idplus"))},
+			{"ten years", "acme", "PROD", "[validity-length]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) })},
+			{"expired", "acme", "PROD", "[validity-now]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 1) })},
+			{"no organization", "acme", "PROD", "[organization]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.Organization = nil })},
+			{"no unit", "acme", "PROD", "[unit]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.OrganizationalUnit = nil })},
+			{"no email", "acme", "PROD", "[email]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.EmailAddresses = nil })},
+			{"for signatures", "acme", "PROD", "[key-usage]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })},
+			{"a private key", "acme", "PROD", "The alarm is recorded, and this key can't come in any more", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
+			{"and then its certificate", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: its private key came in a file from acme", made(t, fresh(t, "leaked"))},
+			{"a mail with a private key", "acme", "PROD", "The alarm is recorded", mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},
+			{"a bare public key", "acme", "PROD", "ask for an X.509 certificate", ownPair.SPKI},
+			{"no such partner", "nobody", "PROD", `partner "nobody": not found`, made(t, fresh(t, "a"))},
+			{"no such environment", "other", "STAG", `has no environment "STAG"`, made(t, fresh(t, "a"))},
+		} {
+			before := h.head()
+			_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: c.partner, Environment: c.environment, Data: c.data})
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			alarm := strings.Contains(c.says, "The alarm")
+			if grown := h.head().Seq > before.Seq; grown != alarm {
+				t.Errorf("%s: the audit log has grown: %t", c.name, grown)
+			}
+		}
+		if _, ok := ownKey.(interface{ Size() int }); !ok {
+			t.Fatal("not RSA")
+		}
+		steps, err := exchange.Status(t.Context(), h.Registry, "acme", "PROD")
+		if err != nil || len(steps) != 0 {
+			t.Errorf("something was kept: %v %v", steps, err)
+		}
+	})
+}
+
+func (h *house) head() (head audit.Head) {
+	h.t.Helper()
+	h.must(h.Store.View(h.t.Context(), func(tx registry.Tx) (err error) {
+		head, err = tx.AuditHead()
+		return err
+	}))
+	return head
+}
+
+// mailWith is a saved mail with a file attached, as mail programs write it.
+func mailWith(name string, data []byte) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "From: \"Keys\" <keys@acme.example>\r\nTo: us@bank.example\r\nSubject: our certificate\r\nMIME-Version: 1.0\r\n"+
+		"Content-Type: multipart/mixed; boundary=\"frontier\"\r\n\r\n--frontier\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello,\r\nplease find attached …\r\n"+
+		"--frontier\r\nContent-Type: application/octet-stream; name=%q\r\nContent-Disposition: attachment; filename=%q\r\nContent-Transfer-Encoding: base64\r\n\r\n", name, name)
+	text := base64.StdEncoding.EncodeToString(data)
+	for len(text) > 76 {
+		b.WriteString(text[:76] + "\r\n")
+		text = text[76:]
+	}
+	b.WriteString(text + "\r\n--frontier--\r\n")
+	return b.Bytes()
+}
+
+func TestReceivedByMail(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	der := made(t, fresh(t, "mail"))
+	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: mailWith("acme.cer", der)})
+	h.must(err)
+	if c.Exchange.From != "keys@acme.example" || c.CommonName != "partner.example" || !bytes.Equal(c.Exchange.File, der) {
+		t.Errorf("from %q, %q, file of %d bytes", c.Exchange.From, c.CommonName, len(c.Exchange.File))
+	}
+	for name, data := range map[string][]byte{
+		"no certificate attached":      mailWith("notes.txt", []byte("see you")),
+		"2 different certificates":     bytes.Replace(mailWith("a.cer", made(t, fresh(t, "m1"))), []byte("--frontier--"), bytes.TrimPrefix(mailWith("b.cer", made(t, fresh(t, "m2"))), []byte("From")), 1),
+		"more than 64 parts":           []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\nhello\r\n", 100) + "--x--\r\n"),
+		"the mail has no certificate ": []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\ncut"),
+	} {
+		if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The steps can't be skipped, and who may take them is held to.
+func TestStepsInOrder(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("acme", "rdx", sealane.Client, "PROD")
+		ctx := t.Context()
+		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
+		h.must(err)
+		approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
+		both := exchange.At(h.person("dora", registry.Operator, registry.Approver))
+		refuse := func(name, says string, err error) {
+			t.Helper()
+			if err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		refuse("approve before the checksum", "is received", h.cora.Approve(ctx, c.ID, approval))
+		refuse("activate before the checksum", "is received", h.anna.Activate(ctx, c.ID, ""))
+		_, err = h.anna.Confirm(ctx, c.ID, strings.Repeat("00", 32), "")
+		refuse("a wrong checksum", "call the partner", err)
+		_, err = h.cora.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+		refuse("an approver confirms", "needs the role operator", err)
+		matched, err := both.Confirm(ctx, c.ID, strings.ToUpper(hexSum(c.SHA256)), "")
+		h.must(err)
+		if !strings.Contains(matched, "DER") && !strings.Contains(matched, "file") {
+			t.Errorf("matched: %q", matched)
+		}
+		refuse("an operator approves", "needs the role approver", h.anna.Approve(ctx, c.ID, approval))
+		refuse("who confirmed approves", "somebody else must approve", both.Approve(ctx, c.ID, approval))
+		refuse("without a change", "--change", h.cora.Approve(ctx, c.ID, exchange.Approval{CallBack: "x"}))
+		refuse("without a call-back or proof", "--call-back", h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
+		refuse("a proof that nobody asked for", "no challenge is out", h.anna.Prove(ctx, c.ID, "x", ""))
+
+		token, err := h.anna.Challenge(ctx, c.ID, "")
+		h.must(err)
+		refuse("a wrong answer", "did not open it", h.anna.Prove(ctx, c.ID, "sealane-proof-guess", ""))
+		answer := openChallenge(t, token, "steps")
+		h.must(h.anna.Prove(ctx, c.ID, " "+answer+"\n", ""))
+		h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
+		refuse("without a key ID", "has no key ID", h.anna.Activate(ctx, c.ID, ""))
+		for keyID, says := range map[string]string{
+			"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-PROD": "4096", "short": "", "with blank-PKE-ACS-Client-2048SHA2-PROD": "",
+		} {
+			refuse(keyID, says, h.anna.Alias(ctx, c.ID, keyID, ""))
+		}
+		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", ""))
+		h.must(h.anna.Activate(ctx, c.ID, ""))
+		refuse("reject what is in use", "can't become rejected", h.cora.Reject(ctx, c.ID, "late"))
+		h.must(h.anna.Compromised(ctx, c.ID, "their mailbox was read"))
+		if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+			t.Errorf("a compromised key comes again: %v", err)
+		}
+	})
+}
+
+func openChallenge(t *testing.T, token []byte, name string) string {
+	t.Helper()
+	return string(decrypt(t, token, fresh(t, name)))
+}
+
+// A renewal has a key of its own, may have the same key ID, and the certificate
+// before it still counts.
+func TestRenewal(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("acme", "rdx", sealane.Client, "PROD")
+		h.partner("bank", "rdx", sealane.Client, "PROD")
+		first := h.letIn("acme", "PROD", made(t, fresh(t, "r1")), "")
+		second := h.letIn("acme", "PROD", made(t, fresh(t, "r2")), "")
+		if first = h.certificate(first.ID); first.State != registry.Retiring || second.State != registry.Active || first.KeyID != second.KeyID {
+			t.Errorf("%s %s under %q and %q", first.State, second.State, first.KeyID, second.KeyID)
+		}
+		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "bank", Environment: "PROD", Data: made(t, fresh(t, "r3"))})
+		h.must(err)
+		if err := h.anna.Alias(t.Context(), c.ID, first.KeyID, ""); err == nil || !strings.Contains(err.Error(), "is that of acme") {
+			t.Errorf("another partner's key ID: %v", err)
+		}
+		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}, ""); err == nil || !strings.Contains(err.Error(), "is waiting to be used") {
+			t.Errorf("a second pair: %v", err)
+		}
+	})
+}
+
+// A waiver needs a reason, and a second person, and stays visible.
+func TestWaiver(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	three := made(t, fresh(t, "w"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
+	in := exchange.Incoming{Partner: "acme", Environment: "STAG", Data: three, Waive: map[string]string{"validity-length": " "}}
+	if _, _, err := h.anna.Receive(t.Context(), in); err == nil || !strings.Contains(err.Error(), "say why") {
+		t.Errorf("without a reason: %v", err)
+	}
+	in.Waive["validity-length"] = "their CA gives three years"
+	dora := exchange.At(h.person("dora", registry.Operator, registry.Approver))
+	c, _, err := dora.Receive(t.Context(), in)
+	h.must(err)
+	_, err = h.anna.Confirm(t.Context(), c.ID, hexSum(c.SHA256), "")
+	h.must(err)
+	if err := h.cora.Approve(t.Context(), c.ID, exchange.Approval{}); err == nil || !strings.Contains(err.Error(), "--grant validity-length") {
+		t.Errorf("not granted: %v", err)
+	}
+	granting := exchange.Approval{Grant: []string{"validity-length"}}
+	if err := dora.Approve(t.Context(), c.ID, granting); err == nil || !strings.Contains(err.Error(), "somebody else must grant") {
+		t.Errorf("granted by who asked: %v", err)
+	}
+	h.must(h.cora.Approve(t.Context(), c.ID, granting))
+	h.must(h.anna.Alias(t.Context(), c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+	h.must(h.anna.Activate(t.Context(), c.ID, ""))
+	checks, _, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
+	if err != nil || !strings.Contains(fmt.Sprint(checks), "their CA gives three years") {
+		t.Errorf("the waiver is not seen: %v %v", checks, err)
+	}
+	weak := made(t, fresh(t, "w2"))
+	sum, err := registry.SPKISum(&fresh(t, "w2").PublicKey)
+	h.must(err)
+	h.must(h.anna.BlockKey(t.Context(), sum, "x"))
+	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: weak, Waive: map[string]string{"key-blocked": "please"}}); err == nil {
+		t.Error("a blocked key was waived")
+	}
+}
+
+// Two Sealanes exchange by their partner files.
+func TestPartnerFile(t *testing.T) {
+	a, b := newHouse(t, "sqlite:"+t.TempDir()+"/a.db"), newHouse(t, "sqlite:"+t.TempDir()+"/b.db")
+	a.partner("b", "riskos", sealane.Client, "SANDBOX")
+	b.partner("a", "riskos", sealane.Server, "SANDBOX")
+	pair, _ := a.pair("riskos", "b", "SANDBOX")
+	file, err := a.anna.Export(t.Context(), pair.ID, "b", "House A", []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}}, "")
+	a.must(err)
+	in := exchange.Incoming{Partner: "a", Environment: "SANDBOX", Data: append(file, '\n')}
+	for at := 0; at < len(file); at += len(file) / 97 {
+		changed := bytes.Clone(file)
+		changed[at] ^= 1
+		in.Data = changed
+		if _, _, err := b.anna.Receive(t.Context(), in); err == nil {
+			t.Fatalf("changed at %d, it is taken", at)
+		}
+	}
+	in.Data = append(file, '\n')
+	c, _, err := b.anna.Receive(t.Context(), in)
+	b.must(err)
+	if c.Exchange.Format != "partner file" || !bytes.Equal(c.SPKISHA256, pair.SPKISHA256) {
+		t.Errorf("%+v", c.Exchange)
+	}
+	if _, _, err := a.anna.Receive(t.Context(), exchange.Incoming{Partner: "b", Environment: "SANDBOX", Data: file}); err == nil || !strings.Contains(err.Error(), "sender being the client") {
+		t.Errorf("our own partner file: %v", err)
+	}
+}
+
+// Of two who do the same at once, one does it, and the other is told.
+func TestTwoAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("acme", "rdx", sealane.Client, "STAG")
+		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "two"))})
+		h.must(err)
+		start, results := make(chan struct{}), make(chan error, 2)
+		for _, who := range []exchange.Exchange{h.anna, h.bo} {
+			go func() {
+				<-start
+				_, err := who.Confirm(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256), "")
+				results <- err
+			}()
+		}
+		close(start)
+		first, second := <-results, <-results
+		if first == nil {
+			first, second = second, first
+		}
+		if second != nil || first == nil || !errors.Is(first, registry.ErrConflict) && !strings.Contains(first.Error(), "can't become matched") {
+			t.Errorf("%v and %v", first, second)
+		}
+	})
+}
+
+// A notice comes before the end, and after it nothing is ready.
+func TestPreflightAsTimePasses(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.letIn("acme", "STAG", made(t, fresh(t, "time")), "")
+	for after, level := range map[time.Duration]cert.Level{0: cert.OK, 660 * 24 * time.Hour: cert.Warning, 720 * 24 * time.Hour: cert.Refused} {
+		h.now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC).Add(after)
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
+		h.must(err)
+		for _, c := range checks {
+			if c.Name == "their certificate, validity" && c.Level != level || ready != (level != cert.Refused) {
+				t.Errorf("after %s: %+v, ready %t", after, c, ready)
+			}
+		}
+	}
+}

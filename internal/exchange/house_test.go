@@ -1,0 +1,176 @@
+package exchange_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/internal/store/pgtest"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// house is one company with its registry, and the people in it.
+type house struct {
+	*registry.Registry
+	t        *testing.T
+	now      time.Time
+	admin    *registry.Desk
+	anna, bo exchange.Exchange // operators
+	cora     exchange.Exchange // approver
+	root     *rootkey.Key
+}
+
+// onBoth runs a test on each database.
+func onBoth(t *testing.T, test func(t *testing.T, address func() string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		test(t, func() string { return "sqlite:" + filepath.Join(t.TempDir(), "registry.db") })
+	})
+	t.Run("postgres", func(t *testing.T) { test(t, func() string { return pgtest.URL(t) }) })
+}
+
+func newHouse(t *testing.T, address string) *house {
+	t.Helper()
+	s, err := store.Open(t.Context(), address, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	h := &house{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
+	if h.root, err = rootkey.Generate(); err != nil {
+		t.Fatal(err)
+	}
+	h.must(h.UseRoot(t.Context(), h.root, nil))
+	token, err := h.Found(t.Context(), registry.Person{ID: "admin", Name: "Administrator"})
+	h.must(err)
+	h.admin = h.login(token)
+	h.anna = exchange.At(h.person("anna", registry.Operator))
+	h.bo = exchange.At(h.person("bo", registry.Operator))
+	h.cora = exchange.At(h.person("cora", registry.Approver))
+	return h
+}
+
+func (h *house) must(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) login(token string) *registry.Desk {
+	h.t.Helper()
+	d, err := h.Login(h.t.Context(), token)
+	h.must(err)
+	return d
+}
+
+func (h *house) person(id string, roles ...registry.Role) *registry.Desk {
+	h.t.Helper()
+	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles}, "")
+	h.must(err)
+	return h.login(token)
+}
+
+// partner adds one with an environment.
+func (h *house) partner(id, profileName string, side sealane.Side, environments ...string) {
+	h.t.Helper()
+	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName, Side: side}, ""))
+	for _, name := range environments {
+		env := registry.Environment{Partner: id, Name: name, Sealing: registry.SealingRequired}
+		if profileName == "rdx" && side == sealane.Server {
+			env.Caller = sealane.MutualTLS
+		}
+		h.must(h.anna.AddEnvironment(h.t.Context(), env, ""))
+	}
+}
+
+// pair makes a key pair of ours.
+func (h *house) pair(profileName, partner, environment string) (registry.KeyPair, registry.Certificate) {
+	h.t.Helper()
+	k, c, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Subject: subject}, "")
+	h.must(err)
+	return k, c
+}
+
+var subject = cert.Request{CommonName: "keys.example", Organization: "Example", Unit: "Payments", Email: "keys@example.com", Validity: 2}
+
+// letIn walks a certificate of the partner's to its use.
+func (h *house) letIn(partner, environment string, file []byte, keyID string) registry.Certificate {
+	h.t.Helper()
+	ctx := h.t.Context()
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: file, KeyID: keyID})
+	h.must(err)
+	_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	h.must(err)
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
+	if keyID == "" && c.Profile == "rdx" {
+		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-"+environment, ""))
+	}
+	h.must(h.anna.Activate(ctx, c.ID, ""))
+	return h.certificate(c.ID)
+}
+
+func (h *house) certificate(id string) (c registry.Certificate) {
+	h.t.Helper()
+	h.must(h.Store.View(h.t.Context(), func(tx registry.Tx) (err error) {
+		c, err = tx.Certificate(id)
+		return err
+	}))
+	return c
+}
+
+func (h *house) lane(partner, environment string) *sealane.Lane {
+	h.t.Helper()
+	s, err := h.Snapshot(h.t.Context())
+	h.must(err)
+	l, err := s.Lane(partner, environment)
+	h.must(err)
+	return l
+}
+
+// made is a certificate as a partner would make it, changed by change.
+func made(t *testing.T, key *rsa.PrivateKey, change ...func(*x509.Certificate)) []byte {
+	t.Helper()
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "partner.example", Organization: []string{"Partner"}, OrganizationalUnit: []string{"Keys"}},
+		EmailAddresses: []string{"keys@partner.example"}, NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2028, 11, 1, 0, 0, 0, 0, time.UTC),
+		KeyUsage: x509.KeyUsageKeyEncipherment, BasicConstraintsValid: true,
+	}
+	for _, f := range change {
+		f(c)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func fresh(t *testing.T, name string) *rsa.PrivateKey { return testkey.RSA(t, "exchange "+name, 2048) }
+
+// decrypt opens a token as any JOSE tool would.
+func decrypt(t *testing.T, token []byte, key *rsa.PrivateKey) []byte {
+	t.Helper()
+	e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, _, err := e.Decrypt([]crypto.Decrypter{key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}

@@ -1,0 +1,128 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// PartnerFile is what one Sealane tells another of itself: its certificate, and
+// who to write to. It is a JWS by the key of that certificate, so that nothing in
+// it can be changed on the way; that the key is the partner's own is still for the
+// checksum and the approval to say.
+type PartnerFile struct {
+	Format       string             `json:"format"` // see partnerFormat
+	Name         string             `json:"name"`
+	Profile      string             `json:"profile"`
+	Side         sealane.Side       `json:"side"` // the sender's
+	Environment  string             `json:"environment"`
+	KeyID        string             `json:"key_id,omitempty"`
+	Certificates [][]byte           `json:"certificates"` // DER, the leaf first
+	Contacts     []registry.Contact `json:"contacts,omitempty"`
+	MailFrom     string             `json:"mail_from,omitempty"`
+	Created      time.Time          `json:"created"`
+}
+
+const (
+	partnerFormat  = "sealane-partner-1"
+	maxPartnerFile = 256 << 10
+)
+
+// Export writes the partner file of a key pair of ours, for a partner.
+func (x Exchange) Export(ctx context.Context, pair, partner, name string, contacts []registry.Contact, reason string) (file []byte, err error) {
+	err = x.Change(ctx, registry.Entry{Action: "partner.export", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		k, c, err := ourPair(tx, pair)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Partner(partner)
+		if err != nil {
+			return fmt.Errorf("partner %q: %w", partner, err)
+		}
+		env, err := registry.FindEnvironment(tx, partner, k.Environment)
+		if err != nil {
+			return err
+		}
+		if k.Partner != "" && k.Partner != partner || p.Profile != k.Profile {
+			return fmt.Errorf("key pair %s is %s, and not for %s", pair, describePair(k), partner)
+		}
+		payload, err := json.Marshal(PartnerFile{
+			Format: partnerFormat, Name: name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
+			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: contacts, MailFrom: env.MailFrom, Created: x.Time(),
+		})
+		if err != nil {
+			return err
+		}
+		e.Environment, e.Before = k.Environment, c
+		if file, err = x.Sign(k, payload); err != nil {
+			return err
+		}
+		c.Exchange.OfferedAt = x.Time()
+		e.After = c
+		return tx.PutCertificate(&c)
+	})
+	return file, err
+}
+
+// ReadPartnerFile reads what Export wrote, and verifies it by the certificate in
+// it.
+func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
+	data = bytes.TrimSpace(data)
+	if len(data) > maxPartnerFile {
+		return nil, nil, fmt.Errorf("the partner file has %d bytes, more than %d", len(data), maxPartnerFile)
+	}
+	parts := bytes.Split(data, []byte("."))
+	if len(parts) != 3 {
+		return nil, nil, errors.New("this is no partner file of Sealane: it is one line with two dots in it")
+	}
+	unverified, err := base64.RawURLEncoding.DecodeString(string(parts[1]))
+	if err != nil {
+		return nil, nil, errors.New("this is no partner file of Sealane: it is not base64url")
+	}
+	var f PartnerFile
+	d := json.NewDecoder(bytes.NewReader(unverified))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil || f.Format != partnerFormat || len(f.Certificates) == 0 {
+		return nil, nil, fmt.Errorf("this is no partner file that this version of Sealane reads (format %.40q)", f.Format)
+	}
+	var chain []*x509.Certificate
+	for _, der := range f.Certificates {
+		one, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the partner file's certificate: %w", err)
+		}
+		chain = append(chain, one)
+	}
+	pub, ok := chain[0].PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, nil, errors.New("the partner file's certificate has no RSA key")
+	}
+	if err := cert.CheckKey(pub); err != nil {
+		return nil, nil, fmt.Errorf("the partner file's key: %w", err)
+	}
+	s, err := jose.ParseSigned(bytes.Clone(data), []string{jose.RS256})
+	if err != nil {
+		return nil, nil, fmt.Errorf("the partner file: %w", err)
+	}
+	if _, _, err := s.Verify([]jose.PublicKey{{PublicKey: pub}}); err != nil {
+		return nil, nil, errors.New("the partner file was changed after it was signed, or is not by the key of its certificate: ask for it again")
+	}
+	return &f, chain, nil
+}
+
+// likelyPartnerFile: a compact JWS, which no certificate file is.
+func likelyPartnerFile(data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return bytes.HasPrefix(data, []byte("eyJ")) && bytes.Count(data, []byte(".")) == 2
+}

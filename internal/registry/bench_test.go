@@ -1,0 +1,87 @@
+package registry_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/store"
+)
+
+// BenchmarkSnapshot is what a start costs: all lanes read, none put together yet.
+// Each partner has one environment, an API key, and three certificates, two of
+// them in use.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, partners := range []int{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("partners=%d", partners), func(b *testing.B) {
+			s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			r := &registry.Registry{Store: s}
+			const batch = 1000
+			for from := 0; from < partners; from += batch {
+				if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, from, from+batch) }); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				snapshot, err := r.Snapshot(b.Context())
+				if err != nil || snapshot.Len() != partners {
+					b.Fatal(snapshot.Len(), err)
+				}
+			}
+		})
+	}
+}
+
+// fill adds partners whose keys are synthetic: random moduli that nobody uses.
+func fill(tx registry.Tx, from, to int) error {
+	for i := from; i < to; i++ {
+		id := fmt.Sprintf("partner-%06d", i)
+		sum := make([]byte, 32)
+		rand.Read(sum)
+		steps := []error{
+			tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "riskos", Side: sealane.Server}),
+			tx.PutEnvironment(&registry.Environment{Partner: id, Name: "PROD", Sealing: registry.SealingRequired}),
+			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD", Sealing: registry.SealingRequired, SHA256: sum}),
+		}
+		for j, state := range []registry.State{registry.Active, registry.Retiring, registry.Retired} {
+			c := registry.Certificate{ID: fmt.Sprintf("c-%s-%d", id, j), Owner: registry.Theirs, Partner: id, Profile: "riskos", Environment: "PROD", State: state, Bits: 2048, NotAfter: time.Now().AddDate(1, 0, 0)}
+			if err := synthetic(&c); err != nil {
+				return err
+			}
+			steps = append(steps, tx.PutCertificate(&c))
+		}
+		for _, err := range steps {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func synthetic(c *registry.Certificate) error {
+	n := make([]byte, 256)
+	rand.Read(n)
+	n[0] |= 0x80
+	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537}
+	var err error
+	if c.SPKI, err = x509.MarshalPKIXPublicKey(pub); err != nil {
+		return err
+	}
+	if c.SPKISHA256, err = registry.SPKISum(pub); err != nil {
+		return err
+	}
+	c.SHA256, c.DER = c.SPKISHA256, make([]byte, 900)
+	return nil
+}

@@ -1,0 +1,181 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/profile"
+)
+
+// Registry is the way to the store. Its members must not be changed once it is used.
+type Registry struct {
+	Store Store
+	Root  *rootkey.Ring // opens and seals private keys, see UseRoot; nil: they stay closed
+	RSA   kms.RSA       // does the operations of private keys
+
+	Now      func() time.Time                        // nil: time.Now
+	Profiles func(string) (*profile.Profile, error)  // nil: profile.Load
+	Recorded func(ctx context.Context, h audit.Head) // nil, or told of each new head of the audit log
+}
+
+// ErrForbidden says that somebody may not do this. Its text says who may.
+var ErrForbidden = errors.New("not allowed")
+
+// ErrUnknownToken says that a credential is not known, or was revoked.
+var ErrUnknownToken = errors.New("the token is not known or was revoked")
+
+// Time is what the clock says.
+func (r *Registry) Time() time.Time { return r.now() }
+
+func (r *Registry) now() time.Time {
+	if r.Now == nil {
+		return time.Now().UTC()
+	}
+	return r.Now().UTC()
+}
+
+// LoadProfile gives the dialect of that name.
+func (r *Registry) LoadProfile(name string) (*profile.Profile, error) {
+	if r.Profiles == nil {
+		return profile.Load(name)
+	}
+	return r.Profiles(name)
+}
+
+// Desk is where one authenticated person works. Everything that is done there is
+// done, and recorded, in that person's name.
+type Desk struct {
+	*Registry
+	person Person
+}
+
+// Login gives the desk of the person whose token it is.
+func (r *Registry) Login(ctx context.Context, token string) (*Desk, error) {
+	var p Person
+	err := r.Store.View(ctx, func(tx Tx) (err error) {
+		p, err = tx.PersonBySHA256(tokenSum(token))
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && !p.Revoked.IsZero():
+		return nil, ErrUnknownToken
+	case err != nil:
+		return nil, err
+	}
+	return &Desk{r, p}, nil
+}
+
+// Person is who works here.
+func (d *Desk) Person() Person { return d.person }
+
+// Entry is what is recorded of a change. A change completes it.
+type Entry struct {
+	Action               string // see permissions
+	Subject              string
+	Partner, Environment string
+	Reason               string
+	Before, After        any
+}
+
+// permissions says who may do what. What is not here nobody may do.
+var permissions = map[string][]Role{
+	"partner.add": {Operator}, "partner.change": {Operator}, "partner.export": {Operator}, "partner.import": {Operator},
+	"environment.add": {Operator}, "environment.change": {Operator}, "contact.set": {Operator}, "contact.remove": {Operator},
+	"apikey.issue": {Operator}, "apikey.revoke": {Operator, Approver},
+	"key.create": {Operator}, "key.import": {Operator}, "key.export": {Operator}, "key.state": {Operator},
+	"key.block": {Operator, Approver}, "key.id": {Operator},
+	"exchange.offer": {Operator}, "exchange.alias": {Operator}, "exchange.receive": {Operator}, "exchange.alarm": {Operator},
+	"exchange.confirm": {Operator}, "exchange.challenge": {Operator}, "exchange.prove": {Operator},
+	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.activate": {Operator},
+	"person.add": {Administrator}, "person.revoke": {Administrator}, "rootkey.rotate": {Administrator},
+	"backup": {Administrator},
+}
+
+// Change runs a change in a transaction and records it there; one without the
+// other there is not. f completes the entry and gives an error to undo all.
+func (d *Desk) Change(ctx context.Context, e Entry, f func(Tx, *Entry) error) error {
+	allowed, known := permissions[e.Action]
+	if !known {
+		return fmt.Errorf("%w: nobody may %s", ErrForbidden, e.Action)
+	}
+	if !slices.ContainsFunc(d.person.Roles, func(r Role) bool { return slices.Contains(allowed, r) }) {
+		return fmt.Errorf("%w: %s needs the role %s, and %s has %s", ErrForbidden, e.Action, words(allowed), d.person.ID, words(d.person.Roles))
+	}
+	return d.change(ctx, d.person.ID, e, func(tx Tx, e *Entry) error {
+		// The role may have been taken, or the token revoked, since the login.
+		p, err := tx.Person(d.person.ID)
+		if err != nil {
+			return err
+		}
+		if !p.Revoked.IsZero() || !slices.Equal(p.Roles, d.person.Roles) {
+			return ErrUnknownToken
+		}
+		return f(tx, e)
+	})
+}
+
+// change is Change for any actor, without asking whether it may.
+func (r *Registry) change(ctx context.Context, actor string, e Entry, f func(Tx, *Entry) error) error {
+	var head audit.Head
+	err := r.Store.Update(ctx, func(tx Tx) error {
+		e := e // a store may try again
+		if err := f(tx, &e); err != nil {
+			return err
+		}
+		before, err := recorded(e.Before)
+		if err != nil {
+			return err
+		}
+		after, err := recorded(e.After)
+		if err != nil {
+			return err
+		}
+		if err := audit.Write(tx, audit.Record{
+			Time: r.now(), Actor: actor, Action: e.Action, Subject: e.Subject,
+			Partner: e.Partner, Environment: e.Environment, Reason: e.Reason, Before: before, After: after,
+		}); err != nil {
+			return err
+		}
+		head, err = tx.AuditHead()
+		return err
+	})
+	if err == nil && r.Recorded != nil {
+		r.Recorded(ctx, head)
+	}
+	return err
+}
+
+// recorded is what the audit log keeps of a row: no bytes that say nothing to
+// people, and no secret.
+func recorded(row any) (json.RawMessage, error) {
+	switch v := row.(type) {
+	case nil:
+		return nil, nil
+	case Certificate:
+		v.DER, v.SPKI, v.Chain, v.Exchange.File, v.Exchange.Challenge = nil, nil, nil, nil, nil
+		row = v
+	case KeyPair:
+		v.SPKI = nil
+		row = v
+	}
+	return json.Marshal(row)
+}
+
+func words[T ~string](list []T) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	texts := make([]string, len(list))
+	for i, r := range list {
+		texts[i] = string(r)
+	}
+	return strings.Join(texts, " or ")
+}

@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/profile"
+)
+
+// InventoryRow is one key or certificate, as PCI DSS 4.2.1.1 asks for it: what it
+// is for, how strong it is, who issued it, until when it is valid, and who keeps it.
+type InventoryRow struct {
+	ID          string    `json:"id"`
+	Kind        string    `json:"kind"` // "key pair" or "certificate"
+	Owner       Owner     `json:"owner"`
+	Partner     string    `json:"partner"`
+	Profile     string    `json:"profile"`
+	Environment string    `json:"environment"`
+	Purpose     string    `json:"purpose"`
+	Strength    string    `json:"strength"`
+	KeyID       string    `json:"key_id"`
+	CommonName  string    `json:"common_name"`
+	Issuer      string    `json:"issuer"`
+	Serial      string    `json:"serial"`
+	NotBefore   time.Time `json:"not_before"`
+	NotAfter    time.Time `json:"not_after"`
+	State       State     `json:"state"`
+	Custodian   string    `json:"custodian"`
+	SHA256      string    `json:"sha256"`
+	Waived      string    `json:"waived"`
+}
+
+// InventoryColumns are the names of Cells.
+var InventoryColumns = []string{"id", "kind", "owner", "partner", "profile", "environment", "purpose", "strength", "key_id",
+	"common_name", "issuer", "serial", "not_before", "not_after", "state", "custodian", "sha256", "waived"}
+
+// Cells gives the row as text, in the order of InventoryColumns.
+func (r InventoryRow) Cells() []string {
+	return []string{r.ID, r.Kind, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength, r.KeyID,
+		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339), string(r.State), r.Custodian, r.SHA256, r.Waived}
+}
+
+// Inventory gives every certificate of the registry to yield, ours with the key
+// pair that it belongs to, page by page.
+func (r *Registry) Inventory(ctx context.Context, yield func(InventoryRow) error) error {
+	purposes := map[string]string{}
+	return r.Store.View(ctx, func(tx Tx) error {
+		q := CertificateQuery{Page: Page{Limit: 1000}}
+		for {
+			page, err := tx.Certificates(q)
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			for _, c := range page {
+				row, err := r.inventoryRow(tx, c, purposes)
+				if err != nil {
+					return err
+				}
+				if err := yield(row); err != nil {
+					return err
+				}
+			}
+			q.After = page[len(page)-1].ID
+		}
+	})
+}
+
+func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {
+	row := InventoryRow{
+		ID: c.ID, Kind: "certificate", Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
+		Strength: fmt.Sprintf("RSA %d", c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Exchange.ReceivedBy, SHA256: fmt.Sprintf("%x", c.SHA256),
+	}
+	if purposes[c.Profile] == "" {
+		dialect, err := r.LoadProfile(c.Profile)
+		if err != nil {
+			return row, err
+		}
+		purposes[c.Profile] = purpose(dialect)
+	}
+	row.Purpose = purposes[c.Profile]
+	if c.Owner == Ours {
+		k, err := tx.KeyPair(c.KeyPair)
+		if err != nil {
+			return row, err
+		}
+		row.Kind, row.Custodian, row.KeyID, row.State = "key pair "+k.ID, k.Custodian, k.KeyID, k.State
+	}
+	var waived []string
+	for _, w := range c.Exchange.Waivers {
+		waived = append(waived, w.Rule+": "+w.Reason)
+	}
+	row.Waived = strings.Join(waived, "; ")
+	return row, nil
+}
+
+// purpose says what a dialect uses keys for.
+func purpose(p *profile.Profile) string {
+	what := "decryption of messages"
+	for _, leg := range []*profile.Leg{&p.Request, &p.Response} {
+		if leg.Sign != nil {
+			what = "signature and decryption of messages"
+		}
+	}
+	return p.Title + ": " + what
+}

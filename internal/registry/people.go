@@ -1,0 +1,103 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"slices"
+	"strings"
+)
+
+// ErrFounded says that there are people already: the first one was let in before.
+var ErrFounded = errors.New("there are people in this registry already; an administrator adds others")
+
+// Found lets the first person in, who becomes the administrator. The token is
+// given once.
+func (r *Registry) Found(ctx context.Context, p Person) (token string, err error) {
+	if !slices.Contains(p.Roles, Administrator) {
+		p.Roles = append(p.Roles, Administrator)
+	}
+	err = r.change(ctx, "program:founding", Entry{Action: "person.add"}, func(tx Tx, e *Entry) error {
+		people, err := tx.People()
+		if err != nil {
+			return err
+		}
+		if len(people) > 0 {
+			return ErrFounded
+		}
+		token, err = r.addPerson(tx, e, p)
+		return err
+	})
+	return token, err
+}
+
+// AddPerson adds somebody. The token is given once.
+func (d *Desk) AddPerson(ctx context.Context, p Person, reason string) (token string, err error) {
+	err = d.Change(ctx, Entry{Action: "person.add", Reason: reason}, func(tx Tx, e *Entry) error {
+		token, err = d.addPerson(tx, e, p)
+		return err
+	})
+	return token, err
+}
+
+func (r *Registry) addPerson(tx Tx, e *Entry, p Person) (token string, err error) {
+	if err := checkName("person", p.ID); err != nil {
+		return "", err
+	}
+	if p.Email != "" {
+		if err := checkEmail(p.Email); err != nil {
+			return "", err
+		}
+	}
+	if len(p.Roles) == 0 {
+		return "", fmt.Errorf("person %s has no role; give one or several of %s", p.ID, words(roles))
+	}
+	for _, role := range p.Roles {
+		if !slices.Contains(roles, role) {
+			return "", fmt.Errorf("role %q is not known; use %s", role, words(roles))
+		}
+	}
+	p.Created = r.now()
+	token, p.Prefix, p.SHA256 = newToken("person")
+	e.Subject, e.After = "person/"+p.ID, p
+	return token, tx.PutPerson(&p)
+}
+
+var roles = []Role{Administrator, Operator, Approver, Auditor}
+
+// RevokePerson ends somebody's token. The last administrator stays.
+func (d *Desk) RevokePerson(ctx context.Context, id, reason string) error {
+	return d.Change(ctx, Entry{Action: "person.revoke", Subject: "person/" + id, Reason: reason}, func(tx Tx, e *Entry) error {
+		people, err := tx.People()
+		if err != nil {
+			return err
+		}
+		administrators := 0
+		for _, p := range people {
+			if p.Revoked.IsZero() && p.ID != id && slices.Contains(p.Roles, Administrator) {
+				administrators++
+			}
+		}
+		if administrators == 0 {
+			return fmt.Errorf("person %s is the last administrator; add another before", id)
+		}
+		p, err := tx.Person(id)
+		if err != nil {
+			return fmt.Errorf("person %s: %w", id, err)
+		}
+		e.Before = p
+		p.Revoked = d.now()
+		e.After = p
+		return tx.PutPerson(&p)
+	})
+}
+
+// checkEmail takes a bare mailbox.
+func checkEmail(text string) error {
+	a, err := mail.ParseAddress(text)
+	if err != nil || a.Address != text || !strings.Contains(text, "@") {
+		return fmt.Errorf("%q is not an e-mail address", text)
+	}
+	return nil
+}

@@ -1,0 +1,308 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+// Snapshot is all lanes at one moment. It never changes, asks no database, and is
+// safe for concurrent use. A lane is put together when it is first asked for, and
+// a private key opened when it is first used.
+type Snapshot struct {
+	Taken time.Time
+
+	r        *Registry
+	profiles map[string]*profile.Profile
+	places   map[laneName]*agreed
+	byKey    map[[32]byte]access
+	account  map[string]laneName
+}
+
+type laneName struct{ partner, environment string }
+
+// access is what an API key lets in to.
+type access struct {
+	id      string
+	lane    laneName
+	sealing Sealing
+}
+
+// agreed is one environment of a partner with the rows that its lane is made of.
+type agreed struct {
+	partner      Partner
+	environment  Environment
+	ours, theirs []laneKey
+	shared       *[]laneKey // ours for all of the profile; where there are none of its own
+
+	mu    sync.Mutex
+	lanes map[Sealing]*sealane.Lane // Required and Optional, as far as asked for
+}
+
+type laneKey struct {
+	pair     KeyPair // ours
+	id       string
+	state    State
+	spki     []byte
+	notAfter time.Time
+}
+
+// Snapshot reads all lanes.
+func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
+	s := &Snapshot{
+		Taken: r.now(), r: r, profiles: map[string]*profile.Profile{}, places: map[laneName]*agreed{},
+		byKey: map[[32]byte]access{}, account: map[string]laneName{},
+	}
+	partners := map[string]Partner{}
+	shared := map[laneName]*[]laneKey{} // by profile and environment
+	sharedOf := func(profileName, environment string) *[]laneKey {
+		n := laneName{profileName, environment}
+		if shared[n] == nil {
+			shared[n] = &[]laneKey{}
+		}
+		return shared[n]
+	}
+	rows := LaneRows{
+		Partner: func(p Partner) error {
+			partners[p.ID] = p
+			return s.profile(p.Profile)
+		},
+		Environment: func(e Environment) error {
+			p := partners[e.Partner]
+			s.places[laneName{e.Partner, e.Name}] = &agreed{partner: p, environment: e, shared: sharedOf(p.Profile, e.Name)}
+			if e.Account != "" {
+				s.account[e.Account] = laneName{e.Partner, e.Name}
+			}
+			return nil
+		},
+		APIKey: func(k APIKey) error {
+			if len(k.SHA256) != 32 {
+				return fmt.Errorf("API key %s has no checksum: the row is damaged", k.ID)
+			}
+			s.byKey[[32]byte(k.SHA256)] = access{k.ID, laneName{k.Partner, k.Environment}, k.Sealing}
+			return nil
+		},
+		KeyPair: func(k KeyPair) error {
+			key := laneKey{pair: k, id: k.KeyID, state: k.State, spki: k.SPKI}
+			if k.Partner == "" {
+				list := sharedOf(k.Profile, k.Environment)
+				*list = append(*list, key)
+			} else if at := s.places[laneName{k.Partner, k.Environment}]; at != nil {
+				at.ours = append(at.ours, key)
+			}
+			return nil
+		},
+		Certificate: func(c Certificate) error {
+			if at := s.places[laneName{c.Partner, c.Environment}]; at != nil {
+				at.theirs = append(at.theirs, laneKey{id: c.KeyID, state: c.State, spki: c.SPKI, notAfter: c.NotAfter})
+			}
+			return nil
+		},
+	}
+	err := r.Store.View(ctx, func(tx Tx) error { return tx.Lanes(rows) })
+	if err != nil {
+		return nil, fmt.Errorf("read the lanes: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Snapshot) profile(name string) error {
+	if s.profiles[name] != nil {
+		return nil
+	}
+	p, err := s.r.LoadProfile(name)
+	s.profiles[name] = p
+	return err
+}
+
+// Lane gives the lane with a partner in an environment, as its sealing was agreed.
+// ErrNotFound says that there is none.
+func (s *Snapshot) Lane(partner, environment string) (*sealane.Lane, error) {
+	at := s.places[laneName{partner, environment}]
+	if at == nil {
+		return nil, fmt.Errorf("lane with %q in %q: %w", partner, environment, ErrNotFound)
+	}
+	return s.lane(at, at.environment.Sealing)
+}
+
+// ByAPIKey gives the lane of a caller's API key, and the key's identity for
+// Uses. ErrUnknownToken says that there is none.
+func (s *Snapshot) ByAPIKey(token string) (*sealane.Lane, string, error) {
+	a, ok := s.byKey[[32]byte(tokenSum(token))]
+	if !ok {
+		return nil, "", ErrUnknownToken
+	}
+	lane, err := s.lane(s.places[a.lane], a.sealing)
+	return lane, a.id, err
+}
+
+// ByAccount gives the lane of a caller whom a trusted upstream names.
+func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
+	name, ok := s.account[account]
+	if !ok {
+		return nil, fmt.Errorf("account: %w", ErrNotFound)
+	}
+	return s.Lane(name.partner, name.environment)
+}
+
+// Len is the number of lanes.
+func (s *Snapshot) Len() int { return len(s.places) }
+
+func (s *Snapshot) lane(at *agreed, sealing Sealing) (*sealane.Lane, error) {
+	if at == nil {
+		return nil, ErrNotFound
+	}
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	if l := at.lanes[sealing]; l != nil {
+		return l, nil
+	}
+	l, err := s.build(at, sealing)
+	if err != nil {
+		return nil, fmt.Errorf("lane with %s in %s: %w", at.partner.ID, at.environment.Name, err)
+	}
+	if at.lanes == nil {
+		at.lanes = map[Sealing]*sealane.Lane{}
+	}
+	at.lanes[sealing] = l
+	return l, nil
+}
+
+func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
+	ours := at.ours
+	if len(ours) == 0 {
+		ours = *at.shared
+	}
+	config := laneConfig(at.partner, at.environment, sealing, s.profiles[at.partner.Profile])
+	var err error
+	if config.Ours, err = s.ring(ours, true); err != nil {
+		return nil, err
+	}
+	if config.Theirs, err = s.ring(at.theirs, false); err != nil {
+		return nil, err
+	}
+	return sealane.New(config)
+}
+
+// laneConfig is what an environment agrees on, but for the keys.
+func laneConfig(p Partner, env Environment, sealing Sealing, dialect *profile.Profile) sealane.Config {
+	c := sealane.Config{
+		Partner: p.ID, Environment: env.Name, Profile: dialect, Side: p.Side,
+		AcceptRSAOAEP: env.AcceptRSAOAEP, Caller: env.Caller, MaxPayload: env.MaxPayload,
+	}
+	if sealing == SealingOptional {
+		c.Sealing = sealane.Optional
+	}
+	return c
+}
+
+var ringStates = map[State]keyring.State{Staged: keyring.Staged, Active: keyring.Active, Retiring: keyring.Retiring}
+
+// ring makes a ring in the order active, staged, retiring.
+func (s *Snapshot) ring(rows []laneKey, withPrivate bool) (*keyring.Ring, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b laneKey) int { return cmp.Compare(ringStates[a.state], ringStates[b.state]) })
+	keys := make([]keyring.Key, len(rows))
+	for i, row := range rows {
+		pub, err := publicKey(row.spki)
+		if err != nil {
+			return nil, err
+		}
+		keys[i] = keyring.Key{ID: row.id, State: ringStates[row.state], Public: pub}
+		if withPrivate {
+			keys[i].Private = &privateKey{public: pub, open: sync.OnceValues(func() (keyring.Private, error) {
+				key, err := s.r.unseal(row.pair)
+				if err != nil {
+					return nil, err
+				}
+				return s.r.RSA.Private(key)
+			})}
+		}
+		if keys[i].Operations, err = s.r.RSA.Public(pub); err != nil {
+			return nil, err
+		}
+	}
+	return keyring.New(keys...)
+}
+
+// privateKey is opened when it is first used. An error is one of the key's store,
+// never of the message.
+type privateKey struct {
+	public *rsa.PublicKey
+	open   func() (keyring.Private, error)
+}
+
+func (k *privateKey) Public() crypto.PublicKey { return k.public }
+
+func (k *privateKey) Sign(random io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	key, err := k.open()
+	if err != nil {
+		return nil, err
+	}
+	return key.Sign(random, digest, o)
+}
+
+func (k *privateKey) Decrypt(random io.Reader, message []byte, o crypto.DecrypterOpts) ([]byte, error) {
+	key, err := k.open()
+	if err != nil {
+		return nil, err
+	}
+	return key.Decrypt(random, message, o)
+}
+
+// Uses collects when API keys were used, and writes it down now and then; traffic
+// waits for no database.
+type Uses struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// Note notes a use.
+func (u *Uses) Note(id string, at time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.at == nil {
+		u.at = map[string]time.Time{}
+	}
+	u.at[id] = at.UTC().Truncate(time.Minute)
+}
+
+// Write writes down what was noted. Where that fails it is kept for the next time.
+func (u *Uses) Write(ctx context.Context, r *Registry) error {
+	u.mu.Lock()
+	noted := u.at
+	u.at = nil
+	u.mu.Unlock()
+	if len(noted) == 0 {
+		return nil
+	}
+	err := r.Store.Update(ctx, func(tx Tx) error { return tx.UsedAPIKeys(noted) })
+	if err == nil || errors.Is(err, ErrNotFound) {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.at == nil {
+		u.at = map[string]time.Time{}
+	}
+	for id, at := range noted {
+		if u.at[id].Before(at) {
+			u.at[id] = at
+		}
+	}
+	return err
+}

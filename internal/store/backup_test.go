@@ -1,0 +1,171 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/store"
+)
+
+// Each backup is restored into both databases; the copy's backup has the same bytes.
+func TestBackupsMoveBetweenDatabases(t *testing.T) {
+	for _, from := range databases {
+		for _, to := range databases {
+			t.Run(from.name+" to "+to.name, func(t *testing.T) {
+				t.Parallel()
+				source, target := from.address(t), to.address(t)
+				s := open(t, source)
+				update(t, s, beforeChange)
+				update(t, s, everyChange)
+				folder := t.TempDir()
+				first, second := filepath.Join(folder, "first"), filepath.Join(folder, "second")
+				if err := s.Backup(t.Context(), first); err != nil {
+					t.Fatal(err)
+				}
+				if info, err := os.Stat(first); err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("the backup has mode %v, %v", info.Mode(), err)
+				}
+				sum, err := store.Restore(t.Context(), target, first, store.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sum.Version != 1 || sum.Rows != 17 {
+					t.Errorf("restored %+v", sum)
+				}
+				if err := open(t, target).Backup(t.Context(), second); err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(read(t, first), read(t, second)) {
+					t.Error("the copy's backup is another")
+				}
+			})
+		}
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestBackupOverwritesNothing(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		path := filepath.Join(t.TempDir(), "backup")
+		if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Backup(t.Context(), path); !errors.Is(err, os.ErrExist) {
+			t.Errorf("the error is %v", err)
+		}
+		if string(read(t, path)) != "precious" {
+			t.Error("the file was overwritten")
+		}
+	})
+}
+
+func TestRestoreOnlyIntoAnEmptyDatabase(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s := open(t, address)
+		update(t, s, beforeChange)
+		path := filepath.Join(t.TempDir(), "backup")
+		if err := s.Backup(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Restore(t.Context(), address, path, store.Options{})
+		if err == nil || !strings.Contains(err.Error(), "not empty") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+// Whatever byte or line of a backup is changed, nothing is restored.
+func TestDamagedBackupsAreRefused(t *testing.T) {
+	source := open(t, databases[0].address(t))
+	update(t, source, beforeChange)
+	folder := t.TempDir()
+	good := filepath.Join(folder, "good")
+	if err := source.Backup(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	whole := read(t, good)
+	lines := bytes.SplitAfter(whole, []byte{'\n'})
+	damaged := map[string][]byte{
+		"empty":            {},
+		"more at the end":  append(bytes.Clone(whole), "[1]\n"...),
+		"no backup":        []byte("{\"version\":1}\n"),
+		"two lines turned": bytes.Join([][]byte{lines[0], lines[2], lines[1], bytes.Join(lines[3:], nil)}, nil),
+	}
+	for i := range lines[:len(lines)-1] {
+		damaged[fmt.Sprintf("without line %d", i+1)] = bytes.Join([][]byte{bytes.Join(lines[:i], nil), bytes.Join(lines[i+1:], nil)}, nil)
+	}
+	for at := 0; at < len(whole)-1; at += 7 {
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 1
+		damaged[fmt.Sprintf("byte %d flipped", at)] = flipped
+		damaged[fmt.Sprintf("cut at %d", at)] = whole[:at]
+	}
+	target := "sqlite:" + filepath.Join(folder, "target.db")
+	path := filepath.Join(folder, "damaged")
+	for name, content := range damaged {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Restore(t.Context(), target, path, store.Options{}); err == nil {
+			t.Errorf("%s: it was restored", name)
+		}
+	}
+	view(t, open(t, target), func(tx registry.Tx) error {
+		got, err := tx.Partners(registry.Page{})
+		if len(got) != 0 {
+			t.Errorf("partners %v are there", got)
+		}
+		return err
+	})
+}
+
+// A backup with a right checksum that the database can't keep leaves nothing.
+func TestForgedBackupsLeaveNothing(t *testing.T) {
+	start := `{"backup":"sealane registry","version":1}` + "\n"
+	partners := `{"table":"partner","columns":["id","name","profile","side","version","body"],"order":"id"}` + "\n" + `["acme","a","b","client",1,"{}"]` + "\n"
+	for name, c := range map[string]struct{ content, says string }{
+		"newer":            {`{"backup":"sealane registry","version":9042}` + "\n", "9042"},
+		"no such table":    {start + partners + `{"table":"goose_db_version","columns":["id"],"order":"id"}` + "\n[1]\n", "no table"},
+		"no such column":   {start + partners + `{"table":"person","columns":["nickname"],"order":"nickname"}` + "\n[1]\n", "nickname"},
+		"not a plain name": {start + `{"table":"partner; DROP TABLE partner","columns":["id"],"order":"id"}` + "\n", "a name that is none"},
+		"too many values":  {start + partners + "[1,2,3,4]\n", "as many values"},
+		"not bytes":        {start + partners + `{"table":"setting","columns":["name","value:bytes"],"order":"name"}` + "\n[\"a\",\"!\"]\n", "value 2"},
+		"no partner":       {start + `{"table":"environment","columns":["partner","name","sealing","caller","accept_rsa_oaep","max_payload","version","body"],"order":"partner, name"}` + "\n[\"a\",\"b\",\"\",\"\",\"\",0,1,\"\"]\n", "belongs to"},
+		"twice":            {start + partners + `["acme","a","b","client",1,"{}"]` + "\n", "already"},
+		"out of order":     {start + partners + `["aaa","a","b","client",1,"{}"]` + "\n", "not what the backup has"},
+	} {
+		onBoth(t, func(t *testing.T, address string) {
+			path := filepath.Join(t.TempDir(), "backup")
+			rows := strings.Count(c.content, "\n[")
+			end := fmt.Sprintf("{\"rows\":%d,\"sha256\":\"%x\"}\n", rows, sum(c.content))
+			if err := os.WriteFile(path, []byte(c.content+end), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := store.Restore(t.Context(), address, path, store.Options{})
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %v", name, err)
+			}
+			view(t, open(t, address), func(tx registry.Tx) error {
+				got, err := tx.Partners(registry.Page{})
+				if len(got) != 0 {
+					t.Errorf("%s: partners %v are there", name, got)
+				}
+				return err
+			})
+		})
+	}
+}

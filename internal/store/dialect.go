@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is what differs between the databases.
+type dialect struct {
+	goose         goose.Dialect
+	viewIsolation sql.IsolationLevel
+	numbered      bool // placeholders are $1, $2 …
+	hints         bool // INDEXED BY is understood
+	prepare       bool // statements are worth preparing: the driver keeps none
+	types         *strings.Replacer
+	begin         func(context.Context, *sql.DB) (*sql.Tx, error)
+	plain         func(error) error // the error without values, wrapping what registry knows it as
+	afterRestore  func(context.Context, *sql.DB) error
+
+	rebound sync.Map // statement as written: as the database reads it
+}
+
+// statement gives a statement as the database reads it.
+func (d *dialect) statement(written string) string {
+	if !d.numbered {
+		return written
+	}
+	if done, ok := d.rebound.Load(written); ok {
+		return done.(string)
+	}
+	var b strings.Builder
+	rest := written
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(rest, "?")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		b.WriteString("$" + strconv.Itoa(n))
+		rest = after
+	}
+	done := b.String()
+	d.rebound.Store(written, done)
+	return done
+}
+
+// indexed is a table read by an index. SQLite keeps no statistics unless it is
+// told to, and would often choose a worse one.
+func (d *dialect) indexed(table, index string) string {
+	if !d.hints || index == "" {
+		return table
+	}
+	return table + " INDEXED BY " + index
+}
+
+// whole is a table read from its beginning to its end: that is right where
+// most of its rows are wanted.
+func (d *dialect) whole(table string) string {
+	if !d.hints {
+		return table
+	}
+	return table + " NOT INDEXED"
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+const inUse = "state IN ('staged', 'active', 'retiring')"
+
+// Lanes reads each table once, from its beginning to its end: most rows are
+// wanted. What only people read stays out, because reading it takes the longest:
+// Created; of environments, Contacts and MailFrom; of API keys, Label, Prefix and
+// LastUsed.
+func (t *tx) Lanes(to registry.LaneRows) error {
+	readPartner := func(row scan) (p registry.Partner, err error) {
+		var side string
+		if err = row(&p.ID, &p.Name, &p.Profile, &side, &p.Version); err == nil {
+			err = p.Side.UnmarshalText([]byte(side))
+		}
+		return p, err
+	}
+	if err := give(t, "lanes: partners", readPartner, to.Partner,
+		"SELECT id, name, profile, side, version FROM partner"); err != nil {
+		return err
+	}
+	readEnvironment := func(row scan) (e registry.Environment, err error) {
+		err = row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.Caller, &e.AcceptRSAOAEP, &e.MaxPayload, &e.Version)
+		return e, err
+	}
+	if err := give(t, "lanes: environments", readEnvironment, to.Environment,
+		"SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, max_payload, version FROM environment"); err != nil {
+		return err
+	}
+	readKey := func(row scan) (k registry.APIKey, err error) {
+		err = row(&k.ID, &k.Partner, &k.Environment, bytesInto{&k.SHA256}, &k.Sealing, &k.Version)
+		return k, err
+	}
+	if err := give(t, "lanes: API keys", readKey, to.APIKey,
+		"SELECT id, partner, environment, sha256, sealing, version FROM api_key WHERE revoked = 0"); err != nil {
+		return err
+	}
+	if err := give(t, "lanes: key pairs", readKeyPair, to.KeyPair, selectKeyPair+" WHERE "+inUse); err != nil {
+		return err
+	}
+	read := func(row scan) (c registry.Certificate, err error) {
+		var after int64
+		err = row(&c.ID, &c.Owner, &c.Partner, &c.Environment, &c.KeyID, &c.State, bytesInto{&c.SPKI}, &after, &c.Version)
+		c.NotAfter = time.UnixMicro(after).UTC()
+		return c, err
+	}
+	return give(t, "lanes: certificates", read, to.Certificate,
+		"SELECT id, owner, COALESCE(partner, ''), environment, key_id, state, spki, not_after, version FROM "+
+			t.store.dialect.whole("certificate")+" WHERE owner = 'theirs' AND "+inUse)
+}
+
+// give gives what read makes of each row; one at a time is in memory.
+func give[T any](t *tx, what string, read func(scan) (T, error), to func(T) error, written string) error {
+	if to == nil {
+		return nil
+	}
+	return t.rows(what, written, nil, func(row scan) error {
+		one, err := read(row)
+		if err != nil {
+			return t.unreadable(what, err)
+		}
+		return to(one)
+	})
+}
+
+// SPKIs gives the keys of our pairs first, then those of all certificates. yield
+// can't use the transaction, as is so with the functions of Lanes.
+func (t *tx) SPKIs(yield func(spki []byte) bool) error {
+	for _, written := range []string{"SELECT spki FROM key_pair", "SELECT spki FROM certificate"} {
+		more := true
+		err := t.rows("public keys", written, nil, func(row scan) error {
+			var spki []byte
+			if err := row(bytesInto{&spki}); err != nil {
+				return t.unreadable("public keys", err)
+			}
+			if more = yield(spki); !more {
+				return errEnough
+			}
+			return nil
+		})
+		if !more {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

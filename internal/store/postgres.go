@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+func postgresDialect() *dialect {
+	return &dialect{
+		goose:         goose.DialectPostgres,
+		viewIsolation: sql.LevelRepeatableRead,
+		numbered:      true,
+		types:         strings.NewReplacer("BLOB", "BYTEA", "TEXT", `TEXT COLLATE "C"`),
+		begin:         beginPostgres,
+		plain:         plainPostgres,
+		afterRestore:  analyzePostgres,
+	}
+}
+
+func openPostgres(ctx context.Context, address string, version int64, o Options) (*Store, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		// The parser's words may hold the address, and with it a password.
+		return nil, errors.New("open the registry: its postgres:// address is not well formed; it looks like postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full")
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "sealane"
+	}
+	s := &Store{dialect: postgresDialect(), options: o}
+	s.name = fmt.Sprintf("database %s at %s", config.Database, config.Host)
+	s.writer, s.reader = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
+	s.writer.SetMaxOpenConns(1)
+	s.reader.SetMaxOpenConns(readers)
+	s.reader.SetMaxIdleConns(readers)
+	if err := migratePostgres(ctx, s, version); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the registry: %s: %w", s.name, err), s.Close())
+	}
+	return s, nil
+}
+
+// beginPostgres makes writers take turns. Without that, two changes that have
+// nothing to do with each other would both append to the audit log, and one of
+// them would fail. The lock comes before the first look at the data, so that the
+// look is not older than the lock. Autovacuum does not get in its way: the table
+// has no rows.
+func beginPostgres(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
+	t, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return nil, err
+	}
+	// Without arguments, pgx sends both statements at once.
+	take := fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE writer IN EXCLUSIVE MODE", patience.Milliseconds())
+	if _, err := t.ExecContext(ctx, take); err != nil {
+		t.Rollback()
+		return nil, err
+	}
+	return t, nil
+}
+
+// plainPostgres leaves out the detail of a server's error, which holds values.
+func plainPostgres(err error) error {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return err
+	}
+	said := fmt.Errorf("PostgreSQL says %s (SQLSTATE %s)", e.Message, e.Code)
+	switch e.Code {
+	case "40001", "40P01": // serialization failure, deadlock
+		return fmt.Errorf("%w (%w)", registry.ErrConflict, said)
+	case "23505": // unique
+		return fmt.Errorf("%w (%w)", registry.ErrExists, said)
+	case "23503": // foreign key
+		return fmt.Errorf("what it belongs to (a partner, an environment): %w", registry.ErrNotFound)
+	case "55P03": // lock not available
+		return errBusy
+	case "42501": // insufficient privilege
+		return fmt.Errorf("%w; the role that Sealane connects as must own the database's tables", said)
+	}
+	return said
+}

@@ -1,0 +1,144 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Restore fills a database, which must be new or empty, from a backup: all of it
+// or, after an error, nothing. The checksum is compared first. At the end the
+// database is read again and compared with the backup, row by row. That the audit
+// log's chain holds is for the caller to see.
+func Restore(ctx context.Context, address, path string, o Options) (sum Summary, err error) {
+	sum, err = CheckBackup(ctx, path)
+	if err != nil {
+		return Summary{}, err
+	}
+	if known := latest(); sum.Version > known {
+		return Summary{}, fmt.Errorf("backup %s: it has version %d, this program knows versions up to %d; use the newer program that it belongs to", path, sum.Version, known)
+	}
+	s, err := openAt(ctx, address, sum.Version, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := s.restore(ctx, path, sum); err != nil {
+		return Summary{}, errors.Join(fmt.Errorf("restore: %w", err), s.Close())
+	}
+	err = s.dialect.afterRestore(ctx, s.writer)
+	if err := errors.Join(err, s.Close()); err != nil {
+		return Summary{}, fmt.Errorf("restore: check %s: %w", s.name, err)
+	}
+	// A backup of an older version is brought to this one.
+	s, err = Open(ctx, address, o)
+	if err != nil {
+		return Summary{}, err
+	}
+	return sum, s.Close()
+}
+
+func (s *Store) restore(ctx context.Context, path string, want Summary) error {
+	return s.update(ctx, func(t *tx) error {
+		for _, table := range tables {
+			if err := t.empty(table.Table); err != nil {
+				return err
+			}
+		}
+		load := loading{t: t}
+		got, err := readBackup(ctx, path, load.table, load.row)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("backup %s: it was changed while it was read", path)
+		}
+		again := dump{sum: sha256.New()}
+		if err := again.all(t, got.Version, load.tables); err != nil {
+			return err
+		}
+		if again.rows != want.Rows || again.content != want.SHA256 {
+			return fmt.Errorf("what %s stored is not what the backup has (%d rows, %d in the backup); nothing was kept", s.name, again.rows, want.Rows)
+		}
+		return nil
+	})
+}
+
+func (t *tx) empty(table string) error {
+	rows, err := list(t, "table "+table, readText, "SELECT 'there is one' FROM "+table+" LIMIT 1")
+	if err == nil && len(rows) > 0 {
+		err = fmt.Errorf("%s is not empty: its table %s has rows; restore into a new database", t.store.name, table)
+	}
+	return err
+}
+
+// loading puts a backup's rows into tables.
+type loading struct {
+	t      *tx
+	tables []backupTable
+	bytes  []bool
+	insert string
+}
+
+func (l *loading) table(_ backupStart, table backupTable) error {
+	if !slices.ContainsFunc(tables, func(known backupTable) bool { return known.Table == table.Table }) {
+		return fmt.Errorf("the registry has no table %s", table.Table)
+	}
+	names, bytes := table.columns()
+	l.tables, l.bytes = append(l.tables, table), bytes
+	l.insert = "INSERT INTO " + table.Table + " (" + strings.Join(names, ", ") + ") VALUES (" +
+		strings.Repeat("?, ", len(names)-1) + "?)"
+	return nil
+}
+
+func (l *loading) row(values []json.RawMessage) error {
+	if len(values) != len(l.bytes) {
+		return errors.New("a row has not as many values as its table has columns")
+	}
+	args := make([]any, len(values))
+	for i, v := range values {
+		var err error
+		switch {
+		case string(v) == "null":
+		case l.bytes[i]:
+			var b []byte
+			err = json.Unmarshal(v, &b)
+			args[i] = blob(b)
+		case v[0] == '"':
+			var s string
+			err = json.Unmarshal(v, &s)
+			args[i] = s
+		default:
+			var n int64
+			err = json.Unmarshal(v, &n)
+			args[i] = n
+		}
+		if err != nil {
+			return fmt.Errorf("value %d of a row is not of its column's kind", i+1)
+		}
+	}
+	_, err := l.t.exec("table "+l.tables[len(l.tables)-1].Table, l.insert, args...)
+	return err
+}
+
+// checkSQLite looks for damage in the file itself.
+func checkSQLite(ctx context.Context, db *sql.DB) error {
+	var said string
+	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil {
+		return err
+	}
+	if said != "ok" {
+		return errors.New("SQLite found the file damaged: " + said)
+	}
+	return nil
+}
+
+// analyzePostgres makes the statistics that the server chooses indexes by.
+func analyzePostgres(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, "ANALYZE")
+	return err
+}

@@ -1,0 +1,135 @@
+// Package store keeps the registry in a database: SQLite in one file, or
+// PostgreSQL. It implements [registry.Store].
+//
+// There is one set of statements, in SQL that both databases read; [dialect] holds
+// what differs. Writers take turns in both, so a change never fails because of
+// another one that has nothing to do with it.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+var _ registry.Store = (*Store)(nil)
+
+// Options are what a store may be told. The zero value is right for programs.
+type Options struct {
+	// Trace hears of each statement of a change before it runs, and of BEGIN, COMMIT,
+	// COMMITTED and MIGRATED, and holds the change up until it returns. Statements
+	// hold no values.
+	Trace func(statement string)
+}
+
+func (o Options) trace(statement string) {
+	if o.Trace != nil {
+		o.Trace(statement)
+	}
+}
+
+// Store is an open database.
+type Store struct {
+	dialect *dialect
+	name    string  // the database as errors name it; never with a password
+	writer  *sql.DB // one connection: writers of this process queue here, and hear their contexts
+	reader  *sql.DB
+	options Options
+}
+
+// readers is how many looks at the database there may be at once.
+const readers = 8
+
+// Open opens the database and brings it to this program's version. The address
+// is a path, "sqlite:PATH", or a "postgres://" URL. A file that is not there is
+// made, readable for its owner alone; its folder must be there.
+func Open(ctx context.Context, address string, o Options) (*Store, error) {
+	return openAt(ctx, address, latest(), o)
+}
+
+func openAt(ctx context.Context, address string, version int64, o Options) (*Store, error) {
+	switch scheme, rest, found := strings.Cut(address, ":"); {
+	case address == "" || address == "sqlite:":
+		return nil, errors.New("open the registry: its address is empty; give a path, sqlite:PATH or postgres://HOST/DATABASE")
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		return openPostgres(ctx, address, version, o)
+	case found && scheme == "sqlite":
+		return openSQLite(ctx, rest, version, o)
+	case found && strings.HasPrefix(rest, "//"):
+		return nil, fmt.Errorf("open the registry: a %s: address is not known; give a path, sqlite:PATH or postgres://HOST/DATABASE", scheme)
+	default:
+		return openSQLite(ctx, address, version, o)
+	}
+}
+
+// Close ends all looks and changes.
+func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
+
+// View gives a consistent look at everything. What changes meanwhile is not seen.
+func (s *Store) View(ctx context.Context, look func(registry.Tx) error) error {
+	return s.view(ctx, func(t *tx) error { return look(t) })
+}
+
+func (s *Store) view(ctx context.Context, look func(*tx) error) error {
+	opened, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
+	if err != nil {
+		return s.failed(ctx, "look at the registry", err)
+	}
+	defer opened.Rollback()
+	t := &tx{ctx: ctx, store: s, sql: opened}
+	defer t.close()
+	if err := look(t); err != nil {
+		return err
+	}
+	return t.broken
+}
+
+// Update runs a transaction. Writers take turns: it waits for the others of this
+// process as long as the context lets it, and for those of other programs for at
+// most half a minute. It must not be called inside of itself. After an error
+// of the database itself nothing more works in the transaction, and it does not
+// commit, whatever change returns.
+func (s *Store) Update(ctx context.Context, change func(registry.Tx) error) error {
+	return s.update(ctx, func(t *tx) error { return change(t) })
+}
+
+func (s *Store) update(ctx context.Context, change func(*tx) error) error {
+	s.options.trace("BEGIN")
+	opened, err := s.dialect.begin(ctx, s.writer)
+	if err != nil {
+		return s.failed(ctx, "change the registry", err)
+	}
+	defer opened.Rollback() // after a panic, too
+	t := &tx{ctx: ctx, store: s, sql: opened, writes: true}
+	defer t.close()
+	if err := change(t); err != nil {
+		return err
+	}
+	if t.broken != nil {
+		return t.broken
+	}
+	t.close()
+	s.options.trace("COMMIT")
+	if err := opened.Commit(); err != nil {
+		err = s.failed(ctx, "commit", err)
+		if !errors.Is(err, registry.ErrConflict) {
+			err = fmt.Errorf("%w; look whether the change was stored before you repeat it", err)
+		}
+		return err
+	}
+	s.options.trace("COMMITTED")
+	return nil
+}
+
+// failed words an error of the database, so that it holds no value of a row, and
+// so that a context's end and a lost race are told from the rest.
+func (s *Store) failed(ctx context.Context, what string, err error) error {
+	if ended := context.Cause(ctx); ended != nil {
+		return fmt.Errorf("%s: %w", what, ended)
+	}
+	return fmt.Errorf("%s: %s: %w", what, s.name, s.dialect.plain(err))
+}
