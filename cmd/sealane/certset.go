@@ -1,21 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/template"
 	"time"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -30,7 +28,6 @@ type certSet struct {
 	passphrase  []byte
 
 	certificate *x509.Certificate
-	forms       map[string][]byte
 }
 
 // create makes the pair and writes the folders.
@@ -56,9 +53,6 @@ func (s *certSet) create(bits int) error {
 		return err
 	}
 	if err := s.checkOwn(); err != nil {
-		return err
-	}
-	if s.forms, err = cert.WriteForms(s.certificate); err != nil {
 		return err
 	}
 	return s.write(key)
@@ -98,23 +92,8 @@ func (s *certSet) checkOwn() error {
 	return nil
 }
 
-// base names the files: the common name, cut to harmless characters.
-func (s *certSet) base() string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-':
-			return r
-		}
-		return '-'
-	}, s.request.CommonName)
-	if len(name) > 40 {
-		name = name[:40]
-	}
-	if name = strings.Trim(name, "-"); name == "" {
-		name = fmt.Sprintf("certificate-%08x", crc32.ChecksumIEEE([]byte(s.request.CommonName)))
-	}
-	return name + "-" + strings.ToLower(s.environment)
-}
+// base names the files, see exchange.Parcel.
+func (s *certSet) base() string { return exchange.BaseName(s.request.CommonName, s.environment) }
 
 func (s *certSet) keyFile() string { return filepath.Join(s.dir, "private", s.base()+".key") }
 
@@ -128,14 +107,8 @@ func (s *certSet) write(key *rsa.PrivateKey) error {
 		return err
 	}
 	defer clear(private)
-	for dir, mode := range map[string]os.FileMode{"private": 0o700, "1-send": 0o755, "2-send-separately": 0o755} {
-		dir = filepath.Join(s.dir, dir)
-		if err := os.MkdirAll(dir, mode); err != nil {
-			return err
-		}
-		if info, err := os.Lstat(dir); err != nil || !info.IsDir() { // a link may lead the key to where it is sent from
-			return fmt.Errorf("%s is not a folder of its own (%v): choose another --out", dir, err)
-		}
+	if err := ownFolder(filepath.Join(s.dir, "private"), 0o700); err != nil { // a link may lead the key to where it is sent from
+		return err
 	}
 	// The folder may have been there with other rights.
 	if err := os.Chmod(filepath.Join(s.dir, "private"), 0o700); err != nil {
@@ -144,15 +117,7 @@ func (s *certSet) write(key *rsa.PrivateKey) error {
 	if err := writeNew(s.keyFile(), private, 0o600); err != nil {
 		return err
 	}
-	for ext, data := range s.forms {
-		if err := writeNew(s.file(ext), data, 0o644); err != nil {
-			return err
-		}
-	}
-	if err := writeNew(s.letterFile("1-send"), s.letter(coveringLetter), 0o644); err != nil {
-		return err
-	}
-	return writeNew(s.letterFile("2-send-separately"), s.letter(checksumLetter), 0o644)
+	return writeParcel(s.dir, exchange.Parcel{Profile: s.profile, Environment: s.environment, KeyID: s.keyID, Certificate: s.certificate})
 }
 
 // writeNew writes a file that must not exist yet, and sees it onto the disk.
@@ -174,78 +139,3 @@ func (s *certSet) report(w io.Writer) {
 	fmt.Fprintf(w, "  %s\n      send these to the partner, with the letter.\n", filepath.Join(s.dir, "1-send"))
 	fmt.Fprintf(w, "  %s\n      send this letter by another message, so that the partner can check the first.\n", filepath.Join(s.dir, "2-send-separately"))
 }
-
-// letterFacts are what the letters' templates see.
-type letterFacts struct {
-	Profile, Environment, KeyID, OnePairPer, Serial, SerialDecimal string
-	AskKeyID                                                       bool // the partner assigns it
-	Request                                                        cert.Request
-	Certificate                                                    *x509.Certificate
-	Bits                                                           int
-	Files                                                          []letterFile
-	Table                                                          cert.FingerprintTable
-}
-
-type letterFile struct{ Name, SHA256 string }
-
-func (s *certSet) letter(t *template.Template) []byte {
-	facts := letterFacts{
-		Profile: s.profile.Title, Environment: s.environment, KeyID: s.keyID, OnePairPer: s.profile.Keys.OnePairPer,
-		Serial: fmt.Sprintf("%x", s.certificate.SerialNumber), SerialDecimal: s.certificate.SerialNumber.String(),
-		AskKeyID: s.keyID == "" && s.profile.Certificate.KeyIDFormat == cert.KeyIDSixPart, Request: s.request, Certificate: s.certificate, Bits: s.certificate.PublicKey.(*rsa.PublicKey).N.BitLen(),
-		Table: cert.Fingerprints(nil, s.certificate),
-	}
-	for ext, data := range s.forms {
-		facts.Files = append(facts.Files, letterFile{s.base() + ext, cert.Fingerprints(data, s.certificate).Rows[0].SHA256.Hex})
-	}
-	slices.SortFunc(facts.Files, func(a, b letterFile) int { return strings.Compare(a.Name, b.Name) })
-	var b bytes.Buffer
-	must(t.Execute(&b, facts)) // the template and its data are ours
-	return b.Bytes()
-}
-
-var coveringLetter = template.Must(template.New("covering").Parse(`Subject: {{.Profile}}: our certificate for {{.Environment}}
-
-Please find attached our certificate for {{.Profile}}, environment {{.Environment}}.
-The same certificate is attached in four formats; any one of them will do:
-{{range .Files}}  {{.Name}}
-{{end}}
-  Common name    {{.Request.CommonName}}
-{{- with .Request.Organization}}
-  Organization   {{.}}{{end}}
-{{- with .Request.Unit}}
-  Unit           {{.}}{{end}}
-{{- with .Request.Email}}
-  Contact        {{.}}{{end}}
-  Serial number  {{.Serial}} (decimal {{.SerialDecimal}})
-{{- with .KeyID}}
-  Key ID (alias) {{.}}{{end}}
-  Key            RSA, {{.Bits}} bits, one pair per {{.OnePairPer}}, used for nothing else
-  Valid          {{.Certificate.NotBefore.UTC.Format "2006-01-02 15:04 MST"}} to {{.Certificate.NotAfter.UTC.Format "2006-01-02 15:04 MST"}}
-
-What to do:
-  1. Wait for our second message, which holds the SHA-256 checksum, and compare it
-     with the certificate that you received. If they differ, do not install it:
-     call us at a number that you knew before.
-  2. Install the certificate in {{.Environment}} only.
-{{- if .AskKeyID}}
-  3. Tell us the key ID (alias) that your messages will carry for this key.{{end}}
-  {{if .AskKeyID}}4{{else}}3{{end}}. Tell us when it is installed.
-`))
-
-var checksumLetter = template.Must(template.New("checksum").Parse(`Subject: {{.Profile}}: checksum of our certificate for {{.Environment}}
-
-This is the second message. It holds the SHA-256 checksums of the certificate that
-we sent you for {{.Profile}}, environment {{.Environment}}
-(common name {{.Request.CommonName}}, serial number {{.Serial}}).
-
-The certificate itself, in any format (openssl x509 -fingerprint -sha256, keytool -printcert):
-{{range .Table.Rows}}{{if eq .Of "the DER certificate"}}  {{.SHA256.Colons}}
-  {{.SHA256.Hex}}
-{{end}}{{end}}
-The files as we sent them (sha256sum):
-{{range .Files}}  {{.SHA256}}  {{.Name}}
-{{end}}
-If one of them matches, the certificate is ours. If none does, do not install it:
-call us at a number that you knew before.
-`))

@@ -93,7 +93,7 @@ func (d *rdxDemo) exchanges(servers *demoServers) (overlap string, err error) {
 	if d.renew, certificate, err = d.exchange("issuer-renewed"); err != nil {
 		return "", err
 	}
-	if err := errors.Join(d.sender.operator.Alias(d.ctx, certificate.ID, d.alias, "same size, same alias"), d.bank.operator.Alias(d.ctx, d.renew.pair, d.alias, "")); err != nil {
+	if err := errors.Join(d.sender.operator.Alias(d.ctx, certificate.ID, d.alias, "", "same size, same alias"), d.bank.operator.Alias(d.ctx, d.renew.pair, d.alias, "", "")); err != nil {
 		return "", err
 	}
 	if overlap, err = d.startIssuer(servers); err != nil {
@@ -112,7 +112,7 @@ func (d *rdxDemo) installed(of *party, certificate registry.Certificate) error {
 	if err := d.sender.operator.Activate(d.ctx, certificate.ID, ""); err != nil {
 		return err
 	}
-	return d.bank.operator.Confirmed(d.ctx, of.pair, "VCAS has written that it is installed")
+	return d.bank.operator.Confirmed(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
 }
 
 func (d *rdxDemo) exchange(name string) (*party, registry.Certificate, error) {
@@ -129,10 +129,10 @@ func (d *rdxDemo) assignAlias(certificate registry.Certificate) error {
 	d.step("VCAS assigns the alias, and holds it against the certificate", func(n *notes) error {
 		id, err := cert.NewKeyID("1234dadc1234b704c1f23dc4", "PKE", "ACS", "Issuer", certificate.Bits, rdxEnv)
 		if err == nil {
-			err = d.sender.operator.Alias(d.ctx, certificate.ID, id.String(), "")
+			err = d.sender.operator.Alias(d.ctx, certificate.ID, id.String(), "", "")
 		}
 		if err == nil {
-			err = d.bank.operator.Alias(d.ctx, d.old.pair, id.String(), "VCAS has written it")
+			err = d.bank.operator.Alias(d.ctx, d.old.pair, id.String(), "", "VCAS has written it")
 		}
 		d.alias, failed = id.String(), err
 		n.add("key ID %s", d.alias)

@@ -95,7 +95,7 @@ func (d *riskosDemo) exchange(servers *demoServers) (err error) {
 		if err := way.to.operator.Activate(d.ctx, got.ID, ""); err != nil {
 			return err
 		}
-		if err := way.from.company.operator.Confirmed(d.ctx, way.from.pair, "the partner has installed it"); err != nil {
+		if err := way.from.company.operator.Confirmed(d.ctx, way.from.pair, way.to.name, "the partner has installed it"); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,8 +24,8 @@ offer, alias (the key ID that they assign), activate (when they have installed i
 At any time: sealane exchange status PARTNER says what comes next.`,
 	}
 	o := officeFlags(c)
-	c.AddCommand(exchangeReceive(o), exchangeConfirm(o), exchangeApprove(o), exchangeReject(o), exchangeActivate(o), exchangeCompromised(o),
-		exchangeOffer(o), exchangeAlias(o), exchangeChallenge(o), exchangeProve(o), exchangeStatus(o))
+	c.AddCommand(exchangeReceive(o), exchangeConfirm(o), exchangeApprove(o), exchangeReject(o), exchangeActivate(o), exchangeRetire(o), exchangeCompromised(o),
+		exchangeOffer(o), exchangeAlias(o), exchangeChallenge(o), exchangeProve(o), exchangeAnswer(o), exchangeStatus(o))
 	return c
 }
 
@@ -123,12 +121,53 @@ known before (--call-back) or the partner's answer to a challenge.`,
 }
 
 func exchangeReject(o *office) *cobra.Command {
-	c := &cobra.Command{Use: "reject CERTIFICATE", Short: "End the exchange of a certificate, for a reason", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{
+		Use: "reject CERTIFICATE|KEYPAIR", Short: "End the exchange of a certificate, for a reason", Args: cobra.ExactArgs(1),
+		Long: `Reject ends the exchange of a partner's certificate at any step before it is in use. For
+a key pair of yours that is on offer it takes the offer back: the pair is retired.`,
+	}
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if strings.HasPrefix(args[0], "k-") {
+			if err := d.MovePair(c.Context(), args[0], registry.Retired, o.reason); err != nil {
+				return err
+			}
+			return o.said(c, map[string]string{"retired": args[0]}, "Key pair %s is retired", args[0])
+		}
 		if err := exchange.At(d).Reject(c.Context(), args[0], o.reason); err != nil {
 			return err
 		}
 		return o.done(c, d, args[0], "Certificate %s is rejected.", args[0])
+	})
+	return c
+}
+
+func exchangeRetire(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "retire CERTIFICATE", Short: "End the use of a partner's certificate that another has followed", Args: cobra.ExactArgs(1)}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if err := exchange.At(d).Retire(c.Context(), args[0], o.reason); err != nil {
+			return err
+		}
+		return o.done(c, d, args[0], "Certificate %s is retired.", args[0])
+	})
+	return c
+}
+
+func exchangeAnswer(o *office) *cobra.Command {
+	c := &cobra.Command{
+		Use: "answer FILE", Short: "Open a partner's challenge with your key pair, for the text that proves it", Args: cobra.ExactArgs(1),
+		Long: `Answer opens what a partner's sealane exchange challenge has written, and prints the
+text in it. Send it back. Nothing but a challenge is opened.`,
+	}
+	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		token, err := readInput(c, args[0], 64<<10)
+		if err != nil {
+			return err
+		}
+		answer, err := exchange.At(d).Answer(c.Context(), token, o.reason)
+		if err != nil {
+			return err
+		}
+		return o.said(c, map[string]string{"answer": answer}, "%s", answer)
 	})
 	return c
 }
@@ -151,9 +190,10 @@ func exchangeActivate(o *office) *cobra.Command {
 that the partner has installed its certificate. What was active before goes on
 opening and verifying (retiring).`,
 	}
+	partner := c.Flags().String("partner", "", "who has installed it, for a key pair that is for all partners of a profile")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		if strings.HasPrefix(args[0], "k-") {
-			if err := exchange.At(d).Confirmed(c.Context(), args[0], o.reason); err != nil {
+			if err := exchange.At(d).Confirmed(c.Context(), args[0], *partner, o.reason); err != nil {
 				return err
 			}
 			return o.said(c, map[string]string{"active": args[0]}, "Key pair %s is active", args[0])
@@ -238,8 +278,9 @@ partner told you, as it is. A key ID is unique in its environment; a renewal of 
 same size may have that of the certificate before.`,
 		Example: `  sealane exchange alias k-7k2m4q6z3x 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG`,
 	}
+	replace := c.Flags().String("replace", "", "the key ID that it has now, to replace it")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Alias(c.Context(), args[0], args[1], o.reason); err != nil {
+		if err := exchange.At(d).Alias(c.Context(), args[0], args[1], *replace, o.reason); err != nil {
 			return err
 		}
 		return o.said(c, map[string]string{"of": args[0], "key_id": args[1]}, "The key ID of %s is %s", args[0], args[1])
@@ -252,8 +293,8 @@ func exchangeChallenge(o *office) *cobra.Command {
 	c := &cobra.Command{
 		Use: "challenge CERTIFICATE", Short: "Write a message that only the certificate's owner can open", Args: cobra.ExactArgs(1),
 		Long: `Challenge seals a random text to a certificate that is not approved yet. The partner
-opens it with any JOSE tool (or sealane open) and sends the text back, for: sealane
-exchange prove. It proves that they have the private key.`,
+opens it with any JOSE tool (sealane exchange answer, where they have Sealane) and sends
+the text back, for: sealane exchange prove. It proves that they have the private key.`,
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
@@ -299,7 +340,7 @@ func exchangeStatus(o *office) *cobra.Command {
 }
 
 func writeSteps(o *office, c *cobra.Command, steps []exchange.Step) error {
-	return o.show(c, steps, "IDENTITY,WHOSE,ENVIRONMENT,STATE,KEY ID,UNTIL,WAITING FOR,NEXT", func(add func(...any)) {
+	return o.show(c, steps, "IDENTITY,WHOSE,ENVIRONMENT,STATE,KEY ID (ALIAS),UNTIL,WAITING FOR,NEXT", func(add func(...any)) {
 		for _, s := range steps {
 			id := s.Certificate
 			if s.KeyPair != "" {
@@ -323,36 +364,4 @@ func (o *office) done(c *cobra.Command, d *registry.Desk, id, format string, arg
 	next := exchange.Next(now)
 	text := fmt.Sprintf(format, args...)
 	return o.said(c, map[string]any{"certificate": id, "state": now.State, "said": text, "next": next}, "%s\nNext: %s", text, next)
-}
-
-func newPreflight() *cobra.Command {
-	c := &cobra.Command{
-		Use: "preflight PARTNER ENVIRONMENT", Short: "List all that must hold before sealing works with a partner, and what does not", Args: cobra.ExactArgs(2),
-		Long: `Preflight looks at everything that must hold before messages with a partner can be
-sealed and opened, makes the lane, and seals a message with it. Exit code 3 says that
-something is missing.`,
-	}
-	o := officeFlags(c)
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		checks, ready, err := exchange.Preflight(c.Context(), d.Registry, args[0], args[1])
-		if err != nil {
-			return err
-		}
-		marks := map[string]string{"ok": "✓", "warning": "!", "refused": "✗"}
-		if o.json {
-			err = json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"ready": ready, "checks": checks})
-		} else {
-			for _, one := range checks {
-				fmt.Fprintf(c.OutOrStdout(), "%s %s: %s\n", marks[string(one.Level)], one.Name, cellText(one.Found))
-				if one.Do != "" {
-					fmt.Fprintf(c.OutOrStdout(), "    → %s\n", one.Do)
-				}
-			}
-		}
-		if err == nil && !ready {
-			err = refused(errors.New("not ready: see what is marked ✗"))
-		}
-		return err
-	})
-	return c
 }

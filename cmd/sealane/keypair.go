@@ -194,7 +194,7 @@ func keyList(o *office) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return o.show(c, pairs, "KEY PAIR,PROFILE,PARTNER,ENVIRONMENT,STATE,BITS,KEY ID,CUSTODIAN,SINCE", func(add func(...any)) {
+		return o.show(c, pairs, "KEY PAIR,PROFILE,PARTNER,ENVIRONMENT,STATE,BITS,KEY ID (ALIAS),CUSTODIAN,SINCE", func(add func(...any)) {
 			for _, k := range pairs {
 				add(k.ID, k.Profile, orWord(k.Partner, "(all)"), k.Environment, k.State, k.Bits, k.KeyID, k.Custodian, k.Changed)
 			}
@@ -230,23 +230,34 @@ func keyCompromised(o *office) *cobra.Command {
 
 func keyBlock(o *office) *cobra.Command {
 	c := &cobra.Command{
-		Use: "block FILE|SHA256…", Short: "Block public keys that may never come in, such as another product's", Args: cobra.MinimumNArgs(1),
+		Use: "block [FILE|SHA256…]", Short: "Block public keys that may never come in, such as another product's",
 		Long: `Block takes certificates or public keys in files, or SHA-256 checksums of public keys
 (SubjectPublicKeyInfo) in hexadecimal, and keeps them out of the registry for good.
 Give the reason: whose they are.`,
-		Example: `  sealane key block idplus.pem --reason "key of ID+, not of RiskOS"`,
+		Example: `  sealane key block idplus.pem --reason "key of ID+, not of RiskOS"
+  sealane key block --list idplus-keys.txt --reason "keys of ID+"`,
 	}
+	list := c.Flags().String("list", "", "file with one checksum a line, such as an export of another product's keys")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if *list != "" {
+			data, err := readInput(c, *list, 16<<20)
+			if err != nil {
+				return err
+			}
+			args = append(args, strings.Fields(string(data))...)
+		}
+		var sums [][]byte
 		for _, arg := range args {
 			sum, err := spkiSum(c, arg)
 			if err != nil {
 				return err
 			}
-			if err := d.BlockKey(c.Context(), sum, o.reason); err != nil {
-				return err
-			}
+			sums = append(sums, sum)
 		}
-		return o.said(c, map[string]int{"blocked": len(args)}, "%d public keys are blocked", len(args))
+		if err := d.BlockKeys(c.Context(), sums, o.reason); err != nil {
+			return err
+		}
+		return o.said(c, map[string]int{"blocked": len(sums)}, "%d public keys are blocked. What had one of them is out of use.", len(sums))
 	})
 	return c
 }

@@ -194,9 +194,9 @@ func (v partnerView) write(o *office, c *cobra.Command) error {
 	fmt.Fprintf(w, "%s: %s, profile %s; we are the %s\n", v.ID, cellText(v.Name), v.Profile, v.Side)
 	for _, env := range v.Environments {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
-		for name, value := range map[string]string{"account": env.Account, "caller": string(env.Caller), "RSA-OAEP (SHA-1) opens, because": env.AcceptRSAOAEP} {
-			if value != "" {
-				fmt.Fprintf(w, "; %s %s", name, cellText(value))
+		for _, more := range [][2]string{{"account", env.Account}, {"caller", string(env.Caller)}, {"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}} {
+			if more[1] != "" {
+				fmt.Fprintf(w, "; %s %s", more[0], cellText(more[1]))
 			}
 		}
 		fmt.Fprintln(w)
@@ -208,7 +208,7 @@ func (v partnerView) write(o *office, c *cobra.Command) error {
 			if !k.Revoked.IsZero() {
 				state = "revoked " + cellText(k.Revoked)
 			}
-			fmt.Fprintf(w, "  API key   %s %s… sealing %s, %s, last used %s %s\n", k.ID, k.Prefix, k.Sealing, state, cellText(k.LastUsed), k.Label)
+			fmt.Fprintf(w, "  API key   %s %s… sealing %s, %s, last used %s %s\n", k.ID, k.Prefix, k.Sealing, state, cellText(k.LastUsed), cellText(k.Label))
 		}
 		if err := writeSteps(o, c, env.Steps); err != nil {
 			return err
@@ -291,8 +291,9 @@ func partnerImport(o *office) *cobra.Command {
   sha256                                                its checksum, where it came by another way
   key_id                                                the alias that it has already
 
-Partners and environments that are there already are left as they are. Each row is
-one step: it is done wholly, or not at all and the report says why.`,
+Partners, environments and certificates that are there already are left as they are, so
+that a row can be mended and imported again. A row stops at its first step that fails;
+the report says what of it is done. Semicolons between the columns will do, too.`,
 	}
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		results, err := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason)

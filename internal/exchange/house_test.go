@@ -117,7 +117,7 @@ func (h *house) letIn(partner, environment string, file []byte, keyID string) re
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
 	if keyID == "" && c.Profile == "rdx" {
-		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-"+environment, ""))
+		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-"+environment, "", ""))
 	}
 	h.must(h.anna.Activate(ctx, c.ID, ""))
 	return h.certificate(c.ID)

@@ -45,19 +45,15 @@ func read(data []byte) (*arrival, error) {
 		}
 		return &arrival{data: data, told: told, file: &cert.File{Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: told.KeyID}}, nil
 	}
-	file, err := cert.Read(data)
-	if err == nil {
-		return &arrival{data: data, file: file}, nil
+	// What a mail's text quotes must not hide what is attached to it.
+	if message, err := mail.ReadMessage(bytes.NewReader(data)); err == nil && (message.Header.Get("From") != "" || message.Header.Get("Mime-Version") != "") {
+		return readMail(message)
 	}
-	var leak *cert.PrivateKeyError
-	if errors.As(err, &leak) {
+	file, err := cert.Read(data)
+	if err != nil {
 		return nil, err
 	}
-	message, mailErr := mail.ReadMessage(bytes.NewReader(data))
-	if mailErr != nil || message.Header.Get("From") == "" && message.Header.Get("Mime-Version") == "" {
-		return nil, err // no mail: what the certificate reader said counts
-	}
-	return readMail(message)
+	return &arrival{data: data, file: file}, nil
 }
 
 func readMail(message *mail.Message) (*arrival, error) {

@@ -6,14 +6,17 @@ package exchange
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
@@ -37,10 +40,12 @@ type Parcel struct {
 	Certificate *x509.Certificate
 }
 
-// Base names the files: the common name, cut to harmless characters, and the
-// environment.
-func (p Parcel) Base() string {
-	commonName := p.Certificate.Subject.CommonName
+// Base names the files.
+func (p Parcel) Base() string { return BaseName(p.Certificate.Subject.CommonName, p.Environment) }
+
+// BaseName names the files of a certificate: the common name, cut to harmless
+// characters, and the environment.
+func BaseName(commonName, environment string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-':
@@ -54,7 +59,7 @@ func (p Parcel) Base() string {
 	if name = strings.Trim(name, "-"); name == "" {
 		name = fmt.Sprintf("certificate-%08x", crc32.ChecksumIEEE([]byte(commonName)))
 	}
-	return name + "-" + strings.ToLower(p.Environment)
+	return name + "-" + strings.ToLower(environment)
 }
 
 // Files gives the certificate's files by their names.
@@ -195,17 +200,31 @@ func (x Exchange) Offer(ctx context.Context, pair, partner, reason string) (Parc
 			return err
 		}
 		parcel = Parcel{Profile: dialect, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0]}
-		e.Environment, e.Before = k.Environment, c
-		c.Exchange.OfferedAt = x.Time()
-		e.After = c
-		return tx.PutCertificate(&c)
+		return x.offered(tx, e, k, &c, partner, func(o *registry.Offer) { o.At = x.Time() })
 	})
 	return parcel, err
 }
 
+// offered notes how far a certificate of ours is with a partner.
+func (x Exchange) offered(tx registry.Tx, e *registry.Entry, k registry.KeyPair, c *registry.Certificate, partner string, note func(*registry.Offer)) error {
+	e.Partner, e.Environment, e.Before = partner, k.Environment, *c
+	offers := maps.Clone(c.Exchange.Offers)
+	if offers == nil {
+		offers = map[string]registry.Offer{}
+	}
+	one := offers[partner]
+	note(&one)
+	offers[partner] = one
+	c.Exchange.Offers = offers
+	e.After = *c
+	return tx.PutCertificate(c)
+}
+
 // Alias records the key ID of a key. For a certificate of the partner's we assign
 // it; for a key pair of ours the partner has, and their name is kept as it is.
-func (x Exchange) Alias(ctx context.Context, id, keyID, reason string) error {
+//
+// One that is there is not replaced but by naming it.
+func (x Exchange) Alias(ctx context.Context, id, keyID, replace, reason string) error {
 	return x.Change(ctx, registry.Entry{Action: "exchange.alias", Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
 		c, err := tx.Certificate(id)
 		pair := registry.KeyPair{}
@@ -219,6 +238,12 @@ func (x Exchange) Alias(ctx context.Context, id, keyID, reason string) error {
 			if pair, c, err = ourPair(tx, c.KeyPair); err != nil {
 				return err
 			}
+		}
+		switch {
+		case c.KeyID != "" && c.KeyID != keyID && c.KeyID != replace:
+			return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it (--replace)", id, c.KeyID)
+		case !c.State.Open() && !c.State.InUse():
+			return fmt.Errorf("%s is %s: it needs no key ID any more", id, c.State)
 		}
 		dialect, err := x.LoadProfile(c.Profile)
 		if err != nil {
@@ -238,10 +263,35 @@ func (x Exchange) Alias(ctx context.Context, id, keyID, reason string) error {
 	})
 }
 
-// Confirmed records that the partner has installed a certificate of ours, and
-// makes its key pair the active one; the one before it still opens.
-func (x Exchange) Confirmed(ctx context.Context, pair, reason string) error {
-	return x.MovePair(ctx, pair, registry.Active, reason)
+// Confirmed records that a partner has installed a certificate of ours, and makes
+// its key pair the active one; the one before it still opens. The partner may be
+// left out where the pair is for one alone, or came in from elsewhere.
+func (x Exchange) Confirmed(ctx context.Context, pair, partner, reason string) error {
+	return x.Change(ctx, registry.Entry{Action: "exchange.activate", Subject: "key/" + pair, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		k, c, err := ourPair(tx, pair)
+		if err != nil {
+			return err
+		}
+		partner := cmp.Or(partner, k.Partner)
+		dialect, err := x.LoadProfile(k.Profile)
+		if err != nil {
+			return err
+		}
+		switch {
+		case partner == "" && k.Origin != "imported":
+			return fmt.Errorf("key pair %s is %s: say which partner has installed it (--partner)", pair, describePair(k))
+		case k.Origin != "imported" && c.Exchange.Offers[partner].At.IsZero():
+			return fmt.Errorf("key pair %s was not offered to %s: sealane exchange offer %s --to %s --out FOLDER", pair, partner, pair, partner)
+		case keyIDNeeded(dialect) && k.KeyID == "":
+			return fmt.Errorf("key pair %s has no key ID, and messages of %s carry one: record what the partner assigns (sealane exchange alias %s KEYID)", pair, k.Profile, pair)
+		case x.Time().After(c.NotAfter):
+			return fmt.Errorf("the certificate of key pair %s has expired on %s: make a new pair", pair, c.NotAfter.Format(time.DateOnly))
+		}
+		if err := x.offered(tx, e, k, &c, partner, func(o *registry.Offer) { o.Confirmed = x.Time() }); err != nil || k.State == registry.Active {
+			return err
+		}
+		return x.ActivatePair(tx, &k)
+	})
 }
 
 func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate, error) {

@@ -122,6 +122,9 @@ func (f *flight) ours(tx registry.Tx) error {
 	}
 	var use registry.KeyPair
 	for _, k := range pairs {
+		if err := f.r.Usable(k); err != nil {
+			f.missing(cert.Refused, "our private key", err.Error(), "look at the root key, and at what became of the row; else make a new pair")
+		}
 		if k.State == registry.Active || k.State.InUse() && use.State != registry.Active {
 			use = k
 		}
@@ -162,6 +165,9 @@ func (f *flight) theirs(tx registry.Tx) error {
 	for _, c := range certificates {
 		if c.State == registry.Active {
 			f.ok("their certificate", "%s is active", c.ID)
+			if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
+				f.missing(cert.Refused, "their certificate, key", err.Error(), "end its use: sealane exchange compromised %s --reason TEXT", c.ID)
+			}
 			if keyIDNeeded(f.dialect) && c.KeyID == "" {
 				f.missing(cert.Refused, "their key ID (alias)", "none", "assign it: sealane exchange alias %s KEYID", c.ID)
 			}
@@ -195,7 +201,7 @@ func (f *flight) expiry(name string, c registry.Certificate) {
 	}
 }
 
-// lane makes the lane as traffic will have it, and seals and opens with its keys.
+// lane makes the lane as traffic will have it, and seals a message.
 func (f *flight) lane(ctx context.Context) {
 	for _, c := range f.checks {
 		if c.Level == cert.Refused {

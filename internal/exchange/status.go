@@ -89,14 +89,16 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 	return steps, nil
 }
 
-// pairsFor gives the key pairs that a lane would have: the partner's own, else
+// pairsFor gives the key pairs in use that a lane has: the partner's own, else
 // those of the whole profile.
 func pairsFor(tx registry.Tx, p registry.Partner, environment string) ([]registry.KeyPair, error) {
-	own, err := tx.KeyPairs(registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment})
+	q := registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: []registry.State{registry.Staged, registry.Active, registry.Retiring}}
+	own, err := tx.KeyPairs(q)
 	if err != nil || len(own) > 0 {
 		return own, err
 	}
-	return tx.KeyPairs(registry.KeyPairQuery{Profile: p.Profile, Shared: true, Environment: environment})
+	q.Partner, q.Shared = "", true
+	return tx.KeyPairs(q)
 }
 
 func newStep(c registry.Certificate) Step {
@@ -105,20 +107,24 @@ func newStep(c registry.Certificate) Step {
 
 // Next says what comes after the state of a partner's certificate.
 func Next(c registry.Certificate) string {
+	grant := ""
+	for _, w := range c.Exchange.Waivers {
+		grant += " --grant " + w.Rule
+	}
 	switch c.State {
 	case registry.Received:
 		return fmt.Sprintf("wait for the checksum in a second message, then: sealane exchange confirm %s CHECKSUM", c.ID)
 	case registry.Matched:
 		if registry.Production(c.Environment) {
-			return fmt.Sprintf("somebody else approves it: sealane exchange approve %s --change REFERENCE --call-back TEXT", c.ID)
+			return fmt.Sprintf("somebody else approves it: sealane exchange approve %s --change REFERENCE --call-back TEXT%s", c.ID, grant)
 		}
-		return fmt.Sprintf("an approver approves it: sealane exchange approve %s", c.ID)
+		return fmt.Sprintf("an approver approves it: sealane exchange approve %s%s", c.ID, grant)
 	case registry.Approved:
 		return fmt.Sprintf("put it to use: sealane exchange activate %s", c.ID)
 	case registry.Staged:
 		return fmt.Sprintf("it verifies already; put it to use: sealane exchange activate %s", c.ID)
 	case registry.Retiring:
-		return "it still verifies what comes late"
+		return fmt.Sprintf("it still verifies what comes late; when nothing does: sealane exchange retire %s --reason TEXT", c.ID)
 	}
 	return "nothing"
 }
@@ -137,17 +143,16 @@ func waitingFor(c registry.Certificate) string {
 
 // nextOfOurs says what comes after the state of a key pair of ours.
 func nextOfOurs(p registry.Partner, k registry.KeyPair, c registry.Certificate, dialect *profile.Profile) (text, who string) {
+	offer := c.Exchange.Offers[p.ID]
 	switch {
-	case k.State == registry.Staged && c.Exchange.OfferedAt.IsZero():
-		return fmt.Sprintf("send its certificate: sealane exchange offer %s --to %s --out FOLDER", k.ID, p.ID), "us"
-	case k.State == registry.Staged && k.KeyID == "" && keyIDNeeded(dialect):
-		return fmt.Sprintf("wait for the key ID (alias) that the partner assigns, then: sealane exchange alias %s KEYID", k.ID), p.ID
-	case k.State == registry.Staged:
-		return fmt.Sprintf("wait until the partner says that it is installed, then: sealane exchange activate %s", k.ID), p.ID
-	case k.State == registry.Active && c.Exchange.OfferedAt.IsZero():
-		return fmt.Sprintf("send its certificate: sealane exchange offer %s --to %s --out FOLDER", k.ID, p.ID), "us"
 	case k.State == registry.Retiring:
-		return "it still opens what comes late", "nobody"
+		return fmt.Sprintf("it still opens what comes late; when nothing does: sealane key retire %s", k.ID), "nobody"
+	case offer.At.IsZero() && k.Origin != "imported":
+		return fmt.Sprintf("send its certificate: sealane exchange offer %s --to %s --out FOLDER", k.ID, p.ID), "us"
+	case k.KeyID == "" && keyIDNeeded(dialect):
+		return fmt.Sprintf("wait for the key ID (alias) that the partner assigns, then: sealane exchange alias %s KEYID", k.ID), p.ID
+	case offer.Confirmed.IsZero() && (k.Origin != "imported" || k.State != registry.Active):
+		return fmt.Sprintf("wait until the partner says that it is installed, then: sealane exchange activate %s --partner %s", k.ID, p.ID), p.ID
 	}
 	return "nothing", "nobody"
 }

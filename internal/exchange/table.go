@@ -1,7 +1,10 @@
 package exchange
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -41,8 +44,12 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string) ([]RowResu
 		return nil, err
 	}
 	defer f.Close()
-	r := csv.NewReader(f)
+	buffered := bufio.NewReader(f)
+	r := csv.NewReader(buffered)
 	r.TrimLeadingSpace = true
+	if first, _ := buffered.Peek(1024); bytes.IndexByte(first, ';') >= 0 && !bytes.ContainsRune(before(first, '\n'), ',') {
+		r.Comma = ';' // as spreadsheets write it where the comma is the decimal point
+	}
 	head, err := r.Read()
 	if err != nil {
 		return nil, fmt.Errorf("%s: the line with the columns' names: %w", path, err)
@@ -59,8 +66,13 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string) ([]RowResu
 		if ctx.Err() != nil {
 			return results, ctx.Err()
 		}
-		line, _ := r.FieldPos(0)
-		result := RowResult{Line: line, Done: []string{}}
+		result := RowResult{Done: []string{}}
+		var wrong *csv.ParseError
+		if errors.As(err, &wrong) {
+			result.Line = wrong.StartLine
+		} else {
+			result.Line, _ = r.FieldPos(0)
+		}
 		if err == nil {
 			err = x.importRow(ctx, namedCells(head, cells), filepath.Dir(path), reason, &result)
 		}
@@ -70,6 +82,12 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string) ([]RowResu
 		results = append(results, result)
 	}
 	return results, fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
+}
+
+// before gives what stands before a byte, or all.
+func before(b []byte, end byte) []byte {
+	head, _, _ := bytes.Cut(b, []byte{end})
+	return head
 }
 
 func checkColumns(head []string) error {
@@ -175,12 +193,15 @@ func (x Exchange) importCertificate(ctx context.Context, row map[string]string, 
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	c, _, err := x.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
+	c, there, err := x.waiting(ctx, row["partner"], row["environment"], data)
+	if err == nil && !there {
+		c, _, err = x.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
+		result.Done = append(result.Done, "certificate "+c.ID+" received")
+	}
 	if err != nil {
 		return err
 	}
-	result.Done = append(result.Done, "certificate "+c.ID+" received")
-	if row["sha256"] == "" {
+	if row["sha256"] == "" || c.State != registry.Received {
 		return nil
 	}
 	if _, err := x.Confirm(ctx, c.ID, row["sha256"], reason); err != nil {
@@ -188,4 +209,23 @@ func (x Exchange) importCertificate(ctx context.Context, row map[string]string, 
 	}
 	result.Done = append(result.Done, "confirmed")
 	return nil
+}
+
+// waiting finds the certificate in a file among those that came in before, so that
+// a row can be mended and imported again.
+func (x Exchange) waiting(ctx context.Context, partner, environment string, data []byte) (c registry.Certificate, there bool, err error) {
+	a, err := read(data)
+	if err != nil || len(a.file.Certificates) == 0 {
+		return c, false, nil // Receive says what is wrong with it
+	}
+	sum := sha256.Sum256(a.file.Certificates[0].Raw)
+	err = x.Store.View(ctx, func(tx registry.Tx) error {
+		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
+			States: []registry.State{registry.Received, registry.Matched, registry.Approved, registry.Staged, registry.Active, registry.Retiring}})
+		if len(known) > 0 {
+			c, there = known[0], true
+		}
+		return err
+	})
+	return c, there, err
 }

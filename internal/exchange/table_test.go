@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -20,7 +21,8 @@ func TestImportCSV(t *testing.T) {
 			h.must(os.WriteFile(filepath.Join(dir, name), data, 0o600))
 		}
 		write("a.cer", made(t, fresh(t, "csv a")))
-		write("b.cer", made(t, fresh(t, "csv b")))
+		right := made(t, fresh(t, "csv b"))
+		write("b.cer", right)
 		write("ten-years.cer", made(t, fresh(t, "csv c"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) }))
 		table := "\ufeffpartner,name,profile,side,environment,sealing,contact_email,certificate,sha256\n" +
 			"acme,Acme,rdx,client,STAG,required,keys@acme.example,a.cer,\n" +
@@ -50,8 +52,16 @@ func TestImportCSV(t *testing.T) {
 		// Again: what is there stays.
 		again, err := h.anna.ImportCSV(t.Context(), filepath.Join(dir, "table.csv"), "migration")
 		h.must(err)
-		if !strings.Contains(again[0].Error, "[key-known]") || again[8].Error != "" || len(again[8].Done) != 0 {
+		if again[0].Error != "" || fmt.Sprint(again[0].Done) != "[contact]" || again[8].Error != "" || len(again[8].Done) != 0 {
 			t.Errorf("again: %+v", again)
+		}
+		// A row is mended, in a table as another spreadsheet writes it.
+		sum := sha256.Sum256(right)
+		write("mended.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\nacme;Acme;rdx;client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
+		mended, err := h.anna.ImportCSV(t.Context(), filepath.Join(dir, "mended.csv"), "migration")
+		h.must(err)
+		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[confirmed]" || mended[1].Error == "" || mended[1].Line != 3 {
+			t.Errorf("mended: %+v", mended)
 		}
 		h.must(h.Store.View(t.Context(), func(tx registry.Tx) error {
 			partners, err := tx.Partners(registry.Page{})

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -54,8 +55,11 @@ func (x Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		if err != nil {
 			return err
 		}
-		if k.Partner != "" && k.Partner != partner || p.Profile != k.Profile {
+		switch {
+		case k.Partner != "" && k.Partner != partner || p.Profile != k.Profile:
 			return fmt.Errorf("key pair %s is %s, and not for %s", pair, describePair(k), partner)
+		case !k.State.InUse():
+			return fmt.Errorf("key pair %s is %s; there is nothing to send", pair, k.State)
 		}
 		payload, err := json.Marshal(PartnerFile{
 			Format: partnerFormat, Name: name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
@@ -64,13 +68,10 @@ func (x Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		if err != nil {
 			return err
 		}
-		e.Environment, e.Before = k.Environment, c
 		if file, err = x.Sign(k, payload); err != nil {
 			return err
 		}
-		c.Exchange.OfferedAt = x.Time()
-		e.After = c
-		return tx.PutCertificate(&c)
+		return x.offered(tx, e, k, &c, partner, func(o *registry.Offer) { o.At = x.Time() })
 	})
 	return file, err
 }
@@ -125,4 +126,25 @@ func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 func likelyPartnerFile(data []byte) bool {
 	data = bytes.TrimSpace(data)
 	return bytes.HasPrefix(data, []byte("eyJ")) && bytes.Count(data, []byte(".")) == 2
+}
+
+// Answer opens a partner's challenge with one of our key pairs, and gives the text
+// that proves it. Nothing else is opened: a challenge says that it is one.
+func (x Exchange) Answer(ctx context.Context, token []byte, reason string) (answer string, err error) {
+	err = x.Change(ctx, registry.Entry{Action: "exchange.answer", Subject: "challenge", Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		pairs, err := tx.KeyPairs(registry.KeyPairQuery{States: []registry.State{registry.Staged, registry.Active, registry.Retiring}, Page: registry.Page{Limit: 1000}})
+		if err != nil {
+			return err
+		}
+		for _, k := range pairs {
+			text, err := x.Decrypt(k, bytes.TrimSpace(token))
+			if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
+				continue
+			}
+			answer, e.Subject, e.Partner, e.Environment = string(text), "key/"+k.ID, k.Partner, k.Environment
+			return nil
+		}
+		return errors.New("this is no challenge to a key pair of this registry")
+	})
+	return answer, err
 }

@@ -87,14 +87,14 @@ type Entry struct {
 
 // permissions says who may do what. What is not here nobody may do.
 var permissions = map[string][]Role{
-	"partner.add": {Operator}, "partner.change": {Operator}, "partner.export": {Operator}, "partner.import": {Operator},
+	"partner.add": {Operator}, "partner.export": {Operator},
 	"environment.add": {Operator}, "environment.change": {Operator}, "contact.set": {Operator}, "contact.remove": {Operator},
 	"apikey.issue": {Operator}, "apikey.revoke": {Operator, Approver},
 	"key.create": {Operator}, "key.import": {Operator}, "key.export": {Operator}, "key.state": {Operator},
 	"key.block": {Operator, Approver}, "key.id": {Operator},
 	"exchange.offer": {Operator}, "exchange.alias": {Operator}, "exchange.receive": {Operator}, "exchange.alarm": {Operator},
 	"exchange.confirm": {Operator}, "exchange.challenge": {Operator}, "exchange.prove": {Operator},
-	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.activate": {Operator},
+	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.retire": {Operator}, "exchange.mismatch": {Operator}, "exchange.answer": {Operator}, "exchange.activate": {Operator},
 	"person.add": {Administrator}, "person.revoke": {Administrator}, "rootkey.rotate": {Administrator},
 	"backup": {Administrator},
 }
@@ -126,7 +126,7 @@ func (d *Desk) Change(ctx context.Context, e Entry, f func(Tx, *Entry) error) er
 func (r *Registry) change(ctx context.Context, actor string, e Entry, f func(Tx, *Entry) error) error {
 	var head audit.Head
 	err := r.Store.Update(ctx, func(tx Tx) error {
-		e := e // a store may try again
+		e := e
 		if err := f(tx, &e); err != nil {
 			return err
 		}

@@ -110,8 +110,13 @@ type Exchange struct {
 	Challenge  []byte `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
 	Rejected   string `json:"rejected,omitempty"`   // the reason
 
-	OfferedAt   time.Time `json:"offered_at,omitzero"`   // ours: when the offer was written
-	ConfirmedAt time.Time `json:"confirmed_at,omitzero"` // ours: when the partner said that it is installed
+	Offers map[string]Offer `json:"offers,omitempty"` // ours: by partner
+}
+
+// Offer is how far a certificate of ours is with one partner.
+type Offer struct {
+	At        time.Time `json:"at,omitzero"`        // when it was written for them
+	Confirmed time.Time `json:"confirmed,omitzero"` // when they said that it is installed
 }
 
 // Waiver is a rule that does not count for one certificate. It needs two people,
@@ -131,4 +136,5 @@ type Blocked struct {
 	Reason     string    `json:"reason"`
 	By         string    `json:"by"`
 	At         time.Time `json:"at"`
+	Ended      []string  `json:"ended,omitempty"` // what had the key, and was in use or on its way in
 }

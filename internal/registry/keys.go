@@ -2,13 +2,13 @@ package registry
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/jose"
@@ -82,6 +82,9 @@ func (d *Desk) keepPair(ctx context.Context, action, origin string, n NewPair, k
 	}
 	k.KeyID, c.KeyID = n.KeyID, n.KeyID
 	k.SPKI, k.SPKISHA256, k.Certificate, c.KeyPair, c.State = c.SPKI, c.SPKISHA256, c.ID, k.ID, Staged
+	if err := d.CheckFactors(ctx, &key.PublicKey); err != nil {
+		return KeyPair{}, Certificate{}, err
+	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
@@ -93,7 +96,7 @@ func (d *Desk) keepPair(ctx context.Context, action, origin string, n NewPair, k
 		}
 		k.Created, c.Created = d.now(), d.now()
 		k.Changed, c.Changed = k.Created, c.Created
-		if err := d.sealPair(&k, pkcs8); err != nil {
+		if err := d.sealPair(tx, &k, pkcs8); err != nil {
 			return err
 		}
 		e.After = k
@@ -216,7 +219,12 @@ func sealContext(k *KeyPair) rootkey.Context {
 	return rootkey.Context{Partner: k.Partner, Environment: k.Environment, KeyID: k.ID, Version: k.SealedAs, Purpose: "private-key"}
 }
 
-func (r *Registry) sealPair(k *KeyPair, pkcs8 []byte) error {
+// sealPair seals under the newest root key, if that is still one of the registry's:
+// another program may have turned it since ours was given.
+func (r *Registry) sealPair(tx Tx, k *KeyPair, pkcs8 []byte) error {
+	if err := rootIs(tx, r.Root.Newest(), true); err != nil {
+		return fmt.Errorf("the root key: %w", err)
+	}
 	k.SealedAs++
 	sealed, err := r.Root.Seal(pkcs8, sealContext(k))
 	if err != nil {
@@ -254,6 +262,12 @@ func (r *Registry) unseal(k KeyPair) (*rsa.PrivateKey, error) {
 	return private, nil
 }
 
+// Usable opens a key pair's private key, and throws it away again.
+func (r *Registry) Usable(k KeyPair) error {
+	_, err := r.unseal(k)
+	return err
+}
+
 // Sign signs with a key pair of ours: a JWS whose header has nothing but alg and
 // the key ID.
 func (d *Desk) Sign(k KeyPair, payload []byte) ([]byte, error) {
@@ -270,6 +284,20 @@ func (d *Desk) Sign(k KeyPair, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	return jose.Sign(nil, payload, protected, key)
+}
+
+// Decrypt opens a message that is only encrypted, with a key pair of ours.
+func (d *Desk) Decrypt(k KeyPair, token []byte) ([]byte, error) {
+	e, err := jose.ParseEncrypted(nil, token, 64<<10, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	if err != nil {
+		return nil, err
+	}
+	key, err := d.unseal(k)
+	if err != nil {
+		return nil, err
+	}
+	text, _, err := e.Decrypt([]crypto.Decrypter{key})
+	return text, err
 }
 
 // ExportKeyPair gives the private key with its certificate as encrypted PKCS #8
@@ -323,31 +351,4 @@ func (c Certificate) Parse() ([]*x509.Certificate, error) {
 		chain = append(chain, one)
 	}
 	return chain, nil
-}
-
-// BlockKey blocks a public key for good.
-func (d *Desk) BlockKey(ctx context.Context, spkiSHA256 []byte, reason string) error {
-	if reason == "" {
-		return errors.New("say whose key it is, or why it is blocked (--reason)")
-	}
-	subject := fmt.Sprintf("spki/%x", spkiSHA256)
-	return d.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, e *Entry) error {
-		return d.block(tx, e, spkiSHA256, reason)
-	})
-}
-
-func (d *Desk) block(tx Tx, e *Entry, spkiSHA256 []byte, reason string) error {
-	b := Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: d.person.ID, At: d.now()}
-	e.After = b
-	return tx.PutBlocked(b)
-}
-
-// Alarm records that somebody sent a private key, and blocks its public part.
-func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *cert.PrivateKeyError, spkiSHA256 []byte) error {
-	return d.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: leak.Error()}, func(tx Tx, e *Entry) error {
-		if spkiSHA256 == nil {
-			return nil // encrypted: nobody here knows which key it is
-		}
-		return d.block(tx, e, spkiSHA256, fmt.Sprintf("its private key came in a file from %s on %s", partner, d.now().Format(time.DateOnly)))
-	})
 }

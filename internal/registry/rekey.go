@@ -10,56 +10,78 @@ import (
 
 // The settings of the root key.
 const (
-	settingRootCheck      = "root-key-check"      // by which a wrong one is noticed at start
-	settingRootParameters = "root-key-parameters" // public: salt and rounds of a passphrase
-	settingRootNext       = "root-key-next-check" // while a rotation is under way
+	settingRootCheck          = "root-key-check"           // by which a wrong one is noticed at start
+	settingRootParameters     = "root-key-parameters"      // public: salt and rounds of a passphrase
+	settingRootNext           = "root-key-next-check"      // while a rotation is under way
+	settingRootNextParameters = "root-key-next-parameters" // so that one to a passphrase can be finished
 )
 
 // RootParameters gives what a passphrase needs to become the root key; empty
-// where there is none yet.
-func (r *Registry) RootParameters(ctx context.Context) (parameters []byte, err error) {
+// where there is none yet. next are those of the key to which a rotation is under
+// way.
+func (r *Registry) RootParameters(ctx context.Context) (present, next []byte, err error) {
 	err = r.Store.View(ctx, func(tx Tx) error {
-		parameters, err = tx.Setting(settingRootParameters)
+		if present, err = tx.Setting(settingRootParameters); err != nil {
+			return err
+		}
+		next, err = tx.Setting(settingRootNextParameters)
 		return err
 	})
-	return parameters, err
+	return present, next, err
+}
+
+// errNoRoot means that the registry has no root key yet.
+var errNoRoot = errors.New("no root key is set")
+
+// rootIs holds a key against the registry's: errNoRoot, or what Key.Matches says. A
+// key to which a rotation is under way counts with next.
+func rootIs(tx Tx, key *rootkey.Key, next bool) error {
+	check, err := tx.Setting(settingRootCheck)
+	if err != nil {
+		return err
+	}
+	if len(check) == 0 {
+		return errNoRoot
+	}
+	pending, err := tx.Setting(settingRootNext)
+	if err != nil {
+		return err
+	}
+	if err := key.Matches(check); err == nil || len(pending) == 0 || key.Matches(pending) != nil {
+		return err
+	}
+	if next {
+		return nil
+	}
+	return errors.New("the root key is being rotated: give the old one, and finish with sealane rootkey rotate")
 }
 
 // UseRoot makes the root key this registry's, or compares it with the one that
 // is. parameters are those of a passphrase, where it comes from one.
 func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
-	var check, next []byte
-	err := r.Store.View(ctx, func(tx Tx) (err error) {
-		if check, err = tx.Setting(settingRootCheck); err != nil {
-			return err
-		}
-		next, err = tx.Setting(settingRootNext)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if len(next) > 0 && key.Matches(check) != nil && key.Matches(next) == nil {
-		return errors.New("the root key is being rotated: give the old one, and finish with sealane rootkey rotate")
-	}
-	if len(check) > 0 {
-		if err := key.Matches(check); err != nil {
-			return err
-		}
-	} else {
-		err := r.change(ctx, "program:founding", Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, e *Entry) error {
+	err := r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
+	if errors.Is(err, errNoRoot) {
+		err = r.change(ctx, "program:founding", Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, e *Entry) error {
+			if err := rootIs(tx, key, false); !errors.Is(err, errNoRoot) { // another program was first
+				return errors.Join(err, errAlreadySet)
+			}
 			if err := tx.PutSetting(settingRootParameters, parameters); err != nil {
 				return err
 			}
 			return tx.PutSetting(settingRootCheck, key.CheckValue())
 		})
-		if err != nil {
-			return err
+		if errors.Is(err, errAlreadySet) {
+			err = r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
 		}
+	}
+	if err != nil {
+		return err
 	}
 	r.Root, err = rootkey.NewRing(key)
 	return err
 }
+
+var errAlreadySet = errors.New("the root key was set meanwhile")
 
 // RotateRoot seals every private key under another root key. It may be killed and
 // run again at any time: each private key is under the one or the other, and the
@@ -73,37 +95,20 @@ func (d *Desk) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []b
 		return 0, err
 	}
 	desk := &Desk{&both, d.person}
-	err = desk.Change(ctx, Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason, After: map[string]string{"step": "begun"}}, func(tx Tx, e *Entry) error {
-		pending, err := tx.Setting(settingRootNext)
-		if err != nil {
-			return err
-		}
-		if len(pending) > 0 && next.Matches(pending) != nil {
-			return errors.New("a rotation to another root key is under way: finish that one first")
-		}
-		return tx.PutSetting(settingRootNext, next.CheckValue())
+	entry := Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason}
+	err = desk.Change(ctx, entry, func(tx Tx, e *Entry) error {
+		e.After = map[string]string{"step": "begun"}
+		return beginRotation(tx, next, parameters)
 	})
+	for n := 1; err == nil && n > 0; count += n {
+		n, err = desk.resealSome(ctx, next, entry)
+	}
 	if err != nil {
-		return 0, err
+		return count, fmt.Errorf("%d private keys are under the new root key; run it again: %w", count, err)
 	}
-	for {
-		n, err := desk.resealSome(ctx, next, reason)
-		count += n
-		if err != nil {
-			return count, fmt.Errorf("%d private keys are under the new root key; run it again: %w", count, err)
-		}
-		if n == 0 {
-			break
-		}
-	}
-	err = desk.Change(ctx, Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason, After: map[string]string{"step": "finished"}}, func(tx Tx, e *Entry) error {
-		if err := tx.PutSetting(settingRootCheck, next.CheckValue()); err != nil {
-			return err
-		}
-		if err := tx.PutSetting(settingRootParameters, parameters); err != nil {
-			return err
-		}
-		return tx.PutSetting(settingRootNext, []byte{})
+	err = desk.Change(ctx, entry, func(tx Tx, e *Entry) error {
+		e.After = map[string]string{"step": "finished"}
+		return finishRotation(tx, next, parameters)
 	})
 	if err == nil {
 		d.Root, err = rootkey.NewRing(next)
@@ -111,9 +116,46 @@ func (d *Desk) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []b
 	return count, err
 }
 
+func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
+	pending, err := tx.Setting(settingRootNext)
+	if err != nil {
+		return err
+	}
+	if len(pending) > 0 && next.Matches(pending) != nil {
+		return errors.New("a rotation to another root key is under way: finish that one first")
+	}
+	if err := tx.PutSetting(settingRootNextParameters, parameters); err != nil {
+		return err
+	}
+	return tx.PutSetting(settingRootNext, next.CheckValue())
+}
+
+// finishRotation makes the next root key the registry's, if nothing is left under
+// another.
+func finishRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
+	left, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 1}})
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("%w: key pair %s came under the old root key meanwhile; run it again", ErrConflict, left[0].ID)
+	}
+	for _, s := range []struct {
+		name  string
+		value []byte
+	}{
+		{settingRootCheck, next.CheckValue()}, {settingRootParameters, parameters}, {settingRootNext, nil}, {settingRootNextParameters, nil},
+	} {
+		if err := tx.PutSetting(s.name, s.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // resealSome seals a hundred private keys again, in one transaction.
-func (d *Desk) resealSome(ctx context.Context, next *rootkey.Key, reason string) (n int, err error) {
-	err = d.Change(ctx, Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason}, func(tx Tx, e *Entry) error {
+func (d *Desk) resealSome(ctx context.Context, next *rootkey.Key, entry Entry) (n int, err error) {
+	err = d.Change(ctx, entry, func(tx Tx, e *Entry) error {
 		n = 0
 		pairs, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 100}})
 		if err != nil {
@@ -121,14 +163,11 @@ func (d *Desk) resealSome(ctx context.Context, next *rootkey.Key, reason string)
 		}
 		ids := []string{}
 		for _, k := range pairs {
-			if len(k.Sealed) == 0 {
-				continue
-			}
 			pkcs8, err := d.Root.Open(k.Sealed, sealContext(&k))
 			if err != nil {
 				return fmt.Errorf("key pair %s: %w", k.ID, err)
 			}
-			err = d.sealPair(&k, pkcs8)
+			err = d.sealPair(tx, &k, pkcs8)
 			clear(pkcs8)
 			if err != nil {
 				return err

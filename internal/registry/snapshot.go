@@ -51,11 +51,10 @@ type agreed struct {
 }
 
 type laneKey struct {
-	pair     KeyPair // ours
-	id       string
-	state    State
-	spki     []byte
-	notAfter time.Time
+	id    string
+	state State
+	spki  []byte
+	open  func() (keyring.Private, error) // ours: once, for all lanes that share it
 }
 
 // Snapshot reads all lanes.
@@ -94,7 +93,13 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 			return nil
 		},
 		KeyPair: func(k KeyPair) error {
-			key := laneKey{pair: k, id: k.KeyID, state: k.State, spki: k.SPKI}
+			key := laneKey{id: k.KeyID, state: k.State, spki: k.SPKI, open: sync.OnceValues(func() (keyring.Private, error) {
+				key, err := r.unseal(k)
+				if err != nil {
+					return nil, err
+				}
+				return r.RSA.Private(key)
+			})}
 			if k.Partner == "" {
 				list := sharedOf(k.Profile, k.Environment)
 				*list = append(*list, key)
@@ -105,7 +110,7 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 		},
 		Certificate: func(c Certificate) error {
 			if at := s.places[laneName{c.Partner, c.Environment}]; at != nil {
-				at.theirs = append(at.theirs, laneKey{id: c.KeyID, state: c.State, spki: c.SPKI, notAfter: c.NotAfter})
+				at.theirs = append(at.theirs, laneKey{id: c.KeyID, state: c.State, spki: c.SPKI})
 			}
 			return nil
 		},
@@ -186,10 +191,10 @@ func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
 	}
 	config := laneConfig(at.partner, at.environment, sealing, s.profiles[at.partner.Profile])
 	var err error
-	if config.Ours, err = s.ring(ours, true); err != nil {
+	if config.Ours, err = s.ring(ours); err != nil {
 		return nil, err
 	}
-	if config.Theirs, err = s.ring(at.theirs, false); err != nil {
+	if config.Theirs, err = s.ring(at.theirs); err != nil {
 		return nil, err
 	}
 	return sealane.New(config)
@@ -210,7 +215,7 @@ func laneConfig(p Partner, env Environment, sealing Sealing, dialect *profile.Pr
 var ringStates = map[State]keyring.State{Staged: keyring.Staged, Active: keyring.Active, Retiring: keyring.Retiring}
 
 // ring makes a ring in the order active, staged, retiring.
-func (s *Snapshot) ring(rows []laneKey, withPrivate bool) (*keyring.Ring, error) {
+func (s *Snapshot) ring(rows []laneKey) (*keyring.Ring, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -223,14 +228,8 @@ func (s *Snapshot) ring(rows []laneKey, withPrivate bool) (*keyring.Ring, error)
 			return nil, err
 		}
 		keys[i] = keyring.Key{ID: row.id, State: ringStates[row.state], Public: pub}
-		if withPrivate {
-			keys[i].Private = &privateKey{public: pub, open: sync.OnceValues(func() (keyring.Private, error) {
-				key, err := s.r.unseal(row.pair)
-				if err != nil {
-					return nil, err
-				}
-				return s.r.RSA.Private(key)
-			})}
+		if row.open != nil {
+			keys[i].Private = &privateKey{public: pub, open: row.open}
 		}
 		if keys[i].Operations, err = s.r.RSA.Public(pub); err != nil {
 			return nil, err

@@ -35,8 +35,7 @@ func (d *Desk) MoveCertificate(tx Tx, c *Certificate, to State) error {
 	return tx.PutCertificate(c)
 }
 
-// MovePair changes the state of a key pair of ours, and of its certificate. An
-// active pair makes the one that was active before it retiring.
+// MovePair changes the state of a key pair of ours, and of its certificate.
 func (d *Desk) MovePair(ctx context.Context, id string, to State, reason string) error {
 	return d.Change(ctx, Entry{Action: "key.state", Subject: "key/" + id, Reason: reason}, func(tx Tx, e *Entry) error {
 		k, err := tx.KeyPair(id)
@@ -44,17 +43,30 @@ func (d *Desk) MovePair(ctx context.Context, id string, to State, reason string)
 			return fmt.Errorf("key pair %s: %w", id, err)
 		}
 		e.Before, e.Partner, e.Environment = k, k.Partner, k.Environment
-		if to == Active {
-			if err := d.retireActive(tx, k); err != nil {
-				return err
-			}
-		}
-		if err := d.movePair(tx, &k, to); err != nil {
-			return err
+		switch to {
+		case Active:
+			err = d.ActivatePair(tx, &k)
+		case Compromised: // by blocking its key, which ends the use of all that has it
+			_, err = d.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+reason)
+			k.State = Compromised
+		default:
+			err = d.movePair(tx, &k, to)
 		}
 		e.After = k
-		return nil
+		return err
 	})
+}
+
+// ActivatePair makes a key pair the active one, as part of a change; the one that
+// was active before it still opens.
+func (d *Desk) ActivatePair(tx Tx, k *KeyPair) error {
+	if err := NotBlocked(tx, k.SPKISHA256); err != nil {
+		return fmt.Errorf("key pair %s: %w", k.ID, err)
+	}
+	if err := d.retireActive(tx, *k); err != nil {
+		return err
+	}
+	return d.movePair(tx, k, Active)
 }
 
 func (d *Desk) retireActive(tx Tx, next KeyPair) error {
@@ -80,12 +92,6 @@ func (d *Desk) movePair(tx Tx, k *KeyPair, to State) error {
 	k.State, k.Changed = to, d.now()
 	if to == Destroyed {
 		k.Sealed, k.RootKey = nil, ""
-	}
-	if to == Compromised {
-		b := Blocked{SPKISHA256: k.SPKISHA256, Reason: "key pair " + k.ID + " of ours was compromised", By: d.person.ID, At: d.now()}
-		if err := tx.PutBlocked(b); err != nil {
-			return err
-		}
 	}
 	if err := tx.PutKeyPair(k); err != nil {
 		return err

@@ -1,0 +1,233 @@
+package exchange_test
+
+import (
+	"bytes"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// A key that is blocked when its certificate is here already is out of use at once,
+// by whatever way it was blocked.
+func TestBlockedWhileHere(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("acme", "rdx", sealane.Client, "STAG")
+		used := h.letIn("acme", "STAG", made(t, fresh(t, "b1")), "")
+		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
+		h.must(err)
+		h.must(h.anna.BlockKeys(t.Context(), [][]byte{used.SPKISHA256}, "it is of ID+"))
+		key, err := cert.EncodePrivate(fresh(t, "b2"), nil)
+		h.must(err)
+		_, _, err = h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: key})
+		if err == nil || !strings.Contains(err.Error(), "certificate "+onItsWay.ID+" is out of use now") {
+			t.Errorf("its private key comes: %v", err)
+		}
+		for _, id := range []string{used.ID, onItsWay.ID} {
+			if c := h.certificate(id); c.State != registry.Compromised {
+				t.Errorf("%s is %s", id, c.State)
+			}
+		}
+		if _, err := h.anna.Confirm(t.Context(), onItsWay.ID, hexSum(onItsWay.SHA256), ""); err == nil {
+			t.Error("it goes on")
+		}
+		if l := h.lane("acme", "STAG"); l.Ready() == nil {
+			t.Error("the lane still has the key")
+		}
+		if err := h.anna.BlockKeys(t.Context(), nil, "nothing"); err == nil {
+			t.Error("nothing was blocked, and that was fine")
+		}
+	})
+}
+
+// What a mail's text quotes hides nothing that is attached.
+func TestAttachedBehindAQuotation(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	quoted := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made(t, fresh(t, "quoted"))})
+	key := fresh(t, "attached")
+	private, err := cert.EncodePrivate(key, nil)
+	h.must(err)
+	leaf, err := cert.Read(made(t, key))
+	h.must(err)
+	p12, err := cert.EncodePKCS12(key, leaf.Certificates, []byte("a long passphrase"))
+	h.must(err)
+	for name, file := range map[string][]byte{"keys.p12": p12, "our.key": private} {
+		data := bytes.Replace(mailWith(name, file), []byte("please find attached …"), append([]byte("our certificate:\r\n"), quoted...), 1)
+		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
+		if err == nil || !strings.Contains(err.Error(), "The alarm is recorded") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A key ID is replaced only by somebody who names the one that is there.
+func TestAliasOfTwoCustodians(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	c := h.letIn("acme", "STAG", made(t, fresh(t, "alias")), "")
+	other := "ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
+	if err := h.bo.Alias(t.Context(), c.ID, other, "", ""); err == nil || !strings.Contains(err.Error(), c.KeyID) {
+		t.Errorf("without naming it: %v", err)
+	}
+	h.must(h.bo.Alias(t.Context(), c.ID, c.KeyID, "", "the same"))
+	h.must(h.bo.Alias(t.Context(), c.ID, other, c.KeyID, "renamed by the partner"))
+	h.must(h.anna.Compromised(t.Context(), c.ID, "seen"))
+	if err := h.bo.Alias(t.Context(), c.ID, c.KeyID, other, ""); err == nil {
+		t.Error("a compromised certificate got a key ID")
+	}
+}
+
+// Renewals pile up no certificates: the oldest has to go.
+func TestOverlapIsBounded(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	var in []registry.Certificate
+	for i := range 4 {
+		in = append(in, h.letIn("acme", "STAG", made(t, fresh(t, fmt.Sprint("pile ", i))), ""))
+	}
+	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "pile 4"))})
+	h.must(err)
+	_, err = h.anna.Confirm(t.Context(), c.ID, hexSum(c.SHA256), "")
+	h.must(err)
+	h.must(h.cora.Approve(t.Context(), c.ID, exchange.Approval{}))
+	h.must(h.anna.Alias(t.Context(), c.ID, in[0].KeyID, "", ""))
+	if err := h.anna.Activate(t.Context(), c.ID, ""); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
+		t.Errorf("a fifth: %v", err)
+	}
+	if err := h.anna.Retire(t.Context(), in[3].ID, "too early"); err == nil || !strings.Contains(err.Error(), "is in use") {
+		t.Errorf("the active one was retired: %v", err)
+	}
+	h.must(h.anna.Retire(t.Context(), in[0].ID, "nothing comes under it"))
+	h.must(h.anna.Activate(t.Context(), c.ID, ""))
+	if err := h.lane("acme", "STAG").Ready(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A pair for all partners is offered to each, and each says for itself that it is
+// installed.
+func TestSharedPair(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("p1", "riskos", sealane.Server, "PROD")
+	h.partner("p2", "riskos", sealane.Server, "PROD")
+	k, _ := h.pair("riskos", "", "PROD")
+	next := func(partner string) string {
+		steps, err := exchange.Status(ctx, h.Registry, partner, "PROD")
+		h.must(err)
+		if len(steps) != 1 {
+			t.Fatalf("%d steps", len(steps))
+		}
+		return steps[0].WaitingFor + ": " + steps[0].Next
+	}
+	if err := h.anna.Confirmed(ctx, k.ID, "p1", ""); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
+		t.Errorf("without an offer: %v", err)
+	}
+	if err := h.anna.Confirmed(ctx, k.ID, "", ""); err == nil || !strings.Contains(err.Error(), "--partner") {
+		t.Errorf("by nobody: %v", err)
+	}
+	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
+	h.must(err)
+	if got := next("p1"); !strings.HasPrefix(got, "p1: wait until") {
+		t.Error(got)
+	}
+	h.must(h.anna.Confirmed(ctx, k.ID, "p1", ""))
+	if got := next("p1"); got != "nobody: nothing" {
+		t.Error(got)
+	}
+	if got := next("p2"); !strings.HasPrefix(got, "us: send its certificate") {
+		t.Error(got)
+	}
+	// Its private key is opened once, for all lanes.
+	if a, b := h.lane("p1", "PROD").Config().Ours.Keys()[0], h.lane("p2", "PROD").Config().Ours.Keys()[0]; !a.Public.Equal(b.Public) {
+		t.Error("the lanes have different keys")
+	}
+	// A pair of its own that is not in use any more does not hide the shared one.
+	own, _ := h.pair("riskos", "p2", "PROD")
+	h.must(h.anna.MovePair(ctx, own.ID, registry.Retired, "a mistake"))
+	if got := next("p2"); !strings.Contains(got, k.ID) {
+		t.Error(got)
+	}
+}
+
+// A private key that does not open any more is found before traffic finds it.
+func TestPreflightOpensPrivateKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("vcas", "rdx", sealane.Server, "STAG")
+		k, _ := h.pair("rdx", "vcas", "STAG")
+		_, err := h.anna.Offer(t.Context(), k.ID, "vcas", "")
+		h.must(err)
+		h.must(h.anna.Alias(t.Context(), k.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
+		h.must(h.anna.Confirmed(t.Context(), k.ID, "", ""))
+		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "vcas", "STAG"); err != nil || !ready {
+			t.Fatalf("%v %+v", err, checks)
+		}
+		h.must(h.Store.Update(t.Context(), func(tx registry.Tx) error {
+			k, err := tx.KeyPair(k.ID)
+			h.must(err)
+			k.Sealed[40] ^= 1
+			return tx.PutKeyPair(&k)
+		}))
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "vcas", "STAG")
+		if err != nil || ready || !strings.Contains(fmt.Sprint(checks), "our private key") {
+			t.Errorf("%v %t %+v", err, ready, checks)
+		}
+		token, err := h.lane("vcas", "STAG").Open(t.Context(), []byte("x"))
+		if token != nil || err == nil {
+			t.Errorf("%v %v", token, err)
+		}
+	})
+}
+
+// Two Sealanes prove a key without taking it out.
+func TestAnswer(t *testing.T) {
+	a, b := newHouse(t, "sqlite:"+t.TempDir()+"/a.db"), newHouse(t, "sqlite:"+t.TempDir()+"/b.db")
+	a.partner("b", "riskos", sealane.Client, "PROD")
+	b.partner("a", "riskos", sealane.Server, "PROD")
+	_, certificate := a.pair("riskos", "b", "PROD")
+	c, _, err := b.anna.Receive(t.Context(), exchange.Incoming{Partner: "a", Environment: "PROD", Data: certificate.DER})
+	b.must(err)
+	token, err := b.anna.Challenge(t.Context(), c.ID, "")
+	b.must(err)
+	answer, err := a.anna.Answer(t.Context(), append(token, '\n'), "")
+	a.must(err)
+	b.must(b.anna.Prove(t.Context(), c.ID, answer, ""))
+	if err := b.anna.Prove(t.Context(), c.ID, answer, ""); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
+		t.Errorf("the answer again: %v", err)
+	}
+	if _, err := b.anna.Answer(t.Context(), token, ""); err == nil {
+		t.Error("somebody else could answer")
+	}
+	other, err := a.lane("b", "PROD").Seal(t.Context(), []byte("{}"))
+	if err == nil { // no message of traffic is opened this way
+		if text, err := a.anna.Answer(t.Context(), other, ""); err == nil {
+			t.Errorf("opened %q", text)
+		}
+	}
+}
+
+// A checksum that does not match is recorded, and changes nothing.
+func TestMismatchIsRecorded(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mismatch"))})
+	h.must(err)
+	before := h.head().Seq
+	if _, err := h.anna.Confirm(t.Context(), c.ID, strings.Repeat("ab", 32), ""); err == nil {
+		t.Error("it matches")
+	}
+	if h.head().Seq != before+1 || h.certificate(c.ID).State != registry.Received {
+		t.Errorf("%d records more, %s", h.head().Seq-before, h.certificate(c.ID).State)
+	}
+	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mm2")), Waive: map[string]string{"no-such-rule": "x"}}); err == nil || !strings.Contains(err.Error(), "no-such-rule") {
+		t.Errorf("an unknown rule was waived: %v", err)
+	}
+}

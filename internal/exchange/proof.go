@@ -1,0 +1,84 @@
+package exchange
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// proofPrefix begins the text of a challenge.
+const proofPrefix = "sealane-proof-"
+
+// Challenge makes a message that only the owner of the certificate's private key
+// can open. What it holds is the answer that Prove takes.
+func (x Exchange) Challenge(ctx context.Context, id, reason string) (token []byte, err error) {
+	nonce := proofPrefix + rand.Text()
+	err = x.Change(ctx, registry.Entry{Action: "exchange.challenge", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		c, err := theirs(tx, id)
+		if err != nil {
+			return err
+		}
+		if !c.State.Open() {
+			return fmt.Errorf("certificate %s is %s; a proof is asked for before it is approved", id, c.State)
+		}
+		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
+		if token, err = seal(&c, []byte(nonce)); err != nil {
+			return err
+		}
+		sum := sha256.Sum256([]byte(nonce))
+		c.Exchange.Challenge, c.Exchange.Possession = sum[:], ""
+		e.After = c
+		return tx.PutCertificate(&c)
+	})
+	return token, err
+}
+
+func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
+	chain, err := c.Parse()
+	if err != nil {
+		return nil, err
+	}
+	head := jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}
+	if c.KeyID != "" {
+		head.Kid = &c.KeyID
+	}
+	protected, err := jose.ProtectEncrypted(head)
+	if err != nil {
+		return nil, err
+	}
+	pub, ok := chain[0].PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("certificate %s has no RSA key", c.ID)
+	}
+	return jose.Encrypt(nil, plaintext, protected, jose.PublicKey{PublicKey: pub})
+}
+
+// Prove takes the partner's answer to the challenge.
+func (x Exchange) Prove(ctx context.Context, id, answer, reason string) error {
+	return x.Change(ctx, registry.Entry{Action: "exchange.prove", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		c, err := theirs(tx, id)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256([]byte(strings.TrimSpace(answer)))
+		switch {
+		case len(c.Exchange.Challenge) == 0:
+			return fmt.Errorf("certificate %s: no challenge is out", id)
+		case !slices.Equal(sum[:], c.Exchange.Challenge):
+			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it", id)
+		}
+		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
+		c.Exchange.Challenge = nil
+		c.Exchange.Possession = fmt.Sprintf("answered a challenge on %s", x.Time().Format(time.RFC3339))
+		e.After = c
+		return tx.PutCertificate(&c)
+	})
+}
