@@ -40,15 +40,15 @@ func openCompany(servers *demoServers, dir, name string) (*company, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.UseRoot(c.ctx, root, nil); err != nil {
-		return nil, err
-	}
 	token, err := c.Found(c.ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Operator}})
 	if err != nil {
 		return nil, err
 	}
 	olga, err := c.Login(c.ctx, token)
 	if err != nil {
+		return nil, err
+	}
+	if err := olga.SetRoot(c.ctx, root, nil); err != nil {
 		return nil, err
 	}
 	if token, err = olga.AddPerson(c.ctx, registry.Person{ID: "paul", Roles: []registry.Role{registry.Approver}}, "second pair of eyes"); err != nil {

@@ -109,6 +109,10 @@ func failWhereNotUsage(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		failWhereNotUsage(sub)
 	}
+	if c.HasSubCommands() && c.RunE == nil { // an unknown word is no request for help
+		c.Args = cobra.NoArgs
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
 	work := c.RunE
 	if work == nil {
 		return

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +11,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
 )
 
 func newPartner() *cobra.Command {
@@ -45,6 +48,9 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 		if err := p.Side.UnmarshalText([]byte(side)); err != nil {
 			return &exit{exitUsage, err}
 		}
+		if err := ownDialect(c, d, &p, o.reason); err != nil {
+			return err
+		}
 		if err := d.AddPartner(c.Context(), p, o.reason); err != nil {
 			return err
 		}
@@ -58,6 +64,24 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 		return o.said(c, p, "Partner %s is added, with environment %s. What is missing now: sealane preflight %s %s", p.ID, env.Name, p.ID, env.Name)
 	})
 	return c
+}
+
+// ownDialect puts a profile that is a file into the registry, so that nobody changes
+// its rules without a record.
+func ownDialect(c *cobra.Command, d *registry.Desk, p *registry.Partner, reason string) error {
+	if info, err := os.Stat(p.Profile); err != nil || !info.Mode().IsRegular() || slices.Contains(profile.Names(), p.Profile) {
+		return nil
+	}
+	source, err := readInput(c, p.Profile, 1<<20)
+	if err != nil {
+		return err
+	}
+	name, err := d.AddProfile(c.Context(), source, reason)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Profile, err)
+	}
+	p.Profile = name
+	return nil
 }
 
 func environmentFlags(c *cobra.Command, env *registry.Environment, sealing, caller *string) {

@@ -13,7 +13,7 @@ import (
 func newPerson() *cobra.Command {
 	c := &cobra.Command{Use: "person", Short: "People who work with the registry, each with a token of their own"}
 	o := officeFlags(c)
-	c.AddCommand(personAdd(o), personList(o), personRevoke(o))
+	c.AddCommand(personAdd(o), personList(o), personRevoke(o), personToken(o), personRoles(o))
 	return c
 }
 
@@ -55,7 +55,7 @@ several; but nobody approves for production what they received themselves.`,
 // at an administrator's desk.
 func (o *office) addPerson(c *cobra.Command, p registry.Person) (token string, err error) {
 	mine, tokenErr := o.token()
-	r, done, err := o.open(c, false)
+	r, done, err := o.open(c, tokenErr != nil)
 	if err != nil {
 		return "", err
 	}
@@ -106,6 +106,33 @@ func personRevoke(o *office) *cobra.Command {
 			return err
 		}
 		return o.said(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
+	})
+	return c
+}
+
+func personToken(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "token PERSON", Short: "Give somebody a new token, for one that was lost or revoked", Args: cobra.ExactArgs(1)}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		token, err := d.RenewToken(c.Context(), args[0], o.reason)
+		if err != nil {
+			return err
+		}
+		return o.said(c, map[string]string{"person": args[0], "token": token}, "%s\n\nThis is the new token of %s; the old one has ended. It is not shown again.", token, args[0])
+	})
+	return c
+}
+
+func personRoles(o *office) *cobra.Command {
+	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Give somebody other roles", Args: cobra.MinimumNArgs(2)}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		var to []registry.Role
+		for _, role := range args[1:] {
+			to = append(to, registry.Role(role))
+		}
+		if err := d.SetRoles(c.Context(), args[0], to, o.reason); err != nil {
+			return err
+		}
+		return o.said(c, map[string]any{"person": args[0], "roles": to}, "%s is %s now", args[0], strings.Join(args[1:], " and "))
 	})
 	return c
 }

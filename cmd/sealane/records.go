@@ -74,6 +74,9 @@ with --heads. Exit code 3 says that the record does not hold.`,
 			if anchors, remarks, err = audit.ReadAnchors(heads); err != nil {
 				return err
 			}
+			if len(anchors) == 0 {
+				return refused(fmt.Errorf("%s holds no head: nothing outside vouches for the record", heads))
+			}
 			for _, remark := range remarks {
 				fmt.Fprintln(c.ErrOrStderr(), "sealane:", remark)
 			}
@@ -165,14 +168,14 @@ asks for, as a table, as CSV for a spreadsheet, or as JSON lines.`,
 			w.Flush()
 			return errors.Join(err, w.Error())
 		}
-		return o.show(c, nil, "IDENTITY,WHOSE,PARTNER,ENVIRONMENT,STRENGTH,COMMON NAME,UNTIL,STATE,CUSTODIAN,WAIVED", func(add func(...any)) {
-			if err := d.Inventory(c.Context(), func(r registry.InventoryRow) error {
+		var broken error
+		err := o.show(c, nil, "IDENTITY,WHOSE,PARTNER,ENVIRONMENT,STRENGTH,COMMON NAME,UNTIL,STATE,CUSTODIAN,WAIVED", func(add func(...any)) {
+			broken = d.Inventory(c.Context(), func(r registry.InventoryRow) error {
 				add(r.ID, r.Owner, r.Partner, r.Environment, r.Strength, r.CommonName, r.NotAfter.Format("2006-01-02"), r.State, r.Custodian, r.Waived)
 				return nil
-			}); err != nil {
-				fmt.Fprintln(c.ErrOrStderr(), "sealane: the list breaks off:", err)
-			}
+			})
 		})
+		return errors.Join(broken, err)
 	})
 	return c
 }

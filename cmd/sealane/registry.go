@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,33 +55,42 @@ func orEnvironment(value, name, otherwise string) string {
 	return otherwise
 }
 
-// open opens the registry. The root key is opened too where withRoot says so.
-func (o *office) open(c *cobra.Command, withRoot bool) (*registry.Registry, func() error, error) {
-	ctx := c.Context()
-	s, err := store.Open(ctx, orEnvironment(o.db, "SEALANE_DB", "sqlite:sealane.db"), store.Options{})
+// open opens the registry that is there; create makes one where there is none.
+func (o *office) open(c *cobra.Command, create bool) (*registry.Registry, func() error, error) {
+	address := orEnvironment(o.db, "SEALANE_DB", "sqlite:sealane.db")
+	if path, file := sqliteFile(address); file && !create {
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil, fmt.Errorf("there is no registry at %s (--db, $SEALANE_DB); the first person founds one: sealane person add NAME --role administrator", path)
+		}
+	}
+	s, err := store.Open(c.Context(), address, store.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
 	r := &registry.Registry{Store: s}
-	if err := o.equip(c, r, withRoot); err != nil {
+	if r.RSA, err = chosenRSA(c); err == nil {
+		err = o.anchor(c, r)
+	}
+	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
 	}
 	return r, s.Close, nil
 }
 
-func (o *office) equip(c *cobra.Command, r *registry.Registry, withRoot bool) error {
-	var err error
-	if r.RSA, err = chosenRSA(c); err != nil {
-		return err
-	}
-	if err := o.anchor(c, r); err != nil || !withRoot {
-		return err
-	}
-	key, parameters, err := loadRoot(c, r, orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey"), false)
+// sqliteFile gives the file of an address, if it is one.
+func sqliteFile(address string) (path string, file bool) {
+	path, named := strings.CutPrefix(address, "sqlite:")
+	scheme, _, found := strings.Cut(path, ":")
+	return path, named || !found || strings.ContainsAny(scheme, `/\.`) || len(scheme) == 1
+}
+
+// setRoot gives the root key to the desk.
+func (o *office) setRoot(c *cobra.Command, d *registry.Desk) error {
+	key, parameters, err := loadRoot(c, d.Registry, orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey"), false)
 	if err != nil {
 		return err
 	}
-	return r.UseRoot(c.Context(), key, parameters)
+	return d.SetRoot(c.Context(), key, parameters)
 }
 
 // loadRoot gives the root key that spec names, with the parameters of its
@@ -132,8 +141,9 @@ func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
 	a := &audit.Anchorer{Every: o.anchorEvery, Interval: o.anchorInterval}
 	for _, address := range addresses {
 		one, err := audit.OpenAnchor(address)
-		if err != nil {
-			return err
+		if err != nil { // it holds up nothing, not even here
+			fmt.Fprintf(c.ErrOrStderr(), "sealane: the audit log's head is not anchored there: %s\n", printableLines(err.Error()))
+			continue
 		}
 		a.Anchors = append(a.Anchors, one)
 	}
@@ -161,12 +171,15 @@ func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.D
 		if err != nil {
 			return err
 		}
-		r, done, err := o.open(c, withRoot)
+		r, done, err := o.open(c, false)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
 		d, err := r.Login(c.Context(), token)
+		if err == nil && withRoot {
+			err = o.setRoot(c, d)
+		}
 		if err != nil {
 			return err
 		}
@@ -177,8 +190,13 @@ func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.D
 // asRefused gives the exit code of what was judged and refused.
 func asRefused(err error) error {
 	var e *exit
-	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) {
+	if err == nil || errors.As(err, &e) {
 		return err
+	}
+	for _, about := range []error{context.Canceled, fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, registry.ErrNotFound, registry.ErrExists, registry.ErrConflict} {
+		if errors.Is(err, about) {
+			return err // nothing was judged
+		}
 	}
 	return refused(err)
 }
@@ -192,9 +210,7 @@ func (o *office) looking(work func(c *cobra.Command, d *registry.Desk, args []st
 // show writes rows as JSON, or as a table whose first line is head.
 func (o *office) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
 	if o.json {
-		e := json.NewEncoder(c.OutOrStdout())
-		e.SetIndent("", "  ")
-		return e.Encode(rows)
+		return writeJSON(c.OutOrStdout(), rows)
 	}
 	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(head, ",", "\t"))

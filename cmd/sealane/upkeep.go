@@ -20,7 +20,7 @@ the other way round. Private keys are in it as they are in the registry: sealed 
 the root key, which is NOT in it. Keep that one apart.`,
 	}
 	o := officeFlags(c)
-	c.AddCommand(backupMake(o), backupCheck(), backupRestore(o))
+	c.AddCommand(backupMake(o), backupCheck(o), backupRestore(o))
 	return c
 }
 
@@ -49,7 +49,7 @@ func backupMake(o *office) *cobra.Command {
 	return c
 }
 
-func backupCheck() *cobra.Command {
+func backupCheck(o *office) *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Read a backup to its end and say what is in it", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -57,8 +57,7 @@ func backupCheck() *cobra.Command {
 			if err != nil {
 				return refused(err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is whole: %s\n", args[0], backupText(sum))
-			return err
+			return o.said(c, sum, "%s is whole: %s", args[0], backupText(sum))
 		},
 	}
 }
@@ -106,11 +105,11 @@ a passphrase (passphrase:NAME, the variable that holds it). Without it private k
 are lost: keep a copy in a safe place, apart from the backups.`,
 	}
 	o := officeFlags(c)
-	c.AddCommand(rootKeyCreate(), rootKeyRotate(o))
+	c.AddCommand(rootKeyCreate(o), rootKeyRotate(o))
 	return c
 }
 
-func rootKeyCreate() *cobra.Command {
+func rootKeyCreate(o *office) *cobra.Command {
 	return &cobra.Command{
 		Use: "create FILE", Short: "Make a root key in a new file", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -118,8 +117,7 @@ func rootKeyCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s holds root key %s. To use it: --root-key file:%s\nKeep a copy in a safe place: without it the registry's private keys are lost.\n", args[0], key.ID(), absolute(args[0]))
-			return err
+			return o.said(c, map[string]string{"file": args[0], "root_key": key.ID()}, "%s holds root key %s. To use it: --root-key file:%s\nKeep a copy in a safe place: without it the registry's private keys are lost.", args[0], key.ID(), absolute(args[0]))
 		},
 	}
 }

@@ -53,10 +53,10 @@ func newHouse(t *testing.T, address string) *house {
 	if h.root, err = rootkey.Generate(); err != nil {
 		t.Fatal(err)
 	}
-	h.must(h.UseRoot(t.Context(), h.root, nil))
 	token, err := h.Found(t.Context(), registry.Person{ID: "admin", Name: "Administrator"})
 	h.must(err)
 	h.admin = h.login(token)
+	h.must(h.admin.SetRoot(t.Context(), h.root, nil))
 	h.anna = exchange.At(h.person("anna", registry.Operator))
 	h.bo = exchange.At(h.person("bo", registry.Operator))
 	h.cora = exchange.At(h.person("cora", registry.Approver))

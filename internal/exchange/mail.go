@@ -30,10 +30,23 @@ type arrival struct {
 	from string
 	file *cert.File
 	told *PartnerFile // where the file is one
+
+	unread []string // what else was attached, and nothing was made of
+}
+
+// leaks are the private keys that came in a file or mail.
+type leaks []*cert.PrivateKeyError
+
+func (l leaks) Error() string {
+	texts := make([]string, len(l))
+	for i, one := range l {
+		texts[i] = one.Error()
+	}
+	return strings.Join(texts, "\n")
 }
 
 // read finds the certificate in a file, or in a saved mail (.eml) that has it
-// attached. A private key anywhere is a *cert.PrivateKeyError.
+// attached. A private key anywhere is an error of type leaks.
 func read(data []byte) (*arrival, error) {
 	if len(data) > maxMail {
 		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one", len(data), maxMail)
@@ -50,6 +63,10 @@ func read(data []byte) (*arrival, error) {
 		return readMail(message)
 	}
 	file, err := cert.Read(data)
+	var leak *cert.PrivateKeyError
+	if errors.As(err, &leak) {
+		return nil, leaks{leak}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +75,12 @@ func read(data []byte) (*arrival, error) {
 
 func readMail(message *mail.Message) (*arrival, error) {
 	m := mailbag{}
-	if err := m.part(message.Header.Get("Content-Type"), message.Header.Get("Content-Transfer-Encoding"), "", message.Body, 0); err != nil {
-		return nil, err
+	err := m.part(message.Header.Get("Content-Type"), message.Header.Get("Content-Transfer-Encoding"), "", message.Body, 0)
+	if len(m.leaks) > 0 { // whatever else is wrong
+		return nil, m.leaks
 	}
-	if m.leak != nil {
-		return nil, m.leak
+	if err != nil {
+		return nil, err
 	}
 	from := message.Header.Get("From")
 	if a, err := mail.ParseAddress(from); err == nil {
@@ -76,7 +94,7 @@ func readMail(message *mail.Message) (*arrival, error) {
 		}
 		return nil, errors.New(text)
 	case 1:
-		m.found[0].from = from
+		m.found[0].from, m.found[0].unread = from, m.said
 		return m.found[0], nil
 	}
 	names := make([]string, len(m.found))
@@ -90,7 +108,7 @@ func readMail(message *mail.Message) (*arrival, error) {
 type mailbag struct {
 	parts int
 	found []*arrival
-	leak  *cert.PrivateKeyError
+	leaks leaks
 	said  []string // why the other attachments are none
 }
 
@@ -145,7 +163,7 @@ func (m *mailbag) attachment(name, kind string, data []byte) {
 	var leak *cert.PrivateKeyError
 	switch {
 	case errors.As(err, &leak):
-		m.leak = leak
+		m.leaks = append(m.leaks, leak)
 	case err != nil:
 		if name != "" {
 			m.said = append(m.said, fmt.Sprintf("%s: %v", name, err))

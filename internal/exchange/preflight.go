@@ -125,7 +125,7 @@ func (f *flight) ours(tx registry.Tx) error {
 		if err := f.r.Usable(k); err != nil {
 			f.missing(cert.Refused, "our private key", err.Error(), "look at the root key, and at what became of the row; else make a new pair")
 		}
-		if k.State == registry.Active || k.State.InUse() && use.State != registry.Active {
+		if use.ID == "" || k.State == registry.Active && use.State != registry.Active { // the partner's own come first
 			use = k
 		}
 	}
@@ -156,7 +156,7 @@ func (f *flight) theirs(tx registry.Tx) error {
 	if !needed {
 		return nil
 	}
-	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: f.partner.ID, Environment: f.env.Name})
+	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: f.partner.ID, Environment: f.env.Name, Page: all})
 	if err != nil {
 		return err
 	}

@@ -28,9 +28,12 @@ type Incoming struct {
 // alarm recorded; the sender's file is left alone.
 func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []registry.Finding, error) {
 	a, err := read(in.Data)
-	var leak *cert.PrivateKeyError
-	if errors.As(err, &leak) {
-		return registry.Certificate{}, nil, x.leaked(ctx, in, leak)
+	var found leaks
+	if errors.As(err, &found) {
+		for _, leak := range found {
+			err = errors.Join(err, x.leaked(ctx, in, leak))
+		}
+		return registry.Certificate{}, nil, err
 	}
 	if err != nil {
 		return registry.Certificate{}, nil, err
@@ -45,14 +48,14 @@ func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificat
 		return registry.Certificate{}, nil, err
 	}
 	var c registry.Certificate
-	var found []registry.Finding
+	var findings []registry.Finding
 	err = x.Change(ctx, registry.Entry{Action: "exchange.receive", Partner: in.Partner, Environment: in.Environment, Reason: in.Reason}, func(tx registry.Tx, e *registry.Entry) error {
 		var err error
-		c, found, err = x.receive(tx, in, a)
+		c, findings, err = x.receive(tx, in, a)
 		e.Subject, e.After = "certificate/"+c.ID, c
 		return err
 	})
-	return c, found, err
+	return c, findings, err
 }
 
 func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Certificate, []registry.Finding, error) {
@@ -83,6 +86,10 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	if err != nil {
 		return none, nil, err
 	}
+	for _, text := range a.unread {
+		found = append(found, registry.Finding{Rule: "attachment", Level: string(cert.Warning), Found: "nothing was made of " + cut(text, 300),
+			Do: "look what it is; a private key in it is compromised"})
+	}
 	for _, f := range found {
 		c.Exchange.Findings = append(c.Exchange.Findings, f.String())
 		if reason, asked := in.Waive[f.Rule]; asked && f.Waivable {
@@ -94,7 +101,7 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	}
 	for rule := range in.Waive {
 		if !slices.ContainsFunc(found, func(f registry.Finding) bool { return f.Rule == rule && f.Waivable }) {
-			return none, found, fmt.Errorf("rule %q refuses nothing here that could be waived; it says: %s", rule, findings(found))
+			return none, found, fmt.Errorf("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
 		}
 	}
 	if err := registry.Refusal(found, c.Exchange.Waivers); err != nil {
@@ -109,7 +116,7 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	return c, found, tx.PutCertificate(&c)
 }
 
-func findings(found []registry.Finding) string {
+func listed(found []registry.Finding) string {
 	if len(found) == 0 {
 		return "nothing"
 	}
@@ -127,15 +134,15 @@ func (x Exchange) leaked(ctx context.Context, in Incoming, leak *cert.PrivateKey
 	}
 	ended, err := x.Alarm(ctx, in.Partner, in.Environment, leak, sum)
 	if err != nil {
-		return errors.Join(leak, fmt.Errorf("the alarm could not be recorded: %w", err))
+		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}
 	if len(ended) > 0 {
-		return fmt.Errorf("%w\nThe alarm is recorded, and this key can't come in any more. It was known here: %s is out of use now", leak, strings.Join(ended, ", "))
+		return fmt.Errorf("The alarm is recorded, and this key can't come in any more. It was known here: %s is out of use now", strings.Join(ended, ", "))
 	}
 	if sum == nil {
-		return fmt.Errorf("%w\nThe alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)", leak)
+		return errors.New("The alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
 	}
-	return fmt.Errorf("%w\nThe alarm is recorded, and this key can't come in any more", leak)
+	return errors.New("The alarm is recorded, and this key can't come in any more")
 }
 
 // Confirm compares a received certificate with the checksum of the partner's

@@ -43,6 +43,11 @@ func Status(ctx context.Context, r *registry.Registry, partner, environment stri
 			return err
 		}
 		steps = nil
+		if environment != "" {
+			if _, err := registry.FindEnvironment(tx, partner, environment); err != nil {
+				return err
+			}
+		}
 		for _, env := range environments {
 			if environment != "" && env.Name != environment {
 				continue
@@ -74,7 +79,7 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 		s.Next, s.WaitingFor = nextOfOurs(p, k, c, dialect)
 		steps = append(steps, s)
 	}
-	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: p.ID, Environment: environment})
+	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: p.ID, Environment: environment, Page: all})
 	if err != nil {
 		return nil, err
 	}
@@ -89,17 +94,21 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 	return steps, nil
 }
 
-// pairsFor gives the key pairs in use that a lane has: the partner's own, else
+// pairsFor gives the key pairs in use that a lane has: the partner's own, and
 // those of the whole profile.
 func pairsFor(tx registry.Tx, p registry.Partner, environment string) ([]registry.KeyPair, error) {
-	q := registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: []registry.State{registry.Staged, registry.Active, registry.Retiring}}
+	q := registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: []registry.State{registry.Staged, registry.Active, registry.Retiring}, Page: all}
 	own, err := tx.KeyPairs(q)
-	if err != nil || len(own) > 0 {
-		return own, err
+	if err != nil {
+		return nil, err
 	}
 	q.Partner, q.Shared = "", true
-	return tx.KeyPairs(q)
+	shared, err := tx.KeyPairs(q)
+	return append(own, shared...), err
 }
+
+// all is more than any partner has.
+var all = registry.Page{Limit: 1000}
 
 func newStep(c registry.Certificate) Step {
 	return Step{Certificate: c.ID, Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, KeyID: c.KeyID, CommonName: c.CommonName, State: c.State, NotAfter: c.NotAfter}

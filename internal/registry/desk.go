@@ -12,7 +12,6 @@ import (
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/kms"
-	"github.com/sealane/sealane/profile"
 )
 
 // Registry is the way to the store. Its members must not be changed once it is used.
@@ -22,7 +21,6 @@ type Registry struct {
 	RSA   kms.RSA       // does the operations of private keys
 
 	Now      func() time.Time                        // nil: time.Now
-	Profiles func(string) (*profile.Profile, error)  // nil: profile.Load
 	Recorded func(ctx context.Context, h audit.Head) // nil, or told of each new head of the audit log
 }
 
@@ -40,14 +38,6 @@ func (r *Registry) now() time.Time {
 		return time.Now().UTC()
 	}
 	return r.Now().UTC()
-}
-
-// LoadProfile gives the dialect of that name.
-func (r *Registry) LoadProfile(name string) (*profile.Profile, error) {
-	if r.Profiles == nil {
-		return profile.Load(name)
-	}
-	return r.Profiles(name)
 }
 
 // Desk is where one authenticated person works. Everything that is done there is
@@ -95,7 +85,8 @@ var permissions = map[string][]Role{
 	"exchange.offer": {Operator}, "exchange.alias": {Operator}, "exchange.receive": {Operator}, "exchange.alarm": {Operator},
 	"exchange.confirm": {Operator}, "exchange.challenge": {Operator}, "exchange.prove": {Operator},
 	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.retire": {Operator}, "exchange.mismatch": {Operator}, "exchange.answer": {Operator}, "exchange.activate": {Operator},
-	"person.add": {Administrator}, "person.revoke": {Administrator}, "rootkey.rotate": {Administrator},
+	"person.add": {Administrator}, "person.revoke": {Administrator}, "person.token": {Administrator}, "person.roles": {Administrator},
+	"rootkey.set": {Administrator, Operator}, "rootkey.rotate": {Administrator}, "profile.add": {Administrator, Operator},
 	"backup": {Administrator},
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ErrFounded says that there are people already: the first one was let in before.
@@ -50,18 +51,34 @@ func (r *Registry) addPerson(tx Tx, e *Entry, p Person) (token string, err error
 			return "", err
 		}
 	}
-	if len(p.Roles) == 0 {
-		return "", fmt.Errorf("person %s has no role; give one or several of %s", p.ID, words(roles))
+	if err := checkRoles(p.ID, p.Roles); err != nil {
+		return "", err
 	}
-	for _, role := range p.Roles {
-		if !slices.Contains(roles, role) {
-			return "", fmt.Errorf("role %q is not known; use %s", role, words(roles))
+	people, err := tx.People()
+	if err != nil {
+		return "", err
+	}
+	for _, o := range people {
+		if p.Email != "" && strings.EqualFold(o.Email, p.Email) && o.Revoked.IsZero() {
+			return "", fmt.Errorf("%s has the address %s already: one person, one token", o.ID, p.Email)
 		}
 	}
 	p.Created = r.now()
 	token, p.Prefix, p.SHA256 = newToken("person")
 	e.Subject, e.After = "person/"+p.ID, p
 	return token, tx.PutPerson(&p)
+}
+
+func checkRoles(id string, of []Role) error {
+	if len(of) == 0 {
+		return fmt.Errorf("person %s has no role; give one or several of %s", id, words(roles))
+	}
+	for _, role := range of {
+		if !slices.Contains(roles, role) {
+			return fmt.Errorf("role %q is not known; use %s", role, words(roles))
+		}
+	}
+	return nil
 }
 
 var roles = []Role{Administrator, Operator, Approver, Auditor}
@@ -86,8 +103,48 @@ func (d *Desk) RevokePerson(ctx context.Context, id, reason string) error {
 		if err != nil {
 			return fmt.Errorf("person %s: %w", id, err)
 		}
+		if !p.Revoked.IsZero() {
+			return fmt.Errorf("the token of %s was revoked on %s", id, p.Revoked.Format(time.DateOnly))
+		}
 		e.Before = p
 		p.Revoked = d.now()
+		e.After = p
+		return tx.PutPerson(&p)
+	})
+}
+
+// RenewToken gives somebody a new token, for one that was lost or revoked. The old
+// one ends.
+func (d *Desk) RenewToken(ctx context.Context, id, reason string) (token string, err error) {
+	err = d.changePerson(ctx, "person.token", id, reason, func(p *Person) error {
+		token, p.Prefix, p.SHA256 = newToken("person")
+		p.Revoked = time.Time{}
+		return nil
+	})
+	return token, err
+}
+
+// SetRoles gives somebody other roles.
+func (d *Desk) SetRoles(ctx context.Context, id string, to []Role, reason string) error {
+	return d.changePerson(ctx, "person.roles", id, reason, func(p *Person) error {
+		if id == d.person.ID && !slices.Contains(to, Administrator) {
+			return errors.New("nobody takes the role of administrator from themselves: another administrator does")
+		}
+		p.Roles = to
+		return checkRoles(id, to)
+	})
+}
+
+func (d *Desk) changePerson(ctx context.Context, action, id, reason string, change func(*Person) error) error {
+	return d.Change(ctx, Entry{Action: action, Subject: "person/" + id, Reason: reason}, func(tx Tx, e *Entry) error {
+		p, err := tx.Person(id)
+		if err != nil {
+			return fmt.Errorf("person %s: %w", id, err)
+		}
+		e.Before = p
+		if err := change(&p); err != nil {
+			return err
+		}
 		e.After = p
 		return tx.PutPerson(&p)
 	})

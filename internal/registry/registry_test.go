@@ -26,7 +26,7 @@ func desk(t *testing.T) *registry.Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.UseRoot(t.Context(), key, nil); err != nil {
+	if err := d.SetRoot(t.Context(), key, nil); err != nil {
 		t.Fatal(err)
 	}
 	return d

@@ -30,10 +30,10 @@ func (r *Registry) RootParameters(ctx context.Context) (present, next []byte, er
 	return present, next, err
 }
 
-// errNoRoot means that the registry has no root key yet.
-var errNoRoot = errors.New("no root key is set")
+// ErrNoRoot means that the registry has no root key yet.
+var ErrNoRoot = errors.New("this registry has no root key yet: an operator or administrator brings one")
 
-// rootIs holds a key against the registry's: errNoRoot, or what Key.Matches says. A
+// rootIs holds a key against the registry's: ErrNoRoot, or what Key.Matches says. A
 // key to which a rotation is under way counts with next.
 func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	check, err := tx.Setting(settingRootCheck)
@@ -41,7 +41,7 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 		return err
 	}
 	if len(check) == 0 {
-		return errNoRoot
+		return ErrNoRoot
 	}
 	pending, err := tx.Setting(settingRootNext)
 	if err != nil {
@@ -56,29 +56,36 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	return errors.New("the root key is being rotated: give the old one, and finish with sealane rootkey rotate")
 }
 
-// UseRoot makes the root key this registry's, or compares it with the one that
-// is. parameters are those of a passphrase, where it comes from one.
-func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
+// UseRoot takes a root key that is this registry's; ErrNoRoot where it has none.
+func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 	err := r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
-	if errors.Is(err, errNoRoot) {
-		err = r.change(ctx, "program:founding", Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, e *Entry) error {
-			if err := rootIs(tx, key, false); !errors.Is(err, errNoRoot) { // another program was first
-				return errors.Join(err, errAlreadySet)
-			}
-			if err := tx.PutSetting(settingRootParameters, parameters); err != nil {
-				return err
-			}
-			return tx.PutSetting(settingRootCheck, key.CheckValue())
-		})
-		if errors.Is(err, errAlreadySet) {
-			err = r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
-		}
-	}
 	if err != nil {
 		return err
 	}
 	r.Root, err = rootkey.NewRing(key)
 	return err
+}
+
+// SetRoot is UseRoot; in a registry that has no root key yet, it makes the key its
+// own. parameters are those of a passphrase, where it comes from one.
+func (d *Desk) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
+	err := d.UseRoot(ctx, key)
+	if !errors.Is(err, ErrNoRoot) {
+		return err
+	}
+	err = d.Change(ctx, Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, e *Entry) error {
+		if err := rootIs(tx, key, false); !errors.Is(err, ErrNoRoot) {
+			return errors.Join(errAlreadySet, err) // another program was first
+		}
+		if err := tx.PutSetting(settingRootParameters, parameters); err != nil {
+			return err
+		}
+		return tx.PutSetting(settingRootCheck, key.CheckValue())
+	})
+	if err != nil && !errors.Is(err, errAlreadySet) {
+		return err
+	}
+	return d.UseRoot(ctx, key)
 }
 
 var errAlreadySet = errors.New("the root key was set meanwhile")

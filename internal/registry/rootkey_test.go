@@ -26,7 +26,7 @@ func TestRootKey(t *testing.T) {
 	}
 	other, err := rootkey.Generate()
 	must(t, err)
-	if err := d.UseRoot(ctx, other, nil); !errors.Is(err, rootkey.ErrOtherKey) {
+	if err := d.SetRoot(ctx, other, nil); !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("a wrong root key at start: %v", err)
 	}
 	// A key on another place, or a flipped byte, is noticed and named.
@@ -74,7 +74,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	must(t, err)
 	_, err = rootkey.Create(filepath.Join(dir, "new"))
 	must(t, err)
-	must(t, d.UseRoot(t.Context(), old, nil))
+	must(t, d.SetRoot(t.Context(), old, nil))
 	acme(t, d)
 	k, _, err := d.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
 	must(t, err)
@@ -104,10 +104,10 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	next, err := rootkey.Load(t.Context(), "file:"+filepath.Join(dir, "new"))
 	must(t, err)
 	d = deskAt(t, path, token)
-	if err := d.UseRoot(t.Context(), old, nil); !errors.Is(err, rootkey.ErrOtherKey) {
+	if err := d.SetRoot(t.Context(), old, nil); !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("the old root key: %v", err)
 	}
-	must(t, d.UseRoot(t.Context(), next, nil))
+	must(t, d.SetRoot(t.Context(), next, nil))
 	_, err = d.ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"), "look")
 	must(t, err)
 	t.Logf("killed %d times", killed)
@@ -134,7 +134,7 @@ func rotateChild() {
 	dieOf(err)
 	next, err := rootkey.Load(ctx, "file:"+filepath.Join(filepath.Dir(path), "new"))
 	dieOf(err)
-	if err := d.UseRoot(ctx, old, nil); err != nil {
+	if err := d.SetRoot(ctx, old, nil); err != nil {
 		if errors.Is(err, rootkey.ErrOtherKey) {
 			os.Exit(0) // an earlier run got to its end, and died behind it
 		}
@@ -204,7 +204,7 @@ func TestStaleRootKey(t *testing.T) {
 	must(t, err)
 	next, err := rootkey.Generate()
 	must(t, err)
-	must(t, d.UseRoot(t.Context(), old, nil))
+	must(t, d.SetRoot(t.Context(), old, nil))
 	acme(t, d)
 	stale := *d
 	other := *d.Registry
@@ -226,8 +226,9 @@ func TestOneRootKeyAtFounding(t *testing.T) {
 	for range n {
 		key, err := rootkey.Generate()
 		must(t, err)
-		r := *d.Registry
-		go func() { results <- r.UseRoot(context.WithoutCancel(t.Context()), key, nil) }()
+		r, own := *d.Registry, *d
+		own.Registry = &r
+		go func() { results <- own.SetRoot(context.WithoutCancel(t.Context()), key, nil) }()
 	}
 	taken := 0
 	for range n {

@@ -24,7 +24,7 @@ type Snapshot struct {
 	Taken time.Time
 
 	r        *Registry
-	profiles map[string]*profile.Profile
+	profiles map[string]dialect
 	places   map[laneName]*agreed
 	byKey    map[[32]byte]access
 	account  map[string]laneName
@@ -44,7 +44,7 @@ type agreed struct {
 	partner      Partner
 	environment  Environment
 	ours, theirs []laneKey
-	shared       *[]laneKey // ours for all of the profile; where there are none of its own
+	shared       *[]laneKey // ours for all of the profile
 
 	mu    sync.Mutex
 	lanes map[Sealing]*sealane.Lane // Required and Optional, as far as asked for
@@ -60,7 +60,7 @@ type laneKey struct {
 // Snapshot reads all lanes.
 func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 	s := &Snapshot{
-		Taken: r.now(), r: r, profiles: map[string]*profile.Profile{}, places: map[laneName]*agreed{},
+		Taken: r.now(), r: r, profiles: map[string]dialect{}, places: map[laneName]*agreed{},
 		byKey: map[[32]byte]access{}, account: map[string]laneName{},
 	}
 	partners := map[string]Partner{}
@@ -75,7 +75,11 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 	rows := LaneRows{
 		Partner: func(p Partner) error {
 			partners[p.ID] = p
-			return s.profile(p.Profile)
+			if _, there := s.profiles[p.Profile]; !there {
+				loaded, err := r.LoadProfile(p.Profile)
+				s.profiles[p.Profile] = dialect{loaded, err} // a bad one fails its own lanes only
+			}
+			return nil
 		},
 		Environment: func(e Environment) error {
 			p := partners[e.Partner]
@@ -122,13 +126,9 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 	return s, nil
 }
 
-func (s *Snapshot) profile(name string) error {
-	if s.profiles[name] != nil {
-		return nil
-	}
-	p, err := s.r.LoadProfile(name)
-	s.profiles[name] = p
-	return err
+type dialect struct {
+	*profile.Profile
+	err error
 }
 
 // Lane gives the lane with a partner in an environment, as its sealing was agreed.
@@ -185,11 +185,12 @@ func (s *Snapshot) lane(at *agreed, sealing Sealing) (*sealane.Lane, error) {
 }
 
 func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
-	ours := at.ours
-	if len(ours) == 0 {
-		ours = *at.shared
+	ours := withShared(at.ours, *at.shared)
+	speaks := s.profiles[at.partner.Profile]
+	if speaks.err != nil {
+		return nil, speaks.err
 	}
-	config := laneConfig(at.partner, at.environment, sealing, s.profiles[at.partner.Profile])
+	config := laneConfig(at.partner, at.environment, sealing, speaks.Profile)
 	var err error
 	if config.Ours, err = s.ring(ours); err != nil {
 		return nil, err
@@ -198,6 +199,20 @@ func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
 		return nil, err
 	}
 	return sealane.New(config)
+}
+
+// withShared adds the keys of the whole profile to a partner's own. Where one of
+// their own is active, a shared one only opens.
+func withShared(own, shared []laneKey) []laneKey {
+	active := slices.ContainsFunc(own, func(k laneKey) bool { return k.state == Active })
+	all := slices.Clone(own)
+	for _, k := range shared {
+		if active && k.state == Active {
+			k.state = Retiring
+		}
+		all = append(all, k)
+	}
+	return all
 }
 
 // laneConfig is what an environment agrees on, but for the keys.

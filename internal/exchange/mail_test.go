@@ -1,0 +1,122 @@
+package exchange_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
+)
+
+// mailOf is a saved mail with several files attached, as they are.
+func mailOf(files ...[]byte) []byte {
+	var b bytes.Buffer
+	b.WriteString("From: keys@acme.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n")
+	for i, file := range files {
+		fmt.Fprintf(&b, "--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=file-%d\r\n\r\n%s\r\n", i, file)
+	}
+	b.WriteString("--x--\r\n")
+	return b.Bytes()
+}
+
+// Every private key of a mail is blocked, however much else is wrong with it.
+func TestAllPrivateKeysOfAMail(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	receive := func(data []byte) error {
+		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
+		return err
+	}
+	key := func(name string, passphrase []byte) []byte {
+		data, err := cert.EncodePrivate(fresh(t, name), passphrase)
+		h.must(err)
+		return data
+	}
+	if err := receive(mailOf(key("all 1", nil), key("all 2", nil), key("all 3", []byte("a long passphrase")))); err == nil || strings.Count(err.Error(), "The alarm is recorded") != 3 {
+		t.Errorf("three keys: %v", err)
+	}
+	many := [][]byte{key("all 4", nil)}
+	for range 100 {
+		many = append(many, []byte("hello"))
+	}
+	if err := receive(mailOf(many...)); err == nil || !strings.Contains(err.Error(), "The alarm is recorded") {
+		t.Errorf("a key among too many parts: %v", err)
+	}
+	for _, name := range []string{"all 1", "all 2", "all 4"} {
+		if err := receive(made(t, fresh(t, name))); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+			t.Errorf("the certificate of %s: %v", name, err)
+		}
+	}
+}
+
+// What nothing was made of is said: an archive may hold anything.
+func TestAttachmentsThatAreNotRead(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	_, found, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: bytes.Replace(mailWith("a.cer", made(t, fresh(t, "zip"))),
+		[]byte("--frontier--"), []byte("--frontier\r\nContent-Disposition: attachment; filename=all.zip\r\n\r\nPK\x03\x04\r\n--frontier--"), 1)})
+	if err != nil || !strings.Contains(fmt.Sprint(found), "all.zip") {
+		t.Errorf("%v %v", err, found)
+	}
+}
+
+// A pair of a partner's own, on its way, leaves the shared one in use.
+func TestOwnPairBesideTheShared(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("p1", "riskos", sealane.Server, "PROD")
+	shared, _ := h.pair("riskos", "", "PROD")
+	_, err := h.anna.Offer(ctx, shared.ID, "p1", "")
+	h.must(err)
+	h.must(h.anna.Confirmed(ctx, shared.ID, "p1", ""))
+	own, _ := h.pair("riskos", "p1", "PROD")
+	states := func() string {
+		var list []string
+		for _, k := range h.lane("p1", "PROD").Config().Ours.Keys() {
+			list = append(list, map[string]string{shared.KeyID: "shared", own.KeyID: "own"}[k.ID]+" "+k.State.String())
+		}
+		return strings.Join(list, ", ")
+	}
+	if got := states(); got != "shared active, own staged" {
+		t.Error(got)
+	}
+	_, err = h.anna.Offer(ctx, own.ID, "p1", "")
+	h.must(err)
+	h.must(h.anna.Confirmed(ctx, own.ID, "", ""))
+	if got := states(); got != "own active, shared retiring" {
+		t.Error(got)
+	}
+}
+
+// A dialect of the house's own stands in the registry; one that does not read any
+// more fails its own lanes only.
+func TestOwnDialect(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("p1", "riskos", sealane.Server, "PROD")
+	source, err := profile.Source("riskos")
+	h.must(err)
+	if _, err := h.anna.AddProfile(ctx, source, ""); err == nil || !strings.Contains(err.Error(), "embedded") {
+		t.Errorf("an embedded name: %v", err)
+	}
+	name, err := h.anna.AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1), "ticket 1")
+	h.must(err)
+	h.partner("p2", name, sealane.Server, "PROD")
+	if p := h.lane("p2", "PROD").Config().Profile; p.Name != "ours" {
+		t.Errorf("profile %s", p.Name)
+	}
+	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutSetting("profile/ours", []byte("{")) }))
+	s, err := h.Snapshot(ctx)
+	h.must(err)
+	if _, err := s.Lane("p2", "PROD"); err == nil {
+		t.Error("a lane without a dialect")
+	}
+	if _, err := s.Lane("p1", "PROD"); err != nil {
+		t.Error(err)
+	}
+}
