@@ -197,7 +197,7 @@ func checkContentType(h http.Header, form profile.Body) error {
 		return formatError(fault.ContentType, fmt.Sprintf("Content-Type came %d times", len(values)))
 	}
 	got, parameters, err := mime.ParseMediaType(values[0])
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
 		return formatError(fault.ContentType, fmt.Sprintf("Content-Type says charset=%.40q, JSON is UTF-8", charset))
 	}
 	for _, want := range append([]string{form.ContentType}, form.Accept...) {

@@ -151,7 +151,7 @@ func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (se
 	if err := checkContentType(r.Header, form); err != nil {
 		return nil, err
 	}
-	if e := strings.Join(r.Header.Values("Content-Encoding"), ", "); e != "" && e != "identity" {
+	if e := strings.Join(r.Header.Values("Content-Encoding"), ", "); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
 	}
 	// A body that trickles in must not hold its place for ever. A server's own

@@ -150,6 +150,10 @@ func TestContent(t *testing.T) {
 		fault      string
 	}{
 		{"charset", good, []string{"Content-Type", "application/json; charset=utf-8"}, 200, ""},
+		{"charset of less", good, []string{"Content-Type", "application/json; charset=US-ASCII"}, 200, ""},
+		{"other charset", good, []string{"Content-Type", "application/json; charset=utf-16"}, 400, "http.content-type"},
+		{"two types", good, []string{"Content-Type", "application/json", "Content-Type", "text/plain"}, 400, "http.content-type"},
+		{"no coding", good, []string{"Content-Encoding", "Identity"}, 200, ""},
 		{"no type", good, nil, 200, ""},
 		{"form", good, []string{"Content-Type", "application/x-www-form-urlencoded"}, 400, "http.content-type"},
 		{"odd type", good, []string{"Content-Type", "application/json; ="}, 400, "http.content-type"},

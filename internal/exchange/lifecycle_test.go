@@ -61,7 +61,7 @@ func TestAttachedBehindAQuotation(t *testing.T) {
 	for name, file := range map[string][]byte{"keys.p12": p12, "our.key": private} {
 		data := bytes.Replace(mailWith(name, file), []byte("please find attached …"), append([]byte("our certificate:\r\n"), quoted...), 1)
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
-		if err == nil || !strings.Contains(err.Error(), "The alarm is recorded") {
+		if err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -37,14 +37,14 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 		h.must(err)
 		return data
 	}
-	if err := receive(mailOf(key("all 1", nil), key("all 2", nil), key("all 3", []byte("a long passphrase")))); err == nil || strings.Count(err.Error(), "The alarm is recorded") != 3 {
+	if err := receive(mailOf(key("all 1", nil), key("all 2", nil), key("all 3", []byte("a long passphrase")))); err == nil || strings.Count(err.Error(), "the alarm is recorded") != 3 {
 		t.Errorf("three keys: %v", err)
 	}
 	many := [][]byte{key("all 4", nil)}
 	for range 100 {
 		many = append(many, []byte("hello"))
 	}
-	if err := receive(mailOf(many...)); err == nil || !strings.Contains(err.Error(), "The alarm is recorded") {
+	if err := receive(mailOf(many...)); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
 		t.Errorf("a key among too many parts: %v", err)
 	}
 	for _, name := range []string{"all 1", "all 2", "all 4"} {

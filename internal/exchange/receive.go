@@ -137,12 +137,12 @@ func (x Exchange) leaked(ctx context.Context, in Incoming, leak *cert.PrivateKey
 		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}
 	if len(ended) > 0 {
-		return fmt.Errorf("The alarm is recorded, and this key can't come in any more. It was known here: %s is out of use now", strings.Join(ended, ", "))
+		return fmt.Errorf("the alarm is recorded, and this key can't come in any more. It was known here: %s is out of use now", strings.Join(ended, ", "))
 	}
 	if sum == nil {
-		return errors.New("The alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
+		return errors.New("the alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
 	}
-	return errors.New("The alarm is recorded, and this key can't come in any more")
+	return errors.New("the alarm is recorded, and this key can't come in any more")
 }
 
 // Confirm compares a received certificate with the checksum of the partner's

@@ -45,9 +45,9 @@ func TestRefused(t *testing.T) {
 			{"no unit", "acme", "PROD", "[unit]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.OrganizationalUnit = nil })},
 			{"no email", "acme", "PROD", "[email]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.EmailAddresses = nil })},
 			{"for signatures", "acme", "PROD", "[key-usage]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })},
-			{"a private key", "acme", "PROD", "The alarm is recorded, and this key can't come in any more", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
+			{"a private key", "acme", "PROD", "the alarm is recorded, and this key can't come in any more", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
 			{"and then its certificate", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: its private key came in a file from acme", made(t, fresh(t, "leaked"))},
-			{"a mail with a private key", "acme", "PROD", "The alarm is recorded", mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},
+			{"a mail with a private key", "acme", "PROD", "the alarm is recorded", mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},
 			{"a bare public key", "acme", "PROD", "ask for an X.509 certificate", ownPair.SPKI},
 			{"no such partner", "nobody", "PROD", `partner "nobody": not found`, made(t, fresh(t, "a"))},
 			{"no such environment", "other", "STAG", `has no environment "STAG"`, made(t, fresh(t, "a"))},
@@ -57,7 +57,7 @@ func TestRefused(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s: %v", c.name, err)
 			}
-			alarm := strings.Contains(c.says, "The alarm")
+			alarm := strings.Contains(c.says, "the alarm")
 			if grown := h.head().Seq > before.Seq; grown != alarm {
 				t.Errorf("%s: the audit log has grown: %t", c.name, grown)
 			}
