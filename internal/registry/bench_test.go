@@ -13,34 +13,64 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/internal/store/pgtest"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // BenchmarkSnapshot is what a start costs: all lanes read, none put together yet.
 // Each partner has one environment, an API key, and three certificates, two of
 // them in use.
 func BenchmarkSnapshot(b *testing.B) {
-	for _, partners := range []int{1_000, 10_000, 100_000} {
-		b.Run(fmt.Sprintf("partners=%d", partners), func(b *testing.B) {
-			s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			r := &registry.Registry{Store: s}
-			const batch = 1000
-			for from := 0; from < partners; from += batch {
-				if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, from, from+batch) }); err != nil {
-					b.Fatal(err)
-				}
-			}
-			for b.Loop() {
-				snapshot, err := r.Snapshot(b.Context())
-				if err != nil || snapshot.Len() != partners {
-					b.Fatal(snapshot.Len(), err)
-				}
-			}
-		})
+	for name, address := range map[string]func(testing.TB) string{
+		"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "registry.db") },
+		"postgres": pgtest.URL,
+	} {
+		for _, partners := range []int{1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("db=%s/partners=%d", name, partners), func(b *testing.B) { benchmarkSnapshot(b, address(b), partners) })
+		}
 	}
+}
+
+func benchmarkSnapshot(b *testing.B, address string, partners int) {
+	s, err := store.Open(b.Context(), address, store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	r := &registry.Registry{Store: s}
+	const batch = 1000
+	for from := 0; from < partners; from += batch {
+		if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, from, from+batch) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		snapshot, err := r.Snapshot(b.Context())
+		if err != nil || snapshot.Len() != partners {
+			b.Fatal(snapshot.Len(), err)
+		}
+	}
+}
+
+// BenchmarkCheckFactors is what every certificate that comes in costs besides.
+func BenchmarkCheckFactors(b *testing.B) {
+	s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	const partners = 3_000
+	if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, 0, partners) }); err != nil {
+		b.Fatal(err)
+	}
+	key := testkey.RSA(b, "new", 2048)
+	r := &registry.Registry{Store: s}
+	for b.Loop() {
+		if err := r.CheckFactors(b.Context(), &key.PublicKey); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(3*partners), "ns/known-key")
 }
 
 // fill adds partners whose keys are synthetic: random moduli that nobody uses.

@@ -17,11 +17,18 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// desk opens a registry in a new file, and gives its first person's desk, who has
-// every role.
+// desk opens a registry in a new file, with a root key, and gives its first
+// person's desk, who may operate and approve.
 func desk(t *testing.T) *registry.Desk {
 	t.Helper()
-	d := deskAt(t, filepath.Join(t.TempDir(), "registry.db"), "")
+	d, _ := founded(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	return d
+}
+
+// founded is desk at any address, with the person's token.
+func founded(t *testing.T, address string) (*registry.Desk, string) {
+	t.Helper()
+	d, token := deskAt(t, address, "")
 	key, err := rootkey.Generate()
 	if err != nil {
 		t.Fatal(err)
@@ -29,12 +36,13 @@ func desk(t *testing.T) *registry.Desk {
 	if err := d.SetRoot(t.Context(), key, nil); err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return d, token
 }
 
-func deskAt(t *testing.T, path, token string) *registry.Desk {
+// deskAt has no root key. Without a token it founds the registry.
+func deskAt(t *testing.T, address, token string) (*registry.Desk, string) {
 	t.Helper()
-	s, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+	s, err := store.Open(t.Context(), address, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +57,7 @@ func deskAt(t *testing.T, path, token string) *registry.Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return d, token
 }
 
 func must(t *testing.T, err error) {

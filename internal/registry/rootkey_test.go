@@ -103,7 +103,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	}
 	next, err := rootkey.Load(t.Context(), "file:"+filepath.Join(dir, "new"))
 	must(t, err)
-	d = deskAt(t, path, token)
+	d, _ = deskAt(t, path, token)
 	if err := d.SetRoot(t.Context(), old, nil); !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("the old root key: %v", err)
 	}
@@ -199,7 +199,7 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 // A program that was given the old root key makes no key pair under it any more.
 func TestStaleRootKey(t *testing.T) {
 	dir := t.TempDir()
-	d := deskAt(t, filepath.Join(dir, "r.db"), "")
+	d, _ := deskAt(t, filepath.Join(dir, "r.db"), "")
 	old, err := rootkey.Generate()
 	must(t, err)
 	next, err := rootkey.Generate()
@@ -220,7 +220,7 @@ func TestStaleRootKey(t *testing.T) {
 
 // Of several programs that bring a root key to a new registry, one is right.
 func TestOneRootKeyAtFounding(t *testing.T) {
-	d := deskAt(t, filepath.Join(t.TempDir(), "r.db"), "")
+	d, _ := deskAt(t, filepath.Join(t.TempDir(), "r.db"), "")
 	const n = 6
 	results := make(chan error, n)
 	for range n {

@@ -137,7 +137,7 @@ func whose(owner Owner, partner, profileName string) string {
 
 // CheckFactors looks for a prime that a key shares with another of the registry. It
 // multiplies all other moduli modulo this one: their product has a factor in common
-// with it exactly if one of them has. That takes a second for 300,000 keys, and holds
+// with it exactly if one of them has. That takes 9 µs for each known key, and holds
 // up nobody's change: call it before the one that lets the key in.
 func (r *Registry) CheckFactors(ctx context.Context, pub *rsa.PublicKey) error {
 	product, other, quotient := big.NewInt(1), new(big.Int), new(big.Int)
