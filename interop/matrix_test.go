@@ -141,8 +141,9 @@ func (p pair) stillCannot(t *testing.T, err error, data []byte, r refusal) {
 }
 
 // weSealPeerOpens also compares the key IDs that the peer sees with what the
-// seeds ask for: the partner's on RDX's JWE, ours on RiskOS's JWS.
-func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) {
+// seeds ask for: the partner's on RDX's JWE, ours on RiskOS's JWS. It tells
+// whether the message fell under a known limit, and was not opened.
+func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) (limited bool) {
 	token, err := l.Seal(context.Background(), data)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +151,7 @@ func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) {
 	got, err := p.peer.Open(p.job(t, style{}, token))
 	if r, listed := cannotOpen[limit{p.peer.Name(), p.signed, len(data) == 0}]; listed {
 		p.stillCannot(t, err, data, r)
-		return
+		return true
 	}
 	if err != nil {
 		t.Fatalf("%s does not open what we sealed: %v", p.peer.Name(), err)
@@ -165,6 +166,7 @@ func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) {
 	if got.OuterKid != want.OuterKid || got.InnerKid != want.InnerKid {
 		t.Errorf("%s sees key IDs %q and %q, want %q and %q", p.peer.Name(), got.OuterKid, got.InnerKid, want.OuterKid, want.InnerKid)
 	}
+	return false
 }
 
 func (p pair) peerSealsWeOpen(t *testing.T, l *sealane.Lane, s style, data []byte) {
@@ -190,28 +192,31 @@ func (p pair) peerSealsWeOpen(t *testing.T, l *sealane.Lane, s style, data []byt
 	}
 }
 
-// run sends one payload through the pair and gives the number of messages.
-// Payloads beyond a few bytes go with the fullest headers only.
-func (p pair) run(t *testing.T, l *sealane.Lane, data []byte) int {
+// run sends one payload through the pair and gives the number of messages, and
+// apart from them of those under a known limit. Payloads beyond a few bytes go
+// with the fullest headers only.
+func (p pair) run(t *testing.T, l *sealane.Lane, data []byte) (messages, limited int) {
 	if p.weSeal {
-		p.weSealPeerOpens(t, l, data)
-		return 1
+		if p.weSealPeerOpens(t, l, data) {
+			return 0, 1
+		}
+		return 1, 0
 	}
 	use := styles
 	if len(data) >= oneMiB {
 		use = styles[2:3]
 	}
-	count := 0
 	for _, s := range use {
 		t.Run(s.name, func(t *testing.T) {
 			p.peerSealsWeOpen(t, l, s, data)
-			count++
+			messages++
 		})
 	}
-	return count
+	return messages, 0
 }
 
-// messages is how many of them run should count, over all payloads.
+// messages is how many of them run should count, over all payloads and with
+// those under a known limit.
 func (p pair) messages(payloads []payload) int {
 	count := len(payloads)
 	for _, pl := range payloads {
@@ -239,7 +244,7 @@ func TestMatrix(t *testing.T) {
 						c.start = time.Now()
 						l := p.lane(t)
 						for _, pl := range payloads {
-							t.Run(pl.name, func(t *testing.T) { c.messages += p.run(t, l, pl.data) })
+							t.Run(pl.name, func(t *testing.T) { c.add(p.run(t, l, pl.data)) })
 						}
 					})
 				}
@@ -247,7 +252,7 @@ func TestMatrix(t *testing.T) {
 		}
 	})
 	// A peer that is not to be had is skipped in all of its cells.
-	_, ok, failed, skipped := results.sum()
+	_, _, ok, failed, skipped := results.sum()
 	if each := 3 * len(flows); ok+failed+skipped != each*len(peers()) || skipped%each != 0 || ok+failed < each*2 {
 		t.Errorf("%d cells were ok, %d failed, %d were skipped; each of %d peers has %d", ok, failed, skipped, len(peers()), each)
 	}
@@ -309,8 +314,14 @@ func newTable() *table { return &table{cells: map[string]*cell{}} }
 type cell struct {
 	start    time.Time
 	messages int
+	limited  int // known limits of the peer, not in messages
 	took     time.Duration
 	verdict  string // empty: has not ended
+}
+
+func (c *cell) add(messages, limited int) {
+	c.messages += messages
+	c.limited += limited
 }
 
 func (r *table) cell(row, column string) *cell {
@@ -331,8 +342,8 @@ func (c *cell) end(t *testing.T, want int) {
 		c.verdict = "skipped"
 		return
 	}
-	if !t.Failed() && c.messages != want {
-		t.Errorf("%d messages, not %d", c.messages, want)
+	if !t.Failed() && c.messages+c.limited != want {
+		t.Errorf("%d messages and %d known limits, not %d", c.messages, c.limited, want)
 	}
 	c.verdict = "ok"
 	if t.Failed() {
@@ -347,12 +358,20 @@ func (c *cell) String() string {
 	if c.verdict == "skipped" {
 		return c.verdict
 	}
-	return fmt.Sprintf("%s %d in %d ms", c.verdict, c.messages, c.took.Milliseconds())
+	return fmt.Sprintf("%s %d%s in %d ms", c.verdict, c.messages, limits(c.limited), c.took.Milliseconds())
 }
 
-func (r *table) sum() (messages, ok, failed, skipped int) {
+func limits(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d known limit%s", n, strings.Repeat("s", min(n-1, 1)))
+}
+
+func (r *table) sum() (messages, limited, ok, failed, skipped int) {
 	for _, c := range r.cells {
 		messages += c.messages
+		limited += c.limited
 		switch c.verdict {
 		case "ok":
 			ok++
@@ -381,7 +400,7 @@ func (r *table) String() string {
 		fmt.Fprintln(w)
 	}
 	w.Flush()
-	messages, ok, failed, skipped := r.sum()
-	fmt.Fprintf(&b, "%d messages; cells: %d ok, %d failed, %d skipped", messages, ok, failed, skipped)
+	messages, limited, ok, failed, skipped := r.sum()
+	fmt.Fprintf(&b, "%d messages%s; cells: %d ok, %d failed, %d skipped", messages, limits(limited), ok, failed, skipped)
 	return b.String()
 }

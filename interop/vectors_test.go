@@ -19,9 +19,9 @@ type vectorFile struct {
 
 type vectorGroup struct {
 	Comment string `json:"comment"`
-	Private jwk    `json:"private"`       // JWE and JWS
-	Public  *jwk   `json:"public"`        // JWE and JWS, asymmetric keys only
-	OAEPKey jwk    `json:"privateKeyJwk"` // RSAES-OAEP
+	Private jwk    `json:"private"` // JWE and JWS
+	Public  *jwk   `json:"public"`  // JWE and JWS, asymmetric keys only
+
 	// PublicKey is that of RSA signatures; its numbers are hexadecimal.
 	PublicKey struct{ Modulus, PublicExponent string } `json:"publicKey"`
 	KeySize   int                                      `json:"keySize"`

@@ -11,6 +11,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
+const gcmFile = "aes_gcm_test.json"
+
 // TestWycheproofGCM drives AES-GCM vectors through Decrypt. None can go as it
 // stands, for no vector's additional data is a JOSE header: the test counts
 // them. But the ciphertext of GCM does not depend on the additional data, and
@@ -21,7 +23,7 @@ func TestWycheproofGCM(t *testing.T) {
 	key := testkey.RSA(t, "ours", 2048)
 	head := b64([]byte(rsaOAEP256Header))
 	got := counts{"verbatim": 0}
-	for _, g := range readVectors(t, "aes_gcm_test.json").TestGroups {
+	for _, g := range readVectors(t, gcmFile).TestGroups {
 		for _, v := range g.Tests {
 			c := content{cek: unhex(t, v.Key), iv: unhex(t, v.IV), plaintext: unhex(t, v.Msg)}
 			c.encryptedKey = encryptCEK(t, c.cek, &key.PublicKey)

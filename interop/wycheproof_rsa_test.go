@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"io"
+	"errors"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
 )
 
 func unhex(t testing.TB, text string) []byte {
@@ -24,130 +24,199 @@ func unhex(t testing.TB, text string) []byte {
 	return data
 }
 
-// witness is a key that notes what it was asked and what it gave.
-type witness struct {
-	*rsa.PrivateKey
-	asked   int
-	options crypto.DecrypterOpts
-	gave    []byte
-	err     error
+// signatureGroup is a group of RSASSA-PKCS1-v1_5, to verify or to sign.
+type signatureGroup struct {
+	vectorGroup
+	SHA             string
+	PublicKeyDER    string // to verify
+	PrivateKeyPKCS8 string // to sign
 }
 
-func (w *witness) Decrypt(random io.Reader, encrypted []byte, options crypto.DecrypterOpts) ([]byte, error) {
-	got, err := w.PrivateKey.Decrypt(random, encrypted, options)
-	w.asked++
-	w.options, w.gave, w.err = options, bytes.Clone(got), err
-	return got, err
+// What becomes of a signature.
+const (
+	sigHolds     = "valid, holds"
+	sigWrong     = "invalid, refused"
+	sigNoNull    = "acceptable without a NULL, refused"
+	sigHash      = "another hash, refused"
+	sigOurs      = "RS256 in the file of another hash, holds"
+	sigSize      = "key of another size, refused"
+	sigExponent  = "exponent 3, refused"
+	sigIdentical = "made again, byte for byte"
+)
+
+// signatureReasons are for what we judge otherwise than it is marked.
+var signatureReasons = map[string]string{
+	sigNoNull:   "RFC 8017 section 9.2 makes the signature, and we compare it whole: without the NULL it is another one",
+	sigOurs:     "invalid there, because the signer used SHA-256: that is RS256",
+	sigHash:     "the file's hash is not SHA-256, and RS256 is all that there is",
+	sigSize:     "only keys of 2048, 3072 and 4096 bits are used",
+	sigExponent: "only the exponent 65537 is used",
 }
 
-// TestWycheproofOAEP puts each vector into a JWE as its encrypted key. The
-// content is encrypted under the vector's message where that is a CEK, so that
-// it opens if and only if the vector is valid, has no label and is 32 bytes
-// long. Of the others the key itself shows that our path decrypts them with
-// the right parameters, and the codec then refuses their length.
-func TestWycheproofOAEP(t *testing.T) {
-	for _, bits := range []int{2048, 3072, 4096} {
-		t.Run(fmt.Sprint(bits), func(t *testing.T) {
-			t.Parallel()
-			name, got := fmt.Sprintf("rsa_oaep_%d_sha256_mgf1sha256_test.json", bits), counts{}
-			for _, g := range readVectors(t, name).TestGroups {
-				key := g.OAEPKey.private(t)
-				for _, v := range g.Tests {
-					got[judgeOAEP(t, key, v)]++
+// signatureFiles are all of the module's files of signatures to verify.
+var signatureFiles = map[string]counts{
+	"rsa_signature_2048_sha224_test.json":     {sigOurs: 1, sigHash: 257},
+	"rsa_signature_2048_sha256_test.json":     {sigHolds: 7, sigWrong: 249, sigNoNull: 1, sigExponent: 2},
+	"rsa_signature_2048_sha384_test.json":     {sigOurs: 1, sigHash: 257},
+	"rsa_signature_2048_sha3_224_test.json":   {sigOurs: 1, sigHash: 257},
+	"rsa_signature_2048_sha3_256_test.json":   {sigOurs: 1, sigHash: 256},
+	"rsa_signature_2048_sha3_384_test.json":   {sigOurs: 1, sigHash: 257},
+	"rsa_signature_2048_sha3_512_test.json":   {sigOurs: 1, sigHash: 257},
+	"rsa_signature_2048_sha512_224_test.json": {sigOurs: 1, sigHash: 257},
+	"rsa_signature_2048_sha512_256_test.json": {sigOurs: 1, sigHash: 256},
+	"rsa_signature_2048_sha512_test.json":     {sigOurs: 1, sigHash: 257, sigExponent: 1},
+	"rsa_signature_3072_sha256_test.json":     {sigHolds: 7, sigWrong: 250, sigNoNull: 1, sigExponent: 1},
+	"rsa_signature_3072_sha384_test.json":     {sigOurs: 1, sigHash: 258},
+	"rsa_signature_3072_sha3_256_test.json":   {sigOurs: 1, sigHash: 257},
+	"rsa_signature_3072_sha3_384_test.json":   {sigOurs: 1, sigHash: 258},
+	"rsa_signature_3072_sha3_512_test.json":   {sigOurs: 1, sigHash: 258},
+	"rsa_signature_3072_sha512_256_test.json": {sigOurs: 1, sigHash: 257},
+	"rsa_signature_3072_sha512_test.json":     {sigOurs: 1, sigHash: 258, sigExponent: 1},
+	"rsa_signature_4096_sha256_test.json":     {sigHolds: 7, sigWrong: 250, sigNoNull: 1},
+	"rsa_signature_4096_sha384_test.json":     {sigOurs: 1, sigHash: 258},
+	"rsa_signature_4096_sha512_256_test.json": {sigOurs: 1, sigHash: 257},
+	"rsa_signature_4096_sha512_test.json":     {sigOurs: 1, sigHash: 258},
+	"rsa_signature_8192_sha256_test.json":     {sigSize: 258},
+	"rsa_signature_8192_sha384_test.json":     {sigSize: 259},
+	"rsa_signature_8192_sha512_test.json":     {sigSize: 259},
+}
+
+// signingFiles are all of its files of signatures to make.
+var signingFiles = map[string]counts{
+	"rsa_pkcs1_1024_sig_gen_test.json": {sigSize: 33},
+	"rsa_pkcs1_1536_sig_gen_test.json": {sigSize: 32},
+	"rsa_pkcs1_2048_sig_gen_test.json": {sigIdentical: 8, sigHash: 32, sigExponent: 3},
+	"rsa_pkcs1_3072_sig_gen_test.json": {sigIdentical: 8, sigHash: 16, sigExponent: 2},
+	"rsa_pkcs1_4096_sig_gen_test.json": {sigIdentical: 8, sigHash: 16},
+}
+
+// TestWycheproofRSASignatures gives each vector's own message and signature to
+// what verifies RS256 in every engine. The codec can't be asked: no message of
+// these files is a JWS signing input.
+func TestWycheproofRSASignatures(t *testing.T) {
+	for name, want := range signatureFiles {
+		t.Run(name, func(t *testing.T) {
+			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
+				got := results{}
+				for _, g := range groupsOf[signatureGroup](t, name) {
+					file, err := cert.Read(unhex(t, g.PublicKeyDER))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !file.PublicKey.Equal(g.signatureKey(t)) {
+						t.Fatal("our reader gives another key")
+					}
+					_, err = keyring.New(keyring.Key{Public: file.PublicKey})
+					if err != nil {
+						class := refusedSignatureKey(t, file.PublicKey, err)
+						for _, v := range g.Tests {
+							got.add(class, v)
+						}
+						continue
+					}
+					verify := verifier(t, r, file.PublicKey)
+					for _, v := range g.Tests {
+						got.add(judgeSignature(t, verify, g, v), v)
+					}
 				}
-			}
-			if diff := cmp.Diff(counts{
-				"opens": 1, "valid, but not a CEK's length": 9, "valid only under a label": 8,
-				"invalid": 14, "invalid length": 5,
-			}, got); diff != "" {
-				t.Error(diff)
-			}
+				got.compare(t, name, want, signatureReasons)
+			})
 		})
 	}
 }
 
-func judgeOAEP(t *testing.T, key *rsa.PrivateKey, v vector) (class string) {
-	c := content{cek: unhex(t, v.Msg), iv: make([]byte, 12), encryptedKey: unhex(t, v.CT), plaintext: []byte("opened")}
-	if len(c.cek) != 32 {
-		c.cek = make([]byte, 32)
+// verifier is the operation that the codec calls for a key in the hands of r.
+func verifier(t *testing.T, r kms.RSA, key *rsa.PublicKey) func(digest, signature []byte) error {
+	t.Helper()
+	operations, err := r.Public(key)
+	if err != nil {
+		t.Fatal(err)
 	}
-	w := &witness{PrivateKey: key}
-	plaintext, err := decrypt(c.rawJWE(t, b64([]byte(rsaOAEP256Header))), w)
-	fail := func() {
-		t.Errorf("%d %s: marked %s: key asked %d times, it gave %x, %v; we say %q, %v", v.ID, v.Comment, v.Result, w.asked, w.gave, w.err, plaintext, err)
+	if operations != nil {
+		return operations.Verify
 	}
-	if len(c.encryptedKey) != key.Size() {
-		if w.asked != 0 || faultOf(err) != "jwe.encrypted-key-length" || v.valid() {
-			fail()
-		}
-		return "invalid length"
-	}
-	options, ok := w.options.(*rsa.OAEPOptions)
-	if w.asked != 1 || !ok || options.Hash != crypto.SHA256 || options.MGFHash != 0 || len(options.Label) != 0 {
-		fail()
-	}
-	switch decrypts := w.err == nil && bytes.Equal(w.gave, unhex(t, v.Msg)); {
-	case !v.valid():
-		if w.err == nil || faultOf(err) != "open.key" {
-			fail()
-		}
-		return "invalid"
-	case v.Label != "":
-		if w.err == nil || faultOf(err) != "open.key" {
-			fail()
-		}
-		return "valid only under a label"
-	case len(v.Msg) != 64:
-		if !decrypts || faultOf(err) != "open.key" || plaintext != nil {
-			fail()
-		}
-		return "valid, but not a CEK's length"
-	default:
-		if !decrypts || err != nil || string(plaintext) != "opened" {
-			fail()
-		}
-		return "opens"
-	}
+	return func(digest, signature []byte) error { return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, signature) }
 }
 
-// TestWycheproofRSASignatures: no message of these files is a JWS signing
-// input (text, a dot, text), so that none of the signatures can be judged as it
-// is marked; RS256 in json_web_signature_test.json takes their place. What is
-// left to hold: behind a signing input of ours, every one is refused, and keys
-// with another exponent than 65537 do not get into a key ring.
-func TestWycheproofRSASignatures(t *testing.T) {
-	for bits, want := range map[int]counts{
-		2048: {"applicable": 0, "refused: sign.wrong": 255, "refused: jws.signature-length": 2, "exponent 3": 2},
-		3072: {"applicable": 0, "refused: sign.wrong": 256, "refused: jws.signature-length": 2, "exponent 3": 1},
-		4096: {"applicable": 0, "refused: sign.wrong": 256, "refused: jws.signature-length": 2},
-	} {
-		t.Run(fmt.Sprint(bits), func(t *testing.T) {
-			t.Parallel()
-			got := counts{"applicable": 0}
-			for _, g := range readVectors(t, fmt.Sprintf("rsa_signature_%d_sha256_test.json", bits)).TestGroups {
-				key := g.signatureKey(t)
-				for _, v := range g.Tests {
-					if strings.Count(string(unhex(t, v.Msg)), ".") == 1 {
-						got["applicable"]++
-					}
-					if key.E != 65537 {
-						if err := cert.CheckKey(key); err == nil {
-							t.Errorf("%d: a key with exponent %d is taken", v.ID, key.E)
+func judgeSignature(t *testing.T, verify func(digest, signature []byte) error, g signatureGroup, v vector) (class string) {
+	t.Helper()
+	digest := sha256.Sum256(unhex(t, v.Msg))
+	err := verify(digest[:], unhex(t, v.Sig))
+	if err != nil && !errors.Is(err, rsa.ErrVerification) {
+		t.Errorf("%d %s: an error of the key: %v", v.ID, v.Comment, err)
+	}
+	holds := false
+	switch {
+	case g.SHA != "SHA-256" && strings.HasPrefix(v.Comment, "The message is hashed with SHA-256 instead of"):
+		class, holds = sigOurs, true
+	case g.SHA != "SHA-256":
+		class = sigHash
+	case v.valid():
+		class, holds = sigHolds, true
+	case v.Result == "acceptable":
+		class = sigNoNull
+		if v.Comment != "Missing NULL in the ASN encoding" {
+			t.Errorf("%d %s: acceptable", v.ID, v.Comment)
+		}
+	default:
+		class = sigWrong
+	}
+	if (err == nil) != holds {
+		t.Errorf("%d %s: marked %s, with %s: %v", v.ID, v.Comment, v.Result, g.SHA, err)
+	}
+	return class
+}
+
+// refusedSignatureKey tells that a key was refused for what it is.
+func refusedSignatureKey(t *testing.T, key *rsa.PublicKey, err error) (class string) {
+	t.Helper()
+	switch bits := key.N.BitLen(); {
+	case bits != 2048 && bits != 3072 && bits != 4096 && errors.Is(err, cert.ErrKeySize):
+		return sigSize
+	case key.E == 3 && errors.Is(err, cert.ErrKeyExponent):
+		return sigExponent
+	}
+	t.Fatalf("a key of %d bits with the exponent %d: %v", key.N.BitLen(), key.E, err)
+	return ""
+}
+
+// TestWycheproofRSASigning makes each vector's signature again: RS256 is
+// deterministic. One of another hash we neither make nor take.
+func TestWycheproofRSASigning(t *testing.T) {
+	for name, want := range signingFiles {
+		t.Run(name, func(t *testing.T) {
+			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
+				got := results{}
+				for _, g := range groupsOf[signatureGroup](t, name) {
+					key, _, err := cert.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
+					if err != nil {
+						class := refusedSignatureKey(t, &keyByGo(t, g.PrivateKeyPKCS8).PublicKey, err)
+						for _, v := range g.Tests {
+							got.add(class, v)
 						}
-						got[fmt.Sprintf("exponent %d", key.E)]++
 						continue
 					}
-					token := b64([]byte(`{"alg":"RS256"}`)) + "." + b64(unhex(t, v.Msg)) + "." + b64(unhex(t, v.Sig))
-					if payload, err := verify(token, key); err == nil || payload != nil {
-						t.Errorf("%d %s: accepted for another message", v.ID, v.Comment)
-					} else {
-						got["refused: "+string(faultOf(err))]++
+					signer, err := r.Private(key)
+					if err != nil {
+						t.Fatal(err)
+					}
+					verify := verifier(t, r, &key.PublicKey)
+					for _, v := range g.Tests {
+						digest := sha256.Sum256(unhex(t, v.Msg))
+						signature, err := signer.(crypto.Signer).Sign(nil, digest[:], crypto.SHA256)
+						same := bytes.Equal(signature, unhex(t, v.Sig))
+						if err != nil || same != (g.SHA == "SHA-256") {
+							t.Errorf("%d %s: with %s: the same signature: %t, %v", v.ID, v.Comment, g.SHA, same, err)
+						}
+						class := judgeSignature(t, verify, g, v)
+						if same {
+							class = sigIdentical
+						}
+						got.add(class, v)
 					}
 				}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
+				got.compare(t, name, want, signatureReasons)
+			})
 		})
 	}
 }

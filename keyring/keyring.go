@@ -113,6 +113,9 @@ func (k *Key) complete() error {
 	if k.Private != nil {
 		sources = append(sources, k.Private.Public())
 	}
+	if private, ok := k.Private.(*rsa.PrivateKey); ok && len(private.Primes) != 2 {
+		return fmt.Errorf("the private key has %d primes: use one of two (RFC 8017 section 3.2 allows more; others refuse them)", len(private.Primes))
+	}
 	if k.Certificate != nil {
 		sources = append(sources, k.Certificate.PublicKey)
 	}

@@ -103,3 +103,15 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// A key of three primes works in crypto/rsa, and nowhere else in this house.
+func TestThreePrimes(t *testing.T) {
+	//lint:ignore SA1019 that it is deprecated is the point
+	key, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keyring.New(keyring.Key{Private: key}); err == nil || !strings.Contains(err.Error(), "3 primes") {
+		t.Errorf("%v", err)
+	}
+}
