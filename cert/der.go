@@ -260,7 +260,7 @@ func recognise(b []byte) kind {
 			if len(version) == 1 && version[0] == 3 {
 				return kindPKCS12
 			}
-			return kindPKCS8
+			return privateShape(top.body) // the parameters of a curve begin like a PKCS#8
 		}
 	case tagSequence:
 		inner, err := firstElement(children[0].body)

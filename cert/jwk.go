@@ -120,8 +120,12 @@ func onlyJWK(keys []map[string]any) (map[string]any, error) {
 
 // holdsPrivate is true of a private member that holds something: there are
 // writers that put out every member of their type, the absent ones as null or "".
+// An RSA key has no "k".
 func holdsPrivate(object map[string]any) bool {
 	for _, name := range privateMembers {
+		if name == "k" && object["kty"] == "RSA" {
+			continue
+		}
 		if value := object[name]; value != nil && value != "" {
 			return true
 		}
@@ -129,19 +133,23 @@ func holdsPrivate(object map[string]any) bool {
 	return false
 }
 
-// privateAmong names the first private key of a set.
+// privateAmong finds the private keys of a set, and names one if it can.
 func privateAmong(keys []map[string]any) *PrivateKeyError {
+	var e *PrivateKeyError
+	tried := 0
 	for _, object := range keys {
 		if !holdsPrivate(object) {
 			continue
 		}
-		e := &PrivateKeyError{Kind: "a private JWK"}
-		if pub, _, err := rsaFromJWK(object); err == nil {
-			e.PublicKeySHA256 = spkiSHA256(pub)
+		if tried++; tried > mostProven {
+			break
 		}
-		return e
+		e = &PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: jwkNumbers(object).owner()}
+		if e.PublicKeySHA256 != "" {
+			break
+		}
 	}
-	return nil
+	return e
 }
 
 // rsaFromJWK reads the public members.

@@ -10,7 +10,7 @@ import (
 // It never holds the key.
 type PrivateKeyError struct {
 	Kind            string // what was found, in words
-	PublicKeySHA256 string // SHA-256 of the SubjectPublicKeyInfo in hexadecimal, or empty if only the passphrase would tell
+	PublicKeySHA256 string // SHA-256 of the SubjectPublicKeyInfo in hexadecimal, or empty if the file does not prove whose private part it is
 }
 
 func (e *PrivateKeyError) Error() string {
@@ -24,12 +24,11 @@ func (e *PrivateKeyError) Error() string {
 // refusePrivateText finds a private key in text, in any place and however
 // damaged the rest is.
 func refusePrivateText(text []byte) error {
-	label, putty := privateLabel(text)
-	switch {
-	case putty:
+	if label, from := privateLabel(text); label != "" {
+		return privateBlock(from, label)
+	}
+	if bytes.Contains(text, []byte("PuTTY-User-Key-File-")) {
 		return &PrivateKeyError{Kind: "a PuTTY private key"}
-	case label != "":
-		return privateBlock(text, label)
 	}
 	if e := privateJSON(text); e != nil {
 		return e
@@ -57,18 +56,24 @@ func refusePrivateDER(der []byte) error {
 	return nil
 }
 
+// privateBlock takes the text from the BEGIN line of a private key on.
 func privateBlock(text []byte, label string) error {
 	e := &PrivateKeyError{Kind: "a private key in PEM (" + label + ")"}
 	blocks, err := pemBlocks(text)
 	if err != nil {
 		return e
 	}
+	tried := 0
 	for _, b := range blocks {
-		if b.label != label {
+		der := b.bytes()
+		k := recognise(der)
+		if k.private() == "" {
 			continue
 		}
-		if der, err := b.der(); err == nil {
-			e.PublicKeySHA256 = publicOf(recognise(der), der)
+		if tried++; tried > mostProven {
+			break
+		}
+		if e.PublicKeySHA256 = publicOf(k, der); e.PublicKeySHA256 != "" {
 			break
 		}
 	}
@@ -79,7 +84,8 @@ func privateKeyError(k kind, der []byte) error {
 	return &PrivateKeyError{Kind: k.private(), PublicKeySHA256: publicOf(k, der)}
 }
 
-// publicOf names the public key of an unencrypted private one, or returns "".
+// publicOf names the public key that belongs to the private part of an
+// unencrypted key, or returns "".
 func publicOf(k kind, der []byte) string {
 	if len(der) > maxKeyDER {
 		return ""
@@ -88,9 +94,12 @@ func publicOf(k kind, der []byte) string {
 	var err error
 	switch k {
 	case kindPKCS8:
-		key, err = x509.ParsePKCS8PrivateKey(der)
+		if pkcs1 := pkcs1In(der); pkcs1 != nil {
+			return pkcs1Numbers(pkcs1).owner()
+		}
+		key, err = x509.ParsePKCS8PrivateKey(der) // of other kinds it computes the public key
 	case kindPKCS1:
-		key, err = x509.ParsePKCS1PrivateKey(der)
+		return pkcs1Numbers(der).owner()
 	case kindSEC1:
 		key, err = x509.ParseECPrivateKey(der)
 	default:
@@ -101,15 +110,4 @@ func publicOf(k kind, der []byte) string {
 		return ""
 	}
 	return spkiSHA256(owner.Public())
-}
-
-// javaKeyStore recognises JKS and JCEKS by their first four bytes.
-func javaKeyStore(data []byte) string {
-	switch {
-	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
-		return "a Java key store (JKS)"
-	case bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
-		return "a Java key store (JCEKS)"
-	}
-	return ""
 }

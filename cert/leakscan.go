@@ -12,24 +12,98 @@ import (
 // Private keys are looked for here in files of any form and any damage, by marks
 // that no public file has. Each search goes over the file once.
 
-// privateLabel finds the first BEGIN line of a private key, or PuTTY's first line.
-func privateLabel(text []byte) (label string, putty bool) {
+// privateLine finds the next BEGIN line of a private key: where it begins, and
+// where what is behind it begins. The former is less than 0 if there is none.
+func privateLine(text []byte, from int) (begin, behind int, label string) {
 	const longest = 64
-	for rest := text; ; {
-		begin := bytes.Index(rest, []byte(pemBegin))
-		if begin < 0 {
-			return "", bytes.Contains(text, []byte("PuTTY-User-Key-File-"))
+	for {
+		at := bytes.Index(text[from:], []byte(pemBegin))
+		if at < 0 {
+			return -1, 0, ""
 		}
-		rest = rest[begin+len(pemBegin):]
-		line := rest[:min(len(rest), longest)]
+		begin = from + at
+		from = begin + len(pemBegin)
+		line := text[from:min(len(text), from+longest)]
 		end := bytes.IndexFunc(line, func(r rune) bool { return r != ' ' && (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 		if end < 0 || !bytes.HasPrefix(line[end:], []byte(pemDash)) {
 			continue
 		}
 		if line = line[:end]; bytes.HasSuffix(line, []byte("PRIVATE KEY")) || bytes.HasSuffix(line, []byte("PRIVATE KEY BLOCK")) {
-			return string(line), false
+			return begin, from + end + len(pemDash), string(line)
 		}
 	}
+}
+
+// privateLabel finds the first BEGIN line of a private key that a key follows,
+// and returns the text from there on. Other such lines are mentions: "never send
+// a file with the line".
+func privateLabel(text []byte) (label string, from []byte) {
+	begin, behind, label := privateLine(text, 0)
+	for begin >= 0 {
+		if keyFollows(text[behind:]) {
+			return label, text[begin:]
+		}
+		begin, behind, label = privateLine(text, behind)
+	}
+	return "", nil
+}
+
+// withoutMentions makes the BEGIN lines that privateLabel passes over unlike any.
+func withoutMentions(text []byte) []byte {
+	begin, behind, _ := privateLine(text, 0)
+	if begin < 0 {
+		return text
+	}
+	text = bytes.Clone(text)
+	for begin >= 0 {
+		copy(text[begin:], "=====")
+		begin, behind, _ = privateLine(text, behind)
+	}
+	return text
+}
+
+// openSSHMagic is how the base64 of OpenSSH's own form begins.
+const openSSHMagic = "b3BlbnNzaC1rZXktdjE"
+
+// keyFollows judges what stands behind a BEGIN line, up to the next five hyphens:
+// is it DER, or base64 enough for the shortest key? Lines that were broken anew,
+// escaped, quoted or damaged count as well, words of a letter don't.
+func keyFollows(text []byte) bool {
+	const (
+		near     = 1 << 10
+		shortest = 60 // characters; Ed25519 has 64
+	)
+	text = bytes.TrimLeft(text, "-"+jsonSpace)
+	if end := bytes.Index(text, []byte(pemDash)); end >= 0 {
+		text = text[:end]
+	}
+	for _, der := range [][]byte{text, pemBlock{body: text}.bytes()} {
+		if e, err := firstElement(der); err == nil && e.tag == tagSequence && privateShape(e.body) != kindUnknown {
+			return true
+		}
+	}
+	text = text[:min(len(text), near)]
+	found := 0
+	for _, word := range bytes.Fields(text) {
+		if bytes.Contains(word, []byte("://")) {
+			continue
+		}
+		for _, run := range bytes.FieldsFunc(word, func(r rune) bool { return !isBase64(r) }) {
+			if likeBase64(run) {
+				found += len(run)
+			}
+		}
+	}
+	return found >= shortest || bytes.Contains(text, []byte(openSSHMagic))
+}
+
+// likeBase64 tells a run of base64 from a word and from hexadecimal.
+func likeBase64(run []byte) bool {
+	const least = 16
+	lower := bytes.IndexFunc(run, func(r rune) bool { return r >= 'a' && r <= 'z' }) >= 0
+	upper := bytes.IndexFunc(run, func(r rune) bool { return r >= 'A' && r <= 'Z' }) >= 0
+	other := bytes.ContainsAny(run, "0123456789+/")
+	return len(run) >= least && lower && upper && other
 }
 
 // shortestSecret is less than any private number has in base64, and more than
@@ -42,37 +116,80 @@ func privateJSON(text []byte) *PrivateKeyError {
 	if !bytes.Contains(text, []byte("kty")) {
 		return nil
 	}
-	var moduli, exponents []string
-	secret := false
+	var found looseJWK
 	for at, c := range text {
-		if c != ':' {
-			continue
-		}
-		value := jsonValueAt(text[at+1:])
-		switch name := jsonNameBefore(text[:at]); {
-		case name == "n" && len(moduli) < 2:
-			moduli = append(moduli, value)
-		case name == "e" && len(exponents) < 2:
-			exponents = append(exponents, value)
-		case len(value) >= shortestSecret && slices.Contains(privateMembers, name):
-			secret = true
+		if c == ':' {
+			found.add(jsonNameBefore(text[:at]), jsonValueAt(text[at+1:]))
 		}
 	}
-	if !secret {
+	if !found.secret && (!found.symmetric || found.onlyRSA()) {
 		return nil
 	}
 	if keys, err := jwkObjects(bytes.TrimSpace(text)); err == nil {
-		if e := privateAmong(keys); e != nil {
+		if e := privateAmong(keys); e != nil && e.PublicKeySHA256 != "" {
 			return e
 		}
 	}
-	e := &PrivateKeyError{Kind: "a private JWK"}
-	if len(moduli) == 1 && len(exponents) == 1 {
-		if pub, _, err := rsaFromJWK(map[string]any{"kty": "RSA", "n": moduli[0], "e": exponents[0]}); err == nil {
-			e.PublicKeySHA256 = spkiSHA256(pub)
+	return &PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: found.owner()}
+}
+
+// looseJWK is the first members of JWKs, of which nobody knows which belong to
+// one key: that shows only when they fit.
+type looseJWK struct {
+	moduli, publics, exponents, primes []string
+	types, rsa                         int
+	secret, symmetric                  bool
+}
+
+func (j *looseJWK) add(name, value string) {
+	keep := func(list *[]string, most int) {
+		if len(*list) < most {
+			*list = append(*list, value)
 		}
 	}
-	return e
+	switch name {
+	case "kty":
+		if j.types++; value == "RSA" {
+			j.rsa++
+		}
+	case "n":
+		keep(&j.moduli, 2)
+	case "e":
+		keep(&j.publics, 2)
+	case "d", "dp", "dq":
+		keep(&j.exponents, 3)
+	case "p", "q":
+		keep(&j.primes, 4)
+	}
+	if len(value) >= shortestSecret && slices.Contains(privateMembers, name) {
+		if name == "k" {
+			j.symmetric = true
+		} else {
+			j.secret = true
+		}
+	}
+}
+
+// onlyRSA is true where no key has a type to which "k" belongs.
+func (j *looseJWK) onlyRSA() bool { return j.types > 0 && j.rsa == j.types }
+
+func (j *looseJWK) owner() string {
+	var k rsaNumbers
+	for _, x := range j.exponents {
+		k.exponents = append(k.exponents, base64Number(x))
+	}
+	for _, p := range j.primes {
+		k.primes = append(k.primes, base64Number(p))
+	}
+	for _, n := range j.moduli {
+		for _, e := range j.publics {
+			k.n, k.e = base64Number(n), base64Number(e)
+			if sum := k.owner(); sum != "" {
+				return sum
+			}
+		}
+	}
+	return ""
 }
 
 const jsonSpace = " \t\r\n"

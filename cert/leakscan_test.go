@@ -41,7 +41,8 @@ func TestReadFindsPrivateKeys(t *testing.T) {
 		"base64 lines in a letter":      {append([]byte("Our key:\n\n"), append(wrapped, "\nRegards\n"...)...), true},
 		"base64 with other hyphens":     {[]byte("–––BEGIN PRIVATE KEY–––\n" + string(wrapped) + "–––END PRIVATE KEY–––\n"), true},
 		"base64 in a certificate block": {[]byte("-----BEGIN CERTIFICATE-----\n" + string(wrapped[:700]) + "!\n-----END CERTIFICATE-----\n"), false},
-		"PKCS#1 cut":                    {pkcs1[:700], false},
+		"PKCS#1 cut behind d":           {pkcs1[:700], true},
+		"PKCS#1 cut before d":           {pkcs1[:300], false},
 	} {
 		_, err := cert.Read(f.data)
 		var found *cert.PrivateKeyError

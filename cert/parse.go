@@ -3,6 +3,7 @@ package cert
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,9 +21,15 @@ func parseCertificates(k kind, der []byte) (certificates []*x509.Certificate, is
 		}
 		return []*x509.Certificate{c}, false, nil
 	case kindSignedData:
+		if what := otherContent(der); what != "" {
+			return nil, true, fmt.Errorf("the PKCS#7 (CMS) holds %s, not the signed-data in which certificates come: %s", what, adviceSendCertificate)
+		}
 		p7, err := pkcs7.Parse(der)
-		if err != nil {
+		switch {
+		case err != nil && strings.HasPrefix(err.Error(), "x509: "):
 			return nil, true, fmt.Errorf("the PKCS#7 does not parse: %w", explainX509(err))
+		case err != nil:
+			return nil, true, fmt.Errorf("the PKCS#7 does not parse (%w): export it again", err)
 		}
 		if len(p7.Certificates) == 0 {
 			return nil, true, errors.New("the PKCS#7 holds no certificate: export it again, with the certificate")
@@ -35,6 +42,36 @@ func parseCertificates(k kind, der []byte) (certificates []*x509.Certificate, is
 		return p7.Certificates, true, nil
 	}
 	return nil, false, errors.New("this is neither a certificate nor PKCS#7: " + adviceSendCertificate)
+}
+
+// contentTypes are those of RFC 5652, section 14, and of its relatives, but for
+// signed-data.
+var contentTypes = map[string]string{
+	"1.2.840.113549.1.7.1":       "plain data",
+	"1.2.840.113549.1.7.3":       "encrypted data (enveloped-data, under a key or a passphrase)",
+	"1.2.840.113549.1.7.4":       "encrypted data (signed-and-enveloped-data)",
+	"1.2.840.113549.1.7.5":       "data with a checksum (digested-data)",
+	"1.2.840.113549.1.7.6":       "encrypted data (encrypted-data)",
+	"1.2.840.113549.1.9.16.1.2":  "data with a MAC (authenticated-data)",
+	"1.2.840.113549.1.9.16.1.9":  "compressed data",
+	"1.2.840.113549.1.9.16.1.23": "encrypted data (authenticated-enveloped-data)",
+}
+
+// otherContent says what is in a ContentInfo (RFC 5652, section 3), if it is no
+// signed-data.
+func otherContent(der []byte) string {
+	top, err := firstElement(der)
+	if err != nil {
+		return ""
+	}
+	var oid asn1.ObjectIdentifier
+	if _, err := asn1.Unmarshal(top.body, &oid); err != nil || oid.Equal(pkcs7.OIDSignedData) {
+		return ""
+	}
+	if what := contentTypes[oid.String()]; what != "" {
+		return what
+	}
+	return "content of the type " + shorten(oid.String())
 }
 
 func parseCertificate(der []byte) (*x509.Certificate, error) {
@@ -61,6 +98,9 @@ func explainX509(err error) error {
 
 func parsePublic(k kind, der []byte) (*rsa.PublicKey, error) {
 	if k == kindPublicPKCS1 {
+		if what := parameters(der); what != "" {
+			return nil, fmt.Errorf("these are %s, which are what a key is made with, and neither a key nor a certificate: send the certificate", what)
+		}
 		pub, err := x509.ParsePKCS1PublicKey(der)
 		if err == nil {
 			err = twoIntegers(der)
@@ -73,6 +113,8 @@ func parsePublic(k kind, der []byte) (*rsa.PublicKey, error) {
 	parsed, err := x509.ParsePKIXPublicKey(der)
 	if err == nil {
 		err = strictSPKI(der)
+	} else if !isRSAKey(der) {
+		return nil, fmt.Errorf("the public key does not parse (%w): only RSA is used, make an RSA pair", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the public key does not parse (%w): export it again", err)
@@ -82,4 +124,35 @@ func parsePublic(k kind, der []byte) (*rsa.PublicKey, error) {
 		return nil, fmt.Errorf("the public key is %T: only RSA is used, make an RSA pair", parsed)
 	}
 	return pub, nil
+}
+
+// isRSAKey looks at the algorithm of a SubjectPublicKeyInfo.
+func isRSAKey(der []byte) bool {
+	parts, err := sequenceOf(der)
+	var oid asn1.ObjectIdentifier
+	if err != nil || len(parts) == 0 {
+		return false
+	}
+	_, err = asn1.Unmarshal(parts[0].body, &oid)
+	return err == nil && oid.Equal(oidRSA)
+}
+
+// parameters recognises two lists of INTEGERs that look like an RSA public key:
+// DSA's p, q and g (RFC 3279, section 2.3.2), and the p and g of Diffie-Hellman
+// (PKCS#3) where g is 2, which is no RSA exponent.
+func parameters(der []byte) string {
+	const leastOrder, mostOrder = 160, 512 // bits of q
+	parts, err := sequenceOf(der)
+	if err != nil || len(parts) < 2 || len(parts) > 3 {
+		return ""
+	}
+	second := positive(parts[1])
+	switch {
+	case second == nil:
+	case second.IsInt64() && second.Int64() == 2:
+		return "Diffie-Hellman parameters"
+	case len(parts) == 3 && parts[2].tag == tagInteger && second.BitLen() >= leastOrder && second.BitLen() <= mostOrder:
+		return "DSA parameters"
+	}
+	return ""
 }

@@ -46,6 +46,9 @@ func readPrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error) 
 		return privateFromDER(data, passphrase)
 	}
 	if kind := javaKeyStore(data); kind != "" {
+		if _, only := trusted(data); only {
+			return nil, PrivateInfo{}, fmt.Errorf("this is %s without a private key: give the store that holds the key, as PKCS#12", kind)
+		}
 		return nil, PrivateInfo{}, fmt.Errorf("this is %s: convert it with keytool -importkeystore -deststoretype PKCS12", kind)
 	}
 	text, err := plainText(data)

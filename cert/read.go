@@ -65,7 +65,7 @@ func read(data []byte) (*File, error) {
 		return readDER(data, FormatDER, FormatPKCS7DER, FormatPublicDER)
 	}
 	if kind := javaKeyStore(data); kind != "" {
-		return nil, &PrivateKeyError{Kind: kind}
+		return nil, refuseJavaStore(data, kind)
 	}
 	text, half := plainText(data)
 	if err := refusePrivateText(text); err != nil {
@@ -77,7 +77,9 @@ func read(data []byte) (*File, error) {
 	return readText(text)
 }
 
+// readText takes text in which refusePrivateText has found no private key.
 func readText(text []byte) (*File, error) {
+	text = withoutMentions(text)
 	trimmed := bytes.TrimSpace(text)
 	if bytes.Contains(text, []byte(pemBegin)) {
 		return readPEM(text)
@@ -93,7 +95,7 @@ func readText(text []byte) (*File, error) {
 			return readDER(decoded, FormatBase64, FormatPKCS7Base64, FormatPublicBase64)
 		}
 		if bytes.Contains(decoded, []byte(pemBegin)) {
-			return readPEM(decoded)
+			return readPEM(withoutMentions(decoded))
 		}
 	}
 	return nil, notRecognised(trimmed)
@@ -137,6 +139,8 @@ func readPEM(text []byte) (*File, error) {
 			continue
 		case kind.private() != "":
 			return nil, privateKeyError(kind, der)
+		case strings.HasSuffix(b.label, " PARAMETERS"):
+			return nil, fmt.Errorf("line %d begins %s, which are what a key is made with, and neither a key nor a certificate: send the certificate without them", b.firstLine, b.label)
 		case kind == kindSPKI || kind == kindPublicPKCS1:
 			if bare != nil {
 				return nil, errors.New("the file has two public keys: send exactly one")

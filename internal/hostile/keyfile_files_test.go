@@ -176,6 +176,9 @@ var privateForms = []made{
 	{"pgp", "make a pair of its own", "RFC 9580, section 6.2", func() []byte {
 		return []byte("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + std64(random(48)) + "\n=AbCd\n-----END PGP PRIVATE KEY BLOCK-----\n")
 	}, nil},
+	{"java-trust-store", "without a private key", "Java's JKS, keytool -importcert: each entry says in clear that it is a certificate", func() []byte {
+		return javaStore(javaEntry(2, soundCertificate()))
+	}, notLeak("keytool -exportcert")},
 	{"java-key-store", "keytool -importkeystore", "Java's JKS: the magic number FEEDFEED", func() []byte {
 		return append([]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 1}, random(200)...)
 	}, nil},
@@ -189,6 +192,7 @@ var privateForms = []made{
 		lines := strings.SplitAfter(string(sound().pkcs8PEM()), "\n")
 		return []byte(strings.Join(append(lines[:5:5], lines[9:]...), ""))
 	}, nil},
+	{"begin-line-alone", "the end was cut", "RFC 7468: no key stands behind the line", func() []byte { return []byte("-----BEGIN PRIVATE KEY-----\n") }, notLeak("no PEM")},
 	{"end-cut", "the end was cut", "mail that cut lines", func() []byte { return sound().pkcs8PEM()[:700] }, nil},
 	{"nul-in-base64", "base64 does not know", "RFC 7468, section 3", func() []byte {
 		b := sound().pkcs8PEM()
@@ -200,7 +204,7 @@ var privateForms = []made{
 	}, nil},
 	{"begin-lines", "the end was cut", "a file of BEGIN lines only: each could start a search to the end", func() []byte {
 		return bytes.Repeat([]byte("-----BEGIN PRIVATE KEY-----\n"), 9000)
-	}, nil},
+	}, notLeak("no PEM")},
 	{"label-certificate", "", "RFC 7468, section 2: the label is wrong, the key in it is not", func() []byte { return pemBlock("CERTIFICATE", sound().pkcs8()) }, nil},
 	{"utf-16", "", "what Windows PowerShell's redirection writes", func() []byte { return utf16Text(sound().pkcs8PEM(), true) }, nil},
 	{"utf-16-no-mark", "", "UTF-16 without its mark", func() []byte { return utf16Text(sound().pkcs8PEM(), false) }, nil},

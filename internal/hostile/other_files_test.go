@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+const privateLine = "-----BEGIN RSA PRIVATE KEY-----"
+
 // notCertificates are files that hold something else, or more.
 var notCertificates = []made{
 	{"request-pem", "certificate request, not a certificate", "RFC 2986", func() []byte { return pemBlock("CERTIFICATE REQUEST", request()) }, nil},
@@ -45,6 +47,48 @@ var notCertificates = []made{
 	{"utf-16", "", "what Windows PowerShell's redirection writes", func() []byte { return utf16Text(pems(soundCertificate()), true) }, nil},
 	{"utf-16-half", "half a character", "UTF-16 that was cut", func() []byte { b := utf16Text(pems(soundCertificate()), true); return b[:len(b)-1] }, nil},
 	{"utf-8-mark", "", "what Windows editors put first", func() []byte { return append([]byte("\xef\xbb\xbf"), pems(soundCertificate())...) }, nil},
+
+	{"private-key-mentioned-in-comment", "", "RFC 7468, section 2: text outside of the blocks; no key follows the line", func() []byte {
+		return append([]byte("# never send a file with "+privateLine+"\n"), pems(soundCertificate())...)
+	}, nil},
+	{"private-key-mentioned-in-letter", "", "RFC 7468, section 2: text outside of the blocks; no key follows the line", func() []byte {
+		letter := "Dear partner,\n\nhere is our certificate. A file that has the line\n\n    " + privateLine + "\n\nstays with you: it must never be sent to us.\n\n"
+		return append([]byte(letter), pems(soundCertificate())...)
+	}, nil},
+	{"private-key-mentioned-alone", "no PEM", "a letter without the certificate", func() []byte {
+		return []byte("Never send us a file with " + privateLine + ", please.\n")
+	}, nil},
+	{"private-key-behind-mention", leak, "what was warned of", func() []byte {
+		return append([]byte("# never send a file with "+privateLine+"\n"), append(pems(soundCertificate()), sound().pkcs1PEM()...)...)
+	}, nil},
+	{"java-trust-store", "keytool -exportcert", "Java's JKS, keytool -importcert: each entry says in clear that it is a certificate", func() []byte {
+		return javaStore(javaEntry(2, soundCertificate()))
+	}, nil},
+	{"java-trust-store-empty", "without an entry", "Java's JKS", func() []byte { return javaStore() }, nil},
+	{"java-key-store", leak, "Java's JKS: an entry of the kind 1", func() []byte {
+		return javaStore(javaEntry(2, soundCertificate()), javaEntry(1, sealed(sound().pkcs8(), rightPassphrase)))
+	}, nil},
+	{"java-secret-store", leak, "Java's JCEKS: an entry of the kind 3", func() []byte {
+		return append([]byte{0xce, 0xce, 0xce, 0xce}, javaStore(javaEntry(3, random(200)))[4:]...)
+	}, nil},
+	{"java-trust-store-with-key", leak, "a PKCS#8 in the place of a certificate", func() []byte {
+		return javaStore(javaEntry(2, sound().pkcs8()))
+	}, note("the key is named")},
+	{"ec-parameters-beside", "EC PARAMETERS", "RFC 3279, section 2.3.5: a curve in full begins with an INTEGER and a SEQUENCE, as a PKCS#8 does", func() []byte {
+		return append(pemBlock("EC PARAMETERS", explicitCurve()), pems(soundCertificate())...)
+	}, nil},
+	{"ec-parameters-der", "neither a certificate nor PKCS#7", "RFC 3279, section 2.3.5", explicitCurve, nil},
+	{"pkcs7-digested", "digested-data", "RFC 5652, section 7", func() []byte {
+		content := sequence(small(0), sequence(oid("2.16.840.1.101.3.4.2.1"), null), sequence(oid("1.2.840.113549.1.7.1"), tlv(0xa0, octets([]byte("data")))), octets(random(32)))
+		return sequence(oid("1.2.840.113549.1.7.5"), tlv(0xa0, content))
+	}, nil},
+	{"pkcs7-under-passphrase", "under a key or a passphrase", "RFC 5652, section 6; RFC 3211", func() []byte {
+		kdf := tlv(0xa0, oid("1.2.840.113549.1.5.12"), sequence(octets(random(16)), small(2048)))
+		wrap := sequence(oid("1.2.840.113549.1.9.16.3.9"), sequence(oid(aes256CBC), octets(random(16))))
+		recipient := tlv(0xa3, small(0), kdf, wrap, octets(random(48)))
+		encrypted := sequence(oid("1.2.840.113549.1.7.1"), sequence(oid(aes256CBC), octets(random(16))), tlv(0x80, random(1232)))
+		return pemBlock("CMS", sequence(oid("1.2.840.113549.1.7.3"), tlv(0xa0, sequence(small(3), setOf(recipient), encrypted))))
+	}, nil},
 
 	{"private-key-beside", leak, "the whole folder was sent", func() []byte { return append(pems(soundCertificate()), sound().pkcs8PEM()...) }, nil},
 	{"private-key-before", leak, "the whole folder was sent", func() []byte { return append(sound().pkcs1PEM(), pems(soundCertificate())...) }, nil},

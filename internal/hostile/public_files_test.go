@@ -19,7 +19,12 @@ func both(edits ...func(*hostile.File)) func(*hostile.File) {
 	}
 }
 
-const onlyRSA = "docs/certificates: RSA only"
+const (
+	onlyRSA        = "docs/certificates: RSA only"
+	blockedForGood = "a leaked key is blocked for good: nobody may have another's key named by numbers made up beside it"
+)
+
+func dsaParameters() []byte { return sequence(integer(prime(1024)), integer(prime(160)), small(2)) }
 
 // publicKeys are bare keys of partners.
 var publicKeys = []made{
@@ -86,6 +91,18 @@ var publicKeys = []made{
 	{"public-rsa-pss-spki", "the public key does not parse", "RFC 4055, section 1.2", func() []byte {
 		return pemBlock("PUBLIC KEY", sequence(sequence(oid("1.2.840.113549.1.1.10")), bits(sound().publicPKCS1())))
 	}, nil},
+	{"public-dh-spki", "only RSA", "RFC 2631; RFC 3279, section 2.3.3", func() []byte {
+		domain := sequence(integer(prime(1024)), small(2))
+		return pemBlock("PUBLIC KEY", sequence(sequence(oid("1.2.840.113549.1.3.1"), domain), bits(integer(prime(1023)))))
+	}, nil},
+	{"dsa-parameters", "DSA PARAMETERS", "RFC 3279, section 2.3.2: p, q and g, three integers", func() []byte { return pemBlock("DSA PARAMETERS", dsaParameters()) }, nil},
+	{"dsa-parameters-der", "DSA parameters", "RFC 3279, section 2.3.2: p, q and g, three integers", dsaParameters, nil},
+	{"dh-parameters", "DH PARAMETERS", "PKCS#3, section 9: p and g, two integers, as an RSA public key has", func() []byte {
+		return pemBlock("DH PARAMETERS", sequence(integer(prime(2048)), small(2)))
+	}, nil},
+	{"dh-parameters-der", "Diffie-Hellman parameters", "PKCS#3, section 9: p and g, two integers, as an RSA public key has", func() []byte {
+		return sequence(integer(prime(2048)), small(2))
+	}, nil},
 	{"public-two", "two public keys", "nobody can tell which is meant", func() []byte { return append(sound().spkiPEM(), otherPair().spkiPEM()...) }, nil},
 	{"public-ssh", "no PEM, DER", "RFC 4253, section 6.6", func() []byte {
 		wire := func(b []byte) []byte { return append([]byte{0, 0, byte(len(b) >> 8), byte(len(b))}, b...) }
@@ -141,6 +158,28 @@ var publicKeys = []made{
 	{"public-jwk-set-null", "no key", "RFC 7517, section 5", func() []byte { return jwkSet([]byte("null")) }, nil},
 	{"public-jwk-set-empty-object", `"kty" must be "RSA"`, "RFC 7517, section 5", func() []byte { return jwkSet([]byte("{}")) }, nil},
 	{"public-jwk-set-object", "no key", "RFC 7517, section 5: keys is an array", func() []byte { return []byte(`{"keys": ` + string(sound().publicJWK()) + "}\n") }, nil},
+	{"public-jwk-d-of-another", leak, blockedForGood, func() []byte {
+		return sound().publicJWK(text("d", url64(otherPair().d.Bytes())))
+	}, note("no key is named: d does not belong to n and e")},
+	{"public-jwk-d-made-up", leak, blockedForGood, func() []byte {
+		return sound().publicJWK(text("d", strings.Repeat("A", 342)))
+	}, note("no key is named")},
+	{"public-jwk-exponent-1-d-1", leak, blockedForGood, func() []byte {
+		return sound().publicJWK(text("e", "AQ"), text("d", "AQ"))
+	}, note("no key is named: under e = 1 every number is its own root")},
+	{"public-jwk-p-n-q-1", leak, blockedForGood, func() []byte {
+		return sound().publicJWK(text("p", url64(sound().n.Bytes())), text("q", "AQ"))
+	}, note("no key is named: n divides n")},
+	{"public-jwk-d-true", leak, "RFC 7517, section 9.2: n, e and d are a private key", func() []byte {
+		return sound().publicJWK(text("d", url64(sound().d.Bytes())))
+	}, note("the key is named")},
+	{"public-jwk-k", "", "RFC 7518, section 6.4: k is of symmetric keys; RFC 7517, section 4: a member that is not known is passed over", func() []byte {
+		return sound().publicJWK(text("k", url64(random(32))))
+	}, nil},
+	{"public-jwk-set-private-members-beside", leak, blockedForGood, func() []byte {
+		meta := `"meta": {"d": "` + url64(otherPair().d.Bytes()) + `", "p": "` + url64(otherPair().p.Bytes()) + `"}`
+		return []byte(`{"keys": [` + string(sound().publicJWK()) + "], " + meta + "}\n")
+	}, note("no key is named")},
 	{"public-jwk-set-private-second", leak, "RFC 7517, section 9.2; the private key hides behind a public one", func() []byte {
 		return jwkSet(otherPair().publicJWK(), sound().jwk())
 	}, nil},
