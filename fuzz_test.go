@@ -2,11 +2,8 @@ package sealane_test
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"errors"
-	"math/big"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/sealane/sealane"
@@ -15,31 +12,10 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// firstFixed is testkey.Fixed, read once.
-var firstFixed = sync.OnceValue(testkey.Fixed)
-
-// secondFixed is a key that is the same in every process, as testkey.Fixed is,
-// and another: its primes are that one's with bit 700 turned over, and a little
-// more, found once by trial.
-var secondFixed = sync.OnceValue(func() *rsa.PrivateKey {
-	one, phi := big.NewInt(1), big.NewInt(1)
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(1), E: 65537}}
-	for i, from := range firstFixed().Primes {
-		prime := new(big.Int).SetBit(from, 700, from.Bit(700)^1)
-		prime.Add(prime, big.NewInt([]int64{2072, 1354}[i]))
-		key.Primes = append(key.Primes, prime)
-		key.N.Mul(key.N, prime)
-		phi.Mul(phi, new(big.Int).Sub(prime, one))
-	}
-	key.D = new(big.Int).ModInverse(big.NewInt(65537), phi)
-	key.Precompute()
-	return key
-})
-
 // ends are both ends of a RiskOS and of an RDX lane whose keys are the same in
 // every process, as a fuzz target needs.
 func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
-	ours, theirs := firstFixed(), secondFixed()
+	ours, theirs := testkey.Fixed(), testkey.OtherFixed()
 	riskos, rdx := load(t, "riskos"), load(t, "rdx")
 	return []*sealane.Lane{
 			newLane(t, sealane.Config{Profile: riskos, Side: sealane.Server, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
@@ -66,7 +42,7 @@ func FuzzOpen(f *testing.F) {
 		for at := range 8 {
 			f.Add(i == 1, right, uint16(at*len(right)/8), byte(at))
 		}
-		m := forge.Material{Payload: payload, Signer: secondFixed(), Recipient: &firstFixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: secondFixed(),
+		m := forge.Material{Payload: payload, Signer: testkey.OtherFixed(), Recipient: &testkey.Fixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
 			Nested: l.In().Sign != nil}
 		if m.Nested {
 			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, whoever did it
@@ -122,7 +98,7 @@ func openBothWays(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 		return nil
 	}
 	_, verified := m.(*sealane.Verified)
-	if !bytes.Equal(m.Payload(), into.Payload()) || verified != (l.In().Sign != nil) || !m.OpenedBy().Public.Equal(&firstFixed().PublicKey) {
+	if !bytes.Equal(m.Payload(), into.Payload()) || verified != (l.In().Sign != nil) || !m.OpenedBy().Public.Equal(&testkey.Fixed().PublicKey) {
 		t.Errorf("%s: %T with %q, in a buffer %q", l.Name(), m, m.Payload(), into.Payload())
 	}
 	return m
@@ -133,7 +109,7 @@ func openBothWays(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 func FuzzSealOpen(f *testing.F) {
 	lanes, partners := ends(f)
 	stranger := newLane(f, sealane.Config{Profile: lanes[0].Config().Profile, Side: sealane.Server,
-		Ours: testkey.Ours(f, "o1", firstFixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
+		Ours: testkey.Ours(f, "o1", testkey.Fixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
 	for where := range byte(6) {
 		f.Add(where, []byte(`{"id":"1"}`), uint16(0), uint16(0))
 		f.Add(where, []byte{}, uint16(1), uint16(4000))

@@ -3,16 +3,13 @@ package sealhttp
 import (
 	"bufio"
 	"bytes"
-	"crypto/rsa"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -21,29 +18,11 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// secondFixed is a key that is the same in every process, as testkey.Fixed is,
-// and another: its primes are that one's with bit 700 turned over, and a little
-// more, found once by trial.
-var secondFixed = sync.OnceValue(func() *rsa.PrivateKey {
-	one, phi := big.NewInt(1), big.NewInt(1)
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(1), E: 65537}}
-	for i, from := range testkey.Fixed().Primes {
-		prime := new(big.Int).SetBit(from, 700, from.Bit(700)^1)
-		prime.Add(prime, big.NewInt([]int64{2072, 1354}[i]))
-		key.Primes = append(key.Primes, prime)
-		key.N.Mul(key.N, prime)
-		phi.Mul(phi, new(big.Int).Sub(prime, one))
-	}
-	key.D = new(big.Int).ModInverse(big.NewInt(65537), phi)
-	key.Precompute()
-	return key
-})
-
 // ends are the customer's and the provider's end of a RiskOS lane. Their keys are
 // the same in every process, as a fuzz target needs.
 func ends(t testing.TB) (customer, provider *sealane.Lane) {
 	t.Helper()
-	key, other := testkey.Fixed(), secondFixed()
+	key, other := testkey.Fixed(), testkey.OtherFixed()
 	p, err := profile.Load("riskos")
 	if err != nil {
 		t.Fatal(err)

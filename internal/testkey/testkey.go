@@ -38,18 +38,30 @@ func RSA(t testing.TB, name string, bits int) *rsa.PrivateKey {
 }
 
 //go:embed fixed.key
-var fixed []byte
+var fixedPEM []byte
+
+//go:embed other.key
+var otherPEM []byte
+
+var fixed, other = sync.OnceValue(read(fixedPEM)), sync.OnceValue(read(otherPEM))
 
 // Fixed gives a key that is the same in every process, which the seeds of a fuzz
 // target need: each of its workers is one. The key is public; it is good for
 // nothing else.
-func Fixed() *rsa.PrivateKey {
-	block, _ := pem.Decode(fixed)
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		panic(err) // the file is part of this package
+func Fixed() *rsa.PrivateKey { return fixed() }
+
+// OtherFixed is another of that kind.
+func OtherFixed() *rsa.PrivateKey { return other() }
+
+func read(text []byte) func() *rsa.PrivateKey {
+	return func() *rsa.PrivateKey {
+		block, _ := pem.Decode(text)
+		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			panic(err) // the file is part of this package
+		}
+		return key.(*rsa.PrivateKey)
 	}
-	return key.(*rsa.PrivateKey)
 }
 
 // Ours makes a ring of one active key pair with that ID.
