@@ -3,15 +3,23 @@ package sealane_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
@@ -91,20 +99,68 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 }
 
 // TestKeysInTheHeader: URLs and keys that a token brings are refused before
-// anybody looks at them; a server that is named there is not asked.
+// anybody looks at them, in the outer header and in the inner one; a server that
+// is named there is not asked. It would serve the key that signed the inner
+// token: whoever asked it would find that the signature holds.
 func TestKeysInTheHeader(t *testing.T) {
-	asked := make(chan string, 10)
-	canary := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
+	mallory := testkey.RSA(t, "mallory", 2048)
+	jwk, err := cert.EncodeJWK(&mallory.PublicKey, "c1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &mallory.PublicKey, mallory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan string, 100)
+	canary := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		if r.URL.Path == "/jwks" {
+			fmt.Fprintf(w, `{"keys":[%s]}`, jwk)
+			return
+		}
+		pem.Encode(w, &pem.Block{Type: "CERTIFICATE", Bytes: der})
+	}))
 	_, provider := riskos(t)
-	for _, member := range []string{`"jku":"$/jwks"`, `"x5u":"$/cert"`, `"jwk":{"kty":"RSA","e":"AQAB","n":"AQAB"}`, `"x5c":["$"]`, `"crit":["jku"],"jku":"$/jwks"`} {
-		header := `{"alg":"RSA-OAEP-256","enc":"A256GCM",` + strings.ReplaceAll(member, "$", canary.URL) + `}`
-		m, err := provider.Open(t.Context(), sealSHA1(t, header, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey))
-		if !errors.Is(err, sealane.ErrNotJWE) || m != nil || strings.Contains(err.Error(), canary.URL) {
+	to := &testkey.RSA(t, "provider", 2048).PublicKey
+	refused := func(member string, token []byte, want error, f sealane.FaultCode) {
+		t.Helper()
+		m, err := provider.Open(t.Context(), token)
+		if !errors.Is(err, want) || m != nil || sealane.FaultOf(err) != f || strings.Contains(err.Error(), canary.URL) {
 			t.Errorf("%s: %v", member, err)
+		}
+	}
+	for member, name := range map[string]string{
+		`"jku":"$/jwks"`:       "header-jku",
+		`"x5u":"$/cert"`:       "header-x5u",
+		`"jwk":` + string(jwk): "header-jwk",
+		`"x5c":["` + base64.StdEncoding.EncodeToString(der) + `"]`: "header-x5c",
+		`"crit":["jku"],"jku":"$/jwks"`:                            "header-crit",
+	} {
+		member = strings.ReplaceAll(member, "$", canary.URL)
+		outer := `{"alg":"RSA-OAEP-256","enc":"A256GCM",` + member + `}`
+		refused(member, sealSHA1(t, outer, []byte("{}"), to), sealane.ErrNotJWE, sealane.FaultCode("jwe."+name))
+		for _, kid := range []string{"", `"kid":"c1",`, `"kid":"mallory",`} {
+			jws := signedUnder(t, `{"alg":"RS256",`+kid+member+`}`, "{}", mallory)
+			refused("inner "+kid+member, testkey.Encrypt(t, jws, to), sealane.ErrNotJWS, sealane.FaultCode("jws."+name))
 		}
 	}
 	canary.Close() // waits for requests under way
 	if len(asked) > 0 {
 		t.Errorf("the canary was asked for %s", <-asked)
 	}
+}
+
+// signedUnder is a JWS with any header.
+func signedUnder(t *testing.T, header, payload string, key *rsa.PrivateKey) []byte {
+	t.Helper()
+	b64 := base64.RawURLEncoding.EncodeToString
+	input := b64([]byte(header)) + "." + b64([]byte(payload))
+	digest := sha256.Sum256([]byte(input))
+	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(input + "." + b64(signature))
 }

@@ -78,7 +78,7 @@ var contentVariants = []Variant{
 		w.content = compressed(func(b io.Writer) io.WriteCloser { return gzip.NewWriter(b) })
 	}},
 	{Code: fault.OpenCompressed, Name: "bomb", change: func(w *message) {
-		w.content = func([]byte) ([]byte, error) { return bomb(1 << 30) }
+		w.content = func([]byte) ([]byte, error) { return bomb(bombSize) }
 	}},
 }
 
@@ -148,6 +148,9 @@ func compressed(open func(io.Writer) io.WriteCloser) func([]byte) ([]byte, error
 		return b.Bytes(), nil
 	}
 }
+
+// bombSize is what a bomb inflates to; it is itself 100 KB long.
+const bombSize = 100 << 20
 
 // bomb is DEFLATE that inflates to size zeros, a thousand times what it is
 // itself. A block behind a flush may be repeated: it refers only to zeros before it.

@@ -91,13 +91,17 @@ func (v Variant) Make(m Material) ([]byte, error) {
 		m.Limit = defaultLimit
 	}
 	w := newMessage(m)
-	if v.change != nil {
-		v.change(w)
-	}
 	var token []byte
 	var err error
 	// Faults are made with what FIPS 140-3 forbids, too; nothing is protected here.
-	fips140.WithoutEnforcement(func() { token, err = w.write() })
+	fips140.WithoutEnforcement(func() {
+		if v.change != nil {
+			v.change(w)
+		}
+		if err = w.err; err == nil {
+			token, err = w.write()
+		}
+	})
 	if err != nil {
 		return fail(err)
 	}

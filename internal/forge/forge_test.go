@@ -2,9 +2,15 @@ package forge_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -108,7 +114,7 @@ func TestMake(t *testing.T) {
 		t.Errorf("http.busy: %v", err)
 	}
 	m.Other = nil
-	for _, c := range []fault.Code{fault.OpenKeyOther, fault.SignatureOther} {
+	for _, c := range []fault.Code{fault.OpenKeyOther, fault.SignatureOther, fault.HeaderJKU.In(fault.JWS)} {
 		if _, err := forge.Make(c, m); err == nil {
 			t.Errorf("%s is made without a stranger's key", c)
 		}
@@ -129,4 +135,97 @@ func TestEmptyPayload(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStrangersKeyInTheHeader: whoever believes the header of the inner token
+// finds that the signature holds; else the fault would be no attack.
+func TestStrangersKeyInTheHeader(t *testing.T) {
+	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := material(true)
+	m.Other = stranger
+	n := 0
+	for _, v := range forge.Variants() {
+		brings := v.Code == fault.HeaderJWK.In(fault.JWS) && v.Name != "public-key" || v.Code == fault.HeaderJKU.In(fault.JWS) ||
+			v.Code == fault.HeaderX5C.In(fault.JWS) || v.Code == fault.HeaderX5U.In(fault.JWS)
+		if !brings || v.Name == "null" || v.Name == "empty" {
+			continue
+		}
+		n++
+		token, err := v.Make(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := strings.Split(string(decrypted(t, token)), ".")
+		signature, err := base64.RawURLEncoding.DecodeString(p[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		public := &stranger.PublicKey
+		if v.Code == fault.HeaderX5C.In(fault.JWS) {
+			public = certified(t, p[0])
+		}
+		digest := sha256.Sum256([]byte(p[0] + "." + p[1]))
+		if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature); err != nil {
+			t.Errorf("%s (%s): %v", v.Code, v.Name, err)
+		}
+	}
+	if n != 7 {
+		t.Errorf("%d variants bring a stranger's key", n)
+	}
+}
+
+// certified gives the key of the one certificate in a header's x5c.
+func certified(t *testing.T, headerText string) *rsa.PublicKey {
+	t.Helper()
+	header, err := base64.RawURLEncoding.DecodeString(headerText)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h struct {
+		X5C [][]byte // standard base64, as encoding/json reads bytes
+	}
+	if err := json.Unmarshal(header, &h); err != nil || len(h.X5C) != 1 {
+		t.Fatal(string(header), err)
+	}
+	c, err := x509.ParseCertificate(h.X5C[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
+		t.Error(err)
+	}
+	return c.PublicKey.(*rsa.PublicKey)
+}
+
+// TestBombInflates opens the bomb that no header announces.
+func TestBombInflates(t *testing.T) {
+	i := slices.IndexFunc(forge.Variants(), func(v forge.Variant) bool { return v.Code == fault.OpenCompressed && v.Name == "bomb" })
+	if i < 0 {
+		t.Fatal("there is no bomb")
+	}
+	token, err := forge.Variants()[i].Make(material(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := decrypted(t, token)
+	n, err := io.Copy(io.Discard, flate.NewReader(bytes.NewReader(content)))
+	if err != nil || n != 100<<20 || len(content) > 110_000 {
+		t.Errorf("%d bytes inflate to %d: %v", len(content), n, err)
+	}
+}
+
+func decrypted(t *testing.T, token []byte) []byte {
+	t.Helper()
+	e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, _, err := e.Decrypt([]crypto.Decrypter{key()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }

@@ -76,6 +76,13 @@ var innerVariants = nested(
 		w.inner.set("crit", `["b64"]`)
 		w.signingInput = func(_, headerText string) []byte { return append([]byte(headerText+"."), w.Payload...) }
 	}},
+	Variant{Code: fault.Parts.In(fault.JWS), Name: "rfc-7797-payload-with-dots", change: func(w *message) {
+		w.inner.set("b64", "false")
+		w.inner.set("crit", `["b64"]`)
+		const payload = "$.02" // the example of RFC 7797 section 4.2
+		w.signingInput = func(_, headerText string) []byte { return []byte(headerText + "." + payload) }
+		w.inner.write = func(parts []string) string { return parts[0] + "." + payload + "." + parts[2] }
+	}},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "none-in-capitals", change: func(w *message) {
 		w.inner.set("alg", `"NONE"`)
 		w.sign = func([]byte) ([]byte, error) { return nil, nil }

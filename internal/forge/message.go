@@ -29,6 +29,7 @@ type layer struct {
 type message struct {
 	Material
 	inner, outer layer
+	err          error // why the fault can't be made
 
 	signingInput func(headerJSON, headerText string) []byte
 	sign         func(input []byte) ([]byte, error)

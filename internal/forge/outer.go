@@ -14,9 +14,8 @@ import (
 // an inner token can't have.
 var outerVariants = []Variant{
 	{Code: fault.TooLarge.In(fault.JWE), Name: "payload", change: func(w *message) {
-		w.content = func(content []byte) ([]byte, error) {
-			return append(bytes.Clone(content), bytes.Repeat([]byte{' '}, w.Limit)...), nil
-		}
+		// Blanks behind JSON are JSON: but for its length, the message is right.
+		w.Payload = append(bytes.Clone(w.Payload), bytes.Repeat([]byte{' '}, w.Limit)...)
 	}},
 	{Code: fault.HeaderNotJSON.In(fault.JWE), Name: "dots-alone", change: func(w *message) {
 		w.outer.write = func([]string) string { return "...." }

@@ -1,9 +1,15 @@
 package forge
 
 import (
+	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"fmt"
 	"math/big"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/internal/fault"
 )
@@ -152,9 +158,13 @@ func without(name string) func(*message, *layer) {
 	return func(_ *message, l *layer) { l.drop(name) }
 }
 
+// maxHeader is what a header may have at most.
+const maxHeader = 4 << 10
+
 // headerFaults are those of the header's JSON.
 var headerFaults = []tokenFault{
 	{fault.HeaderTooLarge, "ballast", with("ballast", quoted(strings.Repeat("x", 5000)))},
+	{fault.HeaderTooLarge, "one-byte-more", edited(func(s string) string { return s[:len(s)-1] + strings.Repeat(" ", maxHeader+1-len(s)) + "}" })},
 	{fault.HeaderUTF8, "stray-byte", with("note", "\"\xff\"")},
 	{fault.HeaderUTF8, "overlong", with("note", "\"\xc0\xaf\"")},
 	{fault.HeaderUTF8, "surrogate", with("note", "\"\xed\xa0\x80\"")},
@@ -187,22 +197,12 @@ var headerFaults = []tokenFault{
 
 // memberFaults are those of one member of a header that is right as JSON.
 var memberFaults = []tokenFault{
-	{fault.HeaderZip, "def", func(w *message, l *layer) {
-		l.set("zip", `"DEF"`)
-		if l == &w.outer {
-			w.content = deflated
-		}
-	}},
+	{fault.HeaderZip, "def", zipped(deflated)},
 	{fault.HeaderZip, "def-over-plain-content", with("zip", `"DEF"`)},
 	{fault.HeaderZip, "gzip", with("zip", `"GZIP"`)},
 	{fault.HeaderZip, "empty", with("zip", `""`)},
 	{fault.HeaderZip, "null", with("zip", "null")},
-	{fault.HeaderZip, "def-over-a-bomb", func(w *message, l *layer) {
-		l.set("zip", `"DEF"`)
-		if l == &w.outer {
-			w.content = func([]byte) ([]byte, error) { return bomb(1 << 20) }
-		}
-	}},
+	{fault.HeaderZip, "def-over-a-bomb", zipped(func([]byte) ([]byte, error) { return bomb(bombSize) })},
 	{fault.HeaderCrit, "null", with("crit", "null")},
 	{fault.HeaderCrit, "null-in-it", with("crit", "[null]")},
 	{fault.HeaderCrit, "empty-name", with("crit", `[""]`)},
@@ -219,15 +219,22 @@ var memberFaults = []tokenFault{
 	{fault.HeaderB64, "true", with("b64", "true")},
 	{fault.HeaderB64, "null", with("b64", "null")},
 	{fault.HeaderJWK, "null", with("jwk", "null")},
-	{fault.HeaderJWK, "private-key", func(w *message, l *layer) { l.set("jwk", privateJWK(w.Other)) }},
-	{fault.HeaderJKU, "loopback", with("jku", `"http://127.0.0.1:9/jwks.json"`)},
-	{fault.HeaderJKU, "file", with("jku", `"file:///etc/passwd"`)},
+	{fault.HeaderJWK, "private-key", strangers("jwk", func(key *rsa.PrivateKey) (string, error) { return privateJWK(key), nil })},
+	{fault.HeaderJKU, "loopback", strangers("jku", url("http://127.0.0.1:9/jwks.json"))},
+	{fault.HeaderJKU, "file", strangers("jku", url("file:///etc/passwd"))},
 	{fault.HeaderX5C, "empty", with("x5c", "[]")},
 	{fault.HeaderX5U, "null", with("x5u", "null")},
-	{fault.HeaderJWK, "public-key", func(w *message, l *layer) { l.set("jwk", jwk(w.Recipient)) }},
-	{fault.HeaderJKU, "url", with("jku", `"https://keys.invalid/jwks.json"`)},
-	{fault.HeaderX5U, "url", with("x5u", `"https://keys.invalid/certificate.pem"`)},
-	{fault.HeaderX5C, "certificate", with("x5c", `["MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A"]`)},
+	{fault.HeaderJWK, "public-key", func(w *message, l *layer) {
+		key := w.Recipient
+		if l == &w.inner { // the key that is known anyway
+			key = &w.Signer.PublicKey
+		}
+		l.set("jwk", jwk(key))
+	}},
+	{fault.HeaderJWK, "strangers-public-key", strangers("jwk", func(key *rsa.PrivateKey) (string, error) { return jwk(&key.PublicKey), nil })},
+	{fault.HeaderJKU, "url", strangers("jku", url("https://keys.invalid/jwks.json"))},
+	{fault.HeaderX5U, "url", strangers("x5u", url("https://keys.invalid/certificate.pem"))},
+	{fault.HeaderX5C, "certificate", strangers("x5c", certificate)},
 	{fault.AlgMissing, "absent", without("alg")},
 	{fault.AlgMissing, "in-capitals", func(_ *message, l *layer) {
 		for i := range l.members {
@@ -250,11 +257,57 @@ var memberFaults = []tokenFault{
 	{fault.CtyNotAllowed, "json", with("cty", `"json"`)},
 }
 
+// zipped announces that the content is compressed, and makes it so: what is
+// encrypted, or what is signed.
+func zipped(compress func([]byte) ([]byte, error)) func(*message, *layer) {
+	return func(w *message, l *layer) {
+		l.set("zip", `"DEF"`)
+		if l == &w.outer {
+			w.content = compress
+			return
+		}
+		w.Payload, w.err = compress(w.Payload)
+	}
+}
+
+// strangers has the header bring a stranger's key, or say where it lies. An inner
+// token is signed with it: whoever believes the header finds that all is well.
+func strangers(name string, value func(*rsa.PrivateKey) (string, error)) func(*message, *layer) {
+	return func(w *message, l *layer) {
+		if w.Other == nil {
+			w.err = fmt.Errorf("%w: Other", errMaterial)
+			return
+		}
+		text, err := value(w.Other)
+		if err != nil {
+			w.err = err
+			return
+		}
+		l.set(name, text)
+		if l == &w.inner {
+			w.sign = func(input []byte) ([]byte, error) { return signRS256(w.Other, input) }
+		}
+	}
+}
+
+func url(address string) func(*rsa.PrivateKey) (string, error) {
+	return func(*rsa.PrivateKey) (string, error) { return quoted(address), nil }
+}
+
+// certificate is an x5c of one certificate, signed with its own key (RFC 7515,
+// section 4.1.6: standard base64, padded).
+func certificate(key *rsa.PrivateKey) (string, error) {
+	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "stranger.invalid"}, NotBefore: begin, NotAfter: begin.AddDate(2, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return "", err
+	}
+	return "[" + quoted(base64.StdEncoding.EncodeToString(der)) + "]", nil
+}
+
 // privateJWK is what a sender puts there who confuses his two keys.
 func privateJWK(key *rsa.PrivateKey) string {
-	if key == nil {
-		return `{"kty":"RSA","d":"AAAA"}`
-	}
 	return strings.TrimSuffix(jwk(&key.PublicKey), "}") + `,"d":"` + encode(key.D.Bytes()) + `"}`
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/hostile"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
@@ -29,7 +30,13 @@ func (w *writer) mangled() {
 				return testkey.Encrypt(w.t, edit(testkey.Sign(w.t, []byte(payload), w.key("signer"))), &w.key("recipient").PublicKey)
 			})
 	}
-	inner(fault.InnerEncodedTwice, "base64", fault.Parts.In(fault.JWS), profile.NotJWS, func(jws []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(jws)) })
+	inner(fault.InnerEncodedTwice, "base64", fault.Parts.In(fault.JWS), profile.NotJWS, func(jws []byte) []byte {
+		for longer := payload; len(jws)%3 == 0; { // else there is no padding, and it is base64url
+			longer += " "
+			jws = testkey.Sign(w.t, []byte(longer), w.key("signer"))
+		}
+		return []byte(base64.StdEncoding.EncodeToString(jws))
+	})
 	inner(fault.InnerEncodedTwice, "base64url", fault.Parts.In(fault.JWS), profile.NotJWS, func(jws []byte) []byte { return []byte(base64.RawURLEncoding.EncodeToString(jws)) })
 	inner(fault.InnerQuoted, "as-json-string", fault.Base64Character.In(fault.JWS), profile.NotJWS, func(jws []byte) []byte { return []byte(`"` + string(jws) + `"`) })
 	inner(fault.SignatureDetached, "payload-left-out", fault.SignatureWrong, profile.Signature, func(jws []byte) []byte {
@@ -41,11 +48,37 @@ func (w *writer) mangled() {
 		p[1] = []byte(base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(payload, "Jane", "Mary", 1))))
 		return bytes.Join(p, []byte("."))
 	})
+	w.strangers()
 	inner(fault.SignatureContent, "header-changed", fault.SignatureWrong, profile.Signature, func(jws []byte) []byte {
 		p := bytes.Split(jws, []byte("."))
 		p[0] = []byte(base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"` + hostile.TheirKeyID + `"}`)))
 		return bytes.Join(p, []byte("."))
 	})
+}
+
+// strangers drafts messages of another partner, whose key and key ID somebody
+// knows, but not for this lane.
+func (w *writer) strangers() {
+	stranger := func(f fault.Code, name, profileName string, says fault.Code, on profile.Outcome, change func(*forge.Material)) {
+		w.add(hostile.Case{Path: kindOf(f) + "/" + string(f) + "." + name, Fault: f, Opener: says, Outcome: on, Profile: profileName, Source: source(f)},
+			func() []byte {
+				m := w.material(profileName)
+				change(&m)
+				token, err := forge.Make("", m)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				return token
+			})
+	}
+	signs := func(m *forge.Material) { m.Signer, m.SignerID = w.key("other"), hostile.OtherKeyID }
+	stranger(fault.SignatureOther, "kid-of-another-partner", "riskos", fault.SignatureWrong, profile.Signature, signs)
+	stranger(fault.SignatureOther, "forwarded", "riskos", fault.SignatureWrong, profile.Signature, func(m *forge.Material) {
+		signs(m)
+		m.Payload = []byte(strings.Replace(payload, "hostile-1", "stranger-1", 1))
+	})
+	stranger(fault.KidUnknown.In(fault.JWS), "of-another-partner", "riskos-known-signers", fault.KidUnknown.In(fault.JWS), profile.Signature, signs)
+	stranger(fault.OpenKeyOther, "kid-of-another-party", "rdx", fault.KidUnknown.In(fault.JWE), profile.Decryption, func(m *forge.Material) { m.RecipientID = hostile.OtherKeyID })
 }
 
 // bodies drafts what stands around a token that is itself good.
@@ -121,11 +154,23 @@ func (w *writer) requests() {
 						length, headers[i] = h, "X-Note: the length is the fault"
 					}
 				}
-				return []byte(strings.Join(append([]string{line + " HTTP/1.1", "Host: provider.example", "Connection: close", length}, headers...), "\r\n") + "\r\n\r\n" + body)
+				if !strings.Contains(line, " HTTP/") {
+					line += " HTTP/1.1"
+				}
+				return []byte(strings.Join(append([]string{line, "Host: provider.example", "Connection: close", length}, headers...), "\r\n") + "\r\n\r\n" + body)
 			})
 	}
 	const post, sealed, asJSON = "POST /api/evaluation", "X-Payload-Encrypted: true", "Content-Type: application/json"
 	plain, format := profile.PlainRefused, profile.Format
+
+	chunked := func(f fault.Code, name string, on profile.Outcome, lineEnd, behind string, headers ...string) {
+		w.add(hostile.Case{Path: "http/" + string(f) + "." + name, Fault: f, Outcome: on, Profile: "riskos", Source: source(f)},
+			func() []byte {
+				body := `{"encrypted_request":"` + string(w.good("riskos")) + `"}`
+				head := append([]string{post + " HTTP/1.1", "Host: provider.example", "Connection: close", asJSON, "Transfer-Encoding: chunked"}, headers...)
+				return fmt.Appendf(nil, "%s\r\n\r\n%x%s%s%s0%s%s%s", strings.Join(head, "\r\n"), len(body), lineEnd, body, lineEnd, lineEnd, behind, lineEnd)
+			})
+	}
 
 	request(fault.TriggerMissing, "left-out", plain, post, asJSON)
 	request(fault.TriggerMissing, "misspelt", plain, post, asJSON, "X-Payload-Encryption: true")
@@ -147,6 +192,20 @@ func (w *writer) requests() {
 	request(fault.Endpoint, "two-slashes", format, "POST //api/evaluation", asJSON, sealed)
 	request(fault.Endpoint, "dots", format, "POST /api/evaluation/../docv/upload", asJSON, sealed)
 	request(fault.Endpoint, "plain-put", plain, "PUT /api/evaluation", asJSON)
+	request(fault.Endpoint, "path-parameter", format, "POST /api/evaluation;x", asJSON, sealed)
+	request(fault.Endpoint, "encoded-letter", format, "POST /%61pi/evaluation", asJSON, sealed)
+	request(fault.Endpoint, "encoded-nul", format, "POST /api/evaluation%00", asJSON, sealed)
+	request(fault.Endpoint, "encoded-question-mark", format, "POST /api/evaluation%3Fx=1", asJSON, sealed)
+	request(fault.Endpoint, "fragment", format, "POST /api/evaluation#x", asJSON, sealed)
+	request(fault.Endpoint, "slash-behind", format, "POST /api/evaluation/", asJSON, sealed)
+	request(fault.Endpoint, "asterisk", format, "POST *", asJSON, sealed)
+	request(fault.Endpoint, "put-and-method-override", format, "PUT /api/evaluation", asJSON, sealed, "X-HTTP-Method-Override: POST")
+	request(fault.Endpoint, "original-url", format, "POST /api/evaluations", asJSON, sealed, "X-Original-URL: /api/evaluation")
+	request(fault.TriggerMissing, "in-the-query", plain, "POST /api/evaluation?X-Payload-Encrypted=true", asJSON)
+	chunked(fault.TriggerMissing, "in-a-trailer", plain, "\r\n", sealed+"\r\n", "Trailer: X-Payload-Encrypted")
+	chunked(fault.BodyUnreadable, "chunks-end-in-line-feeds", format, "\n", "", sealed)
+	request(fault.BodyEmpty, "chunked-in-http-1.0", format, post+" HTTP/1.0", asJSON, sealed, "Transfer-Encoding: chunked")
+	request(fault.BodyUnreadable, "length-and-chunked", format, post, asJSON, sealed, "transfer-encoding: chunked")
 	request(fault.ContentType, "text", format, post, "Content-Type: text/plain", sealed)
 	request(fault.ContentType, "form", format, post, "Content-Type: application/x-www-form-urlencoded", sealed)
 	request(fault.ContentType, "jose", format, post, "Content-Type: application/jose", sealed)

@@ -38,11 +38,11 @@ var sources = map[string]string{
 	"alg-missing":          "RFC 7515 section 4.1.1, RFC 7516 section 4.1.1",
 	"alg-none":             "RFC 7518 section 3.6; CVE-2026-29000 (pac4j), CVE-2026-49230 (APISIX)",
 	"alg-not-allowed":      "RFC 8725 section 3.1; CVE-2026-39999 (APISIX), CVE-2026-34950 (fast-jwt), CVE-2026-22817 (Hono)",
-	"alg-rsa-oaep-sha1":    "RFC 7518 section 4.3; seed 004 allows RSA-OAEP-256",
+	"alg-rsa-oaep-sha1":    "RFC 7518 section 4.3; VCAS RDX, JSON Web Encryption (JWE): RSA-OAEP-256",
 	"enc-missing":          "RFC 7516 section 4.1.2",
-	"enc-not-allowed":      "RFC 7516 section 4.1.2; the seeds allow A256GCM",
+	"enc-not-allowed":      "RFC 7516 section 4.1.2; both services allow A256GCM alone",
 	"kid-form":             "RFC 7515 section 4.1.4; RFC 8725 section 3.10 (injection by kid)",
-	"kid-missing":          "seed 004: the alias must be in the header",
+	"kid-missing":          "VCAS RDX, JSON Web Encryption (JWE): the alias must be in the header",
 	"kid-unknown":          "RFC 8725 section 3.10",
 	"kid-not-allowed":      "the profile's rule",
 	"typ-not-allowed":      "RFC 8725 section 3.11",
@@ -70,9 +70,35 @@ var sources = map[string]string{
 var layerSources = map[fault.Layer]string{
 	fault.Open: "RFC 7516 section 11.5: all failures of decryption are one (Manger's attack, CVE-2022-4304)",
 	fault.Sign: "RFC 7515 section 5.2 step 8",
-	fault.Body: "seed 000, the request's body",
-	fault.HTTP: "seed 000, the header X-Payload-Encrypted and the five endpoints",
+	fault.Body: "RiskOS, Payload Encryption: the request's body",
+	fault.HTTP: "RiskOS, Payload Encryption: the header X-Payload-Encrypted and the five endpoints",
 }
+
+// notes say what a file's name does not, by its path.
+var notes = map[string]string{
+	"header/jwe.header-zip.def-over-a-bomb":              "100 KB of DEFLATE that inflate to 100 MiB",
+	"header/jws.header-zip.def-over-a-bomb":              "the payload that is signed is 100 KB of DEFLATE that inflate to 100 MiB",
+	"header/jws.header-zip.def":                          "the payload was compressed before it was signed",
+	"encryption/open.compressed.bomb":                    "100 KB of DEFLATE that inflate to 100 MiB; no header says so",
+	"header/jws.header-jwk.strangers-public-key":         byHeadersKey,
+	"header/jws.header-jwk.private-key":                  byHeadersKey,
+	"header/jws.header-x5c.certificate":                  byHeadersKey + "; its certificate is signed with itself",
+	"header/jws.header-jku.url":                          byURLsKey,
+	"header/jws.header-jku.loopback":                     byURLsKey,
+	"header/jws.header-jku.file":                         byURLsKey,
+	"header/jws.header-x5u.url":                          byURLsKey,
+	"header/jws.header-jwk.public-key":                   "signed by signer.key, which is known, and which the header brings as well",
+	"signature/sign.other-signer.forwarded":              "a good message of another partner, encrypted once more, to us",
+	"signature/sign.other-signer.kid-of-another-partner": "signed by other.key, under its own key ID",
+	"token/jwe.too-large.payload":                        "right but for its length: who allows more, opens it",
+	"http/http.body-unreadable.length-and-chunked":       "the body is as long as Content-Length says, and not in chunks",
+	"http/body.empty.chunked-in-http-1.0":                "HTTP/1.0 knows no chunks, so there is no body",
+}
+
+const (
+	byHeadersKey = "signed by other.key, which the header brings: who believes it finds that the signature holds"
+	byURLsKey    = "signed by other.key, which would be at that address"
+)
 
 func source(c fault.Code) string {
 	_, name, _ := strings.Cut(string(c), ".")

@@ -198,3 +198,16 @@ func TestDotsInThePayload(t *testing.T) {
 		}
 	}
 }
+
+// TestHeaderLimit: a header may have 4096 bytes and not one more.
+func TestHeaderLimit(t *testing.T) {
+	key := testkey.RSA(t, "recipient", 2048)
+	s := strings.Split(string(sign(t, nil, key)), ".")
+	for n, want := range map[int]fault.Code{4095: "", 4096: "", 4097: "jws.header-too-large", 4098: "jws.header-too-large"} {
+		header := `{"alg":"RS256"`
+		header += strings.Repeat(" ", n-len(header)-1) + "}"
+		if got := payloadFault(b64(header), s[2], ""); got != want {
+			t.Errorf("%d bytes: %q, want %q", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package jose_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/fips140"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"testing"
+
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// sealedUnder is a JWE whose content is encrypted under cek, whatever its
+// encrypted key says.
+func sealedUnder(t *testing.T, cek, encryptedKey, plaintext []byte) []byte {
+	t.Helper()
+	head := b64(`{"alg":"RSA-OAEP-256","enc":"A256GCM"}`)
+	iv := bytes.Repeat([]byte{7}, 12)
+	var sealed []byte
+	fips140.WithoutEnforcement(func() { // the codec itself brings no IV
+		block, err := aes.NewCipher(cek)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gcm, err := cipher.NewGCM(block)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed = gcm.Seal(nil, iv, plaintext, []byte(head))
+	})
+	cut := len(sealed) - 16
+	text := base64.RawURLEncoding.EncodeToString
+	return []byte(head + "." + text(encryptedKey) + "." + text(iv) + "." + text(sealed[:cut]) + "." + text(sealed[cut:]))
+}
+
+// TestEveryFailureRunsTheCipher: whatever is wrong with the encrypted key, one
+// AES-GCM open still runs, and under a key that nobody can know (RFC 7516,
+// section 11.5). It shows in the caller's buffer: an open that fails wipes the
+// ciphertext; where none ran it is still there, and where the key was guessed the
+// plaintext is.
+func TestEveryFailureRunsTheCipher(t *testing.T) {
+	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other", 3072)
+	oaep := func(cek []byte, to *rsa.PublicKey) []byte {
+		got, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, to, cek, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	plaintext := bytes.Repeat([]byte("not for you "), 20)
+	zeros, cek := make([]byte, 32), bytes.Repeat([]byte{3}, 32)
+	all := []crypto.Decrypter{key}
+	var keyFailed, tagFailed []error
+	for _, c := range []struct {
+		name                    string
+		sealedWith, encryptedTo []byte
+		keys                    []crypto.Decrypter
+		into                    *[]error
+	}{
+		{"encrypted key of zeros, sealed under zeros", zeros, make([]byte, 256), all, &keyFailed},
+		{"not below the modulus, sealed under zeros", zeros, bytes.Repeat([]byte{0xff}, 256), all, &keyFailed},
+		{"to another key, sealed under zeros", zeros, oaep(cek, &other.PublicKey), all, &keyFailed},
+		{"to another key, sealed under its content key", cek, oaep(cek, &other.PublicKey), all, &keyFailed},
+		{"no bytes, sealed under zeros", zeros, oaep(nil, &key.PublicKey), all, &keyFailed},
+		{"16 bytes, sealed under them and zeros", append(bytes.Clone(cek[:16]), zeros[:16]...), oaep(cek[:16], &key.PublicKey), all, &keyFailed},
+		{"31 bytes, sealed under them and a zero", append(bytes.Clone(cek[:31]), 0), oaep(cek[:31], &key.PublicKey), all, &keyFailed},
+		{"33 bytes, sealed under the first 32", cek, oaep(append(bytes.Clone(cek), 3), &key.PublicKey), all, &keyFailed},
+		{"two keys, neither opens", zeros, make([]byte, 256), []crypto.Decrypter{key, other}, &keyFailed},
+		{"content key of zeros, sealed under another", cek, oaep(zeros, &key.PublicKey), all, &tagFailed},
+		{"another content key", zeros, oaep(cek, &key.PublicKey), all, &tagFailed},
+		{"no key of its size", zeros, make([]byte, 256), []crypto.Decrypter{large}, new([]error)},
+		{"no key at all", zeros, make([]byte, 256), nil, new([]error)},
+	} {
+		buffer := make([]byte, 12+len(plaintext)+16)
+		e, err := jose.ParseEncrypted(buffer, sealedUnder(t, c.sealedWith, c.encryptedTo, plaintext), maxToken, jweAlgs, encs)
+		if err != nil {
+			t.Fatal(c.name, err)
+		}
+		content := buffer[12 : 12+len(plaintext)]
+		if bytes.Equal(content, make([]byte, len(content))) {
+			t.Fatal(c.name, ": the ciphertext is not in the caller's buffer")
+		}
+		got, which, err := e.Decrypt(c.keys)
+		if err == nil || got != nil || which != -1 {
+			t.Errorf("%s: %d bytes by key %d, %v", c.name, len(got), which, err)
+		}
+		// In FIPS mode the ciphertext stands where its IV was before it is opened.
+		if !bytes.Equal(content, make([]byte, len(content))) && !bytes.Equal(buffer[:len(content)], make([]byte, len(content))) {
+			t.Errorf("%s: the buffer is not wiped", c.name)
+		}
+		*c.into = append(*c.into, err)
+	}
+	for _, list := range [][]error{keyFailed, tagFailed} {
+		if len(slices.Compact(list)) != 1 {
+			t.Errorf("failures of one class are not one value: %v", list)
+		}
+	}
+}
+
+// recorder stands where a partner's key would be used. It costs no RSA, so that
+// a million messages can be sealed.
+type recorder struct{ keys [][32]byte }
+
+func (r *recorder) EncryptOAEP(_ crypto.Hash, message []byte) ([]byte, error) {
+	r.keys = append(r.keys, [32]byte(message))
+	return make([]byte, 256), nil
+}
+
+func (*recorder) Verify(_, _ []byte) error { return rsa.ErrVerification }
+
+// TestMillionFreshKeys seals a million messages: no content encryption key and no
+// initialization vector may come twice. Under the race detector it seals fewer.
+func TestMillionFreshKeys(t *testing.T) {
+	head, err := jose.ProtectEncrypted(jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := &recorder{keys: make([][32]byte, 0, messages)}
+	to := jose.PublicKey{PublicKey: &testkey.RSA(t, "recipient", 2048).PublicKey, By: by}
+	ivs := make([][12]byte, 0, messages)
+	var token []byte
+	for range messages {
+		if token, err = jose.Encrypt(token[:0], []byte("{}"), head, to); err != nil {
+			t.Fatal(err)
+		}
+		p := bytes.Split(token, []byte("."))
+		var iv [12]byte
+		if got, err := base64.RawURLEncoding.Decode(iv[:], p[2]); got != len(iv) || err != nil {
+			t.Fatal(got, err)
+		}
+		ivs = append(ivs, iv)
+	}
+	if len(by.keys) != messages {
+		t.Fatalf("%d content encryption keys for %d messages", len(by.keys), messages)
+	}
+	if k := repeats(by.keys, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) }); k != 0 {
+		t.Errorf("%d content encryption keys came again", k)
+	}
+	if k := repeats(ivs, func(a, b [12]byte) int { return bytes.Compare(a[:], b[:]) }); k != 0 {
+		t.Errorf("%d initialization vectors came again", k)
+	}
+}
+
+func repeats[T comparable](list []T, compare func(a, b T) int) int {
+	slices.SortFunc(list, compare)
+	return len(list) - len(slices.Compact(list))
+}
