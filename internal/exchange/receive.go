@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
@@ -74,38 +76,16 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	c := registry.NewCertificate(in.Partner, p.Profile, in.Environment, a.file.Certificates)
 	c.State, c.Created, c.Changed = registry.Received, x.Time(), x.Time()
 	c.Exchange = registry.Exchange{File: a.data, Format: a.file.Format, From: a.from, ReceivedBy: x.Person().ID}
-	if t := a.told; t != nil {
-		if t.Profile != p.Profile || t.Environment != in.Environment || t.Side == p.Side {
-			return none, nil, fmt.Errorf("the partner file is for profile %s in %s, its sender being the %s; %s speaks %s here, in %s, and we are the %s", t.Profile, t.Environment, t.Side, p.ID, p.Profile, in.Environment, p.Side)
-		}
-		if in.KeyID == "" {
-			in.KeyID = t.KeyID
-		}
+	if in.KeyID, err = toldBy(a.told, in, p); err != nil {
+		return none, nil, err
 	}
 	found, err := x.CheckCertificate(tx, &c, a.file.Certificates[0], dialect)
 	if err != nil {
 		return none, nil, err
 	}
-	for _, text := range a.unread {
-		found = append(found, registry.Finding{Rule: "attachment", Level: string(cert.Warning), Found: "nothing was made of " + cut(text, 300),
-			Do: "look what it is; a private key in it is compromised"})
-	}
-	for _, f := range found {
-		c.Exchange.Findings = append(c.Exchange.Findings, f.String())
-		if reason, asked := in.Waive[f.Rule]; asked && f.Waivable {
-			if strings.TrimSpace(reason) == "" {
-				return none, nil, fmt.Errorf("rule %s: say why it should not count", f.Rule)
-			}
-			c.Exchange.Waivers = append(c.Exchange.Waivers, registry.Waiver{Rule: f.Rule, Reason: reason, Asked: x.Person().ID, At: x.Time()})
-		}
-	}
-	for rule := range in.Waive {
-		if !slices.ContainsFunc(found, func(f registry.Finding) bool { return f.Rule == rule && f.Waivable }) {
-			return none, found, fmt.Errorf("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
-		}
-	}
-	if err := registry.Refusal(found, c.Exchange.Waivers); err != nil {
-		return none, found, fmt.Errorf("the certificate is refused, and nothing was kept:\n%w", err)
+	found = append(found, remarks(a)...)
+	if err := x.weigh(&c, found, in.Waive); err != nil {
+		return none, found, err
 	}
 	if in.KeyID != "" {
 		if err := x.CheckKeyID(tx, in.KeyID, &c, dialect, true); err != nil {
@@ -114,6 +94,56 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 		c.KeyID = in.KeyID
 	}
 	return c, found, tx.PutCertificate(&c)
+}
+
+// toldBy gives the key ID, which a partner file may name. It must be meant for us.
+func toldBy(t *PartnerFile, in Incoming, p registry.Partner) (keyID string, err error) {
+	if t == nil {
+		return in.KeyID, nil
+	}
+	if t.Profile != p.Profile || t.Environment != in.Environment || t.Side == p.Side {
+		return "", fmt.Errorf("the partner file is for profile %s in %s, its sender being the %s; %s speaks %s here, in %s, and we are the %s", t.Profile, t.Environment, t.Side, p.ID, p.Profile, in.Environment, p.Side)
+	}
+	return cmp.Or(in.KeyID, t.KeyID), nil
+}
+
+// remarks are what is worth knowing of how a certificate came.
+func remarks(a *arrival) (found []registry.Finding) {
+	for _, text := range a.unread {
+		found = append(found, registry.Finding{Rule: "attachment", Level: string(cert.Warning), Found: "nothing was made of " + cut(text, 300),
+			Do: "look what it is; a private key in it is compromised"})
+	}
+	if t := a.told; t != nil {
+		text := fmt.Sprintf("the file says that it is from %q, of %s", cut(t.Name, 100), t.Created.Format(time.DateOnly))
+		for _, c := range t.Contacts {
+			text += fmt.Sprintf("; its %s contact is %q", c.Role, cut(c.Email, 100))
+		}
+		found = append(found, registry.Finding{Rule: "partner-file", Level: string(cert.Warning), Found: text, Do: "compare it with what you know of the partner"})
+	}
+	return found
+}
+
+// weigh keeps the findings with the certificate, and the waivers that are asked for.
+// What refuses and is not waived is the error.
+func (x Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive map[string]string) error {
+	for _, f := range found {
+		c.Exchange.Findings = append(c.Exchange.Findings, f.String())
+		if reason, asked := waive[f.Rule]; asked && f.Waivable {
+			if strings.TrimSpace(reason) == "" {
+				return fmt.Errorf("rule %s: say why it should not count", f.Rule)
+			}
+			c.Exchange.Waivers = append(c.Exchange.Waivers, registry.Waiver{Rule: f.Rule, Reason: reason, Asked: x.Person().ID, At: x.Time()})
+		}
+	}
+	for rule := range waive {
+		if !slices.ContainsFunc(found, func(f registry.Finding) bool { return f.Rule == rule && f.Waivable }) {
+			return fmt.Errorf("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
+		}
+	}
+	if err := registry.Refusal(found, c.Exchange.Waivers); err != nil {
+		return fmt.Errorf("the certificate is refused, and nothing was kept:\n%w", err)
+	}
+	return nil
 }
 
 func listed(found []registry.Finding) string {
