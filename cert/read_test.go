@@ -344,9 +344,9 @@ func TestReadRefusesPrivateKeys(t *testing.T) {
 		"sec1 der, short":      {sec1, "SEC 1", "some"},
 		"ec pkcs8, short":      {ecPKCS8, "PKCS#8", "some"},
 		"jwk":                  {jwk, "private JWK", public}, "symmetric jwk": {[]byte(`{"kty":"oct","k":"AQAB"}`), "private JWK", ""},
-		"jwk in a set":         {[]byte(`{"keys":[` + string(publicJWK) + "," + string(jwk) + `]}`), "private JWK", public},
-		"jks":                  {[]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2}, "JKS", ""},
-		"putty":                {[]byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", ""},
+		"jwk in a set": {[]byte(`{"keys":[` + string(publicJWK) + "," + string(jwk) + `]}`), "private JWK", public},
+		"jks":          {[]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2}, "JKS", ""},
+		"putty":        {[]byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, err := cert.Read(tt.data)
