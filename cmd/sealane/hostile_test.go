@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -256,19 +255,14 @@ func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
 		args = append(args, "--accept-rsa-oaep", "the corpus says so")
 	}
 	var out, said bytes.Buffer
-	command := exec.Command("sealane", append(args, file)...)
-	command.Stdout, command.Stderr = &out, &said
-	err := command.Run()
-	if command.ProcessState == nil {
-		t.Fatal(err)
-	}
+	code := run(t.Context(), append(args, file), strings.NewReader(""), &out, &said) // what main calls
 	if moreInFiles[c.Path] {
-		if err != nil || !bytes.HasPrefix(out.Bytes(), []byte(`{"id":"hostile-1"`)) {
-			t.Errorf("sealane open takes it no more: %v, %d bytes of output, %s", err, out.Len(), said.String())
+		if code != 0 || !bytes.HasPrefix(out.Bytes(), []byte(`{"id":"hostile-1"`)) {
+			t.Errorf("sealane open takes it no more: exit code %d, %d bytes of output, %s", code, out.Len(), said.String())
 		}
 		return
 	}
-	if code := command.ProcessState.ExitCode(); code != exitRefused || out.Len() > 0 {
+	if code != exitRefused || out.Len() > 0 {
 		t.Errorf("sealane open: exit code %d, %d bytes of output, %s", code, out.Len(), said.String())
 	}
 	// The command's limit is larger than the case's, and its bodies may be looser.
