@@ -185,6 +185,7 @@ func show(t *testing.T, printed string, texts ...string) {
 // TestCertificatesOfOurs: OpenSSL, keytool, Node and Python find the same in what
 // the command line makes, for both profiles and every size of key.
 func TestCertificatesOfOurs(t *testing.T) {
+	t.Parallel()
 	ours := sealaneBinary(t)
 	for _, profile := range []string{"riskos", "rdx"} {
 		for _, bits := range []int{2048, 3072, 4096} {
@@ -319,6 +320,7 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 // TestCertificatesOfTheirs: what OpenSSL, keytool, Node and Python make, we read,
 // signed by itself and by an authority, and it carries a lane.
 func TestCertificatesOfTheirs(t *testing.T) {
+	t.Parallel()
 	for _, bits := range []string{"2048", "3072", "4096"} {
 		for _, in := range []struct {
 			language

@@ -240,6 +240,7 @@ var customerSteps = []string{
 // TestForeignCustomers: a customer in another language calls our RiskOS, sealed
 // and plain, and meets each published error.
 func TestForeignCustomers(t *testing.T) {
+	t.Parallel()
 	ours := sealaneBinary(t)
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -271,6 +272,7 @@ func TestForeignCustomers(t *testing.T) {
 // TestForeignNewcomers: a customer whose certificate was never exchanged. The
 // stand-in is the binary's, with an account that its command line can't make.
 func TestForeignNewcomers(t *testing.T) {
+	t.Parallel()
 	key := testkey.RSA(t, "ours", 2048)
 	lane, err := sealane.New(sealane.Config{
 		Profile: dialect(t, "riskos"), Side: sealane.Server, Sealing: sealane.Optional, Ours: testkey.Ours(t, ourKeyID, key),
@@ -304,6 +306,7 @@ func TestForeignNewcomers(t *testing.T) {
 // TestForeignIssuers: an issuer in another language opens what our VCAS sends,
 // refuses every fault, and answers in clear.
 func TestForeignIssuers(t *testing.T) {
+	t.Parallel()
 	ours := sealaneBinary(t)
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
@@ -341,6 +344,7 @@ func TestForeignIssuers(t *testing.T) {
 
 // TestForeignVCAS: a VCAS in another language sends to our example issuer.
 func TestForeignVCAS(t *testing.T) {
+	t.Parallel()
 	ours := sealaneBinary(t)
 	dir := filepath.Join(t.TempDir(), "rdx")
 	if out, err := ours("cert", "create", "--profile", "rdx", "--common-name", "rdx.bank.example", "--org", "Example Bank", "--unit", "Payments",

@@ -104,6 +104,7 @@ func keyByGo(t testing.TB, pkcs8 string) *rsa.PrivateKey {
 // TestWycheproofFiles: of the algorithms that are ours, the module has no file
 // that no test reads. JOSE's files name no algorithm, but their groups' type.
 func TestWycheproofFiles(t *testing.T) {
+	t.Parallel()
 	used := []string{gcmFile, jweFile, jwsFile, jwkFile, jwCryptoFile}
 	for _, files := range []map[string]counts{oaepFiles, signatureFiles, signingFiles} {
 		used = slices.AppendSeq(used, maps.Keys(files))

@@ -20,6 +20,7 @@ const gcmFile = "aes_gcm_test.json"
 // IV, ciphertext and message stay, and a header of ours is the additional
 // data; the tag is made anew, with the bits flipped that the vector flips.
 func TestWycheproofGCM(t *testing.T) {
+	t.Parallel()
 	key := testkey.RSA(t, "ours", 2048)
 	head := b64([]byte(rsaOAEP256Header))
 	got := counts{"verbatim": 0}

@@ -16,6 +16,7 @@ const jweFile = "json_web_encryption_test.json"
 // they are marked, and of all others for which fault they are refused. It goes
 // through the codec, because a lane would want to know each key ID.
 func TestWycheproofJWE(t *testing.T) {
+	t.Parallel()
 	file := readVectors(t, jweFile)
 	named, got := counts{}, counts{}
 	fallback := jwk{}

@@ -84,6 +84,7 @@ func judgeKeys(t *testing.T, g keyGroup) (theirs *keyring.Ring, class string) {
 // TestWycheproofJWK reads the file's keys by our readers. A token of a key that
 // is not taken is judged by another key; it must be refused then, too.
 func TestWycheproofJWK(t *testing.T) {
+	t.Parallel()
 	keys, tokens, needed := counts{}, counts{}, map[int]bool{}
 	for _, g := range groupsOf[keyGroup](t, jwkFile) {
 		theirs, class := judgeKeys(t, g)
@@ -148,6 +149,7 @@ func judgeJWS(t *testing.T, theirs *keyring.Ring, jws string, tokens counts) (ac
 // TestWycheproofJWCrypto judges RS256 as it is marked, and all else by which
 // fault it is refused for.
 func TestWycheproofJWCrypto(t *testing.T) {
+	t.Parallel()
 	keys, signed, others, encrypted := counts{}, counts{}, counts{}, counts{}
 	needed := map[int]bool{}
 	for _, g := range groupsOf[keyGroup](t, jwCryptoFile) {

@@ -66,6 +66,7 @@ func openInner(t *testing.T, l *sealane.Lane, jws string) ([]byte, error) {
 // TestWycheproofJWS judges every case of the file through Lane.Open: those of
 // RS256 as they are marked, and of all others that they are refused.
 func TestWycheproofJWS(t *testing.T) {
+	t.Parallel()
 	got, needed := counts{}, map[int]bool{}
 	fallback := jwk{}
 	groups := readVectors(t, jwsFile).TestGroups
@@ -126,6 +127,7 @@ func TestWycheproofJWS(t *testing.T) {
 // HS256, to our decoder: each of a token's parts becomes the payload of an
 // RS256 token that is signed over exactly that text.
 func TestWycheproofBase64(t *testing.T) {
+	t.Parallel()
 	key := testkey.RSA(t, "peer", 2048)
 	got, needed, texts := counts{}, map[int]bool{}, map[string]bool{}
 	for _, g := range readVectors(t, jwsFile).TestGroups {

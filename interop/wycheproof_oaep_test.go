@@ -91,6 +91,7 @@ var oaepFiles = map[string]counts{
 // long. Of the others the key itself shows that our path decrypts them with
 // the right parameters, and the codec then refuses their length.
 func TestWycheproofOAEP(t *testing.T) {
+	t.Parallel()
 	for name, want := range oaepFiles {
 		t.Run(name, func(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
@@ -202,6 +203,7 @@ func judgeOAEP(t *testing.T, key crypto.Decrypter, alg string, g oaepGroup, v ve
 // TestWycheproofThreePrimes: OpenSSL's hands do not take a key that came into the
 // process by another way than our reader.
 func TestWycheproofThreePrimes(t *testing.T) {
+	t.Parallel()
 	r, err := kms.ChooseRSA(kms.OpenSSL)
 	if err != nil {
 		t.Skipf("libcrypto.so.3 is missing: %v", err)

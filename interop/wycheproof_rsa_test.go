@@ -94,6 +94,7 @@ var signingFiles = map[string]counts{
 // what verifies RS256 in every engine. The codec can't be asked: no message of
 // these files is a JWS signing input.
 func TestWycheproofRSASignatures(t *testing.T) {
+	t.Parallel()
 	for name, want := range signatureFiles {
 		t.Run(name, func(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
@@ -183,6 +184,7 @@ func refusedSignatureKey(t *testing.T, key *rsa.PublicKey, err error) (class str
 // TestWycheproofRSASigning makes each vector's signature again: RS256 is
 // deterministic. One of another hash we neither make nor take.
 func TestWycheproofRSASigning(t *testing.T) {
+	t.Parallel()
 	for name, want := range signingFiles {
 		t.Run(name, func(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
