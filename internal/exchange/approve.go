@@ -96,7 +96,9 @@ func (x Exchange) Retire(ctx context.Context, id, reason string) error {
 func (x Exchange) Compromised(ctx context.Context, id, reason string) error {
 	return x.end(ctx, "exchange.compromised", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
 		_, err := x.Block(tx, c.SPKISHA256, "certificate "+id+" of "+c.Partner+" was compromised: "+reason)
-		c.State = registry.Compromised
+		if err == nil {
+			*c, err = tx.Certificate(id)
+		}
 		return err
 	})
 }
@@ -125,7 +127,7 @@ func (x Exchange) Activate(ctx context.Context, id, reason string) error {
 		if err != nil {
 			return err
 		}
-		dialect, err := x.LoadProfile(c.Profile)
+		dialect, err := registry.LoadProfile(tx, c.Profile)
 		if err != nil {
 			return err
 		}

@@ -191,7 +191,7 @@ func (x Exchange) Offer(ctx context.Context, pair, partner, reason string) (Parc
 		if k.Partner != "" && k.Partner != partner || p.Profile != k.Profile {
 			return fmt.Errorf("key pair %s is %s, and not for %s, who speaks %s", pair, describePair(k), partner, p.Profile)
 		}
-		dialect, err := x.LoadProfile(k.Profile)
+		dialect, err := registry.LoadProfile(tx, k.Profile)
 		if err != nil {
 			return err
 		}
@@ -208,6 +208,10 @@ func (x Exchange) Offer(ctx context.Context, pair, partner, reason string) (Parc
 // offered notes how far a certificate of ours is with a partner.
 func (x Exchange) offered(tx registry.Tx, e *registry.Entry, k registry.KeyPair, c *registry.Certificate, partner string, note func(*registry.Offer)) error {
 	e.Partner, e.Environment, e.Before = partner, k.Environment, *c
+	e.After = *c
+	if partner == "" { // imported: who has it is not known here
+		return nil
+	}
 	offers := maps.Clone(c.Exchange.Offers)
 	if offers == nil {
 		offers = map[string]registry.Offer{}
@@ -245,7 +249,7 @@ func (x Exchange) Alias(ctx context.Context, id, keyID, replace, reason string) 
 		case !c.State.Open() && !c.State.InUse():
 			return fmt.Errorf("%s is %s: it needs no key ID any more", id, c.State)
 		}
-		dialect, err := x.LoadProfile(c.Profile)
+		dialect, err := registry.LoadProfile(tx, c.Profile)
 		if err != nil {
 			return err
 		}
@@ -273,7 +277,7 @@ func (x Exchange) Confirmed(ctx context.Context, pair, partner, reason string) e
 			return err
 		}
 		partner := cmp.Or(partner, k.Partner)
-		dialect, err := x.LoadProfile(k.Profile)
+		dialect, err := registry.LoadProfile(tx, k.Profile)
 		if err != nil {
 			return err
 		}

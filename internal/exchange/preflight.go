@@ -22,7 +22,8 @@ type Check struct {
 
 // Preflight lists all that must hold before messages with a partner can be sealed
 // and opened in an environment, and what does not. ready says that nothing is in
-// the way. The lane is made, and a message sealed and opened with its keys.
+// the way. Each private key in use is opened, the lane is made, and a message
+// sealed where the lane seals.
 func Preflight(ctx context.Context, r *registry.Registry, partner, environment string) (checks []Check, ready bool, err error) {
 	f := &flight{r: r}
 	err = r.Store.View(ctx, func(tx registry.Tx) error {
@@ -35,7 +36,7 @@ func Preflight(ctx context.Context, r *registry.Registry, partner, environment s
 		if f.partner, err = tx.Partner(partner); err != nil {
 			return err
 		}
-		if f.dialect, err = r.LoadProfile(f.partner.Profile); err != nil {
+		if f.dialect, err = registry.LoadProfile(tx, f.partner.Profile); err != nil {
 			return err
 		}
 		return errors.Join(f.people(), f.callers(tx), f.ours(tx), f.theirs(tx))

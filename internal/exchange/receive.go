@@ -69,7 +69,7 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	if err != nil {
 		return none, nil, err
 	}
-	dialect, err := x.LoadProfile(p.Profile)
+	dialect, err := registry.LoadProfile(tx, p.Profile)
 	if err != nil {
 		return none, nil, err
 	}

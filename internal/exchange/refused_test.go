@@ -2,9 +2,11 @@ package exchange_test
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -110,6 +112,25 @@ func TestReceivedByMail(t *testing.T) {
 	} {
 		if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A key that shares a prime with one that is known is refused: both are broken.
+func TestSharedPrime(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	known, other := fresh(t, "prime 1"), fresh(t, "prime 2")
+	h.letIn("acme", "STAG", made(t, known), "")
+	one := big.NewInt(1)
+	p, q := known.Primes[0], other.Primes[0]
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	shared := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}, D: new(big.Int).ModInverse(big.NewInt(65537), phi), Primes: []*big.Int{p, q}}
+	shared.Precompute()
+	for _, waive := range []map[string]string{nil, {"shared-factor": "please"}} {
+		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, shared), Waive: waive})
+		if err == nil || !strings.Contains(err.Error(), "[shared-factor]") {
+			t.Errorf("%v", err)
 		}
 	}
 }

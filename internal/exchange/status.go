@@ -34,7 +34,7 @@ func Status(ctx context.Context, r *registry.Registry, partner, environment stri
 		if err != nil {
 			return fmt.Errorf("partner %q: %w", partner, err)
 		}
-		dialect, err := r.LoadProfile(p.Profile)
+		dialect, err := registry.LoadProfile(tx, p.Profile)
 		if err != nil {
 			return err
 		}

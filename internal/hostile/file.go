@@ -49,7 +49,22 @@ var FileKinds = []string{"keyfile", "certificate"}
 // ReadFiles reads the folders of FileKinds in dir, sorted by path.
 func ReadFiles(dir string) ([]File, error) {
 	var files []File
-	for _, kind := range FileKinds {
+	err := each(dir, FileKinds, func(path string, data []byte) error {
+		f, err := ParseFile(data)
+		f.Path = path
+		files = append(files, f)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	return files, nil
+}
+
+// each gives the files below the kinds of dir, by their slash-separated paths there.
+func each(dir string, kinds []string, one func(path string, data []byte) error) error {
+	for _, kind := range kinds {
 		err := filepath.WalkDir(filepath.Join(dir, kind), func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
@@ -58,21 +73,20 @@ func ReadFiles(dir string) ([]File, error) {
 			if err != nil {
 				return err
 			}
-			f, err := ParseFile(data)
+			path, err := filepath.Rel(dir, name)
 			if err != nil {
+				return err
+			}
+			if err := one(filepath.ToSlash(path), data); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			relative, err := filepath.Rel(dir, name)
-			f.Path = filepath.ToSlash(relative)
-			files = append(files, f)
-			return err
+			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	return files, nil
+	return nil
 }
 
 // ParseFile reads one file. Path is not in it.

@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -55,27 +54,14 @@ type Corpus struct {
 // Read reads the corpus in dir. A file that is not as it should be is an error.
 func Read(dir string) (*Corpus, error) {
 	c := &Corpus{Dir: dir}
-	for _, kind := range Kinds {
-		err := filepath.WalkDir(filepath.Join(dir, kind), func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || entry.IsDir() {
-				return err
-			}
-			data, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			one, err := Parse(data)
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			relative, err := filepath.Rel(dir, name)
-			one.Path = filepath.ToSlash(relative)
-			c.Cases = append(c.Cases, one)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	err := each(dir, Kinds, func(path string, data []byte) error {
+		one, err := Parse(data)
+		one.Path = path
+		c.Cases = append(c.Cases, one)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(c.Cases, func(a, b Case) int { return strings.Compare(a.Path, b.Path) })
 	return c, nil

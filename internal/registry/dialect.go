@@ -15,15 +15,11 @@ const settingProfile = "profile/"
 
 // LoadProfile gives a dialect by its name: an embedded one, or one that was added.
 // It stands in the registry, so that nobody changes its rules without a record.
-func (r *Registry) LoadProfile(name string) (*profile.Profile, error) {
+func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
 	if slices.Contains(profile.Names(), name) {
 		return profile.Load(name)
 	}
-	var source []byte
-	err := r.Store.View(context.Background(), func(tx Tx) (err error) {
-		source, err = tx.Setting(settingProfile + name)
-		return err
-	})
+	source, err := tx.Setting(settingProfile + name)
 	switch {
 	case err != nil:
 		return nil, err

@@ -74,7 +74,7 @@ func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Exchange.ReceivedBy, SHA256: fmt.Sprintf("%x", c.SHA256),
 	}
 	if purposes[c.Profile] == "" {
-		dialect, err := r.LoadProfile(c.Profile)
+		dialect, err := LoadProfile(tx, c.Profile)
 		if err != nil {
 			return row, err
 		}

@@ -30,7 +30,7 @@ type NewPair struct {
 // CreateKeyPair makes a key pair and its certificate. It opens messages at once
 // (Staged), so that the certificate may be sent.
 func (d *Desk) CreateKeyPair(ctx context.Context, n NewPair, reason string) (KeyPair, Certificate, error) {
-	dialect, err := d.LoadProfile(n.Profile)
+	dialect, err := d.dialect(ctx, n.Profile)
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
@@ -50,6 +50,14 @@ func (d *Desk) CreateKeyPair(ctx context.Context, n NewPair, reason string) (Key
 		return KeyPair{}, Certificate{}, err
 	}
 	return d.keepPair(ctx, "key.create", "created", n, key, []*x509.Certificate{leaf}, reason)
+}
+
+func (r *Registry) dialect(ctx context.Context, name string) (p *profile.Profile, err error) {
+	err = r.Store.View(ctx, func(tx Tx) error {
+		p, err = LoadProfile(tx, name)
+		return err
+	})
+	return p, err
 }
 
 // ImportKeyPair takes in a key pair that was made elsewhere, with its
@@ -74,7 +82,7 @@ func (d *Desk) keepPair(ctx context.Context, action, origin string, n NewPair, k
 	}
 	c := newCertificate(Ours, n.Partner, n.Profile, n.Environment, chain)
 	if n.KeyID == "" {
-		dialect, err := d.LoadProfile(n.Profile)
+		dialect, err := d.dialect(ctx, n.Profile)
 		if err != nil {
 			return k, c, err
 		}
@@ -125,7 +133,7 @@ func ownKeyID(dialect *profile.Profile, pub *rsa.PublicKey) string {
 
 // checkPair holds a pair of ours against the profile's rules, as the partner will.
 func (d *Desk) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *x509.Certificate) error {
-	dialect, err := d.LoadProfile(n.Profile)
+	dialect, err := LoadProfile(tx, n.Profile)
 	if err != nil {
 		return err
 	}

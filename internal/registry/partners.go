@@ -25,7 +25,7 @@ func (d *Desk) addPartner(tx Tx, e *Entry, p Partner) error {
 	if p.Name = strings.TrimSpace(p.Name); p.Name == "" {
 		return fmt.Errorf("partner %s has no name", p.ID)
 	}
-	if _, err := d.LoadProfile(p.Profile); err != nil {
+	if _, err := LoadProfile(tx, p.Profile); err != nil {
 		return err
 	}
 	if _, err := p.Side.MarshalText(); err != nil {
@@ -112,7 +112,7 @@ func (d *Desk) checkEnvironment(tx Tx, env Environment) error {
 	if err != nil {
 		return fmt.Errorf("partner %q: %w", env.Partner, err)
 	}
-	dialect, err := d.LoadProfile(p.Profile)
+	dialect, err := LoadProfile(tx, p.Profile)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (d *Desk) IssueAPIKey(ctx context.Context, partner, environment, label stri
 		if p.Side != sealane.Server {
 			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", partner)
 		}
-		dialect, err := d.LoadProfile(p.Profile)
+		dialect, err := LoadProfile(tx, p.Profile)
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,6 @@ const (
 	RuleKeyKnown     = "key-known"     // the same public key is known elsewhere
 	RuleKeyBlocked   = "key-blocked"   // another product's, or one whose private part was seen
 	RuleSharedFactor = "shared-factor" // with another key of the registry
-	RuleKeyID        = "key-id"
 )
 
 // unwaivable are the rules that no reason outweighs: whoever lets these pass has

@@ -75,10 +75,7 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 	rows := LaneRows{
 		Partner: func(p Partner) error {
 			partners[p.ID] = p
-			if _, there := s.profiles[p.Profile]; !there {
-				loaded, err := r.LoadProfile(p.Profile)
-				s.profiles[p.Profile] = dialect{loaded, err} // a bad one fails its own lanes only
-			}
+			s.profiles[p.Profile] = dialect{} // read below
 			return nil
 		},
 		Environment: func(e Environment) error {
@@ -119,7 +116,16 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 			return nil
 		},
 	}
-	err := r.Store.View(ctx, func(tx Tx) error { return tx.Lanes(rows) })
+	err := r.Store.View(ctx, func(tx Tx) error {
+		if err := tx.Lanes(rows); err != nil {
+			return err
+		}
+		for name := range s.profiles {
+			p, err := LoadProfile(tx, name)
+			s.profiles[name] = dialect{p, err} // a bad one fails its own lanes only
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the lanes: %w", err)
 	}

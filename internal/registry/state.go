@@ -47,8 +47,9 @@ func (d *Desk) MovePair(ctx context.Context, id string, to State, reason string)
 		case Active:
 			err = d.ActivatePair(tx, &k)
 		case Compromised: // by blocking its key, which ends the use of all that has it
-			_, err = d.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+reason)
-			k.State = Compromised
+			if _, err = d.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+reason); err == nil {
+				k, err = tx.KeyPair(id)
+			}
 		default:
 			err = d.movePair(tx, &k, to)
 		}
