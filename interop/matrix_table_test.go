@@ -8,7 +8,6 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
-
 )
 
 // table gathers the results of cells that run side by side.
