@@ -14,7 +14,6 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 	"github.com/sealane/sealane/internal/store/pgtest"
-	"github.com/sealane/sealane/internal/testkey"
 )
 
 // BenchmarkSnapshot is what a start costs: all lanes read, none put together yet.
@@ -52,25 +51,34 @@ func benchmarkSnapshot(b *testing.B, address string, partners int) {
 	}
 }
 
-// BenchmarkCheckFactors is what every certificate that comes in costs besides.
-func BenchmarkCheckFactors(b *testing.B) {
-	s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	const partners = 3_000
-	if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, 0, partners) }); err != nil {
-		b.Fatal(err)
-	}
-	key := testkey.RSA(b, "new", 2048)
-	r := &registry.Registry{Store: s}
-	for b.Loop() {
-		if err := r.CheckFactors(b.Context(), &key.PublicKey); err != nil {
+// BenchmarkSharedFactors is what certificates that come in cost besides, alone and many
+// at a time.
+func BenchmarkSharedFactors(b *testing.B) {
+	for _, partners := range []int{3_000, 30_000, 100_000} {
+		s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
+		if err != nil {
 			b.Fatal(err)
 		}
+		defer s.Close()
+		if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, 0, partners) }); err != nil {
+			b.Fatal(err)
+		}
+		r := &registry.Registry{Store: s}
+		for _, n := range []int{1, 8192} {
+			keys := make([]*rsa.PublicKey, n)
+			for i := range keys {
+				keys[i] = &rsa.PublicKey{N: syntheticModulus(), E: 65537}
+			}
+			b.Run(fmt.Sprintf("known=%d/keys=%d", 3*partners, n), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := r.SharedFactors(b.Context(), keys); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N)/float64(n), "ms/key")
+			})
+		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(3*partners), "ns/known-key")
 }
 
 // fill adds partners whose keys are synthetic: random moduli that nobody uses.
@@ -101,10 +109,7 @@ func fill(tx registry.Tx, from, to int) error {
 }
 
 func synthetic(c *registry.Certificate) error {
-	n := make([]byte, 256)
-	rand.Read(n)
-	n[0] |= 0x80
-	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537}
+	pub := &rsa.PublicKey{N: syntheticModulus(), E: 65537}
 	var err error
 	if c.SPKI, err = x509.MarshalPKIXPublicKey(pub); err != nil {
 		return err
@@ -114,4 +119,11 @@ func synthetic(c *registry.Certificate) error {
 	}
 	c.SHA256, c.DER = c.SPKISHA256, make([]byte, 900)
 	return nil
+}
+
+func syntheticModulus() *big.Int {
+	n := make([]byte, 256)
+	rand.Read(n)
+	n[0] |= 0x80
+	return new(big.Int).SetBytes(n)
 }

@@ -194,7 +194,7 @@ func Refusal(found []Finding, waived []Waiver) error {
 		if f.Level != string(cert.Refused) || f.Waivable && slices.ContainsFunc(waived, func(w Waiver) bool { return w.Rule == f.Rule }) {
 			continue
 		}
-		lines = append(lines, errors.New(f.String()))
+		lines = append(lines, f)
 	}
 	return errors.Join(lines...)
 }

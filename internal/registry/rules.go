@@ -1,17 +1,12 @@
 package registry
 
 import (
-	"context"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
-
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/profile"
@@ -132,46 +127,6 @@ func whose(owner Owner, partner, profileName string) string {
 		return "ours for all of " + profileName
 	}
 	return "ours for " + partner
-}
-
-// CheckFactors looks for a prime that a key shares with another of the registry. It
-// multiplies all other moduli modulo this one: their product has a factor in common
-// with it exactly if one of them has. That takes 9 µs for each known key, and holds
-// up nobody's change: call it before the one that lets the key in.
-func (r *Registry) CheckFactors(ctx context.Context, pub *rsa.PublicKey) error {
-	product, other, quotient := big.NewInt(1), new(big.Int), new(big.Int)
-	var failed error
-	err := r.Store.View(ctx, func(tx Tx) error {
-		return tx.SPKIs(func(known []byte) bool {
-			if other, failed = modulus(known, other); failed != nil {
-				return false
-			}
-			if other.Cmp(pub.N) != 0 { // the same key is another rule's
-				quotient.QuoRem(other.Mul(product, other), pub.N, product)
-			}
-			return true
-		})
-	})
-	if err = errors.Join(err, failed); err != nil {
-		return err
-	}
-	if product.Sign() == 0 || new(big.Int).GCD(nil, nil, product, pub.N).BitLen() > 1 {
-		return Finding{Rule: RuleSharedFactor, Level: string(cert.Refused),
-			Found: "this key shares a prime with another key of the registry, so that both are broken", Do: "make a new key pair with another generator, and tell whoever has the other"}
-	}
-	return nil
-}
-
-// modulus reads it out of a SubjectPublicKeyInfo of the registry into n.
-func modulus(spki []byte, n *big.Int) (*big.Int, error) {
-	var info, key cryptobyte.String
-	var bits cryptobyte.String
-	in := cryptobyte.String(spki)
-	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.SEQUENCE) || !info.ReadASN1(&bits, asn1.BIT_STRING) || !bits.Skip(1) ||
-		!bits.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(n) || n.Sign() <= 0 {
-		return n, errors.New("a public key of the registry is damaged")
-	}
-	return n, nil
 }
 
 // publicKey parses a SubjectPublicKeyInfo of the registry.
