@@ -26,6 +26,9 @@ func (d *Desk) BlockKeys(ctx context.Context, spkiSHA256 [][]byte, reason string
 	return d.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, e *Entry) error {
 		var blocked []Blocked
 		for _, sum := range spkiSHA256 {
+			if err := notOfCertificate(tx, sum); err != nil {
+				return err
+			}
 			b, err := d.Block(tx, sum, reason)
 			if err != nil {
 				return err
@@ -35,6 +38,16 @@ func (d *Desk) BlockKeys(ctx context.Context, spkiSHA256 [][]byte, reason string
 		e.After = blocked
 		return nil
 	})
+}
+
+// notOfCertificate refuses the checksum of a certificate where that of a key is wanted:
+// it would block nothing.
+func notOfCertificate(tx Tx, sum []byte) error {
+	found, err := tx.Certificates(CertificateQuery{SHA256: sum})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return fmt.Errorf("%x is the checksum of certificate %s, not of its public key, which is %x: block that", sum, found[0].ID, found[0].SPKISHA256)
 }
 
 // Block blocks a public key, and ends the use of whatever has it, as part of a
