@@ -98,7 +98,8 @@ func exchangeApprove(o *office) *cobra.Command {
 		Use: "approve CERTIFICATE…", Short: "Let matched certificates in (a second person, for production)", Args: cobra.MinimumNArgs(1),
 		Long: `Approve lets matched certificates in. For production it takes somebody who neither received nor
 matched them, the reference of the change, and either a call-back to a number that was
-known before (--call-back) or the partner's answer to a challenge.`,
+known before (--call-back) or the partner's answer to a challenge. A call-back speaks for
+certificates of one partner.`,
 		Example: `  sealane exchange approve c-7k2m4q6z3x --change CHG-4711 --call-back "Eva Lind, +46 8 123 45 67 from the contract, read the checksum to me"`,
 	}
 	f := c.Flags()
@@ -107,15 +108,9 @@ known before (--call-back) or the partner's answer to a challenge.`,
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		a.Reason = o.reason
-		for _, id := range args {
-			if err := exchange.At(d).Approve(c.Context(), id, a); err != nil {
-				return err
-			}
-			if err := o.done(c, d, id, "Certificate %s is approved.", id); err != nil {
-				return err
-			}
-		}
-		return nil
+		return exchange.At(d).ApproveAll(c.Context(), args, a, func(id string) error {
+			return o.done(c, d, id, "Certificate %s is approved.", id)
+		})
 	})
 	return c
 }
@@ -142,12 +137,18 @@ a key pair of yours that is on offer it takes the offer back: the pair is retire
 }
 
 func exchangeRetire(o *office) *cobra.Command {
-	c := &cobra.Command{Use: "retire CERTIFICATE", Short: "End the use of a partner's certificate that another has followed", Args: cobra.ExactArgs(1)}
+	c := &cobra.Command{
+		Use: "retire CERTIFICATE", Short: "End the use of a partner's certificate that another has followed, that has expired, or that was the last", Args: cobra.ExactArgs(1),
+		Long: `Retire ends the use of a partner's certificate that another has followed, or that has
+expired. One that is active ends only with --last: after that nothing can be sealed to
+the partner, or verified, in that environment.`,
+	}
+	last := c.Flags().Bool("last", false, "none is to follow: end the lane with this partner")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Retire(c.Context(), args[0], o.reason); err != nil {
+		if err := exchange.At(d).Retire(c.Context(), args[0], o.reason, *last); err != nil {
 			return err
 		}
-		return o.done(c, d, args[0], "Certificate %s is retired.", args[0])
+		return o.done(c, d, args[0], "Certificate %s is out of use.", args[0])
 	})
 	return c
 }

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/registry"
 )
 
 // Exit codes.
@@ -27,6 +29,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -54,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	called, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -63,6 +66,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &e) {
 		code = e.code
 	}
+	if asked := called.Flags().Lookup("json"); asked != nil && asked.Value.String() == "true" {
+		writeError(stderr, err, code)
+		return code
+	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(stderr, "sealane:", printableLines(strings.TrimPrefix(text, "sealane: ")))
 		if code == exitUsage {
@@ -70,6 +77,31 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}
 	return code
+}
+
+// writeError is the last line for programs, with the rules that refused one by one.
+func writeError(w io.Writer, err error, code int) {
+	said := struct {
+		Error    string             `json:"error"`
+		Exit     int                `json:"exit"`
+		Findings []registry.Finding `json:"findings,omitempty"`
+	}{strings.TrimPrefix(err.Error(), "sealane: "), code, findings(err)}
+	_ = encodeJSON(w, said, "") // nobody is left to hear that it failed
+}
+
+// findings are those of the registry's rules within an error.
+func findings(err error) (list []registry.Finding) {
+	switch e := err.(type) {
+	case registry.Finding:
+		return []registry.Finding{e}
+	case interface{ Unwrap() error }:
+		return findings(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			list = append(list, findings(one)...)
+		}
+	}
+	return list
 }
 
 func newRoot() *cobra.Command {
@@ -88,7 +120,8 @@ your keys, and theirs. To begin:
 
 Exit codes: 0 done; 1 could not be done; 2 wrong command line; 3 judged and
 refused (message, certificate, key ID); 4 the partner answered with an error;
-5 the request may have been processed, but its answer cannot be used.`,
+5 the request may have been processed, but its answer cannot be used. With --json an
+error is a line of JSON on standard error.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

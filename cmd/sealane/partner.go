@@ -317,18 +317,21 @@ func partnerImport(o *office) *cobra.Command {
 
 Partners, environments and certificates that are there already are left as they are, so
 that a row can be mended and imported again. A row stops at its first step that fails;
-the report says what of it is done. Semicolons between the columns will do, too.`,
+the report says what of it is done. Semicolons or tabs between the columns will do, too.`,
 	}
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		results, err := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason)
-		if err != nil {
-			return err
-		}
-		failed := 0
-		for _, r := range results {
+		results, failed := []exchange.RowResult{}, 0
+		ended := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason, func(r exchange.RowResult) {
+			results = append(results, r)
 			if r.Error != "" {
 				failed++
 			}
+			if len(results)%1000 == 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "sealane: %d rows, %d of them not imported\n", len(results), failed)
+			}
+		})
+		if ended != nil && len(results) == 0 {
+			return ended
 		}
 		if err := o.show(c, results, "LINE,PARTNER,ENVIRONMENT,DONE,ERROR", func(add func(...any)) {
 			for _, r := range results {
@@ -336,6 +339,9 @@ the report says what of it is done. Semicolons between the columns will do, too.
 			}
 		}); err != nil {
 			return err
+		}
+		if ended != nil {
+			return fmt.Errorf("the import ended after %d rows, and can be run again: %w", len(results), ended)
 		}
 		if failed > 0 {
 			return refused(fmt.Errorf("%d of %d rows were not imported: mend them and import the table again", failed, len(results)))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -155,13 +156,25 @@ func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
 // token gives the caller's credential.
 func (o *office) token() (string, error) {
 	if o.tokenFile != "" {
-		data, err := os.ReadFile(o.tokenFile)
-		return string(data), err
+		return ownFile(o.tokenFile)
 	}
 	if token := os.Getenv("SEALANE_TOKEN"); token != "" {
 		return token, nil
 	}
 	return "", errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
+}
+
+// ownFile reads a credential's file that only its owner can read.
+func ownFile(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return "", fmt.Errorf("%s: others can read or change your token (%v): chmod 600 it, and if anybody may have read it, have it replaced (sealane person token)", path, mode)
+	}
+	data, err := os.ReadFile(path)
+	return string(data), err
 }
 
 // atDesk makes a command that works at its caller's desk.

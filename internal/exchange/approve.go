@@ -48,6 +48,40 @@ func (x Exchange) Approve(ctx context.Context, id string, a Approval) error {
 	})
 }
 
+// ApproveAll approves certificates one after the other, and tells each which is. One
+// call-back speaks for one partner.
+func (x Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each func(id string) error) error {
+	if a.CallBack != "" {
+		if err := x.Store.View(ctx, func(tx registry.Tx) error { return ofOnePartner(tx, ids) }); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if err := x.Approve(ctx, id, a); err != nil {
+			return err
+		}
+		if err := each(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ofOnePartner(tx registry.Tx, ids []string) error {
+	var before registry.Certificate
+	for i, id := range ids {
+		c, err := theirs(tx, id)
+		if err != nil {
+			return err
+		}
+		if i > 0 && c.Partner != before.Partner {
+			return fmt.Errorf("certificate %s is of %s, and %s of %s: one call-back is with one partner; approve them apart", before.ID, before.Partner, c.ID, c.Partner)
+		}
+		before = c
+	}
+	return nil
+}
+
 func (x Exchange) mayApprove(c *registry.Certificate, a Approval) error {
 	me := x.Person().ID
 	if registry.Production(c.Environment) {
@@ -82,11 +116,16 @@ func (x Exchange) Reject(ctx context.Context, id, reason string) error {
 	})
 }
 
-// Retire ends the use of a partner's certificate that another has followed.
-func (x Exchange) Retire(ctx context.Context, id, reason string) error {
+// Retire ends the use of a partner's certificate: one that another has followed, one
+// that has expired, or the last, after which nothing can be sealed to the partner, or
+// verified, any more.
+func (x Exchange) Retire(ctx context.Context, id, reason string, last bool) error {
 	return x.end(ctx, "exchange.retire", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
-		if c.State == registry.Active {
-			return fmt.Errorf("certificate %s is in use: activate its successor first", id)
+		switch {
+		case x.Time().After(c.NotAfter):
+			return x.MoveCertificate(tx, c, registry.Expired)
+		case c.State == registry.Active && !last:
+			return fmt.Errorf("certificate %s is in use: activate its successor first; or, where none is to follow, say that it is the last (--last)", id)
 		}
 		return x.MoveCertificate(tx, c, registry.Retired)
 	})

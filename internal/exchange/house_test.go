@@ -25,7 +25,7 @@ import (
 // house is one company with its registry, and the people in it.
 type house struct {
 	*registry.Registry
-	t        *testing.T
+	t        testing.TB
 	now      time.Time
 	admin    *registry.Desk
 	anna, bo exchange.Exchange // operators
@@ -41,7 +41,7 @@ func onBoth(t *testing.T, test func(t *testing.T, address func() string)) {
 	t.Run("postgres", func(t *testing.T) { test(t, func() string { return pgtest.URL(t) }) })
 }
 
-func newHouse(t *testing.T, address string) *house {
+func newHouse(t testing.TB, address string) *house {
 	t.Helper()
 	s, err := store.Open(t.Context(), address, store.Options{})
 	if err != nil {
@@ -142,7 +142,7 @@ func (h *house) lane(partner, environment string) *sealane.Lane {
 }
 
 // made is a certificate as a partner would make it, changed by change.
-func made(t *testing.T, key *rsa.PrivateKey, change ...func(*x509.Certificate)) []byte {
+func made(t testing.TB, key *rsa.PrivateKey, change ...func(*x509.Certificate)) []byte {
 	t.Helper()
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "partner.example", Organization: []string{"Partner"}, OrganizationalUnit: []string{"Keys"}},
@@ -159,10 +159,10 @@ func made(t *testing.T, key *rsa.PrivateKey, change ...func(*x509.Certificate)) 
 	return der
 }
 
-func fresh(t *testing.T, name string) *rsa.PrivateKey { return testkey.RSA(t, "exchange "+name, 2048) }
+func fresh(t testing.TB, name string) *rsa.PrivateKey { return testkey.RSA(t, "exchange "+name, 2048) }
 
 // decrypt opens a token as any JOSE tool would.
-func decrypt(t *testing.T, token []byte, key *rsa.PrivateKey) []byte {
+func decrypt(t testing.TB, token []byte, key *rsa.PrivateKey) []byte {
 	t.Helper()
 	e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
@@ -101,13 +103,63 @@ func TestOverlapIsBounded(t *testing.T) {
 	if err := h.anna.Activate(t.Context(), c.ID, ""); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
 		t.Errorf("a fifth: %v", err)
 	}
-	if err := h.anna.Retire(t.Context(), in[3].ID, "too early"); err == nil || !strings.Contains(err.Error(), "is in use") {
+	if err := h.anna.Retire(t.Context(), in[3].ID, "too early", false); err == nil || !strings.Contains(err.Error(), "is in use") {
 		t.Errorf("the active one was retired: %v", err)
 	}
-	h.must(h.anna.Retire(t.Context(), in[0].ID, "nothing comes under it"))
+	h.must(h.anna.Retire(t.Context(), in[0].ID, "nothing comes under it", false))
 	h.must(h.anna.Activate(t.Context(), c.ID, ""))
 	if err := h.lane("acme", "STAG").Ready(); err != nil {
 		t.Error(err)
+	}
+}
+
+// The use of a certificate ends without a successor where somebody says so, or where it
+// has expired.
+func TestTheLastCertificate(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	stag := h.letIn("acme", "STAG", made(t, fresh(t, "last stag")), "")
+	prod := h.letIn("acme", "PROD", made(t, fresh(t, "last prod")), "")
+	if err := h.anna.Retire(ctx, stag.ID, "the contract ends", false); err == nil || !strings.Contains(err.Error(), "--last") {
+		t.Errorf("without saying so: %v", err)
+	}
+	h.must(h.anna.Retire(ctx, stag.ID, "the contract ends", true))
+	h.now = prod.NotAfter.Add(time.Hour)
+	h.must(h.anna.Retire(ctx, prod.ID, "it has expired, and no other came", false))
+	if a, b := h.certificate(stag.ID).State, h.certificate(prod.ID).State; a != registry.Retired || b != registry.Expired {
+		t.Errorf("%s and %s", a, b)
+	}
+	for _, environment := range []string{"STAG", "PROD"} {
+		if err := h.lane("acme", environment).Ready(); err == nil {
+			t.Errorf("%s still has a lane", environment)
+		}
+	}
+}
+
+// One call-back is no word on another partner's certificate.
+func TestApproveSeveral(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	matched := func(partner string, name string) string {
+		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD", Data: made(t, fresh(t, name))})
+		h.must(err)
+		_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+		h.must(err)
+		return c.ID
+	}
+	h.partner("p1", "rdx", sealane.Client, "PROD")
+	h.partner("p2", "rdx", sealane.Client, "PROD")
+	one, two, other := matched("p1", "several 1"), matched("p1", "several 2"), matched("p2", "several 3")
+	approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
+	var approved []string
+	each := func(id string) error { approved = append(approved, id); return nil }
+	if err := h.cora.ApproveAll(ctx, []string{one, other}, approval, each); err == nil || !strings.Contains(err.Error(), "one call-back") || len(approved) > 0 {
+		t.Errorf("two partners by one call: %v, %v", approved, err)
+	}
+	h.must(h.cora.ApproveAll(ctx, []string{one, two}, approval, each))
+	if !slices.Equal(approved, []string{one, two}) || h.certificate(one).State != registry.Approved || h.certificate(other).State != registry.Matched {
+		t.Errorf("approved: %v", approved)
 	}
 }
 

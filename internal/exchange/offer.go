@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"hash/crc32"
@@ -24,10 +25,13 @@ import (
 )
 
 // Exchange works at somebody's desk.
-type Exchange struct{ *registry.Desk }
+type Exchange struct {
+	*registry.Desk
+	screened map[[sha256.Size]byte]error // what was found of public keys beforehand, by SPKI
+}
 
 // At gives the exchange as the person at that desk may do it.
-func At(d *registry.Desk) Exchange { return Exchange{d} }
+func At(d *registry.Desk) Exchange { return Exchange{Desk: d} }
 
 // Parcel is a certificate of ours as it goes to a partner: in the formats that
 // partners take, with a covering letter, and apart from them a second letter with

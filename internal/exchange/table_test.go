@@ -1,14 +1,19 @@
 package exchange_test
 
 import (
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -35,8 +40,7 @@ func TestImportCSV(t *testing.T) {
 			"too,few\n" +
 			"zeta,Zeta,riskos,server,DEV,optional,,,\n"
 		write("table.csv", []byte(table))
-		results, err := h.anna.ImportCSV(t.Context(), filepath.Join(dir, "table.csv"), "migration")
-		h.must(err)
+		results := h.imported(filepath.Join(dir, "table.csv"))
 		want := []string{"", "does not match", "is there with profile rdx", "required or optional", "[validity-length]", "beside the table", "client or server", "wrong number of fields", ""}
 		if len(results) != len(want) {
 			t.Fatalf("%d results", len(results))
@@ -50,16 +54,14 @@ func TestImportCSV(t *testing.T) {
 			t.Errorf("done: %s", done)
 		}
 		// Again: what is there stays.
-		again, err := h.anna.ImportCSV(t.Context(), filepath.Join(dir, "table.csv"), "migration")
-		h.must(err)
+		again := h.imported(filepath.Join(dir, "table.csv"))
 		if again[0].Error != "" || fmt.Sprint(again[0].Done) != "[contact]" || again[8].Error != "" || len(again[8].Done) != 0 {
 			t.Errorf("again: %+v", again)
 		}
 		// A row is mended, in a table as another spreadsheet writes it.
 		sum := sha256.Sum256(right)
 		write("mended.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\nacme;Acme;rdx;client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
-		mended, err := h.anna.ImportCSV(t.Context(), filepath.Join(dir, "mended.csv"), "migration")
-		h.must(err)
+		mended := h.imported(filepath.Join(dir, "mended.csv"))
 		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[confirmed]" || mended[1].Error == "" || mended[1].Line != 3 {
 			t.Errorf("mended: %+v", mended)
 		}
@@ -70,5 +72,87 @@ func TestImportCSV(t *testing.T) {
 			}
 			return err
 		}))
+	})
+}
+
+func (h *house) imported(path string) (results []exchange.RowResult) {
+	h.t.Helper()
+	h.must(h.anna.ImportCSV(h.t.Context(), path, "migration", func(r exchange.RowResult) { results = append(results, r) }))
+	return results
+}
+
+// Spreadsheets write tables in several ways; what is none is refused before anything
+// is done.
+func TestTableForms(t *testing.T) {
+	h := newHouse(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	dir := t.TempDir()
+	const table = "partner,name,profile,side,environment,sealing\r\np,Zoë,rdx,client,STAG,required\r\n"
+	utf16 := func(order binary.AppendByteOrder, text string) (out []byte) {
+		for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+			out = order.AppendUint16(out, unit)
+		}
+		return out
+	}
+	for name, data := range map[string][]byte{
+		"plain": []byte(table), "mark": []byte("\ufeff" + table), "tabs": []byte(strings.ReplaceAll(table, ",", "\t")),
+		"semicolons": []byte(strings.ReplaceAll(table, ",", ";")), "utf-16-le": utf16(binary.LittleEndian, strings.ReplaceAll(table, ",", "\t")),
+		"utf-16-be": utf16(binary.BigEndian, table), "empty-cell": []byte("partner\tname\tprofile\tside\tenvironment\tsealing\taccount\tcaller\np\tZoë\trdx\tclient\tSTAG\trequired\t\t\n"),
+	} {
+		path := filepath.Join(dir, name)
+		h.must(os.WriteFile(path, data, 0o600))
+		results := h.imported(path)
+		if len(results) != 1 || results[0].Error != "" {
+			t.Errorf("%s: %+v", name, results)
+		}
+	}
+	h.must(h.Store.View(t.Context(), func(tx registry.Tx) error {
+		p, err := tx.Partner("p")
+		if p.Name != "Zoë" {
+			t.Errorf("the name is %q", p.Name)
+		}
+		return err
+	}))
+	for name, c := range map[string]struct{ data, want string }{
+		"latin-1":        {strings.Replace(table, "Zoë", "Zo\xeb", 1), "CSV UTF-8"},
+		"no heading":     {"", "the columns' names"},
+		"unknown column": {strings.Replace(table, "name", "title", 1), `"title" is not known`},
+	} {
+		path := filepath.Join(dir, "refused")
+		h.must(os.WriteFile(path, []byte(c.data), 0o600))
+		err := h.anna.ImportCSV(t.Context(), path, "", func(r exchange.RowResult) { t.Errorf("%s: %+v", name, r) })
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// Keys of one table that share a prime with one another, or with a key that is known,
+// stay out; the same certificate twice is no such thing.
+func TestImportedKeysAreCompared(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		h.partner("known", "rdx", sealane.Client, "STAG")
+		a, b, c, d, e := fresh(t, "csv a"), fresh(t, "csv b"), fresh(t, "csv c"), fresh(t, "csv d"), fresh(t, "csv e")
+		h.letIn("known", "STAG", made(t, a), "")
+		dir := t.TempDir()
+		for name, key := range map[string]*rsa.PrivateKey{
+			"with-known": crossed(a, b), "one": crossed(c, d), "other": crossed(d, e), "alone": fresh(t, "alone"),
+		} {
+			h.must(os.WriteFile(filepath.Join(dir, name), made(t, key), 0o600))
+		}
+		h.must(os.Mkdir(filepath.Join(dir, "folder"), 0o700))
+		rows := map[string]string{"with-known": "shared-factor", "one": "shared-factor", "other": "shared-factor", "alone": "", "folder": "not a regular file"}
+		table := "partner,profile,side,environment,sealing,certificate\n"
+		for name := range rows {
+			table += name + ",rdx,client,STAG,required," + name + "\n"
+		}
+		table += "alone,rdx,client,STAG,required,alone\n"
+		path := filepath.Join(dir, "table.csv")
+		h.must(os.WriteFile(path, []byte(table), 0o600))
+		for _, r := range h.imported(path) {
+			if want := rows[r.Partner]; (want == "") != (r.Error == "") || !strings.Contains(r.Error, want) {
+				t.Errorf("%s: %q, want %q", r.Partner, r.Error, want)
+			}
+		}
 	})
 }

@@ -1,0 +1,239 @@
+package exchange
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// RowResult is what became of one row of a table.
+type RowResult struct {
+	Line        int      `json:"line"` // of the file
+	Partner     string   `json:"partner"`
+	Environment string   `json:"environment"`
+	Done        []string `json:"done"`
+	Error       string   `json:"error,omitempty"` // empty: the row is in
+}
+
+// maxRows bounds a table, and batch how many rows are read ahead, so that the keys
+// among them can be compared with all others at once.
+const (
+	maxRows = 1_000_000
+	batch   = 8192
+)
+
+// ImportCSV imports partners, environments, contacts and certificates from a table
+// whose first line names its columns, and tells each what became of a row. What is
+// there already stays as it is; each step of a row is a change of its own, and the
+// first that fails ends the row.
+func (x Exchange) ImportCSV(ctx context.Context, path, reason string, each func(RowResult)) error {
+	f, err := openRegular(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	t, err := openTable(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	folder := filepath.Dir(path)
+	for t.rows <= maxRows {
+		rows, err := t.next(batch)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if x.screened, err = x.screen(ctx, rows, folder); err != nil {
+			return err
+		}
+		for _, r := range rows {
+			result := RowResult{Line: r.line, Done: []string{}}
+			err := r.err
+			if err == nil {
+				err = x.importRow(ctx, r.cells, folder, reason, &result)
+			}
+			if err != nil {
+				result.Error = err.Error()
+			}
+			each(result)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
+}
+
+// screen compares the keys of many rows with all others at once. What can't be read
+// is not in the answer: its row says why.
+func (x Exchange) screen(ctx context.Context, rows []tableRow, folder string) (map[[sha256.Size]byte]error, error) {
+	var keys []*rsa.PublicKey
+	for _, r := range rows {
+		if r.cells["certificate"] == "" {
+			continue
+		}
+		data, err := readBeside(folder, r.cells["certificate"])
+		if err != nil {
+			continue
+		}
+		if a, err := read(data); err == nil && a.file.PublicKey != nil {
+			keys = append(keys, a.file.PublicKey)
+		}
+	}
+	shared, err := x.SharedFactors(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	screened := map[[sha256.Size]byte]error{}
+	for i, key := range keys {
+		sum, err := registry.SPKISum(key)
+		if err != nil {
+			return nil, err
+		}
+		screened[[sha256.Size]byte(sum)] = nil
+		if shared[i] {
+			screened[[sha256.Size]byte(sum)] = registry.ErrSharedFactor
+		}
+	}
+	return screened, nil
+}
+
+func (x Exchange) importRow(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
+	result.Partner, result.Environment = row["partner"], row["environment"]
+	p := registry.Partner{ID: row["partner"], Name: row["name"], Profile: row["profile"]}
+	if p.Name == "" {
+		p.Name = p.ID
+	}
+	if err := p.Side.UnmarshalText([]byte(row["side"])); err != nil {
+		return err
+	}
+	if err := x.newPartner(ctx, p, reason, result); err != nil {
+		return err
+	}
+	env := registry.Environment{Partner: p.ID, Name: row["environment"], Sealing: registry.Sealing(row["sealing"]), Caller: sealane.Caller(row["caller"]), Account: row["account"]}
+	if err := x.newEnvironment(ctx, env, reason, result); err != nil {
+		return err
+	}
+	if row["contact_email"] != "" {
+		contact := registry.Contact{Role: registry.ContactRole(row["contact_role"]), Name: row["contact_name"], Email: row["contact_email"]}
+		if contact.Role == "" {
+			contact.Role = registry.Primary
+		}
+		if err := x.SetContact(ctx, p.ID, env.Name, contact, reason); err != nil {
+			return err
+		}
+		result.Done = append(result.Done, "contact")
+	}
+	if row["certificate"] == "" {
+		return nil
+	}
+	return x.importCertificate(ctx, row, folder, reason, result)
+}
+
+func (x Exchange) newPartner(ctx context.Context, p registry.Partner, reason string, result *RowResult) error {
+	var there registry.Partner
+	err := x.Store.View(ctx, func(tx registry.Tx) (err error) {
+		there, err = tx.Partner(p.ID)
+		return err
+	})
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		if err := x.AddPartner(ctx, p, reason); err != nil {
+			return err
+		}
+		result.Done = append(result.Done, "partner")
+		return nil
+	case err == nil && (there.Profile != p.Profile || there.Side != p.Side):
+		return fmt.Errorf("partner %s is there with profile %s, and we are its %s; the row says %s and %s", p.ID, there.Profile, there.Side, p.Profile, p.Side)
+	}
+	return err
+}
+
+func (x Exchange) newEnvironment(ctx context.Context, env registry.Environment, reason string, result *RowResult) error {
+	err := x.Store.View(ctx, func(tx registry.Tx) error {
+		_, err := tx.Environment(env.Partner, env.Name)
+		return err
+	})
+	if !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	if err := x.AddEnvironment(ctx, env, reason); err != nil {
+		return err
+	}
+	result.Done = append(result.Done, "environment")
+	return nil
+}
+
+func (x Exchange) importCertificate(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
+	data, err := readBeside(folder, row["certificate"])
+	if err != nil {
+		return err
+	}
+	c, there, err := x.waiting(ctx, row["partner"], row["environment"], data)
+	if err == nil && !there {
+		c, _, err = x.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
+		result.Done = append(result.Done, "certificate "+c.ID+" received")
+	}
+	if err != nil {
+		return err
+	}
+	if row["sha256"] == "" || c.State != registry.Received {
+		return nil
+	}
+	if _, err := x.Confirm(ctx, c.ID, row["sha256"], reason); err != nil {
+		return err
+	}
+	result.Done = append(result.Done, "confirmed")
+	return nil
+}
+
+// readBeside reads a file beside a table, or below it.
+func readBeside(folder, name string) ([]byte, error) {
+	if !filepath.IsLocal(name) {
+		return nil, fmt.Errorf("certificate %q: name a file beside the table, or below it", name)
+	}
+	f, err := openRegular(filepath.Join(folder, name))
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxMail+1))
+	return data, errors.Join(err, f.Close())
+}
+
+// openRegular opens a file, and nothing that would wait for its writer.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	return os.Open(path)
+}
+
+// waiting finds the certificate in a file among those that came in before, so that
+// a row can be mended and imported again.
+func (x Exchange) waiting(ctx context.Context, partner, environment string, data []byte) (c registry.Certificate, there bool, err error) {
+	a, err := read(data)
+	if err != nil || len(a.file.Certificates) == 0 {
+		return c, false, nil // Receive says what is wrong with it
+	}
+	sum := sha256.Sum256(a.file.Certificates[0].Raw)
+	err = x.Store.View(ctx, func(tx registry.Tx) error {
+		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
+			States: []registry.State{registry.Received, registry.Matched, registry.Approved, registry.Staged, registry.Active, registry.Retiring}})
+		if len(known) > 0 {
+			c, there = known[0], true
+		}
+		return err
+	})
+	return c, there, err
+}
