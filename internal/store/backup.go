@@ -47,7 +47,7 @@ var tables = []backupTable{
 	{"api_key_use", []string{"id", "at"}, "id"},
 	{"key_pair", []string{"id", "profile", "partner", "environment", "key_id", "state", "root_key", "spki_sha256:bytes", "spki:bytes", "sealed:bytes", "version", "body"}, "id"},
 	{"certificate", []string{"id", "owner", "partner", "profile", "environment", "key_pair", "key_id", "state", "not_after", "sha256:bytes", "spki_sha256:bytes", "spki:bytes", "version"}, "id"},
-	{"certificate_text", []string{"id", "der:bytes", "body"}, "id"},
+	{"certificate_text", []string{"id", "der:bytes", "file:bytes", "body"}, "id"},
 	{"blocked", []string{"spki_sha256:bytes", "body"}, "spki_sha256"},
 	{"person", []string{"id", "sha256:bytes", "version", "body"}, "id"},
 	{"setting", []string{"name", "value:bytes"}, "name"},

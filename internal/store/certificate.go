@@ -9,7 +9,7 @@ import (
 )
 
 const selectCertificate = `SELECT c.id, c.owner, COALESCE(c.partner, ''), c.profile, c.environment, c.key_pair, c.key_id, c.state,
-	c.not_after, c.sha256, c.spki_sha256, c.spki, c.version, x.der, x.body
+	c.not_after, c.sha256, c.spki_sha256, c.spki, c.version, x.der, x.file, x.body
 	FROM certificate c JOIN certificate_text x ON x.id = c.id`
 
 func readCertificate(row scan) (registry.Certificate, error) {
@@ -17,13 +17,16 @@ func readCertificate(row scan) (registry.Certificate, error) {
 	var after int64
 	var rest string
 	err := row(&c.ID, &c.Owner, &c.Partner, &c.Profile, &c.Environment, &c.KeyPair, &c.KeyID, &c.State, &after,
-		bytesInto{&c.SHA256}, bytesInto{&c.SPKISHA256}, bytesInto{&c.SPKI}, &c.Version, bytesInto{&c.DER}, &rest)
+		bytesInto{&c.SHA256}, bytesInto{&c.SPKISHA256}, bytesInto{&c.SPKI}, &c.Version, bytesInto{&c.DER}, bytesInto{&c.Exchange.File}, &rest)
 	if err == nil {
 		err = json.Unmarshal([]byte(rest), &k)
 	}
 	k.ID, k.Owner, k.Partner, k.Profile, k.Environment, k.KeyPair = c.ID, c.Owner, c.Partner, c.Profile, c.Environment, c.KeyPair
 	k.KeyID, k.State, k.NotAfter = c.KeyID, c.State, time.UnixMicro(after).UTC()
 	k.SHA256, k.SPKISHA256, k.SPKI, k.DER, k.Version = c.SHA256, c.SPKISHA256, c.SPKI, c.DER, c.Version
+	if c.Exchange.File != nil {
+		k.Exchange.File = c.Exchange.File
+	}
 	return k, err
 }
 
@@ -36,7 +39,7 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 	what := fmt.Sprintf("certificate %q", c.ID)
 	rest := *c
 	rest.ID, rest.Owner, rest.Partner, rest.Profile, rest.Environment, rest.KeyPair, rest.KeyID, rest.State = "", "", "", "", "", "", "", ""
-	rest.NotAfter, rest.SHA256, rest.SPKISHA256, rest.SPKI, rest.DER = time.Time{}, nil, nil, nil, nil
+	rest.NotAfter, rest.SHA256, rest.SPKISHA256, rest.SPKI, rest.DER, rest.Exchange.File = time.Time{}, nil, nil, nil, nil, nil
 	text, err := body(what, rest)
 	if err != nil {
 		return err
@@ -50,7 +53,7 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 		if err := inserted(what, n, err); err != nil {
 			return err
 		}
-		n, err = t.exec(what, "INSERT INTO certificate_text (der, body, id) VALUES (?, ?, ?)", blob(c.DER), text, c.ID)
+		n, err = t.exec(what, "INSERT INTO certificate_text (der, file, body, id) VALUES (?, ?, ?, ?)", blob(c.DER), nullBytes(c.Exchange.File), text, c.ID)
 		err = inserted(what, n, err)
 		return counted(&c.Version, err)
 	}
@@ -59,7 +62,7 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 	if err := updated(what, n, err); err != nil {
 		return err
 	}
-	n, err = t.exec(what, "UPDATE certificate_text SET der = ?, body = ? WHERE id = ?", blob(c.DER), text, c.ID)
+	n, err = t.exec(what, "UPDATE certificate_text SET der = ?, file = ?, body = ? WHERE id = ?", blob(c.DER), nullBytes(c.Exchange.File), text, c.ID)
 	err = updated(what, n, err)
 	return counted(&c.Version, err)
 }

@@ -57,10 +57,19 @@ func (s *Store) migrate(ctx context.Context, db *sql.DB, version int64, options 
 	if err != nil {
 		return err
 	}
-	if _, err = provider.UpTo(ctx, version); err == nil {
-		s.options.trace("MIGRATED")
+	for _, step := range steps {
+		if step.Version > version {
+			break
+		}
+		done, err := provider.UpTo(ctx, step.Version)
+		if err != nil {
+			return err
+		}
+		if len(done) > 0 {
+			s.options.trace("MIGRATED")
+		}
 	}
-	return err
+	return nil
 }
 
 func (s *Store) step(ctx context.Context, t *sql.Tx, text string) error {
