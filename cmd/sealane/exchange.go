@@ -159,12 +159,13 @@ func exchangeAnswer(o *office) *cobra.Command {
 		Long: `Answer opens what a partner's sealane exchange challenge has written, and prints the
 text in it. Send it back. Nothing but a challenge is opened.`,
 	}
+	partner := c.Flags().String("partner", "", "whose challenge it is, where there are many key pairs")
 	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		token, err := readInput(c, args[0], 64<<10)
 		if err != nil {
 			return err
 		}
-		answer, err := exchange.At(d).Answer(c.Context(), token, o.reason)
+		answer, err := exchange.At(d).Answer(c.Context(), token, *partner, o.reason)
 		if err != nil {
 			return err
 		}

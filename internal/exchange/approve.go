@@ -201,7 +201,7 @@ const maxOverlap = 4
 // retireBefore makes the certificate retiring that was active before this one.
 func (x Exchange) retireBefore(tx registry.Tx, next registry.Certificate) error {
 	used, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: next.Partner, Environment: next.Environment,
-		States: []registry.State{registry.Staged, registry.Active, registry.Retiring}})
+		States: registry.StatesInUse})
 	if err != nil {
 		return err
 	}

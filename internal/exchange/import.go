@@ -229,7 +229,7 @@ func (x Exchange) waiting(ctx context.Context, partner, environment string, data
 	sum := sha256.Sum256(a.file.Certificates[0].Raw)
 	err = x.Store.View(ctx, func(tx registry.Tx) error {
 		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
-			States: []registry.State{registry.Received, registry.Matched, registry.Approved, registry.Staged, registry.Active, registry.Retiring}})
+			States: registry.StatesAlive})
 		if len(known) > 0 {
 			c, there = known[0], true
 		}

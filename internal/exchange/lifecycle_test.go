@@ -249,18 +249,25 @@ func TestAnswer(t *testing.T) {
 	b.must(err)
 	token, err := b.anna.Challenge(t.Context(), c.ID, "")
 	b.must(err)
-	answer, err := a.anna.Answer(t.Context(), append(token, '\n'), "")
+	answer, err := a.anna.Answer(t.Context(), append(token, '\n'), "", "")
 	a.must(err)
+	if again, err := a.anna.Answer(t.Context(), token, "b", ""); again != answer || err != nil {
+		t.Errorf("with the partner named: %q, %v", again, err)
+	}
+	a.partner("c", "riskos", sealane.Client, "PROD")
+	if _, err := a.anna.Answer(t.Context(), token, "c", ""); err == nil {
+		t.Error("a key pair of another partner's answered")
+	}
 	b.must(b.anna.Prove(t.Context(), c.ID, answer, ""))
 	if err := b.anna.Prove(t.Context(), c.ID, answer, ""); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
 		t.Errorf("the answer again: %v", err)
 	}
-	if _, err := b.anna.Answer(t.Context(), token, ""); err == nil {
+	if _, err := b.anna.Answer(t.Context(), token, "", ""); err == nil {
 		t.Error("somebody else could answer")
 	}
 	other, err := a.lane("b", "PROD").Seal(t.Context(), []byte("{}"))
 	if err == nil { // no message of traffic is opened this way
-		if text, err := a.anna.Answer(t.Context(), other, ""); err == nil {
+		if text, err := a.anna.Answer(t.Context(), other, "", ""); err == nil {
 			t.Errorf("opened %q", text)
 		}
 	}

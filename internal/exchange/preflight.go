@@ -157,7 +157,8 @@ func (f *flight) theirs(tx registry.Tx) error {
 	if !needed {
 		return nil
 	}
-	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: f.partner.ID, Environment: f.env.Name, Page: all})
+	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: f.partner.ID, Environment: f.env.Name, Page: all,
+		States: registry.StatesAlive})
 	if err != nil {
 		return err
 	}

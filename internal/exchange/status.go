@@ -95,9 +95,9 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 }
 
 // pairsFor gives the key pairs in use that a lane has: the partner's own, and
-// those of the whole profile.
+// those of the whole profile. An empty environment asks for all.
 func pairsFor(tx registry.Tx, p registry.Partner, environment string) ([]registry.KeyPair, error) {
-	q := registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: []registry.State{registry.Staged, registry.Active, registry.Retiring}, Page: all}
+	q := registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: registry.StatesInUse, Page: all}
 	own, err := tx.KeyPairs(q)
 	if err != nil {
 		return nil, err

@@ -129,10 +129,11 @@ func likelyPartnerFile(data []byte) bool {
 }
 
 // Answer opens a partner's challenge with one of our key pairs, and gives the text
-// that proves it. Nothing else is opened: a challenge says that it is one.
-func (x Exchange) Answer(ctx context.Context, token []byte, reason string) (answer string, err error) {
+// that proves it. The partner may be left out where there are few key pairs. Nothing
+// else is opened: a challenge says that it is one.
+func (x Exchange) Answer(ctx context.Context, token []byte, partner, reason string) (answer string, err error) {
 	err = x.Change(ctx, registry.Entry{Action: "exchange.answer", Subject: "challenge", Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
-		pairs, err := tx.KeyPairs(registry.KeyPairQuery{States: []registry.State{registry.Staged, registry.Active, registry.Retiring}, Page: registry.Page{Limit: 1000}})
+		pairs, err := challenged(tx, partner)
 		if err != nil {
 			return err
 		}
@@ -144,7 +145,22 @@ func (x Exchange) Answer(ctx context.Context, token []byte, reason string) (answ
 			answer, e.Subject, e.Partner, e.Environment = string(text), "key/"+k.ID, k.Partner, k.Environment
 			return nil
 		}
+		if partner == "" && len(pairs) == all.Limit {
+			return fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)", len(pairs))
+		}
 		return errors.New("this is no challenge to a key pair of this registry")
 	})
 	return answer, err
+}
+
+// challenged gives the key pairs that a partner, or any, may challenge.
+func challenged(tx registry.Tx, partner string) ([]registry.KeyPair, error) {
+	if partner == "" {
+		return tx.KeyPairs(registry.KeyPairQuery{States: registry.StatesInUse, Page: all})
+	}
+	p, err := tx.Partner(partner)
+	if err != nil {
+		return nil, fmt.Errorf("partner %q: %w", partner, err)
+	}
+	return pairsFor(tx, p, "")
 }

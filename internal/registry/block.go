@@ -57,7 +57,7 @@ func (d *Desk) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
 	if err := tx.PutBlocked(b); err != nil {
 		return b, err
 	}
-	certificates, err := tx.Certificates(CertificateQuery{Owner: Theirs, SPKISHA256: spkiSHA256, States: []State{Received, Matched, Approved, Staged, Active, Retiring}})
+	certificates, err := tx.Certificates(CertificateQuery{Owner: Theirs, SPKISHA256: spkiSHA256, States: StatesAlive})
 	if err != nil {
 		return b, err
 	}
@@ -67,7 +67,7 @@ func (d *Desk) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
 		}
 		b.Ended = append(b.Ended, "certificate "+c.ID)
 	}
-	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256, States: []State{Staged, Active, Retiring}})
+	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256, States: StatesInUse})
 	if err != nil {
 		return b, err
 	}

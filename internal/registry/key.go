@@ -24,6 +24,12 @@ const (
 	Compromised State = "compromised"
 )
 
+// States for queries.
+var (
+	StatesInUse = []State{Staged, Active, Retiring}
+	StatesAlive = []State{Received, Matched, Approved, Staged, Active, Retiring} // on their way in, or in use
+)
+
 // InUse reports whether lanes have the key.
 func (s State) InUse() bool { return s == Staged || s == Active || s == Retiring }
 
