@@ -108,6 +108,9 @@ func Match(checksum string, file []byte, c *x509.Certificate) (which string, ok 
 	return "", false
 }
 
+// IsChecksum reports whether the text states one that Match can compare.
+func IsChecksum(text string) bool { return parseChecksum(text) != nil }
+
 // parseChecksum returns the 32 or 20 octets that the text states, or nil.
 func parseChecksum(text string) []byte {
 	const longest = 1024

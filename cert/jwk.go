@@ -134,22 +134,18 @@ func holdsPrivate(object map[string]any) bool {
 }
 
 // privateAmong finds the private keys of a set, and names one if it can.
-func privateAmong(keys []map[string]any) *PrivateKeyError {
-	var e *PrivateKeyError
-	tried := 0
+func privateAmong(keys []map[string]any) error {
+	var s search
+	s.jwks(keys)
+	return s.err()
+}
+
+func (s *search) jwks(keys []map[string]any) {
 	for _, object := range keys {
-		if !holdsPrivate(object) {
-			continue
-		}
-		if tried++; tried > mostProven {
-			break
-		}
-		e = &PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: jwkNumbers(object).owner()}
-		if e.PublicKeySHA256 != "" {
-			break
+		if holdsPrivate(object) {
+			s.add(&PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: s.owner(func() string { return jwkNumbers(object).owner() })})
 		}
 	}
-	return e
 }
 
 // rsaFromJWK reads the public members.

@@ -13,7 +13,7 @@ import (
 
 const (
 	largestProven = 4096 // bits of a modulus: no larger key is taken, so none needs blocking
-	mostProven    = 4    // private keys of one file that are tried: each takes exponentiations
+	mostProven    = 8    // private keys of one file that are tried: each takes exponentiations
 )
 
 // rsaNumbers are those of an RSA private key, whether they fit each other or not.

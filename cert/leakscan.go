@@ -2,7 +2,6 @@ package cert
 
 import (
 	"bytes"
-	"encoding/base64"
 	"regexp"
 	"slices"
 	"strconv"
@@ -34,21 +33,8 @@ func privateLine(text []byte, from int) (begin, behind int, label string) {
 	}
 }
 
-// privateLabel finds the first BEGIN line of a private key that a key follows,
-// and returns the text from there on. Other such lines are mentions: "never send
-// a file with the line".
-func privateLabel(text []byte) (label string, from []byte) {
-	begin, behind, label := privateLine(text, 0)
-	for begin >= 0 {
-		if keyFollows(text[behind:]) {
-			return label, text[begin:]
-		}
-		begin, behind, label = privateLine(text, behind)
-	}
-	return "", nil
-}
-
-// withoutMentions makes the BEGIN lines that privateLabel passes over unlike any.
+// withoutMentions makes the BEGIN lines of private keys unlike any. Where no key
+// follows them they are mentions: "never send a file with the line".
 func withoutMentions(text []byte) []byte {
 	begin, behind, _ := privateLine(text, 0)
 	if begin < 0 {
@@ -110,27 +96,34 @@ func likeBase64(run []byte) bool {
 // the words that stand in its place.
 const shortestSecret = 20
 
-// privateJSON finds a private JWK in text that need not be JSON: cut, with
-// something around it, in a list, in a string.
-func privateJSON(text []byte) *PrivateKeyError {
+// json finds private JWKs in text that need not be JSON: cut, with something around
+// it, in a list, in a string.
+func (s *search) json(text []byte) {
 	if !bytes.Contains(text, []byte("kty")) {
-		return nil
+		return
 	}
-	var found looseJWK
+	var loose looseJWK
 	for at, c := range text {
 		if c == ':' {
-			found.add(jsonNameBefore(text[:at]), jsonValueAt(text[at+1:]))
+			loose.add(jsonNameBefore(text[:at]), jsonValueAt(text[at+1:]))
 		}
 	}
-	if !found.secret && (!found.symmetric || found.onlyRSA()) {
-		return nil
+	if !loose.secret && (!loose.symmetric || loose.onlyRSA()) {
+		return
 	}
-	if keys, err := jwkObjects(bytes.TrimSpace(text)); err == nil {
-		if e := privateAmong(keys); e != nil && e.PublicKeySHA256 != "" {
-			return e
+	var whole search
+	if len(text) <= maxFile {
+		if keys, err := jwkObjects(bytes.TrimSpace(text)); err == nil {
+			whole.jwks(keys)
 		}
 	}
-	return &PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: found.owner()}
+	if whole.err() == nil || len(whole.found) == 1 && whole.found[0].PublicKeySHA256 == "" {
+		s.add(&PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: s.owner(loose.owner)})
+		return
+	}
+	for _, e := range whole.found {
+		s.add(e)
+	}
 }
 
 // looseJWK is the first members of JWKs, of which nobody knows which belong to
@@ -240,52 +233,6 @@ func privateXML(text []byte) bool {
 	return bytes.Contains(text, []byte("RSAKeyValue")) && privateTag.Match(text)
 }
 
-// privateBase64 finds a run of base64 or base64url that begins like a private
-// key, such as an entry of "x5c" or a PEM block with damaged lines, and returns
-// as much of the key as there is.
-func privateBase64(text []byte) (kind, []byte) {
-	const least, most = 32, 64 // characters; a line of PEM has 64
-	inRun := false
-	for i, c := range text {
-		begins := !inRun
-		inRun = isBase64(rune(c)) || c == '-' || c == '_'
-		if !begins || c != 'M' { // a SEQUENCE begins with M
-			continue
-		}
-		n := base64Run(text[i:min(len(text), i+most)]) / 4 * 4
-		start := standardBase64(text[i : i+n])
-		if n < least || len(start) == 0 || start[0] != tagSequence {
-			continue
-		}
-		e, err := firstElement(start)
-		if err != nil {
-			continue
-		}
-		if k := privateShape(e.body); k != kindUnknown {
-			return k, wholeRun(text[i:])
-		}
-	}
-	return kindUnknown, nil
-}
-
-// standardBase64 decodes either alphabet as far as it goes.
-func standardBase64(text []byte) []byte {
-	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, _ := base64.StdEncoding.Decode(out, text)
-	return out[:n]
-}
-
-// wholeRun is the first element of the base64 at the start of text, in lines or not.
-func wholeRun(text []byte) []byte {
-	end := bytes.IndexFunc(text, func(r rune) bool { return !isBase64(r) && !bytes.ContainsRune([]byte(jsonSpace), r) })
-	if end < 0 {
-		end = len(text)
-	}
-	der := standardBase64(withoutSpace(text[:min(end, maxFile)]))
-	return wholeElement(der)
-}
-
 func wholeElement(der []byte) []byte {
 	e, err := firstElement(der)
 	if err != nil || e.indefinite {
@@ -294,30 +241,49 @@ func wholeElement(der []byte) []byte {
 	return der[:e.header+min(e.length, len(e.body))]
 }
 
-// privatePart finds a private key among the elements of DER and returns it. What
-// is inside an OCTET STRING or a BIT STRING is not looked at.
-func privatePart(b []byte, depth int, elements *int) (kind, []byte) {
+// bareDER finds unencrypted keys in DER anywhere among other octets.
+func (s *search) bareDER(b []byte) {
+	const least = 16
+	for at := 0; len(b)-at > least; at++ {
+		next := bytes.IndexByte(b[at:], tagSequence)
+		if next < 0 {
+			return
+		}
+		at += next
+		e, err := firstElement(b[at:])
+		if err != nil || !bytes.HasPrefix(e.body, []byte{tagInteger, 1}) {
+			continue
+		}
+		if k := privateShape(e.body); k == kindPKCS8 || k == kindPKCS1 {
+			key := wholeElement(b[at:])
+			s.addKey(k, key)
+			at += min(len(key), maxKeyDER) - 1
+		}
+	}
+}
+
+// privateParts finds the private keys among the elements of DER. What is inside an
+// OCTET STRING or a BIT STRING is not looked at.
+func privateParts(b []byte, depth int, elements *int, found func(kind, []byte)) {
 	for len(b) > 0 {
 		e, err := firstElement(b)
 		if *elements++; err != nil || depth > maxASN1Depth || *elements > maxASN1Elements {
-			return kindUnknown, nil
+			return
 		}
+		k := kindUnknown
 		if e.tag == tagSequence {
-			if k := privateShape(e.body); k != kindUnknown {
-				return k, wholeElement(b)
+			if k = privateShape(e.body); k != kindUnknown {
+				found(k, wholeElement(b))
 			}
 		}
-		if e.tag&0x20 != 0 {
-			if k, key := privatePart(e.body, depth+1, elements); k != kindUnknown {
-				return k, key
-			}
+		if e.tag&0x20 != 0 && k == kindUnknown {
+			privateParts(e.body, depth+1, elements, found)
 		}
 		if e.indefinite { // its body went to the end
-			return kindUnknown, nil
+			return
 		}
 		b = b[e.header+len(e.body):]
 	}
-	return kindUnknown, nil
 }
 
 var pbeArcs = [][]byte{ // PKCS#5 and PKCS#12, whose OIDs name encryption under a passphrase

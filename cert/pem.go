@@ -61,17 +61,21 @@ func (b pemBlock) headers() (headers string, base64Text []byte, skipped int) {
 	if !bytes.Contains(b.body, []byte(":")) {
 		return "", b.body, 0
 	}
-	lines := bytes.SplitAfter(b.body, []byte("\n"))
-	for i, l := range lines {
-		if skipped = i + 1; i > 0 && len(bytes.TrimSpace(l)) == 0 {
+	at := 0
+	for at < len(b.body) {
+		line, _, _ := bytes.Cut(b.body[at:], []byte("\n"))
+		at = min(at+len(line)+1, len(b.body))
+		if skipped++; skipped > 1 && len(bytes.TrimSpace(line)) == 0 {
 			break
 		}
 	}
-	return string(bytes.Join(lines[:skipped], nil)), bytes.Join(lines[skipped:], nil), skipped
+	return string(b.body[:at]), b.body[at:], skipped
 }
 
-// bytes is what the base64 decodes to, as far as it does.
+// bytes is what the base64 decodes to, as far as it does: in lines, quoted or in a
+// string.
 func (b pemBlock) bytes() []byte {
+	b.body = unquoted(b.body)
 	_, text, _ := b.headers()
 	packed := withoutSpace(text)
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(packed)))

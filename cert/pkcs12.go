@@ -119,10 +119,8 @@ type (
 // that needs one holds a private key more often than not. The library is not
 // used: it reads such files only where Java wrote them.
 func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
-	for _, bag := range []asn1.ObjectIdentifier{oidKeyBag, oidShroudedBag} {
-		if oid, _ := asn1.Marshal(bag); bytes.Contains(der, oid) { // however damaged the rest is
-			return nil, privateKeyError(kindPKCS12, der)
-		}
+	if holdsKeyBag(der) {
+		return nil, privateKeyError(kindPKCS12, der)
 	}
 	bags, hidden, err := bagsIn(der)
 	if err != nil {
@@ -152,6 +150,14 @@ func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
 		return nil, errPKCS12Hidden
 	}
 	return certificates, nil
+}
+
+// holdsKeyBag is true of a PKCS#12 that shows a key, however damaged the rest is.
+func holdsKeyBag(der []byte) bool {
+	return slices.ContainsFunc([]asn1.ObjectIdentifier{oidKeyBag, oidShroudedBag}, func(bag asn1.ObjectIdentifier) bool {
+		oid, _ := asn1.Marshal(bag)
+		return bytes.Contains(der, oid)
+	})
 }
 
 // bagsIn lists what can be seen in a PKCS#12 with the empty passphrase. hidden:

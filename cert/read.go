@@ -42,12 +42,18 @@ const (
 // or UTF-16, with any line ends and text around the blocks; and PKCS#12 that can
 // be seen, without a passphrase or with the empty one, to hold certificates only.
 // It demands exactly one leaf certificate or one key. A private key in the file
-// is a [PrivateKeyError], whatever else is wrong.
+// is a [PrivateKeyError], whatever else is wrong, and one too in the first 16 MiB of
+// a file that is too large to be read; [PrivateKeys] finds all of them.
 //
 // Issuers are put in order by their names only: trust comes from the checksum
 // and the exchange, not from a chain.
 func Read(data []byte) (*File, error) {
 	if len(data) > maxFile {
+		var s search
+		s.file(data[:min(len(data), maxSearched)])
+		if err := s.err(); err != nil {
+			return nil, fmt.Errorf("read certificate: %w", err)
+		}
 		return nil, fmt.Errorf("read certificate: the file has %d bytes: at most %d are read; %s", len(data), maxFile, adviceSendCertificate)
 	}
 	f, err := read(data)

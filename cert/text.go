@@ -33,11 +33,21 @@ func plainText(data []byte) ([]byte, error) {
 	if len(data)%2 != 0 {
 		cut = errors.New("the file is UTF-16 with half a character at its end: it was cut; send it again, as an attachment")
 	}
-	units := make([]uint16, len(data)/2)
-	for i := range units {
-		units[i] = order.Uint16(data[2*i:])
+	text := make([]byte, 0, len(data)/2)
+	for ; len(data) >= 2; data = data[2:] {
+		r := rune(order.Uint16(data))
+		if utf16.IsSurrogate(r) {
+			second := rune(utf8.RuneError)
+			if len(data) >= 4 {
+				second = rune(order.Uint16(data[2:]))
+			}
+			if r = utf16.DecodeRune(r, second); r != utf8.RuneError {
+				data = data[2:]
+			}
+		}
+		text = utf8.AppendRune(text, r)
 	}
-	return []byte(string(utf16.Decode(units))), cut
+	return text, cut
 }
 
 // unmarkedUTF16 recognises UTF-16 by its NULs: in text that is mostly ASCII they
