@@ -80,7 +80,7 @@ func reads(b *testing.B, s *store.Store, partners int) {
 		}},
 		{"public keys", func(tx registry.Tx) error {
 			n := 0
-			err := tx.SPKIs(func([]byte) bool { n++; return true })
+			err := tx.SPKIs(func(string, []byte) bool { n++; return true })
 			return all(err, atLeast(n, partners*3))
 		}},
 	} {

@@ -8,26 +8,34 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-const selectCertificate = `SELECT c.id, c.owner, COALESCE(c.partner, ''), c.profile, c.environment, c.key_pair, c.key_id, c.state,
-	c.not_after, c.sha256, c.spki_sha256, c.spki, c.version, x.der, x.file, x.body
-	FROM certificate c JOIN certificate_text x ON x.id = c.id`
+// A list is read without the files.
+const (
+	selectCertificate  = selectCertificates + ", x.file" + fromCertificate
+	selectCertificates = `SELECT c.id, c.owner, COALESCE(c.partner, ''), c.profile, c.environment, c.key_pair, c.key_id, c.state,
+	c.not_after, c.sha256, c.spki_sha256, c.spki, c.version, x.der, x.body`
+	fromCertificate = " FROM certificate c JOIN certificate_text x ON x.id = c.id"
+)
 
 func readCertificate(row scan) (registry.Certificate, error) {
+	var file []byte
+	c, err := readListed(func(to ...any) error { return row(append(to, bytesInto{&file})...) })
+	c.Exchange.File = file
+	return c, err
+}
+
+func readListed(row scan) (registry.Certificate, error) {
 	var c, k registry.Certificate
 	var after int64
 	var rest string
 	err := row(&c.ID, &c.Owner, &c.Partner, &c.Profile, &c.Environment, &c.KeyPair, &c.KeyID, &c.State, &after,
-		bytesInto{&c.SHA256}, bytesInto{&c.SPKISHA256}, bytesInto{&c.SPKI}, &c.Version, bytesInto{&c.DER}, bytesInto{&c.Exchange.File}, &rest)
+		bytesInto{&c.SHA256}, bytesInto{&c.SPKISHA256}, bytesInto{&c.SPKI}, &c.Version, bytesInto{&c.DER}, &rest)
 	if err == nil {
 		err = json.Unmarshal([]byte(rest), &k)
 	}
 	k.ID, k.Owner, k.Partner, k.Profile, k.Environment, k.KeyPair = c.ID, c.Owner, c.Partner, c.Profile, c.Environment, c.KeyPair
 	k.KeyID, k.State, k.NotAfter = c.KeyID, c.State, time.UnixMicro(after).UTC()
 	k.SHA256, k.SPKISHA256, k.SPKI, k.DER, k.Version = c.SHA256, c.SPKISHA256, c.SPKI, c.DER, c.Version
-	if c.Exchange.File != nil {
-		k.Exchange.File = c.Exchange.File
-	}
-	return k, err
+	return k, ofRow(c.ID, err)
 }
 
 func (t *tx) Certificate(id string) (registry.Certificate, error) {
@@ -62,7 +70,7 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 	if err := updated(what, n, err); err != nil {
 		return err
 	}
-	n, err = t.exec(what, "UPDATE certificate_text SET der = ?, file = ?, body = ? WHERE id = ?", blob(c.DER), nullBytes(c.Exchange.File), text, c.ID)
+	n, err = t.exec(what, "UPDATE certificate_text SET der = ?, file = COALESCE(?, file), body = ? WHERE id = ?", blob(c.DER), nullBytes(c.Exchange.File), text, c.ID)
 	err = updated(what, n, err)
 	return counted(&c.Version, err)
 }
@@ -88,5 +96,5 @@ func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, 
 	}
 	s.where(q.Environment != "", "certificate_environment", "environment = ?", q.Environment)
 	written, args := s.ids(t.store.dialect, q.Page)
-	return list(t, "certificates", readCertificate, selectCertificate+" WHERE c.id IN ("+written+") ORDER BY c.id", args...)
+	return list(t, "certificates", readListed, selectCertificates+fromCertificate+" WHERE c.id IN ("+written+") ORDER BY c.id", args...)
 }

@@ -20,7 +20,7 @@ func readKeyPair(row scan) (registry.KeyPair, error) {
 	}
 	k.ID, k.Profile, k.Partner, k.Environment, k.KeyID, k.State = c.ID, c.Profile, c.Partner, c.Environment, c.KeyID, c.State
 	k.RootKey, k.SPKISHA256, k.SPKI, k.Sealed, k.Version = c.RootKey, c.SPKISHA256, c.SPKI, c.Sealed, c.Version
-	return k, err
+	return k, ofRow(c.ID, err)
 }
 
 func (t *tx) KeyPair(id string) (registry.KeyPair, error) {

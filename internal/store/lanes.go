@@ -40,6 +40,16 @@ func (t *tx) Lanes(to registry.LaneRows) error {
 		"SELECT id, partner, environment, sha256, sealing, version FROM api_key WHERE revoked = 0"); err != nil {
 		return err
 	}
+	readOffer := func(row scan) (o registry.Offer, err error) {
+		var confirmed int64
+		err = row(&o.KeyPair, &o.Partner, &confirmed)
+		o.Confirmed = time.UnixMicro(confirmed).UTC()
+		return o, err
+	}
+	if err := give(t, "lanes: offers", readOffer, to.Offer,
+		"SELECT o.key_pair, o.partner, o.confirmed FROM offer o JOIN key_pair k ON k.id = o.key_pair WHERE o.confirmed > 0 AND k.partner IS NULL AND k.state = 'active'"); err != nil {
+		return err
+	}
 	if err := give(t, "lanes: key pairs", readKeyPair, to.KeyPair, selectKeyPair+" WHERE "+inUse); err != nil {
 		return err
 	}
@@ -70,15 +80,16 @@ func give[T any](t *tx, what string, read func(scan) (T, error), to func(T) erro
 
 // SPKIs gives the keys of our pairs first, then those of all certificates. yield
 // can't use the transaction, as is so with the functions of Lanes.
-func (t *tx) SPKIs(yield func(spki []byte) bool) error {
-	for _, written := range []string{"SELECT spki FROM key_pair", "SELECT spki FROM certificate"} {
+func (t *tx) SPKIs(yield func(id string, spki []byte) bool) error {
+	for _, written := range []string{"SELECT id, spki FROM key_pair", "SELECT id, spki FROM certificate"} {
 		more := true
 		err := t.rows("public keys", written, nil, func(row scan) error {
+			var id string
 			var spki []byte
-			if err := row(bytesInto{&spki}); err != nil {
+			if err := row(&id, bytesInto{&spki}); err != nil {
 				return t.unreadable("public keys", err)
 			}
-			if more = yield(spki); !more {
+			if more = yield(id, spki); !more {
 				return errEnough
 			}
 			return nil

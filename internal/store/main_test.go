@@ -154,7 +154,7 @@ func certificate(id string, owner registry.Owner, of, environment string) regist
 			File: []byte("-----BEGIN\r\n"), Format: "pem", From: "mail@example.com", Findings: []string{"a", "b"},
 			Waivers:    []registry.Waiver{{Rule: "validity", Reason: "asked", Asked: "ada", Granted: "bob", At: noon}},
 			ReceivedBy: "ada", MatchedBy: "bob", Checksum: "ab:cd", MatchedAs: "DER", ApprovedBy: "eve", Change: "CHG1", CallBack: "called",
-			Possession: "yes", Challenge: []byte{9, 0, 9}, Rejected: "no", Offers: map[string]registry.Offer{"acme": {At: noon, Confirmed: noon.Add(time.Minute)}},
+			Possession: "yes", Challenge: []byte{9, 0, 9}, Rejected: "no",
 		},
 		Created: noon, Changed: noon,
 	}

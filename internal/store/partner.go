@@ -83,7 +83,7 @@ func readEnvironment(row scan) (e registry.Environment, err error) {
 	}
 	e.Partner, e.Name, e.Account, e.Sealing, e.Caller = c.Partner, c.Name, c.Account, c.Sealing, c.Caller
 	e.AcceptRSAOAEP, e.MaxPayload, e.Version = c.AcceptRSAOAEP, c.MaxPayload, c.Version
-	return e, err
+	return e, ofRow(c.Partner+"/"+c.Name, err)
 }
 
 func (t *tx) Environment(partner, name string) (registry.Environment, error) {

@@ -295,17 +295,40 @@ func TestSPKIs(t *testing.T) {
 		})
 		view(t, s, func(tx registry.Tx) error {
 			var got []string
-			err := tx.SPKIs(func(spki []byte) bool { got = append(got, string(spki)); return true })
+			err := tx.SPKIs(func(_ string, spki []byte) bool { got = append(got, string(spki)); return true })
 			slices.Sort(got)
 			if want := []string{"spki \x00\xff of pair p", "spki of 1", "spki of 2", "spki of 3", "spki of 4", "spki of 5", "spki of 6"}; !slices.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)
 			}
 			n := 0
-			stopped := tx.SPKIs(func([]byte) bool { n++; return n < 3 })
+			stopped := tx.SPKIs(func(string, []byte) bool { n++; return n < 3 })
 			if n != 3 {
 				t.Errorf("%d keys were given to one who wanted 3", n)
 			}
 			return all(err, stopped)
+		})
+	})
+}
+
+// A row that was read in a list, without its file, keeps it.
+func TestFilesStay(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		c := certificate("c1", registry.Theirs, "acme", "PROD")
+		file := string(c.Exchange.File)
+		update(t, s, func(tx registry.Tx) error { return all(agreement(tx, "acme", "PROD"), tx.PutCertificate(&c)) })
+		update(t, s, func(tx registry.Tx) error {
+			list, err := tx.Certificates(registry.CertificateQuery{Partner: "acme"})
+			if err != nil || len(list) != 1 || list[0].Exchange.File != nil {
+				t.Fatalf("%d certificates, %v; a list has no files", len(list), err)
+			}
+			return tx.PutCertificate(&list[0])
+		})
+		view(t, s, func(tx registry.Tx) error {
+			c, err := tx.Certificate("c1")
+			if string(c.Exchange.File) != file || c.Version != 2 {
+				t.Errorf("version %d has the file %q", c.Version, c.Exchange.File)
+			}
+			return err
 		})
 	})
 }

@@ -131,5 +131,12 @@ func (s *Store) failed(ctx context.Context, what string, err error) error {
 	if ended := context.Cause(ctx); ended != nil {
 		return fmt.Errorf("%s: %w", what, ended)
 	}
-	return fmt.Errorf("%s: %s: %w", what, s.name, s.dialect.plain(err))
+	return &failure{fmt.Errorf("%s: %s: %w", what, s.name, s.dialect.plain(err))}
 }
+
+// failure is an error of the database.
+type failure struct{ err error }
+
+func (f *failure) Error() string        { return f.err.Error() }
+func (f *failure) Unwrap() error        { return f.err }
+func (f *failure) Is(target error) bool { return target == registry.ErrStore }

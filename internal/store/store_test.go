@@ -74,11 +74,15 @@ func TestRowsComeBackWhole(t *testing.T) {
 			func(tx registry.Tx) (registry.KeyPair, error) { return tx.KeyPair("p1") },
 			func(k *registry.KeyPair) *int64 { return &k.Version })
 		kept(t, s, certificate("c1", registry.Theirs, "acme", "PROD"), func(c *registry.Certificate) {
-			c.Owner, c.Partner, c.Chain, c.Exchange, c.DER, c.NotAfter = registry.Ours, "", nil, registry.Exchange{}, []byte{1}, time.Time{}
+			c.Owner, c.Partner, c.Chain, c.Exchange, c.DER, c.NotAfter = registry.Ours, "", nil, registry.Exchange{File: []byte("another")}, []byte{1}, time.Time{}
 		},
 			func(tx registry.Tx, c *registry.Certificate) error { return tx.PutCertificate(c) },
 			func(tx registry.Tx) (registry.Certificate, error) { return tx.Certificate("c1") },
 			func(c *registry.Certificate) *int64 { return &c.Version })
+		kept(t, s, registry.Offer{KeyPair: "p1", Partner: "acme", At: noon.Truncate(time.Microsecond)}, func(o *registry.Offer) { o.Confirmed = noon.Add(time.Hour).Truncate(time.Microsecond) },
+			func(tx registry.Tx, o *registry.Offer) error { return tx.PutOffer(o) },
+			func(tx registry.Tx) (registry.Offer, error) { o, err := tx.Offers("acme"); return o[0], err },
+			func(o *registry.Offer) *int64 { return &o.Version })
 		kept(t, s, person("ada"), func(p *registry.Person) { p.SHA256, p.Roles = nil, nil },
 			func(tx registry.Tx, p *registry.Person) error { return tx.PutPerson(p) },
 			func(tx registry.Tx) (registry.Person, error) { return tx.Person("ada") },

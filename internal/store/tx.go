@@ -175,8 +175,28 @@ func one[T any](t *tx, what string, read func(scan) (T, error), written string, 
 	return all[0], nil
 }
 
+// rowError says which row of many it is that can't be read.
+type rowError struct {
+	row string
+	err error
+}
+
+func (e *rowError) Error() string { return e.row + ": " + e.err.Error() }
+func (e *rowError) Unwrap() error { return e.err }
+
+func ofRow(row string, err error) error {
+	if err == nil || row == "" {
+		return err
+	}
+	return &rowError{row, err}
+}
+
 // unreadable leaves out what the reader says, which may quote the row.
 func (t *tx) unreadable(what string, err error) error {
+	var row *rowError
+	if errors.As(err, &row) {
+		what, err = what+", "+row.row, row.err
+	}
 	if t.ctx.Err() != nil {
 		return t.fail(what, err)
 	}
