@@ -28,6 +28,7 @@ type state struct {
 	putting sync.Mutex // one head after the other
 	mu      sync.Mutex // guards status, and is never held while putting
 	status  AnchorStatus
+	told    bool // by Resume: nobody here has written status.Last; guarded by putting
 }
 
 func (s *state) look() AnchorStatus {
@@ -62,7 +63,10 @@ func (a *Anchorer) start() {
 }
 
 // Resume tells what an earlier process knew ([Anchorer.Status]), so that the pace
-// goes on across processes. What was never told is due at the first call.
+// goes on across processes. What was never told is due at the first call. Whoever
+// keeps the status in between may have changed it: it sets the pace, and a head that
+// contradicts it is an error, and written all the same. So it must be told before
+// the head is taken, not behind.
 func (a *Anchorer) Resume(earlier []AnchorStatus) {
 	a.start()
 	for i := range a.states {
@@ -71,6 +75,7 @@ func (a *Anchorer) Resume(earlier []AnchorStatus) {
 		for _, e := range earlier {
 			if now := s.look(); e.Anchor == now.Anchor && e.Last.Seq > now.Last.Seq {
 				s.set(e)
+				s.told = true
 			}
 		}
 		s.putting.Unlock()
@@ -94,7 +99,13 @@ func (a *Anchorer) Status() []AnchorStatus {
 // A head with the number, but not the hash, of one that was written is an error:
 // the chain was rewritten. One with a lower number is passed over, because calls
 // may overtake one another; a log that was cut is found by [Verify].
-func (a *Anchorer) Head(ctx context.Context, h Head) error {
+func (a *Anchorer) Head(ctx context.Context, h Head) error { return a.all(ctx, h, false) }
+
+// Write is Head for all anchors, whether it is due or not, and whether they have it
+// already or not.
+func (a *Anchorer) Write(ctx context.Context, h Head) error { return a.all(ctx, h, true) }
+
+func (a *Anchorer) all(ctx context.Context, h Head, always bool) error {
 	a.start()
 	if h.Seq == 0 {
 		return nil
@@ -102,31 +113,37 @@ func (a *Anchorer) Head(ctx context.Context, h Head) error {
 	errs := make([]error, len(a.states))
 	var wait sync.WaitGroup
 	for i := range a.states {
-		wait.Go(func() { errs[i] = a.one(ctx, i, h) })
+		wait.Go(func() { errs[i] = a.one(ctx, i, h, always) })
 	}
 	wait.Wait()
 	return errors.Join(errs...)
 }
 
-func (a *Anchorer) one(ctx context.Context, i int, h Head) error {
+func (a *Anchorer) one(ctx context.Context, i int, h Head, always bool) error {
 	s := &a.states[i]
 	s.putting.Lock()
 	defer s.putting.Unlock()
 	status := s.look()
-	if status.Last.Seq == h.Seq && !bytes.Equal(status.Last.Hash, h.Hash) {
-		return refused(a.Anchors[i], h, fmt.Errorf("another hash was written for it before: the chain was rewritten; verify the log"))
+	wrong := contradiction(status.Last, h, s.told)
+	if wrong != nil {
+		wrong = refused(a.Anchors[i], h, wrong)
+		if !s.told {
+			return wrong
+		}
+		status.Last, always = Head{}, true
 	}
 	now := time.Now
 	if a.Now != nil {
 		now = a.Now
 	}
 	at := now()
-	if status.Last.Seq >= h.Seq || !a.due(status, h, at) {
+	if status.Last.Seq > h.Seq || !always && (status.Last.Seq == h.Seq || !a.due(status, h, at)) {
 		return nil
 	}
 	err := a.Anchors[i].Put(ctx, h)
 	if err == nil {
 		status = AnchorStatus{Anchor: status.Anchor, Last: h, At: at}
+		s.told = false
 	} else {
 		if status.Failed == "" {
 			status.Since = at
@@ -134,7 +151,20 @@ func (a *Anchorer) one(ctx context.Context, i int, h Head) error {
 		status.Failed = err.Error()
 	}
 	s.set(status)
-	return err
+	return errors.Join(wrong, err)
+}
+
+// contradiction says how the present head can't follow the last one that was
+// written. told is that an earlier process is said to have written it: before this
+// head was taken, so that it can't have been overtaken by it.
+func contradiction(last, h Head, told bool) error {
+	switch {
+	case last.Seq == h.Seq && !bytes.Equal(last.Hash, h.Hash):
+		return errors.New("another hash was written for it before: the chain was rewritten; verify the log")
+	case last.Seq > h.Seq && told:
+		return fmt.Errorf("record %d is said to be written there already, and the log ends before it: the log was cut or restored, or the stored status changed; verify the log against the anchor (sealane audit verify --heads)", last.Seq)
+	}
+	return nil
 }
 
 // A clock that was set back must not stop the pace.

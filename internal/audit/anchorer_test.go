@@ -193,3 +193,78 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestToldAhead: a status that somebody has put ahead of the log does not stop the
+// anchors; it is said once.
+func TestToldAhead(t *testing.T) {
+	m := write(t, 12)
+	other := append([]byte{1}, m.headAt(9).Hash[1:]...)
+	for name, told := range map[string]audit.Head{
+		"far ahead":        {Seq: 1 << 60, Hash: m.headAt(3).Hash, Time: start},
+		"the next":         {Seq: 10, Hash: m.headAt(10).Hash, Time: start},
+		"with other bytes": {Seq: 9, Hash: other, Time: start},
+	} {
+		path := filepath.Join(t.TempDir(), "heads")
+		a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Every: 2}
+		a.Resume([]audit.AnchorStatus{{Anchor: "file:" + path, Last: told, At: start}})
+		if err := a.Head(t.Context(), m.headAt(9)); err == nil || !strings.Contains(err.Error(), "file:"+path) || !strings.Contains(err.Error(), "verify the log") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for seq := 10; seq <= 12; seq++ {
+			if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		heads, _ := read(t, path)
+		if len(heads) != 2 || heads[0].Seq != 9 || heads[1].Seq != 11 || a.Status()[0].Last.Seq != 11 {
+			t.Errorf("%s: %+v", name, heads)
+		}
+	}
+}
+
+// TestToldAheadOfAnAnchorThatFails: what was said stays said until the head is there.
+func TestToldAheadOfAnAnchorThatFails(t *testing.T) {
+	m := write(t, 3)
+	var down atomic.Bool
+	down.Store(true)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL)}, Every: 100}
+	a.Resume([]audit.AnchorStatus{{Anchor: a.Anchors[0].String(), Last: audit.Head{Seq: 50, Hash: m.headAt(1).Hash}, At: start}})
+	if err := a.Head(t.Context(), m.headAt(2)); err == nil || !strings.Contains(err.Error(), "verify the log") || !strings.Contains(err.Error(), "503") {
+		t.Error(err)
+	}
+	if status := a.Status()[0]; status.Last.Seq != 0 || status.Failed == "" {
+		t.Errorf("%+v", status)
+	}
+	down.Store(false)
+	if err := a.Head(t.Context(), m.headAt(3)); err != nil || a.Status()[0].Last.Seq != 3 {
+		t.Errorf("%v, %+v", err, a.Status())
+	}
+}
+
+// TestWrite: it asks for no pace, and not whether the head is there already.
+func TestWrite(t *testing.T) {
+	m := write(t, 3)
+	path := filepath.Join(t.TempDir(), "heads")
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Every: 100}
+	for _, put := range []func() error{
+		func() error { return a.Head(t.Context(), m.headAt(1)) },
+		func() error { return a.Head(t.Context(), m.headAt(3)) },
+		func() error { return a.Write(t.Context(), m.headAt(3)) },
+		func() error { return a.Write(t.Context(), m.headAt(3)) },
+		func() error { return a.Write(t.Context(), m.headAt(2)) }, // it was overtaken
+	} {
+		if err := put(); err != nil {
+			t.Error(err)
+		}
+	}
+	heads, _ := read(t, path)
+	if len(heads) != 3 || heads[0].Seq != 1 || heads[1].Seq != 3 || heads[2].Seq != 3 || !verify(t, m, heads...).Holds {
+		t.Errorf("%+v", heads)
+	}
+}

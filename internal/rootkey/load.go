@@ -8,8 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,10 +17,7 @@ import (
 // ErrPassphraseNeeded: the key comes from a passphrase, which [Load] does not ask for.
 var ErrPassphraseNeeded = errors.New("the root key comes from a passphrase")
 
-const (
-	maxKeyFile = 4 << 10
-	howToMake  = `make one with: (umask 077; openssl rand -base64 32 > PATH)`
-)
+const maxKeyFile = 4 << 10
 
 // Load gives the root key that spec names:
 //
@@ -56,10 +51,10 @@ func Load(ctx context.Context, spec string) (*Key, error) {
 
 func loadFile(path string) (*Key, error) {
 	where := "file:" + path
-	data, err := readFile(path)
+	data, err := ReadSecret(path, maxKeyFile)
 	defer clear(data)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("root key %s: %w; %s", where, fs.ErrNotExist, howToMake)
+	if errors.Is(err, ErrExposed) {
+		return nil, fmt.Errorf("root key %s: %w, and if anybody may have read it, turn to a new root key", where, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("root key %s: %w", where, err)
@@ -71,7 +66,7 @@ func loaded(where string, data []byte, raw bool) (*Key, error) {
 	secret, err := decode(data, raw)
 	defer clear(secret)
 	if err != nil {
-		return nil, fmt.Errorf("root key %s: %w; %s", where, err, howToMake)
+		return nil, fmt.Errorf("root key %s: %w", where, err)
 	}
 	k, err := derive(secret)
 	if err != nil {
@@ -80,40 +75,13 @@ func loaded(where string, data []byte, raw bool) (*Key, error) {
 	return k, nil
 }
 
-// A pipe is refused before it is opened, which would wait for its writer.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if info, err = f.Stat(); err != nil { // of the file that is open, whatever the name says now
-		return nil, err
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return nil, fmt.Errorf("others can read or change it (%v): chmod 600 it, and if anybody may have read it, turn to a new root key", mode)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err == nil && len(data) > maxKeyFile {
-		err = fmt.Errorf("it is larger than %d bytes: not a root key", maxKeyFile)
-	}
-	return data, err
-}
-
 // decode gives a new slice. Thirty-two printable bytes are text of half a key, not
 // the bytes of one: random ones are never all printable.
 func decode(data []byte, raw bool) ([]byte, error) {
 	if raw && len(data) == Size && bytes.ContainsFunc(data, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return varied(bytes.Clone(data))
 	}
-	text := bytes.TrimSpace(data)
+	text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
 	secret := make([]byte, base64.StdEncoding.DecodedLen(len(text))+Size)
 	var n int
 	var err error

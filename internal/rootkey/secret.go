@@ -1,0 +1,63 @@
+package rootkey
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// ErrExposed says that a secret's file is not its owner's alone. What has become of
+// the secret is for the caller to say.
+var ErrExposed = errors.New("others can read or change it")
+
+// ReadSecret gives what is in a file that holds a secret, for the caller to wipe: a
+// regular file of limit bytes at most, which its group and others can't read or
+// change. On Windows, that is for its owner to see to. It waits for nobody: a pipe is
+// an error. The errors don't name the file.
+func ReadSecret(path string, limit int) ([]byte, error) {
+	if info, err := os.Stat(path); err != nil { // before it is opened, which has effects on devices
+		return nil, bare(err)
+	} else if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	// It may be a pipe by now: opening one would wait for its writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer f.Close()
+	info, err := f.Stat() // of the file that is open, whatever the name says now
+	if err != nil {
+		return nil, bare(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return nil, fmt.Errorf("%w (%v): chmod 600 it", ErrExposed, mode)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		err = fmt.Errorf("it is larger than %d bytes, which is no such secret", limit)
+	}
+	if err != nil {
+		clear(data)
+		return nil, bare(err)
+	}
+	return data, nil
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// bare leaves out the path, which callers write in their own way.
+func bare(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
