@@ -4,57 +4,83 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/cert"
 )
 
-// BlockKeys blocks public keys for good. What has one of them, on its way in or in
-// use, is out of use at once.
-func (d *Desk) BlockKeys(ctx context.Context, spkiSHA256 [][]byte, reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return errors.New("say whose key it is, or why it is blocked (--reason)")
+// blockBatch is how many keys are blocked in one change.
+const blockBatch = 1000
+
+// BlockKeys blocks public keys for good, by the SHA-256 of their SubjectPublicKeyInfo,
+// or of a certificate (its DER) or of the file that it comes in. What has one of them,
+// on its way in or in use, is out of use at once, and named. After an error those of
+// earlier batches stay blocked.
+func (d *Desk) BlockKeys(ctx context.Context, sums [][]byte, reason string) (ended []string, err error) {
+	if len(sums) == 0 {
+		return nil, errors.New("no key is named: give files, checksums or a list")
 	}
-	if len(spkiSHA256) == 0 {
-		return errors.New("no key is named: give files, checksums or a list")
-	}
-	subject := fmt.Sprintf("spki/%x", spkiSHA256[0])
-	if n := len(spkiSHA256); n > 1 {
-		subject = fmt.Sprintf("%s and %d more", subject, n-1)
-	}
-	return d.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, e *Entry) error {
-		var blocked []Blocked
-		for _, sum := range spkiSHA256 {
-			if err := notOfCertificate(tx, sum); err != nil {
-				return err
-			}
-			b, err := d.Block(tx, sum, reason)
-			if err != nil {
-				return err
-			}
-			blocked = append(blocked, b)
+	done := 0
+	for batch := range slices.Chunk(sums, blockBatch) {
+		subject := fmt.Sprintf("sha256/%x", batch[0])
+		if n := len(batch); n > 1 {
+			subject = fmt.Sprintf("%s and %d more", subject, n-1)
 		}
-		e.After = blocked
-		return nil
-	})
+		var blocked []Blocked
+		err := d.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, e *Entry) error {
+			blocked = nil
+			for _, sum := range batch {
+				more, err := d.blockSum(tx, sum, reason)
+				if err != nil {
+					return err
+				}
+				blocked = append(blocked, more...)
+			}
+			e.After = blocked
+			return nil
+		})
+		if err != nil {
+			return ended, fmt.Errorf("%d of %d are blocked: %w", done, len(sums), err)
+		}
+		done += len(batch)
+		for _, b := range blocked {
+			ended = append(ended, b.Ended...)
+		}
+	}
+	return ended, nil
 }
 
-// notOfCertificate refuses the checksum of a certificate where that of a key is wanted:
-// it would block nothing.
-func notOfCertificate(tx Tx, sum []byte) error {
-	found, err := tx.Certificates(CertificateQuery{SHA256: sum})
-	if err != nil || len(found) == 0 {
-		return err
+// blockSum blocks a key by its checksum, or by that of a certificate that is known.
+func (d *Desk) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
+	blocked := make([]Blocked, 1)
+	var err error
+	if blocked[0], err = d.Block(tx, sum, reason); err != nil {
+		return nil, err
 	}
-	return fmt.Errorf("%x is the checksum of certificate %s, not of its public key, which is %x: block that", sum, found[0].ID, found[0].SPKISHA256)
+	certificates, err := tx.Certificates(CertificateQuery{SHA256: sum})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range certificates {
+		b, err := d.Block(tx, c.SPKISHA256, reason)
+		if err != nil {
+			return nil, err
+		}
+		blocked = append(blocked, b)
+	}
+	return blocked, nil
 }
 
 // Block blocks a public key, and ends the use of whatever has it, as part of a
-// change.
+// change. One that is blocked already keeps its reason.
 func (d *Desk) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
-	b := Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: d.person.ID, At: d.now()}
-	if err := tx.PutBlocked(b); err != nil {
+	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: d.person.ID, At: d.now()})
+	if err != nil {
+		return Blocked{}, err
+	}
+	b, err := tx.Blocked(spkiSHA256)
+	if err != nil {
 		return b, err
 	}
 	certificates, err := tx.Certificates(CertificateQuery{Owner: Theirs, SPKISHA256: spkiSHA256, States: StatesAlive})
@@ -92,16 +118,56 @@ func NotBlocked(tx Tx, spkiSHA256 []byte) error {
 	return fmt.Errorf("its public key was blocked on %s: %s", b.At.Format(time.DateOnly), b.Reason)
 }
 
-// Alarm records that somebody sent a private key, and blocks its public part,
-// where that is known.
-func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *cert.PrivateKeyError, spkiSHA256 []byte) (ended []string, err error) {
-	err = d.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: leak.Error()}, func(tx Tx, e *Entry) error {
-		if spkiSHA256 == nil {
-			return nil // encrypted: nobody here knows which key it is
-		}
-		b, err := d.Block(tx, spkiSHA256, fmt.Sprintf("its private key came in a file from %s on %s", partner, d.now().Format(time.DateOnly)))
-		e.After, ended = b, b.Ended
+// Suspect records that a key came in that can't be secret, and blocks it.
+func (d *Desk) Suspect(ctx context.Context, partner, environment string, spkiSHA256 []byte, found Finding) error {
+	return d.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: found.Found}, func(tx Tx, e *Entry) error {
+		b, err := d.Block(tx, spkiSHA256, found.Found)
+		e.After = b
 		return err
 	})
+}
+
+// Alarm records that somebody sent a private key, and blocks its public part. Where
+// that can't be seen (the leak names none), spkiSHA256 are the keys that it may be: of
+// these one that somebody else has is left alone, or a partner could have it blocked by
+// sending it along.
+func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *cert.PrivateKeyError, spkiSHA256 [][]byte) (ended []string, err error) {
+	said, why := leak.Error(), "its private key came in a file from %s on %s"
+	if leak.PublicKeySHA256 == "" && len(spkiSHA256) > 0 {
+		why = "it came with a private key of which nobody can see whose it is, from %s on %s"
+		said += "; blocked are those public keys that came with it which nobody else has, by SHA-256:"
+		for _, sum := range spkiSHA256 {
+			said += fmt.Sprintf(" %x", sum)
+		}
+	}
+	err = d.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: said}, func(tx Tx, e *Entry) error {
+		var blocked []Blocked
+		ended = nil
+		for _, sum := range spkiSHA256 {
+			if foreign, err := ofOthers(tx, sum, partner); err != nil {
+				return err
+			} else if foreign && leak.PublicKeySHA256 == "" {
+				continue
+			}
+			b, err := d.Block(tx, sum, fmt.Sprintf(why, partner, d.now().Format(time.DateOnly)))
+			if err != nil {
+				return err
+			}
+			blocked, ended = append(blocked, b), append(ended, b.Ended...)
+		}
+		if blocked != nil {
+			e.After = blocked
+		}
+		return nil
+	})
 	return ended, err
+}
+
+// ofOthers reports whether a public key is known as ours, or as another partner's.
+func ofOthers(tx Tx, spkiSHA256 []byte, partner string) (bool, error) {
+	certificates, err := tx.Certificates(CertificateQuery{SPKISHA256: spkiSHA256})
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(certificates, func(c Certificate) bool { return c.Owner == Ours || c.Partner != partner }), nil
 }

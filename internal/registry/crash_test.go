@@ -44,7 +44,7 @@ func crashChild(pair string) {
 	d, err := (&registry.Registry{Store: s}).Login(ctx, os.Getenv("SEALANE_TOKEN"))
 	dieOf(err)
 	counting = true
-	dieOf(d.MovePair(ctx, pair, registry.Active, "crash"))
+	dieOf(d.MovePair(ctx, pair, registry.Active, false, "crash"))
 	os.Exit(0)
 }
 
@@ -62,7 +62,7 @@ func TestActivationKilled(t *testing.T) {
 			n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
 			first, _, err := d.CreateKeyPair(t.Context(), n, "")
 			must(t, err)
-			must(t, d.MovePair(t.Context(), first.ID, registry.Active, ""))
+			must(t, d.MovePair(t.Context(), first.ID, registry.Active, false, ""))
 			n.Renewal = true
 			second, _, err := d.CreateKeyPair(t.Context(), n, "")
 			must(t, err)

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,33 +81,49 @@ var permissions = map[string][]Role{
 	"partner.add": {Operator}, "partner.export": {Operator},
 	"environment.add": {Operator}, "environment.change": {Operator}, "contact.set": {Operator}, "contact.remove": {Operator},
 	"apikey.issue": {Operator}, "apikey.revoke": {Operator, Approver},
-	"key.create": {Operator}, "key.import": {Operator}, "key.export": {Operator}, "key.state": {Operator},
-	"key.block": {Operator, Approver}, "key.id": {Operator},
+	"key.create": {Operator}, "key.import": {Operator}, "key.export": {Operator}, "key.activate": {Operator}, "key.retire": {Operator}, "key.destroy": {Operator},
+	"key.compromised": {Operator, Approver}, "key.block": {Operator, Approver},
 	"exchange.offer": {Operator}, "exchange.alias": {Operator}, "exchange.receive": {Operator}, "exchange.alarm": {Operator},
 	"exchange.confirm": {Operator}, "exchange.challenge": {Operator}, "exchange.prove": {Operator},
-	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.retire": {Operator}, "exchange.mismatch": {Operator}, "exchange.answer": {Operator}, "exchange.activate": {Operator},
+	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.retire": {Operator},
+	"exchange.mismatch": {Operator}, "exchange.answer": {Operator}, "exchange.stage": {Operator}, "exchange.activate": {Operator},
 	"person.add": {Administrator}, "person.revoke": {Administrator}, "person.token": {Administrator}, "person.roles": {Administrator},
-	"rootkey.set": {Administrator, Operator}, "rootkey.rotate": {Administrator}, "profile.add": {Administrator, Operator},
+	"rootkey.set": {Administrator, Operator}, "rootkey.rotate": {Administrator}, "profile.add": {Administrator, Operator}, "profile.change": {Administrator},
 	"backup": {Administrator},
+}
+
+// reasons are the actions that ask why: they end something, or loosen a rule.
+var reasons = []string{"apikey.revoke", "key.export", "key.retire", "key.destroy", "key.compromised", "key.block", "exchange.reject", "exchange.retire",
+	"exchange.compromised", "person.revoke", "rootkey.rotate", "profile.change"}
+
+// May says what keeps the person from an action. Change asks it itself.
+func (d *Desk) May(action string) error {
+	allowed, known := permissions[action]
+	if !known {
+		return fmt.Errorf("%w: nobody may %s", ErrForbidden, action)
+	}
+	if !slices.ContainsFunc(d.person.Roles, func(r Role) bool { return slices.Contains(allowed, r) }) {
+		return fmt.Errorf("%w: %s needs the role %s, and %s has %s", ErrForbidden, action, words(allowed), d.person.ID, words(d.person.Roles))
+	}
+	return nil
 }
 
 // Change runs a change in a transaction and records it there; one without the
 // other there is not. f completes the entry and gives an error to undo all.
 func (d *Desk) Change(ctx context.Context, e Entry, f func(Tx, *Entry) error) error {
-	allowed, known := permissions[e.Action]
-	if !known {
-		return fmt.Errorf("%w: nobody may %s", ErrForbidden, e.Action)
+	if err := d.May(e.Action); err != nil {
+		return err
 	}
-	if !slices.ContainsFunc(d.person.Roles, func(r Role) bool { return slices.Contains(allowed, r) }) {
-		return fmt.Errorf("%w: %s needs the role %s, and %s has %s", ErrForbidden, e.Action, words(allowed), d.person.ID, words(d.person.Roles))
+	if strings.TrimSpace(e.Reason) == "" && slices.Contains(reasons, e.Action) {
+		return fmt.Errorf("%s of %s: say why (--reason)", e.Action, e.Subject)
 	}
 	return d.change(ctx, d.person.ID, e, func(tx Tx, e *Entry) error {
-		// The role may have been taken, or the token revoked, since the login.
+		// The role may have been taken, or the token replaced or revoked, since the login.
 		p, err := tx.Person(d.person.ID)
 		if err != nil {
 			return err
 		}
-		if !p.Revoked.IsZero() || !slices.Equal(p.Roles, d.person.Roles) {
+		if !p.Revoked.IsZero() || !slices.Equal(p.Roles, d.person.Roles) || !bytes.Equal(p.SHA256, d.person.SHA256) {
 			return ErrUnknownToken
 		}
 		return f(tx, e)
@@ -153,6 +170,15 @@ func recorded(row any) (json.RawMessage, error) {
 	case Certificate:
 		v.DER, v.SPKI, v.Chain, v.Exchange.File, v.Exchange.Challenge = nil, nil, nil, nil, nil
 		row = v
+	case []Certificate:
+		list := make([]json.RawMessage, len(v))
+		for i, c := range v {
+			var err error
+			if list[i], err = recorded(c); err != nil {
+				return nil, err
+			}
+		}
+		row = list
 	case KeyPair:
 		v.SPKI = nil
 		row = v

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -29,7 +28,8 @@ func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
 	return profile.Parse(source)
 }
 
-// AddProfile adds a dialect, or replaces one that was added, and gives its name.
+// AddProfile adds a dialect, or changes one that was added, and gives its name. A change
+// is for all partners who speak it, so that it takes an administrator, and a reason.
 func (d *Desk) AddProfile(ctx context.Context, source []byte, reason string) (name string, err error) {
 	p, err := profile.Parse(source)
 	if err != nil {
@@ -41,20 +41,55 @@ func (d *Desk) AddProfile(ctx context.Context, source []byte, reason string) (na
 	if slices.Contains(profile.Names(), p.Name) {
 		return "", fmt.Errorf("profile %s is an embedded one: give yours another name", p.Name)
 	}
-	same := errors.New("it is there as it is")
-	err = d.Change(ctx, Entry{Action: "profile.add", Subject: "profile/" + p.Name, Reason: reason}, func(tx Tx, e *Entry) error {
-		before, err := tx.Setting(settingProfile + p.Name)
+	if err := d.May("profile.add"); err != nil {
+		return "", err
+	}
+	var before []byte
+	err = d.Store.View(ctx, func(tx Tx) (err error) {
+		before, err = tx.Setting(settingProfile + p.Name)
+		return err
+	})
+	if err != nil || bytes.Equal(before, source) {
+		return p.Name, err
+	}
+	action := "profile.add"
+	if len(before) > 0 {
+		action = "profile.change"
+	}
+	return p.Name, d.Change(ctx, Entry{Action: action, Subject: "profile/" + p.Name, Reason: reason}, func(tx Tx, e *Entry) error {
+		now, err := tx.Setting(settingProfile + p.Name)
 		if err != nil {
 			return err
 		}
-		if bytes.Equal(before, source) {
-			return same
+		if !bytes.Equal(now, before) {
+			return ErrConflict
 		}
-		e.Before, e.After = string(before), string(source)
+		partners, err := speakers(tx, p)
+		if err != nil {
+			return err
+		}
+		e.Before, e.After = string(before), map[string]any{"profile": string(source), "partners": partners}
 		return tx.PutSetting(settingProfile+p.Name, source)
 	})
-	if errors.Is(err, same) {
-		err = nil
-	}
-	return p.Name, err
+}
+
+// speakers counts the partners whose rules a dialect is, and refuses one that lacks an
+// environment of theirs.
+func speakers(tx Tx, p *profile.Profile) (count int, err error) {
+	speak := map[string]bool{}
+	err = tx.Lanes(LaneRows{
+		Partner: func(one Partner) error {
+			if one.Profile == p.Name {
+				speak[one.ID] = true
+			}
+			return nil
+		},
+		Environment: func(e Environment) error {
+			if speak[e.Partner] && len(p.Environments) > 0 && !slices.Contains(p.Environments, e.Name) {
+				return fmt.Errorf("profile %s lacks environment %s, which partner %s has", p.Name, e.Name, e.Partner)
+			}
+			return nil
+		},
+	})
+	return len(speak), err
 }

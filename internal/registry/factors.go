@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"math/big"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -16,20 +18,23 @@ import (
 // holds up nobody's change: call it before the one that lets the key in.
 func (r *Registry) CheckFactors(ctx context.Context, key *rsa.PublicKey) error {
 	shared, err := r.SharedFactors(ctx, []*rsa.PublicKey{key})
-	if err == nil && shared[0] {
-		err = ErrSharedFactor
+	if err == nil && len(shared[0]) > 0 {
+		err = SharedFactor(shared[0])
 	}
 	return err
 }
 
-// ErrSharedFactor is why a key is refused that shares a prime.
-var ErrSharedFactor error = Finding{Rule: RuleSharedFactor, Level: string(cert.Refused),
-	Found: "this key shares a prime with another key, so that both are broken", Do: "make a new key pair with another generator, and tell whoever has the other"}
+// SharedFactor is why a key is refused that shares a prime with others.
+func SharedFactor(others []string) Finding {
+	return Finding{Rule: RuleSharedFactor, Level: string(cert.Refused),
+		Found: "this key has a prime in common with " + strings.Join(others, ", ") + ": whoever has both can compute the private keys",
+		Do:    "ask for a new key pair by another generator; whose the other is must know it, too, and replace theirs"}
+}
 
-// SharedFactors says of each key whether it shares a prime with another, in the
-// registry or among these. Thousands at once cost little more than a few, by products
-// in trees (Bernstein, "How to find smooth parts of integers").
-func (r *Registry) SharedFactors(ctx context.Context, keys []*rsa.PublicKey) ([]bool, error) {
+// SharedFactors gives, of each key, the identities of what shares a prime with it, in
+// the registry or among these. Thousands at once cost little more than a few, by
+// products in trees (Bernstein, "How to find smooth parts of integers").
+func (r *Registry) SharedFactors(ctx context.Context, keys []*rsa.PublicKey) ([][]string, error) {
 	asked := map[string]*factor{}
 	var leaves []*factor
 	for _, key := range keys {
@@ -50,11 +55,29 @@ func (r *Registry) SharedFactors(ctx context.Context, keys []*rsa.PublicKey) ([]
 	if err := top.descend(ctx, others, top.product); err != nil {
 		return nil, err
 	}
-	shared := make([]bool, len(keys))
+	shared := make([][]string, len(keys))
 	for i, key := range keys {
-		shared[i] = asked[string(key.N.Bytes())].shared
+		if !asked[string(key.N.Bytes())].shared {
+			continue
+		}
+		if shared[i], err = r.sharers(ctx, key.N); err != nil {
+			return nil, err
+		}
+		if len(shared[i]) == 0 {
+			shared[i] = []string{"another that came with it"}
+		}
 	}
 	return shared, nil
+}
+
+// sharers names what has a factor in common with a modulus, and is not the same.
+func (r *Registry) sharers(ctx context.Context, n *big.Int) (ids []string, err error) {
+	err = r.eachModulus(ctx, func(id string, other *big.Int) {
+		if other.Cmp(n) != 0 && len(ids) < 10 && new(big.Int).GCD(nil, nil, n, other).BitLen() > 1 {
+			ids = append(ids, id)
+		}
+	})
+	return ids, err
 }
 
 // othersModulo multiplies the registry's moduli that are not asked about, modulo m.
@@ -67,24 +90,35 @@ func (r *Registry) othersModulo(ctx context.Context, m *big.Int, asked map[strin
 			chunk = chunk[:0]
 		}
 	}
+	err := r.eachModulus(ctx, func(_ string, n *big.Int) {
+		if asked[string(n.Bytes())] == nil {
+			chunk = append(chunk, &factor{product: n})
+		}
+		if len(chunk) == cap(chunk) {
+			take()
+		}
+	})
+	take()
+	return product, err
+}
+
+// eachModulus goes through all public keys of the registry.
+func (r *Registry) eachModulus(ctx context.Context, yield func(id string, n *big.Int)) error {
 	var failed error
 	err := r.Store.View(ctx, func(tx Tx) error {
-		return tx.SPKIs(func(spki []byte) bool {
+		return tx.SPKIs(func(id string, spki []byte) bool {
 			n, err := modulus(spki)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", id, err)
+			}
 			if failed = errors.Join(err, ctx.Err()); failed != nil {
 				return false
 			}
-			if asked[string(n.Bytes())] == nil {
-				chunk = append(chunk, &factor{product: n})
-			}
-			if len(chunk) == cap(chunk) {
-				take()
-			}
+			yield(id, n)
 			return true
 		})
 	})
-	take()
-	return product, errors.Join(err, failed)
+	return errors.Join(err, failed)
 }
 
 // factor is a tree of products; its leaves are moduli.
@@ -117,7 +151,7 @@ func (f *factor) descend(ctx context.Context, others, own *big.Int) error {
 	}
 	product := own.Quo(own, f.product)
 	product.Rem(product.Mul(product, others), f.product)
-	f.shared = product.Sign() == 0 || new(big.Int).GCD(nil, nil, product, f.product).BitLen() > 1
+	f.shared = new(big.Int).GCD(nil, nil, product, f.product).BitLen() > 1
 	return nil
 }
 
@@ -128,7 +162,7 @@ func modulus(spki []byte) (*big.Int, error) {
 	in := cryptobyte.String(spki)
 	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.SEQUENCE) || !info.ReadASN1(&bits, asn1.BIT_STRING) || !bits.Skip(1) ||
 		!bits.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(n) || n.Sign() <= 0 {
-		return nil, errors.New("a public key of the registry is damaged")
+		return nil, errors.New("its public key is damaged in the registry: restore it from a backup")
 	}
 	return n, nil
 }

@@ -13,7 +13,7 @@ import (
 // is for, how strong it is, who issued it, until when it is valid, and who keeps it.
 type InventoryRow struct {
 	ID          string    `json:"id"`
-	Kind        string    `json:"kind"` // "key pair" or "certificate"
+	Kind        string    `json:"kind"` // "certificate", or "key pair" and its identity
 	Owner       Owner     `json:"owner"`
 	Partner     string    `json:"partner"`
 	Profile     string    `json:"profile"`
@@ -43,14 +43,16 @@ func (r InventoryRow) Cells() []string {
 }
 
 // Inventory gives every certificate of the registry to yield, ours with the key
-// pair that it belongs to, page by page.
+// pair that it belongs to. It looks a page at a time, and holds nothing up while yield
+// takes its time.
 func (r *Registry) Inventory(ctx context.Context, yield func(InventoryRow) error) error {
 	purposes := map[string]string{}
-	return r.Store.View(ctx, func(tx Tx) error {
-		q := CertificateQuery{Page: Page{Limit: 1000}}
-		for {
+	q := CertificateQuery{Page: Page{Limit: 1000}}
+	for {
+		var rows []InventoryRow
+		err := r.Store.View(ctx, func(tx Tx) error {
 			page, err := tx.Certificates(q)
-			if err != nil || len(page) == 0 {
+			if err != nil {
 				return err
 			}
 			for _, c := range page {
@@ -58,13 +60,19 @@ func (r *Registry) Inventory(ctx context.Context, yield func(InventoryRow) error
 				if err != nil {
 					return err
 				}
-				if err := yield(row); err != nil {
-					return err
-				}
+				rows, q.After = append(rows, row), c.ID
 			}
-			q.After = page[len(page)-1].ID
+			return nil
+		})
+		if err != nil || len(rows) == 0 {
+			return err
 		}
-	})
+		for _, row := range rows {
+			if err := yield(row); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {

@@ -49,7 +49,7 @@ type KeyPair struct {
 	SPKISHA256  []byte    `json:"spki_sha256"` // by which keys are told apart
 	Certificate string    `json:"certificate,omitempty"`
 	Custodian   string    `json:"custodian"` // who made or imported it
-	Origin      string    `json:"origin"`    // "created" or "imported"
+	Origin      string    `json:"origin"`    // Made or Imported
 	Created     time.Time `json:"created"`
 	Changed     time.Time `json:"changed"` // when the state changed last
 	RootKey     string    `json:"root_key,omitempty"`
@@ -57,6 +57,12 @@ type KeyPair struct {
 	SealedAs    int64     `json:"sealed_as"` // counts sealings: part of the additional data
 	Version     int64     `json:"-"`
 }
+
+// The origins of key pairs. One that is imported its partners have already.
+const (
+	Made     = "created"
+	Imported = "imported"
+)
 
 // Owner is whose certificate it is.
 type Owner string
@@ -115,14 +121,15 @@ type Exchange struct {
 	Possession string `json:"possession,omitempty"` // when the partner answered a challenge
 	Challenge  []byte `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
 	Rejected   string `json:"rejected,omitempty"`   // the reason
-
-	Offers map[string]Offer `json:"offers,omitempty"` // ours: by partner
 }
 
-// Offer is how far a certificate of ours is with one partner.
+// Offer is how far a key pair of ours is with one partner.
 type Offer struct {
-	At        time.Time `json:"at,omitzero"`        // when it was written for them
+	KeyPair   string    `json:"key_pair"`
+	Partner   string    `json:"partner"`
+	At        time.Time `json:"at,omitzero"`        // when its certificate was written for them
 	Confirmed time.Time `json:"confirmed,omitzero"` // when they said that it is installed
+	Version   int64     `json:"-"`
 }
 
 // Waiver is a rule that does not count for one certificate. It needs two people,

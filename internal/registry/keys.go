@@ -49,7 +49,7 @@ func (d *Desk) CreateKeyPair(ctx context.Context, n NewPair, reason string) (Key
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
-	return d.keepPair(ctx, "key.create", "created", n, key, []*x509.Certificate{leaf}, reason)
+	return d.keepPair(ctx, "key.create", Made, n, key, []*x509.Certificate{leaf}, reason)
 }
 
 func (r *Registry) dialect(ctx context.Context, name string) (p *profile.Profile, err error) {
@@ -69,7 +69,7 @@ func (d *Desk) ImportKeyPair(ctx context.Context, n NewPair, key *rsa.PrivateKey
 	if pub, ok := chain[0].PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
 		return KeyPair{}, Certificate{}, errors.New("the certificate is not that of the key")
 	}
-	return d.keepPair(ctx, "key.import", "imported", n, key, chain, reason)
+	return d.keepPair(ctx, "key.import", Imported, n, key, chain, reason)
 }
 
 func (d *Desk) keepPair(ctx context.Context, action, origin string, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate, reason string) (KeyPair, Certificate, error) {
@@ -149,10 +149,10 @@ func (d *Desk) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *x50
 		if p.Profile != n.Profile {
 			return fmt.Errorf("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
 		}
-	} else if !slices.Contains(dialect.Environments, n.Environment) {
+	} else if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, n.Environment) {
 		return fmt.Errorf("environment %q is none of profile %s: use %s", n.Environment, n.Profile, words(dialect.Environments))
 	}
-	pairs, err := tx.KeyPairs(KeyPairQuery{Profile: n.Profile, Partner: n.Partner, Shared: n.Partner == "", Environment: n.Environment, States: []State{Staged, Active}})
+	pairs, err := tx.KeyPairs(KeyPairQuery{Profile: n.Profile, Partner: n.Partner, Shared: n.Partner == "", Environment: n.Environment, States: StatesInUse})
 	if err != nil {
 		return err
 	}
@@ -172,16 +172,24 @@ func (d *Desk) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *x50
 	return d.CheckKeyID(tx, n.KeyID, c, dialect, true)
 }
 
+// MaxOverlap is how many keys of one kind may be in use at a time: of ours, our shared
+// ones, or a partner's certificates. A message is tried with each.
+const MaxOverlap = 4
+
 // oneAtATime keeps to one key pair per account and environment, as the seeds
-// demand; a renewal may stand beside the one that it follows.
+// demand; a renewal may stand beside those that it follows.
 func (d *Desk) oneAtATime(pairs []KeyPair, n NewPair) error {
+	whom := fmt.Sprintf("%s in %s", whose(Ours, n.Partner, n.Profile), n.Environment)
 	for _, k := range pairs {
 		switch {
 		case k.State == Staged:
-			return fmt.Errorf("key pair %s is waiting to be used by %s in %s already: finish its exchange, or retire it", k.ID, whose(Ours, n.Partner, n.Profile), n.Environment)
-		case !n.Renewal:
-			return fmt.Errorf("key pair %s is in use by %s in %s: there is one pair per account and environment; say that this one is its renewal", k.ID, whose(Ours, n.Partner, n.Profile), n.Environment)
+			return fmt.Errorf("key pair %s is waiting to be used by %s: finish its exchange, or retire it", k.ID, whom)
+		case k.State == Active && !n.Renewal:
+			return fmt.Errorf("key pair %s is in use by %s: there is one pair per account and environment; say that this one is its renewal", k.ID, whom)
 		}
+	}
+	if len(pairs) >= MaxOverlap {
+		return fmt.Errorf("%d key pairs are in use by %s already: retire the oldest (sealane key list, sealane key retire)", len(pairs), whom)
 	}
 	return nil
 }
@@ -294,6 +302,10 @@ func (d *Desk) Sign(k KeyPair, payload []byte) ([]byte, error) {
 	return jose.Sign(nil, payload, protected, key)
 }
 
+// ErrUnusable says that a private key of ours can't be used. It says nothing of what
+// it was to be used for.
+var ErrUnusable = errors.New("the private key can't be used")
+
 // Decrypt opens a message that is only encrypted, with a key pair of ours.
 func (d *Desk) Decrypt(k KeyPair, token []byte) ([]byte, error) {
 	e, err := jose.ParseEncrypted(nil, token, 64<<10, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
@@ -302,7 +314,7 @@ func (d *Desk) Decrypt(k KeyPair, token []byte) ([]byte, error) {
 	}
 	key, err := d.unseal(k)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
 	text, _, err := e.Decrypt([]crypto.Decrypter{key})
 	return text, err

@@ -74,9 +74,13 @@ func (d *Desk) changeEnvironment(ctx context.Context, action, partner, name, rea
 			return err
 		}
 		e.Before = env
+		before := env.Sealing
 		env.Contacts = slices.Clone(env.Contacts)
 		if err := change(&env); err != nil {
 			return err
+		}
+		if before == SealingRequired && env.Sealing == SealingOptional && strings.TrimSpace(reason) == "" {
+			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)", name, partner)
 		}
 		env.Partner, env.Name = partner, name
 		if err := d.checkEnvironment(tx, env); err != nil {

@@ -54,19 +54,27 @@ func (r *Registry) addPerson(tx Tx, e *Entry, p Person) (token string, err error
 	if err := checkRoles(p.ID, p.Roles); err != nil {
 		return "", err
 	}
-	people, err := tx.People()
-	if err != nil {
+	if err := oneToken(tx, p); err != nil {
 		return "", err
-	}
-	for _, o := range people {
-		if p.Email != "" && strings.EqualFold(o.Email, p.Email) && o.Revoked.IsZero() {
-			return "", fmt.Errorf("%s has the address %s already: one person, one token", o.ID, p.Email)
-		}
 	}
 	p.Created = r.now()
 	token, p.Prefix, p.SHA256 = newToken("person")
 	e.Subject, e.After = "person/"+p.ID, p
 	return token, tx.PutPerson(&p)
+}
+
+// oneToken refuses a second token for one address.
+func oneToken(tx Tx, p Person) error {
+	people, err := tx.People()
+	if err != nil {
+		return err
+	}
+	for _, o := range people {
+		if o.ID != p.ID && p.Email != "" && strings.EqualFold(o.Email, p.Email) && o.Revoked.IsZero() {
+			return fmt.Errorf("%s has the address %s already: one person, one token", o.ID, p.Email)
+		}
+	}
+	return nil
 }
 
 func checkRoles(id string, of []Role) error {
@@ -116,7 +124,10 @@ func (d *Desk) RevokePerson(ctx context.Context, id, reason string) error {
 // RenewToken gives somebody a new token, for one that was lost or revoked. The old
 // one ends.
 func (d *Desk) RenewToken(ctx context.Context, id, reason string) (token string, err error) {
-	err = d.changePerson(ctx, "person.token", id, reason, func(p *Person) error {
+	err = d.changePerson(ctx, "person.token", id, reason, func(tx Tx, p *Person) error {
+		if err := oneToken(tx, *p); err != nil {
+			return err
+		}
 		token, p.Prefix, p.SHA256 = newToken("person")
 		p.Revoked = time.Time{}
 		return nil
@@ -126,7 +137,7 @@ func (d *Desk) RenewToken(ctx context.Context, id, reason string) (token string,
 
 // SetRoles gives somebody other roles.
 func (d *Desk) SetRoles(ctx context.Context, id string, to []Role, reason string) error {
-	return d.changePerson(ctx, "person.roles", id, reason, func(p *Person) error {
+	return d.changePerson(ctx, "person.roles", id, reason, func(_ Tx, p *Person) error {
 		if id == d.person.ID && !slices.Contains(to, Administrator) {
 			return errors.New("nobody takes the role of administrator from themselves: another administrator does")
 		}
@@ -135,14 +146,14 @@ func (d *Desk) SetRoles(ctx context.Context, id string, to []Role, reason string
 	})
 }
 
-func (d *Desk) changePerson(ctx context.Context, action, id, reason string, change func(*Person) error) error {
+func (d *Desk) changePerson(ctx context.Context, action, id, reason string, change func(Tx, *Person) error) error {
 	return d.Change(ctx, Entry{Action: action, Subject: "person/" + id, Reason: reason}, func(tx Tx, e *Entry) error {
 		p, err := tx.Person(id)
 		if err != nil {
 			return fmt.Errorf("person %s: %w", id, err)
 		}
 		e.Before = p
-		if err := change(&p); err != nil {
+		if err := change(tx, &p); err != nil {
 			return err
 		}
 		e.After = p

@@ -119,7 +119,7 @@ func TestPeople(t *testing.T) {
 	must(t, err)
 	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.Server}, ""))
 	refused(t, "needs the role administrator", third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}}, "")))
-	refused(t, "last administrator", d.RevokePerson(ctx, "anna", ""))
+	refused(t, "last administrator", d.RevokePerson(ctx, "anna", "has left"))
 	must(t, d.RevokePerson(ctx, "olga", "has left"))
 	if _, err := d.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("a revoked token: %v", err)
@@ -151,13 +151,13 @@ func TestKeyPairs(t *testing.T) {
 	}
 	_, _, err = d.CreateKeyPair(ctx, n, "")
 	refused(t, "finish its exchange", err)
-	must(t, d.MovePair(ctx, k.ID, registry.Active, ""))
+	must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
 	_, _, err = d.CreateKeyPair(ctx, n, "")
 	refused(t, "renewal", err)
 	n.Renewal = true
 	next, _, err := d.CreateKeyPair(ctx, n, "")
 	must(t, err)
-	must(t, d.MovePair(ctx, next.ID, registry.Active, ""))
+	must(t, d.MovePair(ctx, next.ID, registry.Active, false, ""))
 	states := func() (list []registry.State) {
 		must(t, d.Store.View(ctx, func(tx registry.Tx) error {
 			for _, id := range []string{k.ID, next.ID} {
@@ -177,7 +177,7 @@ func TestKeyPairs(t *testing.T) {
 	if got := states(); got[0] != registry.Retiring || got[1] != registry.Active {
 		t.Errorf("states %v", got)
 	}
-	refused(t, "can't become destroyed", d.MovePair(ctx, k.ID, registry.Destroyed, ""))
+	refused(t, "can't become destroyed", d.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
 
 	exported, err := d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "moves")
 	must(t, err)
@@ -195,8 +195,8 @@ func TestKeyPairs(t *testing.T) {
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
-	must(t, d.MovePair(ctx, k.ID, registry.Retired, ""))
-	must(t, d.MovePair(ctx, k.ID, registry.Destroyed, ""))
+	must(t, d.MovePair(ctx, k.ID, registry.Retired, false, "done"))
+	must(t, d.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
 	_, err = d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "back?")
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.

@@ -47,7 +47,11 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	if err != nil {
 		return err
 	}
-	if err := key.Matches(check); err == nil || len(pending) == 0 || key.Matches(pending) != nil {
+	err = key.Matches(check)
+	if errors.Is(err, rootkey.ErrOtherKey) && (len(pending) == 0 || key.Matches(pending) != nil) {
+		return fmt.Errorf("%w; name that one (--root-key, $SEALANE_ROOT_KEY)", err)
+	}
+	if !errors.Is(err, rootkey.ErrOtherKey) {
 		return err
 	}
 	if next {
@@ -56,7 +60,18 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	return errors.New("the root key is being rotated: give the old one, and finish with sealane rootkey rotate")
 }
 
-// UseRoot takes a root key that is this registry's; ErrNoRoot where it has none.
+// HasRoot says whether the registry has a root key.
+func (r *Registry) HasRoot(ctx context.Context) (has bool, err error) {
+	err = r.Store.View(ctx, func(tx Tx) error {
+		check, err := tx.Setting(settingRootCheck)
+		has = len(check) > 0
+		return err
+	})
+	return has, err
+}
+
+// UseRoot takes a root key that is this registry's; ErrNoRoot where it has none. It
+// changes the Registry, which nobody else may use meanwhile.
 func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 	err := r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
 	if err != nil {
@@ -90,9 +105,14 @@ func (d *Desk) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte)
 
 var errAlreadySet = errors.New("the root key was set meanwhile")
 
-// RotateRoot seals every private key under another root key. It may be killed and
-// run again at any time: each private key is under the one or the other, and the
-// registry takes the new root key for its own only when all are under it.
+// RotateRoot seals every private key under another root key, and says how many it
+// was. It may be killed and run again at any time: each private key is under the one
+// or the other, and the registry takes the new root key for its own only when all
+// are under it.
+//
+// This Registry stays as it is, so that what others do with it goes on, and lanes
+// that were made of it open what they opened before. Whoever goes on from here
+// calls UseRoot with the next key.
 func (d *Desk) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte, reason string) (count int, err error) {
 	if d.Root == nil {
 		return 0, errors.New("give the present root key as well (--root-key)")
@@ -107,20 +127,23 @@ func (d *Desk) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []b
 		e.After = map[string]string{"step": "begun"}
 		return beginRotation(tx, next, parameters)
 	})
-	for n := 1; err == nil && n > 0; count += n {
-		n, err = desk.resealSome(ctx, next, entry)
-	}
 	if err != nil {
-		return count, fmt.Errorf("%d private keys are under the new root key; run it again: %w", count, err)
+		return 0, err
 	}
-	err = desk.Change(ctx, entry, func(tx Tx, e *Entry) error {
-		e.After = map[string]string{"step": "finished"}
-		return finishRotation(tx, next, parameters)
-	})
-	if err == nil {
-		d.Root, err = rootkey.NewRing(next)
+	for {
+		n := 0
+		err = desk.Change(ctx, entry, func(tx Tx, e *Entry) (err error) {
+			n, err = desk.resealSome(tx, e, next, parameters)
+			return err
+		})
+		if err != nil {
+			return count, fmt.Errorf("%d private keys are under the new root key by now; run it again: %w", count, err)
+		}
+		if n == 0 {
+			return count, nil
+		}
+		count += n
 	}
-	return count, err
 }
 
 func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
@@ -137,16 +160,38 @@ func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 	return tx.PutSetting(settingRootNext, next.CheckValue())
 }
 
-// finishRotation makes the next root key the registry's, if nothing is left under
-// another.
-func finishRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
-	left, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 1}})
+// resealSome seals a hundred private keys again. When nothing is left under another
+// root key, it makes the next one the registry's.
+func (d *Desk) resealSome(tx Tx, e *Entry, next *rootkey.Key, parameters []byte) (n int, err error) {
+	pairs, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 100}})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if len(left) > 0 {
-		return fmt.Errorf("%w: key pair %s came under the old root key meanwhile; run it again", ErrConflict, left[0].ID)
+	if len(pairs) == 0 {
+		e.After = map[string]string{"step": "finished"}
+		return 0, finishRotation(tx, next, parameters)
 	}
+	var ids []string
+	for _, k := range pairs {
+		pkcs8, err := d.Root.Open(k.Sealed, sealContext(&k))
+		if err != nil {
+			return 0, fmt.Errorf("key pair %s: %w", k.ID, err)
+		}
+		err = d.sealPair(tx, &k, pkcs8)
+		clear(pkcs8)
+		if err != nil {
+			return 0, err
+		}
+		if err := tx.PutKeyPair(&k); err != nil {
+			return 0, err
+		}
+		ids = append(ids, k.ID)
+	}
+	e.After = map[string]any{"step": "sealed again", "keys": ids}
+	return len(ids), nil
+}
+
+func finishRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 	for _, s := range []struct {
 		name  string
 		value []byte
@@ -158,35 +203,4 @@ func finishRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 		}
 	}
 	return nil
-}
-
-// resealSome seals a hundred private keys again, in one transaction.
-func (d *Desk) resealSome(ctx context.Context, next *rootkey.Key, entry Entry) (n int, err error) {
-	err = d.Change(ctx, entry, func(tx Tx, e *Entry) error {
-		n = 0
-		pairs, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 100}})
-		if err != nil {
-			return err
-		}
-		ids := []string{}
-		for _, k := range pairs {
-			pkcs8, err := d.Root.Open(k.Sealed, sealContext(&k))
-			if err != nil {
-				return fmt.Errorf("key pair %s: %w", k.ID, err)
-			}
-			err = d.sealPair(tx, &k, pkcs8)
-			clear(pkcs8)
-			if err != nil {
-				return err
-			}
-			if err := tx.PutKeyPair(&k); err != nil {
-				return err
-			}
-			ids = append(ids, k.ID)
-			n++
-		}
-		e.After = map[string]any{"step": "sealed again", "keys": ids}
-		return nil
-	})
-	return n, err
 }

@@ -175,7 +175,7 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		}))
 	}
 	spoil()
-	if _, err := d.RotateRoot(ctx, next, parameters, ""); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := d.RotateRoot(ctx, next, parameters, "yearly"); !errors.Is(err, rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	spoil() // whole again
@@ -186,9 +186,10 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 	}
 	again, err := rootkey.FromPassphrase(passphrase, pending)
 	must(t, err)
-	if n, err := d.RotateRoot(ctx, again, pending, ""); err != nil || n != 2 {
+	if n, err := d.RotateRoot(ctx, again, pending, "yearly"); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
+	must(t, d.UseRoot(ctx, again))
 	_, err = d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "look")
 	must(t, err)
 	if _, pending, err = d.RootParameters(ctx); err != nil || len(pending) != 0 {
@@ -209,7 +210,7 @@ func TestStaleRootKey(t *testing.T) {
 	stale := *d
 	other := *d.Registry
 	stale.Registry = &other
-	if _, err := d.RotateRoot(t.Context(), next, nil, ""); err != nil {
+	if _, err := d.RotateRoot(t.Context(), next, nil, "yearly"); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")

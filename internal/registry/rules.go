@@ -43,7 +43,7 @@ const (
 // unwaivable are the rules that no reason outweighs: whoever lets these pass has
 // no secret any more.
 var unwaivable = map[string]bool{
-	RuleKeyBlocked: true, RuleSharedFactor: true, "weak-key": true, "key-type": true, "key-size": true, "exponent": true, "signature-algorithm": true,
+	"weak-key": true, "key-type": true, "key-size": true, "exponent": true, "signature-algorithm": true,
 }
 
 // place is where a key is to be used.
@@ -66,18 +66,35 @@ func (r *Registry) CheckCertificate(tx Tx, c *Certificate, leaf *x509.Certificat
 		})
 	}
 	more, err := r.checkKnown(tx, c.SPKI, place{c.Owner, c.Profile, c.Partner, c.Environment, c.ID})
-	return append(found, more...), err
+	if err != nil {
+		return nil, err
+	}
+	file := sha256.Sum256(c.Exchange.File)
+	for _, sum := range [][]byte{c.SHA256, file[:]} {
+		b, err := blocked(tx, sum, "certificate")
+		if err != nil {
+			return nil, err
+		}
+		more = append(more, b...)
+	}
+	return append(found, more...), nil
+}
+
+// blocked finds what is on the list of blocked checksums.
+func blocked(tx Tx, sum []byte, what string) ([]Finding, error) {
+	b, err := tx.Blocked(sum)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return []Finding{{Rule: RuleKeyBlocked, Level: string(cert.Refused),
+		Found: fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format("2006-01-02"), b.Reason), Do: "make a new key pair, for this integration only"}}, err
 }
 
 // checkKnown finds where a public key is known already, and whether it is blocked.
 func (r *Registry) checkKnown(tx Tx, spki []byte, at place) ([]Finding, error) {
-	var found []Finding
 	sum := sha256.Sum256(spki)
-	switch b, err := tx.Blocked(sum[:]); {
-	case err == nil:
-		found = append(found, Finding{Rule: RuleKeyBlocked, Level: string(cert.Refused),
-			Found: fmt.Sprintf("this public key was blocked on %s: %s", b.At.Format("2006-01-02"), b.Reason), Do: "make a new key pair, for this integration only"})
-	case !errors.Is(err, ErrNotFound):
+	found, err := blocked(tx, sum[:], "public key")
+	if err != nil {
 		return nil, err
 	}
 	where, err := knownElsewhere(tx, sum[:], at)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -51,10 +50,13 @@ type agreed struct {
 }
 
 type laneKey struct {
-	id    string
-	state State
-	spki  []byte
-	open  func() (keyring.Private, error) // ours: once, for all lanes that share it
+	id        string
+	state     State
+	pair      string               // ours: the key pair's identity
+	confirmed map[string]time.Time // of a shared pair: when which partner confirmed it
+	imported  time.Time            // of one that partners had before: since when we have it
+	spki      []byte
+	open      func() (keyring.Private, error) // ours: once, for all lanes that share it
 }
 
 // Snapshot reads all lanes.
@@ -72,7 +74,15 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 		}
 		return shared[n]
 	}
+	offers := map[string]map[string]time.Time{} // by key pair and partner
 	rows := LaneRows{
+		Offer: func(o Offer) error {
+			if offers[o.KeyPair] == nil {
+				offers[o.KeyPair] = map[string]time.Time{}
+			}
+			offers[o.KeyPair][o.Partner] = o.Confirmed
+			return nil
+		},
 		Partner: func(p Partner) error {
 			partners[p.ID] = p
 			s.profiles[p.Profile] = dialect{} // read below
@@ -94,7 +104,7 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 			return nil
 		},
 		KeyPair: func(k KeyPair) error {
-			key := laneKey{id: k.KeyID, state: k.State, spki: k.SPKI, open: sync.OnceValues(func() (keyring.Private, error) {
+			key := laneKey{id: k.KeyID, pair: k.ID, state: k.State, spki: k.SPKI, open: sync.OnceValues(func() (keyring.Private, error) {
 				key, err := r.unseal(k)
 				if err != nil {
 					return nil, err
@@ -102,6 +112,7 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 				return r.RSA.Private(key)
 			})}
 			if k.Partner == "" {
+				key.confirmed, key.imported = offers[k.ID], confirmed(k, time.Time{})
 				list := sharedOf(k.Profile, k.Environment)
 				*list = append(*list, key)
 			} else if at := s.places[laneName{k.Partner, k.Environment}]; at != nil {
@@ -191,7 +202,7 @@ func (s *Snapshot) lane(at *agreed, sealing Sealing) (*sealane.Lane, error) {
 }
 
 func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
-	ours := withShared(at.ours, *at.shared)
+	ours := withShared(at.partner.ID, at.ours, *at.shared)
 	speaks := s.profiles[at.partner.Profile]
 	if speaks.err != nil {
 		return nil, speaks.err
@@ -207,15 +218,21 @@ func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
 	return sealane.New(config)
 }
 
-// withShared adds the keys of the whole profile to a partner's own. Where one of
-// their own is active, a shared one only opens.
-func withShared(own, shared []laneKey) []laneKey {
-	active := slices.ContainsFunc(own, func(k laneKey) bool { return k.state == Active })
-	all := slices.Clone(own)
-	for _, k := range shared {
-		if active && k.state == Active {
-			k.state = Retiring
+// withShared adds the keys of the whole profile to a partner's own, in the states that
+// they have for it.
+func withShared(partner string, own, shared []laneKey) []laneKey {
+	ownActive := slices.ContainsFunc(own, func(k laneKey) bool { return k.state == Active })
+	pairs := make([]sharedPair, len(shared))
+	for i, k := range shared {
+		at := k.confirmed[partner]
+		if at.IsZero() {
+			at = k.imported
 		}
+		pairs[i] = sharedPair{k.pair, k.state, at}
+	}
+	all := slices.Clone(own)
+	for i, k := range shared {
+		k.state = stateFor(pairs, i, ownActive)
 		all = append(all, k)
 	}
 	return all
@@ -282,47 +299,4 @@ func (k *privateKey) Decrypt(random io.Reader, message []byte, o crypto.Decrypte
 		return nil, err
 	}
 	return key.Decrypt(random, message, o)
-}
-
-// Uses collects when API keys were used, and writes it down now and then; traffic
-// waits for no database.
-type Uses struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
-
-// Note notes a use.
-func (u *Uses) Note(id string, at time.Time) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.at == nil {
-		u.at = map[string]time.Time{}
-	}
-	u.at[id] = at.UTC().Truncate(time.Minute)
-}
-
-// Write writes down what was noted. Where that fails it is kept for the next time.
-func (u *Uses) Write(ctx context.Context, r *Registry) error {
-	u.mu.Lock()
-	noted := u.at
-	u.at = nil
-	u.mu.Unlock()
-	if len(noted) == 0 {
-		return nil
-	}
-	err := r.Store.Update(ctx, func(tx Tx) error { return tx.UsedAPIKeys(noted) })
-	if err == nil || errors.Is(err, ErrNotFound) {
-		return err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.at == nil {
-		u.at = map[string]time.Time{}
-	}
-	for id, at := range noted {
-		if u.at[id].Before(at) {
-			u.at[id] = at
-		}
-	}
-	return err
 }

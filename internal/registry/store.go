@@ -17,6 +17,8 @@ var (
 	ErrConflict = errors.New("somebody else has changed this meanwhile; look at it again")
 	// ErrExists: a row with this identity, or with a value that must be unique, is there.
 	ErrExists = errors.New("it is there already")
+	// ErrStore: the database could not do it. Nothing was judged.
+	ErrStore = errors.New("the registry's database failed")
 )
 
 // Store keeps the registry. It is one package with two databases behind it.
@@ -85,10 +87,20 @@ type Tx interface {
 	PutKeyPair(*KeyPair) error
 
 	Certificate(id string) (Certificate, error)
+	// Certificates leaves Exchange.File out; PutCertificate keeps the one that is
+	// stored where there is none.
 	Certificates(CertificateQuery) ([]Certificate, error)
 	PutCertificate(*Certificate) error
-	// SPKIs gives every public key of the registry to yield, until that says no.
-	SPKIs(yield func(spki []byte) bool) error
+	// SPKIs gives every public key of the registry to yield, with the identity of the
+	// key pair or certificate that has it, until that says no.
+	SPKIs(yield func(id string, spki []byte) bool) error
+
+	// Offers gives what became of our key pairs with a partner.
+	Offers(partner string) ([]Offer, error)
+	PutOffer(*Offer) error
+	// Relying gives n partners at most for whom a shared key pair is the active one,
+	// see PairsFor.
+	Relying(k KeyPair, n int) ([]string, error)
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)
 	PutBlocked(Blocked) error // one that is there already stays as it is
@@ -109,12 +121,13 @@ type Tx interface {
 }
 
 // LaneRows takes the rows of a snapshot, in this order: partners, environments,
-// API keys that are not revoked, our key pairs in use, their certificates in use.
+// API keys that are not revoked, offers, our key pairs in use, their certificates in use.
 // The slices are the receiver's. An error ends the pass.
 type LaneRows struct {
 	Partner     func(Partner) error
 	Environment func(Environment) error
 	APIKey      func(APIKey) error
+	Offer       func(Offer) error       // KeyPair, Partner, Confirmed: of shared pairs that are active
 	KeyPair     func(KeyPair) error     // without the certificate
 	Certificate func(Certificate) error // ID, Partner, Environment, KeyID, State, SPKI, NotAfter
 }

@@ -1,0 +1,40 @@
+package registry_test
+
+import (
+	"testing"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// A key pair follows the one with its own partner, dialect and environment, and no
+// other: one for all partners leaves their own in use, and theirs leave it. Those for
+// all partners leave each other, because partners turn to the next one by one.
+func TestActivationFollowsItsOwn(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	other(t, d)
+	active := func(profileName, partner, environment string, renewal bool) string {
+		k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Renewal: renewal,
+			Subject: cert.Request{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}}, "")
+		must(t, err)
+		must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
+		return k.ID
+	}
+	first := []string{
+		active("riskos", "acme", "PROD", false), active("riskos", "acme", "DEV", false), active("riskos", "other", "PROD", false),
+		active("riskos", "", "PROD", false), active("riskos", "", "DEV", false), active("rdx", "", "PROD", false),
+	}
+	const inUse, followed = "active active ", "retiring retiring "
+	if got := statesOf(t, d, first...) + " "; got != inUse+inUse+inUse+inUse+inUse+inUse {
+		t.Errorf("at first: %s", got)
+	}
+	shared := active("riskos", "", "PROD", true)
+	if got := statesOf(t, d, append(first, shared)...) + " "; got != inUse+inUse+inUse+inUse+inUse+inUse+inUse {
+		t.Errorf("after one for all partners: %s", got)
+	}
+	own := active("riskos", "acme", "PROD", true)
+	if got := statesOf(t, d, append(first, shared, own)...) + " "; got != followed+inUse+inUse+inUse+inUse+inUse+inUse+inUse {
+		t.Errorf("after one for acme: %s", got)
+	}
+}

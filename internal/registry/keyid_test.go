@@ -1,0 +1,63 @@
+package registry_test
+
+import (
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// A key ID is one environment's and one partner's. A renewal may have it again if its
+// key has the same size; whose it is not, or was rejected, does not hold it.
+func TestKeyIDIsTaken(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	other(t, d)
+	must(t, d.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.Client}, ""))
+	must(t, d.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: registry.SealingRequired}, ""))
+	whole := cert.Request{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}
+	for _, c := range []struct {
+		name, profile, partner, environment string
+		bits                                int
+		renewal                             bool
+		says                                string
+	}{
+		{name: "the first", profile: "riskos", partner: "acme", environment: "PROD", bits: 2048},
+		{"another environment", "riskos", "acme", "DEV", 2048, false, `key ID "name" is in use in PROD`},
+		{"another partner", "riskos", "other", "PROD", 2048, false, `key ID "name" is that of ours for acme in PROD`},
+		{"all partners", "riskos", "", "PROD", 2048, false, `key ID "name" is that of ours for acme in PROD`},
+		{"a renewal of another size", "riskos", "acme", "PROD", 3072, true, `key ID "name" names a key of 2048 bits, and this one has 3072`},
+		{"a renewal of that size", "riskos", "acme", "PROD", 2048, true, ""},
+		{"another dialect", "rdx", "vcas", "DEV", 2048, false, ""},
+	} {
+		n := registry.NewPair{Profile: c.profile, Partner: c.partner, Environment: c.environment, Bits: c.bits, Renewal: c.renewal, Subject: whole, KeyID: "name"}
+		k, _, err := d.CreateKeyPair(ctx, n, "")
+		if c.says != "" {
+			if err == nil {
+				t.Errorf("%s was let in", c.name)
+			}
+			refused(t, c.says, err)
+			continue
+		}
+		must(t, err)
+		must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
+	}
+
+	// A partner's own names are apart from ours.
+	x := exchange.At(d)
+	receive := func(key, partner, environment string) (registry.Certificate, error) {
+		leaf, _ := issued(t, testkey.RSA(t, "registry key ID "+key, 2048).Public(), nil)
+		c, _, err := x.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: leaf.Raw, KeyID: "name"})
+		return c, err
+	}
+	theirs, err := receive("1", "acme", "DEV")
+	must(t, err)
+	_, err = receive("2", "acme", "PROD")
+	refused(t, `key ID "name" is in use in DEV`, err)
+	must(t, x.Reject(ctx, theirs.ID, "sent by mistake"))
+	_, err = receive("2", "acme", "PROD")
+	must(t, err)
+}

@@ -1,0 +1,102 @@
+package registry_test
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"math/big"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
+)
+
+// other adds a second partner of the same dialect, and acme's DEV.
+func other(t *testing.T, d *registry.Desk) {
+	t.Helper()
+	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.Server}, ""))
+	for _, at := range [][2]string{{"other", "PROD"}, {"acme", "DEV"}} {
+		must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: registry.SealingRequired}, ""))
+	}
+}
+
+// A rejected certificate may come again at the same place; anywhere else its key is
+// known, and refused.
+func TestRejectedIsStillKnown(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	other(t, d)
+	x := exchange.At(d)
+	key := testkey.RSA(t, "registry rejected", 2048)
+	leaf, _ := issued(t, key.Public(), nil)
+	receive := func(partner, environment string) (registry.Certificate, error) {
+		c, _, err := x.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: leaf.Raw})
+		return c, err
+	}
+	first, err := receive("acme", "PROD")
+	must(t, err)
+	must(t, x.Reject(ctx, first.ID, "wrong unit"))
+	for _, at := range [][2]string{{"acme", "DEV"}, {"other", "PROD"}} {
+		_, err := receive(at[0], at[1])
+		refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
+	}
+	// A key of the partner's is none of ours, at the same place either.
+	_, _, err = d.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, []*x509.Certificate{leaf}, "")
+	refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
+	again, err := receive("acme", "PROD")
+	must(t, err)
+	// What was not rejected is known at its own place, too.
+	_, err = receive("acme", "PROD")
+	refused(t, "certificate "+again.ID+" (received)", err)
+}
+
+// What is imported must be whole, and for the partner; what is refused leaves nothing.
+func TestImportRefused(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	known, second := testkey.RSA(t, "registry import 1", 2048), testkey.RSA(t, "registry import 2", 2048)
+	of := func(key *rsa.PrivateKey) []*x509.Certificate {
+		leaf, _ := issued(t, key.Public(), nil)
+		return []*x509.Certificate{leaf}
+	}
+	for _, c := range []struct {
+		name, says string
+		pair       registry.NewPair
+		key        *rsa.PrivateKey
+		chain      []*x509.Certificate
+	}{
+		{name: "good", pair: registry.NewPair{Profile: "riskos", Environment: "PROD"}, key: known, chain: of(known)},
+		{"a shared prime", "[shared-factor]", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, crossed(known, second), of(crossed(known, second))},
+		{"another key's certificate", "the certificate is not that of the key", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, of(known)},
+		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, nil},
+		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD"}, second, of(second)},
+	} {
+		_, _, err := d.ImportKeyPair(ctx, c.pair, c.key, c.chain, "")
+		if c.says == "" {
+			must(t, err)
+			continue
+		}
+		if err == nil {
+			t.Errorf("%s was taken", c.name)
+		}
+		refused(t, c.says, err)
+	}
+	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+		pairs, err := tx.KeyPairs(registry.KeyPairQuery{})
+		if len(pairs) != 1 {
+			t.Errorf("%d key pairs were kept", len(pairs))
+		}
+		return err
+	}))
+}
+
+// crossed is a key with the first prime of each of two others.
+func crossed(a, b *rsa.PrivateKey) *rsa.PrivateKey {
+	one := big.NewInt(1)
+	p, q := a.Primes[0], b.Primes[0]
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}, D: new(big.Int).ModInverse(big.NewInt(65537), phi), Primes: []*big.Int{p, q}}
+	key.Precompute()
+	return key
+}

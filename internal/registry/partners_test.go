@@ -1,0 +1,71 @@
+package registry_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// We give API keys to those who call us, and end each once.
+func TestAPIKeyRefused(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	must(t, d.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.Client}, ""))
+	must(t, d.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: registry.SealingRequired}, ""))
+	refused(t, "partner called is called by us", second(d.IssueAPIKey(ctx, "called", "PROD", "", registry.SealingRequired, "")))
+	k, _, err := d.IssueAPIKey(ctx, "acme", "PROD", "", registry.SealingRequired, "")
+	must(t, err)
+	must(t, d.RevokeAPIKey(ctx, k.ID, "lost"))
+	before := last(t, d)
+	refused(t, "API key "+k.ID+" was revoked on", d.RevokeAPIKey(ctx, k.ID, "again"))
+	if after := last(t, d); after.Seq != before.Seq {
+		t.Errorf("there is a record: %s", after.Action)
+	}
+}
+
+// Fifty contacts are enough; one of them may be changed still.
+func TestContactsAreBounded(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	must(t, d.ChangeEnvironment(ctx, "acme", "PROD", "", func(env *registry.Environment) error {
+		for i := range 49 {
+			env.Contacts = append(env.Contacts, registry.Contact{Role: registry.Support, Email: fmt.Sprintf("c%d@acme.example", i)})
+		}
+		return nil
+	}))
+	set := func(email string) error {
+		return d.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Support, Name: "N", Email: email}, "")
+	}
+	must(t, set("fiftieth@acme.example"))
+	refused(t, "51 contacts are too many", set("more@acme.example"))
+	must(t, set("c7@acme.example"))
+	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+		env, err := tx.Environment("acme", "PROD")
+		if len(env.Contacts) != 50 || env.Contacts[49].Email != "c7@acme.example" {
+			t.Errorf("%d contacts, the last %+v", len(env.Contacts), env.Contacts[len(env.Contacts)-1])
+		}
+		return err
+	}))
+}
+
+// What is not known to be for trying out is production, whatever it is called.
+func TestProduction(t *testing.T) {
+	for names, want := range map[string]bool{
+		"LIVE PREPROD PROD PRODUCTION EU DEV1 TESTING PRE-STAG": true,
+		"DEV TEST STAG STAGING UAT SANDBOX":                     false,
+	} {
+		for name := range strings.FieldsSeq(names) {
+			for _, spelt := range []string{name, strings.ToLower(name), name[:1] + strings.ToLower(name[1:])} {
+				if registry.Production(spelt) != want {
+					t.Errorf("%s is production: %t", spelt, !want)
+				}
+			}
+		}
+	}
+	if !registry.Production("") {
+		t.Error("an environment without a name is not production")
+	}
+}

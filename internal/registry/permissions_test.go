@@ -1,0 +1,241 @@
+package registry_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/profile"
+)
+
+const (
+	administrator = registry.Administrator
+	operator      = registry.Operator
+	approver      = registry.Approver
+	auditor       = registry.Auditor
+)
+
+// permission is an action, who may do it, and how it is tried. What is tried fails for
+// who may, with says, or is done where that is empty.
+type permission struct {
+	action string
+	may    []registry.Role
+	says   string
+	try    func(context.Context, *registry.Desk) error
+}
+
+// inside fails a change from inside.
+func inside(action string) func(context.Context, *registry.Desk) error {
+	return func(ctx context.Context, d *registry.Desk) error {
+		return d.Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error { return errors.New("inside") })
+	}
+}
+
+// exchanging tries a step of the exchange.
+func exchanging(step func(context.Context, exchange.Exchange) error) func(context.Context, *registry.Desk) error {
+	return func(ctx context.Context, d *registry.Desk) error { return step(ctx, exchange.At(d)) }
+}
+
+// only leaves the error of an answer.
+func only[T any](_ T, err error) error { return err }
+
+// Each role may do what is its own, and nothing else: one person alone brings no key in,
+// and who reads changes nothing.
+func TestPermissions(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	desks := map[registry.Role]*registry.Desk{}
+	for _, role := range []registry.Role{administrator, operator, approver, auditor} {
+		desks[role], _ = person(t, d, string(role), role)
+	}
+	for _, p := range slices.Concat(permissionsOfPartners(), permissionsOfKeys(t), permissionsOfExchange(t), permissionsOfHouse(t)) {
+		for role, at := range desks {
+			err := p.try(ctx, at)
+			switch {
+			case !slices.Contains(p.may, role):
+				if !errors.Is(err, registry.ErrForbidden) {
+					t.Errorf("%s by the %s: %v", p.action, role, err)
+				}
+				refused(t, fmt.Sprintf("%s needs the role %s, and %s has %[3]s", p.action, orRoles(p.may), role), err)
+			case p.says == "" && err != nil, p.says != "" && (err == nil || !strings.Contains(err.Error(), p.says)):
+				t.Errorf("%s by the %s: %v, want %q", p.action, role, err, p.says)
+			}
+		}
+	}
+}
+
+func orRoles(roles []registry.Role) string {
+	texts := make([]string, len(roles))
+	for i, r := range roles {
+		texts[i] = string(r)
+	}
+	return strings.Join(texts, " or ")
+}
+
+func permissionsOfPartners() []permission {
+	ours := []registry.Role{operator}
+	const nobody = `partner "nobody": not found`
+	return []permission{
+		{"partner.add", ours, "use small letters", func(ctx context.Context, d *registry.Desk) error {
+			return d.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.Server}, "")
+		}},
+		{"partner.export", ours, `key pair "k-none": not found`, exchanging(func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Export(ctx, "k-none", "acme", "", nil, ""))
+		})},
+		{"environment.add", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return d.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: registry.SealingRequired}, "")
+		}},
+		{"environment.change", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return d.ChangeEnvironment(ctx, "nobody", "PROD", "", nil)
+		}},
+		{"contact.set", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return d.SetContact(ctx, "nobody", "PROD", registry.Contact{}, "")
+		}},
+		{"contact.remove", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return d.RemoveContact(ctx, "nobody", "PROD", "a@b.example", "")
+		}},
+		{"apikey.issue", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return second(d.IssueAPIKey(ctx, "nobody", "PROD", "", registry.SealingRequired, ""))
+		}},
+		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, d *registry.Desk) error {
+			return d.RevokeAPIKey(ctx, "a-none", "lost")
+		}},
+	}
+}
+
+func permissionsOfKeys(t *testing.T) []permission {
+	ours := []registry.Role{operator}
+	key := testkey.RSA(t, "registry permissions", 2048)
+	leaf, _ := issued(t, key.Public(), nil)
+	sum, err := registry.SPKISum(&key.PublicKey)
+	must(t, err)
+	const nowhere = `environment "NONE" is none of profile riskos`
+	return []permission{
+		{"key.create", ours, nowhere, func(ctx context.Context, d *registry.Desk) error {
+			_, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE", Subject: subject}, "")
+			return err
+		}},
+		{"key.import", ours, nowhere, func(ctx context.Context, d *registry.Desk) error {
+			_, _, err := d.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key, []*x509.Certificate{leaf}, "")
+			return err
+		}},
+		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
+			return only(d.ExportKeyPair(ctx, "k-none", "pkcs8", []byte("a long passphrase"), "moves"))
+		}},
+		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
+			return d.MovePair(ctx, "k-none", registry.Active, false, "")
+		}},
+		{"key.retire", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
+			return d.MovePair(ctx, "k-none", registry.Retired, true, "old")
+		}},
+		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
+			return d.MovePair(ctx, "k-none", registry.Destroyed, false, "old")
+		}},
+		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
+			return d.MovePair(ctx, "k-none", registry.Compromised, false, "seen")
+		}},
+		{"key.block", []registry.Role{operator, approver}, "", func(ctx context.Context, d *registry.Desk) error {
+			return only(d.BlockKeys(ctx, [][]byte{sum}, "another product's"))
+		}},
+	}
+}
+
+func permissionsOfExchange(t *testing.T) []permission {
+	ours, both := []registry.Role{operator}, []registry.Role{operator, approver}
+	leaf, _ := issued(t, testkey.RSA(t, "registry permissions 2", 2048).Public(), nil)
+	const noPair, noCertificate = `key pair "k-none": not found`, `certificate "c-none": not found`
+	step := func(action string, may []registry.Role, says string, step func(context.Context, exchange.Exchange) error) permission {
+		return permission{action, may, says, exchanging(step)}
+	}
+	return []permission{
+		step("exchange.offer", ours, noPair, func(ctx context.Context, x exchange.Exchange) error { return only(x.Offer(ctx, "k-none", "acme", "")) }),
+		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Alias(ctx, "c-none", "name", "", "") }),
+		step("exchange.receive", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
+			_, _, err := x.Receive(ctx, exchange.Incoming{Partner: "nobody", Environment: "PROD", Data: leaf.Raw})
+			return err
+		}),
+		step("exchange.alarm", ours, "", func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Alarm(ctx, "acme", "PROD", &cert.PrivateKeyError{}, nil))
+		}),
+		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Confirm(ctx, "c-none", strings.Repeat("00", 32), ""))
+		}),
+		{"exchange.mismatch", ours, "inside", inside("exchange.mismatch")},
+		step("exchange.challenge", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Challenge(ctx, "c-none", false, ""))
+		}),
+		step("exchange.prove", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Prove(ctx, "c-none", "answer", "") }),
+		step("exchange.answer", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Answer(ctx, []byte("a.b.c.d.e"), "nobody", ""))
+		}),
+		step("exchange.approve", []registry.Role{approver}, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return x.Approve(ctx, "c-none", exchange.Approval{Change: "CHG-1", CallBack: "Eva"})
+		}),
+		step("exchange.reject", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "c-none", "wrong") }),
+		step("exchange.compromised", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Compromised(ctx, "c-none", "stolen") }),
+		step("exchange.retire", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Retire(ctx, "c-none", "old", true) }),
+		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "k-none", "wrong") }),
+		step("exchange.stage", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Stage(ctx, "c-none", "") }),
+		step("exchange.activate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Activate(ctx, "c-none", "") }),
+		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Confirmed(ctx, "k-none", "acme", "") }),
+	}
+}
+
+func permissionsOfHouse(t *testing.T) []permission {
+	alone := []registry.Role{administrator}
+	source, err := profile.Source("riskos")
+	must(t, err)
+	source = bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1)
+	const nobody = `person "nobody": not found`
+	return []permission{
+		{"person.add", alone, "has no role", func(ctx context.Context, d *registry.Desk) error {
+			return third(d.AddPerson(ctx, registry.Person{ID: "eve"}, ""))
+		}},
+		{"person.revoke", alone, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return d.RevokePerson(ctx, "nobody", "has left")
+		}},
+		{"person.token", alone, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return third(d.RenewToken(ctx, "nobody", ""))
+		}},
+		{"person.roles", alone, nobody, func(ctx context.Context, d *registry.Desk) error {
+			return d.SetRoles(ctx, "nobody", []registry.Role{approver}, "")
+		}},
+		{"rootkey.rotate", alone, "", func(ctx context.Context, d *registry.Desk) error {
+			next, err := rootkey.Generate()
+			must(t, err)
+			return only(d.RotateRoot(ctx, next, nil, "yearly"))
+		}},
+		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context, d *registry.Desk) error {
+			return only(d.AddProfile(ctx, source, ""))
+		}},
+		{"backup", alone, "inside", inside("backup")},
+	}
+}
+
+// The first root key is brought by an administrator or operator.
+func TestWhoBringsTheRootKey(t *testing.T) {
+	for role, may := range map[registry.Role]bool{administrator: true, operator: true, approver: false, auditor: false} {
+		anna, _ := deskAt(t, filepath.Join(t.TempDir(), "registry.db"), "")
+		d, _ := person(t, anna, "somebody", role)
+		key, err := rootkey.Generate()
+		must(t, err)
+		if err := d.SetRoot(t.Context(), key, nil); errors.Is(err, registry.ErrForbidden) == may || may && err != nil {
+			t.Errorf("by the %s: %v", role, err)
+		}
+		if has := d.Root != nil; has != may {
+			t.Errorf("after the %s the registry has a root key: %t", role, has)
+		}
+	}
+}
