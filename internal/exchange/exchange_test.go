@@ -162,7 +162,7 @@ func TestStepsInOrder(t *testing.T) {
 		refuse("without a call-back or proof", "--call-back", h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
 		refuse("a proof that nobody asked for", "no challenge is out", h.anna.Prove(ctx, c.ID, "x", ""))
 
-		token, err := h.anna.Challenge(ctx, c.ID, "")
+		token, err := h.anna.Challenge(ctx, c.ID, false, "")
 		h.must(err)
 		refuse("a wrong answer", "did not open it", h.anna.Prove(ctx, c.ID, "sealane-proof-guess", ""))
 		answer := openChallenge(t, token, "steps")
@@ -247,7 +247,7 @@ func TestWaiver(t *testing.T) {
 	weak := made(t, fresh(t, "w2"))
 	sum, err := registry.SPKISum(&fresh(t, "w2").PublicKey)
 	h.must(err)
-	h.must(h.anna.BlockKeys(t.Context(), [][]byte{sum}, "x"))
+	h.must(only(h.anna.BlockKeys(t.Context(), [][]byte{sum}, "x")))
 	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: weak, Waive: map[string]string{"key-blocked": "please"}}); err == nil {
 		t.Error("a blocked key was waived")
 	}

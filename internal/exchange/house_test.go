@@ -70,6 +70,9 @@ func (h *house) must(err error) {
 	}
 }
 
+// only is the error of what gives something besides.
+func only[T any](_ T, err error) error { return err }
+
 func (h *house) login(token string) *registry.Desk {
 	h.t.Helper()
 	d, err := h.Login(h.t.Context(), token)

@@ -9,8 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -45,10 +47,13 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string, each func(
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	folder := filepath.Dir(path)
-	for t.rows <= maxRows {
+	for {
 		rows, err := t.next(batch)
 		if err != nil || len(rows) == 0 {
 			return err
+		}
+		if t.rows > maxRows {
+			return fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
 		}
 		if x.screened, err = x.screen(ctx, rows, folder); err != nil {
 			return err
@@ -68,12 +73,11 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string, each func(
 			}
 		}
 	}
-	return fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
 }
 
 // screen compares the keys of many rows with all others at once. What can't be read
 // is not in the answer: its row says why.
-func (x Exchange) screen(ctx context.Context, rows []tableRow, folder string) (map[[sha256.Size]byte]error, error) {
+func (x Exchange) screen(ctx context.Context, rows []tableRow, folder string) (map[[sha256.Size]byte][]string, error) {
 	var keys []*rsa.PublicKey
 	for _, r := range rows {
 		if r.cells["certificate"] == "" {
@@ -91,16 +95,13 @@ func (x Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 	if err != nil {
 		return nil, err
 	}
-	screened := map[[sha256.Size]byte]error{}
+	screened := map[[sha256.Size]byte][]string{}
 	for i, key := range keys {
 		sum, err := registry.SPKISum(key)
 		if err != nil {
 			return nil, err
 		}
-		screened[[sha256.Size]byte(sum)] = nil
-		if shared[i] {
-			screened[[sha256.Size]byte(sum)] = registry.ErrSharedFactor
-		}
+		screened[[sha256.Size]byte(sum)] = shared[i]
 	}
 	return screened, nil
 }
@@ -121,15 +122,8 @@ func (x Exchange) importRow(ctx context.Context, row map[string]string, folder, 
 	if err := x.newEnvironment(ctx, env, reason, result); err != nil {
 		return err
 	}
-	if row["contact_email"] != "" {
-		contact := registry.Contact{Role: registry.ContactRole(row["contact_role"]), Name: row["contact_name"], Email: row["contact_email"]}
-		if contact.Role == "" {
-			contact.Role = registry.Primary
-		}
-		if err := x.SetContact(ctx, p.ID, env.Name, contact, reason); err != nil {
-			return err
-		}
-		result.Done = append(result.Done, "contact")
+	if err := x.importContact(ctx, row, reason, result); err != nil {
+		return err
 	}
 	if row["certificate"] == "" {
 		return nil
@@ -152,15 +146,22 @@ func (x Exchange) newPartner(ctx context.Context, p registry.Partner, reason str
 		return nil
 	case err == nil && (there.Profile != p.Profile || there.Side != p.Side):
 		return fmt.Errorf("partner %s is there with profile %s, and we are its %s; the row says %s and %s", p.ID, there.Profile, there.Side, p.Profile, p.Side)
+	case err == nil && there.Name != p.Name && p.Name != p.ID:
+		return fmt.Errorf("partner %s is there as %q; the row says %q", p.ID, there.Name, p.Name)
 	}
 	return err
 }
 
 func (x Exchange) newEnvironment(ctx context.Context, env registry.Environment, reason string, result *RowResult) error {
-	err := x.Store.View(ctx, func(tx registry.Tx) error {
-		_, err := tx.Environment(env.Partner, env.Name)
+	var there registry.Environment
+	err := x.Store.View(ctx, func(tx registry.Tx) (err error) {
+		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
+	if err == nil && (there.Sealing != env.Sealing || env.Caller != "" && there.Caller != env.Caller || env.Account != "" && there.Account != env.Account) {
+		return fmt.Errorf("environment %s of %s is there, with sealing %s, caller %q and account %q; the row says %s, %q and %q: mend the row, or change what is there (sealane partner env)",
+			env.Name, env.Partner, there.Sealing, there.Caller, there.Account, env.Sealing, env.Caller, env.Account)
+	}
 	if !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
@@ -171,26 +172,78 @@ func (x Exchange) newEnvironment(ctx context.Context, env registry.Environment, 
 	return nil
 }
 
+func (x Exchange) importContact(ctx context.Context, row map[string]string, reason string, result *RowResult) error {
+	contact := registry.Contact{Role: registry.ContactRole(row["contact_role"]), Name: row["contact_name"], Email: row["contact_email"]}
+	switch {
+	case contact == registry.Contact{}:
+		return nil
+	case contact.Email == "":
+		return errors.New("the contact has no contact_email")
+	case contact.Role == "":
+		contact.Role = registry.Primary
+	}
+	there := false
+	err := x.Store.View(ctx, func(tx registry.Tx) error {
+		env, err := tx.Environment(row["partner"], row["environment"])
+		there = slices.Contains(env.Contacts, contact)
+		return err
+	})
+	if err != nil || there {
+		return err
+	}
+	if err := x.SetContact(ctx, row["partner"], row["environment"], contact, reason); err != nil {
+		return err
+	}
+	result.Done = append(result.Done, "contact")
+	return nil
+}
+
 func (x Exchange) importCertificate(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
 	data, err := readBeside(folder, row["certificate"])
 	if err != nil {
 		return err
 	}
 	c, there, err := x.waiting(ctx, row["partner"], row["environment"], data)
-	if err == nil && !there {
-		c, _, err = x.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
-		result.Done = append(result.Done, "certificate "+c.ID+" received")
-	}
 	if err != nil {
 		return err
 	}
+	if !there {
+		c, _, err = x.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
+		if err != nil {
+			return err
+		}
+		result.Done = append(result.Done, "certificate "+c.ID+" received")
+	}
+	if c.KeyID == "" && row["key_id"] != "" {
+		if err := x.Alias(ctx, c.ID, row["key_id"], "", reason); err != nil {
+			return err
+		}
+		result.Done = append(result.Done, "key ID")
+	} else if row["key_id"] != "" && row["key_id"] != c.KeyID {
+		return fmt.Errorf("certificate %s has the key ID %q; the row says %q (sealane exchange alias --replace)", c.ID, c.KeyID, row["key_id"])
+	}
 	if row["sha256"] == "" || c.State != registry.Received {
-		return nil
+		return checksumHolds(c, row["sha256"], data)
 	}
 	if _, err := x.Confirm(ctx, c.ID, row["sha256"], reason); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "confirmed")
+	return nil
+}
+
+// checksumHolds looks at a row's checksum once its certificate was confirmed by another.
+func checksumHolds(c registry.Certificate, checksum string, file []byte) error {
+	if checksum == "" {
+		return nil
+	}
+	chain, err := c.Parse()
+	if err != nil {
+		return err
+	}
+	if which, _ := cert.Match(checksum, file, chain[0]); !slices.Contains(confirms, which) {
+		return fmt.Errorf("certificate %s is %s, and the row's sha256 is not its checksum", c.ID, c.State)
+	}
 	return nil
 }
 

@@ -24,7 +24,7 @@ func TestBlockedWhileHere(t *testing.T) {
 		used := h.letIn("acme", "STAG", made(t, fresh(t, "b1")), "")
 		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
 		h.must(err)
-		h.must(h.anna.BlockKeys(t.Context(), [][]byte{used.SPKISHA256}, "it is of ID+"))
+		h.must(only(h.anna.BlockKeys(t.Context(), [][]byte{used.SPKISHA256}, "it is of ID+")))
 		key, err := cert.EncodePrivate(fresh(t, "b2"), nil)
 		h.must(err)
 		_, _, err = h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: key})
@@ -42,7 +42,7 @@ func TestBlockedWhileHere(t *testing.T) {
 		if l := h.lane("acme", "STAG"); l.Ready() == nil {
 			t.Error("the lane still has the key")
 		}
-		if err := h.anna.BlockKeys(t.Context(), nil, "nothing"); err == nil {
+		if _, err := h.anna.BlockKeys(t.Context(), nil, "nothing"); err == nil {
 			t.Error("nothing was blocked, and that was fine")
 		}
 	})
@@ -203,7 +203,7 @@ func TestSharedPair(t *testing.T) {
 	}
 	// A pair of its own that is not in use any more does not hide the shared one.
 	own, _ := h.pair("riskos", "p2", "PROD")
-	h.must(h.anna.MovePair(ctx, own.ID, registry.Retired, "a mistake"))
+	h.must(h.anna.MovePair(ctx, own.ID, registry.Retired, false, "a mistake"))
 	if got := next("p2"); !strings.Contains(got, k.ID) {
 		t.Error(got)
 	}
@@ -247,7 +247,7 @@ func TestAnswer(t *testing.T) {
 	_, certificate := a.pair("riskos", "b", "PROD")
 	c, _, err := b.anna.Receive(t.Context(), exchange.Incoming{Partner: "a", Environment: "PROD", Data: certificate.DER})
 	b.must(err)
-	token, err := b.anna.Challenge(t.Context(), c.ID, "")
+	token, err := b.anna.Challenge(t.Context(), c.ID, false, "")
 	b.must(err)
 	answer, err := a.anna.Answer(t.Context(), append(token, '\n'), "", "")
 	a.must(err)

@@ -5,172 +5,24 @@
 package exchange
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
-	"hash/crc32"
-	"maps"
-	"slices"
 	"strings"
-	"text/template"
 	"time"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
-	"github.com/sealane/sealane/profile"
 )
 
 // Exchange works at somebody's desk.
 type Exchange struct {
 	*registry.Desk
-	screened map[[sha256.Size]byte]error // what was found of public keys beforehand, by SPKI
+	screened map[[sha256.Size]byte][]string // with whom keys share a prime, as found beforehand, by SPKI
 }
 
 // At gives the exchange as the person at that desk may do it.
 func At(d *registry.Desk) Exchange { return Exchange{Desk: d} }
-
-// Parcel is a certificate of ours as it goes to a partner: in the formats that
-// partners take, with a covering letter, and apart from them a second letter with
-// the checksums.
-type Parcel struct {
-	Profile     *profile.Profile
-	Environment string
-	KeyID       string // empty where the partner assigns it
-	MailFrom    string // the address from which mails about it will come; may be empty
-	Certificate *x509.Certificate
-}
-
-// Base names the files.
-func (p Parcel) Base() string { return BaseName(p.Certificate.Subject.CommonName, p.Environment) }
-
-// BaseName names the files of a certificate: the common name, cut to harmless
-// characters, and the environment.
-func BaseName(commonName, environment string) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-':
-			return r
-		}
-		return '-'
-	}, commonName)
-	if len(name) > 40 {
-		name = name[:40]
-	}
-	if name = strings.Trim(name, "-"); name == "" {
-		name = fmt.Sprintf("certificate-%08x", crc32.ChecksumIEEE([]byte(commonName)))
-	}
-	return name + "-" + strings.ToLower(environment)
-}
-
-// Files gives the certificate's files by their names.
-func (p Parcel) Files() (map[string][]byte, error) {
-	forms, err := cert.WriteForms(p.Certificate)
-	if err != nil {
-		return nil, err
-	}
-	files := map[string][]byte{}
-	for extension, data := range forms {
-		files[p.Base()+extension] = data
-	}
-	return files, nil
-}
-
-// Letters gives the covering letter, and the letter with the checksums for a
-// second message. Each begins with its subject.
-func (p Parcel) Letters() (covering, checksums []byte, err error) {
-	files, err := p.Files()
-	if err != nil {
-		return nil, nil, err
-	}
-	subject := p.Certificate.Subject
-	facts := letterFacts{
-		Profile: p.Profile.Title, Environment: p.Environment, KeyID: p.KeyID, MailFrom: p.MailFrom, OnePairPer: p.Profile.Keys.OnePairPer,
-		AskKeyID: p.KeyID == "" && p.Profile.Certificate.KeyIDFormat == cert.KeyIDSixPart,
-		Serial:   fmt.Sprintf("%x", p.Certificate.SerialNumber), SerialDecimal: p.Certificate.SerialNumber.String(),
-		CommonName: subject.CommonName, Organization: strings.Join(subject.Organization, ", "), Unit: strings.Join(subject.OrganizationalUnit, ", "),
-		Email: strings.Join(p.Certificate.EmailAddresses, ", "), Certificate: p.Certificate, Table: cert.Fingerprints(nil, p.Certificate),
-	}
-	if pub, ok := p.Certificate.PublicKey.(*rsa.PublicKey); ok {
-		facts.Bits = pub.N.BitLen()
-	}
-	for name, data := range files {
-		facts.Files = append(facts.Files, letterFile{name, cert.Fingerprints(data, p.Certificate).Rows[0].SHA256.Hex})
-	}
-	slices.SortFunc(facts.Files, func(a, b letterFile) int { return strings.Compare(a.Name, b.Name) })
-	var first, second bytes.Buffer
-	if err := coveringLetter.Execute(&first, facts); err != nil {
-		return nil, nil, err
-	}
-	err = checksumLetter.Execute(&second, facts)
-	return first.Bytes(), second.Bytes(), err
-}
-
-// letterFacts are what the letters' templates see.
-type letterFacts struct {
-	Profile, Environment, KeyID, MailFrom, OnePairPer, Serial, SerialDecimal string
-	CommonName, Organization, Unit, Email                                    string
-	AskKeyID                                                                 bool // the partner assigns it
-	Certificate                                                              *x509.Certificate
-	Bits                                                                     int
-	Files                                                                    []letterFile
-	Table                                                                    cert.FingerprintTable
-}
-
-type letterFile struct{ Name, SHA256 string }
-
-var coveringLetter = template.Must(template.New("covering").Parse(`Subject: {{.Profile}}: our certificate for {{.Environment}}
-
-Please find attached our certificate for {{.Profile}}, environment {{.Environment}}.
-The same certificate is attached in four formats; any one of them will do:
-{{range .Files}}  {{.Name}}
-{{end}}
-  Common name    {{.CommonName}}
-{{- with .Organization}}
-  Organization   {{.}}{{end}}
-{{- with .Unit}}
-  Unit           {{.}}{{end}}
-{{- with .Email}}
-  Contact        {{.}}{{end}}
-  Serial number  {{.Serial}} (decimal {{.SerialDecimal}})
-{{- with .KeyID}}
-  Key ID (alias) {{.}}{{end}}
-  Key            RSA, {{.Bits}} bits, one pair per {{.OnePairPer}}, used for nothing else
-  Valid          {{.Certificate.NotBefore.UTC.Format "2006-01-02 15:04 MST"}} to {{.Certificate.NotAfter.UTC.Format "2006-01-02 15:04 MST"}}
-
-What to do:
-  1. Wait for our second message, which holds the SHA-256 checksum, and compare it
-     with the certificate that you received. If they differ, do not install it:
-     call us at a number that you knew before.
-  2. Install the certificate in {{.Environment}} only.
-{{- if .AskKeyID}}
-  3. Tell us the key ID (alias) that your messages will carry for this key.{{end}}
-  {{if .AskKeyID}}4{{else}}3{{end}}. Tell us when it is installed.
-{{- with .MailFrom}}
-
-Our mails about this certificate, such as the notice before it expires, will come
-from {{.}}. Please let your filters pass them.{{end}}
-`))
-
-var checksumLetter = template.Must(template.New("checksum").Parse(`Subject: {{.Profile}}: checksum of our certificate for {{.Environment}}
-
-This is the second message. It holds the SHA-256 checksums of the certificate that
-we sent you for {{.Profile}}, environment {{.Environment}}
-(common name {{.CommonName}}, serial number {{.Serial}}).
-
-The certificate itself, in any format (openssl x509 -fingerprint -sha256, keytool -printcert):
-{{range .Table.Rows}}{{if eq .Of "the DER certificate"}}  {{.SHA256.Colons}}
-  {{.SHA256.Hex}}
-{{end}}{{end}}
-The files as we sent them (sha256sum):
-{{range .Files}}  {{.SHA256}}  {{.Name}}
-{{end}}
-If one of them matches, the certificate is ours. If none does, do not install it:
-call us at a number that you knew before.
-`))
 
 // Offer gives the parcel of a key pair of ours for a partner, and records that it
 // goes out.
@@ -184,16 +36,9 @@ func (x Exchange) Offer(ctx context.Context, pair, partner, reason string) (Parc
 		if !k.State.InUse() {
 			return fmt.Errorf("key pair %s is %s; there is nothing to offer", pair, k.State)
 		}
-		env, err := registry.FindEnvironment(tx, partner, k.Environment)
+		env, err := x.forPartner(tx, k, partner)
 		if err != nil {
 			return err
-		}
-		p, err := tx.Partner(partner)
-		if err != nil {
-			return err
-		}
-		if k.Partner != "" && k.Partner != partner || p.Profile != k.Profile {
-			return fmt.Errorf("key pair %s is %s, and not for %s, who speaks %s", pair, describePair(k), partner, p.Profile)
 		}
 		dialect, err := registry.LoadProfile(tx, k.Profile)
 		if err != nil {
@@ -204,28 +49,24 @@ func (x Exchange) Offer(ctx context.Context, pair, partner, reason string) (Parc
 			return err
 		}
 		parcel = Parcel{Profile: dialect, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0]}
-		return x.offered(tx, e, k, &c, partner, func(o *registry.Offer) { o.At = x.Time() })
+		return x.offered(tx, e, k, partner, func(o *registry.Offer) { o.At = x.Time() })
 	})
 	return parcel, err
 }
 
-// offered notes how far a certificate of ours is with a partner.
-func (x Exchange) offered(tx registry.Tx, e *registry.Entry, k registry.KeyPair, c *registry.Certificate, partner string, note func(*registry.Offer)) error {
-	e.Partner, e.Environment, e.Before = partner, k.Environment, *c
-	e.After = *c
-	if partner == "" { // imported: who has it is not known here
-		return nil
+// offered notes how far a key pair of ours is with a partner.
+func (x Exchange) offered(tx registry.Tx, e *registry.Entry, k registry.KeyPair, partner string, note func(*registry.Offer)) error {
+	e.Partner, e.Environment = partner, k.Environment
+	offers, err := tx.Offers(partner)
+	if err != nil {
+		return err
 	}
-	offers := maps.Clone(c.Exchange.Offers)
-	if offers == nil {
-		offers = map[string]registry.Offer{}
-	}
-	one := offers[partner]
-	note(&one)
-	offers[partner] = one
-	c.Exchange.Offers = offers
-	e.After = *c
-	return tx.PutCertificate(c)
+	o := offerOf(offers, k.ID)
+	e.Before = o
+	o.Partner = partner
+	note(&o)
+	e.After = o
+	return tx.PutOffer(&o)
 }
 
 // Alias records the key ID of a key. For a certificate of the partner's we assign
@@ -233,6 +74,15 @@ func (x Exchange) offered(tx registry.Tx, e *registry.Entry, k registry.KeyPair,
 //
 // One that is there is not replaced but by naming it.
 func (x Exchange) Alias(ctx context.Context, id, keyID, replace, reason string) error {
+	return x.alias(ctx, id, keyID, replace, reason, false)
+}
+
+// AliasAsIs is Alias for a partner's name that is not as the dialect writes them.
+func (x Exchange) AliasAsIs(ctx context.Context, id, keyID, replace, reason string) error {
+	return x.alias(ctx, id, keyID, replace, reason, true)
+}
+
+func (x Exchange) alias(ctx context.Context, id, keyID, replace, reason string, asIs bool) error {
 	return x.Change(ctx, registry.Entry{Action: "exchange.alias", Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
 		c, err := tx.Certificate(id)
 		pair := registry.KeyPair{}
@@ -257,6 +107,9 @@ func (x Exchange) Alias(ctx context.Context, id, keyID, replace, reason string) 
 		if err != nil {
 			return err
 		}
+		if form := dialect.Certificate.CheckKeyID(keyID); form != nil && c.Owner == registry.Ours && !asIs {
+			return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so (--as-is)", form)
+		}
 		if err := x.CheckKeyID(tx, keyID, &c, dialect, c.Owner == registry.Ours); err != nil {
 			return err
 		}
@@ -271,8 +124,8 @@ func (x Exchange) Alias(ctx context.Context, id, keyID, replace, reason string) 
 	})
 }
 
-// Confirmed records that a partner has installed a certificate of ours, and makes
-// its key pair the active one; the one before it still opens. The partner may be
+// Confirmed records that a partner has installed a certificate of ours, and makes its
+// key pair the active one for it; the one before it still opens. The partner may be
 // left out where the pair is for one alone, or came in from elsewhere.
 func (x Exchange) Confirmed(ctx context.Context, pair, partner, reason string) error {
 	return x.Change(ctx, registry.Entry{Action: "exchange.activate", Subject: "key/" + pair, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
@@ -281,25 +134,62 @@ func (x Exchange) Confirmed(ctx context.Context, pair, partner, reason string) e
 			return err
 		}
 		partner := cmp.Or(partner, k.Partner)
-		dialect, err := registry.LoadProfile(tx, k.Profile)
-		if err != nil {
+		if err := x.confirmable(tx, k, c, partner); err != nil {
 			return err
 		}
-		switch {
-		case partner == "" && k.Origin != "imported":
-			return fmt.Errorf("key pair %s is %s: say which partner has installed it (--partner)", pair, describePair(k))
-		case k.Origin != "imported" && c.Exchange.Offers[partner].At.IsZero():
-			return fmt.Errorf("key pair %s was not offered to %s: sealane exchange offer %s --to %s --out FOLDER", pair, partner, pair, partner)
-		case keyIDNeeded(dialect) && k.KeyID == "":
-			return fmt.Errorf("key pair %s has no key ID, and messages of %s carry one: record what the partner assigns (sealane exchange alias %s KEYID)", pair, k.Profile, pair)
-		case x.Time().After(c.NotAfter):
-			return fmt.Errorf("the certificate of key pair %s has expired on %s: make a new pair", pair, c.NotAfter.Format(time.DateOnly))
+		e.Partner, e.Environment, e.Before, e.After = partner, k.Environment, k, k
+		if partner != "" {
+			if err := x.offered(tx, e, k, partner, func(o *registry.Offer) { o.Confirmed = x.Time() }); err != nil {
+				return err
+			}
 		}
-		if err := x.offered(tx, e, k, &c, partner, func(o *registry.Offer) { o.Confirmed = x.Time() }); err != nil || k.State == registry.Active {
-			return err
+		if k.State == registry.Active {
+			return nil
 		}
 		return x.ActivatePair(tx, &k)
 	})
+}
+
+// confirmable says what keeps a key pair of ours from being used with a partner.
+func (x Exchange) confirmable(tx registry.Tx, k registry.KeyPair, c registry.Certificate, partner string) error {
+	dialect, err := registry.LoadProfile(tx, k.Profile)
+	if err != nil {
+		return err
+	}
+	switch {
+	case partner == "" && k.Origin != registry.Imported:
+		return fmt.Errorf("key pair %s is %s: say which partner has installed it (--partner)", k.ID, describePair(k))
+	case keyIDNeeded(dialect) && k.KeyID == "":
+		return fmt.Errorf("key pair %s has no key ID, and messages of %s carry one: record what the partner assigns (sealane exchange alias %s KEYID)", k.ID, k.Profile, k.ID)
+	case x.Time().After(c.NotAfter):
+		return fmt.Errorf("the certificate of key pair %s has expired on %s: make a new pair", k.ID, c.NotAfter.Format(time.DateOnly))
+	case partner == "":
+		return nil
+	}
+	if _, err := x.forPartner(tx, k, partner); err != nil {
+		return err
+	}
+	offers, err := tx.Offers(partner)
+	if err != nil {
+		return err
+	}
+	if k.Origin != registry.Imported && offerOf(offers, k.ID).At.IsZero() {
+		return fmt.Errorf("key pair %s was not offered to %s: sealane exchange offer %s --to %s --out FOLDER", k.ID, partner, k.ID, partner)
+	}
+	return nil
+}
+
+// forPartner gives the environment for which a key pair of ours is, with a partner.
+func (x Exchange) forPartner(tx registry.Tx, k registry.KeyPair, partner string) (registry.Environment, error) {
+	env, err := registry.FindEnvironment(tx, partner, k.Environment)
+	if err != nil {
+		return env, err
+	}
+	p, err := tx.Partner(partner)
+	if err == nil && (k.Partner != "" && k.Partner != partner || p.Profile != k.Profile) {
+		err = fmt.Errorf("key pair %s is %s, and not for %s, who speaks %s", k.ID, describePair(k), partner, p.Profile)
+	}
+	return env, err
 }
 
 func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate, error) {

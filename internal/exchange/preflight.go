@@ -117,7 +117,7 @@ func (f *flight) ours(tx registry.Tx) error {
 	if !needed {
 		return nil
 	}
-	pairs, err := pairsFor(tx, f.partner, f.env.Name)
+	pairs, err := registry.PairsFor(tx, f.partner, f.env.Name)
 	if err != nil {
 		return err
 	}
@@ -135,9 +135,9 @@ func (f *flight) ours(tx registry.Tx) error {
 		f.missing(cert.Refused, "our key pair", "none", "make one: sealane key create --partner %s --env %s …", f.partner.ID, f.env.Name)
 		return nil
 	case use.State != registry.Active && active:
-		f.missing(cert.Refused, "our key pair", fmt.Sprintf("%s is %s", use.ID, use.State), "offer its certificate, and when the partner has installed it: sealane exchange activate %s", use.ID)
+		f.missing(cert.Refused, "our key pair", fmt.Sprintf("%s is %s", use.ID, use.State), "offer its certificate, and when the partner has installed it: sealane exchange activate %s --partner %s", use.ID, f.partner.ID)
 	case use.State != registry.Active:
-		f.missing(cert.Warning, "our key pair", fmt.Sprintf("%s is %s: it opens, and the partner has not said that it is installed", use.ID, use.State), "when they have: sealane exchange activate %s", use.ID)
+		f.missing(cert.Warning, "our key pair", fmt.Sprintf("%s is %s: it opens, and the partner has not said that it is installed", use.ID, use.State), "when they have: sealane exchange activate %s --partner %s", use.ID, f.partner.ID)
 	default:
 		f.ok("our key pair", "%s is active", use.ID)
 	}
@@ -194,6 +194,8 @@ func (f *flight) expiry(name string, c registry.Certificate) {
 	left := int(c.NotAfter.Sub(f.r.Time()).Hours() / 24)
 	on := c.NotAfter.Format(time.DateOnly)
 	switch {
+	case f.r.Time().Before(c.NotBefore):
+		f.missing(cert.Refused, name+", validity", "begins on "+c.NotBefore.Format(time.DateOnly), "wait until then, or go on with the one before")
 	case f.r.Time().After(c.NotAfter):
 		f.missing(cert.Refused, name+", validity", "expired on "+on, "exchange a new one")
 	case left < noticeDays:

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,15 +20,20 @@ const proofPrefix = "sealane-proof-"
 
 // Challenge makes a message that only the owner of the certificate's private key
 // can open. What it holds is the answer that Prove takes.
-func (x Exchange) Challenge(ctx context.Context, id, reason string) (token []byte, err error) {
+//
+// While one is out another is made only again, which voids the first.
+func (x Exchange) Challenge(ctx context.Context, id string, again bool, reason string) (token []byte, err error) {
 	nonce := proofPrefix + rand.Text()
 	err = x.Change(ctx, registry.Entry{Action: "exchange.challenge", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
 		}
-		if !c.State.Open() {
-			return fmt.Errorf("certificate %s is %s; a proof is asked for before it is approved", id, c.State)
+		if err := provable(c); err != nil {
+			return err
+		}
+		if len(c.Exchange.Challenge) > 0 && !again {
+			return fmt.Errorf("certificate %s: a challenge is out already; another would void its answer (--again, if it is lost)", id)
 		}
 		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
 		if token, err = seal(&c, []byte(nonce)); err != nil {
@@ -63,9 +69,13 @@ func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
 
 // Prove takes the partner's answer to the challenge.
 func (x Exchange) Prove(ctx context.Context, id, answer, reason string) error {
-	return x.Change(ctx, registry.Entry{Action: "exchange.prove", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+	var wrong *registry.Certificate
+	err := x.Change(ctx, registry.Entry{Action: "exchange.prove", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
+			return err
+		}
+		if err := provable(c); err != nil {
 			return err
 		}
 		sum := sha256.Sum256([]byte(strings.TrimSpace(answer)))
@@ -73,6 +83,7 @@ func (x Exchange) Prove(ctx context.Context, id, answer, reason string) error {
 		case len(c.Exchange.Challenge) == 0:
 			return fmt.Errorf("certificate %s: no challenge is out", id)
 		case !slices.Equal(sum[:], c.Exchange.Challenge):
+			wrong = &c
 			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it", id)
 		}
 		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
@@ -81,4 +92,16 @@ func (x Exchange) Prove(ctx context.Context, id, answer, reason string) error {
 		e.After = c
 		return tx.PutCertificate(&c)
 	})
+	if wrong != nil {
+		err = errors.Join(err, x.mismatch(ctx, *wrong, reason, map[string]string{"answer": "not what the challenge holds"}))
+	}
+	return err
+}
+
+// provable: a proof is for whoever approves.
+func provable(c registry.Certificate) error {
+	if c.State != registry.Received && c.State != registry.Matched {
+		return fmt.Errorf("certificate %s is %s; a proof is asked for before it is approved", c.ID, c.State)
+	}
+	return nil
 }

@@ -28,13 +28,14 @@ type Incoming struct {
 // Receive takes in a partner's certificate: what it is, and what speaks against
 // it. What refuses it, and is not waived, is an error that lists all, and nothing
 // is kept. A file with a private key is refused, its public key blocked, and the
-// alarm recorded; the sender's file is left alone.
+// alarm recorded; where nobody can see which key it is, all that came with it are
+// blocked. The sender's file is left alone.
 func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []registry.Finding, error) {
 	a, err := read(in.Data)
-	var found leaks
+	var found *leaks
 	if errors.As(err, &found) {
-		for _, leak := range found {
-			err = errors.Join(err, x.leaked(ctx, in, leak))
+		for _, leak := range found.keys {
+			err = errors.Join(err, x.leaked(ctx, in, leak, found.beside))
 		}
 		return registry.Certificate{}, nil, err
 	}
@@ -47,7 +48,7 @@ func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificat
 	if a.file.PublicKey == nil {
 		return registry.Certificate{}, nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key", a.file.Certificates[0].PublicKeyAlgorithm)
 	}
-	if err := x.checkFactors(ctx, a.file.PublicKey); err != nil {
+	if err := x.checkFactors(ctx, in, a.file.PublicKey); err != nil {
 		return registry.Certificate{}, nil, err
 	}
 	var c registry.Certificate
@@ -61,16 +62,27 @@ func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificat
 	return c, findings, err
 }
 
-// checkFactors asks only for what was not found out beforehand.
-func (x Exchange) checkFactors(ctx context.Context, key *rsa.PublicKey) error {
+// checkFactors asks only for what was not found out beforehand. A key that shares a
+// prime is blocked, so that it is no better when the other is gone; the other is not:
+// whoever wants it blocked could make such a modulus of it.
+func (x Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.PublicKey) error {
 	sum, err := registry.SPKISum(key)
 	if err != nil {
 		return err
 	}
-	if found, screened := x.screened[[sha256.Size]byte(sum)]; screened {
-		return found
+	others, screened := x.screened[[sha256.Size]byte(sum)]
+	if !screened {
+		found, err := x.SharedFactors(ctx, []*rsa.PublicKey{key})
+		if err != nil {
+			return err
+		}
+		others = found[0]
 	}
-	return x.CheckFactors(ctx, key)
+	if len(others) == 0 {
+		return nil
+	}
+	found := registry.SharedFactor(others)
+	return errors.Join(found, x.Suspect(ctx, in.Partner, in.Environment, sum, found))
 }
 
 func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Certificate, []registry.Finding, error) {
@@ -156,6 +168,11 @@ func (x Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive
 	if err := registry.Refusal(found, c.Exchange.Waivers); err != nil {
 		return fmt.Errorf("the certificate is refused, and nothing was kept:\n%w", err)
 	}
+	for i := range found {
+		if _, asked := waive[found[i].Rule]; asked {
+			found[i].Level = "waived" // if somebody else grants it
+		}
+	}
 	return nil
 }
 
@@ -170,28 +187,46 @@ func listed(found []registry.Finding) string {
 	return strings.Join(texts, "; ")
 }
 
-func (x Exchange) leaked(ctx context.Context, in Incoming, leak *cert.PrivateKeyError) error {
-	sum, err := hex.DecodeString(leak.PublicKeySHA256)
-	if err != nil || len(sum) != sha256.Size {
-		sum = nil
+// leaked raises the alarm for one private key. Where nobody can see which it is,
+// every key that came beside it counts as leaked.
+func (x Exchange) leaked(ctx context.Context, in Incoming, leak *cert.PrivateKeyError, beside []string) error {
+	names := []string{leak.PublicKeySHA256}
+	if leak.PublicKeySHA256 == "" {
+		names = beside
 	}
-	ended, err := x.Alarm(ctx, in.Partner, in.Environment, leak, sum)
+	var sums [][]byte
+	for _, name := range names {
+		if sum, err := hex.DecodeString(name); err == nil && len(sum) == sha256.Size {
+			sums = append(sums, sum)
+		}
+	}
+	ended, err := x.Alarm(ctx, in.Partner, in.Environment, leak, sums)
 	if err != nil {
 		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}
+	known := ""
 	if len(ended) > 0 {
-		return fmt.Errorf("the alarm is recorded, and this key can't come in any more. It was known here: %s is out of use now", strings.Join(ended, ", "))
+		known = fmt.Sprintf(". It was known here: %s is out of use now", strings.Join(ended, ", "))
 	}
-	if sum == nil {
+	switch {
+	case leak.PublicKeySHA256 != "":
+		return errors.New("the alarm is recorded, and this key can't come in any more" + known)
+	case len(sums) == 0:
 		return errors.New("the alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
 	}
-	return errors.New("the alarm is recorded, and this key can't come in any more")
+	if len(sums) == maxBeside {
+		known += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)", maxBeside)
+	}
+	return fmt.Errorf("the alarm is recorded. Which key it is can't be seen, so no certificate that came with it can come in any more, but one that another partner or we have already (SHA-256 of their public keys: %s)%s. If it is the key of another, ask the partner which, and block that too (sealane key block)", strings.Join(names, ", "), known)
 }
 
 // Confirm compares a received certificate with the checksum of the partner's
 // second message, and says what matched.
 func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (matched string, err error) {
 	var wrong *registry.Certificate
+	if !cert.IsChecksum(checksum) {
+		return "", fmt.Errorf("certificate %s: this is no checksum; copy the 64 hexadecimal digits of the SHA-256 from the second message, one checksum at a time", id)
+	}
 	err = x.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
@@ -209,8 +244,8 @@ func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (mat
 			wrong = &c
 			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go on; call the partner at a number that you knew before", id)
 		}
-		if !strings.Contains(which, "SHA-256") {
-			return fmt.Errorf("the checksum matches by %s; ask for SHA-256", which)
+		if !slices.Contains(confirms, which) {
+			return fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", which)
 		}
 		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
 		c.Exchange.MatchedBy, c.Exchange.Checksum, c.Exchange.MatchedAs = x.Person().ID, cut(checksum, 200), which
@@ -221,12 +256,27 @@ func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (mat
 		e.After = c
 		return nil
 	})
-	if wrong != nil { // worth a record, though nothing has changed
-		entry := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + id, Partner: wrong.Partner, Environment: wrong.Environment, Reason: reason,
-			After: map[string]string{"checksum": cut(checksum, 200)}}
-		err = errors.Join(err, x.Change(ctx, entry, func(registry.Tx, *registry.Entry) error { return nil }))
+	if wrong != nil {
+		err = errors.Join(err, x.mismatch(ctx, *wrong, reason, map[string]string{"checksum": cut(checksum, 200)}))
 	}
 	return matched, err
+}
+
+// confirms are the checksums of a second message; the key's own stands in the first.
+var confirms = []string{"SHA-256 of " + cert.OfFile, "SHA-256 of " + cert.OfDER, "SHA-256 of " + cert.OfPEM, "SHA-256 of " + cert.OfPEMCRLF}
+
+// mismatch records what did not match. After another checksum that is wrong, a
+// certificate that had matched has to be confirmed again.
+func (x Exchange) mismatch(ctx context.Context, c registry.Certificate, reason string, what map[string]string) error {
+	entry := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, Reason: reason, After: what}
+	return x.Change(ctx, entry, func(tx registry.Tx, _ *registry.Entry) error {
+		now, err := tx.Certificate(c.ID)
+		if err != nil || now.State != registry.Matched || what["checksum"] == "" {
+			return err
+		}
+		now.Exchange.MatchedBy, now.Exchange.Checksum, now.Exchange.MatchedAs = "", "", ""
+		return x.MoveCertificate(tx, &now, registry.Received)
+	})
 }
 
 // theirs gives a certificate of a partner's.

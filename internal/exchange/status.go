@@ -64,7 +64,11 @@ func Status(ctx context.Context, r *registry.Registry, partner, environment stri
 }
 
 func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *profile.Profile) ([]Step, error) {
-	pairs, err := pairsFor(tx, p, environment)
+	pairs, err := registry.PairsFor(tx, p, environment)
+	if err != nil {
+		return nil, err
+	}
+	offers, err := tx.Offers(p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 		}
 		s := newStep(c)
 		s.State, s.KeyPair, s.KeyID = k.State, k.ID, k.KeyID
-		s.Next, s.WaitingFor = nextOfOurs(p, k, c, dialect)
+		s.Next, s.WaitingFor = nextOfOurs(p, k, offerOf(offers, k.ID), dialect)
 		steps = append(steps, s)
 	}
 	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: p.ID, Environment: environment, Page: all})
@@ -94,21 +98,18 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 	return steps, nil
 }
 
-// pairsFor gives the key pairs in use that a lane has: the partner's own, and
-// those of the whole profile. An empty environment asks for all.
-func pairsFor(tx registry.Tx, p registry.Partner, environment string) ([]registry.KeyPair, error) {
-	q := registry.KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: registry.StatesInUse, Page: all}
-	own, err := tx.KeyPairs(q)
-	if err != nil {
-		return nil, err
-	}
-	q.Partner, q.Shared = "", true
-	shared, err := tx.KeyPairs(q)
-	return append(own, shared...), err
-}
-
 // all is more than any partner has.
 var all = registry.Page{Limit: 1000}
+
+// offerOf is how far a key pair is with a partner; nothing yet where there is none.
+func offerOf(offers []registry.Offer, pair string) registry.Offer {
+	for _, o := range offers {
+		if o.KeyPair == pair {
+			return o
+		}
+	}
+	return registry.Offer{KeyPair: pair}
+}
 
 func newStep(c registry.Certificate) Step {
 	return Step{Certificate: c.ID, Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, KeyID: c.KeyID, CommonName: c.CommonName, State: c.State, NotAfter: c.NotAfter}
@@ -125,6 +126,9 @@ func Next(c registry.Certificate) string {
 		return fmt.Sprintf("wait for the checksum in a second message, then: sealane exchange confirm %s CHECKSUM", c.ID)
 	case registry.Matched:
 		if registry.Production(c.Environment) {
+			if c.Exchange.Possession != "" {
+				return fmt.Sprintf("somebody else approves it: sealane exchange approve %s --change REFERENCE%s", c.ID, grant)
+			}
 			return fmt.Sprintf("somebody else approves it: sealane exchange approve %s --change REFERENCE --call-back TEXT%s", c.ID, grant)
 		}
 		return fmt.Sprintf("an approver approves it: sealane exchange approve %s%s", c.ID, grant)
@@ -151,16 +155,15 @@ func waitingFor(c registry.Certificate) string {
 }
 
 // nextOfOurs says what comes after the state of a key pair of ours.
-func nextOfOurs(p registry.Partner, k registry.KeyPair, c registry.Certificate, dialect *profile.Profile) (text, who string) {
-	offer := c.Exchange.Offers[p.ID]
+func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, dialect *profile.Profile) (text, who string) {
 	switch {
 	case k.State == registry.Retiring:
-		return fmt.Sprintf("it still opens what comes late; when nothing does: sealane key retire %s", k.ID), "nobody"
-	case offer.At.IsZero() && k.Origin != "imported":
+		return fmt.Sprintf("it still opens what comes late; when nothing does: sealane key retire %s --reason TEXT", k.ID), "nobody"
+	case offer.At.IsZero() && k.Origin != registry.Imported:
 		return fmt.Sprintf("send its certificate: sealane exchange offer %s --to %s --out FOLDER", k.ID, p.ID), "us"
 	case k.KeyID == "" && keyIDNeeded(dialect):
 		return fmt.Sprintf("wait for the key ID (alias) that the partner assigns, then: sealane exchange alias %s KEYID", k.ID), p.ID
-	case offer.Confirmed.IsZero() && (k.Origin != "imported" || k.State != registry.Active):
+	case offer.Confirmed.IsZero() && (k.Origin != registry.Imported || k.State != registry.Active):
 		return fmt.Sprintf("wait until the partner says that it is installed, then: sealane exchange activate %s --partner %s", k.ID, p.ID), p.ID
 	}
 	return "nothing", "nobody"

@@ -86,6 +86,9 @@ func (t *table) next(n int) ([]tableRow, error) {
 func checkColumns(head []string) error {
 	for i, name := range head {
 		head[i] = strings.ToLower(strings.TrimSpace(name))
+		if slices.Contains(head[:i], head[i]) {
+			return fmt.Errorf("column %q is there twice", name)
+		}
 		if !slices.Contains(tableColumns, head[i]) {
 			return fmt.Errorf("column %q is not known; there are %s", name, strings.Join(tableColumns, ", "))
 		}

@@ -47,18 +47,15 @@ func (x Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		if err != nil {
 			return err
 		}
-		p, err := tx.Partner(partner)
-		if err != nil {
-			return fmt.Errorf("partner %q: %w", partner, err)
-		}
-		env, err := registry.FindEnvironment(tx, partner, k.Environment)
+		env, err := x.forPartner(tx, k, partner)
 		if err != nil {
 			return err
 		}
-		switch {
-		case k.Partner != "" && k.Partner != partner || p.Profile != k.Profile:
-			return fmt.Errorf("key pair %s is %s, and not for %s", pair, describePair(k), partner)
-		case !k.State.InUse():
+		p, err := tx.Partner(partner)
+		if err != nil {
+			return err
+		}
+		if !k.State.InUse() {
 			return fmt.Errorf("key pair %s is %s; there is nothing to send", pair, k.State)
 		}
 		payload, err := json.Marshal(PartnerFile{
@@ -71,7 +68,7 @@ func (x Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		if file, err = x.Sign(k, payload); err != nil {
 			return err
 		}
-		return x.offered(tx, e, k, &c, partner, func(o *registry.Offer) { o.At = x.Time() })
+		return x.offered(tx, e, k, partner, func(o *registry.Offer) { o.At = x.Time() })
 	})
 	return file, err
 }
@@ -128,29 +125,52 @@ func likelyPartnerFile(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("eyJ")) && bytes.Count(data, []byte(".")) == 2
 }
 
+// claimed is what a partner file says, before anybody knows that it is one.
+func claimed(data []byte) []byte {
+	_, rest, _ := bytes.Cut(data, []byte("."))
+	payload, _, _ := bytes.Cut(rest, []byte("."))
+	out := make([]byte, base64.RawURLEncoding.DecodedLen(len(payload)))
+	n, _ := base64.RawURLEncoding.Decode(out, payload)
+	return out[:n]
+}
+
 // Answer opens a partner's challenge with one of our key pairs, and gives the text
 // that proves it. The partner may be left out where there are few key pairs. Nothing
 // else is opened: a challenge says that it is one.
 func (x Exchange) Answer(ctx context.Context, token []byte, partner, reason string) (answer string, err error) {
-	err = x.Change(ctx, registry.Entry{Action: "exchange.answer", Subject: "challenge", Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
-		pairs, err := challenged(tx, partner)
-		if err != nil {
-			return err
-		}
-		for _, k := range pairs {
-			text, err := x.Decrypt(k, bytes.TrimSpace(token))
-			if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
-				continue
-			}
-			answer, e.Subject, e.Partner, e.Environment = string(text), "key/"+k.ID, k.Partner, k.Environment
-			return nil
-		}
-		if partner == "" && len(pairs) == all.Limit {
-			return fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)", len(pairs))
-		}
-		return errors.New("this is no challenge to a key pair of this registry")
+	if err := x.May("exchange.answer"); err != nil {
+		return "", err
+	}
+	var pairs []registry.KeyPair
+	err = x.Store.View(ctx, func(tx registry.Tx) (err error) {
+		pairs, err = challenged(tx, partner)
+		return err
 	})
-	return answer, err
+	if err != nil {
+		return "", err
+	}
+	var broken error
+	for _, k := range pairs {
+		text, err := x.Decrypt(k, bytes.TrimSpace(token))
+		if errors.Is(err, registry.ErrUnusable) {
+			broken = errors.Join(broken, err)
+		}
+		if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
+			continue
+		}
+		entry := registry.Entry{Action: "exchange.answer", Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment, Reason: reason}
+		if err := x.Change(ctx, entry, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
+			return "", err
+		}
+		return string(text), nil
+	}
+	switch {
+	case broken != nil:
+		return "", fmt.Errorf("no key pair opens it, and some could not be tried: %w", broken)
+	case partner == "" && len(pairs) == all.Limit:
+		return "", fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)", len(pairs))
+	}
+	return "", errors.New("this is no challenge to a key pair of this registry")
 }
 
 // challenged gives the key pairs that a partner, or any, may challenge.
@@ -162,5 +182,5 @@ func challenged(tx registry.Tx, partner string) ([]registry.KeyPair, error) {
 	if err != nil {
 		return nil, fmt.Errorf("partner %q: %w", partner, err)
 	}
-	return pairsFor(tx, p, "")
+	return registry.PairsFor(tx, p, "")
 }

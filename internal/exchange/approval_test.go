@@ -1,0 +1,147 @@
+package exchange_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"crypto/x509"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
+)
+
+// wantRefused wants an error that says so.
+func wantRefused(t *testing.T, name, says string, err error) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("%s: %v, want %q", name, err, says)
+	}
+}
+
+// takenIn is a certificate of the partner's that somebody received.
+func (h *house) takenIn(who exchange.Exchange, partner, environment, key string, change ...func(*x509.Certificate)) registry.Certificate {
+	h.t.Helper()
+	c, _, err := who.Receive(h.t.Context(), exchange.Incoming{Partner: partner, Environment: environment, Data: made(h.t, fresh(h.t, key), change...)})
+	h.must(err)
+	return c
+}
+
+// signsToo lets a certificate's key sign, as RiskOS demands.
+func signsToo(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }
+
+// ownDialect adds a copy of an embedded dialect that has other environments.
+func (h *house) ownDialect(of, name, environments string) {
+	h.t.Helper()
+	source, err := profile.Source(of)
+	h.must(err)
+	source = bytes.Replace(source, []byte("name: "+of), []byte("name: "+name), 1)
+	_, after, _ := bytes.Cut(source, []byte("environments: "))
+	listed, _, _ := bytes.Cut(after, []byte("\n"))
+	_, err = h.anna.AddProfile(h.t.Context(), bytes.Replace(source, listed, []byte(environments), 1), "")
+	h.must(err)
+}
+
+// In production somebody approves who has neither received nor matched the
+// certificate, and names the change; so in every environment that is not known to be
+// for trying out. Elsewhere one person may do it all.
+func TestWhoApproves(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.ownDialect("rdx", "ours", "[SANDBOX, LIVE]")
+	h.partner("p-rdx", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("p-ours", "ours", sealane.Client, "SANDBOX", "LIVE")
+	both := exchange.At(h.person("dora", registry.Operator, registry.Approver))
+	for _, c := range []struct {
+		partner, environment string
+		production           bool
+	}{{"p-rdx", "STAG", false}, {"p-rdx", "PROD", true}, {"p-ours", "SANDBOX", false}, {"p-ours", "LIVE", true}} {
+		for _, step := range []struct {
+			name               string
+			receives, compares exchange.Exchange
+		}{{"received", both, h.anna}, {"matched", h.anna, both}} {
+			name := c.environment + ", " + step.name
+			got := h.takenIn(step.receives, c.partner, c.environment, name)
+			_, err := step.compares.Confirm(ctx, got.ID, hexSum(got.SHA256), "")
+			h.must(err)
+			if !c.production {
+				if err := both.Approve(ctx, got.ID, exchange.Approval{}); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				continue
+			}
+			approval := exchange.Approval{CallBack: "Eva, the contract's number"}
+			wantRefused(t, name+", no change", "--change", h.cora.Approve(ctx, got.ID, approval))
+			approval.Change = "CHG-1"
+			wantRefused(t, name, "somebody else must approve", both.Approve(ctx, got.ID, approval))
+			h.must(h.cora.Approve(ctx, got.ID, approval))
+		}
+	}
+}
+
+// The row says for good on what its trust rests, or why there is none.
+func TestWhatIsKeptOfADecision(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.Client, "PROD")
+	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three, Waive: map[string]string{"validity-length": "their CA gives three years"}})
+	h.must(err)
+	_, err = h.bo.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	h.must(err)
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number", Grant: []string{"validity-length"}}))
+	got := h.certificate(c.ID).Exchange
+	if got.ReceivedBy != "anna" || got.MatchedBy != "bo" || got.ApprovedBy != "cora" {
+		t.Errorf("received by %q, matched by %q, approved by %q", got.ReceivedBy, got.MatchedBy, got.ApprovedBy)
+	}
+	if got.Change != "CHG-7" || got.CallBack != "Eva, the contract's number" {
+		t.Errorf("change %q, call-back %q", got.Change, got.CallBack)
+	}
+	if len(got.Waivers) != 1 || got.Waivers[0].Asked != "anna" || got.Waivers[0].Granted != "cora" {
+		t.Errorf("waivers: %+v", got.Waivers)
+	}
+	refused := h.takenIn(h.anna, "acme", "PROD", "two")
+	h.must(h.cora.Reject(ctx, refused.ID, "nobody there knows of it"))
+	if c := h.certificate(refused.ID); c.State != registry.Rejected || c.Exchange.Rejected != "nobody there knows of it" {
+		t.Errorf("%s: %q", c.State, c.Exchange.Rejected)
+	}
+}
+
+// Nobody ends the exchange, or the use, of a certificate without saying why.
+func TestAnEndWantsAReason(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	onItsWay := h.takenIn(h.anna, "acme", "STAG", "one")
+	inUse := h.letIn("acme", "PROD", made(t, fresh(t, "two")), "")
+	for _, reason := range []string{"", " \t\n"} {
+		for _, end := range []struct {
+			name string
+			of   registry.Certificate
+			err  error
+		}{
+			{"reject", onItsWay, h.cora.Reject(ctx, onItsWay.ID, reason)},
+			{"retire", inUse, h.anna.Retire(ctx, inUse.ID, reason, true)},
+			{"compromised", inUse, h.anna.Compromised(ctx, inUse.ID, reason)},
+		} {
+			wantRefused(t, end.name, "say why", end.err)
+			if state := h.certificate(end.of.ID).State; state != end.of.State {
+				t.Errorf("%s for %q: it is %s", end.name, reason, state)
+			}
+		}
+	}
+}
+
+// A certificate that still verifies is no exchange any more that could be rejected.
+func TestRejectWhatIsRetiring(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	before := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
+	h.letIn("acme", "STAG", made(t, fresh(t, "two")), "")
+	wantRefused(t, "reject", "is retiring, and can't become rejected", h.cora.Reject(t.Context(), before.ID, "too late"))
+	if state := h.certificate(before.ID).State; state != registry.Retiring {
+		t.Errorf("it is %s", state)
+	}
+}

@@ -1,0 +1,120 @@
+package exchange_test
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// table writes one of these lines, and gives its path.
+func table(t *testing.T, lines ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "table.csv")
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A row is no way to turn a partner round, or to give them another dialect.
+func TestImportedPartnerIsThereAlready(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client)
+	results := h.imported(table(t, "partner,profile,side,environment,sealing",
+		"acme,rdx,server,STAG,required",
+		"acme,riskos,client,PROD,required",
+		"acme,rdx,client,STAG,required"))
+	for i, want := range []string{"we are its client; the row says rdx and server", "is there with profile rdx", ""} {
+		if r := results[i]; (want == "") != (r.Error == "") || !strings.Contains(r.Error, want) {
+			t.Errorf("line %d: %q, want %q", r.Line, r.Error, want)
+		}
+	}
+	h.must(h.Store.View(t.Context(), func(tx registry.Tx) error {
+		p, err := tx.Partner("acme")
+		environments, more := tx.Environments("acme")
+		h.must(more)
+		if p.Side != sealane.Client || p.Profile != "rdx" || len(environments) != 1 || environments[0].Name != "STAG" {
+			t.Errorf("%s of %s, %d environments", p.Side, p.Profile, len(environments))
+		}
+		return err
+	}))
+}
+
+// A table may be imported again however far its certificates have come since; what is
+// confirmed is not confirmed again.
+func TestImportedAgainAfterConfirming(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	der := made(t, fresh(t, "one"))
+	sum := sha256.Sum256(der)
+	path := table(t, "partner,profile,side,environment,sealing,certificate,sha256", "acme,rdx,client,STAG,required,acme.cer,"+hexSum(sum[:]))
+	h.must(os.WriteFile(filepath.Join(filepath.Dir(path), "acme.cer"), der, 0o600))
+	first := h.imported(path)
+	if len(first) != 1 || first[0].Error != "" || len(first[0].Done) == 0 || first[0].Done[len(first[0].Done)-1] != "confirmed" {
+		t.Fatalf("first: %+v", first)
+	}
+	id := strings.Fields(first[0].Done[len(first[0].Done)-2])[1]
+	for _, state := range []registry.State{registry.Matched, registry.Approved} {
+		before := h.head().Seq
+		if again := h.imported(path); len(again) != 1 || again[0].Error != "" || len(again[0].Done) != 0 || h.head().Seq != before {
+			t.Errorf("again, %s: %+v", state, again)
+		}
+		if got := h.certificate(id).State; got != state {
+			t.Errorf("it is %s, want %s", got, state)
+		}
+		if state == registry.Matched {
+			h.must(h.cora.Approve(t.Context(), id, exchange.Approval{}))
+		}
+	}
+}
+
+// A table without a column that every row needs is refused before anything is done.
+func TestImportedColumnsThatAreMissing(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	head, row := []string{"partner", "profile", "side", "environment", "sealing", "name"}, []string{"acme", "rdx", "client", "STAG", "required", "Acme"}
+	before := h.head().Seq
+	for i, missing := range head[:5] {
+		path := table(t, strings.Join(slices.Delete(slices.Clone(head), i, i+1), ","), strings.Join(slices.Delete(slices.Clone(row), i, i+1), ","))
+		err := h.anna.ImportCSV(t.Context(), path, "", func(r exchange.RowResult) { t.Errorf("without %s: %+v", missing, r) })
+		wantRefused(t, "without "+missing, `column "`+missing+`" is missing`, err)
+	}
+	if h.head().Seq != before {
+		t.Error("something was done")
+	}
+}
+
+// Rows are named by the line of the file on which they begin, whatever breaks of lines
+// their cells, or those before, hold.
+func TestImportedLineNumbers(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	path := table(t, "partner,name,profile,side,environment,sealing",
+		`p1,"Eva`, // 2 to 4
+		``,
+		`and partners",rdx,client,STAG,required`,
+		`too,few`,    // 5
+		`p2,"broken`, // 6 and 7
+		`after the "quote" here",rdx,client,STAG,required`,
+		``,         // nothing
+		`p3,"more`, // 9 and 10
+		`lines",rdx,client,STAG,required`,
+		`p4,,rdx,sideways,STAG,required`) // 11
+	want := []struct {
+		line int
+		says string
+	}{{2, ""}, {5, "wrong number of fields"}, {6, "quote"}, {9, ""}, {11, "client or server"}}
+	results := h.imported(path)
+	if len(results) != len(want) {
+		t.Fatalf("%+v", results)
+	}
+	for i, r := range results {
+		if r.Line != want[i].line || (want[i].says == "") != (r.Error == "") || !strings.Contains(r.Error, want[i].says) {
+			t.Errorf("%+v, want line %d, %q", r, want[i].line, want[i].says)
+		}
+	}
+}

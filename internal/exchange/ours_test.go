@@ -1,0 +1,116 @@
+package exchange_test
+
+import (
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// A certificate of ours goes to the partner that it is for, and only while its key is
+// in use.
+func TestOfferedToAnother(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "riskos", sealane.Server, "PROD")
+	h.partner("beta", "riskos", sealane.Server, "PROD")
+	h.partner("bank", "rdx", sealane.Server, "PROD")
+	own, _ := h.pair("riskos", "acme", "PROD")
+	shared, _ := h.pair("riskos", "", "PROD")
+	refuse := func(name, pair, partner, says string) {
+		t.Helper()
+		before := h.head().Seq
+		_, err := h.anna.Offer(ctx, pair, partner, "")
+		wantRefused(t, "offer, "+name, says, err)
+		_, err = h.anna.Export(ctx, pair, partner, "House", nil, "")
+		wantRefused(t, "export, "+name, says, err)
+		if h.head().Seq != before {
+			t.Errorf("%s: something was recorded", name)
+		}
+	}
+	refuse("another partner's", own.ID, "beta", "and not for beta")
+	refuse("another dialect's", shared.ID, "bank", "and not for bank")
+	h.must(h.Store.Update(ctx, func(tx registry.Tx) error {
+		k, err := tx.KeyPair(own.ID)
+		h.must(err)
+		k.State = registry.Retired
+		return tx.PutKeyPair(&k)
+	}))
+	refuse("a retired one", own.ID, "acme", "is retired; there is nothing to")
+	for _, partner := range []string{"acme", "beta"} { // the shared one is for both
+		_, err := h.anna.Offer(ctx, shared.ID, partner, "")
+		h.must(err)
+		_, err = h.anna.Export(ctx, shared.ID, partner, "House", nil, "")
+		h.must(err)
+	}
+}
+
+// Where messages carry the key ID, a pair of ours without one is not put to use.
+func TestConfirmedWithoutAKeyID(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("vcas", "rdx", sealane.Server, "STAG")
+	pair, _ := h.pair("rdx", "vcas", "STAG")
+	_, err := h.anna.Offer(ctx, pair.ID, "vcas", "")
+	h.must(err)
+	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.Confirmed(ctx, pair.ID, "vcas", ""))
+	h.must(h.anna.Alias(ctx, pair.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
+	h.must(h.anna.Confirmed(ctx, pair.ID, "vcas", ""))
+}
+
+// A message of traffic is no challenge: what it holds is not given out, though our key
+// opens it.
+func TestAnswerOpensNoTraffic(t *testing.T) {
+	bank, vcas := newHouse(t, "sqlite:"+t.TempDir()+"/bank.db"), newHouse(t, "sqlite:"+t.TempDir()+"/vcas.db")
+	ctx := t.Context()
+	bank.partner("vcas", "rdx", sealane.Server, "STAG")
+	vcas.partner("bank", "rdx", sealane.Client, "STAG")
+	pair, certificate := bank.pair("rdx", "vcas", "STAG")
+	in := vcas.letIn("bank", "STAG", certificate.DER, "")
+	bank.must(bank.anna.Alias(ctx, pair.ID, in.KeyID, "", ""))
+	const payload = `{"pan":"4000000000000002"}`
+	message, err := vcas.lane("bank", "STAG").Seal(ctx, []byte(payload))
+	vcas.must(err)
+	for _, partner := range []string{"", "vcas"} {
+		text, err := bank.anna.Answer(ctx, append([]byte(nil), message...), partner, "")
+		wantRefused(t, "partner "+partner, "this is no challenge", err)
+		if text != "" {
+			t.Errorf("it gave %q", text)
+		}
+	}
+	m, err := bank.lane("vcas", "STAG").Open(ctx, message)
+	if err != nil || string(m.Payload()) != payload {
+		t.Errorf("the message is not for the bank: %v", err)
+	}
+}
+
+// A pair that came in from elsewhere is at the partner already: nobody is asked to
+// send its certificate.
+func TestStatusOfAnImportedPair(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "riskos", sealane.Client, "PROD")
+	key := fresh(t, "one")
+	file, err := cert.Read(made(t, key, signsToo))
+	h.must(err)
+	pair, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, file.Certificates, "migration")
+	h.must(err)
+	next := func() string {
+		t.Helper()
+		steps, err := exchange.Status(ctx, h.Registry, "acme", "PROD")
+		h.must(err)
+		if len(steps) != 1 || steps[0].KeyPair != pair.ID {
+			t.Fatalf("steps: %+v", steps)
+		}
+		return steps[0].WaitingFor + ": " + steps[0].Next
+	}
+	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange activate "+pair.ID+" --partner acme"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	h.must(h.anna.Confirmed(ctx, pair.ID, "acme", ""))
+	if got := next(); got != "nobody: nothing" {
+		t.Error(got)
+	}
+}

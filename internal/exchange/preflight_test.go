@@ -1,0 +1,107 @@
+package exchange_test
+
+import (
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// checked gives what preflight says of one thing, empty where it says nothing of it,
+// and whether all is ready.
+func (h *house) checked(partner, environment, name string) (level cert.Level, ready bool) {
+	h.t.Helper()
+	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, partner, environment)
+	h.must(err)
+	for _, c := range checks {
+		if c.Name == name {
+			level = c.Level
+		}
+	}
+	return level, ready
+}
+
+// Whoever calls us must be known by something that still holds. Only where messages
+// are not signed may a gateway in front know them.
+func TestPreflightOfCallers(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	issue := func(partner string) registry.APIKey {
+		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", registry.SealingRequired, "")
+		h.must(err)
+		return k
+	}
+	revoke := func(partner string) { h.must(h.anna.RevokeAPIKey(ctx, issue(partner).ID, "lost")) }
+	account := func(partner string) {
+		h.must(h.anna.ChangeEnvironment(ctx, partner, "PROD", "", func(e *registry.Environment) error { e.Account = partner; return nil }))
+	}
+	for _, c := range []struct {
+		partner, profile string
+		side             sealane.Side
+		known            []func(partner string)
+		want             cert.Level
+	}{
+		{"nobody", "riskos", sealane.Server, nil, cert.Refused},
+		{"revoked", "riskos", sealane.Server, []func(string){revoke}, cert.Refused},
+		{"valid", "riskos", sealane.Server, []func(string){revoke, func(partner string) { issue(partner) }}, cert.OK},
+		{"account", "riskos", sealane.Server, []func(string){revoke, account}, cert.OK},
+		{"called", "riskos", sealane.Client, nil, ""},
+		{"gateway", "rdx", sealane.Server, nil, cert.Warning},
+		{"revoked-rdx", "rdx", sealane.Server, []func(string){revoke}, cert.Warning},
+	} {
+		h.partner(c.partner, c.profile, c.side, "PROD")
+		for _, f := range c.known {
+			f(c.partner)
+		}
+		if level, _ := h.checked(c.partner, "PROD", "caller"); level != c.want {
+			t.Errorf("%s: %q, want %q", c.partner, level, c.want)
+		}
+	}
+}
+
+// A pair that our messages are signed by must be active; one that only opens may wait
+// for the partner's word.
+func TestPreflightOfAPairThatWaits(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("signed", "riskos", sealane.Client, "PROD")
+	h.letIn("signed", "PROD", made(t, fresh(t, "one"), signsToo), "")
+	h.partner("plain", "rdx", sealane.Server, "PROD")
+	plain, _ := h.pair("rdx", "plain", "PROD")
+	h.must(h.anna.Alias(ctx, plain.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "", ""))
+	signed, _ := h.pair("riskos", "signed", "PROD")
+	want := func(partner string, want cert.Level, wantReady bool) {
+		t.Helper()
+		if level, ready := h.checked(partner, "PROD", "our key pair"); level != want || ready != wantReady {
+			t.Errorf("%s: %q, ready %t", partner, level, ready)
+		}
+	}
+	want("signed", cert.Refused, false)
+	want("plain", cert.Warning, true)
+	for partner, pair := range map[string]string{"signed": signed.ID, "plain": plain.ID} {
+		_, err := h.anna.Offer(ctx, pair, partner, "")
+		h.must(err)
+		h.must(h.anna.Confirmed(ctx, pair, partner, ""))
+		want(partner, cert.OK, true)
+	}
+}
+
+// A certificate in use whose key was blocked is found, though its state has not
+// changed.
+func TestPreflightOfABlockedKey(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	c := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
+	if level, ready := h.checked("acme", "STAG", "their certificate, key"); level != "" || !ready {
+		t.Errorf("before: %q, ready %t", level, ready)
+	}
+	h.block(c.SPKISHA256)
+	if level, ready := h.checked("acme", "STAG", "their certificate, key"); level != cert.Refused || ready {
+		t.Errorf("after: %q, ready %t", level, ready)
+	}
+	if state := h.certificate(c.ID).State; state != registry.Active {
+		t.Errorf("it is %s", state)
+	}
+}

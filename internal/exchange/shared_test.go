@@ -1,0 +1,219 @@
+package exchange_test
+
+import (
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyring"
+)
+
+// A pair that all partners share is renewed by each in its own time: none is signed to
+// with a key that it has not confirmed, and what either key opens, opens throughout.
+func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		ctx := t.Context()
+		h.partner("p1", "riskos", sealane.Server, "PROD")
+		h.partner("p2", "riskos", sealane.Server, "PROD")
+		h.partner("p3", "riskos", sealane.Server, "PROD")
+		confirm := func(pair string, partners ...string) {
+			for _, p := range partners {
+				h.now = h.now.Add(time.Minute)
+				_, err := h.anna.Offer(ctx, pair, p, "")
+				h.must(err)
+				h.must(h.anna.Confirmed(ctx, pair, p, ""))
+			}
+		}
+		old, _ := h.pair("riskos", "", "PROD")
+		confirm(old.ID, "p1", "p2")
+		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}, "")
+		h.must(err)
+		states := func() string {
+			snapshot, err := h.Snapshot(ctx)
+			h.must(err)
+			var all []string
+			for _, p := range []string{"p1", "p2", "p3"} {
+				lane, err := snapshot.Lane(p, "PROD")
+				h.must(err)
+				steps, err := exchange.Status(ctx, h.Registry, p, "PROD")
+				h.must(err)
+				byKey := map[string]string{}
+				for _, k := range lane.Config().Ours.Keys() {
+					byKey[k.ID] = k.State.String()
+				}
+				text := p
+				for _, pair := range []registry.KeyPair{old, renewal} {
+					for _, s := range steps {
+						if s.KeyPair == pair.ID {
+							text += " " + byKey[pair.KeyID]
+							if byKey[pair.KeyID] != string(s.State) {
+								t.Errorf("%s of %s: the lane has it %s, status says %s", pair.ID, p, byKey[pair.KeyID], s.State)
+							}
+						}
+					}
+				}
+				all = append(all, text)
+			}
+			return strings.Join(all, ", ")
+		}
+		for _, step := range []struct {
+			what string
+			do   func() error
+			want string
+		}{
+			{"at first", func() error { return nil }, "p1 active staged, p2 active staged, p3 staged staged"},
+			{"p1 has the renewal", func() error { confirm(renewal.ID, "p1"); return nil }, "p1 retiring active, p2 active staged, p3 staged staged"},
+			{"p2 confirms the old one again", func() error { confirm(old.ID, "p2"); return nil }, "p1 retiring active, p2 active staged, p3 staged staged"},
+			{"p3 begins with the renewal", func() error { confirm(renewal.ID, "p3"); return nil }, "p1 retiring active, p2 active staged, p3 staged active"},
+			{"the old one can't end yet", func() error {
+				err := h.anna.MovePair(ctx, old.ID, registry.Retired, false, "renewed")
+				if err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
+					return fmt.Errorf("retired: %w", err)
+				}
+				return nil
+			}, "p1 retiring active, p2 active staged, p3 staged active"},
+			{"p2 has the renewal", func() error { confirm(renewal.ID, "p2"); return nil }, "p1 retiring active, p2 retiring active, p3 staged active"},
+			{"the old one ends", func() error { return h.anna.MovePair(ctx, old.ID, registry.Retired, false, "renewed") }, "p1 active, p2 active, p3 active"},
+		} {
+			if err := step.do(); err != nil {
+				t.Errorf("%s: %v", step.what, err)
+			}
+			if got := states(); got != step.want {
+				t.Errorf("%s: %s, want %s", step.what, got, step.want)
+			}
+		}
+	})
+}
+
+// A pair that came in from elsewhere is with all partners already; one who confirms its
+// renewal turns alone. A partner's own pair goes before a shared one.
+func TestImportedSharedPair(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newHouse(t, address())
+		ctx := t.Context()
+		h.partner("p1", "riskos", sealane.Server, "PROD")
+		h.partner("p2", "riskos", sealane.Server, "PROD")
+		key := fresh(t, "imported shared")
+		file, err := cert.Read(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
+		h.must(err)
+		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
+		h.must(err)
+		h.must(h.anna.Confirmed(ctx, imported.ID, "", "both have it"))
+		if err := h.anna.Confirmed(ctx, imported.ID, "nobody", ""); err == nil {
+			t.Error("confirmed by a partner that is not there")
+		}
+		active := func(partner string) (ids []string) {
+			for _, k := range h.lane(partner, "PROD").Config().Ours.Keys() {
+				if k.State == keyring.Active {
+					ids = append(ids, k.ID)
+				}
+			}
+			return ids
+		}
+		h.now = h.now.Add(time.Minute)
+		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}, "")
+		h.must(err)
+		_, err = h.anna.Offer(ctx, renewal.ID, "p1", "")
+		h.must(err)
+		h.must(h.anna.Confirmed(ctx, renewal.ID, "p1", ""))
+		if a, b := active("p1"), active("p2"); !slices.Equal(a, []string{renewal.KeyID}) || !slices.Equal(b, []string{imported.KeyID}) {
+			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
+		}
+		if err := h.anna.MovePair(ctx, imported.ID, registry.Retired, false, "renewed"); err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
+			t.Errorf("retired while p2 uses it: %v", err)
+		}
+		own, _ := h.pair("riskos", "p2", "PROD")
+		_, err = h.anna.Offer(ctx, own.ID, "p2", "")
+		h.must(err)
+		h.must(h.anna.Confirmed(ctx, own.ID, "", ""))
+		if b := active("p2"); !slices.Equal(b, []string{own.KeyID}) {
+			t.Errorf("p2 has %s active, its own is %s", b, own.KeyID)
+		}
+		h.must(h.anna.MovePair(ctx, imported.ID, registry.Retired, false, "renewed"))
+	})
+}
+
+// Keys in use are bounded: a lane with more than a message may be tried with is none.
+func TestOurPairsAreBounded(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("p1", "riskos", sealane.Server, "PROD")
+	var first registry.KeyPair
+	for i := range registry.MaxOverlap {
+		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: i > 0}, "")
+		h.must(err)
+		_, err = h.anna.Offer(ctx, k.ID, "p1", "")
+		h.must(err)
+		h.must(h.anna.Confirmed(ctx, k.ID, "", ""))
+		if i == 0 {
+			first = k
+		}
+	}
+	one := registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}
+	if _, _, err := h.anna.CreateKeyPair(ctx, one, ""); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
+		t.Errorf("one more: %v", err)
+	}
+	h.must(h.anna.MovePair(ctx, first.ID, registry.Retired, false, "nothing comes under it"))
+	_, _, err := h.anna.CreateKeyPair(ctx, one, "")
+	h.must(err)
+	if n := len(h.lane("p1", "PROD").Config().Ours.Keys()); n != registry.MaxOverlap {
+		t.Errorf("the lane has %d keys of ours", n)
+	}
+}
+
+// The last pair of ours ends where somebody says so.
+func TestOurLastPair(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("p1", "riskos", sealane.Server, "PROD")
+	k, _ := h.pair("riskos", "p1", "PROD")
+	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
+	h.must(err)
+	h.must(h.anna.Confirmed(ctx, k.ID, "", ""))
+	for _, c := range []struct {
+		last         bool
+		reason, want string
+	}{{false, "the contract ends", "--last"}, {true, " ", "say why"}} {
+		if err := h.anna.MovePair(ctx, k.ID, registry.Retired, c.last, c.reason); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, %q: %v", c.last, c.reason, err)
+		}
+	}
+	h.must(h.anna.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
+	h.must(h.anna.MovePair(ctx, k.ID, registry.Destroyed, false, "the contract has ended"))
+}
+
+// A staged certificate of the partner's verifies, while the one before it is encrypted to.
+func TestStage(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	before := h.letIn("acme", "STAG", made(t, fresh(t, "stage 1")), "")
+	next, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "stage 2"))})
+	h.must(err)
+	if err := h.anna.Stage(ctx, next.ID, ""); err == nil || !strings.Contains(err.Error(), "is received") {
+		t.Errorf("staged before it was approved: %v", err)
+	}
+	_, err = h.anna.Confirm(ctx, next.ID, hexSum(next.SHA256), "")
+	h.must(err)
+	h.must(h.cora.Approve(ctx, next.ID, exchange.Approval{}))
+	h.must(h.anna.Alias(ctx, next.ID, before.KeyID, "", ""))
+	h.must(h.anna.Stage(ctx, next.ID, ""))
+	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Active || b != registry.Staged {
+		t.Errorf("%s and %s", a, b)
+	}
+	if n := len(h.lane("acme", "STAG").Config().Theirs.Keys()); n != 2 {
+		t.Errorf("the lane has %d keys of theirs", n)
+	}
+	h.must(h.anna.Activate(ctx, next.ID, ""))
+	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Retiring || b != registry.Active {
+		t.Errorf("%s and %s", a, b)
+	}
+}
