@@ -124,13 +124,28 @@ func (s *certSet) write(key *rsa.PrivateKey) error {
 func writeNew(name string, data []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists; nothing is overwritten: choose another folder", name)
+		return taken(name)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// mustBeNew refuses a file that is there, before anything is done that would go into it.
+func mustBeNew(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return taken(name)
+	}
+	return nil
+}
+
+func taken(name string) error {
+	return fmt.Errorf("%s: %w; nothing is overwritten: choose another name", name, os.ErrExist)
 }
 
 func (s *certSet) report(w io.Writer) {

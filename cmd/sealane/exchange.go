@@ -1,9 +1,8 @@
 package main
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,7 +23,7 @@ offer, alias (the key ID that they assign), activate (when they have installed i
 At any time: sealane exchange status PARTNER says what comes next.`,
 	}
 	o := officeFlags(c)
-	c.AddCommand(exchangeReceive(o), exchangeConfirm(o), exchangeApprove(o), exchangeReject(o), exchangeActivate(o), exchangeRetire(o), exchangeCompromised(o),
+	c.AddCommand(exchangeReceive(o), exchangeConfirm(o), exchangeApprove(o), exchangeReject(o), exchangeStage(o), exchangeActivate(o), exchangeRetire(o), exchangeCompromised(o),
 		exchangeOffer(o), exchangeAlias(o), exchangeChallenge(o), exchangeProve(o), exchangeAnswer(o), exchangeStatus(o))
 	return c
 }
@@ -108,9 +107,18 @@ certificates of one partner.`,
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		a.Reason = o.reason
-		return exchange.At(d).ApproveAll(c.Context(), args, a, func(id string) error {
-			return o.done(c, d, id, "Certificate %s is approved.", id)
+		var all []standing
+		err := exchange.At(d).ApproveAll(c.Context(), args, a, func(id string) error {
+			now, err := stands(c, d, id, fmt.Sprintf("Certificate %s is approved.", id))
+			if all = append(all, now); err != nil || o.json {
+				return err
+			}
+			return now.say(c)
 		})
+		if o.json && len(all) > 0 {
+			err = errors.Join(err, o.show(c, all, "", nil))
+		}
+		return err
 	})
 	return c
 }
@@ -122,14 +130,11 @@ func exchangeReject(o *office) *cobra.Command {
 a key pair of yours that is on offer it takes the offer back: the pair is retired.`,
 	}
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if strings.HasPrefix(args[0], "k-") {
-			if err := d.MovePair(c.Context(), args[0], registry.Retired, o.reason); err != nil {
-				return err
-			}
-			return o.said(c, map[string]string{"retired": args[0]}, "Key pair %s is retired", args[0])
-		}
 		if err := exchange.At(d).Reject(c.Context(), args[0], o.reason); err != nil {
 			return err
+		}
+		if strings.HasPrefix(args[0], "k-") {
+			return o.said(c, map[string]string{"retired": args[0]}, "Key pair %s is retired", args[0])
 		}
 		return o.done(c, d, args[0], "Certificate %s is rejected.", args[0])
 	})
@@ -149,27 +154,6 @@ the partner, or verified, in that environment.`,
 			return err
 		}
 		return o.done(c, d, args[0], "Certificate %s is out of use.", args[0])
-	})
-	return c
-}
-
-func exchangeAnswer(o *office) *cobra.Command {
-	c := &cobra.Command{
-		Use: "answer FILE", Short: "Open a partner's challenge with your key pair, for the text that proves it", Args: cobra.ExactArgs(1),
-		Long: `Answer opens what a partner's sealane exchange challenge has written, and prints the
-text in it. Send it back. Nothing but a challenge is opened.`,
-	}
-	partner := c.Flags().String("partner", "", "whose challenge it is, where there are many key pairs")
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		token, err := readInput(c, args[0], 64<<10)
-		if err != nil {
-			return err
-		}
-		answer, err := exchange.At(d).Answer(c.Context(), token, *partner, o.reason)
-		if err != nil {
-			return err
-		}
-		return o.said(c, map[string]string{"answer": answer}, "%s", answer)
 	})
 	return c
 }
@@ -208,119 +192,17 @@ opening and verifying (retiring).`,
 	return c
 }
 
-func exchangeOffer(o *office) *cobra.Command {
-	var to, out string
+func exchangeStage(o *office) *cobra.Command {
 	c := &cobra.Command{
-		Use: "offer KEYPAIR", Short: "Write your certificate, the covering letter, and the letter with the checksum", Args: cobra.ExactArgs(1),
-		Long: `Offer writes two folders: 1-send, with your certificate in the formats that partners
-take and a covering letter; and 2-send-separately, with the letter that holds the
-SHA-256 checksums. Send them by two messages. No private key is in them.`,
+		Use: "stage CERTIFICATE", Short: "Let an approved certificate verify already, and go on encrypting to the one before it", Args: cobra.ExactArgs(1),
+		Long: `Stage is for a renewal whose day is not known: what the partner signs with the new key
+is verified from now on, and messages are encrypted to the old one until exchange activate.`,
 	}
-	c.Flags().StringVar(&to, "to", "", "the partner (required)")
-	c.Flags().StringVar(&out, "out", "", "folder to write (required)")
-	must(c.MarkFlagRequired("to"))
-	must(c.MarkFlagRequired("out"))
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		parcel, err := exchange.At(d).Offer(c.Context(), args[0], to, o.reason)
-		if err != nil {
+		if err := exchange.At(d).Stage(c.Context(), args[0], o.reason); err != nil {
 			return err
 		}
-		if err := writeParcel(out, parcel); err != nil {
-			return err
-		}
-		return o.said(c, map[string]string{"folder": out}, "%s and %s are written. Send them by two messages.\nNext: sealane exchange status %s",
-			filepath.Join(out, "1-send"), filepath.Join(out, "2-send-separately"), to)
-	})
-	return c
-}
-
-// writeParcel writes the folders that are sent.
-func writeParcel(dir string, p exchange.Parcel) error {
-	files, err := p.Files()
-	if err != nil {
-		return err
-	}
-	covering, checksums, err := p.Letters()
-	if err != nil {
-		return err
-	}
-	for _, folder := range []string{"1-send", "2-send-separately"} {
-		if err := ownFolder(filepath.Join(dir, folder), 0o755); err != nil {
-			return err
-		}
-	}
-	for name, data := range files {
-		if err := writeNew(filepath.Join(dir, "1-send", name), data, 0o644); err != nil {
-			return err
-		}
-	}
-	if err := writeNew(filepath.Join(dir, "1-send", "letter.txt"), covering, 0o644); err != nil {
-		return err
-	}
-	return writeNew(filepath.Join(dir, "2-send-separately", "letter.txt"), checksums, 0o644)
-}
-
-// ownFolder makes a folder; a link in its place may lead elsewhere, and is refused.
-func ownFolder(dir string, mode os.FileMode) error {
-	if err := os.MkdirAll(dir, mode); err != nil {
-		return err
-	}
-	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder of its own (%v): choose another --out", dir, err)
-	}
-	return nil
-}
-
-func exchangeAlias(o *office) *cobra.Command {
-	c := &cobra.Command{
-		Use: "alias CERTIFICATE|KEYPAIR KEYID", Short: "Assign a key ID (alias), or record the one that the partner assigned", Args: cobra.ExactArgs(2),
-		Long: `For a partner's certificate, alias assigns the key ID that your messages to them will
-carry; its form is the profile's. For a key pair of yours it records the one that the
-partner told you, as it is. A key ID is unique in its environment; a renewal of the
-same size may have that of the certificate before.`,
-		Example: `  sealane exchange alias k-7k2m4q6z3x 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG`,
-	}
-	replace := c.Flags().String("replace", "", "the key ID that it has now, to replace it")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Alias(c.Context(), args[0], args[1], *replace, o.reason); err != nil {
-			return err
-		}
-		return o.said(c, map[string]string{"of": args[0], "key_id": args[1]}, "The key ID of %s is %s", args[0], args[1])
-	})
-	return c
-}
-
-func exchangeChallenge(o *office) *cobra.Command {
-	var out string
-	c := &cobra.Command{
-		Use: "challenge CERTIFICATE", Short: "Write a message that only the certificate's owner can open", Args: cobra.ExactArgs(1),
-		Long: `Challenge seals a random text to a certificate that is not approved yet. The partner
-opens it with any JOSE tool (sealane exchange answer, where they have Sealane) and sends
-the text back, for: sealane exchange prove. It proves that they have the private key.`,
-	}
-	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		token, err := exchange.At(d).Challenge(c.Context(), args[0], o.reason)
-		if err != nil {
-			return err
-		}
-		token = append(token, '\n')
-		if out == "" {
-			_, err = c.OutOrStdout().Write(token)
-			return err
-		}
-		return writeNew(out, token, 0o644)
-	})
-	return c
-}
-
-func exchangeProve(o *office) *cobra.Command {
-	c := &cobra.Command{Use: "prove CERTIFICATE ANSWER", Short: "Take the partner's answer to the challenge", Args: cobra.ExactArgs(2)}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Prove(c.Context(), args[0], args[1], o.reason); err != nil {
-			return err
-		}
-		return o.done(c, d, args[0], "The answer is right: the partner has the private key of %s.", args[0])
+		return o.done(c, d, args[0], "Certificate %s is staged.", args[0])
 	})
 	return c
 }
@@ -355,15 +237,34 @@ func writeSteps(o *office, c *cobra.Command, steps []exchange.Step) error {
 
 // done says that a step is done, and what comes next.
 func (o *office) done(c *cobra.Command, d *registry.Desk, id, format string, args ...any) error {
+	now, err := stands(c, d, id, fmt.Sprintf(format, args...))
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return o.show(c, now, "", nil)
+	}
+	return now.say(c)
+}
+
+// standing is where a certificate stands after a step.
+type standing struct {
+	Certificate string         `json:"certificate"`
+	State       registry.State `json:"state"`
+	Said        string         `json:"said"`
+	Next        string         `json:"next"`
+}
+
+func stands(c *cobra.Command, d *registry.Desk, id, said string) (standing, error) {
 	var now registry.Certificate
 	err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
 		now, err = tx.Certificate(id)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	next := exchange.Next(now)
-	text := fmt.Sprintf(format, args...)
-	return o.said(c, map[string]any{"certificate": id, "state": now.State, "said": text, "next": next}, "%s\nNext: %s", text, next)
+	return standing{id, now.State, said, exchange.Next(now)}, err
+}
+
+func (s standing) say(c *cobra.Command) error {
+	_, err := fmt.Fprintf(c.OutOrStdout(), "%s\nNext: %s\n", s.Said, s.Next)
+	return err
 }

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -161,6 +164,9 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 	given := passphraseFlag(c)
 	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		passphrase, err := given()
+		if err == nil {
+			err = mustBeNew(out)
+		}
 		if err != nil {
 			return err
 		}
@@ -206,8 +212,12 @@ func keyList(o *office) *cobra.Command {
 // keyMove makes a command that changes the state of a key pair.
 func keyMove(o *office, use, short, long string, to registry.State) *cobra.Command {
 	c := &cobra.Command{Use: use + " KEYPAIR", Short: short, Long: long, Args: cobra.ExactArgs(1)}
+	last := false
+	if to == registry.Retired {
+		c.Flags().BoolVar(&last, "last", false, "none is to follow, though it is in use: end the lane")
+	}
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := d.MovePair(c.Context(), args[0], to, o.reason); err != nil {
+		if err := d.MovePair(c.Context(), args[0], to, last, o.reason); err != nil {
 			return err
 		}
 		return o.said(c, map[string]string{"key_pair": args[0], "state": string(to)}, "Key pair %s is %s", args[0], to)
@@ -216,7 +226,10 @@ func keyMove(o *office, use, short, long string, to registry.State) *cobra.Comma
 }
 
 func keyRetire(o *office) *cobra.Command {
-	return keyMove(o, "retire", "Stop opening messages with a key pair", "", registry.Retired)
+	return keyMove(o, "retire", "Stop opening messages with a key pair",
+		`Retire ends the use of a key pair: one that another has followed, one that is not in use
+yet, or the last (--last), after which messages to it are opened no more. A pair for all
+partners of a profile ends when each of them has confirmed another.`, registry.Retired)
 }
 
 func keyDestroy(o *office) *cobra.Command {
@@ -230,22 +243,18 @@ func keyCompromised(o *office) *cobra.Command {
 
 func keyBlock(o *office) *cobra.Command {
 	c := &cobra.Command{
-		Use: "block [FILE|SHA256…]", Short: "Block public keys that may never come in, such as another product's",
+		Use: "block [FILE|SHA256…]", Short: "Block keys that may never come in, such as another product's",
 		Long: `Block takes certificates or public keys in files, or SHA-256 checksums of public keys
-(SubjectPublicKeyInfo) in hexadecimal, and keeps them out of the registry for good.
-Give the reason: whose they are.`,
+(SubjectPublicKeyInfo), of certificates (DER) or of their files, and keeps them out of the
+registry for good. What is in use with one is out of use at once, and named. Give the
+reason: whose they are. A list (--list) has a checksum a line, as sha256sum and
+openssl write it, too; lines that begin with # are comments. Of a file with a private
+key, its public key is blocked.`,
 		Example: `  sealane key block idplus.pem --reason "key of ID+, not of RiskOS"
   sealane key block --list idplus-keys.txt --reason "keys of ID+"`,
 	}
 	list := c.Flags().String("list", "", "file with one checksum a line, such as an export of another product's keys")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if *list != "" {
-			data, err := readInput(c, *list, 16<<20)
-			if err != nil {
-				return err
-			}
-			args = append(args, strings.Fields(string(data))...)
-		}
 		var sums [][]byte
 		for _, arg := range args {
 			sum, err := spkiSum(c, arg)
@@ -254,21 +263,45 @@ Give the reason: whose they are.`,
 			}
 			sums = append(sums, sum)
 		}
-		if err := d.BlockKeys(c.Context(), sums, o.reason); err != nil {
+		if *list != "" {
+			listed, err := readSums(c, *list)
+			if err != nil {
+				return err
+			}
+			sums = append(sums, listed...)
+		}
+		slices.SortFunc(sums, bytes.Compare)
+		sums = slices.CompactFunc(sums, bytes.Equal)
+		ended, err := d.BlockKeys(c.Context(), sums, o.reason)
+		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]int{"blocked": len(sums)}, "%d public keys are blocked. What had one of them is out of use.", len(sums))
+		said := "Nothing here had one of them."
+		if len(ended) > 0 {
+			said = "Out of use at once: " + strings.Join(ended, ", ") + "."
+		}
+		return o.said(c, map[string]any{"blocked": len(sums), "ended": ended}, "%d public keys are blocked. %s", len(sums), said)
 	})
 	return c
 }
 
+// spkiSum gives the checksum of a public key that is named by it, or by a file.
 func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
-	if sum, err := hex.DecodeString(strings.ReplaceAll(arg, ":", "")); err == nil && len(sum) == 32 {
+	if sum := sumOf(arg); sum != nil {
 		return sum, nil
 	}
 	file, err := readCertificate(c, arg)
-	if err != nil {
+	var leak *cert.PrivateKeyError
+	switch {
+	case err == nil:
+		return registry.SPKISum(file.PublicKey)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w; and it is no SHA-256 checksum (64 hexadecimal digits)", err)
+	case !errors.As(err, &leak):
 		return nil, err
+	case leak.PublicKeySHA256 == "":
+		return nil, fmt.Errorf("%w\nTo block it, name its certificate, or the SHA-256 of its public key", err)
 	}
-	return registry.SPKISum(file.PublicKey)
+	fmt.Fprintf(c.ErrOrStderr(), "sealane: %s holds a private key; what is blocked is its public key, %s\n", printable(arg), leak.PublicKeySHA256)
+	return hex.DecodeString(leak.PublicKeySHA256)
 }

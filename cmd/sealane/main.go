@@ -66,17 +66,38 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &e) {
 		code = e.code
 	}
-	if asked := called.Flags().Lookup("json"); asked != nil && asked.Value.String() == "true" {
+	text := err.Error()
+	switch {
+	case text == "": // all has been said
+	case wantsJSON(called, args, e != nil):
 		writeError(stderr, err, code)
-		return code
-	}
-	if text := err.Error(); text != "" {
+	default:
 		fmt.Fprintln(stderr, "sealane:", printableLines(strings.TrimPrefix(text, "sealane: ")))
 		if code == exitUsage {
 			fmt.Fprintln(stderr, "See: sealane help")
 		}
 	}
 	return code
+}
+
+// wantsJSON asks the command's flag. Where the command line is wrong, the flag may not
+// have been reached: then the arguments themselves tell.
+func wantsJSON(called *cobra.Command, args []string, understood bool) bool {
+	if asked := called.Flags().Lookup("json"); asked != nil && (understood || asked.Changed) {
+		return asked.Value.String() == "true"
+	}
+	if understood {
+		return false
+	}
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if value, named := strings.CutPrefix(arg, "--json"); named && (value == "" || value == "=true") {
+			return true
+		}
+	}
+	return false
 }
 
 // writeError is the last line for programs, with the rules that refused one by one.
@@ -127,6 +148,12 @@ error is a line of JSON on standard error.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // its flags are nobody's
+			return fmt.Errorf("unknown command %q for %q", words[0], c.CommandPath())
+		}
+		return err
+	})
 	rsaFlag(root)
 	root.AddCommand(newDemo(), newSeal(), newOpen(), newCall(), newInspect(), newCert(), newKey(), newProfile(), newSandbox(), newVersion(),
 		newPartner(), newPerson(), newExchange(), newPreflight(), newAudit(), newInventory(), newBackup(), newRootKey())

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -47,6 +47,13 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 		p.ID = args[0]
 		if err := p.Side.UnmarshalText([]byte(side)); err != nil {
 			return &exit{exitUsage, err}
+		}
+		err := d.Store.View(c.Context(), func(tx registry.Tx) error {
+			_, err := tx.Partner(p.ID)
+			return err
+		})
+		if err == nil {
+			return fmt.Errorf("partner %s: %w", p.ID, registry.ErrExists)
 		}
 		if err := ownDialect(c, d, &p, o.reason); err != nil {
 			return err
@@ -107,38 +114,42 @@ func partnerEnvironment(o *office) *cobra.Command {
 	environmentFlags(c, &env, &sealing, &caller)
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		env.Partner, env.Name, env.Sealing, env.Caller = args[0], args[1], registry.Sealing(sealing), sealane.Caller(caller)
-		exists := false
-		err := d.Store.View(c.Context(), func(tx registry.Tx) error {
-			_, err := tx.Environment(env.Partner, env.Name)
-			exists = err == nil
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if !exists {
-			if err := d.AddEnvironment(c.Context(), env, o.reason); err != nil {
+		// stored gives the row as it is, and not as the flags say.
+		stored := func() (row registry.Environment, err error) {
+			err = d.Store.View(c.Context(), func(tx registry.Tx) error {
+				row, err = tx.Environment(env.Partner, env.Name)
 				return err
-			}
-			return o.said(c, env, "Environment %s of %s is added. What is missing now: sealane preflight %s %s", env.Name, env.Partner, env.Partner, env.Name)
+			})
+			return row, err
 		}
-		err = d.ChangeEnvironment(c.Context(), env.Partner, env.Name, o.reason, func(now *registry.Environment) error {
-			changed := c.Flags().Changed
-			for flag, set := range map[string]func(){
-				"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.Caller = env.Caller },
-				"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
-				"mail-from": func() { now.MailFrom = env.MailFrom }, "max-payload": func() { now.MaxPayload = env.MaxPayload },
-			} {
-				if changed(flag) {
-					set()
+		_, err := stored()
+		said := "is changed"
+		switch {
+		case errors.Is(err, registry.ErrNotFound):
+			said = fmt.Sprintf("is added. What is missing now: sealane preflight %s %s", env.Partner, env.Name)
+			err = d.AddEnvironment(c.Context(), env, o.reason)
+		case err == nil:
+			err = d.ChangeEnvironment(c.Context(), env.Partner, env.Name, o.reason, func(now *registry.Environment) error {
+				for flag, set := range map[string]func(){
+					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.Caller = env.Caller },
+					"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
+					"mail-from": func() { now.MailFrom = env.MailFrom }, "max-payload": func() { now.MaxPayload = env.MaxPayload },
+				} {
+					if c.Flags().Changed(flag) {
+						set()
+					}
 				}
-			}
-			return nil
-		})
+				return nil
+			})
+		}
+		row := env
+		if err == nil {
+			row, err = stored()
+		}
 		if err != nil {
 			return err
 		}
-		return o.said(c, env, "Environment %s of %s is changed", env.Name, env.Partner)
+		return o.said(c, row, "Environment %s of %s %s", env.Name, env.Partner, said)
 	})
 	return c
 }
@@ -149,19 +160,26 @@ func partnerList(o *office) *cobra.Command {
 	c.Flags().IntVar(&page.Limit, "limit", 100, "how many at most")
 	c.Flags().StringVar(&page.After, "after", "", "those behind this partner, for the next page")
 	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
-		var list []registry.Partner
+		var list, more []registry.Partner
 		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
-			list, err = tx.Partners(page)
+			if list, err = tx.Partners(page); err != nil || len(list) == 0 {
+				return err
+			}
+			more, err = tx.Partners(registry.Page{After: list[len(list)-1].ID, Limit: 1})
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return o.show(c, list, "PARTNER,NAME,PROFILE,WE ARE,SINCE", func(add func(...any)) {
+		err = o.show(c, list, "PARTNER,NAME,PROFILE,WE ARE,SINCE", func(add func(...any)) {
 			for _, p := range list {
 				add(p.ID, p.Name, p.Profile, p.Side, p.Created)
 			}
 		})
+		if err == nil && len(more) > 0 {
+			fmt.Fprintf(c.ErrOrStderr(), "sealane: there are more partners: sealane partner list --after %s\n", list[len(list)-1].ID)
+		}
+		return err
 	})
 	return c
 }
@@ -300,86 +318,6 @@ without a pause: make the second, have it installed, revoke the first.`,
 			return err
 		}
 		return o.said(c, map[string]any{"id": k.ID, "key": token, "sealing": k.Sealing}, "%s\n\nThis is the API key %s of %s in %s. It is not shown again: hand it over by a safe way.", token, k.ID, args[0], args[1])
-	})
-	return c
-}
-
-func partnerImport(o *office) *cobra.Command {
-	c := &cobra.Command{
-		Use: "import FILE.csv", Short: "Import partners and certificates from a table, with a report per row", Args: cobra.ExactArgs(1),
-		Long: `Import reads a CSV file whose first line names its columns:
-
-  partner, name, profile, side, environment, sealing   (all but name required)
-  caller, account, contact_role, contact_name, contact_email
-  certificate                                           a file, relative to the table
-  sha256                                                its checksum, where it came by another way
-  key_id                                                the alias that it has already
-
-Partners, environments and certificates that are there already are left as they are, so
-that a row can be mended and imported again. A row stops at its first step that fails;
-the report says what of it is done. Semicolons or tabs between the columns will do, too.`,
-	}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		results, failed := []exchange.RowResult{}, 0
-		ended := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason, func(r exchange.RowResult) {
-			results = append(results, r)
-			if r.Error != "" {
-				failed++
-			}
-			if len(results)%1000 == 0 {
-				fmt.Fprintf(c.ErrOrStderr(), "sealane: %d rows, %d of them not imported\n", len(results), failed)
-			}
-		})
-		if ended != nil && len(results) == 0 {
-			return ended
-		}
-		if err := o.show(c, results, "LINE,PARTNER,ENVIRONMENT,DONE,ERROR", func(add func(...any)) {
-			for _, r := range results {
-				add(r.Line, r.Partner, r.Environment, strings.Join(r.Done, ", "), r.Error)
-			}
-		}); err != nil {
-			return err
-		}
-		if ended != nil {
-			return fmt.Errorf("the import ended after %d rows, and can be run again: %w", len(results), ended)
-		}
-		if failed > 0 {
-			return refused(fmt.Errorf("%d of %d rows were not imported: mend them and import the table again", failed, len(results)))
-		}
-		return nil
-	})
-	return c
-}
-
-func partnerExport(o *office) *cobra.Command {
-	var name, email, out string
-	c := &cobra.Command{
-		Use: "export PARTNER KEYPAIR", Short: "Write a small signed file from which the partner's Sealane takes your certificate", Args: cobra.ExactArgs(2),
-		Long: `Export writes your certificate, its key ID and your contact into one file, signed by
-that certificate's key. The partner reads it with: sealane exchange receive.
-It proves that nothing was changed on the way, and not who you are: the checksum in
-a second message and the approval stay as they are.`,
-		Example: `  sealane partner export acme k-7k2m4q6z3x --name "Our Bank" --email keys@bank.example --out our-bank-prod.sealane`,
-	}
-	f := c.Flags()
-	f.StringVar(&name, "name", "", "your name, as the partner knows it (required)")
-	f.StringVar(&email, "email", "", "your contact for this certificate")
-	f.StringVar(&out, "out", "", "file to write (required)")
-	must(c.MarkFlagRequired("name"))
-	must(c.MarkFlagRequired("out"))
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		var contacts []registry.Contact
-		if email != "" {
-			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
-		}
-		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, o.reason)
-		if err != nil {
-			return err
-		}
-		if err := writeNew(out, append(file, '\n'), 0o644); err != nil {
-			return err
-		}
-		return o.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
 	})
 	return c
 }

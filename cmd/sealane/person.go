@@ -51,19 +51,22 @@ several; but nobody approves for production what they received themselves.`,
 	return c
 }
 
-// addPerson adds the first person of an empty registry without a token, and others
-// at an administrator's desk.
+// addPerson adds the first person of an empty registry, where no token is named, and
+// others at an administrator's desk.
 func (o *office) addPerson(c *cobra.Command, p registry.Person) (token string, err error) {
-	mine, tokenErr := o.token()
-	r, done, err := o.open(c, tokenErr != nil)
+	mine, nobody := o.token(c)
+	if nobody != nil && !errors.Is(nobody, errNobody) {
+		return "", nobody
+	}
+	r, done, err := o.open(c, nobody != nil)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	if tokenErr != nil {
+	if nobody != nil {
 		token, err = r.Found(c.Context(), p)
 		if errors.Is(err, registry.ErrFounded) {
-			return "", fmt.Errorf("%w\n%w", err, tokenErr)
+			return "", fmt.Errorf("%w\n%w", err, nobody)
 		}
 		return token, err
 	}

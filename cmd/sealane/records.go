@@ -29,13 +29,13 @@ func auditList(o *office) *cobra.Command {
 	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
 	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
 		var records []audit.Record
-		err := d.Store.View(c.Context(), func(tx registry.Tx) error {
-			head, err := tx.AuditHead()
-			if err != nil {
+		var head audit.Head
+		from := after
+		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+			if head, err = tx.AuditHead(); err != nil {
 				return err
 			}
-			from := after
-			if from < 0 {
+			if after < 0 {
 				from = max(0, head.Seq-int64(limit))
 			}
 			records, err = tx.AuditRecords(from, limit)
@@ -44,11 +44,21 @@ func auditList(o *office) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return o.show(c, records, "NUMBER,TIME (UTC),WHO,ACTION,WHAT,REASON", func(add func(...any)) {
+		err = o.show(c, records, "NUMBER,TIME (UTC),WHO,ACTION,WHAT,REASON", func(add func(...any)) {
 			for _, r := range records {
 				add(r.Seq, r.Time, r.Actor, r.Action, r.Subject, r.Reason)
 			}
 		})
+		if err != nil || len(records) == 0 {
+			return err
+		}
+		switch last := records[len(records)-1].Seq; {
+		case after < 0 && from > 0:
+			fmt.Fprintf(c.ErrOrStderr(), "sealane: there are %d older changes: sealane audit list --after 0 (or --limit %d)\n", from, head.Seq)
+		case last < head.Seq:
+			fmt.Fprintf(c.ErrOrStderr(), "sealane: there are %d newer changes: sealane audit list --after %d\n", head.Seq-last, last)
+		}
+		return nil
 	})
 	return c
 }
@@ -131,14 +141,14 @@ func auditExport(o *office) *cobra.Command {
 }
 
 func auditAnchor(o *office) *cobra.Command {
-	c := &cobra.Command{Use: "anchor", Short: "Write the record's head to its anchors, if it is due; for a timer", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "anchor", Short: "Write the record's head to its anchors, whether it is due or not; for a timer", Args: cobra.NoArgs}
 	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
-		if d.Recorded == nil {
+		if o.anchorer == nil {
 			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
 		}
-		head, err := d.Anchor(c.Context())
-		if err != nil {
-			return err
+		head, err := d.Anchor(c.Context(), o.anchorer)
+		if err = errors.Join(append(o.unopened, err)...); err != nil {
+			return &exit{exitFailed, err}
 		}
 		return o.said(c, head, "The head is record %d, %x", head.Seq, head.Hash)
 	})

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,6 +28,9 @@ type office struct {
 	anchorInterval         time.Duration
 	json                   bool
 	reason                 string
+
+	anchorer *audit.Anchorer // nil: the head is not anchored; see anchor
+	unopened []error         // anchors that can't be used
 }
 
 // officeFlags adds the flags to a group of commands.
@@ -87,12 +89,25 @@ func sqliteFile(address string) (path string, file bool) {
 
 // setRoot gives the root key to the desk.
 func (o *office) setRoot(c *cobra.Command, d *registry.Desk) error {
-	key, parameters, err := loadRoot(c, d.Registry, orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey"), false)
-	if err != nil {
+	spec := orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey")
+	key, parameters, err := loadRoot(c, d.Registry, spec, false)
+	if err == nil {
+		return d.SetRoot(c.Context(), key, parameters)
+	}
+	if errors.Is(err, rootkey.ErrExposed) {
 		return err
 	}
-	return d.SetRoot(c.Context(), key, parameters)
+	has, failed := d.HasRoot(c.Context())
+	switch {
+	case failed != nil:
+		return errors.Join(err, failed)
+	case has: // another one would open nothing
+		return fmt.Errorf("%w; the registry's private keys are sealed under a root key already: say where it is (--root-key, $SEALANE_ROOT_KEY), or bring its copy back", err)
+	}
+	return fmt.Errorf("%w; %s", err, howToMakeRoot)
 }
+
+const howToMakeRoot = "make one: sealane rootkey create FILE"
 
 // loadRoot gives the root key that spec names, with the parameters of its
 // passphrase where it is made from one. next asks for one to rotate to.
@@ -144,43 +159,47 @@ func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
 		one, err := audit.OpenAnchor(address)
 		if err != nil { // it holds up nothing, not even here
 			fmt.Fprintf(c.ErrOrStderr(), "sealane: the audit log's head is not anchored there: %s\n", printableLines(err.Error()))
+			o.unopened = append(o.unopened, err)
 			continue
 		}
 		a.Anchors = append(a.Anchors, one)
 	}
+	o.anchorer = a
 	return r.AnchorWith(c.Context(), a, func(err error) {
 		fmt.Fprintf(c.ErrOrStderr(), "sealane: the change is recorded, but the audit log's head could not be anchored: %s\n", printableLines(err.Error()))
 	})
 }
 
-// token gives the caller's credential.
-func (o *office) token() (string, error) {
-	if o.tokenFile != "" {
-		return ownFile(o.tokenFile)
-	}
-	if token := os.Getenv("SEALANE_TOKEN"); token != "" {
-		return token, nil
-	}
-	return "", errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
-}
+// errNobody says that the caller has named no credential at all.
+var errNobody = errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
 
-// ownFile reads a credential's file that only its owner can read.
-func ownFile(path string) (string, error) {
-	info, err := os.Stat(path)
+// token gives the caller's credential, or errNobody.
+func (o *office) token(c *cobra.Command) (string, error) {
+	if !c.Flags().Changed("token-file") {
+		if token := os.Getenv("SEALANE_TOKEN"); token != "" {
+			return token, nil
+		}
+		return "", errNobody
+	}
+	data, err := rootkey.ReadSecret(o.tokenFile, 4<<10)
+	defer clear(data)
+	if errors.Is(err, rootkey.ErrExposed) {
+		return "", fmt.Errorf("token file %s: %w, and if anybody may have read it, have your token replaced (sealane person token)", o.tokenFile, err)
+	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("token file %s: %w", o.tokenFile, err)
 	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
-		return "", fmt.Errorf("%s: others can read or change your token (%v): chmod 600 it, and if anybody may have read it, have it replaced (sealane person token)", path, mode)
+	token := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	if token == "" {
+		return "", fmt.Errorf("token file %s: it is empty", o.tokenFile)
 	}
-	data, err := os.ReadFile(path)
-	return string(data), err
+	return token, nil
 }
 
 // atDesk makes a command that works at its caller's desk.
 func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) (err error) {
-		token, err := o.token()
+		token, err := o.token(c)
 		if err != nil {
 			return err
 		}
@@ -203,15 +222,28 @@ func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.D
 // asRefused gives the exit code of what was judged and refused.
 func asRefused(err error) error {
 	var e *exit
-	if err == nil || errors.As(err, &e) {
+	if err == nil || errors.As(err, &e) || notJudged(err) {
 		return err
 	}
-	for _, about := range []error{context.Canceled, fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, registry.ErrNotFound, registry.ErrExists, registry.ErrConflict} {
+	return refused(err)
+}
+
+// notJudged says that an error is about a file, the database or a setting, or that
+// somebody else was first.
+func notJudged(err error) bool {
+	for _, about := range []error{
+		context.Canceled, context.DeadlineExceeded, fs.ErrNotExist, fs.ErrExist, fs.ErrPermission,
+		registry.ErrStore, registry.ErrNotFound, registry.ErrExists, registry.ErrConflict,
+		registry.ErrUnknownToken, registry.ErrNoRoot, rootkey.ErrOtherKey,
+	} {
 		if errors.Is(err, about) {
-			return err // nothing was judged
+			return true
 		}
 	}
-	return refused(err)
+	var path *fs.PathError
+	var link *os.LinkError
+	var call *os.SyscallError
+	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call)
 }
 
 // looking makes a command that changes nothing. It needs a token all the same:

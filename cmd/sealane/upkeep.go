@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -55,7 +57,7 @@ func backupCheck(o *office) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			sum, err := store.CheckBackup(c.Context(), args[0])
 			if err != nil {
-				return refused(err)
+				return asRefused(err)
 			}
 			return o.said(c, sum, "%s is whole: %s", args[0], backupText(sum))
 		},
@@ -134,18 +136,41 @@ one is needed.`,
 	}
 	c.Flags().StringVar(&to, "to", "", "the new root key (required)")
 	must(c.MarkFlagRequired("to"))
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		if err := o.setRoot(c, d); err != nil {
+			if key := rotatedTo(c, d, to); key != nil {
+				return o.rotated(c, key, 0)
+			}
+			return &exit{exitFailed, err}
+		}
 		next, parameters, err := loadRoot(c, d.Registry, to, true)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w; %s", err, howToMakeRoot)
+		}
 		if err != nil {
-			return err
+			return &exit{exitFailed, err}
 		}
 		n, err := d.RotateRoot(c.Context(), next, parameters, o.reason)
 		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]any{"root_key": next.ID(), "private_keys": n}, "%d private keys are under root key %s now. The old one is not needed any more, but for old backups.", n, next.ID())
+		return o.rotated(c, next, n)
 	})
 	return c
+}
+
+// rotatedTo gives the key that spec names, if it is the registry's own already: a
+// rotation may be killed behind its last step, when nobody has heard of its end.
+func rotatedTo(c *cobra.Command, d *registry.Desk, spec string) *rootkey.Key {
+	key, _, err := loadRoot(c, d.Registry, spec, false)
+	if err != nil || d.UseRoot(c.Context(), key) != nil {
+		return nil
+	}
+	return key
+}
+
+func (o *office) rotated(c *cobra.Command, key *rootkey.Key, n int) error {
+	return o.said(c, map[string]any{"root_key": key.ID(), "private_keys": n}, "All private keys are under root key %s now; %d of them were not before. The old one is not needed any more, but for old backups.", key.ID(), n)
 }
 
 func backupText(sum store.Summary) string {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestLongList: a list of 250,000 checksums is read, with what tools write beside
+// them. It ends at the reason that is missing.
+func TestLongList(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f, err := os.Create("list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriter(f)
+	for n := range 250_000 {
+		fmt.Fprintf(w, "%064x  keys/of/another/product/%d.pem\n", n, n)
+	}
+	if err := w.Flush(); err != nil || f.Close() != nil {
+		t.Fatal(err)
+	}
+	var out, errors strings.Builder
+	sealane := func(args ...string) int {
+		out.Reset()
+		errors.Reset()
+		return run(t.Context(), args, strings.NewReader(""), &out, &errors)
+	}
+	if code := sealane("person", "add", "anna", "--role", "operator"); code != 0 {
+		t.Fatal(errors.String())
+	}
+	token, _, _ := strings.Cut(out.String(), "\n")
+	t.Setenv("SEALANE_TOKEN", token)
+	if code := sealane("key", "block", "--list", "list"); code != exitRefused || !strings.Contains(errors.String(), "--reason") {
+		t.Errorf("exit code %d: %s", code, errors.String())
+	}
+}
+
+// TestInputThatNeverComes: the first signal ends a command that waits for its input.
+func TestInputThatNeverComes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	silent, writer := io.Pipe()
+	defer writer.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	asked := make(chan struct{})
+	var out, errors strings.Builder
+	done := make(chan int)
+	go func() { done <- run(ctx, []string{"inspect", "-"}, signalling{silent, asked}, &out, &errors) }()
+	<-asked
+	stop()
+	if code := <-done; code != exitFailed || !strings.Contains(errors.String(), "standard input: ended while it was read") {
+		t.Errorf("exit code %d: %s", code, errors.String())
+	}
+}
+
+// signalling says when it is read first.
+type signalling struct {
+	io.Reader
+	asked chan struct{}
+}
+
+func (s signalling) Read(p []byte) (int, error) {
+	close(s.asked) // a second time would not do
+	return s.Reader.Read(p)
+}
+
+// TestDatabaseFails: where the database can't do it, nothing was judged.
+func TestDatabaseFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var out, errors strings.Builder
+	sealane := func(args ...string) int {
+		out.Reset()
+		errors.Reset()
+		return run(t.Context(), args, strings.NewReader(""), &out, &errors)
+	}
+	if code := sealane("person", "add", "anna", "--role", "operator"); code != 0 {
+		t.Fatal(errors.String())
+	}
+	token, _, _ := strings.Cut(out.String(), "\n")
+	t.Setenv("SEALANE_TOKEN", token)
+	db, err := sql.Open("sqlite", "sealane.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, table := range []string{"environment", "partner", "blocked"} {
+		if _, err := db.Exec("ALTER TABLE " + table + " RENAME TO gone_" + table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"partner", "list"},
+		{"partner", "add", "acme", "--name", "Acme", "--profile", "riskos", "--side", "server"},
+		{"partner", "env", "acme", "PROD", "--sealing", "required"},
+		{"key", "block", strings.Repeat("ab", 32), "--reason", "theirs"},
+	} {
+		if code := sealane(args...); code != exitFailed || !strings.Contains(errors.String(), "no such table") {
+			t.Errorf("%v: exit code %d: %s", args, code, errors.String())
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+func partnerImport(o *office) *cobra.Command {
+	c := &cobra.Command{
+		Use: "import FILE.csv", Short: "Import partners and certificates from a table, with a report per row", Args: cobra.ExactArgs(1),
+		Long: `Import reads a CSV file whose first line names its columns:
+
+  partner, name, profile, side, environment, sealing   (all but name required)
+  caller, account, contact_role, contact_name, contact_email
+  certificate                                           a file, relative to the table
+  sha256                                                its checksum, where it came by another way
+  key_id                                                the alias that it has already
+
+Partners, environments and certificates that are there already are left as they are, so
+that a row can be mended and imported again. A row stops at its first step that fails;
+the report says what of it is done. Semicolons or tabs between the columns will do, too.`,
+	}
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		results, failed := []exchange.RowResult{}, 0
+		ended := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason, func(r exchange.RowResult) {
+			results = append(results, r)
+			if r.Error != "" {
+				failed++
+			}
+			if len(results)%1000 == 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "sealane: %d rows, %d of them not imported\n", len(results), failed)
+			}
+		})
+		if ended != nil && len(results) == 0 {
+			return ended
+		}
+		if err := o.show(c, results, "LINE,PARTNER,ENVIRONMENT,DONE,ERROR", func(add func(...any)) {
+			for _, r := range results {
+				add(r.Line, r.Partner, r.Environment, strings.Join(r.Done, ", "), r.Error)
+			}
+		}); err != nil {
+			return err
+		}
+		if ended != nil {
+			return fmt.Errorf("the import ended after %d rows, and can be run again: %w", len(results), ended)
+		}
+		if failed > 0 {
+			return refused(fmt.Errorf("%d of %d rows were not imported: mend them and import the table again", failed, len(results)))
+		}
+		return nil
+	})
+	return c
+}
+
+func partnerExport(o *office) *cobra.Command {
+	var name, email, out string
+	c := &cobra.Command{
+		Use: "export PARTNER KEYPAIR", Short: "Write a small signed file from which the partner's Sealane takes your certificate", Args: cobra.ExactArgs(2),
+		Long: `Export writes your certificate, its key ID and your contact into one file, signed by
+that certificate's key. The partner reads it with: sealane exchange receive.
+It proves that nothing was changed on the way, and not who you are: the checksum in
+a second message and the approval stay as they are.`,
+		Example: `  sealane partner export acme k-7k2m4q6z3x --name "Our Bank" --email keys@bank.example --out our-bank-prod.sealane`,
+	}
+	f := c.Flags()
+	f.StringVar(&name, "name", "", "your name, as the partner knows it (required)")
+	f.StringVar(&email, "email", "", "your contact for this certificate")
+	f.StringVar(&out, "out", "", "file to write (required)")
+	must(c.MarkFlagRequired("name"))
+	must(c.MarkFlagRequired("out"))
+	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		var contacts []registry.Contact
+		if email != "" {
+			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
+		}
+		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, o.reason)
+		if err != nil {
+			return err
+		}
+		if err := writeNew(out, append(file, '\n'), 0o644); err != nil {
+			return err
+		}
+		return o.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
+	})
+	return c
+}
