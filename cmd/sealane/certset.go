@@ -138,6 +138,9 @@ func mustBeNew(name string) error {
 	if name == "" {
 		return nil
 	}
+	if name == "-" {
+		return errors.New("- is no file to write: name one")
+	}
 	if _, err := os.Lstat(name); err == nil {
 		return taken(name)
 	}

@@ -224,6 +224,10 @@ func exchangeStatus(o *office) *cobra.Command {
 }
 
 func writeSteps(o *office, c *cobra.Command, steps []exchange.Step) error {
+	if len(steps) == 0 && !o.json {
+		_, err := fmt.Fprintln(c.OutOrStdout(), "No certificate yet. Make yours: sealane key create --help. Take theirs in: sealane exchange receive --help")
+		return err
+	}
 	return o.show(c, steps, "IDENTITY,WHOSE,ENVIRONMENT,STATE,KEY ID (ALIAS),UNTIL,WAITING FOR,NEXT", func(add func(...any)) {
 		for _, s := range steps {
 			id := s.Certificate

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
 )
 
 func newPreflight() *cobra.Command {
@@ -19,11 +22,20 @@ sealed and opened, makes the lane, and seals a message with it. Exit code 3 says
 something is missing.`,
 	}
 	o := officeFlags(c)
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		root := exchange.Check{Name: "root key", Level: cert.OK, Found: "opens the private keys"}
+		err := o.withRoot(c, d, func(ctx context.Context, key *rootkey.Key, _ []byte) error { return d.UseRoot(ctx, key) })
+		switch {
+		case errors.Is(err, registry.ErrNoRoot): // the first key pair sets it
+			root.Level, root.Found = cert.Warning, "none yet"
+		case err != nil:
+			root.Level, root.Found = cert.Refused, err.Error()
+		}
 		checks, ready, err := exchange.Preflight(c.Context(), d.Registry, args[0], args[1])
 		if err != nil {
 			return err
 		}
+		checks, ready = append([]exchange.Check{root}, checks...), ready && root.Level != cert.Refused
 		marks := map[string]string{"ok": "✓", "warning": "!", "refused": "✗"}
 		if o.json {
 			err = json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"ready": ready, "checks": checks})

@@ -89,10 +89,15 @@ func sqliteFile(address string) (path string, file bool) {
 
 // setRoot gives the root key to the desk.
 func (o *office) setRoot(c *cobra.Command, d *registry.Desk) error {
+	return o.withRoot(c, d, d.SetRoot)
+}
+
+// withRoot loads the root key and gives it to use.
+func (o *office) withRoot(c *cobra.Command, d *registry.Desk, use func(context.Context, *rootkey.Key, []byte) error) error {
 	spec := orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey")
 	key, parameters, err := loadRoot(c, d.Registry, spec, false)
 	if err == nil {
-		return d.SetRoot(c.Context(), key, parameters)
+		return use(c.Context(), key, parameters)
 	}
 	if errors.Is(err, rootkey.ErrExposed) {
 		return err

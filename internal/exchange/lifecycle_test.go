@@ -78,6 +78,11 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 	if err := h.bo.Alias(t.Context(), c.ID, other, "", ""); err == nil || !strings.Contains(err.Error(), c.KeyID) {
 		t.Errorf("without naming it: %v", err)
 	}
+	for _, bad := range [][3]string{{other, c.KeyID, " "}, {"", "", "none"}} {
+		if err := h.bo.Alias(t.Context(), c.ID, bad[0], bad[1], bad[2]); err == nil {
+			t.Errorf("%q in the place of %q, because %q", bad[0], bad[1], bad[2])
+		}
+	}
 	h.must(h.bo.Alias(t.Context(), c.ID, c.KeyID, "", "the same"))
 	h.must(h.bo.Alias(t.Context(), c.ID, other, c.KeyID, "renamed by the partner"))
 	h.must(h.anna.Compromised(t.Context(), c.ID, "seen"))

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -98,6 +99,10 @@ func (x Exchange) alias(ctx context.Context, id, keyID, replace, reason string, 
 			}
 		}
 		switch {
+		case keyID == "":
+			return errors.New("the key ID is empty")
+		case c.KeyID != "" && c.KeyID != keyID && strings.TrimSpace(reason) == "" && replace != "":
+			return fmt.Errorf("%s: say why its key ID is replaced (--reason)", id)
 		case c.KeyID != "" && c.KeyID != keyID && c.KeyID != replace:
 			return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it (--replace)", id, c.KeyID)
 		case !c.State.Open() && !c.State.InUse():

@@ -135,11 +135,11 @@ func Next(c registry.Certificate) string {
 	case registry.Approved:
 		return fmt.Sprintf("put it to use: sealane exchange activate %s", c.ID)
 	case registry.Staged:
-		return fmt.Sprintf("it verifies already; put it to use: sealane exchange activate %s", c.ID)
+		return fmt.Sprintf("it counts already; put it to use: sealane exchange activate %s", c.ID)
 	case registry.Retiring:
-		return fmt.Sprintf("it still verifies what comes late; when nothing does: sealane exchange retire %s --reason TEXT", c.ID)
+		return fmt.Sprintf("it still counts for what comes late; when nothing does: sealane exchange retire %s --reason TEXT", c.ID)
 	}
-	return "nothing"
+	return "nothing is left to do with it"
 }
 
 func waitingFor(c registry.Certificate) string {

@@ -51,7 +51,9 @@ func openTable(in io.Reader) (*table, error) {
 		}
 	}
 	var err error
-	if t.head, err = t.csv.Read(); err != nil {
+	if t.head, err = t.csv.Read(); errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty; its first line names the columns")
+	} else if err != nil {
 		return nil, fmt.Errorf("the line with the columns' names: %w", err)
 	}
 	return t, checkColumns(t.head)
@@ -73,8 +75,11 @@ func (t *table) next(n int) ([]tableRow, error) {
 			r.cells = namedCells(t.head, cells)
 		case errors.As(err, &wrong):
 			r.line = wrong.StartLine
+			if wrong.Line > wrong.StartLine {
+				r.err = fmt.Errorf("%w; lines %d to %d are one row: is a quote not closed", err, wrong.StartLine, wrong.Line)
+			}
 		default:
-			return nil, fmt.Errorf("after line %d: %w (spreadsheets can save as CSV UTF-8)", t.line, err)
+			return nil, fmt.Errorf("after line %d: %w (spreadsheets can save as CSV UTF-8)", max(t.line, 1), err)
 		}
 		t.line = r.line
 		rows = append(rows, r)

@@ -139,7 +139,7 @@ func TestTableForms(t *testing.T) {
 	}))
 	for name, c := range map[string]struct{ data, want string }{
 		"latin-1":        {strings.Replace(table, "Zoë", "Zo\xeb", 1), "CSV UTF-8"},
-		"no heading":     {"", "the columns' names"},
+		"no heading":     {"", "names the columns"},
 		"a column twice": {strings.Replace(table, "name", "partner", 1), "there twice"},
 		"unknown column": {strings.Replace(table, "name", "title", 1), `"title" is not known`},
 	} {

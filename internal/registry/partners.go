@@ -98,7 +98,7 @@ func FindEnvironment(tx Tx, partner, name string) (Environment, error) {
 		return env, err
 	}
 	if _, err := tx.Partner(partner); err != nil {
-		return env, fmt.Errorf("partner %q: %w", partner, err)
+		return env, err
 	}
 	all, err := tx.Environments(partner)
 	if err != nil {

@@ -30,10 +30,17 @@ var certificateMoves = map[State][]State{
 // MoveCertificate changes the state of a partner's certificate, if it may follow.
 func (d *Desk) MoveCertificate(tx Tx, c *Certificate, to State) error {
 	if !slices.Contains(certificateMoves[c.State], to) {
-		return fmt.Errorf("certificate %s is %s, and can't become %s; it can become %s", c.ID, c.State, to, words(certificateMoves[c.State]))
+		return fmt.Errorf("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
 	}
 	c.State, c.Changed = to, d.now()
 	return tx.PutCertificate(c)
+}
+
+func mayBecome(next []State) string {
+	if len(next) == 0 {
+		return "it has ended"
+	}
+	return "it can become " + words(next)
 }
 
 // MovePair changes the state of a key pair of ours, and of its certificate. One that is
@@ -121,7 +128,7 @@ func (d *Desk) retireActive(tx Tx, next KeyPair) error {
 
 func (d *Desk) movePair(tx Tx, k *KeyPair, to State) error {
 	if !slices.Contains(pairMoves[k.State], to) {
-		return fmt.Errorf("key pair %s is %s, and can't become %s; it can become %s", k.ID, k.State, to, words(pairMoves[k.State]))
+		return fmt.Errorf("key pair %s is %s, and can't become %s; %s", k.ID, k.State, to, mayBecome(pairMoves[k.State]))
 	}
 	k.State, k.Changed = to, d.now()
 	if to == Destroyed {
