@@ -255,7 +255,7 @@ func (d *rdxDemo) acceptSHA1(servers *demoServers) error {
 		fmt.Fprintln(d.w, "         (not tried: FIPS 140-3 is enforced, and a lane that accepts SHA-1 refuses to start)")
 		return nil
 	}
-	err := d.bank.operator.ChangeEnvironment(d.ctx, "vcas", rdxEnv, "ticket DEMO-1", func(e *registry.Environment) error {
+	err := d.bank.operator.ChangeEnvironment(d.ctx, registry.Environment{Partner: "vcas", Name: rdxEnv}, "ticket DEMO-1", func(e *registry.Environment) error {
 		e.AcceptRSAOAEP = "the partner's sample uses it; ticket DEMO-1"
 		return nil
 	})

@@ -122,14 +122,14 @@ func partnerEnvironment(o *office) *cobra.Command {
 			})
 			return row, err
 		}
-		_, err := stored()
+		seen, err := stored()
 		said := "is changed"
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
 			said = fmt.Sprintf("is added. What is missing now: sealane preflight %s %s", env.Partner, env.Name)
 			err = d.AddEnvironment(c.Context(), env, o.reason)
 		case err == nil:
-			err = d.ChangeEnvironment(c.Context(), env.Partner, env.Name, o.reason, func(now *registry.Environment) error {
+			err = d.ChangeEnvironment(c.Context(), seen, o.reason, func(now *registry.Environment) error {
 				for flag, set := range map[string]func(){
 					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.Caller = env.Caller },
 					"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },

@@ -106,7 +106,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 func TestOffer(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("vcas", "rdx", sealane.Server, "STAG")
-	h.must(h.anna.ChangeEnvironment(t.Context(), "vcas", "STAG", "", func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
+	h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "vcas", Name: "STAG"}, "", func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
 	pair, c := h.pair("rdx", "vcas", "STAG")
 	parcel, err := h.anna.Offer(t.Context(), pair.ID, "vcas", "")
 	h.must(err)

@@ -35,7 +35,7 @@ func TestPreflightOfCallers(t *testing.T) {
 	}
 	revoke := func(partner string) { h.must(h.anna.RevokeAPIKey(ctx, issue(partner).ID, "lost")) }
 	account := func(partner string) {
-		h.must(h.anna.ChangeEnvironment(ctx, partner, "PROD", "", func(e *registry.Environment) error { e.Account = partner; return nil }))
+		h.must(h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"}, "", func(e *registry.Environment) error { e.Account = partner; return nil }))
 	}
 	for _, c := range []struct {
 		partner, profile string

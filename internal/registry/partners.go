@@ -63,8 +63,16 @@ func (d *Desk) addEnvironment(tx Tx, e *Entry, env Environment, reason string) e
 
 // ChangeEnvironment changes what was agreed for an environment. change must leave
 // its names alone.
-func (d *Desk) ChangeEnvironment(ctx context.Context, partner, name, reason string, change func(*Environment) error) error {
-	return d.changeEnvironment(ctx, "environment.change", partner, name, reason, change)
+//
+// seen is the row that the change was decided on: where somebody has changed it since,
+// the error is ErrConflict. Without a Version it only names the environment.
+func (d *Desk) ChangeEnvironment(ctx context.Context, seen Environment, reason string, change func(*Environment) error) error {
+	return d.changeEnvironment(ctx, "environment.change", seen.Partner, seen.Name, reason, func(env *Environment) error {
+		if seen.Version != 0 && seen.Version != env.Version {
+			return fmt.Errorf("environment %s of %s: %w", seen.Name, seen.Partner, ErrConflict)
+		}
+		return change(env)
+	})
 }
 
 func (d *Desk) changeEnvironment(ctx context.Context, action, partner, name, reason string, change func(*Environment) error) error {

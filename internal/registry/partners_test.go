@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func TestAPIKeyRefused(t *testing.T) {
 func TestContactsAreBounded(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	acme(t, d)
-	must(t, d.ChangeEnvironment(ctx, "acme", "PROD", "", func(env *registry.Environment) error {
+	must(t, d.ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"}, "", func(env *registry.Environment) error {
 		for i := range 49 {
 			env.Contacts = append(env.Contacts, registry.Contact{Role: registry.Support, Email: fmt.Sprintf("c%d@acme.example", i)})
 		}
@@ -68,4 +69,27 @@ func TestProduction(t *testing.T) {
 	if !registry.Production("") {
 		t.Error("an environment without a name is not production")
 	}
+}
+
+// Of two who decide on the same row, one wins and the other is told; and production does
+// not turn to messages in clear without a reason.
+func TestEnvironmentsThatTwoChange(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	var seen registry.Environment
+	must(t, d.Store.View(ctx, func(tx registry.Tx) (err error) {
+		seen, err = tx.Environment("acme", "PROD")
+		return err
+	}))
+	from := func(address string) func(*registry.Environment) error {
+		return func(e *registry.Environment) error { e.MailFrom = address; return nil }
+	}
+	must(t, d.ChangeEnvironment(ctx, seen, "", from("one@bank.example")))
+	if err := d.ChangeEnvironment(ctx, seen, "", from("two@bank.example")); !errors.Is(err, registry.ErrConflict) {
+		t.Errorf("the second: %v", err)
+	}
+	inClear := func(e *registry.Environment) error { e.Sealing = registry.SealingOptional; return nil }
+	place := registry.Environment{Partner: "acme", Name: "PROD"}
+	refused(t, "say why messages may come in clear", d.ChangeEnvironment(ctx, place, " ", inClear))
+	must(t, d.ChangeEnvironment(ctx, place, "CHG-1: two weeks of change", inClear))
 }

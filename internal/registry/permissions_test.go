@@ -98,7 +98,7 @@ func permissionsOfPartners() []permission {
 			return d.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: registry.SealingRequired}, "")
 		}},
 		{"environment.change", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.ChangeEnvironment(ctx, "nobody", "PROD", "", nil)
+			return d.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, "", nil)
 		}},
 		{"contact.set", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
 			return d.SetContact(ctx, "nobody", "PROD", registry.Contact{}, "")
