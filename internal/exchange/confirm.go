@@ -1,0 +1,70 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// Confirm compares a received certificate with the checksum of the partner's
+// second message, and says what matched.
+func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (matched string, err error) {
+	var wrong *registry.Certificate
+	if !cert.IsChecksum(checksum) {
+		return "", fmt.Errorf("certificate %s: this is no checksum; copy the 64 hexadecimal digits of the SHA-256 from the second message, one checksum at a time", id)
+	}
+	err = x.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		c, err := theirs(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
+			return fmt.Errorf("certificate %s: %w", id, err)
+		}
+		chain, err := c.Parse()
+		if err != nil {
+			return err
+		}
+		which, ok := cert.Match(checksum, c.Exchange.File, chain[0])
+		if !ok {
+			wrong = &c
+			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go on; call the partner at a number that you knew before", id)
+		}
+		if !slices.Contains(confirms, which) {
+			return fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", which)
+		}
+		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
+		c.Exchange.MatchedBy, c.Exchange.Checksum, c.Exchange.MatchedAs = x.Person().ID, cut(checksum, 200), which
+		matched = which
+		if err := x.MoveCertificate(tx, &c, registry.Matched); err != nil {
+			return err
+		}
+		e.After = c
+		return nil
+	})
+	if wrong != nil {
+		err = errors.Join(err, x.mismatch(ctx, *wrong, reason, map[string]string{"checksum": cut(checksum, 200)}))
+	}
+	return matched, err
+}
+
+// confirms are the checksums of a second message; the key's own stands in the first.
+var confirms = []string{"SHA-256 of " + cert.OfFile, "SHA-256 of " + cert.OfDER, "SHA-256 of " + cert.OfPEM, "SHA-256 of " + cert.OfPEMCRLF}
+
+// mismatch records what did not match. After another checksum that is wrong, a
+// certificate that had matched has to be confirmed again.
+func (x Exchange) mismatch(ctx context.Context, c registry.Certificate, reason string, what map[string]string) error {
+	entry := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, Reason: reason, After: what}
+	return x.Change(ctx, entry, func(tx registry.Tx, _ *registry.Entry) error {
+		now, err := tx.Certificate(c.ID)
+		if err != nil || now.State != registry.Matched || what["checksum"] == "" {
+			return err
+		}
+		now.Exchange.MatchedBy, now.Exchange.Checksum, now.Exchange.MatchedAs = "", "", ""
+		return x.MoveCertificate(tx, &now, registry.Received)
+	})
+}
