@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // The second message confirms the certificate, not its key, whose checksum stands in
@@ -100,18 +101,18 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
 	a, b, c := fresh(t, "alarm a"), fresh(t, "alarm b"), fresh(t, "alarm c")
 	known := h.letIn("acme", "STAG", made(t, a), "")
-	in := exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, crossed(a, b))}
+	in := exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(a, b))}
 	if _, _, err := h.anna.Receive(ctx, in); err == nil || !strings.Contains(err.Error(), known.ID) {
 		t.Errorf("the other is not named: %v", err)
 	}
 	h.must(h.anna.Compromised(ctx, known.ID, "shares a prime"))
-	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, crossed(a, b), func(c *x509.Certificate) { c.Subject.CommonName = "again" })}); err == nil {
+	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(a, b), func(c *x509.Certificate) { c.Subject.CommonName = "again" })}); err == nil {
 		t.Error("it came in another time")
 	}
 	// Side by side: as two changes do that look before either is in.
-	one, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, crossed(b, c))})
+	one, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(b, c))})
 	h.must(err)
-	leaf, err := x509.ParseCertificate(made(t, crossed(c, fresh(t, "alarm d"))))
+	leaf, err := x509.ParseCertificate(made(t, testkey.Crossed(c, fresh(t, "alarm d"))))
 	h.must(err)
 	beside := registry.NewCertificate("acme", "rdx", "STAG", []*x509.Certificate{leaf})
 	beside.State = registry.Received

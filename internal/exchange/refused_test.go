@@ -2,11 +2,9 @@ package exchange_test
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"strings"
 	"testing"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // What must not come in does not, and leaves nothing but the record of alarms.
@@ -122,21 +121,11 @@ func TestSharedPrime(t *testing.T) {
 	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
 	known, other := fresh(t, "prime 1"), fresh(t, "prime 2")
 	h.letIn("acme", "STAG", made(t, known), "")
-	shared := crossed(known, other)
+	shared := testkey.Crossed(known, other)
 	for _, waive := range []map[string]string{nil, {"shared-factor": "please"}} {
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, shared), Waive: waive})
 		if err == nil || !strings.Contains(err.Error(), "[shared-factor]") {
 			t.Errorf("%v", err)
 		}
 	}
-}
-
-// crossed is a key with the first prime of each of two others.
-func crossed(a, b *rsa.PrivateKey) *rsa.PrivateKey {
-	one := big.NewInt(1)
-	p, q := a.Primes[0], b.Primes[0]
-	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}, D: new(big.Int).ModInverse(big.NewInt(65537), phi), Primes: []*big.Int{p, q}}
-	key.Precompute()
-	return key
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
 )
 
 // Each row of a table is in, or says why not, and does not hold up the others.
@@ -162,7 +163,7 @@ func TestImportedKeysAreCompared(t *testing.T) {
 		h.letIn("known", "STAG", made(t, a), "")
 		dir := t.TempDir()
 		for name, key := range map[string]*rsa.PrivateKey{
-			"with-known": crossed(a, b), "one": crossed(c, d), "other": crossed(d, e), "alone": fresh(t, "alone"),
+			"with-known": testkey.Crossed(a, b), "one": testkey.Crossed(c, d), "other": testkey.Crossed(d, e), "alone": fresh(t, "alone"),
 		} {
 			h.must(os.WriteFile(filepath.Join(dir, name), made(t, key), 0o600))
 		}

@@ -3,7 +3,6 @@ package registry_test
 import (
 	"crypto/rsa"
 	"crypto/x509"
-	"math/big"
 	"testing"
 
 	"github.com/sealane/sealane"
@@ -67,7 +66,7 @@ func TestImportRefused(t *testing.T) {
 		chain      []*x509.Certificate
 	}{
 		{name: "good", pair: registry.NewPair{Profile: "riskos", Environment: "PROD"}, key: known, chain: of(known)},
-		{"a shared prime", "[shared-factor]", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, crossed(known, second), of(crossed(known, second))},
+		{"a shared prime", "[shared-factor]", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, testkey.Crossed(known, second), of(testkey.Crossed(known, second))},
 		{"another key's certificate", "the certificate is not that of the key", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, of(known)},
 		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, nil},
 		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD"}, second, of(second)},
@@ -89,14 +88,4 @@ func TestImportRefused(t *testing.T) {
 		}
 		return err
 	}))
-}
-
-// crossed is a key with the first prime of each of two others.
-func crossed(a, b *rsa.PrivateKey) *rsa.PrivateKey {
-	one := big.NewInt(1)
-	p, q := a.Primes[0], b.Primes[0]
-	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}, D: new(big.Int).ModInverse(big.NewInt(65537), phi), Primes: []*big.Int{p, q}}
-	key.Precompute()
-	return key
 }

@@ -9,6 +9,7 @@ import (
 	_ "embed"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"sync"
 	"testing"
 
@@ -35,6 +36,20 @@ func RSA(t testing.TB, name string, bits int) *rsa.PrivateKey {
 		keys[id] = key
 	}
 	return keys[id]
+}
+
+// Crossed gives a key with the first prime of each of two others, as a bad generator
+// makes them.
+func Crossed(a, b *rsa.PrivateKey) *rsa.PrivateKey {
+	one := big.NewInt(1)
+	p, q := a.Primes[0], b.Primes[0]
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	key := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537},
+		D:         new(big.Int).ModInverse(big.NewInt(65537), phi), Primes: []*big.Int{p, q},
+	}
+	key.Precompute()
+	return key
 }
 
 //go:embed fixed.key
