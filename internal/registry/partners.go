@@ -137,6 +137,9 @@ func (d *Desk) checkEnvironment(tx Tx, env Environment) error {
 	if env.MaxPayload < 0 || env.MaxPayload > 1<<30 {
 		return fmt.Errorf("largest payload %d bytes: use 0 (default) to 1 GiB", env.MaxPayload)
 	}
+	if len(env.Contacts) > 50 {
+		return fmt.Errorf("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))
+	}
 	for _, c := range env.Contacts {
 		if err := checkContact(c); err != nil {
 			return err
@@ -174,9 +177,6 @@ func (d *Desk) SetContact(ctx context.Context, partner, environment string, c Co
 		}
 		env.Contacts = slices.DeleteFunc(env.Contacts, func(o Contact) bool { return o.Role == c.Role && o.Email == c.Email })
 		env.Contacts = append(env.Contacts, c)
-		if len(env.Contacts) > 50 {
-			return fmt.Errorf("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))
-		}
 		return nil
 	})
 }
