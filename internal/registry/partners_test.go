@@ -42,11 +42,8 @@ func TestContactsAreBounded(t *testing.T) {
 	}
 	must(t, set("fiftieth@acme.example"))
 	refused(t, "51 contacts are too many", set("more@acme.example"))
-	many := registry.Environment{Partner: "acme", Name: "DEV", Sealing: registry.SealingRequired, Contacts: make([]registry.Contact, 51)}
-	refused(t, "51 contacts are too many", d.ChangeEnvironment(ctx, many, "", func(env *registry.Environment) error {
-		env.Contacts = many.Contacts
-		return nil
-	}))
+	dev := registry.Environment{Partner: "acme", Name: "DEV", Sealing: registry.SealingRequired, Contacts: make([]registry.Contact, 51)}
+	refused(t, "51 contacts are too many", d.AddEnvironment(ctx, dev, ""))
 	must(t, set("c7@acme.example"))
 	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
 		env, err := tx.Environment("acme", "PROD")
