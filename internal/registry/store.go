@@ -124,10 +124,10 @@ type Tx interface {
 // API keys that are not revoked, offers, our key pairs in use, their certificates in use.
 // The slices are the receiver's. An error ends the pass.
 type LaneRows struct {
-	Partner     func(Partner) error
-	Environment func(Environment) error
-	APIKey      func(APIKey) error
+	Partner     func(Partner) error     // ID, Profile, Side
+	Environment func(Environment) error // without contacts and what letters say
+	APIKey      func(APIKey) error      // ID, Partner, Environment, SHA256, Sealing
 	Offer       func(Offer) error       // KeyPair, Partner, Confirmed: of shared pairs that are active
-	KeyPair     func(KeyPair) error     // without the certificate
-	Certificate func(Certificate) error // ID, Partner, Environment, KeyID, State, SPKI, NotAfter
+	KeyPair     func(KeyPair) error     // whole
+	Certificate func(Certificate) error // theirs: ID, Partner, Environment, KeyID, State, SPKI
 }

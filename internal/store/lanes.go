@@ -9,35 +9,33 @@ import (
 const inUse = "state IN ('staged', 'active', 'retiring')"
 
 // Lanes reads each table once, from its beginning to its end: most rows are
-// wanted. What only people read stays out, because reading it takes the longest:
-// Created; of environments, Contacts and MailFrom; of API keys, Label, Prefix and
-// LastUsed.
+// wanted. Each column takes its time, so that what no lane is made of stays out.
 func (t *tx) Lanes(to registry.LaneRows) error {
 	readPartner := func(row scan) (p registry.Partner, err error) {
 		var side string
-		if err = row(&p.ID, &p.Name, &p.Profile, &side, &p.Version); err == nil {
+		if err = row(&p.ID, &p.Profile, &side); err == nil {
 			err = p.Side.UnmarshalText([]byte(side))
 		}
 		return p, err
 	}
 	if err := give(t, "lanes: partners", readPartner, to.Partner,
-		"SELECT id, name, profile, side, version FROM partner"); err != nil {
+		"SELECT id, profile, side FROM partner"); err != nil {
 		return err
 	}
 	readEnvironment := func(row scan) (e registry.Environment, err error) {
-		err = row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.Caller, &e.AcceptRSAOAEP, &e.MaxPayload, &e.Version)
+		err = row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.Caller, &e.AcceptRSAOAEP, &e.MaxPayload)
 		return e, err
 	}
 	if err := give(t, "lanes: environments", readEnvironment, to.Environment,
-		"SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, max_payload, version FROM environment"); err != nil {
+		"SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, max_payload FROM environment"); err != nil {
 		return err
 	}
 	readKey := func(row scan) (k registry.APIKey, err error) {
-		err = row(&k.ID, &k.Partner, &k.Environment, bytesInto{&k.SHA256}, &k.Sealing, &k.Version)
+		err = row(&k.ID, &k.Partner, &k.Environment, bytesInto{&k.SHA256}, &k.Sealing)
 		return k, err
 	}
 	if err := give(t, "lanes: API keys", readKey, to.APIKey,
-		"SELECT id, partner, environment, sha256, sealing, version FROM api_key WHERE revoked = 0"); err != nil {
+		"SELECT id, partner, environment, sha256, sealing FROM api_key WHERE revoked = 0"); err != nil {
 		return err
 	}
 	readOffer := func(row scan) (o registry.Offer, err error) {
@@ -54,13 +52,11 @@ func (t *tx) Lanes(to registry.LaneRows) error {
 		return err
 	}
 	read := func(row scan) (c registry.Certificate, err error) {
-		var after int64
-		err = row(&c.ID, &c.Owner, &c.Partner, &c.Environment, &c.KeyID, &c.State, bytesInto{&c.SPKI}, &after, &c.Version)
-		c.NotAfter = time.UnixMicro(after).UTC()
+		err = row(&c.ID, &c.Partner, &c.Environment, &c.KeyID, &c.State, bytesInto{&c.SPKI})
 		return c, err
 	}
 	return give(t, "lanes: certificates", read, to.Certificate,
-		"SELECT id, owner, COALESCE(partner, ''), environment, key_id, state, spki, not_after, version FROM "+
+		"SELECT id, partner, environment, key_id, state, spki FROM "+
 			t.store.dialect.whole("certificate")+" WHERE owner = 'theirs' AND "+inUse)
 }
 
