@@ -55,20 +55,25 @@ func (r *Registry) SharedFactors(ctx context.Context, keys []*rsa.PublicKey) ([]
 	if err := top.descend(ctx, others, top.product); err != nil {
 		return nil, err
 	}
-	shared := make([][]string, len(keys))
+	shared, named := make([][]string, len(keys)), 0
 	for i, key := range keys {
 		if !asked[string(key.N.Bytes())].shared {
 			continue
 		}
-		if shared[i], err = r.sharers(ctx, key.N); err != nil {
-			return nil, err
+		if named++; named <= mostNamed {
+			if shared[i], err = r.sharers(ctx, key.N); err != nil {
+				return nil, err
+			}
 		}
 		if len(shared[i]) == 0 {
-			shared[i] = []string{"another that came with it"}
+			shared[i] = []string{"another that came with it, or is known"}
 		}
 	}
 	return shared, nil
 }
+
+// mostNamed is for how many keys the others are named: that looks at each one by one.
+const mostNamed = 10
 
 // sharers names what has a factor in common with a modulus, and is not the same.
 func (r *Registry) sharers(ctx context.Context, n *big.Int) (ids []string, err error) {
