@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -207,4 +208,27 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: own}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
 		t.Errorf("the sender's own: %v", err)
 	}
+}
+
+// A modulus that was made out of another's keeps that one neither out nor in: only its
+// own maker is refused.
+func TestModulusMadeOfAnothers(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.Client, "STAG")
+	victim, stranger := fresh(t, "made of"), fresh(t, "made with")
+	made4096 := &rsa.PublicKey{N: new(big.Int).Mul(victim.N, stranger.N), E: 65537}
+	sum, err := registry.SPKISum(made4096)
+	h.must(err)
+	spki, err := x509.MarshalPKIXPublicKey(made4096)
+	h.must(err)
+	shared, err := h.SharedFactors(ctx, []*rsa.PublicKey{&victim.PublicKey, made4096})
+	h.must(err)
+	if len(shared[0]) != 0 || len(shared[1]) == 0 {
+		t.Errorf("together: the key shares with %v, what was made of it with %v", shared[0], shared[1])
+	}
+	// It is there first, as one whose check had missed it.
+	c := registry.Certificate{ID: "c-made", Owner: registry.Theirs, Partner: "acme", Profile: "rdx", Environment: "STAG", State: registry.Received, SPKI: spki, SPKISHA256: sum, SHA256: sum}
+	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&c) }))
+	h.letIn("acme", "STAG", made(t, victim), "")
 }

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,9 +141,27 @@ func synthetic(c *registry.Certificate) error {
 	return nil
 }
 
+// syntheticModulus gives numbers of about 2,048 bits that have nothing in common: powers
+// of primes.
 func syntheticModulus() *big.Int {
-	n := make([]byte, 256)
-	rand.Read(n)
-	n[0] |= 0x80
-	return new(big.Int).SetBytes(n)
+	p := primes()[used.Add(1)]
+	return new(big.Int).Exp(big.NewInt(p), big.NewInt(int64(2048/bits.Len64(uint64(p)))), nil)
 }
+
+var used atomic.Int64
+
+var primes = sync.OnceValue(func() (primes []int64) {
+	composite := make([]bool, 12_000_000)
+	for p := 3; p < len(composite); p += 2 {
+		if composite[p] {
+			continue
+		}
+		if p > 1<<16 {
+			primes = append(primes, int64(p))
+		}
+		for n := p * p; n < len(composite); n += 2 * p {
+			composite[n] = true
+		}
+	}
+	return primes
+})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -55,34 +56,40 @@ func (r *Registry) SharedFactors(ctx context.Context, keys []*rsa.PublicKey) ([]
 	if err := top.descend(ctx, others, top.product); err != nil {
 		return nil, err
 	}
-	shared, named := make([][]string, len(keys)), 0
+	shared, suspects := make([][]string, len(keys)), 0
 	for i, key := range keys {
 		if !asked[string(key.N.Bytes())].shared {
 			continue
 		}
-		if named++; named <= mostNamed {
-			if shared[i], err = r.sharers(ctx, key.N); err != nil {
-				return nil, err
-			}
+		if suspects++; suspects > mostSuspects {
+			return nil, fmt.Errorf("more than %d keys share primes: ask for them in smaller parts, and look who has made them", mostSuspects)
 		}
-		if len(shared[i]) == 0 {
-			shared[i] = []string{"another that came with it, or is known"}
+		if shared[i], err = r.sharers(ctx, key.N, leaves); err != nil {
+			return nil, err
 		}
 	}
 	return shared, nil
 }
 
-// mostNamed is for how many keys the others are named: that looks at each one by one.
-const mostNamed = 10
+// mostSuspects bounds how many keys are compared with each other one by one.
+const mostSuspects = 100
 
-// sharers names what has a factor in common with a modulus, and is not the same.
-func (r *Registry) sharers(ctx context.Context, n *big.Int) (ids []string, err error) {
-	err = r.eachModulus(ctx, func(id string, other *big.Int) {
-		if other.Cmp(n) != 0 && len(ids) < 10 && new(big.Int).GCD(nil, nil, n, other).BitLen() > 1 {
+// sharers names what has a prime in common with a modulus. What has all of it was made
+// of it, which is no fault of its owner.
+func (r *Registry) sharers(ctx context.Context, n *big.Int, asked []*factor) (ids []string, err error) {
+	compare := func(id string, other *big.Int) {
+		common := new(big.Int).GCD(nil, nil, n, other)
+		if common.BitLen() > 1 && common.Cmp(n) != 0 && len(ids) < 10 && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
-	})
-	return ids, err
+	}
+	if err := r.eachModulus(ctx, compare); err != nil {
+		return nil, err
+	}
+	for _, f := range asked {
+		compare("another that came with it", f.product)
+	}
+	return ids, nil
 }
 
 // othersModulo multiplies the registry's moduli that are not asked about, modulo m.
