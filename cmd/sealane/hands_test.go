@@ -26,17 +26,7 @@ func TestLongList(t *testing.T) {
 	if err := w.Flush(); err != nil || f.Close() != nil {
 		t.Fatal(err)
 	}
-	var out, errors strings.Builder
-	sealane := func(args ...string) int {
-		out.Reset()
-		errors.Reset()
-		return run(t.Context(), args, strings.NewReader(""), &out, &errors)
-	}
-	if code := sealane("person", "add", "anna", "--role", "operator"); code != 0 {
-		t.Fatal(errors.String())
-	}
-	token, _, _ := strings.Cut(out.String(), "\n")
-	t.Setenv("SEALANE_TOKEN", token)
+	sealane, errors := founded(t)
 	if code := sealane("key", "block", "--list", "list"); code != exitRefused || !strings.Contains(errors.String(), "--reason") {
 		t.Errorf("exit code %d: %s", code, errors.String())
 	}
@@ -73,17 +63,7 @@ func (s signalling) Read(p []byte) (int, error) {
 // TestDatabaseFails: where the database can't do it, nothing was judged.
 func TestDatabaseFails(t *testing.T) {
 	t.Chdir(t.TempDir())
-	var out, errors strings.Builder
-	sealane := func(args ...string) int {
-		out.Reset()
-		errors.Reset()
-		return run(t.Context(), args, strings.NewReader(""), &out, &errors)
-	}
-	if code := sealane("person", "add", "anna", "--role", "operator"); code != 0 {
-		t.Fatal(errors.String())
-	}
-	token, _, _ := strings.Cut(out.String(), "\n")
-	t.Setenv("SEALANE_TOKEN", token)
+	sealane, errors := founded(t)
 	db, err := sql.Open("sqlite", "sealane.db")
 	if err != nil {
 		t.Fatal(err)
@@ -104,4 +84,21 @@ func TestDatabaseFails(t *testing.T) {
 			t.Errorf("%v: exit code %d: %s", args, code, errors.String())
 		}
 	}
+}
+
+// founded is a registry in the present folder, and its operator at the command line.
+func founded(t *testing.T) (func(args ...string) int, *strings.Builder) {
+	t.Helper()
+	out, errors := new(strings.Builder), new(strings.Builder)
+	sealane := func(args ...string) int {
+		out.Reset()
+		errors.Reset()
+		return run(t.Context(), args, strings.NewReader(""), out, errors)
+	}
+	if code := sealane("person", "add", "anna", "--role", "operator"); code != 0 {
+		t.Fatal(errors.String())
+	}
+	token, _, _ := strings.Cut(out.String(), "\n")
+	t.Setenv("SEALANE_TOKEN", token)
+	return sealane, errors
 }

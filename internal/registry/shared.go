@@ -28,17 +28,13 @@ func PairsFor(tx Tx, p Partner, environment string) ([]KeyPair, error) {
 	for _, o := range offers {
 		at[o.KeyPair] = o.Confirmed
 	}
-	byEnvironment := map[string][]sharedPair{}
-	for _, k := range shared {
-		byEnvironment[k.Environment] = append(byEnvironment[k.Environment], sharedPair{k.ID, k.State, confirmed(k, at[k.ID])})
+	pairs := make([]sharedPair, len(shared))
+	for i, k := range shared {
+		pairs[i] = sharedPair{k.ID, k.Environment, k.State, confirmed(k, at[k.ID])}
 	}
-	next := map[string]int{}
 	for i := range shared {
 		k := &shared[i]
-		ownActive := slices.ContainsFunc(own, func(o KeyPair) bool { return o.State == Active && o.Environment == k.Environment })
-		pairs := byEnvironment[k.Environment]
-		k.State = stateFor(pairs, next[k.Environment], ownActive)
-		next[k.Environment]++
+		k.State = stateFor(pairs, i, slices.ContainsFunc(own, func(o KeyPair) bool { return o.State == Active && o.Environment == k.Environment }))
 	}
 	return append(own, shared...), nil
 }
@@ -55,9 +51,9 @@ func confirmed(k KeyPair, at time.Time) time.Time {
 // sharedPair is a pair for all partners of a profile, with when one of them has
 // confirmed it.
 type sharedPair struct {
-	id        string
-	state     State
-	confirmed time.Time
+	id, environment string
+	state           State
+	confirmed       time.Time
 }
 
 // stateFor is the state that a shared pair has for one partner. Of the active ones that
@@ -74,7 +70,7 @@ func stateFor(pairs []sharedPair, i int, ownActive bool) State {
 		return Retiring
 	}
 	for _, o := range pairs {
-		if o.state == Active && (o.confirmed.After(k.confirmed) || o.confirmed.Equal(k.confirmed) && o.id > k.id) {
+		if o.environment == k.environment && o.state == Active && (o.confirmed.After(k.confirmed) || o.confirmed.Equal(k.confirmed) && o.id > k.id) {
 			return Retiring
 		}
 	}

@@ -228,7 +228,7 @@ func withShared(partner string, own, shared []laneKey) []laneKey {
 		if at.IsZero() {
 			at = k.imported
 		}
-		pairs[i] = sharedPair{k.pair, k.state, at}
+		pairs[i] = sharedPair{id: k.pair, state: k.state, confirmed: at} // all of one environment
 	}
 	all := slices.Clone(own)
 	for i, k := range shared {
