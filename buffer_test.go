@@ -17,7 +17,7 @@ import (
 // just large enough, far too large, with something in front.
 func TestBuffers(t *testing.T) {
 	customer, provider := riskos(t)
-	rdx, ingress := vcas(t, alias, "issuer"), issuer(t, keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
+	rdx, ingress := vcas(t, alias, "issuer"), issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
 	sizes := []int{0, 1, 2, 3, 4, 11, 12, 13, 31, 32, 33, 47, 48, 49, 63, 64, 65, 95, 96, 97, 100, 191, 192, 193, 1000, 6143, 6144, 6145, 8192, 12288, 20_000, 100_003}
 	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {rdx, ingress}} {
 		for _, size := range sizes {
@@ -139,7 +139,7 @@ func TestNothingStays(t *testing.T) {
 
 // TestLimitOfUnsigned: MaxPayload holds to the byte on legs that are not signed, too.
 func TestLimitOfUnsigned(t *testing.T) {
-	c := issuer(t, keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)}).Config()
+	c := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}).Config()
 	c.MaxPayload = 100
 	l := newLane(t, c)
 	if _, err := l.Open(t.Context(), seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 100))); err != nil {

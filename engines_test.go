@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/libcrypto"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 )
@@ -28,7 +28,7 @@ func openssl(t *testing.T, l *sealane.Lane) *sealane.Lane {
 		ours = append(ours, k)
 	}
 	for _, k := range c.Theirs.Keys() {
-		if k.Operations, err = library.NewPublicKey(k.Public); err != nil {
+		if k.PublicOps, err = library.NewPublicKey(k.Public); err != nil {
 			t.Fatal(err)
 		}
 		theirs = append(theirs, k)
@@ -49,8 +49,8 @@ func TestEnginesAgree(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, v := range forge.Variants() {
-		token, err := v.Make(forge.Material{Payload: []byte("{}"), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
+	for _, v := range malform.Variants() {
+		token, err := v.Make(malform.Material{Payload: []byte("{}"), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
 			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1", Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)

@@ -44,8 +44,8 @@ func Example() {
 		}
 		return l
 	}
-	customer := lane(sealane.Client, keyring.Key{ID: "c-1", Private: customerKey}, keyring.Key{ID: "p-1", Public: &providerKey.PublicKey})
-	provider := lane(sealane.Server, keyring.Key{ID: "p-1", Private: providerKey}, keyring.Key{ID: "c-1", Public: &customerKey.PublicKey})
+	customer := lane(sealane.ClientSide, keyring.Key{State: keyring.Active, ID: "c-1", Private: customerKey}, keyring.Key{State: keyring.Active, ID: "p-1", Public: &providerKey.PublicKey})
+	provider := lane(sealane.ServerSide, keyring.Key{State: keyring.Active, ID: "p-1", Private: providerKey}, keyring.Key{State: keyring.Active, ID: "c-1", Public: &customerKey.PublicKey})
 
 	token, err := customer.Seal(context.Background(), []byte(`{"amount":1.10}`))
 	if err != nil {

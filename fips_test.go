@@ -27,7 +27,7 @@ func TestFIPS(t *testing.T) {
 // TestNoSHA1UnderFIPS: a lane that accepts RSA-OAEP says at its start that it
 // cannot, rather than at the first message.
 func TestNoSHA1UnderFIPS(t *testing.T) {
-	key := keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
+	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
 	c := issuer(t, key).Config()
 	c.AcceptRSAOAEP = "a reason"
 	if _, err := sealane.New(c); (err != nil) != fips140.Enforced() {

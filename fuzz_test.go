@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 )
 
@@ -18,12 +18,12 @@ func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
 	ours, theirs := testkey.Fixed(), testkey.OtherFixed()
 	riskos, rdx := load(t, "riskos"), load(t, "rdx")
 	return []*sealane.Lane{
-			newLane(t, sealane.Config{Profile: riskos, Side: sealane.Server, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
-			newLane(t, sealane.Config{Profile: rdx, Side: sealane.Server, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
-				Caller: sealane.MutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
+			newLane(t, sealane.Config{Profile: riskos, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
+			newLane(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
+				SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
 		}, []*sealane.Lane{
-			newLane(t, sealane.Config{Profile: riskos, Side: sealane.Client, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
-			newLane(t, sealane.Config{Profile: rdx, Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
+			newLane(t, sealane.Config{Profile: riskos, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
+			newLane(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
 		}
 }
 
@@ -42,17 +42,17 @@ func FuzzOpen(f *testing.F) {
 		for at := range 8 {
 			f.Add(i == 1, right, uint16(at*len(right)/8), byte(at))
 		}
-		m := forge.Material{Payload: payload, Signer: testkey.OtherFixed(), Recipient: &testkey.Fixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
+		m := malform.Material{Payload: payload, Signer: testkey.OtherFixed(), Recipient: &testkey.Fixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
 			Nested: l.In().Sign != nil}
 		if m.Nested {
 			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, whoever did it
 		}
-		for _, code := range forge.Codes() {
+		for _, code := range malform.Codes() {
 			if strings.HasSuffix(string(code), "too-large") || !m.Nested && (code.Layer() == fault.JWS || code.Layer() == "sign") ||
 				!m.Nested && code == fault.OpenCompressed { // a payload like any other, to an opener
 				continue
 			}
-			token, err := forge.Make(code, m)
+			token, err := malform.Make(code, m)
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func openBothWays(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 // byte, and nobody else does.
 func FuzzSealOpen(f *testing.F) {
 	lanes, partners := ends(f)
-	stranger := newLane(f, sealane.Config{Profile: lanes[0].Config().Profile, Side: sealane.Server,
+	stranger := newLane(f, sealane.Config{Profile: lanes[0].Config().Profile, Side: sealane.ServerSide,
 		Ours: testkey.Ours(f, "o1", testkey.Fixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
 	for where := range byte(6) {
 		f.Add(where, []byte(`{"id":"1"}`), uint16(0), uint16(0))

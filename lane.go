@@ -19,60 +19,51 @@ import (
 )
 
 // Side is the end of the wire on which we are.
-type Side int
+type Side string
 
+// The sides.
 const (
-	Client Side = iota + 1 // we send requests and open answers
-	Server                 // we open requests and send answers
+	ClientSide Side = "client" // we send requests and open responses
+	ServerSide Side = "server" // we open requests and send responses
 )
 
-// MarshalText writes "client" or "server".
-func (s Side) MarshalText() ([]byte, error) {
-	if s != Client && s != Server {
-		return nil, fmt.Errorf("side %d is neither client nor server", int(s))
-	}
-	return []byte(s.String()), nil
-}
-
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText refuses what is neither "client" nor "server".
 func (s *Side) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "client":
-		*s = Client
-	case "server":
-		*s = Server
-	default:
-		return fmt.Errorf("side is %.20q, want client or server", text)
+	switch side := Side(text); side {
+	case ClientSide, ServerSide:
+		*s = side
+		return nil
 	}
-	return nil
+	return fmt.Errorf("side is %.20q, want %s or %s", text, ClientSide, ServerSide)
 }
 
-func (s Side) String() string {
-	switch s {
-	case Client:
-		return "client"
-	case Server:
-		return "server"
-	}
-	return fmt.Sprintf("Side(%d)", int(s))
-}
+// Sealing says whether a lane takes messages that are not sealed. The zero value
+// stands for SealingRequired.
+type Sealing string
 
-// Sealing says what happens to messages that come or go in clear.
-type Sealing int
-
+// The values of Sealing.
 const (
-	Required Sealing = iota // they are refused
-	Optional                // they pass, where the profile has a trigger that is off
+	// SealingRequired refuses plain messages.
+	SealingRequired Sealing = "required"
+	// SealingOptional lets plain messages pass where the profile's trigger is off.
+	SealingOptional Sealing = "optional"
 )
 
-// Caller says how the sender of a message that carries no signature is known.
-// It must be said, because such a message proves nothing about its sender.
-type Caller string
+// SenderAuth says how the sender of a message that carries no signature is known.
+// Such a message proves nothing about its sender.
+type SenderAuth string
 
+// The ways in which a sender can be known without a signature.
 const (
-	MutualTLS       Caller = "mutual-tls"
-	OAuth2          Caller = "oauth2"
-	Unauthenticated Caller = "unauthenticated"
+	// SenderMutualTLS: by the client certificate of the connection.
+	SenderMutualTLS SenderAuth = "mutual-tls"
+	// SenderOAuth2: by an access token.
+	SenderOAuth2 SenderAuth = "oauth2"
+	// SenderTLS: by the server's certificate. It is for clients, whose partner
+	// is the server that they called.
+	SenderTLS SenderAuth = "tls"
+	// SenderUnauthenticated: not at all. Anybody who has our certificate can be the sender.
+	SenderUnauthenticated SenderAuth = "unauthenticated"
 )
 
 // DefaultMaxPayload is a lane's limit where none is given: 32 MiB.
@@ -96,8 +87,8 @@ type Config struct {
 	// AcceptRSAOAEP, where not empty, is the reason for which this lane opens
 	// RSA-OAEP (SHA-1) besides what the profile says. Only some profiles allow it.
 	AcceptRSAOAEP string
-	// Caller must be given where we open messages that are not signed.
-	Caller Caller
+	// SenderAuth must be given where we open messages that are not signed.
+	SenderAuth SenderAuth
 
 	MaxPayload int // bytes, at most 1 GiB; default DefaultMaxPayload
 }
@@ -105,7 +96,7 @@ type Config struct {
 // Lane seals and opens. It never changes and is safe for concurrent use.
 type Lane struct {
 	c        Config
-	in, out  profile.Leg
+	in, out  profile.Direction
 	openAlgs []string // key encryption to open
 
 	signHead, encryptHead jose.Protected
@@ -122,19 +113,19 @@ func New(c Config) (*Lane, error) {
 	}
 	l := &Lane{c: c}
 	switch c.Side {
-	case Client:
+	case ClientSide:
 		l.out, l.in = c.Profile.Request.Clone(), c.Profile.Response.Clone()
-	case Server:
+	case ServerSide:
 		l.out, l.in = c.Profile.Response.Clone(), c.Profile.Request.Clone()
 	default:
-		return nil, errors.New("lane: Side must be Client or Server")
+		return nil, errors.New("lane: Side must be ClientSide or ServerSide")
 	}
 	if l.c.Environment == "" {
 		l.c.Environment = c.Profile.Environments[0]
 	}
 	if l.c.Partner == "" {
 		l.c.Partner = c.Profile.Parties.Client
-		if c.Side == Client {
+		if c.Side == ClientSide {
 			l.c.Partner = c.Profile.Parties.Server
 		}
 	}
@@ -151,10 +142,13 @@ func (l *Lane) check() error {
 	if !slices.Contains(l.c.Profile.Environments, l.c.Environment) {
 		return fmt.Errorf("environment %q is not one of the profile's: %s", l.c.Environment, strings.Join(l.c.Profile.Environments, ", "))
 	}
-	if l.c.Sealing != Required && l.c.Sealing != Optional {
-		return fmt.Errorf("sealing %d is neither Required nor Optional", l.c.Sealing)
+	if l.c.Sealing == "" {
+		l.c.Sealing = SealingRequired
 	}
-	if l.c.Sealing == Optional && l.c.Profile.Trigger == nil {
+	if l.c.Sealing != SealingRequired && l.c.Sealing != SealingOptional {
+		return fmt.Errorf("sealing is %.20q, want %s or %s", l.c.Sealing, SealingRequired, SealingOptional)
+	}
+	if l.c.Sealing == SealingOptional && l.c.Profile.Trigger == nil {
 		return errors.New("sealing cannot be optional: the profile has no header that tells sealed from plain")
 	}
 	if l.c.MaxPayload < 0 || l.c.MaxPayload > 1<<30 {
@@ -164,8 +158,13 @@ func (l *Lane) check() error {
 		return err
 	}
 	if l.in.Sealed() && l.in.Sign == nil {
-		if !slices.Contains([]Caller{MutualTLS, OAuth2, Unauthenticated}, l.c.Caller) {
-			return fmt.Errorf("messages carry no signature: say how the caller is known (%s, %s or %s), not %q", MutualTLS, OAuth2, Unauthenticated, l.c.Caller)
+		ways := []SenderAuth{SenderMutualTLS, SenderOAuth2, SenderUnauthenticated}
+		if l.c.Side == ClientSide {
+			ways = append(ways, SenderTLS)
+		}
+		if !slices.Contains(ways, l.c.SenderAuth) {
+			return fmt.Errorf("messages carry no signature: say how the sender is known, one of %q, not %q",
+				ways, l.c.SenderAuth)
 		}
 	}
 	for _, ours := range l.c.Ours.Keys() {
@@ -195,7 +194,7 @@ func (l *Lane) check() error {
 }
 
 // checkPlainEndpoints keeps the list from switching sealing off for what the
-// dialect seals; Optional is there for that, in so many words.
+// dialect seals; SealingOptional is there for that, in so many words.
 func (l *Lane) checkPlainEndpoints() error {
 	for _, e := range l.c.PlainEndpoints {
 		method, path, ok := strings.Cut(e, " ")
@@ -203,7 +202,7 @@ func (l *Lane) checkPlainEndpoints() error {
 			return fmt.Errorf("PlainEndpoints %q is not of the form \"METHOD /path/{variable}\"", e)
 		}
 		if l.c.Profile.Seals(method, path) {
-			return fmt.Errorf("PlainEndpoints %q: the profile seals it; to let it pass in clear, make sealing Optional", e)
+			return fmt.Errorf("PlainEndpoints %q: the profile seals it; to let it pass in clear, let Sealing be optional", e)
 		}
 	}
 	return nil
@@ -222,10 +221,10 @@ func (l *Lane) Name() string {
 }
 
 // Out is the leg on which we seal, In the one on which we open.
-func (l *Lane) Out() profile.Leg { return l.out }
+func (l *Lane) Out() profile.Direction { return l.out }
 
 // In is the leg on which we open.
-func (l *Lane) In() profile.Leg { return l.in }
+func (l *Lane) In() profile.Direction { return l.in }
 
 // Ready gives ErrNotSupported where a key is missing without which a request
 // can't be sealed, opened and answered.

@@ -47,8 +47,8 @@ func riskos(t testing.TB) (customer, provider *sealane.Lane) {
 	t.Helper()
 	ck, pk := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
 	p := load(t, "riskos")
-	return newLane(t, sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)}),
-		newLane(t, sealane.Config{Profile: p, Side: sealane.Server, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)})
+	return newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)}),
+		newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)})
 }
 
 const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
@@ -56,13 +56,13 @@ const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 // vcas gives the sender's end of an RDX lane.
 func vcas(t testing.TB, id string, to string) *sealane.Lane {
 	t.Helper()
-	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
+	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
 }
 
 // issuer gives the receiver's end.
 func issuer(t testing.TB, keys ...keyring.Key) *sealane.Lane {
 	t.Helper()
-	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Server, Environment: "STAG", Ours: ring(t, keys...), Caller: sealane.MutualTLS})
+	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide, Environment: "STAG", Ours: ring(t, keys...), SenderAuth: sealane.SenderMutualTLS})
 }
 
 func seal(t testing.TB, l *sealane.Lane, payload string) []byte {
@@ -114,15 +114,15 @@ func TestRDXProvesNoSender(t *testing.T) {
 	if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"`+alias+`"}` {
 		t.Errorf("header is %s", got)
 	}
-	message, err := issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), token)
+	message, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Open(t.Context(), token)
 	if err != nil {
 		t.Fatal(err)
 	}
 	unverified, ok := message.(*sealane.Unverified)
-	if !ok || unverified.Caller != sealane.MutualTLS || string(message.Payload()) != `{"TransactionId":"1"}` {
+	if !ok || unverified.SenderAuth != sealane.SenderMutualTLS || string(message.Payload()) != `{"TransactionId":"1"}` {
 		t.Errorf("%T %+v", message, message)
 	}
-	if _, err := issuer(t, keyring.Key{ID: alias, Private: key}).Seal(t.Context(), nil); !errors.Is(err, sealane.ErrFormat) {
+	if _, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Seal(t.Context(), nil); !errors.Is(err, sealane.ErrFormat) {
 		t.Errorf("an answer was sealed on a leg that is plain: %v", err)
 	}
 }
@@ -130,11 +130,11 @@ func TestRDXProvesNoSender(t *testing.T) {
 func TestUnknownKeyID(t *testing.T) {
 	key := testkey.RSA(t, "issuer", 2048)
 	prod := strings.Replace(alias, "STAG", "PROD", 1)
-	_, err := issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), seal(t, vcas(t, prod, "issuer"), "{}"))
+	_, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Open(t.Context(), seal(t, vcas(t, prod, "issuer"), "{}"))
 	if !errors.Is(err, sealane.ErrDecryption) || !strings.Contains(err.Error(), `key ID "`+prod+`" is not known in STAG`) {
 		t.Error(err)
 	}
-	_, err = issuer(t, keyring.Key{ID: alias, Private: key}).Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
+	_, err = issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
 	if !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
 		t.Error(err)
 	}
@@ -143,7 +143,7 @@ func TestUnknownKeyID(t *testing.T) {
 // TestOverlap: one key ID, two keys, as an alias has no version.
 func TestOverlap(t *testing.T) {
 	older, newer := testkey.RSA(t, "issuer", 2048), testkey.RSA(t, "issuer-new", 2048)
-	l := issuer(t, keyring.Key{ID: alias, Private: older}, keyring.Key{ID: alias, Private: newer, State: keyring.Staged})
+	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: older}, keyring.Key{ID: alias, Private: newer, State: keyring.Staged})
 	for name, key := range map[string]crypto.PublicKey{"issuer": older.Public(), "issuer-new": newer.Public()} {
 		message, err := l.Open(t.Context(), seal(t, vcas(t, alias, name), "{}"))
 		if err != nil {
@@ -157,10 +157,10 @@ func TestOverlap(t *testing.T) {
 	_, provider := riskos(t)
 	c := provider.Config()
 	renewed := testkey.RSA(t, "customer-new", 2048)
-	c.Theirs = ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{ID: "c1", Public: &renewed.PublicKey})
+	c.Theirs = ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{State: keyring.Active, ID: "c1", Public: &renewed.PublicKey})
 	provider = newLane(t, c)
 	for _, name := range []string{"customer", "customer-new"} {
-		customer := newLane(t, sealane.Config{Profile: load(t, "riskos"), Side: sealane.Client,
+		customer := newLane(t, sealane.Config{Profile: load(t, "riskos"), Side: sealane.ClientSide,
 			Ours: testkey.Ours(t, "whatever", testkey.RSA(t, name, 2048)), Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048))})
 		message, err := provider.Open(t.Context(), seal(t, customer, "{}"))
 		if err != nil {
@@ -179,7 +179,7 @@ func sha1Token(t *testing.T) []byte {
 }
 
 func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
-	key := keyring.Key{ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
+	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
 	_, err := issuer(t, key).Open(t.Context(), sha1Token(t))
 	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
 		t.Errorf("the error does not name the switch: %v", err)
@@ -204,21 +204,21 @@ func TestConfigs(t *testing.T) {
 		config sealane.Config
 		says   string
 	}{
-		"no profile":       {sealane.Config{Side: sealane.Client}, "Profile"},
+		"no profile":       {sealane.Config{Side: sealane.ClientSide}, "Profile"},
 		"no side":          {sealane.Config{Profile: ris}, "Side"},
-		"environment":      {sealane.Config{Profile: ris, Side: sealane.Client, Environment: "UAT"}, `"UAT"`},
-		"caller not said":  {sealane.Config{Profile: rdx, Side: sealane.Server}, "say how the caller is known"},
-		"caller not known": {sealane.Config{Profile: rdx, Side: sealane.Server, Caller: "trust me"}, "say how the caller is known"},
-		"optional":         {sealane.Config{Profile: rdx, Side: sealane.Client, Sealing: sealane.Optional}, "no header that tells sealed from plain"},
-		"empty profile":    {sealane.Config{Profile: &profile.Profile{}, Side: sealane.Client}, "name must be"},
-		"plain: form":      {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"/api/x"}}, "is not of the form"},
-		"plain: any":       {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"POST any"}}, "is not of the form"},
-		"plain: sealed":    {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"POST /api/evaluation"}}, "the profile seals it"},
-		"plain: variable":  {sealane.Config{Profile: ris, Side: sealane.Client, PlainEndpoints: []string{"PATCH /api/{x}/{y}"}}, "the profile seals it"},
-		"plain: of RDX":    {sealane.Config{Profile: rdx, Side: sealane.Client, PlainEndpoints: []string{"POST /health"}}, "the profile seals it"},
-		"limit":            {sealane.Config{Profile: ris, Side: sealane.Client, MaxPayload: 1<<30 + 1}, "1 GiB"},
-		"negative limit":   {sealane.Config{Profile: ris, Side: sealane.Client, MaxPayload: -1}, "negative"},
-		"nothing to open":  {sealane.Config{Profile: rdx, Side: sealane.Client, AcceptRSAOAEP: "reason"}, "nothing is opened"},
+		"environment":      {sealane.Config{Profile: ris, Side: sealane.ClientSide, Environment: "UAT"}, `"UAT"`},
+		"caller not said":  {sealane.Config{Profile: rdx, Side: sealane.ServerSide}, "say how the sender is known"},
+		"caller not known": {sealane.Config{Profile: rdx, Side: sealane.ServerSide, SenderAuth: "trust me"}, "say how the sender is known"},
+		"optional":         {sealane.Config{Profile: rdx, Side: sealane.ClientSide, Sealing: sealane.SealingOptional}, "no header that tells sealed from plain"},
+		"empty profile":    {sealane.Config{Profile: &profile.Profile{}, Side: sealane.ClientSide}, "name must be"},
+		"plain: form":      {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"/api/x"}}, "is not of the form"},
+		"plain: any":       {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"POST any"}}, "is not of the form"},
+		"plain: sealed":    {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"POST /api/evaluation"}}, "the profile seals it"},
+		"plain: variable":  {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"PATCH /api/{x}/{y}"}}, "the profile seals it"},
+		"plain: of RDX":    {sealane.Config{Profile: rdx, Side: sealane.ClientSide, PlainEndpoints: []string{"POST /health"}}, "the profile seals it"},
+		"limit":            {sealane.Config{Profile: ris, Side: sealane.ClientSide, MaxPayload: 1<<30 + 1}, "1 GiB"},
+		"negative limit":   {sealane.Config{Profile: ris, Side: sealane.ClientSide, MaxPayload: -1}, "negative"},
+		"nothing to open":  {sealane.Config{Profile: rdx, Side: sealane.ClientSide, AcceptRSAOAEP: "reason"}, "nothing is opened"},
 	} {
 		if _, err := sealane.New(c.config); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
@@ -247,8 +247,8 @@ func TestMissingKeys(t *testing.T) {
 // TestKeyIDWhereTheProfileNeedsOne: without it, nothing would open.
 func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
 	key := testkey.RSA(t, "issuer", 2048)
-	sender := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.Client, Theirs: ring(t, keyring.Key{Public: &key.PublicKey})})
-	for _, err := range []error{sender.Ready(), second(sender.Seal(t.Context(), nil)), issuer(t, keyring.Key{Private: key}).Ready()} {
+	sender := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ClientSide, Theirs: ring(t, keyring.Key{State: keyring.Active, Public: &key.PublicKey})})
+	for _, err := range []error{sender.Ready(), second(sender.Seal(t.Context(), nil)), issuer(t, keyring.Key{State: keyring.Active, Private: key}).Ready()} {
 		if !errors.Is(err, sealane.ErrNotSupported) || sealane.FaultOf(err) != "local.no-key-id" {
 			t.Error(err)
 		}
@@ -278,10 +278,10 @@ func TestTwoPairs(t *testing.T) {
 	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
 	_, provider := riskos(t)
 	c := provider.Config()
-	c.Theirs = ring(t, keyring.Key{ID: "s", Use: keyring.Signing, Public: &sign.PublicKey}, keyring.Key{ID: "e", Use: keyring.Encryption, Public: &enc.PublicKey})
+	c.Theirs = ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Public: &sign.PublicKey}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Public: &enc.PublicKey})
 	provider = newLane(t, c)
-	customer := newLane(t, sealane.Config{Profile: c.Profile, Side: sealane.Client, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
-		Ours: ring(t, keyring.Key{ID: "s", Use: keyring.Signing, Private: sign}, keyring.Key{ID: "e", Use: keyring.Encryption, Private: enc})})
+	customer := newLane(t, sealane.Config{Profile: c.Profile, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
+		Ours: ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Private: sign}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Private: enc})})
 	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
 		if _, err := ends[1].Open(t.Context(), seal(t, ends[0], "{}")); err != nil {
 			t.Error(err)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -31,10 +31,10 @@ type Verified struct {
 func (v *Verified) Signer() keyring.Key { return v.signer }
 
 // Unverified is a message that was encrypted only: anybody who has our
-// certificate can have made it. Caller says how else the sender is known.
+// certificate can have made it. SenderAuth says how else the sender is known.
 type Unverified struct {
 	opened
-	Caller Caller
+	SenderAuth SenderAuth
 }
 
 type opened struct {
@@ -95,7 +95,7 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 			return nil, err
 		}
 		done = true
-		return &Unverified{opened{slices.Clip(content), by}, l.c.Caller}, nil
+		return &Unverified{opened{slices.Clip(content), by}, l.c.SenderAuth}, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
@@ -172,10 +172,10 @@ func (l *Lane) unknownKeyID(h jose.Header, layer fault.Layer, sentinel error) er
 }
 
 // checkHeader holds kid, typ and cty against what the profile accepts.
-func (l *Lane) checkHeader(layer *profile.Layer, h jose.Header, in fault.Layer, sentinel error) error {
+func (l *Lane) checkHeader(layer *profile.Protection, h jose.Header, in fault.Layer, sentinel error) error {
 	for _, c := range []struct {
 		name    string
-		member  profile.Member
+		member  profile.HeaderParam
 		value   *string
 		refused fault.TokenFault
 	}{
@@ -215,5 +215,5 @@ func publics(keys []keyring.Key) []jose.PublicKey {
 }
 
 func public(k keyring.Key) jose.PublicKey {
-	return jose.PublicKey{PublicKey: k.Public, By: k.Operations}
+	return jose.PublicKey{PublicKey: k.Public, By: k.PublicOps}
 }

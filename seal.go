@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -125,7 +125,7 @@ func (l *Lane) sealingKeys() (signer, recipient keyring.Key, err error) {
 }
 
 // sealHeader gives the protected header that the profile asks for.
-func sealHeader(layer *profile.Layer, keyID string) jose.Header {
+func sealHeader(layer *profile.Protection, keyID string) jose.Header {
 	return jose.Header{
 		Alg: layer.Alg.Seal,
 		Enc: layer.Enc.Seal,

@@ -20,7 +20,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -73,8 +73,8 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		changed[i] ^= 1
 		bad = append(bad, changed)
 	}
-	for _, v := range forge.Variants() {
-		made, err := v.Make(forge.Material{Payload: []byte(payload), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
+	for _, v := range malform.Variants() {
+		made, err := v.Make(malform.Material{Payload: []byte(payload), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
 			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1", Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)

@@ -138,7 +138,7 @@ func opensslKey(key *rsa.PrivateKey) (keyring.Private, error) {
 }
 
 // operationsLike has a partner's key in the same hands as ours.
-func operationsLike(ours keyring.Private, theirs *rsa.PublicKey) (keyring.Operations, error) {
+func operationsLike(ours keyring.Private, theirs *rsa.PublicKey) (keyring.PublicOps, error) {
 	if _, fast := ours.(*libcrypto.Key); !fast {
 		return nil, nil
 	}
@@ -164,12 +164,12 @@ func benchLanes(t testing.TB, bits int, private func(*rsa.PrivateKey) (keyring.P
 			return nil
 		}
 		operations, opErr := operationsLike(key, &keys[theirs].PublicKey)
-		ring, ringErr := keyring.New(keyring.Key{ID: theirs, Public: &keys[theirs].PublicKey, Operations: operations})
+		ring, ringErr := keyring.New(keyring.Key{State: keyring.Active, ID: theirs, Public: &keys[theirs].PublicKey, PublicOps: operations})
 		l, newErr := sealane.New(sealane.Config{Profile: dialect, Side: side, MaxPayload: benchMaxPayload, Ours: testkey.Ours(t, ours, key), Theirs: ring})
 		err = errors.Join(err, opErr, ringErr, newErr)
 		return l
 	}
-	client, server = lane(sealane.Client, customer, provider), lane(sealane.Server, provider, customer)
+	client, server = lane(sealane.ClientSide, customer, provider), lane(sealane.ServerSide, provider, customer)
 	return client, server, err
 }
 

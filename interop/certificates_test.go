@@ -275,14 +275,14 @@ func theirs(t *testing.T, folder string) (read int) {
 		if !private.PublicKey.Equal(f.PublicKey) {
 			t.Errorf("%s (%s): another key", name, f.Format)
 		}
-		public := keyring.Key{ID: alias, Public: f.PublicKey}
+		public := keyring.Key{State: keyring.Active, ID: alias, Public: f.PublicKey}
 		if len(f.Certificates) > 0 {
 			public.Certificate = f.Certificates[0]
 			if v := cert.Check(f.Certificates[0], dialect(t, "rdx").Certificate, time.Now()); v.Refused() || v.Warned() {
 				t.Errorf("%s does not fit: %+v", name, v)
 			}
 		}
-		carries(t, name, public, keyring.Key{ID: alias, Private: private})
+		carries(t, name, public, keyring.Key{State: keyring.Active, ID: alias, Private: private})
 		read++
 	}
 	return read
@@ -302,17 +302,17 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 		t.Fatal(err)
 	}
 	lane := func(side sealane.Side, ours, theirs *keyring.Ring) *sealane.Lane {
-		l, err := sealane.New(sealane.Config{Profile: dialect(t, "rdx"), Side: side, Environment: "STAG", Ours: ours, Theirs: theirs, Caller: sealane.Unauthenticated})
+		l, err := sealane.New(sealane.Config{Profile: dialect(t, "rdx"), Side: side, Environment: "STAG", Ours: ours, Theirs: theirs, SenderAuth: sealane.SenderUnauthenticated})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		return l
 	}
-	token, err := lane(sealane.Client, nil, to).Seal(context.Background(), []byte(`{"n":1.10}`))
+	token, err := lane(sealane.ClientSide, nil, to).Seal(context.Background(), []byte(`{"n":1.10}`))
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if m, err := lane(sealane.Server, own, nil).Open(context.Background(), token); err != nil || string(m.Payload()) != `{"n":1.10}` {
+	if m, err := lane(sealane.ServerSide, own, nil).Open(context.Background(), token); err != nil || string(m.Payload()) != `{"n":1.10}` {
 		t.Errorf("%s: what is sealed to it does not open: %v", name, err)
 	}
 }

@@ -275,7 +275,7 @@ func TestForeignNewcomers(t *testing.T) {
 	t.Parallel()
 	key := testkey.RSA(t, "ours", 2048)
 	lane, err := sealane.New(sealane.Config{
-		Profile: dialect(t, "riskos"), Side: sealane.Server, Sealing: sealane.Optional, Ours: testkey.Ours(t, ourKeyID, key),
+		Profile: dialect(t, "riskos"), Side: sealane.ServerSide, Sealing: sealane.SealingOptional, Ours: testkey.Ours(t, ourKeyID, key),
 	})
 	if err != nil {
 		t.Fatal(err)

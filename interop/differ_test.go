@@ -12,7 +12,7 @@ import (
 
 	gojose "github.com/go-jose/go-jose/v4"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 )
 

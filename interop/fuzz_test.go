@@ -13,8 +13,8 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 )
@@ -103,22 +103,22 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		c := sealane.Config{Profile: dialect, Side: sealane.Server, Ours: testkey.Ours(f, ourKeyID, k.recipient), Theirs: testkey.Theirs(f, peerKeyID, k.signer)}
+		c := sealane.Config{Profile: dialect, Side: sealane.ServerSide, Ours: testkey.Ours(f, ourKeyID, k.recipient), Theirs: testkey.Theirs(f, peerKeyID, k.signer)}
 		if dialect.Request.Sign == nil {
-			c.Caller, c.AcceptRSAOAEP = sealane.Unauthenticated, "the peer's library is old"
+			c.SenderAuth, c.AcceptRSAOAEP = sealane.SenderUnauthenticated, "the peer's library is old"
 		}
 		l, err := sealane.New(c)
 		if err != nil {
 			f.Fatal(err)
 		}
 		lanes = append(lanes, l)
-		m := forge.Material{Payload: []byte(`{"id":"1"}`), Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: peerKeyID, RecipientID: ourKeyID,
+		m := malform.Material{Payload: []byte(`{"id":"1"}`), Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: peerKeyID, RecipientID: ourKeyID,
 			Other: testkey.Fixed(), Nested: dialect.Request.Sign != nil}
-		for _, code := range append(forge.Codes(), "") {
+		for _, code := range append(malform.Codes(), "") {
 			if strings.HasSuffix(string(code), "too-large") || !m.Nested && (code.Layer() == fault.JWS || code.Layer() == "sign") {
 				continue
 			}
-			token, err := forge.Make(code, m)
+			token, err := malform.Make(code, m)
 			if err != nil {
 				f.Fatal(err)
 			}

@@ -76,16 +76,16 @@ func (p pair) lane(t testing.TB) *sealane.Lane {
 	}
 	c := sealane.Config{
 		Profile:       dialect,
-		Side:          sealane.Server,
+		Side:          sealane.ServerSide,
 		Ours:          testkey.Ours(t, ourKeyID, testkey.RSA(t, "ours", p.bits)),
 		Theirs:        testkey.Theirs(t, peerKeyID, p.peerKey(t)),
 		AcceptRSAOAEP: p.acceptRSAOAEP,
 	}
 	if p.weSeal {
-		c.Side = sealane.Client
+		c.Side = sealane.ClientSide
 	}
 	if !p.signed {
-		c.Caller = sealane.Unauthenticated
+		c.SenderAuth = sealane.SenderUnauthenticated
 	}
 	l, err := sealane.New(c)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 )
 

@@ -59,7 +59,7 @@ func judgeKeys(t *testing.T, g keyGroup) (theirs *keyring.Ring, class string) {
 	}
 	file, err := cert.Read(public)
 	if err == nil {
-		theirs, err = keyring.New(keyring.Key{ID: file.KeyID, Public: file.PublicKey})
+		theirs, err = keyring.New(keyring.Key{State: keyring.Active, ID: file.KeyID, Public: file.PublicKey})
 	}
 	if (err == nil) != (privateErr == nil) {
 		t.Errorf("%s: as a partner's: %v; as ours: %v", g.Comment, err, privateErr)
@@ -129,7 +129,7 @@ func judgeJWS(t *testing.T, theirs *keyring.Ring, jws string, tokens counts) (ac
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := sealane.New(sealane.Config{Profile: dialect, Side: sealane.Server, Theirs: theirs,
+	l, err := sealane.New(sealane.Config{Profile: dialect, Side: sealane.ServerSide, Theirs: theirs,
 		Ours: testkey.Ours(t, ourKeyID, testkey.RSA(t, "ours", 2048))})
 	if err != nil {
 		t.Fatal(err)

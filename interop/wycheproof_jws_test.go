@@ -33,15 +33,15 @@ func wycheproofLane(t *testing.T, key jwk) *sealane.Lane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := keyring.Key{Public: key.public(t)}
+	k := keyring.Key{State: keyring.Active, Public: key.public(t)}
 	if key.Use == "enc" || len(key.KeyOps) > 0 && !strings.Contains(strings.Join(key.KeyOps, " "), "verify") {
-		k.Use = keyring.Encryption
+		k.Use = keyring.UseEnc
 	}
 	theirs, err := keyring.New(k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := sealane.New(sealane.Config{Profile: dialect, Side: sealane.Server, Theirs: theirs,
+	l, err := sealane.New(sealane.Config{Profile: dialect, Side: sealane.ServerSide, Theirs: theirs,
 		Ours: testkey.Ours(t, ourKeyID, testkey.RSA(t, "ours", 2048))})
 	if err != nil {
 		t.Fatal(err)

@@ -107,7 +107,7 @@ func TestWycheproofRSASignatures(t *testing.T) {
 					if !file.PublicKey.Equal(g.signatureKey(t)) {
 						t.Fatal("our reader gives another key")
 					}
-					_, err = keyring.New(keyring.Key{Public: file.PublicKey})
+					_, err = keyring.New(keyring.Key{State: keyring.Active, Public: file.PublicKey})
 					if err != nil {
 						class := refusedSignatureKey(t, file.PublicKey, err)
 						for _, v := range g.Tests {

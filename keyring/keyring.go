@@ -20,30 +20,32 @@ type Private interface {
 	crypto.Decrypter
 }
 
-// State is where a key stands in its life.
+// State is where a key stands in its life. The zero value is none of them: every
+// key of a ring says its state.
 type State int
 
+// The states.
 const (
-	Active   State = iota // signs, opens; is encrypted to, verifies
-	Staged                // opens, verifies: the partner may begin to use it any time
-	Retiring              // opens, verifies: the partner may not have stopped using it
+	Active   State = iota + 1 // signs, opens; is encrypted to, verifies
+	Staged                    // opens, verifies: the partner may begin to use it any time
+	Retiring                  // opens, verifies: the partner may not have stopped using it
 )
 
 func (s State) String() string {
 	if s < Active || s > Retiring {
 		return fmt.Sprintf("State(%d)", int(s))
 	}
-	return [...]string{"active", "staged", "retiring"}[s]
+	return [...]string{"active", "staged", "retiring"}[s-Active]
 }
 
-// Use says what a key is for; the zero value is for both (RiskOS: one key pair
-// per account signs and decrypts).
+// Use says what a key is for, as the JWK parameter "use" does (RFC 7517 section 4.2).
 type Use int
 
+// The uses. The zero value is UseAny.
 const (
-	Both Use = iota
-	Signing
-	Encryption
+	UseAny Use = iota // signatures and encryption (RiskOS: one key pair per account)
+	UseSig            // signatures only
+	UseEnc            // encryption only
 )
 
 // Key is one key of a ring. A partner's has no Private.
@@ -54,13 +56,13 @@ type Key struct {
 	Public      *rsa.PublicKey // may be left out where Private or Certificate has it
 	Private     Private
 	Certificate *x509.Certificate // for the inventory; not needed to seal or open
-	Operations  Operations        // does what is done with Public; nil: crypto/rsa
+	PublicOps   PublicOps         // does what is done with Public; nil: crypto/rsa
 }
 
-// Operations are those of an RSA public key. EncryptOAEP is for RSA-OAEP with hash
+// PublicOps performs the operations of an RSA public key. EncryptOAEP is for RSA-OAEP with hash
 // for the mask too, and an empty label; Verify is for RS256 and gives
 // rsa.ErrVerification where the signature does not hold.
-type Operations interface {
+type PublicOps interface {
 	EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error)
 	Verify(digest, signature []byte) error
 }
@@ -98,8 +100,13 @@ func New(keys ...Key) (*Ring, error) {
 
 // complete fills in the public key and checks what belongs together.
 func (k *Key) complete() error {
-	if k.State < Active || k.State > Retiring || k.Use < Both || k.Use > Encryption {
-		return fmt.Errorf("state %d or use %d is not known", k.State, k.Use)
+	switch {
+	case k.State == 0:
+		return errors.New("the key must say its state: active, staged or retiring")
+	case k.State < Active || k.State > Retiring:
+		return fmt.Errorf("state %d is not known", k.State)
+	case k.Use < UseAny || k.Use > UseEnc:
+		return fmt.Errorf("use %d is not known", k.Use)
 	}
 	if k.ID != "" {
 		if err := cert.CheckKeyIDText(k.ID); err != nil {
@@ -135,16 +142,16 @@ func (k *Key) complete() error {
 	return cert.CheckKey(k.Public)
 }
 
-func (k Key) overlaps(u Use) bool { return k.Use == Both || u == Both || k.Use == u }
+func (k Key) overlaps(u Use) bool { return k.Use == UseAny || u == UseAny || k.Use == u }
 
 // Signer gives the key that signs.
 func (r *Ring) Signer() (Key, bool) {
-	return r.active(Signing, func(k Key) bool { return k.Private != nil })
+	return r.active(UseSig, func(k Key) bool { return k.Private != nil })
 }
 
 // Recipient gives the key to encrypt to.
 func (r *Ring) Recipient() (Key, bool) {
-	return r.active(Encryption, func(Key) bool { return true })
+	return r.active(UseEnc, func(Key) bool { return true })
 }
 
 func (r *Ring) active(u Use, ok func(Key) bool) (Key, bool) {
@@ -159,13 +166,13 @@ func (r *Ring) active(u Use, ok func(Key) bool) (Key, bool) {
 // Openers gives the keys that can decrypt, those with that ID first. With only,
 // no others.
 func (r *Ring) Openers(id string, only bool) []Key {
-	return r.pick(id, only, func(k Key) bool { return k.Private != nil && k.overlaps(Encryption) })
+	return r.pick(id, only, func(k Key) bool { return k.Private != nil && k.overlaps(UseEnc) })
 }
 
 // Verifiers gives the keys that a signature may be by, those with that ID
 // first. With only, no others.
 func (r *Ring) Verifiers(id string, only bool) []Key {
-	return r.pick(id, only, func(k Key) bool { return k.overlaps(Signing) })
+	return r.pick(id, only, func(k Key) bool { return k.overlaps(UseSig) })
 }
 
 func (r *Ring) pick(id string, only bool, ok func(Key) bool) []Key {

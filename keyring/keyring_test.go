@@ -26,7 +26,7 @@ func TestOverlap(t *testing.T) {
 	r, err := keyring.New(
 		keyring.Key{ID: "alias", State: keyring.Retiring, Private: testkey.RSA(t, "a", 2048)},
 		keyring.Key{ID: "other", State: keyring.Staged, Private: testkey.RSA(t, "b", 2048)},
-		keyring.Key{ID: "alias", Private: testkey.RSA(t, "c", 2048)},
+		keyring.Key{State: keyring.Active, ID: "alias", Private: testkey.RSA(t, "c", 2048)},
 		keyring.Key{ID: "public", State: keyring.Staged, Public: &testkey.RSA(t, "d", 2048).PublicKey},
 	)
 	if err != nil {
@@ -55,8 +55,8 @@ func TestOverlap(t *testing.T) {
 // TestUses: the library works with one pair for both uses, and with two.
 func TestUses(t *testing.T) {
 	r, err := keyring.New(
-		keyring.Key{ID: "sign", Use: keyring.Signing, Private: testkey.RSA(t, "a", 2048)},
-		keyring.Key{ID: "enc", Use: keyring.Encryption, Private: testkey.RSA(t, "b", 2048)},
+		keyring.Key{State: keyring.Active, ID: "sign", Use: keyring.UseSig, Private: testkey.RSA(t, "a", 2048)},
+		keyring.Key{State: keyring.Active, ID: "enc", Use: keyring.UseEnc, Private: testkey.RSA(t, "b", 2048)},
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -85,18 +85,19 @@ func TestRefused(t *testing.T) {
 	}
 	var many []keyring.Key
 	for range 9 {
-		many = append(many, keyring.Key{Private: a})
+		many = append(many, keyring.Key{State: keyring.Active, Private: a})
 	}
 	for says, keys := range map[string][]keyring.Key{
-		"no key is given":     {{ID: "x"}},
-		"are both active":     {{ID: "x", Private: a}, {ID: "y", Private: b}},
-		"is the same key":     {{ID: "x", Private: a}, {ID: "y", State: keyring.Staged, Public: &a.PublicKey}},
-		"do not belong":       {{Private: a, Public: &b.PublicKey}},
-		"is not an RSA key":   {{Certificate: &x509.Certificate{PublicKey: ec.Public()}}},
+		"no key is given":     {{State: keyring.Active, ID: "x"}},
+		"are both active":     {{State: keyring.Active, ID: "x", Private: a}, {State: keyring.Active, ID: "y", Private: b}},
+		"is the same key":     {{State: keyring.Active, ID: "x", Private: a}, {ID: "y", State: keyring.Staged, Public: &a.PublicKey}},
+		"do not belong":       {{State: keyring.Active, Private: a, Public: &b.PublicKey}},
+		"is not an RSA key":   {{State: keyring.Active, Certificate: &x509.Certificate{PublicKey: ec.Public()}}},
 		"9 keys, more than 8": many,
-		"2048, 3072 or 4096":  {{Public: &rsa.PublicKey{N: new(big.Int).Rsh(a.N, 1024), E: 65537}}},
-		"exponent":            {{Public: &rsa.PublicKey{N: a.N, E: 3}}},
+		"2048, 3072 or 4096":  {{State: keyring.Active, Public: &rsa.PublicKey{N: new(big.Int).Rsh(a.N, 1024), E: 65537}}},
+		"exponent":            {{State: keyring.Active, Public: &rsa.PublicKey{N: a.N, E: 3}}},
 		"is not known":        {{Private: a, State: 7}},
+		"must say its state":  {{Private: a}},
 	} {
 		if r, err := keyring.New(keys...); err == nil || r != nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
@@ -111,7 +112,7 @@ func TestThreePrimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keyring.New(keyring.Key{Private: key}); err == nil || !strings.Contains(err.Error(), "3 primes") {
+	if _, err := keyring.New(keyring.Key{State: keyring.Active, Private: key}); err == nil || !strings.Contains(err.Error(), "3 primes") {
 		t.Errorf("%v", err)
 	}
 }

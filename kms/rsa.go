@@ -83,7 +83,7 @@ func (r RSA) Private(key keyring.Private) (keyring.Private, error) {
 }
 
 // Public gives what does the operations of a partner's key; nil is crypto/rsa.
-func (r RSA) Public(key *rsa.PublicKey) (keyring.Operations, error) {
+func (r RSA) Public(key *rsa.PublicKey) (keyring.PublicOps, error) {
 	if r.library == nil {
 		return nil, nil
 	}

@@ -62,7 +62,7 @@ func TestKeysOfEveryEngine(t *testing.T) {
 		if err != nil {
 			t.Fatal(engine, err)
 		}
-		ring, err := keyring.New(keyring.Key{ID: "k", Private: opened.Private, Operations: operations})
+		ring, err := keyring.New(keyring.Key{State: keyring.Active, ID: "k", Private: opened.Private, PublicOps: operations})
 		if err != nil {
 			t.Fatal(engine, err)
 		}

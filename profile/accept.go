@@ -5,7 +5,7 @@ import "strings"
 // Accepts reports whether a header value (nil: absent) is one to open. Known is
 // for the caller to decide, for it knows the keys. Media types are compared
 // without case and with "application/" taken as said (RFC 7515 section 4.1.9).
-func (m Member) Accepts(value *string) bool {
+func (m HeaderParam) Accepts(value *string) bool {
 	for _, word := range m.Open {
 		switch {
 		case value == nil:
@@ -22,7 +22,7 @@ func (m Member) Accepts(value *string) bool {
 }
 
 // Demands reports whether a key ID must be one of the keys at hand.
-func (m Member) Demands() bool {
+func (m HeaderParam) Demands() bool {
 	known := false
 	for _, word := range m.Open {
 		if word == Any {
@@ -42,7 +42,7 @@ func mediaType(s string) string {
 }
 
 // SealValue is the header value to send (nil: none), given the ID of the key in use.
-func (m Member) SealValue(keyID string) *string {
+func (m HeaderParam) SealValue(keyID string) *string {
 	value := m.Seal
 	if value == KeyID {
 		value = keyID

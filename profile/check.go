@@ -54,7 +54,7 @@ func (p *Profile) check() error {
 	if !p.Request.Sealed() {
 		return errors.New("request.encrypt must be given: what is not sealed to begin with needs no profile")
 	}
-	for name, leg := range map[string]*Leg{"request": &p.Request, "response": &p.Response} {
+	for name, leg := range map[string]*Direction{"request": &p.Request, "response": &p.Response} {
 		if err := leg.check(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -113,7 +113,7 @@ func (p *Profile) checkEndpoints() error {
 	return nil
 }
 
-func (l *Leg) check() error {
+func (l *Direction) check() error {
 	if l.Sign != nil && l.Encrypt == nil {
 		return errors.New("sign without encrypt is not a dialect that this program knows")
 	}
@@ -153,7 +153,7 @@ func (l *Leg) check() error {
 	return errors.Join(oneOf("encrypt.enc.seal", l.Encrypt.Enc.Seal, contents), eachOf("encrypt.enc.open", l.Encrypt.Enc.Open, contents))
 }
 
-func (l *Layer) check(seal, open []string) error {
+func (l *Protection) check(seal, open []string) error {
 	if len(l.Alg.Open) == 0 {
 		return errors.New("alg.open must list at least one algorithm")
 	}
@@ -167,7 +167,7 @@ func (l *Layer) check(seal, open []string) error {
 	if err := eachOf("kid.open", l.Kid.Open, []string{Absent, Any, Known}); err != nil {
 		return err
 	}
-	for name, m := range map[string]Member{"kid": l.Kid, "typ": l.Typ, "cty": l.Cty} {
+	for name, m := range map[string]HeaderParam{"kid": l.Kid, "typ": l.Typ, "cty": l.Cty} {
 		if len(m.Open) == 0 {
 			return fmt.Errorf("%s.open must list at least one value, %q or %q", name, Absent, Any)
 		}

@@ -28,8 +28,8 @@ type Profile struct {
 	Environments []string    `yaml:"environments"`
 	Endpoints    []Endpoint  `yaml:"endpoints"`
 	Trigger      *Trigger    `yaml:"trigger"` // nil: every message is sealed
-	Request      Leg         `yaml:"request"`
-	Response     Leg         `yaml:"response"`
+	Request      Direction   `yaml:"request"`
+	Response     Direction   `yaml:"response"`
 	Errors       Errors      `yaml:"errors"`
 	Keys         Keys        `yaml:"keys"`
 	Certificate  cert.Demand `yaml:"certificate"`
@@ -51,20 +51,20 @@ type Trigger struct {
 	Off    []string `yaml:"off"`   // values that mean the same as absence
 }
 
-// Leg is one direction. With neither Sign nor Encrypt it is plain.
-type Leg struct {
-	Sign           *Layer `yaml:"sign"`
-	Encrypt        *Layer `yaml:"encrypt"`
-	Body           Body   `yaml:"body"`
-	UpstreamErrors string `yaml:"upstream_errors"` // "plain" or "sealed": answers outside 2xx to sealed requests
+// Direction is one direction. With neither Sign nor Encrypt it is plain.
+type Direction struct {
+	Sign           *Protection `yaml:"sign"`
+	Encrypt        *Protection `yaml:"encrypt"`
+	Body           Body        `yaml:"body"`
+	UpstreamErrors string      `yaml:"upstream_errors"` // "plain" or "sealed": answers outside 2xx to sealed requests
 }
 
 // Sealed reports whether anything protects the leg.
-func (l Leg) Sealed() bool { return l.Encrypt != nil }
+func (l Direction) Sealed() bool { return l.Encrypt != nil }
 
 // Clone gives a leg that does not change with this one's layers.
-func (l Leg) Clone() Leg {
-	for _, layer := range []**Layer{&l.Sign, &l.Encrypt} {
+func (l Direction) Clone() Direction {
+	for _, layer := range []**Protection{&l.Sign, &l.Encrypt} {
 		if *layer != nil {
 			own := **layer
 			*layer = &own
@@ -73,13 +73,13 @@ func (l Leg) Clone() Leg {
 	return l
 }
 
-// Layer is one token: a JWS or a JWE.
-type Layer struct {
-	Alg Algorithms `yaml:"alg"`
-	Enc Algorithms `yaml:"enc"` // a JWE's
-	Kid Member     `yaml:"kid"`
-	Typ Member     `yaml:"typ"`
-	Cty Member     `yaml:"cty"`
+// Protection is one token: a JWS or a JWE.
+type Protection struct {
+	Alg Algorithms  `yaml:"alg"`
+	Enc Algorithms  `yaml:"enc"` // a JWE's
+	Kid HeaderParam `yaml:"kid"`
+	Typ HeaderParam `yaml:"typ"`
+	Cty HeaderParam `yaml:"cty"`
 }
 
 // Algorithms names the one to seal with and those to open.
@@ -97,8 +97,8 @@ const (
 	KeyID  = "key-id" // the ID of the key in use
 )
 
-// Member is a header member: the value to send (empty: none) and those to accept.
-type Member struct {
+// HeaderParam is a header member: the value to send (empty: none) and those to accept.
+type HeaderParam struct {
 	Seal string   `yaml:"seal"`
 	Open []string `yaml:"open"`
 }

@@ -140,7 +140,7 @@ func TestMembers(t *testing.T) {
 		{[]string{"known"}, text("x"), true}, {[]string{"known"}, nil, false}, {[]string{"JWT"}, text("jwt"), true}, {[]string{"JWT"}, text("application/jwt"), true},
 		{[]string{"JOSE"}, text("JWT"), false}, {nil, text("x"), false}, {nil, nil, false}, {[]string{"JWT"}, text(""), false},
 	} {
-		if got := (profile.Member{Open: c.open}).Accepts(c.value); got != c.want {
+		if got := (profile.HeaderParam{Open: c.open}).Accepts(c.value); got != c.want {
 			t.Errorf("%q, %v: %t", c.open, c.value, got)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/strictjson"
 	"github.com/sealane/sealane/profile"
 )

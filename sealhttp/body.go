@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/strictjson"
 	"github.com/sealane/sealane/profile"
 )

@@ -101,10 +101,10 @@ func TestRDXInAMember(t *testing.T) {
 	p := changed(t, "rdx", "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
 	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
-	ingress := newLane(t, sealane.Config{Profile: p, Side: sealane.Server, Caller: sealane.OAuth2, Ours: testkey.Ours(t, alias, key)})
+	ingress := newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, alias, key)})
 	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: http.HandlerFunc(echo), Log: discard})
 	defer s.Close()
-	egress := newLane(t, sealane.Config{Profile: p, Side: sealane.Client, Theirs: testkey.Theirs(t, alias, key)})
+	egress := newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, alias, key)})
 	tap := &recording{}
 	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: egress, Base: tap}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
 	if err != nil || answer.StatusCode != 200 || !strings.HasPrefix(tap.request, `{"EncryptedPayload":"ey`) {
@@ -156,7 +156,7 @@ func TestConcurrent(t *testing.T) {
 
 // TestPanicLeavesNoTrace: a service that panics gives its place back.
 func TestPanicLeavesNoTrace(t *testing.T) {
-	lane := newLane(t, config(t, sealane.Server))
+	lane := newLane(t, config(t, sealane.ServerSide))
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane:        func(*http.Request) (*sealane.Lane, error) { return lane, nil },
 		Next:        http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
@@ -176,7 +176,7 @@ func TestPanicLeavesNoTrace(t *testing.T) {
 func TestWrongSide(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
 	defer s.Close()
-	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": newLane(t, config(t, sealane.Server))} {
+	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": newLane(t, config(t, sealane.ServerSide))} {
 		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || !strings.Contains(err.Error(), "side Client") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -209,7 +209,7 @@ func TestTriggerDoesNotPassOn(t *testing.T) {
 
 // TestNewcomerFirst: an account without keys is told so, whatever else is wrong.
 func TestNewcomerFirst(t *testing.T) {
-	s := provider(t, echo, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.Optional })
+	s := provider(t, echo, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.SealingOptional })
 	for _, c := range [][]string{{"/api/evaluation", "yes"}, {"/api/evaluation", "true"}, {"/api/other", "true"}} {
 		_, body := raw(t, s.URL+c[0], "{}", "X-Payload-Encrypted", c[1])
 		if _, text := errorBody(t, body); text != notSupported {
@@ -257,7 +257,7 @@ func TestPlainErrorTooLarge(t *testing.T) {
 
 // TestServersOwnTimeOut: a server's shorter time-out is not made longer.
 func TestServersOwnTimeOut(t *testing.T) {
-	lane := newLane(t, config(t, sealane.Server))
+	lane := newLane(t, config(t, sealane.ServerSide))
 	s := httptest.NewUnstartedServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Next: http.HandlerFunc(echo), Log: discard})
 	s.Config.ReadTimeout = 200 * time.Millisecond
 	s.Start()

@@ -27,11 +27,11 @@ func ends(t testing.TB) (customer, provider *sealane.Lane) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	customer, err = sealane.New(sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(t, "k", key), Theirs: testkey.Theirs(t, "o", other)})
+	customer, err = sealane.New(sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "k", key), Theirs: testkey.Theirs(t, "o", other)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider, err = sealane.New(sealane.Config{Profile: p, Side: sealane.Server, Ours: testkey.Ours(t, "o", other), Theirs: testkey.Theirs(t, "k", key)})
+	provider, err = sealane.New(sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o", other), Theirs: testkey.Theirs(t, "k", key)})
 	if err != nil {
 		t.Fatal(err)
 	}

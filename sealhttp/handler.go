@@ -16,7 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -93,7 +93,7 @@ func (h *Handler) lane(r *http.Request) (*sealane.Lane, error) {
 		return nil, errors.New("sealhttp.Handler: Lane and Next must be given")
 	}
 	lane, err := h.Lane(r)
-	if err == nil && (lane == nil || lane.Config().Side != sealane.Server) {
+	if err == nil && (lane == nil || lane.Config().Side != sealane.ServerSide) {
 		err = errors.New("sealhttp.Handler: Lane gave none of the side Server")
 	}
 	return lane, err
@@ -129,7 +129,7 @@ func announced(lane *sealane.Lane, r *http.Request) (*profile.Endpoint, map[stri
 		return endpoint, vars, true, nil
 	case on:
 		return refuse(sealane.ErrFormat, fault.Endpoint, fmt.Sprintf("the profile does not seal %s %.200q", r.Method, r.URL.Path))
-	case lane.Config().Sealing == sealane.Optional || isPlainEndpoint(lane, r):
+	case lane.Config().Sealing == sealane.SealingOptional || isPlainEndpoint(lane, r):
 		return nil, nil, false, nil
 	case !listed:
 		return refuse(sealane.ErrPlainRefused, fault.Endpoint, fmt.Sprintf("the lane requires sealing, and the profile does not seal %s %.200q; PlainEndpoints can list it", r.Method, r.URL.Path))

@@ -286,7 +286,7 @@ func TestKeyStoreGone(t *testing.T) {
 // TestBusy: more sealed requests than the handler may hold are turned away, and
 // served again when there is room.
 func TestBusy(t *testing.T) {
-	lane := newLane(t, config(t, sealane.Server))
+	lane := newLane(t, config(t, sealane.ServerSide))
 	inside, leave := make(chan bool), make(chan bool)
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
@@ -315,11 +315,11 @@ func TestRDX(t *testing.T) {
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
 	rdx := load(t, "rdx")
-	ingress := newLane(t, sealane.Config{Profile: rdx, Side: sealane.Server, Environment: "STAG", Caller: sealane.Unauthenticated, Ours: testkey.Ours(t, alias, key)})
+	ingress := newLane(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Log: discard,
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if m, _ := sealhttp.MessageFrom(r.Context()); m == nil || m.(*sealane.Unverified).Caller != sealane.Unauthenticated {
+			if m, _ := sealhttp.MessageFrom(r.Context()); m == nil || m.(*sealane.Unverified).SenderAuth != sealane.SenderUnauthenticated {
 				t.Error("the service is not told that nothing is proven")
 			}
 			echo(w, r)
@@ -327,7 +327,7 @@ func TestRDX(t *testing.T) {
 	})
 	defer s.Close()
 	vcas := func(id string) *sealane.Lane {
-		return newLane(t, sealane.Config{Profile: rdx, Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, id, key)})
+		return newLane(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, key)})
 	}
 	answer, body, err := do(t, vcas(alias), request(t, "POST", s.URL+"/v1/risk", `{"TransactionId":"1"}`))
 	if err != nil || answer.StatusCode != 200 || body != `{"eval_id":"e-1","got":{"TransactionId":"1"}}` {

@@ -40,7 +40,7 @@ func newLane(t testing.TB, c sealane.Config) *sealane.Lane {
 func config(t testing.TB, side sealane.Side) sealane.Config {
 	t.Helper()
 	ours, theirs := "customer", "provider"
-	if side == sealane.Server {
+	if side == sealane.ServerSide {
 		ours, theirs = theirs, ours
 	}
 	return sealane.Config{Profile: load(t, "riskos"), Side: side,
@@ -49,7 +49,7 @@ func config(t testing.TB, side sealane.Side) sealane.Config {
 
 // customer gives the customer's end, changed by each of change.
 func customer(t testing.TB, change ...func(*sealane.Config)) *sealane.Lane {
-	c := config(t, sealane.Client)
+	c := config(t, sealane.ClientSide)
 	for _, f := range change {
 		f(&c)
 	}
@@ -80,7 +80,7 @@ func (s *server) logged() string {
 // provider serves next behind a Handler.
 func provider(t testing.TB, next http.HandlerFunc, change ...func(*sealane.Config)) *server {
 	t.Helper()
-	c := config(t, sealane.Server)
+	c := config(t, sealane.ServerSide)
 	for _, f := range change {
 		f(&c)
 	}
@@ -95,7 +95,7 @@ func provider(t testing.TB, next http.HandlerFunc, change ...func(*sealane.Confi
 	return s
 }
 
-func optional(c *sealane.Config) { c.Sealing = sealane.Optional }
+func optional(c *sealane.Config) { c.Sealing = sealane.SealingOptional }
 
 // echo answers an evaluation with the request's own payload in it.
 func echo(w http.ResponseWriter, r *http.Request) {

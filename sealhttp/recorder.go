@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // recorder keeps what Next answers until it is sealed, up to a limit.

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/sealhttp"
@@ -110,7 +110,7 @@ func (r *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestErrorsOfTheSeed(t *testing.T) {
 	forged := func(code string) string {
-		token, err := forge.Make(sealane.FaultCode(code), forge.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
+		token, err := malform.Make(sealane.FaultCode(code), malform.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
 			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -33,7 +33,7 @@ type Transport struct {
 // WithPlain. All else that the profile does not seal is refused with
 // ErrPlainRefused: a path that is a little wrong, or a redirect, opens no way out.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.Lane == nil || t.Lane.Config().Side != sealane.Client {
+	if t.Lane == nil || t.Lane.Config().Side != sealane.ClientSide {
 		closeBody(r.Body)
 		return nil, errors.New("sealhttp.Transport: Lane must be given, and be of the side Client")
 	}
@@ -72,7 +72,7 @@ func (t *Transport) base() http.RoundTripper {
 
 // sendPlain is for what is not sealed, on purpose or because it can't be.
 func (t *Transport) sendPlain(r *http.Request, listed bool) (*http.Response, error) {
-	if !isPlainEndpoint(t.Lane, r) && !(wantsPlain(r.Context()) && t.Lane.Config().Sealing == sealane.Optional) {
+	if !isPlainEndpoint(t.Lane, r) && !(wantsPlain(r.Context()) && t.Lane.Config().Sealing == sealane.SealingOptional) {
 		closeBody(r.Body)
 		detail := "the profile does not seal this endpoint; to send it in clear, list it in PlainEndpoints, or use WithPlain on a lane with optional sealing (sealane call --plain)"
 		if listed {

@@ -39,7 +39,7 @@ func answering(t *testing.T, status int, body string, headers ...string) *httpte
 // answerBody seals an answer as the provider.
 func answerBody(t *testing.T, outer, payload string) string {
 	t.Helper()
-	token, err := newLane(t, config(t, sealane.Server)).Seal(t.Context(), []byte(payload))
+	token, err := newLane(t, config(t, sealane.ServerSide)).Seal(t.Context(), []byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestNothingLeavesInClear(t *testing.T) {
 	if _, _, err := do(t, customer(t, optional), request(t, "POST", redirect.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrPlainRefused) {
 		t.Errorf("after a redirect: %v", err)
 	}
-	noKey := customer(t, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.Optional })
+	noKey := customer(t, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.SealingOptional })
 	if _, _, err := do(t, noKey, request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSupported) {
 		t.Errorf("without the partner's key: %v", err)
 	}

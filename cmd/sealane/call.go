@@ -62,7 +62,7 @@ func (f *callFlags) run(c *cobra.Command, args []string) error {
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	f.lane.optional = f.plain
-	lane, err := f.lane.lane(ctx, sealane.Client)
+	lane, err := f.lane.lane(ctx, sealane.ClientSide)
 	if err != nil {
 		return err
 	}

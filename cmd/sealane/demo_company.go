@@ -64,11 +64,11 @@ func (c *company) knows(partner string, p *profile.Profile, side sealane.Side, e
 	if err := c.operator.AddPartner(c.ctx, registry.Partner{ID: partner, Name: partner, Profile: p.Name, Side: side}, ""); err != nil {
 		return err
 	}
-	env := registry.Environment{Partner: partner, Name: environment, Sealing: registry.SealingOptional}
+	env := registry.Environment{Partner: partner, Name: environment, Sealing: sealane.SealingOptional}
 	if p.Request.Sign == nil {
-		env.Sealing = registry.SealingRequired
-		if side == sealane.Server {
-			env.Caller = sealane.Unauthenticated
+		env.Sealing = sealane.SealingRequired
+		if side == sealane.ServerSide {
+			env.SenderAuth = sealane.SenderUnauthenticated
 		}
 	}
 	return c.operator.AddEnvironment(c.ctx, env, "")

@@ -17,11 +17,11 @@ func (d *riskosDemo) tableErrors() error {
 	if err != nil {
 		return err
 	}
-	strangers, err := keyring.New(keyring.Key{ID: "stranger", Private: stranger})
+	strangers, err := keyring.New(keyring.Key{State: keyring.Active, ID: "stranger", Private: stranger})
 	if err != nil {
 		return err
 	}
-	forging, err := keyring.New(keyring.Key{ID: d.customer.keyID, Private: d.customer.key}) // faults are forged with keys in Go's hands
+	forging, err := keyring.New(keyring.Key{State: keyring.Active, ID: d.customer.keyID, Private: d.customer.key}) // faults are forged with keys in Go's hands
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (d *rdxDemo) exchanges(servers *demoServers) (overlap string, err error) {
 	if d.sender, err = openCompany(servers, d.dir, "vcas"); err != nil {
 		return "", err
 	}
-	if err := errors.Join(d.bank.knows("vcas", d.profile, sealane.Server, rdxEnv), d.sender.knows("issuer", d.profile, sealane.Client, rdxEnv)); err != nil {
+	if err := errors.Join(d.bank.knows("vcas", d.profile, sealane.ServerSide, rdxEnv), d.sender.knows("issuer", d.profile, sealane.ClientSide, rdxEnv)); err != nil {
 		return "", err
 	}
 	var certificate registry.Certificate

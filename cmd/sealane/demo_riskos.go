@@ -74,7 +74,7 @@ func (d *riskosDemo) exchange(servers *demoServers) (err error) {
 	if d.them, err = openCompany(servers, d.dir, "provider"); err != nil {
 		return err
 	}
-	if err := errors.Join(d.us.knows("provider", d.profile, sealane.Client, riskosEnv), d.them.knows("customer", d.profile, sealane.Server, riskosEnv)); err != nil {
+	if err := errors.Join(d.us.knows("provider", d.profile, sealane.ClientSide, riskosEnv), d.them.knows("customer", d.profile, sealane.ServerSide, riskosEnv)); err != nil {
 		return err
 	}
 	if d.provider, err = makeDemoParty(d.report, d.profile, d.dir, "provider", d.them, "", riskosEnv); err != nil {
@@ -116,11 +116,11 @@ func (d *riskosDemo) start(servers *demoServers) error {
 		signer keyring.Private
 		theirs *keyring.Ring
 	}{{"customer", d.provider.key, agreed.Config().Theirs}, {"newcomer", d.provider.key, nil}, {"unlucky", mute{d.provider.key}, agreed.Config().Theirs}} {
-		ours, err := keyring.New(keyring.Key{ID: d.provider.keyID, Private: a.signer})
+		ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: d.provider.keyID, Private: a.signer})
 		if err != nil {
 			return err
 		}
-		config := sealane.Config{Profile: d.profile, Side: sealane.Server, Environment: riskosEnv, Partner: a.name, Sealing: sealane.Optional, Ours: ours, Theirs: a.theirs}
+		config := sealane.Config{Profile: d.profile, Side: sealane.ServerSide, Environment: riskosEnv, Partner: a.name, Sealing: sealane.SealingOptional, Ours: ours, Theirs: a.theirs}
 		lane, err := sealane.New(config)
 		if err != nil {
 			return err

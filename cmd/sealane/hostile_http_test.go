@@ -83,7 +83,7 @@ func TestOddRequests(t *testing.T) {
 	g := newGauntlet(t, corpus)
 	lane := g.lane(t, hostile.Case{Profile: "riskos"})
 	config := lane.Config()
-	config.Side, config.Ours, config.Theirs = sealane.Client, testkey.Ours(t, hostile.TheirKeyID, g.signer), testkey.Theirs(t, hostile.OurKeyID, g.recipient)
+	config.Side, config.Ours, config.Theirs = sealane.ClientSide, testkey.Ours(t, hostile.TheirKeyID, g.signer), testkey.Theirs(t, hostile.OurKeyID, g.recipient)
 	client, err := sealane.New(config)
 	if err != nil {
 		t.Fatal(err)

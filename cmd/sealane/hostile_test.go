@@ -23,7 +23,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/hostile"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/testkey"
@@ -127,11 +127,11 @@ func (g *gauntlet) lane(t *testing.T, c hostile.Case) *sealane.Lane {
 		t.Fatal(err)
 	}
 	config := sealane.Config{
-		Partner: "hostile", Profile: p, Side: sealane.Server, MaxPayload: c.MaxPayload,
+		Partner: "hostile", Profile: p, Side: sealane.ServerSide, MaxPayload: c.MaxPayload,
 		Ours: testkey.Ours(t, hostile.OurKeyID, g.recipient), Theirs: testkey.Theirs(t, hostile.TheirKeyID, g.signer),
 	}
 	if p.Request.Sign == nil {
-		config.Caller = sealane.Unauthenticated
+		config.SenderAuth = sealane.SenderUnauthenticated
 	}
 	if c.AcceptRSAOAEP {
 		config.AcceptRSAOAEP = "the corpus says so"
@@ -249,7 +249,7 @@ func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
 	}
 	args := []string{"open", "--profile", g.corpus.ProfileArg(c.Profile), "--key", g.corpus.KeyFile("recipient"), "--key-id", hostile.OurKeyID, "--from", g.signerFile}
 	if c.Profile == "rdx" {
-		args = append(args, "--caller", string(sealane.Unauthenticated))
+		args = append(args, "--caller", string(sealane.SenderUnauthenticated))
 	}
 	if c.AcceptRSAOAEP {
 		args = append(args, "--accept-rsa-oaep", "the corpus says so")

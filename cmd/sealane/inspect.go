@@ -92,7 +92,7 @@ func tokenArgument(c *cobra.Command, arg string) ([]byte, error) {
 func maxToken() int {
 	p, err := profile.Load("riskos")
 	must(err)
-	l, err := sealane.New(sealane.Config{Profile: p, Side: sealane.Client, MaxPayload: maxInput})
+	l, err := sealane.New(sealane.Config{Profile: p, Side: sealane.ClientSide, MaxPayload: maxInput})
 	must(err)
 	return l.MaxToken()
 }

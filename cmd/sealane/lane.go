@@ -70,14 +70,14 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 		Profile: p, Environment: l.env, Side: side, Ours: ours, Theirs: theirs,
 		AcceptRSAOAEP: l.acceptOAEP, MaxPayload: maxInput,
 	}
-	if side == sealane.Server {
-		config.Caller = sealane.Caller(l.caller)
-		if config.Caller == "" && p.Request.Sign == nil {
-			return nil, &exit{exitUsage, fmt.Errorf("messages of profile %s carry no signature: say how the sender is known, by --caller %s, %s or %s", p.Name, sealane.MutualTLS, sealane.OAuth2, sealane.Unauthenticated)}
+	if side == sealane.ServerSide {
+		config.SenderAuth = sealane.SenderAuth(l.caller)
+		if config.SenderAuth == "" && p.Request.Sign == nil {
+			return nil, &exit{exitUsage, fmt.Errorf("messages of profile %s carry no signature: say how the sender is known, by --caller %s, %s or %s", p.Name, sealane.SenderMutualTLS, sealane.SenderOAuth2, sealane.SenderUnauthenticated)}
 		}
 	}
 	if l.optional {
-		config.Sealing = sealane.Optional
+		config.Sealing = sealane.SealingOptional
 	}
 	return sealane.New(config)
 }
@@ -198,9 +198,9 @@ func judged(err error) error {
 func (l *laneFlags) laneOf(ctx context.Context, side string) (*sealane.Lane, error) {
 	switch strings.ToLower(side) {
 	case "client":
-		return l.lane(ctx, sealane.Client)
+		return l.lane(ctx, sealane.ClientSide)
 	case "server":
-		return l.lane(ctx, sealane.Server)
+		return l.lane(ctx, sealane.ServerSide)
 	}
 	return nil, &exit{exitUsage, fmt.Errorf("--side %q is neither client nor server", side)}
 }

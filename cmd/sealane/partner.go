@@ -64,7 +64,7 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 		if env.Name == "" {
 			return o.said(c, p, "Partner %s is added. Next: sealane partner env %s STAG --sealing required", p.ID, p.ID)
 		}
-		env.Partner, env.Sealing, env.Caller = p.ID, registry.Sealing(sealing), sealane.Caller(caller)
+		env.Partner, env.Sealing, env.SenderAuth = p.ID, sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		if err := d.AddEnvironment(c.Context(), env, o.reason); err != nil {
 			return fmt.Errorf("partner %s is added, but not its environment: %w\nTo add it: sealane partner env %s %s …", p.ID, err, p.ID, env.Name)
 		}
@@ -113,7 +113,7 @@ func partnerEnvironment(o *office) *cobra.Command {
 	}
 	environmentFlags(c, &env, &sealing, &caller)
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		env.Partner, env.Name, env.Sealing, env.Caller = args[0], args[1], registry.Sealing(sealing), sealane.Caller(caller)
+		env.Partner, env.Name, env.Sealing, env.SenderAuth = args[0], args[1], sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		// stored gives the row as it is, and not as the flags say.
 		stored := func() (row registry.Environment, err error) {
 			err = d.Store.View(c.Context(), func(tx registry.Tx) error {
@@ -131,7 +131,7 @@ func partnerEnvironment(o *office) *cobra.Command {
 		case err == nil:
 			err = d.ChangeEnvironment(c.Context(), seen, o.reason, func(now *registry.Environment) error {
 				for flag, set := range map[string]func(){
-					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.Caller = env.Caller },
+					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.SenderAuth = env.SenderAuth },
 					"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
 					"mail-from": func() { now.MailFrom = env.MailFrom }, "max-payload": func() { now.MaxPayload = env.MaxPayload },
 				} {
@@ -236,7 +236,7 @@ func (v partnerView) write(o *office, c *cobra.Command) error {
 	fmt.Fprintf(w, "%s: %s, profile %s; we are the %s\n", v.ID, cellText(v.Name), v.Profile, v.Side)
 	for _, env := range v.Environments {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
-		for _, more := range [][2]string{{"account", env.Account}, {"caller", string(env.Caller)}, {"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}} {
+		for _, more := range [][2]string{{"account", env.Account}, {"caller", string(env.SenderAuth)}, {"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}} {
 			if more[1] != "" {
 				fmt.Fprintf(w, "; %s %s", more[0], cellText(more[1]))
 			}
@@ -313,7 +313,7 @@ without a pause: make the second, have it installed, revoke the first.`,
 		if len(args) != 2 {
 			return &exit{exitUsage, fmt.Errorf("name the partner and the environment")}
 		}
-		k, token, err := d.IssueAPIKey(c.Context(), args[0], args[1], label, registry.Sealing(sealing), o.reason)
+		k, token, err := d.IssueAPIKey(c.Context(), args[0], args[1], label, sealane.Sealing(sealing), o.reason)
 		if err != nil {
 			return err
 		}

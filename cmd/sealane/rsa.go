@@ -56,7 +56,7 @@ func withOperations(r kms.RSA, keys []keyring.Key) error {
 		if err != nil {
 			return fmt.Errorf("key ID %q: %w", keys[i].ID, err)
 		}
-		keys[i].Operations = operations
+		keys[i].PublicOps = operations
 	}
 	return nil
 }

@@ -118,13 +118,13 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 	if err != nil {
 		return fail(err)
 	}
-	ours, err := keyring.New(keyring.Key{ID: provider.keyID, Private: provider.key})
+	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: provider.keyID, Private: provider.key})
 	if err != nil {
 		return fail(err)
 	}
-	config := sealane.Config{Profile: p, Side: sealane.Server, Environment: "SANDBOX", Partner: "customer", Ours: ours, Theirs: theirs, Sealing: sealane.Optional}
+	config := sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "SANDBOX", Partner: "customer", Ours: ours, Theirs: theirs, Sealing: sealane.SealingOptional}
 	if required {
-		config.Sealing = sealane.Required
+		config.Sealing = sealane.SealingRequired
 	}
 	lane, err := sealane.New(config)
 	return sandbox.Account{Name: "customer", APIKey: apiKey, Lane: lane}, text.String(), err
@@ -188,7 +188,7 @@ With --fault every message has a fault:
 	f.StringVar(&faultName, "fault", "", "send every message with this fault, or with a fault code of docs/faults.md")
 	must(c.MarkFlagRequired("url"))
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		lane, err := flags.lane(c.Context(), sealane.Client)
+		lane, err := flags.lane(c.Context(), sealane.ClientSide)
 		if err != nil {
 			return err
 		}
@@ -257,7 +257,7 @@ error in place of an SMS. Give the old and the new key during an overlap.`,
 	must(c.Flags().MarkHidden("from-key-id"))
 	c.Flags().StringVar(&listenOn, "listen", "127.0.0.1:8481", "address to serve on")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		lane, err := flags.lane(c.Context(), sealane.Server)
+		lane, err := flags.lane(c.Context(), sealane.ServerSide)
 		if err != nil {
 			return err
 		}

@@ -95,7 +95,7 @@ Who signed it is said on standard error. Nothing is written unless all holds.`,
 // the lane as it is, which then says what is wrong with it.
 func takeToken(data []byte, p *profile.Profile) []byte {
 	data = bytes.TrimSpace(data)
-	for _, leg := range []*profile.Leg{&p.Request, &p.Response} {
+	for _, leg := range []*profile.Direction{&p.Request, &p.Response} {
 		if leg.Sealed() && leg.Body.Field != "" {
 			if token, err := sealhttp.Token(data, leg.Body); err == nil {
 				return token
@@ -127,7 +127,7 @@ func describe(lane *sealane.Lane, m sealane.Message) opened {
 	case *sealane.Verified:
 		o.Verified, o.Signer = true, &keyRef{m.Signer().ID, cert.ThumbprintJWK(m.Signer().Public)}
 	case *sealane.Unverified:
-		o.Caller = string(m.Caller)
+		o.Caller = string(m.SenderAuth)
 	}
 	if text := string(m.Payload()); utf8.ValidString(text) {
 		o.Payload = &text

@@ -51,8 +51,8 @@ func TestWhoApproves(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.ownDialect("rdx", "ours", "[SANDBOX, LIVE]")
-	h.partner("p-rdx", "rdx", sealane.Client, "STAG", "PROD")
-	h.partner("p-ours", "ours", sealane.Client, "SANDBOX", "LIVE")
+	h.partner("p-rdx", "rdx", sealane.ClientSide, "STAG", "PROD")
+	h.partner("p-ours", "ours", sealane.ClientSide, "SANDBOX", "LIVE")
 	both := exchange.At(h.person("dora", registry.Operator, registry.Approver))
 	for _, c := range []struct {
 		partner, environment string
@@ -85,7 +85,7 @@ func TestWhoApproves(t *testing.T) {
 func TestWhatIsKeptOfADecision(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three, Waive: map[string]string{"validity-length": "their CA gives three years"}})
 	h.must(err)
@@ -113,7 +113,7 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 func TestAnEndWantsAReason(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	onItsWay := h.takenIn(h.anna, "acme", "STAG", "one")
 	inUse := h.letIn("acme", "PROD", made(t, fresh(t, "two")), "")
 	for _, reason := range []string{"", " \t\n"} {
@@ -137,7 +137,7 @@ func TestAnEndWantsAReason(t *testing.T) {
 // A certificate that still verifies is no exchange any more that could be rejected.
 func TestRejectWhatIsRetiring(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	h.letIn("acme", "STAG", made(t, fresh(t, "two")), "")
 	wantRefused(t, "reject", "is retiring, and can't become rejected", h.cora.Reject(t.Context(), before.ID, "too late"))

@@ -21,7 +21,7 @@ import (
 func TestWhatConfirms(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "riskos", sealane.Server, "PROD")
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
 	file := made(t, fresh(t, "confirms"), signs)
 	leaf, err := x509.ParseCertificate(file)
 	h.must(err)
@@ -61,7 +61,7 @@ func signs(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }
 func TestWhenProofCounts(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
 	h.must(err)
 	token, err := h.anna.Challenge(ctx, c.ID, false, "")
@@ -99,7 +99,7 @@ func TestWhenProofCounts(t *testing.T) {
 func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	a, b, c := fresh(t, "alarm a"), fresh(t, "alarm b"), fresh(t, "alarm c")
 	known := h.letIn("acme", "STAG", made(t, a), "")
 	in := exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(a, b))}
@@ -129,7 +129,7 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 func TestNotYetValid(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "later"), func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = c.NotBefore.AddDate(0, 0, 35), c.NotAfter.AddDate(0, 0, 35)
 	})})
@@ -150,7 +150,7 @@ func TestNotYetValid(t *testing.T) {
 func TestBlockedByCertificate(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	used := h.letIn("acme", "STAG", made(t, fresh(t, "block used")), "")
 	der, other := made(t, fresh(t, "block der")), made(t, fresh(t, "block pem"))
 	leaf, err := x509.ParseCertificate(other)
@@ -173,7 +173,7 @@ func TestBlockedByCertificate(t *testing.T) {
 func TestAliasAsIs(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("vcas", "rdx", sealane.Server, "STAG")
+	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	k, _ := h.pair("rdx", "vcas", "STAG")
 	const slip = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2_STAG"
 	if err := h.anna.Alias(ctx, k.ID, slip, "", ""); err == nil || !strings.Contains(err.Error(), "--as-is") {
@@ -187,8 +187,8 @@ func TestAliasAsIs(t *testing.T) {
 func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("victim", "rdx", sealane.Client, "STAG")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("victim", "rdx", sealane.ClientSide, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	victim := h.letIn("victim", "STAG", made(t, fresh(t, "hidden victim")), "")
 	own := made(t, fresh(t, "hidden own"))
 	hidden, err := cert.EncodePrivate(fresh(t, "hidden"), []byte("a long passphrase"))
@@ -215,7 +215,7 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 func TestModulusMadeOfAnothers(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	victim, stranger := fresh(t, "made of"), fresh(t, "made with")
 	made4096 := &rsa.PublicKey{N: new(big.Int).Mul(victim.N, stranger.N), E: 65537}
 	sum, err := registry.SPKISum(made4096)

@@ -25,9 +25,9 @@ func hexSum(sum []byte) string { return hex.EncodeToString(sum) }
 func TestRiskOSFromNothingToAMessage(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		customer, provider := newHouse(t, address()), newHouse(t, address())
-		customer.partner("provider", "riskos", sealane.Client, "PROD")
-		provider.partner("customer", "riskos", sealane.Server, "PROD")
-		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", registry.SealingRequired, "")
+		customer.partner("provider", "riskos", sealane.ClientSide, "PROD")
+		provider.partner("customer", "riskos", sealane.ServerSide, "PROD")
+		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", sealane.SealingRequired, "")
 		provider.must(err)
 
 		ours, oursCert := customer.pair("riskos", "provider", "PROD")
@@ -77,8 +77,8 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 func TestRDXFromNothingToAMessage(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		issuer, vcas := newHouse(t, address()), newHouse(t, address())
-		issuer.partner("vcas", "rdx", sealane.Server, "STAG")
-		vcas.partner("bank", "rdx", sealane.Client, "STAG")
+		issuer.partner("vcas", "rdx", sealane.ServerSide, "STAG")
+		vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 		pair, certificate := issuer.pair("rdx", "vcas", "STAG")
 		parcel, err := issuer.anna.Offer(t.Context(), pair.ID, "vcas", "")
 		issuer.must(err)
@@ -105,7 +105,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 // Each letter says what it must, and none holds what it must not.
 func TestOffer(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("vcas", "rdx", sealane.Server, "STAG")
+	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "vcas", Name: "STAG"}, "", func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
 	pair, c := h.pair("rdx", "vcas", "STAG")
 	parcel, err := h.anna.Offer(t.Context(), pair.ID, "vcas", "")
@@ -133,7 +133,7 @@ func TestOffer(t *testing.T) {
 func TestStepsInOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("acme", "rdx", sealane.Client, "PROD")
+		h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 		ctx := t.Context()
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
 		h.must(err)
@@ -194,8 +194,8 @@ func openChallenge(t *testing.T, token []byte, name string) string {
 func TestRenewal(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("acme", "rdx", sealane.Client, "PROD")
-		h.partner("bank", "rdx", sealane.Client, "PROD")
+		h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+		h.partner("bank", "rdx", sealane.ClientSide, "PROD")
 		first := h.letIn("acme", "PROD", made(t, fresh(t, "r1")), "")
 		second := h.letIn("acme", "PROD", made(t, fresh(t, "r2")), "")
 		if first = h.certificate(first.ID); first.State != registry.Retiring || second.State != registry.Active || first.KeyID != second.KeyID {
@@ -218,7 +218,7 @@ func TestRenewal(t *testing.T) {
 // A waiver needs a reason, and a second person, and stays visible.
 func TestWaiver(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	three := made(t, fresh(t, "w"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	in := exchange.Incoming{Partner: "acme", Environment: "STAG", Data: three, Waive: map[string]string{"validity-length": " "}}
 	if _, _, err := h.anna.Receive(t.Context(), in); err == nil || !strings.Contains(err.Error(), "say why") {
@@ -256,8 +256,8 @@ func TestWaiver(t *testing.T) {
 // Two Sealanes exchange by their partner files.
 func TestPartnerFile(t *testing.T) {
 	a, b := newHouse(t, "sqlite:"+t.TempDir()+"/a.db"), newHouse(t, "sqlite:"+t.TempDir()+"/b.db")
-	a.partner("b", "riskos", sealane.Client, "SANDBOX")
-	b.partner("a", "riskos", sealane.Server, "SANDBOX")
+	a.partner("b", "riskos", sealane.ClientSide, "SANDBOX")
+	b.partner("a", "riskos", sealane.ServerSide, "SANDBOX")
 	pair, _ := a.pair("riskos", "b", "SANDBOX")
 	file, err := a.anna.Export(t.Context(), pair.ID, "b", "House A", []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}}, "")
 	a.must(err)
@@ -285,7 +285,7 @@ func TestPartnerFile(t *testing.T) {
 func TestTwoAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("acme", "rdx", sealane.Client, "STAG")
+		h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "two"))})
 		h.must(err)
 		start, results := make(chan struct{}), make(chan error, 2)
@@ -310,7 +310,7 @@ func TestTwoAtOnce(t *testing.T) {
 // A notice comes before the end, and after it nothing is ready.
 func TestPreflightAsTimePasses(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	h.letIn("acme", "STAG", made(t, fresh(t, "time")), "")
 	for after, level := range map[time.Duration]cert.Level{0: cert.OK, 660 * 24 * time.Hour: cert.Warning, 720 * 24 * time.Hour: cert.Refused} {
 		h.now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC).Add(after)

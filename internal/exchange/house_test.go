@@ -92,9 +92,9 @@ func (h *house) partner(id, profileName string, side sealane.Side, environments 
 	h.t.Helper()
 	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName, Side: side}, ""))
 	for _, name := range environments {
-		env := registry.Environment{Partner: id, Name: name, Sealing: registry.SealingRequired}
-		if profileName == "rdx" && side == sealane.Server {
-			env.Caller = sealane.MutualTLS
+		env := registry.Environment{Partner: id, Name: name, Sealing: sealane.SealingRequired}
+		if profileName == "rdx" && side == sealane.ServerSide {
+			env.SenderAuth = sealane.SenderMutualTLS
 		}
 		h.must(h.anna.AddEnvironment(h.t.Context(), env, ""))
 	}

@@ -118,7 +118,7 @@ func (x Exchange) importRow(ctx context.Context, row map[string]string, folder, 
 	if err := x.newPartner(ctx, p, reason, result); err != nil {
 		return err
 	}
-	env := registry.Environment{Partner: p.ID, Name: row["environment"], Sealing: registry.Sealing(row["sealing"]), Caller: sealane.Caller(row["caller"]), Account: row["account"]}
+	env := registry.Environment{Partner: p.ID, Name: row["environment"], Sealing: sealane.Sealing(row["sealing"]), SenderAuth: sealane.SenderAuth(row["caller"]), Account: row["account"]}
 	if err := x.newEnvironment(ctx, env, reason, result); err != nil {
 		return err
 	}
@@ -158,9 +158,9 @@ func (x Exchange) newEnvironment(ctx context.Context, env registry.Environment, 
 		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
-	if err == nil && (there.Sealing != env.Sealing || env.Caller != "" && there.Caller != env.Caller || env.Account != "" && there.Account != env.Account) {
+	if err == nil && (there.Sealing != env.Sealing || env.SenderAuth != "" && there.SenderAuth != env.SenderAuth || env.Account != "" && there.Account != env.Account) {
 		return fmt.Errorf("environment %s of %s is there, with sealing %s, caller %q and account %q; the row says %s, %q and %q: mend the row, or change what is there (sealane partner env)",
-			env.Name, env.Partner, there.Sealing, there.Caller, there.Account, env.Sealing, env.Caller, env.Account)
+			env.Name, env.Partner, there.Sealing, there.SenderAuth, there.Account, env.Sealing, env.SenderAuth, env.Account)
 	}
 	if !errors.Is(err, registry.ErrNotFound) {
 		return err

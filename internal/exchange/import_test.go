@@ -26,7 +26,7 @@ func table(t *testing.T, lines ...string) string {
 // A row is no way to turn a partner round, or to give them another dialect.
 func TestImportedPartnerIsThereAlready(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client)
+	h.partner("acme", "rdx", sealane.ClientSide)
 	results := h.imported(table(t, "partner,profile,side,environment,sealing",
 		"acme,rdx,server,STAG,required",
 		"acme,riskos,client,PROD,required",
@@ -40,7 +40,7 @@ func TestImportedPartnerIsThereAlready(t *testing.T) {
 		p, err := tx.Partner("acme")
 		environments, more := tx.Environments("acme")
 		h.must(more)
-		if p.Side != sealane.Client || p.Profile != "rdx" || len(environments) != 1 || environments[0].Name != "STAG" {
+		if p.Side != sealane.ClientSide || p.Profile != "rdx" || len(environments) != 1 || environments[0].Name != "STAG" {
 			t.Errorf("%s of %s, %d environments", p.Side, p.Profile, len(environments))
 		}
 		return err

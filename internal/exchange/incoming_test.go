@@ -16,7 +16,7 @@ import (
 // A checksum by SHA-1 proves nothing, though it is that of the certificate.
 func TestChecksumBySHA1(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.takenIn(h.anna, "acme", "STAG", "one")
 	sum := sha1.Sum(c.DER)
 	_, err := h.anna.Confirm(t.Context(), c.ID, hex.EncodeToString(sum[:]), "")
@@ -30,8 +30,8 @@ func TestChecksumBySHA1(t *testing.T) {
 // others have; one that does not fit keeps the certificate out.
 func TestKeyIDThatComesAlong(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
-	h.partner("bank", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
+	h.partner("bank", "rdx", sealane.ClientSide, "STAG")
 	const taken = "as acme calls it"
 	h.letIn("acme", "STAG", made(t, fresh(t, "one")), taken)
 	long := made(t, testkey.RSA(t, "exchange long", 3072), func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })

@@ -131,7 +131,7 @@ func (r receiver) receive(data []byte) error {
 
 func newReceiver(t *testing.T) receiver {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	return receiver{h, t}
 }
 
@@ -334,7 +334,7 @@ func TestSignedMail(t *testing.T) {
 // A partner file may come by mail, alone or with the certificate beside it.
 func TestPartnerFileByMail(t *testing.T) {
 	theirs := newHouse(t, "sqlite:"+t.TempDir()+"/theirs.db")
-	theirs.partner("us", "rdx", sealane.Server, "STAG")
+	theirs.partner("us", "rdx", sealane.ServerSide, "STAG")
 	k, c := theirs.pair("rdx", "us", "STAG")
 	file, err := theirs.anna.Export(t.Context(), k.ID, "us", "Acme", nil, "")
 	theirs.must(err)

@@ -20,7 +20,7 @@ import (
 func TestBlockedWhileHere(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("acme", "rdx", sealane.Client, "STAG")
+		h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 		used := h.letIn("acme", "STAG", made(t, fresh(t, "b1")), "")
 		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
 		h.must(err)
@@ -51,7 +51,7 @@ func TestBlockedWhileHere(t *testing.T) {
 // What a mail's text quotes hides nothing that is attached.
 func TestAttachedBehindAQuotation(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	quoted := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made(t, fresh(t, "quoted"))})
 	key := fresh(t, "attached")
 	private, err := cert.EncodePrivate(key, nil)
@@ -72,7 +72,7 @@ func TestAttachedBehindAQuotation(t *testing.T) {
 // A key ID is replaced only by somebody who names the one that is there.
 func TestAliasOfTwoCustodians(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "alias")), "")
 	other := "ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 	if err := h.bo.Alias(t.Context(), c.ID, other, "", ""); err == nil || !strings.Contains(err.Error(), c.KeyID) {
@@ -94,7 +94,7 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 // Renewals pile up no certificates: the oldest has to go.
 func TestOverlapIsBounded(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	var in []registry.Certificate
 	for i := range 4 {
 		in = append(in, h.letIn("acme", "STAG", made(t, fresh(t, fmt.Sprint("pile ", i))), ""))
@@ -123,7 +123,7 @@ func TestOverlapIsBounded(t *testing.T) {
 func TestTheLastCertificate(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	stag := h.letIn("acme", "STAG", made(t, fresh(t, "last stag")), "")
 	prod := h.letIn("acme", "PROD", made(t, fresh(t, "last prod")), "")
 	if err := h.anna.Retire(ctx, stag.ID, "the contract ends", false); err == nil || !strings.Contains(err.Error(), "--last") {
@@ -153,8 +153,8 @@ func TestApproveSeveral(t *testing.T) {
 		h.must(err)
 		return c.ID
 	}
-	h.partner("p1", "rdx", sealane.Client, "PROD")
-	h.partner("p2", "rdx", sealane.Client, "PROD")
+	h.partner("p1", "rdx", sealane.ClientSide, "PROD")
+	h.partner("p2", "rdx", sealane.ClientSide, "PROD")
 	one, two, other := matched("p1", "several 1"), matched("p1", "several 2"), matched("p2", "several 3")
 	approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
 	var approved []string
@@ -173,8 +173,8 @@ func TestApproveSeveral(t *testing.T) {
 func TestSharedPair(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("p1", "riskos", sealane.Server, "PROD")
-	h.partner("p2", "riskos", sealane.Server, "PROD")
+	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
+	h.partner("p2", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "", "PROD")
 	next := func(partner string) string {
 		steps, err := exchange.Status(ctx, h.Registry, partner, "PROD")
@@ -218,7 +218,7 @@ func TestSharedPair(t *testing.T) {
 func TestPreflightOpensPrivateKeys(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("vcas", "rdx", sealane.Server, "STAG")
+		h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		k, _ := h.pair("rdx", "vcas", "STAG")
 		_, err := h.anna.Offer(t.Context(), k.ID, "vcas", "")
 		h.must(err)
@@ -247,8 +247,8 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 // Two Sealanes prove a key without taking it out.
 func TestAnswer(t *testing.T) {
 	a, b := newHouse(t, "sqlite:"+t.TempDir()+"/a.db"), newHouse(t, "sqlite:"+t.TempDir()+"/b.db")
-	a.partner("b", "riskos", sealane.Client, "PROD")
-	b.partner("a", "riskos", sealane.Server, "PROD")
+	a.partner("b", "riskos", sealane.ClientSide, "PROD")
+	b.partner("a", "riskos", sealane.ServerSide, "PROD")
 	_, certificate := a.pair("riskos", "b", "PROD")
 	c, _, err := b.anna.Receive(t.Context(), exchange.Incoming{Partner: "a", Environment: "PROD", Data: certificate.DER})
 	b.must(err)
@@ -259,7 +259,7 @@ func TestAnswer(t *testing.T) {
 	if again, err := a.anna.Answer(t.Context(), token, "b", ""); again != answer || err != nil {
 		t.Errorf("with the partner named: %q, %v", again, err)
 	}
-	a.partner("c", "riskos", sealane.Client, "PROD")
+	a.partner("c", "riskos", sealane.ClientSide, "PROD")
 	if _, err := a.anna.Answer(t.Context(), token, "c", ""); err == nil {
 		t.Error("a key pair of another partner's answered")
 	}
@@ -281,7 +281,7 @@ func TestAnswer(t *testing.T) {
 // A checksum that does not match is recorded, and changes nothing.
 func TestMismatchIsRecorded(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mismatch"))})
 	h.must(err)
 	before := h.head().Seq

@@ -27,7 +27,7 @@ func mailOf(files ...[]byte) []byte {
 // Every private key of a mail is blocked, however much else is wrong with it.
 func TestAllPrivateKeysOfAMail(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	receive := func(data []byte) error {
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
 		return err
@@ -57,7 +57,7 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 // What nothing was made of is said: an archive may hold anything.
 func TestAttachmentsThatAreNotRead(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	_, found, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: bytes.Replace(mailWith("a.cer", made(t, fresh(t, "zip"))),
 		[]byte("--frontier--"), []byte("--frontier\r\nContent-Disposition: attachment; filename=all.zip\r\n\r\nPK\x03\x04\r\n--frontier--"), 1)})
 	if err != nil || !strings.Contains(fmt.Sprint(found), "all.zip") {
@@ -69,7 +69,7 @@ func TestAttachmentsThatAreNotRead(t *testing.T) {
 func TestOwnPairBesideTheShared(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("p1", "riskos", sealane.Server, "PROD")
+	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	shared, _ := h.pair("riskos", "", "PROD")
 	_, err := h.anna.Offer(ctx, shared.ID, "p1", "")
 	h.must(err)
@@ -98,7 +98,7 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 func TestOwnDialect(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("p1", "riskos", sealane.Server, "PROD")
+	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	source, err := profile.Source("riskos")
 	h.must(err)
 	if _, err := h.anna.AddProfile(ctx, source, ""); err == nil || !strings.Contains(err.Error(), "embedded") {
@@ -106,7 +106,7 @@ func TestOwnDialect(t *testing.T) {
 	}
 	name, err := h.anna.AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1), "ticket 1")
 	h.must(err)
-	h.partner("p2", name, sealane.Server, "PROD")
+	h.partner("p2", name, sealane.ServerSide, "PROD")
 	if p := h.lane("p2", "PROD").Config().Profile; p.Name != "ours" {
 		t.Errorf("profile %s", p.Name)
 	}

@@ -21,7 +21,7 @@ func (h *house) block(spkiSHA256 []byte) {
 func TestBlockedBetweenTheSteps(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "riskos", sealane.Client, "SANDBOX")
+	h.partner("acme", "riskos", sealane.ClientSide, "SANDBOX")
 	steps := []struct {
 		name  string
 		state registry.State // before it
@@ -51,7 +51,7 @@ func TestBlockedBetweenTheSteps(t *testing.T) {
 func TestExpiredMeanwhile(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "riskos", sealane.Client, "SANDBOX")
+	h.partner("acme", "riskos", sealane.ClientSide, "SANDBOX")
 	theirs := h.takenIn(h.anna, "acme", "SANDBOX", "one", signsToo)
 	_, err := h.anna.Confirm(ctx, theirs.ID, hexSum(theirs.SHA256), "")
 	h.must(err)

@@ -14,9 +14,9 @@ import (
 func TestOfferedToAnother(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "riskos", sealane.Server, "PROD")
-	h.partner("beta", "riskos", sealane.Server, "PROD")
-	h.partner("bank", "rdx", sealane.Server, "PROD")
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
+	h.partner("beta", "riskos", sealane.ServerSide, "PROD")
+	h.partner("bank", "rdx", sealane.ServerSide, "PROD")
 	own, _ := h.pair("riskos", "acme", "PROD")
 	shared, _ := h.pair("riskos", "", "PROD")
 	refuse := func(name, pair, partner, says string) {
@@ -51,7 +51,7 @@ func TestOfferedToAnother(t *testing.T) {
 func TestConfirmedWithoutAKeyID(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("vcas", "rdx", sealane.Server, "STAG")
+	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	pair, _ := h.pair("rdx", "vcas", "STAG")
 	_, err := h.anna.Offer(ctx, pair.ID, "vcas", "")
 	h.must(err)
@@ -65,8 +65,8 @@ func TestConfirmedWithoutAKeyID(t *testing.T) {
 func TestAnswerOpensNoTraffic(t *testing.T) {
 	bank, vcas := newHouse(t, "sqlite:"+t.TempDir()+"/bank.db"), newHouse(t, "sqlite:"+t.TempDir()+"/vcas.db")
 	ctx := t.Context()
-	bank.partner("vcas", "rdx", sealane.Server, "STAG")
-	vcas.partner("bank", "rdx", sealane.Client, "STAG")
+	bank.partner("vcas", "rdx", sealane.ServerSide, "STAG")
+	vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 	pair, certificate := bank.pair("rdx", "vcas", "STAG")
 	in := vcas.letIn("bank", "STAG", certificate.DER, "")
 	bank.must(bank.anna.Alias(ctx, pair.ID, in.KeyID, "", ""))
@@ -91,7 +91,7 @@ func TestAnswerOpensNoTraffic(t *testing.T) {
 func TestStatusOfAnImportedPair(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "riskos", sealane.Client, "PROD")
+	h.partner("acme", "riskos", sealane.ClientSide, "PROD")
 	key := fresh(t, "one")
 	file, err := cert.Read(made(t, key, signsToo))
 	h.must(err)

@@ -17,7 +17,7 @@ import (
 // signed.
 func partnerFile(t *testing.T, key *rsa.PrivateKey, change func(*exchange.PartnerFile)) []byte {
 	t.Helper()
-	f := exchange.PartnerFile{Format: "sealane-partner-1", Name: "Acme", Profile: "rdx", Side: sealane.Server, Environment: "STAG", Certificates: [][]byte{made(t, key)}}
+	f := exchange.PartnerFile{Format: "sealane-partner-1", Name: "Acme", Profile: "rdx", Side: sealane.ServerSide, Environment: "STAG", Certificates: [][]byte{made(t, key)}}
 	change(&f)
 	payload, err := json.Marshal(f)
 	if err != nil {
@@ -30,7 +30,7 @@ func partnerFile(t *testing.T, key *rsa.PrivateKey, change func(*exchange.Partne
 // signed.
 func TestPartnerFileForAnother(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	receive := func(data []byte) error {
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
 		return err
@@ -41,7 +41,7 @@ func TestPartnerFileForAnother(t *testing.T) {
 	}{
 		{"environment", "the partner file is for profile rdx in PROD", func(f *exchange.PartnerFile) { f.Environment = "PROD" }},
 		{"profile", "the partner file is for profile riskos in STAG", func(f *exchange.PartnerFile) { f.Profile = "riskos" }},
-		{"side", "its sender being the client", func(f *exchange.PartnerFile) { f.Side = sealane.Client }},
+		{"side", "its sender being the client", func(f *exchange.PartnerFile) { f.Side = sealane.ClientSide }},
 		{"format", "no partner file that this version", func(f *exchange.PartnerFile) { f.Format = "sealane-partner-2" }},
 		{"no certificate", "no partner file that this version", func(f *exchange.PartnerFile) { f.Certificates = nil }},
 	} {

@@ -86,7 +86,7 @@ func (f *flight) people() error {
 
 // callers: who calls us must be known by something.
 func (f *flight) callers(tx registry.Tx) error {
-	if f.partner.Side != sealane.Server {
+	if f.partner.Side != sealane.ServerSide {
 		return nil
 	}
 	keys, err := tx.APIKeys(f.partner.ID, f.env.Name)
@@ -105,7 +105,7 @@ func (f *flight) callers(tx registry.Tx) error {
 	case f.env.Account != "":
 		f.ok("caller", "account %q", f.env.Account)
 	case f.dialect.Request.Sign == nil:
-		f.missing(cert.Warning, "caller", "neither an API key nor an account; said to be known by "+string(f.env.Caller), "if no gateway in front knows them, make a key: sealane partner apikey %s %s --sealing required", f.partner.ID, f.env.Name)
+		f.missing(cert.Warning, "caller", "neither an API key nor an account; said to be known by "+string(f.env.SenderAuth), "if no gateway in front knows them, make a key: sealane partner apikey %s %s --sealing required", f.partner.ID, f.env.Name)
 	default:
 		f.missing(cert.Refused, "caller", "neither an API key nor an account", "make a key: sealane partner apikey %s %s --sealing required; or name the account of a trusted upstream", f.partner.ID, f.env.Name)
 	}

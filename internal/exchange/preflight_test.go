@@ -29,7 +29,7 @@ func TestPreflightOfCallers(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	issue := func(partner string) registry.APIKey {
-		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", registry.SealingRequired, "")
+		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", sealane.SealingRequired, "")
 		h.must(err)
 		return k
 	}
@@ -43,13 +43,13 @@ func TestPreflightOfCallers(t *testing.T) {
 		known            []func(partner string)
 		want             cert.Level
 	}{
-		{"nobody", "riskos", sealane.Server, nil, cert.Refused},
-		{"revoked", "riskos", sealane.Server, []func(string){revoke}, cert.Refused},
-		{"valid", "riskos", sealane.Server, []func(string){revoke, func(partner string) { issue(partner) }}, cert.OK},
-		{"account", "riskos", sealane.Server, []func(string){revoke, account}, cert.OK},
-		{"called", "riskos", sealane.Client, nil, ""},
-		{"gateway", "rdx", sealane.Server, nil, cert.Warning},
-		{"revoked-rdx", "rdx", sealane.Server, []func(string){revoke}, cert.Warning},
+		{"nobody", "riskos", sealane.ServerSide, nil, cert.Refused},
+		{"revoked", "riskos", sealane.ServerSide, []func(string){revoke}, cert.Refused},
+		{"valid", "riskos", sealane.ServerSide, []func(string){revoke, func(partner string) { issue(partner) }}, cert.OK},
+		{"account", "riskos", sealane.ServerSide, []func(string){revoke, account}, cert.OK},
+		{"called", "riskos", sealane.ClientSide, nil, ""},
+		{"gateway", "rdx", sealane.ServerSide, nil, cert.Warning},
+		{"revoked-rdx", "rdx", sealane.ServerSide, []func(string){revoke}, cert.Warning},
 	} {
 		h.partner(c.partner, c.profile, c.side, "PROD")
 		for _, f := range c.known {
@@ -66,9 +66,9 @@ func TestPreflightOfCallers(t *testing.T) {
 func TestPreflightOfAPairThatWaits(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("signed", "riskos", sealane.Client, "PROD")
+	h.partner("signed", "riskos", sealane.ClientSide, "PROD")
 	h.letIn("signed", "PROD", made(t, fresh(t, "one"), signsToo), "")
-	h.partner("plain", "rdx", sealane.Server, "PROD")
+	h.partner("plain", "rdx", sealane.ServerSide, "PROD")
 	plain, _ := h.pair("rdx", "plain", "PROD")
 	h.must(h.anna.Alias(ctx, plain.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "", ""))
 	signed, _ := h.pair("riskos", "signed", "PROD")
@@ -92,7 +92,7 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 // changed.
 func TestPreflightOfABlockedKey(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	if level, ready := h.checked("acme", "STAG", "their certificate, key"); level != "" || !ready {
 		t.Errorf("before: %q, ready %t", level, ready)

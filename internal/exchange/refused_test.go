@@ -21,8 +21,8 @@ import (
 func TestRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
-		h.partner("other", "rdx", sealane.Client, "PROD")
+		h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
+		h.partner("other", "rdx", sealane.ClientSide, "PROD")
 		good := fresh(t, "good")
 		h.letIn("acme", "STAG", made(t, good), "")
 		blocked, err := registry.SPKISum(&fresh(t, "idplus").PublicKey)
@@ -96,7 +96,7 @@ func mailWith(name string, data []byte) []byte {
 
 func TestReceivedByMail(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	der := made(t, fresh(t, "mail"))
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: mailWith("acme.cer", der)})
 	h.must(err)
@@ -118,7 +118,7 @@ func TestReceivedByMail(t *testing.T) {
 // A key that shares a prime with one that is known is refused: both are broken.
 func TestSharedPrime(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
-	h.partner("acme", "rdx", sealane.Client, "STAG", "PROD")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	known, other := fresh(t, "prime 1"), fresh(t, "prime 2")
 	h.letIn("acme", "STAG", made(t, known), "")
 	shared := testkey.Crossed(known, other)

@@ -21,9 +21,9 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
 		ctx := t.Context()
-		h.partner("p1", "riskos", sealane.Server, "PROD")
-		h.partner("p2", "riskos", sealane.Server, "PROD")
-		h.partner("p3", "riskos", sealane.Server, "PROD")
+		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
+		h.partner("p2", "riskos", sealane.ServerSide, "PROD")
+		h.partner("p3", "riskos", sealane.ServerSide, "PROD")
 		confirm := func(pair string, partners ...string) {
 			for _, p := range partners {
 				h.now = h.now.Add(time.Minute)
@@ -99,8 +99,8 @@ func TestImportedSharedPair(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
 		ctx := t.Context()
-		h.partner("p1", "riskos", sealane.Server, "PROD")
-		h.partner("p2", "riskos", sealane.Server, "PROD")
+		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
+		h.partner("p2", "riskos", sealane.ServerSide, "PROD")
 		key := fresh(t, "imported shared")
 		file, err := cert.Read(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 		h.must(err)
@@ -145,7 +145,7 @@ func TestImportedSharedPair(t *testing.T) {
 func TestOurPairsAreBounded(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("p1", "riskos", sealane.Server, "PROD")
+	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	var first registry.KeyPair
 	for i := range registry.MaxOverlap {
 		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: i > 0}, "")
@@ -173,7 +173,7 @@ func TestOurPairsAreBounded(t *testing.T) {
 func TestOurLastPair(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("p1", "riskos", sealane.Server, "PROD")
+	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "p1", "PROD")
 	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
 	h.must(err)
@@ -194,7 +194,7 @@ func TestOurLastPair(t *testing.T) {
 func TestStage(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.Client, "STAG")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "stage 1")), "")
 	next, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "stage 2"))})
 	h.must(err)

@@ -171,7 +171,7 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, di
 
 // keyIDNeeded reports whether messages of a dialect carry the key ID.
 func keyIDNeeded(dialect *profile.Profile) bool {
-	for _, leg := range []*profile.Leg{&dialect.Request, &dialect.Response} {
+	for _, leg := range []*profile.Direction{&dialect.Request, &dialect.Response} {
 		if leg.Encrypt != nil && leg.Encrypt.Kid.Seal != "" {
 			return true
 		}
@@ -183,7 +183,7 @@ func keyIDNeeded(dialect *profile.Profile) bool {
 // encrypt to or verify by.
 func needs(p registry.Partner, dialect *profile.Profile) (ours, oursActive, theirs bool) {
 	in, out := &dialect.Response, &dialect.Request
-	if p.Side == sealane.Server {
+	if p.Side == sealane.ServerSide {
 		in, out = out, in
 	}
 	ours = in.Encrypt != nil || out.Sign != nil

@@ -158,7 +158,7 @@ func TestTableForms(t *testing.T) {
 func TestImportedKeysAreCompared(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newHouse(t, address())
-		h.partner("known", "rdx", sealane.Client, "STAG")
+		h.partner("known", "rdx", sealane.ClientSide, "STAG")
 		a, b, c, d, e := fresh(t, "csv a"), fresh(t, "csv b"), fresh(t, "csv c"), fresh(t, "csv d"), fresh(t, "csv e")
 		h.letIn("known", "STAG", made(t, a), "")
 		dir := t.TempDir()

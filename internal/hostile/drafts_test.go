@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/hostile"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 )
@@ -59,26 +59,26 @@ func (w *writer) mangled() {
 // strangers drafts messages of another partner, whose key and key ID somebody
 // knows, but not for this lane.
 func (w *writer) strangers() {
-	stranger := func(f fault.Code, name, profileName string, says fault.Code, on profile.Outcome, change func(*forge.Material)) {
+	stranger := func(f fault.Code, name, profileName string, says fault.Code, on profile.Outcome, change func(*malform.Material)) {
 		w.add(hostile.Case{Path: kindOf(f) + "/" + string(f) + "." + name, Fault: f, Opener: says, Outcome: on, Profile: profileName, Source: source(f)},
 			func() []byte {
 				m := w.material(profileName)
 				change(&m)
-				token, err := forge.Make("", m)
+				token, err := malform.Make("", m)
 				if err != nil {
 					w.t.Fatal(err)
 				}
 				return token
 			})
 	}
-	signs := func(m *forge.Material) { m.Signer, m.SignerID = w.key("other"), hostile.OtherKeyID }
+	signs := func(m *malform.Material) { m.Signer, m.SignerID = w.key("other"), hostile.OtherKeyID }
 	stranger(fault.SignatureOther, "kid-of-another-partner", "riskos", fault.SignatureWrong, profile.Signature, signs)
-	stranger(fault.SignatureOther, "forwarded", "riskos", fault.SignatureWrong, profile.Signature, func(m *forge.Material) {
+	stranger(fault.SignatureOther, "forwarded", "riskos", fault.SignatureWrong, profile.Signature, func(m *malform.Material) {
 		signs(m)
 		m.Payload = []byte(strings.Replace(payload, "hostile-1", "stranger-1", 1))
 	})
 	stranger(fault.KidUnknown.In(fault.JWS), "of-another-partner", "riskos-known-signers", fault.KidUnknown.In(fault.JWS), profile.Signature, signs)
-	stranger(fault.OpenKeyOther, "kid-of-another-party", "rdx", fault.KidUnknown.In(fault.JWE), profile.Decryption, func(m *forge.Material) { m.RecipientID = hostile.OtherKeyID })
+	stranger(fault.OpenKeyOther, "kid-of-another-party", "rdx", fault.KidUnknown.In(fault.JWE), profile.Decryption, func(m *malform.Material) { m.RecipientID = hostile.OtherKeyID })
 }
 
 // bodies drafts what stands around a token that is itself good.

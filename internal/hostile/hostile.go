@@ -19,7 +19,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // sources says where it is written that a fault is one, or where it did harm, by

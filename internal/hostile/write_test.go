@@ -14,10 +14,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/hostile"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -154,8 +154,8 @@ func (w *writer) key(name string) *rsa.PrivateKey {
 }
 
 // material is what messages of a profile are made of.
-func (w *writer) material(profileName string) forge.Material {
-	m := forge.Material{
+func (w *writer) material(profileName string) malform.Material {
+	m := malform.Material{
 		Payload: []byte(payload), Signer: w.key("signer"), Recipient: &w.key("recipient").PublicKey,
 		SignerID: hostile.TheirKeyID, Other: w.key("other"), Nested: profileName != "rdx", Limit: 15 * maxPayload, // beyond what text and headers add
 	}
@@ -167,7 +167,7 @@ func (w *writer) material(profileName string) forge.Material {
 
 // good makes a message without a fault.
 func (w *writer) good(profileName string) []byte {
-	token, err := forge.Make("", w.material(profileName))
+	token, err := malform.Make("", w.material(profileName))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (w *writer) good(profileName string) []byte {
 // forged drafts every fault that forge can make: in the profile that has the
 // rule, and what anyone who encrypts only can get wrong for RDX as well.
 func (w *writer) forged() {
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		first := profileOf(v.Code)
 		names := []string{first}
 		if first == "riskos" && !v.Nested && slices.Contains([]fault.Layer{fault.Open}, v.Code.Layer()) && v.Code != fault.OpenCompressed {
@@ -264,7 +264,7 @@ func kindOf(c fault.Code) string {
 }
 
 // seen is the doctor's code where it is finer than the fault's.
-func seen(v forge.Variant) fault.Code {
+func seen(v malform.Variant) fault.Code {
 	return cmp.Or(map[string]fault.Code{
 		"behind-the-ciphertext":      fault.OpenTagInCiphertext,
 		"payload-changed-afterwards": fault.SignatureContent,
@@ -272,7 +272,7 @@ func seen(v forge.Variant) fault.Code {
 }
 
 // opener is what an opener says, who may not look closer.
-func opener(v forge.Variant) fault.Code {
+func opener(v malform.Variant) fault.Code {
 	c := v.Code
 	if c == fault.InnerNotSigned && (v.Name == "text" || v.Name == "bytes") {
 		return fault.Parts.In(fault.JWS) // a dot or two stand in it

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/strictjson"
 	"github.com/sealane/sealane/profile"
 )

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 const tagLength = 16

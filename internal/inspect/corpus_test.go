@@ -11,10 +11,10 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
@@ -33,7 +33,7 @@ type scene struct {
 }
 
 // scenes gives the scenes in which a variant is a fault.
-func scenes(t *testing.T, v forge.Variant) []scene {
+func scenes(t *testing.T, v malform.Variant) []scene {
 	riskos, rdx := load(t, "riskos"), load(t, "rdx")
 	switch v.Code {
 	case fault.KidMissing.In(fault.JWE), fault.KidUnknown.In(fault.JWE):
@@ -61,7 +61,7 @@ const limit = 100_000
 
 // seen is the code by which the doctor names a variant with the keys: where they
 // show more than an opener may tell, it is a finer one than the opener's.
-func seen(v forge.Variant) fault.Code {
+func seen(v malform.Variant) fault.Code {
 	switch v.Name {
 	case "behind-the-ciphertext":
 		return fault.OpenTagInCiphertext
@@ -71,7 +71,7 @@ func seen(v forge.Variant) fault.Code {
 	return v.Code
 }
 
-func forgeIn(t *testing.T, v forge.Variant, s scene) []byte {
+func forgeIn(t *testing.T, v malform.Variant, s scene) []byte {
 	t.Helper()
 	m := material(s.profile)
 	m.Limit = limit
@@ -88,7 +88,7 @@ func forgeIn(t *testing.T, v forge.Variant, s scene) []byte {
 func TestEveryForgedFaultIsNamed(t *testing.T) {
 	hits, total := 0, 0
 	var table strings.Builder
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		for _, s := range scenes(t, v) {
 			o := options(s.profile)
 			o.AcceptRSAOAEP = s.accept
@@ -123,7 +123,7 @@ func TestEveryForgedFaultIsNamed(t *testing.T) {
 
 // Without keys a fault that needs none keeps its name, and no other appears.
 func TestFaultsSeenWithoutKeys(t *testing.T) {
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		for _, s := range scenes(t, v) {
 			o := inspect.Options{Profiles: []*profile.Profile{s.profile}, AcceptRSAOAEP: s.accept}
 			if v.Code == fault.TooLarge.In(fault.JWE) {
@@ -161,7 +161,7 @@ func kindOf(c fault.Code) jose.Kind {
 
 func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
 	k := keyset()
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		for _, s := range scenes(t, v) {
 			token := forgeIn(t, v, s)
 			if s.byLane {
@@ -206,7 +206,7 @@ func strictly(token []byte, maxToken int, algs []string, signed bool, ours *rsa.
 	return payload, err
 }
 
-func refusedByLane(t *testing.T, v forge.Variant, s scene, token []byte) {
+func refusedByLane(t *testing.T, v malform.Variant, s scene, token []byte) {
 	t.Helper()
 	message, err := lane(t, s.profile).Open(context.Background(), token)
 	if message != nil || sealane.FaultOf(err) != v.Code {
@@ -218,17 +218,17 @@ func refusedByLane(t *testing.T, v forge.Variant, s scene, token []byte) {
 func lane(t testing.TB, p *profile.Profile) *sealane.Lane {
 	t.Helper()
 	k := keyset()
-	ours, err := keyring.New(keyring.Key{ID: alias, Private: k.recipient})
+	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: alias, Private: k.recipient})
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, err := keyring.New(keyring.Key{ID: "signer-1", Public: &k.signer.PublicKey})
+	theirs, err := keyring.New(keyring.Key{State: keyring.Active, ID: "signer-1", Public: &k.signer.PublicKey})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := sealane.Config{Profile: p, Side: sealane.Server, Ours: ours, Theirs: theirs}
+	c := sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: ours, Theirs: theirs}
 	if p.Request.Sign == nil {
-		c.Caller = sealane.Unauthenticated
+		c.SenderAuth = sealane.SenderUnauthenticated
 	}
 	l, err := sealane.New(c)
 	if err != nil {
@@ -241,7 +241,7 @@ func TestMessagesWithoutFault(t *testing.T) {
 	k := keyset()
 	for _, name := range []string{"riskos", "rdx"} {
 		p := load(t, name)
-		token, err := forge.Make("", material(p))
+		token, err := malform.Make("", material(p))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +274,7 @@ func TestForgeCoversTheCatalogue(t *testing.T) {
 		fault.InnerEncodedTwice, fault.InnerQuoted, fault.SignatureContent, fault.SignatureDetached,
 	}
 	for _, c := range fault.All() {
-		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(forge.Codes(), c) {
+		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(malform.Codes(), c) {
 			t.Errorf("forge makes no %s", c)
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -68,11 +68,11 @@ func TestPrintedSampleIsExplained(t *testing.T) {
 
 func TestAroundTheToken(t *testing.T) {
 	riskos, rdx := load(t, "riskos"), load(t, "rdx")
-	token, err := forge.Make("", material(riskos))
+	token, err := malform.Make("", material(riskos))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealedToken, err := forge.Make("", material(rdx))
+	sealedToken, err := malform.Make("", material(rdx))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestKeyOfAnotherEnvironment(t *testing.T) {
 	rdx := load(t, "rdx")
 	m := material(rdx)
 	m.RecipientID = otherAlias
-	token, err := forge.Make("", m)
+	token, err := malform.Make("", m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestSignerOfAnotherEnvironment(t *testing.T) {
 	riskos := load(t, "riskos")
 	m := material(riskos)
 	m.SignerID = ""
-	token, err := forge.Make("", m)
+	token, err := malform.Make("", m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestSignerOfAnotherEnvironment(t *testing.T) {
 		t.Errorf("%q: %s", r.Fault, r.Summary)
 	}
 	m.Signer = keyset().recipient
-	if token, err = forge.Make("", m); err != nil {
+	if token, err = malform.Make("", m); err != nil {
 		t.Fatal(err)
 	}
 	if r := inspect.Examine(token, options(riskos)); r.Fault != fault.SignatureOther || !strings.Contains(r.Summary, "key of ours") {
@@ -218,7 +218,7 @@ func TestNestedMessageOfAnUnsignedProfile(t *testing.T) {
 	rdx := load(t, "rdx")
 	m := material(rdx)
 	m.Nested = true
-	token, err := forge.Make("", m)
+	token, err := malform.Make("", m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestNestedMessageOfAnUnsignedProfile(t *testing.T) {
 
 func TestReveal(t *testing.T) {
 	riskos := load(t, "riskos")
-	token, err := forge.Make("", material(riskos))
+	token, err := malform.Make("", material(riskos))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestReveal(t *testing.T) {
 	}
 	m := material(riskos)
 	m.Payload = []byte{0xff, 0xfe, 0}
-	if token, err = forge.Make("", m); err != nil {
+	if token, err = malform.Make("", m); err != nil {
 		t.Fatal(err)
 	}
 	if r := inspect.Examine(token, o); r.Payload.Base64 != "//4A" || r.Payload.Text != "" {
@@ -284,7 +284,7 @@ func (gone) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) {
 
 func TestKeyThatCannotBeUsed(t *testing.T) {
 	rdx := load(t, "rdx")
-	token, err := forge.Make("", material(rdx))
+	token, err := malform.Make("", material(rdx))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/testkey"
 )

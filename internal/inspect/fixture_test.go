@@ -9,9 +9,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 )
@@ -57,9 +57,9 @@ func load(t testing.TB, name string, replacements ...string) *profile.Profile {
 }
 
 // material is what a message for the profile is made of.
-func material(p *profile.Profile) forge.Material {
+func material(p *profile.Profile) malform.Material {
 	k := keyset()
-	m := forge.Material{
+	m := malform.Material{
 		Payload: payload, Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: "signer-1", Other: k.other,
 		Nested: p.Request.Sign != nil,
 	}

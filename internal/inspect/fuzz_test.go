@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/forge"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 )
 
@@ -21,7 +21,7 @@ import (
 func FuzzExamine(f *testing.F) {
 	p := load(f, "riskos")
 	add := func(data []byte) { f.Add(data, uint16(len(data)*7), byte(0)) }
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		if strings.HasSuffix(string(v.Code), "too-large") {
 			continue
 		}
@@ -29,7 +29,7 @@ func FuzzExamine(f *testing.F) {
 			add(token)
 		}
 	}
-	right, err := forge.Make("", material(p))
+	right, err := malform.Make("", material(p))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/profile"
 )
@@ -13,18 +13,18 @@ import (
 type side struct {
 	p    *profile.Profile // nil: none was given
 	name string
-	leg  *profile.Leg
+	leg  *profile.Direction
 }
 
-var anyValue = profile.Member{Open: []string{profile.Absent, profile.Any}}
+var anyValue = profile.HeaderParam{Open: []string{profile.Absent, profile.Any}}
 
 // noProfile asks for nothing but the two suites.
-var noProfile = side{leg: &profile.Leg{
-	Encrypt: &profile.Layer{
+var noProfile = side{leg: &profile.Direction{
+	Encrypt: &profile.Protection{
 		Alg: profile.Algorithms{Open: []string{jose.RSAOAEP256}, LaneMayAdd: []string{jose.RSAOAEP}},
 		Enc: profile.Algorithms{Open: []string{jose.A256GCM}}, Kid: anyValue, Typ: anyValue, Cty: anyValue,
 	},
-	Sign: &profile.Layer{Alg: profile.Algorithms{Open: []string{jose.RS256}}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
+	Sign: &profile.Protection{Alg: profile.Algorithms{Open: []string{jose.RS256}}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
 }}
 
 // legs lists the legs that a message can be of.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 )
@@ -49,7 +49,7 @@ func examineMangled(t *testing.T, p *profile.Profile, list []mangled) {
 
 func TestMangledToken(t *testing.T) {
 	riskos := load(t, "riskos")
-	token, err := forge.Make("", material(riskos))
+	token, err := malform.Make("", material(riskos))
 	if err != nil {
 		t.Fatal(err)
 	}

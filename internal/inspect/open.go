@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 )
 

@@ -11,7 +11,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/profile"
 )
@@ -74,7 +74,7 @@ func (x *examiner) ruleForm(r *ruling) {
 }
 
 // ruleLayer holds a header against what a profile says of the layer.
-func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Layer, offset step) {
+func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Protection, offset step) {
 	prefix := string(t.layer) + " "
 	if !t.header.read {
 		r.breach(prefix+"header", x.first(offset+stepHeader, offset+stepHeader), "not readable", "one JSON object")
@@ -96,7 +96,7 @@ func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Layer, offset s
 	x.ruleKid(r, t, layer, offset)
 	for _, m := range []struct {
 		name    string
-		member  profile.Member
+		member  profile.HeaderParam
 		refused fault.TokenFault
 	}{{"typ", layer.Typ, fault.TypNotAllowed}, {"cty", layer.Cty, fault.CtyNotAllowed}} {
 		value := t.header.value(m.name)
@@ -110,7 +110,7 @@ func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Layer, offset s
 	}
 }
 
-func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Layer, offset step) {
+func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Protection, offset step) {
 	name := string(t.layer) + " alg"
 	alg, there := t.header.values["alg"]
 	wanted := list(layer.Alg.Open)
@@ -141,7 +141,7 @@ func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Layer, offset ste
 	}
 }
 
-func (x *examiner) ruleKid(r *ruling, t *token, layer *profile.Layer, offset step) {
+func (x *examiner) ruleKid(r *ruling, t *token, layer *profile.Protection, offset step) {
 	name := string(t.layer) + " kid"
 	kid := t.header.value("kid")
 	wanted := list(layer.Kid.Open)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // token is a compact serialization as it came, and what its parts decode to.

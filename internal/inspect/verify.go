@@ -13,7 +13,7 @@ import (
 	"math/big"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // scheme is one way to sign with RSA.

@@ -8,7 +8,7 @@ import (
 
 	base64simd "github.com/emmansun/base64"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // base64url is RFC 7515's: the URL-safe alphabet, no padding, no spare bits.

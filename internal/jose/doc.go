@@ -14,7 +14,7 @@ package jose
 import (
 	"fmt"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // Algorithm names, compared byte for byte (RFC 7518).

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // margin keeps the encoder's writes behind its reads, whatever it reads ahead.

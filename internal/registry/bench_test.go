@@ -108,9 +108,9 @@ func fill(tx registry.Tx, from, to int) error {
 		sum := make([]byte, 32)
 		rand.Read(sum)
 		steps := []error{
-			tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "riskos", Side: sealane.Server}),
-			tx.PutEnvironment(&registry.Environment{Partner: id, Name: "PROD", Sealing: registry.SealingRequired}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD", Sealing: registry.SealingRequired, SHA256: sum}),
+			tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "riskos", Side: sealane.ServerSide}),
+			tx.PutEnvironment(&registry.Environment{Partner: id, Name: "PROD", Sealing: sealane.SealingRequired}),
+			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD", Sealing: sealane.SealingRequired, SHA256: sum}),
 		}
 		for j, state := range []registry.State{registry.Active, registry.Retiring, registry.Retired} {
 			c := registry.Certificate{ID: fmt.Sprintf("c-%s-%d", id, j), Owner: registry.Theirs, Partner: id, Profile: "riskos", Environment: "PROD", State: state, Bits: 2048, NotAfter: time.Now().AddDate(1, 0, 0)}

@@ -107,7 +107,7 @@ func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string
 // purpose says what a dialect uses keys for.
 func purpose(p *profile.Profile) string {
 	what := "decryption of messages"
-	for _, leg := range []*profile.Leg{&p.Request, &p.Response} {
+	for _, leg := range []*profile.Direction{&p.Request, &p.Response} {
 		if leg.Sign != nil {
 			what = "signature and decryption of messages"
 		}

@@ -123,7 +123,7 @@ func ownKeyID(dialect *profile.Profile, pub *rsa.PublicKey) string {
 	if dialect.Certificate.KeyIDFormat == cert.KeyIDSixPart {
 		return ""
 	}
-	for _, leg := range []*profile.Leg{&dialect.Request, &dialect.Response} {
+	for _, leg := range []*profile.Direction{&dialect.Request, &dialect.Response} {
 		if leg.Sign != nil && leg.Sign.Kid.Seal != "" {
 			return cert.ThumbprintJWK(pub)
 		}

@@ -14,9 +14,9 @@ import (
 // other adds a second partner of the same dialect, and acme's DEV.
 func other(t *testing.T, d *registry.Desk) {
 	t.Helper()
-	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.Server}, ""))
+	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}, ""))
 	for _, at := range [][2]string{{"other", "PROD"}, {"acme", "DEV"}} {
-		must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: registry.SealingRequired}, ""))
+		must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: sealane.SealingRequired}, ""))
 	}
 }
 

@@ -28,7 +28,7 @@ func (d *Desk) addPartner(tx Tx, e *Entry, p Partner) error {
 	if _, err := LoadProfile(tx, p.Profile); err != nil {
 		return err
 	}
-	if _, err := p.Side.MarshalText(); err != nil {
+	if p.Side != sealane.ClientSide && p.Side != sealane.ServerSide {
 		return fmt.Errorf("partner %s: say which side we are: client (we call) or server (we are called)", p.ID)
 	}
 	p.Created, p.Version = d.now(), 0
@@ -87,7 +87,7 @@ func (d *Desk) changeEnvironment(ctx context.Context, action, partner, name, rea
 		if err := change(&env); err != nil {
 			return err
 		}
-		if before == SealingRequired && env.Sealing == SealingOptional && strings.TrimSpace(reason) == "" {
+		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(reason) == "" {
 			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)", name, partner)
 		}
 		env.Partner, env.Name = partner, name
@@ -131,8 +131,8 @@ func (d *Desk) checkEnvironment(tx Tx, env Environment) error {
 	if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, env.Name) {
 		return fmt.Errorf("environment %q is none of profile %s: use %s", env.Name, dialect.Name, words(dialect.Environments))
 	}
-	if env.Sealing != SealingRequired && env.Sealing != SealingOptional {
-		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s", env.Name, env.Partner, SealingRequired, SealingOptional)
+	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
+		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s", env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
 	}
 	if env.MaxPayload < 0 || env.MaxPayload > 1<<30 {
 		return fmt.Errorf("largest payload %d bytes: use 0 (default) to 1 GiB", env.MaxPayload)
@@ -202,7 +202,7 @@ func checkContact(c Contact) error {
 
 // IssueAPIKey makes a key by which a partner's calls are known. The key is given
 // once. Sealing must be said.
-func (d *Desk) IssueAPIKey(ctx context.Context, partner, environment, label string, sealing Sealing, reason string) (APIKey, string, error) {
+func (d *Desk) IssueAPIKey(ctx context.Context, partner, environment, label string, sealing sealane.Sealing, reason string) (APIKey, string, error) {
 	k := APIKey{ID: newID("a"), Partner: partner, Environment: environment, Label: label, Sealing: sealing}
 	var token string
 	err := d.Change(ctx, Entry{Action: "apikey.issue", Subject: "apikey/" + k.ID, Partner: partner, Environment: environment, Reason: reason}, func(tx Tx, e *Entry) error {
@@ -214,15 +214,15 @@ func (d *Desk) IssueAPIKey(ctx context.Context, partner, environment, label stri
 		if err != nil {
 			return err
 		}
-		if p.Side != sealane.Server {
+		if p.Side != sealane.ServerSide {
 			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", partner)
 		}
 		dialect, err := LoadProfile(tx, p.Profile)
 		if err != nil {
 			return err
 		}
-		if sealing != SealingRequired && sealing != SealingOptional {
-			return fmt.Errorf("API key for %s: say whether sealing is %s or %s", partner, SealingRequired, SealingOptional)
+		if sealing != sealane.SealingRequired && sealing != sealane.SealingOptional {
+			return fmt.Errorf("API key for %s: say whether sealing is %s or %s", partner, sealane.SealingRequired, sealane.SealingOptional)
 		}
 		if _, err := sealane.New(laneConfig(p, env, sealing, dialect)); err != nil {
 			return err

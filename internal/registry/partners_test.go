@@ -14,10 +14,10 @@ import (
 func TestAPIKeyRefused(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	acme(t, d)
-	must(t, d.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.Client}, ""))
-	must(t, d.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: registry.SealingRequired}, ""))
-	refused(t, "partner called is called by us", second(d.IssueAPIKey(ctx, "called", "PROD", "", registry.SealingRequired, "")))
-	k, _, err := d.IssueAPIKey(ctx, "acme", "PROD", "", registry.SealingRequired, "")
+	must(t, d.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.ClientSide}, ""))
+	must(t, d.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
+	refused(t, "partner called is called by us", second(d.IssueAPIKey(ctx, "called", "PROD", "", sealane.SealingRequired, "")))
+	k, _, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
 	must(t, err)
 	must(t, d.RevokeAPIKey(ctx, k.ID, "lost"))
 	before := last(t, d)
@@ -42,7 +42,7 @@ func TestContactsAreBounded(t *testing.T) {
 	}
 	must(t, set("fiftieth@acme.example"))
 	refused(t, "51 contacts are too many", set("more@acme.example"))
-	dev := registry.Environment{Partner: "acme", Name: "DEV", Sealing: registry.SealingRequired, Contacts: make([]registry.Contact, 51)}
+	dev := registry.Environment{Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired, Contacts: make([]registry.Contact, 51)}
 	refused(t, "51 contacts are too many", d.AddEnvironment(ctx, dev, ""))
 	must(t, set("c7@acme.example"))
 	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
@@ -90,7 +90,7 @@ func TestEnvironmentsThatTwoChange(t *testing.T) {
 	if err := d.ChangeEnvironment(ctx, seen, "", from("two@bank.example")); !errors.Is(err, registry.ErrConflict) {
 		t.Errorf("the second: %v", err)
 	}
-	inClear := func(e *registry.Environment) error { e.Sealing = registry.SealingOptional; return nil }
+	inClear := func(e *registry.Environment) error { e.Sealing = sealane.SealingOptional; return nil }
 	place := registry.Environment{Partner: "acme", Name: "PROD"}
 	refused(t, "say why messages may come in clear", d.ChangeEnvironment(ctx, place, " ", inClear))
 	must(t, d.ChangeEnvironment(ctx, place, "CHG-1: two weeks of change", inClear))

@@ -88,7 +88,7 @@ func TestRenewedToken(t *testing.T) {
 func TestChangedSinceLogin(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	add := func(desk *registry.Desk, id string) error {
-		return desk.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos", Side: sealane.Server}, "")
+		return desk.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
 	}
 	for _, c := range []struct {
 		name   string

@@ -89,13 +89,13 @@ func permissionsOfPartners() []permission {
 	const nobody = `partner "nobody": not found`
 	return []permission{
 		{"partner.add", ours, "use small letters", func(ctx context.Context, d *registry.Desk) error {
-			return d.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.Server}, "")
+			return d.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
 		}},
 		{"partner.export", ours, `key pair "k-none": not found`, exchanging(func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Export(ctx, "k-none", "acme", "", nil, ""))
 		})},
 		{"environment.add", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: registry.SealingRequired}, "")
+			return d.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired}, "")
 		}},
 		{"environment.change", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
 			return d.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, "", nil)
@@ -107,7 +107,7 @@ func permissionsOfPartners() []permission {
 			return d.RemoveContact(ctx, "nobody", "PROD", "a@b.example", "")
 		}},
 		{"apikey.issue", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return second(d.IssueAPIKey(ctx, "nobody", "PROD", "", registry.SealingRequired, ""))
+			return second(d.IssueAPIKey(ctx, "nobody", "PROD", "", sealane.SealingRequired, ""))
 		}},
 		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, d *registry.Desk) error {
 			return d.RevokeAPIKey(ctx, "a-none", "lost")

@@ -76,8 +76,8 @@ func refused(t *testing.T, says string, err error) {
 
 func acme(t *testing.T, d *registry.Desk) {
 	t.Helper()
-	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.Server}, ""))
-	must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: registry.SealingRequired}, ""))
+	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
 }
 
 var subject = cert.Request{CommonName: "keys.example", Validity: 2}
@@ -85,21 +85,21 @@ var subject = cert.Request{CommonName: "keys.example", Validity: 2}
 func TestWhatIsAgreedMustBeSaid(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	acme(t, d)
-	refused(t, "small letters", d.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.Server}, ""))
-	refused(t, "there already", d.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.Server}, ""))
+	refused(t, "small letters", d.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	refused(t, "there already", d.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
 	refused(t, "which side", d.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "riskos"}, ""))
-	refused(t, "no-such", d.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.Server}, ""))
+	refused(t, "no-such", d.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}, ""))
 	refused(t, "required or optional", d.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}, ""))
-	refused(t, "DEV or SANDBOX or PROD", d.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: registry.SealingRequired}, ""))
+	refused(t, "DEV or SANDBOX or PROD", d.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
 	refused(t, "required or optional", second(d.IssueAPIKey(ctx, "acme", "PROD", "", "", "")))
 	refused(t, "e-mail", d.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}, ""))
 	refused(t, "role", d.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}, ""))
 
 	// An unsigned dialect says how its caller is known.
-	must(t, d.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.Server}, ""))
-	refused(t, "how the caller is known", d.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: registry.SealingRequired}, ""))
+	must(t, d.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}, ""))
+	refused(t, "how the sender is known", d.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
 	// An account is one caller's.
-	account := registry.Environment{Partner: "vcas", Name: "STAG", Sealing: registry.SealingRequired, Caller: sealane.MutualTLS, Account: "CN=vcas"}
+	account := registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired, SenderAuth: sealane.SenderMutualTLS, Account: "CN=vcas"}
 	must(t, d.AddEnvironment(ctx, account, ""))
 	account.Name = "PROD"
 	refused(t, "that of partner vcas in STAG already", d.AddEnvironment(ctx, account, ""))
@@ -117,7 +117,7 @@ func TestPeople(t *testing.T) {
 	must(t, err)
 	olga, err := d.Login(ctx, token)
 	must(t, err)
-	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.Server}, ""))
+	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, ""))
 	refused(t, "needs the role administrator", third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}}, "")))
 	refused(t, "last administrator", d.RevokePerson(ctx, "anna", "has left"))
 	must(t, d.RevokePerson(ctx, "olga", "has left"))
@@ -134,7 +134,7 @@ func TestPeople(t *testing.T) {
 	ole, err := d.Login(ctx, token)
 	must(t, err)
 	must(t, d.RevokePerson(ctx, "ole", "has left"))
-	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.Server}, "")) // his desk is no use any more
+	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.ServerSide}, "")) // his desk is no use any more
 	refused(t, "nobody may", d.Change(ctx, registry.Entry{Action: "no.such"}, nil))
 }
 
@@ -208,7 +208,7 @@ func TestKeyPairs(t *testing.T) {
 func TestRecordHoldsNoSecret(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	acme(t, d)
-	_, api, err := d.IssueAPIKey(ctx, "acme", "PROD", "", registry.SealingRequired, "")
+	_, api, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
 	must(t, err)
 	person, err := d.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}}, "")
 	must(t, err)
@@ -241,7 +241,7 @@ func TestNoRecordNoChange(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	boom := errors.New("boom")
 	err := d.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x"}, func(tx registry.Tx, e *registry.Entry) error {
-		must(t, tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.Server}))
+		must(t, tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}))
 		return boom
 	})
 	if !errors.Is(err, boom) {
@@ -249,7 +249,7 @@ func TestNoRecordNoChange(t *testing.T) {
 	}
 	// A record that the log refuses takes the change with it.
 	err = d.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x", Reason: "with a \x00"}, func(tx registry.Tx, e *registry.Entry) error {
-		return tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.Server})
+		return tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
 	})
 	if err == nil {
 		t.Error("a record with a control character was taken")
@@ -269,17 +269,17 @@ func TestNoRecordNoChange(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	d, ctx := desk(t), t.Context()
 	acme(t, d)
-	required, key, err := d.IssueAPIKey(ctx, "acme", "PROD", "", registry.SealingRequired, "")
+	required, key, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
 	must(t, err)
-	_, loose, err := d.IssueAPIKey(ctx, "acme", "PROD", "", registry.SealingOptional, "")
+	_, loose, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingOptional, "")
 	must(t, err)
 	before, err := d.Snapshot(ctx)
 	must(t, err)
 	lane, id, err := before.ByAPIKey(key)
-	if err != nil || id != required.ID || lane.Config().Sealing != sealane.Required {
+	if err != nil || id != required.ID || lane.Config().Sealing != sealane.SealingRequired {
 		t.Errorf("%v %q", err, id)
 	}
-	if lane, _, err := before.ByAPIKey(loose); err != nil || lane.Config().Sealing != sealane.Optional {
+	if lane, _, err := before.ByAPIKey(loose); err != nil || lane.Config().Sealing != sealane.SealingOptional {
 		t.Errorf("the optional key: %v", err)
 	}
 	if !errors.Is(lane.Ready(), sealane.ErrNotSupported) {

@@ -35,7 +35,7 @@ type laneName struct{ partner, environment string }
 type access struct {
 	id      string
 	lane    laneName
-	sealing Sealing
+	sealing sealane.Sealing
 }
 
 // agreed is one environment of a partner with the rows that its lane is made of.
@@ -46,7 +46,7 @@ type agreed struct {
 	shared       *[]laneKey // ours for all of the profile
 
 	mu    sync.Mutex
-	lanes map[Sealing]*sealane.Lane // Required and Optional, as far as asked for
+	lanes map[sealane.Sealing]*sealane.Lane // Required and Optional, as far as asked for
 }
 
 type laneKey struct {
@@ -181,7 +181,7 @@ func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
 // Len is the number of lanes.
 func (s *Snapshot) Len() int { return len(s.places) }
 
-func (s *Snapshot) lane(at *agreed, sealing Sealing) (*sealane.Lane, error) {
+func (s *Snapshot) lane(at *agreed, sealing sealane.Sealing) (*sealane.Lane, error) {
 	if at == nil {
 		return nil, ErrNotFound
 	}
@@ -195,13 +195,13 @@ func (s *Snapshot) lane(at *agreed, sealing Sealing) (*sealane.Lane, error) {
 		return nil, fmt.Errorf("lane with %s in %s: %w", at.partner.ID, at.environment.Name, err)
 	}
 	if at.lanes == nil {
-		at.lanes = map[Sealing]*sealane.Lane{}
+		at.lanes = map[sealane.Sealing]*sealane.Lane{}
 	}
 	at.lanes[sealing] = l
 	return l, nil
 }
 
-func (s *Snapshot) build(at *agreed, sealing Sealing) (*sealane.Lane, error) {
+func (s *Snapshot) build(at *agreed, sealing sealane.Sealing) (*sealane.Lane, error) {
 	ours := withShared(at.partner.ID, at.ours, *at.shared)
 	speaks := s.profiles[at.partner.Profile]
 	if speaks.err != nil {
@@ -239,15 +239,11 @@ func withShared(partner string, own, shared []laneKey) []laneKey {
 }
 
 // laneConfig is what an environment agrees on, but for the keys.
-func laneConfig(p Partner, env Environment, sealing Sealing, dialect *profile.Profile) sealane.Config {
-	c := sealane.Config{
+func laneConfig(p Partner, env Environment, sealing sealane.Sealing, dialect *profile.Profile) sealane.Config {
+	return sealane.Config{
 		Partner: p.ID, Environment: env.Name, Profile: dialect, Side: p.Side,
-		AcceptRSAOAEP: env.AcceptRSAOAEP, Caller: env.Caller, MaxPayload: env.MaxPayload,
+		AcceptRSAOAEP: env.AcceptRSAOAEP, SenderAuth: env.SenderAuth, MaxPayload: env.MaxPayload, Sealing: sealing,
 	}
-	if sealing == SealingOptional {
-		c.Sealing = sealane.Optional
-	}
-	return c
 }
 
 var ringStates = map[State]keyring.State{Staged: keyring.Staged, Active: keyring.Active, Retiring: keyring.Retiring}
@@ -269,7 +265,7 @@ func (s *Snapshot) ring(rows []laneKey) (*keyring.Ring, error) {
 		if row.open != nil {
 			keys[i].Private = &privateKey{public: pub, open: row.open}
 		}
-		if keys[i].Operations, err = s.r.RSA.Public(pub); err != nil {
+		if keys[i].PublicOps, err = s.r.RSA.Public(pub); err != nil {
 			return nil, err
 		}
 	}

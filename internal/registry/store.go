@@ -126,7 +126,7 @@ type Tx interface {
 type LaneRows struct {
 	Partner     func(Partner) error     // ID, Profile, Side
 	Environment func(Environment) error // without contacts and what letters say
-	APIKey      func(APIKey) error      // ID, Partner, Environment, SHA256, Sealing
+	APIKey      func(APIKey) error      // ID, Partner, Environment, SHA256, sealane.Sealing
 	Offer       func(Offer) error       // KeyPair, Partner, Confirmed: of shared pairs that are active
 	KeyPair     func(KeyPair) error     // whole
 	Certificate func(Certificate) error // theirs: ID, Partner, Environment, KeyID, State, SPKI

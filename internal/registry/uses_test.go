@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 )
@@ -19,7 +20,7 @@ func TestUsesAreKept(t *testing.T) {
 	acme(t, d)
 	ids := make([]string, 2)
 	for i := range ids {
-		k, _, err := d.IssueAPIKey(t.Context(), "acme", "PROD", "", registry.SealingRequired, "")
+		k, _, err := d.IssueAPIKey(t.Context(), "acme", "PROD", "", sealane.SealingRequired, "")
 		must(t, err)
 		ids[i] = k.ID
 	}

@@ -16,14 +16,14 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
 
 // FaultHeader asks a stand-in to misbehave in the answer to this one request.
-// Its value is a name of ProviderFaults, or any code of forge.Codes.
+// Its value is a name of ProviderFaults, or any code of malform.Codes.
 const FaultHeader = "X-Sandbox-Fault"
 
 // FaultName is one way to misbehave.
@@ -170,7 +170,7 @@ func Forge(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
 		return nil, err
 	}
 	c := lane.Config()
-	material := forge.Material{Payload: payload, Other: other, Nested: lane.Out().Sign != nil}
+	material := malform.Material{Payload: payload, Other: other, Nested: lane.Out().Sign != nil}
 	if recipient, ok := c.Theirs.Recipient(); ok {
 		material.Recipient, material.RecipientID = recipient.Public, recipient.ID
 	}
@@ -181,11 +181,11 @@ func Forge(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
 	if material.Recipient == nil || material.Nested && material.Signer == nil {
 		return nil, fmt.Errorf("forge %s: the lane has no key in memory for it", name)
 	}
-	return forge.Make(code, material)
+	return malform.Make(code, material)
 }
 
 // SenderFaults lists what ForgingTransport can be asked for by name, beside any
-// code of forge.Codes.
+// code of malform.Codes.
 var SenderFaults = []FaultName{
 	{"wrong-key", "the message is encrypted to another key"},
 	{"sha1-oaep", "its key is encrypted with RSA-OAEP (SHA-1)"},

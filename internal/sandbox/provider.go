@@ -44,7 +44,7 @@ type providerAccount struct {
 func NewProvider(accounts []Account, service func() http.Handler, log *slog.Logger) (*Provider, error) {
 	p := &Provider{}
 	for _, a := range accounts {
-		if a.APIKey == "" || a.Lane == nil || a.Lane.Config().Side != sealane.Server {
+		if a.APIKey == "" || a.Lane == nil || a.Lane.Config().Side != sealane.ServerSide {
 			return nil, fmt.Errorf("account %q needs an API key and a lane of the server's side", a.Name)
 		}
 		lane := a.Lane

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
@@ -42,7 +42,7 @@ func sealedRiskOS(t *testing.T) (*httptest.Server, *sealane.Lane) {
 	t.Helper()
 	p := profileOf(t, "riskos")
 	customer, provider := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
-	server := laneOf(t, sealane.Config{Profile: p, Side: sealane.Server, Sealing: sealane.Optional, Ours: testkey.Ours(t, "p", provider), Theirs: testkey.Theirs(t, "c", customer)})
+	server := laneOf(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Sealing: sealane.SealingOptional, Ours: testkey.Ours(t, "p", provider), Theirs: testkey.Theirs(t, "c", customer)})
 	service, err := sandbox.NewProvider([]sandbox.Account{{Name: "customer", APIKey: "the-key", Lane: server}},
 		func() http.Handler { return &sandbox.RiskOS{} }, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -50,7 +50,7 @@ func sealedRiskOS(t *testing.T) (*httptest.Server, *sealane.Lane) {
 	}
 	s := httptest.NewServer(service)
 	t.Cleanup(s.Close)
-	return s, laneOf(t, sealane.Config{Profile: p, Side: sealane.Client, Ours: testkey.Ours(t, "c", customer), Theirs: testkey.Theirs(t, "p", provider)})
+	return s, laneOf(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c", customer), Theirs: testkey.Theirs(t, "p", provider)})
 }
 
 func evaluate(t *testing.T, s *httptest.Server, lane *sealane.Lane, fault string) (string, error) {
@@ -97,7 +97,7 @@ func TestProviderFaults(t *testing.T) {
 			t.Errorf("%s: %v, want %v", f.Name, err, due)
 		}
 	}
-	for _, code := range forge.Codes() {
+	for _, code := range malform.Codes() {
 		if code == "jwe.too-large" { // 64 MiB of it
 			continue
 		}
@@ -127,10 +127,10 @@ func TestProviderAuthenticates(t *testing.T) {
 func TestSenderFaults(t *testing.T) {
 	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	p, key := profileOf(t, "rdx"), testkey.RSA(t, "issuer", 2048)
-	ingress := laneOf(t, sealane.Config{Profile: p, Side: sealane.Server, Environment: "STAG", Caller: sealane.Unauthenticated, Ours: testkey.Ours(t, alias, key)})
+	ingress := laneOf(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
 	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: &sandbox.Issuer{}, Log: slog.New(slog.DiscardHandler)})
 	defer s.Close()
-	lane := laneOf(t, sealane.Config{Profile: p, Side: sealane.Client, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)})
+	lane := laneOf(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)})
 	for _, f := range sandbox.SenderFaults {
 		name := f.Name
 		if name == "slow" {

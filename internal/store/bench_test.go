@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 )
@@ -121,10 +122,10 @@ func fill(tx registry.Tx, from, to int) error {
 	rng := rand.New(rand.NewPCG(uint64(from), 3))
 	for i := from; i < to; i++ {
 		name := benchPartner(i)
-		p := registry.Partner{ID: name, Name: "Partner", Profile: "riskos", Side: 2, Created: noon}
-		e := registry.Environment{Partner: name, Name: "PROD", Sealing: registry.SealingRequired, Created: noon,
+		p := registry.Partner{ID: name, Name: "Partner", Profile: "riskos", Side: sealane.ServerSide, Created: noon}
+		e := registry.Environment{Partner: name, Name: "PROD", Sealing: sealane.SealingRequired, Created: noon,
 			Contacts: []registry.Contact{{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"}}}
-		k := registry.APIKey{ID: name + "-key", Partner: name, Environment: "PROD", Prefix: "sl_abc", Sealing: registry.SealingRequired,
+		k := registry.APIKey{ID: name + "-key", Partner: name, Environment: "PROD", Prefix: "sl_abc", Sealing: sealane.SealingRequired,
 			SHA256: benchBytes(i, "api key"), Created: noon}
 		if err := all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k)); err != nil {
 			return err

@@ -23,7 +23,7 @@ func (t *tx) Lanes(to registry.LaneRows) error {
 		return err
 	}
 	readEnvironment := func(row scan) (e registry.Environment, err error) {
-		err = row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.Caller, &e.AcceptRSAOAEP, &e.MaxPayload)
+		err = row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.SenderAuth, &e.AcceptRSAOAEP, &e.MaxPayload)
 		return e, err
 	}
 	if err := give(t, "lanes: environments", readEnvironment, to.Environment,

@@ -115,13 +115,13 @@ func sum(s string) []byte {
 // The makers below fill every member, so that one which a store forgets is seen.
 
 func partner(id string) registry.Partner {
-	return registry.Partner{ID: id, Name: "Zoë & Söhne <GmbH> 株式会社", Profile: "riskos", Side: sealane.Server, Created: noon}
+	return registry.Partner{ID: id, Name: "Zoë & Söhne <GmbH> 株式会社", Profile: "riskos", Side: sealane.ServerSide, Created: noon}
 }
 
 func environment(of, name string) registry.Environment {
 	return registry.Environment{
-		Partner: of, Name: name, Sealing: registry.SealingRequired, Account: of + "-" + name + "-account",
-		Caller: sealane.MutualTLS, AcceptRSAOAEP: "an old HSM", MaxPayload: 1 << 20, MailFrom: "keys@example.com",
+		Partner: of, Name: name, Sealing: sealane.SealingRequired, Account: of + "-" + name + "-account",
+		SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "an old HSM", MaxPayload: 1 << 20, MailFrom: "keys@example.com",
 		Contacts: []registry.Contact{
 			{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"},
 			{Role: registry.Support, Name: "山田", Email: "desk@example.com"},
@@ -132,7 +132,7 @@ func environment(of, name string) registry.Environment {
 
 func apiKey(id, of, environment string) registry.APIKey {
 	return registry.APIKey{ID: id, Partner: of, Environment: environment, Label: "batch", Prefix: "sl_abc", SHA256: sum("key " + id),
-		Sealing: registry.SealingOptional, Created: noon}
+		Sealing: sealane.SealingOptional, Created: noon}
 }
 
 func keyPair(id, of, environment string) registry.KeyPair {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -51,7 +52,7 @@ func (t *tx) PutPartner(p *registry.Partner) error {
 	if err != nil {
 		return err
 	}
-	args := []any{p.Name, p.Profile, p.Side.String(), text, p.ID}
+	args := []any{p.Name, p.Profile, string(p.Side), text, p.ID}
 	if p.Version == 0 {
 		n, err := t.exec(what, "INSERT INTO partner (name, profile, side, body, id, version) VALUES (?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING", args...)
 		err = inserted(what, n, err)
@@ -77,11 +78,11 @@ const selectEnvironment = `SELECT partner, name, COALESCE(account, ''), sealing,
 func readEnvironment(row scan) (e registry.Environment, err error) {
 	var c registry.Environment
 	var rest string
-	err = row(&c.Partner, &c.Name, &c.Account, &c.Sealing, &c.Caller, &c.AcceptRSAOAEP, &c.MaxPayload, &c.Version, &rest)
+	err = row(&c.Partner, &c.Name, &c.Account, &c.Sealing, &c.SenderAuth, &c.AcceptRSAOAEP, &c.MaxPayload, &c.Version, &rest)
 	if err == nil {
 		err = json.Unmarshal([]byte(rest), &e)
 	}
-	e.Partner, e.Name, e.Account, e.Sealing, e.Caller = c.Partner, c.Name, c.Account, c.Sealing, c.Caller
+	e.Partner, e.Name, e.Account, e.Sealing, e.SenderAuth = c.Partner, c.Name, c.Account, c.Sealing, c.SenderAuth
 	e.AcceptRSAOAEP, e.MaxPayload, e.Version = c.AcceptRSAOAEP, c.MaxPayload, c.Version
 	return e, ofRow(c.Partner+"/"+c.Name, err)
 }
@@ -103,7 +104,7 @@ func (t *tx) EnvironmentOfAccount(account string) (registry.Environment, error) 
 func (t *tx) PutEnvironment(e *registry.Environment) error {
 	what := fmt.Sprintf("environment %s of partner %q", e.Name, e.Partner)
 	rest := *e
-	rest.Partner, rest.Name, rest.Account, rest.Sealing, rest.Caller, rest.AcceptRSAOAEP, rest.MaxPayload = "", "", "", "", "", "", 0
+	rest.Partner, rest.Name, rest.Account, rest.Sealing, rest.SenderAuth, rest.AcceptRSAOAEP, rest.MaxPayload = "", "", "", "", "", "", 0
 	text, err := body(what, rest)
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func (t *tx) PutEnvironment(e *registry.Environment) error {
 			return fmt.Errorf("%s: the account %q is of %s of partner %q: %w", what, e.Account, other[0].Name, other[0].Partner, registry.ErrExists)
 		}
 	}
-	args := []any{null(e.Account), string(e.Sealing), string(e.Caller), e.AcceptRSAOAEP, e.MaxPayload, text, e.Partner, e.Name}
+	args := []any{null(e.Account), string(e.Sealing), string(e.SenderAuth), e.AcceptRSAOAEP, e.MaxPayload, text, e.Partner, e.Name}
 	if e.Version == 0 {
 		n, err := t.exec(what, `INSERT INTO environment
 			(account, sealing, caller, accept_rsa_oaep, max_payload, body, partner, name, version)
@@ -144,7 +145,7 @@ func readAPIKey(row scan) (k registry.APIKey, err error) {
 	if err = row(&id, &partner, &environment, bytesInto{&sum}, &sealing, &version, &rest, &used); err == nil {
 		err = json.Unmarshal([]byte(rest), &k)
 	}
-	k.ID, k.Partner, k.Environment, k.SHA256, k.Sealing, k.Version = id, partner, environment, sum, registry.Sealing(sealing), version
+	k.ID, k.Partner, k.Environment, k.SHA256, k.Sealing, k.Version = id, partner, environment, sum, sealane.Sealing(sealing), version
 	if used != nil {
 		k.LastUsed = time.UnixMicro(*used).UTC()
 	}

@@ -82,13 +82,13 @@ func read(text []byte) func() *rsa.PrivateKey {
 // Ours makes a ring of one active key pair with that ID.
 func Ours(t testing.TB, id string, key keyring.Private) *keyring.Ring {
 	t.Helper()
-	return ring(t, keyring.Key{ID: id, Private: key})
+	return ring(t, keyring.Key{State: keyring.Active, ID: id, Private: key})
 }
 
 // Theirs makes a ring of one active public key with that ID.
 func Theirs(t testing.TB, id string, key *rsa.PrivateKey) *keyring.Ring {
 	t.Helper()
-	return ring(t, keyring.Key{ID: id, Public: &key.PublicKey})
+	return ring(t, keyring.Key{State: keyring.Active, ID: id, Public: &key.PublicKey})
 }
 
 func ring(t testing.TB, k keyring.Key) *keyring.Ring {

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/malform"
 )
 
 // kind is one way to make a token of a class.
-type kind func(forge.Material) ([]byte, error)
+type kind func(malform.Material) ([]byte, error)
 
 // class is a set of tokens that fail, or open, for one reason.
 type class struct {
@@ -69,12 +69,12 @@ func classes() []class {
 }
 
 // whole makes a token without any fault.
-func whole(m forge.Material) ([]byte, error) { return forge.Make("", m) }
+func whole(m malform.Material) ([]byte, error) { return malform.Make("", m) }
 
 // forged makes one of internal/forge's faults.
 func forged(code fault.Code, name string) kind {
-	return func(m forge.Material) ([]byte, error) {
-		for _, v := range forge.Variants() {
+	return func(m malform.Material) ([]byte, error) {
+		for _, v := range malform.Variants() {
 			if v.Code == code && v.Name == name {
 				return v.Make(m)
 			}
@@ -85,7 +85,7 @@ func forged(code fault.Code, name string) kind {
 
 // cekOf encrypts n random bytes in the place of the content encryption key.
 func cekOf(n int) kind {
-	return func(m forge.Material) ([]byte, error) {
+	return func(m malform.Material) ([]byte, error) {
 		token, err := whole(m)
 		if err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ const payloadSize = 1 << 10
 // tokens makes n tokens of a class, its kinds in turn, each with a payload, keys
 // and IV of its own. All tokens of all classes have the same length, and an
 // encrypted key below the modulus: that the others are refused sooner is public.
-func (c class) tokens(n int, m forge.Material) ([][]byte, error) {
+func (c class) tokens(n int, m malform.Material) ([][]byte, error) {
 	tokens := make([][]byte, 0, n)
 	for len(tokens) < n {
 		m.Payload = payload()

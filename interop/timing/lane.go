@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
@@ -33,8 +33,8 @@ func newParties() (p parties, err error) {
 	return p, nil
 }
 
-func (p parties) material() forge.Material {
-	return forge.Material{Signer: p.customer, SignerID: customerID, Recipient: &p.provider.PublicKey, RecipientID: providerID,
+func (p parties) material() malform.Material {
+	return malform.Material{Signer: p.customer, SignerID: customerID, Recipient: &p.provider.PublicKey, RecipientID: providerID,
 		Other: p.stranger, Nested: true}
 }
 
@@ -79,15 +79,15 @@ func (p parties) lane(by kms.RSA, private keyring.Private) (*sealane.Lane, error
 	if err != nil {
 		return nil, err
 	}
-	ours, err := keyring.New(keyring.Key{ID: providerID, Private: private})
+	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: providerID, Private: private})
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := keyring.New(keyring.Key{ID: customerID, Public: &p.customer.PublicKey, Operations: operations})
+	theirs, err := keyring.New(keyring.Key{State: keyring.Active, ID: customerID, Public: &p.customer.PublicKey, PublicOps: operations})
 	if err != nil {
 		return nil, err
 	}
-	return sealane.New(sealane.Config{Profile: dialect, Side: sealane.Server, Ours: ours, Theirs: theirs})
+	return sealane.New(sealane.Config{Profile: dialect, Side: sealane.ServerSide, Ours: ours, Theirs: theirs})
 }
 
 // pool has the tokens of one class.

@@ -4,7 +4,7 @@
 // library's primitives, because internal/jose refuses to write such things.
 //
 // Nothing that serves real partners may import it.
-package forge
+package malform
 
 import (
 	"crypto/fips140"
@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // Material is what a message is made of.

@@ -1,4 +1,4 @@
-package forge
+package malform
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"encoding/binary"
 	"io"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // contentVariants are the faults of the content encryption.

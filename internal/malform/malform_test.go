@@ -1,4 +1,4 @@
-package forge_test
+package malform_test
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
-	"github.com/sealane/sealane/internal/forge"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/malform"
 )
 
 var key = sync.OnceValue(func() *rsa.PrivateKey {
@@ -29,8 +29,8 @@ var key = sync.OnceValue(func() *rsa.PrivateKey {
 	return k
 })
 
-func material(nested bool) forge.Material {
-	return forge.Material{
+func material(nested bool) malform.Material {
+	return malform.Material{
 		Payload: []byte(`{"id":"1"}`), Signer: key(), Recipient: &key().PublicKey,
 		SignerID: "s", RecipientID: "r", Other: key(), Nested: nested, Limit: 1000,
 	}
@@ -40,7 +40,7 @@ func material(nested bool) forge.Material {
 func TestMessageWithoutFaultOpens(t *testing.T) {
 	for _, nested := range []bool{true, false} {
 		m := material(nested)
-		token, err := forge.Make("", m)
+		token, err := malform.Make("", m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 
 func TestVariants(t *testing.T) {
 	seen := map[string]bool{}
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		name := string(v.Code) + " " + v.Name
 		if seen[name] || v.Name == "" || !v.Code.Known() {
 			t.Errorf("%q is there twice, has no name or no known code", name)
@@ -99,23 +99,23 @@ func TestVariants(t *testing.T) {
 func TestMake(t *testing.T) {
 	m := material(true)
 	payload := bytes.Clone(m.Payload)
-	for _, c := range forge.Codes() {
-		if _, err := forge.Make(c, m); err != nil {
+	for _, c := range malform.Codes() {
+		if _, err := malform.Make(c, m); err != nil {
 			t.Error(err)
 		}
 	}
 	if !bytes.Equal(m.Payload, payload) {
 		t.Error("the payload was changed")
 	}
-	if slices.Contains(forge.Codes(), "http.busy") {
+	if slices.Contains(malform.Codes(), "http.busy") {
 		t.Error("http.busy is no fault of a token")
 	}
-	if _, err := forge.Make("http.busy", m); err == nil || !strings.Contains(err.Error(), "http.busy") {
+	if _, err := malform.Make("http.busy", m); err == nil || !strings.Contains(err.Error(), "http.busy") {
 		t.Errorf("http.busy: %v", err)
 	}
 	m.Other = nil
 	for _, c := range []fault.Code{fault.OpenKeyOther, fault.SignatureOther, fault.HeaderJKU.In(fault.JWS)} {
-		if _, err := forge.Make(c, m); err == nil {
+		if _, err := malform.Make(c, m); err == nil {
 			t.Errorf("%s is made without a stranger's key", c)
 		}
 	}
@@ -126,7 +126,7 @@ func TestEmptyPayload(t *testing.T) {
 	for _, nested := range []bool{true, false} {
 		m := material(nested)
 		m.Payload = nil
-		for _, v := range forge.Variants() {
+		for _, v := range malform.Variants() {
 			if v.Nested && !nested {
 				continue
 			}
@@ -147,7 +147,7 @@ func TestStrangersKeyInTheHeader(t *testing.T) {
 	m := material(true)
 	m.Other = stranger
 	n := 0
-	for _, v := range forge.Variants() {
+	for _, v := range malform.Variants() {
 		brings := v.Code == fault.HeaderJWK.In(fault.JWS) && v.Name != "public-key" || v.Code == fault.HeaderJKU.In(fault.JWS) ||
 			v.Code == fault.HeaderX5C.In(fault.JWS) || v.Code == fault.HeaderX5U.In(fault.JWS)
 		if !brings || v.Name == "null" || v.Name == "empty" {
@@ -202,11 +202,11 @@ func certified(t *testing.T, headerText string) *rsa.PublicKey {
 
 // TestBombInflates opens the bomb that no header announces.
 func TestBombInflates(t *testing.T) {
-	i := slices.IndexFunc(forge.Variants(), func(v forge.Variant) bool { return v.Code == fault.OpenCompressed && v.Name == "bomb" })
+	i := slices.IndexFunc(malform.Variants(), func(v malform.Variant) bool { return v.Code == fault.OpenCompressed && v.Name == "bomb" })
 	if i < 0 {
 		t.Fatal("there is no bomb")
 	}
-	token, err := forge.Variants()[i].Make(material(false))
+	token, err := malform.Variants()[i].Make(material(false))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package forge
+package malform
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // innerVariants are the faults of the inner token that an outer one can't have.

@@ -1,4 +1,4 @@
-package forge
+package malform
 
 import (
 	"crypto/rand"
@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // tokenFault is a fault that both layers can have.

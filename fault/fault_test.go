@@ -7,18 +7,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 var update = flag.Bool("update", false, "write docs/faults.md anew")
 
-const page = "../../docs/faults.md"
+const page = "../docs/faults.md"
 
 // TestPage keeps docs/faults.md the same as the catalogue.
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Fault codes\n\nEvery fault that Sealane can name: in logs (`fault=`), in errors (in square brackets), and in the output of\n" +
-		"`sealane inspect`. The part before the dot is the layer. This page is written by\n`go test ./internal/fault -update`.\n\n| code | what it is | what to do |\n|---|---|---|\n")
+		"`sealane inspect`. The part before the dot is the layer. This page is written by\n`go test ./fault -update`.\n\n| code | what it is | what to do |\n|---|---|---|\n")
 	for _, c := range fault.All() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c, c.Meaning(), c.Next())
 	}
@@ -32,7 +32,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != b.String() {
-		t.Error("docs/faults.md is not what the catalogue says: go test ./internal/fault -update")
+		t.Error("docs/faults.md is not what the catalogue says: go test ./fault -update")
 	}
 }
 

@@ -1,4 +1,4 @@
-package forge
+package malform
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // outerVariants are the faults of the outer token that anyone can see and that

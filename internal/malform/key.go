@@ -1,4 +1,4 @@
-package forge
+package malform
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"github.com/sealane/sealane/internal/fault"
+	"github.com/sealane/sealane/fault"
 )
 
 // keyVariants are the faults of the encrypted key that only its owner can see.
