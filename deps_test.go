@@ -23,7 +23,8 @@ var rooms = map[string][]string{
 	"internal/libcrypto":  {},
 	"profile":             {"cert"},
 	"keyring":             {"cert"},
-	"kms":                 {"cert", "keyring", "internal/libcrypto"},
+	"kms":                 {"cert", "keyring"},
+	"rsaengine":           {"keyring", "internal/libcrypto"},
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
 	"sealhttp":            {".", "internal/strictjson", "profile"},
 	"internal/inspect":    {"."},
@@ -33,12 +34,12 @@ var rooms = map[string][]string{
 	"internal/hostile":    {"fault", "profile"},
 	"internal/audit":      {},
 	"internal/rootkey":    {},
-	"internal/registry":   {".", "kms", "internal/audit", "internal/rootkey"},
+	"internal/registry":   {".", "rsaengine", "internal/audit", "internal/rootkey"},
 	"internal/exchange":   {"internal/registry"},
 	"internal/store":      {"internal/registry"},
 
 	"internal/store/pgtest": {},
-	"cmd/sealane":           {"sealhttp", "kms", "internal/inspect", "internal/sandbox", "internal/exchange", "internal/store"},
+	"cmd/sealane":           {"sealhttp", "kms", "rsaengine", "internal/inspect", "internal/sandbox", "internal/exchange", "internal/store"},
 }
 
 // onlyTests lists rooms that no other room's code may import, beside those named.

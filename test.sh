@@ -54,7 +54,7 @@ echo "== what the race detector would hide or slow down, and the build without O
 {
 	go test -count=1 -run TestNothingLeaks -v ./internal/libcrypto &&
 		(cd interop && go test -count=1 -run '^TestWycheproof' -v .) && # thousands of vectors, one after the other: nothing to race
-		go test -count=1 -tags sealane_static -run 'TestFIPS|TestNotHere|TestRefused|TestFiles' -v ./internal/libcrypto ./kms
+		go test -count=1 -tags sealane_static -run 'TestFIPS|TestNotHere|TestRefused|TestFiles' -v ./internal/libcrypto ./kms ./rsaengine
 } >"$log" 2>&1 || {
 	tail -n 50 "$log"
 	exit 1

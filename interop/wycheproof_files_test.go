@@ -14,7 +14,7 @@ import (
 	"github.com/c2sp/wycheproof"
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // groupsOf reads the groups of one of Wycheproof's files as a test needs them,
@@ -75,12 +75,12 @@ func (r results) compare(t *testing.T, name string, want counts, reasons map[str
 }
 
 // onEveryEngine judges by Go's crypto/rsa, and by the system's OpenSSL.
-func onEveryEngine(t *testing.T, judge func(*testing.T, kms.RSA)) {
-	for _, choice := range []string{kms.Go, kms.OpenSSL} {
+func onEveryEngine(t *testing.T, judge func(*testing.T, *rsaengine.Engine)) {
+	for _, choice := range []string{rsaengine.Go, rsaengine.OpenSSL} {
 		t.Run(choice, func(t *testing.T) {
 			t.Parallel()
-			r, err := kms.ChooseRSA(choice)
-			if err != nil && choice == kms.OpenSSL {
+			r, err := rsaengine.Select(choice)
+			if err != nil && choice == rsaengine.OpenSSL {
 				t.Skipf("libcrypto.so.3 is missing: %v", err)
 			}
 			if err != nil {

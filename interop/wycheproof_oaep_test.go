@@ -12,7 +12,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/jose"
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // oaepGroup is a group of RSAES-OAEP decryptions.
@@ -94,7 +94,7 @@ func TestWycheproofOAEP(t *testing.T) {
 	t.Parallel()
 	for name, want := range oaepFiles {
 		t.Run(name, func(t *testing.T) {
-			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
+			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[oaepGroup](t, name) {
 					key, _, err := cert.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
@@ -105,7 +105,7 @@ func TestWycheproofOAEP(t *testing.T) {
 						}
 						continue
 					}
-					own, err := r.Private(key)
+					own, err := r.PrivateKey(key)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -204,7 +204,7 @@ func judgeOAEP(t *testing.T, key crypto.Decrypter, alg string, g oaepGroup, v ve
 // process by another way than our reader.
 func TestWycheproofThreePrimes(t *testing.T) {
 	t.Parallel()
-	r, err := kms.ChooseRSA(kms.OpenSSL)
+	r, err := rsaengine.Select(rsaengine.OpenSSL)
 	if err != nil {
 		t.Skipf("libcrypto.so.3 is missing: %v", err)
 	}
@@ -218,7 +218,7 @@ func TestWycheproofThreePrimes(t *testing.T) {
 			if len(key.Primes) != 3 {
 				t.Fatalf("%s: a key of %d primes", name, len(key.Primes))
 			}
-			if _, err := r.Private(key); err == nil || !strings.Contains(err.Error(), "the key has 3 primes") {
+			if _, err := r.PrivateKey(key); err == nil || !strings.Contains(err.Error(), "the key has 3 primes") {
 				t.Errorf("%s: %v", name, err)
 			}
 			count++

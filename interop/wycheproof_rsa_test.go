@@ -12,7 +12,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 func unhex(t testing.TB, text string) []byte {
@@ -97,7 +97,7 @@ func TestWycheproofRSASignatures(t *testing.T) {
 	t.Parallel()
 	for name, want := range signatureFiles {
 		t.Run(name, func(t *testing.T) {
-			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
+			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[signatureGroup](t, name) {
 					file, err := cert.Read(unhex(t, g.PublicKeyDER))
@@ -127,9 +127,9 @@ func TestWycheproofRSASignatures(t *testing.T) {
 }
 
 // verifier is the operation that the codec calls for a key in the hands of r.
-func verifier(t *testing.T, r kms.RSA, key *rsa.PublicKey) func(digest, signature []byte) error {
+func verifier(t *testing.T, r *rsaengine.Engine, key *rsa.PublicKey) func(digest, signature []byte) error {
 	t.Helper()
-	operations, err := r.Public(key)
+	operations, err := r.PublicOps(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestWycheproofRSASigning(t *testing.T) {
 	t.Parallel()
 	for name, want := range signingFiles {
 		t.Run(name, func(t *testing.T) {
-			onEveryEngine(t, func(t *testing.T, r kms.RSA) {
+			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[signatureGroup](t, name) {
 					key, _, err := cert.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
@@ -198,7 +198,7 @@ func TestWycheproofRSASigning(t *testing.T) {
 						}
 						continue
 					}
-					signer, err := r.Private(key)
+					signer, err := r.PrivateKey(key)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -19,7 +19,6 @@ import (
 type Options struct {
 	// Passphrase is asked for only where a key is encrypted. Nil: there is none.
 	Passphrase func() ([]byte, error)
-	RSA        RSA // does the operations of keys that come into memory
 }
 
 // Opened is a private key with what its container said of it.
@@ -57,11 +56,7 @@ func Open(ctx context.Context, uri string, o Options) (*Opened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
-	private, err := o.RSA.Private(key)
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", path, err)
-	}
-	return &Opened{Private: private, KeyID: info.KeyID, Certificates: info.Certificates}, nil
+	return &Opened{Private: key, KeyID: info.KeyID, Certificates: info.Certificates}, nil
 }
 
 func readFile(path string) ([]byte, error) {

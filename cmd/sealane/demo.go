@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 func newDemo() *cobra.Command {
@@ -63,17 +63,17 @@ func emptyFolder(dir string) error {
 }
 
 func runDemo(c *cobra.Command, dir string, temporary, once bool) error {
-	rsa, err := chosenRSA(c)
+	engine, err := chosenEngine(c)
 	if err != nil {
 		return err
 	}
-	servers := &demoServers{log: slog.New(slog.DiscardHandler), rsa: rsa}
+	servers := &demoServers{log: slog.New(slog.DiscardHandler), rsa: engine}
 	ctx, stop := context.WithCancel(c.Context())
 	servers.ctx = ctx
 	defer func() { stop(); servers.wait() }()
 
 	r := &report{w: c.OutOrStdout(), color: isTerminal(c.OutOrStdout())}
-	fmt.Fprintf(r.w, "RSA by %s\n", rsa)
+	fmt.Fprintf(r.w, "RSA by %s\n", engine)
 	fmt.Fprintf(r.w, "Files are in %s%s\n", dir, map[bool]string{true: " until the demo ends"}[temporary])
 	var hints []string
 	for _, demo := range []func(*report, *demoServers, string) ([]string, error){demoRiskOS, demoRDX} {
@@ -98,7 +98,7 @@ func runDemo(c *cobra.Command, dir string, temporary, once bool) error {
 type demoServers struct {
 	ctx  context.Context
 	log  *slog.Logger
-	rsa  kms.RSA // of the customer's and the issuer's lanes; the stand-ins forge faults with keys in Go's hands
+	rsa  *rsaengine.Engine // of the customer's and the issuer's lanes; the stand-ins forge faults with keys in Go's hands
 	done sync.WaitGroup
 
 	closing []func() error // registries

@@ -12,7 +12,6 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/inspect"
-	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -113,7 +112,7 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 	}
 	// No rings are made: a doctor takes keys that no lane would, and tries with them
 	// what OpenSSL's keys are not asked for.
-	ours, err := l.ourKeys(ctx, kms.RSA{})
+	ours, err := l.ourKeys(ctx, nil)
 	if err != nil {
 		return o, err
 	}

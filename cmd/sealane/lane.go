@@ -13,6 +13,7 @@ import (
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // laneFlags are the flags that describe a lane.
@@ -89,11 +90,11 @@ func (l *laneFlags) onlyRDX() {
 }
 
 func (l *laneFlags) ours(ctx context.Context) (*keyring.Ring, error) {
-	rsa, err := chosenRSA(l.c)
+	engine, err := chosenEngine(l.c)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := l.ourKeys(ctx, rsa)
+	keys, err := l.ourKeys(ctx, engine)
 	if err != nil {
 		return nil, err
 	}
@@ -105,28 +106,32 @@ func (l *laneFlags) theirs() (*keyring.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	rsa, err := chosenRSA(l.c)
+	engine, err := chosenEngine(l.c)
 	if err != nil {
 		return nil, err
 	}
-	if err := withOperations(rsa, keys); err != nil {
+	if err := withPublicOps(engine, keys); err != nil {
 		return nil, err
 	}
 	return keyring.New(keys...)
 }
 
-func (l *laneFlags) ourKeys(ctx context.Context, rsa kms.RSA) ([]keyring.Key, error) {
+func (l *laneFlags) ourKeys(ctx context.Context, engine *rsaengine.Engine) ([]keyring.Key, error) {
 	var keys []keyring.Key
 	for i, file := range l.keys {
-		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), RSA: rsa})
+		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase)})
 		if err != nil {
 			return nil, err
+		}
+		private, err := engine.PrivateKey(opened.Private)
+		if err != nil {
+			return nil, fmt.Errorf("key %s: %w", file, err)
 		}
 		id, err := nth(l.keyIDs, i, len(l.keys), opened.KeyID, "key-id")
 		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, keyring.Key{ID: id, Private: opened.Private, State: firstActive(i)})
+		keys = append(keys, keyring.Key{ID: id, Private: private, State: firstActive(i)})
 	}
 	return keys, nil
 }

@@ -71,7 +71,7 @@ func (o *office) open(c *cobra.Command, create bool) (*registry.Registry, func()
 		return nil, nil, err
 	}
 	r := &registry.Registry{Store: s}
-	if r.RSA, err = chosenRSA(c); err == nil {
+	if r.RSA, err = chosenEngine(c); err == nil {
 		err = o.anchor(c, r)
 	}
 	if err != nil {

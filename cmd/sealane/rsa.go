@@ -1,62 +1,60 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // rsaFlag adds --rsa to all commands; $SEALANE_RSA is its default.
 func rsaFlag(root *cobra.Command) {
-	choice := os.Getenv("SEALANE_RSA")
-	if choice == "" {
-		choice = kms.Auto
-	}
+	choice := cmp.Or(os.Getenv("SEALANE_RSA"), rsaengine.Auto)
 	root.PersistentFlags().String("rsa", choice, "what does a lane's RSA: auto (OpenSSL where it is, else Go), go or openssl; default $SEALANE_RSA")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		_, err := chosenRSA(c) // refused before any work, whatever the command
+		_, err := chosenEngine(c) // refused before any work, whatever the command
 		return err
 	}
 }
 
-// chosenRSA gives what --rsa chose.
-func chosenRSA(c *cobra.Command) (kms.RSA, error) {
+// chosenEngine returns the RSA engine that --rsa names.
+func chosenEngine(c *cobra.Command) (*rsaengine.Engine, error) {
 	choice, err := c.Flags().GetString("rsa")
 	if err != nil {
-		return kms.RSA{}, err
+		return nil, err
 	}
-	r, err := kms.ChooseRSA(choice)
+	engine, err := rsaengine.Select(choice)
 	switch {
 	case err == nil:
-		return r, nil
-	case slices.Contains([]string{kms.Auto, kms.Go, kms.OpenSSL}, choice):
-		return r, &exit{exitFailed, err}
+		return engine, nil
+	case errors.Is(err, rsaengine.ErrUnknown):
+		return nil, &exit{exitUsage, err}
 	}
-	return r, &exit{exitUsage, err}
+	return nil, &exit{exitFailed, err}
 }
 
-// logRSA is the one line by which the operator of a server sees what does RSA.
+// logRSA writes the line that tells the operator of a server which RSA engine it uses.
 func logRSA(c *cobra.Command) error {
-	r, err := chosenRSA(c)
+	engine, err := chosenEngine(c)
 	if err == nil {
-		fmt.Fprintln(c.ErrOrStderr(), "RSA by", r)
+		fmt.Fprintln(c.ErrOrStderr(), "RSA by", engine)
 	}
 	return err
 }
 
-// withOperations puts r under the keys of a ring that the partner has.
-func withOperations(r kms.RSA, keys []keyring.Key) error {
+// withPublicOps sets the public operations of a partner's keys to those of engine.
+func withPublicOps(engine *rsaengine.Engine, keys []keyring.Key) error {
 	for i := range keys {
-		operations, err := r.Public(keys[i].Public)
+		ops, err := engine.PublicOps(keys[i].Public)
 		if err != nil {
 			return fmt.Errorf("key ID %q: %w", keys[i].ID, err)
 		}
-		keys[i].PublicOps = operations
+		keys[i].PublicOps = ops
 	}
 	return nil
 }

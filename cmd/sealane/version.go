@@ -24,11 +24,11 @@ func newVersion() *cobra.Command {
 	asJSON := c.Flags().Bool("json", false, "write JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		v := versionFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-		rsa, err := chosenRSA(c)
+		engine, err := chosenEngine(c)
 		if err != nil {
 			return err
 		}
-		v.RSA = rsa.String()
+		v.RSA = engine.String()
 		if info, ok := debug.ReadBuildInfo(); ok {
 			if info.Main.Version != "" {
 				v.Version = info.Main.Version

@@ -12,14 +12,14 @@ import (
 
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/rootkey"
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // Registry is the way to the store. Its members must not be changed once it is used.
 type Registry struct {
 	Store Store
-	Root  *rootkey.Ring // opens and seals private keys, see UseRoot; nil: they stay closed
-	RSA   kms.RSA       // does the operations of private keys
+	Root  *rootkey.Ring     // opens and seals private keys, see UseRoot; nil: they stay closed
+	RSA   *rsaengine.Engine // performs the operations of RSA keys; nil is crypto/rsa
 
 	Now      func() time.Time                        // nil: time.Now
 	Recorded func(ctx context.Context, h audit.Head) // nil, or told of each new head of the audit log

@@ -109,7 +109,7 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 				if err != nil {
 					return nil, err
 				}
-				return r.RSA.Private(key)
+				return r.RSA.PrivateKey(key)
 			})}
 			if k.Partner == "" {
 				key.confirmed, key.imported = offers[k.ID], confirmed(k, time.Time{})
@@ -265,7 +265,7 @@ func (s *Snapshot) ring(rows []laneKey) (*keyring.Ring, error) {
 		if row.open != nil {
 			keys[i].Private = &privateKey{public: pub, open: row.open}
 		}
-		if keys[i].PublicOps, err = s.r.RSA.Public(pub); err != nil {
+		if keys[i].PublicOps, err = s.r.RSA.PublicOps(pub); err != nil {
 			return nil, err
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 const (
@@ -55,14 +55,14 @@ func (p parties) end(choice string, pools []pool) (end, error) {
 		if err != nil {
 			return end{}, err
 		}
-		lane, err := p.lane(kms.RSA{}, private)
+		lane, err := p.lane(nil, private)
 		return end{lane, "without the private operation, whose results are known", private.expect}, err
 	}
-	by, err := kms.ChooseRSA(choice)
+	by, err := rsaengine.Select(choice)
 	if err != nil {
 		return end{}, err
 	}
-	private, err := by.Private(p.provider)
+	private, err := by.PrivateKey(p.provider)
 	if err != nil {
 		return end{}, err
 	}
@@ -70,12 +70,12 @@ func (p parties) end(choice string, pools []pool) (end, error) {
 	return end{lane, by.String(), func([]byte) {}}, err
 }
 
-func (p parties) lane(by kms.RSA, private keyring.Private) (*sealane.Lane, error) {
+func (p parties) lane(by *rsaengine.Engine, private keyring.Private) (*sealane.Lane, error) {
 	dialect, err := profile.Load("riskos")
 	if err != nil {
 		return nil, err
 	}
-	operations, err := by.Public(&p.customer.PublicKey)
+	operations, err := by.PublicOps(&p.customer.PublicKey)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // plan is what the command line asks for.
@@ -39,7 +39,7 @@ func main() {
 	flag.IntVar(&p.opens, "n", 100_000, "`opens` per class with each engine")
 	flag.IntVar(&p.exchanges, "http", 10_000, "`requests` per class over HTTP with each engine; 0: none")
 	flag.IntVar(&p.tokens, "tokens", 512, "different `tokens` per class")
-	engines := flag.String("rsa", strings.Join([]string{kms.OpenSSL, kms.Go, none}, ","), "what does RSA, a `list`")
+	engines := flag.String("rsa", strings.Join([]string{rsaengine.OpenSSL, rsaengine.Go, none}, ","), "what does RSA, a `list`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "timing: %q is not a flag\n", flag.Arg(0))

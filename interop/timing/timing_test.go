@@ -8,14 +8,14 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // TestRun goes through everything in small: each measurement also checks the
 // fault that the operator sees and the answer that the partner gets.
 func TestRun(t *testing.T) {
-	engines := []string{kms.OpenSSL, kms.Go, none}
-	if _, err := kms.ChooseRSA(kms.OpenSSL); err != nil {
+	engines := []string{rsaengine.OpenSSL, rsaengine.Go, none}
+	if _, err := rsaengine.Select(rsaengine.OpenSSL); err != nil {
 		t.Skipf("libcrypto.so.3 is missing: %v", err)
 	}
 	var out bytes.Buffer
@@ -43,7 +43,7 @@ func TestRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	if err := (plan{opens: 1 << 20, tokens: 7, engines: []string{kms.Go}}).run(ctx, &out); !errors.Is(err, context.Canceled) {
+	if err := (plan{opens: 1 << 20, tokens: 7, engines: []string{rsaengine.Go}}).run(ctx, &out); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	for _, p := range []plan{{opens: leastOpens - 1, tokens: 1}, {opens: leastOpens, exchanges: 1, tokens: 1}, {opens: leastOpens}} {
@@ -64,7 +64,7 @@ func TestWrongClassIsNotMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := keys.end(kms.Go, pools)
+	e, err := keys.end(rsaengine.Go, pools)
 	if err != nil {
 		t.Fatal(err)
 	}

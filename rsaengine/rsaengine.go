@@ -1,0 +1,115 @@
+// Package rsaengine chooses what performs RSA: Go's crypto/rsa, or the OpenSSL 3 of the system.
+//
+// RSA is most of the cost of a small message, and OpenSSL takes a quarter to three quarters of the
+// time that crypto/rsa takes. [Select] chooses an [Engine] once for a process. The engine then
+// takes private keys, by [Engine.PrivateKey], and public keys, by [Engine.PublicOps]; what it
+// returns goes into a [keyring.Key].
+//
+// Results are the same with every engine, and so are errors: only [rsa.ErrDecryption] and
+// [rsa.ErrVerification] say that a message is bad.
+package rsaengine
+
+import (
+	"crypto/fips140"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+
+	"github.com/sealane/sealane/internal/libcrypto"
+	"github.com/sealane/sealane/keyring"
+)
+
+// The choices that [Select] knows.
+const (
+	// Auto is OpenSSL where it loads and passes its self-test, and Go elsewhere and in FIPS mode.
+	Auto = "auto"
+	// Go is crypto/rsa.
+	Go = "go"
+	// OpenSSL is the OpenSSL 3 of the system. Where it cannot be used, Select returns an error.
+	OpenSSL = "openssl"
+)
+
+// ErrUnknown is returned by [Select] for a choice that it does not know.
+var ErrUnknown = errors.New("unknown RSA engine")
+
+// An Engine performs RSA operations with keys in memory. The zero value and a nil *Engine are
+// crypto/rsa. An Engine is safe for concurrent use.
+type Engine struct {
+	library *libcrypto.Library
+	reason  string // why it is Go, where it could have been OpenSSL
+}
+
+// Select returns the engine of that name: [Auto], [Go] or [OpenSSL]. An empty choice is Auto.
+//
+// The choice depends on the platform, on the version of OpenSSL and on FIPS mode, and never on a
+// measurement, so that an auditor can tell beforehand which engine a system uses. Only OpenSSL
+// asked for by name can fail: where it does not load and where, in FIPS 140-3 mode, it has no FIPS
+// provider.
+func Select(choice string) (*Engine, error) {
+	switch choice {
+	case Go:
+		return &Engine{reason: "as chosen"}, nil
+	case Auto, "":
+		if fips140.Enabled() {
+			return &Engine{reason: "FIPS 140-3 mode is on"}, nil
+		}
+		library, err := libcrypto.Load()
+		if err != nil {
+			return &Engine{reason: err.Error()}, nil
+		}
+		return &Engine{library: library}, nil
+	case OpenSSL:
+		library, err := libcrypto.Load()
+		if err != nil {
+			return nil, fmt.Errorf("RSA by OpenSSL: %w", err)
+		}
+		if fips140.Enabled() && !library.FIPS() {
+			return nil, errors.New("RSA by OpenSSL: FIPS 140-3 mode is on, and OpenSSL's FIPS provider is not: " +
+				"configure it (openssl fipsinstall), or choose go")
+		}
+		return &Engine{library: library}, nil
+	}
+	return nil, fmt.Errorf("%w %q: choose %s, %s or %s", ErrUnknown, choice, Auto, Go, OpenSSL)
+}
+
+// String returns the engine's name with its version and, for Go, the reason for it.
+func (e *Engine) String() string {
+	switch {
+	case e == nil || e.library == nil && e.reason == "":
+		return "Go crypto/rsa"
+	case e.library == nil:
+		return "Go crypto/rsa (" + e.reason + ")"
+	}
+	text := e.library.Version() + " (" + e.library.Path() + ")"
+	if e.library.FIPS() {
+		text += " with its FIPS provider"
+	}
+	return text
+}
+
+// PrivateKey returns key with its operations performed by e. Only an *rsa.PrivateKey can change
+// the engine; a key that is not in this process's memory is returned as it is.
+func (e *Engine) PrivateKey(key keyring.Private) (keyring.Private, error) {
+	inMemory, ok := key.(*rsa.PrivateKey)
+	if e == nil || e.library == nil || !ok {
+		return key, nil
+	}
+	k, err := e.library.NewKey(inMemory)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// PublicOps returns the operations of a partner's key, performed by e. For crypto/rsa it returns
+// nil, which a [keyring.Key] takes to mean the same.
+func (e *Engine) PublicOps(key *rsa.PublicKey) (keyring.PublicOps, error) {
+	if e == nil || e.library == nil {
+		return nil, nil
+	}
+	k, err := e.library.NewPublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
