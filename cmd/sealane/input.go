@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 // maxInput bounds what is read from a file or standard input.
@@ -124,83 +120,4 @@ func secretFile(c *cobra.Command, name string) (string, error) {
 		err = fmt.Errorf("%s does not hold exactly one line", name)
 	}
 	return secret, err
-}
-
-// readSums reads a list of SHA-256 checksums as tools write it: one a line, with a
-// file's name or without, by sha256sum, openssl or a spreadsheet, in UTF-8 or UTF-16.
-// Lines that begin with # are comments. What a line that can't be read holds is not in
-// the error: it may be anything.
-func readSums(c *cobra.Command, name string) ([][]byte, error) {
-	data, err := readInput(c, name, maxInput)
-	if err != nil {
-		return nil, err
-	}
-	text, _, err := transform.Bytes(unicode.BOMOverride(unicode.UTF8.NewDecoder()), data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	var sums [][]byte
-	number := 0
-	for line := range strings.Lines(string(text)) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		found := sumsIn(line)
-		if len(found) == 0 {
-			return nil, &exit{exitFailed, fmt.Errorf("%s, line %d: there is no SHA-256 checksum in it (64 hexadecimal digits)", name, number)}
-		}
-		sums = append(sums, found...)
-	}
-	return sums, nil
-}
-
-// sumsIn gives the checksums of a line; none where it has something else in their
-// place. Behind the first one there may be a name.
-func sumsIn(line string) [][]byte {
-	// SHA256(file)= …, SHA256 (file) = …, sha256 Fingerprint=…, sha256:…
-	for _, word := range []string{"sha256", "sha2-256"} {
-		if len(line) > len(word) && strings.EqualFold(line[:len(word)], word) {
-			if rest, plain := strings.CutPrefix(line[len(word):], ":"); plain {
-				line = rest
-			} else {
-				line = line[strings.LastIndexByte(line, '=')+1:]
-			}
-			break
-		}
-	}
-	if sum := sumOf(line); sum != nil {
-		return [][]byte{sum}
-	}
-	var sums [][]byte
-	words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t,;", r) })
-	for _, word := range words {
-		if sum := sumOf(word); sum != nil {
-			sums = append(sums, sum)
-		}
-	}
-	if len(sums) == 0 || len(sums) < len(words) && sumOf(words[0]) == nil {
-		return nil
-	}
-	if len(sums) < len(words) {
-		return sums[:1] // the rest is a name
-	}
-	return sums
-}
-
-// sumOf reads one SHA-256 checksum: colons, hyphens and blanks between the digits,
-// quotation marks, and sha256sum's sign of an escaped name do not matter.
-func sumOf(text string) []byte {
-	sum, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "", " ", "", "\t", "", `"`, "", `\`, "").Replace(text))
-	if err != nil || len(sum) != sha256.Size {
-		return nil
-	}
-	return sum
-}
-
-// isTerminal reports whether w is one, for colours.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
 }

@@ -1,15 +1,9 @@
 package main
 
 import (
-	"crypto/rsa"
-	"crypto/x509"
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/internal/registry"
 )
 
 func newKey() *cobra.Command {
@@ -19,145 +13,75 @@ func newKey() *cobra.Command {
 	return c
 }
 
-func newKeyID() *cobra.Command {
-	var id cert.KeyID
-	var file, env string
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "id [KEY-ID]",
-		Short: "Explain, check or build a six-part key ID (the RDX alias)",
-		Long: `Id explains a six-part key ID and, given --cert and --env, holds it against the
-certificate and environment that it names. Without an argument it builds one:
-
-  [Reason/Entity]-[Use Case]-[MPI/ACS]-[Cert Owning Entity]-[Bit Length/Algorithm]-[Environment]`,
-		Example: `  sealane key id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG --cert bank.pem --env STAG
-  sealane key id --entity 1234dadc1234b704c1f23dc4 --owner Client --bits 4096 --env PROD`,
-		Args: cobra.MaximumNArgs(1),
+// keyCommands are those of key pairs in the registry.
+func keyCommands() []*cobra.Command {
+	var list []*cobra.Command
+	for _, make := range []func(*office) *cobra.Command{keyCreate, keyImport, keyExport, keyList, keyRetire, keyDestroy, keyCompromised, keyBlock} {
+		// Each has its own flags: the group has commands without a registry, too.
+		group := &cobra.Command{}
+		o := officeFlags(group)
+		c := make(o)
+		c.Flags().AddFlagSet(group.PersistentFlags())
+		list = append(list, c)
 	}
-	f := c.Flags()
-	f.StringVar(&file, "cert", "", "certificate to hold it against")
-	f.StringVar(&env, "env", "", "environment")
-	f.StringVar(&id.Entity, "entity", "", "build: reason or entity")
-	f.StringVar(&id.UseCase, "use-case", "PKE", "build: use case")
-	f.StringVar(&id.Component, "component", "ACS", "build: MPI or ACS")
-	f.StringVar(&id.Owner, "owner", "", "build: entity that owns the certificate")
-	f.IntVar(&id.Bits, "bits", 4096, "build: RSA size")
-	f.BoolVar(&asJSON, "json", false, "write JSON")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		var err error
-		if len(args) == 0 {
-			id, err = cert.NewKeyID(id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, env)
-		} else {
-			id, err = cert.ParseKeyID(args[0])
-		}
-		if err != nil {
-			return refused(err)
-		}
-		if file != "" {
-			read, err := readCertificate(c, file)
-			if err != nil {
-				return err
-			}
-			if env == "" {
-				env = id.Environment
-			}
-			if err := id.Check(read.PublicKey, env); err != nil {
-				return refused(err)
-			}
-		} else if env != "" && env != id.Environment {
-			return refused(fmt.Errorf("key ID %s is for %s, not for %s", id, id.Environment, env))
-		}
-		if asJSON {
-			return writeJSON(c.OutOrStdout(), struct {
-				KeyID       string `json:"key_id"`
-				Entity      string `json:"entity"`
-				UseCase     string `json:"use_case"`
-				Component   string `json:"component"`
-				Owner       string `json:"owner"`
-				Bits        int    `json:"bits"`
-				Hash        string `json:"hash"`
-				Environment string `json:"environment"`
-			}{id.String(), id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Hash, id.Environment})
-		}
-		fmt.Fprintf(c.OutOrStdout(), "%s\n  reason/entity  %s\n  use case       %s\n  component      %s\n  owner          %s\n  key            %d bits, %s\n  environment    %s\n",
-			id, id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Hash, id.Environment)
-		return nil
-	}
-	return c
+	return list
 }
 
-func newKeyConvert() *cobra.Command {
-	var to, out, keyID, certFile, outPassphrase string
-	c := &cobra.Command{
-		Use:   "convert KEY",
-		Short: "Write a private key as PKCS #8, PKCS #12 or JWK",
-		Long: `Convert reads a private key in any format (PKCS #8, encrypted PKCS #8, PKCS #1,
-PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
-		Example: `  sealane key convert --to pkcs12 --cert bank.pem --out bank.p12 --out-passphrase-file pass bank.key
-  sealane key convert --to jwk --key-id our-key --out our.jwk our.key`,
-		Args: cobra.ExactArgs(1),
-	}
+func keyList(o *office) *cobra.Command {
+	var q registry.KeyPairQuery
+	c := &cobra.Command{Use: "list", Short: "List your key pairs in the registry", Args: cobra.NoArgs}
 	f := c.Flags()
-	f.StringVar(&to, "to", "pkcs8", "pkcs8, pkcs12 or jwk")
-	f.StringVar(&out, "out", "", "file to write; it must not exist (required)")
-	f.StringVar(&keyID, "key-id", "", "key ID to write into a JWK")
-	f.StringVar(&certFile, "cert", "", "certificate to put into a PKCS #12")
-	f.StringVar(&outPassphrase, "out-passphrase-file", "", "file with the passphrase of the new file")
-	passphrase := passphraseFlag(c)
-	must(c.MarkFlagRequired("out"))
-	c.RunE = func(c *cobra.Command, args []string) error {
-		opened, err := kms.Open(c.Context(), args[0], kms.Options{Passphrase: askPassphrase(c, passphrase)})
+	f.StringVar(&q.Partner, "partner", "", "of this partner")
+	f.StringVar(&q.Profile, "profile", "", "of this profile")
+	f.StringVar(&q.Environment, "env", "", "of this environment")
+	f.IntVar(&q.Limit, "limit", 100, "how many at most")
+	f.StringVar(&q.After, "after", "", "those behind this one, for the next page")
+	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		var pairs []registry.KeyPair
+		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+			pairs, err = tx.KeyPairs(q)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		key := opened.Private.(*rsa.PrivateKey) // files give nothing else
-		var secret []byte
-		if outPassphrase != "" {
-			text, err := secretFile(c, outPassphrase)
-			if err != nil {
-				return err
+		return o.show(c, pairs, "KEY PAIR,PROFILE,PARTNER,ENVIRONMENT,STATE,BITS,KEY ID (ALIAS),CUSTODIAN,SINCE", func(add func(...any)) {
+			for _, k := range pairs {
+				add(k.ID, k.Profile, orWord(k.Partner, "(all)"), k.Environment, k.State, k.Bits, k.KeyID, k.Custodian, k.Changed)
 			}
-			secret = []byte(text)
-		}
-		var data []byte
-		switch to {
-		case "pkcs8":
-			data, err = cert.EncodePrivate(key, secret)
-		case "jwk":
-			if secret != nil {
-				return &exit{exitUsage, errors.New("a JWK cannot be encrypted: leave --out-passphrase-file off, or choose another format")}
-			}
-			data, err = cert.EncodePrivateJWK(key, keyID, "")
-		case "pkcs12":
-			data, err = pkcs12(c, key, opened.Certificates, certFile, secret)
-		default:
-			return &exit{exitUsage, fmt.Errorf("--to %q is not pkcs8, pkcs12 or jwk", to)}
-		}
-		if err != nil {
-			return err
-		}
-		defer clear(data)
-		return writeNew(out, data, 0o600)
-	}
+		})
+	})
 	return c
 }
 
-func pkcs12(c *cobra.Command, key *rsa.PrivateKey, chain []*x509.Certificate, certFile string, secret []byte) ([]byte, error) {
-	if secret == nil {
-		return nil, &exit{exitUsage, errors.New("a PKCS #12 needs a passphrase: give --out-passphrase-file")}
+// keyMove makes a command that changes the state of a key pair.
+func keyMove(o *office, use, short, long string, to registry.State) *cobra.Command {
+	c := &cobra.Command{Use: use + " KEYPAIR", Short: short, Long: long, Args: cobra.ExactArgs(1)}
+	last := false
+	if to == registry.Retired {
+		c.Flags().BoolVar(&last, "last", false, "none is to follow, though it is in use: end the lane")
 	}
-	if certFile != "" {
-		file, err := readCertificate(c, certFile)
-		if err != nil {
-			return nil, err
+	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if err := d.MovePair(c.Context(), args[0], to, last, o.reason); err != nil {
+			return err
 		}
-		chain = file.Certificates
-	}
-	if len(chain) == 0 {
-		return nil, &exit{exitUsage, errors.New("a PKCS #12 needs a certificate: give --cert")}
-	}
-	if !key.PublicKey.Equal(chain[0].PublicKey) {
-		return nil, refused(errors.New("the certificate does not belong to the key"))
-	}
-	return cert.EncodePKCS12(key, chain, secret)
+		return o.said(c, map[string]string{"key_pair": args[0], "state": string(to)}, "Key pair %s is %s", args[0], to)
+	})
+	return c
+}
+
+func keyRetire(o *office) *cobra.Command {
+	return keyMove(o, "retire", "Stop opening messages with a key pair",
+		`Retire ends the use of a key pair: one that another has followed, one that is not in use
+yet, or the last (--last), after which messages to it are opened no more. A pair for all
+partners of a profile ends when each of them has confirmed another.`, registry.Retired)
+}
+
+func keyDestroy(o *office) *cobra.Command {
+	return keyMove(o, "destroy", "Delete the private key of a retired key pair for good", "", registry.Destroyed)
+}
+
+func keyCompromised(o *office) *cobra.Command {
+	return keyMove(o, "compromised", "Take a key pair out of use at once, and block its key",
+		"Compromised ends all use of a key pair in one step, without an overlap, and blocks its\npublic key for good. Tell the partner.", registry.Compromised)
 }

@@ -14,17 +14,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"github.com/sealane/sealane/internal/registry"
-)
-
-// Exit codes.
-const (
-	exitFailed    = 1 // it could not be done: a file, a network, a setting
-	exitUsage     = 2 // the command line is wrong
-	exitRefused   = 3 // a message, certificate or key ID was judged and refused
-	exitPartner   = 4 // the partner answered with an error
-	exitProcessed = 5 // the request may have been processed, but its answer cannot be used
 )
 
 func main() {
@@ -34,22 +23,6 @@ func main() {
 	stop()
 	os.Exit(code)
 }
-
-// exit is an error that knows its exit code. Without err, all has been said.
-type exit struct {
-	code int
-	err  error
-}
-
-func (e *exit) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
-func (e *exit) Unwrap() error { return e.err }
-
-func refused(err error) error { return &exit{exitRefused, err} }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot()
@@ -98,31 +71,6 @@ func wantsJSON(called *cobra.Command, args []string, understood bool) bool {
 		}
 	}
 	return false
-}
-
-// writeError is the last line for programs, with the rules that refused one by one.
-func writeError(w io.Writer, err error, code int) {
-	said := struct {
-		Error    string             `json:"error"`
-		Exit     int                `json:"exit"`
-		Findings []registry.Finding `json:"findings,omitempty"`
-	}{strings.TrimPrefix(err.Error(), "sealane: "), code, findings(err)}
-	_ = encodeJSON(w, said, "") // nobody is left to hear that it failed
-}
-
-// findings are those of the registry's rules within an error.
-func findings(err error) (list []registry.Finding) {
-	switch e := err.(type) {
-	case registry.Finding:
-		return []registry.Finding{e}
-	case interface{ Unwrap() error }:
-		return findings(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			list = append(list, findings(one)...)
-		}
-	}
-	return list
 }
 
 func newRoot() *cobra.Command {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -89,69 +88,6 @@ func ownDialect(c *cobra.Command, d *registry.Desk, p *registry.Partner, reason 
 	}
 	p.Profile = name
 	return nil
-}
-
-func environmentFlags(c *cobra.Command, env *registry.Environment, sealing, caller *string) {
-	f := c.Flags()
-	if c.Name() == "add" {
-		f.StringVar(&env.Name, "env", "", "a first environment, such as STAG or PROD")
-	}
-	f.StringVar(sealing, "sealing", "", "required or optional; must be said")
-	f.StringVar(caller, "caller", "", "how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (rdx, server)")
-	f.StringVar(&env.Account, "account", "", "how a trusted upstream names the caller, where callers have no API keys of yours")
-	f.StringVar(&env.AcceptRSAOAEP, "accept-rsa-oaep", "", "open RSA-OAEP (SHA-1) too, for this reason")
-	f.StringVar(&env.MailFrom, "mail-from", "", "the address from which your mails about certificates come")
-	f.IntVar(&env.MaxPayload, "max-payload", 0, "largest payload in bytes (default 32 MiB)")
-}
-
-func partnerEnvironment(o *office) *cobra.Command {
-	var env registry.Environment
-	var sealing, caller string
-	c := &cobra.Command{
-		Use: "env PARTNER ENVIRONMENT", Short: "Add an environment to a partner, or change what was agreed for it", Args: cobra.ExactArgs(2),
-		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
-	}
-	environmentFlags(c, &env, &sealing, &caller)
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		env.Partner, env.Name, env.Sealing, env.SenderAuth = args[0], args[1], sealane.Sealing(sealing), sealane.SenderAuth(caller)
-		// stored gives the row as it is, and not as the flags say.
-		stored := func() (row registry.Environment, err error) {
-			err = d.Store.View(c.Context(), func(tx registry.Tx) error {
-				row, err = tx.Environment(env.Partner, env.Name)
-				return err
-			})
-			return row, err
-		}
-		seen, err := stored()
-		said := "is changed"
-		switch {
-		case errors.Is(err, registry.ErrNotFound):
-			said = fmt.Sprintf("is added. What is missing now: sealane preflight %s %s", env.Partner, env.Name)
-			err = d.AddEnvironment(c.Context(), env, o.reason)
-		case err == nil:
-			err = d.ChangeEnvironment(c.Context(), seen, o.reason, func(now *registry.Environment) error {
-				for flag, set := range map[string]func(){
-					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.SenderAuth = env.SenderAuth },
-					"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
-					"mail-from": func() { now.MailFrom = env.MailFrom }, "max-payload": func() { now.MaxPayload = env.MaxPayload },
-				} {
-					if c.Flags().Changed(flag) {
-						set()
-					}
-				}
-				return nil
-			})
-		}
-		row := env
-		if err == nil {
-			row, err = stored()
-		}
-		if err != nil {
-			return err
-		}
-		return o.said(c, row, "Environment %s of %s %s", env.Name, env.Partner, said)
-	})
-	return c
 }
 
 func partnerList(o *office) *cobra.Command {
@@ -285,39 +221,6 @@ func partnerContact(o *office) *cobra.Command {
 			return err
 		}
 		return o.said(c, contact, "%s is the %s contact of %s in %s", contact.Email, contact.Role, args[0], args[1])
-	})
-	return c
-}
-
-func partnerAPIKey(o *office) *cobra.Command {
-	var label, sealing, revoke string
-	c := &cobra.Command{
-		Use: "apikey PARTNER ENVIRONMENT", Short: "Make an API key for a partner that calls you, or revoke one", Args: cobra.RangeArgs(0, 2),
-		Long: `Apikey makes a key with 160 random bits. It is shown once; the registry keeps its
-SHA-256. Several keys may be valid at a time, so that the partner can change
-without a pause: make the second, have it installed, revoke the first.`,
-		Example: `  sealane partner apikey acme PROD --sealing required --label "batch system"
-  sealane partner apikey --revoke a-7k2m4q6z3x --reason "left in a mail"`,
-	}
-	f := c.Flags()
-	f.StringVar(&label, "label", "", "what it is for")
-	f.StringVar(&sealing, "sealing", "", "required or optional; must be said")
-	f.StringVar(&revoke, "revoke", "", "identity of the key to revoke")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if revoke != "" {
-			if err := d.RevokeAPIKey(c.Context(), revoke, o.reason); err != nil {
-				return err
-			}
-			return o.said(c, map[string]string{"revoked": revoke}, "API key %s is revoked", revoke)
-		}
-		if len(args) != 2 {
-			return &exit{exitUsage, fmt.Errorf("name the partner and the environment")}
-		}
-		k, token, err := d.IssueAPIKey(c.Context(), args[0], args[1], label, sealane.Sealing(sealing), o.reason)
-		if err != nil {
-			return err
-		}
-		return o.said(c, map[string]any{"id": k.ID, "key": token, "sealing": k.Sealing}, "%s\n\nThis is the API key %s of %s in %s. It is not shown again: hand it over by a safe way.", token, k.ID, args[0], args[1])
 	})
 	return c
 }

@@ -5,12 +5,67 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"text/tabwriter"
+	"time"
 	"unicode/utf16"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/sealane/sealane/cert"
 )
+
+// show writes rows as JSON, or as a table whose first line is head.
+func (o *office) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
+	if o.json {
+		return writeJSON(c.OutOrStdout(), rows)
+	}
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(head, ",", "\t"))
+	lines(func(cells ...any) {
+		texts := make([]string, len(cells))
+		for i, cell := range cells {
+			texts[i] = cellText(cell)
+		}
+		fmt.Fprintln(w, strings.Join(texts, "\t"))
+	})
+	return w.Flush()
+}
+
+// said writes one line for people, or the row for programs.
+func (o *office) said(c *cobra.Command, row any, format string, args ...any) error {
+	if o.json {
+		return o.show(c, row, "", nil)
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
+	return err
+}
+
+// cellText keeps partners' words from moving the terminal's cursor.
+func cellText(cell any) string {
+	text := fmt.Sprint(cell)
+	if t, ok := cell.(time.Time); ok {
+		if text = ""; !t.IsZero() {
+			text = t.UTC().Format("2006-01-02 15:04")
+		}
+	}
+	if text == "" {
+		return "-"
+	}
+	return printable(text)
+}
+
+// absolute makes a default path understandable in messages.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
+}
 
 // printable is what partners wrote, such as names in a certificate and lines of an
 // answer, on its way to a terminal.
@@ -70,4 +125,17 @@ func encodeJSON(w io.Writer, v any, indent string) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// isTerminal reports whether w is one, for colours.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+}
+
+func orWord(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -13,42 +12,6 @@ import (
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
-
-func newSeal() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "seal [FILE]",
-		Short: "Sign and encrypt a payload for a partner",
-		Long: `Seal reads a payload from FILE or standard input (up to 64 MiB) and writes the
-sealed token. The payload is sealed byte for byte as it is.`,
-		Example: `  sealane seal --profile riskos --key our.key --to provider.pem evaluation.json
-  sealane seal --profile rdx --to issuer.pem --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG risk.json
-  echo '{"id":"1"}' | sealane seal --profile riskos --key our.key --to provider.pem --body`,
-		Args: cobra.MaximumNArgs(1),
-	}
-	flags := addLaneFlags(c, "to", "the partner's certificate, in any format")
-	side := c.Flags().String("side", "client", "which side you are: client sends requests, server sends answers")
-	body := c.Flags().Bool("body", false, "write the whole HTTP body of the profile, not the bare token")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		lane, err := flags.laneOf(c.Context(), *side)
-		if err != nil {
-			return err
-		}
-		payload, err := readInput(c, first(args), maxInput)
-		if err != nil {
-			return err
-		}
-		token, err := lane.Seal(c.Context(), payload)
-		if err != nil {
-			return judged(err)
-		}
-		if *body {
-			token = sealhttp.Body(token, lane.Out().Body)
-		}
-		_, err = c.OutOrStdout().Write(append(token, '\n'))
-		return err
-	}
-	return c
-}
 
 func newOpen() *cobra.Command {
 	c := &cobra.Command{
@@ -142,48 +105,4 @@ func keyName(id, thumbprint string) string {
 		return "key " + thumbprint
 	}
 	return fmt.Sprintf("key %q (%s)", id, thumbprint)
-}
-
-func newProfile() *cobra.Command {
-	c := &cobra.Command{Use: "profile", Short: "List, show and check profiles (partners' dialects)"}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the embedded profiles", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			for _, name := range profile.Names() {
-				p, err := profile.Load(name)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(c.OutOrStdout(), "%-8s %s (client: %s, server: %s)\n", name, p.Title, p.Parties.Client, p.Parties.Server)
-			}
-			return nil
-		},
-	}, &cobra.Command{
-		Use: "show NAME", Short: "Print an embedded profile, to start your own from", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			source, err := profile.Source(args[0])
-			if err == nil {
-				_, err = c.OutOrStdout().Write(source)
-			}
-			return err
-		},
-	}, &cobra.Command{
-		Use: "check FILE", Short: "Read a profile file strictly and say what is wrong with it", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if _, err := os.Stat(args[0]); err != nil {
-				return err
-			}
-			data, err := readInput(c, args[0], 1<<20)
-			if err != nil {
-				return err
-			}
-			p, err := profile.Parse(data)
-			if err != nil {
-				return refused(fmt.Errorf("%s: %w", args[0], err))
-			}
-			fmt.Fprintf(c.OutOrStdout(), "%s: %s is fine\n", p.Name, p.Title)
-			return nil
-		},
-	})
-	return c
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,6 +82,61 @@ func sqliteFile(address string) (path string, file bool) {
 	path, named := strings.CutPrefix(address, "sqlite:")
 	scheme, _, found := strings.Cut(path, ":")
 	return path, named || !found || strings.ContainsAny(scheme, `/\.`) || len(scheme) == 1
+}
+
+// errNobody says that the caller has named no credential at all.
+var errNobody = errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
+
+// token gives the caller's credential, or errNobody.
+func (o *office) token(c *cobra.Command) (string, error) {
+	if !c.Flags().Changed("token-file") {
+		if token := os.Getenv("SEALANE_TOKEN"); token != "" {
+			return token, nil
+		}
+		return "", errNobody
+	}
+	data, err := rootkey.ReadSecret(o.tokenFile, 4<<10)
+	defer clear(data)
+	if errors.Is(err, rootkey.ErrExposed) {
+		return "", fmt.Errorf("token file %s: %w, and if anybody may have read it, have your token replaced (sealane person token)", o.tokenFile, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("token file %s: %w", o.tokenFile, err)
+	}
+	token := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
+	if token == "" {
+		return "", fmt.Errorf("token file %s: it is empty", o.tokenFile)
+	}
+	return token, nil
+}
+
+// atDesk makes a command that works at its caller's desk.
+func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) (err error) {
+		token, err := o.token(c)
+		if err != nil {
+			return err
+		}
+		r, done, err := o.open(c, false)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		d, err := r.Login(c.Context(), token)
+		if err == nil && withRoot {
+			err = o.setRoot(c, d)
+		}
+		if err != nil {
+			return err
+		}
+		return asRefused(work(c, d, args))
+	}
+}
+
+// looking makes a command that changes nothing. It needs a token all the same:
+// what partners there are is nobody's business.
+func (o *office) looking(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+	return o.atDesk(false, work)
 }
 
 // setRoot gives the root key to the desk.
@@ -173,134 +225,4 @@ func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
 	return r.AnchorWith(c.Context(), a, func(err error) {
 		fmt.Fprintf(c.ErrOrStderr(), "sealane: the change is recorded, but the audit log's head could not be anchored: %s\n", printableLines(err.Error()))
 	})
-}
-
-// errNobody says that the caller has named no credential at all.
-var errNobody = errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
-
-// token gives the caller's credential, or errNobody.
-func (o *office) token(c *cobra.Command) (string, error) {
-	if !c.Flags().Changed("token-file") {
-		if token := os.Getenv("SEALANE_TOKEN"); token != "" {
-			return token, nil
-		}
-		return "", errNobody
-	}
-	data, err := rootkey.ReadSecret(o.tokenFile, 4<<10)
-	defer clear(data)
-	if errors.Is(err, rootkey.ErrExposed) {
-		return "", fmt.Errorf("token file %s: %w, and if anybody may have read it, have your token replaced (sealane person token)", o.tokenFile, err)
-	}
-	if err != nil {
-		return "", fmt.Errorf("token file %s: %w", o.tokenFile, err)
-	}
-	token := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
-	if token == "" {
-		return "", fmt.Errorf("token file %s: it is empty", o.tokenFile)
-	}
-	return token, nil
-}
-
-// atDesk makes a command that works at its caller's desk.
-func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
-	return func(c *cobra.Command, args []string) (err error) {
-		token, err := o.token(c)
-		if err != nil {
-			return err
-		}
-		r, done, err := o.open(c, false)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, done()) }()
-		d, err := r.Login(c.Context(), token)
-		if err == nil && withRoot {
-			err = o.setRoot(c, d)
-		}
-		if err != nil {
-			return err
-		}
-		return asRefused(work(c, d, args))
-	}
-}
-
-// asRefused gives the exit code of what was judged and refused.
-func asRefused(err error) error {
-	var e *exit
-	if err == nil || errors.As(err, &e) || notJudged(err) {
-		return err
-	}
-	return refused(err)
-}
-
-// notJudged says that an error is about a file, the database or a setting, or that
-// somebody else was first.
-func notJudged(err error) bool {
-	for _, about := range []error{
-		context.Canceled, context.DeadlineExceeded, fs.ErrNotExist, fs.ErrExist, fs.ErrPermission,
-		registry.ErrStore, registry.ErrNotFound, registry.ErrExists, registry.ErrConflict,
-		registry.ErrUnknownToken, registry.ErrNoRoot, rootkey.ErrOtherKey,
-	} {
-		if errors.Is(err, about) {
-			return true
-		}
-	}
-	var path *fs.PathError
-	var link *os.LinkError
-	var call *os.SyscallError
-	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call)
-}
-
-// looking makes a command that changes nothing. It needs a token all the same:
-// what partners there are is nobody's business.
-func (o *office) looking(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
-	return o.atDesk(false, work)
-}
-
-// show writes rows as JSON, or as a table whose first line is head.
-func (o *office) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
-	if o.json {
-		return writeJSON(c.OutOrStdout(), rows)
-	}
-	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ReplaceAll(head, ",", "\t"))
-	lines(func(cells ...any) {
-		texts := make([]string, len(cells))
-		for i, cell := range cells {
-			texts[i] = cellText(cell)
-		}
-		fmt.Fprintln(w, strings.Join(texts, "\t"))
-	})
-	return w.Flush()
-}
-
-// cellText keeps partners' words from moving the terminal's cursor.
-func cellText(cell any) string {
-	text := fmt.Sprint(cell)
-	if t, ok := cell.(time.Time); ok {
-		if text = ""; !t.IsZero() {
-			text = t.UTC().Format("2006-01-02 15:04")
-		}
-	}
-	if text == "" {
-		return "-"
-	}
-	return printable(text)
-}
-
-// said writes one line for people, or the row for programs.
-func (o *office) said(c *cobra.Command, row any, format string, args ...any) error {
-	if o.json {
-		return o.show(c, row, "", nil)
-	}
-	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
-	return err
-}
-
-// absolute makes a default path understandable in messages.
-func absolute(path string) string {
-	if full, err := filepath.Abs(path); err == nil {
-		return full
-	}
-	return path
 }

@@ -56,36 +56,3 @@ the report says what of it is done. Semicolons or tabs between the columns will 
 	})
 	return c
 }
-
-func partnerExport(o *office) *cobra.Command {
-	var name, email, out string
-	c := &cobra.Command{
-		Use: "export PARTNER KEYPAIR", Short: "Write a small signed file from which the partner's Sealane takes your certificate", Args: cobra.ExactArgs(2),
-		Long: `Export writes your certificate, its key ID and your contact into one file, signed by
-that certificate's key. The partner reads it with: sealane exchange receive.
-It proves that nothing was changed on the way, and not who you are: the checksum in
-a second message and the approval stay as they are.`,
-		Example: `  sealane partner export acme k-7k2m4q6z3x --name "Our Bank" --email keys@bank.example --out our-bank-prod.sealane`,
-	}
-	f := c.Flags()
-	f.StringVar(&name, "name", "", "your name, as the partner knows it (required)")
-	f.StringVar(&email, "email", "", "your contact for this certificate")
-	f.StringVar(&out, "out", "", "file to write (required)")
-	must(c.MarkFlagRequired("name"))
-	must(c.MarkFlagRequired("out"))
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		var contacts []registry.Contact
-		if email != "" {
-			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
-		}
-		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, o.reason)
-		if err != nil {
-			return err
-		}
-		if err := writeNew(out, append(file, '\n'), 0o644); err != nil {
-			return err
-		}
-		return o.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
-	})
-	return c
-}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -46,13 +45,6 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 	return l
 }
 
-// must is for what cannot fail but by a mistake in this program.
-func must(err error) {
-	if err != nil {
-		panic(err)
-	}
-}
-
 // lane loads keys and certificates and makes the lane.
 func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane, error) {
 	p, err := profile.Load(l.profile)
@@ -81,6 +73,17 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 		config.Sealing = sealane.SealingOptional
 	}
 	return sealane.New(config)
+}
+
+// laneOf is lane with the side as --side names it.
+func (l *laneFlags) laneOf(ctx context.Context, side string) (*sealane.Lane, error) {
+	switch strings.ToLower(side) {
+	case "client":
+		return l.lane(ctx, sealane.ClientSide)
+	case "server":
+		return l.lane(ctx, sealane.ServerSide)
+	}
+	return nil, &exit{exitUsage, fmt.Errorf("--side %q is neither client nor server", side)}
 }
 
 // onlyRDX fixes the profile for commands that know one dialect.
@@ -189,23 +192,9 @@ func readCertificate(c *cobra.Command, name string) (*cert.File, error) {
 	return file, nil
 }
 
-// judged gives an error of a lane the exit code that fits it.
-func judged(err error) error {
-	for _, sentinel := range []error{sealane.ErrTooLarge, sealane.ErrFormat, sealane.ErrNotJWE, sealane.ErrDecryption, sealane.ErrNotJWS, sealane.ErrSignature} {
-		if errors.Is(err, sentinel) {
-			return refused(err)
-		}
+// must is for what cannot fail but by a mistake in this program.
+func must(err error) {
+	if err != nil {
+		panic(err)
 	}
-	return err
-}
-
-// laneOf is lane with the side as --side names it.
-func (l *laneFlags) laneOf(ctx context.Context, side string) (*sealane.Lane, error) {
-	switch strings.ToLower(side) {
-	case "client":
-		return l.lane(ctx, sealane.ClientSide)
-	case "server":
-		return l.lane(ctx, sealane.ServerSide)
-	}
-	return nil, &exit{exitUsage, fmt.Errorf("--side %q is neither client nor server", side)}
 }

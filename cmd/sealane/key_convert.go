@@ -1,0 +1,89 @@
+package main
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/kms"
+)
+
+func newKeyConvert() *cobra.Command {
+	var to, out, keyID, certFile, outPassphrase string
+	c := &cobra.Command{
+		Use:   "convert KEY",
+		Short: "Write a private key as PKCS #8, PKCS #12 or JWK",
+		Long: `Convert reads a private key in any format (PKCS #8, encrypted PKCS #8, PKCS #1,
+PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
+		Example: `  sealane key convert --to pkcs12 --cert bank.pem --out bank.p12 --out-passphrase-file pass bank.key
+  sealane key convert --to jwk --key-id our-key --out our.jwk our.key`,
+		Args: cobra.ExactArgs(1),
+	}
+	f := c.Flags()
+	f.StringVar(&to, "to", "pkcs8", "pkcs8, pkcs12 or jwk")
+	f.StringVar(&out, "out", "", "file to write; it must not exist (required)")
+	f.StringVar(&keyID, "key-id", "", "key ID to write into a JWK")
+	f.StringVar(&certFile, "cert", "", "certificate to put into a PKCS #12")
+	f.StringVar(&outPassphrase, "out-passphrase-file", "", "file with the passphrase of the new file")
+	passphrase := passphraseFlag(c)
+	must(c.MarkFlagRequired("out"))
+	c.RunE = func(c *cobra.Command, args []string) error {
+		opened, err := kms.Open(c.Context(), args[0], kms.Options{Passphrase: askPassphrase(c, passphrase)})
+		if err != nil {
+			return err
+		}
+		key := opened.Private.(*rsa.PrivateKey) // files give nothing else
+		var secret []byte
+		if outPassphrase != "" {
+			text, err := secretFile(c, outPassphrase)
+			if err != nil {
+				return err
+			}
+			secret = []byte(text)
+		}
+		var data []byte
+		switch to {
+		case "pkcs8":
+			data, err = cert.EncodePrivate(key, secret)
+		case "jwk":
+			if secret != nil {
+				return &exit{exitUsage, errors.New("a JWK cannot be encrypted: leave --out-passphrase-file off, or choose another format")}
+			}
+			data, err = cert.EncodePrivateJWK(key, keyID, "")
+		case "pkcs12":
+			data, err = pkcs12(c, key, opened.Certificates, certFile, secret)
+		default:
+			return &exit{exitUsage, fmt.Errorf("--to %q is not pkcs8, pkcs12 or jwk", to)}
+		}
+		if err != nil {
+			return err
+		}
+		defer clear(data)
+		return writeNew(out, data, 0o600)
+	}
+	return c
+}
+
+func pkcs12(c *cobra.Command, key *rsa.PrivateKey, chain []*x509.Certificate, certFile string, secret []byte) ([]byte, error) {
+	if secret == nil {
+		return nil, &exit{exitUsage, errors.New("a PKCS #12 needs a passphrase: give --out-passphrase-file")}
+	}
+	if certFile != "" {
+		file, err := readCertificate(c, certFile)
+		if err != nil {
+			return nil, err
+		}
+		chain = file.Certificates
+	}
+	if len(chain) == 0 {
+		return nil, &exit{exitUsage, errors.New("a PKCS #12 needs a certificate: give --cert")}
+	}
+	if !key.PublicKey.Equal(chain[0].PublicKey) {
+		return nil, refused(errors.New("the certificate does not belong to the key"))
+	}
+	return cert.EncodePKCS12(key, chain, secret)
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/sandbox"
+)
+
+func newSandboxIssuer() *cobra.Command {
+	var listenOn string
+	c := &cobra.Command{
+		Use:   "issuer",
+		Short: "An example issuer that answers RDX: opens messages, answers in clear",
+		Long: `Issuer serves an example of an issuer's service. Passcodes are printed on standard
+error in place of an SMS. Give the old and the new key during an overlap.`,
+		Example: `  sealane sandbox issuer --key rdx-stag/private/rdx-stag.key \
+      --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG --env STAG --caller unauthenticated`,
+		Args: cobra.NoArgs,
+	}
+	flags := addLaneFlags(c, "from", "not used: RDX messages are not signed")
+	flags.onlyRDX()
+	must(c.Flags().MarkHidden("from"))
+	must(c.Flags().MarkHidden("from-key-id"))
+	c.Flags().StringVar(&listenOn, "listen", "127.0.0.1:8481", "address to serve on")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		lane, err := flags.lane(c.Context(), sealane.ServerSide)
+		if err != nil {
+			return err
+		}
+		if err := logRSA(c); err != nil {
+			return err
+		}
+		log := logTo(c.ErrOrStderr())
+		issuer := &sandbox.Issuer{OnOTP: func(transaction, otp string) {
+			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", printable(transaction), otp)
+		}}
+		l, err := listen(c.Context(), listenOn)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "Example issuer on http://%s/rdx/v1\n", l.Addr())
+		return serve(c.Context(), l, issuerHandler(lane, issuer, log), log)
+	}
+	return c
+}

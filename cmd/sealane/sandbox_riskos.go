@@ -1,0 +1,139 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+func newSandboxRiskOS() *cobra.Command {
+	var listenOn, dir, apiKeyFile string
+	var customerCerts []string
+	var required bool
+	c := &cobra.Command{
+		Use:   "riskos",
+		Short: "The provider's side of RiskOS: evaluations and document uploads, sealed or plain",
+		Long: `Riskos serves a stand-in of RiskOS for one account. In --dir it keeps the
+provider's key and certificate, the API key, and, unless you bring certificates of
+your own with --customer-cert, a customer's key and certificate to call it with.
+
+What an evaluation decides follows from the name in its data:
+` + identityTable() + `
+A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
+` + faultTable(sandbox.ProviderFaults),
+		Example: `  sealane sandbox riskos --dir riskos
+  sealane sandbox riskos --dir riskos --customer-cert mine.pem --listen 127.0.0.1:8480`,
+		Args: cobra.NoArgs,
+	}
+	f := c.Flags()
+	f.StringVar(&listenOn, "listen", "127.0.0.1:8480", "address to serve on")
+	f.StringVar(&dir, "dir", "", "folder for keys and certificates (required)")
+	f.StringVar(&apiKeyFile, "api-key-file", "", "file with the account's API key (default: one is made in --dir)")
+	f.StringArrayVar(&customerCerts, "customer-cert", nil, "the customer's certificate or public JWK; further ones verify too")
+	f.BoolVar(&required, "require-sealing", false, "refuse plain requests")
+	must(c.MarkFlagRequired("dir"))
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		account, files, err := riskosAccount(c, dir, apiKeyFile, customerCerts, required)
+		if err != nil {
+			return err
+		}
+		log := logTo(c.ErrOrStderr())
+		provider, err := sandbox.NewProvider([]sandbox.Account{account}, func() http.Handler { return &sandbox.RiskOS{} }, log)
+		if err != nil {
+			return err
+		}
+		l, err := listen(c.Context(), listenOn)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.OutOrStdout(), "RiskOS stand-in on http://%s\n\n%s", l.Addr(), files)
+		return serve(c.Context(), l, provider, log)
+	}
+	return c
+}
+
+// riskosAccount makes or loads what the stand-in needs, and describes the files.
+func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []string, required bool) (sandbox.Account, string, error) {
+	fail := func(err error) (sandbox.Account, string, error) { return sandbox.Account{}, "", err }
+	p, err := profile.Load("riskos")
+	if err != nil {
+		return fail(err)
+	}
+	provider, err := loadOrMakeParty(c.Context(), p, dir, "provider", "SANDBOX")
+	if err != nil {
+		return fail(err)
+	}
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "provider's certificate\t%s\nthe same as JWK\t%s\n", provider.certFile, provider.jwkFile)
+	if apiKeyFile == "" {
+		if apiKeyFile, err = makeAPIKey(dir); err != nil {
+			return fail(err)
+		}
+	}
+	apiKey, err := secretFile(c, apiKeyFile)
+	if err != nil {
+		return fail(err)
+	}
+	fmt.Fprintf(t, "API key\t%s\n", apiKeyFile)
+	if len(customerCerts) == 0 {
+		customer, err := loadOrMakeParty(c.Context(), p, dir, "customer", "SANDBOX")
+		if err != nil {
+			return fail(err)
+		}
+		customerCerts = []string{customer.certFile}
+		fmt.Fprintf(t, "customer's key\t%s\n", customer.keyFile)
+	}
+	for _, file := range customerCerts {
+		fmt.Fprintf(t, "customer's certificate\t%s\n", file)
+	}
+	t.Flush()
+	theirs, err := (&laneFlags{c: c, partner: customerCerts}).theirs()
+	if err != nil {
+		return fail(err)
+	}
+	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: provider.keyID, Private: provider.key})
+	if err != nil {
+		return fail(err)
+	}
+	config := sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "SANDBOX", Partner: "customer", Ours: ours, Theirs: theirs, Sealing: sealane.SealingOptional}
+	if required {
+		config.Sealing = sealane.SealingRequired
+	}
+	lane, err := sealane.New(config)
+	return sandbox.Account{Name: "customer", APIKey: apiKey, Lane: lane}, text.String(), err
+}
+
+// makeAPIKey gives the file of an API key, which is made where there is none.
+func makeAPIKey(dir string) (string, error) {
+	file := filepath.Join(dir, "api-key")
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	return file, writeNew(file, []byte(rand.Text()+"\n"), 0o600)
+}
+
+func identityTable() string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, i := range sandbox.TestIdentities {
+		given := i.GivenName
+		if given == "" {
+			given = "(any)"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", given, i.FamilyName, i.Note)
+	}
+	t.Flush()
+	return b.String()
+}
