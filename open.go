@@ -79,7 +79,7 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 	if err != nil {
 		return nil, err
 	}
-	content, which, err := encrypted.Decrypt(decrypters(openers))
+	content, which, err := encrypted.Decrypt(decrypters(ctx, openers))
 	if err != nil {
 		return nil, l.fromCodec("open", err)
 	}
@@ -198,10 +198,10 @@ func (l *Lane) checkHeader(layer *profile.Protection, h jose.Header, in fault.La
 	return nil
 }
 
-func decrypters(keys []keyring.Key) []crypto.Decrypter {
+func decrypters(ctx context.Context, keys []keyring.Key) []crypto.Decrypter {
 	list := make([]crypto.Decrypter, len(keys))
 	for i, k := range keys {
-		list[i] = k.Private
+		list[i] = withContext(ctx, k.Private)
 	}
 	return list
 }

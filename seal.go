@@ -43,7 +43,7 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	var content []byte
 	if l.out.Sign == nil {
 		content = append(place, payload...)
-	} else if content, err = jose.Sign(place, payload, l.signHead, signer.Private); err != nil {
+	} else if content, err = jose.Sign(place, payload, l.signHead, withContext(ctx, signer.Private)); err != nil {
 		clear(place[:cap(place)])
 		return nil, l.fromCodec("seal", err)
 	}

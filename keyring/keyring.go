@@ -4,6 +4,7 @@
 package keyring
 
 import (
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
@@ -18,6 +19,18 @@ import (
 type Private interface {
 	crypto.Signer
 	crypto.Decrypter
+}
+
+// ContextSigner is implemented by a private key whose signatures take a network or a device. A
+// lane calls SignContext in place of Sign, with the context of the call to Seal.
+type ContextSigner interface {
+	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) (signature []byte, err error)
+}
+
+// ContextDecrypter is implemented by a private key whose decryptions take a network or a device. A
+// lane calls DecryptContext in place of Decrypt, with the context of the call to Open.
+type ContextDecrypter interface {
+	DecryptContext(ctx context.Context, ciphertext []byte, opts crypto.DecrypterOpts) (plaintext []byte, err error)
 }
 
 // State is where a key stands in its life. The zero value is none of them: every
