@@ -21,7 +21,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 )
@@ -280,8 +280,8 @@ func TestForeignNewcomers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider, err := sandbox.NewProvider([]sandbox.Account{{Name: "newcomer", APIKey: "newcomer-key", Lane: lane}},
-		func() http.Handler { return &sandbox.RiskOS{} }, slog.New(slog.DiscardHandler))
+	provider, err := riskos.NewProvider([]riskos.Account{{Name: "newcomer", APIKey: "newcomer-key", Lane: lane}},
+		func() http.Handler { return &riskos.Service{} }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (d *riskosDemo) tableErrors() error {
 	if err != nil {
 		return err
 	}
-	unsigned, err := sandbox.Forge("unsigned", lane, evaluation("demo-7", "Accept"))
+	unsigned, err := sandbox.Malform("unsigned", lane, evaluation("demo-7", "Accept"))
 	if err != nil {
 		return err
 	}

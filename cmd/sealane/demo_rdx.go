@@ -16,6 +16,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/rdx"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -152,7 +153,7 @@ func (d *rdxDemo) startIssuer(servers *demoServers) (string, error) {
 
 // issuer is the issuer's service behind its ingress.
 func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
-	service := &sandbox.Issuer{OnOTP: func(_, otp string) {
+	service := &rdx.Issuer{OnOTP: func(_, otp string) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.passcode = otp
@@ -171,14 +172,14 @@ func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 }
 
 // vcas is the sender, with the certificate that its registry has in use.
-func (d *rdxDemo) vcas(url, fault string) (*sandbox.VCAS, error) {
+func (d *rdxDemo) vcas(url, fault string) (*rdx.VCAS, error) {
 	lane, err := d.sender.lane("issuer", rdxEnv)
 	if err != nil {
 		return nil, err
 	}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: lane, Base: d.wire}}
 	if fault != "" {
-		client.Transport = &sandbox.ForgingTransport{Lane: lane, Fault: fault, Base: d.wire}
+		client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: fault, Base: d.wire}
 	}
 	return newVCAS(client, url+"/rdx/v1"), nil
 }
@@ -190,7 +191,7 @@ func (d *rdxDemo) challenge(name, url string, opener *party) {
 		if err != nil {
 			return err
 		}
-		answers, err := v.Challenge(d.ctx, func(context.Context, sandbox.Answer) (string, error) {
+		answers, err := v.Challenge(d.ctx, func(context.Context, rdx.Answer) (string, error) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			return d.passcode, nil
@@ -202,7 +203,7 @@ func (d *rdxDemo) challenge(name, url string, opener *party) {
 			return err
 		}
 		d.wire.note(n)
-		if last := answers[len(answers)-1]; last.Call != sandbox.CallValidate || last.Status != sandbox.StatusSuccess {
+		if last := answers[len(answers)-1]; last.Call != rdx.CallValidate || last.Status != rdx.StatusSuccess {
 			return fmt.Errorf("the challenge ended with %s of %s", last.Status, last.Call)
 		}
 		d.mu.Lock()

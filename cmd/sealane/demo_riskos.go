@@ -20,6 +20,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
@@ -110,7 +111,7 @@ func (d *riskosDemo) start(servers *demoServers) error {
 	if err != nil {
 		return err
 	}
-	var accounts []sandbox.Account
+	var accounts []riskos.Account
 	for _, a := range []struct {
 		name   string
 		signer keyring.Private
@@ -126,9 +127,9 @@ func (d *riskosDemo) start(servers *demoServers) error {
 			return err
 		}
 		d.keys[a.name] = rand.Text()
-		accounts = append(accounts, sandbox.Account{Name: a.name, APIKey: d.keys[a.name], Lane: lane})
+		accounts = append(accounts, riskos.Account{Name: a.name, APIKey: d.keys[a.name], Lane: lane})
 	}
-	provider, err := sandbox.NewProvider(accounts, func() http.Handler { return &sandbox.RiskOS{} }, servers.log)
+	provider, err := riskos.NewProvider(accounts, func() http.Handler { return &riskos.Service{} }, servers.log)
 	if err != nil {
 		return err
 	}
@@ -265,7 +266,7 @@ func (d *riskosDemo) evaluations() error {
 		id = text(answer, "eval_id")
 		return want(n, answer, "eval_status", "evaluation_paused")
 	})
-	decide("the paused evaluation completed by PATCH", call{method: "PATCH", path: "/api/evaluation/" + id, body: []byte(`{"data":{"otp":{"code":"` + sandbox.TestOTP + `"}}}`)},
+	decide("the paused evaluation completed by PATCH", call{method: "PATCH", path: "/api/evaluation/" + id, body: []byte(`{"data":{"otp":{"code":"` + riskos.TestOTP + `"}}}`)},
 		"eval_status", "evaluation_completed", "decision", "ACCEPT", "eval_id", id)
 	return nil
 }

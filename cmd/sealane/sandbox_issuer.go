@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/rdx"
 )
 
 func newSandboxIssuer() *cobra.Command {
@@ -34,7 +34,7 @@ error in place of an SMS. Give the old and the new key during an overlap.`,
 			return err
 		}
 		log := logTo(c.ErrOrStderr())
-		issuer := &sandbox.Issuer{OnOTP: func(transaction, otp string) {
+		issuer := &rdx.Issuer{OnOTP: func(transaction, otp string) {
 			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", printable(transaction), otp)
 		}}
 		l, err := listen(c.Context(), listenOn)

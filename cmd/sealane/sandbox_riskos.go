@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
@@ -49,7 +50,7 @@ A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
 			return err
 		}
 		log := logTo(c.ErrOrStderr())
-		provider, err := sandbox.NewProvider([]sandbox.Account{account}, func() http.Handler { return &sandbox.RiskOS{} }, log)
+		provider, err := riskos.NewProvider([]riskos.Account{account}, func() http.Handler { return &riskos.Service{} }, log)
 		if err != nil {
 			return err
 		}
@@ -64,8 +65,8 @@ A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
 }
 
 // riskosAccount makes or loads what the stand-in needs, and describes the files.
-func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []string, required bool) (sandbox.Account, string, error) {
-	fail := func(err error) (sandbox.Account, string, error) { return sandbox.Account{}, "", err }
+func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []string, required bool) (riskos.Account, string, error) {
+	fail := func(err error) (riskos.Account, string, error) { return riskos.Account{}, "", err }
 	p, err := profile.Load("riskos")
 	if err != nil {
 		return fail(err)
@@ -112,7 +113,7 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 		config.Sealing = sealane.SealingRequired
 	}
 	lane, err := sealane.New(config)
-	return sandbox.Account{Name: "customer", APIKey: apiKey, Lane: lane}, text.String(), err
+	return riskos.Account{Name: "customer", APIKey: apiKey, Lane: lane}, text.String(), err
 }
 
 // makeAPIKey gives the file of an API key, which is made where there is none.
@@ -127,7 +128,7 @@ func makeAPIKey(dir string) (string, error) {
 func identityTable() string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, i := range sandbox.TestIdentities {
+	for _, i := range riskos.TestIdentities {
 		given := i.GivenName
 		if given == "" {
 			given = "(any)"

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/rdx"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -53,7 +54,7 @@ With --fault every message has a fault:
 		defer transport.CloseIdleConnections()
 		client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: lane, Base: transport}}
 		if faultName != "" {
-			client.Transport = &sandbox.ForgingTransport{Lane: lane, Fault: faultName, Base: transport}
+			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: faultName, Base: transport}
 		}
 		v := newVCAS(client, base)
 		v.CardNumber = card
@@ -75,14 +76,14 @@ With --fault every message has a fault:
 // errNoPasscode: nobody typed one, which is not the issuer's fault.
 var errNoPasscode = errors.New("no passcode: give --otp, or type it")
 
-func newVCAS(client *http.Client, base string) *sandbox.VCAS {
+func newVCAS(client *http.Client, base string) *rdx.VCAS {
 	base = strings.TrimRight(base, "/")
-	return &sandbox.VCAS{Client: client, RiskURL: base + "/risk", StepupURL: base + "/stepup", InitiateURL: base + "/initiateaction", ValidateURL: base + "/validate"}
+	return &rdx.VCAS{Client: client, RiskURL: base + "/risk", StepupURL: base + "/stepup", InitiateURL: base + "/initiateaction", ValidateURL: base + "/validate"}
 }
 
-func askOTP(c *cobra.Command, otp string) func(context.Context, sandbox.Answer) (string, error) {
+func askOTP(c *cobra.Command, otp string) func(context.Context, rdx.Answer) (string, error) {
 	lines := bufio.NewScanner(io.LimitReader(c.InOrStdin(), 4<<10))
-	return func(context.Context, sandbox.Answer) (string, error) {
+	return func(context.Context, rdx.Answer) (string, error) {
 		if otp != "" {
 			return otp, nil
 		}

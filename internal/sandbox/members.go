@@ -6,35 +6,35 @@ import (
 	"fmt"
 )
 
-// members are the members of one JSON object, their values exactly as received. Names are compared exactly, unlike
+// Members are the members of one JSON object, their values exactly as received. Names are compared exactly, unlike
 // decoding into a struct, which would take "transactionid" for "TransactionId".
-type members map[string]json.RawMessage
+type Members map[string]json.RawMessage
 
 var (
-	errNotJSON   = errors.New("is not JSON")
-	errNotObject = errors.New("is not a JSON object")
+	ErrNotJSON   = errors.New("is not JSON")
+	ErrNotObject = errors.New("is not a JSON object")
 )
 
-func parseMembers(b []byte) (members, error) {
-	var m members
+func ParseMembers(b []byte) (Members, error) {
+	var m Members
 	switch err := json.Unmarshal(b, &m); {
 	case err == nil && m != nil:
 		return m, nil
 	case json.Valid(b):
-		return nil, errNotObject
+		return nil, ErrNotObject
 	default:
-		return nil, errNotJSON
+		return nil, ErrNotJSON
 	}
 }
 
-// has reports whether the member is there and not null.
-func (m members) has(name string) bool {
+// Has reports whether the member is there and not null.
+func (m Members) Has(name string) bool {
 	v, ok := m[name]
 	return ok && string(v) != "null"
 }
 
-// text returns the value of a member that is a JSON string, else "" and false.
-func (m members) text(name string) (string, bool) {
+// Text returns the value of a member that is a JSON string, else "" and false.
+func (m Members) Text(name string) (string, bool) {
 	v := m[name]
 	if len(v) == 0 || v[0] != '"' {
 		return "", false
@@ -44,9 +44,9 @@ func (m members) text(name string) (string, bool) {
 	return s, err == nil
 }
 
-// scalar returns a string's value, or a number's digits as written: senders disagree on whether a code is a number.
-func (m members) scalar(name string) string {
-	if s, ok := m.text(name); ok {
+// Scalar returns a string's value, or a number's digits as written: senders disagree on whether a code is a number.
+func (m Members) Scalar(name string) string {
+	if s, ok := m.Text(name); ok {
 		return s
 	}
 	var n json.Number
@@ -56,30 +56,30 @@ func (m members) scalar(name string) string {
 	return ""
 }
 
-// object returns the members of a nested object; nil and no error when it is absent or null.
-func (m members) object(name string) (members, error) {
-	if !m.has(name) {
+// Object returns the members of a nested object; nil and no error when it is absent or null.
+func (m Members) Object(name string) (Members, error) {
+	if !m.Has(name) {
 		return nil, nil
 	}
-	o, err := parseMembers(m[name])
+	o, err := ParseMembers(m[name])
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", name, err)
 	}
 	return o, nil
 }
 
-// objects returns the members of each object in an array; nil and no error when the array is absent or null.
-func (m members) objects(name string) ([]members, error) {
-	if !m.has(name) {
+// Objects returns the members of each object in an array; nil and no error when the array is absent or null.
+func (m Members) Objects(name string) ([]Members, error) {
+	if !m.Has(name) {
 		return nil, nil
 	}
 	var raw []json.RawMessage
 	if json.Unmarshal(m[name], &raw) != nil {
 		return nil, fmt.Errorf("%s is not a JSON array", name)
 	}
-	list := make([]members, len(raw))
+	list := make([]Members, len(raw))
 	for i, r := range raw {
-		o, err := parseMembers(r)
+		o, err := ParseMembers(r)
 		if err != nil {
 			return nil, fmt.Errorf("%s[%d] %w", name, i, err)
 		}

@@ -1,4 +1,6 @@
-package sandbox
+// Package rdx is a stand-in of both ends of VCAS RDX: VCAS, which sends messages about a cardholder's challenge, and an
+// issuer that answers them.
+package rdx
 
 import "slices"
 
@@ -50,13 +52,14 @@ const (
 	Biometric      = "BIOMETRIC"
 )
 
-// Reason and Fault are the optional explanations of an answer; on the wire a Fault is the member Error.
+// Reason is the optional explanation of a Status.
 type Reason struct {
 	ReasonCode        string `json:"ReasonCode,omitempty"`
 	ReasonDescription string `json:"ReasonDescription,omitempty"`
 }
 
-type Fault struct {
+// ErrorDetail is the optional explanation of an error, the member Error of an answer.
+type ErrorDetail struct {
 	ReferenceNumber   string `json:"ReferenceNumber,omitempty"`
 	ReasonDescription string `json:"ReasonDescription,omitempty"`
 	Description       string `json:"Description,omitempty"`

@@ -1,4 +1,4 @@
-package sandbox_test
+package riskos_test
 
 import (
 	"bytes"
@@ -21,7 +21,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/riskos"
+	"github.com/sealane/sealane/internal/sandbox/sandboxtest"
 )
 
 // noisePNG is a real image that doesn't compress: four random bytes a pixel.
@@ -68,33 +69,33 @@ func fact(contentType string, width, height int, b []byte) map[string]any {
 }
 
 func TestDocVUpload(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
 	front, selfie := noisePNG(t, 1150, 1150), smallJPEG(t)
 	if len(front) < 5<<20 {
 		t.Fatalf("the image has %d bytes, want 5 MiB or more", len(front))
 	}
-	first := send(t, "POST", srv.URL+"/api/docv/upload", `{"id":"d-1","document_type":"license","front":`+imageJSON("image/png", front)+`}`)
-	token := first.text("docv_transaction_token")
-	second := send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"selfie":`+imageJSON("image/jpeg", selfie)+`}`)
+	first := sandboxtest.Send(t, "POST", srv.URL+"/api/docv/upload", `{"id":"d-1","document_type":"license","front":`+imageJSON("image/png", front)+`}`)
+	token := first.Text("docv_transaction_token")
+	second := sandboxtest.Send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"selfie":`+imageJSON("image/jpeg", selfie)+`}`)
 
 	want := func(status, reference string, images map[string]any) map[string]any {
 		return map[string]any{"id": "d-1", "docv_transaction_token": token, "docv_previous_reference_id": reference, "status": status,
 			"document_type": "license", "uploaded_at": "2026-03-04T12:00:00.000Z", "images": images}
 	}
 	frontFact, selfieFact := fact("image/png", 1150, 1150, front), fact("image/jpeg", 30, 20, selfie)
-	if d := cmp.Diff(want("incomplete", first.text("docv_previous_reference_id"), map[string]any{"front": frontFact}), first.json); first.status != 200 || d != "" {
-		t.Errorf("POST: %d\n%s", first.status, d)
+	if d := cmp.Diff(want("incomplete", first.Text("docv_previous_reference_id"), map[string]any{"front": frontFact}), first.JSON); first.Status != 200 || d != "" {
+		t.Errorf("POST: %d\n%s", first.Status, d)
 	}
-	if d := cmp.Diff(want("complete", second.text("docv_previous_reference_id"), map[string]any{"front": frontFact, "selfie": selfieFact}), second.json); second.status != 200 || d != "" {
-		t.Errorf("PATCH: %d\n%s", second.status, d)
+	if d := cmp.Diff(want("complete", second.Text("docv_previous_reference_id"), map[string]any{"front": frontFact, "selfie": selfieFact}), second.JSON); second.Status != 200 || d != "" {
+		t.Errorf("PATCH: %d\n%s", second.Status, d)
 	}
-	if a, b := first.text("docv_previous_reference_id"), second.text("docv_previous_reference_id"); len(a) != 36 || len(b) != 36 || a == b {
+	if a, b := first.Text("docv_previous_reference_id"), second.Text("docv_previous_reference_id"); len(a) != 36 || len(b) != 36 || a == b {
 		t.Errorf("docv_previous_reference_id is %q, then %q", a, b)
 	}
 }
 
 // documentToken finds what the step-up asks for, and checks that url and qrCode lead there.
-func documentToken(t *testing.T, evaluation reply) string {
+func documentToken(t *testing.T, evaluation sandboxtest.Reply) string {
 	t.Helper()
 	var e struct {
 		Enrichments []struct {
@@ -108,7 +109,7 @@ func documentToken(t *testing.T, evaluation reply) string {
 			} `json:"response"`
 		} `json:"data_enrichments"`
 	}
-	if err := json.Unmarshal([]byte(evaluation.raw), &e); err != nil {
+	if err := json.Unmarshal([]byte(evaluation.Raw), &e); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range e.Enrichments {
@@ -121,48 +122,48 @@ func documentToken(t *testing.T, evaluation reply) string {
 		}
 		return d.Token
 	}
-	t.Fatalf("no document request in %s", evaluation.raw)
+	t.Fatalf("no document request in %s", evaluation.Raw)
 	return ""
 }
 
 func TestDocumentsCompleteAnEvaluation(t *testing.T) {
-	clock := &clockAt{}
-	srv := serve(t, &sandbox.RiskOS{Now: clock.Now, CaptureURL: "https://capture.example/"})
-	paused := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"given_name":"Document","family_name":"Review"}`))
-	url := srv.URL + "/api/evaluation/" + paused.text("eval_id")
+	clock := &sandboxtest.Clock{}
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: clock.Now, CaptureURL: "https://capture.example/"})
+	paused := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"given_name":"Document","family_name":"Review"}`))
+	url := srv.URL + "/api/evaluation/" + paused.Text("eval_id")
 	token := documentToken(t, paused)
 
-	if got := send(t, "PATCH", url, `{"data":{"otp":{"code":"123456"}}}`); got.status != 400 || got.text("error") != "documents_missing" {
-		t.Errorf("PATCH before the documents: %d %s", got.status, got.raw)
+	if got := sandboxtest.Send(t, "PATCH", url, `{"data":{"otp":{"code":"123456"}}}`); got.Status != 400 || got.Text("error") != "documents_missing" {
+		t.Errorf("PATCH before the documents: %d %s", got.Status, got.Raw)
 	}
-	first := send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, imageJSON("image/png", noisePNG(t, 9, 9))))
-	if first.status != 200 || first.text("docv_transaction_token") != token || first.text("id") != "a-1" {
-		t.Fatalf("upload: %d %s", first.status, first.raw)
+	first := sandboxtest.Send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, imageJSON("image/png", noisePNG(t, 9, 9))))
+	if first.Status != 200 || first.Text("docv_transaction_token") != token || first.Text("id") != "a-1" {
+		t.Fatalf("upload: %d %s", first.Status, first.Raw)
 	}
-	if got := send(t, "GET", url, ""); got.text("eval_status") != "evaluation_paused" {
-		t.Errorf("one image of two completed it: %s", got.raw)
+	if got := sandboxtest.Send(t, "GET", url, ""); got.Text("eval_status") != "evaluation_paused" {
+		t.Errorf("one image of two completed it: %s", got.Raw)
 	}
-	send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"selfie":`+imageJSON("image/jpeg", smallJPEG(t))+`}`)
-	if got := send(t, "GET", url, ""); got.text("eval_status") != "evaluation_completed" || got.text("decision") != "ACCEPT" {
-		t.Errorf("after the documents: %s", got.raw)
+	sandboxtest.Send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"selfie":`+imageJSON("image/jpeg", smallJPEG(t))+`}`)
+	if got := sandboxtest.Send(t, "GET", url, ""); got.Text("eval_status") != "evaluation_completed" || got.Text("decision") != "ACCEPT" {
+		t.Errorf("after the documents: %s", got.Raw)
 	}
-	done := send(t, "GET", url, "")
-	clock.forward(time.Hour)
-	send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"back":`+imageJSON("image/jpeg", smallJPEG(t))+`}`)
-	if d := cmp.Diff(done.raw, send(t, "GET", url, "").raw); d != "" {
+	done := sandboxtest.Send(t, "GET", url, "")
+	clock.Forward(time.Hour)
+	sandboxtest.Send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, `{"back":`+imageJSON("image/jpeg", smallJPEG(t))+`}`)
+	if d := cmp.Diff(done.Raw, sandboxtest.Send(t, "GET", url, "").Raw); d != "" {
 		t.Errorf("a later image changed a completed evaluation: %s", d)
 	}
-	again := send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, imageJSON("image/jpeg", smallJPEG(t))))
-	if again.status != 400 || !strings.Contains(again.text("message"), "has an upload already") {
-		t.Errorf("a second POST under the token: %d %s", again.status, again.raw)
+	again := sandboxtest.Send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, imageJSON("image/jpeg", smallJPEG(t))))
+	if again.Status != 400 || !strings.Contains(again.Text("message"), "has an upload already") {
+		t.Errorf("a second POST under the token: %d %s", again.Status, again.Raw)
 	}
 }
 
 func TestDocVErrors(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
 	jpg, known := smallJPEG(t), ""
 	good := imageJSON("image/jpeg", jpg)
-	known = send(t, "POST", srv.URL+"/api/docv/upload", `{"id":"d-1","front":`+good+`}`).text("docv_transaction_token")
+	known = sandboxtest.Send(t, "POST", srv.URL+"/api/docv/upload", `{"id":"d-1","front":`+good+`}`).Text("docv_transaction_token")
 	for _, c := range []struct {
 		name, method, path, body string
 		status                   int
@@ -188,28 +189,28 @@ func TestDocVErrors(t *testing.T) {
 		{"32 MiB and a byte", "POST", "", strings.Repeat(" ", 32<<20+1), 413, "request_too_large", "32 MiB for documents"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := send(t, c.method, srv.URL+"/api/docv/upload"+c.path, c.body)
-			if got.status != c.status || got.text("error") != c.code || !strings.Contains(got.text("message"), c.says) {
-				t.Errorf("got %d %s, want %d %s that says %q", got.status, got.raw, c.status, c.code, c.says)
+			got := sandboxtest.Send(t, c.method, srv.URL+"/api/docv/upload"+c.path, c.body)
+			if got.Status != c.status || got.Text("error") != c.code || !strings.Contains(got.Text("message"), c.says) {
+				t.Errorf("got %d %s, want %d %s that says %q", got.Status, got.Raw, c.status, c.code, c.says)
 			}
 		})
 	}
-	got := send(t, "PATCH", srv.URL+"/api/docv/upload/"+known, `{"id":"d-1","back":`+good+`}`)
-	if images, _ := got.json["images"].(map[string]any); len(images) != 2 {
-		t.Errorf("refused images left a trace: %s", got.raw)
+	got := sandboxtest.Send(t, "PATCH", srv.URL+"/api/docv/upload/"+known, `{"id":"d-1","back":`+good+`}`)
+	if images, _ := got.JSON["images"].(map[string]any); len(images) != 2 {
+		t.Errorf("refused images left a trace: %s", got.Raw)
 	}
 }
 
 func TestUploadsAreBounded(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon, MaxUploads: 2})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, MaxUploads: 2})
 	body := `{"front":` + imageJSON("image/jpeg", smallJPEG(t)) + `}`
 	var tokens []string
 	for range 3 {
-		tokens = append(tokens, send(t, "POST", srv.URL+"/api/docv/upload", body).text("docv_transaction_token"))
+		tokens = append(tokens, sandboxtest.Send(t, "POST", srv.URL+"/api/docv/upload", body).Text("docv_transaction_token"))
 	}
 	var got []int
 	for _, token := range tokens {
-		got = append(got, send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, body).status)
+		got = append(got, sandboxtest.Send(t, "PATCH", srv.URL+"/api/docv/upload/"+token, body).Status)
 	}
 	if d := cmp.Diff([]int{404, 200, 200}, got); d != "" {
 		t.Error(d)
@@ -218,11 +219,11 @@ func TestUploadsAreBounded(t *testing.T) {
 
 // Under the race detector: an answer is encoded while the next request changes what it is about.
 func TestDocVAtOnce(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
-	paused := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"given_name":"Document","family_name":"Review"}`))
-	token, url := documentToken(t, paused), srv.URL+"/api/evaluation/"+paused.text("eval_id")
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
+	paused := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"given_name":"Document","family_name":"Review"}`))
+	token, url := documentToken(t, paused), srv.URL+"/api/evaluation/"+paused.Text("eval_id")
 	picture := imageJSON("image/jpeg", smallJPEG(t))
-	send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, picture))
+	sandboxtest.Send(t, "POST", srv.URL+"/api/docv/upload", fmt.Sprintf(`{"docv_transaction_token":%q,"front":%s}`, token, picture))
 	var wg sync.WaitGroup
 	for i := range 24 {
 		wg.Go(func() {
@@ -246,7 +247,7 @@ func TestDocVAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := send(t, "GET", url, ""); got.text("decision") != "ACCEPT" {
-		t.Errorf("after all: %s", got.raw)
+	if got := sandboxtest.Send(t, "GET", url, ""); got.Text("decision") != "ACCEPT" {
+		t.Errorf("after all: %s", got.Raw)
 	}
 }

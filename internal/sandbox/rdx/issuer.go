@@ -1,4 +1,4 @@
-package sandbox
+package rdx
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // Issuer is an example of an issuer's RDX service behind a gateway, in clear. It answers POST …/v1/risk, …/v1/stepup,
@@ -30,7 +31,7 @@ type Issuer struct {
 	MaxChallenges int
 
 	mu         sync.Mutex
-	challenges shelf[challengeKey, *challenge]
+	challenges sandbox.BoundedMap[challengeKey, *challenge]
 }
 
 // issuerAnswer is every answer of the Issuer: whatever could be read of the ids is sent back, and Status always has a value.
@@ -44,12 +45,12 @@ type issuerAnswer struct {
 	Credentials     []Credential `json:"Credentials,omitempty"`
 	CredentialID    string       `json:"CredentialId,omitempty"`
 	Reason          *Reason      `json:"Reason,omitempty"`
-	Error           *Fault       `json:"Error,omitempty"`
+	Error           *ErrorDetail `json:"Error,omitempty"`
 }
 
 func (a issuerAnswer) fault(description, message string) issuerAnswer {
 	a.Status = StatusError
-	a.Error = &Fault{ReferenceNumber: uuid.NewString(), ReasonDescription: "Invalid request", Description: description, Message: message}
+	a.Error = &ErrorDetail{ReferenceNumber: uuid.NewString(), ReasonDescription: "Invalid request", Description: description, Message: message}
 	return a
 }
 
@@ -62,36 +63,36 @@ func (a issuerAnswer) end(status, code, description string) issuerAnswer {
 func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := callOf(r.URL.Path)
 	if call == "" {
-		writeJSON(w, http.StatusNotFound, issuerAnswer{}.fault("no such call", "POST to …/v1/risk, …/v1/stepup, …/v1/initiateaction or …/v1/validate"))
+		sandbox.WriteJSON(w, http.StatusNotFound, issuerAnswer{}.fault("no such call", "POST to …/v1/risk, …/v1/stepup, …/v1/initiateaction or …/v1/validate"))
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		writeJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("method "+r.Method+" is not served", "use POST"))
+		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("method "+r.Method+" is not served", "use POST"))
 		return
 	}
-	body, err := readBody(w, r, bodyLimit)
+	body, err := sandbox.ReadBody(w, r, sandbox.BodyLimit)
 	switch {
-	case errors.Is(err, errTooLarge):
-		writeJSON(w, http.StatusRequestEntityTooLarge, issuerAnswer{}.fault("the message is over 1 MiB", "send less"))
+	case errors.Is(err, sandbox.ErrTooLarge):
+		sandbox.WriteJSON(w, http.StatusRequestEntityTooLarge, issuerAnswer{}.fault("the message is over 1 MiB", "send less"))
 		return
 	case err != nil:
-		writeJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message could not be read to its end", "send it again"))
+		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message could not be read to its end", "send it again"))
 		return
 	}
-	m, err := parseMembers(body)
+	m, err := sandbox.ParseMembers(body)
 	if err != nil {
-		writeJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message "+err.Error(), "send one JSON object"))
+		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message "+err.Error(), "send one JSON object"))
 		return
 	}
 	q := rdxRequest{call: call, members: m}
 	err = q.check()
 	answer := issuerAnswer{ProcessorID: q.key.processor, IssuerID: q.key.issuer, TransactionID: q.key.transaction, StepupRequestID: q.stepupRequestID}
 	if err != nil {
-		writeJSON(w, http.StatusMethodNotAllowed, answer.fault(err.Error(), "see the RDX specification of "+call))
+		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, answer.fault(err.Error(), "see the RDX specification of "+call))
 		return
 	}
-	writeJSON(w, http.StatusOK, s.answer(q, answer))
+	sandbox.WriteJSON(w, http.StatusOK, s.answer(q, answer))
 }
 
 // callOf returns the call that a path ends in, "" when it is none.
@@ -110,7 +111,7 @@ func (s *Issuer) answer(q rdxRequest, a issuerAnswer) issuerAnswer {
 		a.Status, a.Reason = card.Risk, &Reason{"TEST", card.Note}
 		return a
 	}
-	now := clock(s.Now)
+	now := sandbox.Clock(s.Now).Now()
 	s.mu.Lock()
 	var otp string
 	switch q.call {

@@ -1,6 +1,7 @@
-package sandbox
+package riskos
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // evaluation is the answer of the evaluation endpoints, in the published order of members, and its state. A guess: notes is
@@ -55,10 +57,8 @@ const (
 	evalCompleted = "evaluation_completed"
 )
 
-func stamp(t time.Time) string { return t.Format("2006-01-02T15:04:05.000Z07:00") }
-
-func (s *RiskOS) create(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(w, r, bodyLimit)
+func (s *Service) create(w http.ResponseWriter, r *http.Request) {
+	body, err := sandbox.ReadBody(w, r, sandbox.BodyLimit)
 	if err != nil {
 		writeRefusal(w, err)
 		return
@@ -68,10 +68,10 @@ func (s *RiskOS) create(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, err)
 		return
 	}
-	writeJSON(w, status, answer)
+	sandbox.WriteJSON(w, status, answer)
 }
 
-func (s *RiskOS) evaluate(r *http.Request, body []byte) (int, *evaluation, error) {
+func (s *Service) evaluate(r *http.Request, body []byte) (int, *evaluation, error) {
 	q, err := parseEvaluation(r, body)
 	if err != nil {
 		return 0, nil, err
@@ -88,7 +88,7 @@ func (s *RiskOS) evaluate(r *http.Request, body []byte) (int, *evaluation, error
 	if len(version) > maxNameBytes {
 		return 0, nil, invalidRequest("the version in the path is longer than %d bytes", maxNameBytes)
 	}
-	now := clock(s.Now)
+	now := sandbox.Clock(s.Now).Now()
 	v, err := decide(q.individual, now)
 	if err != nil {
 		return 0, nil, err
@@ -97,16 +97,16 @@ func (s *RiskOS) evaluate(r *http.Request, body []byte) (int, *evaluation, error
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := orDefault(s.MaxEvaluations, defaultKept)
-	if earlier, ok := s.latest.get(q.id); ok {
+	kept := cmp.Or(s.MaxEvaluations, sandbox.DefaultEntries)
+	if earlier, ok := s.latest.Get(q.id); ok {
 		e.Tags = append(e.Tags, "re_run")
 		e.Notes += fmt.Sprintf("; re-run of id %q, whose previous evaluation is %s", q.id, earlier)
 	}
-	s.latest.put(q.id, e.EvalID, len(q.id), kept, keptBytes)
-	s.evaluations.put(e.EvalID, e, len(q.raw), kept, orDefault(s.MaxBytes, keptBytes))
+	s.latest.Put(q.id, e.EvalID, len(q.id), kept, sandbox.DefaultBytes)
+	s.evaluations.Put(e.EvalID, e, len(q.raw), kept, cmp.Or(s.MaxBytes, sandbox.DefaultBytes))
 	if v.step == StepDocument {
 		token := uuid.NewString()
-		s.awaiting.put(token, e.EvalID, len(token), kept, keptBytes)
+		s.awaiting.Put(token, e.EvalID, len(token), kept, sandbox.DefaultBytes)
 		e.DataEnrichments = append(e.DataEnrichments, s.documentRequest(token))
 	}
 	if e.EvalStatus == evalPaused {
@@ -116,15 +116,15 @@ func (s *RiskOS) evaluate(r *http.Request, body []byte) (int, *evaluation, error
 }
 
 // begin makes the evaluation that the verdict gives, without storing it.
-func (s *RiskOS) begin(q evaluationRequest, version string, v verdict, now time.Time) *evaluation {
+func (s *Service) begin(q evaluationRequest, version string, v verdict, now time.Time) *evaluation {
 	if version == "" {
 		version = "1.0.0" // a guess: the version that is live
 	}
 	e := &evaluation{
 		ID: q.id, EvalID: uuid.NewString(),
 		Workflow: q.workflow, WorkflowID: uuid.NewHash(sha256.New(), uuid.NameSpaceURL, []byte("workflow:"+q.workflow), 8).String(), WorkflowVersion: version,
-		EvalSource: "API", EvalStatus: evalPaused, EvalStartTime: stamp(now),
-		Decision: v.decision, DecisionAt: stamp(now),
+		EvalSource: "API", EvalStatus: evalPaused, EvalStartTime: sandbox.Timestamp(now),
+		Decision: v.decision, DecisionAt: sandbox.Timestamp(now),
 		Status: "ON_HOLD", SubStatus: "Pending Verification", Score: 50,
 		Tags: []string{}, Notes: v.why, ReviewQueues: []string{}, EnvironmentName: "Sandbox",
 		DataEnrichments: []enrichment{{
@@ -147,7 +147,7 @@ func (s *RiskOS) begin(q evaluationRequest, version string, v verdict, now time.
 
 // documentRequest is the step-up that asks for documents. A guess: its members sit in response.data. qrCode is a data URI of
 // the page's address as text, for the standard library draws no QR codes.
-func (s *RiskOS) documentRequest(token string) enrichment {
+func (s *Service) documentRequest(token string) enrichment {
 	page := s.CaptureURL
 	if page == "" {
 		page = "https://capture.invalid/"
@@ -167,7 +167,7 @@ func (s *RiskOS) documentRequest(token string) enrichment {
 }
 
 func (e *evaluation) complete(decision string, now time.Time) {
-	end := stamp(now)
+	end := sandbox.Timestamp(now)
 	e.EvalStatus, e.EvalEndTime = evalCompleted, &end
 	e.Decision, e.DecisionAt = decision, end
 	e.Status, e.step = "CLOSED", ""
@@ -183,9 +183,9 @@ func (e *evaluation) snapshot() *evaluation {
 	return &c
 }
 
-func (s *RiskOS) read(w http.ResponseWriter, r *http.Request) {
+func (s *Service) read(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	e, ok := s.evaluations.get(r.PathValue("eval_id"))
+	e, ok := s.evaluations.Get(r.PathValue("eval_id"))
 	if ok {
 		e = e.snapshot()
 	}
@@ -194,11 +194,11 @@ func (s *RiskOS) read(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, unknownEvaluation(r.PathValue("eval_id")))
 		return
 	}
-	writeJSON(w, http.StatusOK, e)
+	sandbox.WriteJSON(w, http.StatusOK, e)
 }
 
-func (s *RiskOS) resume(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(w, r, bodyLimit)
+func (s *Service) resume(w http.ResponseWriter, r *http.Request) {
+	body, err := sandbox.ReadBody(w, r, sandbox.BodyLimit)
 	if err != nil {
 		writeRefusal(w, err)
 		return
@@ -208,18 +208,18 @@ func (s *RiskOS) resume(w http.ResponseWriter, r *http.Request) {
 		writeRefusal(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, e)
+	sandbox.WriteJSON(w, http.StatusOK, e)
 }
 
 // goOn takes the shape of POST, whose id must then be the evaluation's, or {"data":{…}} alone.
-func (s *RiskOS) goOn(r *http.Request, body []byte) (*evaluation, error) {
+func (s *Service) goOn(r *http.Request, body []byte) (*evaluation, error) {
 	q, err := parseEvaluation(r, body)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.evaluations.get(r.PathValue("eval_id"))
+	e, ok := s.evaluations.Get(r.PathValue("eval_id"))
 	switch {
 	case !ok:
 		return nil, unknownEvaluation(r.PathValue("eval_id"))
@@ -239,7 +239,7 @@ func (s *RiskOS) goOn(r *http.Request, body []byte) (*evaluation, error) {
 	if subtle.ConstantTimeCompare([]byte(q.otp), []byte(TestOTP)) != 1 {
 		return nil, refuse(http.StatusBadRequest, "otp_invalid", "data.otp.code is not the code that was sent; try again")
 	}
-	e.complete(Accept, clock(s.Now))
+	e.complete(Accept, sandbox.Clock(s.Now).Now())
 	e.Notes += "; one-time passcode confirmed"
 	return e.snapshot(), nil
 }

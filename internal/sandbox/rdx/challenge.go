@@ -1,6 +1,7 @@
-package sandbox
+package rdx
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 const (
@@ -34,7 +36,7 @@ type challenge struct {
 
 // current returns the challenge that the message belongs to, or the answer that says why there is none.
 func (s *Issuer) current(q rdxRequest, a issuerAnswer, now time.Time) (*challenge, issuerAnswer) {
-	c, ok := s.challenges.get(q.key)
+	c, ok := s.challenges.Get(q.key)
 	switch {
 	case !ok:
 		return nil, a.fault("no stepup with this TransactionId is known", "start with stepup")
@@ -49,7 +51,7 @@ func (s *Issuer) current(q rdxRequest, a issuerAnswer, now time.Time) (*challeng
 }
 
 func (s *Issuer) stepup(q rdxRequest, a issuerAnswer, now time.Time) issuerAnswer {
-	c, ok := s.challenges.get(q.key)
+	c, ok := s.challenges.Get(q.key)
 	switch {
 	case !ok || !now.Before(c.expires):
 		c = &challenge{card: testCard(q.cardNumber)}
@@ -84,7 +86,7 @@ func (s *Issuer) keep(k challengeKey, c *challenge, now time.Time) {
 		life = defaultLifetime
 	}
 	c.expires = now.Add(life)
-	s.challenges.put(k, c, 0, orDefault(s.MaxChallenges, defaultKept), keptBytes)
+	s.challenges.Put(k, c, 0, cmp.Or(s.MaxChallenges, sandbox.DefaultEntries), sandbox.DefaultBytes)
 }
 
 // initiate returns the passcode to deliver, empty when there is none. A repeated one replaces the code and leaves the tries.

@@ -1,4 +1,4 @@
-package sandbox
+package riskos
 
 import (
 	"encoding/json"
@@ -7,14 +7,18 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/sandbox"
 )
+
+const maxNameBytes = 256 // identifiers and workflow names that are stored
 
 // evaluationRequest is what the stand-in reads from the body of POST and PATCH.
 type evaluationRequest struct {
 	has          map[string]bool // which of id, timestamp, workflow and data were sent
 	id, workflow string
 	otp          string          // data.otp.code
-	individual   members         // data.individual, nil when absent
+	individual   sandbox.Members // data.individual, nil when absent
 	raw          json.RawMessage // the same as received, kept for the enrichment's echo
 }
 
@@ -26,8 +30,8 @@ func parseEvaluation(r *http.Request, body []byte) (evaluationRequest, error) {
 	if v := r.Header.Get("X-API-Version"); v != "" && v != APIVersion {
 		return q, unsupported
 	}
-	m, err := parseMembers(body)
-	if errors.Is(err, errNotJSON) {
+	m, err := sandbox.ParseMembers(body)
+	if errors.Is(err, sandbox.ErrNotJSON) {
 		return q, invalidRequest("the body %v; send one object with id, timestamp, workflow and data", err)
 	} else if err != nil {
 		return q, unsupported
@@ -37,10 +41,10 @@ func parseEvaluation(r *http.Request, body []byte) (evaluationRequest, error) {
 		name string
 		into *string
 	}{{"id", &q.id}, {"timestamp", nil}, {"workflow", &q.workflow}} {
-		if !m.has(f.name) {
+		if !m.Has(f.name) {
 			continue
 		}
-		text, ok := m.text(f.name)
+		text, ok := m.Text(f.name)
 		switch {
 		case !ok:
 			return q, unsupported
@@ -55,24 +59,24 @@ func parseEvaluation(r *http.Request, body []byte) (evaluationRequest, error) {
 		}
 		q.has[f.name] = true
 	}
-	data, err := m.object("data")
+	data, err := m.Object("data")
 	if err != nil {
 		return q, unsupported
 	}
 	q.has["data"] = data != nil
-	if q.individual, err = data.object("individual"); err != nil {
+	if q.individual, err = data.Object("individual"); err != nil {
 		return q, unsupported
 	}
-	otp, err := data.object("otp")
+	otp, err := data.Object("otp")
 	if err != nil {
 		return q, unsupported
 	}
-	if _, err := q.individual.object("address"); err != nil {
+	if _, err := q.individual.Object("address"); err != nil {
 		return q, unsupported
 	}
-	q.otp = otp.scalar("code")
+	q.otp = otp.Scalar("code")
 	q.raw = data["individual"]
-	if q.individual.has("phone_number") && !phone(q.individual.scalar("phone_number")) {
+	if q.individual.Has("phone_number") && !phone(q.individual.Scalar("phone_number")) {
 		return q, published(http.StatusBadRequest, "invalid_phone")
 	}
 	return q, nil

@@ -1,4 +1,4 @@
-package sandbox_test
+package rdx_test
 
 import (
 	"bytes"
@@ -13,14 +13,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/rdx"
+	"github.com/sealane/sealane/internal/sandbox/sandboxtest"
 )
 
 // tamper is an issuer whose answers to one call are changed on their way.
-func tamper(t *testing.T, call string, change func(h http.Header, status int, m map[string]any, raw []byte) (int, []byte)) *sandbox.VCAS {
+func tamper(t *testing.T, call string, change func(h http.Header, status int, m map[string]any, raw []byte) (int, []byte)) *rdx.VCAS {
 	t.Helper()
-	issuer := &sandbox.Issuer{Now: atNoon}
-	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	issuer := &rdx.Issuer{Now: sandboxtest.AtNoon}
+	srv := sandboxtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/"+call) {
 			issuer.ServeHTTP(w, r)
 			return
@@ -145,14 +146,14 @@ func TestBadAnswers(t *testing.T) {
 				return http.DefaultTransport.RoundTrip(q)
 			})
 			v.Client = client
-			answers, err := v.Challenge(t.Context(), func(context.Context, sandbox.Answer) (string, error) { return "", nil })
+			answers, err := v.Challenge(t.Context(), func(context.Context, rdx.Answer) (string, error) { return "", nil })
 			mu.Lock()
 			defer mu.Unlock()
 			want := strings.NewReplacer("SENT", sent.TransactionId, "REQUEST", sent.StepupRequestId).Replace(c.want)
 			if len(sent.Credentials) > 0 {
 				want = strings.ReplaceAll(want, "CHOSEN", sent.Credentials[0].Id)
 			}
-			var bad *sandbox.AnswerError
+			var bad *rdx.AnswerError
 			if !errors.As(err, &bad) || bad.Call != c.call {
 				t.Fatalf("error is %v, want an AnswerError of %s", err, c.call)
 			}
@@ -184,7 +185,7 @@ func TestTolerableAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := tamper(t, "validate", change)
-			answers, err := v.Challenge(t.Context(), func(_ context.Context, a sandbox.Answer) (string, error) { return "000000", nil })
+			answers, err := v.Challenge(t.Context(), func(_ context.Context, a rdx.Answer) (string, error) { return "000000", nil })
 			if err != nil {
 				t.Errorf("after %v: %v", steps(answers), err)
 			}

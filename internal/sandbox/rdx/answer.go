@@ -1,4 +1,4 @@
-package sandbox
+package rdx
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // Answer is an issuer's answer to one call. Raw is the body as received; with an AnswerError the other members hold what was
@@ -27,7 +29,7 @@ type Answer struct {
 	Credentials       []Credential
 	CredentialID      string
 	Reason            *Reason
-	Error             *Fault
+	Error             *ErrorDetail
 }
 
 // AnswerError is an answer that breaks the contract of RDX.
@@ -42,8 +44,8 @@ func (e *AnswerError) Error() string { return "answer to " + e.Call + ": " + e.W
 // the credentials that a challenge needs. Optional members of an unexpected shape, and unknown ones, are passed over.
 func (a *Answer) check(contentType string, sent Transaction, c Credential) error {
 	fault := func(format string, args ...any) error { return &AnswerError{a.Call, fmt.Sprintf(format, args...)} }
-	m, err := parseMembers(a.Raw)
-	a.Reason, a.Error = optional[Reason](m, "Reason"), optional[Fault](m, "Error")
+	m, err := sandbox.ParseMembers(a.Raw)
+	a.Reason, a.Error = optional[Reason](m, "Reason"), optional[ErrorDetail](m, "Error")
 	if a.HTTPStatus != http.StatusOK {
 		said := ""
 		if a.Error != nil && a.Error.Description != "" {
@@ -66,15 +68,15 @@ func (a *Answer) check(contentType string, sent Transaction, c Credential) error
 		{"IssuerId", sent.IssuerID, &a.IssuerID, true},
 		{"TransactionId", sent.ID, &a.TransactionID, true},
 		{"StepupRequestId", sent.StepupRequestID, &a.StepupRequestID, a.Call != CallRisk},
-		{"CredentialId", c.ID, &a.CredentialID, a.Call == CallValidate && m.has("CredentialId")},
+		{"CredentialId", c.ID, &a.CredentialID, a.Call == CallValidate && m.Has("CredentialId")},
 	} {
 		if !echo.due {
 			continue
 		}
-		got, ok := m.text(echo.name)
+		got, ok := m.Text(echo.name)
 		*echo.into = got
 		switch {
-		case !m.has(echo.name):
+		case !m.Has(echo.name):
 			return fault("%s is missing, sent %q", echo.name, echo.sent)
 		case !ok:
 			return fault("%s is not a string, sent %q", echo.name, echo.sent)
@@ -82,14 +84,14 @@ func (a *Answer) check(contentType string, sent Transaction, c Credential) error
 			return fault("%s is %.80q, sent %q", echo.name, got, echo.sent)
 		}
 	}
-	a.TransStatusReason, _ = m.text("TransStatusReason")
-	a.Language, _ = m.text("Language")
-	a.StepupType, _ = m.text("StepupType")
+	a.TransStatusReason, _ = m.Text("TransStatusReason")
+	a.Language, _ = m.Text("Language")
+	a.StepupType, _ = m.Text("StepupType")
 	allowed := allowedStatus[a.Call]
-	status, _ := m.text("Status")
+	status, _ := m.Text("Status")
 	a.Status = status
 	switch {
-	case !m.has("Status"):
+	case !m.Has("Status"):
 		return fault("Status is missing, want one of %s", strings.Join(allowed, " "))
 	case !slices.Contains(allowed, status):
 		return fault("Status is %.80q, want one of %s", status, strings.Join(allowed, " "))
@@ -102,8 +104,8 @@ func (a *Answer) check(contentType string, sent Transaction, c Credential) error
 	return a.readCredentials(m, c, fault)
 }
 
-func (a *Answer) readCredentials(m members, c Credential, fault func(string, ...any) error) error {
-	list, err := m.objects("Credentials")
+func (a *Answer) readCredentials(m sandbox.Members, c Credential, fault func(string, ...any) error) error {
+	list, err := m.Objects("Credentials")
 	if err != nil {
 		return fault("%v", err)
 	}
@@ -117,7 +119,7 @@ func (a *Answer) readCredentials(m members, c Credential, fault func(string, ...
 			into *string
 			due  bool
 		}{{"Id", &got.ID, true}, {"Type", &got.Type, true}, {"Text", &got.Text, false}, {"Token", &got.Token, false}} {
-			text, ok := o.text(f.name)
+			text, ok := o.Text(f.name)
 			if f.due && (!ok || text == "") {
 				return fault("Credentials[%d].%s is missing, empty or not a string", i, f.name)
 			}
@@ -137,9 +139,9 @@ func (a *Answer) readCredentials(m members, c Credential, fault func(string, ...
 	return nil
 }
 
-func optional[T any](m members, name string) *T {
+func optional[T any](m sandbox.Members, name string) *T {
 	var v T
-	if !m.has(name) || json.Unmarshal(m[name], &v) != nil {
+	if !m.Has(name) || json.Unmarshal(m[name], &v) != nil {
 		return nil
 	}
 	return &v

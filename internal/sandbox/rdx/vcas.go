@@ -1,4 +1,4 @@
-package sandbox
+package rdx
 
 import (
 	"bytes"
@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // VCAS is the sender of RDX: it POSTs messages to an issuer's URLs, one for each call, and holds the plain answers to the
@@ -75,18 +77,18 @@ func (v *VCAS) send(ctx context.Context, call, url string, t Transaction, c Cred
 	if client == nil {
 		client = plainClient
 	}
-	start := clock(v.Now)
+	start := sandbox.Clock(v.Now).Now()
 	r, err := client.Do(q)
 	if err != nil {
 		return a, fmt.Errorf("send %s: %w", call, err)
 	}
 	defer r.Body.Close()
 	a.HTTPStatus = r.StatusCode
-	a.Raw, err = io.ReadAll(io.LimitReader(r.Body, bodyLimit+1))
-	a.Duration = clock(v.Now).Sub(start)
+	a.Raw, err = io.ReadAll(io.LimitReader(r.Body, sandbox.BodyLimit+1))
+	a.Duration = sandbox.Clock(v.Now).Now().Sub(start)
 	switch {
-	case len(a.Raw) > bodyLimit:
-		a.Raw = a.Raw[:bodyLimit]
+	case len(a.Raw) > sandbox.BodyLimit:
+		a.Raw = a.Raw[:sandbox.BodyLimit]
 		return a, &AnswerError{call, "it is over 1 MiB"}
 	case err != nil:
 		return a, fmt.Errorf("read the answer to %s: %w", call, err)

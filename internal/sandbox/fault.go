@@ -5,9 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -50,8 +48,8 @@ var ProviderFaults = []FaultName{
 	{"cut", "the connection is cut in the middle of the answer"},
 }
 
-// forged maps names to what forge calls the fault.
-var forged = map[string]fault.Code{
+// forged maps names to what package malform calls the fault.
+var malformed = map[string]fault.Code{
 	"wrong-key": fault.OpenKey, "other-signer": fault.SignatureWrong, "sha1-oaep": fault.AlgSHA1, "cut-tag": fault.OpenTagShort,
 	"unknown-key-id": fault.KidUnknown.In(fault.JWE), "unsigned": fault.InnerNotSigned,
 }
@@ -63,9 +61,9 @@ const maxDelay = time.Minute
 var stranger = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // misbehave serves the request with a fault in the answer.
-func (a *providerAccount) misbehave(w http.ResponseWriter, r *http.Request, name string) {
+func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, name string) {
 	name, value, _ := strings.Cut(name, "=")
-	table := &a.lane.Config().Profile.Errors
+	table := &e.lane.Config().Profile.Errors
 	if row, ok := table.Row(profile.Outcome(name)); ok {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(row.Status)
@@ -74,12 +72,12 @@ func (a *providerAccount) misbehave(w http.ResponseWriter, r *http.Request, name
 	}
 	r, keeper := withKeeper(r)
 	answer := newCapture()
-	a.handler.ServeHTTP(answer, r)
+	e.handler.ServeHTTP(answer, r)
 	switch name {
 	case "unsealed":
-		setBody(answer, keeper.payload)
+		answer.setBody(keeper.payload)
 	case "swapped":
-		a.swap(answer)
+		e.swap(answer)
 	case "slow":
 		if !pause(r.Context(), value) {
 			return
@@ -88,49 +86,45 @@ func (a *providerAccount) misbehave(w http.ResponseWriter, r *http.Request, name
 		cut(w, answer)
 		return
 	default:
-		a.forgeAnswer(answer, keeper.payload, name)
+		e.malformAnswer(answer, keeper.payload, name)
 	}
 	answer.sendTo(w)
 }
 
-func setBody(answer *capture, body []byte) {
-	answer.body = *bytes.NewBuffer(bytes.Clone(body))
-}
-
 // forgeAnswer seals the payload wrongly.
-func (a *providerAccount) forgeAnswer(answer *capture, payload []byte, name string) {
+func (e *Endpoint) malformAnswer(answer *capture, payload []byte, name string) {
 	if payload == nil || answer.status > 299 {
 		return // it was refused before, which is the better answer
 	}
-	token, err := Forge(name, a.lane, payload)
+	token, err := Malform(name, e.lane, payload)
 	if err != nil {
 		answer.status = http.StatusBadRequest
-		setBody(answer, fmt.Appendf(nil, `{"error":"unknown_fault","message":%q}`, err.Error()))
+		answer.setBody(fmt.Appendf(nil, `{"error":"unknown_fault","message":%q}`, err.Error()))
 		return
 	}
-	a.replaceToken(answer, token)
+	e.replaceToken(answer, token)
 }
 
 // replaceToken puts another token into a sealed answer.
-func (a *providerAccount) replaceToken(answer *capture, token []byte) {
-	old, err := sealhttp.Token(answer.body.Bytes(), a.lane.Out().Body)
+func (e *Endpoint) replaceToken(answer *capture, token []byte) {
+	old, err := sealhttp.Token(answer.body.Bytes(), e.lane.Out().Body)
 	if err == nil {
-		setBody(answer, bytes.Replace(answer.body.Bytes(), old, token, 1))
+		answer.setBody(bytes.Replace(answer.body.Bytes(), old, token, 1))
 	}
 }
 
 // swap puts the previous answer's token beside the new answer's identifier.
-func (a *providerAccount) swap(answer *capture) {
-	a.mu.Lock()
-	previous := a.previous
-	a.mu.Unlock()
-	old, err := sealhttp.Token(previous, a.lane.Out().Body)
+func (e *Endpoint) swap(answer *capture) {
+	e.mu.Lock()
+	previous := e.previous
+	e.mu.Unlock()
+	old, err := sealhttp.Token(previous, e.lane.Out().Body)
 	if err != nil {
 		answer.status = http.StatusConflict
-		setBody(answer, []byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
+		answer.setBody([]byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
 		return
 	}
-	a.replaceToken(answer, old)
+	e.replaceToken(answer, old)
 }
 
 // pause waits, unless the context ends first.
@@ -159,9 +153,9 @@ func cut(w http.ResponseWriter, answer *capture) {
 	panic(http.ErrAbortHandler)
 }
 
-// Forge seals a payload on a lane with a fault, by name or code.
-func Forge(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
-	code, ok := forged[name]
+// Malform seals a payload on a lane with a fault, by name or code.
+func Malform(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
+	code, ok := malformed[name]
 	if !ok {
 		code = fault.Code(name)
 	}
@@ -179,69 +173,7 @@ func Forge(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
 		material.Signer, _ = signer.Private.(*rsa.PrivateKey)
 	}
 	if material.Recipient == nil || material.Nested && material.Signer == nil {
-		return nil, fmt.Errorf("forge %s: the lane has no key in memory for it", name)
+		return nil, fmt.Errorf("malform %s: the lane has no key in memory for it", name)
 	}
 	return malform.Make(code, material)
-}
-
-// SenderFaults lists what ForgingTransport can be asked for by name, beside any
-// code of malform.Codes.
-var SenderFaults = []FaultName{
-	{"wrong-key", "the message is encrypted to another key"},
-	{"sha1-oaep", "its key is encrypted with RSA-OAEP (SHA-1)"},
-	{"cut-tag", "its authentication tag is cut"},
-	{"unknown-key-id", "it names a key ID that nobody knows"},
-	{"unsealed", "it comes in clear"},
-	{"slow", "it comes late (slow=3s; default 1s)"},
-	{"cut", "the connection is cut in the middle of it"},
-}
-
-// ForgingTransport sends what passes it sealed with a fault, as a broken VCAS would.
-type ForgingTransport struct {
-	Lane  *sealane.Lane // the client's side
-	Fault string
-	Base  http.RoundTripper
-}
-
-// RoundTrip forges and sends. The answer is given as it comes.
-func (t *ForgingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(t.Lane.Config().MaxPayload)))
-	r.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	name, value, _ := strings.Cut(t.Fault, "=")
-	token := payload
-	switch name {
-	case "unsealed":
-	case "slow", "cut":
-		token, err = t.Lane.Seal(r.Context(), payload)
-	default:
-		token, err = Forge(name, t.Lane, payload)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if name == "slow" && !pause(r.Context(), value) {
-		return nil, r.Context().Err()
-	}
-	form := t.Lane.Out().Body
-	body := sealhttp.Body(token, form)
-	sent := r.Clone(r.Context())
-	sent.Header.Set("Content-Type", form.ContentType)
-	if trigger := t.Lane.Config().Profile.Trigger; trigger != nil {
-		sent.Header.Set(trigger.Header, trigger.Value)
-	}
-	sent.Body, sent.ContentLength, sent.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-	if name == "cut" {
-		sent.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body[:len(body)/2]), brokenReader{}))
-	}
-	return t.Base.RoundTrip(sent)
-}
-
-// brokenReader is a body that breaks off.
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) {
-	return 0, errors.New("the sender cuts the connection, as asked")
 }

@@ -1,4 +1,4 @@
-package sandbox
+package rdx
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // challengeKey is what makes a challenge one: TransactionId alone is unique only to its sender.
@@ -16,7 +17,7 @@ type challengeKey struct{ processor, issuer, transaction string }
 // rdxRequest is a message to the Issuer, and what check found in it.
 type rdxRequest struct {
 	call    string
-	members members
+	members sandbox.Members
 
 	key             challengeKey
 	stepupRequestID string
@@ -43,12 +44,12 @@ func (q *rdxRequest) check() error {
 		note(fmt.Errorf("TransactionId is not a GUID"))
 	}
 	q.required("MessageVersion", 8, note)
-	if payment, err := q.members.object("PaymentInfo"); err == nil {
-		q.cardNumber, _ = payment.text("CardNumber")
+	if payment, err := q.members.Object("PaymentInfo"); err == nil {
+		q.cardNumber, _ = payment.Text("CardNumber")
 	}
 	if q.call == CallRisk {
 		for _, name := range []string{"MerchantInfo", "TransactionInfo"} {
-			o, err := q.members.object(name)
+			o, err := q.members.Object(name)
 			if err == nil && o == nil {
 				err = fmt.Errorf("%s is missing", name)
 			}
@@ -65,15 +66,15 @@ func (q *rdxRequest) check() error {
 	case CallValidate:
 		o, err := q.only("CredentialResponse")
 		note(err)
-		q.value = o.scalar("Value")
+		q.value = o.Scalar("Value")
 	}
 	return first
 }
 
 func (q *rdxRequest) required(name string, limit int, note func(error)) string {
-	s, ok := q.members.text(name)
+	s, ok := q.members.Text(name)
 	switch {
-	case !q.members.has(name):
+	case !q.members.Has(name):
 		note(fmt.Errorf("%s is missing", name))
 	case !ok || strings.TrimSpace(s) == "":
 		note(fmt.Errorf("%s is empty or not a string", name))
@@ -86,7 +87,7 @@ func (q *rdxRequest) required(name string, limit int, note func(error)) string {
 }
 
 func (q *rdxRequest) readCounter() error {
-	if !q.members.has("StepupCounter") {
+	if !q.members.Has("StepupCounter") {
 		return nil // it counts from 0, and the message that the vendor prints has none
 	}
 	err := json.Unmarshal(bytes.Trim(q.members["StepupCounter"], `"`), &q.counter) // a number, or one in quotes
@@ -98,8 +99,8 @@ func (q *rdxRequest) readCounter() error {
 }
 
 // only returns the one credential that the list must name; which one is meant by several is not specified, so they are refused.
-func (q *rdxRequest) only(name string) (members, error) {
-	list, err := q.members.objects(name)
+func (q *rdxRequest) only(name string) (sandbox.Members, error) {
+	list, err := q.members.Objects(name)
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +109,10 @@ func (q *rdxRequest) only(name string) (members, error) {
 	}
 	o := list[0]
 	var ok bool
-	if q.credentialID, ok = o.text("Id"); !ok || q.credentialID == "" || len(q.credentialID) > 36 {
+	if q.credentialID, ok = o.Text("Id"); !ok || q.credentialID == "" || len(q.credentialID) > 36 {
 		return o, fmt.Errorf("%s[0].Id is missing, or not a string of 1 to 36 characters", name)
 	}
-	if kind, ok := o.text("Type"); !ok || kind == "" {
+	if kind, ok := o.Text("Type"); !ok || kind == "" {
 		return o, fmt.Errorf("%s[0].Type is missing or not a string", name)
 	}
 	return o, nil

@@ -1,7 +1,8 @@
-package sandbox
+package riskos
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -13,7 +14,10 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/sealane/sealane/internal/sandbox"
 )
+
+const docvLimit = 32 << 20 // bytes of a body with documents
 
 // The bodies of the DocV endpoints are not public; all of this is a guess. A request is one JSON object:
 //
@@ -45,15 +49,15 @@ type imageFact struct {
 	SHA256      string `json:"sha256"`
 }
 
-func (s *RiskOS) createUpload(w http.ResponseWriter, r *http.Request) { s.upload(w, r, "") }
+func (s *Service) createUpload(w http.ResponseWriter, r *http.Request) { s.upload(w, r, "") }
 
-func (s *RiskOS) amendUpload(w http.ResponseWriter, r *http.Request) {
+func (s *Service) amendUpload(w http.ResponseWriter, r *http.Request) {
 	s.upload(w, r, r.PathValue("docv_transaction_token"))
 }
 
 // upload begins an upload when known is empty, and adds to the one under that token otherwise.
-func (s *RiskOS) upload(w http.ResponseWriter, r *http.Request, known string) {
-	body, err := readBody(w, r, docvLimit)
+func (s *Service) upload(w http.ResponseWriter, r *http.Request, known string) {
+	body, err := sandbox.ReadBody(w, r, docvLimit)
 	if err != nil {
 		writeRefusal(w, err)
 		return
@@ -70,26 +74,26 @@ func (s *RiskOS) upload(w http.ResponseWriter, r *http.Request, known string) {
 		writeRefusal(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, sent)
+	sandbox.WriteJSON(w, http.StatusOK, sent)
 }
 
-func (s *RiskOS) beginUpload(u upload) (upload, error) {
+func (s *Service) beginUpload(u upload) (upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.Token == "" {
 		u.Token = uuid.NewString()
-	} else if _, ok := s.uploads.get(u.Token); ok {
+	} else if _, ok := s.uploads.Get(u.Token); ok {
 		return u, invalidRequest("docv_transaction_token %.40q has an upload already; PATCH /api/docv/upload/{docv_transaction_token} adds to it", u.Token)
-	} else if _, ok := s.awaiting.get(u.Token); !ok {
+	} else if _, ok := s.awaiting.Get(u.Token); !ok {
 		return u, unknownToken(u.Token)
 	}
 	return s.keepUpload(u), nil
 }
 
-func (s *RiskOS) addToUpload(token string, u upload) (upload, error) {
+func (s *Service) addToUpload(token string, u upload) (upload, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	had, ok := s.uploads.get(token)
+	had, ok := s.uploads.Get(token)
 	switch {
 	case !ok:
 		return u, unknownToken(token)
@@ -111,11 +115,11 @@ func (s *RiskOS) addToUpload(token string, u upload) (upload, error) {
 }
 
 // keepUpload stores a version of an upload and, when it is complete, the decision of the evaluation that waited for it.
-func (s *RiskOS) keepUpload(u upload) upload {
-	now := clock(s.Now)
-	u.ReferenceID, u.UploadedAt, u.Status = uuid.NewString(), stamp(now), "incomplete"
-	evalID, _ := s.awaiting.get(u.Token)
-	e, waiting := s.evaluations.get(evalID)
+func (s *Service) keepUpload(u upload) upload {
+	now := sandbox.Clock(s.Now).Now()
+	u.ReferenceID, u.UploadedAt, u.Status = uuid.NewString(), sandbox.Timestamp(now), "incomplete"
+	evalID, _ := s.awaiting.Get(u.Token)
+	e, waiting := s.evaluations.Get(evalID)
 	if waiting && u.ID == "" {
 		u.ID = e.ID
 	}
@@ -128,7 +132,7 @@ func (s *RiskOS) keepUpload(u upload) upload {
 			e.Notes += "; documents received"
 		}
 	}
-	s.uploads.put(u.Token, &u, 0, orDefault(s.MaxUploads, defaultKept), keptBytes)
+	s.uploads.Put(u.Token, &u, 0, cmp.Or(s.MaxUploads, sandbox.DefaultEntries), sandbox.DefaultBytes)
 	return u
 }
 
@@ -138,23 +142,23 @@ func unknownToken(token string) error {
 }
 
 func parseUpload(body []byte) (upload, error) {
-	m, err := parseMembers(body)
+	m, err := sandbox.ParseMembers(body)
 	if err != nil {
 		return upload{}, invalidRequest("the body %v; send one object with front, back or selfie", err)
 	}
 	u := upload{Images: make(map[string]imageFact)}
 	for name, into := range map[string]*string{"id": &u.ID, "docv_transaction_token": &u.Token, "document_type": &u.DocumentType} {
-		if !m.has(name) {
+		if !m.Has(name) {
 			continue
 		}
-		text, ok := m.text(name)
+		text, ok := m.Text(name)
 		if !ok || text == "" || len(text) > maxNameBytes {
 			return u, invalidRequest("member %s is not a string of 1 to %d bytes", name, maxNameBytes)
 		}
 		*into = text
 	}
 	for _, side := range imageSides {
-		o, err := m.object(side)
+		o, err := m.Object(side)
 		if err != nil {
 			return u, invalidRequest("%v; send {\"content_type\":\"image/png\",\"data\":\"<base64>\"}", err)
 		}
@@ -173,11 +177,11 @@ func parseUpload(body []byte) (upload, error) {
 	return u, nil
 }
 
-func readImage(side string, o members) (imageFact, error) {
+func readImage(side string, o sandbox.Members) (imageFact, error) {
 	invalid := func(format string, args ...any) error {
 		return refuse(http.StatusBadRequest, "invalid_image", side+": "+format, args...)
 	}
-	encoded, ok := o.text("data")
+	encoded, ok := o.Text("data")
 	switch {
 	case !ok || encoded == "":
 		return imageFact{}, invalid("member data is missing, empty or no string; send the image in base64")
@@ -193,7 +197,7 @@ func readImage(side string, o members) (imageFact, error) {
 		return imageFact{}, invalid("data is %d bytes that are no image/png and no image/jpeg; send one of these", len(b))
 	}
 	found := "image/" + format
-	if declared, ok := o.text("content_type"); o.has("content_type") && (!ok || !strings.EqualFold(declared, found)) {
+	if declared, ok := o.Text("content_type"); o.Has("content_type") && (!ok || !strings.EqualFold(declared, found)) {
 		return imageFact{}, invalid("content_type is %.40q, but data is %s; make them agree, or leave content_type out", declared, found)
 	}
 	sum := sha256.Sum256(b)

@@ -1,10 +1,12 @@
-package sandbox
+package riskos
 
 import (
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // Decisions of an evaluation.
@@ -59,7 +61,7 @@ var TestIdentities = []TestIdentity{
 type DerivedRule struct {
 	When           string
 	Decision, Step string
-	holds          func(individual members, now time.Time) bool
+	holds          func(individual sandbox.Members, now time.Time) bool
 }
 
 // DerivedRules are tried in order after TestIdentities; the first that holds decides. They are a guess at plausible
@@ -74,37 +76,37 @@ type DerivedRule struct {
 //	address.country is given and not US                           REVIEW, one-time passcode
 //	anything else                                                 ACCEPT
 var DerivedRules = []DerivedRule{
-	{"data.individual is absent", Review, StepDocument, func(i members, _ time.Time) bool { return i == nil }},
-	{"national_id is absent", Review, StepDocument, func(i members, _ time.Time) bool { return i.scalar("national_id") == "" }},
-	{"national_id is one digit repeated", Reject, "", func(i members, _ time.Time) bool {
-		digits := strings.ReplaceAll(i.scalar("national_id"), "-", "")
+	{"data.individual is absent", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool { return i == nil }},
+	{"national_id is absent", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool { return i.Scalar("national_id") == "" }},
+	{"national_id is one digit repeated", Reject, "", func(i sandbox.Members, _ time.Time) bool {
+		digits := strings.ReplaceAll(i.Scalar("national_id"), "-", "")
 		return strings.Trim(digits, digits[:min(1, len(digits))]) == ""
 	}},
-	{"date_of_birth is absent or not a date (YYYY-MM-DD)", Review, StepDocument, func(i members, _ time.Time) bool {
-		_, err := time.Parse(time.DateOnly, i.scalar("date_of_birth"))
+	{"date_of_birth is absent or not a date (YYYY-MM-DD)", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool {
+		_, err := time.Parse(time.DateOnly, i.Scalar("date_of_birth"))
 		return err != nil
 	}},
-	{"date_of_birth is less than 18 years ago", Reject, "", func(i members, now time.Time) bool {
-		born, err := time.Parse(time.DateOnly, i.scalar("date_of_birth"))
+	{"date_of_birth is less than 18 years ago", Reject, "", func(i sandbox.Members, now time.Time) bool {
+		born, err := time.Parse(time.DateOnly, i.Scalar("date_of_birth"))
 		return err == nil && born.AddDate(18, 0, 0).After(now)
 	}},
-	{"neither phone_number nor email", Review, StepDocument, func(i members, _ time.Time) bool {
-		return i.scalar("phone_number") == "" && i.scalar("email") == ""
+	{"neither phone_number nor email", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool {
+		return i.Scalar("phone_number") == "" && i.Scalar("email") == ""
 	}},
-	{"address.country is given and not US", Review, StepOTP, func(i members, _ time.Time) bool {
-		address, err := i.object("address")
-		country := strings.ToUpper(address.scalar("country"))
+	{"address.country is given and not US", Review, StepOTP, func(i sandbox.Members, _ time.Time) bool {
+		address, err := i.Object("address")
+		country := strings.ToUpper(address.Scalar("country"))
 		return err == nil && country != "" && !slices.Contains([]string{"US", "USA"}, country)
 	}},
-	{"anything else", Accept, "", func(members, time.Time) bool { return true }},
+	{"anything else", Accept, "", func(sandbox.Members, time.Time) bool { return true }},
 }
 
 // verdict is what the tables say about one evaluation.
 type verdict struct{ decision, step, why string }
 
 // decide returns the verdict on an individual, nil when there is none, or the error that a test identity asks for.
-func decide(individual members, now time.Time) (verdict, error) {
-	given, family := individual.scalar("given_name"), individual.scalar("family_name")
+func decide(individual sandbox.Members, now time.Time) (verdict, error) {
+	given, family := individual.Scalar("given_name"), individual.Scalar("family_name")
 	for _, t := range TestIdentities {
 		if !strings.EqualFold(t.FamilyName, strings.TrimSpace(family)) ||
 			t.GivenName != "" && !strings.EqualFold(t.GivenName, strings.TrimSpace(given)) {

@@ -1,4 +1,4 @@
-package sandbox_test
+package riskos_test
 
 import (
 	"encoding/json"
@@ -13,7 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/riskos"
+	"github.com/sealane/sealane/internal/sandbox/sandboxtest"
 )
 
 func evaluationOf(id, individual string) string {
@@ -23,19 +24,19 @@ func evaluationOf(id, individual string) string {
 const adult = `"given_name":"Ada","family_name":"Byron","national_id":"123-45-6789","date_of_birth":"1985-12-10","email":"ada@example.com"`
 
 func TestEveryTestIdentity(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
-	for _, id := range sandbox.TestIdentities {
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
+	for _, id := range riskos.TestIdentities {
 		given := id.GivenName
 		if given == "" {
 			given = "Ada"
 		}
 		t.Run(given+" "+id.FamilyName, func(t *testing.T) {
-			got := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", fmt.Sprintf(`{"given_name":%q,"family_name":%q}`, given, strings.ToLower(id.FamilyName))))
-			if got.status != id.Status {
-				t.Fatalf("status %d, want %d: %s", got.status, id.Status, got.raw)
+			got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", fmt.Sprintf(`{"given_name":%q,"family_name":%q}`, given, strings.ToLower(id.FamilyName))))
+			if got.Status != id.Status {
+				t.Fatalf("status %d, want %d: %s", got.Status, id.Status, got.Raw)
 			}
-			if got.text("decision") != id.Decision || got.text("error") != id.Error {
-				t.Errorf("decision %q and error %q, want %q and %q", got.text("decision"), got.text("error"), id.Decision, id.Error)
+			if got.Text("decision") != id.Decision || got.Text("error") != id.Error {
+				t.Errorf("decision %q and error %q, want %q and %q", got.Text("decision"), got.Text("error"), id.Decision, id.Error)
 			}
 		})
 	}
@@ -65,17 +66,17 @@ func TestDecisions(t *testing.T) {
 		{"at home", `{"individual":{` + adult + `,"address":{"country":"US"},"phone_number":"+1 (212) 555-0100"}}`, 200, "ACCEPT", completed, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			srv := serve(t, &sandbox.RiskOS{Now: atNoon})
-			got := send(t, "POST", srv.URL+"/api/evaluation", `{"id":"a-1","timestamp":"2026-03-04T11:59:59+01:00","workflow":"onboarding","data":`+c.data+`}`)
-			if got.status != c.status || got.text("decision") != c.decision || got.text("eval_status")+" "+got.text("status") != c.eval {
-				t.Errorf("got %d %s", got.status, got.raw)
+			srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
+			got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", `{"id":"a-1","timestamp":"2026-03-04T11:59:59+01:00","workflow":"onboarding","data":`+c.data+`}`)
+			if got.Status != c.status || got.Text("decision") != c.decision || got.Text("eval_status")+" "+got.Text("status") != c.eval {
+				t.Errorf("got %d %s", got.Status, got.Raw)
 			}
 			var e struct {
 				Enrichments []struct {
 					Provider string `json:"enrichment_provider"`
 				} `json:"data_enrichments"`
 			}
-			if err := json.Unmarshal([]byte(got.raw), &e); err != nil {
+			if err := json.Unmarshal([]byte(got.Raw), &e); err != nil {
 				t.Fatal(err)
 			}
 			var providers []string
@@ -90,10 +91,10 @@ func TestDecisions(t *testing.T) {
 }
 
 func TestEvaluationMembers(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
-	got := send(t, "POST", srv.URL+"/api/evaluation/2026.1", evaluationOf("a-1", `{`+adult+`,"id":12345678901234567890.10}`), "X-API-Version", "2025-01-01.orion")
-	names := make([]string, 0, len(got.json))
-	for n := range got.json {
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
+	got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation/2026.1", evaluationOf("a-1", `{`+adult+`,"id":12345678901234567890.10}`), "X-API-Version", "2025-01-01.orion")
+	names := make([]string, 0, len(got.JSON))
+	for n := range got.JSON {
 		names = append(names, n)
 	}
 	slices.Sort(names)
@@ -102,7 +103,7 @@ func TestEvaluationMembers(t *testing.T) {
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}
-	first := got.json["data_enrichments"].([]any)[0].(map[string]any)
+	first := got.JSON["data_enrichments"].([]any)[0].(map[string]any)
 	names = names[:0]
 	for n := range first {
 		names = append(names, n)
@@ -117,31 +118,31 @@ func TestEvaluationMembers(t *testing.T) {
 	}
 	for name, want := range map[string]string{"id": "a-1", "workflow": "onboarding", "workflow_version": "2026.1",
 		"eval_start_time": "2026-03-04T12:00:00.000Z", "eval_end_time": "2026-03-04T12:00:00.000Z"} {
-		if got.text(name) != want {
-			t.Errorf("%s is %q, want %q", name, got.text(name), want)
+		if got.Text(name) != want {
+			t.Errorf("%s is %q, want %q", name, got.Text(name), want)
 		}
 	}
-	if _, err := uuid.Parse(got.text("eval_id")); err != nil {
+	if _, err := uuid.Parse(got.Text("eval_id")); err != nil {
 		t.Errorf("eval_id: %v", err)
 	}
-	read := send(t, "GET", srv.URL+"/api/evaluation/"+got.text("eval_id"), "")
-	if d := cmp.Diff(got.raw, read.raw); read.status != 200 || d != "" {
-		t.Errorf("GET: %d\n%s", read.status, d)
+	read := sandboxtest.Send(t, "GET", srv.URL+"/api/evaluation/"+got.Text("eval_id"), "")
+	if d := cmp.Diff(got.Raw, read.Raw); read.Status != 200 || d != "" {
+		t.Errorf("GET: %d\n%s", read.Status, d)
 	}
 }
 
 func TestReRun(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
 	body := evaluationOf("a-1", `{`+adult+`}`)
-	first, second := send(t, "POST", srv.URL+"/api/evaluation", body), send(t, "POST", srv.URL+"/api/evaluation", body)
-	if first.text("eval_id") == second.text("eval_id") {
+	first, second := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", body), sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", body)
+	if first.Text("eval_id") == second.Text("eval_id") {
 		t.Error("a re-run has the eval_id of the first run")
 	}
-	if d := cmp.Diff([]any{[]any{}, []any{"re_run"}}, []any{first.json["tags"], second.json["tags"]}); d != "" {
+	if d := cmp.Diff([]any{[]any{}, []any{"re_run"}}, []any{first.JSON["tags"], second.JSON["tags"]}); d != "" {
 		t.Error(d)
 	}
-	if !strings.Contains(second.text("notes"), first.text("eval_id")) {
-		t.Errorf("notes %q name no earlier evaluation", second.text("notes"))
+	if !strings.Contains(second.Text("notes"), first.Text("eval_id")) {
+		t.Errorf("notes %q name no earlier evaluation", second.Text("notes"))
 	}
 }
 
@@ -162,32 +163,32 @@ func TestResume(t *testing.T) {
 		{"no JSON", `{"data"`, 400, "invalid_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			srv := serve(t, &sandbox.RiskOS{Now: atNoon})
-			paused := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`))
-			url := srv.URL + "/api/evaluation/" + paused.text("eval_id")
-			if _, ok := paused.json["eval_end_time"]; !ok || paused.json["eval_end_time"] != nil {
-				t.Errorf("eval_end_time of a paused evaluation is %v", paused.json["eval_end_time"])
+			srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
+			paused := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`))
+			url := srv.URL + "/api/evaluation/" + paused.Text("eval_id")
+			if _, ok := paused.JSON["eval_end_time"]; !ok || paused.JSON["eval_end_time"] != nil {
+				t.Errorf("eval_end_time of a paused evaluation is %v", paused.JSON["eval_end_time"])
 			}
-			got := send(t, "PATCH", url, c.body)
-			if got.status != c.status || got.text("error") != c.code {
-				t.Fatalf("got %d %s", got.status, got.raw)
+			got := sandboxtest.Send(t, "PATCH", url, c.body)
+			if got.Status != c.status || got.Text("error") != c.code {
+				t.Fatalf("got %d %s", got.Status, got.Raw)
 			}
-			now := send(t, "GET", url, "")
+			now := sandboxtest.Send(t, "GET", url, "")
 			if c.status != 200 {
-				if now.text("eval_status") != "evaluation_paused" {
-					t.Errorf("a refused PATCH left %s", now.raw)
+				if now.Text("eval_status") != "evaluation_paused" {
+					t.Errorf("a refused PATCH left %s", now.Raw)
 				}
 				return
 			}
-			if d := cmp.Diff(got.raw, now.raw); d != "" {
+			if d := cmp.Diff(got.Raw, now.Raw); d != "" {
 				t.Error(d)
 			}
-			if got.text("id") != "a-1" || got.text("decision") != "ACCEPT" || got.text("eval_status") != "evaluation_completed" {
-				t.Errorf("completed: %s", got.raw)
+			if got.Text("id") != "a-1" || got.Text("decision") != "ACCEPT" || got.Text("eval_status") != "evaluation_completed" {
+				t.Errorf("completed: %s", got.Raw)
 			}
-			again := send(t, "PATCH", url, c.body)
-			if again.status != 400 || again.text("error") != "evaluation_completed" {
-				t.Errorf("PATCH of a completed evaluation: %d %s", again.status, again.raw)
+			again := sandboxtest.Send(t, "PATCH", url, c.body)
+			if again.Status != 400 || again.Text("error") != "evaluation_completed" {
+				t.Errorf("PATCH of a completed evaluation: %d %s", again.Status, again.Raw)
 			}
 		})
 	}
@@ -208,7 +209,7 @@ func TestRiskOSErrors(t *testing.T) {
 		}
 		return string(b)
 	}
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon, Workflows: []string{"onboarding"}})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, Workflows: []string{"onboarding"}})
 	for _, c := range []struct {
 		name, method, path, body string
 		header                   []string
@@ -253,18 +254,18 @@ func TestRiskOSErrors(t *testing.T) {
 		{"PATCH of 1 MiB and a byte", "PATCH", "/api/evaluation/x", strings.Repeat(" ", 1<<20+1), nil, 413, "request_too_large", "over the limit"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := send(t, c.method, srv.URL+c.path, c.body, c.header...)
-			if got.status != c.status {
-				t.Errorf("status %d, want %d", got.status, c.status)
+			got := sandboxtest.Send(t, c.method, srv.URL+c.path, c.body, c.header...)
+			if got.Status != c.status {
+				t.Errorf("status %d, want %d", got.Status, c.status)
 			}
 			if strings.HasPrefix(c.want, "{") {
-				if d := cmp.Diff(c.want, strings.TrimSpace(got.raw)); d != "" {
+				if d := cmp.Diff(c.want, strings.TrimSpace(got.Raw)); d != "" {
 					t.Error(d)
 				}
-			} else if got.text("error") != c.want || !strings.Contains(got.text("message"), c.says) {
-				t.Errorf("got %s, want error %q that says %q", got.raw, c.want, c.says)
+			} else if got.Text("error") != c.want || !strings.Contains(got.Text("message"), c.says) {
+				t.Errorf("got %s, want error %q that says %q", got.Raw, c.want, c.says)
 			}
-			if retry := got.header.Get("X-Retry-After"); (c.status == 429) != (retry == "1") {
+			if retry := got.Header.Get("X-Retry-After"); (c.status == 429) != (retry == "1") {
 				t.Errorf("X-Retry-After %q with status %d", retry, c.status)
 			}
 		})
@@ -272,22 +273,22 @@ func TestRiskOSErrors(t *testing.T) {
 }
 
 func TestUnauthorized(t *testing.T) {
-	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { sandbox.Unauthorized(w) }))
-	got := send(t, "POST", srv.URL+"/api/evaluation", "{}")
-	if got.status != 401 || got.text("error") != "unauthorized" || got.header.Get("WWW-Authenticate") != "Bearer" {
-		t.Errorf("got %d %s %v", got.status, got.raw, got.header)
+	srv := sandboxtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { riskos.Unauthorized(w) }))
+	got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", "{}")
+	if got.Status != 401 || got.Text("error") != "unauthorized" || got.Header.Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("got %d %s %v", got.Status, got.Raw, got.Header)
 	}
 }
 
 func TestEvaluationsAreBounded(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon, MaxEvaluations: 3})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, MaxEvaluations: 3})
 	var ids []string
 	for i := range 5 {
-		ids = append(ids, send(t, "POST", srv.URL+"/api/evaluation", evaluationOf(fmt.Sprint("a-", i), `{`+adult+`}`)).text("eval_id"))
+		ids = append(ids, sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf(fmt.Sprint("a-", i), `{`+adult+`}`)).Text("eval_id"))
 	}
 	var got []int
 	for _, id := range ids {
-		got = append(got, send(t, "GET", srv.URL+"/api/evaluation/"+id, "").status)
+		got = append(got, sandboxtest.Send(t, "GET", srv.URL+"/api/evaluation/"+id, "").Status)
 	}
 	if d := cmp.Diff([]int{404, 404, 200, 200, 200}, got); d != "" {
 		t.Error(d)
@@ -296,15 +297,15 @@ func TestEvaluationsAreBounded(t *testing.T) {
 
 // What is echoed is bounded in bytes too, though a single evaluation stays however large it is.
 func TestEvaluationsAreBoundedInBytes(t *testing.T) {
-	srv := serve(t, &sandbox.RiskOS{Now: atNoon, MaxBytes: 2500})
+	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, MaxBytes: 2500})
 	var ids []string
 	post := func(size int) {
-		got := send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{`+adult+`,"x":"`+strings.Repeat("x", size)+`"}`))
-		ids = append(ids, got.text("eval_id"))
+		got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{`+adult+`,"x":"`+strings.Repeat("x", size)+`"}`))
+		ids = append(ids, got.Text("eval_id"))
 	}
 	kept := func() (statuses []int) {
 		for _, id := range ids {
-			statuses = append(statuses, send(t, "GET", srv.URL+"/api/evaluation/"+id, "").status)
+			statuses = append(statuses, sandboxtest.Send(t, "GET", srv.URL+"/api/evaluation/"+id, "").Status)
 		}
 		return statuses
 	}
@@ -322,9 +323,9 @@ func TestEvaluationsAreBoundedInBytes(t *testing.T) {
 
 // Of many PATCHes at once exactly one completes the evaluation.
 func TestResumeAtOnce(t *testing.T) {
-	s := &sandbox.RiskOS{Now: atNoon}
-	srv := serve(t, s)
-	url := srv.URL + "/api/evaluation/" + send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`)).text("eval_id")
+	s := &riskos.Service{Now: sandboxtest.AtNoon}
+	srv := sandboxtest.Serve(t, s)
+	url := srv.URL + "/api/evaluation/" + sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`)).Text("eval_id")
 	codes := make([]int, 16)
 	var wg sync.WaitGroup
 	for i := range codes {

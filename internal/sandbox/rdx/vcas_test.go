@@ -1,4 +1,4 @@
-package sandbox_test
+package rdx_test
 
 import (
 	"bytes"
@@ -15,14 +15,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/rdx"
+	"github.com/sealane/sealane/internal/sandbox/sandboxtest"
 )
 
-func vcasFor(url string) *sandbox.VCAS {
-	return &sandbox.VCAS{RiskURL: url + "/v1/risk", StepupURL: url + "/v1/stepup", InitiateURL: url + "/v1/initiateaction", ValidateURL: url + "/v1/validate", Now: atNoon}
+func vcasFor(url string) *rdx.VCAS {
+	return &rdx.VCAS{RiskURL: url + "/v1/risk", StepupURL: url + "/v1/stepup", InitiateURL: url + "/v1/initiateaction", ValidateURL: url + "/v1/validate", Now: sandboxtest.AtNoon}
 }
 
-func steps(answers []sandbox.Answer) []string {
+func steps(answers []rdx.Answer) []string {
 	var s []string
 	for _, a := range answers {
 		s = append(s, a.Call+" "+a.Status)
@@ -30,8 +31,8 @@ func steps(answers []sandbox.Answer) []string {
 	return s
 }
 
-func noAsk(t *testing.T) func(context.Context, sandbox.Answer) (string, error) {
-	return func(context.Context, sandbox.Answer) (string, error) {
+func noAsk(t *testing.T) func(context.Context, rdx.Answer) (string, error) {
+	return func(context.Context, rdx.Answer) (string, error) {
 		t.Error("the cardholder was asked")
 		return "", nil
 	}
@@ -57,10 +58,10 @@ func TestChallenge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			phone := &phoneBox{}
-			v := vcasFor(serve(t, &sandbox.Issuer{Now: atNoon, OnOTP: phone.receive}).URL)
+			v := vcasFor(sandboxtest.Serve(t, &rdx.Issuer{Now: sandboxtest.AtNoon, OnOTP: phone.receive}).URL)
 			v.CardNumber, v.CredentialType = c.card, c.credential
 			typed := strings.Fields(c.typed)
-			answers, err := v.Challenge(t.Context(), func(_ context.Context, a sandbox.Answer) (string, error) {
+			answers, err := v.Challenge(t.Context(), func(_ context.Context, a rdx.Answer) (string, error) {
 				if len(typed) == 0 {
 					return "", errors.New("asked too often")
 				}
@@ -75,7 +76,7 @@ func TestChallenge(t *testing.T) {
 				case "wrong":
 					return wrong(phone.last(t)), nil
 				}
-				return "", sandbox.ErrResend
+				return "", rdx.ErrResend
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -99,7 +100,7 @@ func TestChallenge(t *testing.T) {
 }
 
 func TestChallengeOutOfBand(t *testing.T) {
-	v := vcasFor(serve(t, &sandbox.Issuer{Now: atNoon}).URL)
+	v := vcasFor(sandboxtest.Serve(t, &rdx.Issuer{Now: sandboxtest.AtNoon}).URL)
 	v.CardNumber = "4000000000001117"
 	var waited []time.Duration
 	v.Wait = func(_ context.Context, d time.Duration) error {
@@ -123,8 +124,8 @@ func TestChallengeOutOfBand(t *testing.T) {
 func TestChallengeCancelledWhilePending(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	issuer := &sandbox.Issuer{Now: atNoon}
-	v := vcasFor(serve(t, issuer).URL)
+	issuer := &rdx.Issuer{Now: sandboxtest.AtNoon}
+	v := vcasFor(sandboxtest.Serve(t, issuer).URL)
 	v.CardNumber = "4000000000001117"
 	v.Client = &http.Client{Transport: roundTrip(func(q *http.Request) (*http.Response, error) {
 		r, err := http.DefaultTransport.RoundTrip(q)
@@ -149,9 +150,9 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(q *http.Request) (*http.Response, error) { return f(q) }
 
 func TestChallengeAskFails(t *testing.T) {
-	v := vcasFor(serve(t, &sandbox.Issuer{Now: atNoon}).URL)
+	v := vcasFor(sandboxtest.Serve(t, &rdx.Issuer{Now: sandboxtest.AtNoon}).URL)
 	gone := errors.New("the cardholder left")
-	answers, err := v.Challenge(t.Context(), func(context.Context, sandbox.Answer) (string, error) { return "", gone })
+	answers, err := v.Challenge(t.Context(), func(context.Context, rdx.Answer) (string, error) { return "", gone })
 	if !errors.Is(err, gone) || len(answers) != 3 {
 		t.Errorf("error is %v after %v", err, steps(answers))
 	}
@@ -175,7 +176,7 @@ func TestChallengeLimits(t *testing.T) {
 			v := tamper(t, c.call, always(c.status))
 			v.CardNumber = c.card
 			v.Wait = func(context.Context, time.Duration) error { return nil }
-			answers, err := v.Challenge(t.Context(), func(context.Context, sandbox.Answer) (string, error) { return "", nil })
+			answers, err := v.Challenge(t.Context(), func(context.Context, rdx.Answer) (string, error) { return "", nil })
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want %q", err, c.want)
 			}
@@ -193,7 +194,7 @@ func TestChallengeLimits(t *testing.T) {
 }
 
 func TestChallengeWithoutURL(t *testing.T) {
-	_, err := new(sandbox.VCAS).Challenge(t.Context(), noAsk(t))
+	_, err := new(rdx.VCAS).Challenge(t.Context(), noAsk(t))
 	if err == nil || err.Error() != "send risk: no URL for it; set the issuer's full URL" {
 		t.Errorf("error is %v", err)
 	}
@@ -203,8 +204,8 @@ func TestChallengeWithoutURL(t *testing.T) {
 func TestMessages(t *testing.T) {
 	var mu sync.Mutex
 	sent := make(map[string]map[string]json.RawMessage)
-	issuer := &sandbox.Issuer{Now: atNoon}
-	srv := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	issuer := &rdx.Issuer{Now: sandboxtest.AtNoon}
+	srv := sandboxtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)

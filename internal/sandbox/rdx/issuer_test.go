@@ -1,4 +1,4 @@
-package sandbox_test
+package rdx_test
 
 import (
 	"encoding/json"
@@ -13,7 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/rdx"
+	"github.com/sealane/sealane/internal/sandbox/sandboxtest"
 )
 
 const (
@@ -50,68 +51,68 @@ type bench struct {
 	*testing.T
 	url   string
 	phone *phoneBox
-	clock *clockAt
+	clock *sandboxtest.Clock
 }
 
 func newBench(t *testing.T) bench {
-	b := bench{t, "", &phoneBox{}, &clockAt{}}
-	b.url = serve(t, &sandbox.Issuer{Now: b.clock.Now, OnOTP: b.phone.receive}).URL + "/bank/rdx/v1/"
+	b := bench{t, "", &phoneBox{}, &sandboxtest.Clock{}}
+	b.url = sandboxtest.Serve(t, &rdx.Issuer{Now: b.clock.Now, OnOTP: b.phone.receive}).URL + "/bank/rdx/v1/"
 	return b
 }
 
-func (b bench) call(name string, members string) reply {
+func (b bench) call(name string, members string) sandboxtest.Reply {
 	b.Helper()
-	got := send(b.T, "POST", b.url+name, `{`+rdxIDs+`,`+members+`}`)
+	got := sandboxtest.Send(b.T, "POST", b.url+name, `{`+rdxIDs+`,`+members+`}`)
 	for _, id := range []string{"ProcessorId", "IssuerId", "TransactionId"} {
-		if !strings.Contains(rdxIDs, fmt.Sprintf("%q:%q", id, got.text(id))) {
-			b.Errorf("%s came back as %q", id, got.text(id))
+		if !strings.Contains(rdxIDs, fmt.Sprintf("%q:%q", id, got.Text(id))) {
+			b.Errorf("%s came back as %q", id, got.Text(id))
 		}
 	}
-	if name != "risk" && got.status == 200 && !strings.Contains(members, fmt.Sprintf("%q", got.text("StepupRequestId"))) {
-		b.Errorf("StepupRequestId came back as %q", got.text("StepupRequestId"))
+	if name != "risk" && got.Status == 200 && !strings.Contains(members, fmt.Sprintf("%q", got.Text("StepupRequestId"))) {
+		b.Errorf("StepupRequestId came back as %q", got.Text("StepupRequestId"))
 	}
-	if got.text("Status") == "" {
-		b.Errorf("no Status in %s", got.raw)
+	if got.Text("Status") == "" {
+		b.Errorf("no Status in %s", got.Raw)
 	}
 	return got
 }
 
-func (b bench) stepup(counter int, members string) reply {
+func (b bench) stepup(counter int, members string) sandboxtest.Reply {
 	b.Helper()
 	return b.call("stepup", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d%s`, request, counter, members))
 }
 
-func (b bench) initiate(counter int, c map[string]any) reply {
+func (b bench) initiate(counter int, c map[string]any) sandboxtest.Reply {
 	b.Helper()
 	return b.call("initiateaction", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"Credentials":[{"Id":%q,"Type":%q}]`, request, counter, c["Id"], c["Type"]))
 }
 
-func (b bench) validate(counter int, c map[string]any, code string) reply {
+func (b bench) validate(counter int, c map[string]any, code string) sandboxtest.Reply {
 	b.Helper()
 	return b.call("validate", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"CredentialResponse":[{"Id":%q,"Type":%q,"Value":%q}]`, request, counter, c["Id"], c["Type"], code))
 }
 
-func credential(t *testing.T, r reply, i int) map[string]any {
+func credential(t *testing.T, r sandboxtest.Reply, i int) map[string]any {
 	t.Helper()
-	list, _ := r.json["Credentials"].([]any)
+	list, _ := r.JSON["Credentials"].([]any)
 	if len(list) <= i {
-		t.Fatalf("no credential %d in %s", i, r.raw)
+		t.Fatalf("no credential %d in %s", i, r.Raw)
 	}
 	return list[i].(map[string]any)
 }
 
-func (b bench) want(r reply, status string) {
+func (b bench) want(r sandboxtest.Reply, status string) {
 	b.Helper()
-	if r.status != 200 || r.text("Status") != status {
-		b.Fatalf("got %d %s, want Status %s", r.status, r.raw, status)
+	if r.Status != 200 || r.Text("Status") != status {
+		b.Fatalf("got %d %s, want Status %s", r.Status, r.Raw, status)
 	}
 }
 
-func (b bench) wantFault(r reply, says string) {
+func (b bench) wantFault(r sandboxtest.Reply, says string) {
 	b.Helper()
 	b.want(r, "ERROR")
-	if !strings.Contains(r.text("Error", "Description"), says) {
-		b.Errorf("Error says %q, want %q", r.text("Error", "Description"), says)
+	if !strings.Contains(r.Text("Error", "Description"), says) {
+		b.Errorf("Error says %q, want %q", r.Text("Error", "Description"), says)
 	}
 }
 
@@ -140,8 +141,8 @@ func TestIssuerStepup(t *testing.T) {
 				return
 			}
 			b.want(got, "SUCCESS")
-			types := got.text("StepupType")
-			list, _ := got.json["Credentials"].([]any)
+			types := got.Text("StepupType")
+			list, _ := got.JSON["Credentials"].([]any)
 			for i := range list {
 				types += " " + credential(t, got, i)["Type"].(string)
 				if id := credential(t, got, i)["Id"].(string); len(id) != 36 {
@@ -167,8 +168,8 @@ func TestIssuerChallenge(t *testing.T) {
 		}
 		got := b.validate(0, sms, code)
 		b.want(got, "SUCCESS")
-		if got.text("CredentialId") != sms["Id"] {
-			t.Errorf("CredentialId is %q, want %q", got.text("CredentialId"), sms["Id"])
+		if got.Text("CredentialId") != sms["Id"] {
+			t.Errorf("CredentialId is %q, want %q", got.Text("CredentialId"), sms["Id"])
 		}
 		b.wantFault(b.validate(0, sms, code), "ended with SUCCESS")
 		b.wantFault(b.initiate(0, sms), "ended with SUCCESS")
@@ -209,7 +210,7 @@ func TestIssuerChallenge(t *testing.T) {
 	})
 	t.Run("the same stepup again", func(t *testing.T) {
 		b := newBench(t)
-		if d := cmp.Diff(b.stepup(0, "").json, b.stepup(0, "").json); d != "" {
+		if d := cmp.Diff(b.stepup(0, "").JSON, b.stepup(0, "").JSON); d != "" {
 			t.Error(d)
 		}
 	})
@@ -227,9 +228,9 @@ func TestIssuerChallenge(t *testing.T) {
 		b := newBench(t)
 		sms := credential(t, b.stepup(0, ""), 0)
 		b.initiate(0, sms)
-		b.clock.forward(10*time.Minute - 1)
+		b.clock.Forward(10*time.Minute - 1)
 		b.want(b.validate(0, sms, wrong(b.phone.last(t))), "RETRY")
-		b.clock.forward(1)
+		b.clock.Forward(1)
 		b.want(b.validate(0, sms, b.phone.last(t)), "FAILURE")
 		b.want(b.stepup(0, ""), "SUCCESS")
 	})
@@ -276,7 +277,7 @@ func TestIssuerErrors(t *testing.T) {
 		}
 		return string(b)
 	}
-	srv := serve(t, &sandbox.Issuer{Now: atNoon})
+	srv := sandboxtest.Serve(t, &rdx.Issuer{Now: sandboxtest.AtNoon})
 	for _, c := range []struct {
 		call, body string
 		status     int
@@ -311,36 +312,36 @@ func TestIssuerErrors(t *testing.T) {
 		{"challenge", with(stepup), 404, "no such call"},
 	} {
 		t.Run(c.says, func(t *testing.T) {
-			got := send(t, "POST", srv.URL+"/v1/"+c.call, c.body)
-			if got.status != c.status || got.text("Status") != "ERROR" || !strings.Contains(got.text("Error", "Description"), c.says) {
-				t.Errorf("%s: got %d %s, want %d that says %q", c.call, got.status, got.raw, c.status, c.says)
+			got := sandboxtest.Send(t, "POST", srv.URL+"/v1/"+c.call, c.body)
+			if got.Status != c.status || got.Text("Status") != "ERROR" || !strings.Contains(got.Text("Error", "Description"), c.says) {
+				t.Errorf("%s: got %d %s, want %d that says %q", c.call, got.Status, got.Raw, c.status, c.says)
 			}
-			if len(got.text("Error", "ReferenceNumber")) != 36 || got.text("Error", "Message") == "" {
-				t.Errorf("the Error object is incomplete: %s", got.raw)
+			if len(got.Text("Error", "ReferenceNumber")) != 36 || got.Text("Error", "Message") == "" {
+				t.Errorf("the Error object is incomplete: %s", got.Raw)
 			}
 		})
 	}
-	got := send(t, "POST", srv.URL+"/v1/risk", with(risk, "MerchantInfo", ""))
-	if got.text("TransactionId") != "00ec043e-40b5-4ce4-95c2-9e83b644f412" {
-		t.Errorf("an error echoes TransactionId as %q", got.text("TransactionId"))
+	got := sandboxtest.Send(t, "POST", srv.URL+"/v1/risk", with(risk, "MerchantInfo", ""))
+	if got.Text("TransactionId") != "00ec043e-40b5-4ce4-95c2-9e83b644f412" {
+		t.Errorf("an error echoes TransactionId as %q", got.Text("TransactionId"))
 	}
-	if got := send(t, "GET", srv.URL+"/v1/risk", ""); got.status != 405 || got.header.Get("Allow") != "POST" {
-		t.Errorf("GET: %d, Allow %q", got.status, got.header.Get("Allow"))
+	if got := sandboxtest.Send(t, "GET", srv.URL+"/v1/risk", ""); got.Status != 405 || got.Header.Get("Allow") != "POST" {
+		t.Errorf("GET: %d, Allow %q", got.Status, got.Header.Get("Allow"))
 	}
 }
 
 func TestChallengesAreBounded(t *testing.T) {
-	srv := serve(t, &sandbox.Issuer{Now: atNoon, MaxChallenges: 2})
+	srv := sandboxtest.Serve(t, &rdx.Issuer{Now: sandboxtest.AtNoon, MaxChallenges: 2})
 	message := func(i int, more string) string {
 		return fmt.Sprintf(`{"ProcessorId":"p","IssuerId":"i","TransactionId":"00ec043e-40b5-4ce4-95c2-9e83b644f41%d","MessageVersion":"2.2.0","StepupRequestId":%q,"StepupCounter":0%s}`, i, request, more)
 	}
 	var credentials []map[string]any
 	for i := range 3 {
-		credentials = append(credentials, credential(t, send(t, "POST", srv.URL+"/v1/stepup", message(i, "")), 0))
+		credentials = append(credentials, credential(t, sandboxtest.Send(t, "POST", srv.URL+"/v1/stepup", message(i, "")), 0))
 	}
 	var got []string
 	for i, c := range credentials {
-		got = append(got, send(t, "POST", srv.URL+"/v1/initiateaction", message(i, fmt.Sprintf(`,"Credentials":[{"Id":%q,"Type":"OTPSMS"}]`, c["Id"]))).text("Status"))
+		got = append(got, sandboxtest.Send(t, "POST", srv.URL+"/v1/initiateaction", message(i, fmt.Sprintf(`,"Credentials":[{"Id":%q,"Type":"OTPSMS"}]`, c["Id"]))).Text("Status"))
 	}
 	if d := cmp.Diff([]string{"ERROR", "SUCCESS", "SUCCESS"}, got); d != "" {
 		t.Error(d)

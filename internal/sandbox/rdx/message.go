@@ -1,11 +1,13 @@
-package sandbox
+package rdx
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // Transaction is what the messages about one purchase share. VCAS.NewTransaction fills it with plausible test data; any
@@ -30,18 +32,11 @@ type Transaction struct {
 // NewTransaction returns a transaction with fresh ids, for the card and parties that v names.
 func (v *VCAS) NewTransaction() Transaction {
 	return Transaction{
-		ProcessorID: orText(v.ProcessorID, "5723ae630063ac1a9c3ab079"), IssuerID: orText(v.IssuerID, "5723ae630063ac1a9c3ab083"),
+		ProcessorID: cmp.Or(v.ProcessorID, "5723ae630063ac1a9c3ab079"), IssuerID: cmp.Or(v.IssuerID, "5723ae630063ac1a9c3ab083"),
 		ID: uuid.NewString(), DSID: uuid.NewString(), StepupRequestID: uuid.NewString(),
-		CardNumber: orText(v.CardNumber, otherCard), CardExpiryMonth: "08", CardExpiryYear: "28", CardHolderName: "Jane Doe",
-		MerchantName: "Ranier Expeditions", Amount: "12999", Currency: "840", At: clock(v.Now),
+		CardNumber: cmp.Or(v.CardNumber, otherCard), CardExpiryMonth: "08", CardExpiryYear: "28", CardHolderName: "Jane Doe",
+		MerchantName: "Ranier Expeditions", Amount: "12999", Currency: "840", At: sandbox.Clock(v.Now).Now(),
 	}
-}
-
-func orText(s, other string) string {
-	if s != "" {
-		return s
-	}
-	return other
 }
 
 // message is an RDX request. The order of its members is the printed example's; what only one call carries is empty elsewhere.
@@ -161,7 +156,7 @@ func (t Transaction) describe(m *message) {
 		CardNumber: t.CardNumber, CardExpiryMonth: t.CardExpiryMonth, CardExpiryYear: t.CardExpiryYear, CardHolderName: t.CardHolderName,
 	}
 	m.TransactionInfo = &transactionInfo{
-		TransactionTimeStamp: stamp(t.At), TransactionAmount: t.Amount, TransactionCurrency: t.Currency, TransactionExponent: 2,
+		TransactionTimeStamp: sandbox.Timestamp(t.At), TransactionAmount: t.Amount, TransactionCurrency: t.Currency, TransactionExponent: 2,
 		TransactionType: "Purchase", Channel: "02",
 	}
 }

@@ -1,16 +1,20 @@
-package sandbox
+// Package riskos is a stand-in of RiskOS: the evaluation and document verification (DocV) services, and the provider around
+// them with API keys, sealing, and faults on demand.
+package riskos
 
 import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // APIVersion is the one that X-API-Version may name.
 const APIVersion = "2025-01-01.orion"
 
-// RiskOS is a stand-in of the RiskOS evaluation and document verification (DocV) services, in clear, for one account: who
-// serves several accounts keeps one RiskOS each. The zero value is ready.
+// Service is a stand-in of the RiskOS evaluation and document verification (DocV) services, in plain JSON, for one account;
+// a provider with several accounts keeps one Service each. The zero value is ready.
 //
 //	POST  /api/evaluation                              evaluate
 //	POST  /api/evaluation/{version}                    evaluate with a version of the workflow
@@ -21,7 +25,7 @@ const APIVersion = "2025-01-01.orion"
 //
 // It does not authenticate; see Unauthorized. Decisions follow TestIdentities, then DerivedRules. An answer about an
 // evaluation or an upload carries the request's id; the published error bodies have no room for one.
-type RiskOS struct {
+type Service struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Workflows are the names that exist; another is answered with 404. Empty means that every name exists.
@@ -37,19 +41,19 @@ type RiskOS struct {
 	mux    *http.ServeMux
 
 	mu          sync.Mutex
-	evaluations shelf[string, *evaluation]
-	latest      shelf[string, string] // the sender's id to its newest eval_id
-	awaiting    shelf[string, string] // docv_transaction_token to the eval_id that waits for it
-	uploads     shelf[string, *upload]
+	evaluations sandbox.BoundedMap[string, *evaluation]
+	latest      sandbox.BoundedMap[string, string] // the sender's id to its newest eval_id
+	awaiting    sandbox.BoundedMap[string, string] // docv_transaction_token to the eval_id that waits for it
+	uploads     sandbox.BoundedMap[string, *upload]
 }
 
 // ServeHTTP serves the endpoints above.
-func (s *RiskOS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.routes.Do(s.route)
 	s.mux.ServeHTTP(w, r)
 }
 
-func (s *RiskOS) route() {
+func (s *Service) route() {
 	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("POST /api/evaluation", s.create)
 	s.mux.HandleFunc("POST /api/evaluation/{version}", s.create)

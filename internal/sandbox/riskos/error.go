@@ -1,9 +1,11 @@
-package sandbox
+package riskos
 
 import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/sealane/sealane/internal/sandbox"
 )
 
 // refusal is a plain error of the RiskOS stand-in. The codes invalid_phone, unsupported_schema, rate_limit and
@@ -36,18 +38,18 @@ func writeRefusal(w http.ResponseWriter, err error) {
 		for name, values := range e.header {
 			w.Header()[name] = values
 		}
-		writeJSON(w, e.status, e)
-	case errors.Is(err, errTooLarge):
-		writeJSON(w, http.StatusRequestEntityTooLarge, refuse(0, "request_too_large",
-			"the body is over the limit: %d MiB for documents, %d MiB elsewhere; send less", docvLimit>>20, bodyLimit>>20))
+		sandbox.WriteJSON(w, e.status, e)
+	case errors.Is(err, sandbox.ErrTooLarge):
+		sandbox.WriteJSON(w, http.StatusRequestEntityTooLarge, refuse(0, "request_too_large",
+			"the body is over the limit: %d MiB for documents, %d MiB elsewhere; send less", docvLimit>>20, sandbox.BodyLimit>>20))
 	default:
-		writeJSON(w, http.StatusBadRequest, refuse(0, "invalid_request", "the body could not be read to its end; send it again"))
+		sandbox.WriteJSON(w, http.StatusBadRequest, refuse(0, "invalid_request", "the body could not be read to its end; send it again"))
 	}
 }
 
 // Unauthorized writes the answer to a request without a valid API key, for the layer that checks keys. The body is a guess.
 func Unauthorized(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
-	writeJSON(w, http.StatusUnauthorized, refuse(0, "unauthorized",
+	sandbox.WriteJSON(w, http.StatusUnauthorized, refuse(0, "unauthorized",
 		"the API key is missing or not known here; send it as: Authorization: Bearer YOUR_API_KEY"))
 }

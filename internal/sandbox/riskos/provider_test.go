@@ -1,4 +1,4 @@
-package sandbox_test
+package riskos_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
@@ -43,8 +44,8 @@ func sealedRiskOS(t *testing.T) (*httptest.Server, *sealane.Lane) {
 	p := profileOf(t, "riskos")
 	customer, provider := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
 	server := laneOf(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Sealing: sealane.SealingOptional, Ours: testkey.Ours(t, "p", provider), Theirs: testkey.Theirs(t, "c", customer)})
-	service, err := sandbox.NewProvider([]sandbox.Account{{Name: "customer", APIKey: "the-key", Lane: server}},
-		func() http.Handler { return &sandbox.RiskOS{} }, slog.New(slog.DiscardHandler))
+	service, err := riskos.NewProvider([]riskos.Account{{Name: "customer", APIKey: "the-key", Lane: server}},
+		func() http.Handler { return &riskos.Service{} }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,37 +121,6 @@ func TestProviderAuthenticates(t *testing.T) {
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil || answer.StatusCode != 401 {
 			t.Errorf("%q: %v %v", header, answer, err)
-		}
-	}
-}
-
-func TestSenderFaults(t *testing.T) {
-	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
-	p, key := profileOf(t, "rdx"), testkey.RSA(t, "issuer", 2048)
-	ingress := laneOf(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
-	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: &sandbox.Issuer{}, Log: slog.New(slog.DiscardHandler)})
-	defer s.Close()
-	lane := laneOf(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)})
-	for _, f := range sandbox.SenderFaults {
-		name := f.Name
-		if name == "slow" {
-			name = "slow=1ms"
-		}
-		v := &sandbox.VCAS{RiskURL: s.URL + "/v1/risk", Client: &http.Client{Transport: &sandbox.ForgingTransport{Lane: lane, Fault: name, Base: http.DefaultTransport}}}
-		answer, err := v.Risk(t.Context(), v.NewTransaction())
-		switch f.Name {
-		case "slow":
-			if err != nil || answer.Status != sandbox.StatusStepup {
-				t.Errorf("slow: %+v %v", answer, err)
-			}
-		case "cut":
-			if err == nil || answer.HTTPStatus != 0 {
-				t.Errorf("cut: %+v %v", answer, err)
-			}
-		default:
-			if answer.HTTPStatus != 405 {
-				t.Errorf("%s: %+v %v", f.Name, answer, err)
-			}
 		}
 	}
 }
