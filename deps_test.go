@@ -19,11 +19,13 @@ var rooms = map[string][]string{
 	"fault":               {},
 	"internal/strictjson": {},
 	"internal/jose":       {"fault", "internal/strictjson"},
-	"cert":                {},
+	"internal/termtext":   {},
+	"cert":                {"internal/termtext"},
+	"keyfile":             {"cert", "internal/termtext"},
 	"internal/libcrypto":  {},
 	"profile":             {"cert"},
 	"keyring":             {"cert"},
-	"kms":                 {"cert", "keyring"},
+	"kms":                 {"keyfile", "keyring"},
 	"rsaengine":           {"keyring", "internal/libcrypto"},
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
 	"sealhttp":            {".", "internal/strictjson", "profile"},
@@ -31,10 +33,11 @@ var rooms = map[string][]string{
 	"internal/malform":    {"fault"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
 	"internal/testkey":    {"keyring", "internal/jose"},
+	"internal/testcert":   {"cert"},
 	"internal/hostile":    {"fault", "profile"},
 	"internal/audit":      {},
 	"internal/rootkey":    {},
-	"internal/registry":   {".", "rsaengine", "internal/audit", "internal/rootkey"},
+	"internal/registry":   {".", "keyfile", "rsaengine", "internal/audit", "internal/rootkey"},
 	"internal/exchange":   {"internal/registry"},
 	"internal/store":      {"internal/registry"},
 
@@ -48,6 +51,7 @@ var rooms = map[string][]string{
 // onlyTests lists rooms that no other room's code may import, beside those named.
 var onlyTests = map[string][]string{
 	"internal/testkey":      {},
+	"internal/testcert":     {},
 	"internal/hostile":      {},
 	"internal/store/pgtest": {},
 
@@ -93,6 +97,29 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 	if seen != len(rooms) {
 		t.Errorf("there are %d rooms, the policy has %d", seen, len(rooms))
+	}
+}
+
+// TestThirdPartyPackages names all code by others that comes with the root package.
+func TestThirdPartyPackages(t *testing.T) {
+	allowed := []string{
+		"github.com/emmansun/base64", // with SIMD, for the fast path
+		"go.yaml.in/yaml/v3",         // profiles
+		"golang.org/x/sys/cpu",       // by base64
+	}
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for path := range strings.Lines(string(out)) {
+		if path = strings.TrimSpace(path); path != module && !strings.HasPrefix(path, module+"/") {
+			found = append(found, path)
+		}
+	}
+	slices.Sort(found)
+	if !slices.Equal(found, allowed) {
+		t.Errorf("packages by others behind the root: %q; allowed are %q", found, allowed)
 	}
 }
 

@@ -19,9 +19,9 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
@@ -104,7 +104,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 // token: whoever asked it would find that the signature holds.
 func TestKeysInTheHeader(t *testing.T) {
 	mallory := testkey.RSA(t, "mallory", 2048)
-	jwk, err := cert.EncodeJWK(&mallory.PublicKey, "c1", "")
+	jwk, err := keyfile.EncodeJWK(&mallory.PublicKey, "c1", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // maxNames bounds the alternative names and the parts of the subject: ten
@@ -86,8 +88,8 @@ func keyType(c *x509.Certificate) Rule {
 			Algorithm pkix.AlgorithmIdentifier
 			Key       asn1.BitString
 		}
-		switch err := exactly(c.RawSubjectPublicKeyInfo, &spki); {
-		case err != nil:
+		switch rest, err := asn1.Unmarshal(c.RawSubjectPublicKeyInfo, &spki); {
+		case err != nil || len(rest) != 0:
 			r.Found = "of an unknown kind"
 		case spki.Algorithm.Algorithm.Equal(oidRSAPSS):
 			r.Found = "RSA-PSS (id-RSASSA-PSS)"
@@ -232,7 +234,7 @@ func extendedKeyUsage(c *x509.Certificate) Rule {
 	for _, oid := range c.UnknownExtKeyUsage {
 		has = append(has, oid.String())
 	}
-	r.Found = shorten(strings.Join(has, ", "))
+	r.Found = termtext.Short(strings.Join(has, ", "))
 	return r.wants(fits, Warning, "The key looks made for another purpose: issue a certificate for a key of its own, without extendedKeyUsage.")
 }
 
@@ -255,7 +257,7 @@ func criticalExtension(c *x509.Certificate) Rule {
 		unknown = append(unknown, oid.String())
 	}
 	if len(unknown) > 0 {
-		r.Found = "unknown: " + shorten(strings.Join(unknown, ", "))
+		r.Found = "unknown: " + termtext.Short(strings.Join(unknown, ", "))
 	}
 	return r.wants(len(unknown) == 0, Refused, "Issue it again without the extension, or with it marked not critical.")
 }
@@ -277,7 +279,7 @@ func signatureAlgorithm(c *x509.Certificate) Rule {
 func issuer(c *x509.Certificate, keyIsFit bool) Rule {
 	r := Rule{Code: "issuer", Name: "Issuer", Wanted: "itself or a CA"}
 	if !bytes.Equal(c.RawSubject, c.RawIssuer) {
-		r.Found = "signed by a CA: " + quoted(c.Issuer.String())
+		r.Found = "signed by a CA: " + termtext.Quote(c.Issuer.String())
 		return r.wants(true, OK, "")
 	}
 	r.Found = "self-signed"
@@ -301,7 +303,7 @@ func issuer(c *x509.Certificate, keyIsFit bool) Rule {
 func serialNumber(c *x509.Certificate) Rule {
 	const wanted = "positive, at most 20 octets"
 	octets := c.SerialNumber.BitLen()/8 + 1
-	r := Rule{Code: "serial", Name: "Serial number", Found: shorten(c.SerialNumber.Text(16)), Wanted: wanted}
+	r := Rule{Code: "serial", Name: "Serial number", Found: termtext.Short(c.SerialNumber.Text(16)), Wanted: wanted}
 	if octets > 20 {
 		r.Found = fmt.Sprintf("%d octets", octets)
 	}

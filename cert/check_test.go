@@ -16,54 +16,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testcert"
 )
 
-func rdxDemand() cert.Demand {
-	return cert.Demand{
-		Bits: []int{2048, 3072, 4096}, PreferBits: 4096,
-		KeyUsage:   cert.KeyUsageDemand{Required: []string{"keyEncipherment"}, Allowed: []string{"dataEncipherment"}},
-		CommonName: cert.Required, Organization: cert.Required, Unit: cert.Required, Email: cert.Required,
-		Validity:    cert.ValidityDemand{MaxYears: 2, WarnBelowYears: 2},
-		KeyIDFormat: cert.KeyIDSixPart,
-	}
-}
-
-// outcome returns the rules that are not ok.
-func outcome(v cert.Verdict) map[string]cert.Level {
-	out := map[string]cert.Level{}
-	for _, r := range v {
-		if r.Level != cert.OK {
-			out[r.Code] = r.Level
-		}
-	}
-	return out
-}
-
-func rule(t *testing.T, v cert.Verdict, code string) cert.Rule {
-	t.Helper()
-	for _, r := range v {
-		if r.Code == code {
-			return r
-		}
-	}
-	t.Fatalf("no rule %q in %v", code, v)
-	return cert.Rule{}
-}
-
 func TestCheckPassesOurOwn(t *testing.T) {
-	must(t, rdxDemand().Validate())
+	must(t, testcert.Demand().Validate())
 	must(t, cert.Demand{}.Validate())
-	for _, d := range []cert.Demand{rdxDemand(), {}} {
-		v := cert.Check(ourCert(t), d, now.Add(time.Hour))
+	for _, d := range []cert.Demand{testcert.Demand(), {}} {
+		v := cert.Check(testcert.Cert(t), d, testcert.Now.Add(time.Hour))
 		if v.Refused() || v.Warned() || len(v) != 17 {
-			t.Errorf("%d rules: %+v", len(v), outcome(v))
+			t.Errorf("%d rules: %+v", len(v), testcert.NotOK(v))
 		}
 	}
-	v := cert.Check(ourCert(t), rdxDemand(), now)
-	if r := rule(t, v, "key-size"); !strings.Contains(r.Found, "not the preferred size") {
+	v := cert.Check(testcert.Cert(t), testcert.Demand(), testcert.Now)
+	if r := testcert.Rule(t, v, "key-size"); !strings.Contains(r.Found, "not the preferred size") {
 		t.Errorf("no note on the size: %+v", r)
 	}
-	if r := rule(t, v, "issuer"); r.Found != "self-signed" {
+	if r := testcert.Rule(t, v, "issuer"); r.Found != "self-signed" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -84,53 +53,53 @@ func TestCheckRules(t *testing.T) {
 		at   time.Time
 		want map[string]cert.Level
 	}{
-		"good":          {func(*x509.Certificate) {}, now, none},
-		"allowed usage": {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDataEncipherment }, now, none},
+		"good":          {func(*x509.Certificate) {}, testcert.Now, none},
+		"allowed usage": {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDataEncipherment }, testcert.Now, none},
 		"CA": {func(c *x509.Certificate) {
 			c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageKeyEncipherment
-		}, now,
+		}, testcert.Now,
 			refused("not-ca", "key-usage")},
-		"CA by openssl's default": {func(c *x509.Certificate) { c.IsCA = true }, now, warning("not-ca")},
-		"no usage":                {func(c *x509.Certificate) { c.KeyUsage = 0 }, now, refused("key-usage")},
-		"missing usage":           {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDataEncipherment }, now, refused("key-usage")},
-		"extra usage":             {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }, now, warning("key-usage")},
-		"extra usage of a CA":     {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }, now, refused("key-usage")},
-		"usages of both kinds":    {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign }, now, refused("key-usage")},
-		"code signing":            {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, now, warning("extended-key-usage")},
+		"CA by openssl's default": {func(c *x509.Certificate) { c.IsCA = true }, testcert.Now, warning("not-ca")},
+		"no usage":                {func(c *x509.Certificate) { c.KeyUsage = 0 }, testcert.Now, refused("key-usage")},
+		"missing usage":           {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDataEncipherment }, testcert.Now, refused("key-usage")},
+		"extra usage":             {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }, testcert.Now, warning("key-usage")},
+		"extra usage of a CA":     {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }, testcert.Now, refused("key-usage")},
+		"usages of both kinds":    {func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature | x509.KeyUsageCRLSign }, testcert.Now, refused("key-usage")},
+		"code signing":            {func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }, testcert.Now, warning("extended-key-usage")},
 		"code signing and client": {func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning, x509.ExtKeyUsageClientAuth}
-		}, now, none},
-		"unknown EKU":     {func(c *x509.Certificate) { c.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 3, 6, 1, 9}} }, now, warning("extended-key-usage")},
-		"no CN":           {func(c *x509.Certificate) { c.Subject.CommonName = "" }, now, refused("common-name")},
-		"no O":            {func(c *x509.Certificate) { c.Subject.Organization = nil }, now, refused("organization")},
-		"blank OU":        {func(c *x509.Certificate) { c.Subject.OrganizationalUnit = []string{" "} }, now, refused("unit")},
-		"no email":        {func(c *x509.Certificate) { c.EmailAddresses = nil }, now, refused("email")},
-		"no mail address": {func(c *x509.Certificate) { c.EmailAddresses = []string{"none"} }, now, refused("email")},
+		}, testcert.Now, none},
+		"unknown EKU":     {func(c *x509.Certificate) { c.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{1, 3, 6, 1, 9}} }, testcert.Now, warning("extended-key-usage")},
+		"no CN":           {func(c *x509.Certificate) { c.Subject.CommonName = "" }, testcert.Now, refused("common-name")},
+		"no O":            {func(c *x509.Certificate) { c.Subject.Organization = nil }, testcert.Now, refused("organization")},
+		"blank OU":        {func(c *x509.Certificate) { c.Subject.OrganizationalUnit = []string{" "} }, testcert.Now, refused("unit")},
+		"no email":        {func(c *x509.Certificate) { c.EmailAddresses = nil }, testcert.Now, refused("email")},
+		"no mail address": {func(c *x509.Certificate) { c.EmailAddresses = []string{"none"} }, testcert.Now, refused("email")},
 		"email in subject": {func(c *x509.Certificate) {
 			c.EmailAddresses = nil
 			c.Subject.ExtraNames = []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: "keys@issuer.example"}}
-		}, now, none},
-		"two years and a second":   {func(c *x509.Certificate) { c.NotAfter = c.NotAfter.Add(time.Second) }, now, refused("validity-length")},
-		"730 days of 731":          {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 730) }, now, none},
-		"one year":                 {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(1, 0, 0) }, now, warning("validity-length")},
-		"728 days":                 {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 728) }, now, warning("validity-length")},
+		}, testcert.Now, none},
+		"two years and a second":   {func(c *x509.Certificate) { c.NotAfter = c.NotAfter.Add(time.Second) }, testcert.Now, refused("validity-length")},
+		"730 days of 731":          {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 730) }, testcert.Now, none},
+		"one year":                 {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(1, 0, 0) }, testcert.Now, warning("validity-length")},
+		"728 days":                 {func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 728) }, testcert.Now, warning("validity-length")},
 		"from a leap day":          {func(c *x509.Certificate) { c.NotBefore, c.NotAfter = feb29, feb29.AddDate(2, 0, 0) }, feb29, none},
 		"730 days over a leap day": {func(c *x509.Certificate) { c.NotBefore, c.NotAfter = feb29.AddDate(0, 0, -1), feb29.AddDate(0, 0, 729) }, feb29, none},
-		"last second":              {func(*x509.Certificate) {}, now.AddDate(2, 0, 0), none},
-		"expired":                  {func(*x509.Certificate) {}, now.AddDate(2, 0, 0).Add(time.Second), refused("validity-now")},
-		"30 days early":            {func(*x509.Certificate) {}, now.AddDate(0, 0, -30), warning("validity-now")},
-		"31 days early":            {func(*x509.Certificate) {}, now.AddDate(0, 0, -31), refused("validity-now")},
-		"100 names":                {func(c *x509.Certificate) { c.DNSNames = hosts(99) }, now, none},
-		"101 names":                {func(c *x509.Certificate) { c.DNSNames = hosts(100) }, now, refused("names")},
-		"10,000 names":             {func(c *x509.Certificate) { c.DNSNames = hosts(10_000) }, now, refused("names")},
+		"last second":              {func(*x509.Certificate) {}, testcert.Now.AddDate(2, 0, 0), none},
+		"expired":                  {func(*x509.Certificate) {}, testcert.Now.AddDate(2, 0, 0).Add(time.Second), refused("validity-now")},
+		"30 days early":            {func(*x509.Certificate) {}, testcert.Now.AddDate(0, 0, -30), warning("validity-now")},
+		"31 days early":            {func(*x509.Certificate) {}, testcert.Now.AddDate(0, 0, -31), refused("validity-now")},
+		"100 names":                {func(c *x509.Certificate) { c.DNSNames = hosts(99) }, testcert.Now, none},
+		"101 names":                {func(c *x509.Certificate) { c.DNSNames = hosts(100) }, testcert.Now, refused("names")},
+		"10,000 names":             {func(c *x509.Certificate) { c.DNSNames = hosts(10_000) }, testcert.Now, refused("names")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := issue(t, tt.edit, nil, ourKey().Public(), ourKey())
-			v := cert.Check(c, rdxDemand(), tt.at)
-			if diff := cmp.Diff(tt.want, outcome(v)); diff != "" {
+			c := testcert.Issue(t, tt.edit, nil, testcert.Key().Public(), testcert.Key())
+			v := cert.Check(c, testcert.Demand(), tt.at)
+			if diff := cmp.Diff(tt.want, testcert.NotOK(v)); diff != "" {
 				t.Error(diff)
 			}
-			checkAdvice(t, v)
+			testcert.CheckAdvice(t, v)
 		})
 	}
 }
@@ -143,19 +112,9 @@ func hosts(n int) []string {
 	return out
 }
 
-// checkAdvice: a rule that does not hold says what to do, in one sentence.
-func checkAdvice(t *testing.T, v cert.Verdict) {
-	t.Helper()
-	for _, r := range v {
-		if (r.Level == cert.OK) != (r.Do == "") || r.Do != "" && !strings.HasSuffix(r.Do, ".") || r.Found == "" || r.Wanted == "" || r.Name == "" {
-			t.Errorf("rule not complete: %+v", r)
-		}
-	}
-}
-
 func TestCheckKeysAndSignatures(t *testing.T) {
-	d := rdxDemand()
-	c := ourCert(t)
+	d := testcert.Demand()
+	c := testcert.Cert(t)
 	parse := func(der []byte) *x509.Certificate {
 		t.Helper()
 		c, err := x509.ParseCertificate(der)
@@ -166,9 +125,9 @@ func TestCheckKeysAndSignatures(t *testing.T) {
 	must(t, err)
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	must(t, err)
-	root := authority(t, "Root")
-	namesake := issue(t, nil, nil, otherKey().Public(), otherKey())
-	forged := issue(t, nil, namesake, ourKey().Public(), otherKey())
+	root := testcert.Authority(t, "Root")
+	namesake := testcert.Issue(t, nil, nil, testcert.OtherKey().Public(), testcert.OtherKey())
+	forged := testcert.Issue(t, nil, namesake, testcert.Key().Public(), testcert.OtherKey())
 	long := new(big.Int).Lsh(big.NewInt(1), 160)
 	for name, tt := range map[string]struct {
 		c    *x509.Certificate
@@ -176,30 +135,30 @@ func TestCheckKeysAndSignatures(t *testing.T) {
 		want cert.Level
 		says string
 	}{
-		"EC key":         {issue(t, nil, nil, ec.Public(), ec), "key-type", cert.Refused, "ECDSA"},
-		"1024 bits":      {issue(t, nil, nil, small.Public(), small), "key-size", cert.Refused, "1024"},
-		"ROCA":           {issue(t, nil, root, &rsa.PublicKey{N: rocaModulus(t), E: 65537}, otherKey()), "weak-key", cert.Refused, "ROCA"},
-		"e = 3":          {issue(t, nil, root, &rsa.PublicKey{N: ourKey().N, E: 3}, otherKey()), "exponent", cert.Refused, "3"},
-		"zero serial":    {parse(withSerial(t, c, new(big.Int))), "serial", cert.Refused, "0"},
-		"21 octets":      {parse(withSerial(t, c, long)), "serial", cert.Refused, "21 octets"},
-		"20 octets":      {parse(withSerial(t, c, new(big.Int).Rsh(long, 2))), "serial", cert.OK, "4000000000"},
-		"signed by a CA": {issue(t, nil, root, ourKey().Public(), otherKey()), "issuer", cert.OK, "signed by a CA: \"CN=Root\""},
+		"EC key":         {testcert.Issue(t, nil, nil, ec.Public(), ec), "key-type", cert.Refused, "ECDSA"},
+		"1024 bits":      {testcert.Issue(t, nil, nil, small.Public(), small), "key-size", cert.Refused, "1024"},
+		"ROCA":           {testcert.Issue(t, nil, root, &rsa.PublicKey{N: rocaModulus(t), E: 65537}, testcert.OtherKey()), "weak-key", cert.Refused, "ROCA"},
+		"e = 3":          {testcert.Issue(t, nil, root, &rsa.PublicKey{N: testcert.Key().N, E: 3}, testcert.OtherKey()), "exponent", cert.Refused, "3"},
+		"zero serial":    {parse(testcert.WithSerial(t, c, new(big.Int))), "serial", cert.Refused, "0"},
+		"21 octets":      {parse(testcert.WithSerial(t, c, long)), "serial", cert.Refused, "21 octets"},
+		"20 octets":      {parse(testcert.WithSerial(t, c, new(big.Int).Rsh(long, 2))), "serial", cert.OK, "4000000000"},
+		"signed by a CA": {testcert.Issue(t, nil, root, testcert.Key().Public(), testcert.OtherKey()), "issuer", cert.OK, "signed by a CA: \"CN=Root\""},
 		"self-signed":    {c, "issuer", cert.OK, "self-signed"},
 		"altered":        {parse(flipLast(c.Raw)), "issuer", cert.Refused, "not by its own key"},
 		"forged":         {forged, "issuer", cert.Refused, "not by its own key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := cert.Check(tt.c, d, now)
-			r := rule(t, v, tt.code)
+			v := cert.Check(tt.c, d, testcert.Now)
+			r := testcert.Rule(t, v, tt.code)
 			if r.Level != tt.want || !strings.Contains(r.Found, tt.says) {
 				t.Errorf("%+v", r)
 			}
-			checkAdvice(t, v)
+			testcert.CheckAdvice(t, v)
 		})
 	}
 	// A stranger's text must not reach a terminal raw.
-	red := issue(t, func(c *x509.Certificate) { c.Subject.CommonName = "\x1b[31mred" + strings.Repeat("x", 500) }, nil, ourKey().Public(), ourKey())
-	if found := rule(t, cert.Check(red, d, now), "common-name").Found; strings.ContainsRune(found, 0x1b) || len(found) > 150 {
+	red := testcert.Issue(t, func(c *x509.Certificate) { c.Subject.CommonName = "\x1b[31mred" + strings.Repeat("x", 500) }, nil, testcert.Key().Public(), testcert.Key())
+	if found := testcert.Rule(t, cert.Check(red, d, testcert.Now), "common-name").Found; strings.ContainsRune(found, 0x1b) || len(found) > 150 {
 		t.Errorf("found %q", found)
 	}
 }
@@ -221,11 +180,11 @@ func TestDemandValidate(t *testing.T) {
 		"warn_below_years 3":   func(d *cert.Demand) { d.Validity.WarnBelowYears = 3 },
 		"key_id_format: \"x\"": func(d *cert.Demand) { d.KeyIDFormat = "x" },
 	} {
-		d := rdxDemand()
+		d := testcert.Demand()
 		edit(&d)
 		wantError(t, d.Validate(), says)
 	}
-	if err := rdxDemand().CheckKeyID("partner-7"); err == nil {
+	if err := testcert.Demand().CheckKeyID("partner-7"); err == nil {
 		t.Error("a key ID of two parts passed where six are due")
 	}
 	must(t, cert.Demand{}.CheckKeyID("partner-7"))

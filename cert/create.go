@@ -1,7 +1,6 @@
 package cert
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -209,14 +208,4 @@ func checkEmail(value string) error {
 
 func isCountry(s string) bool {
 	return len(s) == 2 && !slices.ContainsFunc([]byte(s), func(b byte) bool { return b < 'A' || b > 'Z' })
-}
-
-// samePublicKey compares by the encoding that fingerprints are made of.
-func samePublicKey(a, b any) bool {
-	x, err := x509.MarshalPKIXPublicKey(a)
-	if err != nil {
-		return false
-	}
-	y, err := x509.MarshalPKIXPublicKey(b)
-	return err == nil && bytes.Equal(x, y)
 }

@@ -1,7 +1,6 @@
 package cert_test
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testcert"
 )
 
 // token is a signer that shows nothing of its key, as an HSM does.
@@ -26,10 +26,10 @@ func (h token) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte,
 }
 
 func TestCreate(t *testing.T) {
-	req := request()
+	req := testcert.Template()
 	req.NotBefore = time.Date(2028, 2, 29, 13, 14, 15, 999, time.FixedZone("east", 3600))
 	req.Usages = []string{"keyEncipherment", "digitalSignature"}
-	c, err := cert.Create(token{ourKey()}, req)
+	c, err := cert.Create(token{testcert.Key()}, req)
 	must(t, err)
 	if want := time.Date(2028, 2, 29, 12, 14, 15, 0, time.UTC); !c.NotBefore.Equal(want) || !c.NotAfter.Equal(want.AddDate(2, 0, 0)) {
 		t.Errorf("validity %s to %s", c.NotBefore, c.NotAfter)
@@ -58,7 +58,7 @@ func TestCreate(t *testing.T) {
 			t.Errorf("extension %s is not critical", oid)
 		}
 	}
-	again, err := cert.Create(ourKey(), req)
+	again, err := cert.Create(testcert.Key(), req)
 	must(t, err)
 	if again.SerialNumber.Cmp(c.SerialNumber) == 0 {
 		t.Error("two certificates with one serial number")
@@ -88,9 +88,9 @@ func TestCreateRefuses(t *testing.T) {
 		"CA usage":      {func(r *cert.Request) { r.Usages = []string{"keyCertSign"} }, []string{"keyCertSign"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req := request()
+			req := testcert.Template()
 			tt.edit(&req)
-			c, err := cert.Create(ourKey(), req)
+			c, err := cert.Create(testcert.Key(), req)
 			wantError(t, err, tt.says...)
 			if c != nil {
 				t.Error("a certificate beside the error")
@@ -99,9 +99,9 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
-	_, err = cert.Create(ec, request())
+	_, err = cert.Create(ec, testcert.Template())
 	wantError(t, err, "only RSA")
-	_, err = cert.Create(nil, request())
+	_, err = cert.Create(nil, testcert.Template())
 	wantError(t, err, "no key")
 }
 
@@ -111,26 +111,7 @@ func TestGenerateKeySizes(t *testing.T) {
 			t.Errorf("%d bits: %v", bits, err)
 		}
 	}
-	if ourKey().N.BitLen() != 2048 || ourKey().E != 65537 {
-		t.Errorf("%d bits, e=%d", ourKey().N.BitLen(), ourKey().E)
-	}
-}
-
-func TestWriteForms(t *testing.T) {
-	c := ourCert(t)
-	forms, err := cert.WriteForms(c)
-	must(t, err)
-	want := map[string]string{
-		".pem": cert.FormatPEM, ".crt": cert.FormatPEM, ".cer": cert.FormatDER, ".p7b": cert.FormatPKCS7PEM,
-	}
-	if len(forms) != len(want) {
-		t.Errorf("%d forms", len(forms))
-	}
-	for ext, format := range want {
-		f, err := cert.Read(forms[ext])
-		must(t, err)
-		if f.Format != format || !bytes.Equal(f.Certificates[0].Raw, c.Raw) {
-			t.Errorf("%s: %s, or another certificate", ext, f.Format)
-		}
+	if testcert.Key().N.BitLen() != 2048 || testcert.Key().E != 65537 {
+		t.Errorf("%d bits, e=%d", testcert.Key().N.BitLen(), testcert.Key().E)
 	}
 }

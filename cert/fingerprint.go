@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"math/big"
 	"strings"
 )
 
@@ -142,4 +143,17 @@ func parseChecksum(text string) []byte {
 
 func isDigestSize(sum []byte) bool {
 	return len(sum) == sha256.Size || len(sum) == 20
+}
+
+// ThumbprintJWK returns the SHA-256 thumbprint of RFC 7638 in base64url.
+func ThumbprintJWK(pub *rsa.PublicKey) string {
+	// Section 3.3: the required members, in this order, without white space.
+	canonical := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, encodeUint(big.NewInt(int64(pub.E))), encodeUint(pub.N))
+	sum := sha256.Sum256([]byte(canonical))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// encodeUint is the Base64urlUInt of RFC 7518, section 2: no leading zero octet.
+func encodeUint(x *big.Int) string {
+	return base64.RawURLEncoding.EncodeToString(x.Bytes())
 }

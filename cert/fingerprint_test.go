@@ -13,13 +13,14 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testcert"
 )
 
 func TestFingerprintsAndMatch(t *testing.T) {
-	c := ourCert(t)
+	c := testcert.Cert(t)
 	file := append([]byte("a note\r\n"), cert.EncodePEM(c)...)
 	lf := cert.EncodePEM(c)
-	spki, err := x509.MarshalPKIXPublicKey(&ourKey().PublicKey)
+	spki, err := x509.MarshalPKIXPublicKey(&testcert.Key().PublicKey)
 	must(t, err)
 	table := cert.Fingerprints(file, c)
 	forms := map[string][]byte{

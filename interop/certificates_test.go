@@ -20,6 +20,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -78,17 +79,17 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 	}
 	sealed := load(t, filepath.Join(dir, "private", c.stem+".key"))
 	write(t, filepath.Join(c.folder, c.stem+".key"), sealed)
-	key, _, err := cert.ReadPrivate(sealed, []byte(passphrase))
+	key, _, err := keyfile.ReadPrivate(sealed, []byte(passphrase))
 	if err != nil {
 		t.Fatal(err)
 	}
 	leaf := c.leaf(t)
-	p12, err := cert.EncodePKCS12(key, []*x509.Certificate{leaf}, []byte(passphrase))
+	p12, err := keyfile.EncodePKCS12(key, []*x509.Certificate{leaf}, []byte(passphrase))
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(c.folder, c.stem+".p12"), p12)
-	jwk, err := cert.EncodeJWK(&key.PublicKey, "bank-key", "")
+	jwk, err := keyfile.EncodeJWK(&key.PublicKey, "bank-key", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 
 func (c created) leaf(t *testing.T) *x509.Certificate {
 	t.Helper()
-	read, err := cert.Read(load(t, filepath.Join(c.folder, c.stem+".cer")))
+	read, err := keyfile.Read(load(t, filepath.Join(c.folder, c.stem+".cer")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +247,7 @@ func theirs(t *testing.T, folder string) (read int) {
 		if !strings.HasPrefix(filepath.Base(file), "private") {
 			continue
 		}
-		key, info, err := cert.ReadPrivate(load(t, file), []byte(passphrase))
+		key, info, err := keyfile.ReadPrivate(load(t, file), []byte(passphrase))
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
 			continue
@@ -267,7 +268,7 @@ func theirs(t *testing.T, folder string) (read int) {
 		if strings.HasPrefix(name, "private") {
 			continue
 		}
-		f, err := cert.Read(load(t, file))
+		f, err := keyfile.Read(load(t, file))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -23,6 +23,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -207,7 +208,7 @@ func certificateOf(t *testing.T, in language, file, kind string) (folder, certif
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := cert.Read(data)
+	read, err := keyfile.Read(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -182,11 +183,11 @@ var jwkMembers = []string{"kty", "kid", "use", "alg", "key_ops", "n", "e", "d", 
 // the same key with the same key ID; and what go-jose writes of it, we read back.
 func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	key := testkey.Fixed()
-	public, err := cert.EncodeJWK(&key.PublicKey, "k-1", "sig")
+	public, err := keyfile.EncodeJWK(&key.PublicKey, "k-1", "sig")
 	if err != nil {
 		f.Fatal(err)
 	}
-	private, err := cert.EncodePrivateJWK(key, "k-1", "enc")
+	private, err := keyfile.EncodePrivateJWK(key, "k-1", "enc")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -203,9 +204,9 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var ours any
 		var keyID string
-		if file, err := cert.Read(data); err == nil && file.Format == cert.FormatJWK {
+		if file, err := keyfile.Read(data); err == nil && file.Format == keyfile.FormatJWK {
 			ours, keyID = file.PublicKey, file.KeyID
-		} else if key, info, err := cert.ReadPrivate(data, nil); err == nil && info.Format == cert.FormatJWK {
+		} else if key, info, err := keyfile.ReadPrivate(data, nil); err == nil && info.Format == keyfile.FormatJWK {
 			ours, keyID = key, info.KeyID
 		}
 		if ours == nil || !json.Valid(withoutMark(data)) { // UTF-16 is not for go-jose
@@ -239,11 +240,11 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 			t.Fatal(err)
 		}
 		if key, isPrivate := ours.(*rsa.PrivateKey); isPrivate {
-			again, info, err := cert.ReadPrivate(written, nil)
+			again, info, err := keyfile.ReadPrivate(written, nil)
 			if err != nil || !again.Equal(key) || info.KeyID != keyID {
 				t.Fatalf("written by go-jose: %v", err)
 			}
-		} else if again, err := cert.Read(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil && (err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
+		} else if again, err := keyfile.Read(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil && (err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
 			t.Fatalf("written by go-jose: %v", err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/rsaengine"
 )
 
@@ -97,7 +98,7 @@ func TestWycheproofOAEP(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[oaepGroup](t, name) {
-					key, _, err := cert.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
+					key, _, err := keyfile.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
 					if err != nil {
 						class := refusedOAEPKey(t, g, err)
 						for _, v := range g.Tests {

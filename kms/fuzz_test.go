@@ -7,20 +7,20 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/kms"
 )
 
-// FuzzOpen: a file gives a key exactly where cert.ReadPrivate reads one, the same
+// FuzzOpen: a file gives a key exactly where keyfile.ReadPrivate reads one, the same
 // one, by both ways to write its URI; an error comes alone.
 func FuzzOpen(f *testing.F) {
 	key, passphrase := testkey.Fixed(), []byte("correct horse battery")
-	plain, err := cert.EncodePrivate(key, nil)
+	plain, err := keyfile.EncodePrivate(key, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
-	jwk, err := cert.EncodePrivateJWK(key, "k-1", "sig")
+	jwk, err := keyfile.EncodePrivateJWK(key, "k-1", "sig")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		want, info, wantErr := cert.ReadPrivate(data, passphrase)
+		want, info, wantErr := keyfile.ReadPrivate(data, passphrase)
 		for _, uri := range []string{path, "file:" + path} {
 			o, err := kms.Open(t.Context(), uri, kms.Options{Passphrase: func() ([]byte, error) { return append([]byte(nil), passphrase...), nil }})
 			if (err == nil) != (o != nil) || (err == nil) != (wantErr == nil) {

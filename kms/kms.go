@@ -11,7 +11,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -44,14 +44,14 @@ func Open(ctx context.Context, uri string, o Options) (*Opened, error) {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	defer clear(data)
-	key, info, err := cert.ReadPrivate(data, nil)
-	if errors.Is(err, cert.ErrPassphraseNeeded) && o.Passphrase != nil {
+	key, info, err := keyfile.ReadPrivate(data, nil)
+	if errors.Is(err, keyfile.ErrPassphraseNeeded) && o.Passphrase != nil {
 		passphrase, perr := o.Passphrase()
 		if perr != nil {
 			return nil, fmt.Errorf("key %s: %w", path, perr)
 		}
 		defer clear(passphrase)
-		key, info, err = cert.ReadPrivate(data, passphrase)
+		key, info, err = keyfile.ReadPrivate(data, passphrase)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)

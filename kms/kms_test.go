@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/kms"
 )
 
@@ -24,11 +24,11 @@ func file(t *testing.T, data []byte) string {
 
 func TestFiles(t *testing.T) {
 	key := testkey.RSA(t, "key", 2048)
-	plain, err := cert.EncodePrivate(key, nil)
+	plain, err := keyfile.EncodePrivate(key, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwk, err := cert.EncodePrivateJWK(key, "k-1", "")
+	jwk, err := keyfile.EncodePrivateJWK(key, "k-1", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,18 +42,18 @@ func TestFiles(t *testing.T) {
 }
 
 func TestPassphrase(t *testing.T) {
-	data, err := cert.EncodePrivate(testkey.RSA(t, "key", 2048), []byte("correct horse battery"))
+	data, err := keyfile.EncodePrivate(testkey.RSA(t, "key", 2048), []byte("correct horse battery"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := file(t, data)
-	for given, want := range map[string]error{"correct horse battery": nil, "wrong horse battery": cert.ErrPassphraseWrong} {
+	for given, want := range map[string]error{"correct horse battery": nil, "wrong horse battery": keyfile.ErrPassphraseWrong} {
 		_, err := kms.Open(t.Context(), name, kms.Options{Passphrase: func() ([]byte, error) { return []byte(given), nil }})
 		if !errors.Is(err, want) || err != nil && strings.Contains(err.Error(), given) {
 			t.Errorf("%v, want %v", err, want)
 		}
 	}
-	if _, err := kms.Open(t.Context(), name, kms.Options{}); !errors.Is(err, cert.ErrPassphraseNeeded) {
+	if _, err := kms.Open(t.Context(), name, kms.Options{}); !errors.Is(err, keyfile.ErrPassphraseNeeded) {
 		t.Error(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -49,7 +50,7 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 		if err != nil {
 			return err
 		}
-		file, err := cert.Read(data)
+		file, err := keyfile.Read(data)
 		if err != nil {
 			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
@@ -76,7 +77,7 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 }
 
 // keyIDRule is the verdict on a key ID and the certificate that it names.
-func keyIDRule(d cert.Demand, keyID, env string, file *cert.File) cert.Rule {
+func keyIDRule(d cert.Demand, keyID, env string, file *keyfile.File) cert.Rule {
 	rule := cert.Rule{Code: "key-id", Name: "key ID (alias)", Level: cert.OK, Found: keyID, Wanted: "well formed, and true of the certificate"}
 	err := d.CheckKeyID(keyID)
 	if file.PublicKey == nil {
@@ -99,7 +100,7 @@ func keyIDRule(d cert.Demand, keyID, env string, file *cert.File) cert.Rule {
 
 var marks = map[cert.Level]string{cert.OK: "ok", cert.Warning: "WARNING", cert.Refused: "REFUSED"}
 
-func printVerdict(w io.Writer, file *cert.File, verdict cert.Verdict) {
+func printVerdict(w io.Writer, file *keyfile.File, verdict cert.Verdict) {
 	fmt.Fprintf(w, "%s, %s\n\n", file.Format, printable(file.Certificates[0].Subject.String()))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range verdict {
@@ -135,7 +136,7 @@ func newCertShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		file, err := cert.Read(data)
+		file, err := keyfile.Read(data)
 		if err != nil {
 			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
@@ -188,7 +189,7 @@ func newCertConvert() *cobra.Command {
 	return c
 }
 
-func convert(file *cert.File, to, keyID string) ([]byte, error) {
+func convert(file *keyfile.File, to, keyID string) ([]byte, error) {
 	if to == "jwk" {
 		if err := cert.CheckKey(file.PublicKey); err != nil {
 			return nil, refused(err)
@@ -196,7 +197,7 @@ func convert(file *cert.File, to, keyID string) ([]byte, error) {
 		if keyID == "" {
 			keyID = cert.ThumbprintJWK(file.PublicKey)
 		}
-		return cert.EncodeJWK(file.PublicKey, keyID, "")
+		return keyfile.EncodeJWK(file.PublicKey, keyID, "")
 	}
 	if len(file.Certificates) == 0 {
 		return nil, refused(fmt.Errorf("the file is a %s: there is no certificate to write", file.Format))
@@ -205,9 +206,9 @@ func convert(file *cert.File, to, keyID string) ([]byte, error) {
 	case "pem":
 		return cert.EncodePEM(leaf), nil
 	case "der":
-		return cert.EncodeDER(leaf), nil
+		return leaf.Raw, nil
 	case "p7b":
-		return cert.EncodePKCS7(leaf)
+		return keyfile.EncodePKCS7(leaf)
 	}
 	return nil, &exit{exitUsage, fmt.Errorf("--to %q is not pem, der, p7b or jwk", to)}
 }
@@ -228,7 +229,7 @@ func factsOf(c *x509.Certificate) certFacts {
 		c.NotBefore.UTC(), c.NotAfter.UTC(), c.EmailAddresses}
 }
 
-func showBareKey(w io.Writer, file *cert.File, asJSON bool) error {
+func showBareKey(w io.Writer, file *keyfile.File, asJSON bool) error {
 	bits, thumbprint := file.PublicKey.N.BitLen(), cert.ThumbprintJWK(file.PublicKey)
 	if asJSON {
 		return writeJSON(w, struct {
@@ -242,7 +243,7 @@ func showBareKey(w io.Writer, file *cert.File, asJSON bool) error {
 	return err
 }
 
-func printCertificate(w io.Writer, file *cert.File, table cert.FingerprintTable) {
+func printCertificate(w io.Writer, file *keyfile.File, table cert.FingerprintTable) {
 	facts := factsOf(file.Certificates[0])
 	key := "not RSA"
 	if file.PublicKey != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -85,7 +86,7 @@ func (s *certSet) checkOwn() error {
 	if s.keyID == "" {
 		return nil
 	}
-	rule := keyIDRule(s.profile.Certificate, s.keyID, s.environment, &cert.File{PublicKey: s.certificate.PublicKey.(*rsa.PublicKey)})
+	rule := keyIDRule(s.profile.Certificate, s.keyID, s.environment, &keyfile.File{PublicKey: s.certificate.PublicKey.(*rsa.PublicKey)})
 	if rule.Level == cert.Refused {
 		return fmt.Errorf("key ID %q: %s", s.keyID, rule.Do)
 	}
@@ -102,7 +103,7 @@ func (s *certSet) letterFile(folder string) string { return filepath.Join(s.dir,
 func (s *certSet) file(ext string) string { return filepath.Join(s.dir, "1-send", s.base()+ext) }
 
 func (s *certSet) write(key *rsa.PrivateKey) error {
-	private, err := cert.EncodePrivate(key, s.passphrase)
+	private, err := keyfile.EncodePrivate(key, s.passphrase)
 	if err != nil {
 		return err
 	}

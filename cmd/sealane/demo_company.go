@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -80,7 +81,7 @@ func (c *company) keeps(of *party, p *profile.Profile, partner, environment stri
 	if err != nil {
 		return err
 	}
-	key, _, err := cert.ReadPrivate(data, nil)
+	key, _, err := keyfile.ReadPrivate(data, nil)
 	if err != nil {
 		return err
 	}

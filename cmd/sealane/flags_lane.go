@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
@@ -177,12 +177,12 @@ func nth(ids []string, i, n int, fallback, flag string) (string, error) {
 }
 
 // readCertificate reads a partner's public part in any of the formats.
-func readCertificate(c *cobra.Command, name string) (*cert.File, error) {
+func readCertificate(c *cobra.Command, name string) (*keyfile.File, error) {
 	data, err := readInput(c, name, 1<<20)
 	if err != nil {
 		return nil, err
 	}
-	file, err := cert.Read(data)
+	file, err := keyfile.Read(data)
 	if err != nil {
 		return nil, refused(fmt.Errorf("%s: %w", name, err))
 	}

@@ -25,8 +25,8 @@ var cliWrong = map[string]string{}
 // words say what standard error tells of each error.
 var words = map[string]string{
 	"cert.ErrKeySize": "2048, 3072 or 4096 bits", "cert.ErrKeyExponent": "exponent is not 65537", "cert.ErrROCA": "ROCA", "cert.ErrSmallFactor": "small factor",
-	"cert.ErrClosePrimes": "too close", "cert.ErrPassphraseNeeded": "encrypted: give its passphrase", "cert.ErrPassphraseWrong": "passphrase is wrong",
-	"cert.PrivateKeyError": "treat it as compromised",
+	"cert.ErrClosePrimes": "too close", "keyfile.ErrPassphraseNeeded": "encrypted: give its passphrase", "keyfile.ErrPassphraseWrong": "passphrase is wrong",
+	"keyfile.PrivateKeyError": "treat it as compromised",
 }
 
 // TestHostileFiles gives each key file and certificate of the corpus to the

@@ -22,11 +22,11 @@ import (
 	"text/tabwriter"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/hostile"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -78,7 +78,7 @@ func newGauntlet(t *testing.T, corpus *hostile.Corpus) *gauntlet {
 			t.Fatal(err)
 		}
 	}
-	jwk, err := cert.EncodeJWK(&g.signer.PublicKey, hostile.TheirKeyID, "")
+	jwk, err := keyfile.EncodeJWK(&g.signer.PublicKey, hostile.TheirKeyID, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 func keyBlock(o *office) *cobra.Command {
@@ -68,7 +68,7 @@ func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 		return sum, nil
 	}
 	file, err := readCertificate(c, arg)
-	var leak *cert.PrivateKeyError
+	var leak *keyfile.PrivateKeyError
 	switch {
 	case err == nil:
 		return registry.SPKISum(file.PublicKey)

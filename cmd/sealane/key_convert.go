@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/kms"
 )
 
@@ -48,12 +48,12 @@ PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
 		var data []byte
 		switch to {
 		case "pkcs8":
-			data, err = cert.EncodePrivate(key, secret)
+			data, err = keyfile.EncodePrivate(key, secret)
 		case "jwk":
 			if secret != nil {
 				return &exit{exitUsage, errors.New("a JWK cannot be encrypted: leave --out-passphrase-file off, or choose another format")}
 			}
-			data, err = cert.EncodePrivateJWK(key, keyID, "")
+			data, err = keyfile.EncodePrivateJWK(key, keyID, "")
 		case "pkcs12":
 			data, err = pkcs12(c, key, opened.Certificates, certFile, secret)
 		default:
@@ -85,5 +85,5 @@ func pkcs12(c *cobra.Command, key *rsa.PrivateKey, chain []*x509.Certificate, ce
 	if !key.PublicKey.Equal(chain[0].PublicKey) {
 		return nil, refused(errors.New("the certificate does not belong to the key"))
 	}
-	return cert.EncodePKCS12(key, chain, secret)
+	return keyfile.EncodePKCS12(key, chain, secret)
 }

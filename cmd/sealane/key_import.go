@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 func keyImport(o *office) *cobra.Command {
@@ -30,13 +30,13 @@ when you have seen that the import works.`,
 		if err != nil {
 			return err
 		}
-		key, info, err := cert.ReadPrivate(data, nil)
-		if errors.Is(err, cert.ErrPassphraseNeeded) {
+		key, info, err := keyfile.ReadPrivate(data, nil)
+		if errors.Is(err, keyfile.ErrPassphraseNeeded) {
 			passphrase, perr := askPassphrase(c, given)()
 			if perr != nil {
 				return perr
 			}
-			key, info, err = cert.ReadPrivate(data, passphrase)
+			key, info, err = keyfile.ReadPrivate(data, passphrase)
 		}
 		if err != nil {
 			return err

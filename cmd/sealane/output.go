@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // show writes rows as JSON, or as a table whose first line is head.
@@ -71,7 +71,7 @@ func absolute(path string) string {
 // answer, on its way to a terminal.
 func printable(s string) string {
 	const longest = 300
-	return cert.Printable(s, longest)
+	return termtext.Safe(s, longest)
 }
 
 // printableLines is the same for the text of an error, which may have parts from

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
@@ -22,7 +23,7 @@ type party struct {
 	key                        keyring.Private
 	keyID                      string
 	keyFile, certFile, jwkFile string
-	certificate                *cert.File
+	certificate                *keyfile.File
 
 	name    string
 	company *company // whose registry has the key pair, in the demo
@@ -55,14 +56,14 @@ func loadParty(ctx context.Context, set *certSet) (*party, error) {
 	if err != nil {
 		return nil, err
 	}
-	if party.certificate, err = cert.Read(data); err != nil {
+	if party.certificate, err = keyfile.Read(data); err != nil {
 		return nil, err
 	}
 	if party.keyID == "" {
 		party.keyID = cert.ThumbprintJWK(party.certificate.PublicKey)
 	}
 	if _, err := os.Stat(party.jwkFile); errors.Is(err, os.ErrNotExist) {
-		jwk, err := cert.EncodeJWK(party.certificate.PublicKey, party.keyID, "")
+		jwk, err := keyfile.EncodeJWK(party.certificate.PublicKey, party.keyID, "")
 		if err != nil {
 			return nil, err
 		}

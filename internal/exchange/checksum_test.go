@@ -14,6 +14,7 @@ import (
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // The second message confirms the certificate, not its key, whose checksum stands in
@@ -191,7 +192,7 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	victim := h.letIn("victim", "STAG", made(t, fresh(t, "hidden victim")), "")
 	own := made(t, fresh(t, "hidden own"))
-	hidden, err := cert.EncodePrivate(fresh(t, "hidden"), []byte("a long passphrase"))
+	hidden, err := keyfile.EncodePrivate(fresh(t, "hidden"), []byte("a long passphrase"))
 	h.must(err)
 	data := hidden
 	for _, der := range [][]byte{victim.DER, own} {

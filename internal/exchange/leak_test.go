@@ -19,9 +19,9 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // letter is a saved mail of parts, each with its own header.
@@ -64,9 +64,9 @@ func newPair(t testing.TB, name string) pairOf {
 	fatal(t, err)
 	sum := sha256.Sum256(spki)
 	p.sum = hex.EncodeToString(sum[:])
-	p.plain, err = cert.EncodePrivate(p.key, nil)
+	p.plain, err = keyfile.EncodePrivate(p.key, nil)
 	fatal(t, err)
-	p.encrypted, err = cert.EncodePrivate(p.key, []byte("a long passphrase"))
+	p.encrypted, err = keyfile.EncodePrivate(p.key, []byte("a long passphrase"))
 	fatal(t, err)
 	return p
 }
@@ -92,7 +92,7 @@ func (p pairOf) store(t testing.TB) []byte {
 	t.Helper()
 	c, err := x509.ParseCertificate(p.der)
 	fatal(t, err)
-	der, err := cert.EncodePKCS12(p.key, []*x509.Certificate{c}, []byte("a long passphrase"))
+	der, err := keyfile.EncodePKCS12(p.key, []*x509.Certificate{c}, []byte("a long passphrase"))
 	fatal(t, err)
 	return der
 }

@@ -11,6 +11,7 @@ import (
 	"text/template"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -49,7 +50,7 @@ func BaseName(commonName, environment string) string {
 
 // Files gives the certificate's files by their names.
 func (p Parcel) Files() (map[string][]byte, error) {
-	forms, err := cert.WriteForms(p.Certificate)
+	forms, err := keyfile.WriteForms(p.Certificate)
 	if err != nil {
 		return nil, err
 	}

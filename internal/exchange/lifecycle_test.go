@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // A key that is blocked when its certificate is here already is out of use at once,
@@ -25,7 +25,7 @@ func TestBlockedWhileHere(t *testing.T) {
 		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
 		h.must(err)
 		h.must(only(h.anna.BlockKeys(t.Context(), [][]byte{used.SPKISHA256}, "it is of ID+")))
-		key, err := cert.EncodePrivate(fresh(t, "b2"), nil)
+		key, err := keyfile.EncodePrivate(fresh(t, "b2"), nil)
 		h.must(err)
 		_, _, err = h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: key})
 		if err == nil || !strings.Contains(err.Error(), "certificate "+onItsWay.ID+" is out of use now") {
@@ -54,11 +54,11 @@ func TestAttachedBehindAQuotation(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	quoted := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made(t, fresh(t, "quoted"))})
 	key := fresh(t, "attached")
-	private, err := cert.EncodePrivate(key, nil)
+	private, err := keyfile.EncodePrivate(key, nil)
 	h.must(err)
-	leaf, err := cert.Read(made(t, key))
+	leaf, err := keyfile.Read(made(t, key))
 	h.must(err)
-	p12, err := cert.EncodePKCS12(key, leaf.Certificates, []byte("a long passphrase"))
+	p12, err := keyfile.EncodePKCS12(key, leaf.Certificates, []byte("a long passphrase"))
 	h.must(err)
 	for name, file := range map[string][]byte{"keys.p12": p12, "our.key": private} {
 		data := bytes.Replace(mailWith(name, file), []byte("please find attached …"), append([]byte("our certificate:\r\n"), quoted...), 1)

@@ -16,7 +16,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // Limits of what is read of a mail, and of what is only looked through for private
@@ -36,7 +36,7 @@ type arrival struct {
 	data []byte // the file as it was attached
 	name string
 	from string
-	file *cert.File
+	file *keyfile.File
 	told *PartnerFile // where the file is one
 
 	unread []string // what else was attached, and nothing was made of
@@ -44,7 +44,7 @@ type arrival struct {
 
 // leaks are the private keys that came in a file or mail.
 type leaks struct {
-	keys []*cert.PrivateKeyError
+	keys []*keyfile.PrivateKeyError
 	// beside are the public keys that came along, each of which may be that of a
 	// private key whose public part can't be seen; empty where all can.
 	beside []string
@@ -59,9 +59,9 @@ func (l *leaks) Error() string {
 }
 
 // add takes keys that are not there yet. Hidden ones can't be told from each other.
-func (l *leaks) add(keys []*cert.PrivateKeyError) {
+func (l *leaks) add(keys []*keyfile.PrivateKeyError) {
 	for _, k := range keys {
-		if k.PublicKeySHA256 == "" || !slices.ContainsFunc(l.keys, func(o *cert.PrivateKeyError) bool { return o.PublicKeySHA256 == k.PublicKeySHA256 }) {
+		if k.PublicKeySHA256 == "" || !slices.ContainsFunc(l.keys, func(o *keyfile.PrivateKeyError) bool { return o.PublicKeySHA256 == k.PublicKeySHA256 }) {
 			l.keys = append(l.keys, k)
 		}
 	}
@@ -73,11 +73,11 @@ func (l *leaks) among(came ...[]byte) error {
 	if len(l.keys) == 0 {
 		return nil
 	}
-	if !slices.ContainsFunc(l.keys, func(k *cert.PrivateKeyError) bool { return k.PublicKeySHA256 == "" }) {
+	if !slices.ContainsFunc(l.keys, func(k *keyfile.PrivateKeyError) bool { return k.PublicKeySHA256 == "" }) {
 		return l
 	}
 	for _, data := range came {
-		for _, sum := range cert.PublicKeys(data) {
+		for _, sum := range keyfile.PublicKeys(data) {
 			if len(l.beside) < maxBeside && !slices.Contains(l.beside, sum) {
 				l.beside = append(l.beside, sum)
 			}
@@ -99,9 +99,9 @@ func read(data []byte) (*arrival, error) {
 		return readMail(message, data)
 	}
 	var l leaks
-	l.add(cert.PrivateKeys(data))
+	l.add(keyfile.PrivateKeys(data))
 	if likelyPartnerFile(data) {
-		l.add(cert.PrivateKeys(claimed(data)))
+		l.add(keyfile.PrivateKeys(claimed(data)))
 	}
 	if err := l.among(data); err != nil {
 		return nil, err
@@ -116,12 +116,12 @@ func readFile(data []byte) (*arrival, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &arrival{data: data, told: told, file: &cert.File{Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: told.KeyID}}, nil
+		return &arrival{data: data, told: told, file: &keyfile.File{Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: told.KeyID}}, nil
 	}
-	if _, signed := cert.SignedContent(data); signed {
+	if _, signed := keyfile.SignedContent(data); signed {
 		return nil, errSigned
 	}
-	file, err := cert.Read(data)
+	file, err := keyfile.Read(data)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +132,7 @@ func readMail(message *mail.Message, whole []byte) (*arrival, error) {
 	m := mailbag{}
 	m.part(message.Header.Get("Content-Type"), message.Header.Get("Content-Transfer-Encoding"), "", message.Body, 0)
 	if m.unsure || len(m.leaks.keys) == 0 { // headers, and what stands between the parts
-		m.leaks.add(cert.PrivateKeys(whole))
+		m.leaks.add(keyfile.PrivateKeys(whole))
 		m.came = append(m.came, whole)
 	}
 	if err := m.leaks.among(m.came...); err != nil { // whatever else is wrong
@@ -216,7 +216,7 @@ func (m *mailbag) part(contentType, encoding, name string, body io.Reader, depth
 	if kind == "message/rfc822" && m.entity(name, data, depth) { // forwarded as an attachment
 		return
 	}
-	if content, signed := cert.SignedContent(data); signed {
+	if content, signed := keyfile.SignedContent(data); signed {
 		m.signed = true
 		if len(content) > 0 && m.entity("", content, depth) { // the mail itself, in its signature
 			m.came = append(m.came, data)
@@ -278,20 +278,20 @@ var htmlTag = regexp.MustCompile(`<[^<>]*>`)
 // search looks for private keys in a part, of a page first as a person sees it.
 func (m *mailbag) search(kind string, data []byte) {
 	m.came = append(m.came, data)
-	var keys []*cert.PrivateKeyError
+	var keys []*keyfile.PrivateKeyError
 	switch {
 	case m.leaking == maxPartsLeaking:
 		m.unsure = true
 		return
 	case kind == "text/html":
 		seen := []byte(html.UnescapeString(string(htmlTag.ReplaceAll(data, []byte("\n")))))
-		keys = cert.PrivateKeys(seen)
+		keys = keyfile.PrivateKeys(seen)
 		m.came = append(m.came, seen)
 	case likelyPartnerFile(data):
-		keys = cert.PrivateKeys(claimed(data))
+		keys = keyfile.PrivateKeys(claimed(data))
 	}
 	if len(keys) == 0 {
-		keys = cert.PrivateKeys(data)
+		keys = keyfile.PrivateKeys(data)
 	}
 	if len(keys) > 0 {
 		m.leaking++
@@ -299,7 +299,7 @@ func (m *mailbag) search(kind string, data []byte) {
 	m.leaks.add(keys)
 }
 
-func sameCertificate(a, b *cert.File) bool {
+func sameCertificate(a, b *keyfile.File) bool {
 	if len(a.Certificates) == 0 || len(b.Certificates) == 0 {
 		return a.PublicKey != nil && b.PublicKey != nil && a.PublicKey.Equal(b.PublicKey)
 	}

@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -33,7 +33,7 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 		return err
 	}
 	key := func(name string, passphrase []byte) []byte {
-		data, err := cert.EncodePrivate(fresh(t, name), passphrase)
+		data, err := keyfile.EncodePrivate(fresh(t, name), passphrase)
 		h.must(err)
 		return data
 	}

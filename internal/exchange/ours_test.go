@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // A certificate of ours goes to the partner that it is for, and only while its key is
@@ -93,7 +93,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "PROD")
 	key := fresh(t, "one")
-	file, err := cert.Read(made(t, key, signsToo))
+	file, err := keyfile.Read(made(t, key, signsToo))
 	h.must(err)
 	pair, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, file.Certificates, "migration")
 	h.must(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // Incoming is a partner's file.
@@ -189,7 +190,7 @@ func listed(found []registry.Finding) string {
 
 // leaked raises the alarm for one private key. Where nobody can see which it is,
 // every key that came beside it counts as leaked.
-func (x Exchange) leaked(ctx context.Context, in Incoming, leak *cert.PrivateKeyError, beside []string) error {
+func (x Exchange) leaked(ctx context.Context, in Incoming, leak *keyfile.PrivateKeyError, beside []string) error {
 	names := []string{leak.PublicKeySHA256}
 	if leak.PublicKeySHA256 == "" {
 		names = beside

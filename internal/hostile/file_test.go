@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/hostile"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -23,7 +24,7 @@ import (
 var sentinels = map[string]error{
 	"cert.ErrKeySize": cert.ErrKeySize, "cert.ErrKeyExponent": cert.ErrKeyExponent, "cert.ErrROCA": cert.ErrROCA,
 	"cert.ErrSmallFactor": cert.ErrSmallFactor, "cert.ErrClosePrimes": cert.ErrClosePrimes,
-	"cert.ErrPassphraseNeeded": cert.ErrPassphraseNeeded, "cert.ErrPassphraseWrong": cert.ErrPassphraseWrong,
+	"keyfile.ErrPassphraseNeeded": keyfile.ErrPassphraseNeeded, "keyfile.ErrPassphraseWrong": keyfile.ErrPassphraseWrong,
 }
 
 const (
@@ -86,9 +87,9 @@ func bounded(f func() error) error {
 func judge(f hostile.File) error {
 	var wrong []error
 	if f.Reader == hostile.ReaderPrivate {
-		_, _, err := cert.ReadPrivate(f.Content, f.Passphrase)
+		_, _, err := keyfile.ReadPrivate(f.Content, f.Passphrase)
 		wrong = append(wrong, expected(f, err), keepsSecrets(f, err))
-		file, err := cert.Read(f.Content)
+		file, err := keyfile.Read(f.Content)
 		switch {
 		case f.AsCertificate == leak:
 			wrong = append(wrong, isLeak(err))
@@ -99,7 +100,7 @@ func judge(f hostile.File) error {
 		}
 		return errors.Join(append(wrong, keepsSecrets(f, err))...)
 	}
-	file, err := cert.Read(f.Content)
+	file, err := keyfile.Read(f.Content)
 	if err == nil && len(file.Certificates) == 0 {
 		err = cert.CheckKey(file.PublicKey) // as all do who load such a key
 	}
@@ -139,7 +140,7 @@ func expected(f hostile.File, err error) error {
 }
 
 func isLeak(err error) error {
-	var found *cert.PrivateKeyError
+	var found *keyfile.PrivateKeyError
 	if !errors.As(err, &found) {
 		return fmt.Errorf("the private key is not seen: %w", err)
 	}

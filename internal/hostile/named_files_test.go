@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/hostile"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // TestLeaksNamed: of the files with a private key, those that prove whose it is
@@ -31,8 +31,8 @@ func TestLeaksNamed(t *testing.T) {
 			continue
 		}
 		delete(named, f.Path)
-		_, err := cert.Read(f.Content)
-		var found *cert.PrivateKeyError
+		_, err := keyfile.Read(f.Content)
+		var found *keyfile.PrivateKeyError
 		if !errors.As(err, &found) {
 			t.Errorf("%s: the private key is not seen: %v", f.Path, err)
 			continue

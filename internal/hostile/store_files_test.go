@@ -12,23 +12,23 @@ const kdfBomb = "CVE-2023-52428, CVE-2023-50658: the sender chooses what a guess
 
 // privateSealed are our own keys under a passphrase or in a key store.
 var privateSealed = []made{
-	{"encrypted-no-passphrase", "cert.ErrPassphraseNeeded", "RFC 5958, section 3", func() []byte {
+	{"encrypted-no-passphrase", "keyfile.ErrPassphraseNeeded", "RFC 5958, section 3", func() []byte {
 		return pemBlock("ENCRYPTED PRIVATE KEY", sealed(sound().pkcs8(), rightPassphrase))
 	}, nil},
-	{"encrypted-empty-passphrase", "cert.ErrPassphraseNeeded", "RFC 5958, section 3", func() []byte {
+	{"encrypted-empty-passphrase", "keyfile.ErrPassphraseNeeded", "RFC 5958, section 3", func() []byte {
 		return pemBlock("ENCRYPTED PRIVATE KEY", sealed(sound().pkcs8(), rightPassphrase))
 	}, under("")},
-	{"encrypted-wrong-passphrase", "cert.ErrPassphraseWrong", "RFC 5958, section 3", func() []byte {
+	{"encrypted-wrong-passphrase", "keyfile.ErrPassphraseWrong", "RFC 5958, section 3", func() []byte {
 		return pemBlock("ENCRYPTED PRIVATE KEY", sealed(sound().pkcs8(), rightPassphrase))
 	}, under(wrongPassphrase)},
-	{"encrypted-wrong-passphrase-der", "cert.ErrPassphraseWrong", "RFC 5958, section 3", func() []byte { return sealed(sound().pkcs8(), rightPassphrase) }, under(wrongPassphrase)},
+	{"encrypted-wrong-passphrase-der", "keyfile.ErrPassphraseWrong", "RFC 5958, section 3", func() []byte { return sealed(sound().pkcs8(), rightPassphrase) }, under(wrongPassphrase)},
 	{"encrypted-1024", "cert.ErrKeySize", ownSizes, func() []byte {
 		return pemBlock("ENCRYPTED PRIVATE KEY", sealed(sized(512, 512).pkcs8(), rightPassphrase))
 	}, under(rightPassphrase)},
 	{"encrypted-ec", "only RSA", "RFC 5915", func() []byte {
 		return pemBlock("ENCRYPTED PRIVATE KEY", sealed(must(x509.MarshalPKCS8PrivateKey(ecKey())), rightPassphrase))
 	}, under(rightPassphrase)},
-	{"encrypted-pkcs1-inside", "cert.ErrPassphraseWrong", "RFC 5958, section 3: what is encrypted is PKCS#8", func() []byte {
+	{"encrypted-pkcs1-inside", "keyfile.ErrPassphraseWrong", "RFC 5958, section 3: what is encrypted is PKCS#8", func() []byte {
 		return pemBlock("ENCRYPTED PRIVATE KEY", sealed(sound().pkcs1(), rightPassphrase))
 	}, under(rightPassphrase)},
 	{"encrypted-old-scheme", "old scheme 1.2.840.113549.1.12.1.3", "RFC 7292, appendix C: PBE with SHA-1 and 3DES", func() []byte {
@@ -54,15 +54,15 @@ var privateSealed = []made{
 	{"scrypt-parallel", "asks for scrypt", "RFC 7914, section 2", func() []byte { return bomb(scryptParams(random(16), 1024, 8, 1<<24)) }, under(rightPassphrase)},
 	{"scrypt-n-odd", "does not parse", "RFC 7914, section 2: N is a power of two", func() []byte { return bomb(scryptParams(random(16), 1000, 8, 1)) }, under(rightPassphrase)},
 
-	{"pkcs12-no-passphrase", "cert.ErrPassphraseNeeded", keyStoreForm, func() []byte { return soundStore(rightPassphrase) }, nil},
-	{"pkcs12-wrong-passphrase", "cert.ErrPassphraseWrong", keyStoreForm, func() []byte { return soundStore(rightPassphrase) }, under(wrongPassphrase)},
+	{"pkcs12-no-passphrase", "keyfile.ErrPassphraseNeeded", keyStoreForm, func() []byte { return soundStore(rightPassphrase) }, nil},
+	{"pkcs12-wrong-passphrase", "keyfile.ErrPassphraseWrong", keyStoreForm, func() []byte { return soundStore(rightPassphrase) }, under(wrongPassphrase)},
 	{"pkcs12-no-mac", "MAC", "RFC 7292, section 4: without a MAC nothing shows who altered it", func() []byte {
 		return storeOf(sequence(contentInfo(sequence(keyBag(sound().pkcs8()), certBag(soundCertificate())))), nil)
 	}, under(rightPassphrase)},
 	{"pkcs12-two-keys", "PKCS#12 cannot be used", keyStoreForm, func() []byte {
 		return keyStore(rightPassphrase, keyBag(sound().pkcs8()), keyBag(otherPair().pkcs8()), certBag(soundCertificate()))
 	}, under(rightPassphrase)},
-	{"pkcs12-key-under-another", "cert.ErrPassphraseWrong", "RFC 7292, section 5.1: the bag has a passphrase of its own", func() []byte {
+	{"pkcs12-key-under-another", "keyfile.ErrPassphraseWrong", "RFC 7292, section 5.1: the bag has a passphrase of its own", func() []byte {
 		return keyStore(rightPassphrase, shroudedBag(sealed(sound().pkcs8(), wrongPassphrase)), certBag(soundCertificate()))
 	}, under(rightPassphrase)},
 	{"pkcs12-certificates-only", "PKCS#12 cannot be used", "openssl pkcs12 -export -nokeys", func() []byte {
@@ -75,7 +75,7 @@ var privateSealed = []made{
 	{"pkcs12-ec", "only RSA", "RFC 5915", func() []byte {
 		return keyStore(rightPassphrase, keyBag(must(x509.MarshalPKCS8PrivateKey(ecKey()))), certBag(soundCertificate()))
 	}, under(rightPassphrase)},
-	{"pkcs12-mac-altered", "cert.ErrPassphraseWrong", keyStoreForm, func() []byte {
+	{"pkcs12-mac-altered", "keyfile.ErrPassphraseWrong", keyStoreForm, func() []byte {
 		safe := sequence(contentInfo(sequence(keyBag(sound().pkcs8()), certBag(soundCertificate()))))
 		return storeOf(safe, macData(random(32), random(16), storeIterations))
 	}, under(rightPassphrase)},

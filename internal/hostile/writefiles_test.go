@@ -26,7 +26,7 @@ type made struct {
 }
 
 // leak is what a private key is when it comes as a partner's file.
-const leak = "cert.PrivateKeyError"
+const leak = "keyfile.PrivateKeyError"
 
 func (m made) head(kind, reader string) hostile.File {
 	f := hostile.File{Path: kind + "/" + m.name, Reader: reader, Level: hostile.LevelRefused, Source: m.source}
@@ -39,7 +39,7 @@ func (m made) head(kind, reader string) hostile.File {
 		f.Rule = rule
 	case isWarning:
 		f.Rule, f.Level = warning, hostile.LevelWarning
-	case strings.HasPrefix(m.want, "cert."):
+	case strings.HasPrefix(m.want, "cert.Err"), strings.HasPrefix(m.want, "keyfile."):
 		f.Error = m.want
 	default:
 		f.Says = m.want

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // blockBatch is how many keys are blocked in one change.
@@ -131,7 +131,7 @@ func (d *Desk) Suspect(ctx context.Context, partner, environment string, spkiSHA
 // that can't be seen (the leak names none), spkiSHA256 are the keys that it may be: of
 // these one that somebody else has is left alone, or a partner could have it blocked by
 // sending it along.
-func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *cert.PrivateKeyError, spkiSHA256 [][]byte) (ended []string, err error) {
+func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *keyfile.PrivateKeyError, spkiSHA256 [][]byte) (ended []string, err error) {
 	said, why := leak.Error(), "its private key came in a file from %s on %s"
 	if leak.PublicKeySHA256 == "" && len(spkiSHA256) > 0 {
 		why = "it came with a private key of which nobody can see whose it is, from %s on %s"

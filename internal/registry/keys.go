@@ -13,6 +13,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -341,7 +342,7 @@ func (d *Desk) ExportKeyPair(ctx context.Context, id, format string, passphrase 
 		}
 		switch format {
 		case "pkcs8":
-			out, err = cert.EncodePrivate(key, passphrase)
+			out, err = keyfile.EncodePrivate(key, passphrase)
 			return err
 		case "pkcs12":
 			c, err := tx.Certificate(k.Certificate)
@@ -352,7 +353,7 @@ func (d *Desk) ExportKeyPair(ctx context.Context, id, format string, passphrase 
 			if err != nil {
 				return err
 			}
-			out, err = cert.EncodePKCS12(key, chain, passphrase)
+			out, err = keyfile.EncodePKCS12(key, chain, passphrase)
 			return err
 		}
 		return fmt.Errorf("format %q is not known; use pkcs8 or pkcs12", format)

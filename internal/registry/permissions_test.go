@@ -12,11 +12,11 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -167,7 +167,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return err
 		}),
 		step("exchange.alarm", ours, "", func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Alarm(ctx, "acme", "PROD", &cert.PrivateKeyError{}, nil))
+			return only(x.Alarm(ctx, "acme", "PROD", &keyfile.PrivateKeyError{}, nil))
 		}),
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Confirm(ctx, "c-none", strings.Repeat("00", 32), ""))

@@ -15,6 +15,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // desk opens a registry in a new file, with a root key, and gives its first
@@ -181,11 +182,11 @@ func TestKeyPairs(t *testing.T) {
 
 	exported, err := d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "moves")
 	must(t, err)
-	key, _, err := cert.ReadPrivate(exported, []byte("a long passphrase"))
+	key, _, err := keyfile.ReadPrivate(exported, []byte("a long passphrase"))
 	must(t, err)
 	p12, err := d.ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"), "moves")
 	must(t, err)
-	_, info, err := cert.ReadPrivate(p12, []byte("a long passphrase"))
+	_, info, err := keyfile.ReadPrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}

@@ -1,0 +1,28 @@
+package keyfile_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/sealane/sealane/internal/testcert"
+	"github.com/sealane/sealane/keyfile"
+)
+
+func TestWriteForms(t *testing.T) {
+	c := testcert.Cert(t)
+	forms, err := keyfile.WriteForms(c)
+	must(t, err)
+	want := map[string]string{
+		".pem": keyfile.FormatPEM, ".crt": keyfile.FormatPEM, ".cer": keyfile.FormatDER, ".p7b": keyfile.FormatPKCS7PEM,
+	}
+	if len(forms) != len(want) {
+		t.Errorf("%d forms", len(forms))
+	}
+	for ext, format := range want {
+		f, err := keyfile.Read(forms[ext])
+		must(t, err)
+		if f.Format != format || !bytes.Equal(f.Certificates[0].Raw, c.Raw) {
+			t.Errorf("%s: %s, or another certificate", ext, f.Format)
+		}
+	}
+}

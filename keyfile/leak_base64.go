@@ -1,0 +1,153 @@
+package keyfile
+
+import (
+	"bytes"
+	"encoding/base64"
+	"iter"
+)
+
+// base64 finds runs of base64 or base64url that begin like a private key, such as an
+// entry of "x5c" or a PEM block with damaged lines.
+func (s *search) base64(text []byte) {
+	const least, most = 32, 64 // characters; a line of PEM has 64
+	inRun, done := false, 0
+	for i, c := range text {
+		begins := !inRun
+		inRun = isBase64(rune(c)) || c == '-' || c == '_'
+		if !begins || c != 'M' || i < done { // a SEQUENCE begins with M
+			continue
+		}
+		n := base64Run(text[i:min(len(text), i+most)]) / 4 * 4
+		start := standardBase64(text[i : i+n])
+		if n < least || len(start) == 0 || start[0] != tagSequence {
+			continue
+		}
+		e, err := firstElement(start)
+		if err != nil {
+			continue
+		}
+		if k := privateShape(e.body); k != kindUnknown {
+			length := min(e.length, maxKeyDER)
+			if e.indefinite {
+				length = maxKeyDER
+			}
+			const lines = 256 // the ends and marks of short lines double it, and no more
+			chars := (e.header + length) * 4 / 3
+			window := text[i:min(len(text), i+2*chars+lines)]
+			s.addKey(k, wholeElement(base64Lines(window[:wholeRun(window)])))
+			done = i + chars
+		}
+	}
+}
+
+// standardBase64 decodes either alphabet as far as it goes.
+func standardBase64(text []byte) []byte {
+	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, _ := base64.StdEncoding.Decode(out, text)
+	return out[:n]
+}
+
+// wholeRun counts the characters of the base64 at the start of text, in lines, quoted
+// or escaped, or not.
+func wholeRun(text []byte) int {
+	for at := 0; at < len(text); at++ {
+		c := text[at]
+		switch {
+		case isBase64(rune(c)), c == '-', c == '_', bytes.IndexByte([]byte(jsonSpace), c) >= 0:
+		case isQuote(c) && onlyMarks(text[:at]):
+		case escapedEnd(text[at:]):
+			at++
+		default:
+			return at
+		}
+	}
+	return len(text)
+}
+
+// longBase64 gives what blocks of base64 decode to, wherever in the text they stand.
+// A block is a run of a certain length, and the lines after it that hold nothing else.
+func longBase64(text []byte) iter.Seq[[]byte] {
+	const least = 40 // characters
+	return func(yield func([]byte) bool) {
+		for at := 0; at < len(text); {
+			n := base64Run(text[at:])
+			if n < least {
+				at += n + 1
+				continue
+			}
+			n = base64Block(text[at:], n)
+			if !yield(base64Lines(text[at : at+n])) {
+				return
+			}
+			at += n
+		}
+	}
+}
+
+// base64Block counts the characters of the block at the start of text, whose first
+// line has so many.
+func base64Block(text []byte, first int) int {
+	const blank = " \t\r"
+	at := first
+	for text[at-1] != '=' {
+		next := text[at:]
+		line := bytes.TrimLeft(next, blank)
+		switch {
+		case bytes.HasPrefix(line, []byte("\n")):
+			line = line[1:]
+		case escapedEnd(line):
+			for escapedEnd(line) {
+				line = line[2:]
+			}
+		default:
+			return at
+		}
+		line = bytes.TrimLeft(line, blank+">|")
+		n := base64Run(line)
+		if rest := bytes.TrimLeft(line[n:], blank); n == 0 || len(rest) > 0 && rest[0] != '\n' && rest[0] != '"' && !escapedEnd(rest) {
+			return at
+		}
+		at += len(next) - len(line) + n
+	}
+	return at
+}
+
+// base64Lines decodes base64 in lines as far as it goes.
+func base64Lines(run []byte) []byte { return standardBase64(withoutSpace(unquoted(run))) }
+
+// unquoted removes the marks before the lines of a mail that is quoted, and the line
+// ends of a string.
+func unquoted(text []byte) []byte {
+	if !bytes.ContainsAny(text, `>|\`) {
+		return text
+	}
+	out := make([]byte, 0, len(text))
+	begins := true // nothing but marks since the line began
+	for at := 0; at < len(text); at++ {
+		c := text[at]
+		switch {
+		case begins && isQuote(c):
+			continue
+		case escapedEnd(text[at:]):
+			at++
+			c = '\n'
+		}
+		begins = c == '\n' || begins && (c == ' ' || c == '\t')
+		out = append(out, c)
+	}
+	return out
+}
+
+// onlyMarks is true where a line has begun and holds nothing but marks of quotation.
+func onlyMarks(before []byte) bool {
+	before = bytes.TrimRight(before, " \t>|")
+	return len(before) == 0 || before[len(before)-1] == '\n'
+}
+
+func isQuote(c byte) bool { return c == '>' || c == '|' }
+
+// escapedEnd is true of a line end as it is written in a string.
+func escapedEnd(text []byte) bool {
+	return len(text) > 1 && text[0] == '\\' && (text[1] == 'n' || text[1] == 'r')
+}

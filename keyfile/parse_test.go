@@ -1,0 +1,402 @@
+package keyfile_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testcert"
+	"github.com/sealane/sealane/keyfile"
+	"github.com/smallstep/pkcs7"
+)
+
+func utf16With(order binary.AppendByteOrder, text []byte) []byte {
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, u := range utf16.Encode([]rune(string(text))) {
+		out = order.AppendUint16(out, u)
+	}
+	return out
+}
+
+func crlf(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")) }
+
+func lines76(der []byte) []byte {
+	text := base64.StdEncoding.EncodeToString(der)
+	var out []byte
+	for len(text) > 76 {
+		out, text = append(append(out, text[:76]...), '\n'), text[76:]
+	}
+	return append(append(out, text...), '\n')
+}
+
+func block(label string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der})
+}
+
+func TestReadFormats(t *testing.T) {
+	c := testcert.Cert(t)
+	pemText := cert.EncodePEM(c)
+	p7, err := keyfile.EncodePKCS7DER(c)
+	must(t, err)
+	p7pem, err := keyfile.EncodePKCS7(c)
+	must(t, err)
+	jwk, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "alias-1", "enc")
+	must(t, err)
+	spki, err := x509.MarshalPKIXPublicKey(&testcert.Key().PublicKey)
+	must(t, err)
+	withX5C := bytes.Replace(jwk, []byte("{"), []byte(`{"x5c":["`+base64.StdEncoding.EncodeToString(c.Raw)+`"],`), 1)
+	for name, tt := range map[string]struct {
+		data   []byte
+		format string
+		kid    string
+		bare   bool
+	}{
+		"pem":                   {pemText, keyfile.FormatPEM, "", false},
+		"pem, CRLF":             {crlf(pemText), keyfile.FormatPEM, "", false},
+		"pem, BOM":              {append([]byte("\xef\xbb\xbf"), pemText...), keyfile.FormatPEM, "", false},
+		"pem, UTF-16 LE":        {utf16With(binary.LittleEndian, crlf(pemText)), keyfile.FormatPEM, "", false},
+		"pem, UTF-16 BE":        {utf16With(binary.BigEndian, pemText), keyfile.FormatPEM, "", false},
+		"pem, text around":      {[]byte("Dear team,\nsubject=CN: x\n\n" + string(pemText) + "\nRegards\n"), keyfile.FormatPEM, "", false},
+		"pem, indented":         {bytes.ReplaceAll(pemText, []byte("\n"), []byte("\n   ")), keyfile.FormatPEM, "", false},
+		"pem, one line":         {bytes.ReplaceAll(pemText, []byte("\n"), nil), keyfile.FormatPEM, "", false},
+		"pem, twice":            {append(bytes.Clone(pemText), pemText...), keyfile.FormatPEM, "", false},
+		"pem and its key":       {append(bytes.Clone(pemText), block("PUBLIC KEY", spki)...), keyfile.FormatPEM, "", false},
+		"der":                   {c.Raw, keyfile.FormatDER, "", false},
+		"p7b der":               {p7, keyfile.FormatPKCS7DER, "", false},
+		"p7b pem":               {p7pem, keyfile.FormatPKCS7PEM, "", false},
+		"p7b labelled as cert":  {block("CERTIFICATE", p7), keyfile.FormatPKCS7PEM, "", false},
+		"p7b labelled CMS":      {block("CMS", p7), keyfile.FormatPKCS7PEM, "", false},
+		"base64":                {lines76(c.Raw), keyfile.FormatBase64, "", false},
+		"base64, CRLF, UTF-16":  {utf16With(binary.LittleEndian, crlf(lines76(c.Raw))), keyfile.FormatBase64, "", false},
+		"base64 of p7b":         {lines76(p7), keyfile.FormatPKCS7Base64, "", false},
+		"base64 of pem":         {lines76(pemText), keyfile.FormatPEM, "", false},
+		"jwk":                   {jwk, keyfile.FormatJWK, "alias-1", true},
+		"jwk set":               {[]byte(`{"keys":[` + string(jwk) + `]}`), keyfile.FormatJWK, "alias-1", true},
+		"jwk with x5c":          {withX5C, keyfile.FormatJWK, "alias-1", false},
+		"public key pem":        {block("PUBLIC KEY", spki), keyfile.FormatPublicPEM, "", true},
+		"public key der":        {spki, keyfile.FormatPublicDER, "", true},
+		"public key base64":     {lines76(spki), keyfile.FormatPublicBase64, "", true},
+		"public key pkcs1 pem":  {block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&testcert.Key().PublicKey)), keyfile.FormatPublicPEM, "", true},
+		"pkcs7 with long forms": {indefinite(t, p7), keyfile.FormatPKCS7DER, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := keyfile.Read(tt.data)
+			must(t, err)
+			if f.Format != tt.format || f.KeyID != tt.kid {
+				t.Errorf("format %q, kid %q", f.Format, f.KeyID)
+			}
+			if f.PublicKey == nil || !f.PublicKey.Equal(&testcert.Key().PublicKey) {
+				t.Error("not our public key")
+			}
+			switch {
+			case tt.bare && len(f.Certificates) != 0:
+				t.Errorf("%d certificates", len(f.Certificates))
+			case !tt.bare && (len(f.Certificates) != 1 || !f.Certificates[0].Equal(c)):
+				t.Errorf("%d certificates, or another one", len(f.Certificates))
+			}
+		})
+	}
+}
+
+// indefinite writes the outermost element with the indefinite length of BER, as
+// some mail gateways do.
+func indefinite(t *testing.T, der []byte) []byte {
+	t.Helper()
+	if der[0] != 0x30 || der[1] != 0x82 {
+		t.Fatalf("not the expected start: %x", der[:4])
+	}
+	return append(append([]byte{0x30, 0x80}, der[4:]...), 0, 0)
+}
+
+func TestReadChain(t *testing.T) {
+	root := testcert.Authority(t, "Root")
+	sub := testcert.Issue(t, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA, c.KeyUsage = "Sub", true, x509.KeyUsageCertSign
+	}, root, testcert.OtherKey().Public(), testcert.OtherKey())
+	leaf := testcert.Issue(t, nil, sub, testcert.Key().Public(), testcert.OtherKey())
+	stranger := testcert.Authority(t, "Stranger")
+	second := testcert.Cert(t)
+	joined := func(cs ...*x509.Certificate) (out []byte) {
+		for _, c := range cs {
+			out = append(out, cert.EncodePEM(c)...)
+		}
+		return out
+	}
+	p7 := func(cs ...*x509.Certificate) []byte {
+		var raw []byte
+		for _, c := range cs {
+			raw = append(raw, c.Raw...)
+		}
+		der, err := pkcs7.DegenerateCertificate(raw)
+		must(t, err)
+		return der
+	}
+	for name, data := range map[string][]byte{"pem": joined(root, leaf, sub), "p7b": p7(sub, root, leaf)} {
+		f, err := keyfile.Read(data)
+		must(t, err)
+		if len(f.Certificates) != 3 || !f.Certificates[0].Equal(leaf) || !f.Certificates[1].Equal(sub) || !f.Certificates[2].Equal(root) {
+			t.Errorf("%s: wrong order", name)
+		}
+	}
+	var many []*x509.Certificate
+	for range 17 {
+		many = append(many, testcert.Cert(t))
+	}
+	for name, tt := range map[string]struct {
+		data []byte
+		says []string
+	}{
+		"two leaves, pem": {joined(leaf, second), []string{"2 certificates that are no CA", "exactly the one"}},
+		"two leaves, p7b": {p7(leaf, second), []string{"2 certificates that are no CA"}},
+		"only CAs":        {joined(root, sub), []string{"Root", "all of CAs", "basicConstraints=critical,CA:FALSE"}},
+		"stranger":        {joined(leaf, sub, root, stranger), []string{"Stranger", "does not belong to the chain"}},
+		"17 blocks":       {joined(many...), []string{"more than 16"}},
+		"17 in a p7b":     {p7(many...), []string{"17 certificates"}},
+		"empty p7b":       {block("PKCS7", p7()), []string{"holds no certificate"}},
+	} {
+		f, err := keyfile.Read(tt.data)
+		wantError(t, err, tt.says...)
+		if f != nil {
+			t.Errorf("%s: a file beside the error", name)
+		}
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	c := testcert.Cert(t)
+	jwk, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "k", "")
+	must(t, err)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, testcert.Key())
+	must(t, err)
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	ecSPKI, err := x509.MarshalPKIXPublicKey(&ec.PublicKey)
+	must(t, err)
+	otherSPKI, err := x509.MarshalPKIXPublicKey(&testcert.OtherKey().PublicKey)
+	must(t, err)
+	otherJWK, err := keyfile.EncodeJWK(&testcert.OtherKey().PublicKey, "k", "")
+	must(t, err)
+	nested := bytes.Repeat([]byte{0x30, 0x80}, 400_000)
+	wide := append([]byte{0x30, 0x83, 0x03, 0x0d, 0x40}, bytes.Repeat([]byte{0x05, 0x00}, 100_000)...)
+	pemText := string(cert.EncodePEM(c))
+	for name, tt := range map[string]struct {
+		data []byte
+		says []string
+	}{
+		"empty":              {nil, []string{"empty"}},
+		"too large":          {make([]byte, 1<<20+1), []string{"1048577 bytes", "at most"}},
+		"prose":              {[]byte("see attachment"), []string{"14 bytes", "no PEM"}},
+		"odd UTF-16":         {[]byte{0xff, 0xfe, 'a'}, []string{"half a character"}},
+		"trailing garbage":   {append(bytes.Clone(c.Raw), '\n'), []string{"the ASN.1 says", "1 bytes of something else"}},
+		"cut DER":            {c.Raw[:len(c.Raw)-9], []string{"the ASN.1 says", "missing"}},
+		"trailing in PEM":    {block("CERTIFICATE", append(bytes.Clone(c.Raw), 0)), []string{"something else"}},
+		"trailing in p7b":    {append(indefinite(t, mustP7(t, c)), 1, 2), []string{"2 bytes of something else"}},
+		"deep":               {nested, []string{"nested more than"}},
+		"wide":               {wide, []string{"more than 5000 elements"}},
+		"huge length":        {[]byte{0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0}, []string{"gigabyte"}},
+		"no END":             {[]byte(pemText[:300]), []string{"line 1", "has no line", "cut"}},
+		"open label":         {[]byte("x\n-----BEGIN CERTIFICATE\nMIIB\n"), []string{"line 2", "not closed"}},
+		"smart hyphens":      {[]byte(strings.ReplaceAll(pemText, "-----", "–––––")), []string{"five hyphens"}},
+		"request, PEM":       {block("CERTIFICATE REQUEST", csr), []string{"certificate request, not a certificate"}},
+		"request, mislabel":  {block("CERTIFICATE", csr), []string{"certificate request, not a certificate"}},
+		"request, DER":       {csr, []string{"certificate request, not a certificate"}},
+		"a CRL's label":      {block("X509 CRL", []byte{0x30, 0x03, 0x02, 0x01, 0x05}), []string{"neither a certificate"}},
+		"EC public key":      {block("PUBLIC KEY", ecSPKI), []string{"only RSA"}},
+		"another's key":      {append([]byte(pemText), block("PUBLIC KEY", otherSPKI)...), []string{"not the one of the certificate"}},
+		"two public keys":    {bytes.Repeat(block("PUBLIC KEY", otherSPKI), 2), []string{"two public keys"}},
+		"negative serial":    {testcert.WithSerial(t, c, big.NewInt(-5)), []string{"serial number", "negative", "issue it again"}},
+		"negative, in PEM":   {block("CERTIFICATE", testcert.WithSerial(t, c, big.NewInt(-5))), []string{"negative"}},
+		"jwk: duplicate":     {bytes.Replace(jwk, []byte("{"), []byte(`{"\u006b\u0069d":"x",`), 1), []string{"twice"}},
+		"jwk: case":          {bytes.Replace(jwk, []byte(`"kty"`), []byte(`"KTY"`), 1), []string{`"kty"`}},
+		"jwk: trailing":      {append(bytes.Clone(jwk), '{', '}'), []string{"follows"}},
+		"jwk: cut":           {jwk[:len(jwk)-3], []string{"not valid JSON"}},
+		"jwk: not UTF-8":     {append(bytes.Clone(jwk), 0xff), []string{"UTF-8"}},
+		"jwk: deep":          {[]byte(`{"a":` + strings.Repeat("[", 5000)), []string{"nested"}},
+		"jwk: EC":            {[]byte(`{"kty":"EC","crv":"P-256"}`), []string{`must be "RSA"`}},
+		"jwk: padded":        {[]byte(`{"kty":"RSA","n":"AQAB","e":"AQ=="}`), []string{`"e"`, "base64url"}},
+		"jwk: spare bits":    {[]byte(`{"kty":"RSA","n":"AQAB","e":"AR"}`), []string{`"e"`, "base64url"}},
+		"jwk: newline":       {[]byte(`{"kty":"RSA","n":"AQ\nAB","e":"AQAB"}`), []string{`"n"`, "base64url"}},
+		"jwk: leading zero":  {[]byte(`{"kty":"RSA","n":"AAEB","e":"AQAB"}`), []string{`"n"`, "zero octet"}},
+		"jwk: huge e":        {[]byte(`{"kty":"RSA","n":"AQAB","e":"__________8"}`), []string{"exponent"}},
+		"jwk: no n":          {[]byte(`{"kty":"RSA","e":"AQAB"}`), []string{`"n"`, "missing"}},
+		"jwk: kid no string": {bytes.Replace(jwk, []byte(`"k"`), []byte("7"), 1), []string{`"kid"`}},
+		"jwk: kid control":   {bytes.Replace(jwk, []byte(`"k"`), []byte(`"\u0000"`), 1), []string{"printable"}},
+		"jwk set: two":       {[]byte(`{"keys":[` + string(jwk) + `,` + string(jwk) + `]}`), []string{"2 keys"}},
+		"jwk set: none":      {[]byte(`{"keys":[]}`), []string{"no key"}},
+		"jwk: other's x5c": {bytes.Replace(otherJWK, []byte("{"), []byte(`{"x5c":["`+base64.StdEncoding.EncodeToString(c.Raw)+`"],`), 1),
+			[]string{"x5c", "another key"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := keyfile.Read(tt.data)
+			wantError(t, err, tt.says...)
+			if f != nil {
+				t.Error("a file beside the error")
+			}
+			var leak *keyfile.PrivateKeyError
+			if errors.As(err, &leak) {
+				t.Errorf("taken for a private key: %v", err)
+			}
+		})
+	}
+}
+
+func mustP7(t *testing.T, c *x509.Certificate) []byte {
+	t.Helper()
+	der, err := keyfile.EncodePKCS7DER(c)
+	must(t, err)
+	return der
+}
+
+// TestReadDamagedPEM cuts lines the way the example on the partner's page is
+// cut: some lose their end, some are gone, BEGIN and END are whole.
+func TestReadDamagedPEM(t *testing.T) {
+	c := testcert.Cert(t)
+	whole := strings.Split(strings.TrimSpace(string(cert.EncodePEM(c))), "\n")
+	size := fmt.Sprintf("the ASN.1 says %d bytes", len(c.Raw))
+	cut := func(edit func(lines []string) []string) []byte {
+		return []byte("An example:\n" + strings.Join(edit(append([]string(nil), whole...)), "\n") + "\n")
+	}
+	for name, tt := range map[string]struct {
+		data []byte
+		says []string
+	}{
+		"ends of lines lost": {cut(func(l []string) []string {
+			l[2], l[4] = l[2][:57], l[4][:60]
+			return l
+		}), []string{"lines 2 to", "uneven", "line 4 is the first", "has 57 characters where most lines have 64", size, "the block holds"}},
+		"lines lost": {cut(func(l []string) []string { return append(l[:5], l[8:]...) }),
+			[]string{size, fmt.Sprintf("the block holds %d", len(c.Raw)-3*48)}},
+		"a stray character": {cut(func(l []string) []string {
+			l[3] = l[3][:10] + "*" + l[3][11:]
+			return l
+		}), []string{"line 5 has a character at position 11", "not valid base64"}},
+		"a line too long": {cut(func(l []string) []string {
+			l[3] += "AAAA"
+			return l
+		}), []string{"line 5 is the first", "has 68 characters where most lines have 64"}},
+		"nothing": {[]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"), []string{"damaged"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := keyfile.Read(tt.data)
+			wantError(t, err, append(tt.says, `PEM block "CERTIFICATE"`, "as an attachment")...)
+		})
+	}
+}
+
+func TestReadRefusesPrivateKeys(t *testing.T) {
+	key := testcert.Key()
+	c := testcert.Cert(t)
+	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	must(t, err)
+	public := cert.Fingerprints(spki, c).Rows[0].SHA256.Hex
+	plain, err := keyfile.EncodePrivate(key, nil)
+	must(t, err)
+	pkcs8DER, _ := pem.Decode(plain)
+	encrypted := cheapPKCS8(t, key, []byte("correct horse battery"))
+	encryptedDER, _ := pem.Decode(encrypted)
+	p12, _ := storePKCS12(t)
+	jwk, err := keyfile.EncodePrivateJWK(key, "k", "")
+	must(t, err)
+	publicJWK, err := keyfile.EncodeJWK(&key.PublicKey, "k", "")
+	must(t, err)
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	sec1, err := x509.MarshalECPrivateKey(ec)
+	must(t, err)
+	ecPKCS8, err := x509.MarshalPKCS8PrivateKey(ec)
+	must(t, err)
+	pemText := cert.EncodePEM(c)
+	for name, tt := range map[string]struct {
+		data   []byte
+		kind   string
+		public string
+	}{
+		"pkcs8 pem":            {plain, "(PRIVATE KEY)", public},
+		"after a certificate":  {append(bytes.Clone(pemText), plain...), "(PRIVATE KEY)", public},
+		"pkcs1 pem":            {block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), "(RSA PRIVATE KEY)", public},
+		"labelled certificate": {block("CERTIFICATE", pkcs8DER.Bytes), "PKCS#8", public},
+		"encrypted pem":        {encrypted, "(ENCRYPTED PRIVATE KEY)", ""},
+		"openssh":              {block("OPENSSH PRIVATE KEY", []byte("openssh-key-v1")), "OPENSSH", ""},
+		"no END":               {plain[:400], "(PRIVATE KEY)", ""},
+		"damaged":              {bytes.Replace(plain, []byte("\n"), []byte("\n*"), 3), "(PRIVATE KEY)", ""},
+		"UTF-16":               {utf16With(binary.BigEndian, plain), "(PRIVATE KEY)", public},
+		"pkcs8 der":            {pkcs8DER.Bytes, "PKCS#8", public},
+		"pkcs8 der, cut":       {pkcs8DER.Bytes[:900], "PKCS#8", public},
+		"pkcs8 der, trailing":  {append(bytes.Clone(pkcs8DER.Bytes), 0), "PKCS#8", public},
+		"pkcs1 der":            {x509.MarshalPKCS1PrivateKey(key), "PKCS#1", public},
+		"encrypted der":        {encryptedDER.Bytes, "encrypted", ""},
+		"pkcs12":               {p12, "PKCS#12", ""},
+		"pkcs12 base64":        {lines76(p12), "PKCS#12", ""},
+		"pkcs8 base64":         {lines76(pkcs8DER.Bytes), "PKCS#8", public},
+		"pem in base64":        {lines76(plain), "(PRIVATE KEY)", public},
+		"der then pem":         {append(bytes.Clone(c.Raw), plain...), "(PRIVATE KEY)", public},
+		"sec1 der, short":      {sec1, "SEC 1", "some"},
+		"ec pkcs8, short":      {ecPKCS8, "PKCS#8", "some"},
+		"jwk":                  {jwk, "private JWK", public}, "symmetric jwk": {[]byte(`{"kty":"oct","k":"AQAB"}`), "private JWK", ""},
+		"jwk in a set": {[]byte(`{"keys":[` + string(publicJWK) + "," + string(jwk) + `]}`), "private JWK", public},
+		"jks":          {[]byte{0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2}, "JKS", ""},
+		"putty":        {[]byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := keyfile.Read(tt.data)
+			var leak *keyfile.PrivateKeyError
+			if f != nil || !errors.As(err, &leak) {
+				t.Fatalf("%v, %v", f, err)
+			}
+			wantError(t, err, tt.kind, "compromised", "new pair")
+			switch {
+			case tt.public == "some":
+				if len(leak.PublicKeySHA256) != 64 {
+					t.Errorf("public key %q", leak.PublicKeySHA256)
+				}
+			case leak.PublicKeySHA256 != tt.public:
+				t.Errorf("public key %q, wanted %q", leak.PublicKeySHA256, tt.public)
+			}
+			if shown := err.Error(); strings.Contains(shown, "MII") || len(shown) > 400 {
+				t.Errorf("the error shows too much: %s", shown)
+			}
+		})
+	}
+}
+
+func TestJWKIsWhatTheRFCSays(t *testing.T) {
+	data, err := keyfile.EncodePrivateJWK(testcert.Key(), "kid-1", "sig")
+	must(t, err)
+	var members map[string]string
+	must(t, json.Unmarshal(data, &members))
+	number := func(name string) *big.Int {
+		b, err := base64.RawURLEncoding.DecodeString(members[name])
+		must(t, err)
+		return new(big.Int).SetBytes(b)
+	}
+	if members["kty"] != "RSA" || members["kid"] != "kid-1" || members["use"] != "sig" || members["alg"] != "RS256" || members["e"] != "AQAB" || len(members) != 12 {
+		t.Errorf("%d members", len(members))
+	}
+	one := big.NewInt(1)
+	p, q := number("p"), number("q")
+	if new(big.Int).Mul(p, q).Cmp(number("n")) != 0 ||
+		new(big.Int).Mod(number("d"), new(big.Int).Sub(p, one)).Cmp(number("dp")) != 0 ||
+		new(big.Int).Mod(number("d"), new(big.Int).Sub(q, one)).Cmp(number("dq")) != 0 ||
+		new(big.Int).Mod(new(big.Int).Mul(q, number("qi")), p).Cmp(one) != 0 {
+		t.Error("the numbers do not belong together")
+	}
+	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "k", "encrypt"); err == nil {
+		t.Error(`use "encrypt" passed`)
+	}
+	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, strings.Repeat("k", 129), ""); err == nil {
+		t.Error("a key ID of 129 characters passed")
+	}
+}
