@@ -145,3 +145,38 @@ func TestRejectWhatIsRetiring(t *testing.T) {
 		t.Errorf("it is %s", state)
 	}
 }
+
+// What was approved can't be compared again: the approval would be gone.
+func TestApprovedIsNotConfirmedAgain(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+	c := h.takenIn(h.anna, "acme", "PROD", "one")
+	h.must(only(h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")))
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
+	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.Confirm(ctx, c.ID, hexSum(c.SHA256), "")))
+	if c := h.certificate(c.ID); c.State != registry.Approved || c.Exchange.MatchedBy != "anna" {
+		t.Errorf("it is %s, matched by %s", c.State, c.Exchange.MatchedBy)
+	}
+}
+
+// A new challenge voids the proof that answered the one before.
+func TestChallengeVoidsTheProof(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+	c := h.takenIn(h.anna, "acme", "PROD", "one")
+	h.must(only(h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")))
+	token, err := h.anna.Challenge(ctx, c.ID, false, "")
+	h.must(err)
+	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, token, "one"), ""))
+	again, err := h.anna.Challenge(ctx, c.ID, false, "")
+	h.must(err)
+	if proof := h.certificate(c.ID).Exchange.Possession; proof != "" {
+		t.Errorf("the proof is still there: %s", proof)
+	}
+	approval := exchange.Approval{Change: "CHG-1"}
+	wantRefused(t, "without a proof", "--call-back", h.cora.Approve(ctx, c.ID, approval))
+	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, again, "one"), ""))
+	h.must(h.cora.Approve(ctx, c.ID, approval))
+}

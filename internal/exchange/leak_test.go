@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
@@ -360,4 +361,51 @@ func must1[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// A private key that was seen is out of use whosever it is: that of another partner, or
+// ours.
+func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
+	r := newReceiver(t)
+	ctx := t.Context()
+	r.partner("victim", "rdx", sealane.ClientSide, "STAG")
+	victim, ours := newPair(t, "visible"), newPair(t, "innocent")
+	theirs := r.letIn("victim", "STAG", victim.der, "")
+	leaf, err := x509.ParseCertificate(ours.der)
+	r.must(err)
+	r.partner("caller", "rdx", sealane.ServerSide, "STAG")
+	pair, _, err := r.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "rdx", Partner: "caller", Environment: "STAG"}, ours.key, []*x509.Certificate{leaf}, "")
+	r.must(err)
+	for id, data := range map[string][]byte{"certificate " + theirs.ID: victim.plain, "key pair " + pair.ID: ours.plain} {
+		if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") || !strings.Contains(err.Error(), id+" is out of use now") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if state := r.certificate(theirs.ID).State; state != registry.Compromised {
+		t.Errorf("the other partner's certificate is %s", state)
+	}
+	if state := r.certificate(pair.Certificate).State; state != registry.Compromised {
+		t.Errorf("ours is %s", state)
+	}
+}
+
+// A partner who sends our certificate for them with a private key that can't be read
+// does not block our pair.
+func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
+	pair, c := h.pair("riskos", "acme", "PROD")
+	leaf, err := x509.ParseCertificate(c.DER)
+	h.must(err)
+	data := slices.Concat(cert.EncodePEM(leaf), newPair(t, "hidden").encrypted)
+	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+		t.Errorf("%v", err)
+	}
+	if state := h.certificate(c.ID).State; state != registry.Staged {
+		t.Errorf("our certificate is %s", state)
+	}
+	_, err = h.anna.Offer(ctx, pair.ID, "acme", "")
+	h.must(err)
+	h.must(h.anna.Confirmed(ctx, pair.ID, "", "")) // its key is not blocked
 }

@@ -1,7 +1,9 @@
 package exchange_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
@@ -103,5 +105,35 @@ func TestPreflightOfABlockedKey(t *testing.T) {
 	}
 	if state := h.certificate(c.ID).State; state != registry.Active {
 		t.Errorf("it is %s", state)
+	}
+}
+
+// A notice begins 59 days before the end: 60 days are enough for a renewal.
+func TestPreflightDaysBeforeTheEnd(t *testing.T) {
+	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
+	end := h.letIn("acme", "STAG", made(t, fresh(t, "time")), "").NotAfter
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		left  time.Duration
+		level cert.Level
+		found string
+	}{
+		{61 * day, cert.OK, "until 2028-11-01"},
+		{60 * day, cert.OK, "until 2028-11-01"},
+		{60*day - time.Second, cert.Warning, "ends on 2028-11-01, in 59 days"},
+		{day, cert.Warning, "in 1 days"},
+		{day - time.Second, cert.Warning, "in 0 days"},
+		{0, cert.Warning, "in 0 days"},
+		{-time.Second, cert.Refused, "expired on 2028-11-01"},
+	} {
+		h.now = end.Add(-c.left)
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
+		h.must(err)
+		for _, got := range checks {
+			if got.Name == "their certificate, validity" && (got.Level != c.level || !strings.Contains(got.Found, c.found)) || ready != (c.level != cert.Refused) {
+				t.Errorf("%s before the end: %+v, ready %t", c.left, got, ready)
+			}
+		}
 	}
 }

@@ -38,3 +38,18 @@ func TestActivationFollowsItsOwn(t *testing.T) {
 		t.Errorf("after one for acme: %s", got)
 	}
 }
+
+// A retired pair is not activated again.
+func TestRetiredPairStaysRetired(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
+	k, _, err := d.CreateKeyPair(ctx, n, "")
+	must(t, err)
+	must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
+	must(t, d.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
+	refused(t, "is retired, and can't become active; it can become destroyed", d.MovePair(ctx, k.ID, registry.Active, false, ""))
+	if got := statesOf(t, d, k.ID); got != "retired retired" {
+		t.Errorf("states %s", got)
+	}
+}

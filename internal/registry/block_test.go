@@ -3,6 +3,7 @@ package registry_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,31 @@ func TestBlockedPairIsNotActivated(t *testing.T) {
 	}))
 	refused(t, fmt.Sprintf("key pair %s: its public key was blocked on %s: a list of the group", k.ID, k.Created.Format("2006-01-02")), d.MovePair(ctx, k.ID, registry.Active, false, ""))
 	if got := statesOf(t, d, k.ID); got != "staged staged" {
+		t.Errorf("states %s", got)
+	}
+}
+
+// A block ends the use of every pair with that key, also of one that only opens.
+func TestBlockEndsPairsThatOnlyOpen(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
+	retiring, _, err := d.CreateKeyPair(ctx, n, "")
+	must(t, err)
+	must(t, d.MovePair(ctx, retiring.ID, registry.Active, false, ""))
+	n.Renewal = true
+	active, _, err := d.CreateKeyPair(ctx, n, "")
+	must(t, err)
+	must(t, d.MovePair(ctx, active.ID, registry.Active, false, ""))
+	staged, _, err := d.CreateKeyPair(ctx, n, "")
+	must(t, err)
+	ended, err := d.BlockKeys(ctx, [][]byte{retiring.SPKISHA256, staged.SPKISHA256}, "they were in a backup that is lost")
+	must(t, err)
+	if want := []string{"key pair " + retiring.ID, "key pair " + staged.ID}; !slices.Equal(ended, want) {
+		t.Errorf("ended %q, want %q", ended, want)
+	}
+	const out = "compromised compromised"
+	if got := statesOf(t, d, retiring.ID, active.ID, staged.ID); got != out+" active active "+out {
 		t.Errorf("states %s", got)
 	}
 }

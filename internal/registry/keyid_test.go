@@ -61,3 +61,25 @@ func TestKeyIDIsTaken(t *testing.T) {
 	_, err = receive("2", "acme", "PROD")
 	must(t, err)
 }
+
+// The key ID of a retired key stays with its partner, and a renewal under it has the
+// same size.
+func TestKeyIDOfARetiredKey(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	acme(t, d)
+	other(t, d)
+	create := func(partner string, bits int) (registry.KeyPair, error) {
+		k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD", Bits: bits, Subject: subject, KeyID: "name"}, "")
+		return k, err
+	}
+	k, err := create("acme", 2048)
+	must(t, err)
+	must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
+	must(t, d.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
+	_, err = create("other", 2048)
+	refused(t, `key ID "name" is that of ours for acme in PROD`, err)
+	_, err = create("acme", 3072)
+	refused(t, `key ID "name" names a key of 2048 bits, and this one has 3072`, err)
+	_, err = create("acme", 2048)
+	must(t, err)
+}

@@ -57,8 +57,8 @@ func TestContactsAreBounded(t *testing.T) {
 // What is not known to be for trying out is production, whatever it is called.
 func TestProduction(t *testing.T) {
 	for names, want := range map[string]bool{
-		"LIVE PREPROD PROD PRODUCTION EU DEV1 TESTING PRE-STAG": true,
-		"DEV TEST STAG STAGING UAT SANDBOX":                     false,
+		"LIVE PRE PREPROD PRE-PROD PROD PRD PRODUCTION EU DEV1 TESTING PRE-STAG QA INT ACC DEMO PILOT DR CERT LOCAL": true,
+		"DEV TEST STAG STAGING UAT SANDBOX": false,
 	} {
 		for name := range strings.FieldsSeq(names) {
 			for _, spelt := range []string{name, strings.ToLower(name), name[:1] + strings.ToLower(name[1:])} {

@@ -98,6 +98,7 @@ func TestChangedSinceLogin(t *testing.T) {
 		{"more-roles", func(id string) error {
 			return d.SetRoles(ctx, id, []registry.Role{registry.Operator, registry.Approver}, "")
 		}},
+		{"token", func(id string) error { return third(d.RenewToken(ctx, id, "")) }},
 		{"revoked", func(id string) error { return d.RevokePerson(ctx, id, "has left") }},
 	} {
 		desk, _ := person(t, d, c.name, registry.Operator)
@@ -113,4 +114,14 @@ func TestChangedSinceLogin(t *testing.T) {
 			return nil
 		}))
 	}
+}
+
+// Only administrators whose token works count: the last of them can't be revoked.
+func TestLastWorkingAdministrator(t *testing.T) {
+	d, ctx := desk(t), t.Context()
+	person(t, d, "berta", registry.Administrator)
+	must(t, d.RevokePerson(ctx, "berta", "has left"))
+	refused(t, "person anna is the last administrator", d.RevokePerson(ctx, "anna", "leaves"))
+	must(t, third(d.RenewToken(ctx, "berta", "is back")))
+	must(t, d.RevokePerson(ctx, "anna", "leaves"))
 }
