@@ -1,0 +1,153 @@
+package sealhttp_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// deadlines notes the read deadlines that are set on a connection. Where hurry is
+// true, a deadline that is set has passed at once.
+type deadlines struct {
+	http.ResponseWriter
+	hurry bool
+	mu    *sync.Mutex
+	set   *[]time.Time
+}
+
+func (d deadlines) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+func (d deadlines) SetReadDeadline(at time.Time) error {
+	d.mu.Lock()
+	*d.set = append(*d.set, at)
+	d.mu.Unlock()
+	if d.hurry && !at.IsZero() {
+		at = time.Now()
+	}
+	return http.NewResponseController(d.ResponseWriter).SetReadDeadline(at)
+}
+
+// noting serves h behind a writer that notes deadlines.
+func noting(t *testing.T, h http.Handler, hurry bool) (s *httptest.Server, set func() []time.Time) {
+	var mu sync.Mutex
+	var all []time.Time
+	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(deadlines{w, hurry, &mu, &all}, r)
+	}))
+	t.Cleanup(s.Close)
+	return s, func() []time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]time.Time(nil), all...)
+	}
+}
+
+// TestSilentBody: a body that doesn't come is refused when its time is over, on a
+// server that has no time-out of its own.
+func TestSilentBody(t *testing.T) {
+	lane := newLane(t, config(t, sealane.ServerSide))
+	start := time.Now()
+	s, set := noting(t, &sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Next: http.HandlerFunc(echo), Log: discard}, true)
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	// The length is one that net/http does not read to its end before it answers.
+	io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\nContent-Length: 300000\r\n\r\n{")
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || answer.StatusCode != 400 {
+		t.Fatalf("a silent body: %v, %v", answer, err)
+	}
+	if all := set(); len(all) == 0 || all[0].Before(start) || all[0].After(start.Add(5*time.Minute)) {
+		t.Errorf("the deadlines of a body that begins at %v are %v", start, all)
+	}
+}
+
+// TestServiceHasTime: a body's deadline does not go on to count while the request
+// is served: it would end as one whose client went away.
+func TestServiceHasTime(t *testing.T) {
+	lane := newLane(t, config(t, sealane.ServerSide))
+	var set func() []time.Time
+	s, set := noting(t, &sealhttp.Handler{
+		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Log: discard,
+		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			if all := set(); len(all) < 2 || !all[len(all)-1].IsZero() {
+				t.Errorf("while a request is served, its read deadlines are %v", all)
+			}
+		}),
+	}, false)
+	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); err != nil {
+		t.Error(err)
+	}
+}
+
+// lateLog takes a line only when the client has read the answer to its end.
+type lateLog struct {
+	slog.Handler
+	t    *testing.T
+	read chan bool
+}
+
+func (lateLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l lateLog) Handle(context.Context, slog.Record) error {
+	select {
+	case <-l.read:
+	case <-time.After(10 * time.Second):
+		l.t.Error("the refusal is logged before it is answered")
+	}
+	return nil
+}
+
+// TestLogAfterAnswer: the time of an answer must not show how long the reason is
+// that is logged.
+func TestLogAfterAnswer(t *testing.T) {
+	good := wrapped(t, customer(t), `{}`)
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		change func(*sealane.Config)
+	}{
+		"format":      {`{}`, 400, nil},
+		"not a JWE":   {`{"encrypted_request":"a.b.c.d.e"}`, 400, nil},
+		"another key": {wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), `{}`), 400, nil},
+		"tag":         {strings.Replace(good, good[len(good)-10:len(good)-5], "AAAAA", 1), 400, nil},
+		"signature":   {wrapped(t, customer(t, func(c *sealane.Config) { c.Ours = stranger(t) }), `{}`), 400, nil},
+		"answer": {good, 500, func(c *sealane.Config) {
+			c.Ours = testkey.Ours(t, "provider", mute{testkey.RSA(t, "provider", 2048)})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c2 := config(t, sealane.ServerSide)
+			if c.change != nil {
+				c.change(&c2)
+			}
+			lane, read := newLane(t, c2), make(chan bool)
+			s := httptest.NewServer(&sealhttp.Handler{
+				Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+				Next: http.HandlerFunc(echo),
+				Log:  slog.New(lateLog{slog.DiscardHandler, t, read}),
+			})
+			defer s.Close()
+			answer, body := raw(t, s.URL+"/api/evaluation", c.body, "X-Payload-Encrypted", "true")
+			close(read)
+			if answer.StatusCode != c.status {
+				t.Errorf("answered %d %s", answer.StatusCode, body)
+			}
+		})
+	}
+}
