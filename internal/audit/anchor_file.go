@@ -14,6 +14,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/sealane/sealane/internal/newfile"
 )
 
 type file struct {
@@ -91,15 +93,10 @@ func (a *file) append(h Head) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if there || runtime.GOOS == "windows" {
+	if there {
 		return nil
 	}
-	dir, err := os.Open(filepath.Dir(a.path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
+	return newfile.SyncFolder(filepath.Dir(a.path))
 }
 
 func endsTorn(f *os.File) (bool, error) {

@@ -9,9 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
+
+	"github.com/sealane/sealane/internal/newfile"
 )
 
 // ErrPassphraseNeeded: the key comes from a passphrase, which [Load] does not ask for.
@@ -132,33 +132,8 @@ func Create(path string) (*Key, error) {
 	_, _ = rand.Read(secret) // never fails
 	text := append(base64.StdEncoding.AppendEncode(nil, secret), '\n')
 	defer clear(text)
-	if err := writeNew(path, text); err != nil {
+	if err := newfile.Write(path, text, 0o600); err != nil {
 		return nil, fmt.Errorf("root key file:%s: %w", path, err)
 	}
 	return loadFile(path)
-}
-
-func writeNew(path string, text []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil && runtime.GOOS != "windows" {
-		err = syncDirectory(filepath.Dir(path))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(path)) // half a key is none
-	}
-	return nil
-}
-
-func syncDirectory(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }

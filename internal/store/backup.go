@@ -11,9 +11,10 @@ import (
 	"hash"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/sealane/sealane/internal/newfile"
 )
 
 // A backup is the same for both databases, so that it moves a registry from one
@@ -60,41 +61,22 @@ var tables = []backupTable{
 // Backup writes everything, as it is at one moment, into a new file that only its
 // owner reads. Others go on reading and writing meanwhile. What was written is
 // read again before it counts.
-func (s *Store) Backup(ctx context.Context, path string) (err error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, file.Close(), os.Remove(path))
+func (s *Store) Backup(ctx context.Context, path string) error {
+	err := newfile.WriteFrom(path, 0o600, func(w io.Writer) error {
+		out := bufio.NewWriterSize(w, 1<<16)
+		d := dump{out: out, sum: sha256.New()}
+		if err := s.view(ctx, func(t *tx) error { return d.all(t, latest(), tables) }); err != nil {
+			return err
 		}
-	}()
-	out := bufio.NewWriterSize(file, 1<<16)
-	d := dump{out: out, sum: sha256.New()}
-	if err := s.view(ctx, func(t *tx) error { return d.all(t, latest(), tables) }); err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	if err := errors.Join(out.Flush(), file.Sync()); err != nil {
+		return out.Flush()
+	})
+	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	if _, err := CheckBackup(ctx, path); err != nil {
-		return err
+		return errors.Join(err, os.Remove(path))
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder makes a new file's name last; systems that can't do that need it not.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("backup: %w", err)
-	}
-	folder.Sync()
-	return folder.Close()
+	return nil
 }
 
 // dump writes rows as lines; with no writer it only counts and sums.
