@@ -35,8 +35,10 @@ var rooms = map[string][]string{
 	"internal/testkey":    {"keyring", "internal/jose"},
 	"internal/testcert":   {"cert"},
 	"internal/hostile":    {"fault", "profile"},
-	"internal/audit":      {},
-	"internal/rootkey":    {},
+	"internal/newfile":    {},
+	"internal/httpserver": {},
+	"internal/audit":      {"internal/newfile"},
+	"internal/rootkey":    {"internal/newfile"},
 	"internal/registry":   {".", "keyfile", "rsaengine", "internal/audit", "internal/rootkey"},
 	"internal/exchange":   {"internal/registry"},
 	"internal/store":      {"internal/registry"},
@@ -45,7 +47,9 @@ var rooms = map[string][]string{
 	"internal/sandbox/rdx":         {"internal/sandbox"},
 	"internal/sandbox/riskos":      {"internal/sandbox"},
 	"internal/sandbox/sandboxtest": {},
-	"cmd/sealane":                  {"sealhttp", "kms", "rsaengine", "internal/inspect", "internal/sandbox/riskos", "internal/sandbox/rdx", "internal/exchange", "internal/store"},
+	"internal/keydir":              {"kms", "internal/exchange"},
+	"internal/demo":                {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx", "internal/store", "internal/httpserver"},
+	"cmd/sealane":                  {"internal/demo", "internal/inspect"},
 }
 
 // onlyTests lists rooms that no other room's code may import, beside those named.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/keydir"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
@@ -79,20 +79,7 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 // keyIDRule is the verdict on a key ID and the certificate that it names.
 func keyIDRule(d cert.Demand, keyID, env string, file *keyfile.File) cert.Rule {
 	rule := cert.Rule{Code: "key-id", Name: "key ID (alias)", Level: cert.OK, Found: keyID, Wanted: "well formed, and true of the certificate"}
-	err := d.CheckKeyID(keyID)
-	if file.PublicKey == nil {
-		err = errors.New("the certificate has no RSA key, so the key ID cannot be its name")
-	}
-	if err == nil && d.KeyIDFormat == cert.KeyIDSixPart {
-		var id cert.KeyID
-		if id, err = cert.ParseKeyID(keyID); err == nil {
-			if env == "" {
-				env = id.Environment
-			}
-			err = id.Check(file.PublicKey, env)
-		}
-	}
-	if err != nil {
+	if err := keydir.CheckKeyID(d, keyID, env, file.PublicKey); err != nil {
 		rule.Level, rule.Do = cert.Refused, err.Error()
 	}
 	return rule

@@ -1,17 +1,23 @@
 package main
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/internal/keydir"
 	"github.com/sealane/sealane/profile"
 )
 
 func newCertCreate() *cobra.Command {
-	var s certSet
-	var profileName, env string
-	var bits int
+	var s keydir.Spec
+	var profileName string
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Make a key pair and a certificate by a partner's rules, ready to send",
@@ -30,15 +36,15 @@ Nothing is ever overwritten.`,
 	}
 	f := c.Flags()
 	f.StringVar(&profileName, "profile", "", "dialect: riskos, rdx, or a profile file (required)")
-	f.StringVar(&env, "env", "", "environment for which the pair is made (required)")
-	f.IntVar(&bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default the profile's)")
-	f.StringVar(&s.request.CommonName, "common-name", "", "common name (required)")
-	f.StringVar(&s.request.Organization, "org", "", "organization (O)")
-	f.StringVar(&s.request.Unit, "unit", "", "organizational unit (OU)")
-	f.StringVar(&s.request.Email, "email", "", "contact for renewals, a mailbox that several people read")
-	f.StringVar(&s.request.Country, "country", "", "two-letter country code")
-	f.StringVar(&s.keyID, "key-id", "", "key ID (alias), where it is known already")
-	f.StringVar(&s.dir, "out", "", "folder to write (required)")
+	f.StringVar(&s.Environment, "env", "", "environment for which the pair is made (required)")
+	f.IntVar(&s.Bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default the profile's)")
+	f.StringVar(&s.Request.CommonName, "common-name", "", "common name (required)")
+	f.StringVar(&s.Request.Organization, "org", "", "organization (O)")
+	f.StringVar(&s.Request.Unit, "unit", "", "organizational unit (OU)")
+	f.StringVar(&s.Request.Email, "email", "", "contact for renewals, a mailbox that several people read")
+	f.StringVar(&s.Request.Country, "country", "", "two-letter country code")
+	f.StringVar(&s.KeyID, "key-id", "", "key ID (alias), where it is known already")
+	f.StringVar(&s.Folder, "out", "", "folder to write (required)")
 	passphrase := passphraseFlag(c)
 	for _, name := range []string{"profile", "env", "common-name", "out"} {
 		must(c.MarkFlagRequired(name))
@@ -48,18 +54,33 @@ Nothing is ever overwritten.`,
 		if err != nil {
 			return err
 		}
-		if s.passphrase, err = passphrase(); err != nil {
+		if s.Passphrase, err = passphrase(); err != nil {
 			return err
 		}
-		if bits == 0 {
-			bits = p.Keys.Bits
+		s.Profile, s.Request.NotBefore = p, time.Now()
+		made, err := keydir.Create(&s)
+		if missing, ok := errors.AsType[*keydir.MissingError](err); ok {
+			flag := map[string]string{"organization": "org", "unit": "unit", "email": "email"}[missing.Field]
+			return &exit{exitUsage, fmt.Errorf("%w: give --%s", missing, flag)}
 		}
-		s.profile, s.environment, s.request.NotBefore = p, env, time.Now()
-		if err := s.create(bits); err != nil {
+		if err != nil {
 			return err
 		}
-		s.report(c.OutOrStdout())
+		reportCreated(c.OutOrStdout(), &s, made)
 		return nil
 	}
 	return c
+}
+
+func reportCreated(w io.Writer, s *keydir.Spec, made *x509.Certificate) {
+	encrypted := "; it is NOT encrypted (give a passphrase to encrypt it)"
+	if len(s.Passphrase) > 0 {
+		encrypted = ", encrypted"
+	}
+	fmt.Fprintf(w, "Made an RSA %d key pair and a certificate valid until %s.\n\n",
+		made.PublicKey.(*rsa.PublicKey).N.BitLen(), made.NotAfter.UTC().Format(time.DateOnly))
+	fmt.Fprintf(w, "  %s\n      the private key. It stays here%s.\n", s.KeyFile(), encrypted)
+	fmt.Fprintf(w, "  %s\n      send these to the partner, with the letter.\n", filepath.Join(s.Folder, keydir.SendFolder))
+	fmt.Fprintf(w, "  %s\n      send this letter by another message, so that the partner can check the first.\n",
+		filepath.Join(s.Folder, keydir.SendSeparatelyFolder))
 }

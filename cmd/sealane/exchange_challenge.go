@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -18,7 +19,7 @@ the text back, for: sealane exchange prove. It proves that they have the private
 	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
 	again := c.Flags().Bool("again", false, "make another, though one is out: its answer counts no more")
 	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := mustBeNew(out); err != nil {
+		if err := checkNew(out); err != nil {
 			return err
 		}
 		token, err := exchange.At(d).Challenge(c.Context(), args[0], *again, o.reason)
@@ -30,7 +31,7 @@ the text back, for: sealane exchange prove. It proves that they have the private
 			_, err = c.OutOrStdout().Write(token)
 			return err
 		}
-		return writeNew(out, token, 0o644)
+		return newfile.Write(out, token, 0o644)
 	})
 	return c
 }

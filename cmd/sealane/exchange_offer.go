@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/keydir"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -26,11 +27,11 @@ SHA-256 checksums. Send them by two messages. No private key is in them.`,
 		if err != nil {
 			return err
 		}
-		if err := writeParcel(out, parcel); err != nil {
+		if err := keydir.WriteOffer(out, parcel); err != nil {
 			return err
 		}
 		return o.said(c, map[string]string{"folder": out}, "%s and %s are written. Send them by two messages.\nNext: sealane exchange status %s",
-			filepath.Join(out, "1-send"), filepath.Join(out, "2-send-separately"), to)
+			filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), to)
 	})
 	return c
 }

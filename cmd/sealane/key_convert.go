@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/kms"
 )
@@ -63,7 +64,7 @@ PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
 			return err
 		}
 		defer clear(data)
-		return writeNew(out, data, 0o600)
+		return newfile.Write(out, data, 0o600)
 	}
 	return c
 }

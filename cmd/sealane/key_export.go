@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -21,7 +22,7 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
 		passphrase, err := given()
 		if err == nil {
-			err = mustBeNew(out)
+			err = checkNew(out)
 		}
 		if err != nil {
 			return err
@@ -30,7 +31,7 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 		if err != nil {
 			return err
 		}
-		if err := writeNew(out, file, 0o600); err != nil {
+		if err := newfile.Write(out, file, 0o600); err != nil {
 			return err
 		}
 		return o.said(c, map[string]string{"file": out}, "%s is written. It holds a private key: keep it, and its passphrase, apart.", out)

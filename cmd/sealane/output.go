@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -138,4 +140,15 @@ func orWord(value, otherwise string) string {
 		return otherwise
 	}
 	return value
+}
+
+// checkNew refuses a file that exists, before anything is done that would go into it.
+func checkNew(name string) error {
+	switch name {
+	case "":
+		return nil
+	case "-":
+		return errors.New("- is no file to write: name one")
+	}
+	return newfile.Check(name)
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -32,7 +33,7 @@ a second message and the approval stay as they are.`,
 		if err != nil {
 			return err
 		}
-		if err := writeNew(out, append(file, '\n'), 0o644); err != nil {
+		if err := newfile.Write(out, append(file, '\n'), 0o644); err != nil {
 			return err
 		}
 		return o.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 
@@ -28,3 +30,6 @@ func faultTable(faults []sandbox.FaultName) string {
 	t.Flush()
 	return b.String()
 }
+
+// logTo returns the log of a stand-in.
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

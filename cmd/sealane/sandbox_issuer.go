@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/httpserver"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
+	"github.com/sealane/sealane/sealhttp"
 )
 
 func newSandboxIssuer() *cobra.Command {
@@ -37,12 +40,17 @@ error in place of an SMS. Give the old and the new key during an overlap.`,
 		issuer := &rdx.Issuer{OnOTP: func(transaction, otp string) {
 			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", printable(transaction), otp)
 		}}
-		l, err := listen(c.Context(), listenOn)
+		handler := &sealhttp.Handler{
+			Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+			Next: issuer,
+			Log:  log,
+		}
+		l, err := httpserver.Listen(c.Context(), listenOn)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(c.OutOrStdout(), "Example issuer on http://%s/rdx/v1\n", l.Addr())
-		return serve(c.Context(), l, issuerHandler(lane, issuer, log), log)
+		return httpserver.Serve(c.Context(), l, handler, log)
 	}
 	return c
 }

@@ -8,10 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/httpserver"
+	"github.com/sealane/sealane/internal/keydir"
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/keyring"
@@ -54,12 +59,12 @@ A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
 		if err != nil {
 			return err
 		}
-		l, err := listen(c.Context(), listenOn)
+		l, err := httpserver.Listen(c.Context(), listenOn)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(c.OutOrStdout(), "RiskOS stand-in on http://%s\n\n%s", l.Addr(), files)
-		return serve(c.Context(), l, provider, log)
+		return httpserver.Serve(c.Context(), l, provider, log)
 	}
 	return c
 }
@@ -71,13 +76,14 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 	if err != nil {
 		return fail(err)
 	}
-	provider, err := loadOrMakeParty(c.Context(), p, dir, "provider", "SANDBOX")
+	providerSpec := sandboxSpec(p, dir, "provider")
+	provider, err := keydir.LoadOrCreate(c.Context(), providerSpec)
 	if err != nil {
 		return fail(err)
 	}
 	var text strings.Builder
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "provider's certificate\t%s\nthe same as JWK\t%s\n", provider.certFile, provider.jwkFile)
+	fmt.Fprintf(t, "provider's certificate\t%s\nthe same as JWK\t%s\n", providerSpec.CertificateFile(), providerSpec.JWKFile())
 	if apiKeyFile == "" {
 		if apiKeyFile, err = makeAPIKey(dir); err != nil {
 			return fail(err)
@@ -89,12 +95,12 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 	}
 	fmt.Fprintf(t, "API key\t%s\n", apiKeyFile)
 	if len(customerCerts) == 0 {
-		customer, err := loadOrMakeParty(c.Context(), p, dir, "customer", "SANDBOX")
-		if err != nil {
+		customer := sandboxSpec(p, dir, "customer")
+		if _, err := keydir.LoadOrCreate(c.Context(), customer); err != nil {
 			return fail(err)
 		}
-		customerCerts = []string{customer.certFile}
-		fmt.Fprintf(t, "customer's key\t%s\n", customer.keyFile)
+		customerCerts = []string{customer.CertificateFile()}
+		fmt.Fprintf(t, "customer's key\t%s\n", customer.KeyFile())
 	}
 	for _, file := range customerCerts {
 		fmt.Fprintf(t, "customer's certificate\t%s\n", file)
@@ -104,7 +110,7 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 	if err != nil {
 		return fail(err)
 	}
-	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: provider.keyID, Private: provider.key})
+	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: provider.KeyID, Private: provider.Key})
 	if err != nil {
 		return fail(err)
 	}
@@ -116,13 +122,24 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 	return riskos.Account{Name: "customer", APIKey: apiKey, Lane: lane}, text.String(), err
 }
 
+// sandboxSpec describes the key pair of one side, in a folder of its name.
+func sandboxSpec(p *profile.Profile, dir, name string) *keydir.Spec {
+	return &keydir.Spec{
+		Folder: filepath.Join(dir, name), Profile: p, Environment: "SANDBOX",
+		Request: cert.Request{
+			CommonName: name + ".sandbox.example", Organization: "Sealane sandbox", Unit: name,
+			Email: name + "@sandbox.example", NotBefore: time.Now(),
+		},
+	}
+}
+
 // makeAPIKey gives the file of an API key, which is made where there is none.
 func makeAPIKey(dir string) (string, error) {
 	file := filepath.Join(dir, "api-key")
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	return file, writeNew(file, []byte(rand.Text()+"\n"), 0o600)
+	return file, newfile.Write(file, []byte(rand.Text()+"\n"), 0o600)
 }
 
 func identityTable() string {

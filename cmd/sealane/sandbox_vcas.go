@@ -56,7 +56,7 @@ With --fault every message has a fault:
 		if faultName != "" {
 			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: faultName, Base: transport}
 		}
-		v := newVCAS(client, base)
+		v := rdx.NewVCAS(client, base)
 		v.CardNumber = card
 		answers, err := v.Challenge(c.Context(), askOTP(c, otp))
 		for _, a := range answers {
@@ -75,11 +75,6 @@ With --fault every message has a fault:
 
 // errNoPasscode: nobody typed one, which is not the issuer's fault.
 var errNoPasscode = errors.New("no passcode: give --otp, or type it")
-
-func newVCAS(client *http.Client, base string) *rdx.VCAS {
-	base = strings.TrimRight(base, "/")
-	return &rdx.VCAS{Client: client, RiskURL: base + "/risk", StepupURL: base + "/stepup", InitiateURL: base + "/initiateaction", ValidateURL: base + "/validate"}
-}
 
 func askOTP(c *cobra.Command, otp string) func(context.Context, rdx.Answer) (string, error) {
 	lines := bufio.NewScanner(io.LimitReader(c.InOrStdin(), 4<<10))

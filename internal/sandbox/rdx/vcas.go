@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/sandbox"
@@ -30,6 +31,15 @@ type VCAS struct {
 	Now func() time.Time
 	// Wait pauses before a repeat; nil means a timer that gives up with ctx.
 	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// NewVCAS returns a VCAS whose calls go to base + "/risk", "/stepup", "/initiateaction" and "/validate".
+func NewVCAS(client *http.Client, base string) *VCAS {
+	base = strings.TrimRight(base, "/")
+	return &VCAS{
+		Client:  client,
+		RiskURL: base + "/risk", StepupURL: base + "/stepup", InitiateURL: base + "/initiateaction", ValidateURL: base + "/validate",
+	}
 }
 
 var plainClient = &http.Client{

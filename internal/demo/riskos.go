@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -21,6 +21,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/riskos"
+	"github.com/sealane/sealane/internal/termtext"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
@@ -31,8 +32,9 @@ const riskosEnv = "SANDBOX"
 // riskosDemo is the customer's and the provider's side of RiskOS.
 type riskosDemo struct {
 	*report
-	ctx      context.Context
+	*servers
 	dir      string
+	program  string // how the user calls sealane
 	profile  *profile.Profile
 	us, them *company // the customer, the provider
 	customer *party
@@ -42,15 +44,17 @@ type riskosDemo struct {
 	wire     *wire
 }
 
-// demoRiskOS runs the RiskOS half and gives commands to try against it.
-func demoRiskOS(r *report, servers *demoServers, dir string) ([]string, error) {
-	d := &riskosDemo{report: r, ctx: servers.ctx, dir: filepath.Join(dir, "riskos"), profile: demoProfile("riskos"), keys: map[string]string{},
-		wire: &wire{base: http.DefaultTransport}}
+// runRiskOS runs the RiskOS half and gives commands to try against it.
+func runRiskOS(r *report, s *servers, o Options) ([]string, error) {
+	d := &riskosDemo{
+		report: r, servers: s, dir: filepath.Join(o.Folder, "riskos"), program: o.Program,
+		profile: loadProfile("riskos"), keys: map[string]string{}, wire: &wire{base: http.DefaultTransport},
+	}
 	r.part("RiskOS: a customer and a provider; JSON signed with RS256, encrypted with RSA-OAEP-256 and A256GCM")
-	if err := d.exchange(servers); err != nil {
+	if err := d.exchange(); err != nil {
 		return nil, err
 	}
-	if err := d.start(servers); err != nil {
+	if err := d.serve(); err != nil {
 		return nil, err
 	}
 	if err := d.evaluations(); err != nil {
@@ -68,20 +72,20 @@ func demoRiskOS(r *report, servers *demoServers, dir string) ([]string, error) {
 	return d.hints()
 }
 
-func (d *riskosDemo) exchange(servers *demoServers) (err error) {
-	if d.us, err = openCompany(servers, d.dir, "customer"); err != nil {
+func (d *riskosDemo) exchange() (err error) {
+	if d.us, err = openCompany(d.servers, d.dir, "customer"); err != nil {
 		return err
 	}
-	if d.them, err = openCompany(servers, d.dir, "provider"); err != nil {
+	if d.them, err = openCompany(d.servers, d.dir, "provider"); err != nil {
 		return err
 	}
-	if err := errors.Join(d.us.knows("provider", d.profile, sealane.ClientSide, riskosEnv), d.them.knows("customer", d.profile, sealane.ServerSide, riskosEnv)); err != nil {
+	if err := errors.Join(d.us.addPartner("provider", d.profile, sealane.ClientSide, riskosEnv), d.them.addPartner("customer", d.profile, sealane.ServerSide, riskosEnv)); err != nil {
 		return err
 	}
-	if d.provider, err = makeDemoParty(d.report, d.profile, d.dir, "provider", d.them, "", riskosEnv); err != nil {
+	if d.provider, err = makeParty(d.report, d.profile, d.dir, "provider", d.them, "", riskosEnv); err != nil {
 		return err
 	}
-	if d.customer, err = makeDemoParty(d.report, d.profile, d.dir, "customer", d.us, "provider", riskosEnv); err != nil {
+	if d.customer, err = makeParty(d.report, d.profile, d.dir, "customer", d.us, "provider", riskosEnv); err != nil {
 		return err
 	}
 	for _, way := range []struct {
@@ -89,7 +93,7 @@ func (d *riskosDemo) exchange(servers *demoServers) (err error) {
 		to   *company
 		form string
 	}{{d.customer, d.them, ".p7b"}, {d.provider, d.us, ".cer"}} {
-		got, err := exchangeDemo(d.report, d.profile, way.from, way.to, riskosEnv, way.form)
+		got, err := sendCertificate(d.report, d.profile, way.from, way.to, riskosEnv, way.form)
 		if err != nil {
 			return err
 		}
@@ -104,9 +108,9 @@ func (d *riskosDemo) exchange(servers *demoServers) (err error) {
 	return nil
 }
 
-// start serves three accounts: one that is set up, one whose certificates were
+// serve starts three accounts: one that is set up, one whose certificates were
 // never exchanged, and one for which the provider's signing key is out of order.
-func (d *riskosDemo) start(servers *demoServers) error {
+func (d *riskosDemo) serve() error {
 	agreed, err := d.them.lane("customer", riskosEnv)
 	if err != nil {
 		return err
@@ -116,8 +120,8 @@ func (d *riskosDemo) start(servers *demoServers) error {
 		name   string
 		signer keyring.Private
 		theirs *keyring.Ring
-	}{{"customer", d.provider.key, agreed.Config().Theirs}, {"newcomer", d.provider.key, nil}, {"unlucky", mute{d.provider.key}, agreed.Config().Theirs}} {
-		ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: d.provider.keyID, Private: a.signer})
+	}{{"customer", d.provider.Key, agreed.Config().Theirs}, {"newcomer", d.provider.Key, nil}, {"unlucky", mute{d.provider.Key}, agreed.Config().Theirs}} {
+		ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: d.provider.KeyID, Private: a.signer})
 		if err != nil {
 			return err
 		}
@@ -129,11 +133,11 @@ func (d *riskosDemo) start(servers *demoServers) error {
 		d.keys[a.name] = rand.Text()
 		accounts = append(accounts, riskos.Account{Name: a.name, APIKey: d.keys[a.name], Lane: lane})
 	}
-	provider, err := riskos.NewProvider(accounts, func() http.Handler { return &riskos.Service{} }, servers.log)
+	provider, err := riskos.NewProvider(accounts, func() http.Handler { return &riskos.Service{} }, d.log)
 	if err != nil {
 		return err
 	}
-	d.url, err = servers.start(provider)
+	d.url, err = d.start(provider)
 	return err
 }
 
@@ -196,7 +200,7 @@ func (d *riskosDemo) send(n *notes, c call) (answer map[string]json.RawMessage, 
 		return nil, errors.Unwrap(err) // without the URL, which is in the note
 	}
 	defer got.Body.Close()
-	payload, err := io.ReadAll(io.LimitReader(got.Body, maxInput))
+	payload, err := io.ReadAll(io.LimitReader(got.Body, maxBody))
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +212,7 @@ func (d *riskosDemo) send(n *notes, c call) (answer map[string]json.RawMessage, 
 		return nil, err
 	}
 	if verified, ok := message.(*sealane.Verified); ok {
-		n.add("payload: %s bytes out, %s bytes back, signed by key %s", group(len(c.body)), group(len(payload)), cert.ThumbprintJWK(verified.Signer().Public))
+		n.add("payload: %s bytes out, %s bytes back, signed by key %s", termtext.Count(len(c.body)), termtext.Count(len(payload)), cert.ThumbprintJWK(verified.Signer().Public))
 	}
 	return answer, nil
 }
@@ -279,7 +283,7 @@ func (d *riskosDemo) documents() error {
 		if picture, err = noise(1300, 1300); err != nil {
 			return err
 		}
-		n.add("%s, %s bytes", relative(d.dir, file), group(len(picture)))
+		n.add("%s, %s bytes", relative(d.dir, file), termtext.Count(len(picture)))
 		return os.WriteFile(file, picture, 0o644)
 	})
 	upload := func(side string, data []byte) []byte {

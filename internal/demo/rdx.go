@@ -1,11 +1,10 @@
-package main
+package demo
 
 import (
 	"context"
 	"crypto/fips140"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -26,7 +25,7 @@ const rdxEnv = "STAG"
 // rdxDemo is VCAS and an issuer.
 type rdxDemo struct {
 	*report
-	ctx        context.Context
+	*servers
 	dir        string
 	profile    *profile.Profile
 	bank       *company // the issuer
@@ -41,36 +40,39 @@ type rdxDemo struct {
 	openedBy string // thumbprint of the issuer's key that opened the last message
 }
 
-// demoRDX runs the RDX half and gives commands to try against it.
-func demoRDX(r *report, servers *demoServers, dir string) ([]string, error) {
-	d := &rdxDemo{report: r, ctx: servers.ctx, dir: filepath.Join(dir, "rdx"), profile: demoProfile("rdx"), wire: &wire{base: http.DefaultTransport}}
+// runRDX runs the RDX half and gives commands to try against it.
+func runRDX(r *report, s *servers, o Options) ([]string, error) {
+	d := &rdxDemo{
+		report: r, servers: s, dir: filepath.Join(o.Folder, "rdx"),
+		profile: loadProfile("rdx"), wire: &wire{base: http.DefaultTransport},
+	}
 	r.part("RDX: VCAS and an issuer; messages encrypted with RSA-OAEP-256 and A256GCM, answers in clear")
-	overlap, err := d.exchanges(servers)
+	overlap, err := d.exchanges()
 	if err != nil {
 		return nil, err
 	}
 	r.part("RDX: messages that must not be opened")
 	d.faults(overlap)
-	if err := d.acceptSHA1(servers); err != nil {
+	if err := d.acceptSHA1(); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
 	d.announce = true
 	d.mu.Unlock()
 	return []string{fmt.Sprintf("# RDX, a challenge under the alias (the passcode appears in this window):\n%s sandbox vcas --url %s --to %s --to-key-id %s --env %s\n",
-		me(), overlap+"/rdx/v1", d.renew.certFile, d.alias, rdxEnv)}, nil
+		o.Program, overlap+"/rdx/v1", d.renew.spec.CertificateFile(), d.alias, rdxEnv)}, nil
 }
 
 // exchanges runs the first exchange and the renewal, with a challenge at each
 // stage, and gives the issuer's URL for both keys.
-func (d *rdxDemo) exchanges(servers *demoServers) (overlap string, err error) {
-	if d.bank, err = openCompany(servers, d.dir, "issuer"); err != nil {
+func (d *rdxDemo) exchanges() (overlap string, err error) {
+	if d.bank, err = openCompany(d.servers, d.dir, "issuer"); err != nil {
 		return "", err
 	}
-	if d.sender, err = openCompany(servers, d.dir, "vcas"); err != nil {
+	if d.sender, err = openCompany(d.servers, d.dir, "vcas"); err != nil {
 		return "", err
 	}
-	if err := errors.Join(d.bank.knows("vcas", d.profile, sealane.ServerSide, rdxEnv), d.sender.knows("issuer", d.profile, sealane.ClientSide, rdxEnv)); err != nil {
+	if err := errors.Join(d.bank.addPartner("vcas", d.profile, sealane.ServerSide, rdxEnv), d.sender.addPartner("issuer", d.profile, sealane.ClientSide, rdxEnv)); err != nil {
 		return "", err
 	}
 	var certificate registry.Certificate
@@ -84,7 +86,7 @@ func (d *rdxDemo) exchanges(servers *demoServers) (overlap string, err error) {
 		return "", err
 	}
 	d.bank.preflight(d.report, "vcas", rdxEnv)
-	first, err := d.startIssuer(servers)
+	first, err := d.startIssuer()
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +99,7 @@ func (d *rdxDemo) exchanges(servers *demoServers) (overlap string, err error) {
 	if err := errors.Join(d.sender.operator.Alias(d.ctx, certificate.ID, d.alias, "", "same size, same alias"), d.bank.operator.Alias(d.ctx, d.renew.pair, d.alias, "", "")); err != nil {
 		return "", err
 	}
-	if overlap, err = d.startIssuer(servers); err != nil {
+	if overlap, err = d.startIssuer(); err != nil {
 		return "", err
 	}
 	d.challenge("during the overlap: VCAS still uses the first certificate", overlap, d.old)
@@ -117,11 +119,11 @@ func (d *rdxDemo) installed(of *party, certificate registry.Certificate) error {
 }
 
 func (d *rdxDemo) exchange(name string) (*party, registry.Certificate, error) {
-	made, err := makeDemoParty(d.report, d.profile, d.dir, name, d.bank, "vcas", rdxEnv)
+	made, err := makeParty(d.report, d.profile, d.dir, name, d.bank, "vcas", rdxEnv)
 	if err != nil {
 		return nil, registry.Certificate{}, err
 	}
-	certificate, err := exchangeDemo(d.report, d.profile, made, d.sender, rdxEnv, ".crt")
+	certificate, err := sendCertificate(d.report, d.profile, made, d.sender, rdxEnv, ".crt")
 	return made, certificate, err
 }
 
@@ -143,12 +145,12 @@ func (d *rdxDemo) assignAlias(certificate registry.Certificate) error {
 }
 
 // startIssuer serves the issuer with the keys that its registry has now.
-func (d *rdxDemo) startIssuer(servers *demoServers) (string, error) {
+func (d *rdxDemo) startIssuer() (string, error) {
 	lane, err := d.bank.lane("vcas", rdxEnv)
 	if err != nil {
 		return "", err
 	}
-	return servers.start(d.issuer(lane))
+	return d.start(d.issuer(lane))
 }
 
 // issuer is the issuer's service behind its ingress.
@@ -161,14 +163,18 @@ func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 			fmt.Fprintf(d.w, "passcode: %s\n", otp)
 		}
 	}}
-	return issuerHandler(lane, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if message, ok := sealhttp.MessageFrom(r.Context()); ok {
-			d.mu.Lock()
-			d.openedBy = cert.ThumbprintJWK(message.OpenedBy().Public)
-			d.mu.Unlock()
-		}
-		service.ServeHTTP(w, r)
-	}), slog.New(slog.DiscardHandler))
+	return &sealhttp.Handler{
+		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if message, ok := sealhttp.MessageFrom(r.Context()); ok {
+				d.mu.Lock()
+				d.openedBy = cert.ThumbprintJWK(message.OpenedBy().Public)
+				d.mu.Unlock()
+			}
+			service.ServeHTTP(w, r)
+		}),
+		Log: d.log,
+	}
 }
 
 // vcas is the sender, with the certificate that its registry has in use.
@@ -181,7 +187,7 @@ func (d *rdxDemo) vcas(url, fault string) (*rdx.VCAS, error) {
 	if fault != "" {
 		client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: fault, Base: d.wire}
 	}
-	return newVCAS(client, url+"/rdx/v1"), nil
+	return rdx.NewVCAS(client, url+"/rdx/v1"), nil
 }
 
 // challenge is a step: the whole dialogue, and the key that opened it.
@@ -209,7 +215,7 @@ func (d *rdxDemo) challenge(name, url string, opener *party) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		n.add("opened by the issuer's key %s", d.openedBy)
-		if d.openedBy != cert.ThumbprintJWK(opener.certificate.PublicKey) {
+		if d.openedBy != cert.ThumbprintJWK(opener.Certificate.PublicKey) {
 			return errors.New("that is not the key that was due")
 		}
 		return nil
@@ -251,7 +257,7 @@ func (d *rdxDemo) faults(url string) {
 }
 
 // acceptSHA1 shows the one switch with which an issuer can open the seed's sample.
-func (d *rdxDemo) acceptSHA1(servers *demoServers) error {
+func (d *rdxDemo) acceptSHA1() error {
 	if fips140.Enforced() {
 		fmt.Fprintln(d.w, "         (not tried: FIPS 140-3 is enforced, and a lane that accepts SHA-1 refuses to start)")
 		return nil
@@ -263,7 +269,7 @@ func (d *rdxDemo) acceptSHA1(servers *demoServers) error {
 	if err != nil {
 		return err
 	}
-	url, err := d.startIssuer(servers)
+	url, err := d.startIssuer()
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"encoding/json"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/keyring"
 )
@@ -21,7 +22,7 @@ func (d *riskosDemo) tableErrors() error {
 	if err != nil {
 		return err
 	}
-	forging, err := keyring.New(keyring.Key{State: keyring.Active, ID: d.customer.keyID, Private: d.customer.key}) // faults are forged with keys in Go's hands
+	forging, err := keyring.New(keyring.Key{State: keyring.Active, ID: d.customer.KeyID, Private: d.customer.Key}) // faults are forged with keys in Go's hands
 	if err != nil {
 		return err
 	}
@@ -93,15 +94,15 @@ func (d *riskosDemo) badAnswers() {
 // hints are commands to try against the servers that stay up.
 func (d *riskosDemo) hints() ([]string, error) {
 	apiKey := filepath.Join(d.dir, "api-key")
-	if err := writeNew(apiKey, []byte(d.keys["customer"]+"\n"), 0o600); err != nil {
+	if err := newfile.Write(apiKey, []byte(d.keys["customer"]+"\n"), 0o600); err != nil {
 		return nil, err
 	}
 	body := filepath.Join(d.dir, "evaluation.json")
-	lane := fmt.Sprintf("--profile riskos --env %s --key %s --to %s", riskosEnv, d.customer.keyFile, d.provider.certFile)
+	lane := fmt.Sprintf("--profile riskos --env %s --key %s --to %s", riskosEnv, d.customer.spec.KeyFile(), d.provider.spec.CertificateFile())
 	return []string{
 		fmt.Sprintf("# RiskOS, plain:\ncurl -sS -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' --data-binary @%s %s/api/evaluation\n", apiKey, body, d.url),
-		fmt.Sprintf("# RiskOS, sealed, opened again:\n%s call %s --api-key-file %s -v POST %s/api/evaluation @%s\n", me(), lane, apiKey, d.url, body),
-		fmt.Sprintf("# RiskOS, sealed by hand:\n%s seal %s --body %s | curl -sS -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' -H 'X-Payload-Encrypted: true' --data-binary @- %s/api/evaluation\n", me(), lane, body, apiKey, d.url),
-		fmt.Sprintf("# An answer with a fault (others: %s sandbox riskos --help):\n%s call %s --api-key-file %s -H '%s: other-signer' POST %s/api/evaluation @%s\n", me(), me(), lane, apiKey, sandbox.FaultHeader, d.url, body),
+		fmt.Sprintf("# RiskOS, sealed, opened again:\n%s call %s --api-key-file %s -v POST %s/api/evaluation @%s\n", d.program, lane, apiKey, d.url, body),
+		fmt.Sprintf("# RiskOS, sealed by hand:\n%s seal %s --body %s | curl -sS -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' -H 'X-Payload-Encrypted: true' --data-binary @- %s/api/evaluation\n", d.program, lane, body, apiKey, d.url),
+		fmt.Sprintf("# An answer with a fault (others: %s sandbox riskos --help):\n%s call %s --api-key-file %s -H '%s: other-signer' POST %s/api/evaluation @%s\n", d.program, d.program, lane, apiKey, sandbox.FaultHeader, d.url, body),
 	}, nil
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/internal/termtext"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
@@ -25,18 +26,18 @@ type company struct {
 	operator, approver exchange.Exchange
 }
 
-// openCompany makes a company's registry in a folder of its own; servers closes it.
-func openCompany(servers *demoServers, dir, name string) (*company, error) {
+// openCompany makes a company's registry in a folder of its own; s closes it.
+func openCompany(s *servers, dir, name string) (*company, error) {
 	dir = filepath.Join(dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(servers.ctx, "sqlite:"+filepath.Join(dir, "registry.db"), store.Options{})
+	db, err := store.Open(s.ctx, "sqlite:"+filepath.Join(dir, "registry.db"), store.Options{})
 	if err != nil {
 		return nil, err
 	}
-	servers.closing = append(servers.closing, s.Close)
-	c := &company{Registry: &registry.Registry{Store: s, RSA: servers.rsa}, ctx: servers.ctx, name: name}
+	s.closing = append(s.closing, db.Close)
+	c := &company{Registry: &registry.Registry{Store: db, RSA: s.rsa}, ctx: s.ctx, name: name}
 	root, err := rootkey.Create(filepath.Join(dir, "root.key"))
 	if err != nil {
 		return nil, err
@@ -60,8 +61,8 @@ func openCompany(servers *demoServers, dir, name string) (*company, error) {
 	return c, err
 }
 
-// knows adds a partner.
-func (c *company) knows(partner string, p *profile.Profile, side sealane.Side, environment string) error {
+// addPartner adds a partner.
+func (c *company) addPartner(partner string, p *profile.Profile, side sealane.Side, environment string) error {
 	if err := c.operator.AddPartner(c.ctx, registry.Partner{ID: partner, Name: partner, Profile: p.Name, Side: side}, ""); err != nil {
 		return err
 	}
@@ -75,9 +76,9 @@ func (c *company) knows(partner string, p *profile.Profile, side sealane.Side, e
 	return c.operator.AddEnvironment(c.ctx, env, "")
 }
 
-// keeps takes a party's key pair in.
-func (c *company) keeps(of *party, p *profile.Profile, partner, environment string) error {
-	data, err := os.ReadFile(of.keyFile)
+// importKey takes a party's key pair in.
+func (c *company) importKey(of *party, p *profile.Profile, partner, environment string) error {
+	data, err := os.ReadFile(of.spec.KeyFile())
 	if err != nil {
 		return err
 	}
@@ -86,22 +87,22 @@ func (c *company) keeps(of *party, p *profile.Profile, partner, environment stri
 		return err
 	}
 	n := registry.NewPair{Profile: p.Name, Partner: partner, Environment: environment, Renewal: true}
-	pair, _, err := c.operator.ImportKeyPair(c.ctx, n, key, of.certificate.Certificates, "")
+	pair, _, err := c.operator.ImportKeyPair(c.ctx, n, key, of.Certificate.Certificates, "")
 	of.company, of.pair = c, pair.ID
 	if pair.KeyID != "" {
-		of.keyID = pair.KeyID
+		of.KeyID = pair.KeyID
 	}
 	return err
 }
 
-// takes walks a partner's certificate through the exchange: the file of the first
+// acceptCertificate walks a partner's certificate through the exchange: the file of the first
 // message, the checksum of the second, and somebody else's approval.
-func (c *company) takes(n *notes, partner, environment string, first []byte, checksum string) (registry.Certificate, error) {
+func (c *company) acceptCertificate(n *notes, partner, environment string, first []byte, checksum string) (registry.Certificate, error) {
 	got, found, err := c.operator.Receive(c.ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: first})
 	if err != nil {
 		return got, err
 	}
-	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s", group(len(first)), got.Exchange.Format, len(found), got.ID)
+	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s", termtext.Count(len(first)), got.Exchange.Format, len(found), got.ID)
 	matched, err := c.operator.Confirm(c.ctx, got.ID, checksum, "")
 	if err != nil {
 		return got, err

@@ -1,0 +1,70 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sealane/sealane/internal/termtext"
+)
+
+// report writes down what a demo does, step by step, as it happens.
+type report struct {
+	w      io.Writer
+	color  bool
+	steps  int
+	failed int
+}
+
+func (r *report) paint(c termtext.Color, text string) string {
+	if !r.color {
+		return text
+	}
+	return c.Paint(text)
+}
+
+func (r *report) part(title string) {
+	fmt.Fprintf(r.w, "\n%s\n", r.paint(termtext.Bold, title))
+}
+
+// notes are the lines under a step.
+type notes []string
+
+func (n *notes) add(format string, args ...any) { *n = append(*n, fmt.Sprintf(format, args...)) }
+
+// step runs one step and writes its line: a mark, what it was, how long it took.
+// It reports whether the step did what it should.
+func (r *report) step(name string, work func(*notes) error) bool {
+	var n notes
+	start := time.Now()
+	err := work(&n)
+	took := time.Since(start)
+	r.steps++
+	mark := r.paint(termtext.Green, "ok  ")
+	if err != nil {
+		r.failed++
+		mark = r.paint(termtext.Red, "FAIL")
+		n.add("%v", err)
+	}
+	fmt.Fprintf(r.w, "%s %2d  %-62s %7.1f ms\n", mark, r.steps, name, float64(took.Microseconds())/1000)
+	for _, line := range n {
+		fmt.Fprintf(r.w, "         %s\n", r.paint(termtext.Faint, line))
+	}
+	return err == nil
+}
+
+// expect runs a step that must fail with a certain error.
+func (r *report) expect(name string, want error, work func(*notes) error) bool {
+	return r.step(name, func(n *notes) error {
+		err := work(n)
+		if err == nil {
+			return fmt.Errorf("it went through; %q was due", want)
+		}
+		if !errors.Is(err, want) {
+			return fmt.Errorf("%q was due, this came: %w", want, err)
+		}
+		n.add("%v", err)
+		return nil
+	})
+}
