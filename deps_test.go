@@ -18,9 +18,10 @@ const module = "github.com/sealane/sealane"
 var rooms = map[string][]string{
 	"fault":               {},
 	"internal/strictjson": {},
-	"internal/jose":       {"fault", "internal/strictjson"},
+	"internal/alg":        {},
+	"internal/jose":       {"fault", "internal/strictjson", "internal/alg"},
 	"internal/termtext":   {},
-	"cert":                {"internal/termtext"},
+	"cert":                {"internal/alg", "internal/termtext"},
 	"keyfile":             {"cert", "internal/termtext"},
 	"internal/libcrypto":  {},
 	"profile":             {"cert"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/profile"
 )
@@ -139,7 +140,7 @@ func (l *Lane) fromCodec(op string, err error) error {
 		jose.Signature: ErrSignature, jose.Key: ErrUnavailable,
 	}[codec.Kind]
 	detail := codec.Detail
-	if codec.Fault == fault.AlgSHA1 && l.mayAdd(jose.RSAOAEP) {
+	if codec.Fault == fault.AlgSHA1 && l.mayAdd(alg.RSAOAEP) {
 		detail = "alg is RSA-OAEP (SHA-1), the profile asks for RSA-OAEP-256; to accept it on this lane, say why in AcceptRSAOAEP (--accept-rsa-oaep)"
 	}
 	return l.fail(op, sentinel, codec.Fault, detail, codec.Err)

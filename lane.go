@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -95,11 +96,19 @@ type Config struct {
 
 // Lane seals and opens. It never changes and is safe for concurrent use.
 type Lane struct {
-	c        Config
-	in, out  profile.Direction
-	openAlgs []string // key encryption to open
+	c       Config
+	in, out profile.Direction
+	accept  algorithms // on in
 
-	signHead, encryptHead jose.Protected
+	signHead    jose.SignedHeader
+	encryptHead jose.EncryptedHeader
+}
+
+// algorithms lists what a lane opens.
+type algorithms struct {
+	keys       []*alg.KeyEncryption
+	contents   []*alg.Content
+	signatures []*alg.Signature
 }
 
 // New checks a configuration and makes the lane. Missing keys are no error
@@ -180,15 +189,32 @@ func (l *Lane) check() error {
 		}
 		return nil
 	}
-	l.openAlgs = l.in.Encrypt.Alg.Open
+	return l.acceptAlgorithms()
+}
+
+// acceptAlgorithms looks up what the profile and AcceptRSAOAEP name.
+func (l *Lane) acceptAlgorithms() (err error) {
+	if l.accept.keys, err = alg.KeyEncryptions.Select(l.in.Encrypt.Alg.Open); err != nil {
+		return err
+	}
+	if l.accept.contents, err = alg.Contents.Select(l.in.Encrypt.Enc.Open); err != nil {
+		return err
+	}
+	if l.in.Sign != nil {
+		if l.accept.signatures, err = alg.Signatures.Select(l.in.Sign.Alg.Open); err != nil {
+			return err
+		}
+	}
 	if l.c.AcceptRSAOAEP != "" {
-		if !l.mayAdd(jose.RSAOAEP) {
+		if !l.mayAdd(alg.RSAOAEP) {
 			return errors.New("AcceptRSAOAEP: the profile does not let a lane add RSA-OAEP")
 		}
-		l.openAlgs = append(slices.Clone(l.openAlgs), jose.RSAOAEP)
+		l.accept.keys = append(l.accept.keys, alg.RSAOAEP)
 	}
-	if slices.Contains(l.openAlgs, jose.RSAOAEP) && fips140.Enforced() {
-		return errors.New("RSA-OAEP uses SHA-1, which FIPS 140-3 enforcement (GODEBUG=fips140=only) forbids: take AcceptRSAOAEP away")
+	for _, k := range l.accept.keys {
+		if !k.Approved && fips140.Enforced() {
+			return fmt.Errorf("%s uses %s, which FIPS 140-3 enforcement (GODEBUG=fips140=only) forbids: take AcceptRSAOAEP away", k, k.Hash)
+		}
 	}
 	return nil
 }
@@ -208,8 +234,8 @@ func (l *Lane) checkPlainEndpoints() error {
 	return nil
 }
 
-func (l *Lane) mayAdd(alg string) bool {
-	return l.in.Encrypt != nil && slices.Contains(l.in.Encrypt.Alg.LaneMayAdd, alg)
+func (l *Lane) mayAdd(k *alg.KeyEncryption) bool {
+	return l.in.Encrypt != nil && slices.Contains(l.in.Encrypt.Alg.LaneMayAdd, k.Name)
 }
 
 // Config gives the configuration, with the defaults filled in.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -71,7 +72,7 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 	if len(token) > l.MaxToken() {
 		return nil, l.fail("open", ErrTooLarge, fault.TooLarge.In(fault.JWE), fmt.Sprintf("token has %d bytes, more than %d", len(token), l.MaxToken()), nil)
 	}
-	encrypted, err := jose.ParseEncrypted(buffer, token, l.MaxToken(), l.openAlgs, l.in.Encrypt.Enc.Open)
+	encrypted, err := jose.ParseEncrypted(buffer, token, l.MaxToken(), l.accept.keys, l.accept.contents)
 	if err != nil {
 		return nil, l.fromCodec("open", err)
 	}
@@ -100,7 +101,7 @@ func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, err
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
 	}
-	signed, err := jose.ParseSigned(content, l.in.Sign.Alg.Open)
+	signed, err := jose.ParseSigned(content, l.accept.signatures)
 	if err != nil {
 		return nil, l.fromCodec("open", err)
 	}
@@ -206,14 +207,14 @@ func decrypters(ctx context.Context, keys []keyring.Key) []crypto.Decrypter {
 	return list
 }
 
-func publics(keys []keyring.Key) []jose.PublicKey {
-	list := make([]jose.PublicKey, len(keys))
+func publics(keys []keyring.Key) []alg.PublicKey {
+	list := make([]alg.PublicKey, len(keys))
 	for i, k := range keys {
 		list[i] = public(k)
 	}
 	return list
 }
 
-func public(k keyring.Key) jose.PublicKey {
-	return jose.PublicKey{PublicKey: k.Public, By: k.PublicOps}
+func public(k keyring.Key) alg.PublicKey {
+	return alg.PublicKey{PublicKey: k.Public, By: k.PublicOps}
 }

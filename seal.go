@@ -39,7 +39,7 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	if overlap(dst, payload) {
 		dst = slices.Clip(slices.Clone(dst))
 	}
-	room, place := jose.Space(dst, l.contentLen(len(payload), signer), l.encryptHead, public(recipient))
+	room, place := jose.Reserve(dst, l.contentLen(len(payload), signer), l.encryptHead, public(recipient))
 	var content []byte
 	if l.out.Sign == nil {
 		content = append(place, payload...)
@@ -75,8 +75,7 @@ func (l *Lane) SealedLen(n int) int {
 	if err != nil {
 		return 0
 	}
-	room, _ := jose.Space(nil, 0, l.encryptHead, public(recipient))
-	return cap(room) + l.contentLen(n, signer)*4/3 + 4
+	return jose.ReservedLen(l.contentLen(n, signer), l.encryptHead, public(recipient))
 }
 
 // contentLen is the length of what is encrypted for a payload of n bytes.

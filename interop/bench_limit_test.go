@@ -127,7 +127,7 @@ func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (
 			_, err := operations.EncryptOAEP(crypto.SHA256, cek)
 			return err
 		})
-		run("verify", func() error { return operations.Verify(digest[:], signature) })
+		run("verify", func() error { return operations.Verify(digest[:], signature, crypto.SHA256) })
 		return
 	}
 	run("encrypt", func() error {

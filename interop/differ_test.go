@@ -13,6 +13,7 @@ import (
 	gojose "github.com/go-jose/go-jose/v4"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 )
 
@@ -49,7 +50,7 @@ func fixedKeys(t testing.TB) *fixed {
 // byUs reads a nested token through the codec rather than a lane: a lane
 // accepts nothing that the codec refuses.
 func (k *fixed) byUs(token string) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		return nil, err
 	}

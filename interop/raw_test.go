@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 )
 
@@ -86,7 +87,7 @@ const maxToken = 64 << 20
 
 // decrypt is the outer half of our codec. RSA-OAEP is allowed too.
 func decrypt(token string, key crypto.Decrypter) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []string{jose.RSAOAEP256, jose.RSAOAEP}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256, alg.RSAOAEP}, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +97,11 @@ func decrypt(token string, key crypto.Decrypter) ([]byte, error) {
 
 // verify is the inner half.
 func verify(token string, key *rsa.PublicKey) ([]byte, error) {
-	s, err := jose.ParseSigned([]byte(token), []string{jose.RS256})
+	s, err := jose.ParseSigned([]byte(token), []*alg.Signature{alg.RS256})
 	if err != nil {
 		return nil, err
 	}
-	payload, _, err := s.Verify([]jose.PublicKey{{PublicKey: key}})
+	payload, _, err := s.Verify([]alg.PublicKey{{PublicKey: key}})
 	return payload, err
 }
 

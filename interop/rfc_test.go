@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -84,7 +85,7 @@ func TestRFC7516A1(t *testing.T) {
 		138, 7, 110, 91, 112, 46, 34, 105, 47, 130, 203, 46, 122, 234, 64, 252}; !bytes.Equal(w.gave, cek) {
 		t.Errorf("content encryption key %v", w.gave)
 	}
-	if _, err := jose.ParseEncrypted(nil, []byte(rfc7516A1), maxToken, []string{jose.RSAOAEP256}, []string{jose.A256GCM}); faultOf(err) != "jwe.alg-rsa-oaep-sha1" {
+	if _, err := jose.ParseEncrypted(nil, []byte(rfc7516A1), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM}); faultOf(err) != "jwe.alg-rsa-oaep-sha1" {
 		t.Errorf("where RSA-OAEP is not allowed: %v", err)
 	}
 }

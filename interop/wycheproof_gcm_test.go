@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -30,7 +31,7 @@ func TestWycheproofGCM(t *testing.T) {
 			c.encryptedKey = encryptCEK(t, c.cek, &key.PublicKey)
 			ciphertext, tag := unhex(t, v.CT), unhex(t, v.Tag)
 			verbatim := join(string(unhex(t, v.AAD)), c.encryptedKey, c.iv, ciphertext, tag)
-			if _, err := jose.ParseEncrypted(nil, []byte(verbatim), maxToken, []string{jose.RSAOAEP256}, []string{jose.A256GCM}); err == nil {
+			if _, err := jose.ParseEncrypted(nil, []byte(verbatim), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM}); err == nil {
 				got["verbatim"]++
 			}
 			want := ""

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/rsaengine"
 )
@@ -28,9 +28,9 @@ type oaepGroup struct {
 func (g oaepGroup) algorithm() string {
 	switch {
 	case g.SHA == "SHA-256" && g.MGFSHA == "SHA-256":
-		return jose.RSAOAEP256
+		return alg.RSAOAEP256.Name
 	case g.SHA == "SHA-1" && g.MGFSHA == "SHA-1":
-		return jose.RSAOAEP
+		return alg.RSAOAEP.Name
 	}
 	return ""
 }
@@ -111,8 +111,8 @@ func TestWycheproofOAEP(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, v := range g.Tests {
-						for _, alg := range []string{jose.RSAOAEP256, jose.RSAOAEP} {
-							got.add(judgeOAEP(t, own.(crypto.Decrypter), alg, g, v), v)
+						for _, name := range alg.KeyEncryptions.Names() {
+							got.add(judgeOAEP(t, own.(crypto.Decrypter), name, g, v), v)
 						}
 					}
 				}
@@ -156,7 +156,7 @@ func (w *witness) Decrypt(random io.Reader, encrypted []byte, options crypto.Dec
 	return got, err
 }
 
-var oaepHash = map[string]crypto.Hash{jose.RSAOAEP256: crypto.SHA256, jose.RSAOAEP: crypto.SHA1}
+var oaepHash = map[string]crypto.Hash{alg.RSAOAEP256.Name: crypto.SHA256, alg.RSAOAEP.Name: crypto.SHA1}
 
 func judgeOAEP(t *testing.T, key crypto.Decrypter, alg string, g oaepGroup, v vector) (class string) {
 	t.Helper()

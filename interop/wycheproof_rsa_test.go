@@ -135,7 +135,7 @@ func verifier(t *testing.T, r *rsaengine.Engine, key *rsa.PublicKey) func(digest
 		t.Fatal(err)
 	}
 	if operations != nil {
-		return operations.Verify
+		return func(digest, signature []byte) error { return operations.Verify(digest, signature, crypto.SHA256) }
 	}
 	return func(digest, signature []byte) error { return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, signature) }
 }

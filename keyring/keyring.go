@@ -72,12 +72,17 @@ type Key struct {
 	PublicOps   PublicOps         // does what is done with Public; nil: crypto/rsa
 }
 
-// PublicOps performs the operations of an RSA public key. EncryptOAEP is for RSA-OAEP with hash
-// for the mask too, and an empty label; Verify is for RS256 and gives
-// rsa.ErrVerification where the signature does not hold.
+// PublicOps performs the operations of an RSA public key.
 type PublicOps interface {
+	// EncryptOAEP encrypts with RSA-OAEP (RFC 8017 section 7.1), with hash for the
+	// mask too and an empty label.
 	EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error)
-	Verify(digest, signature []byte) error
+	// Verify checks the signature of a digest. The options are those with which a
+	// [crypto.Signer] made it: a [crypto.Hash] for RSASSA-PKCS1-v1_5, a
+	// [*rsa.PSSOptions] that says its hash and salt length for RSASSA-PSS. It returns
+	// [rsa.ErrVerification] where the signature does not hold; any other error is of
+	// the key.
+	Verify(digest, signature []byte, options crypto.SignerOpts) error
 }
 
 // maxKeys bounds the work of one hostile message: every candidate costs an RSA

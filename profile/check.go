@@ -7,16 +7,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sealane/sealane/internal/alg"
 )
 
-// The algorithms that the codec has. A profile may name no others.
 var (
-	signing        = []string{"RS256"}
-	keyEncryption  = []string{"RSA-OAEP-256", "RSA-OAEP"}
-	sealEncryption = keyEncryption[:1]
-	contents       = []string{"A256GCM"}
-	keyUsages      = []string{"digitalSignature", "keyEncipherment"} // that fresh certificates are made with
-	wordForm       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	keyUsages = []string{"digitalSignature", "keyEncipherment"} // that fresh certificates are made with
+	wordForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
 func oneOf[S ~string](what, value string, list []S) error {
@@ -140,17 +137,29 @@ func (l *Direction) check() error {
 		}
 	}
 	if l.Sign != nil {
-		if err := l.Sign.check(signing, signing); err != nil {
+		if err := l.Sign.check(alg.Signatures.Names(), alg.Signatures.Names()); err != nil {
 			return fmt.Errorf("sign: %w", err)
 		}
 		if l.Sign.Enc.Seal != "" || len(l.Sign.Enc.Open) > 0 {
 			return errors.New("sign: a JWS has no enc")
 		}
 	}
-	if err := l.Encrypt.check(sealEncryption, keyEncryption); err != nil {
+	if err := l.Encrypt.check(sealingAlgorithms(), alg.KeyEncryptions.Names()); err != nil {
 		return fmt.Errorf("encrypt: %w", err)
 	}
+	contents := alg.Contents.Names()
 	return errors.Join(oneOf("encrypt.enc.seal", l.Encrypt.Enc.Seal, contents), eachOf("encrypt.enc.open", l.Encrypt.Enc.Open, contents))
+}
+
+// sealingAlgorithms lists the key encryptions that messages are sealed with.
+func sealingAlgorithms() []string {
+	var names []string
+	for _, k := range alg.KeyEncryptions {
+		if !k.OpenOnly {
+			names = append(names, k.Name)
+		}
+	}
+	return names
 }
 
 func (l *Protection) check(seal, open []string) error {

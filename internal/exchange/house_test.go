@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/registry"
@@ -167,7 +168,7 @@ func fresh(t testing.TB, name string) *rsa.PrivateKey { return testkey.RSA(t, "e
 // decrypt opens a token as any JOSE tool would.
 func decrypt(t testing.TB, token []byte, key *rsa.PrivateKey) []byte {
 	t.Helper()
-	e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -52,7 +53,7 @@ func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM}
+	head := jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name}
 	if c.KeyID != "" {
 		head.Kid = &c.KeyID
 	}
@@ -64,7 +65,7 @@ func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("certificate %s has no RSA key", c.ID)
 	}
-	return jose.Encrypt(nil, plaintext, protected, jose.PublicKey{PublicKey: pub})
+	return jose.Encrypt(nil, plaintext, protected, alg.PublicKey{PublicKey: pub})
 }
 
 // Prove takes the partner's answer to the challenge.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -109,11 +110,11 @@ func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 	if err := cert.CheckKey(pub); err != nil {
 		return nil, nil, fmt.Errorf("the partner file's key: %w", err)
 	}
-	s, err := jose.ParseSigned(bytes.Clone(data), []string{jose.RS256})
+	s, err := jose.ParseSigned(bytes.Clone(data), []*alg.Signature{alg.RS256})
 	if err != nil {
 		return nil, nil, fmt.Errorf("the partner file: %w", err)
 	}
-	if _, _, err := s.Verify([]jose.PublicKey{{PublicKey: pub}}); err != nil {
+	if _, _, err := s.Verify([]alg.PublicKey{{PublicKey: pub}}); err != nil {
 		return nil, nil, errors.New("the partner file was changed after it was signed, or is not by the key of its certificate: ask for it again")
 	}
 	return &f, chain, nil

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/hostile"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/malform"
@@ -215,7 +216,7 @@ func (w *writer) forged() {
 
 // hasNoThreeParts: by chance, bytes may have two dots among them.
 func (w *writer) hasNoThreeParts(token []byte) bool {
-	e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/malform"
@@ -168,9 +169,9 @@ func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
 				refusedByLane(t, v, s, token)
 				continue
 			}
-			algs := []string{jose.RSAOAEP256}
+			algs := []*alg.KeyEncryption{alg.RSAOAEP256}
 			if v.Code == fault.OpenOAEPSHA256 {
-				algs = append(algs, jose.RSAOAEP)
+				algs = append(algs, alg.RSAOAEP)
 			}
 			maxToken := 8 << 20
 			if v.Code == fault.TooLarge.In(fault.JWE) {
@@ -189,8 +190,8 @@ func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
 	}
 }
 
-func strictly(token []byte, maxToken int, algs []string, signed bool, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, token, maxToken, algs, []string{jose.A256GCM})
+func strictly(token []byte, maxToken int, algs []*alg.KeyEncryption, signed bool, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
+	e, err := jose.ParseEncrypted(nil, token, maxToken, algs, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +199,11 @@ func strictly(token []byte, maxToken int, algs []string, signed bool, ours *rsa.
 	if err != nil || !signed {
 		return content, err
 	}
-	s, err := jose.ParseSigned(content, []string{jose.RS256})
+	s, err := jose.ParseSigned(content, []*alg.Signature{alg.RS256})
 	if err != nil {
 		return nil, err
 	}
-	payload, _, err := s.Verify([]jose.PublicKey{{PublicKey: theirs}})
+	payload, _, err := s.Verify([]alg.PublicKey{{PublicKey: theirs}})
 	return payload, err
 }
 
@@ -252,7 +253,7 @@ func TestMessagesWithoutFault(t *testing.T) {
 		if signed := p.Request.Sign != nil; signed != r.Payload.Verified {
 			t.Errorf("%s: payload verified is %v", name, r.Payload.Verified)
 		}
-		if _, err := strictly(token, 1<<20, []string{jose.RSAOAEP256}, p.Request.Sign != nil, k.recipient, &k.signer.PublicKey); err != nil {
+		if _, err := strictly(token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, p.Request.Sign != nil, k.recipient, &k.signer.PublicKey); err != nil {
 			t.Errorf("%s: the strict codec says %v", name, err)
 		}
 		for _, all := range [][]*profile.Profile{nil, {load(t, "rdx"), load(t, "riskos")}} {

@@ -5,7 +5,7 @@ import (
 	"reflect"
 
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -21,10 +21,10 @@ var anyValue = profile.HeaderParam{Open: []string{profile.Absent, profile.Any}}
 // noProfile asks for nothing but the two suites.
 var noProfile = side{leg: &profile.Direction{
 	Encrypt: &profile.Protection{
-		Alg: profile.Algorithms{Open: []string{jose.RSAOAEP256}, LaneMayAdd: []string{jose.RSAOAEP}},
-		Enc: profile.Algorithms{Open: []string{jose.A256GCM}}, Kid: anyValue, Typ: anyValue, Cty: anyValue,
+		Alg: profile.Algorithms{Open: []string{alg.RSAOAEP256.Name}, LaneMayAdd: []string{alg.RSAOAEP.Name}},
+		Enc: profile.Algorithms{Open: []string{alg.A256GCM.Name}}, Kid: anyValue, Typ: anyValue, Cty: anyValue,
 	},
-	Sign: &profile.Protection{Alg: profile.Algorithms{Open: []string{jose.RS256}}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
+	Sign: &profile.Protection{Alg: profile.Algorithms{Open: []string{alg.RS256.Name}}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
 }}
 
 // legs lists the legs that a message can be of.

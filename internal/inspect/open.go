@@ -14,7 +14,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // padding is one way to encrypt a key with RSA.
@@ -29,8 +29,8 @@ type padding struct {
 // which some put where no label belongs.
 func paddings(label []byte) []padding {
 	list := []padding{
-		{"OAEP with SHA-256", jose.RSAOAEP256, fault.OpenOAEPSHA256, &rsa.OAEPOptions{Hash: crypto.SHA256}},
-		{"OAEP with SHA-1", jose.RSAOAEP, fault.OpenSHA1, &rsa.OAEPOptions{Hash: crypto.SHA1}},
+		{"OAEP with SHA-256", alg.RSAOAEP256.Name, fault.OpenOAEPSHA256, &rsa.OAEPOptions{Hash: crypto.SHA256}},
+		{"OAEP with SHA-1", alg.RSAOAEP.Name, fault.OpenSHA1, &rsa.OAEPOptions{Hash: crypto.SHA1}},
 		{"OAEP with SHA-256 and MGF1 over SHA-1", "", fault.OpenMGF1, &rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1}},
 		//lint:ignore SA1019 the doctor recognises the deprecated padding
 		{"PKCS #1 v1.5", "RSA1_5", fault.OpenPKCS1, &rsa.PKCS1v15DecryptOptions{}},
@@ -81,7 +81,7 @@ func (x *examiner) findCEK(keys []Key) ([]byte, bool) {
 	list := paddings(t.text[0])
 	announced := 0
 	for i, p := range list {
-		if alg := t.header.values["alg"]; alg != "" && p.alg == alg {
+		if name := t.header.values["alg"]; name != "" && p.alg == name {
 			announced = i
 		}
 	}
@@ -138,10 +138,10 @@ func plausible(cek []byte) bool {
 func (x *examiner) openedBy(k Key, p padding, asAnnounced bool) {
 	o := x.r.Opening
 	o.Key, o.How = k.String(), p.name
-	alg := x.outer.header.values["alg"]
+	announced := x.outer.header.values["alg"]
 	switch {
 	case asAnnounced:
-	case alg == jose.RSAOAEP && p.alg == jose.RSAOAEP256:
+	case announced == alg.RSAOAEP.Name && p.alg == alg.RSAOAEP256.Name:
 		x.fault(stepKey, fault.OpenOAEPSHA256, "encrypted key", "")
 		x.supersede(fault.AlgSHA1)
 	case p.code == fault.OpenLabel:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/profile"
 )
@@ -112,32 +113,32 @@ func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Protection, off
 
 func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Protection, offset step) {
 	name := string(t.layer) + " alg"
-	alg, there := t.header.values["alg"]
+	found, there := t.header.values["alg"]
 	wanted := list(layer.Alg.Open)
-	mayAdd := alg == jose.RSAOAEP && slices.Contains(layer.Alg.LaneMayAdd, alg)
+	mayAdd := found == alg.RSAOAEP.Name && slices.Contains(layer.Alg.LaneMayAdd, found)
 	switch {
 	case !there: // which was said
-	case slices.Contains(layer.Alg.Open, alg):
-		r.ok(name, alg, wanted)
+	case slices.Contains(layer.Alg.Open, found):
+		r.ok(name, found, wanted)
 	case mayAdd && x.o.AcceptRSAOAEP:
-		r.note(name, alg, wanted, "SHA-1, accepted on purpose (AcceptRSAOAEP, --accept-rsa-oaep)")
-	case alg == jose.RSAOAEP && t.layer == fault.JWE:
+		r.note(name, found, wanted, "SHA-1, accepted on purpose (AcceptRSAOAEP, --accept-rsa-oaep)")
+	case found == alg.RSAOAEP.Name && t.layer == fault.JWE:
 		text := "It is contrary to the profile's table."
 		if mayAdd {
 			text += " A lane may accept it on purpose, with a reason (AcceptRSAOAEP, --accept-rsa-oaep)."
 		}
-		r.refuse(name, offset+stepAlg, fault.AlgSHA1, alg, wanted, text, 1)
+		r.refuse(name, offset+stepAlg, fault.AlgSHA1, found, wanted, text, 1)
 		if x.has(fault.OpenOAEPSHA256) {
 			r.faults = r.faults[:len(r.faults)-1] // the finer fault says it
 		}
-	case alg == "none":
-		r.refuse(name, offset+stepAlg, fault.AlgNone.In(t.layer), alg, wanted, "", 1)
+	case found == "none":
+		r.refuse(name, offset+stepAlg, fault.AlgNone.In(t.layer), found, wanted, "", 1)
 	default:
 		text := ""
-		if t.layer == fault.JWS && strings.HasPrefix(alg, "HS") {
+		if t.layer == fault.JWS && strings.HasPrefix(found, "HS") {
 			text = "An HMAC with a shared secret is no signature; if the secret is the public key, anyone can make it."
 		}
-		r.refuse(name, offset+stepAlg, fault.AlgNotAllowed.In(t.layer), show(alg), wanted, text, 1)
+		r.refuse(name, offset+stepAlg, fault.AlgNotAllowed.In(t.layer), show(found), wanted, text, 1)
 	}
 }
 

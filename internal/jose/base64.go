@@ -124,7 +124,7 @@ func encodedLen(n int) int { return base64url.EncodedLen(n) }
 func decodedLen(n int) int { return base64url.DecodedLen(n) }
 
 // appendEncoded appends the text of src to dst. src may stand in dst's spare
-// capacity, far enough behind (see Space).
+// capacity, far enough behind (see Reserve).
 func appendEncoded(dst, src []byte) []byte {
 	at, end := len(dst), len(dst)+encodedLen(len(src))
 	if cap(dst) < end {

@@ -3,8 +3,10 @@ package jose
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // split cuts a compact serialization at its dots into exactly len(parts) parts:
@@ -52,9 +54,9 @@ func miscounted(token []byte, want int, layer fault.Layer, kind Kind) error {
 	return &Error{Kind: kind, Fault: f.In(layer), Detail: fmt.Sprintf("token has %d parts, not %d", n, want)}
 }
 
-// countedFirst gives the number of parts, where that is wrong, as the reason why
-// a token could not be read.
-func countedFirst(err error, token []byte, want int, layer fault.Layer, kind Kind) error {
+// partCountError returns err, the reason why a token could not be read, unless
+// its number of parts is wrong: then that is the reason.
+func partCountError(err error, token []byte, want int, layer fault.Layer, kind Kind) error {
 	if err == nil {
 		return nil
 	}
@@ -73,20 +75,30 @@ func part(dst, src []byte, name string, layer fault.Layer, kind Kind) ([]byte, e
 	return dst[:n], nil
 }
 
-// sized refuses a part that does not stand for a right number of bytes, before
-// it is decoded. A foreign character is the likelier reason, so it is named first.
-func sized(src []byte, right func(n int) bool, name, want string, f fault.Code, layer fault.Layer, kind Kind) error {
-	n := decodedLen(len(src))
-	if right(n) {
+// checkPartLen refuses a part that does not stand for that many bytes, before it
+// is decoded.
+func checkPartLen(src []byte, want int, name string, f fault.Code, layer fault.Layer, kind Kind) error {
+	if decodedLen(len(src)) == want {
 		return nil
 	}
+	return partLenError(src, strconv.Itoa(want), name, f, layer, kind)
+}
+
+// checkModulusLen refuses a part that no RSA key makes.
+func checkModulusLen(src []byte, name string, f fault.Code, layer fault.Layer, kind Kind) error {
+	if alg.ModulusLen(decodedLen(len(src))) {
+		return nil
+	}
+	return partLenError(src, alg.ModulusLens(), name, f, layer, kind)
+}
+
+// partLenError names a foreign character first, which is the likelier reason.
+func partLenError(src []byte, want, name string, f fault.Code, layer fault.Layer, kind Kind) error {
 	if foreign, err := firstForeign(src, 0); err != nil {
 		return &Error{Kind: kind, Fault: foreign.In(layer), Detail: name + " is not base64url", Err: err}
 	}
-	return &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s has %d bytes, not %s", name, n, want)}
+	return &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s has %d bytes, not %s", name, decodedLen(len(src)), want)}
 }
-
-func exactly(length int) func(int) bool { return func(n int) bool { return n == length } }
 
 // header decodes and reads the protected header of either layer.
 func header(src []byte, layer fault.Layer, kind Kind) (Header, error) {
@@ -101,12 +113,10 @@ func header(src []byte, layer fault.Layer, kind Kind) (Header, error) {
 	return parseHeader(data, layer, kind)
 }
 
-// allowed refuses an algorithm that is not in list, byte for byte.
-func allowed(alg string, list []string, f fault.Code, kind Kind, what string) error {
-	for _, a := range list {
-		if a == alg {
-			return nil
-		}
+// choose returns the algorithm of list that a header names, byte for byte.
+func choose[A fmt.Stringer](name string, list []A, f fault.Code, kind Kind, what string) (a A, err error) {
+	if a, ok := alg.Table[A](list).Find(name); ok {
+		return a, nil
 	}
-	return &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s %.40q is not allowed here, only %q", what, alg, list)}
+	return a, &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s %.40q is not allowed here, only %q", what, name, alg.Table[A](list).Names())}
 }

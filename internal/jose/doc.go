@@ -1,7 +1,6 @@
-// Package jose reads and writes compact JWS and JWE of two fixed suites:
-// RS256 (RFC 7518 section 3.3), and RSA-OAEP-256 or RSA-OAEP with A256GCM
-// (sections 4.3 and 5.3). Other algorithms do not exist here. What may be
-// accepted is an argument of every reader; there is no default.
+// Package jose reads and writes compact JWS and JWE. Its algorithms are those of
+// internal/alg; others do not exist here. Which of them are accepted is an
+// argument of every reader; there is no default.
 //
 // Reading goes in steps, each of which takes only what the one before returned:
 //
@@ -16,25 +15,6 @@ import (
 
 	"github.com/sealane/sealane/fault"
 )
-
-// Algorithm names, compared byte for byte (RFC 7518).
-const (
-	RS256      = "RS256"
-	RSAOAEP256 = "RSA-OAEP-256"
-	RSAOAEP    = "RSA-OAEP" // SHA-1; to open only
-	A256GCM    = "A256GCM"
-)
-
-// Lengths in bytes.
-const (
-	cekLength = 32
-	ivLength  = 12
-	tagLength = 16
-)
-
-// modulusLength reports whether n is the length in bytes of what an RSA key of
-// 2048, 3072 or 4096 bits encrypts or signs.
-func modulusLength(n int) bool { return n == 256 || n == 384 || n == 512 }
 
 // Kind is what a refusal means to the partner.
 type Kind int

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -105,12 +106,14 @@ func FuzzHeader(f *testing.F) {
 	zeros := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
 	behindJWE := "." + zeros(256) + "." + zeros(12) + ".." + zeros(16)
 	key := testkey.Fixed()
+	signsAs := *alg.RS256 // a signature whose name both layers take
+	signsAs.Name = alg.RSAOAEP256.Name
 	read := func(head string) (jwe, jws *jose.Header, err error) {
-		e, jweErr := jose.ParseEncrypted(nil, []byte(head+behindJWE), maxToken, []string{jose.RSAOAEP256, jose.RS256}, encs)
+		e, jweErr := jose.ParseEncrypted(nil, []byte(head+behindJWE), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256, {Name: alg.RS256.Name}}, encs)
 		if jweErr == nil {
 			jwe = &e.Header
 		}
-		s, err := jose.ParseSigned([]byte(head+".."+zeros(256)), []string{jose.RSAOAEP256, jose.RS256})
+		s, err := jose.ParseSigned([]byte(head+".."+zeros(256)), []*alg.Signature{&signsAs, alg.RS256})
 		if err == nil {
 			jws = &s.Header
 		}
@@ -149,7 +152,7 @@ func FuzzHeader(f *testing.F) {
 				t.Errorf("a JWE's header is %v, a JWS's %v", alike, *jws)
 			}
 		}
-		if jws.Alg != jose.RS256 || len(data) > 600 { // written again it may be longer: what JSON escapes
+		if jws.Alg != alg.RS256.Name || len(data) > 600 { // written again it may be longer: what JSON escapes
 			return
 		}
 		head, err := jose.ProtectSigned(*jws)
@@ -168,20 +171,20 @@ func FuzzHeader(f *testing.F) {
 }
 
 // FuzzRoundTrip: what we sign and encrypt, in a buffer of its own or in the place
-// that Space gives, comes back byte for byte, with the header that was asked for.
+// that Reserve returns, comes back byte for byte, with the header that was asked for.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(`{"id":"1"}`), "k", "JWT", uint16(0), true)
 	f.Add([]byte{}, "", "", uint16(3), false)
 	f.Add(bytes.Repeat([]byte{0xff}, 50_000), "a-b_c.d", "JOSE", uint16(100), true)
 	f.Add([]byte("..\n"), "\x7f", "<&>", uint16(1), false)
 	key := testkey.Fixed()
-	public := jose.PublicKey{PublicKey: &key.PublicKey}
+	public := alg.PublicKey{PublicKey: &key.PublicKey}
 	f.Fuzz(func(t *testing.T, payload []byte, kid, typ string, before uint16, inPlace bool) {
 		h := jose.Header{Kid: &kid}
 		if utf8.ValidString(typ) && len(typ) < 500 {
 			h.Typ = &typ
 		}
-		h.Alg = jose.RS256
+		h.Alg = alg.RS256.Name
 		signHead, err := jose.ProtectSigned(h)
 		if (err == nil) != jose.ValidKeyID(kid) {
 			t.Fatalf("key ID %q: %v", kid, err)
@@ -189,7 +192,7 @@ func FuzzRoundTrip(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h.Alg, h.Enc = jose.RSAOAEP256, jose.A256GCM
+		h.Alg, h.Enc = alg.RSAOAEP256.Name, alg.A256GCM.Name
 		head, err := jose.ProtectEncrypted(h)
 		if err != nil {
 			t.Fatal(err)
@@ -197,7 +200,7 @@ func FuzzRoundTrip(f *testing.F) {
 		dst := bytes.Repeat([]byte{'x'}, int(before)%4096)
 		var place []byte
 		if inPlace {
-			dst, place = jose.Space(dst, jose.SignedLen(len(payload), signHead, &key.PublicKey), head, public)
+			dst, place = jose.Reserve(dst, jose.SignedLen(len(payload), signHead, &key.PublicKey), head, public)
 		}
 		signed, err := jose.Sign(place, payload, signHead, key)
 		if err != nil || len(signed) != jose.SignedLen(len(payload), signHead, &key.PublicKey) {

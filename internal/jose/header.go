@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/strictjson"
 )
 
@@ -34,46 +35,63 @@ func (h Header) KeyID() string {
 	return *h.Kid
 }
 
-// Protected is a header ready to be sent: the text that the signature or the
-// tag protects. It is made once for many messages.
-type Protected struct{ text []byte }
+// SignedHeader is the protected header of a JWS, ready to be sent, and the
+// algorithm that it names. It is made once for many messages.
+type SignedHeader struct {
+	text []byte
+	alg  *alg.Signature
+}
 
 // ProtectSigned makes the header of a JWS.
-func ProtectSigned(h Header) (Protected, error) {
-	if h.Alg != RS256 || h.Enc != "" {
-		return Protected{}, fmt.Errorf("algorithm %q is not %s", h.Alg, RS256)
+func ProtectSigned(h Header) (SignedHeader, error) {
+	signature, ok := alg.Signatures.Find(h.Alg)
+	if !ok || h.Enc != "" {
+		return SignedHeader{}, fmt.Errorf("algorithm %q is not one of %q", h.Alg, alg.Signatures.Names())
 	}
-	return h.protect()
+	text, err := h.protect()
+	return SignedHeader{text, signature}, err
 }
 
-// ProtectEncrypted makes the header of a JWE. Only RSA-OAEP-256 with A256GCM
-// is sealed.
-func ProtectEncrypted(h Header) (Protected, error) {
-	if h.Alg != RSAOAEP256 || h.Enc != A256GCM {
-		return Protected{}, fmt.Errorf("algorithms %q with %q are not %s with %s", h.Alg, h.Enc, RSAOAEP256, A256GCM)
-	}
-	return h.protect()
+// EncryptedHeader is the same of a JWE.
+type EncryptedHeader struct {
+	text []byte
+	key  *alg.KeyEncryption
+	enc  *alg.Content
 }
 
-func (h Header) protect() (Protected, error) {
+// ProtectEncrypted makes the header of a JWE.
+func ProtectEncrypted(h Header) (EncryptedHeader, error) {
+	key, ok := alg.KeyEncryptions.Find(h.Alg)
+	if !ok || key.OpenOnly {
+		return EncryptedHeader{}, fmt.Errorf("algorithm %q does not encrypt keys here", h.Alg)
+	}
+	enc, ok := alg.Contents.Find(h.Enc)
+	if !ok {
+		return EncryptedHeader{}, fmt.Errorf("content encryption %q is not one of %q", h.Enc, alg.Contents.Names())
+	}
+	text, err := h.protect()
+	return EncryptedHeader{text, key, enc}, err
+}
+
+func (h Header) protect() (text []byte, err error) {
 	if h.Kid != nil && !ValidKeyID(*h.Kid) {
-		return Protected{}, fmt.Errorf("key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
+		return nil, fmt.Errorf("key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
 	}
 	var b bytes.Buffer
 	w := json.NewEncoder(&b)
 	w.SetEscapeHTML(false)
-	err := w.Encode(struct {
+	err = w.Encode(struct {
 		Alg string  `json:"alg"`
 		Enc string  `json:"enc,omitempty"`
 		Kid *string `json:"kid,omitempty"`
 		Typ *string `json:"typ,omitempty"`
 		Cty *string `json:"cty,omitempty"`
 	}(h))
-	text := bytes.TrimRight(b.Bytes(), "\n")
+	text = bytes.TrimRight(b.Bytes(), "\n")
 	if len(text) > maxHeader {
-		return Protected{}, fmt.Errorf("header has %d bytes, more than the %d that are opened", len(text), maxHeader)
+		return nil, fmt.Errorf("header has %d bytes, more than the %d that are opened", len(text), maxHeader)
 	}
-	return Protected{appendEncoded(nil, text)}, err
+	return appendEncoded(nil, text), err
 }
 
 // ValidKeyID reports whether id is 1 to 128 printable ASCII characters.
@@ -115,7 +133,7 @@ func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
 		return refuse(fault.HeaderNotJSON, "header is %v", err)
 	}
 	var h Header
-	var alg, enc *string
+	var keyAlg, enc *string
 	for _, m := range members {
 		if f, refused := refusedMembers[m.Name]; refused {
 			return refuse(f, "header has a %s member", m.Name)
@@ -123,7 +141,7 @@ func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
 		value, isString := strictjson.String(m.Value)
 		switch m.Name {
 		case "alg":
-			alg = &value
+			keyAlg = &value
 		case "enc":
 			if kind != NotJWE {
 				continue
@@ -142,13 +160,13 @@ func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
 			return refuse(fault.HeaderType, "header member %s is not a string", m.Name)
 		}
 	}
-	if alg == nil {
+	if keyAlg == nil {
 		return refuse(fault.AlgMissing, "header has no alg")
 	}
 	if h.Kid != nil && !ValidKeyID(*h.Kid) {
 		return refuse(fault.KidForm, "key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
 	}
-	h.Alg = *alg
+	h.Alg = *keyAlg
 	if kind == NotJWE {
 		if enc == nil {
 			return Header{}, &Error{Kind: kind, Fault: fault.EncMissing, Detail: "header has no enc"}

@@ -14,14 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
 
 var (
-	jweAlgs = []string{jose.RSAOAEP256}
-	jwsAlgs = []string{jose.RS256}
-	encs    = []string{jose.A256GCM}
+	jweAlgs = []*alg.KeyEncryption{alg.RSAOAEP256}
+	jwsAlgs = []*alg.Signature{alg.RS256}
+	encs    = []*alg.Content{alg.A256GCM}
 )
 
 const maxToken = 1 << 20
@@ -32,12 +33,12 @@ func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s
 
 func encrypt(t testing.TB, plaintext []byte, h jose.Header, key *rsa.PublicKey) []byte {
 	t.Helper()
-	h.Alg, h.Enc = jose.RSAOAEP256, jose.A256GCM
+	h.Alg, h.Enc = alg.RSAOAEP256.Name, alg.A256GCM.Name
 	head, err := jose.ProtectEncrypted(h)
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := jose.Encrypt(nil, plaintext, head, jose.PublicKey{PublicKey: key})
+	token, err := jose.Encrypt(nil, plaintext, head, alg.PublicKey{PublicKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func encrypt(t testing.TB, plaintext []byte, h jose.Header, key *rsa.PublicKey) 
 
 func sign(t testing.TB, payload []byte, key crypto.Signer) []byte {
 	t.Helper()
-	head, err := jose.ProtectSigned(jose.Header{Alg: jose.RS256, Kid: text("k1")})
+	head, err := jose.ProtectSigned(jose.Header{Alg: alg.RS256.Name, Kid: text("k1")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,13 +115,13 @@ func TestHeadersWritten(t *testing.T) {
 }
 
 func TestSealingRefusesOtherAlgorithms(t *testing.T) {
-	for _, h := range []jose.Header{{}, {Alg: jose.RSAOAEP, Enc: jose.A256GCM}, {Alg: "RSA1_5", Enc: jose.A256GCM}, {Alg: jose.RSAOAEP256, Enc: "A128GCM"}, {Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Kid: text("")},
-		{Alg: jose.RSAOAEP256, Enc: jose.A256GCM, Typ: text(strings.Repeat("t", 4096))}} { // nobody would open it
+	for _, h := range []jose.Header{{}, {Alg: alg.RSAOAEP.Name, Enc: alg.A256GCM.Name}, {Alg: "RSA1_5", Enc: alg.A256GCM.Name}, {Alg: alg.RSAOAEP256.Name, Enc: "A128GCM"}, {Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Kid: text("")},
+		{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Typ: text(strings.Repeat("t", 4096))}} { // nobody would open it
 		if _, err := jose.ProtectEncrypted(h); err == nil {
 			t.Errorf("would encrypt with %+v", h)
 		}
 	}
-	for _, h := range []jose.Header{{}, {Alg: "none"}, {Alg: "HS256"}, {Alg: "PS256"}, {Alg: jose.RS256, Kid: text(strings.Repeat("k", 129))}} {
+	for _, h := range []jose.Header{{}, {Alg: "none"}, {Alg: "HS256"}, {Alg: "PS256"}, {Alg: alg.RS256.Name, Kid: text(strings.Repeat("k", 129))}} {
 		if _, err := jose.ProtectSigned(h); err == nil {
 			t.Errorf("would sign with %+v", h)
 		}
@@ -268,23 +269,23 @@ func TestAlgorithms(t *testing.T) {
 		}
 		wantJWS, wantJWE, wantEnc := want, want, fault.TokenFault("enc-not-allowed")
 		switch name {
-		case jose.RS256:
+		case alg.RS256.Name:
 			wantJWS = ""
-		case jose.RSAOAEP256:
+		case alg.RSAOAEP256.Name:
 			wantJWE = ""
-		case jose.RSAOAEP:
+		case alg.RSAOAEP.Name:
 			wantJWE = "alg-rsa-oaep-sha1"
-		case jose.A256GCM:
+		case alg.A256GCM.Name:
 			wantEnc = ""
 		}
 		_, err := jose.ParseSigned(token(jws, map[string]string{"alg": name}), jwsAlgs)
 		wantFault(t, "alg "+name, err, wantJWS, fault.JWS)
-		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": name, "enc": jose.A256GCM}), maxToken, jweAlgs, encs)
+		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": name, "enc": alg.A256GCM.Name}), maxToken, jweAlgs, encs)
 		wantFault(t, "alg "+name, err, wantJWE, fault.JWE)
-		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": jose.RSAOAEP256, "enc": name}), maxToken, jweAlgs, encs)
+		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": alg.RSAOAEP256.Name, "enc": name}), maxToken, jweAlgs, encs)
 		wantFault(t, "enc "+name, err, wantEnc, fault.JWE)
 	}
-	_, err := jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": jose.RSAOAEP256}), maxToken, jweAlgs, encs)
+	_, err := jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": alg.RSAOAEP256.Name}), maxToken, jweAlgs, encs)
 	wantFault(t, "no enc", err, "enc-missing", fault.JWE)
 }
 

@@ -4,71 +4,84 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha1" // RSA-OAEP, where a lane accepts it
 	"crypto/subtle"
 	"errors"
 	"fmt"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // margin keeps the encoder's writes behind its reads, whatever it reads ahead.
 const margin = 64
 
-// Space gives dst with room for the JWE of n bytes of plaintext, and the place
-// in that room from which Encrypt works without a buffer of its own: put the
-// plaintext there.
+// Reserve returns dst with the capacity for the JWE of n bytes of plaintext, and
+// the place in that capacity from which Encrypt works without a buffer of its
+// own: put the plaintext there.
 //
 //	dst | header . encrypted key . IV . |text of the ciphertext     | . tag
 //	                                           |plaintext           |    spare
 //
 // The text is a third longer than what it stands for, and written forward: it
 // reaches what is not yet read only at the end, and then by less than the margin.
-func Space(dst []byte, n int, head Protected, key PublicKey) (room, place []byte) {
-	text := len(dst) + len(head.text) + 1 + encodedLen(key.Size()) + 1 + encodedLen(ivLength) + 1
-	start := text + encodedLen(n) - n + margin - ivLength
-	end := start + n + ivLength + tagLength
+func Reserve(dst []byte, n int, head EncryptedHeader, key alg.PublicKey) (prefix, plaintext []byte) {
+	start := len(dst) + plaintextOffset(n, head, key)
+	end := len(dst) + ReservedLen(n, head, key)
 	if cap(dst) < end {
 		dst = append(make([]byte, 0, end), dst...)
 	}
 	return dst, dst[start:start:end]
 }
 
-// Encrypt encrypts plaintext to key with RSA-OAEP-256 and A256GCM and appends
-// the compact serialization to dst. The content encryption key and the
+// ReservedLen is the capacity that Reserve needs behind dst.
+func ReservedLen(n int, head EncryptedHeader, key alg.PublicKey) int {
+	return plaintextOffset(n, head, key) + head.enc.IV + head.enc.CiphertextLen(n) + head.enc.Tag
+}
+
+func plaintextOffset(n int, head EncryptedHeader, key alg.PublicKey) int {
+	ciphertext := head.enc.CiphertextLen(n)
+	text := len(head.text) + 1 + encodedLen(key.Size()) + 1 + encodedLen(head.enc.IV) + 1
+	return text + encodedLen(ciphertext) - ciphertext + margin - head.enc.IV
+}
+
+// Encrypt encrypts plaintext to key with the algorithms that head names and
+// appends the compact serialization to dst. The content encryption key and the
 // initialization vector are fresh; no caller can bring them. Where plaintext
-// stands in the place that Space gave with dst, it is overwritten and nothing is
-// copied.
-func Encrypt(dst, plaintext []byte, head Protected, key PublicKey) ([]byte, error) {
-	cek := make([]byte, cekLength)
+// stands in the place that Reserve returned with dst, it is overwritten and
+// nothing is copied.
+func Encrypt(dst, plaintext []byte, head EncryptedHeader, key alg.PublicKey) ([]byte, error) {
+	cek := make([]byte, head.enc.CEK)
 	defer clear(cek)
 	rand.Read(cek)
-	encryptedKey, err := key.encrypt(cek)
+	encryptedKey, err := head.key.Encrypt(key, cek)
 	if err != nil {
 		return nil, &Error{Kind: Key, Fault: fault.KeyUnavailable, Detail: "content encryption key", Err: err}
 	}
-	room, place := Space(dst, len(plaintext), head, key)
+	prefix, place := Reserve(dst, len(plaintext), head, key)
 	if place = place[:len(plaintext)]; len(plaintext) > 0 && &place[0] != &plaintext[0] {
 		copy(place, plaintext)
 	}
-	token := append(append(room, head.text...), '.')
+	token := append(append(prefix, head.text...), '.')
 	protected := token[len(dst) : len(token)-1]
 	token = append(appendEncoded(token, encryptedKey), '.')
-	var iv [ivLength]byte
-	sealed, err := sealGCM(cek, &iv, place, protected)
+	var iv [alg.MaxIV]byte
+	sealed, err := head.enc.Seal(cek, iv[:], place, protected)
 	if err != nil {
 		return nil, fmt.Errorf("encrypt: %w", err)
 	}
-	var tag [tagLength]byte
-	copy(tag[:], sealed[len(plaintext):]) // the text will reach it
-	token = append(appendEncoded(token, iv[:]), '.')
-	token = append(appendEncoded(token, sealed[:len(plaintext)]), '.')
-	return appendEncoded(token, tag[:]), nil
+	ciphertext := sealed[:len(sealed)-head.enc.Tag]
+	var tag [alg.MaxTag]byte
+	copy(tag[:], sealed[len(ciphertext):]) // the text will reach it
+	token = append(appendEncoded(token, iv[:head.enc.IV]), '.')
+	token = append(appendEncoded(token, ciphertext), '.')
+	return appendEncoded(token, tag[:head.enc.Tag]), nil
 }
 
 // Encrypted is a JWE in which all is right that can be seen without a key.
 type Encrypted struct {
 	Header       Header
+	key          *alg.KeyEncryption
+	enc          *alg.Content
 	protected    []byte // the header's text: additional data
 	encryptedKey []byte
 	sealed       []byte // IV, ciphertext, tag in one piece
@@ -78,7 +91,7 @@ type Encrypted struct {
 // encryption is one of algs and whose content encryption one of encs. The token
 // is left as it is. What it holds is decoded into the capacity of buffer, or
 // into a new one where that does not do. Errors are of kind NotJWE.
-func ParseEncrypted(buffer, token []byte, maxToken int, algs, encs []string) (*Encrypted, error) {
+func ParseEncrypted(buffer, token []byte, maxToken int, algs []*alg.KeyEncryption, encs []*alg.Content) (*Encrypted, error) {
 	if len(token) > maxToken {
 		return nil, &Error{Kind: NotJWE, Fault: fault.TooLarge.In(fault.JWE),
 			Detail: fmt.Sprintf("token has %d bytes, more than %d", len(token), maxToken)}
@@ -89,53 +102,52 @@ func ParseEncrypted(buffer, token []byte, maxToken int, algs, encs []string) (*E
 	}
 	e, err := readEncrypted(buffer, parts, algs, encs)
 	if err != nil {
-		return nil, countedFirst(err, token, len(parts), fault.JWE, NotJWE)
+		return nil, partCountError(err, token, len(parts), fault.JWE, NotJWE)
 	}
 	return e, nil
 }
 
-func readEncrypted(buffer []byte, parts [5][]byte, algs, encs []string) (*Encrypted, error) {
+func readEncrypted(buffer []byte, parts [5][]byte, algs []*alg.KeyEncryption, encs []*alg.Content) (*Encrypted, error) {
 	h, err := header(parts[0], fault.JWE, NotJWE)
 	if err != nil {
 		return nil, err
 	}
 	f := fault.AlgNotAllowed.In(fault.JWE)
 	switch h.Alg {
-	case RSAOAEP:
+	case alg.RSAOAEP.Name:
 		f = fault.AlgSHA1
 	case "none":
 		f = fault.AlgNone.In(fault.JWE)
 	}
-	if err := allowed(h.Alg, algs, f, NotJWE, "alg"); err != nil {
+	e := &Encrypted{Header: h, protected: parts[0]}
+	if e.key, err = choose(h.Alg, algs, f, NotJWE, "alg"); err != nil {
 		return nil, err
 	}
-	if err := allowed(h.Enc, encs, fault.EncNotAllowed, NotJWE, "enc"); err != nil {
+	if e.enc, err = choose(h.Enc, encs, fault.EncNotAllowed, NotJWE, "enc"); err != nil {
 		return nil, err
 	}
-	return decodeEncrypted(buffer, h, parts)
+	if err := e.decode(buffer, parts); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
-func decodeEncrypted(buffer []byte, h Header, parts [5][]byte) (*Encrypted, error) {
-	for _, c := range []struct {
-		part       []byte
-		right      func(int) bool
-		name, want string
-		fault      fault.Code
-	}{
-		{parts[1], modulusLength, "encrypted key", "256, 384 or 512", fault.EncryptedKeyLength},
-		{parts[2], exactly(ivLength), "initialization vector", "12", fault.IVLength},
-		{parts[4], exactly(tagLength), "authentication tag", "16", fault.TagLength},
-	} {
-		if err := sized(c.part, c.right, c.name, c.want, c.fault, fault.JWE, NotJWE); err != nil {
-			return nil, err
-		}
+// decode decodes the parts behind the header. Their lengths are checked first.
+func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
+	if err := checkModulusLen(parts[1], "encrypted key", fault.EncryptedKeyLength, fault.JWE, NotJWE); err != nil {
+		return err
 	}
-	e := &Encrypted{Header: h, protected: parts[0]}
+	if err := checkPartLen(parts[2], e.enc.IV, "initialization vector", fault.IVLength, fault.JWE, NotJWE); err != nil {
+		return err
+	}
+	if err := checkPartLen(parts[4], e.enc.Tag, "authentication tag", fault.TagLength, fault.JWE, NotJWE); err != nil {
+		return err
+	}
 	var err error
 	if e.encryptedKey, err = part(make([]byte, decodedLen(len(parts[1]))), parts[1], "encrypted key", fault.JWE, NotJWE); err != nil {
-		return nil, err
+		return err
 	}
-	if size := ivLength + decodedLen(len(parts[3])) + tagLength; cap(buffer) < size {
+	if size := e.enc.IV + decodedLen(len(parts[3])) + e.enc.Tag; cap(buffer) < size {
 		buffer = make([]byte, size)
 	} else {
 		buffer = buffer[:size]
@@ -147,29 +159,30 @@ func decodeEncrypted(buffer []byte, h Header, parts [5][]byte) (*Encrypted, erro
 	}{{parts[2], "initialization vector"}, {parts[3], "ciphertext"}, {parts[4], "authentication tag"}} {
 		got, err := part(buffer[at:], p.text, p.name, fault.JWE, NotJWE)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		at += len(got)
 	}
 	e.sealed = buffer[:at]
-	return e, nil
+	return nil
 }
 
 // Decrypt opens e with the first of keys that opens its encrypted key, and says
-// which one that was. Every key is tried; then exactly one AES-GCM open runs,
-// under a random key where none gave 32 bytes, so that all failures are one
-// error of kind Decryption after the same work (RFC 7516 section 11.5). A key
+// which one that was. Every key is tried; then the content is opened exactly once,
+// under a random key where none returned one of the right length, so that all
+// failures are one error of kind Decryption after the same work (RFC 7516 section
+// 11.5). The right length is that of enc, which was checked before. A key
 // that could not be used at all is an error of kind Key, unless another opened.
 // e is used up.
 func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which int, err error) {
-	cek := make([]byte, cekLength)
+	cek := make([]byte, e.enc.CEK)
 	defer clear(cek)
 	rand.Read(cek)
 	which, fits, broken := e.findCEK(keys, cek)
 	if which < 0 && broken != nil {
 		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
 	}
-	plaintext, err = openGCM(cek, e.sealed, e.protected)
+	plaintext, err = e.enc.Open(cek, e.sealed, e.protected)
 	e.sealed = nil
 	if err != nil {
 		return nil, -1, decryptionErrors[reason(which, fits)]
@@ -180,12 +193,8 @@ func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which in
 	return plaintext, which, nil
 }
 
-// findCEK overwrites cek with the first content encryption key that keys give.
+// findCEK overwrites cek with the first content encryption key that keys return.
 func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fits bool, broken error) {
-	options := &rsa.OAEPOptions{Hash: crypto.SHA256}
-	if e.Header.Alg == RSAOAEP {
-		options.Hash = crypto.SHA1
-	}
 	which = -1
 	for i, key := range keys {
 		pub, ok := key.Public().(*rsa.PublicKey)
@@ -193,14 +202,14 @@ func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fit
 			continue
 		}
 		fits = true
-		got, err := key.Decrypt(rand.Reader, e.encryptedKey, options)
+		got, err := e.key.Decrypt(key, e.encryptedKey)
 		if err != nil && !errors.Is(err, rsa.ErrDecryption) {
 			broken = fmt.Errorf("key %d of %d: %w", i+1, len(keys), err)
 			continue
 		}
-		if len(got) != cekLength { // also when err is ErrDecryption
+		if len(got) != len(cek) { // also when err is ErrDecryption
 			clear(got)
-			got = make([]byte, cekLength)
+			got = make([]byte, len(cek))
 			err = rsa.ErrDecryption
 		}
 		good := 0

@@ -2,28 +2,27 @@ package jose
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // SignedLen is the length of the JWS that Sign makes of a payload of n bytes.
-func SignedLen(n int, head Protected, key *rsa.PublicKey) int {
+func SignedLen(n int, head SignedHeader, key *rsa.PublicKey) int {
 	return len(head.text) + 1 + encodedLen(n) + 1 + encodedLen(key.Size())
 }
 
 // Sign signs payload with key and appends the compact serialization to dst,
 // which payload must not overlap.
-func Sign(dst, payload []byte, head Protected, key crypto.Signer) ([]byte, error) {
+func Sign(dst, payload []byte, head SignedHeader, key crypto.Signer) ([]byte, error) {
 	start := len(dst)
 	dst = append(append(dst, head.text...), '.')
 	dst = appendEncoded(dst, payload)
-	digest := sha256.Sum256(dst[start:])
-	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	var digest [alg.MaxDigest]byte
+	signature, err := head.alg.Sign(key, head.alg.AppendDigest(digest[:0], dst[start:]))
 	if err != nil {
 		return nil, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: err}
 	}
@@ -33,21 +32,22 @@ func Sign(dst, payload []byte, head Protected, key crypto.Signer) ([]byte, error
 // Signed is a JWS in which all is right that can be seen without a key.
 type Signed struct {
 	Header    Header
-	digest    [sha256.Size]byte // of the signing input
+	alg       *alg.Signature
+	digest    [alg.MaxDigest]byte // of the signing input
 	payload   []byte
 	signature []byte
 }
 
 // ParseSigned reads a compact JWS whose algorithm is one of algs. It takes
 // token over: the payload is decoded in place. Errors are of kind NotJWS.
-func ParseSigned(token []byte, algs []string) (*Signed, error) {
+func ParseSigned(token []byte, algs []*alg.Signature) (*Signed, error) {
 	var parts [3][]byte
 	if err := split(token, parts[:], fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
 	s, err := readSigned(token, parts, algs)
 	if err != nil {
-		return nil, countedFirst(err, token, len(parts), fault.JWS, NotJWS)
+		return nil, partCountError(err, token, len(parts), fault.JWS, NotJWS)
 	}
 	// From here on the token is overwritten; a dot in the payload's text is found
 	// by decoding it.
@@ -58,8 +58,7 @@ func ParseSigned(token []byte, algs []string) (*Signed, error) {
 }
 
 // readSigned reads all but the payload, and leaves the token as it is.
-
-func readSigned(token []byte, parts [3][]byte, algs []string) (*Signed, error) {
+func readSigned(token []byte, parts [3][]byte, algs []*alg.Signature) (*Signed, error) {
 	h, err := header(parts[0], fault.JWS, NotJWS)
 	if err != nil {
 		return nil, err
@@ -68,29 +67,31 @@ func readSigned(token []byte, parts [3][]byte, algs []string) (*Signed, error) {
 	if h.Alg == "none" {
 		f = fault.AlgNone.In(fault.JWS)
 	}
-	if err := allowed(h.Alg, algs, f, NotJWS, "alg"); err != nil {
+	signature, err := choose(h.Alg, algs, f, NotJWS, "alg")
+	if err != nil {
 		return nil, err
 	}
-	if err := sized(parts[2], modulusLength, "signature", "256, 384 or 512", fault.SignatureLength, fault.JWS, NotJWS); err != nil {
+	if err := checkModulusLen(parts[2], "signature", fault.SignatureLength, fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
-	s := &Signed{Header: h, digest: sha256.Sum256(token[:len(parts[0])+1+len(parts[1])])}
+	s := &Signed{Header: h, alg: signature}
+	signature.AppendDigest(s.digest[:0], token[:len(parts[0])+1+len(parts[1])])
 	if s.signature, err = part(make([]byte, decodedLen(len(parts[2]))), parts[2], "signature", fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Verify gives the payload, byte for byte what was signed, and which of keys
+// Verify returns the payload, byte for byte what was signed, and which of keys
 // signed it. The error is of kind Signature, or of kind Key where a key could not
 // be used and no other verifies.
-func (s *Signed) Verify(keys []PublicKey) (payload []byte, which int, err error) {
+func (s *Signed) Verify(keys []alg.PublicKey) (payload []byte, which int, err error) {
 	var broken error
 	for i, key := range keys {
 		if key.Size() != len(s.signature) {
 			continue
 		}
-		holds, err := key.verify(s.digest[:], s.signature)
+		holds, err := s.alg.Verify(key, s.digest[:s.alg.Hash.Size()], s.signature)
 		if holds {
 			return s.payload, i, nil
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -79,7 +80,7 @@ func TestBrokenKeyIsNoDecryptionFailure(t *testing.T) {
 	if _, err := open(gone); !errors.As(err, &je) || je.Kind != jose.Key || !errors.Is(err, errGone) {
 		t.Errorf("error is %v", err)
 	}
-	head, err := jose.ProtectSigned(jose.Header{Alg: jose.RS256})
+	head, err := jose.ProtectSigned(jose.Header{Alg: alg.RS256.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,10 +128,10 @@ func TestNothingRepeats(t *testing.T) {
 	}
 }
 
-func publics(keys ...*rsa.PublicKey) []jose.PublicKey {
-	var list []jose.PublicKey
+func publics(keys ...*rsa.PublicKey) []alg.PublicKey {
+	var list []alg.PublicKey
 	for _, k := range keys {
-		list = append(list, jose.PublicKey{PublicKey: k})
+		list = append(list, alg.PublicKey{PublicKey: k})
 	}
 	return list
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -113,17 +114,17 @@ func (r *recorder) EncryptOAEP(_ crypto.Hash, message []byte) ([]byte, error) {
 	return make([]byte, 256), nil
 }
 
-func (*recorder) Verify(_, _ []byte) error { return rsa.ErrVerification }
+func (*recorder) Verify(_, _ []byte, _ crypto.SignerOpts) error { return rsa.ErrVerification }
 
 // TestMillionFreshKeys seals a million messages: no content encryption key and no
 // initialization vector may come twice. Under the race detector it seals fewer.
 func TestMillionFreshKeys(t *testing.T) {
-	head, err := jose.ProtectEncrypted(jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM})
+	head, err := jose.ProtectEncrypted(jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	by := &recorder{keys: make([][32]byte, 0, messages)}
-	to := jose.PublicKey{PublicKey: &testkey.RSA(t, "recipient", 2048).PublicKey, By: by}
+	to := alg.PublicKey{PublicKey: &testkey.RSA(t, "recipient", 2048).PublicKey, By: by}
 	ivs := make([][12]byte, 0, messages)
 	var token []byte
 	for range messages {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -97,7 +98,7 @@ func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	payload, _, err := s.Verify([]jose.PublicKey{{PublicKey: &key.PublicKey}})
+	payload, _, err := s.Verify([]alg.PublicKey{{PublicKey: &key.PublicKey}})
 	return payload, err
 }
 

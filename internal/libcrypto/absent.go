@@ -56,7 +56,9 @@ func (*PublicKey) Public() *rsa.PublicKey { return nil }
 func (*PublicKey) EncryptOAEP(crypto.Hash, []byte) ([]byte, error) { return nil, ErrNotHere }
 
 // Verify gives [ErrNotHere].
-func (*PublicKey) Verify(digest, signature []byte) error { return ErrNotHere }
+func (*PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) error {
+	return ErrNotHere
+}
 
 // Close does nothing in this build.
 func (*PublicKey) Close() error { return nil }

@@ -111,10 +111,14 @@ var sha256Info = []byte{
 	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
 }
 
-// Verify checks an RS256 signature of a SHA-256 digest. A signature that does
-// not hold is rsa.ErrVerification; any other error is operational.
-func (k *PublicKey) Verify(digest, signature []byte) error {
+// Verify checks an RSASSA-PKCS1-v1_5 signature of a SHA-256 digest, RS256: options
+// must be crypto.SHA256. A signature that does not hold is rsa.ErrVerification; any
+// other error is operational.
+func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) error {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
+	if options != crypto.SHA256 {
+		return errors.New("libcrypto: verify: only RS256 is supported: give crypto.SHA256 as the options")
+	}
 	if len(digest) != sha256.Size {
 		return fmt.Errorf("libcrypto: verify: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
 	}

@@ -101,19 +101,19 @@ func TestVerifiesAsGo(t *testing.T) {
 		}
 		for name, s := range signatures {
 			want := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], s)
-			if got := k.Verify(digest[:], s); got != want || (got == nil) != (name == "good") {
+			if got := k.Verify(digest[:], s, crypto.SHA256); got != want || (got == nil) != (name == "good") {
 				t.Errorf("%d, %s: %v, crypto/rsa: %v", bits, name, got, want)
 			}
 		}
-		if err := k.Verify(digest[:31], good); err == nil || errors.Is(err, rsa.ErrVerification) {
+		if err := k.Verify(digest[:31], good, crypto.SHA256); err == nil || errors.Is(err, rsa.ErrVerification) {
 			t.Errorf("a short digest: %v", err)
 		}
 		other := sha256.Sum256(nil)
-		if err := k.Verify(other[:], good); err != rsa.ErrVerification {
+		if err := k.Verify(other[:], good, crypto.SHA256); err != rsa.ErrVerification {
 			t.Errorf("another digest: %v", err)
 		}
 		k.Close()
-		if err := k.Verify(digest[:], good); !errors.Is(err, libcrypto.ErrClosed) {
+		if err := k.Verify(digest[:], good, crypto.SHA256); !errors.Is(err, libcrypto.ErrClosed) {
 			t.Errorf("closed: %v", err)
 		}
 	}
@@ -163,7 +163,7 @@ func BenchmarkPublic(b *testing.B) {
 			run  func() error
 		}{
 			{"verify/impl=go", func() error { return rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], s) }},
-			{"verify/impl=openssl", func() error { return k.Verify(digest[:], s) }},
+			{"verify/impl=openssl", func() error { return k.Verify(digest[:], s, crypto.SHA256) }},
 			{"encrypt/impl=go", func() error {
 				_, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &key.PublicKey, digest[:], nil)
 				return err

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/malform"
 )
@@ -44,7 +45,7 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+		e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,11 +57,11 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 			t.Fatal(err)
 		}
 		if nested {
-			s, err := jose.ParseSigned(content, []string{jose.RS256})
+			s, err := jose.ParseSigned(content, []*alg.Signature{alg.RS256})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if content, _, err = s.Verify([]jose.PublicKey{{PublicKey: &key().PublicKey}}); err != nil {
+			if content, _, err = s.Verify([]alg.PublicKey{{PublicKey: &key().PublicKey}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -219,7 +220,7 @@ func TestBombInflates(t *testing.T) {
 
 func decrypted(t *testing.T, token []byte) []byte {
 	t.Helper()
-	e, err := jose.ParseEncrypted(nil, token, 1<<20, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/keyfile"
@@ -292,7 +293,7 @@ func (d *Desk) Sign(k KeyPair, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	head := jose.Header{Alg: jose.RS256}
+	head := jose.Header{Alg: alg.RS256.Name}
 	if k.KeyID != "" {
 		head.Kid = &k.KeyID
 	}
@@ -309,7 +310,7 @@ var ErrUnusable = errors.New("the private key can't be used")
 
 // Decrypt opens a message that is only encrypted, with a key pair of ours.
 func (d *Desk) Decrypt(k KeyPair, token []byte) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, token, 64<<10, []string{jose.RSAOAEP256}, []string{jose.A256GCM})
+	e, err := jose.ParseEncrypted(nil, token, 64<<10, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
 	if err != nil {
 		return nil, err
 	}

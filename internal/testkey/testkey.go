@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 )
@@ -103,7 +104,7 @@ func ring(t testing.TB, k keyring.Key) *keyring.Ring {
 // Sign makes a JWS whose header has nothing but alg.
 func Sign(t testing.TB, payload []byte, key *rsa.PrivateKey) []byte {
 	t.Helper()
-	head, err := jose.ProtectSigned(jose.Header{Alg: jose.RS256})
+	head, err := jose.ProtectSigned(jose.Header{Alg: alg.RS256.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +118,11 @@ func Sign(t testing.TB, payload []byte, key *rsa.PrivateKey) []byte {
 // Encrypt makes a JWE whose header has nothing but alg and enc.
 func Encrypt(t testing.TB, plaintext []byte, key *rsa.PublicKey) []byte {
 	t.Helper()
-	head, err := jose.ProtectEncrypted(jose.Header{Alg: jose.RSAOAEP256, Enc: jose.A256GCM})
+	head, err := jose.ProtectEncrypted(jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := jose.Encrypt(nil, plaintext, head, jose.PublicKey{PublicKey: key})
+	token, err := jose.Encrypt(nil, plaintext, head, alg.PublicKey{PublicKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}

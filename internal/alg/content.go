@@ -1,0 +1,56 @@
+package alg
+
+// Content is a content encryption of a JWE (RFC 7518 section 5). Its lengths are
+// in bytes.
+type Content struct {
+	Name string
+	CEK  int // content encryption key
+	IV   int // initialization vector
+	Tag  int // authentication tag
+
+	block int // the plaintext is padded to whole blocks; 0: it is not padded
+	seal  func(cek, iv, plaintext, additional []byte) (sealed []byte, err error)
+	open  func(cek, sealed, additional []byte) (plaintext []byte, err error)
+}
+
+// The content encryptions.
+var (
+	A256GCM = &Content{Name: "A256GCM", CEK: 32, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
+
+	Contents = Table[*Content]{A256GCM}
+)
+
+// The longest in the table, in bytes.
+const (
+	MaxIV  = 16
+	MaxTag = 32
+)
+
+func (c *Content) String() string { return c.Name }
+
+// CiphertextLen returns the length of the ciphertext of n bytes of plaintext.
+func (c *Content) CiphertextLen(n int) int {
+	if c.block == 0 {
+		return n
+	}
+	return n + c.block - n%c.block
+}
+
+// Ciphertext reports whether a ciphertext can have n bytes.
+func (c *Content) Ciphertext(n int) bool { return c.block == 0 || n > 0 && n%c.block == 0 }
+
+// Seal encrypts plaintext in place under a key that has sealed nothing else, and
+// returns ciphertext and tag in one piece. They need the capacity of the
+// ciphertext, the tag and one initialization vector: one implementation has it in
+// front of the ciphertext while it works. The initialization vector is fresh, and
+// is written into iv.
+func (c *Content) Seal(cek, iv, plaintext, additional []byte) (sealed []byte, err error) {
+	return c.seal(cek, iv[:c.IV], plaintext, additional)
+}
+
+// Open decrypts initialization vector, ciphertext and tag, which stand in one
+// piece and have the lengths of c, in place. Where it fails, it wipes them, and
+// takes the same time whatever is wrong.
+func (c *Content) Open(cek, sealed, additional []byte) (plaintext []byte, err error) {
+	return c.open(cek, sealed, additional)
+}
