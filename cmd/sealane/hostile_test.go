@@ -243,11 +243,16 @@ var moreInFiles = map[string]bool{
 }
 
 func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
-	file := filepath.Join(t.TempDir(), "message")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "message")
 	if err := os.WriteFile(file, c.Content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"open", "--profile", g.corpus.ProfileArg(c.Profile), "--key", g.corpus.KeyFile("recipient"), "--key-id", hostile.OurKeyID, "--from", g.signerFile}
+	profileArg, err := g.corpus.ProfileArg(dir, c.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"open", "--profile", profileArg, "--key", g.corpus.KeyFile("recipient"), "--key-id", hostile.OurKeyID, "--from", g.signerFile}
 	if c.Profile == "rdx" {
 		args = append(args, "--caller", string(sealane.SenderUnauthenticated))
 	}

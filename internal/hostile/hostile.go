@@ -33,7 +33,7 @@ type Case struct {
 	Source  string          // the rule that is broken, or the incident where it mattered
 	Note    string          // what the name does not say
 
-	Profile       string // embedded, or a file in profiles/
+	Profile       string // embedded, or derived by a file in profiles/
 	AcceptRSAOAEP bool   // the lane opens RSA-OAEP (SHA-1) too
 	MaxPayload    int    // the lane's; 0: its default
 	Content       []byte
@@ -138,19 +138,6 @@ func (c Case) Bytes() []byte {
 	b.WriteByte('\n')
 	b.Write(c.Content)
 	return b.Bytes()
-}
-
-// LoadProfile loads the profile that a case names.
-func (c *Corpus) LoadProfile(name string) (*profile.Profile, error) {
-	return profile.Load(c.ProfileArg(name))
-}
-
-// ProfileArg is what the command line takes for the profile of a case.
-func (c *Corpus) ProfileArg(name string) string {
-	if slices.Contains(profile.Names(), name) {
-		return name
-	}
-	return filepath.Join(c.Dir, "profiles", name+".yaml")
 }
 
 // The key IDs of the corpus.

@@ -113,7 +113,7 @@ func (w *writer) nothingElse() {
 	}
 }
 
-// prepare makes the keys and the profiles of the corpus where they are missing.
+// prepare makes the keys of the corpus where they are missing.
 func (w *writer) prepare() {
 	for _, name := range []string{"recipient", "signer", "other"} {
 		file := w.corpus.KeyFile(name)
@@ -129,20 +129,6 @@ func (w *writer) prepare() {
 			w.t.Fatal(err)
 		}
 		w.write(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	}
-	const anyInner, anyOuter = "kid: {seal: key-id, open: [absent, any]}", "kid: {open: [absent, any]}"
-	for name, change := range map[string][2]string{
-		"riskos-no-kid":        {anyOuter, "kid: {open: [absent]}"},
-		"riskos-known-signers": {anyInner, "kid: {seal: key-id, open: [known]}"},
-		"riskos-no-inner-kid":  {anyInner, "kid: {open: [absent]}"},
-	} {
-		source, err := profile.Source("riskos")
-		if err != nil || !bytes.Contains(source, []byte(change[0])) {
-			w.t.Fatal(name, err)
-		}
-		source = bytes.Replace(source, []byte(change[0]), []byte(change[1]), 1)
-		source = bytes.Replace(source, []byte("name: riskos"), []byte("name: "+name), 1)
-		w.write(w.corpus.ProfileArg(name), source)
 	}
 }
 
