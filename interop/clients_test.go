@@ -28,7 +28,7 @@ import (
 )
 
 // The programs Client, client.mjs and client.py are written from the partners'
-// published pages and from nothing of ours. They drive our stand-ins, and our
+// published pages; of ours they get only the texts of errors. They drive our stand-ins, and our
 // stand-ins drive them, over HTTP.
 var clients = []struct {
 	name string
@@ -227,6 +227,28 @@ func dialect(t *testing.T, name string) *profile.Profile {
 	return p
 }
 
+// errorsFile writes the table of errors that the page promises, from the profile, where a foreign program reads it.
+func errorsFile(t *testing.T) string {
+	t.Helper()
+	type row struct {
+		Status int      `json:"status"`
+		Texts  []string `json:"texts"`
+	}
+	table := map[profile.Outcome]row{}
+	for _, r := range dialect(t, "riskos").Errors.Table {
+		table[r.On] = row{r.Status, append([]string{r.Text}, r.Also...)}
+	}
+	data, err := json.Marshal(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "errors.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // customerSteps are what the published page promises to a customer, each with
 // the status of the answer. The one "Created" is beyond the page, which knows
 // only 200: the stand-in answers so to a new evaluation that is paused.
@@ -254,7 +276,7 @@ func TestForeignCustomers(t *testing.T) {
 				t.Fatal(err)
 			}
 			provider := filepath.Join(dir, "provider", "1-send", "provider-sandbox-example-sandbox.pem")
-			seen := play(t, foreign(limited(t), t, c.in, c.file, "customer", folder, url, provider, strings.TrimSpace(string(apiKey))), customerSteps...)
+			seen := play(t, foreign(limited(t), t, c.in, c.file, "customer", folder, url, provider, strings.TrimSpace(string(apiKey)), errorsFile(t)), customerSteps...)
 
 			// What was sent arrived: the answer repeats the request's id and its names.
 			for step, id := range map[string]string{"evaluation.post": "1", "evaluation.version.post": "2", "evaluation.patch": "3", "docv.patch": "4", "plain": "6", "after-errors": "8"} {
@@ -299,7 +321,7 @@ func TestForeignNewcomers(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			folder, _ := certificateOf(t, c.in, c.file, "riskos")
-			play(t, foreign(limited(t), t, c.in, c.file, "unexchanged", folder, server.URL, certificate, "newcomer-key"), "error.no-exchange Bad Request")
+			play(t, foreign(limited(t), t, c.in, c.file, "unexchanged", folder, server.URL, certificate, "newcomer-key", errorsFile(t)), "error.no-exchange Bad Request")
 		})
 	}
 }

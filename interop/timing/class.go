@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
+	"github.com/sealane/sealane/profile"
 )
 
 // kind is one way to make a token of a class.
@@ -20,9 +21,9 @@ type kind func(malform.Material) ([]byte, error)
 type class struct {
 	name  string
 	about string
-	every int        // measured in one block of so many
-	fault fault.Code // what the operator sees
-	says  string     // what the partner sees; empty: the request is served
+	every int             // measured in one block of so many
+	fault fault.Code      // what the operator sees
+	on    profile.Outcome // what the partner learns; empty: the request is served
 	kinds []kind
 }
 
@@ -36,11 +37,6 @@ const (
 	tagFails
 	signatureFails
 	succeeds
-)
-
-const (
-	noDecryption = "Payload decryption failed"
-	noSignature  = "Payload signature could not be verified"
 )
 
 // maxCEK is the longest of the wrong keys.
@@ -57,12 +53,12 @@ func classes() []class {
 		lengths = append(lengths, cekOf(n))
 	}
 	return []class{
-		keyFails:      {"key", "OAEP fails: random, changed, PKCS #1 v1.5, SHA-1, another key", 1, fault.OpenKey, noDecryption, key},
-		keyFailsAgain: {"key, again", "the same, other tokens: the control", 1, fault.OpenKey, noDecryption, key},
-		cekLength:     {"CEK length", "OAEP gives 0, 16, 24, 31, 33, 48 or 64 bytes", 1, fault.OpenKey, noDecryption, lengths},
-		tagFails: {"tag", "tag, ciphertext or IV changed", 1, fault.OpenTag, noDecryption, []kind{forged(fault.OpenTag, "tag-flipped"),
+		keyFails:      {"key", "OAEP fails: random, changed, PKCS #1 v1.5, SHA-1, another key", 1, fault.OpenKey, profile.Decryption, key},
+		keyFailsAgain: {"key, again", "the same, other tokens: the control", 1, fault.OpenKey, profile.Decryption, key},
+		cekLength:     {"CEK length", "OAEP gives 0, 16, 24, 31, 33, 48 or 64 bytes", 1, fault.OpenKey, profile.Decryption, lengths},
+		tagFails: {"tag", "tag, ciphertext or IV changed", 1, fault.OpenTag, profile.Decryption, []kind{forged(fault.OpenTag, "tag-flipped"),
 			forged(fault.OpenTag, "ciphertext-flipped"), forged(fault.OpenTag, "iv-flipped")}},
-		signatureFails: {"signature", "decrypts, and the signature does not hold", seldom, fault.SignatureWrong, noSignature,
+		signatureFails: {"signature", "decrypts, and the signature does not hold", seldom, fault.SignatureWrong, profile.Signature,
 			[]kind{forged(fault.SignatureWrong, "flipped")}},
 		succeeds: {"success", "opens", seldom, "", "", []kind{whole}},
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/rsaengine"
 )
 
@@ -74,7 +75,7 @@ func TestWrongClassIsNotMeasured(t *testing.T) {
 	}
 	defer w.close()
 	wrong := pools[tagFails : tagFails+1]
-	wrong[0].fault, wrong[0].says = fault.OpenKey, noSignature
+	wrong[0].fault, wrong[0].on = fault.OpenKey, profile.Signature
 	for _, subjects := range [][]subject{openSubjects(t.Context(), e, wrong), w.subjects(wrong)} {
 		if _, err := measure(t.Context(), 1, subjects); err == nil || !strings.HasPrefix(err.Error(), "tag: ") {
 			t.Errorf("got %v", err)

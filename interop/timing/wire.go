@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -90,12 +91,12 @@ func (w *wire) check(c class) error {
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
 		return err
 	}
-	want := http.StatusBadRequest
-	if c.says == "" {
-		want = http.StatusOK
+	want := profile.ErrorRow{Status: http.StatusOK}
+	if c.on != "" {
+		want, _ = w.end.Config().Profile.Errors.Row(c.on)
 	}
-	if answer.StatusCode != want || !strings.Contains(string(body), c.says) {
-		return fmt.Errorf("answer is %s, not %d %q", answer.Status, want, c.says)
+	if answer.StatusCode != want.Status || !strings.Contains(string(body), want.Text) {
+		return fmt.Errorf("answer is %s, not %d %q", answer.Status, want.Status, want.Text)
 	}
 	return nil
 }
