@@ -1,0 +1,113 @@
+package sealhttp_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// TestAcceptEncodingOfTheCaller: the answer comes sealed, in a coding that the base
+// transport asked for and undoes itself.
+func TestAcceptEncodingOfTheCaller(t *testing.T) {
+	got := make(chan []string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header.Values("Accept-Encoding")
+		io.WriteString(w, answerBody(t, ``, `{"a":1}`))
+	}))
+	defer s.Close()
+	r := request(t, "POST", s.URL+"/api/evaluation", `{}`)
+	r.Header.Set("Accept-Encoding", "br")
+	if _, body, err := do(t, customer(t), r); err != nil || body != `{"a":1}` {
+		t.Errorf("%q, %v", body, err)
+	}
+	for _, coding := range <-got {
+		if strings.Contains(coding, "br") {
+			t.Errorf("the partner is asked for %s", coding)
+		}
+	}
+	if r.Header.Get("Accept-Encoding") != "br" {
+		t.Error("the caller's request was changed")
+	}
+}
+
+// TestLengthOfTheOpenedAnswer: an answer that came in chunks, with trailers, is one
+// of known length when it is opened, and nothing unsigned comes after it.
+func TestLengthOfTheOpenedAnswer(t *testing.T) {
+	for _, c := range []struct {
+		status     int
+		body, want string
+	}{
+		{200, answerBody(t, ``, `{"a":1}`), `{"a":1}`},
+		{422, `{"error":"unsupported_schema"}`, `{"error":"unsupported_schema"}`},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "X-Decision")
+			w.WriteHeader(c.status)
+			io.WriteString(w, c.body)
+			http.NewResponseController(w).Flush()
+			w.Header().Set("X-Decision", "ACCEPT")
+		}))
+		defer s.Close()
+		answer, body, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
+		if err != nil || body != c.want {
+			t.Fatalf("%q, %v", body, err)
+		}
+		length := answer.Header.Values("Content-Length")
+		if answer.Trailer != nil || answer.TransferEncoding != nil || answer.ContentLength != int64(len(c.want)) || fmt.Sprint(length) != fmt.Sprintf("[%d]", len(c.want)) {
+			t.Errorf("trailers %v, Transfer-Encoding %q, length %d, Content-Length %q", answer.Trailer, answer.TransferEncoding, answer.ContentLength, length)
+		}
+	}
+}
+
+// TestCodedRequest: a body that the caller compressed is refused here, and not by
+// the partner after it was sent.
+func TestCodedRequest(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
+	defer s.Close()
+	r := request(t, "POST", s.URL+"/api/evaluation", "compressed")
+	r.Header.Set("Content-Encoding", "gzip")
+	_, _, err := do(t, customer(t), r)
+	var partner *sealhttp.PartnerError
+	if !errors.Is(err, sealane.ErrFormat) || sealane.FaultOf(err) != "http.content-encoding" || errors.As(err, &partner) || errors.Is(err, sealane.ErrMayBeProcessed) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestLostInTheMiddle: of a request whose connection dies while its body is being
+// sent, nobody knows how much the partner has.
+func TestLostInTheMiddle(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if _, err := bufio.NewReaderSize(c, 16<<10).Peek(10 << 10); err != nil {
+			t.Error(err)
+		}
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}()
+	_, _, err = do(t, customer(t), request(t, "POST", "http://"+l.Addr().String()+"/api/evaluation", strings.Repeat("x", 16<<20)))
+	<-done
+	var answer *sealhttp.AnswerError
+	if !errors.As(err, &answer) || answer.Status != 0 || !errors.Is(err, sealane.ErrMayBeProcessed) {
+		t.Errorf("error is %v", err)
+	}
+}
