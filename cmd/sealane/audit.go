@@ -14,22 +14,22 @@ import (
 
 func newAudit() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "The record of every change: list, verify, export"}
-	o := officeFlags(c)
-	c.AddCommand(auditList(o), auditVerify(o), auditExport(o), auditAnchor(o))
+	flags := addRegistryFlags(c)
+	c.AddCommand(auditList(flags), auditVerify(flags), auditExport(flags), auditAnchor(flags))
 	return c
 }
 
-func auditList(o *office) *cobra.Command {
+func auditList(flags *registryFlags) *cobra.Command {
 	var after int64
 	var limit int
 	c := &cobra.Command{Use: "list", Short: "List changes, the newest last", Args: cobra.NoArgs}
 	c.Flags().Int64Var(&after, "after", -1, "those behind this number (default: the newest)")
 	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		var records []audit.Record
 		var head audit.Head
 		from := after
-		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+		err := v.View(c.Context(), func(tx registry.Tx) (err error) {
 			if head, err = tx.AuditHead(); err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func auditList(o *office) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		err = o.show(c, records, "NUMBER,TIME (UTC),WHO,ACTION,WHAT,REASON", func(add func(...any)) {
+		err = flags.show(c, records, "NUMBER,TIME (UTC),WHO,ACTION,WHAT,REASON", func(add func(...any)) {
 			for _, r := range records {
 				add(r.Seq, r.Time, r.Actor, r.Action, r.Subject, r.Reason)
 			}
@@ -61,7 +61,7 @@ func auditList(o *office) *cobra.Command {
 	return c
 }
 
-func auditVerify(o *office) *cobra.Command {
+func auditVerify(flags *registryFlags) *cobra.Command {
 	var heads, file string
 	c := &cobra.Command{
 		Use: "verify", Short: "Look for edited, deleted and reordered records, against heads kept outside too", Args: cobra.NoArgs,
@@ -93,7 +93,7 @@ with --heads. Exit code 3 says that the record does not hold.`,
 		if err != nil {
 			return err
 		}
-		if o.json {
+		if flags.json {
 			err = json.NewEncoder(c.OutOrStdout()).Encode(report)
 		} else {
 			_, err = fmt.Fprintln(c.OutOrStdout(), report)
@@ -103,9 +103,9 @@ with --heads. Exit code 3 says that the record does not hold.`,
 		}
 		return err
 	}
-	atDesk := o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	ofRegistry := flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		return verify(c, func(anchors []audit.Head) (report audit.Report, err error) {
-			err = d.Store.View(c.Context(), func(tx registry.Tx) error {
+			err = v.View(c.Context(), func(tx registry.Tx) error {
 				report, err = audit.Verify(c.Context(), tx, anchors)
 				return err
 			})
@@ -114,7 +114,7 @@ with --heads. Exit code 3 says that the record does not hold.`,
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if file == "" {
-			return atDesk(c, args)
+			return ofRegistry(c, args)
 		}
 		return verify(c, func(anchors []audit.Head) (audit.Report, error) {
 			f, err := os.Open(file)
@@ -128,27 +128,27 @@ with --heads. Exit code 3 says that the record does not hold.`,
 	return c
 }
 
-func auditExport(o *office) *cobra.Command {
+func auditExport(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "export", Short: "Write the whole record as JSON lines", Args: cobra.NoArgs}
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
-		return d.Store.View(c.Context(), func(tx registry.Tx) error {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
+		return v.View(c.Context(), func(tx registry.Tx) error {
 			return audit.Export(c.Context(), tx, c.OutOrStdout())
 		})
 	})
 	return c
 }
 
-func auditAnchor(o *office) *cobra.Command {
+func auditAnchor(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "anchor", Short: "Write the record's head to its anchors, whether it is due or not; for a timer", Args: cobra.NoArgs}
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
-		if o.anchorer == nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		if flags.anchorer == nil {
 			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
 		}
-		head, err := d.Anchor(c.Context(), o.anchorer)
-		if err = errors.Join(append(o.unopened, err)...); err != nil {
+		head, err := d.Anchor(c.Context(), flags.anchorer)
+		if err = errors.Join(append(flags.unopened, err)...); err != nil {
 			return &exit{exitFailed, err}
 		}
-		return o.said(c, head, "The head is record %d, %x", head.Seq, head.Hash)
+		return flags.said(c, head, "The head is record %d, %x", head.Seq, head.Hash)
 	})
 	return c
 }

@@ -18,20 +18,20 @@ func newBackup() *cobra.Command {
 the other way round. Private keys are in it as they are in the registry: sealed under
 the root key, which is NOT in it. Keep that one apart.`,
 	}
-	o := officeFlags(c)
-	c.AddCommand(backupMake(o), backupCheck(o), backupRestore(o))
+	flags := addRegistryFlags(c)
+	c.AddCommand(backupMake(flags), backupCheck(flags), backupRestore(flags))
 	return c
 }
 
-func backupMake(o *office) *cobra.Command {
+func backupMake(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "make FILE", Short: "Write a backup into a new file", Args: cobra.ExactArgs(1)}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		s, ok := d.Store.(*store.Store)
 		if !ok {
 			return fmt.Errorf("a %T can't be backed up", d.Store)
 		}
 		// Recorded before, so that the backup holds its own record.
-		err := d.Change(c.Context(), registry.Entry{Action: "backup", Subject: "backup/" + filepath.Base(args[0]), Reason: o.reason},
+		err := d.Change(c.Context(), registry.Entry{Action: "backup", Subject: "backup/" + filepath.Base(args[0]), Reason: flags.reason},
 			func(registry.Tx, *registry.Entry) error { return nil })
 		if err != nil {
 			return err
@@ -43,12 +43,12 @@ func backupMake(o *office) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return o.said(c, sum, "%s is written and was read back: %s", args[0], backupText(sum))
+		return flags.said(c, sum, "%s is written and was read back: %s", args[0], backupText(sum))
 	})
 	return c
 }
 
-func backupCheck(o *office) *cobra.Command {
+func backupCheck(flags *registryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "check FILE", Short: "Read a backup to its end and say what is in it", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -56,12 +56,12 @@ func backupCheck(o *office) *cobra.Command {
 			if err != nil {
 				return asRefused(err)
 			}
-			return o.said(c, sum, "%s is whole: %s", args[0], backupText(sum))
+			return flags.said(c, sum, "%s is whole: %s", args[0], backupText(sum))
 		},
 	}
 }
 
-func backupRestore(o *office) *cobra.Command {
+func backupRestore(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "restore FILE", Short: "Restore a backup into an empty database", Args: cobra.ExactArgs(1),
 		Long: `Restore reads a backup into an empty database (--db), all of it or nothing, and verifies
@@ -69,12 +69,12 @@ the audit record of the restored copy. Nobody's token is needed: there is nobody
 		Example: `  sealane backup restore registry-2026-11-21.backup --db sqlite:restored.db`,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		address := orEnvironment(o.db, "SEALANE_DB", "sqlite:sealane.db")
+		address := orEnvironment(flags.db, "SEALANE_DB", "sqlite:sealane.db")
 		sum, err := store.Restore(c.Context(), address, args[0], store.Options{})
 		if err != nil {
 			return err
 		}
-		r, done, err := o.open(c, false)
+		r, done, err := flags.open(c, false)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ the audit record of the restored copy. Nobody's token is needed: there is nobody
 		if !report.Holds {
 			return refused(fmt.Errorf("the backup is restored as it is, but its audit record does not hold: %s", report))
 		}
-		return o.said(c, sum, "%s is restored: %s\nIts audit record holds: %d changes.", args[0], backupText(sum), report.Records)
+		return flags.said(c, sum, "%s is restored: %s\nIts audit record holds: %d changes.", args[0], backupText(sum), report.Records)
 	}
 	return c
 }

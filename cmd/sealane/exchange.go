@@ -17,34 +17,34 @@ message), approve (a second person), activate. One of yours: sealane key create,
 offer, alias (the key ID that they assign), activate (when they have installed it).
 At any time: sealane exchange status PARTNER says what comes next.`,
 	}
-	o := officeFlags(c)
-	c.AddCommand(exchangeReceive(o), exchangeConfirm(o), exchangeApprove(o), exchangeReject(o), exchangeStage(o), exchangeActivate(o), exchangeRetire(o), exchangeCompromised(o),
-		exchangeOffer(o), exchangeAlias(o), exchangeChallenge(o), exchangeProve(o), exchangeAnswer(o), exchangeStatus(o))
+	flags := addRegistryFlags(c)
+	c.AddCommand(exchangeReceive(flags), exchangeConfirm(flags), exchangeApprove(flags), exchangeReject(flags), exchangeStage(flags), exchangeActivate(flags), exchangeRetire(flags), exchangeCompromised(flags),
+		exchangeOffer(flags), exchangeAlias(flags), exchangeChallenge(flags), exchangeProve(flags), exchangeAnswer(flags), exchangeStatus(flags))
 	return c
 }
 
-func exchangeStatus(o *office) *cobra.Command {
+func exchangeStatus(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "status PARTNER [ENVIRONMENT]", Short: "Show where each certificate stands, what comes next, and who is waited for", Args: cobra.RangeArgs(1, 2)}
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, args []string) error {
 		environment := ""
 		if len(args) == 2 {
 			environment = args[1]
 		}
-		steps, err := exchange.Status(c.Context(), d.Registry, args[0], environment)
+		steps, err := v.Status(c.Context(), args[0], environment)
 		if err != nil {
 			return err
 		}
-		return writeSteps(o, c, steps)
+		return writeSteps(flags, c, steps)
 	})
 	return c
 }
 
-func writeSteps(o *office, c *cobra.Command, steps []exchange.Step) error {
-	if len(steps) == 0 && !o.json {
+func writeSteps(flags *registryFlags, c *cobra.Command, steps []exchange.Step) error {
+	if len(steps) == 0 && !flags.json {
 		_, err := fmt.Fprintln(c.OutOrStdout(), "No certificate yet. Make yours: sealane key create --help. Take theirs in: sealane exchange receive --help")
 		return err
 	}
-	return o.show(c, steps, "IDENTITY,WHOSE,ENVIRONMENT,STATE,KEY ID (ALIAS),UNTIL,WAITING FOR,NEXT", func(add func(...any)) {
+	return flags.show(c, steps, "IDENTITY,WHOSE,ENVIRONMENT,STATE,KEY ID (ALIAS),UNTIL,WAITING FOR,NEXT", func(add func(...any)) {
 		for _, s := range steps {
 			id := s.Certificate
 			if s.KeyPair != "" {
@@ -56,13 +56,13 @@ func writeSteps(o *office, c *cobra.Command, steps []exchange.Step) error {
 }
 
 // done says that a step is done, and what comes next.
-func (o *office) done(c *cobra.Command, d *registry.Desk, id, format string, args ...any) error {
+func (flags *registryFlags) done(c *cobra.Command, d *registry.Desk, id, format string, args ...any) error {
 	now, err := stands(c, d, id, fmt.Sprintf(format, args...))
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return o.show(c, now, "", nil)
+	if flags.json {
+		return flags.show(c, now, "", nil)
 	}
 	return now.say(c)
 }

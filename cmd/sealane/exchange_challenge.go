@@ -8,7 +8,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func exchangeChallenge(o *office) *cobra.Command {
+func exchangeChallenge(flags *registryFlags) *cobra.Command {
 	var out string
 	c := &cobra.Command{
 		Use: "challenge CERTIFICATE", Short: "Write a message that only the certificate's owner can open", Args: cobra.ExactArgs(1),
@@ -18,11 +18,11 @@ the text back, for: sealane exchange prove. It proves that they have the private
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
 	again := c.Flags().Bool("again", false, "make another, though one is out: its answer counts no more")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		if err := checkNew(out); err != nil {
 			return err
 		}
-		token, err := exchange.At(d).Challenge(c.Context(), args[0], *again, o.reason)
+		token, err := exchange.At(d).Challenge(c.Context(), args[0], *again, flags.reason)
 		if err != nil {
 			return err
 		}
@@ -36,34 +36,34 @@ the text back, for: sealane exchange prove. It proves that they have the private
 	return c
 }
 
-func exchangeAnswer(o *office) *cobra.Command {
+func exchangeAnswer(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "answer FILE", Short: "Open a partner's challenge with your key pair, for the text that proves it", Args: cobra.ExactArgs(1),
 		Long: `Answer opens what a partner's sealane exchange challenge has written, and prints the
 text in it. Send it back. Nothing but a challenge is opened.`,
 	}
 	partner := c.Flags().String("partner", "", "whose challenge it is, where there are many key pairs")
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		token, err := readInput(c, args[0], 64<<10)
 		if err != nil {
 			return err
 		}
-		answer, err := exchange.At(d).Answer(c.Context(), token, *partner, o.reason)
+		answer, err := exchange.At(d).Answer(c.Context(), token, *partner, flags.reason)
 		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"answer": answer}, "%s", answer)
+		return flags.said(c, map[string]string{"answer": answer}, "%s", answer)
 	})
 	return c
 }
 
-func exchangeProve(o *office) *cobra.Command {
+func exchangeProve(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "prove CERTIFICATE ANSWER", Short: "Take the partner's answer to the challenge", Args: cobra.ExactArgs(2)}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Prove(c.Context(), args[0], args[1], o.reason); err != nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if err := exchange.At(d).Prove(c.Context(), args[0], args[1], flags.reason); err != nil {
 			return err
 		}
-		return o.done(c, d, args[0], "The answer is right: the partner has the private key of %s.", args[0])
+		return flags.done(c, d, args[0], "The answer is right: the partner has the private key of %s.", args[0])
 	})
 	return c
 }

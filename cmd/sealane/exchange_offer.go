@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func exchangeOffer(o *office) *cobra.Command {
+func exchangeOffer(flags *registryFlags) *cobra.Command {
 	var to, out string
 	c := &cobra.Command{
 		Use: "offer KEYPAIR", Short: "Write your certificate, the covering letter, and the letter with the checksum", Args: cobra.ExactArgs(1),
@@ -22,21 +22,21 @@ SHA-256 checksums. Send them by two messages. No private key is in them.`,
 	c.Flags().StringVar(&out, "out", "", "folder to write (required)")
 	must(c.MarkFlagRequired("to"))
 	must(c.MarkFlagRequired("out"))
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		parcel, err := exchange.At(d).Offer(c.Context(), args[0], to, o.reason)
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		parcel, err := exchange.At(d).Offer(c.Context(), args[0], to, flags.reason)
 		if err != nil {
 			return err
 		}
 		if err := keydir.WriteOffer(out, parcel); err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"folder": out}, "%s and %s are written. Send them by two messages.\nNext: sealane exchange status %s",
+		return flags.said(c, map[string]string{"folder": out}, "%s and %s are written. Send them by two messages.\nNext: sealane exchange status %s",
 			filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), to)
 	})
 	return c
 }
 
-func exchangeAlias(o *office) *cobra.Command {
+func exchangeAlias(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "alias CERTIFICATE|KEYPAIR KEYID", Short: "Assign a key ID (alias), or record the one that the partner assigned", Args: cobra.ExactArgs(2),
 		Long: `For a partner's certificate, alias assigns the key ID that your messages to them will
@@ -47,15 +47,15 @@ same size may have that of the certificate before.`,
 	}
 	replace := c.Flags().String("replace", "", "the key ID that it has now, to replace it")
 	asIs := c.Flags().Bool("as-is", false, "the partner's key ID is not in the profile's form, and is what they wrote")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		name := exchange.At(d).Alias
 		if *asIs {
 			name = exchange.At(d).AliasAsIs
 		}
-		if err := name(c.Context(), args[0], args[1], *replace, o.reason); err != nil {
+		if err := name(c.Context(), args[0], args[1], *replace, flags.reason); err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"of": args[0], "key_id": args[1]}, "The key ID of %s is %s", args[0], args[1])
+		return flags.said(c, map[string]string{"of": args[0], "key_id": args[1]}, "The key ID of %s is %s", args[0], args[1])
 	})
 	return c
 }

@@ -14,7 +14,7 @@ import (
 // maxArrival bounds a partner's file or saved mail.
 const maxArrival = 16 << 20
 
-func exchangeReceive(o *office) *cobra.Command {
+func exchangeReceive(flags *registryFlags) *cobra.Command {
 	var in exchange.Incoming
 	var waive []string
 	c := &cobra.Command{
@@ -32,8 +32,8 @@ A file with a private key is refused, and that key can never come in any more.`,
 	}
 	c.Flags().StringVar(&in.KeyID, "key-id", "", "the key ID (alias) that the partner uses already; kept as it is")
 	c.Flags().StringArrayVar(&waive, "waive", nil, "RULE=REASON: a rule that should not count")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		in.Partner, in.Environment, in.Reason, in.Waive = args[0], args[1], o.reason, map[string]string{}
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		in.Partner, in.Environment, in.Reason, in.Waive = args[0], args[1], flags.reason, map[string]string{}
 		for _, w := range waive {
 			rule, reason, _ := strings.Cut(w, "=")
 			in.Waive[rule] = reason
@@ -46,8 +46,8 @@ A file with a private key is refused, and that key can never come in any more.`,
 		if err != nil {
 			return err
 		}
-		if o.json {
-			return o.show(c, map[string]any{"certificate": certificate.ID, "findings": found, "next": exchange.Next(certificate)}, "", nil)
+		if flags.json {
+			return flags.show(c, map[string]any{"certificate": certificate.ID, "findings": found, "next": exchange.Next(certificate)}, "", nil)
 		}
 		fmt.Fprintf(c.OutOrStdout(), "Certificate %s of %s in %s is received: %s, valid until %s.\n", certificate.ID, in.Partner, in.Environment, cellText(certificate.CommonName), cellText(certificate.NotAfter))
 		for _, f := range found {
@@ -59,7 +59,7 @@ A file with a private key is refused, and that key can never come in any more.`,
 	return c
 }
 
-func exchangeConfirm(o *office) *cobra.Command {
+func exchangeConfirm(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "confirm CERTIFICATE CHECKSUM…", Short: "Compare the SHA-256 of the partner's second message", Args: cobra.MinimumNArgs(2),
 		Long: `Confirm compares the checksum with the file as it was received, with the
@@ -67,17 +67,17 @@ certificate (DER), and with its PEM in both line ends, and says which it is. Any
 will do: with colons, blanks or none, base64, or the whole line of openssl or
 sha256sum. The checksum must have come by another message than the certificate.`,
 	}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		matched, err := exchange.At(d).Confirm(c.Context(), args[0], strings.Join(args[1:], " "), o.reason)
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		matched, err := exchange.At(d).Confirm(c.Context(), args[0], strings.Join(args[1:], " "), flags.reason)
 		if err != nil {
 			return err
 		}
-		return o.done(c, d, args[0], "The checksum matches: %s.", matched)
+		return flags.done(c, d, args[0], "The checksum matches: %s.", matched)
 	})
 	return c
 }
 
-func exchangeApprove(o *office) *cobra.Command {
+func exchangeApprove(flags *registryFlags) *cobra.Command {
 	var a exchange.Approval
 	c := &cobra.Command{
 		Use: "approve CERTIFICATE…", Short: "Let matched certificates in (a second person, for production)", Args: cobra.MinimumNArgs(1),
@@ -91,38 +91,38 @@ certificates of one partner.`,
 	f.StringVar(&a.Change, "change", "", "reference of the change")
 	f.StringVar(&a.CallBack, "call-back", "", "who was called back, at which number, and what they said")
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		a.Reason = o.reason
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		a.Reason = flags.reason
 		var all []standing
 		err := exchange.At(d).ApproveAll(c.Context(), args, a, func(id string) error {
 			now, err := stands(c, d, id, fmt.Sprintf("Certificate %s is approved.", id))
-			if all = append(all, now); err != nil || o.json {
+			if all = append(all, now); err != nil || flags.json {
 				return err
 			}
 			return now.say(c)
 		})
-		if o.json && len(all) > 0 {
-			err = errors.Join(err, o.show(c, all, "", nil))
+		if flags.json && len(all) > 0 {
+			err = errors.Join(err, flags.show(c, all, "", nil))
 		}
 		return err
 	})
 	return c
 }
 
-func exchangeReject(o *office) *cobra.Command {
+func exchangeReject(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "reject CERTIFICATE|KEYPAIR", Short: "End the exchange of a certificate, for a reason", Args: cobra.ExactArgs(1),
 		Long: `Reject ends the exchange of a partner's certificate at any step before it is in use. For
 a key pair of yours that is on offer it takes the offer back: the pair is retired.`,
 	}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Reject(c.Context(), args[0], o.reason); err != nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if err := exchange.At(d).Reject(c.Context(), args[0], flags.reason); err != nil {
 			return err
 		}
 		if strings.HasPrefix(args[0], "k-") {
-			return o.said(c, map[string]string{"retired": args[0]}, "Key pair %s is retired", args[0])
+			return flags.said(c, map[string]string{"retired": args[0]}, "Key pair %s is retired", args[0])
 		}
-		return o.done(c, d, args[0], "Certificate %s is rejected.", args[0])
+		return flags.done(c, d, args[0], "Certificate %s is rejected.", args[0])
 	})
 	return c
 }

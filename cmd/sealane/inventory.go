@@ -18,25 +18,25 @@ func newInventory() *cobra.Command {
 		Long: `Inventory lists every key pair and certificate of the registry with what PCI DSS 4.2.1.1
 asks for, as a table, as CSV for a spreadsheet, or as JSON lines.`,
 	}
-	o := officeFlags(c)
+	flags := addRegistryFlags(c)
 	c.Flags().BoolVar(&asCSV, "csv", false, "write CSV")
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		switch {
-		case o.json:
+		case flags.json:
 			e := json.NewEncoder(c.OutOrStdout())
-			return d.Inventory(c.Context(), func(r registry.InventoryRow) error { return e.Encode(r) })
+			return v.Inventory(c.Context(), func(r registry.InventoryRow) error { return e.Encode(r) })
 		case asCSV:
 			w := csv.NewWriter(c.OutOrStdout())
 			if err := w.Write(registry.InventoryColumns); err != nil {
 				return err
 			}
-			err := d.Inventory(c.Context(), func(r registry.InventoryRow) error { return w.Write(harmless(r.Cells())) })
+			err := v.Inventory(c.Context(), func(r registry.InventoryRow) error { return w.Write(harmless(r.Cells())) })
 			w.Flush()
 			return errors.Join(err, w.Error())
 		}
 		var broken error
-		err := o.show(c, nil, "IDENTITY,WHOSE,PARTNER,ENVIRONMENT,STRENGTH,COMMON NAME,UNTIL,STATE,CUSTODIAN,WAIVED", func(add func(...any)) {
-			broken = d.Inventory(c.Context(), func(r registry.InventoryRow) error {
+		err := flags.show(c, nil, "IDENTITY,WHOSE,PARTNER,ENVIRONMENT,STRENGTH,COMMON NAME,UNTIL,STATE,CUSTODIAN,WAIVED", func(add func(...any)) {
+			broken = v.Inventory(c.Context(), func(r registry.InventoryRow) error {
 				add(r.ID, r.Owner, r.Partner, r.Environment, r.Strength, r.CommonName, r.NotAfter.Format("2006-01-02"), r.State, r.Custodian, r.Waived)
 				return nil
 			})

@@ -18,7 +18,7 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-func keyBlock(o *office) *cobra.Command {
+func keyBlock(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "block [FILE|SHA256…]", Short: "Block keys that may never come in, such as another product's",
 		Long: `Block takes certificates or public keys in files, or SHA-256 checksums of public keys
@@ -31,7 +31,7 @@ key, its public key is blocked.`,
   sealane key block --list idplus-keys.txt --reason "keys of ID+"`,
 	}
 	list := c.Flags().String("list", "", "file with one checksum a line, such as an export of another product's keys")
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		var sums [][]byte
 		for _, arg := range args {
 			sum, err := spkiSum(c, arg)
@@ -49,7 +49,7 @@ key, its public key is blocked.`,
 		}
 		slices.SortFunc(sums, bytes.Compare)
 		sums = slices.CompactFunc(sums, bytes.Equal)
-		ended, err := d.BlockKeys(c.Context(), sums, o.reason)
+		ended, err := d.BlockKeys(c.Context(), sums, flags.reason)
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ key, its public key is blocked.`,
 		if len(ended) > 0 {
 			said = "Out of use at once: " + strings.Join(ended, ", ") + "."
 		}
-		return o.said(c, map[string]any{"blocked": len(sums), "ended": ended}, "%d public keys are blocked. %s", len(sums), said)
+		return flags.said(c, map[string]any{"blocked": len(sums), "ended": ended}, "%d public keys are blocked. %s", len(sums), said)
 	})
 	return c
 }

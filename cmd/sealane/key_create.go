@@ -9,7 +9,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func keyCreate(o *office) *cobra.Command {
+func keyCreate(flags *registryFlags) *cobra.Command {
 	var n registry.NewPair
 	c := &cobra.Command{
 		Use: "create", Short: "Make a key pair of yours in the registry, with its certificate", Args: cobra.NoArgs,
@@ -29,15 +29,15 @@ There is one pair per account and environment, used for nothing else.`,
 	f.StringVar(&n.Subject.Email, "email", "", "contact for renewals, a mailbox that several people read")
 	f.StringVar(&n.Subject.Country, "country", "", "two-letter country code")
 	must(c.MarkFlagRequired("common-name"))
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, _ []string) error {
 		if err := profileOf(c, d, &n); err != nil {
 			return err
 		}
-		k, made, err := d.CreateKeyPair(c.Context(), n, o.reason)
+		k, made, err := d.CreateKeyPair(c.Context(), n, flags.reason)
 		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]any{"key_pair": k, "certificate": made.ID}, "Key pair %s (RSA %d, %s) is made; its certificate is valid until %s.\nNext: sealane exchange offer %s --to %s --out FOLDER",
+		return flags.said(c, map[string]any{"key_pair": k, "certificate": made.ID}, "Key pair %s (RSA %d, %s) is made; its certificate is valid until %s.\nNext: sealane exchange offer %s --to %s --out FOLDER",
 			k.ID, k.Bits, k.Environment, made.NotAfter.Format("2006-01-02"), k.ID, orWord(n.Partner, "PARTNER"))
 	})
 	return c

@@ -7,7 +7,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func keyExport(o *office) *cobra.Command {
+func keyExport(flags *registryFlags) *cobra.Command {
 	var format, out string
 	c := &cobra.Command{
 		Use: "export KEYPAIR", Short: "Write a private key out of the registry, encrypted; audited", Args: cobra.ExactArgs(1),
@@ -19,7 +19,7 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	must(c.MarkFlagRequired("out"))
 	given := passphraseFlag(c)
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		passphrase, err := given()
 		if err == nil {
 			err = checkNew(out)
@@ -27,14 +27,14 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 		if err != nil {
 			return err
 		}
-		file, err := d.ExportKeyPair(c.Context(), args[0], format, passphrase, o.reason)
+		file, err := d.ExportKeyPair(c.Context(), args[0], format, passphrase, flags.reason)
 		if err != nil {
 			return err
 		}
 		if err := newfile.Write(out, file, 0o600); err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"file": out}, "%s is written. It holds a private key: keep it, and its passphrase, apart.", out)
+		return flags.said(c, map[string]string{"file": out}, "%s is written. It holds a private key: keep it, and its passphrase, apart.", out)
 	})
 	return c
 }

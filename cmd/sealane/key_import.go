@@ -9,7 +9,7 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-func keyImport(o *office) *cobra.Command {
+func keyImport(flags *registryFlags) *cobra.Command {
 	var n registry.NewPair
 	var certificate string
 	c := &cobra.Command{
@@ -22,7 +22,7 @@ when you have seen that the import works.`,
 	pairFlags(c, &n)
 	c.Flags().StringVar(&certificate, "certificate", "", "the key's certificate, where the file has none")
 	given := passphraseFlag(c)
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		if err := profileOf(c, d, &n); err != nil {
 			return err
 		}
@@ -52,11 +52,11 @@ when you have seen that the import works.`,
 		if n.KeyID == "" {
 			n.KeyID = info.KeyID
 		}
-		k, made, err := d.ImportKeyPair(c.Context(), n, key, chain, o.reason)
+		k, made, err := d.ImportKeyPair(c.Context(), n, key, chain, flags.reason)
 		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]any{"key_pair": k, "certificate": made.ID}, "Key pair %s is imported; its certificate is valid until %s.\nIf the partner has it installed already: sealane exchange activate %s", k.ID, made.NotAfter.Format("2006-01-02"), k.ID)
+		return flags.said(c, map[string]any{"key_pair": k, "certificate": made.ID}, "Key pair %s is imported; its certificate is valid until %s.\nIf the partner has it installed already: sealane exchange activate %s", k.ID, made.NotAfter.Format("2006-01-02"), k.ID)
 	})
 	return c
 }

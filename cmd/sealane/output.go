@@ -22,8 +22,8 @@ import (
 )
 
 // show writes rows as JSON, or as a table whose first line is head.
-func (o *office) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
-	if o.json {
+func (f *registryFlags) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
+	if f.json {
 		return writeJSON(c.OutOrStdout(), rows)
 	}
 	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
@@ -39,9 +39,9 @@ func (o *office) show(c *cobra.Command, rows any, head string, lines func(add fu
 }
 
 // said writes one line for people, or the row for programs.
-func (o *office) said(c *cobra.Command, row any, format string, args ...any) error {
-	if o.json {
-		return o.show(c, row, "", nil)
+func (f *registryFlags) said(c *cobra.Command, row any, format string, args ...any) error {
+	if f.json {
+		return f.show(c, row, "", nil)
 	}
 	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
 	return err

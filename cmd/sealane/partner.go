@@ -15,12 +15,12 @@ import (
 
 func newPartner() *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Partners in the registry: environments, contacts, API keys"}
-	o := officeFlags(c)
-	c.AddCommand(partnerAdd(o), partnerEnvironment(o), partnerList(o), partnerShow(o), partnerContact(o), partnerAPIKey(o), partnerImport(o), partnerExport(o))
+	flags := addRegistryFlags(c)
+	c.AddCommand(partnerAdd(flags), partnerEnvironment(flags), partnerList(flags), partnerShow(flags), partnerContact(flags), partnerAPIKey(flags), partnerImport(flags), partnerExport(flags))
 	return c
 }
 
-func partnerAdd(o *office) *cobra.Command {
+func partnerAdd(flags *registryFlags) *cobra.Command {
 	var p registry.Partner
 	var env registry.Environment
 	var side, sealing, caller string
@@ -42,7 +42,7 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 	for _, name := range []string{"name", "profile", "side"} {
 		must(c.MarkFlagRequired(name))
 	}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		p.ID = args[0]
 		if err := p.Side.UnmarshalText([]byte(side)); err != nil {
 			return &exit{exitUsage, err}
@@ -54,20 +54,20 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 		if err == nil {
 			return fmt.Errorf("partner %s: %w", p.ID, registry.ErrExists)
 		}
-		if err := ownDialect(c, d, &p, o.reason); err != nil {
+		if err := ownDialect(c, d, &p, flags.reason); err != nil {
 			return err
 		}
-		if err := d.AddPartner(c.Context(), p, o.reason); err != nil {
+		if err := d.AddPartner(c.Context(), p, flags.reason); err != nil {
 			return err
 		}
 		if env.Name == "" {
-			return o.said(c, p, "Partner %s is added. Next: sealane partner env %s STAG --sealing required", p.ID, p.ID)
+			return flags.said(c, p, "Partner %s is added. Next: sealane partner env %s STAG --sealing required", p.ID, p.ID)
 		}
 		env.Partner, env.Sealing, env.SenderAuth = p.ID, sealane.Sealing(sealing), sealane.SenderAuth(caller)
-		if err := d.AddEnvironment(c.Context(), env, o.reason); err != nil {
+		if err := d.AddEnvironment(c.Context(), env, flags.reason); err != nil {
 			return fmt.Errorf("partner %s is added, but not its environment: %w\nTo add it: sealane partner env %s %s …", p.ID, err, p.ID, env.Name)
 		}
-		return o.said(c, p, "Partner %s is added, with environment %s. What is missing now: sealane preflight %s %s", p.ID, env.Name, p.ID, env.Name)
+		return flags.said(c, p, "Partner %s is added, with environment %s. What is missing now: sealane preflight %s %s", p.ID, env.Name, p.ID, env.Name)
 	})
 	return c
 }
@@ -90,14 +90,14 @@ func ownDialect(c *cobra.Command, d *registry.Desk, p *registry.Partner, reason 
 	return nil
 }
 
-func partnerList(o *office) *cobra.Command {
+func partnerList(flags *registryFlags) *cobra.Command {
 	var page registry.Page
 	c := &cobra.Command{Use: "list", Short: "List partners", Args: cobra.NoArgs}
 	c.Flags().IntVar(&page.Limit, "limit", 100, "how many at most")
 	c.Flags().StringVar(&page.After, "after", "", "those behind this partner, for the next page")
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		var list, more []registry.Partner
-		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+		err := v.View(c.Context(), func(tx registry.Tx) (err error) {
 			if list, err = tx.Partners(page); err != nil || len(list) == 0 {
 				return err
 			}
@@ -107,7 +107,7 @@ func partnerList(o *office) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		err = o.show(c, list, "PARTNER,NAME,PROFILE,WE ARE,SINCE", func(add func(...any)) {
+		err = flags.show(c, list, "PARTNER,NAME,PROFILE,WE ARE,SINCE", func(add func(...any)) {
 			for _, p := range list {
 				add(p.ID, p.Name, p.Profile, p.Side, p.Created)
 			}
@@ -132,45 +132,45 @@ type environmentView struct {
 	Steps   []exchange.Step   `json:"certificates"`
 }
 
-func partnerShow(o *office) *cobra.Command {
+func partnerShow(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "show PARTNER", Short: "Show a partner with environments, contacts, API keys and certificates", Args: cobra.ExactArgs(1)}
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, args []string) error {
-		var v partnerView
-		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
-			if v.Partner, err = tx.Partner(args[0]); err != nil {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, args []string) error {
+		var p partnerView
+		err := v.View(c.Context(), func(tx registry.Tx) (err error) {
+			if p.Partner, err = tx.Partner(args[0]); err != nil {
 				return fmt.Errorf("partner %q: %w", args[0], err)
 			}
 			environments, err := tx.Environments(args[0])
-			v.Environments = nil
+			p.Environments = nil
 			for _, env := range environments {
 				one := environmentView{Environment: env}
 				if one.APIKeys, err = tx.APIKeys(env.Partner, env.Name); err != nil {
 					return err
 				}
-				v.Environments = append(v.Environments, one)
+				p.Environments = append(p.Environments, one)
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		for i := range v.Environments {
-			if v.Environments[i].Steps, err = exchange.Status(c.Context(), d.Registry, v.ID, v.Environments[i].Name); err != nil {
+		for i := range p.Environments {
+			if p.Environments[i].Steps, err = v.Status(c.Context(), p.ID, p.Environments[i].Name); err != nil {
 				return err
 			}
 		}
-		if o.json {
-			return o.show(c, v, "", nil)
+		if flags.json {
+			return flags.show(c, p, "", nil)
 		}
-		return v.write(o, c)
+		return p.write(flags, c)
 	})
 	return c
 }
 
-func (v partnerView) write(o *office, c *cobra.Command) error {
+func (p partnerView) write(flags *registryFlags, c *cobra.Command) error {
 	w := c.OutOrStdout()
-	fmt.Fprintf(w, "%s: %s, profile %s; we are the %s\n", v.ID, cellText(v.Name), v.Profile, v.Side)
-	for _, env := range v.Environments {
+	fmt.Fprintf(w, "%s: %s, profile %s; we are the %s\n", p.ID, cellText(p.Name), p.Profile, p.Side)
+	for _, env := range p.Environments {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
 		for _, more := range [][2]string{{"account", env.Account}, {"caller", string(env.SenderAuth)}, {"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}} {
 			if more[1] != "" {
@@ -188,14 +188,14 @@ func (v partnerView) write(o *office, c *cobra.Command) error {
 			}
 			fmt.Fprintf(w, "  API key   %s %s… sealing %s, %s, last used %s %s\n", k.ID, k.Prefix, k.Sealing, state, cellText(k.LastUsed), cellText(k.Label))
 		}
-		if err := writeSteps(o, c, env.Steps); err != nil {
+		if err := writeSteps(flags, c, env.Steps); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func partnerContact(o *office) *cobra.Command {
+func partnerContact(flags *registryFlags) *cobra.Command {
 	var contact registry.Contact
 	var role string
 	var remove bool
@@ -209,18 +209,18 @@ func partnerContact(o *office) *cobra.Command {
 	f.StringVar(&contact.Name, "name", "", "name")
 	f.BoolVar(&remove, "remove", false, "remove whoever has that address")
 	must(c.MarkFlagRequired("email"))
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		if remove {
-			if err := d.RemoveContact(c.Context(), args[0], args[1], contact.Email, o.reason); err != nil {
+			if err := d.RemoveContact(c.Context(), args[0], args[1], contact.Email, flags.reason); err != nil {
 				return err
 			}
-			return o.said(c, contact, "%s is no contact of %s in %s any more", contact.Email, args[0], args[1])
+			return flags.said(c, contact, "%s is no contact of %s in %s any more", contact.Email, args[0], args[1])
 		}
 		contact.Role = registry.ContactRole(role)
-		if err := d.SetContact(c.Context(), args[0], args[1], contact, o.reason); err != nil {
+		if err := d.SetContact(c.Context(), args[0], args[1], contact, flags.reason); err != nil {
 			return err
 		}
-		return o.said(c, contact, "%s is the %s contact of %s in %s", contact.Email, contact.Role, args[0], args[1])
+		return flags.said(c, contact, "%s is the %s contact of %s in %s", contact.Email, contact.Role, args[0], args[1])
 	})
 	return c
 }

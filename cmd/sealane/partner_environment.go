@@ -23,7 +23,7 @@ func environmentFlags(c *cobra.Command, env *registry.Environment, sealing, call
 	f.IntVar(&env.MaxPayload, "max-payload", 0, "largest payload in bytes (default 32 MiB)")
 }
 
-func partnerEnvironment(o *office) *cobra.Command {
+func partnerEnvironment(flags *registryFlags) *cobra.Command {
 	var env registry.Environment
 	var sealing, caller string
 	c := &cobra.Command{
@@ -31,7 +31,7 @@ func partnerEnvironment(o *office) *cobra.Command {
 		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
 	}
 	environmentFlags(c, &env, &sealing, &caller)
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		env.Partner, env.Name, env.Sealing, env.SenderAuth = args[0], args[1], sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		// stored gives the row as it is, and not as the flags say.
 		stored := func() (row registry.Environment, err error) {
@@ -46,9 +46,9 @@ func partnerEnvironment(o *office) *cobra.Command {
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
 			said = fmt.Sprintf("is added. What is missing now: sealane preflight %s %s", env.Partner, env.Name)
-			err = d.AddEnvironment(c.Context(), env, o.reason)
+			err = d.AddEnvironment(c.Context(), env, flags.reason)
 		case err == nil:
-			err = d.ChangeEnvironment(c.Context(), seen, o.reason, func(now *registry.Environment) error {
+			err = d.ChangeEnvironment(c.Context(), seen, flags.reason, func(now *registry.Environment) error {
 				for flag, set := range map[string]func(){
 					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.SenderAuth = env.SenderAuth },
 					"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
@@ -68,7 +68,7 @@ func partnerEnvironment(o *office) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return o.said(c, row, "Environment %s of %s %s", env.Name, env.Partner, said)
+		return flags.said(c, row, "Environment %s of %s %s", env.Name, env.Partner, said)
 	})
 	return c
 }

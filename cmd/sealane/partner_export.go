@@ -8,7 +8,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func partnerExport(o *office) *cobra.Command {
+func partnerExport(flags *registryFlags) *cobra.Command {
 	var name, email, out string
 	c := &cobra.Command{
 		Use: "export PARTNER KEYPAIR", Short: "Write a small signed file from which the partner's Sealane takes your certificate", Args: cobra.ExactArgs(2),
@@ -24,19 +24,19 @@ a second message and the approval stay as they are.`,
 	f.StringVar(&out, "out", "", "file to write (required)")
 	must(c.MarkFlagRequired("name"))
 	must(c.MarkFlagRequired("out"))
-	c.RunE = o.atDesk(true, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		var contacts []registry.Contact
 		if email != "" {
 			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
 		}
-		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, o.reason)
+		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, flags.reason)
 		if err != nil {
 			return err
 		}
 		if err := newfile.Write(out, append(file, '\n'), 0o644); err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
+		return flags.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
 	})
 	return c
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func partnerImport(o *office) *cobra.Command {
+func partnerImport(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use: "import FILE.csv", Short: "Import partners and certificates from a table, with a report per row", Args: cobra.ExactArgs(1),
 		Long: `Import reads a CSV file whose first line names its columns:
@@ -25,9 +25,9 @@ Partners, environments and certificates that are there already are left as they 
 that a row can be mended and imported again. A row stops at its first step that fails;
 the report says what of it is done. Semicolons or tabs between the columns will do, too.`,
 	}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		results, failed := []exchange.RowResult{}, 0
-		ended := exchange.At(d).ImportCSV(c.Context(), args[0], o.reason, func(r exchange.RowResult) {
+		ended := exchange.At(d).ImportCSV(c.Context(), args[0], flags.reason, func(r exchange.RowResult) {
 			results = append(results, r)
 			if r.Error != "" {
 				failed++
@@ -39,7 +39,7 @@ the report says what of it is done. Semicolons or tabs between the columns will 
 		if ended != nil && len(results) == 0 {
 			return ended
 		}
-		if err := o.show(c, results, "LINE,PARTNER,ENVIRONMENT,DONE,ERROR", func(add func(...any)) {
+		if err := flags.show(c, results, "LINE,PARTNER,ENVIRONMENT,DONE,ERROR", func(add func(...any)) {
 			for _, r := range results {
 				add(r.Line, r.Partner, r.Environment, strings.Join(r.Done, ", "), r.Error)
 			}

@@ -12,12 +12,12 @@ import (
 
 func newPerson() *cobra.Command {
 	c := &cobra.Command{Use: "person", Short: "People who work with the registry, each with a token of their own"}
-	o := officeFlags(c)
-	c.AddCommand(personAdd(o), personList(o), personRevoke(o), personToken(o), personRoles(o))
+	flags := addRegistryFlags(c)
+	c.AddCommand(personAdd(flags), personList(flags), personRevoke(flags), personToken(flags), personRoles(flags))
 	return c
 }
 
-func personAdd(o *office) *cobra.Command {
+func personAdd(flags *registryFlags) *cobra.Command {
 	var p registry.Person
 	var roles []string
 	c := &cobra.Command{
@@ -42,23 +42,23 @@ several; but nobody approves for production what they received themselves.`,
 		for _, role := range roles {
 			p.Roles = append(p.Roles, registry.Role(role))
 		}
-		token, err := o.addPerson(c, p)
+		token, err := flags.addPerson(c, p)
 		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"person": p.ID, "token": token}, "%s\n\nThis is the token of %s. It is not shown again. To use it: export SEALANE_TOKEN=…", token, p.ID)
+		return flags.said(c, map[string]string{"person": p.ID, "token": token}, "%s\n\nThis is the token of %s. It is not shown again. To use it: export SEALANE_TOKEN=…", token, p.ID)
 	}
 	return c
 }
 
 // addPerson adds the first person of an empty registry, where no token is named, and
 // others at an administrator's desk.
-func (o *office) addPerson(c *cobra.Command, p registry.Person) (token string, err error) {
-	mine, nobody := o.token(c)
+func (flags *registryFlags) addPerson(c *cobra.Command, p registry.Person) (token string, err error) {
+	mine, nobody := flags.token(c)
 	if nobody != nil && !errors.Is(nobody, errNobody) {
 		return "", nobody
 	}
-	r, done, err := o.open(c, nobody != nil)
+	r, done, err := flags.open(c, nobody != nil)
 	if err != nil {
 		return "", err
 	}
@@ -74,22 +74,22 @@ func (o *office) addPerson(c *cobra.Command, p registry.Person) (token string, e
 	if err != nil {
 		return "", err
 	}
-	token, err = d.AddPerson(c.Context(), p, o.reason)
+	token, err = d.AddPerson(c.Context(), p, flags.reason)
 	return token, asRefused(err)
 }
 
-func personList(o *office) *cobra.Command {
+func personList(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List people", Args: cobra.NoArgs}
-	c.RunE = o.looking(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		var people []registry.Person
-		err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+		err := v.View(c.Context(), func(tx registry.Tx) (err error) {
 			people, err = tx.People()
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		return o.show(c, people, "PERSON,NAME,EMAIL,ROLES,TOKEN,SINCE,REVOKED", func(add func(...any)) {
+		return flags.show(c, people, "PERSON,NAME,EMAIL,ROLES,TOKEN,SINCE,REVOKED", func(add func(...any)) {
 			for _, p := range people {
 				roles := make([]string, len(p.Roles))
 				for i, role := range p.Roles {
@@ -102,40 +102,40 @@ func personList(o *office) *cobra.Command {
 	return c
 }
 
-func personRevoke(o *office) *cobra.Command {
+func personRevoke(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "revoke PERSON", Short: "End somebody's token", Args: cobra.ExactArgs(1)}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := d.RevokePerson(c.Context(), args[0], o.reason); err != nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if err := d.RevokePerson(c.Context(), args[0], flags.reason); err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
+		return flags.said(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
 	})
 	return c
 }
 
-func personToken(o *office) *cobra.Command {
+func personToken(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "token PERSON", Short: "Give somebody a new token, for one that was lost or revoked", Args: cobra.ExactArgs(1)}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
-		token, err := d.RenewToken(c.Context(), args[0], o.reason)
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		token, err := d.RenewToken(c.Context(), args[0], flags.reason)
 		if err != nil {
 			return err
 		}
-		return o.said(c, map[string]string{"person": args[0], "token": token}, "%s\n\nThis is the new token of %s; the old one has ended. It is not shown again.", token, args[0])
+		return flags.said(c, map[string]string{"person": args[0], "token": token}, "%s\n\nThis is the new token of %s; the old one has ended. It is not shown again.", token, args[0])
 	})
 	return c
 }
 
-func personRoles(o *office) *cobra.Command {
+func personRoles(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Give somebody other roles", Args: cobra.MinimumNArgs(2)}
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		var to []registry.Role
 		for _, role := range args[1:] {
 			to = append(to, registry.Role(role))
 		}
-		if err := d.SetRoles(c.Context(), args[0], to, o.reason); err != nil {
+		if err := d.SetRoles(c.Context(), args[0], to, flags.reason); err != nil {
 			return err
 		}
-		return o.said(c, map[string]any{"person": args[0], "roles": to}, "%s is %s now", args[0], strings.Join(args[1:], " and "))
+		return flags.said(c, map[string]any{"person": args[0], "roles": to}, "%s is %s now", args[0], strings.Join(args[1:], " and "))
 	})
 	return c
 }

@@ -21,10 +21,10 @@ func newPreflight() *cobra.Command {
 sealed and opened, makes the lane, and seals a message with it. Exit code 3 says that
 something is missing.`,
 	}
-	o := officeFlags(c)
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, args []string) error {
+	flags := addRegistryFlags(c)
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
 		root := exchange.Check{Name: "root key", Level: cert.OK, Found: "opens the private keys"}
-		err := o.withRoot(c, d, func(ctx context.Context, key *rootkey.Key, _ []byte) error { return d.UseRoot(ctx, key) })
+		err := flags.withRoot(c, d, func(ctx context.Context, key *rootkey.Key, _ []byte) error { return d.UseRoot(ctx, key) })
 		switch {
 		case errors.Is(err, registry.ErrNoRoot): // the first key pair sets it
 			root.Level, root.Found = cert.Warning, "none yet"
@@ -37,7 +37,7 @@ something is missing.`,
 		}
 		checks, ready = append([]exchange.Check{root}, checks...), ready && root.Level != cert.Refused
 		marks := map[string]string{"ok": "✓", "warning": "!", "refused": "✗"}
-		if o.json {
+		if flags.json {
 			err = json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"ready": ready, "checks": checks})
 		} else {
 			for _, one := range checks {

@@ -19,12 +19,12 @@ the database: it comes from a file (file:PATH), an environment variable (env:NAM
 a passphrase (passphrase:NAME, the variable that holds it). Without it private keys
 are lost: keep a copy in a safe place, apart from the backups.`,
 	}
-	o := officeFlags(c)
-	c.AddCommand(rootKeyCreate(o), rootKeyRotate(o))
+	flags := addRegistryFlags(c)
+	c.AddCommand(rootKeyCreate(flags), rootKeyRotate(flags))
 	return c
 }
 
-func rootKeyCreate(o *office) *cobra.Command {
+func rootKeyCreate(flags *registryFlags) *cobra.Command {
 	return &cobra.Command{
 		Use: "create FILE", Short: "Make a root key in a new file", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -32,12 +32,12 @@ func rootKeyCreate(o *office) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.said(c, map[string]string{"file": args[0], "root_key": key.ID()}, "%s holds root key %s. To use it: --root-key file:%s\nKeep a copy in a safe place: without it the registry's private keys are lost.", args[0], key.ID(), absolute(args[0]))
+			return flags.said(c, map[string]string{"file": args[0], "root_key": key.ID()}, "%s holds root key %s. To use it: --root-key file:%s\nKeep a copy in a safe place: without it the registry's private keys are lost.", args[0], key.ID(), absolute(args[0]))
 		},
 	}
 }
 
-func rootKeyRotate(o *office) *cobra.Command {
+func rootKeyRotate(flags *registryFlags) *cobra.Command {
 	var to string
 	c := &cobra.Command{
 		Use: "rotate", Short: "Seal all private keys under another root key", Args: cobra.NoArgs,
@@ -49,10 +49,10 @@ one is needed.`,
 	}
 	c.Flags().StringVar(&to, "to", "", "the new root key (required)")
 	must(c.MarkFlagRequired("to"))
-	c.RunE = o.atDesk(false, func(c *cobra.Command, d *registry.Desk, _ []string) error {
-		if err := o.setRoot(c, d); err != nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+		if err := flags.withRoot(c, d, d.SetRoot); err != nil {
 			if key := rotatedTo(c, d, to); key != nil {
-				return o.rotated(c, key, 0)
+				return flags.rotated(c, key, 0)
 			}
 			return &exit{exitFailed, err}
 		}
@@ -63,11 +63,11 @@ one is needed.`,
 		if err != nil {
 			return &exit{exitFailed, err}
 		}
-		n, err := d.RotateRoot(c.Context(), next, parameters, o.reason)
+		n, err := d.RotateRoot(c.Context(), next, parameters, flags.reason)
 		if err != nil {
 			return err
 		}
-		return o.rotated(c, next, n)
+		return flags.rotated(c, next, n)
 	})
 	return c
 }
@@ -82,6 +82,6 @@ func rotatedTo(c *cobra.Command, d *registry.Desk, spec string) *rootkey.Key {
 	return key
 }
 
-func (o *office) rotated(c *cobra.Command, key *rootkey.Key, n int) error {
-	return o.said(c, map[string]any{"root_key": key.ID(), "private_keys": n}, "All private keys are under root key %s now; %d of them were not before. The old one is not needed any more, but for old backups.", key.ID(), n)
+func (flags *registryFlags) rotated(c *cobra.Command, key *rootkey.Key, n int) error {
+	return flags.said(c, map[string]any{"root_key": key.ID(), "private_keys": n}, "All private keys are under root key %s now; %d of them were not before. The old one is not needed any more, but for old backups.", key.ID(), n)
 }

@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
 )
 
-// office is how a command comes to the registry, and to the desk of the person
-// who calls it.
-type office struct {
+// registryFlags are the flags that open the registry and authenticate the caller.
+type registryFlags struct {
 	db, rootKey, tokenFile string
 	anchors                []string
 	anchorEvery            int
@@ -30,19 +31,22 @@ type office struct {
 	unopened []error         // anchors that can't be used
 }
 
-// officeFlags adds the flags to a group of commands.
-func officeFlags(group *cobra.Command) *office {
-	o := &office{}
-	f := group.PersistentFlags()
-	f.StringVar(&o.db, "db", "", "the registry: sqlite:FILE or postgres://… (default $SEALANE_DB, else sqlite:sealane.db)")
-	f.StringVar(&o.rootKey, "root-key", "", "key under which private keys are kept: file:PATH, env:NAME or passphrase: (default $SEALANE_ROOT_KEY, else file:sealane.rootkey)")
-	f.StringVar(&o.tokenFile, "token-file", "", "file with your personal token (default: the token itself in $SEALANE_TOKEN)")
-	f.StringArrayVar(&o.anchors, "anchor", nil, "where the audit log's head is written besides: file:PATH, syslog:, https://… (default $SEALANE_ANCHOR, several with blanks between)")
-	f.IntVar(&o.anchorEvery, "anchor-every", 0, "write the head when it is so many changes further; 0: at each, unless there is an interval")
-	f.DurationVar(&o.anchorInterval, "anchor-interval", 0, "write the head when so long has passed since the last, such as 1h")
-	f.BoolVar(&o.json, "json", false, "write JSON for programs")
-	f.StringVar(&o.reason, "reason", "", "why: goes into the audit log")
-	return o
+// addRegistryFlags adds the flags to all commands of a group.
+func addRegistryFlags(group *cobra.Command) *registryFlags {
+	f := &registryFlags{}
+	f.addTo(group.PersistentFlags())
+	return f
+}
+
+func (f *registryFlags) addTo(set *pflag.FlagSet) {
+	set.StringVar(&f.db, "db", "", "the registry: sqlite:FILE or postgres://… (default $SEALANE_DB, else sqlite:sealane.db)")
+	set.StringVar(&f.rootKey, "root-key", "", "key under which private keys are kept: file:PATH, env:NAME or passphrase: (default $SEALANE_ROOT_KEY, else file:sealane.rootkey)")
+	set.StringVar(&f.tokenFile, "token-file", "", "file with your personal token (default: the token itself in $SEALANE_TOKEN)")
+	set.StringArrayVar(&f.anchors, "anchor", nil, "where the audit log's head is written besides: file:PATH, syslog:, https://… (default $SEALANE_ANCHOR, several with blanks between)")
+	set.IntVar(&f.anchorEvery, "anchor-every", 0, "write the head when it is so many changes further; 0: at each, unless there is an interval")
+	set.DurationVar(&f.anchorInterval, "anchor-interval", 0, "write the head when so long has passed since the last, such as 1h")
+	set.BoolVar(&f.json, "json", false, "write JSON for programs")
+	set.StringVar(&f.reason, "reason", "", "why: goes into the audit log")
 }
 
 func orEnvironment(value, name, otherwise string) string {
@@ -56,8 +60,8 @@ func orEnvironment(value, name, otherwise string) string {
 }
 
 // open opens the registry that is there; create makes one where there is none.
-func (o *office) open(c *cobra.Command, create bool) (*registry.Registry, func() error, error) {
-	address := orEnvironment(o.db, "SEALANE_DB", "sqlite:sealane.db")
+func (f *registryFlags) open(c *cobra.Command, create bool) (*registry.Registry, func() error, error) {
+	address := orEnvironment(f.db, "SEALANE_DB", "sqlite:sealane.db")
 	if path, file := sqliteFile(address); file && !create {
 		if _, err := os.Stat(path); err != nil {
 			return nil, nil, fmt.Errorf("there is no registry at %s (--db, $SEALANE_DB); the first person founds one: sealane person add NAME --role administrator", path)
@@ -69,7 +73,7 @@ func (o *office) open(c *cobra.Command, create bool) (*registry.Registry, func()
 	}
 	r := &registry.Registry{Store: s}
 	if r.RSA, err = chosenEngine(c); err == nil {
-		err = o.anchor(c, r)
+		err = f.anchor(c, r)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Close())
@@ -88,44 +92,41 @@ func sqliteFile(address string) (path string, file bool) {
 var errNobody = errors.New("say who you are: put your personal token into $SEALANE_TOKEN, or name its file by --token-file (the first person is added by: sealane person add NAME --role administrator)")
 
 // token gives the caller's credential, or errNobody.
-func (o *office) token(c *cobra.Command) (string, error) {
+func (f *registryFlags) token(c *cobra.Command) (string, error) {
 	if !c.Flags().Changed("token-file") {
 		if token := os.Getenv("SEALANE_TOKEN"); token != "" {
 			return token, nil
 		}
 		return "", errNobody
 	}
-	data, err := rootkey.ReadSecret(o.tokenFile, 4<<10)
+	data, err := rootkey.ReadSecret(f.tokenFile, 4<<10)
 	defer clear(data)
 	if errors.Is(err, rootkey.ErrExposed) {
-		return "", fmt.Errorf("token file %s: %w, and if anybody may have read it, have your token replaced (sealane person token)", o.tokenFile, err)
+		return "", fmt.Errorf("token file %s: %w, and if anybody may have read it, have your token replaced (sealane person token)", f.tokenFile, err)
 	}
 	if err != nil {
-		return "", fmt.Errorf("token file %s: %w", o.tokenFile, err)
+		return "", fmt.Errorf("token file %s: %w", f.tokenFile, err)
 	}
 	token := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
 	if token == "" {
-		return "", fmt.Errorf("token file %s: it is empty", o.tokenFile)
+		return "", fmt.Errorf("token file %s: it is empty", f.tokenFile)
 	}
 	return token, nil
 }
 
-// atDesk makes a command that works at its caller's desk.
-func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+// withSession returns the work of a command that needs a session of its caller.
+func (f *registryFlags) withSession(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) (err error) {
-		token, err := o.token(c)
+		token, err := f.token(c)
 		if err != nil {
 			return err
 		}
-		r, done, err := o.open(c, false)
+		r, done, err := f.open(c, false)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
 		d, err := r.Login(c.Context(), token)
-		if err == nil && withRoot {
-			err = o.setRoot(c, d)
-		}
 		if err != nil {
 			return err
 		}
@@ -133,20 +134,45 @@ func (o *office) atDesk(withRoot bool, work func(c *cobra.Command, d *registry.D
 	}
 }
 
-// looking makes a command that changes nothing. It needs a token all the same:
-// what partners there are is nobody's business.
-func (o *office) looking(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
-	return o.atDesk(false, work)
+// withKeys is like withSession for a command that uses private keys of the registry.
+func (f *registryFlags) withKeys(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+	return f.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		if err := f.withRoot(c, d, d.SetRoot); err != nil {
+			return &exit{exitFailed, err}
+		}
+		return work(c, d, args)
+	})
 }
 
-// setRoot gives the root key to the desk.
-func (o *office) setRoot(c *cobra.Command, d *registry.Desk) error {
-	return o.withRoot(c, d, d.SetRoot)
+// view is a registry for commands that change nothing.
+type view struct{ registry *registry.Registry }
+
+// View reads the registry as it is at one moment.
+func (v view) View(ctx context.Context, read func(registry.Tx) error) error {
+	return v.registry.Store.View(ctx, read)
+}
+
+// Status returns where a partner's certificates, and ours for the partner, are.
+func (v view) Status(ctx context.Context, partner, environment string) ([]exchange.Step, error) {
+	return exchange.Status(ctx, v.registry, partner, environment)
+}
+
+// Inventory calls yield with each row of the inventory.
+func (v view) Inventory(ctx context.Context, yield func(registry.InventoryRow) error) error {
+	return v.registry.Inventory(ctx, yield)
+}
+
+// withView is like withSession for a command that changes nothing. It needs the
+// caller's token all the same: who our partners are is not public.
+func (f *registryFlags) withView(work func(c *cobra.Command, v view, args []string) error) func(*cobra.Command, []string) error {
+	return f.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+		return work(c, view{d.Registry}, args)
+	})
 }
 
 // withRoot loads the root key and gives it to use.
-func (o *office) withRoot(c *cobra.Command, d *registry.Desk, use func(context.Context, *rootkey.Key, []byte) error) error {
-	spec := orEnvironment(o.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey")
+func (f *registryFlags) withRoot(c *cobra.Command, d *registry.Desk, use func(context.Context, *rootkey.Key, []byte) error) error {
+	spec := orEnvironment(f.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey")
 	key, parameters, err := loadRoot(c, d.Registry, spec, false)
 	if err == nil {
 		return use(c.Context(), key, parameters)
@@ -203,25 +229,25 @@ func rootPassphrase(spec string) ([]byte, error) {
 
 // anchor has each new head of the audit log written where the flags say. That it
 // can't be is said, and holds nothing up: the change is recorded.
-func (o *office) anchor(c *cobra.Command, r *registry.Registry) error {
-	addresses := o.anchors
+func (f *registryFlags) anchor(c *cobra.Command, r *registry.Registry) error {
+	addresses := f.anchors
 	if len(addresses) == 0 {
 		addresses = strings.Fields(os.Getenv("SEALANE_ANCHOR"))
 	}
 	if len(addresses) == 0 {
 		return nil
 	}
-	a := &audit.Anchorer{Every: o.anchorEvery, Interval: o.anchorInterval}
+	a := &audit.Anchorer{Every: f.anchorEvery, Interval: f.anchorInterval}
 	for _, address := range addresses {
 		one, err := audit.OpenAnchor(address)
 		if err != nil { // it holds up nothing, not even here
 			fmt.Fprintf(c.ErrOrStderr(), "sealane: the audit log's head is not anchored there: %s\n", printableLines(err.Error()))
-			o.unopened = append(o.unopened, err)
+			f.unopened = append(f.unopened, err)
 			continue
 		}
 		a.Anchors = append(a.Anchors, one)
 	}
-	o.anchorer = a
+	f.anchorer = a
 	return r.AnchorWith(c.Context(), a, func(err error) {
 		fmt.Fprintf(c.ErrOrStderr(), "sealane: the change is recorded, but the audit log's head could not be anchored: %s\n", printableLines(err.Error()))
 	})
