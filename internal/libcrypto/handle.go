@@ -15,13 +15,16 @@ import (
 type operation int
 
 const (
-	signing operation = iota
+	signing    operation = iota // RS256
+	signingPSS                  // PS256
 	decrypting
 	encrypting
 	operations
 )
 
-func (o operation) String() string { return [...]string{"sign", "decrypt", "encrypt"}[o] }
+func (o operation) String() string {
+	return [...]string{"sign", "sign with PSS", "decrypt", "encrypt"}[o]
+}
 
 // job is a context that was prepared for one operation with one key, and its
 // memory. OpenSSL lets it be used again and again, by one thread at a time.
@@ -42,7 +45,7 @@ type handle struct {
 	closed bool
 }
 
-// run does one operation: RS256 of a digest, or the bare RSA decryption or
+// run does one operation: RS256 or PS256 of a digest, or the bare RSA decryption or
 // encryption of a number that [between] lets pass. out has the length of the modulus. There
 // is no such input on which OpenSSL fails: an error is operational.
 func (h *handle) run(o operation, out, in []byte) error {
@@ -67,7 +70,7 @@ func (h *handle) run(o operation, out, in []byte) error {
 }
 
 func (j job) once(l *Library, o operation, in []byte, want int) error {
-	function := [operations]uintptr{signing: l.symbols.sign, decrypting: l.symbols.decrypt, encrypting: l.symbols.encrypt}[o]
+	function := [operations]uintptr{signing: l.symbols.sign, signingPSS: l.symbols.sign, decrypting: l.symbols.decrypt, encrypting: l.symbols.encrypt}[o]
 	copy(j.block.in[:], in)
 	if j.block.call(function, j.ctx, len(in)) != 1 || j.block.size != uintptr(want) {
 		return fmt.Errorf("OpenSSL does not %s", o)
@@ -134,6 +137,9 @@ func (h *handle) freeWhenUnused() {
 const (
 	paddingPKCS1 = 1 // RSA_PKCS1_PADDING
 	paddingNone  = 3 // RSA_NO_PADDING
+	paddingPSS   = 6 // RSA_PKCS1_PSS_PADDING
+
+	saltAsDigest = -1 // RSA_PSS_SALTLEN_DIGEST
 )
 
 // prepare makes a job.
@@ -146,6 +152,10 @@ func (l *Library) prepare(pkey uintptr, o operation) (j job, err error) {
 		}
 		if o == signing && l.signInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingPKCS1) == 1 && l.setDigest(j.ctx, l.sha256()) == 1 {
 			return nil
+		}
+		if o == signingPSS && l.signInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingPSS) == 1 &&
+			l.setDigest(j.ctx, l.sha256()) == 1 && l.setSaltLen(j.ctx, saltAsDigest) == 1 {
+			return nil // the mask's hash is the signature's where nothing else is said
 		}
 		if o == decrypting && l.decryptInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingNone) == 1 {
 			return nil

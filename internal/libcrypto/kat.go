@@ -98,6 +98,13 @@ func (a answers) test(l *Library) (fips bool, err error) {
 	if hex.EncodeToString(signature) != a.signature {
 		return false, errors.New("a signature is not the known one")
 	}
+	salted, err := key.Sign(nil, sum[:], ps256)
+	if err != nil {
+		return false, err
+	}
+	if rsa.VerifyPSS(key.public, crypto.SHA256, sum[:], salted, ps256) != nil {
+		return false, errors.New("a signature by RSASSA-PSS does not hold")
+	}
 	if err := a.opens(key, a.oaepSHA256, crypto.SHA256); err != nil {
 		return false, err
 	}

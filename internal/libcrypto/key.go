@@ -15,8 +15,8 @@ import (
 	"runtime"
 )
 
-// Key is an RSA private key in OpenSSL's hands: a crypto.Signer for RS256 and a
-// crypto.Decrypter for RSA-OAEP. It is safe for use by any number of
+// Key is an RSA private key in OpenSSL's hands: a crypto.Signer for RS256 and
+// PS256, and a crypto.Decrypter for RSA-OAEP. It is safe for use by any number of
 // goroutines.
 //
 // A key takes about 8 kB, and 2 kB for each operation that runs at once. Close
@@ -90,18 +90,25 @@ func (k *Key) try() error {
 // Public gives the *rsa.PublicKey, which must not be changed.
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
-// Sign makes an RSASSA-PKCS1-v1_5 signature of a SHA-256 digest, RS256: opts
-// must be crypto.SHA256. The reader is not used.
+// Sign signs a SHA-256 digest. With crypto.SHA256 as opts the signature is
+// RSASSA-PKCS1-v1_5 (RS256); with *rsa.PSSOptions that say crypto.SHA256 and a salt
+// as long as the hash it is RSASSA-PSS (PS256), whose salt OpenSSL draws. Other
+// options are refused. The reader is not used.
 func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
-	if _, pss := opts.(*rsa.PSSOptions); pss || opts == nil || opts.HashFunc() != crypto.SHA256 {
-		return nil, errors.New("libcrypto: sign: only RS256 is supported: give crypto.SHA256 as the options")
+	pss, err := scheme(opts)
+	if err != nil {
+		return nil, fmt.Errorf("libcrypto: sign: %w", err)
+	}
+	operation := signing
+	if pss {
+		operation = signingPSS
 	}
 	if len(digest) != sha256.Size {
 		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
 	}
 	signature := make([]byte, len(k.last))
-	if err := k.handle.run(signing, signature, digest); err != nil {
+	if err := k.handle.run(operation, signature, digest); err != nil {
 		return nil, err
 	}
 	return signature, nil

@@ -1,12 +1,12 @@
 // Package libcrypto does RSA operations with the system's OpenSSL 3.x, which it
 // reaches through dlopen, without cgo. A [Key] stands wherever an
-// *rsa.PrivateKey does in RS256 and RSA-OAEP, 1.3 to 4 times as fast. A
+// *rsa.PrivateKey does in RS256, PS256 and RSA-OAEP, 1.3 to 4 times as fast. A
 // [PublicKey] verifies and encrypts; crypto/rsa takes twice as long for that
 // with 2048 bits, and five times as long with 3072 and 4096, where it makes up
 // a tenth of a message's RSA.
 //
-// OpenSSL does the arithmetic with the private key, blinded, and the PKCS #1
-// v1.5 signature. The decoding of OAEP is done here, on what the bare RSA
+// OpenSSL does the arithmetic with the private key, blinded, and makes the
+// signatures. The decoding of OAEP is done here, on what the bare RSA
 // operation gives, for three reasons. A message that does not open is then told
 // from a key that does not work by where it happened, and not by what an error
 // queue holds: that differs between versions and providers of OpenSSL, some of

@@ -111,13 +111,14 @@ var sha256Info = []byte{
 	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
 }
 
-// Verify checks an RSASSA-PKCS1-v1_5 signature of a SHA-256 digest, RS256: options
-// must be crypto.SHA256. A signature that does not hold is rsa.ErrVerification; any
-// other error is operational.
+// Verify checks a signature of a SHA-256 digest, with the options of [Key.Sign]. A
+// signature that does not hold is rsa.ErrVerification; any other error is
+// operational. The salt of RSASSA-PSS must be as long as the hash.
 func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) error {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
-	if options != crypto.SHA256 {
-		return errors.New("libcrypto: verify: only RS256 is supported: give crypto.SHA256 as the options")
+	pss, err := scheme(options)
+	if err != nil {
+		return fmt.Errorf("libcrypto: verify: %w", err)
 	}
 	if len(digest) != sha256.Size {
 		return fmt.Errorf("libcrypto: verify: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
@@ -129,6 +130,12 @@ func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) 
 	n := len(signature)
 	if err := k.handle.run(encrypting, got[:n], signature); err != nil {
 		return err
+	}
+	if pss {
+		if !verifyPSS(got[:n], digest, k.public.N.BitLen()) {
+			return rsa.ErrVerification
+		}
+		return nil
 	}
 	info := n - len(digest) - len(sha256Info)
 	want[1] = 1

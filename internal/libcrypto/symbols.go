@@ -39,6 +39,7 @@ type symbols struct {
 	encryptInit func(ctx uintptr) int32
 	setPadding  func(ctx uintptr, padding int32) int32
 	setDigest   func(ctx, digest uintptr) int32
+	setSaltLen  func(ctx uintptr, length int32) int32
 	sign        uintptr
 	decrypt     uintptr
 	encrypt     uintptr
@@ -72,6 +73,7 @@ func (s *symbols) resolve(library uintptr) error {
 		{&s.encryptInit, "EVP_PKEY_encrypt_init"},
 		{&s.setPadding, "EVP_PKEY_CTX_set_rsa_padding"},
 		{&s.setDigest, "EVP_PKEY_CTX_set_signature_md"},
+		{&s.setSaltLen, "EVP_PKEY_CTX_set_rsa_pss_saltlen"},
 		{&s.sign, "EVP_PKEY_sign"},
 		{&s.decrypt, "EVP_PKEY_decrypt"},
 		{&s.encrypt, "EVP_PKEY_encrypt"},
