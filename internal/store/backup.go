@@ -31,8 +31,6 @@ type (
 		Table   string   `json:"table"`
 		Columns []string `json:"columns"` // NAME, or NAME:bytes for base64
 		Order   string   `json:"order"`   // the first columns, by which rows are sorted
-
-		since int64 // the version of which it is; 0: the first
 	}
 	backupEnd struct {
 		Rows   int64  `json:"rows"`
@@ -44,18 +42,18 @@ const backupKind = "sealane registry"
 
 // tables are in the order in which rows may refer to others.
 var tables = []backupTable{
-	{"partner", []string{"id", "name", "profile", "side", "version", "body"}, "id", 0},
-	{"environment", []string{"partner", "name", "account", "sealing", "caller", "accept_rsa_oaep", "max_payload", "version", "body"}, "partner, name", 0},
-	{"api_key", []string{"id", "partner", "environment", "sha256:bytes", "sealing", "revoked", "version", "body"}, "id", 0},
-	{"api_key_use", []string{"id", "at"}, "id", 0},
-	{"key_pair", []string{"id", "profile", "partner", "environment", "key_id", "state", "root_key", "spki_sha256:bytes", "spki:bytes", "sealed:bytes", "version", "body"}, "id", 0},
-	{"offer", []string{"key_pair", "partner", "at", "confirmed", "version"}, "key_pair, partner", 2},
-	{"certificate", []string{"id", "owner", "partner", "profile", "environment", "key_pair", "key_id", "state", "not_after", "sha256:bytes", "spki_sha256:bytes", "spki:bytes", "version"}, "id", 0},
-	{"certificate_text", []string{"id", "der:bytes", "file:bytes", "body"}, "id", 0},
-	{"blocked", []string{"spki_sha256:bytes", "body"}, "spki_sha256", 0},
-	{"person", []string{"id", "sha256:bytes", "version", "body"}, "id", 0},
-	{"setting", []string{"name", "value:bytes"}, "name", 0},
-	{"audit", []string{"seq", "time", "actor", "action", "subject", "partner", "environment", "reason", "before:bytes", "after:bytes", "previous:bytes", "hash:bytes"}, "seq", 0},
+	{"partner", []string{"id", "name", "profile", "side", "version", "body"}, "id"},
+	{"environment", []string{"partner", "name", "account", "sealing", "caller", "accept_rsa_oaep", "max_payload", "version", "body"}, "partner, name"},
+	{"api_key", []string{"id", "partner", "environment", "sha256:bytes", "sealing", "revoked", "version", "body"}, "id"},
+	{"api_key_use", []string{"id", "at"}, "id"},
+	{"key_pair", []string{"id", "profile", "partner", "environment", "key_id", "state", "root_key", "spki_sha256:bytes", "spki:bytes", "sealed:bytes", "version", "body"}, "id"},
+	{"offer", []string{"key_pair", "partner", "at", "confirmed", "version"}, "key_pair, partner"},
+	{"certificate", []string{"id", "owner", "partner", "profile", "environment", "key_pair", "key_id", "state", "not_after", "sha256:bytes", "spki_sha256:bytes", "spki:bytes", "version"}, "id"},
+	{"certificate_text", []string{"id", "der:bytes", "file:bytes", "body"}, "id"},
+	{"blocked", []string{"spki_sha256:bytes", "body"}, "spki_sha256"},
+	{"person", []string{"id", "sha256:bytes", "version", "body"}, "id"},
+	{"setting", []string{"name", "value:bytes"}, "name"},
+	{"audit", []string{"seq", "time", "actor", "action", "subject", "partner", "environment", "reason", "before:bytes", "after:bytes", "previous:bytes", "hash:bytes"}, "seq"},
 }
 
 // Backup writes everything, as it is at one moment, into a new file that only its

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -36,7 +35,7 @@ func TestBackupsMoveBetweenDatabases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if sum.Version != 2 || sum.Rows != 18 {
+				if sum.Version != 1 || sum.Rows != 18 {
 					t.Errorf("restored %+v", sum)
 				}
 				if err := open(t, target).Backup(t.Context(), second); err != nil {
@@ -48,45 +47,6 @@ func TestBackupsMoveBetweenDatabases(t *testing.T) {
 			})
 		}
 	}
-}
-
-// A backup of an older program becomes a database of this one, with all that is in it.
-func TestOlderBackup(t *testing.T) {
-	onBoth(t, func(t *testing.T, address string) {
-		sum, err := store.Restore(t.Context(), address, filepath.Join("testdata", "version-1.backup"), store.Options{})
-		if err != nil || sum.Version != 1 || sum.Rows != 28 {
-			t.Fatalf("%+v, %v", sum, err)
-		}
-		s := open(t, address)
-		const id, file = "c-wbuwfj57us", "2c11d87514d6242da2c5d5e475552bc698b812f7c2f7b222fd23838ff1cbbbda"
-		for range 2 { // from where version 1 had it, and from where this one puts it
-			var c registry.Certificate
-			view(t, s, func(tx registry.Tx) (err error) {
-				c, err = tx.Certificate(id)
-				return err
-			})
-			if got := fmt.Sprintf("%x", sha256.Sum256(c.Exchange.File)); got != file {
-				t.Errorf("the partner's file has the checksum %s (%d bytes)", got, len(c.Exchange.File))
-			}
-			update(t, s, func(tx registry.Tx) error { return tx.PutCertificate(&c) })
-		}
-		view(t, s, func(tx registry.Tx) error {
-			var said []string
-			for _, partner := range []string{"p1", "p2", "acme"} {
-				offers, err := tx.Offers(partner)
-				if err != nil {
-					return err
-				}
-				for _, o := range offers {
-					said = append(said, fmt.Sprint(partner, " ", o.KeyPair, " ", !o.At.IsZero(), " ", !o.Confirmed.IsZero()))
-				}
-			}
-			if want := "p1 k-5eqhaueskl true true, p2 k-5eqhaueskl true false"; strings.Join(said, ", ") != want {
-				t.Errorf("offers: %s, want %s", said, want)
-			}
-			return nil
-		})
-	})
 }
 
 func read(t *testing.T, path string) []byte {

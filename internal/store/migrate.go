@@ -49,13 +49,7 @@ func (s *Store) migrate(ctx context.Context, db *sql.DB, version int64, options 
 			return err
 		}
 		steps = append(steps, goose.NewGoMigration(versionOf(name), &goose.GoFunc{
-			RunTx: func(ctx context.Context, t *sql.Tx) error {
-				err := s.step(ctx, t, string(text))
-				if err == nil && versionOf(name) == 2 {
-					err = s.moveOut(ctx, t)
-				}
-				return err
-			},
+			RunTx: func(ctx context.Context, t *sql.Tx) error { return s.step(ctx, t, string(text)) },
 		}, nil))
 	}
 	options = append(options, goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true))

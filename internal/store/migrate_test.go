@@ -50,7 +50,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 			s.Close()
 			t.Fatal("it was opened")
 		}
-		for _, want := range []string{"9042", "up to 2", "newer program"} {
+		for _, want := range []string{"9042", "up to 1", "newer program"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("the error says no %q: %v", want, err)
 			}

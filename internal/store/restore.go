@@ -45,9 +45,6 @@ func Restore(ctx context.Context, address, path string, o Options) (sum Summary,
 func (s *Store) restore(ctx context.Context, path string, want Summary) error {
 	return s.update(ctx, func(t *tx) error {
 		for _, table := range tables {
-			if table.since > want.Version {
-				continue
-			}
 			if err := t.empty(table.Table); err != nil {
 				return err
 			}

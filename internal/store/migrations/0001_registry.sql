@@ -78,6 +78,17 @@ CREATE INDEX key_pair_root_key ON key_pair (root_key, id);
 
 CREATE INDEX key_pair_spki ON key_pair (spki_sha256);
 
+CREATE TABLE offer (
+	key_pair TEXT NOT NULL REFERENCES key_pair (id),
+	partner TEXT NOT NULL REFERENCES partner (id),
+	at BIGINT NOT NULL,
+	confirmed BIGINT NOT NULL,
+	version BIGINT NOT NULL,
+	PRIMARY KEY (key_pair, partner)
+);
+
+CREATE INDEX offer_partner ON offer (partner, key_pair);
+
 -- What every pass over the certificates reads is here, what is long and read
 -- one at a time is in certificate_text.
 CREATE TABLE certificate (
@@ -118,6 +129,7 @@ CREATE INDEX certificate_spki ON certificate (spki_sha256);
 CREATE TABLE certificate_text (
 	id TEXT NOT NULL PRIMARY KEY REFERENCES certificate (id),
 	der BLOB NOT NULL,
+	file BLOB,
 	body TEXT NOT NULL
 );
 
