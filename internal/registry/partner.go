@@ -17,8 +17,8 @@ import (
 type Partner struct {
 	ID      string       `json:"id"` // short name: small letters, digits, hyphens
 	Name    string       `json:"name"`
-	Profile string       `json:"profile"` // an embedded profile's name, or that of one given to the registry
-	Side    sealane.Side `json:"side"`    // ours: ClientSide calls the partner, ServerSide is called
+	Profile string       `json:"profile"`       // an embedded profile's name, or that of one given to the registry
+	Side    sealane.Side `json:"side,omitzero"` // ours: ClientSide calls the partner, ServerSide is called
 	Created time.Time    `json:"created"`
 	Version int64        `json:"-"` // of the row; 0: not stored yet
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -8,29 +10,47 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// AuditHead is read once: nobody else appends while this transaction may.
+var auditTable = &table[audit.Record]{
+	name: "audit",
+	row:  func(r *audit.Record) string { return fmt.Sprintf("audit record %d", r.Seq) },
+	key: []column[audit.Record]{
+		number("seq", func(r *audit.Record) *int64 { return &r.Seq }),
+	},
+	columns: []column[audit.Record]{
+		zonedTime("time", func(r *audit.Record) *time.Time { return &r.Time }),
+		text("actor", func(r *audit.Record) *string { return &r.Actor }),
+		text("action", func(r *audit.Record) *string { return &r.Action }),
+		text("subject", func(r *audit.Record) *string { return &r.Subject }),
+		text("partner", func(r *audit.Record) *string { return &r.Partner }),
+		text("environment", func(r *audit.Record) *string { return &r.Environment }),
+		text("reason", func(r *audit.Record) *string { return &r.Reason }),
+		blobOrNull("before", func(r *audit.Record) *json.RawMessage { return &r.Before }),
+		blobOrNull("after", func(r *audit.Record) *json.RawMessage { return &r.After }),
+		blob("previous", func(r *audit.Record) *[]byte { return &r.Previous }),
+		blob("hash", func(r *audit.Record) *[]byte { return &r.Hash }),
+	},
+}
+
+var auditHead = selection[audit.Head]{"SELECT seq, hash, time FROM audit", func(row scan) (h audit.Head, err error) {
+	err = row(&h.Seq, bytesInto[[]byte]{&h.Hash}, zonedInto{&h.Time})
+	return h, err
+}}
+
+// AuditHead reads the log once: nobody else appends to it while this transaction may.
 func (t *tx) AuditHead() (audit.Head, error) {
-	if t.head != nil {
-		h := *t.head
-		h.Hash = append([]byte(nil), h.Hash...)
-		return h, nil
-	}
-	read := func(row scan) (h audit.Head, err error) {
-		var at string
-		if err = row(&h.Seq, bytesInto{&h.Hash}, &at); err == nil {
-			h.Time, err = time.Parse(time.RFC3339Nano, at)
+	if t.head == nil {
+		last, err := list(t, "audit log", auditHead, " ORDER BY seq DESC LIMIT 1")
+		if err != nil {
+			return audit.Head{}, err
 		}
-		return h, err
+		t.head = &audit.Head{}
+		if len(last) > 0 {
+			t.head = &last[0]
+		}
 	}
-	found, err := list(t, "audit log", read, "SELECT seq, hash, time FROM audit ORDER BY seq DESC LIMIT 1")
-	if err != nil {
-		return audit.Head{}, err
-	}
-	t.head = &audit.Head{}
-	if len(found) > 0 {
-		t.head = &found[0]
-	}
-	return t.AuditHead()
+	h := *t.head
+	h.Hash = bytes.Clone(h.Hash)
+	return h, nil
 }
 
 func (t *tx) AppendAudit(r audit.Record) error {
@@ -38,33 +58,19 @@ func (t *tx) AppendAudit(r audit.Record) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("audit record %d", r.Seq)
 	if r.Seq != head.Seq+1 {
-		return fmt.Errorf("%s: the last one is %d: %w", what, head.Seq, registry.ErrConflict)
+		return fmt.Errorf("%s: the last one is %d: %w", auditTable.row(&r), head.Seq, registry.ErrConflict)
 	}
-	_, err = t.exec(what, `INSERT INTO audit
-		(seq, time, actor, action, subject, partner, environment, reason, before, after, previous, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.Seq, r.Time.Format(time.RFC3339Nano), r.Actor, r.Action, r.Subject, r.Partner, r.Environment, r.Reason,
-		nullBytes(r.Before), nullBytes(r.After), blob(r.Previous), blob(r.Hash))
+	done, err := insert(t, auditTable, &r)
+	if err == nil && !done {
+		err = fmt.Errorf("%s: %w", auditTable.row(&r), registry.ErrConflict)
+	}
 	if err == nil {
-		t.head = &audit.Head{Seq: r.Seq, Hash: append([]byte(nil), r.Hash...), Time: r.Time}
+		t.head = &audit.Head{Seq: r.Seq, Hash: bytes.Clone(r.Hash), Time: r.Time}
 	}
 	return err
 }
 
 func (t *tx) AuditRecords(after int64, limit int) ([]audit.Record, error) {
-	read := func(row scan) (r audit.Record, err error) {
-		var at string
-		var before, following []byte
-		err = row(&r.Seq, &at, &r.Actor, &r.Action, &r.Subject, &r.Partner, &r.Environment, &r.Reason,
-			bytesInto{&before}, bytesInto{&following}, bytesInto{&r.Previous}, bytesInto{&r.Hash})
-		if err == nil {
-			r.Time, err = time.Parse(time.RFC3339Nano, at)
-		}
-		r.Before, r.After = before, following
-		return r, err
-	}
-	return list(t, "audit log", read, `SELECT seq, time, actor, action, subject, partner, environment, reason, before, after, previous, hash
-		FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`, after, max(limit, 0))
+	return list(t, "audit log", auditTable.listed(), " WHERE seq > ? ORDER BY seq LIMIT ?", after, max(limit, 0))
 }

@@ -142,6 +142,8 @@ func TestForgedBackupsLeaveNothing(t *testing.T) {
 		"no such table":    {start + partners + `{"table":"goose_db_version","columns":["id"],"order":"id"}` + "\n[1]\n", "no table"},
 		"no such column":   {start + partners + `{"table":"person","columns":["nickname"],"order":"nickname"}` + "\n[1]\n", "nickname"},
 		"not a plain name": {start + `{"table":"partner; DROP TABLE partner","columns":["id"],"order":"id"}` + "\n", "a name that is none"},
+		"no columns":       {start + `{"table":"partner","columns":[],"order":"id"}` + "\n[]\n", "no columns"},
+		"row of no table":  {start + "[]\n", "before the first table"},
 		"too many values":  {start + partners + "[1,2,3,4]\n", "as many values"},
 		"not bytes":        {start + partners + `{"table":"setting","columns":["name","value:bytes"],"order":"name"}` + "\n[\"a\",\"!\"]\n", "value 2"},
 		"no partner":       {start + `{"table":"environment","columns":["partner","name","sealing","caller","accept_rsa_oaep","max_payload","version","body"],"order":"partner, name"}` + "\n[\"a\",\"b\",\"\",\"\",\"\",0,1,\"\"]\n", "belongs to"},

@@ -1,79 +1,45 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// A list is read without the files.
-const (
-	selectCertificate  = selectCertificates + ", x.file" + fromCertificate
-	selectCertificates = `SELECT c.id, c.owner, COALESCE(c.partner, ''), c.profile, c.environment, c.key_pair, c.key_id, c.state,
-	c.not_after, c.sha256, c.spki_sha256, c.spki, c.version, x.der, x.body`
-	fromCertificate = " FROM certificate c JOIN certificate_text x ON x.id = c.id"
-)
-
-func readCertificate(row scan) (registry.Certificate, error) {
-	var file []byte
-	c, err := readListed(func(to ...any) error { return row(append(to, bytesInto{&file})...) })
-	c.Exchange.File = file
-	return c, err
-}
-
-func readListed(row scan) (registry.Certificate, error) {
-	var c, k registry.Certificate
-	var after int64
-	var rest string
-	err := row(&c.ID, &c.Owner, &c.Partner, &c.Profile, &c.Environment, &c.KeyPair, &c.KeyID, &c.State, &after,
-		bytesInto{&c.SHA256}, bytesInto{&c.SPKISHA256}, bytesInto{&c.SPKI}, &c.Version, bytesInto{&c.DER}, &rest)
-	if err == nil {
-		err = json.Unmarshal([]byte(rest), &k)
-	}
-	k.ID, k.Owner, k.Partner, k.Profile, k.Environment, k.KeyPair = c.ID, c.Owner, c.Partner, c.Profile, c.Environment, c.KeyPair
-	k.KeyID, k.State, k.NotAfter = c.KeyID, c.State, time.UnixMicro(after).UTC()
-	k.SHA256, k.SPKISHA256, k.SPKI, k.DER, k.Version = c.SHA256, c.SPKISHA256, c.SPKI, c.DER, c.Version
-	return k, ofRow(c.ID, err)
+var certificateTable = &table[registry.Certificate]{
+	name: "certificate",
+	row:  func(c *registry.Certificate) string { return fmt.Sprintf("certificate %q", c.ID) },
+	key: []column[registry.Certificate]{
+		text("id", func(c *registry.Certificate) *string { return &c.ID }),
+	},
+	columns: []column[registry.Certificate]{
+		text("owner", func(c *registry.Certificate) *registry.Owner { return &c.Owner }),
+		textOrNull("partner", func(c *registry.Certificate) *string { return &c.Partner }),
+		text("profile", func(c *registry.Certificate) *string { return &c.Profile }),
+		text("environment", func(c *registry.Certificate) *string { return &c.Environment }),
+		text("key_pair", func(c *registry.Certificate) *string { return &c.KeyPair }),
+		text("key_id", func(c *registry.Certificate) *string { return &c.KeyID }),
+		text("state", func(c *registry.Certificate) *registry.State { return &c.State }),
+		instant("not_after", func(c *registry.Certificate) *time.Time { return &c.NotAfter }),
+		blob("sha256", func(c *registry.Certificate) *[]byte { return &c.SHA256 }),
+		blob("spki_sha256", func(c *registry.Certificate) *[]byte { return &c.SPKISHA256 }),
+		blob("spki", func(c *registry.Certificate) *[]byte { return &c.SPKI }),
+	},
+	long: []column[registry.Certificate]{
+		blob("der", func(c *registry.Certificate) *[]byte { return &c.DER }),
+		blobOrNull("file", func(c *registry.Certificate) *[]byte { return &c.Exchange.File }).onlyWhole(),
+	},
+	version: func(c *registry.Certificate) *int64 { return &c.Version },
+	body:    true,
 }
 
 func (t *tx) Certificate(id string) (registry.Certificate, error) {
-	return one(t, fmt.Sprintf("certificate %q", id), readCertificate, selectCertificate+" WHERE c.id = ?", id)
+	return find(t, certificateTable, registry.Certificate{ID: id})
 }
 
 // PutCertificate keeps NotAfter to the microsecond; certificates have seconds.
-func (t *tx) PutCertificate(c *registry.Certificate) error {
-	what := fmt.Sprintf("certificate %q", c.ID)
-	rest := *c
-	rest.ID, rest.Owner, rest.Partner, rest.Profile, rest.Environment, rest.KeyPair, rest.KeyID, rest.State = "", "", "", "", "", "", "", ""
-	rest.NotAfter, rest.SHA256, rest.SPKISHA256, rest.SPKI, rest.DER, rest.Exchange.File = time.Time{}, nil, nil, nil, nil, nil
-	text, err := body(what, rest)
-	if err != nil {
-		return err
-	}
-	args := []any{string(c.Owner), null(c.Partner), c.Profile, c.Environment, c.KeyPair, c.KeyID, string(c.State),
-		c.NotAfter.UnixMicro(), blob(c.SHA256), blob(c.SPKISHA256), blob(c.SPKI), c.ID}
-	if c.Version == 0 {
-		n, err := t.exec(what, `INSERT INTO certificate
-			(owner, partner, profile, environment, key_pair, key_id, state, not_after, sha256, spki_sha256, spki, id, version)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING`, args...)
-		if err := inserted(what, n, err); err != nil {
-			return err
-		}
-		n, err = t.exec(what, "INSERT INTO certificate_text (der, file, body, id) VALUES (?, ?, ?, ?)", blob(c.DER), nullBytes(c.Exchange.File), text, c.ID)
-		err = inserted(what, n, err)
-		return counted(&c.Version, err)
-	}
-	n, err := t.exec(what, `UPDATE certificate SET owner = ?, partner = ?, profile = ?, environment = ?, key_pair = ?, key_id = ?, state = ?,
-		not_after = ?, sha256 = ?, spki_sha256 = ?, spki = ?, version = version + 1 WHERE id = ? AND version = ?`, append(args, c.Version)...)
-	if err := updated(what, n, err); err != nil {
-		return err
-	}
-	n, err = t.exec(what, "UPDATE certificate_text SET der = ?, file = COALESCE(?, file), body = ? WHERE id = ?", blob(c.DER), nullBytes(c.Exchange.File), text, c.ID)
-	err = updated(what, n, err)
-	return counted(&c.Version, err)
-}
+func (t *tx) PutCertificate(c *registry.Certificate) error { return put(t, certificateTable, c) }
 
 // owners are both, for an index that begins with the owner.
 var owners = []string{string(registry.Ours), string(registry.Theirs)}
@@ -96,5 +62,5 @@ func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, 
 	}
 	s.where(q.Environment != "", "certificate_environment", "environment = ?", q.Environment)
 	written, args := s.ids(t.store.dialect, q.Page)
-	return list(t, "certificates", readListed, selectCertificates+fromCertificate+" WHERE c.id IN ("+written+") ORDER BY c.id", args...)
+	return list(t, "certificates", certificateTable.listed(), " WHERE id IN ("+written+") ORDER BY id", args...)
 }

@@ -1,55 +1,37 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/sealane/sealane/internal/registry"
 )
 
-const selectKeyPair = `SELECT id, profile, COALESCE(partner, ''), environment, key_id, state, root_key, spki_sha256, spki, sealed, version, body
-	FROM key_pair`
-
-func readKeyPair(row scan) (registry.KeyPair, error) {
-	var c, k registry.KeyPair
-	var rest string
-	err := row(&c.ID, &c.Profile, &c.Partner, &c.Environment, &c.KeyID, &c.State, &c.RootKey,
-		bytesInto{&c.SPKISHA256}, bytesInto{&c.SPKI}, bytesInto{&c.Sealed}, &c.Version, &rest)
-	if err == nil {
-		err = json.Unmarshal([]byte(rest), &k)
-	}
-	k.ID, k.Profile, k.Partner, k.Environment, k.KeyID, k.State = c.ID, c.Profile, c.Partner, c.Environment, c.KeyID, c.State
-	k.RootKey, k.SPKISHA256, k.SPKI, k.Sealed, k.Version = c.RootKey, c.SPKISHA256, c.SPKI, c.Sealed, c.Version
-	return k, ofRow(c.ID, err)
+var keyPairTable = &table[registry.KeyPair]{
+	name: "key_pair",
+	row:  func(k *registry.KeyPair) string { return fmt.Sprintf("key pair %q", k.ID) },
+	key: []column[registry.KeyPair]{
+		text("id", func(k *registry.KeyPair) *string { return &k.ID }),
+	},
+	columns: []column[registry.KeyPair]{
+		text("profile", func(k *registry.KeyPair) *string { return &k.Profile }),
+		textOrNull("partner", func(k *registry.KeyPair) *string { return &k.Partner }),
+		text("environment", func(k *registry.KeyPair) *string { return &k.Environment }),
+		text("key_id", func(k *registry.KeyPair) *string { return &k.KeyID }),
+		text("state", func(k *registry.KeyPair) *registry.State { return &k.State }),
+		text("root_key", func(k *registry.KeyPair) *string { return &k.RootKey }),
+		blob("spki_sha256", func(k *registry.KeyPair) *[]byte { return &k.SPKISHA256 }),
+		blob("spki", func(k *registry.KeyPair) *[]byte { return &k.SPKI }),
+		blob("sealed", func(k *registry.KeyPair) *[]byte { return &k.Sealed }),
+	},
+	version: func(k *registry.KeyPair) *int64 { return &k.Version },
+	body:    true,
 }
 
 func (t *tx) KeyPair(id string) (registry.KeyPair, error) {
-	return one(t, fmt.Sprintf("key pair %q", id), readKeyPair, selectKeyPair+" WHERE id = ?", id)
+	return find(t, keyPairTable, registry.KeyPair{ID: id})
 }
 
-func (t *tx) PutKeyPair(k *registry.KeyPair) error {
-	what := fmt.Sprintf("key pair %q", k.ID)
-	rest := *k
-	rest.ID, rest.Profile, rest.Partner, rest.Environment, rest.KeyID, rest.State = "", "", "", "", "", ""
-	rest.RootKey, rest.SPKISHA256, rest.SPKI = "", nil, nil
-	text, err := body(what, rest)
-	if err != nil {
-		return err
-	}
-	args := []any{k.Profile, null(k.Partner), k.Environment, k.KeyID, string(k.State), k.RootKey,
-		blob(k.SPKISHA256), blob(k.SPKI), blob(k.Sealed), text, k.ID}
-	if k.Version == 0 {
-		n, err := t.exec(what, `INSERT INTO key_pair
-			(profile, partner, environment, key_id, state, root_key, spki_sha256, spki, sealed, body, id, version)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO NOTHING`, args...)
-		err = inserted(what, n, err)
-		return counted(&k.Version, err)
-	}
-	n, err := t.exec(what, `UPDATE key_pair SET profile = ?, partner = ?, environment = ?, key_id = ?, state = ?, root_key = ?,
-		spki_sha256 = ?, spki = ?, sealed = ?, body = ?, version = version + 1 WHERE id = ? AND version = ?`, append(args, k.Version)...)
-	err = updated(what, n, err)
-	return counted(&k.Version, err)
-}
+func (t *tx) PutKeyPair(k *registry.KeyPair) error { return put(t, keyPairTable, k) }
 
 // KeyPairs reads by the index that leaves the fewest rows.
 func (t *tx) KeyPairs(q registry.KeyPairQuery) ([]registry.KeyPair, error) {
@@ -64,5 +46,5 @@ func (t *tx) KeyPairs(q registry.KeyPairQuery) ([]registry.KeyPair, error) {
 	s.where(q.Profile != "", "key_pair_profile", "profile = ?", q.Profile)
 	s.where(q.Environment != "", "key_pair_environment", "environment = ?", q.Environment)
 	written, args := s.ids(t.store.dialect, q.Page)
-	return list(t, "key pairs", readKeyPair, selectKeyPair+" WHERE id IN ("+written+") ORDER BY id", args...)
+	return list(t, "key pairs", keyPairTable.listed(), " WHERE id IN ("+written+") ORDER BY id", args...)
 }

@@ -31,7 +31,7 @@ func (t *tx) Lanes(to registry.LaneRows) error {
 		return err
 	}
 	readKey := func(row scan) (k registry.APIKey, err error) {
-		err = row(&k.ID, &k.Partner, &k.Environment, bytesInto{&k.SHA256}, &k.Sealing)
+		err = row(&k.ID, &k.Partner, &k.Environment, bytesInto[[]byte]{&k.SHA256}, &k.Sealing)
 		return k, err
 	}
 	if err := give(t, "lanes: API keys", readKey, to.APIKey,
@@ -48,11 +48,12 @@ func (t *tx) Lanes(to registry.LaneRows) error {
 		"SELECT o.key_pair, o.partner, o.confirmed FROM offer o JOIN key_pair k ON k.id = o.key_pair WHERE o.confirmed > 0 AND k.partner IS NULL AND k.state = 'active'"); err != nil {
 		return err
 	}
-	if err := give(t, "lanes: key pairs", readKeyPair, to.KeyPair, selectKeyPair+" WHERE "+inUse); err != nil {
+	keyPairs := keyPairTable.whole()
+	if err := give(t, "lanes: key pairs", keyPairs.read, to.KeyPair, keyPairs.statement+" WHERE "+inUse); err != nil {
 		return err
 	}
 	read := func(row scan) (c registry.Certificate, err error) {
-		err = row(&c.ID, &c.Partner, &c.Environment, &c.KeyID, &c.State, bytesInto{&c.SPKI})
+		err = row(&c.ID, &c.Partner, &c.Environment, &c.KeyID, &c.State, bytesInto[[]byte]{&c.SPKI})
 		return c, err
 	}
 	return give(t, "lanes: certificates", read, to.Certificate,
@@ -82,7 +83,7 @@ func (t *tx) SPKIs(yield func(id string, spki []byte) bool) error {
 		err := t.rows("public keys", written, nil, func(row scan) error {
 			var id string
 			var spki []byte
-			if err := row(&id, bytesInto{&spki}); err != nil {
+			if err := row(&id, bytesInto[[]byte]{&spki}); err != nil {
 				return t.unreadable("public keys", err)
 			}
 			if more = yield(id, spki); !more {

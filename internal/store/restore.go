@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Restore fills a database, which must be new or empty, from a backup: all of it
@@ -44,13 +43,13 @@ func Restore(ctx context.Context, address, path string, o Options) (sum Summary,
 
 func (s *Store) restore(ctx context.Context, path string, want Summary) error {
 	return s.update(ctx, func(t *tx) error {
-		for _, table := range tables {
+		for _, table := range backedUp() {
 			if err := t.empty(table.Table); err != nil {
 				return err
 			}
 		}
 		load := loading{t: t}
-		got, err := readBackup(ctx, path, load.table, load.row)
+		got, err := readBackup(ctx, path, &load)
 		if err != nil {
 			return err
 		}
@@ -62,67 +61,78 @@ func (s *Store) restore(ctx context.Context, path string, want Summary) error {
 			return err
 		}
 		if again.rows != want.Rows || again.content != want.SHA256 {
-			return fmt.Errorf("what %s stored is not what the backup has (%d rows, %d in the backup); nothing was kept", s.name, again.rows, want.Rows)
+			return fmt.Errorf("what %s stored is not what the backup has (%d rows, %d in the backup); nothing was kept",
+				s.name, again.rows, want.Rows)
 		}
 		return nil
 	})
 }
 
 func (t *tx) empty(table string) error {
-	rows, err := list(t, "table "+table, readText, "SELECT 'there is one' FROM "+table+" LIMIT 1")
+	rows, err := texts(t, "table "+table, "SELECT 'there is one' FROM "+table+" LIMIT 1")
 	if err == nil && len(rows) > 0 {
 		err = fmt.Errorf("%s is not empty: its table %s has rows; restore into a new database", t.store.name, table)
 	}
 	return err
 }
 
-// loading puts a backup's rows into tables.
+// loading puts a backup's rows into tables. It is a [receiver].
 type loading struct {
 	t      *tx
 	tables []backupTable
-	bytes  []bool
+	bytes  []bool // which columns of the last table hold bytes
 	insert string
 }
 
-func (l *loading) table(_ backupStart, table backupTable) error {
-	if !slices.ContainsFunc(tables, func(known backupTable) bool { return known.Table == table.Table }) {
+func (l *loading) table(table backupTable) error {
+	if !slices.ContainsFunc(backedUp(), func(known backupTable) bool { return known.Table == table.Table }) {
 		return fmt.Errorf("the registry has no table %s", table.Table)
 	}
 	names, bytes := table.columns()
-	l.tables, l.bytes = append(l.tables, table), bytes
-	l.insert = "INSERT INTO " + table.Table + " (" + strings.Join(names, ", ") + ") VALUES (" +
-		strings.Repeat("?, ", len(names)-1) + "?)"
+	l.tables, l.bytes, l.insert = append(l.tables, table), bytes, insertInto(table.Table, names)
 	return nil
 }
 
-func (l *loading) row(values []json.RawMessage) error {
+func (l *loading) row(line []byte) error {
+	var values []json.RawMessage
+	if json.Unmarshal(line, &values) != nil {
+		return errors.New("this is no row")
+	}
+	if len(l.tables) == 0 {
+		return errors.New("a row is before the first table")
+	}
 	if len(values) != len(l.bytes) {
 		return errors.New("a row has not as many values as its table has columns")
 	}
 	args := make([]any, len(values))
 	for i, v := range values {
 		var err error
-		switch {
-		case string(v) == "null":
-		case l.bytes[i]:
-			var b []byte
-			err = json.Unmarshal(v, &b)
-			args[i] = blob(b)
-		case v[0] == '"':
-			var s string
-			err = json.Unmarshal(v, &s)
-			args[i] = s
-		default:
-			var n int64
-			err = json.Unmarshal(v, &n)
-			args[i] = n
-		}
-		if err != nil {
+		if args[i], err = decode(v, l.bytes[i]); err != nil {
 			return fmt.Errorf("value %d of a row is not of its column's kind", i+1)
 		}
 	}
 	_, err := l.t.exec("table "+l.tables[len(l.tables)-1].Table, l.insert, args...)
 	return err
+}
+
+// decode returns a value of a row as the database stores it.
+func decode(value json.RawMessage, bytes bool) (any, error) {
+	switch {
+	case string(value) == "null":
+		return nil, nil
+	case bytes:
+		var b []byte
+		err := json.Unmarshal(value, &b)
+		return notNull(b), err
+	case value[0] == '"':
+		var s string
+		err := json.Unmarshal(value, &s)
+		return s, err
+	default:
+		var n int64
+		err := json.Unmarshal(value, &n)
+		return n, err
+	}
 }
 
 // checkSQLite looks for damage in the file itself.

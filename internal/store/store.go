@@ -80,7 +80,7 @@ func (s *Store) view(ctx context.Context, look func(*tx) error) error {
 		return s.failed(ctx, "look at the registry", err)
 	}
 	defer opened.Rollback()
-	t := &tx{ctx: ctx, store: s, sql: opened}
+	t := newTx(ctx, s, opened, false)
 	defer t.close()
 	if err := look(t); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (s *Store) update(ctx context.Context, change func(*tx) error) error {
 		return s.failed(ctx, "change the registry", err)
 	}
 	defer opened.Rollback() // after a panic, too
-	t := &tx{ctx: ctx, store: s, sql: opened, writes: true}
+	t := newTx(ctx, s, opened, true)
 	defer t.close()
 	if err := change(t); err != nil {
 		return err

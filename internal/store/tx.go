@@ -31,11 +31,15 @@ type tx struct {
 	head      *audit.Head // of the log, once it was read
 }
 
+func newTx(ctx context.Context, s *Store, opened *sql.Tx, writes bool) *tx {
+	return &tx{ctx: ctx, store: s, sql: opened, writes: writes, prepared: map[string]*sql.Stmt{}}
+}
+
 func (t *tx) close() {
 	for _, s := range t.prepared {
 		s.Close()
 	}
-	t.prepared = nil
+	clear(t.prepared)
 }
 
 // ready says whether a statement may run. What PostgreSQL could not store or
@@ -62,7 +66,30 @@ func (t *tx) fail(what string, err error) error {
 	return t.broken
 }
 
-func (t *tx) statement(written string) (*sql.Stmt, error) {
+// statement is what runs one: prepared, or with the text.
+type statement interface {
+	ExecContext(context.Context, ...any) (sql.Result, error)
+	QueryContext(context.Context, ...any) (*sql.Rows, error)
+}
+
+// unprepared leaves it to the driver to keep what it prepares.
+type unprepared struct {
+	sql  *sql.Tx
+	text string
+}
+
+func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return u.sql.ExecContext(ctx, u.text, args...)
+}
+
+func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return u.sql.QueryContext(ctx, u.text, args...)
+}
+
+func (t *tx) statement(written string) (statement, error) {
+	if !t.store.dialect.prepare {
+		return unprepared{t.sql, t.store.dialect.statement(written)}, nil
+	}
 	if s, ok := t.prepared[written]; ok {
 		return s, nil
 	}
@@ -70,14 +97,11 @@ func (t *tx) statement(written string) (*sql.Stmt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.prepared == nil {
-		t.prepared = map[string]*sql.Stmt{}
-	}
 	t.prepared[written] = s
 	return s, nil
 }
 
-// exec runs a change and says how many rows it touched.
+// exec runs a change and returns how many rows it changed.
 func (t *tx) exec(what, written string, args ...any) (int64, error) {
 	if !t.writes {
 		return 0, fmt.Errorf("store: %s: this is a look at the registry, which changes nothing", what)
@@ -86,27 +110,26 @@ func (t *tx) exec(what, written string, args ...any) (int64, error) {
 		return 0, err
 	}
 	t.store.options.trace(written)
-	var result sql.Result
-	var err error
-	if t.store.dialect.prepare {
-		var s *sql.Stmt
-		if s, err = t.statement(written); err == nil {
-			result, err = s.ExecContext(t.ctx, args...)
-		}
-	} else {
-		result, err = t.sql.ExecContext(t.ctx, t.store.dialect.statement(written), args...)
-	}
-	if err != nil {
-		return 0, t.fail(what, err)
-	}
-	n, err := result.RowsAffected()
+	n, err := t.run(written, args)
 	if err != nil {
 		return 0, t.fail(what, err)
 	}
 	return n, nil
 }
 
-// rows gives every row to each, which scans it, until that gives an error.
+func (t *tx) run(written string, args []any) (int64, error) {
+	s, err := t.statement(written)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// rows calls each with every row, to scan it, until each returns an error.
 func (t *tx) rows(what, written string, args []any, each func(scan) error) error {
 	if err := t.ready(args); err != nil {
 		return err
@@ -114,16 +137,7 @@ func (t *tx) rows(what, written string, args []any, each func(scan) error) error
 	if t.writes {
 		t.store.options.trace(written)
 	}
-	var rows *sql.Rows
-	var err error
-	if t.store.dialect.prepare {
-		var s *sql.Stmt
-		if s, err = t.statement(written); err == nil {
-			rows, err = s.QueryContext(t.ctx, args...)
-		}
-	} else {
-		rows, err = t.sql.QueryContext(t.ctx, t.store.dialect.statement(written), args...)
-	}
+	rows, err := t.query(written, args)
 	if err != nil {
 		return t.fail(what, err)
 	}
@@ -143,13 +157,21 @@ func (t *tx) rows(what, written string, args []any, each func(scan) error) error
 	return nil
 }
 
+func (t *tx) query(written string, args []any) (*sql.Rows, error) {
+	s, err := t.statement(written)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(t.ctx, args...)
+}
+
 type scan func(to ...any) error
 
-// list collects what read makes of each row.
-func list[T any](t *tx, what string, read func(scan) (T, error), written string, args ...any) ([]T, error) {
+// list returns the rows that a selection finds under a condition.
+func list[T any](t *tx, what string, from selection[T], condition string, args ...any) ([]T, error) {
 	var all []T
-	err := t.rows(what, written, args, func(row scan) error {
-		one, err := read(row)
+	err := t.rows(what, from.statement+condition, args, func(row scan) error {
+		one, err := from.read(row)
 		if err != nil {
 			return t.unreadable(what, err)
 		}
@@ -162,9 +184,9 @@ func list[T any](t *tx, what string, read func(scan) (T, error), written string,
 	return all, nil
 }
 
-// one is list, of what is there once or not at all.
-func one[T any](t *tx, what string, read func(scan) (T, error), written string, args ...any) (T, error) {
-	all, err := list(t, what, read, written, args...)
+// one is list for a row that is there once or not at all.
+func one[T any](t *tx, what string, from selection[T], condition string, args ...any) (T, error) {
+	all, err := list(t, what, from, condition, args...)
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("%s: %w", what, registry.ErrNotFound)
 	}
@@ -173,6 +195,15 @@ func one[T any](t *tx, what string, read func(scan) (T, error), written string, 
 		return none, err
 	}
 	return all[0], nil
+}
+
+// texts returns the texts that a statement finds.
+func texts(t *tx, what, statement string, args ...any) ([]string, error) {
+	read := func(row scan) (text string, err error) {
+		err = row(&text)
+		return text, err
+	}
+	return list(t, what, selection[string]{statement, read}, "", args...)
 }
 
 // rowError says which row of many it is that can't be read.
@@ -185,8 +216,8 @@ func (e *rowError) Error() string { return e.row + ": " + e.err.Error() }
 func (e *rowError) Unwrap() error { return e.err }
 
 func ofRow(row string, err error) error {
-	if err == nil || row == "" {
-		return err
+	if err == nil {
+		return nil
 	}
 	return &rowError{row, err}
 }
@@ -195,7 +226,10 @@ func ofRow(row string, err error) error {
 func (t *tx) unreadable(what string, err error) error {
 	var row *rowError
 	if errors.As(err, &row) {
-		what, err = what+", "+row.row, row.err
+		err = row.err
+		if row.row != what {
+			what += ", " + row.row
+		}
 	}
 	if t.ctx.Err() != nil {
 		return t.fail(what, err)
@@ -209,69 +243,4 @@ func (t *tx) unreadable(what string, err error) error {
 		return fmt.Errorf("%s: the stored row is damaged: its %s is not what it should be", what, kind.Field)
 	}
 	return fmt.Errorf("%s: the stored row is damaged: a %T", what, err)
-}
-
-// inserted and updated say what became of a Put, by the rows it touched.
-func inserted(what string, n int64, err error) error {
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%s: %w", what, registry.ErrExists)
-	}
-	return err
-}
-
-func updated(what string, n int64, err error) error {
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%s: %w", what, registry.ErrConflict)
-	}
-	return err
-}
-
-// body is the JSON of a row's rest.
-func body(what string, rest any) (string, error) {
-	text, err := json.Marshal(rest)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", what, err)
-	}
-	return string(text), nil
-}
-
-// null is for texts of which NULL says that there is none, so that they may be
-// missing more than once.
-func null(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func nullBytes(b []byte) any {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
-}
-
-// blob is for columns that are never NULL.
-func blob(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
-// bytesInto scans bytes; none are nil.
-type bytesInto struct{ to *[]byte }
-
-func (b bytesInto) Scan(value any) error {
-	switch v := value.(type) {
-	case nil:
-		*b.to = nil
-	case []byte:
-		*b.to = append([]byte(nil), v...)
-	case string:
-		*b.to = append([]byte(nil), v...)
-	default:
-		return fmt.Errorf("%T is not bytes", value)
-	}
-	return nil
 }
