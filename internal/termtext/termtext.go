@@ -1,10 +1,12 @@
-// Package termtext makes text from outside, such as a name in a certificate, safe
-// to print: it can't draw on a terminal, and it has a bounded length.
+// Package termtext formats text for a terminal. Text from outside, such as a name in
+// a certificate, is made safe to print: it can't draw, and it has a bounded length.
 package termtext
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -25,6 +27,42 @@ func Quote(s string) string { return strconv.QuoteToGraphic(Short(s)) }
 
 // Short returns s cut to 100 bytes.
 func Short(s string) string { return cut(s, short) }
+
+// Escape returns s with escapes in place of characters that are controls, change the
+// order of others, or are invisible. Line feeds, tabs and quotation marks stay.
+func Escape(s string) string {
+	return replaceHidden(s, func(r rune) string {
+		if r == '\t' {
+			return "\t"
+		}
+		quoted := strconv.QuoteRuneToGraphic(r)
+		return quoted[1 : len(quoted)-1]
+	})
+}
+
+// EscapeJSON is [Escape] for JSON: the values of its strings stay the same.
+func EscapeJSON(text string) string {
+	return replaceHidden(text, func(r rune) string {
+		if r > 0xffff {
+			high, low := utf16.EncodeRune(r)
+			return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	})
+}
+
+// replaceHidden replaces what is not graphic, but for line feeds.
+func replaceHidden(s string, escape func(rune) string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == '\n' || strconv.IsGraphic(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(escape(r))
+		}
+	}
+	return b.String()
+}
 
 func cut(s string, limit int) string {
 	if len(s) <= limit {
