@@ -1,7 +1,7 @@
 package demo
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,122 +12,84 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
-	"github.com/sealane/sealane/internal/termtext"
-	"github.com/sealane/sealane/keyfile"
-	"github.com/sealane/sealane/profile"
 )
 
-// company is a party of the demo with its registry, and the two people who work
+// company is one side of an exchange: its registry, and the two people who work
 // with it.
 type company struct {
 	*registry.Registry
-	ctx                context.Context
+	scenario           *scenario
 	name               string
 	operator, approver exchange.Exchange
 }
 
-// openCompany makes a company's registry in a folder of its own; s closes it.
-func openCompany(s *servers, dir, name string) (*company, error) {
-	dir = filepath.Join(dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// openCompany makes a company and its registry, in a folder of its own.
+func (s *scenario) openCompany(name string) (*company, error) {
+	folder := filepath.Join(s.folder, name)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, err
 	}
-	db, err := store.Open(s.ctx, "sqlite:"+filepath.Join(dir, "registry.db"), store.Options{})
+	db, err := store.Open(s.ctx, "sqlite:"+filepath.Join(folder, "registry.db"), store.Options{})
 	if err != nil {
 		return nil, err
 	}
 	s.closing = append(s.closing, db.Close)
-	c := &company{Registry: &registry.Registry{Store: db, RSA: s.rsa}, ctx: s.ctx, name: name}
-	root, err := rootkey.Create(filepath.Join(dir, "root.key"))
+	c := &company{Registry: &registry.Registry{Store: db, RSA: s.rsa}, scenario: s, name: name}
+	root, err := rootkey.Create(filepath.Join(folder, "root.key"))
 	if err != nil {
 		return nil, err
 	}
-	token, err := c.Found(c.ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Operator}})
+	token, err := c.Found(s.ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Operator}})
 	if err != nil {
 		return nil, err
 	}
-	olga, err := c.Login(c.ctx, token)
+	olga, err := c.Login(s.ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	if err := olga.SetRoot(c.ctx, root, nil); err != nil {
+	if err := olga.SetRoot(s.ctx, root, nil); err != nil {
 		return nil, err
 	}
-	if token, err = olga.AddPerson(c.ctx, registry.Person{ID: "paul", Roles: []registry.Role{registry.Approver}}, "second pair of eyes"); err != nil {
+	approver := registry.Person{ID: "paul", Roles: []registry.Role{registry.Approver}}
+	if token, err = olga.AddPerson(s.ctx, approver, "second pair of eyes"); err != nil {
 		return nil, err
 	}
-	paul, err := c.Login(c.ctx, token)
+	paul, err := c.Login(s.ctx, token)
 	c.operator, c.approver = exchange.At(olga), exchange.At(paul)
 	return c, err
 }
 
-// addPartner adds a partner.
-func (c *company) addPartner(partner string, p *profile.Profile, side sealane.Side, environment string) error {
-	if err := c.operator.AddPartner(c.ctx, registry.Partner{ID: partner, Name: partner, Profile: p.Name, Side: side}, ""); err != nil {
+// addPartner adds a partner with the scenario's environment. The company is on side.
+func (c *company) addPartner(name string, side sealane.Side) error {
+	s := c.scenario
+	partner := registry.Partner{ID: name, Name: name, Profile: s.profile.Name, Side: side}
+	if err := c.operator.AddPartner(s.ctx, partner, ""); err != nil {
 		return err
 	}
-	env := registry.Environment{Partner: partner, Name: environment, Sealing: sealane.SealingOptional}
-	if p.Request.Sign == nil {
+	env := registry.Environment{Partner: name, Name: s.environment, Sealing: sealane.SealingOptional}
+	if s.profile.Request.Sign == nil {
 		env.Sealing = sealane.SealingRequired
 		if side == sealane.ServerSide {
 			env.SenderAuth = sealane.SenderUnauthenticated
 		}
 	}
-	return c.operator.AddEnvironment(c.ctx, env, "")
+	return c.operator.AddEnvironment(s.ctx, env, "")
 }
 
-// importKey takes a party's key pair in.
-func (c *company) importKey(of *party, p *profile.Profile, partner, environment string) error {
-	data, err := os.ReadFile(of.spec.KeyFile())
-	if err != nil {
-		return err
-	}
-	key, _, err := keyfile.ReadPrivate(data, nil)
-	if err != nil {
-		return err
-	}
-	n := registry.NewPair{Profile: p.Name, Partner: partner, Environment: environment, Renewal: true}
-	pair, _, err := c.operator.ImportKeyPair(c.ctx, n, key, of.Certificate.Certificates, "")
-	of.company, of.pair = c, pair.ID
-	if pair.KeyID != "" {
-		of.KeyID = pair.KeyID
-	}
-	return err
-}
-
-// acceptCertificate walks a partner's certificate through the exchange: the file of the first
-// message, the checksum of the second, and somebody else's approval.
-func (c *company) acceptCertificate(n *notes, partner, environment string, first []byte, checksum string) (registry.Certificate, error) {
-	got, found, err := c.operator.Receive(c.ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: first})
-	if err != nil {
-		return got, err
-	}
-	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s", termtext.Count(len(first)), got.Exchange.Format, len(found), got.ID)
-	matched, err := c.operator.Confirm(c.ctx, got.ID, checksum, "")
-	if err != nil {
-		return got, err
-	}
-	n.add("second message: SHA-256 %.16s… matches: %s", checksum, matched)
-	if err := c.approver.Approve(c.ctx, got.ID, exchange.Approval{}); err != nil {
-		return got, err
-	}
-	n.add("received by %s, approved by %s", c.operator.Person().ID, c.approver.Person().ID)
-	return got, nil
-}
-
-// lane is what the registry's snapshot gives for a partner.
-func (c *company) lane(partner, environment string) (*sealane.Lane, error) {
-	s, err := c.Snapshot(c.ctx)
+// lane returns the lane with a partner that the registry has now.
+func (c *company) lane(partner string) (*sealane.Lane, error) {
+	s, err := c.Snapshot(c.scenario.ctx)
 	if err != nil {
 		return nil, err
 	}
-	return s.Lane(partner, environment)
+	return s.Lane(partner, c.scenario.environment)
 }
 
-// preflight is a step: nothing is missing.
-func (c *company) preflight(r *report, partner, environment string) {
-	r.step(fmt.Sprintf("%s: preflight with %s in %s", c.name, partner, environment), func(n *notes) error {
-		checks, ready, err := exchange.Preflight(c.ctx, c.Registry, partner, environment)
+// preflight is a step: sealing works with a partner.
+func (c *company) preflight(partner string) {
+	s := c.scenario
+	s.step(fmt.Sprintf("%s: preflight with %s in %s", c.name, partner, s.environment), func(n *notes) error {
+		checks, ready, err := exchange.Preflight(s.ctx, c.Registry, partner, s.environment)
 		if err != nil {
 			return err
 		}
@@ -140,7 +102,7 @@ func (c *company) preflight(r *report, partner, environment string) {
 		}
 		n.add("%d checks hold, %d warnings", counts[cert.OK], counts[cert.Warning])
 		if !ready && err == nil {
-			err = fmt.Errorf("it is not ready")
+			err = errors.New("it is not ready")
 		}
 		return err
 	})

@@ -1,5 +1,6 @@
-// Package demo runs both exchanges, RiskOS and RDX, end to end on this machine, and
-// reports each step from the traffic itself.
+// Package demo runs the exchanges of RiskOS and RDX end to end on this machine: key
+// pairs and certificates, their exchange and renewal, messages, and every error.
+// Its report shows what the traffic was, step by step.
 package demo
 
 import (
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -19,19 +21,28 @@ import (
 	"github.com/sealane/sealane/rsaengine"
 )
 
-// Options are what a run needs to know.
+// Options configure a run. Output is required.
 type Options struct {
-	Folder  string    // empty, or absent; "": a temporary folder, which Run removes
-	Output  io.Writer // where the report goes
-	Color   bool      // whether the report is coloured by ANSI sequences
-	Program string    // how the user calls sealane, for the commands that the report ends with
-	Once    bool      // end after the report; else the stand-ins stay up until the context ends
+	// Folder is where all files go. It must be empty, or not exist. If it is not set,
+	// Run makes a temporary folder, and removes it at the end.
+	Folder string
 
-	RSA *rsaengine.Engine // of the customer's and the issuer's lanes
+	// Output is where the report goes. With Color, it has ANSI sequences.
+	Output io.Writer
+	Color  bool
+
+	// Once makes Run end after the report. Otherwise the services stay up until the
+	// context ends, and the report closes with commands to try against them.
+	Once bool
+
+	// Program is how the user calls sealane, for those commands.
+	Program string
+
+	// RSA performs the RSA operations of the lanes. Nil is crypto/rsa.
+	RSA *rsaengine.Engine
 }
 
-// Run makes keys and certificates, exchanges them, starts the stand-ins on loopback,
-// and runs each exchange. It returns an error where a step did not do what it should.
+// Run runs both exchanges. It returns an error if a step did not do what it should.
 func Run(ctx context.Context, o Options) error {
 	temporary := o.Folder == ""
 	if temporary {
@@ -45,23 +56,23 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	s := &servers{ctx: ctx, log: slog.New(slog.DiscardHandler), rsa: o.RSA}
+	s := &services{ctx: ctx, log: slog.New(slog.DiscardHandler), rsa: o.RSA}
 	defer func() { stop(); s.wait() }()
 
 	r := &report{w: o.Output, color: o.Color}
 	fmt.Fprintf(r.w, "RSA by %s\n", o.RSA)
-	fmt.Fprintf(r.w, "Files are in %s%s\n", o.Folder, map[bool]string{true: " until the demo ends"}[temporary])
-	var hints []string
-	for _, part := range []func(*report, *servers, Options) ([]string, error){runRiskOS, runRDX} {
-		lines, err := part(r, s, o)
-		if err != nil {
-			return err
-		}
-		hints = append(hints, lines...)
+	until := ""
+	if temporary {
+		until = " until the demo ends"
+	}
+	fmt.Fprintf(r.w, "Files are in %s%s\n", o.Folder, until)
+	commands, err := runBoth(r, s, o)
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(r.w, "\n%d steps, %d failed\n", r.steps, r.failed)
 	if !o.Once && ctx.Err() == nil {
-		fmt.Fprintf(r.w, "\nThe stand-ins stay up until you press Ctrl-C. Try:\n\n%s\n", strings.Join(hints, "\n"))
+		fmt.Fprintf(r.w, "\nThe services stay up until you press Ctrl-C. Try:\n\n%s\n", strings.Join(commands, "\n"))
 		<-ctx.Done()
 	}
 	if r.failed > 0 {
@@ -70,7 +81,25 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
-// makeEmpty makes a folder, or returns an error where it has files.
+// runBoth returns commands to try against the services.
+func runBoth(r *report, s *services, o Options) ([]string, error) {
+	riskos, err := newScenario(r, s, o, "riskos", "SANDBOX")
+	if err != nil {
+		return nil, err
+	}
+	commands, err := (&riskosDemo{scenario: riskos, apiKeys: map[string]string{}}).run()
+	if err != nil {
+		return nil, err
+	}
+	rdx, err := newScenario(r, s, o, "rdx", "STAG")
+	if err != nil {
+		return nil, err
+	}
+	more, err := (&rdxDemo{scenario: rdx}).run()
+	return append(commands, more...), err
+}
+
+// makeEmpty makes a folder, or returns an error if it has files.
 func makeEmpty(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if errors.Is(err, os.ErrNotExist) {
@@ -82,18 +111,37 @@ func makeEmpty(folder string) error {
 	return err
 }
 
-// servers are what the demo starts, and ends with its context.
-type servers struct {
+// scenario is one of the two exchanges.
+type scenario struct {
+	*report
+	*services
+	program     string // see Options
+	folder      string
+	profile     *profile.Profile
+	environment string
+	wire        *wire
+}
+
+func newScenario(r *report, s *services, o Options, profileName, environment string) (*scenario, error) {
+	p, err := profile.Load(profileName)
+	return &scenario{
+		report: r, services: s, program: o.Program, folder: filepath.Join(o.Folder, profileName),
+		profile: p, environment: environment, wire: &wire{base: http.DefaultTransport},
+	}, err
+}
+
+// services are the servers and registries that the demo opens. They end with ctx.
+type services struct {
 	ctx  context.Context
 	log  *slog.Logger
-	rsa  *rsaengine.Engine // the stand-ins make their faults with Go's RSA
+	rsa  *rsaengine.Engine
 	done sync.WaitGroup
 
 	closing []func() error // registries
 }
 
 // start serves h on a free port of loopback and returns its URL.
-func (s *servers) start(h http.Handler) (string, error) {
+func (s *services) start(h http.Handler) (string, error) {
 	l, err := httpserver.Listen(s.ctx, net.JoinHostPort("127.0.0.1", "0"))
 	if err != nil {
 		return "", err
@@ -106,23 +154,12 @@ func (s *servers) start(h http.Handler) (string, error) {
 	return "http://" + l.Addr().String(), nil
 }
 
-func (s *servers) wait() {
+// wait returns when all servers have ended and all registries are closed.
+func (s *services) wait() {
 	s.done.Wait()
 	for _, end := range s.closing {
 		if err := end(); err != nil {
 			s.log.Error("registry not closed", "error", err)
 		}
 	}
-}
-
-// maxBody bounds a body of HTTP.
-const maxBody = 64 << 20
-
-// loadProfile loads an embedded profile.
-func loadProfile(name string) *profile.Profile {
-	p, err := profile.Load(name)
-	if err != nil {
-		panic(err) // the tests load it
-	}
-	return p
 }

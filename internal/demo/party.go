@@ -8,81 +8,136 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/keydir"
 	"github.com/sealane/sealane/internal/registry"
-	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/internal/termtext"
+	"github.com/sealane/sealane/keyfile"
 )
 
-// party is a company's key pair and certificate: in a folder, and in its registry.
+// party is a company's key pair and certificate, in a folder and in its registry.
 type party struct {
 	*keydir.Pair
-	name    string
 	spec    *keydir.Spec
+	name    string // of the folder
 	company *company
-	pair    string // identity in the company's registry
+	pair    string // identity in the registry
 }
 
-// makeParty is a step: a key pair and certificate, in a folder of their own and
-// in the company's registry.
-func makeParty(r *report, p *profile.Profile, dir, name string, of *company, partner, env string) (*party, error) {
-	spec := &keydir.Spec{
-		Folder: filepath.Join(dir, name), Profile: p, Environment: env,
-		Request: cert.Request{CommonName: name + ".example", Organization: "Demo " + name, Unit: "Payments", Email: "keys@" + name + ".example", NotBefore: time.Now()},
+// makeParty is a step: the company makes a key pair and certificate. An empty partner
+// means that the pair is for all of the company's partners.
+func (c *company) makeParty(name, partner string) (made *party, err error) {
+	s := c.scenario
+	made = &party{
+		company: c, name: name,
+		spec: &keydir.Spec{
+			Folder: filepath.Join(s.folder, name), Profile: s.profile, Environment: s.environment,
+			Request: cert.Request{
+				CommonName: name + ".example", Organization: "Demo " + name, Unit: "Payments",
+				Email: "keys@" + name + ".example", NotBefore: time.Now(),
+			},
+		},
 	}
-	made := &party{name: name, spec: spec}
-	var failed error
-	r.step(fmt.Sprintf("%s makes an RSA-%d key pair and a certificate", name, p.Keys.Bits), func(n *notes) error {
-		if made.Pair, failed = keydir.LoadOrCreate(of.ctx, spec); failed != nil {
-			return failed
+	step := fmt.Sprintf("%s makes an RSA-%d key pair and a certificate", name, s.profile.Keys.Bits)
+	s.step(step, func(n *notes) error {
+		if made.Pair, err = keydir.LoadOrCreate(s.ctx, made.spec); err != nil {
+			return err
 		}
-		if failed = of.importKey(made, p, partner, env); failed != nil {
-			return failed
+		if err = c.importKey(made, partner); err != nil {
+			return err
 		}
-		leaf := made.Certificate.Certificates[0]
-		info, err := os.Stat(spec.KeyFile())
+		leaf, file := made.Certificate.Certificates[0], made.spec.KeyFile()
+		info, err := os.Stat(file)
 		if err != nil {
 			return err
 		}
-		n.add("serial %x, valid until %s; private key in %s (%o)", leaf.SerialNumber, leaf.NotAfter.UTC().Format(time.DateOnly), relative(dir, spec.KeyFile()), info.Mode().Perm())
-		n.add("and as %s in the registry of %s, under root key %s", made.pair, of.name, of.Root.Newest().ID())
+		n.add("serial %x, valid until %s; private key in %s (%o)",
+			leaf.SerialNumber, leaf.NotAfter.UTC().Format(time.DateOnly), s.relative(file), info.Mode().Perm())
+		n.add("and as %s in the registry of %s, under root key %s", made.pair, c.name, c.Root.Newest().ID())
 		return nil
 	})
-	return made, failed
+	return made, err
 }
 
-// relative names a file as seen from the demo's folder.
-func relative(dir, file string) string {
-	if short, err := filepath.Rel(filepath.Dir(dir), file); err == nil {
+// importKey imports a party's key pair into the company's registry.
+func (c *company) importKey(p *party, partner string) error {
+	data, err := os.ReadFile(p.spec.KeyFile())
+	if err != nil {
+		return err
+	}
+	key, _, err := keyfile.ReadPrivate(data, nil)
+	if err != nil {
+		return err
+	}
+	s := c.scenario
+	n := registry.NewPair{Profile: s.profile.Name, Partner: partner, Environment: s.environment, Renewal: true}
+	pair, _, err := c.operator.ImportKeyPair(s.ctx, n, key, p.Certificate.Certificates, "")
+	p.pair = pair.ID
+	if pair.KeyID != "" {
+		p.KeyID = pair.KeyID
+	}
+	return err
+}
+
+// relative returns a file's name as seen from the demo's folder.
+func (s *scenario) relative(file string) string {
+	if short, err := filepath.Rel(filepath.Dir(s.folder), file); err == nil {
 		return short
 	}
 	return file
 }
 
-var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
-
-// sendCertificate is a step: one party's files and letters go to another, whose
-// registry takes the certificate in.
-func sendCertificate(r *report, p *profile.Profile, from *party, to *company, env, form string) (got registry.Certificate, failed error) {
-	r.step(fmt.Sprintf("%s sends its certificate to %s, then its checksum", from.name, to.name), func(n *notes) error {
-		got, failed = deliver(n, p, from, to, env, form)
-		return failed
+// sendCertificate is a step: a party's files and letters go to another company, whose
+// registry takes the certificate. The extension selects one of the files.
+func (p *party) sendCertificate(to *company, extension string) (got registry.Certificate, err error) {
+	name := fmt.Sprintf("%s sends its certificate to %s, then its checksum", p.name, to.name)
+	to.scenario.step(name, func(n *notes) error {
+		got, err = p.deliver(n, to, extension)
+		return err
 	})
-	return got, failed
+	return got, err
 }
 
-func deliver(n *notes, p *profile.Profile, from *party, to *company, env, form string) (registry.Certificate, error) {
-	parcel, err := from.company.operator.Offer(from.company.ctx, from.pair, to.name, "")
+var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
+
+func (p *party) deliver(n *notes, to *company, extension string) (got registry.Certificate, err error) {
+	offer, err := p.company.operator.Offer(to.scenario.ctx, p.pair, to.name, "")
 	if err != nil {
-		return registry.Certificate{}, err
+		return got, err
 	}
-	files, err := parcel.Files()
+	files, err := offer.Files()
 	if err != nil {
-		return registry.Certificate{}, err
+		return got, err
 	}
-	_, second, err := parcel.Letters()
+	_, letter, err := offer.Letters()
 	if err != nil {
-		return registry.Certificate{}, err
+		return got, err
 	}
-	checksum := sha256Hex.FindString(string(second))
-	return to.acceptCertificate(n, from.company.name, env, files[parcel.Base()+form], checksum)
+	file := files[offer.Base()+extension]
+	return to.acceptCertificate(n, p.company.name, file, sha256Hex.FindString(string(letter)))
+}
+
+// acceptCertificate takes a partner's certificate in: the file of the first message,
+// the checksum of the second, and the approval of a second person.
+func (c *company) acceptCertificate(
+	n *notes, partner string, file []byte, checksum string,
+) (registry.Certificate, error) {
+	s := c.scenario
+	in := exchange.Incoming{Partner: partner, Environment: s.environment, Data: file}
+	got, found, err := c.operator.Receive(s.ctx, in)
+	if err != nil {
+		return got, err
+	}
+	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s",
+		termtext.Count(len(file)), got.Exchange.Format, len(found), got.ID)
+	matched, err := c.operator.Confirm(s.ctx, got.ID, checksum, "")
+	if err != nil {
+		return got, err
+	}
+	n.add("second message: SHA-256 %.16s… matches: %s", checksum, matched)
+	if err := c.approver.Approve(s.ctx, got.ID, exchange.Approval{}); err != nil {
+		return got, err
+	}
+	n.add("received by %s, approved by %s", c.operator.Person().ID, c.approver.Person().ID)
+	return got, nil
 }

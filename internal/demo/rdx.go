@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -16,150 +15,164 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
-	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
 
-const rdxEnv = "STAG"
-
-// rdxDemo is VCAS and an issuer.
+// rdxDemo is the exchange between VCAS and an issuer.
 type rdxDemo struct {
-	*report
-	*servers
-	dir        string
-	profile    *profile.Profile
-	bank       *company // the issuer
-	sender     *company // VCAS
-	old, renew *party
-	alias      string
-	wire       *wire
+	*scenario
+	bank         *company // the issuer
+	sender       *company // VCAS
+	old, renewed *party
+	keyID        string // the alias that VCAS assigns, for both keys
 
-	mu       sync.Mutex
-	passcode string
-	announce bool   // show passcodes, once the report has ended
-	openedBy string // thumbprint of the issuer's key that opened the last message
+	mu            sync.Mutex
+	passcode      string // the last one that the issuer sent
+	showPasscodes bool
+	openedBy      string // thumbprint of the issuer's key that opened the last message
 }
 
-// runRDX runs the RDX half and gives commands to try against it.
-func runRDX(r *report, s *servers, o Options) ([]string, error) {
-	d := &rdxDemo{
-		report: r, servers: s, dir: filepath.Join(o.Folder, "rdx"),
-		profile: loadProfile("rdx"), wire: &wire{base: http.DefaultTransport},
+// run returns commands to try against the issuer.
+func (d *rdxDemo) run() ([]string, error) {
+	d.part("RDX: VCAS and an issuer; messages encrypted with RSA-OAEP-256 and A256GCM, answers in plain JSON")
+	if err := d.open(); err != nil {
+		return nil, err
 	}
-	r.part("RDX: VCAS and an issuer; messages encrypted with RSA-OAEP-256 and A256GCM, answers in clear")
-	overlap, err := d.exchanges()
+	if err := d.first(); err != nil {
+		return nil, err
+	}
+	d.part("RDX: renewal; both keys open until VCAS confirms")
+	url, err := d.renewal()
 	if err != nil {
 		return nil, err
 	}
-	r.part("RDX: messages that must not be opened")
-	d.faults(overlap)
+	d.part("RDX: messages that must not be opened")
+	d.faults(url)
 	if err := d.acceptSHA1(); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
-	d.announce = true
+	d.showPasscodes = true
 	d.mu.Unlock()
-	return []string{fmt.Sprintf("# RDX, a challenge under the alias (the passcode appears in this window):\n%s sandbox vcas --url %s --to %s --to-key-id %s --env %s\n",
-		o.Program, overlap+"/rdx/v1", d.renew.spec.CertificateFile(), d.alias, rdxEnv)}, nil
+	lane := fmt.Sprintf("--to %s --to-key-id %s --env %s", d.renewed.spec.CertificateFile(), d.keyID, d.environment)
+	return []string{fmt.Sprintf("# RDX, a challenge under the alias (the passcode appears in this window):\n"+
+		"%s sandbox vcas --url %s %s\n", d.program, url, lane)}, nil
 }
 
-// exchanges runs the first exchange and the renewal, with a challenge at each
-// stage, and gives the issuer's URL for both keys.
-func (d *rdxDemo) exchanges() (overlap string, err error) {
-	if d.bank, err = openCompany(d.servers, d.dir, "issuer"); err != nil {
-		return "", err
+func (d *rdxDemo) open() (err error) {
+	if d.bank, err = d.openCompany("issuer"); err != nil {
+		return err
 	}
-	if d.sender, err = openCompany(d.servers, d.dir, "vcas"); err != nil {
-		return "", err
+	if d.sender, err = d.openCompany("vcas"); err != nil {
+		return err
 	}
-	if err := errors.Join(d.bank.addPartner("vcas", d.profile, sealane.ServerSide, rdxEnv), d.sender.addPartner("issuer", d.profile, sealane.ClientSide, rdxEnv)); err != nil {
-		return "", err
+	return errors.Join(
+		d.bank.addPartner("vcas", sealane.ServerSide),
+		d.sender.addPartner("issuer", sealane.ClientSide))
+}
+
+// first is the first exchange, and a challenge.
+func (d *rdxDemo) first() error {
+	made, certificate, err := d.exchange("issuer")
+	if err != nil {
+		return err
 	}
-	var certificate registry.Certificate
-	if d.old, certificate, err = d.exchange("issuer"); err != nil {
-		return "", err
+	d.old = made
+	if err := d.assignKeyID(certificate); err != nil {
+		return err
 	}
-	if err := d.assignAlias(certificate); err != nil {
-		return "", err
+	if err := d.install(d.old, certificate); err != nil {
+		return err
 	}
-	if err := d.installed(d.old, certificate); err != nil {
-		return "", err
+	d.bank.preflight("vcas")
+	url, err := d.startIssuer()
+	if err != nil {
+		return err
 	}
-	d.bank.preflight(d.report, "vcas", rdxEnv)
-	first, err := d.startIssuer()
+	d.challenge("a challenge from stepup to the validated passcode", url, d.old)
+	return nil
+}
+
+// renewal is the exchange of a second certificate, with a challenge before and after
+// VCAS installs it. It returns the URL of an issuer that opens with both keys.
+func (d *rdxDemo) renewal() (string, error) {
+	made, certificate, err := d.exchange("issuer-renewed")
 	if err != nil {
 		return "", err
 	}
-	d.challenge("a challenge from stepup to the validated passcode", first, d.old)
-
-	d.part("RDX: renewal; both keys open until VCAS confirms")
-	if d.renew, certificate, err = d.exchange("issuer-renewed"); err != nil {
+	d.renewed = made
+	err = errors.Join(
+		d.sender.operator.Alias(d.ctx, certificate.ID, d.keyID, "", "same size, same alias"),
+		d.bank.operator.Alias(d.ctx, d.renewed.pair, d.keyID, "", ""))
+	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(d.sender.operator.Alias(d.ctx, certificate.ID, d.alias, "", "same size, same alias"), d.bank.operator.Alias(d.ctx, d.renew.pair, d.alias, "", "")); err != nil {
+	url, err := d.startIssuer()
+	if err != nil {
 		return "", err
 	}
-	if overlap, err = d.startIssuer(); err != nil {
+	d.challenge("during the overlap: VCAS still uses the first certificate", url, d.old)
+	if err := d.install(d.renewed, certificate); err != nil {
 		return "", err
 	}
-	d.challenge("during the overlap: VCAS still uses the first certificate", overlap, d.old)
-	if err := d.installed(d.renew, certificate); err != nil {
-		return "", err
-	}
-	d.challenge("during the overlap: VCAS uses the second, same alias", overlap, d.renew)
-	return overlap, nil
+	d.challenge("during the overlap: VCAS uses the second, same alias", url, d.renewed)
+	return url, nil
 }
 
-// installed: VCAS puts the certificate to use, and says so.
-func (d *rdxDemo) installed(of *party, certificate registry.Certificate) error {
+// install makes VCAS use a certificate, and tell the issuer.
+func (d *rdxDemo) install(of *party, certificate registry.Certificate) error {
 	if err := d.sender.operator.Activate(d.ctx, certificate.ID, ""); err != nil {
 		return err
 	}
 	return d.bank.operator.Confirmed(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
 }
 
+// exchange makes a key pair of the issuer, and sends its certificate to VCAS.
 func (d *rdxDemo) exchange(name string) (*party, registry.Certificate, error) {
-	made, err := makeParty(d.report, d.profile, d.dir, name, d.bank, "vcas", rdxEnv)
+	made, err := d.bank.makeParty(name, "vcas")
 	if err != nil {
 		return nil, registry.Certificate{}, err
 	}
-	certificate, err := sendCertificate(d.report, d.profile, made, d.sender, rdxEnv, ".crt")
+	certificate, err := made.sendCertificate(d.sender, ".crt")
 	return made, certificate, err
 }
 
-func (d *rdxDemo) assignAlias(certificate registry.Certificate) error {
-	var failed error
-	d.step("VCAS assigns the alias, and holds it against the certificate", func(n *notes) error {
-		id, err := cert.NewKeyID("1234dadc1234b704c1f23dc4", "PKE", "ACS", "Issuer", certificate.Bits, rdxEnv)
-		if err == nil {
-			err = d.sender.operator.Alias(d.ctx, certificate.ID, id.String(), "", "")
+func (d *rdxDemo) assignKeyID(certificate registry.Certificate) (err error) {
+	d.step("VCAS assigns the alias, and compares it with the certificate", func(n *notes) error {
+		var id cert.KeyID
+		id, err = cert.NewKeyID("1234dadc1234b704c1f23dc4", "PKE", "ACS", "Issuer", certificate.Bits, d.environment)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			err = d.bank.operator.Alias(d.ctx, d.old.pair, id.String(), "", "VCAS has written it")
+		d.keyID = id.String()
+		n.add("key ID %s", d.keyID)
+		if err = d.sender.operator.Alias(d.ctx, certificate.ID, d.keyID, "", ""); err != nil {
+			return err
 		}
-		d.alias, failed = id.String(), err
-		n.add("key ID %s", d.alias)
+		err = d.bank.operator.Alias(d.ctx, d.old.pair, d.keyID, "", "VCAS has written it")
 		return err
 	})
-	return failed
+	return err
 }
 
-// startIssuer serves the issuer with the keys that its registry has now.
+// startIssuer serves the issuer with the keys that its registry has now, and returns
+// its URL.
 func (d *rdxDemo) startIssuer() (string, error) {
-	lane, err := d.bank.lane("vcas", rdxEnv)
+	lane, err := d.bank.lane("vcas")
 	if err != nil {
 		return "", err
 	}
-	return d.start(d.issuer(lane))
+	url, err := d.start(d.issuer(lane))
+	return url + "/rdx/v1", err
 }
 
-// issuer is the issuer's service behind its ingress.
+// issuer returns the issuer's service behind a handler that opens messages.
 func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 	service := &rdx.Issuer{OnOTP: func(_, otp string) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.passcode = otp
-		if d.announce {
+		if d.showPasscodes {
 			fmt.Fprintf(d.w, "passcode: %s\n", otp)
 		}
 	}}
@@ -177,9 +190,10 @@ func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 	}
 }
 
-// vcas is the sender, with the certificate that its registry has in use.
+// vcas returns a sender with the certificate that its registry uses now. With a fault,
+// its messages are faulty.
 func (d *rdxDemo) vcas(url, fault string) (*rdx.VCAS, error) {
-	lane, err := d.sender.lane("issuer", rdxEnv)
+	lane, err := d.sender.lane("issuer")
 	if err != nil {
 		return nil, err
 	}
@@ -187,10 +201,10 @@ func (d *rdxDemo) vcas(url, fault string) (*rdx.VCAS, error) {
 	if fault != "" {
 		client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: fault, Base: d.wire}
 	}
-	return rdx.NewVCAS(client, url+"/rdx/v1"), nil
+	return rdx.NewVCAS(client, url), nil
 }
 
-// challenge is a step: the whole dialogue, and the key that opened it.
+// challenge is a step: all calls of a challenge, opened by the key of opener.
 func (d *rdxDemo) challenge(name, url string, opener *party) {
 	d.step(name, func(n *notes) error {
 		v, err := d.vcas(url, "")
@@ -216,20 +230,20 @@ func (d *rdxDemo) challenge(name, url string, opener *party) {
 		defer d.mu.Unlock()
 		n.add("opened by the issuer's key %s", d.openedBy)
 		if d.openedBy != cert.ThumbprintJWK(opener.Certificate.PublicKey) {
-			return errors.New("that is not the key that was due")
+			return errors.New("another key was expected")
 		}
 		return nil
 	})
 }
 
-// faults sends messages that the issuer must refuse, all with one answer.
+// faults sends messages that the issuer must refuse, always with the same answer.
 func (d *rdxDemo) faults(url string) {
 	answers := map[string]bool{}
 	for _, f := range []struct{ name, fault string }{
 		{"a message encrypted to another key", "wrong-key"},
 		{"a message whose tag is cut", "cut-tag"},
 		{"a message under an alias that the issuer does not know", "unknown-key-id"},
-		{"a message with RSA-OAEP (SHA-1), as in the seed's sample", "sha1-oaep"},
+		{"a message with RSA-OAEP (SHA-1), as in the vendor's sample", "sha1-oaep"},
 	} {
 		d.step(f.name, func(n *notes) error {
 			v, err := d.vcas(url, f.fault)
@@ -241,11 +255,12 @@ func (d *rdxDemo) faults(url string) {
 			if answer.HTTPStatus != http.StatusMethodNotAllowed || answer.Error == nil {
 				return fmt.Errorf("it was answered with %d", answer.HTTPStatus)
 			}
-			answers[fmt.Sprintf("%d ", answer.HTTPStatus)+strings.ReplaceAll(string(answer.Raw), answer.Error.ReferenceNumber, "…")] = true
+			text := strings.ReplaceAll(string(answer.Raw), answer.Error.ReferenceNumber, "…")
+			answers[fmt.Sprintf("%d %s", answer.HTTPStatus, text)] = true
 			return nil
 		})
 	}
-	d.step("the issuer's answers to them do not differ", func(n *notes) error {
+	d.step("the issuer's answers to them are the same", func(n *notes) error {
 		for text := range answers {
 			n.add("%s, with a fresh reference number for the issuer's own log", text)
 		}
@@ -256,13 +271,15 @@ func (d *rdxDemo) faults(url string) {
 	})
 }
 
-// acceptSHA1 shows the one switch with which an issuer can open the seed's sample.
+// acceptSHA1 shows the setting with which an issuer opens RSA-OAEP with SHA-1, as the
+// vendor's sample uses it.
 func (d *rdxDemo) acceptSHA1() error {
 	if fips140.Enforced() {
-		fmt.Fprintln(d.w, "         (not tried: FIPS 140-3 is enforced, and a lane that accepts SHA-1 refuses to start)")
+		fmt.Fprintln(d.w, "         (not run: FIPS 140-3 is enforced, and a lane that accepts SHA-1 refuses to start)")
 		return nil
 	}
-	err := d.bank.operator.ChangeEnvironment(d.ctx, registry.Environment{Partner: "vcas", Name: rdxEnv}, "ticket DEMO-1", func(e *registry.Environment) error {
+	env := registry.Environment{Partner: "vcas", Name: d.environment}
+	err := d.bank.operator.ChangeEnvironment(d.ctx, env, "ticket DEMO-1", func(e *registry.Environment) error {
 		e.AcceptRSAOAEP = "the partner's sample uses it; ticket DEMO-1"
 		return nil
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// report writes down what a demo does, step by step, as it happens.
+// report writes what the demo does, step by step, as it happens.
 type report struct {
 	w      io.Writer
 	color  bool
@@ -33,9 +33,9 @@ type notes []string
 
 func (n *notes) add(format string, args ...any) { *n = append(*n, fmt.Sprintf(format, args...)) }
 
-// step runs one step and writes its line: a mark, what it was, how long it took.
-// It reports whether the step did what it should.
-func (r *report) step(name string, work func(*notes) error) bool {
+// step runs one step and writes its line: whether it did what it should, its name,
+// and the time that it took.
+func (r *report) step(name string, work func(*notes) error) {
 	var n notes
 	start := time.Now()
 	err := work(&n)
@@ -51,18 +51,17 @@ func (r *report) step(name string, work func(*notes) error) bool {
 	for _, line := range n {
 		fmt.Fprintf(r.w, "         %s\n", r.paint(termtext.Faint, line))
 	}
-	return err == nil
 }
 
-// expect runs a step that must fail with a certain error.
-func (r *report) expect(name string, want error, work func(*notes) error) bool {
-	return r.step(name, func(n *notes) error {
+// expect runs a step that must fail with the error want.
+func (r *report) expect(name string, want error, work func(*notes) error) {
+	r.step(name, func(n *notes) error {
 		err := work(n)
 		if err == nil {
-			return fmt.Errorf("it went through; %q was due", want)
+			return fmt.Errorf("it succeeded; the error %q was expected", want)
 		}
 		if !errors.Is(err, want) {
-			return fmt.Errorf("%q was due, this came: %w", want, err)
+			return fmt.Errorf("the error %q was expected, not: %w", want, err)
 		}
 		n.add("%v", err)
 		return nil

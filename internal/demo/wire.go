@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -10,40 +11,39 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// wire is a transport that remembers the last exchange that passed it, and can
-// spoil the request's body on purpose.
+// wire is a transport that remembers the last request and its answer. It can replace
+// a request's body.
 type wire struct {
-	base  http.RoundTripper
-	spoil func(body []byte) []byte
+	base    http.RoundTripper
+	replace []byte // nil: bodies stay as they are
 
 	mu   sync.Mutex
 	last wireFacts
 }
 
-// wireFacts are what went over the wire.
+// wireFacts are a request and its answer, as they were sent.
 type wireFacts struct {
-	method, path      string
-	trigger           string
-	sent, received    int
-	status            int
-	request, answer   string // how the bodies begin
-	requestIs, answIs string
+	method, path    string
+	status          int
+	request, answer []byte
 }
 
-const shown = 76 // characters of a body in the report
+const (
+	maxBody = 64 << 20
+	shown   = 76 // characters of a body in the report
+)
 
-func (t *wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := drain(r.Body)
 	if err != nil {
 		return nil, err
 	}
-	if t.spoil != nil {
-		body = t.spoil(body)
+	if w.replace != nil {
+		body = w.replace
 	}
 	sent := r.Clone(r.Context())
 	sent.Body, sent.ContentLength, sent.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-	facts := wireFacts{method: r.Method, path: r.URL.Path, trigger: r.Header.Get("X-Payload-Encrypted"), sent: len(body), request: begin(body), requestIs: kind(body)}
-	answer, err := t.base.RoundTrip(sent)
+	answer, err := w.base.RoundTrip(sent)
 	if err != nil {
 		return nil, err
 	}
@@ -52,20 +52,27 @@ func (t *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	answer.Body = io.NopCloser(bytes.NewReader(received))
-	facts.status, facts.received, facts.answer, facts.answIs = answer.StatusCode, len(received), begin(received), kind(received)
-	t.mu.Lock()
-	t.last = facts
-	t.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = wireFacts{method: r.Method, path: r.URL.Path, status: answer.StatusCode, request: body, answer: received}
 	return answer, nil
 }
 
-// note writes the last exchange under a step.
-func (t *wire) note(n *notes) {
-	t.mu.Lock()
-	f := t.last
-	t.mu.Unlock()
-	n.add("→ %s %s, %s bytes, %s: %s", f.method, f.path, termtext.Count(f.sent), f.requestIs, f.request)
-	n.add("← %d, %s bytes, %s: %s", f.status, termtext.Count(f.received), f.answIs, f.answer)
+// note writes the last request and its answer under a step.
+func (w *wire) note(n *notes) {
+	w.mu.Lock()
+	f := w.last
+	w.mu.Unlock()
+	n.add("→ %s %s, %s", f.method, f.path, describe(f.request))
+	n.add("← %d, %s", f.status, describe(f.answer))
+}
+
+func describe(body []byte) string {
+	start := strings.Join(strings.Fields(string(body[:min(len(body), shown)])), " ")
+	if len(body) > shown {
+		start += "…"
+	}
+	return fmt.Sprintf("%s bytes, %s: %s", termtext.Count(len(body)), kind(body), start)
 }
 
 func drain(b io.ReadCloser) ([]byte, error) {
@@ -76,7 +83,7 @@ func drain(b io.ReadCloser) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(b, 2*maxBody))
 }
 
-// kind says whether a body is a sealed one, as it looks on the wire.
+// kind tells a sealed body from a plain one.
 func kind(body []byte) string {
 	for _, mark := range []string{`"encrypted_request":"ey`, `"encrypted_response":"ey`} {
 		if bytes.Contains(body[:min(len(body), 300)], []byte(mark)) {
@@ -87,12 +94,4 @@ func kind(body []byte) string {
 		return "sealed"
 	}
 	return "plain"
-}
-
-func begin(body []byte) string {
-	text := strings.Join(strings.Fields(string(body[:min(len(body), shown)])), " ")
-	if len(body) > shown {
-		text += "…"
-	}
-	return text
 }

@@ -79,7 +79,8 @@ func (s *Spec) base() string { return exchange.BaseName(s.Request.CommonName, s.
 // where the certificate lacks a field: the error is a [MissingError] then.
 func Create(s *Spec) (*x509.Certificate, error) {
 	if !slices.Contains(s.Profile.Environments, s.Environment) {
-		return nil, fmt.Errorf("environment %q is not one of the profile's: %s", s.Environment, strings.Join(s.Profile.Environments, ", "))
+		known := strings.Join(s.Profile.Environments, ", ")
+		return nil, fmt.Errorf("environment %q is not one of the profile's: %s", s.Environment, known)
 	}
 	if err := s.checkFiles(); err != nil {
 		return nil, err
@@ -190,7 +191,9 @@ func (s *Spec) write(key *rsa.PrivateKey, made *x509.Certificate) error {
 	if err := newfile.Write(s.KeyFile(), private, 0o600); err != nil {
 		return err
 	}
-	return WriteOffer(s.Folder, exchange.Parcel{Profile: s.Profile, Environment: s.Environment, KeyID: s.KeyID, Certificate: made})
+	return WriteOffer(s.Folder, exchange.Parcel{
+		Profile: s.Profile, Environment: s.Environment, KeyID: s.KeyID, Certificate: made,
+	})
 }
 
 // WriteOffer writes the two folders that are sent to a partner into folder.

@@ -56,7 +56,9 @@ func TestEscapeJSON(t *testing.T) {
 }
 
 func TestCount(t *testing.T) {
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100"} {
+	for n, want := range map[int]string{
+		0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -100: "-100",
+	} {
 		if got := termtext.Count(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
