@@ -1,0 +1,151 @@
+package sealane_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"encoding/base64"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyring"
+)
+
+// side describes one end of a RiskOS lane.
+func side(t testing.TB, end sealane.Side) sealane.Config {
+	t.Helper()
+	ours, theirs := "customer", "provider"
+	if end == sealane.ServerSide {
+		ours, theirs = theirs, ours
+	}
+	return sealane.Config{Profile: load(t, "riskos"), Side: end,
+		Ours: testkey.Ours(t, ours, testkey.RSA(t, ours, 2048)), Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
+}
+
+// brokenOps performs no operation.
+type brokenOps struct{}
+
+func (brokenOps) EncryptOAEP(crypto.Hash, []byte) ([]byte, error) { return nil, errGone }
+func (brokenOps) Verify(_, _ []byte, _ crypto.SignerOpts) error   { return errGone }
+
+// broken is a partner's public key that cannot be used.
+func broken(t *testing.T, id string) *keyring.Ring {
+	t.Helper()
+	return ring(t, keyring.Key{State: keyring.Active, ID: id, Public: &testkey.RSA(t, id, 2048).PublicKey, PublicOps: brokenOps{}})
+}
+
+// TestBrokenVerifier: a key of the partner's that we cannot use is no fault of the
+// partner's: nothing was judged.
+func TestBrokenVerifier(t *testing.T) {
+	c := side(t, sealane.ServerSide)
+	c.Theirs = broken(t, "customer")
+	m, err := newLane(t, c).Open(t.Context(), seal(t, newLane(t, side(t, sealane.ClientSide)), "{}"))
+	if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) || errors.Is(err, sealane.ErrSignature) || m != nil {
+		t.Error(err)
+	}
+}
+
+// cancelling signs, and ends the caller's context meanwhile.
+type cancelling struct {
+	*rsa.PrivateKey
+	cancel context.CancelFunc
+}
+
+func (c cancelling) Sign(r io.Reader, digest []byte, options crypto.SignerOpts) ([]byte, error) {
+	defer c.cancel()
+	return c.PrivateKey.Sign(r, digest, options)
+}
+
+// TestSealingThatFails leaves neither the payload nor its text in the caller's
+// buffer, wherever it fails.
+func TestSealingThatFails(t *testing.T) {
+	const secret = `{"national_id":"SECRET-123-45-6789"}`
+	key := testkey.RSA(t, "customer", 2048)
+	for name, c := range map[string]struct {
+		change func(*sealane.Config, context.CancelFunc)
+		want   error
+	}{
+		"signing":    {func(c *sealane.Config, _ context.CancelFunc) { c.Ours = testkey.Ours(t, "customer", gone{key}) }, errGone},
+		"encrypting": {func(c *sealane.Config, _ context.CancelFunc) { c.Theirs = broken(t, "provider") }, errGone},
+		"in between": {func(c *sealane.Config, cancel context.CancelFunc) {
+			c.Ours = testkey.Ours(t, "customer", cancelling{key, cancel})
+		}, context.Canceled},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c2 := side(t, sealane.ClientSide)
+		c.change(&c2, cancel)
+		buffer := append(make([]byte, 0, 1<<16), "front"...)
+		token, err := newLane(t, c2).AppendSeal(ctx, buffer, []byte(secret))
+		if !errors.Is(err, c.want) || token != nil || errors.Is(err, errGone) && !errors.Is(err, sealane.ErrUnavailable) {
+			t.Errorf("%s: %d bytes, %v", name, len(token), err)
+		}
+		all := buffer[:cap(buffer)]
+		if text := base64.RawURLEncoding.EncodeToString([]byte(secret)); bytes.Contains(all, []byte("SECRET")) || bytes.Contains(all, []byte(text[:20])) || bytes.Contains(all, []byte(text[20:40])) {
+			t.Errorf("%s: the payload stands in the buffer", name)
+		}
+		if string(buffer) != "front" {
+			t.Errorf("%s: in front stands %q", name, buffer)
+		}
+	}
+}
+
+// TestOwnKeyForTheirs: a message of ours must not pass for one of the partner's.
+func TestOwnKeyForTheirs(t *testing.T) {
+	for _, end := range []sealane.Side{sealane.ClientSide, sealane.ServerSide} {
+		c := side(t, end)
+		c.Theirs = testkey.Theirs(t, "another ID", testkey.RSA(t, "customer", 2048))
+		c.Ours = testkey.Ours(t, "customer", testkey.RSA(t, "customer", 2048))
+		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), `"another ID"`) || !strings.Contains(err.Error(), `"customer"`) {
+			t.Errorf("%s: %v", end, err)
+		}
+		// One that is retired, or not in use yet, verifies too.
+		c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: "new", Private: testkey.RSA(t, "provider", 2048)},
+			keyring.Key{State: keyring.Retiring, ID: "old", Private: testkey.RSA(t, "customer", 2048)})
+		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), `"old"`) {
+			t.Errorf("%s: %v", end, err)
+		}
+	}
+}
+
+// TestKnownSigner: where the profile asks for a known key ID, a signature under
+// another one does not count, though it would hold.
+func TestKnownSigner(t *testing.T) {
+	for open, fine := range map[string][3]bool{ // the ID that we know, another, none
+		"known":            {true, false, false},
+		"absent known":     {true, false, true},
+		"known any":        {true, true, false},
+		"absent known any": {true, true, true},
+		"absent":           {false, false, true},
+	} {
+		c := side(t, sealane.ServerSide)
+		c.Profile.Request.Sign.Kid.Open = strings.Fields(open)
+		provider := newLane(t, c)
+		for i, id := range []string{"customer", "customer-2", ""} {
+			c := side(t, sealane.ClientSide)
+			c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: id, Private: testkey.RSA(t, "customer", 2048)})
+			m, err := provider.Open(t.Context(), seal(t, newLane(t, c), "{}"))
+			if fine[i] {
+				if err != nil {
+					t.Errorf("%s, signed under %q: %v", open, id, err)
+				}
+				continue
+			}
+			want, f := sealane.ErrNotJWS, sealane.FaultCode("jws.kid-not-allowed")
+			switch {
+			case id == "":
+				f = "jws.kid-missing"
+			case open != "absent":
+				want, f = sealane.ErrSignature, "jws.kid-unknown"
+			}
+			if !errors.Is(err, want) || sealane.FaultOf(err) != f || m != nil {
+				t.Errorf("%s, signed under %q: %v", open, id, err)
+			}
+		}
+	}
+}
