@@ -20,19 +20,19 @@ import (
 )
 
 func TestCheckPassesOurOwn(t *testing.T) {
-	must(t, testcert.Demand().Validate())
-	must(t, cert.Demand{}.Validate())
-	for _, d := range []cert.Demand{testcert.Demand(), {}} {
+	must(t, testcert.Policy().Validate())
+	must(t, cert.Policy{}.Validate())
+	for _, d := range []cert.Policy{testcert.Policy(), {}} {
 		v := cert.Check(testcert.Cert(t), d, testcert.Now.Add(time.Hour))
 		if v.Refused() || v.Warned() || len(v) != 17 {
 			t.Errorf("%d rules: %+v", len(v), testcert.NotOK(v))
 		}
 	}
-	v := cert.Check(testcert.Cert(t), testcert.Demand(), testcert.Now)
-	if r := testcert.Rule(t, v, "key-size"); !strings.Contains(r.Found, "not the preferred size") {
+	v := cert.Check(testcert.Cert(t), testcert.Policy(), testcert.Now)
+	if r := testcert.Finding(t, v, "key-size"); !strings.Contains(r.Found, "not the preferred size") {
 		t.Errorf("no note on the size: %+v", r)
 	}
-	if r := testcert.Rule(t, v, "issuer"); r.Found != "self-signed" {
+	if r := testcert.Finding(t, v, "issuer"); r.Found != "self-signed" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -95,7 +95,7 @@ func TestCheckRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := testcert.Issue(t, tt.edit, nil, testcert.Key().Public(), testcert.Key())
-			v := cert.Check(c, testcert.Demand(), tt.at)
+			v := cert.Check(c, testcert.Policy(), tt.at)
 			if diff := cmp.Diff(tt.want, testcert.NotOK(v)); diff != "" {
 				t.Error(diff)
 			}
@@ -113,7 +113,7 @@ func hosts(n int) []string {
 }
 
 func TestCheckKeysAndSignatures(t *testing.T) {
-	d := testcert.Demand()
+	d := testcert.Policy()
 	c := testcert.Cert(t)
 	parse := func(der []byte) *x509.Certificate {
 		t.Helper()
@@ -149,7 +149,7 @@ func TestCheckKeysAndSignatures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := cert.Check(tt.c, d, testcert.Now)
-			r := testcert.Rule(t, v, tt.code)
+			r := testcert.Finding(t, v, tt.code)
 			if r.Level != tt.want || !strings.Contains(r.Found, tt.says) {
 				t.Errorf("%+v", r)
 			}
@@ -158,7 +158,7 @@ func TestCheckKeysAndSignatures(t *testing.T) {
 	}
 	// A stranger's text must not reach a terminal raw.
 	red := testcert.Issue(t, func(c *x509.Certificate) { c.Subject.CommonName = "\x1b[31mred" + strings.Repeat("x", 500) }, nil, testcert.Key().Public(), testcert.Key())
-	if found := testcert.Rule(t, cert.Check(red, d, testcert.Now), "common-name").Found; strings.ContainsRune(found, 0x1b) || len(found) > 150 {
+	if found := testcert.Finding(t, cert.Check(red, d, testcert.Now), "common-name").Found; strings.ContainsRune(found, 0x1b) || len(found) > 150 {
 		t.Errorf("found %q", found)
 	}
 }
@@ -170,22 +170,22 @@ func flipLast(der []byte) []byte {
 }
 
 func TestDemandValidate(t *testing.T) {
-	for says, edit := range map[string]func(*cert.Demand){
-		"bits: 1024":           func(d *cert.Demand) { d.Bits = []int{1024} },
-		"prefer_bits: 4096":    func(d *cert.Demand) { d.Bits = []int{2048} },
-		"bits: 5":              func(d *cert.Demand) { d.PreferBits = 5 },
-		"\"encrypt\"":          func(d *cert.Demand) { d.KeyUsage.Allowed = []string{"encrypt"} },
-		"unit: \"maybe\"":      func(d *cert.Demand) { d.Unit = "maybe" },
-		"max_years -1":         func(d *cert.Demand) { d.Validity.MaxYears = -1 },
-		"warn_below_years 3":   func(d *cert.Demand) { d.Validity.WarnBelowYears = 3 },
-		"key_id_format: \"x\"": func(d *cert.Demand) { d.KeyIDFormat = "x" },
+	for says, edit := range map[string]func(*cert.Policy){
+		"bits: 1024":           func(d *cert.Policy) { d.Bits = []int{1024} },
+		"prefer_bits: 4096":    func(d *cert.Policy) { d.Bits = []int{2048} },
+		"bits: 5":              func(d *cert.Policy) { d.PreferBits = 5 },
+		"\"encrypt\"":          func(d *cert.Policy) { d.KeyUsage.Allowed = []string{"encrypt"} },
+		"unit: \"maybe\"":      func(d *cert.Policy) { d.Unit = "maybe" },
+		"max_years -1":         func(d *cert.Policy) { d.Validity.MaxYears = -1 },
+		"warn_below_years 3":   func(d *cert.Policy) { d.Validity.WarnBelowYears = 3 },
+		"key_id_format: \"x\"": func(d *cert.Policy) { d.KeyIDFormat = "x" },
 	} {
-		d := testcert.Demand()
+		d := testcert.Policy()
 		edit(&d)
 		wantError(t, d.Validate(), says)
 	}
-	if err := testcert.Demand().CheckKeyID("partner-7"); err == nil {
+	if err := testcert.Policy().CheckKeyID("partner-7"); err == nil {
 		t.Error("a key ID of two parts passed where six are due")
 	}
-	must(t, cert.Demand{}.CheckKeyID("partner-7"))
+	must(t, cert.Policy{}.CheckKeyID("partner-7"))
 }

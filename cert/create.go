@@ -18,40 +18,44 @@ import (
 	"unicode/utf8"
 )
 
-// Upper bounds of RFC 5280, appendix A.1 (ub-common-name and its siblings).
-const (
-	maxName  = 64
-	maxEmail = 255
-)
-
-// Request says what a self-signed certificate states about its owner. Only the
-// common name, the start and the usages must be given; what a partner demands
-// beyond that is for Check to say.
-type Request struct {
+// Template describes a self-signed certificate. CommonName, NotBefore and Usages are
+// required; [Check] says what a partner asks for beyond that.
+type Template struct {
+	// CommonName, Organization and Unit become the subject's CN, O and OU: at most 64
+	// characters each (RFC 5280, appendix A.1).
 	CommonName   string
 	Organization string
 	Unit         string
-	Email        string    // contact for renewals; becomes the rfc822Name
-	Country      string    // two letters, or empty
-	NotBefore    time.Time // cut to whole seconds, as X.509 demands
-	Validity     int       // years, 1 to 10; 0 means 2
-	Usages       []string  // "keyEncipherment", "digitalSignature", or both
+	// Email is the contact for renewals: a bare address in ASCII of at most 255
+	// characters. It becomes an rfc822Name.
+	Email string
+	// Country is the two capital letters of ISO 3166, or empty.
+	Country string
+	// NotBefore is the start of the validity. It is cut to whole seconds, as X.509
+	// requires.
+	NotBefore time.Time
+	// Validity is in calendar years, 1 to 10. Zero means 2.
+	Validity int
+	// Usages are "keyEncipherment", "digitalSignature", or both.
+	Usages []string
 }
 
-// Create makes a self-signed certificate for the signer's RSA key. The signer
-// need not give up its private key, so an HSM will do.
-func Create(key crypto.Signer, req Request) (*x509.Certificate, error) {
+// Create returns a self-signed certificate for the signer's RSA key, signed with
+// SHA-256. The signer does not have to reveal its private key, so an HSM will do. The
+// key must pass [CheckKey].
+func Create(key crypto.Signer, t Template) (*x509.Certificate, error) {
 	if key == nil {
-		return nil, errors.New("create certificate: no key was given")
+		return nil, errors.New("create certificate: there is no key")
 	}
 	pub, ok := key.Public().(*rsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("create certificate: the key is %T: only RSA keys are used; make one with GenerateKey", key.Public())
+		return nil, fmt.Errorf("create certificate: the key is %T: only RSA keys are used; make one with GenerateKey",
+			key.Public())
 	}
 	if err := CheckKey(pub); err != nil {
 		return nil, fmt.Errorf("create certificate: %w", err)
 	}
-	template, err := req.template()
+	unsigned, err := t.unsigned()
 	if err != nil {
 		return nil, fmt.Errorf("create certificate: %w", err)
 	}
@@ -61,53 +65,33 @@ func Create(key crypto.Signer, req Request) (*x509.Certificate, error) {
 	}
 	// RFC 7093, section 2, method 4: no SHA-1, which FIPS mode forbids.
 	id := sha256.Sum256(spki)
-	template.SubjectKeyId = id[:20]
-	der, err := x509.CreateCertificate(rand.Reader, template, template, pub, key)
+	unsigned.SubjectKeyId = id[:20]
+	der, err := x509.CreateCertificate(rand.Reader, unsigned, unsigned, pub, key)
 	if err != nil {
-		return nil, fmt.Errorf("create certificate for %q: sign: %w", req.CommonName, err)
+		return nil, fmt.Errorf("create certificate for %q: sign: %w", t.CommonName, err)
 	}
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("create certificate for %q: read it back: %w", req.CommonName, err)
+		return nil, fmt.Errorf("create certificate for %q: read it back: %w", t.CommonName, err)
 	}
 	return c, nil
 }
 
-func (r Request) template() (*x509.Certificate, error) {
-	for _, f := range []struct {
-		what, value string
-		optional    bool
-	}{
-		{"common name (CN)", r.CommonName, false},
-		{"organization (O)", r.Organization, true},
-		{"organization unit (OU)", r.Unit, true},
-	} {
-		if f.optional && f.value == "" {
-			continue
-		}
-		if err := checkText(f.what, f.value); err != nil {
-			return nil, err
-		}
+func (t Template) unsigned() (*x509.Certificate, error) {
+	if err := t.checkNames(); err != nil {
+		return nil, err
 	}
-	if r.Email != "" {
-		if err := checkEmail(r.Email); err != nil {
-			return nil, err
-		}
+	if t.NotBefore.IsZero() {
+		return nil, errors.New("the validity has no start: set NotBefore")
 	}
-	if r.Country != "" && !isCountry(r.Country) {
-		return nil, fmt.Errorf("country (C) %q: give the two capital letters of ISO 3166, for example US, or leave it out", r.Country)
-	}
-	if r.NotBefore.IsZero() {
-		return nil, errors.New("no start of validity was given: set NotBefore")
-	}
-	years := r.Validity
+	years := t.Validity
 	if years == 0 {
 		years = 2
 	}
 	if years < 1 || years > 10 {
-		return nil, fmt.Errorf("validity of %d years: give 1 to 10 (partners take two)", years)
+		return nil, fmt.Errorf("validity of %d years: use 1 to 10 (partners accept two)", years)
 	}
-	usage, err := keyUsageOf(r.Usages)
+	usage, err := keyUsageOf(t.Usages)
 	if err != nil {
 		return nil, err
 	}
@@ -115,27 +99,53 @@ func (r Request) template() (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := pkix.Name{
-		CommonName:         r.CommonName,
-		Organization:       given(r.Organization),
-		OrganizationalUnit: given(r.Unit),
-		Country:            given(r.Country),
-	}
-	from := r.NotBefore.UTC().Truncate(time.Second)
+	from := t.NotBefore.UTC().Truncate(time.Second)
 	return &x509.Certificate{
-		SerialNumber:          serial,
-		Subject:               subject,
+		SerialNumber: serial,
+		Subject: pkix.Name{
+			CommonName:         t.CommonName,
+			Organization:       oneOrNone(t.Organization),
+			OrganizationalUnit: oneOrNone(t.Unit),
+			Country:            oneOrNone(t.Country),
+		},
 		NotBefore:             from,
 		NotAfter:              from.AddDate(years, 0, 0),
 		KeyUsage:              usage,
 		BasicConstraintsValid: true,
-		EmailAddresses:        given(r.Email),
+		EmailAddresses:        oneOrNone(t.Email),
 		SignatureAlgorithm:    x509.SHA256WithRSA,
 	}, nil
 }
 
-// given is the one value, or none where it is empty.
-func given(value string) []string {
+func (t Template) checkNames() error {
+	for _, f := range []struct {
+		what, value string
+		optional    bool
+	}{
+		{"common name (CN)", t.CommonName, false},
+		{"organization (O)", t.Organization, true},
+		{"organization unit (OU)", t.Unit, true},
+	} {
+		if f.optional && f.value == "" {
+			continue
+		}
+		if err := checkText(f.what, f.value); err != nil {
+			return err
+		}
+	}
+	if t.Email != "" {
+		if err := checkRFC822Name(t.Email); err != nil {
+			return err
+		}
+	}
+	if t.Country != "" && !isCountry(t.Country) {
+		return fmt.Errorf("country (C) %q: use the two capital letters of ISO 3166, for example US, or leave it out",
+			t.Country)
+	}
+	return nil
+}
+
+func oneOrNone(value string) []string {
 	if value == "" {
 		return nil
 	}
@@ -144,7 +154,7 @@ func given(value string) []string {
 
 func keyUsageOf(names []string) (x509.KeyUsage, error) {
 	if len(names) == 0 {
-		return 0, errors.New(`no key usage was given: set "keyEncipherment", and "digitalSignature" where the same pair signs`)
+		return 0, errors.New(`there is no key usage: set "keyEncipherment", and "digitalSignature" if the same pair signs`)
 	}
 	var usage x509.KeyUsage
 	for _, name := range names {
@@ -154,14 +164,14 @@ func keyUsageOf(names []string) (x509.KeyUsage, error) {
 		case "digitalSignature":
 			usage |= x509.KeyUsageDigitalSignature
 		default:
-			return 0, fmt.Errorf(`key usage %q: give "keyEncipherment", "digitalSignature" or both`, name)
+			return 0, fmt.Errorf(`key usage %q: use "keyEncipherment", "digitalSignature" or both`, name)
 		}
 	}
 	return usage, nil
 }
 
-// randomSerial returns 16 octets, positive and without a leading zero: RFC 5280,
-// section 4.1.2.2, allows 20 and asks for positive.
+// randomSerial returns a positive number of 16 octets without a leading zero: RFC
+// 5280, section 4.1.2.2, allows 20.
 func randomSerial() (*big.Int, error) {
 	var octets [16]byte
 	if _, err := rand.Read(octets[:]); err != nil {
@@ -171,14 +181,21 @@ func randomSerial() (*big.Int, error) {
 	return new(big.Int).SetBytes(octets[:]), nil
 }
 
+// Upper bounds of RFC 5280, appendix A.1 (ub-common-name and others).
+const (
+	maxName  = 64
+	maxEmail = 255
+)
+
 func checkText(what, value string) error {
 	switch {
 	case strings.TrimSpace(value) == "":
-		return fmt.Errorf("%s is empty: give one", what)
+		return fmt.Errorf("%s is empty: fill it in", what)
 	case !utf8.ValidString(value):
 		return fmt.Errorf("%s is not valid UTF-8: type it again", what)
 	case utf8.RuneCountInString(value) > maxName:
-		return fmt.Errorf("%s has %d characters: X.509 allows %d, shorten it", what, utf8.RuneCountInString(value), maxName)
+		return fmt.Errorf("%s has %d characters: X.509 allows %d, shorten it",
+			what, utf8.RuneCountInString(value), maxName)
 	case strings.TrimSpace(value) != value:
 		return fmt.Errorf("%s %q begins or ends with a blank: remove it", what, value)
 	}
@@ -188,20 +205,30 @@ func checkText(what, value string) error {
 	return nil
 }
 
-// checkEmail takes a bare address in ASCII: an rfc822Name is an IA5String.
-func checkEmail(value string) error {
+// CheckEmail returns an error if the text is not a bare mail address, such as
+// keys@example.com.
+func CheckEmail(address string) error {
+	a, err := mail.ParseAddress(address)
+	if err != nil || a.Address != address {
+		return fmt.Errorf("%q is not a bare mail address such as keys@example.com: correct it", address)
+	}
+	return nil
+}
+
+// checkRFC822Name accepts a bare address in ASCII: an rfc822Name is an IA5String.
+func checkRFC822Name(address string) error {
 	switch {
-	case value == "":
-		return errors.New("contact email is empty: give the address of the team that renews the key")
-	case len(value) > maxEmail:
-		return fmt.Errorf("contact email has %d characters: at most %d are allowed", len(value), maxEmail)
+	case address == "":
+		return errors.New("contact email is empty: use the address of the team that renews the key")
+	case len(address) > maxEmail:
+		return fmt.Errorf("contact email has %d characters: at most %d are allowed", len(address), maxEmail)
 	}
-	if strings.IndexFunc(value, func(r rune) bool { return r <= ' ' || r >= 0x7f }) >= 0 {
-		return fmt.Errorf("contact email %q: only ASCII without blanks fits into a certificate, write it without accents", value)
+	if strings.IndexFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f }) >= 0 {
+		return fmt.Errorf("contact email %q: only ASCII without blanks fits into a certificate, write it without accents",
+			address)
 	}
-	a, err := mail.ParseAddress(value)
-	if err != nil || a.Address != value {
-		return fmt.Errorf("contact email %q is not a bare mail address such as keys@example.com: correct it", value)
+	if err := CheckEmail(address); err != nil {
+		return fmt.Errorf("contact email %w", err)
 	}
 	return nil
 }

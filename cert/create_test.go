@@ -67,25 +67,25 @@ func TestCreate(t *testing.T) {
 
 func TestCreateRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
-		edit func(*cert.Request)
+		edit func(*cert.Template)
 		says []string
 	}{
-		"no CN":         {func(r *cert.Request) { r.CommonName = "" }, []string{"common name", "empty"}},
-		"blank O":       {func(r *cert.Request) { r.Organization = " " }, []string{"organization (O)", "empty"}},
-		"long CN":       {func(r *cert.Request) { r.CommonName = strings.Repeat("x", 65) }, []string{"65 characters"}},
-		"trailing":      {func(r *cert.Request) { r.Unit = "x " }, []string{"blank"}},
-		"newline":       {func(r *cert.Request) { r.CommonName = "a\nb" }, []string{"cannot be printed", "position 2"}},
-		"bad UTF-8":     {func(r *cert.Request) { r.CommonName = "a\xff" }, []string{"UTF-8"}},
-		"not a mail":    {func(r *cert.Request) { r.Email = "keys" }, []string{"not a bare mail address"}},
-		"mail and name": {func(r *cert.Request) { r.Email = "Keys<keys@x.example>" }, []string{"not a bare mail address"}},
-		"accent":        {func(r *cert.Request) { r.Email = "clés@x.example" }, []string{"ASCII"}},
-		"long mail":     {func(r *cert.Request) { r.Email = strings.Repeat("x", 250) + "@x.example" }, []string{"at most 255"}},
-		"country":       {func(r *cert.Request) { r.Country = "us" }, []string{"capital letters"}},
-		"no start":      {func(r *cert.Request) { r.NotBefore = time.Time{} }, []string{"NotBefore"}},
-		"years":         {func(r *cert.Request) { r.Validity = 11 }, []string{"11 years"}},
-		"negative":      {func(r *cert.Request) { r.Validity = -1 }, []string{"-1 years"}},
-		"no usage":      {func(r *cert.Request) { r.Usages = nil }, []string{"no key usage"}},
-		"CA usage":      {func(r *cert.Request) { r.Usages = []string{"keyCertSign"} }, []string{"keyCertSign"}},
+		"no CN":         {func(r *cert.Template) { r.CommonName = "" }, []string{"common name", "empty"}},
+		"blank O":       {func(r *cert.Template) { r.Organization = " " }, []string{"organization (O)", "empty"}},
+		"long CN":       {func(r *cert.Template) { r.CommonName = strings.Repeat("x", 65) }, []string{"65 characters"}},
+		"trailing":      {func(r *cert.Template) { r.Unit = "x " }, []string{"blank"}},
+		"newline":       {func(r *cert.Template) { r.CommonName = "a\nb" }, []string{"cannot be printed", "position 2"}},
+		"bad UTF-8":     {func(r *cert.Template) { r.CommonName = "a\xff" }, []string{"UTF-8"}},
+		"not a mail":    {func(r *cert.Template) { r.Email = "keys" }, []string{"not a bare mail address"}},
+		"mail and name": {func(r *cert.Template) { r.Email = "Keys<keys@x.example>" }, []string{"not a bare mail address"}},
+		"accent":        {func(r *cert.Template) { r.Email = "clés@x.example" }, []string{"ASCII"}},
+		"long mail":     {func(r *cert.Template) { r.Email = strings.Repeat("x", 250) + "@x.example" }, []string{"at most 255"}},
+		"country":       {func(r *cert.Template) { r.Country = "us" }, []string{"capital letters"}},
+		"no start":      {func(r *cert.Template) { r.NotBefore = time.Time{} }, []string{"NotBefore"}},
+		"years":         {func(r *cert.Template) { r.Validity = 11 }, []string{"11 years"}},
+		"negative":      {func(r *cert.Template) { r.Validity = -1 }, []string{"-1 years"}},
+		"no usage":      {func(r *cert.Template) { r.Usages = nil }, []string{"no key usage"}},
+		"CA usage":      {func(r *cert.Template) { r.Usages = []string{"keyCertSign"} }, []string{"keyCertSign"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := testcert.Template()

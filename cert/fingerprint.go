@@ -2,6 +2,7 @@ package cert
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/fips140"
 	"crypto/rsa"
 	"crypto/sha1"
@@ -14,60 +15,66 @@ import (
 	"strings"
 )
 
-// FingerprintTable holds every checksum that a partner might mean by "the
-// checksum of the certificate".
+// Form is an encoding of a certificate, or a part of one, that has a checksum.
+type Form string
+
+// The forms that partners take checksums of.
+const (
+	FormFile    Form = "the file as received"
+	FormDER     Form = "the DER certificate"
+	FormSPKI    Form = "the public key (SPKI)"
+	FormPEM     Form = "the PEM with LF line ends"
+	FormPEMCRLF Form = "the PEM with CRLF line ends"
+	FormJWK     Form = "the JWK (RFC 7638)"
+)
+
+// FingerprintTable holds every checksum that a partner may mean by "the checksum of
+// the certificate".
 type FingerprintTable struct {
-	Rows       []Fingerprint `json:"rows"`
-	Thumbprint string        `json:"thumbprint,omitempty"` // RFC 7638, SHA-256, base64url; RSA only
+	Rows []Fingerprint `json:"rows"`
+	// Thumbprint is the JWK thumbprint of the public key (RFC 7638, SHA-256) in
+	// base64url. It is empty if the key is not RSA.
+	Thumbprint string `json:"thumbprint,omitempty"`
 }
 
-// Fingerprint holds the checksums of one form of the certificate. SHA1 is empty
-// where FIPS mode forbids that hash.
+// Fingerprint holds the checksums of one form of the certificate.
 type Fingerprint struct {
-	Of     string `json:"of"` // in words, for example "the DER certificate"
+	Of     Form   `json:"of"`
 	SHA256 Digest `json:"sha256"`
-	SHA1   Digest `json:"sha1,omitzero"`
+	// SHA1 is empty if FIPS mode forbids that hash.
+	SHA1 Digest `json:"sha1,omitzero"`
 }
 
 // Digest is one checksum as people write it.
 type Digest struct {
 	Hex    string `json:"hex"`    // lower case
 	Colons string `json:"colons"` // upper case, as openssl and keytool print it
-	Base64 string `json:"base64"`
+	Base64 string `json:"base64"` // standard, with padding
 }
 
-// The values of Fingerprint.Of.
-const (
-	OfFile    = "the file as received"
-	OfDER     = "the DER certificate"
-	OfSPKI    = "the public key (SPKI)"
-	OfPEM     = "the PEM with LF line ends"
-	OfPEMCRLF = "the PEM with CRLF line ends"
-)
-
-// Fingerprints returns the checksums of the file as received (left out when
-// file is nil) and of the certificate's usual forms.
+// Fingerprints returns the checksums of the file as received and of the
+// certificate's usual forms. It omits those of the file if file is nil.
 func Fingerprints(file []byte, c *x509.Certificate) FingerprintTable {
 	var t FingerprintTable
 	if file != nil {
-		t.add(OfFile, file)
+		t.add(FormFile, file)
 	}
-	t.add(OfDER, c.Raw)
-	t.add(OfSPKI, c.RawSubjectPublicKeyInfo)
+	t.add(FormDER, c.Raw)
+	t.add(FormSPKI, c.RawSubjectPublicKeyInfo)
 	pem := EncodePEM(c)
-	t.add(OfPEM, pem)
-	t.add(OfPEMCRLF, bytes.ReplaceAll(pem, []byte("\n"), []byte("\r\n")))
+	t.add(FormPEM, pem)
+	t.add(FormPEMCRLF, bytes.ReplaceAll(pem, []byte("\n"), []byte("\r\n")))
 	if pub, ok := c.PublicKey.(*rsa.PublicKey); ok {
 		t.Thumbprint = ThumbprintJWK(pub)
 	}
 	return t
 }
 
-func (t *FingerprintTable) add(of string, form []byte) {
-	strong := sha256.Sum256(form)
+func (t *FingerprintTable) add(of Form, octets []byte) {
+	strong := sha256.Sum256(octets)
 	row := Fingerprint{Of: of, SHA256: newDigest(strong[:])}
 	if !fips140.Enforced() {
-		old := sha1.Sum(form)
+		old := sha1.Sum(octets)
 		row.SHA1 = newDigest(old[:])
 	}
 	t.Rows = append(t.Rows, row)
@@ -85,31 +92,56 @@ func newDigest(sum []byte) Digest {
 	}
 }
 
-// Match finds the form whose checksum a partner sent. It takes hexadecimal with
-// or without colons, blanks and capitals, base64 and base64url, and the lines
-// that openssl, keytool and sha256sum print. The answer says which checksum of
-// what matched; a match by SHA-1 says so, and is for the caller to weigh.
-func Match(checksum string, file []byte, c *x509.Certificate) (which string, ok bool) {
+// ThumbprintJWK returns the SHA-256 thumbprint of RFC 7638 in base64url.
+func ThumbprintJWK(pub *rsa.PublicKey) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	// Section 3.3: the required members, in this order, without white space.
+	canonical := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, encode(big.NewInt(int64(pub.E)).Bytes()), encode(pub.N.Bytes()))
+	sum := sha256.Sum256([]byte(canonical))
+	return encode(sum[:])
+}
+
+// Matched says what a checksum turned out to be.
+type Matched struct {
+	Of   Form
+	Hash crypto.Hash // SHA256 or SHA1
+}
+
+// String returns, for example, "SHA-256 of the DER certificate".
+func (m Matched) String() string { return m.Hash.String() + " of " + string(m.Of) }
+
+// CoversCertificate reports whether the checksum is a SHA-256 of the whole
+// certificate or of its file. Other checksums must not confirm a certificate: SHA-1
+// can be forged, and a checksum of the key alone covers neither name nor validity.
+func (m Matched) CoversCertificate() bool {
+	return m.Hash == crypto.SHA256 && m.Of != FormSPKI && m.Of != FormJWK
+}
+
+// Match finds the form whose checksum a partner sent. It accepts hexadecimal with or
+// without colons, blanks and capitals, base64 and base64url, and the lines that
+// openssl, keytool and sha256sum print. A match alone confirms nothing: see
+// [Matched.CoversCertificate].
+func Match(checksum string, file []byte, c *x509.Certificate) (m Matched, ok bool) {
 	sum := parseChecksum(checksum)
 	if sum == nil {
-		return "", false
+		return Matched{}, false
 	}
 	t := Fingerprints(file, c)
 	for _, row := range t.Rows {
 		switch hex.EncodeToString(sum) {
 		case row.SHA256.Hex:
-			return "SHA-256 of " + row.Of, true
+			return Matched{row.Of, crypto.SHA256}, true
 		case row.SHA1.Hex:
-			return "SHA-1 of " + row.Of, true
+			return Matched{row.Of, crypto.SHA1}, true
 		}
 	}
 	if t.Thumbprint != "" && t.Thumbprint == base64.RawURLEncoding.EncodeToString(sum) {
-		return "SHA-256 JWK thumbprint (RFC 7638)", true
+		return Matched{FormJWK, crypto.SHA256}, true
 	}
-	return "", false
+	return Matched{}, false
 }
 
-// IsChecksum reports whether the text states one that Match can compare.
+// IsChecksum reports whether the text states a checksum that [Match] can compare.
 func IsChecksum(text string) bool { return parseChecksum(text) != nil }
 
 // parseChecksum returns the 32 or 20 octets that the text states, or nil.
@@ -126,7 +158,7 @@ func parseChecksum(text string) []byte {
 	}
 	digits := strings.NewReplacer(":", "", " ", "", "\t", "", "\r", "", "\n", "").Replace(text)
 	candidates := []string{digits}
-	if field, _, more := strings.Cut(text, " "); more { // sha256sum puts the file name behind
+	if field, _, more := strings.Cut(text, " "); more { // sha256sum prints the file's name after it
 		candidates = append(candidates, field)
 	}
 	for _, s := range candidates {
@@ -142,18 +174,5 @@ func parseChecksum(text string) []byte {
 }
 
 func isDigestSize(sum []byte) bool {
-	return len(sum) == sha256.Size || len(sum) == 20
-}
-
-// ThumbprintJWK returns the SHA-256 thumbprint of RFC 7638 in base64url.
-func ThumbprintJWK(pub *rsa.PublicKey) string {
-	// Section 3.3: the required members, in this order, without white space.
-	canonical := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, encodeUint(big.NewInt(int64(pub.E))), encodeUint(pub.N))
-	sum := sha256.Sum256([]byte(canonical))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-// encodeUint is the Base64urlUInt of RFC 7518, section 2: no leading zero octet.
-func encodeUint(x *big.Int) string {
-	return base64.RawURLEncoding.EncodeToString(x.Bytes())
+	return len(sum) == sha256.Size || len(sum) == sha1.Size
 }

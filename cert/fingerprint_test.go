@@ -2,6 +2,7 @@ package cert_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -23,9 +24,9 @@ func TestFingerprintsAndMatch(t *testing.T) {
 	spki, err := x509.MarshalPKIXPublicKey(&testcert.Key().PublicKey)
 	must(t, err)
 	table := cert.Fingerprints(file, c)
-	forms := map[string][]byte{
-		cert.OfFile: file, cert.OfDER: c.Raw, cert.OfSPKI: spki, cert.OfPEM: lf,
-		cert.OfPEMCRLF: bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n")),
+	forms := map[cert.Form][]byte{
+		cert.FormFile: file, cert.FormDER: c.Raw, cert.FormSPKI: spki, cert.FormPEM: lf,
+		cert.FormPEMCRLF: bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n")),
 	}
 	if len(table.Rows) != len(forms) {
 		t.Fatalf("%d rows", len(table.Rows))
@@ -45,22 +46,22 @@ func TestFingerprintsAndMatch(t *testing.T) {
 			"sha256 Fingerprint=" + row.SHA256.Colons, "SHA256: " + row.SHA256.Colons,
 			row.SHA256.Hex + "  issuer.cer", row.SHA256.Hex[:32] + "\n" + row.SHA256.Hex[32:],
 		} {
-			if which, ok := cert.Match(written, file, c); !ok || which != "SHA-256 of "+row.Of {
-				t.Errorf("%q: %q, %v", written, which, ok)
+			if which, ok := cert.Match(written, file, c); !ok || which != (cert.Matched{Of: row.Of, Hash: crypto.SHA256}) {
+				t.Errorf("%q: %s, %v", written, which, ok)
 			}
 		}
-		if which, ok := cert.Match(row.SHA1.Colons, file, c); !ok || which != "SHA-1 of "+row.Of {
-			t.Errorf("%q, %v", which, ok)
+		if which, ok := cert.Match(row.SHA1.Colons, file, c); !ok || which != (cert.Matched{Of: row.Of, Hash: crypto.SHA1}) || which.CoversCertificate() {
+			t.Errorf("%s, %v", which, ok)
 		}
 	}
-	if which, ok := cert.Match(table.Thumbprint, file, c); !ok || !strings.Contains(which, "RFC 7638") {
-		t.Errorf("%q, %v", which, ok)
+	if which, ok := cert.Match(table.Thumbprint, file, c); !ok || !strings.Contains(which.String(), "RFC 7638") || which.CoversCertificate() {
+		t.Errorf("%s, %v", which, ok)
 	}
 	for _, wrong := range []string{
 		"", "=", "sha256:", "abc", table.Rows[1].SHA256.Hex[:63], table.Rows[1].SHA256.Hex + "00", strings.Repeat("0", 64),
 		strings.Repeat("0", 40), strings.Repeat("İ", 300) + "sha256:", strings.Repeat("a", 2000),
 	} {
-		if which, ok := cert.Match(wrong, file, c); ok || which != "" {
+		if which, ok := cert.Match(wrong, file, c); ok || which != (cert.Matched{}) || which.CoversCertificate() {
 			t.Errorf("%q matched %s", wrong, which)
 		}
 	}

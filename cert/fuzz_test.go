@@ -57,20 +57,20 @@ func FuzzMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		which, ok := cert.Match(text, file, c)
 		if !ok {
-			if which != "" {
-				t.Fatalf("%q beside a no", which)
+			if which != (cert.Matched{}) {
+				t.Fatalf("%s with a no", which)
 			}
 			return
 		}
 		sums := map[string]string{} // by what Match says, in hexadecimal
 		table := cert.Fingerprints(file, c)
 		for _, row := range table.Rows {
-			sums["SHA-256 of "+row.Of], sums["SHA-1 of "+row.Of] = row.SHA256.Hex, row.SHA1.Hex
+			sums["SHA-256 of "+string(row.Of)], sums["SHA-1 of "+string(row.Of)] = row.SHA256.Hex, row.SHA1.Hex
 		}
 		thumbprint, err := base64.RawURLEncoding.DecodeString(table.Thumbprint)
 		must(t, err)
-		sums["SHA-256 JWK thumbprint (RFC 7638)"] = hex.EncodeToString(thumbprint)
-		digits := sums[which]
+		sums["SHA-256 of the JWK (RFC 7638)"] = hex.EncodeToString(thumbprint)
+		digits := sums[which.String()]
 		sum, err := hex.DecodeString(digits)
 		must(t, err)
 		packed := strings.NewReplacer(":", "", " ", "", "\t", "", "\r", "", "\n", "").Replace(text)
@@ -80,7 +80,7 @@ func FuzzMatch(f *testing.F) {
 		}
 		for _, other := range []string{digits, strings.ToUpper(digits), " " + digits + "\n", digits + "  name", "sha256:" + digits, base64.StdEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum)} {
 			if again, ok := cert.Match(other, file, c); !ok || again != which {
-				t.Fatalf("%q matches %q, and as %q %q", text, which, other, again)
+				t.Fatalf("%q matches %s, and as %q %s", text, which, other, again)
 			}
 		}
 	})

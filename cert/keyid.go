@@ -10,11 +10,11 @@ import (
 
 const maxKeyID = 128
 
-// KeyID is the six-part name that VCAS gives a key (its "alias"):
+// KeyID is the six-part name of a key in VCAS, which calls it "alias":
 //
 //	[Reason/Entity]-[Use Case]-[MPI/ACS]-[Cert Owning Entity]-[Bit Length/Algorithm]-[Environment]
 //
-// It carries no version: a renewed key of the same size has the same name.
+// It has no version: a renewed key of the same size has the same name.
 type KeyID struct {
 	Entity      string // for example 1234dadc1234b704c1f23dc4
 	UseCase     string // for example PKE
@@ -25,8 +25,8 @@ type KeyID struct {
 	Environment string // for example STAG
 }
 
-// ParseKeyID reads a six-part key ID strictly: what it accepts, String gives
-// back byte for byte.
+// ParseKeyID parses a six-part key ID strictly: [KeyID.String] returns what ParseKeyID
+// accepts, byte for byte.
 func ParseKeyID(s string) (KeyID, error) {
 	var none KeyID
 	if s == "" {
@@ -42,7 +42,8 @@ func ParseKeyID(s string) (KeyID, error) {
 	}
 	parts := strings.Split(s, "-")
 	if len(parts) != 6 {
-		return none, fmt.Errorf("key ID %q has %d parts: six are due, Entity-UseCase-MPI|ACS-Owner-BitsSHA2-Environment, with no hyphen inside a part", s, len(parts))
+		return none, fmt.Errorf("key ID %q has %d parts: it needs six, Entity-UseCase-MPI|ACS-Owner-BitsSHA2-Environment, "+
+			"with no hyphen inside a part", s, len(parts))
 	}
 	id := KeyID{Entity: parts[0], UseCase: parts[1], Component: parts[2], Owner: parts[3], Environment: parts[5]}
 	for _, size := range []int{2048, 3072, 4096} {
@@ -51,7 +52,8 @@ func ParseKeyID(s string) (KeyID, error) {
 		}
 	}
 	if id.Bits == 0 {
-		return none, fmt.Errorf("key ID %q: part 5 (bit length and algorithm) is %q: it must be 2048SHA2, 3072SHA2 or 4096SHA2", s, parts[4])
+		return none, fmt.Errorf("key ID %q: part 5 (bit length and algorithm) is %q: it must be 2048SHA2, 3072SHA2 or 4096SHA2",
+			s, parts[4])
 	}
 	if err := id.check(); err != nil {
 		return none, fmt.Errorf("key ID %q: %w", s, err)
@@ -59,7 +61,7 @@ func ParseKeyID(s string) (KeyID, error) {
 	return id, nil
 }
 
-// NewKeyID builds a key ID from its parts, with SHA2 as the hash.
+// NewKeyID returns a key ID made of these parts, with SHA2 as the hash.
 func NewKeyID(entity, useCase, component, owner string, bits int, environment string) (KeyID, error) {
 	return ParseKeyID(KeyID{entity, useCase, component, owner, bits, "SHA2", environment}.String())
 }
@@ -90,24 +92,26 @@ func (id KeyID) check() error {
 	return nil
 }
 
-// String joins the six parts.
+// String joins the six parts with hyphens.
 func (id KeyID) String() string {
 	return strings.Join([]string{
 		id.Entity, id.UseCase, id.Component, id.Owner, strconv.Itoa(id.Bits) + id.Hash, id.Environment,
 	}, "-")
 }
 
-// Check compares the key ID with the key that it names and with the environment
-// in which it is used.
+// Check returns an error if the key ID states another size than the key has, or
+// another environment than the one in which it is used.
 func (id KeyID) Check(pub *rsa.PublicKey, environment string) error {
 	if pub == nil || pub.N == nil {
 		return fmt.Errorf("key ID %q: there is no RSA key to compare it with", id)
 	}
 	if bits := pub.N.BitLen(); bits != id.Bits {
-		return fmt.Errorf("key ID %q says %d%s but the key has %d bits: use the key that the ID was made for, or ask the partner for an ID with %dSHA2", id, id.Bits, id.Hash, bits, bits)
+		return fmt.Errorf("key ID %q says %d%s but the key has %d bits: use the key that the ID was made for, "+
+			"or ask the partner for an ID with %[4]dSHA2", id, id.Bits, id.Hash, bits)
 	}
 	if id.Environment != environment {
-		return fmt.Errorf("key ID %q is for environment %s but is used in %s: every environment has a key and an ID of its own, ask for the one of %s", id, id.Environment, environment, environment)
+		return fmt.Errorf("key ID %q is for environment %s but is used in %s: every environment has its own key and ID, "+
+			"ask for the one of %[3]s", id, id.Environment, environment)
 	}
 	return nil
 }
@@ -120,8 +124,8 @@ func isWord(r rune) bool {
 	return isLetter(r) || r >= '0' && r <= '9' || r == '.' || r == '_'
 }
 
-// CheckKeyIDText refuses a key ID that no header of ours would carry: more than
-// 128 characters, or others than printable ASCII.
+// CheckKeyIDText returns an error for a key ID that must not be in a header: one of
+// more than 128 characters, or with others than printable ASCII.
 func CheckKeyIDText(keyID string) error {
 	if len(keyID) > maxKeyID {
 		return fmt.Errorf("key ID has %d characters: at most %d are allowed", len(keyID), maxKeyID)

@@ -5,152 +5,135 @@ import (
 	"slices"
 )
 
-// Demand is what a partner asks of a certificate. The profile that names the
-// partner's dialect holds it as YAML. An empty member asks for the house's own
-// rule, which is given with it.
-type Demand struct {
-	Bits         []int          `yaml:"bits"`        // allowed sizes; empty: 2048, 3072, 4096
-	PreferBits   int            `yaml:"prefer_bits"` // 0: none preferred
-	KeyUsage     KeyUsageDemand `yaml:"key_usage"`
-	CommonName   Need           `yaml:"common_name"`
-	Organization Need           `yaml:"organization"`
-	Unit         Need           `yaml:"unit"`
-	Email        Need           `yaml:"email"`
-	Validity     ValidityDemand `yaml:"validity"`
-	KeyIDFormat  KeyIDFormat    `yaml:"key_id_format"`
+// Policy is what a partner asks of a certificate. A profile holds it as YAML. The
+// zero Policy is valid: each field says what its zero value means.
+type Policy struct {
+	// Bits lists the allowed sizes of the RSA modulus. Empty means 2048, 3072 and 4096.
+	Bits []int `yaml:"bits"`
+	// PreferBits is the size that a finding recommends; it must be in Bits. Zero means
+	// no preference.
+	PreferBits int `yaml:"prefer_bits"`
+	// KeyUsage says which key usages the certificate must and may have.
+	KeyUsage KeyUsagePolicy `yaml:"key_usage"`
+	// CommonName, Organization and Unit are about the subject's CN, O and OU.
+	CommonName   Presence `yaml:"common_name"`
+	Organization Presence `yaml:"organization"`
+	Unit         Presence `yaml:"unit"`
+	// Email is about a contact address: an rfc822Name, or the subject's emailAddress.
+	Email Presence `yaml:"email"`
+	// Validity limits the length of the certificate's validity.
+	Validity ValidityPolicy `yaml:"validity"`
+	// KeyIDFormat says how key IDs are written. Empty means KeyIDAny.
+	KeyIDFormat KeyIDFormat `yaml:"key_id_format"`
 }
 
-// KeyUsageDemand lists key usages by their names in RFC 5280, section 4.2.1.3.
-// What is required is allowed too.
-type KeyUsageDemand struct {
+// KeyUsagePolicy lists key usages by their names in RFC 5280, section 4.2.1.3. With
+// both lists empty, [Check] refuses only the usages of a CA.
+type KeyUsagePolicy struct {
+	// Required usages must be in the certificate. They are also allowed.
 	Required []string `yaml:"required"`
-	Allowed  []string `yaml:"allowed"`
-	Absent   Level    `yaml:"absent"` // of a certificate without the extension: "warning", or "refused" (the default)
+	// Allowed usages may be in the certificate. Check warns about any other usage,
+	// and refuses those of a CA.
+	Allowed []string `yaml:"allowed"`
+	// Absent is the level for a certificate without the extension: Warning or
+	// Refused. Empty means Refused.
+	Absent Level `yaml:"absent"`
 }
 
-// ValidityDemand counts in calendar years.
-type ValidityDemand struct {
-	MaxYears       int `yaml:"max_years"`        // longer is refused; 0: 2
-	WarnBelowYears int `yaml:"warn_below_years"` // shorter is warned about; 0: never
+// ValidityPolicy counts calendar years.
+type ValidityPolicy struct {
+	// MaxYears is the longest validity that Check accepts. Zero means 2.
+	MaxYears int `yaml:"max_years"`
+	// WarnBelowYears is the shortest validity without a warning. Zero means that
+	// Check never warns.
+	WarnBelowYears int `yaml:"warn_below_years"`
 }
 
-// Need says whether a member of the certificate must be there.
-type Need string
+// Presence says whether a part of the certificate must be there. Empty means
+// optional.
+type Presence string
 
-// The values of Need; empty means optional.
+// The values of Presence.
 const (
-	Required Need = "required"
-	Optional Need = "optional"
+	PresenceRequired Presence = "required"
+	PresenceOptional Presence = "optional"
 )
 
-// KeyIDFormat says how key IDs of the dialect are written.
+// KeyIDFormat says how key IDs are written. Empty means any.
 type KeyIDFormat string
 
-// The values of KeyIDFormat; empty means any.
+// The values of KeyIDFormat.
 const (
-	KeyIDSixPart KeyIDFormat = "six-part"
-	KeyIDAny     KeyIDFormat = "any"
+	KeyIDSixPart KeyIDFormat = "six-part" // see [KeyID]
+	KeyIDAny     KeyIDFormat = "any"      // see [CheckKeyIDText]
 )
 
-// Validate finds words and numbers that [Check] would not know what to do with.
-// Whoever decodes a Demand calls it.
-func (d Demand) Validate() error {
-	for _, bits := range append([]int{d.preferred()}, d.Bits...) {
+// Validate returns an error for words and numbers that [Check] can't use. Call it
+// after decoding a Policy.
+func (p Policy) Validate() error {
+	for _, bits := range append([]int{p.preferred()}, p.Bits...) {
 		if !sizeAllowed(bits) {
-			return fmt.Errorf("bits: %d: give 2048, 3072 or 4096", bits)
+			return fmt.Errorf("bits: %d: use 2048, 3072 or 4096", bits)
 		}
 	}
-	if d.PreferBits != 0 && !slices.Contains(d.sizes(), d.PreferBits) {
-		return fmt.Errorf("prefer_bits: %d is not among bits %v", d.PreferBits, d.sizes())
+	if p.PreferBits != 0 && !slices.Contains(p.sizes(), p.PreferBits) {
+		return fmt.Errorf("prefer_bits: %d is not among bits %v", p.PreferBits, p.sizes())
 	}
-	for _, name := range slices.Concat(d.KeyUsage.Required, d.KeyUsage.Allowed) {
+	for _, name := range slices.Concat(p.KeyUsage.Required, p.KeyUsage.Allowed) {
 		if !slices.ContainsFunc(keyUsages, func(u namedUsage) bool { return u.name == name }) {
-			return fmt.Errorf("key_usage: %q is no key usage of RFC 5280, section 4.2.1.3", name)
+			return fmt.Errorf("key_usage: %q is not a key usage of RFC 5280, section 4.2.1.3", name)
 		}
 	}
-	if a := d.KeyUsage.Absent; a != "" && a != Warning && a != Refused {
-		return fmt.Errorf("key_usage: absent: %q: give %s or %s", a, Warning, Refused)
+	if a := p.KeyUsage.Absent; a != "" && a != Warning && a != Refused {
+		return fmt.Errorf("key_usage: absent: %q: use %s or %s", a, Warning, Refused)
 	}
-	for _, n := range []struct {
-		name string
-		need Need
+	for _, f := range []struct {
+		name     string
+		presence Presence
 	}{
-		{"common_name", d.CommonName}, {"organization", d.Organization}, {"unit", d.Unit}, {"email", d.Email},
+		{"common_name", p.CommonName}, {"organization", p.Organization}, {"unit", p.Unit}, {"email", p.Email},
 	} {
-		if n.need != "" && n.need != Required && n.need != Optional {
-			return fmt.Errorf("%s: %q: give required or optional", n.name, n.need)
+		if f.presence != "" && f.presence != PresenceRequired && f.presence != PresenceOptional {
+			return fmt.Errorf("%s: %q: use %s or %s", f.name, f.presence, PresenceRequired, PresenceOptional)
 		}
 	}
-	v := d.Validity
-	if v.MaxYears < 0 || v.MaxYears > 30 || v.WarnBelowYears < 0 || v.WarnBelowYears > d.maxYears() {
-		return fmt.Errorf("validity: max_years %d and warn_below_years %d: give 1 to 30, and warn at no more than the maximum", v.MaxYears, v.WarnBelowYears)
+	v := p.Validity
+	if v.MaxYears < 0 || v.MaxYears > 30 || v.WarnBelowYears < 0 || v.WarnBelowYears > p.maxYears() {
+		return fmt.Errorf("validity: max_years %d and warn_below_years %d: use 1 to 30, and warn at no more than the maximum",
+			v.MaxYears, v.WarnBelowYears)
 	}
-	if d.KeyIDFormat != "" && d.KeyIDFormat != KeyIDSixPart && d.KeyIDFormat != KeyIDAny {
-		return fmt.Errorf("key_id_format: %q: give six-part or any", d.KeyIDFormat)
+	if p.KeyIDFormat != "" && p.KeyIDFormat != KeyIDSixPart && p.KeyIDFormat != KeyIDAny {
+		return fmt.Errorf("key_id_format: %q: use %s or %s", p.KeyIDFormat, KeyIDSixPart, KeyIDAny)
 	}
 	return nil
 }
 
-// CheckKeyID holds a key ID against the format that the dialect prescribes.
-func (d Demand) CheckKeyID(keyID string) error {
-	if d.KeyIDFormat == KeyIDSixPart {
+// CheckKeyID returns an error if the key ID is not written in the policy's format.
+func (p Policy) CheckKeyID(keyID string) error {
+	if p.KeyIDFormat == KeyIDSixPart {
 		_, err := ParseKeyID(keyID)
 		return err
 	}
 	return CheckKeyIDText(keyID)
 }
 
-func (d Demand) sizes() []int {
-	if len(d.Bits) == 0 {
+func (p Policy) sizes() []int {
+	if len(p.Bits) == 0 {
 		return []int{2048, 3072, 4096}
 	}
-	return d.Bits
+	return p.Bits
 }
 
-func (d Demand) preferred() int {
-	if d.PreferBits == 0 {
-		return d.sizes()[0]
+func (p Policy) preferred() int {
+	if p.PreferBits == 0 {
+		return p.sizes()[0]
 	}
-	return d.PreferBits
+	return p.PreferBits
 }
 
-func (d Demand) maxYears() int {
-	if d.Validity.MaxYears == 0 {
+func (p Policy) maxYears() int {
+	if p.Validity.MaxYears == 0 {
 		return 2
 	}
-	return d.Validity.MaxYears
-}
-
-// Level is the outcome of one rule.
-type Level string
-
-// The levels, from good to bad.
-const (
-	OK      Level = "ok"
-	Warning Level = "warning"
-	Refused Level = "refused"
-)
-
-// Rule is the outcome of one rule of a check. Found quotes the certificate, cut
-// to a sane length and with control characters escaped.
-type Rule struct {
-	Code   string `json:"code"`
-	Name   string `json:"name"`
-	Level  Level  `json:"level"`
-	Found  string `json:"found"`
-	Wanted string `json:"wanted"`
-	Do     string `json:"do,omitempty"` // the next step; empty when nothing is to be done
-}
-
-// Verdict is the outcome of every rule, in the order in which they were applied.
-type Verdict []Rule
-
-// Refused reports whether any rule refuses the certificate.
-func (v Verdict) Refused() bool {
-	return slices.ContainsFunc(v, func(r Rule) bool { return r.Level == Refused })
-}
-
-// Warned reports whether any rule warns.
-func (v Verdict) Warned() bool {
-	return slices.ContainsFunc(v, func(r Rule) bool { return r.Level == Warning })
+	return p.Validity.MaxYears
 }

@@ -3,40 +3,45 @@ package cert
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/big"
 )
 
-// The weaknesses that [CheckKey] finds, for errors.Is.
+// The faults that [CheckKey] finds, for errors.Is.
 var (
-	ErrKeySize       = errors.New("RSA modulus is not exactly 2048, 3072 or 4096 bits")
-	ErrKeyExponent   = errors.New("RSA public exponent is not 65537")
-	ErrROCA          = errors.New("RSA key has the ROCA weakness (CVE-2017-15361)")
-	ErrSmallFactor   = errors.New("RSA modulus has a small factor")
-	ErrClosePrimes   = errors.New("RSA primes are too close to each other (Fermat factorisation)")
-	errNewPairAdvice = "make a new pair with current software"
+	ErrKeySize     = errors.New("RSA modulus is not exactly 2048, 3072 or 4096 bits")
+	ErrKeyExponent = errors.New("RSA public exponent is not 65537")
+	ErrROCA        = errors.New("RSA key has the ROCA weakness (CVE-2017-15361)")
+	ErrSmallFactor = errors.New("RSA modulus has a small factor")
+	ErrClosePrimes = errors.New("RSA primes are too close to each other (Fermat factorization)")
 )
 
-// publicExponent is the only one accepted: every library writes it, and a
-// larger one makes verification expensive (CVE-2023-29409).
+// ErrNotRSA means that a key is of another kind.
+var ErrNotRSA = errors.New("not an RSA key")
+
+const newPair = "make a new pair with current software"
+
+// publicExponent is the only accepted one. Every library writes it, and a larger one
+// makes verification expensive (CVE-2023-29409).
 const publicExponent = 65537
 
 const (
 	smallPrimeLimit = 1 << 14 // trial division stops here
-	rocaPrimeLimit  = 167     // the published fingerprint uses the primes up to here
+	rocaPrimeLimit  = 167     // the published fingerprint uses the primes up to this one
 	fermatSteps     = 100
 )
 
-// Computed once: the odd primes below smallPrimeLimit, their product, and for
-// each prime up to rocaPrimeLimit the residues that powers of 65537 reach.
+// Computed once: the odd primes below smallPrimeLimit, their product, and for each
+// prime up to rocaPrimeLimit the residues that are powers of 65537.
 var (
 	oddPrimes    = primesBelow(smallPrimeLimit)[1:]
 	primorial    = product(oddPrimes)
 	rocaResidues = powersOf65537(oddPrimes)
 )
 
-// GenerateKey makes a key pair of 2048, 3072 or 4096 bits.
+// GenerateKey returns a new key pair of 2048, 3072 or 4096 bits.
 func GenerateKey(bits int) (*rsa.PrivateKey, error) {
 	if !sizeAllowed(bits) {
 		return nil, fmt.Errorf("generate key: %d bits: choose 2048, 3072 or 4096", bits)
@@ -52,27 +57,45 @@ func sizeAllowed(bits int) bool {
 	return bits == 2048 || bits == 3072 || bits == 4096
 }
 
-// CheckKey refuses a public key that nobody should encrypt to or trust: a size
-// or exponent outside the agreed ones, and the weaknesses of bad generators. It
-// takes a few milliseconds at most, so call it whenever a key is loaded.
+// ParsePublicKey returns the RSA key of a DER SubjectPublicKeyInfo. The error wraps
+// [ErrNotRSA] if the key is of another kind. It does not apply [CheckKey].
+func ParsePublicKey(spki []byte) (*rsa.PublicKey, error) {
+	key, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return nil, err
+	}
+	pub, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("the public key is %T: %w", key, ErrNotRSA)
+	}
+	return pub, nil
+}
+
+// CheckKey returns an error for a public key that must not be used: a size or
+// exponent other than the agreed ones (RFC 8017, section 3.1, allows more), or a
+// weakness of a bad generator. It takes a few milliseconds at most, so call it
+// whenever a key is loaded.
+//
+// It can't find a prime that two keys share; that takes all keys together.
 func CheckKey(pub *rsa.PublicKey) error {
 	if pub == nil || pub.N == nil || pub.N.Sign() <= 0 {
-		return fmt.Errorf("%w: there is no modulus; %s", ErrKeySize, errNewPairAdvice)
+		return fmt.Errorf("%w: there is no modulus; %s", ErrKeySize, newPair)
 	}
 	if bits := pub.N.BitLen(); !sizeAllowed(bits) {
-		return fmt.Errorf("%w: it has %d bits; %s", ErrKeySize, bits, errNewPairAdvice)
+		return fmt.Errorf("%w: it has %d bits; %s", ErrKeySize, bits, newPair)
 	}
 	if pub.E != publicExponent {
-		return fmt.Errorf("%w: it is %d; %s", ErrKeyExponent, pub.E, errNewPairAdvice)
+		return fmt.Errorf("%w: it is %d; %s", ErrKeyExponent, pub.E, newPair)
 	}
 	if p := smallFactor(pub.N); p != 0 {
-		return fmt.Errorf("%w: %d divides it; the key is broken or damaged: %s", ErrSmallFactor, p, errNewPairAdvice)
+		return fmt.Errorf("%w: %d divides it; the key is broken or damaged: %s", ErrSmallFactor, p, newPair)
 	}
 	if isROCA(pub.N) {
-		return fmt.Errorf("%w: its private key can be computed from the certificate; replace the chip or library that made it, then %s", ErrROCA, errNewPairAdvice)
+		return fmt.Errorf("%w: its private key can be computed from the certificate; "+
+			"replace the chip or library that made it, then %s", ErrROCA, newPair)
 	}
 	if hasClosePrimes(pub.N) {
-		return fmt.Errorf("%w: its private key can be computed from the certificate; %s", ErrClosePrimes, errNewPairAdvice)
+		return fmt.Errorf("%w: its private key can be computed from the certificate; %s", ErrClosePrimes, newPair)
 	}
 	return nil
 }
@@ -96,7 +119,7 @@ func smallFactor(n *big.Int) uint64 {
 // isROCA applies the fingerprint of Nemec and others (CCS 2017, "The Return of
 // Coppersmith's Attack"): the primes of the affected library are
 // k·M + (65537^a mod M), so modulo every small prime the modulus is a power of
-// 65537. A sound key passes for one in a hundred million.
+// 65537. A sound key matches once in a hundred million.
 func isROCA(n *big.Int) bool {
 	for p, residues := range rocaResidues {
 		if !residues[mod(n, p)] {
@@ -106,8 +129,8 @@ func isROCA(n *big.Int) bool {
 	return true
 }
 
-// hasClosePrimes runs the first steps of Fermat's method: it succeeds only when
-// the primes share almost all of their upper half, which no sound generator does.
+// hasClosePrimes runs the first steps of Fermat's method. It succeeds only if the
+// primes share almost all of their upper half, which no sound generator does.
 func hasClosePrimes(n *big.Int) bool {
 	one := big.NewInt(1)
 	a := new(big.Int).Sqrt(n)
@@ -119,8 +142,8 @@ func hasClosePrimes(n *big.Int) bool {
 	rest := new(big.Int).Sub(square.Mul(a, a), n)
 	root := new(big.Int)
 	for range fermatSteps {
-		// A square is 0, 1, 4 or 9 modulo 16, and a quadratic residue modulo each
-		// odd prime; most candidates fail here, without a square root.
+		// A square is 0, 1, 4 or 9 modulo 16, and a quadratic residue modulo each odd
+		// prime. Most candidates fail here, without a square root.
 		if mayBeSquare(rest) {
 			root.Sqrt(rest)
 			if square.Mul(root, root).Cmp(rest) == 0 {

@@ -79,7 +79,7 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 	}
 	sealed := load(t, filepath.Join(dir, "private", c.stem+".key"))
 	write(t, filepath.Join(c.folder, c.stem+".key"), sealed)
-	key, _, err := keyfile.ReadPrivate(sealed, []byte(passphrase))
+	key, _, err := keyfile.ParsePrivate(sealed, []byte(passphrase))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 
 func (c created) leaf(t *testing.T) *x509.Certificate {
 	t.Helper()
-	read, err := keyfile.Read(load(t, filepath.Join(c.folder, c.stem+".cer")))
+	read, err := keyfile.Parse(load(t, filepath.Join(c.folder, c.stem+".cer")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func theirs(t *testing.T, folder string) (read int) {
 		if !strings.HasPrefix(filepath.Base(file), "private") {
 			continue
 		}
-		key, info, err := keyfile.ReadPrivate(load(t, file), []byte(passphrase))
+		key, info, err := keyfile.ParsePrivate(load(t, file), []byte(passphrase))
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(file), err)
 			continue
@@ -268,7 +268,7 @@ func theirs(t *testing.T, folder string) (read int) {
 		if strings.HasPrefix(name, "private") {
 			continue
 		}
-		f, err := keyfile.Read(load(t, file))
+		f, err := keyfile.Parse(load(t, file))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

@@ -208,7 +208,7 @@ func certificateOf(t *testing.T, in language, file, kind string) (folder, certif
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := keyfile.Read(data)
+	read, err := keyfile.Parse(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +310,7 @@ func TestForeignNewcomers(t *testing.T) {
 	}
 	server := httptest.NewServer(provider)
 	t.Cleanup(server.Close)
-	made, err := cert.Create(key, cert.Request{CommonName: "provider.example", NotBefore: time.Now(), Usages: []string{"digitalSignature", "keyEncipherment"}})
+	made, err := cert.Create(key, cert.Template{CommonName: "provider.example", NotBefore: time.Now(), Usages: []string{"digitalSignature", "keyEncipherment"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,9 +204,9 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var ours any
 		var keyID string
-		if file, err := keyfile.Read(data); err == nil && file.Format == keyfile.FormatJWK {
+		if file, err := keyfile.Parse(data); err == nil && file.Format == keyfile.FormatJWK {
 			ours, keyID = file.PublicKey, file.KeyID
-		} else if key, info, err := keyfile.ReadPrivate(data, nil); err == nil && info.Format == keyfile.FormatJWK {
+		} else if key, info, err := keyfile.ParsePrivate(data, nil); err == nil && info.Format == keyfile.FormatJWK {
 			ours, keyID = key, info.KeyID
 		}
 		if ours == nil || !json.Valid(withoutMark(data)) { // UTF-16 is not for go-jose
@@ -240,11 +240,11 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 			t.Fatal(err)
 		}
 		if key, isPrivate := ours.(*rsa.PrivateKey); isPrivate {
-			again, info, err := keyfile.ReadPrivate(written, nil)
+			again, info, err := keyfile.ParsePrivate(written, nil)
 			if err != nil || !again.Equal(key) || info.KeyID != keyID {
 				t.Fatalf("written by go-jose: %v", err)
 			}
-		} else if again, err := keyfile.Read(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil && (err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
+		} else if again, err := keyfile.Parse(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil && (err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
 			t.Fatalf("written by go-jose: %v", err)
 		}
 	})

@@ -53,12 +53,12 @@ const (
 // key ring, the private one as ours. It gives the partner's ring.
 func judgeKeys(t *testing.T, g keyGroup) (theirs *keyring.Ring, class string) {
 	t.Helper()
-	private, _, privateErr := keyfile.ReadPrivate(g.Private, nil)
+	private, _, privateErr := keyfile.ParsePrivate(g.Private, nil)
 	public := g.Public
 	if public == nil { // symmetric keys, or a private key alone
 		public = g.Private
 	}
-	file, err := keyfile.Read(public)
+	file, err := keyfile.Parse(public)
 	if err == nil {
 		theirs, err = keyring.New(keyring.Key{State: keyring.Active, ID: file.KeyID, Public: file.PublicKey})
 	}

@@ -98,7 +98,7 @@ func TestWycheproofOAEP(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[oaepGroup](t, name) {
-					key, _, err := keyfile.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
+					key, _, err := keyfile.ParsePrivate(unhex(t, g.PrivateKeyPKCS8), nil)
 					if err != nil {
 						class := refusedOAEPKey(t, g, err)
 						for _, v := range g.Tests {

@@ -101,7 +101,7 @@ func TestWycheproofRSASignatures(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[signatureGroup](t, name) {
-					file, err := keyfile.Read(unhex(t, g.PublicKeyDER))
+					file, err := keyfile.Parse(unhex(t, g.PublicKeyDER))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -191,7 +191,7 @@ func TestWycheproofRSASigning(t *testing.T) {
 			onEveryEngine(t, func(t *testing.T, r *rsaengine.Engine) {
 				got := results{}
 				for _, g := range groupsOf[signatureGroup](t, name) {
-					key, _, err := keyfile.ReadPrivate(unhex(t, g.PrivateKeyPKCS8), nil)
+					key, _, err := keyfile.ParsePrivate(unhex(t, g.PrivateKeyPKCS8), nil)
 					if err != nil {
 						class := refusedSignatureKey(t, &keyByGo(t, g.PrivateKeyPKCS8).PublicKey, err)
 						for _, v := range g.Tests {

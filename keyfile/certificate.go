@@ -1,18 +1,20 @@
 package keyfile
 
 import (
-	"crypto/rsa"
+	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/sealane/sealane/internal/termtext"
 	"github.com/smallstep/pkcs7"
+
+	"github.com/sealane/sealane/internal/termtext"
 )
 
-// parseCertificates takes DER that checkASN1 has passed.
+// parseCertificates takes DER that checkASN1 has accepted.
 func parseCertificates(k kind, der []byte) (certificates []*x509.Certificate, isPKCS7 bool, err error) {
 	switch k {
 	case kindCertificate:
@@ -22,31 +24,35 @@ func parseCertificates(k kind, der []byte) (certificates []*x509.Certificate, is
 		}
 		return []*x509.Certificate{c}, false, nil
 	case kindSignedData:
-		if what := otherContent(der); what != "" {
-			return nil, true, fmt.Errorf("the PKCS#7 (CMS) holds %s, not the signed-data in which certificates come: %s", what, adviceSendCertificate)
-		}
-		p7, err := pkcs7.Parse(der)
-		switch {
-		case err != nil && strings.HasPrefix(err.Error(), "x509: "):
-			return nil, true, fmt.Errorf("the PKCS#7 does not parse: %w", explainX509(err))
-		case err != nil:
-			return nil, true, fmt.Errorf("the PKCS#7 does not parse (%w): export it again", err)
-		}
-		if len(p7.Certificates) == 0 {
-			return nil, true, errors.New("the PKCS#7 holds no certificate: export it again, with the certificate")
-		}
-		for _, c := range p7.Certificates {
-			if err := strictCertificate(c.Raw); err != nil {
-				return nil, true, explainX509(err)
-			}
-		}
-		return p7.Certificates, true, nil
+		certificates, err := parsePKCS7(der)
+		return certificates, true, err
 	}
 	return nil, false, errors.New("this is neither a certificate nor PKCS#7: " + adviceSendCertificate)
 }
 
-// contentTypes are those of RFC 5652, section 14, and of its relatives, but for
-// signed-data.
+func parsePKCS7(der []byte) ([]*x509.Certificate, error) {
+	if what := otherContent(der); what != "" {
+		return nil, fmt.Errorf("the PKCS#7 (CMS) holds %s, not signed-data, in which certificates come: %s",
+			what, adviceSendCertificate)
+	}
+	p7, err := pkcs7.Parse(der)
+	switch {
+	case err != nil && strings.HasPrefix(err.Error(), "x509: "):
+		return nil, fmt.Errorf("the PKCS#7 does not parse: %w", explainX509(err))
+	case err != nil:
+		return nil, fmt.Errorf("the PKCS#7 does not parse (%w): export it again", err)
+	case len(p7.Certificates) == 0:
+		return nil, errors.New("the PKCS#7 holds no certificate: export it again, with the certificate")
+	}
+	for _, c := range p7.Certificates {
+		if err := strictCertificate(c.Raw); err != nil {
+			return nil, explainX509(err)
+		}
+	}
+	return p7.Certificates, nil
+}
+
+// contentTypes are the other content types of RFC 5652, section 14, and its relatives.
 var contentTypes = map[string]string{
 	"1.2.840.113549.1.7.1":       "plain data",
 	"1.2.840.113549.1.7.3":       "encrypted data (enveloped-data, under a key or a passphrase)",
@@ -58,8 +64,8 @@ var contentTypes = map[string]string{
 	"1.2.840.113549.1.9.16.1.23": "encrypted data (authenticated-enveloped-data)",
 }
 
-// otherContent says what is in a ContentInfo (RFC 5652, section 3), if it is no
-// signed-data.
+// otherContent returns what a ContentInfo (RFC 5652, section 3) holds, in words, or ""
+// if it is signed-data.
 func otherContent(der []byte) string {
 	top, err := firstElement(der)
 	if err != nil {
@@ -79,7 +85,8 @@ func parseCertificate(der []byte) (*x509.Certificate, error) {
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
 		if _, csr := x509.ParseCertificateRequest(der); csr == nil {
-			return nil, errors.New("this is a certificate request, not a certificate: sign it, or make a self-signed certificate, and send that")
+			return nil, errors.New("this is a certificate request, not a certificate: " +
+				"sign it, or make a self-signed certificate, and send that")
 		}
 		return nil, explainX509(err)
 	}
@@ -89,71 +96,54 @@ func parseCertificate(der []byte) (*x509.Certificate, error) {
 	return c, nil
 }
 
-// explainX509 adds what to do where crypto/x509 refuses a certificate outright.
+// explainX509 adds what to do if crypto/x509 refuses a certificate.
 func explainX509(err error) error {
 	if strings.Contains(err.Error(), "negative serial number") {
-		return errors.New("the serial number of the certificate is negative, which RFC 5280, section 4.1.2.2, forbids: issue it again with a positive one")
+		return errors.New("the serial number of the certificate is negative, which RFC 5280, section 4.1.2.2, forbids: " +
+			"issue it again with a positive one")
 	}
 	return fmt.Errorf("the certificate does not parse (%w): issue it again with current software", err)
 }
 
-func parsePublic(k kind, der []byte) (*rsa.PublicKey, error) {
-	if k == kindPublicPKCS1 {
-		if what := parameters(der); what != "" {
-			return nil, fmt.Errorf("these are %s, which are what a key is made with, and neither a key nor a certificate: send the certificate", what)
+// orderChain puts the only leaf first and its issuers after it.
+func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
+	var leaves, issuers []*x509.Certificate
+	for i, c := range found {
+		switch {
+		case slices.ContainsFunc(found[:i], c.Equal): // it is there twice
+		case c.IsCA:
+			issuers = append(issuers, c)
+		default:
+			leaves = append(leaves, c)
 		}
-		pub, err := x509.ParsePKCS1PublicKey(der)
-		if err == nil {
-			err = twoIntegers(der)
+	}
+	subject := func(c *x509.Certificate) string { return termtext.Short(c.Subject.String()) }
+	switch n := len(leaves) + len(issuers); {
+	case n > maxCertificates:
+		return nil, fmt.Errorf("the file has %d certificates: at most %d are read; send the certificate and its chain only",
+			n, maxCertificates)
+	case len(leaves) == 0 && len(issuers) == 1:
+		// The default of openssl req -x509 is CA:TRUE; cert.Check judges it.
+		return issuers, nil
+	case len(leaves) == 0:
+		return nil, fmt.Errorf("the file has %d certificates, all of CAs (basicConstraints CA:TRUE), %q among them: "+
+			"send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE",
+			len(issuers), subject(issuers[0]))
+	case len(leaves) > 1:
+		return nil, fmt.Errorf("the file has %d certificates of end entities, %q and %q: send exactly the one to be used",
+			len(leaves), subject(leaves[0]), subject(leaves[1]))
+	}
+	chain := leaves
+	for last := chain[0]; len(issuers) > 0; last = chain[len(chain)-1] {
+		i := slices.IndexFunc(issuers, func(ca *x509.Certificate) bool {
+			return bytes.Equal(ca.RawSubject, last.RawIssuer)
+		})
+		if i < 0 {
+			return nil, fmt.Errorf("the CA certificate of %q does not belong to the chain of %q: "+
+				"send the certificate with its own issuers, or alone", subject(issuers[0]), subject(chain[0]))
 		}
-		if err != nil {
-			return nil, fmt.Errorf("the public key does not parse (%w): export it again", err)
-		}
-		return pub, nil
+		chain = append(chain, issuers[i])
+		issuers = slices.Delete(issuers, i, i+1)
 	}
-	parsed, err := x509.ParsePKIXPublicKey(der)
-	if err == nil {
-		err = strictSPKI(der)
-	} else if !isRSAKey(der) {
-		return nil, fmt.Errorf("the public key does not parse (%w): only RSA is used, make an RSA pair", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("the public key does not parse (%w): export it again", err)
-	}
-	pub, ok := parsed.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("the public key is %T: only RSA is used, make an RSA pair", parsed)
-	}
-	return pub, nil
-}
-
-// isRSAKey looks at the algorithm of a SubjectPublicKeyInfo.
-func isRSAKey(der []byte) bool {
-	parts, err := sequenceOf(der)
-	var oid asn1.ObjectIdentifier
-	if err != nil || len(parts) == 0 {
-		return false
-	}
-	_, err = asn1.Unmarshal(parts[0].body, &oid)
-	return err == nil && oid.Equal(oidRSA)
-}
-
-// parameters recognises two lists of INTEGERs that look like an RSA public key:
-// DSA's p, q and g (RFC 3279, section 2.3.2), and the p and g of Diffie-Hellman
-// (PKCS#3) where g is 2, which is no RSA exponent.
-func parameters(der []byte) string {
-	const leastOrder, mostOrder = 160, 512 // bits of q
-	parts, err := sequenceOf(der)
-	if err != nil || len(parts) < 2 || len(parts) > 3 {
-		return ""
-	}
-	second := positive(parts[1])
-	switch {
-	case second == nil:
-	case second.IsInt64() && second.Int64() == 2:
-		return "Diffie-Hellman parameters"
-	case len(parts) == 3 && parts[2].tag == tagInteger && second.BitLen() >= leastOrder && second.BitLen() <= mostOrder:
-		return "DSA parameters"
-	}
-	return ""
+	return chain, nil
 }

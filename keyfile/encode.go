@@ -1,26 +1,24 @@
 package keyfile
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/fips140"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
 
-	"github.com/sealane/sealane/cert"
 	"github.com/smallstep/pkcs7"
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/sealane/sealane/cert"
 )
 
-// EncodePKCS7DER returns the certificate in a SignedData without signers
-// (RFC 2315, section 9), which is what a .p7b file holds.
+// EncodePKCS7DER returns the certificate in a SignedData without signers (RFC 2315,
+// section 9), which is what a .p7b file holds.
 func EncodePKCS7DER(c *x509.Certificate) ([]byte, error) {
 	der, err := pkcs7.DegenerateCertificate(c.Raw)
 	if err != nil {
@@ -29,7 +27,7 @@ func EncodePKCS7DER(c *x509.Certificate) ([]byte, error) {
 	return der, nil
 }
 
-// EncodePKCS7 returns [EncodePKCS7DER] as a PEM block.
+// EncodePKCS7 returns the result of [EncodePKCS7DER] as a PEM block.
 func EncodePKCS7(c *x509.Certificate) ([]byte, error) {
 	der, err := EncodePKCS7DER(c)
 	if err != nil {
@@ -38,9 +36,9 @@ func EncodePKCS7(c *x509.Certificate) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: der}), nil
 }
 
-// WriteForms returns the certificate in the four forms that partners ask for, by
-// file extension: .pem and .crt (PEM), .cer (DER), .p7b (PKCS#7 in PEM).
-func WriteForms(c *x509.Certificate) (map[string][]byte, error) {
+// EncodeAll returns the certificate in the four forms that partners ask for, by file
+// extension: .pem and .crt (PEM), .cer (DER), .p7b (PKCS#7 in PEM).
+func EncodeAll(c *x509.Certificate) (map[string][]byte, error) {
 	p7b, err := EncodePKCS7(c)
 	if err != nil {
 		return nil, err
@@ -54,16 +52,17 @@ func WriteForms(c *x509.Certificate) (map[string][]byte, error) {
 }
 
 const (
-	// minPassphrase is 112 bits, what NIST SP 800-131A asks of an HMAC key, which
-	// a passphrase is in PBKDF2.
+	// minPassphrase is 112 bits, which NIST SP 800-131A requires of an HMAC key. A
+	// passphrase is one in PBKDF2.
 	minPassphrase = 14
 	// kdfIterations is OWASP's figure for PBKDF2-HMAC-SHA-256.
 	kdfIterations = 600_000
 )
 
-// EncodePrivate returns the key as PKCS#8 in PEM. With a passphrase it is
-// encrypted by PBES2, PBKDF2-HMAC-SHA-256 and AES-256-CBC: OpenSSL and Java both
-// read that, while Java has no scrypt. An empty passphrase leaves it in clear.
+// EncodePrivate returns the key as PKCS#8 in PEM. It encrypts the key with a passphrase
+// of at least 14 bytes by PBES2, PBKDF2-HMAC-SHA-256 and AES-256-CBC: OpenSSL and Java
+// both read that, while Java has no scrypt. With an empty passphrase the key is not
+// encrypted.
 func EncodePrivate(key *rsa.PrivateKey, passphrase []byte) ([]byte, error) {
 	if len(passphrase) == 0 {
 		der, err := x509.MarshalPKCS8PrivateKey(key)
@@ -91,14 +90,17 @@ func EncodePrivate(key *rsa.PrivateKey, passphrase []byte) ([]byte, error) {
 
 func checkPassphrase(passphrase []byte) error {
 	if len(passphrase) < minPassphrase {
-		return fmt.Errorf("the passphrase has %d bytes: take at least %d, for example five random words", len(passphrase), minPassphrase)
+		return fmt.Errorf("the passphrase has %d bytes: use at least %d, for example five random words",
+			len(passphrase), minPassphrase)
 	}
 	return nil
 }
 
-// EncodePKCS12 returns the key and its certificates, leaf first, as PKCS#12.
-// OpenSSL 1.1.1, Java 12 and Windows Server 2019 and newer read it. FIPS mode
-// has no key derivation for it, so there it is an error.
+var errNoFIPS = errors.New("not possible under GODEBUG=fips140=only")
+
+// EncodePKCS12 returns the key and its certificates, leaf first, as PKCS#12 under a
+// passphrase of at least 14 bytes. OpenSSL 1.1.1, Java 12 and Windows Server 2019 and
+// newer read it. It returns an error in FIPS mode, which has no key derivation for it.
 func EncodePKCS12(key *rsa.PrivateKey, chain []*x509.Certificate, passphrase []byte) ([]byte, error) {
 	if fips140.Enforced() {
 		return nil, fmt.Errorf("encode PKCS#12: %w; write PKCS#8 instead", errNoFIPS)
@@ -106,34 +108,13 @@ func EncodePKCS12(key *rsa.PrivateKey, chain []*x509.Certificate, passphrase []b
 	if err := checkPassphrase(passphrase); err != nil {
 		return nil, fmt.Errorf("encode PKCS#12: %w", err)
 	}
-	if len(chain) == 0 || !samePublicKey(chain[0].PublicKey, &key.PublicKey) {
-		return nil, errors.New("encode PKCS#12: the first certificate must be the one of this key: give the matching certificate first")
+	if len(chain) == 0 || !key.PublicKey.Equal(chain[0].PublicKey) {
+		return nil, errors.New("encode PKCS#12: the first certificate is not the one of this key: " +
+			"put the matching certificate first")
 	}
 	der, err := pkcs12.Modern2023.WithIterations(kdfIterations).Encode(key, chain[0], chain[1:], string(passphrase))
 	if err != nil {
 		return nil, fmt.Errorf("encode PKCS#12: %w", err)
 	}
 	return der, nil
-}
-
-var errNoFIPS = errors.New("not possible under GODEBUG=fips140=only")
-
-// spkiSHA256 is how this package names a public key in messages.
-func spkiSHA256(pub any) string {
-	spki, err := x509.MarshalPKIXPublicKey(pub)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(spki)
-	return hex.EncodeToString(sum[:])
-}
-
-// samePublicKey compares by the encoding that fingerprints are made of.
-func samePublicKey(a, b any) bool {
-	x, err := x509.MarshalPKIXPublicKey(a)
-	if err != nil {
-		return false
-	}
-	y, err := x509.MarshalPKIXPublicKey(b)
-	return err == nil && bytes.Equal(x, y)
 }

@@ -49,21 +49,21 @@ func TestUnderEnforcement(t *testing.T) {
 		t.Fatal("enforcement is off")
 	}
 	c := testcert.Cert(t)
-	forms, err := keyfile.WriteForms(c)
+	forms, err := keyfile.EncodeAll(c)
 	must(t, err)
 	for _, data := range forms {
-		f, err := keyfile.Read(data)
+		f, err := keyfile.Parse(data)
 		must(t, err)
 		if !f.Certificates[0].Equal(c) {
 			t.Error("another certificate")
 		}
 	}
-	if v := cert.Check(c, testcert.Demand(), testcert.Now); v.Refused() || v.Warned() {
+	if v := cert.Check(c, testcert.Policy(), testcert.Now); v.Refused() || v.Warned() {
 		t.Errorf("%v", testcert.NotOK(v))
 	}
 	sealed, err := keyfile.EncodePrivate(testcert.Key(), passphrase)
 	must(t, err)
-	key, _, err := keyfile.ReadPrivate(sealed, passphrase)
+	key, _, err := keyfile.ParsePrivate(sealed, passphrase)
 	must(t, err)
 	if !key.Equal(testcert.Key()) {
 		t.Error("another key")
@@ -79,19 +79,19 @@ func TestUnderEnforcement(t *testing.T) {
 	wantError(t, err, "fips140=only", "PKCS#8")
 	short, err := os.ReadFile(dir + "/short.pem")
 	must(t, err)
-	if key, _, err := keyfile.ReadPrivate(short, []byte("short")); (key == nil) == (err == nil) {
+	if key, _, err := keyfile.ParsePrivate(short, []byte("short")); (key == nil) == (err == nil) {
 		t.Errorf("%v, %v", key != nil, err) // either will do, a panic will not
 	}
 	for _, name := range []string{"k.p12", "weak.pem", "scrypt.pem"} {
 		data, err := os.ReadFile(dir + "/" + name)
 		must(t, err)
-		_, _, err = keyfile.ReadPrivate(data, passphrase)
+		_, _, err = keyfile.ParsePrivate(data, passphrase)
 		wantError(t, err, "fips140=only", "openssl pkcs")
 		if errors.Is(err, keyfile.ErrPassphraseWrong) {
 			t.Errorf("%s: taken for a wrong passphrase", name)
 		}
 		var leak *keyfile.PrivateKeyError
-		if _, err := keyfile.Read(data); !errors.As(err, &leak) {
+		if _, err := keyfile.Parse(data); !errors.As(err, &leak) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -29,13 +29,13 @@ func TestReadKnowsMentionsOfPrivateKeys(t *testing.T) {
 		"many lines":         strings.Repeat(line+"\n", 100) + certificate,
 		"other kinds of key": "-----BEGIN OPENSSH PRIVATE KEY----- or -----BEGIN PGP PRIVATE KEY BLOCK-----\n" + certificate,
 	} {
-		f, err := keyfile.Read([]byte(text))
+		f, err := keyfile.Parse([]byte(text))
 		if err != nil || len(f.Certificates) != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err := keyfile.Read([]byte("Never send us " + line + ", please."))
-	wantError(t, err, "no PEM")
+	_, err := keyfile.Parse([]byte("Never send us " + line + ", please."))
+	wantError(t, err, "not PEM")
 	notPrivate(t, err)
 }
 
@@ -67,7 +67,7 @@ func TestReadFindsBrokenPrivateKeys(t *testing.T) {
 		"many blanks":    begin + strings.Repeat("\n", 5000) + body,
 		"behind mention": "Not " + begin + " this:\n" + begin + "\n" + noise,
 	} {
-		if sum := leakOf(t, []byte(text)).PublicKeySHA256; sum != "" {
+		if sum := owner(leakOf(t, []byte(text)).Leak); sum != "" {
 			t.Errorf("%s names %s", name, sum)
 		}
 	}
@@ -104,14 +104,14 @@ func TestReadJavaKeyStores(t *testing.T) {
 		"version 1": javaStore(jks, 1, javaEntry(2, 1, c.Raw)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := keyfile.Read(data)
+			_, err := keyfile.Parse(data)
 			wantError(t, err, "holds no key", "keytool -exportcert -rfc")
 			notPrivate(t, err)
-			_, _, err = keyfile.ReadPrivate(data, nil)
+			_, _, err = keyfile.ParsePrivate(data, nil)
 			wantError(t, err, "without a private key")
 		})
 	}
-	_, err := keyfile.Read(javaStore(jks, 2))
+	_, err := keyfile.Parse(javaStore(jks, 2))
 	wantError(t, err, "without an entry")
 	notPrivate(t, err)
 	for name, data := range map[string][]byte{
@@ -124,7 +124,7 @@ func TestReadJavaKeyStores(t *testing.T) {
 		"long entry":    javaStore(jks, 2, javaEntry(2, 2, nil)[:28], []byte{0xff, 0xff, 0xff, 0xff}),
 		"count too big": javaStore(jks, 2, trusted, nil, nil),
 	} {
-		if sum := leakOf(t, data).PublicKeySHA256; sum != "" {
+		if sum := owner(leakOf(t, data).Leak); sum != "" {
 			t.Errorf("%s names %s", name, sum)
 		}
 	}
@@ -132,7 +132,7 @@ func TestReadJavaKeyStores(t *testing.T) {
 		"key as a certificate": javaStore(jks, 2, javaEntry(2, 2, key)),
 		"PEM behind":           append(javaStore(jks, 2, trusted), block("RSA PRIVATE KEY", key)...),
 	} {
-		if leakOf(t, data).PublicKeySHA256 == "" {
+		if leakOf(t, data).PublicKey.IsZero() {
 			t.Errorf("%s: not named", name)
 		}
 	}
@@ -144,7 +144,7 @@ func TestReadTrustStoreOfKeytool(t *testing.T) {
 	keytool.write("c.pem", cert.EncodePEM(testcert.Cert(t)))
 	for _, kind := range []string{"JKS", "JCEKS"} {
 		keytool.run("-importcert", "-noprompt", "-storetype", kind, "-keystore", kind, "-storepass", "changeit", "-file", "c.pem", "-alias", "partner")
-		_, err := keyfile.Read(keytool.read(kind))
+		_, err := keyfile.Parse(keytool.read(kind))
 		wantError(t, err, kind, "holds no key", "keytool -exportcert -rfc")
 		notPrivate(t, err)
 		keytool.run("-genkeypair", "-keyalg", "RSA", "-dname", "CN=x", "-storetype", kind, "-keystore", kind, "-storepass", "changeit", "-keypass", "changeit", "-alias", "own")
@@ -185,7 +185,7 @@ func TestReadSaysWhatItIsNot(t *testing.T) {
 		"DH parameters, DER":     {unblock(t, dh), "Diffie-Hellman parameters"},
 		"explicit curve, DER":    {unblock(t, explicit), "neither a certificate nor PKCS#7"},
 	} {
-		_, err := keyfile.Read(f.data)
+		_, err := keyfile.Parse(f.data)
 		if err == nil || !strings.Contains(err.Error(), f.says) || strings.Contains(err.Error(), "does not parse") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 )
 
-// javaKeyStore recognises JKS and JCEKS by their first four bytes.
+// javaKeyStore returns the name of a Java key store, recognized by its first four
+// bytes, or "".
 func javaKeyStore(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
@@ -17,12 +18,12 @@ func javaKeyStore(data []byte) string {
 	return ""
 }
 
-// refuseJavaStore says what a key store is: a leak, unless all of its entries can
-// be seen to be certificates. What kind an entry has stands there in clear.
+// refuseJavaStore returns the error for a key store: a leak, unless all of its entries
+// are certificates. The kind of an entry is not encrypted.
 func refuseJavaStore(data []byte, name string) error {
 	certificates, only := trusted(data)
 	if !only {
-		return &PrivateKeyError{Kind: name}
+		return &PrivateKeyError{Leak{Kind: name}}
 	}
 	for _, der := range certificates {
 		if err := refusePrivateDER(der); err != nil {
@@ -35,43 +36,69 @@ func refuseJavaStore(data []byte, name string) error {
 	if len(certificates) == 0 {
 		return fmt.Errorf("the file is %s without an entry: %s", name, adviceSendCertificate)
 	}
-	return fmt.Errorf("the file is %s, which is not read; it holds no key, and certificates: %d. Write the one to be used into a file of its own, with keytool -exportcert -rfc -alias NAME -keystore STORE -file NAME.pem, and send that", name, len(certificates))
+	return fmt.Errorf("the file is %s, which is not supported; it holds no key, and certificates: %d. "+
+		"Write the one to be used into its own file, with "+
+		"keytool -exportcert -rfc -alias NAME -keystore STORE -file NAME.pem, and send that", name, len(certificates))
 }
 
-// trusted returns the certificates of a key store that holds nothing else. only
-// is false for one with a key, and for one that can't be read to its last entry.
+// trusted returns the certificates of a key store. only is false if it has a key, or if
+// it can't be read to its last entry.
 func trusted(data []byte) (certificates [][]byte, only bool) {
 	const (
 		magic, date = 4, 8 // octets
 		certificate = 2    // the kind of entry; 1 is a private key, and 3 a secret one
 	)
-	ok := true
-	take := func(n int) []byte {
-		if ok = ok && n <= len(data); !ok {
-			return make([]byte, 4)
-		}
-		part := data[:n]
-		data = data[n:]
-		return part
-	}
-	number := func() int { return int(binary.BigEndian.Uint32(take(4))) }
-	text := func() { take(int(binary.BigEndian.Uint16(take(2)))) }
-
-	take(magic)
-	version, count := number(), number()
+	r := reader{rest: data}
+	r.take(magic)
+	version, count := r.uint32(), r.uint32()
 	if version != 1 && version != 2 {
 		return nil, false
 	}
-	for ; ok && count > 0; count-- {
-		if number() != certificate {
+	for ; !r.short && count > 0; count-- {
+		if r.uint32() != certificate {
 			return nil, false
 		}
-		text() // its alias
-		take(date)
+		r.take(uint32(r.uint16())) // its alias
+		r.take(date)
 		if version == 2 {
-			text() // X.509
+			r.take(uint32(r.uint16())) // its type, "X.509"
 		}
-		certificates = append(certificates, take(number()))
+		certificates = append(certificates, r.take(r.uint32()))
 	}
-	return certificates, ok
+	return certificates, !r.short
 }
+
+// reader reads lengths in big-endian order, and what follows them. Lengths are unsigned:
+// as an int, one of 2^31 or more would be negative on a 32-bit machine.
+type reader struct {
+	rest  []byte
+	short bool // something was longer than the rest
+}
+
+// take returns the next n octets, or nil if there are fewer.
+func (r *reader) take(n uint32) []byte {
+	if r.short = r.short || uint64(n) > uint64(len(r.rest)); r.short {
+		return nil
+	}
+	out := r.rest[:n]
+	r.rest = r.rest[n:]
+	return out
+}
+
+func (r *reader) uint32() uint32 {
+	if b := r.take(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) uint16() uint16 {
+	if b := r.take(2); b != nil {
+		return binary.BigEndian.Uint16(b)
+	}
+	return 0
+}
+
+// string returns what follows its length in four octets, as SSH writes strings (RFC
+// 4251, section 5).
+func (r *reader) string() []byte { return r.take(r.uint32()) }

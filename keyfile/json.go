@@ -13,10 +13,10 @@ const maxJSONDepth = 6
 
 var errJSON = errors.New("the file starts like JSON but is not valid JSON: export the key again")
 
-// jsonObject reads one JSON object strictly. encoding/json takes the last of two
-// members with the same name and ignores their case; a reader that disagrees
-// with another one about which key is meant is an attack, so here names are
-// compared byte for byte, once, after unescaping.
+// jsonObject parses one JSON object strictly. encoding/json takes the last of two
+// members with the same name and ignores their case. If two readers disagree about
+// which key a file holds, that is an attack. So here names are compared byte for byte,
+// after unescaping, and must be unique.
 func jsonObject(text []byte) (map[string]any, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("the JSON is not valid UTF-8: save it as UTF-8")
@@ -37,10 +37,10 @@ func jsonObject(text []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// jsonValue never passes on the decoder's own error: it may quote the input.
+// jsonValue never returns the decoder's own error, which may quote the input.
 func jsonValue(d *json.Decoder, depth int) (any, error) {
 	if depth > maxJSONDepth {
-		return nil, fmt.Errorf("the JSON is nested more than %d levels deep: this is no JWK", maxJSONDepth)
+		return nil, fmt.Errorf("the JSON is nested more than %d levels deep: this is not a JWK", maxJSONDepth)
 	}
 	t, err := d.Token()
 	if err != nil {
@@ -56,7 +56,8 @@ func jsonValue(d *json.Decoder, depth int) (any, error) {
 				return nil, errJSON
 			}
 			if _, twice := object[name]; twice {
-				return nil, errors.New("the JSON has a member twice: readers disagree about which counts; export the key again")
+				return nil, errors.New("the JSON has a member twice: readers disagree about which counts; " +
+					"export the key again")
 			}
 			if object[name], err = jsonValue(d, depth+1); err != nil {
 				return nil, err

@@ -30,8 +30,8 @@ type jwk struct {
 	QI      string `json:"qi,omitempty"`
 }
 
-// EncodeJWK returns the public key as a JWK. Use is "enc" (with alg
-// RSA-OAEP-256), "sig" (with RS256), or empty.
+// EncodeJWK returns the public key as a JWK. The use is "enc" (with alg RSA-OAEP-256),
+// "sig" (with RS256), or empty. The key must pass [cert.CheckKey].
 func EncodeJWK(pub *rsa.PublicKey, keyID, use string) ([]byte, error) {
 	j, err := publicJWK(pub, keyID, use)
 	if err != nil {
@@ -40,8 +40,8 @@ func EncodeJWK(pub *rsa.PublicKey, keyID, use string) ([]byte, error) {
 	return json.MarshalIndent(j, "", "  ")
 }
 
-// EncodePrivateJWK returns the private key with all its CRT members (RFC 7518,
-// section 6.3.2), in clear. Keep the result as you keep the key.
+// EncodePrivateJWK returns the private key, unencrypted, with all its CRT members (RFC
+// 7518, section 6.3.2). Keep the result as you keep the key.
 func EncodePrivateJWK(key *rsa.PrivateKey, keyID, use string) ([]byte, error) {
 	j, err := publicJWK(&key.PublicKey, keyID, use)
 	if err != nil {
@@ -73,13 +73,10 @@ func publicJWK(pub *rsa.PublicKey, keyID, use string) (jwk, error) {
 		j.Alg = "RS256"
 	case "":
 	default:
-		return jwk{}, fmt.Errorf(`use %q: give "enc", "sig" or nothing`, use)
+		return jwk{}, fmt.Errorf(`use %q: it must be "enc", "sig" or empty`, use)
 	}
 	return j, cert.CheckKeyIDText(keyID)
 }
-
-// privateMembers are those that only a private or symmetric key has.
-var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
 
 // jwkObjects returns the keys of a JWK set, or the only one of a plain JWK.
 func jwkObjects(text []byte) ([]map[string]any, error) {
@@ -99,7 +96,7 @@ func jwkObjects(text []byte) ([]map[string]any, error) {
 	for _, entry := range list {
 		key, ok := entry.(map[string]any)
 		if !ok {
-			return nil, errors.New(`the JWK set has something in "keys" that is no key: export it again`)
+			return nil, errors.New(`the JWK set has something in "keys" that is not a key: export it again`)
 		}
 		keys = append(keys, key)
 	}
@@ -108,14 +105,16 @@ func jwkObjects(text []byte) ([]map[string]any, error) {
 
 func onlyJWK(keys []map[string]any) (map[string]any, error) {
 	if len(keys) != 1 {
-		return nil, fmt.Errorf("the JWK set has %d keys: give exactly the one that is to be used", len(keys))
+		return nil, fmt.Errorf("the JWK set has %d keys: send exactly the one to be used", len(keys))
 	}
 	return keys[0], nil
 }
 
-// holdsPrivate is true of a private member that holds something: there are
-// writers that put out every member of their type, the absent ones as null or "".
-// An RSA key has no "k".
+// privateMembers are those that only a private or symmetric key has.
+var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
+// holdsPrivate reports whether a private member has a value. Some programs write every
+// member that a key may have, the absent ones as null or "". An RSA key has no "k".
 func holdsPrivate(object map[string]any) bool {
 	for _, name := range privateMembers {
 		if name == "k" && object["kty"] == "RSA" {
@@ -126,21 +125,6 @@ func holdsPrivate(object map[string]any) bool {
 		}
 	}
 	return false
-}
-
-// privateAmong finds the private keys of a set, and names one if it can.
-func privateAmong(keys []map[string]any) error {
-	var s search
-	s.jwks(keys)
-	return s.err()
-}
-
-func (s *search) jwks(keys []map[string]any) {
-	for _, object := range keys {
-		if holdsPrivate(object) {
-			s.add(&PrivateKeyError{Kind: "a private JWK", PublicKeySHA256: s.owner(func() string { return jwkNumbers(object).owner() })})
-		}
-	}
 }
 
 // rsaFromJWK reads the public members.
@@ -171,7 +155,7 @@ func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err er
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, keyID, nil
 }
 
-// What the members of RFC 7517, sections 4.2 to 4.4, say that a key is for.
+// The purposes that the members of RFC 7517, sections 4.2 to 4.4, state.
 var (
 	useOfAlg       = map[string]string{"RS256": "sig", "RSA-OAEP": "enc", "RSA-OAEP-256": "enc"}
 	useOfOperation = map[string]string{
@@ -180,33 +164,38 @@ var (
 	}
 )
 
-// checkJWKUse refuses a key that says of itself that it is for something else
-// than is done here, or that contradicts itself about it.
+// checkJWKUse returns an error if the key is for another purpose than signing or key
+// encryption, or if its members contradict each other about it.
 func checkJWKUse(object map[string]any) error {
-	use := "" // that alg or use names
+	use := "" // as alg or use state it
 	if alg, has := object["alg"]; has {
 		name, _ := alg.(string)
 		if use = useOfAlg[name]; use == "" {
-			return fmt.Errorf(`JWK: member "alg" is %s: only RS256, RSA-OAEP-256 and RSA-OAEP are used; export the key for one of these, or without "alg"`, termtext.Quote(fmt.Sprint(alg)))
+			return fmt.Errorf(`JWK: member "alg" is %s: only RS256, RSA-OAEP-256 and RSA-OAEP are used; `+
+				`export the key for one of these, or without "alg"`, termtext.Quote(fmt.Sprint(alg)))
 		}
 	}
-	if said, has := object["use"]; has {
-		name, _ := said.(string)
+	if member, has := object["use"]; has {
+		name, _ := member.(string)
 		switch {
 		case name != "sig" && name != "enc":
-			return fmt.Errorf(`JWK: member "use" is %s: it must be "sig" or "enc" (RFC 7517, section 4.2)`, termtext.Quote(fmt.Sprint(said)))
+			return fmt.Errorf(`JWK: member "use" is %s: it must be "sig" or "enc" (RFC 7517, section 4.2)`,
+				termtext.Quote(fmt.Sprint(member)))
 		case use != "" && use != name:
 			return fmt.Errorf(`JWK: member "use" is %q and contradicts "alg": export the key again`, name)
 		}
 		use = name
 	}
-	operations, has := object["key_ops"]
-	if !has {
-		return nil
+	if operations, has := object["key_ops"]; has {
+		list, _ := operations.([]any)
+		return checkKeyOps(list, use)
 	}
-	list, _ := operations.([]any)
+	return nil
+}
+
+func checkKeyOps(operations []any, use string) error {
 	seen, ours := map[string]bool{}, false
-	for _, o := range list {
+	for _, o := range operations {
 		name, _ := o.(string)
 		switch purpose := useOfOperation[name]; {
 		case name == "" || seen[name]:
@@ -219,13 +208,14 @@ func checkJWKUse(object map[string]any) error {
 		seen[name] = true
 	}
 	if !ours {
-		return errors.New(`JWK: member "key_ops" allows neither signing nor encryption: export the key for one of these, or without "key_ops"`)
+		return errors.New(`JWK: member "key_ops" allows neither signing nor encryption: ` +
+			`export the key for one of these, or without "key_ops"`)
 	}
 	return nil
 }
 
-// privateFromJWK reads the private members too. The CRT members have to be
-// there and right: RFC 7518, section 6.3.2, wants all of them or none.
+// privateFromJWK reads the private members too. The CRT members must be there and
+// right: RFC 7518, section 6.3.2, allows all of them or none.
 func privateFromJWK(object map[string]any) (*rsa.PrivateKey, string, error) {
 	pub, keyID, err := rsaFromJWK(object)
 	if err != nil {
@@ -258,8 +248,8 @@ func privateFromJWK(object map[string]any) (*rsa.PrivateKey, string, error) {
 	return key, keyID, nil
 }
 
-// certificatesFromJWK reads "x5c" (RFC 7517, section 4.7), whose first
-// certificate must carry the key itself.
+// certificatesFromJWK reads "x5c" (RFC 7517, section 4.7). Its first certificate must
+// have the key itself.
 func certificatesFromJWK(object map[string]any, pub *rsa.PublicKey) ([]*x509.Certificate, error) {
 	x5c, has := object["x5c"]
 	if !has {
@@ -276,7 +266,7 @@ func certificatesFromJWK(object map[string]any, pub *rsa.PublicKey) ([]*x509.Cer
 		if err != nil {
 			return nil, fmt.Errorf(`JWK: entry %d of "x5c" is not padded base64`, i+1)
 		}
-		if k := recognise(der); k.private() != "" {
+		if k := recognize(der); k.private() != "" {
 			return nil, privateKeyError(k, der)
 		}
 		c, err := parseCertificate(der)
@@ -285,32 +275,34 @@ func certificatesFromJWK(object map[string]any, pub *rsa.PublicKey) ([]*x509.Cer
 		}
 		certificates = append(certificates, c)
 	}
-	if !samePublicKey(certificates[0].PublicKey, pub) {
-		return nil, errors.New(`JWK: the first certificate of "x5c" is for another key than "n" and "e": export both from the same pair`)
+	if !pub.Equal(certificates[0].PublicKey) {
+		return nil, errors.New(`JWK: the first certificate of "x5c" is for another key than "n" and "e": ` +
+			`export both from the same pair`)
 	}
 	return certificates, checkThumbprint(object, certificates[0])
 }
 
-// checkThumbprint holds "x5t#S256" (RFC 7517, section 4.9) against the
-// certificate. The older "x5t" is of SHA-1, which shows nothing, and is not read.
+// checkThumbprint compares "x5t#S256" (RFC 7517, section 4.9) with the certificate. It
+// ignores the older "x5t", whose SHA-1 proves nothing.
 func checkThumbprint(object map[string]any, c *x509.Certificate) error {
-	said, has := object["x5t#S256"]
+	stated, has := object["x5t#S256"]
 	if !has {
 		return nil
 	}
 	sum := sha256.Sum256(c.Raw)
-	if said != base64.RawURLEncoding.EncodeToString(sum[:]) {
-		return errors.New(`JWK: member "x5t#S256" is not the thumbprint of the first certificate of "x5c": export both from the same pair`)
+	if stated != base64.RawURLEncoding.EncodeToString(sum[:]) {
+		return errors.New(`JWK: member "x5t#S256" is not the thumbprint of the first certificate of "x5c": ` +
+			`export both from the same pair`)
 	}
 	return nil
 }
 
-// encodeUint is the Base64urlUInt of RFC 7518, section 2: no leading zero octet.
+// encodeUint returns the Base64urlUInt of RFC 7518, section 2: no leading zero octet.
 func encodeUint(x *big.Int) string {
 	return base64.RawURLEncoding.EncodeToString(x.Bytes())
 }
 
-// decodeUint is its inverse, and as strict: one text per number.
+// decodeUint is the inverse of encodeUint, and as strict: each number has one text.
 func decodeUint(object map[string]any, name string) (*big.Int, error) {
 	text, ok := object[name].(string)
 	if !ok {
@@ -324,7 +316,8 @@ func decodeUint(object map[string]any, name string) (*big.Int, error) {
 		return nil, fmt.Errorf("JWK: member %q is not base64url without padding (RFC 7515, section 2)", name)
 	}
 	if len(octets) == 0 || octets[0] == 0 {
-		return nil, fmt.Errorf("JWK: member %q is empty or begins with a zero octet (RFC 7518, section 2): export it without", name)
+		return nil, fmt.Errorf("JWK: member %q is empty or begins with a zero octet (RFC 7518, section 2): "+
+			"export it without", name)
 	}
 	return new(big.Int).SetBytes(octets), nil
 }

@@ -40,7 +40,7 @@ func (s *search) base64(text []byte) {
 	}
 }
 
-// standardBase64 decodes either alphabet as far as it goes.
+// standardBase64 decodes either alphabet as far as possible.
 func standardBase64(text []byte) []byte {
 	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
@@ -48,8 +48,17 @@ func standardBase64(text []byte) []byte {
 	return out[:n]
 }
 
-// wholeRun counts the characters of the base64 at the start of text, in lines, quoted
-// or escaped, or not.
+// base64Run returns the number of characters of either alphabet at the start of b.
+func base64Run(b []byte) int {
+	n := bytes.IndexFunc(b, func(r rune) bool { return !isBase64(r) && r != '-' && r != '_' })
+	if n < 0 {
+		return len(b)
+	}
+	return n
+}
+
+// wholeRun returns the number of characters of the base64 at the start of text, which
+// may be in lines, quoted or escaped.
 func wholeRun(text []byte) int {
 	for at := 0; at < len(text); at++ {
 		c := text[at]
@@ -65,8 +74,8 @@ func wholeRun(text []byte) int {
 	return len(text)
 }
 
-// longBase64 gives what blocks of base64 decode to, wherever in the text they stand.
-// A block is a run of a certain length, and the lines after it that hold nothing else.
+// longBase64 returns what each block of base64 in text decodes to. A block is a run of a
+// certain length, and the lines after it that hold nothing else.
 func longBase64(text []byte) iter.Seq[[]byte] {
 	const least = 40 // characters
 	return func(yield func([]byte) bool) {
@@ -85,8 +94,8 @@ func longBase64(text []byte) iter.Seq[[]byte] {
 	}
 }
 
-// base64Block counts the characters of the block at the start of text, whose first
-// line has so many.
+// base64Block returns the number of characters of the block at the start of text, of
+// whose first line the number is known.
 func base64Block(text []byte, first int) int {
 	const blank = " \t\r"
 	at := first
@@ -105,7 +114,9 @@ func base64Block(text []byte, first int) int {
 		}
 		line = bytes.TrimLeft(line, blank+">|")
 		n := base64Run(line)
-		if rest := bytes.TrimLeft(line[n:], blank); n == 0 || len(rest) > 0 && rest[0] != '\n' && rest[0] != '"' && !escapedEnd(rest) {
+		rest := bytes.TrimLeft(line[n:], blank)
+		ends := len(rest) == 0 || rest[0] == '\n' || rest[0] == '"' || escapedEnd(rest)
+		if n == 0 || !ends {
 			return at
 		}
 		at += len(next) - len(line) + n
@@ -113,17 +124,17 @@ func base64Block(text []byte, first int) int {
 	return at
 }
 
-// base64Lines decodes base64 in lines as far as it goes.
+// base64Lines decodes base64 in lines as far as possible.
 func base64Lines(run []byte) []byte { return standardBase64(withoutSpace(unquoted(run))) }
 
-// unquoted removes the marks before the lines of a mail that is quoted, and the line
+// unquoted removes the marks before the lines of a quoted mail, and the escaped line
 // ends of a string.
 func unquoted(text []byte) []byte {
 	if !bytes.ContainsAny(text, `>|\`) {
 		return text
 	}
 	out := make([]byte, 0, len(text))
-	begins := true // nothing but marks since the line began
+	begins := true // there were only marks since the line began
 	for at := 0; at < len(text); at++ {
 		c := text[at]
 		switch {
@@ -139,7 +150,8 @@ func unquoted(text []byte) []byte {
 	return out
 }
 
-// onlyMarks is true where a line has begun and holds nothing but marks of quotation.
+// onlyMarks reports whether the last line of before has nothing but quotation marks of a
+// mail.
 func onlyMarks(before []byte) bool {
 	before = bytes.TrimRight(before, " \t>|")
 	return len(before) == 0 || before[len(before)-1] == '\n'
@@ -147,7 +159,7 @@ func onlyMarks(before []byte) bool {
 
 func isQuote(c byte) bool { return c == '>' || c == '|' }
 
-// escapedEnd is true of a line end as it is written in a string.
+// escapedEnd reports whether text begins with a line end as it is escaped in a string.
 func escapedEnd(text []byte) bool {
 	return len(text) > 1 && text[0] == '\\' && (text[1] == 'n' || text[1] == 'r')
 }

@@ -7,13 +7,10 @@ import (
 	"slices"
 )
 
-// microsoft finds private keys in the forms of Windows' two libraries: PRIVATEKEYBLOB,
-// with what wraps it (.snk, .pvk), and BCRYPT_RSAPRIVATE_BLOB with its fuller sister.
+// microsoft finds private keys in the formats of Windows: PRIVATEKEYBLOB, also within
+// .snk and .pvk files, and BCRYPT_RSAPRIVATE_BLOB with BCRYPT_RSAFULLPRIVATE_BLOB. It
+// looks for the owner of the former only.
 func (s *search) microsoft(b []byte) {
-	const (
-		older = "a private key in Microsoft's form (PRIVATEKEYBLOB)"
-		newer = "a private key in Microsoft's form (BCRYPT_RSAPRIVATE_BLOB)"
-	)
 	seen := false
 	for at := 0; ; at++ {
 		next := bytes.Index(b[at:], []byte("RSA"))
@@ -21,55 +18,31 @@ func (s *search) microsoft(b []byte) {
 			break
 		}
 		at += next
-		kind, numbers := older, blobNumbers
+		leak := Leak{Kind: "a private key in Microsoft's form (BCRYPT_RSAPRIVATE_BLOB)"}
 		switch {
 		case isPrivateBlob(b[:at], b[at:]):
+			leak.Kind = "a private key in Microsoft's form (PRIVATEKEYBLOB)"
+			leak.PublicKey = s.owner(func() SPKIHash { return blobNumbers(b[at:]).owner() })
 		case isBCryptBlob(b[at:]):
-			kind, numbers = newer, bcryptNumbers
 		default:
 			continue
 		}
 		seen = true
-		s.add(&PrivateKeyError{Kind: kind, PublicKeySHA256: s.owner(func() string { return numbers(b[at:]).owner() })})
+		s.add(leak)
 	}
 	// An encrypted .pvk shows its head only.
 	if head := []byte{0x1e, 0xf1, 0xb5, 0xb0, 0, 0, 0, 0}; !seen && bytes.HasPrefix(b, head) {
-		s.add(&PrivateKeyError{Kind: "a private key in Microsoft's form (PVK)"})
+		s.add(Leak{Kind: "a private key in Microsoft's form (PVK)"})
 	}
 }
 
-// isPrivateBlob knows an RSAPUBKEY by its magic and the BLOBHEADER before it.
+// isPrivateBlob recognizes an RSAPUBKEY by its magic and by the BLOBHEADER before it.
 func isPrivateBlob(before, b []byte) bool {
 	return bytes.HasPrefix(b, []byte("RSA2")) &&
 		(bytes.HasSuffix(before, []byte{7, 2, 0, 0, 0, 0xa4, 0, 0}) || bytes.HasSuffix(before, []byte{7, 2, 0, 0, 0, 0x24, 0, 0}))
 }
 
-// littleEndian reads so many numbers of four octets, or gives nil.
-func littleEndian(b []byte, n int) []int {
-	if len(b) < 4*n {
-		return nil
-	}
-	out := make([]int, n)
-	for i := range out {
-		out[i] = int(binary.LittleEndian.Uint32(b[4*i:]))
-	}
-	return out
-}
-
-// blobNumbers reads what is there of: magic, bits and exponent; then n, p, q, dP, dQ,
-// q's inverse and d, the lowest octet first.
-func blobNumbers(b []byte) rsaNumbers {
-	const head = 12
-	fields := littleEndian(b, head/4)
-	if fields == nil || fields[1] < 0 || fields[1]%16 != 0 || fields[1] > largestProven {
-		return rsaNumbers{}
-	}
-	whole, half := fields[1]/8, fields[1]/16
-	list := cutNumbers(b[head:], []int{whole, half, half, half, half, half, whole}, true)
-	return rsaNumbers{n: list[0], e: big.NewInt(int64(fields[2])), primes: list[1:3], exponents: []*big.Int{list[6], list[3], list[4]}}
-}
-
-// isBCryptBlob knows a BCRYPT_RSAKEY_BLOB by its magic and by lengths that fit.
+// isBCryptBlob recognizes a BCRYPT_RSAKEY_BLOB by its magic and by lengths that fit.
 func isBCryptBlob(b []byte) bool {
 	if !bytes.HasPrefix(b, []byte("RSA2")) && !bytes.HasPrefix(b, []byte("RSA3")) {
 		return false
@@ -79,24 +52,39 @@ func isBCryptBlob(b []byte) bool {
 		f[4] > 0 && f[4] <= f[3] && f[5] > 0 && f[5] <= f[3]
 }
 
-func bcryptNumbers(b []byte) rsaNumbers {
-	f := littleEndian(b, 6)
-	list := cutNumbers(b[4*6:], f[2:], false)
-	return rsaNumbers{n: list[1], e: list[0], primes: list[2:4]}
+// littleEndian returns the first n numbers of four octets, or nil if there are fewer.
+func littleEndian(b []byte, n int) []uint32 {
+	if len(b) < 4*n {
+		return nil
+	}
+	out := make([]uint32, n)
+	for i := range out {
+		out[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+	return out
 }
 
-// cutNumbers reads numbers of these lengths in octets; one that is cut is nil.
-func cutNumbers(b []byte, lengths []int, lowestFirst bool) []*big.Int {
-	out := make([]*big.Int, len(lengths))
-	for i, n := range lengths {
+// blobNumbers reads what there is of magic, bits and exponent, and then of n, p, q, dP,
+// dQ, q's inverse and d, each with the lowest octet first.
+func blobNumbers(b []byte) rsaNumbers {
+	const head = 12
+	fields := littleEndian(b, head/4)
+	if fields == nil || fields[1]%16 != 0 || fields[1] > largestProven {
+		return rsaNumbers{}
+	}
+	whole, half := int(fields[1]/8), int(fields[1]/16)
+	var list [7]*big.Int
+	b = b[head:]
+	for i, n := range []int{whole, half, half, half, half, half, whole} {
 		if n > len(b) {
 			break
 		}
 		octets := bytes.Clone(b[:n])
-		if lowestFirst {
-			slices.Reverse(octets)
-		}
-		out[i], b = new(big.Int).SetBytes(octets), b[n:]
+		slices.Reverse(octets)
+		list[i], b = new(big.Int).SetBytes(octets), b[n:]
 	}
-	return out
+	return rsaNumbers{
+		n: list[0], e: big.NewInt(int64(fields[2])),
+		primes: list[1:3], exponents: []*big.Int{list[6], list[3], list[4]},
+	}
 }

@@ -1,43 +1,32 @@
 package keyfile
 
-import (
-	"bytes"
-	"encoding/binary"
-	"math/big"
-)
+import "math/big"
 
-// openSSHNumbers reads an RSA key in OpenSSH's own form, where it is not encrypted.
+const labelOpenSSH = "OPENSSH PRIVATE KEY"
+
+// openSSHNumbers reads an RSA key in OpenSSH's own format, if it is not encrypted.
 func openSSHNumbers(b []byte) rsaNumbers {
-	b, ok := bytes.CutPrefix(b, []byte("openssh-key-v1\x00"))
-	text := func() []byte {
-		if ok = ok && len(b) >= 4; !ok {
-			return nil
-		}
-		n := int(binary.BigEndian.Uint32(b))
-		if ok = n <= len(b)-4; !ok {
-			return nil
-		}
-		out := b[4 : 4+n]
-		b = b[4+n:]
-		return out
+	const (
+		magic   = "openssh-key-v1\x00"
+		number  = 4     // octets of a count or length
+		checked = 4 + 4 // two equal numbers, to detect a wrong passphrase
+	)
+	r := reader{rest: b}
+	if string(r.take(uint32(len(magic)))) != magic {
+		return rsaNumbers{}
 	}
-	skip := func(n int) {
-		if ok = ok && len(b) >= n; ok {
-			b = b[n:]
-		}
-	}
-	cipher := string(text())
-	text() // how the key of the cipher is derived,
-	text() // and its parameters
-	skip(4)
-	text() // the public key, which proves nothing
-	skip(4 + 8)
-	if kind := string(text()); !ok || cipher != "none" || kind != "ssh-rsa" {
+	cipher := string(r.string())
+	r.string()     // how the cipher's key is derived
+	r.string()     // and its parameters
+	r.take(number) // how many keys
+	r.string()     // the public key, which proves nothing
+	r.take(number + checked)
+	if kind := string(r.string()); r.short || cipher != "none" || kind != "ssh-rsa" {
 		return rsaNumbers{}
 	}
 	var list [6]*big.Int // n, e, d, q's inverse, p, q
 	for i := range list {
-		if octets := text(); ok {
+		if octets := r.string(); !r.short {
 			list[i] = new(big.Int).SetBytes(octets)
 		}
 	}

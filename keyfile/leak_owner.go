@@ -1,52 +1,82 @@
 package keyfile
 
 import (
-	"encoding/asn1"
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"math/big"
 	"strings"
 )
 
-// Whoever is told the public key of a leak blocks it for good. So a key is named
-// only where the file shows that its private part is there: numbers that somebody
-// wrote beside a partner's public key show nothing.
+// A leaked key pair is blocked permanently. So a pair is identified only if the file
+// proves that the private part is there. Otherwise anybody could get a partner's key
+// blocked by writing some numbers next to its public key.
 
 const (
-	largestProven = 4096 // bits of a modulus: no larger key is taken, so none needs blocking
-	mostProven    = 8    // private keys of one file that are tried: each takes exponentiations
+	largestProven = 4096 // bits of a modulus; a larger key is never accepted, so it needs no blocking
+	maxOwners     = 8    // keys of one file that are examined; each takes several exponentiations
 )
 
-// rsaNumbers are those of an RSA private key, whether they fit each other or not.
-// What is not there is nil, or missing in its list.
+// ownerOf identifies the pair of an unencrypted private key. It returns zero if the key
+// does not prove which pair it belongs to.
+func ownerOf(k kind, der []byte) SPKIHash {
+	if len(der) > maxKeyDER {
+		return SPKIHash{}
+	}
+	var key any
+	var err error
+	switch k {
+	case kindPKCS8:
+		if pkcs1 := pkcs1In(der); pkcs1 != nil {
+			return pkcs1Numbers(pkcs1).owner()
+		}
+		key, err = x509.ParsePKCS8PrivateKey(der) // computes the public key of other kinds
+	case kindPKCS1:
+		return pkcs1Numbers(der).owner()
+	case kindSEC1:
+		key, err = x509.ParseECPrivateKey(der)
+	default:
+		return SPKIHash{}
+	}
+	owner, ok := key.(interface{ Public() crypto.PublicKey })
+	if err != nil || !ok {
+		return SPKIHash{}
+	}
+	return hashSPKI(owner.Public())
+}
+
+// rsaNumbers are those of an RSA private key, whether they fit each other or not. A
+// missing number is nil, or missing in its list.
 type rsaNumbers struct {
 	n, e      *big.Int
-	exponents []*big.Int // d, or d modulo a prime less one
+	exponents []*big.Int // d, or d modulo a prime minus one
 	primes    []*big.Int
 }
 
-// owner is the SHA-256 of the public key, or empty if no number shows that the
-// private part is there.
-func (k rsaNumbers) owner() string {
+// owner identifies the pair of n and e. It returns zero unless one of the private
+// numbers fits them.
+func (k rsaNumbers) owner() SPKIHash {
 	if k.n == nil || k.e == nil || k.n.BitLen() > largestProven || k.n.Bit(0) == 0 {
-		return ""
+		return SPKIHash{}
 	}
-	if !k.e.IsInt64() || k.e.Int64() < 3 || k.e.Int64() > 1<<31-1 { // under e = 1 every number is its own root
-		return ""
+	if !k.e.IsInt64() || k.e.Int64() < 3 || k.e.Int64() > 1<<31-1 { // with e = 1 every number is its own root
+		return SPKIHash{}
 	}
 	for _, p := range k.primes {
 		if p != nil && p.Cmp(big.NewInt(1)) > 0 && p.Cmp(k.n) < 0 && new(big.Int).Rem(k.n, p).Sign() == 0 {
-			return k.sum()
+			return k.hash()
 		}
 	}
 	for _, x := range k.exponents {
 		if x != nil && x.Sign() > 0 && x.BitLen() <= k.n.BitLen() && k.inverts(x) {
-			return k.sum()
+			return k.hash()
 		}
 	}
-	return ""
+	return SPKIHash{}
 }
 
-// inverts is true of an x that undoes e modulo n or modulo one of its primes.
+// inverts reports whether x is an inverse of e modulo n or modulo one of its primes.
 func (k rsaNumbers) inverts(x *big.Int) bool {
 	two := big.NewInt(2)
 	rest := new(big.Int).Exp(two, new(big.Int).Mul(k.e, x), k.n)
@@ -54,13 +84,8 @@ func (k rsaNumbers) inverts(x *big.Int) bool {
 	return rest.GCD(nil, nil, rest.Abs(rest), k.n).Cmp(big.NewInt(1)) > 0
 }
 
-func (k rsaNumbers) sum() string {
-	object := map[string]any{"kty": "RSA", "n": encodeUint(k.n), "e": encodeUint(k.e)}
-	pub, _, err := rsaFromJWK(object)
-	if err != nil {
-		return ""
-	}
-	return spkiSHA256(pub)
+func (k rsaNumbers) hash() SPKIHash {
+	return hashSPKI(&rsa.PublicKey{N: k.n, E: int(k.e.Int64())})
 }
 
 // pkcs1Numbers reads an RSAPrivateKey (RFC 8017, appendix A.1.2) as far as it is whole.
@@ -71,7 +96,7 @@ func pkcs1Numbers(der []byte) rsaNumbers {
 		return rsaNumbers{}
 	}
 	for i, e := range firstElements(top.body, len(numbers)) {
-		if !e.indefinite && e.length == len(e.body) {
+		if e.whole() {
 			numbers[i] = positive(e)
 		}
 	}
@@ -82,19 +107,15 @@ func pkcs1Numbers(der []byte) rsaNumbers {
 	}
 }
 
-// pkcs1In returns as much of the RSAPrivateKey in a PKCS#8 as there is, or nil if
-// the key is of another kind.
+// pkcs1In returns as much of the RSAPrivateKey in a PKCS#8 as there is, or nil if the
+// key is of another kind.
 func pkcs1In(der []byte) []byte {
 	top, err := firstElement(der)
 	if err != nil {
 		return nil
 	}
 	parts := firstElements(top.body, 3)
-	if len(parts) < 3 || parts[2].tag != tagOctets {
-		return nil
-	}
-	var oid asn1.ObjectIdentifier
-	if _, err := asn1.Unmarshal(parts[1].body, &oid); err != nil || !oid.Equal(oidRSA) {
+	if len(parts) < 3 || parts[2].tag != tagOctets || !isRSA(parts[1]) {
 		return nil
 	}
 	return parts[2].body
@@ -113,8 +134,8 @@ func jwkNumbers(object map[string]any) rsaNumbers {
 	}
 }
 
-// base64Number reads either alphabet, with padding or without: other readers do,
-// and a leaked key is one in any writing. It returns nil for what is no number.
+// base64Number accepts either alphabet, with padding or without, unlike decodeUint:
+// other readers do, and then the key is leaked. It returns nil for anything else.
 func base64Number(text string) *big.Int {
 	const longest = largestProven/6 + 8
 	text = strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(text), "=")

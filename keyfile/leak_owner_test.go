@@ -22,7 +22,7 @@ func url64(x *big.Int) string { return base64.RawURLEncoding.EncodeToString(x.By
 // leakOf reads a file and fails unless it is one with a private key.
 func leakOf(t *testing.T, data []byte) *keyfile.PrivateKeyError {
 	t.Helper()
-	_, err := keyfile.Read(data)
+	_, err := keyfile.Parse(data)
 	var leak *keyfile.PrivateKeyError
 	if !errors.As(err, &leak) {
 		t.Fatalf("not seen: %v", err)
@@ -77,15 +77,15 @@ func TestLeakNamesOnlyWhatItProves(t *testing.T) {
 		"d with its padding":   {with(map[string]any{"d": base64.URLEncoding.EncodeToString(key.D.Bytes())}), ours},
 		"a prime alone":        {one("q", key.Primes[1]), ours},
 		"dq alone":             {one("dq", key.Precomputed.Dq), ours},
-		"true, beside":         {[]byte(`{"keys":[` + string(publicText) + `],"meta":{"d":"` + url64(key.D) + `"}}`), ours},
+		"true, beside":         {[]byte(`{"keys":[` + string(publicText) + `],"meta":{"d":"` + url64(key.D) + `"}}`), ""}, // not members of the key
 		"true behind a decoy":  {[]byte(`{"keys":[` + string(one("d", other.D)) + "," + string(one("d", key.D)) + `]}`), ours},
-		"true, in a string":    {must1(json.Marshal(map[string]string{"x": string(one("d", key.D))})), ours},
+		"true, in a string":    {must1(json.Marshal(map[string]string{"x": string(one("d", key.D))})), ""}, // not a whole JWK
 		"PKCS#1, CRT altered":  {swap(func(f *rsaFields) { f.N, f.D, f.Dp = key.N, key.D, f.Dq }), ours},
 		"PEM behind a decoy":   {append(block("PRIVATE KEY", wrapped), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))...), ours},
 		"PEM behind a mention": {append([]byte("Not the -----BEGIN RSA PRIVATE KEY----- line:\n"), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))...), ours},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := leakOf(t, f.data).PublicKeySHA256; got != f.named {
+			if got := owner(leakOf(t, f.data).Leak); got != f.named {
 				t.Errorf("names %q, want %q", got, f.named)
 			}
 		})
@@ -110,13 +110,13 @@ func TestReadPassesOverK(t *testing.T) {
 	k := `"k":"` + url64(testcert.OtherKey().D) + `"`
 	key := `{"kty":"RSA",` + k + `,"n":"` + url64(testcert.Key().N) + `","e":"AQAB"}`
 	for _, text := range []string{key, `{"keys":[` + key + `]}`} {
-		f, err := keyfile.Read([]byte(text))
+		f, err := keyfile.Parse([]byte(text))
 		if err != nil || !f.PublicKey.Equal(testcert.Key().Public()) {
 			t.Errorf("%v", err)
 		}
 	}
 	for _, text := range []string{`{"kty":"oct",` + k + `}`, `{"keys":[` + key + `,{"kty":"oct",` + k + `}]}`, `{"kty":"oct",` + k} {
-		if sum := leakOf(t, []byte(text)).PublicKeySHA256; sum != "" {
+		if sum := owner(leakOf(t, []byte(text)).Leak); sum != "" {
 			t.Errorf("%.20s names %s", text, sum)
 		}
 	}

@@ -29,9 +29,17 @@ func sumOf(key *rsa.PrivateKey) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// owner returns the public key of a leak in hexadecimal, or "" if it is not known.
+func owner(l keyfile.Leak) string {
+	if l.PublicKey.IsZero() {
+		return ""
+	}
+	return l.PublicKey.String()
+}
+
 func keysOf(data []byte) (sums []string) {
-	for _, e := range keyfile.PrivateKeys(data) {
-		sums = append(sums, e.PublicKeySHA256)
+	for _, e := range keyfile.FindPrivateKeys(data) {
+		sums = append(sums, owner(e))
 	}
 	return sums
 }
@@ -82,17 +90,17 @@ func TestReadFindsMicrosoftKeys(t *testing.T) {
 		"in base64 in a letter":     {append([]byte("Dear all, here:\n\n"), append(lines76(blob), "\nRegards, B.\n"...)...), ours},
 		"cut in its first prime":    {blob[:20+key.Size()+10], ""},
 		"cut behind it":             {blob[:20+key.Size()+key.Size()/2], ours},
-		"BCRYPT_RSAPRIVATE_BLOB":    {bcryptBlob(key, key), ours},
+		"BCRYPT_RSAPRIVATE_BLOB":    {bcryptBlob(key, key), ""}, // its owner is not looked for
 		"with the modulus of other": {bcryptBlob(key, other), ""},
 	} {
-		if got := leakOf(t, f.data).PublicKeySHA256; got != f.sum {
+		if got := owner(leakOf(t, f.data).Leak); got != f.sum {
 			t.Errorf("%s names %q, want %q", name, got, f.sum)
 		}
 	}
 	public := slices.Concat([]byte{6, 2, 0, 0, 0, 0xa4, 0, 0}, []byte("RSA1"), blob[12:20+key.Size()])
 	for _, data := range [][]byte{public, []byte("RSA2 and RSA3 are the marks of private keys"), []byte("RSA2")} {
-		_, err := keyfile.Read(data)
-		wantError(t, err, "no PEM")
+		_, err := keyfile.Parse(data)
+		wantError(t, err, "not PEM")
 		notPrivate(t, err)
 	}
 }
@@ -116,7 +124,7 @@ func TestPrivateKeysFindsAll(t *testing.T) {
 		"none":                   {cert.EncodePEM(c), nil},
 		"two in PEM":             {slices.Concat(plain, must1(keyfile.EncodePrivate(two, nil))), []string{first, second}},
 		"the same twice":         {slices.Concat(plain, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(one))), []string{first}},
-		"PEM and JWK":            {slices.Concat(plain, jwk), []string{first, second}},
+		"PEM and JWK":            {slices.Concat(plain, jwk), []string{first, ""}},
 		"JWK set":                {[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, "j", ""))) + "," + string(jwk) + `]}`), []string{first, second}},
 		"PEM and encrypted":      {slices.Concat(plain, sealed), []string{first, ""}},
 		"encrypted, beside":      {slices.Concat(cert.EncodePEM(c), sealed), []string{""}},
@@ -147,7 +155,7 @@ func TestPublicKeysInAnyForm(t *testing.T) {
 	c, sum := testcert.Cert(t), sumOf(testcert.Key())
 	sealed, err := ourSealed()
 	must(t, err)
-	forms := must1(keyfile.WriteForms(c))
+	forms := must1(keyfile.EncodeAll(c))
 	text := cert.EncodePEM(c)
 	forms["store"] = must1(trustStore(c))
 	forms["base64"] = lines76(c.Raw)
@@ -162,12 +170,12 @@ func TestPublicKeysInAnyForm(t *testing.T) {
 	forms["public key"] = block("PUBLIC KEY", c.RawSubjectPublicKeyInfo)
 	forms["cut"] = c.Raw[:len(c.Raw)-20]
 	for name, data := range forms {
-		if got := keyfile.PublicKeys(data); !slices.Equal(got, []string{sum}) {
-			t.Errorf("%s: %q", name, got)
+		if got := keyfile.FindPublicKeys(data); len(got) != 1 || got[0].String() != sum {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if got := keyfile.PublicKeys(slices.Concat(must1(keyfile.EncodePrivate(testcert.OtherKey(), nil)), sealed)); len(got) > 0 {
-		t.Errorf("of private keys: %q", got)
+	if got := keyfile.FindPublicKeys(slices.Concat(must1(keyfile.EncodePrivate(testcert.OtherKey(), nil)), sealed)); len(got) > 0 {
+		t.Errorf("of private keys: %s", got)
 	}
 }
 
@@ -194,11 +202,11 @@ func TestReadSearchesLargeFiles(t *testing.T) {
 	filler := bytes.Repeat([]byte("-----BEGIN NOTHING----- eyJ MII and other words\n"), 1<<16)
 	for _, data := range [][]byte{append(bytes.Clone(plain), filler...), append(bytes.Clone(filler), plain...), utf16Text(append(bytes.Clone(filler), plain...)),
 		append(x509.MarshalPKCS1PrivateKey(testcert.Key()), filler...)} {
-		if got := leakOf(t, data).PublicKeySHA256; got != sum {
+		if got := owner(leakOf(t, data).Leak); got != sum {
 			t.Errorf("names %q", got)
 		}
 	}
-	_, err := keyfile.Read(filler)
+	_, err := keyfile.Parse(filler)
 	wantError(t, err, "at most 1048576 are read")
 	notPrivate(t, err)
 }
@@ -237,7 +245,7 @@ func TestSearchIsBounded(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			start := time.Now()
-			keys, public := keyfile.PrivateKeys(data), keyfile.PublicKeys(data)
+			keys, public := keyfile.FindPrivateKeys(data), keyfile.FindPublicKeys(data)
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			t.Log(fmt.Sprint(took), (after.TotalAlloc-before.TotalAlloc)>>20, "MiB", len(keys), len(public))

@@ -34,11 +34,11 @@ func TestReadFindsPrivateKeys(t *testing.T) {
 		data  []byte
 		named bool
 	}{
-		"JWK in a string of JSON":       {inString, true},
-		"JWK beside a certificate":      {append(cert.EncodePEM(certificate), jwk...), true},
+		"JWK in a string of JSON":       {inString, false},
+		"JWK beside a certificate":      {append(cert.EncodePEM(certificate), jwk...), false},
 		"JWK with a set of two":         {[]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},` + string(jwk) + `]}`), true},
 		"JWK in base64":                 {[]byte(base64.StdEncoding.EncodeToString(jwk)), true},
-		"JWK in UTF-16, cut":            {utf16Text(jwk)[:2*len(jwk)-1], true},
+		"JWK in UTF-16, cut":            {utf16Text(jwk)[:2*len(jwk)-1], false},
 		"DER after a certificate":       {append(bytes.Clone(certificate.Raw), pkcs1...), true},
 		"base64 lines in a letter":      {append([]byte("Our key:\n\n"), append(wrapped, "\nRegards\n"...)...), true},
 		"base64 with other hyphens":     {[]byte("–––BEGIN PRIVATE KEY–––\n" + string(wrapped) + "–––END PRIVATE KEY–––\n"), true},
@@ -46,14 +46,14 @@ func TestReadFindsPrivateKeys(t *testing.T) {
 		"PKCS#1 cut behind d":           {pkcs1[:700], true},
 		"PKCS#1 cut before d":           {pkcs1[:300], false},
 	} {
-		_, err := keyfile.Read(f.data)
+		_, err := keyfile.Parse(f.data)
 		var found *keyfile.PrivateKeyError
 		if !errors.As(err, &found) {
 			t.Errorf("%s: not seen: %v", name, err)
 			continue
 		}
-		if (found.PublicKeySHA256 != "") != f.named {
-			t.Errorf("%s: checksum %q", name, found.PublicKeySHA256)
+		if found.PublicKey.IsZero() == f.named {
+			t.Errorf("%s: checksum %s", name, found.PublicKey)
 		}
 	}
 }
@@ -79,12 +79,12 @@ func TestReadRaisesNoFalseAlarm(t *testing.T) {
 		"an identifier named n":   with(`"x": {"n": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`),
 		"a text in a private key": with(`"x": {"q": "to be or not to be, that is it"}`),
 	} {
-		if _, err := keyfile.Read(data); err != nil {
+		if _, err := keyfile.Parse(data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, page := range []string{`<P>Donaudampfschifffahrtsgesellschaft</P>`, `<RSAKeyValue><Modulus>AQAB</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>`} {
-		_, err := keyfile.Read([]byte(page))
+		_, err := keyfile.Parse([]byte(page))
 		var found *keyfile.PrivateKeyError
 		if err == nil || errors.As(err, &found) {
 			t.Errorf("%s: %v", page, err)

@@ -55,7 +55,7 @@ func TestReadPrivateFormats(t *testing.T) {
 	for name, tt := range map[string]struct {
 		data   []byte
 		pass   []byte
-		format string
+		format keyfile.Format
 		certs  int
 	}{
 		"pkcs8 pem":             {plain, nil, keyfile.FormatPKCS8, 0},
@@ -74,7 +74,7 @@ func TestReadPrivateFormats(t *testing.T) {
 		"jwk, BOM":              {append([]byte("\xef\xbb\xbf"), jwk...), nil, keyfile.FormatJWK, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, info, err := keyfile.ReadPrivate(tt.data, tt.pass)
+			got, info, err := keyfile.ParsePrivate(tt.data, tt.pass)
 			must(t, err)
 			if !got.Equal(key) || info.Format != tt.format || len(info.Certificates) != tt.certs {
 				t.Errorf("another key, or %q with %d certificates", info.Format, len(info.Certificates))
@@ -143,7 +143,7 @@ func TestReadPrivateRefuses(t *testing.T) {
 		"EC":                       {block("PRIVATE KEY", ecDER), nil, nil, []string{"only RSA"}},
 		"1024 bits":                {block("PRIVATE KEY", smallDER), nil, cert.ErrKeySize, nil},
 		"jks":                      {[]byte{0xfe, 0xed, 0xfe, 0xed}, nil, nil, []string{"keytool -importkeystore"}},
-		"prose":                    {[]byte("hello"), nil, nil, []string{"no PEM"}},
+		"prose":                    {[]byte("hello"), nil, nil, []string{"not PEM"}},
 		"too large":                {make([]byte, 1<<20+1), nil, nil, []string{"at most"}},
 		"public jwk":               {public, nil, nil, []string{"public key only"}},
 		"jwk: two":                 {[]byte(`{"keys":[` + string(jwk) + "," + string(jwk) + `]}`), nil, nil, []string{"2 keys"}},
@@ -156,7 +156,7 @@ func TestReadPrivateRefuses(t *testing.T) {
 		"jwk: e = 3":               {editJWK(t, jwk, func(m map[string]string) { m["e"] = "Aw" }), nil, cert.ErrKeyExponent, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, info, err := keyfile.ReadPrivate(tt.data, tt.pass)
+			got, info, err := keyfile.ParsePrivate(tt.data, tt.pass)
 			wantError(t, err, tt.says...)
 			if tt.is != nil && !errors.Is(err, tt.is) {
 				t.Errorf("%v, wanted %v", err, tt.is)
@@ -203,7 +203,7 @@ func TestEncodePrivateRefusesShortPassphrases(t *testing.T) {
 		wantError(t, err, "at least 14")
 	}
 	_, err := keyfile.EncodePKCS12(testcert.OtherKey(), []*x509.Certificate{testcert.Cert(t)}, passphrase)
-	wantError(t, err, "must be the one of this key")
+	wantError(t, err, "is not the one of this key")
 	_, err = keyfile.EncodePKCS12(testcert.Key(), nil, passphrase)
-	wantError(t, err, "must be the one of this key")
+	wantError(t, err, "is not the one of this key")
 }

@@ -60,7 +60,7 @@ func TestReadFormats(t *testing.T) {
 	withX5C := bytes.Replace(jwk, []byte("{"), []byte(`{"x5c":["`+base64.StdEncoding.EncodeToString(c.Raw)+`"],`), 1)
 	for name, tt := range map[string]struct {
 		data   []byte
-		format string
+		format keyfile.Format
 		kid    string
 		bare   bool
 	}{
@@ -93,7 +93,7 @@ func TestReadFormats(t *testing.T) {
 		"pkcs7 with long forms": {indefinite(t, p7), keyfile.FormatPKCS7DER, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := keyfile.Read(tt.data)
+			f, err := keyfile.Parse(tt.data)
 			must(t, err)
 			if f.Format != tt.format || f.KeyID != tt.kid {
 				t.Errorf("format %q, kid %q", f.Format, f.KeyID)
@@ -145,7 +145,7 @@ func TestReadChain(t *testing.T) {
 		return der
 	}
 	for name, data := range map[string][]byte{"pem": joined(root, leaf, sub), "p7b": p7(sub, root, leaf)} {
-		f, err := keyfile.Read(data)
+		f, err := keyfile.Parse(data)
 		must(t, err)
 		if len(f.Certificates) != 3 || !f.Certificates[0].Equal(leaf) || !f.Certificates[1].Equal(sub) || !f.Certificates[2].Equal(root) {
 			t.Errorf("%s: wrong order", name)
@@ -159,15 +159,15 @@ func TestReadChain(t *testing.T) {
 		data []byte
 		says []string
 	}{
-		"two leaves, pem": {joined(leaf, second), []string{"2 certificates that are no CA", "exactly the one"}},
-		"two leaves, p7b": {p7(leaf, second), []string{"2 certificates that are no CA"}},
+		"two leaves, pem": {joined(leaf, second), []string{"2 certificates of end entities", "exactly the one"}},
+		"two leaves, p7b": {p7(leaf, second), []string{"2 certificates of end entities"}},
 		"only CAs":        {joined(root, sub), []string{"Root", "all of CAs", "basicConstraints=critical,CA:FALSE"}},
 		"stranger":        {joined(leaf, sub, root, stranger), []string{"Stranger", "does not belong to the chain"}},
 		"17 blocks":       {joined(many...), []string{"more than 16"}},
 		"17 in a p7b":     {p7(many...), []string{"17 certificates"}},
 		"empty p7b":       {block("PKCS7", p7()), []string{"holds no certificate"}},
 	} {
-		f, err := keyfile.Read(tt.data)
+		f, err := keyfile.Parse(tt.data)
 		wantError(t, err, tt.says...)
 		if f != nil {
 			t.Errorf("%s: a file beside the error", name)
@@ -198,7 +198,7 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		"empty":              {nil, []string{"empty"}},
 		"too large":          {make([]byte, 1<<20+1), []string{"1048577 bytes", "at most"}},
-		"prose":              {[]byte("see attachment"), []string{"14 bytes", "no PEM"}},
+		"prose":              {[]byte("see attachment"), []string{"14 bytes", "not PEM"}},
 		"odd UTF-16":         {[]byte{0xff, 0xfe, 'a'}, []string{"half a character"}},
 		"trailing garbage":   {append(bytes.Clone(c.Raw), '\n'), []string{"the ASN.1 says", "1 bytes of something else"}},
 		"cut DER":            {c.Raw[:len(c.Raw)-9], []string{"the ASN.1 says", "missing"}},
@@ -240,7 +240,7 @@ func TestReadRefuses(t *testing.T) {
 			[]string{"x5c", "another key"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := keyfile.Read(tt.data)
+			f, err := keyfile.Parse(tt.data)
 			wantError(t, err, tt.says...)
 			if f != nil {
 				t.Error("a file beside the error")
@@ -290,7 +290,7 @@ func TestReadDamagedPEM(t *testing.T) {
 		"nothing": {[]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"), []string{"damaged"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := keyfile.Read(tt.data)
+			_, err := keyfile.Parse(tt.data)
 			wantError(t, err, append(tt.says, `PEM block "CERTIFICATE"`, "as an attachment")...)
 		})
 	}
@@ -351,7 +351,7 @@ func TestReadRefusesPrivateKeys(t *testing.T) {
 		"putty":        {[]byte("PuTTY-User-Key-File-3: ssh-rsa\n"), "PuTTY", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := keyfile.Read(tt.data)
+			f, err := keyfile.Parse(tt.data)
 			var leak *keyfile.PrivateKeyError
 			if f != nil || !errors.As(err, &leak) {
 				t.Fatalf("%v, %v", f, err)
@@ -359,11 +359,11 @@ func TestReadRefusesPrivateKeys(t *testing.T) {
 			wantError(t, err, tt.kind, "compromised", "new pair")
 			switch {
 			case tt.public == "some":
-				if len(leak.PublicKeySHA256) != 64 {
-					t.Errorf("public key %q", leak.PublicKeySHA256)
+				if leak.PublicKey.IsZero() {
+					t.Errorf("public key %q", leak.PublicKey)
 				}
-			case leak.PublicKeySHA256 != tt.public:
-				t.Errorf("public key %q, wanted %q", leak.PublicKeySHA256, tt.public)
+			case owner(leak.Leak) != tt.public:
+				t.Errorf("public key %q, wanted %q", leak.PublicKey, tt.public)
 			}
 			if shown := err.Error(); strings.Contains(shown, "MII") || len(shown) > 400 {
 				t.Errorf("the error shows too much: %s", shown)

@@ -1,6 +1,7 @@
 package keyfile_test
 
 import (
+	"crypto"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 func TestOpenSSLReadsOurs(t *testing.T) {
 	ssl := peer(t, "openssl")
 	p12, c := storePKCS12(t)
-	forms, err := keyfile.WriteForms(c)
+	forms, err := keyfile.EncodeAll(c)
 	must(t, err)
 	for ext, data := range forms {
 		ssl.write("ours"+ext, data)
@@ -27,8 +28,8 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 		if !strings.Contains(out, table.Rows[0].SHA256.Colons) {
 			t.Errorf("%v: %s", args, out)
 		}
-		if which, ok := cert.Match(out, nil, c); !ok || which != "SHA-256 of "+cert.OfDER {
-			t.Errorf("what openssl printed does not match: %q", which)
+		if which, ok := cert.Match(out, nil, c); !ok || which != (cert.Matched{Of: cert.FormDER, Hash: crypto.SHA256}) {
+			t.Errorf("what openssl printed does not match: %s", which)
 		}
 	}
 	text := ssl.run("x509", "-in", "ours.pem", "-noout", "-text")
@@ -92,23 +93,23 @@ func TestOursReadsOpenSSL(t *testing.T) {
 	ssl.run("crl2pkcs7", "-nocrl", "-certfile", "c.pem", "-outform", "DER", "-out", "c.p7b.der")
 	ssl.run("rsa", "-in", "k.pem", "-pubout", "-out", "pub.pem")
 	ssl.run("rsa", "-in", "k.pem", "-RSAPublicKey_out", "-outform", "DER", "-out", "pub.pkcs1")
-	pemFile, err := keyfile.Read(ssl.read("c.pem"))
+	pemFile, err := keyfile.Parse(ssl.read("c.pem"))
 	must(t, err)
 	c := pemFile.Certificates[0]
-	if v := cert.Check(c, testcert.Demand(), c.NotBefore); v.Refused() || v.Warned() {
+	if v := cert.Check(c, testcert.Policy(), c.NotBefore); v.Refused() || v.Warned() {
 		t.Errorf("%v", testcert.NotOK(v))
 	}
-	for name, format := range map[string]string{
+	for name, format := range map[string]keyfile.Format{
 		"c.der": keyfile.FormatDER, "c.txt": keyfile.FormatPEM, "c.p7b": keyfile.FormatPKCS7PEM, "c.p7b.der": keyfile.FormatPKCS7DER,
 	} {
-		f, err := keyfile.Read(ssl.read(name))
+		f, err := keyfile.Parse(ssl.read(name))
 		must(t, err)
 		if f.Format != format || !f.Certificates[0].Equal(c) {
 			t.Errorf("%s: %s, or another certificate", name, f.Format)
 		}
 	}
 	for _, name := range []string{"pub.pem", "pub.pkcs1"} {
-		f, err := keyfile.Read(ssl.read(name))
+		f, err := keyfile.Parse(ssl.read(name))
 		must(t, err)
 		if !f.PublicKey.Equal(c.PublicKey) {
 			t.Errorf("%s: another key", name)
@@ -123,7 +124,7 @@ func TestOursReadsOpenSSL(t *testing.T) {
 	ssl.run("pkcs12", "-export", "-inkey", "k.pem", "-in", "c.pem", "-passout", pass, "-out", "k.p12")
 	ssl.run("pkcs12", "-export", "-inkey", "k.pem", "-in", "c.pem", "-passout", pass, "-out", "k-old.p12", "-descert")
 	for _, name := range []string{"k.pem", "k1.pem", "k1.der", "k8.pem", "k8-512.der", "k8-scrypt.pem", "k.p12", "k-old.p12"} {
-		key, _, err := keyfile.ReadPrivate(ssl.read(name), passphrase)
+		key, _, err := keyfile.ParsePrivate(ssl.read(name), passphrase)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -133,23 +134,23 @@ func TestOursReadsOpenSSL(t *testing.T) {
 		}
 	}
 	ssl.run("rsa", "-in", "k.pem", "-traditional", "-aes256", "-passout", pass, "-out", "k-old.pem")
-	_, _, err = keyfile.ReadPrivate(ssl.read("k-old.pem"), passphrase)
+	_, _, err = keyfile.ParsePrivate(ssl.read("k-old.pem"), passphrase)
 	wantError(t, err, "old encryption", "openssl pkcs8 -topk8")
 	ssl.run("pkcs8", "-topk8", "-in", "k.pem", "-passout", pass, "-v2", "des3", "-out", "k8-des.pem")
-	_, _, err = keyfile.ReadPrivate(ssl.read("k8-des.pem"), passphrase)
+	_, _, err = keyfile.ParsePrivate(ssl.read("k8-des.pem"), passphrase)
 	wantError(t, err, "cipher 1.2.840.113549.3.7")
 
 	ssl.run("req", "-x509", "-key", "k.pem", "-out", "ca.pem", "-subj", "/CN=careless")
-	careless, err := keyfile.Read(ssl.read("ca.pem"))
+	careless, err := keyfile.Parse(ssl.read("ca.pem"))
 	must(t, err)
-	if r := testcert.Rule(t, cert.Check(careless.Certificates[0], testcert.Demand(), careless.Certificates[0].NotBefore), "not-ca"); r.Level != cert.Warning {
+	if r := testcert.Finding(t, cert.Check(careless.Certificates[0], testcert.Policy(), careless.Certificates[0].NotBefore), "not-ca"); r.Level != cert.Warning {
 		t.Errorf("%+v", r)
 	}
 	ssl.run("req", "-x509", "-key", "k.pem", "-sha1", "-out", "sha1.pem", "-subj", "/CN=old", "-addext", "basicConstraints=critical,CA:FALSE")
-	old, err := keyfile.Read(ssl.read("sha1.pem"))
+	old, err := keyfile.Parse(ssl.read("sha1.pem"))
 	must(t, err)
-	v := cert.Check(old.Certificates[0], testcert.Demand(), old.Certificates[0].NotBefore)
-	if r := testcert.Rule(t, v, "signature-algorithm"); r.Level != cert.Refused || r.Found != "SHA1-RSA" {
+	v := cert.Check(old.Certificates[0], testcert.Policy(), old.Certificates[0].NotBefore)
+	if r := testcert.Finding(t, v, "signature-algorithm"); r.Level != cert.Refused || r.Found != "SHA1-RSA" {
 		t.Errorf("%+v", r)
 	}
 	testcert.CheckAdvice(t, v)
@@ -158,7 +159,7 @@ func TestOursReadsOpenSSL(t *testing.T) {
 func TestKeytoolBothWays(t *testing.T) {
 	java := peer(t, "keytool")
 	p12, c := storePKCS12(t)
-	forms, err := keyfile.WriteForms(c)
+	forms, err := keyfile.EncodeAll(c)
 	must(t, err)
 	p7, err := keyfile.EncodePKCS7DER(c)
 	must(t, err)
@@ -180,15 +181,15 @@ func TestKeytoolBothWays(t *testing.T) {
 		"-ext", "KU:critical=keyEncipherment", "-ext", "SAN=email:keys@issuer.example", "-keystore", "java.p12", "-storetype", "PKCS12", "-storepass", string(passphrase))
 	java.run("-exportcert", "-rfc", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.pem")
 	java.run("-exportcert", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.cer")
-	f, err := keyfile.Read(java.read("java.pem"))
+	f, err := keyfile.Parse(java.read("java.pem"))
 	must(t, err)
 	leaf := f.Certificates[0]
-	if v := cert.Check(leaf, testcert.Demand(), leaf.NotBefore); v.Refused() || v.Warned() {
+	if v := cert.Check(leaf, testcert.Policy(), leaf.NotBefore); v.Refused() || v.Warned() {
 		t.Errorf("%v", testcert.NotOK(v))
 	}
-	der, err := keyfile.Read(java.read("java.cer"))
+	der, err := keyfile.Parse(java.read("java.cer"))
 	must(t, err)
-	key, info, err := keyfile.ReadPrivate(java.read("java.p12"), passphrase)
+	key, info, err := keyfile.ParsePrivate(java.read("java.p12"), passphrase)
 	must(t, err)
 	if !der.Certificates[0].Equal(leaf) || !info.Certificates[0].Equal(leaf) || !key.PublicKey.Equal(leaf.PublicKey) {
 		t.Error("the files of keytool do not belong together")

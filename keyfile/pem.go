@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// pemBlock is a block of RFC 7468 as it stands in the file.
+// pemBlock is one block of RFC 7468.
 type pemBlock struct {
 	label     string
 	firstLine int    // number of the BEGIN line in the file
 	lastLine  int    // number of the END line
-	body      []byte // between the two
+	body      []byte // between these lines
 }
 
 const (
@@ -22,9 +22,9 @@ const (
 	pemDash  = "-----"
 )
 
-// pemBlocks splits the text at its BEGIN and END lines and ignores what stands
-// around them. encoding/pem passes over a damaged block in silence; the person
-// who sent it has to hear what is wrong, so here it is an error.
+// pemBlocks splits the text at its BEGIN and END lines and ignores what is around
+// them. A damaged block is an error, unlike in encoding/pem, because the person who
+// sent it has to learn what is wrong.
 func pemBlocks(text []byte) ([]pemBlock, error) {
 	var blocks []pemBlock
 	line, rest := 1, text
@@ -40,12 +40,14 @@ func pemBlocks(text []byte) ([]pemBlock, error) {
 		rest = rest[begin+len(pemBegin):]
 		label, after, ok := bytes.Cut(rest, []byte(pemDash))
 		if !ok || len(label) > 64 || bytes.ContainsAny(label, "\r\n") {
-			return nil, fmt.Errorf("line %d begins a PEM block but its %q is not closed by five hyphens: send the file again, as an attachment", line, pemBegin)
+			return nil, fmt.Errorf("line %d begins a PEM block but its %q is not closed by five hyphens: "+
+				"send the file again, as an attachment", line, pemBegin)
 		}
 		b := pemBlock{label: string(label), firstLine: line}
 		end := bytes.Index(after, []byte(pemEnd+b.label+pemDash))
 		if end < 0 {
-			return nil, fmt.Errorf("PEM block %q at line %d has no line %q: the end was cut; send the file again, as an attachment", b.label, line, pemEnd+b.label+pemDash)
+			return nil, fmt.Errorf("PEM block %q at line %d has no line %q: the end was cut; "+
+				"send the file again, as an attachment", b.label, line, pemEnd+b.label+pemDash)
 		}
 		b.body = after[:end]
 		line += bytes.Count(b.body, []byte("\n"))
@@ -55,8 +57,8 @@ func pemBlocks(text []byte) ([]pemBlock, error) {
 	}
 }
 
-// headers splits the RFC 1421 headers, which old encrypted keys carry, from the
-// base64. skipped counts the lines before the base64.
+// headers splits the RFC 1421 headers of old encrypted keys from the base64. skipped is
+// the number of lines before the base64.
 func (b pemBlock) headers() (headers string, base64Text []byte, skipped int) {
 	if !bytes.Contains(b.body, []byte(":")) {
 		return "", b.body, 0
@@ -72,8 +74,8 @@ func (b pemBlock) headers() (headers string, base64Text []byte, skipped int) {
 	return string(b.body[:at]), b.body[at:], skipped
 }
 
-// bytes is what the base64 decodes to, as far as it does: in lines, quoted or in a
-// string.
+// bytes decodes the base64 as far as possible: in lines, quoted in a mail, or escaped
+// in a string.
 func (b pemBlock) bytes() []byte {
 	b.body = unquoted(b.body)
 	_, text, _ := b.headers()
@@ -83,7 +85,7 @@ func (b pemBlock) bytes() []byte {
 	return out[:n]
 }
 
-// der decodes the block and demands one whole ASN.1 element.
+// der decodes the block, which must be one whole ASN.1 element.
 func (b pemBlock) der() ([]byte, error) {
 	_, text, _ := b.headers()
 	der, err := base64.StdEncoding.Strict().DecodeString(string(withoutSpace(text)))
@@ -96,12 +98,11 @@ func (b pemBlock) der() ([]byte, error) {
 	return der, nil
 }
 
-// damaged explains why a block does not decode, in terms of its lines, so that
-// the sender can find the place.
+// damaged returns an error that says where a block is damaged, by line numbers, so
+// that the sender can find the place.
 func (b pemBlock) damaged(cause error) error {
 	_, text, skipped := b.headers()
-	var reasons []string
-	var lines []string
+	var reasons, lines []string
 	var numbers []int
 	for i, l := range strings.Split(string(text), "\n") {
 		if l = strings.TrimSpace(l); l != "" {
@@ -112,13 +113,15 @@ func (b pemBlock) damaged(cause error) error {
 	usual := usualLength(lines)
 	for i, l := range lines {
 		if bad := strings.IndexFunc(l, func(r rune) bool { return !isBase64(r) }); bad >= 0 {
-			reasons = append(reasons, fmt.Sprintf("line %d has a character at position %d that base64 does not know", numbers[i], bad+1))
+			reasons = append(reasons, fmt.Sprintf("line %d has a character at position %d that base64 does not know",
+				numbers[i], bad+1))
 			break
 		}
 	}
 	for i, l := range lines {
 		if i < len(lines)-1 && len(l) != usual || len(l) > usual {
-			reasons = append(reasons, fmt.Sprintf("the base64 lines are uneven, line %d is the first: it has %d characters where most lines have %d", numbers[i], len(l), usual))
+			reasons = append(reasons, fmt.Sprintf("the base64 lines are uneven, line %d is the first: "+
+				"it has %d characters where most lines have %d", numbers[i], len(l), usual))
 			break
 		}
 	}
@@ -126,11 +129,12 @@ func (b pemBlock) damaged(cause error) error {
 	if why := sizeMismatch(strings.Join(lines, "")); why != "" && !strings.Contains(cause.Error(), "the ASN.1 says") {
 		reasons = append(reasons, why)
 	}
-	return fmt.Errorf("PEM block %q (lines %d to %d) is damaged: %s; export it again and send the file itself as an attachment, not copied text",
+	return fmt.Errorf("PEM block %q (lines %d to %d) is damaged: %s; "+
+		"export it again and send the file itself as an attachment, not copied text",
 		b.label, b.firstLine, b.lastLine, strings.Join(reasons, "; "))
 }
 
-// usualLength is the most frequent length of the lines before the last one.
+// usualLength returns the most frequent length of the lines before the last one.
 func usualLength(lines []string) int {
 	counts := make(map[int]int)
 	usual := 0
@@ -146,8 +150,8 @@ func usualLength(lines []string) int {
 	return usual
 }
 
-// sizeMismatch compares the length that the ASN.1 states with what the
-// characters could hold, even where they no longer decode.
+// sizeMismatch compares the length that the ASN.1 states with what the characters
+// could hold, even if they no longer decode. It returns "" if the lengths agree.
 func sizeMismatch(chars string) string {
 	chars = strings.TrimRight(strings.Map(func(r rune) rune {
 		if isBase64(r) {

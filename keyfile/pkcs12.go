@@ -15,29 +15,33 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// privateFromPKCS12 opens a key store with one key and its certificates.
+// privateFromPKCS12 reads a key store with one key and its certificates.
 func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error) {
 	if len(der) > maxPKCS12 {
-		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 has %d bytes: at most %d are read; export the key with its certificate only", len(der), maxPKCS12)
+		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 has %d bytes: at most %d are read; "+
+			"export the key with its certificate only", len(der), maxPKCS12)
 	}
 	if err := checkASN1(der); err != nil {
 		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 is damaged: %w", err)
 	}
 	if total := kdfIterationsIn(der); total > maxKDFIterations {
-		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 asks for more than %d iterations of its key derivation: export it again with fewer", maxKDFIterations)
+		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 asks for more than %d iterations of its key derivation: "+
+			"export it again with fewer", maxKDFIterations)
 	}
 	if fips140.Enforced() {
-		return nil, PrivateInfo{}, fmt.Errorf("PKCS#12: %w; convert it to PKCS#8 with openssl pkcs12 -nocerts and openssl pkcs8 -topk8", errNoFIPS)
+		return nil, PrivateInfo{}, fmt.Errorf("PKCS#12: %w; convert it to PKCS#8 with openssl pkcs12 -nocerts "+
+			"and openssl pkcs8 -topk8", errNoFIPS)
 	}
 	if passphrase == nil {
 		return nil, PrivateInfo{}, ErrPassphraseNeeded
 	}
 	parsed, leaf, issuers, err := pkcs12.DecodeChain(der, string(passphrase))
 	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), keyStayedShut(err):
+	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), keyNotDecrypted(err):
 		return nil, PrivateInfo{}, ErrPassphraseWrong
 	case err != nil && strings.HasPrefix(err.Error(), "pkcs12: error parsing PKCS#8 private key"): // see parsePrivate
-		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: it is weak, damaged or of another kind; make a new pair")
+		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: " +
+			"it is weak, damaged or of another kind; make a new pair")
 	case err != nil:
 		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): export one key with its certificate", err)
 	}
@@ -49,9 +53,10 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 		return nil, PrivateInfo{}, err
 	}
 	chain := append([]*x509.Certificate{leaf}, issuers...)
-	own := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return samePublicKey(c.PublicKey, &key.PublicKey) })
+	own := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return key.PublicKey.Equal(c.PublicKey) })
 	if own < 0 {
-		return nil, PrivateInfo{}, errors.New("the PKCS#12 holds no certificate of its key: export the key with its own certificate")
+		return nil, PrivateInfo{}, errors.New("the PKCS#12 holds no certificate of its key: " +
+			"export the key with its own certificate")
 	}
 	if len(chain) > maxCertificates {
 		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 holds %d certificates: at most %d are read", len(chain), maxCertificates)
@@ -60,16 +65,16 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil
 }
 
-// keyStayedShut is true where the passphrase opened the file but not the key in
-// it, which may have one of its own (RFC 7292, section 5.1). The library puts its
-// error into text. One wrong passphrase in 256 gets as far as the second of these.
-func keyStayedShut(err error) bool {
+// keyNotDecrypted reports whether the passphrase is that of the file but not of the key
+// in it, which may have its own (RFC 7292, section 5.1). The library returns such an
+// error only as text. One wrong passphrase in 256 causes the second of these.
+func keyNotDecrypted(err error) bool {
 	return err != nil && (strings.HasSuffix(err.Error(), pkcs12.ErrDecryption.Error()) ||
 		strings.HasPrefix(err.Error(), "pkcs12: error unmarshaling decrypted private key"))
 }
 
-// maxForeignIterations bounds what a partner's file may cost: openssl takes 2048,
-// Java 10,000.
+// maxForeignIterations bounds the cost of a partner's file: openssl writes 2048
+// iterations, Java 10,000.
 const maxForeignIterations = 1_000_000
 
 var (
@@ -80,11 +85,13 @@ var (
 	oidCertBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
 	oidX509Cert      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
 
-	errPKCS12Hidden = errors.New("the PKCS#12 is encrypted, under a passphrase or in an old way, and may hold a private key, which cannot be seen from outside: " + adviceSendCertificate)
-	errPKCS12Form   = errors.New("the PKCS#12 is damaged or written in a way that is not read, and may hold a private key: " + adviceSendCertificate)
+	errPKCS12Hidden = errors.New("the PKCS#12 is encrypted, under a passphrase or in an old way, " +
+		"and may hold a private key, which cannot be seen from outside: " + adviceSendCertificate)
+	errPKCS12Form = errors.New("the PKCS#12 is damaged or written in a way that is not supported, " +
+		"and may hold a private key: " + adviceSendCertificate)
 )
 
-// The types of RFC 7292, section 4, as far as they are needed.
+// The types of RFC 7292, section 4, that are needed here.
 type (
 	contentInfo struct {
 		Type    asn1.ObjectIdentifier
@@ -114,10 +121,10 @@ type (
 	}
 )
 
-// certificatesFromPKCS12 reads a file that holds nothing else, which openssl
-// pkcs12 -export -nokeys makes. The passphrase is not asked for, because a file
-// that needs one holds a private key more often than not. The library is not
-// used: it reads such files only where Java wrote them.
+// certificatesFromPKCS12 reads a file that holds nothing but certificates, which openssl
+// pkcs12 -export -nokeys writes. It asks for no passphrase, because a file that needs
+// one most likely holds a private key. It doesn't use the library, which reads such
+// files only if Java wrote them.
 func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
 	if holdsKeyBag(der) {
 		return nil, privateKeyError(kindPKCS12, der)
@@ -126,25 +133,25 @@ func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, errPKCS12Form
 	}
-	if slices.ContainsFunc(bags, func(b safeBag) bool { return b.Type.Equal(oidKeyBag) || b.Type.Equal(oidShroudedBag) }) {
+	isKey := func(b safeBag) bool { return b.Type.Equal(oidKeyBag) || b.Type.Equal(oidShroudedBag) }
+	if slices.ContainsFunc(bags, isKey) {
 		return nil, privateKeyError(kindPKCS12, der)
 	}
 	var certificates []*x509.Certificate
 	for _, bag := range bags {
-		switch {
-		case bag.Type.Equal(oidCertBag):
-			var b certBag
-			if err := exactly(bag.Value.Bytes, &b); err != nil || !b.Type.Equal(oidX509Cert) || checkASN1(b.Value) != nil {
-				return nil, errPKCS12Form
-			}
-			c, err := parseCertificate(b.Value)
-			if err != nil {
-				return nil, err
-			}
-			certificates = append(certificates, c)
-		default: // a secret, or bags in a bag
+		if !bag.Type.Equal(oidCertBag) { // a secret, or bags in a bag
 			hidden = true
+			continue
 		}
+		var b certBag
+		if err := exactly(bag.Value.Bytes, &b); err != nil || !b.Type.Equal(oidX509Cert) || checkASN1(b.Value) != nil {
+			return nil, errPKCS12Form
+		}
+		c, err := parseCertificate(b.Value)
+		if err != nil {
+			return nil, err
+		}
+		certificates = append(certificates, c)
 	}
 	if hidden {
 		return nil, errPKCS12Hidden
@@ -152,16 +159,18 @@ func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// holdsKeyBag is true of a PKCS#12 that shows a key, however damaged the rest is.
+// holdsKeyBag reports whether a PKCS#12 shows a key, however damaged the rest is.
 func holdsKeyBag(der []byte) bool {
-	return slices.ContainsFunc([]asn1.ObjectIdentifier{oidKeyBag, oidShroudedBag}, func(bag asn1.ObjectIdentifier) bool {
-		oid, _ := asn1.Marshal(bag)
-		return bytes.Contains(der, oid)
-	})
+	for _, bag := range []asn1.ObjectIdentifier{oidKeyBag, oidShroudedBag} {
+		if oid, err := asn1.Marshal(bag); err == nil && bytes.Contains(der, oid) {
+			return true
+		}
+	}
+	return false
 }
 
-// bagsIn lists what can be seen in a PKCS#12 with the empty passphrase. hidden:
-// there is more. An error is one of form.
+// bagsIn returns what can be seen in a PKCS#12 with the empty passphrase. hidden reports
+// whether there is more. An error means that the file is malformed.
 func bagsIn(der []byte) (bags []safeBag, hidden bool, err error) {
 	if err := checkASN1(der); err != nil {
 		return nil, false, err
@@ -169,7 +178,13 @@ func bagsIn(der []byte) (bags []safeBag, hidden bool, err error) {
 	var file authenticatedSafe
 	var octets []byte
 	var parts []contentInfo
-	if err := errors.Join(exactly(der, &file), exactly(file.Safe.Content.Bytes, &octets), exactly(octets, &parts)); err != nil {
+	if err := exactly(der, &file); err != nil {
+		return nil, false, err
+	}
+	if err := exactly(file.Safe.Content.Bytes, &octets); err != nil {
+		return nil, false, err
+	}
+	if err := exactly(octets, &parts); err != nil {
 		return nil, false, err
 	}
 	costly := kdfIterationsIn(der) > maxForeignIterations
@@ -181,7 +196,7 @@ func bagsIn(der []byte) (bags []safeBag, hidden bool, err error) {
 				return nil, false, err
 			}
 		case part.Type.Equal(oidEncryptedData) && !costly:
-			plain = openedWithNothing(part.Content.Bytes)
+			plain = decryptWithoutPassphrase(part.Content.Bytes)
 		}
 		var found []safeBag
 		if plain == nil || checkASN1(plain) != nil || exactly(plain, &found) != nil {
@@ -193,14 +208,15 @@ func bagsIn(der []byte) (bags []safeBag, hidden bool, err error) {
 	return bags, hidden, nil
 }
 
-// openedWithNothing decrypts a part under the empty passphrase, or gives nil.
-func openedWithNothing(der []byte) []byte {
+// decryptWithoutPassphrase decrypts a part with the empty passphrase. It returns nil if
+// that fails.
+func decryptWithoutPassphrase(der []byte) []byte {
 	var part encryptedSafe
 	if exactly(der, &part) != nil {
 		return nil
 	}
 	p, err := parsePBES2(part.Info.Algorithm, part.Info.Content)
-	if err != nil || !p.kdf.Algorithm.Equal(oidPBKDF2) { // scrypt would take memory
+	if err != nil || !p.kdf.Algorithm.Equal(oidPBKDF2) { // scrypt would need too much memory
 		return nil
 	}
 	plain, err := p.decrypt(nil)
@@ -210,12 +226,11 @@ func openedWithNothing(der []byte) []byte {
 	return plain
 }
 
-// kdfIterationsIn adds up the iterations that the visible part of a PKCS#12 asks
-// for. Every password-based parameter in it (MacData of RFC 7292, section 4, its
-// PBE parameters, PBKDF2-params of RFC 8018) ends in, or holds, an OCTET STRING
-// that is followed by the INTEGER, so that pair is what is looked for, in
-// OCTET STRINGs that hold ASN.1 too. What is inside an encrypted part can't be
-// seen, but its author would have to know the passphrase.
+// kdfIterationsIn returns the sum of the iterations that the visible part of a PKCS#12
+// asks for. Every password-based parameter (MacData of RFC 7292, section 4, its PBE
+// parameters, PBKDF2-params of RFC 8018) has an OCTET STRING that is followed by the
+// INTEGER. So it looks for such pairs, also in OCTET STRINGs that hold ASN.1. It can't
+// look into encrypted parts, but their author would have to know the passphrase.
 func kdfIterationsIn(der []byte) int {
 	total, elements := 0, 0
 	addIterations(der, 0, &elements, &total)

@@ -17,7 +17,7 @@ import (
 	"github.com/youmark/pkcs8"
 )
 
-// Bounds on what an encrypted file may cost, checked before it is paid. PBKDF2
+// Bounds on the cost of an encrypted file, checked before the work is done. PBKDF2
 // takes some two seconds at its bound; scrypt takes its memory.
 const (
 	maxKDFIterations = 10_000_000
@@ -40,7 +40,7 @@ var (
 		"1.2.840.113549.2.10": sha512.New384,
 		"1.2.840.113549.2.11": sha512.New,
 	}
-	aesCBC = map[string]int{ // OID to octets of the key
+	aesCBC = map[string]int{ // octets of the key, by OID
 		"2.16.840.1.101.3.4.1.2":  16,
 		"2.16.840.1.101.3.4.1.22": 24,
 		"2.16.840.1.101.3.4.1.42": 32,
@@ -72,11 +72,10 @@ type scryptParams struct {
 
 const adviceConvertKey = "convert it with openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256"
 
-// decryptPKCS8 opens an EncryptedPrivateKeyInfo (RFC 5958, section 3) by PBES2
-// with PBKDF2 or scrypt, and AES-CBC. The parameters are read here because the
-// library for it misses PBKDF2's key length, which Java writes, has two of the
-// hashes only, knows no bounds, and panics where FIPS mode or a wrong length
-// forbids a step.
+// decryptPKCS8 decrypts an EncryptedPrivateKeyInfo (RFC 5958, section 3) that uses
+// PBES2 with PBKDF2 or scrypt, and AES-CBC. It parses the parameters itself because
+// the library for it ignores PBKDF2's key length, which Java writes, has only two of
+// the hashes and no bounds, and panics if FIPS mode or a wrong length forbids a step.
 func decryptPKCS8(der, passphrase []byte) ([]byte, error) {
 	var file encryptedPKCS8
 	if err := exactly(der, &file); err != nil {
@@ -94,7 +93,7 @@ func decryptPKCS8(der, passphrase []byte) ([]byte, error) {
 		return nil, err
 	}
 	// One wrong passphrase in 256 gets this far.
-	if recognise(plain) != kindPKCS8 || checkASN1(plain) != nil {
+	if recognize(plain) != kindPKCS8 || checkASN1(plain) != nil {
 		return nil, ErrPassphraseWrong
 	}
 	return plain, nil
@@ -113,11 +112,13 @@ func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (pbes2, error) 
 	}
 	var params pbes2Params
 	if err := exactly(algorithm.Parameters.FullBytes, &params); err != nil {
-		return pbes2{}, errors.New("the encryption parameters of the key do not parse: it is damaged, take it from its backup")
+		return pbes2{}, errors.New("the encryption parameters of the key do not parse: " +
+			"it is damaged, take it from its backup")
 	}
 	keySize, ok := aesCBC[params.Cipher.Algorithm.String()]
 	if !ok {
-		return pbes2{}, fmt.Errorf("the key is encrypted by cipher %s, which is not read: %s", params.Cipher.Algorithm, adviceConvertKey)
+		return pbes2{}, fmt.Errorf("the key is encrypted by cipher %s, which is not supported: %s",
+			params.Cipher.Algorithm, adviceConvertKey)
 	}
 	iv := params.Cipher.Parameters.Bytes
 	if len(iv) != aes.BlockSize || len(data) == 0 || len(data)%aes.BlockSize != 0 {
@@ -141,10 +142,12 @@ func deriveKey(kdf pkix.AlgorithmIdentifier, passphrase []byte, size int) ([]byt
 	case kdf.Algorithm.Equal(oidScrypt):
 		return deriveScrypt(kdf.Parameters.FullBytes, passphrase, size)
 	}
-	return nil, fmt.Errorf("the key is encrypted with key derivation %s, which is not read: %s", kdf.Algorithm, adviceConvertKey)
+	return nil, fmt.Errorf("the key is encrypted with key derivation %s, which is not supported: %s",
+		kdf.Algorithm, adviceConvertKey)
 }
 
-var errKDFParams = errors.New("the key derivation of the encrypted key does not parse: it is damaged, take it from its backup")
+var errKDFParams = errors.New("the key derivation of the encrypted key does not parse: " +
+	"it is damaged, take it from its backup")
 
 func derivePBKDF2(der, passphrase []byte, size int) ([]byte, error) {
 	var p pbkdf2Params
@@ -152,14 +155,16 @@ func derivePBKDF2(der, passphrase []byte, size int) ([]byte, error) {
 		return nil, errKDFParams
 	}
 	if p.Iterations < 1 || p.Iterations > maxKDFIterations {
-		return nil, fmt.Errorf("the key asks for %d iterations of PBKDF2: at most %d are done; %s", p.Iterations, maxKDFIterations, adviceConvertKey)
+		return nil, fmt.Errorf("the key asks for %d iterations of PBKDF2: at most %d are done; %s",
+			p.Iterations, maxKDFIterations, adviceConvertKey)
 	}
 	if p.KeyLength != 0 && p.KeyLength != size {
 		return nil, errKDFParams
 	}
 	prf, ok := prfs[p.PRF.Algorithm.String()]
 	if !ok {
-		return nil, fmt.Errorf("the key is encrypted with PBKDF2 and hash %s, which is not read: %s", p.PRF.Algorithm, adviceConvertKey)
+		return nil, fmt.Errorf("the key is encrypted with PBKDF2 and hash %s, which is not supported: %s",
+			p.PRF.Algorithm, adviceConvertKey)
 	}
 	key, err := pbkdf2.Key(prf, string(passphrase), p.Salt, p.Iterations, size)
 	if err != nil {
@@ -175,7 +180,8 @@ func deriveScrypt(der, passphrase []byte, size int) ([]byte, error) {
 		return nil, errKDFParams
 	}
 	if p.N < 2 || p.R < 1 || p.P < 1 || p.N > maxScryptN || p.P > maxScryptP || p.R > maxScryptMemory/128/p.N {
-		return nil, fmt.Errorf("the key asks for scrypt with N=%d r=%d p=%d: at most N=%d, p=%d and %d MiB are given; %s", p.N, p.R, p.P, maxScryptN, maxScryptP, maxScryptMemory>>20, adviceConvertKey)
+		return nil, fmt.Errorf("the key asks for scrypt with N=%d r=%d p=%d: at most N=%d, p=%d and %d MiB are allowed; %s",
+			p.N, p.R, p.P, maxScryptN, maxScryptP, maxScryptMemory>>20, adviceConvertKey)
 	}
 	if p.KeyLength != 0 && p.KeyLength != size {
 		return nil, errKDFParams
@@ -192,8 +198,8 @@ func deriveScrypt(der, passphrase []byte, size int) ([]byte, error) {
 	return key, nil
 }
 
-// decryptCBC takes lengths that were checked. The padding is no oracle: who can
-// try passphrases on a file has the file.
+// decryptCBC takes lengths that were checked. Its error is not a padding oracle: an
+// attacker who can try passphrases already has the file.
 func decryptCBC(key, iv, data []byte) ([]byte, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
@@ -213,7 +219,7 @@ func decryptCBC(key, iv, data []byte) ([]byte, error) {
 	return plain[:len(plain)-n], nil
 }
 
-// exactly unmarshals DER and refuses what follows it.
+// exactly unmarshals DER and returns an error if something follows it.
 func exactly(der []byte, into any) error {
 	rest, err := asn1.Unmarshal(der, into)
 	if err == nil && len(rest) != 0 {

@@ -48,7 +48,7 @@ func TestReadPKCS12WithoutKey(t *testing.T) {
 		"nothing encrypted, no MAC": export(append(nokeys, "pass:", "-certpbe", "NONE", "-nomac")...),
 		"hash of PBKDF2 by default": export(append(nokeys, "pass:", "-certpbe", "aes-128-cbc")...),
 	} {
-		f, err := keyfile.Read(data)
+		f, err := keyfile.Parse(data)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -65,7 +65,7 @@ func TestReadPKCS12WithoutKey(t *testing.T) {
 		"a costly scheme": replaceInteger(t, empty, big.NewInt(2048), big.NewInt(1_000_001)),
 		"cut":             secret[:len(secret)-40],
 	} {
-		f, err := keyfile.Read(data)
+		f, err := keyfile.Parse(data)
 		if f != nil {
 			t.Errorf("%s: a file beside the error", name)
 		}
@@ -89,7 +89,7 @@ func TestReadPKCS12WithoutKey(t *testing.T) {
 		"3DES":              export("-inkey", "k.pem", "-passout", "pass:secret", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES"),
 		"labelled a cert":   block("CERTIFICATE", withKey),
 	} {
-		_, err := keyfile.Read(data)
+		_, err := keyfile.Parse(data)
 		var leak *keyfile.PrivateKeyError
 		if !errors.As(err, &leak) || !strings.Contains(err.Error(), "compromised") {
 			t.Errorf("%s: %v", name, err)
@@ -102,21 +102,21 @@ func TestReadWideTextWithoutMark(t *testing.T) {
 	plain, err := keyfile.EncodePrivate(testcert.Key(), nil)
 	must(t, err)
 	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-		f, err := keyfile.Read(utf16With(order, crlf(cert.EncodePEM(c)))[2:])
+		f, err := keyfile.Parse(utf16With(order, crlf(cert.EncodePEM(c)))[2:])
 		must(t, err)
 		if f.Format != keyfile.FormatPEM || !f.Certificates[0].Equal(c) {
 			t.Errorf("%v: %q, or another certificate", order, f.Format)
 		}
-		f, err = keyfile.Read(utf16With(order, append([]byte("Grüße aus Köln – der Schlüssel:\n"), cert.EncodePEM(c)...))[2:])
+		f, err = keyfile.Parse(utf16With(order, append([]byte("Grüße aus Köln – der Schlüssel:\n"), cert.EncodePEM(c)...))[2:])
 		must(t, err)
 		if !f.Certificates[0].Equal(c) {
 			t.Errorf("%v: another certificate", order)
 		}
 		var leak *keyfile.PrivateKeyError
-		if _, err := keyfile.Read(utf16With(order, plain)[2:]); !errors.As(err, &leak) {
+		if _, err := keyfile.Parse(utf16With(order, plain)[2:]); !errors.As(err, &leak) {
 			t.Errorf("%v: %v", order, err)
 		}
-		key, _, err := keyfile.ReadPrivate(utf16With(order, plain)[2:], nil)
+		key, _, err := keyfile.ParsePrivate(utf16With(order, plain)[2:], nil)
 		must(t, err)
 		if !key.Equal(testcert.Key()) {
 			t.Errorf("%v: another key", order)
@@ -142,7 +142,7 @@ func TestCheckOfOtherKeys(t *testing.T) {
 		made[name] = b.Bytes
 	}
 	for name, der := range made {
-		f, err := keyfile.Read(der)
+		f, err := keyfile.Parse(der)
 		if name == "EC, unknown curve" { // crypto/x509 does not parse it
 			wantError(t, err, "elliptic")
 			notPrivate(t, err)
@@ -153,12 +153,12 @@ func TestCheckOfOtherKeys(t *testing.T) {
 			t.Errorf("%s: an RSA key", name)
 		}
 		leaf := f.Certificates[0]
-		v := cert.Check(leaf, testcert.Demand(), leaf.NotBefore.AddDate(0, 0, 1))
-		r := testcert.Rule(t, v, "key-type")
+		v := cert.Check(leaf, testcert.Policy(), leaf.NotBefore.AddDate(0, 0, 1))
+		r := testcert.Finding(t, v, "key-type")
 		if r.Level != cert.Refused || len(v) != 15 || !strings.Contains(r.Found, strings.Split(strings.Replace(name, "EC", "ECDSA", 1), ",")[0]) {
 			t.Errorf("%s: %d rules, %+v", name, len(v), r)
 		}
-		if strings.HasPrefix(name, "RSA-PSS") && !strings.Contains(r.Do, "rsaEncryption") {
+		if strings.HasPrefix(name, "RSA-PSS") && !strings.Contains(r.Remedy, "rsaEncryption") {
 			t.Errorf("%s: %+v", name, r)
 		}
 		testcert.CheckAdvice(t, v)
@@ -194,14 +194,14 @@ func TestJWKOfOtherUse(t *testing.T) {
 		`"key_ops":["wrapKey"],"alg":"RS256"`:     `"key_ops"`,
 		`"key_ops":["verify","encrypt","verify"]`: `"key_ops"`,
 	} {
-		_, err := keyfile.Read(with(public, members))
+		_, err := keyfile.Parse(with(public, members))
 		wantError(t, err, "JWK", says)
 		notPrivate(t, err)
-		_, _, err = keyfile.ReadPrivate(with(private, members), nil)
+		_, _, err = keyfile.ParsePrivate(with(private, members), nil)
 		wantError(t, err, "JWK", says)
-		_, err = keyfile.Read(with(private, members))
+		_, err = keyfile.Parse(with(private, members))
 		var leak *keyfile.PrivateKeyError
-		if !errors.As(err, &leak) || leak.PublicKeySHA256 == "" {
+		if !errors.As(err, &leak) || leak.PublicKey.IsZero() {
 			t.Errorf("%s: %v", members, err)
 		}
 	}
@@ -210,10 +210,10 @@ func TestJWKOfOtherUse(t *testing.T) {
 		`"key_ops":["verify"]`, `"key_ops":["verify"],"use":"sig","alg":"RS256"`, `"key_ops":["encrypt","wrapKey"],"use":"enc"`,
 		`"key_ops":["sign","verify"]`, `"key_ops":["unwrapKey"],"alg":"RSA-OAEP-256"`, `"key_ops":["verify","encrypt"]`,
 	} {
-		if _, err := keyfile.Read(with(public, members)); err != nil {
+		if _, err := keyfile.Parse(with(public, members)); err != nil {
 			t.Errorf("%s: %v", members, err)
 		}
-		if _, _, err := keyfile.ReadPrivate(with(private, members), nil); err != nil {
+		if _, _, err := keyfile.ParsePrivate(with(private, members), nil); err != nil {
 			t.Errorf("%s: %v", members, err)
 		}
 	}

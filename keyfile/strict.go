@@ -1,22 +1,20 @@
 package keyfile
 
 import (
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"regexp"
 )
 
-// What crypto/x509 passes over in silence is held here against RFC 5280: parts
-// behind the last one, which other readers may take for something, and times and
-// versions that they may read otherwise. It takes DER that crypto/x509 has parsed.
+// The functions of this file check what crypto/x509 ignores, against RFC 5280: parts
+// after the last one, to which other readers may give a meaning, and times and
+// versions that they may read differently. They take DER that crypto/x509 has parsed.
 
+// Identifier octets within a TBSCertificate.
 const (
-	tagUTCTime         = 0x17
-	tagGeneralizedTime = 0x18
-	tagIssuerID        = 0x81 // issuerUniqueID [1] and subjectUniqueID [2] of TBSCertificate
-	tagSubjectID       = 0x82
-	tagExtensions      = 0xa3
+	tagIssuerID   = 0x81 // issuerUniqueID [1]
+	tagSubjectID  = 0x82 // subjectUniqueID [2]
+	tagExtensions = 0xa3
 )
 
 // timeForms are those of RFC 5280, sections 4.1.2.5.1 and 4.1.2.5.2.
@@ -31,7 +29,7 @@ func strictCertificate(der []byte) error {
 		return err
 	}
 	if len(parts) != 3 {
-		return fmt.Errorf("it has %d parts, and RFC 5280, section 4.1, knows three", len(parts))
+		return fmt.Errorf("it has %d parts, not the three of RFC 5280, section 4.1", len(parts))
 	}
 	tbs, err := elementsOf(parts[0].body)
 	if err != nil {
@@ -57,7 +55,7 @@ func strictCertificate(der []byte) error {
 	return strictTail(tbs[spki+1:], version)
 }
 
-// strictTail takes what follows the public key.
+// strictTail checks what follows the public key.
 func strictTail(tail []element, version int) error {
 	last := byte(0)
 	for _, e := range tail {
@@ -65,7 +63,8 @@ func strictTail(tail []element, version int) error {
 		case e.tag != tagIssuerID && e.tag != tagSubjectID && e.tag != tagExtensions || e.tag&0x1f <= last:
 			return errors.New("something follows its last part")
 		case e.tag == tagExtensions && version != 3:
-			return fmt.Errorf("it has extensions, and its version is %d: only version 3 has them (RFC 5280, section 4.1.2.9)", version)
+			return fmt.Errorf("it has extensions, and its version is %d: only version 3 has them "+
+				"(RFC 5280, section 4.1.2.9)", version)
 		case version == 1:
 			return errors.New("its version is 1, which has no unique identifiers (RFC 5280, section 4.1.2.8)")
 		}
@@ -88,7 +87,7 @@ func strictValidity(body []byte) error {
 	}
 	for _, t := range times {
 		if form := timeForms[t.tag]; form == nil || !form.Match(t.body) {
-			return errors.New("a time of its validity is not written to the second and in UTC (RFC 5280, section 4.1.2.5)")
+			return errors.New("a time of its validity is not in UTC and to the second (RFC 5280, section 4.1.2.5)")
 		}
 	}
 	return nil
@@ -102,22 +101,19 @@ func strictSPKI(der []byte) error {
 	return strictKey(top.body)
 }
 
-var oidRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
-
-// strictKey takes the content of a SubjectPublicKeyInfo and looks into RSA keys.
+// strictKey takes the content of a SubjectPublicKeyInfo. It examines RSA keys only.
 func strictKey(body []byte) error {
 	parts, err := elementsOf(body)
 	if err != nil || len(parts) != 2 || len(parts[1].body) == 0 {
 		return errors.New("the public key is not an algorithm and a key")
 	}
-	var oid asn1.ObjectIdentifier
-	if _, err := asn1.Unmarshal(parts[0].body, &oid); err != nil || !oid.Equal(oidRSA) {
+	if !isRSA(parts[0]) {
 		return nil
 	}
-	return twoIntegers(parts[1].body[1:]) // behind the count of unused bits
+	return twoIntegers(parts[1].body[1:]) // after the number of unused bits
 }
 
-// twoIntegers demands the RSAPublicKey of RFC 8017, appendix A.1.1, alone.
+// twoIntegers returns an error unless der is exactly an RSAPublicKey.
 func twoIntegers(der []byte) error {
 	parts, err := sequenceOf(der)
 	if err != nil || len(parts) != 2 || parts[0].tag != tagInteger || parts[1].tag != tagInteger {

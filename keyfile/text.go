@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// plainText removes a byte order mark and turns UTF-16 (which Windows editors
-// and PowerShell write, with and without a mark) into UTF-8. Other bytes come
-// back unchanged. With an error there is still what could be read.
+// plainText removes a byte order mark and converts UTF-16, which Windows editors and
+// PowerShell write with and without a mark, to UTF-8. It returns other bytes unchanged.
+// If there is an error, it also returns what could be read.
 func plainText(data []byte) ([]byte, error) {
 	if rest, ok := bytes.CutPrefix(data, []byte{0xef, 0xbb, 0xbf}); ok {
 		return rest, nil
@@ -29,7 +29,8 @@ func plainText(data []byte) ([]byte, error) {
 	}
 	var cut error
 	if len(data)%2 != 0 {
-		cut = errors.New("the file is UTF-16 with half a character at its end: it was cut; send it again, as an attachment")
+		cut = errors.New("the file is UTF-16 with half a character at its end: it was cut; " +
+			"send it again, as an attachment")
 	}
 	text := make([]byte, 0, len(data)/2)
 	for ; len(data) >= 2; data = data[2:] {
@@ -48,8 +49,8 @@ func plainText(data []byte) ([]byte, error) {
 	return text, cut
 }
 
-// unmarkedUTF16 recognises UTF-16 by its NULs: in text that is mostly ASCII they
-// are every second byte, and all on one side.
+// unmarkedUTF16 recognizes UTF-16 by its NULs: in text that is mostly ASCII, either
+// the even or the odd bytes are NUL.
 func unmarkedUTF16(data []byte) binary.ByteOrder {
 	const least = 8
 	var zeros [2]int
@@ -87,8 +88,8 @@ func withoutSpace(text []byte) []byte {
 	}, text)
 }
 
-// isDER tells a DER or BER SEQUENCE from text that starts with the digit 0. A
-// short SEQUENCE could be either: it must have the shape of something, and no
+// isDER reports whether data is a DER or BER SEQUENCE, and not text that starts with
+// the digit 0. A short SEQUENCE could be either: it must be of a known kind, and no
 // certificate is so short.
 func isDER(data []byte) bool {
 	if len(data) < 3 || data[0] != tagSequence {
@@ -97,6 +98,6 @@ func isDER(data []byte) bool {
 	if data[1] >= 0x80 {
 		return data[1] <= 0x84
 	}
-	k := recognise(data)
+	k := recognize(data)
 	return k != kindUnknown && k != kindCertificate && checkASN1(data) == nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/sealane/sealane/kms"
 )
 
-// FuzzOpen: a file gives a key exactly where keyfile.ReadPrivate reads one, the same
+// FuzzOpen: a file gives a key exactly where keyfile.ParsePrivate reads one, the same
 // one, by both ways to write its URI; an error comes alone.
 func FuzzOpen(f *testing.F) {
 	key, passphrase := testkey.Fixed(), []byte("correct horse battery")
@@ -32,7 +32,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		want, info, wantErr := keyfile.ReadPrivate(data, passphrase)
+		want, info, wantErr := keyfile.ParsePrivate(data, passphrase)
 		for _, uri := range []string{path, "file:" + path} {
 			o, err := kms.Open(t.Context(), uri, kms.Options{Passphrase: func() ([]byte, error) { return append([]byte(nil), passphrase...), nil }})
 			if (err == nil) != (o != nil) || (err == nil) != (wantErr == nil) {

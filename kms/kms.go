@@ -44,14 +44,14 @@ func Open(ctx context.Context, uri string, o Options) (*Opened, error) {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	defer clear(data)
-	key, info, err := keyfile.ReadPrivate(data, nil)
+	key, info, err := keyfile.ParsePrivate(data, nil)
 	if errors.Is(err, keyfile.ErrPassphraseNeeded) && o.Passphrase != nil {
 		passphrase, perr := o.Passphrase()
 		if perr != nil {
 			return nil, fmt.Errorf("key %s: %w", path, perr)
 		}
 		defer clear(passphrase)
-		key, info, err = keyfile.ReadPrivate(data, passphrase)
+		key, info, err = keyfile.ParsePrivate(data, passphrase)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)

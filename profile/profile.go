@@ -32,7 +32,7 @@ type Profile struct {
 	Response     Direction   `yaml:"response"`
 	Errors       Errors      `yaml:"errors"`
 	Keys         Keys        `yaml:"keys"`
-	Certificate  cert.Demand `yaml:"certificate"`
+	Certificate  cert.Policy `yaml:"certificate"`
 
 	once sync.Once
 	err  error

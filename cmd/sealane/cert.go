@@ -50,7 +50,7 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 		if err != nil {
 			return err
 		}
-		file, err := keyfile.Read(data)
+		file, err := keyfile.Parse(data)
 		if err != nil {
 			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
@@ -77,10 +77,10 @@ of the profile, with what to do. It exits with 3 when one refuses.`,
 }
 
 // keyIDRule is the verdict on a key ID and the certificate that it names.
-func keyIDRule(d cert.Demand, keyID, env string, file *keyfile.File) cert.Rule {
-	rule := cert.Rule{Code: "key-id", Name: "key ID (alias)", Level: cert.OK, Found: keyID, Wanted: "well formed, and true of the certificate"}
+func keyIDRule(d cert.Policy, keyID, env string, file *keyfile.File) cert.Finding {
+	rule := cert.Finding{Code: "key-id", Name: "key ID (alias)", Level: cert.OK, Found: keyID, Wanted: "well formed, and true of the certificate"}
 	if err := keydir.CheckKeyID(d, keyID, env, file.PublicKey); err != nil {
-		rule.Level, rule.Do = cert.Refused, err.Error()
+		rule.Level, rule.Remedy = cert.Refused, err.Error()
 	}
 	return rule
 }
@@ -95,8 +95,8 @@ func printVerdict(w io.Writer, file *keyfile.File, verdict cert.Verdict) {
 	}
 	t.Flush()
 	for _, r := range verdict {
-		if r.Do != "" {
-			fmt.Fprintf(w, "\n%s: %s\n  wanted: %s\n  do: %s\n", marks[r.Level], r.Name, r.Wanted, r.Do)
+		if r.Remedy != "" {
+			fmt.Fprintf(w, "\n%s: %s\n  wanted: %s\n  do: %s\n", marks[r.Level], r.Name, r.Wanted, r.Remedy)
 		}
 	}
 	switch {
@@ -123,7 +123,7 @@ func newCertShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		file, err := keyfile.Read(data)
+		file, err := keyfile.Parse(data)
 		if err != nil {
 			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
@@ -139,7 +139,7 @@ func newCertShow() *cobra.Command {
 		}
 		if asJSON {
 			return writeJSON(c.OutOrStdout(), struct {
-				Format string `json:"format"`
+				Format keyfile.Format `json:"format"`
 				certFacts
 				cert.FingerprintTable
 			}{file.Format, factsOf(leaf), table})
@@ -220,10 +220,10 @@ func showBareKey(w io.Writer, file *keyfile.File, asJSON bool) error {
 	bits, thumbprint := file.PublicKey.N.BitLen(), cert.ThumbprintJWK(file.PublicKey)
 	if asJSON {
 		return writeJSON(w, struct {
-			Format     string `json:"format"`
-			KeyID      string `json:"key_id,omitempty"`
-			Bits       int    `json:"bits"`
-			Thumbprint string `json:"thumbprint"`
+			Format     keyfile.Format `json:"format"`
+			KeyID      string         `json:"key_id,omitempty"`
+			Bits       int            `json:"bits"`
+			Thumbprint string         `json:"thumbprint"`
 		}{file.Format, file.KeyID, bits, thumbprint})
 	}
 	_, err := fmt.Fprintf(w, "%s, RSA %d bits, no certificate\nRFC 7638 thumbprint: %s\n", file.Format, bits, thumbprint)
@@ -238,7 +238,7 @@ func printCertificate(w io.Writer, file *keyfile.File, table cert.FingerprintTab
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range [][2]string{
-		{"Format", file.Format}, {"Subject", printable(facts.Subject)}, {"Issuer", printable(facts.Issuer)},
+		{"Format", string(file.Format)}, {"Subject", printable(facts.Subject)}, {"Issuer", printable(facts.Issuer)},
 		{"Serial", printable(facts.Serial) + " (decimal " + printable(facts.SerialDec) + ")"}, {"Key", key},
 		{"Valid", facts.NotBefore.Format(time.RFC3339) + " to " + facts.NotAfter.Format(time.RFC3339)},
 		{"Email", printable(strings.Join(facts.Emails, ", "))},

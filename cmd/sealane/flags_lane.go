@@ -182,7 +182,7 @@ func readCertificate(c *cobra.Command, name string) (*keyfile.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := keyfile.Read(data)
+	file, err := keyfile.Parse(data)
 	if err != nil {
 		return nil, refused(fmt.Errorf("%s: %w", name, err))
 	}

@@ -76,11 +76,11 @@ func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 		return nil, fmt.Errorf("%w; and it is no SHA-256 checksum (64 hexadecimal digits)", err)
 	case !errors.As(err, &leak):
 		return nil, err
-	case leak.PublicKeySHA256 == "":
+	case leak.PublicKey.IsZero():
 		return nil, fmt.Errorf("%w\nTo block it, name its certificate, or the SHA-256 of its public key", err)
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "sealane: %s holds a private key; what is blocked is its public key, %s\n", printable(arg), leak.PublicKeySHA256)
-	return hex.DecodeString(leak.PublicKeySHA256)
+	fmt.Fprintf(c.ErrOrStderr(), "sealane: %s holds a private key; what is blocked is its public key, %s\n", printable(arg), leak.PublicKey)
+	return leak.PublicKey[:], nil
 }
 
 // readSums reads a list of SHA-256 checksums as tools write it: one a line, with a

@@ -30,13 +30,13 @@ when you have seen that the import works.`,
 		if err != nil {
 			return err
 		}
-		key, info, err := keyfile.ReadPrivate(data, nil)
+		key, info, err := keyfile.ParsePrivate(data, nil)
 		if errors.Is(err, keyfile.ErrPassphraseNeeded) {
 			passphrase, perr := askPassphrase(c, given)()
 			if perr != nil {
 				return perr
 			}
-			key, info, err = keyfile.ReadPrivate(data, passphrase)
+			key, info, err = keyfile.ParsePrivate(data, passphrase)
 		}
 		if err != nil {
 			return err

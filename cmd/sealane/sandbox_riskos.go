@@ -126,7 +126,7 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 func sandboxSpec(p *profile.Profile, dir, name string) *keydir.Spec {
 	return &keydir.Spec{
 		Folder: filepath.Join(dir, name), Profile: p, Environment: "SANDBOX",
-		Request: cert.Request{
+		Request: cert.Template{
 			CommonName: name + ".sandbox.example", Organization: "Sealane sandbox", Unit: name,
 			Email: name + "@sandbox.example", NotBefore: time.Now(),
 		},

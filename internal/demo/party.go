@@ -32,7 +32,7 @@ func (c *company) makeParty(name, partner string) (made *party, err error) {
 		company: c, name: name,
 		spec: &keydir.Spec{
 			Folder: filepath.Join(s.folder, name), Profile: s.profile, Environment: s.environment,
-			Request: cert.Request{
+			Request: cert.Template{
 				CommonName: name + ".example", Organization: "Demo " + name, Unit: "Payments",
 				Email: "keys@" + name + ".example", NotBefore: time.Now(),
 			},
@@ -65,7 +65,7 @@ func (c *company) importKey(p *party, partner string) error {
 	if err != nil {
 		return err
 	}
-	key, _, err := keyfile.ReadPrivate(data, nil)
+	key, _, err := keyfile.ParsePrivate(data, nil)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
@@ -34,12 +33,12 @@ func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (mat
 			wrong = &c
 			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go on; call the partner at a number that you knew before", id)
 		}
-		if !slices.Contains(confirms, which) {
+		if !which.CoversCertificate() {
 			return fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", which)
 		}
 		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
-		c.Exchange.MatchedBy, c.Exchange.Checksum, c.Exchange.MatchedAs = x.Person().ID, cut(checksum, 200), which
-		matched = which
+		c.Exchange.MatchedBy, c.Exchange.Checksum, c.Exchange.MatchedAs = x.Person().ID, cut(checksum, 200), which.String()
+		matched = which.String()
 		if err := x.MoveCertificate(tx, &c, registry.Matched); err != nil {
 			return err
 		}
@@ -51,9 +50,6 @@ func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (mat
 	}
 	return matched, err
 }
-
-// confirms are the checksums of a second message; the key's own stands in the first.
-var confirms = []string{"SHA-256 of " + cert.OfFile, "SHA-256 of " + cert.OfDER, "SHA-256 of " + cert.OfPEM, "SHA-256 of " + cert.OfPEMCRLF}
 
 // mismatch records what did not match. After another checksum that is wrong, a
 // certificate that had matched has to be confirmed again.

@@ -86,7 +86,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		files, err := parcel.Files()
 		issuer.must(err)
 		got := vcas.letIn("bank", "STAG", files[parcel.Base()+".p7b"], "")
-		if got.Exchange.Format != keyfile.FormatPKCS7PEM || !bytes.Equal(got.SHA256, certificate.SHA256) {
+		if got.Exchange.Format != string(keyfile.FormatPKCS7PEM) || !bytes.Equal(got.SHA256, certificate.SHA256) {
 			t.Errorf("received as %s", got.Exchange.Format)
 		}
 		lane := vcas.lane("bank", "STAG")
@@ -124,7 +124,7 @@ func TestOffer(t *testing.T) {
 	files, err := parcel.Files()
 	h.must(err)
 	for name, data := range files {
-		if _, err := keyfile.Read(data); err != nil {
+		if _, err := keyfile.Parse(data); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

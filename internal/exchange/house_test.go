@@ -109,7 +109,7 @@ func (h *house) pair(profileName, partner, environment string) (registry.KeyPair
 	return k, c
 }
 
-var subject = cert.Request{CommonName: "keys.example", Organization: "Example", Unit: "Payments", Email: "keys@example.com", Validity: 2}
+var subject = cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Payments", Email: "keys@example.com", Validity: 2}
 
 // letIn walks a certificate of the partner's to its use.
 func (h *house) letIn(partner, environment string, file []byte, keyID string) registry.Certificate {

@@ -50,7 +50,7 @@ func BaseName(commonName, environment string) string {
 
 // Files gives the certificate's files by their names.
 func (p Parcel) Files() (map[string][]byte, error) {
-	forms, err := keyfile.WriteForms(p.Certificate)
+	forms, err := keyfile.EncodeAll(p.Certificate)
 	if err != nil {
 		return nil, err
 	}

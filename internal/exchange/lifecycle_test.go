@@ -56,7 +56,7 @@ func TestAttachedBehindAQuotation(t *testing.T) {
 	key := fresh(t, "attached")
 	private, err := keyfile.EncodePrivate(key, nil)
 	h.must(err)
-	leaf, err := keyfile.Read(made(t, key))
+	leaf, err := keyfile.Parse(made(t, key))
 	h.must(err)
 	p12, err := keyfile.EncodePKCS12(key, leaf.Certificates, []byte("a long passphrase"))
 	h.must(err)

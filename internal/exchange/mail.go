@@ -44,24 +44,25 @@ type arrival struct {
 
 // leaks are the private keys that came in a file or mail.
 type leaks struct {
-	keys []*keyfile.PrivateKeyError
+	keys []keyfile.Leak
 	// beside are the public keys that came along, each of which may be that of a
 	// private key whose public part can't be seen; empty where all can.
-	beside []string
+	beside []keyfile.SPKIHash
 }
 
 func (l *leaks) Error() string {
 	texts := make([]string, len(l.keys))
 	for i, one := range l.keys {
-		texts[i] = one.Error()
+		texts[i] = (&keyfile.PrivateKeyError{Leak: one}).Error()
 	}
 	return strings.Join(texts, "\n")
 }
 
 // add takes keys that are not there yet. Hidden ones can't be told from each other.
-func (l *leaks) add(keys []*keyfile.PrivateKeyError) {
+func (l *leaks) add(keys []keyfile.Leak) {
 	for _, k := range keys {
-		if k.PublicKeySHA256 == "" || !slices.ContainsFunc(l.keys, func(o *keyfile.PrivateKeyError) bool { return o.PublicKeySHA256 == k.PublicKeySHA256 }) {
+		same := func(other keyfile.Leak) bool { return other.PublicKey == k.PublicKey }
+		if k.PublicKey.IsZero() || !slices.ContainsFunc(l.keys, same) {
 			l.keys = append(l.keys, k)
 		}
 	}
@@ -73,11 +74,11 @@ func (l *leaks) among(came ...[]byte) error {
 	if len(l.keys) == 0 {
 		return nil
 	}
-	if !slices.ContainsFunc(l.keys, func(k *keyfile.PrivateKeyError) bool { return k.PublicKeySHA256 == "" }) {
+	if !slices.ContainsFunc(l.keys, func(k keyfile.Leak) bool { return k.PublicKey.IsZero() }) {
 		return l
 	}
 	for _, data := range came {
-		for _, sum := range keyfile.PublicKeys(data) {
+		for _, sum := range keyfile.FindPublicKeys(data) {
 			if len(l.beside) < maxBeside && !slices.Contains(l.beside, sum) {
 				l.beside = append(l.beside, sum)
 			}
@@ -99,9 +100,9 @@ func read(data []byte) (*arrival, error) {
 		return readMail(message, data)
 	}
 	var l leaks
-	l.add(keyfile.PrivateKeys(data))
+	l.add(keyfile.FindPrivateKeys(data))
 	if likelyPartnerFile(data) {
-		l.add(keyfile.PrivateKeys(claimed(data)))
+		l.add(keyfile.FindPrivateKeys(claimed(data)))
 	}
 	if err := l.among(data); err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func readFile(data []byte) (*arrival, error) {
 	if _, signed := keyfile.SignedContent(data); signed {
 		return nil, errSigned
 	}
-	file, err := keyfile.Read(data)
+	file, err := keyfile.Parse(data)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +133,7 @@ func readMail(message *mail.Message, whole []byte) (*arrival, error) {
 	m := mailbag{}
 	m.part(message.Header.Get("Content-Type"), message.Header.Get("Content-Transfer-Encoding"), "", message.Body, 0)
 	if m.unsure || len(m.leaks.keys) == 0 { // headers, and what stands between the parts
-		m.leaks.add(keyfile.PrivateKeys(whole))
+		m.leaks.add(keyfile.FindPrivateKeys(whole))
 		m.came = append(m.came, whole)
 	}
 	if err := m.leaks.among(m.came...); err != nil { // whatever else is wrong
@@ -278,20 +279,20 @@ var htmlTag = regexp.MustCompile(`<[^<>]*>`)
 // search looks for private keys in a part, of a page first as a person sees it.
 func (m *mailbag) search(kind string, data []byte) {
 	m.came = append(m.came, data)
-	var keys []*keyfile.PrivateKeyError
+	var keys []keyfile.Leak
 	switch {
 	case m.leaking == maxPartsLeaking:
 		m.unsure = true
 		return
 	case kind == "text/html":
 		seen := []byte(html.UnescapeString(string(htmlTag.ReplaceAll(data, []byte("\n")))))
-		keys = keyfile.PrivateKeys(seen)
+		keys = keyfile.FindPrivateKeys(seen)
 		m.came = append(m.came, seen)
 	case likelyPartnerFile(data):
-		keys = keyfile.PrivateKeys(claimed(data))
+		keys = keyfile.FindPrivateKeys(claimed(data))
 	}
 	if len(keys) == 0 {
-		keys = keyfile.PrivateKeys(data)
+		keys = keyfile.FindPrivateKeys(data)
 	}
 	if len(keys) > 0 {
 		m.leaking++

@@ -93,7 +93,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "PROD")
 	key := fresh(t, "one")
-	file, err := keyfile.Read(made(t, key, signsToo))
+	file, err := keyfile.Parse(made(t, key, signsToo))
 	h.must(err)
 	pair, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, file.Certificates, "migration")
 	h.must(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,7 +100,7 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	}
 	c := registry.NewCertificate(in.Partner, p.Profile, in.Environment, a.file.Certificates)
 	c.State, c.Created, c.Changed = registry.Received, x.Time(), x.Time()
-	c.Exchange = registry.Exchange{File: a.data, Format: a.file.Format, From: a.from, ReceivedBy: x.Person().ID}
+	c.Exchange = registry.Exchange{File: a.data, Format: string(a.file.Format), From: a.from, ReceivedBy: x.Person().ID}
 	if in.KeyID, err = toldBy(a.told, in, p); err != nil {
 		return none, nil, err
 	}
@@ -190,35 +189,34 @@ func listed(found []registry.Finding) string {
 
 // leaked raises the alarm for one private key. Where nobody can see which it is,
 // every key that came beside it counts as leaked.
-func (x Exchange) leaked(ctx context.Context, in Incoming, leak *keyfile.PrivateKeyError, beside []string) error {
-	names := []string{leak.PublicKeySHA256}
-	if leak.PublicKeySHA256 == "" {
-		names = beside
+func (x Exchange) leaked(ctx context.Context, in Incoming, leak keyfile.Leak, beside []keyfile.SPKIHash) error {
+	known := !leak.PublicKey.IsZero()
+	if known {
+		beside = []keyfile.SPKIHash{leak.PublicKey}
 	}
 	var sums [][]byte
-	for _, name := range names {
-		if sum, err := hex.DecodeString(name); err == nil && len(sum) == sha256.Size {
-			sums = append(sums, sum)
-		}
+	var names []string
+	for _, hash := range beside {
+		sums, names = append(sums, hash[:]), append(names, hash.String())
 	}
 	ended, err := x.Alarm(ctx, in.Partner, in.Environment, leak, sums)
 	if err != nil {
 		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}
-	known := ""
+	used := ""
 	if len(ended) > 0 {
-		known = fmt.Sprintf(". It was known here: %s is out of use now", strings.Join(ended, ", "))
+		used = fmt.Sprintf(". It was known here: %s is out of use now", strings.Join(ended, ", "))
 	}
 	switch {
-	case leak.PublicKeySHA256 != "":
-		return errors.New("the alarm is recorded, and this key can't come in any more" + known)
+	case known:
+		return errors.New("the alarm is recorded, and this key can't come in any more" + used)
 	case len(sums) == 0:
 		return errors.New("the alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
 	}
 	if len(sums) == maxBeside {
-		known += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)", maxBeside)
+		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)", maxBeside)
 	}
-	return fmt.Errorf("the alarm is recorded. Which key it is can't be seen, so no certificate that came with it can come in any more, but one that another partner or we have already (SHA-256 of their public keys: %s)%s. If it is the key of another, ask the partner which, and block that too (sealane key block)", strings.Join(names, ", "), known)
+	return fmt.Errorf("the alarm is recorded. Which key it is can't be seen, so no certificate that came with it can come in any more, but one that another partner or we have already (SHA-256 of their public keys: %s)%s. If it is the key of another, ask the partner which, and block that too (sealane key block)", strings.Join(names, ", "), used)
 }
 
 // theirs gives a certificate of a partner's.

@@ -35,7 +35,7 @@ func TestRefused(t *testing.T) {
 			name, partner, environment, says string
 			data                             []byte
 		}{
-			{"not a certificate", "acme", "PROD", "no PEM, DER", []byte("hello")},
+			{"not a certificate", "acme", "PROD", "not PEM, DER", []byte("hello")},
 			{"the same key in STAG and PROD", "acme", "PROD", "[key-known]", made(t, good)},
 			{"the key of another partner", "other", "PROD", "[key-known]", made(t, good)},
 			{"the same key again, renewed", "acme", "STAG", "[key-known]", made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},

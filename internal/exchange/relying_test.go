@@ -138,7 +138,7 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	key := fresh(t, "imported shared")
-	file, err := keyfile.Read(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
+	file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 	h.must(err)
 	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
 	h.must(err)

@@ -102,7 +102,7 @@ func TestImportedSharedPair(t *testing.T) {
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 		h.partner("p2", "riskos", sealane.ServerSide, "PROD")
 		key := fresh(t, "imported shared")
-		file, err := keyfile.Read(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
+		file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 		h.must(err)
 		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
 		h.must(err)

@@ -87,9 +87,9 @@ func bounded(f func() error) error {
 func judge(f hostile.File) error {
 	var wrong []error
 	if f.Reader == hostile.ReaderPrivate {
-		_, _, err := keyfile.ReadPrivate(f.Content, f.Passphrase)
+		_, _, err := keyfile.ParsePrivate(f.Content, f.Passphrase)
 		wrong = append(wrong, expected(f, err), keepsSecrets(f, err))
-		file, err := keyfile.Read(f.Content)
+		file, err := keyfile.Parse(f.Content)
 		switch {
 		case f.AsCertificate == leak:
 			wrong = append(wrong, isLeak(err))
@@ -100,7 +100,7 @@ func judge(f hostile.File) error {
 		}
 		return errors.Join(append(wrong, keepsSecrets(f, err))...)
 	}
-	file, err := keyfile.Read(f.Content)
+	file, err := keyfile.Parse(f.Content)
 	if err == nil && len(file.Certificates) == 0 {
 		err = cert.CheckKey(file.PublicKey) // as all do who load such a key
 	}
@@ -168,8 +168,8 @@ func ruled(f hostile.File, v cert.Verdict) error {
 		case (r.Level == cert.Refused) != slices.Contains(f.Also, r.Code):
 			wrong = append(wrong, fmt.Errorf("rule %s is %s too: %s", r.Code, r.Level, r.Found))
 		}
-		if unprintable(r.Found + r.Do) {
-			wrong = append(wrong, fmt.Errorf("rule %s draws on the terminal: %q", r.Code, r.Found+r.Do))
+		if unprintable(r.Found + r.Remedy) {
+			wrong = append(wrong, fmt.Errorf("rule %s draws on the terminal: %q", r.Code, r.Found+r.Remedy))
 		}
 	}
 	if !seen {

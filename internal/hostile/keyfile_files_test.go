@@ -170,10 +170,10 @@ var privateForms = []made{
 	{"openssh", "ssh-keygen -p -m PKCS8", "OpenSSH, PROTOCOL.key", func() []byte {
 		return pemBlock("OPENSSH PRIVATE KEY", append([]byte("openssh-key-v1\x00\x00\x00\x00\x04none"), random(900)...))
 	}, nil},
-	{"putty", "no PEM, DER, PKCS#12 or JWK", "PuTTY manual, appendix C", func() []byte {
+	{"putty", "not PEM, DER, PKCS#12 or JWK", "PuTTY manual, appendix C", func() []byte {
 		return []byte("PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: hostile\nPublic-Lines: 1\n" + std64(random(48)) + "\nPrivate-Lines: 1\n" + std64(random(48)) + "\nPrivate-MAC: 00\n")
 	}, nil},
-	{"pgp", "make a pair of its own", "RFC 9580, section 6.2", func() []byte {
+	{"pgp", "make a separate pair", "RFC 9580, section 6.2", func() []byte {
 		return []byte("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n" + std64(random(48)) + "\n=AbCd\n-----END PGP PRIVATE KEY BLOCK-----\n")
 	}, nil},
 	{"java-trust-store", "without a private key", "Java's JKS, keytool -importcert: each entry says in clear that it is a certificate", func() []byte {
@@ -187,12 +187,12 @@ var privateForms = []made{
 	{"no-key-but-certificate", "no private key", "the wrong file of a pair", func() []byte { return pemBlock("CERTIFICATE", soundCertificate()) }, notLeak("")},
 	{"no-key-but-request", "no private key", "RFC 2986", func() []byte { return pemBlock("CERTIFICATE REQUEST", request()) }, notLeak("certificate request")},
 	{"no-key-but-public", "no private key", "the wrong file of a pair", func() []byte { return sound().spkiPEM() }, notLeak("")},
-	{"no-key-but-html", "no PEM", "a portal answered with its log-in page", func() []byte { return []byte(htmlPage) }, notLeak("no PEM")},
+	{"no-key-but-html", "not PEM", "a portal answered with its log-in page", func() []byte { return []byte(htmlPage) }, notLeak("not PEM")},
 	{"base64-cut", "the end or some lines are missing", "mail that cut lines", func() []byte {
 		lines := strings.SplitAfter(string(sound().pkcs8PEM()), "\n")
 		return []byte(strings.Join(append(lines[:5:5], lines[9:]...), ""))
 	}, nil},
-	{"begin-line-alone", "the end was cut", "RFC 7468: no key stands behind the line", func() []byte { return []byte("-----BEGIN PRIVATE KEY-----\n") }, notLeak("no PEM")},
+	{"begin-line-alone", "the end was cut", "RFC 7468: no key stands behind the line", func() []byte { return []byte("-----BEGIN PRIVATE KEY-----\n") }, notLeak("not PEM")},
 	{"end-cut", "the end was cut", "mail that cut lines", func() []byte { return sound().pkcs8PEM()[:700] }, nil},
 	{"nul-in-base64", "base64 does not know", "RFC 7468, section 3", func() []byte {
 		b := sound().pkcs8PEM()
@@ -204,7 +204,7 @@ var privateForms = []made{
 	}, nil},
 	{"begin-lines", "the end was cut", "a file of BEGIN lines only: each could start a search to the end", func() []byte {
 		return bytes.Repeat([]byte("-----BEGIN PRIVATE KEY-----\n"), 9000)
-	}, notLeak("no PEM")},
+	}, notLeak("not PEM")},
 	{"label-certificate", "", "RFC 7468, section 2: the label is wrong, the key in it is not", func() []byte { return pemBlock("CERTIFICATE", sound().pkcs8()) }, nil},
 	{"utf-16", "", "what Windows PowerShell's redirection writes", func() []byte { return utf16Text(sound().pkcs8PEM(), true) }, nil},
 	{"utf-16-no-mark", "", "UTF-16 without its mark", func() []byte { return utf16Text(sound().pkcs8PEM(), false) }, nil},

@@ -31,14 +31,14 @@ func TestLeaksNamed(t *testing.T) {
 			continue
 		}
 		delete(named, f.Path)
-		_, err := keyfile.Read(f.Content)
+		_, err := keyfile.Parse(f.Content)
 		var found *keyfile.PrivateKeyError
 		if !errors.As(err, &found) {
 			t.Errorf("%s: the private key is not seen: %v", f.Path, err)
 			continue
 		}
-		if got := found.PublicKeySHA256 != ""; got != want {
-			t.Errorf("%s: names %q", f.Path, found.PublicKeySHA256)
+		if got := !found.PublicKey.IsZero(); got != want {
+			t.Errorf("%s: names %s", f.Path, found.PublicKey)
 		}
 	}
 	for path := range named {

@@ -15,11 +15,11 @@ var notCertificates = []made{
 	{"request-der", "certificate request, not a certificate", "RFC 2986", request, nil},
 	{"revocation-list-pem", "PEM block \"X509 CRL\"", "RFC 5280, section 5", func() []byte { return pemBlock("X509 CRL", crl()) }, nil},
 	{"revocation-list-der", "issue it again", "RFC 5280, section 5", crl, nil},
-	{"html-page", "no PEM, DER, PKCS#7, JWK or base64", "a portal answered with its log-in page", func() []byte { return []byte(htmlPage) }, nil},
+	{"html-page", "not PEM, DER, PKCS#7, JWK or base64", "a portal answered with its log-in page", func() []byte { return []byte(htmlPage) }, nil},
 	{"empty", "the file is empty", "an upload that failed", func() []byte { return []byte{} }, nil},
 	{"white-space", "the file is empty", "an upload that failed", func() []byte { return []byte("\r\n \t\r\n") }, nil},
-	{"nul-octets", "no PEM, DER, PKCS#7, JWK or base64", "a disk that lost what was written", func() []byte { return make([]byte, 1000) }, nil},
-	{"hyphens-changed", "has not its five hyphens", "a word processor", func() []byte {
+	{"nul-octets", "not PEM, DER, PKCS#7, JWK or base64", "a disk that lost what was written", func() []byte { return make([]byte, 1000) }, nil},
+	{"hyphens-changed", "lacks its five hyphens", "a word processor", func() []byte {
 		return bytes.ReplaceAll(pems(soundCertificate()), []byte("-----"), []byte("\u2013\u2013\u2013\u2013\u2013"))
 	}, nil},
 	{"base64-cut", "the end or some lines are missing", "mail that cut lines", func() []byte {
@@ -55,7 +55,7 @@ var notCertificates = []made{
 		letter := "Dear partner,\n\nhere is our certificate. A file that has the line\n\n    " + privateLine + "\n\nstays with you: it must never be sent to us.\n\n"
 		return append([]byte(letter), pems(soundCertificate())...)
 	}, nil},
-	{"private-key-mentioned-alone", "no PEM", "a letter without the certificate", func() []byte {
+	{"private-key-mentioned-alone", "not PEM", "a letter without the certificate", func() []byte {
 		return []byte("Never send us a file with " + privateLine + ", please.\n")
 	}, nil},
 	{"private-key-behind-mention", leak, "what was warned of", func() []byte {

@@ -79,15 +79,15 @@ var certificateForms = []made{
 	{"length-of-nine-octets", "more than four octets", "X.690, section 8.1.3.5", func() []byte {
 		return pemBlock("CERTIFICATE", append([]byte{0x30, 0x89, 1, 0, 0, 0, 0, 0, 0, 0, 0}, soundCertificate()[4:]...))
 	}, nil},
-	{"inner-longer-than-outer", "longer than what holds it", "X.690, section 8.1.3", func() []byte {
+	{"inner-longer-than-outer", "longer than the outer one", "X.690, section 8.1.3", func() []byte {
 		der := soundCertificate()
 		der[7] = 0xff
 		der[6] = 0xff
 		return der
 	}, nil},
 
-	{"two-leaves-pkcs7", "2 certificates that are no CA", "CVE-2024-24783: which one counts", func() []byte { return signedData(soundCertificate(), certificateOf(otherPair())) }, nil},
-	{"two-leaves-pem", "2 certificates that are no CA", "CVE-2024-24783: which one counts", func() []byte { return pems(soundCertificate(), certificateOf(otherPair())) }, nil},
+	{"two-leaves-pkcs7", "2 certificates of end entities", "CVE-2024-24783: which one counts", func() []byte { return signedData(soundCertificate(), certificateOf(otherPair())) }, nil},
+	{"two-leaves-pem", "2 certificates of end entities", "CVE-2024-24783: which one counts", func() []byte { return pems(soundCertificate(), certificateOf(otherPair())) }, nil},
 	{"pkcs7-without-certificates", "holds no certificate", "RFC 5652, section 5.1", func() []byte { return signedData() }, nil},
 	{"pkcs7-without-certificates-pem", "holds no certificate", "RFC 5652, section 5.1", func() []byte { return pemBlock("PKCS7", signedData()) }, nil},
 	{"pkcs7-of-data", "the PKCS#7", "RFC 5652, section 4: not signed-data", func() []byte { return contentInfo(soundCertificate()) }, nil},

@@ -104,7 +104,7 @@ var publicKeys = []made{
 		return sequence(integer(prime(2048)), small(2))
 	}, nil},
 	{"public-two", "two public keys", "nobody can tell which is meant", func() []byte { return append(sound().spkiPEM(), otherPair().spkiPEM()...) }, nil},
-	{"public-ssh", "no PEM, DER", "RFC 4253, section 6.6", func() []byte {
+	{"public-ssh", "not PEM, DER", "RFC 4253, section 6.6", func() []byte {
 		wire := func(b []byte) []byte { return append([]byte{0, 0, byte(len(b) >> 8), byte(len(b))}, b...) }
 		blob := bytes.Join([][]byte{wire([]byte("ssh-rsa")), wire([]byte{1, 0, 1}), wire(append([]byte{0}, sound().n.Bytes()...))}, nil)
 		return []byte("ssh-rsa " + std64(blob) + " hostile\n")
@@ -155,7 +155,7 @@ var publicKeys = []made{
 	}, nil},
 	{"public-jwk-set-two", "2 keys", "RFC 7517, section 5", func() []byte { return jwkSet(sound().publicJWK(), otherPair().publicJWK()) }, nil},
 	{"public-jwk-set-none", "no key", "RFC 7517, section 5", func() []byte { return jwkSet() }, nil},
-	{"public-jwk-set-null", "no key", "RFC 7517, section 5", func() []byte { return jwkSet([]byte("null")) }, nil},
+	{"public-jwk-set-null", "not a key", "RFC 7517, section 5", func() []byte { return jwkSet([]byte("null")) }, nil},
 	{"public-jwk-set-empty-object", `"kty" must be "RSA"`, "RFC 7517, section 5", func() []byte { return jwkSet([]byte("{}")) }, nil},
 	{"public-jwk-set-object", "no key", "RFC 7517, section 5: keys is an array", func() []byte { return []byte(`{"keys": ` + string(sound().publicJWK()) + "}\n") }, nil},
 	{"public-jwk-d-of-another", leak, blockedForGood, func() []byte {

@@ -120,12 +120,12 @@ var privateJSON = []made{
 		return object([]member{text("kty", "OKP"), text("crv", "Ed25519"), text("x", url64(random(32))), text("d", url64(random(32)))})
 	}, nil},
 	{"jwk-set-two", "2 keys", "RFC 7517, section 5", func() []byte { return jwkSet(sound().jwk(), otherPair().jwk()) }, nil},
-	{"jwk-set-with-null", "no key", "RFC 7517, section 5", func() []byte { return jwkSet([]byte("null"), sound().jwk()) }, nil},
+	{"jwk-set-with-null", "not a key", "RFC 7517, section 5", func() []byte { return jwkSet([]byte("null"), sound().jwk()) }, nil},
 	{"jwk-set-beside-key", "no key", "RFC 7517, section 5: a key with a member keys", func() []byte { return sound().jwk(member{"keys", "[]"}) }, nil},
 	{"jwk-public", "public key only", "the wrong file of a pair", func() []byte { return sound().publicJWK() }, notLeak("")},
 	{"jwk-trailing", "something follows", "RFC 8259, section 2", func() []byte { return append(sound().jwk(), "{}"...) }, nil},
 	{"jwk-cut", "not valid JSON", "RFC 8259", func() []byte { b := sound().jwk(); return b[:len(b)-40] }, nil},
-	{"jwk-in-list", "no PEM, DER, PKCS#12 or JWK", "RFC 7517: a key is an object", func() []byte { return []byte("[" + string(sound().jwk()) + "]") }, nil},
+	{"jwk-in-list", "not PEM, DER, PKCS#12 or JWK", "RFC 7517: a key is an object", func() []byte { return []byte("[" + string(sound().jwk()) + "]") }, nil},
 	{"jwk-deep", "nested more than", "RFC 8259, section 9", func() []byte {
 		return sound().jwk(member{"x", strings.Repeat("[", 20000) + strings.Repeat("]", 20000)})
 	}, nil},

@@ -39,11 +39,11 @@ const (
 type Spec struct {
 	Folder      string
 	Profile     *profile.Profile
-	Environment string       // one of the profile's
-	KeyID       string       // key ID (alias); empty where it is not known yet
-	Request     cert.Request // subject and start; key usage and validity are the profile's
-	Bits        int          // RSA size; 0: the profile's
-	Passphrase  []byte       // encrypts the private key; empty: the key is not encrypted
+	Environment string        // one of the profile's
+	KeyID       string        // key ID (alias); empty where it is not known yet
+	Request     cert.Template // subject and start; key usage and validity are the profile's
+	Bits        int           // RSA size; 0: the profile's
+	Passphrase  []byte        // encrypts the private key; empty: the key is not encrypted
 }
 
 // MissingError says that the profile requires a field of the certificate.
@@ -126,13 +126,13 @@ func (s *Spec) checkFiles() error {
 func (s *Spec) checkFields() error {
 	for _, f := range []struct {
 		name, value string
-		need        cert.Need
+		need        cert.Presence
 	}{
 		{"organization", s.Request.Organization, s.Profile.Certificate.Organization},
 		{"unit", s.Request.Unit, s.Profile.Certificate.Unit},
 		{"email", s.Request.Email, s.Profile.Certificate.Email},
 	} {
-		if f.value == "" && f.need == cert.Required {
+		if f.value == "" && f.need == cert.PresenceRequired {
 			return &MissingError{Profile: s.Profile.Name, Field: f.name}
 		}
 	}
@@ -143,7 +143,7 @@ func (s *Spec) checkFields() error {
 func (s *Spec) check(made *x509.Certificate) error {
 	for _, r := range cert.Check(made, s.Profile.Certificate, s.Request.NotBefore) {
 		if r.Level == cert.Refused {
-			return fmt.Errorf("the partner would refuse this certificate: %s: %s", r.Name, r.Do)
+			return fmt.Errorf("the partner would refuse this certificate: %s: %s", r.Name, r.Remedy)
 		}
 	}
 	if s.KeyID == "" {
@@ -158,7 +158,7 @@ func (s *Spec) check(made *x509.Certificate) error {
 // CheckKeyID returns an error where a key ID has not the form that d requires, or
 // where it names another key or environment. Without an environment, the one in the
 // key ID counts.
-func CheckKeyID(d cert.Demand, keyID, environment string, public *rsa.PublicKey) error {
+func CheckKeyID(d cert.Policy, keyID, environment string, public *rsa.PublicKey) error {
 	if public == nil {
 		return errors.New("the certificate has no RSA key, so the key ID cannot be its name")
 	}

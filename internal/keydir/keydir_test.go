@@ -30,7 +30,7 @@ func spec(t *testing.T) *keydir.Spec {
 	}
 	return &keydir.Spec{
 		Folder: filepath.Join(t.TempDir(), "pair"), Profile: p, Environment: "STAG", Bits: 2048,
-		Request: cert.Request{
+		Request: cert.Template{
 			CommonName: "rdx.bank.example", Organization: "Example Bank", Unit: "Payments",
 			Email: "keys@bank.example", NotBefore: time.Now(),
 		},
@@ -50,7 +50,7 @@ func TestLoadOrCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if file, err := keyfile.Read(jwk); err != nil || file.KeyID != made.KeyID {
+	if file, err := keyfile.Parse(jwk); err != nil || file.KeyID != made.KeyID {
 		t.Errorf("%+v %v", file, err)
 	}
 	again, err := keydir.LoadOrCreate(t.Context(), s)
@@ -137,7 +137,7 @@ func TestCheckKeyID(t *testing.T) {
 	}
 	sixPart := spec(t).Profile.Certificate
 	for _, c := range []struct {
-		demand     cert.Demand
+		demand     cert.Policy
 		keyID, env string
 		public     *rsa.PublicKey
 		says       string
@@ -148,8 +148,8 @@ func TestCheckKeyID(t *testing.T) {
 		{sixPart, otherKeyID, "STAG", &key.PublicKey, "4096"},
 		{sixPart, "bank-1", "STAG", &key.PublicKey, "six"},
 		{sixPart, rightKeyID, "STAG", nil, "no RSA key"},
-		{cert.Demand{}, "bank-1", "PROD", &key.PublicKey, ""},
-		{cert.Demand{}, "bank\n1", "PROD", &key.PublicKey, "printable"},
+		{cert.Policy{}, "bank-1", "PROD", &key.PublicKey, ""},
+		{cert.Policy{}, "bank\n1", "PROD", &key.PublicKey, "printable"},
 	} {
 		err := keydir.CheckKeyID(c.demand, c.keyID, c.env, c.public)
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {

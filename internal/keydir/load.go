@@ -31,7 +31,7 @@ func Load(ctx context.Context, s *Spec) (*Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := keyfile.Read(data)
+	file, err := keyfile.Parse(data)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func TestActivationFollowsItsOwn(t *testing.T) {
 	other(t, d)
 	active := func(profileName, partner, environment string, renewal bool) string {
 		k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Renewal: renewal,
-			Subject: cert.Request{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}}, "")
+			Subject: cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}}, "")
 		must(t, err)
 		must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
 		return k.ID

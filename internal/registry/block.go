@@ -131,9 +131,10 @@ func (d *Desk) Suspect(ctx context.Context, partner, environment string, spkiSHA
 // that can't be seen (the leak names none), spkiSHA256 are the keys that it may be: of
 // these one that somebody else has is left alone, or a partner could have it blocked by
 // sending it along.
-func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *keyfile.PrivateKeyError, spkiSHA256 [][]byte) (ended []string, err error) {
-	said, why := leak.Error(), "its private key came in a file from %s on %s"
-	if leak.PublicKeySHA256 == "" && len(spkiSHA256) > 0 {
+func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak keyfile.Leak, spkiSHA256 [][]byte) (ended []string, err error) {
+	hidden := leak.PublicKey.IsZero()
+	said, why := (&keyfile.PrivateKeyError{Leak: leak}).Error(), "its private key came in a file from %s on %s"
+	if hidden && len(spkiSHA256) > 0 {
 		why = "it came with a private key of which nobody can see whose it is, from %s on %s"
 		said += "; blocked are those public keys that came with it which nobody else has, by SHA-256:"
 		for _, sum := range spkiSHA256 {
@@ -146,7 +147,7 @@ func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak *key
 		for _, sum := range spkiSHA256 {
 			if foreign, err := ofOthers(tx, sum, partner); err != nil {
 				return err
-			} else if foreign && leak.PublicKeySHA256 == "" {
+			} else if foreign && hidden {
 				continue
 			}
 			b, err := d.Block(tx, sum, fmt.Sprintf(why, partner, d.now().Format(time.DateOnly)))

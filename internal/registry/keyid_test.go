@@ -18,7 +18,7 @@ func TestKeyIDIsTaken(t *testing.T) {
 	other(t, d)
 	must(t, d.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ClientSide}, ""))
 	must(t, d.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: sealane.SealingRequired}, ""))
-	whole := cert.Request{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}
+	whole := cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}
 	for _, c := range []struct {
 		name, profile, partner, environment string
 		bits                                int

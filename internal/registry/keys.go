@@ -24,7 +24,7 @@ type NewPair struct {
 	Partner     string // empty: one for all partners of the profile
 	Environment string
 	Bits        int // 0: the profile's
-	Subject     cert.Request
+	Subject     cert.Template
 	KeyID       string // where it is known already
 	Renewal     bool   // there is a pair in use, and this will follow it
 }

@@ -167,7 +167,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return err
 		}),
 		step("exchange.alarm", ours, "", func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Alarm(ctx, "acme", "PROD", &keyfile.PrivateKeyError{}, nil))
+			return only(x.Alarm(ctx, "acme", "PROD", keyfile.Leak{}, nil))
 		}),
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Confirm(ctx, "c-none", strings.Repeat("00", 32), ""))

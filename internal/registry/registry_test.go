@@ -81,7 +81,7 @@ func acme(t *testing.T, d *registry.Desk) {
 	must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
 }
 
-var subject = cert.Request{CommonName: "keys.example", Validity: 2}
+var subject = cert.Template{CommonName: "keys.example", Validity: 2}
 
 func TestWhatIsAgreedMustBeSaid(t *testing.T) {
 	d, ctx := desk(t), t.Context()
@@ -182,11 +182,11 @@ func TestKeyPairs(t *testing.T) {
 
 	exported, err := d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "moves")
 	must(t, err)
-	key, _, err := keyfile.ReadPrivate(exported, []byte("a long passphrase"))
+	key, _, err := keyfile.ParsePrivate(exported, []byte("a long passphrase"))
 	must(t, err)
 	p12, err := d.ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"), "moves")
 	must(t, err)
-	_, info, err := keyfile.ReadPrivate(p12, []byte("a long passphrase"))
+	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}

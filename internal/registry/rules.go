@@ -62,7 +62,7 @@ func (r *Registry) CheckCertificate(tx Tx, c *Certificate, leaf *x509.Certificat
 		}
 		found = append(found, Finding{
 			Rule: rule.Code, Level: string(rule.Level), Found: fmt.Sprintf("%s: %s; wanted: %s", rule.Name, rule.Found, rule.Wanted),
-			Do: rule.Do, Waivable: rule.Level == cert.Refused && !unwaivable[rule.Code],
+			Do: rule.Remedy, Waivable: rule.Level == cert.Refused && !unwaivable[rule.Code],
 		})
 	}
 	more, err := r.checkKnown(tx, c.SPKI, place{c.Owner, c.Profile, c.Partner, c.Environment, c.ID})

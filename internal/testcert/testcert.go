@@ -38,14 +38,14 @@ func newKey() *rsa.PrivateKey {
 }
 
 // Template describes the certificate that Cert makes.
-func Template() cert.Request {
-	return cert.Request{
+func Template() cert.Template {
+	return cert.Template{
 		CommonName: "rdx.issuer.example", Organization: "Issuer Bank", Unit: "Key Team", Email: "keys@issuer.example",
 		Country: "US", NotBefore: Now, Validity: 2, Usages: []string{"keyEncipherment"},
 	}
 }
 
-// Cert returns a certificate of Key that passes Demand.
+// Cert returns a certificate of Key that passes Policy.
 func Cert(t testing.TB) *x509.Certificate {
 	t.Helper()
 	c, err := cert.Create(Key(), Template())
@@ -125,13 +125,13 @@ func WithSerial(t testing.TB, c *x509.Certificate, serial *big.Int) []byte {
 	return der
 }
 
-// Demand is that of VCAS RDX.
-func Demand() cert.Demand {
-	return cert.Demand{
+// Policy is that of VCAS RDX.
+func Policy() cert.Policy {
+	return cert.Policy{
 		Bits: []int{2048, 3072, 4096}, PreferBits: 4096,
-		KeyUsage:   cert.KeyUsageDemand{Required: []string{"keyEncipherment"}, Allowed: []string{"dataEncipherment"}},
-		CommonName: cert.Required, Organization: cert.Required, Unit: cert.Required, Email: cert.Required,
-		Validity:    cert.ValidityDemand{MaxYears: 2, WarnBelowYears: 2},
+		KeyUsage:   cert.KeyUsagePolicy{Required: []string{"keyEncipherment"}, Allowed: []string{"dataEncipherment"}},
+		CommonName: cert.PresenceRequired, Organization: cert.PresenceRequired, Unit: cert.PresenceRequired, Email: cert.PresenceRequired,
+		Validity:    cert.ValidityPolicy{MaxYears: 2, WarnBelowYears: 2},
 		KeyIDFormat: cert.KeyIDSixPart,
 	}
 }
@@ -147,8 +147,8 @@ func NotOK(v cert.Verdict) map[string]cert.Level {
 	return out
 }
 
-// Rule returns the outcome of one rule.
-func Rule(t *testing.T, v cert.Verdict, code string) cert.Rule {
+// Finding returns the outcome of one rule.
+func Finding(t *testing.T, v cert.Verdict, code string) cert.Finding {
 	t.Helper()
 	for _, r := range v {
 		if r.Code == code {
@@ -156,14 +156,14 @@ func Rule(t *testing.T, v cert.Verdict, code string) cert.Rule {
 		}
 	}
 	t.Fatalf("no rule %q in %v", code, v)
-	return cert.Rule{}
+	return cert.Finding{}
 }
 
 // CheckAdvice fails unless each rule that does not hold says what to do, in one sentence.
 func CheckAdvice(t *testing.T, v cert.Verdict) {
 	t.Helper()
 	for _, r := range v {
-		if (r.Level == cert.OK) != (r.Do == "") || r.Do != "" && !strings.HasSuffix(r.Do, ".") || r.Found == "" || r.Wanted == "" || r.Name == "" {
+		if (r.Level == cert.OK) != (r.Remedy == "") || r.Remedy != "" && !strings.HasSuffix(r.Remedy, ".") || r.Found == "" || r.Wanted == "" || r.Name == "" {
 			t.Errorf("rule not complete: %+v", r)
 		}
 	}
