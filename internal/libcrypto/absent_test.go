@@ -1,4 +1,4 @@
-//go:build !linux || android || !(amd64 || arm64) || sealane_static
+//go:build !(linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen))
 
 package libcrypto_test
 
@@ -9,8 +9,8 @@ import (
 	"github.com/sealane/sealane/internal/libcrypto"
 )
 
-func TestNotHere(t *testing.T) {
-	if l, err := libcrypto.Load(); l != nil || !errors.Is(err, libcrypto.ErrNotHere) {
+func TestNotBuilt(t *testing.T) {
+	if l, err := libcrypto.Load(); libcrypto.Built || l != nil || !errors.Is(err, libcrypto.ErrNotBuilt) {
 		t.Errorf("got %v, %v", l, err)
 	}
 }

@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto_test
 

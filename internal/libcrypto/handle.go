@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -27,7 +27,7 @@ func (o operation) String() string {
 }
 
 // job is a context that was prepared for one operation with one key, and its
-// memory. OpenSSL lets it be used again and again, by one thread at a time.
+// memory. It can be used many times, by one thread at a time.
 type job struct {
 	ctx   uintptr
 	block *block
@@ -45,9 +45,9 @@ type handle struct {
 	closed bool
 }
 
-// run does one operation: RS256 or PS256 of a digest, or the bare RSA decryption or
-// encryption of a number that [between] lets pass. out has the length of the modulus. There
-// is no such input on which OpenSSL fails: an error is operational.
+// run performs one operation: the RS256 or PS256 signature of a digest, or the bare RSA decryption or
+// encryption of a number that [between] accepts. out has the length of the modulus. OpenSSL fails
+// on no such input, so that an error is operational.
 func (h *handle) run(o operation, out, in []byte) error {
 	l := h.library
 	l.running <- struct{}{}
@@ -56,8 +56,8 @@ func (h *handle) run(o operation, out, in []byte) error {
 	if err != nil {
 		return err
 	}
-	// The error queue belongs to a thread, and a goroutine that is bound to
-	// one costs a switch of threads. So only a second trial is bound.
+	// The error queue belongs to a thread, and binding the goroutine to a thread costs a switch of
+	// threads. So only a second attempt is bound.
 	if err = j.once(l, o, in, len(out)); err != nil {
 		err = l.locked(func() error { return j.once(l, o, in, len(out)) })
 	}
@@ -70,7 +70,10 @@ func (h *handle) run(o operation, out, in []byte) error {
 }
 
 func (j job) once(l *Library, o operation, in []byte, want int) error {
-	function := [operations]uintptr{signing: l.symbols.sign, signingPSS: l.symbols.sign, decrypting: l.symbols.decrypt, encrypting: l.symbols.encrypt}[o]
+	function := [operations]uintptr{
+		signing: l.symbols.sign, signingPSS: l.symbols.sign,
+		decrypting: l.symbols.decrypt, encrypting: l.symbols.encrypt,
+	}[o]
 	copy(j.block.in[:], in)
 	if j.block.call(function, j.ctx, len(in)) != 1 || j.block.size != uintptr(want) {
 		return fmt.Errorf("OpenSSL does not %s", o)
@@ -78,7 +81,7 @@ func (j job) once(l *Library, o operation, in []byte, want int) error {
 	return nil
 }
 
-// take gives an idle job, or makes one.
+// take returns an idle job, or makes one.
 func (h *handle) take(o operation) (job, error) {
 	h.mu.Lock()
 	if h.closed {
@@ -150,7 +153,8 @@ func (l *Library) prepare(pkey uintptr, o operation) (j job, err error) {
 		if j.block == nil || j.ctx == 0 {
 			return errors.New("OpenSSL has no memory for an operation")
 		}
-		if o == signing && l.signInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingPKCS1) == 1 && l.setDigest(j.ctx, l.sha256()) == 1 {
+		if o == signing && l.signInit(j.ctx) == 1 &&
+			l.setPadding(j.ctx, paddingPKCS1) == 1 && l.setDigest(j.ctx, l.sha256()) == 1 {
 			return nil
 		}
 		if o == signingPSS && l.signInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingPSS) == 1 &&
@@ -205,8 +209,8 @@ const (
 	keyPair         = 0x87 // EVP_PKEY_KEYPAIR
 )
 
-// importKey gives OpenSSL the first numbers of a key, or all, without an
-// encoding between that would leave copies.
+// importKey passes the first numbers of a key, or all, to OpenSSL. No encoding is in between, since
+// that would leave copies.
 func (l *Library) importKey(selection int32, of ...*big.Int) (pkey uintptr, err error) {
 	err = l.locked(func() error {
 		m := (*material)(l.allocate(unsafe.Sizeof(material{}), 0, 0))

@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -13,8 +13,8 @@ import (
 	"math/big"
 )
 
-// answers are what an RSA library is tried on. All values are hexadecimal but
-// the message.
+// answers are the known answers that a library is tested with. All values but the message are
+// hexadecimal.
 type answers struct {
 	p, q                 string
 	message              string
@@ -22,9 +22,8 @@ type answers struct {
 	oaepSHA256, oaepSHA1 string // the message, encrypted
 }
 
-// knownAnswers hold a test key that protects nothing and never will: its primes
-// are the first after hashes of two sentences, as a test shows. The rest was
-// made with crypto/rsa.
+// knownAnswers contain a test key, which is public and protects nothing: its primes are the first
+// after the hashes of two sentences, as a test shows. The rest was made with crypto/rsa.
 var knownAnswers = answers{
 	message: "sealane self-test, the message",
 	p: "" +
@@ -78,8 +77,8 @@ func (a answers) key() (*rsa.PrivateKey, error) {
 	}, nil
 }
 
-// test tries what the library will be used for, and says whether OpenSSL's FIPS
-// provider did it.
+// test tests all operations that the library will be used for, and reports whether OpenSSL's FIPS
+// provider performed them.
 func (a answers) test(l *Library) (fips bool, err error) {
 	private, err := a.key()
 	if err != nil {
@@ -108,7 +107,7 @@ func (a answers) test(l *Library) (fips bool, err error) {
 	if err := a.opens(key, a.oaepSHA256, crypto.SHA256); err != nil {
 		return false, err
 	}
-	if !fips140.Enforced() { // there SHA-1 is refused before OpenSSL is asked
+	if !fips140.Enforced() { // there SHA-1 is refused before OpenSSL is called
 		if err := a.opens(key, a.oaepSHA1, crypto.SHA1); err != nil {
 			return false, err
 		}
@@ -116,7 +115,7 @@ func (a answers) test(l *Library) (fips bool, err error) {
 	return l.providerName(l.providerOf(key.handle.pkey)) == "fips", nil
 }
 
-// opens tries one ciphertext as it is and with one bit turned.
+// opens tests one ciphertext as it is and with one bit flipped.
 func (a answers) opens(key *Key, ciphertext string, hash crypto.Hash) error {
 	c, err := hex.DecodeString(ciphertext)
 	if err != nil || len(c) == 0 {

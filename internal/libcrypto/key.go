@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -15,23 +15,23 @@ import (
 	"runtime"
 )
 
-// Key is an RSA private key in OpenSSL's hands: a crypto.Signer for RS256 and
-// PS256, and a crypto.Decrypter for RSA-OAEP. It is safe for use by any number of
-// goroutines.
+// Key is an RSA private key of OpenSSL: a crypto.Signer for RS256 and PS256, and a crypto.Decrypter
+// for RSA-OAEP. It is safe for concurrent use.
 //
-// A key takes about 8 kB, and 2 kB for each operation that runs at once. Close
-// gives them back; so does the garbage collector, later, when a key is
-// forgotten.
+// A key takes about 8 kB, and 2 kB for each operation that runs at the same time. Close frees them,
+// and so does the garbage collector, later, when a key is no longer reachable.
 type Key struct {
 	public *rsa.PublicKey
 	last   []byte // the modulus less one, as long as the modulus
 	handle *handle
 }
 
-const minModulus = 256
+const minModulus = 256 // in bytes
 
-// NewKey imports a key of two primes and 2048 to 4096 bits, and tries it. The
-// caller's key stays as it is; there are then two copies of it in memory.
+const sha1NotAllowed = "RSA-OAEP with SHA-1 is not allowed under GODEBUG=fips140=only: use SHA-256"
+
+// NewKey imports a key of two primes and 2048 to 4096 bits, and tests it with a signature. The
+// caller's key is not changed; there are then two copies of it in memory.
 func (l *Library) NewKey(key *rsa.PrivateKey) (*Key, error) {
 	k, err := l.newKey(key)
 	if err != nil {
@@ -50,14 +50,19 @@ func (l *Library) newKey(key *rsa.PrivateKey) (*Key, error) {
 	if len(key.Primes) != 2 {
 		return nil, fmt.Errorf("the key has %d primes: use one of two", len(key.Primes))
 	}
-	// What the caller's key says of itself beyond these numbers is not trusted.
-	own := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E}, D: key.D, Primes: key.Primes}
+	// The precomputed values of the caller's key are not trusted.
+	own := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Set(key.N), E: key.E},
+		D:         key.D,
+		Primes:    key.Primes,
+	}
 	own.Precompute()
-	if own.Validate() != nil || own.Precomputed.Qinv == nil { // its reason speaks of the key's numbers
+	if own.Validate() != nil || own.Precomputed.Qinv == nil { // its error may contain the key's numbers
 		return nil, errors.New("its numbers do not belong together: take the key from its backup or make a new pair")
 	}
 	p := own.Precomputed
-	pkey, err := l.importKey(keyPair, own.N, big.NewInt(int64(own.E)), own.D, own.Primes[0], own.Primes[1], p.Dp, p.Dq, p.Qinv)
+	pkey, err := l.importKey(keyPair,
+		own.N, big.NewInt(int64(own.E)), own.D, own.Primes[0], own.Primes[1], p.Dp, p.Dq, p.Qinv)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +79,7 @@ func (l *Library) newKey(key *rsa.PrivateKey) (*Key, error) {
 	return k, nil
 }
 
-// try proves that OpenSSL took the key for what it is.
+// try checks that OpenSSL imported the key correctly.
 func (k *Key) try() error {
 	sum := sha256.Sum256([]byte("sealane: a first signature"))
 	signature, err := k.Sign(nil, sum[:], crypto.SHA256)
@@ -87,13 +92,12 @@ func (k *Key) try() error {
 	return nil
 }
 
-// Public gives the *rsa.PublicKey, which must not be changed.
+// Public returns the *rsa.PublicKey, which must not be changed.
 func (k *Key) Public() crypto.PublicKey { return k.public }
 
-// Sign signs a SHA-256 digest. With crypto.SHA256 as opts the signature is
-// RSASSA-PKCS1-v1_5 (RS256); with *rsa.PSSOptions that say crypto.SHA256 and a salt
-// as long as the hash it is RSASSA-PSS (PS256), whose salt OpenSSL draws. Other
-// options are refused. The reader is not used.
+// Sign signs a SHA-256 digest. With crypto.SHA256 as opts the signature is RSASSA-PKCS1-v1_5 (RS256).
+// With *rsa.PSSOptions of crypto.SHA256 and a salt as long as the hash it is RSASSA-PSS (PS256); OpenSSL
+// makes the salt. Other options are refused. The reader is not used.
 func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	pss, err := scheme(opts)
@@ -105,7 +109,7 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 		operation = signingPSS
 	}
 	if len(digest) != sha256.Size {
-		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
+		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes: a SHA-256 digest has %d", len(digest), sha256.Size)
 	}
 	signature := make([]byte, len(k.last))
 	if err := k.handle.run(operation, signature, digest); err != nil {
@@ -114,21 +118,21 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 	return signature, nil
 }
 
-// Decrypt opens RSA-OAEP with SHA-256 or SHA-1 for hash and mask alike and an
-// empty label: opts must be *rsa.OAEPOptions that say so. The reader is not
-// used. rsa.ErrDecryption is for whatever a sender can bring about: a bad
-// padding, a ciphertext for another key, or of the wrong length or value. Any
-// other error is of the key or the library, and says nothing of the message.
-// As with crypto/rsa, a ciphertext that lacks leading zeros is taken.
+// Decrypt decrypts RSA-OAEP with SHA-256 or SHA-1, used for the mask too, and an empty label: opts must
+// be *rsa.OAEPOptions that say so. The reader is not used. The error is rsa.ErrDecryption for
+// everything that a sender can cause: a bad padding, and a ciphertext for another key or of a wrong
+// length or value. Any other error is one of the key or the library and says nothing about the
+// message. As with crypto/rsa, leading zeros of the ciphertext may be missing.
 func (k *Key) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	o, ok := opts.(*rsa.OAEPOptions)
 	if !ok || o == nil || o.Hash != crypto.SHA256 && o.Hash != crypto.SHA1 ||
 		o.MGFHash != 0 && o.MGFHash != o.Hash || len(o.Label) != 0 {
-		return nil, errors.New("libcrypto: decrypt: only RSA-OAEP is supported, with SHA-256 or SHA-1 for both hashes and no label: give *rsa.OAEPOptions that say so")
+		return nil, errors.New("libcrypto: decrypt: only RSA-OAEP is supported, " +
+			"with SHA-256 or SHA-1 for both hashes and no label: use *rsa.OAEPOptions that say so")
 	}
 	if o.Hash == crypto.SHA1 && fips140.Enforced() {
-		return nil, errors.New("libcrypto: decrypt: RSA-OAEP with SHA-1 is not allowed under GODEBUG=fips140=only: use SHA-256")
+		return nil, errors.New("libcrypto: decrypt: " + sha1NotAllowed)
 	}
 	size := len(k.last)
 	if len(ciphertext) > size {
@@ -151,9 +155,8 @@ func (k *Key) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts)
 
 // between reports whether 1 < c < last, the modulus less one. Nothing else
 // decrypts to an OAEP block, or is a signature: 0, 1 and last are their own
-// results. OpenSSL fails on a number from the modulus on, and its FIPS provider
-// on those three too (SP 800-56B), which a sender must not be able to bring
-// about. Both numbers are public.
+// results. OpenSSL fails on a number that is not below the modulus, and its FIPS provider
+// on those three too (SP 800-56B); a sender must not be able to cause that. Both numbers are public.
 func between(c, last []byte) bool {
 	digits := bytes.TrimLeft(c, "\x00")
 	return len(digits) > 0 && (len(digits) > 1 || digits[0] > 1) && bytes.Compare(c, last) < 0
@@ -171,8 +174,8 @@ func checkSize(modulus *big.Int) error {
 	return nil
 }
 
-// Close frees the key. Operations that run are finished first, without waiting
-// for them here; later ones give [ErrClosed]. Closing again does nothing.
+// Close frees the key, after the operations that run now. It does not wait for them. Later operations
+// return [ErrClosed]. Closing again does nothing.
 func (k *Key) Close() error {
 	k.handle.close()
 	return nil

@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -12,12 +12,11 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// Library is the system's OpenSSL, loaded and tested. It stays for the life of
-// the process.
+// Library is the system's OpenSSL, loaded and tested. It is never unloaded.
 //
-// Operations that run at once are bounded by the number of processors;
-// more wait their turn. RSA keeps a processor busy, so that more would gain
-// nothing, and each would hold a thread of the operating system.
+// No more operations run at the same time than there are processors; further ones wait. RSA keeps a
+// processor busy, so that more would gain nothing, and each would hold a thread of the operating
+// system.
 type Library struct {
 	symbols
 	path    string
@@ -26,14 +25,17 @@ type Library struct {
 	running chan struct{}
 }
 
-// Load gives the system's OpenSSL. The first call looks for libcrypto.so.3 in
-// the folders of the Linux distributions and in no others, whatever the
-// environment says; the file and the way to it must be root's alone. It then
-// checks the version and tests the library on known answers. All calls give the
-// first one's result. The error wraps fs.ErrNotExist where no such file is.
+// Built reports whether this build can load OpenSSL.
+const Built = true
+
+// Load returns the system's OpenSSL. The first call looks for libcrypto.so.3 in the folders of the
+// Linux distributions and in no others, whatever the environment says. Only root may be able to
+// change the file and the folders that lead to it. Load then checks the version and tests the library
+// with known answers. All later calls return the result of the first. The error wraps fs.ErrNotExist
+// if there is no such file.
 //
-// OpenSSL reads its own configuration (openssl.cnf, OPENSSL_CONF), which is
-// where its FIPS provider is switched on. That is as trusted as the environment.
+// OpenSSL reads its own configuration (openssl.cnf, OPENSSL_CONF), which can enable its FIPS
+// provider. That is trusted as much as the environment is.
 func Load() (*Library, error) { return loaded() }
 
 var loaded = sync.OnceValues(func() (*Library, error) {
@@ -46,7 +48,8 @@ var loaded = sync.OnceValues(func() (*Library, error) {
 		}
 		return open(path, knownAnswers)
 	}
-	return nil, fmt.Errorf("libcrypto: no OpenSSL 3 of the system can be used; install its package (libssl3, openssl-libs): %w", errors.Join(refused...))
+	return nil, fmt.Errorf("libcrypto: no OpenSSL 3 of the system can be used; "+
+		"install its package (libssl3, openssl-libs): %w", errors.Join(refused...))
 })
 
 func folders() []string {
@@ -54,8 +57,8 @@ func folders() []string {
 	return []string{"/usr/lib/" + multiarch, "/lib/" + multiarch, "/usr/lib64", "/lib64", "/usr/lib", "/lib"}
 }
 
-// open loads a file that the caller trusts. It is not unloaded again, not even
-// when it is refused: OpenSSL leaves destructors with threads that live on.
+// open loads a file that the caller trusts. The file is not unloaded, even if it is refused, since
+// OpenSSL registers destructors with threads that live on.
 func open(path string, answers answers) (*Library, error) {
 	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
@@ -75,20 +78,18 @@ func open(path string, answers answers) (*Library, error) {
 	return l, nil
 }
 
-// Version is what the library says of itself, such as
-// "OpenSSL 3.0.19 27 Jan 2026".
+// Version returns the library's own name for its version, such as "OpenSSL 3.0.19 27 Jan 2026".
 func (l *Library) Version() string { return l.version }
 
-// Path is the file that was loaded.
+// Path returns the name of the file that was loaded.
 func (l *Library) Path() string { return l.path }
 
-// FIPS reports whether RSA keys are in the hands of OpenSSL's FIPS provider, as
-// the configuration of the system had it at loading.
+// FIPS reports whether OpenSSL's FIPS provider performs RSA, according to the system's configuration
+// when the library was loaded.
 func (l *Library) FIPS() bool { return l.fips }
 
-// drain empties this thread's error queue and gives its text, which consists of
-// OpenSSL's names for what went wrong and holds nothing of keys or messages.
-// The caller has locked the thread.
+// drain empties this thread's error queue and returns its text, which consists of OpenSSL's names for
+// errors and contains nothing of keys or messages. The caller has locked the thread.
 func (l *Library) drain() string {
 	var texts []string
 	for range 16 { // the queue holds no more
@@ -99,14 +100,13 @@ func (l *Library) drain() string {
 		texts = append(texts, fmt.Sprintf("%s: %s (%08X)", l.errLib(code), l.errReason(code), code))
 	}
 	if texts == nil {
-		return "OpenSSL gives no reason"
+		return "OpenSSL reports no reason"
 	}
 	return strings.Join(texts, "; ")
 }
 
-// locked runs f, a few calls of OpenSSL, on one thread, since the error queue is
-// the thread's. What was left in the queue by others is dropped. An error of f
-// gets the queue's text.
+// locked runs f, a few calls of OpenSSL, on one thread, since each thread has its own error queue.
+// Older entries of the queue are dropped. An error of f is returned with the queue's text.
 func (l *Library) locked(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

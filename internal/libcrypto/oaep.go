@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -10,10 +10,9 @@ import (
 	"encoding/binary"
 )
 
-// decodeOAEP takes RSAES-OAEP (RFC 8017, section 7.1.2 step 3) with an empty
-// label off em, in place, and gives the message, a part of em. Up to the answer
-// neither time nor memory access depends on the contents: which of the checks
-// failed cannot be told. What is no longer needed of em is wiped.
+// decodeOAEP removes the encoding of RSAES-OAEP with an empty label (RFC 8017 section 7.1.2 step 3)
+// from em, in place, and returns the message, a part of em. Up to the result neither time nor memory
+// access depends on the contents, so that nothing tells which check failed. The rest of em is wiped.
 func decodeOAEP(em []byte, hash crypto.Hash) (message []byte, ok bool) {
 	size := hash.Size()
 	seed, db := em[1:1+size], em[1+size:]
@@ -43,7 +42,7 @@ func decodeOAEP(em []byte, hash crypto.Hash) (message []byte, ok bool) {
 	return em[start:len(em):len(em)], true
 }
 
-// mask is XOR of into with MGF1 of seed (RFC 8017, appendix B.2.1).
+// mask XORs into with MGF1 of seed (RFC 8017 appendix B.2.1).
 func mask(into, seed []byte, hash crypto.Hash) {
 	var input [maxModulus + 4]byte
 	var output [sha256.Size]byte
@@ -57,7 +56,7 @@ func mask(into, seed []byte, hash crypto.Hash) {
 	clear(output[:])
 }
 
-// digest knows the two hashes by name, so that nothing is allocated.
+// digest calls the two hashes by name, so that nothing is allocated.
 func digest(into *[sha256.Size]byte, data []byte, hash crypto.Hash) {
 	if hash == crypto.SHA1 {
 		sum := sha1.Sum(data)

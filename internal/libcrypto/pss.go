@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -21,12 +21,14 @@ var ps256 = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEq
 // SHA-256, and a salt as long as that. Others are an error.
 func scheme(options crypto.SignerOpts) (pss bool, err error) {
 	o, pss := options.(*rsa.PSSOptions)
-	if pss && o != nil && o.Hash == crypto.SHA256 && (o.SaltLength == rsa.PSSSaltLengthEqualsHash || o.SaltLength == pssSalt) ||
-		!pss && options != nil && options.HashFunc() == crypto.SHA256 {
+	switch {
+	case !pss && options != nil && options.HashFunc() == crypto.SHA256,
+		pss && o != nil && o.Hash == crypto.SHA256 &&
+			(o.SaltLength == rsa.PSSSaltLengthEqualsHash || o.SaltLength == pssSalt):
 		return pss, nil
 	}
 	return false, errors.New("only RS256 and PS256 are supported: " +
-		"give crypto.SHA256 as the options, or *rsa.PSSOptions with it and a salt as long as the hash")
+		"use crypto.SHA256 as the options, or *rsa.PSSOptions with it and a salt as long as the hash")
 }
 
 // verifyPSS is EMSA-PSS-VERIFY (RFC 8017, section 9.1.2) of a SHA-256 digest. em

@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -15,17 +15,16 @@ import (
 	"runtime"
 )
 
-// PublicKey is an RSA public key in OpenSSL's hands. It is safe for use by any
-// number of goroutines. OpenSSL does the bare operation; the forms around it
-// are made and compared here, whole, so that a bad signature is not told from a
-// library that fails by what OpenSSL says of it.
+// PublicKey is an RSA public key of OpenSSL. It is safe for concurrent use. OpenSSL performs the bare
+// operation. The paddings are made and compared here, as a whole, so that no error code of OpenSSL
+// has to tell a bad signature from a failing library.
 type PublicKey struct {
 	public *rsa.PublicKey
-	last   []byte // as of Key
+	last   []byte // as in Key
 	handle *handle
 }
 
-// NewPublicKey imports a key of 2048 to 4096 bits, and tries it.
+// NewPublicKey imports a key of 2048 to 4096 bits, and tests it with an encryption.
 func (l *Library) NewPublicKey(key *rsa.PublicKey) (*PublicKey, error) {
 	k, err := l.newPublicKey(key)
 	if err != nil {
@@ -65,18 +64,18 @@ func (l *Library) newPublicKey(key *rsa.PublicKey) (*PublicKey, error) {
 	return k, nil
 }
 
-// Public gives the *rsa.PublicKey, which must not be changed.
+// Public returns the *rsa.PublicKey, which must not be changed.
 func (k *PublicKey) Public() *rsa.PublicKey { return k.public }
 
-// EncryptOAEP encrypts with RSA-OAEP, SHA-256 or SHA-1 for hash and mask alike,
-// and an empty label. A message that is too long is rsa.ErrMessageTooLong.
+// EncryptOAEP encrypts with RSA-OAEP with SHA-256 or SHA-1, used for the mask too, and an empty label.
+// The error for a message that is too long is rsa.ErrMessageTooLong.
 func (k *PublicKey) EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error) {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	if hash != crypto.SHA256 && hash != crypto.SHA1 {
 		return nil, errors.New("libcrypto: encrypt: only RSA-OAEP with SHA-256 or SHA-1 is supported")
 	}
 	if hash == crypto.SHA1 && fips140.Enforced() {
-		return nil, errors.New("libcrypto: encrypt: RSA-OAEP with SHA-1 is not allowed under GODEBUG=fips140=only: use SHA-256")
+		return nil, errors.New("libcrypto: encrypt: " + sha1NotAllowed)
 	}
 	size := len(k.last)
 	if len(message) > size-2*hash.Size()-2 {
@@ -91,7 +90,7 @@ func (k *PublicKey) EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error
 	return em, nil
 }
 
-// encodeOAEP is the inverse of decodeOAEP, for an em of zeros.
+// encodeOAEP is the inverse of decodeOAEP. em must consist of zeros.
 func encodeOAEP(em, message []byte, hash crypto.Hash) {
 	size := hash.Size()
 	seed, db := em[1:1+size], em[1+size:]
@@ -105,15 +104,13 @@ func encodeOAEP(em, message []byte, hash crypto.Hash) {
 	mask(seed, db, hash)
 }
 
-// sha256Info is what stands before a SHA-256 digest in an RS256 signature (RFC
-// 8017, section 9.2, note 1).
+// sha256Info precedes a SHA-256 digest in an RS256 signature (RFC 8017 section 9.2 note 1).
 var sha256Info = []byte{
 	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
 }
 
-// Verify checks a signature of a SHA-256 digest, with the options of [Key.Sign]. A
-// signature that does not hold is rsa.ErrVerification; any other error is
-// operational. The salt of RSASSA-PSS must be as long as the hash.
+// Verify checks a signature of a SHA-256 digest, with the options of [Key.Sign]. The error for a bad
+// signature is rsa.ErrVerification; any other error is operational.
 func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) error {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
 	pss, err := scheme(options)
@@ -121,7 +118,7 @@ func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) 
 		return fmt.Errorf("libcrypto: verify: %w", err)
 	}
 	if len(digest) != sha256.Size {
-		return fmt.Errorf("libcrypto: verify: the digest has %d bytes: SHA-256 gives %d", len(digest), sha256.Size)
+		return fmt.Errorf("libcrypto: verify: the digest has %d bytes: a SHA-256 digest has %d", len(digest), sha256.Size)
 	}
 	if len(signature) != len(k.last) || !between(signature, k.last) {
 		return rsa.ErrVerification
@@ -150,7 +147,7 @@ func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) 
 	return nil
 }
 
-// Close is as of [Key].
+// Close frees the key as [Key.Close] does.
 func (k *PublicKey) Close() error {
 	k.handle.close()
 	return nil

@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -9,10 +9,9 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// symbols are the functions of OpenSSL in use. Those that run for every
-// operation are bare addresses, called with numbers only: all memory that they
-// are given is OpenSSL's own, so that the garbage collector and moving stacks
-// have no part in it.
+// symbols are the functions of OpenSSL in use. Those that run for every operation are bare addresses,
+// called with numbers only: all memory that they use is OpenSSL's own, so that the garbage collector
+// and moving stacks do not affect it.
 type symbols struct {
 	versionNumber func() uint64
 	version       func(kind int32) string
@@ -45,7 +44,7 @@ type symbols struct {
 	encrypt     uintptr
 }
 
-// resolve fills in the symbols from an open library.
+// resolve looks up the symbols in an open library.
 func (s *symbols) resolve(library uintptr) error {
 	for _, f := range []struct {
 		into any

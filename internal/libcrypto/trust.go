@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// trust is the rule for files that this process may execute code from: whoever
-// is not the owner must have no say in what is found under the name.
+// trust is the rule for files that this process may execute code from: only the owner may be able to
+// change what a path leads to.
 type trust struct {
 	root  string // where absolute paths begin: "/", but for tests
 	owner uint32
@@ -20,9 +20,8 @@ type trust struct {
 
 const maxLinks = 40 // as many as the kernel follows
 
-// resolve gives the regular file that an absolute path leads to, without
-// symbolic links, if the file, every folder and every link on the way there
-// belong to the owner and nobody else can write to them.
+// resolve returns the regular file that an absolute path leads to, without symbolic links, if the
+// file, every folder and every link on the way belong to the owner and nobody else can write to them.
 func (t trust) resolve(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		return "", fmt.Errorf("%s: the path is not absolute", path)
@@ -74,8 +73,8 @@ func (t trust) resolve(path string) (string, error) {
 	return at, nil
 }
 
-// check looks at one name. The mode of a symbolic link says nothing: who can
-// change it is who can write to its folder.
+// check checks one name. The mode of a symbolic link means nothing: it can be changed by those who can
+// write to its folder.
 func (t trust) check(path string) (fs.FileMode, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -86,7 +85,7 @@ func (t trust) check(path string) (fs.FileMode, error) {
 		return 0, fmt.Errorf("%s: not owned by user %d", path, t.owner)
 	}
 	if info.Mode().Type() != fs.ModeSymlink && info.Mode().Perm()&0o022 != 0 {
-		return 0, fmt.Errorf("%s: others than its owner can write to it (mode %v)", path, info.Mode())
+		return 0, fmt.Errorf("%s: users other than its owner can write to it (mode %v)", path, info.Mode())
 	}
 	return info.Mode(), nil
 }

@@ -1,4 +1,4 @@
-//go:build linux && !android && (amd64 || arm64) && !sealane_static
+//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
 
 package libcrypto
 
@@ -27,20 +27,20 @@ func TestTrust(t *testing.T) {
 		"relative":                            {me, "usr/lib/l.so", file("usr/lib/l.so", 0o644), "", "not absolute"},
 		"absent":                              {me, "/usr/lib/l.so", func(*testing.T, string) {}, "", "no such file"},
 		"a user's":                            {me + 1, "/usr/lib/l.so", file("usr/lib/l.so", 0o644), "", "not owned"},
-		"group can write":                     {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o664), "", "others than its owner"},
-		"all can write":                       {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o646), "", "others than its owner"},
-		"folder that all can write":           {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777)), "", "usr/lib: others"},
-		"sticky folder":                       {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777|fs.ModeSticky)), "", "usr/lib: others"},
-		"higher folder":                       {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr", 0o775)), "", "usr: others"},
+		"group can write":                     {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o664), "", "users other than its owner"},
+		"all can write":                       {me, "/usr/lib/l.so", file("usr/lib/l.so", 0o646), "", "users other than its owner"},
+		"folder that all can write":           {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777)), "", "usr/lib: users other"},
+		"sticky folder":                       {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777|fs.ModeSticky)), "", "usr/lib: users other"},
+		"higher folder":                       {me, "/usr/lib/l.so", both(file("usr/lib/l.so", 0o644), mode("usr", 0o775)), "", "usr: users other"},
 		"link beside it":                      {me, "/usr/lib/l.so", both(file("usr/lib/l.so.3.0", 0o644), link("usr/lib/l.so", "l.so.3.0")), "usr/lib/l.so.3.0", ""},
 		"link of a folder":                    {me, "/lib/l.so", both(file("usr/lib/l.so", 0o644), link("lib", "usr/lib")), "usr/lib/l.so", ""},
 		"absolute link":                       {me, "/lib/l.so", both(file("usr/lib/l.so", 0o644), link("lib", "/usr/lib")), "usr/lib/l.so", ""},
 		"link up":                             {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), link("usr/lib/l.so", "../../opt/l.so")), "opt/l.so", ""},
 		"link above root":                     {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), link("usr/lib/l.so", "../../../../opt/l.so")), "opt/l.so", ""},
-		"link to a file that all can write":   {me, "/usr/lib/l.so", both(file("opt/l.so", 0o666), link("usr/lib/l.so", "/opt/l.so")), "", "opt/l.so: others"},
-		"link to a folder that all can write": {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), mode("opt", 0o777), link("usr/lib/l.so", "/opt/l.so")), "", "opt: others"},
+		"link to a file that all can write":   {me, "/usr/lib/l.so", both(file("opt/l.so", 0o666), link("usr/lib/l.so", "/opt/l.so")), "", "opt/l.so: users other"},
+		"link to a folder that all can write": {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), mode("opt", 0o777), link("usr/lib/l.so", "/opt/l.so")), "", "opt: users other"},
 		"link by way of such a folder": {me, "/usr/lib/l.so", both(file("opt/l.so", 0o644), file("tmp/x", 0o644),
-			link("tmp/l.so", "/opt/l.so"), mode("tmp", 0o777), link("usr/lib/l.so", "/tmp/l.so")), "", "tmp: others"},
+			link("tmp/l.so", "/opt/l.so"), mode("tmp", 0o777), link("usr/lib/l.so", "/tmp/l.so")), "", "tmp: users other"},
 		"link to itself":   {me, "/usr/lib/l.so", link("usr/lib/l.so", "l.so"), "", "symbolic links"},
 		"broken link":      {me, "/usr/lib/l.so", link("usr/lib/l.so", "gone"), "", "no such file"},
 		"a folder":         {me, "/usr/lib/l.so", file("usr/lib/l.so/x", 0o644), "", "not a regular file"},
