@@ -32,6 +32,11 @@ const (
 // ErrUnknown is returned by [Select] for a choice that it does not know.
 var ErrUnknown = errors.New("unknown RSA engine")
 
+// OpenSSLBuilt reports whether this build can load OpenSSL. It is false on other systems than Linux
+// on amd64 and arm64, and in a build without cgo, which is static, unless the build tag
+// sealane_dlopen is set.
+const OpenSSLBuilt = libcrypto.Built
+
 // An Engine performs RSA operations with keys in memory. The zero value and a nil *Engine are
 // crypto/rsa. An Engine is safe for concurrent use.
 type Engine struct {
@@ -61,7 +66,7 @@ func Select(choice string) (*Engine, error) {
 	case OpenSSL:
 		library, err := libcrypto.Load()
 		if err != nil {
-			return nil, fmt.Errorf("RSA by OpenSSL: %w", err)
+			return nil, fmt.Errorf("RSA by OpenSSL: %w; or choose %s", err, Go)
 		}
 		if fips140.Enabled() && !library.FIPS() {
 			return nil, errors.New("RSA by OpenSSL: FIPS 140-3 mode is on, and OpenSSL's FIPS provider is not: " +

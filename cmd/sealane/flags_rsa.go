@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -38,13 +42,22 @@ func chosenEngine(c *cobra.Command) (*rsaengine.Engine, error) {
 	return nil, &exit{exitFailed, err}
 }
 
-// logRSA writes the line that tells the operator of a server which RSA engine it uses.
-func logRSA(c *cobra.Command) error {
-	engine, err := chosenEngine(c)
-	if err == nil {
-		fmt.Fprintln(c.ErrOrStderr(), "RSA by", engine)
+// logRSA writes the first line of a server's log, which tells the operator what performs RSA.
+func logRSA(w io.Writer, engine *rsaengine.Engine) {
+	fmt.Fprintf(w, "RSA by %s%s\n", engine, linking())
+}
+
+// linking returns ", static build" or ", dynamic build" on Linux, and "" on other systems. A static
+// build has no engine but Go.
+func linking() string {
+	info, ok := debug.ReadBuildInfo()
+	switch {
+	case !ok || runtime.GOOS != "linux":
+		return ""
+	case !rsaengine.OpenSSLBuilt && slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}):
+		return ", static build"
 	}
-	return err
+	return ", dynamic build"
 }
 
 // withPublicOps sets the public operations of a partner's keys to those of engine.

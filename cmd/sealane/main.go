@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // time zones on systems that have none
 
 	"github.com/spf13/cobra"
 )

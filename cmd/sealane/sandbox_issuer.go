@@ -33,9 +33,11 @@ error in place of an SMS. Give the old and the new key during an overlap.`,
 		if err != nil {
 			return err
 		}
-		if err := logRSA(c); err != nil {
+		engine, err := chosenEngine(c)
+		if err != nil {
 			return err
 		}
+		logRSA(c.ErrOrStderr(), engine)
 		log := logTo(c.ErrOrStderr())
 		issuer := &rdx.Issuer{OnOTP: func(transaction, otp string) {
 			fmt.Fprintf(c.ErrOrStderr(), "passcode for transaction %s: %s\n", printable(transaction), otp)

@@ -54,6 +54,7 @@ A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
 		if err != nil {
 			return err
 		}
+		logRSA(c.ErrOrStderr(), nil) // faulty answers are made with keys of crypto/rsa
 		log := logTo(c.ErrOrStderr())
 		provider, err := riskos.NewProvider([]riskos.Account{account}, func() http.Handler { return &riskos.Service{} }, log)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -15,6 +16,7 @@ type versionFacts struct {
 	Revision string `json:"revision,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+	Linking  string `json:"linking,omitempty"`
 	RSA      string `json:"rsa"`
 	FIPS     string `json:"fips140"`
 }
@@ -28,7 +30,7 @@ func newVersion() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		v.RSA = engine.String()
+		v.RSA, v.Linking = engine.String(), strings.TrimPrefix(linking(), ", ")
 		if info, ok := debug.ReadBuildInfo(); ok {
 			if info.Main.Version != "" {
 				v.Version = info.Main.Version
@@ -50,7 +52,8 @@ func newVersion() *cobra.Command {
 		if *asJSON {
 			return writeJSON(c.OutOrStdout(), v)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s %s\n%s on %s\nRSA by %s, FIPS 140-3 %s\n", v.Version, v.Revision, v.Go, v.Platform, v.RSA, v.FIPS)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s %s\n%s on %s%s\nRSA by %s, FIPS 140-3 %s\n",
+			v.Version, v.Revision, v.Go, v.Platform, linking(), v.RSA, v.FIPS)
 		return err
 	}
 	return c
