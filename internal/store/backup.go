@@ -70,15 +70,23 @@ func (d *table[T]) backup() []backupTable {
 
 // Backup writes everything, as it is at one moment, into a new file that only its
 // owner reads. Others go on reading and writing meanwhile. What was written is
-// read again before it counts.
+// read again before it counts. A database that is newer than the program is refused.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	err := newfile.WriteFrom(path, 0o600, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 1<<16)
 		d := dump{out: out, sum: sha256.New()}
-		if err := s.view(ctx, func(t *tx) error { return d.all(t, latest(), backedUp()) }); err != nil {
-			return err
-		}
-		return out.Flush()
+		err := s.view(ctx, func(t *tx) error {
+			version, err := t.version()
+			if err == nil && version > s.migrations.latest() {
+				err = fmt.Errorf("the database has version %d, this program knows versions up to %d and not all that is "+
+					"in it; use the newer program", version, s.migrations.latest())
+			}
+			if err != nil {
+				return err
+			}
+			return d.all(t, version, backedUp())
+		})
+		return errors.Join(err, out.Flush())
 	})
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)

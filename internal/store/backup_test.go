@@ -35,7 +35,7 @@ func TestBackupsMoveBetweenDatabases(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if sum.Version != 1 || sum.Rows != 18 {
+				if sum.Version != store.Latest() || sum.Rows != 18 {
 					t.Errorf("restored %+v", sum)
 				}
 				if err := open(t, target).Backup(t.Context(), second); err != nil {
@@ -139,7 +139,7 @@ func TestForgedBackupsLeaveNothing(t *testing.T) {
 	partners := `{"table":"partner","columns":["id","name","profile","side","version","body"],"order":"id"}` + "\n" + `["acme","a","b","client",1,"{}"]` + "\n"
 	for name, c := range map[string]struct{ content, says string }{
 		"newer":            {`{"backup":"sealane registry","version":9042}` + "\n", "9042"},
-		"no such table":    {start + partners + `{"table":"goose_db_version","columns":["id"],"order":"id"}` + "\n[1]\n", "no table"},
+		"no such table":    {start + partners + `{"table":"schema_version","columns":["id"],"order":"id"}` + "\n[1]\n", "no table"},
 		"no such column":   {start + partners + `{"table":"person","columns":["nickname"],"order":"nickname"}` + "\n[1]\n", "nickname"},
 		"not a plain name": {start + `{"table":"partner; DROP TABLE partner","columns":["id"],"order":"id"}` + "\n", "a name that is none"},
 		"no columns":       {start + `{"table":"partner","columns":[],"order":"id"}` + "\n[]\n", "no columns"},

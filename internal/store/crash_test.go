@@ -44,6 +44,12 @@ func childWork(words []string, o store.Options) error {
 			return err
 		}
 		return s.Close()
+	case "open newer":
+		s, err := store.Open(background, words[1], o.WithMigration(next))
+		if err != nil {
+			return err
+		}
+		return s.Close()
 	case "restore":
 		_, err := store.Restore(background, words[1], words[2], o)
 		return err
@@ -228,8 +234,11 @@ func TestCrashOfAMigration(t *testing.T) {
 	for _, d := range databases {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			crashes(t, func() string { return d.address(t) }, func(address string) string { return tablesOf(t, address) },
+			state := func(address string) string { return tablesOf(t, address) }
+			crashes(t, func() string { return d.address(t) }, state,
 				func(address string) []string { return []string{"open", address} })
+			crashes(t, func() string { return d.address(t) }, state, // two versions, one after the other
+				func(address string) []string { return []string{"open newer", address} })
 		})
 	}
 }
@@ -238,10 +247,10 @@ func TestCrashOfAMigration(t *testing.T) {
 func tablesOf(t *testing.T, address string) string {
 	t.Helper()
 	written := `SELECT t.name || '.' || c.name AS name FROM sqlite_schema t, pragma_table_info(t.name) c
-		WHERE t.type = 'table' AND t.name NOT LIKE 'goose%' AND t.name NOT LIKE 'sqlite%' ORDER BY name`
+		WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%' ORDER BY name`
 	if strings.HasPrefix(address, "postgres") {
 		written = `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
-			WHERE table_schema = 'public' AND table_name NOT LIKE 'goose%' ORDER BY name`
+			WHERE table_schema = 'public' ORDER BY name`
 	}
 	db := raw(t, address)
 	defer db.Close()

@@ -6,21 +6,24 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/pressly/goose/v3"
 )
 
 // dialect is what differs between the databases.
 type dialect struct {
-	goose         goose.Dialect
 	viewIsolation sql.IsolationLevel
-	numbered      bool // placeholders are $1, $2 …
-	hints         bool // INDEXED BY is understood
-	prepare       bool // statements are worth preparing: the driver keeps none
-	types         *strings.Replacer
-	begin         func(context.Context, *sql.DB) (*sql.Tx, error)
+	numbered      bool              // placeholders are $1, $2 …
+	hints         bool              // INDEXED BY is understood
+	prepare       bool              // statements are worth preparing: the driver keeps none
+	types         *strings.Replacer // the names of types in migrations
 	plain         func(error) error // the error without values, wrapping what registry knows it as
-	afterRestore  func(context.Context, *sql.DB) error
+
+	// countVersionTables returns 0 for a new database, else 1.
+	countVersionTables string
+
+	// begin and beginMigration begin a transaction in which only this program writes.
+	begin, beginMigration func(context.Context, *sql.DB) (*sql.Tx, error)
+
+	afterRestore func(context.Context, *sql.DB) error
 
 	rebound sync.Map // statement as written: as the database reads it
 }

@@ -4,188 +4,133 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
-// A file's name begins with the version that it makes, four digits.
+// The files are migrations in the order of their names: the n-th makes version n of version
+// n-1. docs/architecture.md says what a migration may do.
 //
 //go:embed migrations/*.sql
-var migrations embed.FS
+var embedded embed.FS
 
-// latest is the version that this program knows.
-func latest() int64 {
-	names, _ := fs.Glob(migrations, "migrations/*.sql")
-	return versionOf(names[len(names)-1])
-}
+// migrations are the statements that make each version of the database from the one before.
+type migrations [][]string
 
-func versionOf(name string) int64 {
-	n, err := strconv.ParseInt(strings.TrimPrefix(name, "migrations/")[:4], 10, 64)
+func readMigrations(files fs.FS) (migrations, error) {
+	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
-		panic("store: the migration " + name + " has no version")
+		return nil, err
 	}
-	return n
-}
-
-// migrate brings a database to a version, under a lock that its caller or the
-// options take. Each version is a transaction.
-func (s *Store) migrate(ctx context.Context, db *sql.DB, version int64, options ...goose.ProviderOption) error {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
-	if err != nil {
-		return err
-	}
-	var steps []*goose.Migration
+	var all migrations
 	for _, name := range names {
-		text, err := migrations.ReadFile(name)
+		text, err := fs.ReadFile(files, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		steps = append(steps, goose.NewGoMigration(versionOf(name), &goose.GoFunc{
-			RunTx: func(ctx context.Context, t *sql.Tx) error { return s.step(ctx, t, string(text)) },
-		}, nil))
+		all = append(all, statements(string(text)))
 	}
-	options = append(options, goose.WithGoMigrations(steps...), goose.WithDisableGlobalRegistry(true))
-	provider, err := goose.NewProvider(s.dialect.goose, db, nil, options...)
-	if err != nil {
-		return err
-	}
-	for _, step := range steps {
-		if step.Version > version {
-			break
-		}
-		done, err := provider.UpTo(ctx, step.Version)
-		if err != nil {
-			return err
-		}
-		if len(done) > 0 {
-			s.options.trace("MIGRATED")
-		}
-	}
-	return nil
+	return all, nil
 }
 
-func (s *Store) step(ctx context.Context, t *sql.Tx, text string) error {
+// statements returns the statements of a file, each in one line and without comments.
+func statements(text string) []string {
 	var bare strings.Builder
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, "--") {
 			bare.WriteString(line)
 		}
 	}
+	var all []string
 	for statement := range strings.SplitSeq(bare.String(), ";\n") {
-		statement = s.dialect.types.Replace(strings.Join(strings.Fields(statement), " "))
-		if statement == "" {
-			continue
+		if words := strings.Fields(statement); len(words) > 0 {
+			all = append(all, strings.Join(words, " "))
 		}
-		s.options.trace(statement)
-		if _, err := t.ExecContext(ctx, statement); err != nil {
-			return err
-		}
+	}
+	return all
+}
+
+// latest is the version that the migrations make.
+func (m migrations) latest() int64 { return int64(len(m)) }
+
+// fit refuses a version that the program can't work with. It can work with the next one, which
+// has everything that the program knows, and more: so programs are replaced one after the other.
+func (m migrations) fit(version int64) error {
+	if version > m.latest()+1 {
+		return fmt.Errorf("the database has version %d, this program knows versions up to %d and can work with %d; "+
+			"use the newer program that it belongs to", version, m.latest(), m.latest()+1)
 	}
 	return nil
 }
 
-// version gives the database's version; of a new one it is 0.
-func version(ctx context.Context, db *sql.DB, tables string) (int64, error) {
-	var n int64
-	if err := db.QueryRowContext(ctx, tables).Scan(&n); err != nil || n == 0 {
+// migrate brings the database to a version, if it has an older one.
+func (s *Store) migrate(ctx context.Context, version int64) error {
+	have, err := s.version(ctx, s.writer)
+	for err == nil && have < version {
+		have, err = s.step(ctx, version)
+	}
+	if err != nil {
+		return s.dialect.plain(err)
+	}
+	return s.migrations.fit(have)
+}
+
+// step makes the database's next version, in one transaction, and returns it. Programs that
+// start at the same time take turns.
+func (s *Store) step(ctx context.Context, last int64) (int64, error) {
+	t, err := s.dialect.beginMigration(ctx, s.writer)
+	if err != nil {
 		return 0, err
 	}
-	err := db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version").Scan(&n)
+	defer t.Rollback()
+	have, err := s.version(ctx, t)
+	if err != nil || have >= last {
+		return have, err
+	}
+	next := have + 1
+	record := fmt.Sprintf("INSERT INTO schema_version (version) VALUES (%d)", next)
+	for _, statement := range append(s.migrations[have], record) {
+		statement = s.dialect.types.Replace(statement)
+		s.options.trace(statement)
+		if _, err := t.ExecContext(ctx, statement); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.Commit(); err != nil {
+		return 0, err
+	}
+	s.options.trace("MIGRATED")
+	return next, nil
+}
+
+const selectVersion = "SELECT COALESCE(MAX(version), 0) FROM schema_version"
+
+// version returns the database's version; that of a new one is 0.
+func (s *Store) version(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}) (n int64, err error) {
+	if err = db.QueryRowContext(ctx, s.dialect.countVersionTables).Scan(&n); err != nil || n == 0 {
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, selectVersion).Scan(&n)
 	return n, err
 }
 
-// current reports whether nothing is to be done, and refuses a database that
-// this program is too old for.
-func current(ctx context.Context, db *sql.DB, tables string, want int64) (bool, error) {
-	have, err := version(ctx, db, tables)
-	if err != nil {
-		return false, err
-	}
-	if known := latest(); have > known {
-		return false, fmt.Errorf("the database has version %d, this program knows versions up to %d; use the newer program that it belongs to", have, known)
-	}
-	return have >= want, nil
+// version is the database's version in this transaction.
+func (t *tx) version() (int64, error) {
+	return one(t, "version of the database", selection[int64]{selectVersion, func(row scan) (n int64, err error) {
+		err = row(&n)
+		return n, err
+	}}, "")
 }
 
-func migratePostgres(ctx context.Context, s *Store, want int64) error {
-	const tables = "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('goose_db_version')"
-	if done, err := current(ctx, s.writer, tables, want); done || err != nil {
-		return s.plainly(err)
-	}
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+// fits refuses a database that another program has brought further than this one can work
+// with. It is asked in each transaction, because programs run for months.
+func (t *tx) fits() error {
+	version, err := t.version()
 	if err != nil {
 		return err
 	}
-	if err := s.migrate(ctx, s.writer, want, goose.WithSessionLocker(locker)); err != nil {
-		return s.plainly(err)
-	}
-	// Another program may have brought it further meanwhile.
-	_, err = current(ctx, s.writer, tables, want)
-	return s.plainly(err)
-}
-
-func (s *Store) plainly(err error) error {
-	if err == nil {
-		return nil
-	}
-	return s.dialect.plain(err)
-}
-
-// migrateSQLite migrates under SQLite's exclusive lock. It is tried again while
-// another program has the database open: that may be another start of this one,
-// which is about to migrate it.
-func migrateSQLite(ctx context.Context, s *Store, path string, want int64) error {
-	for end := time.Now().Add(patience); ; {
-		done, err := tryMigrateSQLite(ctx, s, path, want)
-		if done || err != nil && !busy(err) {
-			return s.plainly(err)
-		}
-		if time.Now().After(end) {
-			return errors.New("another program has the database open, so it can't be brought to this program's version; stop that first")
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(time.Duration(5+rand.IntN(100)) * time.Millisecond):
-		}
-	}
-}
-
-func tryMigrateSQLite(ctx context.Context, s *Store, path string, want int64) (done bool, err error) {
-	const tables = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'goose_db_version'"
-	look, err := sql.Open("sqlite", sqliteName(path))
-	if err != nil {
-		return false, err
-	}
-	done, err = current(ctx, look, tables, want)
-	if err := errors.Join(err, look.Close()); done || err != nil {
-		return done, err
-	}
-
-	// Of two that want the lock, each may keep the other from it: they give up at
-	// different times.
-	wait := fmt.Sprintf("busy_timeout(%d)", rand.IntN(400))
-	db, err := sql.Open("sqlite", sqliteName(path, wait, "locking_mode(EXCLUSIVE)", "synchronous(FULL)"))
-	if err != nil {
-		return false, err
-	}
-	db.SetMaxOpenConns(1) // closing it gives the lock back
-	defer db.Close()
-	for _, statement := range []string{"BEGIN EXCLUSIVE", "COMMIT", "PRAGMA journal_mode = WAL"} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return false, err
-		}
-	}
-	if done, err = current(ctx, db, tables, want); done || err != nil {
-		return done, err
-	}
-	return false, s.migrate(ctx, db, want)
+	return t.store.migrations.fit(version)
 }

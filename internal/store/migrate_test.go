@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -11,13 +14,13 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// Programs that start at the same moment on a new database all come up.
+// Programs of two versions that start at the same moment on a new database all come up.
 func TestManyMigrateAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		var starts sync.WaitGroup
 		for i := range 4 {
 			starts.Go(func() {
-				s, err := store.Open(t.Context(), address, store.Options{})
+				s, err := store.Open(t.Context(), address, []store.Options{{}, newer}[i%2])
 				if err != nil {
 					t.Errorf("start %d: %v", i, err)
 					return
@@ -34,28 +37,182 @@ func TestManyMigrateAtOnce(t *testing.T) {
 	})
 }
 
-func TestNewerDatabaseIsRefused(t *testing.T) {
+// next is the migration of a program that is one version newer: all that a migration may do.
+const next = `
+ALTER TABLE certificate ADD COLUMN remark TEXT NOT NULL DEFAULT 'none';
+ALTER TABLE certificate_text ADD COLUMN proof BLOB;
+CREATE TABLE remark (id TEXT NOT NULL PRIMARY KEY REFERENCES certificate (id), said TEXT NOT NULL);
+CREATE INDEX certificate_remark ON certificate (remark, id);
+`
+
+var newer = store.Options{}.WithMigration(next)
+
+func openWith(t *testing.T, address string, o store.Options) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), address, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// A program goes on while the next one changes the schema, and starts on the changed one. What
+// it does not know stays as it is.
+func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
-		update(t, open(t, address), func(tx registry.Tx) error { return agreement(tx, "acme", "PROD") })
-		applied := "1"
-		if strings.HasPrefix(address, "postgres") {
-			applied = "true"
-		}
+		running := open(t, address)
+		update(t, running, beforeChange)
+		view(t, running, func(tx registry.Tx) error {
+			openWith(t, address, newer)
+			_, err := tx.Environment("acme", "PROD")
+			return err
+		})
 		db := raw(t, address)
-		if _, err := db.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9042, "+applied+")"); err != nil {
+		if _, err := db.ExecContext(t.Context(), "UPDATE certificate SET remark = 'said by the newer program'"); err != nil {
 			t.Fatal(err)
 		}
-		s, err := store.Open(t.Context(), address, store.Options{})
-		if err == nil {
-			s.Close()
-			t.Fatal("it was opened")
+		update(t, running, everyChange)
+		started := open(t, address)
+		var old registry.Certificate
+		update(t, started, func(tx registry.Tx) (err error) {
+			old, err = tx.Certificate("old")
+			old.Exchange.Change = "CHG3"
+			return all(err, tx.PutCertificate(&old))
+		})
+		if old.State != registry.Retired {
+			t.Errorf("the certificate is %s, not as the running program left it", old.State)
 		}
-		for _, want := range []string{"9042", "up to 1", "newer program"} {
-			if !strings.Contains(err.Error(), want) {
-				t.Errorf("the error says no %q: %v", want, err)
+		for id, want := range map[string]string{"old": "said by the newer program", "new": "none"} {
+			var got string
+			err := db.QueryRowContext(t.Context(), "SELECT remark FROM certificate WHERE id = '"+id+"'").Scan(&got)
+			if err != nil || got != want {
+				t.Errorf("certificate %s: remark %q, %v, want %q", id, got, err, want)
 			}
 		}
+		view(t, openWith(t, address, newer), func(tx registry.Tx) error {
+			_, err := tx.Certificate("new")
+			return err
+		})
 	})
+}
+
+// A database that is more than one version newer is refused: at the start, and by a program
+// that was running when it became so.
+func TestNewerDatabaseIsRefused(t *testing.T) {
+	for _, version := range []int64{store.Latest() + 2, 9042} {
+		onBoth(t, func(t *testing.T, address string) {
+			running := open(t, address)
+			update(t, running, func(tx registry.Tx) error { return agreement(tx, "acme", "PROD") })
+			insert := fmt.Sprintf("INSERT INTO schema_version (version) VALUES (%d)", version)
+			if _, err := raw(t, address).ExecContext(t.Context(), insert); err != nil {
+				t.Fatal(err)
+			}
+			s, err := store.Open(t.Context(), address, store.Options{})
+			if err == nil {
+				s.Close()
+			}
+			nothing := func(registry.Tx) error { t.Error("it was called"); return nil }
+			for what, err := range map[string]error{
+				"open": err, "view": running.View(t.Context(), nothing), "update": running.Update(t.Context(), nothing),
+				"backup": running.Backup(t.Context(), filepath.Join(t.TempDir(), "backup")),
+			} {
+				for _, want := range []string{fmt.Sprint(version), fmt.Sprint("up to ", store.Latest()), "newer program"} {
+					if err == nil || !strings.Contains(err.Error(), want) {
+						t.Errorf("%s: the error does not say %q: %v", what, want, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A backup has all that the database has, or there is none.
+func TestNoBackupOfWhatIsNotKnown(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s := open(t, address)
+		openWith(t, address, newer)
+		path := filepath.Join(t.TempDir(), "backup")
+		if err := s.Backup(t.Context(), path); err == nil || !strings.Contains(err.Error(), "newer program") {
+			t.Errorf("the error is %v", err)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a file was left: %v", err)
+		}
+	})
+}
+
+// A backup of an older program becomes a database of this one; one that has been migrated
+// already would miss what the migration does to rows.
+func TestOlderBackup(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		source := open(t, databases[0].address(t))
+		update(t, source, beforeChange)
+		path := filepath.Join(t.TempDir(), "backup")
+		if err := source.Backup(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		migrated := "sqlite:" + filepath.Join(t.TempDir(), "migrated.db")
+		openWith(t, migrated, newer)
+		_, err := store.Restore(t.Context(), migrated, path, newer)
+		if err == nil || !strings.Contains(err.Error(), "new database") {
+			t.Errorf("restored into a newer schema: %v", err)
+		}
+		sum, err := store.Restore(t.Context(), address, path, newer)
+		if err != nil || sum.Version != store.Latest() {
+			t.Fatalf("%+v, %v", sum, err)
+		}
+		var remark string
+		err = raw(t, address).QueryRowContext(t.Context(), "SELECT remark FROM certificate WHERE id = 'old'").Scan(&remark)
+		if err != nil || remark != "none" {
+			t.Errorf("remark %q, %v", remark, err)
+		}
+	})
+}
+
+// additive are the statements that a program of the version before does not notice.
+var additive = regexp.MustCompile(`^(CREATE TABLE \w+ |CREATE INDEX |` +
+	`ALTER TABLE \w+ ADD COLUMN \w+ (TEXT|BLOB|BIGINT)( NOT NULL DEFAULT ('[^']*'|\d+))?$)`)
+
+func TestMigrationsAreAdditive(t *testing.T) {
+	check := func(text string) error {
+		for statement := range strings.SplitSeq(text, ";\n") {
+			var words []string
+			for line := range strings.Lines(statement) {
+				if !strings.HasPrefix(line, "--") {
+					words = append(words, strings.Fields(line)...)
+				}
+			}
+			if s := strings.Join(words, " "); s != "" && !additive.MatchString(s) {
+				return errors.New(s)
+			}
+		}
+		return nil
+	}
+	names, err := filepath.Glob("migrations/*.sql")
+	if err != nil || int64(len(names)) != store.Latest() {
+		t.Fatalf("%d migrations make version %d, %v", len(names), store.Latest(), err)
+	}
+	for i, name := range names {
+		if want := fmt.Sprintf("%04d_", i+1); !strings.HasPrefix(filepath.Base(name), want) {
+			t.Errorf("the name of %s does not begin with %s", name, want)
+		}
+		if err := check(string(read(t, name))); i > 0 && err != nil {
+			t.Errorf("%s: programs of version %d, which run meanwhile, can't go on after: %v", name, i, err)
+		}
+	}
+	if err := check(next); err != nil {
+		t.Errorf("it is additive: %v", err)
+	}
+	for _, breaks := range []string{
+		"ALTER TABLE person ADD COLUMN n TEXT NOT NULL;\n", "ALTER TABLE person DROP COLUMN body;\n", "DROP TABLE person;\n",
+		"ALTER TABLE person ADD COLUMN n TEXT UNIQUE;\n", "CREATE UNIQUE INDEX i ON person (body);\n",
+		"ALTER TABLE person RENAME COLUMN body TO rest;\n", "UPDATE person SET body = '{}';\n",
+	} {
+		if check(breaks) == nil {
+			t.Errorf("it is not additive: %s", breaks)
+		}
+	}
 }
 
 func TestFilesAreForTheirOwnerAlone(t *testing.T) {

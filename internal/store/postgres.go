@@ -10,28 +10,31 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 
 	"github.com/sealane/sealane/internal/registry"
 )
 
 func postgresDialect() *dialect {
 	return &dialect{
-		goose:         goose.DialectPostgres,
 		viewIsolation: sql.LevelRepeatableRead,
 		numbered:      true,
 		types:         strings.NewReplacer("BLOB", "BYTEA", "TEXT", `TEXT COLLATE "C"`),
-		begin:         beginPostgres,
 		plain:         plainPostgres,
-		afterRestore:  analyzePostgres,
+
+		countVersionTables: "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('schema_version')",
+
+		begin:          beginPostgres,
+		beginMigration: beginPostgresMigration,
+		afterRestore:   analyzePostgres,
 	}
 }
 
-func openPostgres(ctx context.Context, address string, version int64, o Options) (*Store, error) {
+func openPostgres(address string, o Options) (*Store, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		// The parser's words may hold the address, and with it a password.
-		return nil, errors.New("open the registry: its postgres:// address is not well formed; it looks like postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full")
+		return nil, errors.New("its postgres:// address is not well formed; " +
+			"it looks like postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full")
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "sealane"
@@ -39,12 +42,6 @@ func openPostgres(ctx context.Context, address string, version int64, o Options)
 	s := &Store{dialect: postgresDialect(), options: o}
 	s.name = fmt.Sprintf("database %s at %s", config.Database, config.Host)
 	s.writer, s.reader = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
-	s.writer.SetMaxOpenConns(1)
-	s.reader.SetMaxOpenConns(readers)
-	s.reader.SetMaxIdleConns(readers)
-	if err := migratePostgres(ctx, s, version); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the registry: %s: %w", s.name, err), s.Close())
-	}
 	return s, nil
 }
 
@@ -54,13 +51,26 @@ func openPostgres(ctx context.Context, address string, version int64, o Options)
 // look is not older than the lock. Autovacuum does not get in its way: the table
 // has no rows.
 func beginPostgres(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
-	t, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	return beginLocked(ctx, db, sql.LevelSerializable, "LOCK TABLE writer IN EXCLUSIVE MODE")
+}
+
+// beginPostgresMigration makes programs that start at the same time take turns, and other
+// writers wait. The number is that of Sealane's migrations: a new database has no table to lock.
+func beginPostgresMigration(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
+	return beginLocked(ctx, db, sql.LevelReadCommitted, `SELECT pg_advisory_xact_lock(7325203);
+		DO $$ BEGIN
+			IF to_regclass('writer') IS NOT NULL THEN LOCK TABLE writer IN EXCLUSIVE MODE; END IF;
+		END $$`)
+}
+
+// beginLocked begins a transaction with a lock, for which it waits no longer than [patience].
+func beginLocked(ctx context.Context, db *sql.DB, level sql.IsolationLevel, lock string) (*sql.Tx, error) {
+	t, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		return nil, err
 	}
-	// Without arguments, pgx sends both statements at once.
-	take := fmt.Sprintf("SET LOCAL lock_timeout = %d; LOCK TABLE writer IN EXCLUSIVE MODE", patience.Milliseconds())
-	if _, err := t.ExecContext(ctx, take); err != nil {
+	// Without arguments, pgx sends all statements at once.
+	if _, err := t.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; %s", patience.Milliseconds(), lock)); err != nil {
 		t.Rollback()
 		return nil, err
 	}

@@ -19,8 +19,13 @@ func Restore(ctx context.Context, address, path string, o Options) (sum Summary,
 	if err != nil {
 		return Summary{}, err
 	}
-	if known := latest(); sum.Version > known {
-		return Summary{}, fmt.Errorf("backup %s: it has version %d, this program knows versions up to %d; use the newer program that it belongs to", path, sum.Version, known)
+	m, err := o.migrations()
+	if err != nil {
+		return Summary{}, err
+	}
+	if sum.Version > m.latest() {
+		return Summary{}, fmt.Errorf("backup %s: it has version %d, this program knows versions up to %d; "+
+			"use the newer program that it belongs to", path, sum.Version, m.latest())
 	}
 	s, err := openAt(ctx, address, sum.Version, o)
 	if err != nil {
@@ -43,6 +48,14 @@ func Restore(ctx context.Context, address, path string, o Options) (sum Summary,
 
 func (s *Store) restore(ctx context.Context, path string, want Summary) error {
 	return s.update(ctx, func(t *tx) error {
+		version, err := t.version()
+		if err != nil {
+			return err
+		}
+		if version != want.Version {
+			return fmt.Errorf("%s has version %d, the backup has version %d, which no migration would follow; "+
+				"restore into a new database", s.name, version, want.Version)
+		}
 		for _, table := range backedUp() {
 			if err := t.empty(table.Table); err != nil {
 				return err

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
 
@@ -25,44 +24,40 @@ var errBusy = fmt.Errorf("another program has been writing for more than %v; try
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		goose:        goose.DialectSQLite3,
-		hints:        true,
-		prepare:      true,
-		types:        strings.NewReplacer(),
-		begin:        beginSQLite,
-		plain:        plainSQLite,
-		afterRestore: checkSQLite,
+		hints:   true,
+		prepare: true,
+		types:   strings.NewReplacer(),
+		plain:   plainSQLite,
+
+		countVersionTables: "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_version'",
+
+		begin:          beginSQLite,
+		beginMigration: beginSQLite,
+		afterRestore:   checkSQLite,
 	}
 }
 
-func openSQLite(ctx context.Context, path string, version int64, o Options) (*Store, error) {
+func openSQLite(path string, o Options) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the registry %s: %w", path, err)
+		return nil, err
 	}
-	// SQLite gives its -wal and -shm files the mode of this one.
+	// SQLite makes its -wal and -shm files with the mode of this one.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("open the registry: %w", err)
+		return nil, err
 	}
 	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("open the registry: %w", err)
+		return nil, err
 	}
 	s := &Store{dialect: sqliteDialect(), name: path, options: o}
-	if err := migrateSQLite(ctx, s, path, version); err != nil {
-		return nil, fmt.Errorf("open the registry %s: %w", path, err)
-	}
 	common := []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
-	s.writer, err = sql.Open("sqlite", sqliteName(path, append(common, "cache_size(-65536)")...))
-	if err == nil {
-		s.reader, err = sql.Open("sqlite", sqliteName(path, append(common, "query_only(1)")...))
+	if s.writer, err = sql.Open("sqlite", sqliteName(path, append(common, "cache_size(-65536)")...)); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open the registry %s: %w", path, err)
+	if s.reader, err = sql.Open("sqlite", sqliteName(path, append(common, "query_only(1)")...)); err != nil {
+		return nil, err
 	}
-	s.writer.SetMaxOpenConns(1)
-	s.reader.SetMaxOpenConns(readers)
-	s.reader.SetMaxIdleConns(readers)
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -24,6 +25,15 @@ type Options struct {
 	// COMMITTED and MIGRATED, and holds the change up until it returns. Statements
 	// hold no values.
 	Trace func(statement string)
+
+	files fs.FS // the migrations; nil: those of this program
+}
+
+func (o Options) migrations() (migrations, error) {
+	if o.files == nil {
+		return readMigrations(embedded)
+	}
+	return readMigrations(o.files)
 }
 
 func (o Options) trace(statement string) {
@@ -39,6 +49,8 @@ type Store struct {
 	writer  *sql.DB // one connection: writers of this process queue here, and hear their contexts
 	reader  *sql.DB
 	options Options
+
+	migrations migrations
 }
 
 // readers is how many looks at the database there may be at once.
@@ -47,23 +59,54 @@ const readers = 8
 // Open opens the database and brings it to this program's version. The address
 // is a path, "sqlite:PATH", or a "postgres://" URL. A file that is not there is
 // made, readable for its owner alone; its folder must be there.
+//
+// A database that is one version newer can be used, as it is while one program
+// after the other is replaced by its next version. One that is newer than that is
+// refused, and if another program makes it so later, so are View and Update.
 func Open(ctx context.Context, address string, o Options) (*Store, error) {
-	return openAt(ctx, address, latest(), o)
+	m, err := o.migrations()
+	if err != nil {
+		return nil, err
+	}
+	return openAt(ctx, address, m.latest(), o)
 }
 
+// openAt is Open for a database that a migration to a version is enough for.
 func openAt(ctx context.Context, address string, version int64, o Options) (*Store, error) {
+	s, err := connect(address, o)
+	if err != nil {
+		return nil, fmt.Errorf("open the registry: %w", err)
+	}
+	if s.migrations, err = o.migrations(); err == nil {
+		err = s.migrate(ctx, version)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the registry: %s: %w", s.name, err), s.Close())
+	}
+	return s, nil
+}
+
+// connect does not use the database yet.
+func connect(address string, o Options) (s *Store, err error) {
 	switch scheme, rest, found := strings.Cut(address, ":"); {
 	case address == "" || address == "sqlite:":
-		return nil, errors.New("open the registry: its address is empty; give a path, sqlite:PATH or postgres://HOST/DATABASE")
+		return nil, errors.New("its address is empty; use a path, sqlite:PATH or postgres://HOST/DATABASE")
 	case found && (scheme == "postgres" || scheme == "postgresql"):
-		return openPostgres(ctx, address, version, o)
+		s, err = openPostgres(address, o)
 	case found && scheme == "sqlite":
-		return openSQLite(ctx, rest, version, o)
+		s, err = openSQLite(rest, o)
 	case found && strings.HasPrefix(rest, "//"):
-		return nil, fmt.Errorf("open the registry: a %s: address is not known; give a path, sqlite:PATH or postgres://HOST/DATABASE", scheme)
+		return nil, fmt.Errorf("a %s: address is not known; use a path, sqlite:PATH or postgres://HOST/DATABASE", scheme)
 	default:
-		return openSQLite(ctx, address, version, o)
+		s, err = openSQLite(address, o)
 	}
+	if err != nil {
+		return nil, err
+	}
+	s.writer.SetMaxOpenConns(1)
+	s.reader.SetMaxOpenConns(readers)
+	s.reader.SetMaxIdleConns(readers)
+	return s, nil
 }
 
 // Close ends all looks and changes.
@@ -82,6 +125,9 @@ func (s *Store) view(ctx context.Context, look func(*tx) error) error {
 	defer opened.Rollback()
 	t := newTx(ctx, s, opened, false)
 	defer t.close()
+	if err := t.fits(); err != nil {
+		return err
+	}
 	if err := look(t); err != nil {
 		return err
 	}
@@ -106,6 +152,9 @@ func (s *Store) update(ctx context.Context, change func(*tx) error) error {
 	defer opened.Rollback() // after a panic, too
 	t := newTx(ctx, s, opened, true)
 	defer t.close()
+	if err := t.fits(); err != nil {
+		return err
+	}
 	if err := change(t); err != nil {
 		return err
 	}

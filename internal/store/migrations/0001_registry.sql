@@ -5,6 +5,9 @@
 -- body is the rest of a row: JSON, of what nothing is searched by and the snapshot
 -- of lanes does not need.
 
+CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY);
+
+-- Programs that write take turns by a lock of this table. It has no rows.
 CREATE TABLE writer (id BIGINT NOT NULL PRIMARY KEY);
 
 CREATE TABLE partner (
