@@ -12,14 +12,13 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// openssl puts the keys of a lane into OpenSSL's hands.
-func openssl(t *testing.T, l *sealane.Lane) *sealane.Lane {
+// openssl makes a lane whose RSA operations OpenSSL performs.
+func openssl(t *testing.T, c sealane.Config) *sealane.Lane {
 	t.Helper()
 	library, err := libcrypto.Load()
 	if err != nil {
 		t.Skipf("libcrypto.so.3 is missing: %v", err)
 	}
-	c := l.Config()
 	var ours, theirs []keyring.Key
 	for _, k := range c.Ours.Keys() {
 		if k.Private, err = library.NewKey(testkey.RSA(t, map[string]string{"c1": "customer", "p1": "provider"}[k.ID], 2048)); err != nil {
@@ -41,7 +40,7 @@ func openssl(t *testing.T, l *sealane.Lane) *sealane.Lane {
 // refused by both for the same fault.
 func TestEnginesAgree(t *testing.T) {
 	customer, provider := riskos(t)
-	fastCustomer, fastProvider := openssl(t, customer), openssl(t, provider)
+	fastCustomer, fastProvider := openssl(t, customerConfig(t)), openssl(t, providerConfig(t))
 	for _, ends := range [][2]*sealane.Lane{{customer, fastProvider}, {fastCustomer, provider}, {fastProvider, customer}, {provider, fastCustomer}, {fastCustomer, fastProvider}} {
 		payload := bytes.Repeat([]byte("0123456789"), 1234)
 		message, err := ends[1].Open(t.Context(), seal(t, ends[0], string(payload)))

@@ -11,87 +11,68 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// One sentinel for each outcome that a partner can see, and a few that only we
-// see. Errors of this module wrap one of them; use errors.Is.
-var (
-	// ErrNotSupported: no keys were exchanged for this account or lane.
-	ErrNotSupported = errors.New("payload encryption is not set up")
-	// ErrPlainRefused: in clear, where the lane requires sealing.
-	ErrPlainRefused = errors.New("plain where sealing is required")
-	// ErrTooLarge: more than the lane's MaxPayload.
-	ErrTooLarge = errors.New("too large")
-	// ErrFormat: the body is not as agreed.
-	ErrFormat = errors.New("body is not as agreed")
-	// ErrNotJWE: wrong already without a key.
-	ErrNotJWE = errors.New("not an acceptable JWE")
-	// ErrDecryption: whatever needs the private key. There is no finer error for a partner.
-	ErrDecryption = errors.New("decryption failed")
-	// ErrNotJWS: what was encrypted is not an acceptable JWS.
-	ErrNotJWS = errors.New("not an acceptable JWS")
-	// ErrSignature: the signature does not hold under the partner's keys.
-	ErrSignature = errors.New("signature could not be verified")
-	// ErrSealingFailed: the request was verified and probably processed, but its
-	// answer could not be sealed. Do not send the request again blindly.
-	ErrSealingFailed = errors.New("processed, but the answer could not be sealed")
-	// ErrUnavailable: a key could not be used; nothing was judged. Try again later.
-	ErrUnavailable = errors.New("key is not available")
-
-	// ErrMayBeProcessed: the request went out, and what came back (or did not)
-	// does not say what became of it. It comes beside the reason. Ask for it first:
-	// the other sentinels do not tell whether a request was processed.
-	ErrMayBeProcessed = errors.New("the request may have been processed")
-	// ErrNotSealed: an answer came in clear where it should be sealed.
-	ErrNotSealed = errors.New("answer is not sealed")
-	// ErrContradiction: an identifier outside the seal is not the signed one, or
-	// the answer is not to this request.
-	ErrContradiction = errors.New("answer contradicts itself or its request")
+// The outcomes. Each is an error: errors of this module wrap the one that they
+// stand for, so that errors.Is finds it. A partner learns no more than the outcome.
+// See [profile.Outcome] for what each means.
+const (
+	ErrNotSupported  = profile.NotSupported
+	ErrPlainRefused  = profile.PlainRefused
+	ErrTooLarge      = profile.TooLarge
+	ErrFormat        = profile.Format
+	ErrNotJWE        = profile.NotJWE
+	ErrDecryption    = profile.Decryption
+	ErrNotJWS        = profile.NotJWS
+	ErrSignature     = profile.Signature
+	ErrSealingFailed = profile.SealingFailed
+	ErrUnavailable   = profile.Unavailable
+	ErrNotSealed     = profile.NotSealed
+	ErrContradiction = profile.Contradiction
 )
 
-// sentinels maps what a profile's error table calls an outcome.
-var sentinels = map[profile.Outcome]error{
-	profile.NotSupported:  ErrNotSupported,
-	profile.PlainRefused:  ErrPlainRefused,
-	profile.TooLarge:      ErrTooLarge,
-	profile.Format:        ErrFormat,
-	profile.NotJWE:        ErrNotJWE,
-	profile.Decryption:    ErrDecryption,
-	profile.NotJWS:        ErrNotJWS,
-	profile.Signature:     ErrSignature,
-	profile.SealingFailed: ErrSealingFailed,
-	profile.Unavailable:   ErrUnavailable,
-}
+// ErrMayBeProcessed is wrapped, besides an outcome, where the request went out and
+// the response does not tell whether it was processed. Test for it first: an outcome
+// alone does not tell. Do not send such a request again without asking for its result.
+var ErrMayBeProcessed = errors.New("the request may have been processed")
 
-// Sentinel gives the error that stands for an outcome, or nil.
-func Sentinel(on profile.Outcome) error { return sentinels[on] }
-
-// OutcomeOf gives the outcome that an error means to a partner: that of the
-// outermost *Error in it. What has no outcome of its own is Unavailable: the
-// message was not judged.
+// OutcomeOf returns the outcome that err stands for: that of the partner where err
+// is a partner's answer, else our own. An error without an outcome is
+// [ErrUnavailable]: the message was not judged. For nil it returns "".
 func OutcomeOf(err error) profile.Outcome {
-	var lane *Error
-	if errors.As(err, &lane) {
-		for on, sentinel := range sentinels {
-			if lane.Sentinel == sentinel {
-				return on
-			}
-		}
+	if err == nil {
+		return ""
+	}
+	var on profile.Outcome
+	if errors.As(err, &on) {
+		return on
 	}
 	return profile.Unavailable
 }
 
-// FaultCode names a fault exactly; docs/faults.md explains each.
-type FaultCode = fault.Code
+// The values of Error.Op.
+const (
+	OpSeal         = "seal"
+	OpOpen         = "open"
+	OpReadBody     = "read body"     // of a request, or of a sealed response
+	OpReadResponse = "read response" // as a whole, or as a service wrote it
+	OpBind         = "bind response" // to its request
+	OpSend         = "send"          // a request that was to go out plain
+)
 
-// Error is an error of a lane. Its text is for the operator: it names the
-// fault, but no payload, key or token. A partner may learn no more than the
-// outcome.
+// Error says what happened on a lane. Its text is for the operator: it names the
+// fault, and holds no payload, key or token.
 type Error struct {
-	Op       string // "seal" or "open"
-	Lane     string // the lane's name
-	Sentinel error  // one of the above
-	Fault    FaultCode
-	Detail   string
-	Err      error
+	// Op is the operation, one of the Op constants.
+	Op string
+	// Lane is the lane's name.
+	Lane string
+	// Outcome is the outcome that a partner may learn.
+	Outcome profile.Outcome
+	// Fault is the exact fault.
+	Fault fault.Code
+	// Detail, where not empty, takes the place of the fault's meaning.
+	Detail string
+	// Err is the cause, or nil.
+	Err error
 }
 
 func (e *Error) Error() string {
@@ -100,52 +81,54 @@ func (e *Error) Error() string {
 	if e.Lane != "" {
 		b.WriteString(" " + e.Lane)
 	}
-	fmt.Fprintf(&b, ": %v", e.Sentinel)
 	detail := e.Detail
 	if detail == "" {
 		detail = strings.TrimSuffix(e.Fault.Meaning(), ".")
 	}
-	fmt.Fprintf(&b, ": %s [%s]", detail, e.Fault)
+	fmt.Fprintf(&b, ": %v: %s [%s]", e.Outcome, detail, e.Fault)
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	return b.String()
 }
 
-// Unwrap lets errors.Is find the sentinel and errors.As the cause.
+// Unwrap returns the outcome and the cause.
 func (e *Error) Unwrap() []error {
 	if e.Err == nil {
-		return []error{e.Sentinel}
+		return []error{e.Outcome}
 	}
-	return []error{e.Sentinel, e.Err}
+	return []error{e.Outcome, e.Err}
 }
 
-// FaultOf gives the exact fault code in err, or the empty code.
-func FaultOf(err error) FaultCode {
-	var lane *Error
-	if errors.As(err, &lane) {
-		return lane.Fault
+// FaultOf returns the exact fault in err, or "".
+func FaultOf(err error) fault.Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fault
 	}
 	return ""
 }
 
-// fromCodec says what a codec's refusal is to the lane.
+// outcomes maps the codec's refusals.
+var outcomes = map[jose.Kind]profile.Outcome{
+	jose.NotJWE: ErrNotJWE, jose.Decryption: ErrDecryption, jose.NotJWS: ErrNotJWS,
+	jose.Signature: ErrSignature, jose.Key: ErrUnavailable,
+}
+
+// fromCodec turns an error of the codec into one of the lane.
 func (l *Lane) fromCodec(op string, err error) error {
 	var codec *jose.Error
 	if !errors.As(err, &codec) {
 		return l.fail(op, ErrUnavailable, fault.KeyUnavailable, "", err)
 	}
-	sentinel := map[jose.Kind]error{
-		jose.NotJWE: ErrNotJWE, jose.Decryption: ErrDecryption, jose.NotJWS: ErrNotJWS,
-		jose.Signature: ErrSignature, jose.Key: ErrUnavailable,
-	}[codec.Kind]
 	detail := codec.Detail
 	if codec.Fault == fault.AlgSHA1 && l.mayAdd(alg.RSAOAEP) {
-		detail = "alg is RSA-OAEP (SHA-1), the profile asks for RSA-OAEP-256; to accept it on this lane, say why in AcceptRSAOAEP (--accept-rsa-oaep)"
+		detail = "alg is RSA-OAEP (SHA-1), the profile asks for RSA-OAEP-256; " +
+			"to accept it on this lane, say why in AcceptRSAOAEP (--accept-rsa-oaep)"
 	}
-	return l.fail(op, sentinel, codec.Fault, detail, codec.Err)
+	return l.fail(op, outcomes[codec.Kind], codec.Fault, detail, codec.Err)
 }
 
-func (l *Lane) fail(op string, sentinel error, f fault.Code, detail string, cause error) error {
-	return &Error{Op: op, Lane: l.Name(), Sentinel: sentinel, Fault: f, Detail: detail, Err: cause}
+func (l *Lane) fail(op string, on profile.Outcome, f fault.Code, detail string, cause error) error {
+	return &Error{Op: op, Lane: l.Name(), Outcome: on, Fault: f, Detail: detail, Err: cause}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 )
@@ -124,7 +125,9 @@ func TestKnownSigner(t *testing.T) {
 		"absent":           {false, false, true},
 	} {
 		c := side(t, sealane.ServerSide)
-		c.Profile.Request.Sign.Kid.Open = strings.Fields(open)
+		p := load(t, "riskos")
+		p.Request.Sign.Kid.Open = strings.Fields(open)
+		c.Profile = p
 		provider := newLane(t, c)
 		for i, id := range []string{"customer", "customer-2", ""} {
 			c := side(t, sealane.ClientSide)
@@ -136,7 +139,7 @@ func TestKnownSigner(t *testing.T) {
 				}
 				continue
 			}
-			want, f := sealane.ErrNotJWS, sealane.FaultCode("jws.kid-not-allowed")
+			want, f := sealane.ErrNotJWS, fault.Code("jws.kid-not-allowed")
 			switch {
 			case id == "":
 				f = "jws.kid-missing"

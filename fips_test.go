@@ -28,7 +28,7 @@ func TestFIPS(t *testing.T) {
 // cannot, rather than at the first message.
 func TestNoSHA1UnderFIPS(t *testing.T) {
 	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
-	c := issuer(t, key).Config()
+	c := issuerConfig(t, key)
 	c.AcceptRSAOAEP = "a reason"
 	if _, err := sealane.New(c); (err != nil) != fips140.Enforced() {
 		t.Errorf("enforced %t: %v", fips140.Enforced(), err)

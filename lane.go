@@ -1,20 +1,15 @@
-// Package sealane seals and opens messages between partners' APIs: JSON that is
-// signed by one side and encrypted to the other, as the dialect (profile) of a
-// lane says.
-//
-// A Lane is what we and one partner agreed on in one environment. Seal and Open
-// are its two verbs; sealhttp puts them on the wire.
 package sealane
 
 import (
+	"cmp"
 	"crypto/fips140"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/sealane/sealane/internal/alg"
-	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
@@ -72,36 +67,49 @@ const DefaultMaxPayload = 32 << 20
 
 // Config describes a lane.
 type Config struct {
-	Partner     string           // for messages; default the profile's name for the other side
-	Environment string           // one of the profile's; default the first
-	Profile     *profile.Profile // must be given, and not be changed afterwards
-	Side        Side             // must be given
+	// Profile is a *profile.Profile, or a *profile.Compiled that several lanes share.
+	// It must be given. Later changes of it do not reach the lane.
+	Profile profile.Compilable
+	// Side must be given.
+	Side Side
+	// Partner names the partner in messages. The default is the profile's name for
+	// the other side.
+	Partner string
+	// Environment is one of the profile's. The default is the first.
+	Environment string
 
-	Ours   *keyring.Ring // our keys; nil where none were made yet
-	Theirs *keyring.Ring // the partner's; nil where none were exchanged yet
+	// Ours are our keys; nil where none were made yet.
+	Ours *keyring.Ring
+	// Theirs are the partner's keys; nil where none were exchanged yet.
+	Theirs *keyring.Ring
 
+	// Sealing says whether plain messages may pass. The default is SealingRequired.
 	Sealing Sealing
-	// PlainEndpoints lists what may pass in clear although sealing is required,
-	// as "METHOD /path/{variable}". New refuses one that the dialect seals.
+	// PlainEndpoints lists requests that pass unencrypted although sealing is
+	// required, as "METHOD /path/{variable}". New refuses one that the profile seals.
 	PlainEndpoints []string
 
-	// AcceptRSAOAEP, where not empty, is the reason for which this lane opens
-	// RSA-OAEP (SHA-1) besides what the profile says. Only some profiles allow it.
+	// AcceptRSAOAEP, where not empty, is the reason why this lane opens RSA-OAEP
+	// (SHA-1) besides the profile's algorithms. Only some profiles allow it.
 	AcceptRSAOAEP string
 	// SenderAuth must be given where we open messages that are not signed.
 	SenderAuth SenderAuth
 
-	MaxPayload int // bytes, at most 1 GiB; default DefaultMaxPayload
+	// MaxPayload limits a payload, in bytes: at most 1 GiB. The default is
+	// DefaultMaxPayload.
+	MaxPayload int
 }
 
-// Lane seals and opens. It never changes and is safe for concurrent use.
+// Lane seals and opens the messages between us and one partner in one environment.
+// It never changes, and is safe for concurrent use.
 type Lane struct {
-	c       Config
+	c       Config // Profile is nil, PlainEndpoints is our own
+	profile *profile.Compiled
 	in, out profile.Direction
-	accept  algorithms // on in
+	accept  algorithms // to open
 
-	signHead    jose.SignedHeader
-	encryptHead jose.EncryptedHeader
+	signers    []signingKey
+	recipients []recipientKey
 }
 
 // algorithms lists what a lane opens.
@@ -111,89 +119,95 @@ type algorithms struct {
 	signatures []*alg.Signature
 }
 
-// New checks a configuration and makes the lane. Missing keys are no error
-// here: Seal and Open give ErrNotSupported until they are there.
+// New checks a configuration and makes the lane. Missing keys are no error here:
+// until they are there, Seal, Open and [Lane.Ready] return [ErrNotSupported].
 func New(c Config) (*Lane, error) {
 	if c.Profile == nil {
 		return nil, errors.New("lane: Profile must be given")
 	}
-	if err := c.Profile.Validate(); err != nil {
+	compiled, err := c.Profile.Compile()
+	if err != nil {
 		return nil, fmt.Errorf("lane: %w", err)
 	}
-	l := &Lane{c: c}
+	c.Profile, c.PlainEndpoints = nil, slices.Clone(c.PlainEndpoints)
+	l := &Lane{c: c, profile: compiled}
+	parties := compiled.Parties()
 	switch c.Side {
 	case ClientSide:
-		l.out, l.in = c.Profile.Request.Clone(), c.Profile.Response.Clone()
+		l.out, l.in = compiled.Request().Direction(), compiled.Response().Direction()
+		l.c.Partner = cmp.Or(c.Partner, parties.Server)
 	case ServerSide:
-		l.out, l.in = c.Profile.Response.Clone(), c.Profile.Request.Clone()
+		l.out, l.in = compiled.Response().Direction(), compiled.Request().Direction()
+		l.c.Partner = cmp.Or(c.Partner, parties.Client)
 	default:
 		return nil, errors.New("lane: Side must be ClientSide or ServerSide")
 	}
-	if l.c.Environment == "" {
-		l.c.Environment = c.Profile.Environments[0]
-	}
-	if l.c.Partner == "" {
-		l.c.Partner = c.Profile.Parties.Client
-		if c.Side == ClientSide {
-			l.c.Partner = c.Profile.Parties.Server
-		}
-	}
-	if l.c.MaxPayload == 0 {
-		l.c.MaxPayload = DefaultMaxPayload
-	}
+	l.c.Environment = cmp.Or(c.Environment, compiled.Environments()[0])
+	l.c.Sealing = cmp.Or(c.Sealing, SealingRequired)
+	l.c.MaxPayload = cmp.Or(c.MaxPayload, DefaultMaxPayload)
 	if err := errors.Join(l.check(), l.protect()); err != nil {
 		return nil, fmt.Errorf("lane %s: %w", l.Name(), err)
 	}
 	return l, nil
 }
 
+// check reports what does not go together.
 func (l *Lane) check() error {
-	if !slices.Contains(l.c.Profile.Environments, l.c.Environment) {
-		return fmt.Errorf("environment %q is not one of the profile's: %s", l.c.Environment, strings.Join(l.c.Profile.Environments, ", "))
-	}
-	if l.c.Sealing == "" {
-		l.c.Sealing = SealingRequired
-	}
-	if l.c.Sealing != SealingRequired && l.c.Sealing != SealingOptional {
+	_, _, hasTrigger := l.profile.Trigger()
+	environments := l.profile.Environments()
+	switch {
+	case !slices.Contains(environments, l.c.Environment):
+		return fmt.Errorf("environment %q is not one of the profile's: %s",
+			l.c.Environment, strings.Join(environments, ", "))
+	case l.c.Sealing != SealingRequired && l.c.Sealing != SealingOptional:
 		return fmt.Errorf("sealing is %.20q, want %s or %s", l.c.Sealing, SealingRequired, SealingOptional)
-	}
-	if l.c.Sealing == SealingOptional && l.c.Profile.Trigger == nil {
+	case l.c.Sealing == SealingOptional && !hasTrigger:
 		return errors.New("sealing cannot be optional: the profile has no header that tells sealed from plain")
-	}
-	if l.c.MaxPayload < 0 || l.c.MaxPayload > 1<<30 {
+	case l.c.MaxPayload < 0 || l.c.MaxPayload > 1<<30:
 		return fmt.Errorf("MaxPayload %d is negative or more than 1 GiB", l.c.MaxPayload)
 	}
 	if err := l.checkPlainEndpoints(); err != nil {
 		return err
 	}
-	if l.in.Sealed() && l.in.Sign == nil {
-		ways := []SenderAuth{SenderMutualTLS, SenderOAuth2, SenderUnauthenticated}
-		if l.c.Side == ClientSide {
-			ways = append(ways, SenderTLS)
-		}
-		if !slices.Contains(ways, l.c.SenderAuth) {
-			return fmt.Errorf("messages carry no signature: say how the sender is known, one of %q, not %q",
-				ways, l.c.SenderAuth)
-		}
+	if err := l.checkSenderAuth(); err != nil {
+		return err
 	}
 	for _, ours := range l.c.Ours.Keys() {
 		for _, theirs := range l.c.Theirs.Keys() {
 			if ours.Public.Equal(theirs.Public) {
-				return fmt.Errorf("key ID %q of ours and %q of the partner are the same key: our own messages would pass for the partner's", ours.ID, theirs.ID)
+				return fmt.Errorf("key ID %q of ours and %q of the partner are the same key: "+
+					"our own messages would pass for the partner's", ours.ID, theirs.ID)
 			}
 		}
 	}
+	return l.checkOpening()
+}
+
+// checkSenderAuth requires a SenderAuth where we open messages that are not signed.
+func (l *Lane) checkSenderAuth() error {
+	if !l.in.Sealed() || l.in.Sign != nil {
+		return nil
+	}
+	ways := []SenderAuth{SenderMutualTLS, SenderOAuth2, SenderUnauthenticated}
+	if l.c.Side == ClientSide {
+		ways = append(ways, SenderTLS)
+	}
+	if !slices.Contains(ways, l.c.SenderAuth) {
+		return fmt.Errorf("messages carry no signature: say how the sender is known, one of %q, not %q",
+			ways, l.c.SenderAuth)
+	}
+	return nil
+}
+
+// checkOpening looks up the algorithms that the lane opens: those of the profile, and
+// RSA-OAEP where AcceptRSAOAEP adds it.
+func (l *Lane) checkOpening() (err error) {
 	if !l.in.Sealed() {
 		if l.c.AcceptRSAOAEP != "" {
 			return errors.New("AcceptRSAOAEP: nothing is opened on this side")
 		}
 		return nil
 	}
-	return l.acceptAlgorithms()
-}
-
-// acceptAlgorithms looks up what the profile and AcceptRSAOAEP name.
-func (l *Lane) acceptAlgorithms() (err error) {
 	if l.accept.keys, err = alg.KeyEncryptions.Select(l.in.Encrypt.Alg.Open); err != nil {
 		return err
 	}
@@ -213,22 +227,23 @@ func (l *Lane) acceptAlgorithms() (err error) {
 	}
 	for _, k := range l.accept.keys {
 		if !k.Approved && fips140.Enforced() {
-			return fmt.Errorf("%s uses %s, which FIPS 140-3 enforcement (GODEBUG=fips140=only) forbids: take AcceptRSAOAEP away", k, k.Hash)
+			return fmt.Errorf("%s uses %s, which FIPS 140-3 enforcement (GODEBUG=fips140=only) forbids: "+
+				"take AcceptRSAOAEP away", k, k.Hash)
 		}
 	}
 	return nil
 }
 
-// checkPlainEndpoints keeps the list from switching sealing off for what the
-// dialect seals; SealingOptional is there for that, in so many words.
+// checkPlainEndpoints keeps PlainEndpoints from switching sealing off for requests
+// that the profile seals: that is what SealingOptional is for.
 func (l *Lane) checkPlainEndpoints() error {
 	for _, e := range l.c.PlainEndpoints {
 		method, path, ok := strings.Cut(e, " ")
 		if !ok || method != strings.ToUpper(method) || !strings.HasPrefix(path, "/") {
 			return fmt.Errorf("PlainEndpoints %q is not of the form \"METHOD /path/{variable}\"", e)
 		}
-		if l.c.Profile.Seals(method, path) {
-			return fmt.Errorf("PlainEndpoints %q: the profile seals it; to let it pass in clear, let Sealing be optional", e)
+		if l.profile.Seals(method, path) {
+			return fmt.Errorf("PlainEndpoints %q: the profile seals it; to let it pass plain, make Sealing optional", e)
 		}
 	}
 	return nil
@@ -238,21 +253,57 @@ func (l *Lane) mayAdd(k *alg.KeyEncryption) bool {
 	return l.in.Encrypt != nil && slices.Contains(l.in.Encrypt.Alg.LaneMayAdd, k.Name)
 }
 
-// Config gives the configuration, with the defaults filled in.
-func (l *Lane) Config() Config { return l.c }
-
-// Name is "profile/partner/environment".
+// Name returns "profile/partner/environment".
 func (l *Lane) Name() string {
-	return l.c.Profile.Name + "/" + l.c.Partner + "/" + l.c.Environment
+	return l.profile.Name() + "/" + l.c.Partner + "/" + l.c.Environment
 }
 
-// Out is the leg on which we seal, In the one on which we open.
-func (l *Lane) Out() profile.Direction { return l.out }
+// Profile returns the profile of the lane.
+func (l *Lane) Profile() *profile.Compiled { return l.profile }
 
-// In is the leg on which we open.
-func (l *Lane) In() profile.Direction { return l.in }
+// Partner returns the partner's name.
+func (l *Lane) Partner() string { return l.c.Partner }
 
-// Ready gives ErrNotSupported where a key is missing without which a request
+// Environment returns the environment's name.
+func (l *Lane) Environment() string { return l.c.Environment }
+
+// Side returns the end of the wire on which we are.
+func (l *Lane) Side() Side { return l.c.Side }
+
+// Sealing returns whether the lane takes plain messages.
+func (l *Lane) Sealing() Sealing { return l.c.Sealing }
+
+// MaxPayload returns the limit of a payload, in bytes.
+func (l *Lane) MaxPayload() int { return l.c.MaxPayload }
+
+// Ours describes our keys.
+func (l *Lane) Ours() []keyring.KeyInfo { return l.c.Ours.Infos() }
+
+// Theirs describes the partner's keys.
+func (l *Lane) Theirs() []keyring.KeyInfo { return l.c.Theirs.Infos() }
+
+// IsPlainEndpoint reports whether PlainEndpoints lists a request.
+func (l *Lane) IsPlainEndpoint(method string, u *url.URL) bool {
+	return slices.ContainsFunc(l.c.PlainEndpoints, func(p string) bool { return profile.MatchEndpoint(p, method, u) })
+}
+
+// Outbound returns the direction in which we seal.
+func (l *Lane) Outbound() profile.CompiledDirection {
+	if l.c.Side == ClientSide {
+		return l.profile.Request()
+	}
+	return l.profile.Response()
+}
+
+// Inbound returns the direction in which we open.
+func (l *Lane) Inbound() profile.CompiledDirection {
+	if l.c.Side == ClientSide {
+		return l.profile.Response()
+	}
+	return l.profile.Request()
+}
+
+// Ready returns ErrNotSupported where a key is missing without which a request
 // can't be sealed, opened and answered.
 func (l *Lane) Ready() error {
 	if l.out.Sealed() {
@@ -266,8 +317,8 @@ func (l *Lane) Ready() error {
 	return nil
 }
 
-// MaxToken is the size of the longest token that Open reads: what Seal makes of
-// a payload of MaxPayload bytes, and room for headers.
+// MaxToken returns the size in bytes of the longest token that Open reads: what Seal
+// makes of a payload of MaxPayload bytes, and 16 KiB for each header.
 func (l *Lane) MaxToken() int {
 	const headers = 16 << 10
 	text := func(n int) int { return n/3*4 + 4 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -42,27 +44,41 @@ func ring(t testing.TB, keys ...keyring.Key) *keyring.Ring {
 	return r
 }
 
-// riskos gives both ends of a RiskOS lane.
+// riskos returns both ends of a RiskOS lane.
 func riskos(t testing.TB) (customer, provider *sealane.Lane) {
+	t.Helper()
+	c, p := riskosConfigs(t)
+	return newLane(t, c), newLane(t, p)
+}
+
+func riskosConfigs(t testing.TB) (customer, provider sealane.Config) {
 	t.Helper()
 	ck, pk := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
 	p := load(t, "riskos")
-	return newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)}),
-		newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)})
+	return sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)},
+		sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)}
 }
+
+func customerConfig(t testing.TB) sealane.Config { c, _ := riskosConfigs(t); return c }
+func providerConfig(t testing.TB) sealane.Config { _, p := riskosConfigs(t); return p }
 
 const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 
-// vcas gives the sender's end of an RDX lane.
+// vcas returns the sender's end of an RDX lane.
 func vcas(t testing.TB, id string, to string) *sealane.Lane {
 	t.Helper()
 	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
 }
 
-// issuer gives the receiver's end.
+// issuer returns the receiver's end.
 func issuer(t testing.TB, keys ...keyring.Key) *sealane.Lane {
 	t.Helper()
-	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide, Environment: "STAG", Ours: ring(t, keys...), SenderAuth: sealane.SenderMutualTLS})
+	return newLane(t, issuerConfig(t, keys...))
+}
+
+func issuerConfig(t testing.TB, keys ...keyring.Key) sealane.Config {
+	t.Helper()
+	return sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide, Environment: "STAG", Ours: ring(t, keys...), SenderAuth: sealane.SenderMutualTLS}
 }
 
 func seal(t testing.TB, l *sealane.Lane, payload string) []byte {
@@ -96,13 +112,14 @@ func TestRiskOSBothDirections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			verified, ok := message.(*sealane.Verified)
-			if !ok || string(message.Payload()) != payload {
-				t.Errorf("%T with %q", message, message.Payload())
+			if string(message.Payload()) != payload {
+				t.Errorf("%q", message.Payload())
 			}
-			signer, _ := ends[0].Config().Ours.Signer()
-			if verified.Signer().ID != signer.ID {
-				t.Errorf("signed by %q", verified.Signer().ID)
+			if signer := ends[0].Ours()[0]; message.Signer().ID != signer.ID || !message.Signer().Public.Equal(signer.Public) {
+				t.Errorf("signed by %q", message.Signer().ID)
+			}
+			if m, err := ends[1].OpenUnverified(t.Context(), token); m != nil || sealane.FaultOf(err) != fault.Signing || !errors.Is(err, sealane.ErrUnavailable) {
+				t.Errorf("a signed message was opened unverified: %v", err)
 			}
 		}
 	}
@@ -114,27 +131,30 @@ func TestRDXProvesNoSender(t *testing.T) {
 	if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"`+alias+`"}` {
 		t.Errorf("header is %s", got)
 	}
-	message, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Open(t.Context(), token)
+	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key})
+	message, err := l.OpenUnverified(t.Context(), token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	unverified, ok := message.(*sealane.Unverified)
-	if !ok || unverified.SenderAuth != sealane.SenderMutualTLS || string(message.Payload()) != `{"TransactionId":"1"}` {
-		t.Errorf("%T %+v", message, message)
+	if message.SenderAuth() != sealane.SenderMutualTLS || string(message.Payload()) != `{"TransactionId":"1"}` {
+		t.Errorf("%s, %q", message.SenderAuth(), message.Payload())
 	}
-	if _, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Seal(t.Context(), nil); !errors.Is(err, sealane.ErrFormat) {
-		t.Errorf("an answer was sealed on a leg that is plain: %v", err)
+	if m, err := l.Open(t.Context(), token); m != nil || sealane.FaultOf(err) != fault.NotSigning || !errors.Is(err, sealane.ErrUnavailable) {
+		t.Errorf("an unsigned message was opened as verified: %v", err)
+	}
+	if _, err := l.Seal(t.Context(), nil); !errors.Is(err, sealane.ErrUnavailable) || sealane.FaultOf(err) != fault.NotSealing {
+		t.Errorf("a response was sealed where the profile sends it plain: %v", err)
 	}
 }
 
 func TestUnknownKeyID(t *testing.T) {
 	key := testkey.RSA(t, "issuer", 2048)
 	prod := strings.Replace(alias, "STAG", "PROD", 1)
-	_, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Open(t.Context(), seal(t, vcas(t, prod, "issuer"), "{}"))
+	_, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).OpenUnverified(t.Context(), seal(t, vcas(t, prod, "issuer"), "{}"))
 	if !errors.Is(err, sealane.ErrDecryption) || !strings.Contains(err.Error(), `key ID "`+prod+`" is not known in STAG`) {
 		t.Error(err)
 	}
-	_, err = issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
+	_, err = issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).OpenUnverified(t.Context(), testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
 	if !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
 		t.Error(err)
 	}
@@ -145,7 +165,7 @@ func TestOverlap(t *testing.T) {
 	older, newer := testkey.RSA(t, "issuer", 2048), testkey.RSA(t, "issuer-new", 2048)
 	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: older}, keyring.Key{ID: alias, Private: newer, State: keyring.Staged})
 	for name, key := range map[string]crypto.PublicKey{"issuer": older.Public(), "issuer-new": newer.Public()} {
-		message, err := l.Open(t.Context(), seal(t, vcas(t, alias, name), "{}"))
+		message, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, name), "{}"))
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -154,11 +174,10 @@ func TestOverlap(t *testing.T) {
 		}
 	}
 	// The same for signatures: two certificates of the customer verify.
-	_, provider := riskos(t)
-	c := provider.Config()
+	c := providerConfig(t)
 	renewed := testkey.RSA(t, "customer-new", 2048)
 	c.Theirs = ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{State: keyring.Active, ID: "c1", Public: &renewed.PublicKey})
-	provider = newLane(t, c)
+	provider := newLane(t, c)
 	for _, name := range []string{"customer", "customer-new"} {
 		customer := newLane(t, sealane.Config{Profile: load(t, "riskos"), Side: sealane.ClientSide,
 			Ours: testkey.Ours(t, "whatever", testkey.RSA(t, name, 2048)), Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048))})
@@ -166,7 +185,7 @@ func TestOverlap(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if !message.(*sealane.Verified).Signer().Public.Equal(testkey.RSA(t, name, 2048).Public()) {
+		if !message.Signer().Public.Equal(testkey.RSA(t, name, 2048).Public()) {
 			t.Errorf("%s: verified by another key", name)
 		}
 	}
@@ -180,18 +199,17 @@ func sha1Token(t *testing.T) []byte {
 
 func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
 	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
-	_, err := issuer(t, key).Open(t.Context(), sha1Token(t))
+	_, err := issuer(t, key).OpenUnverified(t.Context(), sha1Token(t))
 	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
 		t.Errorf("the error does not name the switch: %v", err)
 	}
-	c := issuer(t, key).Config()
+	c := issuerConfig(t, key)
 	c.AcceptRSAOAEP = "partner's library is old; ticket 12"
-	message, err := newLane(t, c).Open(t.Context(), sha1Token(t))
+	message, err := newLane(t, c).OpenUnverified(t.Context(), sha1Token(t))
 	if err != nil || string(message.Payload()) != "{}" {
 		t.Error(err)
 	}
-	_, provider := riskos(t)
-	c = provider.Config()
+	c = providerConfig(t)
 	c.AcceptRSAOAEP = "a wish"
 	if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), "does not let a lane add RSA-OAEP") {
 		t.Errorf("RiskOS took RSA-OAEP: %v", err)
@@ -227,13 +245,13 @@ func TestConfigs(t *testing.T) {
 }
 
 func TestMissingKeys(t *testing.T) {
-	customer, provider := riskos(t)
+	customer, _ := riskos(t)
 	token := seal(t, customer, "{}")
 	for name, change := range map[string]func(*sealane.Config){
 		"no key of ours":        func(c *sealane.Config) { c.Ours = nil },
 		"no key of the partner": func(c *sealane.Config) { c.Theirs = nil },
 	} {
-		c := provider.Config()
+		c := providerConfig(t)
 		change(&c)
 		l := newLane(t, c)
 		for _, err := range []error{l.Ready(), second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
@@ -258,13 +276,17 @@ func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
 // TestProfileChangedAfterwards: what a lane verifies is settled when it is made.
 func TestProfileChangedAfterwards(t *testing.T) {
 	p := load(t, "riskos")
-	customer, provider := riskos(t)
-	c := provider.Config()
+	customer, _ := riskos(t)
+	c := providerConfig(t)
 	c.Profile = p
 	l := newLane(t, c)
+	p.Request.Sign.Alg.Open[0] = "none"
 	p.Request.Sign = nil
-	in := l.In()
+	in := l.Inbound().Direction()
+	in.Sign.Alg.Open[0], in.Encrypt.Enc.Open[0] = "none", "none"
 	in.Sign = nil
+	l.Profile().Profile().Request.Encrypt.Alg.Open[0] = "RSA-OAEP"
+	*l.Ours()[0].Public, *l.Theirs()[0].Public = rsa.PublicKey{}, rsa.PublicKey{}
 	if m, err := l.Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)); !errors.Is(err, sealane.ErrNotJWS) || m != nil {
 		t.Errorf("an unsigned message was opened: %v", err)
 	}
@@ -276,10 +298,9 @@ func TestProfileChangedAfterwards(t *testing.T) {
 // TestTwoPairs: one key pair for each use, where the partner allows it.
 func TestTwoPairs(t *testing.T) {
 	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
-	_, provider := riskos(t)
-	c := provider.Config()
+	c := providerConfig(t)
 	c.Theirs = ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Public: &sign.PublicKey}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Public: &enc.PublicKey})
-	provider = newLane(t, c)
+	provider := newLane(t, c)
 	customer := newLane(t, sealane.Config{Profile: c.Profile, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
 		Ours: ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Private: sign}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Private: enc})})
 	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
@@ -292,10 +313,9 @@ func TestTwoPairs(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestLimits(t *testing.T) {
-	customer, provider := riskos(t)
-	c, p := customer.Config(), provider.Config()
+	c, p := riskosConfigs(t)
 	c.MaxPayload, p.MaxPayload = 1000, 1000
-	customer, provider = newLane(t, c), newLane(t, p)
+	customer, provider := newLane(t, c), newLane(t, p)
 	if _, err := provider.Open(t.Context(), seal(t, customer, strings.Repeat("x", 1000))); err != nil {
 		t.Errorf("a payload of the limit's size does not open: %v", err)
 	}

@@ -13,170 +13,224 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Message is an opened message: a *Verified or an *Unverified, nothing else.
+// Message is an opened message: a [*Verified] or an [*Unverified], and nothing else.
 type Message interface {
-	// Payload is byte for byte what was sealed.
+	// Payload returns byte for byte what was sealed.
 	Payload() []byte
-	// OpenedBy is the key of ours that opened it.
-	OpenedBy() keyring.Key
-	message()
+	// OpenedBy describes the key pair of ours that opened the message.
+	OpenedBy() keyring.KeyInfo
+
+	openedBy() keyring.Key
+	signedBy() *keyring.Key // nil for an Unverified
 }
 
 // Verified is a message that the partner has signed.
 type Verified struct {
-	opened
-	signer keyring.Key
+	payload    []byte
+	by, signer keyring.Key
 }
 
-// Signer is the partner's key under which the signature held.
-func (v *Verified) Signer() keyring.Key { return v.signer }
+// Payload returns byte for byte what was sealed.
+func (v *Verified) Payload() []byte { return v.payload }
 
-// Unverified is a message that was encrypted only: anybody who has our
-// certificate can have made it. SenderAuth says how else the sender is known.
+// OpenedBy describes the key pair of ours that opened the message.
+func (v *Verified) OpenedBy() keyring.KeyInfo { return v.by.Info() }
+
+// Signer describes the partner's key that verified the signature, with its
+// certificate where the ring was made with one.
+func (v *Verified) Signer() keyring.KeyInfo { return v.signer.Info() }
+
+func (v *Verified) openedBy() keyring.Key  { return v.by }
+func (v *Verified) signedBy() *keyring.Key { return &v.signer }
+
+// Unverified is a message that was encrypted and not signed. Anybody who has our
+// certificate can have made it.
 type Unverified struct {
-	opened
-	SenderAuth SenderAuth
-}
-
-type opened struct {
 	payload []byte
 	by      keyring.Key
+	auth    SenderAuth
 }
 
-func (o *opened) Payload() []byte       { return o.payload }
-func (o *opened) OpenedBy() keyring.Key { return o.by }
-func (o *opened) message()              {}
+// Payload returns byte for byte what was sealed.
+func (u *Unverified) Payload() []byte { return u.payload }
 
-// Open decrypts the token and, where the leg is signed, verifies what was in
-// it. With any error the message is nil. The token is left as it is.
-func (l *Lane) Open(ctx context.Context, token []byte) (Message, error) {
-	return l.OpenInto(ctx, nil, token)
-}
+// OpenedBy describes the key pair of ours that opened the message.
+func (u *Unverified) OpenedBy() keyring.KeyInfo { return u.by.Info() }
 
-// OpenInto is Open in the capacity of buffer. The message's payload stands in it,
-// so it may be used again only when the message is done with. len(token)*3/4 is
-// enough; a smaller one, or one in which the token stands, is left alone.
-func (l *Lane) OpenInto(ctx context.Context, buffer, token []byte) (Message, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
+// SenderAuth says how the sender is known, as the lane's configuration states it.
+func (u *Unverified) SenderAuth() SenderAuth { return u.auth }
+
+func (u *Unverified) openedBy() keyring.Key  { return u.by }
+func (u *Unverified) signedBy() *keyring.Key { return nil }
+
+// Open decrypts the token and verifies the signature of its content. It refuses a
+// lane whose messages are not signed: see [Lane.OpenUnverified]. The token is left
+// as it is. With any error the message is nil.
+func (l *Lane) Open(ctx context.Context, token []byte) (*Verified, error) {
+	if l.in.Sealed() && l.in.Sign == nil {
+		return nil, l.fail(OpOpen, ErrUnavailable, fault.NotSigning, "", nil)
 	}
-	if !l.in.Sealed() {
-		return nil, l.fail("open", ErrFormat, fault.NotSealing, "the profile sends this leg in clear", nil)
-	}
-	if err := l.openingKeys(); err != nil {
+	content, by, err := l.decrypt(ctx, token)
+	if err != nil {
 		return nil, err
 	}
-	if overlap(buffer, token) {
-		buffer = nil
+	payload, signer, err := l.verify(ctx, content)
+	if err != nil {
+		clear(content) // do not leave unverified plaintext behind
+		return nil, err
+	}
+	return &Verified{slices.Clip(payload), by, signer}, nil
+}
+
+// OpenUnverified decrypts the token on a lane whose messages are not signed. The
+// message proves nothing about its sender. With any error the message is nil.
+func (l *Lane) OpenUnverified(ctx context.Context, token []byte) (*Unverified, error) {
+	if l.in.Sign != nil {
+		return nil, l.fail(OpOpen, ErrUnavailable, fault.Signing, "", nil)
+	}
+	content, by, err := l.decrypt(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.checkSize(content); err != nil {
+		clear(content)
+		return nil, err
+	}
+	return &Unverified{slices.Clip(content), by, l.c.SenderAuth}, nil
+}
+
+// OpenMessage opens a token as the lane's profile protects it: its message is a
+// *Verified where [Lane.Open] serves the lane, and else an *Unverified. It is for
+// programs that serve lanes of both kinds and hand on the difference.
+func (l *Lane) OpenMessage(ctx context.Context, token []byte) (Message, error) {
+	if l.in.Sign != nil {
+		m, err := l.Open(ctx, token)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+	m, err := l.OpenUnverified(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// decrypt returns what was encrypted, and the key of ours that opened it.
+func (l *Lane) decrypt(ctx context.Context, token []byte) (content []byte, by keyring.Key, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, by, fmt.Errorf("open %s: %w", l.Name(), err)
+	}
+	if !l.in.Sealed() {
+		return nil, by, l.fail(OpOpen, ErrUnavailable, fault.NotSealing, "", nil)
+	}
+	if err := l.openingKeys(); err != nil {
+		return nil, by, err
 	}
 	if len(token) > l.MaxToken() {
-		return nil, l.fail("open", ErrTooLarge, fault.TooLarge.In(fault.JWE), fmt.Sprintf("token has %d bytes, more than %d", len(token), l.MaxToken()), nil)
+		return nil, by, l.fail(OpOpen, ErrTooLarge, fault.TooLarge.In(fault.JWE),
+			fmt.Sprintf("token has %d bytes, more than %d", len(token), l.MaxToken()), nil)
 	}
-	encrypted, err := jose.ParseEncrypted(buffer, token, l.MaxToken(), l.accept.keys, l.accept.contents)
+	encrypted, err := jose.ParseEncrypted(nil, token, l.MaxToken(), l.accept.keys, l.accept.contents)
 	if err != nil {
-		return nil, l.fromCodec("open", err)
+		return nil, by, l.fromCodec(OpOpen, err)
 	}
 	openers, err := l.openers(encrypted.Header)
 	if err != nil {
-		return nil, err
+		return nil, by, err
 	}
 	content, which, err := encrypted.Decrypt(decrypters(ctx, openers))
 	if err != nil {
-		return nil, l.fromCodec("open", err)
+		return nil, by, l.fromCodec(OpOpen, err)
 	}
-	by := openers[which]
-	done := false
-	defer func() {
-		if !done {
-			clear(content) // nobody is to find it in the buffer
-		}
-	}()
-	if l.in.Sign == nil {
-		if err := l.checkSize(content); err != nil {
-			return nil, err
-		}
-		done = true
-		return &Unverified{opened{slices.Clip(content), by}, l.c.SenderAuth}, nil
-	}
+	return content, openers[which], nil
+}
+
+// verify returns the payload of what was encrypted, and the partner's key that
+// verified it.
+func (l *Lane) verify(ctx context.Context, content []byte) (payload []byte, signer keyring.Key, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open %s: %w", l.Name(), err)
+		return nil, signer, fmt.Errorf("open %s: %w", l.Name(), err)
 	}
 	signed, err := jose.ParseSigned(content, l.accept.signatures)
 	if err != nil {
-		return nil, l.fromCodec("open", err)
+		return nil, signer, l.fromCodec(OpOpen, err)
 	}
 	verifiers, err := l.verifiers(signed.Header)
 	if err != nil {
-		return nil, err
+		return nil, signer, err
 	}
 	payload, which, err := signed.Verify(publics(verifiers))
 	if err != nil {
-		return nil, l.fromCodec("open", err)
+		return nil, signer, l.fromCodec(OpOpen, err)
 	}
-	if err := l.checkSize(payload); err != nil {
-		return nil, err
-	}
-	done = true
-	return &Verified{opened{slices.Clip(payload), by}, verifiers[which]}, nil
+	return payload, verifiers[which], l.checkSize(payload)
 }
 
 func (l *Lane) checkSize(payload []byte) error {
 	if len(payload) <= l.c.MaxPayload {
 		return nil
 	}
-	return l.fail("open", ErrTooLarge, fault.PayloadLarge, fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
+	return l.fail(OpOpen, ErrTooLarge, fault.PayloadLarge,
+		fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
 }
 
-// openingKeys gives ErrNotSupported where nothing could be opened at all.
+// openingKeys returns ErrNotSupported where nothing could be opened at all.
 func (l *Lane) openingKeys() error {
-	ours := l.c.Ours.Openers("", false)
+	ours := l.c.Ours.Openers("")
 	if len(ours) == 0 {
-		return l.fail("open", ErrNotSupported, fault.NoKeyOurs, "", nil)
+		return l.fail(OpOpen, ErrNotSupported, fault.NoKeyOurs, "", nil)
 	}
 	if l.in.Encrypt.Kid.Demands() && !slices.ContainsFunc(ours, func(k keyring.Key) bool { return k.ID != "" }) {
-		return l.fail("open", ErrNotSupported, fault.NoKeyID, "the profile finds our key by its key ID (alias), and none of ours has one", nil)
+		return l.fail(OpOpen, ErrNotSupported, fault.NoKeyID, "the profile finds our key by its key ID (alias), and none of ours has one", nil)
 	}
-	if l.in.Sign != nil && len(l.c.Theirs.Verifiers("", false)) == 0 {
-		return l.fail("open", ErrNotSupported, fault.NoKeyTheirs, "", nil)
+	if l.in.Sign != nil && len(l.c.Theirs.Verifiers("")) == 0 {
+		return l.fail(OpOpen, ErrNotSupported, fault.NoKeyTheirs, "", nil)
 	}
 	return nil
 }
 
-// openers checks the outer header against the profile and gives our keys to try.
+// openers checks the outer header against the profile and returns our keys to try.
 func (l *Lane) openers(h jose.Header) ([]keyring.Key, error) {
 	if err := l.checkHeader(l.in.Encrypt, h, fault.JWE, ErrNotJWE); err != nil {
 		return nil, err
 	}
-	known := l.in.Encrypt.Kid.Demands()
-	keys := l.c.Ours.Openers(h.KeyID(), known && h.Kid != nil)
+	keys := l.c.Ours.Openers(h.KeyID())
+	if h.Kid != nil && l.in.Encrypt.Kid.Demands() {
+		keys = l.c.Ours.OpenersNamed(h.KeyID())
+	}
 	if len(keys) == 0 {
 		return nil, l.unknownKeyID(h, fault.JWE, ErrDecryption)
 	}
 	return keys, nil
 }
 
-// verifiers checks the inner header and gives the partner's keys to try.
+// verifiers checks the inner header and returns the partner's keys to try.
 func (l *Lane) verifiers(h jose.Header) ([]keyring.Key, error) {
 	if err := l.checkHeader(l.in.Sign, h, fault.JWS, ErrNotJWS); err != nil {
 		return nil, err
 	}
-	known := l.in.Sign.Kid.Demands()
-	keys := l.c.Theirs.Verifiers(h.KeyID(), known && h.Kid != nil)
+	keys := l.c.Theirs.Verifiers(h.KeyID())
+	if h.Kid != nil && l.in.Sign.Kid.Demands() {
+		keys = l.c.Theirs.VerifiersNamed(h.KeyID())
+	}
 	if len(keys) == 0 {
 		return nil, l.unknownKeyID(h, fault.JWS, ErrSignature)
 	}
 	return keys, nil
 }
 
-func (l *Lane) unknownKeyID(h jose.Header, layer fault.Layer, sentinel error) error {
-	return l.fail("open", sentinel, fault.KidUnknown.In(layer), fmt.Sprintf("key ID %q is not known in %s", h.KeyID(), l.c.Environment), nil)
+func (l *Lane) unknownKeyID(h jose.Header, layer fault.Layer, on profile.Outcome) error {
+	return l.fail(OpOpen, on, fault.KidUnknown.In(layer),
+		fmt.Sprintf("key ID %q is not known in %s", h.KeyID(), l.c.Environment), nil)
 }
 
-// checkHeader holds kid, typ and cty against what the profile accepts.
-func (l *Lane) checkHeader(layer *profile.Protection, h jose.Header, in fault.Layer, sentinel error) error {
+// checkHeader compares kid, typ and cty with the values that the profile accepts.
+func (l *Lane) checkHeader(layer *profile.Protection, h jose.Header, in fault.Layer, on profile.Outcome) error {
 	for _, c := range []struct {
 		name    string
-		member  profile.HeaderParam
+		param   profile.HeaderParam
 		value   *string
 		refused fault.TokenFault
 	}{
@@ -184,7 +238,7 @@ func (l *Lane) checkHeader(layer *profile.Protection, h jose.Header, in fault.La
 		{"typ", layer.Typ, h.Typ, fault.TypNotAllowed},
 		{"cty", layer.Cty, h.Cty, fault.CtyNotAllowed},
 	} {
-		if c.member.Accepts(c.value) {
+		if c.param.Accepts(c.value) {
 			continue
 		}
 		if c.value == nil {
@@ -192,9 +246,11 @@ func (l *Lane) checkHeader(layer *profile.Protection, h jose.Header, in fault.La
 			if c.name == "kid" {
 				f = fault.KidMissing
 			}
-			return l.fail("open", sentinel, f.In(in), fmt.Sprintf("header has no %s, the profile accepts %q", c.name, c.member.Open), nil)
+			return l.fail(OpOpen, on, f.In(in),
+				fmt.Sprintf("header has no %s, the profile accepts %q", c.name, c.param.Open), nil)
 		}
-		return l.fail("open", sentinel, c.refused.In(in), fmt.Sprintf("%s is %.140q, the profile accepts %q", c.name, *c.value, c.member.Open), nil)
+		return l.fail(OpOpen, on, c.refused.In(in),
+			fmt.Sprintf("%s is %.140q, the profile accepts %q", c.name, *c.value, c.param.Open), nil)
 	}
 	return nil
 }

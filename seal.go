@@ -12,49 +12,75 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Seal signs the payload where the leg is signed, then encrypts it to the
-// partner, and gives the compact serialization. The payload is sealed byte for
-// byte as it is.
+// Seal signs the payload where the profile says so, encrypts it to the partner, and
+// returns the compact serialization. It seals the payload byte for byte.
 func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return l.AppendSeal(ctx, nil, payload)
 }
 
-// AppendSeal appends the compact serialization to dst. All work is done in
-// dst's buffer; a new one is taken where SealedLen does not fit, or where the
-// payload stands in it.
+// AppendSeal appends the compact serialization to dst. It works in dst's buffer,
+// and allocates a new one where the capacity is below [Lane.SealedLen] or the
+// payload lies in it.
 func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
-	}
-	if !l.out.Sealed() {
-		return nil, l.fail("seal", ErrFormat, fault.NotSealing, "the profile sends this leg in clear", nil)
-	}
-	if len(payload) > l.c.MaxPayload {
-		return nil, l.fail("seal", ErrTooLarge, fault.PayloadLarge, fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
-	}
 	signer, recipient, err := l.sealingKeys()
 	if err != nil {
 		return nil, err
 	}
+	return l.appendSeal(ctx, dst, payload, signer, recipient)
+}
+
+// SealReply seals a response to a request with the keys that the request shows to be
+// in use: it signs with the key pair that opened the request, and encrypts to the
+// key that verified it. Where such a key can't be used, it takes the active one, as
+// Seal does. The lane must be the one that opened the request, or made after it.
+func (l *Lane) SealReply(ctx context.Context, request Message, payload []byte) ([]byte, error) {
+	return l.AppendSealReply(ctx, nil, request, payload)
+}
+
+// AppendSealReply is to [Lane.SealReply] as [Lane.AppendSeal] is to [Lane.Seal].
+func (l *Lane) AppendSealReply(ctx context.Context, dst []byte, request Message, payload []byte) ([]byte, error) {
+	signer, recipient, err := l.sealingKeys()
+	if err != nil {
+		return nil, err
+	}
+	by := request.openedBy()
+	if used := find(l.signers, &by); used != nil {
+		signer = used
+	}
+	if used := find(l.recipients, request.signedBy()); used != nil {
+		recipient = used
+	}
+	return l.appendSeal(ctx, dst, payload, signer, recipient)
+}
+
+func (l *Lane) appendSeal(ctx context.Context, dst, payload []byte, signer *signingKey, recipient *recipientKey) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
+	}
+	if len(payload) > l.c.MaxPayload {
+		return nil, l.fail(OpSeal, ErrTooLarge, fault.PayloadLarge,
+			fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
+	}
 	if overlap(dst, payload) {
 		dst = slices.Clip(slices.Clone(dst))
 	}
-	room, place := jose.Reserve(dst, l.contentLen(len(payload), signer), l.encryptHead, public(recipient))
+	room, place := jose.Reserve(dst, contentLen(len(payload), signer), recipient.head, public(recipient.Key))
 	var content []byte
-	if l.out.Sign == nil {
+	var err error
+	if signer == nil {
 		content = append(place, payload...)
-	} else if content, err = jose.Sign(place, payload, l.signHead, withContext(ctx, signer.Private)); err != nil {
+	} else if content, err = jose.Sign(place, payload, signer.head, withContext(ctx, signer.Private)); err != nil {
 		clear(place[:cap(place)])
-		return nil, l.fromCodec("seal", err)
+		return nil, l.fromCodec(OpSeal, err)
 	}
 	if err := ctx.Err(); err != nil {
 		clear(content)
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}
-	token, err := jose.Encrypt(room, content, l.encryptHead, public(recipient))
+	token, err := jose.Encrypt(room, content, recipient.head, public(recipient.Key))
 	if err != nil {
 		clear(content)
-		return nil, l.fromCodec("seal", err)
+		return nil, l.fromCodec(OpSeal, err)
 	}
 	return token, nil
 }
@@ -68,62 +94,104 @@ func overlap(a, b []byte) bool {
 	return startA < startB+uintptr(len(b)) && startB < startA+uintptr(cap(a))
 }
 
-// SealedLen is the capacity that AppendSeal needs behind dst for a payload of n
-// bytes; the token itself is a little shorter.
+// SealedLen returns the capacity that AppendSeal needs behind dst for a payload of n
+// bytes, or 0 where a key is missing. The token is a little shorter.
 func (l *Lane) SealedLen(n int) int {
 	signer, recipient, err := l.sealingKeys()
 	if err != nil {
 		return 0
 	}
-	return jose.ReservedLen(l.contentLen(n, signer), l.encryptHead, public(recipient))
+	return jose.ReservedLen(contentLen(n, signer), recipient.head, public(recipient.Key))
 }
 
-// contentLen is the length of what is encrypted for a payload of n bytes.
-func (l *Lane) contentLen(n int, signer keyring.Key) int {
-	if l.out.Sign == nil {
+// contentLen returns the length of what is encrypted for a payload of n bytes.
+func contentLen(n int, signer *signingKey) int {
+	if signer == nil {
 		return n
 	}
-	return jose.SignedLen(n, l.signHead, signer.Public)
+	return jose.SignedLen(n, signer.head, signer.Public)
 }
 
-// protect makes the headers that every message of the lane carries.
+// sealingKey is a key with the protected header of what it signs, or of what is
+// encrypted to it.
+type sealingKey[Header any] struct {
+	keyring.Key
+	head Header
+}
+
+type (
+	signingKey   = sealingKey[jose.SignedHeader]
+	recipientKey = sealingKey[jose.EncryptedHeader]
+)
+
+// find returns the key with the same public key as k, or nil.
+func find[Header any](keys []sealingKey[Header], k *keyring.Key) *sealingKey[Header] {
+	if k == nil {
+		return nil
+	}
+	i := slices.IndexFunc(keys, func(s sealingKey[Header]) bool { return s.Public.Equal(k.Public) })
+	if i < 0 {
+		return nil
+	}
+	return &keys[i]
+}
+
+// protect makes the protected headers of all keys that can seal.
 func (l *Lane) protect() error {
 	if !l.out.Sealed() {
 		return nil
 	}
-	signer, recipient, err := l.sealingKeys()
-	if err != nil {
-		return nil // Seal says so
-	}
 	if l.out.Sign != nil {
-		if l.signHead, err = jose.ProtectSigned(sealHeader(l.out.Sign, signer.ID)); err != nil {
-			return fmt.Errorf("key %q: %w", signer.ID, err)
+		for _, k := range l.c.Ours.Keys() {
+			if k.Private == nil || k.Use == keyring.UseEnc {
+				continue
+			}
+			head, err := jose.ProtectSigned(sealHeader(l.out.Sign, k.ID))
+			if err != nil {
+				return fmt.Errorf("key %q: %w", k.ID, err)
+			}
+			l.signers = append(l.signers, signingKey{k, head})
 		}
 	}
-	if l.encryptHead, err = jose.ProtectEncrypted(sealHeader(l.out.Encrypt, recipient.ID)); err != nil {
-		return fmt.Errorf("key %q: %w", recipient.ID, err)
+	kid := l.out.Encrypt.Kid
+	for _, k := range l.c.Theirs.Keys() {
+		if k.Use == keyring.UseSig || k.ID == "" && kid.Seal == profile.KeyID && !kid.Accepts(nil) {
+			continue // such a message would be refused: sealingKeys says so
+		}
+		head, err := jose.ProtectEncrypted(sealHeader(l.out.Encrypt, k.ID))
+		if err != nil {
+			return fmt.Errorf("key %q: %w", k.ID, err)
+		}
+		l.recipients = append(l.recipients, recipientKey{k, head})
 	}
 	return nil
 }
 
-// sealingKeys gives the key that signs (where the leg is signed) and the one to encrypt to.
-func (l *Lane) sealingKeys() (signer, recipient keyring.Key, err error) {
-	var ok bool
-	if recipient, ok = l.c.Theirs.Recipient(); !ok {
-		return signer, recipient, l.fail("seal", ErrNotSupported, fault.NoKeyTheirs, "", nil)
+// sealingKeys returns the active keys: the one that signs, or nil where nothing is
+// signed, and the one to encrypt to.
+func (l *Lane) sealingKeys() (signer *signingKey, recipient *recipientKey, err error) {
+	if !l.out.Sealed() {
+		return nil, nil, l.fail(OpSeal, ErrUnavailable, fault.NotSealing, "", nil)
 	}
-	if kid := l.out.Encrypt.Kid; recipient.ID == "" && kid.Seal == profile.KeyID && !kid.Accepts(nil) {
-		return signer, recipient, l.fail("seal", ErrNotSupported, fault.NoKeyID, "the profile puts the partner's key ID (alias) into every message, and the partner's key has none", nil)
+	i := slices.IndexFunc(l.recipients, func(k recipientKey) bool { return k.State == keyring.Active })
+	if _, exchanged := l.c.Theirs.Recipient(); !exchanged {
+		return nil, nil, l.fail(OpSeal, ErrNotSupported, fault.NoKeyTheirs, "", nil)
 	}
-	if l.out.Sign != nil {
-		if signer, ok = l.c.Ours.Signer(); !ok {
-			return signer, recipient, l.fail("seal", ErrNotSupported, fault.NoKeyOurs, "", nil)
-		}
+	if i < 0 {
+		return nil, nil, l.fail(OpSeal, ErrNotSupported, fault.NoKeyID,
+			"the profile puts the partner's key ID (alias) into every message, and the partner's key has none", nil)
 	}
-	return signer, recipient, nil
+	if l.out.Sign == nil {
+		return nil, &l.recipients[i], nil
+	}
+	j := slices.IndexFunc(l.signers, func(k signingKey) bool { return k.State == keyring.Active })
+	if j < 0 {
+		return nil, nil, l.fail(OpSeal, ErrNotSupported, fault.NoKeyOurs, "", nil)
+	}
+	return &l.signers[j], &l.recipients[i], nil
 }
 
-// sealHeader gives the protected header that the profile asks for.
+// sealHeader returns the header that the profile asks for.
 func sealHeader(layer *profile.Protection, keyID string) jose.Header {
 	return jose.Header{
 		Alg: layer.Alg.Seal,

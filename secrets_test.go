@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyfile"
@@ -28,8 +29,8 @@ import (
 
 // TestWhoSigned: the partner of the lane is the only one whose signature counts.
 func TestWhoSigned(t *testing.T) {
-	customer, provider := riskos(t)
-	mallory := customer.Config()
+	_, provider := riskos(t)
+	mallory := customerConfig(t)
 	mallory.Ours = testkey.Ours(t, "c1", testkey.RSA(t, "mallory", 2048)) // the customer's key ID, another key
 	if m, err := provider.Open(t.Context(), seal(t, newLane(t, mallory), "{}")); !errors.Is(err, sealane.ErrSignature) || m != nil {
 		t.Error(err)
@@ -49,9 +50,9 @@ func (gone) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error)       { r
 func (gone) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { return nil, errGone }
 
 func TestKeyStoreGone(t *testing.T) {
-	customer, provider := riskos(t)
+	customer, _ := riskos(t)
 	token := seal(t, customer, "{}")
-	c := provider.Config()
+	c := providerConfig(t)
 	c.Ours = testkey.Ours(t, "p1", gone{testkey.RSA(t, "provider", 2048)})
 	l := newLane(t, c)
 	for _, err := range []error{second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
@@ -124,7 +125,7 @@ func TestKeysInTheHeader(t *testing.T) {
 	}))
 	_, provider := riskos(t)
 	to := &testkey.RSA(t, "provider", 2048).PublicKey
-	refused := func(member string, token []byte, want error, f sealane.FaultCode) {
+	refused := func(member string, token []byte, want error, f fault.Code) {
 		t.Helper()
 		m, err := provider.Open(t.Context(), token)
 		if !errors.Is(err, want) || m != nil || sealane.FaultOf(err) != f || strings.Contains(err.Error(), canary.URL) {
@@ -140,10 +141,10 @@ func TestKeysInTheHeader(t *testing.T) {
 	} {
 		member = strings.ReplaceAll(member, "$", canary.URL)
 		outer := `{"alg":"RSA-OAEP-256","enc":"A256GCM",` + member + `}`
-		refused(member, sealSHA1(t, outer, []byte("{}"), to), sealane.ErrNotJWE, sealane.FaultCode("jwe."+name))
+		refused(member, sealSHA1(t, outer, []byte("{}"), to), sealane.ErrNotJWE, fault.Code("jwe."+name))
 		for _, kid := range []string{"", `"kid":"c1",`, `"kid":"mallory",`} {
 			jws := signedUnder(t, `{"alg":"RS256",`+kid+member+`}`, "{}", mallory)
-			refused("inner "+kid+member, testkey.Encrypt(t, jws, to), sealane.ErrNotJWS, sealane.FaultCode("jws."+name))
+			refused("inner "+kid+member, testkey.Encrypt(t, jws, to), sealane.ErrNotJWS, fault.Code("jws."+name))
 		}
 	}
 	canary.Close() // waits for requests under way

@@ -146,6 +146,8 @@ var cryptoAndLocal = []entry{
 	{NoKeyTheirs, "The lane has no certificate of the partner for this.", "Finish the certificate exchange."},
 	{NoKeyID, "The profile needs the key's ID (alias) in every message, and the key has none.", "Give the key the ID that was exchanged (--key-id, --to-key-id)."},
 	{KeyUnavailable, "A key of ours could not be used (its store did not answer, or refused).", "Look at the key's store; the message was not judged."},
-	{NotSealing, "The profile sends this leg in clear.", "Nothing is to be sealed or opened here."},
+	{NotSealing, "The profile does not seal messages in this direction.", "Nothing is to be sealed or opened here."},
+	{NotSigning, "The profile does not sign messages in this direction, so the sender can't be proven.", "In a program, call OpenUnverified, and know the sender by other means."},
+	{Signing, "The profile signs messages in this direction.", "In a program, call Open, which verifies the signature."},
 	{PayloadLarge, "The payload is larger than the lane allows.", "Send less, or raise the lane's MaxPayload."},
 }

@@ -163,5 +163,7 @@ const (
 	NoKeyID        Code = "local.no-key-id"
 	KeyUnavailable Code = "local.key-unavailable"
 	NotSealing     Code = "local.leg-not-sealed"
+	NotSigning     Code = "local.leg-not-signed"
+	Signing        Code = "local.leg-signed"
 	PayloadLarge   Code = "local.payload-too-large"
 )

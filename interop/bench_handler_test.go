@@ -73,7 +73,7 @@ func newExchange(b *testing.B, client, server *sealane.Lane) *exchange {
 		b.Fatal(err)
 	}
 	const member = `"eval_id":"b5fd5c15-7b35-4b2e-9d2e-6a0f9d3a0c11",`
-	x := &exchange{client: client, body: sealhttp.Body(sealed, client.Out().Body)}
+	x := &exchange{client: client, body: sealhttp.WrapToken(sealed, client.Outbound())}
 	x.answer = append([]byte("{"+member), payload[1:len(payload)-len(member)-2]...)
 	x.answer = append(x.answer, `"}`...)
 	x.handler = &sealhttp.Handler{
@@ -95,7 +95,7 @@ func (x *exchange) measure(b *testing.B, caller func(*testing.B) call, parallel 
 	if err != nil {
 		b.Fatal(err)
 	}
-	sealed, err := sealhttp.Token(body, x.client.In().Body)
+	sealed, err := sealhttp.UnwrapToken(body, x.client.Inbound())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -185,7 +185,7 @@ func benchSealane(t testing.TB, bits int, private func(*rsa.PrivateKey) (keyring
 			return token{data: sealed}, err
 		},
 		open: func(t token) ([]byte, error) {
-			m, err := server.Open(ctx, t.data)
+			m, err := server.OpenMessage(ctx, t.data)
 			if err != nil {
 				return nil, err
 			}

@@ -313,7 +313,7 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if m, err := lane(sealane.ServerSide, own, nil).Open(context.Background(), token); err != nil || string(m.Payload()) != `{"n":1.10}` {
+	if m, err := lane(sealane.ServerSide, own, nil).OpenMessage(context.Background(), token); err != nil || string(m.Payload()) != `{"n":1.10}` {
 		t.Errorf("%s: what is sealed to it does not open: %v", name, err)
 	}
 }

@@ -135,14 +135,14 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 		if len(token) > 0 {
 			token[int(at)%len(token)] ^= flip
 		}
-		m, err := l.Open(t.Context(), token)
+		m, err := l.OpenMessage(t.Context(), token)
 		if err != nil {
 			if m != nil {
 				t.Errorf("%s: a message beside %v", l.Name(), err)
 			}
 			return
 		}
-		algorithms := l.In().Encrypt.Alg.Open
+		algorithms := l.Inbound().Direction().Encrypt.Alg.Open
 		if encryptedOnly {
 			algorithms = append(slices.Clone(algorithms), "RSA-OAEP")
 		}

@@ -171,7 +171,7 @@ func (p pair) peerSealsWeOpen(t *testing.T, l *sealane.Lane, s style, data []byt
 	if err != nil {
 		t.Fatalf("%s does not seal: %v", p.peer.Name(), err)
 	}
-	m, err := l.Open(context.Background(), token)
+	m, err := l.OpenMessage(context.Background(), token)
 	if p.profile == "rdx" && s.outer.Kid == "" {
 		if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
 			t.Errorf("RDX asks for a key ID; without one: %v, %v", m, err)
@@ -283,7 +283,7 @@ func TestRSAOAEPNeedsAReason(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.acceptRSAOAEP = ""
-			m, err := p.lane(t).Open(context.Background(), token)
+			m, err := p.lane(t).OpenMessage(context.Background(), token)
 			if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.alg-rsa-oaep-sha1" || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
 				t.Errorf("%v, %v", m, err)
 			}

@@ -1,6 +1,20 @@
-// Package keyring holds one party's keys on one lane at one moment: the one in
-// use, and those that still count during an overlap. A ring never changes;
-// rotation makes a new one.
+// Package keyring holds one party's keys on one lane at one moment.
+//
+// # Use
+//
+// A [Ring] has the active key, which signs and is encrypted to, and during a
+// rotation those that the partner may use already or may still use. [New] checks
+// the keys; a ring never changes after that. Rotation makes a new ring and a new
+// lane.
+//
+// # Keys
+//
+// Our own keys are [Private]: a crypto.Signer and a crypto.Decrypter, in memory, in
+// a hardware module or in a vault. Package kms opens them by URI. A partner's key is
+// its certificate or its public key alone.
+//
+// All keys are RSA keys of 2048, 3072 or 4096 bits with two primes and a public
+// exponent of at least 65537.
 package keyring
 
 import (
@@ -10,12 +24,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 
 	"github.com/sealane/sealane/cert"
 )
 
-// Private is a private key: in memory, in an HSM, in a vault.
+// Private is a private key. Its methods must be safe for concurrent use, and Public
+// must return an *rsa.PublicKey. Package kms states the contract.
 type Private interface {
 	crypto.Signer
 	crypto.Decrypter
@@ -61,15 +77,44 @@ const (
 	UseEnc            // encryption only
 )
 
-// Key is one key of a ring. A partner's has no Private.
+// Key is one key of a ring.
 type Key struct {
-	ID          string // the kid; several keys may have the same
-	State       State
-	Use         Use
-	Public      *rsa.PublicKey // may be left out where Private or Certificate has it
-	Private     Private
-	Certificate *x509.Certificate // for the inventory; not needed to seal or open
-	PublicOps   PublicOps         // does what is done with Public; nil: crypto/rsa
+	// ID is the key ID (header parameter kid), or empty. Several keys may have the same.
+	ID string
+	// State must be given.
+	State State
+	// Use restricts the key. The zero value does not.
+	Use Use
+	// Public may be left out where Private or Certificate has it.
+	Public *rsa.PublicKey
+	// Private is nil for a partner's key.
+	Private Private
+	// Certificate is kept for inventories. Sealing and opening need only its public
+	// key: neither looks at its dates, its key usage or its issuer.
+	Certificate *x509.Certificate
+	// PublicOps performs the operations of Public. Nil stands for crypto/rsa.
+	PublicOps PublicOps
+}
+
+// Info describes the key without its private part.
+func (k Key) Info() KeyInfo {
+	return KeyInfo{k.ID, k.State, k.Use, clonePublic(k.Public), k.Certificate}
+}
+
+// KeyInfo describes a key. It holds no private key, and may be logged.
+type KeyInfo struct {
+	ID          string            // the key ID, or empty
+	State       State             // where the key stands in its life
+	Use         Use               // what it is for
+	Public      *rsa.PublicKey    // a copy
+	Certificate *x509.Certificate // nil where the ring was made without one
+}
+
+func clonePublic(k *rsa.PublicKey) *rsa.PublicKey {
+	if k == nil {
+		return nil
+	}
+	return &rsa.PublicKey{N: new(big.Int).Set(k.N), E: k.E}
 }
 
 // PublicOps performs the operations of an RSA public key.
@@ -89,7 +134,8 @@ type PublicOps interface {
 // operation.
 const maxKeys = 8
 
-// Ring is an immutable set of keys, in the order in which they are tried.
+// Ring is an immutable set of at most eight keys, in the order in which they are
+// tried. A nil ring has no keys.
 type Ring struct{ keys []Key }
 
 // New makes a ring. The keys are checked (size, exponent, known weaknesses), no
@@ -146,7 +192,7 @@ func (k *Key) complete() error {
 	}
 	for i, s := range sources {
 		pub, ok := s.(*rsa.PublicKey)
-		if !ok {
+		if !ok || pub == nil || pub.N == nil {
 			return fmt.Errorf("a %T is not an RSA key", s)
 		}
 		if i > 0 && !pub.Equal(k.Public) {
@@ -157,17 +203,18 @@ func (k *Key) complete() error {
 	if k.Public == nil {
 		return errors.New("no key is given")
 	}
+	k.Public = clonePublic(k.Public)
 	return cert.CheckKey(k.Public)
 }
 
 func (k Key) overlaps(u Use) bool { return k.Use == UseAny || u == UseAny || k.Use == u }
 
-// Signer gives the key that signs.
+// Signer returns the key that signs. It reports false where the ring has none.
 func (r *Ring) Signer() (Key, bool) {
 	return r.active(UseSig, func(k Key) bool { return k.Private != nil })
 }
 
-// Recipient gives the key to encrypt to.
+// Recipient returns the key to encrypt to. It reports false where the ring has none.
 func (r *Ring) Recipient() (Key, bool) {
 	return r.active(UseEnc, func(Key) bool { return true })
 }
@@ -181,34 +228,61 @@ func (r *Ring) active(u Use, ok func(Key) bool) (Key, bool) {
 	return Key{}, false
 }
 
-// Openers gives the keys that can decrypt, those with that ID first. With only,
-// no others.
-func (r *Ring) Openers(id string, only bool) []Key {
-	return r.pick(id, only, func(k Key) bool { return k.Private != nil && k.overlaps(UseEnc) })
+// Openers returns the keys that can decrypt: first those with the key ID, then
+// the others.
+func (r *Ring) Openers(id string) []Key {
+	named, others := r.pick(id, Key.opens)
+	return append(named, others...)
 }
 
-// Verifiers gives the keys that a signature may be by, those with that ID
-// first. With only, no others.
-func (r *Ring) Verifiers(id string, only bool) []Key {
-	return r.pick(id, only, func(k Key) bool { return k.overlaps(UseSig) })
+// OpenersNamed returns the keys with the key ID that can decrypt.
+func (r *Ring) OpenersNamed(id string) []Key {
+	named, _ := r.pick(id, Key.opens)
+	return named
 }
 
-func (r *Ring) pick(id string, only bool, ok func(Key) bool) []Key {
-	var first, rest []Key
+// Verifiers returns the keys that can have made a signature: first those with the
+// key ID, then the others.
+func (r *Ring) Verifiers(id string) []Key {
+	named, others := r.pick(id, Key.verifies)
+	return append(named, others...)
+}
+
+// VerifiersNamed returns the keys with the key ID that can have made a signature.
+func (r *Ring) VerifiersNamed(id string) []Key {
+	named, _ := r.pick(id, Key.verifies)
+	return named
+}
+
+func (k Key) opens() bool    { return k.Private != nil && k.overlaps(UseEnc) }
+func (k Key) verifies() bool { return k.overlaps(UseSig) }
+
+// pick divides the keys that are ok into those with the key ID and the others. No
+// key is named by an empty ID.
+func (r *Ring) pick(id string, ok func(Key) bool) (named, others []Key) {
 	for _, k := range r.all() {
 		switch {
 		case !ok(k):
 		case id != "" && k.ID == id:
-			first = append(first, k)
-		case !only:
-			rest = append(rest, k)
+			named = append(named, k)
+		default:
+			others = append(others, k)
 		}
 	}
-	return append(first, rest...)
+	return named, others
 }
 
-// Keys lists the ring.
+// Keys lists the keys of the ring.
 func (r *Ring) Keys() []Key { return slices.Clone(r.all()) }
+
+// Infos describes the keys of the ring.
+func (r *Ring) Infos() []KeyInfo {
+	var list []KeyInfo
+	for _, k := range r.all() {
+		list = append(list, k.Info())
+	}
+	return list
+}
 
 // all lets a nil ring stand for one without keys.
 func (r *Ring) all() []Key {

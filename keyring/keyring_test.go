@@ -33,12 +33,12 @@ func TestOverlap(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ got, want string }{
-		{ids(r.Openers("alias", true)), "alias/retiring alias/active"},
-		{ids(r.Openers("alias", false)), "alias/retiring alias/active other/staged"},
-		{ids(r.Openers("", false)), "alias/retiring other/staged alias/active"},
-		{ids(r.Openers("", true)), ""},
-		{ids(r.Openers("Alias", true)), ""},
-		{ids(r.Verifiers("public", false)), "public/staged alias/retiring other/staged alias/active"},
+		{ids(r.OpenersNamed("alias")), "alias/retiring alias/active"},
+		{ids(r.Openers("alias")), "alias/retiring alias/active other/staged"},
+		{ids(r.Openers("")), "alias/retiring other/staged alias/active"},
+		{ids(r.OpenersNamed("")), ""},
+		{ids(r.OpenersNamed("Alias")), ""},
+		{ids(r.Verifiers("public")), "public/staged alias/retiring other/staged alias/active"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
@@ -63,7 +63,7 @@ func TestUses(t *testing.T) {
 	}
 	signer, _ := r.Signer()
 	recipient, _ := r.Recipient()
-	if got := signer.ID + " " + recipient.ID + " " + ids(r.Openers("", false)) + " " + ids(r.Verifiers("", false)); got != "sign enc enc/active sign/active" {
+	if got := signer.ID + " " + recipient.ID + " " + ids(r.Openers("")) + " " + ids(r.Verifiers("")); got != "sign enc enc/active sign/active" {
 		t.Error(got)
 	}
 }
@@ -72,7 +72,7 @@ func TestNilRing(t *testing.T) {
 	var r *keyring.Ring
 	_, signs := r.Signer()
 	_, receives := r.Recipient()
-	if signs || receives || len(r.Openers("", false)) != 0 || len(r.Keys()) != 0 {
+	if signs || receives || len(r.Openers("")) != 0 || len(r.Keys()) != 0 {
 		t.Error("a nil ring has keys")
 	}
 }

@@ -51,8 +51,8 @@ func (p *Profile) check() error {
 	if !p.Request.Sealed() {
 		return errors.New("request.encrypt must be given: what is not sealed to begin with needs no profile")
 	}
-	for name, leg := range map[string]*Direction{"request": &p.Request, "response": &p.Response} {
-		if err := leg.check(); err != nil {
+	for name, direction := range map[string]*Direction{"request": &p.Request, "response": &p.Response} {
+		if err := direction.check(); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -124,7 +124,7 @@ func (l *Direction) check() error {
 	}
 	if !l.Sealed() {
 		if l.Body.Field != "" || l.UpstreamErrors != "" {
-			return errors.New("a plain leg has neither body.field nor upstream_errors")
+			return errors.New("a plain direction has neither body.field nor upstream_errors")
 		}
 		return nil
 	}

@@ -3,34 +3,14 @@ package profile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// Outcome is what can go wrong in a way that a partner sees.
-type Outcome string
-
-// The outcomes, in the order in which they are decided.
-const (
-	NotSupported  Outcome = "not-supported" // the account has no exchanged key
-	PlainRefused  Outcome = "plain-refused" // in clear, where the lane requires sealing
-	TooLarge      Outcome = "too-large"
-	Format        Outcome = "format"  // the body is not as agreed
-	NotJWE        Outcome = "not-jwe" // wrong already without a key
-	Decryption    Outcome = "decryption"
-	NotJWS        Outcome = "not-jws"
-	Signature     Outcome = "signature"
-	SealingFailed Outcome = "sealing-failed" // processed, but the answer could not be sealed
-	Unavailable   Outcome = "unavailable"    // the message was not judged
-)
-
-var outcomes = []Outcome{NotSupported, PlainRefused, TooLarge, Format, NotJWE, Decryption, NotJWS, Signature, SealingFailed, Unavailable}
-
-// Errors says how outcomes go over the wire.
+// Errors says how outcomes are answered over HTTP.
 type Errors struct {
 	Body  string     `yaml:"body"` // JSON in which the values "$id" and "$text" are filled in
 	Table []ErrorRow `yaml:"table"`
-
-	idPath, textPath []string
 }
 
 // ErrorRow is one outcome's status and text. Also lists further spellings.
@@ -41,7 +21,7 @@ type ErrorRow struct {
 	Also   []string `yaml:"also"`
 }
 
-// Row gives the row of an outcome.
+// Row returns the row of an outcome.
 func (e *Errors) Row(on Outcome) (ErrorRow, bool) {
 	for _, row := range e.Table {
 		if row.On == on {
@@ -60,27 +40,41 @@ func (e *Errors) Render(id, text string) []byte {
 	return []byte(strings.NewReplacer(`"$id"`, quoted(id), `"$text"`, quoted(text)).Replace(e.Body))
 }
 
-// Recognise reads an error: the outcome where its status and text are in the
-// table, and the identifier and text where the body has the table's form. Status
-// 0 stands for one that is not known.
-func (e *Errors) Recognise(status int, body []byte) (on Outcome, id, text string, ok bool) {
+// Recognize reads an error: its outcome where its status and text are in the
+// table, and its identifier and text where the body has the table's form. Status
+// 0 stands for a status that is not known.
+func (e *Errors) Recognize(status int, body []byte) (on Outcome, id, text string, ok bool) {
 	var v any
 	if json.Unmarshal(body, &v) != nil {
 		return "", "", "", false
 	}
-	text, ok = lookUp(v, e.textPath)
+	idPath, textPath, err := e.paths()
+	if err != nil {
+		return "", "", "", false
+	}
+	text, ok = lookUp(v, textPath)
 	if !ok {
 		return "", "", "", false
 	}
-	id, _ = lookUp(v, e.idPath)
+	id, _ = lookUp(v, idPath)
 	for _, row := range e.Table {
-		for _, t := range append([]string{row.Text}, row.Also...) {
-			if t == text && (row.Status == status || status == 0) {
-				return row.On, id, text, true
-			}
+		if (row.Status == status || status == 0) && (row.Text == text || slices.Contains(row.Also, text)) {
+			return row.On, id, text, true
 		}
 	}
 	return "", id, text, true
+}
+
+// paths returns the members that lead to the identifier and to the text.
+func (e *Errors) paths() (id, text []string, err error) {
+	var v any
+	if err := json.Unmarshal([]byte(e.Body), &v); err != nil {
+		return nil, nil, fmt.Errorf("errors.body is not JSON: %w", err)
+	}
+	if id, text = pathOf(v, "$id"), pathOf(v, "$text"); id == nil || text == nil {
+		return nil, nil, fmt.Errorf(`errors.body needs the values "$id" and "$text"`)
+	}
+	return id, text, nil
 }
 
 func lookUp(v any, path []string) (string, bool) {
@@ -110,19 +104,15 @@ func pathOf(v any, placeholder string) []string {
 }
 
 func (e *Errors) check() error {
-	var v any
-	if err := json.Unmarshal([]byte(e.Body), &v); err != nil {
-		return fmt.Errorf("errors.body is not JSON: %w", err)
-	}
-	if e.idPath, e.textPath = pathOf(v, "$id"), pathOf(v, "$text"); e.idPath == nil || e.textPath == nil {
-		return fmt.Errorf(`errors.body needs the values "$id" and "$text"`)
+	if _, _, err := e.paths(); err != nil {
+		return err
 	}
 	if strings.Count(e.Body, `"$id"`) != 1 || strings.Count(e.Body, `"$text"`) != 1 {
 		return fmt.Errorf(`errors.body needs "$id" and "$text" once each, as values and unescaped`)
 	}
 	seen := map[Outcome]bool{}
 	for _, row := range e.Table {
-		if err := oneOf("errors.table on", string(row.On), outcomes); err != nil {
+		if err := oneOf("errors.table on", string(row.On), tableOutcomes); err != nil {
 			return err
 		}
 		if seen[row.On] {

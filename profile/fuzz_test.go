@@ -58,7 +58,7 @@ func FuzzFile(f *testing.F) {
 			t.Fatalf("%v; written once:\n%s\nand twice:\n%s", err, written, twice)
 		}
 		for _, row := range p.Errors.Table {
-			on, id, text, ok := p.Errors.Recognise(row.Status, p.Errors.Render("the-id", row.Text))
+			on, id, text, ok := p.Errors.Recognize(row.Status, p.Errors.Render("the-id", row.Text))
 			if first, _ := p.Errors.Row(on); !ok || id != "the-id" || text != row.Text || first.Status != row.Status {
 				t.Errorf("row %q is recognised as %q, %q, %q, %t", row.On, on, id, text, ok)
 			}
@@ -86,7 +86,7 @@ func FuzzRecognise(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte, id, text string) {
 		for _, p := range dialects {
-			on, gotID, gotText, ok := p.Errors.Recognise(status, body)
+			on, gotID, gotText, ok := p.Errors.Recognize(status, body)
 			if !ok && (on != "" || gotID != "" || gotText != "") {
 				t.Errorf("%s: %q, %q, %q beside a no", p.Name, on, gotID, gotText)
 			}
@@ -98,7 +98,7 @@ func FuzzRecognise(f *testing.F) {
 			}
 			// What is not UTF-8 becomes U+FFFD on its way into JSON, byte by byte.
 			wantID, wantText := string([]rune(id)), string([]rune(text))
-			if _, gotID, gotText, ok := p.Errors.Recognise(status, p.Errors.Render(id, text)); !ok || gotID != wantID || gotText != wantText {
+			if _, gotID, gotText, ok := p.Errors.Recognize(status, p.Errors.Render(id, text)); !ok || gotID != wantID || gotText != wantText {
 				t.Errorf("%s: rendered from %q and %q, recognised as %q and %q", p.Name, wantID, wantText, gotID, gotText)
 			}
 		}

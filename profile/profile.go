@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -33,9 +32,6 @@ type Profile struct {
 	Errors       Errors      `yaml:"errors"`
 	Keys         Keys        `yaml:"keys"`
 	Certificate  cert.Policy `yaml:"certificate"`
-
-	once sync.Once
-	err  error
 }
 
 // Parties says what the dialect calls its two sides.
@@ -59,19 +55,8 @@ type Direction struct {
 	UpstreamErrors string      `yaml:"upstream_errors"` // "plain" or "sealed": answers outside 2xx to sealed requests
 }
 
-// Sealed reports whether anything protects the leg.
-func (l Direction) Sealed() bool { return l.Encrypt != nil }
-
-// Clone gives a leg that does not change with this one's layers.
-func (l Direction) Clone() Direction {
-	for _, layer := range []**Protection{&l.Sign, &l.Encrypt} {
-		if *layer != nil {
-			own := **layer
-			*layer = &own
-		}
-	}
-	return l
-}
+// Sealed reports whether the messages are encrypted.
+func (d Direction) Sealed() bool { return d.Encrypt != nil }
 
 // Protection is one token: a JWS or a JWE.
 type Protection struct {
@@ -192,13 +177,10 @@ func Parse(data []byte) (*Profile, error) {
 	return &p, nil
 }
 
-// Validate finds what the code would not know what to do with. Parse and
-// sealane.New call it; it looks once, so a profile is not to be changed after.
+// Validate reports what the code would not know how to handle.
 func (p *Profile) Validate() error {
-	p.once.Do(func() {
-		if err := p.check(); err != nil {
-			p.err = fmt.Errorf("profile %q: %w", p.Name, err)
-		}
-	})
-	return p.err
+	if err := p.check(); err != nil {
+		return fmt.Errorf("profile %q: %w", p.Name, err)
+	}
+	return nil
 }

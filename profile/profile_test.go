@@ -55,7 +55,7 @@ func TestSeedRiskOS(t *testing.T) {
 		if got := string(text) + " " + string(body); !ok || got != want {
 			t.Errorf("%s: %s", on, got)
 		}
-		if got, id, _, ok := p.Errors.Recognise(row.Status, body); !ok || got != on || id != "i" {
+		if got, id, _, ok := p.Errors.Recognize(row.Status, body); !ok || got != on || id != "i" {
 			t.Errorf("%s is read as %s, ID %q", on, got, id)
 		}
 	}
@@ -72,15 +72,15 @@ func TestRecognise(t *testing.T) {
 		`[]`:                                                                             "",
 		``:                                                                               "",
 	} {
-		if got, _, _, _ := p.Errors.Recognise(400, []byte(body)); got != want {
+		if got, _, _, _ := p.Errors.Recognize(400, []byte(body)); got != want {
 			t.Errorf("%s: %q", body, got)
 		}
 	}
-	if got, _, _, _ := p.Errors.Recognise(500, []byte(`{"error":"Payload decryption failed"}`)); got != "" {
+	if got, _, _, _ := p.Errors.Recognize(500, []byte(`{"error":"Payload decryption failed"}`)); got != "" {
 		t.Errorf("with another status: %q", got)
 	}
 	id := "x\"\\\n<$text>"
-	got, back, text, ok := p.Errors.Recognise(0, p.Errors.Render(id, "Payload decryption failed"))
+	got, back, text, ok := p.Errors.Recognize(0, p.Errors.Render(id, "Payload decryption failed"))
 	if got != profile.Decryption || back != id || text != "Payload decryption failed" || !ok {
 		t.Errorf("%q %q %q", got, back, text)
 	}
@@ -241,7 +241,7 @@ func FuzzParse(f *testing.F) {
 		}
 		if err == nil {
 			p.Find("POST", &url.URL{Path: "/api/evaluation"})
-			p.Errors.Recognise(400, p.Errors.Render("id", "text"))
+			p.Errors.Recognize(400, p.Errors.Render("id", "text"))
 		}
 	})
 }

@@ -12,59 +12,64 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// asked is what an answer has to agree with.
-type asked struct {
-	endpoint *profile.Endpoint
-	vars     map[string]string // of the path
-	sent     []byte            // the request's payload
+// requestInfo is what a response has to agree with.
+type requestInfo struct {
+	endpoint profile.Match
+	payload  []byte
 }
 
-// bind holds what stands outside the seal, and what was asked, against what was
-// signed, so that an old answer cannot stand in for a new one. A member that the
-// answer does not have contradicts nothing. The error wraps ErrContradiction.
-func (x asked) bind(beside []member, payload []byte) error {
+// bind compares the signed response with its siblings in the body and with the
+// request, so that an old response cannot replace a new one. A member that the
+// response does not have contradicts nothing. The error wraps ErrContradiction.
+func (r requestInfo) bind(lane *sealane.Lane, siblings []member, payload []byte) error {
+	contradiction := func(format string, args ...any) error {
+		return failure(lane, sealane.OpBind, sealane.ErrContradiction, fault.BindContradiction, fmt.Sprintf(format, args...))
+	}
 	got, err := strictjson.TopLevel(payload)
-	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && x.endpoint.Identifier != "" {
-		return contradiction("the signed answer cannot be held against its request: it is %v", err)
+	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && r.endpoint.Identifier() != "" {
+		return contradiction("the signed response cannot be compared with its request: it is %v", err)
 	}
-	// An answer that is no object, or empty, has no identifiers of its own.
-	for _, name := range x.endpoint.Bind {
-		if outer, ok := find(beside, name); ok && plainText(outer) != x.vars[name] {
-			return contradiction("%s outside the seal is not the one in the request's path", name)
+	// A response that is no object, or empty, has no identifiers of its own.
+	for name := range r.endpoint.Bind() {
+		if outer, ok := find(siblings, name); ok && !r.isVariable(name, plainText(outer)) {
+			return contradiction("%s outside the token is not the one in the request's path", name)
 		}
 	}
-	for _, b := range beside {
-		if signed, ok := find(got, b.Name); ok && !same(b.Value, signed) {
-			return contradiction("%s outside the seal is not the signed one", b.Name)
+	for _, s := range siblings {
+		if signed, ok := find(got, s.Name); ok && !same(s.Value, signed) {
+			return contradiction("%s outside the token is not the signed one", s.Name)
 		}
 	}
-	for _, name := range x.endpoint.Bind {
+	for name := range r.endpoint.Bind() {
 		signed, ok := find(got, name)
-		if text, isString := strictjson.String(signed); ok && (!isString || text != x.vars[name]) {
-			return contradiction("%s in the signed answer is not the one in the request's path", name)
+		if text, isString := strictjson.String(signed); ok && (!isString || !r.isVariable(name, text)) {
+			return contradiction("%s in the signed response is not the one in the request's path", name)
 		}
 	}
-	if len(x.endpoint.Echo) == 0 {
-		return nil
-	}
-	request, err := strictjson.TopLevel(x.sent)
+	request, err := strictjson.TopLevel(r.payload)
 	if err != nil {
 		return nil
 	}
-	for _, name := range x.endpoint.Echo {
+	for name := range r.endpoint.Echo() {
 		want, asks := find(request, name)
 		signed, answers := find(got, name)
 		if asks && answers && !same(want, signed) {
-			return contradiction("%s in the signed answer is not the request's", name)
+			return contradiction("%s in the signed response is not the request's", name)
 		}
 	}
 	return nil
 }
 
-// identifier gives what to send beside the seal, as JSON: the payload's member as
-// it stands, else the path's variable of that name.
-func (x asked) identifier(payload []byte) (name string, id []byte, ok bool) {
-	name = x.endpoint.Identifier
+// isVariable reports whether the request's path has the value for a variable.
+func (r requestInfo) isVariable(name, value string) bool {
+	want, ok := r.endpoint.Variable(name)
+	return ok && value == want
+}
+
+// identifier returns the member to send next to the token, with its value as JSON:
+// the payload's own where it has one, else the path variable of that name.
+func (r requestInfo) identifier(payload []byte) (name string, id []byte, ok bool) {
+	name = r.endpoint.Identifier()
 	if name == "" {
 		return "", nil, false
 	}
@@ -73,11 +78,11 @@ func (x asked) identifier(payload []byte) (name string, id []byte, ok bool) {
 			return name, value, true
 		}
 	}
-	text, ok := x.vars[name]
+	text, ok := r.endpoint.Variable(name)
 	return name, appendString(nil, text), ok
 }
 
-// plainText is what a JSON string says, or any other value as it stands.
+// plainText returns the content of a JSON string, or any other value as it is.
 func plainText(value []byte) string {
 	if text, ok := strictjson.String(value); ok {
 		return text
@@ -93,7 +98,8 @@ func find(members []member, name string) ([]byte, bool) {
 	return members[i].Value, true
 }
 
-// same compares JSON values: strings as what they say, others as they stand.
+// same reports whether two JSON values are equal: strings by their content, others
+// byte for byte.
 func same(a, b []byte) bool {
 	textA, okA := strictjson.String(a)
 	textB, okB := strictjson.String(b)
@@ -101,9 +107,4 @@ func same(a, b []byte) bool {
 		return textA == textB
 	}
 	return bytes.Equal(a, b)
-}
-
-func contradiction(format string, args ...any) error {
-	return &sealane.Error{Op: "bind answer", Sentinel: sealane.ErrContradiction,
-		Fault: fault.BindContradiction, Detail: fmt.Sprintf(format, args...)}
 }

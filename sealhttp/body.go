@@ -18,35 +18,35 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// spare is what a body may have beside its token: braces, names, identifiers.
+// spare is the room in a body for what surrounds the token: braces, names, identifiers.
 const spare = 8 << 10
 
-// member is one of the members beside the token.
+// member is one of the siblings of the token in a body.
 type member = strictjson.Member
 
-// openBody takes the token out of a body and opens it. Errors that wrap
-// sealane.ErrFormat say that there is no token in it.
-func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (sealane.Message, []member, error) {
-	form := lane.In().Body
-	if token, beside, ok := cutToken(body, form); ok {
-		message, err := lane.Open(ctx, token)
+// openBody takes the token out of a body and opens it. The token's siblings are those
+// that the profile lists.
+func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (m sealane.Message, siblings []member, err error) {
+	form := lane.Inbound()
+	if token, siblings, ok := cutToken(body, form); ok {
+		m, err := lane.OpenMessage(ctx, token)
 		if err == nil || !bytes.ContainsFunc(token, foreign) {
-			return message, beside, err
+			return m, siblings, err
 		}
 		// What was cut out is no token: it may have been more than one member.
 	}
-	token, beside, err := takeToken(body, form)
+	token, siblings, err := takeToken(body, form)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, inLane(lane, err)
 	}
-	message, err := lane.Open(ctx, token)
-	return message, beside, err
+	m, err = lane.OpenMessage(ctx, token)
+	return m, siblings, err
 }
 
-// sealBody seals a payload and gives the body around it, in one buffer. name and
-// id (JSON), where given, go in front of the token.
+// sealBody seals a payload and returns the body around the token, in one buffer.
+// The member name with its value id (JSON), if any, stands in front of the token.
 func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte) ([]byte, error) {
-	front, back := around(lane.Out().Body, name, id)
+	front, back := envelope(lane.Outbound(), name, id)
 	b := make([]byte, 0, len(front)+lane.SealedLen(len(payload))+len(back))
 	b, err := lane.AppendSeal(ctx, append(b, front...), payload)
 	if err != nil {
@@ -60,42 +60,38 @@ func foreign(r rune) bool {
 	return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
-// cutToken is takeToken for a body that ends with the token, which is how nearly
-// everybody writes it. It has the body judged with the token cut out, so that
-// megabytes of base64url are not read as JSON. What it gives for a token may be
-// more than one; whoever reads it strictly finds the quotes.
-func cutToken(body []byte, form profile.Body) (token []byte, beside []member, ok bool) {
-	if form.Field == "" {
+// cutToken is takeToken for a body that ends with the token, as nearly all do. It
+// judges the body with the token cut out, so that megabytes of base64url are not read
+// as JSON. What it returns as token may be more than one member: then it has
+// characters that are foreign to a token, and Open refuses it.
+func cutToken(body []byte, form profile.CompiledDirection) (token []byte, siblings []member, ok bool) {
+	if form.Field() == "" {
 		return nil, nil, false
 	}
-	const far = 1 << 10 // where the token begins at the latest
+	const far = 1 << 10 // the token begins before this
 	body = bytes.TrimRight(body, " \t\r\n")
-	marker := `"` + form.Field + `":"`
+	marker := `"` + form.Field() + `":"`
 	i := bytes.Index(body[:min(len(body), far)], []byte(marker))
 	start, end := i+len(marker), len(body)-len(`"}`)
 	if i < 1 || body[i-1] == '\\' || start > end || string(body[end:]) != `"}` { // an escaped quote begins no name
 		return nil, nil, false
 	}
 	const mark = "~"
-	marked, beside, err := takeToken(slices.Concat(body[:start], []byte(mark), body[end:]), form)
-	return body[start:end], beside, err == nil && string(marked) == mark
+	marked, siblings, err := takeToken(slices.Concat(body[:start], []byte(mark), body[end:]), form)
+	return body[start:end], siblings, err == nil && string(marked) == mark
 }
 
-// takeToken takes the token out of a body, and what stands beside it. The
-// token may alias the body. Errors wrap sealane.ErrFormat.
-func takeToken(body []byte, form profile.Body) (token []byte, beside []member, err error) {
+// takeToken returns the token of a body and its siblings. The token may alias the
+// body. Errors wrap sealane.ErrFormat and have no lane.
+func takeToken(body []byte, form profile.CompiledDirection) (token []byte, siblings []member, err error) {
+	if form.Field() == "" {
+		token, err = bareToken(body)
+		return token, nil, err
+	}
 	start := bytes.TrimLeft(body, " \t\r\n")
 	switch {
 	case len(start) == 0:
 		return nil, nil, formatError(fault.BodyEmpty, "")
-	case form.Field == "" && start[0] == '{' && !bytes.Contains(start, []byte(`"ey`)):
-		return nil, nil, formatError(fault.BodyNotSealed, "")
-	case form.Field == "" && start[0] == '{':
-		return nil, nil, formatError(fault.BodyWrapped, "")
-	case form.Field == "" && start[0] == '"':
-		return nil, nil, formatError(fault.BodyQuoted, "")
-	case form.Field == "":
-		return bytes.TrimSpace(body), nil, nil
 	case bytes.HasPrefix(start, []byte("ey")):
 		return nil, nil, formatError(fault.BodyBareToken, "")
 	}
@@ -106,22 +102,39 @@ func takeToken(body []byte, form profile.Body) (token []byte, beside []member, e
 	found := false
 	for _, m := range members {
 		switch {
-		case m.Name == form.Field:
+		case m.Name == form.Field():
 			text, ok := strictjson.String(m.Value)
 			if !ok {
-				return nil, nil, formatError(fault.BodyType, fmt.Sprintf("member %q is not a string", form.Field))
+				return nil, nil, formatError(fault.BodyType, fmt.Sprintf("member %q is not a string", form.Field()))
 			}
 			token, found = []byte(text), true
-		case slices.Contains(form.Accompanying, m.Name):
-			beside = append(beside, m)
-		case form.Others == "refuse":
-			return nil, nil, formatError(fault.BodyUnexpected, fmt.Sprintf("member %.64q stands beside %q", m.Name, form.Field))
+		case form.Accompanies(m.Name):
+			siblings = append(siblings, m)
+		case form.RefusesOthers():
+			return nil, nil, formatError(fault.BodyUnexpected,
+				fmt.Sprintf("member %.64q stands next to %q", m.Name, form.Field()))
 		}
 	}
 	if !found {
-		return nil, nil, formatError(fault.BodyMissing, fmt.Sprintf("no member %q", form.Field))
+		return nil, nil, formatError(fault.BodyMissing, fmt.Sprintf("no member %q", form.Field()))
 	}
-	return token, beside, nil
+	return token, siblings, nil
+}
+
+// bareToken returns the token of a body that is nothing but the token.
+func bareToken(body []byte) ([]byte, error) {
+	token := bytes.TrimSpace(body)
+	switch {
+	case len(token) == 0:
+		return nil, formatError(fault.BodyEmpty, "")
+	case token[0] == '{' && !bytes.Contains(token, []byte(`"ey`)):
+		return nil, formatError(fault.BodyNotSealed, "")
+	case token[0] == '{':
+		return nil, formatError(fault.BodyWrapped, "")
+	case token[0] == '"':
+		return nil, formatError(fault.BodyQuoted, "")
+	}
+	return token, nil
 }
 
 func bodyFault(err error) fault.Code {
@@ -136,9 +149,9 @@ func bodyFault(err error) fault.Code {
 	return fault.BodyNotJSON
 }
 
-// around gives what stands before and after a token in a body.
-func around(form profile.Body, name string, id []byte) (front, back []byte) {
-	if form.Field == "" {
+// envelope returns the text before and after a token in a body.
+func envelope(form profile.CompiledDirection, name string, id []byte) (front, back []byte) {
+	if form.Field() == "" {
 		return nil, nil
 	}
 	front = append(front, '{')
@@ -146,7 +159,7 @@ func around(form profile.Body, name string, id []byte) (front, back []byte) {
 		front = append(appendString(front, name), ':')
 		front = append(append(front, id...), ',')
 	}
-	front = append(appendString(front, form.Field), `:"`...)
+	front = append(appendString(front, form.Field()), `:"`...)
 	return front, []byte(`"}`) // base64url and dots: nothing to escape
 }
 
@@ -155,18 +168,22 @@ func appendString(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// readBody reads at most limit bytes. declared is the Content-Length or -1.
+// readBody reads at most limit bytes. declared is the Content-Length, or -1. Errors
+// have no lane.
 func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
-	large := fmt.Sprintf("body has more than %d bytes", limit)
+	tooLarge := func() error {
+		return failure(nil, sealane.OpReadBody, sealane.ErrTooLarge, fault.BodyTooLarge,
+			fmt.Sprintf("body has more than %d bytes", limit))
+	}
 	if declared > int64(limit) {
-		return nil, &sealane.Error{Op: "read body", Sentinel: sealane.ErrTooLarge, Fault: fault.BodyTooLarge, Detail: large}
+		return nil, tooLarge()
 	}
 	if r == nil {
 		return nil, nil
 	}
 	var b bytes.Buffer
 	limited := io.LimitReader(r, int64(limit)+1)
-	const proof = 64 << 10 // bytes that come before room is made for what was declared
+	const proof = 64 << 10 // bytes that come before the declared length is allocated
 	n, err := io.CopyN(&b, limited, proof)
 	if err == nil {
 		if declared > n {
@@ -177,39 +194,50 @@ func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
 		n += rest
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, &sealane.Error{Op: "read body", Sentinel: sealane.ErrFormat, Fault: fault.BodyUnreadable, Err: err}
+		e := failure(nil, sealane.OpReadBody, sealane.ErrFormat, fault.BodyUnreadable, "")
+		e.Err = err
+		return nil, e
 	}
 	if n > int64(limit) {
-		return nil, &sealane.Error{Op: "read body", Sentinel: sealane.ErrTooLarge, Fault: fault.BodyTooLarge, Detail: large}
+		return nil, tooLarge()
 	}
 	return b.Bytes(), nil
 }
 
-// checkContentType refuses a media type that the profile does not take, two of
-// them, and another character set than JSON's; none at all is taken, for the body
-// itself says what it is.
-func checkContentType(h http.Header, form profile.Body) error {
+// checkContentType refuses a media type that the profile does not accept, two of
+// them, and another character set than JSON's. A body without a type is accepted:
+// it shows itself whether it has the agreed form.
+func checkContentType(h http.Header, form profile.CompiledDirection) error {
 	values := h.Values("Content-Type")
-	if len(values) == 0 || len(values) == 1 && values[0] == "" || slices.Contains(form.Accept, profile.Any) {
+	if len(values) == 0 || len(values) == 1 && values[0] == "" || form.AcceptsAny() {
 		return nil
 	}
 	if len(values) > 1 {
 		return formatError(fault.ContentType, fmt.Sprintf("Content-Type came %d times", len(values)))
 	}
 	got, parameters, err := mime.ParseMediaType(values[0])
-	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
+	charset := parameters["charset"]
+	if charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
 		return formatError(fault.ContentType, fmt.Sprintf("Content-Type says charset=%.40q, JSON is UTF-8", charset))
 	}
-	for _, want := range append([]string{form.ContentType}, form.Accept...) {
-		if wantType, _, _ := mime.ParseMediaType(want); err == nil && got == wantType { // the profile was checked
-			return nil
-		}
+	if err != nil || !form.Accepts(got) {
+		return formatError(fault.ContentType,
+			fmt.Sprintf("Content-Type is %.80q, not %s", values[0], form.ContentType()))
 	}
-	return formatError(fault.ContentType, fmt.Sprintf("Content-Type is %.80q, not %s", values[0], form.ContentType))
+	return nil
 }
 
-// named puts the lane's name into an error that was made without it.
-func named(lane *sealane.Lane, err error) error {
+// failure makes an error of the lane; lane may be nil where [inLane] names it later.
+func failure(lane *sealane.Lane, op string, on profile.Outcome, f fault.Code, detail string) *sealane.Error {
+	e := &sealane.Error{Op: op, Outcome: on, Fault: f, Detail: detail}
+	if lane != nil {
+		e.Lane = lane.Name()
+	}
+	return e
+}
+
+// inLane puts the lane's name into an error that was made without it.
+func inLane(lane *sealane.Lane, err error) error {
 	var e *sealane.Error
 	if errors.As(err, &e) && e.Lane == "" {
 		e.Lane = lane.Name()
@@ -218,17 +246,18 @@ func named(lane *sealane.Lane, err error) error {
 }
 
 func formatError(f fault.Code, detail string) error {
-	return &sealane.Error{Op: "read body", Sentinel: sealane.ErrFormat, Fault: f, Detail: detail}
+	return failure(nil, sealane.OpReadBody, sealane.ErrFormat, f, detail)
 }
 
-// Token takes the token out of a body that came by other means than HTTP.
-func Token(body []byte, form profile.Body) ([]byte, error) {
+// UnwrapToken returns the token of a body that came by other means than HTTP. Errors
+// wrap [sealane.ErrFormat].
+func UnwrapToken(body []byte, form profile.CompiledDirection) ([]byte, error) {
 	token, _, err := takeToken(body, form)
 	return token, err
 }
 
-// Body puts a token into the body that goes with it.
-func Body(token []byte, form profile.Body) []byte {
-	front, back := around(form, "", nil)
+// WrapToken returns the body that carries a token.
+func WrapToken(token []byte, form profile.CompiledDirection) []byte {
+	front, back := envelope(form, "", nil)
 	return slices.Concat(front, token, back)
 }

@@ -87,7 +87,7 @@ func TestSealedUpstreamErrors(t *testing.T) {
 	if err != nil || answer.StatusCode != 422 || body != `{"error":"unsupported_schema"}` {
 		t.Fatalf("%v %q %v", answer, body, err)
 	}
-	if _, sealed := sealhttp.MessageOf(answer); !sealed {
+	if _, sealed := sealhttp.MessageFrom(answer.Request.Context()); !sealed {
 		t.Error("the error came in clear")
 	}
 	plain := answering(t, 422, `{"error":"unsupported_schema"}`)
@@ -102,11 +102,11 @@ func TestRDXInAMember(t *testing.T) {
 	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
 	ingress := newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, alias, key)})
-	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: http.HandlerFunc(echo), Log: discard})
+	s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(ingress), Next: http.HandlerFunc(echo), Log: discard})
 	defer s.Close()
 	egress := newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, alias, key)})
 	tap := &recording{}
-	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: egress, Base: tap}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(egress), Base: tap}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
 	if err != nil || answer.StatusCode != 200 || !strings.HasPrefix(tap.request, `{"EncryptedPayload":"ey`) {
 		t.Fatalf("%v %v %.40s", answer, err, tap.request)
 	}
@@ -128,7 +128,7 @@ func TestOldDocVAnswer(t *testing.T) {
 // TestConcurrent: one lane, one handler, one transport, many at once.
 func TestConcurrent(t *testing.T) {
 	s := provider(t, echo)
-	client := &http.Client{Transport: &sealhttp.Transport{Lane: customer(t)}}
+	client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t))}}
 	var all sync.WaitGroup
 	for i := range 32 {
 		all.Go(func() {
@@ -158,7 +158,7 @@ func TestConcurrent(t *testing.T) {
 func TestPanicLeavesNoTrace(t *testing.T) {
 	lane := newLane(t, config(t, sealane.ServerSide))
 	s := httptest.NewServer(&sealhttp.Handler{
-		Lane:        func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Lane:        sealhttp.OneLane(lane),
 		Next:        http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 		Log:         discard,
 		MaxInFlight: 1, MaxHeld: 1,
@@ -177,7 +177,7 @@ func TestWrongSide(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
 	defer s.Close()
 	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": newLane(t, config(t, sealane.ServerSide))} {
-		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || !strings.Contains(err.Error(), "side Client") {
+		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || !strings.Contains(err.Error(), "ClientSide") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -227,7 +227,7 @@ func TestNewcomerFirst(t *testing.T) {
 func TestNumberForAnIdentifier(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"eval_id": 12345678901234567890}`) })
 	tap := &recording{}
-	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: customer(t), Base: tap}}).Do(request(t, "POST", s.URL+"/api/evaluation", `{}`))
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: tap}}).Do(request(t, "POST", s.URL+"/api/evaluation", `{}`))
 	if err != nil || !strings.HasPrefix(tap.answer, `{"eval_id":12345678901234567890,"encrypted_response":"`) {
 		t.Errorf("%v %v %.80s", answer, err, tap.answer)
 	}
@@ -258,7 +258,7 @@ func TestPlainErrorTooLarge(t *testing.T) {
 // TestServersOwnTimeOut: a server's shorter time-out is not made longer.
 func TestServersOwnTimeOut(t *testing.T) {
 	lane := newLane(t, config(t, sealane.ServerSide))
-	s := httptest.NewUnstartedServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Next: http.HandlerFunc(echo), Log: discard})
+	s := httptest.NewUnstartedServer(&sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard})
 	s.Config.ReadTimeout = 200 * time.Millisecond
 	s.Start()
 	defer s.Close()

@@ -9,19 +9,24 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// ErrUnauthenticated is what Handler.Lane gives for a caller that it does not
-// know: the answer is 401.
+// ErrUnauthenticated is what a [LaneFunc] returns for a caller that it does not know.
+// The Handler answers 401.
 var ErrUnauthenticated = errors.New("caller is not authenticated")
 
-// PartnerError is an error of the profile's table, answered by the partner in
-// clear. It wraps the sentinel of its outcome, and ErrMayBeProcessed where that is
-// ErrSealingFailed. Nobody has signed it.
+// PartnerError is an error of the profile's table that the partner answered. It is
+// plain and unsigned. It wraps its outcome, and [sealane.ErrMayBeProcessed] where that
+// is [sealane.ErrSealingFailed].
 type PartnerError struct {
+	// Method and Path are the request's.
 	Method, Path string
-	Status       int
-	Outcome      profile.Outcome
-	Text         string // as the partner wrote it
-	ID           string // by which the partner finds the reason in its logs
+	// Status is the HTTP status.
+	Status int
+	// Outcome is the partner's judgment.
+	Outcome profile.Outcome
+	// Text is what the partner wrote.
+	Text string
+	// ID is the identifier under which the partner finds the reason in its logs.
+	ID string
 }
 
 func (e *PartnerError) Error() string {
@@ -32,16 +37,15 @@ func (e *PartnerError) Error() string {
 	return fmt.Sprintf("%s %s: partner answered %d: %q%s; %s", e.Method, e.Path, e.Status, e.Text, id, advice[e.Outcome])
 }
 
-// Unwrap gives the sentinels.
+// Unwrap returns the outcome, and ErrMayBeProcessed where it applies.
 func (e *PartnerError) Unwrap() []error {
-	sentinels := []error{sealane.Sentinel(e.Outcome)}
 	if e.Outcome == profile.SealingFailed {
-		sentinels = append(sentinels, sealane.ErrMayBeProcessed)
+		return []error{e.Outcome, sealane.ErrMayBeProcessed}
 	}
-	return sentinels
+	return []error{e.Outcome}
 }
 
-// advice says what the client does about each outcome.
+// advice is the client's next step for each outcome.
 var advice = map[profile.Outcome]string{
 	profile.NotSupported:  "finish the certificate exchange for this account, and use keys exchanged for this product only",
 	profile.PlainRefused:  "send it sealed",
@@ -55,12 +59,15 @@ var advice = map[profile.Outcome]string{
 	profile.Unavailable:   "try again later",
 }
 
-// AnswerError says that the request went out, and its answer did not come or
-// cannot be used. It wraps the reason and ErrMayBeProcessed.
+// AnswerError says that the request went out, and that its response did not come or
+// can't be used. It wraps the reason and [sealane.ErrMayBeProcessed].
 type AnswerError struct {
+	// Method and Path are the request's.
 	Method, Path string
-	Status       int // 0: no answer came
-	Err          error
+	// Status is the HTTP status, or 0 where no response came.
+	Status int
+	// Err is the reason.
+	Err error
 }
 
 func (e *AnswerError) Error() string {
@@ -70,10 +77,10 @@ func (e *AnswerError) Error() string {
 	return fmt.Sprintf("%s %s: answer %d cannot be used, and the request may have been processed: %v", e.Method, e.Path, e.Status, e.Err)
 }
 
-// Unwrap gives the sentinel and the reason.
+// Unwrap returns ErrMayBeProcessed and the reason.
 func (e *AnswerError) Unwrap() []error { return []error{sealane.ErrMayBeProcessed, e.Err} }
 
-// unusable is the error for an answer.
+// unusable returns the error for a response.
 func unusable(answer *http.Response, err error) error {
 	return &AnswerError{answer.Request.Method, answer.Request.URL.Path, answer.StatusCode, err}
 }

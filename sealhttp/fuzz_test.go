@@ -64,7 +64,7 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		fast, fastBeside, fastErr := openBody(t.Context(), lane, body)
 		var strict sealane.Message
-		taken, beside, err := takeToken(body, lane.In().Body)
+		taken, beside, err := takeToken(body, lane.Inbound())
 		if err == nil {
 			strict, err = lane.Open(t.Context(), taken)
 		}
@@ -97,15 +97,25 @@ func FuzzToken(f *testing.F) {
 		f.Add([]byte(body), "", true)
 		f.Add([]byte(body), `a"<é\`, true)
 	}
+	riskos, err := profile.Load("riskos")
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, body []byte, field string, ignore bool) {
 		if !utf8.ValidString(field) {
 			return // a profile's file is UTF-8
 		}
-		form := profile.Body{ContentType: "application/json", Field: field, Others: "refuse"}
-		if ignore {
-			form.Others = "ignore"
+		p := riskos.Clone()
+		p.Request.Body = profile.Body{ContentType: "application/json", Field: field}
+		if field != "" {
+			p.Request.Body.Others = map[bool]string{false: "refuse", true: "ignore"}[ignore]
 		}
-		token, err := Token(body, form)
+		compiled, err := p.Compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := compiled.Request()
+		token, err := UnwrapToken(body, form)
 		if err != nil {
 			if token != nil || !errors.Is(err, sealane.ErrFormat) || !sealane.FaultOf(err).Known() {
 				t.Errorf("%q beside %v", token, err)
@@ -120,7 +130,7 @@ func FuzzToken(f *testing.F) {
 		if len(token) == 0 && field == "" || bytes.ContainsFunc(token, foreign) {
 			return
 		}
-		if again, err := Token(Body(token, form), form); err != nil || !bytes.Equal(again, token) {
+		if again, err := UnwrapToken(WrapToken(token, form), form); err != nil || !bytes.Equal(again, token) {
 			t.Errorf("%q in a body came out as %q: %v", token, again, err)
 		}
 	})
@@ -147,7 +157,7 @@ func FuzzHandler(f *testing.F) {
 	const answered = `{"eval_id":"e-1","secret":"of the service"}`
 	var payload []byte // that the service has seen; nil: it was not called
 	handler := &Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return provider, nil },
+		Lane: OneLane(provider),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			payload, _ = io.ReadAll(r.Body) // a reader of bytes gives no error
 			io.WriteString(w, answered)
@@ -169,14 +179,14 @@ func FuzzHandler(f *testing.F) {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
 		if payload == nil {
-			_, _, _, ok := provider.Config().Profile.Errors.Recognise(w.Code, w.Body.Bytes())
+			_, _, _, ok := provider.Profile().RecognizeError(w.Code, w.Body.Bytes())
 			if w.Code < 400 || !ok || bytes.Contains(w.Body.Bytes(), []byte("secret")) {
 				t.Fatalf("the service was not called, and the answer is %d %q", w.Code, w.Body)
 			}
 			return
 		}
-		_, _, listed := provider.Config().Profile.Find(r.Method, r.URL)
-		token, err := Token(arrives, provider.In().Body)
+		_, listed := provider.Profile().Find(r.Method, r.URL)
+		token, err := UnwrapToken(arrives, provider.Inbound())
 		if err != nil || !listed || !strings.EqualFold(strings.Join(r.Header.Values("X-Payload-Encrypted"), "|"), "true") {
 			t.Fatalf("the service was called for %s %s: %v", r.Method, r.URL, err)
 		}
@@ -237,7 +247,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer, err := (&Transport{Lane: customer, Base: &partner{status, http.Header{}, body}}).RoundTrip(r)
+		answer, err := (&Transport{Lane: OneLane(customer), Base: &partner{status, http.Header{}, body}}).RoundTrip(r)
 		if err != nil {
 			var refused *PartnerError
 			if answer != nil || !errors.Is(err, sealane.ErrMayBeProcessed) && !errors.As(err, &refused) {
@@ -249,7 +259,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil || answer.Body.Close() != nil {
 			t.Fatal(err)
 		}
-		m, opened := MessageOf(answer)
+		m, opened := MessageFrom(answer.Request.Context())
 		if !opened {
 			if success(status) && status != http.StatusNoContent || !bytes.Equal(got, body) {
 				t.Errorf("%d came in clear: %q", status, got)

@@ -2,7 +2,6 @@ package sealhttp
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,35 +30,53 @@ const (
 const maxBodyTime = time.Minute
 
 // Handler is the server's side of lanes: it opens requests, calls Next with the
-// payload, and seals what Next answers. Next sees plain JSON both ways, and finds
-// who signed by MessageFrom. The http.Server around it must have time-outs: a
-// request holds its place while it is being read.
+// payload, and seals what Next answers. Next sees plain JSON both ways, and finds out
+// who signed by [MessageFrom]. The http.Server must have time-outs: a request holds its
+// place while it is being read.
 type Handler struct {
-	// Lane authenticates the caller and gives its lane; one without keys where
-	// none were exchanged. ErrUnauthenticated gives a 401, other errors a 503.
-	Lane func(*http.Request) (*sealane.Lane, error)
+	// Lane authenticates the caller and returns its lane: a lane without keys where
+	// none were exchanged. [ErrUnauthenticated] is answered 401, other errors 503.
+	Lane LaneFunc
+	// Next serves the opened requests, and the plain ones that the lane lets pass.
 	Next http.Handler
 
-	Log         *slog.Logger  // nil: slog.Default()
-	NewID       func() string // for answers to what could not be opened; nil: a random UUID
-	MaxInFlight int           // sealed requests at once; 0: DefaultMaxInFlight
-	MaxHeld     int64         // bytes of their bodies at once; 0: DefaultMaxHeld
+	// Log receives a line for each refusal. The default is slog.Default().
+	Log *slog.Logger
+	// NewID makes the identifier of an answer to what could not be opened. The
+	// default is a random UUID.
+	NewID func() string
+	// MaxInFlight limits the sealed requests at once. The default is DefaultMaxInFlight.
+	MaxInFlight int
+	// MaxHeld limits the bytes of their bodies at once. The default is DefaultMaxHeld.
+	MaxHeld int64
 
 	inside, held atomic.Int64
 }
 
-// ServeHTTP opens, serves, and seals. Whatever goes wrong before Next is called
-// is answered by the profile's error table; the precise reason is logged under
+// ServeHTTP opens a request, calls Next, and seals its response. An error before the
+// call is answered by the profile's error table; the precise reason is logged under
 // the answer's identifier.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve(w, r, h.Next) }
+
+// Middleware returns a handler that calls next in the place of Next. All handlers
+// of one Handler share its limits.
+func (h *Handler) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, next) })
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	if h.Lane == nil || next == nil {
+		h.refuseCaller(w, r, errors.New("sealhttp.Handler: Lane and Next must be given"))
+		return
+	}
 	lane, err := h.lane(r)
 	if err != nil {
 		h.refuseCaller(w, r, err)
 		return
 	}
-	endpoint, vars, sealed, err := announced(lane, r)
+	endpoint, sealed, err := announced(lane, r)
 	if err == nil && !sealed {
-		h.Next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 		return
 	}
 	if err != nil {
@@ -68,86 +85,74 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	leave, ok := h.enter(r, lane)
 	if !ok {
-		h.refuse(w, r, lane, &sealane.Error{Op: "open", Lane: lane.Name(), Sentinel: sealane.ErrUnavailable, Fault: fault.Busy})
+		h.refuse(w, r, lane, failure(lane, sealane.OpOpen, sealane.ErrUnavailable, fault.Busy, ""))
 		return
 	}
 	defer leave()
 	message, err := readMessage(w, r, lane)
 	if err != nil {
-		h.refuse(w, r, lane, named(lane, err))
+		h.refuse(w, r, lane, inLane(lane, err))
 		return
 	}
 	opened := openedRequest(r, lane, message)
-	if !lane.Out().Sealed() {
-		h.Next.ServeHTTP(w, opened)
+	if !lane.Outbound().Sealed() {
+		next.ServeHTTP(w, opened)
 		return
 	}
-	answer := newRecorder(lane.Config().MaxPayload)
-	h.Next.ServeHTTP(answer, opened)
-	h.seal(w, opened, lane, answer, asked{endpoint, vars, message.Payload()})
+	response := newRecorder(lane)
+	next.ServeHTTP(response, opened)
+	h.seal(w, opened, lane, response, requestInfo{endpoint, message.Payload()})
 }
 
-// lane gives the caller's lane, if it is one that can be served here.
+// lane returns the caller's lane.
 func (h *Handler) lane(r *http.Request) (*sealane.Lane, error) {
-	if h.Lane == nil || h.Next == nil {
-		return nil, errors.New("sealhttp.Handler: Lane and Next must be given")
-	}
 	lane, err := h.Lane(r)
-	if err == nil && (lane == nil || lane.Config().Side != sealane.ServerSide) {
-		err = errors.New("sealhttp.Handler: Lane gave none of the side Server")
+	if err == nil && (lane == nil || lane.Side() != sealane.ServerSide) {
+		err = errors.New("sealhttp.Handler: Lane returned no lane of ServerSide")
 	}
 	return lane, err
 }
 
-// announced reports whether the request comes sealed, and refuses what may not
-// pass as it comes.
-func announced(lane *sealane.Lane, r *http.Request) (*profile.Endpoint, map[string]string, bool, error) {
-	refuse := func(sentinel error, f fault.Code, detail string) (*profile.Endpoint, map[string]string, bool, error) {
-		return nil, nil, false, &sealane.Error{Op: "open", Lane: lane.Name(), Sentinel: sentinel, Fault: f, Detail: detail}
+// announced reports whether the request comes sealed, and refuses what must not pass
+// as it is.
+func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sealed bool, err error) {
+	refuse := func(on profile.Outcome, f fault.Code, format string, args ...any) (profile.Match, bool, error) {
+		return profile.Match{}, false, failure(lane, sealane.OpOpen, on, f, fmt.Sprintf(format, args...))
 	}
-	p := lane.Config().Profile
-	endpoint, vars, listed := p.Find(r.Method, r.URL)
-	on := p.Trigger == nil && listed
-	if t := p.Trigger; t != nil {
-		values := r.Header.Values(t.Header)
-		on = len(values) > 0 && !isOff(t, values[0])
-		if err := lane.Ready(); on && err != nil { // before anything else is looked at
-			return nil, nil, false, err
+	p := lane.Profile()
+	endpoint, listed := p.Find(r.Method, r.URL)
+	header, value, hasTrigger := p.Trigger()
+	on := !hasTrigger && listed
+	if hasTrigger {
+		values := r.Header.Values(header)
+		on = len(values) > 0 && !p.TriggerOff(values[0])
+		if err := lane.Ready(); on && err != nil { // before any other check
+			return endpoint, false, err
 		}
 		switch {
 		case len(values) > 1:
-			return refuse(sealane.ErrFormat, fault.TriggerRepeated, fmt.Sprintf("%s came %d times", t.Header, len(values)))
-		case on && !strings.EqualFold(values[0], t.Value):
-			return refuse(sealane.ErrFormat, fault.TriggerValue, fmt.Sprintf("%s is %.40q, not %q", t.Header, values[0], t.Value))
+			return refuse(sealane.ErrFormat, fault.TriggerRepeated, "%s came %d times", header, len(values))
+		case on && !strings.EqualFold(values[0], value):
+			return refuse(sealane.ErrFormat, fault.TriggerValue, "%s is %.40q, not %q", header, values[0], value)
 		}
 	}
 	switch {
 	case on && listed:
-		if err := lane.Ready(); err != nil {
-			return nil, nil, false, err
-		}
-		return endpoint, vars, true, nil
+		return endpoint, true, lane.Ready()
 	case on:
-		return refuse(sealane.ErrFormat, fault.Endpoint, fmt.Sprintf("the profile does not seal %s %.200q", r.Method, r.URL.Path))
-	case lane.Config().Sealing == sealane.SealingOptional || isPlainEndpoint(lane, r):
-		return nil, nil, false, nil
+		return refuse(sealane.ErrFormat, fault.Endpoint, "the profile does not seal %s %.200q", r.Method, r.URL.Path)
+	case lane.Sealing() == sealane.SealingOptional || lane.IsPlainEndpoint(r.Method, r.URL):
+		return endpoint, false, nil
 	case !listed:
-		return refuse(sealane.ErrPlainRefused, fault.Endpoint, fmt.Sprintf("the lane requires sealing, and the profile does not seal %s %.200q; PlainEndpoints can list it", r.Method, r.URL.Path))
+		return refuse(sealane.ErrPlainRefused, fault.Endpoint,
+			"the lane requires sealing, and the profile does not seal %s %.200q; PlainEndpoints can list it",
+			r.Method, r.URL.Path)
 	}
 	return refuse(sealane.ErrPlainRefused, fault.TriggerMissing, "")
 }
 
-func isOff(t *profile.Trigger, value string) bool {
-	for _, off := range t.Off {
-		if strings.EqualFold(value, off) {
-			return true
-		}
-	}
-	return false
-}
-
 func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (sealane.Message, error) {
-	form := lane.In().Body
+	form := lane.Inbound()
 	if err := checkContentType(r.Header, form); err != nil {
 		return nil, err
 	}
@@ -171,9 +176,9 @@ func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (se
 	return message, err
 }
 
-// openedRequest is the request as Next sees it.
+// openedRequest returns the request as the next handler sees it.
 func openedRequest(r *http.Request, lane *sealane.Lane, message sealane.Message) *http.Request {
-	opened := r.Clone(context.WithValue(r.Context(), messageKey, message))
+	opened := r.Clone(withMessage(r.Context(), message))
 	payload := message.Payload()
 	opened.Body = io.NopCloser(bytes.NewReader(payload))
 	opened.ContentLength = int64(len(payload))
@@ -181,41 +186,43 @@ func openedRequest(r *http.Request, lane *sealane.Lane, message sealane.Message)
 	opened.Header.Set("Content-Type", "application/json")
 	opened.Header.Del("Accept-Encoding") // what comes back is to be sealed as it is
 	opened.Header.Del("Range")
-	if t := lane.Config().Profile.Trigger; t != nil {
-		opened.Header.Del(t.Header)
+	if header, _, ok := lane.Profile().Trigger(); ok {
+		opened.Header.Del(header)
 	}
 	opened.TransferEncoding, opened.Trailer = nil, nil
 	return opened
 }
 
-// seal writes the recorded answer: sealed where the profile seals it.
-func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, answer *recorder, x asked) {
-	leg := lane.Out()
-	bodyless := answer.status == http.StatusNoContent || answer.status == http.StatusNotModified
-	plain := bodyless || !success(answer.status) && leg.UpstreamErrors == "plain"
-	if plain && !errors.Is(answer.err, sealane.ErrTooLarge) {
-		answer.copyTo(w, nil)
+// seal writes the recorded response: sealed where the profile seals it.
+func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, response *recorder, to requestInfo) {
+	direction := lane.Outbound()
+	bodyless := response.status == http.StatusNoContent || response.status == http.StatusNotModified
+	plain := bodyless || !success(response.status) && !direction.SealsErrors()
+	if plain && !errors.Is(response.err, sealane.ErrTooLarge) {
+		response.copyTo(w, nil)
 		return
 	}
-	name, id, found := x.identifier(answer.body.Bytes())
+	name, id, found := to.identifier(response.body.Bytes())
 	if !found {
 		id = appendString(nil, h.newID())
 	}
-	err := answer.err
+	err := response.err
 	var body []byte
 	if err == nil {
-		body, err = sealBody(r.Context(), lane, answer.body.Bytes(), name, id)
+		body, err = sealBody(r.Context(), lane, response.body.Bytes(), name, id)
 	}
 	if err != nil {
-		h.writeError(w, r, lane, &sealane.Error{Op: "seal", Lane: lane.Name(), Sentinel: sealane.ErrSealingFailed, Fault: sealane.FaultOf(err), Err: err}, plainText(id))
+		failed := failure(lane, sealane.OpSeal, sealane.ErrSealingFailed, sealane.FaultOf(err), "")
+		failed.Err = err
+		h.writeError(w, r, lane, failed, plainText(id))
 		return
 	}
-	answer.WriteHeader(http.StatusOK) // where the service wrote nothing at all
-	answer.sent.Set("Content-Type", leg.Body.ContentType)
-	answer.copyTo(w, body)
+	response.WriteHeader(http.StatusOK) // where the service wrote nothing at all
+	response.sent.Set("Content-Type", direction.ContentType())
+	response.copyTo(w, body)
 }
 
-// refuse answers what could not be opened.
+// refuse answers a request that could not be opened.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
 	h.writeError(w, r, lane, err, h.newID())
 }
@@ -224,30 +231,30 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.L
 // its way: the reason's length must not be seen in the answer's time. The path is
 // logged as the profile writes it: its variables are somebody's identifiers.
 func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id string) {
-	p := lane.Config().Profile
+	p := lane.Profile()
 	on := sealane.OutcomeOf(err)
-	row, ok := p.Errors.Row(on)
+	status, text, ok := p.ErrorRow(on)
 	if !ok {
-		row = profile.ErrorRow{Status: http.StatusInternalServerError, Text: "The message could not be processed"}
+		status, text = http.StatusInternalServerError, "The message could not be processed"
 	}
 	level, path := slog.LevelWarn, r.URL.Path
 	switch {
 	case r.Context().Err() != nil: // the client went away
 		level = slog.LevelDebug
-	case row.Status >= 500:
+	case status >= 500:
 		level = slog.LevelError
 	}
-	if e, _, listed := p.Find(r.Method, r.URL); listed && e.Path != profile.Any {
-		path = e.Path
+	if e, listed := p.Find(r.Method, r.URL); listed && e.Path() != profile.Any {
+		path = e.Path()
 	}
 	if on == profile.Unavailable {
 		w.Header().Set("Retry-After", "5")
 	}
-	writeBody(w, row.Status, "application/json", p.Errors.Render(id, row.Text))
+	writeBody(w, status, "application/json", p.RenderError(id, text))
 	http.NewResponseController(w).Flush() // an error is the client's going away, or a writer that has nothing to flush
 	h.log().LogAttrs(r.Context(), level, "message refused",
 		slog.String("id", id), slog.String("lane", lane.Name()), slog.String("method", r.Method), slog.String("path", path),
-		slog.Int("status", row.Status), slog.String("outcome", string(on)), slog.String("fault", string(sealane.FaultOf(err))),
+		slog.Int("status", status), slog.String("outcome", string(on)), slog.String("fault", string(sealane.FaultOf(err))),
 		slog.String("reason", err.Error()))
 }
 

@@ -223,7 +223,7 @@ func TestAnswersOfTheService(t *testing.T) {
 			if err != nil || answer.StatusCode != c.status || body != c.body {
 				t.Fatalf("%v %q %v", answer, body, err)
 			}
-			if _, sealed := sealhttp.MessageOf(answer); sealed != c.sealed {
+			if _, sealed := sealhttp.MessageFrom(answer.Request.Context()); sealed != c.sealed {
 				t.Errorf("sealed: %t", sealed)
 			}
 		})
@@ -289,7 +289,7 @@ func TestBusy(t *testing.T) {
 	lane := newLane(t, config(t, sealane.ServerSide))
 	inside, leave := make(chan bool), make(chan bool)
 	s := httptest.NewServer(&sealhttp.Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Lane: sealhttp.OneLane(lane),
 		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inside <- true; <-leave }),
 		Log:  discard, MaxInFlight: 1,
 	})
@@ -317,9 +317,9 @@ func TestRDX(t *testing.T) {
 	rdx := load(t, "rdx")
 	ingress := newLane(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
 	s := httptest.NewServer(&sealhttp.Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Log: discard,
+		Lane: sealhttp.OneLane(ingress), Log: discard,
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if m, _ := sealhttp.MessageFrom(r.Context()); m == nil || m.(*sealane.Unverified).SenderAuth != sealane.SenderUnauthenticated {
+			if m, _ := sealhttp.MessageFrom(r.Context()); m == nil || m.(*sealane.Unverified).SenderAuth() != sealane.SenderUnauthenticated {
 				t.Error("the service is not told that nothing is proven")
 			}
 			echo(w, r)

@@ -87,7 +87,7 @@ func provider(t testing.TB, next http.HandlerFunc, change ...func(*sealane.Confi
 	lane := newLane(t, c)
 	s := &server{}
 	s.Server = httptest.NewServer(&sealhttp.Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Lane: sealhttp.OneLane(lane),
 		Next: next,
 		Log:  slog.New(slog.NewTextHandler(s, nil)),
 	})
@@ -120,7 +120,7 @@ func request(t testing.TB, method, url, body string) *http.Request {
 // do sends a request through a Transport on the lane.
 func do(t testing.TB, lane *sealane.Lane, r *http.Request) (*http.Response, string, error) {
 	t.Helper()
-	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: lane}}).Do(r)
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane)}}).Do(r)
 	if err != nil {
 		return nil, "", err
 	}

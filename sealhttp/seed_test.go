@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
@@ -63,7 +64,7 @@ func TestSealedOnTheWire(t *testing.T) {
 			io.WriteString(w, answer)
 		})
 		tap := &recording{}
-		client := &http.Client{Transport: &sealhttp.Transport{Lane: customer(t), Base: tap}}
+		client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: tap}}
 		got, err := client.Do(request(t, e.method, s.URL+e.path, payload))
 		if err != nil {
 			t.Fatal(err)
@@ -75,7 +76,7 @@ func TestSealedOnTheWire(t *testing.T) {
 		if got.ContentLength != int64(len(answer)) || got.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("length %d, type %s", got.ContentLength, got.Header.Get("Content-Type"))
 		}
-		if m, ok := sealhttp.MessageOf(got); !ok || m.(*sealane.Verified).Signer().ID != "provider" {
+		if m, ok := sealhttp.MessageFrom(got.Request.Context()); !ok || m.(*sealane.Verified).Signer().ID != "provider" {
 			t.Error("the client cannot see who signed")
 		}
 		if !regexp.MustCompile(`^\{"encrypted_request":"[\w.-]+"\}$`).MatchString(tap.request) || tap.trigger != "true" || tap.accept != "application/json" {
@@ -110,7 +111,7 @@ func (r *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestErrorsOfTheSeed(t *testing.T) {
 	forged := func(code string) string {
-		token, err := malform.Make(sealane.FaultCode(code), malform.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
+		token, err := malform.Make(fault.Code(code), malform.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
 			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)

@@ -6,62 +6,85 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/profile"
 )
 
-// Transport is an http.RoundTripper for the client's side of a lane: it seals
-// request bodies and opens answers. The caller sees plain JSON both ways.
-//
-// Errors can be told apart with errors.Is and the sentinels of package sealane:
-// a *PartnerError where the partner refused the message, an *AnswerError where
-// the request went out and its answer cannot be used, so that it may have been
-// processed. Other plain answers outside 2xx, such as a 429, are returned as
-// they are.
-type Transport struct {
-	Lane *sealane.Lane
-	Base http.RoundTripper // nil: http.DefaultTransport
+// NewClient returns an *http.Client for one lane. It has no time-out: set its Timeout,
+// or bound each request by its context.
+func NewClient(lane *sealane.Lane) *http.Client {
+	return &http.Client{Transport: &Transport{Lane: OneLane(lane)}}
 }
 
-// RoundTrip seals, sends, and opens. In clear it sends only what the lane's
-// PlainEndpoints list, and, on a lane with optional sealing, requests under
-// WithPlain. All else that the profile does not seal is refused with
-// ErrPlainRefused: a path that is a little wrong, or a redirect, opens no way out.
+// Transport is an http.RoundTripper for the client's side of lanes: it seals request
+// bodies and opens responses. The caller sees plain JSON both ways.
+//
+// It returns an error also for responses, unlike other RoundTrippers: a *[PartnerError]
+// where the partner refused the message, and an *[AnswerError] where the request went
+// out and its response can't be used, so that it may have been processed. Both can be
+// told apart with errors.Is and the outcomes of package sealane. Other plain responses
+// outside 2xx, such as a 429, are returned as they are.
+type Transport struct {
+	// Lane returns the lane of a request, of ClientSide. [OneLane] serves where
+	// there is one that does not change.
+	Lane LaneFunc
+	// Base sends the sealed requests. The default is http.DefaultTransport.
+	Base http.RoundTripper
+}
+
+// RoundTrip seals a request, sends it, and opens its response. [MessageFrom] of the
+// context of the response's Request returns the opened message.
+//
+// It sends a request unencrypted only where the lane's PlainEndpoints list it, or
+// where sealing is optional on the lane and the request has [WithPlain]. Everything
+// else that the profile does not seal is refused with [sealane.ErrPlainRefused].
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.Lane == nil || t.Lane.Config().Side != sealane.ClientSide {
-		closeBody(r.Body)
-		return nil, errors.New("sealhttp.Transport: Lane must be given, and be of the side Client")
-	}
-	endpoint, vars, listed := t.profile().Find(r.Method, r.URL)
-	if !listed || wantsPlain(r.Context()) {
-		return t.sendPlain(r, listed)
-	}
-	payload, err := t.readRequest(r)
+	lane, err := t.lane(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, named(t.Lane, err))
+		closeBody(r.Body)
+		return nil, err
 	}
-	body, err := sealBody(r.Context(), t.Lane, payload, "", nil)
+	endpoint, listed := lane.Profile().Find(r.Method, r.URL)
+	if !listed || wantsPlain(r.Context()) {
+		return t.sendPlain(lane, r, listed)
+	}
+	payload, err := readRequest(lane, r)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, inLane(lane, err))
+	}
+	body, err := sealBody(r.Context(), lane, payload, "", nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
 	}
-	sealed, begun := t.sealedRequest(r, body)
-	answer, err := t.base().RoundTrip(sealed)
+	sealed, begun := sealedRequest(lane, r, body)
+	response, err := t.base().RoundTrip(sealed)
 	if err != nil && begun.Load() {
 		return nil, &AnswerError{Method: r.Method, Path: r.URL.Path, Err: err}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, r.URL.Path, err)
 	}
-	answer.Request = r
-	return t.open(answer, asked{endpoint, vars, payload})
+	response.Request = r
+	return openResponse(lane, response, requestInfo{endpoint, payload})
 }
 
-func (t *Transport) profile() *profile.Profile { return t.Lane.Config().Profile }
+// lane returns the lane of a request.
+func (t *Transport) lane(r *http.Request) (*sealane.Lane, error) {
+	if t.Lane == nil {
+		return nil, errors.New("sealhttp.Transport: Lane must be given")
+	}
+	lane, err := t.Lane(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+	}
+	if lane == nil || lane.Side() != sealane.ClientSide {
+		return nil, errors.New("sealhttp.Transport: Lane returned no lane of ClientSide")
+	}
+	return lane, nil
+}
 
 func (t *Transport) base() http.RoundTripper {
 	if t.Base == nil {
@@ -70,26 +93,24 @@ func (t *Transport) base() http.RoundTripper {
 	return t.Base
 }
 
-// sendPlain is for what is not sealed, on purpose or because it can't be.
-func (t *Transport) sendPlain(r *http.Request, listed bool) (*http.Response, error) {
-	if !isPlainEndpoint(t.Lane, r) && !(wantsPlain(r.Context()) && t.Lane.Config().Sealing == sealane.SealingOptional) {
-		closeBody(r.Body)
-		detail := "the profile does not seal this endpoint; to send it in clear, list it in PlainEndpoints, or use WithPlain on a lane with optional sealing (sealane call --plain)"
-		if listed {
-			detail = "it was to go in clear, and the lane requires sealing"
-		}
-		return nil, &sealane.Error{Op: r.Method + " " + r.URL.Path, Lane: t.Lane.Name(), Sentinel: sealane.ErrPlainRefused,
-			Fault: fault.Endpoint, Detail: detail}
+// sendPlain sends a request unencrypted where the lane allows it. listed says that
+// the profile seals its endpoint.
+func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) (*http.Response, error) {
+	asked := wantsPlain(r.Context()) && lane.Sealing() == sealane.SealingOptional
+	if asked || lane.IsPlainEndpoint(r.Method, r.URL) {
+		return t.base().RoundTrip(r)
 	}
-	return t.base().RoundTrip(r)
+	closeBody(r.Body)
+	detail := "the profile does not seal this endpoint; to send it unencrypted, list it in PlainEndpoints, " +
+		"or use WithPlain on a lane with optional sealing (sealane call --plain)"
+	if listed {
+		detail = "it was to go out unencrypted, and the lane requires sealing"
+	}
+	return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path,
+		failure(lane, sealane.OpSend, sealane.ErrPlainRefused, fault.Endpoint, detail))
 }
 
-// isPlainEndpoint reports whether the lane lists this request's endpoint as plain.
-func isPlainEndpoint(lane *sealane.Lane, r *http.Request) bool {
-	return slices.ContainsFunc(lane.Config().PlainEndpoints, func(p string) bool { return profile.MatchEndpoint(p, r.Method, r.URL) })
-}
-
-func (t *Transport) readRequest(r *http.Request) ([]byte, error) {
+func readRequest(lane *sealane.Lane, r *http.Request) ([]byte, error) {
 	defer closeBody(r.Body)
 	if r.Body == nil {
 		return nil, nil
@@ -101,21 +122,20 @@ func (t *Transport) readRequest(r *http.Request) ([]byte, error) {
 	if declared == 0 {
 		declared = -1 // unknown, for a client's request with a body
 	}
-	return readBody(r.Body, declared, t.Lane.Config().MaxPayload)
+	return readBody(r.Body, declared, lane.MaxPayload())
 }
 
-// sealedRequest gives the request to send, and whether its body has begun to be
+// sealedRequest returns the request to send, and whether its body has begun to be
 // sent: from then on it may have been processed, whatever error comes.
-func (t *Transport) sealedRequest(r *http.Request, body []byte) (*http.Request, *atomic.Bool) {
-	p := t.profile()
+func sealedRequest(lane *sealane.Lane, r *http.Request, body []byte) (*http.Request, *atomic.Bool) {
 	begun := new(atomic.Bool)
 	sealed := r.Clone(r.Context())
-	sealed.Header.Set("Content-Type", p.Request.Body.ContentType)
+	sealed.Header.Set("Content-Type", lane.Outbound().ContentType())
 	if sealed.Header.Get("Accept") == "" {
-		sealed.Header.Set("Accept", p.Response.Body.ContentType)
+		sealed.Header.Set("Accept", lane.Inbound().ContentType())
 	}
-	if p.Trigger != nil {
-		sealed.Header.Set(p.Trigger.Header, p.Trigger.Value)
+	if header, value, ok := lane.Profile().Trigger(); ok {
+		sealed.Header.Set(header, value)
 	}
 	sealed.Header.Del("Accept-Encoding") // the base transport negotiates, and undoes, its own
 	sealed.Header.Del("Content-Length")
@@ -144,111 +164,93 @@ func (b *sentBody) WriteTo(w io.Writer) (int64, error) {
 
 func (b *sentBody) Close() error { return nil }
 
-// open gives the answer with its payload for a body, or the error that it stands for.
-func (t *Transport) open(answer *http.Response, x asked) (*http.Response, error) {
-	leg := t.Lane.In()
-	if answer.StatusCode < 200 && leg.Sealed() { // 101: what follows is no answer to a sealed request
-		closeBody(answer.Body)
-		return nil, unusable(answer, named(t.Lane, notSealed(nil)))
+// openResponse returns the response with its payload as body, or the error that it
+// stands for.
+func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (*http.Response, error) {
+	sealed := lane.Inbound().Sealed()
+	if response.StatusCode < 200 && sealed { // 101: what follows is no answer to a sealed request
+		closeBody(response.Body)
+		return nil, unusable(response, notSealed(lane, nil))
 	}
-	if !hasBody(answer) {
-		return answer, nil
+	if !hasBody(response) {
+		return response, nil
 	}
-	if success(answer.StatusCode) && !leg.Sealed() {
-		return answer, nil
+	if success(response.StatusCode) && !sealed {
+		return response, nil
 	}
-	body, err := readBody(answer.Body, answer.ContentLength, t.Lane.MaxToken()+spare)
-	closeBody(answer.Body)
+	body, err := readBody(response.Body, response.ContentLength, lane.MaxToken()+spare)
+	closeBody(response.Body)
 	var read *sealane.Error
 	if errors.As(err, &read) && read.Fault == fault.BodyUnreadable {
-		return nil, unusable(answer, fmt.Errorf("it broke off: %w", read.Err)) // not the format's fault
+		return nil, unusable(response, fmt.Errorf("it broke off: %w", read.Err)) // the format is not at fault
 	}
 	if err != nil {
-		return nil, unusable(answer, named(t.Lane, err))
+		return nil, unusable(response, inLane(lane, err))
 	}
-	if !leg.Sealed() {
-		return t.plainAnswer(answer, body, nil)
+	if !sealed {
+		return plainResponse(lane, response, body, nil)
 	}
-	message, beside, err := openBody(answer.Request.Context(), t.Lane, body)
+	message, siblings, err := openBody(response.Request.Context(), lane, body)
 	if errors.Is(err, sealane.ErrFormat) {
-		return t.plainAnswer(answer, body, err)
+		return plainResponse(lane, response, body, err)
 	}
 	if err != nil {
-		return nil, unusable(answer, named(t.Lane, err))
+		return nil, unusable(response, err)
 	}
-	if err := x.bind(beside, message.Payload()); err != nil {
-		return nil, unusable(answer, named(t.Lane, err))
+	if err := to.bind(lane, siblings, message.Payload()); err != nil {
+		return nil, unusable(response, err)
 	}
-	answer.Header = answer.Header.Clone()
-	answer.Header.Set("Content-Type", "application/json")
-	setBody(answer, message.Payload())
-	answer.Body = &openedBody{answer.Body, message}
-	return answer, nil
+	response.Header = response.Header.Clone()
+	response.Header.Set("Content-Type", "application/json")
+	setBody(response, message.Payload())
+	response.Request = response.Request.WithContext(withMessage(response.Request.Context(), message))
+	return response, nil
 }
 
-// plainAnswer is for an answer without a token: an error of the table, another
-// plain error, or what should have been sealed.
-func (t *Transport) plainAnswer(answer *http.Response, body []byte, noToken error) (*http.Response, error) {
-	if success(answer.StatusCode) {
-		return nil, unusable(answer, named(t.Lane, notSealed(noToken)))
+// plainResponse handles a response without a token: an error of the table, another
+// plain error, or a response that should have been sealed.
+func plainResponse(lane *sealane.Lane, response *http.Response, body []byte, noToken error) (*http.Response, error) {
+	if success(response.StatusCode) {
+		return nil, unusable(response, notSealed(lane, noToken))
 	}
-	on, id, text, ok := t.profile().Errors.Recognise(answer.StatusCode, body)
+	on, id, text, ok := lane.Profile().RecognizeError(response.StatusCode, body)
 	if ok && on != "" {
-		return nil, &PartnerError{Method: answer.Request.Method, Path: answer.Request.URL.Path,
-			Status: answer.StatusCode, Outcome: on, Text: text, ID: id}
+		return nil, &PartnerError{Method: response.Request.Method, Path: response.Request.URL.Path,
+			Status: response.StatusCode, Outcome: on, Text: text, ID: id}
 	}
-	if t.Lane.In().UpstreamErrors == "sealed" {
-		return nil, unusable(answer, named(t.Lane, notSealed(noToken)))
+	if lane.Inbound().SealsErrors() {
+		return nil, unusable(response, notSealed(lane, noToken))
 	}
-	setBody(answer, body)
-	return answer, nil
+	setBody(response, body)
+	return response, nil
 }
 
-func notSealed(noToken error) error {
-	return &sealane.Error{Op: "read answer", Sentinel: sealane.ErrNotSealed, Fault: fault.AnswerNotSealed, Err: noTokenDetail(noToken)}
-}
-
-// noTokenDetail keeps the reason, but not the sentinel: an answer in clear is
-// not the partner's word that our format was wrong.
-func noTokenDetail(err error) error {
-	var e *sealane.Error
-	if errors.As(err, &e) {
-		return errors.New(strings.TrimSpace(e.Fault.Meaning() + " " + e.Detail))
+// notSealed says that a response is plain. It keeps the text of noToken and not its
+// outcome: a plain response is not the partner's word that our format was wrong.
+func notSealed(lane *sealane.Lane, noToken error) error {
+	e := failure(lane, sealane.OpReadResponse, sealane.ErrNotSealed, fault.AnswerNotSealed, "")
+	var reason *sealane.Error
+	if errors.As(noToken, &reason) {
+		e.Err = errors.New(strings.TrimSpace(reason.Fault.Meaning() + " " + reason.Detail))
 	}
-	return nil
+	return e
 }
 
-// hasBody reports whether an answer of this kind has a body at all (RFC 9110
+// hasBody reports whether a response of this kind has a body (RFC 9110
 // section 6.4.1). A 204 carries nothing that could be sealed.
-func hasBody(answer *http.Response) bool {
-	return answer.StatusCode >= 200 && answer.StatusCode != http.StatusNoContent &&
-		answer.StatusCode != http.StatusNotModified && answer.Request.Method != http.MethodHead
+func hasBody(response *http.Response) bool {
+	return response.StatusCode >= 200 && response.StatusCode != http.StatusNoContent &&
+		response.StatusCode != http.StatusNotModified && response.Request.Method != http.MethodHead
 }
 
 func success(status int) bool { return status >= 200 && status <= 299 }
 
-func setBody(answer *http.Response, body []byte) {
-	answer.Body = io.NopCloser(bytes.NewReader(body))
-	answer.ContentLength = int64(len(body))
-	answer.Header.Set("Content-Length", fmt.Sprint(len(body)))
-	answer.Header.Del("Content-Encoding")
-	answer.TransferEncoding, answer.Trailer = nil, nil
-}
-
-// openedBody carries the message with the body.
-type openedBody struct {
-	io.ReadCloser
-	message sealane.Message
-}
-
-// MessageOf gives the message that was opened for this answer, or false for one
-// that came in clear.
-func MessageOf(answer *http.Response) (sealane.Message, bool) {
-	b, ok := answer.Body.(*openedBody)
-	if !ok {
-		return nil, false
-	}
-	return b.message, true
+func setBody(response *http.Response, body []byte) {
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	response.ContentLength = int64(len(body))
+	response.Header.Set("Content-Length", fmt.Sprint(len(body)))
+	response.Header.Del("Content-Encoding")
+	response.TransferEncoding, response.Trailer = nil, nil
 }
 
 func closeBody(b io.Closer) {

@@ -172,7 +172,7 @@ func TestPlainOnPurpose(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, sealed := sealhttp.MessageOf(answer); sealed {
+		if _, sealed := sealhttp.MessageFrom(answer.Request.Context()); sealed {
 			t.Errorf("%s: said to be sealed", name)
 		}
 	}

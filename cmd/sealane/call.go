@@ -79,7 +79,7 @@ func (f *callFlags) run(c *cobra.Command, args []string) error {
 	if f.verbose {
 		wire = &wireTap{base: base, w: c.ErrOrStderr()}
 	}
-	return callOnce(c, &sealhttp.Transport{Lane: lane, Base: wire}, r)
+	return callOnce(c, &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: wire}, r)
 }
 
 func (f *callFlags) request(ctx context.Context, c *cobra.Command, args []string) (*http.Request, error) {
@@ -116,7 +116,7 @@ func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 	if err != nil {
 		return &exit{exitProcessed, fmt.Errorf("the answer was not written whole: %w", err)}
 	}
-	message, sealed := sealhttp.MessageOf(answer)
+	message, sealed := sealhttp.MessageFrom(answer.Request.Context())
 	if verified, ok := message.(*sealane.Verified); ok {
 		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by %s\n", printable(answer.Status), keyName(verified.Signer().ID, cert.ThumbprintJWK(verified.Signer().Public)))
 	} else if !sealed {

@@ -82,8 +82,8 @@ func TestOddRequests(t *testing.T) {
 	}
 	g := newGauntlet(t, corpus)
 	lane := g.lane(t, hostile.Case{Profile: "riskos"})
-	config := lane.Config()
-	config.Side, config.Ours, config.Theirs = sealane.ClientSide, testkey.Ours(t, hostile.TheirKeyID, g.signer), testkey.Theirs(t, hostile.OurKeyID, g.recipient)
+	config := sealane.Config{Profile: lane.Profile(), Side: sealane.ClientSide}
+	config.Ours, config.Theirs = testkey.Ours(t, hostile.TheirKeyID, g.signer), testkey.Theirs(t, hostile.OurKeyID, g.recipient)
 	client, err := sealane.New(config)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestOddRequests(t *testing.T) {
 	}
 	served := make(chan string, 2)
 	server := httptest.NewServer(&sealhttp.Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+		Lane: sealhttp.OneLane(lane),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			served <- fmt.Sprint(r.Method, " ", string(body), " ", err)

@@ -144,8 +144,8 @@ func (g *gauntlet) lane(t *testing.T, c hostile.Case) *sealane.Lane {
 }
 
 func (g *gauntlet) throughLane(t *testing.T, c hostile.Case, lane *sealane.Lane) {
-	m, err := lane.Open(context.Background(), c.Content)
-	if m != nil || !errors.Is(err, sealane.Sentinel(c.Outcome)) || sealane.FaultOf(err) != c.Opener {
+	m, err := lane.OpenMessage(context.Background(), c.Content)
+	if m != nil || !errors.Is(err, c.Outcome) || sealane.FaultOf(err) != c.Opener {
 		t.Errorf("Lane.Open: %v, fault %q, %v; want %s [%s]", m, sealane.FaultOf(err), err, c.Outcome, c.Opener)
 	}
 }
@@ -166,11 +166,11 @@ func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.La
 	answer := overTCP(t, server.Listener.Addr().String(), request, c.Fault == "http.body-unreadable")
 	server.Close() // ends the handler, and with it the log
 	head, body, _ := strings.Cut(answer, "\r\n\r\n")
-	want, ok := lane.Config().Profile.Errors.Row(c.Outcome)
-	text, _ := json.Marshal(want.Text)
+	wantStatus, wantText, ok := lane.Profile().ErrorRow(c.Outcome)
+	text, _ := json.Marshal(wantText)
 	_, status, _ := strings.Cut(head, " ")
-	if !ok || !strings.HasPrefix(status, fmt.Sprint(want.Status, " ")) || !strings.Contains(body, string(text)) {
-		t.Errorf("Handler: %q, want %d %q", answer, want.Status, want.Text)
+	if !ok || !strings.HasPrefix(status, fmt.Sprint(wantStatus, " ")) || !strings.Contains(body, string(text)) {
+		t.Errorf("Handler: %q, want %d %q", answer, wantStatus, wantText)
 	}
 	says := c.Opener
 	if c.Outcome == profile.TooLarge {
@@ -184,7 +184,7 @@ func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.La
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	name := lane.Config().Profile.Name
+	name := lane.Profile().Name()
 	if g.answers[name] == nil {
 		g.answers[name] = map[string][]string{}
 	}
@@ -194,19 +194,19 @@ func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.La
 
 // request puts a message, or a body, into a request that is else right.
 func (g *gauntlet) request(t *testing.T, c hostile.Case, lane *sealane.Lane) []byte {
-	form, path, trigger := lane.In().Body, "/message", ""
-	if tr := lane.Config().Profile.Trigger; tr != nil {
-		path, trigger = "/api/evaluation", tr.Header+": "+tr.Value+"\r\n"
+	form, path, trigger := lane.Inbound(), "/message", ""
+	if header, value, ok := lane.Profile().Trigger(); ok {
+		path, trigger = "/api/evaluation", header+": "+value+"\r\n"
 	}
 	body := c.Content
-	if c.Kind() != "body" && form.Field != "" {
+	if c.Kind() != "body" && form.Field() != "" {
 		var err error
-		if body, err = json.Marshal(map[string]string{form.Field: string(c.Content)}); err != nil {
+		if body, err = json.Marshal(map[string]string{form.Field(): string(c.Content)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
-		path, form.ContentType, trigger, len(body), body)
+		path, form.ContentType(), trigger, len(body), body)
 }
 
 // overTCP writes a request as it is, ends the connection there where it is cut
@@ -279,7 +279,7 @@ func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
 // toDoctor reports whether the doctor names the fault exactly.
 func (g *gauntlet) toDoctor(t *testing.T, c hostile.Case, lane *sealane.Lane) bool {
 	options := inspect.Options{
-		Profiles: []*profile.Profile{lane.Config().Profile}, AcceptRSAOAEP: c.AcceptRSAOAEP,
+		Profiles: []*profile.Profile{lane.Profile().Profile()}, AcceptRSAOAEP: c.AcceptRSAOAEP,
 		Ours: []inspect.Key{
 			{Name: "ours.key", ID: hostile.OurKeyID, Environment: "STAG", Private: g.recipient},
 			{Name: "other.key", ID: hostile.OtherKeyID, Environment: "PROD", Private: g.other},

@@ -36,7 +36,7 @@ Who signed it is said on standard error. Nothing is written unless all holds.`,
 		if err != nil {
 			return err
 		}
-		message, err := lane.Open(c.Context(), takeToken(data, lane.Config().Profile))
+		message, err := lane.OpenMessage(c.Context(), takeToken(data, lane.Profile()))
 		if err != nil {
 			return judged(fmt.Errorf("%w\nTo see why: sealane inspect --profile %s --key … --from …", err, flags.profile))
 		}
@@ -54,13 +54,13 @@ Who signed it is said on standard error. Nothing is written unless all holds.`,
 	return c
 }
 
-// takeToken takes the token out of either leg's body; anything else is given to
-// the lane as it is, which then says what is wrong with it.
-func takeToken(data []byte, p *profile.Profile) []byte {
+// takeToken returns the token of a request's or a response's body. It returns
+// anything else as it is: the lane says what is wrong with it.
+func takeToken(data []byte, p *profile.Compiled) []byte {
 	data = bytes.TrimSpace(data)
-	for _, leg := range []*profile.Direction{&p.Request, &p.Response} {
-		if leg.Sealed() && leg.Body.Field != "" {
-			if token, err := sealhttp.Token(data, leg.Body); err == nil {
+	for _, direction := range []profile.CompiledDirection{p.Request(), p.Response()} {
+		if direction.Sealed() && direction.Field() != "" {
+			if token, err := sealhttp.UnwrapToken(data, direction); err == nil {
 				return token
 			}
 		}
@@ -90,7 +90,7 @@ func describe(lane *sealane.Lane, m sealane.Message) opened {
 	case *sealane.Verified:
 		o.Verified, o.Signer = true, &keyRef{m.Signer().ID, cert.ThumbprintJWK(m.Signer().Public)}
 	case *sealane.Unverified:
-		o.Caller = string(m.SenderAuth)
+		o.Caller = string(m.SenderAuth())
 	}
 	if text := string(m.Payload()); utf8.ValidString(text) {
 		o.Payload = &text

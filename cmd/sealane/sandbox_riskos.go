@@ -120,7 +120,7 @@ func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []str
 		config.Sealing = sealane.SealingRequired
 	}
 	lane, err := sealane.New(config)
-	return riskos.Account{Name: "customer", APIKey: apiKey, Lane: lane}, text.String(), err
+	return riskos.Account{Name: "customer", APIKey: apiKey, Lane: lane, Signer: provider.Key}, text.String(), err
 }
 
 // sandboxSpec describes the key pair of one side, in a folder of its name.

@@ -52,7 +52,7 @@ With --fault every message has a fault:
 			return err
 		}
 		defer transport.CloseIdleConnections()
-		client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: lane, Base: transport}}
+		client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: transport}}
 		if faultName != "" {
 			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: faultName, Base: transport}
 		}

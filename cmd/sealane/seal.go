@@ -34,7 +34,7 @@ sealed token. The payload is sealed byte for byte as it is.`,
 			return judged(err)
 		}
 		if *body {
-			token = sealhttp.Body(token, lane.Out().Body)
+			token = sealhttp.WrapToken(token, lane.Outbound())
 		}
 		_, err = c.OutOrStdout().Write(append(token, '\n'))
 		return err

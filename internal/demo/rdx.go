@@ -197,7 +197,7 @@ func (d *rdxDemo) vcas(url, fault string) (*rdx.VCAS, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: lane, Base: d.wire}}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: d.wire}}
 	if fault != "" {
 		client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: fault, Base: d.wire}
 	}

@@ -100,7 +100,10 @@ func (d *riskosDemo) serve() error {
 	if err != nil {
 		return err
 	}
-	theirs := agreed.Config().Theirs
+	theirs, err := partnerRing(agreed)
+	if err != nil {
+		return err
+	}
 	var accounts []riskos.Account
 	for _, a := range []struct {
 		name   string
@@ -123,7 +126,7 @@ func (d *riskosDemo) serve() error {
 			return err
 		}
 		d.apiKeys[a.name] = rand.Text()
-		accounts = append(accounts, riskos.Account{Name: a.name, APIKey: d.apiKeys[a.name], Lane: lane})
+		accounts = append(accounts, riskos.Account{Name: a.name, APIKey: d.apiKeys[a.name], Lane: lane, Signer: a.key})
 	}
 	provider, err := riskos.NewProvider(accounts, func() http.Handler { return &riskos.Service{} }, d.log)
 	if err != nil {
@@ -146,9 +149,28 @@ func (d *riskosDemo) lane(change func(*sealane.Config)) (*sealane.Lane, error) {
 	if err != nil || change == nil {
 		return lane, err
 	}
-	config := lane.Config()
+	config := sealane.Config{
+		Profile: d.profile, Side: lane.Side(), Partner: lane.Partner(),
+		Environment: lane.Environment(), Sealing: lane.Sealing(),
+	}
+	ours := keyring.Key{State: keyring.Active, ID: lane.Ours()[0].ID, Private: d.customer.Key}
+	if config.Ours, err = keyring.New(ours); err != nil {
+		return nil, err
+	}
+	if config.Theirs, err = partnerRing(lane); err != nil {
+		return nil, err
+	}
 	change(&config)
 	return sealane.New(config)
+}
+
+// partnerRing returns the partner's keys of a lane.
+func partnerRing(lane *sealane.Lane) (*keyring.Ring, error) {
+	var keys []keyring.Key
+	for _, k := range lane.Theirs() {
+		keys = append(keys, keyring.Key{ID: k.ID, State: k.State, Use: k.Use, Public: k.Public})
+	}
+	return keyring.New(keys...)
 }
 
 // call is one request of the customer's application, which sees only plain JSON.
@@ -175,7 +197,7 @@ func (d *riskosDemo) send(n *notes, c call) (map[string]json.RawMessage, error) 
 		return nil, err
 	}
 	d.wire.replace = c.body
-	client := http.Client{Transport: &sealhttp.Transport{Lane: lane, Base: d.wire}}
+	client := http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: d.wire}}
 	answer, err := client.Do(r)
 	d.wire.note(n)
 	if err != nil {
@@ -186,7 +208,7 @@ func (d *riskosDemo) send(n *notes, c call) (map[string]json.RawMessage, error) 
 	if err != nil {
 		return nil, err
 	}
-	message, sealed := sealhttp.MessageOf(answer)
+	message, sealed := sealhttp.MessageFrom(answer.Request.Context())
 	if sealed == c.plain {
 		return nil, fmt.Errorf("whether the answer is sealed: %t", sealed)
 	}

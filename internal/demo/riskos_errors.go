@@ -74,7 +74,7 @@ func (d *riskosDemo) unsigned() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := sandbox.Malform("unsigned", lane, evaluation("demo-7", "Accept"))
+	token, err := sandbox.Malform("unsigned", lane, d.customer.Key, evaluation("demo-7", "Accept"))
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	own, _ := h.pair("riskos", "p1", "PROD")
 	states := func() string {
 		var list []string
-		for _, k := range h.lane("p1", "PROD").Config().Ours.Keys() {
+		for _, k := range h.lane("p1", "PROD").Ours() {
 			list = append(list, map[string]string{shared.KeyID: "shared", own.KeyID: "own"}[k.ID]+" "+k.State.String())
 		}
 		return strings.Join(list, ", ")
@@ -107,8 +107,8 @@ func TestOwnDialect(t *testing.T) {
 	name, err := h.anna.AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1), "ticket 1")
 	h.must(err)
 	h.partner("p2", name, sealane.ServerSide, "PROD")
-	if p := h.lane("p2", "PROD").Config().Profile; p.Name != "ours" {
-		t.Errorf("profile %s", p.Name)
+	if p := h.lane("p2", "PROD").Profile(); p.Name() != "ours" {
+		t.Errorf("profile %s", p.Name())
 	}
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutSetting("profile/ours", []byte("{")) }))
 	s, err := h.Snapshot(ctx)

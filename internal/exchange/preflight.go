@@ -226,7 +226,7 @@ func (f *flight) lane(ctx context.Context) {
 		return
 	}
 	f.ok("lane", "%s is ready", lane.Name())
-	if !lane.Out().Sealed() {
+	if !lane.Outbound().Sealed() {
 		return
 	}
 	if _, err := lane.Seal(ctx, []byte(`{"sealane":"preflight"}`)); err != nil {

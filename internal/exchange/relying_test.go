@@ -38,7 +38,7 @@ func (h *house) installed(pair string, partners ...string) {
 func (h *house) stateFor(partner string, k registry.KeyPair) string {
 	h.t.Helper()
 	var inLane, inStatus string
-	for _, key := range h.lane(partner, k.Environment).Config().Ours.Keys() {
+	for _, key := range h.lane(partner, k.Environment).Ours() {
 		if key.ID == k.KeyID {
 			inLane = key.State.String()
 		}

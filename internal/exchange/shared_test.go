@@ -46,7 +46,7 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 				steps, err := exchange.Status(ctx, h.Registry, p, "PROD")
 				h.must(err)
 				byKey := map[string]string{}
-				for _, k := range lane.Config().Ours.Keys() {
+				for _, k := range lane.Ours() {
 					byKey[k.ID] = k.State.String()
 				}
 				text := p
@@ -111,7 +111,7 @@ func TestImportedSharedPair(t *testing.T) {
 			t.Error("confirmed by a partner that is not there")
 		}
 		active := func(partner string) (ids []string) {
-			for _, k := range h.lane(partner, "PROD").Config().Ours.Keys() {
+			for _, k := range h.lane(partner, "PROD").Ours() {
 				if k.State == keyring.Active {
 					ids = append(ids, k.ID)
 				}
@@ -164,7 +164,7 @@ func TestOurPairsAreBounded(t *testing.T) {
 	h.must(h.anna.MovePair(ctx, first.ID, registry.Retired, false, "nothing comes under it"))
 	_, _, err := h.anna.CreateKeyPair(ctx, one, "")
 	h.must(err)
-	if n := len(h.lane("p1", "PROD").Config().Ours.Keys()); n != registry.MaxOverlap {
+	if n := len(h.lane("p1", "PROD").Ours()); n != registry.MaxOverlap {
 		t.Errorf("the lane has %d keys of ours", n)
 	}
 }
@@ -209,7 +209,7 @@ func TestStage(t *testing.T) {
 	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Active || b != registry.Staged {
 		t.Errorf("%s and %s", a, b)
 	}
-	if n := len(h.lane("acme", "STAG").Config().Theirs.Keys()); n != 2 {
+	if n := len(h.lane("acme", "STAG").Theirs()); n != 2 {
 		t.Errorf("the lane has %d keys of theirs", n)
 	}
 	h.must(h.anna.Activate(ctx, next.ID, ""))

@@ -203,7 +203,7 @@ func (x *examiner) errorAnswer(data []byte) bool {
 		return false
 	}
 	for _, p := range x.o.Profiles {
-		on, id, text, ok := p.Errors.Recognise(0, data)
+		on, id, text, ok := p.Errors.Recognize(0, data)
 		if !ok {
 			continue
 		}

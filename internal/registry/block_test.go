@@ -41,8 +41,8 @@ func TestBlockEndsOurPairs(t *testing.T) {
 	must(t, err)
 	lane, err := s.Lane("acme", "PROD")
 	must(t, err)
-	if ours := lane.Config().Ours; ours != nil {
-		t.Errorf("the lane has %v", ours.Keys())
+	if ours := lane.Ours(); len(ours) != 0 {
+		t.Errorf("the lane has %v", ours)
 	}
 	r := last(t, d)
 	if r.Action != "key.block" || r.Reason != "it was in a backup that is lost" || !strings.Contains(string(r.After), "key pair "+k.ID) || strings.Contains(string(r.After), old.ID) {

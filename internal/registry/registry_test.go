@@ -277,10 +277,10 @@ func TestSnapshot(t *testing.T) {
 	before, err := d.Snapshot(ctx)
 	must(t, err)
 	lane, id, err := before.ByAPIKey(key)
-	if err != nil || id != required.ID || lane.Config().Sealing != sealane.SealingRequired {
+	if err != nil || id != required.ID || lane.Sealing() != sealane.SealingRequired {
 		t.Errorf("%v %q", err, id)
 	}
-	if lane, _, err := before.ByAPIKey(loose); err != nil || lane.Config().Sealing != sealane.SealingOptional {
+	if lane, _, err := before.ByAPIKey(loose); err != nil || lane.Sealing() != sealane.SealingOptional {
 		t.Errorf("the optional key: %v", err)
 	}
 	if !errors.Is(lane.Ready(), sealane.ErrNotSupported) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -16,16 +17,18 @@ import (
 // request that asks for one with [FaultHeader].
 type Endpoint struct {
 	lane    *sealane.Lane
+	signer  keyring.Private
 	handler *sealhttp.Handler
 
 	mu       sync.Mutex
 	previous []byte // the last sealed answer, for the fault "swapped"
 }
 
-// NewEndpoint returns the endpoint of a lane of the server's side. log may be nil.
-func NewEndpoint(lane *sealane.Lane, service http.Handler, log *slog.Logger) *Endpoint {
-	return &Endpoint{lane: lane, handler: &sealhttp.Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+// NewEndpoint returns the endpoint of a lane of the server's side. signer is the lane's active key of ours; it
+// signs the answers that are sealed with a fault. log may be nil.
+func NewEndpoint(lane *sealane.Lane, signer keyring.Private, service http.Handler, log *slog.Logger) *Endpoint {
+	return &Endpoint{lane: lane, signer: signer, handler: &sealhttp.Handler{
+		Lane: sealhttp.OneLane(lane),
 		Next: keepPayload(service),
 		Log:  log,
 	}}
@@ -44,7 +47,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *Endpoint) remember(answer *capture) {
-	if answer.status/100 == 2 && bytes.Contains(answer.body.Bytes(), []byte(e.lane.Out().Body.Field)) {
+	if answer.status/100 == 2 && bytes.Contains(answer.body.Bytes(), []byte(e.lane.Outbound().Field())) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.previous = bytes.Clone(answer.body.Bytes())

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -63,11 +65,11 @@ var stranger = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Gene
 // misbehave serves the request with a fault in the answer.
 func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, name string) {
 	name, value, _ := strings.Cut(name, "=")
-	table := &e.lane.Config().Profile.Errors
-	if row, ok := table.Row(profile.Outcome(name)); ok {
+	p := e.lane.Profile()
+	if status, text, ok := p.ErrorRow(profile.Outcome(name)); ok {
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(row.Status)
-		w.Write(table.Render(uuid.NewString(), row.Text))
+		w.WriteHeader(status)
+		w.Write(p.RenderError(uuid.NewString(), text))
 		return
 	}
 	r, keeper := withKeeper(r)
@@ -96,7 +98,7 @@ func (e *Endpoint) malformAnswer(answer *capture, payload []byte, name string) {
 	if payload == nil || answer.status > 299 {
 		return // it was refused before, which is the better answer
 	}
-	token, err := Malform(name, e.lane, payload)
+	token, err := Malform(name, e.lane, e.signer, payload)
 	if err != nil {
 		answer.status = http.StatusBadRequest
 		answer.setBody(fmt.Appendf(nil, `{"error":"unknown_fault","message":%q}`, err.Error()))
@@ -107,7 +109,7 @@ func (e *Endpoint) malformAnswer(answer *capture, payload []byte, name string) {
 
 // replaceToken puts another token into a sealed answer.
 func (e *Endpoint) replaceToken(answer *capture, token []byte) {
-	old, err := sealhttp.Token(answer.body.Bytes(), e.lane.Out().Body)
+	old, err := sealhttp.UnwrapToken(answer.body.Bytes(), e.lane.Outbound())
 	if err == nil {
 		answer.setBody(bytes.Replace(answer.body.Bytes(), old, token, 1))
 	}
@@ -118,7 +120,7 @@ func (e *Endpoint) swap(answer *capture) {
 	e.mu.Lock()
 	previous := e.previous
 	e.mu.Unlock()
-	old, err := sealhttp.Token(previous, e.lane.Out().Body)
+	old, err := sealhttp.UnwrapToken(previous, e.lane.Outbound())
 	if err != nil {
 		answer.status = http.StatusConflict
 		answer.setBody([]byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
@@ -153,8 +155,9 @@ func cut(w http.ResponseWriter, answer *capture) {
 	panic(http.ErrAbortHandler)
 }
 
-// Malform seals a payload on a lane with a fault, by name or code.
-func Malform(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
+// Malform seals a payload on a lane with a fault, by name or code. signer is the lane's active key of ours; it must
+// be in memory where the lane signs.
+func Malform(name string, lane *sealane.Lane, signer keyring.Private, payload []byte) ([]byte, error) {
 	code, ok := malformed[name]
 	if !ok {
 		code = fault.Code(name)
@@ -163,17 +166,25 @@ func Malform(name string, lane *sealane.Lane, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := lane.Config()
-	material := malform.Material{Payload: payload, Other: other, Nested: lane.Out().Sign != nil}
-	if recipient, ok := c.Theirs.Recipient(); ok {
+	material := malform.Material{Payload: payload, Other: other, Nested: lane.Outbound().Signed()}
+	if recipient, ok := active(lane.Theirs()); ok {
 		material.Recipient, material.RecipientID = recipient.Public, recipient.ID
 	}
-	if signer, ok := c.Ours.Signer(); ok {
-		material.SignerID = signer.ID
-		material.Signer, _ = signer.Private.(*rsa.PrivateKey)
+	if ours, ok := active(lane.Ours()); ok && signer != nil {
+		material.SignerID = ours.ID
+		material.Signer, _ = signer.(*rsa.PrivateKey)
 	}
 	if material.Recipient == nil || material.Nested && material.Signer == nil {
 		return nil, fmt.Errorf("malform %s: the lane has no key in memory for it", name)
 	}
 	return malform.Make(code, material)
+}
+
+// active returns the key in use.
+func active(keys []keyring.KeyInfo) (keyring.KeyInfo, bool) {
+	i := slices.IndexFunc(keys, func(k keyring.KeyInfo) bool { return k.State == keyring.Active })
+	if i < 0 {
+		return keyring.KeyInfo{}, false
+	}
+	return keys[i], true
 }

@@ -32,7 +32,7 @@ type FaultyTransport struct {
 
 // RoundTrip makes the fault and sends. The answer is given as it comes.
 func (t *FaultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(t.Lane.Config().MaxPayload)))
+	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(t.Lane.MaxPayload())))
 	r.Body.Close()
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (t *FaultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case "slow", "cut":
 		token, err = t.Lane.Seal(r.Context(), payload)
 	default:
-		token, err = Malform(name, t.Lane, payload)
+		token, err = Malform(name, t.Lane, nil, payload)
 	}
 	if err != nil {
 		return nil, err
@@ -52,12 +52,12 @@ func (t *FaultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if name == "slow" && !pause(r.Context(), value) {
 		return nil, r.Context().Err()
 	}
-	form := t.Lane.Out().Body
-	body := sealhttp.Body(token, form)
+	form := t.Lane.Outbound()
+	body := sealhttp.WrapToken(token, form)
 	sent := r.Clone(r.Context())
-	sent.Header.Set("Content-Type", form.ContentType)
-	if trigger := t.Lane.Config().Profile.Trigger; trigger != nil {
-		sent.Header.Set(trigger.Header, trigger.Value)
+	sent.Header.Set("Content-Type", form.ContentType())
+	if header, value, ok := t.Lane.Profile().Trigger(); ok {
+		sent.Header.Set(header, value)
 	}
 	sent.Body, sent.ContentLength, sent.GetBody = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 	if name == "cut" {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -49,10 +48,11 @@ func newWire(e end, tokenLength int) (*wire, error) {
 		return nil, err
 	}
 	w.answers = bufio.NewReader(w.connection)
-	form, marker := e.In().Body, strings.Repeat("x", tokenLength)
-	body := sealhttp.Body([]byte(marker), form)
+	form, marker := e.Inbound(), strings.Repeat("x", tokenLength)
+	body := sealhttp.WrapToken([]byte(marker), form)
+	trigger, _, _ := e.Profile().Trigger()
 	w.request = fmt.Appendf(nil, "POST /api/evaluation HTTP/1.1\r\nHost: server\r\nContent-Type: %s\r\n%s: true\r\nContent-Length: %d\r\n\r\n%s",
-		form.ContentType, e.Config().Profile.Trigger.Header, len(body), body)
+		form.ContentType(), trigger, len(body), body)
 	at := strings.Index(string(w.request), marker)
 	w.place = w.request[at : at+tokenLength]
 	return w, nil
@@ -91,12 +91,12 @@ func (w *wire) check(c class) error {
 	if err = errors.Join(err, answer.Body.Close()); err != nil {
 		return err
 	}
-	want := profile.ErrorRow{Status: http.StatusOK}
+	status, text := http.StatusOK, ""
 	if c.on != "" {
-		want, _ = w.end.Config().Profile.Errors.Row(c.on)
+		status, text, _ = w.end.Profile().ErrorRow(c.on)
 	}
-	if answer.StatusCode != want.Status || !strings.Contains(string(body), want.Text) {
-		return fmt.Errorf("answer is %s, not %d %q", answer.Status, want.Status, want.Text)
+	if answer.StatusCode != status || !strings.Contains(string(body), text) {
+		return fmt.Errorf("answer is %s, not %d %q", answer.Status, status, text)
 	}
 	return nil
 }

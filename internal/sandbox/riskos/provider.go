@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/keyring"
 )
 
 // Account is one customer of the provider.
@@ -18,6 +19,8 @@ type Account struct {
 	Name   string
 	APIKey string
 	Lane   *sealane.Lane // the server's side; without the customer's keys where none were exchanged
+	// Signer is the lane's active key of ours. It signs the answers that are sealed with a fault.
+	Signer keyring.Private
 }
 
 // Provider is the RiskOS stand-in as its customers meet it: API keys, encryption, and faults on demand
@@ -35,10 +38,10 @@ type account struct {
 func NewProvider(accounts []Account, service func() http.Handler, log *slog.Logger) (*Provider, error) {
 	p := &Provider{}
 	for _, a := range accounts {
-		if a.APIKey == "" || a.Lane == nil || a.Lane.Config().Side != sealane.ServerSide {
+		if a.APIKey == "" || a.Lane == nil || a.Lane.Side() != sealane.ServerSide {
 			return nil, fmt.Errorf("account %q needs an API key and a lane of the server's side", a.Name)
 		}
-		p.accounts = append(p.accounts, account{sha256.Sum256([]byte(a.APIKey)), sandbox.NewEndpoint(a.Lane, service(), log)})
+		p.accounts = append(p.accounts, account{sha256.Sum256([]byte(a.APIKey)), sandbox.NewEndpoint(a.Lane, a.Signer, service(), log)})
 	}
 	if len(p.accounts) == 0 {
 		return nil, errors.New("the provider needs at least one account")

@@ -44,7 +44,7 @@ func sealedRiskOS(t *testing.T) (*httptest.Server, *sealane.Lane) {
 	p := profileOf(t, "riskos")
 	customer, provider := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
 	server := laneOf(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Sealing: sealane.SealingOptional, Ours: testkey.Ours(t, "p", provider), Theirs: testkey.Theirs(t, "c", customer)})
-	service, err := riskos.NewProvider([]riskos.Account{{Name: "customer", APIKey: "the-key", Lane: server}},
+	service, err := riskos.NewProvider([]riskos.Account{{Name: "customer", APIKey: "the-key", Lane: server, Signer: provider}},
 		func() http.Handler { return &riskos.Service{} }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func evaluate(t *testing.T, s *httptest.Server, lane *sealane.Lane, fault string
 	if fault != "" {
 		r.Header.Set(sandbox.FaultHeader, fault)
 	}
-	answer, err := (&sealhttp.Transport{Lane: lane}).RoundTrip(r)
+	answer, err := (&sealhttp.Transport{Lane: sealhttp.OneLane(lane)}).RoundTrip(r)
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,94 @@
+package sealane_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyring"
+)
+
+// TestSealReply: a response is sealed with the keys that the request used, whatever
+// their state is, and with the active ones where those can't be used.
+func TestSealReply(t *testing.T) {
+	oldC, newC := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "customer-new", 2048)
+	oldP, newP := testkey.RSA(t, "provider", 2048), testkey.RSA(t, "provider-new", 2048)
+	c := providerConfig(t)
+	c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: "p-new", Private: newP}, keyring.Key{State: keyring.Retiring, ID: "p-old", Private: oldP})
+	c.Theirs = ring(t, keyring.Key{State: keyring.Active, ID: "c-old", Public: &oldC.PublicKey}, keyring.Key{State: keyring.Staged, ID: "c-new", Public: &newC.PublicKey})
+	provider := newLane(t, c)
+	for _, ours := range []keyring.Key{{ID: "c-old", Private: oldC}, {ID: "c-new", Private: newC}} {
+		for _, theirs := range []keyring.Key{{ID: "p-old", Public: &oldP.PublicKey}, {ID: "p-new", Public: &newP.PublicKey}} {
+			ours.State, theirs.State = keyring.Active, keyring.Active
+			c := customerConfig(t)
+			c.Ours, c.Theirs = ring(t, ours), ring(t, theirs)
+			customer := newLane(t, c)
+			request, err := provider.Open(t.Context(), seal(t, customer, "{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, err := provider.SealReply(t.Context(), request, []byte(`{"a":1}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The customer has one key pair and one certificate: only the same ones open and verify.
+			response, err := customer.Open(t.Context(), token)
+			if err != nil {
+				t.Fatalf("%s to %s: %v", theirs.ID, ours.ID, err)
+			}
+			if response.OpenedBy().ID != ours.ID || response.Signer().ID != theirs.ID {
+				t.Errorf("opened by %s, signed by %s", response.OpenedBy().ID, response.Signer().ID)
+			}
+		}
+	}
+}
+
+// TestSealReplyWithOneUse: keys for one use only are not taken for the other.
+func TestSealReplyWithOneUse(t *testing.T) {
+	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
+	signP, encP := testkey.RSA(t, "signP", 2048), testkey.RSA(t, "encP", 2048)
+	pair := func(id string, use keyring.Use) keyring.Key {
+		return keyring.Key{State: keyring.Active, ID: id, Use: use}
+	}
+	with := func(sig, enc keyring.Key) *keyring.Ring { return ring(t, sig, enc) }
+	private := func(k keyring.Key, p keyring.Private) keyring.Key { k.Private = p; return k }
+	c, p := riskosConfigs(t)
+	c.Ours = with(private(pair("cs", keyring.UseSig), sign), private(pair("ce", keyring.UseEnc), enc))
+	p.Ours = with(private(pair("ps", keyring.UseSig), signP), private(pair("pe", keyring.UseEnc), encP))
+	public := func(r *keyring.Ring) *keyring.Ring {
+		var keys []keyring.Key
+		for _, k := range r.Infos() {
+			keys = append(keys, keyring.Key{ID: k.ID, State: k.State, Use: k.Use, Public: k.Public})
+		}
+		return ring(t, keys...)
+	}
+	c.Theirs, p.Theirs = public(p.Ours), public(c.Ours)
+	customer, provider := newLane(t, c), newLane(t, p)
+	request, err := provider.Open(t.Context(), seal(t, customer, "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := provider.SealReply(t.Context(), request, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := customer.Open(t.Context(), token)
+	if err != nil || response.Signer().ID != "ps" || response.OpenedBy().ID != "ce" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestSealReplyInPlain: where responses are plain, there is nothing to seal.
+func TestSealReplyInPlain(t *testing.T) {
+	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
+	request, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.SealReply(t.Context(), request, nil)
+	if !errors.Is(err, sealane.ErrUnavailable) || sealane.FaultOf(err) != fault.NotSealing {
+		t.Error(err)
+	}
+}
