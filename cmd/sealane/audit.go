@@ -140,7 +140,7 @@ func auditExport(flags *registryFlags) *cobra.Command {
 
 func auditAnchor(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "anchor", Short: "Write the record's head to its anchors, whether it is due or not; for a timer", Args: cobra.NoArgs}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, _ []string) error {
 		if flags.anchorer == nil {
 			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
 		}

@@ -25,7 +25,7 @@ the root key, which is NOT in it. Keep that one apart.`,
 
 func backupMake(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "make FILE", Short: "Write a backup into a new file", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		s, ok := d.Store.(*store.Store)
 		if !ok {
 			return fmt.Errorf("a %T can't be backed up", d.Store)

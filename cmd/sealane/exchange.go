@@ -56,7 +56,7 @@ func writeSteps(flags *registryFlags, c *cobra.Command, steps []exchange.Step) e
 }
 
 // done says that a step is done, and what comes next.
-func (flags *registryFlags) done(c *cobra.Command, d *registry.Desk, id, format string, args ...any) error {
+func (flags *registryFlags) done(c *cobra.Command, d *registry.Session, id, format string, args ...any) error {
 	now, err := stands(c, d, id, fmt.Sprintf(format, args...))
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ type standing struct {
 	Next        string         `json:"next"`
 }
 
-func stands(c *cobra.Command, d *registry.Desk, id, said string) (standing, error) {
+func stands(c *cobra.Command, d *registry.Session, id, said string) (standing, error) {
 	var now registry.Certificate
 	err := d.Store.View(c.Context(), func(tx registry.Tx) (err error) {
 		now, err = tx.Certificate(id)

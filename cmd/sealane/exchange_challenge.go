@@ -18,11 +18,11 @@ the text back, for: sealane exchange prove. It proves that they have the private
 	}
 	c.Flags().StringVar(&out, "out", "", "file to write (default: standard output)")
 	again := c.Flags().Bool("again", false, "make another, though one is out: its answer counts no more")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if err := checkNew(out); err != nil {
 			return err
 		}
-		token, err := exchange.At(d).Challenge(c.Context(), args[0], *again, flags.reason)
+		token, err := exchange.New(d).Challenge(c.Context(), args[0], *again, flags.reason)
 		if err != nil {
 			return err
 		}
@@ -43,12 +43,12 @@ func exchangeAnswer(flags *registryFlags) *cobra.Command {
 text in it. Send it back. Nothing but a challenge is opened.`,
 	}
 	partner := c.Flags().String("partner", "", "whose challenge it is, where there are many key pairs")
-	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Session, args []string) error {
 		token, err := readInput(c, args[0], 64<<10)
 		if err != nil {
 			return err
 		}
-		answer, err := exchange.At(d).Answer(c.Context(), token, *partner, flags.reason)
+		answer, err := exchange.New(d).Answer(c.Context(), token, *partner, flags.reason)
 		if err != nil {
 			return err
 		}
@@ -59,8 +59,8 @@ text in it. Send it back. Nothing but a challenge is opened.`,
 
 func exchangeProve(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "prove CERTIFICATE ANSWER", Short: "Take the partner's answer to the challenge", Args: cobra.ExactArgs(2)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Prove(c.Context(), args[0], args[1], flags.reason); err != nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
+		if err := exchange.New(d).Prove(c.Context(), args[0], args[1], flags.reason); err != nil {
 			return err
 		}
 		return flags.done(c, d, args[0], "The answer is right: the partner has the private key of %s.", args[0])

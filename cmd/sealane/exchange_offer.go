@@ -22,8 +22,8 @@ SHA-256 checksums. Send them by two messages. No private key is in them.`,
 	c.Flags().StringVar(&out, "out", "", "folder to write (required)")
 	must(c.MarkFlagRequired("to"))
 	must(c.MarkFlagRequired("out"))
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
-		parcel, err := exchange.At(d).Offer(c.Context(), args[0], to, flags.reason)
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
+		parcel, err := exchange.New(d).Offer(c.Context(), args[0], to, flags.reason)
 		if err != nil {
 			return err
 		}
@@ -47,10 +47,10 @@ same size may have that of the certificate before.`,
 	}
 	replace := c.Flags().String("replace", "", "the key ID that it has now, to replace it")
 	asIs := c.Flags().Bool("as-is", false, "the partner's key ID is not in the profile's form, and is what they wrote")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
-		name := exchange.At(d).Alias
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
+		name := exchange.New(d).Alias
 		if *asIs {
-			name = exchange.At(d).AliasAsIs
+			name = exchange.New(d).AliasAsIs
 		}
 		if err := name(c.Context(), args[0], args[1], *replace, flags.reason); err != nil {
 			return err

@@ -32,7 +32,7 @@ A file with a private key is refused, and that key can never come in any more.`,
 	}
 	c.Flags().StringVar(&in.KeyID, "key-id", "", "the key ID (alias) that the partner uses already; kept as it is")
 	c.Flags().StringArrayVar(&waive, "waive", nil, "RULE=REASON: a rule that should not count")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		in.Partner, in.Environment, in.Reason, in.Waive = args[0], args[1], flags.reason, map[string]string{}
 		for _, w := range waive {
 			rule, reason, _ := strings.Cut(w, "=")
@@ -42,7 +42,7 @@ A file with a private key is refused, and that key can never come in any more.`,
 		if in.Data, err = readInput(c, args[2], maxArrival); err != nil {
 			return err
 		}
-		certificate, found, err := exchange.At(d).Receive(c.Context(), in)
+		certificate, found, err := exchange.New(d).Receive(c.Context(), in)
 		if err != nil {
 			return err
 		}
@@ -67,8 +67,8 @@ certificate (DER), and with its PEM in both line ends, and says which it is. Any
 will do: with colons, blanks or none, base64, or the whole line of openssl or
 sha256sum. The checksum must have come by another message than the certificate.`,
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
-		matched, err := exchange.At(d).Confirm(c.Context(), args[0], strings.Join(args[1:], " "), flags.reason)
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
+		matched, err := exchange.New(d).MatchChecksum(c.Context(), args[0], strings.Join(args[1:], " "), flags.reason)
 		if err != nil {
 			return err
 		}
@@ -91,10 +91,10 @@ certificates of one partner.`,
 	f.StringVar(&a.Change, "change", "", "reference of the change")
 	f.StringVar(&a.CallBack, "call-back", "", "who was called back, at which number, and what they said")
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		a.Reason = flags.reason
 		var all []standing
-		err := exchange.At(d).ApproveAll(c.Context(), args, a, func(id string) error {
+		err := exchange.New(d).ApproveAll(c.Context(), args, a, func(id string) error {
 			now, err := stands(c, d, id, fmt.Sprintf("Certificate %s is approved.", id))
 			if all = append(all, now); err != nil || flags.json {
 				return err
@@ -115,8 +115,8 @@ func exchangeReject(flags *registryFlags) *cobra.Command {
 		Long: `Reject ends the exchange of a partner's certificate at any step before it is in use. For
 a key pair of yours that is on offer it takes the offer back: the pair is retired.`,
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
-		if err := exchange.At(d).Reject(c.Context(), args[0], flags.reason); err != nil {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
+		if err := exchange.New(d).Reject(c.Context(), args[0], flags.reason); err != nil {
 			return err
 		}
 		if strings.HasPrefix(args[0], "k-") {

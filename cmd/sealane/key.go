@@ -54,7 +54,7 @@ func keyMove(flags *registryFlags, use, short, long string, to registry.State) *
 	if to == registry.Retired {
 		c.Flags().BoolVar(&last, "last", false, "none is to follow, though it is in use: end the lane")
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if err := d.MovePair(c.Context(), args[0], to, last, flags.reason); err != nil {
 			return err
 		}

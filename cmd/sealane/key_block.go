@@ -31,7 +31,7 @@ key, its public key is blocked.`,
   sealane key block --list idplus-keys.txt --reason "keys of ID+"`,
 	}
 	list := c.Flags().String("list", "", "file with one checksum a line, such as an export of another product's keys")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		var sums [][]byte
 		for _, arg := range args {
 			sum, err := spkiSum(c, arg)

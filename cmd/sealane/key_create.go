@@ -29,7 +29,7 @@ There is one pair per account and environment, used for nothing else.`,
 	f.StringVar(&n.Subject.Email, "email", "", "contact for renewals, a mailbox that several people read")
 	f.StringVar(&n.Subject.Country, "country", "", "two-letter country code")
 	must(c.MarkFlagRequired("common-name"))
-	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Session, _ []string) error {
 		if err := profileOf(c, d, &n); err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func pairFlags(c *cobra.Command, n *registry.NewPair) {
 }
 
 // profileOf fills in the profile of the partner.
-func profileOf(c *cobra.Command, d *registry.Desk, n *registry.NewPair) error {
+func profileOf(c *cobra.Command, d *registry.Session, n *registry.NewPair) error {
 	if n.Partner == "" {
 		if n.Profile == "" {
 			return &exit{exitUsage, errors.New("name the partner (--partner), or the profile for all of its partners (--profile)")}

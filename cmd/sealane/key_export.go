@@ -19,7 +19,7 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	must(c.MarkFlagRequired("out"))
 	given := passphraseFlag(c)
-	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Session, args []string) error {
 		passphrase, err := given()
 		if err == nil {
 			err = checkNew(out)

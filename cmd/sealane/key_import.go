@@ -22,7 +22,7 @@ when you have seen that the import works.`,
 	pairFlags(c, &n)
 	c.Flags().StringVar(&certificate, "certificate", "", "the key's certificate, where the file has none")
 	given := passphraseFlag(c)
-	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if err := profileOf(c, d, &n); err != nil {
 			return err
 		}

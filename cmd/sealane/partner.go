@@ -42,7 +42,7 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 	for _, name := range []string{"name", "profile", "side"} {
 		must(c.MarkFlagRequired(name))
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		p.ID = args[0]
 		if err := p.Side.UnmarshalText([]byte(side)); err != nil {
 			return &exit{exitUsage, err}
@@ -74,7 +74,7 @@ VCAS), server if the partner calls you (a RiskOS provider; an RDX issuer).
 
 // ownDialect puts a profile that is a file into the registry, so that nobody changes
 // its rules without a record.
-func ownDialect(c *cobra.Command, d *registry.Desk, p *registry.Partner, reason string) error {
+func ownDialect(c *cobra.Command, d *registry.Session, p *registry.Partner, reason string) error {
 	if info, err := os.Stat(p.Profile); err != nil || !info.Mode().IsRegular() || slices.Contains(profile.Names(), p.Profile) {
 		return nil
 	}
@@ -209,7 +209,7 @@ func partnerContact(flags *registryFlags) *cobra.Command {
 	f.StringVar(&contact.Name, "name", "", "name")
 	f.BoolVar(&remove, "remove", false, "remove whoever has that address")
 	must(c.MarkFlagRequired("email"))
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if remove {
 			if err := d.RemoveContact(c.Context(), args[0], args[1], contact.Email, flags.reason); err != nil {
 				return err

@@ -23,7 +23,7 @@ without a pause: make the second, have it installed, revoke the first.`,
 	f.StringVar(&label, "label", "", "what it is for")
 	f.StringVar(&sealing, "sealing", "", "required or optional; must be said")
 	f.StringVar(&revoke, "revoke", "", "identity of the key to revoke")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if revoke != "" {
 			if err := d.RevokeAPIKey(c.Context(), revoke, flags.reason); err != nil {
 				return err

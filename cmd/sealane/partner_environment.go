@@ -31,7 +31,7 @@ func partnerEnvironment(flags *registryFlags) *cobra.Command {
 		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
 	}
 	environmentFlags(c, &env, &sealing, &caller)
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		env.Partner, env.Name, env.Sealing, env.SenderAuth = args[0], args[1], sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		// stored gives the row as it is, and not as the flags say.
 		stored := func() (row registry.Environment, err error) {

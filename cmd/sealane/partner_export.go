@@ -24,12 +24,12 @@ a second message and the approval stay as they are.`,
 	f.StringVar(&out, "out", "", "file to write (required)")
 	must(c.MarkFlagRequired("name"))
 	must(c.MarkFlagRequired("out"))
-	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Session, args []string) error {
 		var contacts []registry.Contact
 		if email != "" {
 			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
 		}
-		file, err := exchange.At(d).Export(c.Context(), args[1], args[0], name, contacts, flags.reason)
+		file, err := exchange.New(d).Export(c.Context(), args[1], args[0], name, contacts, flags.reason)
 		if err != nil {
 			return err
 		}

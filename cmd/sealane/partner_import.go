@@ -25,9 +25,9 @@ Partners, environments and certificates that are there already are left as they 
 that a row can be mended and imported again. A row stops at its first step that fails;
 the report says what of it is done. Semicolons or tabs between the columns will do, too.`,
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		results, failed := []exchange.RowResult{}, 0
-		ended := exchange.At(d).ImportCSV(c.Context(), args[0], flags.reason, func(r exchange.RowResult) {
+		ended := exchange.New(d).ImportCSV(c.Context(), args[0], flags.reason, func(r exchange.RowResult) {
 			results = append(results, r)
 			if r.Error != "" {
 				failed++

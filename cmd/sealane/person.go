@@ -104,7 +104,7 @@ func personList(flags *registryFlags) *cobra.Command {
 
 func personRevoke(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "revoke PERSON", Short: "End somebody's token", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if err := d.RevokePerson(c.Context(), args[0], flags.reason); err != nil {
 			return err
 		}
@@ -115,7 +115,7 @@ func personRevoke(flags *registryFlags) *cobra.Command {
 
 func personToken(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "token PERSON", Short: "Give somebody a new token, for one that was lost or revoked", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		token, err := d.RenewToken(c.Context(), args[0], flags.reason)
 		if err != nil {
 			return err
@@ -127,7 +127,7 @@ func personToken(flags *registryFlags) *cobra.Command {
 
 func personRoles(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Give somebody other roles", Args: cobra.MinimumNArgs(2)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		var to []registry.Role
 		for _, role := range args[1:] {
 			to = append(to, registry.Role(role))

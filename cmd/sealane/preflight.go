@@ -22,7 +22,7 @@ sealed and opened, makes the lane, and seals a message with it. Exit code 3 says
 something is missing.`,
 	}
 	flags := addRegistryFlags(c)
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		root := exchange.Check{Name: "root key", Level: cert.OK, Found: "opens the private keys"}
 		err := flags.withRoot(c, d, func(ctx context.Context, key *rootkey.Key, _ []byte) error { return d.UseRoot(ctx, key) })
 		switch {

@@ -49,7 +49,7 @@ one is needed.`,
 	}
 	c.Flags().StringVar(&to, "to", "", "the new root key (required)")
 	must(c.MarkFlagRequired("to"))
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Desk, _ []string) error {
+	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, _ []string) error {
 		if err := flags.withRoot(c, d, d.SetRoot); err != nil {
 			if key := rotatedTo(c, d, to); key != nil {
 				return flags.rotated(c, key, 0)
@@ -74,7 +74,7 @@ one is needed.`,
 
 // rotatedTo gives the key that spec names, if it is the registry's own already: a
 // rotation may be killed behind its last step, when nobody has heard of its end.
-func rotatedTo(c *cobra.Command, d *registry.Desk, spec string) *rootkey.Key {
+func rotatedTo(c *cobra.Command, d *registry.Session, spec string) *rootkey.Key {
 	key, _, err := loadRoot(c, d.Registry, spec, false)
 	if err != nil || d.UseRoot(c.Context(), key) != nil {
 		return nil

@@ -115,7 +115,7 @@ func (f *registryFlags) token(c *cobra.Command) (string, error) {
 }
 
 // withSession returns the work of a command that needs a session of its caller.
-func (f *registryFlags) withSession(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
+func (f *registryFlags) withSession(work func(c *cobra.Command, d *registry.Session, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) (err error) {
 		token, err := f.token(c)
 		if err != nil {
@@ -135,8 +135,8 @@ func (f *registryFlags) withSession(work func(c *cobra.Command, d *registry.Desk
 }
 
 // withKeys is like withSession for a command that uses private keys of the registry.
-func (f *registryFlags) withKeys(work func(c *cobra.Command, d *registry.Desk, args []string) error) func(*cobra.Command, []string) error {
-	return f.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+func (f *registryFlags) withKeys(work func(c *cobra.Command, d *registry.Session, args []string) error) func(*cobra.Command, []string) error {
+	return f.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		if err := f.withRoot(c, d, d.SetRoot); err != nil {
 			return &exit{exitFailed, err}
 		}
@@ -165,13 +165,13 @@ func (v view) Inventory(ctx context.Context, yield func(registry.InventoryRow) e
 // withView is like withSession for a command that changes nothing. It needs the
 // caller's token all the same: who our partners are is not public.
 func (f *registryFlags) withView(work func(c *cobra.Command, v view, args []string) error) func(*cobra.Command, []string) error {
-	return f.withSession(func(c *cobra.Command, d *registry.Desk, args []string) error {
+	return f.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
 		return work(c, view{d.Registry}, args)
 	})
 }
 
 // withRoot loads the root key and gives it to use.
-func (f *registryFlags) withRoot(c *cobra.Command, d *registry.Desk, use func(context.Context, *rootkey.Key, []byte) error) error {
+func (f *registryFlags) withRoot(c *cobra.Command, d *registry.Session, use func(context.Context, *rootkey.Key, []byte) error) error {
 	spec := orEnvironment(f.rootKey, "SEALANE_ROOT_KEY", "file:sealane.rootkey")
 	key, parameters, err := loadRoot(c, d.Registry, spec, false)
 	if err == nil {

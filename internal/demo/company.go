@@ -55,7 +55,7 @@ func (s *scenario) openCompany(name string) (*company, error) {
 		return nil, err
 	}
 	paul, err := c.Login(s.ctx, token)
-	c.operator, c.approver = exchange.At(olga), exchange.At(paul)
+	c.operator, c.approver = exchange.New(olga), exchange.New(paul)
 	return c, err
 }
 

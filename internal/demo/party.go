@@ -129,8 +129,8 @@ func (c *company) acceptCertificate(
 		return got, err
 	}
 	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s",
-		termtext.Count(len(file)), got.Exchange.Format, len(found), got.ID)
-	matched, err := c.operator.Confirm(s.ctx, got.ID, checksum, "")
+		termtext.Count(len(file)), got.Provenance.Format, len(found), got.ID)
+	matched, err := c.operator.MatchChecksum(s.ctx, got.ID, checksum, "")
 	if err != nil {
 		return got, err
 	}

@@ -124,7 +124,7 @@ func (d *rdxDemo) install(of *party, certificate registry.Certificate) error {
 	if err := d.sender.operator.Activate(d.ctx, certificate.ID, ""); err != nil {
 		return err
 	}
-	return d.bank.operator.Confirmed(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
+	return d.bank.operator.MarkInstalled(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
 }
 
 // exchange makes a key pair of the issuer, and sends its certificate to VCAS.

@@ -85,7 +85,7 @@ func (d *riskosDemo) exchange() (err error) {
 			return err
 		}
 		operator := way.from.company.operator
-		if err := operator.Confirmed(d.ctx, way.from.pair, way.to.name, "the partner has installed it"); err != nil {
+		if err := operator.MarkInstalled(d.ctx, way.from.pair, way.to.name, "the partner has installed it"); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ func wantRefused(t *testing.T, name, says string, err error) {
 }
 
 // takenIn is a certificate of the partner's that somebody received.
-func (h *house) takenIn(who exchange.Exchange, partner, environment, key string, change ...func(*x509.Certificate)) registry.Certificate {
+func (h *company) takenIn(who exchange.Exchange, partner, environment, key string, change ...func(*x509.Certificate)) registry.Certificate {
 	h.t.Helper()
 	c, _, err := who.Receive(h.t.Context(), exchange.Incoming{Partner: partner, Environment: environment, Data: made(h.t, fresh(h.t, key), change...)})
 	h.must(err)
@@ -33,7 +33,7 @@ func (h *house) takenIn(who exchange.Exchange, partner, environment, key string,
 func signsToo(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }
 
 // ownDialect adds a copy of an embedded dialect that has other environments.
-func (h *house) ownDialect(of, name, environments string) {
+func (h *company) ownDialect(of, name, environments string) {
 	h.t.Helper()
 	source, err := profile.Source(of)
 	h.must(err)
@@ -48,12 +48,12 @@ func (h *house) ownDialect(of, name, environments string) {
 // certificate, and names the change; so in every environment that is not known to be
 // for trying out. Elsewhere one person may do it all.
 func TestWhoApproves(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.ownDialect("rdx", "ours", "[SANDBOX, LIVE]")
 	h.partner("p-rdx", "rdx", sealane.ClientSide, "STAG", "PROD")
 	h.partner("p-ours", "ours", sealane.ClientSide, "SANDBOX", "LIVE")
-	both := exchange.At(h.person("dora", registry.Operator, registry.Approver))
+	both := exchange.New(h.person("dora", registry.Operator, registry.Approver))
 	for _, c := range []struct {
 		partner, environment string
 		production           bool
@@ -64,7 +64,7 @@ func TestWhoApproves(t *testing.T) {
 		}{{"received", both, h.anna}, {"matched", h.anna, both}} {
 			name := c.environment + ", " + step.name
 			got := h.takenIn(step.receives, c.partner, c.environment, name)
-			_, err := step.compares.Confirm(ctx, got.ID, hexSum(got.SHA256), "")
+			_, err := step.compares.MatchChecksum(ctx, got.ID, hexSum(got.SHA256), "")
 			h.must(err)
 			if !c.production {
 				if err := both.Approve(ctx, got.ID, exchange.Approval{}); err != nil {
@@ -83,16 +83,16 @@ func TestWhoApproves(t *testing.T) {
 
 // The row says for good on what its trust rests, or why there is none.
 func TestWhatIsKeptOfADecision(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three, Waive: map[string]string{"validity-length": "their CA gives three years"}})
 	h.must(err)
-	_, err = h.bo.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number", Grant: []string{"validity-length"}}))
-	got := h.certificate(c.ID).Exchange
+	got := h.certificate(c.ID).Provenance
 	if got.ReceivedBy != "anna" || got.MatchedBy != "bo" || got.ApprovedBy != "cora" {
 		t.Errorf("received by %q, matched by %q, approved by %q", got.ReceivedBy, got.MatchedBy, got.ApprovedBy)
 	}
@@ -104,14 +104,14 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	}
 	refused := h.takenIn(h.anna, "acme", "PROD", "two")
 	h.must(h.cora.Reject(ctx, refused.ID, "nobody there knows of it"))
-	if c := h.certificate(refused.ID); c.State != registry.Rejected || c.Exchange.Rejected != "nobody there knows of it" {
-		t.Errorf("%s: %q", c.State, c.Exchange.Rejected)
+	if c := h.certificate(refused.ID); c.State != registry.Rejected || c.Provenance.Rejected != "nobody there knows of it" {
+		t.Errorf("%s: %q", c.State, c.Provenance.Rejected)
 	}
 }
 
 // Nobody ends the exchange, or the use, of a certificate without saying why.
 func TestAnEndWantsAReason(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	onItsWay := h.takenIn(h.anna, "acme", "STAG", "one")
@@ -136,7 +136,7 @@ func TestAnEndWantsAReason(t *testing.T) {
 
 // A certificate that still verifies is no exchange any more that could be rejected.
 func TestRejectWhatIsRetiring(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	h.letIn("acme", "STAG", made(t, fresh(t, "two")), "")
@@ -148,31 +148,31 @@ func TestRejectWhatIsRetiring(t *testing.T) {
 
 // What was approved can't be compared again: the approval would be gone.
 func TestApprovedIsNotConfirmedAgain(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")))
+	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")))
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
-	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.Confirm(ctx, c.ID, hexSum(c.SHA256), "")))
-	if c := h.certificate(c.ID); c.State != registry.Approved || c.Exchange.MatchedBy != "anna" {
-		t.Errorf("it is %s, matched by %s", c.State, c.Exchange.MatchedBy)
+	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")))
+	if c := h.certificate(c.ID); c.State != registry.Approved || c.Provenance.MatchedBy != "anna" {
+		t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)
 	}
 }
 
 // A new challenge voids the proof that answered the one before.
 func TestChallengeVoidsTheProof(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")))
+	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")))
 	token, err := h.anna.Challenge(ctx, c.ID, false, "")
 	h.must(err)
 	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, token, "one"), ""))
 	again, err := h.anna.Challenge(ctx, c.ID, false, "")
 	h.must(err)
-	if proof := h.certificate(c.ID).Exchange.Possession; proof != "" {
+	if proof := h.certificate(c.ID).Provenance.Possession; proof != "" {
 		t.Errorf("the proof is still there: %s", proof)
 	}
 	approval := exchange.Approval{Change: "CHG-1"}

@@ -21,29 +21,29 @@ type Approval struct {
 // Approve lets a matched certificate in. In production it needs another person
 // than those who received and matched it, a change reference, and a call-back or a
 // proof of possession. A waiver needs another person everywhere.
-func (x Exchange) Approve(ctx context.Context, id string, a Approval) error {
-	return x.ApproveAll(ctx, []string{id}, a, func(string) error { return nil })
+func (e Exchange) Approve(ctx context.Context, id string, a Approval) error {
+	return e.ApproveAll(ctx, []string{id}, a, func(string) error { return nil })
 }
 
 // ApproveAll approves certificates one after the other, and tells each which is. What
 // speaks against one of them is found before any is approved. One call-back speaks for
 // one partner, and what is granted for one certificate.
-func (x Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each func(id string) error) error {
+func (e Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each func(id string) error) error {
 	if len(ids) > 1 && len(a.Grant) > 0 {
 		return fmt.Errorf("a waiver is granted for one certificate: approve the %d apart", len(ids))
 	}
-	if err := x.May("exchange.approve"); err != nil {
+	if err := e.May("exchange.approve"); err != nil {
 		return err
 	}
 	var keys []*rsa.PublicKey
-	err := x.Store.View(ctx, func(tx registry.Tx) (err error) {
-		keys, err = x.approvable(tx, ids, a)
+	err := e.Store.View(ctx, func(tx registry.Tx) (err error) {
+		keys, err = e.approvable(tx, ids, a)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	shared, err := x.SharedFactors(ctx, keys) // again: they may have come in side by side
+	shared, err := e.SharedFactors(ctx, keys) // again: they may have come in side by side
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (x Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each
 		}
 	}
 	for _, id := range ids {
-		if err := x.approve(ctx, id, a); err != nil {
+		if err := e.approve(ctx, id, a); err != nil {
 			return err
 		}
 		if err := each(id); err != nil {
@@ -64,11 +64,11 @@ func (x Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each
 }
 
 // approvable looks whether all may be approved, and gives their keys.
-func (x Exchange) approvable(tx registry.Tx, ids []string, a Approval) ([]*rsa.PublicKey, error) {
+func (e Exchange) approvable(tx registry.Tx, ids []string, a Approval) ([]*rsa.PublicKey, error) {
 	var keys []*rsa.PublicKey
 	partner := ""
 	for _, id := range ids {
-		c, err := x.mayBeApproved(tx, id, a)
+		c, err := e.mayBeApproved(tx, id, a)
 		if err != nil {
 			return nil, err
 		}
@@ -89,28 +89,28 @@ func (x Exchange) approvable(tx registry.Tx, ids []string, a Approval) ([]*rsa.P
 	return keys, nil
 }
 
-func (x Exchange) approve(ctx context.Context, id string, a Approval) error {
-	return x.Change(ctx, registry.Entry{Action: "exchange.approve", Subject: "certificate/" + id, Reason: a.Reason}, func(tx registry.Tx, e *registry.Entry) error {
+func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
+	return e.Change(ctx, registry.Entry{Action: "exchange.approve", Subject: "certificate/" + id, Reason: a.Reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		before, err := theirs(tx, id)
 		if err != nil {
 			return err
 		}
-		c, err := x.mayBeApproved(tx, id, a)
+		c, err := e.mayBeApproved(tx, id, a)
 		if err != nil {
 			return err
 		}
-		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, before
-		c.Exchange.ApprovedBy, c.Exchange.Change, c.Exchange.CallBack = x.Person().ID, a.Change, a.CallBack
-		if err := x.MoveCertificate(tx, &c, registry.Approved); err != nil {
+		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, before
+		c.Provenance.ApprovedBy, c.Provenance.Change, c.Provenance.CallBack = e.Person().ID, a.Change, a.CallBack
+		if err := e.MoveCertificate(tx, &c, registry.Approved); err != nil {
 			return err
 		}
-		e.After = c
+		entry.After = c
 		return nil
 	})
 }
 
 // mayBeApproved gives a certificate with its waivers granted.
-func (x Exchange) mayBeApproved(tx registry.Tx, id string, a Approval) (registry.Certificate, error) {
+func (e Exchange) mayBeApproved(tx registry.Tx, id string, a Approval) (registry.Certificate, error) {
 	c, err := theirs(tx, id)
 	if err != nil {
 		return c, err
@@ -121,24 +121,24 @@ func (x Exchange) mayBeApproved(tx registry.Tx, id string, a Approval) (registry
 	if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
 		return c, fmt.Errorf("certificate %s: %w", id, err)
 	}
-	c.Exchange.Waivers = slices.Clone(c.Exchange.Waivers)
-	return c, x.mayApprove(&c, a)
+	c.Provenance.Waivers = slices.Clone(c.Provenance.Waivers)
+	return c, e.mayApprove(&c, a)
 }
 
-func (x Exchange) mayApprove(c *registry.Certificate, a Approval) error {
-	me := x.Person().ID
+func (e Exchange) mayApprove(c *registry.Certificate, a Approval) error {
+	me := e.Person().ID
 	if registry.Production(c.Environment) {
 		switch {
-		case me == c.Exchange.ReceivedBy || me == c.Exchange.MatchedBy:
+		case me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy:
 			return fmt.Errorf("certificate %s is for production, and %s has received or matched it: somebody else must approve", c.ID, me)
 		case strings.TrimSpace(a.Change) == "":
 			return fmt.Errorf("certificate %s is for production: give the reference of the change (--change)", c.ID)
-		case strings.TrimSpace(a.CallBack) == "" && c.Exchange.Possession == "":
+		case strings.TrimSpace(a.CallBack) == "" && c.Provenance.Possession == "":
 			return fmt.Errorf("certificate %s is for production: two mails from one mailbox prove only that mailbox; call back at a number known before (--call-back), or have the partner answer a challenge (sealane exchange challenge %s)", c.ID, c.ID)
 		}
 	}
-	for i := range c.Exchange.Waivers {
-		w := &c.Exchange.Waivers[i]
+	for i := range c.Provenance.Waivers {
+		w := &c.Provenance.Waivers[i]
 		switch {
 		case !slices.Contains(a.Grant, w.Rule):
 			return fmt.Errorf("a waiver of rule %s is asked for (%q): grant it (--grant %s), or reject the certificate", w.Rule, w.Reason, w.Rule)
@@ -152,21 +152,21 @@ func (x Exchange) mayApprove(c *registry.Certificate, a Approval) error {
 
 // Reject ends the exchange of a certificate, for a reason, at any step before it is
 // in use. For a key pair of ours it takes the offer back.
-func (x Exchange) Reject(ctx context.Context, id, reason string) error {
+func (e Exchange) Reject(ctx context.Context, id, reason string) error {
 	if strings.HasPrefix(id, "k-") {
-		return x.Change(ctx, registry.Entry{Action: "exchange.reject", Subject: "key/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+		return e.Change(ctx, registry.Entry{Action: "exchange.reject", Subject: "key/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 			k, _, err := ourPair(tx, id)
 			if err != nil {
 				return err
 			}
-			e.Partner, e.Environment, e.Before = k.Partner, k.Environment, k
-			err = x.RetireOffer(tx, &k)
-			e.After = k
+			entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
+			err = e.RetireOffer(tx, &k)
+			entry.After = k
 			return err
 		})
 	}
-	return x.end(ctx, "exchange.reject", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
-		c.Exchange.Rejected = reason
-		return x.MoveCertificate(tx, c, registry.Rejected)
+	return e.end(ctx, "exchange.reject", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
+		c.Provenance.Rejected = reason
+		return e.MoveCertificate(tx, c, registry.Rejected)
 	})
 }

@@ -39,7 +39,7 @@ func BenchmarkImport(b *testing.B) {
 		b.Run("db="+name, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				h := newHouse(b, address())
+				h := newCompany(b, address())
 				b.StartTimer()
 				err := h.anna.ImportCSV(b.Context(), path, "", func(r exchange.RowResult) {
 					if r.Error != "" || len(r.Done) != 5 {

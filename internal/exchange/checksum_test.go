@@ -20,7 +20,7 @@ import (
 // The second message confirms the certificate, not its key, whose checksum stands in
 // the first one; and what is no checksum accuses nobody.
 func TestWhatConfirms(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
 	file := made(t, fresh(t, "confirms"), signs)
@@ -34,7 +34,7 @@ func TestWhatConfirms(t *testing.T) {
 		hexSum(spki[:]): "ask for the SHA-256 of the certificate", cert.ThumbprintJWK(leaf.PublicKey.(*rsa.PublicKey)): "ask for the SHA-256 of the certificate",
 		"deadbeef": "no checksum", "": "no checksum",
 	} {
-		if _, err := h.anna.Confirm(ctx, c.ID, text, ""); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := h.anna.MatchChecksum(ctx, c.ID, text, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
@@ -42,13 +42,13 @@ func TestWhatConfirms(t *testing.T) {
 		t.Errorf("%d records of it", now-head)
 	}
 	// Another checksum that is wrong undoes the match.
-	_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 	h.must(err)
-	if _, err := h.bo.Confirm(ctx, c.ID, strings.Repeat("00", 32), ""); err == nil {
+	if _, err := h.bo.MatchChecksum(ctx, c.ID, strings.Repeat("00", 32), ""); err == nil {
 		t.Error("a wrong checksum matched")
 	}
-	if now := h.certificate(c.ID); now.State != registry.Received || now.Exchange.MatchedBy != "" {
-		t.Errorf("%s, matched by %q", now.State, now.Exchange.MatchedBy)
+	if now := h.certificate(c.ID); now.State != registry.Received || now.Provenance.MatchedBy != "" {
+		t.Errorf("%s, matched by %q", now.State, now.Provenance.MatchedBy)
 	}
 	if err := h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil || !strings.Contains(err.Error(), "is received") {
 		t.Errorf("approved: %v", err)
@@ -60,7 +60,7 @@ func signs(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }
 // A proof is for whoever approves: it comes before, one challenge at a time, and a
 // wrong answer is recorded.
 func TestWhenProofCounts(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
@@ -70,7 +70,7 @@ func TestWhenProofCounts(t *testing.T) {
 	if _, err := h.bo.Challenge(ctx, c.ID, false, ""); err == nil || !strings.Contains(err.Error(), "is out already") {
 		t.Errorf("a second challenge: %v", err)
 	}
-	_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 	h.must(err)
 	head := h.head().Seq
 	if err := h.anna.Prove(ctx, c.ID, "sealane-proof-guess", ""); err == nil {
@@ -90,7 +90,7 @@ func TestWhenProofCounts(t *testing.T) {
 	if err := h.anna.Prove(ctx, c.ID, "x", ""); err == nil || !strings.Contains(err.Error(), "before it is approved") {
 		t.Errorf("proved when it was approved: %v", err)
 	}
-	if h.certificate(c.ID).Exchange.Possession == "" {
+	if h.certificate(c.ID).Provenance.Possession == "" {
 		t.Error("the proof is gone")
 	}
 }
@@ -98,7 +98,7 @@ func TestWhenProofCounts(t *testing.T) {
 // A key that shares a prime stays out for good, and the alarm names the other; keys
 // that came in side by side are stopped at approval.
 func TestSharedPrimeIsAnAlarm(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	a, b, c := fresh(t, "alarm a"), fresh(t, "alarm b"), fresh(t, "alarm c")
@@ -119,7 +119,7 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	beside := registry.NewCertificate("acme", "rdx", "STAG", []*x509.Certificate{leaf})
 	beside.State = registry.Received
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&beside) }))
-	_, err = h.anna.Confirm(ctx, one.ID, hexSum(one.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, one.ID, hexSum(one.SHA256), "")
 	h.must(err)
 	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil || !strings.Contains(err.Error(), beside.ID) {
 		t.Errorf("approved: %v", err)
@@ -128,14 +128,14 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 
 // A certificate that is not valid yet is not put to use.
 func TestNotYetValid(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "later"), func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = c.NotBefore.AddDate(0, 0, 35), c.NotAfter.AddDate(0, 0, 35)
 	})})
 	h.must(err)
-	_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{}))
 	h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
@@ -149,7 +149,7 @@ func TestNotYetValid(t *testing.T) {
 // What is blocked by the checksum of a certificate, or of its file, stays out, and is
 // put out of use where it is in.
 func TestBlockedByCertificate(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	used := h.letIn("acme", "STAG", made(t, fresh(t, "block used")), "")
@@ -172,7 +172,7 @@ func TestBlockedByCertificate(t *testing.T) {
 
 // An alias of ours that is not in the dialect's form is taken only as it is said to be.
 func TestAliasAsIs(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	k, _ := h.pair("rdx", "vcas", "STAG")
@@ -186,7 +186,7 @@ func TestAliasAsIs(t *testing.T) {
 // A partner who sends another's certificate beside a private key that can't be read has
 // nobody's key blocked but its own.
 func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("victim", "rdx", sealane.ClientSide, "STAG")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
@@ -214,7 +214,7 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 // A modulus that was made out of another's keeps that one neither out nor in: only its
 // own maker is refused.
 func TestModulusMadeOfAnothers(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	victim, stranger := fresh(t, "made of"), fresh(t, "made with")

@@ -25,7 +25,7 @@ func hexSum(sum []byte) string { return hex.EncodeToString(sum) }
 // alone, and then speak.
 func TestRiskOSFromNothingToAMessage(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		customer, provider := newHouse(t, address()), newHouse(t, address())
+		customer, provider := newCompany(t, address()), newCompany(t, address())
 		customer.partner("provider", "riskos", sealane.ClientSide, "PROD")
 		provider.partner("customer", "riskos", sealane.ServerSide, "PROD")
 		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", sealane.SealingRequired, "")
@@ -40,13 +40,13 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 		customer.letIn("provider", "PROD", theirsCert.DER, "")
 		_, err = customer.anna.Offer(t.Context(), ours.ID, "provider", "")
 		customer.must(err)
-		customer.must(customer.anna.Confirmed(t.Context(), ours.ID, "", "they said so"))
+		customer.must(customer.anna.MarkInstalled(t.Context(), ours.ID, "", "they said so"))
 		_, err = provider.anna.Offer(t.Context(), theirs.ID, "customer", "")
 		provider.must(err)
-		provider.must(provider.anna.Confirmed(t.Context(), theirs.ID, "customer", "they said so"))
+		provider.must(provider.anna.MarkInstalled(t.Context(), theirs.ID, "customer", "they said so"))
 
 		for _, h := range []struct {
-			*house
+			*company
 			partner string
 		}{{customer, "provider"}, {provider, "customer"}} {
 			checks, ready, err := exchange.Preflight(t.Context(), h.Registry, h.partner, "PROD")
@@ -77,7 +77,7 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 
 func TestRDXFromNothingToAMessage(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		issuer, vcas := newHouse(t, address()), newHouse(t, address())
+		issuer, vcas := newCompany(t, address()), newCompany(t, address())
 		issuer.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 		pair, certificate := issuer.pair("rdx", "vcas", "STAG")
@@ -86,8 +86,8 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		files, err := parcel.Files()
 		issuer.must(err)
 		got := vcas.letIn("bank", "STAG", files[parcel.Base()+".p7b"], "")
-		if got.Exchange.Format != string(keyfile.FormatPKCS7PEM) || !bytes.Equal(got.SHA256, certificate.SHA256) {
-			t.Errorf("received as %s", got.Exchange.Format)
+		if got.Provenance.Format != string(keyfile.FormatPKCS7PEM) || !bytes.Equal(got.SHA256, certificate.SHA256) {
+			t.Errorf("received as %s", got.Provenance.Format)
 		}
 		lane := vcas.lane("bank", "STAG")
 		token, err := lane.Seal(t.Context(), []byte("{}"))
@@ -105,7 +105,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 
 // Each letter says what it must, and none holds what it must not.
 func TestOffer(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "vcas", Name: "STAG"}, "", func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
 	pair, c := h.pair("rdx", "vcas", "STAG")
@@ -133,13 +133,13 @@ func TestOffer(t *testing.T) {
 // The steps can't be skipped, and who may take them is held to.
 func TestStepsInOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 		ctx := t.Context()
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
 		h.must(err)
 		approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
-		both := exchange.At(h.person("dora", registry.Operator, registry.Approver))
+		both := exchange.New(h.person("dora", registry.Operator, registry.Approver))
 		refuse := func(name, says string, err error) {
 			t.Helper()
 			if err == nil || !strings.Contains(err.Error(), says) {
@@ -148,11 +148,11 @@ func TestStepsInOrder(t *testing.T) {
 		}
 		refuse("approve before the checksum", "is received", h.cora.Approve(ctx, c.ID, approval))
 		refuse("activate before the checksum", "is received", h.anna.Activate(ctx, c.ID, ""))
-		_, err = h.anna.Confirm(ctx, c.ID, strings.Repeat("00", 32), "")
+		_, err = h.anna.MatchChecksum(ctx, c.ID, strings.Repeat("00", 32), "")
 		refuse("a wrong checksum", "call the partner", err)
-		_, err = h.cora.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+		_, err = h.cora.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 		refuse("an approver confirms", "needs the role operator", err)
-		matched, err := both.Confirm(ctx, c.ID, strings.ToUpper(hexSum(c.SHA256)), "")
+		matched, err := both.MatchChecksum(ctx, c.ID, strings.ToUpper(hexSum(c.SHA256)), "")
 		h.must(err)
 		if !strings.Contains(matched, "DER") && !strings.Contains(matched, "file") {
 			t.Errorf("matched: %q", matched)
@@ -194,7 +194,7 @@ func openChallenge(t *testing.T, token []byte, name string) string {
 // before it still counts.
 func TestRenewal(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 		h.partner("bank", "rdx", sealane.ClientSide, "PROD")
 		first := h.letIn("acme", "PROD", made(t, fresh(t, "r1")), "")
@@ -218,7 +218,7 @@ func TestRenewal(t *testing.T) {
 
 // A waiver needs a reason, and a second person, and stays visible.
 func TestWaiver(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	three := made(t, fresh(t, "w"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	in := exchange.Incoming{Partner: "acme", Environment: "STAG", Data: three, Waive: map[string]string{"validity-length": " "}}
@@ -226,10 +226,10 @@ func TestWaiver(t *testing.T) {
 		t.Errorf("without a reason: %v", err)
 	}
 	in.Waive["validity-length"] = "their CA gives three years"
-	dora := exchange.At(h.person("dora", registry.Operator, registry.Approver))
+	dora := exchange.New(h.person("dora", registry.Operator, registry.Approver))
 	c, _, err := dora.Receive(t.Context(), in)
 	h.must(err)
-	_, err = h.anna.Confirm(t.Context(), c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256), "")
 	h.must(err)
 	if err := h.cora.Approve(t.Context(), c.ID, exchange.Approval{}); err == nil || !strings.Contains(err.Error(), "--grant validity-length") {
 		t.Errorf("not granted: %v", err)
@@ -256,7 +256,7 @@ func TestWaiver(t *testing.T) {
 
 // Two Sealanes exchange by their partner files.
 func TestPartnerFile(t *testing.T) {
-	a, b := newHouse(t, "sqlite:"+t.TempDir()+"/a.db"), newHouse(t, "sqlite:"+t.TempDir()+"/b.db")
+	a, b := newCompany(t, "sqlite:"+t.TempDir()+"/a.db"), newCompany(t, "sqlite:"+t.TempDir()+"/b.db")
 	a.partner("b", "riskos", sealane.ClientSide, "SANDBOX")
 	b.partner("a", "riskos", sealane.ServerSide, "SANDBOX")
 	pair, _ := a.pair("riskos", "b", "SANDBOX")
@@ -274,8 +274,8 @@ func TestPartnerFile(t *testing.T) {
 	in.Data = append(file, '\n')
 	c, _, err := b.anna.Receive(t.Context(), in)
 	b.must(err)
-	if c.Exchange.Format != "partner file" || !bytes.Equal(c.SPKISHA256, pair.SPKISHA256) {
-		t.Errorf("%+v", c.Exchange)
+	if c.Provenance.Format != "partner file" || !bytes.Equal(c.SPKISHA256, pair.SPKISHA256) {
+		t.Errorf("%+v", c.Provenance)
 	}
 	if _, _, err := a.anna.Receive(t.Context(), exchange.Incoming{Partner: "b", Environment: "SANDBOX", Data: file}); err == nil || !strings.Contains(err.Error(), "sender being the client") {
 		t.Errorf("our own partner file: %v", err)
@@ -285,7 +285,7 @@ func TestPartnerFile(t *testing.T) {
 // Of two who do the same at once, one does it, and the other is told.
 func TestTwoAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "two"))})
 		h.must(err)
@@ -293,7 +293,7 @@ func TestTwoAtOnce(t *testing.T) {
 		for _, who := range []exchange.Exchange{h.anna, h.bo} {
 			go func() {
 				<-start
-				_, err := who.Confirm(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256), "")
+				_, err := who.MatchChecksum(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256), "")
 				results <- err
 			}()
 		}
@@ -310,7 +310,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 // A notice comes before the end, and after it nothing is ready.
 func TestPreflightAsTimePasses(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	h.letIn("acme", "STAG", made(t, fresh(t, "time")), "")
 	for after, level := range map[time.Duration]cert.Level{0: cert.OK, 660 * 24 * time.Hour: cert.Warning, 720 * 24 * time.Hour: cert.Refused} {

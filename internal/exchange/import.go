@@ -36,7 +36,7 @@ const (
 // whose first line names its columns, and tells each what became of a row. What is
 // there already stays as it is; each step of a row is a change of its own, and the
 // first that fails ends the row.
-func (x Exchange) ImportCSV(ctx context.Context, path, reason string, each func(RowResult)) error {
+func (e Exchange) ImportCSV(ctx context.Context, path, reason string, each func(RowResult)) error {
 	f, err := openRegular(path)
 	if err != nil {
 		return err
@@ -55,14 +55,14 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string, each func(
 		if t.rows > maxRows {
 			return fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
 		}
-		if x.screened, err = x.screen(ctx, rows, folder); err != nil {
+		if e.screened, err = e.screen(ctx, rows, folder); err != nil {
 			return err
 		}
 		for _, r := range rows {
 			result := RowResult{Line: r.line, Done: []string{}}
 			err := r.err
 			if err == nil {
-				err = x.importRow(ctx, r.cells, folder, reason, &result)
+				err = e.importRow(ctx, r.cells, folder, reason, &result)
 			}
 			if err != nil {
 				result.Error = err.Error()
@@ -77,21 +77,21 @@ func (x Exchange) ImportCSV(ctx context.Context, path, reason string, each func(
 
 // screen compares the keys of many rows with all others at once. What can't be read
 // is not in the answer: its row says why.
-func (x Exchange) screen(ctx context.Context, rows []tableRow, folder string) (map[[sha256.Size]byte][]string, error) {
+func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (map[[sha256.Size]byte][]string, error) {
 	var keys []*rsa.PublicKey
 	for _, r := range rows {
 		if r.cells["certificate"] == "" {
 			continue
 		}
-		data, err := readBeside(folder, r.cells["certificate"])
+		data, err := readNextTo(folder, r.cells["certificate"])
 		if err != nil {
 			continue
 		}
-		if a, err := read(data); err == nil && a.file.PublicKey != nil {
-			keys = append(keys, a.file.PublicKey)
+		if f, err := read(data); err == nil && f.file.PublicKey != nil {
+			keys = append(keys, f.file.PublicKey)
 		}
 	}
-	shared, err := x.SharedFactors(ctx, keys)
+	shared, err := e.SharedFactors(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (x Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 	return screened, nil
 }
 
-func (x Exchange) importRow(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
+func (e Exchange) importRow(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
 	result.Partner, result.Environment = row["partner"], row["environment"]
 	p := registry.Partner{ID: row["partner"], Name: row["name"], Profile: row["profile"]}
 	if p.Name == "" {
@@ -115,31 +115,31 @@ func (x Exchange) importRow(ctx context.Context, row map[string]string, folder, 
 	if err := p.Side.UnmarshalText([]byte(row["side"])); err != nil {
 		return err
 	}
-	if err := x.newPartner(ctx, p, reason, result); err != nil {
+	if err := e.newPartner(ctx, p, reason, result); err != nil {
 		return err
 	}
 	env := registry.Environment{Partner: p.ID, Name: row["environment"], Sealing: sealane.Sealing(row["sealing"]), SenderAuth: sealane.SenderAuth(row["caller"]), Account: row["account"]}
-	if err := x.newEnvironment(ctx, env, reason, result); err != nil {
+	if err := e.newEnvironment(ctx, env, reason, result); err != nil {
 		return err
 	}
-	if err := x.importContact(ctx, row, reason, result); err != nil {
+	if err := e.importContact(ctx, row, reason, result); err != nil {
 		return err
 	}
 	if row["certificate"] == "" {
 		return nil
 	}
-	return x.importCertificate(ctx, row, folder, reason, result)
+	return e.importCertificate(ctx, row, folder, reason, result)
 }
 
-func (x Exchange) newPartner(ctx context.Context, p registry.Partner, reason string, result *RowResult) error {
+func (e Exchange) newPartner(ctx context.Context, p registry.Partner, reason string, result *RowResult) error {
 	var there registry.Partner
-	err := x.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.Store.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Partner(p.ID)
 		return err
 	})
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
-		if err := x.AddPartner(ctx, p, reason); err != nil {
+		if err := e.AddPartner(ctx, p, reason); err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "partner")
@@ -152,9 +152,9 @@ func (x Exchange) newPartner(ctx context.Context, p registry.Partner, reason str
 	return err
 }
 
-func (x Exchange) newEnvironment(ctx context.Context, env registry.Environment, reason string, result *RowResult) error {
+func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, reason string, result *RowResult) error {
 	var there registry.Environment
-	err := x.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.Store.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
@@ -165,14 +165,14 @@ func (x Exchange) newEnvironment(ctx context.Context, env registry.Environment, 
 	if !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	if err := x.AddEnvironment(ctx, env, reason); err != nil {
+	if err := e.AddEnvironment(ctx, env, reason); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "environment")
 	return nil
 }
 
-func (x Exchange) importContact(ctx context.Context, row map[string]string, reason string, result *RowResult) error {
+func (e Exchange) importContact(ctx context.Context, row map[string]string, reason string, result *RowResult) error {
 	contact := registry.Contact{Role: registry.ContactRole(row["contact_role"]), Name: row["contact_name"], Email: row["contact_email"]}
 	switch {
 	case contact == registry.Contact{}:
@@ -183,7 +183,7 @@ func (x Exchange) importContact(ctx context.Context, row map[string]string, reas
 		contact.Role = registry.Primary
 	}
 	there := false
-	err := x.Store.View(ctx, func(tx registry.Tx) error {
+	err := e.Store.View(ctx, func(tx registry.Tx) error {
 		env, err := tx.Environment(row["partner"], row["environment"])
 		there = slices.Contains(env.Contacts, contact)
 		return err
@@ -191,31 +191,31 @@ func (x Exchange) importContact(ctx context.Context, row map[string]string, reas
 	if err != nil || there {
 		return err
 	}
-	if err := x.SetContact(ctx, row["partner"], row["environment"], contact, reason); err != nil {
+	if err := e.SetContact(ctx, row["partner"], row["environment"], contact, reason); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "contact")
 	return nil
 }
 
-func (x Exchange) importCertificate(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
-	data, err := readBeside(folder, row["certificate"])
+func (e Exchange) importCertificate(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
+	data, err := readNextTo(folder, row["certificate"])
 	if err != nil {
 		return err
 	}
-	c, there, err := x.waiting(ctx, row["partner"], row["environment"], data)
+	c, there, err := e.waiting(ctx, row["partner"], row["environment"], data)
 	if err != nil {
 		return err
 	}
 	if !there {
-		c, _, err = x.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
+		c, _, err = e.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
 		if err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "certificate "+c.ID+" received")
 	}
 	if c.KeyID == "" && row["key_id"] != "" {
-		if err := x.Alias(ctx, c.ID, row["key_id"], "", reason); err != nil {
+		if err := e.Alias(ctx, c.ID, row["key_id"], "", reason); err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "key ID")
@@ -225,7 +225,7 @@ func (x Exchange) importCertificate(ctx context.Context, row map[string]string, 
 	if row["sha256"] == "" || c.State != registry.Received {
 		return checksumHolds(c, row["sha256"], data)
 	}
-	if _, err := x.Confirm(ctx, c.ID, row["sha256"], reason); err != nil {
+	if _, err := e.MatchChecksum(ctx, c.ID, row["sha256"], reason); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "confirmed")
@@ -248,7 +248,7 @@ func checksumHolds(c registry.Certificate, checksum string, file []byte) error {
 }
 
 // readBeside reads a file beside a table, or below it.
-func readBeside(folder, name string) ([]byte, error) {
+func readNextTo(folder, name string) ([]byte, error) {
 	if !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("certificate %q: name a file beside the table, or below it", name)
 	}
@@ -274,13 +274,13 @@ func openRegular(path string) (*os.File, error) {
 
 // waiting finds the certificate in a file among those that came in before, so that
 // a row can be mended and imported again.
-func (x Exchange) waiting(ctx context.Context, partner, environment string, data []byte) (c registry.Certificate, there bool, err error) {
-	a, err := read(data)
-	if err != nil || len(a.file.Certificates) == 0 {
+func (e Exchange) waiting(ctx context.Context, partner, environment string, data []byte) (c registry.Certificate, there bool, err error) {
+	f, err := read(data)
+	if err != nil || len(f.file.Certificates) == 0 {
 		return c, false, nil // Receive says what is wrong with it
 	}
-	sum := sha256.Sum256(a.file.Certificates[0].Raw)
-	err = x.Store.View(ctx, func(tx registry.Tx) error {
+	sum := sha256.Sum256(f.file.Certificates[0].Raw)
+	err = e.Store.View(ctx, func(tx registry.Tx) error {
 		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
 			States: registry.StatesAlive})
 		if len(known) > 0 {

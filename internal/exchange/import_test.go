@@ -25,7 +25,7 @@ func table(t *testing.T, lines ...string) string {
 
 // A row is no way to turn a partner round, or to give them another dialect.
 func TestImportedPartnerIsThereAlready(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide)
 	results := h.imported(table(t, "partner,profile,side,environment,sealing",
 		"acme,rdx,server,STAG,required",
@@ -50,7 +50,7 @@ func TestImportedPartnerIsThereAlready(t *testing.T) {
 // A table may be imported again however far its certificates have come since; what is
 // confirmed is not confirmed again.
 func TestImportedAgainAfterConfirming(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	der := made(t, fresh(t, "one"))
 	sum := sha256.Sum256(der)
 	path := table(t, "partner,profile,side,environment,sealing,certificate,sha256", "acme,rdx,client,STAG,required,acme.cer,"+hexSum(sum[:]))
@@ -76,7 +76,7 @@ func TestImportedAgainAfterConfirming(t *testing.T) {
 
 // A table without a column that every row needs is refused before anything is done.
 func TestImportedColumnsThatAreMissing(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	head, row := []string{"partner", "profile", "side", "environment", "sealing", "name"}, []string{"acme", "rdx", "client", "STAG", "required", "Acme"}
 	before := h.head().Seq
 	for i, missing := range head[:5] {
@@ -92,7 +92,7 @@ func TestImportedColumnsThatAreMissing(t *testing.T) {
 // Rows are named by the line of the file on which they begin, whatever breaks of lines
 // their cells, or those before, hold.
 func TestImportedLineNumbers(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	path := table(t, "partner,name,profile,side,environment,sealing",
 		`p1,"Eva`, // 2 to 4
 		``,

@@ -15,21 +15,21 @@ import (
 
 // A checksum by SHA-1 proves nothing, though it is that of the certificate.
 func TestChecksumBySHA1(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.takenIn(h.anna, "acme", "STAG", "one")
 	sum := sha1.Sum(c.DER)
-	_, err := h.anna.Confirm(t.Context(), c.ID, hex.EncodeToString(sum[:]), "")
+	_, err := h.anna.MatchChecksum(t.Context(), c.ID, hex.EncodeToString(sum[:]), "")
 	wantRefused(t, "SHA-1", "SHA-256", err)
-	if c := h.certificate(c.ID); c.State != registry.Received || c.Exchange.MatchedBy != "" {
-		t.Errorf("it is %s, matched by %q", c.State, c.Exchange.MatchedBy)
+	if c := h.certificate(c.ID); c.State != registry.Received || c.Provenance.MatchedBy != "" {
+		t.Errorf("it is %s, matched by %q", c.State, c.Provenance.MatchedBy)
 	}
 }
 
 // The key ID that a partner names is held against its key, its environment, and what
 // others have; one that does not fit keeps the certificate out.
 func TestKeyIDThatComesAlong(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	h.partner("bank", "rdx", sealane.ClientSide, "STAG")
 	const taken = "as acme calls it"

@@ -121,7 +121,7 @@ func lineByLine(text []byte, before, behind string) string {
 }
 
 type receiver struct {
-	*house
+	*company
 	t testing.TB
 }
 
@@ -131,7 +131,7 @@ func (r receiver) receive(data []byte) error {
 }
 
 func newReceiver(t *testing.T) receiver {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	return receiver{h, t}
 }
@@ -334,7 +334,7 @@ func TestSignedMail(t *testing.T) {
 
 // A partner file may come by mail, alone or with the certificate beside it.
 func TestPartnerFileByMail(t *testing.T) {
-	theirs := newHouse(t, "sqlite:"+t.TempDir()+"/theirs.db")
+	theirs := newCompany(t, "sqlite:"+t.TempDir()+"/theirs.db")
 	theirs.partner("us", "rdx", sealane.ServerSide, "STAG")
 	k, c := theirs.pair("rdx", "us", "STAG")
 	file, err := theirs.anna.Export(t.Context(), k.ID, "us", "Acme", nil, "")
@@ -346,7 +346,7 @@ func TestPartnerFileByMail(t *testing.T) {
 	} {
 		r := newReceiver(t)
 		got, found, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
-		if err != nil || !bytes.Equal(got.DER, c.DER) || got.Exchange.Format != "partner file" || got.Exchange.From != "keys@acme.example" || !strings.Contains(fmt.Sprint(found), "partner-file") {
+		if err != nil || !bytes.Equal(got.DER, c.DER) || got.Provenance.Format != "partner file" || got.Provenance.From != "keys@acme.example" || !strings.Contains(fmt.Sprint(found), "partner-file") {
 			t.Errorf("%s: %v %v", name, found, err)
 		}
 	}
@@ -392,7 +392,7 @@ func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
 // A partner who sends our certificate for them with a private key that can't be read
 // does not block our pair.
 func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
 	pair, c := h.pair("riskos", "acme", "PROD")
@@ -407,5 +407,5 @@ func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
 	}
 	_, err = h.anna.Offer(ctx, pair.ID, "acme", "")
 	h.must(err)
-	h.must(h.anna.Confirmed(ctx, pair.ID, "", "")) // its key is not blocked
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "", "")) // its key is not blocked
 }

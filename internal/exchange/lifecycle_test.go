@@ -19,7 +19,7 @@ import (
 // by whatever way it was blocked.
 func TestBlockedWhileHere(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 		used := h.letIn("acme", "STAG", made(t, fresh(t, "b1")), "")
 		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
@@ -36,7 +36,7 @@ func TestBlockedWhileHere(t *testing.T) {
 				t.Errorf("%s is %s", id, c.State)
 			}
 		}
-		if _, err := h.anna.Confirm(t.Context(), onItsWay.ID, hexSum(onItsWay.SHA256), ""); err == nil {
+		if _, err := h.anna.MatchChecksum(t.Context(), onItsWay.ID, hexSum(onItsWay.SHA256), ""); err == nil {
 			t.Error("it goes on")
 		}
 		if l := h.lane("acme", "STAG"); l.Ready() == nil {
@@ -50,7 +50,7 @@ func TestBlockedWhileHere(t *testing.T) {
 
 // What a mail's text quotes hides nothing that is attached.
 func TestAttachedBehindAQuotation(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	quoted := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: made(t, fresh(t, "quoted"))})
 	key := fresh(t, "attached")
@@ -71,7 +71,7 @@ func TestAttachedBehindAQuotation(t *testing.T) {
 
 // A key ID is replaced only by somebody who names the one that is there.
 func TestAliasOfTwoCustodians(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "alias")), "")
 	other := "ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
@@ -92,7 +92,7 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 
 // Renewals pile up no certificates: the oldest has to go.
 func TestOverlapIsBounded(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	var in []registry.Certificate
 	for i := range 4 {
@@ -100,7 +100,7 @@ func TestOverlapIsBounded(t *testing.T) {
 	}
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "pile 4"))})
 	h.must(err)
-	_, err = h.anna.Confirm(t.Context(), c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256), "")
 	h.must(err)
 	h.must(h.cora.Approve(t.Context(), c.ID, exchange.Approval{}))
 	h.must(h.anna.Alias(t.Context(), c.ID, in[0].KeyID, "", ""))
@@ -120,7 +120,7 @@ func TestOverlapIsBounded(t *testing.T) {
 // The use of a certificate ends without a successor where somebody says so, or where it
 // has expired.
 func TestTheLastCertificate(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	stag := h.letIn("acme", "STAG", made(t, fresh(t, "last stag")), "")
@@ -143,12 +143,12 @@ func TestTheLastCertificate(t *testing.T) {
 
 // One call-back is no word on another partner's certificate.
 func TestApproveSeveral(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	matched := func(partner string, name string) string {
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD", Data: made(t, fresh(t, name))})
 		h.must(err)
-		_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+		_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 		h.must(err)
 		return c.ID
 	}
@@ -170,7 +170,7 @@ func TestApproveSeveral(t *testing.T) {
 // A pair for all partners is offered to each, and each says for itself that it is
 // installed.
 func TestSharedPair(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	h.partner("p2", "riskos", sealane.ServerSide, "PROD")
@@ -183,10 +183,10 @@ func TestSharedPair(t *testing.T) {
 		}
 		return steps[0].WaitingFor + ": " + steps[0].Next
 	}
-	if err := h.anna.Confirmed(ctx, k.ID, "p1", ""); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
+	if err := h.anna.MarkInstalled(ctx, k.ID, "p1", ""); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
 		t.Errorf("without an offer: %v", err)
 	}
-	if err := h.anna.Confirmed(ctx, k.ID, "", ""); err == nil || !strings.Contains(err.Error(), "--partner") {
+	if err := h.anna.MarkInstalled(ctx, k.ID, "", ""); err == nil || !strings.Contains(err.Error(), "--partner") {
 		t.Errorf("by nobody: %v", err)
 	}
 	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
@@ -194,7 +194,7 @@ func TestSharedPair(t *testing.T) {
 	if got := next("p1"); !strings.HasPrefix(got, "p1: wait until") {
 		t.Error(got)
 	}
-	h.must(h.anna.Confirmed(ctx, k.ID, "p1", ""))
+	h.must(h.anna.MarkInstalled(ctx, k.ID, "p1", ""))
 	if got := next("p1"); got != "nobody: nothing" {
 		t.Error(got)
 	}
@@ -216,13 +216,13 @@ func TestSharedPair(t *testing.T) {
 // A private key that does not open any more is found before traffic finds it.
 func TestPreflightOpensPrivateKeys(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		k, _ := h.pair("rdx", "vcas", "STAG")
 		_, err := h.anna.Offer(t.Context(), k.ID, "vcas", "")
 		h.must(err)
 		h.must(h.anna.Alias(t.Context(), k.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
-		h.must(h.anna.Confirmed(t.Context(), k.ID, "", ""))
+		h.must(h.anna.MarkInstalled(t.Context(), k.ID, "", ""))
 		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "vcas", "STAG"); err != nil || !ready {
 			t.Fatalf("%v %+v", err, checks)
 		}
@@ -245,7 +245,7 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 
 // Two Sealanes prove a key without taking it out.
 func TestAnswer(t *testing.T) {
-	a, b := newHouse(t, "sqlite:"+t.TempDir()+"/a.db"), newHouse(t, "sqlite:"+t.TempDir()+"/b.db")
+	a, b := newCompany(t, "sqlite:"+t.TempDir()+"/a.db"), newCompany(t, "sqlite:"+t.TempDir()+"/b.db")
 	a.partner("b", "riskos", sealane.ClientSide, "PROD")
 	b.partner("a", "riskos", sealane.ServerSide, "PROD")
 	_, certificate := a.pair("riskos", "b", "PROD")
@@ -279,12 +279,12 @@ func TestAnswer(t *testing.T) {
 
 // A checksum that does not match is recorded, and changes nothing.
 func TestMismatchIsRecorded(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mismatch"))})
 	h.must(err)
 	before := h.head().Seq
-	if _, err := h.anna.Confirm(t.Context(), c.ID, strings.Repeat("ab", 32), ""); err == nil {
+	if _, err := h.anna.MatchChecksum(t.Context(), c.ID, strings.Repeat("ab", 32), ""); err == nil {
 		t.Error("it matches")
 	}
 	if h.head().Seq != before+1 || h.certificate(c.ID).State != registry.Received {

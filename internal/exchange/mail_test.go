@@ -26,7 +26,7 @@ func mailOf(files ...[]byte) []byte {
 
 // Every private key of a mail is blocked, however much else is wrong with it.
 func TestAllPrivateKeysOfAMail(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	receive := func(data []byte) error {
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
@@ -56,7 +56,7 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 
 // What nothing was made of is said: an archive may hold anything.
 func TestAttachmentsThatAreNotRead(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	_, found, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: bytes.Replace(mailWith("a.cer", made(t, fresh(t, "zip"))),
 		[]byte("--frontier--"), []byte("--frontier\r\nContent-Disposition: attachment; filename=all.zip\r\n\r\nPK\x03\x04\r\n--frontier--"), 1)})
@@ -67,13 +67,13 @@ func TestAttachmentsThatAreNotRead(t *testing.T) {
 
 // A pair of a partner's own, on its way, leaves the shared one in use.
 func TestOwnPairBesideTheShared(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	shared, _ := h.pair("riskos", "", "PROD")
 	_, err := h.anna.Offer(ctx, shared.ID, "p1", "")
 	h.must(err)
-	h.must(h.anna.Confirmed(ctx, shared.ID, "p1", ""))
+	h.must(h.anna.MarkInstalled(ctx, shared.ID, "p1", ""))
 	own, _ := h.pair("riskos", "p1", "PROD")
 	states := func() string {
 		var list []string
@@ -87,16 +87,16 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	}
 	_, err = h.anna.Offer(ctx, own.ID, "p1", "")
 	h.must(err)
-	h.must(h.anna.Confirmed(ctx, own.ID, "", ""))
+	h.must(h.anna.MarkInstalled(ctx, own.ID, "", ""))
 	if got := states(); got != "own active, shared retiring" {
 		t.Error(got)
 	}
 }
 
-// A dialect of the house's own stands in the registry; one that does not read any
+// A profile of our own is kept in the registry; one that does not read any
 // more fails its own lanes only.
 func TestOwnDialect(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	source, err := profile.Source("riskos")

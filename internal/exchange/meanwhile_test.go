@@ -10,7 +10,7 @@ import (
 )
 
 // block blocks a key, and leaves the state of what has it as it is.
-func (h *house) block(spkiSHA256 []byte) {
+func (h *company) block(spkiSHA256 []byte) {
 	h.t.Helper()
 	h.must(h.Store.Update(h.t.Context(), func(tx registry.Tx) error {
 		return tx.PutBlocked(registry.Blocked{SPKISHA256: spkiSHA256, Reason: "seen in a repository", By: "cora", At: h.now})
@@ -19,7 +19,7 @@ func (h *house) block(spkiSHA256 []byte) {
 
 // No step of an exchange goes on with a key that was blocked since the one before.
 func TestBlockedBetweenTheSteps(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "SANDBOX")
 	steps := []struct {
@@ -28,7 +28,7 @@ func TestBlockedBetweenTheSteps(t *testing.T) {
 		take  func(registry.Certificate) error
 	}{
 		{"confirm", registry.Received, func(c registry.Certificate) error {
-			_, err := h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+			_, err := h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 			return err
 		}},
 		{"approve", registry.Matched, func(c registry.Certificate) error { return h.cora.Approve(ctx, c.ID, exchange.Approval{}) }},
@@ -49,11 +49,11 @@ func TestBlockedBetweenTheSteps(t *testing.T) {
 
 // What has expired while it was waited for is not put to use, theirs or ours.
 func TestExpiredMeanwhile(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "SANDBOX")
 	theirs := h.takenIn(h.anna, "acme", "SANDBOX", "one", signsToo)
-	_, err := h.anna.Confirm(ctx, theirs.ID, hexSum(theirs.SHA256), "")
+	_, err := h.anna.MatchChecksum(ctx, theirs.ID, hexSum(theirs.SHA256), "")
 	h.must(err)
 	h.must(h.cora.Approve(ctx, theirs.ID, exchange.Approval{}))
 	pair, ours := h.pair("riskos", "acme", "SANDBOX")
@@ -63,8 +63,8 @@ func TestExpiredMeanwhile(t *testing.T) {
 	h.now = theirs.NotAfter.Add(time.Second)
 	wantRefused(t, "theirs", "has expired on 2028-11-01", h.anna.Activate(ctx, theirs.ID, ""))
 	h.now = ours.NotAfter.Add(time.Second)
-	wantRefused(t, "ours", "has expired on 2028-11-21", h.anna.Confirmed(ctx, pair.ID, "acme", ""))
+	wantRefused(t, "ours", "has expired on 2028-11-21", h.anna.MarkInstalled(ctx, pair.ID, "acme", ""))
 	h.now = start // and nothing else was in the way
 	h.must(h.anna.Activate(ctx, theirs.ID, ""))
-	h.must(h.anna.Confirmed(ctx, pair.ID, "acme", ""))
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "acme", ""))
 }

@@ -12,7 +12,7 @@ import (
 // A certificate of ours goes to the partner that it is for, and only while its key is
 // in use.
 func TestOfferedToAnother(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
 	h.partner("beta", "riskos", sealane.ServerSide, "PROD")
@@ -49,21 +49,21 @@ func TestOfferedToAnother(t *testing.T) {
 
 // Where messages carry the key ID, a pair of ours without one is not put to use.
 func TestConfirmedWithoutAKeyID(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	pair, _ := h.pair("rdx", "vcas", "STAG")
 	_, err := h.anna.Offer(ctx, pair.ID, "vcas", "")
 	h.must(err)
-	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.Confirmed(ctx, pair.ID, "vcas", ""))
+	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx, pair.ID, "vcas", ""))
 	h.must(h.anna.Alias(ctx, pair.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
-	h.must(h.anna.Confirmed(ctx, pair.ID, "vcas", ""))
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "vcas", ""))
 }
 
 // A message of traffic is no challenge: what it holds is not given out, though our key
 // opens it.
 func TestAnswerOpensNoTraffic(t *testing.T) {
-	bank, vcas := newHouse(t, "sqlite:"+t.TempDir()+"/bank.db"), newHouse(t, "sqlite:"+t.TempDir()+"/vcas.db")
+	bank, vcas := newCompany(t, "sqlite:"+t.TempDir()+"/bank.db"), newCompany(t, "sqlite:"+t.TempDir()+"/vcas.db")
 	ctx := t.Context()
 	bank.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
@@ -89,7 +89,7 @@ func TestAnswerOpensNoTraffic(t *testing.T) {
 // A pair that came in from elsewhere is at the partner already: nobody is asked to
 // send its certificate.
 func TestStatusOfAnImportedPair(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "PROD")
 	key := fresh(t, "one")
@@ -109,7 +109,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange activate "+pair.ID+" --partner acme"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	h.must(h.anna.Confirmed(ctx, pair.ID, "acme", ""))
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "acme", ""))
 	if got := next(); got != "nobody: nothing" {
 		t.Error(got)
 	}

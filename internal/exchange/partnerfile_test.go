@@ -13,7 +13,7 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// partnerFile is what another house would export, changed by change before it is
+// partnerFile is what another company would export, changed by change before it is
 // signed.
 func partnerFile(t *testing.T, key *rsa.PrivateKey, change func(*exchange.PartnerFile)) []byte {
 	t.Helper()
@@ -29,7 +29,7 @@ func partnerFile(t *testing.T, key *rsa.PrivateKey, change func(*exchange.Partne
 // A partner file is for one dialect, one environment and one side, however well it is
 // signed.
 func TestPartnerFileForAnother(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	receive := func(data []byte) error {
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})

@@ -25,71 +25,71 @@ type Check struct {
 // the way. Each private key in use is opened, the lane is made, and a message
 // sealed where the lane seals.
 func Preflight(ctx context.Context, r *registry.Registry, partner, environment string) (checks []Check, ready bool, err error) {
-	f := &flight{r: r}
+	p := &preflight{r: r}
 	err = r.Store.View(ctx, func(tx registry.Tx) error {
-		f.checks = nil
+		p.checks = nil
 		env, err := registry.FindEnvironment(tx, partner, environment)
 		if err != nil {
 			return err
 		}
-		f.env = env
-		if f.partner, err = tx.Partner(partner); err != nil {
+		p.env = env
+		if p.partner, err = tx.Partner(partner); err != nil {
 			return err
 		}
-		if f.dialect, err = registry.LoadProfile(tx, f.partner.Profile); err != nil {
+		if p.profile, err = registry.LoadProfile(tx, p.partner.Profile); err != nil {
 			return err
 		}
-		return errors.Join(f.people(), f.callers(tx), f.ours(tx), f.theirs(tx))
+		return errors.Join(p.people(), p.callers(tx), p.ours(tx), p.theirs(tx))
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	f.lane(ctx)
+	p.lane(ctx)
 	ready = true
-	for _, c := range f.checks {
+	for _, c := range p.checks {
 		ready = ready && c.Level != cert.Refused
 	}
-	return f.checks, ready, nil
+	return p.checks, ready, nil
 }
 
-type flight struct {
+type preflight struct {
 	r       *registry.Registry
 	partner registry.Partner
 	env     registry.Environment
-	dialect *profile.Profile
+	profile *profile.Profile
 	checks  []Check
 }
 
-func (f *flight) ok(name, found string, args ...any) {
-	f.checks = append(f.checks, Check{name, cert.OK, fmt.Sprintf(found, args...), ""})
+func (p *preflight) ok(name, found string, args ...any) {
+	p.checks = append(p.checks, Check{name, cert.OK, fmt.Sprintf(found, args...), ""})
 }
 
-func (f *flight) missing(level cert.Level, name, found, do string, args ...any) {
-	f.checks = append(f.checks, Check{name, level, found, fmt.Sprintf(do, args...)})
+func (p *preflight) missing(level cert.Level, name, found, do string, args ...any) {
+	p.checks = append(p.checks, Check{name, level, found, fmt.Sprintf(do, args...)})
 }
 
-func (f *flight) people() error {
-	f.ok("sealing", "%s", f.env.Sealing)
+func (p *preflight) people() error {
+	p.ok("sealing", "%s", p.env.Sealing)
 	have := map[registry.ContactRole]int{}
-	for _, c := range f.env.Contacts {
+	for _, c := range p.env.Contacts {
 		have[c.Role]++
 	}
 	for _, role := range []registry.ContactRole{registry.Primary, registry.Alternate} {
 		if have[role] == 0 {
-			f.missing(cert.Warning, string(role)+" contact", "none", "name one: sealane partner contact %s %s --role %s --email ADDRESS", f.partner.ID, f.env.Name, role)
+			p.missing(cert.Warning, string(role)+" contact", "none", "name one: sealane partner contact %s %s --role %s --email ADDRESS", p.partner.ID, p.env.Name, role)
 		} else {
-			f.ok(string(role)+" contact", "%d", have[role])
+			p.ok(string(role)+" contact", "%d", have[role])
 		}
 	}
 	return nil
 }
 
 // callers: who calls us must be known by something.
-func (f *flight) callers(tx registry.Tx) error {
-	if f.partner.Side != sealane.ServerSide {
+func (p *preflight) callers(tx registry.Tx) error {
+	if p.partner.Side != sealane.ServerSide {
 		return nil
 	}
-	keys, err := tx.APIKeys(f.partner.ID, f.env.Name)
+	keys, err := tx.APIKeys(p.partner.ID, p.env.Name)
 	if err != nil {
 		return err
 	}
@@ -101,30 +101,30 @@ func (f *flight) callers(tx registry.Tx) error {
 	}
 	switch {
 	case valid > 0:
-		f.ok("caller", "%d API keys", valid)
-	case f.env.Account != "":
-		f.ok("caller", "account %q", f.env.Account)
-	case f.dialect.Request.Sign == nil:
-		f.missing(cert.Warning, "caller", "neither an API key nor an account; said to be known by "+string(f.env.SenderAuth), "if no gateway in front knows them, make a key: sealane partner apikey %s %s --sealing required", f.partner.ID, f.env.Name)
+		p.ok("caller", "%d API keys", valid)
+	case p.env.Account != "":
+		p.ok("caller", "account %q", p.env.Account)
+	case p.profile.Request.Sign == nil:
+		p.missing(cert.Warning, "caller", "neither an API key nor an account; said to be known by "+string(p.env.SenderAuth), "if no gateway in front knows them, make a key: sealane partner apikey %s %s --sealing required", p.partner.ID, p.env.Name)
 	default:
-		f.missing(cert.Refused, "caller", "neither an API key nor an account", "make a key: sealane partner apikey %s %s --sealing required; or name the account of a trusted upstream", f.partner.ID, f.env.Name)
+		p.missing(cert.Refused, "caller", "neither an API key nor an account", "make a key: sealane partner apikey %s %s --sealing required; or name the account of a trusted upstream", p.partner.ID, p.env.Name)
 	}
 	return nil
 }
 
-func (f *flight) ours(tx registry.Tx) error {
-	needed, active, _ := needs(f.partner, f.dialect)
+func (p *preflight) ours(tx registry.Tx) error {
+	needed, active, _ := needs(p.partner, p.profile)
 	if !needed {
 		return nil
 	}
-	pairs, err := registry.PairsFor(tx, f.partner, f.env.Name)
+	pairs, err := registry.PairsFor(tx, p.partner, p.env.Name)
 	if err != nil {
 		return err
 	}
 	var use registry.KeyPair
 	for _, k := range pairs {
-		if err := f.r.Usable(k); err != nil {
-			f.missing(cert.Refused, "our private key", err.Error(), "look at the root key, and at what became of the row; else make a new pair")
+		if err := p.r.Usable(k); err != nil {
+			p.missing(cert.Refused, "our private key", err.Error(), "look at the root key, and at what became of the row; else make a new pair")
 		}
 		if use.ID == "" || k.State == registry.Active && use.State != registry.Active { // the partner's own come first
 			use = k
@@ -132,106 +132,117 @@ func (f *flight) ours(tx registry.Tx) error {
 	}
 	switch {
 	case use.ID == "":
-		f.missing(cert.Refused, "our key pair", "none", "make one: sealane key create --partner %s --env %s …", f.partner.ID, f.env.Name)
+		p.missing(cert.Refused, "our key pair", "none", "make one: sealane key create --partner %s --env %s …", p.partner.ID, p.env.Name)
 		return nil
 	case use.State != registry.Active && active:
-		f.missing(cert.Refused, "our key pair", fmt.Sprintf("%s is %s", use.ID, use.State), "offer its certificate, and when the partner has installed it: sealane exchange activate %s --partner %s", use.ID, f.partner.ID)
+		p.missing(cert.Refused, "our key pair", fmt.Sprintf("%s is %s", use.ID, use.State), "offer its certificate, and when the partner has installed it: sealane exchange activate %s --partner %s", use.ID, p.partner.ID)
 	case use.State != registry.Active:
-		f.missing(cert.Warning, "our key pair", fmt.Sprintf("%s is %s: it opens, and the partner has not said that it is installed", use.ID, use.State), "when they have: sealane exchange activate %s --partner %s", use.ID, f.partner.ID)
+		p.missing(cert.Warning, "our key pair", fmt.Sprintf("%s is %s: it opens, and the partner has not said that it is installed", use.ID, use.State), "when they have: sealane exchange activate %s --partner %s", use.ID, p.partner.ID)
 	default:
-		f.ok("our key pair", "%s is active", use.ID)
+		p.ok("our key pair", "%s is active", use.ID)
 	}
-	if keyIDNeeded(f.dialect) && use.KeyID == "" {
-		f.missing(cert.Refused, "our key ID (alias)", "none", "record what the partner assigns: sealane exchange alias %s KEYID", use.ID)
+	if keyIDNeeded(p.profile) && use.KeyID == "" {
+		p.missing(cert.Refused, "our key ID (alias)", "none", "record what the partner assigns: sealane exchange alias %s KEYID", use.ID)
 	}
 	c, err := tx.Certificate(use.Certificate)
 	if err != nil {
 		return err
 	}
-	f.expiry("our certificate", c)
+	p.expiry("our certificate", c)
 	return nil
 }
 
-func (f *flight) theirs(tx registry.Tx) error {
-	_, _, needed := needs(f.partner, f.dialect)
+func (p *preflight) theirs(tx registry.Tx) error {
+	_, _, needed := needs(p.partner, p.profile)
 	if !needed {
 		return nil
 	}
-	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: f.partner.ID, Environment: f.env.Name, Page: all,
+	certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: p.partner.ID, Environment: p.env.Name, Page: all,
 		States: registry.StatesAlive})
 	if err != nil {
 		return err
 	}
 	found := "none"
-	do := fmt.Sprintf("ask for it, then: sealane exchange receive %s %s FILE", f.partner.ID, f.env.Name)
+	do := fmt.Sprintf("ask for it, then: sealane exchange receive %s %s FILE", p.partner.ID, p.env.Name)
 	for _, c := range certificates {
 		if c.State == registry.Active {
-			f.ok("their certificate", "%s is active", c.ID)
+			p.ok("their certificate", "%s is active", c.ID)
 			if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
-				f.missing(cert.Refused, "their certificate, key", err.Error(), "end its use: sealane exchange compromised %s --reason TEXT", c.ID)
+				p.missing(cert.Refused, "their certificate, key", err.Error(), "end its use: sealane exchange compromised %s --reason TEXT", c.ID)
 			}
-			if keyIDNeeded(f.dialect) && c.KeyID == "" {
-				f.missing(cert.Refused, "their key ID (alias)", "none", "assign it: sealane exchange alias %s KEYID", c.ID)
+			if keyIDNeeded(p.profile) && c.KeyID == "" {
+				p.missing(cert.Refused, "their key ID (alias)", "none", "assign it: sealane exchange alias %s KEYID", c.ID)
 			}
-			for _, w := range c.Exchange.Waivers {
-				f.missing(cert.Warning, "waiver", fmt.Sprintf("rule %s does not count for %s: %s (asked by %s, granted by %s)", w.Rule, c.ID, w.Reason, w.Asked, w.Granted), "have it replaced")
+			for _, w := range c.Provenance.Waivers {
+				p.missing(cert.Warning, "waiver", fmt.Sprintf("rule %s does not count for %s: %s (asked by %s, granted by %s)", w.Rule, c.ID, w.Reason, w.Asked, w.Granted), "have it replaced")
 			}
-			f.expiry("their certificate", c)
+			p.expiry("their certificate", c)
 			return nil
 		}
 		if c.State.Open() {
 			found, do = fmt.Sprintf("%s is %s", c.ID, c.State), Next(c)
 		}
 	}
-	f.missing(cert.Refused, "their certificate", found, "%s", do)
+	p.missing(cert.Refused, "their certificate", found, "%s", do)
 	return nil
 }
 
 // noticeDays is how long before its end a certificate should be followed by another.
 const noticeDays = 60
 
-func (f *flight) expiry(name string, c registry.Certificate) {
-	left := int(c.NotAfter.Sub(f.r.Time()).Hours() / 24)
+func (p *preflight) expiry(name string, c registry.Certificate) {
+	left := int(c.NotAfter.Sub(p.r.Time()).Hours() / 24)
 	on := c.NotAfter.Format(time.DateOnly)
 	switch {
-	case f.r.Time().Before(c.NotBefore):
-		f.missing(cert.Refused, name+", validity", "begins on "+c.NotBefore.Format(time.DateOnly), "wait until then, or go on with the one before")
-	case f.r.Time().After(c.NotAfter):
-		f.missing(cert.Refused, name+", validity", "expired on "+on, "exchange a new one")
+	case p.r.Time().Before(c.NotBefore):
+		p.missing(cert.Refused, name+", validity", "begins on "+c.NotBefore.Format(time.DateOnly), "wait until then, or go on with the one before")
+	case p.r.Time().After(c.NotAfter):
+		p.missing(cert.Refused, name+", validity", "expired on "+on, "exchange a new one")
 	case left < noticeDays:
-		f.missing(cert.Warning, name+", validity", fmt.Sprintf("ends on %s, in %d days", on, left), "begin its renewal")
+		p.missing(cert.Warning, name+", validity", fmt.Sprintf("ends on %s, in %d days", on, left), "begin its renewal")
 	default:
-		f.ok(name+", validity", "until %s", on)
+		p.ok(name+", validity", "until %s", on)
 	}
 }
 
 // lane makes the lane as traffic will have it, and seals a message.
-func (f *flight) lane(ctx context.Context) {
-	for _, c := range f.checks {
+func (p *preflight) lane(ctx context.Context) {
+	for _, c := range p.checks {
 		if c.Level == cert.Refused {
 			return // it would only say the same again
 		}
 	}
-	snapshot, err := f.r.Snapshot(ctx)
+	snapshot, err := p.r.Snapshot(ctx)
 	if err != nil {
-		f.missing(cert.Refused, "lane", err.Error(), "mend what it says")
+		p.missing(cert.Refused, "lane", err.Error(), "mend what it says")
 		return
 	}
-	lane, err := snapshot.Lane(f.partner.ID, f.env.Name)
+	lane, err := snapshot.Lane(p.partner.ID, p.env.Name)
 	if err == nil {
 		err = lane.Ready()
 	}
 	if err != nil {
-		f.missing(cert.Refused, "lane", err.Error(), "mend what it says")
+		p.missing(cert.Refused, "lane", err.Error(), "mend what it says")
 		return
 	}
-	f.ok("lane", "%s is ready", lane.Name())
+	p.ok("lane", "%s is ready", lane.Name())
 	if !lane.Outbound().Sealed() {
 		return
 	}
 	if _, err := lane.Seal(ctx, []byte(`{"sealane":"preflight"}`)); err != nil {
-		f.missing(cert.Refused, "sealing a message", err.Error(), "mend what it says")
+		p.missing(cert.Refused, "sealing a message", err.Error(), "mend what it says")
 		return
 	}
-	f.ok("sealing a message", "works")
+	p.ok("sealing a message", "works")
+}
+
+// needs says which keys a lane of ours must have: ours to open or sign, theirs to
+// encrypt to or verify by.
+func needs(p registry.Partner, dialect *profile.Profile) (ours, oursActive, theirs bool) {
+	in, out := &dialect.Response, &dialect.Request
+	if p.Side == sealane.ServerSide {
+		in, out = out, in
+	}
+	ours = in.Encrypt != nil || out.Sign != nil
+	return ours, out.Sign != nil, out.Encrypt != nil || in.Sign != nil
 }

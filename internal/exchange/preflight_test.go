@@ -13,7 +13,7 @@ import (
 
 // checked gives what preflight says of one thing, empty where it says nothing of it,
 // and whether all is ready.
-func (h *house) checked(partner, environment, name string) (level cert.Level, ready bool) {
+func (h *company) checked(partner, environment, name string) (level cert.Level, ready bool) {
 	h.t.Helper()
 	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, partner, environment)
 	h.must(err)
@@ -28,7 +28,7 @@ func (h *house) checked(partner, environment, name string) (level cert.Level, re
 // Whoever calls us must be known by something that still holds. Only where messages
 // are not signed may a gateway in front know them.
 func TestPreflightOfCallers(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	issue := func(partner string) registry.APIKey {
 		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", sealane.SealingRequired, "")
@@ -66,7 +66,7 @@ func TestPreflightOfCallers(t *testing.T) {
 // A pair that our messages are signed by must be active; one that only opens may wait
 // for the partner's word.
 func TestPreflightOfAPairThatWaits(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("signed", "riskos", sealane.ClientSide, "PROD")
 	h.letIn("signed", "PROD", made(t, fresh(t, "one"), signsToo), "")
@@ -85,7 +85,7 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	for partner, pair := range map[string]string{"signed": signed.ID, "plain": plain.ID} {
 		_, err := h.anna.Offer(ctx, pair, partner, "")
 		h.must(err)
-		h.must(h.anna.Confirmed(ctx, pair, partner, ""))
+		h.must(h.anna.MarkInstalled(ctx, pair, partner, ""))
 		want(partner, cert.OK, true)
 	}
 }
@@ -93,7 +93,7 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 // A certificate in use whose key was blocked is found, though its state has not
 // changed.
 func TestPreflightOfABlockedKey(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	if level, ready := h.checked("acme", "STAG", "their certificate, key"); level != "" || !ready {
@@ -110,7 +110,7 @@ func TestPreflightOfABlockedKey(t *testing.T) {
 
 // A notice begins 59 days before the end: 60 days are enough for a renewal.
 func TestPreflightDaysBeforeTheEnd(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	end := h.letIn("acme", "STAG", made(t, fresh(t, "time")), "").NotAfter
 	const day = 24 * time.Hour

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
-	"github.com/sealane/sealane/keyfile"
 )
 
 // Incoming is a partner's file.
@@ -30,33 +29,33 @@ type Incoming struct {
 // is kept. A file with a private key is refused, its public key blocked, and the
 // alarm recorded; where nobody can see which key it is, all that came with it are
 // blocked. The sender's file is left alone.
-func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []registry.Finding, error) {
-	a, err := read(in.Data)
+func (e Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []registry.Finding, error) {
+	f, err := read(in.Data)
 	var found *leaks
 	if errors.As(err, &found) {
 		for _, leak := range found.keys {
-			err = errors.Join(err, x.leaked(ctx, in, leak, found.beside))
+			err = errors.Join(err, e.leaked(ctx, in, leak, found.siblings))
 		}
 		return registry.Certificate{}, nil, err
 	}
 	if err != nil {
 		return registry.Certificate{}, nil, err
 	}
-	if len(a.file.Certificates) == 0 {
-		return registry.Certificate{}, nil, fmt.Errorf("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)", a.file.Format)
+	if len(f.file.Certificates) == 0 {
+		return registry.Certificate{}, nil, fmt.Errorf("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)", f.file.Format)
 	}
-	if a.file.PublicKey == nil {
-		return registry.Certificate{}, nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key", a.file.Certificates[0].PublicKeyAlgorithm)
+	if f.file.PublicKey == nil {
+		return registry.Certificate{}, nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key", f.file.Certificates[0].PublicKeyAlgorithm)
 	}
-	if err := x.checkFactors(ctx, in, a.file.PublicKey); err != nil {
+	if err := e.checkFactors(ctx, in, f.file.PublicKey); err != nil {
 		return registry.Certificate{}, nil, err
 	}
 	var c registry.Certificate
 	var findings []registry.Finding
-	err = x.Change(ctx, registry.Entry{Action: "exchange.receive", Partner: in.Partner, Environment: in.Environment, Reason: in.Reason}, func(tx registry.Tx, e *registry.Entry) error {
+	err = e.Change(ctx, registry.Entry{Action: "exchange.receive", Partner: in.Partner, Environment: in.Environment, Reason: in.Reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		var err error
-		c, findings, err = x.receive(tx, in, a)
-		e.Subject, e.After = "certificate/"+c.ID, c
+		c, findings, err = e.receive(tx, in, f)
+		entry.Subject, entry.After = "certificate/"+c.ID, c
 		return err
 	})
 	return c, findings, err
@@ -65,14 +64,14 @@ func (x Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificat
 // checkFactors asks only for what was not found out beforehand. A key that shares a
 // prime is blocked, so that it is no better when the other is gone; the other is not:
 // whoever wants it blocked could make such a modulus of it.
-func (x Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.PublicKey) error {
+func (e Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.PublicKey) error {
 	sum, err := registry.SPKISum(key)
 	if err != nil {
 		return err
 	}
-	others, screened := x.screened[[sha256.Size]byte(sum)]
+	others, screened := e.screened[[sha256.Size]byte(sum)]
 	if !screened {
-		found, err := x.SharedFactors(ctx, []*rsa.PublicKey{key})
+		found, err := e.SharedFactors(ctx, []*rsa.PublicKey{key})
 		if err != nil {
 			return err
 		}
@@ -82,10 +81,10 @@ func (x Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.Public
 		return nil
 	}
 	found := registry.SharedFactor(others)
-	return errors.Join(found, x.Suspect(ctx, in.Partner, in.Environment, sum, found))
+	return errors.Join(found, e.RecordWeakKey(ctx, in.Partner, in.Environment, sum, found))
 }
 
-func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Certificate, []registry.Finding, error) {
+func (e Exchange) receive(tx registry.Tx, in Incoming, f *incomingFile) (registry.Certificate, []registry.Finding, error) {
 	none := registry.Certificate{}
 	if _, err := registry.FindEnvironment(tx, in.Partner, in.Environment); err != nil {
 		return none, nil, err
@@ -98,22 +97,22 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 	if err != nil {
 		return none, nil, err
 	}
-	c := registry.NewCertificate(in.Partner, p.Profile, in.Environment, a.file.Certificates)
-	c.State, c.Created, c.Changed = registry.Received, x.Time(), x.Time()
-	c.Exchange = registry.Exchange{File: a.data, Format: string(a.file.Format), From: a.from, ReceivedBy: x.Person().ID}
-	if in.KeyID, err = toldBy(a.told, in, p); err != nil {
+	c := registry.NewCertificate(in.Partner, p.Profile, in.Environment, f.file.Certificates)
+	c.State, c.Created, c.Changed = registry.Received, e.Time(), e.Time()
+	c.Provenance = registry.Provenance{File: f.data, Format: string(f.file.Format), From: f.from, ReceivedBy: e.Person().ID}
+	if in.KeyID, err = namedKeyID(f.partnerFile, in, p); err != nil {
 		return none, nil, err
 	}
-	found, err := x.CheckCertificate(tx, &c, a.file.Certificates[0], dialect)
+	found, err := e.CheckCertificate(tx, &c, f.file.Certificates[0], dialect)
 	if err != nil {
 		return none, nil, err
 	}
-	found = append(found, remarks(a)...)
-	if err := x.weigh(&c, found, in.Waive); err != nil {
+	found = append(found, remarks(f)...)
+	if err := e.weigh(&c, found, in.Waive); err != nil {
 		return none, found, err
 	}
 	if in.KeyID != "" {
-		if err := x.CheckKeyID(tx, in.KeyID, &c, dialect, true); err != nil {
+		if err := e.CheckKeyID(tx, in.KeyID, &c, dialect, true); err != nil {
 			return none, found, err
 		}
 		c.KeyID = in.KeyID
@@ -122,7 +121,7 @@ func (x Exchange) receive(tx registry.Tx, in Incoming, a *arrival) (registry.Cer
 }
 
 // toldBy gives the key ID, which a partner file may name. It must be meant for us.
-func toldBy(t *PartnerFile, in Incoming, p registry.Partner) (keyID string, err error) {
+func namedKeyID(t *PartnerFile, in Incoming, p registry.Partner) (keyID string, err error) {
 	if t == nil {
 		return in.KeyID, nil
 	}
@@ -133,12 +132,12 @@ func toldBy(t *PartnerFile, in Incoming, p registry.Partner) (keyID string, err 
 }
 
 // remarks are what is worth knowing of how a certificate came.
-func remarks(a *arrival) (found []registry.Finding) {
-	for _, text := range a.unread {
+func remarks(f *incomingFile) (found []registry.Finding) {
+	for _, text := range f.skipped {
 		found = append(found, registry.Finding{Rule: "attachment", Level: string(cert.Warning), Found: "nothing was made of " + cut(text, 300),
 			Do: "look what it is; a private key in it is compromised"})
 	}
-	if t := a.told; t != nil {
+	if t := f.partnerFile; t != nil {
 		text := fmt.Sprintf("the file says that it is from %q, of %s", cut(t.Name, 100), t.Created.Format(time.DateOnly))
 		for _, c := range t.Contacts {
 			text += fmt.Sprintf("; its %s contact is %q", c.Role, cut(c.Email, 100))
@@ -150,14 +149,14 @@ func remarks(a *arrival) (found []registry.Finding) {
 
 // weigh keeps the findings with the certificate, and the waivers that are asked for.
 // What refuses and is not waived is the error.
-func (x Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive map[string]string) error {
+func (e Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive map[string]string) error {
 	for _, f := range found {
-		c.Exchange.Findings = append(c.Exchange.Findings, f.String())
+		c.Provenance.Findings = append(c.Provenance.Findings, f.String())
 		if reason, asked := waive[f.Rule]; asked && f.Waivable {
 			if strings.TrimSpace(reason) == "" {
 				return fmt.Errorf("rule %s: say why it should not count", f.Rule)
 			}
-			c.Exchange.Waivers = append(c.Exchange.Waivers, registry.Waiver{Rule: f.Rule, Reason: reason, Asked: x.Person().ID, At: x.Time()})
+			c.Provenance.Waivers = append(c.Provenance.Waivers, registry.Waiver{Rule: f.Rule, Reason: reason, Asked: e.Person().ID, At: e.Time()})
 		}
 	}
 	for rule := range waive {
@@ -165,7 +164,7 @@ func (x Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive
 			return fmt.Errorf("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
 		}
 	}
-	if err := registry.Refusal(found, c.Exchange.Waivers); err != nil {
+	if err := registry.Refusal(found, c.Provenance.Waivers); err != nil {
 		return fmt.Errorf("the certificate is refused, and nothing was kept:\n%w", err)
 	}
 	for i := range found {
@@ -185,55 +184,4 @@ func listed(found []registry.Finding) string {
 		texts[i] = f.String()
 	}
 	return strings.Join(texts, "; ")
-}
-
-// leaked raises the alarm for one private key. Where nobody can see which it is,
-// every key that came beside it counts as leaked.
-func (x Exchange) leaked(ctx context.Context, in Incoming, leak keyfile.Leak, beside []keyfile.SPKIHash) error {
-	known := !leak.PublicKey.IsZero()
-	if known {
-		beside = []keyfile.SPKIHash{leak.PublicKey}
-	}
-	var sums [][]byte
-	var names []string
-	for _, hash := range beside {
-		sums, names = append(sums, hash[:]), append(names, hash.String())
-	}
-	ended, err := x.Alarm(ctx, in.Partner, in.Environment, leak, sums)
-	if err != nil {
-		return fmt.Errorf("the alarm could not be recorded: %w", err)
-	}
-	used := ""
-	if len(ended) > 0 {
-		used = fmt.Sprintf(". It was known here: %s is out of use now", strings.Join(ended, ", "))
-	}
-	switch {
-	case known:
-		return errors.New("the alarm is recorded, and this key can't come in any more" + used)
-	case len(sums) == 0:
-		return errors.New("the alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
-	}
-	if len(sums) == maxBeside {
-		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)", maxBeside)
-	}
-	return fmt.Errorf("the alarm is recorded. Which key it is can't be seen, so no certificate that came with it can come in any more, but one that another partner or we have already (SHA-256 of their public keys: %s)%s. If it is the key of another, ask the partner which, and block that too (sealane key block)", strings.Join(names, ", "), used)
-}
-
-// theirs gives a certificate of a partner's.
-func theirs(tx registry.Tx, id string) (registry.Certificate, error) {
-	c, err := tx.Certificate(id)
-	if err != nil {
-		return c, fmt.Errorf("certificate %s: %w", id, err)
-	}
-	if c.Owner != registry.Theirs {
-		return c, fmt.Errorf("certificate %s is ours: its exchange is the partner's; say when they have installed it (sealane exchange activate %s)", id, c.KeyPair)
-	}
-	return c, nil
-}
-
-func cut(text string, n int) string {
-	if text = strings.TrimSpace(text); len(text) > n {
-		return text[:n] + "…"
-	}
-	return text
 }

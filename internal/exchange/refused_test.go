@@ -20,7 +20,7 @@ import (
 // What must not come in does not, and leaves nothing but the record of alarms.
 func TestRefused(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 		h.partner("other", "rdx", sealane.ClientSide, "PROD")
 		good := fresh(t, "good")
@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 	})
 }
 
-func (h *house) head() (head audit.Head) {
+func (h *company) head() (head audit.Head) {
 	h.t.Helper()
 	h.must(h.Store.View(h.t.Context(), func(tx registry.Tx) (err error) {
 		head, err = tx.AuditHead()
@@ -95,13 +95,13 @@ func mailWith(name string, data []byte) []byte {
 }
 
 func TestReceivedByMail(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	der := made(t, fresh(t, "mail"))
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: mailWith("acme.cer", der)})
 	h.must(err)
-	if c.Exchange.From != "keys@acme.example" || c.CommonName != "partner.example" || !bytes.Equal(c.Exchange.File, der) {
-		t.Errorf("from %q, %q, file of %d bytes", c.Exchange.From, c.CommonName, len(c.Exchange.File))
+	if c.Provenance.From != "keys@acme.example" || c.CommonName != "partner.example" || !bytes.Equal(c.Provenance.File, der) {
+		t.Errorf("from %q, %q, file of %d bytes", c.Provenance.From, c.CommonName, len(c.Provenance.File))
 	}
 	for name, data := range map[string][]byte{
 		"no certificate attached":      mailWith("notes.txt", []byte("see you")),
@@ -117,7 +117,7 @@ func TestReceivedByMail(t *testing.T) {
 
 // A key that shares a prime with one that is known is refused: both are broken.
 func TestSharedPrime(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	known, other := fresh(t, "prime 1"), fresh(t, "prime 2")
 	h.letIn("acme", "STAG", made(t, known), "")

@@ -15,7 +15,7 @@ import (
 )
 
 // renewal makes a shared pair that follows another.
-func (h *house) renewal(environment string) registry.KeyPair {
+func (h *company) renewal(environment string) registry.KeyPair {
 	h.t.Helper()
 	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Bits: 2048, Subject: subject, Renewal: true}, "")
 	h.must(err)
@@ -24,18 +24,18 @@ func (h *house) renewal(environment string) registry.KeyPair {
 
 // installed offers a pair of ours to partners, and has each confirm it at the present
 // time.
-func (h *house) installed(pair string, partners ...string) {
+func (h *company) installed(pair string, partners ...string) {
 	h.t.Helper()
 	for _, p := range partners {
 		_, err := h.anna.Offer(h.t.Context(), pair, p, "")
 		h.must(err)
-		h.must(h.anna.Confirmed(h.t.Context(), pair, p, ""))
+		h.must(h.anna.MarkInstalled(h.t.Context(), pair, p, ""))
 	}
 }
 
 // stateFor is the state that a pair of ours has for a partner: in the lane and in
 // status, which must agree.
-func (h *house) stateFor(partner string, k registry.KeyPair) string {
+func (h *company) stateFor(partner string, k registry.KeyPair) string {
 	h.t.Helper()
 	var inLane, inStatus string
 	for _, key := range h.lane(partner, k.Environment).Ours() {
@@ -60,7 +60,7 @@ func (h *house) stateFor(partner string, k registry.KeyPair) string {
 // another, a pair of its own or a later confirmation, changes nothing.
 func TestRelyingIsPerEnvironment(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		ctx := t.Context()
 		h.partner("own", "riskos", sealane.ServerSide, "DEV", "PROD")
 		h.partner("later", "riskos", sealane.ServerSide, "DEV", "PROD")
@@ -98,7 +98,7 @@ func TestRelyingIsPerEnvironment(t *testing.T) {
 
 // Three partners who rely on a pair are named, of more three and that there are others.
 func TestRelyingPartnersAreNamed(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	k, _ := h.pair("riskos", "", "PROD")
 	for i, want := range []string{"p1 use", "p1, p2 use", "p1, p2, p3 use", "p1, p2, p3, others use", "p1, p2, p3, others use"} {
@@ -113,7 +113,7 @@ func TestRelyingPartnersAreNamed(t *testing.T) {
 // everywhere; and neither ends unless somebody says that it may.
 func TestConfirmedAtTheSameTime(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 		one, _ := h.pair("riskos", "", "PROD")
 		h.installed(one.ID, "p1")
@@ -135,14 +135,14 @@ func TestConfirmedAtTheSameTime(t *testing.T) {
 
 // A partner who confirms an imported pair after its renewal goes back to it.
 func TestImportedPairConfirmedAgain(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	key := fresh(t, "imported shared")
 	file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 	h.must(err)
 	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
 	h.must(err)
-	h.must(h.anna.Confirmed(t.Context(), imported.ID, "", "they have it"))
+	h.must(h.anna.MarkInstalled(t.Context(), imported.ID, "", "they have it"))
 	h.now = h.now.Add(time.Minute)
 	renewal := h.renewal("PROD")
 	h.installed(renewal.ID, "p1")
@@ -150,7 +150,7 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 		t.Errorf("the imported pair is %s, the renewal %s", a, b)
 	}
 	h.now = h.now.Add(time.Minute)
-	h.must(h.anna.Confirmed(t.Context(), imported.ID, "p1", "the renewal does not work there"))
+	h.must(h.anna.MarkInstalled(t.Context(), imported.ID, "p1", "the renewal does not work there"))
 	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Active.String() || b != keyring.Retiring.String() {
 		t.Errorf("confirmed again: the imported pair is %s, the renewal %s", a, b)
 	}

@@ -19,7 +19,7 @@ import (
 // with a key that it has not confirmed, and what either key opens, opens throughout.
 func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		ctx := t.Context()
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 		h.partner("p2", "riskos", sealane.ServerSide, "PROD")
@@ -29,7 +29,7 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 				h.now = h.now.Add(time.Minute)
 				_, err := h.anna.Offer(ctx, pair, p, "")
 				h.must(err)
-				h.must(h.anna.Confirmed(ctx, pair, p, ""))
+				h.must(h.anna.MarkInstalled(ctx, pair, p, ""))
 			}
 		}
 		old, _ := h.pair("riskos", "", "PROD")
@@ -97,7 +97,7 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 // renewal turns alone. A partner's own pair goes before a shared one.
 func TestImportedSharedPair(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		ctx := t.Context()
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 		h.partner("p2", "riskos", sealane.ServerSide, "PROD")
@@ -106,8 +106,8 @@ func TestImportedSharedPair(t *testing.T) {
 		h.must(err)
 		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
 		h.must(err)
-		h.must(h.anna.Confirmed(ctx, imported.ID, "", "both have it"))
-		if err := h.anna.Confirmed(ctx, imported.ID, "nobody", ""); err == nil {
+		h.must(h.anna.MarkInstalled(ctx, imported.ID, "", "both have it"))
+		if err := h.anna.MarkInstalled(ctx, imported.ID, "nobody", ""); err == nil {
 			t.Error("confirmed by a partner that is not there")
 		}
 		active := func(partner string) (ids []string) {
@@ -123,7 +123,7 @@ func TestImportedSharedPair(t *testing.T) {
 		h.must(err)
 		_, err = h.anna.Offer(ctx, renewal.ID, "p1", "")
 		h.must(err)
-		h.must(h.anna.Confirmed(ctx, renewal.ID, "p1", ""))
+		h.must(h.anna.MarkInstalled(ctx, renewal.ID, "p1", ""))
 		if a, b := active("p1"), active("p2"); !slices.Equal(a, []string{renewal.KeyID}) || !slices.Equal(b, []string{imported.KeyID}) {
 			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
 		}
@@ -133,7 +133,7 @@ func TestImportedSharedPair(t *testing.T) {
 		own, _ := h.pair("riskos", "p2", "PROD")
 		_, err = h.anna.Offer(ctx, own.ID, "p2", "")
 		h.must(err)
-		h.must(h.anna.Confirmed(ctx, own.ID, "", ""))
+		h.must(h.anna.MarkInstalled(ctx, own.ID, "", ""))
 		if b := active("p2"); !slices.Equal(b, []string{own.KeyID}) {
 			t.Errorf("p2 has %s active, its own is %s", b, own.KeyID)
 		}
@@ -143,7 +143,7 @@ func TestImportedSharedPair(t *testing.T) {
 
 // Keys in use are bounded: a lane with more than a message may be tried with is none.
 func TestOurPairsAreBounded(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	var first registry.KeyPair
@@ -152,7 +152,7 @@ func TestOurPairsAreBounded(t *testing.T) {
 		h.must(err)
 		_, err = h.anna.Offer(ctx, k.ID, "p1", "")
 		h.must(err)
-		h.must(h.anna.Confirmed(ctx, k.ID, "", ""))
+		h.must(h.anna.MarkInstalled(ctx, k.ID, "", ""))
 		if i == 0 {
 			first = k
 		}
@@ -171,13 +171,13 @@ func TestOurPairsAreBounded(t *testing.T) {
 
 // The last pair of ours ends where somebody says so.
 func TestOurLastPair(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "p1", "PROD")
 	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
 	h.must(err)
-	h.must(h.anna.Confirmed(ctx, k.ID, "", ""))
+	h.must(h.anna.MarkInstalled(ctx, k.ID, "", ""))
 	for _, c := range []struct {
 		last         bool
 		reason, want string
@@ -192,7 +192,7 @@ func TestOurLastPair(t *testing.T) {
 
 // A staged certificate of the partner's verifies, while the one before it is encrypted to.
 func TestStage(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/r.db")
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "stage 1")), "")
@@ -201,7 +201,7 @@ func TestStage(t *testing.T) {
 	if err := h.anna.Stage(ctx, next.ID, ""); err == nil || !strings.Contains(err.Error(), "is received") {
 		t.Errorf("staged before it was approved: %v", err)
 	}
-	_, err = h.anna.Confirm(ctx, next.ID, hexSum(next.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, next.ID, hexSum(next.SHA256), "")
 	h.must(err)
 	h.must(h.cora.Approve(ctx, next.ID, exchange.Approval{}))
 	h.must(h.anna.Alias(ctx, next.ID, before.KeyID, "", ""))

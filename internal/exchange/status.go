@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/profile"
 )
@@ -101,16 +100,6 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, dialect *pr
 // all is more than any partner has.
 var all = registry.Page{Limit: 1000}
 
-// offerOf is how far a key pair is with a partner; nothing yet where there is none.
-func offerOf(offers []registry.Offer, pair string) registry.Offer {
-	for _, o := range offers {
-		if o.KeyPair == pair {
-			return o
-		}
-	}
-	return registry.Offer{KeyPair: pair}
-}
-
 func newStep(c registry.Certificate) Step {
 	return Step{Certificate: c.ID, Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, KeyID: c.KeyID, CommonName: c.CommonName, State: c.State, NotAfter: c.NotAfter}
 }
@@ -118,7 +107,7 @@ func newStep(c registry.Certificate) Step {
 // Next says what comes after the state of a partner's certificate.
 func Next(c registry.Certificate) string {
 	grant := ""
-	for _, w := range c.Exchange.Waivers {
+	for _, w := range c.Provenance.Waivers {
 		grant += " --grant " + w.Rule
 	}
 	switch c.State {
@@ -126,7 +115,7 @@ func Next(c registry.Certificate) string {
 		return fmt.Sprintf("wait for the checksum in a second message, then: sealane exchange confirm %s CHECKSUM", c.ID)
 	case registry.Matched:
 		if registry.Production(c.Environment) {
-			if c.Exchange.Possession != "" {
+			if c.Provenance.Possession != "" {
 				return fmt.Sprintf("somebody else approves it: sealane exchange approve %s --change REFERENCE%s", c.ID, grant)
 			}
 			return fmt.Sprintf("somebody else approves it: sealane exchange approve %s --change REFERENCE --call-back TEXT%s", c.ID, grant)
@@ -167,25 +156,4 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, di
 		return fmt.Sprintf("wait until the partner says that it is installed, then: sealane exchange activate %s --partner %s", k.ID, p.ID), p.ID
 	}
 	return "nothing", "nobody"
-}
-
-// keyIDNeeded reports whether messages of a dialect carry the key ID.
-func keyIDNeeded(dialect *profile.Profile) bool {
-	for _, leg := range []*profile.Direction{&dialect.Request, &dialect.Response} {
-		if leg.Encrypt != nil && leg.Encrypt.Kid.Seal != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// needs says which keys a lane of ours must have: ours to open or sign, theirs to
-// encrypt to or verify by.
-func needs(p registry.Partner, dialect *profile.Profile) (ours, oursActive, theirs bool) {
-	in, out := &dialect.Response, &dialect.Request
-	if p.Side == sealane.ServerSide {
-		in, out = out, in
-	}
-	ours = in.Encrypt != nil || out.Sign != nil
-	return ours, out.Sign != nil, out.Encrypt != nil || in.Sign != nil
 }

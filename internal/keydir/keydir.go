@@ -191,13 +191,13 @@ func (s *Spec) write(key *rsa.PrivateKey, made *x509.Certificate) error {
 	if err := newfile.Write(s.KeyFile(), private, 0o600); err != nil {
 		return err
 	}
-	return WriteOffer(s.Folder, exchange.Parcel{
+	return WriteOffer(s.Folder, exchange.OfferPackage{
 		Profile: s.Profile, Environment: s.Environment, KeyID: s.KeyID, Certificate: made,
 	})
 }
 
 // WriteOffer writes the two folders that are sent to a partner into folder.
-func WriteOffer(folder string, p exchange.Parcel) error {
+func WriteOffer(folder string, p exchange.OfferPackage) error {
 	files, err := p.Files()
 	if err != nil {
 		return err

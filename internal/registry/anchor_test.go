@@ -15,7 +15,7 @@ import (
 
 // anchored has the registry write its heads to files, and gives what could not be
 // done so far.
-func anchored(t *testing.T, d *registry.Desk, every int, paths ...string) (*audit.Anchorer, *[]error) {
+func anchored(t *testing.T, s *registry.Session, every int, paths ...string) (*audit.Anchorer, *[]error) {
 	t.Helper()
 	a, failures := &audit.Anchorer{Every: every}, &[]error{}
 	for _, path := range paths {
@@ -23,14 +23,14 @@ func anchored(t *testing.T, d *registry.Desk, every int, paths ...string) (*audi
 		must(t, err)
 		a.Anchors = append(a.Anchors, one)
 	}
-	must(t, d.AnchorWith(t.Context(), a, func(err error) { *failures = append(*failures, err) }))
+	must(t, s.AnchorWith(t.Context(), a, func(err error) { *failures = append(*failures, err) }))
 	return a, failures
 }
 
 // recorded makes a change, whose record has the next number.
-func recorded(t *testing.T, d *registry.Desk) {
+func recorded(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, d.Change(t.Context(), registry.Entry{Action: "backup", Subject: "backup/x"}, func(registry.Tx, *registry.Entry) error { return nil }))
+	must(t, s.Change(t.Context(), registry.Entry{Action: "backup", Subject: "backup/x"}, func(registry.Tx, *registry.Entry) error { return nil }))
 }
 
 // lastHead gives the number of the last head in a file, and how many there are.
@@ -44,9 +44,9 @@ func lastHead(t *testing.T, path string) (seq int64, n int) {
 	return heads[len(heads)-1].Seq, len(heads)
 }
 
-func anchorSetting(t *testing.T, d *registry.Desk, change func(all []audit.AnchorStatus) []byte) (all []audit.AnchorStatus) {
+func anchorSetting(t *testing.T, s *registry.Session, change func(all []audit.AnchorStatus) []byte) (all []audit.AnchorStatus) {
 	t.Helper()
-	must(t, d.Store.Update(t.Context(), func(tx registry.Tx) error {
+	must(t, s.Store.Update(t.Context(), func(tx registry.Tx) error {
 		text, err := tx.Setting("anchor-status")
 		if err == nil {
 			err = json.Unmarshal(text, &all)
@@ -61,53 +61,53 @@ func anchorSetting(t *testing.T, d *registry.Desk, change func(all []audit.Ancho
 
 // Whoever can write the database can't make the anchors sleep without a word.
 func TestAnchorStatusIsNotTrusted(t *testing.T) {
-	d, path := desk(t), filepath.Join(t.TempDir(), "heads")
-	anchored(t, d, 0, path)
-	recorded(t, d)
+	s, path := openSession(t), filepath.Join(t.TempDir(), "heads")
+	anchored(t, s, 0, path)
+	recorded(t, s)
 	before, _ := lastHead(t, path)
-	anchorSetting(t, d, func(all []audit.AnchorStatus) []byte {
+	anchorSetting(t, s, func(all []audit.AnchorStatus) []byte {
 		all[0].Last.Seq = 1 << 40
 		text, err := json.Marshal(all)
 		must(t, err)
 		return text
 	})
-	_, failures := anchored(t, d, 0, path) // another process
-	recorded(t, d)
+	_, failures := anchored(t, s, 0, path) // another process
+	recorded(t, s)
 	if seq, _ := lastHead(t, path); seq != before+1 {
 		t.Errorf("record %d is not anchored; the last is %d", before+1, seq)
 	}
 	if len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "the log was cut or restored") {
 		t.Errorf("said: %v", *failures)
 	}
-	recorded(t, d)
+	recorded(t, s)
 	if seq, _ := lastHead(t, path); seq != before+2 || len(*failures) != 1 {
 		t.Errorf("the next: %d, %v", seq, *failures)
 	}
 
-	anchorSetting(t, d, func([]audit.AnchorStatus) []byte { return []byte("{") })
-	_, failures = anchored(t, d, 0, path)
-	recorded(t, d)
+	anchorSetting(t, s, func([]audit.AnchorStatus) []byte { return []byte("{") })
+	_, failures = anchored(t, s, 0, path)
+	recorded(t, s)
 	if seq, _ := lastHead(t, path); seq != before+3 || len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "damaged") {
 		t.Errorf("a damaged status: %d, %v", seq, *failures)
 	}
-	if all := anchorSetting(t, d, nil); len(all) != 1 || all[0].Last.Seq != before+3 {
+	if all := anchorSetting(t, s, nil); len(all) != 1 || all[0].Last.Seq != before+3 {
 		t.Errorf("%+v", all)
 	}
 }
 
 // What one program knows of its anchors is not lost to another's.
 func TestAnchorsOfOtherPrograms(t *testing.T) {
-	d, dir := desk(t), t.TempDir()
+	s, dir := openSession(t), t.TempDir()
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
-	anchored(t, d, 100, first)
-	recorded(t, d)
-	anchored(t, d, 100, second)
-	recorded(t, d)
-	if all := anchorSetting(t, d, nil); len(all) != 2 || all[0].Last.Seq != all[1].Last.Seq+1 {
+	anchored(t, s, 100, first)
+	recorded(t, s)
+	anchored(t, s, 100, second)
+	recorded(t, s)
+	if all := anchorSetting(t, s, nil); len(all) != 2 || all[0].Last.Seq != all[1].Last.Seq+1 {
 		t.Fatalf("%+v", all)
 	}
-	_, failures := anchored(t, d, 100, first, second) // both keep their pace
-	recorded(t, d)
+	_, failures := anchored(t, s, 100, first, second) // both keep their pace
+	recorded(t, s)
 	_, ones := lastHead(t, first)
 	_, others := lastHead(t, second)
 	if ones != 1 || others != 1 || len(*failures) != 0 {
@@ -118,21 +118,21 @@ func TestAnchorsOfOtherPrograms(t *testing.T) {
 // Anchor writes the head that is there, again and out of its pace, and says what
 // could not be done.
 func TestAnchorAlways(t *testing.T) {
-	d, dir := desk(t), t.TempDir()
+	s, dir := openSession(t), t.TempDir()
 	path := filepath.Join(dir, "heads")
-	a, _ := anchored(t, d, 100, path)
-	recorded(t, d)
-	recorded(t, d)
+	a, _ := anchored(t, s, 100, path)
+	recorded(t, s)
+	recorded(t, s)
 	before, _ := lastHead(t, path)
 	for n := 2; n <= 3; n++ {
-		head, err := d.Anchor(t.Context(), a)
+		head, err := s.Anchor(t.Context(), a)
 		must(t, err)
 		if seq, count := lastHead(t, path); seq != before+1 || head.Seq != seq || count != n {
 			t.Errorf("%d heads, the last %d; %d is given", count, seq, head.Seq)
 		}
 	}
 	must(t, os.RemoveAll(dir))
-	if _, err := d.Anchor(t.Context(), a); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Anchor(t.Context(), a); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

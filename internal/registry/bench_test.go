@@ -35,20 +35,20 @@ func BenchmarkSnapshot(b *testing.B) {
 }
 
 func benchmarkSnapshot(b *testing.B, address string, partners int) {
-	s, err := store.Open(b.Context(), address, store.Options{})
+	db, err := store.Open(b.Context(), address, store.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.Close()
-	r := &registry.Registry{Store: s}
-	if err := s.Update(b.Context(), func(tx registry.Tx) error {
+	defer db.Close()
+	r := &registry.Registry{Store: db}
+	if err := db.Update(b.Context(), func(tx registry.Tx) error {
 		return tx.PutKeyPair(&registry.KeyPair{ID: "shared", Profile: "riskos", Environment: "PROD", State: registry.Active, Certificate: "c-shared"})
 	}); err != nil {
 		b.Fatal(err)
 	}
 	const batch = 1000
 	for from := 0; from < partners; from += batch {
-		if err := s.Update(b.Context(), func(tx registry.Tx) error {
+		if err := db.Update(b.Context(), func(tx registry.Tx) error {
 			return errors.Join(fill(tx, from, from+batch), confirm(tx, from, from+batch))
 		}); err != nil {
 			b.Fatal(err)
@@ -66,15 +66,15 @@ func benchmarkSnapshot(b *testing.B, address string, partners int) {
 // at a time.
 func BenchmarkSharedFactors(b *testing.B) {
 	for _, partners := range []int{3_000, 30_000} {
-		s, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
+		db, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer s.Close()
-		if err := s.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, 0, partners) }); err != nil {
+		defer db.Close()
+		if err := db.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, 0, partners) }); err != nil {
 			b.Fatal(err)
 		}
-		r := &registry.Registry{Store: s}
+		r := &registry.Registry{Store: db}
 		for _, n := range []int{1, 8192} {
 			keys := make([]*rsa.PublicKey, n)
 			for i := range keys {

@@ -10,6 +10,16 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
+// Blocked is a public key that may never come in: another product's, or one
+// whose private part was seen.
+type Blocked struct {
+	SPKISHA256 []byte    `json:"spki_sha256"`
+	Reason     string    `json:"reason"`
+	By         string    `json:"by"`
+	At         time.Time `json:"at"`
+	Ended      []string  `json:"ended,omitempty"` // what had the key, and was in use or on its way in
+}
+
 // blockBatch is how many keys are blocked in one change.
 const blockBatch = 1000
 
@@ -17,7 +27,7 @@ const blockBatch = 1000
 // or of a certificate (its DER) or of the file that it comes in. What has one of them,
 // on its way in or in use, is out of use at once, and named. After an error those of
 // earlier batches stay blocked.
-func (d *Desk) BlockKeys(ctx context.Context, sums [][]byte, reason string) (ended []string, err error) {
+func (s *Session) BlockKeys(ctx context.Context, sums [][]byte, reason string) (ended []string, err error) {
 	if len(sums) == 0 {
 		return nil, errors.New("no key is named: give files, checksums or a list")
 	}
@@ -28,16 +38,16 @@ func (d *Desk) BlockKeys(ctx context.Context, sums [][]byte, reason string) (end
 			subject = fmt.Sprintf("%s and %d more", subject, n-1)
 		}
 		var blocked []Blocked
-		err := d.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, e *Entry) error {
+		err := s.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, entry *Entry) error {
 			blocked = nil
 			for _, sum := range batch {
-				more, err := d.blockSum(tx, sum, reason)
+				more, err := s.blockSum(tx, sum, reason)
 				if err != nil {
 					return err
 				}
 				blocked = append(blocked, more...)
 			}
-			e.After = blocked
+			entry.After = blocked
 			return nil
 		})
 		if err != nil {
@@ -52,10 +62,10 @@ func (d *Desk) BlockKeys(ctx context.Context, sums [][]byte, reason string) (end
 }
 
 // blockSum blocks a key by its checksum, or by that of a certificate that is known.
-func (d *Desk) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
+func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
 	blocked := make([]Blocked, 1)
 	var err error
-	if blocked[0], err = d.Block(tx, sum, reason); err != nil {
+	if blocked[0], err = s.Block(tx, sum, reason); err != nil {
 		return nil, err
 	}
 	certificates, err := tx.Certificates(CertificateQuery{SHA256: sum})
@@ -63,7 +73,7 @@ func (d *Desk) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
 		return nil, err
 	}
 	for _, c := range certificates {
-		b, err := d.Block(tx, c.SPKISHA256, reason)
+		b, err := s.Block(tx, c.SPKISHA256, reason)
 		if err != nil {
 			return nil, err
 		}
@@ -74,8 +84,8 @@ func (d *Desk) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
 
 // Block blocks a public key, and ends the use of whatever has it, as part of a
 // change. One that is blocked already keeps its reason.
-func (d *Desk) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
-	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: d.person.ID, At: d.now()})
+func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
+	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.now()})
 	if err != nil {
 		return Blocked{}, err
 	}
@@ -88,7 +98,7 @@ func (d *Desk) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
 		return b, err
 	}
 	for _, c := range certificates {
-		if err := d.MoveCertificate(tx, &c, Compromised); err != nil {
+		if err := s.MoveCertificate(tx, &c, Compromised); err != nil {
 			return b, err
 		}
 		b.Ended = append(b.Ended, "certificate "+c.ID)
@@ -98,7 +108,7 @@ func (d *Desk) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
 		return b, err
 	}
 	for _, k := range pairs {
-		if err := d.movePair(tx, &k, Compromised); err != nil {
+		if err := s.movePair(tx, &k, Compromised); err != nil {
 			return b, err
 		}
 		b.Ended = append(b.Ended, "key pair "+k.ID)
@@ -119,10 +129,10 @@ func NotBlocked(tx Tx, spkiSHA256 []byte) error {
 }
 
 // Suspect records that a key came in that can't be secret, and blocks it.
-func (d *Desk) Suspect(ctx context.Context, partner, environment string, spkiSHA256 []byte, found Finding) error {
-	return d.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: found.Found}, func(tx Tx, e *Entry) error {
-		b, err := d.Block(tx, spkiSHA256, found.Found)
-		e.After = b
+func (s *Session) RecordWeakKey(ctx context.Context, partner, environment string, spkiSHA256 []byte, found Finding) error {
+	return s.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: found.Found}, func(tx Tx, entry *Entry) error {
+		b, err := s.Block(tx, spkiSHA256, found.Found)
+		entry.After = b
 		return err
 	})
 }
@@ -131,7 +141,7 @@ func (d *Desk) Suspect(ctx context.Context, partner, environment string, spkiSHA
 // that can't be seen (the leak names none), spkiSHA256 are the keys that it may be: of
 // these one that somebody else has is left alone, or a partner could have it blocked by
 // sending it along.
-func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak keyfile.Leak, spkiSHA256 [][]byte) (ended []string, err error) {
+func (s *Session) RecordLeak(ctx context.Context, partner, environment string, leak keyfile.Leak, spkiSHA256 [][]byte) (ended []string, err error) {
 	hidden := leak.PublicKey.IsZero()
 	said, why := (&keyfile.PrivateKeyError{Leak: leak}).Error(), "its private key came in a file from %s on %s"
 	if hidden && len(spkiSHA256) > 0 {
@@ -141,7 +151,7 @@ func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak keyf
 			said += fmt.Sprintf(" %x", sum)
 		}
 	}
-	err = d.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: said}, func(tx Tx, e *Entry) error {
+	err = s.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: said}, func(tx Tx, entry *Entry) error {
 		var blocked []Blocked
 		ended = nil
 		for _, sum := range spkiSHA256 {
@@ -150,14 +160,14 @@ func (d *Desk) Alarm(ctx context.Context, partner, environment string, leak keyf
 			} else if foreign && hidden {
 				continue
 			}
-			b, err := d.Block(tx, sum, fmt.Sprintf(why, partner, d.now().Format(time.DateOnly)))
+			b, err := s.Block(tx, sum, fmt.Sprintf(why, partner, s.now().Format(time.DateOnly)))
 			if err != nil {
 				return err
 			}
 			blocked, ended = append(blocked, b), append(ended, b.Ended...)
 		}
 		if blocked != nil {
-			e.After = blocked
+			entry.After = blocked
 		}
 		return nil
 	})

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 func crashChild(pair string) {
 	left, counting := len(os.Getenv("SEALANE_CRASH_AT")), false
 	ctx := context.Background()
-	s, err := store.Open(ctx, os.Getenv("SEALANE_CRASH_DB"), store.Options{Trace: func(string) {
+	db, err := store.Open(ctx, os.Getenv("SEALANE_CRASH_DB"), store.Options{Trace: func(string) {
 		if !counting {
 			return
 		}
@@ -41,10 +41,10 @@ func crashChild(pair string) {
 		}
 	}})
 	dieOf(err)
-	d, err := (&registry.Registry{Store: s}).Login(ctx, os.Getenv("SEALANE_TOKEN"))
+	s, err := (&registry.Registry{Store: db}).Login(ctx, os.Getenv("SEALANE_TOKEN"))
 	dieOf(err)
 	counting = true
-	dieOf(d.MovePair(ctx, pair, registry.Active, false, "crash"))
+	dieOf(s.MovePair(ctx, pair, registry.Active, false, "crash"))
 	os.Exit(0)
 }
 
@@ -57,14 +57,14 @@ func TestActivationKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := address(t)
-			d, token := founded(t, at)
-			acme(t, d)
+			s, token := founded(t, at)
+			acme(t, s)
 			n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-			first, _, err := d.CreateKeyPair(t.Context(), n, "")
+			first, _, err := s.CreateKeyPair(t.Context(), n, "")
 			must(t, err)
-			must(t, d.MovePair(t.Context(), first.ID, registry.Active, false, ""))
+			must(t, s.MovePair(t.Context(), first.ID, registry.Active, false, ""))
 			n.Renewal = true
-			second, _, err := d.CreateKeyPair(t.Context(), n, "")
+			second, _, err := s.CreateKeyPair(t.Context(), n, "")
 			must(t, err)
 			seen := map[string]int{}
 			for k := 1; ; k++ {
@@ -72,7 +72,7 @@ func TestActivationKilled(t *testing.T) {
 					t.Fatal("the activation never ends")
 				}
 				killed := killAt(t, at, token, second.ID, k)
-				state := statesOf(t, d, first.ID, second.ID)
+				state := statesOf(t, s, first.ID, second.ID)
 				seen[state]++
 				if !killed || state == "retiring retiring active active" {
 					break
@@ -101,10 +101,10 @@ func killAt(t *testing.T, address, token, pair string, k int) (killed bool) {
 
 // statesOf gives the states of the pairs and of their certificates, and looks that
 // the audit log holds.
-func statesOf(t *testing.T, d *registry.Desk, pairs ...string) string {
+func statesOf(t *testing.T, s *registry.Session, pairs ...string) string {
 	t.Helper()
 	var states []string
-	must(t, d.Store.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.Store.View(t.Context(), func(tx registry.Tx) error {
 		states = nil
 		for _, id := range pairs {
 			k, err := tx.KeyPair(id)

@@ -79,7 +79,7 @@ func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate", Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
 		Strength: fmt.Sprintf("RSA %d", c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Exchange.ReceivedBy, SHA256: fmt.Sprintf("%x", c.SHA256),
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy, SHA256: fmt.Sprintf("%x", c.SHA256),
 	}
 	if purposes[c.Profile] == "" {
 		dialect, err := LoadProfile(tx, c.Profile)
@@ -97,7 +97,7 @@ func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string
 		row.Kind, row.Custodian, row.KeyID, row.State = "key pair "+k.ID, k.Custodian, k.KeyID, k.State
 	}
 	var waived []string
-	for _, w := range c.Exchange.Waivers {
+	for _, w := range c.Provenance.Waivers {
 		waived = append(waived, w.Rule+": "+w.Reason)
 	}
 	row.Waived = strings.Join(waived, "; ")

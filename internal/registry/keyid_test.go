@@ -13,11 +13,11 @@ import (
 // A key ID is one environment's and one partner's. A renewal may have it again if its
 // key has the same size; whose it is not, or was rejected, does not hold it.
 func TestKeyIDIsTaken(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	other(t, d)
-	must(t, d.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ClientSide}, ""))
-	must(t, d.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: sealane.SealingRequired}, ""))
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	other(t, s)
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ClientSide}, ""))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: sealane.SealingRequired}, ""))
 	whole := cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}
 	for _, c := range []struct {
 		name, profile, partner, environment string
@@ -34,7 +34,7 @@ func TestKeyIDIsTaken(t *testing.T) {
 		{"another dialect", "rdx", "vcas", "DEV", 2048, false, ""},
 	} {
 		n := registry.NewPair{Profile: c.profile, Partner: c.partner, Environment: c.environment, Bits: c.bits, Renewal: c.renewal, Subject: whole, KeyID: "name"}
-		k, _, err := d.CreateKeyPair(ctx, n, "")
+		k, _, err := s.CreateKeyPair(ctx, n, "")
 		if c.says != "" {
 			if err == nil {
 				t.Errorf("%s was let in", c.name)
@@ -43,11 +43,11 @@ func TestKeyIDIsTaken(t *testing.T) {
 			continue
 		}
 		must(t, err)
-		must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
+		must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
 	}
 
 	// A partner's own names are apart from ours.
-	x := exchange.At(d)
+	x := exchange.New(s)
 	receive := func(key, partner, environment string) (registry.Certificate, error) {
 		leaf, _ := issued(t, testkey.RSA(t, "registry key ID "+key, 2048).Public(), nil)
 		c, _, err := x.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: leaf.Raw, KeyID: "name"})
@@ -65,17 +65,17 @@ func TestKeyIDIsTaken(t *testing.T) {
 // The key ID of a retired key stays with its partner, and a renewal under it has the
 // same size.
 func TestKeyIDOfARetiredKey(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	other(t, d)
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	other(t, s)
 	create := func(partner string, bits int) (registry.KeyPair, error) {
-		k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD", Bits: bits, Subject: subject, KeyID: "name"}, "")
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD", Bits: bits, Subject: subject, KeyID: "name"}, "")
 		return k, err
 	}
 	k, err := create("acme", 2048)
 	must(t, err)
-	must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
-	must(t, d.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
+	must(t, s.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
 	_, err = create("other", 2048)
 	refused(t, `key ID "name" is that of ours for acme in PROD`, err)
 	_, err = create("acme", 3072)

@@ -33,19 +33,19 @@ type permission struct {
 	action string
 	may    []registry.Role
 	says   string
-	try    func(context.Context, *registry.Desk) error
+	try    func(context.Context, *registry.Session) error
 }
 
 // inside fails a change from inside.
-func inside(action string) func(context.Context, *registry.Desk) error {
-	return func(ctx context.Context, d *registry.Desk) error {
-		return d.Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error { return errors.New("inside") })
+func inside(action string) func(context.Context, *registry.Session) error {
+	return func(ctx context.Context, s *registry.Session) error {
+		return s.Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error { return errors.New("inside") })
 	}
 }
 
 // exchanging tries a step of the exchange.
-func exchanging(step func(context.Context, exchange.Exchange) error) func(context.Context, *registry.Desk) error {
-	return func(ctx context.Context, d *registry.Desk) error { return step(ctx, exchange.At(d)) }
+func exchanging(step func(context.Context, exchange.Exchange) error) func(context.Context, *registry.Session) error {
+	return func(ctx context.Context, s *registry.Session) error { return step(ctx, exchange.New(s)) }
 }
 
 // only leaves the error of an answer.
@@ -54,14 +54,14 @@ func only[T any](_ T, err error) error { return err }
 // Each role may do what is its own, and nothing else: one person alone brings no key in,
 // and who reads changes nothing.
 func TestPermissions(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	desks := map[registry.Role]*registry.Desk{}
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	sessions := map[registry.Role]*registry.Session{}
 	for _, role := range []registry.Role{administrator, operator, approver, auditor} {
-		desks[role], _ = person(t, d, string(role), role)
+		sessions[role], _ = person(t, s, string(role), role)
 	}
-	for _, p := range slices.Concat(permissionsOfPartners(), permissionsOfKeys(t), permissionsOfExchange(t), permissionsOfHouse(t)) {
-		for role, at := range desks {
+	for _, p := range slices.Concat(permissionsOfPartners(), permissionsOfKeys(t), permissionsOfExchange(t), permissionsOfAdministration(t)) {
+		for role, at := range sessions {
 			err := p.try(ctx, at)
 			switch {
 			case !slices.Contains(p.may, role):
@@ -88,29 +88,29 @@ func permissionsOfPartners() []permission {
 	ours := []registry.Role{operator}
 	const nobody = `partner "nobody": not found`
 	return []permission{
-		{"partner.add", ours, "use small letters", func(ctx context.Context, d *registry.Desk) error {
-			return d.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
+		{"partner.add", ours, "use small letters", func(ctx context.Context, s *registry.Session) error {
+			return s.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
 		}},
 		{"partner.export", ours, `key pair "k-none": not found`, exchanging(func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Export(ctx, "k-none", "acme", "", nil, ""))
 		})},
-		{"environment.add", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired}, "")
+		{"environment.add", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired}, "")
 		}},
-		{"environment.change", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, "", nil)
+		{"environment.change", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, "", nil)
 		}},
-		{"contact.set", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.SetContact(ctx, "nobody", "PROD", registry.Contact{}, "")
+		{"contact.set", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.SetContact(ctx, "nobody", "PROD", registry.Contact{}, "")
 		}},
-		{"contact.remove", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.RemoveContact(ctx, "nobody", "PROD", "a@b.example", "")
+		{"contact.remove", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.RemoveContact(ctx, "nobody", "PROD", "a@b.example", "")
 		}},
-		{"apikey.issue", ours, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return second(d.IssueAPIKey(ctx, "nobody", "PROD", "", sealane.SealingRequired, ""))
+		{"apikey.issue", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return second(s.IssueAPIKey(ctx, "nobody", "PROD", "", sealane.SealingRequired, ""))
 		}},
-		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, d *registry.Desk) error {
-			return d.RevokeAPIKey(ctx, "a-none", "lost")
+		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return s.RevokeAPIKey(ctx, "a-none", "lost")
 		}},
 	}
 }
@@ -123,31 +123,31 @@ func permissionsOfKeys(t *testing.T) []permission {
 	must(t, err)
 	const nowhere = `environment "NONE" is none of profile riskos`
 	return []permission{
-		{"key.create", ours, nowhere, func(ctx context.Context, d *registry.Desk) error {
-			_, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE", Subject: subject}, "")
+		{"key.create", ours, nowhere, func(ctx context.Context, s *registry.Session) error {
+			_, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE", Subject: subject}, "")
 			return err
 		}},
-		{"key.import", ours, nowhere, func(ctx context.Context, d *registry.Desk) error {
-			_, _, err := d.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key, []*x509.Certificate{leaf}, "")
+		{"key.import", ours, nowhere, func(ctx context.Context, s *registry.Session) error {
+			_, _, err := s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key, []*x509.Certificate{leaf}, "")
 			return err
 		}},
-		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
-			return only(d.ExportKeyPair(ctx, "k-none", "pkcs8", []byte("a long passphrase"), "moves"))
+		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return only(s.ExportKeyPair(ctx, "k-none", "pkcs8", []byte("a long passphrase"), "moves"))
 		}},
-		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
-			return d.MovePair(ctx, "k-none", registry.Active, false, "")
+		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return s.MovePair(ctx, "k-none", registry.Active, false, "")
 		}},
-		{"key.retire", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
-			return d.MovePair(ctx, "k-none", registry.Retired, true, "old")
+		{"key.retire", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return s.MovePair(ctx, "k-none", registry.Retired, true, "old")
 		}},
-		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
-			return d.MovePair(ctx, "k-none", registry.Destroyed, false, "old")
+		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return s.MovePair(ctx, "k-none", registry.Destroyed, false, "old")
 		}},
-		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`, func(ctx context.Context, d *registry.Desk) error {
-			return d.MovePair(ctx, "k-none", registry.Compromised, false, "seen")
+		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return s.MovePair(ctx, "k-none", registry.Compromised, false, "seen")
 		}},
-		{"key.block", []registry.Role{operator, approver}, "", func(ctx context.Context, d *registry.Desk) error {
-			return only(d.BlockKeys(ctx, [][]byte{sum}, "another product's"))
+		{"key.block", []registry.Role{operator, approver}, "", func(ctx context.Context, s *registry.Session) error {
+			return only(s.BlockKeys(ctx, [][]byte{sum}, "another product's"))
 		}},
 	}
 }
@@ -167,10 +167,10 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return err
 		}),
 		step("exchange.alarm", ours, "", func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Alarm(ctx, "acme", "PROD", keyfile.Leak{}, nil))
+			return only(x.RecordLeak(ctx, "acme", "PROD", keyfile.Leak{}, nil))
 		}),
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Confirm(ctx, "c-none", strings.Repeat("00", 32), ""))
+			return only(x.MatchChecksum(ctx, "c-none", strings.Repeat("00", 32), ""))
 		}),
 		{"exchange.mismatch", ours, "inside", inside("exchange.mismatch")},
 		step("exchange.challenge", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
@@ -189,36 +189,38 @@ func permissionsOfExchange(t *testing.T) []permission {
 		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "k-none", "wrong") }),
 		step("exchange.stage", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Stage(ctx, "c-none", "") }),
 		step("exchange.activate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Activate(ctx, "c-none", "") }),
-		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Confirmed(ctx, "k-none", "acme", "") }),
+		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
+			return x.MarkInstalled(ctx, "k-none", "acme", "")
+		}),
 	}
 }
 
-func permissionsOfHouse(t *testing.T) []permission {
+func permissionsOfAdministration(t *testing.T) []permission {
 	alone := []registry.Role{administrator}
 	source, err := profile.Source("riskos")
 	must(t, err)
 	source = bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1)
 	const nobody = `person "nobody": not found`
 	return []permission{
-		{"person.add", alone, "has no role", func(ctx context.Context, d *registry.Desk) error {
-			return third(d.AddPerson(ctx, registry.Person{ID: "eve"}, ""))
+		{"person.add", alone, "has no role", func(ctx context.Context, s *registry.Session) error {
+			return third(s.AddPerson(ctx, registry.Person{ID: "eve"}, ""))
 		}},
-		{"person.revoke", alone, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.RevokePerson(ctx, "nobody", "has left")
+		{"person.revoke", alone, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.RevokePerson(ctx, "nobody", "has left")
 		}},
-		{"person.token", alone, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return third(d.RenewToken(ctx, "nobody", ""))
+		{"person.token", alone, nobody, func(ctx context.Context, s *registry.Session) error {
+			return third(s.RenewToken(ctx, "nobody", ""))
 		}},
-		{"person.roles", alone, nobody, func(ctx context.Context, d *registry.Desk) error {
-			return d.SetRoles(ctx, "nobody", []registry.Role{approver}, "")
+		{"person.roles", alone, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.SetRoles(ctx, "nobody", []registry.Role{approver}, "")
 		}},
-		{"rootkey.rotate", alone, "", func(ctx context.Context, d *registry.Desk) error {
+		{"rootkey.rotate", alone, "", func(ctx context.Context, s *registry.Session) error {
 			next, err := rootkey.Generate()
 			must(t, err)
-			return only(d.RotateRoot(ctx, next, nil, "yearly"))
+			return only(s.RotateRoot(ctx, next, nil, "yearly"))
 		}},
-		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context, d *registry.Desk) error {
-			return only(d.AddProfile(ctx, source, ""))
+		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context, s *registry.Session) error {
+			return only(s.AddProfile(ctx, source, ""))
 		}},
 		{"backup", alone, "inside", inside("backup")},
 	}
@@ -227,14 +229,14 @@ func permissionsOfHouse(t *testing.T) []permission {
 // The first root key is brought by an administrator or operator.
 func TestWhoBringsTheRootKey(t *testing.T) {
 	for role, may := range map[registry.Role]bool{administrator: true, operator: true, approver: false, auditor: false} {
-		anna, _ := deskAt(t, filepath.Join(t.TempDir(), "registry.db"), "")
-		d, _ := person(t, anna, "somebody", role)
+		anna, _ := sessionAt(t, filepath.Join(t.TempDir(), "registry.db"), "")
+		s, _ := person(t, anna, "somebody", role)
 		key, err := rootkey.Generate()
 		must(t, err)
-		if err := d.SetRoot(t.Context(), key, nil); errors.Is(err, registry.ErrForbidden) == may || may && err != nil {
+		if err := s.SetRoot(t.Context(), key, nil); errors.Is(err, registry.ErrForbidden) == may || may && err != nil {
 			t.Errorf("by the %s: %v", role, err)
 		}
-		if has := d.Root != nil; has != may {
+		if has := s.Root != nil; has != may {
 			t.Errorf("after the %s the registry has a root key: %t", role, has)
 		}
 	}

@@ -1,6 +1,13 @@
 package registry
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Role is what a person may do.
 type Role string
@@ -14,6 +21,8 @@ const (
 	Auditor       Role = "auditor"  // reads
 )
 
+var roles = []Role{Administrator, Operator, Approver, Auditor}
+
 // Person is somebody with a credential of their own. The token is shown once;
 // what is stored is its SHA-256.
 type Person struct {
@@ -26,4 +35,153 @@ type Person struct {
 	Created time.Time `json:"created"`
 	Revoked time.Time `json:"revoked,omitzero"`
 	Version int64     `json:"-"`
+}
+
+// ErrFounded says that there are people already: the first one was let in before.
+var ErrFounded = errors.New("there are people in this registry already; an administrator adds others")
+
+// Found lets the first person in, who becomes the administrator. The token is
+// given once.
+func (r *Registry) Found(ctx context.Context, p Person) (token string, err error) {
+	if !slices.Contains(p.Roles, Administrator) {
+		p.Roles = append(p.Roles, Administrator)
+	}
+	err = r.change(ctx, "program:founding", Entry{Action: "person.add"}, func(tx Tx, entry *Entry) error {
+		people, err := tx.People()
+		if err != nil {
+			return err
+		}
+		if len(people) > 0 {
+			return ErrFounded
+		}
+		token, err = r.addPerson(tx, entry, p)
+		return err
+	})
+	return token, err
+}
+
+// AddPerson adds somebody. The token is given once.
+func (s *Session) AddPerson(ctx context.Context, p Person, reason string) (token string, err error) {
+	err = s.Change(ctx, Entry{Action: "person.add", Reason: reason}, func(tx Tx, entry *Entry) error {
+		token, err = s.addPerson(tx, entry, p)
+		return err
+	})
+	return token, err
+}
+
+func (r *Registry) addPerson(tx Tx, entry *Entry, p Person) (token string, err error) {
+	if err := checkName("person", p.ID); err != nil {
+		return "", err
+	}
+	if p.Email != "" {
+		if err := checkEmail(p.Email); err != nil {
+			return "", err
+		}
+	}
+	if err := checkRoles(p.ID, p.Roles); err != nil {
+		return "", err
+	}
+	if err := oneToken(tx, p); err != nil {
+		return "", err
+	}
+	p.Created = r.now()
+	token, p.Prefix, p.SHA256 = newToken("person")
+	entry.Subject, entry.After = "person/"+p.ID, p
+	return token, tx.PutPerson(&p)
+}
+
+// oneToken refuses a second token for one address.
+func oneToken(tx Tx, p Person) error {
+	people, err := tx.People()
+	if err != nil {
+		return err
+	}
+	for _, o := range people {
+		if o.ID != p.ID && p.Email != "" && strings.EqualFold(o.Email, p.Email) && o.Revoked.IsZero() {
+			return fmt.Errorf("%s has the address %s already: one person, one token", o.ID, p.Email)
+		}
+	}
+	return nil
+}
+
+func checkRoles(id string, of []Role) error {
+	if len(of) == 0 {
+		return fmt.Errorf("person %s has no role; give one or several of %s", id, words(roles))
+	}
+	for _, role := range of {
+		if !slices.Contains(roles, role) {
+			return fmt.Errorf("role %q is not known; use %s", role, words(roles))
+		}
+	}
+	return nil
+}
+
+// RevokePerson ends somebody's token. The last administrator stays.
+func (s *Session) RevokePerson(ctx context.Context, id, reason string) error {
+	return s.Change(ctx, Entry{Action: "person.revoke", Subject: "person/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+		people, err := tx.People()
+		if err != nil {
+			return err
+		}
+		administrators := 0
+		for _, p := range people {
+			if p.Revoked.IsZero() && p.ID != id && slices.Contains(p.Roles, Administrator) {
+				administrators++
+			}
+		}
+		if administrators == 0 {
+			return fmt.Errorf("person %s is the last administrator; add another before", id)
+		}
+		p, err := tx.Person(id)
+		if err != nil {
+			return fmt.Errorf("person %s: %w", id, err)
+		}
+		if !p.Revoked.IsZero() {
+			return fmt.Errorf("the token of %s was revoked on %s", id, p.Revoked.Format(time.DateOnly))
+		}
+		entry.Before = p
+		p.Revoked = s.now()
+		entry.After = p
+		return tx.PutPerson(&p)
+	})
+}
+
+// RenewToken gives somebody a new token, for one that was lost or revoked. The old
+// one ends.
+func (s *Session) RenewToken(ctx context.Context, id, reason string) (token string, err error) {
+	err = s.changePerson(ctx, "person.token", id, reason, func(tx Tx, p *Person) error {
+		if err := oneToken(tx, *p); err != nil {
+			return err
+		}
+		token, p.Prefix, p.SHA256 = newToken("person")
+		p.Revoked = time.Time{}
+		return nil
+	})
+	return token, err
+}
+
+// SetRoles gives somebody other roles.
+func (s *Session) SetRoles(ctx context.Context, id string, to []Role, reason string) error {
+	return s.changePerson(ctx, "person.roles", id, reason, func(_ Tx, p *Person) error {
+		if id == s.person.ID && !slices.Contains(to, Administrator) {
+			return errors.New("nobody takes the role of administrator from themselves: another administrator does")
+		}
+		p.Roles = to
+		return checkRoles(id, to)
+	})
+}
+
+func (s *Session) changePerson(ctx context.Context, action, id, reason string, change func(Tx, *Person) error) error {
+	return s.Change(ctx, Entry{Action: action, Subject: "person/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+		p, err := tx.Person(id)
+		if err != nil {
+			return fmt.Errorf("person %s: %w", id, err)
+		}
+		entry.Before = p
+		if err := change(tx, &p); err != nil {
+			return err
+		}
+		entry.After = p
+		return tx.PutPerson(&p)
+	})
 }

@@ -15,9 +15,9 @@ import (
 )
 
 // last is the newest record of the audit log.
-func last(t *testing.T, d *registry.Desk) (r audit.Record) {
+func last(t *testing.T, s *registry.Session) (r audit.Record) {
 	t.Helper()
-	must(t, d.Store.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.Store.View(t.Context(), func(tx registry.Tx) error {
 		head, err := tx.AuditHead()
 		must(t, err)
 		records, err := tx.AuditRecords(head.Seq-1, 1)
@@ -32,30 +32,30 @@ func last(t *testing.T, d *registry.Desk) (r audit.Record) {
 // The record of a certificate or key pair names it by its checksums, and holds neither
 // its bytes nor what would help to guess the answer to a challenge.
 func TestRecordOfACertificate(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
 	must(t, err)
 	leaf, authority := issued(t, testkey.RSA(t, "registry record", 2048).Public(), nil)
-	x := exchange.At(d)
+	x := exchange.New(s)
 	c, _, err := x.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: append(cert.EncodePEM(leaf), cert.EncodePEM(authority)...)})
 	must(t, err)
 	_, err = x.Challenge(ctx, c.ID, false, "")
 	must(t, err)
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 		c, err = tx.Certificate(c.ID)
 		return err
 	}))
-	_, err = x.Confirm(ctx, c.ID, cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex, "")
+	_, err = x.MatchChecksum(ctx, c.ID, cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex, "")
 	must(t, err)
 	if len(c.Chain) != 1 {
 		t.Fatalf("%d issuers were kept", len(c.Chain))
 	}
 	var log bytes.Buffer
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &log) }))
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &log) }))
 	encoded := base64.StdEncoding.EncodeToString
 	for name, data := range map[string][]byte{
-		"certificate": c.DER, "public key": c.SPKI, "issuer": c.Chain[0], "file": c.Exchange.File, "challenge": c.Exchange.Challenge, "key pair's public key": k.SPKI,
+		"certificate": c.DER, "public key": c.SPKI, "issuer": c.Chain[0], "file": c.Provenance.File, "challenge": c.Provenance.Challenge, "key pair's public key": k.SPKI,
 	} {
 		if len(data) == 0 || strings.Contains(log.String(), encoded(data)) {
 			t.Errorf("%s of %d bytes: it is in the record, or was not kept", name, len(data))
@@ -70,7 +70,7 @@ func TestRecordOfACertificate(t *testing.T) {
 
 // A dialect that is there as it is, is no change, and has no record; another text is.
 func TestSameDialectAgain(t *testing.T) {
-	d, ctx := desk(t), t.Context()
+	s, ctx := openSession(t), t.Context()
 	source, err := profile.Source("riskos")
 	must(t, err)
 	source = bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1)
@@ -78,12 +78,12 @@ func TestSameDialectAgain(t *testing.T) {
 		source []byte
 		action string
 	}{{source, "profile.add"}, {source, ""}, {append(source[:len(source):len(source)], "# a remark\n"...), "profile.change"}, {source, "profile.change"}} {
-		before := last(t, d)
-		name, err := d.AddProfile(ctx, step.source, "as agreed")
+		before := last(t, s)
+		name, err := s.AddProfile(ctx, step.source, "as agreed")
 		if err != nil || name != "ours" {
 			t.Fatal(name, err)
 		}
-		after := last(t, d)
+		after := last(t, s)
 		if recorded := after.Seq != before.Seq; recorded != (step.action != "") || recorded && after.Action != step.action {
 			t.Errorf("step %d: record %d after %d: %s", i, after.Seq, before.Seq, after.Action)
 		}

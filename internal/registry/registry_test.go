@@ -18,47 +18,47 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// desk opens a registry in a new file, with a root key, and gives its first
-// person's desk, who may operate and approve.
-func desk(t *testing.T) *registry.Desk {
+// openSession opens a registry in a new file, with a root key, and returns the session of
+// its first person, who may operate and approve.
+func openSession(t *testing.T) *registry.Session {
 	t.Helper()
-	d, _ := founded(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
-	return d
+	s, _ := founded(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	return s
 }
 
-// founded is desk at any address, with the person's token.
-func founded(t *testing.T, address string) (*registry.Desk, string) {
+// founded is openSession at any address, with the person's token.
+func founded(t *testing.T, address string) (*registry.Session, string) {
 	t.Helper()
-	d, token := deskAt(t, address, "")
+	s, token := sessionAt(t, address, "")
 	key, err := rootkey.Generate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.SetRoot(t.Context(), key, nil); err != nil {
+	if err := s.SetRoot(t.Context(), key, nil); err != nil {
 		t.Fatal(err)
 	}
-	return d, token
+	return s, token
 }
 
-// deskAt has no root key. Without a token it founds the registry.
-func deskAt(t *testing.T, address, token string) (*registry.Desk, string) {
+// sessionAt has no root key. Without a token it founds the registry.
+func sessionAt(t *testing.T, address, token string) (*registry.Session, string) {
 	t.Helper()
-	s, err := store.Open(t.Context(), address, store.Options{})
+	db, err := store.Open(t.Context(), address, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
-	r := &registry.Registry{Store: s}
+	t.Cleanup(func() { db.Close() })
+	r := &registry.Registry{Store: db}
 	if token == "" {
 		if token, err = r.Found(t.Context(), registry.Person{ID: "anna", Roles: []registry.Role{registry.Operator, registry.Approver}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d, err := r.Login(t.Context(), token)
+	s, err := r.Login(t.Context(), token)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d, token
+	return s, token
 }
 
 func must(t *testing.T, err error) {
@@ -75,92 +75,92 @@ func refused(t *testing.T, says string, err error) {
 	}
 }
 
-func acme(t *testing.T, d *registry.Desk) {
+func acme(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
+	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
 }
 
 var subject = cert.Template{CommonName: "keys.example", Validity: 2}
 
 func TestWhatIsAgreedMustBeSaid(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	refused(t, "small letters", d.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	refused(t, "there already", d.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	refused(t, "which side", d.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "riskos"}, ""))
-	refused(t, "no-such", d.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}, ""))
-	refused(t, "required or optional", d.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}, ""))
-	refused(t, "DEV or SANDBOX or PROD", d.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
-	refused(t, "required or optional", second(d.IssueAPIKey(ctx, "acme", "PROD", "", "", "")))
-	refused(t, "e-mail", d.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}, ""))
-	refused(t, "role", d.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}, ""))
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	refused(t, "small letters", s.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	refused(t, "there already", s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	refused(t, "which side", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "riskos"}, ""))
+	refused(t, "no-such", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}, ""))
+	refused(t, "required or optional", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}, ""))
+	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
+	refused(t, "required or optional", second(s.IssueAPIKey(ctx, "acme", "PROD", "", "", "")))
+	refused(t, "e-mail", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}, ""))
+	refused(t, "role", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}, ""))
 
 	// An unsigned dialect says how its caller is known.
-	must(t, d.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}, ""))
-	refused(t, "how the sender is known", d.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}, ""))
+	refused(t, "how the sender is known", s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
 	// An account is one caller's.
 	account := registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired, SenderAuth: sealane.SenderMutualTLS, Account: "CN=vcas"}
-	must(t, d.AddEnvironment(ctx, account, ""))
+	must(t, s.AddEnvironment(ctx, account, ""))
 	account.Name = "PROD"
-	refused(t, "that of partner vcas in STAG already", d.AddEnvironment(ctx, account, ""))
+	refused(t, "that of partner vcas in STAG already", s.AddEnvironment(ctx, account, ""))
 }
 
 func second(_ registry.APIKey, _ string, err error) error { return err }
 
 func TestPeople(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	_, err := d.Found(ctx, registry.Person{ID: "eve"})
+	s, ctx := openSession(t), t.Context()
+	_, err := s.Found(ctx, registry.Person{ID: "eve"})
 	if !errors.Is(err, registry.ErrFounded) {
 		t.Errorf("a second founder: %v", err)
 	}
-	token, err := d.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Auditor}}, "")
+	token, err := s.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Auditor}}, "")
 	must(t, err)
-	olga, err := d.Login(ctx, token)
+	olga, err := s.Login(ctx, token)
 	must(t, err)
 	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, ""))
 	refused(t, "needs the role administrator", third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}}, "")))
-	refused(t, "last administrator", d.RevokePerson(ctx, "anna", "has left"))
-	must(t, d.RevokePerson(ctx, "olga", "has left"))
-	if _, err := d.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
+	refused(t, "last administrator", s.RevokePerson(ctx, "anna", "has left"))
+	must(t, s.RevokePerson(ctx, "olga", "has left"))
+	if _, err := s.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("a revoked token: %v", err)
 	}
 	for _, wrong := range []string{"", "x", token + "a", token[:len(token)-1]} {
-		if _, err := d.Login(ctx, wrong); !errors.Is(err, registry.ErrUnknownToken) {
+		if _, err := s.Login(ctx, wrong); !errors.Is(err, registry.ErrUnknownToken) {
 			t.Errorf("token %q: %v", wrong, err)
 		}
 	}
-	token, err = d.AddPerson(ctx, registry.Person{ID: "ole", Roles: []registry.Role{registry.Operator}}, "")
+	token, err = s.AddPerson(ctx, registry.Person{ID: "ole", Roles: []registry.Role{registry.Operator}}, "")
 	must(t, err)
-	ole, err := d.Login(ctx, token)
+	ole, err := s.Login(ctx, token)
 	must(t, err)
-	must(t, d.RevokePerson(ctx, "ole", "has left"))
-	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.ServerSide}, "")) // his desk is no use any more
-	refused(t, "nobody may", d.Change(ctx, registry.Entry{Action: "no.such"}, nil))
+	must(t, s.RevokePerson(ctx, "ole", "has left"))
+	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.ServerSide}, "")) // his session is no use any more
+	refused(t, "nobody may", s.Change(ctx, registry.Entry{Action: "no.such"}, nil))
 }
 
 func third(_ string, err error) error { return err }
 
 func TestKeyPairs(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
 	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-	k, c, err := d.CreateKeyPair(ctx, n, "")
+	k, c, err := s.CreateKeyPair(ctx, n, "")
 	must(t, err)
 	if k.State != registry.Staged || k.Bits != 2048 || !bytes.Equal(k.SPKI, c.SPKI) || k.Certificate != c.ID {
 		t.Errorf("%+v", k)
 	}
-	_, _, err = d.CreateKeyPair(ctx, n, "")
+	_, _, err = s.CreateKeyPair(ctx, n, "")
 	refused(t, "finish its exchange", err)
-	must(t, d.MovePair(ctx, k.ID, registry.Active, false, ""))
-	_, _, err = d.CreateKeyPair(ctx, n, "")
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
+	_, _, err = s.CreateKeyPair(ctx, n, "")
 	refused(t, "renewal", err)
 	n.Renewal = true
-	next, _, err := d.CreateKeyPair(ctx, n, "")
+	next, _, err := s.CreateKeyPair(ctx, n, "")
 	must(t, err)
-	must(t, d.MovePair(ctx, next.ID, registry.Active, false, ""))
+	must(t, s.MovePair(ctx, next.ID, registry.Active, false, ""))
 	states := func() (list []registry.State) {
-		must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+		must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 			for _, id := range []string{k.ID, next.ID} {
 				pair, err := tx.KeyPair(id)
 				must(t, err)
@@ -178,47 +178,47 @@ func TestKeyPairs(t *testing.T) {
 	if got := states(); got[0] != registry.Retiring || got[1] != registry.Active {
 		t.Errorf("states %v", got)
 	}
-	refused(t, "can't become destroyed", d.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
+	refused(t, "can't become destroyed", s.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
 
-	exported, err := d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "moves")
+	exported, err := s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "moves")
 	must(t, err)
 	key, _, err := keyfile.ParsePrivate(exported, []byte("a long passphrase"))
 	must(t, err)
-	p12, err := d.ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"), "moves")
+	p12, err := s.ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"), "moves")
 	must(t, err)
 	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}
-	_, err = d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("short"), "moves")
+	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("short"), "moves")
 	refused(t, "12 characters", err)
-	_, err = d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "")
+	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "")
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
-	must(t, d.MovePair(ctx, k.ID, registry.Retired, false, "done"))
-	must(t, d.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
-	_, err = d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "back?")
+	must(t, s.MovePair(ctx, k.ID, registry.Retired, false, "done"))
+	must(t, s.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
+	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "back?")
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.
-	_, _, err = d.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV"}, key, info.Certificates, "")
+	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV"}, key, info.Certificates, "")
 	refused(t, "[key-known]", err)
 }
 
 // What the log holds of a change has no secret in it.
 func TestRecordHoldsNoSecret(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	_, api, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	_, api, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
 	must(t, err)
-	person, err := d.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}}, "")
+	person, err := s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}}, "")
 	must(t, err)
-	k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
 	must(t, err)
 	var text bytes.Buffer
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &text) }))
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &text) }))
 	var sealed []byte
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 		k, err := tx.KeyPair(k.ID)
 		sealed = k.Sealed
 		return err
@@ -239,9 +239,9 @@ func TestRecordHoldsNoSecret(t *testing.T) {
 
 // A change that fails leaves neither the change nor its record.
 func TestNoRecordNoChange(t *testing.T) {
-	d, ctx := desk(t), t.Context()
+	s, ctx := openSession(t), t.Context()
 	boom := errors.New("boom")
-	err := d.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x"}, func(tx registry.Tx, e *registry.Entry) error {
+	err := s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x"}, func(tx registry.Tx, entry *registry.Entry) error {
 		must(t, tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}))
 		return boom
 	})
@@ -249,13 +249,13 @@ func TestNoRecordNoChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A record that the log refuses takes the change with it.
-	err = d.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x", Reason: "with a \x00"}, func(tx registry.Tx, e *registry.Entry) error {
+	err = s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x", Reason: "with a \x00"}, func(tx registry.Tx, entry *registry.Entry) error {
 		return tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
 	})
 	if err == nil {
 		t.Error("a record with a control character was taken")
 	}
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 		if _, err := tx.Partner("x"); !errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("the partner is there: %v", err)
 		}
@@ -268,13 +268,13 @@ func TestNoRecordNoChange(t *testing.T) {
 }
 
 func TestSnapshot(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	required, key, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	required, key, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
 	must(t, err)
-	_, loose, err := d.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingOptional, "")
+	_, loose, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingOptional, "")
 	must(t, err)
-	before, err := d.Snapshot(ctx)
+	before, err := s.Snapshot(ctx)
 	must(t, err)
 	lane, id, err := before.ByAPIKey(key)
 	if err != nil || id != required.ID || lane.Sealing() != sealane.SealingRequired {
@@ -286,11 +286,11 @@ func TestSnapshot(t *testing.T) {
 	if !errors.Is(lane.Ready(), sealane.ErrNotSupported) {
 		t.Error("a lane without keys is ready")
 	}
-	must(t, d.RevokeAPIKey(ctx, required.ID, "lost"))
+	must(t, s.RevokeAPIKey(ctx, required.ID, "lost"))
 	if _, _, err := before.ByAPIKey(key); err != nil {
 		t.Errorf("a snapshot has changed: %v", err)
 	}
-	after, err := d.Snapshot(ctx)
+	after, err := s.Snapshot(ctx)
 	must(t, err)
 	if _, _, err := after.ByAPIKey(key); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("a revoked key: %v", err)
@@ -300,11 +300,11 @@ func TestSnapshot(t *testing.T) {
 	}
 
 	// Uses are written down to the minute, and are no change.
-	var uses registry.Uses
+	var uses registry.UsageRecorder
 	at := time.Date(2026, 11, 21, 12, 34, 56, 0, time.UTC)
 	uses.Note(required.ID, at)
-	must(t, uses.Write(ctx, d.Registry))
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, uses.Write(ctx, s.Registry))
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 		k, err := tx.APIKey(required.ID)
 		if !k.LastUsed.Equal(at.Truncate(time.Minute)) {
 			t.Errorf("last used %s", k.LastUsed)
@@ -314,12 +314,12 @@ func TestSnapshot(t *testing.T) {
 }
 
 func TestInventory(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	k, c, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	k, c, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
 	must(t, err)
 	var rows []registry.InventoryRow
-	must(t, d.Inventory(ctx, func(r registry.InventoryRow) error { rows = append(rows, r); return nil }))
+	must(t, s.Inventory(ctx, func(r registry.InventoryRow) error { rows = append(rows, r); return nil }))
 	if len(rows) != 1 || rows[0].ID != c.ID || rows[0].Kind != "key pair "+k.ID || rows[0].Custodian != "anna" || rows[0].Strength != "RSA 2048" ||
 		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged || rows[0].NotAfter.IsZero() {
 		t.Errorf("%+v", rows)

@@ -16,21 +16,21 @@ import (
 )
 
 func TestRootKey(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
 	var ids []string
 	for _, environment := range []string{"DEV", "SANDBOX", "PROD"} {
-		k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject}, "")
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject}, "")
 		must(t, err)
 		ids = append(ids, k.ID)
 	}
 	other, err := rootkey.Generate()
 	must(t, err)
-	if err := d.SetRoot(ctx, other, nil); !errors.Is(err, rootkey.ErrOtherKey) {
+	if err := s.SetRoot(ctx, other, nil); !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("a wrong root key at start: %v", err)
 	}
 	// A key on another place, or a flipped byte, is noticed and named.
-	must(t, d.Store.Update(ctx, func(tx registry.Tx) error {
+	must(t, s.Store.Update(ctx, func(tx registry.Tx) error {
 		first, err := tx.KeyPair(ids[0])
 		must(t, err)
 		second, err := tx.KeyPair(ids[1])
@@ -44,12 +44,12 @@ func TestRootKey(t *testing.T) {
 		return nil
 	}))
 	for _, id := range ids[1:] {
-		_, err := d.ExportKeyPair(ctx, id, "pkcs8", []byte("a long passphrase"), "look")
+		_, err := s.ExportKeyPair(ctx, id, "pkcs8", []byte("a long passphrase"), "look")
 		if !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	n, err := d.RotateRoot(ctx, other, nil, "yearly")
+	n, err := s.RotateRoot(ctx, other, nil, "yearly")
 	if !errors.Is(err, rootkey.ErrDamaged) {
 		t.Errorf("%d keys, %v", n, err)
 	}
@@ -63,22 +63,22 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "registry.db")
-	s, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
+	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
 	must(t, err)
-	r := &registry.Registry{Store: s}
+	r := &registry.Registry{Store: db}
 	token, err := r.Found(t.Context(), registry.Person{ID: "anna", Roles: []registry.Role{registry.Operator}})
 	must(t, err)
-	d, err := r.Login(t.Context(), token)
+	s, err := r.Login(t.Context(), token)
 	must(t, err)
 	old, err := rootkey.Create(filepath.Join(dir, "old"))
 	must(t, err)
 	_, err = rootkey.Create(filepath.Join(dir, "new"))
 	must(t, err)
-	must(t, d.SetRoot(t.Context(), old, nil))
-	acme(t, d)
-	k, _, err := d.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	must(t, s.SetRoot(t.Context(), old, nil))
+	acme(t, s)
+	k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
 	must(t, err)
-	must(t, s.Close())
+	must(t, db.Close())
 
 	executable, err := os.Executable()
 	must(t, err)
@@ -103,12 +103,12 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	}
 	next, err := rootkey.Load(t.Context(), "file:"+filepath.Join(dir, "new"))
 	must(t, err)
-	d, _ = deskAt(t, path, token)
-	if err := d.SetRoot(t.Context(), old, nil); !errors.Is(err, rootkey.ErrOtherKey) {
+	s, _ = sessionAt(t, path, token)
+	if err := s.SetRoot(t.Context(), old, nil); !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("the old root key: %v", err)
 	}
-	must(t, d.SetRoot(t.Context(), next, nil))
-	_, err = d.ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"), "look")
+	must(t, s.SetRoot(t.Context(), next, nil))
+	_, err = s.ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"), "look")
 	must(t, err)
 	t.Logf("killed %d times", killed)
 }
@@ -118,7 +118,7 @@ func rotateChild() {
 	path, left := os.Getenv("SEALANE_ROTATE"), len(os.Getenv("SEALANE_ROTATE_AT"))
 	ctx := context.Background()
 	counting := false
-	s, err := store.Open(ctx, "sqlite:"+path, store.Options{Trace: func(string) {
+	db, err := store.Open(ctx, "sqlite:"+path, store.Options{Trace: func(string) {
 		if counting {
 			if left--; left == 0 {
 				os.Stdout.WriteString("killed here\n")
@@ -127,21 +127,21 @@ func rotateChild() {
 		}
 	}})
 	dieOf(err)
-	r := &registry.Registry{Store: s}
-	d, err := r.Login(ctx, os.Getenv("SEALANE_TOKEN"))
+	r := &registry.Registry{Store: db}
+	s, err := r.Login(ctx, os.Getenv("SEALANE_TOKEN"))
 	dieOf(err)
 	old, err := rootkey.Load(ctx, "file:"+filepath.Join(filepath.Dir(path), "old"))
 	dieOf(err)
 	next, err := rootkey.Load(ctx, "file:"+filepath.Join(filepath.Dir(path), "new"))
 	dieOf(err)
-	if err := d.SetRoot(ctx, old, nil); err != nil {
+	if err := s.SetRoot(ctx, old, nil); err != nil {
 		if errors.Is(err, rootkey.ErrOtherKey) {
 			os.Exit(0) // an earlier run got to its end, and died behind it
 		}
 		dieOf(err)
 	}
 	counting = true
-	_, err = d.RotateRoot(ctx, next, nil, "test")
+	_, err = s.RotateRoot(ctx, next, nil, "test")
 	dieOf(err)
 	os.Exit(0)
 }
@@ -156,18 +156,18 @@ func dieOf(err error) {
 // A rotation to a passphrase that is cut off is finished with what was drawn for it
 // first: another salt would be another key.
 func TestRotationToAPassphraseCutOff(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	k, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
 	must(t, err)
 	passphrase := []byte("correct horse battery staple")
 	next, parameters, err := rootkey.NewPassphrase(passphrase)
 	must(t, err)
 	// It fails behind its first key: another one is damaged.
-	broken, _, err := d.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV", Subject: subject}, "")
+	broken, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV", Subject: subject}, "")
 	must(t, err)
 	spoil := func() {
-		must(t, d.Store.Update(ctx, func(tx registry.Tx) error {
+		must(t, s.Store.Update(ctx, func(tx registry.Tx) error {
 			k, err := tx.KeyPair(broken.ID)
 			must(t, err)
 			k.Sealed[40] ^= 1
@@ -175,24 +175,24 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		}))
 	}
 	spoil()
-	if _, err := d.RotateRoot(ctx, next, parameters, "yearly"); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := s.RotateRoot(ctx, next, parameters, "yearly"); !errors.Is(err, rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	spoil() // whole again
-	_, pending, err := d.RootParameters(ctx)
+	_, pending, err := s.RootParameters(ctx)
 	must(t, err)
 	if !bytes.Equal(pending, parameters) {
 		t.Fatal("the parameters of the passphrase are lost")
 	}
 	again, err := rootkey.FromPassphrase(passphrase, pending)
 	must(t, err)
-	if n, err := d.RotateRoot(ctx, again, pending, "yearly"); err != nil || n != 2 {
+	if n, err := s.RotateRoot(ctx, again, pending, "yearly"); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
-	must(t, d.UseRoot(ctx, again))
-	_, err = d.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "look")
+	must(t, s.UseRoot(ctx, again))
+	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "look")
 	must(t, err)
-	if _, pending, err = d.RootParameters(ctx); err != nil || len(pending) != 0 {
+	if _, pending, err = s.RootParameters(ctx); err != nil || len(pending) != 0 {
 		t.Errorf("something is still pending: %v", err)
 	}
 }
@@ -200,17 +200,17 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 // A program that was given the old root key makes no key pair under it any more.
 func TestStaleRootKey(t *testing.T) {
 	dir := t.TempDir()
-	d, _ := deskAt(t, filepath.Join(dir, "r.db"), "")
+	s, _ := sessionAt(t, filepath.Join(dir, "r.db"), "")
 	old, err := rootkey.Generate()
 	must(t, err)
 	next, err := rootkey.Generate()
 	must(t, err)
-	must(t, d.SetRoot(t.Context(), old, nil))
-	acme(t, d)
-	stale := *d
-	other := *d.Registry
+	must(t, s.SetRoot(t.Context(), old, nil))
+	acme(t, s)
+	stale := *s
+	other := *s.Registry
 	stale.Registry = &other
-	if _, err := d.RotateRoot(t.Context(), next, nil, "yearly"); err != nil {
+	if _, err := s.RotateRoot(t.Context(), next, nil, "yearly"); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
@@ -221,13 +221,13 @@ func TestStaleRootKey(t *testing.T) {
 
 // Of several programs that bring a root key to a new registry, one is right.
 func TestOneRootKeyAtFounding(t *testing.T) {
-	d, _ := deskAt(t, filepath.Join(t.TempDir(), "r.db"), "")
+	s, _ := sessionAt(t, filepath.Join(t.TempDir(), "r.db"), "")
 	const n = 6
 	results := make(chan error, n)
 	for range n {
 		key, err := rootkey.Generate()
 		must(t, err)
-		r, own := *d.Registry, *d
+		r, own := *s.Registry, *s
 		own.Registry = &r
 		go func() { results <- own.SetRoot(context.WithoutCancel(t.Context()), key, nil) }()
 	}

@@ -23,7 +23,7 @@ type Snapshot struct {
 	Taken time.Time
 
 	r        *Registry
-	profiles map[string]dialect
+	profiles map[string]loadedProfile
 	places   map[laneName]*agreed
 	byKey    map[[32]byte]access
 	account  map[string]laneName
@@ -61,8 +61,8 @@ type laneKey struct {
 
 // Snapshot reads all lanes.
 func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
-	s := &Snapshot{
-		Taken: r.now(), r: r, profiles: map[string]dialect{}, places: map[laneName]*agreed{},
+	snapshot := &Snapshot{
+		Taken: r.now(), r: r, profiles: map[string]loadedProfile{}, places: map[laneName]*agreed{},
 		byKey: map[[32]byte]access{}, account: map[string]laneName{},
 	}
 	partners := map[string]Partner{}
@@ -85,14 +85,14 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 		},
 		Partner: func(p Partner) error {
 			partners[p.ID] = p
-			s.profiles[p.Profile] = dialect{} // read below
+			snapshot.profiles[p.Profile] = loadedProfile{} // read below
 			return nil
 		},
 		Environment: func(e Environment) error {
 			p := partners[e.Partner]
-			s.places[laneName{e.Partner, e.Name}] = &agreed{partner: p, environment: e, shared: sharedOf(p.Profile, e.Name)}
+			snapshot.places[laneName{e.Partner, e.Name}] = &agreed{partner: p, environment: e, shared: sharedOf(p.Profile, e.Name)}
 			if e.Account != "" {
-				s.account[e.Account] = laneName{e.Partner, e.Name}
+				snapshot.account[e.Account] = laneName{e.Partner, e.Name}
 			}
 			return nil
 		},
@@ -100,7 +100,7 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 			if len(k.SHA256) != 32 {
 				return fmt.Errorf("API key %s has no checksum: the row is damaged", k.ID)
 			}
-			s.byKey[[32]byte(k.SHA256)] = access{k.ID, laneName{k.Partner, k.Environment}, k.Sealing}
+			snapshot.byKey[[32]byte(k.SHA256)] = access{k.ID, laneName{k.Partner, k.Environment}, k.Sealing}
 			return nil
 		},
 		KeyPair: func(k KeyPair) error {
@@ -115,13 +115,13 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 				key.confirmed, key.imported = offers[k.ID], confirmed(k, time.Time{})
 				list := sharedOf(k.Profile, k.Environment)
 				*list = append(*list, key)
-			} else if at := s.places[laneName{k.Partner, k.Environment}]; at != nil {
+			} else if at := snapshot.places[laneName{k.Partner, k.Environment}]; at != nil {
 				at.ours = append(at.ours, key)
 			}
 			return nil
 		},
 		Certificate: func(c Certificate) error {
-			if at := s.places[laneName{c.Partner, c.Environment}]; at != nil {
+			if at := snapshot.places[laneName{c.Partner, c.Environment}]; at != nil {
 				at.theirs = append(at.theirs, laneKey{id: c.KeyID, state: c.State, spki: c.SPKI})
 			}
 			return nil
@@ -131,57 +131,57 @@ func (r *Registry) Snapshot(ctx context.Context) (*Snapshot, error) {
 		if err := tx.Lanes(rows); err != nil {
 			return err
 		}
-		for name := range s.profiles {
+		for name := range snapshot.profiles {
 			p, err := LoadProfile(tx, name)
-			s.profiles[name] = dialect{p, err} // a bad one fails its own lanes only
+			snapshot.profiles[name] = loadedProfile{p, err} // a bad one fails its own lanes only
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the lanes: %w", err)
 	}
-	return s, nil
+	return snapshot, nil
 }
 
-type dialect struct {
+type loadedProfile struct {
 	*profile.Profile
 	err error
 }
 
 // Lane gives the lane with a partner in an environment, as its sealing was agreed.
 // ErrNotFound says that there is none.
-func (s *Snapshot) Lane(partner, environment string) (*sealane.Lane, error) {
-	at := s.places[laneName{partner, environment}]
+func (snapshot *Snapshot) Lane(partner, environment string) (*sealane.Lane, error) {
+	at := snapshot.places[laneName{partner, environment}]
 	if at == nil {
 		return nil, fmt.Errorf("lane with %q in %q: %w", partner, environment, ErrNotFound)
 	}
-	return s.lane(at, at.environment.Sealing)
+	return snapshot.lane(at, at.environment.Sealing)
 }
 
 // ByAPIKey gives the lane of a caller's API key, and the key's identity for
 // Uses. ErrUnknownToken says that there is none.
-func (s *Snapshot) ByAPIKey(token string) (*sealane.Lane, string, error) {
-	a, ok := s.byKey[[32]byte(tokenSum(token))]
+func (snapshot *Snapshot) ByAPIKey(token string) (*sealane.Lane, string, error) {
+	a, ok := snapshot.byKey[[32]byte(tokenSum(token))]
 	if !ok {
 		return nil, "", ErrUnknownToken
 	}
-	lane, err := s.lane(s.places[a.lane], a.sealing)
+	lane, err := snapshot.lane(snapshot.places[a.lane], a.sealing)
 	return lane, a.id, err
 }
 
 // ByAccount gives the lane of a caller whom a trusted upstream names.
-func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
-	name, ok := s.account[account]
+func (snapshot *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
+	name, ok := snapshot.account[account]
 	if !ok {
 		return nil, fmt.Errorf("account: %w", ErrNotFound)
 	}
-	return s.Lane(name.partner, name.environment)
+	return snapshot.Lane(name.partner, name.environment)
 }
 
 // Len is the number of lanes.
-func (s *Snapshot) Len() int { return len(s.places) }
+func (snapshot *Snapshot) Len() int { return len(snapshot.places) }
 
-func (s *Snapshot) lane(at *agreed, sealing sealane.Sealing) (*sealane.Lane, error) {
+func (snapshot *Snapshot) lane(at *agreed, sealing sealane.Sealing) (*sealane.Lane, error) {
 	if at == nil {
 		return nil, ErrNotFound
 	}
@@ -190,7 +190,7 @@ func (s *Snapshot) lane(at *agreed, sealing sealane.Sealing) (*sealane.Lane, err
 	if l := at.lanes[sealing]; l != nil {
 		return l, nil
 	}
-	l, err := s.build(at, sealing)
+	l, err := snapshot.build(at, sealing)
 	if err != nil {
 		return nil, fmt.Errorf("lane with %s in %s: %w", at.partner.ID, at.environment.Name, err)
 	}
@@ -201,18 +201,18 @@ func (s *Snapshot) lane(at *agreed, sealing sealane.Sealing) (*sealane.Lane, err
 	return l, nil
 }
 
-func (s *Snapshot) build(at *agreed, sealing sealane.Sealing) (*sealane.Lane, error) {
+func (snapshot *Snapshot) build(at *agreed, sealing sealane.Sealing) (*sealane.Lane, error) {
 	ours := withShared(at.partner.ID, at.ours, *at.shared)
-	speaks := s.profiles[at.partner.Profile]
+	speaks := snapshot.profiles[at.partner.Profile]
 	if speaks.err != nil {
 		return nil, speaks.err
 	}
 	config := laneConfig(at.partner, at.environment, sealing, speaks.Profile)
 	var err error
-	if config.Ours, err = s.ring(ours); err != nil {
+	if config.Ours, err = snapshot.ring(ours); err != nil {
 		return nil, err
 	}
-	if config.Theirs, err = s.ring(at.theirs); err != nil {
+	if config.Theirs, err = snapshot.ring(at.theirs); err != nil {
 		return nil, err
 	}
 	return sealane.New(config)
@@ -249,7 +249,7 @@ func laneConfig(p Partner, env Environment, sealing sealane.Sealing, dialect *pr
 var ringStates = map[State]keyring.State{Staged: keyring.Staged, Active: keyring.Active, Retiring: keyring.Retiring}
 
 // ring makes a ring in the order active, staged, retiring.
-func (s *Snapshot) ring(rows []laneKey) (*keyring.Ring, error) {
+func (snapshot *Snapshot) ring(rows []laneKey) (*keyring.Ring, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -265,7 +265,7 @@ func (s *Snapshot) ring(rows []laneKey) (*keyring.Ring, error) {
 		if row.open != nil {
 			keys[i].Private = &privateKey{public: pub, open: row.open}
 		}
-		if keys[i].PublicOps, err = s.r.RSA.PublicOps(pub); err != nil {
+		if keys[i].PublicOps, err = snapshot.r.RSA.PublicOps(pub); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,40 @@ import (
 	"strings"
 )
 
+// State is where a key or a certificate stands in its life. A certificate of the
+// partner comes in as Received, Matched and Approved before it has a key's states.
+type State string
+
+// The states.
+const (
+	Received State = "received" // came in; nothing is compared yet
+	Matched  State = "matched"  // its checksum came in a second message, and is right
+	Approved State = "approved" // a second person said so
+
+	Staged   State = "staged"   // ours: opens already; theirs: verifies already
+	Active   State = "active"   // in use for sealing
+	Retiring State = "retiring" // still opens or verifies what comes late
+	Retired  State = "retired"
+	// Destroyed is a key pair of which only the public part is left.
+	Destroyed State = "destroyed"
+
+	Rejected    State = "rejected"
+	Expired     State = "expired"
+	Compromised State = "compromised"
+)
+
+// States for queries.
+var (
+	StatesInUse = []State{Staged, Active, Retiring}
+	StatesAlive = []State{Received, Matched, Approved, Staged, Active, Retiring} // on their way in, or in use
+)
+
+// InUse reports whether lanes have the key.
+func (s State) InUse() bool { return s == Staged || s == Active || s == Retiring }
+
+// Open reports whether the exchange of a certificate is under way.
+func (s State) Open() bool { return s == Received || s == Matched || s == Approved }
+
 // pairMoves says which state of a key pair of ours may follow which. Compromise
 // skips the overlap.
 var pairMoves = map[State][]State{
@@ -27,15 +61,6 @@ var certificateMoves = map[State][]State{
 	Retiring: {Active, Retired, Compromised, Expired},
 }
 
-// MoveCertificate changes the state of a partner's certificate, if it may follow.
-func (d *Desk) MoveCertificate(tx Tx, c *Certificate, to State) error {
-	if !slices.Contains(certificateMoves[c.State], to) {
-		return fmt.Errorf("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
-	}
-	c.State, c.Changed = to, d.now()
-	return tx.PutCertificate(c)
-}
-
 func mayBecome(next []State) string {
 	if len(next) == 0 {
 		return "it has ended"
@@ -43,31 +68,40 @@ func mayBecome(next []State) string {
 	return "it can become " + words(next)
 }
 
+// MoveCertificate changes the state of a partner's certificate, if it may follow.
+func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
+	if !slices.Contains(certificateMoves[c.State], to) {
+		return fmt.Errorf("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
+	}
+	c.State, c.Changed = to, s.now()
+	return tx.PutCertificate(c)
+}
+
 // MovePair changes the state of a key pair of ours, and of its certificate. One that is
 // in use ends only where another has followed it, or where it is the last.
-func (d *Desk) MovePair(ctx context.Context, id string, to State, last bool, reason string) error {
+func (s *Session) MovePair(ctx context.Context, id string, to State, last bool, reason string) error {
 	action := map[State]string{Active: "key.activate", Retired: "key.retire", Destroyed: "key.destroy", Compromised: "key.compromised"}[to]
-	return d.Change(ctx, Entry{Action: action, Subject: "key/" + id, Reason: reason}, func(tx Tx, e *Entry) error {
+	return s.Change(ctx, Entry{Action: action, Subject: "key/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(id)
 		if err != nil {
 			return fmt.Errorf("key pair %s: %w", id, err)
 		}
-		e.Before, e.Partner, e.Environment = k, k.Partner, k.Environment
+		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
 		switch {
 		case to == Active:
-			err = d.ActivatePair(tx, &k)
+			err = s.ActivatePair(tx, &k)
 		case to == Compromised: // by blocking its key, which ends the use of all that has it
-			if _, err = d.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+reason); err == nil {
+			if _, err = s.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+reason); err == nil {
 				k, err = tx.KeyPair(id)
 			}
 		case to == Retired && k.State == Active && !last:
 			if err = followed(tx, k); err == nil {
-				err = d.movePair(tx, &k, to)
+				err = s.movePair(tx, &k, to)
 			}
 		default:
-			err = d.movePair(tx, &k, to)
+			err = s.movePair(tx, &k, to)
 		}
-		e.After = k
+		entry.After = k
 		return err
 	})
 }
@@ -89,28 +123,28 @@ func followed(tx Tx, k KeyPair) error {
 
 // RetireOffer ends a pair of ours that its partner has not installed, as part of a
 // change.
-func (d *Desk) RetireOffer(tx Tx, k *KeyPair) error {
+func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 	if k.State != Staged {
 		return fmt.Errorf("key pair %s is %s: it is on offer no more; end its use by sealane key retire", k.ID, k.State)
 	}
-	return d.movePair(tx, k, Retired)
+	return s.movePair(tx, k, Retired)
 }
 
 // ActivatePair makes a key pair the active one, as part of a change; the one that
 // was active before it still opens. Of shared pairs several are active, see PairsFor.
-func (d *Desk) ActivatePair(tx Tx, k *KeyPair) error {
+func (s *Session) ActivatePair(tx Tx, k *KeyPair) error {
 	if err := NotBlocked(tx, k.SPKISHA256); err != nil {
 		return fmt.Errorf("key pair %s: %w", k.ID, err)
 	}
 	if k.Partner != "" {
-		if err := d.retireActive(tx, *k); err != nil {
+		if err := s.retireActive(tx, *k); err != nil {
 			return err
 		}
 	}
-	return d.movePair(tx, k, Active)
+	return s.movePair(tx, k, Active)
 }
 
-func (d *Desk) retireActive(tx Tx, next KeyPair) error {
+func (s *Session) retireActive(tx Tx, next KeyPair) error {
 	active, err := tx.KeyPairs(KeyPairQuery{Profile: next.Profile, Partner: next.Partner, Environment: next.Environment, States: []State{Active}})
 	if err != nil {
 		return err
@@ -119,18 +153,18 @@ func (d *Desk) retireActive(tx Tx, next KeyPair) error {
 		if k.ID == next.ID {
 			continue
 		}
-		if err := d.movePair(tx, &k, Retiring); err != nil {
+		if err := s.movePair(tx, &k, Retiring); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d *Desk) movePair(tx Tx, k *KeyPair, to State) error {
+func (s *Session) movePair(tx Tx, k *KeyPair, to State) error {
 	if !slices.Contains(pairMoves[k.State], to) {
 		return fmt.Errorf("key pair %s is %s, and can't become %s; %s", k.ID, k.State, to, mayBecome(pairMoves[k.State]))
 	}
-	k.State, k.Changed = to, d.now()
+	k.State, k.Changed = to, s.now()
 	if to == Destroyed {
 		k.Sealed, k.RootKey = nil, ""
 	}

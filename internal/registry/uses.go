@@ -9,13 +9,13 @@ import (
 
 // Uses collects when API keys were used, and writes it down now and then; traffic
 // waits for no database.
-type Uses struct {
+type UsageRecorder struct {
 	mu sync.Mutex
 	at map[string]time.Time
 }
 
 // Note notes a use.
-func (u *Uses) Note(id string, at time.Time) {
+func (u *UsageRecorder) Note(id string, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.at == nil {
@@ -25,7 +25,7 @@ func (u *Uses) Note(id string, at time.Time) {
 }
 
 // Write writes down what was noted. Where that fails it is kept for the next time.
-func (u *Uses) Write(ctx context.Context, r *Registry) error {
+func (u *UsageRecorder) Write(ctx context.Context, r *Registry) error {
 	u.mu.Lock()
 	noted := u.at
 	u.at = nil

@@ -16,28 +16,28 @@ import (
 // is newer, and is not set back by them.
 func TestUsesAreKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
-	d, _ := founded(t, path)
-	acme(t, d)
+	s, _ := founded(t, path)
+	acme(t, s)
 	ids := make([]string, 2)
 	for i := range ids {
-		k, _, err := d.IssueAPIKey(t.Context(), "acme", "PROD", "", sealane.SealingRequired, "")
+		k, _, err := s.IssueAPIKey(t.Context(), "acme", "PROD", "", sealane.SealingRequired, "")
 		must(t, err)
 		ids[i] = k.ID
 	}
 	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	var uses registry.Uses
+	var uses registry.UsageRecorder
 	// The writer's context ends when its transaction begins, and a call comes in.
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := store.Open(t.Context(), path, store.Options{Trace: func(statement string) {
+	db, err := store.Open(t.Context(), path, store.Options{Trace: func(statement string) {
 		if statement == "BEGIN" && ctx.Err() == nil {
 			uses.Note(ids[0], noon.Add(time.Hour))
 			cancel()
 		}
 	}})
 	must(t, err)
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() { db.Close() })
 	used := func() (times []time.Time) {
-		must(t, s.View(t.Context(), func(tx registry.Tx) error {
+		must(t, db.View(t.Context(), func(tx registry.Tx) error {
 			for _, id := range ids {
 				k, err := tx.APIKey(id)
 				must(t, err)
@@ -47,7 +47,7 @@ func TestUsesAreKept(t *testing.T) {
 		}))
 		return times
 	}
-	r := &registry.Registry{Store: s}
+	r := &registry.Registry{Store: db}
 	uses.Note(ids[0], noon)
 	uses.Note(ids[1], noon)
 	if err := uses.Write(ctx, r); !errors.Is(err, context.Canceled) {

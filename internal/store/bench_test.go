@@ -137,7 +137,7 @@ func fill(tx registry.Tx, from, to int) error {
 				NotBefore: noon, NotAfter: noon.Add(time.Duration(rng.IntN(3*365)) * 24 * time.Hour),
 				SHA256: benchBytes(i, "certificate "+strconv.Itoa(n)), SPKISHA256: benchBytes(i, "spki "+strconv.Itoa(n)),
 				SPKI: random(rng, 294), DER: random(rng, 1000), Created: noon, Changed: noon,
-				Exchange: registry.Exchange{File: random(rng, 1400), Format: "pem", ReceivedBy: "ada"},
+				Provenance: registry.Provenance{File: random(rng, 1400), Format: "pem", ReceivedBy: "ada"},
 			}
 			if err := tx.PutCertificate(&c); err != nil {
 				return err

@@ -28,7 +28,7 @@ var certificateTable = &table[registry.Certificate]{
 	},
 	long: []column[registry.Certificate]{
 		blob("der", func(c *registry.Certificate) *[]byte { return &c.DER }),
-		blobOrNull("file", func(c *registry.Certificate) *[]byte { return &c.Exchange.File }).onlyWhole(),
+		blobOrNull("file", func(c *registry.Certificate) *[]byte { return &c.Provenance.File }).onlyWhole(),
 	},
 	version: func(c *registry.Certificate) *int64 { return &c.Version },
 	body:    true,

@@ -76,7 +76,7 @@ func everyChange(tx registry.Tx) error {
 	if err != nil {
 		return err
 	}
-	old.State, old.Exchange.Change = registry.Retired, "CHG2"
+	old.State, old.Provenance.Change = registry.Retired, "CHG2"
 	o := registry.Offer{KeyPair: "new", Partner: "acme", At: noon}
 	return all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k), tx.UsedAPIKeys(map[string]time.Time{"new": noon}),
 		tx.PutKeyPair(&pair), tx.PutOffer(&o), tx.PutCertificate(&c), tx.PutCertificate(&old), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}),

@@ -150,7 +150,7 @@ func certificate(id string, owner registry.Owner, of, environment string) regist
 		NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), Bits: 4096,
 		SHA256: sum("certificate " + id), SPKI: []byte("spki of " + id), SPKISHA256: sum("spki " + id), DER: []byte("\x30\x82\x00 " + id),
 		Chain: [][]byte{{1, 2, 3}, {0}},
-		Exchange: registry.Exchange{
+		Provenance: registry.Provenance{
 			File: []byte("-----BEGIN\r\n"), Format: "pem", From: "mail@example.com", Findings: []string{"a", "b"},
 			Waivers:    []registry.Waiver{{Rule: "validity", Reason: "asked", Asked: "ada", Granted: "bob", At: noon}},
 			ReceivedBy: "ada", MatchedBy: "bob", Checksum: "ab:cd", MatchedAs: "DER", ApprovedBy: "eve", Change: "CHG1", CallBack: "called",

@@ -77,7 +77,7 @@ func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 		var old registry.Certificate
 		update(t, started, func(tx registry.Tx) (err error) {
 			old, err = tx.Certificate("old")
-			old.Exchange.Change = "CHG3"
+			old.Provenance.Change = "CHG3"
 			return all(err, tx.PutCertificate(&old))
 		})
 		if old.State != registry.Retired {

@@ -314,19 +314,19 @@ func TestSPKIs(t *testing.T) {
 func TestFilesStay(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		c := certificate("c1", registry.Theirs, "acme", "PROD")
-		file := string(c.Exchange.File)
+		file := string(c.Provenance.File)
 		update(t, s, func(tx registry.Tx) error { return all(agreement(tx, "acme", "PROD"), tx.PutCertificate(&c)) })
 		update(t, s, func(tx registry.Tx) error {
 			list, err := tx.Certificates(registry.CertificateQuery{Partner: "acme"})
-			if err != nil || len(list) != 1 || list[0].Exchange.File != nil {
+			if err != nil || len(list) != 1 || list[0].Provenance.File != nil {
 				t.Fatalf("%d certificates, %v; a list has no files", len(list), err)
 			}
 			return tx.PutCertificate(&list[0])
 		})
 		view(t, s, func(tx registry.Tx) error {
 			c, err := tx.Certificate("c1")
-			if string(c.Exchange.File) != file || c.Version != 2 {
-				t.Errorf("version %d has the file %q", c.Version, c.Exchange.File)
+			if string(c.Provenance.File) != file || c.Version != 2 {
+				t.Errorf("version %d has the file %q", c.Version, c.Provenance.File)
 			}
 			return err
 		})

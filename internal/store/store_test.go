@@ -74,7 +74,7 @@ func TestRowsComeBackWhole(t *testing.T) {
 			func(tx registry.Tx) (registry.KeyPair, error) { return tx.KeyPair("p1") },
 			func(k *registry.KeyPair) *int64 { return &k.Version })
 		kept(t, s, certificate("c1", registry.Theirs, "acme", "PROD"), func(c *registry.Certificate) {
-			c.Owner, c.Partner, c.Chain, c.Exchange, c.DER, c.NotAfter = registry.Ours, "", nil, registry.Exchange{File: []byte("another")}, []byte{1}, time.Time{}
+			c.Owner, c.Partner, c.Chain, c.Provenance, c.DER, c.NotAfter = registry.Ours, "", nil, registry.Provenance{File: []byte("another")}, []byte{1}, time.Time{}
 		},
 			func(tx registry.Tx, c *registry.Certificate) error { return tx.PutCertificate(c) },
 			func(tx registry.Tx) (registry.Certificate, error) { return tx.Certificate("c1") },
@@ -292,8 +292,8 @@ func TestTextsThatOneDatabaseCouldNotKeep(t *testing.T) {
 func TestLargeValues(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		c := certificate("c", registry.Ours, "", "PROD")
-		c.DER, c.Exchange.File = bytes.Repeat([]byte{0xa5}, 1<<20), bytes.Repeat([]byte{0}, 1<<20)
-		c.Exchange.CallBack = strings.Repeat("é", 1<<19)
+		c.DER, c.Provenance.File = bytes.Repeat([]byte{0xa5}, 1<<20), bytes.Repeat([]byte{0}, 1<<20)
+		c.Provenance.CallBack = strings.Repeat("é", 1<<19)
 		update(t, s, func(tx registry.Tx) error { return tx.PutCertificate(&c) })
 		view(t, s, func(tx registry.Tx) error {
 			got, err := tx.Certificate("c")

@@ -11,12 +11,12 @@ import (
 
 // Confirm compares a received certificate with the checksum of the partner's
 // second message, and says what matched.
-func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (matched string, err error) {
+func (e Exchange) MatchChecksum(ctx context.Context, id, checksum, reason string) (matched string, err error) {
 	var wrong *registry.Certificate
 	if !cert.IsChecksum(checksum) {
 		return "", fmt.Errorf("certificate %s: this is no checksum; copy the 64 hexadecimal digits of the SHA-256 from the second message, one checksum at a time", id)
 	}
-	err = x.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+	err = e.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -28,7 +28,7 @@ func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (mat
 		if err != nil {
 			return err
 		}
-		which, ok := cert.Match(checksum, c.Exchange.File, chain[0])
+		which, ok := cert.Match(checksum, c.Provenance.File, chain[0])
 		if !ok {
 			wrong = &c
 			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go on; call the partner at a number that you knew before", id)
@@ -36,31 +36,31 @@ func (x Exchange) Confirm(ctx context.Context, id, checksum, reason string) (mat
 		if !which.CoversCertificate() {
 			return fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", which)
 		}
-		e.Partner, e.Environment, e.Before = c.Partner, c.Environment, c
-		c.Exchange.MatchedBy, c.Exchange.Checksum, c.Exchange.MatchedAs = x.Person().ID, cut(checksum, 200), which.String()
+		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
+		c.Provenance.MatchedBy, c.Provenance.Checksum, c.Provenance.MatchedAs = e.Person().ID, cut(checksum, 200), which.String()
 		matched = which.String()
-		if err := x.MoveCertificate(tx, &c, registry.Matched); err != nil {
+		if err := e.MoveCertificate(tx, &c, registry.Matched); err != nil {
 			return err
 		}
-		e.After = c
+		entry.After = c
 		return nil
 	})
 	if wrong != nil {
-		err = errors.Join(err, x.mismatch(ctx, *wrong, reason, map[string]string{"checksum": cut(checksum, 200)}))
+		err = errors.Join(err, e.mismatch(ctx, *wrong, reason, map[string]string{"checksum": cut(checksum, 200)}))
 	}
 	return matched, err
 }
 
 // mismatch records what did not match. After another checksum that is wrong, a
 // certificate that had matched has to be confirmed again.
-func (x Exchange) mismatch(ctx context.Context, c registry.Certificate, reason string, what map[string]string) error {
-	entry := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, Reason: reason, After: what}
-	return x.Change(ctx, entry, func(tx registry.Tx, _ *registry.Entry) error {
+func (e Exchange) mismatch(ctx context.Context, c registry.Certificate, reason string, what map[string]string) error {
+	record := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, Reason: reason, After: what}
+	return e.Change(ctx, record, func(tx registry.Tx, _ *registry.Entry) error {
 		now, err := tx.Certificate(c.ID)
 		if err != nil || now.State != registry.Matched || what["checksum"] == "" {
 			return err
 		}
-		now.Exchange.MatchedBy, now.Exchange.Checksum, now.Exchange.MatchedAs = "", "", ""
-		return x.MoveCertificate(tx, &now, registry.Received)
+		now.Provenance.MatchedBy, now.Provenance.Checksum, now.Provenance.MatchedAs = "", "", ""
+		return e.MoveCertificate(tx, &now, registry.Received)
 	})
 }

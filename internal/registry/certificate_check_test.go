@@ -12,21 +12,21 @@ import (
 )
 
 // other adds a second partner of the same dialect, and acme's DEV.
-func other(t *testing.T, d *registry.Desk) {
+func other(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, d.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}, ""))
 	for _, at := range [][2]string{{"other", "PROD"}, {"acme", "DEV"}} {
-		must(t, d.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: sealane.SealingRequired}, ""))
+		must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: sealane.SealingRequired}, ""))
 	}
 }
 
 // A rejected certificate may come again at the same place; anywhere else its key is
 // known, and refused.
 func TestRejectedIsStillKnown(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
-	other(t, d)
-	x := exchange.At(d)
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	other(t, s)
+	x := exchange.New(s)
 	key := testkey.RSA(t, "registry rejected", 2048)
 	leaf, _ := issued(t, key.Public(), nil)
 	receive := func(partner, environment string) (registry.Certificate, error) {
@@ -41,7 +41,7 @@ func TestRejectedIsStillKnown(t *testing.T) {
 		refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
 	}
 	// A key of the partner's is none of ours, at the same place either.
-	_, _, err = d.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, []*x509.Certificate{leaf}, "")
+	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, []*x509.Certificate{leaf}, "")
 	refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
 	again, err := receive("acme", "PROD")
 	must(t, err)
@@ -52,8 +52,8 @@ func TestRejectedIsStillKnown(t *testing.T) {
 
 // What is imported must be whole, and for the partner; what is refused leaves nothing.
 func TestImportRefused(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
 	known, second := testkey.RSA(t, "registry import 1", 2048), testkey.RSA(t, "registry import 2", 2048)
 	of := func(key *rsa.PrivateKey) []*x509.Certificate {
 		leaf, _ := issued(t, key.Public(), nil)
@@ -71,7 +71,7 @@ func TestImportRefused(t *testing.T) {
 		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, nil},
 		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD"}, second, of(second)},
 	} {
-		_, _, err := d.ImportKeyPair(ctx, c.pair, c.key, c.chain, "")
+		_, _, err := s.ImportKeyPair(ctx, c.pair, c.key, c.chain, "")
 		if c.says == "" {
 			must(t, err)
 			continue
@@ -81,7 +81,7 @@ func TestImportRefused(t *testing.T) {
 		}
 		refused(t, c.says, err)
 	}
-	must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 		pairs, err := tx.KeyPairs(registry.KeyPairQuery{})
 		if len(pairs) != 1 {
 			t.Errorf("%d key pairs were kept", len(pairs))

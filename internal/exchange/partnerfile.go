@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -42,13 +41,13 @@ const (
 )
 
 // Export writes the partner file of a key pair of ours, for a partner.
-func (x Exchange) Export(ctx context.Context, pair, partner, name string, contacts []registry.Contact, reason string) (file []byte, err error) {
-	err = x.Change(ctx, registry.Entry{Action: "partner.export", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, e *registry.Entry) error {
+func (e Exchange) Export(ctx context.Context, pair, partner, name string, contacts []registry.Contact, reason string) (file []byte, err error) {
+	err = e.Change(ctx, registry.Entry{Action: "partner.export", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, pair)
 		if err != nil {
 			return err
 		}
-		env, err := x.forPartner(tx, k, partner)
+		env, err := e.forPartner(tx, k, partner)
 		if err != nil {
 			return err
 		}
@@ -61,15 +60,15 @@ func (x Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		}
 		payload, err := json.Marshal(PartnerFile{
 			Format: partnerFormat, Name: name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
-			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: contacts, MailFrom: env.MailFrom, Created: x.Time(),
+			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: contacts, MailFrom: env.MailFrom, Created: e.Time(),
 		})
 		if err != nil {
 			return err
 		}
-		if file, err = x.Sign(k, payload); err != nil {
+		if file, err = e.Sign(k, payload); err != nil {
 			return err
 		}
-		return x.offered(tx, e, k, partner, func(o *registry.Offer) { o.At = x.Time() })
+		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.Time() })
 	})
 	return file, err
 }
@@ -133,55 +132,4 @@ func claimed(data []byte) []byte {
 	out := make([]byte, base64.RawURLEncoding.DecodedLen(len(payload)))
 	n, _ := base64.RawURLEncoding.Decode(out, payload)
 	return out[:n]
-}
-
-// Answer opens a partner's challenge with one of our key pairs, and gives the text
-// that proves it. The partner may be left out where there are few key pairs. Nothing
-// else is opened: a challenge says that it is one.
-func (x Exchange) Answer(ctx context.Context, token []byte, partner, reason string) (answer string, err error) {
-	if err := x.May("exchange.answer"); err != nil {
-		return "", err
-	}
-	var pairs []registry.KeyPair
-	err = x.Store.View(ctx, func(tx registry.Tx) (err error) {
-		pairs, err = challenged(tx, partner)
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	var broken error
-	for _, k := range pairs {
-		text, err := x.Decrypt(k, bytes.TrimSpace(token))
-		if errors.Is(err, registry.ErrUnusable) {
-			broken = errors.Join(broken, err)
-		}
-		if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
-			continue
-		}
-		entry := registry.Entry{Action: "exchange.answer", Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment, Reason: reason}
-		if err := x.Change(ctx, entry, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
-			return "", err
-		}
-		return string(text), nil
-	}
-	switch {
-	case broken != nil:
-		return "", fmt.Errorf("no key pair opens it, and some could not be tried: %w", broken)
-	case partner == "" && len(pairs) == all.Limit:
-		return "", fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)", len(pairs))
-	}
-	return "", errors.New("this is no challenge to a key pair of this registry")
-}
-
-// challenged gives the key pairs that a partner, or any, may challenge.
-func challenged(tx registry.Tx, partner string) ([]registry.KeyPair, error) {
-	if partner == "" {
-		return tx.KeyPairs(registry.KeyPairQuery{States: registry.StatesInUse, Page: all})
-	}
-	p, err := tx.Partner(partner)
-	if err != nil {
-		return nil, fmt.Errorf("partner %q: %w", partner, err)
-	}
-	return registry.PairsFor(tx, p, "")
 }

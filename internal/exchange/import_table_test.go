@@ -21,7 +21,7 @@ import (
 // Each row of a table is in, or says why not, and does not hold up the others.
 func TestImportCSV(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		dir := t.TempDir()
 		write := func(name string, data []byte) {
 			h.must(os.WriteFile(filepath.Join(dir, name), data, 0o600))
@@ -101,7 +101,7 @@ func TestImportCSV(t *testing.T) {
 	})
 }
 
-func (h *house) imported(path string) (results []exchange.RowResult) {
+func (h *company) imported(path string) (results []exchange.RowResult) {
 	h.t.Helper()
 	h.must(h.anna.ImportCSV(h.t.Context(), path, "migration", func(r exchange.RowResult) { results = append(results, r) }))
 	return results
@@ -110,7 +110,7 @@ func (h *house) imported(path string) (results []exchange.RowResult) {
 // Spreadsheets write tables in several ways; what is none is refused before anything
 // is done.
 func TestTableForms(t *testing.T) {
-	h := newHouse(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	h := newCompany(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
 	dir := t.TempDir()
 	const table = "partner,name,profile,side,environment,sealing\r\np,Zoë,rdx,client,STAG,required\r\n"
 	utf16 := func(order binary.AppendByteOrder, text string) (out []byte) {
@@ -157,7 +157,7 @@ func TestTableForms(t *testing.T) {
 // stay out; the same certificate twice is no such thing.
 func TestImportedKeysAreCompared(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
-		h := newHouse(t, address())
+		h := newCompany(t, address())
 		h.partner("known", "rdx", sealane.ClientSide, "STAG")
 		a, b, c, d, e := fresh(t, "csv a"), fresh(t, "csv b"), fresh(t, "csv c"), fresh(t, "csv d"), fresh(t, "csv e")
 		h.letIn("known", "STAG", made(t, a), "")

@@ -23,12 +23,12 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// house is one company with its registry, and the people in it.
-type house struct {
+// company is one company with its registry, and the people in it.
+type company struct {
 	*registry.Registry
 	t        testing.TB
 	now      time.Time
-	admin    *registry.Desk
+	admin    *registry.Session
 	anna, bo exchange.Exchange // operators
 	cora     exchange.Exchange // approver
 	root     *rootkey.Key
@@ -42,14 +42,14 @@ func onBoth(t *testing.T, test func(t *testing.T, address func() string)) {
 	t.Run("postgres", func(t *testing.T) { test(t, func() string { return pgtest.URL(t) }) })
 }
 
-func newHouse(t testing.TB, address string) *house {
+func newCompany(t testing.TB, address string) *company {
 	t.Helper()
 	s, err := store.Open(t.Context(), address, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	h := &house{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+	h := &company{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
 	if h.root, err = rootkey.Generate(); err != nil {
 		t.Fatal(err)
@@ -58,13 +58,13 @@ func newHouse(t testing.TB, address string) *house {
 	h.must(err)
 	h.admin = h.login(token)
 	h.must(h.admin.SetRoot(t.Context(), h.root, nil))
-	h.anna = exchange.At(h.person("anna", registry.Operator))
-	h.bo = exchange.At(h.person("bo", registry.Operator))
-	h.cora = exchange.At(h.person("cora", registry.Approver))
+	h.anna = exchange.New(h.person("anna", registry.Operator))
+	h.bo = exchange.New(h.person("bo", registry.Operator))
+	h.cora = exchange.New(h.person("cora", registry.Approver))
 	return h
 }
 
-func (h *house) must(err error) {
+func (h *company) must(err error) {
 	h.t.Helper()
 	if err != nil {
 		h.t.Fatal(err)
@@ -74,14 +74,14 @@ func (h *house) must(err error) {
 // only is the error of what gives something besides.
 func only[T any](_ T, err error) error { return err }
 
-func (h *house) login(token string) *registry.Desk {
+func (h *company) login(token string) *registry.Session {
 	h.t.Helper()
-	d, err := h.Login(h.t.Context(), token)
+	s, err := h.Login(h.t.Context(), token)
 	h.must(err)
-	return d
+	return s
 }
 
-func (h *house) person(id string, roles ...registry.Role) *registry.Desk {
+func (h *company) person(id string, roles ...registry.Role) *registry.Session {
 	h.t.Helper()
 	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles}, "")
 	h.must(err)
@@ -89,7 +89,7 @@ func (h *house) person(id string, roles ...registry.Role) *registry.Desk {
 }
 
 // partner adds one with an environment.
-func (h *house) partner(id, profileName string, side sealane.Side, environments ...string) {
+func (h *company) partner(id, profileName string, side sealane.Side, environments ...string) {
 	h.t.Helper()
 	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName, Side: side}, ""))
 	for _, name := range environments {
@@ -102,7 +102,7 @@ func (h *house) partner(id, profileName string, side sealane.Side, environments 
 }
 
 // pair makes a key pair of ours.
-func (h *house) pair(profileName, partner, environment string) (registry.KeyPair, registry.Certificate) {
+func (h *company) pair(profileName, partner, environment string) (registry.KeyPair, registry.Certificate) {
 	h.t.Helper()
 	k, c, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Subject: subject}, "")
 	h.must(err)
@@ -112,12 +112,12 @@ func (h *house) pair(profileName, partner, environment string) (registry.KeyPair
 var subject = cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Payments", Email: "keys@example.com", Validity: 2}
 
 // letIn walks a certificate of the partner's to its use.
-func (h *house) letIn(partner, environment string, file []byte, keyID string) registry.Certificate {
+func (h *company) letIn(partner, environment string, file []byte, keyID string) registry.Certificate {
 	h.t.Helper()
 	ctx := h.t.Context()
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: file, KeyID: keyID})
 	h.must(err)
-	_, err = h.anna.Confirm(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
 	if keyID == "" && c.Profile == "rdx" {
@@ -127,7 +127,7 @@ func (h *house) letIn(partner, environment string, file []byte, keyID string) re
 	return h.certificate(c.ID)
 }
 
-func (h *house) certificate(id string) (c registry.Certificate) {
+func (h *company) certificate(id string) (c registry.Certificate) {
 	h.t.Helper()
 	h.must(h.Store.View(h.t.Context(), func(tx registry.Tx) (err error) {
 		c, err = tx.Certificate(id)
@@ -136,7 +136,7 @@ func (h *house) certificate(id string) (c registry.Certificate) {
 	return c
 }
 
-func (h *house) lane(partner, environment string) *sealane.Lane {
+func (h *company) lane(partner, environment string) *sealane.Lane {
 	h.t.Helper()
 	s, err := h.Snapshot(h.t.Context())
 	h.must(err)

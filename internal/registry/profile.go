@@ -30,7 +30,7 @@ func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
 
 // AddProfile adds a dialect, or changes one that was added, and gives its name. A change
 // is for all partners who speak it, so that it takes an administrator, and a reason.
-func (d *Desk) AddProfile(ctx context.Context, source []byte, reason string) (name string, err error) {
+func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) (name string, err error) {
 	p, err := profile.Parse(source)
 	if err != nil {
 		return "", err
@@ -41,11 +41,11 @@ func (d *Desk) AddProfile(ctx context.Context, source []byte, reason string) (na
 	if slices.Contains(profile.Names(), p.Name) {
 		return "", fmt.Errorf("profile %s is an embedded one: give yours another name", p.Name)
 	}
-	if err := d.May("profile.add"); err != nil {
+	if err := s.May("profile.add"); err != nil {
 		return "", err
 	}
 	var before []byte
-	err = d.Store.View(ctx, func(tx Tx) (err error) {
+	err = s.Store.View(ctx, func(tx Tx) (err error) {
 		before, err = tx.Setting(settingProfile + p.Name)
 		return err
 	})
@@ -56,7 +56,7 @@ func (d *Desk) AddProfile(ctx context.Context, source []byte, reason string) (na
 	if len(before) > 0 {
 		action = "profile.change"
 	}
-	return p.Name, d.Change(ctx, Entry{Action: action, Subject: "profile/" + p.Name, Reason: reason}, func(tx Tx, e *Entry) error {
+	return p.Name, s.Change(ctx, Entry{Action: action, Subject: "profile/" + p.Name, Reason: reason}, func(tx Tx, entry *Entry) error {
 		now, err := tx.Setting(settingProfile + p.Name)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (d *Desk) AddProfile(ctx context.Context, source []byte, reason string) (na
 		if err != nil {
 			return err
 		}
-		e.Before, e.After = string(before), map[string]any{"profile": string(source), "partners": partners}
+		entry.Before, entry.After = string(before), map[string]any{"profile": string(source), "partners": partners}
 		return tx.PutSetting(settingProfile+p.Name, source)
 	})
 }
@@ -92,4 +92,12 @@ func speakers(tx Tx, p *profile.Profile) (count int, err error) {
 		},
 	})
 	return len(speak), err
+}
+
+func (r *Registry) loadProfile(ctx context.Context, name string) (p *profile.Profile, err error) {
+	err = r.Store.View(ctx, func(tx Tx) error {
+		p, err = LoadProfile(tx, name)
+		return err
+	})
+	return p, err
 }

@@ -44,8 +44,8 @@ func issued(t *testing.T, pub crypto.PublicKey, change func(*x509.Certificate)) 
 // No reason outweighs a key that is not fit, nor a signature that proves nothing; a
 // rule of form may be waived.
 func TestNotWaivable(t *testing.T) {
-	d, ctx := desk(t), t.Context()
-	acme(t, d)
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
 	good := testkey.RSA(t, "registry waivable", 2048).N
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
@@ -56,7 +56,7 @@ func TestNotWaivable(t *testing.T) {
 	blocked := testkey.RSA(t, "registry waivable blocked", 2048)
 	sum, err := registry.SPKISum(&blocked.PublicKey)
 	must(t, err)
-	must(t, only(d.BlockKeys(ctx, [][]byte{sum}, "another product's")))
+	must(t, only(s.BlockKeys(ctx, [][]byte{sum}, "another product's")))
 	for _, c := range []struct {
 		rule     string
 		key      crypto.PublicKey
@@ -74,10 +74,10 @@ func TestNotWaivable(t *testing.T) {
 		leaf, _ := issued(t, c.key, c.change)
 		row := registry.NewCertificate("acme", "riskos", "PROD", []*x509.Certificate{leaf})
 		var found []registry.Finding
-		must(t, d.Store.View(ctx, func(tx registry.Tx) error {
+		must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 			dialect, err := registry.LoadProfile(tx, "riskos")
 			must(t, err)
-			found, err = d.CheckCertificate(tx, &row, leaf, dialect)
+			found, err = s.CheckCertificate(tx, &row, leaf, dialect)
 			return err
 		}))
 		waived := []registry.Waiver{{Rule: c.rule, Reason: "please", Asked: "anna", Granted: "ben"}}

@@ -18,7 +18,7 @@ import (
 // Parcel is a certificate of ours as it goes to a partner: in the formats that
 // partners take, with a covering letter, and apart from them a second letter with
 // the checksums.
-type Parcel struct {
+type OfferPackage struct {
 	Profile     *profile.Profile
 	Environment string
 	KeyID       string // empty where the partner assigns it
@@ -27,7 +27,7 @@ type Parcel struct {
 }
 
 // Base names the files.
-func (p Parcel) Base() string { return BaseName(p.Certificate.Subject.CommonName, p.Environment) }
+func (p OfferPackage) Base() string { return BaseName(p.Certificate.Subject.CommonName, p.Environment) }
 
 // BaseName names the files of a certificate: the common name, cut to harmless
 // characters, and the environment.
@@ -49,7 +49,7 @@ func BaseName(commonName, environment string) string {
 }
 
 // Files gives the certificate's files by their names.
-func (p Parcel) Files() (map[string][]byte, error) {
+func (p OfferPackage) Files() (map[string][]byte, error) {
 	forms, err := keyfile.EncodeAll(p.Certificate)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (p Parcel) Files() (map[string][]byte, error) {
 
 // Letters gives the covering letter, and the letter with the checksums for a
 // second message. Each begins with its subject.
-func (p Parcel) Letters() (covering, checksums []byte, err error) {
+func (p OfferPackage) Letters() (covering, checksums []byte, err error) {
 	files, err := p.Files()
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,15 @@ import (
 	"time"
 )
 
+// Offer is how far a key pair of ours is with one partner.
+type Offer struct {
+	KeyPair   string    `json:"key_pair"`
+	Partner   string    `json:"partner"`
+	At        time.Time `json:"at,omitzero"`        // when its certificate was written for them
+	Confirmed time.Time `json:"confirmed,omitzero"` // when they said that it is installed
+	Version   int64     `json:"-"`
+}
+
 // PairsFor gives the key pairs in use that a lane with a partner has, its own first,
 // then those that all partners of the profile share. Their states are as they are for
 // this partner: each confirms for itself, so that one is never signed to with a key

@@ -83,12 +83,12 @@ func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 
 // SetRoot is UseRoot; in a registry that has no root key yet, it makes the key its
 // own. parameters are those of a passphrase, where it comes from one.
-func (d *Desk) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
-	err := d.UseRoot(ctx, key)
+func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
+	err := s.UseRoot(ctx, key)
 	if !errors.Is(err, ErrNoRoot) {
 		return err
 	}
-	err = d.Change(ctx, Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, e *Entry) error {
+	err = s.Change(ctx, Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, entry *Entry) error {
 		if err := rootIs(tx, key, false); !errors.Is(err, ErrNoRoot) {
 			return errors.Join(errAlreadySet, err) // another program was first
 		}
@@ -100,7 +100,7 @@ func (d *Desk) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte)
 	if err != nil && !errors.Is(err, errAlreadySet) {
 		return err
 	}
-	return d.UseRoot(ctx, key)
+	return s.UseRoot(ctx, key)
 }
 
 var errAlreadySet = errors.New("the root key was set meanwhile")
@@ -113,18 +113,18 @@ var errAlreadySet = errors.New("the root key was set meanwhile")
 // This Registry stays as it is, so that what others do with it goes on, and lanes
 // that were made of it open what they opened before. Whoever goes on from here
 // calls UseRoot with the next key.
-func (d *Desk) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte, reason string) (count int, err error) {
-	if d.Root == nil {
+func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte, reason string) (count int, err error) {
+	if s.Root == nil {
 		return 0, errors.New("give the present root key as well (--root-key)")
 	}
-	both := *d.Registry
-	if both.Root, err = rootkey.NewRing(next, d.Root.Newest()); err != nil { // seals under the next, opens both
+	both := *s.Registry
+	if both.Root, err = rootkey.NewRing(next, s.Root.Newest()); err != nil { // seals under the next, opens both
 		return 0, err
 	}
-	desk := &Desk{&both, d.person}
-	entry := Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason}
-	err = desk.Change(ctx, entry, func(tx Tx, e *Entry) error {
-		e.After = map[string]string{"step": "begun"}
+	rotating := &Session{&both, s.person}
+	step := Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason}
+	err = rotating.Change(ctx, step, func(tx Tx, entry *Entry) error {
+		entry.After = map[string]string{"step": "begun"}
 		return beginRotation(tx, next, parameters)
 	})
 	if err != nil {
@@ -132,8 +132,8 @@ func (d *Desk) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []b
 	}
 	for {
 		n := 0
-		err = desk.Change(ctx, entry, func(tx Tx, e *Entry) (err error) {
-			n, err = desk.resealSome(tx, e, next, parameters)
+		err = rotating.Change(ctx, step, func(tx Tx, entry *Entry) (err error) {
+			n, err = rotating.resealSome(tx, entry, next, parameters)
 			return err
 		})
 		if err != nil {
@@ -162,22 +162,22 @@ func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 
 // resealSome seals a hundred private keys again. When nothing is left under another
 // root key, it makes the next one the registry's.
-func (d *Desk) resealSome(tx Tx, e *Entry, next *rootkey.Key, parameters []byte) (n int, err error) {
+func (s *Session) resealSome(tx Tx, entry *Entry, next *rootkey.Key, parameters []byte) (n int, err error) {
 	pairs, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 100}})
 	if err != nil {
 		return 0, err
 	}
 	if len(pairs) == 0 {
-		e.After = map[string]string{"step": "finished"}
+		entry.After = map[string]string{"step": "finished"}
 		return 0, finishRotation(tx, next, parameters)
 	}
 	var ids []string
 	for _, k := range pairs {
-		pkcs8, err := d.Root.Open(k.Sealed, sealContext(&k))
+		pkcs8, err := s.Root.Open(k.Sealed, sealContext(&k))
 		if err != nil {
 			return 0, fmt.Errorf("key pair %s: %w", k.ID, err)
 		}
-		err = d.sealPair(tx, &k, pkcs8)
+		err = s.sealPair(tx, &k, pkcs8)
 		clear(pkcs8)
 		if err != nil {
 			return 0, err
@@ -187,7 +187,7 @@ func (d *Desk) resealSome(tx Tx, e *Entry, next *rootkey.Key, parameters []byte)
 		}
 		ids = append(ids, k.ID)
 	}
-	e.After = map[string]any{"step": "sealed again", "keys": ids}
+	entry.After = map[string]any{"step": "sealed again", "keys": ids}
 	return len(ids), nil
 }
 

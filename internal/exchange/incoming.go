@@ -1,0 +1,71 @@
+package exchange
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/mail"
+
+	"github.com/sealane/sealane/keyfile"
+)
+
+// arrival is what came: a certificate, and by whom where it came by mail.
+type incomingFile struct {
+	data        []byte // the file as it was attached
+	name        string
+	from        string
+	file        *keyfile.File
+	partnerFile *PartnerFile // where the file is one
+
+	skipped []string // what else was attached, and nothing was made of
+}
+
+// read finds the certificate in a file, or in a saved mail (.eml) that has it
+// attached. A private key anywhere is an error of type *leaks, whatever else is wrong.
+func read(data []byte) (*incomingFile, error) {
+	if len(data) > maxMail {
+		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one", len(data), maxMail)
+	}
+	// What a mail's text quotes must not hide what is attached to it.
+	if message, err := mail.ReadMessage(bytes.NewReader(data)); err == nil && (message.Header.Get("From") != "" || message.Header.Get("Mime-Version") != "") {
+		return readMail(message, data)
+	}
+	var l leaks
+	l.add(keyfile.FindPrivateKeys(data))
+	if likelyPartnerFile(data) {
+		l.add(keyfile.FindPrivateKeys(claimed(data)))
+	}
+	if err := l.among(data); err != nil {
+		return nil, err
+	}
+	return readFile(data)
+}
+
+// readFile takes a file in which no private key was found.
+func readFile(data []byte) (*incomingFile, error) {
+	if likelyPartnerFile(data) {
+		told, chain, err := ReadPartnerFile(data)
+		if err != nil {
+			return nil, err
+		}
+		return &incomingFile{data: data, partnerFile: told, file: &keyfile.File{Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: told.KeyID}}, nil
+	}
+	if _, signed := keyfile.SignedContent(data); signed {
+		return nil, errSigned
+	}
+	file, err := keyfile.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return &incomingFile{data: data, file: file}, nil
+}
+
+var errSigned = errors.New("this is a PKCS#7 that somebody signed with, such as the signature of a mail: the certificate in it is the signer's; ask for the partner's as a file of its own (.pem, .cer, .crt, .p7b)")
+
+func sameCertificate(a, b *keyfile.File) bool {
+	if len(a.Certificates) == 0 || len(b.Certificates) == 0 {
+		return a.PublicKey != nil && b.PublicKey != nil && a.PublicKey.Equal(b.PublicKey)
+	}
+	return a.Certificates[0].Equal(b.Certificates[0])
+}

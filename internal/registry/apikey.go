@@ -1,0 +1,77 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sealane/sealane"
+)
+
+// APIKey lets a caller in. The key itself is shown once, when it is made; what is
+// stored is its SHA-256.
+type APIKey struct {
+	ID          string          `json:"id"`
+	Partner     string          `json:"partner"`
+	Environment string          `json:"environment"`
+	Label       string          `json:"label,omitempty"`
+	Prefix      string          `json:"prefix"` // the key's first characters, by which people tell keys apart
+	SHA256      []byte          `json:"-"`
+	Sealing     sealane.Sealing `json:"sealing"`
+	Created     time.Time       `json:"created"`
+	Revoked     time.Time       `json:"revoked,omitzero"`
+	LastUsed    time.Time       `json:"last_used,omitzero"` // to the minute
+	Version     int64           `json:"-"`
+}
+
+// IssueAPIKey makes a key by which a partner's calls are known. The key is given
+// once. Sealing must be said.
+func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label string, sealing sealane.Sealing, reason string) (APIKey, string, error) {
+	k := APIKey{ID: newID("a"), Partner: partner, Environment: environment, Label: label, Sealing: sealing}
+	var token string
+	err := s.Change(ctx, Entry{Action: "apikey.issue", Subject: "apikey/" + k.ID, Partner: partner, Environment: environment, Reason: reason}, func(tx Tx, entry *Entry) error {
+		env, err := FindEnvironment(tx, partner, environment)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Partner(partner)
+		if err != nil {
+			return err
+		}
+		if p.Side != sealane.ServerSide {
+			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", partner)
+		}
+		dialect, err := LoadProfile(tx, p.Profile)
+		if err != nil {
+			return err
+		}
+		if sealing != sealane.SealingRequired && sealing != sealane.SealingOptional {
+			return fmt.Errorf("API key for %s: say whether sealing is %s or %s", partner, sealane.SealingRequired, sealane.SealingOptional)
+		}
+		if _, err := sealane.New(laneConfig(p, env, sealing, dialect)); err != nil {
+			return err
+		}
+		k.Created = s.now()
+		token, k.Prefix, k.SHA256 = newToken("api")
+		entry.After = k
+		return tx.PutAPIKey(&k)
+	})
+	return k, token, err
+}
+
+// RevokeAPIKey ends a key.
+func (s *Session) RevokeAPIKey(ctx context.Context, id, reason string) error {
+	return s.Change(ctx, Entry{Action: "apikey.revoke", Subject: "apikey/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+		k, err := tx.APIKey(id)
+		if err != nil {
+			return fmt.Errorf("API key %s: %w", id, err)
+		}
+		if !k.Revoked.IsZero() {
+			return fmt.Errorf("API key %s was revoked on %s", id, k.Revoked.Format(time.DateOnly))
+		}
+		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
+		k.Revoked = s.now()
+		entry.After = k
+		return tx.PutAPIKey(&k)
+	})
+}

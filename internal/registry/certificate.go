@@ -1,0 +1,135 @@
+package registry
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"time"
+)
+
+// Owner is whose certificate it is.
+type Owner string
+
+// The owners.
+const (
+	Ours   Owner = "ours"
+	Theirs Owner = "theirs"
+)
+
+// Certificate is one of ours, or of a partner.
+type Certificate struct {
+	ID          string `json:"id"`
+	Owner       Owner  `json:"owner"`
+	Partner     string `json:"partner,omitempty"` // empty: ours, and shared by all partners of the profile
+	Profile     string `json:"profile"`
+	Environment string `json:"environment"`
+	KeyPair     string `json:"key_pair,omitempty"` // of ours
+	KeyID       string `json:"key_id,omitempty"`
+	State       State  `json:"state"` // of ours: its key pair's
+
+	CommonName string    `json:"common_name"`
+	Issuer     string    `json:"issuer"`
+	Serial     string    `json:"serial"` // hexadecimal
+	NotBefore  time.Time `json:"not_before"`
+	NotAfter   time.Time `json:"not_after"`
+	Bits       int       `json:"bits"`
+	SHA256     []byte    `json:"sha256"` // of the DER
+	SPKI       []byte    `json:"spki"`
+	SPKISHA256 []byte    `json:"spki_sha256"`
+	DER        []byte    `json:"der"`
+	Chain      [][]byte  `json:"chain,omitempty"` // its issuers, DER
+
+	Provenance Provenance `json:"exchange,omitzero"`
+	Created    time.Time  `json:"created"`
+	Changed    time.Time  `json:"changed"`
+	Version    int64      `json:"-"`
+}
+
+// Exchange is how a certificate of the partner came to be trusted, or ours by
+// the partner.
+type Provenance struct {
+	File     []byte   `json:"file,omitempty"` // as it was received
+	Format   string   `json:"format,omitempty"`
+	From     string   `json:"from,omitempty"` // the sender of the mail, where it came by one
+	Findings []string `json:"findings,omitempty"`
+	Waivers  []Waiver `json:"waivers,omitempty"`
+
+	ReceivedBy string `json:"received_by,omitempty"`
+	MatchedBy  string `json:"matched_by,omitempty"`
+	Checksum   string `json:"checksum,omitempty"` // what the second message said
+	MatchedAs  string `json:"matched_as,omitempty"`
+	ApprovedBy string `json:"approved_by,omitempty"`
+	Change     string `json:"change,omitempty"`     // the change reference
+	CallBack   string `json:"call_back,omitempty"`  // who was called back, where, and what they said
+	Possession string `json:"possession,omitempty"` // when the partner answered a challenge
+	Challenge  []byte `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
+	Rejected   string `json:"rejected,omitempty"`   // the reason
+}
+
+// Waiver is a rule that does not count for one certificate. It needs two people,
+// and stays visible.
+type Waiver struct {
+	Rule    string    `json:"rule"`
+	Reason  string    `json:"reason"`
+	Asked   string    `json:"asked"`
+	Granted string    `json:"granted,omitempty"` // empty: not yet
+	At      time.Time `json:"at"`
+}
+
+func newCertificate(owner Owner, partner, profileName, environment string, chain []*x509.Certificate) Certificate {
+	leaf := chain[0]
+	sum, spki := sha256.Sum256(leaf.Raw), sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	c := Certificate{
+		ID: newID("c"), Owner: owner, Partner: partner, Profile: profileName, Environment: environment,
+		CommonName: leaf.Subject.CommonName, Issuer: leaf.Issuer.String(), Serial: leaf.SerialNumber.Text(16),
+		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
+		SHA256: sum[:], SPKI: leaf.RawSubjectPublicKeyInfo, SPKISHA256: spki[:], DER: leaf.Raw,
+	}
+	if pub, ok := leaf.PublicKey.(*rsa.PublicKey); ok {
+		c.Bits = pub.N.BitLen()
+	}
+	for _, issuer := range chain[1:] {
+		c.Chain = append(c.Chain, issuer.Raw)
+	}
+	return c
+}
+
+// NewCertificate is a certificate of a partner's that came in, before it is kept.
+func NewCertificate(partner, profileName, environment string, chain []*x509.Certificate) Certificate {
+	return newCertificate(Theirs, partner, profileName, environment, chain)
+}
+
+// Parse gives the certificate and its issuers.
+func (c Certificate) Parse() ([]*x509.Certificate, error) {
+	var chain []*x509.Certificate
+	for _, der := range append([][]byte{c.DER}, c.Chain...) {
+		one, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %s: %w", c.ID, err)
+		}
+		chain = append(chain, one)
+	}
+	return chain, nil
+}
+
+// publicKey parses a SubjectPublicKeyInfo of the registry.
+func publicKey(spki []byte) (*rsa.PublicKey, error) {
+	key, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return nil, fmt.Errorf("public key of the registry: %w", err)
+	}
+	pub, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("public key of the registry is a %T, not RSA", key)
+	}
+	return pub, nil
+}
+
+// SPKISum is the checksum by which the registry tells public keys apart: SHA-256 of
+// the SubjectPublicKeyInfo.
+func SPKISum(pub *rsa.PublicKey) ([]byte, error) {
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	sum := sha256.Sum256(spki)
+	return sum[:], err
+}

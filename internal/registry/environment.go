@@ -1,0 +1,156 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane"
+)
+
+// Environment is one of a partner's environments: the lane's agreement.
+type Environment struct {
+	Partner string          `json:"partner"`
+	Name    string          `json:"name"`    // DEV, STAG, PROD, or as the profile says
+	Sealing sealane.Sealing `json:"sealing"` // never empty; of callers who are known by Account, and of what we send
+	// Account is how a trusted upstream names the caller, where callers are not
+	// known by API keys. It is unique in the registry.
+	Account       string             `json:"account,omitempty"`
+	SenderAuth    sealane.SenderAuth `json:"caller,omitempty"`          // how the sender of unsigned messages is known
+	AcceptRSAOAEP string             `json:"accept_rsa_oaep,omitempty"` // the reason why RSA-OAEP (SHA-1) opens, too
+	MaxPayload    int                `json:"max_payload,omitempty"`     // bytes; 0: the lane's default
+	MailFrom      string             `json:"mail_from,omitempty"`       // the address from which our mails will come
+	Contacts      []Contact          `json:"contacts,omitempty"`
+	Created       time.Time          `json:"created"`
+	Version       int64              `json:"-"`
+}
+
+// AddEnvironment adds an environment to a partner. Sealing must be said.
+func (s *Session) AddEnvironment(ctx context.Context, env Environment, reason string) error {
+	return s.Change(ctx, Entry{Action: "environment.add"}, func(tx Tx, entry *Entry) error {
+		return s.addEnvironment(tx, entry, env, reason)
+	})
+}
+
+func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment, reason string) error {
+	entry.Subject, entry.Partner, entry.Environment, entry.Reason = "environment/"+env.Partner+"/"+env.Name, env.Partner, env.Name, reason
+	if err := s.checkEnvironment(tx, env); err != nil {
+		return err
+	}
+	env.Created, env.Version = s.now(), 0
+	entry.After = env
+	if err := tx.PutEnvironment(&env); err != nil {
+		return fmt.Errorf("environment %s of %s: %w", env.Name, env.Partner, err)
+	}
+	return nil
+}
+
+// ChangeEnvironment changes what was agreed for an environment. change must leave
+// its names alone.
+//
+// seen is the row that the change was decided on: where somebody has changed it since,
+// the error is ErrConflict. Without a Version it only names the environment.
+func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, reason string, change func(*Environment) error) error {
+	return s.changeEnvironment(ctx, "environment.change", seen.Partner, seen.Name, reason, func(env *Environment) error {
+		if seen.Version != 0 && seen.Version != env.Version {
+			return fmt.Errorf("environment %s of %s: %w", seen.Name, seen.Partner, ErrConflict)
+		}
+		return change(env)
+	})
+}
+
+func (s *Session) changeEnvironment(ctx context.Context, action, partner, name, reason string, change func(*Environment) error) error {
+	return s.Change(ctx, Entry{Action: action, Subject: "environment/" + partner + "/" + name, Partner: partner, Environment: name, Reason: reason}, func(tx Tx, entry *Entry) error {
+		env, err := FindEnvironment(tx, partner, name)
+		if err != nil {
+			return err
+		}
+		entry.Before = env
+		before := env.Sealing
+		env.Contacts = slices.Clone(env.Contacts)
+		if err := change(&env); err != nil {
+			return err
+		}
+		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(reason) == "" {
+			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)", name, partner)
+		}
+		env.Partner, env.Name = partner, name
+		if err := s.checkEnvironment(tx, env); err != nil {
+			return err
+		}
+		entry.After = env
+		return tx.PutEnvironment(&env)
+	})
+}
+
+// FindEnvironment is Tx.Environment with an error that says what there is.
+func FindEnvironment(tx Tx, partner, name string) (Environment, error) {
+	env, err := tx.Environment(partner, name)
+	if !errors.Is(err, ErrNotFound) {
+		return env, err
+	}
+	if _, err := tx.Partner(partner); err != nil {
+		return env, err
+	}
+	all, err := tx.Environments(partner)
+	if err != nil {
+		return env, err
+	}
+	names := make([]string, len(all))
+	for i, one := range all {
+		names[i] = one.Name
+	}
+	return env, fmt.Errorf("partner %s has no environment %q: %w; there are %s", partner, name, ErrNotFound, words(names))
+}
+
+func (s *Session) checkEnvironment(tx Tx, env Environment) error {
+	p, err := tx.Partner(env.Partner)
+	if err != nil {
+		return fmt.Errorf("partner %q: %w", env.Partner, err)
+	}
+	dialect, err := LoadProfile(tx, p.Profile)
+	if err != nil {
+		return err
+	}
+	if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, env.Name) {
+		return fmt.Errorf("environment %q is none of profile %s: use %s", env.Name, dialect.Name, words(dialect.Environments))
+	}
+	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
+		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s", env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
+	}
+	if env.MaxPayload < 0 || env.MaxPayload > 1<<30 {
+		return fmt.Errorf("largest payload %d bytes: use 0 (default) to 1 GiB", env.MaxPayload)
+	}
+	if len(env.Contacts) > 50 {
+		return fmt.Errorf("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))
+	}
+	for _, c := range env.Contacts {
+		if err := checkContact(c); err != nil {
+			return err
+		}
+	}
+	if env.MailFrom != "" {
+		if err := checkEmail(env.MailFrom); err != nil {
+			return err
+		}
+	}
+	if env.Account != "" {
+		other, err := tx.EnvironmentOfAccount(env.Account)
+		if err == nil && (other.Partner != env.Partner || other.Name != env.Name) {
+			return fmt.Errorf("account %q is that of partner %s in %s already", env.Account, other.Partner, other.Name)
+		} else if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	_, err = sealane.New(laneConfig(p, env, env.Sealing, dialect)) // its other rules
+	return err
+}
+
+// Production reports whether an environment is one: any that is not known to be
+// for trying out.
+func Production(environment string) bool {
+	return !slices.Contains([]string{"DEV", "TEST", "STAG", "STAGING", "UAT", "SANDBOX"}, strings.ToUpper(environment))
+}

@@ -1,0 +1,47 @@
+package registry
+
+import (
+	"fmt"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/profile"
+)
+
+// CheckKeyID holds a key ID (alias) against the dialect, the key, the environment,
+// and what is taken there. An ID stays with its partner: a renewal of the same
+// size may have it again.
+func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, dialect *profile.Profile, imported bool) error {
+	if err := cert.CheckKeyIDText(keyID); err != nil {
+		return err
+	}
+	pub, err := publicKey(c.SPKI)
+	if err != nil {
+		return err
+	}
+	if !imported { // a partner's own name is kept as it is
+		if err := dialect.Certificate.CheckKeyID(keyID); err != nil {
+			return err
+		}
+	}
+	if id, err := cert.ParseKeyID(keyID); err == nil {
+		if err := id.Check(pub, c.Environment); err != nil {
+			return err
+		}
+	}
+	taken, err := tx.Certificates(CertificateQuery{KeyID: keyID})
+	if err != nil {
+		return err
+	}
+	for _, o := range taken {
+		switch {
+		case o.ID == c.ID || o.Profile != c.Profile || o.Owner != c.Owner || o.State == Rejected:
+		case o.Environment != c.Environment:
+			return fmt.Errorf("key ID %q is in use in %s: key IDs are unique per environment, so that a message for one can't be taken for the other's", keyID, o.Environment)
+		case o.Partner != c.Partner:
+			return fmt.Errorf("key ID %q is that of %s in %s", keyID, whose(o.Owner, o.Partner, o.Profile), o.Environment)
+		case o.Bits != c.Bits:
+			return fmt.Errorf("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID has the same size", keyID, o.Bits, c.Bits)
+		}
+	}
+	return nil
+}

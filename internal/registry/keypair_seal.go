@@ -1,0 +1,146 @@
+package registry
+
+import (
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/keyfile"
+)
+
+// sealContext is what the sealed private key is bound to.
+func sealContext(k *KeyPair) rootkey.Context {
+	return rootkey.Context{Partner: k.Partner, Environment: k.Environment, KeyID: k.ID, Version: k.SealedAs, Purpose: "private-key"}
+}
+
+// sealPair seals under the newest root key, if that is still one of the registry's:
+// another program may have turned it since ours was given.
+func (r *Registry) sealPair(tx Tx, k *KeyPair, pkcs8 []byte) error {
+	if err := rootIs(tx, r.Root.Newest(), true); err != nil {
+		return fmt.Errorf("the root key: %w", err)
+	}
+	k.SealedAs++
+	sealed, err := r.Root.Seal(pkcs8, sealContext(k))
+	if err != nil {
+		return err
+	}
+	k.Sealed, k.RootKey = sealed, r.Root.Newest().ID()
+	return nil
+}
+
+// unseal gives the private key. It is the registry's own: nothing hands it out but
+// ExportKeyPair.
+func (r *Registry) unseal(k KeyPair) (*rsa.PrivateKey, error) {
+	if len(k.Sealed) == 0 {
+		return nil, fmt.Errorf("key pair %s was destroyed", k.ID)
+	}
+	if r.Root == nil {
+		return nil, fmt.Errorf("key pair %s: there is no root key to open it with", k.ID)
+	}
+	pkcs8, err := r.Root.Open(k.Sealed, sealContext(&k))
+	if err != nil {
+		return nil, fmt.Errorf("key pair %s: %w", k.ID, err)
+	}
+	defer clear(pkcs8)
+	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return nil, fmt.Errorf("key pair %s: what was sealed is no private key", k.ID)
+	}
+	private, ok := key.(*rsa.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("key pair %s: what was sealed is no RSA key", k.ID)
+	}
+	if spki, err := x509.MarshalPKIXPublicKey(&private.PublicKey); err != nil || !slices.Equal(spki, k.SPKI) {
+		return nil, fmt.Errorf("key pair %s: the private key is not that of its public key", k.ID)
+	}
+	return private, nil
+}
+
+// Usable opens a key pair's private key, and throws it away again.
+func (r *Registry) Usable(k KeyPair) error {
+	_, err := r.unseal(k)
+	return err
+}
+
+// Sign signs with a key pair of ours: a JWS whose header has nothing but alg and
+// the key ID.
+func (s *Session) Sign(k KeyPair, payload []byte) ([]byte, error) {
+	key, err := s.unseal(k)
+	if err != nil {
+		return nil, err
+	}
+	head := jose.Header{Alg: alg.RS256.Name}
+	if k.KeyID != "" {
+		head.Kid = &k.KeyID
+	}
+	protected, err := jose.ProtectSigned(head)
+	if err != nil {
+		return nil, err
+	}
+	return jose.Sign(nil, payload, protected, key)
+}
+
+// ErrUnusable says that a private key of ours can't be used. It says nothing of what
+// it was to be used for.
+var ErrUnusable = errors.New("the private key can't be used")
+
+// Decrypt opens a message that is only encrypted, with a key pair of ours.
+func (s *Session) Decrypt(k KeyPair, token []byte) ([]byte, error) {
+	e, err := jose.ParseEncrypted(nil, token, 64<<10, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.unseal(k)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
+	}
+	text, _, err := e.Decrypt([]crypto.Decrypter{key})
+	return text, err
+}
+
+// ExportKeyPair gives the private key with its certificate as encrypted PKCS #8
+// (format "pkcs8") or PKCS #12 ("pkcs12").
+func (s *Session) ExportKeyPair(ctx context.Context, id, format string, passphrase []byte, reason string) (out []byte, err error) {
+	if len(passphrase) < 12 {
+		return nil, errors.New("the passphrase must have at least 12 characters: the file holds a private key")
+	}
+	if reason == "" {
+		return nil, errors.New("say why the private key leaves the registry (--reason)")
+	}
+	err = s.Change(ctx, Entry{Action: "key.export", Subject: "key/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+		k, err := tx.KeyPair(id)
+		if err != nil {
+			return fmt.Errorf("key pair %s: %w", id, err)
+		}
+		entry.Partner, entry.Environment, entry.After = k.Partner, k.Environment, map[string]string{"format": format}
+		key, err := s.unseal(k)
+		if err != nil {
+			return err
+		}
+		switch format {
+		case "pkcs8":
+			out, err = keyfile.EncodePrivate(key, passphrase)
+			return err
+		case "pkcs12":
+			c, err := tx.Certificate(k.Certificate)
+			if err != nil {
+				return err
+			}
+			chain, err := c.Parse()
+			if err != nil {
+				return err
+			}
+			out, err = keyfile.EncodePKCS12(key, chain, passphrase)
+			return err
+		}
+		return fmt.Errorf("format %q is not known; use pkcs8 or pkcs12", format)
+	})
+	return out, err
+}

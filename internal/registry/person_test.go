@@ -1,0 +1,127 @@
+package registry_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// person adds somebody, and returns their session and token.
+func person(t *testing.T, s *registry.Session, id string, roles ...registry.Role) (*registry.Session, string) {
+	t.Helper()
+	token, err := s.AddPerson(t.Context(), registry.Person{ID: id, Roles: roles}, "")
+	must(t, err)
+	own, err := s.Login(t.Context(), token)
+	must(t, err)
+	return own, token
+}
+
+// Two tokens for one address would be two people who are one. An address is free again
+// when its owner's token is revoked.
+func TestOneTokenForOneAddress(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	add := func(id, email string) error {
+		return third(s.AddPerson(ctx, registry.Person{ID: id, Email: email, Roles: []registry.Role{registry.Approver}}, ""))
+	}
+	must(t, add("ben", "ben@bank.example"))
+	must(t, add("bea", "bea@bank.example"))
+	refused(t, "ben has the address ben@bank.example already: one person, one token", add("ben2", "ben@bank.example"))
+	refused(t, "ben has the address Ben@Bank.example already", add("ben2", "Ben@Bank.example"))
+	must(t, add("x", ""))
+	must(t, add("y", "")) // no address is none that two have
+	must(t, s.RevokePerson(ctx, "ben", "has left"))
+	must(t, add("ben2", "ben@bank.example"))
+}
+
+// Nobody drops their own role of administrator: another takes it, so that there is
+// always one.
+func TestAdministratorKeepsTheRole(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	berta, _ := person(t, s, "berta", registry.Administrator)
+	refused(t, "nobody takes the role of administrator from themselves", s.SetRoles(ctx, "anna", []registry.Role{registry.Operator}, ""))
+	refused(t, "has no role", s.SetRoles(ctx, "berta", nil, ""))
+	refused(t, `role "boss" is not known`, s.SetRoles(ctx, "berta", []registry.Role{"boss"}, ""))
+	if got := rolesOf(t, s, "anna"); len(got) != 3 {
+		t.Errorf("anna has %v", got)
+	}
+	must(t, berta.SetRoles(ctx, "berta", []registry.Role{registry.Administrator, registry.Approver}, "")) // her own others
+	must(t, s.SetRoles(ctx, "berta", []registry.Role{registry.Approver}, ""))
+	if got := rolesOf(t, s, "berta"); len(got) != 1 || got[0] != registry.Approver {
+		t.Errorf("berta has %v", got)
+	}
+}
+
+func rolesOf(t *testing.T, s *registry.Session, id string) []registry.Role {
+	t.Helper()
+	var p registry.Person
+	must(t, s.Store.View(t.Context(), func(tx registry.Tx) (err error) {
+		p, err = tx.Person(id)
+		return err
+	}))
+	return p.Roles
+}
+
+// A new token lets somebody in again whose token was revoked; the old one stays
+// worthless.
+func TestRenewedToken(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	_, old := person(t, s, "ole", registry.Operator)
+	must(t, s.RevokePerson(ctx, "ole", "lost"))
+	refused(t, "the token of ole was revoked on", s.RevokePerson(ctx, "ole", "again"))
+	token, err := s.RenewToken(ctx, "ole", "found nobody who has it")
+	must(t, err)
+	if _, err := s.Login(ctx, old); !errors.Is(err, registry.ErrUnknownToken) {
+		t.Errorf("the old token: %v", err)
+	}
+	ole, err := s.Login(ctx, token)
+	must(t, err)
+	if p := ole.Person(); p.ID != "ole" || !p.Revoked.IsZero() {
+		t.Errorf("%+v", p)
+	}
+	acme(t, ole)
+}
+
+// What changed about a person since their login counts at their next
+// change, not only at their next login.
+func TestChangedSinceLogin(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	add := func(session *registry.Session, id string) error {
+		return session.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
+	}
+	for _, c := range []struct {
+		name   string
+		change func(id string) error
+	}{
+		{"roles", func(id string) error { return s.SetRoles(ctx, id, []registry.Role{registry.Auditor}, "") }},
+		{"more-roles", func(id string) error {
+			return s.SetRoles(ctx, id, []registry.Role{registry.Operator, registry.Approver}, "")
+		}},
+		{"token", func(id string) error { return third(s.RenewToken(ctx, id, "")) }},
+		{"revoked", func(id string) error { return s.RevokePerson(ctx, id, "has left") }},
+	} {
+		session, _ := person(t, s, c.name, registry.Operator)
+		must(t, add(session, c.name+"-1"))
+		must(t, c.change(c.name))
+		if err := add(session, c.name+"-2"); !errors.Is(err, registry.ErrUnknownToken) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+			if _, err := tx.Partner(c.name + "-2"); !errors.Is(err, registry.ErrNotFound) {
+				t.Errorf("%s: the partner is there: %v", c.name, err)
+			}
+			return nil
+		}))
+	}
+}
+
+// Only administrators whose token works count: the last of them can't be revoked.
+func TestLastWorkingAdministrator(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	person(t, s, "berta", registry.Administrator)
+	must(t, s.RevokePerson(ctx, "berta", "has left"))
+	refused(t, "person anna is the last administrator", s.RevokePerson(ctx, "anna", "leaves"))
+	must(t, third(s.RenewToken(ctx, "berta", "is back")))
+	must(t, s.RevokePerson(ctx, "anna", "leaves"))
+}
