@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/keydir"
 	"github.com/sealane/sealane/profile"
 )
@@ -21,8 +22,8 @@ func newCertCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Make a key pair and a certificate by a partner's rules, ready to send",
-		Long: `Create makes an RSA key pair and a self-signed certificate by the profile's
-rules, and writes three folders into the one named by --out:
+		Long: `Create makes an RSA key pair and a self-signed certificate by the profile's rules. It
+writes three folders into the folder --out:
 
   private/             the private key (PKCS #8). It never leaves this machine.
   1-send/              the certificate in four formats, and a covering letter
@@ -35,18 +36,14 @@ Nothing is ever overwritten.`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
-	f.StringVar(&profileName, "profile", "", "dialect: riskos, rdx, or a profile file (required)")
-	f.StringVar(&s.Environment, "env", "", "environment for which the pair is made (required)")
-	f.IntVar(&s.Bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default the profile's)")
-	f.StringVar(&s.Request.CommonName, "common-name", "", "common name (required)")
-	f.StringVar(&s.Request.Organization, "org", "", "organization (O)")
-	f.StringVar(&s.Request.Unit, "unit", "", "organizational unit (OU)")
-	f.StringVar(&s.Request.Email, "email", "", "contact for renewals, a mailbox that several people read")
-	f.StringVar(&s.Request.Country, "country", "", "two-letter country code")
-	f.StringVar(&s.KeyID, "key-id", "", "key ID (alias), where it is known already")
+	f.StringVar(&profileName, "profile", "", profileHelp)
+	f.StringVar(&s.Environment, "env", "", "environment of the pair (required)")
+	f.IntVar(&s.Bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default: the profile's)")
+	f.StringVar(&s.KeyID, "key-id", "", "key ID (alias), if it is known already")
+	addSubjectFlags(c, &s.Request)
 	f.StringVar(&s.Folder, "out", "", "folder to write (required)")
 	passphrase := passphraseFlag(c)
-	for _, name := range []string{"profile", "env", "common-name", "out"} {
+	for _, name := range []string{"profile", "env", "out"} {
 		must(c.MarkFlagRequired(name))
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -70,6 +67,17 @@ Nothing is ever overwritten.`,
 		return nil
 	}
 	return c
+}
+
+// addSubjectFlags adds the flags for a certificate's subject.
+func addSubjectFlags(c *cobra.Command, r *cert.Template) {
+	f := c.Flags()
+	f.StringVar(&r.CommonName, "common-name", "", "common name (required)")
+	f.StringVar(&r.Organization, "org", "", "organization (O)")
+	f.StringVar(&r.Unit, "unit", "", "organizational unit (OU)")
+	f.StringVar(&r.Email, "email", "", "contact for renewals: a mailbox that several people read")
+	f.StringVar(&r.Country, "country", "", "two-letter country code")
+	must(c.MarkFlagRequired("common-name"))
 }
 
 func reportCreated(w io.Writer, s *keydir.Spec, made *x509.Certificate) {

@@ -22,7 +22,7 @@ const (
 	exitProcessed = 5 // the request may have been processed, but its answer cannot be used
 )
 
-// exit is an error that knows its exit code. Without err, all has been said.
+// exit is an error with its exit code. Without err, nothing more is written.
 type exit struct {
 	code int
 	err  error
@@ -39,9 +39,12 @@ func (e *exit) Unwrap() error { return e.err }
 
 func refused(err error) error { return &exit{exitRefused, err} }
 
-// judged gives an error of a lane the exit code that fits it.
+// judged returns an error of a lane with exitRefused if it is about the message.
 func judged(err error) error {
-	for _, sentinel := range []error{sealane.ErrTooLarge, sealane.ErrFormat, sealane.ErrNotJWE, sealane.ErrDecryption, sealane.ErrNotJWS, sealane.ErrSignature} {
+	for _, sentinel := range []error{
+		sealane.ErrTooLarge, sealane.ErrFormat, sealane.ErrNotJWE,
+		sealane.ErrDecryption, sealane.ErrNotJWS, sealane.ErrSignature,
+	} {
 		if errors.Is(err, sentinel) {
 			return refused(err)
 		}
@@ -49,7 +52,8 @@ func judged(err error) error {
 	return err
 }
 
-// asRefused gives the exit code of what was judged and refused.
+// asRefused returns an error of the registry with exitRefused if it is about what the
+// caller asked for.
 func asRefused(err error) error {
 	var e *exit
 	if err == nil || errors.As(err, &e) || notJudged(err) {
@@ -58,8 +62,8 @@ func asRefused(err error) error {
 	return refused(err)
 }
 
-// notJudged says that an error is about a file, the database or a setting, or that
-// somebody else was first.
+// notJudged reports whether an error is about a file, the database or a setting, or a
+// change that somebody else made at the same time.
 func notJudged(err error) bool {
 	for _, about := range []error{
 		context.Canceled, context.DeadlineExceeded, fs.ErrNotExist, fs.ErrExist, fs.ErrPermission,
@@ -76,17 +80,17 @@ func notJudged(err error) bool {
 	return errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call)
 }
 
-// writeError is the last line for programs, with the rules that refused one by one.
+// writeError writes an error for programs, with each rule of the registry that refused.
 func writeError(w io.Writer, err error, code int) {
 	said := struct {
 		Error    string             `json:"error"`
 		Exit     int                `json:"exit"`
 		Findings []registry.Finding `json:"findings,omitempty"`
 	}{strings.TrimPrefix(err.Error(), "sealane: "), code, findings(err)}
-	_ = encodeJSON(w, said, "") // nobody is left to hear that it failed
+	_ = encodeJSON(w, said, "") // there is no other place to report to
 }
 
-// findings are those of the registry's rules within an error.
+// findings returns the findings of the registry's rules within an error.
 func findings(err error) (list []registry.Finding) {
 	switch e := err.(type) {
 	case registry.Finding:

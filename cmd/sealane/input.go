@@ -14,12 +14,17 @@ import (
 	"golang.org/x/term"
 )
 
-// maxInput bounds what is read from a file or standard input.
-const maxInput = 64 << 20
+// Limits in bytes.
+const (
+	maxInput  = 64 << 20 // payloads, and lists
+	maxFile   = 1 << 20  // key files, certificates, profiles
+	maxSecret = 64 << 10 // passphrases, API keys
+)
 
-// readInput reads a file, or standard input where name is "-" or missing. It gives up
-// when the command is ended while it waits, for a pipe's writer or a person at the
-// keyboard; what waits there ends with the process.
+// readInput reads a file of at most limit bytes. The names "-" and "" mean standard
+// input. It returns an error when the command's context ends while it waits, such as
+// for a pipe's writer or for the keyboard. The goroutine that waits ends with the
+// process.
 func readInput(c *cobra.Command, name string, limit int) ([]byte, error) {
 	shown := name
 	if name == "" || name == "-" {
@@ -50,7 +55,7 @@ func readInput(c *cobra.Command, name string, limit int) ([]byte, error) {
 	return got.data, got.err
 }
 
-// readAll reads a file, or r where none is named: one byte beyond the limit at most.
+// readAll reads a file, or r if name is empty, up to one byte beyond the limit.
 func readAll(r io.Reader, name string, limit int) ([]byte, error) {
 	if name != "" {
 		f, err := os.Open(name)
@@ -63,7 +68,7 @@ func readAll(r io.Reader, name string, limit int) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, int64(limit)+1))
 }
 
-// first gives the first argument, or the empty string.
+// first returns the first argument, or an empty string.
 func first(args []string) string {
 	if len(args) == 0 {
 		return ""
@@ -71,14 +76,14 @@ func first(args []string) string {
 	return args[0]
 }
 
-// passphraseFlag adds --passphrase-file and gives how to find the passphrase:
-// the file, the environment variable SEALANE_PASSPHRASE, or the terminal. Nil
-// bytes mean that none was given.
+// passphraseFlag adds --passphrase-file. It returns a function that returns the
+// passphrase from that file or from $SEALANE_PASSPHRASE, or nil if there is none.
 func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
-	file := c.Flags().String("passphrase-file", "", "file with the passphrase of a private key (else $SEALANE_PASSPHRASE)")
+	file := c.Flags().String("passphrase-file", "",
+		"file with the passphrase of a private key (default: the passphrase itself in $SEALANE_PASSPHRASE)")
 	return func() ([]byte, error) {
 		if *file != "" {
-			data, err := readInput(c, *file, 64<<10)
+			data, err := readInput(c, *file, maxSecret)
 			if data = bytes.TrimRight(data, "\r\n"); err == nil && len(data) == 0 {
 				err = fmt.Errorf("%s holds no passphrase", *file)
 			}
@@ -94,7 +99,8 @@ func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
 	}
 }
 
-// askPassphrase is for keys that turn out to be encrypted.
+// askPassphrase is for keys that are encrypted: if no passphrase was given, the user is
+// asked at the terminal.
 func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		p, err := given()
@@ -112,9 +118,9 @@ func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byt
 	}
 }
 
-// secretFile reads one line that is a secret, such as an API key.
+// secretFile reads a file with one line that is a secret, such as an API key.
 func secretFile(c *cobra.Command, name string) (string, error) {
-	data, err := readInput(c, name, 64<<10)
+	data, err := readInput(c, name, maxSecret)
 	secret := strings.TrimSpace(string(data))
 	if err == nil && (secret == "" || strings.ContainsAny(secret, "\r\n")) {
 		err = fmt.Errorf("%s does not hold exactly one line", name)

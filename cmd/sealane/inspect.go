@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rsa"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -19,17 +21,16 @@ func newInspect() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect [TOKEN | FILE | -]",
 		Short: "Explain a message: what it is, what is wrong with it, what to do",
-		Long: `Inspect explains any JWE or JWS, bare or in a body, from the command line, a FILE, or
-standard input: its parts, headers and lengths, and the verdict of each profile,
-rule by rule. It needs no key for that.
+		Long: `Inspect explains any JWE or JWS, alone or in a body, from the command line, a FILE,
+or standard input: its parts, headers and lengths, and which rules of each profile it
+breaks. It needs no key for that.
 
-With your private key (--key) it says which key opens it, or which layer fails and
-the likely reason; with the partner's certificate (--from), who signed it. Give all
-the keys you have: a key of another environment is named as such.
+With your private keys (--key) it says which one opens the message, or what fails and
+the likely reason. With the partner's certificates (--from) it says who signed it. Give
+all the keys that you have: inspect says if a key is one of another environment.
 
-The payload is not shown unless you ask for it (--reveal). The exit code is 3 where
-a fault was found, and 4 for an error answer of a partner. docs/faults.md lists all
-fault codes.`,
+The payload is shown only with --reveal. The exit code is 3 if a fault was found, and
+4 for a partner's error answer. docs/faults.md lists all fault codes.`,
 		Example: `  sealane inspect @token
   sealane inspect --profile rdx --key stag.key --key prod.key --key-id …-STAG --key-id …-PROD @message
   curl … | sealane inspect --json -`,
@@ -37,11 +38,12 @@ fault codes.`,
 	}
 	flags := &laneFlags{c: c, passphrase: passphraseFlag(c)}
 	f := c.Flags()
-	f.StringVar(&flags.profile, "profile", "", "dialect to hold it against: riskos, rdx, or a profile file (default: all)")
-	f.StringArrayVar(&flags.keys, "key", nil, "file with a private key of yours; give all that may be meant")
+	f.StringVar(&flags.profile, "profile", "", "profile to check against: riskos, rdx, or a file (default: all)")
+	f.StringArrayVar(&flags.keys, "key", nil, "file with a private key of yours; give all that may be the right one")
 	f.StringArrayVar(&flags.keyIDs, "key-id", nil, "key ID (alias) of your key; once for all keys, or once for each")
-	f.StringArrayVar(&flags.partner, "from", nil, "certificate of a partner, in any format; give all that may be meant")
-	f.StringArrayVar(&flags.partnerIDs, "from-key-id", nil, "key ID of the partner's certificate; once for all, or once for each")
+	f.StringArrayVar(&flags.partner, "from", nil, "certificate of a partner, in any format; give all that may be the right one")
+	f.StringArrayVar(&flags.partnerIDs, "from-key-id", nil,
+		"key ID of the partner's certificate; once for all, or once for each")
 	f.StringVar(&flags.acceptOAEP, "accept-rsa-oaep", "", "the lane's reason for opening RSA-OAEP (SHA-1)")
 	reveal := f.Bool("reveal", false, "show the payload")
 	asJSON := f.Bool("json", false, "write JSON")
@@ -74,12 +76,11 @@ fault codes.`,
 	return c
 }
 
-// tokenArgument reads a token that stands on the command line, in a file, or on
-// standard input.
+// tokenArgument returns a token from the command line, a file, or standard input.
 func tokenArgument(c *cobra.Command, arg string) ([]byte, error) {
 	name, isFile := strings.CutPrefix(arg, "@")
 	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
-		isFile = true // a token that is a file's name is hardly a token
+		isFile = true // no token is likely to be the name of a file
 	}
 	if isFile || arg == "" || arg == "-" {
 		return readInput(c, name, maxToken())
@@ -87,7 +88,7 @@ func tokenArgument(c *cobra.Command, arg string) ([]byte, error) {
 	return []byte(arg), nil
 }
 
-// maxToken is what a payload of maxInput becomes when it is sealed.
+// maxToken returns the length of the longest token, of a payload of maxInput.
 func maxToken() int {
 	p, err := profile.Load("riskos")
 	must(err)
@@ -96,7 +97,7 @@ func maxToken() int {
 	return l.MaxToken()
 }
 
-// inspection loads what the flags name.
+// inspection loads the profiles, keys and certificates that the flags name.
 func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 	o := inspect.Options{AcceptRSAOAEP: l.acceptOAEP != ""}
 	names := profile.Names()
@@ -110,31 +111,37 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 		}
 		o.Profiles = append(o.Profiles, p)
 	}
-	// No rings are made: a doctor takes keys that no lane would, and tries with them
-	// what OpenSSL's keys are not asked for.
+	// Inspect takes keys that no lane would accept, and tries operations that no lane
+	// asks for: so it needs no keyrings, and keys without an RSA engine.
 	ours, err := l.ourKeys(ctx, nil)
 	if err != nil {
 		return o, err
 	}
 	for i, k := range ours {
-		public, _ := k.Private.Public().(*rsa.PublicKey) // kms gives no others
-		o.Ours = append(o.Ours, inspect.Key{Name: filepath.Base(l.keys[i]), ID: k.ID, Environment: environmentOf(k.ID), Private: k.Private, Public: public})
+		public, ok := k.Private.Public().(*rsa.PublicKey)
+		if !ok {
+			return o, fmt.Errorf("key %s is not an RSA key", l.keys[i])
+		}
+		key := inspectKey(l.keys[i], k)
+		key.Public = public
+		o.Ours = append(o.Ours, key)
 	}
 	theirs, err := l.theirKeys()
 	if err != nil {
 		return o, err
 	}
 	for i, k := range theirs {
-		o.Theirs = append(o.Theirs, inspect.Key{Name: filepath.Base(l.partner[i]), ID: k.ID, Environment: environmentOf(k.ID), Public: k.Public})
+		o.Theirs = append(o.Theirs, inspectKey(l.partner[i], k))
 	}
 	return o, nil
 }
 
-// environmentOf is the environment in a six-part key ID, where it is one.
-func environmentOf(keyID string) string {
-	id, err := cert.ParseKeyID(keyID)
-	if err != nil {
-		return ""
+// inspectKey names a key by its file, and by the environment in its key ID if that has
+// six parts.
+func inspectKey(file string, k keyring.Key) inspect.Key {
+	key := inspect.Key{Name: filepath.Base(file), ID: k.ID, Private: k.Private, Public: k.Public}
+	if id, err := cert.ParseKeyID(k.ID); err == nil {
+		key.Environment = id.Environment
 	}
-	return id.Environment
+	return key
 }

@@ -19,7 +19,8 @@ func newKeyConvert() *cobra.Command {
 		Use:   "convert KEY",
 		Short: "Write a private key as PKCS #8, PKCS #12 or JWK",
 		Long: `Convert reads a private key in any format (PKCS #8, encrypted PKCS #8, PKCS #1,
-PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
+PKCS #12, JWK). It writes the key in another format to a new file, which only you can
+read.`,
 		Example: `  sealane key convert --to pkcs12 --cert bank.pem --out bank.p12 --out-passphrase-file pass bank.key
   sealane key convert --to jwk --key-id our-key --out our.jwk our.key`,
 		Args: cobra.ExactArgs(1),
@@ -37,26 +38,36 @@ PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
 		if err != nil {
 			return err
 		}
-		key := opened.Private.(*rsa.PrivateKey) // files give nothing else
-		var secret []byte
+		key, ok := opened.Private.(*rsa.PrivateKey)
+		if !ok {
+			return fmt.Errorf("key %s stays in its key store, and cannot be written to a file", args[0])
+		}
+		secret := ""
 		if outPassphrase != "" {
-			text, err := secretFile(c, outPassphrase)
-			if err != nil {
+			if secret, err = secretFile(c, outPassphrase); err != nil {
 				return err
 			}
-			secret = []byte(text)
 		}
 		var data []byte
 		switch to {
 		case "pkcs8":
-			data, err = keyfile.EncodePrivate(key, secret)
+			data, err = keyfile.EncodePrivate(key, []byte(secret))
 		case "jwk":
-			if secret != nil {
-				return &exit{exitUsage, errors.New("a JWK cannot be encrypted: leave --out-passphrase-file off, or choose another format")}
+			if secret != "" {
+				return &exit{exitUsage, errors.New(
+					"a JWK cannot be encrypted: leave --out-passphrase-file off, or choose another format")}
 			}
 			data, err = keyfile.EncodePrivateJWK(key, keyID, "")
 		case "pkcs12":
-			data, err = pkcs12(c, key, opened.Certificates, certFile, secret)
+			chain := opened.Certificates
+			if certFile != "" {
+				file, err := readCertificate(c, certFile)
+				if err != nil {
+					return err
+				}
+				chain = file.Certificates
+			}
+			data, err = encodePKCS12(key, chain, secret)
 		default:
 			return &exit{exitUsage, fmt.Errorf("--to %q is not pkcs8, pkcs12 or jwk", to)}
 		}
@@ -69,22 +80,14 @@ PKCS #12, JWK) and writes it in another to a new file that only you can read.`,
 	return c
 }
 
-func pkcs12(c *cobra.Command, key *rsa.PrivateKey, chain []*x509.Certificate, certFile string, secret []byte) ([]byte, error) {
-	if secret == nil {
+func encodePKCS12(key *rsa.PrivateKey, chain []*x509.Certificate, passphrase string) ([]byte, error) {
+	switch {
+	case passphrase == "":
 		return nil, &exit{exitUsage, errors.New("a PKCS #12 needs a passphrase: give --out-passphrase-file")}
-	}
-	if certFile != "" {
-		file, err := readCertificate(c, certFile)
-		if err != nil {
-			return nil, err
-		}
-		chain = file.Certificates
-	}
-	if len(chain) == 0 {
+	case len(chain) == 0:
 		return nil, &exit{exitUsage, errors.New("a PKCS #12 needs a certificate: give --cert")}
-	}
-	if !key.PublicKey.Equal(chain[0].PublicKey) {
+	case !key.PublicKey.Equal(chain[0].PublicKey):
 		return nil, refused(errors.New("the certificate does not belong to the key"))
 	}
-	return keyfile.EncodePKCS12(key, chain, secret)
+	return keyfile.EncodePKCS12(key, chain, []byte(passphrase))
 }

@@ -8,11 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -69,40 +67,16 @@ func absolute(path string) string {
 	return path
 }
 
-// printable is what partners wrote, such as names in a certificate and lines of an
-// answer, on its way to a terminal.
-func printable(s string) string {
-	const longest = 300
-	return termtext.Safe(s, longest)
-}
+// printable returns text from a partner, such as a name in a certificate, as it can be
+// written to a terminal.
+func printable(s string) string { return termtext.Safe(s, 300) }
 
-// printableLines is the same for the text of an error, which may have parts from
-// anywhere and lines of its own.
-func printableLines(s string) string {
-	const longest = 4 << 10
-	lines := strings.Split(s[:min(len(s), longest)], "\n")
-	for i, line := range lines {
-		lines[i] = escaped(line)
-	}
-	return strings.Join(lines, "\n")
-}
+// printableLines is printable for the text of an error, which may have parts from
+// anywhere and several lines.
+func printableLines(s string) string { return termtext.Escape(s[:min(len(s), 4<<10)]) }
 
-// escaped leaves tabs as they are, and quotation marks, which errors have set.
-func escaped(line string) string {
-	var b strings.Builder
-	for _, r := range line {
-		if r == '\t' || strconv.IsGraphic(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRuneToGraphic(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}
-
-// writeJSON escapes in strings what would draw on a terminal; the values stay
-// whole and the same.
+// writeJSON writes v as JSON with indents. Strings are escaped so that they can be
+// written to a terminal.
 func writeJSON(w io.Writer, v any) error { return encodeJSON(w, v, "  ") }
 
 func encodeJSON(w io.Writer, v any, indent string) error {
@@ -113,23 +87,11 @@ func encodeJSON(w io.Writer, v any, indent string) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	var out strings.Builder
-	for _, r := range b.String() {
-		switch {
-		case r == '\n' || strconv.IsGraphic(r):
-			out.WriteRune(r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-	}
-	_, err := io.WriteString(w, out.String())
+	_, err := io.WriteString(w, termtext.EscapeJSON(b.String()))
 	return err
 }
 
-// isTerminal reports whether w is one, for colours.
+// isTerminal reports whether w is a terminal that shows colors.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
@@ -142,7 +104,8 @@ func orWord(value, otherwise string) string {
 	return value
 }
 
-// checkNew refuses a file that exists, before anything is done that would go into it.
+// checkNew returns an error if a file exists, for commands that work before they write
+// it. An empty name means standard output.
 func checkNew(name string) error {
 	switch name {
 	case "":

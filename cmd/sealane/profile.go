@@ -10,7 +10,7 @@ import (
 )
 
 func newProfile() *cobra.Command {
-	c := &cobra.Command{Use: "profile", Short: "List, show and check profiles (partners' dialects)"}
+	c := &cobra.Command{Use: "profile", Short: "List, show and check profiles (the protocols of partners)"}
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "List the embedded profiles", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -19,12 +19,13 @@ func newProfile() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%-8s %s (client: %s, server: %s)\n", name, p.Title, p.Parties.Client, p.Parties.Server)
+				fmt.Fprintf(c.OutOrStdout(), "%-8s %s (client: %s, server: %s)\n",
+					name, p.Title, p.Parties.Client, p.Parties.Server)
 			}
 			return nil
 		},
 	}, &cobra.Command{
-		Use: "show NAME", Short: "Print an embedded profile, to start your own from", Args: cobra.ExactArgs(1),
+		Use: "show NAME", Short: "Print an embedded profile, as a start for your own", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			source, err := profile.Source(args[0])
 			if err == nil {
@@ -33,12 +34,12 @@ func newProfile() *cobra.Command {
 			return err
 		},
 	}, &cobra.Command{
-		Use: "check FILE", Short: "Read a profile file strictly and say what is wrong with it", Args: cobra.ExactArgs(1),
+		Use: "check FILE", Short: "Check a profile file, and say what is wrong with it", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if _, err := os.Stat(args[0]); err != nil {
 				return err
 			}
-			data, err := readInput(c, args[0], 1<<20)
+			data, err := readInput(c, args[0], maxFile)
 			if err != nil {
 				return err
 			}

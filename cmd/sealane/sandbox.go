@@ -15,7 +15,7 @@ import (
 func newSandbox() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Stand-ins of the services at the other end, for trying and testing",
+		Short: "Stand-ins of the services at the other end, for tests",
 	}
 	c.AddCommand(newSandboxRiskOS(), newSandboxVCAS(), newSandboxIssuer())
 	return c

@@ -16,9 +16,9 @@ func newSandboxIssuer() *cobra.Command {
 	var listenOn string
 	c := &cobra.Command{
 		Use:   "issuer",
-		Short: "An example issuer that answers RDX: opens messages, answers in clear",
-		Long: `Issuer serves an example of an issuer's service. Passcodes are printed on standard
-error in place of an SMS. Give the old and the new key during an overlap.`,
+		Short: "An example issuer for RDX: opens messages, and answers in plain JSON",
+		Long: `Issuer serves an example of an issuer's service. It writes passcodes to standard
+error in place of an SMS. During an overlap, name the old and the new key.`,
 		Example: `  sealane sandbox issuer --key rdx-stag/private/rdx-stag.key \
       --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG --env STAG --caller unauthenticated`,
 		Args: cobra.NoArgs,

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,10 +26,19 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
+// sandboxEnvironment is the only one of the RiskOS stand-in.
+const sandboxEnvironment = "SANDBOX"
+
+// riskosFlags are the flags of sandbox riskos.
+type riskosFlags struct {
+	c              *cobra.Command
+	listen, folder string
+	apiKeyFile     string
+	customerCerts  []string
+	required       bool
+}
+
 func newSandboxRiskOS() *cobra.Command {
-	var listenOn, dir, apiKeyFile string
-	var customerCerts []string
-	var required bool
 	c := &cobra.Command{
 		Use:   "riskos",
 		Short: "The provider's side of RiskOS: evaluations and document uploads, sealed or plain",
@@ -42,91 +54,117 @@ A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
   sealane sandbox riskos --dir riskos --customer-cert mine.pem --listen 127.0.0.1:8480`,
 		Args: cobra.NoArgs,
 	}
+	flags := &riskosFlags{c: c}
 	f := c.Flags()
-	f.StringVar(&listenOn, "listen", "127.0.0.1:8480", "address to serve on")
-	f.StringVar(&dir, "dir", "", "folder for keys and certificates (required)")
-	f.StringVar(&apiKeyFile, "api-key-file", "", "file with the account's API key (default: one is made in --dir)")
-	f.StringArrayVar(&customerCerts, "customer-cert", nil, "the customer's certificate or public JWK; further ones verify too")
-	f.BoolVar(&required, "require-sealing", false, "refuse plain requests")
+	f.StringVar(&flags.listen, "listen", "127.0.0.1:8480", "address to serve on")
+	f.StringVar(&flags.folder, "dir", "", "folder for keys and certificates (required)")
+	f.StringVar(&flags.apiKeyFile, "api-key-file", "", "file with the account's API key (default: one is made in --dir)")
+	f.StringArrayVar(&flags.customerCerts, "customer-cert", nil,
+		"the customer's certificate or public JWK; further ones verify too")
+	f.BoolVar(&flags.required, "require-sealing", false, "refuse plain requests")
 	must(c.MarkFlagRequired("dir"))
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		account, files, err := riskosAccount(c, dir, apiKeyFile, customerCerts, required)
-		if err != nil {
-			return err
-		}
-		logRSA(c.ErrOrStderr(), nil) // faulty answers are made with keys of crypto/rsa
-		log := logTo(c.ErrOrStderr())
-		provider, err := riskos.NewProvider([]riskos.Account{account}, func() http.Handler { return &riskos.Service{} }, log)
-		if err != nil {
-			return err
-		}
-		l, err := httpserver.Listen(c.Context(), listenOn)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c.OutOrStdout(), "RiskOS stand-in on http://%s\n\n%s", l.Addr(), files)
-		return httpserver.Serve(c.Context(), l, provider, log)
-	}
+	c.RunE = flags.run
 	return c
 }
 
-// riskosAccount makes or loads what the stand-in needs, and describes the files.
-func riskosAccount(c *cobra.Command, dir, apiKeyFile string, customerCerts []string, required bool) (riskos.Account, string, error) {
-	fail := func(err error) (riskos.Account, string, error) { return riskos.Account{}, "", err }
+func (f *riskosFlags) run(c *cobra.Command, _ []string) error {
+	var files strings.Builder
+	account, err := f.account(tabwriter.NewWriter(&files, 0, 0, 2, ' ', 0))
+	if err != nil {
+		return err
+	}
+	logRSA(c.ErrOrStderr(), nil) // faulty answers are made with keys of crypto/rsa
+	log := logTo(c.ErrOrStderr())
+	newService := func() http.Handler { return &riskos.Service{} }
+	provider, err := riskos.NewProvider([]riskos.Account{account}, newService, log)
+	if err != nil {
+		return err
+	}
+	l, err := httpserver.Listen(c.Context(), f.listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.OutOrStdout(), "RiskOS stand-in on http://%s\n\n%s", l.Addr(), files.String())
+	return httpserver.Serve(c.Context(), l, provider, log)
+}
+
+// account makes or loads what the stand-in needs, and writes a table of the files.
+func (f *riskosFlags) account(table *tabwriter.Writer) (account riskos.Account, err error) {
 	p, err := profile.Load("riskos")
 	if err != nil {
-		return fail(err)
+		return account, err
 	}
-	providerSpec := sandboxSpec(p, dir, "provider")
-	provider, err := keydir.LoadOrCreate(c.Context(), providerSpec)
+	spec := f.spec(p, "provider")
+	provider, err := keydir.LoadOrCreate(f.c.Context(), spec)
 	if err != nil {
-		return fail(err)
+		return account, err
 	}
-	var text strings.Builder
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "provider's certificate\t%s\nthe same as JWK\t%s\n", providerSpec.CertificateFile(), providerSpec.JWKFile())
-	if apiKeyFile == "" {
-		if apiKeyFile, err = makeAPIKey(dir); err != nil {
-			return fail(err)
-		}
-	}
-	apiKey, err := secretFile(c, apiKeyFile)
+	fmt.Fprintf(table, "provider's certificate\t%s\nthe same as JWK\t%s\n", spec.CertificateFile(), spec.JWKFile())
+	apiKey, err := f.apiKey(table)
 	if err != nil {
-		return fail(err)
+		return account, err
 	}
-	fmt.Fprintf(t, "API key\t%s\n", apiKeyFile)
-	if len(customerCerts) == 0 {
-		customer := sandboxSpec(p, dir, "customer")
-		if _, err := keydir.LoadOrCreate(c.Context(), customer); err != nil {
-			return fail(err)
-		}
-		customerCerts = []string{customer.CertificateFile()}
-		fmt.Fprintf(t, "customer's key\t%s\n", customer.KeyFile())
-	}
-	for _, file := range customerCerts {
-		fmt.Fprintf(t, "customer's certificate\t%s\n", file)
-	}
-	t.Flush()
-	theirs, err := (&laneFlags{c: c, partner: customerCerts}).theirs()
+	theirs, err := f.customerKeys(p, table)
 	if err != nil {
-		return fail(err)
+		return account, err
 	}
 	ours, err := keyring.New(keyring.Key{State: keyring.Active, ID: provider.KeyID, Private: provider.Key})
 	if err != nil {
-		return fail(err)
+		return account, err
 	}
-	config := sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "SANDBOX", Partner: "customer", Ours: ours, Theirs: theirs, Sealing: sealane.SealingOptional}
-	if required {
+	config := sealane.Config{
+		Profile: p, Side: sealane.ServerSide, Environment: sandboxEnvironment, Partner: "customer",
+		Ours: ours, Theirs: theirs, Sealing: sealane.SealingOptional,
+	}
+	if f.required {
 		config.Sealing = sealane.SealingRequired
 	}
 	lane, err := sealane.New(config)
-	return riskos.Account{Name: "customer", APIKey: apiKey, Lane: lane, Signer: provider.Key}, text.String(), err
+	if err != nil {
+		return account, err
+	}
+	return riskos.Account{Name: "customer", APIKey: apiKey, Lane: lane, Signer: provider.Key}, table.Flush()
 }
 
-// sandboxSpec describes the key pair of one side, in a folder of its name.
-func sandboxSpec(p *profile.Profile, dir, name string) *keydir.Spec {
+// apiKey reads the account's API key, or makes one.
+func (f *riskosFlags) apiKey(table *tabwriter.Writer) (string, error) {
+	file := cmp.Or(f.apiKeyFile, filepath.Join(f.folder, "api-key"))
+	if f.apiKeyFile == "" {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			if err := newfile.Write(file, []byte(rand.Text()+"\n"), 0o600); err != nil {
+				return "", err
+			}
+		}
+	}
+	fmt.Fprintf(table, "API key\t%s\n", file)
+	return secretFile(f.c, file)
+}
+
+// customerKeys reads the customer's certificates, or makes a key pair for a customer.
+func (f *riskosFlags) customerKeys(p *profile.Profile, table *tabwriter.Writer) (*keyring.Ring, error) {
+	files := f.customerCerts
+	if len(files) == 0 {
+		spec := f.spec(p, "customer")
+		if _, err := keydir.LoadOrCreate(f.c.Context(), spec); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(table, "customer's key\t%s\n", spec.KeyFile())
+		files = []string{spec.CertificateFile()}
+	}
+	for _, file := range files {
+		fmt.Fprintf(table, "customer's certificate\t%s\n", file)
+	}
+	engine, err := chosenEngine(f.c)
+	if err != nil {
+		return nil, err
+	}
+	return (&laneFlags{c: f.c, partner: files}).theirs(engine)
+}
+
+// spec describes the key pair of one side, in a folder of its name.
+func (f *riskosFlags) spec(p *profile.Profile, name string) *keydir.Spec {
 	return &keydir.Spec{
-		Folder: filepath.Join(dir, name), Profile: p, Environment: "SANDBOX",
+		Folder: filepath.Join(f.folder, name), Profile: p, Environment: sandboxEnvironment,
 		Request: cert.Template{
 			CommonName: name + ".sandbox.example", Organization: "Sealane sandbox", Unit: name,
 			Email: name + "@sandbox.example", NotBefore: time.Now(),
@@ -134,24 +172,11 @@ func sandboxSpec(p *profile.Profile, dir, name string) *keydir.Spec {
 	}
 }
 
-// makeAPIKey gives the file of an API key, which is made where there is none.
-func makeAPIKey(dir string) (string, error) {
-	file := filepath.Join(dir, "api-key")
-	if _, err := os.Stat(file); err == nil {
-		return file, nil
-	}
-	return file, newfile.Write(file, []byte(rand.Text()+"\n"), 0o600)
-}
-
 func identityTable() string {
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, i := range riskos.TestIdentities {
-		given := i.GivenName
-		if given == "" {
-			given = "(any)"
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", given, i.FamilyName, i.Note)
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", cmp.Or(i.GivenName, "(any)"), i.FamilyName, i.Note)
 	}
 	t.Flush()
 	return b.String()

@@ -19,8 +19,7 @@ import (
 )
 
 func newSandboxVCAS() *cobra.Command {
-	var base, otp, faultName string
-	var card string
+	var base, otp, faultName, card string
 	c := &cobra.Command{
 		Use:   "vcas",
 		Short: "The sender's side of RDX: runs a challenge against an issuer's URL",
@@ -37,8 +36,8 @@ With --fault every message has a fault:
 	flags := addLaneFlags(c, "to", "the issuer's certificate, in any format")
 	f := c.Flags()
 	flags.onlyRDX()
-	f.StringVar(&base, "url", "", "the issuer's base URL; /risk, /stepup, /initiateaction and /validate are added (required)")
-	f.StringVar(&otp, "otp", "", "passcode to answer with; default: read from standard input")
+	f.StringVar(&base, "url", "", "the issuer's base URL, to which /risk, /stepup, /initiateaction and /validate are added (required)")
+	f.StringVar(&otp, "otp", "", "passcode to answer with (default: read from standard input)")
 	f.StringVar(&card, "card", "", "test card number")
 	f.StringVar(&faultName, "fault", "", "send every message with this fault, or with a fault code of docs/faults.md")
 	must(c.MarkFlagRequired("url"))
@@ -60,7 +59,8 @@ With --fault every message has a fault:
 		v.CardNumber = card
 		answers, err := v.Challenge(c.Context(), askOTP(c, otp))
 		for _, a := range answers {
-			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n", a.Call, a.HTTPStatus, printable(a.Status), a.Duration.Milliseconds(), len(a.Raw))
+			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n",
+				a.Call, a.HTTPStatus, printable(a.Status), a.Duration.Milliseconds(), len(a.Raw))
 		}
 		if errors.Is(err, errNoPasscode) {
 			return err
@@ -73,9 +73,10 @@ With --fault every message has a fault:
 	return c
 }
 
-// errNoPasscode: nobody typed one, which is not the issuer's fault.
+// errNoPasscode says that the user gave no passcode, which is not the issuer's error.
 var errNoPasscode = errors.New("no passcode: give --otp, or type it")
 
+// askOTP returns a function that returns otp or, if that is empty, asks the user.
 func askOTP(c *cobra.Command, otp string) func(context.Context, rdx.Answer) (string, error) {
 	lines := bufio.NewScanner(io.LimitReader(c.InOrStdin(), 4<<10))
 	return func(context.Context, rdx.Answer) (string, error) {
