@@ -16,11 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// callFlags are those of call, beside a lane's.
+// callFlags are the flags of call.
 type callFlags struct {
 	lane                           *laneFlags
 	apiKeyFile, clientCert, tlsKey string
@@ -34,26 +33,28 @@ func newCall() *cobra.Command {
 		Use:   "call METHOD URL [BODY]",
 		Short: "curl for sealed lanes: seal, send, open, print the answer",
 		Long: `Call seals BODY (text, @FILE, or @- for standard input), sends it, opens the answer
-and writes its payload to standard output. Where something fails, it names the
-cause: ours, the partner's, or the network's.
+and writes its payload to standard output. An error says whether the cause is on
+your side, on the partner's, or in the network.
 
-The exit code is 4 where the partner answered with an error, and 5 where the
-request may have been processed although its answer did not come or cannot be
-used: do not repeat such a request blindly.`,
+The exit code is 4 if the partner answered with an error. It is 5 if the request may
+have been processed, but no usable answer arrived: do not repeat such a request
+blindly.`,
 		Example: `  sealane call --profile riskos --key our.key --to provider.pem --api-key-file api-key \
       POST https://riskos.sandbox.example/api/evaluation @evaluation.json`,
 		Args: cobra.RangeArgs(2, 3),
 	}
-	flags := &callFlags{lane: addLaneFlags(c, "to", "the partner's certificate, in any format; further ones verify too (overlap)")}
+	flags := &callFlags{
+		lane: addLaneFlags(c, "to", "the partner's certificate, in any format; further ones verify too (overlap)"),
+	}
 	f := c.Flags()
 	f.StringVar(&flags.apiKeyFile, "api-key-file", "", "file with the API key, sent as Authorization: Bearer")
 	f.StringArrayVarP(&flags.headers, "header", "H", nil, "further header, as \"Name: value\"")
 	f.StringVar(&flags.clientCert, "tls-cert", "", "PEM file with a TLS client certificate")
 	f.StringVar(&flags.tlsKey, "tls-key", "", "PEM file with its private key")
-	f.BoolVar(&flags.plain, "plain", false, "send in clear, and take an answer in clear")
-	f.BoolVarP(&flags.verbose, "verbose", "v", false, "say on standard error what went over the wire")
-	f.BoolVar(&flags.allowHTTP, "allow-http", false, "allow http:// to other hosts than this one")
-	f.DurationVar(&flags.timeout, "timeout", 30*time.Second, "time for the whole call")
+	f.BoolVar(&flags.plain, "plain", false, "send the request unencrypted, and accept an unencrypted answer")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "write to standard error what was sent and received")
+	f.BoolVar(&flags.allowHTTP, "allow-http", false, "allow http:// to hosts other than this one")
+	f.DurationVar(&flags.timeout, "timeout", 30*time.Second, "limit for the whole call")
 	c.RunE = flags.run
 	return c
 }
@@ -103,6 +104,7 @@ func (f *callFlags) request(ctx context.Context, c *cobra.Command, args []string
 	return r, setHeaders(c, r, f.headers, f.apiKeyFile)
 }
 
+// callOnce sends a request and writes the answer's payload.
 func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 	answer, err := t.RoundTrip(r) // no redirects: a sealed body belongs to one partner
 	if err != nil {
@@ -114,21 +116,22 @@ func callOnce(c *cobra.Command, t *sealhttp.Transport, r *http.Request) error {
 		err = fmt.Errorf("it is longer than %d bytes", n)
 	}
 	if err != nil {
-		return &exit{exitProcessed, fmt.Errorf("the answer was not written whole: %w", err)}
+		return &exit{exitProcessed, fmt.Errorf("the answer was not written completely: %w", err)}
 	}
+	status := printable(answer.Status)
 	message, sealed := sealhttp.MessageFrom(answer.Request.Context())
 	if verified, ok := message.(*sealane.Verified); ok {
-		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by %s\n", printable(answer.Status), keyName(verified.Signer().ID, cert.ThumbprintJWK(verified.Signer().Public)))
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, sealed, signed by %s\n", status, refOf(verified.Signer()))
 	} else if !sealed {
-		fmt.Fprintf(c.ErrOrStderr(), "\n%s, in clear: nobody has signed this answer\n", printable(answer.Status))
+		fmt.Fprintf(c.ErrOrStderr(), "\n%s, NOT SEALED: nobody has signed this answer\n", status)
 	}
 	if answer.StatusCode >= 300 {
-		return &exit{exitPartner, fmt.Errorf("%s %s: the partner answered %s", r.Method, r.URL.Path, printable(answer.Status))}
+		return &exit{exitPartner, fmt.Errorf("%s %s: the partner answered %s", r.Method, r.URL.Path, status)}
 	}
 	return nil
 }
 
-// callError gives each outcome its exit code.
+// callError returns err with the exit code of its outcome.
 func callError(err error) error {
 	var partner *sealhttp.PartnerError
 	switch {
@@ -148,8 +151,8 @@ func bodyArgument(c *cobra.Command, args []string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// checkURL keeps sealed messages, and the API key beside them, off clear
-// connections to other hosts.
+// checkURL refuses connections to other hosts without TLS: the API key would be sent
+// unencrypted.
 func checkURL(u *url.URL, allowHTTP bool) error {
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return &exit{exitUsage, fmt.Errorf("URL %q is not a full http or https URL", u.Redacted())}
@@ -192,7 +195,7 @@ func baseTransport(certFile, keyFile string) (*http.Transport, error) {
 	return t, nil
 }
 
-// wireTap says what goes over the wire: sizes and headers, no secrets.
+// wireTap writes what is sent and received: sizes and types, no secrets.
 type wireTap struct {
 	base http.RoundTripper
 	w    io.Writer
@@ -200,10 +203,12 @@ type wireTap struct {
 
 func (t *wireTap) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
-	fmt.Fprintf(t.w, "> %s %s\n> %d bytes of %s\n", r.Method, r.URL.Redacted(), r.ContentLength, r.Header.Get("Content-Type"))
+	fmt.Fprintf(t.w, "> %s %s\n> %d bytes of %s\n",
+		r.Method, r.URL.Redacted(), r.ContentLength, r.Header.Get("Content-Type"))
 	answer, err := t.base.RoundTrip(r)
 	if err == nil {
-		fmt.Fprintf(t.w, "< %s after %d ms, %d bytes of %s\n", printable(answer.Status), time.Since(start).Milliseconds(), answer.ContentLength, printable(answer.Header.Get("Content-Type")))
+		fmt.Fprintf(t.w, "< %s after %d ms, %d bytes of %s\n", printable(answer.Status),
+			time.Since(start).Milliseconds(), answer.ContentLength, printable(answer.Header.Get("Content-Type")))
 	}
 	return answer, err
 }
