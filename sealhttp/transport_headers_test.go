@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +38,79 @@ func TestAcceptEncodingOfTheCaller(t *testing.T) {
 	}
 	if r.Header.Get("Accept-Encoding") != "br" {
 		t.Error("the caller's request was changed")
+	}
+}
+
+// TestAcceptOfTheCaller is sent as it is; only where there is none, the transport
+// asks for what it reads.
+func TestAcceptOfTheCaller(t *testing.T) {
+	got := make(chan []string, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got <- r.Header.Values("Accept")
+		io.WriteString(w, answerBody(t, ``, `{}`))
+	}))
+	defer s.Close()
+	for accept, want := range map[string]string{"": "application/json", "application/json;v=2": "application/json;v=2"} {
+		r := request(t, "POST", s.URL+"/api/evaluation", `{}`)
+		if accept != "" {
+			r.Header.Set("Accept", accept)
+		}
+		if _, _, err := do(t, customer(t), r); err != nil {
+			t.Error(err)
+		}
+		if seen := <-got; !slices.Equal(seen, []string{want}) {
+			t.Errorf("Accept %q is sent as %q", accept, seen)
+		}
+	}
+}
+
+// cached is a base transport whose responses share their headers.
+type cached struct{ header http.Header }
+
+func (c cached) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		answer.Header = c.header
+	}
+	return answer, err
+}
+
+// TestOpenedAnswer: its headers describe the payload, and its Request is the
+// caller's, not the sealed one. What the base transport returned is not changed.
+func TestOpenedAnswer(t *testing.T) {
+	s := answering(t, 200, answerBody(t, ``, `{"a":1}`))
+	header := http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"identity"}, "Content-Length": {"9"}, "X-Trace": {"1", "2"}}
+	before := header.Clone()
+	r := request(t, "POST", s.URL+"/api/evaluation", `{"id":1}`)
+	r.Header.Set("X-Own", "1")
+	answer, err := (&sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: cached{header}}).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if want := (http.Header{"Content-Type": {"application/json"}, "Content-Length": {"7"}, "X-Trace": {"1", "2"}}); !maps.EqualFunc(answer.Header, want, slices.Equal) {
+		t.Errorf("headers are %v", answer.Header)
+	}
+	if !maps.EqualFunc(header, before, slices.Equal) {
+		t.Errorf("the base transport's headers became %v", header)
+	}
+	if got := answer.Request; got.URL != r.URL || got.Header.Get("X-Own") != "1" || got.Header.Get("X-Payload-Encrypted") != "" || got.ContentLength != 8 {
+		t.Errorf("Request is %v of %d bytes with %v", got.URL, got.ContentLength, got.Header)
+	}
+}
+
+// TestBodyOfNoLength: a client's request with a body and length 0 has one of unknown
+// length (net/http), and is sealed whole.
+func TestBodyOfNoLength(t *testing.T) {
+	var seen string
+	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		seen = string(b)
+	})
+	r := request(t, "POST", s.URL+"/api/evaluation", "")
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(`{"a":1}`)), 0
+	if _, _, err := do(t, customer(t), r); err != nil || seen != `{"a":1}` {
+		t.Errorf("%q, %v", seen, err)
 	}
 }
 
