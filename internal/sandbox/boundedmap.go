@@ -8,7 +8,8 @@ const (
 	DefaultBytes   = 64 << 20
 )
 
-// BoundedMap is a map bounded in entries and in bytes: putting one more drops the oldest. It is not safe for concurrent use.
+// BoundedMap is a map bounded in entries and in bytes: putting one more drops the oldest. It is not
+// safe for concurrent use.
 type BoundedMap[K comparable, V any] struct {
 	items map[K]*list.Element
 	order list.List // of *entry[K, V], oldest first
@@ -21,8 +22,8 @@ type entry[K comparable, V any] struct {
 	size  int
 }
 
-// Put stores v in place of the value under k, and drops the oldest entries until at most maxEntries and maxBytes remain.
-// The entry just put stays even when it alone is larger.
+// Put stores v in place of the value under k, and drops the oldest entries until at most maxEntries
+// and maxBytes remain. The entry just put stays even when it alone is larger.
 func (m *BoundedMap[K, V]) Put(k K, v V, size, maxEntries, maxBytes int) {
 	if m.items == nil {
 		m.items = make(map[K]*list.Element)

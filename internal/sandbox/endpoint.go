@@ -13,8 +13,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// Endpoint serves a stand-in's service on one lane: it opens requests, seals answers, and puts a fault into the answer to a
-// request that asks for one with [FaultHeader].
+// Endpoint serves a stand-in's service on one lane: it opens requests, seals answers, and puts a
+// fault into the answer to a request that asks for one with [FaultHeader].
 type Endpoint struct {
 	lane    *sealane.Lane
 	signer  keyring.Private

@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// Answer is an issuer's answer to one call. Raw is the body as received; with an AnswerError the other members hold what was
-// read before the fault.
+// Answer is an issuer's answer to one call. Raw is the body as received; with an AnswerError the
+// other members hold what was read before the fault.
 type Answer struct {
 	Call       string
 	HTTPStatus int
@@ -40,8 +40,9 @@ type AnswerError struct {
 
 func (e *AnswerError) Error() string { return "answer to " + e.Call + ": " + e.What }
 
-// check reads the answer and holds it to the contract: 200, a JSON object, the ids as sent, a Status that the call allows, and
-// the credentials that a challenge needs. Optional members of an unexpected shape, and unknown ones, are passed over.
+// check reads the answer and holds it to the contract: 200, a JSON object, the ids as sent, a
+// Status that the call allows, and the credentials that a challenge needs. Optional members of an
+// unexpected shape, and unknown ones, are passed over.
 func (a *Answer) check(contentType string, sent Transaction, c Credential) error {
 	fault := func(format string, args ...any) error { return &AnswerError{a.Call, fmt.Sprintf(format, args...)} }
 	m, err := sandbox.ParseMembers(a.Raw)
@@ -133,7 +134,8 @@ func (a *Answer) readCredentials(m sandbox.Members, c Credential, fault func(str
 		}
 		a.Credentials = append(a.Credentials, got)
 	}
-	if a.Call == CallInitiateAction && !slices.ContainsFunc(a.Credentials, func(o Credential) bool { return o.ID == c.ID }) {
+	chosen := func(o Credential) bool { return o.ID == c.ID }
+	if a.Call == CallInitiateAction && !slices.ContainsFunc(a.Credentials, chosen) {
 		return fault("Credentials names %.80q, sent %q", a.Credentials[0].ID, c.ID)
 	}
 	return nil

@@ -45,7 +45,8 @@ func (s *Issuer) current(q rdxRequest, a issuerAnswer, now time.Time) (*challeng
 	case c.ended != "":
 		return nil, a.fault("the challenge has ended with "+c.ended, "start another transaction")
 	case q.stepupRequestID != c.stepupRequestID || q.counter != c.counter:
-		return nil, a.fault("StepupRequestId and StepupCounter are not those of the last stepup", "repeat them from the last stepup")
+		return nil, a.fault("StepupRequestId and StepupCounter are not those of the last stepup",
+			"repeat them from the last stepup")
 	}
 	return c, a
 }
@@ -62,7 +63,8 @@ func (s *Issuer) stepup(q rdxRequest, a issuerAnswer, now time.Time) issuerAnswe
 		a.Status, a.StepupType, a.Credentials = StatusSuccess, c.card.StepupType, c.credentials
 		return a
 	case q.counter <= c.counter:
-		return a.fault(fmt.Sprintf("StepupCounter is %d, the last stepup had %d", q.counter, c.counter), "raise it by one to resend")
+		return a.fault(fmt.Sprintf("StepupCounter is %d, the last stepup had %d", q.counter, c.counter),
+			"raise it by one to resend")
 	}
 	if c.card.Risk != StatusStepup {
 		return a.end(StatusFailure, "TEST", "this card is not stepped up")
@@ -71,14 +73,17 @@ func (s *Issuer) stepup(q rdxRequest, a issuerAnswer, now time.Time) issuerAnswe
 	c.chosen, c.otp, c.tries, c.pending = Credential{}, "", 0, 0
 	c.credentials = nil
 	for _, kind := range c.card.Offers {
-		c.credentials = append(c.credentials, Credential{ID: uuid.NewString(), Type: kind, Text: credentialTexts[kind]})
+		offer := Credential{ID: uuid.NewString(), Type: kind, Text: credentialTexts[kind]}
+		c.credentials = append(c.credentials, offer)
 	}
 	s.keep(q.key, c, now)
 	a.Status, a.StepupType, a.Credentials = StatusSuccess, c.card.StepupType, c.credentials
 	return a
 }
 
-var credentialTexts = map[string]string{OTPSMS: "*** *** 7890", OTPEMAIL: "j***@example.com", OutOfBandOther: "Example Bank app"}
+var credentialTexts = map[string]string{
+	OTPSMS: "*** *** 7890", OTPEMAIL: "j***@example.com", OutOfBandOther: "Example Bank app",
+}
 
 func (s *Issuer) keep(k challengeKey, c *challenge, now time.Time) {
 	life := s.Lifetime
@@ -89,7 +94,8 @@ func (s *Issuer) keep(k challengeKey, c *challenge, now time.Time) {
 	s.challenges.Put(k, c, 0, cmp.Or(s.MaxChallenges, sandbox.DefaultEntries), sandbox.DefaultBytes)
 }
 
-// initiate returns the passcode to deliver, empty when there is none. A repeated one replaces the code and leaves the tries.
+// initiate returns the passcode to deliver, empty when there is none. A repeated one replaces the
+// code and leaves the tries.
 func (s *Issuer) initiate(q rdxRequest, a issuerAnswer, now time.Time) (issuerAnswer, string) {
 	c, refused := s.current(q, a, now)
 	if c == nil {
@@ -127,7 +133,8 @@ func (s *Issuer) validate(q rdxRequest, a issuerAnswer, now time.Time) issuerAns
 		return refused
 	}
 	if c.chosen.ID == "" || q.credentialID != c.chosen.ID {
-		return a.fault("CredentialResponse[0].Id is not the credential of the last initiateaction", "send initiateaction with it first")
+		return a.fault("CredentialResponse[0].Id is not the credential of the last initiateaction",
+			"send initiateaction with it first")
 	}
 	a.CredentialID = c.chosen.ID
 	if silentCredential(c.chosen.Type) {
@@ -147,5 +154,6 @@ func (s *Issuer) validate(q rdxRequest, a issuerAnswer, now time.Time) issuerAns
 		c.ended, c.otp = StatusFailure, ""
 		return a.end(StatusFailure, "TRIES", fmt.Sprintf("%d wrong passcodes", otpTries))
 	}
-	return a.end(StatusRetry, "WRONG", fmt.Sprintf("wrong passcode, %d of %d tries are left", otpTries-c.tries, otpTries))
+	left := fmt.Sprintf("wrong passcode, %d of %d tries are left", otpTries-c.tries, otpTries)
+	return a.end(StatusRetry, "WRONG", left)
 }

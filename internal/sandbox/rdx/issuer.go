@@ -11,19 +11,23 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// Issuer is an example of an issuer's RDX service behind a gateway, in clear. It answers POST …/v1/risk, …/v1/stepup,
-// …/v1/initiateaction and …/v1/validate under any prefix. The zero value is ready; what it does follows TestCards.
+// Issuer is an example of an issuer's RDX service behind a gateway, in plain JSON. It answers POST
+// …/v1/risk, …/v1/stepup, …/v1/initiateaction and …/v1/validate under any prefix. The zero value is
+// ready; what it does follows TestCards.
 //
-// Members that RDX requires are checked, by name and shape, and answered with 405 and an Error object when they are wrong;
-// everything else is taken as it comes, for the vendor adds fields and values. A well-formed message that doesn't fit the
-// challenge (unknown, expired, already ended) is answered with 200 and a Status.
+// Members that RDX requires are checked, by name and shape, and answered with 405 and an Error
+// object when they are wrong; everything else is taken as it comes, for the vendor adds fields and
+// values. A well-formed message that doesn't fit the challenge (unknown, expired, already ended) is
+// answered with 200 and a Status.
 //
-// A one-time passcode is good for three tries, then the challenge has failed. A stepup with a higher StepupCounter starts
-// over with new credentials; a challenge sends at most six passcodes, then it is BLOCKED.
+// A one-time passcode is good for three tries, then the challenge has failed. A stepup with a
+// higher StepupCounter starts over with new credentials; a challenge sends at most six passcodes,
+// then it is BLOCKED.
 type Issuer struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// OnOTP delivers a passcode, in place of SMS and mail. It may be called from several requests at once; nil drops the code.
+	// OnOTP delivers a passcode, in place of SMS and mail. It may be called from several requests
+	// at once; nil drops the code.
 	OnOTP func(transactionID, otp string)
 	// Lifetime is how long a challenge lives after its last stepup or initiateaction; 10 minutes when zero.
 	Lifetime time.Duration
@@ -34,7 +38,8 @@ type Issuer struct {
 	challenges sandbox.BoundedMap[challengeKey, *challenge]
 }
 
-// issuerAnswer is every answer of the Issuer: whatever could be read of the ids is sent back, and Status always has a value.
+// issuerAnswer is every answer of the Issuer: whatever could be read of the ids is sent back, and
+// Status always has a value.
 type issuerAnswer struct {
 	ProcessorID     string       `json:"ProcessorId"`
 	IssuerID        string       `json:"IssuerId"`
@@ -50,7 +55,10 @@ type issuerAnswer struct {
 
 func (a issuerAnswer) fault(description, message string) issuerAnswer {
 	a.Status = StatusError
-	a.Error = &ErrorDetail{ReferenceNumber: uuid.NewString(), ReasonDescription: "Invalid request", Description: description, Message: message}
+	a.Error = &ErrorDetail{
+		ReferenceNumber: uuid.NewString(), ReasonDescription: "Invalid request",
+		Description: description, Message: message,
+	}
 	return a
 }
 
@@ -61,35 +69,43 @@ func (a issuerAnswer) end(status, code, description string) issuerAnswer {
 
 // ServeHTTP answers the four calls.
 func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, description, message string) {
+		sandbox.WriteJSON(w, status, issuerAnswer{}.fault(description, message))
+	}
 	call := callOf(r.URL.Path)
 	if call == "" {
-		sandbox.WriteJSON(w, http.StatusNotFound, issuerAnswer{}.fault("no such call", "POST to …/v1/risk, …/v1/stepup, …/v1/initiateaction or …/v1/validate"))
+		refuse(http.StatusNotFound, "no such call",
+			"POST to …/v1/risk, …/v1/stepup, …/v1/initiateaction or …/v1/validate")
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("method "+r.Method+" is not served", "use POST"))
+		refuse(http.StatusMethodNotAllowed, "method "+r.Method+" is not served", "use POST")
 		return
 	}
 	body, err := sandbox.ReadBody(w, r, sandbox.BodyLimit)
 	switch {
 	case errors.Is(err, sandbox.ErrTooLarge):
-		sandbox.WriteJSON(w, http.StatusRequestEntityTooLarge, issuerAnswer{}.fault("the message is over 1 MiB", "send less"))
+		refuse(http.StatusRequestEntityTooLarge, "the message is over 1 MiB", "send less")
 		return
 	case err != nil:
-		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message could not be read to its end", "send it again"))
+		refuse(http.StatusMethodNotAllowed, "the message could not be read to its end", "send it again")
 		return
 	}
 	m, err := sandbox.ParseMembers(body)
 	if err != nil {
-		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, issuerAnswer{}.fault("the message "+err.Error(), "send one JSON object"))
+		refuse(http.StatusMethodNotAllowed, "the message "+err.Error(), "send one JSON object")
 		return
 	}
 	q := rdxRequest{call: call, members: m}
 	err = q.check()
-	answer := issuerAnswer{ProcessorID: q.key.processor, IssuerID: q.key.issuer, TransactionID: q.key.transaction, StepupRequestID: q.stepupRequestID}
+	answer := issuerAnswer{
+		ProcessorID: q.key.processor, IssuerID: q.key.issuer, TransactionID: q.key.transaction,
+		StepupRequestID: q.stepupRequestID,
+	}
 	if err != nil {
-		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, answer.fault(err.Error(), "see the RDX specification of "+call))
+		answer = answer.fault(err.Error(), "see the RDX specification of "+call)
+		sandbox.WriteJSON(w, http.StatusMethodNotAllowed, answer)
 		return
 	}
 	sandbox.WriteJSON(w, http.StatusOK, s.answer(q, answer))

@@ -10,8 +10,8 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// Transaction is what the messages about one purchase share. VCAS.NewTransaction fills it with plausible test data; any
-// member may be changed before it is sent.
+// Transaction is what the messages about one purchase share. VCAS.NewTransaction fills it with
+// plausible test data; any member may be changed before it is sent.
 type Transaction struct {
 	ProcessorID, IssuerID string // up to 24 characters each
 	ID, DSID              string // GUIDs
@@ -32,14 +32,17 @@ type Transaction struct {
 // NewTransaction returns a transaction with fresh ids, for the card and parties that v names.
 func (v *VCAS) NewTransaction() Transaction {
 	return Transaction{
-		ProcessorID: cmp.Or(v.ProcessorID, "5723ae630063ac1a9c3ab079"), IssuerID: cmp.Or(v.IssuerID, "5723ae630063ac1a9c3ab083"),
-		ID: uuid.NewString(), DSID: uuid.NewString(), StepupRequestID: uuid.NewString(),
-		CardNumber: cmp.Or(v.CardNumber, otherCard), CardExpiryMonth: "08", CardExpiryYear: "28", CardHolderName: "Jane Doe",
+		ProcessorID: cmp.Or(v.ProcessorID, "5723ae630063ac1a9c3ab079"),
+		IssuerID:    cmp.Or(v.IssuerID, "5723ae630063ac1a9c3ab083"),
+		ID:          uuid.NewString(), DSID: uuid.NewString(), StepupRequestID: uuid.NewString(),
+		CardNumber:      cmp.Or(v.CardNumber, otherCard),
+		CardExpiryMonth: "08", CardExpiryYear: "28", CardHolderName: "Jane Doe",
 		MerchantName: "Ranier Expeditions", Amount: "12999", Currency: "840", At: sandbox.Clock(v.Now).Now(),
 	}
 }
 
-// message is an RDX request. The order of its members is the printed example's; what only one call carries is empty elsewhere.
+// message is an RDX request. The order of its members is the printed example's; what only one call
+// carries is empty elsewhere.
 type message struct {
 	ProcessorID        string `json:"ProcessorId"`
 	IssuerID           string `json:"IssuerId"`
@@ -112,8 +115,8 @@ type credentialResponse struct {
 	Value string `json:"Value,omitempty"`
 }
 
-// message fills what the call carries. RiskScore, RuleOutcome, StepupReason and the two codes have plausible values; their
-// meaning is not public.
+// message fills what the call carries. RiskScore, RuleOutcome, StepupReason and the two codes have
+// plausible values; their meaning is not public.
 func (t Transaction) message(call string, c Credential, value string) message {
 	m := message{
 		ProcessorID: t.ProcessorID, IssuerID: t.IssuerID, TransactionID: t.ID, DSTransactionID: t.DSID,
@@ -153,10 +156,11 @@ func (t Transaction) describe(m *message) {
 		MerchantAppRedirectURL: "merchantScheme://appName?transID=" + t.ID,
 	}
 	m.PaymentInfo = &paymentInfo{
-		CardNumber: t.CardNumber, CardExpiryMonth: t.CardExpiryMonth, CardExpiryYear: t.CardExpiryYear, CardHolderName: t.CardHolderName,
+		CardNumber: t.CardNumber, CardHolderName: t.CardHolderName,
+		CardExpiryMonth: t.CardExpiryMonth, CardExpiryYear: t.CardExpiryYear,
 	}
 	m.TransactionInfo = &transactionInfo{
-		TransactionTimeStamp: sandbox.Timestamp(t.At), TransactionAmount: t.Amount, TransactionCurrency: t.Currency, TransactionExponent: 2,
-		TransactionType: "Purchase", Channel: "02",
+		TransactionTimeStamp: sandbox.Timestamp(t.At), TransactionType: "Purchase", Channel: "02",
+		TransactionAmount: t.Amount, TransactionCurrency: t.Currency, TransactionExponent: 2,
 	}
 }

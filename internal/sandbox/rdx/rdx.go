@@ -1,5 +1,5 @@
-// Package rdx is a stand-in of both ends of VCAS RDX: VCAS, which sends messages about a cardholder's challenge, and an
-// issuer that answers them.
+// Package rdx is a stand-in of both ends of VCAS RDX: VCAS, which sends messages about a
+// cardholder's challenge, and an issuer that answers them.
 package rdx
 
 import "slices"
@@ -75,7 +75,8 @@ type TestCard struct {
 	Note       string
 }
 
-// TestCards are matched by their last four digits. A card that is absent, masked or not listed is stepped up like 1091.
+// TestCards are matched by their last four digits. A card that is absent, masked or not listed is
+// stepped up like 1091.
 //
 //	4000000000001000  risk SUCCESS
 //	4000000000001018  risk FAILURE
@@ -86,9 +87,18 @@ type TestCard struct {
 var TestCards = []TestCard{
 	{Number: "4000000000001000", Risk: StatusSuccess, Note: "authenticated without a challenge"},
 	{Number: "4000000000001018", Risk: StatusFailure, Note: "refused without a challenge"},
-	{Number: "4000000000001091", Risk: StatusStepup, StepupType: "CHOICE", Offers: []string{OTPSMS, OTPEMAIL}, Note: "a choice of two one-time passcodes"},
-	{Number: "4000000000001109", Risk: StatusStepup, StepupType: "OTP", Offers: []string{OTPSMS}, Note: "one passcode, no choice"},
-	{Number: "4000000000001117", Risk: StatusStepup, StepupType: "OUTOFBAND", Offers: []string{OutOfBandOther}, Note: "approved in an app: PENDING twice, then SUCCESS"},
+	{
+		Number: "4000000000001091", Risk: StatusStepup, StepupType: "CHOICE", Offers: []string{OTPSMS, OTPEMAIL},
+		Note: "a choice of two one-time passcodes",
+	},
+	{
+		Number: "4000000000001109", Risk: StatusStepup, StepupType: "OTP", Offers: []string{OTPSMS},
+		Note: "one passcode, no choice",
+	},
+	{
+		Number: "4000000000001117", Risk: StatusStepup, StepupType: "OUTOFBAND", Offers: []string{OutOfBandOther},
+		Note: "approved in an app: PENDING twice, then SUCCESS",
+	},
 	{Number: "4000000000001125", Risk: StatusBlocked, Note: "the card is blocked"},
 }
 
@@ -109,8 +119,8 @@ func testCard(number string) TestCard {
 
 func otpCredential(kind string) bool { return kind == OTPSMS || kind == OTPEMAIL || kind == "OTPIVR" }
 
-// silentCredential reports whether validate waits for the cardholder elsewhere, instead of taking what they typed. Only
-// these may answer PENDING.
+// silentCredential reports whether validate waits for the cardholder elsewhere, instead of taking
+// what they typed. Only these may answer PENDING.
 func silentCredential(kind string) bool {
 	return kind == OutOfBandOther || kind == "OUTOFBANDTOKEN" || kind == Biometric
 }

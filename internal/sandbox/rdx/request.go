@@ -98,7 +98,8 @@ func (q *rdxRequest) readCounter() error {
 	return nil
 }
 
-// only returns the one credential that the list must name; which one is meant by several is not specified, so they are refused.
+// only returns the one credential that the list must name; which one is meant by several is not
+// specified, so they are refused.
 func (q *rdxRequest) only(name string) (sandbox.Members, error) {
 	list, err := q.members.Objects(name)
 	if err != nil {

@@ -14,17 +14,19 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// VCAS is the sender of RDX: it POSTs messages to an issuer's URLs, one for each call, and holds the plain answers to the
-// contract. Its methods may be used from several goroutines.
+// VCAS is the sender of RDX: it POSTs messages to an issuer's URLs, one for each call, and holds
+// the plain answers to the contract. Its methods may be used from several goroutines.
 type VCAS struct {
-	// Client sends; a sealed lane is its Transport. Nil means a client with a 30 second timeout that follows no redirects.
+	// Client sends; a sealed lane is its Transport. Nil means a client with a 30 second timeout
+	// that follows no redirects.
 	Client *http.Client
 	// RiskURL and the others are the issuer's full URLs. Only those that are called are needed.
 	RiskURL, StepupURL, InitiateURL, ValidateURL string
 
 	// ProcessorID, IssuerID and CardNumber go into new transactions; test values when empty.
 	ProcessorID, IssuerID, CardNumber string
-	// CredentialType is what a cardholder with a choice takes; the first that is offered when it is empty or not offered.
+	// CredentialType is what a cardholder with a choice takes; the first that is offered when it is
+	// empty or not offered.
 	CredentialType string
 
 	// Now is the clock; nil means time.Now.
@@ -38,7 +40,8 @@ func NewVCAS(client *http.Client, base string) *VCAS {
 	base = strings.TrimRight(base, "/")
 	return &VCAS{
 		Client:  client,
-		RiskURL: base + "/risk", StepupURL: base + "/stepup", InitiateURL: base + "/initiateaction", ValidateURL: base + "/validate",
+		RiskURL: base + "/risk", StepupURL: base + "/stepup",
+		InitiateURL: base + "/initiateaction", ValidateURL: base + "/validate",
 	}
 }
 
@@ -116,13 +119,17 @@ const (
 	pendingWait = 2 * time.Second
 )
 
-// Challenge takes a new transaction from risk through stepup and initiateaction to validate, and returns every answer. The
-// outcome is the last answer's Status; an error means that the contract was broken, a limit was reached, or ask failed.
+// Ask returns what the cardholder types. See [VCAS.Challenge].
+type Ask func(ctx context.Context, a Answer) (code string, err error)
+
+// Challenge takes a new transaction from risk through stepup and initiateaction to validate, and
+// returns every answer. The outcome is the last answer's Status; an error means that the contract
+// was broken, a limit was reached, or ask failed.
 //
-// ask gets the answer after which the cardholder is asked: initiateaction's, or validate's with RETRY, at most three times
-// again. ErrResend from it, and the Status STEPUP, start another stepup with the next counter, at most five in all. It is
-// not called for credentials that take no input.
-func (v *VCAS) Challenge(ctx context.Context, ask func(ctx context.Context, a Answer) (code string, err error)) ([]Answer, error) {
+// ask gets the answer after which the cardholder is asked: initiateaction's, or validate's with
+// RETRY, at most three times again. ErrResend from it, and the Status STEPUP, start another stepup
+// with the next counter, at most five in all. It is not called for credentials that take no input.
+func (v *VCAS) Challenge(ctx context.Context, ask Ask) ([]Answer, error) {
 	t := v.NewTransaction()
 	a, err := v.Risk(ctx, t)
 	answers := []Answer{a}
@@ -141,7 +148,7 @@ func (v *VCAS) Challenge(ctx context.Context, ask func(ctx context.Context, a An
 }
 
 // stepupOnce ends with an outcome, with STEPUP, or with an error, ErrResend among them.
-func (v *VCAS) stepupOnce(ctx context.Context, t Transaction, ask func(context.Context, Answer) (string, error)) ([]Answer, error) {
+func (v *VCAS) stepupOnce(ctx context.Context, t Transaction, ask Ask) ([]Answer, error) {
 	a, err := v.Stepup(ctx, t)
 	answers := []Answer{a}
 	if err != nil || a.Status != StatusSuccess {

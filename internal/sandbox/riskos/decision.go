@@ -25,8 +25,8 @@ const (
 // TestOTP is the code that completes an evaluation paused for a one-time passcode.
 const TestOTP = "123456"
 
-// TestIdentity is a name in data.individual that settles the answer whatever the rest of the data says. Letter case is
-// ignored. An empty GivenName matches any.
+// TestIdentity is a name in data.individual that settles the answer whatever the rest of the data
+// says. Letter case is ignored. An empty GivenName matches any.
 type TestIdentity struct {
 	GivenName, FamilyName string
 	Status                int    // of the answer to POST
@@ -77,15 +77,18 @@ type DerivedRule struct {
 //	anything else                                                 ACCEPT
 var DerivedRules = []DerivedRule{
 	{"data.individual is absent", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool { return i == nil }},
-	{"national_id is absent", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool { return i.Scalar("national_id") == "" }},
+	{"national_id is absent", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool {
+		return i.Scalar("national_id") == ""
+	}},
 	{"national_id is one digit repeated", Reject, "", func(i sandbox.Members, _ time.Time) bool {
 		digits := strings.ReplaceAll(i.Scalar("national_id"), "-", "")
 		return strings.Trim(digits, digits[:min(1, len(digits))]) == ""
 	}},
-	{"date_of_birth is absent or not a date (YYYY-MM-DD)", Review, StepDocument, func(i sandbox.Members, _ time.Time) bool {
-		_, err := time.Parse(time.DateOnly, i.Scalar("date_of_birth"))
-		return err != nil
-	}},
+	{"date_of_birth is absent or not a date (YYYY-MM-DD)", Review, StepDocument,
+		func(i sandbox.Members, _ time.Time) bool {
+			_, err := time.Parse(time.DateOnly, i.Scalar("date_of_birth"))
+			return err != nil
+		}},
 	{"date_of_birth is less than 18 years ago", Reject, "", func(i sandbox.Members, now time.Time) bool {
 		born, err := time.Parse(time.DateOnly, i.Scalar("date_of_birth"))
 		return err == nil && born.AddDate(18, 0, 0).After(now)
@@ -129,5 +132,6 @@ func decide(individual sandbox.Members, now time.Time) (verdict, error) {
 			return verdict{r.Decision, r.Step, "derived: " + r.When}, nil
 		}
 	}
-	return verdict{}, published(http.StatusInternalServerError, "server_error") // DerivedRules were changed, and none holds
+	// DerivedRules were changed, and none holds.
+	return verdict{}, published(http.StatusInternalServerError, "server_error")
 }

@@ -20,23 +20,26 @@ import (
 
 const docvLimit = 32 << 20 // bytes of a body with documents
 
-// The bodies of the DocV endpoints are not public; all of this is a guess. A request is one JSON object:
+// The bodies of the DocV endpoints are not public; all of this is a guess. A request is one JSON
+// object:
 //
 //	{"id": "…", "docv_transaction_token": "…", "document_type": "license",
 //	 "front": {"content_type": "image/png", "data": "<base64>"}, "back": {…}, "selfie": {…}}
 //
-// Only one image is required. POST without a token begins an upload of its own; with the docvTransactionToken of a paused
-// evaluation it begins the one that the evaluation waits for, which is accepted as soon as front and selfie are there.
-// Each image is decoded as far as its format and size; the bytes are not kept.
+// Only one image is required. POST without a token begins an upload of its own; with the
+// docvTransactionToken of a paused evaluation it begins the one that the evaluation waits for,
+// which is accepted as soon as front and selfie are there. Each image is decoded as far as its
+// format and size; the bytes are not kept.
 var imageSides = []string{"front", "back", "selfie"}
 
-// upload is the answer of both endpoints. It names no eval_id: the identifier of a sealed DocV answer is
-// docv_previous_reference_id, and two identifiers would invite comparing the wrong one.
+// upload is the answer of both endpoints. It names no eval_id: the identifier of a sealed DocV
+// answer is docv_previous_reference_id, and two identifiers would invite comparing the wrong one.
+// The status is complete with front and selfie.
 type upload struct {
 	ID           string               `json:"id,omitempty"`
 	Token        string               `json:"docv_transaction_token"`
 	ReferenceID  string               `json:"docv_previous_reference_id"` // fresh in every answer
-	Status       string               `json:"status"`                     // incomplete, or complete with front and selfie
+	Status       string               `json:"status"`                     // incomplete or complete
 	DocumentType string               `json:"document_type,omitempty"`
 	UploadedAt   string               `json:"uploaded_at"`
 	Images       map[string]imageFact `json:"images"`
@@ -84,7 +87,8 @@ func (s *Service) beginUpload(u upload) (upload, error) {
 	if u.Token == "" {
 		u.Token = uuid.NewString()
 	} else if _, ok := s.uploads.Get(u.Token); ok {
-		return u, invalidRequest("docv_transaction_token %.40q has an upload already; PATCH /api/docv/upload/{docv_transaction_token} adds to it", u.Token)
+		return u, invalidRequest("docv_transaction_token %.40q has an upload already; "+
+			"PATCH /api/docv/upload/{docv_transaction_token} adds to it", u.Token)
 	} else if _, ok := s.awaiting.Get(u.Token); !ok {
 		return u, unknownToken(u.Token)
 	}
@@ -99,7 +103,8 @@ func (s *Service) addToUpload(token string, u upload) (upload, error) {
 	case !ok:
 		return u, unknownToken(token)
 	case u.Token != "" && u.Token != token:
-		return u, invalidRequest("docv_transaction_token in the body is not the one in the path; leave it out of the body")
+		return u, invalidRequest("docv_transaction_token in the body is not the one in the path; " +
+			"leave it out of the body")
 	case u.ID != "" && had.ID != "" && u.ID != had.ID:
 		return u, invalidRequest("id is %q, but the upload has another; send its own, or none", u.ID)
 	}
@@ -115,7 +120,8 @@ func (s *Service) addToUpload(token string, u upload) (upload, error) {
 	return s.keepUpload(next), nil
 }
 
-// keepUpload stores a version of an upload and, when it is complete, the decision of the evaluation that waited for it.
+// keepUpload stores a version of an upload and, when it is complete, the decision of the evaluation
+// that waited for it.
 func (s *Service) keepUpload(u upload) upload {
 	now := sandbox.Clock(s.Now).Now()
 	u.ReferenceID, u.UploadedAt, u.Status = uuid.NewString(), sandbox.Timestamp(now), "incomplete"
@@ -148,7 +154,9 @@ func parseUpload(body []byte) (upload, error) {
 		return upload{}, invalidRequest("the body %v; send one object with front, back or selfie", err)
 	}
 	u := upload{Images: make(map[string]imageFact)}
-	for name, into := range map[string]*string{"id": &u.ID, "docv_transaction_token": &u.Token, "document_type": &u.DocumentType} {
+	for name, into := range map[string]*string{
+		"id": &u.ID, "docv_transaction_token": &u.Token, "document_type": &u.DocumentType,
+	} {
 		if !m.Has(name) {
 			continue
 		}
@@ -195,11 +203,13 @@ func readImage(side string, o sandbox.Members) (imageFact, error) {
 	}
 	c, format, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil || format != "png" && format != "jpeg" {
-		return imageFact{}, invalid("data is %d bytes that are no image/png and no image/jpeg; send one of these", len(b))
+		return imageFact{}, invalid("data is %d bytes that are no image/png and no image/jpeg; "+
+			"send one of these", len(b))
 	}
 	found := "image/" + format
 	if declared, ok := o.Text("content_type"); o.Has("content_type") && (!ok || !strings.EqualFold(declared, found)) {
-		return imageFact{}, invalid("content_type is %.40q, but data is %s; make them agree, or leave content_type out", declared, found)
+		return imageFact{}, invalid("content_type is %.40q, but data is %s; "+
+			"make them agree, or leave content_type out", declared, found)
 	}
 	sum := sha256.Sum256(b)
 	return imageFact{found, c.Width, c.Height, len(b), hex.EncodeToString(sum[:])}, nil

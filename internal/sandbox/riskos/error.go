@@ -8,9 +8,10 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// refusal is a plain error of the RiskOS stand-in. The codes invalid_phone, unsupported_schema, rate_limit and
-// server_error are published as bodies with "error" alone, otp_invalid with a message; those bodies are sent as published.
-// The other codes are guesses, and always carry a message.
+// refusal is a plain error of the RiskOS stand-in. The codes invalid_phone, unsupported_schema,
+// rate_limit and server_error are published as bodies with "error" alone, otp_invalid with a
+// message; those bodies are sent as published. The other codes are guesses, and always carry a
+// message.
 type refusal struct {
 	Code    string `json:"error"`
 	Message string `json:"message,omitempty"`
@@ -41,13 +42,16 @@ func writeRefusal(w http.ResponseWriter, err error) {
 		sandbox.WriteJSON(w, e.status, e)
 	case errors.Is(err, sandbox.ErrTooLarge):
 		sandbox.WriteJSON(w, http.StatusRequestEntityTooLarge, refuse(0, "request_too_large",
-			"the body is over the limit: %d MiB for documents, %d MiB elsewhere; send less", docvLimit>>20, sandbox.BodyLimit>>20))
+			"the body is over the limit: %d MiB for documents, %d MiB elsewhere; send less",
+			docvLimit>>20, sandbox.BodyLimit>>20))
 	default:
-		sandbox.WriteJSON(w, http.StatusBadRequest, refuse(0, "invalid_request", "the body could not be read to its end; send it again"))
+		sandbox.WriteJSON(w, http.StatusBadRequest, refuse(0, "invalid_request",
+			"the body could not be read to its end; send it again"))
 	}
 }
 
-// Unauthorized writes the answer to a request without a valid API key, for the layer that checks keys. The body is a guess.
+// Unauthorized writes the answer to a request without a valid API key, for the layer that checks
+// keys. The body is a guess.
 func Unauthorized(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	sandbox.WriteJSON(w, http.StatusUnauthorized, refuse(0, "unauthorized",

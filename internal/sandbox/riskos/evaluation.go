@@ -16,8 +16,9 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// evaluation is the answer of the evaluation endpoints, in the published order of members, and its state. A guess: notes is
-// a string, score a whole number up to 100, times have milliseconds, and what hasn't happened yet is null.
+// evaluation is the answer of the evaluation endpoints, in the published order of members, and its
+// state. A guess: notes is a string, score a whole number up to 100, times have milliseconds, and
+// what hasn't happened yet is null.
 type evaluation struct {
 	ID              string       `json:"id"`
 	EvalID          string       `json:"eval_id"`
@@ -83,7 +84,8 @@ func (s *Service) evaluate(r *http.Request, body []byte) (int, *evaluation, erro
 		}
 	}
 	if len(s.Workflows) > 0 && !slices.Contains(s.Workflows, q.workflow) {
-		return 0, nil, refuse(http.StatusNotFound, "workflow_not_found", "workflow %q does not exist in this account; it has %q", q.workflow, s.Workflows)
+		return 0, nil, refuse(http.StatusNotFound, "workflow_not_found",
+			"workflow %q does not exist in this account; it has %q", q.workflow, s.Workflows)
 	}
 	version := r.PathValue("version")
 	if len(version) > maxNameBytes {
@@ -116,21 +118,22 @@ func (s *Service) evaluate(r *http.Request, body []byte) (int, *evaluation, erro
 	return http.StatusOK, e.snapshot(), nil
 }
 
-// begin makes the evaluation that the verdict gives, without storing it.
+// begin makes the evaluation that a verdict leads to, without storing it.
 func (s *Service) begin(q evaluationRequest, version string, v verdict, now time.Time) *evaluation {
 	if version == "" {
 		version = "1.0.0" // a guess: the version that is live
 	}
 	e := &evaluation{
 		ID: q.id, EvalID: uuid.NewString(),
-		Workflow: q.workflow, WorkflowID: uuid.NewHash(sha256.New(), uuid.NameSpaceURL, []byte("workflow:"+q.workflow), 8).String(), WorkflowVersion: version,
+		Workflow: q.workflow, WorkflowID: workflowID(q.workflow), WorkflowVersion: version,
 		EvalSource: "API", EvalStatus: evalPaused, EvalStartTime: sandbox.Timestamp(now),
 		Decision: v.decision, DecisionAt: sandbox.Timestamp(now),
 		Status: "ON_HOLD", SubStatus: "Pending Verification", Score: 50,
 		Tags: []string{}, Notes: v.why, ReviewQueues: []string{}, EnvironmentName: "Sandbox",
 		DataEnrichments: []enrichment{{
-			Name: "Identity Check", Endpoint: "/sandbox/identity", Provider: "SandboxIdentity", StatusCode: http.StatusOK,
-			Request: q.raw, Response: map[string]string{"decision": v.decision, "because": v.why}, TotalAttempts: 1,
+			Name: "Identity Check", Endpoint: "/sandbox/identity", Provider: "SandboxIdentity",
+			Request: q.raw, Response: map[string]string{"decision": v.decision, "because": v.why},
+			StatusCode: http.StatusOK, TotalAttempts: 1,
 		}},
 		step: v.step,
 	}
@@ -146,24 +149,30 @@ func (s *Service) begin(q evaluationRequest, version string, v verdict, now time
 	return e
 }
 
-// documentRequest is the step-up that asks for documents. A guess: its members sit in response.data. qrCode is a data URI of
-// the page's address as text, for the standard library draws no QR codes.
+func workflowID(name string) string {
+	return uuid.NewHash(sha256.New(), uuid.NameSpaceURL, []byte("workflow:"+name), 8).String()
+}
+
+// documentRequest is the step-up that asks for documents. A guess: its members sit in
+// response.data. qrCode is a data URI of the page's address as text, for the standard library draws
+// no QR codes.
 func (s *Service) documentRequest(token string) enrichment {
 	page := s.CaptureURL
 	if page == "" {
 		page = "https://capture.invalid/"
 	}
+	page += token
 	return enrichment{
-		Name: "Document Request", Endpoint: "/sandbox/documents/request", Provider: "SocureDocRequest", StatusCode: http.StatusOK,
+		Name: "Document Request", Endpoint: "/sandbox/documents/request", Provider: "SocureDocRequest",
 		Response: map[string]any{
 			"referenceId": uuid.NewString(),
 			"data": map[string]string{
 				"docvTransactionToken": token,
-				"url":                  page + token,
-				"qrCode":               "data:text/plain;base64," + base64.StdEncoding.EncodeToString([]byte(page+token)),
+				"url":                  page,
+				"qrCode":               "data:text/plain;base64," + base64.StdEncoding.EncodeToString([]byte(page)),
 			},
 		},
-		TotalAttempts: 1,
+		StatusCode: http.StatusOK, TotalAttempts: 1,
 	}
 }
 
@@ -225,20 +234,25 @@ func (s *Service) goOn(r *http.Request, body []byte) (*evaluation, error) {
 	case !ok:
 		return nil, unknownEvaluation(r.PathValue("eval_id"))
 	case q.has["id"] && q.id != e.ID:
-		return nil, invalidRequest("id is %q, but evaluation %s has another; send its own, or data alone", q.id, e.EvalID)
+		return nil, invalidRequest("id is %q, but evaluation %s has another; send its own, or data alone",
+			q.id, e.EvalID)
 	case e.EvalStatus != evalPaused:
-		return nil, refuse(http.StatusBadRequest, "evaluation_completed", "evaluation %s is completed and cannot change; POST a new one", e.EvalID)
+		return nil, refuse(http.StatusBadRequest, "evaluation_completed",
+			"evaluation %s is completed and cannot change; POST a new one", e.EvalID)
 	case !q.has["data"]:
 		return nil, invalidRequest("member data is missing; a paused evaluation goes on with data")
 	case e.step == StepDocument:
 		return nil, refuse(http.StatusBadRequest, "documents_missing",
-			"evaluation %s waits for documents: upload front and selfie to /api/docv/upload under its docvTransactionToken", e.EvalID)
+			"evaluation %s waits for documents: upload front and selfie to /api/docv/upload "+
+				"under its docvTransactionToken", e.EvalID)
 	}
 	if q.otp == "" {
-		return nil, refuse(http.StatusBadRequest, "otp_invalid", "data.otp.code is missing; evaluation %s waits for it", e.EvalID)
+		return nil, refuse(http.StatusBadRequest, "otp_invalid",
+			"data.otp.code is missing; evaluation %s waits for it", e.EvalID)
 	}
 	if subtle.ConstantTimeCompare([]byte(q.otp), []byte(TestOTP)) != 1 {
-		return nil, refuse(http.StatusBadRequest, "otp_invalid", "data.otp.code is not the code that was sent; try again")
+		return nil, refuse(http.StatusBadRequest, "otp_invalid",
+			"data.otp.code is not the code that was sent; try again")
 	}
 	e.complete(Accept, sandbox.Clock(s.Now).Now())
 	e.Notes += "; one-time passcode confirmed"
@@ -246,5 +260,6 @@ func (s *Service) goOn(r *http.Request, body []byte) (*evaluation, error) {
 }
 
 func unknownEvaluation(id string) error {
-	return refuse(http.StatusNotFound, "evaluation_not_found", "evaluation %.40q is not known here; it may be of another account, or dropped", id)
+	return refuse(http.StatusNotFound, "evaluation_not_found",
+		"evaluation %.40q is not known here; it may be of another account, or dropped", id)
 }

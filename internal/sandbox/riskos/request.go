@@ -22,8 +22,8 @@ type evaluationRequest struct {
 	raw          json.RawMessage // the same as received, kept for the enrichment's echo
 }
 
-// parseEvaluation checks what is there; that a member is missing is for the caller to judge. A guess: the wrong shape is
-// unsupported_schema, and so is an X-API-Version that isn't published.
+// parseEvaluation checks what is there; that a member is missing is for the caller to judge. A
+// guess: the wrong shape is unsupported_schema, and so is an X-API-Version that isn't published.
 func parseEvaluation(r *http.Request, body []byte) (evaluationRequest, error) {
 	var q evaluationRequest
 	unsupported := published(http.StatusUnprocessableEntity, "unsupported_schema")

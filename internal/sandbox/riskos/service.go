@@ -1,5 +1,5 @@
-// Package riskos is a stand-in of RiskOS: the evaluation and document verification (DocV) services, and the provider around
-// them with API keys, sealing, and faults on demand.
+// Package riskos is a stand-in of RiskOS: the evaluation and document verification (DocV) services,
+// and the provider around them with API keys, sealing, and faults on demand.
 package riskos
 
 import (
@@ -13,8 +13,9 @@ import (
 // APIVersion is the one that X-API-Version may name.
 const APIVersion = "2025-01-01.orion"
 
-// Service is a stand-in of the RiskOS evaluation and document verification (DocV) services, in plain JSON, for one account;
-// a provider with several accounts keeps one Service each. The zero value is ready.
+// Service is a stand-in of the RiskOS evaluation and document verification (DocV) services, in
+// plain JSON, for one account; a provider with several accounts keeps one Service each. The zero
+// value is ready.
 //
 //	POST  /api/evaluation                              evaluate
 //	POST  /api/evaluation/{version}                    evaluate with a version of the workflow
@@ -23,14 +24,16 @@ const APIVersion = "2025-01-01.orion"
 //	POST  /api/docv/upload                             upload images
 //	PATCH /api/docv/upload/{docv_transaction_token}    add or replace images
 //
-// It does not authenticate; see Unauthorized. Decisions follow TestIdentities, then DerivedRules. An answer about an
-// evaluation or an upload carries the request's id; the published error bodies have no room for one.
+// It does not authenticate; see Unauthorized. Decisions follow TestIdentities, then DerivedRules.
+// An answer about an evaluation or an upload carries the request's id; the published error bodies
+// have no room for one.
 type Service struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Workflows are the names that exist; another is answered with 404. Empty means that every name exists.
 	Workflows []string
-	// CaptureURL is the page that a document request names, with the token appended. The stand-in serves no such page.
+	// CaptureURL is the page that a document request names, with the token appended. The stand-in
+	// serves no such page.
 	CaptureURL string
 	// MaxEvaluations and MaxUploads bound what is kept, 10,000 each when zero; the oldest goes first.
 	MaxEvaluations, MaxUploads int
@@ -70,10 +73,12 @@ func (s *Service) route() {
 	} {
 		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", allow)
-			writeRefusal(w, refuse(http.StatusMethodNotAllowed, "method_not_allowed", "%s is not served here; this path takes %s", r.Method, allow))
+			writeRefusal(w, refuse(http.StatusMethodNotAllowed, "method_not_allowed",
+				"%s is not served here; this path takes %s", r.Method, allow))
 		})
 	}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeRefusal(w, refuse(http.StatusNotFound, "not_found", "no such endpoint; see /api/evaluation and /api/docv/upload"))
+		writeRefusal(w, refuse(http.StatusNotFound, "not_found",
+			"no such endpoint; see /api/evaluation and /api/docv/upload"))
 	})
 }
