@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/profile"
 )
 
 func newSandbox() *cobra.Command {
@@ -21,11 +22,14 @@ func newSandbox() *cobra.Command {
 	return c
 }
 
-func faultTable(faults []sandbox.FaultName) string {
+// faultTable describes the faults that list returns for a profile.
+func faultTable(name string, list func(*profile.Profile) []sandbox.Fault) string {
+	p, err := profile.Load(name)
+	must(err)
 	var b strings.Builder
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, f := range faults {
-		fmt.Fprintf(t, "  %s\t%s\n", f.Name, f.Effect)
+	for _, f := range list(p) {
+		fmt.Fprintf(t, "  %s\t%s\n", f, f.Effect(p))
 	}
 	t.Flush()
 	return b.String()

@@ -49,7 +49,7 @@ your own with --customer-cert, a customer's key and certificate to call it with.
 What an evaluation decides follows from the name in its data:
 ` + identityTable() + `
 A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
-` + faultTable(sandbox.ProviderFaults),
+` + faultTable("riskos", sandbox.ResponseFaults),
 		Example: `  sealane sandbox riskos --dir riskos
   sealane sandbox riskos --dir riskos --customer-cert mine.pem --listen 127.0.0.1:8480`,
 		Args: cobra.NoArgs,

@@ -28,7 +28,7 @@ on), sealed to the issuer's certificate under its alias, and checks the plain
 answers. The passcode comes from --otp, or is read from standard input.
 
 With --fault every message has a fault:
-` + faultTable(sandbox.SenderFaults),
+` + faultTable("rdx", sandbox.RequestFaults),
 		Example: `  sealane sandbox vcas --url https://issuer.example/rdx/v1 --to issuer.pem \
       --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG`,
 		Args: cobra.NoArgs,
@@ -53,7 +53,7 @@ With --fault every message has a fault:
 		defer transport.CloseIdleConnections()
 		client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: transport}}
 		if faultName != "" {
-			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: faultName, Base: transport}
+			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: sandbox.Fault(faultName), Base: transport}
 		}
 		v := rdx.NewVCAS(client, base)
 		v.CardNumber = card

@@ -192,7 +192,7 @@ func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 
 // vcas returns a sender with the certificate that its registry uses now. With a fault,
 // its messages are faulty.
-func (d *rdxDemo) vcas(url, fault string) (*rdx.VCAS, error) {
+func (d *rdxDemo) vcas(url string, fault sandbox.Fault) (*rdx.VCAS, error) {
 	lane, err := d.sender.lane("issuer")
 	if err != nil {
 		return nil, err
@@ -239,11 +239,14 @@ func (d *rdxDemo) challenge(name, url string, opener *party) {
 // faults sends messages that the issuer must refuse, always with the same answer.
 func (d *rdxDemo) faults(url string) {
 	answers := map[string]bool{}
-	for _, f := range []struct{ name, fault string }{
-		{"a message encrypted to another key", "wrong-key"},
-		{"a message whose tag is cut", "cut-tag"},
-		{"a message under an alias that the issuer does not know", "unknown-key-id"},
-		{"a message with RSA-OAEP (SHA-1), as in the vendor's sample", "sha1-oaep"},
+	for _, f := range []struct {
+		name  string
+		fault sandbox.Fault
+	}{
+		{"a message encrypted to another key", sandbox.WrongKey},
+		{"a message whose tag is cut", sandbox.CutTag},
+		{"a message under an alias that the issuer does not know", sandbox.UnknownKeyID},
+		{"a message with RSA-OAEP (SHA-1), as in the vendor's sample", sandbox.SHA1OAEP},
 	} {
 		d.step(f.name, func(n *notes) error {
 			v, err := d.vcas(url, f.fault)
@@ -291,7 +294,7 @@ func (d *rdxDemo) acceptSHA1() error {
 		return err
 	}
 	d.step("the same on a lane that accepts RSA-OAEP, for a reason", func(n *notes) error {
-		v, err := d.vcas(url, "sha1-oaep")
+		v, err := d.vcas(url, sandbox.SHA1OAEP)
 		if err != nil {
 			return err
 		}

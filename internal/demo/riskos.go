@@ -179,7 +179,7 @@ type call struct {
 	payload      []byte
 	plain        bool
 	account      string                // default "customer"
-	fault        string                // that the provider's answer is to have
+	fault        sandbox.Fault         // that the provider's answer is to have
 	change       func(*sealane.Config) // changes the lane
 	body         []byte                // goes over the wire in place of the sealed payload
 }
@@ -231,7 +231,7 @@ func (d *riskosDemo) request(ctx context.Context, c call) (*http.Request, error)
 	r.Header.Set("Authorization", "Bearer "+d.apiKeys[cmp.Or(c.account, "customer")])
 	r.Header.Set("Content-Type", "application/json")
 	if c.fault != "" {
-		r.Header.Set(sandbox.FaultHeader, c.fault)
+		r.Header.Set(sandbox.FaultHeader, string(c.fault))
 	}
 	return r, nil
 }

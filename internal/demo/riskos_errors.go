@@ -74,7 +74,7 @@ func (d *riskosDemo) unsigned() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := sandbox.Malform("unsigned", lane, d.customer.Key, evaluation("demo-7", "Accept"))
+	token, err := sandbox.Malform(sandbox.Unsigned, lane, d.customer.Key, evaluation("demo-7", "Accept"))
 	if err != nil {
 		return nil, err
 	}
@@ -84,23 +84,24 @@ func (d *riskosDemo) unsigned() ([]byte, error) {
 // badAnswers makes the provider send faulty answers, which the customer must notice.
 func (d *riskosDemo) badAnswers() {
 	for _, f := range []struct {
-		name, fault string
-		want        error
+		name  string
+		fault sandbox.Fault
+		want  error
 	}{
-		{"the answer is not sealed", "unsealed", sealane.ErrNotSealed},
-		{"an old answer under the new identifier", "swapped", sealane.ErrContradiction},
-		{"the answer is encrypted to another key", "wrong-key", sealane.ErrDecryption},
-		{"the answer is signed by another key", "other-signer", sealane.ErrSignature},
-		{"the answer's key is encrypted with SHA-1", "sha1-oaep", sealane.ErrNotJWE},
-		{"the answer's authentication tag is cut", "cut-tag", sealane.ErrNotJWE},
+		{"the answer is not sealed", sandbox.Unsealed, sealane.ErrNotSealed},
+		{"an old answer under the new identifier", sandbox.Swapped, sealane.ErrContradiction},
+		{"the answer is encrypted to another key", sandbox.WrongKey, sealane.ErrDecryption},
+		{"the answer is signed by another key", sandbox.OtherSigner, sealane.ErrSignature},
+		{"the answer's key is encrypted with SHA-1", sandbox.SHA1OAEP, sealane.ErrNotJWE},
+		{"the answer's authentication tag is cut", sandbox.CutTag, sealane.ErrNotJWE},
 	} {
 		d.expect(f.name, f.want, func(n *notes) error {
-			if f.fault == "swapped" { // there has to be an old answer
+			if f.fault == sandbox.Swapped { // there has to be an old answer
 				if _, err := d.send(new(notes), evaluate("demo-old", "Accept")); err != nil {
 					return fmt.Errorf("the answer to be swapped in: %v", err)
 				}
 			}
-			c := evaluate("demo-"+f.fault, "Accept")
+			c := evaluate("demo-"+string(f.fault), "Accept")
 			c.fault = f.fault
 			_, err := d.send(n, c)
 			return err

@@ -3,29 +3,39 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// Endpoint serves a stand-in's service on one lane: it opens requests, seals answers, and puts a
-// fault into the answer to a request that asks for one with [FaultHeader].
+// FaultHeader asks an [Endpoint] to misbehave in the response to this one request. Its value is a
+// [Fault].
+const FaultHeader = "X-Sandbox-Fault"
+
+// Endpoint serves a stand-in's service on one lane: it opens requests, seals responses, and puts a
+// fault into the response to a request that asks for one with [FaultHeader].
 type Endpoint struct {
 	lane    *sealane.Lane
 	signer  keyring.Private
 	handler *sealhttp.Handler
 
 	mu       sync.Mutex
-	previous []byte // the last sealed answer, for the fault "swapped"
+	previous []byte // the last sealed response, for Swapped
 }
 
-// NewEndpoint returns the endpoint of a lane of the server's side. signer is the lane's active key of ours; it
-// signs the answers that are sealed with a fault. log may be nil.
+// NewEndpoint returns the endpoint of a lane of the server's side. signer is the lane's active key
+// of ours; it signs the responses that are sealed with a fault, and is nil where responses are
+// plain. log may be nil.
 func NewEndpoint(lane *sealane.Lane, signer keyring.Private, service http.Handler, log *slog.Logger) *Endpoint {
 	return &Endpoint{lane: lane, signer: signer, handler: &sealhttp.Handler{
 		Lane: sealhttp.OneLane(lane),
@@ -36,25 +46,116 @@ func NewEndpoint(lane *sealane.Lane, signer keyring.Private, service http.Handle
 
 // ServeHTTP serves as the request asks.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if fault := r.Header.Get(FaultHeader); fault != "" {
-		e.misbehave(w, r, fault)
+	if f := Fault(r.Header.Get(FaultHeader)); f != "" {
+		e.misbehave(w, r, f)
 		return
 	}
-	answer := newCapture()
-	e.handler.ServeHTTP(answer, r)
-	e.remember(answer)
-	answer.sendTo(w)
+	response := newCapture()
+	e.handler.ServeHTTP(response, r)
+	e.remember(response)
+	response.sendTo(w)
 }
 
-func (e *Endpoint) remember(answer *capture) {
-	if answer.status/100 == 2 && bytes.Contains(answer.body.Bytes(), []byte(e.lane.Outbound().Field())) {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.previous = bytes.Clone(answer.body.Bytes())
+// misbehave serves the request with a fault in the response. A request that is refused anyway gets
+// its refusal.
+func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, f Fault) {
+	p := e.lane.Profile()
+	if status, text, ok := p.ErrorRow(profile.Outcome(f)); ok {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		w.Write(p.RenderError(uuid.NewString(), text))
+		return
+	}
+	r, keeper := withKeeper(r)
+	response := newCapture()
+	e.handler.ServeHTTP(response, r)
+	name, value := f.split()
+	switch name {
+	case Slow:
+		if !pause(r.Context(), value) {
+			return
+		}
+	case Cut:
+		response.cut(w)
+		return
+	default:
+		if keeper.payload != nil && response.status <= 299 {
+			e.spoil(response, keeper.payload, f)
+		}
+	}
+	response.sendTo(w)
+}
+
+// spoil puts the fault into a sealed response.
+func (e *Endpoint) spoil(response *capture, payload []byte, f Fault) {
+	switch f {
+	case Unsealed:
+		response.setBody(payload)
+		return
+	case Swapped:
+		e.swap(response)
+		return
+	}
+	token, err := Malform(f, e.lane, e.signer, payload)
+	if err != nil {
+		response.status = http.StatusBadRequest
+		response.setBody(fmt.Appendf(nil, `{"error":"unknown_fault","message":%q}`, err.Error()))
+		return
+	}
+	e.replaceToken(response, token)
+}
+
+// replaceToken puts another token into a sealed response.
+func (e *Endpoint) replaceToken(response *capture, token []byte) {
+	old, err := sealhttp.UnwrapToken(response.body.Bytes(), e.lane.Outbound())
+	if err == nil {
+		response.setBody(bytes.Replace(response.body.Bytes(), old, token, 1))
 	}
 }
 
-// payloadKeeper takes the plain answer on its way to be sealed, for faults that have to seal it wrongly.
+// swap puts the previous response's token next to the new response's identifier.
+func (e *Endpoint) swap(response *capture) {
+	e.mu.Lock()
+	previous := e.previous
+	e.mu.Unlock()
+	old, err := sealhttp.UnwrapToken(previous, e.lane.Outbound())
+	if err != nil {
+		response.status = http.StatusConflict
+		response.setBody([]byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
+		return
+	}
+	e.replaceToken(response, old)
+}
+
+func (e *Endpoint) remember(response *capture) {
+	if response.status/100 == 2 && bytes.Contains(response.body.Bytes(), []byte(e.lane.Outbound().Field())) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.previous = bytes.Clone(response.body.Bytes())
+	}
+}
+
+// maxDelay bounds what Slow can be asked for.
+const maxDelay = time.Minute
+
+// pause waits, unless the context ends first.
+func pause(ctx context.Context, value string) bool {
+	delay, err := time.ParseDuration(value)
+	if err != nil || delay < 0 {
+		delay = time.Second // "slow" alone
+	}
+	timer := time.NewTimer(min(delay, maxDelay))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// payloadKeeper takes the plain response on its way to be sealed, for faults that have to seal it
+// wrongly.
 type payloadKeeper struct{ payload []byte }
 
 type payloadKey struct{}
@@ -66,10 +167,10 @@ func keepPayload(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		answer := newCapture()
-		next.ServeHTTP(answer, r)
-		keeper.payload = bytes.Clone(answer.body.Bytes())
-		answer.sendTo(w)
+		response := newCapture()
+		next.ServeHTTP(response, r)
+		keeper.payload = bytes.Clone(response.body.Bytes())
+		response.sendTo(w)
 	})
 }
 
@@ -78,7 +179,7 @@ func withKeeper(r *http.Request) (*http.Request, *payloadKeeper) {
 	return r.WithContext(context.WithValue(r.Context(), payloadKey{}, keeper)), keeper
 }
 
-// capture is an answer that is not sent yet.
+// capture is a response that is not sent yet.
 type capture struct {
 	header http.Header
 	status int
@@ -100,4 +201,14 @@ func (c *capture) sendTo(w http.ResponseWriter) {
 	w.Header().Set("Content-Length", strconv.Itoa(c.body.Len()))
 	w.WriteHeader(c.status)
 	w.Write(c.body.Bytes()) // an error here is the client's going away
+}
+
+// cut promises the whole response and sends half of it.
+func (c *capture) cut(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(c.body.Len()))
+	w.WriteHeader(c.status)
+	w.Write(c.body.Bytes()[:c.body.Len()/2])
+	http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
 }

@@ -39,25 +39,25 @@ func TestSenderFaults(t *testing.T) {
 	s := httptest.NewServer(&sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return ingress, nil }, Next: &rdx.Issuer{}, Log: slog.New(slog.DiscardHandler)})
 	defer s.Close()
 	lane := laneOf(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)})
-	for _, f := range sandbox.SenderFaults {
-		name := f.Name
-		if name == "slow" {
+	for _, f := range sandbox.RequestFaults(p) {
+		name := f
+		if name == sandbox.Slow {
 			name = "slow=1ms"
 		}
 		v := &rdx.VCAS{RiskURL: s.URL + "/v1/risk", Client: &http.Client{Transport: &sandbox.FaultyTransport{Lane: lane, Fault: name, Base: http.DefaultTransport}}}
 		answer, err := v.Risk(t.Context(), v.NewTransaction())
-		switch f.Name {
-		case "slow":
+		switch f {
+		case sandbox.Slow:
 			if err != nil || answer.Status != rdx.StatusStepup {
 				t.Errorf("slow: %+v %v", answer, err)
 			}
-		case "cut":
+		case sandbox.Cut:
 			if err == nil || answer.HTTPStatus != 0 {
 				t.Errorf("cut: %+v %v", answer, err)
 			}
 		default:
 			if answer.HTTPStatus != 405 {
-				t.Errorf("%s: %+v %v", f.Name, answer, err)
+				t.Errorf("%s: %+v %v", f, answer, err)
 			}
 		}
 	}

@@ -81,21 +81,26 @@ func TestProviderFaults(t *testing.T) {
 	if body, err := evaluate(t, s, lane, ""); err != nil || !strings.Contains(body, `"ACCEPT"`) {
 		t.Fatalf("without a fault: %s %v", body, err)
 	}
-	want := map[string]error{
-		"not-supported": sealane.ErrNotSupported, "format": sealane.ErrFormat, "not-jwe": sealane.ErrNotJWE, "not-jws": sealane.ErrNotJWS,
-		"decryption": sealane.ErrDecryption, "signature": sealane.ErrSignature, "sealing-failed": sealane.ErrSealingFailed,
-		"wrong-key": sealane.ErrDecryption, "other-signer": sealane.ErrSignature, "sha1-oaep": sealane.ErrNotJWE, "cut-tag": sealane.ErrNotJWE,
-		"unknown-key-id": nil, // RiskOS takes any key ID
-		"unsigned":       sealane.ErrNotJWS, "unsealed": sealane.ErrNotSealed, "swapped": sealane.ErrContradiction, "slow": nil, "cut": io.ErrUnexpectedEOF,
+	p := profileOf(t, "riskos")
+	want := map[sandbox.Fault]error{
+		sandbox.WrongKey: sealane.ErrDecryption, sandbox.OtherSigner: sealane.ErrSignature, sandbox.SHA1OAEP: sealane.ErrNotJWE,
+		sandbox.CutTag:       sealane.ErrNotJWE,
+		sandbox.UnknownKeyID: nil, // RiskOS takes any key ID
+		sandbox.Unsigned:     sealane.ErrNotJWS, sandbox.Unsealed: sealane.ErrNotSealed, sandbox.Swapped: sealane.ErrContradiction,
+		sandbox.Slow: nil, sandbox.Cut: io.ErrUnexpectedEOF,
 	}
-	for _, f := range sandbox.ProviderFaults {
-		due, listed := want[f.Name]
-		name := f.Name
-		if name == "slow" {
+	for _, row := range p.Errors.Table {
+		want[sandbox.Fault(row.On)] = row.On
+	}
+	want[sandbox.Fault(sealane.ErrPlainRefused)] = sealane.ErrFormat // they have the same text
+	for _, f := range sandbox.ResponseFaults(p) {
+		due, listed := want[f]
+		name := string(f)
+		if f == sandbox.Slow {
 			name = "slow=1ms"
 		}
 		if _, err := evaluate(t, s, lane, name); !listed || !errors.Is(err, due) {
-			t.Errorf("%s: %v, want %v", f.Name, err, due)
+			t.Errorf("%s: %v, want %v", f, err, due)
 		}
 	}
 	for _, code := range malform.Codes() {
