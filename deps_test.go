@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"internal/inspect":    {"."},
 	"internal/malform":    {"fault"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
+	"sealanetest":         {"internal/sandbox/riskos", "internal/sandbox/rdx"},
 	"internal/testkey":    {"keyring", "internal/jose"},
 	"internal/testcert":   {"cert"},
 	"internal/hostile":    {"fault", "profile"},
@@ -55,6 +56,7 @@ var rooms = map[string][]string{
 
 // onlyTests lists rooms that no other room's code may import, beside those named.
 var onlyTests = map[string][]string{
+	"sealanetest":           {},
 	"internal/testkey":      {},
 	"internal/testcert":     {},
 	"internal/hostile":      {},
