@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"sealanetest":         {"internal/sandbox/riskos", "internal/sandbox/rdx"},
 	"internal/testkey":    {"keyring", "internal/jose"},
 	"internal/testcert":   {"cert"},
+	"internal/testlane":   {"."},
 	"internal/hostile":    {"fault", "profile"},
 	"internal/newfile":    {},
 	"internal/httpserver": {},
@@ -59,6 +60,7 @@ var onlyTests = map[string][]string{
 	"sealanetest":           {},
 	"internal/testkey":      {},
 	"internal/testcert":     {},
+	"internal/testlane":     {},
 	"internal/hostile":      {},
 	"internal/store/pgtest": {},
 

@@ -35,7 +35,10 @@ func ExampleErrors_Recognize() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	on, id, _, _ := p.Errors.Recognize(400, []byte(`{"eval_id":"7d1f","error":"Payload decryption failed"}`))
+	row, _ := p.Errors.Row(profile.Decryption)
+	body := p.Errors.Render("7d1f", row.Text) // what the other end answers
+
+	on, id, _, _ := p.Errors.Recognize(row.Status, body)
 	fmt.Println(on, id, on == profile.Decryption)
 	// Output: decryption failed 7d1f true
 }

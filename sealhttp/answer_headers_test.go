@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -122,7 +123,7 @@ func TestNoRestAfterTooLarge(t *testing.T) {
 	}, func(c *sealane.Config) { c.MaxPayload = 1000 })
 	answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
 	id, text := errorBody(t, body)
-	if answer.StatusCode != 500 || text != sealingFailed || id == "e-9" {
+	if answer.StatusCode != 500 || text != testlane.ErrorText(t, "riskos", sealane.ErrSealingFailed) || id == "e-9" {
 		t.Errorf("%d %s", answer.StatusCode, body)
 	}
 	for range 2 {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -64,8 +65,8 @@ func TestProcessedOrNot(t *testing.T) {
 		body      string
 		processed bool
 	}{
-		{400, `{"eval_id":"1","error":"Payload decryption failed"}`, false},
-		{500, `{"eval_id":"1","error":"` + sealingFailed + `"}`, true},
+		{400, testlane.ErrorBody(t, "riskos", sealane.ErrDecryption), false},
+		{500, testlane.ErrorBody(t, "riskos", sealane.ErrSealingFailed), true},
 		{200, answerBody(t, ``, `{}`)[:400] + `"}`, true},
 	} {
 		s := answering(t, c.status, c.body)
@@ -212,12 +213,12 @@ func TestNewcomerFirst(t *testing.T) {
 	s := provider(t, echo, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.SealingOptional })
 	for _, c := range [][]string{{"/api/evaluation", "yes"}, {"/api/evaluation", "true"}, {"/api/other", "true"}} {
 		_, body := raw(t, s.URL+c[0], "{}", "X-Payload-Encrypted", c[1])
-		if _, text := errorBody(t, body); text != notSupported {
+		if _, text := errorBody(t, body); text != testlane.ErrorText(t, "riskos", sealane.ErrNotSupported) {
 			t.Errorf("%v: %s", c, text)
 		}
 	}
 	_, body := raw(t, s.URL+"/api/evaluation", "{}", "X-Payload-Encrypted", "true", "X-Payload-Encrypted", "true")
-	if _, text := errorBody(t, body); text != notSupported {
+	if _, text := errorBody(t, body); text != testlane.ErrorText(t, "riskos", sealane.ErrNotSupported) {
 		t.Errorf("doubled: %s", text)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -238,7 +239,7 @@ func FuzzAnswer(f *testing.F) {
 	other := sealed(f, provider, `{"eval_id":"e-2","id":"2"}`)
 	for _, status := range []int{200, 201, 204, 304, 400, 429, 500, 101, 0} {
 		for _, body := range []string{`{"eval_id":"e-1","encrypted_response":"$"}`, `{"eval_id":"e-2","encrypted_response":"$"}`, `{"eval_id":"e-1","encrypted_response":"~"}`, `{"eval_id":"e-1"}`,
-			`{"eval_id":"x","error":"Payload decryption failed"}`, `{"eval_id":"x","error":"The encrypted payload is verified with success, however, server has internal problems to handle response encryption"}`, ``, `{}`} {
+			testlane.ErrorBody(f, "riskos", sealane.ErrDecryption), testlane.ErrorBody(f, "riskos", sealane.ErrSealingFailed), ``, `{}`} {
 			f.Add(status, []byte(strings.NewReplacer("$", token, "~", other).Replace(body)))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -131,7 +132,7 @@ func TestOneAnswerForEveryDecryptionFailure(t *testing.T) {
 		if got != first {
 			t.Errorf("%s: the answer differs:\n%s\nfrom\n%s", name, got, first)
 		}
-		if !strings.Contains(got, decryption) {
+		if !strings.Contains(got, testlane.ErrorText(t, "riskos", sealane.ErrDecryption)) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -230,7 +231,7 @@ func TestAnswersOfTheService(t *testing.T) {
 	}
 }
 
-// TestAnswerThatCannotBeSealed gives the 500 of the seed with the evaluation's
+// TestAnswerThatCannotBeSealed gives the 500 of the specification with the evaluation's
 // own identifier, and nothing of the answer.
 func TestAnswerThatCannotBeSealed(t *testing.T) {
 	for name, serve := range map[string]http.HandlerFunc{
@@ -248,7 +249,7 @@ func TestAnswerThatCannotBeSealed(t *testing.T) {
 		s := provider(t, serve, func(c *sealane.Config) { c.MaxPayload = 1000 })
 		answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
 		_, text := errorBody(t, body)
-		if answer.StatusCode != 500 || text != sealingFailed || strings.Contains(body, "SECRET") || strings.Contains(s.logged(), "SECRET") || answer.Header.Get("Content-Encoding") != "" {
+		if answer.StatusCode != 500 || text != testlane.ErrorText(t, "riskos", sealane.ErrSealingFailed) || strings.Contains(body, "SECRET") || strings.Contains(s.logged(), "SECRET") || answer.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %d %s", name, answer.StatusCode, body)
 		}
 	}
@@ -340,7 +341,7 @@ func TestRDX(t *testing.T) {
 	}
 	for _, body := range []string{"", "{}", `{"TransactionId":"1"}`, `"eyJ"`, "a.b.c.d.e"} {
 		answer, text := raw(t, s.URL+"/v1/risk", body, "Content-Type", "application/jose")
-		if answer.StatusCode != 405 || !strings.Contains(text, `"Description":"Message could not be opened"`) {
+		if answer.StatusCode != 405 || !strings.Contains(text, `"Description":"`+testlane.ErrorText(t, "rdx", sealane.ErrFormat)+`"`) {
 			t.Errorf("%q: %d %s", body, answer.StatusCode, text)
 		}
 	}

@@ -161,7 +161,7 @@ func wrapped(t testing.TB, lane *sealane.Lane, payload string) string {
 	return `{"encrypted_request":"` + string(token) + `"}`
 }
 
-// errorBody reads an error as the seed prints it.
+// errorBody reads an error as the specification prints it.
 func errorBody(t testing.TB, body string) (id, text string) {
 	t.Helper()
 	var e struct {
@@ -171,7 +171,7 @@ func errorBody(t testing.TB, body string) (id, text string) {
 	d := json.NewDecoder(strings.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e); err != nil || e.EvalID == nil || e.Error == nil {
-		t.Fatalf("not an error of the seed: %s", body)
+		t.Fatalf("not an error of the specification: %s", body)
 	}
 	return *e.EvalID, *e.Error
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -60,7 +61,7 @@ func TestAnswersThatMustNotBeBelieved(t *testing.T) {
 		{"in clear, created", 201, accept, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"empty", 200, "", "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"not JSON", 200, "<html>", "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
-		{"an error that says 200", 200, `{"eval_id":"x","error":"Payload decryption failed"}`, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
+		{"an error that says 200", 200, testlane.ErrorBody(t, "riskos", sealane.ErrDecryption), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"outer eval_id of another", 200, answerBody(t, `"eval_id":"e-2",`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrContradiction},
 		{"outer eval_id is a number", 200, answerBody(t, `"eval_id":1,`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrContradiction},
 		{"answer to another request", 200, answerBody(t, `"eval_id":"e-1",`, accept), "POST", "/api/evaluation", `{"id":"r-2"}`, sealane.ErrContradiction},

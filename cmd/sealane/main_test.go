@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 func TestMain(m *testing.M) {
@@ -27,6 +29,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("DECRYPTION_ERROR", testlane.ErrorBody(t, "riskos", sealane.ErrDecryption))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": capture,
 		},
@@ -161,7 +167,7 @@ func TestSandboxRiskOS(t *testing.T) {
 	}{
 		{"sealed", nil, 0, `"decision":"ACCEPT"`},
 		{"plain", []string{"--plain"}, 0, `"decision":"ACCEPT"`},
-		{"refused", []string{"-H", "X-Sandbox-Fault: decryption"}, exitPartner, "Payload decryption failed"},
+		{"refused", []string{"-H", "X-Sandbox-Fault: decryption"}, exitPartner, testlane.ErrorText(t, "riskos", sealane.ErrDecryption)},
 		{"processed", []string{"-H", "X-Sandbox-Fault: sealing-failed"}, exitProcessed, "do not send it again blindly"},
 		{"unsealed", []string{"-H", "X-Sandbox-Fault: unsealed"}, exitProcessed, "is not sealed"},
 		{"other signer", []string{"-H", "X-Sandbox-Fault: other-signer"}, exitProcessed, "sign.wrong"},

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/demo"
+	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/profile"
 )
 
 // TestRun runs the whole demo, and looks at its report and its folder.
@@ -17,13 +20,14 @@ func TestRun(t *testing.T) {
 	if err := demo.Run(t.Context(), demo.Options{Folder: folder, Output: &out, Once: true}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, text := range []string{ // as the vendor's specification has them
-		"Payload encryption is not supported for this api-key", "Payload format is not supported",
-		"Encrypted payload is not in JWE format", "Signed payload is not in JWS format",
-		"Payload decryption failed", "Payload signature could not be verified",
-		"The encrypted payload is verified with success, however, server has internal problems to handle response encryption",
-		" 0 failed", "validate       answered SUCCESS",
+	texts := []string{" 0 failed", "validate       answered SUCCESS"}
+	for _, on := range []profile.Outcome{
+		sealane.ErrNotSupported, sealane.ErrFormat, sealane.ErrNotJWE, sealane.ErrNotJWS, sealane.ErrDecryption,
+		sealane.ErrSignature, sealane.ErrSealingFailed,
 	} {
+		texts = append(texts, testlane.ErrorText(t, "riskos", on))
+	}
+	for _, text := range texts {
 		if !strings.Contains(out.String(), text) {
 			t.Errorf("the report has no %q", text)
 		}

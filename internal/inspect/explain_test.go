@@ -14,9 +14,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -140,20 +142,23 @@ func TestAroundTheToken(t *testing.T) {
 }
 
 func TestErrorAnswers(t *testing.T) {
-	const decryption = `{"eval_id":"123456-abcdef-123456","error":"Payload decryption failed"}`
-	r := inspect.Examine([]byte(decryption), inspect.Options{Profiles: both(t)})
+	riskos := testlane.Profile(t, "riskos").Errors
+	row, _ := riskos.Row(sealane.ErrDecryption)
+	unsupported, _ := riskos.Row(sealane.ErrNotSupported)
+	decryption := riskos.Render("123456-abcdef-123456", row.Text)
+	r := inspect.Examine(decryption, inspect.Options{Profiles: both(t)})
 	if r.Kind != inspect.KindAnswer || r.Fault != "" || r.Answer == nil || r.Answer.Profile != "riskos" ||
-		r.Answer.Outcome != "decryption" || r.Answer.ID != "123456-abcdef-123456" || r.Answer.Text != "Payload decryption failed" {
+		r.Answer.Outcome != "decryption" || r.Answer.ID != "123456-abcdef-123456" || r.Answer.Text != row.Text {
 		t.Errorf("%+v %+v", r, r.Answer)
 	}
 	if !strings.Contains(text(t, r), "open.*") || !strings.Contains(r.Next, "123456-abcdef-123456") {
 		t.Error(text(t, r))
 	}
 	for body, outcome := range map[string]string{
-		`{"eval_id":"1","error":"Payload encryption is not supported for this API key"}`:                                                                "not-supported",
-		`{"eval_id":"1","error":"The encrypted payload is verified with success, however, server has internal problems to handle response encryption"}`: "sealing-failed",
-		`{"error":"rate_limit"}`: "",
-		`{"Status":"ERROR","Error":{"ReferenceNumber":"7","Description":"Message could not be opened"}}`: "decryption",
+		string(riskos.Render("1", unsupported.Also[0])):           "not-supported",
+		testlane.ErrorBody(t, "riskos", sealane.ErrSealingFailed): "sealing-failed",
+		`{"error":"rate_limit"}`:                                  "",
+		testlane.ErrorBody(t, "rdx", sealane.ErrDecryption):       "decryption",
 	} {
 		if r := inspect.Examine([]byte(body), inspect.Options{Profiles: both(t)}); r.Answer == nil || r.Answer.Outcome != outcome {
 			t.Errorf("%s: %+v", body, r.Answer)

@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 // FuzzExamine holds the doctor against the strict opener: what that opens has no
@@ -44,7 +45,7 @@ func FuzzExamine(f *testing.F) {
 	} {
 		add(data)
 	}
-	add([]byte(`{"eval_id":"1","error":"Payload decryption failed"}`))
+	add([]byte(testlane.ErrorBody(f, "riskos", sealane.ErrDecryption)))
 	for _, c := range []byte{1, 'A' ^ '.', 'A' ^ '\n', 0x80} {
 		f.Add([]byte("{}"), uint16(500), c)
 	}

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -109,7 +111,7 @@ func TestMangledToken(t *testing.T) {
 
 func TestMangledErrorAnswer(t *testing.T) {
 	for _, eol := range []string{"\r\n", "\n"} {
-		dump := "HTTP/1.1 400 Bad Request" + eol + "Content-Type: application/json" + eol + eol + `{"eval_id":"1","error":"Payload decryption failed"}`
+		dump := "HTTP/1.1 400 Bad Request" + eol + "Content-Type: application/json" + eol + eol + testlane.ErrorBody(t, "riskos", sealane.ErrDecryption)
 		r := inspect.Examine([]byte(dump), inspect.Options{Profiles: both(t)})
 		if r.Fault != "" || r.Answer == nil || r.Answer.Outcome != "decryption" || !strings.Contains(text(t, r), "HTTP headers") {
 			t.Errorf("%q\n%s", r.Fault, text(t, r))

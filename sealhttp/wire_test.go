@@ -16,20 +16,10 @@ import (
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
-)
-
-// The texts of seed 000, typed from it.
-const (
-	notSupported    = "Payload encryption is not supported for this api-key"
-	notSupportedAlt = "Payload encryption is not supported for this API key"
-	format          = "Payload format is not supported"
-	notJWE          = "Encrypted payload is not in JWE format"
-	notJWS          = "Signed payload is not in JWS format"
-	decryption      = "Payload decryption failed"
-	signature       = "Payload signature could not be verified"
-	sealingFailed   = "The encrypted payload is verified with success, however, server has internal problems to handle response encryption"
 )
 
 // mute opens, but its store refuses to sign.
@@ -40,7 +30,7 @@ func (mute) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 }
 
 // TestSealedOnTheWire looks at what a service sees and what passes the wire on
-// each of the seed's five endpoints.
+// each of the specification's five endpoints.
 func TestSealedOnTheWire(t *testing.T) {
 	for _, e := range []struct{ method, path, outer string }{
 		{"POST", "/api/evaluation", "eval_id"},
@@ -109,7 +99,7 @@ func (r *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-func TestErrorsOfTheSeed(t *testing.T) {
+func TestErrorsOfTheTable(t *testing.T) {
 	forged := func(code string) string {
 		token, err := malform.Make(fault.Code(code), malform.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
 			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, Other: testkey.RSA(t, "stranger", 2048)})
@@ -122,37 +112,37 @@ func TestErrorsOfTheSeed(t *testing.T) {
 	for _, c := range []struct {
 		name, body   string
 		status       int
-		text, fault  string
-		sentinel     error
+		fault        string
+		outcome      profile.Outcome
 		changeServer func(*sealane.Config)
 	}{
-		{"no key of the customer", good, 400, notSupported, "local.no-key-of-partner", sealane.ErrNotSupported, func(c *sealane.Config) { c.Theirs = nil }},
-		{"no key of the provider", good, 400, notSupported, "local.no-key-of-ours", sealane.ErrNotSupported, func(c *sealane.Config) { c.Ours = nil }},
-		{"no key, and a bad body", "garbage", 400, notSupported, "local.no-key-of-partner", sealane.ErrNotSupported, func(c *sealane.Config) { c.Theirs = nil }},
-		{"empty body", "", 400, format, "body.empty", sealane.ErrFormat, nil},
-		{"not JSON", "encrypted_request=eyJ", 400, format, "body.not-json", sealane.ErrFormat, nil},
-		{"an array", `["eyJ"]`, 400, format, "body.not-object", sealane.ErrFormat, nil},
-		{"bare token", strings.Trim(strings.TrimPrefix(good, `{"encrypted_request":`), `"}`), 400, format, "body.bare-token", sealane.ErrFormat, nil},
-		{"other member", `{"encrypted_payload":"eyJ"}`, 400, format, "body.member-unexpected", sealane.ErrFormat, nil},
-		{"other case", strings.Replace(good, "encrypted_request", "Encrypted_Request", 1), 400, format, "body.member-unexpected", sealane.ErrFormat, nil},
-		{"no member", `{}`, 400, format, "body.member-missing", sealane.ErrFormat, nil},
-		{"member twice", strings.Replace(good, `{`, `{"encrypted_request":"a",`, 1), 400, format, "body.duplicate-member", sealane.ErrFormat, nil},
-		{"member twice, escaped", strings.Replace(good, `{`, `{"\u0065ncrypted_request":"a",`, 1), 400, format, "body.duplicate-member", sealane.ErrFormat, nil},
-		{"a second member", strings.Replace(good, `}`, `,"data":{"national_id":"1"}}`, 1), 400, format, "body.member-unexpected", sealane.ErrFormat, nil},
-		{"not a string", `{"encrypted_request":{"protected":"eyJ"}}`, 400, format, "body.member-not-string", sealane.ErrFormat, nil},
-		{"null", `{"encrypted_request":null}`, 400, format, "body.member-not-string", sealane.ErrFormat, nil},
-		{"trailing", good + "{}", 400, format, "body.not-json", sealane.ErrFormat, nil},
-		{"bad UTF-8", "{\"encrypted_request\":\"\xff\"}", 400, format, "body.utf8", sealane.ErrFormat, nil},
-		{"empty token", `{"encrypted_request":""}`, 400, notJWE, "jwe.empty", sealane.ErrNotJWE, nil},
-		{"no JWE", `{"encrypted_request":"not.a.token"}`, 400, notJWE, "jwe.swapped", sealane.ErrNotJWE, nil},
-		{"zip", forged("jwe.header-zip"), 400, notJWE, "jwe.header-zip", sealane.ErrNotJWE, nil},
-		{"SHA-1", forged("jwe.alg-rsa-oaep-sha1"), 400, notJWE, "jwe.alg-rsa-oaep-sha1", sealane.ErrNotJWE, nil},
-		{"other key", wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"), 400, decryption, "open.key", sealane.ErrDecryption, nil},
-		{"tag", forged("open.tag"), 400, decryption, "open.tag", sealane.ErrDecryption, nil},
-		{"unsigned", forged("jws.not-signed"), 400, notJWS, "jws.not-signed", sealane.ErrNotJWS, nil},
-		{"alg none", forged("jws.alg-none"), 400, notJWS, "jws.alg-none", sealane.ErrNotJWS, nil},
-		{"other signer", wrapped(t, customer(t, func(c *sealane.Config) { c.Ours = stranger(t) }), "{}"), 400, signature, "sign.wrong", sealane.ErrSignature, nil},
-		{"cannot seal", good, 500, sealingFailed, "local.key-unavailable", sealane.ErrSealingFailed,
+		{"no key of the customer", good, 400, "local.no-key-of-partner", sealane.ErrNotSupported, func(c *sealane.Config) { c.Theirs = nil }},
+		{"no key of the provider", good, 400, "local.no-key-of-ours", sealane.ErrNotSupported, func(c *sealane.Config) { c.Ours = nil }},
+		{"no key, and a bad body", "garbage", 400, "local.no-key-of-partner", sealane.ErrNotSupported, func(c *sealane.Config) { c.Theirs = nil }},
+		{"empty body", "", 400, "body.empty", sealane.ErrFormat, nil},
+		{"not JSON", "encrypted_request=eyJ", 400, "body.not-json", sealane.ErrFormat, nil},
+		{"an array", `["eyJ"]`, 400, "body.not-object", sealane.ErrFormat, nil},
+		{"bare token", strings.Trim(strings.TrimPrefix(good, `{"encrypted_request":`), `"}`), 400, "body.bare-token", sealane.ErrFormat, nil},
+		{"other member", `{"encrypted_payload":"eyJ"}`, 400, "body.member-unexpected", sealane.ErrFormat, nil},
+		{"other case", strings.Replace(good, "encrypted_request", "Encrypted_Request", 1), 400, "body.member-unexpected", sealane.ErrFormat, nil},
+		{"no member", `{}`, 400, "body.member-missing", sealane.ErrFormat, nil},
+		{"member twice", strings.Replace(good, `{`, `{"encrypted_request":"a",`, 1), 400, "body.duplicate-member", sealane.ErrFormat, nil},
+		{"member twice, escaped", strings.Replace(good, `{`, `{"\u0065ncrypted_request":"a",`, 1), 400, "body.duplicate-member", sealane.ErrFormat, nil},
+		{"a second member", strings.Replace(good, `}`, `,"data":{"national_id":"1"}}`, 1), 400, "body.member-unexpected", sealane.ErrFormat, nil},
+		{"not a string", `{"encrypted_request":{"protected":"eyJ"}}`, 400, "body.member-not-string", sealane.ErrFormat, nil},
+		{"null", `{"encrypted_request":null}`, 400, "body.member-not-string", sealane.ErrFormat, nil},
+		{"trailing", good + "{}", 400, "body.not-json", sealane.ErrFormat, nil},
+		{"bad UTF-8", "{\"encrypted_request\":\"\xff\"}", 400, "body.utf8", sealane.ErrFormat, nil},
+		{"empty token", `{"encrypted_request":""}`, 400, "jwe.empty", sealane.ErrNotJWE, nil},
+		{"no JWE", `{"encrypted_request":"not.a.token"}`, 400, "jwe.swapped", sealane.ErrNotJWE, nil},
+		{"zip", forged("jwe.header-zip"), 400, "jwe.header-zip", sealane.ErrNotJWE, nil},
+		{"SHA-1", forged("jwe.alg-rsa-oaep-sha1"), 400, "jwe.alg-rsa-oaep-sha1", sealane.ErrNotJWE, nil},
+		{"other key", wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"), 400, "open.key", sealane.ErrDecryption, nil},
+		{"tag", forged("open.tag"), 400, "open.tag", sealane.ErrDecryption, nil},
+		{"unsigned", forged("jws.not-signed"), 400, "jws.not-signed", sealane.ErrNotJWS, nil},
+		{"alg none", forged("jws.alg-none"), 400, "jws.alg-none", sealane.ErrNotJWS, nil},
+		{"other signer", wrapped(t, customer(t, func(c *sealane.Config) { c.Ours = stranger(t) }), "{}"), 400, "sign.wrong", sealane.ErrSignature, nil},
+		{"cannot seal", good, 500, "local.key-unavailable", sealane.ErrSealingFailed,
 			func(c *sealane.Config) { c.Ours = testkey.Ours(t, "provider", mute{testkey.RSA(t, "provider", 2048)}) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -163,7 +153,8 @@ func TestErrorsOfTheSeed(t *testing.T) {
 			s := provider(t, echo, change...)
 			answer, body := raw(t, s.URL+"/api/evaluation", c.body, "X-Payload-Encrypted", "true", "Content-Type", "application/json")
 			id, text := errorBody(t, body)
-			if answer.StatusCode != c.status || text != c.text || answer.Header.Get("Content-Type") != "application/json" {
+			due := testlane.ErrorText(t, "riskos", c.outcome)
+			if answer.StatusCode != c.status || text != due || answer.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("answered %d %s", answer.StatusCode, body)
 			}
 			if log := s.logged(); id == "" || !strings.Contains(log, "id="+id) || !strings.Contains(log, "fault="+c.fault) {
@@ -177,16 +168,20 @@ func TestErrorsOfTheSeed(t *testing.T) {
 			defer replay.Close()
 			_, _, err := do(t, customer(t), request(t, "POST", replay.URL+"/api/evaluation", "{}"))
 			var partner *sealhttp.PartnerError
-			if !errors.Is(err, c.sentinel) || !errors.As(err, &partner) || partner.Status != c.status || partner.ID != id || partner.Text != c.text {
+			if !errors.Is(err, c.outcome) || !errors.As(err, &partner) || partner.Status != c.status || partner.ID != id || partner.Text != due {
 				t.Errorf("the client's error is %v", err)
 			}
 		})
 	}
 }
 
-// TestBothSpellings: the seed writes one of its errors in two ways.
+// TestBothSpellings: the specification writes one of its errors in two ways.
 func TestBothSpellings(t *testing.T) {
-	for _, text := range []string{notSupported, notSupportedAlt} {
+	row, _ := testlane.Profile(t, "riskos").Errors.Row(sealane.ErrNotSupported)
+	if len(row.Also) != 1 {
+		t.Fatalf("the profile has %q besides", row.Also)
+	}
+	for _, text := range []string{row.Text, row.Also[0]} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(400)
 			json.NewEncoder(w).Encode(map[string]string{"eval_id": "123456-abcdef-123456", "error": text})
