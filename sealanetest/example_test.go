@@ -91,7 +91,9 @@ func ExampleNewVCAS() {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(m)
 	})
-	server := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: service, Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewServer(&sealhttp.Handler{
+		Lane: sealhttp.OneLane(lane), Next: service, Log: slog.New(slog.DiscardHandler),
+	})
 	defer server.Close()
 
 	vcas := sealanetest.NewVCAS(t, sealanetest.VCASOptions{URL: server.URL})

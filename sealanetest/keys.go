@@ -70,7 +70,9 @@ func read(name, id string, usage x509.KeyUsage) KeyPair {
 		panic(err)
 	}
 	key := parsed.(*rsa.PrivateKey)
-	email := pkix.AttributeTypeAndValue{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: name + "@test.example"}
+	email := pkix.AttributeTypeAndValue{
+		Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: name + "@test.example",
+	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		Subject: pkix.Name{

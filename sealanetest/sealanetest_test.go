@@ -87,7 +87,8 @@ func TestFixed(t *testing.T) {
 		if got := hex.EncodeToString(sum[:]); got != c.fingerprint || c.key.Private.N.BitLen() != 2048 {
 			t.Errorf("%s: %d bits, fingerprint %s", name, c.key.Private.N.BitLen(), got)
 		}
-		if err := c.key.Certificate.CheckSignature(x509.SHA256WithRSA, c.key.Certificate.RawTBSCertificate, c.key.Certificate.Signature); err != nil {
+		signed := c.key.Certificate
+		if err := signed.CheckSignature(x509.SHA256WithRSA, signed.RawTBSCertificate, signed.Signature); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !c.key.Private.PublicKey.Equal(c.key.Certificate.PublicKey) {
@@ -129,26 +130,31 @@ func TestProviderRecords(t *testing.T) {
 		t.Fatalf("%v %s", err, body)
 	}
 	r := p.Requests()[0]
-	if r.Method != "POST" || r.URL.RequestURI() != "/api/evaluation?x=1" || r.Header.Get("Authorization") != "Bearer test-api-key" ||
+	if r.Method != "POST" || r.URL.RequestURI() != "/api/evaluation?x=1" ||
+		r.Header.Get("Authorization") != "Bearer test-api-key" ||
 		r.Header.Get("X-Payload-Encrypted") != "true" || !bytes.HasPrefix(r.Body, []byte(`{"encrypted_request":"ey`)) {
 		t.Errorf("came as %s %s %v %.40s", r.Method, r.URL, r.Header, r.Body)
 	}
-	if string(r.Payload) != evaluation || !r.Sealed || r.Signer.ID != sealanetest.CustomerKeyID || r.Outcome != "" || r.Fault != "" || r.Reason != "" {
-		t.Errorf("opened as %s, sealed %t, by %q, judged %q %q %q", r.Payload, r.Sealed, r.Signer.ID, r.Outcome, r.Fault, r.Reason)
+	if string(r.Payload) != evaluation || !r.Sealed || r.Signer.ID != sealanetest.CustomerKeyID || r.Outcome != "" ||
+		r.Fault != "" || r.Reason != "" {
+		t.Errorf("opened as %s, sealed %t, by %q, judged %q %q %q", r.Payload, r.Sealed, r.Signer.ID, r.Outcome,
+			r.Fault, r.Reason)
 	}
 	if r.Status != 200 || !bytes.Contains(r.Response, []byte(`"encrypted_response":"ey`)) || r.Injected != "" {
 		t.Errorf("answered %d %.60s", r.Status, r.Response)
 	}
 
 	plain := &http.Client{Transport: withKey{p.APIKey}}
-	if _, body, err := post(t, plain, p.URL+"/api/evaluation", evaluation); err != nil || !strings.Contains(body, `"ACCEPT"`) {
+	if _, body, err := post(t, plain, p.URL+"/api/evaluation", evaluation); err != nil ||
+		!strings.Contains(body, `"ACCEPT"`) {
 		t.Errorf("plain: %v %s", err, body)
 	}
 	if r := p.Requests()[1]; string(r.Payload) != evaluation || r.Sealed || r.Signer.ID != "" {
 		t.Errorf("plain: %+v", r)
 	}
 
-	if _, _, err := post(t, http.DefaultClient, p.URL+"/api/evaluation", evaluation); err != nil || p.Requests()[2].Status != 401 {
+	if _, _, err := post(t, http.DefaultClient, p.URL+"/api/evaluation", evaluation); err != nil ||
+		p.Requests()[2].Status != 401 {
 		t.Errorf("without an API key: %v, %d", err, p.Requests()[2].Status)
 	}
 
@@ -182,9 +188,12 @@ func (t withKey) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestProviderOptions(t *testing.T) {
 	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{
 		APIKey: "another", Sealing: sealane.SealingRequired, Customer: sealanetest.IssuerKey().Theirs(),
-		Service: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"eval_id":"e-1"}`) }),
+		Service: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, `{"eval_id":"e-1"}`)
+		}),
 	})
-	if _, body, err := post(t, &http.Client{Transport: withKey{"another"}}, p.URL+"/api/evaluation", "{}"); err != nil ||
+	plain := &http.Client{Transport: withKey{"another"}}
+	if _, body, err := post(t, plain, p.URL+"/api/evaluation", "{}"); err != nil ||
 		p.Requests()[0].Outcome != sealane.ErrPlainRefused {
 		t.Errorf("plain: %v %s", err, body)
 	}
@@ -225,7 +234,9 @@ func TestFailQueues(t *testing.T) {
 func TestFailUnknown(t *testing.T) {
 	for name, fail := range map[string]func(testing.TB){
 		"provider": func(t testing.TB) { sealanetest.NewProvider(t, sealanetest.ProviderOptions{}).Fail("nonsense") },
-		"issuer":   func(t testing.TB) { sealanetest.NewIssuer(t, sealanetest.IssuerOptions{}).Fail(sealanetest.WrongKey) },
+		"issuer": func(t testing.TB) {
+			sealanetest.NewIssuer(t, sealanetest.IssuerOptions{}).Fail(sealanetest.WrongKey)
+		},
 		"vcas": func(t testing.TB) {
 			sealanetest.NewVCAS(t, sealanetest.VCASOptions{URL: "http://issuer.example"}).Fail(sealanetest.Swapped)
 		},
@@ -239,7 +250,8 @@ func TestFailUnknown(t *testing.T) {
 // TestStops: the server is gone when the test ends.
 func TestStops(t *testing.T) {
 	var url string
-	if failed := failure(func(t testing.TB) { url = sealanetest.NewProvider(t, sealanetest.ProviderOptions{}).URL }); failed != "" {
+	start := func(t testing.TB) { url = sealanetest.NewProvider(t, sealanetest.ProviderOptions{}).URL }
+	if failed := failure(start); failed != "" {
 		t.Fatal(failed)
 	}
 	if _, err := http.Get(url); err == nil {
@@ -261,10 +273,12 @@ func TestIssuerChallenge(t *testing.T) {
 	}
 	for n, r := range i.Requests() {
 		var payload struct{ TransactionId string }
-		if err := json.Unmarshal(r.Payload, &payload); err != nil || payload.TransactionId != answers[0].TransactionID {
+		if err := json.Unmarshal(r.Payload, &payload); err != nil ||
+			payload.TransactionId != answers[0].TransactionID {
 			t.Errorf("message %d: %s", n, r.Payload)
 		}
-		if !r.Sealed || !bytes.HasPrefix(r.Body, []byte("ey")) || r.Header.Get("Content-Type") != "application/jose" || r.Signer.ID != "" ||
+		if !r.Sealed || !bytes.HasPrefix(r.Body, []byte("ey")) ||
+			r.Header.Get("Content-Type") != "application/jose" || r.Signer.ID != "" ||
 			!bytes.Equal(r.Response, answers[n].Body) {
 			t.Errorf("message %d: %+v", n, r)
 		}
@@ -324,7 +338,8 @@ func TestVCASFaults(t *testing.T) {
 			continue
 		}
 		all := i.Requests()
-		if r := all[len(all)-1]; !listed || r.Fault != due || (err == nil) != (due == "") || answer.HTTPStatus != r.Status {
+		if r := all[len(all)-1]; !listed || r.Fault != due || (err == nil) != (due == "") ||
+			answer.HTTPStatus != r.Status {
 			t.Errorf("%s: %v, %+v; judged %q, want %q", f, err, answer, r.Fault, due)
 		}
 	}
@@ -347,7 +362,8 @@ func TestAtOnce(t *testing.T) {
 			if n%2 == 0 {
 				p.Fail(sealanetest.OtherSigner)
 			}
-			if _, _, err := post(t, client, p.URL+"/api/evaluation", evaluation); err != nil && !errors.Is(err, sealane.ErrSignature) {
+			if _, _, err := post(t, client, p.URL+"/api/evaluation", evaluation); err != nil &&
+				!errors.Is(err, sealane.ErrSignature) {
 				t.Error(err)
 			}
 			p.Requests()

@@ -19,7 +19,8 @@ import (
 func evaluate(t *testing.T, p *sealanetest.Provider) (string, error) {
 	t.Helper()
 	r := request(t, "POST", p.URL+"/api/evaluation",
-		`{"id":"r-1","timestamp":"2026-03-04T12:00:00Z","workflow":"w","data":{"individual":{"family_name":"Accept"}}}`)
+		`{"id":"r-1","timestamp":"2026-03-04T12:00:00Z","workflow":"w",`+
+			`"data":{"individual":{"family_name":"Accept"}}}`)
 	r.Header.Set("Authorization", "Bearer "+p.APIKey)
 	response, err := (&sealhttp.Transport{Lane: sealhttp.OneLane(p.Lane)}).RoundTrip(r)
 	if err != nil {
@@ -64,7 +65,8 @@ func TestEveryFault(t *testing.T) {
 			if due == sealane.ErrPlainRefused {
 				due = sealane.ErrFormat // the first row with that text
 			}
-			if !errors.As(err, &partner) || partner.Outcome != due || partner.Status != row.Status || partner.Text != row.Text ||
+			if !errors.As(err, &partner) || partner.Outcome != due || partner.Status != row.Status ||
+				partner.Text != row.Text ||
 				!errors.Is(err, due) || sealane.OutcomeOf(err) != due {
 				t.Errorf("%s: %v", f, err)
 			}

@@ -78,7 +78,8 @@ func RequestFaults(p *profile.Profile) []Fault { return namedFaults(p.Request, f
 
 func namedFaults(d profile.Direction, response bool) []Fault {
 	can := map[kind]bool{
-		anyMessage: true, sealedMessage: d.Sealed(), signedMessage: d.Sign != nil, sealedResponse: d.Sealed() && response,
+		anyMessage: true, sealedMessage: d.Sealed(), signedMessage: d.Sign != nil, sealedResponse: d.Sealed() &&
+			response,
 	}
 	var list []Fault
 	for _, n := range named {

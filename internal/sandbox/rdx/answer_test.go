@@ -18,7 +18,8 @@ import (
 )
 
 // tamper is an issuer whose answers to one call are changed on their way.
-func tamper(t *testing.T, call string, change func(h http.Header, status int, m map[string]any, raw []byte) (int, []byte)) *rdx.VCAS {
+func tamper(t *testing.T, call string, change func(h http.Header, status int, m map[string]any, raw []byte) (int,
+	[]byte)) *rdx.VCAS {
 	t.Helper()
 	issuer := &rdx.Issuer{Now: sandboxtest.AtNoon}
 	srv := sandboxtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -89,11 +90,17 @@ func TestBadAnswers(t *testing.T) {
 			h.Set("Location", "/elsewhere/v1/risk")
 			return 307, raw
 		}, `answer to risk: HTTP status is 307, want 200`},
-		{"no JSON", "risk", func(_ http.Header, s int, _ map[string]any, _ []byte) (int, []byte) { return s, []byte("<html>") },
+		{"no JSON", "risk", func(_ http.Header, s int, _ map[string]any, _ []byte) (int, []byte) {
+			return s,
+				[]byte("<html>")
+		},
 			`answer to risk: the body (6 bytes) is not JSON`},
 		{"empty", "risk", func(_ http.Header, s int, _ map[string]any, _ []byte) (int, []byte) { return s, nil },
 			`answer to risk: the body (0 bytes) is not JSON`},
-		{"array", "risk", func(_ http.Header, s int, _ map[string]any, _ []byte) (int, []byte) { return s, []byte("[]") },
+		{"array", "risk", func(_ http.Header, s int, _ map[string]any, _ []byte) (int, []byte) {
+			return s,
+				[]byte("[]")
+		},
 			`answer to risk: the body (2 bytes) is not a JSON object`},
 		{"content type", "risk", func(h http.Header, s int, _ map[string]any, raw []byte) (int, []byte) {
 			h.Set("Content-Type", "text/html; charset=utf-8")
@@ -102,25 +109,80 @@ func TestBadAnswers(t *testing.T) {
 		{"too large", "risk", func(_ http.Header, s int, _ map[string]any, raw []byte) (int, []byte) {
 			return s, append(bytes.Repeat([]byte(" "), 1<<20), raw...)
 		}, `answer to risk: it is over 1 MiB`},
-		{"processor", "risk", set("ProcessorId", nil), `answer to risk: ProcessorId is missing, sent "5723ae630063ac1a9c3ab079"`},
-		{"issuer", "risk", set("IssuerId", 7), `answer to risk: IssuerId is not a string, sent "5723ae630063ac1a9c3ab083"`},
+		{
+			"processor", "risk", set("ProcessorId", nil),
+			`answer to risk: ProcessorId is missing, sent "5723ae630063ac1a9c3ab079"`,
+		},
+		{
+			"issuer", "risk", set("IssuerId", 7),
+			`answer to risk: IssuerId is not a string, sent "5723ae630063ac1a9c3ab083"`,
+		},
 		{"transaction", "stepup", set("TransactionId", "00ec043e-40b5-4ce4-95c2-9e83b644f412"),
 			`answer to stepup: TransactionId is "00ec043e-40b5-4ce4-95c2-9e83b644f412", sent "SENT"`},
-		{"letter case", "stepup", set("TransactionId", nil, "transactionId", "x"), `answer to stepup: TransactionId is missing, sent "SENT"`},
-		{"request", "initiateaction", set("StepupRequestId", ""), `answer to initiateaction: StepupRequestId is "", sent "REQUEST"`},
-		{"no status", "risk", set("Status", nil), `answer to risk: Status is missing, want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`},
-		{"status in small letters", "risk", set("Status", "success"), `answer to risk: Status is "success", want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`},
-		{"status of another call", "stepup", set("Status", "RETRY"), `answer to stepup: Status is "RETRY", want one of SUCCESS AUTHENTICATED FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`},
-		{"pending passcode", "validate", set("Status", "PENDING"), `answer to validate: Status is PENDING for a OTPSMS credential; only out-of-band and biometric ones may be`},
-		{"no credentials", "stepup", set("Credentials", nil), `answer to stepup: Credentials is missing or empty; a successful stepup names at least one`},
-		{"empty credentials", "initiateaction", set("Credentials", []any{}), `answer to initiateaction: Credentials is missing or empty; a successful initiateaction names at least one`},
-		{"credentials no array", "stepup", set("Credentials", "x"), `answer to stepup: Credentials is not a JSON array`},
-		{"credential without Id", "stepup", set("Credentials", list(map[string]any{"Type": "OTPSMS"})), `answer to stepup: Credentials[0].Id is missing, empty or not a string`},
-		{"credential without Type", "stepup", set("Credentials", list(map[string]any{"Id": "1"})), `answer to stepup: Credentials[0].Type is missing, empty or not a string`},
-		{"long Id", "stepup", set("Credentials", list(map[string]any{"Id": strings.Repeat("1", 37), "Type": "OTPSMS"})), `answer to stepup: Credentials[0].Id has 37 characters, at most 36 are allowed`},
-		{"one Id twice", "stepup", set("Credentials", list(map[string]any{"Id": "1", "Type": "OTPSMS"}, map[string]any{"Id": "1", "Type": "OTPEMAIL"})), `answer to stepup: Credentials[1].Id is that of an earlier one; each needs its own`},
-		{"another credential", "initiateaction", set("Credentials", list(map[string]any{"Id": "1", "Type": "OTPSMS"})), `answer to initiateaction: Credentials names "1", sent "CHOSEN"`},
-		{"another CredentialId", "validate", set("CredentialId", "1"), `answer to validate: CredentialId is "1", sent "CHOSEN"`},
+		{
+			"letter case", "stepup", set("TransactionId", nil, "transactionId", "x"),
+			`answer to stepup: TransactionId is missing, sent "SENT"`,
+		},
+		{
+			"request", "initiateaction", set("StepupRequestId", ""),
+			`answer to initiateaction: StepupRequestId is "", sent "REQUEST"`,
+		},
+		{
+			"no status", "risk", set("Status", nil),
+			`answer to risk: Status is missing, want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`,
+		},
+		{
+			"status in small letters", "risk", set("Status", "success"),
+			`answer to risk: Status is "success", want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`,
+		},
+		{
+			"status of another call", "stepup", set("Status", "RETRY"),
+			`answer to stepup: Status is "RETRY", want one of SUCCESS AUTHENTICATED FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`,
+		},
+		{
+			"pending passcode", "validate", set("Status", "PENDING"),
+			`answer to validate: Status is PENDING for a OTPSMS credential; only out-of-band and biometric ones may be`,
+		},
+		{
+			"no credentials", "stepup", set("Credentials", nil),
+			`answer to stepup: Credentials is missing or empty; a successful stepup names at least one`,
+		},
+		{
+			"empty credentials", "initiateaction", set("Credentials", []any{}),
+			`answer to initiateaction: Credentials is missing or empty; a successful initiateaction names at least one`,
+		},
+		{
+			"credentials no array", "stepup", set("Credentials", "x"),
+			`answer to stepup: Credentials is not a JSON array`,
+		},
+		{
+			"credential without Id", "stepup", set("Credentials", list(map[string]any{"Type": "OTPSMS"})),
+			`answer to stepup: Credentials[0].Id is missing, empty or not a string`,
+		},
+		{
+			"credential without Type", "stepup", set("Credentials", list(map[string]any{"Id": "1"})),
+			`answer to stepup: Credentials[0].Type is missing, empty or not a string`,
+		},
+		{
+			"long Id", "stepup",
+			set("Credentials", list(map[string]any{"Id": strings.Repeat("1", 37), "Type": "OTPSMS"})),
+			`answer to stepup: Credentials[0].Id has 37 characters, at most 36 are allowed`,
+		},
+		{
+			"one Id twice", "stepup",
+			set("Credentials", list(map[string]any{"Id": "1", "Type": "OTPSMS"}, map[string]any{"Id": "1",
+				"Type": "OTPEMAIL"})),
+			`answer to stepup: Credentials[1].Id is that of an earlier one; each needs its own`,
+		},
+		{
+			"another credential", "initiateaction",
+			set("Credentials", list(map[string]any{"Id": "1", "Type": "OTPSMS"})),
+			`answer to initiateaction: Credentials names "1", sent "CHOSEN"`,
+		},
+		{
+			"another CredentialId", "validate", set("CredentialId", "1"),
+			`answer to validate: CredentialId is "1", sent "CHOSEN"`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := tamper(t, c.call, c.change)
@@ -129,7 +191,7 @@ func TestBadAnswers(t *testing.T) {
 				Credentials                    []struct{ Id string }
 			}
 			var mu sync.Mutex
-			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			client := &http.Client{CheckRedirect: noRedirect}
 			client.Transport = roundTrip(func(q *http.Request) (*http.Response, error) {
 				b, err := io.ReadAll(q.Body)
 				if err != nil {
@@ -146,7 +208,8 @@ func TestBadAnswers(t *testing.T) {
 				return http.DefaultTransport.RoundTrip(q)
 			})
 			v.Client = client
-			answers, err := v.Challenge(t.Context(), func(context.Context, rdx.Answer) (string, error) { return "", nil })
+			answers, err := v.Challenge(t.Context(),
+				func(context.Context, rdx.Answer) (string, error) { return "", nil })
 			mu.Lock()
 			defer mu.Unlock()
 			want := strings.NewReplacer("SENT", sent.TransactionId, "REQUEST", sent.StepupRequestId).Replace(c.want)
@@ -167,6 +230,8 @@ func TestBadAnswers(t *testing.T) {
 	}
 }
 
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // What the contract leaves open is no fault.
 func TestTolerableAnswers(t *testing.T) {
 	for name, change := range map[string]func(http.Header, int, map[string]any, []byte) (int, []byte){
@@ -180,12 +245,14 @@ func TestTolerableAnswers(t *testing.T) {
 			h.Set("Content-Type", "application/rdx+json; charset=utf-8")
 			return s, raw
 		},
-		"a failed challenge":  set("Status", "FAILWITHFEEDBACK", "WhyInfo", map[string]any{"Label": "Why", "Text": "Because"}),
+		"a failed challenge": set("Status", "FAILWITHFEEDBACK", "WhyInfo",
+			map[string]any{"Label": "Why", "Text": "Because"}),
 		"an unavailable bank": set("Status", "ERROR", "TransStatusReason", "01", "Language", "en"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := tamper(t, "validate", change)
-			answers, err := v.Challenge(t.Context(), func(_ context.Context, a rdx.Answer) (string, error) { return "000000", nil })
+			answers, err := v.Challenge(t.Context(),
+				func(_ context.Context, a rdx.Answer) (string, error) { return "000000", nil })
 			if err != nil {
 				t.Errorf("after %v: %v", steps(answers), err)
 			}

@@ -68,7 +68,8 @@ func (b bench) call(name string, members string) sandboxtest.Reply {
 			b.Errorf("%s came back as %q", id, got.Text(id))
 		}
 	}
-	if name != "risk" && got.Status == 200 && !strings.Contains(members, fmt.Sprintf("%q", got.Text("StepupRequestId"))) {
+	if name != "risk" && got.Status == 200 && !strings.Contains(members, fmt.Sprintf("%q",
+		got.Text("StepupRequestId"))) {
 		b.Errorf("StepupRequestId came back as %q", got.Text("StepupRequestId"))
 	}
 	if got.Text("Status") == "" {
@@ -84,12 +85,16 @@ func (b bench) stepup(counter int, members string) sandboxtest.Reply {
 
 func (b bench) initiate(counter int, c map[string]any) sandboxtest.Reply {
 	b.Helper()
-	return b.call("initiateaction", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"Credentials":[{"Id":%q,"Type":%q}]`, request, counter, c["Id"], c["Type"]))
+	return b.call("initiateaction",
+		fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"Credentials":[{"Id":%q,"Type":%q}]`, request, counter,
+			c["Id"], c["Type"]))
 }
 
 func (b bench) validate(counter int, c map[string]any, code string) sandboxtest.Reply {
 	b.Helper()
-	return b.call("validate", fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"CredentialResponse":[{"Id":%q,"Type":%q,"Value":%q}]`, request, counter, c["Id"], c["Type"], code))
+	return b.call("validate",
+		fmt.Sprintf(`"StepupRequestId":%q,"StepupCounter":%d,"CredentialResponse":[{"Id":%q,"Type":%q,"Value":%q}]`,
+			request, counter, c["Id"], c["Type"], code))
 }
 
 func credential(t *testing.T, r sandboxtest.Reply, i int) map[string]any {
@@ -123,16 +128,19 @@ func TestIssuerRisk(t *testing.T) {
 	} {
 		t.Run(card, func(t *testing.T) {
 			b := newBench(t)
-			b.want(b.call("risk", `"MerchantInfo":{},"TransactionInfo":{"TransactionAmount":1000},"PaymentInfo":{"CardNumber":`+card+`}`), want)
+			b.want(b.call("risk",
+				`"MerchantInfo":{},"TransactionInfo":{"TransactionAmount":1000},"PaymentInfo":{"CardNumber":`+card+`}`), want)
 		})
 	}
 	// Unknown members, and known ones with values yet unknown, are nothing to an issuer.
 	b := newBench(t)
-	b.want(b.call("risk", `"MerchantInfo":{"X":1},"TransactionInfo":{"Channel":"99"},"PaymentInfo":[],"MessageCategory":"79","New":{"a":[1]},"RiskScore":7`), "STEPUP")
+	b.want(b.call("risk",
+		`"MerchantInfo":{"X":1},"TransactionInfo":{"Channel":"99"},"PaymentInfo":[],"MessageCategory":"79","New":{"a":[1]},"RiskScore":7`), "STEPUP")
 }
 
 func TestIssuerStepup(t *testing.T) {
-	for card, want := range map[string]string{"1091": "CHOICE OTPSMS OTPEMAIL", "1109": "OTP OTPSMS", "1117": "OUTOFBAND OUTOFBANDOTHER", "1000": "", "": "CHOICE OTPSMS OTPEMAIL"} {
+	for card, want := range map[string]string{"1091": "CHOICE OTPSMS OTPEMAIL", "1109": "OTP OTPSMS",
+		"1117": "OUTOFBAND OUTOFBANDOTHER", "1000": "", "": "CHOICE OTPSMS OTPEMAIL"} {
 		t.Run(card, func(t *testing.T) {
 			b := newBench(t)
 			got := b.stepup(0, `,"PaymentInfo":{"CardNumber":"400000000000`+card+`"}`)
@@ -256,10 +264,12 @@ func TestIssuerChallenge(t *testing.T) {
 }
 
 func TestIssuerErrors(t *testing.T) {
-	risk := map[string]string{"ProcessorId": `"5723ae630063ac1a9c3ab079"`, "IssuerId": `"5723ae630063ac1a9c3ab083"`, "MessageVersion": `"2.2.0"`,
-		"TransactionId": `"00ec043e-40b5-4ce4-95c2-9e83b644f412"`, "MerchantInfo": `{}`, "TransactionInfo": `{}`}
-	stepup := map[string]string{"ProcessorId": risk["ProcessorId"], "IssuerId": risk["IssuerId"], "MessageVersion": `"2.2.0"`,
-		"TransactionId": risk["TransactionId"], "StepupRequestId": `"` + request + `"`, "StepupCounter": "0"}
+	risk := map[string]string{"ProcessorId": `"5723ae630063ac1a9c3ab079"`, "IssuerId": `"5723ae630063ac1a9c3ab083"`,
+		"MessageVersion": `"2.2.0"`,
+		"TransactionId":  `"00ec043e-40b5-4ce4-95c2-9e83b644f412"`, "MerchantInfo": `{}`, "TransactionInfo": `{}`}
+	stepup := map[string]string{"ProcessorId": risk["ProcessorId"], "IssuerId": risk["IssuerId"],
+		"MessageVersion": `"2.2.0"`,
+		"TransactionId":  risk["TransactionId"], "StepupRequestId": `"` + request + `"`, "StepupCounter": "0"}
 	with := func(m map[string]string, changes ...string) string {
 		o := make(map[string]json.RawMessage)
 		for k, v := range m {
@@ -287,13 +297,19 @@ func TestIssuerErrors(t *testing.T) {
 		{"risk", with(risk, "IssuerId", "null"), 405, "IssuerId is missing"},
 		{"risk", with(risk, "IssuerId", "7"), 405, "IssuerId is empty or not a string"},
 		{"risk", with(risk, "IssuerId", `" "`), 405, "IssuerId is empty or not a string"},
-		{"risk", with(risk, "ProcessorId", `"5723ae630063ac1a9c3ab079x"`), 405, "ProcessorId has 25 characters, at most 24"},
+		{
+			"risk", with(risk, "ProcessorId", `"5723ae630063ac1a9c3ab079x"`), 405,
+			"ProcessorId has 25 characters, at most 24",
+		},
 		{"risk", with(risk, "TransactionId", ""), 405, "TransactionId is missing"},
 		{"risk", with(risk, "TransactionId", `"17"`), 405, "TransactionId is not a GUID"},
 		{"risk", with(risk, "MessageVersion", ""), 405, "MessageVersion is missing"},
 		{"risk", with(risk, "MerchantInfo", ""), 405, "MerchantInfo is missing"},
 		{"risk", with(risk, "TransactionInfo", "[]"), 405, "TransactionInfo is not a JSON object"},
-		{"risk", with(risk, "transactionid", `"00ec043e-40b5-4ce4-95c2-9e83b644f412"`, "TransactionId", ""), 405, "TransactionId is missing"},
+		{
+			"risk", with(risk, "transactionid", `"00ec043e-40b5-4ce4-95c2-9e83b644f412"`, "TransactionId", ""), 405,
+			"TransactionId is missing",
+		},
 		{"stepup", with(stepup, "StepupRequestId", ""), 405, "StepupRequestId is missing"},
 		{"stepup", with(stepup, "StepupCounter", `"x"`), 405, "StepupCounter is not an integer"},
 		{"stepup", with(stepup, "StepupCounter", "-1"), 405, "StepupCounter is not an integer from 0"},
@@ -301,11 +317,18 @@ func TestIssuerErrors(t *testing.T) {
 		{"initiateaction", with(stepup), 405, "Credentials has 0 entries"},
 		{"initiateaction", with(stepup, "Credentials", "{}"), 405, "Credentials is not a JSON array"},
 		{"initiateaction", with(stepup, "Credentials", "[7]"), 405, "Credentials[0] is not a JSON object"},
-		{"initiateaction", with(stepup, "Credentials", `[{"Id":"a","Type":"OTPSMS"},{"Id":"b","Type":"OTPSMS"}]`), 405, "Credentials has 2 entries"},
+		{
+			"initiateaction",
+			with(stepup, "Credentials", `[{"Id":"a","Type":"OTPSMS"},{"Id":"b","Type":"OTPSMS"}]`), 405,
+			"Credentials has 2 entries",
+		},
 		{"initiateaction", with(stepup, "Credentials", `[{"Type":"OTPSMS"}]`), 405, "Credentials[0].Id is missing"},
 		{"initiateaction", with(stepup, "Credentials", `[{"Id":"a"}]`), 405, "Credentials[0].Type is missing"},
 		{"validate", with(stepup), 405, "CredentialResponse has 0 entries"},
-		{"validate", with(stepup, "CredentialResponse", `[{"Id":"","Type":"OTPSMS"}]`), 405, "CredentialResponse[0].Id is missing"},
+		{
+			"validate", with(stepup, "CredentialResponse", `[{"Id":"","Type":"OTPSMS"}]`), 405,
+			"CredentialResponse[0].Id is missing",
+		},
 		{"validate", "eyJhbGciOiJub25lIn0", 405, "the message is not JSON"},
 		{"validate", `"text"`, 405, "the message is not a JSON object"},
 		{"validate", strings.Repeat(" ", 1<<20+1), 413, "the message is over 1 MiB"},
@@ -313,7 +336,8 @@ func TestIssuerErrors(t *testing.T) {
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			got := sandboxtest.Send(t, "POST", srv.URL+"/v1/"+c.call, c.body)
-			if got.Status != c.status || got.Text("Status") != "ERROR" || !strings.Contains(got.Text("Error", "Description"), c.says) {
+			if got.Status != c.status || got.Text("Status") != "ERROR" ||
+				!strings.Contains(got.Text("Error", "Description"), c.says) {
 				t.Errorf("%s: got %d %s, want %d that says %q", c.call, got.Status, got.Raw, c.status, c.says)
 			}
 			if len(got.Text("Error", "ReferenceNumber")) != 36 || got.Text("Error", "Message") == "" {
@@ -325,7 +349,8 @@ func TestIssuerErrors(t *testing.T) {
 	if got.Text("TransactionId") != "00ec043e-40b5-4ce4-95c2-9e83b644f412" {
 		t.Errorf("an error echoes TransactionId as %q", got.Text("TransactionId"))
 	}
-	if got := sandboxtest.Send(t, "GET", srv.URL+"/v1/risk", ""); got.Status != 405 || got.Header.Get("Allow") != "POST" {
+	if got := sandboxtest.Send(t, "GET", srv.URL+"/v1/risk", ""); got.Status != 405 ||
+		got.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d, Allow %q", got.Status, got.Header.Get("Allow"))
 	}
 }
@@ -337,11 +362,14 @@ func TestChallengesAreBounded(t *testing.T) {
 	}
 	var credentials []map[string]any
 	for i := range 3 {
-		credentials = append(credentials, credential(t, sandboxtest.Send(t, "POST", srv.URL+"/v1/stepup", message(i, "")), 0))
+		credentials = append(credentials,
+			credential(t, sandboxtest.Send(t, "POST", srv.URL+"/v1/stepup", message(i, "")), 0))
 	}
 	var got []string
 	for i, c := range credentials {
-		got = append(got, sandboxtest.Send(t, "POST", srv.URL+"/v1/initiateaction", message(i, fmt.Sprintf(`,"Credentials":[{"Id":%q,"Type":"OTPSMS"}]`, c["Id"]))).Text("Status"))
+		got = append(got,
+			sandboxtest.Send(t, "POST", srv.URL+"/v1/initiateaction",
+				message(i, fmt.Sprintf(`,"Credentials":[{"Id":%q,"Type":"OTPSMS"}]`, c["Id"]))).Text("Status"))
 	}
 	if d := cmp.Diff([]string{"ERROR", "SUCCESS", "SUCCESS"}, got); d != "" {
 		t.Error(d)

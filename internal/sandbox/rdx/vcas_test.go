@@ -20,7 +20,8 @@ import (
 )
 
 func vcasFor(url string) *rdx.VCAS {
-	return &rdx.VCAS{RiskURL: url + "/v1/risk", StepupURL: url + "/v1/stepup", InitiateURL: url + "/v1/initiateaction", ValidateURL: url + "/v1/validate", Now: sandboxtest.AtNoon}
+	return &rdx.VCAS{RiskURL: url + "/v1/risk", StepupURL: url + "/v1/stepup", InitiateURL: url +
+		"/v1/initiateaction", ValidateURL: url + "/v1/validate", Now: sandboxtest.AtNoon}
 }
 
 func steps(answers []rdx.Answer) []string {
@@ -51,7 +52,10 @@ func TestChallenge(t *testing.T) {
 		{"no choice", "4000000000001109", "OTPEMAIL", "right", begin + ",validate SUCCESS", 1},
 		{"wrong, then right", "", "", "wrong right", begin + ",validate RETRY,validate SUCCESS", 1},
 		{"wrong", "", "", "wrong wrong wrong", begin + ",validate RETRY,validate RETRY,validate FAILURE", 1},
-		{"resend", "", "", "wrong resend right", begin + ",validate RETRY,stepup SUCCESS,initiateaction SUCCESS,validate SUCCESS", 2},
+		{
+			"resend", "", "", "wrong resend right",
+			begin + ",validate RETRY,stepup SUCCESS,initiateaction SUCCESS,validate SUCCESS", 2,
+		},
 		{"without a challenge", "4000000000001000", "", "", "risk SUCCESS", 0},
 		{"refused", "4000000000001018", "", "", "risk FAILURE", 0},
 		{"blocked", "4000000000001125", "", "", "risk BLOCKED", 0},
@@ -111,7 +115,8 @@ func TestChallengeOutOfBand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"risk STEPUP", "stepup SUCCESS", "initiateaction SUCCESS", "validate PENDING", "validate PENDING", "validate SUCCESS"}
+	want := []string{"risk STEPUP", "stepup SUCCESS", "initiateaction SUCCESS", "validate PENDING",
+		"validate PENDING", "validate SUCCESS"}
 	if d := cmp.Diff(want, steps(answers)); d != "" {
 		t.Error(d)
 	}
@@ -176,7 +181,8 @@ func TestChallengeLimits(t *testing.T) {
 			v := tamper(t, c.call, always(c.status))
 			v.CardNumber = c.card
 			v.Wait = func(context.Context, time.Duration) error { return nil }
-			answers, err := v.Challenge(t.Context(), func(context.Context, rdx.Answer) (string, error) { return "", nil })
+			answers, err := v.Challenge(t.Context(),
+				func(context.Context, rdx.Answer) (string, error) { return "", nil })
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want %q", err, c.want)
 			}

@@ -18,7 +18,8 @@ import (
 )
 
 func evaluationOf(id, individual string) string {
-	return fmt.Sprintf(`{"id":%q,"timestamp":"2026-03-04T11:59:59Z","workflow":"onboarding","data":{"individual":%s,"channel":"web"}}`, id, individual)
+	return fmt.Sprintf(`{"id":%q,"timestamp":"2026-03-04T11:59:59Z","workflow":"onboarding",`+
+		`"data":{"individual":%s,"channel":"web"}}`, id, individual)
 }
 
 const adult = `"given_name":"Ada","family_name":"Byron","national_id":"123-45-6789","date_of_birth":"1985-12-10","email":"ada@example.com"`
@@ -31,12 +32,15 @@ func TestEveryTestIdentity(t *testing.T) {
 			given = "Ada"
 		}
 		t.Run(given+" "+id.FamilyName, func(t *testing.T) {
-			got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", fmt.Sprintf(`{"given_name":%q,"family_name":%q}`, given, strings.ToLower(id.FamilyName))))
+			got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",
+				evaluationOf("a-1", fmt.Sprintf(`{"given_name":%q,"family_name":%q}`, given,
+					strings.ToLower(id.FamilyName))))
 			if got.Status != id.Status {
 				t.Fatalf("status %d, want %d: %s", got.Status, id.Status, got.Raw)
 			}
 			if got.Text("decision") != id.Decision || got.Text("error") != id.Error {
-				t.Errorf("decision %q and error %q, want %q and %q", got.Text("decision"), got.Text("error"), id.Decision, id.Error)
+				t.Errorf("decision %q and error %q, want %q and %q", got.Text("decision"), got.Text("error"),
+					id.Decision, id.Error)
 			}
 		})
 	}
@@ -53,22 +57,50 @@ func TestDecisions(t *testing.T) {
 	}{
 		{"accept", `{"individual":{"family_name":"Accept"}}`, 200, "ACCEPT", completed, nil},
 		{"reject", `{"individual":{"family_name":"Reject"}}`, 200, "REJECT", completed, nil},
-		{"review by passcode", `{"individual":{"family_name":"Review"}}`, 201, "REVIEW", paused, []string{"SandboxOTP"}},
-		{"review by documents", `{"individual":{"given_name":"Document","family_name":"Review"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
+		{
+			"review by passcode", `{"individual":{"family_name":"Review"}}`, 201, "REVIEW", paused,
+			[]string{"SandboxOTP"},
+		},
+		{
+			"review by documents", `{"individual":{"given_name":"Document","family_name":"Review"}}`, 201, "REVIEW",
+			paused, []string{"SocureDocRequest"},
+		},
 		{"no individual", `{"ip_address":"192.0.2.1"}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
 		{"no national_id", `{"individual":{"given_name":"Ada"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
 		{"repeated digit", `{"individual":{"national_id":"999-99-9999"}}`, 200, "REJECT", completed, nil},
-		{"no date of birth", `{"individual":{"national_id":"123456789"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
-		{"a child", `{"individual":{"national_id":123456789,"date_of_birth":"2008-03-05"}}`, 200, "REJECT", completed, nil},
-		{"eighteen today", `{"individual":{"national_id":"123456789","date_of_birth":"2008-03-04","email":"a@example.com"}}`, 200, "ACCEPT", completed, nil},
-		{"no contact", `{"individual":{"national_id":"123456789","date_of_birth":"1985-12-10"}}`, 201, "REVIEW", paused, []string{"SocureDocRequest"}},
-		{"abroad", `{"individual":{` + adult + `,"address":{"country":"de"}}}`, 201, "REVIEW", paused, []string{"SandboxOTP"}},
-		{"at home", `{"individual":{` + adult + `,"address":{"country":"US"},"phone_number":"+1 (212) 555-0100"}}`, 200, "ACCEPT", completed, nil},
+		{
+			"no date of birth", `{"individual":{"national_id":"123456789"}}`, 201, "REVIEW", paused,
+			[]string{"SocureDocRequest"},
+		},
+		{
+			"a child", `{"individual":{"national_id":123456789,"date_of_birth":"2008-03-05"}}`, 200, "REJECT",
+			completed, nil,
+		},
+		{
+			"eighteen today",
+			`{"individual":{"national_id":"123456789","date_of_birth":"2008-03-04","email":"a@example.com"}}`, 200,
+			"ACCEPT", completed, nil,
+		},
+		{
+			"no contact", `{"individual":{"national_id":"123456789","date_of_birth":"1985-12-10"}}`, 201, "REVIEW",
+			paused, []string{"SocureDocRequest"},
+		},
+		{
+			"abroad", `{"individual":{` + adult + `,"address":{"country":"de"}}}`, 201, "REVIEW", paused,
+			[]string{"SandboxOTP"},
+		},
+		{
+			"at home",
+			`{"individual":{` + adult + `,"address":{"country":"US"},"phone_number":"+1 (212) 555-0100"}}`, 200,
+			"ACCEPT", completed, nil,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
-			got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", `{"id":"a-1","timestamp":"2026-03-04T11:59:59+01:00","workflow":"onboarding","data":`+c.data+`}`)
-			if got.Status != c.status || got.Text("decision") != c.decision || got.Text("eval_status")+" "+got.Text("status") != c.eval {
+			got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",
+				`{"id":"a-1","timestamp":"2026-03-04T11:59:59+01:00","workflow":"onboarding","data":`+c.data+`}`)
+			if got.Status != c.status || got.Text("decision") != c.decision ||
+				got.Text("eval_status")+" "+got.Text("status") != c.eval {
 				t.Errorf("got %d %s", got.Status, got.Raw)
 			}
 			var e struct {
@@ -92,7 +124,8 @@ func TestDecisions(t *testing.T) {
 
 func TestEvaluationMembers(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
-	got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation/2026.1", evaluationOf("a-1", `{`+adult+`,"id":12345678901234567890.10}`), "X-API-Version", "2025-01-01.orion")
+	got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation/2026.1",
+		evaluationOf("a-1", `{`+adult+`,"id":12345678901234567890.10}`), "X-API-Version", "2025-01-01.orion")
 	names := make([]string, 0, len(got.JSON))
 	for n := range got.JSON {
 		names = append(names, n)
@@ -134,7 +167,8 @@ func TestEvaluationMembers(t *testing.T) {
 func TestReRun(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
 	body := evaluationOf("a-1", `{`+adult+`}`)
-	first, second := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", body), sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", body)
+	first, second := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", body), sandboxtest.Send(t, "POST",
+		srv.URL+"/api/evaluation", body)
 	if first.Text("eval_id") == second.Text("eval_id") {
 		t.Error("a re-run has the eval_id of the first run")
 	}
@@ -154,7 +188,11 @@ func TestResume(t *testing.T) {
 	}{
 		{"data alone", `{"data":{"otp":{"code":"123456"}}}`, 200, ""},
 		{"code as a number", `{"data":{"otp":{"code":123456}}}`, 200, ""},
-		{"shape of POST", `{"id":"a-1","timestamp":"2026-03-04T12:00:00Z","workflow":"onboarding","data":{"otp":{"code":"123456"}}}`, 200, ""},
+		{
+			"shape of POST",
+			`{"id":"a-1","timestamp":"2026-03-04T12:00:00Z","workflow":"onboarding","data":{"otp":{"code":"123456"}}}`,
+			200, "",
+		},
 		{"wrong code", `{"data":{"otp":{"code":"123457"}}}`, 400, "otp_invalid"},
 		{"no code", `{"data":{}}`, 400, "otp_invalid"},
 		{"no data", `{}`, 400, "invalid_request"},
@@ -164,7 +202,8 @@ func TestResume(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
-			paused := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`))
+			paused := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",
+				evaluationOf("a-1", `{"family_name":"Review"}`))
 			url := srv.URL + "/api/evaluation/" + paused.Text("eval_id")
 			if _, ok := paused.JSON["eval_end_time"]; !ok || paused.JSON["eval_end_time"] != nil {
 				t.Errorf("eval_end_time of a paused evaluation is %v", paused.JSON["eval_end_time"])
@@ -183,7 +222,8 @@ func TestResume(t *testing.T) {
 			if d := cmp.Diff(got.Raw, now.Raw); d != "" {
 				t.Error(d)
 			}
-			if got.Text("id") != "a-1" || got.Text("decision") != "ACCEPT" || got.Text("eval_status") != "evaluation_completed" {
+			if got.Text("id") != "a-1" || got.Text("decision") != "ACCEPT" ||
+				got.Text("eval_status") != "evaluation_completed" {
 				t.Errorf("completed: %s", got.Raw)
 			}
 			again := sandboxtest.Send(t, "PATCH", url, c.body)
@@ -217,41 +257,115 @@ func TestRiskOSErrors(t *testing.T) {
 		want                     string // the whole body when it begins with {, else the code
 		says                     string
 	}{
-		{"phone", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":"call me"}`), nil, 400, `{"error":"invalid_phone"}`, ""},
-		{"short phone", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":"555-0100"}`), nil, 400, `{"error":"invalid_phone"}`, ""},
-		{"phone of a wrong type", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":{}}`), nil, 400, `{"error":"invalid_phone"}`, ""},
-		{"rate", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Rate","family_name":"Error"}`), nil, 429, `{"error":"rate_limit"}`, ""},
-		{"server", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Server","family_name":"Error"}`), nil, 500, `{"error":"server_error"}`, ""},
-		{"forbidden", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Forbidden","family_name":"Error"}`), nil, 403, "forbidden", "ask for access"},
+		{
+			"phone", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":"call me"}`), nil,
+			400, `{"error":"invalid_phone"}`, "",
+		},
+		{
+			"short phone", "POST", "/api/evaluation", evaluationOf("a-1", `{`+adult+`,"phone_number":"555-0100"}`),
+			nil, 400, `{"error":"invalid_phone"}`, "",
+		},
+		{
+			"phone of a wrong type", "POST", "/api/evaluation",
+			evaluationOf("a-1", `{`+adult+`,"phone_number":{}}`), nil, 400, `{"error":"invalid_phone"}`, "",
+		},
+		{
+			"rate", "POST", "/api/evaluation", evaluationOf("a-1", `{"given_name":"Rate","family_name":"Error"}`),
+			nil, 429, `{"error":"rate_limit"}`, "",
+		},
+		{
+			"server", "POST", "/api/evaluation",
+			evaluationOf("a-1", `{"given_name":"Server","family_name":"Error"}`), nil, 500,
+			`{"error":"server_error"}`, "",
+		},
+		{
+			"forbidden", "POST", "/api/evaluation",
+			evaluationOf("a-1", `{"given_name":"Forbidden","family_name":"Error"}`), nil, 403, "forbidden",
+			"ask for access",
+		},
 		{"array", "POST", "/api/evaluation", `[]`, nil, 422, `{"error":"unsupported_schema"}`, ""},
 		{"null", "POST", "/api/evaluation", `null`, nil, 422, `{"error":"unsupported_schema"}`, ""},
-		{"data is text", "POST", "/api/evaluation", strings.Replace(good, `"data":{`, `"data":"x","d":{`, 1), nil, 422, `{"error":"unsupported_schema"}`, ""},
-		{"id is a number", "POST", "/api/evaluation", strings.Replace(good, `"a-1"`, `1`, 1), nil, 422, `{"error":"unsupported_schema"}`, ""},
-		{"individual is text", "POST", "/api/evaluation", evaluationOf("a-1", `"Ada"`), nil, 422, `{"error":"unsupported_schema"}`, ""},
-		{"address is text", "POST", "/api/evaluation", evaluationOf("a-1", `{"address":"Berlin"}`), nil, 422, `{"error":"unsupported_schema"}`, ""},
-		{"version of the API", "POST", "/api/evaluation", good, []string{"X-API-Version", "2019-01-01.ursa"}, 422, `{"error":"unsupported_schema"}`, ""},
+		{
+			"data is text", "POST", "/api/evaluation", strings.Replace(good, `"data":{`, `"data":"x","d":{`, 1),
+			nil, 422, `{"error":"unsupported_schema"}`, "",
+		},
+		{
+			"id is a number", "POST", "/api/evaluation", strings.Replace(good, `"a-1"`, `1`, 1), nil, 422,
+			`{"error":"unsupported_schema"}`, "",
+		},
+		{
+			"individual is text", "POST", "/api/evaluation", evaluationOf("a-1", `"Ada"`), nil, 422,
+			`{"error":"unsupported_schema"}`, "",
+		},
+		{
+			"address is text", "POST", "/api/evaluation", evaluationOf("a-1", `{"address":"Berlin"}`), nil, 422,
+			`{"error":"unsupported_schema"}`, "",
+		},
+		{
+			"version of the API", "POST", "/api/evaluation", good, []string{"X-API-Version", "2019-01-01.ursa"},
+			422, `{"error":"unsupported_schema"}`, "",
+		},
 		{"no id", "POST", "/api/evaluation", without("id"), nil, 400, "invalid_request", "member id is missing"},
-		{"no timestamp", "POST", "/api/evaluation", without("timestamp"), nil, 400, "invalid_request", "member timestamp is missing"},
-		{"no workflow", "POST", "/api/evaluation", without("workflow"), nil, 400, "invalid_request", "member workflow is missing"},
+		{
+			"no timestamp", "POST", "/api/evaluation", without("timestamp"), nil, 400, "invalid_request",
+			"member timestamp is missing",
+		},
+		{
+			"no workflow", "POST", "/api/evaluation", without("workflow"), nil, 400, "invalid_request",
+			"member workflow is missing",
+		},
 		{"no data", "POST", "/api/evaluation", without("data"), nil, 400, "invalid_request", "member data is missing"},
-		{"data is null", "POST", "/api/evaluation", strings.Replace(good, `"data":{`, `"data":null,"d":{`, 1), nil, 400, "invalid_request", "member data is missing"},
-		{"empty id", "POST", "/api/evaluation", strings.Replace(good, `"a-1"`, `""`, 1), nil, 400, "invalid_request", "member id has 0 bytes"},
-		{"long id", "POST", "/api/evaluation", strings.Replace(good, `a-1`, strings.Repeat("a", 257), 1), nil, 400, "invalid_request", "member id has 257 bytes"},
-		{"long version", "POST", "/api/evaluation/" + strings.Repeat("9", 257), good, nil, 400, "invalid_request", "version in the path"},
-		{"timestamp", "POST", "/api/evaluation", strings.Replace(good, "2026-03-04T", "04.03.2026 ", 1), nil, 400, "invalid_request", "is not RFC 3339"},
+		{
+			"data is null", "POST", "/api/evaluation", strings.Replace(good, `"data":{`, `"data":null,"d":{`, 1),
+			nil, 400, "invalid_request", "member data is missing",
+		},
+		{
+			"empty id", "POST", "/api/evaluation", strings.Replace(good, `"a-1"`, `""`, 1), nil, 400,
+			"invalid_request", "member id has 0 bytes",
+		},
+		{
+			"long id", "POST", "/api/evaluation", strings.Replace(good, `a-1`, strings.Repeat("a", 257), 1), nil,
+			400, "invalid_request", "member id has 257 bytes",
+		},
+		{
+			"long version", "POST", "/api/evaluation/" + strings.Repeat("9", 257), good, nil, 400,
+			"invalid_request", "version in the path",
+		},
+		{
+			"timestamp", "POST", "/api/evaluation", strings.Replace(good, "2026-03-04T", "04.03.2026 ", 1), nil,
+			400, "invalid_request", "is not RFC 3339",
+		},
 		{"no JSON", "POST", "/api/evaluation", `encrypted`, nil, 400, "invalid_request", "the body is not JSON"},
 		{"two values", "POST", "/api/evaluation", good + good, nil, 400, "invalid_request", "the body is not JSON"},
 		{"empty body", "POST", "/api/evaluation", ``, nil, 400, "invalid_request", "the body is not JSON"},
-		{"workflow", "POST", "/api/evaluation", strings.Replace(good, "onboarding", "lending", 1), nil, 404, "workflow_not_found", `"lending" does not exist`},
-		{"GET unknown", "GET", "/api/evaluation/fd2a9785-554c-46be-a36f-e9443eefa380", "", nil, 404, "evaluation_not_found", "fd2a9785-554c-46be-a36f-e9443eefa380"},
-		{"PATCH unknown", "PATCH", "/api/evaluation/fd2a9785-554c-46be-a36f-e9443eefa380", `{"data":{}}`, nil, 404, "evaluation_not_found", "fd2a9785-554c-46be-a36f-e9443eefa380"},
+		{
+			"workflow", "POST", "/api/evaluation", strings.Replace(good, "onboarding", "lending", 1), nil, 404,
+			"workflow_not_found", `"lending" does not exist`,
+		},
+		{
+			"GET unknown", "GET", "/api/evaluation/fd2a9785-554c-46be-a36f-e9443eefa380", "", nil, 404,
+			"evaluation_not_found", "fd2a9785-554c-46be-a36f-e9443eefa380",
+		},
+		{
+			"PATCH unknown", "PATCH", "/api/evaluation/fd2a9785-554c-46be-a36f-e9443eefa380", `{"data":{}}`, nil,
+			404, "evaluation_not_found", "fd2a9785-554c-46be-a36f-e9443eefa380",
+		},
 		{"path", "POST", "/api/evaluations", good, nil, 404, "not_found", "/api/evaluation"},
 		{"empty version", "POST", "/api/evaluation/", good, nil, 404, "not_found", "/api/evaluation"},
-		{"method", "PUT", "/api/evaluation", good, nil, 405, "method_not_allowed", "PUT is not served here; this path takes POST"},
+		{
+			"method", "PUT", "/api/evaluation", good, nil, 405, "method_not_allowed",
+			"PUT is not served here; this path takes POST",
+		},
 		{"method with an id", "DELETE", "/api/evaluation/x", "", nil, 405, "method_not_allowed", "GET, PATCH, POST"},
 		{"method of DocV", "GET", "/api/docv/upload", "", nil, 405, "method_not_allowed", "takes POST"},
-		{"1 MiB and a byte", "POST", "/api/evaluation", strings.Repeat(" ", 1<<20+1), nil, 413, "request_too_large", "over the limit"},
-		{"PATCH of 1 MiB and a byte", "PATCH", "/api/evaluation/x", strings.Repeat(" ", 1<<20+1), nil, 413, "request_too_large", "over the limit"},
+		{
+			"1 MiB and a byte", "POST", "/api/evaluation", strings.Repeat(" ", 1<<20+1), nil, 413,
+			"request_too_large", "over the limit",
+		},
+		{
+			"PATCH of 1 MiB and a byte", "PATCH", "/api/evaluation/x", strings.Repeat(" ", 1<<20+1), nil, 413,
+			"request_too_large", "over the limit",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := sandboxtest.Send(t, c.method, srv.URL+c.path, c.body, c.header...)
@@ -273,7 +387,8 @@ func TestRiskOSErrors(t *testing.T) {
 }
 
 func TestUnauthorized(t *testing.T) {
-	srv := sandboxtest.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { riskos.Unauthorized(w) }))
+	srv := sandboxtest.Serve(t,
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { riskos.Unauthorized(w) }))
 	got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", "{}")
 	if got.Status != 401 || got.Text("error") != "unauthorized" || got.Header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("got %d %s %v", got.Status, got.Raw, got.Header)
@@ -284,7 +399,9 @@ func TestEvaluationsAreBounded(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, MaxEvaluations: 3})
 	var ids []string
 	for i := range 5 {
-		ids = append(ids, sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf(fmt.Sprint("a-", i), `{`+adult+`}`)).Text("eval_id"))
+		ids = append(ids,
+			sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",
+				evaluationOf(fmt.Sprint("a-", i), `{`+adult+`}`)).Text("eval_id"))
 	}
 	var got []int
 	for _, id := range ids {
@@ -300,7 +417,8 @@ func TestEvaluationsAreBoundedInBytes(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, MaxBytes: 2500})
 	var ids []string
 	post := func(size int) {
-		got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{`+adult+`,"x":"`+strings.Repeat("x", size)+`"}`))
+		got := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",
+			evaluationOf("a-1", `{`+adult+`,"x":"`+strings.Repeat("x", size)+`"}`))
 		ids = append(ids, got.Text("eval_id"))
 	}
 	kept := func() (statuses []int) {
@@ -325,7 +443,8 @@ func TestEvaluationsAreBoundedInBytes(t *testing.T) {
 func TestResumeAtOnce(t *testing.T) {
 	s := &riskos.Service{Now: sandboxtest.AtNoon}
 	srv := sandboxtest.Serve(t, s)
-	url := srv.URL + "/api/evaluation/" + sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation", evaluationOf("a-1", `{"family_name":"Review"}`)).Text("eval_id")
+	url := srv.URL + "/api/evaluation/" + sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",
+		evaluationOf("a-1", `{"family_name":"Review"}`)).Text("eval_id")
 	codes := make([]int, 16)
 	var wg sync.WaitGroup
 	for i := range codes {

@@ -41,7 +41,8 @@ func NewProvider(accounts []Account, service func() http.Handler, log *slog.Logg
 		if a.APIKey == "" || a.Lane == nil || a.Lane.Side() != sealane.ServerSide {
 			return nil, fmt.Errorf("account %q needs an API key and a lane of the server's side", a.Name)
 		}
-		p.accounts = append(p.accounts, account{sha256.Sum256([]byte(a.APIKey)), sandbox.NewEndpoint(a.Lane, a.Signer, service(), log)})
+		p.accounts = append(p.accounts, account{sha256.Sum256([]byte(a.APIKey)), sandbox.NewEndpoint(a.Lane, a.Signer,
+			service(), log)})
 	}
 	if len(p.accounts) == 0 {
 		return nil, errors.New("the provider needs at least one account")

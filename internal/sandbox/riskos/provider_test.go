@@ -15,43 +15,27 @@ import (
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/riskos"
-	"github.com/sealane/sealane/internal/testkey"
-	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/sealanetest"
 	"github.com/sealane/sealane/sealhttp"
 )
 
-func profileOf(t testing.TB, name string) *profile.Profile {
-	t.Helper()
-	p, err := profile.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func laneOf(t testing.TB, c sealane.Config) *sealane.Lane {
-	t.Helper()
-	l, err := sealane.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// sealedRiskOS serves the sealed stand-in and gives the customer's lane.
+// sealedRiskOS serves the sealed stand-in and returns the customer's lane.
 func sealedRiskOS(t *testing.T) (*httptest.Server, *sealane.Lane) {
 	t.Helper()
-	p := profileOf(t, "riskos")
-	customer, provider := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
-	server := laneOf(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Sealing: sealane.SealingOptional, Ours: testkey.Ours(t, "p", provider), Theirs: testkey.Theirs(t, "c", customer)})
-	service, err := riskos.NewProvider([]riskos.Account{{Name: "customer", APIKey: "the-key", Lane: server, Signer: provider}},
+	config := sealanetest.ProviderConfig()
+	config.Sealing = sealane.SealingOptional
+	account := riskos.Account{
+		Name: "customer", APIKey: "the-key", Lane: testlane.New(t, config), Signer: sealanetest.ProviderKey().Private,
+	}
+	service, err := riskos.NewProvider([]riskos.Account{account},
 		func() http.Handler { return &riskos.Service{} }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(service)
 	t.Cleanup(s.Close)
-	return s, laneOf(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c", customer), Theirs: testkey.Theirs(t, "p", provider)})
+	return s, testlane.New(t, sealanetest.CustomerConfig())
 }
 
 func evaluate(t *testing.T, s *httptest.Server, lane *sealane.Lane, fault string) (string, error) {
@@ -59,7 +43,8 @@ func evaluate(t *testing.T, s *httptest.Server, lane *sealane.Lane, fault string
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/api/evaluation",
-		strings.NewReader(`{"id":"r-`+fault+`","timestamp":"2026-11-21T12:00:00Z","workflow":"w","data":{"individual":{"family_name":"Accept"}}}`))
+		strings.NewReader(`{"id":"r-`+fault+`","timestamp":"2026-11-21T12:00:00Z","workflow":"w",`+
+			`"data":{"individual":{"family_name":"Accept"}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +66,18 @@ func TestProviderFaults(t *testing.T) {
 	if body, err := evaluate(t, s, lane, ""); err != nil || !strings.Contains(body, `"ACCEPT"`) {
 		t.Fatalf("without a fault: %s %v", body, err)
 	}
-	p := profileOf(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	want := map[sandbox.Fault]error{
-		sandbox.WrongKey: sealane.ErrDecryption, sandbox.OtherSigner: sealane.ErrSignature, sandbox.SHA1OAEP: sealane.ErrNotJWE,
+		sandbox.WrongKey:     sealane.ErrDecryption,
+		sandbox.OtherSigner:  sealane.ErrSignature,
+		sandbox.SHA1OAEP:     sealane.ErrNotJWE,
 		sandbox.CutTag:       sealane.ErrNotJWE,
 		sandbox.UnknownKeyID: nil, // RiskOS takes any key ID
-		sandbox.Unsigned:     sealane.ErrNotJWS, sandbox.Unsealed: sealane.ErrNotSealed, sandbox.Swapped: sealane.ErrContradiction,
-		sandbox.Slow: nil, sandbox.Cut: io.ErrUnexpectedEOF,
+		sandbox.Unsigned:     sealane.ErrNotJWS,
+		sandbox.Unsealed:     sealane.ErrNotSealed,
+		sandbox.Swapped:      sealane.ErrContradiction,
+		sandbox.Slow:         nil,
+		sandbox.Cut:          io.ErrUnexpectedEOF,
 	}
 	for _, row := range p.Errors.Table {
 		want[sandbox.Fault(row.On)] = row.On
