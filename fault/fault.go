@@ -124,6 +124,7 @@ const (
 	EncryptedKeyLength Code = "jwe.encrypted-key-length"
 	IVLength           Code = "jwe.iv-length"
 	TagLength          Code = "jwe.tag-length"
+	CiphertextLength   Code = "jwe.ciphertext-length"
 	PartsOrder         Code = "jwe.parts-order"
 
 	OpenKey         Code = "open.key"

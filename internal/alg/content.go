@@ -1,5 +1,7 @@
 package alg
 
+import "crypto/aes"
+
 // Content is a content encryption of a JWE (RFC 7518 section 5). Its lengths are
 // in bytes.
 type Content struct {
@@ -8,17 +10,27 @@ type Content struct {
 	IV   int // initialization vector
 	Tag  int // authentication tag
 
-	block int // the plaintext is padded to whole blocks; 0: it is not padded
-	seal  func(cek, iv, plaintext, additional []byte) (sealed []byte, err error)
-	open  func(cek, sealed, additional []byte) (plaintext []byte, err error)
+	// Block is what the plaintext is padded to a multiple of; 0: it is not padded.
+	Block int
+
+	seal func(cek, iv, plaintext, additional []byte) (sealed []byte, err error)
+	open func(cek, sealed, additional []byte) (plaintext []byte, err error)
 }
 
 // The content encryptions.
 var (
+	A128GCM = &Content{Name: "A128GCM", CEK: 16, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
 	A256GCM = &Content{Name: "A256GCM", CEK: 32, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
 
-	Contents = Table[*Content]{A256GCM}
+	A128CBCHS256 = withHMAC("A128CBC-HS256", hs256)
+	A256CBCHS512 = withHMAC("A256CBC-HS512", hs512)
+
+	Contents = Table[*Content]{A256GCM, A128GCM, A256CBCHS512, A128CBCHS256}
 )
+
+func withHMAC(name string, c cbcHMAC) *Content {
+	return &Content{Name: name, CEK: 2 * c.half, IV: aes.BlockSize, Tag: c.half, Block: aes.BlockSize, seal: c.seal, open: c.open}
+}
 
 // The longest in the table, in bytes.
 const (
@@ -30,14 +42,14 @@ func (c *Content) String() string { return c.Name }
 
 // CiphertextLen returns the length of the ciphertext of n bytes of plaintext.
 func (c *Content) CiphertextLen(n int) int {
-	if c.block == 0 {
+	if c.Block == 0 {
 		return n
 	}
-	return n + c.block - n%c.block
+	return n + c.Block - n%c.Block
 }
 
-// Ciphertext reports whether a ciphertext can have n bytes.
-func (c *Content) Ciphertext(n int) bool { return c.block == 0 || n > 0 && n%c.block == 0 }
+// IsCiphertextLen reports whether a ciphertext can have n bytes.
+func (c *Content) IsCiphertextLen(n int) bool { return c.Block == 0 || n > 0 && n%c.Block == 0 }
 
 // Seal encrypts plaintext in place under a key that has sealed nothing else, and
 // returns ciphertext and tag in one piece. They need the capacity of the
@@ -49,8 +61,8 @@ func (c *Content) Seal(cek, iv, plaintext, additional []byte) (sealed []byte, er
 }
 
 // Open decrypts initialization vector, ciphertext and tag, which stand in one
-// piece and have the lengths of c, in place. Where it fails, it wipes them, and
-// takes the same time whatever is wrong.
+// piece and have the lengths of c, in place. Where it fails, it wipes them. It
+// takes the same time whatever is wrong with key, vector, ciphertext or tag.
 func (c *Content) Open(cek, sealed, additional []byte) (plaintext []byte, err error) {
 	return c.open(cek, sealed, additional)
 }

@@ -22,8 +22,11 @@ type Signature struct {
 // The signatures.
 var (
 	RS256 = &Signature{Name: "RS256", KeyType: RSA, Hash: crypto.SHA256, options: crypto.SHA256, digest: appendSHA256}
+	PS256 = &Signature{Name: "PS256", KeyType: RSA, Hash: crypto.SHA256, PSS: true, options: saltAsHash, digest: appendSHA256}
 
-	Signatures = Table[*Signature]{RS256}
+	Signatures = Table[*Signature]{RS256, PS256}
+
+	saltAsHash = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEqualsHash}
 )
 
 // MaxDigest is the length in bytes of the longest digest in the table.
@@ -58,5 +61,8 @@ func (s *Signature) Verify(key PublicKey, digest, signature []byte) (bool, error
 }
 
 func (s *Signature) verify(key *rsa.PublicKey, digest, signature []byte) bool {
+	if s.PSS {
+		return rsa.VerifyPSS(key, s.Hash, digest, signature, saltAsHash) == nil
+	}
 	return rsa.VerifyPKCS1v15(key, s.Hash, digest, signature) == nil
 }

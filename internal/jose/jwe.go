@@ -163,6 +163,9 @@ func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 		}
 		at += len(got)
 	}
+	if n := at - e.enc.IV - e.enc.Tag; !e.enc.IsCiphertextLen(n) {
+		return &Error{Kind: NotJWE, Fault: fault.CiphertextLength, Detail: fmt.Sprintf("ciphertext has %d bytes, not whole blocks of %d", n, e.enc.Block)}
+	}
 	e.sealed = buffer[:at]
 	return nil
 }

@@ -3,9 +3,6 @@ package jose_test
 import (
 	"bytes"
 	"crypto"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -20,33 +17,32 @@ import (
 
 // sealedUnder is a JWE whose content is encrypted under cek, whatever its
 // encrypted key says.
-func sealedUnder(t *testing.T, cek, encryptedKey, plaintext []byte) []byte {
+func sealedUnder(t *testing.T, enc *alg.Content, cek, encryptedKey, plaintext []byte) []byte {
 	t.Helper()
-	head := b64(`{"alg":"RSA-OAEP-256","enc":"A256GCM"}`)
-	iv := bytes.Repeat([]byte{7}, 12)
-	var sealed []byte
-	fips140.WithoutEnforcement(func() { // the codec itself brings no IV
-		block, err := aes.NewCipher(cek)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gcm, err := cipher.NewGCM(block)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sealed = gcm.Seal(nil, iv, plaintext, []byte(head))
-	})
-	cut := len(sealed) - 16
+	head := b64(`{"alg":"RSA-OAEP-256","enc":"` + enc.Name + `"}`)
+	var iv [alg.MaxIV]byte
+	place := append(make([]byte, 0, enc.IV+enc.CiphertextLen(len(plaintext))+enc.Tag), plaintext...)
+	sealed, err := enc.Seal(cek, iv[:], place, []byte(head))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := len(sealed) - enc.Tag
 	text := base64.RawURLEncoding.EncodeToString
-	return []byte(head + "." + text(encryptedKey) + "." + text(iv) + "." + text(sealed[:cut]) + "." + text(sealed[cut:]))
+	return []byte(head + "." + text(encryptedKey) + "." + text(iv[:enc.IV]) + "." + text(sealed[:cut]) + "." + text(sealed[cut:]))
 }
 
-// TestEveryFailureRunsTheCipher: whatever is wrong with the encrypted key, one
-// AES-GCM open still runs, and under a key that nobody can know (RFC 7516,
+// TestEveryFailureRunsTheCipher: whatever is wrong with the encrypted key, the
+// content is still opened once, and under a key that nobody can know (RFC 7516,
 // section 11.5). It shows in the caller's buffer: an open that fails wipes the
 // ciphertext; where none ran it is still there, and where the key was guessed the
 // plaintext is.
 func TestEveryFailureRunsTheCipher(t *testing.T) {
+	for _, enc := range alg.Contents {
+		t.Run(enc.Name, func(t *testing.T) { everyFailureRunsTheCipher(t, enc) })
+	}
+}
+
+func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
 	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other", 3072)
 	oaep := func(cek []byte, to *rsa.PublicKey) []byte {
 		got, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, to, cek, nil)
@@ -56,7 +52,8 @@ func TestEveryFailureRunsTheCipher(t *testing.T) {
 		return got
 	}
 	plaintext := bytes.Repeat([]byte("not for you "), 20)
-	zeros, cek := make([]byte, 32), bytes.Repeat([]byte{3}, 32)
+	n := enc.CEK
+	zeros, cek := make([]byte, n), bytes.Repeat([]byte{3}, n)
 	all := []crypto.Decrypter{key}
 	var keyFailed, tagFailed []error
 	for _, c := range []struct {
@@ -70,21 +67,23 @@ func TestEveryFailureRunsTheCipher(t *testing.T) {
 		{"to another key, sealed under zeros", zeros, oaep(cek, &other.PublicKey), all, &keyFailed},
 		{"to another key, sealed under its content key", cek, oaep(cek, &other.PublicKey), all, &keyFailed},
 		{"no bytes, sealed under zeros", zeros, oaep(nil, &key.PublicKey), all, &keyFailed},
-		{"16 bytes, sealed under them and zeros", append(bytes.Clone(cek[:16]), zeros[:16]...), oaep(cek[:16], &key.PublicKey), all, &keyFailed},
-		{"31 bytes, sealed under them and a zero", append(bytes.Clone(cek[:31]), 0), oaep(cek[:31], &key.PublicKey), all, &keyFailed},
-		{"33 bytes, sealed under the first 32", cek, oaep(append(bytes.Clone(cek), 3), &key.PublicKey), all, &keyFailed},
+		{"half the bytes, sealed under them and zeros", append(bytes.Clone(cek[:n/2]), zeros[:n/2]...), oaep(cek[:n/2], &key.PublicKey), all, &keyFailed},
+		{"a byte less, sealed under them and a zero", append(bytes.Clone(cek[:n-1]), 0), oaep(cek[:n-1], &key.PublicKey), all, &keyFailed},
+		{"twice the bytes, sealed under the first half", cek, oaep(append(bytes.Clone(cek), cek...), &key.PublicKey), all, &keyFailed},
+		{"a byte more, sealed under the first ones", cek, oaep(append(bytes.Clone(cek), 3), &key.PublicKey), all, &keyFailed},
 		{"two keys, neither opens", zeros, make([]byte, 256), []crypto.Decrypter{key, other}, &keyFailed},
 		{"content key of zeros, sealed under another", cek, oaep(zeros, &key.PublicKey), all, &tagFailed},
 		{"another content key", zeros, oaep(cek, &key.PublicKey), all, &tagFailed},
 		{"no key of its size", zeros, make([]byte, 256), []crypto.Decrypter{large}, new([]error)},
 		{"no key at all", zeros, make([]byte, 256), nil, new([]error)},
 	} {
-		buffer := make([]byte, 12+len(plaintext)+16)
-		e, err := jose.ParseEncrypted(buffer, sealedUnder(t, c.sealedWith, c.encryptedTo, plaintext), maxToken, jweAlgs, encs)
+		length := enc.CiphertextLen(len(plaintext))
+		buffer := make([]byte, enc.IV+length+enc.Tag)
+		e, err := jose.ParseEncrypted(buffer, sealedUnder(t, enc, c.sealedWith, c.encryptedTo, plaintext), maxToken, jweAlgs, alg.Contents)
 		if err != nil {
 			t.Fatal(c.name, err)
 		}
-		content := buffer[12 : 12+len(plaintext)]
+		content := buffer[enc.IV : enc.IV+length]
 		if bytes.Equal(content, make([]byte, len(content))) {
 			t.Fatal(c.name, ": the ciphertext is not in the caller's buffer")
 		}

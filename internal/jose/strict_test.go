@@ -74,8 +74,14 @@ func TestBase64SpareBits(t *testing.T) {
 // TestEveryByteMatters flips every byte of a token: nothing that is changed may
 // open, and no error may come with a payload.
 func TestEveryByteMatters(t *testing.T) {
+	everyByteMatters(t, alg.RS256, alg.A256GCM)
+	everyByteMatters(t, alg.PS256, alg.A128CBCHS256)
+}
+
+func everyByteMatters(t *testing.T, signature *alg.Signature, enc *alg.Content) {
+	t.Helper()
 	key := testkey.RSA(t, "recipient", 2048)
-	token := encrypt(t, sign(t, []byte(`{"id":"1"}`), key), jose.Header{}, &key.PublicKey)
+	token := encrypt(t, signWith(t, signature, []byte(`{"id":"1"}`), key), jose.Header{Enc: enc.Name}, &key.PublicKey)
 	for i := range token {
 		bad := bytes.Clone(token)
 		bad[i] ^= 1
@@ -85,8 +91,9 @@ func TestEveryByteMatters(t *testing.T) {
 	}
 }
 
+// open takes every algorithm of the table.
 func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, token, maxToken, jweAlgs, encs)
+	e, err := jose.ParseEncrypted(nil, token, maxToken, jweAlgs, alg.Contents)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +101,7 @@ func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := jose.ParseSigned(content, jwsAlgs)
+	s, err := jose.ParseSigned(content, alg.Signatures)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +127,11 @@ func TestDotsCostNothing(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	key := testkey.Fixed()
-	f.Add(encrypt(f, sign(f, []byte(`{"id":"1"}`), key), jose.Header{}, &key.PublicKey))
+	for _, signature := range alg.Signatures {
+		for _, enc := range alg.Contents {
+			f.Add(encrypt(f, signWith(f, signature, []byte(`{"id":"1"}`), key), jose.Header{Enc: enc.Name}, &key.PublicKey))
+		}
+	}
 	f.Add(encrypt(f, []byte(`{"id":"1"}`), jose.Header{Kid: text("k")}, &key.PublicKey))
 	f.Add([]byte("...."))
 	f.Fuzz(func(t *testing.T, token []byte) {
@@ -140,9 +151,11 @@ func FuzzOpen(f *testing.F) {
 
 // FuzzSigned: what is accepted is the one text of its parts.
 func FuzzSigned(f *testing.F) {
-	f.Add(string(sign(f, []byte(`{"id":"1"}`), testkey.RSA(f, "recipient", 2048))))
+	for _, signature := range alg.Signatures {
+		f.Add(string(signWith(f, signature, []byte(`{"id":"1"}`), testkey.Fixed())))
+	}
 	f.Fuzz(func(t *testing.T, token string) {
-		if _, err := jose.ParseSigned([]byte(token), jwsAlgs); err != nil {
+		if _, err := jose.ParseSigned([]byte(token), alg.Signatures); err != nil {
 			return
 		}
 		var again []string
