@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
 	"sealhttp":            {".", "internal/strictjson", "profile"},
 	"internal/inspect":    {"."},
-	"internal/malform":    {"fault"},
+	"internal/malform":    {"fault", "internal/alg"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
 	"sealanetest":         {"internal/sandbox/riskos", "internal/sandbox/rdx"},
 	"internal/testkey":    {"keyring", "internal/jose"},

@@ -130,7 +130,7 @@ func TestStrict(t *testing.T) {
 		{"alg: {seal: RS256, open: [RS256]}", "alg: {seal: RS256, open: [RS256, HS256]}", "HS256"},
 		{"alg: {seal: RS256, open: [RS256]}", "alg: {seal: RS256, open: []}", "alg.open"},
 		{"seal: RSA-OAEP-256", "seal: RSA-OAEP", "RSA-OAEP"},
-		{"enc: {seal: A256GCM, open: [A256GCM]}", "enc: {seal: A192GCM, open: [A256GCM]}", "A128GCM"},
+		{"enc: {seal: A256GCM, open: [A256GCM]}", "enc: {seal: A192GCM, open: [A256GCM]}", "A192GCM"},
 		{"kid: {seal: key-id, open: [absent, any]}", "kid: {seal: mine, open: [absent, any]}", "mine"},
 		{"kid: {open: [absent, any]}", "kid: {open: [some]}", "some"},
 		{"typ: {open: [absent, JOSE, JWT]}", "typ: {open: []}", "typ.open"},

@@ -1,6 +1,9 @@
 package alg
 
-import "crypto/aes"
+import (
+	"crypto"
+	"crypto/aes"
+)
 
 // Content is a content encryption of a JWE (RFC 7518 section 5). Its lengths are
 // in bytes.
@@ -10,8 +13,10 @@ type Content struct {
 	IV   int // initialization vector
 	Tag  int // authentication tag
 
-	// Block is what the plaintext is padded to a multiple of; 0: it is not padded.
+	// Block is what the plaintext is padded to a multiple of, and Hash that of the
+	// HMAC; AES-GCM has neither.
 	Block int
+	Hash  crypto.Hash
 
 	seal func(cek, iv, plaintext, additional []byte) (sealed []byte, err error)
 	open func(cek, sealed, additional []byte) (plaintext []byte, err error)
@@ -22,15 +27,13 @@ var (
 	A128GCM = &Content{Name: "A128GCM", CEK: 16, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
 	A256GCM = &Content{Name: "A256GCM", CEK: 32, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
 
-	A128CBCHS256 = withHMAC("A128CBC-HS256", hs256)
-	A256CBCHS512 = withHMAC("A256CBC-HS512", hs512)
+	A128CBCHS256 = &Content{Name: "A128CBC-HS256", CEK: 32, IV: aes.BlockSize, Tag: 16, Block: aes.BlockSize, Hash: crypto.SHA256,
+		seal: hs256.seal, open: hs256.open}
+	A256CBCHS512 = &Content{Name: "A256CBC-HS512", CEK: 64, IV: aes.BlockSize, Tag: 32, Block: aes.BlockSize, Hash: crypto.SHA512,
+		seal: hs512.seal, open: hs512.open}
 
 	Contents = Table[*Content]{A256GCM, A128GCM, A256CBCHS512, A128CBCHS256}
 )
-
-func withHMAC(name string, c cbcHMAC) *Content {
-	return &Content{Name: name, CEK: 2 * c.half, IV: aes.BlockSize, Tag: c.half, Block: aes.BlockSize, seal: c.seal, open: c.open}
-}
 
 // The longest in the table, in bytes.
 const (

@@ -16,20 +16,28 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
-const tagLength = 16
+// leastTag is the fewest bytes of a tag that are compared: fewer match by chance.
+const leastTag = 4
 
 // openContent decrypts the content with a content encryption key as it came out
 // of the encrypted key.
 func (x *examiner) openContent(cek []byte) (content []byte, ok bool) {
 	t, o := x.outer, x.r.Opening
 	enc := t.header.values["enc"]
-	if strings.Contains(enc, "CBC") {
+	c, known := x.lengthsOf(t)
+	if !known {
 		o.Content = "not opened: " + show(enc) + " is not known here"
 		return nil, false
 	}
-	content, ok = x.openGCM(x.contentKey(cek, enc))
+	key := x.contentKey(cek, c, enc)
+	if c.Block > 0 {
+		content, ok = x.openCBC(c, key)
+	} else {
+		content, ok = x.openGCM(key)
+	}
 	if !ok {
 		return nil, false
 	}
@@ -37,11 +45,11 @@ func (x *examiner) openContent(cek []byte) (content []byte, ok bool) {
 }
 
 // contentKey names what is wrong with the length of a content encryption key
-// and gives the key that was probably meant.
-func (x *examiner) contentKey(cek []byte, enc string) []byte {
-	due := map[string]int{"A128GCM": 16, "A192GCM": 24}[enc]
-	if due == 0 {
-		due = 32
+// and returns the key that was probably meant.
+func (x *examiner) contentKey(cek []byte, c *alg.Content, enc string) []byte {
+	due := c.CEK
+	if enc == "A192GCM" {
+		due = 24
 	}
 	if len(cek) == due {
 		return cek
@@ -62,18 +70,23 @@ func (x *examiner) contentKey(cek []byte, enc string) []byte {
 			return raw
 		}
 	}
-	text := fmt.Sprintf("It has %d bytes.", len(cek))
-	if len(cek) == 64 {
-		text += " A256CBC-HS512 takes 64."
+	text := fmt.Sprintf("It has %d bytes, not %d.", len(cek), due)
+	for _, other := range alg.Contents {
+		if other.CEK == len(cek) {
+			text += fmt.Sprintf(" %s takes %d.", other, other.CEK)
+		}
 	}
 	x.fault(stepKey, fault.OpenCEKLength, "encrypted key", text)
-	if len(cek) == 16 || len(cek) == 24 {
+	if c.Block == 0 && gcmNames[len(cek)] != "" {
 		return cek
 	}
 	whole := make([]byte, due)
 	copy(whole, cek)
 	return whole
 }
+
+// gcmNames is AES-GCM by the length of its key.
+var gcmNames = map[int]string{16: alg.A128GCM.Name, 24: "A192GCM", 32: alg.A256GCM.Name}
 
 // openGCM decrypts first and compares tags afterwards, which an opener must
 // never do: that is how it sees what would have fitted.
@@ -92,74 +105,84 @@ func (x *examiner) openGCM(key []byte) (content []byte, ok bool) {
 	}
 	aead, err := cipher.NewGCMWithNonceSize(block, len(iv))
 	if err != nil { // FIPS 140-3 enforcement: only what was announced can be tried
-		return x.openApproved(block)
+		return x.openApproved(block, key)
 	}
-	behind := len(tag) == 0 && len(ciphertext) >= tagLength
+	c := alg.A256GCM // lengths are the same with every key
+	behind := len(tag) == 0 && len(ciphertext) >= c.Tag
 	if behind {
-		cut := len(ciphertext) - tagLength
+		cut := len(ciphertext) - c.Tag
 		ciphertext, tag = ciphertext[:cut], ciphertext[cut:]
 	}
 	// Counter mode is its own inverse.
 	plaintext := aead.Seal(nil, iv, ciphertext, nil)[:len(ciphertext):len(ciphertext)]
-	scratch := make([]byte, 0, len(plaintext)+tagLength)
-	const least = 4 // shorter tags match by chance
+	scratch := make([]byte, 0, len(plaintext)+c.Tag)
 	for i, aad := range t.additionalData() {
 		due := aead.Seal(scratch, iv, plaintext, aad.data)[len(plaintext):]
-		n := min(len(tag), tagLength)
-		if n < least || subtle.ConstantTimeCompare(due[:n], tag[:n]) == 0 {
+		n := min(len(tag), c.Tag)
+		if n < leastTag || subtle.ConstantTimeCompare(due[:n], tag[:n]) == 0 {
 			continue
 		}
-		o.Content = "A256GCM"
-		if i > 1 {
-			o.Content += ", with other additional data"
-			x.fault(stepContent, fault.OpenAAD, "authentication tag", "The sender took "+aad.name+".")
-		}
-		x.oddLengths(len(iv), len(tag), behind)
+		x.opened(gcmNames[len(key)], i, aad.name)
+		x.oddIV(c, len(iv))
+		x.oddTag(c, len(tag), behind)
 		return plaintext, true
 	}
 	o.Content = "not opened: the tag does not match"
-	if !t.damaged && len(tag) >= least {
+	if !t.damaged && len(tag) >= leastTag {
 		x.fault(stepContent, fault.OpenTag, "content", looks(plaintext))
 	}
 	return nil, false
 }
 
-// oddLengths refines what was said of lengths that turned out to fit.
-func (x *examiner) oddLengths(iv, tag int, behind bool) {
-	switch {
-	case iv == 16:
+// opened says how the content opened. The first two additional data are right.
+func (x *examiner) opened(name string, additional int, what string) {
+	x.r.Opening.Content = name
+	if additional > 1 {
+		x.r.Opening.Content += ", with other additional data"
+		x.fault(stepContent, fault.OpenAAD, "authentication tag", "The sender took "+what+".")
+	}
+}
+
+// oddIV and oddTag refine what was said of lengths that turned out to fit.
+func (x *examiner) oddIV(c *alg.Content, iv int) {
+	switch iv {
+	case c.IV:
+	case 16:
 		x.fault(stepContent, fault.OpenIV16, "initialization vector", "")
 		x.supersede(fault.IVLength)
-	case iv != 12:
+	default:
 		x.note(stepLength, "initialization vector", fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender drew too many or too few.", iv))
 	}
+}
+
+func (x *examiner) oddTag(c *alg.Content, tag int, behind bool) {
 	switch {
 	case behind:
 		x.fault(stepContent, fault.OpenTagInCiphertext, "authentication tag", "")
 		x.supersede(fault.TagLength)
-	case tag < tagLength:
+	case tag < c.Tag:
 		x.fault(stepContent, fault.OpenTagShort, "authentication tag", fmt.Sprintf("Its %d bytes are the first of the right tag.", tag))
 		if !x.outer.torn(4) { // a tag that was cut on the way stays cut
 			x.supersede(fault.TagLength)
 		}
-	case tag > tagLength:
-		x.note(stepLength, "authentication tag", "Its first 16 bytes are the right tag.")
+	case tag > c.Tag:
+		x.note(stepLength, "authentication tag", fmt.Sprintf("Its first %d bytes are the right tag.", c.Tag))
 	}
 }
 
-// openApproved is what FIPS 140-3 enforcement leaves.
-func (x *examiner) openApproved(block cipher.Block) ([]byte, bool) {
-	t, o := x.outer, x.r.Opening
+// openApproved is what FIPS 140-3 enforcement leaves of AES-GCM.
+func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
+	t, o, c := x.outer, x.r.Opening, alg.A256GCM
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil || len(t.data[2]) != 12 {
+	if err != nil || len(t.data[2]) != c.IV {
 		o.Content = "not opened: FIPS 140-3 enforcement forbids what would have to be tried"
 		return nil, false
 	}
 	sealed := bytes.Join([][]byte{t.data[2], t.data[3], t.data[4]}, nil)
 	for _, aad := range t.additionalData()[:2] {
 		if content, err := aead.Open(nil, nil, sealed, aad.data); err == nil {
-			o.Content = "A256GCM"
-			x.oddLengths(len(t.data[2]), len(t.data[4]), len(t.data[4]) == 0)
+			x.opened(gcmNames[len(key)], 0, "")
+			x.oddTag(c, len(t.data[4]), len(t.data[4]) == 0)
 			return content, true
 		}
 	}
@@ -170,17 +193,22 @@ func (x *examiner) openApproved(block cipher.Block) ([]byte, bool) {
 
 // looks says what the decrypted text suggests, without a word of it.
 func looks(plaintext []byte) string {
-	head := plaintext[:min(len(plaintext), 256)]
-	readable := 0
-	for _, c := range head {
-		if c >= 0x20 && c < 0x7f {
-			readable++
-		}
-	}
-	if len(head) > 0 && readable*10 >= len(head)*9 {
+	if readable(plaintext) {
 		return "The key and the initialization vector are right, for what comes out is readable: the tag, the header or a few bytes of the ciphertext were changed on the way."
 	}
 	return "What comes out is not readable: the initialization vector is another, or the content was encrypted with another key than the one sent along."
+}
+
+// readable reports whether nearly all of the first bytes are printable ASCII.
+func readable(plaintext []byte) bool {
+	head := plaintext[:min(len(plaintext), 256)]
+	printable := 0
+	for _, c := range head {
+		if c >= 0x20 && c < 0x7f {
+			printable++
+		}
+	}
+	return len(head) > 0 && printable*10 >= len(head)*9
 }
 
 // inflate recognises compressed content, announced or not.

@@ -34,17 +34,17 @@ type scene struct {
 }
 
 // scenes gives the scenes in which a variant is a fault.
-func scenes(t *testing.T, v malform.Variant) []scene {
-	riskos, rdx := load(t, "riskos"), load(t, "rdx")
+func scenes(t *testing.T, v malform.Variant, s suite) []scene {
+	riskos, rdx := s.load(t, "riskos"), s.load(t, "rdx")
 	switch v.Code {
 	case fault.KidMissing.In(fault.JWE), fault.KidUnknown.In(fault.JWE):
 		return []scene{{"rdx", rdx, false, true}}
 	case fault.KidNotAllowed.In(fault.JWE):
-		return []scene{{"riskos without kid", load(t, "riskos", anyKid2, "kid: {open: [absent]}"), false, true}}
+		return []scene{{"riskos without kid", s.load(t, "riskos", anyKid2, "kid: {open: [absent]}"), false, true}}
 	case fault.KidMissing.In(fault.JWS), fault.KidUnknown.In(fault.JWS):
-		return []scene{{"riskos with known signers", load(t, "riskos", anyKid, "kid: {seal: key-id, open: [known]}"), false, true}}
+		return []scene{{"riskos with known signers", s.load(t, "riskos", anyKid, "kid: {seal: key-id, open: [known]}"), false, true}}
 	case fault.KidNotAllowed.In(fault.JWS):
-		return []scene{{"riskos without inner kid", load(t, "riskos", anyKid, "kid: {open: [absent]}"), false, true}}
+		return []scene{{"riskos without inner kid", s.load(t, "riskos", anyKid, "kid: {open: [absent]}"), false, true}}
 	case fault.TypNotAllowed.In(fault.JWE), fault.CtyNotAllowed.In(fault.JWE), fault.TypNotAllowed.In(fault.JWS), fault.CtyNotAllowed.In(fault.JWS):
 		return []scene{{"riskos", riskos, false, true}}
 	case fault.OpenOAEPSHA256:
@@ -86,11 +86,22 @@ func forgeIn(t *testing.T, v malform.Variant, s scene) []byte {
 	return token
 }
 
+// variants lists the faults of a suite's messages.
+func variants(t *testing.T, s suite) []malform.Variant {
+	return malform.VariantsOf(material(s.load(t, "riskos")))
+}
+
 func TestEveryForgedFaultIsNamed(t *testing.T) {
+	for _, s := range suites {
+		t.Run(s.String(), func(t *testing.T) { everyForgedFaultIsNamed(t, s) })
+	}
+}
+
+func everyForgedFaultIsNamed(t *testing.T, algorithms suite) {
 	hits, total := 0, 0
 	var table strings.Builder
-	for _, v := range malform.Variants() {
-		for _, s := range scenes(t, v) {
+	for _, v := range variants(t, algorithms) {
+		for _, s := range scenes(t, v, algorithms) {
 			o := options(s.profile)
 			o.AcceptRSAOAEP = s.accept
 			if v.Code == fault.TooLarge.In(fault.JWE) {
@@ -114,6 +125,9 @@ func TestEveryForgedFaultIsNamed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if says := r.Summary + r.Next; algorithms.isNot(says) && r.Fault != fault.OpenCEKLength && r.Fault != fault.SignatureHash {
+				t.Errorf("%s (%s): says %q where the algorithms are %s", v.Code, v.Name, says, algorithms)
+			}
 			if leaks(text(t, r)) || leaks(string(asJSON)) {
 				t.Errorf("%s (%s): the report holds the payload", v.Code, v.Name)
 			}
@@ -124,8 +138,14 @@ func TestEveryForgedFaultIsNamed(t *testing.T) {
 
 // Without keys a fault that needs none keeps its name, and no other appears.
 func TestFaultsSeenWithoutKeys(t *testing.T) {
-	for _, v := range malform.Variants() {
-		for _, s := range scenes(t, v) {
+	for _, s := range suites {
+		t.Run(s.String(), func(t *testing.T) { faultsSeenWithoutKeys(t, s) })
+	}
+}
+
+func faultsSeenWithoutKeys(t *testing.T, algorithms suite) {
+	for _, v := range variants(t, algorithms) {
+		for _, s := range scenes(t, v, algorithms) {
 			o := inspect.Options{Profiles: []*profile.Profile{s.profile}, AcceptRSAOAEP: s.accept}
 			if v.Code == fault.TooLarge.In(fault.JWE) {
 				o.MaxToken = limit
@@ -161,9 +181,15 @@ func kindOf(c fault.Code) jose.Kind {
 }
 
 func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
+	for _, s := range suites {
+		t.Run(s.String(), func(t *testing.T) { strictCodecRefusesEveryForgedFault(t, s) })
+	}
+}
+
+func strictCodecRefusesEveryForgedFault(t *testing.T, algorithms suite) {
 	k := keyset()
-	for _, v := range malform.Variants() {
-		for _, s := range scenes(t, v) {
+	for _, v := range variants(t, algorithms) {
+		for _, s := range scenes(t, v, algorithms) {
 			token := forgeIn(t, v, s)
 			if s.byLane {
 				refusedByLane(t, v, s, token)
@@ -177,7 +203,7 @@ func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
 			if v.Code == fault.TooLarge.In(fault.JWE) {
 				maxToken = limit
 			}
-			payload, err := strictly(token, maxToken, algs, s.profile.Request.Sign != nil, k.recipient, &k.signer.PublicKey)
+			payload, err := strictly(token, maxToken, algs, s.profile, k.recipient, &k.signer.PublicKey)
 			var refusal *jose.Error
 			if !errors.As(err, &refusal) || payload != nil {
 				t.Errorf("%s (%s) for %s: payload of %d bytes, error %v", v.Code, v.Name, s.name, len(payload), err)
@@ -190,16 +216,17 @@ func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
 	}
 }
 
-func strictly(token []byte, maxToken int, algs []*alg.KeyEncryption, signed bool, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, token, maxToken, algs, []*alg.Content{alg.A256GCM})
+func strictly(token []byte, maxToken int, algs []*alg.KeyEncryption, p *profile.Profile, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
+	m := material(p)
+	e, err := jose.ParseEncrypted(nil, token, maxToken, algs, []*alg.Content{m.Content})
 	if err != nil {
 		return nil, err
 	}
 	content, _, err := e.Decrypt([]crypto.Decrypter{ours})
-	if err != nil || !signed {
+	if err != nil || !m.Nested {
 		return content, err
 	}
-	s, err := jose.ParseSigned(content, []*alg.Signature{alg.RS256})
+	s, err := jose.ParseSigned(content, []*alg.Signature{m.Signature})
 	if err != nil {
 		return nil, err
 	}
@@ -239,29 +266,35 @@ func lane(t testing.TB, p *profile.Profile) *sealane.Lane {
 }
 
 func TestMessagesWithoutFault(t *testing.T) {
+	for _, s := range suites {
+		for _, name := range []string{"riskos", "rdx"} {
+			messageWithoutFault(t, name, s.load(t, name), []*profile.Profile{s.load(t, "rdx"), s.load(t, "riskos")})
+		}
+	}
+}
+
+func messageWithoutFault(t *testing.T, name string, p *profile.Profile, among []*profile.Profile) {
+	t.Helper()
 	k := keyset()
-	for _, name := range []string{"riskos", "rdx"} {
-		p := load(t, name)
-		token, err := malform.Make("", material(p))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := inspect.Examine(token, options(p))
-		if r.Fault != "" || r.Opening == nil || r.Opening.Key == "" || len(r.Profiles) != 1 || !r.Profiles[0].Fits || r.Payload == nil || r.Payload.Bytes != len(payload) {
-			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
-		}
-		if signed := p.Request.Sign != nil; signed != r.Payload.Verified {
-			t.Errorf("%s: payload verified is %v", name, r.Payload.Verified)
-		}
-		if _, err := strictly(token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, p.Request.Sign != nil, k.recipient, &k.signer.PublicKey); err != nil {
-			t.Errorf("%s: the strict codec says %v", name, err)
-		}
-		for _, all := range [][]*profile.Profile{nil, {load(t, "rdx"), load(t, "riskos")}} {
-			o := options(nil)
-			o.Profiles = all
-			if r := inspect.Examine(token, o); r.Fault != "" {
-				t.Errorf("%s among %d profiles: fault %q\n%s", name, len(all), r.Fault, text(t, r))
-			}
+	token, err := malform.Make("", material(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := inspect.Examine(token, options(p))
+	if r.Fault != "" || r.Opening == nil || r.Opening.Key == "" || len(r.Profiles) != 1 || !r.Profiles[0].Fits || r.Payload == nil || r.Payload.Bytes != len(payload) {
+		t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
+	}
+	if signed := p.Request.Sign != nil; signed != r.Payload.Verified {
+		t.Errorf("%s: payload verified is %v", name, r.Payload.Verified)
+	}
+	if _, err := strictly(token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, p, k.recipient, &k.signer.PublicKey); err != nil {
+		t.Errorf("%s: the strict codec says %v", name, err)
+	}
+	for _, all := range [][]*profile.Profile{nil, among} {
+		o := options(nil)
+		o.Profiles = all
+		if r := inspect.Examine(token, o); r.Fault != "" {
+			t.Errorf("%s among %d profiles: fault %q\n%s", name, len(all), r.Fault, text(t, r))
 		}
 	}
 }
@@ -274,8 +307,14 @@ func TestForgeCoversTheCatalogue(t *testing.T) {
 		fault.Cut.In(fault.JWE), fault.Cut.In(fault.JWS), fault.PartsOrder, fault.OpenTagInCiphertext,
 		fault.InnerEncodedTwice, fault.InnerQuoted, fault.SignatureContent, fault.SignatureDetached,
 	}
+	made := malform.Codes()
+	for _, s := range suites {
+		for _, v := range variants(t, s) {
+			made = append(made, v.Code)
+		}
+	}
 	for _, c := range fault.All() {
-		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(malform.Codes(), c) {
+		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(made, c) {
 			t.Errorf("forge makes no %s", c)
 		}
 	}

@@ -30,6 +30,7 @@ const (
 	stepEnc          //
 	stepLength       // of key, initialization vector, tag, signature
 	stepBase64       // of the other parts
+	stepBlocks       // length of the ciphertext
 	stepMember       // what the profile says of kid, typ, cty
 	stepKey          // encrypted key; signature
 	stepContent      // content encryption

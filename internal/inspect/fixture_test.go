@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
@@ -56,6 +58,40 @@ func load(t testing.TB, name string, replacements ...string) *profile.Profile {
 	return p
 }
 
+// suite is the algorithms of a test's profiles; the zero value leaves those of the
+// shipped ones.
+type suite struct{ signature, content string }
+
+// suites are one with every algorithm of the table.
+var suites = []suite{
+	{},
+	{alg.PS256.Name, alg.A128CBCHS256.Name},
+	{alg.PS256.Name, alg.A256CBCHS512.Name},
+	{alg.RS256.Name, alg.A128GCM.Name},
+}
+
+func (s suite) String() string { return strings.Trim(s.signature+" "+s.content, " ") }
+
+// isNot reports whether a text names the shipped algorithms where the suite has
+// others, and not as what was found.
+func (s suite) isNot(text string) bool {
+	text, _, _ = strings.Cut(text, "Found ")
+	return s.content != "" && (s.content != alg.A256GCM.Name && strings.Contains(text, alg.A256GCM.Name) ||
+		s.signature != alg.RS256.Name && strings.Contains(text, alg.RS256.Name))
+}
+
+// load has the suite's algorithms in the place of the shipped ones.
+func (s suite) load(t testing.TB, name string, replacements ...string) *profile.Profile {
+	t.Helper()
+	if s != (suite{}) {
+		replacements = append(slices.Clone(replacements), alg.A256GCM.Name, s.content)
+		if name == "riskos" {
+			replacements = append(replacements, alg.RS256.Name, s.signature)
+		}
+	}
+	return load(t, name, replacements...)
+}
+
 // material is what a message for the profile is made of.
 func material(p *profile.Profile) malform.Material {
 	k := keyset()
@@ -65,7 +101,10 @@ func material(p *profile.Profile) malform.Material {
 	}
 	if !m.Nested {
 		m.RecipientID = alias
+	} else {
+		m.Signature, _ = alg.Signatures.Find(p.Request.Sign.Alg.Seal)
 	}
+	m.Content, _ = alg.Contents.Find(p.Request.Encrypt.Enc.Seal)
 	return m
 }
 

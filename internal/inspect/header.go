@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/strictjson"
 )
@@ -164,19 +163,14 @@ func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.Toke
 
 // remark says of a value what holds in every profile.
 func (x *examiner) remark(t *token, name, value string) (Mark, string) {
-	switch {
-	case name == "alg" && t.layer == fault.JWE && value == alg.RSAOAEP.Name:
-		return Note, "RSA-OAEP with SHA-1: only where a lane accepts it on purpose"
-	case name == "alg" && t.layer == fault.JWE && value != alg.RSAOAEP256.Name, name == "alg" && t.layer == fault.JWS && value != alg.RS256.Name:
-		return Bad, "no algorithm of these profiles"
-	case name == "enc" && value != alg.A256GCM.Name:
-		return Bad, "no content encryption of these profiles"
-	case name == "kid" && !jose.ValidKeyID(value):
+	if name != "kid" {
+		return x.remarkAlgorithm(t, name, value)
+	}
+	if !jose.ValidKeyID(value) {
 		return Bad, "not 1 to 128 printable ASCII characters"
-	case name == "kid":
-		if id, err := cert.ParseKeyID(value); err == nil {
-			return OK, sixParts(id)
-		}
+	}
+	if id, err := cert.ParseKeyID(value); err == nil {
+		return OK, sixParts(id)
 	}
 	return OK, ""
 }

@@ -5,7 +5,6 @@ import (
 	"reflect"
 
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -17,15 +16,6 @@ type side struct {
 }
 
 var anyValue = profile.HeaderParam{Open: []string{profile.Absent, profile.Any}}
-
-// noProfile asks for nothing but the two suites.
-var noProfile = side{leg: &profile.Direction{
-	Encrypt: &profile.Protection{
-		Alg: profile.Algorithms{Open: []string{alg.RSAOAEP256.Name}, LaneMayAdd: []string{alg.RSAOAEP.Name}},
-		Enc: profile.Algorithms{Open: []string{alg.A256GCM.Name}}, Kid: anyValue, Typ: anyValue, Cty: anyValue,
-	},
-	Sign: &profile.Protection{Alg: profile.Algorithms{Open: []string{alg.RS256.Name}}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
-}}
 
 // legs lists the legs that a message can be of.
 func (x *examiner) legs() []side {
@@ -84,12 +74,8 @@ func (x *examiner) judge() {
 	if x.r.Kind == KindAnswer {
 		return
 	}
-	sides := x.legs()
-	if len(sides) == 0 {
-		sides = []side{noProfile}
-	}
 	var best *ruling
-	for _, s := range sides {
+	for _, s := range x.sides() {
 		r := x.rule(s)
 		if s.p != nil {
 			x.verdict(r)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/strictjson"
 )
 
 var (
@@ -154,10 +155,26 @@ func (x *examiner) innerText(content []byte) []byte {
 	return content
 }
 
+// headerOf reads no more of a header than its enc.
+func (x *examiner) headerOf(text []byte) *token {
+	t := &token{header: header{values: map[string]string{}}}
+	data, _ := decode(text[:min(len(text), maxHeader*2)])
+	for _, m := range readMembers(bytes.TrimPrefix(data, byteOrderMark)) {
+		if s, ok := strictjson.String(m.Value); ok && m.Name == "enc" {
+			t.header.values["enc"] = s
+		}
+	}
+	return t
+}
+
 // inOrder finds the parts of a JWE by their lengths where they do not stand as
 // they should, and names the order in which they came.
 func (x *examiner) inOrder(parts [][]byte) [][]byte {
 	if len(parts) != 5 {
+		return parts
+	}
+	c, known := x.lengthsOf(x.headerOf(parts[0]))
+	if !known || c.IV == c.Tag { // then nothing tells one from the other
 		return parts
 	}
 	const key, iv, ciphertext, tag = 1, 2, 3, 4
@@ -167,9 +184,9 @@ func (x *examiner) inOrder(parts [][]byte) [][]byte {
 		switch n := base64.RawURLEncoding.DecodedLen(len(bytes.TrimRight(parts[i], "="))); {
 		case rsaBits(n) > 0:
 			part = key
-		case n == 12:
+		case n == c.IV:
 			part = iv
-		case n == tagLength:
+		case n == c.Tag:
 			part = tag
 		}
 		if at[part] != 0 {

@@ -214,9 +214,12 @@ func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 
 func (x *examiner) ruleLengths(r *ruling) {
 	t := x.outer
-	if code := x.first(stepLength, stepLength); code != "" {
-		r.breach("lengths", code, lengths(t), "256, 384 or 512; 12; 16")
-		return
+	due := x.dueLengths(t)
+	for _, at := range []step{stepLength, stepBlocks} {
+		if code := x.first(at, at); code != "" {
+			r.breach("lengths", code, lengths(t), due)
+			return
+		}
 	}
 	if !t.whole() {
 		return
@@ -226,7 +229,7 @@ func (x *examiner) ruleLengths(r *ruling) {
 		r.note("lengths", lengths(t), fmt.Sprintf("RSA of %v bits", p.Certificate.Bits), "the certificate has a size that the profile does not list")
 		return
 	}
-	r.ok("lengths", lengths(t), "256, 384 or 512; 12; 16")
+	r.ok("lengths", lengths(t), due)
 }
 
 func lengths(t *token) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // token is a compact serialization as it came, and what its parts decode to.
@@ -149,8 +150,8 @@ func (t *token) flag(part int, f *finding) {
 	p.Text = strings.TrimSpace(p.Text + " " + string(f.Code))
 }
 
-// outerLengths holds the lengths against A256GCM's, unless the header names a
-// content encryption with others.
+// outerLengths holds the lengths against those of the content encryption, unless
+// it is one that is not known here.
 func (x *examiner) outerLengths() {
 	t := x.outer
 	if len(t.data) > 1 {
@@ -160,30 +161,34 @@ func (x *examiner) outerLengths() {
 		case rsaBits(n) > 0:
 			t.view.Parts[1].Text = strings.TrimSpace(fmt.Sprintf("RSA-%d. %s", rsaBits(n), t.view.Parts[1].Text))
 		default:
-			t.flag(1, x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key", fmt.Sprintf("It has %s bytes, not 256, 384 or 512.", count(n))))
+			t.flag(1, x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key", fmt.Sprintf("It has %s bytes, not %s.", count(n), alg.ModulusLens())))
 		}
 	}
-	if strings.Contains(t.header.values["enc"], "CBC") {
+	c, known := x.lengthsOf(t)
+	if !known {
 		return
 	}
-	if len(t.data) > 2 && len(t.data[2]) != 12 {
-		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes.", count(len(t.data[2])))))
+	if len(t.data) > 2 && len(t.data[2]) != c.IV {
+		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes, not %d.", count(len(t.data[2])), c.IV)))
 	}
-	if len(t.data) > 4 && len(t.data[4]) != tagLength {
-		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", t.tagText()))
+	if len(t.data) > 4 && len(t.data[4]) != c.Tag {
+		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", t.tagText(c)))
+	}
+	if len(t.data) > 3 && !c.IsCiphertextLen(len(t.data[3])) && t.view.Parts[3].Mark == OK {
+		t.flag(3, x.fault(stepBlocks, fault.CiphertextLength, "ciphertext", fmt.Sprintf("It has %s bytes, not whole blocks of %d.", count(len(t.data[3])), c.Block)))
 	}
 }
 
 // tagText says of a tag of a wrong length how it probably came to that.
-func (t *token) tagText() string {
+func (t *token) tagText(c *alg.Content) string {
 	n := len(t.data[4])
-	text := fmt.Sprintf("It has %s bytes.", count(n))
+	text := fmt.Sprintf("It has %s bytes, not %d.", count(n), c.Tag)
 	switch {
-	case n == 0 && len(t.data[3]) >= tagLength:
+	case n == 0 && len(t.data[3]) >= c.Tag:
 		text += " It may stand at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the token was cut there."
-	case n < tagLength && t.torn(4):
+	case n < c.Tag && t.torn(4):
 		text += " The token was cut at its end."
-	case n < tagLength:
+	case n < c.Tag:
 		text += " The token was cut at its end, or the sender shortens the tag."
 	}
 	return text
@@ -197,7 +202,7 @@ func (t *token) torn(part int) bool {
 
 // rsaBits is the RSA size that a number of n bytes belongs to, or 0.
 func rsaBits(n int) int {
-	if n == 256 || n == 384 || n == 512 {
+	if alg.ModulusLen(n) {
 		return n * 8
 	}
 	return 0

@@ -10,10 +10,10 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // scheme is one way to sign with RSA.
@@ -21,25 +21,42 @@ type scheme struct {
 	name string
 	alg  string // that announces it; empty: none does
 	hash crypto.Hash
-	pss  bool
+	pss  bool // with a salt of any length
 	bare bool // the digest without its name before it
+	due  *alg.Signature
 }
 
-var schemes = []scheme{
-	{name: "RSASSA-PKCS1-v1_5 with SHA-256", alg: "RS256", hash: crypto.SHA256},
-	{name: "RSASSA-PSS with SHA-256", alg: "PS256", hash: crypto.SHA256, pss: true},
-	{name: "RSASSA-PKCS1-v1_5 with SHA-1", hash: crypto.SHA1},
-	{name: "RSASSA-PKCS1-v1_5 with SHA-512", alg: "RS512", hash: crypto.SHA512},
-	{name: "RSASSA-PKCS1-v1_5 with SHA-384", alg: "RS384", hash: crypto.SHA384},
-	{name: "RSASSA-PSS with SHA-384", alg: "PS384", hash: crypto.SHA384, pss: true},
-	{name: "RSASSA-PSS with SHA-512", alg: "PS512", hash: crypto.SHA512, pss: true},
-	{name: "RSASSA-PKCS1-v1_5 over a bare SHA-256 digest", hash: crypto.SHA256, bare: true},
+// schemes lists the table's, and what senders are known to use beside them.
+func schemes() []scheme {
+	var list []scheme
+	for _, s := range alg.Signatures {
+		list = append(list, scheme{name: schemeName(s), alg: s.Name, hash: s.Hash, due: s})
+	}
+	return append(list,
+		scheme{name: "RSASSA-PSS with SHA-256 and a salt of another length", hash: crypto.SHA256, pss: true},
+		scheme{name: "RSASSA-PKCS1-v1_5 with SHA-1", hash: crypto.SHA1},
+		scheme{name: "RSASSA-PKCS1-v1_5 with SHA-512", alg: "RS512", hash: crypto.SHA512},
+		scheme{name: "RSASSA-PKCS1-v1_5 with SHA-384", alg: "RS384", hash: crypto.SHA384},
+		scheme{name: "RSASSA-PSS with SHA-384", alg: "PS384", hash: crypto.SHA384, pss: true},
+		scheme{name: "RSASSA-PSS with SHA-512", alg: "PS512", hash: crypto.SHA512, pss: true},
+		scheme{name: "RSASSA-PKCS1-v1_5 over a bare SHA-256 digest", hash: crypto.SHA256, bare: true},
+	)
+}
+
+func schemeName(s *alg.Signature) string {
+	if s.PSS {
+		return "RSASSA-PSS with " + s.Hash.String()
+	}
+	return "RSASSA-PKCS1-v1_5 with " + s.Hash.String()
 }
 
 func (s scheme) holds(key *rsa.PublicKey, digest, signature []byte) bool {
 	switch {
 	case key.Size() != len(signature):
 		return false
+	case s.due != nil:
+		holds, _ := s.due.Verify(alg.PublicKey{PublicKey: key}, digest, signature) // crypto/rsa has no other errors
+		return holds
 	case s.pss:
 		return rsa.VerifyPSS(key, s.hash, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}) == nil
 	case s.bare:
@@ -98,7 +115,7 @@ func (x *examiner) verify() {
 	if asSent := bytes.Join(t.text[:2], []byte{'.'}); !bytes.Equal(asSent, right) {
 		inputs = append(inputs, asSent)
 	}
-	for i, s := range schemes {
+	for _, s := range schemes() {
 		if (s.bare || s.hash == crypto.SHA1) && fips140.Enforced() {
 			continue // the standard library panics there
 		}
@@ -106,7 +123,7 @@ func (x *examiner) verify() {
 			digest := s.digest(input)
 			for _, by := range signers {
 				if s.holds(by.pub, digest, signature) {
-					x.signedBy(by, s, i == 0)
+					x.signedBy(by, s)
 					return
 				}
 			}
@@ -130,11 +147,12 @@ func wrongSignature(signers []signer, n int) string {
 }
 
 // signedBy says under which key a signature holds, and whether that is right.
-func (x *examiner) signedBy(by signer, s scheme, asDue bool) {
+func (x *examiner) signedBy(by signer, s scheme) {
 	x.r.Signature.Key, x.r.Signature.How = by.key.String(), s.name
-	alg := x.inner.header.values["alg"]
-	if !asDue && (alg == "RS256" || s.alg != alg) {
-		x.fault(stepInner+stepKey, fault.SignatureHash, "signature", "It is "+s.name+".")
+	due, announced := x.dueSignature(), x.inner.header.values["alg"]
+	asDue := s.due == due
+	if !asDue && (announced == due.Name || s.alg != announced) {
+		x.fault(stepInner+stepKey, fault.SignatureHash, "signature", fmt.Sprintf("It is %s; %s is %s.", s.name, due, schemeName(due)))
 	}
 	why := x.otherSigner(by)
 	if why != "" {
@@ -172,7 +190,7 @@ func (x *examiner) otherSigner(by signer) string {
 
 // otherInput recognises a signature over something else than what is due.
 func (x *examiner) otherInput(signers []signer, signature []byte) bool {
-	t := x.inner
+	t, due := x.inner, x.dueSignature()
 	dot := []byte{'.'}
 	for _, in := range []struct {
 		name  string
@@ -183,10 +201,10 @@ func (x *examiner) otherInput(signers []signer, signature []byte) bool {
 		{"the header's JSON and the raw payload", [][]byte{t.data[0], t.data[1]}},
 		{"the payload's text alone", [][]byte{canonical(t.data[1])}},
 	} {
-		digest := sha256.Sum256(bytes.Join(in.parts, dot))
+		digest := due.AppendDigest(nil, bytes.Join(in.parts, dot))
 		for _, by := range signers {
-			if schemes[0].holds(by.pub, digest[:], signature) {
-				x.r.Signature.Key, x.r.Signature.How = by.key.String(), schemes[0].name+", over other bytes"
+			if holds, _ := due.Verify(alg.PublicKey{PublicKey: by.pub}, digest, signature); holds {
+				x.r.Signature.Key, x.r.Signature.How = by.key.String(), schemeName(due)+", over other bytes"
 				x.fault(stepInner+stepKey, fault.SignaturePayload, "signature", "It is over "+in.name+".")
 				return true
 			}
@@ -200,7 +218,7 @@ func (x *examiner) otherInput(signers []signer, signature []byte) bool {
 func (x *examiner) otherContent(signers []signer, signature []byte) bool {
 	by := ""
 	for _, s := range signers {
-		if !s.ours && signedDigest(s.pub, signature) != nil {
+		if !s.ours && made(x.dueSignature(), s.pub, signature) {
 			by = "It was made with key " + s.key.String()
 			if why := x.otherSigner(s); why != "" {
 				by += ", though " + why
@@ -218,27 +236,6 @@ func (x *examiner) otherContent(signers []signer, signature []byte) bool {
 		return false
 	}
 	return true
-}
-
-// signedDigest is the SHA-256 digest that was signed by RSASSA-PKCS1-v1_5 (RFC
-// 8017, section 9.2), or nil if the key did not make the signature.
-func signedDigest(key *rsa.PublicKey, signature []byte) []byte {
-	const name = "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-	size := key.Size()
-	s := new(big.Int).SetBytes(signature)
-	if len(signature) != size || s.Cmp(key.N) >= 0 {
-		return nil
-	}
-	encoded := s.Exp(s, big.NewInt(int64(key.E)), key.N).FillBytes(make([]byte, size))
-	fill := size - 3 - len(name) - sha256.Size
-	if fill < 8 {
-		return nil
-	}
-	digest, ok := bytes.CutPrefix(encoded, []byte("\x00\x01"+strings.Repeat("\xff", fill)+"\x00"+name))
-	if !ok {
-		return nil
-	}
-	return digest
 }
 
 // hmacWithPublicKey recognises an HMAC whose key is a public key, which whoever

@@ -8,12 +8,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
 	"io"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // contentVariants are the faults of the content encryption.
@@ -31,10 +31,11 @@ var contentVariants = []Variant{
 	}},
 	{Code: fault.OpenTag, Name: "ciphertext-cut", change: func(w *message) {
 		w.editOuter = func(_, _, ciphertext, _ *[]byte) {
-			if c := *ciphertext; len(c) > 0 {
-				*ciphertext = c[:len(c)-1]
+			unit := max(1, w.Content.Block)
+			if c := *ciphertext; len(c) > w.Content.Block {
+				*ciphertext = c[:len(c)-unit]
 			} else {
-				*ciphertext = []byte{0}
+				*ciphertext = append(c, make([]byte, unit)...)
 			}
 		}
 	}},
@@ -47,7 +48,7 @@ var contentVariants = []Variant{
 		}
 	}},
 
-	{Code: fault.OpenIV16, Name: "16-bytes", change: func(w *message) { w.iv = random(16) }},
+	{Code: fault.OpenIV16, Name: "16-bytes", only: notPadded, change: func(w *message) { w.iv = random(16) }},
 	{Code: fault.OpenTagShort, Name: "12-bytes", change: editTag(func(tag []byte) []byte { return tag[:12] })},
 	{Code: fault.OpenTagShort, Name: "15-bytes", change: editTag(func(tag []byte) []byte { return tag[:15] })},
 	{Code: fault.OpenTagShort, Name: "8-bytes", change: editTag(func(tag []byte) []byte { return tag[:8] })},
@@ -90,42 +91,53 @@ func editTag(edit func([]byte) []byte) func(*message) {
 
 // sealGCM encrypts with AES-GCM of the size that the key's length allows, and
 // takes an initialization vector of any length. A key of an impossible length is
-// brought to 32 bytes by cutting it or filling it with zeros.
-func sealGCM(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
-	key := w.cek
-	if n := len(key); n != 16 && n != 24 {
-		key = make([]byte, 32)
-		copy(key, w.cek)
+// brought to that of c by cutting it or filling it with zeros.
+func sealGCM(c *alg.Content) func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
+	return func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
+		key := w.cek
+		if n := len(key); n != 16 && n != 24 && n != 32 {
+			key = fitted(key, c.CEK)
+		}
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		aead, err := cipher.NewGCMWithNonceSize(block, len(w.iv))
+		if err != nil {
+			return nil, nil, err
+		}
+		sealed := aead.Seal(nil, w.iv, plaintext, aad)
+		cut := len(sealed) - aead.Overhead()
+		return sealed[:cut:cut], sealed[cut:], nil
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, nil, err
-	}
-	aead, err := cipher.NewGCMWithNonceSize(block, len(w.iv))
-	if err != nil {
-		return nil, nil, err
-	}
-	sealed := aead.Seal(nil, w.iv, plaintext, aad)
-	cut := len(sealed) - aead.Overhead()
-	return sealed[:cut:cut], sealed[cut:], nil
 }
 
-// sealCBC is A256CBC-HS512 (RFC 7518 section 5.2.5); the key has 64 bytes, the
-// initialization vector 16.
-func sealCBC(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
-	block, err := aes.NewCipher(w.cek[32:])
-	if err != nil {
-		return nil, nil, err
+// sealCBC is AES-CBC with HMAC (RFC 7518 section 5.2). A key of another length
+// than that of c is brought to it.
+func sealCBC(c *alg.Content) func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
+	return func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
+		key := fitted(w.cek, c.CEK)
+		block, err := aes.NewCipher(key[c.CEK/2:])
+		if err != nil {
+			return nil, nil, err
+		}
+		fill := c.Block - len(plaintext)%c.Block
+		ciphertext = append(bytes.Clone(plaintext), bytes.Repeat([]byte{byte(fill)}, fill)...)
+		cipher.NewCBCEncrypter(block, w.iv).CryptBlocks(ciphertext, ciphertext)
+		mac := hmac.New(c.Hash.New, key[:c.CEK/2])
+		mac.Write(aad)
+		mac.Write(w.iv)
+		mac.Write(ciphertext)
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(aad))*8))
+		return ciphertext, mac.Sum(nil)[:c.Tag], nil
 	}
-	fill := aes.BlockSize - len(plaintext)%aes.BlockSize
-	ciphertext = append(bytes.Clone(plaintext), bytes.Repeat([]byte{byte(fill)}, fill)...)
-	cipher.NewCBCEncrypter(block, w.iv).CryptBlocks(ciphertext, ciphertext)
-	mac := hmac.New(sha512.New, w.cek[:32])
-	mac.Write(aad)
-	mac.Write(w.iv)
-	mac.Write(ciphertext)
-	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(aad))*8))
-	return ciphertext, mac.Sum(nil)[:32], nil
+}
+
+// fitted is key, cut to n bytes or filled with zeros.
+func fitted(key []byte, n int) []byte {
+	whole := make([]byte, n)
+	copy(whole, key)
+	return whole
 }
 
 func deflated(content []byte) ([]byte, error) {

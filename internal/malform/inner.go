@@ -11,8 +11,10 @@ import (
 	"encoding/pem"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // innerVariants are the faults of the inner token that an outer one can't have.
@@ -54,10 +56,8 @@ var innerVariants = nested(
 	})},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pkcs1", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return x509.MarshalPKCS1PublicKey(key) })},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-jwk", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return []byte(jwk(key)) })},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "ps256", change: func(w *message) {
-		w.inner.set("alg", `"PS256"`)
-		w.sign = w.signPSS
-	}},
+	anotherSignature(alg.PS256),
+	anotherSignature(alg.RS256),
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "rs512", change: func(w *message) {
 		w.inner.set("alg", `"RS512"`)
 		w.sign = w.signHash(crypto.SHA512)
@@ -66,7 +66,7 @@ var innerVariants = nested(
 		w.inner.set("alg", `"ES256"`)
 		w.sign = func([]byte) ([]byte, error) { return random(64), nil }
 	}},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "encrypting-algorithm", change: func(w *message) { w.inner.set("alg", `"RSA-OAEP-256"`) }},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "encrypting-algorithm", change: func(w *message) { w.inner.set("alg", quoted(alg.RSAOAEP256.Name)) }},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "none-in-mixed-letters", change: func(w *message) {
 		w.inner.set("alg", `"nOnE"`)
 		w.sign = func([]byte) ([]byte, error) { return nil, nil }
@@ -87,8 +87,8 @@ var innerVariants = nested(
 		w.inner.set("alg", `"NONE"`)
 		w.sign = func([]byte) ([]byte, error) { return nil, nil }
 	}},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "small-letters", change: func(w *message) { w.inner.set("alg", `"rs256"`) }},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "blank-before", change: func(w *message) { w.inner.set("alg", `" RS256"`) }},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "small-letters", change: func(w *message) { w.inner.set("alg", quoted(strings.ToLower(w.Signature.Name))) }},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "blank-before", change: func(w *message) { w.inner.set("alg", quoted(" "+w.Signature.Name)) }},
 
 	Variant{Code: fault.SignatureLength, Name: "cut", change: func(w *message) {
 		w.editInner = func(_, signature *[]byte) { *signature = (*signature)[:len(*signature)-1] }
@@ -134,9 +134,12 @@ var signatureVariants = nested(
 		w.sign = func([]byte) ([]byte, error) { return below(w.Signer.Size()), nil }
 	}},
 	Variant{Code: fault.SignatureOther, Name: "stranger", change: func(w *message) {
-		w.sign = func(input []byte) ([]byte, error) { return signRS256(w.Other, input) }
+		w.sign = func(input []byte) ([]byte, error) { return w.signWith(w.Other, input) }
 	}},
-	Variant{Code: fault.SignatureHash, Name: "ps256-labelled-rs256", change: func(w *message) { w.sign = w.signPSS }},
+	Variant{Code: fault.SignatureHash, Name: "ps256-labelled-rs256", only: signedBy(alg.RS256), change: func(w *message) { w.sign = w.signPSS(saltAsHash) }},
+	Variant{Code: fault.SignatureHash, Name: "rs256-labelled-ps256", only: signedBy(alg.PS256), change: func(w *message) { w.sign = w.signHash(crypto.SHA256) }},
+	Variant{Code: fault.SignatureHash, Name: "short-salt", only: signedBy(alg.PS256), change: func(w *message) { w.sign = w.signPSS(20) }},
+	Variant{Code: fault.SignatureHash, Name: "long-salt", only: signedBy(alg.PS256), change: func(w *message) { w.sign = w.signPSS(w.Signer.Size() - 34) }},
 	Variant{Code: fault.SignatureHash, Name: "sha1", change: func(w *message) { w.sign = w.signHash(crypto.SHA1) }},
 	Variant{Code: fault.SignatureHash, Name: "sha384", change: func(w *message) { w.sign = w.signHash(crypto.SHA384) }},
 	Variant{Code: fault.SignatureHash, Name: "sha512", change: func(w *message) { w.sign = w.signHash(crypto.SHA512) }},
@@ -181,9 +184,29 @@ func hs256(key func(der []byte, pub *rsa.PublicKey) []byte) func(*message) {
 	}
 }
 
-func (w *message) signPSS(input []byte) ([]byte, error) {
-	digest := sha256.Sum256(input)
-	return rsa.SignPSS(rand.Reader, w.Signer, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+// anotherSignature is a signature by an algorithm of the table that is not the
+// message's.
+func anotherSignature(s *alg.Signature) Variant {
+	is := signedBy(s)
+	return Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: strings.ToLower(s.Name),
+		only: func(m Material) bool { return !is(m) },
+		change: func(w *message) {
+			w.Signature = s
+			w.inner.set("alg", quoted(s.Name))
+		}}
+}
+
+func signedBy(s *alg.Signature) func(Material) bool {
+	return func(m Material) bool { return m.Signature == s }
+}
+
+const saltAsHash = rsa.PSSSaltLengthEqualsHash
+
+func (w *message) signPSS(salt int) func([]byte) ([]byte, error) {
+	return func(input []byte) ([]byte, error) {
+		digest := sha256.Sum256(input)
+		return rsa.SignPSS(rand.Reader, w.Signer, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt})
+	}
 }
 
 func (w *message) signHash(h crypto.Hash) func([]byte) ([]byte, error) {

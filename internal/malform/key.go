@@ -12,6 +12,7 @@ import (
 	"fmt"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // keyVariants are the faults of the encrypted key that only its owner can see.
@@ -47,7 +48,7 @@ var keyVariants = []Variant{
 
 	{Code: fault.OpenSHA1, Name: "digest-and-mgf1", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA1})},
 	{Code: fault.OpenMGF1, Name: "mgf1-only", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1})},
-	{Code: fault.OpenOAEPSHA256, Name: "announced-sha1", change: func(w *message) { w.outer.set("alg", `"RSA-OAEP"`) }},
+	{Code: fault.OpenOAEPSHA256, Name: "announced-sha1", change: outerAlg(alg.RSAOAEP.Name)},
 	{Code: fault.OpenPKCS1, Name: "rsa1_5", change: func(w *message) { w.encryptCEK = pkcs1(w.Recipient) }},
 	{Code: fault.OpenLabel, Name: "sha512", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA512})},
 	{Code: fault.OpenLabel, Name: "sha384", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA384})},
@@ -60,12 +61,12 @@ var keyVariants = []Variant{
 		}
 	}},
 
-	{Code: fault.OpenCEKLength, Name: "31-bytes", change: withCEK(31)},
-	{Code: fault.OpenCEKLength, Name: "16-bytes", change: withCEK(16)},
-	{Code: fault.OpenCEKLength, Name: "24-bytes", change: withCEK(24)},
-	{Code: fault.OpenCEKLength, Name: "33-bytes", change: withCEK(33)},
-	{Code: fault.OpenCEKLength, Name: "64-bytes", change: withCEK(64)},
-	{Code: fault.OpenCEKLength, Name: "0-bytes", change: withCEK(0)},
+	{Code: fault.OpenCEKLength, Name: "31-bytes", only: notCEK(31), change: withCEK(31)},
+	{Code: fault.OpenCEKLength, Name: "16-bytes", only: notCEK(16), change: withCEK(16)},
+	{Code: fault.OpenCEKLength, Name: "24-bytes", only: notCEK(24), change: withCEK(24)},
+	{Code: fault.OpenCEKLength, Name: "33-bytes", only: notCEK(33), change: withCEK(33)},
+	{Code: fault.OpenCEKLength, Name: "64-bytes", only: notCEK(64), change: withCEK(64)},
+	{Code: fault.OpenCEKLength, Name: "0-bytes", only: notCEK(0), change: withCEK(0)},
 
 	{Code: fault.OpenCEKText, Name: "base64", change: withCEKText(base64.StdEncoding.EncodeToString)},
 	{Code: fault.OpenCEKText, Name: "base64url", change: withCEKText(base64url.EncodeToString)},
@@ -79,6 +80,8 @@ func withOAEP(o rsa.OAEPOptions) func(*message) {
 func withCEK(n int) func(*message) {
 	return func(w *message) { w.cek = random(n) }
 }
+
+func notCEK(n int) func(Material) bool { return func(m Material) bool { return m.Content.CEK != n } }
 
 func withCEKText(text func([]byte) string) func(*message) {
 	return func(w *message) {

@@ -7,6 +7,7 @@
 package malform
 
 import (
+	"cmp"
 	"crypto/fips140"
 	"crypto/rsa"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"slices"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // Material is what a message is made of.
@@ -27,6 +29,20 @@ type Material struct {
 	Other                 *rsa.PrivateKey // a stranger's key, for faults with a second key in them
 	Nested                bool            // signed, then encrypted; otherwise only encrypted
 	Limit                 int             // jwe.too-large is longer than this; default 64 MiB
+
+	// The algorithms of the message; by default those of the shipped profiles: RS256,
+	// RSA-OAEP-256 and A256GCM. Keys are encrypted with RSA-OAEP-256 always.
+	Signature *alg.Signature
+	Content   *alg.Content
+}
+
+// complete fills in the defaults.
+func (m Material) complete() Material {
+	if m.Limit == 0 {
+		m.Limit = defaultLimit
+	}
+	m.Signature, m.Content = cmp.Or(m.Signature, alg.RS256), cmp.Or(m.Content, alg.A256GCM)
+	return m
 }
 
 // Variant is one way to make a fault. All variants of a code have distinct names.
@@ -35,14 +51,22 @@ type Variant struct {
 	Name   string
 	Nested bool // lies in the inner token: needs Material.Nested
 
+	only   func(Material) bool // whether it is a fault of such a message; nil: of all
 	change func(*message)
+}
+
+// Fits reports whether a message of m can have the fault: those of the inner token
+// need one, and what is wrong for one algorithm may be right for another.
+func (v Variant) Fits(m Material) bool {
+	return (m.Nested || !v.Nested) && (v.only == nil || v.only(m.complete()))
 }
 
 var errMaterial = errors.New("material is missing")
 
 const defaultLimit = 64 << 20
 
-// Codes lists the codes that Make knows, each once, in the order of the layers.
+// Codes lists the codes that Make knows for messages with the algorithms of the
+// shipped profiles, each once, in the order of the layers.
 func Codes() []fault.Code {
 	var codes []fault.Code
 	for _, v := range Variants() {
@@ -53,10 +77,15 @@ func Codes() []fault.Code {
 	return codes
 }
 
-// Variants lists every fault in every way that it can be made.
-func Variants() []Variant {
-	return slices.Concat(tokenVariants(fault.JWE), outerVariants, keyVariants, contentVariants,
+// Variants lists every fault of messages with the algorithms of the shipped
+// profiles, in every way that it can be made.
+func Variants() []Variant { return VariantsOf(Material{Nested: true}) }
+
+// VariantsOf lists the variants that fit m.
+func VariantsOf(m Material) []Variant {
+	all := slices.Concat(tokenVariants(fault.JWE), outerVariants, keyVariants, contentVariants,
 		tokenVariants(fault.JWS), innerVariants, signatureVariants)
+	return slices.DeleteFunc(all, func(v Variant) bool { return !v.Fits(m) })
 }
 
 // Make makes a message that has exactly the fault that code names, in the first
@@ -66,12 +95,12 @@ func Make(code fault.Code, m Material) ([]byte, error) {
 	if code == "" {
 		return Variant{}.Make(m)
 	}
-	for _, v := range Variants() {
+	for _, v := range VariantsOf(m) {
 		if v.Code == code {
 			return v.Make(m)
 		}
 	}
-	return nil, fmt.Errorf("forge: %q cannot be made", code)
+	return nil, fmt.Errorf("forge: %q cannot be made of this message", code)
 }
 
 // Make makes the message. The material is left as it is.
@@ -86,11 +115,10 @@ func (v Variant) Make(m Material) ([]byte, error) {
 		return fail(fmt.Errorf("%w: Signer", errMaterial))
 	case v.Nested && !m.Nested:
 		return fail(errors.New("the fault lies in the inner token, and there is none"))
+	case !v.Fits(m):
+		return fail(errors.New("this is no fault of a message with these algorithms"))
 	}
-	if m.Limit == 0 {
-		m.Limit = defaultLimit
-	}
-	w := newMessage(m)
+	w := newMessage(m.complete())
 	var token []byte
 	var err error
 	// Faults are made with what FIPS 140-3 forbids, too; nothing is protected here.

@@ -37,15 +37,28 @@ func material(nested bool) malform.Material {
 	}
 }
 
+// suites is every signature with every content encryption.
+func suites(nested bool) []malform.Material {
+	var list []malform.Material
+	for _, s := range alg.Signatures {
+		for _, c := range alg.Contents {
+			m := material(nested)
+			m.Signature, m.Content = s, c
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
 // The writer is sound: without a fault, the strict codec opens what it writes.
 func TestMessageWithoutFaultOpens(t *testing.T) {
-	for _, nested := range []bool{true, false} {
-		m := material(nested)
+	for _, m := range append(suites(true), suites(false)...) {
+		nested := m.Nested
 		token, err := malform.Make("", m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
+		e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{m.Content})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +70,7 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 			t.Fatal(err)
 		}
 		if nested {
-			s, err := jose.ParseSigned(content, []*alg.Signature{alg.RS256})
+			s, err := jose.ParseSigned(content, []*alg.Signature{m.Signature})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,6 +106,34 @@ func TestVariants(t *testing.T) {
 		m.Recipient = nil
 		if _, err := v.Make(m); err == nil {
 			t.Errorf("%s is made without a recipient", name)
+		}
+	}
+}
+
+// TestVariantsOfSuites: what fits a message can be made of it, and nothing else. The
+// algorithms of the shipped profiles are the default.
+func TestVariantsOfSuites(t *testing.T) {
+	for _, m := range suites(true) {
+		for _, v := range malform.VariantsOf(m) {
+			if v.Code == fault.OpenCompressed {
+				continue // a bomb takes long
+			}
+			if _, err := v.Make(m); err != nil {
+				t.Errorf("%s with %s: %v", m.Signature, m.Content, err)
+			}
+		}
+		foreign := 0
+		for _, v := range malform.Variants() {
+			if v.Fits(m) {
+				continue
+			}
+			foreign++
+			if _, err := v.Make(m); err == nil {
+				t.Errorf("%s with %s: %s (%s) is made", m.Signature, m.Content, v.Code, v.Name)
+			}
+		}
+		if shipped := m.Signature == alg.RS256 && m.Content == alg.A256GCM; shipped != (foreign == 0) {
+			t.Errorf("%s with %s: %d variants do not fit", m.Signature, m.Content, foreign)
 		}
 	}
 }

@@ -2,14 +2,14 @@ package malform
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/sealane/sealane/internal/alg"
 )
 
 var base64url = base64.RawURLEncoding
@@ -45,19 +45,29 @@ type message struct {
 }
 
 func newMessage(m Material) *message {
-	w := &message{Material: m, cek: random(32), iv: random(12), seal: sealGCM}
-	w.inner.members = []member{{"alg", `"RS256"`}}
+	w := &message{Material: m}
+	w.inner.members = []member{{"alg", quoted(m.Signature.Name)}}
 	if m.SignerID != "" {
 		w.inner.set("kid", quoted(m.SignerID))
 	}
-	w.outer.members = []member{{"alg", `"RSA-OAEP-256"`}, {"enc", `"A256GCM"`}}
+	w.outer.members = []member{{"alg", quoted(alg.RSAOAEP256.Name)}}
+	w.use(m.Content)
 	if m.RecipientID != "" {
 		w.outer.set("kid", quoted(m.RecipientID))
 	}
-	w.sign = func(input []byte) ([]byte, error) { return signRS256(m.Signer, input) }
-	w.encryptCEK = oaep(m.Recipient, rsa.OAEPOptions{Hash: crypto.SHA256})
+	w.sign = func(input []byte) ([]byte, error) { return w.signWith(m.Signer, input) }
+	w.encryptCEK = oaep(m.Recipient, rsa.OAEPOptions{Hash: alg.RSAOAEP256.Hash})
 	w.aad = func(_, text string) []byte { return []byte(text) }
 	return w
+}
+
+// use has the content encrypted with c, and says so in the header.
+func (w *message) use(c *alg.Content) {
+	w.outer.set("enc", quoted(c.Name))
+	w.cek, w.iv, w.seal = random(c.CEK), random(c.IV), sealGCM(c)
+	if c.Block > 0 {
+		w.seal = sealCBC(c)
+	}
 }
 
 func (w *message) write() ([]byte, error) {
@@ -156,12 +166,12 @@ func oaep(key *rsa.PublicKey, o rsa.OAEPOptions) func([]byte) ([]byte, error) {
 	return func(cek []byte) ([]byte, error) { return rsa.EncryptOAEPWithOptions(rand.Reader, key, cek, &o) }
 }
 
-func signRS256(key *rsa.PrivateKey, input []byte) ([]byte, error) {
+// signWith signs with the message's algorithm.
+func (w *message) signWith(key *rsa.PrivateKey, input []byte) ([]byte, error) {
 	if key == nil {
 		return nil, fmt.Errorf("%w: a key to sign with", errMaterial)
 	}
-	digest := sha256.Sum256(input)
-	return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	return w.Signature.Sign(key, w.Signature.AppendDigest(nil, input))
 }
 
 func encode(b []byte) string { return base64url.EncodeToString(b) }

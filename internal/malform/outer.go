@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // outerVariants are the faults of the outer token that anyone can see and that
@@ -31,8 +32,8 @@ var outerVariants = []Variant{
 		}
 	}},
 	{Code: fault.AlgSHA1, Name: "rsa-oaep", change: func(w *message) {
-		w.outer.set("alg", `"RSA-OAEP"`)
-		w.encryptCEK = oaep(w.Recipient, rsa.OAEPOptions{Hash: crypto.SHA1})
+		w.outer.set("alg", quoted(alg.RSAOAEP.Name))
+		w.encryptCEK = oaep(w.Recipient, rsa.OAEPOptions{Hash: alg.RSAOAEP.Hash})
 	}},
 	{Code: fault.AlgNone.In(fault.JWE), Name: "none", change: outerAlg("none")},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "rsa1_5", change: func(w *message) {
@@ -58,35 +59,31 @@ var outerVariants = []Variant{
 		w.outer.set("epk", `{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}`)
 	}},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "alg-and-enc-exchanged", change: func(w *message) {
-		w.outer.set("alg", `"A256GCM"`)
-		w.outer.set("enc", `"RSA-OAEP-256"`)
+		w.outer.set("alg", quoted(w.Content.Name))
+		w.outer.set("enc", quoted(alg.RSAOAEP256.Name))
 	}},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "empty", change: outerAlg("")},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "nul-behind", change: outerAlg("RSA-OAEP-256\x00")},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "small-letters", change: outerAlg("rsa-oaep-256")},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "blank-before", change: outerAlg(" RSA-OAEP-256")},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "underscores", change: outerAlg("RSA_OAEP_256")},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "signing-algorithm", change: outerAlg("RS256")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "nul-behind", change: outerAlg(alg.RSAOAEP256.Name + "\x00")},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "small-letters", change: outerAlg(strings.ToLower(alg.RSAOAEP256.Name))},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "blank-before", change: outerAlg(" " + alg.RSAOAEP256.Name)},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "underscores", change: outerAlg(strings.ReplaceAll(alg.RSAOAEP256.Name, "-", "_"))},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "signing-algorithm", change: func(w *message) { w.outer.set("alg", quoted(w.Signature.Name)) }},
 	{Code: fault.EncMissing, Name: "absent", change: func(w *message) { w.outer.drop("enc") }},
-	{Code: fault.EncNotAllowed, Name: "a128gcm", change: func(w *message) {
-		w.outer.set("enc", `"A128GCM"`)
-		w.cek = random(16)
-	}},
+	anotherContent(alg.A128GCM, strings.ToLower(alg.A128GCM.Name)),
 	{Code: fault.EncNotAllowed, Name: "a192gcm", change: func(w *message) {
+		w.use(alg.A128GCM)
 		w.outer.set("enc", `"A192GCM"`)
 		w.cek = random(24)
 	}},
-	{Code: fault.EncNotAllowed, Name: "a256cbc-hs512", change: func(w *message) {
-		w.outer.set("enc", `"A256CBC-HS512"`)
-		w.cek, w.iv, w.seal = random(64), random(16), sealCBC
-	}},
+	anotherContent(alg.A256CBCHS512, strings.ToLower(alg.A256CBCHS512.Name)),
 	{Code: fault.EncNotAllowed, Name: "a256cbc-hs512-by-its-old-name", change: func(w *message) {
+		w.use(alg.A256CBCHS512)
 		w.outer.set("enc", `"A256CBC+HS512"`)
-		w.cek, w.iv, w.seal = random(64), random(16), sealCBC
 	}},
+	anotherContent(alg.A256GCM, strings.ToLower(alg.A256GCM.Name)),
 	{Code: fault.EncNotAllowed, Name: "empty", change: func(w *message) { w.outer.set("enc", `""`) }},
 	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-null", change: func(w *message) { w.outer.set("enc", "null") }},
-	{Code: fault.EncNotAllowed, Name: "small-letters", change: func(w *message) { w.outer.set("enc", `"a256gcm"`) }},
+	{Code: fault.EncNotAllowed, Name: "small-letters", change: func(w *message) { w.outer.set("enc", quoted(strings.ToLower(w.Content.Name))) }},
 	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-number", change: func(w *message) { w.outer.set("enc", "256") }},
 
 	{Code: fault.EncryptedKeyLength, Name: "cut", change: func(w *message) {
@@ -110,11 +107,17 @@ var outerVariants = []Variant{
 			return nil, errors.New("no encrypted key begins with a zero")
 		}
 	}},
-	{Code: fault.IVLength, Name: "11-bytes", change: func(w *message) { w.iv = random(11) }},
-	{Code: fault.IVLength, Name: "8-bytes", change: func(w *message) { w.iv = random(8) }},
-	{Code: fault.IVLength, Name: "13-bytes", change: func(w *message) { w.iv = random(13) }},
+	{Code: fault.IVLength, Name: "11-bytes", change: withIV(11)},
+	{Code: fault.IVLength, Name: "8-bytes", change: withIV(8)},
+	{Code: fault.IVLength, Name: "13-bytes", change: withIV(13)},
 	{Code: fault.IVLength, Name: "empty", change: func(w *message) {
 		w.editOuter = func(_, iv, _, _ *[]byte) { *iv = nil }
+	}},
+	{Code: fault.CiphertextLength, Name: "cut", only: padded, change: func(w *message) {
+		w.editOuter = func(_, _, ciphertext, _ *[]byte) { *ciphertext = (*ciphertext)[:len(*ciphertext)-1] }
+	}},
+	{Code: fault.CiphertextLength, Name: "empty", only: padded, change: func(w *message) {
+		w.editOuter = func(_, _, ciphertext, _ *[]byte) { *ciphertext = nil }
 	}},
 	{Code: fault.TagLength, Name: "17-bytes", change: editTag(func(tag []byte) []byte { return append(tag, 0) })},
 	{Code: fault.TagLength, Name: "empty", change: editTag(func([]byte) []byte { return nil })},
@@ -124,6 +127,30 @@ var outerVariants = []Variant{
 		}
 	}},
 }
+
+// anotherContent is a content encryption of the table that is not the message's.
+func anotherContent(c *alg.Content, name string) Variant {
+	return Variant{Code: fault.EncNotAllowed, Name: name,
+		only:   func(m Material) bool { return m.Content != c },
+		change: func(w *message) { w.use(c) }}
+}
+
+// withIV sends an initialization vector of n bytes. GCM is made with it; CBC can't
+// be, so there it is cut afterwards.
+func withIV(n int) func(*message) {
+	return func(w *message) {
+		if w.Content.Block == 0 {
+			w.iv = random(n)
+			return
+		}
+		w.editOuter = func(_, iv, _, _ *[]byte) { *iv = (*iv)[:n] }
+	}
+}
+
+// padded reports whether a message's ciphertext is whole blocks.
+func padded(m Material) bool { return m.Content.Block > 0 }
+
+func notPadded(m Material) bool { return m.Content.Block == 0 }
 
 func outerAlg(name string) func(*message) {
 	return func(w *message) { w.outer.set("alg", quoted(name)) }

@@ -285,7 +285,7 @@ func strangers(name string, value func(*rsa.PrivateKey) (string, error)) func(*m
 		}
 		l.set(name, text)
 		if l == &w.inner {
-			w.sign = func(input []byte) ([]byte, error) { return signRS256(w.Other, input) }
+			w.sign = func(input []byte) ([]byte, error) { return w.signWith(w.Other, input) }
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -129,6 +130,13 @@ func Malform(f Fault, lane *sealane.Lane, signer keyring.Private, payload []byte
 		return nil, err
 	}
 	material := malform.Material{Payload: payload, Other: other, Nested: lane.Outbound().Signed()}
+	direction := lane.Outbound().Direction()
+	if direction.Encrypt != nil {
+		material.Content, _ = alg.Contents.Find(direction.Encrypt.Enc.Seal)
+	}
+	if material.Nested {
+		material.Signature, _ = alg.Signatures.Find(direction.Sign.Alg.Seal)
+	}
 	if recipient, ok := active(lane.Theirs()); ok {
 		material.Recipient, material.RecipientID = recipient.Public, recipient.ID
 	}
