@@ -5,12 +5,10 @@ package kms
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 )
@@ -28,8 +26,6 @@ type Opened struct {
 	Certificates []*x509.Certificate
 }
 
-const maxKeyFile = 1 << 20
-
 // Open gives the key that uri names: "file:PATH", or a path alone.
 func Open(ctx context.Context, uri string, o Options) (*Opened, error) {
 	if err := ctx.Err(); err != nil {
@@ -39,35 +35,14 @@ func Open(ctx context.Context, uri string, o Options) (*Opened, error) {
 	if scheme, _, found := strings.Cut(path, ":"); found && path == uri && !strings.ContainsAny(scheme, `/\.`) && len(scheme) > 1 {
 		return nil, fmt.Errorf("key %q: scheme %q is not known; use file:PATH", uri, scheme)
 	}
-	data, err := readFile(path)
+	data, err := readlimit.File(path, keyfile.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("key: %w", err)
 	}
 	defer clear(data)
-	key, info, err := keyfile.ParsePrivate(data, nil)
-	if errors.Is(err, keyfile.ErrPassphraseNeeded) && o.Passphrase != nil {
-		passphrase, perr := o.Passphrase()
-		if perr != nil {
-			return nil, fmt.Errorf("key %s: %w", path, perr)
-		}
-		defer clear(passphrase)
-		key, info, err = keyfile.ParsePrivate(data, passphrase)
-	}
+	key, info, err := keyfile.ParsePrivateAsk(data, o.Passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", path, err)
 	}
 	return &Opened{Private: key, KeyID: info.KeyID, Certificates: info.Certificates}, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err == nil && len(data) > maxKeyFile {
-		err = fmt.Errorf("%s is larger than %d bytes: not a key", path, maxKeyFile)
-	}
-	return data, err
 }

@@ -67,7 +67,7 @@ func TestRefused(t *testing.T) {
 	for uri, says := range map[string]string{
 		"pkcs11:token=x":                            `scheme "pkcs11" is not known`,
 		filepath.Join(t.TempDir(), "none"):          "no such file",
-		file(t, []byte(strings.Repeat("x", 2<<20))): "not a key",
+		file(t, []byte(strings.Repeat("x", 2<<20))): "larger than 1048576 bytes",
 		file(t, []byte("nonsense")):                 "read private key",
 	} {
 		if _, err := kms.Open(t.Context(), uri, kms.Options{}); err == nil || !strings.Contains(err.Error(), says) {

@@ -11,12 +11,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/readlimit"
 )
 
 // Profile is one dialect. docs/profiles describes each word of the file.
@@ -140,14 +140,9 @@ func Load(nameOrFile string) (*Profile, error) {
 		}
 		return Parse(data)
 	}
-	f, err := os.Open(nameOrFile)
+	data, err := readlimit.File(nameOrFile, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("profile %s: %w", nameOrFile, err)
 	}
 	p, err := Parse(data)
 	if err != nil {

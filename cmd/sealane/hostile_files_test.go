@@ -100,7 +100,7 @@ func judgeFile(t *testing.T, dir string, f hostile.File) string {
 	case f.Rule != "":
 		return commandLine(t, []string{"cert", "check", "--profile", f.Profile, name}, "REFUSED: "+ruleNames[f.Rule]+"\n", exitRefused)
 	case len(f.Content) > 1<<20:
-		return commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, "more than 1 MiB", exitFailed)
+		return commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, "larger than 1048576 bytes", exitFailed)
 	case strings.HasPrefix(f.Path, "keyfile/"):
 		// A bare key has no verdict; whoever uses it looks at it.
 		return commandLine(t, []string{"cert", "convert", "--to", "jwk", name}, says, exitRefused)

@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -36,7 +36,12 @@ func readInput(c *cobra.Command, name string, limit int) ([]byte, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		data, err := readAll(c.InOrStdin(), name, limit)
+		if name != "" {
+			data, err := readlimit.File(name, limit)
+			done <- result{data, err}
+			return
+		}
+		data, err := readlimit.All(c.InOrStdin(), limit)
 		done <- result{data, err}
 	}()
 	var got result
@@ -49,23 +54,7 @@ func readInput(c *cobra.Command, name string, limit int) ([]byte, error) {
 	if got.err != nil && !errors.As(got.err, &at) {
 		return nil, fmt.Errorf("%s: %w", shown, got.err)
 	}
-	if len(got.data) > limit {
-		return nil, fmt.Errorf("%s has more than %d MiB", shown, limit>>20)
-	}
 	return got.data, got.err
-}
-
-// readAll reads a file, or r if name is empty, up to one byte beyond the limit.
-func readAll(r io.Reader, name string, limit int) ([]byte, error) {
-	if name != "" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		r = f
-	}
-	return io.ReadAll(io.LimitReader(r, int64(limit)+1))
 }
 
 // first returns the first argument, or an empty string.

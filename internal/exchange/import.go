@@ -6,13 +6,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -256,7 +256,7 @@ func readNextTo(folder, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxMail+1))
+	data, err := readlimit.All(f, maxMail)
 	return data, errors.Join(err, f.Close())
 }
 

@@ -3,11 +3,12 @@ package rootkey
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime"
 	"syscall"
+
+	"github.com/sealane/sealane/internal/readlimit"
 )
 
 // ErrExposed says that a secret's file is not its owner's alone. What has become of
@@ -40,12 +41,8 @@ func ReadSecret(path string, limit int) ([]byte, error) {
 	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
 		return nil, fmt.Errorf("%w (%v): chmod 600 it", ErrExposed, mode)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err == nil && len(data) > limit {
-		err = fmt.Errorf("it is larger than %d bytes, which is no such secret", limit)
-	}
+	data, err := readlimit.All(f, limit)
 	if err != nil {
-		clear(data)
 		return nil, bare(err)
 	}
 	return data, nil

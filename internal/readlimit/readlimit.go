@@ -1,0 +1,43 @@
+// Package readlimit reads files and streams of a bounded size.
+package readlimit
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// TooLargeError means that there is more to read than the limit allows.
+type TooLargeError struct {
+	Limit int // bytes
+}
+
+func (e *TooLargeError) Error() string { return fmt.Sprintf("it is larger than %d bytes", e.Limit) }
+
+// All reads r to its end. After more than limit bytes it returns a [TooLargeError] and no
+// data.
+func All(r io.Reader, limit int) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		err = &TooLargeError{limit}
+	}
+	if err != nil {
+		clear(data) // it may be a secret
+		return nil, err
+	}
+	return data, nil
+}
+
+// File reads a file as [All] does. The error names the file.
+func File(path string, limit int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := All(f, limit)
+	if err != nil {
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return data, nil
+}
