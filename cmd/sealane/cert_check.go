@@ -39,13 +39,9 @@ rule refuses the certificate.`,
 		if err != nil {
 			return err
 		}
-		data, err := readInput(c, args[0], maxFile)
+		file, _, err := readKeyFile(c, args[0])
 		if err != nil {
 			return err
-		}
-		file, err := keyfile.Parse(data)
-		if err != nil {
-			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
 		if len(file.Certificates) == 0 {
 			return refused(fmt.Errorf("%s is a %s: there is no certificate to check", args[0], file.Format))

@@ -24,13 +24,9 @@ func newCertShow() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	c.Flags().BoolVar(&sha1, "sha1", false, "show SHA-1 too")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		data, err := readInput(c, args[0], maxFile)
+		file, data, err := readKeyFile(c, args[0])
 		if err != nil {
 			return err
-		}
-		file, err := keyfile.Parse(data)
-		if err != nil {
-			return refused(fmt.Errorf("%s: %w", args[0], err))
 		}
 		if len(file.Certificates) == 0 {
 			return showBareKey(c.OutOrStdout(), file, asJSON)

@@ -195,15 +195,25 @@ func oncePerKey(flag string, ids []string, n int) ([]string, error) {
 	return nil, &exit{exitUsage, err}
 }
 
-// readCertificate reads a certificate, or a public key, in any of the formats.
-func readCertificate(c *cobra.Command, name string) (*keyfile.File, error) {
+// readKeyFile reads a certificate or public key in any of the formats. It also returns
+// the file's bytes.
+func readKeyFile(c *cobra.Command, name string) (*keyfile.File, []byte, error) {
 	data, err := readInput(c, name, maxFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file, err := keyfile.Parse(data)
 	if err != nil {
-		return nil, refused(fmt.Errorf("%s: %w", name, err))
+		return nil, nil, refused(fmt.Errorf("%s: %w", name, err))
+	}
+	return file, data, nil
+}
+
+// readCertificate is like readKeyFile, but requires an RSA key.
+func readCertificate(c *cobra.Command, name string) (*keyfile.File, error) {
+	file, _, err := readKeyFile(c, name)
+	if err != nil {
+		return nil, err
 	}
 	if file.PublicKey == nil {
 		return nil, refused(fmt.Errorf("%s has no RSA key", name))

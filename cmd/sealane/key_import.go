@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -26,18 +24,11 @@ when you have seen that the import works.`,
 		if err := profileOf(c, d, &n); err != nil {
 			return err
 		}
-		data, err := readInput(c, args[0], 1<<20)
+		data, err := readInput(c, args[0], keyfile.MaxSize)
 		if err != nil {
 			return err
 		}
-		key, info, err := keyfile.ParsePrivate(data, nil)
-		if errors.Is(err, keyfile.ErrPassphraseNeeded) {
-			passphrase, perr := askPassphrase(c, given)()
-			if perr != nil {
-				return perr
-			}
-			key, info, err = keyfile.ParsePrivate(data, passphrase)
-		}
+		key, info, err := keyfile.ParsePrivateAsk(data, askPassphrase(c, given))
 		if err != nil {
 			return err
 		}

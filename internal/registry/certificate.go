@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"time"
+
+	"github.com/sealane/sealane/cert"
 )
 
 // Owner is whose certificate it is.
@@ -115,13 +117,9 @@ func (c Certificate) Parse() ([]*x509.Certificate, error) {
 
 // publicKey parses a SubjectPublicKeyInfo of the registry.
 func publicKey(spki []byte) (*rsa.PublicKey, error) {
-	key, err := x509.ParsePKIXPublicKey(spki)
+	pub, err := cert.ParsePublicKey(spki)
 	if err != nil {
 		return nil, fmt.Errorf("public key of the registry: %w", err)
-	}
-	pub, ok := key.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("public key of the registry is a %T, not RSA", key)
 	}
 	return pub, nil
 }

@@ -3,9 +3,9 @@ package registry
 import (
 	"context"
 	"fmt"
-	"net/mail"
 	"slices"
-	"strings"
+
+	"github.com/sealane/sealane/cert"
 )
 
 // ContactRole is when somebody is written to.
@@ -54,14 +54,5 @@ func checkContact(c Contact) error {
 	if !slices.Contains([]ContactRole{Primary, Alternate, Support}, c.Role) {
 		return fmt.Errorf("contact role %q is not known; use %s, %s or %s", c.Role, Primary, Alternate, Support)
 	}
-	return checkEmail(c.Email)
-}
-
-// checkEmail takes a bare mailbox.
-func checkEmail(text string) error {
-	a, err := mail.ParseAddress(text)
-	if err != nil || a.Address != text || !strings.Contains(text, "@") {
-		return fmt.Errorf("%q is not an e-mail address", text)
-	}
-	return nil
+	return cert.CheckEmail(c.Email)
 }

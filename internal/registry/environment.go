@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 )
 
 // Environment is one of a partner's environments: the lane's agreement.
@@ -133,7 +134,7 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 		}
 	}
 	if env.MailFrom != "" {
-		if err := checkEmail(env.MailFrom); err != nil {
+		if err := cert.CheckEmail(env.MailFrom); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/cert"
 )
 
 // Role is what a person may do.
@@ -74,7 +76,7 @@ func (r *Registry) addPerson(tx Tx, entry *Entry, p Person) (token string, err e
 		return "", err
 	}
 	if p.Email != "" {
-		if err := checkEmail(p.Email); err != nil {
+		if err := cert.CheckEmail(p.Email); err != nil {
 			return "", err
 		}
 	}
