@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/sealane/sealane/internal/alg"
 )
 
 const maxKeyID = 128
@@ -46,7 +48,7 @@ func ParseKeyID(s string) (KeyID, error) {
 			"with no hyphen inside a part", s, len(parts))
 	}
 	id := KeyID{Entity: parts[0], UseCase: parts[1], Component: parts[2], Owner: parts[3], Environment: parts[5]}
-	for _, size := range []int{2048, 3072, 4096} {
+	for _, size := range alg.RSABits {
 		if parts[4] == strconv.Itoa(size)+"SHA2" {
 			id.Bits, id.Hash = size, "SHA2"
 		}

@@ -3,6 +3,8 @@ package cert
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // Policy is what a partner asks of a certificate. A profile holds it as YAML. The
@@ -119,7 +121,7 @@ func (p Policy) CheckKeyID(keyID string) error {
 
 func (p Policy) sizes() []int {
 	if len(p.Bits) == 0 {
-		return []int{2048, 3072, 4096}
+		return alg.RSABits
 	}
 	return p.Bits
 }

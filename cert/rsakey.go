@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
+
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // The faults that [CheckKey] finds, for errors.Is.
@@ -53,9 +56,7 @@ func GenerateKey(bits int) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-func sizeAllowed(bits int) bool {
-	return bits == 2048 || bits == 3072 || bits == 4096
-}
+func sizeAllowed(bits int) bool { return slices.Contains(alg.RSABits, bits) }
 
 // ParsePublicKey returns the RSA key of a DER SubjectPublicKeyInfo. The error wraps
 // [ErrNotRSA] if the key is of another kind. It does not apply [CheckKey].

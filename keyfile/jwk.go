@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -68,9 +71,9 @@ func publicJWK(pub *rsa.PublicKey, keyID, use string) (jwk, error) {
 	j := jwk{KeyType: "RSA", Use: use, KeyID: keyID, N: encodeUint(pub.N), E: encodeUint(big.NewInt(int64(pub.E)))}
 	switch use {
 	case "enc":
-		j.Alg = "RSA-OAEP-256"
+		j.Alg = alg.RSAOAEP256.Name
 	case "sig":
-		j.Alg = "RS256"
+		j.Alg = alg.RS256.Name
 	case "":
 	default:
 		return jwk{}, fmt.Errorf(`use %q: it must be "enc", "sig" or empty`, use)
@@ -155,24 +158,35 @@ func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err er
 	return &rsa.PublicKey{N: n, E: int(e.Int64())}, keyID, nil
 }
 
-// The purposes that the members of RFC 7517, sections 4.2 to 4.4, state.
-var (
-	useOfAlg       = map[string]string{"RS256": "sig", "RSA-OAEP": "enc", "RSA-OAEP-256": "enc"}
-	useOfOperation = map[string]string{
-		"sign": "sig", "verify": "sig",
-		"encrypt": "enc", "decrypt": "enc", "wrapKey": "enc", "unwrapKey": "enc",
+// useOfAlg returns the use of an algorithm (RFC 7517, section 4.4), or "" if it is not a
+// known one.
+func useOfAlg(name string) string {
+	if _, ok := alg.Signatures.Find(name); ok {
+		return "sig"
 	}
-)
+	if _, ok := alg.KeyEncryptions.Find(name); ok {
+		return "enc"
+	}
+	return ""
+}
+
+// useOfOperation has the operations of RFC 7517, section 4.3.
+var useOfOperation = map[string]string{
+	"sign": "sig", "verify": "sig",
+	"encrypt": "enc", "decrypt": "enc", "wrapKey": "enc", "unwrapKey": "enc",
+}
 
 // checkJWKUse returns an error if the key is for another purpose than signing or key
 // encryption, or if its members contradict each other about it.
 func checkJWKUse(object map[string]any) error {
 	use := "" // as alg or use state it
-	if alg, has := object["alg"]; has {
-		name, _ := alg.(string)
-		if use = useOfAlg[name]; use == "" {
-			return fmt.Errorf(`JWK: member "alg" is %s: only RS256, RSA-OAEP-256 and RSA-OAEP are used; `+
-				`export the key for one of these, or without "alg"`, termtext.Quote(fmt.Sprint(alg)))
+	if member, has := object["alg"]; has {
+		name, _ := member.(string)
+		if use = useOfAlg(name); use == "" {
+			known := slices.Concat(alg.Signatures.Names(), alg.KeyEncryptions.Names())
+			return fmt.Errorf(`JWK: member "alg" is %s: only %s are used; `+
+				`export the key for one of these, or without "alg"`,
+				termtext.Quote(fmt.Sprint(member)), strings.Join(known, ", "))
 		}
 	}
 	if member, has := object["use"]; has {
