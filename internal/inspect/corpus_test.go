@@ -236,7 +236,7 @@ func strictly(token []byte, maxToken int, algs []*alg.KeyEncryption, p *profile.
 
 func refusedByLane(t *testing.T, v malform.Variant, s scene, token []byte) {
 	t.Helper()
-	message, err := lane(t, s.profile).Open(context.Background(), token)
+	message, err := lane(t, s.profile).OpenMessage(context.Background(), token)
 	if message != nil || sealane.FaultOf(err) != v.Code {
 		t.Errorf("%s (%s) for %s: the lane says %q: %v", v.Code, v.Name, s.name, sealane.FaultOf(err), err)
 	}
