@@ -12,10 +12,11 @@ import (
 	"github.com/sealane/sealane/kms"
 )
 
-// FuzzOpen: a file gives a key exactly where keyfile.ParsePrivate reads one, the same
-// one, by both ways to write its URI; an error comes alone.
+// FuzzOpen: Open returns a key exactly where keyfile.ParsePrivate does, the same one, for both forms of
+// the URI; with an error it returns no key.
 func FuzzOpen(f *testing.F) {
-	key, passphrase := testkey.Fixed(), []byte("correct horse battery")
+	const secret = "correct horse battery"
+	key := testkey.Fixed()
 	plain, err := keyfile.EncodePrivate(key, nil)
 	if err != nil {
 		f.Fatal(err)
@@ -24,7 +25,8 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, data := range [][]byte{plain, jwk, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}), plain[:900], nil, []byte("{}")} {
+	pkcs1 := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	for _, data := range [][]byte{plain, jwk, pkcs1, plain[:900], nil, []byte("{}")} {
 		f.Add(data)
 	}
 	path := filepath.Join(f.TempDir(), "a.key")
@@ -32,13 +34,14 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		want, info, wantErr := keyfile.ParsePrivate(data, passphrase)
+		want, info, wantErr := keyfile.ParsePrivate(data, []byte(secret))
 		for _, uri := range []string{path, "file:" + path} {
-			o, err := kms.Open(t.Context(), uri, kms.Options{Passphrase: func() ([]byte, error) { return append([]byte(nil), passphrase...), nil }})
+			o, err := kms.Open(t.Context(), uri, passphrase(secret))
 			if (err == nil) != (o != nil) || (err == nil) != (wantErr == nil) {
 				t.Fatalf("%v, and as certificate file: %v", err, wantErr)
 			}
-			if err == nil && (!want.PublicKey.Equal(o.Private.Public()) || o.KeyID != info.KeyID || len(o.Certificates) != len(info.Certificates)) {
+			if err == nil && (!want.PublicKey.Equal(o.Private.Public()) || o.KeyID != info.KeyID ||
+				len(o.Certificates) != len(info.Certificates)) {
 				t.Errorf("another key, or key ID %q", o.KeyID)
 			}
 		}

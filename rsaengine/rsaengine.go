@@ -1,12 +1,26 @@
 // Package rsaengine chooses what performs RSA: Go's crypto/rsa, or the OpenSSL 3 of the system.
 //
-// RSA is most of the cost of a small message, and OpenSSL takes a quarter to three quarters of the
-// time that crypto/rsa takes. [Select] chooses an [Engine] once for a process. The engine then
-// takes private keys, by [Engine.PrivateKey], and public keys, by [Engine.PublicOps]; what it
-// returns goes into a [keyring.Key].
+// # Use
 //
-// Results are the same with every engine, and so are errors: only [rsa.ErrDecryption] and
-// [rsa.ErrVerification] say that a message is bad.
+// RSA is most of the cost of a small message, and OpenSSL takes a quarter to three quarters of the
+// time that crypto/rsa takes. A program calls [Select] once. It passes its private keys to
+// [Engine.PrivateKey] and the partners' public keys to [Engine.PublicOps], and puts the results into a
+// [keyring.Key]. A program that does not use this package uses crypto/rsa.
+//
+// Every engine performs the same operations and returns the same errors: only [rsa.ErrDecryption] and
+// [rsa.ErrVerification] mean that a message is bad.
+//
+// # Builds
+//
+// OpenSSL is loaded when the program runs (dlopen), on Linux on amd64 and arm64, if the program was
+// built with cgo, Go's default where there is a C compiler, or with the build tag sealane_dlopen. Such
+// a program needs the C library of the system. With CGO_ENABLED=0 and without the tag, the program is
+// static and RSA is always Go's. [OpenSSLBuilt] and [Engine.String] say which it is.
+//
+// # Memory
+//
+// A private key that OpenSSL uses is in OpenSSL's memory, in addition to the *rsa.PrivateKey. It is
+// wiped there when the key is closed (the result of PrivateKey then has a method Close) or is garbage.
 package rsaengine
 
 import (

@@ -277,7 +277,8 @@ func TestOptions(t *testing.T) {
 		}
 	}
 	c := encrypt(t, crypto.SHA256, key, []byte("message"))
-	if m, err := k.Decrypt(nil, c, &rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA256}); string(m) != "message" {
+	twice := &rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA256}
+	if m, err := k.Decrypt(nil, c, twice); string(m) != "message" {
 		t.Errorf("the same hash named twice: %q, %v", m, err)
 	}
 }
@@ -301,7 +302,10 @@ func TestKeysThatAreRefused(t *testing.T) {
 		"wrong d":     {PublicKey: key.PublicKey, D: new(big.Int).Add(key.D, one), Primes: key.Primes},
 		"huge d":      {PublicKey: key.PublicKey, D: new(big.Int).Lsh(one, 1<<16), Primes: key.Primes},
 		"negative d":  {PublicKey: key.PublicKey, D: new(big.Int).Neg(key.D), Primes: key.Primes},
-		"wrong n":     {PublicKey: rsa.PublicKey{N: new(big.Int).Add(key.N, big.NewInt(2)), E: key.E}, D: key.D, Primes: key.Primes},
+		"wrong n": {
+			PublicKey: rsa.PublicKey{N: new(big.Int).Add(key.N, big.NewInt(2)), E: key.E},
+			D:         key.D, Primes: key.Primes,
+		},
 		"wrong prime": {PublicKey: key.PublicKey, D: key.D, Primes: []*big.Int{key.Primes[0], key.Primes[0]}},
 		"even e":      {PublicKey: rsa.PublicKey{N: key.N, E: 4}, D: key.D, Primes: key.Primes},
 		"no e":        {PublicKey: rsa.PublicKey{N: key.N}, D: key.D, Primes: key.Primes},

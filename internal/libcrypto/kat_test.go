@@ -115,7 +115,8 @@ func TestOperationalErrors(t *testing.T) {
 		wg.Go(func() {
 			out := make([]byte, key.public.Size())
 			err := key.handle.run(decrypting, out, key.public.N.Bytes()) // not below the modulus
-			if err == nil || errors.Is(err, rsa.ErrDecryption) || !strings.Contains(err.Error(), "too large for modulus") {
+			if err == nil || errors.Is(err, rsa.ErrDecryption) ||
+				!strings.Contains(err.Error(), "too large for modulus") {
 				t.Errorf("decrypt: %v", err)
 			}
 			if !bytes.Equal(out, make([]byte, len(out))) {
@@ -131,7 +132,8 @@ func TestOperationalErrors(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if key.handle.inUse != 0 || len(key.handle.idle[signing]) > cap(l.running) || len(key.handle.idle[decrypting]) > cap(l.running) {
+	idle := key.handle.idle
+	if key.handle.inUse != 0 || len(idle[signing]) > cap(l.running) || len(idle[decrypting]) > cap(l.running) {
 		t.Errorf("%d in use, idle: %v", key.handle.inUse, key.handle.idle)
 	}
 	key.Close()
@@ -201,7 +203,9 @@ func TestFIPSOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer key.Close()
-		for h, text := range map[crypto.Hash]string{crypto.SHA256: knownAnswers.oaepSHA256, crypto.SHA1: knownAnswers.oaepSHA1} {
+		for h, text := range map[crypto.Hash]string{
+			crypto.SHA256: knownAnswers.oaepSHA256, crypto.SHA1: knownAnswers.oaepSHA1,
+		} {
 			c, err := hex.DecodeString(text)
 			if err != nil {
 				t.Fatal(err)
@@ -215,7 +219,9 @@ func TestFIPSOnly(t *testing.T) {
 	}
 	c := exec.Command(os.Args[0], "-test.run=^TestFIPSOnly$", "-test.v")
 	c.Env = append(os.Environ(), "GODEBUG=fips140=only")
-	if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestFIPSOnly") && !strings.Contains(string(out), "--- SKIP") {
+	out, err := c.CombinedOutput()
+	if err != nil ||
+		!strings.Contains(string(out), "--- PASS: TestFIPSOnly") && !strings.Contains(string(out), "--- SKIP") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -109,7 +109,7 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 		operation = signingPSS
 	}
 	if len(digest) != sha256.Size {
-		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes: a SHA-256 digest has %d", len(digest), sha256.Size)
+		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes, not the 32 of SHA-256", len(digest))
 	}
 	signature := make([]byte, len(k.last))
 	if err := k.handle.run(operation, signature, digest); err != nil {

@@ -84,7 +84,8 @@ func TestNothingLeaks(t *testing.T) {
 	total = work(total, 1000)
 	took := time.Since(start)
 	after := resident()
-	t.Logf("%d operations and 1000 keys in %v: %d kB before, %d kB after", total, took.Round(time.Millisecond), before, after)
+	t.Logf("%d operations and 1000 keys in %v: %d kB before, %d kB after",
+		total, took.Round(time.Millisecond), before, after)
 	if grown := after - before; grown > 8<<10 {
 		t.Errorf("%d kB more than before", grown)
 	}

@@ -49,7 +49,8 @@ func TestGoroutines(t *testing.T) {
 			<-start
 			switch i % 5 {
 			case 0, 1:
-				if s, err := p.own.Sign(rand.Reader, p.digest, crypto.SHA256); err != nil || !bytes.Equal(s, p.signature) {
+				s, err := p.own.Sign(rand.Reader, p.digest, crypto.SHA256)
+				if err != nil || !bytes.Equal(s, p.signature) {
 					t.Errorf("sign: %v", err)
 				}
 			case 2, 3:
@@ -112,7 +113,8 @@ func TestCloseInUse(t *testing.T) {
 		for range 20 {
 			wg.Go(func() {
 				begun <- true
-				if s, err := own.Sign(nil, digest[:], crypto.SHA256); !errors.Is(err, libcrypto.ErrClosed) && (err != nil || !bytes.Equal(s, want)) {
+				s, err := own.Sign(nil, digest[:], crypto.SHA256)
+				if !errors.Is(err, libcrypto.ErrClosed) && (err != nil || !bytes.Equal(s, want)) {
 					t.Error(err)
 				}
 			})

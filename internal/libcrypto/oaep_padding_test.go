@@ -51,7 +51,8 @@ func TestOAEPPadding(t *testing.T) {
 			}
 			got, err := k.Decrypt(nil, ciphertext, &rsa.OAEPOptions{Hash: h})
 			if err != wantErr || !bytes.Equal(got, want) {
-				t.Errorf("%v, %s: %d bytes, %v; crypto/rsa returns %d bytes, %v", h, c.name, len(got), err, len(want), wantErr)
+				t.Errorf("%v, %s: %d bytes, %v; crypto/rsa returns %d bytes, %v",
+					h, c.name, len(got), err, len(want), wantErr)
 			}
 		}
 	}

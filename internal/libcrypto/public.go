@@ -118,7 +118,7 @@ func (k *PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) 
 		return fmt.Errorf("libcrypto: verify: %w", err)
 	}
 	if len(digest) != sha256.Size {
-		return fmt.Errorf("libcrypto: verify: the digest has %d bytes: a SHA-256 digest has %d", len(digest), sha256.Size)
+		return fmt.Errorf("libcrypto: verify: the digest has %d bytes, not the 32 of SHA-256", len(digest))
 	}
 	if len(signature) != len(k.last) || !between(signature, k.last) {
 		return rsa.ErrVerification

@@ -44,7 +44,8 @@ func TestEncryptsForGo(t *testing.T) {
 					t.Fatalf("%d, %v, %d bytes: %d bytes, %v", bits, h, n, len(c), err)
 				}
 				seen[string(c)] = true
-				if got, err := key.Decrypt(nil, c, &rsa.OAEPOptions{Hash: h}); err != nil || !bytes.Equal(got, message) {
+				got, err := key.Decrypt(nil, c, &rsa.OAEPOptions{Hash: h})
+				if err != nil || !bytes.Equal(got, message) {
 					t.Errorf("%d, %v, %d bytes: crypto/rsa gives %d bytes, %v", bits, h, n, len(got), err)
 				}
 			}
@@ -123,7 +124,8 @@ func TestVerifiesAsGo(t *testing.T) {
 // verifiers that parse it have taken.
 func forged(key *rsa.PrivateKey, digest []byte, size int) []byte {
 	block := append([]byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0},
-		0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20)
+		0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,
+		0x20)
 	block = append(append(block, digest...), make([]byte, size)...)[:size]
 	m := new(big.Int).SetBytes(block)
 	return m.Exp(m, key.D, key.N).FillBytes(block)
@@ -162,7 +164,9 @@ func BenchmarkPublic(b *testing.B) {
 			name string
 			run  func() error
 		}{
-			{"verify/impl=go", func() error { return rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], s) }},
+			{"verify/impl=go", func() error {
+				return rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], s)
+			}},
 			{"verify/impl=openssl", func() error { return k.Verify(digest[:], s, crypto.SHA256) }},
 			{"encrypt/impl=go", func() error {
 				_, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &key.PublicKey, digest[:], nil)
