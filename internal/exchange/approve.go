@@ -43,13 +43,13 @@ func (e Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each
 	if err != nil {
 		return err
 	}
-	shared, err := e.SharedFactors(ctx, keys) // again: they may have come in side by side
+	shared, err := e.SharedPrimes(ctx, keys) // again: they may have come in side by side
 	if err != nil {
 		return err
 	}
 	for i, others := range shared {
 		if len(others) > 0 {
-			return fmt.Errorf("certificate %s: %w", ids[i], registry.SharedFactor(others))
+			return fmt.Errorf("certificate %s: %w", ids[i], registry.SharedPrime(others))
 		}
 	}
 	for _, id := range ids {

@@ -14,7 +14,7 @@ import (
 
 // BenchmarkImport is what a table's rows cost, each a partner of its own with an
 // environment, a contact, and a certificate with its checksum: five changes. The
-// comparison of keys, which grows with the registry, is BenchmarkSharedFactors.
+// comparison of keys, which grows with the registry, is BenchmarkSharedPrimes.
 func BenchmarkImport(b *testing.B) {
 	const rows = 200
 	dir := b.TempDir()

@@ -223,7 +223,7 @@ func TestModulusMadeOfAnothers(t *testing.T) {
 	h.must(err)
 	spki, err := x509.MarshalPKIXPublicKey(made4096)
 	h.must(err)
-	shared, err := h.SharedFactors(ctx, []*rsa.PublicKey{&victim.PublicKey, made4096})
+	shared, err := h.SharedPrimes(ctx, []*rsa.PublicKey{&victim.PublicKey, made4096})
 	h.must(err)
 	if len(shared[0]) != 0 || len(shared[1]) == 0 {
 		t.Errorf("together: the key shares with %v, what was made of it with %v", shared[0], shared[1])

@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"crypto/x509"
-
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -69,7 +69,7 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 		if m, err := customer.lane("provider", "PROD").Open(t.Context(), answer); err != nil || string(m.Payload()) != `{"eval_id":"2"}` {
 			t.Fatalf("%v %v", m, err)
 		}
-		if _, _, err := snapshot.ByAPIKey(token + "x"); !errors.Is(err, registry.ErrUnknownToken) {
+		if _, _, err := snapshot.ByAPIKey(token + "x"); !errors.Is(err, lanes.ErrUnknownAPIKey) {
 			t.Errorf("a wrong API key: %v", err)
 		}
 	})

@@ -91,7 +91,7 @@ func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 			keys = append(keys, f.file.PublicKey)
 		}
 	}
-	shared, err := e.SharedFactors(ctx, keys)
+	shared, err := e.SharedPrimes(ctx, keys)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (e Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.Public
 	}
 	others, screened := e.screened[[sha256.Size]byte(sum)]
 	if !screened {
-		found, err := e.SharedFactors(ctx, []*rsa.PublicKey{key})
+		found, err := e.SharedPrimes(ctx, []*rsa.PublicKey{key})
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ func (e Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.Public
 	if len(others) == 0 {
 		return nil
 	}
-	found := registry.SharedFactor(others)
+	found := registry.SharedPrime(others)
 	return errors.Join(found, e.RecordWeakKey(ctx, in.Partner, in.Environment, sum, found))
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // APIKey lets a caller in. The key itself is shown once, when it is made; what is
@@ -48,7 +49,9 @@ func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label s
 		if sealing != sealane.SealingRequired && sealing != sealane.SealingOptional {
 			return fmt.Errorf("API key for %s: say whether sealing is %s or %s", partner, sealane.SealingRequired, sealane.SealingOptional)
 		}
-		if _, err := sealane.New(laneConfig(p, env, sealing, dialect)); err != nil {
+		config := lanes.Config(p.laneRow(), env.laneRow(), dialect)
+		config.Sealing = sealing
+		if _, err := sealane.New(config); err != nil {
 			return err
 		}
 		k.Created = s.now()

@@ -62,9 +62,9 @@ func benchmarkSnapshot(b *testing.B, address string, partners int) {
 	}
 }
 
-// BenchmarkSharedFactors is what certificates that come in cost besides, alone and many
+// BenchmarkSharedPrimes is what certificates that come in cost besides, alone and many
 // at a time.
-func BenchmarkSharedFactors(b *testing.B) {
+func BenchmarkSharedPrimes(b *testing.B) {
 	for _, partners := range []int{3_000, 30_000} {
 		db, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
 		if err != nil {
@@ -82,7 +82,7 @@ func BenchmarkSharedFactors(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("known=%d/keys=%d", 3*partners, n), func(b *testing.B) {
 				for b.Loop() {
-					if _, err := r.SharedFactors(b.Context(), keys); err != nil {
+					if _, err := r.SharedPrimes(b.Context(), keys); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -6,8 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"time"
-
-	"github.com/sealane/sealane/cert"
 )
 
 // Owner is whose certificate it is.
@@ -113,15 +111,6 @@ func (c Certificate) Parse() ([]*x509.Certificate, error) {
 		chain = append(chain, one)
 	}
 	return chain, nil
-}
-
-// publicKey parses a SubjectPublicKeyInfo of the registry.
-func publicKey(spki []byte) (*rsa.PublicKey, error) {
-	pub, err := cert.ParsePublicKey(spki)
-	if err != nil {
-		return nil, fmt.Errorf("public key of the registry: %w", err)
-	}
-	return pub, nil
 }
 
 // SPKISum is the checksum by which the registry tells public keys apart: SHA-256 of

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // Environment is one of a partner's environments: the lane's agreement.
@@ -146,7 +147,7 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 			return err
 		}
 	}
-	_, err = sealane.New(laneConfig(p, env, env.Sealing, dialect)) // its other rules
+	_, err = sealane.New(lanes.Config(p.laneRow(), env.laneRow(), dialect)) // its other rules
 	return err
 }
 

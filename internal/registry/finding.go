@@ -31,9 +31,9 @@ func (f Finding) String() string {
 
 // The rules of the registry, beside those of cert.Check.
 const (
-	RuleKeyKnown     = "key-known"     // the same public key is known elsewhere
-	RuleKeyBlocked   = "key-blocked"   // another product's, or one whose private part was seen
-	RuleSharedFactor = "shared-factor" // with another key of the registry
+	RuleKeyKnown    = "key-known"     // the same public key is known elsewhere
+	RuleKeyBlocked  = "key-blocked"   // another product's, or one whose private part was seen
+	RuleSharedPrime = "shared-factor" // with another key of the registry
 )
 
 // unwaivable are the rules that no reason outweighs: whoever lets these pass has

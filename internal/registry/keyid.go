@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -14,7 +15,7 @@ func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, dialect *prof
 	if err := cert.CheckKeyIDText(keyID); err != nil {
 		return err
 	}
-	pub, err := publicKey(c.SPKI)
+	pub, err := lanes.ParsePublicKey(c.SPKI)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (s *Session) keepPair(ctx context.Context, action, origin string, n NewPair
 	}
 	k.KeyID, c.KeyID = n.KeyID, n.KeyID
 	k.SPKI, k.SPKISHA256, k.Certificate, c.KeyPair, c.State = c.SPKI, c.SPKISHA256, c.ID, k.ID, Staged
-	if err := s.CheckFactors(ctx, &key.PublicKey); err != nil {
+	if err := s.CheckSharedPrime(ctx, &key.PublicKey); err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)

@@ -3,6 +3,9 @@ package registry
 import (
 	"slices"
 	"time"
+
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/keyring"
 )
 
 // Offer is how far a key pair of ours is with one partner.
@@ -37,51 +40,36 @@ func PairsFor(tx Tx, p Partner, environment string) ([]KeyPair, error) {
 	for _, o := range offers {
 		at[o.KeyPair] = o.Confirmed
 	}
-	pairs := make([]sharedPair, len(shared))
+	pairs := make([]lanes.SharedPair, len(shared))
 	for i, k := range shared {
-		pairs[i] = sharedPair{k.ID, k.Environment, k.State, confirmed(k, at[k.ID])}
+		pairs[i] = lanes.SharedPair{
+			ID: k.ID, Environment: k.Environment, State: ringState(k.State), Confirmed: k.confirmed(at[k.ID]),
+		}
 	}
 	for i := range shared {
 		k := &shared[i]
-		k.State = stateFor(pairs, i, slices.ContainsFunc(own, func(o KeyPair) bool { return o.State == Active && o.Environment == k.Environment }))
+		ownActive := slices.ContainsFunc(own, func(o KeyPair) bool {
+			return o.State == Active && o.Environment == k.Environment
+		})
+		k.State = State(lanes.StateFor(pairs, i, ownActive).String())
 	}
 	return append(own, shared...), nil
 }
 
-// confirmed is when a partner has confirmed a shared pair: one that came in from
-// elsewhere it had before.
-func confirmed(k KeyPair, at time.Time) time.Time {
+// confirmed returns when a partner has confirmed a shared pair: at, or, where that is zero,
+// since when we have a pair that was imported, because the partners had it before.
+func (k KeyPair) confirmed(at time.Time) time.Time {
 	if at.IsZero() && k.Origin == Imported {
 		return k.Created
 	}
 	return at
 }
 
-// sharedPair is a pair for all partners of a profile, with when one of them has
-// confirmed it.
-type sharedPair struct {
-	id, environment string
-	state           State
-	confirmed       time.Time
-}
-
-// stateFor is the state that a shared pair has for one partner. Of the active ones that
-// is active which the partner has confirmed last, unless it has one of its own; those
-// confirmed before open what comes late, the others what comes early.
-func stateFor(pairs []sharedPair, i int, ownActive bool) State {
-	k := pairs[i]
-	switch {
-	case k.state != Active:
-		return k.state
-	case k.confirmed.IsZero():
-		return Staged
-	case ownActive:
-		return Retiring
+// ringState returns the state of a key in use, as lanes have it.
+func ringState(s State) keyring.State {
+	state, err := lanes.ParseState(string(s))
+	if err != nil {
+		panic(err) // it is called for keys in use only
 	}
-	for _, o := range pairs {
-		if o.environment == k.environment && o.state == Active && (o.confirmed.After(k.confirmed) || o.confirmed.Equal(k.confirmed) && o.id > k.id) {
-			return Retiring
-		}
-	}
-	return Active
+	return state
 }

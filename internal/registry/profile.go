@@ -6,26 +6,14 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/profile"
 )
 
-// settingProfile and a name: a dialect of the house's own, as it was given.
-const settingProfile = "profile/"
-
-// LoadProfile gives a dialect by its name: an embedded one, or one that was added.
-// It stands in the registry, so that nobody changes its rules without a record.
+// LoadProfile returns a profile by its name: an embedded one, or one that was added. Those
+// are kept in the registry, so that nobody changes their rules without a record.
 func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
-	if slices.Contains(profile.Names(), name) {
-		return profile.Load(name)
-	}
-	source, err := tx.Setting(settingProfile + name)
-	switch {
-	case err != nil:
-		return nil, err
-	case len(source) == 0:
-		return nil, fmt.Errorf("profile %q: %w; there are %s, and those that are added from a file", name, ErrNotFound, words(profile.Names()))
-	}
-	return profile.Parse(source)
+	return lanes.LoadProfile(name, tx.Profile)
 }
 
 // AddProfile adds a dialect, or changes one that was added, and gives its name. A change
@@ -46,7 +34,7 @@ func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) 
 	}
 	var before []byte
 	err = s.Store.View(ctx, func(tx Tx) (err error) {
-		before, err = tx.Setting(settingProfile + p.Name)
+		before, err = tx.Profile(p.Name)
 		return err
 	})
 	if err != nil || bytes.Equal(before, source) {
@@ -57,7 +45,7 @@ func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) 
 		action = "profile.change"
 	}
 	return p.Name, s.Change(ctx, Entry{Action: action, Subject: "profile/" + p.Name, Reason: reason}, func(tx Tx, entry *Entry) error {
-		now, err := tx.Setting(settingProfile + p.Name)
+		now, err := tx.Profile(p.Name)
 		if err != nil {
 			return err
 		}
@@ -69,7 +57,7 @@ func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) 
 			return err
 		}
 		entry.Before, entry.After = string(before), map[string]any{"profile": string(source), "partners": partners}
-		return tx.PutSetting(settingProfile+p.Name, source)
+		return tx.PutProfile(p.Name, source)
 	})
 }
 
@@ -77,21 +65,23 @@ func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) 
 // environment of theirs.
 func speakers(tx Tx, p *profile.Profile) (count int, err error) {
 	speak := map[string]bool{}
-	err = tx.Lanes(LaneRows{
-		Partner: func(one Partner) error {
-			if one.Profile == p.Name {
-				speak[one.ID] = true
-			}
-			return nil
-		},
-		Environment: func(e Environment) error {
-			if speak[e.Partner] && len(p.Environments) > 0 && !slices.Contains(p.Environments, e.Name) {
-				return fmt.Errorf("profile %s lacks environment %s, which partner %s has", p.Name, e.Name, e.Partner)
-			}
-			return nil
-		},
-	})
-	return len(speak), err
+	for partner, err := range tx.Lanes().Partners() {
+		if err != nil {
+			return 0, err
+		}
+		if partner.Profile == p.Name {
+			speak[partner.ID] = true
+		}
+	}
+	for env, err := range tx.Lanes().Environments() {
+		if err != nil {
+			return 0, err
+		}
+		if speak[env.Partner] && len(p.Environments) > 0 && !slices.Contains(p.Environments, env.Name) {
+			return 0, fmt.Errorf("profile %s lacks environment %s, which partner %s has", p.Name, env.Name, env.Partner)
+		}
+	}
+	return len(speak), nil
 }
 
 func (r *Registry) loadProfile(ctx context.Context, name string) (p *profile.Profile, err error) {

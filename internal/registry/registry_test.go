@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
@@ -93,7 +94,7 @@ func TestWhatIsAgreedMustBeSaid(t *testing.T) {
 	refused(t, "required or optional", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}, ""))
 	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
 	refused(t, "required or optional", second(s.IssueAPIKey(ctx, "acme", "PROD", "", "", "")))
-	refused(t, "e-mail", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}, ""))
+	refused(t, "mail address", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}, ""))
 	refused(t, "role", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}, ""))
 
 	// An unsigned dialect says how its caller is known.
@@ -292,7 +293,7 @@ func TestSnapshot(t *testing.T) {
 	}
 	after, err := s.Snapshot(ctx)
 	must(t, err)
-	if _, _, err := after.ByAPIKey(key); !errors.Is(err, registry.ErrUnknownToken) {
+	if _, _, err := after.ByAPIKey(key); !errors.Is(err, lanes.ErrUnknownAPIKey) {
 		t.Errorf("a revoked key: %v", err)
 	}
 	if _, err := after.Lane("acme", "DEV"); !errors.Is(err, registry.ErrNotFound) {
@@ -300,10 +301,10 @@ func TestSnapshot(t *testing.T) {
 	}
 
 	// Uses are written down to the minute, and are no change.
-	var uses registry.UsageRecorder
+	var uses lanes.UsageRecorder
 	at := time.Date(2026, 11, 21, 12, 34, 56, 0, time.UTC)
 	uses.Note(required.ID, at)
-	must(t, uses.Write(ctx, s.Registry))
+	must(t, uses.Write(ctx, s.Store))
 	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
 		k, err := tx.APIKey(required.ID)
 		if !k.LastUsed.Equal(at.Truncate(time.Minute)) {

@@ -3,6 +3,8 @@ package registry
 import (
 	"context"
 	"errors"
+
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // Session is the registry as one authenticated person may use it. What is done in it
@@ -16,8 +18,9 @@ type Session struct {
 // [ErrUnknownToken] where nobody has it.
 func (r *Registry) Login(ctx context.Context, token string) (*Session, error) {
 	var p Person
+	hash := lanes.TokenHash(token)
 	err := r.Store.View(ctx, func(tx Tx) (err error) {
-		p, err = tx.PersonBySHA256(tokenSum(token))
+		p, err = tx.PersonBySHA256(hash[:])
 		return err
 	})
 	switch {

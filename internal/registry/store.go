@@ -3,15 +3,17 @@ package registry
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // Errors that a store gives.
 var (
 	// ErrNotFound: there is no such row.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = lanes.ErrNotFound
 	// ErrConflict: somebody else has changed the row since it was read, or changed
 	// something that this transaction has read. Read it again.
 	ErrConflict = errors.New("somebody else has changed this meanwhile; look at it again")
@@ -23,6 +25,8 @@ var (
 
 // Store keeps the registry. It is one package with two databases behind it.
 type Store interface {
+	lanes.Store
+
 	// View gives a consistent look at everything.
 	View(context.Context, func(Tx) error) error
 	// Update runs a transaction. It is serializable; where it is not, because
@@ -79,8 +83,6 @@ type Tx interface {
 	APIKeyBySHA256(sum []byte) (APIKey, error)
 	APIKeys(partner, environment string) ([]APIKey, error)
 	PutAPIKey(*APIKey) error
-	// UsedAPIKeys notes uses; it counts no version up, and is no change.
-	UsedAPIKeys(at map[string]time.Time) error
 
 	KeyPair(id string) (KeyPair, error)
 	KeyPairs(KeyPairQuery) ([]KeyPair, error)
@@ -91,9 +93,10 @@ type Tx interface {
 	// stored where there is none.
 	Certificates(CertificateQuery) ([]Certificate, error)
 	PutCertificate(*Certificate) error
-	// SPKIs gives every public key of the registry to yield, with the identity of the
-	// key pair or certificate that has it, until that says no.
-	SPKIs(yield func(id string, spki []byte) bool) error
+	// PublicKeys are those of all our key pairs and of all certificates. They are read while
+	// they are ranged over, and the transaction can't be used meanwhile. After an error the
+	// sequence ends.
+	PublicKeys() iter.Seq2[PublicKey, error]
 
 	// Offers gives what became of our key pairs with a partner.
 	Offers(partner string) ([]Offer, error)
@@ -115,19 +118,17 @@ type Tx interface {
 	Setting(name string) ([]byte, error)
 	PutSetting(name string, value []byte) error
 
-	// Lanes gives every environment, and every key in use, as the snapshot needs
-	// them, in one pass each.
-	Lanes(LaneRows) error
+	// Profile returns the source of a profile that was added, empty where none was by that
+	// name.
+	Profile(name string) (source []byte, err error)
+	PutProfile(name string, source []byte) error
+
+	// Lanes are the rows that lanes are made of.
+	Lanes() lanes.Rows
 }
 
-// LaneRows takes the rows of a snapshot, in this order: partners, environments,
-// API keys that are not revoked, offers, our key pairs in use, their certificates in use.
-// The slices are the receiver's. An error ends the pass.
-type LaneRows struct {
-	Partner     func(Partner) error     // ID, Profile, Side
-	Environment func(Environment) error // without contacts and what letters say
-	APIKey      func(APIKey) error      // ID, Partner, Environment, SHA256, sealane.Sealing
-	Offer       func(Offer) error       // KeyPair, Partner, Confirmed: of shared pairs that are active
-	KeyPair     func(KeyPair) error     // whole
-	Certificate func(Certificate) error // theirs: ID, Partner, Environment, KeyID, State, SPKI
+// PublicKey is the SubjectPublicKeyInfo of a key pair or certificate.
+type PublicKey struct {
+	ID   string // of the key pair or certificate
+	SPKI []byte // DER
 }

@@ -2,9 +2,9 @@ package registry
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base32"
-	"strings"
+
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // Tokens have 160 random bits behind a prefix that says what they are. So much
@@ -21,11 +21,6 @@ func newToken(kind string) (token, prefix string, sum []byte) {
 	b := make([]byte, tokenBytes)
 	rand.Read(b)
 	token = "sealane_" + kind + "_" + lowerBase32.EncodeToString(b)
-	return token, token[:len("sealane_"+kind+"_")+prefixShown], tokenSum(token)
-}
-
-// tokenSum is what is stored of a token.
-func tokenSum(token string) []byte {
-	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	return sum[:]
+	hash := lanes.TokenHash(token)
+	return token, token[:len("sealane_"+kind+"_")+prefixShown], hash[:]
 }

@@ -82,8 +82,8 @@ var useTable = &table[use]{
 	columns: []column[use]{instant("at", func(u *use) *time.Time { return &u.at })},
 }
 
-// UsedAPIKeys passes over keys that are not there, and never sets a use back.
-func (t *tx) UsedAPIKeys(at map[string]time.Time) error {
+// usedAPIKeys passes over keys that are not there, and never sets a use back.
+func (t *tx) usedAPIKeys(at map[string]time.Time) error {
 	const note = `INSERT INTO api_key_use (id, at) SELECT id, CAST(? AS BIGINT) FROM api_key WHERE id = ?
 		ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE api_key_use.at < excluded.at`
 	for _, id := range slices.Sorted(maps.Keys(at)) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -69,20 +70,15 @@ func reads(b *testing.B, s *store.Store, partners int) {
 			return all(err, atLeast(len(got), 1))
 		}},
 		{"lanes", func(tx registry.Tx) error {
+			rows := tx.Lanes()
 			n := 0
-			err := tx.Lanes(registry.LaneRows{
-				Partner:     func(registry.Partner) error { n++; return nil },
-				Environment: func(registry.Environment) error { n++; return nil },
-				APIKey:      func(registry.APIKey) error { n++; return nil },
-				KeyPair:     func(registry.KeyPair) error { n++; return nil },
-				Certificate: func(registry.Certificate) error { n++; return nil },
-			})
+			err := all(count(rows.Partners(), &n), count(rows.Environments(), &n), count(rows.APIKeys(), &n),
+				count(rows.Confirmations(), &n), count(rows.KeyPairs(), &n), count(rows.Certificates(), &n))
 			return all(err, atLeast(n, partners*5))
 		}},
 		{"public keys", func(tx registry.Tx) error {
 			n := 0
-			err := tx.SPKIs(func(string, []byte) bool { n++; return true })
-			return all(err, atLeast(n, partners*3))
+			return all(count(tx.PublicKeys(), &n), atLeast(n, partners*3))
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -91,6 +87,17 @@ func reads(b *testing.B, s *store.Store, partners int) {
 			}
 		})
 	}
+}
+
+// count adds the number of rows to n.
+func count[T any](rows iter.Seq2[T, error], n *int) error {
+	for _, err := range rows {
+		if err != nil {
+			return err
+		}
+		*n++
+	}
+	return nil
 }
 
 func atLeast(got, want int) error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/store"
 )
 
 // The columns that are declared are those of the database: a backup has the former.
@@ -115,7 +116,7 @@ func TestMembersAreStoredOnce(t *testing.T) {
 		update(t, s, func(tx registry.Tx) error {
 			return all(tx.PutPartner(&partner), tx.PutEnvironment(&environment), tx.PutAPIKey(&key), tx.PutKeyPair(&pair),
 				tx.PutCertificate(&certificate), tx.PutOffer(&offer), tx.PutPerson(&person), tx.PutBlocked(blocked),
-				tx.UsedAPIKeys(map[string]time.Time{key.ID: key.LastUsed}))
+				store.UsedAPIKeys(tx, map[string]time.Time{key.ID: key.LastUsed}))
 		})
 		view(t, s, func(tx registry.Tx) error {
 			gotPartner, e1 := tx.Partner(partner.ID)

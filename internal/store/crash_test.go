@@ -78,7 +78,7 @@ func everyChange(tx registry.Tx) error {
 	}
 	old.State, old.Provenance.Change = registry.Retired, "CHG2"
 	o := registry.Offer{KeyPair: "new", Partner: "acme", At: noon}
-	return all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k), tx.UsedAPIKeys(map[string]time.Time{"new": noon}),
+	return all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k), store.UsedAPIKeys(tx, map[string]time.Time{"new": noon}),
 		tx.PutKeyPair(&pair), tx.PutOffer(&o), tx.PutCertificate(&c), tx.PutCertificate(&old), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}),
 		tx.PutPerson(&who), tx.PutSetting("s", []byte("new")), tx.AppendAudit(record(2)), tx.AppendAudit(record(3)))
 }

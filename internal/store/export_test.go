@@ -3,6 +3,9 @@ package store
 import (
 	"fmt"
 	"testing/fstest"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
 )
 
 // WithMigration returns the options of a program that is one version newer.
@@ -33,3 +36,6 @@ func Latest() int64 {
 	}
 	return m.latest()
 }
+
+// UsedAPIKeys stores uses as a part of a change.
+func UsedAPIKeys(t registry.Tx, at map[string]time.Time) error { return t.(*tx).usedAPIKeys(at) }

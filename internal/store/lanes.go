@@ -1,102 +1,145 @@
 package store
 
 import (
+	"context"
+	"fmt"
+	"iter"
 	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyring"
 )
 
-const inUse = "state IN ('staged', 'active', 'retiring')"
+var _ lanes.Store = (*Store)(nil)
 
-// Lanes reads each table once, from its beginning to its end: most rows are
-// wanted. Each column takes its time, so that what no lane is made of stays out.
-func (t *tx) Lanes(to registry.LaneRows) error {
-	readPartner := func(row scan) (p registry.Partner, err error) {
-		var side string
-		if err = row(&p.ID, &p.Profile, &side); err == nil {
-			err = p.Side.UnmarshalText([]byte(side))
-		}
-		return p, err
-	}
-	if err := give(t, "lanes: partners", readPartner, to.Partner,
-		"SELECT id, profile, side FROM partner"); err != nil {
-		return err
-	}
-	readEnvironment := func(row scan) (e registry.Environment, err error) {
-		err = row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.SenderAuth, &e.AcceptRSAOAEP, &e.MaxPayload)
-		return e, err
-	}
-	if err := give(t, "lanes: environments", readEnvironment, to.Environment,
-		"SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, max_payload FROM environment"); err != nil {
-		return err
-	}
-	readKey := func(row scan) (k registry.APIKey, err error) {
-		err = row(&k.ID, &k.Partner, &k.Environment, bytesInto[[]byte]{&k.SHA256}, &k.Sealing)
-		return k, err
-	}
-	if err := give(t, "lanes: API keys", readKey, to.APIKey,
-		"SELECT id, partner, environment, sha256, sealing FROM api_key WHERE revoked = 0"); err != nil {
-		return err
-	}
-	readOffer := func(row scan) (o registry.Offer, err error) {
-		var confirmed int64
-		err = row(&o.KeyPair, &o.Partner, &confirmed)
-		o.Confirmed = time.UnixMicro(confirmed).UTC()
-		return o, err
-	}
-	if err := give(t, "lanes: offers", readOffer, to.Offer,
-		"SELECT o.key_pair, o.partner, o.confirmed FROM offer o JOIN key_pair k ON k.id = o.key_pair WHERE o.confirmed > 0 AND k.partner IS NULL AND k.state = 'active'"); err != nil {
-		return err
-	}
-	keyPairs := keyPairTable.whole()
-	if err := give(t, "lanes: key pairs", keyPairs.read, to.KeyPair, keyPairs.statement+" WHERE "+inUse); err != nil {
-		return err
-	}
-	read := func(row scan) (c registry.Certificate, err error) {
-		err = row(&c.ID, &c.Partner, &c.Environment, &c.KeyID, &c.State, bytesInto[[]byte]{&c.SPKI})
-		return c, err
-	}
-	return give(t, "lanes: certificates", read, to.Certificate,
-		"SELECT id, partner, environment, key_id, state, spki FROM "+
-			t.store.dialect.whole("certificate")+" WHERE owner = 'theirs' AND "+inUse)
+// ReadLanes implements [lanes.Store].
+func (s *Store) ReadLanes(ctx context.Context, read func(lanes.Rows) error) error {
+	return s.view(ctx, func(t *tx) error { return read(t.Lanes()) })
 }
 
-// give gives what read makes of each row; one at a time is in memory.
-func give[T any](t *tx, what string, read func(scan) (T, error), to func(T) error, written string) error {
-	if to == nil {
-		return nil
-	}
-	return t.rows(what, written, nil, func(row scan) error {
-		one, err := read(row)
-		if err != nil {
-			return t.unreadable(what, err)
+// UsedAPIKeys implements [lanes.Store].
+func (s *Store) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error {
+	return s.update(ctx, func(t *tx) error { return t.usedAPIKeys(at) })
+}
+
+func (t *tx) Lanes() lanes.Rows { return laneRows{t} }
+
+// laneRows reads each table once, from its beginning to its end: most rows are wanted. Each
+// column takes its time, so that what no lane is made of stays out.
+type laneRows struct{ tx *tx }
+
+const inUse = " WHERE state IN ('staged', 'active', 'retiring')"
+
+func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
+	const statement = "SELECT id, profile, side FROM partner"
+	return laneRow(r.tx, "partners", statement, func(row scan, p *lanes.Partner) error {
+		var side string
+		if err := row(&p.ID, &p.Profile, &side); err != nil {
+			return err
 		}
-		return to(one)
+		return p.Side.UnmarshalText([]byte(side))
 	})
 }
 
-// SPKIs gives the keys of our pairs first, then those of all certificates. yield
-// can't use the transaction, as is so with the functions of Lanes.
-func (t *tx) SPKIs(yield func(id string, spki []byte) bool) error {
-	for _, written := range []string{"SELECT id, spki FROM key_pair", "SELECT id, spki FROM certificate"} {
-		more := true
-		err := t.rows("public keys", written, nil, func(row scan) error {
-			var id string
-			var spki []byte
-			if err := row(&id, bytesInto[[]byte]{&spki}); err != nil {
-				return t.unreadable("public keys", err)
+func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
+	const statement = `SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, max_payload
+		FROM environment`
+	return laneRow(r.tx, "environments", statement, func(row scan, e *lanes.Environment) error {
+		return row(&e.Partner, &e.Name, &e.Account, &e.Sealing, &e.SenderAuth, &e.AcceptRSAOAEP, &e.MaxPayload)
+	})
+}
+
+func (r laneRows) APIKeys() iter.Seq2[lanes.APIKey, error] {
+	const statement = "SELECT id, partner, environment, sha256, sealing FROM api_key WHERE revoked = 0"
+	return laneRow(r.tx, "API keys", statement, func(row scan, k *lanes.APIKey) error {
+		return row(&k.ID, &k.Partner, &k.Environment, bytesInto[[]byte]{&k.SHA256}, &k.Sealing)
+	})
+}
+
+func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
+	const statement = `SELECT o.key_pair, o.partner, o.confirmed FROM offer o JOIN key_pair k ON k.id = o.key_pair
+		WHERE o.confirmed > 0 AND k.partner IS NULL AND k.state = 'active'`
+	return laneRow(r.tx, "offers", statement, func(row scan, c *lanes.Confirmation) error {
+		return row(&c.KeyPair, &c.Partner, instantInto{&c.At})
+	})
+}
+
+func (r laneRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
+	whole := keyPairTable.whole()
+	return laneRow(r.tx, "key pairs", whole.statement+inUse, func(row scan, k *lanes.KeyPair) error {
+		stored, err := whole.read(row)
+		if err != nil {
+			return err
+		}
+		*k = lanes.KeyPair{
+			ID: stored.ID, Profile: stored.Profile, Partner: stored.Partner, Environment: stored.Environment,
+			KeyID: stored.KeyID, SPKI: stored.SPKI, Sealed: stored.Sealed, SealedAs: stored.SealedAs,
+		}
+		if stored.Origin == registry.Imported { // the partners had it before
+			k.Installed = stored.Created
+		}
+		return stateInto{&k.State}.Scan(string(stored.State))
+	})
+}
+
+func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
+	statement := "SELECT partner, environment, key_id, state, spki FROM " +
+		r.tx.store.dialect.whole("certificate") + inUse + " AND owner = 'theirs'"
+	return laneRow(r.tx, "certificates", statement, func(row scan, c *lanes.Certificate) error {
+		return row(&c.Partner, &c.Environment, &c.KeyID, stateInto{&c.State}, bytesInto[[]byte]{&c.SPKI})
+	})
+}
+
+func (r laneRows) Profile(name string) ([]byte, error) { return r.tx.Profile(name) }
+
+// stateInto scans the state of a key in use.
+type stateInto struct{ to *keyring.State }
+
+// Scan implements [database/sql.Scanner].
+func (s stateInto) Scan(value any) error {
+	name, is := value.(string)
+	if !is {
+		return fmt.Errorf("%T is not a text", value)
+	}
+	state, err := lanes.ParseState(name)
+	*s.to = state
+	return err
+}
+
+func laneRow[T any](t *tx, what, statement string, read func(scan, *T) error) iter.Seq2[T, error] {
+	return stream(t, "lanes: "+what, statement, func(row scan) (one T, err error) {
+		err = read(row, &one)
+		return one, err
+	})
+}
+
+// stream returns the rows of a statement; one at a time is in memory.
+func stream[T any](t *tx, what, statement string, read func(scan) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		stopped := false
+		err := t.rows(what, statement, nil, func(row scan) error {
+			one, err := read(row)
+			if err != nil {
+				return t.unreadable(what, err)
 			}
-			if more = yield(id, spki); !more {
+			if !yield(one, nil) {
+				stopped = true
 				return errEnough
 			}
 			return nil
 		})
-		if !more {
-			return nil
-		}
-		if err != nil {
-			return err
+		if err != nil && !stopped {
+			var none T
+			yield(none, err)
 		}
 	}
-	return nil
+}
+
+func (t *tx) PublicKeys() iter.Seq2[registry.PublicKey, error] {
+	const statement = "SELECT id, spki FROM key_pair UNION ALL SELECT id, spki FROM certificate"
+	return stream(t, "public keys", statement, func(row scan) (k registry.PublicKey, err error) {
+		err = row(&k.ID, bytesInto[[]byte]{&k.SPKI})
+		return k, err
+	})
 }

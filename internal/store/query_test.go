@@ -1,13 +1,14 @@
 package store_test
 
 import (
-	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 )
@@ -235,6 +236,17 @@ func TestListsOfAPartner(t *testing.T) {
 	})
 }
 
+// noted adds a text of each row to got.
+func noted[T any](got *[]string, rows iter.Seq2[T, error], text func(T) string) error {
+	for row, err := range rows {
+		if err != nil {
+			return err
+		}
+		*got = append(*got, text(row))
+	}
+	return nil
+}
+
 func TestLanes(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		update(t, s, func(tx registry.Tx) error {
@@ -245,17 +257,19 @@ func TestLanes(t *testing.T) {
 			return all(certificates(tx), tx.PutAPIKey(&used), tx.PutAPIKey(&revoked), tx.PutKeyPair(&shared), tx.PutKeyPair(&gone))
 		})
 		var got []string
-		note := func(kind, id string) error { got = append(got, kind+" "+id); return nil }
-		rows := registry.LaneRows{
-			Partner:     func(p registry.Partner) error { return note("partner", p.ID+" "+p.Profile) },
-			Environment: func(e registry.Environment) error { return note("environment", e.Partner+" "+e.Name+" "+e.Account) },
-			APIKey:      func(k registry.APIKey) error { return note("key", k.ID+fmt.Sprintf(" %x", k.SHA256[:2])) },
-			KeyPair:     func(k registry.KeyPair) error { return note("pair", k.ID+" "+string(k.Sealed)) },
-			Certificate: func(c registry.Certificate) error {
-				return note("certificate", fmt.Sprint(c.ID, c.Partner, c.Environment, c.KeyID, c.State, string(c.SPKI)))
-			},
-		}
-		view(t, s, func(tx registry.Tx) error { return tx.Lanes(rows) })
+		view(t, s, func(tx registry.Tx) error {
+			rows := tx.Lanes()
+			return all(
+				noted(&got, rows.Partners(), func(p lanes.Partner) string { return "partner " + p.ID + " " + p.Profile }),
+				noted(&got, rows.Environments(), func(e lanes.Environment) string {
+					return "environment " + e.Partner + " " + e.Name + " " + e.Account
+				}),
+				noted(&got, rows.APIKeys(), func(k lanes.APIKey) string { return fmt.Sprintf("key %s %x", k.ID, k.SHA256[:2]) }),
+				noted(&got, rows.KeyPairs(), func(k lanes.KeyPair) string { return "pair " + k.ID + " " + string(k.Sealed) }),
+				noted(&got, rows.Certificates(), func(c lanes.Certificate) string {
+					return "certificate " + fmt.Sprint(c.Partner, c.Environment, c.KeyID, c.State, string(c.SPKI))
+				}))
+		})
 		slices.Sort(got[0:3]) // of one kind, in no order
 		slices.Sort(got[3:6])
 		slices.Sort(got[8:])
@@ -263,21 +277,28 @@ func TestLanes(t *testing.T) {
 			"partner acme riskos", "partner other riskos", "partner third riskos",
 			"environment acme PROD acme-PROD-account", "environment other PROD other-PROD-account", "environment third STAG third-STAG-account",
 			fmt.Sprintf("key used %x", sum("key used")[:2]), "pair shared \x00sealed shared",
-			"certificate 3acmePRODk2activespki of 3", "certificate 5thirdSTAGk3activespki of 5",
+			"certificate acmePRODk2activespki of 3", "certificate thirdSTAGk3activespki of 5",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("lanes\n%q, want\n%q", got, want)
 		}
 
-		enough := errors.New("enough")
 		err := s.View(t.Context(), func(tx registry.Tx) error {
-			if err := tx.Lanes(registry.LaneRows{APIKey: func(registry.APIKey) error { return enough }}); err != enough {
-				return err
+			for _, err := range tx.Lanes().APIKeys() {
+				if err != nil {
+					return err
+				}
+				break
 			}
 			// The pass was ended; the transaction goes on.
 			_, err := tx.Partner("acme")
-			if err := tx.Lanes(registry.LaneRows{Partner: func(registry.Partner) error { _, err := tx.Partner("acme"); return err }}); err == nil {
-				t.Error("a row's receiver used the transaction")
+			for _, err := range tx.Lanes().Partners() {
+				if err != nil {
+					return err
+				}
+				if _, err := tx.Partner("acme"); err == nil {
+					t.Error("the transaction was used while its rows were read")
+				}
 			}
 			return err
 		})
@@ -287,7 +308,52 @@ func TestLanes(t *testing.T) {
 	})
 }
 
-func TestSPKIs(t *testing.T) {
+// Only shared pairs that are active have confirmations, and only imported ones are installed
+// without any. Profiles that were added have a source.
+func TestLanesOfSharedPairs(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		update(t, s, func(tx registry.Tx) error {
+			errs := []error{certificates(tx), tx.PutProfile("ours", []byte("name: ours"))}
+			for _, c := range []struct {
+				id, partner, origin string
+				state               registry.State
+			}{
+				{"made", "", registry.Made, registry.Active}, {"imported", "", registry.Imported, registry.Active},
+				{"staged", "", registry.Made, registry.Staged}, {"own", "acme", registry.Made, registry.Active},
+			} {
+				k := keyPair(c.id, c.partner, "PROD")
+				k.State, k.Origin, k.Created = c.state, c.origin, noon
+				offer := registry.Offer{KeyPair: c.id, Partner: "acme", At: noon, Confirmed: noon.Add(time.Hour)}
+				unconfirmed := registry.Offer{KeyPair: c.id, Partner: "other", At: noon}
+				errs = append(errs, tx.PutKeyPair(&k), tx.PutOffer(&offer), tx.PutOffer(&unconfirmed))
+			}
+			return all(errs...)
+		})
+		var got []string
+		err := s.ReadLanes(t.Context(), func(rows lanes.Rows) error {
+			source, err := rows.Profile("ours")
+			none, missing := rows.Profile("riskos")
+			got = append(got, "profile "+string(source)+string(none))
+			return all(err, missing,
+				noted(&got, rows.Confirmations(), func(c lanes.Confirmation) string {
+					return "confirmed " + c.KeyPair + " " + c.Partner + " " + c.At.Format("15:04")
+				}),
+				noted(&got, rows.KeyPairs(), func(k lanes.KeyPair) string {
+					return fmt.Sprint("pair ", k.ID, " ", k.State, " ", k.Installed.Equal(noon), k.Installed.IsZero())
+				}))
+		})
+		slices.Sort(got)
+		want := []string{
+			"confirmed imported acme 13:00", "confirmed made acme 13:00", "pair imported active true false",
+			"pair made active false true", "pair own active false true", "pair staged staged false true", "profile name: ours",
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, lanes\n%q, want\n%q", err, got, want)
+		}
+	})
+}
+
+func TestPublicKeys(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		update(t, s, func(tx registry.Tx) error {
 			k := keyPair("p", "", "PROD")
@@ -295,13 +361,18 @@ func TestSPKIs(t *testing.T) {
 		})
 		view(t, s, func(tx registry.Tx) error {
 			var got []string
-			err := tx.SPKIs(func(_ string, spki []byte) bool { got = append(got, string(spki)); return true })
+			err := noted(&got, tx.PublicKeys(), func(k registry.PublicKey) string { return string(k.SPKI) })
 			slices.Sort(got)
 			if want := []string{"spki \x00\xff of pair p", "spki of 1", "spki of 2", "spki of 3", "spki of 4", "spki of 5", "spki of 6"}; !slices.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)
 			}
 			n := 0
-			stopped := tx.SPKIs(func(string, []byte) bool { n++; return n < 3 })
+			var stopped error
+			for _, stopped = range tx.PublicKeys() {
+				if n++; n == 3 {
+					break
+				}
+			}
 			if n != 3 {
 				t.Errorf("%d keys were given to one who wanted 3", n)
 			}

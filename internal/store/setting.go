@@ -19,6 +19,15 @@ var settingTable = &table[setting]{
 	columns: []column[setting]{blob("value", func(s *setting) *[]byte { return &s.value })},
 }
 
+// profilePrefix begins the names of settings that are profiles.
+const profilePrefix = "profile/"
+
+func (t *tx) Profile(name string) ([]byte, error) { return t.Setting(profilePrefix + name) }
+
+func (t *tx) PutProfile(name string, source []byte) error {
+	return t.PutSetting(profilePrefix+name, source)
+}
+
 func (t *tx) Setting(name string) ([]byte, error) {
 	s, err := find(t, settingTable, setting{name: name})
 	if errors.Is(err, registry.ErrNotFound) {

@@ -81,10 +81,9 @@ func TestManyAtOnce(t *testing.T) {
 					err := programs[l].View(ctx, func(tx registry.Tx) error {
 						head, err := tx.AuditHead()
 						partners, environments := 0, 0
-						return all(err, tx.Lanes(registry.LaneRows{
-							Partner:     func(registry.Partner) error { partners++; return nil },
-							Environment: func(registry.Environment) error { environments++; return nil },
-						}), same(partners, environments, int(head.Seq)))
+						rows := tx.Lanes()
+						return all(err, count(rows.Partners(), &partners), count(rows.Environments(), &environments),
+							same(partners, environments, int(head.Seq)))
 					})
 					if err != nil && !errors.Is(err, context.Canceled) {
 						t.Error(err)

@@ -1,0 +1,161 @@
+// Package batchgcd finds RSA moduli that share a prime with others.
+//
+// Two moduli with a common prime are both factored by their greatest common divisor, which
+// bad random generators have made of thousands of keys in use (Heninger, Durumeric, Wustrow
+// and Halderman, "Mining Your Ps and Qs", USENIX Security 2012). Asking for each pair would
+// take the square of their number. [Find] multiplies all of them instead, in a tree, and
+// brings the product down to each modulus as a remainder (Bernstein, "How to find smooth
+// parts of integers", 2004): many new moduli cost little more than one.
+package batchgcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/big"
+)
+
+// Shared tells with what a modulus shares a prime.
+type Shared struct {
+	Known []string // the names of at most MaxNames known moduli
+	New   bool     // another of the new moduli
+}
+
+// Any reports whether it shares a prime with anything.
+func (s Shared) Any() bool { return s.New || len(s.Known) > 0 }
+
+// Find compares only so many moduli one by one, and names only so many others.
+const (
+	MaxShared = 100
+	MaxNames  = 10
+)
+
+// ErrTooMany means that more than [MaxShared] of the new moduli share primes.
+var ErrTooMany = fmt.Errorf("batchgcd: more than %d moduli share primes", MaxShared)
+
+// Find returns for each of some new moduli with what it shares a prime: with a known
+// modulus, or with another new one. It ranges over known once, and once more for each modulus that
+// shares a prime.
+//
+// A modulus that is equal to another does not count; nor does one of which the other is a
+// multiple, since the multiple is no product of two primes.
+func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.Int]) ([]Shared, error) {
+	leaves := map[string]*node{}
+	var all []*node
+	for _, n := range moduli {
+		if name := string(n.Bytes()); leaves[name] == nil {
+			leaves[name] = &node{product: n}
+			all = append(all, leaves[name])
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	top := tree(all)
+	others, err := product(ctx, top.product, leaves, known)
+	if err != nil {
+		return nil, err
+	}
+	if err := top.descend(ctx, others, top.product); err != nil {
+		return nil, err
+	}
+	found, count := make([]Shared, len(moduli)), 0
+	for i, n := range moduli {
+		if !leaves[string(n.Bytes())].shares {
+			continue
+		}
+		if count++; count > MaxShared {
+			return nil, ErrTooMany
+		}
+		if found[i], err = name(ctx, n, all, known); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// name finds what shares a prime with n.
+func name(ctx context.Context, n *big.Int, all []*node, known iter.Seq2[string, *big.Int]) (s Shared, err error) {
+	for id, other := range known {
+		if ctx.Err() != nil {
+			return s, ctx.Err()
+		}
+		if len(s.Known) < MaxNames && sharesPrime(n, other) {
+			s.Known = append(s.Known, id)
+		}
+	}
+	for _, leaf := range all {
+		s.New = s.New || sharesPrime(n, leaf.product)
+	}
+	return s, nil
+}
+
+// sharesPrime reports whether n and other have a common divisor but 1 and n.
+func sharesPrime(n, other *big.Int) bool {
+	common := big.Int{}
+	common.GCD(nil, nil, n, other)
+	return common.BitLen() > 1 && common.Cmp(n) != 0
+}
+
+// product multiplies the known moduli that are not new, modulo m. It multiplies as many as
+// there are new ones before each reduction.
+func product(
+	ctx context.Context, m *big.Int, leaves map[string]*node, known iter.Seq2[string, *big.Int],
+) (*big.Int, error) {
+	result := big.NewInt(1)
+	chunk := make([]*node, 0, len(leaves))
+	reduce := func() {
+		if len(chunk) > 0 {
+			result.Rem(result.Mul(result, tree(chunk).product), m)
+			chunk = chunk[:0]
+		}
+	}
+	for _, n := range known {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if leaves[string(n.Bytes())] == nil {
+			chunk = append(chunk, &node{product: n})
+		}
+		if len(chunk) == cap(chunk) {
+			reduce()
+		}
+	}
+	reduce()
+	return result, nil
+}
+
+// node is a tree of products. Its leaves are moduli.
+type node struct {
+	product     *big.Int
+	left, right *node
+	shares      bool // of a leaf: it shares a prime
+}
+
+func tree(leaves []*node) *node {
+	if len(leaves) == 1 {
+		return leaves[0]
+	}
+	middle := len(leaves) / 2
+	n := &node{left: tree(leaves[:middle]), right: tree(leaves[middle:])}
+	n.product = new(big.Int).Mul(n.left.product, n.right.product)
+	return n
+}
+
+// descend brings two products down to each modulus N: others modulo N, and own, which N
+// divides itself, modulo N². What they have in common with N is shared.
+func (n *node) descend(ctx context.Context, others, own *big.Int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	others = new(big.Int).Rem(others, n.product)
+	own = new(big.Int).Rem(own, new(big.Int).Mul(n.product, n.product))
+	if n.left != nil {
+		return errors.Join(n.left.descend(ctx, others, own), n.right.descend(ctx, others, own))
+	}
+	product := own.Quo(own, n.product)
+	product.Rem(product.Mul(product, others), n.product)
+	n.shares = new(big.Int).GCD(nil, nil, product, n.product).BitLen() > 1
+	return nil
+}

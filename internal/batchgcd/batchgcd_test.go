@@ -1,0 +1,203 @@
+package batchgcd_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math/big"
+	"math/bits"
+	"reflect"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/sealane/sealane/internal/batchgcd"
+)
+
+// prime returns the n-th prime of the test, the same for every call.
+func prime(t testing.TB, n int) *big.Int {
+	t.Helper()
+	drawn.Lock()
+	defer drawn.Unlock()
+	for len(drawn.primes) <= n {
+		p, err := rand.Prime(rand.Reader, 128)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn.primes = append(drawn.primes, p)
+	}
+	return drawn.primes[n]
+}
+
+var drawn struct {
+	sync.Mutex
+	primes []*big.Int
+}
+
+// times is a product of primes.
+func times(t testing.TB, numbers ...int) *big.Int {
+	n := big.NewInt(1)
+	for _, i := range numbers {
+		n.Mul(n, prime(t, i))
+	}
+	return n
+}
+
+// named gives names in the order of the letters, so that known moduli come in an order.
+func named(moduli map[string]*big.Int) iter.Seq2[string, *big.Int] {
+	return func(yield func(string, *big.Int) bool) {
+		for _, name := range slices.Sorted(maps.Keys(moduli)) {
+			if !yield(name, moduli[name]) {
+				return
+			}
+		}
+	}
+}
+
+func TestFind(t *testing.T) {
+	known := map[string]*big.Int{"a": times(t, 0, 1), "b": times(t, 1, 2), "c": times(t, 3, 4)}
+	for _, c := range []struct {
+		name   string
+		moduli []*big.Int
+		want   []batchgcd.Shared
+	}{
+		{"none is new", nil, nil},
+		{"nothing is shared", []*big.Int{times(t, 10, 11), times(t, 12, 13)}, []batchgcd.Shared{{}, {}}},
+		{"one prime of one", []*big.Int{times(t, 3, 10)}, []batchgcd.Shared{{Known: []string{"c"}}}},
+		{"one prime of two", []*big.Int{times(t, 10, 1)}, []batchgcd.Shared{{Known: []string{"a", "b"}}}},
+		{"each prime of one", []*big.Int{times(t, 0, 3)}, []batchgcd.Shared{{Known: []string{"a", "c"}}}},
+		{"two new ones share", []*big.Int{times(t, 10, 11), times(t, 11, 12), times(t, 13, 14)},
+			[]batchgcd.Shared{{New: true}, {New: true}, {}}},
+		{"with both", []*big.Int{times(t, 10, 4), times(t, 10, 11)},
+			[]batchgcd.Shared{{Known: []string{"c"}, New: true}, {New: true}}},
+		{"a known one itself", []*big.Int{times(t, 3, 4)}, []batchgcd.Shared{{}}},
+		{"a known one that shares", []*big.Int{times(t, 0, 1)}, []batchgcd.Shared{{Known: []string{"b"}}}},
+		{"the same twice", []*big.Int{times(t, 10, 11), times(t, 10, 11)}, []batchgcd.Shared{{}, {}}},
+		{"the same twice, and shared", []*big.Int{times(t, 4, 10), times(t, 4, 10)},
+			[]batchgcd.Shared{{Known: []string{"c"}}, {Known: []string{"c"}}}},
+		{"a multiple of a known one", []*big.Int{times(t, 3, 4, 10, 11)}, []batchgcd.Shared{{Known: []string{"c"}}}},
+		{"one and its multiple", []*big.Int{times(t, 10, 11), times(t, 10, 11, 12, 13)},
+			[]batchgcd.Shared{{}, {New: true}}},
+		{"a square", []*big.Int{times(t, 10, 10), times(t, 10, 11)}, []batchgcd.Shared{{New: true}, {New: true}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := batchgcd.Find(t.Context(), c.moduli, named(known))
+			if err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("%+v, %v; want %+v", got, err, c.want)
+			}
+		})
+	}
+	got, err := batchgcd.Find(t.Context(), []*big.Int{times(t, 0, 1)}, named(nil))
+	if err != nil || len(got) != 1 || got[0].Any() {
+		t.Errorf("nothing is known: %+v, %v", got, err)
+	}
+}
+
+// A known modulus may be a divisor of a new one that was made of it: then only the new one
+// shares a prime, so that nobody can have another's key refused.
+func TestMadeOfAKnownOne(t *testing.T) {
+	made := times(t, 0, 1, 2, 3)
+	got, err := batchgcd.Find(t.Context(), []*big.Int{times(t, 0, 1)}, named(map[string]*big.Int{"made": made}))
+	if err != nil || got[0].Any() {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestBounds(t *testing.T) {
+	known := map[string]*big.Int{}
+	for i := range batchgcd.MaxNames + 5 {
+		known[fmt.Sprintf("%02d", i)] = times(t, 0, 20+i)
+	}
+	got, err := batchgcd.Find(t.Context(), []*big.Int{times(t, 0, 1)}, named(known))
+	if err != nil || len(got[0].Known) != batchgcd.MaxNames {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var moduli []*big.Int
+	for i := range batchgcd.MaxShared + 1 {
+		moduli = append(moduli, times(t, 0, 20+i))
+	}
+	if _, err := batchgcd.Find(t.Context(), moduli, named(nil)); !errors.Is(err, batchgcd.ErrTooMany) {
+		t.Errorf("%d that share: %v", len(moduli), err)
+	}
+	got, err = batchgcd.Find(t.Context(), moduli[:batchgcd.MaxShared], named(nil))
+	if err != nil || slices.ContainsFunc(got, func(s batchgcd.Shared) bool { return !s.New }) {
+		t.Errorf("%d that share: %v", batchgcd.MaxShared, err)
+	}
+}
+
+func TestContextEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	known := func(yield func(string, *big.Int) bool) {
+		cancel()
+		for i := range 3 {
+			if !yield(fmt.Sprint(i), times(t, 20+i, 21+i)) {
+				return
+			}
+		}
+	}
+	if _, err := batchgcd.Find(ctx, []*big.Int{times(t, 0, 1)}, known); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// BenchmarkFind is the cost of new moduli of 2,048 bits, alone and many at a time, without
+// that of reading the known ones.
+func BenchmarkFind(b *testing.B) {
+	for _, size := range []int{10_000, 100_000} {
+		known := make([]*big.Int, size)
+		for i := range known {
+			known[i] = modulus()
+		}
+		all := func(yield func(string, *big.Int) bool) {
+			for _, n := range known {
+				if !yield("", n) {
+					return
+				}
+			}
+		}
+		for _, n := range []int{1, 100, 8192} {
+			moduli := make([]*big.Int, n)
+			for i := range moduli {
+				moduli[i] = modulus()
+			}
+			b.Run(fmt.Sprintf("known=%d/new=%d", size, n), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := batchgcd.Find(b.Context(), moduli, all); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N)/float64(n), "ms/key")
+			})
+		}
+	}
+}
+
+// modulus returns numbers of about 2,048 bits that have nothing in common: powers of primes.
+func modulus() *big.Int {
+	small := primes()
+	p := small[used%len(small)]
+	used++
+	return new(big.Int).Exp(big.NewInt(p), big.NewInt(int64(2048/bits.Len64(uint64(p)))), nil)
+}
+
+var used int
+
+// primes are those from 2¹⁶ to 12 million.
+var primes = sync.OnceValue(func() (primes []int64) {
+	composite := make([]bool, 12_000_000)
+	for p := 3; p < len(composite); p += 2 {
+		if composite[p] {
+			continue
+		}
+		if p > 1<<16 {
+			primes = append(primes, int64(p))
+		}
+		for n := p * p; n < len(composite); n += 2 * p {
+			composite[n] = true
+		}
+	}
+	return primes
+})

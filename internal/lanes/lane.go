@@ -1,0 +1,164 @@
+package lanes
+
+import (
+	"cmp"
+	"crypto"
+	"crypto/rsa"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+// laneEntry is one environment of a partner, with what its lane is made of.
+type laneEntry struct {
+	partner      Partner
+	environment  Environment
+	ours, theirs []laneKey
+	shared       *[]laneKey // ours for all partners of the profile
+
+	mu   sync.Mutex
+	made map[sealane.Sealing]*sealane.Lane // the lanes that were asked for so far
+}
+
+type laneKey struct {
+	id    string
+	state keyring.State
+	spki  []byte
+
+	pair      string                          // ours: the key pair's identity
+	open      func() (keyring.Private, error) // ours: opens the private key once, for all lanes that share it
+	confirmed map[string]time.Time            // of a shared pair: when each partner confirmed it
+	installed time.Time                       // of a shared pair: since when all partners have it
+}
+
+// lane makes a lane when it is first asked for.
+func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing) (*sealane.Lane, error) {
+	entry.mu.Lock()
+	defer entry.mu.Unlock()
+	if l := entry.made[sealing]; l != nil {
+		return l, nil
+	}
+	l, err := s.makeLane(entry, sealing)
+	if err != nil {
+		return nil, fmt.Errorf("lane with %s in %s: %w", entry.partner.ID, entry.environment.Name, err)
+	}
+	if entry.made == nil {
+		entry.made = map[sealane.Sealing]*sealane.Lane{}
+	}
+	entry.made[sealing] = l
+	return l, nil
+}
+
+func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing) (*sealane.Lane, error) {
+	loaded := s.profiles[entry.partner.Profile]
+	if loaded.err != nil {
+		return nil, loaded.err
+	}
+	config := Config(entry.partner, entry.environment, loaded.compiled)
+	config.Sealing = sealing
+	var err error
+	if config.Ours, err = s.ring(entry.ourKeys()); err != nil {
+		return nil, err
+	}
+	if config.Theirs, err = s.ring(entry.theirs); err != nil {
+		return nil, err
+	}
+	return sealane.New(config)
+}
+
+// Config is what is agreed with a partner for an environment, without keys.
+func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config {
+	return sealane.Config{
+		Partner: p.ID, Environment: e.Name, Profile: agreed, Side: p.Side, Sealing: e.Sealing,
+		AcceptRSAOAEP: e.AcceptRSAOAEP, SenderAuth: e.SenderAuth, MaxPayload: e.MaxPayload,
+	}
+}
+
+// ourKeys returns the partner's own keys of ours, and then those that all partners share,
+// in the states that they have for this partner.
+func (entry *laneEntry) ourKeys() []laneKey {
+	shared := *entry.shared
+	pairs := make([]SharedPair, len(shared))
+	for i, k := range shared {
+		at := k.confirmed[entry.partner.ID]
+		if at.IsZero() {
+			at = k.installed
+		}
+		pairs[i] = SharedPair{ID: k.pair, State: k.state, Confirmed: at} // all are of one environment
+	}
+	ownActive := slices.ContainsFunc(entry.ours, func(k laneKey) bool { return k.state == keyring.Active })
+	all := slices.Clone(entry.ours)
+	for i, k := range shared {
+		k.state = StateFor(pairs, i, ownActive)
+		all = append(all, k)
+	}
+	return all
+}
+
+// ring makes a ring of keys, in the order active, staged, retiring.
+func (s *Snapshot) ring(keys []laneKey) (*keyring.Ring, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	keys = slices.Clone(keys)
+	slices.SortStableFunc(keys, func(a, b laneKey) int { return cmp.Compare(a.state, b.state) })
+	ring := make([]keyring.Key, len(keys))
+	for i, k := range keys {
+		public, err := ParsePublicKey(k.spki)
+		if err != nil {
+			return nil, err
+		}
+		ring[i] = keyring.Key{ID: k.id, State: k.state, Public: public}
+		if k.open != nil {
+			ring[i].Private = &privateKey{public: public, open: k.open}
+		}
+		if ring[i].PublicOps, err = s.engine.PublicOps(public); err != nil {
+			return nil, err
+		}
+	}
+	return keyring.New(ring...)
+}
+
+// ParsePublicKey parses the SubjectPublicKeyInfo of a row.
+func ParsePublicKey(spki []byte) (*rsa.PublicKey, error) {
+	public, err := cert.ParsePublicKey(spki)
+	if err != nil {
+		return nil, fmt.Errorf("public key of the registry: %w", err)
+	}
+	return public, nil
+}
+
+// privateKey is opened when it is first used. An error is one of the key, never of the
+// message.
+type privateKey struct {
+	public *rsa.PublicKey
+	open   func() (keyring.Private, error)
+}
+
+// Public implements [crypto.Signer].
+func (k *privateKey) Public() crypto.PublicKey { return k.public }
+
+// Sign implements [crypto.Signer].
+func (k *privateKey) Sign(random io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	key, err := k.open()
+	if err != nil {
+		return nil, err
+	}
+	return key.Sign(random, digest, o)
+}
+
+// Decrypt implements [crypto.Decrypter].
+func (k *privateKey) Decrypt(random io.Reader, message []byte, o crypto.DecrypterOpts) ([]byte, error) {
+	key, err := k.open()
+	if err != nil {
+		return nil, err
+	}
+	return key.Decrypt(random, message, o)
+}
