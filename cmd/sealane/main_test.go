@@ -31,7 +31,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DECRYPTION_ERROR", testlane.ErrorBody(t, "riskos", sealane.ErrDecryption))
-			return nil
+			ledger, err := filepath.Abs("../../testdata/profiles/ledger.yaml")
+			e.Setenv("LEDGER", ledger)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": capture,

@@ -91,7 +91,7 @@ func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Protection, off
 		if slices.Contains(layer.Enc.Open, enc) {
 			r.ok(prefix+"enc", enc, list(layer.Enc.Open))
 		} else {
-			r.refuse(prefix+"enc", offset+stepEnc, fault.EncNotAllowed, show(enc), list(layer.Enc.Open), "", 1)
+			r.refuse(prefix+"enc", offset+stepEnc, fault.EncNotAllowed, show(enc), list(layer.Enc.Open), "", 3)
 		}
 	}
 	x.ruleKid(r, t, layer, offset)

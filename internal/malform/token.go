@@ -93,9 +93,15 @@ var textFaults = []tokenFault{
 		return s
 	})},
 	{fault.Base64SpareBits, "last-part", written(func(parts []string) string {
-		// Tag and signature leave four bits of their last character over.
+		// The last part whose length leaves bits of its last character over; a
+		// signature of 3072 bits is none.
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-		last := &parts[len(parts)-1]
+		last := &parts[0]
+		for i := range parts {
+			if len(parts[i])%4 != 0 {
+				last = &parts[i]
+			}
+		}
 		end := len(*last) - 1
 		*last = (*last)[:end] + string(alphabet[strings.IndexByte(alphabet, (*last)[end])|1])
 		return strings.Join(parts, ".")
