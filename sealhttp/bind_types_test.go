@@ -26,6 +26,8 @@ func TestIdentifiersAreComparedWithTheirType(t *testing.T) {
 
 		{"echoed string", "POST", "/api/evaluation", `{"id":"1"}`, ``, `{"id":"1"}`, true},
 		{"echoed number", "POST", "/api/evaluation", `{"id":1}`, ``, `{"id":1}`, true},
+		{"an echo of nothing", "POST", "/api/evaluation", `{}`, ``, `{"id":"1"}`, true},
+		{"no echo", "POST", "/api/evaluation", `{"id":"1"}`, ``, `{}`, true},
 		{"a number is echoed as a string", "POST", "/api/evaluation", `{"id":1}`, ``, `{"id":"1"}`, false},
 		{"a string is echoed as a number", "POST", "/api/evaluation", `{"id":"1"}`, ``, `{"id":1}`, false},
 

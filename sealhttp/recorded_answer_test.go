@@ -2,6 +2,7 @@ package sealhttp_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,16 +14,20 @@ import (
 )
 
 // TestAnswerOfTheLimit: MaxPayload holds to the byte for answers, however they are
-// written.
+// written. The service is told, so that it can stop.
 func TestAnswerOfTheLimit(t *testing.T) {
 	const limit = 1000
 	for name, parts := range map[string][]int{"one piece": {limit}, "pieces": {1, 600, 0, 399}, "bytes at the end": {999, 1}} {
 		for _, more := range []int{0, 1} {
 			s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 				for _, n := range parts {
-					io.WriteString(w, strings.Repeat(" ", n))
+					if _, err := io.WriteString(w, strings.Repeat(" ", n)); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
 				}
-				io.WriteString(w, strings.Repeat(" ", more))
+				if n, err := io.WriteString(w, strings.Repeat(" ", more)); n != 0 || errors.Is(err, sealane.ErrTooLarge) != (more > 0) {
+					t.Errorf("%s, %d bytes too many: %d are written, %v", name, more, n, err)
+				}
 			}, func(c *sealane.Config) { c.MaxPayload = limit })
 			answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`), "X-Payload-Encrypted", "true")
 			if want := 200 + 300*more; answer.StatusCode != want {
