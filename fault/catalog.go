@@ -40,6 +40,11 @@ var httpAndBody = []entry{
 	{BodyUnreadable, "The body broke off while it was being read.", "Look at the connection; send it again."},
 	{AnswerNotSealed, "The answer should be sealed and is not.", "Do not trust it; ask the partner whether sealing is on for this account."},
 	{Busy, "As many sealed requests are under way as the handler allows.", "Send it again after a moment, or raise the limit."},
+	{AnswerWithoutBody, "A response has a status without a body, where the profile seals the body.", "Let the service answer with a body, or mark the endpoint as bodyless in the profile."},
+	{AnswerRedirects, "A response to a sealed request is a redirect, which nobody has signed.", "Call the right address: a sealed request is not sent elsewhere."},
+	{AnswerCut, "The service broke its response off, or sent less than its Content-Length.", "Look at the service's log; the request may have been processed."},
+	{AnswerPanic, "The service panicked.", "Look at the stack in the log; the request may have been processed."},
+	{BodyShort, "A request's body is shorter than its Content-Length.", "Look for a client that sets the length by hand, or a file that was cut."},
 
 	{BodyEmpty, "The body is empty.", "Send the body the profile describes."},
 	{BodyTooLarge, "The body is larger than the limit.", "Send less, or raise the lane's MaxPayload."},

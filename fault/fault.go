@@ -98,6 +98,12 @@ const (
 	AnswerNotSealed Code = "http.answer-not-sealed"
 	Busy            Code = "http.busy"
 
+	AnswerWithoutBody Code = "http.answer-without-body"
+	AnswerRedirects   Code = "http.answer-redirects"
+	AnswerCut         Code = "http.answer-cut"
+	AnswerPanic       Code = "http.service-panicked"
+	BodyShort         Code = "http.body-short"
+
 	BodyEmpty        Code = "body.empty"
 	BodyTooLarge     Code = "body.too-large"
 	BodyUTF8         Code = "body.utf8"

@@ -74,6 +74,15 @@ func (m Match) Echo() iter.Seq[string] { return slices.Values(m.endpoint.Echo) }
 // Bind yields the path variables that the response repeats where it has them.
 func (m Match) Bind() iter.Seq[string] { return slices.Values(m.endpoint.Bind) }
 
+// Binds reports whether anything ties a response to its request.
+func (m Match) Binds() bool {
+	return m.endpoint.Identifier != "" || len(m.endpoint.Echo) > 0 || len(m.endpoint.Bind) > 0
+}
+
+// Bodyless reports whether a response whose status has no body is one, although it is
+// not sealed.
+func (m Match) Bodyless() bool { return m.endpoint.Bodyless }
+
 // Variable returns the unescaped value of a path variable.
 func (m Match) Variable(name string) (string, bool) {
 	value, ok := m.variables[name]

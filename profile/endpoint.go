@@ -13,6 +13,7 @@ type Endpoint struct {
 	Identifier string   `yaml:"identifier"` // answer member that stands outside the seal too
 	Echo       []string `yaml:"echo"`       // request members that the answer repeats where it has them
 	Bind       []string `yaml:"bind"`       // path variables that the answer repeats where it has them
+	Bodyless   bool     `yaml:"bodyless"`   // a status without a body (204, 205, 304) is a response, which nobody signs
 }
 
 // Find gives the endpoint for a request, and the variables of its path. Paths

@@ -26,7 +26,7 @@ func (r requestInfo) bind(lane *sealane.Lane, siblings []member, payload []byte)
 		return failure(lane, sealane.OpBind, sealane.ErrContradiction, fault.BindContradiction, fmt.Sprintf(format, args...))
 	}
 	got, err := strictjson.TopLevel(payload)
-	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && r.endpoint.Identifier() != "" {
+	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && r.endpoint.Binds() {
 		return contradiction("the signed response cannot be compared with its request: it is %v", err)
 	}
 	// A response that is no object, or empty, has no identifiers of its own.

@@ -47,12 +47,18 @@ func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (m sealane.M
 // The member name with its value id (JSON), if any, stands in front of the token.
 func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte) ([]byte, error) {
 	front, back := envelope(lane.Outbound(), name, id)
-	b := make([]byte, 0, len(front)+lane.SealedLen(len(payload))+len(back))
+	b := make([]byte, 0, sealedBodyLen(lane, len(payload), name, id))
 	b, err := lane.AppendSeal(ctx, append(b, front...), payload)
 	if err != nil {
 		return nil, err
 	}
 	return append(b, back...), nil
+}
+
+// sealedBodyLen returns the capacity that sealBody needs for a payload of n bytes.
+func sealedBodyLen(lane *sealane.Lane, n int, name string, id []byte) int {
+	front, back := envelope(lane.Outbound(), name, id)
+	return len(front) + lane.SealedLen(n) + len(back)
 }
 
 // foreign reports whether a character is in no compact serialization.
@@ -103,11 +109,11 @@ func takeToken(body []byte, form profile.CompiledDirection) (token []byte, sibli
 	for _, m := range members {
 		switch {
 		case m.Name == form.Field():
-			text, ok := strictjson.String(m.Value)
+			text, ok := strictjson.Text(m.Value)
 			if !ok {
 				return nil, nil, formatError(fault.BodyType, fmt.Sprintf("member %q is not a string", form.Field()))
 			}
-			token, found = []byte(text), true
+			token, found = text, true
 		case form.Accompanies(m.Name):
 			siblings = append(siblings, m)
 		case form.RefusesOthers():
@@ -168,40 +174,39 @@ func appendString(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// readBody reads at most limit bytes. declared is the Content-Length, or -1. Errors
-// have no lane.
-func readBody(r io.Reader, declared int64, limit int) ([]byte, error) {
+// readBody reads at most limit bytes into b. declared is the Content-Length, or -1. The
+// memory is taken as bytes arrive. Errors have no lane.
+func readBody(b *buffer, r io.Reader, declared int64, limit int) error {
 	tooLarge := func() error {
 		return failure(nil, sealane.OpReadBody, sealane.ErrTooLarge, fault.BodyTooLarge,
 			fmt.Sprintf("body has more than %d bytes", limit))
 	}
 	if declared > int64(limit) {
-		return nil, tooLarge()
+		return tooLarge()
 	}
 	if r == nil {
-		return nil, nil
+		return nil
 	}
-	var b bytes.Buffer
-	limited := io.LimitReader(r, int64(limit)+1)
-	const proof = 64 << 10 // bytes that come before the declared length is allocated
-	n, err := io.CopyN(&b, limited, proof)
-	if err == nil {
-		if declared > n {
-			b.Grow(int(declared-n) + bytes.MinRead)
+	for {
+		if err := b.room(1, int(declared)+1); err != nil {
+			return err
 		}
-		var rest int64
-		rest, err = b.ReadFrom(limited)
-		n += rest
+		n, err := r.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		switch {
+		case len(b.data) > limit:
+			return tooLarge()
+		case errors.Is(err, io.EOF) && declared >= 0 && int64(len(b.data)) < declared:
+			err = fmt.Errorf("%d bytes of %d: %w", len(b.data), declared, io.ErrUnexpectedEOF)
+			fallthrough
+		case err != nil && !errors.Is(err, io.EOF):
+			e := failure(nil, sealane.OpReadBody, sealane.ErrFormat, fault.BodyUnreadable, "")
+			e.Err = err
+			return e
+		case err != nil:
+			return nil
+		}
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		e := failure(nil, sealane.OpReadBody, sealane.ErrFormat, fault.BodyUnreadable, "")
-		e.Err = err
-		return nil, e
-	}
-	if n > int64(limit) {
-		return nil, tooLarge()
-	}
-	return b.Bytes(), nil
 }
 
 // checkContentType refuses a media type that the profile does not accept, two of

@@ -17,7 +17,8 @@ var ErrUnauthenticated = errors.New("caller is not authenticated")
 // plain and unsigned. It wraps its outcome, and [sealane.ErrMayBeProcessed] where that
 // is [sealane.ErrSealingFailed].
 type PartnerError struct {
-	// Method and Path are the request's.
+	// Method is the request's. Path is the endpoint's, as the profile writes it: the
+	// values of its variables are somebody's identifiers.
 	Method, Path string
 	// Status is the HTTP status.
 	Status int
@@ -62,7 +63,8 @@ var advice = map[profile.Outcome]string{
 // AnswerError says that the request went out, and that its response did not come or
 // can't be used. It wraps the reason and [sealane.ErrMayBeProcessed].
 type AnswerError struct {
-	// Method and Path are the request's.
+	// Method is the request's. Path is the endpoint's, as the profile writes it: the
+	// values of its variables are somebody's identifiers.
 	Method, Path string
 	// Status is the HTTP status, or 0 where no response came.
 	Status int
@@ -81,6 +83,6 @@ func (e *AnswerError) Error() string {
 func (e *AnswerError) Unwrap() []error { return []error{sealane.ErrMayBeProcessed, e.Err} }
 
 // unusable returns the error for a response.
-func unusable(answer *http.Response, err error) error {
-	return &AnswerError{answer.Request.Method, answer.Request.URL.Path, answer.StatusCode, err}
+func unusable(response *http.Response, path string, err error) error {
+	return &AnswerError{response.Request.Method, path, response.StatusCode, err}
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,20 +18,17 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// What a Handler holds in memory at once. Opening and answering takes about four
-// times the bodies' size.
-const (
-	DefaultMaxInFlight = 256
-	DefaultMaxHeld     = 256 << 20 // bytes
-)
-
-// maxBodyTime is how long a sealed body may take to arrive.
-const maxBodyTime = time.Minute
-
 // Handler is the server's side of lanes: it opens requests, calls Next with the
 // payload, and seals what Next answers. Next sees plain JSON both ways, and finds out
-// who signed by [MessageFrom]. The http.Server must have time-outs: a request holds its
-// place while it is being read.
+// who signed by [MessageFrom].
+//
+// A Handler records the whole response of Next before it answers. A response that is cut
+// off or shorter than its Content-Length, and a panic of Next, are answered as the
+// outcome [sealane.ErrSealingFailed]: the request may have been processed.
+//
+// The http.Server should have time-outs. Where it has no ReadTimeout, a sealed body must
+// arrive within a minute; where it has no WriteTimeout, a client must read 64 KiB of its
+// response within a minute. A Handler never changes a deadline of the server.
 type Handler struct {
 	// Lane authenticates the caller and returns its lane: a lane without keys where
 	// none were exchanged. [ErrUnauthenticated] is answered 401, other errors 503.
@@ -45,12 +41,20 @@ type Handler struct {
 	// NewID makes the identifier of an answer to what could not be opened. The
 	// default is a random UUID.
 	NewID func() string
-	// MaxInFlight limits the sealed requests at once. The default is DefaultMaxInFlight.
+	// MaxInFlight limits the sealed requests that are opened, served or sealed at once;
+	// reading a body and writing a response take no place. The default is
+	// DefaultMaxInFlight.
 	MaxInFlight int
-	// MaxHeld limits the bytes of their bodies at once. The default is DefaultMaxHeld.
+	// MaxHeld limits the bytes of memory that sealed requests hold at once: bodies as
+	// they arrive, payloads, responses and what sealing adds. One request that is alone
+	// may hold more. The default is DefaultMaxHeld.
 	MaxHeld int64
+	// MaxInFlightPerLane and MaxHeldPerLane limit the share of one lane. The default is
+	// half; a server of one lane should set them to MaxInFlight and MaxHeld.
+	MaxInFlightPerLane int
+	MaxHeldPerLane     int64
 
-	inside, held atomic.Int64
+	limits limits
 }
 
 // ServeHTTP opens a request, calls Next, and seals its response. An error before the
@@ -79,29 +83,27 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		next.ServeHTTP(w, r)
 		return
 	}
+	if r.Body != nil && r.Body != http.NoBody {
+		r = r.WithContext(r.Context()) // the server's own request stays as it is
+		r.Body = &trackedBody{ReadCloser: r.Body}
+	}
 	if err != nil {
 		h.refuse(w, r, lane, err)
 		return
 	}
-	leave, ok := h.enter(r, lane)
-	if !ok {
-		h.refuse(w, r, lane, failure(lane, sealane.OpOpen, sealane.ErrUnavailable, fault.Busy, ""))
-		return
+	held := h.reserve(lane)
+	defer held.release()
+	message, err := readMessage(w, r, lane, held)
+	if err == nil {
+		err = held.enter()
 	}
-	defer leave()
-	message, err := readMessage(w, r, lane)
 	if err != nil {
+		held.release()
 		h.refuse(w, r, lane, inLane(lane, err))
 		return
 	}
-	opened := openedRequest(r, lane, message)
-	if !lane.Outbound().Sealed() {
-		next.ServeHTTP(w, opened)
-		return
-	}
-	response := newRecorder(lane)
-	next.ServeHTTP(response, opened)
-	h.seal(w, opened, lane, response, requestInfo{endpoint, message.Payload()})
+	response := h.callNext(next, openedRequest(r, lane, message), lane, held)
+	h.answer(w, r, lane, response, requestInfo{endpoint, message.Payload()})
 }
 
 // lane returns the caller's lane.
@@ -140,18 +142,19 @@ func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sea
 	case on && listed:
 		return endpoint, true, lane.Ready()
 	case on:
-		return refuse(sealane.ErrFormat, fault.Endpoint, "the profile does not seal %s %.200q", r.Method, r.URL.Path)
+		return refuse(sealane.ErrFormat, fault.Endpoint, "the profile does not seal %s %.200q", r.Method, shortPath(r))
 	case lane.Sealing() == sealane.SealingOptional || lane.IsPlainEndpoint(r.Method, r.URL):
 		return endpoint, false, nil
 	case !listed:
 		return refuse(sealane.ErrPlainRefused, fault.Endpoint,
 			"the lane requires sealing, and the profile does not seal %s %.200q; PlainEndpoints can list it",
-			r.Method, r.URL.Path)
+			r.Method, shortPath(r))
 	}
 	return refuse(sealane.ErrPlainRefused, fault.TriggerMissing, "")
 }
 
-func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (sealane.Message, error) {
+// readMessage reads the body and opens it. What the message holds is reserved.
+func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, held *reservation) (sealane.Message, error) {
 	form := lane.Inbound()
 	if err := checkContentType(r.Header, form); err != nil {
 		return nil, err
@@ -159,21 +162,45 @@ func readMessage(w http.ResponseWriter, r *http.Request, lane *sealane.Lane) (se
 	if e := strings.Join(r.Header.Values("Content-Encoding"), ", "); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
 	}
-	// A body that trickles in must not hold its place for ever. A server's own
-	// time-out is left alone where it is shorter, or no deadline can be set.
-	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if control := http.NewResponseController(w); server == nil || server.ReadTimeout <= 0 || server.ReadTimeout > maxBodyTime {
-		if control.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
-			defer control.SetReadDeadline(time.Time{})
-		}
-	}
+	clearDeadline := limitReading(w, r)
 	limit := lane.MaxToken() + spare
-	body, err := readBody(http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit)
+	body := buffer{held: held}
+	if err := readBody(&body, http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit); err != nil {
+		return nil, err
+	}
+	clearDeadline() // the body was read to its end
+	added := len(body.data)
+	if bytes.IndexByte(body.data, '\\') >= 0 {
+		added *= 3 // a token with escapes is copied twice
+	}
+	if err := held.grow(added); err != nil {
+		return nil, err
+	}
+	message, _, err := openBody(r.Context(), lane, body.data)
 	if err != nil {
 		return nil, err
 	}
-	message, _, err := openBody(r.Context(), lane, body)
-	return message, err
+	held.shrink(added - len(body.data)*3/4) // what the payload lies in
+	body.drop()
+	return message, nil
+}
+
+// maxBodyTime is how long a sealed body may take to arrive, and how long a client may
+// take to read a piece of its response, where the server has no time-out of its own.
+const maxBodyTime = time.Minute
+
+// limitReading sets a deadline for the request's body where the server has none, and
+// returns a function that takes it away.
+func limitReading(w http.ResponseWriter, r *http.Request) (clear func()) {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if server != nil && server.ReadTimeout > 0 {
+		return func() {}
+	}
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(maxBodyTime)) != nil {
+		return func() {}
+	}
+	return func() { control.SetReadDeadline(time.Time{}) }
 }
 
 // openedRequest returns the request as the next handler sees it.
@@ -182,10 +209,9 @@ func openedRequest(r *http.Request, lane *sealane.Lane, message sealane.Message)
 	payload := message.Payload()
 	opened.Body = io.NopCloser(bytes.NewReader(payload))
 	opened.ContentLength = int64(len(payload))
+	dropHeaders(opened.Header)
 	opened.Header.Set("Content-Length", strconv.Itoa(len(payload)))
 	opened.Header.Set("Content-Type", "application/json")
-	opened.Header.Del("Accept-Encoding") // what comes back is to be sealed as it is
-	opened.Header.Del("Range")
 	if header, _, ok := lane.Profile().Trigger(); ok {
 		opened.Header.Del(header)
 	}
@@ -193,69 +219,110 @@ func openedRequest(r *http.Request, lane *sealane.Lane, message sealane.Message)
 	return opened
 }
 
-// seal writes the recorded response: sealed where the profile seals it.
-func (h *Handler) seal(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, response *recorder, to requestInfo) {
+// callNext records the response of the next handler. A panic becomes an error of the
+// response.
+func (h *Handler) callNext(next http.Handler, r *http.Request, lane *sealane.Lane, held *reservation) (response *recorder) {
+	response = newRecorder(lane, held)
+	defer func() {
+		if reason := recover(); reason != nil {
+			response.panicked(reason)
+		}
+	}()
+	next.ServeHTTP(response, r)
+	response.finish()
+	return response
+}
+
+// answer writes the recorded response: sealed where the profile seals it.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, response *recorder, to requestInfo) {
 	direction := lane.Outbound()
-	bodyless := response.status == http.StatusNoContent || response.status == http.StatusNotModified
-	plain := bodyless || !success(response.status) && !direction.SealsErrors()
-	if plain && !errors.Is(response.err, sealane.ErrTooLarge) {
-		response.copyTo(w, nil)
+	bodyless := direction.Sealed() && !bodyAllowed(response.status)
+	if bodyless && response.err == nil && !to.endpoint.Bodyless() {
+		response.fail(fault.AnswerWithoutBody, fmt.Sprintf("the service answered %s %s with status %d, which has no body to seal",
+			r.Method, to.endpoint.Path(), response.status))
+	}
+	plain := !direction.Sealed() || bodyless || !success(response.status) && !direction.SealsErrors()
+	if plain && response.err == nil {
+		response.held.leave()
+		response.copyTo(w, r, response.body.data, false)
 		return
 	}
-	name, id, found := to.identifier(response.body.Bytes())
+	name, id, found := to.identifier(response.body.data)
 	if !found {
 		id = appendString(nil, h.newID())
 	}
-	err := response.err
-	var body []byte
-	if err == nil {
-		body, err = sealBody(r.Context(), lane, response.body.Bytes(), name, id)
-	}
+	body, err := response.seal(r.Context(), name, id)
 	if err != nil {
+		response.held.release()
 		failed := failure(lane, sealane.OpSeal, sealane.ErrSealingFailed, sealane.FaultOf(err), "")
 		failed.Err = err
-		h.writeError(w, r, lane, failed, plainText(id))
+		h.writeError(w, r, lane, failed, plainText(id), response.stack)
 		return
 	}
-	response.WriteHeader(http.StatusOK) // where the service wrote nothing at all
-	response.sent.Set("Content-Type", direction.ContentType())
-	response.copyTo(w, body)
+	response.held.leave()
+	response.copyTo(w, r, body, true)
 }
 
 // refuse answers a request that could not be opened.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
-	h.writeError(w, r, lane, err, h.newID())
+	closeUnread(w, r)
+	h.writeError(w, r, lane, err, h.newID(), "")
+}
+
+// closeUnread has the connection closed after the response where the request's body was
+// not read to its end: net/http would else wait for the rest of it.
+func closeUnread(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// trackedBody notes that a body was read to its end.
+type trackedBody struct {
+	io.ReadCloser
+	done bool
+}
+
+func (b *trackedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.done = b.done || errors.Is(err, io.EOF)
+	return n, err
 }
 
 // writeError turns an error on a lane into an answer, and logs it once that is on
-// its way: the reason's length must not be seen in the answer's time. The path is
-// logged as the profile writes it: its variables are somebody's identifiers.
-func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id string) {
+// its way: the reason's length must not be seen in the answer's time.
+func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id, stack string) {
 	p := lane.Profile()
 	on := sealane.OutcomeOf(err)
 	status, text, ok := p.ErrorRow(on)
 	if !ok {
 		status, text = http.StatusInternalServerError, "The message could not be processed"
 	}
-	level, path := slog.LevelWarn, r.URL.Path
+	level := slog.LevelWarn
 	switch {
 	case r.Context().Err() != nil: // the client went away
 		level = slog.LevelDebug
 	case status >= 500:
 		level = slog.LevelError
 	}
-	if e, listed := p.Find(r.Method, r.URL); listed && e.Path() != profile.Any {
-		path = e.Path()
-	}
 	if on == profile.Unavailable {
 		w.Header().Set("Retry-After", "5")
 	}
-	writeBody(w, status, "application/json", p.RenderError(id, text))
+	writeBody(w, r, status, "application/json", p.RenderError(id, text))
 	http.NewResponseController(w).Flush() // an error is the client's going away, or a writer that has nothing to flush
-	h.log().LogAttrs(r.Context(), level, "message refused",
-		slog.String("id", id), slog.String("lane", lane.Name()), slog.String("method", r.Method), slog.String("path", path),
+	attributes := []slog.Attr{
+		slog.String("id", id), slog.String("lane", lane.Name()),
+		slog.String("method", r.Method), slog.String("path", shownPath(lane, r)),
 		slog.Int("status", status), slog.String("outcome", string(on)), slog.String("fault", string(sealane.FaultOf(err))),
-		slog.String("reason", err.Error()))
+		slog.String("reason", err.Error()),
+	}
+	if stack != "" {
+		attributes = append(attributes, slog.String("stack", stack))
+	}
+	h.log().LogAttrs(r.Context(), level, "message refused", attributes...)
 }
 
 func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
@@ -264,40 +331,59 @@ func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error
 		status, text = http.StatusUnauthorized, `{"error":"unauthorized"}`
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
+	closeUnread(w, r)
+	writeBody(w, r, status, "application/json", []byte(text))
 	h.log().LogAttrs(r.Context(), slog.LevelWarn, "caller refused", slog.String("method", r.Method),
-		slog.String("path", r.URL.Path), slog.Int("status", status), slog.String("reason", err.Error()))
-	writeBody(w, status, "application/json", []byte(text))
+		slog.String("path", shortPath(r)), slog.Int("status", status), slog.String("reason", err.Error()))
 }
 
-func writeBody(w http.ResponseWriter, status int, contentType string, body []byte) {
+// shownPath returns a request's path as the profile writes it: the values of its
+// variables are somebody's identifiers.
+func shownPath(lane *sealane.Lane, r *http.Request) string {
+	if e, listed := lane.Profile().Find(r.Method, r.URL); listed && e.Path() != profile.Any {
+		return e.Path()
+	}
+	return shortPath(r)
+}
+
+// shortPath returns the first two segments of a path that the profile does not list.
+func shortPath(r *http.Request) string {
+	segments := strings.SplitN(r.URL.EscapedPath(), "/", 4)
+	if len(segments) < 4 {
+		return strings.Join(segments, "/")
+	}
+	return strings.Join(segments[:3], "/") + "/…"
+}
+
+func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write(body) // an error here is the client's going away
+	writeInTime(w, r, body)
 }
 
-// enter takes a place among the requests that are held in memory, and room for
-// the request's body: what it declares, or the most that the lane takes.
-func (h *Handler) enter(r *http.Request, lane *sealane.Lane) (leave func(), ok bool) {
-	places, room := int64(h.MaxInFlight), h.MaxHeld
-	if places <= 0 {
-		places = DefaultMaxInFlight
+// writeInTime writes a body in pieces. Where the server has no time-out, each piece must
+// be read in time.
+func writeInTime(w http.ResponseWriter, r *http.Request, body []byte) {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	control := http.NewResponseController(w)
+	own := (server == nil || server.WriteTimeout <= 0) && control.SetWriteDeadline(time.Time{}) == nil
+	const piece = 64 << 10
+	for len(body) > 0 {
+		if own {
+			control.SetWriteDeadline(time.Now().Add(maxBodyTime))
+		}
+		n, err := w.Write(body[:min(len(body), piece)])
+		if err != nil {
+			return // the client went away
+		}
+		body = body[n:]
 	}
-	if room <= 0 {
-		room = DefaultMaxHeld
+	if own {
+		control.Flush()
+		control.SetWriteDeadline(time.Time{})
 	}
-	size := int64(lane.MaxToken() + spare)
-	if declared := r.ContentLength; declared >= 0 {
-		size = min(size, declared)
-	}
-	held, inside := h.held.Add(size), h.inside.Add(1)
-	leave = func() { h.held.Add(-size); h.inside.Add(-1) }
-	if inside > places || held > room && inside > 1 { // one alone always fits
-		leave()
-		return nil, false
-	}
-	return leave, true
 }
 
 func (h *Handler) log() *slog.Logger {

@@ -1,80 +1,136 @@
 package sealhttp
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 )
 
-// recorder keeps what the next handler answers until it is sealed, up to the lane's
-// MaxPayload.
+// recorder keeps the response of the next handler until it is answered, up to the
+// lane's MaxPayload. Its memory is reserved.
 type recorder struct {
 	lane   *sealane.Lane
+	held   *reservation
 	header http.Header // as the service sees it
 	sent   http.Header // as it was when the response began
 	status int
-	body   bytes.Buffer
+	body   buffer
 	wrote  bool
-	err    error // why the response can't be sealed
+	err    error  // why the response can't be used
+	stack  string // where the service panicked
 }
 
-func newRecorder(lane *sealane.Lane) *recorder {
-	return &recorder{lane: lane, header: http.Header{}, status: http.StatusOK}
+func newRecorder(lane *sealane.Lane, held *reservation) *recorder {
+	return &recorder{lane: lane, held: held, header: http.Header{}, status: http.StatusOK, body: buffer{held: held}}
 }
 
 func (r *recorder) Header() http.Header { return r.header }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.wrote || status < 200 { // informational answers are not sealed, nor passed on
+	if status < 100 || status > 999 { // as net/http does
+		panic(fmt.Sprintf("invalid WriteHeader code %v", status))
+	}
+	if r.wrote || status < 200 { // informational responses are neither sealed nor passed on
 		return
 	}
 	r.status, r.wrote = status, true
 	r.sent = r.header.Clone() // later changes would be trailers
-	if e := r.header.Get("Content-Encoding"); e != "" && e != "identity" {
-		r.err = failure(r.lane, sealane.OpReadResponse, sealane.ErrFormat, fault.ContentEncoding,
-			fmt.Sprintf("the service answered with Content-Encoding %.40q, though not asked to", e))
-	}
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
 	r.WriteHeader(http.StatusOK)
-	if errors.Is(r.err, sealane.ErrTooLarge) { // no smaller piece may follow the one that is missing
-		return 0, r.err
+	if !bodyAllowed(r.status) {
+		return 0, http.ErrBodyNotAllowed
 	}
-	if limit := r.lane.MaxPayload(); r.body.Len()+len(p) > limit {
+	if r.err != nil {
+		return 0, r.err // no smaller piece may follow the one that is missing
+	}
+	if limit := r.lane.MaxPayload(); len(r.body.data)+len(p) > limit {
 		r.err = failure(r.lane, sealane.OpReadResponse, sealane.ErrTooLarge, fault.PayloadLarge,
 			fmt.Sprintf("the service answered with more than %d bytes", limit))
 		return 0, r.err
 	}
-	return r.body.Write(p)
+	n, err := r.body.Write(p)
+	if err != nil {
+		r.err = err
+	}
+	return n, err
 }
 
-// plainOnly are headers that describe the plain body and would be wrong, or tell
-// something about it, beside a sealed one.
-var plainOnly = []string{"Content-Length", "Content-Encoding", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest", "Etag", "Accept-Ranges", "Content-Range", "Trailer", "Transfer-Encoding"}
-
-// copyTo sends the answer with body for a body, or as it is where body is nil.
-func (r *recorder) copyTo(w http.ResponseWriter, body []byte) {
+// finish ends the response, once the service has returned.
+func (r *recorder) finish() {
 	r.WriteHeader(http.StatusOK)
-	if body != nil {
-		for _, name := range plainOnly {
-			r.sent.Del(name)
-		}
-	} else {
-		body = r.body.Bytes()
-		r.sent.Del("Content-Length")
+	declared, err := strconv.Atoi(r.sent.Get("Content-Length"))
+	if err == nil && declared != len(r.body.data) && bodyAllowed(r.status) {
+		r.fail(fault.AnswerCut, fmt.Sprintf("the service answered with %d bytes of %d", len(r.body.data), declared))
+	}
+}
+
+// panicked ends the response of a service that panicked.
+func (r *recorder) panicked(reason any) {
+	r.WriteHeader(http.StatusOK)
+	if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		r.fail(fault.AnswerCut, "the service broke its response off")
+		return
+	}
+	// The value may hold anything, also a payload: only its type is named.
+	r.fail(fault.AnswerPanic, fmt.Sprintf("the service panicked with a %T", reason))
+	r.stack = string(debug.Stack())
+}
+
+// fail notes why the response can't be used, if nothing was noted before.
+func (r *recorder) fail(f fault.Code, detail string) {
+	if r.err == nil {
+		r.err = failure(r.lane, sealane.OpReadResponse, sealane.ErrFormat, f, detail)
+	}
+}
+
+// seal returns the body of the sealed response, and gives the memory of the plain one back.
+func (r *recorder) seal(ctx context.Context, name string, id []byte) ([]byte, error) {
+	if e := r.sent.Get("Content-Encoding"); r.err == nil && e != "" && e != "identity" {
+		r.fail(fault.ContentEncoding, fmt.Sprintf("the service answered with Content-Encoding %.40q, though not asked to", e))
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	size := sealedBodyLen(r.lane, len(r.body.data), name, id)
+	if err := r.held.grow(size); err != nil {
+		return nil, err
+	}
+	body, err := sealBody(ctx, r.lane, r.body.data, name, id)
+	if err != nil {
+		return nil, err
+	}
+	r.body.drop()
+	return body, nil
+}
+
+// copyTo sends the response with a body, sealed or as the service wrote it.
+func (r *recorder) copyTo(w http.ResponseWriter, request *http.Request, body []byte, sealed bool) {
+	dropHopByHop(r.sent)
+	if sealed {
+		dropHeaders(r.sent)
+		r.sent.Set("Content-Type", r.lane.Outbound().ContentType())
 	}
 	for name, values := range r.sent {
 		w.Header()[name] = values
 	}
-	if len(body) > 0 {
+	if bodyAllowed(r.status) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(r.status)
-	w.Write(body) // an error here is the client's going away
+	writeInTime(w, request, body)
+}
+
+// bodyAllowed reports whether a response with the status has a body (RFC 9110
+// sections 6.4.1 and 15.3.6).
+func bodyAllowed(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusResetContent &&
+		status != http.StatusNotModified
 }

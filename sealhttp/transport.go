@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/profile"
 )
 
 // NewClient returns an *http.Client for one lane. It has no time-out: set its Timeout,
@@ -38,6 +40,15 @@ type Transport struct {
 // RoundTrip seals a request, sends it, and opens its response. [MessageFrom] of the
 // context of the response's Request returns the opened message.
 //
+// It removes headers that concern one connection, that describe the plain body, or that
+// ask for a part of the response. A response to a sealed request counts only if it was
+// opened: a redirect, and a status without a body, are errors. So an http.Client does not
+// follow redirects of sealed requests.
+//
+// An *http.Client and its transport send a request with the header Idempotency-Key (or
+// X-Idempotency-Key) again by themselves when a connection that was kept open fails. The
+// sealed request is then sent twice, byte for byte the same.
+//
 // It sends a request unencrypted only where the lane's PlainEndpoints list it, or
 // where sealing is optional on the lane and the request has [WithPlain]. Everything
 // else that the profile does not seal is refused with [sealane.ErrPlainRefused].
@@ -53,22 +64,48 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	payload, err := readRequest(lane, r)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, inLane(lane, err))
+		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), inLane(lane, err))
 	}
 	body, err := sealBody(r.Context(), lane, payload, "", nil)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), err)
 	}
-	sealed, begun := sealedRequest(lane, r, body)
-	response, err := t.base().RoundTrip(sealed)
-	if err != nil && begun.Load() {
-		return nil, &AnswerError{Method: r.Method, Path: r.URL.Path, Err: err}
-	}
+	response, err := t.send(sealedRequest(lane, r, body), endpoint.Path())
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, r.URL.Path, err)
+		return nil, err
 	}
 	response.Request = r
 	return openResponse(lane, response, requestInfo{endpoint, payload})
+}
+
+// send sends a request, and tells an error before anything was sent from one after
+// that: from then on the request may have been processed.
+func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
+	begun, ctx := new(atomic.Bool), r.Context()
+	if r.Body == nil || r.Body == http.NoBody { // then the header is all that can be processed
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteHeaderField: func(string, []string) { begun.Store(true) },
+		})
+	}
+	sent := r.WithContext(ctx)
+	if r.Body != nil && r.Body != http.NoBody {
+		sent.Body = &sentBody{r.Body, begun}
+	}
+	if r.GetBody != nil {
+		sent.GetBody = func() (io.ReadCloser, error) {
+			body, err := r.GetBody()
+			return &sentBody{body, begun}, err
+		}
+	}
+	response, err := t.base().RoundTrip(sent)
+	switch {
+	case err != nil && begun.Load():
+		return nil, &AnswerError{Method: r.Method, Path: path, Err: err}
+	case err != nil:
+		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, path, err)
+	}
+	response.Request = r
+	return response, nil
 }
 
 // lane returns the lane of a request.
@@ -78,7 +115,7 @@ func (t *Transport) lane(r *http.Request) (*sealane.Lane, error) {
 	}
 	lane, err := t.Lane(r)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err)
+		return nil, fmt.Errorf("%s %s: %w", r.Method, shortPath(r), err)
 	}
 	if lane == nil || lane.Side() != sealane.ClientSide {
 		return nil, errors.New("sealhttp.Transport: Lane returned no lane of ClientSide")
@@ -98,7 +135,7 @@ func (t *Transport) base() http.RoundTripper {
 func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) (*http.Response, error) {
 	asked := wantsPlain(r.Context()) && lane.Sealing() == sealane.SealingOptional
 	if asked || lane.IsPlainEndpoint(r.Method, r.URL) {
-		return t.base().RoundTrip(r)
+		return t.send(r, shownPath(lane, r))
 	}
 	closeBody(r.Body)
 	detail := "the profile does not seal this endpoint; to send it unencrypted, list it in PlainEndpoints, " +
@@ -106,30 +143,32 @@ func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) 
 	if listed {
 		detail = "it was to go out unencrypted, and the lane requires sealing"
 	}
-	return nil, fmt.Errorf("%s %s: %w", r.Method, r.URL.Path,
+	return nil, fmt.Errorf("%s %s: %w", r.Method, shownPath(lane, r),
 		failure(lane, sealane.OpSend, sealane.ErrPlainRefused, fault.Endpoint, detail))
 }
 
+// readRequest returns the payload.
 func readRequest(lane *sealane.Lane, r *http.Request) ([]byte, error) {
 	defer closeBody(r.Body)
 	if r.Body == nil {
 		return nil, nil
 	}
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+	if e := strings.Join(r.Header.Values("Content-Encoding"), ", "); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
 	}
 	declared := r.ContentLength
 	if declared == 0 {
 		declared = -1 // unknown, for a client's request with a body
 	}
-	return readBody(r.Body, declared, lane.MaxPayload())
+	var b buffer
+	err := readBody(&b, r.Body, declared, lane.MaxPayload())
+	return b.data, err
 }
 
-// sealedRequest returns the request to send, and whether its body has begun to be
-// sent: from then on it may have been processed, whatever error comes.
-func sealedRequest(lane *sealane.Lane, r *http.Request, body []byte) (*http.Request, *atomic.Bool) {
-	begun := new(atomic.Bool)
+// sealedRequest returns the request to send.
+func sealedRequest(lane *sealane.Lane, r *http.Request, body []byte) *http.Request {
 	sealed := r.Clone(r.Context())
+	dropHeaders(sealed.Header)
 	sealed.Header.Set("Content-Type", lane.Outbound().ContentType())
 	if sealed.Header.Get("Accept") == "" {
 		sealed.Header.Set("Accept", lane.Inbound().ContentType())
@@ -137,89 +176,100 @@ func sealedRequest(lane *sealane.Lane, r *http.Request, body []byte) (*http.Requ
 	if header, value, ok := lane.Profile().Trigger(); ok {
 		sealed.Header.Set(header, value)
 	}
-	sealed.Header.Del("Accept-Encoding") // the base transport negotiates, and undoes, its own
-	sealed.Header.Del("Content-Length")
 	sealed.TransferEncoding, sealed.Trailer = nil, nil
 	sealed.ContentLength = int64(len(body))
-	sealed.GetBody = func() (io.ReadCloser, error) { return &sentBody{bytes.NewReader(body), begun}, nil }
+	sealed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	sealed.Body, _ = sealed.GetBody()
-	return sealed, begun
+	return sealed
 }
 
 // sentBody notes that it is being sent.
 type sentBody struct {
-	body  *bytes.Reader
+	io.ReadCloser
 	begun *atomic.Bool
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
 	b.begun.Store(true)
-	return b.body.Read(p)
+	return b.ReadCloser.Read(p)
 }
-
-func (b *sentBody) WriteTo(w io.Writer) (int64, error) {
-	b.begun.Store(true)
-	return b.body.WriteTo(w)
-}
-
-func (b *sentBody) Close() error { return nil }
 
 // openResponse returns the response with its payload as body, or the error that it
 // stands for.
 func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (*http.Response, error) {
-	sealed := lane.Inbound().Sealed()
-	if response.StatusCode < 200 && sealed { // 101: what follows is no answer to a sealed request
+	path := to.endpoint.Path()
+	if err := refuseStatus(lane, response, to.endpoint); err != nil {
 		closeBody(response.Body)
-		return nil, unusable(response, notSealed(lane, nil))
+		return nil, unusable(response, path, err)
 	}
-	if !hasBody(response) {
+	response.Header = response.Header.Clone()
+	dropHopByHop(response.Header)
+	sealed := lane.Inbound().Sealed()
+	if !hasBody(response) || success(response.StatusCode) && !sealed {
 		return response, nil
 	}
-	if success(response.StatusCode) && !sealed {
-		return response, nil
-	}
-	body, err := readBody(response.Body, response.ContentLength, lane.MaxToken()+spare)
+	var b buffer
+	err := readBody(&b, response.Body, response.ContentLength, lane.MaxToken()+spare)
 	closeBody(response.Body)
+	body := b.data
 	var read *sealane.Error
 	if errors.As(err, &read) && read.Fault == fault.BodyUnreadable {
-		return nil, unusable(response, fmt.Errorf("it broke off: %w", read.Err)) // the format is not at fault
+		return nil, unusable(response, path, fmt.Errorf("the response was cut: %w", read.Err)) // the format is not at fault
 	}
 	if err != nil {
-		return nil, unusable(response, inLane(lane, err))
+		return nil, unusable(response, path, inLane(lane, err))
 	}
 	if !sealed {
-		return plainResponse(lane, response, body, nil)
+		return plainResponse(lane, response, path, body, nil)
 	}
 	message, siblings, err := openBody(response.Request.Context(), lane, body)
 	if errors.Is(err, sealane.ErrFormat) {
-		return plainResponse(lane, response, body, err)
+		return plainResponse(lane, response, path, body, err)
 	}
 	if err != nil {
-		return nil, unusable(response, err)
+		return nil, unusable(response, path, err)
 	}
 	if err := to.bind(lane, siblings, message.Payload()); err != nil {
-		return nil, unusable(response, err)
+		return nil, unusable(response, path, err)
 	}
-	response.Header = response.Header.Clone()
+	dropHeaders(response.Header)
 	response.Header.Set("Content-Type", "application/json")
 	setBody(response, message.Payload())
 	response.Request = response.Request.WithContext(withMessage(response.Request.Context(), message))
 	return response, nil
 }
 
+// refuseStatus returns the error of a response that nobody can have signed, and that
+// a client must not take for one.
+func refuseStatus(lane *sealane.Lane, response *http.Response, endpoint profile.Match) error {
+	status := response.StatusCode
+	refuse := func(f fault.Code, detail string) error {
+		return failure(lane, sealane.OpReadResponse, sealane.ErrNotSealed, f, detail)
+	}
+	switch {
+	case status < 200: // 101: what follows is no response to a sealed request
+		return refuse(fault.AnswerNotSealed, "")
+	case status >= 300 && status <= 399 && status != http.StatusNotModified:
+		return refuse(fault.AnswerRedirects, "")
+	case lane.Inbound().Sealed() && !hasBody(response) && !endpoint.Bodyless():
+		return refuse(fault.AnswerWithoutBody, fmt.Sprintf("status %d has no body", status))
+	}
+	return nil
+}
+
 // plainResponse handles a response without a token: an error of the table, another
 // plain error, or a response that should have been sealed.
-func plainResponse(lane *sealane.Lane, response *http.Response, body []byte, noToken error) (*http.Response, error) {
+func plainResponse(lane *sealane.Lane, response *http.Response, path string, body []byte, noToken error) (*http.Response, error) {
 	if success(response.StatusCode) {
-		return nil, unusable(response, notSealed(lane, noToken))
+		return nil, unusable(response, path, notSealed(lane, noToken))
 	}
 	on, id, text, ok := lane.Profile().RecognizeError(response.StatusCode, body)
 	if ok && on != "" {
-		return nil, &PartnerError{Method: response.Request.Method, Path: response.Request.URL.Path,
+		return nil, &PartnerError{Method: response.Request.Method, Path: path,
 			Status: response.StatusCode, Outcome: on, Text: text, ID: id}
 	}
 	if lane.Inbound().SealsErrors() {
-		return nil, unusable(response, notSealed(lane, noToken))
+		return nil, unusable(response, path, notSealed(lane, noToken))
 	}
 	setBody(response, body)
 	return response, nil
@@ -236,11 +286,9 @@ func notSealed(lane *sealane.Lane, noToken error) error {
 	return e
 }
 
-// hasBody reports whether a response of this kind has a body (RFC 9110
-// section 6.4.1). A 204 carries nothing that could be sealed.
+// hasBody reports whether a response of this kind has a body.
 func hasBody(response *http.Response) bool {
-	return response.StatusCode >= 200 && response.StatusCode != http.StatusNoContent &&
-		response.StatusCode != http.StatusNotModified && response.Request.Method != http.MethodHead
+	return bodyAllowed(response.StatusCode) && response.Request.Method != http.MethodHead
 }
 
 func success(status int) bool { return status >= 200 && status <= 299 }

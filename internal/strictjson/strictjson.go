@@ -59,15 +59,21 @@ func read(w walker) ([]Member, error) {
 
 // String reads value as a JSON string.
 func String(value []byte) (string, bool) {
+	text, ok := Text(value)
+	return string(text), ok
+}
+
+// Text is like String. What it returns is part of value where the string has no escapes.
+func Text(value []byte) ([]byte, bool) {
 	if len(value) < 2 || value[0] != '"' {
-		return "", false
+		return nil, false
 	}
 	if body := value[1 : len(value)-1]; bytes.IndexByte(body, '\\') < 0 {
-		return string(body), true
+		return body, true
 	}
 	var s string
 	err := json.Unmarshal(value, &s)
-	return s, err == nil
+	return []byte(s), err == nil
 }
 
 // walker goes through data that json.Valid has accepted; its steps rely on that.
