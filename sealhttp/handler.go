@@ -46,8 +46,9 @@ type Handler struct {
 	// DefaultMaxInFlight.
 	MaxInFlight int
 	// MaxHeld limits the bytes of memory that sealed requests hold at once: bodies as
-	// they arrive, payloads, responses and what sealing adds. One request that is alone
-	// may hold more. The default is DefaultMaxHeld.
+	// they arrive, payloads, responses and what sealing adds. Requests are refused when
+	// half of it is held, so that responses have the other half. One request that is
+	// alone may hold more. The default is DefaultMaxHeld.
 	MaxHeld int64
 	// MaxInFlightPerLane and MaxHeldPerLane limit the share of one lane. The default is
 	// half; a server of one lane should set them to MaxInFlight and MaxHeld.
@@ -223,6 +224,7 @@ func openedRequest(r *http.Request, lane *sealane.Lane, message sealane.Message)
 // response.
 func (h *Handler) callNext(next http.Handler, r *http.Request, lane *sealane.Lane, held *reservation) (response *recorder) {
 	response = newRecorder(lane, held)
+	held.serving()
 	defer func() {
 		if reason := recover(); reason != nil {
 			response.panicked(reason)

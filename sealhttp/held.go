@@ -30,9 +30,10 @@ type holding struct {
 
 // reservation is what one request holds. It is used by one goroutine at a time.
 type reservation struct {
-	h    *Handler
-	lane *sealane.Lane
-	own  holding
+	h      *Handler
+	lane   *sealane.Lane
+	own    holding
+	served bool // the service was called
 }
 
 func (h *Handler) reserve(lane *sealane.Lane) *reservation { return &reservation{h: h, lane: lane} }
@@ -59,6 +60,9 @@ func (h *Handler) most() (all, lane holding) {
 // enter takes a place. It returns an error that wraps ErrUnavailable where there is none.
 func (r *reservation) enter() error { return r.take(holding{places: 1}) }
 
+// serving says that the service is called.
+func (r *reservation) serving() { r.served = true }
+
 // leave gives the place back, and keeps the bytes.
 func (r *reservation) leave() { r.giveBack(holding{places: r.own.places}) }
 
@@ -83,6 +87,9 @@ func (r *reservation) take(more holding) error {
 		mine = &holding{}
 	}
 	most, share := r.h.most()
+	if !r.served { // the other half is for responses: a request that was processed should get its own
+		most.bytes, share.bytes = most.bytes/2, share.bytes/2
+	}
 	fits := func(have, limit holding) bool {
 		return (more.places == 0 || have.places+more.places <= limit.places) &&
 			(more.bytes == 0 || have.bytes+more.bytes <= limit.bytes)

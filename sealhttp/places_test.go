@@ -116,7 +116,7 @@ func TestMaxHeld(t *testing.T) {
 		{int64(len(body)) - 1, 1, 1},
 		{1, 1, 1},
 	} {
-		g := newGate(t, &sealhttp.Handler{MaxHeld: c.room})
+		g := newGate(t, &sealhttp.Handler{MaxHeld: c.room, MaxHeldPerLane: c.room})
 		first, again := g.fill(t, body), g.fill(t, body)
 		if first < c.fewest || first > c.most || again != first {
 			t.Errorf("of bodies with %d bytes, %d bytes held %d, then %d", len(body), c.room, first, again)
