@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,8 +22,8 @@ func auditList(flags *registryFlags) *cobra.Command {
 	var after int64
 	var limit int
 	c := &cobra.Command{Use: "list", Short: "List changes, the newest last", Args: cobra.NoArgs}
-	c.Flags().Int64Var(&after, "after", -1, "those behind this number (default: the newest)")
-	c.Flags().IntVar(&limit, "limit", 50, "how many at most")
+	c.Flags().Int64Var(&after, "after", -1, "begin after this number (default: the newest)")
+	c.Flags().IntVar(&limit, "limit", 50, "maximum number")
 	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		var records []audit.Record
 		var head audit.Head
@@ -52,9 +51,9 @@ func auditList(flags *registryFlags) *cobra.Command {
 		}
 		switch last := records[len(records)-1].Seq; {
 		case after < 0 && from > 0:
-			fmt.Fprintf(c.ErrOrStderr(), "sealane: there are %d older changes: sealane audit list --after 0 (or --limit %d)\n", from, head.Seq)
+			warn(c, "there are %d older changes: sealane audit list --after 0 (or --limit %d)", from, head.Seq)
 		case last < head.Seq:
-			fmt.Fprintf(c.ErrOrStderr(), "sealane: there are %d newer changes: sealane audit list --after %d\n", head.Seq-last, last)
+			warn(c, "there are %d newer changes: sealane audit list --after %d", head.Seq-last, last)
 		}
 		return nil
 	})
@@ -64,68 +63,85 @@ func auditList(flags *registryFlags) *cobra.Command {
 func auditVerify(flags *registryFlags) *cobra.Command {
 	var heads, file string
 	c := &cobra.Command{
-		Use: "verify", Short: "Look for edited, deleted and reordered records, against heads kept outside too", Args: cobra.NoArgs,
-		Long: `Verify reads the whole record and finds any that was edited, deleted, inserted or
-moved. Whoever has the database itself can rewrite the whole chain, or cut its end:
-only the heads that were written elsewhere (--anchor) show that. Give their file
-with --heads. Exit code 3 says that the record does not hold.`,
+		Use:   "verify",
+		Short: "Look for edited, deleted and reordered records, and compare with heads kept elsewhere",
+		Long: `Verify reads the whole record and finds any that was edited, deleted, inserted or moved.
+Somebody who controls the database can rewrite the whole chain, or cut off its end. Only
+the heads that were written elsewhere (--anchor) show that: name their file with
+--heads. The exit code is 3 if the record does not hold.`,
 		Example: `  sealane audit verify --heads /var/log/sealane-heads.jsonl
   sealane audit verify --file export.jsonl --heads heads.jsonl`,
+		Args: cobra.NoArgs,
 	}
 	c.Flags().StringVar(&heads, "heads", "", "file of anchored heads, as --anchor file:PATH writes it")
 	c.Flags().StringVar(&file, "file", "", "verify an exported record instead of the registry's")
-	verify := func(c *cobra.Command, check func(anchors []audit.Head) (audit.Report, error)) error {
-		var anchors []audit.Head
-		if heads != "" {
-			var remarks []string
-			var err error
-			if anchors, remarks, err = audit.ReadAnchors(heads); err != nil {
-				return err
-			}
-			if len(anchors) == 0 {
-				return refused(fmt.Errorf("%s holds no head: nothing outside vouches for the record", heads))
-			}
-			for _, remark := range remarks {
-				fmt.Fprintln(c.ErrOrStderr(), "sealane:", remark)
-			}
-		}
-		report, err := check(anchors)
+	verifyRegistry := flags.withView(func(c *cobra.Command, v view, _ []string) error {
+		anchors, err := readHeads(c, heads)
 		if err != nil {
 			return err
 		}
-		if flags.json {
-			err = json.NewEncoder(c.OutOrStdout()).Encode(report)
-		} else {
-			_, err = fmt.Fprintln(c.OutOrStdout(), report)
-		}
-		if err == nil && !report.Holds {
-			err = refused(errors.New("the record does not hold"))
-		}
-		return err
-	}
-	ofRegistry := flags.withView(func(c *cobra.Command, v view, _ []string) error {
-		return verify(c, func(anchors []audit.Head) (report audit.Report, err error) {
-			err = v.View(c.Context(), func(tx registry.Tx) error {
-				report, err = audit.Verify(c.Context(), tx, anchors)
-				return err
-			})
-			return report, err
+		var report audit.Report
+		err = v.View(c.Context(), func(tx registry.Tx) error {
+			report, err = audit.Verify(c.Context(), tx, anchors)
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		return flags.writeReport(c, report)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if file == "" {
-			return ofRegistry(c, args)
+			return verifyRegistry(c, args)
 		}
-		return verify(c, func(anchors []audit.Head) (audit.Report, error) {
-			f, err := os.Open(file)
-			if err != nil {
-				return audit.Report{}, err
-			}
-			defer f.Close()
-			return audit.VerifyExport(f, anchors)
-		})
+		anchors, err := readHeads(c, heads)
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		report, err := audit.VerifyExport(f, anchors)
+		if err != nil {
+			return err
+		}
+		return flags.writeReport(c, report)
 	}
 	return c
+}
+
+// readHeads reads a file of anchored heads, if one is named.
+func readHeads(c *cobra.Command, name string) ([]audit.Head, error) {
+	if name == "" {
+		return nil, nil
+	}
+	heads, remarks, err := audit.ReadAnchors(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(heads) == 0 {
+		return nil, refused(fmt.Errorf("%s holds no head, so nothing confirms the record from outside", name))
+	}
+	for _, remark := range remarks {
+		warn(c, "%s", remark)
+	}
+	return heads, nil
+}
+
+// writeReport writes what verify has found. It returns an error if the record does not
+// hold.
+func (f *registryFlags) writeReport(c *cobra.Command, report audit.Report) (err error) {
+	if f.json {
+		err = encodeJSON(c.OutOrStdout(), report, "")
+	} else {
+		_, err = fmt.Fprintln(c.OutOrStdout(), report)
+	}
+	if err == nil && !report.Holds {
+		err = refused(errors.New("the record does not hold"))
+	}
+	return err
 }
 
 func auditExport(flags *registryFlags) *cobra.Command {
@@ -139,16 +155,20 @@ func auditExport(flags *registryFlags) *cobra.Command {
 }
 
 func auditAnchor(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{Use: "anchor", Short: "Write the record's head to its anchors, whether it is due or not; for a timer", Args: cobra.NoArgs}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, _ []string) error {
+	c := &cobra.Command{
+		Use:   "anchor",
+		Short: "Write the record's head to its anchors, even if it is not due; for a timer",
+		Args:  cobra.NoArgs,
+	}
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, _ []string) error {
 		if flags.anchorer == nil {
 			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
 		}
-		head, err := d.Anchor(c.Context(), flags.anchorer)
+		head, err := s.Anchor(c.Context(), flags.anchorer)
 		if err = errors.Join(append(flags.unopened, err)...); err != nil {
 			return &exit{exitFailed, err}
 		}
-		return flags.said(c, head, "The head is record %d, %x", head.Seq, head.Hash)
+		return flags.say(c, head, "The head is record %d, %x", head.Seq, head.Hash)
 	})
 	return c
 }

@@ -13,10 +13,11 @@ import (
 
 func newBackup() *cobra.Command {
 	c := &cobra.Command{
-		Use: "backup", Short: "Back up the registry, check a backup, restore one",
-		Long: `A backup is one file for either database: SQLite's can be restored into PostgreSQL and
-the other way round. Private keys are in it as they are in the registry: sealed under
-the root key, which is NOT in it. Keep that one apart.`,
+		Use:   "backup",
+		Short: "Back up the registry, check a backup, restore one",
+		Long: `A backup is one file for either database: one of SQLite can be restored into PostgreSQL,
+and the other way round. Private keys are in it as they are in the registry: encrypted
+under the root key, which is NOT in it. Keep the root key apart.`,
 	}
 	flags := addRegistryFlags(c)
 	c.AddCommand(backupMake(flags), backupCheck(flags), backupRestore(flags))
@@ -25,52 +26,55 @@ the root key, which is NOT in it. Keep that one apart.`,
 
 func backupMake(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "make FILE", Short: "Write a backup into a new file", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
-		s, ok := d.Store.(*store.Store)
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		db, ok := s.Store.(*store.Store)
 		if !ok {
-			return fmt.Errorf("a %T can't be backed up", d.Store)
+			return fmt.Errorf("a %T can't be backed up", s.Store)
 		}
-		// Recorded before, so that the backup holds its own record.
-		err := d.Change(c.Context(), registry.Entry{Action: "backup", Subject: "backup/" + filepath.Base(args[0]), Reason: flags.reason},
-			func(registry.Tx, *registry.Entry) error { return nil })
-		if err != nil {
+		// Recorded before, so that the backup has its own record.
+		e := registry.Entry{Action: "backup", Subject: "backup/" + filepath.Base(args[0]), Reason: flags.reason}
+		if err := s.Change(c.Context(), e, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
 			return err
 		}
-		if err := s.Backup(c.Context(), args[0]); err != nil {
+		if err := db.Backup(c.Context(), args[0]); err != nil {
 			return err
 		}
 		sum, err := store.CheckBackup(c.Context(), args[0])
 		if err != nil {
 			return err
 		}
-		return flags.said(c, sum, "%s is written and was read back: %s", args[0], backupText(sum))
+		return flags.say(c, sum, "%s is written and was read back: %s", args[0], backupText(sum))
 	})
 	return c
 }
 
 func backupCheck(flags *registryFlags) *cobra.Command {
 	return &cobra.Command{
-		Use: "check FILE", Short: "Read a backup to its end and say what is in it", Args: cobra.ExactArgs(1),
+		Use:   "check FILE",
+		Short: "Read a backup to its end, and say what is in it",
+		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			sum, err := store.CheckBackup(c.Context(), args[0])
 			if err != nil {
 				return asRefused(err)
 			}
-			return flags.said(c, sum, "%s is whole: %s", args[0], backupText(sum))
+			return flags.say(c, sum, "%s is whole: %s", args[0], backupText(sum))
 		},
 	}
 }
 
 func backupRestore(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
-		Use: "restore FILE", Short: "Restore a backup into an empty database", Args: cobra.ExactArgs(1),
-		Long: `Restore reads a backup into an empty database (--db), all of it or nothing, and verifies
-the audit record of the restored copy. Nobody's token is needed: there is nobody yet.`,
+		Use:   "restore FILE",
+		Short: "Restore a backup into an empty database",
+		Long: `Restore reads a backup into an empty database (--db), completely or not at all, and
+verifies the audit log of the restored copy. It needs no token: an empty database has no
+people.`,
 		Example: `  sealane backup restore registry-2026-11-21.backup --db sqlite:restored.db`,
+		Args:    cobra.ExactArgs(1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		address := orEnvironment(flags.db, "SEALANE_DB", "sqlite:sealane.db")
-		sum, err := store.Restore(c.Context(), address, args[0], store.Options{})
+		sum, err := store.Restore(c.Context(), flags.database(), args[0], store.Options{})
 		if err != nil {
 			return err
 		}
@@ -88,9 +92,11 @@ the audit record of the restored copy. Nobody's token is needed: there is nobody
 			return err
 		}
 		if !report.Holds {
-			return refused(fmt.Errorf("the backup is restored as it is, but its audit record does not hold: %s", report))
+			err := fmt.Errorf("the backup is restored as it is, but its audit record does not hold: %s", report)
+			return refused(err)
 		}
-		return flags.said(c, sum, "%s is restored: %s\nIts audit record holds: %d changes.", args[0], backupText(sum), report.Records)
+		return flags.say(c, sum, "%s is restored: %s\nIts audit record holds: %d changes.",
+			args[0], backupText(sum), report.Records)
 	}
 	return c
 }

@@ -88,7 +88,8 @@ func reportCreated(w io.Writer, s *keydir.Spec, made *x509.Certificate) {
 	fmt.Fprintf(w, "Made an RSA %d key pair and a certificate valid until %s.\n\n",
 		made.PublicKey.(*rsa.PublicKey).N.BitLen(), made.NotAfter.UTC().Format(time.DateOnly))
 	fmt.Fprintf(w, "  %s\n      the private key. It stays here%s.\n", s.KeyFile(), encrypted)
-	fmt.Fprintf(w, "  %s\n      send these to the partner, with the letter.\n", filepath.Join(s.Folder, keydir.SendFolder))
+	fmt.Fprintf(w, "  %s\n      send these to the partner, with the letter.\n",
+		filepath.Join(s.Folder, keydir.SendFolder))
 	fmt.Fprintf(w, "  %s\n      send this letter by another message, so that the partner can check the first.\n",
 		filepath.Join(s.Folder, keydir.SendSeparatelyFolder))
 }

@@ -77,7 +77,8 @@ func showBareKey(w io.Writer, file *keyfile.File, asJSON bool) error {
 			Thumbprint string         `json:"thumbprint"`
 		}{file.Format, file.KeyID, bits, thumbprint})
 	}
-	_, err := fmt.Fprintf(w, "%s, RSA %d bits, no certificate\nRFC 7638 thumbprint: %s\n", file.Format, bits, thumbprint)
+	_, err := fmt.Fprintf(w, "%s, RSA %d bits, no certificate\nRFC 7638 thumbprint: %s\n",
+		file.Format, bits, thumbprint)
 	return err
 }
 

@@ -15,15 +15,16 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Run both exchanges end to end on this machine, and show what happens",
 		Long: `Demo makes keys and certificates, exchanges them with their checksums, starts the
-stand-ins on loopback, and runs RiskOS (plain and sealed evaluations, document
-upload, every error of its table) and RDX (a challenge, then one under a second
-key). Every line of the report is computed from the traffic.
+stand-ins on loopback, and runs RiskOS (plain and sealed evaluations, document upload,
+every error of its table) and RDX (a challenge, then one with a second key). Every line
+of the report is computed from the traffic.
 
-With --once it ends there, and exits with 0 only if every step did what it should.
-Without it the stand-ins stay up, and the report ends with commands to try.`,
+With --once it ends there, and the exit code is 0 only if every step did what it
+should. Otherwise the stand-ins stay up, and the report ends with commands to try.`,
 		Args: cobra.NoArgs,
 	}
-	c.Flags().StringVar(&o.Folder, "dir", "", "empty folder for all files (default: a temporary one, removed at the end)")
+	c.Flags().StringVar(&o.Folder, "dir", "",
+		"empty folder for all files (default: a temporary one, removed at the end)")
 	c.Flags().BoolVar(&o.Once, "once", false, "end after the report")
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.RSA, err = chosenEngine(c); err != nil {

@@ -19,9 +19,10 @@ import (
 // rsaFlag adds --rsa to all commands; $SEALANE_RSA is its default.
 func rsaFlag(root *cobra.Command) {
 	choice := cmp.Or(os.Getenv("SEALANE_RSA"), rsaengine.Auto)
-	root.PersistentFlags().String("rsa", choice, "what does a lane's RSA: auto (OpenSSL where it is, else Go), go or openssl; default $SEALANE_RSA")
+	root.PersistentFlags().String("rsa", choice,
+		"what performs RSA operations: auto (OpenSSL if there is one, else Go), go or openssl (default $SEALANE_RSA)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		_, err := chosenEngine(c) // refused before any work, whatever the command
+		_, err := chosenEngine(c) // an error before any work, in every command
 		return err
 	}
 }

@@ -11,28 +11,45 @@ import (
 
 // ruleNames are what the verdict calls the rules that files of the corpus name.
 var ruleNames = map[string]string{
-	"not-ca": "End entity", "key-type": "Kind of key", "key-size": "Size of the key", "exponent": "Public exponent", "weak-key": "Known weaknesses",
-	"key-usage": "Key usage", "critical-extension": "Critical extensions", "extended-key-usage": "Extended key usage", "common-name": "Common name (CN)", "organization": "Organization (O)",
-	"unit": "Organization unit (OU)", "email": "Contact email", "validity-length": "Length of validity", "validity-now": "Valid now",
-	"signature-algorithm": "Signature algorithm", "issuer": "Issuer", "serial": "Serial number", "names": "Number of names",
+	"not-ca":              "End entity",
+	"key-type":            "Kind of key",
+	"key-size":            "Size of the key",
+	"exponent":            "Public exponent",
+	"weak-key":            "Known weaknesses",
+	"key-usage":           "Key usage",
+	"critical-extension":  "Critical extensions",
+	"extended-key-usage":  "Extended key usage",
+	"common-name":         "Common name (CN)",
+	"organization":        "Organization (O)",
+	"unit":                "Organization unit (OU)",
+	"email":               "Contact email",
+	"validity-length":     "Length of validity",
+	"validity-now":        "Valid now",
+	"signature-algorithm": "Signature algorithm",
+	"issuer":              "Issuer",
+	"serial":              "Serial number",
+	"names":               "Number of names",
 }
 
-// cliWrong are files that only the command line does not yet judge as they
-// demand, with what it does today. When one becomes right, the test fails until
-// its line is gone.
+// cliWrong are files that only the command line does not judge as they require, with
+// what it does. When one becomes right, the test fails until its line is removed.
 var cliWrong = map[string]string{}
 
-// words say what standard error tells of each error.
-var words = map[string]string{
-	"cert.ErrKeySize": "2048, 3072 or 4096 bits", "cert.ErrKeyExponent": "exponent is not 65537", "cert.ErrROCA": "ROCA", "cert.ErrSmallFactor": "small factor",
-	"cert.ErrClosePrimes": "too close", "keyfile.ErrPassphraseNeeded": "encrypted: give its passphrase", "keyfile.ErrPassphraseWrong": "passphrase is wrong",
-	"keyfile.PrivateKeyError": "treat it as compromised",
+// errorTexts are what standard error says of each error.
+var errorTexts = map[string]string{
+	"cert.ErrKeySize":             "2048, 3072 or 4096 bits",
+	"cert.ErrKeyExponent":         "exponent is not 65537",
+	"cert.ErrROCA":                "ROCA",
+	"cert.ErrSmallFactor":         "small factor",
+	"cert.ErrClosePrimes":         "too close",
+	"keyfile.ErrPassphraseNeeded": "encrypted: give its passphrase",
+	"keyfile.ErrPassphraseWrong":  "passphrase is wrong",
+	"keyfile.PrivateKeyError":     "treat it as compromised",
 }
 
-// TestHostileFiles gives each key file and certificate of the corpus to the
-// command line. The time of a check is now, so that a certificate that was sound
-// when it was made is only shown, and what rules say of other dates is left to
-// internal/hostile.
+// TestHostileFiles gives each key file and certificate of the corpus to the command
+// line. Certificates are checked as of now, and those that were right when they were
+// made are only shown: internal/hostile checks the rules about dates.
 func TestHostileFiles(t *testing.T) {
 	const corpus = "../../testdata/hostile"
 	files, err := hostile.ReadFiles(corpus)
@@ -62,13 +79,13 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-// judgeFile says what is wrong with how the command line judges a file.
+// judgeFile returns what is wrong with the command line's judgment of a file.
 func judgeFile(t *testing.T, dir string, f hostile.File) string {
 	name := filepath.Join(dir, strings.ReplaceAll(f.Path, "/", "-"))
 	if err := os.WriteFile(name, f.Content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	says := f.Says + words[f.Error]
+	says := f.Says + errorTexts[f.Error]
 	if f.Reader == hostile.ReaderPrivate {
 		args := []string{"key", "convert", "--to", "pkcs8", "--out", name + ".out", name}
 		if len(f.Passphrase) > 0 {
@@ -80,37 +97,44 @@ func judgeFile(t *testing.T, dir string, f hostile.File) string {
 		if f.Level == hostile.LevelOK {
 			return commandLine(t, args, "", 0)
 		}
-		// What is wrong with one's own key could not be done: nobody was judged.
+		// A fault of one's own key is a failure, and no judgment.
 		wrong := commandLine(t, args, says, exitFailed)
 		if _, err := os.Stat(name + ".out"); err == nil {
 			wrong += "a key was written; "
 		}
 		if f.AsCertificate != "" {
-			wrong += commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, said(f.AsCertificate), exitRefused)
+			wrong += certCheck(t, "rdx", name, textOf(f.AsCertificate), exitRefused)
 		}
 		return wrong
 	}
 	switch {
-	case f.Rule == "validity-now" && f.Level == hostile.LevelWarning, f.Level == hostile.LevelOK && !strings.HasPrefix(f.Path, "keyfile/"):
+	case f.Rule == "validity-now" && f.Level == hostile.LevelWarning,
+		f.Level == hostile.LevelOK && !strings.HasPrefix(f.Path, "keyfile/"):
 		return commandLine(t, []string{"cert", "show", name}, "", 0)
 	case f.Level == hostile.LevelOK:
 		return commandLine(t, []string{"cert", "convert", "--to", "jwk", name}, "", 0)
 	case f.Rule != "" && f.Level == hostile.LevelWarning:
-		return commandLine(t, []string{"cert", "check", "--profile", f.Profile, name}, "WARNING: "+ruleNames[f.Rule]+"\n", anyVerdict) // it may have run out since
+		// The certificate may have expired since.
+		return certCheck(t, f.Profile, name, "WARNING: "+ruleNames[f.Rule]+"\n", anyVerdict)
 	case f.Rule != "":
-		return commandLine(t, []string{"cert", "check", "--profile", f.Profile, name}, "REFUSED: "+ruleNames[f.Rule]+"\n", exitRefused)
+		return certCheck(t, f.Profile, name, "REFUSED: "+ruleNames[f.Rule]+"\n", exitRefused)
 	case len(f.Content) > 1<<20:
-		return commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, "larger than 1048576 bytes", exitFailed)
+		return certCheck(t, "rdx", name, "larger than 1048576 bytes", exitFailed)
 	case strings.HasPrefix(f.Path, "keyfile/"):
-		// A bare key has no verdict; whoever uses it looks at it.
+		// A key without a certificate is not checked until it is used.
 		return commandLine(t, []string{"cert", "convert", "--to", "jwk", name}, says, exitRefused)
 	}
-	return commandLine(t, []string{"cert", "check", "--profile", "rdx", name}, says, exitRefused)
+	return certCheck(t, "rdx", name, says, exitRefused)
 }
 
-// said turns the name of an error into its words; other text is words already.
-func said(text string) string {
-	if w, known := words[text]; known {
+func certCheck(t *testing.T, profile, file, says string, code int) string {
+	t.Helper()
+	return commandLine(t, []string{"cert", "check", "--profile", profile, file}, says, code)
+}
+
+// textOf returns the text of an error that is named; other text stays as it is.
+func textOf(text string) string {
+	if w, known := errorTexts[text]; known {
 		return w
 	}
 	return text
@@ -119,8 +143,8 @@ func said(text string) string {
 // anyVerdict stands for 0 and exitRefused.
 const anyVerdict = -1
 
-// commandLine runs the command line and says what is wrong with its exit code, its
-// words, or what it does to the terminal.
+// commandLine runs the command line, and returns what is wrong with its exit code, its
+// text, or what it does to the terminal.
 func commandLine(t *testing.T, args []string, says string, code int) string {
 	t.Helper()
 	var out, errors strings.Builder
@@ -136,9 +160,7 @@ func commandLine(t *testing.T, args []string, says string, code int) string {
 	if !strings.Contains(all, says) {
 		wrong.WriteString("it does not say " + says + "; ")
 	}
-	if strings.ContainsFunc(all, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
-	}) {
+	if draws(all) {
 		wrong.WriteString("it draws on the terminal; ")
 	}
 	if len(all) > 16<<10 && args[1] != "convert" {

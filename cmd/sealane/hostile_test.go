@@ -31,10 +31,10 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestHostileCorpus sends every message of the corpus through Lane.Open, through
-// sealhttp.Handler over HTTP, through sealane open, and to the doctor. Nothing
-// opens, each reader says what it may, and the answers to all decryptions that
-// fail are the same bytes.
+// TestHostileCorpus gives every message of the corpus to Lane.OpenMessage, to
+// sealhttp.Handler over HTTP, to sealane open, and to inspect. Nothing opens, each
+// reader says no more than it may, and the answers to all failed decryptions are the
+// same bytes.
 func TestHostileCorpus(t *testing.T) {
 	corpus, err := hostile.Read("../../testdata/hostile")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestHostileCorpus(t *testing.T) {
 	if len(corpus.Cases) < 200 {
 		t.Fatalf("the corpus has %d messages", len(corpus.Cases))
 	}
-	g := newGauntlet(t, corpus)
+	g := newCorpusTest(t, corpus)
 	t.Run("case", func(t *testing.T) {
 		for _, c := range corpus.Cases {
 			t.Run(c.Path, func(t *testing.T) {
@@ -55,24 +55,32 @@ func TestHostileCorpus(t *testing.T) {
 	g.conclude(t)
 }
 
-// gauntlet is what the messages run through.
-type gauntlet struct {
+// corpusTest has the keys that open the corpus, and collects what all cases together
+// show.
+type corpusTest struct {
 	corpus                   *hostile.Corpus
 	recipient, signer, other *rsa.PrivateKey
 	signerFile               string // the signer's public key, as sealane open takes it
 
 	mu      sync.Mutex
-	rows    map[string]*gauntletRow
+	rows    map[string]*corpusRow
 	misses  []string
 	answers map[string]map[string][]string // profile → answer to a decryption that failed → cases
 }
 
-type gauntletRow struct{ files, lane, handler, command, doctor, doctorRan int }
+type corpusRow struct{ files, lane, handler, command, inspect, inspectRan int }
 
-func newGauntlet(t *testing.T, corpus *hostile.Corpus) *gauntlet {
+func (r *corpusRow) add(o corpusRow) {
+	r.files, r.lane, r.handler = r.files+o.files, r.lane+o.lane, r.handler+o.handler
+	r.command, r.inspect, r.inspectRan = r.command+o.command, r.inspect+o.inspect, r.inspectRan+o.inspectRan
+}
+
+func newCorpusTest(t *testing.T, corpus *hostile.Corpus) *corpusTest {
 	t.Helper()
-	g := &gauntlet{corpus: corpus, rows: map[string]*gauntletRow{}, answers: map[string]map[string][]string{}}
-	for name, key := range map[string]**rsa.PrivateKey{"recipient": &g.recipient, "signer": &g.signer, "other": &g.other} {
+	g := &corpusTest{corpus: corpus, rows: map[string]*corpusRow{}, answers: map[string]map[string][]string{}}
+	for name, key := range map[string]**rsa.PrivateKey{
+		"recipient": &g.recipient, "signer": &g.signer, "other": &g.other,
+	} {
 		var err error
 		if *key, err = corpus.Key(name); err != nil {
 			t.Fatal(err)
@@ -89,10 +97,10 @@ func newGauntlet(t *testing.T, corpus *hostile.Corpus) *gauntlet {
 	return g
 }
 
-func (g *gauntlet) run(t *testing.T, c hostile.Case) {
+func (g *corpusTest) run(t *testing.T, c hostile.Case) {
 	lane := g.lane(t, c)
 	message := c.Kind() != "http" && c.Kind() != "body"
-	row := gauntletRow{files: 1}
+	row := corpusRow{files: 1}
 	if message {
 		g.throughLane(t, c, lane)
 		row.lane++
@@ -104,23 +112,22 @@ func (g *gauntlet) run(t *testing.T, c hostile.Case) {
 		row.command++
 	}
 	if c.Kind() != "http" {
-		row.doctorRan++
-		if g.toDoctor(t, c, lane) {
-			row.doctor++
+		row.inspectRan++
+		if g.toInspect(t, c, lane) {
+			row.inspect++
 		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sum := g.rows[c.Kind()]
 	if sum == nil {
-		sum = &gauntletRow{}
+		sum = &corpusRow{}
 		g.rows[c.Kind()] = sum
 	}
-	sum.files, sum.lane, sum.handler, sum.command = sum.files+1, sum.lane+row.lane, sum.handler+row.handler, sum.command+row.command
-	sum.doctor, sum.doctorRan = sum.doctor+row.doctor, sum.doctorRan+row.doctorRan
+	sum.add(row)
 }
 
-func (g *gauntlet) lane(t *testing.T, c hostile.Case) *sealane.Lane {
+func (g *corpusTest) lane(t *testing.T, c hostile.Case) *sealane.Lane {
 	t.Helper()
 	p, err := g.corpus.LoadProfile(c.Profile)
 	if err != nil {
@@ -143,16 +150,16 @@ func (g *gauntlet) lane(t *testing.T, c hostile.Case) *sealane.Lane {
 	return lane
 }
 
-func (g *gauntlet) throughLane(t *testing.T, c hostile.Case, lane *sealane.Lane) {
+func (g *corpusTest) throughLane(t *testing.T, c hostile.Case, lane *sealane.Lane) {
 	m, err := lane.OpenMessage(context.Background(), c.Content)
 	if m != nil || !errors.Is(err, c.Outcome) || sealane.FaultOf(err) != c.Opener {
-		t.Errorf("Lane.Open: %v, fault %q, %v; want %s [%s]", m, sealane.FaultOf(err), err, c.Outcome, c.Opener)
+		t.Errorf("Lane.OpenMessage: %v, fault %q, %v; want %s [%s]", m, sealane.FaultOf(err), err, c.Outcome, c.Opener)
 	}
 }
 
 var changing = regexp.MustCompile(`(?m)^Date: .*$|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
-func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.Lane) {
+func (g *corpusTest) throughHandler(t *testing.T, c hostile.Case, lane *sealane.Lane) {
 	var log bytes.Buffer
 	server := httptest.NewServer(&sealhttp.Handler{
 		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
@@ -174,7 +181,7 @@ func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.La
 	}
 	says := c.Opener
 	if c.Outcome == profile.TooLarge {
-		says = fault.BodyTooLarge // it is not read to its end
+		says = fault.BodyTooLarge // the handler does not read it to its end
 	}
 	if !strings.Contains(log.String(), " fault="+string(says)+" ") {
 		t.Errorf("the operator reads %q, want fault=%s", log.String(), says)
@@ -192,8 +199,8 @@ func (g *gauntlet) throughHandler(t *testing.T, c hostile.Case, lane *sealane.La
 	g.answers[name][masked] = append(g.answers[name][masked], c.Path)
 }
 
-// request puts a message, or a body, into a request that is else right.
-func (g *gauntlet) request(t *testing.T, c hostile.Case, lane *sealane.Lane) []byte {
+// request returns a correct request with a message, or a body.
+func (g *corpusTest) request(t *testing.T, c hostile.Case, lane *sealane.Lane) []byte {
 	form, path, trigger := lane.Inbound(), "/message", ""
 	if header, value, ok := lane.Profile().Trigger(); ok {
 		path, trigger = "/api/evaluation", header+": "+value+"\r\n"
@@ -205,12 +212,12 @@ func (g *gauntlet) request(t *testing.T, c hostile.Case, lane *sealane.Lane) []b
 			t.Fatal(err)
 		}
 	}
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
-		path, form.ContentType(), trigger, len(body), body)
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\n"+
+		"Content-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s", path, form.ContentType(), trigger, len(body), body)
 }
 
-// overTCP writes a request as it is, ends the connection there where it is cut
-// short, and gives the answer as it is.
+// overTCP writes a request as it is, and returns the answer as it is. With cutShort, it
+// closes its side of the connection after the request.
 func overTCP(t *testing.T, address string, request []byte, cutShort bool) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -221,7 +228,7 @@ func overTCP(t *testing.T, address string, request []byte, cutShort bool) string
 	if _, err := conn.Write(request); err != nil {
 		t.Logf("the server has answered before the whole request was written: %v", err)
 	}
-	if cutShort { // else the server would take it for the client's going away
+	if cutShort { // otherwise the server would take the client for gone
 		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
@@ -233,16 +240,16 @@ func overTCP(t *testing.T, address string, request []byte, cutShort bool) string
 	return string(answer)
 }
 
-// moreInFiles are messages that sealane open takes from a file, though no service
-// takes them over HTTP.
+// moreInFiles are messages that sealane open accepts from a file, although no handler
+// accepts them over HTTP.
 var moreInFiles = map[string]bool{
-	"body/body.bare-token.riskos":              true, // a bare token is what most people have at hand
-	"body/body.member-missing.of-the-response": true, // it takes requests and answers
-	"body/body.too-large.blanks":               true, // and 64 MiB
-	"token/jwe.too-large.payload":              true, // whatever the lane's limit was
+	"body/body.bare-token.riskos":              true, // people mostly have the token alone
+	"body/body.member-missing.of-the-response": true, // it accepts requests and answers
+	"body/body.too-large.blanks":               true, // its limit is 64 MiB
+	"token/jwe.too-large.payload":              true, // the same
 }
 
-func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
+func (g *corpusTest) throughCommand(t *testing.T, c hostile.Case) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "message")
 	if err := os.WriteFile(file, c.Content, 0o600); err != nil {
@@ -252,7 +259,10 @@ func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"open", "--profile", profileArg, "--key", g.corpus.KeyFile("recipient"), "--key-id", hostile.OurKeyID, "--from", g.signerFile}
+	args := []string{
+		"open", "--profile", profileArg, "--key", g.corpus.KeyFile("recipient"), "--key-id", hostile.OurKeyID,
+		"--from", g.signerFile,
+	}
 	if c.Profile == "rdx" {
 		args = append(args, "--caller", string(sealane.SenderUnauthenticated))
 	}
@@ -263,7 +273,8 @@ func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
 	code := run(t.Context(), append(args, file), strings.NewReader(""), &out, &said) // what main calls
 	if moreInFiles[c.Path] {
 		if code != 0 || !bytes.HasPrefix(out.Bytes(), []byte(`{"id":"hostile-1"`)) {
-			t.Errorf("sealane open takes it no more: exit code %d, %d bytes of output, %s", code, out.Len(), said.String())
+			t.Errorf("sealane open: exit code %d, %d bytes of output, %s; want the payload",
+				code, out.Len(), said.String())
 		}
 		return
 	}
@@ -276,8 +287,8 @@ func (g *gauntlet) throughCommand(t *testing.T, c hostile.Case) {
 	}
 }
 
-// toDoctor reports whether the doctor names the fault exactly.
-func (g *gauntlet) toDoctor(t *testing.T, c hostile.Case, lane *sealane.Lane) bool {
+// toInspect reports whether inspect names the fault exactly.
+func (g *corpusTest) toInspect(t *testing.T, c hostile.Case, lane *sealane.Lane) bool {
 	options := inspect.Options{
 		Profiles: []*profile.Profile{lane.Profile().Profile()}, AcceptRSAOAEP: c.AcceptRSAOAEP,
 		Ours: []inspect.Key{
@@ -302,28 +313,29 @@ func (g *gauntlet) toDoctor(t *testing.T, c hostile.Case, lane *sealane.Lane) bo
 	return false
 }
 
-// conclude prints the table, and judges what only all cases together show.
-func (g *gauntlet) conclude(t *testing.T) {
+// conclude prints the table, and checks what only all cases together show.
+func (g *corpusTest) conclude(t *testing.T) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "kind\tfiles\tLane.Open\tHandler\tsealane open\tdoctor, exact")
+	fmt.Fprintln(w, "kind\tfiles\tLane\tHandler\tsealane open\tinspect, exact")
 	files, hits, ran := 0, 0, 0
 	for _, kind := range hostile.Kinds {
 		if r := g.rows[kind]; r != nil {
-			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d of %d\n", kind, r.files, r.lane, r.handler, r.command, r.doctor, r.doctorRan)
-			files, hits, ran = files+r.files, hits+r.doctor, ran+r.doctorRan
+			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d of %d\n",
+				kind, r.files, r.lane, r.handler, r.command, r.inspect, r.inspectRan)
+			files, hits, ran = files+r.files, hits+r.inspect, ran+r.inspectRan
 		}
 	}
 	w.Flush()
 	for path := range moreInFiles {
 		if !slices.ContainsFunc(g.corpus.Cases, func(c hostile.Case) bool { return c.Path == path }) {
-			t.Errorf("%s is to be taken from a file, and not there", path)
+			t.Errorf("%s should be accepted from a file, and is not in the corpus", path)
 		}
 	}
 	slices.Sort(g.misses)
-	t.Logf("%d files\n%s\n%d misses of the doctor\n%s", files, b.String(), len(g.misses), strings.Join(g.misses, "\n"))
+	t.Logf("%d files\n%s\n%d misses of inspect\n%s", files, b.String(), len(g.misses), strings.Join(g.misses, "\n"))
 	if hits*100 < ran*90 {
-		t.Errorf("the doctor names %d of %d faults exactly, less than 90 %%", hits, ran)
+		t.Errorf("inspect names %d of %d faults exactly, less than 90 %%", hits, ran)
 	}
 	for _, name := range []string{"riskos", "rdx"} {
 		if len(g.answers[name]) != 1 {

@@ -9,16 +9,17 @@ import (
 	"os"
 	"strings"
 
-	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/sealane/sealane/internal/readlimit"
 )
 
 // Limits in bytes.
 const (
 	maxInput  = 64 << 20 // payloads, and lists
 	maxFile   = 1 << 20  // key files, certificates, profiles
-	maxSecret = 64 << 10 // passphrases, API keys
+	maxSecret = 64 << 10 // passphrases, API keys, challenges
 )
 
 // readInput reads a file of at most limit bytes. The names "-" and "" mean standard
@@ -98,7 +99,8 @@ func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byt
 		}
 		stdin, ok := c.InOrStdin().(*os.File)
 		if !ok || !term.IsTerminal(int(stdin.Fd())) {
-			return nil, errors.New("the key is encrypted: give its passphrase by --passphrase-file or SEALANE_PASSPHRASE")
+			return nil, errors.New(
+				"the key is encrypted: give its passphrase by --passphrase-file or SEALANE_PASSPHRASE")
 		}
 		fmt.Fprint(c.ErrOrStderr(), "Passphrase: ")
 		p, err = term.ReadPassword(int(stdin.Fd()))

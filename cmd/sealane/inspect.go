@@ -41,7 +41,8 @@ The payload is shown only with --reveal. The exit code is 3 if a fault was found
 	f.StringVar(&flags.profile, "profile", "", "profile to check against: riskos, rdx, or a file (default: all)")
 	f.StringArrayVar(&flags.keys, "key", nil, "file with a private key of yours; give all that may be the right one")
 	f.StringArrayVar(&flags.keyIDs, "key-id", nil, "key ID (alias) of your key; once for all keys, or once for each")
-	f.StringArrayVar(&flags.partner, "from", nil, "certificate of a partner, in any format; give all that may be the right one")
+	f.StringArrayVar(&flags.partner, "from", nil,
+		"certificate of a partner, in any format; give all that may be the right one")
 	f.StringArrayVar(&flags.partnerIDs, "from-key-id", nil,
 		"key ID of the partner's certificate; once for all, or once for each")
 	f.StringVar(&flags.acceptOAEP, "accept-rsa-oaep", "", "the lane's reason for opening RSA-OAEP (SHA-1)")

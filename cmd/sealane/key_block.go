@@ -20,18 +20,22 @@ import (
 
 func keyBlock(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
-		Use: "block [FILE|SHA256…]", Short: "Block keys that may never come in, such as another product's",
-		Long: `Block takes certificates or public keys in files, or SHA-256 checksums of public keys
-(SubjectPublicKeyInfo), of certificates (DER) or of their files, and keeps them out of the
-registry for good. What is in use with one is out of use at once, and named. Give the
-reason: whose they are. A list (--list) has a checksum a line, as sha256sum and
-openssl write it, too; lines that begin with # are comments. Of a file with a private
-key, its public key is blocked.`,
+		Use:   "block [FILE|SHA256…]",
+		Short: "Block keys for good, such as those of another product",
+		Long: `Block keeps keys out of the registry for good. They are named by files with a
+certificate or a public key, or by SHA-256 checksums of public keys
+(SubjectPublicKeyInfo), of certificates (DER), or of certificate files. Whatever uses
+one of them is out of use at once, and listed. The reason should say whose they are.
+
+A list (--list) has one checksum on each line, also as sha256sum and openssl write it.
+Lines that begin with # are comments. If a file has a private key, its public key is
+blocked.`,
 		Example: `  sealane key block idplus.pem --reason "key of ID+, not of RiskOS"
   sealane key block --list idplus-keys.txt --reason "keys of ID+"`,
 	}
-	list := c.Flags().String("list", "", "file with one checksum a line, such as an export of another product's keys")
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
+	list := c.Flags().String("list", "",
+		"file with a checksum on each line, such as an export of another product's keys")
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		var sums [][]byte
 		for _, arg := range args {
 			sum, err := spkiSum(c, arg)
@@ -49,20 +53,21 @@ key, its public key is blocked.`,
 		}
 		slices.SortFunc(sums, bytes.Compare)
 		sums = slices.CompactFunc(sums, bytes.Equal)
-		ended, err := d.BlockKeys(c.Context(), sums, flags.reason)
+		ended, err := s.BlockKeys(c.Context(), sums, flags.reason)
 		if err != nil {
 			return err
 		}
-		said := "Nothing here had one of them."
+		said := "Nothing in the registry used one of them."
 		if len(ended) > 0 {
 			said = "Out of use at once: " + strings.Join(ended, ", ") + "."
 		}
-		return flags.said(c, map[string]any{"blocked": len(sums), "ended": ended}, "%d public keys are blocked. %s", len(sums), said)
+		return flags.say(c, map[string]any{"blocked": len(sums), "ended": ended},
+			"%d public keys are blocked. %s", len(sums), said)
 	})
 	return c
 }
 
-// spkiSum gives the checksum of a public key that is named by it, or by a file.
+// spkiSum returns the checksum of a public key that is named by it, or by a file.
 func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 	if sum := sumOf(arg); sum != nil {
 		return sum, nil
@@ -79,14 +84,14 @@ func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 	case leak.PublicKey.IsZero():
 		return nil, fmt.Errorf("%w\nTo block it, name its certificate, or the SHA-256 of its public key", err)
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "sealane: %s holds a private key; what is blocked is its public key, %s\n", printable(arg), leak.PublicKey)
+	warn(c, "%s holds a private key; what is blocked is its public key, %s", printable(arg), leak.PublicKey)
 	return leak.PublicKey[:], nil
 }
 
-// readSums reads a list of SHA-256 checksums as tools write it: one a line, with a
-// file's name or without, by sha256sum, openssl or a spreadsheet, in UTF-8 or UTF-16.
-// Lines that begin with # are comments. What a line that can't be read holds is not in
-// the error: it may be anything.
+// readSums reads a list of SHA-256 checksums as sha256sum, openssl or a spreadsheet
+// write it, in UTF-8 or UTF-16: one on each line, with the name of a file or without.
+// Lines that begin with # are comments. An error does not show the line: it may hold a
+// secret.
 func readSums(c *cobra.Command, name string) ([][]byte, error) {
 	data, err := readInput(c, name, maxInput)
 	if err != nil {
@@ -106,15 +111,16 @@ func readSums(c *cobra.Command, name string) ([][]byte, error) {
 		}
 		found := sumsIn(line)
 		if len(found) == 0 {
-			return nil, &exit{exitFailed, fmt.Errorf("%s, line %d: there is no SHA-256 checksum in it (64 hexadecimal digits)", name, number)}
+			err := fmt.Errorf("%s, line %d: there is no SHA-256 checksum in it (64 hexadecimal digits)", name, number)
+			return nil, &exit{exitFailed, err}
 		}
 		sums = append(sums, found...)
 	}
 	return sums, nil
 }
 
-// sumsIn gives the checksums of a line; none where it has something else in their
-// place. Behind the first one there may be a name.
+// sumsIn returns the checksums of a line. It returns none if the line has something
+// else in their place. A name may follow the first one.
 func sumsIn(line string) [][]byte {
 	// SHA256(file)= …, SHA256 (file) = …, sha256 Fingerprint=…, sha256:…
 	for _, word := range []string{"sha256", "sha2-256"} {
@@ -146,10 +152,12 @@ func sumsIn(line string) [][]byte {
 	return sums
 }
 
-// sumOf reads one SHA-256 checksum: colons, hyphens and blanks between the digits,
-// quotation marks, and sha256sum's sign of an escaped name do not matter.
+// sumOf returns the SHA-256 checksum that text is, or nil. It ignores colons, hyphens
+// and blanks between the digits, quotation marks, and the backslash with which
+// sha256sum marks an escaped name.
 func sumOf(text string) []byte {
-	sum, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "", " ", "", "\t", "", `"`, "", `\`, "").Replace(text))
+	digits := strings.NewReplacer(":", "", "-", "", " ", "", "\t", "", `"`, "", `\`, "").Replace(text)
+	sum, err := hex.DecodeString(digits)
 	if err != nil || len(sum) != sha256.Size {
 		return nil
 	}

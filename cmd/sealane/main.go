@@ -1,5 +1,5 @@
-// Command sealane seals and opens messages between partners' APIs, makes and
-// checks their certificates, explains messages that do not open, and stands in
+// Command sealane seals and opens messages between companies' APIs, makes and checks
+// certificates, explains messages that do not open, manages the registry, and stands in
 // for the services at both ends.
 package main
 
@@ -19,7 +19,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
+	context.AfterFunc(ctx, stop) // a second signal ends the process
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	text := err.Error()
 	switch {
-	case text == "": // all has been said
+	case text == "": // the command has written it
 	case wantsJSON(called, args, e != nil):
 		writeError(stderr, err, code)
 	default:
@@ -54,13 +54,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return code
 }
 
-// wantsJSON asks the command's flag. Where the command line is wrong, the flag may not
-// have been reached: then the arguments themselves tell.
-func wantsJSON(called *cobra.Command, args []string, understood bool) bool {
-	if asked := called.Flags().Lookup("json"); asked != nil && (understood || asked.Changed) {
-		return asked.Value.String() == "true"
+// wantsJSON reports whether --json was given. If the command line could not be parsed,
+// the flag may not be set yet: then wantsJSON looks for it in the arguments.
+func wantsJSON(called *cobra.Command, args []string, parsed bool) bool {
+	if flag := called.Flags().Lookup("json"); flag != nil && (parsed || flag.Changed) {
+		return flag.Value.String() == "true"
 	}
-	if understood {
+	if parsed {
 		return false
 	}
 	for _, arg := range args {
@@ -77,48 +77,51 @@ func wantsJSON(called *cobra.Command, args []string, understood bool) bool {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "sealane",
-		Short: "Sealed lanes between partners' APIs: JSON signed by one partner and encrypted to the other",
-		Long: `Sealane seals and opens messages between partners' APIs: JSON that is signed by
-one partner and encrypted to the other (JWS inside JWE).
+		Short: "Seal and open messages between companies' APIs: JSON that is signed, then encrypted",
+		Long: `Sealane seals and opens messages between companies' APIs: JSON that is signed by one
+partner and encrypted to the other (JWS inside JWE).
 
-A lane is what you and one partner agreed on: a profile (the partner's dialect),
-your keys, and theirs. To begin:
+A lane is what you and one partner agreed on: a profile (the protocol that the partner
+uses), your keys, and theirs. To begin:
 
   sealane demo                  both exchanges, end to end, on this machine
   sealane cert create --help    make your key pair and certificate
   sealane inspect TOKEN         find out why a message does not open
 
-Exit codes: 0 done; 1 could not be done; 2 wrong command line; 3 judged and
-refused (message, certificate, key ID); 4 the partner answered with an error;
-5 the request may have been processed, but its answer cannot be used. With --json an
-error is a line of JSON on standard error.`,
+Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (message, certificate,
+key ID); 4 the partner answered with an error; 5 the request may have been processed,
+but its answer cannot be used. With --json an error is a line of JSON on standard
+error.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // its flags are nobody's
+		if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // an unknown command has no flags
 			return fmt.Errorf("unknown command %q for %q", words[0], c.CommandPath())
 		}
 		return err
 	})
 	rsaFlag(root)
-	root.AddCommand(newDemo(), newSeal(), newOpen(), newCall(), newInspect(), newCert(), newKey(), newProfile(), newSandbox(), newVersion(),
-		newPartner(), newPerson(), newExchange(), newPreflight(), newAudit(), newInventory(), newBackup(), newRootKey())
+	root.AddCommand(
+		newDemo(), newSeal(), newOpen(), newCall(), newInspect(),
+		newCert(), newKey(), newProfile(), newSandbox(), newVersion(),
+		newPartner(), newPerson(), newExchange(), newPreflight(),
+		newAudit(), newInventory(), newBackup(), newRootKey())
 	for _, c := range root.Commands() {
 		failWhereNotUsage(c)
 	}
 	return root
 }
 
-// failWhereNotUsage gives every error of a command's own work the exit code 1
-// where it has none; what cobra finds wrong before that is about usage.
+// failWhereNotUsage makes errors of a command's own work have the exit code 1, if they
+// have no other. Errors that cobra finds before that are about usage.
 func failWhereNotUsage(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		failWhereNotUsage(sub)
 	}
-	if c.HasSubCommands() && c.RunE == nil { // an unknown word is no request for help
+	if c.HasSubCommands() && c.RunE == nil { // so that an unknown subcommand is an error
 		c.Args = cobra.NoArgs
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}

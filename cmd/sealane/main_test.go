@@ -11,11 +11,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testlane"
 )
@@ -139,7 +141,8 @@ func TestSandboxRiskOS(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"sandbox", "riskos", "--dir", dir, "--listen", address}, strings.NewReader(""), io.Discard, io.Discard)
+		args := []string{"sandbox", "riskos", "--dir", dir, "--listen", address}
+		done <- run(ctx, args, strings.NewReader(""), io.Discard, io.Discard)
 	}()
 	defer func() {
 		stop()
@@ -160,7 +163,8 @@ func TestSandboxRiskOS(t *testing.T) {
 	}
 	key := filepath.Join(dir, "customer", "private", "customer-sandbox-example-sandbox.key")
 	cert := filepath.Join(dir, "provider", "1-send", "provider-sandbox-example-sandbox.pem")
-	body := `{"id":"r-1","timestamp":"2026-11-21T12:00:00Z","workflow":"w","data":{"individual":{"given_name":"A","family_name":"Accept"}}}`
+	body := `{"id":"r-1","timestamp":"2026-11-21T12:00:00Z","workflow":"w",` +
+		`"data":{"individual":{"given_name":"A","family_name":"Accept"}}}`
 	for _, c := range []struct {
 		name string
 		args []string
@@ -169,8 +173,9 @@ func TestSandboxRiskOS(t *testing.T) {
 	}{
 		{"sealed", nil, 0, `"decision":"ACCEPT"`},
 		{"plain", []string{"--plain"}, 0, `"decision":"ACCEPT"`},
-		{"refused", []string{"-H", "X-Sandbox-Fault: decryption"}, exitPartner, testlane.ErrorText(t, "riskos", sealane.ErrDecryption)},
-		{"processed", []string{"-H", "X-Sandbox-Fault: sealing-failed"}, exitProcessed, "do not send it again blindly"},
+		{"refused", []string{"-H", "X-Sandbox-Fault: decryption"}, exitPartner,
+			testlane.ErrorText(t, "riskos", sealane.ErrDecryption)},
+		{"processed", []string{"-H", "X-Sandbox-Fault: sealing-failed"}, exitProcessed, "not send it again blindly"},
 		{"unsealed", []string{"-H", "X-Sandbox-Fault: unsealed"}, exitProcessed, "is not sealed"},
 		{"other signer", []string{"-H", "X-Sandbox-Fault: other-signer"}, exitProcessed, "sign.wrong"},
 		{"by code", []string{"-H", "X-Sandbox-Fault: jws.header-crit"}, exitProcessed, "jws.header-crit"},
@@ -179,8 +184,11 @@ func TestSandboxRiskOS(t *testing.T) {
 		{"no fault of that name", []string{"-H", "X-Sandbox-Fault: nonsense"}, exitPartner, "400"},
 	} {
 		var out, errors strings.Builder
-		args := append([]string{"call", "--profile", "riskos", "--env", "SANDBOX", "--key", key, "--to", cert, "--api-key-file", filepath.Join(dir, "api-key")}, c.args...)
-		code := run(t.Context(), append(args, "POST", "http://"+address+"/api/evaluation", body), strings.NewReader(""), &out, &errors)
+		args := slices.Concat(
+			[]string{"call", "--profile", "riskos", "--env", "SANDBOX", "--key", key, "--to", cert},
+			[]string{"--api-key-file", filepath.Join(dir, "api-key")}, c.args,
+			[]string{"POST", "http://" + address + "/api/evaluation", body})
+		code := run(t.Context(), args, strings.NewReader(""), &out, &errors)
 		if code != c.code || !strings.Contains(out.String()+errors.String(), c.says) {
 			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out.String(), errors.String())
 		}

@@ -50,7 +50,8 @@ writes no payload.`,
 		if v, ok := message.(*sealane.Verified); ok {
 			fmt.Fprintf(c.ErrOrStderr(), "Signed by %s, opened by %s\n", refOf(v.Signer()), refOf(v.OpenedBy()))
 		} else {
-			fmt.Fprintf(c.ErrOrStderr(), "NOT SIGNED: the sender is not proven; opened by %s\n", refOf(message.OpenedBy()))
+			fmt.Fprintf(c.ErrOrStderr(), "NOT SIGNED: the sender is not proven; opened by %s\n",
+				refOf(message.OpenedBy()))
 		}
 		_, err = c.OutOrStdout().Write(message.Payload())
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// show writes rows as JSON, or as a table whose first line is head.
+// show writes rows as JSON, or as a table with the columns of head.
 func (f *registryFlags) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
 	if f.json {
 		return writeJSON(c.OutOrStdout(), rows)
@@ -36,16 +36,16 @@ func (f *registryFlags) show(c *cobra.Command, rows any, head string, lines func
 	return w.Flush()
 }
 
-// said writes one line for people, or the row for programs.
-func (f *registryFlags) said(c *cobra.Command, row any, format string, args ...any) error {
+// say writes a sentence for people, or value as JSON for programs.
+func (f *registryFlags) say(c *cobra.Command, value any, format string, args ...any) error {
 	if f.json {
-		return f.show(c, row, "", nil)
+		return writeJSON(c.OutOrStdout(), value)
 	}
 	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
 	return err
 }
 
-// cellText keeps partners' words from moving the terminal's cursor.
+// cellText returns a value as it stands in a table.
 func cellText(cell any) string {
 	text := fmt.Sprint(cell)
 	if t, ok := cell.(time.Time); ok {
@@ -59,7 +59,7 @@ func cellText(cell any) string {
 	return printable(text)
 }
 
-// absolute makes a default path understandable in messages.
+// absolute returns a path that holds in every folder.
 func absolute(path string) string {
 	if full, err := filepath.Abs(path); err == nil {
 		return full
@@ -97,13 +97,6 @@ func isTerminal(w io.Writer) bool {
 	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
 }
 
-func orWord(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
-}
-
 // checkNew returns an error if a file exists, for commands that work before they write
 // it. An empty name means standard output.
 func checkNew(name string) error {
@@ -114,4 +107,9 @@ func checkNew(name string) error {
 		return errors.New("- is no file to write: name one")
 	}
 	return newfile.Check(name)
+}
+
+// warn writes a line to standard error.
+func warn(c *cobra.Command, format string, args ...any) {
+	fmt.Fprintln(c.ErrOrStderr(), "sealane:", printableLines(fmt.Sprintf(format, args...)))
 }

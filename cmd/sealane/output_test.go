@@ -40,7 +40,8 @@ func TestJSONKeepsNames(t *testing.T) {
 		var out, errors strings.Builder
 		code := run(t.Context(), []string{"cert", "show", "--json", file}, strings.NewReader(""), &out, &errors)
 		var facts struct{ Subject string }
-		if err := json.Unmarshal([]byte(out.String()), &facts); err != nil || code != 0 || draws(out.String()+errors.String()) {
+		err := json.Unmarshal([]byte(out.String()), &facts)
+		if err != nil || code != 0 || draws(out.String()+errors.String()) {
 			t.Errorf("%s: exit code %d, %v\n%q%q", path, code, err, out.String(), errors.String())
 		}
 		if !strings.HasPrefix(facts.Subject, name) {
@@ -53,10 +54,13 @@ func TestJSONKeepsNames(t *testing.T) {
 func TestCallShowsNoEscapes(t *testing.T) {
 	const evil = "\x1b[2J\u202e\u009b31m"
 	for name, answer := range map[string]string{
-		"status":       "HTTP/1.1 502 Bad" + evil + "\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
-		"content type": "HTTP/1.1 502 Bad Gateway\r\nContent-Type: application/" + evil + "\r\nContent-Length: 2\r\n\r\n{}",
-		"error text":   "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n" + `{"error":"\u001b[2J\u202e"}             `,
-		"no HTTP":      "HELO" + evil + "\r\n\r\n",
+		"status": "HTTP/1.1 502 Bad" + evil + "\r\n" +
+			"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+		"content type": "HTTP/1.1 502 Bad Gateway\r\n" +
+			"Content-Type: application/" + evil + "\r\nContent-Length: 2\r\n\r\n{}",
+		"error text": "HTTP/1.1 400 Bad Request\r\n" +
+			"Content-Type: application/json\r\nContent-Length: 27\r\n\r\n" + `{"error":"\u001b[2J\u202e"}`,
+		"no HTTP": "HELO" + evil + "\r\n\r\n",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
@@ -70,7 +74,10 @@ func TestCallShowsNoEscapes(t *testing.T) {
 			}
 		}))
 		var out, errors strings.Builder
-		code := run(t.Context(), []string{"call", "--profile", "riskos", "--plain", "--verbose", "POST", server.URL + "/api/evaluation", "{}"}, strings.NewReader(""), &out, &errors)
+		args := []string{
+			"call", "--profile", "riskos", "--plain", "--verbose", "POST", server.URL + "/api/evaluation", "{}",
+		}
+		code := run(t.Context(), args, strings.NewReader(""), &out, &errors)
 		server.Close()
 		if code == 0 || !strings.Contains(errors.String(), "sealane: ") || draws(errors.String()) {
 			t.Errorf("%s: exit code %d\n%q", name, code, errors.String())

@@ -10,65 +10,86 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-func environmentFlags(c *cobra.Command, env *registry.Environment, sealing, caller *string) {
+// environmentFlags are the flags for what was agreed for an environment.
+type environmentFlags struct {
+	c               *cobra.Command
+	env             registry.Environment
+	sealing, caller string
+}
+
+func addEnvironmentFlags(c *cobra.Command) *environmentFlags {
+	e := &environmentFlags{c: c}
 	f := c.Flags()
-	if c.Name() == "add" {
-		f.StringVar(&env.Name, "env", "", "a first environment, such as STAG or PROD")
+	f.StringVar(&e.sealing, "sealing", "", "required or optional (required for a new environment)")
+	f.StringVar(&e.caller, "caller", "",
+		"how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (rdx, server)")
+	f.StringVar(&e.env.Account, "account", "",
+		"the caller's name as a trusted upstream gives it, if callers have no API keys of yours")
+	f.StringVar(&e.env.AcceptRSAOAEP, "accept-rsa-oaep", "", "reason for opening RSA-OAEP (SHA-1) too")
+	f.StringVar(&e.env.MailFrom, "mail-from", "", "the address from which your mails about certificates come")
+	f.IntVar(&e.env.MaxPayload, "max-payload", 0, "maximum length of a payload in bytes (default 32 MiB)")
+	return e
+}
+
+// row returns the environment that the flags describe.
+func (e *environmentFlags) row(partner, name string) registry.Environment {
+	env := e.env
+	env.Partner, env.Name = partner, name
+	env.Sealing, env.SenderAuth = sealane.Sealing(e.sealing), sealane.SenderAuth(e.caller)
+	return env
+}
+
+// change sets in a row what the flags on the command line name.
+func (e *environmentFlags) change(row *registry.Environment) error {
+	flags := e.row(row.Partner, row.Name)
+	for name, set := range map[string]func(){
+		"sealing":         func() { row.Sealing = flags.Sealing },
+		"caller":          func() { row.SenderAuth = flags.SenderAuth },
+		"account":         func() { row.Account = flags.Account },
+		"accept-rsa-oaep": func() { row.AcceptRSAOAEP = flags.AcceptRSAOAEP },
+		"mail-from":       func() { row.MailFrom = flags.MailFrom },
+		"max-payload":     func() { row.MaxPayload = flags.MaxPayload },
+	} {
+		if e.c.Flags().Changed(name) {
+			set()
+		}
 	}
-	f.StringVar(sealing, "sealing", "", "required or optional; must be said")
-	f.StringVar(caller, "caller", "", "how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (rdx, server)")
-	f.StringVar(&env.Account, "account", "", "how a trusted upstream names the caller, where callers have no API keys of yours")
-	f.StringVar(&env.AcceptRSAOAEP, "accept-rsa-oaep", "", "open RSA-OAEP (SHA-1) too, for this reason")
-	f.StringVar(&env.MailFrom, "mail-from", "", "the address from which your mails about certificates come")
-	f.IntVar(&env.MaxPayload, "max-payload", 0, "largest payload in bytes (default 32 MiB)")
+	return nil
 }
 
 func partnerEnvironment(flags *registryFlags) *cobra.Command {
-	var env registry.Environment
-	var sealing, caller string
 	c := &cobra.Command{
-		Use: "env PARTNER ENVIRONMENT", Short: "Add an environment to a partner, or change what was agreed for it", Args: cobra.ExactArgs(2),
+		Use:     "env PARTNER ENVIRONMENT",
+		Short:   "Add an environment to a partner, or change what was agreed for it",
 		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
+		Args:    cobra.ExactArgs(2),
 	}
-	environmentFlags(c, &env, &sealing, &caller)
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
-		env.Partner, env.Name, env.Sealing, env.SenderAuth = args[0], args[1], sealane.Sealing(sealing), sealane.SenderAuth(caller)
-		// stored gives the row as it is, and not as the flags say.
+	environment := addEnvironmentFlags(c)
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		partner, name := args[0], args[1]
 		stored := func() (row registry.Environment, err error) {
-			err = d.Store.View(c.Context(), func(tx registry.Tx) error {
-				row, err = tx.Environment(env.Partner, env.Name)
+			err = s.Store.View(c.Context(), func(tx registry.Tx) error {
+				row, err = tx.Environment(partner, name)
 				return err
 			})
 			return row, err
 		}
-		seen, err := stored()
 		said := "is changed"
+		row, err := stored()
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
-			said = fmt.Sprintf("is added. What is missing now: sealane preflight %s %s", env.Partner, env.Name)
-			err = d.AddEnvironment(c.Context(), env, flags.reason)
+			said = fmt.Sprintf("is added. To see what is missing: sealane preflight %s %s", partner, name)
+			err = s.AddEnvironment(c.Context(), environment.row(partner, name), flags.reason)
 		case err == nil:
-			err = d.ChangeEnvironment(c.Context(), seen, flags.reason, func(now *registry.Environment) error {
-				for flag, set := range map[string]func(){
-					"sealing": func() { now.Sealing = env.Sealing }, "caller": func() { now.SenderAuth = env.SenderAuth },
-					"account": func() { now.Account = env.Account }, "accept-rsa-oaep": func() { now.AcceptRSAOAEP = env.AcceptRSAOAEP },
-					"mail-from": func() { now.MailFrom = env.MailFrom }, "max-payload": func() { now.MaxPayload = env.MaxPayload },
-				} {
-					if c.Flags().Changed(flag) {
-						set()
-					}
-				}
-				return nil
-			})
+			err = s.ChangeEnvironment(c.Context(), row, flags.reason, environment.change)
 		}
-		row := env
 		if err == nil {
 			row, err = stored()
 		}
 		if err != nil {
 			return err
 		}
-		return flags.said(c, row, "Environment %s of %s %s", env.Name, env.Partner, said)
+		return flags.say(c, row, "Environment %s of %s %s", name, partner, said)
 	})
 	return c
 }

@@ -11,32 +11,39 @@ import (
 func partnerExport(flags *registryFlags) *cobra.Command {
 	var name, email, out string
 	c := &cobra.Command{
-		Use: "export PARTNER KEYPAIR", Short: "Write a small signed file from which the partner's Sealane takes your certificate", Args: cobra.ExactArgs(2),
+		Use:   "export PARTNER KEYPAIR",
+		Short: "Write a small signed file with your certificate, for the partner's Sealane",
 		Long: `Export writes your certificate, its key ID and your contact into one file, signed by
 that certificate's key. The partner reads it with: sealane exchange receive.
-It proves that nothing was changed on the way, and not who you are: the checksum in
-a second message and the approval stay as they are.`,
-		Example: `  sealane partner export acme k-7k2m4q6z3x --name "Our Bank" --email keys@bank.example --out our-bank-prod.sealane`,
+
+The signature proves that nothing was changed on the way, but not who you are: the
+checksum in a second message and the approval are needed all the same.`,
+		Example: `  sealane partner export acme k-7k2m4q6z3x --name "Our Bank" --email keys@bank.example \
+      --out our-bank-prod.sealane`,
+		Args: cobra.ExactArgs(2),
 	}
 	f := c.Flags()
 	f.StringVar(&name, "name", "", "your name, as the partner knows it (required)")
 	f.StringVar(&email, "email", "", "your contact for this certificate")
-	f.StringVar(&out, "out", "", "file to write (required)")
+	f.StringVar(&out, "out", "", "file to write; it must not exist (required)")
 	must(c.MarkFlagRequired("name"))
 	must(c.MarkFlagRequired("out"))
-	c.RunE = flags.withKeys(func(c *cobra.Command, d *registry.Session, args []string) error {
+	c.RunE = flags.withKeys(func(c *cobra.Command, s *registry.Session, args []string) error {
+		partner, pair := args[0], args[1]
 		var contacts []registry.Contact
 		if email != "" {
 			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
 		}
-		file, err := exchange.New(d).Export(c.Context(), args[1], args[0], name, contacts, flags.reason)
+		file, err := exchange.New(s).Export(c.Context(), pair, partner, name, contacts, flags.reason)
 		if err != nil {
 			return err
 		}
 		if err := newfile.Write(out, append(file, '\n'), 0o644); err != nil {
 			return err
 		}
-		return flags.said(c, map[string]string{"file": out}, "%s is written. Send it, and the certificate's SHA-256 by another way (sealane exchange offer writes that letter).", out)
+		return flags.say(c, map[string]string{"file": out},
+			"%s is written. Send it, and send the certificate's SHA-256 by another way "+
+				"(sealane exchange offer writes that letter).", out)
 	})
 	return c
 }

@@ -21,44 +21,56 @@ func personAdd(flags *registryFlags) *cobra.Command {
 	var p registry.Person
 	var roles []string
 	c := &cobra.Command{
-		Use: "add PERSON", Short: "Add somebody; their token is shown once", Args: cobra.ExactArgs(1),
-		Long: `Add lets somebody in, under a short name that the audit log will show. The token is
-shown once; who has it is that person. The first person of a registry needs nobody's
+		Use:   "add PERSON",
+		Short: "Add a person; their token is shown once",
+		Long: `Add adds a person under a short name, which the audit log shows. The token is shown
+once: it authenticates that person. The first person of a registry is added without a
 token, and becomes its administrator.
 
-Roles: operator (all but approving), approver (approves, rejects, grants waivers),
-auditor (reads), administrator (people, the root key, backups). One person may have
-several; but nobody approves for production what they received themselves.`,
-		Example: `  sealane person add anna --name "Anna Ruiz" --email anna@bank.example --role administrator --role operator
+Roles: operator (everything but approval), approver (approves, rejects, grants waivers),
+auditor (reads), administrator (people, the root key, backups). A person may have
+several roles, but can't approve for production what they received themselves.`,
+		Example: `  sealane person add anna --name "Anna Ruiz" --email anna@bank.example \
+      --role administrator --role operator
   sealane person add ben --name "Ben Okoro" --email ben@bank.example --role approver`,
+		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
 	f.StringVar(&p.Name, "name", "", "full name")
 	f.StringVar(&p.Email, "email", "", "address")
-	f.StringArrayVar(&roles, "role", nil, "operator, approver, auditor or administrator; several times for several (required)")
+	f.StringArrayVar(&roles, "role", nil,
+		"operator, approver, auditor or administrator; repeat it for several (required)")
 	must(c.MarkFlagRequired("role"))
 	c.RunE = func(c *cobra.Command, args []string) error {
 		p.ID = args[0]
-		for _, role := range roles {
-			p.Roles = append(p.Roles, registry.Role(role))
-		}
+		p.Roles = parseRoles(roles)
 		token, err := flags.addPerson(c, p)
 		if err != nil {
 			return err
 		}
-		return flags.said(c, map[string]string{"person": p.ID, "token": token}, "%s\n\nThis is the token of %s. It is not shown again. To use it: export SEALANE_TOKEN=…", token, p.ID)
+		return flags.say(c, map[string]string{"person": p.ID, "token": token},
+			"%s\n\nThis is the token of %s. It is not shown again. To use it: export SEALANE_TOKEN=…", token, p.ID)
 	}
 	return c
 }
 
-// addPerson adds the first person of an empty registry, where no token is named, and
-// others at an administrator's desk.
-func (flags *registryFlags) addPerson(c *cobra.Command, p registry.Person) (token string, err error) {
-	mine, nobody := flags.token(c)
+// parseRoles converts the names of roles; the registry checks them.
+func parseRoles(names []string) []registry.Role {
+	var roles []registry.Role
+	for _, name := range names {
+		roles = append(roles, registry.Role(name))
+	}
+	return roles
+}
+
+// addPerson adds the first person of an empty registry if the caller names no token,
+// and others in the session of an administrator.
+func (f *registryFlags) addPerson(c *cobra.Command, p registry.Person) (token string, err error) {
+	mine, nobody := f.token(c)
 	if nobody != nil && !errors.Is(nobody, errNobody) {
 		return "", nobody
 	}
-	r, done, err := flags.open(c, nobody != nil)
+	r, done, err := f.open(c, nobody != nil)
 	if err != nil {
 		return "", err
 	}
@@ -70,11 +82,11 @@ func (flags *registryFlags) addPerson(c *cobra.Command, p registry.Person) (toke
 		}
 		return token, err
 	}
-	d, err := r.Login(c.Context(), mine)
+	s, err := r.Login(c.Context(), mine)
 	if err != nil {
 		return "", err
 	}
-	token, err = d.AddPerson(c.Context(), p, flags.reason)
+	token, err = s.AddPerson(c.Context(), p, f.reason)
 	return token, asRefused(err)
 }
 
@@ -103,39 +115,42 @@ func personList(flags *registryFlags) *cobra.Command {
 }
 
 func personRevoke(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{Use: "revoke PERSON", Short: "End somebody's token", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
-		if err := d.RevokePerson(c.Context(), args[0], flags.reason); err != nil {
+	c := &cobra.Command{Use: "revoke PERSON", Short: "Revoke a person's token", Args: cobra.ExactArgs(1)}
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		if err := s.RevokePerson(c.Context(), args[0], flags.reason); err != nil {
 			return err
 		}
-		return flags.said(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
+		return flags.say(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
 	})
 	return c
 }
 
 func personToken(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{Use: "token PERSON", Short: "Give somebody a new token, for one that was lost or revoked", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
-		token, err := d.RenewToken(c.Context(), args[0], flags.reason)
+	c := &cobra.Command{
+		Use:   "token PERSON",
+		Short: "Replace a person's token that was lost or revoked",
+		Args:  cobra.ExactArgs(1),
+	}
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		token, err := s.RenewToken(c.Context(), args[0], flags.reason)
 		if err != nil {
 			return err
 		}
-		return flags.said(c, map[string]string{"person": args[0], "token": token}, "%s\n\nThis is the new token of %s; the old one has ended. It is not shown again.", token, args[0])
+		return flags.say(c, map[string]string{"person": args[0], "token": token},
+			"%s\n\nThis is the new token of %s; the old one is revoked. It is not shown again.", token, args[0])
 	})
 	return c
 }
 
 func personRoles(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Give somebody other roles", Args: cobra.MinimumNArgs(2)}
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
-		var to []registry.Role
-		for _, role := range args[1:] {
-			to = append(to, registry.Role(role))
-		}
-		if err := d.SetRoles(c.Context(), args[0], to, flags.reason); err != nil {
+	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Change a person's roles", Args: cobra.MinimumNArgs(2)}
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		to := parseRoles(args[1:])
+		if err := s.SetRoles(c.Context(), args[0], to, flags.reason); err != nil {
 			return err
 		}
-		return flags.said(c, map[string]any{"person": args[0], "roles": to}, "%s is %s now", args[0], strings.Join(args[1:], " and "))
+		return flags.say(c, map[string]any{"person": args[0], "roles": to},
+			"%s is %s now", args[0], strings.Join(args[1:], " and "))
 	})
 	return c
 }

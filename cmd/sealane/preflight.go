@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -16,36 +16,25 @@ import (
 
 func newPreflight() *cobra.Command {
 	c := &cobra.Command{
-		Use: "preflight PARTNER ENVIRONMENT", Short: "List all that must hold before sealing works with a partner, and what does not", Args: cobra.ExactArgs(2),
-		Long: `Preflight looks at everything that must hold before messages with a partner can be
-sealed and opened, makes the lane, and seals a message with it. Exit code 3 says that
-something is missing.`,
+		Use:   "preflight PARTNER ENVIRONMENT",
+		Short: "Check everything that sealing with a partner needs",
+		Long: `Preflight checks everything that is needed to seal messages to a partner and to open
+theirs. It makes the lane and seals a message with it. The exit code is 3 if something
+is missing.`,
+		Args: cobra.ExactArgs(2),
 	}
 	flags := addRegistryFlags(c)
-	c.RunE = flags.withSession(func(c *cobra.Command, d *registry.Session, args []string) error {
-		root := exchange.Check{Name: "root key", Level: cert.OK, Found: "opens the private keys"}
-		err := flags.withRoot(c, d, func(ctx context.Context, key *rootkey.Key, _ []byte) error { return d.UseRoot(ctx, key) })
-		switch {
-		case errors.Is(err, registry.ErrNoRoot): // the first key pair sets it
-			root.Level, root.Found = cert.Warning, "none yet"
-		case err != nil:
-			root.Level, root.Found = cert.Refused, err.Error()
-		}
-		checks, ready, err := exchange.Preflight(c.Context(), d.Registry, args[0], args[1])
+	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		root := flags.checkRoot(c, s) // before the others, which need it
+		checks, ready, err := exchange.Preflight(c.Context(), s.Registry, args[0], args[1])
 		if err != nil {
 			return err
 		}
 		checks, ready = append([]exchange.Check{root}, checks...), ready && root.Level != cert.Refused
-		marks := map[string]string{"ok": "✓", "warning": "!", "refused": "✗"}
 		if flags.json {
-			err = json.NewEncoder(c.OutOrStdout()).Encode(map[string]any{"ready": ready, "checks": checks})
+			err = encodeJSON(c.OutOrStdout(), map[string]any{"ready": ready, "checks": checks}, "")
 		} else {
-			for _, one := range checks {
-				fmt.Fprintf(c.OutOrStdout(), "%s %s: %s\n", marks[string(one.Level)], one.Name, cellText(one.Found))
-				if one.Do != "" {
-					fmt.Fprintf(c.OutOrStdout(), "    → %s\n", cellText(one.Do))
-				}
-			}
+			err = writeChecks(c.OutOrStdout(), checks)
 		}
 		if err == nil && !ready {
 			err = refused(errors.New("not ready: see what is marked ✗"))
@@ -53,4 +42,29 @@ something is missing.`,
 		return err
 	})
 	return c
+}
+
+// checkRoot loads the root key, and checks that it opens the registry's private keys.
+func (f *registryFlags) checkRoot(c *cobra.Command, s *registry.Session) exchange.Check {
+	err := f.withRoot(c, s, func(ctx context.Context, key *rootkey.Key, _ []byte) error {
+		return s.UseRoot(ctx, key)
+	})
+	switch {
+	case err == nil:
+		return exchange.Check{Name: "root key", Level: cert.OK, Found: "opens the private keys"}
+	case errors.Is(err, registry.ErrNoRoot): // the first key pair sets it
+		return exchange.Check{Name: "root key", Level: cert.Warning, Found: "none yet"}
+	}
+	return exchange.Check{Name: "root key", Level: cert.Refused, Found: err.Error()}
+}
+
+func writeChecks(w io.Writer, checks []exchange.Check) error {
+	marks := map[cert.Level]string{cert.OK: "✓", cert.Warning: "!", cert.Refused: "✗"}
+	for _, one := range checks {
+		fmt.Fprintf(w, "%s %s: %s\n", marks[one.Level], one.Name, cellText(one.Found))
+		if one.Do != "" {
+			fmt.Fprintf(w, "    → %s\n", cellText(one.Do))
+		}
+	}
+	return nil
 }

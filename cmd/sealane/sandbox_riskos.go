@@ -58,7 +58,8 @@ A request with the header ` + sandbox.FaultHeader + ` gets a faulty answer:
 	f := c.Flags()
 	f.StringVar(&flags.listen, "listen", "127.0.0.1:8480", "address to serve on")
 	f.StringVar(&flags.folder, "dir", "", "folder for keys and certificates (required)")
-	f.StringVar(&flags.apiKeyFile, "api-key-file", "", "file with the account's API key (default: one is made in --dir)")
+	f.StringVar(&flags.apiKeyFile, "api-key-file", "",
+		"file with the account's API key (default: one is made in --dir)")
 	f.StringArrayVar(&flags.customerCerts, "customer-cert", nil,
 		"the customer's certificate or public JWK; further ones verify too")
 	f.BoolVar(&flags.required, "require-sealing", false, "refuse plain requests")

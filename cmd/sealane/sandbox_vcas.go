@@ -36,7 +36,8 @@ With --fault every message has a fault:
 	flags := addLaneFlags(c, "to", "the issuer's certificate, in any format")
 	f := c.Flags()
 	flags.onlyRDX()
-	f.StringVar(&base, "url", "", "the issuer's base URL, to which /risk, /stepup, /initiateaction and /validate are added (required)")
+	f.StringVar(&base, "url", "",
+		"the issuer's base URL, to which /risk, /stepup, /initiateaction and /validate are added (required)")
 	f.StringVar(&otp, "otp", "", "passcode to answer with (default: read from standard input)")
 	f.StringVar(&card, "card", "", "test card number")
 	f.StringVar(&faultName, "fault", "", "send every message with this fault, or with a fault code of docs/faults.md")
@@ -51,7 +52,8 @@ With --fault every message has a fault:
 			return err
 		}
 		defer transport.CloseIdleConnections()
-		client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: transport}}
+		client := &http.Client{Timeout: 30 * time.Second}
+		client.Transport = &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: transport}
 		if faultName != "" {
 			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: sandbox.Fault(faultName), Base: transport}
 		}

@@ -13,7 +13,8 @@ func newSeal() *cobra.Command {
 		Long: `Seal reads a payload of up to 64 MiB from FILE or standard input, and writes the
 sealed token. The payload's bytes are not changed.`,
 		Example: `  sealane seal --profile riskos --key our.key --to provider.pem evaluation.json
-  sealane seal --profile rdx --to issuer.pem --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG risk.json
+  sealane seal --profile rdx --to issuer.pem \
+      --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG risk.json
   echo '{"id":"1"}' | sealane seal --profile riskos --key our.key --to provider.pem --body`,
 		Args: cobra.MaximumNArgs(1),
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// versionFacts are what an auditor asks of a binary.
+// versionFacts are what an auditor asks about a binary.
 type versionFacts struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
@@ -22,7 +22,11 @@ type versionFacts struct {
 }
 
 func newVersion() *cobra.Command {
-	c := &cobra.Command{Use: "version", Short: "Say which version this is, and what does its cryptography", Args: cobra.NoArgs}
+	c := &cobra.Command{
+		Use:   "version",
+		Short: "Show the version, and what performs cryptographic operations",
+		Args:  cobra.NoArgs,
+	}
 	asJSON := c.Flags().Bool("json", false, "write JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		v := versionFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}

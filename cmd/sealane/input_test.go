@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestLongList: a list of 250,000 checksums is read, with what tools write beside
-// them. It ends at the reason that is missing.
+// TestLongList: a list of 250,000 checksums is read, with the names that tools add. Then
+// the reason is missing.
 func TestLongList(t *testing.T) {
 	t.Chdir(t.TempDir())
 	f, err := os.Create("list")
@@ -27,7 +27,8 @@ func TestLongList(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealane, errors := founded(t)
-	if code := sealane("key", "block", "--list", "list"); code != exitRefused || !strings.Contains(errors.String(), "--reason") {
+	code := sealane("key", "block", "--list", "list")
+	if code != exitRefused || !strings.Contains(errors.String(), "--reason") {
 		t.Errorf("exit code %d: %s", code, errors.String())
 	}
 }
@@ -44,23 +45,24 @@ func TestInputThatNeverComes(t *testing.T) {
 	go func() { done <- run(ctx, []string{"inspect", "-"}, signalling{silent, asked}, &out, &errors) }()
 	<-asked
 	stop()
-	if code := <-done; code != exitFailed || !strings.Contains(errors.String(), "standard input: ended while it was read") {
+	code := <-done
+	if code != exitFailed || !strings.Contains(errors.String(), "standard input: ended while it was read") {
 		t.Errorf("exit code %d: %s", code, errors.String())
 	}
 }
 
-// signalling says when it is read first.
+// signalling closes asked when it is first read.
 type signalling struct {
 	io.Reader
 	asked chan struct{}
 }
 
 func (s signalling) Read(p []byte) (int, error) {
-	close(s.asked) // a second time would not do
+	close(s.asked) // panics if it is read again
 	return s.Reader.Read(p)
 }
 
-// TestDatabaseFails: where the database can't do it, nothing was judged.
+// TestDatabaseFails: a failure of the database is no refusal.
 func TestDatabaseFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	sealane, errors := founded(t)
@@ -86,7 +88,8 @@ func TestDatabaseFails(t *testing.T) {
 	}
 }
 
-// founded is a registry in the present folder, and its operator at the command line.
+// founded makes a registry in the current folder, and returns the command line of its
+// operator.
 func founded(t *testing.T) (func(args ...string) int, *strings.Builder) {
 	t.Helper()
 	out, errors := new(strings.Builder), new(strings.Builder)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestPipeWithoutAnEnd: the first signal ends a command that waits for a named pipe,
-// be it for its writer or for what that writes.
+// TestPipeWithoutAnEnd: the first signal ends a command that waits for the writer of a
+// named pipe, or for its data.
 func TestPipeWithoutAnEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
@@ -21,7 +21,8 @@ func TestPipeWithoutAnEnd(t *testing.T) {
 	var out, errors strings.Builder
 	ended, stop := context.WithCancel(t.Context())
 	stop()
-	if code := run(ended, []string{"cert", "show", path}, strings.NewReader(""), &out, &errors); code != exitFailed || !strings.Contains(errors.String(), path+": ended while it was read") {
+	code := run(ended, []string{"cert", "show", path}, strings.NewReader(""), &out, &errors)
+	if code != exitFailed || !strings.Contains(errors.String(), path+": ended while it was read") {
 		t.Errorf("no writer: exit code %d: %s", code, errors.String())
 	}
 
@@ -29,13 +30,13 @@ func TestPipeWithoutAnEnd(t *testing.T) {
 	done := make(chan int)
 	errors.Reset()
 	go func() { done <- run(ctx, []string{"cert", "show", path}, strings.NewReader(""), &out, &errors) }()
-	writer, err := os.OpenFile(path, os.O_WRONLY, 0) // comes back when somebody reads
+	writer, err := os.OpenFile(path, os.O_WRONLY, 0) // returns when somebody reads
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer writer.Close()
 	stop()
-	if code := <-done; code != exitFailed || !strings.Contains(errors.String(), "ended while it was read") {
+	if code = <-done; code != exitFailed || !strings.Contains(errors.String(), "ended while it was read") {
 		t.Errorf("a silent writer: exit code %d: %s", code, errors.String())
 	}
 }
