@@ -198,7 +198,7 @@ func oncePerKey(flag string, ids []string, n int) ([]string, error) {
 // readKeyFile reads a certificate or public key in any of the formats. It also returns
 // the file's bytes.
 func readKeyFile(c *cobra.Command, name string) (*keyfile.File, []byte, error) {
-	data, err := readInput(c, name, maxFile)
+	data, err := readInput(c, name, keyfile.MaxSize)
 	if err != nil {
 		return nil, nil, err
 	}

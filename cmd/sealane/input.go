@@ -17,9 +17,9 @@ import (
 
 // Limits in bytes.
 const (
-	maxInput  = 64 << 20 // payloads, and lists
-	maxFile   = 1 << 20  // key files, certificates, profiles
-	maxSecret = 64 << 10 // passphrases, API keys, challenges
+	maxInput   = 64 << 20 // payloads, and lists
+	maxProfile = 1 << 20  // profiles
+	maxSecret  = 64 << 10 // passphrases, API keys, challenges
 )
 
 // readInput reads a file of at most limit bytes. The names "-" and "" mean standard

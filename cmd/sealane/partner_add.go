@@ -76,7 +76,7 @@ func addOwnProfile(c *cobra.Command, s *registry.Session, p *registry.Partner, r
 	if err != nil || !info.Mode().IsRegular() || slices.Contains(profile.Names(), p.Profile) {
 		return nil // AddPartner says what is wrong with it
 	}
-	source, err := readInput(c, p.Profile, maxFile)
+	source, err := readInput(c, p.Profile, maxProfile)
 	if err != nil {
 		return err
 	}

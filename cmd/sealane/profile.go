@@ -39,7 +39,7 @@ func newProfile() *cobra.Command {
 			if _, err := os.Stat(args[0]); err != nil {
 				return err
 			}
-			data, err := readInput(c, args[0], maxFile)
+			data, err := readInput(c, args[0], maxProfile)
 			if err != nil {
 				return err
 			}
