@@ -63,7 +63,8 @@ func criticalExtension(c *x509.Certificate) Finding {
 	if len(unknown) > 0 {
 		f.Found = "unknown: " + termtext.Short(strings.Join(unknown, ", "))
 	}
-	return f.orElse(len(unknown) == 0, Refused, "Issue it again without the extension, or with it marked not critical.")
+	return f.orElse(len(unknown) == 0, Refused, "Issue it again without the extension, "+
+		"or with it marked not critical.")
 }
 
 func signatureAlgorithm(c *x509.Certificate) Finding {
@@ -96,7 +97,8 @@ func issuer(c *x509.Certificate, keyIsFit bool) Finding {
 		return f.orElse(true, OK, "")
 	}
 	err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
-	if weak := (x509.InsecureAlgorithmError)(0); errors.As(err, &weak) || errors.Is(err, x509.ErrUnsupportedAlgorithm) {
+	_, insecure := errors.AsType[x509.InsecureAlgorithmError](err)
+	if insecure || errors.Is(err, x509.ErrUnsupportedAlgorithm) {
 		f.Found = "self-signed; the signature was not verified because of its algorithm"
 		return f.orElse(true, OK, "")
 	}
@@ -153,5 +155,6 @@ func names(c *x509.Certificate) Finding {
 		found = fmt.Sprintf("more than %d", maxNames)
 	}
 	return Finding{Code: "names", Name: "Number of names", Found: found, Wanted: fmt.Sprintf("at most %d", maxNames)}.
-		orElse(count <= maxNames, Refused, "Issue it again with the names of this one use only: no host names are needed.")
+		orElse(count <= maxNames, Refused, "Issue it again with the names of this one use only: "+
+			"no host names are needed.")
 }

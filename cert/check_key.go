@@ -213,7 +213,8 @@ func extendedKeyUsage(c *x509.Certificate) Finding {
 		}
 		has = append(has, name)
 		switch u {
-		case x509.ExtKeyUsageAny, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection:
+		case x509.ExtKeyUsageAny, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth,
+			x509.ExtKeyUsageEmailProtection:
 			fits = true
 		}
 	}

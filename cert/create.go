@@ -154,7 +154,8 @@ func oneOrNone(value string) []string {
 
 func keyUsageOf(names []string) (x509.KeyUsage, error) {
 	if len(names) == 0 {
-		return 0, errors.New(`there is no key usage: set "keyEncipherment", and "digitalSignature" if the same pair signs`)
+		return 0, errors.New(`there is no key usage: set "keyEncipherment", ` +
+			`and "digitalSignature" if the same pair signs`)
 	}
 	var usage x509.KeyUsage
 	for _, name := range names {
@@ -224,7 +225,8 @@ func checkRFC822Name(address string) error {
 		return fmt.Errorf("contact email has %d characters: at most %d are allowed", len(address), maxEmail)
 	}
 	if strings.IndexFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f }) >= 0 {
-		return fmt.Errorf("contact email %q: only ASCII without blanks fits into a certificate, write it without accents",
+		return fmt.Errorf("contact email %q: only ASCII without blanks fits into a certificate, "+
+			"write it without accents",
 			address)
 	}
 	if err := CheckEmail(address); err != nil {

@@ -38,7 +38,8 @@ func TestCreate(t *testing.T) {
 		t.Errorf("key usage %b", c.KeyUsage)
 	}
 	if c.IsCA || !c.BasicConstraintsValid || c.SignatureAlgorithm != x509.SHA256WithRSA || len(c.SubjectKeyId) != 20 {
-		t.Errorf("CA %v, constraints %v, %s, key id %x", c.IsCA, c.BasicConstraintsValid, c.SignatureAlgorithm, c.SubjectKeyId)
+		t.Errorf("CA %v, constraints %v, %s, key id %x",
+			c.IsCA, c.BasicConstraintsValid, c.SignatureAlgorithm, c.SubjectKeyId)
 	}
 	if got := c.Subject.String(); got != "CN=rdx.issuer.example,OU=Key Team,O=Issuer Bank,C=US" {
 		t.Errorf("subject %s", got)

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"github.com/sealane/sealane/internal/alg"
 )
 
 // Form is an encoding of a certificate, or a part of one, that has a checksum.
@@ -95,8 +97,9 @@ func newDigest(sum []byte) Digest {
 // ThumbprintJWK returns the SHA-256 thumbprint of RFC 7638 in base64url.
 func ThumbprintJWK(pub *rsa.PublicKey) string {
 	encode := base64.RawURLEncoding.EncodeToString
+	e, n := encode(big.NewInt(int64(pub.E)).Bytes()), encode(pub.N.Bytes())
 	// Section 3.3: the required members, in this order, without white space.
-	canonical := fmt.Sprintf(`{"e":%q,"kty":"RSA","n":%q}`, encode(big.NewInt(int64(pub.E)).Bytes()), encode(pub.N.Bytes()))
+	canonical := fmt.Sprintf(`{"e":%q,"kty":%q,"n":%q}`, e, alg.RSA, n)
 	sum := sha256.Sum256([]byte(canonical))
 	return encode(sum[:])
 }

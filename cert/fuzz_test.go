@@ -31,7 +31,7 @@ func FuzzParseKeyID(f *testing.F) {
 		if id.String() != s {
 			t.Fatalf("%q came back as %q", s, id)
 		}
-		if again, err := cert.NewKeyID(id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Environment); err != nil || again != id {
+		if again, err := cert.NewKeyID(id); err != nil || again != id {
 			t.Fatalf("%q from its parts: %v", s, err)
 		}
 		if err := cert.CheckKeyIDText(s); err != nil {

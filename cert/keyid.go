@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"errors"
 	"fmt"
@@ -44,7 +45,8 @@ func ParseKeyID(s string) (KeyID, error) {
 	}
 	parts := strings.Split(s, "-")
 	if len(parts) != 6 {
-		return none, fmt.Errorf("key ID %q has %d parts: it needs six, Entity-UseCase-MPI|ACS-Owner-BitsSHA2-Environment, "+
+		return none, fmt.Errorf("key ID %q has %d parts: it needs six, "+
+			"Entity-UseCase-MPI|ACS-Owner-BitsSHA2-Environment, "+
 			"with no hyphen inside a part", s, len(parts))
 	}
 	id := KeyID{Entity: parts[0], UseCase: parts[1], Component: parts[2], Owner: parts[3], Environment: parts[5]}
@@ -54,7 +56,8 @@ func ParseKeyID(s string) (KeyID, error) {
 		}
 	}
 	if id.Bits == 0 {
-		return none, fmt.Errorf("key ID %q: part 5 (bit length and algorithm) is %q: it must be 2048SHA2, 3072SHA2 or 4096SHA2",
+		return none, fmt.Errorf("key ID %q: part 5 (bit length and algorithm) is %q: "+
+			"it must be 2048SHA2, 3072SHA2 or 4096SHA2",
 			s, parts[4])
 	}
 	if err := id.check(); err != nil {
@@ -63,9 +66,11 @@ func ParseKeyID(s string) (KeyID, error) {
 	return id, nil
 }
 
-// NewKeyID returns a key ID made of these parts, with SHA2 as the hash.
-func NewKeyID(entity, useCase, component, owner string, bits int, environment string) (KeyID, error) {
-	return ParseKeyID(KeyID{entity, useCase, component, owner, bits, "SHA2", environment}.String())
+// NewKeyID returns the key ID of these parts, if they are valid. An empty Hash means
+// SHA2.
+func NewKeyID(parts KeyID) (KeyID, error) {
+	parts.Hash = cmp.Or(parts.Hash, "SHA2")
+	return ParseKeyID(parts.String())
 }
 
 func (id KeyID) check() error {
@@ -82,7 +87,8 @@ func (id KeyID) check() error {
 			return fmt.Errorf("part %d (%s) is empty: fill it in", p.number, p.name)
 		}
 		if strings.ContainsFunc(p.value, func(r rune) bool { return !isWord(r) }) {
-			return fmt.Errorf("part %d (%s) is %q: use letters, digits, dot and underscore only", p.number, p.name, p.value)
+			return fmt.Errorf("part %d (%s) is %q: use letters, digits, dot and underscore only",
+				p.number, p.name, p.value)
 		}
 	}
 	if id.Component != "MPI" && id.Component != "ACS" {
@@ -112,7 +118,8 @@ func (id KeyID) Check(pub *rsa.PublicKey, environment string) error {
 			"or ask the partner for an ID with %[4]dSHA2", id, id.Bits, id.Hash, bits)
 	}
 	if id.Environment != environment {
-		return fmt.Errorf("key ID %q is for environment %s but is used in %s: every environment has its own key and ID, "+
+		return fmt.Errorf("key ID %q is for environment %s but is used in %s: "+
+			"every environment has its own key and ID, "+
 			"ask for the one of %[3]s", id, id.Environment, environment)
 	}
 	return nil

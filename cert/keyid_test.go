@@ -22,7 +22,10 @@ func TestKeyID(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" || got.String() != text {
 			t.Errorf("%s: %s", got, diff)
 		}
-		built, err := cert.NewKeyID(want.Entity, want.UseCase, want.Component, want.Owner, want.Bits, want.Environment)
+		built, err := cert.NewKeyID(cert.KeyID{
+			Entity: want.Entity, UseCase: want.UseCase, Component: want.Component,
+			Owner: want.Owner, Bits: want.Bits, Environment: want.Environment,
+		})
 		must(t, err)
 		if built != want {
 			t.Errorf("built %s", built)

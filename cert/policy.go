@@ -101,7 +101,8 @@ func (p Policy) Validate() error {
 	}
 	v := p.Validity
 	if v.MaxYears < 0 || v.MaxYears > 30 || v.WarnBelowYears < 0 || v.WarnBelowYears > p.maxYears() {
-		return fmt.Errorf("validity: max_years %d and warn_below_years %d: use 1 to 30, and warn at no more than the maximum",
+		return fmt.Errorf("validity: max_years %d and warn_below_years %d: "+
+			"use 1 to 30, and warn at no more than the maximum",
 			v.MaxYears, v.WarnBelowYears)
 	}
 	if p.KeyIDFormat != "" && p.KeyIDFormat != KeyIDSixPart && p.KeyIDFormat != KeyIDAny {

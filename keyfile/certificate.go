@@ -99,7 +99,8 @@ func parseCertificate(der []byte) (*x509.Certificate, error) {
 // explainX509 adds what to do if crypto/x509 refuses a certificate.
 func explainX509(err error) error {
 	if strings.Contains(err.Error(), "negative serial number") {
-		return errors.New("the serial number of the certificate is negative, which RFC 5280, section 4.1.2.2, forbids: " +
+		return errors.New("the serial number of the certificate is negative, which RFC 5280, section 4.1.2.2, " +
+			"forbids: " +
 			"issue it again with a positive one")
 	}
 	return fmt.Errorf("the certificate does not parse (%w): issue it again with current software", err)
@@ -120,7 +121,8 @@ func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
 	subject := func(c *x509.Certificate) string { return termtext.Short(c.Subject.String()) }
 	switch n := len(leaves) + len(issuers); {
 	case n > maxCertificates:
-		return nil, fmt.Errorf("the file has %d certificates: at most %d are read; send the certificate and its chain only",
+		return nil, fmt.Errorf("the file has %d certificates: at most %d are read; "+
+			"send the certificate and its chain only",
 			n, maxCertificates)
 	case len(leaves) == 0 && len(issuers) == 1:
 		// The default of openssl req -x509 is CA:TRUE; cert.Check judges it.
@@ -130,7 +132,8 @@ func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
 			"send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE",
 			len(issuers), subject(issuers[0]))
 	case len(leaves) > 1:
-		return nil, fmt.Errorf("the file has %d certificates of end entities, %q and %q: send exactly the one to be used",
+		return nil, fmt.Errorf("the file has %d certificates of end entities, %q and %q: "+
+			"send exactly the one to be used",
 			len(leaves), subject(leaves[0]), subject(leaves[1]))
 	}
 	chain := leaves

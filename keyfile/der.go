@@ -103,10 +103,12 @@ func checkASN1(b []byte) error {
 	if !top.indefinite {
 		stated := top.header + top.length
 		if stated > len(b) {
-			return fmt.Errorf("the ASN.1 says %d bytes, the block holds %d: the end or some lines are missing", stated, len(b))
+			return fmt.Errorf("the ASN.1 says %d bytes, the block holds %d: the end or some lines are missing",
+				stated, len(b))
 		}
 		if stated < len(b) {
-			return fmt.Errorf("the ASN.1 says %d bytes, the block holds %d: %d bytes of something else follow, remove them",
+			return fmt.Errorf("the ASN.1 says %d bytes, the block holds %d: "+
+				"%d bytes of something else follow, remove them",
 				stated, len(b), len(b)-stated)
 		}
 	}
@@ -116,7 +118,8 @@ func checkASN1(b []byte) error {
 		return err
 	}
 	if size != len(b) {
-		return fmt.Errorf("the ASN.1 ends after %d bytes, the block holds %d: %d bytes of something else follow, remove them",
+		return fmt.Errorf("the ASN.1 ends after %d bytes, the block holds %d: "+
+			"%d bytes of something else follow, remove them",
 			size, len(b), len(b)-size)
 	}
 	return nil
@@ -128,7 +131,8 @@ func measure(b []byte, depth int, elements *int) (int, error) {
 		return 0, fmt.Errorf("the ASN.1 is nested more than %d levels deep: this is not a certificate", maxASN1Depth)
 	}
 	if *elements++; *elements > maxASN1Elements {
-		return 0, fmt.Errorf("the ASN.1 has more than %d elements: send the certificate and its chain only", maxASN1Elements)
+		return 0, fmt.Errorf("the ASN.1 has more than %d elements: send the certificate and its chain only",
+			maxASN1Elements)
 	}
 	e, err := firstElement(b)
 	if err != nil {

@@ -21,13 +21,15 @@ func TestReadKnowsMentionsOfPrivateKeys(t *testing.T) {
 	const line = "-----BEGIN RSA PRIVATE KEY-----"
 	checksum := base64.StdEncoding.EncodeToString(testcert.Cert(t).Raw[:32])
 	for name, text := range map[string]string{
-		"comment":            "# never send a file with " + line + "\n" + certificate,
-		"comment behind":     certificate + "# never send a file with " + line,
-		"quoted, alone":      "Dear partner,\n\n> " + line + "\n\nis the first line of what must stay with you:\n" + certificate,
-		"both lines":         line + "\n(here is the secret)\n-----END RSA PRIVATE KEY-----\n" + certificate,
-		"with a checksum":    "No " + line + " please; SHA-256 " + checksum + ", see https://bank.example/Docs/KeyExchange2026/HowTo/Files\n" + certificate,
-		"many lines":         strings.Repeat(line+"\n", 100) + certificate,
-		"other kinds of key": "-----BEGIN OPENSSH PRIVATE KEY----- or -----BEGIN PGP PRIVATE KEY BLOCK-----\n" + certificate,
+		"comment":        "# never send a file with " + line + "\n" + certificate,
+		"comment behind": certificate + "# never send a file with " + line,
+		"quoted, alone": "Dear partner,\n\n> " + line + "\n\nis the first line of what must stay with " +
+			"you:\n" + certificate,
+		"both lines":      line + "\n(here is the secret)\n-----END RSA PRIVATE KEY-----\n" + certificate,
+		"with a checksum": "No " + line + " please; SHA-256 " + checksum + ", see https://bank.example/Docs/KeyExchange2026/HowTo/Files\n" + certificate,
+		"many lines":      strings.Repeat(line+"\n", 100) + certificate,
+		"other kinds of key": "-----BEGIN OPENSSH PRIVATE KEY----- or -----BEGIN PGP PRIVATE KEY " +
+			"BLOCK-----\n" + certificate,
 	} {
 		f, err := keyfile.Parse([]byte(text))
 		if err != nil || len(f.Certificates) != 1 {

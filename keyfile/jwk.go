@@ -215,7 +215,8 @@ func checkKeyOps(operations []any, use string) error {
 		case name == "" || seen[name]:
 			return errors.New(`JWK: member "key_ops" must list names, each once (RFC 7517, section 4.3)`)
 		case purpose != "" && use != "" && purpose != use:
-			return fmt.Errorf(`JWK: member "key_ops" has %q and contradicts "use" or "alg": export the key again`, name)
+			return fmt.Errorf(`JWK: member "key_ops" has %q and contradicts "use" or "alg": export the key again`,
+				name)
 		case purpose != "":
 			ours = true
 		}

@@ -38,8 +38,9 @@ func (s *search) microsoft(b []byte) {
 
 // isPrivateBlob recognizes an RSAPUBKEY by its magic and by the BLOBHEADER before it.
 func isPrivateBlob(before, b []byte) bool {
+	keyExchange, signature := []byte{7, 2, 0, 0, 0, 0xa4, 0, 0}, []byte{7, 2, 0, 0, 0, 0x24, 0, 0}
 	return bytes.HasPrefix(b, []byte("RSA2")) &&
-		(bytes.HasSuffix(before, []byte{7, 2, 0, 0, 0, 0xa4, 0, 0}) || bytes.HasSuffix(before, []byte{7, 2, 0, 0, 0, 0x24, 0, 0}))
+		(bytes.HasSuffix(before, keyExchange) || bytes.HasSuffix(before, signature))
 }
 
 // isBCryptBlob recognizes a BCRYPT_RSAKEY_BLOB by its magic and by lengths that fit.

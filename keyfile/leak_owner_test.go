@@ -60,29 +60,30 @@ func TestLeakNamesOnlyWhatItProves(t *testing.T) {
 		data  []byte
 		named string
 	}{
-		"made-up d":            {with(map[string]any{"d": string(bytes.Repeat([]byte("A"), 342))}), ""},
-		"d of another":         {one("d", other.D), ""},
-		"d = 1, e = 1":         {with(map[string]any{"e": "AQ", "d": "AQ"}), ""},
-		"p of another":         {one("p", other.Primes[0]), ""},
-		"p = n, q = 1":         {with(map[string]any{"p": url64(key.N), "q": "AQ"}), ""},
-		"dp of another":        {one("dp", other.Precomputed.Dp), ""},
-		"qi alone":             {one("qi", key.Precomputed.Qinv), ""},
-		"d a number":           {with(map[string]any{"d": 7}), ""},
-		"beside the keys":      {[]byte(`{"keys":[` + string(publicText) + `],"meta":{"d":"` + url64(other.D) + `","p":"` + url64(other.Primes[0]) + `"}}`), ""},
-		"made-up in a string":  {must1(json.Marshal(map[string]string{"x": string(one("d", other.D))})), ""},
-		"PKCS#1, foreign d":    {theirs, ""},
-		"PKCS#8, foreign d":    {wrapped, ""},
-		"PKCS#8 PEM, foreign":  {block("PRIVATE KEY", wrapped), ""},
-		"d alone":              {one("d", key.D), ours},
-		"d with its padding":   {with(map[string]any{"d": base64.URLEncoding.EncodeToString(key.D.Bytes())}), ours},
-		"a prime alone":        {one("q", key.Primes[1]), ours},
-		"dq alone":             {one("dq", key.Precomputed.Dq), ours},
-		"true, beside":         {[]byte(`{"keys":[` + string(publicText) + `],"meta":{"d":"` + url64(key.D) + `"}}`), ""}, // not members of the key
-		"true behind a decoy":  {[]byte(`{"keys":[` + string(one("d", other.D)) + "," + string(one("d", key.D)) + `]}`), ours},
-		"true, in a string":    {must1(json.Marshal(map[string]string{"x": string(one("d", key.D))})), ""}, // not a whole JWK
-		"PKCS#1, CRT altered":  {swap(func(f *rsaFields) { f.N, f.D, f.Dp = key.N, key.D, f.Dq }), ours},
-		"PEM behind a decoy":   {append(block("PRIVATE KEY", wrapped), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))...), ours},
-		"PEM behind a mention": {append([]byte("Not the -----BEGIN RSA PRIVATE KEY----- line:\n"), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))...), ours},
+		"made-up d":           {with(map[string]any{"d": string(bytes.Repeat([]byte("A"), 342))}), ""},
+		"d of another":        {one("d", other.D), ""},
+		"d = 1, e = 1":        {with(map[string]any{"e": "AQ", "d": "AQ"}), ""},
+		"p of another":        {one("p", other.Primes[0]), ""},
+		"p = n, q = 1":        {with(map[string]any{"p": url64(key.N), "q": "AQ"}), ""},
+		"dp of another":       {one("dp", other.Precomputed.Dp), ""},
+		"qi alone":            {one("qi", key.Precomputed.Qinv), ""},
+		"d a number":          {with(map[string]any{"d": 7}), ""},
+		"beside the keys":     {[]byte(`{"keys":[` + string(publicText) + `],"meta":{"d":"` + url64(other.D) + `","p":"` + url64(other.Primes[0]) + `"}}`), ""},
+		"made-up in a string": {must1(json.Marshal(map[string]string{"x": string(one("d", other.D))})), ""},
+		"PKCS#1, foreign d":   {theirs, ""},
+		"PKCS#8, foreign d":   {wrapped, ""},
+		"PKCS#8 PEM, foreign": {block("PRIVATE KEY", wrapped), ""},
+		"d alone":             {one("d", key.D), ours},
+		"d with its padding":  {with(map[string]any{"d": base64.URLEncoding.EncodeToString(key.D.Bytes())}), ours},
+		"a prime alone":       {one("q", key.Primes[1]), ours},
+		"dq alone":            {one("dq", key.Precomputed.Dq), ours},
+		"true, beside":        {[]byte(`{"keys":[` + string(publicText) + `],"meta":{"d":"` + url64(key.D) + `"}}`), ""}, // not members of the key
+		"true behind a decoy": {[]byte(`{"keys":[` + string(one("d", other.D)) + "," + string(one("d", key.D)) + `]}`), ours},
+		"true, in a string":   {must1(json.Marshal(map[string]string{"x": string(one("d", key.D))})), ""}, // not a whole JWK
+		"PKCS#1, CRT altered": {swap(func(f *rsaFields) { f.N, f.D, f.Dp = key.N, key.D, f.Dq }), ours},
+		"PEM behind a decoy":  {append(block("PRIVATE KEY", wrapped), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))...), ours},
+		"PEM behind a mention": {append([]byte("Not the -----BEGIN RSA PRIVATE KEY----- "+
+			"line:\n"), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key))...), ours},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := owner(leakOf(t, f.data).Leak); got != f.named {

@@ -70,12 +70,13 @@ func TestReadRaisesNoFalseAlarm(t *testing.T) {
 	thumbprint := base64.RawURLEncoding.EncodeToString(sum[:])
 	x5c := `"x5c": ["` + base64.StdEncoding.EncodeToString(certificate.Raw) + `"]`
 	for name, data := range map[string][]byte{
-		"private members null":    with(`"d": null, "p": null, "q": null, "oth": null`),
-		"private members empty":   with(`"d": "", "qi": ""`),
-		"certificate in JWK":      with(x5c),
-		"its thumbprint":          with(x5c + `, "x5t#S256": "` + thumbprint + `"`),
-		"thumbprint alone":        with(`"x5t#S256": "` + thumbprint + `"`),
-		"a letter round the PEM":  append([]byte(`Never send us a PRIVATE KEY or a kty with "d": "..."!`+"\n"), cert.EncodePEM(testcert.Cert(t))...),
+		"private members null":  with(`"d": null, "p": null, "q": null, "oth": null`),
+		"private members empty": with(`"d": "", "qi": ""`),
+		"certificate in JWK":    with(x5c),
+		"its thumbprint":        with(x5c + `, "x5t#S256": "` + thumbprint + `"`),
+		"thumbprint alone":      with(`"x5t#S256": "` + thumbprint + `"`),
+		"a letter round the PEM": append([]byte(`Never send us a PRIVATE KEY or a kty with "d": `+
+			`"..."!`+"\n"), cert.EncodePEM(testcert.Cert(t))...),
 		"an identifier named n":   with(`"x": {"n": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`),
 		"a text in a private key": with(`"x": {"q": "to be or not to be, that is it"}`),
 	} {
@@ -83,7 +84,8 @@ func TestReadRaisesNoFalseAlarm(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, page := range []string{`<P>Donaudampfschifffahrtsgesellschaft</P>`, `<RSAKeyValue><Modulus>AQAB</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>`} {
+	for _, page := range []string{`<P>Donaudampfschifffahrtsgesellschaft</P>`,
+		`<RSAKeyValue><Modulus>AQAB</Modulus><Exponent>AQAB</Exponent></RSAKeyValue>`} {
 		_, err := keyfile.Parse([]byte(page))
 		var found *keyfile.PrivateKeyError
 		if err == nil || errors.As(err, &found) {

@@ -103,7 +103,8 @@ func notRecognized(text []byte) error {
 		return errors.New("the line BEGIN CERTIFICATE lacks its five hyphens: a mail program or word processor " +
 			"changed them; send the file itself as an attachment")
 	}
-	return fmt.Errorf("its %d bytes are not PEM, DER, PKCS#7, JWK or base64 of these: %s", len(text), adviceSendCertificate)
+	return fmt.Errorf("its %d bytes are not PEM, DER, PKCS#7, JWK or base64 of these: %s",
+		len(text), adviceSendCertificate)
 }
 
 func parsePEM(text []byte) (*File, error) {
@@ -260,7 +261,8 @@ func newFile(format Format, certificates []*x509.Certificate, bare *rsa.PublicKe
 		return nil, err
 	}
 	if bare != nil && !bare.Equal(chain[0].PublicKey) {
-		return nil, errors.New("the public key in the file is not the one of the certificate: send the certificate alone")
+		return nil, errors.New("the public key in the file is not the one of the certificate: " +
+			"send the certificate alone")
 	}
 	f.Certificates = chain
 	f.PublicKey, _ = chain[0].PublicKey.(*rsa.PublicKey)

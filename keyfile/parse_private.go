@@ -92,7 +92,8 @@ func parsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error)
 	if der, ok := bareBase64(text); ok && isDER(der) {
 		return privateFromDER(der, passphrase)
 	}
-	return nil, PrivateInfo{}, errors.New("the file is not PEM, DER, PKCS#12 or JWK: use the private key in one of these")
+	return nil, PrivateInfo{}, errors.New("the file is not PEM, DER, PKCS#12 or JWK: " +
+		"use the private key in one of these")
 }
 
 func privateFromJSON(text []byte) (*rsa.PrivateKey, PrivateInfo, error) {

@@ -276,7 +276,8 @@ func TestReadDamagedPEM(t *testing.T) {
 		"ends of lines lost": {cut(func(l []string) []string {
 			l[2], l[4] = l[2][:57], l[4][:60]
 			return l
-		}), []string{"lines 2 to", "uneven", "line 4 is the first", "has 57 characters where most lines have 64", size, "the block holds"}},
+		}), []string{"lines 2 to", "uneven", "line 4 is the first", "has 57 characters where most lines have 64",
+			size, "the block holds"}},
 		"lines lost": {cut(func(l []string) []string { return append(l[:5], l[8:]...) }),
 			[]string{size, fmt.Sprintf("the block holds %d", len(c.Raw)-3*48)}},
 		"a stray character": {cut(func(l []string) []string {

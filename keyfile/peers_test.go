@@ -35,7 +35,8 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 	text := ssl.run("x509", "-in", "ours.pem", "-noout", "-text")
 	for _, want := range []string{
 		"Version: 3", "sha256WithRSAEncryption", "CN = rdx.issuer.example", "O = Issuer Bank", "OU = Key Team",
-		"X509v3 Key Usage: critical\n                Key Encipherment\n", "X509v3 Basic Constraints: critical\n                CA:FALSE",
+		"X509v3 Key Usage: critical\n                Key Encipherment\n",
+		"X509v3 Basic Constraints: critical\n                CA:FALSE",
 		"email:keys@issuer.example", "Not Before: Nov 21 12:00:00 2026 GMT", "Not After : Nov 21 12:00:00 2028 GMT",
 	} {
 		if !strings.Contains(text, want) {
@@ -178,7 +179,8 @@ func TestKeytoolBothWays(t *testing.T) {
 	}
 
 	java.run("-genkeypair", "-alias", "a", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=java, OU=Key Team, O=Issuer Bank", "-validity", "730",
-		"-ext", "KU:critical=keyEncipherment", "-ext", "SAN=email:keys@issuer.example", "-keystore", "java.p12", "-storetype", "PKCS12", "-storepass", string(passphrase))
+		"-ext", "KU:critical=keyEncipherment", "-ext", "SAN=email:keys@issuer.example",
+		"-keystore", "java.p12", "-storetype", "PKCS12", "-storepass", string(passphrase))
 	java.run("-exportcert", "-rfc", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.pem")
 	java.run("-exportcert", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.cer")
 	f, err := keyfile.Parse(java.read("java.pem"))

@@ -34,7 +34,8 @@ func pemBlocks(text []byte) ([]pemBlock, error) {
 			return blocks, nil
 		}
 		if len(blocks) == maxCertificates {
-			return nil, fmt.Errorf("the file has more than %d PEM blocks: send the certificate and its chain only", maxCertificates)
+			return nil, fmt.Errorf("the file has more than %d PEM blocks: send the certificate and its chain only",
+				maxCertificates)
 		}
 		line += bytes.Count(rest[:begin], []byte("\n"))
 		rest = rest[begin+len(pemBegin):]

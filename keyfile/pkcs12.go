@@ -43,7 +43,8 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: " +
 			"it is weak, damaged or of another kind; make a new pair")
 	case err != nil:
-		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): export one key with its certificate", err)
+		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): export one key with its certificate",
+			err)
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
@@ -59,7 +60,8 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 			"export the key with its own certificate")
 	}
 	if len(chain) > maxCertificates {
-		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 holds %d certificates: at most %d are read", len(chain), maxCertificates)
+		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 holds %d certificates: at most %d are read",
+			len(chain), maxCertificates)
 	}
 	chain[0], chain[own] = chain[own], chain[0]
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil

@@ -108,7 +108,8 @@ type pbes2 struct {
 
 func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (pbes2, error) {
 	if !algorithm.Algorithm.Equal(oidPBES2) {
-		return pbes2{}, fmt.Errorf("the key is encrypted by the old scheme %s: %s", algorithm.Algorithm, adviceConvertKey)
+		return pbes2{}, fmt.Errorf("the key is encrypted by the old scheme %s: %s",
+			algorithm.Algorithm, adviceConvertKey)
 	}
 	var params pbes2Params
 	if err := exactly(algorithm.Parameters.FullBytes, &params); err != nil {
@@ -122,7 +123,8 @@ func parsePBES2(algorithm pkix.AlgorithmIdentifier, data []byte) (pbes2, error) 
 	}
 	iv := params.Cipher.Parameters.Bytes
 	if len(iv) != aes.BlockSize || len(data) == 0 || len(data)%aes.BlockSize != 0 {
-		return pbes2{}, errors.New("the encrypted key has an impossible length: it is damaged, take it from its backup")
+		return pbes2{}, errors.New("the encrypted key has an impossible length: " +
+			"it is damaged, take it from its backup")
 	}
 	return pbes2{kdf: params.KDF, keySize: keySize, iv: iv, data: data}, nil
 }
@@ -180,7 +182,8 @@ func deriveScrypt(der, passphrase []byte, size int) ([]byte, error) {
 		return nil, errKDFParams
 	}
 	if p.N < 2 || p.R < 1 || p.P < 1 || p.N > maxScryptN || p.P > maxScryptP || p.R > maxScryptMemory/128/p.N {
-		return nil, fmt.Errorf("the key asks for scrypt with N=%d r=%d p=%d: at most N=%d, p=%d and %d MiB are allowed; %s",
+		return nil, fmt.Errorf("the key asks for scrypt with N=%d r=%d p=%d: "+
+			"at most N=%d, p=%d and %d MiB are allowed; %s",
 			p.N, p.R, p.P, maxScryptN, maxScryptP, maxScryptMemory>>20, adviceConvertKey)
 	}
 	if p.KeyLength != 0 && p.KeyLength != size {

@@ -15,7 +15,8 @@ var oidRSA = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1} // RFC 8017, appe
 func parsePublic(k kind, der []byte) (*rsa.PublicKey, error) {
 	if k == kindPublicPKCS1 {
 		if what := parameters(der); what != "" {
-			return nil, fmt.Errorf("these are %s, from which a key is made; they are neither a key nor a certificate: "+
+			return nil, fmt.Errorf("these are %s, from which a key is made; "+
+				"they are neither a key nor a certificate: "+
 				"send the certificate", what)
 		}
 		pub, err := x509.ParsePKCS1PublicKey(der)

@@ -137,7 +137,8 @@ func TestCheckOfOtherKeys(t *testing.T) {
 	} {
 		ssl.run(append([]string{"genpkey", "-out", "k.pem"}, args...)...)
 		ssl.run("req", "-x509", "-key", "k.pem", "-out", "c.pem", "-days", "730", "-subj", "/O=Issuer Bank/OU=Key Team/CN=rdx",
-			"-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,keyEncipherment", "-addext", "subjectAltName=email:keys@issuer.example")
+			"-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,keyEncipherment",
+			"-addext", "subjectAltName=email:keys@issuer.example")
 		b, _ := pem.Decode(ssl.read("c.pem"))
 		made[name] = b.Bytes
 	}
@@ -207,8 +208,10 @@ func TestJWKOfOtherUse(t *testing.T) {
 	}
 	for _, members := range []string{
 		`"alg":"RS256"`, `"alg":"RSA-OAEP"`, `"alg":"RSA-OAEP-256"`, `"use":"sig"`, `"use":"enc","alg":"RSA-OAEP-256"`,
-		`"key_ops":["verify"]`, `"key_ops":["verify"],"use":"sig","alg":"RS256"`, `"key_ops":["encrypt","wrapKey"],"use":"enc"`,
-		`"key_ops":["sign","verify"]`, `"key_ops":["unwrapKey"],"alg":"RSA-OAEP-256"`, `"key_ops":["verify","encrypt"]`,
+		`"key_ops":["verify"]`, `"key_ops":["verify"],"use":"sig","alg":"RS256"`,
+		`"key_ops":["encrypt","wrapKey"],"use":"enc"`,
+		`"key_ops":["sign","verify"]`, `"key_ops":["unwrapKey"],"alg":"RSA-OAEP-256"`,
+		`"key_ops":["verify","encrypt"]`,
 	} {
 		if _, err := keyfile.Parse(with(public, members)); err != nil {
 			t.Errorf("%s: %v", members, err)

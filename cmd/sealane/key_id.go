@@ -36,7 +36,8 @@ certificate and the environment that it names. Without an argument it builds one
 	c.RunE = func(c *cobra.Command, args []string) error {
 		var err error
 		if len(args) == 0 {
-			id, err = cert.NewKeyID(id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, env)
+			id.Environment = env
+			id, err = cert.NewKeyID(id)
 		} else {
 			id, err = cert.ParseKeyID(args[0])
 		}

@@ -140,7 +140,10 @@ func (d *rdxDemo) exchange(name string) (*party, registry.Certificate, error) {
 func (d *rdxDemo) assignKeyID(certificate registry.Certificate) (err error) {
 	d.step("VCAS assigns the alias, and compares it with the certificate", func(n *notes) error {
 		var id cert.KeyID
-		id, err = cert.NewKeyID("1234dadc1234b704c1f23dc4", "PKE", "ACS", "Issuer", certificate.Bits, d.environment)
+		id, err = cert.NewKeyID(cert.KeyID{
+			Entity: "1234dadc1234b704c1f23dc4", UseCase: "PKE", Component: "ACS", Owner: "Issuer",
+			Bits: certificate.Bits, Environment: d.environment,
+		})
 		if err != nil {
 			return err
 		}

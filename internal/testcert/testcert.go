@@ -56,12 +56,15 @@ func Cert(t testing.TB) *x509.Certificate {
 }
 
 // Issue makes certificates that Create would not, signed by parent or itself.
-func Issue(t testing.TB, edit func(*x509.Certificate), parent *x509.Certificate, pub any, signer crypto.Signer) *x509.Certificate {
+func Issue(
+	t testing.TB, edit func(*x509.Certificate), parent *x509.Certificate, pub any, signer crypto.Signer,
+) *x509.Certificate {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(77),
 		Subject: pkix.Name{
-			CommonName: "rdx.issuer.example", Organization: []string{"Issuer Bank"}, OrganizationalUnit: []string{"Key Team"},
+			CommonName:   "rdx.issuer.example",
+			Organization: []string{"Issuer Bank"}, OrganizationalUnit: []string{"Key Team"},
 		},
 		NotBefore: Now, NotAfter: Now.AddDate(2, 0, 0),
 		KeyUsage:              x509.KeyUsageKeyEncipherment,
@@ -130,7 +133,8 @@ func Policy() cert.Policy {
 	return cert.Policy{
 		Bits: []int{2048, 3072, 4096}, PreferBits: 4096,
 		KeyUsage:   cert.KeyUsagePolicy{Required: []string{"keyEncipherment"}, Allowed: []string{"dataEncipherment"}},
-		CommonName: cert.PresenceRequired, Organization: cert.PresenceRequired, Unit: cert.PresenceRequired, Email: cert.PresenceRequired,
+		CommonName: cert.PresenceRequired, Organization: cert.PresenceRequired,
+		Unit: cert.PresenceRequired, Email: cert.PresenceRequired,
 		Validity:    cert.ValidityPolicy{MaxYears: 2, WarnBelowYears: 2},
 		KeyIDFormat: cert.KeyIDSixPart,
 	}
@@ -163,8 +167,9 @@ func Finding(t *testing.T, v cert.Verdict, code string) cert.Finding {
 func CheckAdvice(t *testing.T, v cert.Verdict) {
 	t.Helper()
 	for _, r := range v {
-		if (r.Level == cert.OK) != (r.Remedy == "") || r.Remedy != "" && !strings.HasSuffix(r.Remedy, ".") || r.Found == "" || r.Wanted == "" || r.Name == "" {
-			t.Errorf("rule not complete: %+v", r)
+		if r.Found == "" || r.Wanted == "" || r.Name == "" || (r.Level == cert.OK) != (r.Remedy == "") ||
+			r.Remedy != "" && !strings.HasSuffix(r.Remedy, ".") {
+			t.Errorf("finding not complete: %+v", r)
 		}
 	}
 }
