@@ -31,7 +31,8 @@ func TestCreate(t *testing.T) {
 	req.Usages = []string{"keyEncipherment", "digitalSignature"}
 	c, err := cert.Create(token{testcert.Key()}, req)
 	must(t, err)
-	if want := time.Date(2028, 2, 29, 12, 14, 15, 0, time.UTC); !c.NotBefore.Equal(want) || !c.NotAfter.Equal(want.AddDate(2, 0, 0)) {
+	want := time.Date(2028, 2, 29, 12, 14, 15, 0, time.UTC)
+	if !c.NotBefore.Equal(want) || !c.NotAfter.Equal(want.AddDate(2, 0, 0)) {
 		t.Errorf("validity %s to %s", c.NotBefore, c.NotAfter)
 	}
 	if c.KeyUsage != x509.KeyUsageKeyEncipherment|x509.KeyUsageDigitalSignature {
@@ -71,22 +72,30 @@ func TestCreateRefuses(t *testing.T) {
 		edit func(*cert.Template)
 		says []string
 	}{
-		"no CN":         {func(r *cert.Template) { r.CommonName = "" }, []string{"common name", "empty"}},
-		"blank O":       {func(r *cert.Template) { r.Organization = " " }, []string{"organization (O)", "empty"}},
-		"long CN":       {func(r *cert.Template) { r.CommonName = strings.Repeat("x", 65) }, []string{"65 characters"}},
-		"trailing":      {func(r *cert.Template) { r.Unit = "x " }, []string{"blank"}},
-		"newline":       {func(r *cert.Template) { r.CommonName = "a\nb" }, []string{"cannot be printed", "position 2"}},
-		"bad UTF-8":     {func(r *cert.Template) { r.CommonName = "a\xff" }, []string{"UTF-8"}},
-		"not a mail":    {func(r *cert.Template) { r.Email = "keys" }, []string{"not a bare mail address"}},
-		"mail and name": {func(r *cert.Template) { r.Email = "Keys<keys@x.example>" }, []string{"not a bare mail address"}},
-		"accent":        {func(r *cert.Template) { r.Email = "clés@x.example" }, []string{"ASCII"}},
-		"long mail":     {func(r *cert.Template) { r.Email = strings.Repeat("x", 250) + "@x.example" }, []string{"at most 255"}},
-		"country":       {func(r *cert.Template) { r.Country = "us" }, []string{"capital letters"}},
-		"no start":      {func(r *cert.Template) { r.NotBefore = time.Time{} }, []string{"NotBefore"}},
-		"years":         {func(r *cert.Template) { r.Validity = 11 }, []string{"11 years"}},
-		"negative":      {func(r *cert.Template) { r.Validity = -1 }, []string{"-1 years"}},
-		"no usage":      {func(r *cert.Template) { r.Usages = nil }, []string{"no key usage"}},
-		"CA usage":      {func(r *cert.Template) { r.Usages = []string{"keyCertSign"} }, []string{"keyCertSign"}},
+		"no CN":   {func(r *cert.Template) { r.CommonName = "" }, []string{"common name", "empty"}},
+		"blank O": {func(r *cert.Template) { r.Organization = " " }, []string{"organization (O)", "empty"}},
+		"long CN": {
+			func(r *cert.Template) { r.CommonName = strings.Repeat("x", 65) }, []string{"65 characters"},
+		},
+		"trailing": {func(r *cert.Template) { r.Unit = "x " }, []string{"blank"}},
+		"newline": {
+			func(r *cert.Template) { r.CommonName = "a\nb" }, []string{"cannot be printed", "position 2"},
+		},
+		"bad UTF-8":  {func(r *cert.Template) { r.CommonName = "a\xff" }, []string{"UTF-8"}},
+		"not a mail": {func(r *cert.Template) { r.Email = "keys" }, []string{"not a bare mail address"}},
+		"mail and name": {
+			func(r *cert.Template) { r.Email = "Keys<keys@x.example>" }, []string{"not a bare mail address"},
+		},
+		"accent": {func(r *cert.Template) { r.Email = "clés@x.example" }, []string{"ASCII"}},
+		"long mail": {
+			func(r *cert.Template) { r.Email = strings.Repeat("x", 250) + "@x.example" }, []string{"at most 255"},
+		},
+		"country":  {func(r *cert.Template) { r.Country = "us" }, []string{"capital letters"}},
+		"no start": {func(r *cert.Template) { r.NotBefore = time.Time{} }, []string{"NotBefore"}},
+		"years":    {func(r *cert.Template) { r.Validity = 11 }, []string{"11 years"}},
+		"negative": {func(r *cert.Template) { r.Validity = -1 }, []string{"-1 years"}},
+		"no usage": {func(r *cert.Template) { r.Usages = nil }, []string{"no key usage"}},
+		"CA usage": {func(r *cert.Template) { r.Usages = []string{"keyCertSign"} }, []string{"keyCertSign"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := testcert.Template()
@@ -94,7 +103,7 @@ func TestCreateRefuses(t *testing.T) {
 			c, err := cert.Create(testcert.Key(), req)
 			wantError(t, err, tt.says...)
 			if c != nil {
-				t.Error("a certificate beside the error")
+				t.Error("a certificate with the error")
 			}
 		})
 	}

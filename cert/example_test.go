@@ -65,15 +65,15 @@ func ExampleMatch() {
 }
 
 func ExampleParseKeyID() {
-	id, err := cert.ParseKeyID("1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG")
+	id, err := cert.ParseKeyID("BANK-PKE-ACS-Client-2048SHA2-STAG")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(id.UseCase, id.Component, id.Bits, id.Environment)
 
-	_, err = cert.ParseKeyID("1234dadc1234b704c1f23dc4-PKE-acs-Client-2048SHA2-STAG")
+	_, err = cert.ParseKeyID("BANK-PKE-acs-Client-2048SHA2-STAG")
 	fmt.Println(err)
 	// Output:
 	// PKE ACS 2048 STAG
-	// key ID "1234dadc1234b704c1f23dc4-PKE-acs-Client-2048SHA2-STAG": part 3 is "acs": it must be MPI or ACS, in capitals
+	// key ID "BANK-PKE-acs-Client-2048SHA2-STAG": part 3 is "acs": it must be MPI or ACS, in capitals
 }

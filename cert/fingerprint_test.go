@@ -36,7 +36,8 @@ func TestFingerprintsAndMatch(t *testing.T) {
 		if row.SHA256.Hex != hex.EncodeToString(strong[:]) || row.SHA1.Hex != hex.EncodeToString(old[:]) {
 			t.Errorf("%s: another checksum", row.Of)
 		}
-		if strings.ToLower(strings.ReplaceAll(row.SHA256.Colons, ":", "")) != row.SHA256.Hex || len(row.SHA256.Colons) != 95 {
+		digits := strings.ToLower(strings.ReplaceAll(row.SHA256.Colons, ":", ""))
+		if digits != row.SHA256.Hex || len(row.SHA256.Colons) != 95 {
 			t.Errorf("%s: %s", row.Of, row.SHA256.Colons)
 		}
 		for _, written := range []string{
@@ -46,19 +47,23 @@ func TestFingerprintsAndMatch(t *testing.T) {
 			"sha256 Fingerprint=" + row.SHA256.Colons, "SHA256: " + row.SHA256.Colons,
 			row.SHA256.Hex + "  issuer.cer", row.SHA256.Hex[:32] + "\n" + row.SHA256.Hex[32:],
 		} {
-			if which, ok := cert.Match(written, file, c); !ok || which != (cert.Matched{Of: row.Of, Hash: crypto.SHA256}) {
+			which, ok := cert.Match(written, file, c)
+			if !ok || which != (cert.Matched{Of: row.Of, Hash: crypto.SHA256}) {
 				t.Errorf("%q: %s, %v", written, which, ok)
 			}
 		}
-		if which, ok := cert.Match(row.SHA1.Colons, file, c); !ok || which != (cert.Matched{Of: row.Of, Hash: crypto.SHA1}) || which.CoversCertificate() {
+		which, ok := cert.Match(row.SHA1.Colons, file, c)
+		if !ok || which != (cert.Matched{Of: row.Of, Hash: crypto.SHA1}) || which.CoversCertificate() {
 			t.Errorf("%s, %v", which, ok)
 		}
 	}
-	if which, ok := cert.Match(table.Thumbprint, file, c); !ok || !strings.Contains(which.String(), "RFC 7638") || which.CoversCertificate() {
+	which, ok := cert.Match(table.Thumbprint, file, c)
+	if !ok || !strings.Contains(which.String(), "RFC 7638") || which.CoversCertificate() {
 		t.Errorf("%s, %v", which, ok)
 	}
 	for _, wrong := range []string{
-		"", "=", "sha256:", "abc", table.Rows[1].SHA256.Hex[:63], table.Rows[1].SHA256.Hex + "00", strings.Repeat("0", 64),
+		"", "=", "sha256:", "abc",
+		table.Rows[1].SHA256.Hex[:63], table.Rows[1].SHA256.Hex + "00", strings.Repeat("0", 64),
 		strings.Repeat("0", 40), strings.Repeat("İ", 300) + "sha256:", strings.Repeat("a", 2000),
 	} {
 		if which, ok := cert.Match(wrong, file, c); ok || which != (cert.Matched{}) || which.CoversCertificate() {
@@ -72,7 +77,11 @@ func TestFingerprintsAndMatch(t *testing.T) {
 
 // The example key of RFC 7638, section 3.1.
 func TestThumbprintOfTheRFC(t *testing.T) {
-	n, err := base64.RawURLEncoding.DecodeString("0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw")
+	n, err := base64.RawURLEncoding.DecodeString("" +
+		"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiF" +
+		"V4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9" +
+		"c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1" +
+		"jF44-csFCur-kEgU8awapJzKnqDKgw")
 	must(t, err)
 	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537}
 	if got := cert.ThumbprintJWK(pub); got != "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs" {

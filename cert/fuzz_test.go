@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/sealane/sealane/cert"
@@ -12,8 +11,6 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// fixedKey is the same in every process, as a fuzz target needs.
-var fixedKey = sync.OnceValue(testkey.Fixed)
 
 func FuzzParseKeyID(f *testing.F) {
 	f.Add("1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG")
@@ -24,7 +21,7 @@ func FuzzParseKeyID(f *testing.F) {
 		id, err := cert.ParseKeyID(s)
 		if err != nil {
 			if id != (cert.KeyID{}) {
-				t.Fatal("a key ID beside the error")
+				t.Fatal("a key ID with the error")
 			}
 			return
 		}
@@ -40,20 +37,23 @@ func FuzzParseKeyID(f *testing.F) {
 	})
 }
 
-// FuzzMatch: a checksum text that matches has that digest in it, in hexadecimal
-// or base64, so that nobody is told of a match who sent another; and what matches
-// goes on matching in the ways that people and programs write it.
+// FuzzMatch checks that a text which matches contains the digest, in hexadecimal or
+// base64, and that the digest matches in every way that people and programs write it.
 func FuzzMatch(f *testing.F) {
 	file := []byte("the file, which is the same in every process")
-	c, err := cert.Create(fixedKey(), testcert.Template())
+	c, err := cert.Create(testkey.Fixed(), testcert.Template())
 	must(f, err)
 	row := cert.Fingerprints(file, c).Rows[0]
 	for _, d := range []cert.Digest{row.SHA256, row.SHA1} {
-		for _, text := range []string{d.Hex, d.Colons, d.Base64, strings.TrimRight(d.Base64, "="), d.Hex + "  file.cer", "sha256 Fingerprint=" + d.Colons + "\n", "SHA1: " + d.Colons, " " + strings.ToUpper(d.Hex) + "\r\n", d.Hex[1:], d.Colons + d.Colons} {
+		for _, text := range []string{
+			d.Hex, d.Colons, d.Base64, strings.TrimRight(d.Base64, "="), d.Hex + "  file.cer",
+			"sha256 Fingerprint=" + d.Colons + "\n", "SHA1: " + d.Colons, " " + strings.ToUpper(d.Hex) + "\r\n",
+			d.Hex[1:], d.Colons + d.Colons,
+		} {
 			f.Add(text)
 		}
 	}
-	f.Add(cert.ThumbprintJWK(&fixedKey().PublicKey))
+	f.Add(cert.ThumbprintJWK(&testkey.Fixed().PublicKey))
 	f.Fuzz(func(t *testing.T, text string) {
 		which, ok := cert.Match(text, file, c)
 		if !ok {
@@ -75,10 +75,15 @@ func FuzzMatch(f *testing.F) {
 		must(t, err)
 		packed := strings.NewReplacer(":", "", " ", "", "\t", "", "\r", "", "\n", "").Replace(text)
 		standard := strings.NewReplacer("-", "+", "_", "/").Replace(packed)
-		if digits == "" || !strings.Contains(strings.ToLower(packed), digits) && !strings.Contains(standard, base64.RawStdEncoding.EncodeToString(sum)) {
+		inHex := strings.Contains(strings.ToLower(packed), digits)
+		inBase64 := strings.Contains(standard, base64.RawStdEncoding.EncodeToString(sum))
+		if digits == "" || !inHex && !inBase64 {
 			t.Fatalf("%q matches %s, and is not in it", text, which)
 		}
-		for _, other := range []string{digits, strings.ToUpper(digits), " " + digits + "\n", digits + "  name", "sha256:" + digits, base64.StdEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum)} {
+		for _, other := range []string{
+			digits, strings.ToUpper(digits), " " + digits + "\n", digits + "  name", "sha256:" + digits,
+			base64.StdEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum),
+		} {
 			if again, ok := cert.Match(other, file, c); !ok || again != which {
 				t.Fatalf("%q matches %s, and as %q %s", text, which, other, again)
 			}

@@ -13,9 +13,17 @@ import (
 
 func TestKeyID(t *testing.T) {
 	for text, want := range map[string]cert.KeyID{
-		"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": {Entity: "1234dadc1234b704c1f23dc4", UseCase: "PKE", Component: "ACS", Owner: "Client", Bits: 2048, Hash: "SHA2", Environment: "STAG"},
-		"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV":                     {Entity: "RDXMETEST", UseCase: "PKE", Component: "ACS", Owner: "CC", Bits: 2048, Hash: "SHA2", Environment: "DEV"},
-		"E-U-MPI-O.x_1-4096SHA2-PROD":                           {Entity: "E", UseCase: "U", Component: "MPI", Owner: "O.x_1", Bits: 4096, Hash: "SHA2", Environment: "PROD"},
+		"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": {
+			Entity: "1234dadc1234b704c1f23dc4", UseCase: "PKE", Component: "ACS", Owner: "Client", Bits: 2048,
+			Hash: "SHA2", Environment: "STAG",
+		},
+		"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV": {
+			Entity: "RDXMETEST", UseCase: "PKE", Component: "ACS", Owner: "CC", Bits: 2048, Hash: "SHA2",
+			Environment: "DEV",
+		},
+		"E-U-MPI-O.x_1-4096SHA2-PROD": {
+			Entity: "E", UseCase: "U", Component: "MPI", Owner: "O.x_1", Bits: 4096, Hash: "SHA2", Environment: "PROD",
+		},
 	} {
 		got, err := cert.ParseKeyID(text)
 		must(t, err)
@@ -61,7 +69,7 @@ func TestKeyIDRefuses(t *testing.T) {
 		id, err := cert.ParseKeyID(text)
 		wantError(t, err, says)
 		if id != (cert.KeyID{}) {
-			t.Errorf("%q: a key ID beside the error", text)
+			t.Errorf("%q: a key ID with the error", text)
 		}
 	}
 }

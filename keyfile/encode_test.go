@@ -8,12 +8,13 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-func TestWriteForms(t *testing.T) {
+func TestEncodeAll(t *testing.T) {
 	c := testcert.Cert(t)
 	forms, err := keyfile.EncodeAll(c)
 	must(t, err)
 	want := map[string]keyfile.Format{
-		".pem": keyfile.FormatPEM, ".crt": keyfile.FormatPEM, ".cer": keyfile.FormatDER, ".p7b": keyfile.FormatPKCS7PEM,
+		".pem": keyfile.FormatPEM, ".crt": keyfile.FormatPEM,
+		".cer": keyfile.FormatDER, ".p7b": keyfile.FormatPKCS7PEM,
 	}
 	if len(forms) != len(want) {
 		t.Errorf("%d forms", len(forms))

@@ -2,7 +2,6 @@ package keyfile_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/fips140"
 	"crypto/x509"
 	"encoding/pem"
@@ -14,11 +13,10 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/testcert"
 	"github.com/sealane/sealane/keyfile"
-	"github.com/youmark/pkcs8"
 )
 
-// TestInFIPSMode runs the tests below again in a process where everything that
-// FIPS 140-3 does not approve fails or panics.
+// TestInFIPSMode runs the tests below again in a process in which everything that FIPS
+// 140-3 does not approve fails or panics.
 func TestInFIPSMode(t *testing.T) {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestUnderEnforcement$", "-test.v")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only", "SEALANE_FIPS_DIR="+t.TempDir())
@@ -26,7 +24,8 @@ func TestInFIPSMode(t *testing.T) {
 	dir := cmd.Env[len(cmd.Env)-1][len("SEALANE_FIPS_DIR="):]
 	p12, _ := storePKCS12(t)
 	must(t, os.WriteFile(dir+"/k.p12", p12, 0o600))
-	must(t, os.WriteFile(dir+"/weak.pem", encryptPKCS8(t, testcert.Key(), passphrase, pkcs8.PBKDF2Opts{SaltSize: 8, IterationCount: 9, HMACHash: crypto.SHA1}), 0o600))
+	weak := encryptPKCS8(t, testcert.Key(), passphrase, weakKDF)
+	must(t, os.WriteFile(dir+"/weak.pem", weak, 0o600))
 	must(t, os.WriteFile(dir+"/short.pem", cheapPKCS8(t, testcert.Key(), []byte("short")), 0o600))
 	must(t, os.WriteFile(dir+"/scrypt.pem", scryptWithN(t, testcert.Key(), 1024), 0o600))
 	out, err := cmd.CombinedOutput()
@@ -35,8 +34,8 @@ func TestInFIPSMode(t *testing.T) {
 	}
 }
 
-// TestUnderEnforcement does its work in the process that TestInFIPSMode starts;
-// in an ordinary run it only sees that enforcement is off.
+// TestUnderEnforcement does its work in the process that TestInFIPSMode starts. In an
+// ordinary run it only checks that enforcement is off.
 func TestUnderEnforcement(t *testing.T) {
 	dir := os.Getenv("SEALANE_FIPS_DIR")
 	if dir == "" {

@@ -22,8 +22,10 @@ var must, wantError = testcert.Must, testcert.WantError
 // Made once: 600,000 iterations take seconds under the race detector.
 var (
 	ourSealed = sync.OnceValues(func() ([]byte, error) { return keyfile.EncodePrivate(testcert.Key(), passphrase) })
-	storeCert = sync.OnceValues(func() (*x509.Certificate, error) { return cert.Create(testcert.Key(), testcert.Template()) })
-	ourStore  = sync.OnceValues(func() ([]byte, error) {
+	storeCert = sync.OnceValues(
+		func() (*x509.Certificate, error) { return cert.Create(testcert.Key(), testcert.Template()) },
+	)
+	ourStore = sync.OnceValues(func() ([]byte, error) {
 		c, err := storeCert()
 		if err != nil {
 			return nil, err
@@ -32,7 +34,7 @@ var (
 	})
 )
 
-// storePKCS12 returns what EncodePKCS12 makes, and the certificate in it.
+// storePKCS12 returns the result of EncodePKCS12, and the certificate in it.
 func storePKCS12(t testing.TB) ([]byte, *x509.Certificate) {
 	t.Helper()
 	c, err := storeCert()
@@ -42,7 +44,7 @@ func storePKCS12(t testing.TB) ([]byte, *x509.Certificate) {
 	return p12, c
 }
 
-// program runs a peer in a folder and returns what it printed.
+// program runs a peer in a folder.
 type program struct {
 	t    testing.TB
 	name string
@@ -97,7 +99,8 @@ func replaceInteger(t testing.TB, der []byte, from, to *big.Int) []byte {
 			case bytes.Equal(e.FullBytes, old):
 				out = append(out, fresh...)
 			case e.IsCompound:
-				inner, err := asn1.Marshal(asn1.RawValue{Class: e.Class, Tag: e.Tag, IsCompound: true, Bytes: rewrite(e.Bytes)})
+				e := asn1.RawValue{Class: e.Class, Tag: e.Tag, IsCompound: true, Bytes: rewrite(e.Bytes)}
+				inner, err := asn1.Marshal(e)
 				must(t, err)
 				out = append(out, inner...)
 			default:

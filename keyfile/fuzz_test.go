@@ -5,8 +5,8 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"unicode/utf16"
 
@@ -17,11 +17,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 )
 
-// fixedKey is the same in every process, as a fuzz target needs.
-var fixedKey = sync.OnceValue(testkey.Fixed)
-
-// wantBrief fails where an error is longer than a person reads, or gives back
-// what was in the file.
+// wantBrief fails if an error is too long to read, or repeats what was in the file.
 func wantBrief(t *testing.T, err error, data []byte) {
 	t.Helper()
 	const excerpt = 200
@@ -43,7 +39,10 @@ func sameKeyAgain(t *testing.T, pub *rsa.PublicKey, keyID string) {
 	must(t, err)
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	must(t, err)
-	for _, form := range [][]byte{jwk, []byte(`{"keys":[` + string(jwk) + `]}`), spki, block("PUBLIC KEY", spki), lines76(spki), block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(pub))} {
+	for _, form := range [][]byte{
+		jwk, []byte(`{"keys":[` + string(jwk) + `]}`), spki, block("PUBLIC KEY", spki), lines76(spki),
+		block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(pub)),
+	} {
 		again, err := keyfile.Parse(form)
 		if err != nil || !again.PublicKey.Equal(pub) || again.Format == keyfile.FormatJWK && again.KeyID != keyID {
 			t.Fatalf("not the same key from %q: %v", form, err)
@@ -51,7 +50,7 @@ func sameKeyAgain(t *testing.T, pub *rsa.PublicKey, keyID string) {
 	}
 }
 
-// utf16Text is text as Windows editors write it.
+// utf16Text returns text as Windows editors write it.
 func utf16Text(text []byte) []byte {
 	out := []byte{0xff, 0xfe}
 	for _, u := range utf16.Encode([]rune(string(text))) {
@@ -60,11 +59,11 @@ func utf16Text(text []byte) []byte {
 	return out
 }
 
-// FuzzRead: what is accepted has one leaf or one key, and its certificate comes
-// back byte for byte from each form that we write and partners send; so does the
-// key. An error comes alone, and in few words.
-func FuzzRead(f *testing.F) {
-	c, err := cert.Create(fixedKey(), testcert.Template())
+// FuzzParse checks that an accepted file has one leaf or one key, and that Parse returns
+// the same certificate or key from each form that we write and partners send. An error
+// comes alone and is short.
+func FuzzParse(f *testing.F) {
+	c, err := cert.Create(testkey.Fixed(), testcert.Template())
 	must(f, err)
 	forms, err := keyfile.EncodeAll(c)
 	must(f, err)
@@ -79,7 +78,7 @@ func FuzzRead(f *testing.F) {
 	store, err := pkcs12.Passwordless.EncodeTrustStore([]*x509.Certificate{c}, "")
 	must(f, err)
 	f.Add(store)
-	jwk, err := keyfile.EncodeJWK(&fixedKey().PublicKey, "k", "enc")
+	jwk, err := keyfile.EncodeJWK(&testkey.Fixed().PublicKey, "k", "enc")
 	must(f, err)
 	f.Add(jwk)
 	f.Add([]byte(`{"keys":[` + string(jwk) + `]}`))
@@ -91,7 +90,7 @@ func FuzzRead(f *testing.F) {
 		file, err := keyfile.Parse(data)
 		if err != nil {
 			if file != nil {
-				t.Fatal("a file beside the error")
+				t.Fatal("a file with the error")
 			}
 			wantBrief(t, err, data)
 			return
@@ -132,20 +131,23 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzReadPrivate: an error means no key, and what is accepted is a sound key
-// that comes back from our own encoding. What ReadPrivate accepts, Read refuses.
-func FuzzReadPrivate(f *testing.F) {
-	plain, err := keyfile.EncodePrivate(fixedKey(), nil)
+// FuzzParsePrivate checks that an error means no key, and that ParsePrivate returns the
+// same sound key from each encoding of ours. What ParsePrivate accepts, Parse refuses.
+var cheapPKCS12 = pkcs12.Modern2023.WithIterations(10)
+
+func FuzzParsePrivate(f *testing.F) {
+	plain, err := keyfile.EncodePrivate(testkey.Fixed(), nil)
 	must(f, err)
-	jwk, err := keyfile.EncodePrivateJWK(fixedKey(), "k", "sig")
+	jwk, err := keyfile.EncodePrivateJWK(testkey.Fixed(), "k", "sig")
 	must(f, err)
-	c, err := cert.Create(fixedKey(), testcert.Template())
+	c, err := cert.Create(testkey.Fixed(), testcert.Template())
 	must(f, err)
-	p12, err := pkcs12.Modern2023.WithIterations(10).Encode(fixedKey(), c, nil, string(passphrase))
+	p12, err := cheapPKCS12.Encode(testkey.Fixed(), c, nil, string(passphrase))
 	must(f, err)
+	pkcs1 := x509.MarshalPKCS1PrivateKey(testkey.Fixed())
 	for _, data := range [][]byte{
-		plain, jwk, p12, cheapPKCS8(f, fixedKey(), passphrase), block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(fixedKey())),
-		lines76(p12), x509.MarshalPKCS1PrivateKey(fixedKey()), utf16Text(jwk), append(bytes.Clone(plain), cert.EncodePEM(c)...),
+		plain, jwk, p12, cheapPKCS8(f, testkey.Fixed(), passphrase), block("RSA PRIVATE KEY", pkcs1),
+		lines76(p12), pkcs1, utf16Text(jwk), append(bytes.Clone(plain), cert.EncodePEM(c)...),
 	} {
 		f.Add(data)
 	}
@@ -153,7 +155,7 @@ func FuzzReadPrivate(f *testing.F) {
 		key, info, err := keyfile.ParsePrivate(data, passphrase)
 		if err != nil {
 			if key != nil || info.Format != "" {
-				t.Fatal("a key beside the error")
+				t.Fatal("a key with the error")
 			}
 			wantBrief(t, err, data)
 			return
@@ -164,9 +166,12 @@ func FuzzReadPrivate(f *testing.F) {
 		must(t, err)
 		jwk, err := keyfile.EncodePrivateJWK(key, info.KeyID, "")
 		must(t, err)
-		forms := [][]byte{form, jwk, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), utf16Text(jwk), cheapPKCS8(t, key, passphrase)}
-		if len(info.Certificates) > 0 {
-			p12, err := pkcs12.Modern2023.WithIterations(10).Encode(key, info.Certificates[0], info.Certificates[1:], string(passphrase))
+		forms := [][]byte{
+			form, jwk, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), utf16Text(jwk),
+			cheapPKCS8(t, key, passphrase),
+		}
+		if chain := info.Certificates; len(chain) > 0 {
+			p12, err := cheapPKCS12.Encode(key, chain[0], chain[1:], string(passphrase))
 			must(t, err)
 			forms = append(forms, p12)
 		}
@@ -175,15 +180,17 @@ func FuzzReadPrivate(f *testing.F) {
 			if err != nil || !again.Equal(key) || other.Format == keyfile.FormatJWK && other.KeyID != info.KeyID {
 				t.Fatalf("%s: not the same key: %v", other.Format, err)
 			}
-			if other.Format == keyfile.FormatPKCS12 && (len(other.Certificates) != len(info.Certificates) || !other.Certificates[0].Equal(info.Certificates[0])) {
-				t.Fatal("not the same certificates")
+			if other.Format == keyfile.FormatPKCS12 {
+				if !slices.EqualFunc(other.Certificates, info.Certificates, (*x509.Certificate).Equal) {
+					t.Fatal("not the same certificates")
+				}
 			}
 			if _, err := keyfile.Parse(form); err == nil {
-				t.Fatalf("Read takes a private key that we wrote (%s)", other.Format)
+				t.Fatalf("Parse takes a private key that we wrote (%s)", other.Format)
 			}
 		}
 		if _, err := keyfile.Parse(data); err == nil {
-			t.Fatalf("Read takes a file that holds a private key (%s)", info.Format)
+			t.Fatalf("Parse takes a file that holds a private key (%s)", info.Format)
 		}
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// TestReadKnowsMentionsOfPrivateKeys: a BEGIN line without a key is words.
-func TestReadKnowsMentionsOfPrivateKeys(t *testing.T) {
+// TestParseIgnoresMentionsOfPrivateKeys has BEGIN lines without a key.
+func TestParseIgnoresMentionsOfPrivateKeys(t *testing.T) {
 	certificate := string(cert.EncodePEM(testcert.Cert(t)))
 	const line = "-----BEGIN RSA PRIVATE KEY-----"
 	checksum := base64.StdEncoding.EncodeToString(testcert.Cert(t).Raw[:32])
@@ -25,9 +25,10 @@ func TestReadKnowsMentionsOfPrivateKeys(t *testing.T) {
 		"comment behind": certificate + "# never send a file with " + line,
 		"quoted, alone": "Dear partner,\n\n> " + line + "\n\nis the first line of what must stay with " +
 			"you:\n" + certificate,
-		"both lines":      line + "\n(here is the secret)\n-----END RSA PRIVATE KEY-----\n" + certificate,
-		"with a checksum": "No " + line + " please; SHA-256 " + checksum + ", see https://bank.example/Docs/KeyExchange2026/HowTo/Files\n" + certificate,
-		"many lines":      strings.Repeat(line+"\n", 100) + certificate,
+		"both lines": line + "\n(here is the secret)\n-----END RSA PRIVATE KEY-----\n" + certificate,
+		"with a checksum": "No " + line + " please; SHA-256 " + checksum +
+			", see https://bank.example/Docs/KeyExchange2026/HowTo/Files\n" + certificate,
+		"many lines": strings.Repeat(line+"\n", 100) + certificate,
 		"other kinds of key": "-----BEGIN OPENSSH PRIVATE KEY----- or -----BEGIN PGP PRIVATE KEY " +
 			"BLOCK-----\n" + certificate,
 	} {
@@ -41,9 +42,8 @@ func TestReadKnowsMentionsOfPrivateKeys(t *testing.T) {
 	notPrivate(t, err)
 }
 
-// TestReadFindsBrokenPrivateKeys has what a mention is not: text behind the BEGIN
-// line that no longer is base64 in lines.
-func TestReadFindsBrokenPrivateKeys(t *testing.T) {
+// TestParseFindsBrokenPrivateKeys has keys whose base64 is no longer in whole lines.
+func TestParseFindsBrokenPrivateKeys(t *testing.T) {
 	sealed, err := ourSealed()
 	must(t, err)
 	body := strings.TrimSpace(strings.SplitN(string(sealed), "-----", 5)[2])
@@ -75,7 +75,7 @@ func TestReadFindsBrokenPrivateKeys(t *testing.T) {
 	}
 }
 
-// javaStore writes a JKS or JCEKS (magic) with entries as they come.
+// javaStore returns a JKS or JCEKS, depending on magic, with these entries.
 func javaStore(magic, version uint32, entries ...[]byte) []byte {
 	b := binary.BigEndian.AppendUint32(nil, magic)
 	b = binary.BigEndian.AppendUint32(b, version)
@@ -97,12 +97,14 @@ func javaEntry(kind uint32, version int, content []byte) []byte {
 
 const jks, jceks = 0xfeedfeed, 0xcececece
 
-func TestReadJavaKeyStores(t *testing.T) {
+func TestParseJavaKeyStores(t *testing.T) {
 	c := testcert.Cert(t)
 	key := x509.MarshalPKCS1PrivateKey(testcert.Key())
 	trusted := javaEntry(2, 2, c.Raw)
 	for name, data := range map[string][]byte{
-		"JKS": javaStore(jks, 2, trusted), "two": javaStore(jks, 2, trusted, trusted), "JCEKS": javaStore(jceks, 2, trusted),
+		"JKS":       javaStore(jks, 2, trusted),
+		"two":       javaStore(jks, 2, trusted, trusted),
+		"JCEKS":     javaStore(jceks, 2, trusted),
 		"version 1": javaStore(jks, 1, javaEntry(2, 1, c.Raw)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,26 +142,34 @@ func TestReadJavaKeyStores(t *testing.T) {
 	}
 }
 
-// TestReadTrustStoreOfKeytool has what keytool itself writes.
-func TestReadTrustStoreOfKeytool(t *testing.T) {
+// TestParseTrustStoreOfKeytool has stores that keytool itself writes.
+func TestParseTrustStoreOfKeytool(t *testing.T) {
 	keytool := peer(t, "keytool")
 	keytool.write("c.pem", cert.EncodePEM(testcert.Cert(t)))
 	for _, kind := range []string{"JKS", "JCEKS"} {
-		keytool.run("-importcert", "-noprompt", "-storetype", kind, "-keystore", kind, "-storepass", "changeit", "-file", "c.pem", "-alias", "partner")
+		keytool.run(
+			"-importcert", "-noprompt", "-storetype", kind, "-keystore", kind, "-storepass", "changeit", "-file",
+			"c.pem", "-alias", "partner",
+		)
 		_, err := keyfile.Parse(keytool.read(kind))
 		wantError(t, err, kind, "holds no key", "keytool -exportcert -rfc")
 		notPrivate(t, err)
-		keytool.run("-genkeypair", "-keyalg", "RSA", "-dname", "CN=x", "-storetype", kind, "-keystore", kind, "-storepass", "changeit", "-keypass", "changeit", "-alias", "own")
+		keytool.run(
+			"-genkeypair", "-keyalg", "RSA", "-dname", "CN=x", "-storetype", kind, "-keystore", kind, "-storepass",
+			"changeit", "-keypass", "changeit", "-alias", "own",
+		)
 		leakOf(t, keytool.read(kind))
 	}
 }
 
-// TestReadSaysWhatItIsNot has files of openssl that are neither.
-func TestReadSaysWhatItIsNot(t *testing.T) {
+// TestParseSaysWhatItIs has files of openssl that are neither certificate nor key.
+func TestParseSaysWhatItIs(t *testing.T) {
 	openssl := peer(t, "openssl")
 	openssl.write("data", []byte("data"))
 	cms := func(args ...string) []byte {
-		openssl.run(append(append([]string{"cms"}, args...), "-binary", "-in", "data", "-outform", "DER", "-out", "cms")...)
+		openssl.run(
+			append(append([]string{"cms"}, args...), "-binary", "-in", "data", "-outform", "DER", "-out", "cms")...,
+		)
 		return openssl.read("cms")
 	}
 	made := func(args ...string) []byte {
@@ -174,9 +184,12 @@ func TestReadSaysWhatItIsNot(t *testing.T) {
 		data []byte
 		says string
 	}{
-		"digested":               {cms("-digest_create"), "digested-data"},
-		"under a passphrase":     {cms("-encrypt", "-pwri_password", "x"), "enveloped-data"},
-		"encrypted":              {cms("-EncryptedData_encrypt", "-aes128", "-secretkey", "00112233445566778899aabbccddeeff"), "encrypted-data"},
+		"digested":           {cms("-digest_create"), "digested-data"},
+		"under a passphrase": {cms("-encrypt", "-pwri_password", "x"), "enveloped-data"},
+		"encrypted": {
+			cms("-EncryptedData_encrypt", "-aes128", "-secretkey", "00112233445566778899aabbccddeeff"),
+			"encrypted-data",
+		},
 		"data":                   {cms("-data_create"), "plain data"},
 		"explicit curve":         {explicit, "EC PARAMETERS"},
 		"named curve":            {made("ecparam", "-name", "prime256v1"), "EC PARAMETERS"},

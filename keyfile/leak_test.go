@@ -57,7 +57,10 @@ func privateBlob(key *rsa.PrivateKey, use byte) []byte {
 	}
 	size := key.Size()
 	field(key.N.Bytes(), size)
-	for _, n := range [][]byte{key.Primes[0].Bytes(), key.Primes[1].Bytes(), key.Precomputed.Dp.Bytes(), key.Precomputed.Dq.Bytes(), key.Precomputed.Qinv.Bytes()} {
+	for _, n := range [][]byte{
+		key.Primes[0].Bytes(), key.Primes[1].Bytes(), key.Precomputed.Dp.Bytes(), key.Precomputed.Dq.Bytes(),
+		key.Precomputed.Qinv.Bytes(),
+	} {
 		field(n, size/2)
 	}
 	field(key.D.Bytes(), size)
@@ -74,7 +77,7 @@ func bcryptBlob(key *rsa.PrivateKey, n *rsa.PrivateKey) []byte {
 	return slices.Concat(b, e, n.N.Bytes(), key.Primes[0].Bytes(), key.Primes[1].Bytes())
 }
 
-func TestReadFindsMicrosoftKeys(t *testing.T) {
+func TestParseFindsMicrosoftKeys(t *testing.T) {
 	key, other := testcert.Key(), testcert.OtherKey()
 	ours := sumOf(key)
 	blob := privateBlob(key, 0xa4)
@@ -82,12 +85,20 @@ func TestReadFindsMicrosoftKeys(t *testing.T) {
 		data []byte
 		sum  string
 	}{
-		"PRIVATEKEYBLOB":            {blob, ours},
-		"for signatures (.snk)":     {privateBlob(key, 0x24), ours},
-		"in a .pvk":                 {slices.Concat([]byte{0x1e, 0xf1, 0xb5, 0xb0}, make([]byte, 20), privateBlob(key, 0x24)), ours},
-		"encrypted .pvk":            {slices.Concat([]byte{0x1e, 0xf1, 0xb5, 0xb0}, make([]byte, 20), []byte{7, 2, 0, 0, 0, 0x24, 0, 0}, blob[100:]), ""},
-		"in base64":                 {[]byte(base64.StdEncoding.EncodeToString(blob)), ours},
-		"in base64 in a letter":     {append([]byte("Dear all, here:\n\n"), append(lines76(blob), "\nRegards, B.\n"...)...), ours},
+		"PRIVATEKEYBLOB":        {blob, ours},
+		"for signatures (.snk)": {privateBlob(key, 0x24), ours},
+		"in a .pvk": {
+			slices.Concat([]byte{0x1e, 0xf1, 0xb5, 0xb0}, make([]byte, 20), privateBlob(key, 0x24)), ours,
+		},
+		"encrypted .pvk": {
+			slices.Concat([]byte{0x1e, 0xf1, 0xb5, 0xb0}, make([]byte, 20),
+				[]byte{7, 2, 0, 0, 0, 0x24, 0, 0}, blob[100:]),
+			"",
+		},
+		"in base64": {[]byte(base64.StdEncoding.EncodeToString(blob)), ours},
+		"in base64 in a letter": {
+			append([]byte("Dear all, here:\n\n"), append(lines76(blob), "\nRegards, B.\n"...)...), ours,
+		},
 		"cut in its first prime":    {blob[:20+key.Size()+10], ""},
 		"cut behind it":             {blob[:20+key.Size()+key.Size()/2], ours},
 		"BCRYPT_RSAPRIVATE_BLOB":    {bcryptBlob(key, key), ""}, // its owner is not looked for
@@ -105,8 +116,8 @@ func TestReadFindsMicrosoftKeys(t *testing.T) {
 	}
 }
 
-// TestPrivateKeysFindsAll: each key that can be seen is named, and what can't is said.
-func TestPrivateKeysFindsAll(t *testing.T) {
+// TestFindPrivateKeys expects each key that can be identified, and one leak for all others.
+func TestFindPrivateKeys(t *testing.T) {
 	one, two := testcert.Key(), testcert.OtherKey()
 	first, second := sumOf(one), sumOf(two)
 	plain := must1(keyfile.EncodePrivate(one, nil))
@@ -121,25 +132,46 @@ func TestPrivateKeysFindsAll(t *testing.T) {
 		data []byte
 		sums []string
 	}{
-		"none":                   {cert.EncodePEM(c), nil},
-		"two in PEM":             {slices.Concat(plain, must1(keyfile.EncodePrivate(two, nil))), []string{first, second}},
-		"the same twice":         {slices.Concat(plain, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(one))), []string{first}},
-		"PEM and JWK":            {slices.Concat(plain, jwk), []string{first, ""}},
-		"JWK set":                {[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, "j", ""))) + "," + string(jwk) + `]}`), []string{first, second}},
-		"PEM and encrypted":      {slices.Concat(plain, sealed), []string{first, ""}},
-		"encrypted, beside":      {slices.Concat(cert.EncodePEM(c), sealed), []string{""}},
-		"quoted":                 {[]byte("> " + strings.ReplaceAll(string(plain), "\n", "\n> ")), []string{first}},
-		"in a string":            {[]byte(`{"k":"` + strings.ReplaceAll(string(plain), "\n", `\r\n`) + `"}`), []string{first}},
-		"in a Secret":            {[]byte("data:\n  tls.crt: " + base64.StdEncoding.EncodeToString(cert.EncodePEM(c)) + "\n  tls.key: " + base64.StdEncoding.EncodeToString(plain) + "\n"), []string{first}},
-		"DER, two":               {slices.Concat(x509.MarshalPKCS1PrivateKey(one), x509.MarshalPKCS1PrivateKey(two)), []string{first, second}},
-		"DER behind a line end":  {append([]byte("\n"), x509.MarshalPKCS1PrivateKey(one)...), []string{first}},
-		"PKCS#12":                {store, []string{""}},
-		"PKCS#12 in base64":      {append([]byte("the store: "), base64.StdEncoding.EncodeToString(store)...), []string{""}},
-		"OpenSSH":                {open, []string{first}},
-		"OpenSSH, encrypted":     {shut, []string{""}},
-		"OpenSSH, cut":           {append(bytes.Clone(open[:900]), "\n-----END OPENSSH PRIVATE KEY-----\n"...), []string{""}},
-		"UTF-16":                 {utf16Text(plain), []string{first}},
-		"the first cut, no end":  {slices.Concat(plain[:1200], []byte("\n"), must1(keyfile.EncodePrivate(two, nil))), []string{first, second}},
+		"none": {cert.EncodePEM(c), nil},
+		"two in PEM": {
+			slices.Concat(plain, must1(keyfile.EncodePrivate(two, nil))), []string{first, second},
+		},
+		"the same twice": {
+			slices.Concat(plain, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(one))), []string{first},
+		},
+		"PEM and JWK": {slices.Concat(plain, jwk), []string{first, ""}},
+		"JWK set": {
+			[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, "j", ""))) + "," + string(jwk) + `]}`),
+			[]string{first, second},
+		},
+		"PEM and encrypted": {slices.Concat(plain, sealed), []string{first, ""}},
+		"encrypted, after":  {slices.Concat(cert.EncodePEM(c), sealed), []string{""}},
+		"quoted":            {[]byte("> " + strings.ReplaceAll(string(plain), "\n", "\n> ")), []string{first}},
+		"in a string": {
+			[]byte(`{"k":"` + strings.ReplaceAll(string(plain), "\n", `\r\n`) + `"}`), []string{first},
+		},
+		"in a Secret": {
+			[]byte("data:\n  tls.crt: " + base64.StdEncoding.EncodeToString(cert.EncodePEM(c)) +
+				"\n  tls.key: " + base64.StdEncoding.EncodeToString(plain) + "\n"),
+			[]string{first},
+		},
+		"DER, two": {
+			slices.Concat(x509.MarshalPKCS1PrivateKey(one), x509.MarshalPKCS1PrivateKey(two)), []string{first, second},
+		},
+		"DER behind a line end": {append([]byte("\n"), x509.MarshalPKCS1PrivateKey(one)...), []string{first}},
+		"PKCS#12":               {store, []string{""}},
+		"PKCS#12 in base64": {
+			append([]byte("the store: "), base64.StdEncoding.EncodeToString(store)...), []string{""},
+		},
+		"OpenSSH":            {open, []string{first}},
+		"OpenSSH, encrypted": {shut, []string{""}},
+		"OpenSSH, cut": {
+			append(bytes.Clone(open[:900]), "\n-----END OPENSSH PRIVATE KEY-----\n"...), []string{""},
+		},
+		"UTF-16": {utf16Text(plain), []string{first}},
+		"the first cut, no end": {
+			slices.Concat(plain[:1200], []byte("\n"), must1(keyfile.EncodePrivate(two, nil))), []string{first, second},
+		},
 		"mention":                {[]byte("no -----BEGIN PRIVATE KEY----- please"), nil},
 		"PKCS#12 without a key":  {must1(trustStore(c)), nil},
 		"certificates in PKCS#7": {must1(keyfile.EncodePKCS7DER(c)), nil},
@@ -150,8 +182,8 @@ func TestPrivateKeysFindsAll(t *testing.T) {
 	}
 }
 
-// TestPublicKeysInAnyForm: whatever a certificate comes in, its key is named.
-func TestPublicKeysInAnyForm(t *testing.T) {
+// TestFindPublicKeys has one certificate in every form.
+func TestFindPublicKeys(t *testing.T) {
 	c, sum := testcert.Cert(t), sumOf(testcert.Key())
 	sealed, err := ourSealed()
 	must(t, err)
@@ -163,8 +195,9 @@ func TestPublicKeysInAnyForm(t *testing.T) {
 	forms["PEM in base64"] = lines76(text)
 	forms["UTF-16"] = utf16Text(text)
 	forms["quoted"] = []byte("> " + strings.ReplaceAll(string(text), "\n", "\n> "))
-	forms["x5c"] = []byte(`{"x5c":["` + strings.ReplaceAll(base64.StdEncoding.EncodeToString(c.Raw), "/", `\/`) + `"]}`)
-	forms["CRLF beside a key"] = slices.Concat(sealed, crlf(text))
+	escaped := strings.ReplaceAll(base64.StdEncoding.EncodeToString(c.Raw), "/", `\/`)
+	forms["x5c"] = []byte(`{"x5c":["` + escaped + `"]}`)
+	forms["CRLF after a key"] = slices.Concat(sealed, crlf(text))
 	forms["behind words"] = slices.Concat([]byte("Certificate\n"), text)
 	forms["Java"] = javaStore(jks, 2, javaEntry(2, 2, c.Raw))
 	forms["public key"] = block("PUBLIC KEY", c.RawSubjectPublicKeyInfo)
@@ -174,7 +207,8 @@ func TestPublicKeysInAnyForm(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	if got := keyfile.FindPublicKeys(slices.Concat(must1(keyfile.EncodePrivate(testcert.OtherKey(), nil)), sealed)); len(got) > 0 {
+	private := slices.Concat(must1(keyfile.EncodePrivate(testcert.OtherKey(), nil)), sealed)
+	if got := keyfile.FindPublicKeys(private); len(got) > 0 {
 		t.Errorf("of private keys: %s", got)
 	}
 }
@@ -188,20 +222,25 @@ func TestSignedContent(t *testing.T) {
 			t.Errorf("%t %q of %.20q", signed, content, form)
 		}
 	}
-	for _, form := range [][]byte{nil, []byte("hello"), testcert.Cert(t).Raw, must1(keyfile.EncodePKCS7(testcert.Cert(t))), der[:500], cert.EncodePEM(testcert.Cert(t))} {
+	for _, form := range [][]byte{
+		nil, []byte("hello"), testcert.Cert(t).Raw, must1(keyfile.EncodePKCS7(testcert.Cert(t))), der[:500],
+		cert.EncodePEM(testcert.Cert(t)),
+	} {
 		if _, signed := keyfile.SignedContent(form); signed {
 			t.Errorf("signed: %.20q", form)
 		}
 	}
 }
 
-// TestReadSearchesLargeFiles: a file that is refused for its size is searched before.
-func TestReadSearchesLargeFiles(t *testing.T) {
+// TestParseSearchesLargeFiles: a file that is refused for its size is searched before.
+func TestParseSearchesLargeFiles(t *testing.T) {
 	sum := sumOf(testcert.Key())
 	plain := must1(keyfile.EncodePrivate(testcert.Key(), nil))
 	filler := bytes.Repeat([]byte("-----BEGIN NOTHING----- eyJ MII and other words\n"), 1<<16)
-	for _, data := range [][]byte{append(bytes.Clone(plain), filler...), append(bytes.Clone(filler), plain...), utf16Text(append(bytes.Clone(filler), plain...)),
-		append(x509.MarshalPKCS1PrivateKey(testcert.Key()), filler...)} {
+	for _, data := range [][]byte{
+		slices.Concat(plain, filler), slices.Concat(filler, plain), utf16Text(slices.Concat(filler, plain)),
+		slices.Concat(x509.MarshalPKCS1PrivateKey(testcert.Key()), filler),
+	} {
 		if got := owner(leakOf(t, data).Leak); got != sum {
 			t.Errorf("names %q", got)
 		}
@@ -211,13 +250,15 @@ func TestReadSearchesLargeFiles(t *testing.T) {
 	notPrivate(t, err)
 }
 
-// TestSearchIsBounded has files that are made to take long: what grows with the square
-// of their size takes minutes.
+// TestSearchIsBounded has files that are made to take long: a search whose time grows
+// with the square of their size would take minutes.
 func TestSearchIsBounded(t *testing.T) {
 	const size = 2 << 20
 	der := x509.MarshalPKCS1PrivateKey(testcert.Key())
 	head := base64.StdEncoding.EncodeToString(der)[:48]
-	short := base64.StdEncoding.EncodeToString([]byte{0x30, 0x50, 2, 1, 0, 2, 0x45, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17})
+	short := base64.StdEncoding.EncodeToString([]byte{
+		0x30, 0x50, 2, 1, 0, 2, 0x45, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+	})
 	fill := func(text string) []byte { return bytes.Repeat([]byte(text), size/len(text)) }
 	begin := "-----BEGIN PRIVATE KEY-----"
 	for name, data := range map[string][]byte{

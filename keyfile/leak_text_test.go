@@ -16,9 +16,8 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// TestReadFindsPrivateKeys has forms that the hostile corpus does not: where the
-// key can be told from them, its checksum is named.
-func TestReadFindsPrivateKeys(t *testing.T) {
+// TestParseFindsPrivateKeys has forms that the hostile corpus does not have.
+func TestParseFindsPrivateKeys(t *testing.T) {
 	key := testcert.Key()
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
@@ -34,17 +33,24 @@ func TestReadFindsPrivateKeys(t *testing.T) {
 		data  []byte
 		named bool
 	}{
-		"JWK in a string of JSON":       {inString, false},
-		"JWK beside a certificate":      {append(cert.EncodePEM(certificate), jwk...), false},
-		"JWK with a set of two":         {[]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},` + string(jwk) + `]}`), true},
-		"JWK in base64":                 {[]byte(base64.StdEncoding.EncodeToString(jwk)), true},
-		"JWK in UTF-16, cut":            {utf16Text(jwk)[:2*len(jwk)-1], false},
-		"DER after a certificate":       {append(bytes.Clone(certificate.Raw), pkcs1...), true},
-		"base64 lines in a letter":      {append([]byte("Our key:\n\n"), append(wrapped, "\nRegards\n"...)...), true},
-		"base64 with other hyphens":     {[]byte("–––BEGIN PRIVATE KEY–––\n" + string(wrapped) + "–––END PRIVATE KEY–––\n"), true},
-		"base64 in a certificate block": {[]byte("-----BEGIN CERTIFICATE-----\n" + string(wrapped[:700]) + "!\n-----END CERTIFICATE-----\n"), false},
-		"PKCS#1 cut behind d":           {pkcs1[:700], true},
-		"PKCS#1 cut before d":           {pkcs1[:300], false},
+		"JWK in a string of JSON": {inString, false},
+		"JWK after a certificate": {append(cert.EncodePEM(certificate), jwk...), false},
+		"JWK with a set of two": {
+			[]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"},` + string(jwk) + `]}`), true,
+		},
+		"JWK in base64":            {[]byte(base64.StdEncoding.EncodeToString(jwk)), true},
+		"JWK in UTF-16, cut":       {utf16Text(jwk)[:2*len(jwk)-1], false},
+		"DER after a certificate":  {append(bytes.Clone(certificate.Raw), pkcs1...), true},
+		"base64 lines in a letter": {append([]byte("Our key:\n\n"), append(wrapped, "\nRegards\n"...)...), true},
+		"base64 with other hyphens": {
+			[]byte("–––BEGIN PRIVATE KEY–––\n" + string(wrapped) + "–––END PRIVATE KEY–––\n"),
+			true,
+		},
+		"base64 in a certificate block": {
+			[]byte("-----BEGIN CERTIFICATE-----\n" + string(wrapped[:700]) + "!\n-----END CERTIFICATE-----\n"), false,
+		},
+		"PKCS#1 cut behind d": {pkcs1[:700], true},
+		"PKCS#1 cut before d": {pkcs1[:300], false},
 	} {
 		_, err := keyfile.Parse(f.data)
 		var found *keyfile.PrivateKeyError
@@ -58,8 +64,8 @@ func TestReadFindsPrivateKeys(t *testing.T) {
 	}
 }
 
-// TestReadRaisesNoFalseAlarm has public files with words of private ones.
-func TestReadRaisesNoFalseAlarm(t *testing.T) {
+// TestParseRaisesNoFalseAlarm has public files with words of private ones.
+func TestParseRaisesNoFalseAlarm(t *testing.T) {
 	public, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "ours", "")
 	must(t, err)
 	with := func(members string) []byte {

@@ -51,5 +51,6 @@ func openSSHHead(numbers []byte) []byte {
 
 func openSSHBlock(rest []byte) []byte {
 	text := string(lines76(append([]byte("openssh-key-v1\x00"), rest...)))
-	return []byte("-----BEGIN OPENSSH PRIVATE KEY-----\n" + strings.TrimSpace(text) + "\n-----END OPENSSH PRIVATE KEY-----\n")
+	return []byte("-----BEGIN OPENSSH PRIVATE KEY-----\n" + strings.TrimSpace(text) +
+		"\n-----END OPENSSH PRIVATE KEY-----\n")
 }

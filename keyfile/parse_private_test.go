@@ -37,7 +37,14 @@ func encryptPKCS8(t testing.TB, key any, pass []byte, kdf pkcs8.KDFOpts) []byte 
 	return block("ENCRYPTED PRIVATE KEY", der)
 }
 
-func TestReadPrivateFormats(t *testing.T) {
+// weakKDF is what old programs write.
+var weakKDF = pkcs8.PBKDF2Opts{SaltSize: 8, IterationCount: 9, HMACHash: crypto.SHA1}
+
+func scrypt(salt, cost int) pkcs8.ScryptOpts {
+	return pkcs8.ScryptOpts{SaltSize: salt, CostParameter: cost, BlockSize: 8, ParallelizationParameter: 1}
+}
+
+func TestParsePrivateFormats(t *testing.T) {
 	key := testcert.Key()
 	p12, c := storePKCS12(t)
 	plain, err := keyfile.EncodePrivate(key, nil)
@@ -58,15 +65,21 @@ func TestReadPrivateFormats(t *testing.T) {
 		format keyfile.Format
 		certs  int
 	}{
-		"pkcs8 pem":             {plain, nil, keyfile.FormatPKCS8, 0},
-		"pkcs8 der":             {der.Bytes, nil, keyfile.FormatPKCS8, 0},
-		"pkcs8 base64":          {lines76(der.Bytes), nil, keyfile.FormatPKCS8, 0},
-		"pkcs1 pem":             {block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), nil, keyfile.FormatPKCS1, 0},
-		"needless passphrase":   {plain, passphrase, keyfile.FormatPKCS8, 0},
-		"beside a certificate":  {append(cert.EncodePEM(c), plain...), nil, keyfile.FormatPKCS8, 0},
-		"encrypted, ours":       {ours, passphrase, keyfile.FormatPKCS8Encrypted, 0},
-		"encrypted, SHA-1":      {encryptPKCS8(t, key, passphrase, pkcs8.PBKDF2Opts{SaltSize: 8, IterationCount: 9, HMACHash: crypto.SHA1}), passphrase, keyfile.FormatPKCS8Encrypted, 0},
-		"encrypted, scrypt":     {encryptPKCS8(t, key, passphrase, pkcs8.ScryptOpts{SaltSize: 8, CostParameter: 1024, BlockSize: 8, ParallelizationParameter: 1}), passphrase, keyfile.FormatPKCS8Encrypted, 0},
+		"pkcs8 pem":    {plain, nil, keyfile.FormatPKCS8, 0},
+		"pkcs8 der":    {der.Bytes, nil, keyfile.FormatPKCS8, 0},
+		"pkcs8 base64": {lines76(der.Bytes), nil, keyfile.FormatPKCS8, 0},
+		"pkcs1 pem": {
+			block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), nil, keyfile.FormatPKCS1, 0,
+		},
+		"needless passphrase": {plain, passphrase, keyfile.FormatPKCS8, 0},
+		"after a certificate": {append(cert.EncodePEM(c), plain...), nil, keyfile.FormatPKCS8, 0},
+		"encrypted, ours":     {ours, passphrase, keyfile.FormatPKCS8Encrypted, 0},
+		"encrypted, SHA-1": {
+			encryptPKCS8(t, key, passphrase, weakKDF), passphrase, keyfile.FormatPKCS8Encrypted, 0,
+		},
+		"encrypted, scrypt": {
+			encryptPKCS8(t, key, passphrase, scrypt(8, 1024)), passphrase, keyfile.FormatPKCS8Encrypted, 0,
+		},
 		"pkcs12":                {p12, passphrase, keyfile.FormatPKCS12, 1},
 		"pkcs12, CA first":      {swapped, passphrase, keyfile.FormatPKCS12, 2},
 		"pkcs12, no passphrase": {noPass, []byte{}, keyfile.FormatPKCS12, 1},
@@ -89,7 +102,7 @@ func TestReadPrivateFormats(t *testing.T) {
 	}
 }
 
-func TestReadPrivateRefuses(t *testing.T) {
+func TestParsePrivateRefuses(t *testing.T) {
 	key := testcert.Key()
 	c := testcert.Cert(t)
 	plain, err := keyfile.EncodePrivate(key, nil)
@@ -130,32 +143,57 @@ func TestReadPrivateRefuses(t *testing.T) {
 		"pkcs12 passphrase needed": {p12, nil, keyfile.ErrPassphraseNeeded, nil},
 		"pkcs12 passphrase wrong":  {p12, []byte("wrong horse battery"), keyfile.ErrPassphraseWrong, nil},
 		"pkcs12 of another key":    {stranger, passphrase, nil, []string{"no certificate of its key"}},
-		"pkcs12, costly MAC":       {replaceInteger(t, patched, big.NewInt(40_000), big.NewInt(10_000_000)), passphrase, nil, []string{"more than 10000000 iterations"}},
-		"pkcs12, costly parts":     {bytes.Replace(patched, cheap, dear, 2), passphrase, nil, []string{"more than 10000000 iterations"}},
-		"pkcs12, trailing":         {append(bytes.Clone(p12), 0), passphrase, nil, []string{"damaged"}},
-		"PBKDF2, costly":           {withIterations(t, encrypted, 1000, 10_000_001), passphrase, nil, []string{"10000001 iterations"}},
-		"PBKDF2, negative":         {withIterations(t, encrypted, 1000, -1), passphrase, nil, []string{"-1 iterations"}},
-		"scrypt, costly":           {scryptWithN(t, key, 1<<21), passphrase, nil, []string{"scrypt with N=2097152"}},
-		"a certificate":            {cert.EncodePEM(c), nil, nil, []string{"no private key"}},
-		"a certificate, DER":       {c.Raw, nil, nil, []string{"no private key"}},
-		"two keys":                 {append(bytes.Clone(plain), plain...), nil, nil, []string{"two private keys"}},
+		"pkcs12, costly MAC": {
+			replaceInteger(t, patched, big.NewInt(40_000), big.NewInt(10_000_000)), passphrase, nil,
+			[]string{"more than 10000000 iterations"},
+		},
+		"pkcs12, costly parts": {
+			bytes.Replace(patched, cheap, dear, 2), passphrase, nil, []string{"more than 10000000 iterations"},
+		},
+		"pkcs12, trailing": {append(bytes.Clone(p12), 0), passphrase, nil, []string{"damaged"}},
+		"PBKDF2, costly": {
+			withIterations(t, encrypted, 1000, 10_000_001), passphrase, nil, []string{"10000001 iterations"},
+		},
+		"PBKDF2, negative": {
+			withIterations(t, encrypted, 1000, -1), passphrase, nil, []string{"-1 iterations"},
+		},
+		"scrypt, costly":     {scryptWithN(t, key, 1<<21), passphrase, nil, []string{"scrypt with N=2097152"}},
+		"a certificate":      {cert.EncodePEM(c), nil, nil, []string{"no private key"}},
+		"a certificate, DER": {c.Raw, nil, nil, []string{"no private key"}},
+		"two keys":           {append(bytes.Clone(plain), plain...), nil, nil, []string{"two private keys"}},
 		"old encryption": {[]byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: " +
 			"AES-256-CBC,00\n\nMIIB\n-----END RSA PRIVATE " +
 			"KEY-----\n"), passphrase, nil, []string{"openssl pkcs8 -topk8"}},
-		"EC":             {block("PRIVATE KEY", ecDER), nil, nil, []string{"only RSA"}},
-		"1024 bits":      {block("PRIVATE KEY", smallDER), nil, cert.ErrKeySize, nil},
-		"jks":            {[]byte{0xfe, 0xed, 0xfe, 0xed}, nil, nil, []string{"keytool -importkeystore"}},
-		"prose":          {[]byte("hello"), nil, nil, []string{"not PEM"}},
-		"too large":      {make([]byte, 1<<20+1), nil, nil, []string{"at most"}},
-		"public jwk":     {public, nil, nil, []string{"public key only"}},
-		"jwk: two":       {[]byte(`{"keys":[` + string(jwk) + "," + string(jwk) + `]}`), nil, nil, []string{"2 keys"}},
-		"jwk: oth":       {bytes.Replace(jwk, []byte("{"), []byte(`{"oth":[],`), 1), nil, nil, []string{"two primes"}},
-		"jwk: no qi":     {editJWK(t, jwk, func(m map[string]string) { delete(m, "qi") }), nil, nil, []string{`"qi"`, "missing"}},
-		"jwk: dp for dq": {editJWK(t, jwk, func(m map[string]string) { m["dp"] = m["dq"] }), nil, nil, []string{"do not belong together"}},
-		"jwk: p for q":   {editJWK(t, jwk, func(m map[string]string) { m["q"] = m["p"] }), nil, nil, []string{"do not belong together"}},
-		"jwk: p = 1":     {editJWK(t, jwk, func(m map[string]string) { m["p"], m["q"] = "AQ", m["n"] }), nil, nil, []string{"out of range"}},
-		"jwk: other d":   {editJWK(t, jwk, func(m map[string]string) { m["d"] = m["p"] }), nil, nil, []string{"do not belong together"}},
-		"jwk: e = 3":     {editJWK(t, jwk, func(m map[string]string) { m["e"] = "Aw" }), nil, cert.ErrKeyExponent, nil},
+		"EC":         {block("PRIVATE KEY", ecDER), nil, nil, []string{"only RSA"}},
+		"1024 bits":  {block("PRIVATE KEY", smallDER), nil, cert.ErrKeySize, nil},
+		"jks":        {[]byte{0xfe, 0xed, 0xfe, 0xed}, nil, nil, []string{"keytool -importkeystore"}},
+		"prose":      {[]byte("hello"), nil, nil, []string{"not PEM"}},
+		"too large":  {make([]byte, 1<<20+1), nil, nil, []string{"at most"}},
+		"public jwk": {public, nil, nil, []string{"public key only"}},
+		"jwk: two":   {[]byte(`{"keys":[` + string(jwk) + "," + string(jwk) + `]}`), nil, nil, []string{"2 keys"}},
+		"jwk: oth":   {bytes.Replace(jwk, []byte("{"), []byte(`{"oth":[],`), 1), nil, nil, []string{"two primes"}},
+		"jwk: no qi": {
+			editJWK(t, jwk, func(m map[string]string) { delete(m, "qi") }), nil, nil, []string{`"qi"`, "missing"},
+		},
+		"jwk: dp for dq": {
+			editJWK(t, jwk, func(m map[string]string) { m["dp"] = m["dq"] }), nil, nil,
+			[]string{"do not belong together"},
+		},
+		"jwk: p for q": {
+			editJWK(t, jwk, func(m map[string]string) { m["q"] = m["p"] }), nil, nil,
+			[]string{"do not belong together"},
+		},
+		"jwk: p = 1": {
+			editJWK(t, jwk, func(m map[string]string) { m["p"], m["q"] = "AQ", m["n"] }), nil, nil,
+			[]string{"out of range"},
+		},
+		"jwk: other d": {
+			editJWK(t, jwk, func(m map[string]string) { m["d"] = m["p"] }), nil, nil,
+			[]string{"do not belong together"},
+		},
+		"jwk: e = 3": {
+			editJWK(t, jwk, func(m map[string]string) { m["e"] = "Aw" }), nil, cert.ErrKeyExponent, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, info, err := keyfile.ParsePrivate(tt.data, tt.pass)
@@ -183,8 +221,8 @@ func editJWK(t *testing.T, data []byte, edit func(map[string]string)) []byte {
 	return out
 }
 
-// withIterations replaces the iteration count in encrypted PKCS#8; the lengths
-// around it follow.
+// withIterations replaces the iteration count in encrypted PKCS#8, and the lengths
+// around it.
 func withIterations(t *testing.T, text []byte, from, to int64) []byte {
 	t.Helper()
 	b, _ := pem.Decode(text)
@@ -193,15 +231,15 @@ func withIterations(t *testing.T, text []byte, from, to int64) []byte {
 
 func scryptWithN(t *testing.T, key *rsa.PrivateKey, n int64) []byte {
 	t.Helper()
-	text := encryptPKCS8(t, key, passphrase, pkcs8.ScryptOpts{SaltSize: 16, CostParameter: 512, BlockSize: 8, ParallelizationParameter: 1})
-	return withIterations(t, text, 512, n)
+	return withIterations(t, encryptPKCS8(t, key, passphrase, scrypt(16, 512)), 512, n)
 }
 
 func TestEncodePrivateRefusesShortPassphrases(t *testing.T) {
 	for _, n := range []int{1, 13} {
-		_, err := keyfile.EncodePrivate(testcert.Key(), bytes.Repeat([]byte("x"), n))
+		short := bytes.Repeat([]byte("x"), n)
+		_, err := keyfile.EncodePrivate(testcert.Key(), short)
 		wantError(t, err, "at least 14")
-		_, err = keyfile.EncodePKCS12(testcert.Key(), []*x509.Certificate{testcert.Cert(t)}, bytes.Repeat([]byte("x"), n))
+		_, err = keyfile.EncodePKCS12(testcert.Key(), []*x509.Certificate{testcert.Cert(t)}, short)
 		wantError(t, err, "at least 14")
 	}
 	_, err := keyfile.EncodePKCS12(testcert.OtherKey(), []*x509.Certificate{testcert.Cert(t)}, passphrase)

@@ -2,6 +2,9 @@ package keyfile_test
 
 import (
 	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +14,7 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// What we write, OpenSSL reads.
+// TestOpenSSLReadsOurs has every form that we write.
 func TestOpenSSLReadsOurs(t *testing.T) {
 	ssl := peer(t, "openssl")
 	p12, c := storePKCS12(t)
@@ -28,7 +31,8 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 		if !strings.Contains(out, table.Rows[0].SHA256.Colons) {
 			t.Errorf("%v: %s", args, out)
 		}
-		if which, ok := cert.Match(out, nil, c); !ok || which != (cert.Matched{Of: cert.FormDER, Hash: crypto.SHA256}) {
+		which, ok := cert.Match(out, nil, c)
+		if !ok || which != (cert.Matched{Of: cert.FormDER, Hash: crypto.SHA256}) {
 			t.Errorf("what openssl printed does not match: %s", which)
 		}
 	}
@@ -45,13 +49,15 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 	}
 	ssl.run("asn1parse", "-in", "ours.cer", "-inform", "DER")
 	ssl.run("asn1parse", "-in", "ours.p7b")
-	if out := ssl.run("pkcs7", "-in", "ours.p7b", "-print_certs"); !strings.Contains(out, strings.TrimSpace(string(forms[".pem"]))) {
+	certificate := strings.TrimSpace(string(forms[".pem"]))
+	if out := ssl.run("pkcs7", "-in", "ours.p7b", "-print_certs"); !strings.Contains(out, certificate) {
 		t.Errorf("pkcs7: %s", out)
 	}
 	p7, err := keyfile.EncodePKCS7DER(c)
 	must(t, err)
 	ssl.write("ours.p7b.der", p7)
-	if out := ssl.run("pkcs7", "-in", "ours.p7b.der", "-inform", "DER", "-print_certs"); !strings.Contains(out, strings.TrimSpace(string(forms[".pem"]))) {
+	out := ssl.run("pkcs7", "-in", "ours.p7b.der", "-inform", "DER", "-print_certs")
+	if !strings.Contains(out, certificate) {
 		t.Errorf("pkcs7: %s", out)
 	}
 	ssl.run("verify", "-attime", fmt.Sprint(testcert.Now.Unix()+60), "-CAfile", "ours.pem", "ours.pem")
@@ -75,18 +81,19 @@ func TestOpenSSLReadsOurs(t *testing.T) {
 			t.Errorf("the encryption has no %s:\n%s", want, parse)
 		}
 	}
-	out := ssl.run("pkcs12", "-in", "ours.p12", "-passin", "pass:"+string(passphrase), "-noenc")
-	if !strings.Contains(out, "BEGIN PRIVATE KEY") || !strings.Contains(out, strings.TrimSpace(string(forms[".pem"]))) {
+	out = ssl.run("pkcs12", "-in", "ours.p12", "-passin", "pass:"+string(passphrase), "-noenc")
+	if !strings.Contains(out, "BEGIN PRIVATE KEY") || !strings.Contains(out, certificate) {
 		t.Error("pkcs12 lacks the key or the certificate")
 	}
 }
 
-// What OpenSSL writes, we read.
+// TestOursReadsOpenSSL has every form that OpenSSL writes.
 func TestOursReadsOpenSSL(t *testing.T) {
 	ssl := peer(t, "openssl")
 	pass := "pass:" + string(passphrase)
-	ssl.run("req", "-x509", "-newkey", "rsa:2048", "-noenc", "-keyout", "k.pem", "-out", "c.pem", "-days", "730", "-sha256",
-		"-subj", "/C=US/O=Issuer Bank/OU=Key Team/CN=rdx", "-addext", "basicConstraints=critical,CA:FALSE",
+	ssl.run("req", "-x509", "-newkey", "rsa:2048", "-noenc", "-keyout", "k.pem", "-out", "c.pem",
+		"-days", "730", "-sha256", "-subj", "/C=US/O=Issuer Bank/OU=Key Team/CN=rdx",
+		"-addext", "basicConstraints=critical,CA:FALSE",
 		"-addext", "keyUsage=critical,keyEncipherment", "-addext", "subjectAltName=email:keys@issuer.example")
 	ssl.run("x509", "-in", "c.pem", "-outform", "DER", "-out", "c.der")
 	ssl.run("x509", "-in", "c.pem", "-text", "-out", "c.txt")
@@ -101,7 +108,8 @@ func TestOursReadsOpenSSL(t *testing.T) {
 		t.Errorf("%v", testcert.NotOK(v))
 	}
 	for name, format := range map[string]keyfile.Format{
-		"c.der": keyfile.FormatDER, "c.txt": keyfile.FormatPEM, "c.p7b": keyfile.FormatPKCS7PEM, "c.p7b.der": keyfile.FormatPKCS7DER,
+		"c.der": keyfile.FormatDER, "c.txt": keyfile.FormatPEM,
+		"c.p7b": keyfile.FormatPKCS7PEM, "c.p7b.der": keyfile.FormatPKCS7DER,
 	} {
 		f, err := keyfile.Parse(ssl.read(name))
 		must(t, err)
@@ -120,11 +128,16 @@ func TestOursReadsOpenSSL(t *testing.T) {
 	ssl.run("rsa", "-in", "k.pem", "-traditional", "-out", "k1.pem")
 	ssl.run("rsa", "-in", "k.pem", "-outform", "DER", "-traditional", "-out", "k1.der")
 	ssl.run("pkcs8", "-topk8", "-in", "k.pem", "-passout", pass, "-out", "k8.pem")
-	ssl.run("pkcs8", "-topk8", "-in", "k.pem", "-passout", pass, "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA512", "-outform", "DER", "-out", "k8-512.der")
+	ssl.run(
+		"pkcs8", "-topk8", "-in", "k.pem", "-passout", pass, "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA512",
+		"-outform", "DER", "-out", "k8-512.der",
+	)
 	ssl.run("pkcs8", "-topk8", "-in", "k.pem", "-passout", pass, "-scrypt", "-out", "k8-scrypt.pem")
 	ssl.run("pkcs12", "-export", "-inkey", "k.pem", "-in", "c.pem", "-passout", pass, "-out", "k.p12")
 	ssl.run("pkcs12", "-export", "-inkey", "k.pem", "-in", "c.pem", "-passout", pass, "-out", "k-old.p12", "-descert")
-	for _, name := range []string{"k.pem", "k1.pem", "k1.der", "k8.pem", "k8-512.der", "k8-scrypt.pem", "k.p12", "k-old.p12"} {
+	for _, name := range []string{
+		"k.pem", "k1.pem", "k1.der", "k8.pem", "k8-512.der", "k8-scrypt.pem", "k.p12", "k-old.p12",
+	} {
 		key, _, err := keyfile.ParsePrivate(ssl.read(name), passphrase)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -144,10 +157,15 @@ func TestOursReadsOpenSSL(t *testing.T) {
 	ssl.run("req", "-x509", "-key", "k.pem", "-out", "ca.pem", "-subj", "/CN=careless")
 	careless, err := keyfile.Parse(ssl.read("ca.pem"))
 	must(t, err)
-	if r := testcert.Finding(t, cert.Check(careless.Certificates[0], testcert.Policy(), careless.Certificates[0].NotBefore), "not-ca"); r.Level != cert.Warning {
+	leaf := careless.Certificates[0]
+	verdict := cert.Check(leaf, testcert.Policy(), leaf.NotBefore)
+	if r := testcert.Finding(t, verdict, "not-ca"); r.Level != cert.Warning {
 		t.Errorf("%+v", r)
 	}
-	ssl.run("req", "-x509", "-key", "k.pem", "-sha1", "-out", "sha1.pem", "-subj", "/CN=old", "-addext", "basicConstraints=critical,CA:FALSE")
+	ssl.run(
+		"req", "-x509", "-key", "k.pem", "-sha1", "-out", "sha1.pem", "-subj", "/CN=old", "-addext",
+		"basicConstraints=critical,CA:FALSE",
+	)
 	old, err := keyfile.Parse(ssl.read("sha1.pem"))
 	must(t, err)
 	v := cert.Check(old.Certificates[0], testcert.Policy(), old.Certificates[0].NotBefore)
@@ -167,22 +185,33 @@ func TestKeytoolBothWays(t *testing.T) {
 	forms[".p7b.der"] = p7
 	for ext, data := range forms {
 		java.write("ours"+ext, data)
-		if out := java.run("-printcert", "-file", "ours"+ext); !strings.Contains(out, cert.Fingerprints(nil, c).Rows[0].SHA256.Colons) {
+		sum := cert.Fingerprints(nil, c).Rows[0].SHA256.Colons
+		if out := java.run("-printcert", "-file", "ours"+ext); !strings.Contains(out, sum) {
 			t.Errorf("%s: %s", ext, out)
 		}
 	}
-	java.run("-importcert", "-noprompt", "-alias", "partner", "-file", "ours.cer", "-keystore", "trust.p12", "-storetype", "PKCS12", "-storepass", "changeit-changeit")
+	java.run(
+		"-importcert", "-noprompt", "-alias", "partner", "-file", "ours.cer", "-keystore", "trust.p12", "-storetype",
+		"PKCS12", "-storepass", "changeit-changeit",
+	)
 
 	java.write("ours.p12", p12)
-	if out := java.run("-list", "-keystore", "ours.p12", "-storetype", "PKCS12", "-storepass", string(passphrase)); !strings.Contains(out, "PrivateKeyEntry") {
+	out := java.run("-list", "-keystore", "ours.p12", "-storetype", "PKCS12", "-storepass", string(passphrase))
+	if !strings.Contains(out, "PrivateKeyEntry") {
 		t.Errorf("keytool -list: %s", out)
 	}
 
-	java.run("-genkeypair", "-alias", "a", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=java, OU=Key Team, O=Issuer Bank", "-validity", "730",
+	java.run("-genkeypair", "-alias", "a", "-keyalg", "RSA", "-keysize", "2048",
+		"-dname", "CN=java, OU=Key Team, O=Issuer Bank", "-validity", "730",
 		"-ext", "KU:critical=keyEncipherment", "-ext", "SAN=email:keys@issuer.example",
 		"-keystore", "java.p12", "-storetype", "PKCS12", "-storepass", string(passphrase))
-	java.run("-exportcert", "-rfc", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.pem")
-	java.run("-exportcert", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.cer")
+	java.run(
+		"-exportcert", "-rfc", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file",
+		"java.pem",
+	)
+	java.run(
+		"-exportcert", "-alias", "a", "-keystore", "java.p12", "-storepass", string(passphrase), "-file", "java.cer",
+	)
 	f, err := keyfile.Parse(java.read("java.pem"))
 	must(t, err)
 	leaf := f.Certificates[0]
@@ -195,5 +224,55 @@ func TestKeytoolBothWays(t *testing.T) {
 	must(t, err)
 	if !der.Certificates[0].Equal(leaf) || !info.Certificates[0].Equal(leaf) || !key.PublicKey.Equal(leaf.PublicKey) {
 		t.Error("the files of keytool do not belong together")
+	}
+}
+
+func TestCheckOfOtherKeys(t *testing.T) {
+	ssl := peer(t, "openssl")
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	made := map[string][]byte{"Ed25519": testcert.Issue(t, nil, nil, ed.Public(), ed).Raw}
+	for name, args := range map[string][]string{
+		"EC":      {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"},
+		"RSA-PSS": {"-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"},
+		"RSA-PSS, bound": {
+			"-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt", "rsa_pss_keygen_md:sha256",
+			"-pkeyopt", "rsa_pss_keygen_mgf1_md:sha256", "-pkeyopt", "rsa_pss_keygen_saltlen:32",
+		},
+		"EC, unknown curve": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:brainpoolP256r1"},
+	} {
+		ssl.run(append([]string{"genpkey", "-out", "k.pem"}, args...)...)
+		ssl.run("req", "-x509", "-key", "k.pem", "-out", "c.pem", "-days", "730",
+			"-subj", "/O=Issuer Bank/OU=Key Team/CN=rdx",
+			"-addext", "basicConstraints=critical,CA:FALSE", "-addext", "keyUsage=critical,keyEncipherment",
+			"-addext", "subjectAltName=email:keys@issuer.example")
+		b, _ := pem.Decode(ssl.read("c.pem"))
+		made[name] = b.Bytes
+	}
+	for name, der := range made {
+		f, err := keyfile.Parse(der)
+		if name == "EC, unknown curve" { // crypto/x509 does not parse it
+			wantError(t, err, "elliptic")
+			notPrivate(t, err)
+			continue
+		}
+		must(t, err)
+		if f.PublicKey != nil {
+			t.Errorf("%s: an RSA key", name)
+		}
+		leaf := f.Certificates[0]
+		v := cert.Check(leaf, testcert.Policy(), leaf.NotBefore.AddDate(0, 0, 1))
+		r := testcert.Finding(t, v, "key-type")
+		kind, _, _ := strings.Cut(strings.Replace(name, "EC", "ECDSA", 1), ",")
+		if r.Level != cert.Refused || len(v) != 15 || !strings.Contains(r.Found, kind) {
+			t.Errorf("%s: %d rules, %+v", name, len(v), r)
+		}
+		if strings.HasPrefix(name, "RSA-PSS") && !strings.Contains(r.Remedy, "rsaEncryption") {
+			t.Errorf("%s: %+v", name, r)
+		}
+		testcert.CheckAdvice(t, v)
+		if table := cert.Fingerprints(der, leaf); len(table.Rows) == 0 {
+			t.Errorf("%s: no checksum", name)
+		}
 	}
 }
