@@ -11,7 +11,6 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-
 func FuzzParseKeyID(f *testing.F) {
 	f.Add("1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG")
 	f.Add("RDXMETEST-PKE-ACS-CC-2048SHA2-DEV")
