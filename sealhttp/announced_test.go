@@ -12,7 +12,8 @@ func TestTriggerOff(t *testing.T) {
 	for _, value := range []string{"false", "False", "FALSE"} {
 		var got bool
 		s := provider(t, reached(t, &got), optional)
-		if answer, body := raw(t, s.URL+"/api/evaluation", `{}`, "X-Payload-Encrypted", value); answer.StatusCode != 200 || !got {
+		answer, body := raw(t, s.URL+"/api/evaluation", `{}`, "X-Payload-Encrypted", value)
+		if answer.StatusCode != 200 || !got {
 			t.Errorf("%s: %d %s", value, answer.StatusCode, body)
 		}
 	}
@@ -38,14 +39,17 @@ func TestAnnouncedElsewhere(t *testing.T) {
 
 // TestMediaTypes: none, an empty one, and each that the profile lists.
 func TestMediaTypes(t *testing.T) {
-	p := changed(t, "riskos", "body: {content_type: application/json, field: encrypted_request, others: refuse}",
-		"body: {content_type: application/json, accept: [application/jose+json, text/json], field: encrypted_request, others: refuse}")
+	p := load(t, "riskos")
+	p.Request.Body.Accept = []string{"application/jose+json", "text/json"}
 	for contentType, status := range map[string]int{
-		"": 200, "application/json": 200, "APPLICATION/JSON": 200, "application/jose+json": 200, "text/json; charset=UTF-8": 200, "text/json;charset=us-ascii": 200,
-		"text/plain": 400, "application/jose": 400, "json": 400, "text/json;charset=latin1": 400, "application/json, text/json": 400,
+		"": 200, "application/json": 200, "APPLICATION/JSON": 200, "application/jose+json": 200,
+		"text/json; charset=UTF-8": 200, "text/json;charset=us-ascii": 200,
+		"text/plain": 400, "application/jose": 400, "json": 400,
+		"text/json;charset=latin1": 400, "application/json, text/json": 400,
 	} {
 		s := provider(t, echo, func(c *sealane.Config) { c.Profile = p })
-		answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`), "X-Payload-Encrypted", "true", "Content-Type", contentType)
+		answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`),
+			"X-Payload-Encrypted", "true", "Content-Type", contentType)
 		if answer.StatusCode != status {
 			t.Errorf("%q: %d %s", contentType, answer.StatusCode, body)
 		}

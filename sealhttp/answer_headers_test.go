@@ -26,7 +26,8 @@ func TestRefusalsAreNotStored(t *testing.T) {
 		status    int
 	}{{s.URL, `{}`, 400}, {s.URL, `{"encrypted_request":"a.b.c.d.e"}`, 400}, {unknown.URL, `{}`, 401}} {
 		answer, _ := raw(t, c.url+"/api/evaluation", c.body, "X-Payload-Encrypted", "true")
-		if got := answer.Header.Values("Cache-Control"); answer.StatusCode != c.status || !slices.Equal(got, []string{"no-store"}) {
+		got := answer.Header.Values("Cache-Control")
+		if answer.StatusCode != c.status || !slices.Equal(got, []string{"no-store"}) {
 			t.Errorf("%d with Cache-Control %q", answer.StatusCode, got)
 		}
 	}
@@ -36,8 +37,9 @@ func TestRefusalsAreNotStored(t *testing.T) {
 // stay behind where it is sealed. The others are sent.
 func TestHeadersOfTheService(t *testing.T) {
 	about := map[string]string{
-		"Content-Type": "text/x-secret", "ETag": `"abc"`, "Content-MD5": "abc=", "Content-Digest": "sha-256=:abc:", "Repr-Digest": "sha-256=:abc:",
-		"Digest": "SHA-256=abc", "Accept-Ranges": "bytes", "Content-Range": "bytes 0-1/2",
+		"Content-Type": "text/x-secret", "ETag": `"abc"`, "Content-MD5": "abc=",
+		"Content-Digest": "sha-256=:abc:", "Repr-Digest": "sha-256=:abc:", "Digest": "SHA-256=abc",
+		"Accept-Ranges": "bytes", "Content-Range": "bytes 0-1/2",
 	}
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
 		for name, value := range about {
@@ -61,8 +63,9 @@ func TestHeadersOfTheService(t *testing.T) {
 	if got := answer.Header.Values("Set-Cookie"); !slices.Equal(got, []string{"a=1", "b=2"}) {
 		t.Errorf("Set-Cookie is %q", got)
 	}
-	if answer.ContentLength != int64(len(body)) || answer.Header.Get("Content-Type") != "application/json" {
-		t.Errorf("%d bytes of %s, the header says %d", len(body), answer.Header.Get("Content-Type"), answer.ContentLength)
+	contentType := answer.Header.Get("Content-Type")
+	if answer.ContentLength != int64(len(body)) || contentType != "application/json" {
+		t.Errorf("%d bytes of %s, the header says %d", len(body), contentType, answer.ContentLength)
 	}
 }
 
@@ -87,9 +90,9 @@ func TestHeadersAfterTheAnswerBegan(t *testing.T) {
 			io.WriteString(w, `1}`)
 		})
 		answer, _ := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
-		h := answer.Header
-		if answer.StatusCode != c.status || h.Get("X-Before") != "1" || h.Get("X-Changed") != "1" || h.Get("X-After") != "" {
-			t.Errorf("%d with %v", answer.StatusCode, h)
+		got := fmt.Sprint(answer.Header["X-Before"], answer.Header["X-Changed"], answer.Header["X-After"])
+		if answer.StatusCode != c.status || got != "[1] [1] []" {
+			t.Errorf("%d with %v", answer.StatusCode, answer.Header)
 		}
 	}
 }

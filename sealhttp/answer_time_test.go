@@ -59,14 +59,16 @@ func noting(t *testing.T, h http.Handler, hurry bool) (s *httptest.Server, set f
 func TestSilentBody(t *testing.T) {
 	lane := newLane(t, config(t, sealane.ServerSide))
 	start := time.Now()
-	s, set := noting(t, &sealhttp.Handler{Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Next: http.HandlerFunc(echo), Log: discard}, true)
+	h := &sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard}
+	s, set := noting(t, h, true)
 	c, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	// The length is one that net/http does not read to its end before it answers.
-	io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\nContent-Length: 300000\r\n\r\n{")
+	io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\n"+
+		"Content-Length: 300000\r\n\r\n{")
 	c.SetReadDeadline(time.Now().Add(10 * time.Second))
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || answer.StatusCode != 400 {
@@ -83,7 +85,7 @@ func TestServiceHasTime(t *testing.T) {
 	lane := newLane(t, config(t, sealane.ServerSide))
 	var set func() []time.Time
 	s, set := noting(t, &sealhttp.Handler{
-		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil }, Log: discard,
+		Lane: sealhttp.OneLane(lane), Log: discard,
 		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			if all := set(); len(all) < 2 || !all[len(all)-1].IsZero() {
 				t.Errorf("while a request is served, its read deadlines are %v", all)
@@ -138,7 +140,7 @@ func TestLogAfterAnswer(t *testing.T) {
 			}
 			lane, read := newLane(t, c2), make(chan bool)
 			s := httptest.NewServer(&sealhttp.Handler{
-				Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
+				Lane: sealhttp.OneLane(lane),
 				Next: http.HandlerFunc(echo),
 				Log:  slog.New(lateLog{slog.DiscardHandler, t, read}),
 			})

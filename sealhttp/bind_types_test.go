@@ -22,7 +22,7 @@ func TestIdentifiersAreComparedWithTheirType(t *testing.T) {
 		{"a number inside", "POST", "/api/evaluation", `{}`, `"eval_id":"1",`, `{"eval_id":1}`, false},
 		{"an empty string outside", "POST", "/api/evaluation", `{}`, `"eval_id":"",`, `{"eval_id":1}`, false},
 		{"null and its name", "POST", "/api/evaluation", `{}`, `"eval_id":"null",`, `{"eval_id":null}`, false},
-		{"numbers that are written differently", "POST", "/api/evaluation", `{}`, `"eval_id":1.0,`, `{"eval_id":1}`, false},
+		{"numbers written differently", "POST", "/api/evaluation", `{}`, `"eval_id":1.0,`, `{"eval_id":1}`, false},
 
 		{"echoed string", "POST", "/api/evaluation", `{"id":"1"}`, ``, `{"id":"1"}`, true},
 		{"echoed number", "POST", "/api/evaluation", `{"id":1}`, ``, `{"id":1}`, true},

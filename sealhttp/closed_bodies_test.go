@@ -23,7 +23,8 @@ type replying struct {
 func (p *replying) RoundTrip(r *http.Request) (*http.Response, error) {
 	io.Copy(io.Discard, r.Body)
 	r.Body.Close()
-	return &http.Response{StatusCode: p.status, Header: http.Header{}, Body: closer{p.body, &p.closed}, ContentLength: -1, Request: r}, nil
+	return &http.Response{StatusCode: p.status, Header: http.Header{}, Body: closer{p.body, &p.closed},
+		ContentLength: -1, Request: r}, nil
 }
 
 // TestAnswersAreClosed: a connection whose answer is not closed is never used again.

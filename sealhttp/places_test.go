@@ -26,7 +26,7 @@ func newGate(t *testing.T, h *sealhttp.Handler) *gate {
 	lane := newLane(t, config(t, sealane.ServerSide))
 	g := &gate{entered: make(chan chan bool), returned: make(chan bool, 100)}
 	over := make(chan bool)
-	h.Lane = func(*http.Request) (*sealane.Lane, error) { return lane, nil }
+	h.Lane = sealhttp.OneLane(lane)
 	h.Next = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		leave := make(chan bool)
 		select {

@@ -17,7 +17,7 @@ import (
 // written. The service is told, so that it can stop.
 func TestAnswerOfTheLimit(t *testing.T) {
 	const limit = 1000
-	for name, parts := range map[string][]int{"one piece": {limit}, "pieces": {1, 600, 0, 399}, "bytes at the end": {999, 1}} {
+	for name, parts := range map[string][]int{"one piece": {limit}, "pieces": {1, 600, 0, 399}, "two": {999, 1}} {
 		for _, more := range []int{0, 1} {
 			s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 				for _, n := range parts {
@@ -25,11 +25,13 @@ func TestAnswerOfTheLimit(t *testing.T) {
 						t.Errorf("%s: %v", name, err)
 					}
 				}
-				if n, err := io.WriteString(w, strings.Repeat(" ", more)); n != 0 || errors.Is(err, sealane.ErrTooLarge) != (more > 0) {
+				n, err := io.WriteString(w, strings.Repeat(" ", more))
+				if n != 0 || errors.Is(err, sealane.ErrTooLarge) != (more > 0) {
 					t.Errorf("%s, %d bytes too many: %d are written, %v", name, more, n, err)
 				}
 			}, func(c *sealane.Config) { c.MaxPayload = limit })
-			answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`), "X-Payload-Encrypted", "true")
+			sealed := wrapped(t, customer(t), `{}`)
+			answer, body := raw(t, s.URL+"/api/evaluation", sealed, "X-Payload-Encrypted", "true")
 			if want := 200 + 300*more; answer.StatusCode != want {
 				t.Errorf("%s, %d bytes: %d %.80s", name, limit+more, answer.StatusCode, body)
 			}
@@ -91,12 +93,13 @@ func TestIdentifierOutside(t *testing.T) {
 func TestContextOfTheService(t *testing.T) {
 	type key struct{}
 	lane, reached := newLane(t, config(t, sealane.ServerSide)), false
-	h := &sealhttp.Handler{Lane: sealhttp.OneLane(lane), Log: discard, Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	next := func(_ http.ResponseWriter, r *http.Request) {
 		reached = true
 		if r.Context().Value(key{}) != "tenant" || r.Context().Value(http.ServerContextKey) == nil {
 			t.Error("the service has another context")
 		}
-	})}
+	}
+	h := &sealhttp.Handler{Lane: sealhttp.OneLane(lane), Log: discard, Next: http.HandlerFunc(next)}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), key{}, "tenant")))
 	}))

@@ -46,8 +46,8 @@ func TestLevelsOfRefusals(t *testing.T) {
 		if later := answer.Header.Get("Retry-After") != ""; later != (c.status == 503) {
 			t.Errorf("%d with Retry-After %q", c.status, answer.Header.Get("Retry-After"))
 		}
-		log := s.logged()
-		if strings.Count(log, "message refused") != 1 || !strings.Contains(log, "level="+c.level+" ") || !strings.Contains(log, fmt.Sprintf(" status=%d ", c.status)) {
+		line := fmt.Sprintf(`^.* level=%s msg="message refused" .* status=%d .*\n$`, c.level, c.status)
+		if log := s.logged(); !regexp.MustCompile(line).MatchString(log) {
 			t.Errorf("log of a %d: %s", c.status, log)
 		}
 	}
@@ -70,20 +70,29 @@ func TestPathInTheLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		answer.Body.Close()
-		if log := s.logged(); answer.StatusCode != 400 || !strings.Contains(log, "path="+c.want+" ") || strings.Contains(log, "SECRET") {
+		log := s.logged()
+		if answer.StatusCode != 400 || !strings.Contains(log, "path="+c.want+" ") || strings.Contains(log, "SECRET") {
 			t.Errorf("%s %s: %d, log: %s", c.method, c.path, answer.StatusCode, log)
 		}
 	}
 	// RDX takes every path, so that the profile has nothing to write.
 	const id = "1234-PKE-ACS-Client-2048SHA2-STAG"
-	ingress := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide, SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, id, testkey.RSA(t, "issuer", 2048))})
-	s := &server{}
-	s.Server = httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(ingress), Next: http.HandlerFunc(echo), Log: slog.New(slog.NewTextHandler(s, nil))})
-	defer s.Close()
+	s := logging(t, newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide,
+		SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, id, testkey.RSA(t, "issuer", 2048))}), nil)
 	raw(t, s.URL+"/v1/risk", `{}`)
 	if log := s.logged(); !strings.Contains(log, "path=/v1/risk ") {
 		t.Errorf("log: %s", log)
 	}
+}
+
+// logging serves echo on a lane.
+func logging(t *testing.T, lane *sealane.Lane, newID func() string) *server {
+	t.Helper()
+	s := &server{}
+	s.Server = httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo),
+		NewID: newID, Log: slog.New(slog.NewTextHandler(s, nil))})
+	t.Cleanup(s.Close)
+	return s
 }
 
 // TestIdentifiersOfRefusals: the partner and the operator see the same one, which
@@ -91,10 +100,9 @@ func TestPathInTheLog(t *testing.T) {
 func TestIdentifiersOfRefusals(t *testing.T) {
 	lane := newLane(t, config(t, sealane.ServerSide))
 	n := 0
-	for name, newID := range map[string]func() string{"own": func() string { n++; return fmt.Sprint("own-", n) }, "default": nil} {
-		s := &server{}
-		s.Server = httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), NewID: newID, Log: slog.New(slog.NewTextHandler(s, nil))})
-		defer s.Close()
+	own := func() string { n++; return fmt.Sprint("own-", n) }
+	for name, newID := range map[string]func() string{"own": own, "default": nil} {
+		s := logging(t, lane, newID)
 		form := regexp.MustCompile(`^own-\d$`)
 		if newID == nil {
 			form = regexp.MustCompile("^" + uuidForm.String() + "$")

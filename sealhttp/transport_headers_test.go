@@ -3,13 +3,13 @@ package sealhttp_test
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,16 +50,16 @@ func TestAcceptOfTheCaller(t *testing.T) {
 		io.WriteString(w, answerBody(t, ``, `{}`))
 	}))
 	defer s.Close()
-	for accept, want := range map[string]string{"": "application/json", "application/json;v=2": "application/json;v=2"} {
+	for _, want := range []string{"application/json", "application/json;v=2"} {
 		r := request(t, "POST", s.URL+"/api/evaluation", `{}`)
-		if accept != "" {
-			r.Header.Set("Accept", accept)
+		if want != "application/json" {
+			r.Header.Set("Accept", want)
 		}
 		if _, _, err := do(t, customer(t), r); err != nil {
 			t.Error(err)
 		}
 		if seen := <-got; !slices.Equal(seen, []string{want}) {
-			t.Errorf("Accept %q is sent as %q", accept, seen)
+			t.Errorf("Accept is sent as %q, want %s", seen, want)
 		}
 	}
 }
@@ -79,7 +79,8 @@ func (c cached) RoundTrip(r *http.Request) (*http.Response, error) {
 // caller's, not the sealed one. What the base transport returned is not changed.
 func TestOpenedAnswer(t *testing.T) {
 	s := answering(t, 200, answerBody(t, ``, `{"a":1}`))
-	header := http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"identity"}, "Content-Length": {"9"}, "X-Trace": {"1", "2"}}
+	header := http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"identity"}, "Content-Length": {"9"},
+		"X-Trace": {"1", "2"}}
 	before := header.Clone()
 	r := request(t, "POST", s.URL+"/api/evaluation", `{"id":1}`)
 	r.Header.Set("X-Own", "1")
@@ -88,13 +89,16 @@ func TestOpenedAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	if want := (http.Header{"Content-Type": {"application/json"}, "Content-Length": {"7"}, "X-Trace": {"1", "2"}}); !maps.EqualFunc(answer.Header, want, slices.Equal) {
+	want := http.Header{"Content-Type": {"application/json"}, "Content-Length": {"7"}, "X-Trace": {"1", "2"}}
+	if !maps.EqualFunc(answer.Header, want, slices.Equal) {
 		t.Errorf("headers are %v", answer.Header)
 	}
 	if !maps.EqualFunc(header, before, slices.Equal) {
 		t.Errorf("the base transport's headers became %v", header)
 	}
-	if got := answer.Request; got.URL != r.URL || got.Header.Get("X-Own") != "1" || got.Header.Get("X-Payload-Encrypted") != "" || got.ContentLength != 8 {
+	got := answer.Request
+	own := http.Header{"X-Own": {"1"}}
+	if got.URL != r.URL || got.ContentLength != 8 || !maps.EqualFunc(got.Header, own, slices.Equal) {
 		t.Errorf("Request is %v of %d bytes with %v", got.URL, got.ContentLength, got.Header)
 	}
 }
@@ -136,9 +140,12 @@ func TestLengthOfTheOpenedAnswer(t *testing.T) {
 		if err != nil || body != c.want {
 			t.Fatalf("%q, %v", body, err)
 		}
-		length := answer.Header.Values("Content-Length")
-		if answer.Trailer != nil || answer.TransferEncoding != nil || answer.ContentLength != int64(len(c.want)) || fmt.Sprint(length) != fmt.Sprintf("[%d]", len(c.want)) {
-			t.Errorf("trailers %v, Transfer-Encoding %q, length %d, Content-Length %q", answer.Trailer, answer.TransferEncoding, answer.ContentLength, length)
+		if answer.Trailer != nil || answer.TransferEncoding != nil {
+			t.Errorf("trailers %v, Transfer-Encoding %q", answer.Trailer, answer.TransferEncoding)
+		}
+		length := answer.Header.Get("Content-Length")
+		if answer.ContentLength != int64(len(c.want)) || length != strconv.Itoa(len(c.want)) {
+			t.Errorf("length %d, Content-Length %q", answer.ContentLength, length)
 		}
 	}
 }
@@ -146,14 +153,19 @@ func TestLengthOfTheOpenedAnswer(t *testing.T) {
 // TestCodedRequest: a body that the caller compressed is refused here, and not by
 // the partner after it was sent.
 func TestCodedRequest(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("something was sent")
+	}))
 	defer s.Close()
 	r := request(t, "POST", s.URL+"/api/evaluation", "compressed")
 	r.Header.Set("Content-Encoding", "gzip")
 	_, _, err := do(t, customer(t), r)
-	var partner *sealhttp.PartnerError
-	if !errors.Is(err, sealane.ErrFormat) || sealane.FaultOf(err) != "http.content-encoding" || errors.As(err, &partner) || errors.Is(err, sealane.ErrMayBeProcessed) {
+	if !errors.Is(err, sealane.ErrFormat) || sealane.FaultOf(err) != "http.content-encoding" {
 		t.Errorf("error is %v", err)
+	}
+	var partner *sealhttp.PartnerError
+	if errors.As(err, &partner) || errors.Is(err, sealane.ErrMayBeProcessed) {
+		t.Errorf("it was sent: %v", err)
 	}
 }
 
@@ -179,7 +191,8 @@ func TestLostInTheMiddle(t *testing.T) {
 		c.(*net.TCPConn).SetLinger(0)
 		c.Close()
 	}()
-	_, _, err = do(t, customer(t), request(t, "POST", "http://"+l.Addr().String()+"/api/evaluation", strings.Repeat("x", 16<<20)))
+	large := strings.Repeat("x", 16<<20)
+	_, _, err = do(t, customer(t), request(t, "POST", "http://"+l.Addr().String()+"/api/evaluation", large))
 	<-done
 	var answer *sealhttp.AnswerError
 	if !errors.As(err, &answer) || answer.Status != 0 || !errors.Is(err, sealane.ErrMayBeProcessed) {
