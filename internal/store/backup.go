@@ -18,11 +18,11 @@ import (
 	"github.com/sealane/sealane/internal/newfile"
 )
 
-// A backup is the same for both databases, so that it moves a registry from one
-// to the other: lines of JSON. The first says what it is, then each table's name
-// and columns come before its rows, which are lists of values, and the last line
-// has the SHA-256 of all lines before it. Private keys in it are sealed, as they
-// are in the database.
+// A backup is the same for both databases, so that a registry can be moved from one
+// to the other. It consists of lines of JSON: the first says what it is; a line with
+// the name and the columns of a table comes before the table's rows, which are lists
+// of values; the last has the SHA-256 of all lines before it. Private keys are sealed
+// in it, as they are in the database.
 type (
 	backupStart struct {
 		Backup  string `json:"backup"` // backupKind
@@ -30,7 +30,7 @@ type (
 	}
 	backupTable struct {
 		Table   string   `json:"table"`
-		Columns []string `json:"columns"` // NAME, or NAME:bytes for base64
+		Columns []string `json:"columns"` // NAME, NAME:bytes for base64, or NAME:bytes? for base64 or null
 		Order   string   `json:"order"`   // the first columns, by which rows are sorted
 	}
 	backupEnd struct {
@@ -54,11 +54,7 @@ func (d *table[T]) backup() []backupTable {
 	for _, p := range d.parts("") {
 		b := backupTable{Table: p.name, Order: strings.Join(namesOf(p.key), ", ")}
 		for _, c := range slices.Concat(p.key, p.columns) {
-			name := c.name
-			if c.bytes {
-				name += ":bytes"
-			}
-			b.Columns = append(b.Columns, name)
+			b.Columns = append(b.Columns, backupColumn{c.name, c.bytes, c.null}.String())
 		}
 		if p.version {
 			b.Columns = append(b.Columns, "version")
@@ -69,8 +65,8 @@ func (d *table[T]) backup() []backupTable {
 }
 
 // Backup writes everything, as it is at one moment, into a new file that only its
-// owner reads. Others go on reading and writing meanwhile. What was written is
-// read again before it counts. A database that is newer than the program is refused.
+// owner can read, and then checks the file. Others can read and write meanwhile.
+// Backup refuses a database that is newer than the program.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	err := newfile.WriteFrom(path, 0o600, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 1<<16)
@@ -97,7 +93,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
-// dump writes rows as lines; with no writer it only counts and sums.
+// dump writes rows as lines. Without a writer it only counts and sums them.
 type dump struct {
 	out  io.Writer
 	sum  hash.Hash
@@ -137,29 +133,20 @@ func (d *dump) table(t *tx, table backupTable) error {
 	if err := d.line(table); err != nil {
 		return err
 	}
-	names, bytes := table.columns()
-	written := "SELECT " + strings.Join(names, ", ") + " FROM " + table.Table + " ORDER BY " + table.Order
+	columns := table.columns()
+	written := "SELECT " + strings.Join(table.names(), ", ") + " FROM " + table.Table + " ORDER BY " + table.Order
 	return t.rows("table "+table.Table, written, nil, func(row scan) error {
-		values, to := make([]any, len(names)), make([]any, len(names))
+		values, to := make([]any, len(columns)), make([]any, len(columns))
 		for i := range values {
 			to[i] = &values[i]
 		}
 		if err := row(to...); err != nil {
 			return err
 		}
-		for i, v := range values {
-			switch v := v.(type) {
-			case []byte:
-				if values[i] = notNull(v); !bytes[i] {
-					values[i] = string(v)
-				}
-			case nil:
-				if bytes[i] { // SQLite's driver returns nil for no bytes
-					values[i] = []byte{}
-				}
-			case string, int64:
-			default:
-				return fmt.Errorf("table %s: its column %s holds a %T", table.Table, names[i], v)
+		for i, c := range columns {
+			var err error
+			if values[i], err = c.encode(values[i]); err != nil {
+				return fmt.Errorf("table %s: %w", table.Table, err)
 			}
 		}
 		d.rows++
@@ -167,20 +154,84 @@ func (d *dump) table(t *tx, table backupTable) error {
 	})
 }
 
-// columns returns the names, and which of them hold bytes.
-func (b backupTable) columns() (names []string, bytes []bool) {
-	for _, c := range b.Columns {
-		name, is := strings.CutSuffix(c, ":bytes")
-		names, bytes = append(names, name), append(bytes, is)
+// backupColumn is a column as a table's line has it.
+type backupColumn struct {
+	name        string
+	bytes, null bool
+}
+
+// String returns the column as it is written.
+func (c backupColumn) String() string {
+	switch {
+	case c.null:
+		return c.name + ":bytes?"
+	case c.bytes:
+		return c.name + ":bytes"
 	}
-	return names, bytes
+	return c.name
+}
+
+func (b backupTable) columns() []backupColumn {
+	var all []backupColumn
+	for _, written := range b.Columns {
+		name, kind, _ := strings.Cut(written, ":")
+		all = append(all, backupColumn{name, kind != "", kind == "bytes?"})
+	}
+	return all
+}
+
+func (b backupTable) names() []string {
+	var names []string
+	for _, c := range b.columns() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// encode returns a value of the database as JSON has it.
+func (c backupColumn) encode(value any) (any, error) {
+	switch v := value.(type) {
+	case []byte:
+		if !c.bytes {
+			return string(v), nil
+		}
+		return notNull(v), nil
+	case nil:
+		if c.bytes && !c.null { // SQLite's driver returns nil for no bytes
+			return []byte{}, nil
+		}
+		return nil, nil
+	case string, int64:
+		return v, nil
+	}
+	return nil, fmt.Errorf("its column %s holds a %T", c.name, value)
+}
+
+// decode returns a value of a backup as the database stores it.
+func (c backupColumn) decode(value json.RawMessage) (any, error) {
+	switch {
+	case string(value) == "null":
+		return nil, nil
+	case c.bytes:
+		var b []byte
+		err := json.Unmarshal(value, &b)
+		return notNull(b), err
+	case value[0] == '"':
+		var s string
+		err := json.Unmarshal(value, &s)
+		return s, err
+	default:
+		var n int64
+		err := json.Unmarshal(value, &n)
+		return n, err
+	}
 }
 
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
-// check refuses names that are not plain, because statements are made of them.
+// check refuses names that are not plain, because statements are made from them.
 func (b backupTable) check() error {
-	names, _ := b.columns()
+	names := b.names()
 	if len(names) == 0 {
 		return errors.New("a table's line has no columns")
 	}

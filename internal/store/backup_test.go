@@ -73,6 +73,38 @@ func TestBackupOverwritesNothing(t *testing.T) {
 	})
 }
 
+// Rows without a value in a column that is unique, and so NULL, are restored without one.
+func TestBackupKeepsNull(t *testing.T) {
+	for _, from := range databases {
+		onBoth(t, func(t *testing.T, address string) {
+			s := open(t, from.address(t))
+			update(t, s, func(tx registry.Tx) error {
+				eve, ada := person("eve"), person("ada")
+				eve.SHA256, ada.SHA256 = nil, nil
+				return all(agreement(tx, "acme", "PROD"), tx.PutPerson(&eve), tx.PutPerson(&ada), tx.PutSetting("empty", nil))
+			})
+			path := filepath.Join(t.TempDir(), "backup")
+			if err := s.Backup(t.Context(), path); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Restore(t.Context(), address, path, store.Options{}); err != nil {
+				t.Fatalf("from %s: %v", from.name, err)
+			}
+			view(t, open(t, address), func(tx registry.Tx) error {
+				got, err := tx.Person("eve")
+				if got.SHA256 != nil {
+					t.Errorf("from %s: a hash of %d bytes came back", from.name, len(got.SHA256))
+				}
+				_, missing := tx.PersonBySHA256(nil)
+				if !errors.Is(missing, registry.ErrNotFound) {
+					t.Errorf("from %s: a person without a hash was found by none: %v", from.name, missing)
+				}
+				return err
+			})
+		})
+	}
+}
+
 func TestRestoreOnlyIntoAnEmptyDatabase(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s := open(t, address)

@@ -11,6 +11,7 @@ import (
 type column[T any] struct {
 	name  string
 	bytes bool // the column holds bytes; they are base64 in a backup
+	null  bool // the column holds bytes or NULL
 
 	value func(row *T) any  // what is stored; nil: the column is only read
 	into  func(row *T) any  // what the column is scanned into; nil: the column is only written
@@ -57,7 +58,7 @@ func blob[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
 // blobOrNull stores NULL for no bytes.
 func blobOrNull[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
 	c := blob(name, of)
-	c.value = func(row *T) any { return orNull([]byte(*of(row))) }
+	c.value, c.null = func(row *T) any { return orNull([]byte(*of(row))) }, true
 	return c
 }
 

@@ -37,7 +37,8 @@ func TestDeclaredColumnsAreThoseOfTheDatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, column := range table.Columns {
-				declared = append(declared, table.Table+"."+strings.TrimSuffix(column, ":bytes"))
+				name, _, _ := strings.Cut(column, ":")
+				declared = append(declared, table.Table+"."+name)
 			}
 		}
 		slices.Sort(declared)

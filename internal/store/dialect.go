@@ -28,7 +28,7 @@ type dialect struct {
 	rebound sync.Map // statement as written: as the database reads it
 }
 
-// statement gives a statement as the database reads it.
+// statement returns a statement as the database reads it.
 func (d *dialect) statement(written string) string {
 	if !d.numbered {
 		return written

@@ -32,7 +32,7 @@ func postgresDialect() *dialect {
 func openPostgres(address string, o Options) (*Store, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		// The parser's words may hold the address, and with it a password.
+		// The parser's error may contain the address, and with it a password.
 		return nil, errors.New("its postgres:// address is not well formed; " +
 			"it looks like postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full")
 	}
@@ -45,11 +45,10 @@ func openPostgres(address string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// beginPostgres makes writers take turns. Without that, two changes that have
-// nothing to do with each other would both append to the audit log, and one of
-// them would fail. The lock comes before the first look at the data, so that the
-// look is not older than the lock. Autovacuum does not get in its way: the table
-// has no rows.
+// beginPostgres makes writers take turns. Without that, two unrelated changes would
+// both append to the audit log, and one of them would fail. The lock comes before
+// the first statement that reads, so that what it reads is not older than the lock.
+// The table has no rows, so autovacuum never locks it.
 func beginPostgres(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	return beginLocked(ctx, db, sql.LevelSerializable, "LOCK TABLE writer IN EXCLUSIVE MODE")
 }
@@ -77,7 +76,7 @@ func beginLocked(ctx context.Context, db *sql.DB, level sql.IsolationLevel, lock
 	return t, nil
 }
 
-// plainPostgres leaves out the detail of a server's error, which holds values.
+// plainPostgres leaves out the detail of a server's error, which contains values.
 func plainPostgres(err error) error {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {

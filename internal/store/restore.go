@@ -10,10 +10,10 @@ import (
 	"slices"
 )
 
-// Restore fills a database, which must be new or empty, from a backup: all of it
-// or, after an error, nothing. The checksum is compared first. At the end the
-// database is read again and compared with the backup, row by row. That the audit
-// log's chain holds is for the caller to see.
+// Restore fills a new or empty database from a backup: with all of it or, after an
+// error, with nothing. It compares the checksum first; at the end it reads the
+// database and compares that with the backup. The caller must verify the chain of
+// the audit log.
 func Restore(ctx context.Context, address, path string, o Options) (sum Summary, err error) {
 	sum, err = CheckBackup(ctx, path)
 	if err != nil {
@@ -38,7 +38,7 @@ func Restore(ctx context.Context, address, path string, o Options) (sum Summary,
 	if err := errors.Join(err, s.Close()); err != nil {
 		return Summary{}, fmt.Errorf("restore: check %s: %w", s.name, err)
 	}
-	// A backup of an older version is brought to this one.
+	// Open migrates what came from a backup of an older version.
 	s, err = Open(ctx, address, o)
 	if err != nil {
 		return Summary{}, err
@@ -55,11 +55,6 @@ func (s *Store) restore(ctx context.Context, path string, want Summary) error {
 		if version != want.Version {
 			return fmt.Errorf("%s has version %d, the backup has version %d, which no migration would follow; "+
 				"restore into a new database", s.name, version, want.Version)
-		}
-		for _, table := range backedUp() {
-			if err := t.empty(table.Table); err != nil {
-				return err
-			}
 		}
 		load := loading{t: t}
 		got, err := readBackup(ctx, path, &load)
@@ -93,16 +88,20 @@ func (t *tx) empty(table string) error {
 type loading struct {
 	t      *tx
 	tables []backupTable
-	bytes  []bool // which columns of the last table hold bytes
-	insert string
+
+	columns []backupColumn // of the last table
+	insert  string
 }
 
 func (l *loading) table(table backupTable) error {
 	if !slices.ContainsFunc(backedUp(), func(known backupTable) bool { return known.Table == table.Table }) {
 		return fmt.Errorf("the registry has no table %s", table.Table)
 	}
-	names, bytes := table.columns()
-	l.tables, l.bytes, l.insert = append(l.tables, table), bytes, insertInto(table.Table, names)
+	if err := l.t.empty(table.Table); err != nil {
+		return err
+	}
+	l.tables = append(l.tables, table)
+	l.columns, l.insert = table.columns(), insertInto(table.Table, table.names())
 	return nil
 }
 
@@ -114,38 +113,18 @@ func (l *loading) row(line []byte) error {
 	if len(l.tables) == 0 {
 		return errors.New("a row is before the first table")
 	}
-	if len(values) != len(l.bytes) {
+	if len(values) != len(l.columns) {
 		return errors.New("a row has not as many values as its table has columns")
 	}
 	args := make([]any, len(values))
 	for i, v := range values {
 		var err error
-		if args[i], err = decode(v, l.bytes[i]); err != nil {
+		if args[i], err = l.columns[i].decode(v); err != nil {
 			return fmt.Errorf("value %d of a row is not of its column's kind", i+1)
 		}
 	}
 	_, err := l.t.exec("table "+l.tables[len(l.tables)-1].Table, l.insert, args...)
 	return err
-}
-
-// decode returns a value of a row as the database stores it.
-func decode(value json.RawMessage, bytes bool) (any, error) {
-	switch {
-	case string(value) == "null":
-		return nil, nil
-	case bytes:
-		var b []byte
-		err := json.Unmarshal(value, &b)
-		return notNull(b), err
-	case value[0] == '"':
-		var s string
-		err := json.Unmarshal(value, &s)
-		return s, err
-	default:
-		var n int64
-		err := json.Unmarshal(value, &n)
-		return n, err
-	}
 }
 
 // checkSQLite looks for damage in the file itself.
@@ -160,7 +139,7 @@ func checkSQLite(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// analyzePostgres makes the statistics that the server chooses indexes by.
+// analyzePostgres makes the statistics by which the server chooses indexes.
 func analyzePostgres(ctx context.Context, db *sql.DB) error {
 	_, err := db.ExecContext(ctx, "ANALYZE")
 	return err

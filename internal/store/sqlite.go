@@ -17,7 +17,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// patience is how long a change waits for other programs that write.
+// patience is how long a change waits for writers of other programs.
 const patience = 30 * time.Second
 
 var errBusy = fmt.Errorf("another program has been writing for more than %v; try again when it is done", patience)
@@ -61,9 +61,9 @@ func openSQLite(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// sqliteName is what the driver opens. Transactions that are not read-only begin
-// by taking the write lock: one that took it later could find that what it read
-// is out of date.
+// sqliteName returns the name that the driver opens. Transactions that write take
+// the write lock when they begin: if they took it later, what they have read could
+// be out of date.
 func sqliteName(path string, pragmas ...string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
@@ -73,8 +73,8 @@ func sqliteName(path string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 
-// beginSQLite waits in short turns, because SQLite's own waiting does not hear
-// that the context has ended.
+// beginSQLite waits in short turns, because SQLite goes on waiting when the context
+// has ended.
 func beginSQLite(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	for end := time.Now().Add(patience); ; {
 		t, err := db.BeginTx(ctx, nil)
@@ -92,7 +92,8 @@ func busy(err error) bool {
 	return errors.As(err, &e) && (e.Code()&0xff == codes.SQLITE_BUSY || e.Code()&0xff == codes.SQLITE_LOCKED)
 }
 
-// plainSQLite: SQLite's texts name tables and columns, and no values.
+// plainSQLite wraps the errors of [registry]. SQLite's own texts name tables and
+// columns, but no values.
 func plainSQLite(err error) error {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {

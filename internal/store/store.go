@@ -1,9 +1,14 @@
-// Package store keeps the registry in a database: SQLite in one file, or
+// Package store stores the registry in a database: SQLite in one file, or
 // PostgreSQL. It implements [registry.Store].
 //
-// There is one set of statements, in SQL that both databases read; [dialect] holds
-// what differs. Writers take turns in both, so a change never fails because of
-// another one that has nothing to do with it.
+// Each table is declared once ([table]): which columns it has, and which member of
+// a row each stores. The statements, the JSON of the members that have no column,
+// and the backup are made from the declaration. There is one set of statements, in
+// SQL that both databases read; [dialect] holds what differs.
+//
+// Writers take turns in both databases, so a change never fails because of an
+// unrelated one. The schema has a version ([Open]); the files in migrations make
+// each version from the one before.
 package store
 
 import (
@@ -19,10 +24,10 @@ import (
 
 var _ registry.Store = (*Store)(nil)
 
-// Options are what a store may be told. The zero value is right for programs.
+// Options change how a store works. The zero value is right for programs.
 type Options struct {
-	// Trace hears of each statement of a change before it runs, and of BEGIN, COMMIT,
-	// COMMITTED and MIGRATED, and holds the change up until it returns. Statements
+	// Trace is called with each statement of a change before it runs, and with BEGIN,
+	// COMMIT, COMMITTED and MIGRATED. The change waits until it returns. Statements
 	// hold no values.
 	Trace func(statement string)
 
@@ -46,23 +51,23 @@ func (o Options) trace(statement string) {
 type Store struct {
 	dialect *dialect
 	name    string  // the database as errors name it; never with a password
-	writer  *sql.DB // one connection: writers of this process queue here, and hear their contexts
+	writer  *sql.DB // one connection: writers of this process wait for it, or for the end of their context
 	reader  *sql.DB
 	options Options
 
 	migrations migrations
 }
 
-// readers is how many looks at the database there may be at once.
+// readers is how many transactions may read at once.
 const readers = 8
 
 // Open opens the database and brings it to this program's version. The address
-// is a path, "sqlite:PATH", or a "postgres://" URL. A file that is not there is
-// made, readable for its owner alone; its folder must be there.
+// is a path, "sqlite:PATH", or a "postgres://" URL. If there is no such file, Open
+// creates it, readable by its owner only; its folder must exist.
 //
-// A database that is one version newer can be used, as it is while one program
-// after the other is replaced by its next version. One that is newer than that is
-// refused, and if another program makes it so later, so are View and Update.
+// Open accepts a database that is one version newer than the program, so that
+// programs can be replaced one after the other. It refuses one that is newer than
+// that; if another program makes it so later, View and Update refuse it.
 func Open(ctx context.Context, address string, o Options) (*Store, error) {
 	m, err := o.migrations()
 	if err != nil {
@@ -109,10 +114,10 @@ func connect(address string, o Options) (s *Store, err error) {
 	return s, nil
 }
 
-// Close ends all looks and changes.
+// Close closes the database.
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
 
-// View gives a consistent look at everything. What changes meanwhile is not seen.
+// View calls look with a transaction that reads the database as it is at one moment.
 func (s *Store) View(ctx context.Context, look func(registry.Tx) error) error {
 	return s.view(ctx, func(t *tx) error { return look(t) })
 }
@@ -120,7 +125,7 @@ func (s *Store) View(ctx context.Context, look func(registry.Tx) error) error {
 func (s *Store) view(ctx context.Context, look func(*tx) error) error {
 	opened, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
 	if err != nil {
-		return s.failed(ctx, "look at the registry", err)
+		return s.failed(ctx, "read the registry", err)
 	}
 	defer opened.Rollback()
 	t := newTx(ctx, s, opened, false)
@@ -134,11 +139,11 @@ func (s *Store) view(ctx context.Context, look func(*tx) error) error {
 	return t.broken
 }
 
-// Update runs a transaction. Writers take turns: it waits for the others of this
-// process as long as the context lets it, and for those of other programs for at
-// most half a minute. It must not be called inside of itself. After an error
-// of the database itself nothing more works in the transaction, and it does not
-// commit, whatever change returns.
+// Update calls change with a transaction, and commits it if change returns nil.
+// Writers take turns: Update waits for those of this process until the context
+// ends, and for those of other programs for half a minute. It must not be called
+// by change. After an error of the database, each further call in the transaction
+// fails, and it is not committed, whatever change returns.
 func (s *Store) Update(ctx context.Context, change func(registry.Tx) error) error {
 	return s.update(ctx, func(t *tx) error { return change(t) })
 }
@@ -149,7 +154,7 @@ func (s *Store) update(ctx context.Context, change func(*tx) error) error {
 	if err != nil {
 		return s.failed(ctx, "change the registry", err)
 	}
-	defer opened.Rollback() // after a panic, too
+	defer opened.Rollback() // also after a panic
 	t := newTx(ctx, s, opened, true)
 	defer t.close()
 	if err := t.fits(); err != nil {
@@ -166,7 +171,7 @@ func (s *Store) update(ctx context.Context, change func(*tx) error) error {
 	if err := opened.Commit(); err != nil {
 		err = s.failed(ctx, "commit", err)
 		if !errors.Is(err, registry.ErrConflict) {
-			err = fmt.Errorf("%w; look whether the change was stored before you repeat it", err)
+			err = fmt.Errorf("%w; check whether the change was stored before you repeat it", err)
 		}
 		return err
 	}
@@ -174,8 +179,8 @@ func (s *Store) update(ctx context.Context, change func(*tx) error) error {
 	return nil
 }
 
-// failed words an error of the database, so that it holds no value of a row, and
-// so that a context's end and a lost race are told from the rest.
+// failed returns an error of the database without values of rows. The end of a
+// context is returned as its cause.
 func (s *Store) failed(ctx context.Context, what string, err error) error {
 	if ended := context.Cause(ctx); ended != nil {
 		return fmt.Errorf("%s: %w", what, ended)

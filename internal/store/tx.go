@@ -15,7 +15,7 @@ import (
 
 var _ registry.Tx = (*tx)(nil)
 
-// errEnough ends rows for a receiver that wants no more.
+// errEnough ends rows when the caller wants no more.
 var errEnough = errors.New("enough")
 
 // tx is one transaction. It is for one goroutine.
@@ -26,7 +26,7 @@ type tx struct {
 	writes bool
 
 	prepared  map[string]*sql.Stmt
-	streaming bool        // rows are being given to somebody; PostgreSQL can't answer anything else meanwhile
+	streaming bool        // rows are being read; PostgreSQL can't answer anything else meanwhile
 	broken    error       // the first error of the database
 	head      *audit.Head // of the log, once it was read
 }
@@ -42,25 +42,25 @@ func (t *tx) close() {
 	clear(t.prepared)
 }
 
-// ready says whether a statement may run. What PostgreSQL could not store or
-// answer is refused for SQLite, too.
+// ready returns an error if a statement can't run. What PostgreSQL could not store
+// or answer is refused for SQLite too.
 func (t *tx) ready(args []any) error {
 	if t.broken != nil {
 		return t.broken
 	}
 	if t.streaming {
-		return errors.New("store: the transaction is giving rows to a function; that can't use the transaction")
+		return errors.New("store: a function that takes the rows of a transaction can't use the transaction")
 	}
 	for _, a := range args {
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.ContainsRune(s, 0)) {
-			return errors.New("store: a text is not UTF-8, or has a NUL in it")
+			return errors.New("store: a text is not UTF-8, or contains NUL")
 		}
 	}
 	return nil
 }
 
-// fail notes an error of the database: PostgreSQL takes no more statements after
-// one, so neither does SQLite.
+// fail notes an error of the database. PostgreSQL takes no more statements after
+// one, so the same is done for SQLite.
 func (t *tx) fail(what string, err error) error {
 	t.broken = t.store.failed(t.ctx, what, err)
 	return t.broken
@@ -104,7 +104,7 @@ func (t *tx) statement(written string) (statement, error) {
 // exec runs a change and returns how many rows it changed.
 func (t *tx) exec(what, written string, args ...any) (int64, error) {
 	if !t.writes {
-		return 0, fmt.Errorf("store: %s: this is a look at the registry, which changes nothing", what)
+		return 0, fmt.Errorf("store: %s: this transaction only reads, and changes nothing", what)
 	}
 	if err := t.ready(args); err != nil {
 		return 0, err
@@ -206,7 +206,7 @@ func texts(t *tx, what, statement string, args ...any) ([]string, error) {
 	return list(t, what, selection[string]{statement, read}, "", args...)
 }
 
-// rowError says which row of many it is that can't be read.
+// rowError is the error of one row among many.
 type rowError struct {
 	row string
 	err error
@@ -222,7 +222,7 @@ func ofRow(row string, err error) error {
 	return &rowError{row, err}
 }
 
-// unreadable leaves out what the reader says, which may quote the row.
+// unreadable returns an error without the text of err, which may quote the row.
 func (t *tx) unreadable(what string, err error) error {
 	var row *rowError
 	if errors.As(err, &row) {
@@ -240,7 +240,7 @@ func (t *tx) unreadable(what string, err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s: the stored row is damaged: no JSON at byte %d", what, syntax.Offset)
 	case errors.As(err, &kind):
-		return fmt.Errorf("%s: the stored row is damaged: its %s is not what it should be", what, kind.Field)
+		return fmt.Errorf("%s: the stored row is damaged: its %s is of another type", what, kind.Field)
 	}
 	return fmt.Errorf("%s: the stored row is damaged: a %T", what, err)
 }
