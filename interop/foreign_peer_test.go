@@ -46,6 +46,8 @@ type question struct {
 	Op            string         `json:"op"` // "seal" or "open"
 	Signed        bool           `json:"signed"`
 	KeyEncryption string         `json:"keyEncryption"`
+	Signature     string         `json:"signature"`
+	Content       string         `json:"content"`
 	Outer         map[string]any `json:"outer"` // header members beside alg and enc
 	Inner         map[string]any `json:"inner"`
 	Private       string         `json:"private"`
@@ -120,8 +122,9 @@ func (f *foreignPeer) do(op string, j job) ([]byte, answer, error) {
 	if f.process == nil {
 		return nil, answer{}, fmt.Errorf("%s does not run: call Ready first", f.name)
 	}
+	j = j.complete()
 	q := question{
-		Op: op, Signed: j.Signed, KeyEncryption: j.KeyEncryption,
+		Op: op, Signed: j.Signed, KeyEncryption: j.KeyEncryption, Signature: j.Signature, Content: j.Content,
 		Outer: headerAndKid(j.Outer), Inner: headerAndKid(j.Inner), Length: len(j.Input),
 	}
 	var err error

@@ -15,6 +15,7 @@ func (goJOSE) Name() string { return "go-jose" }
 func (goJOSE) Ready(testing.TB) {}
 
 func (goJOSE) Seal(j job) ([]byte, error) {
+	j = j.complete()
 	content := j.Input
 	if j.Signed {
 		o := new(gojose.SignerOptions)
@@ -22,7 +23,7 @@ func (goJOSE) Seal(j job) ([]byte, error) {
 			o.WithHeader(gojose.HeaderKey(name), value)
 		}
 		signer, err := gojose.NewSigner(gojose.SigningKey{
-			Algorithm: gojose.RS256,
+			Algorithm: gojose.SignatureAlgorithm(j.Signature),
 			Key:       gojose.JSONWebKey{Key: j.Private, KeyID: j.Inner.Kid},
 		}, o)
 		if err != nil {
@@ -42,7 +43,7 @@ func (goJOSE) Seal(j job) ([]byte, error) {
 	for name, value := range headerValues(j.Outer) {
 		o.WithHeader(gojose.HeaderKey(name), value)
 	}
-	encrypter, err := gojose.NewEncrypter(gojose.A256GCM, gojose.Recipient{
+	encrypter, err := gojose.NewEncrypter(gojose.ContentEncryption(j.Content), gojose.Recipient{
 		Algorithm: gojose.KeyAlgorithm(j.KeyEncryption), Key: j.Public, KeyID: j.Outer.Kid,
 	}, o)
 	if err != nil {
@@ -57,9 +58,10 @@ func (goJOSE) Seal(j job) ([]byte, error) {
 }
 
 func (goJOSE) Open(j job) (opened, error) {
+	j = j.complete()
 	var o opened
 	encrypted, err := gojose.ParseEncryptedCompact(string(j.Input),
-		[]gojose.KeyAlgorithm{gojose.KeyAlgorithm(j.KeyEncryption)}, []gojose.ContentEncryption{gojose.A256GCM})
+		[]gojose.KeyAlgorithm{gojose.KeyAlgorithm(j.KeyEncryption)}, []gojose.ContentEncryption{gojose.ContentEncryption(j.Content)})
 	if err != nil {
 		return opened{}, fmt.Errorf("JWE: %w", err)
 	}
@@ -72,7 +74,7 @@ func (goJOSE) Open(j job) (opened, error) {
 		o.Payload = content
 		return o, nil
 	}
-	signed, err := gojose.ParseSignedCompact(string(content), []gojose.SignatureAlgorithm{gojose.RS256})
+	signed, err := gojose.ParseSignedCompact(string(content), []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(j.Signature)})
 	if err != nil {
 		return opened{}, fmt.Errorf("JWS: %w", err)
 	}

@@ -16,10 +16,21 @@ func (jwxPeer) Name() string { return "jwx" }
 
 func (jwxPeer) Ready(testing.TB) {}
 
+// jwxNames are a job's algorithms as jwx has them.
+func jwxNames(j job) (key jwa.KeyEncryptionAlgorithm, enc jwa.ContentEncryptionAlgorithm, sign jwa.SignatureAlgorithm, err error) {
+	key, okKey := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)
+	enc, okEnc := jwa.LookupContentEncryptionAlgorithm(j.Content)
+	sign, okSign := jwa.LookupSignatureAlgorithm(j.Signature)
+	if !okKey || !okEnc || !okSign {
+		err = fmt.Errorf("jwx does not know %q, %q or %q", j.KeyEncryption, j.Content, j.Signature)
+	}
+	return key, enc, sign, err
+}
+
 func (jwxPeer) Seal(j job) ([]byte, error) {
-	alg, ok := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)
-	if !ok {
-		return nil, fmt.Errorf("jwx does not know %q", j.KeyEncryption)
+	alg, enc, sign, err := jwxNames(j.complete())
+	if err != nil {
+		return nil, err
 	}
 	content := j.Input
 	if j.Signed {
@@ -27,8 +38,7 @@ func (jwxPeer) Seal(j job) ([]byte, error) {
 		if err := setMembers(h, j.Inner); err != nil {
 			return nil, err
 		}
-		var err error
-		if content, err = jws.Sign(j.Input, jws.WithKey(jwa.RS256(), j.Private, jws.WithProtectedHeaders(h))); err != nil {
+		if content, err = jws.Sign(j.Input, jws.WithKey(sign, j.Private, jws.WithProtectedHeaders(h))); err != nil {
 			return nil, err
 		}
 	}
@@ -36,14 +46,14 @@ func (jwxPeer) Seal(j job) ([]byte, error) {
 	if err := setMembers(h, j.Outer); err != nil {
 		return nil, err
 	}
-	return jwe.Encrypt(content, jwe.WithKey(alg, j.Public), jwe.WithContentEncryption(jwa.A256GCM()), jwe.WithProtectedHeaders(h))
+	return jwe.Encrypt(content, jwe.WithKey(alg, j.Public), jwe.WithContentEncryption(enc), jwe.WithProtectedHeaders(h))
 }
 
 func (jwxPeer) Open(j job) (opened, error) {
 	var o opened
-	alg, ok := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)
-	if !ok {
-		return opened{}, fmt.Errorf("jwx does not know %q", j.KeyEncryption)
+	alg, due, sign, err := jwxNames(j.complete())
+	if err != nil {
+		return opened{}, err
 	}
 	message := jwe.NewMessage()
 	content, err := jwe.Decrypt(j.Input, jwe.WithKey(alg, j.Private), jwe.WithMessage(message))
@@ -51,7 +61,7 @@ func (jwxPeer) Open(j job) (opened, error) {
 		return opened{}, fmt.Errorf("decrypt: %w", err)
 	}
 	// jwx takes the content encryption from the message.
-	if enc, ok := message.ProtectedHeaders().ContentEncryption(); !ok || enc != jwa.A256GCM() {
+	if enc, ok := message.ProtectedHeaders().ContentEncryption(); !ok || enc != due {
 		return opened{}, fmt.Errorf("content encryption is %v", enc)
 	}
 	o.OuterKid, _ = message.ProtectedHeaders().KeyID()
@@ -60,7 +70,7 @@ func (jwxPeer) Open(j job) (opened, error) {
 		return o, nil
 	}
 	signed := jws.NewMessage()
-	if o.Payload, err = jws.Verify(content, jws.WithKey(jwa.RS256(), j.Public), jws.WithMessage(signed)); err != nil {
+	if o.Payload, err = jws.Verify(content, jws.WithKey(sign, j.Public), jws.WithMessage(signed)); err != nil {
 		return opened{}, fmt.Errorf("verify: %w", err)
 	}
 	o.InnerKid, _ = signed.Signatures()[0].ProtectedHeaders().KeyID()

@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/testkey"
-	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 // RDX wants a key ID that the lane knows; RiskOS takes any.
@@ -30,6 +31,9 @@ type flow struct {
 	weSeal        bool   // else the peer does
 	keyEncryption string // by which the peer seals, and which it allows to open
 	acceptRSAOAEP string // the lane's reason
+
+	// What takes the place of the profile's algorithms; empty: nothing does.
+	signature, content string
 }
 
 var flows = []flow{
@@ -38,6 +42,12 @@ var flows = []flow{
 	{name: "rdx →", profile: "rdx", weSeal: true, keyEncryption: "RSA-OAEP-256"},
 	{name: "rdx ←", profile: "rdx", keyEncryption: "RSA-OAEP-256"},
 	{name: "rdx ← SHA-1", profile: "rdx", keyEncryption: "RSA-OAEP", acceptRSAOAEP: "the peer's library is old"},
+	{name: "PS256 A128CBC →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A128CBC-HS256"},
+	{name: "PS256 A128CBC ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A128CBC-HS256"},
+	{name: "PS256 A256CBC →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A256CBC-HS512"},
+	{name: "PS256 A256CBC ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A256CBC-HS512"},
+	{name: "A128GCM →", profile: "rdx", weSeal: true, keyEncryption: "RSA-OAEP-256", content: "A128GCM"},
+	{name: "A128GCM ←", profile: "rdx", keyEncryption: "RSA-OAEP-256", content: "A128GCM"},
 }
 
 // style is what a peer puts into its headers.
@@ -70,12 +80,15 @@ func (p pair) peerKey(t testing.TB) *rsa.PrivateKey {
 
 func (p pair) lane(t testing.TB) *sealane.Lane {
 	t.Helper()
-	dialect, err := profile.Load(p.profile)
-	if err != nil {
-		t.Fatal(err)
+	var replacements []string
+	if p.signature != "" {
+		replacements = append(replacements, alg.RS256.Name, p.signature)
+	}
+	if p.content != "" {
+		replacements = append(replacements, alg.A256GCM.Name, p.content)
 	}
 	c := sealane.Config{
-		Profile:       dialect,
+		Profile:       testlane.Profile(t, p.profile, replacements...),
 		Side:          sealane.ServerSide,
 		Ours:          testkey.Ours(t, ourKeyID, testkey.RSA(t, "ours", p.bits)),
 		Theirs:        testkey.Theirs(t, peerKeyID, p.peerKey(t)),
@@ -96,7 +109,7 @@ func (p pair) lane(t testing.TB) *sealane.Lane {
 
 func (p pair) job(t testing.TB, s style, input []byte) job {
 	return job{
-		Signed: p.signed, KeyEncryption: p.keyEncryption, Outer: s.outer, Inner: s.inner,
+		Signed: p.signed, KeyEncryption: p.keyEncryption, Signature: p.signature, Content: p.content, Outer: s.outer, Inner: s.inner,
 		Private: p.peerKey(t), Public: &testkey.RSA(t, "ours", p.bits).PublicKey, Input: input,
 	}
 }

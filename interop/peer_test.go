@@ -2,6 +2,7 @@ package interop
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/testkey"
 )
 
@@ -22,13 +24,21 @@ type members struct {
 // job is one message for a peer to make or to read. Nothing in it is Go's
 // alone, so that a peer may live in another process.
 type job struct {
-	Signed        bool   // RS256 inside; else the payload itself is encrypted
-	KeyEncryption string // "RSA-OAEP-256" or "RSA-OAEP", with A256GCM
+	Signed        bool   // a JWS inside; else the payload itself is encrypted
+	KeyEncryption string // "RSA-OAEP-256" or "RSA-OAEP"
+	Signature     string // the JWS's alg; empty: RS256
+	Content       string // the JWE's enc; empty: A256GCM
 	Outer, Inner  members
 
 	Private *rsa.PrivateKey // the peer's: signs what it seals, opens what it gets
 	Public  *rsa.PublicKey  // ours: encrypts what it seals, verifies what it gets
 	Input   []byte          // Seal: the payload; Open: the token
+}
+
+// complete fills in the names that are left empty.
+func (j job) complete() job {
+	j.Signature, j.Content = cmp.Or(j.Signature, alg.RS256.Name), cmp.Or(j.Content, alg.A256GCM.Name)
+	return j
 }
 
 // opened is what a peer read.

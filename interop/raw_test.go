@@ -85,9 +85,9 @@ const rsaOAEP256Header = `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`
 
 const maxToken = 64 << 20
 
-// decrypt is the outer half of our codec. RSA-OAEP is allowed too.
+// decrypt is the outer half of our codec, with all that its table has.
 func decrypt(token string, key crypto.Decrypter) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256, alg.RSAOAEP}, []*alg.Content{alg.A256GCM})
+	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, alg.KeyEncryptions, alg.Contents)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/c2sp/wycheproof"
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/rsaengine"
 )
 
@@ -106,9 +107,10 @@ func keyByGo(t testing.TB, pkcs8 string) *rsa.PrivateKey {
 func TestWycheproofFiles(t *testing.T) {
 	t.Parallel()
 	used := []string{gcmFile, jweFile, jwsFile, jwkFile, jwCryptoFile}
-	for _, files := range []map[string]counts{oaepFiles, signatureFiles, signingFiles} {
+	for _, files := range []map[string]counts{oaepFiles, signatureFiles, signingFiles, pssFiles} {
 		used = slices.AppendSeq(used, maps.Keys(files))
 	}
+	used = slices.AppendSeq(used, maps.Keys(cbcFiles))
 	entries, err := fs.ReadDir(wycheproof.TestVectors, ".")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +119,8 @@ func TestWycheproofFiles(t *testing.T) {
 	for _, e := range entries {
 		algorithm := algorithmOf(t, e.Name())
 		switch {
-		case algorithm == "RSAES-OAEP", algorithm == "RSASSA-PKCS1-v1_5", algorithm == "AES-GCM", strings.HasPrefix(algorithm, "JsonWeb"):
+		case algorithm == "RSAES-OAEP", algorithm == "RSASSA-PKCS1-v1_5", algorithm == "RSASSA-PSS", algorithm == "AES-GCM",
+			slices.Contains(alg.Contents.Names(), algorithm), strings.HasPrefix(algorithm, "JsonWeb"):
 			got[algorithm]++
 			if !slices.Contains(used, e.Name()) {
 				t.Errorf("%s: %s is ours, and no test reads it", e.Name(), algorithm)
@@ -127,7 +130,7 @@ func TestWycheproofFiles(t *testing.T) {
 		}
 	}
 	if diff := gocmp.Diff(counts{
-		"RSAES-OAEP": 25, "RSASSA-PKCS1-v1_5": 29, "AES-GCM": 1,
+		"RSAES-OAEP": 25, "RSASSA-PKCS1-v1_5": 29, "RSASSA-PSS": 26, "AES-GCM": 1, "A128CBC-HS256": 1, "A256CBC-HS512": 1,
 		"JsonWebEncryption": 1, "JsonWebSignature": 1, "JsonWebKey": 1, "JsonWebCrypto": 1,
 	}, got); diff != "" {
 		t.Error(diff)

@@ -23,7 +23,6 @@ const gcmFile = "aes_gcm_test.json"
 func TestWycheproofGCM(t *testing.T) {
 	t.Parallel()
 	key := testkey.RSA(t, "ours", 2048)
-	head := b64([]byte(rsaOAEP256Header))
 	got := counts{"verbatim": 0}
 	for _, g := range readVectors(t, gcmFile).TestGroups {
 		for _, v := range g.Tests {
@@ -31,24 +30,30 @@ func TestWycheproofGCM(t *testing.T) {
 			c.encryptedKey = encryptCEK(t, c.cek, &key.PublicKey)
 			ciphertext, tag := unhex(t, v.CT), unhex(t, v.Tag)
 			verbatim := join(string(unhex(t, v.AAD)), c.encryptedKey, c.iv, ciphertext, tag)
-			if _, err := jose.ParseEncrypted(nil, []byte(verbatim), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM}); err == nil {
+			if _, err := jose.ParseEncrypted(nil, []byte(verbatim), maxToken, alg.KeyEncryptions, alg.Contents); err == nil {
 				got["verbatim"]++
 			}
-			want := ""
-			if g.IVSize != 96 {
-				want = "jwe.iv-length"
-			} else {
-				ciphertext, tag = transplant(t, c, v, head)
-				switch {
-				case g.KeySize != 256:
-					want = "open.key"
-				case !v.valid():
-					want = "open.tag"
+			for _, enc := range []*alg.Content{alg.A256GCM, alg.A128GCM} {
+				head := b64([]byte(`{"alg":"RSA-OAEP-256","enc":"` + enc.Name + `"}`))
+				ciphertext, tag, want := ciphertext, tag, ""
+				if g.IVSize != 96 {
+					want = "jwe.iv-length"
+				} else {
+					ciphertext, tag = transplant(t, c, v, head)
+					switch {
+					case g.KeySize != enc.CEK*8:
+						want = "open.key"
+					case !v.valid():
+						want = "open.tag"
+					}
 				}
-			}
-			plaintext, err := decrypt(join(head, c.encryptedKey, c.iv, ciphertext, tag), key)
-			if string(faultOf(err)) != want || (err == nil) != (want == "") || err == nil && !bytes.Equal(plaintext, c.plaintext) {
-				t.Errorf("%d %s: marked %s: %x, %v", v.ID, v.Comment, v.Result, plaintext, err)
+				plaintext, err := decrypt(join(head, c.encryptedKey, c.iv, ciphertext, tag), key)
+				if string(faultOf(err)) != want || (err == nil) != (want == "") || err == nil && !bytes.Equal(plaintext, c.plaintext) {
+					t.Errorf("%s, %d %s: marked %s: %x, %v", enc, v.ID, v.Comment, v.Result, plaintext, err)
+				}
+				if err == nil {
+					got[enc.Name+" opens"]++
+				}
 			}
 			iv := "96-bit IV"
 			if g.IVSize != 96 {
@@ -62,7 +67,9 @@ func TestWycheproofGCM(t *testing.T) {
 	}
 	if diff := cmp.Diff(counts{
 		"verbatim":                        0,
-		"256-bit key, 96-bit IV, valid":   39, // open
+		"A256GCM opens":                   39,
+		"A128GCM opens":                   40,
+		"256-bit key, 96-bit IV, valid":   39, // open as A256GCM
 		"256-bit key, 96-bit IV, invalid": 27, // refused for the tag
 		"256-bit key, other IV, valid":    37, // refused for the IV
 		"256-bit key, other IV, invalid":  2,
@@ -70,7 +77,7 @@ func TestWycheproofGCM(t *testing.T) {
 		"192-bit key, 96-bit IV, invalid": 27,
 		"192-bit key, other IV, valid":    37,
 		"192-bit key, other IV, invalid":  2,
-		"128-bit key, 96-bit IV, valid":   40,
+		"128-bit key, 96-bit IV, valid":   40, // open as A128GCM
 		"128-bit key, 96-bit IV, invalid": 27,
 		"128-bit key, other IV, valid":    39,
 		"128-bit key, other IV, invalid":  2,

@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
@@ -33,6 +35,11 @@ func wycheproofLane(t *testing.T, key jwk) *sealane.Lane {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return laneOf(t, key, dialect)
+}
+
+func laneOf(t *testing.T, key jwk, dialect *profile.Profile) *sealane.Lane {
+	t.Helper()
 	k := keyring.Key{State: keyring.Active, Public: key.public(t)}
 	if key.Use == "enc" || len(key.KeyOps) > 0 && !strings.Contains(strings.Join(key.KeyOps, " "), "verify") {
 		k.Use = keyring.UseEnc
@@ -47,6 +54,43 @@ func wycheproofLane(t *testing.T, key jwk) *sealane.Lane {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// TestWycheproofPS256 judges the file's cases of PS256 on a lane that takes it, and
+// nothing else: those of RS256 are refused there.
+func TestWycheproofPS256(t *testing.T) {
+	t.Parallel()
+	got := counts{}
+	for _, g := range readVectors(t, jwsFile).TestGroups {
+		if g.Public == nil || g.Private.Alg != alg.PS256.Name && g.Private.Alg != alg.RS256.Name {
+			continue
+		}
+		l := laneOf(t, *g.Public, testlane.Profile(t, "riskos", alg.RS256.Name, alg.PS256.Name))
+		for _, v := range g.Tests {
+			payload, err := openInner(t, l, v.JWS)
+			if g.Private.Alg == alg.RS256.Name {
+				if err == nil {
+					t.Errorf("%d: a token of RS256 is taken as PS256", v.ID)
+				}
+				got["RS256, refused"]++
+				continue
+			}
+			name := v.Result
+			if named, _ := algorithms(v.JWS); named != alg.PS256.Name {
+				name += " as " + named
+			}
+			if err == nil {
+				name += ", holds"
+				if want, decodeErr := base64.RawURLEncoding.DecodeString(strings.Split(v.JWS, ".")[1]); decodeErr != nil || string(want) != string(payload) {
+					t.Errorf("%d: payload %q, want %q, %v", v.ID, payload, want, decodeErr)
+				}
+			}
+			got[name]++
+		}
+	}
+	if diff := cmp.Diff(counts{"valid, holds": 6, "invalid": 42, "valid as PS384": 2, "RS256, refused": 233}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // openInner puts a JWS into a JWE and opens both.

@@ -20,12 +20,12 @@ async function seal(job, payload) {
   let content = payload
   if (job.signed) {
     const signed = await new CompactSign(payload)
-      .setProtectedHeader({ alg: 'RS256', ...job.inner })
-      .sign(await key(importPKCS8, job.private, 'RS256'))
+      .setProtectedHeader({ alg: job.signature, ...job.inner })
+      .sign(await key(importPKCS8, job.private, job.signature))
     content = encoder.encode(signed)
   }
   const token = await new CompactEncrypt(content)
-    .setProtectedHeader({ alg: job.keyEncryption, enc: 'A256GCM', ...job.outer })
+    .setProtectedHeader({ alg: job.keyEncryption, enc: job.content, ...job.outer })
     .encrypt(await key(importSPKI, job.public, job.keyEncryption))
   return { body: Buffer.from(token) }
 }
@@ -33,12 +33,12 @@ async function seal(job, payload) {
 async function open(job, token) {
   const decrypted = await compactDecrypt(token, await key(importPKCS8, job.private, job.keyEncryption), {
     keyManagementAlgorithms: [job.keyEncryption],
-    contentEncryptionAlgorithms: ['A256GCM'],
+    contentEncryptionAlgorithms: [job.content],
   })
   const outerKid = decrypted.protectedHeader.kid
   if (!job.signed) return { outerKid, body: decrypted.plaintext }
-  const verified = await compactVerify(decrypted.plaintext, await key(importSPKI, job.public, 'RS256'), {
-    algorithms: ['RS256'],
+  const verified = await compactVerify(decrypted.plaintext, await key(importSPKI, job.public, job.signature), {
+    algorithms: [job.signature],
   })
   return { outerKid, innerKid: verified.protectedHeader.kid, body: verified.payload }
 }

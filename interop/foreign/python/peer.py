@@ -23,26 +23,26 @@ def seal(job, payload):
     content = payload
     if job["signed"]:
         signed = jws.JWS(payload)
-        signed.allowed_algs = ["RS256"]
-        signed.add_signature(key(job["private"]), protected={"alg": "RS256", **job["inner"]})
+        signed.allowed_algs = [job["signature"]]
+        signed.add_signature(key(job["private"]), protected={"alg": job["signature"], **job["inner"]})
         content = signed.serialize(compact=True)
     encrypted = jwe.JWE(
         content,
-        protected={"alg": job["keyEncryption"], "enc": "A256GCM", **job["outer"]},
-        algs=[job["keyEncryption"], "A256GCM"],
+        protected={"alg": job["keyEncryption"], "enc": job["content"], **job["outer"]},
+        algs=[job["keyEncryption"], job["content"]],
     )
     encrypted.add_recipient(key(job["public"]))
     return {}, encrypted.serialize(compact=True).encode()
 
 
 def open_(job, token):
-    encrypted = jwe.JWE(algs=[job["keyEncryption"], "A256GCM"])
+    encrypted = jwe.JWE(algs=[job["keyEncryption"], job["content"]])
     encrypted.deserialize(token.decode(), key=key(job["private"]))
     head = {"outerKid": encrypted.jose_header.get("kid", "")}
     if not job["signed"]:
         return head, encrypted.payload
     signed = jws.JWS()
-    signed.allowed_algs = ["RS256"]
+    signed.allowed_algs = [job["signature"]]
     signed.deserialize(encrypted.payload.decode(), key=key(job["public"]))
     head["innerKid"] = signed.jose_header.get("kid", "")
     return head, signed.payload

@@ -50,12 +50,14 @@ public final class Peer {
     private record Answer(byte[] body, String outerKid, String innerKid) {}
 
     /** One job, as its head has it. */
-    private record Job(boolean signed, JWEAlgorithm keyEncryption, Map<String, Object> outer,
-            Map<String, Object> inner, RSAPrivateKey ours, RSAPublicKey theirs) {
+    private record Job(boolean signed, JWEAlgorithm keyEncryption, JWSAlgorithm signature, EncryptionMethod content,
+            Map<String, Object> outer, Map<String, Object> inner, RSAPrivateKey ours, RSAPublicKey theirs) {
 
         static Job of(Map<String, Object> head) throws Exception {
             return new Job(JSONObjectUtils.getBoolean(head, "signed"),
                     JWEAlgorithm.parse(JSONObjectUtils.getString(head, "keyEncryption")),
+                    JWSAlgorithm.parse(JSONObjectUtils.getString(head, "signature")),
+                    EncryptionMethod.parse(JSONObjectUtils.getString(head, "content")),
                     JSONObjectUtils.getJSONObject(head, "outer"), JSONObjectUtils.getJSONObject(head, "inner"),
                     privateKey(JSONObjectUtils.getString(head, "private")),
                     publicKey(JSONObjectUtils.getString(head, "public")));
@@ -63,24 +65,28 @@ public final class Peer {
 
         /** Signs and encrypts. A payload is bytes here, where the reference has a String. */
         Answer seal(byte[] input) throws Exception {
-            Payload content = new Payload(input);
+            Payload payload = new Payload(input);
             if (signed) {
-                JWSObject jws = new JWSObject(jwsHeader(inner), content);
+                JWSObject jws = new JWSObject(jwsHeader(signature, inner), payload);
                 jws.sign(new RSASSASigner(ours));
-                content = new Payload(jws.serialize());
+                payload = new Payload(jws.serialize());
             }
+            JWEObject jwe = new JWEObject(jweHeader(keyEncryption, content, outer), payload);
+            jwe.encrypt(EncryptionMethod.A256GCM.equals(content) ? new RSAEncrypter(theirs, freshKey()) : new RSAEncrypter(theirs));
+            return new Answer(jwe.serialize().getBytes(StandardCharsets.US_ASCII), null, null);
+        }
+
+        /** The content encryption key that the reference makes itself; the library does so for the others. */
+        private static SecretKey freshKey() throws Exception {
             KeyGenerator generator = KeyGenerator.getInstance("AES");
             generator.init(EncryptionMethod.A256GCM.cekBitLength());
-            SecretKey cek = generator.generateKey();
-            JWEObject jwe = new JWEObject(jweHeader(keyEncryption, outer), content);
-            jwe.encrypt(new RSAEncrypter(theirs, cek));
-            return new Answer(jwe.serialize().getBytes(StandardCharsets.US_ASCII), null, null);
+            return generator.generateKey();
         }
 
         Answer open(byte[] token) throws Exception {
             JWEObject jwe = JWEObject.parse(new String(token, StandardCharsets.US_ASCII));
             if (!keyEncryption.equals(jwe.getHeader().getAlgorithm())
-                    || !EncryptionMethod.A256GCM.equals(jwe.getHeader().getEncryptionMethod())) {
+                    || !content.equals(jwe.getHeader().getEncryptionMethod())) {
                 throw new SecurityException("the JWE's algorithms are not the job's");
             }
             jwe.decrypt(new RSADecrypter(ours));
@@ -89,8 +95,8 @@ public final class Peer {
                 return new Answer(jwe.getPayload().toBytes(), outerKid, null);
             }
             JWSObject jws = JWSObject.parse(jwe.getPayload().toString());
-            if (!JWSAlgorithm.RS256.equals(jws.getHeader().getAlgorithm())) {
-                throw new SecurityException("the JWS's algorithm is not RS256");
+            if (!signature.equals(jws.getHeader().getAlgorithm())) {
+                throw new SecurityException("the JWS's algorithm is not the job's");
             }
             if (!jws.verify(new RSASSAVerifier(theirs))) {
                 throw new SecurityException("the signature does not hold");
@@ -99,8 +105,8 @@ public final class Peer {
         }
     }
 
-    private static JWSHeader jwsHeader(Map<String, Object> members) {
-        JWSHeader.Builder b = new JWSHeader.Builder(JWSAlgorithm.RS256);
+    private static JWSHeader jwsHeader(JWSAlgorithm alg, Map<String, Object> members) {
+        JWSHeader.Builder b = new JWSHeader.Builder(alg);
         members.forEach((name, value) -> {
             switch (name) {
                 case "kid" -> b.keyID((String) value);
@@ -112,8 +118,8 @@ public final class Peer {
         return b.build();
     }
 
-    private static JWEHeader jweHeader(JWEAlgorithm alg, Map<String, Object> members) {
-        JWEHeader.Builder b = new JWEHeader.Builder(alg, EncryptionMethod.A256GCM);
+    private static JWEHeader jweHeader(JWEAlgorithm alg, EncryptionMethod enc, Map<String, Object> members) {
+        JWEHeader.Builder b = new JWEHeader.Builder(alg, enc);
         members.forEach((name, value) -> {
             switch (name) {
                 case "kid" -> b.keyID((String) value);
