@@ -19,7 +19,7 @@ var rooms = map[string][]string{
 	"fault":               {},
 	"internal/strictjson": {},
 	"internal/alg":        {},
-	"internal/jose":       {"fault", "internal/strictjson", "internal/alg"},
+	"internal/jose":       {"cert", "fault", "internal/strictjson"},
 	"internal/termtext":   {},
 	"internal/readlimit":  {},
 	"cert":                {"internal/alg", "internal/termtext"},

@@ -133,9 +133,12 @@ func isWord(r rune) bool {
 	return isLetter(r) || r >= '0' && r <= '9' || r == '.' || r == '_'
 }
 
-// CheckKeyIDText returns an error for a key ID that must not be in a header: one of
-// more than 128 characters, or with others than printable ASCII.
+// CheckKeyIDText returns an error for a key ID that must not be in a header: an empty
+// one, one of more than 128 characters, or one with others than printable ASCII.
 func CheckKeyIDText(keyID string) error {
+	if keyID == "" {
+		return errors.New("key ID is empty: leave it out, or give it 1 to 128 characters")
+	}
 	if len(keyID) > maxKeyID {
 		return fmt.Errorf("key ID has %d characters: at most %d are allowed", len(keyID), maxKeyID)
 	}

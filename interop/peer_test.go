@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 )
 
@@ -103,6 +104,39 @@ func TestPeersAreStrict(t *testing.T) {
 				t.Errorf("as it should be: %q, %v", got.Payload, err)
 			}
 		})
+	}
+}
+
+// TestPeersAreStrictOfOthers is the same of the algorithms that no shipped profile names.
+func TestPeersAreStrictOfOthers(t *testing.T) {
+	ours, theirs := testkey.RSA(t, "ours", 2048), testkey.RSA(t, "peer", 2048)
+	payload := []byte(`{"n":1.10}`)
+	for _, enc := range []*alg.Content{alg.A128GCM, alg.A128CBCHS256, alg.A256CBCHS512} {
+		seal := func(signature *alg.Signature, c *alg.Content) string {
+			token, err := malform.Make("", malform.Material{Payload: payload, Signer: ours, Recipient: &theirs.PublicKey, Nested: true, Signature: signature, Content: c})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(token)
+		}
+		good := seal(alg.PS256, enc)
+		for _, p := range peers() {
+			t.Run(enc.Name+"/"+p.Name(), func(t *testing.T) {
+				p.Ready(t)
+				for name, token := range map[string]string{"RS256": seal(alg.RS256, enc), "A256GCM": seal(alg.PS256, alg.A256GCM), "another tag": changeTag(good)} {
+					j := strictJob(theirs, ours, token)
+					j.Signature, j.Content = alg.PS256.Name, enc.Name
+					if got, err := p.Open(j); err == nil || got.Payload != nil {
+						t.Errorf("%s: %q, %v", name, got.Payload, err)
+					}
+				}
+				j := strictJob(theirs, ours, good)
+				j.Signature, j.Content = alg.PS256.Name, enc.Name
+				if got, err := p.Open(j); err != nil || !bytes.Equal(got.Payload, payload) {
+					t.Errorf("as it should be: %q, %v", got.Payload, err)
+				}
+			})
+		}
 	}
 }
 

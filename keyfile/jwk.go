@@ -78,6 +78,9 @@ func publicJWK(pub *rsa.PublicKey, keyID, use string) (jwk, error) {
 	default:
 		return jwk{}, fmt.Errorf(`use %q: it must be "enc", "sig" or empty`, use)
 	}
+	if keyID == "" {
+		return j, nil
+	}
 	return j, cert.CheckKeyIDText(keyID)
 }
 
@@ -140,8 +143,10 @@ func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err er
 		if keyID, ok = kid.(string); !ok {
 			return nil, "", errors.New(`JWK: member "kid" must be a string`)
 		}
-		if err := cert.CheckKeyIDText(keyID); err != nil {
-			return nil, "", fmt.Errorf("JWK: %w", err)
+		if keyID != "" { // as some writers put it for none
+			if err := cert.CheckKeyIDText(keyID); err != nil {
+				return nil, "", fmt.Errorf("JWK: %w", err)
+			}
 		}
 	}
 	n, err := decodeUint(object, "n")

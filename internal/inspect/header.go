@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/strictjson"
 )
 
@@ -86,7 +85,7 @@ func (x *examiner) readHeader(t *token, offset step) {
 	if t.header.value("alg") == nil && !t.hasMember("alg") {
 		say(fault.AlgMissing, misspelt(members, "alg"))
 	}
-	if kid := t.header.value("kid"); kid != nil && !jose.ValidKeyID(*kid) {
+	if kid := t.header.value("kid"); kid != nil && cert.CheckKeyIDText(*kid) != nil {
 		say(fault.KidForm, fmt.Sprintf("It has %s bytes.", count(len(*kid))))
 	}
 	if t.layer == fault.JWE && t.header.value("enc") == nil && !t.hasMember("enc") {
@@ -166,7 +165,7 @@ func (x *examiner) remark(t *token, name, value string) (Mark, string) {
 	if name != "kid" {
 		return x.remarkAlgorithm(t, name, value)
 	}
-	if !jose.ValidKeyID(value) {
+	if cert.CheckKeyIDText(value) != nil {
 		return Bad, "not 1 to 128 printable ASCII characters"
 	}
 	if id, err := cert.ParseKeyID(value); err == nil {

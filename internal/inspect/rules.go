@@ -8,7 +8,6 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
-	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -152,7 +151,7 @@ func (x *examiner) ruleKid(r *ruling, t *token, layer *profile.Protection, offse
 	case kid == nil && !layer.Kid.Accepts(nil):
 		r.refuse(name, offset+stepMember, fault.KidMissing.In(t.layer), "absent", wanted, "", 2)
 		return
-	case kid != nil && !jose.ValidKeyID(*kid):
+	case kid != nil && cert.CheckKeyIDText(*kid) != nil:
 		r.breach(name, fault.KidForm.In(t.layer), show(*kid), "1 to 128 printable ASCII characters")
 		return
 	case !layer.Kid.Accepts(kid):

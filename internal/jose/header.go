@@ -5,17 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/strictjson"
 )
 
-const (
-	maxHeader = 4 << 10 // bytes of JSON
-	maxKeyID  = 128     // characters
-)
+const maxHeader = 4 << 10 // bytes of JSON
 
 // Header is what this package knows of a JOSE header (RFC 7515 section 4,
 // RFC 7516 section 4). Nil means that the member is absent. Enc is a JWE's.
@@ -74,8 +71,10 @@ func ProtectEncrypted(h Header) (EncryptedHeader, error) {
 }
 
 func (h Header) protect() (text []byte, err error) {
-	if h.Kid != nil && !ValidKeyID(*h.Kid) {
-		return nil, fmt.Errorf("key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
+	if h.Kid != nil {
+		if err := cert.CheckKeyIDText(*h.Kid); err != nil {
+			return nil, err
+		}
 	}
 	var b bytes.Buffer
 	w := json.NewEncoder(&b)
@@ -92,11 +91,6 @@ func (h Header) protect() (text []byte, err error) {
 		return nil, fmt.Errorf("header has %d bytes, more than the %d that are opened", len(text), maxHeader)
 	}
 	return appendEncoded(nil, text), err
-}
-
-// ValidKeyID reports whether id is 1 to 128 printable ASCII characters.
-func ValidKeyID(id string) bool {
-	return len(id) > 0 && len(id) <= maxKeyID && strings.IndexFunc(id, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }
 
 // refusedMembers change how a token is to be read or bring a key of their own.
@@ -163,8 +157,10 @@ func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
 	if keyAlg == nil {
 		return refuse(fault.AlgMissing, "header has no alg")
 	}
-	if h.Kid != nil && !ValidKeyID(*h.Kid) {
-		return refuse(fault.KidForm, "key ID %.140q is not 1 to %d printable ASCII characters", *h.Kid, maxKeyID)
+	if h.Kid != nil {
+		if err := cert.CheckKeyIDText(*h.Kid); err != nil {
+			return refuse(fault.KidForm, "%v", err)
+		}
 	}
 	h.Alg = *keyAlg
 	if kind == NotJWE {
