@@ -16,16 +16,16 @@
 //
 // # Faults
 //
-// Provider.Fail, Issuer.Fail and VCAS.Fail make the next messages faulty. A [Fault] is one of
+// [Provider.Fail], [Issuer.Fail] and [VCAS.Fail] make the next messages faulty. A [Fault] is one of
 // three things: an outcome of the profile's error table, which the fake then answers; a constant of
 // this package; or a code of package fault, with which a sealed message is then made.
 //
 //	p.Fail(sealanetest.Fault(sealane.ErrDecryption)) // the provider says that it could not decrypt
 //	p.Fail(sealanetest.OtherSigner)                  // the response is signed by a stranger
-//	p.Fail(sealanetest.Fault(fault.OpenTag))          // its authentication tag is wrong
+//	p.Fail(sealanetest.Fault(fault.OpenTag))         // its authentication tag is wrong
 //
 // # Keys
 //
-// [CustomerKey], [ProviderKey] and [IssuerKey] never change, so their fingerprints may stand in
-// golden files. They are public. Never use them for anything but tests.
+// [CustomerKey], [ProviderKey] and [IssuerKey] never change, so golden files may contain
+// their fingerprints. They are public: never use them for anything but tests.
 package sealanetest

@@ -18,33 +18,33 @@ type Fault string
 // The faults of messages, of a provider's responses and of the requests of a [VCAS].
 const (
 	// WrongKey encrypts the message to a key that nobody has.
-	WrongKey Fault = Fault(sandbox.WrongKey)
+	WrongKey Fault = "wrong-key"
 	// OtherSigner signs the message with a key that nobody knows. Only RiskOS signs.
-	OtherSigner Fault = Fault(sandbox.OtherSigner)
+	OtherSigner Fault = "other-signer"
 	// Unsigned encrypts the message without signing it. Only RiskOS signs.
-	Unsigned Fault = Fault(sandbox.Unsigned)
+	Unsigned Fault = "unsigned"
 	// SHA1OAEP encrypts the message's key with RSA-OAEP (SHA-1).
-	SHA1OAEP Fault = Fault(sandbox.SHA1OAEP)
+	SHA1OAEP Fault = "sha1-oaep"
 	// CutTag shortens the authentication tag.
-	CutTag Fault = Fault(sandbox.CutTag)
+	CutTag Fault = "cut-tag"
 	// UnknownKeyID names a key ID that nobody knows.
-	UnknownKeyID Fault = Fault(sandbox.UnknownKeyID)
+	UnknownKeyID Fault = "unknown-key-id"
 	// Unsealed sends the message unencrypted.
-	Unsealed Fault = Fault(sandbox.Unsealed)
+	Unsealed Fault = "unsealed"
 	// Swapped repeats the previous sealed response under the identifier of the new one. There
 	// must have been one. Only a provider swaps.
-	Swapped Fault = Fault(sandbox.Swapped)
+	Swapped Fault = "swapped"
 	// Slow delays the message by a second; see [SlowBy].
-	Slow Fault = Fault(sandbox.Slow)
+	Slow Fault = "slow"
 	// Cut breaks the connection in the middle of the message.
-	Cut Fault = Fault(sandbox.Cut)
+	Cut Fault = "cut"
 )
 
 // SlowBy delays the message, by a minute at most.
 func SlowBy(d time.Duration) Fault { return Slow + Fault("="+d.String()) }
 
 // ProviderFaults lists the faults of a [Provider] that have a name: the outcomes of RiskOS's error
-// table, and constants of this package. Every code of [Codes] is a fault besides.
+// table, and constants of this package. Every code of [Codes] is a fault too.
 func ProviderFaults() []Fault { return named(sandbox.ResponseFaults(load("riskos"))) }
 
 // IssuerFaults lists the faults of an [Issuer]: the outcomes of RDX's error table, Slow and Cut. Its
@@ -52,10 +52,10 @@ func ProviderFaults() []Fault { return named(sandbox.ResponseFaults(load("riskos
 func IssuerFaults() []Fault { return named(sandbox.ResponseFaults(load("rdx"))) }
 
 // VCASFaults lists the faults of a [VCAS] that have a name. Every code of [Codes] that concerns
-// encryption is a fault besides.
+// encryption is a fault too.
 func VCASFaults() []Fault { return named(sandbox.RequestFaults(load("rdx"))) }
 
-// Codes lists the codes of package fault with which a sealed message can be made.
+// Codes lists the codes of package fault that are faults here: a sealed message is made with each.
 func Codes() []fault.Code { return sandbox.Codes() }
 
 func named(faults []sandbox.Fault) []Fault {

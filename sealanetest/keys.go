@@ -22,12 +22,12 @@ import (
 const (
 	CustomerKeyID = "sealanetest-customer"
 	ProviderKeyID = "sealanetest-provider"
-	IssuerKeyID   = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG" // the "alias"
+	IssuerKeyID   = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG" // the specification calls it the alias
 )
 
 // KeyPair is a fixed RSA key pair of 2048 bits and its certificate. They are the same in every
-// process and must not be changed. Whoever has this package has the private key: it is good for
-// tests and for nothing else.
+// process and must not be changed. The private key is public, as part of this package: use it in
+// tests only.
 type KeyPair struct {
 	// ID is the key ID (header parameter kid).
 	ID string

@@ -231,6 +231,25 @@ func TestFailQueues(t *testing.T) {
 	}
 }
 
+// TestFaultsHaveNames: each constant is in a list, and a list has nothing but constants and outcomes.
+func TestFaultsHaveNames(t *testing.T) {
+	constants := []sealanetest.Fault{
+		sealanetest.WrongKey, sealanetest.OtherSigner, sealanetest.Unsigned, sealanetest.SHA1OAEP, sealanetest.CutTag,
+		sealanetest.UnknownKeyID, sealanetest.Unsealed, sealanetest.Swapped, sealanetest.Slow, sealanetest.Cut,
+	}
+	all := slices.Concat(sealanetest.ProviderFaults(), sealanetest.IssuerFaults(), sealanetest.VCASFaults())
+	for _, f := range constants {
+		if !slices.Contains(all, f) {
+			t.Errorf("%q is in no list", f)
+		}
+	}
+	for _, f := range all {
+		if !slices.Contains(constants, f) && !slices.Contains(profile.TableOutcomes(), profile.Outcome(f)) {
+			t.Errorf("%q has no constant", f)
+		}
+	}
+}
+
 func TestFailUnknown(t *testing.T) {
 	for name, fail := range map[string]func(testing.TB){
 		"provider": func(t testing.TB) { sealanetest.NewProvider(t, sealanetest.ProviderOptions{}).Fail("nonsense") },

@@ -88,8 +88,9 @@ func (v *VCAS) Risk(ctx context.Context) (Answer, error) {
 // returns all answers. It calls passcode with the answer after which the cardholder types one. The
 // outcome is the Status of the last answer. The error says where an answer breaks the contract of
 // RDX, or why none came.
-func (v *VCAS) Challenge(ctx context.Context, passcode func(context.Context, Answer) (string, error)) ([]Answer,
-	error) {
+func (v *VCAS) Challenge(
+	ctx context.Context, passcode func(context.Context, Answer) (string, error),
+) ([]Answer, error) {
 	answers, err := v.vcas.Challenge(ctx, func(ctx context.Context, a rdx.Answer) (string, error) {
 		return passcode(ctx, answerOf(a))
 	})
