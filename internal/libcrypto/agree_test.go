@@ -123,7 +123,7 @@ func TestDecryptsEveryLength(t *testing.T) {
 					t.Fatalf("%d, %v: message of %d bytes: got %d bytes, %v", bits, h, n, len(got), err)
 				}
 				if got == nil {
-					t.Fatalf("%d, %v: nil beside a nil error", bits, h)
+					t.Fatalf("%d, %v: nil with a nil error", bits, h)
 				}
 			}
 		}
@@ -183,14 +183,14 @@ func TestRefusals(t *testing.T) {
 			}
 			for name, c := range bad {
 				if _, err := rsa.DecryptOAEP(hashes[h](), nil, key, c, nil); err != rsa.ErrDecryption {
-					t.Errorf("%d, %v, %s: crypto/rsa gives %v", bits, h, name, err)
+					t.Errorf("%d, %v, %s: crypto/rsa returns %v", bits, h, name, err)
 				}
 				if got, err := k.Decrypt(nil, c, &rsa.OAEPOptions{Hash: h}); got != nil || err != rsa.ErrDecryption {
 					t.Errorf("%d, %v, %s: %d bytes, %v", bits, h, name, len(got), err)
 				}
 			}
 			if _, err := k.Decrypt(nil, good, &rsa.OAEPOptions{Hash: h}); err != nil {
-				t.Errorf("%d, %v: afterwards a good one gives %v", bits, h, err)
+				t.Errorf("%d, %v: afterwards a good one returns %v", bits, h, err)
 			}
 		}
 	}
@@ -311,7 +311,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 		"no e":        {PublicKey: rsa.PublicKey{N: key.N}, D: key.D, Primes: key.Primes},
 	} {
 		if got, err := l.NewKey(k); got != nil || err == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 	// Without precomputed values, and with the primes the other way round.

@@ -50,7 +50,7 @@ func FuzzDecryptAgrees(f *testing.F) {
 		want, wantErr := rsa.DecryptOAEP(hashes[h](), nil, key, c, nil)
 		got, err := own.Decrypt(nil, c, &rsa.OAEPOptions{Hash: h})
 		if !bytes.Equal(got, want) || err != wantErr {
-			t.Fatalf("crypto/rsa gives %x, %v; OpenSSL %x, %v", want, wantErr, got, err)
+			t.Fatalf("crypto/rsa returns %x, %v; OpenSSL %x, %v", want, wantErr, got, err)
 		}
 	})
 }

@@ -65,8 +65,8 @@ func firstPrime(text string) string {
 	return x.Text(16)
 }
 
-// TestSelfTestCatches: a library that gives anything but the known answers is
-// not taken.
+// TestSelfTestCatches: a library that returns anything but the known answers is
+// refused.
 func TestSelfTestCatches(t *testing.T) {
 	l := loadedHere(t)
 	turned := func(s string) string {
@@ -174,7 +174,7 @@ func TestWipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cap(m) != len(m) {
-		t.Errorf("a message of %d bytes has room for %d", len(m), cap(m))
+		t.Errorf("a message of %d bytes has capacity %d", len(m), cap(m))
 	}
 	for _, jobs := range key.handle.idle {
 		for _, j := range jobs {

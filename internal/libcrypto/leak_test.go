@@ -73,7 +73,7 @@ func TestNothingLeaks(t *testing.T) {
 		return min(done.Load(), operations)
 	}
 	resident := func() int {
-		for range 20 { // cleanups run beside and after a collection
+		for range 20 { // cleanups run during and after a collection
 			debug.FreeOSMemory()
 			runtime.Gosched()
 		}

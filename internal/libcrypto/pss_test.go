@@ -159,7 +159,7 @@ func FuzzVerifyPSSAgrees(f *testing.F) {
 			s := m.Exp(m, key.D, key.N).FillBytes(make([]byte, size))
 			want := rsa.VerifyPSS(&key.PublicKey, crypto.SHA256, digest[:], s, ps256)
 			if got := k.Verify(digest[:], s, ps256); got != want {
-				t.Fatalf("crypto/rsa gives %v, OpenSSL %v", want, got)
+				t.Fatalf("crypto/rsa returns %v, OpenSSL %v", want, got)
 			}
 		}
 	})

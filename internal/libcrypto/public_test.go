@@ -46,7 +46,7 @@ func TestEncryptsForGo(t *testing.T) {
 				seen[string(c)] = true
 				got, err := key.Decrypt(nil, c, &rsa.OAEPOptions{Hash: h})
 				if err != nil || !bytes.Equal(got, message) {
-					t.Errorf("%d, %v, %d bytes: crypto/rsa gives %d bytes, %v", bits, h, n, len(got), err)
+					t.Errorf("%d, %v, %d bytes: crypto/rsa returns %d bytes, %v", bits, h, n, len(got), err)
 				}
 			}
 			if c, err := k.EncryptOAEP(h, make([]byte, longest+1)); c != nil || err != rsa.ErrMessageTooLong {
@@ -54,7 +54,7 @@ func TestEncryptsForGo(t *testing.T) {
 			}
 		}
 		if c, err := k.EncryptOAEP(crypto.SHA512, nil); c != nil || err == nil {
-			t.Error("SHA-512 is taken")
+			t.Error("SHA-512 is accepted")
 		}
 	}
 }
@@ -121,7 +121,7 @@ func TestVerifiesAsGo(t *testing.T) {
 }
 
 // forged signs a block with a short padding and trash behind the digest, which
-// verifiers that parse it have taken.
+// verifiers that parse it have accepted.
 func forged(key *rsa.PrivateKey, digest []byte, size int) []byte {
 	block := append([]byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0},
 		0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,
@@ -147,7 +147,7 @@ func TestPublicKeysThatAreRefused(t *testing.T) {
 		"e huge":   {N: n, E: 1<<40 + 1}, // on 64 bits, as all that this is built for
 	} {
 		if got, err := l.NewPublicKey(k); got != nil || err == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }

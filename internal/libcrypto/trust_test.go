@@ -42,7 +42,7 @@ func TestTrust(t *testing.T) {
 			both(file("usr/lib/l.so", 0o644), mode("usr/lib", 0o777|fs.ModeSticky)), "", "usr/lib: users other"},
 		"higher folder": {me, "/usr/lib/l.so",
 			both(file("usr/lib/l.so", 0o644), mode("usr", 0o775)), "", "usr: users other"},
-		"link beside it": {me, "/usr/lib/l.so",
+		"link in the same folder": {me, "/usr/lib/l.so",
 			both(file("usr/lib/l.so.3.0", 0o644), link("usr/lib/l.so", "l.so.3.0")), "usr/lib/l.so.3.0", ""},
 		"link of a folder": {me, "/lib/l.so",
 			both(file("usr/lib/l.so", 0o644), link("lib", "usr/lib")), "usr/lib/l.so", ""},
