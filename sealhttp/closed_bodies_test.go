@@ -74,5 +74,8 @@ func TestRequestsAreClosed(t *testing.T) {
 		if err == nil || !closed || base.closed || errors.Is(err, sealane.ErrMayBeProcessed) {
 			t.Errorf("%s: closed %t, %v", name, closed, err)
 		}
+		if errors.Is(err, errBroken) && !strings.Contains(err.Error(), "POST /api/evaluation") {
+			t.Errorf("%s: the error does not name the request: %v", name, err)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package sealhttp_test
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -197,5 +198,68 @@ func TestLostInTheMiddle(t *testing.T) {
 	var answer *sealhttp.AnswerError
 	if !errors.As(err, &answer) || answer.Status != 0 || !errors.Is(err, sealane.ErrMayBeProcessed) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// taking is a base transport that keeps the request and does not answer.
+type taking struct{ request *http.Request }
+
+func (b *taking) RoundTrip(r *http.Request) (*http.Response, error) {
+	b.request = r
+	return nil, errBroken
+}
+
+// TestSealedRequest: a base transport that is not net/http's is given a request that
+// describes the sealed body alone, and can send it again.
+func TestSealedRequest(t *testing.T) {
+	r := request(t, "POST", "http://partner.test/api/evaluation?q=1", `{}`)
+	r.Header = http.Header{"Content-Length": {"2"}, "Content-Type": {"text/plain"},
+		"X-Payload-Encrypted": {"false"}, "X-Own": {"1"}}
+	r.TransferEncoding, r.Trailer = []string{"chunked"}, http.Header{"X-Sum": nil}
+	before := r.Header.Clone()
+	base := &taking{}
+	_, err := (&sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: base}).RoundTrip(r)
+	if !errors.Is(err, errBroken) || errors.Is(err, sealane.ErrMayBeProcessed) {
+		t.Errorf("nothing was read of the body, but the error is %v", err)
+	}
+	got := base.request
+	want := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"},
+		"X-Payload-Encrypted": {"true"}, "X-Own": {"1"}}
+	if !maps.EqualFunc(got.Header, want, slices.Equal) || got.TransferEncoding != nil || got.Trailer != nil {
+		t.Errorf("headers %v, Transfer-Encoding %q, trailers %v", got.Header, got.TransferEncoding, got.Trailer)
+	}
+	if got.URL.String() != r.URL.String() {
+		t.Errorf("sent to %s", got.URL)
+	}
+	first, err := io.ReadAll(got.Body)
+	sealed := bytes.HasPrefix(first, []byte(`{"encrypted_request":"ey`))
+	if err != nil || int64(len(first)) != got.ContentLength || !sealed {
+		t.Errorf("%d bytes, the request says %d, %v: %.40s", len(first), got.ContentLength, err, first)
+	}
+	again, err := got.GetBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := io.ReadAll(again); err != nil || string(second) != string(first) {
+		t.Errorf("GetBody: %d bytes, %v", len(second), err)
+	}
+	if !maps.EqualFunc(r.Header, before, slices.Equal) {
+		t.Errorf("the caller's headers became %v", r.Header)
+	}
+}
+
+// TestAnswerThatBreaksOff: it is not the partner's format that is wrong.
+func TestAnswerThatBreaksOff(t *testing.T) {
+	for _, status := range []int{200, 400, 500} {
+		base := &replying{status, io.MultiReader(strings.NewReader(`{"encrypted_response":"ey`), broken{}), false}
+		r := request(t, "POST", "http://partner.test/api/evaluation", `{}`)
+		_, err := (&sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: base}).RoundTrip(r)
+		var answer *sealhttp.AnswerError
+		if !errors.As(err, &answer) || answer.Status != status {
+			t.Fatalf("%d: %v", status, err)
+		}
+		if !errors.Is(err, errBroken) || errors.Is(err, sealane.ErrFormat) {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }
