@@ -174,26 +174,26 @@ func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 // which one that was. Every key is tried; then the content is opened exactly once,
 // under a random key where none returned one of the right length, so that all
 // failures are one error of kind Decryption after the same work (RFC 7516 section
-// 11.5). The right length is that of enc, which was checked before. A key
-// that could not be used at all is an error of kind Key, unless another opened.
-// e is used up.
+// 11.5). The right length is that of enc, which was checked before. Where a key could
+// not be used at all and no other opened the content, all failures are one error of
+// kind Key: the message may be for that key, and whether its encrypted key fits another
+// must not show. e is used up.
 func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which int, err error) {
 	cek := make([]byte, e.enc.CEK)
 	defer clear(cek)
 	rand.Read(cek)
 	which, fits, broken := e.findCEK(keys, cek)
-	if which < 0 && broken != nil {
-		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
-	}
 	plaintext, err = e.enc.Open(cek, e.sealed, e.protected)
 	e.sealed = nil
-	if err != nil {
-		return nil, -1, decryptionErrors[reason(which, fits)]
-	}
-	if which < 0 { // not reachable but by guessing the random key
+	switch {
+	case err == nil && which >= 0:
+		return plaintext, which, nil
+	case broken != nil:
+		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
+	case err == nil: // not reachable but by guessing the random key
 		return nil, -1, decryptionErrors[0]
 	}
-	return plaintext, which, nil
+	return nil, -1, decryptionErrors[reason(which, fits)]
 }
 
 // findCEK overwrites cek with the first content encryption key that keys return.

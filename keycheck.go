@@ -1,0 +1,72 @@
+package sealane
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/keyring"
+)
+
+// KeyProblem is a reason why a key should not be used on a lane.
+type KeyProblem struct {
+	// Ours reports whether the key is ours, and not the partner's.
+	Ours bool
+	// KeyID is the key's ID, or empty.
+	KeyID string
+	// Rule is "validity-now", "key-usage", "not-ca" or "key-id".
+	Rule string
+	// Text says what is wrong and what to do.
+	Text string
+}
+
+func (p KeyProblem) Error() string {
+	whose := "the partner's key"
+	if p.Ours {
+		whose = "our key"
+	}
+	if p.KeyID != "" {
+		whose += fmt.Sprintf(" %q", p.KeyID)
+	}
+	return fmt.Sprintf("%s: %s [%s]", whose, p.Text, p.Rule)
+}
+
+// CheckKeys returns what speaks against the keys of the lane at a moment: a certificate
+// that has ended or not begun, that is for other uses than the profile's, or that is a
+// CA's; and a six-part key ID that names another environment or size than the key's
+// (vendor's specification of VCAS RDX, "Additional JWE Information").
+//
+// Sealing and opening look at none of this: a key counts until it is taken out of the
+// ring. A key without a certificate has no dates and no usage to check.
+func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
+	var problems []KeyProblem
+	policy := l.profile.Profile().Certificate
+	for _, side := range []struct {
+		ours bool
+		keys []keyring.KeyInfo
+	}{{true, l.Ours()}, {false, l.Theirs()}} {
+		for _, k := range side.keys {
+			add := func(rule, text string) {
+				problems = append(problems, KeyProblem{side.ours, k.ID, rule, text})
+			}
+			if k.Certificate != nil {
+				for _, f := range cert.Check(k.Certificate, policy, now) {
+					if f.Level == cert.Refused && slices.Contains([]string{"validity-now", "key-usage", "not-ca"}, f.Code) {
+						add(f.Code, fmt.Sprintf("%s: %s, wanted is %s", f.Name, f.Found, f.Wanted))
+					}
+				}
+			}
+			if policy.KeyIDFormat == cert.KeyIDSixPart && k.ID != "" {
+				id, err := cert.ParseKeyID(k.ID)
+				if err == nil {
+					err = id.Check(k.Public, l.c.Environment)
+				}
+				if err != nil {
+					add("key-id", err.Error())
+				}
+			}
+		}
+	}
+	return problems
+}
