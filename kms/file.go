@@ -2,7 +2,11 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
 	"strings"
 
 	"github.com/sealane/sealane/internal/readlimit"
@@ -15,6 +19,9 @@ func openFile(_ context.Context, uri string, o Options) (*Key, error) {
 	if scheme, rest, found := strings.Cut(uri, ":"); found && strings.EqualFold(scheme, "file") {
 		path = rest
 	}
+	if err := checkMode(path, o.Warn); err != nil {
+		return nil, err
+	}
 	data, err := readlimit.File(path, keyfile.MaxSize)
 	if err != nil {
 		return nil, err
@@ -25,4 +32,34 @@ func openFile(_ context.Context, uri string, o Options) (*Key, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &Key{Private: private, KeyID: info.KeyID, Certificates: info.Certificates}, nil
+}
+
+// ErrWritable is wrapped by the error for a file that others than its owner can write:
+// they could replace the key.
+var ErrWritable = errors.New("others than its owner can write it")
+
+// checkMode refuses a file that others can write, and warns of one that they can read.
+// Windows has no such modes.
+func checkMode(path string, warn func(string)) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() { // a pipe, such as a shell's, is its reader's
+		return nil
+	}
+	switch mode := info.Mode().Perm(); {
+	case mode&0o022 != 0:
+		return fmt.Errorf("%s: %w (mode %04o): chmod go-w it, and make a new key if it may have been replaced",
+			path, ErrWritable, mode)
+	case mode&0o044 != 0:
+		if warn == nil {
+			warn = func(text string) { slog.Warn(text) }
+		}
+		warn(fmt.Sprintf("private key %s: others than its owner can read it (mode %04o); chmod go-r it where you can", path, mode))
+	}
+	return nil
 }

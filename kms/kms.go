@@ -38,6 +38,10 @@ type Options struct {
 	// Passphrase returns the passphrase or PIN of a key. It is called only for a key that needs one,
 	// and the caller overwrites the result after use. If it is nil, such keys cannot be opened.
 	Passphrase func() ([]byte, error)
+
+	// Warn receives a sentence about a key that can be used and should be kept better, such as a file
+	// that other users can read. The default logs it by slog.Default().
+	Warn func(text string)
 }
 
 // Open opens the private key that a key URI names, in the store that is registered for its scheme. A
