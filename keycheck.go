@@ -43,10 +43,16 @@ func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
 	var problems []KeyProblem
 	policy := l.profile.Profile().Certificate
 	for _, side := range []struct {
-		ours bool
-		keys []keyring.KeyInfo
-	}{{true, l.Ours()}, {false, l.Theirs()}} {
+		ours, used bool
+		keys       []keyring.KeyInfo
+	}{
+		{true, l.in.Sealed() || l.out.Sign != nil, l.Ours()},
+		{false, l.out.Sealed() || l.in.Sign != nil, l.Theirs()},
+	} {
 		for _, k := range side.keys {
+			if !side.used {
+				continue
+			}
 			add := func(rule, text string) {
 				problems = append(problems, KeyProblem{side.ours, k.ID, rule, text})
 			}

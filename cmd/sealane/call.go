@@ -46,6 +46,7 @@ blindly.`,
 	flags := &callFlags{
 		lane: addLaneFlags(c, "to", "the partner's certificate, in any format; further ones verify too (overlap)"),
 	}
+	flags.lane.calls = true
 	f := c.Flags()
 	f.StringVar(&flags.apiKeyFile, "api-key-file", "", "file with the API key, sent as Authorization: Bearer")
 	f.StringArrayVarP(&flags.headers, "header", "H", nil, "further header, as \"Name: value\"")

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
@@ -27,8 +31,11 @@ type laneFlags struct {
 	partner      []string // files with the partner's certificates
 	partnerIDs   []string // their key IDs
 	acceptOAEP   string
+	acceptKeys   string // reason to use keys that speak against themselves
 	caller       string
 	optional     bool // no flag: plain messages pass
+	calls        bool // no flag: responses come from the server that is called
+	opensNothing bool // no flag: the command only seals
 	passphrase   func() ([]byte, error)
 }
 
@@ -38,7 +45,7 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 	l := &laneFlags{c: c, passphrase: passphraseFlag(c)}
 	f := c.Flags()
 	f.StringVar(&l.profile, "profile", "", profileHelp)
-	f.StringVar(&l.env, "env", "", "environment (default: the profile's first)")
+	f.StringVar(&l.env, "env", "", "environment (default: that of the key ID, if it names one, else the profile's first)")
 	f.StringArrayVar(&l.keys, "key", nil, "file with your private key; further ones open too (overlap)")
 	f.StringArrayVar(&l.keyIDs, "key-id", nil, "key ID (alias) of your key; once for all keys, or once for each")
 	f.StringArrayVar(&l.partner, partnerFlag, nil, partnerHelp)
@@ -47,7 +54,9 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 	f.StringVar(&l.acceptOAEP, "accept-rsa-oaep", "",
 		"reason for opening RSA-OAEP (SHA-1) too; only if the profile allows that")
 	f.StringVar(&l.caller, "caller", "",
-		"how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (required for rdx)")
+		"how the sender of unsigned messages is known: mutual-tls, oauth2, unauthenticated, or tls on the client's side")
+	f.StringVar(&l.acceptKeys, "accept-certificate", "",
+		"reason for using a certificate that has ended, is for other uses or a CA's, or a key ID of another environment")
 	must(c.MarkFlagRequired("profile"))
 	must(c.RegisterFlagCompletionFunc("profile",
 		cobra.FixedCompletions(profile.Names(), cobra.ShellCompDirectiveDefault)))
@@ -101,21 +110,64 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 		return nil, err
 	}
 	config := sealane.Config{
-		Profile: p, Environment: l.env, Side: side, Ours: ours, Theirs: theirs,
+		Profile: p, Environment: cmp.Or(l.env, environmentOf(p, append(ours.Keys(), theirs.Keys()...))), Side: side, Ours: ours, Theirs: theirs,
 		AcceptRSAOAEP: l.acceptOAEP, MaxPayload: maxInput,
 	}
-	if side == sealane.ServerSide {
-		config.SenderAuth = sealane.SenderAuth(l.caller)
-		if config.SenderAuth == "" && p.Request.Sign == nil {
-			return nil, &exit{exitUsage, fmt.Errorf(
-				"messages of profile %s are not signed: say how the sender is known, by --caller %s, %s or %s",
-				p.Name, sealane.SenderMutualTLS, sealane.SenderOAuth2, sealane.SenderUnauthenticated)}
-		}
+	if config.SenderAuth, err = l.senderAuth(p, side); err != nil {
+		return nil, err
 	}
 	if l.optional {
 		config.Sealing = sealane.SealingOptional
 	}
-	return sealane.New(config)
+	lane, err := sealane.New(config)
+	if err != nil {
+		return nil, err
+	}
+	return lane, l.checkKeys(lane)
+}
+
+// environmentOf returns the environment that a six-part key ID names, or "".
+func environmentOf(p *profile.Profile, keys []keyring.Key) string {
+	for _, k := range keys {
+		id, err := cert.ParseKeyID(k.ID)
+		if err == nil && p.Certificate.KeyIDFormat == cert.KeyIDSixPart && slices.Contains(p.Environments, id.Environment) {
+			return id.Environment
+		}
+	}
+	return ""
+}
+
+// senderAuth returns how the sender of unsigned messages is known.
+func (l *laneFlags) senderAuth(p *profile.Profile, side sealane.Side) (sealane.SenderAuth, error) {
+	inbound, way := p.Request, sealane.SenderOAuth2
+	if side == sealane.ClientSide {
+		inbound, way = p.Response, sealane.SenderTLS
+	}
+	if l.caller != "" || !inbound.Sealed() || inbound.Sign != nil {
+		return sealane.SenderAuth(l.caller), nil
+	}
+	switch {
+	case l.opensNothing:
+		return sealane.SenderUnauthenticated, nil
+	case side == sealane.ClientSide && l.calls:
+		return sealane.SenderTLS, nil
+	}
+	return "", &exit{exitUsage, fmt.Errorf("messages to the %s of profile %s are encrypted but not signed: "+
+		"say how the sender is known, by --caller %s, %s or %s",
+		side, p.Name, sealane.SenderMutualTLS, way, sealane.SenderUnauthenticated)}
+}
+
+// checkKeys refuses a lane whose keys should not be used, unless a reason is given.
+func (l *laneFlags) checkKeys(lane *sealane.Lane) error {
+	problems := lane.CheckKeys(time.Now())
+	if len(problems) == 0 || strings.TrimSpace(l.acceptKeys) != "" {
+		return nil
+	}
+	var all []error
+	for _, p := range problems {
+		all = append(all, p)
+	}
+	return refused(fmt.Errorf("%s: %w\nTo use it all the same, say why: --accept-certificate REASON", lane.Name(), errors.Join(all...)))
 }
 
 // theirs returns the partner's keys.
@@ -137,7 +189,7 @@ func (l *laneFlags) ourKeys(ctx context.Context, engine *rsaengine.Engine) ([]ke
 	}
 	var keys []keyring.Key
 	for i, file := range l.keys {
-		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase)})
+		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), Warn: warnTo(l.c)})
 		if err != nil {
 			return nil, err
 		}
@@ -165,12 +217,20 @@ func (l *laneFlags) theirKeys() ([]keyring.Key, error) {
 			return nil, err
 		}
 		key := keyring.Key{ID: file.KeyID, Public: file.PublicKey, State: stateOf(i)}
+		if len(file.Certificates) > 0 {
+			key.Certificate = file.Certificates[0]
+		}
 		if len(ids) > 0 {
 			key.ID = ids[i]
 		}
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// warnTo writes warnings to a command's standard error.
+func warnTo(c *cobra.Command) func(string) {
+	return func(text string) { fmt.Fprintln(c.ErrOrStderr(), "sealane: warning:", printableLines(text)) }
 }
 
 // stateOf returns the state of the i-th key: the first is in use, the others are for

@@ -34,7 +34,7 @@ read.`,
 	passphrase := passphraseFlag(c)
 	must(c.MarkFlagRequired("out"))
 	c.RunE = func(c *cobra.Command, args []string) error {
-		opened, err := kms.Open(c.Context(), args[0], kms.Options{Passphrase: askPassphrase(c, passphrase)})
+		opened, err := kms.Open(c.Context(), args[0], kms.Options{Passphrase: askPassphrase(c, passphrase), Warn: warnTo(c)})
 		if err != nil {
 			return err
 		}

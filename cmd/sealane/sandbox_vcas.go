@@ -34,6 +34,7 @@ With --fault every message has a fault:
 		Args: cobra.NoArgs,
 	}
 	flags := addLaneFlags(c, "to", "the issuer's certificate, in any format")
+	flags.calls = true
 	f := c.Flags()
 	flags.onlyRDX()
 	f.StringVar(&base, "url", "",

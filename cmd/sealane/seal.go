@@ -19,6 +19,7 @@ sealed token. The payload's bytes are not changed.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	flags := addLaneFlags(c, "to", "the partner's certificate, in any format")
+	flags.opensNothing = true
 	side := c.Flags().String("side", "client", "your side: client sends requests, server sends answers")
 	body := c.Flags().Bool("body", false, "write the HTTP body, as the profile has it, and not only the token")
 	c.RunE = func(c *cobra.Command, args []string) error {
