@@ -20,7 +20,7 @@ type company struct {
 	*registry.Registry
 	scenario           *scenario
 	name               string
-	operator, approver exchange.Exchange
+	operator, approver *registry.Session
 }
 
 // openCompany makes a company and its registry, in a folder of its own.
@@ -55,7 +55,7 @@ func (s *scenario) openCompany(name string) (*company, error) {
 		return nil, err
 	}
 	paul, err := c.Login(s.ctx, token)
-	c.operator, c.approver = exchange.New(olga), exchange.New(paul)
+	c.operator, c.approver = olga, paul
 	return c, err
 }
 

@@ -101,7 +101,7 @@ func (p *party) sendCertificate(to *company, extension string) (got registry.Cer
 var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
 func (p *party) deliver(n *notes, to *company, extension string) (got registry.Certificate, err error) {
-	offer, err := p.company.operator.Offer(to.scenario.ctx, p.pair, to.name, "")
+	offer, err := exchange.New(p.company.operator).Offer(to.scenario.ctx, p.pair, to.name, "")
 	if err != nil {
 		return got, err
 	}
@@ -124,18 +124,18 @@ func (c *company) acceptCertificate(
 ) (registry.Certificate, error) {
 	s := c.scenario
 	in := exchange.Incoming{Partner: partner, Environment: s.environment, Data: file}
-	got, found, err := c.operator.Receive(s.ctx, in)
+	got, found, err := exchange.New(c.operator).Receive(s.ctx, in)
 	if err != nil {
 		return got, err
 	}
 	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s",
 		termtext.Count(len(file)), got.Provenance.Format, len(found), got.ID)
-	matched, err := c.operator.MatchChecksum(s.ctx, got.ID, checksum, "")
+	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, got.ID, checksum, "")
 	if err != nil {
 		return got, err
 	}
 	n.add("second message: SHA-256 %.16s… matches: %s", checksum, matched)
-	if err := c.approver.Approve(s.ctx, got.ID, exchange.Approval{}); err != nil {
+	if err := exchange.New(c.approver).Approve(s.ctx, got.ID, exchange.Approval{}); err != nil {
 		return got, err
 	}
 	n.add("received by %s, approved by %s", c.operator.Person().ID, c.approver.Person().ID)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
@@ -102,8 +103,8 @@ func (d *rdxDemo) renewal() (string, error) {
 	}
 	d.renewed = made
 	err = errors.Join(
-		d.sender.operator.Alias(d.ctx, certificate.ID, d.keyID, "", "same size, same alias"),
-		d.bank.operator.Alias(d.ctx, d.renewed.pair, d.keyID, "", ""))
+		exchange.New(d.sender.operator).Alias(d.ctx, certificate.ID, d.keyID, "", "same size, same alias"),
+		exchange.New(d.bank.operator).Alias(d.ctx, d.renewed.pair, d.keyID, "", ""))
 	if err != nil {
 		return "", err
 	}
@@ -121,10 +122,10 @@ func (d *rdxDemo) renewal() (string, error) {
 
 // install makes VCAS use a certificate, and tell the issuer.
 func (d *rdxDemo) install(of *party, certificate registry.Certificate) error {
-	if err := d.sender.operator.Activate(d.ctx, certificate.ID, ""); err != nil {
+	if err := exchange.New(d.sender.operator).Activate(d.ctx, certificate.ID, ""); err != nil {
 		return err
 	}
-	return d.bank.operator.MarkInstalled(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
+	return exchange.New(d.bank.operator).MarkInstalled(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
 }
 
 // exchange makes a key pair of the issuer, and sends its certificate to VCAS.
@@ -149,10 +150,10 @@ func (d *rdxDemo) assignKeyID(certificate registry.Certificate) (err error) {
 		}
 		d.keyID = id.String()
 		n.add("key ID %s", d.keyID)
-		if err = d.sender.operator.Alias(d.ctx, certificate.ID, d.keyID, "", ""); err != nil {
+		if err = exchange.New(d.sender.operator).Alias(d.ctx, certificate.ID, d.keyID, "", ""); err != nil {
 			return err
 		}
-		err = d.bank.operator.Alias(d.ctx, d.old.pair, d.keyID, "", "VCAS has written it")
+		err = exchange.New(d.bank.operator).Alias(d.ctx, d.old.pair, d.keyID, "", "VCAS has written it")
 		return err
 	})
 	return err

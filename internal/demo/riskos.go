@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/riskos"
 	"github.com/sealane/sealane/internal/termtext"
@@ -81,11 +82,11 @@ func (d *riskosDemo) exchange() (err error) {
 		if err != nil {
 			return err
 		}
-		if err := way.to.operator.Activate(d.ctx, got.ID, ""); err != nil {
+		if err := exchange.New(way.to.operator).Activate(d.ctx, got.ID, ""); err != nil {
 			return err
 		}
 		operator := way.from.company.operator
-		if err := operator.MarkInstalled(d.ctx, way.from.pair, way.to.name, "the partner has installed it"); err != nil {
+		if err := exchange.New(operator).MarkInstalled(d.ctx, way.from.pair, way.to.name, "the partner has installed it"); err != nil {
 			return err
 		}
 	}

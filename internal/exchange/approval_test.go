@@ -22,7 +22,7 @@ func wantRefused(t *testing.T, name, says string, err error) {
 }
 
 // takenIn is a certificate of the partner's that somebody received.
-func (h *company) takenIn(who exchange.Exchange, partner, environment, key string, change ...func(*x509.Certificate)) registry.Certificate {
+func (h *company) takenIn(who member, partner, environment, key string, change ...func(*x509.Certificate)) registry.Certificate {
 	h.t.Helper()
 	c, _, err := who.Receive(h.t.Context(), exchange.Incoming{Partner: partner, Environment: environment, Data: made(h.t, fresh(h.t, key), change...)})
 	h.must(err)
@@ -53,14 +53,14 @@ func TestWhoApproves(t *testing.T) {
 	h.ownDialect("rdx", "ours", "[SANDBOX, LIVE]")
 	h.partner("p-rdx", "rdx", sealane.ClientSide, "STAG", "PROD")
 	h.partner("p-ours", "ours", sealane.ClientSide, "SANDBOX", "LIVE")
-	both := exchange.New(h.person("dora", registry.Operator, registry.Approver))
+	both := h.member("dora", registry.Operator, registry.Approver)
 	for _, c := range []struct {
 		partner, environment string
 		production           bool
 	}{{"p-rdx", "STAG", false}, {"p-rdx", "PROD", true}, {"p-ours", "SANDBOX", false}, {"p-ours", "LIVE", true}} {
 		for _, step := range []struct {
 			name               string
-			receives, compares exchange.Exchange
+			receives, compares member
 		}{{"received", both, h.anna}, {"matched", h.anna, both}} {
 			name := c.environment + ", " + step.name
 			got := h.takenIn(step.receives, c.partner, c.environment, name)

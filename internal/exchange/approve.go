@@ -32,18 +32,18 @@ func (e Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each
 	if len(ids) > 1 && len(a.Grant) > 0 {
 		return fmt.Errorf("a waiver is granted for one certificate: approve the %d apart", len(ids))
 	}
-	if err := e.May("exchange.approve"); err != nil {
+	if err := e.session.May("exchange.approve"); err != nil {
 		return err
 	}
 	var keys []*rsa.PublicKey
-	err := e.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
 		keys, err = e.approvable(tx, ids, a)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	shared, err := e.SharedPrimes(ctx, keys) // again: they may have come in side by side
+	shared, err := e.session.SharedPrimes(ctx, keys) // again: they may have come in side by side
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (e Exchange) approvable(tx registry.Tx, ids []string, a Approval) ([]*rsa.P
 }
 
 func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
-	return e.Change(ctx, registry.Entry{Action: "exchange.approve", Subject: "certificate/" + id, Reason: a.Reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	return e.session.Change(ctx, registry.Entry{Action: "exchange.approve", Subject: "certificate/" + id, Reason: a.Reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		before, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -100,8 +100,8 @@ func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
 			return err
 		}
 		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, before
-		c.Provenance.ApprovedBy, c.Provenance.Change, c.Provenance.CallBack = e.Person().ID, a.Change, a.CallBack
-		if err := e.MoveCertificate(tx, &c, registry.Approved); err != nil {
+		c.Provenance.ApprovedBy, c.Provenance.Change, c.Provenance.CallBack = e.session.Person().ID, a.Change, a.CallBack
+		if err := e.session.MoveCertificate(tx, &c, registry.Approved); err != nil {
 			return err
 		}
 		entry.After = c
@@ -126,7 +126,7 @@ func (e Exchange) mayBeApproved(tx registry.Tx, id string, a Approval) (registry
 }
 
 func (e Exchange) mayApprove(c *registry.Certificate, a Approval) error {
-	me := e.Person().ID
+	me := e.session.Person().ID
 	if registry.Production(c.Environment) {
 		switch {
 		case me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy:
@@ -154,19 +154,19 @@ func (e Exchange) mayApprove(c *registry.Certificate, a Approval) error {
 // in use. For a key pair of ours it takes the offer back.
 func (e Exchange) Reject(ctx context.Context, id, reason string) error {
 	if strings.HasPrefix(id, "k-") {
-		return e.Change(ctx, registry.Entry{Action: "exchange.reject", Subject: "key/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+		return e.session.Change(ctx, registry.Entry{Action: "exchange.reject", Subject: "key/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 			k, _, err := ourPair(tx, id)
 			if err != nil {
 				return err
 			}
 			entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
-			err = e.RetireOffer(tx, &k)
+			err = e.session.RetireOffer(tx, &k)
 			entry.After = k
 			return err
 		})
 	}
 	return e.end(ctx, "exchange.reject", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
 		c.Provenance.Rejected = reason
-		return e.MoveCertificate(tx, c, registry.Rejected)
+		return e.session.MoveCertificate(tx, c, registry.Rejected)
 	})
 }

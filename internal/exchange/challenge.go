@@ -26,7 +26,7 @@ const proofPrefix = "sealane-proof-"
 // While one is out another is made only again, which voids the first.
 func (e Exchange) Challenge(ctx context.Context, id string, again bool, reason string) (token []byte, err error) {
 	nonce := proofPrefix + rand.Text()
-	err = e.Change(ctx, registry.Entry{Action: "exchange.challenge", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err = e.session.Change(ctx, registry.Entry{Action: "exchange.challenge", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
 // Prove takes the partner's answer to the challenge.
 func (e Exchange) Prove(ctx context.Context, id, answer, reason string) error {
 	var wrong *registry.Certificate
-	err := e.Change(ctx, registry.Entry{Action: "exchange.prove", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err := e.session.Change(ctx, registry.Entry{Action: "exchange.prove", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func (e Exchange) Prove(ctx context.Context, id, answer, reason string) error {
 		}
 		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
 		c.Provenance.Challenge = nil
-		c.Provenance.Possession = fmt.Sprintf("answered a challenge on %s", e.Time().Format(time.RFC3339))
+		c.Provenance.Possession = fmt.Sprintf("answered a challenge on %s", e.session.Time().Format(time.RFC3339))
 		entry.After = c
 		return tx.PutCertificate(&c)
 	})
@@ -112,11 +112,11 @@ func provable(c registry.Certificate) error {
 // that proves it. The partner may be left out where there are few key pairs. Nothing
 // else is opened: a challenge says that it is one.
 func (e Exchange) Answer(ctx context.Context, token []byte, partner, reason string) (answer string, err error) {
-	if err := e.May("exchange.answer"); err != nil {
+	if err := e.session.May("exchange.answer"); err != nil {
 		return "", err
 	}
 	var pairs []registry.KeyPair
-	err = e.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err = e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
 		pairs, err = challenged(tx, partner)
 		return err
 	})
@@ -125,7 +125,7 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner, reason stri
 	}
 	var broken error
 	for _, k := range pairs {
-		text, err := e.Decrypt(k, bytes.TrimSpace(token))
+		text, err := e.session.Decrypt(k, bytes.TrimSpace(token))
 		if errors.Is(err, registry.ErrUnusable) {
 			broken = errors.Join(broken, err)
 		}
@@ -133,7 +133,7 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner, reason stri
 			continue
 		}
 		record := registry.Entry{Action: "exchange.answer", Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment, Reason: reason}
-		if err := e.Change(ctx, record, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
+		if err := e.session.Change(ctx, record, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
 			return "", err
 		}
 		return string(text), nil

@@ -16,7 +16,7 @@ func (e Exchange) MatchChecksum(ctx context.Context, id, checksum, reason string
 	if !cert.IsChecksum(checksum) {
 		return "", fmt.Errorf("certificate %s: this is no checksum; copy the 64 hexadecimal digits of the SHA-256 from the second message, one checksum at a time", id)
 	}
-	err = e.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err = e.session.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -37,9 +37,9 @@ func (e Exchange) MatchChecksum(ctx context.Context, id, checksum, reason string
 			return fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", which)
 		}
 		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
-		c.Provenance.MatchedBy, c.Provenance.Checksum, c.Provenance.MatchedAs = e.Person().ID, cut(checksum, 200), which.String()
+		c.Provenance.MatchedBy, c.Provenance.Checksum, c.Provenance.MatchedAs = e.session.Person().ID, cut(checksum, 200), which.String()
 		matched = which.String()
-		if err := e.MoveCertificate(tx, &c, registry.Matched); err != nil {
+		if err := e.session.MoveCertificate(tx, &c, registry.Matched); err != nil {
 			return err
 		}
 		entry.After = c
@@ -55,12 +55,12 @@ func (e Exchange) MatchChecksum(ctx context.Context, id, checksum, reason string
 // certificate that had matched has to be confirmed again.
 func (e Exchange) mismatch(ctx context.Context, c registry.Certificate, reason string, what map[string]string) error {
 	record := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, Reason: reason, After: what}
-	return e.Change(ctx, record, func(tx registry.Tx, _ *registry.Entry) error {
+	return e.session.Change(ctx, record, func(tx registry.Tx, _ *registry.Entry) error {
 		now, err := tx.Certificate(c.ID)
 		if err != nil || now.State != registry.Matched || what["checksum"] == "" {
 			return err
 		}
 		now.Provenance.MatchedBy, now.Provenance.Checksum, now.Provenance.MatchedAs = "", "", ""
-		return e.MoveCertificate(tx, &now, registry.Received)
+		return e.session.MoveCertificate(tx, &now, registry.Received)
 	})
 }

@@ -29,9 +29,15 @@ type company struct {
 	t        testing.TB
 	now      time.Time
 	admin    *registry.Session
-	anna, bo exchange.Exchange // operators
-	cora     exchange.Exchange // approver
+	anna, bo member // operators
+	cora     member // approver
 	root     *rootkey.Key
+}
+
+// member is somebody of the company, who works in a session of their own.
+type member struct {
+	*registry.Session
+	exchange.Exchange
 }
 
 // onBoth runs a test on each database.
@@ -58,9 +64,9 @@ func newCompany(t testing.TB, address string) *company {
 	h.must(err)
 	h.admin = h.login(token)
 	h.must(h.admin.SetRoot(t.Context(), h.root, nil))
-	h.anna = exchange.New(h.person("anna", registry.Operator))
-	h.bo = exchange.New(h.person("bo", registry.Operator))
-	h.cora = exchange.New(h.person("cora", registry.Approver))
+	h.anna = h.member("anna", registry.Operator)
+	h.bo = h.member("bo", registry.Operator)
+	h.cora = h.member("cora", registry.Approver)
 	return h
 }
 
@@ -86,6 +92,12 @@ func (h *company) person(id string, roles ...registry.Role) *registry.Session {
 	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles}, "")
 	h.must(err)
 	return h.login(token)
+}
+
+func (h *company) member(id string, roles ...registry.Role) member {
+	h.t.Helper()
+	s := h.person(id, roles...)
+	return member{s, exchange.New(s)}
 }
 
 // partner adds one with an environment.

@@ -15,12 +15,12 @@ import (
 
 // Exchange is the steps of the exchange, done in one person's session.
 type Exchange struct {
-	*registry.Session
+	session  *registry.Session
 	screened map[[sha256.Size]byte][]string // with whom keys share a prime, as found beforehand, by SPKI
 }
 
 // New returns the exchange as the person of that session may do it.
-func New(s *registry.Session) Exchange { return Exchange{Session: s} }
+func New(s *registry.Session) Exchange { return Exchange{session: s} }
 
 func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate, error) {
 	k, err := tx.KeyPair(id)

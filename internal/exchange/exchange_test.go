@@ -139,7 +139,7 @@ func TestStepsInOrder(t *testing.T) {
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
 		h.must(err)
 		approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
-		both := exchange.New(h.person("dora", registry.Operator, registry.Approver))
+		both := h.member("dora", registry.Operator, registry.Approver)
 		refuse := func(name, says string, err error) {
 			t.Helper()
 			if err == nil || !strings.Contains(err.Error(), says) {
@@ -226,7 +226,7 @@ func TestWaiver(t *testing.T) {
 		t.Errorf("without a reason: %v", err)
 	}
 	in.Waive["validity-length"] = "their CA gives three years"
-	dora := exchange.New(h.person("dora", registry.Operator, registry.Approver))
+	dora := h.member("dora", registry.Operator, registry.Approver)
 	c, _, err := dora.Receive(t.Context(), in)
 	h.must(err)
 	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256), "")
@@ -290,7 +290,7 @@ func TestTwoAtOnce(t *testing.T) {
 		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "two"))})
 		h.must(err)
 		start, results := make(chan struct{}), make(chan error, 2)
-		for _, who := range []exchange.Exchange{h.anna, h.bo} {
+		for _, who := range []member{h.anna, h.bo} {
 			go func() {
 				<-start
 				_, err := who.MatchChecksum(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256), "")

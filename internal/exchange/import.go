@@ -91,7 +91,7 @@ func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 			keys = append(keys, f.file.PublicKey)
 		}
 	}
-	shared, err := e.SharedPrimes(ctx, keys)
+	shared, err := e.session.SharedPrimes(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -133,13 +133,13 @@ func (e Exchange) importRow(ctx context.Context, row map[string]string, folder, 
 
 func (e Exchange) newPartner(ctx context.Context, p registry.Partner, reason string, result *RowResult) error {
 	var there registry.Partner
-	err := e.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Partner(p.ID)
 		return err
 	})
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
-		if err := e.AddPartner(ctx, p, reason); err != nil {
+		if err := e.session.AddPartner(ctx, p, reason); err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "partner")
@@ -154,7 +154,7 @@ func (e Exchange) newPartner(ctx context.Context, p registry.Partner, reason str
 
 func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, reason string, result *RowResult) error {
 	var there registry.Environment
-	err := e.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
@@ -165,7 +165,7 @@ func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, 
 	if !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	if err := e.AddEnvironment(ctx, env, reason); err != nil {
+	if err := e.session.AddEnvironment(ctx, env, reason); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "environment")
@@ -183,7 +183,7 @@ func (e Exchange) importContact(ctx context.Context, row map[string]string, reas
 		contact.Role = registry.Primary
 	}
 	there := false
-	err := e.Store.View(ctx, func(tx registry.Tx) error {
+	err := e.session.Store.View(ctx, func(tx registry.Tx) error {
 		env, err := tx.Environment(row["partner"], row["environment"])
 		there = slices.Contains(env.Contacts, contact)
 		return err
@@ -191,7 +191,7 @@ func (e Exchange) importContact(ctx context.Context, row map[string]string, reas
 	if err != nil || there {
 		return err
 	}
-	if err := e.SetContact(ctx, row["partner"], row["environment"], contact, reason); err != nil {
+	if err := e.session.SetContact(ctx, row["partner"], row["environment"], contact, reason); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "contact")
@@ -280,7 +280,7 @@ func (e Exchange) waiting(ctx context.Context, partner, environment string, data
 		return c, false, nil // Receive says what is wrong with it
 	}
 	sum := sha256.Sum256(f.file.Certificates[0].Raw)
-	err = e.Store.View(ctx, func(tx registry.Tx) error {
+	err = e.session.Store.View(ctx, func(tx registry.Tx) error {
 		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
 			States: registry.StatesAlive})
 		if len(known) > 0 {

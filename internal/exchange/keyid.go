@@ -24,7 +24,7 @@ func (e Exchange) AliasAsIs(ctx context.Context, id, keyID, replace, reason stri
 }
 
 func (e Exchange) alias(ctx context.Context, id, keyID, replace, reason string, asIs bool) error {
-	return e.Change(ctx, registry.Entry{Action: "exchange.alias", Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	return e.session.Change(ctx, registry.Entry{Action: "exchange.alias", Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := tx.Certificate(id)
 		pair := registry.KeyPair{}
 		if strings.HasPrefix(id, "k-") {
@@ -55,7 +55,7 @@ func (e Exchange) alias(ctx context.Context, id, keyID, replace, reason string, 
 		if form := dialect.Certificate.CheckKeyID(keyID); form != nil && c.Owner == registry.Ours && !asIs {
 			return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so (--as-is)", form)
 		}
-		if err := e.CheckKeyID(tx, keyID, &c, dialect, c.Owner == registry.Ours); err != nil {
+		if err := e.session.CheckKeyID(tx, keyID, &c, dialect, c.Owner == registry.Ours); err != nil {
 			return err
 		}
 		entry.Subject, entry.Partner, entry.Environment, entry.Before = "certificate/"+c.ID, c.Partner, c.Environment, c

@@ -67,7 +67,7 @@ func (e Exchange) leaked(ctx context.Context, in Incoming, leak keyfile.Leak, be
 	for _, hash := range beside {
 		sums, names = append(sums, hash[:]), append(names, hash.String())
 	}
-	ended, err := e.RecordLeak(ctx, in.Partner, in.Environment, leak, sums)
+	ended, err := e.session.RecordLeak(ctx, in.Partner, in.Environment, leak, sums)
 	if err != nil {
 		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}

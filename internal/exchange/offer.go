@@ -11,7 +11,7 @@ import (
 // goes out.
 func (e Exchange) Offer(ctx context.Context, pair, partner, reason string) (OfferPackage, error) {
 	var parcel OfferPackage
-	err := e.Change(ctx, registry.Entry{Action: "exchange.offer", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err := e.session.Change(ctx, registry.Entry{Action: "exchange.offer", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, pair)
 		if err != nil {
 			return err
@@ -32,7 +32,7 @@ func (e Exchange) Offer(ctx context.Context, pair, partner, reason string) (Offe
 			return err
 		}
 		parcel = OfferPackage{Profile: dialect, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0]}
-		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.Time() })
+		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Time() })
 	})
 	return parcel, err
 }

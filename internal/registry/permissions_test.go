@@ -166,9 +166,9 @@ func permissionsOfExchange(t *testing.T) []permission {
 			_, _, err := x.Receive(ctx, exchange.Incoming{Partner: "nobody", Environment: "PROD", Data: leaf.Raw})
 			return err
 		}),
-		step("exchange.alarm", ours, "", func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.RecordLeak(ctx, "acme", "PROD", keyfile.Leak{}, nil))
-		}),
+		{"exchange.alarm", ours, "", func(ctx context.Context, s *registry.Session) error {
+			return only(s.RecordLeak(ctx, "acme", "PROD", keyfile.Leak{}, nil))
+		}},
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.MatchChecksum(ctx, "c-none", strings.Repeat("00", 32), ""))
 		}),
