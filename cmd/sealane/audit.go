@@ -164,7 +164,7 @@ func auditAnchor(flags *registryFlags) *cobra.Command {
 		if flags.anchorer == nil {
 			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
 		}
-		head, err := s.Anchor(c.Context(), flags.anchorer)
+		head, err := s.Registry.Anchor(c.Context(), flags.anchorer)
 		if err = errors.Join(append(flags.unopened, err)...); err != nil {
 			return &exit{exitFailed, err}
 		}

@@ -27,12 +27,12 @@ under the root key, which is NOT in it. Keep the root key apart.`,
 func backupMake(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "make FILE", Short: "Write a backup into a new file", Args: cobra.ExactArgs(1)}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		db, ok := s.Store.(*store.Store)
+		db, ok := s.Registry.Store.(*store.Store)
 		if !ok {
-			return fmt.Errorf("a %T can't be backed up", s.Store)
+			return fmt.Errorf("a %T can't be backed up", s.Registry.Store)
 		}
 		// Recorded before, so that the backup has its own record.
-		e := registry.Entry{Action: "backup", Subject: "backup/" + filepath.Base(args[0]), Reason: flags.reason}
+		e := registry.Entry{Action: registry.ActionBackup, Subject: "backup/" + filepath.Base(args[0])}
 		if err := s.Change(c.Context(), e, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
 			return err
 		}

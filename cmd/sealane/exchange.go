@@ -73,7 +73,7 @@ type progress struct {
 // progressOf reads the state of a certificate, for the sentence said.
 func progressOf(c *cobra.Command, s *registry.Session, id, said string) (progress, error) {
 	var now registry.Certificate
-	err := s.Store.View(c.Context(), func(tx registry.Tx) (err error) {
+	err := s.View(c.Context(), func(tx registry.Tx) (err error) {
 		now, err = tx.Certificate(id)
 		return err
 	})

@@ -24,7 +24,7 @@ back, for: sealane exchange prove. That proves that they have the private key.`,
 		if err := checkNew(out); err != nil {
 			return err
 		}
-		token, err := exchange.New(s).Challenge(c.Context(), args[0], *again, flags.reason)
+		token, err := exchange.New(s).Challenge(c.Context(), args[0], *again)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ text. Send the text back. Answer opens nothing but a challenge.`,
 		if err != nil {
 			return err
 		}
-		answer, err := exchange.New(s).Answer(c.Context(), token, *partner, flags.reason)
+		answer, err := exchange.New(s).Answer(c.Context(), token, *partner)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func exchangeProve(flags *registryFlags) *cobra.Command {
 		Args:  cobra.ExactArgs(2),
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Prove(c.Context(), args[0], args[1], flags.reason); err != nil {
+		if err := exchange.New(s).Prove(c.Context(), args[0], args[1]); err != nil {
 			return err
 		}
 		return flags.sayNext(c, s, args[0], "The answer is right: the partner has the private key of %s.", args[0])

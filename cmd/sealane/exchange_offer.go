@@ -25,7 +25,7 @@ checksums. Send them by two messages. There is no private key in them.`,
 	must(c.MarkFlagRequired("to"))
 	must(c.MarkFlagRequired("out"))
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		offer, err := exchange.New(s).Offer(c.Context(), args[0], to, flags.reason)
+		offer, err := exchange.New(s).Offer(c.Context(), args[0], to)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ certificate before.`,
 		if *asIs {
 			assign = exchange.New(s).AliasAsIs
 		}
-		if err := assign(c.Context(), args[0], args[1], *replace, flags.reason); err != nil {
+		if err := assign(c.Context(), args[0], args[1], *replace); err != nil {
 			return err
 		}
 		value := map[string]string{"of": args[0], "key_id": args[1]}

@@ -37,7 +37,7 @@ A file with a private key is refused, and that key is blocked for good.`,
 	c.Flags().StringVar(&in.KeyID, "key-id", "", "the key ID (alias) that the partner uses already; it is not changed")
 	c.Flags().StringArrayVar(&waive, "waive", nil, "RULE=REASON: a rule to waive")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		in.Partner, in.Environment, in.Reason, in.Waive = args[0], args[1], flags.reason, map[string]string{}
+		in.Partner, in.Environment, in.Waive = args[0], args[1], map[string]string{}
 		for _, w := range waive {
 			rule, reason, _ := strings.Cut(w, "=")
 			in.Waive[rule] = reason
@@ -78,7 +78,7 @@ openssl or sha256sum. It must have come by another message than the certificate.
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		checksum := strings.Join(args[1:], " ")
-		matched, err := exchange.New(s).MatchChecksum(c.Context(), args[0], checksum, flags.reason)
+		matched, err := exchange.New(s).MatchChecksum(c.Context(), args[0], checksum)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,6 @@ challenge. One call-back counts for the certificates of one partner.`,
 	f.StringVar(&a.CallBack, "call-back", "", "who was called back, at which number, and what they said")
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		a.Reason = flags.reason
 		var all []progress
 		err := exchange.New(s).ApproveAll(c.Context(), args, a, func(id string) error {
 			p, err := progressOf(c, s, id, fmt.Sprintf("Certificate %s is approved.", id))
@@ -131,7 +130,7 @@ For a key pair of yours that is on offer it withdraws the offer: the pair is ret
 		Args: cobra.ExactArgs(1),
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Reject(c.Context(), args[0], flags.reason); err != nil {
+		if err := exchange.New(s).Reject(c.Context(), args[0]); err != nil {
 			return err
 		}
 		if isKeyPair(args[0]) {

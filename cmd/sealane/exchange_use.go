@@ -17,7 +17,7 @@ activate.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Stage(c.Context(), args[0], flags.reason); err != nil {
+		if err := exchange.New(s).Stage(c.Context(), args[0]); err != nil {
 			return err
 		}
 		return flags.sayNext(c, s, args[0], "Certificate %s is staged.", args[0])
@@ -38,12 +38,12 @@ before goes on opening and verifying (retiring).`,
 		"who has installed it, for a key pair that is for all partners of a profile")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		if isKeyPair(args[0]) {
-			if err := exchange.New(s).MarkInstalled(c.Context(), args[0], *partner, flags.reason); err != nil {
+			if err := exchange.New(s).MarkInstalled(c.Context(), args[0], *partner); err != nil {
 				return err
 			}
 			return flags.say(c, map[string]string{"active": args[0]}, "Key pair %s is active", args[0])
 		}
-		if err := exchange.New(s).Activate(c.Context(), args[0], flags.reason); err != nil {
+		if err := exchange.New(s).Activate(c.Context(), args[0]); err != nil {
 			return err
 		}
 		return flags.sayNext(c, s, args[0], "Certificate %s is active.", args[0])
@@ -62,7 +62,7 @@ partner, or verified, in that environment.`,
 	}
 	last := c.Flags().Bool("last", false, "no other is to follow: end the lane with this partner")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Retire(c.Context(), args[0], flags.reason, *last); err != nil {
+		if err := exchange.New(s).Retire(c.Context(), args[0], *last); err != nil {
 			return err
 		}
 		return flags.sayNext(c, s, args[0], "Certificate %s is out of use.", args[0])
@@ -77,7 +77,7 @@ func exchangeCompromised(flags *registryFlags) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Compromised(c.Context(), args[0], flags.reason); err != nil {
+		if err := exchange.New(s).Compromised(c.Context(), args[0]); err != nil {
 			return err
 		}
 		return flags.sayNext(c, s, args[0], "Certificate %s is out of use, and its key is blocked.", args[0])

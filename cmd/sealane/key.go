@@ -101,7 +101,7 @@ public key for good. Tell the partner.`,
 func (f *registryFlags) moveKey(
 	c *cobra.Command, s *registry.Session, id string, to registry.State, last bool,
 ) error {
-	if err := s.MovePair(c.Context(), id, to, last, f.reason); err != nil {
+	if err := s.MovePair(c.Context(), id, to, last); err != nil {
 		return err
 	}
 	return f.say(c, map[string]string{"key_pair": id, "state": string(to)}, "Key pair %s is %s", id, to)

@@ -53,7 +53,7 @@ blocked.`,
 		}
 		slices.SortFunc(sums, bytes.Compare)
 		sums = slices.CompactFunc(sums, bytes.Equal)
-		ended, err := s.BlockKeys(c.Context(), sums, flags.reason)
+		ended, err := s.BlockKeys(c.Context(), sums)
 		if err != nil {
 			return err
 		}

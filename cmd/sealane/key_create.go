@@ -33,7 +33,7 @@ Make one pair for each account and environment, and use it for nothing else.`,
 		if err := setProfile(c, s, &n); err != nil {
 			return err
 		}
-		k, made, err := s.CreateKeyPair(c.Context(), n, flags.reason)
+		k, made, err := s.CreateKeyPair(c.Context(), n)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func setProfile(c *cobra.Command, s *registry.Session, n *registry.NewPair) erro
 		return &exit{exitUsage, errors.New(
 			"name the partner (--partner), or the profile for all of its partners (--profile)")}
 	}
-	return s.Store.View(c.Context(), func(tx registry.Tx) error {
+	return s.View(c.Context(), func(tx registry.Tx) error {
 		p, err := tx.Partner(n.Partner)
 		if err != nil {
 			return fmt.Errorf("partner %q: %w", n.Partner, err)

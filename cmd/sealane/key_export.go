@@ -29,7 +29,7 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 		if err := checkNew(out); err != nil {
 			return err
 		}
-		file, err := s.ExportKeyPair(c.Context(), args[0], format, given, flags.reason)
+		file, err := s.ExportKeyPair(c.Context(), args[0], format, given)
 		if err != nil {
 			return err
 		}

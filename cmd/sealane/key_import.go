@@ -49,7 +49,7 @@ when you have seen that the import works.`,
 		if n.KeyID == "" {
 			n.KeyID = info.KeyID
 		}
-		k, made, err := s.ImportKeyPair(c.Context(), n, key, chain, flags.reason)
+		k, made, err := s.ImportKeyPair(c.Context(), n, key, chain)
 		if err != nil {
 			return err
 		}

@@ -42,24 +42,24 @@ if the partner calls you (a RiskOS provider; an RDX issuer). --sealing is requir
 		if err := p.Side.UnmarshalText([]byte(side)); err != nil {
 			return &exit{exitUsage, err}
 		}
-		err := s.Store.View(c.Context(), func(tx registry.Tx) error {
+		err := s.View(c.Context(), func(tx registry.Tx) error {
 			_, err := tx.Partner(p.ID)
 			return err
 		})
 		if err == nil {
 			return fmt.Errorf("partner %s: %w", p.ID, registry.ErrExists)
 		}
-		if err := addOwnProfile(c, s, &p, flags.reason); err != nil {
+		if err := addOwnProfile(c, s, &p); err != nil {
 			return err
 		}
-		if err := s.AddPartner(c.Context(), p, flags.reason); err != nil {
+		if err := s.AddPartner(c.Context(), p); err != nil {
 			return err
 		}
 		if first == "" {
 			return flags.say(c, p,
 				"Partner %s is added. Next: sealane partner env %s STAG --sealing required", p.ID, p.ID)
 		}
-		if err := s.AddEnvironment(c.Context(), environment.row(p.ID, first), flags.reason); err != nil {
+		if err := s.AddEnvironment(c.Context(), environment.row(p.ID, first)); err != nil {
 			return fmt.Errorf("partner %s is added, but not its environment: %w\n"+
 				"To add it: sealane partner env %s %s …", p.ID, err, p.ID, first)
 		}
@@ -71,7 +71,7 @@ if the partner calls you (a RiskOS provider; an RDX issuer). --sealing is requir
 
 // addOwnProfile puts a profile that is a file into the registry, so that its rules
 // can't change without a record.
-func addOwnProfile(c *cobra.Command, s *registry.Session, p *registry.Partner, reason string) error {
+func addOwnProfile(c *cobra.Command, s *registry.Session, p *registry.Partner) error {
 	info, err := os.Stat(p.Profile)
 	if err != nil || !info.Mode().IsRegular() || slices.Contains(profile.Names(), p.Profile) {
 		return nil // AddPartner says what is wrong with it
@@ -80,7 +80,7 @@ func addOwnProfile(c *cobra.Command, s *registry.Session, p *registry.Partner, r
 	if err != nil {
 		return err
 	}
-	name, err := s.AddProfile(c.Context(), source, reason)
+	name, err := s.AddProfile(c.Context(), source)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Profile, err)
 	}

@@ -27,7 +27,7 @@ an interruption: make the second, have it installed, revoke the first.`,
 	f.StringVar(&revoke, "revoke", "", "identity of the key to revoke")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		if revoke != "" {
-			if err := s.RevokeAPIKey(c.Context(), revoke, flags.reason); err != nil {
+			if err := s.RevokeAPIKey(c.Context(), revoke); err != nil {
 				return err
 			}
 			return flags.say(c, map[string]string{"revoked": revoke}, "API key %s is revoked", revoke)
@@ -37,7 +37,7 @@ an interruption: make the second, have it installed, revoke the first.`,
 		}
 		partner, environment := args[0], args[1]
 		k, token, err := s.IssueAPIKey(
-			c.Context(), partner, environment, label, sealane.Sealing(sealing), flags.reason)
+			c.Context(), partner, environment, label, sealane.Sealing(sealing))
 		if err != nil {
 			return err
 		}

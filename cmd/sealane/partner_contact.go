@@ -26,13 +26,13 @@ func partnerContact(flags *registryFlags) *cobra.Command {
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		partner, environment := args[0], args[1]
 		if remove {
-			if err := s.RemoveContact(c.Context(), partner, environment, contact.Email, flags.reason); err != nil {
+			if err := s.RemoveContact(c.Context(), partner, environment, contact.Email); err != nil {
 				return err
 			}
 			return flags.say(c, contact, "%s is no longer a contact of %s in %s", contact.Email, partner, environment)
 		}
 		contact.Role = registry.ContactRole(role)
-		if err := s.SetContact(c.Context(), partner, environment, contact, flags.reason); err != nil {
+		if err := s.SetContact(c.Context(), partner, environment, contact); err != nil {
 			return err
 		}
 		return flags.say(c, contact,

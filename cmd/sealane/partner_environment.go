@@ -68,7 +68,7 @@ func partnerEnvironment(flags *registryFlags) *cobra.Command {
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		partner, name := args[0], args[1]
 		stored := func() (row registry.Environment, err error) {
-			err = s.Store.View(c.Context(), func(tx registry.Tx) error {
+			err = s.View(c.Context(), func(tx registry.Tx) error {
 				row, err = tx.Environment(partner, name)
 				return err
 			})
@@ -79,9 +79,9 @@ func partnerEnvironment(flags *registryFlags) *cobra.Command {
 		switch {
 		case errors.Is(err, registry.ErrNotFound):
 			said = fmt.Sprintf("is added. To see what is missing: sealane preflight %s %s", partner, name)
-			err = s.AddEnvironment(c.Context(), environment.row(partner, name), flags.reason)
+			err = s.AddEnvironment(c.Context(), environment.row(partner, name))
 		case err == nil:
-			err = s.ChangeEnvironment(c.Context(), row, flags.reason, environment.change)
+			err = s.ChangeEnvironment(c.Context(), row, environment.change)
 		}
 		if err == nil {
 			row, err = stored()

@@ -34,7 +34,7 @@ checksum in a second message and the approval are needed all the same.`,
 		if email != "" {
 			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
 		}
-		file, err := exchange.New(s).Export(c.Context(), pair, partner, name, contacts, flags.reason)
+		file, err := exchange.New(s).Export(c.Context(), pair, partner, name, contacts)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ says which steps are done. The columns may also be separated by semicolons or ta
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		results, failed := []exchange.RowResult{}, 0
-		ended := exchange.New(s).ImportCSV(c.Context(), args[0], flags.reason, func(r exchange.RowResult) {
+		ended := exchange.New(s).ImportCSV(c.Context(), args[0], func(r exchange.RowResult) {
 			results = append(results, r)
 			if r.Error != "" {
 				failed++

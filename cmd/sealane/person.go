@@ -86,7 +86,7 @@ func (f *registryFlags) addPerson(c *cobra.Command, p registry.Person) (token st
 	if err != nil {
 		return "", err
 	}
-	token, err = s.AddPerson(c.Context(), p, f.reason)
+	token, err = s.WithReason(f.reason).AddPerson(c.Context(), p)
 	return token, asRefused(err)
 }
 
@@ -117,7 +117,7 @@ func personList(flags *registryFlags) *cobra.Command {
 func personRevoke(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "revoke PERSON", Short: "Revoke a person's token", Args: cobra.ExactArgs(1)}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := s.RevokePerson(c.Context(), args[0], flags.reason); err != nil {
+		if err := s.RevokePerson(c.Context(), args[0]); err != nil {
 			return err
 		}
 		return flags.say(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
@@ -132,7 +132,7 @@ func personToken(flags *registryFlags) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		token, err := s.RenewToken(c.Context(), args[0], flags.reason)
+		token, err := s.RenewToken(c.Context(), args[0])
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func personRoles(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Change a person's roles", Args: cobra.MinimumNArgs(2)}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		to := parseRoles(args[1:])
-		if err := s.SetRoles(c.Context(), args[0], to, flags.reason); err != nil {
+		if err := s.SetRoles(c.Context(), args[0], to); err != nil {
 			return err
 		}
 		return flags.say(c, map[string]any{"person": args[0], "roles": to},

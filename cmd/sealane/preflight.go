@@ -47,7 +47,7 @@ is missing.`,
 // checkRoot loads the root key, and checks that it opens the registry's private keys.
 func (f *registryFlags) checkRoot(c *cobra.Command, s *registry.Session) exchange.Check {
 	err := f.withRoot(c, s, func(ctx context.Context, key *rootkey.Key, _ []byte) error {
-		return s.UseRoot(ctx, key)
+		return s.Registry.UseRoot(ctx, key)
 	})
 	switch {
 	case err == nil:

@@ -71,7 +71,7 @@ new root key is needed.`,
 		if err != nil {
 			return &exit{exitFailed, err}
 		}
-		n, err := s.RotateRoot(c.Context(), next, parameters, flags.reason)
+		n, err := s.RotateRoot(c.Context(), next, parameters)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ new root key is needed.`,
 // a rotation may have been interrupted after its last step. Otherwise it returns nil.
 func rotatedTo(c *cobra.Command, s *registry.Session, spec string) *rootkey.Key {
 	key, _, err := loadRoot(c, s.Registry, spec, false)
-	if err != nil || s.UseRoot(c.Context(), key) != nil {
+	if err != nil || s.Registry.UseRoot(c.Context(), key) != nil {
 		return nil
 	}
 	return key

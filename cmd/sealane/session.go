@@ -138,7 +138,7 @@ func (f *registryFlags) withSession(work sessionWork) func(*cobra.Command, []str
 		if err != nil {
 			return err
 		}
-		return asRefused(work(c, s, args))
+		return asRefused(work(c, s.WithReason(f.reason), args))
 	}
 }
 

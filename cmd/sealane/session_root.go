@@ -28,7 +28,7 @@ func (f *registryFlags) withRoot(
 	case errors.Is(err, rootkey.ErrExposed):
 		return err
 	}
-	has, failed := s.HasRoot(c.Context())
+	has, failed := s.Registry.HasRoot(c.Context())
 	switch {
 	case failed != nil:
 		return errors.Join(err, failed)

@@ -51,7 +51,7 @@ func (s *scenario) openCompany(name string) (*company, error) {
 		return nil, err
 	}
 	approver := registry.Person{ID: "paul", Roles: []registry.Role{registry.Approver}}
-	if token, err = olga.AddPerson(s.ctx, approver, "second pair of eyes"); err != nil {
+	if token, err = olga.WithReason("second pair of eyes").AddPerson(s.ctx, approver); err != nil {
 		return nil, err
 	}
 	paul, err := c.Login(s.ctx, token)
@@ -63,7 +63,7 @@ func (s *scenario) openCompany(name string) (*company, error) {
 func (c *company) addPartner(name string, side sealane.Side) error {
 	s := c.scenario
 	partner := registry.Partner{ID: name, Name: name, Profile: s.profile.Name, Side: side}
-	if err := c.operator.AddPartner(s.ctx, partner, ""); err != nil {
+	if err := c.operator.AddPartner(s.ctx, partner); err != nil {
 		return err
 	}
 	env := registry.Environment{Partner: name, Name: s.environment, Sealing: sealane.SealingOptional}
@@ -73,7 +73,7 @@ func (c *company) addPartner(name string, side sealane.Side) error {
 			env.SenderAuth = sealane.SenderUnauthenticated
 		}
 	}
-	return c.operator.AddEnvironment(s.ctx, env, "")
+	return c.operator.AddEnvironment(s.ctx, env)
 }
 
 // lane returns the lane with a partner that the registry has now.

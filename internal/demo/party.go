@@ -71,7 +71,7 @@ func (c *company) importKey(p *party, partner string) error {
 	}
 	s := c.scenario
 	n := registry.NewPair{Profile: s.profile.Name, Partner: partner, Environment: s.environment, Renewal: true}
-	pair, _, err := c.operator.ImportKeyPair(s.ctx, n, key, p.Certificate.Certificates, "")
+	pair, _, err := c.operator.ImportKeyPair(s.ctx, n, key, p.Certificate.Certificates)
 	p.pair = pair.ID
 	if pair.KeyID != "" {
 		p.KeyID = pair.KeyID
@@ -101,7 +101,7 @@ func (p *party) sendCertificate(to *company, extension string) (got registry.Cer
 var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
 func (p *party) deliver(n *notes, to *company, extension string) (got registry.Certificate, err error) {
-	offer, err := exchange.New(p.company.operator).Offer(to.scenario.ctx, p.pair, to.name, "")
+	offer, err := exchange.New(p.company.operator).Offer(to.scenario.ctx, p.pair, to.name)
 	if err != nil {
 		return got, err
 	}
@@ -130,7 +130,7 @@ func (c *company) acceptCertificate(
 	}
 	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s",
 		termtext.Count(len(file)), got.Provenance.Format, len(found), got.ID)
-	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, got.ID, checksum, "")
+	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, got.ID, checksum)
 	if err != nil {
 		return got, err
 	}

@@ -103,8 +103,8 @@ func (d *rdxDemo) renewal() (string, error) {
 	}
 	d.renewed = made
 	err = errors.Join(
-		exchange.New(d.sender.operator).Alias(d.ctx, certificate.ID, d.keyID, "", "same size, same alias"),
-		exchange.New(d.bank.operator).Alias(d.ctx, d.renewed.pair, d.keyID, "", ""))
+		exchange.New(d.sender.operator.WithReason("same size, same alias")).Alias(d.ctx, certificate.ID, d.keyID, ""),
+		exchange.New(d.bank.operator).Alias(d.ctx, d.renewed.pair, d.keyID, ""))
 	if err != nil {
 		return "", err
 	}
@@ -122,10 +122,10 @@ func (d *rdxDemo) renewal() (string, error) {
 
 // install makes VCAS use a certificate, and tell the issuer.
 func (d *rdxDemo) install(of *party, certificate registry.Certificate) error {
-	if err := exchange.New(d.sender.operator).Activate(d.ctx, certificate.ID, ""); err != nil {
+	if err := exchange.New(d.sender.operator).Activate(d.ctx, certificate.ID); err != nil {
 		return err
 	}
-	return exchange.New(d.bank.operator).MarkInstalled(d.ctx, of.pair, "vcas", "VCAS has written that it is installed")
+	return exchange.New(d.bank.operator.WithReason("VCAS has written that it is installed")).MarkInstalled(d.ctx, of.pair, "vcas")
 }
 
 // exchange makes a key pair of the issuer, and sends its certificate to VCAS.
@@ -150,10 +150,10 @@ func (d *rdxDemo) assignKeyID(certificate registry.Certificate) (err error) {
 		}
 		d.keyID = id.String()
 		n.add("key ID %s", d.keyID)
-		if err = exchange.New(d.sender.operator).Alias(d.ctx, certificate.ID, d.keyID, "", ""); err != nil {
+		if err = exchange.New(d.sender.operator).Alias(d.ctx, certificate.ID, d.keyID, ""); err != nil {
 			return err
 		}
-		err = exchange.New(d.bank.operator).Alias(d.ctx, d.old.pair, d.keyID, "", "VCAS has written it")
+		err = exchange.New(d.bank.operator.WithReason("VCAS has written it")).Alias(d.ctx, d.old.pair, d.keyID, "")
 		return err
 	})
 	return err
@@ -286,7 +286,7 @@ func (d *rdxDemo) acceptSHA1() error {
 		return nil
 	}
 	env := registry.Environment{Partner: "vcas", Name: d.environment}
-	err := d.bank.operator.ChangeEnvironment(d.ctx, env, "ticket DEMO-1", func(e *registry.Environment) error {
+	err := d.bank.operator.WithReason("ticket DEMO-1").ChangeEnvironment(d.ctx, env, func(e *registry.Environment) error {
 		e.AcceptRSAOAEP = "the partner's sample uses it; ticket DEMO-1"
 		return nil
 	})

@@ -82,11 +82,11 @@ func (d *riskosDemo) exchange() (err error) {
 		if err != nil {
 			return err
 		}
-		if err := exchange.New(way.to.operator).Activate(d.ctx, got.ID, ""); err != nil {
+		if err := exchange.New(way.to.operator).Activate(d.ctx, got.ID); err != nil {
 			return err
 		}
 		operator := way.from.company.operator
-		if err := exchange.New(operator).MarkInstalled(d.ctx, way.from.pair, way.to.name, "the partner has installed it"); err != nil {
+		if err := exchange.New(operator.WithReason("the partner has installed it")).MarkInstalled(d.ctx, way.from.pair, way.to.name); err != nil {
 			return err
 		}
 	}

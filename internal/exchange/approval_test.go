@@ -40,7 +40,7 @@ func (h *company) ownDialect(of, name, environments string) {
 	source = bytes.Replace(source, []byte("name: "+of), []byte("name: "+name), 1)
 	_, after, _ := bytes.Cut(source, []byte("environments: "))
 	listed, _, _ := bytes.Cut(after, []byte("\n"))
-	_, err = h.anna.AddProfile(h.t.Context(), bytes.Replace(source, listed, []byte(environments), 1), "")
+	_, err = h.anna.AddProfile(h.t.Context(), bytes.Replace(source, listed, []byte(environments), 1))
 	h.must(err)
 }
 
@@ -64,7 +64,7 @@ func TestWhoApproves(t *testing.T) {
 		}{{"received", both, h.anna}, {"matched", h.anna, both}} {
 			name := c.environment + ", " + step.name
 			got := h.takenIn(step.receives, c.partner, c.environment, name)
-			_, err := step.compares.MatchChecksum(ctx, got.ID, hexSum(got.SHA256), "")
+			_, err := step.compares.MatchChecksum(ctx, got.ID, hexSum(got.SHA256))
 			h.must(err)
 			if !c.production {
 				if err := both.Approve(ctx, got.ID, exchange.Approval{}); err != nil {
@@ -89,7 +89,7 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three, Waive: map[string]string{"validity-length": "their CA gives three years"}})
 	h.must(err)
-	_, err = h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number", Grant: []string{"validity-length"}}))
 	got := h.certificate(c.ID).Provenance
@@ -103,7 +103,7 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 		t.Errorf("waivers: %+v", got.Waivers)
 	}
 	refused := h.takenIn(h.anna, "acme", "PROD", "two")
-	h.must(h.cora.Reject(ctx, refused.ID, "nobody there knows of it"))
+	h.must(h.cora.WithReason("nobody there knows of it").Reject(ctx, refused.ID))
 	if c := h.certificate(refused.ID); c.State != registry.Rejected || c.Provenance.Rejected != "nobody there knows of it" {
 		t.Errorf("%s: %q", c.State, c.Provenance.Rejected)
 	}
@@ -122,9 +122,9 @@ func TestAnEndWantsAReason(t *testing.T) {
 			of   registry.Certificate
 			err  error
 		}{
-			{"reject", onItsWay, h.cora.Reject(ctx, onItsWay.ID, reason)},
-			{"retire", inUse, h.anna.Retire(ctx, inUse.ID, reason, true)},
-			{"compromised", inUse, h.anna.Compromised(ctx, inUse.ID, reason)},
+			{"reject", onItsWay, h.cora.WithReason(reason).Reject(ctx, onItsWay.ID)},
+			{"retire", inUse, h.anna.WithReason(reason).Retire(ctx, inUse.ID, true)},
+			{"compromised", inUse, h.anna.WithReason(reason).Compromised(ctx, inUse.ID)},
 		} {
 			wantRefused(t, end.name, "say why", end.err)
 			if state := h.certificate(end.of.ID).State; state != end.of.State {
@@ -140,7 +140,7 @@ func TestRejectWhatIsRetiring(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	h.letIn("acme", "STAG", made(t, fresh(t, "two")), "")
-	wantRefused(t, "reject", "is retiring, and can't become rejected", h.cora.Reject(t.Context(), before.ID, "too late"))
+	wantRefused(t, "reject", "is retiring, and can't become rejected", h.cora.WithReason("too late").Reject(t.Context(), before.ID))
 	if state := h.certificate(before.ID).State; state != registry.Retiring {
 		t.Errorf("it is %s", state)
 	}
@@ -152,9 +152,9 @@ func TestApprovedIsNotConfirmedAgain(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")))
+	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))))
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
-	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")))
+	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))))
 	if c := h.certificate(c.ID); c.State != registry.Approved || c.Provenance.MatchedBy != "anna" {
 		t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)
 	}
@@ -166,17 +166,17 @@ func TestChallengeVoidsTheProof(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")))
-	token, err := h.anna.Challenge(ctx, c.ID, false, "")
+	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))))
+	token, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
-	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, token, "one"), ""))
-	again, err := h.anna.Challenge(ctx, c.ID, false, "")
+	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, token, "one")))
+	again, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
 	if proof := h.certificate(c.ID).Provenance.Possession; proof != "" {
 		t.Errorf("the proof is still there: %s", proof)
 	}
 	approval := exchange.Approval{Change: "CHG-1"}
 	wantRefused(t, "without a proof", "--call-back", h.cora.Approve(ctx, c.ID, approval))
-	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, again, "one"), ""))
+	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, again, "one")))
 	h.must(h.cora.Approve(ctx, c.ID, approval))
 }

@@ -15,7 +15,6 @@ type Approval struct {
 	Change   string   // the reference of the change request
 	CallBack string   // who was called back at which known number, and what they said
 	Grant    []string // rules whose waivers are granted
-	Reason   string
 }
 
 // Approve lets a matched certificate in. In production it needs another person
@@ -32,18 +31,18 @@ func (e Exchange) ApproveAll(ctx context.Context, ids []string, a Approval, each
 	if len(ids) > 1 && len(a.Grant) > 0 {
 		return fmt.Errorf("a waiver is granted for one certificate: approve the %d apart", len(ids))
 	}
-	if err := e.session.May("exchange.approve"); err != nil {
+	if err := e.session.May(registry.ActionExchangeApprove); err != nil {
 		return err
 	}
 	var keys []*rsa.PublicKey
-	err := e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
 		keys, err = e.approvable(tx, ids, a)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	shared, err := e.session.SharedPrimes(ctx, keys) // again: they may have come in side by side
+	shared, err := e.session.Registry.SharedPrimes(ctx, keys) // again: they may have come in side by side
 	if err != nil {
 		return err
 	}
@@ -90,7 +89,7 @@ func (e Exchange) approvable(tx registry.Tx, ids []string, a Approval) ([]*rsa.P
 }
 
 func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
-	return e.session.Change(ctx, registry.Entry{Action: "exchange.approve", Subject: "certificate/" + id, Reason: a.Reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	return e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeApprove, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		before, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -152,9 +151,9 @@ func (e Exchange) mayApprove(c *registry.Certificate, a Approval) error {
 
 // Reject ends the exchange of a certificate, for a reason, at any step before it is
 // in use. For a key pair of ours it takes the offer back.
-func (e Exchange) Reject(ctx context.Context, id, reason string) error {
+func (e Exchange) Reject(ctx context.Context, id string) error {
 	if strings.HasPrefix(id, "k-") {
-		return e.session.Change(ctx, registry.Entry{Action: "exchange.reject", Subject: "key/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+		return e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeReject, Subject: "key/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 			k, _, err := ourPair(tx, id)
 			if err != nil {
 				return err
@@ -165,8 +164,8 @@ func (e Exchange) Reject(ctx context.Context, id, reason string) error {
 			return err
 		})
 	}
-	return e.end(ctx, "exchange.reject", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
-		c.Provenance.Rejected = reason
+	return e.end(ctx, registry.ActionExchangeReject, id, func(tx registry.Tx, c *registry.Certificate) error {
+		c.Provenance.Rejected = e.session.Reason()
 		return e.session.MoveCertificate(tx, c, registry.Rejected)
 	})
 }

@@ -41,7 +41,7 @@ func BenchmarkImport(b *testing.B) {
 				b.StopTimer()
 				h := newCompany(b, address())
 				b.StartTimer()
-				err := h.anna.ImportCSV(b.Context(), path, "", func(r exchange.RowResult) {
+				err := h.anna.ImportCSV(b.Context(), path, func(r exchange.RowResult) {
 					if r.Error != "" || len(r.Done) != 5 {
 						b.Fatalf("%+v", r)
 					}

@@ -24,9 +24,9 @@ const proofPrefix = "sealane-proof-"
 // can open. What it holds is the answer that Prove takes.
 //
 // While one is out another is made only again, which voids the first.
-func (e Exchange) Challenge(ctx context.Context, id string, again bool, reason string) (token []byte, err error) {
+func (e Exchange) Challenge(ctx context.Context, id string, again bool) (token []byte, err error) {
 	nonce := proofPrefix + rand.Text()
-	err = e.session.Change(ctx, registry.Entry{Action: "exchange.challenge", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err = e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeChallenge, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -70,9 +70,9 @@ func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
 }
 
 // Prove takes the partner's answer to the challenge.
-func (e Exchange) Prove(ctx context.Context, id, answer, reason string) error {
+func (e Exchange) Prove(ctx context.Context, id, answer string) error {
 	var wrong *registry.Certificate
-	err := e.session.Change(ctx, registry.Entry{Action: "exchange.prove", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err := e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeProve, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -90,12 +90,12 @@ func (e Exchange) Prove(ctx context.Context, id, answer, reason string) error {
 		}
 		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
 		c.Provenance.Challenge = nil
-		c.Provenance.Possession = fmt.Sprintf("answered a challenge on %s", e.session.Time().Format(time.RFC3339))
+		c.Provenance.Possession = fmt.Sprintf("answered a challenge on %s", e.session.Registry.Time().Format(time.RFC3339))
 		entry.After = c
 		return tx.PutCertificate(&c)
 	})
 	if wrong != nil {
-		err = errors.Join(err, e.mismatch(ctx, *wrong, reason, map[string]string{"answer": "not what the challenge holds"}))
+		err = errors.Join(err, e.mismatch(ctx, *wrong, map[string]string{"answer": "not what the challenge holds"}))
 	}
 	return err
 }
@@ -111,12 +111,12 @@ func provable(c registry.Certificate) error {
 // Answer opens a partner's challenge with one of our key pairs, and gives the text
 // that proves it. The partner may be left out where there are few key pairs. Nothing
 // else is opened: a challenge says that it is one.
-func (e Exchange) Answer(ctx context.Context, token []byte, partner, reason string) (answer string, err error) {
-	if err := e.session.May("exchange.answer"); err != nil {
+func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (answer string, err error) {
+	if err := e.session.May(registry.ActionExchangeAnswer); err != nil {
 		return "", err
 	}
 	var pairs []registry.KeyPair
-	err = e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err = e.session.View(ctx, func(tx registry.Tx) (err error) {
 		pairs, err = challenged(tx, partner)
 		return err
 	})
@@ -132,7 +132,7 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner, reason stri
 		if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
 			continue
 		}
-		record := registry.Entry{Action: "exchange.answer", Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment, Reason: reason}
+		record := registry.Entry{Action: registry.ActionExchangeAnswer, Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment}
 		if err := e.session.Change(ctx, record, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
 			return "", err
 		}

@@ -11,12 +11,12 @@ import (
 
 // Confirm compares a received certificate with the checksum of the partner's
 // second message, and says what matched.
-func (e Exchange) MatchChecksum(ctx context.Context, id, checksum, reason string) (matched string, err error) {
+func (e Exchange) MatchChecksum(ctx context.Context, id, checksum string) (matched string, err error) {
 	var wrong *registry.Certificate
 	if !cert.IsChecksum(checksum) {
 		return "", fmt.Errorf("certificate %s: this is no checksum; copy the 64 hexadecimal digits of the SHA-256 from the second message, one checksum at a time", id)
 	}
-	err = e.session.Change(ctx, registry.Entry{Action: "exchange.confirm", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err = e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeConfirm, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -46,15 +46,15 @@ func (e Exchange) MatchChecksum(ctx context.Context, id, checksum, reason string
 		return nil
 	})
 	if wrong != nil {
-		err = errors.Join(err, e.mismatch(ctx, *wrong, reason, map[string]string{"checksum": cut(checksum, 200)}))
+		err = errors.Join(err, e.mismatch(ctx, *wrong, map[string]string{"checksum": cut(checksum, 200)}))
 	}
 	return matched, err
 }
 
 // mismatch records what did not match. After another checksum that is wrong, a
 // certificate that had matched has to be confirmed again.
-func (e Exchange) mismatch(ctx context.Context, c registry.Certificate, reason string, what map[string]string) error {
-	record := registry.Entry{Action: "exchange.mismatch", Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, Reason: reason, After: what}
+func (e Exchange) mismatch(ctx context.Context, c registry.Certificate, what map[string]string) error {
+	record := registry.Entry{Action: registry.ActionExchangeMismatch, Subject: "certificate/" + c.ID, Partner: c.Partner, Environment: c.Environment, After: what}
 	return e.session.Change(ctx, record, func(tx registry.Tx, _ *registry.Entry) error {
 		now, err := tx.Certificate(c.ID)
 		if err != nil || now.State != registry.Matched || what["checksum"] == "" {

@@ -40,6 +40,12 @@ type member struct {
 	exchange.Exchange
 }
 
+// WithReason is for the steps of both.
+func (m member) WithReason(reason string) member {
+	s := m.Session.WithReason(reason)
+	return member{s, exchange.New(s)}
+}
+
 // onBoth runs a test on each database.
 func onBoth(t *testing.T, test func(t *testing.T, address func() string)) {
 	t.Run("sqlite", func(t *testing.T) {
@@ -89,7 +95,7 @@ func (h *company) login(token string) *registry.Session {
 
 func (h *company) person(id string, roles ...registry.Role) *registry.Session {
 	h.t.Helper()
-	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles}, "")
+	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles})
 	h.must(err)
 	return h.login(token)
 }
@@ -103,20 +109,20 @@ func (h *company) member(id string, roles ...registry.Role) member {
 // partner adds one with an environment.
 func (h *company) partner(id, profileName string, side sealane.Side, environments ...string) {
 	h.t.Helper()
-	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName, Side: side}, ""))
+	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName, Side: side}))
 	for _, name := range environments {
 		env := registry.Environment{Partner: id, Name: name, Sealing: sealane.SealingRequired}
 		if profileName == "rdx" && side == sealane.ServerSide {
 			env.SenderAuth = sealane.SenderMutualTLS
 		}
-		h.must(h.anna.AddEnvironment(h.t.Context(), env, ""))
+		h.must(h.anna.AddEnvironment(h.t.Context(), env))
 	}
 }
 
 // pair makes a key pair of ours.
 func (h *company) pair(profileName, partner, environment string) (registry.KeyPair, registry.Certificate) {
 	h.t.Helper()
-	k, c, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Subject: subject}, "")
+	k, c, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Subject: subject})
 	h.must(err)
 	return k, c
 }
@@ -129,13 +135,13 @@ func (h *company) letIn(partner, environment string, file []byte, keyID string) 
 	ctx := h.t.Context()
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: file, KeyID: keyID})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
 	if keyID == "" && c.Profile == "rdx" {
-		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-"+environment, "", ""))
+		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-"+environment, ""))
 	}
-	h.must(h.anna.Activate(ctx, c.ID, ""))
+	h.must(h.anna.Activate(ctx, c.ID))
 	return h.certificate(c.ID)
 }
 

@@ -28,7 +28,7 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 		customer, provider := newCompany(t, address()), newCompany(t, address())
 		customer.partner("provider", "riskos", sealane.ClientSide, "PROD")
 		provider.partner("customer", "riskos", sealane.ServerSide, "PROD")
-		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", sealane.SealingRequired, "")
+		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", sealane.SealingRequired)
 		provider.must(err)
 
 		ours, oursCert := customer.pair("riskos", "provider", "PROD")
@@ -38,12 +38,12 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 		}
 		provider.letIn("customer", "PROD", oursCert.DER, "")
 		customer.letIn("provider", "PROD", theirsCert.DER, "")
-		_, err = customer.anna.Offer(t.Context(), ours.ID, "provider", "")
+		_, err = customer.anna.Offer(t.Context(), ours.ID, "provider")
 		customer.must(err)
-		customer.must(customer.anna.MarkInstalled(t.Context(), ours.ID, "", "they said so"))
-		_, err = provider.anna.Offer(t.Context(), theirs.ID, "customer", "")
+		customer.must(customer.anna.WithReason("they said so").MarkInstalled(t.Context(), ours.ID, ""))
+		_, err = provider.anna.Offer(t.Context(), theirs.ID, "customer")
 		provider.must(err)
-		provider.must(provider.anna.MarkInstalled(t.Context(), theirs.ID, "customer", "they said so"))
+		provider.must(provider.anna.WithReason("they said so").MarkInstalled(t.Context(), theirs.ID, "customer"))
 
 		for _, h := range []struct {
 			*company
@@ -81,7 +81,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		issuer.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 		pair, certificate := issuer.pair("rdx", "vcas", "STAG")
-		parcel, err := issuer.anna.Offer(t.Context(), pair.ID, "vcas", "")
+		parcel, err := issuer.anna.Offer(t.Context(), pair.ID, "vcas")
 		issuer.must(err)
 		files, err := parcel.Files()
 		issuer.must(err)
@@ -96,7 +96,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		if _, err := issuer.lane("vcas", "STAG").OpenUnverified(t.Context(), token); sealane.FaultOf(err) != "local.no-key-id" {
 			t.Errorf("without the alias: %v", err)
 		}
-		issuer.must(issuer.anna.Alias(t.Context(), pair.ID, got.KeyID, "", "as they wrote"))
+		issuer.must(issuer.anna.WithReason("as they wrote").Alias(t.Context(), pair.ID, got.KeyID, ""))
 		if _, err := issuer.lane("vcas", "STAG").OpenUnverified(t.Context(), token); err != nil {
 			t.Error(err)
 		}
@@ -107,9 +107,9 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 func TestOffer(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
-	h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "vcas", Name: "STAG"}, "", func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
+	h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "vcas", Name: "STAG"}, func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
 	pair, c := h.pair("rdx", "vcas", "STAG")
-	parcel, err := h.anna.Offer(t.Context(), pair.ID, "vcas", "")
+	parcel, err := h.anna.Offer(t.Context(), pair.ID, "vcas")
 	h.must(err)
 	covering, checksums, err := parcel.Letters()
 	h.must(err)
@@ -147,12 +147,12 @@ func TestStepsInOrder(t *testing.T) {
 			}
 		}
 		refuse("approve before the checksum", "is received", h.cora.Approve(ctx, c.ID, approval))
-		refuse("activate before the checksum", "is received", h.anna.Activate(ctx, c.ID, ""))
-		_, err = h.anna.MatchChecksum(ctx, c.ID, strings.Repeat("00", 32), "")
+		refuse("activate before the checksum", "is received", h.anna.Activate(ctx, c.ID))
+		_, err = h.anna.MatchChecksum(ctx, c.ID, strings.Repeat("00", 32))
 		refuse("a wrong checksum", "call the partner", err)
-		_, err = h.cora.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
+		_, err = h.cora.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
 		refuse("an approver confirms", "needs the role operator", err)
-		matched, err := both.MatchChecksum(ctx, c.ID, strings.ToUpper(hexSum(c.SHA256)), "")
+		matched, err := both.MatchChecksum(ctx, c.ID, strings.ToUpper(hexSum(c.SHA256)))
 		h.must(err)
 		if !strings.Contains(matched, "DER") && !strings.Contains(matched, "file") {
 			t.Errorf("matched: %q", matched)
@@ -161,24 +161,24 @@ func TestStepsInOrder(t *testing.T) {
 		refuse("who confirmed approves", "somebody else must approve", both.Approve(ctx, c.ID, approval))
 		refuse("without a change", "--change", h.cora.Approve(ctx, c.ID, exchange.Approval{CallBack: "x"}))
 		refuse("without a call-back or proof", "--call-back", h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
-		refuse("a proof that nobody asked for", "no challenge is out", h.anna.Prove(ctx, c.ID, "x", ""))
+		refuse("a proof that nobody asked for", "no challenge is out", h.anna.Prove(ctx, c.ID, "x"))
 
-		token, err := h.anna.Challenge(ctx, c.ID, false, "")
+		token, err := h.anna.Challenge(ctx, c.ID, false)
 		h.must(err)
-		refuse("a wrong answer", "did not open it", h.anna.Prove(ctx, c.ID, "sealane-proof-guess", ""))
+		refuse("a wrong answer", "did not open it", h.anna.Prove(ctx, c.ID, "sealane-proof-guess"))
 		answer := openChallenge(t, token, "steps")
-		h.must(h.anna.Prove(ctx, c.ID, " "+answer+"\n", ""))
+		h.must(h.anna.Prove(ctx, c.ID, " "+answer+"\n"))
 		h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
-		refuse("without a key ID", "has no key ID", h.anna.Activate(ctx, c.ID, ""))
+		refuse("without a key ID", "has no key ID", h.anna.Activate(ctx, c.ID))
 		for keyID, says := range map[string]string{
 			"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-PROD": "4096", "short": "", "with blank-PKE-ACS-Client-2048SHA2-PROD": "",
 		} {
-			refuse(keyID, says, h.anna.Alias(ctx, c.ID, keyID, "", ""))
+			refuse(keyID, says, h.anna.Alias(ctx, c.ID, keyID, ""))
 		}
-		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "", ""))
-		h.must(h.anna.Activate(ctx, c.ID, ""))
-		refuse("reject what is in use", "can't become rejected", h.cora.Reject(ctx, c.ID, "late"))
-		h.must(h.anna.Compromised(ctx, c.ID, "their mailbox was read"))
+		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", ""))
+		h.must(h.anna.Activate(ctx, c.ID))
+		refuse("reject what is in use", "can't become rejected", h.cora.WithReason("late").Reject(ctx, c.ID))
+		h.must(h.anna.WithReason("their mailbox was read").Compromised(ctx, c.ID))
 		if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
 			t.Errorf("a compromised key comes again: %v", err)
 		}
@@ -204,13 +204,13 @@ func TestRenewal(t *testing.T) {
 		}
 		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "bank", Environment: "PROD", Data: made(t, fresh(t, "r3"))})
 		h.must(err)
-		if err := h.anna.Alias(t.Context(), c.ID, first.KeyID, "", ""); err == nil || !strings.Contains(err.Error(), "is that of acme") {
+		if err := h.anna.Alias(t.Context(), c.ID, first.KeyID, ""); err == nil || !strings.Contains(err.Error(), "is that of acme") {
 			t.Errorf("another partner's key ID: %v", err)
 		}
-		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}, ""); err != nil {
+		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}, ""); err == nil || !strings.Contains(err.Error(), "is waiting to be used") {
+		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}); err == nil || !strings.Contains(err.Error(), "is waiting to be used") {
 			t.Errorf("a second pair: %v", err)
 		}
 	})
@@ -229,7 +229,7 @@ func TestWaiver(t *testing.T) {
 	dora := h.member("dora", registry.Operator, registry.Approver)
 	c, _, err := dora.Receive(t.Context(), in)
 	h.must(err)
-	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256))
 	h.must(err)
 	if err := h.cora.Approve(t.Context(), c.ID, exchange.Approval{}); err == nil || !strings.Contains(err.Error(), "--grant validity-length") {
 		t.Errorf("not granted: %v", err)
@@ -239,8 +239,8 @@ func TestWaiver(t *testing.T) {
 		t.Errorf("granted by who asked: %v", err)
 	}
 	h.must(h.cora.Approve(t.Context(), c.ID, granting))
-	h.must(h.anna.Alias(t.Context(), c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
-	h.must(h.anna.Activate(t.Context(), c.ID, ""))
+	h.must(h.anna.Alias(t.Context(), c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+	h.must(h.anna.Activate(t.Context(), c.ID))
 	checks, _, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
 	if err != nil || !strings.Contains(fmt.Sprint(checks), "their CA gives three years") {
 		t.Errorf("the waiver is not seen: %v %v", checks, err)
@@ -248,7 +248,7 @@ func TestWaiver(t *testing.T) {
 	weak := made(t, fresh(t, "w2"))
 	sum, err := registry.SPKISum(&fresh(t, "w2").PublicKey)
 	h.must(err)
-	h.must(only(h.anna.BlockKeys(t.Context(), [][]byte{sum}, "x")))
+	h.must(only(h.anna.WithReason("x").BlockKeys(t.Context(), [][]byte{sum})))
 	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: weak, Waive: map[string]string{"key-blocked": "please"}}); err == nil {
 		t.Error("a blocked key was waived")
 	}
@@ -260,7 +260,7 @@ func TestPartnerFile(t *testing.T) {
 	a.partner("b", "riskos", sealane.ClientSide, "SANDBOX")
 	b.partner("a", "riskos", sealane.ServerSide, "SANDBOX")
 	pair, _ := a.pair("riskos", "b", "SANDBOX")
-	file, err := a.anna.Export(t.Context(), pair.ID, "b", "House A", []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}}, "")
+	file, err := a.anna.Export(t.Context(), pair.ID, "b", "House A", []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}})
 	a.must(err)
 	in := exchange.Incoming{Partner: "a", Environment: "SANDBOX", Data: append(file, '\n')}
 	for at := 0; at < len(file); at += len(file) / 97 {
@@ -293,7 +293,7 @@ func TestTwoAtOnce(t *testing.T) {
 		for _, who := range []member{h.anna, h.bo} {
 			go func() {
 				<-start
-				_, err := who.MatchChecksum(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256), "")
+				_, err := who.MatchChecksum(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256))
 				results <- err
 			}()
 		}

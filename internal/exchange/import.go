@@ -36,7 +36,7 @@ const (
 // whose first line names its columns, and tells each what became of a row. What is
 // there already stays as it is; each step of a row is a change of its own, and the
 // first that fails ends the row.
-func (e Exchange) ImportCSV(ctx context.Context, path, reason string, each func(RowResult)) error {
+func (e Exchange) ImportCSV(ctx context.Context, path string, each func(RowResult)) error {
 	f, err := openRegular(path)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (e Exchange) ImportCSV(ctx context.Context, path, reason string, each func(
 			result := RowResult{Line: r.line, Done: []string{}}
 			err := r.err
 			if err == nil {
-				err = e.importRow(ctx, r.cells, folder, reason, &result)
+				err = e.importRow(ctx, r.cells, folder, &result)
 			}
 			if err != nil {
 				result.Error = err.Error()
@@ -91,7 +91,7 @@ func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 			keys = append(keys, f.file.PublicKey)
 		}
 	}
-	shared, err := e.session.SharedPrimes(ctx, keys)
+	shared, err := e.session.Registry.SharedPrimes(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 	return screened, nil
 }
 
-func (e Exchange) importRow(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
+func (e Exchange) importRow(ctx context.Context, row map[string]string, folder string, result *RowResult) error {
 	result.Partner, result.Environment = row["partner"], row["environment"]
 	p := registry.Partner{ID: row["partner"], Name: row["name"], Profile: row["profile"]}
 	if p.Name == "" {
@@ -115,31 +115,31 @@ func (e Exchange) importRow(ctx context.Context, row map[string]string, folder, 
 	if err := p.Side.UnmarshalText([]byte(row["side"])); err != nil {
 		return err
 	}
-	if err := e.newPartner(ctx, p, reason, result); err != nil {
+	if err := e.newPartner(ctx, p, result); err != nil {
 		return err
 	}
 	env := registry.Environment{Partner: p.ID, Name: row["environment"], Sealing: sealane.Sealing(row["sealing"]), SenderAuth: sealane.SenderAuth(row["caller"]), Account: row["account"]}
-	if err := e.newEnvironment(ctx, env, reason, result); err != nil {
+	if err := e.newEnvironment(ctx, env, result); err != nil {
 		return err
 	}
-	if err := e.importContact(ctx, row, reason, result); err != nil {
+	if err := e.importContact(ctx, row, result); err != nil {
 		return err
 	}
 	if row["certificate"] == "" {
 		return nil
 	}
-	return e.importCertificate(ctx, row, folder, reason, result)
+	return e.importCertificate(ctx, row, folder, result)
 }
 
-func (e Exchange) newPartner(ctx context.Context, p registry.Partner, reason string, result *RowResult) error {
+func (e Exchange) newPartner(ctx context.Context, p registry.Partner, result *RowResult) error {
 	var there registry.Partner
-	err := e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Partner(p.ID)
 		return err
 	})
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
-		if err := e.session.AddPartner(ctx, p, reason); err != nil {
+		if err := e.session.AddPartner(ctx, p); err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "partner")
@@ -152,9 +152,9 @@ func (e Exchange) newPartner(ctx context.Context, p registry.Partner, reason str
 	return err
 }
 
-func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, reason string, result *RowResult) error {
+func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, result *RowResult) error {
 	var there registry.Environment
-	err := e.session.Store.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
@@ -165,14 +165,14 @@ func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, 
 	if !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	if err := e.session.AddEnvironment(ctx, env, reason); err != nil {
+	if err := e.session.AddEnvironment(ctx, env); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "environment")
 	return nil
 }
 
-func (e Exchange) importContact(ctx context.Context, row map[string]string, reason string, result *RowResult) error {
+func (e Exchange) importContact(ctx context.Context, row map[string]string, result *RowResult) error {
 	contact := registry.Contact{Role: registry.ContactRole(row["contact_role"]), Name: row["contact_name"], Email: row["contact_email"]}
 	switch {
 	case contact == registry.Contact{}:
@@ -183,7 +183,7 @@ func (e Exchange) importContact(ctx context.Context, row map[string]string, reas
 		contact.Role = registry.Primary
 	}
 	there := false
-	err := e.session.Store.View(ctx, func(tx registry.Tx) error {
+	err := e.session.View(ctx, func(tx registry.Tx) error {
 		env, err := tx.Environment(row["partner"], row["environment"])
 		there = slices.Contains(env.Contacts, contact)
 		return err
@@ -191,14 +191,14 @@ func (e Exchange) importContact(ctx context.Context, row map[string]string, reas
 	if err != nil || there {
 		return err
 	}
-	if err := e.session.SetContact(ctx, row["partner"], row["environment"], contact, reason); err != nil {
+	if err := e.session.SetContact(ctx, row["partner"], row["environment"], contact); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "contact")
 	return nil
 }
 
-func (e Exchange) importCertificate(ctx context.Context, row map[string]string, folder, reason string, result *RowResult) error {
+func (e Exchange) importCertificate(ctx context.Context, row map[string]string, folder string, result *RowResult) error {
 	data, err := readNextTo(folder, row["certificate"])
 	if err != nil {
 		return err
@@ -208,14 +208,14 @@ func (e Exchange) importCertificate(ctx context.Context, row map[string]string, 
 		return err
 	}
 	if !there {
-		c, _, err = e.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"], Reason: reason})
+		c, _, err = e.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"]})
 		if err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "certificate "+c.ID+" received")
 	}
 	if c.KeyID == "" && row["key_id"] != "" {
-		if err := e.Alias(ctx, c.ID, row["key_id"], "", reason); err != nil {
+		if err := e.Alias(ctx, c.ID, row["key_id"], ""); err != nil {
 			return err
 		}
 		result.Done = append(result.Done, "key ID")
@@ -225,7 +225,7 @@ func (e Exchange) importCertificate(ctx context.Context, row map[string]string, 
 	if row["sha256"] == "" || c.State != registry.Received {
 		return checksumHolds(c, row["sha256"], data)
 	}
-	if _, err := e.MatchChecksum(ctx, c.ID, row["sha256"], reason); err != nil {
+	if _, err := e.MatchChecksum(ctx, c.ID, row["sha256"]); err != nil {
 		return err
 	}
 	result.Done = append(result.Done, "confirmed")
@@ -280,7 +280,7 @@ func (e Exchange) waiting(ctx context.Context, partner, environment string, data
 		return c, false, nil // Receive says what is wrong with it
 	}
 	sum := sha256.Sum256(f.file.Certificates[0].Raw)
-	err = e.session.Store.View(ctx, func(tx registry.Tx) error {
+	err = e.session.View(ctx, func(tx registry.Tx) error {
 		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
 			States: registry.StatesAlive})
 		if len(known) > 0 {

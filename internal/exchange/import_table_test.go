@@ -103,7 +103,7 @@ func TestImportCSV(t *testing.T) {
 
 func (h *company) imported(path string) (results []exchange.RowResult) {
 	h.t.Helper()
-	h.must(h.anna.ImportCSV(h.t.Context(), path, "migration", func(r exchange.RowResult) { results = append(results, r) }))
+	h.must(h.anna.WithReason("migration").ImportCSV(h.t.Context(), path, func(r exchange.RowResult) { results = append(results, r) }))
 	return results
 }
 
@@ -146,7 +146,7 @@ func TestTableForms(t *testing.T) {
 	} {
 		path := filepath.Join(dir, "refused")
 		h.must(os.WriteFile(path, []byte(c.data), 0o600))
-		err := h.anna.ImportCSV(t.Context(), path, "", func(r exchange.RowResult) { t.Errorf("%s: %+v", name, r) })
+		err := h.anna.ImportCSV(t.Context(), path, func(r exchange.RowResult) { t.Errorf("%s: %+v", name, r) })
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}

@@ -14,17 +14,17 @@ import (
 // it; for a key pair of ours the partner has, and their name is kept as it is.
 //
 // One that is there is not replaced but by naming it.
-func (e Exchange) Alias(ctx context.Context, id, keyID, replace, reason string) error {
-	return e.alias(ctx, id, keyID, replace, reason, false)
+func (e Exchange) Alias(ctx context.Context, id, keyID, replace string) error {
+	return e.alias(ctx, id, keyID, replace, false)
 }
 
 // AliasAsIs is Alias for a partner's name that is not as the dialect writes them.
-func (e Exchange) AliasAsIs(ctx context.Context, id, keyID, replace, reason string) error {
-	return e.alias(ctx, id, keyID, replace, reason, true)
+func (e Exchange) AliasAsIs(ctx context.Context, id, keyID, replace string) error {
+	return e.alias(ctx, id, keyID, replace, true)
 }
 
-func (e Exchange) alias(ctx context.Context, id, keyID, replace, reason string, asIs bool) error {
-	return e.session.Change(ctx, registry.Entry{Action: "exchange.alias", Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+func (e Exchange) alias(ctx context.Context, id, keyID, replace string, asIs bool) error {
+	return e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeAlias}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := tx.Certificate(id)
 		pair := registry.KeyPair{}
 		if strings.HasPrefix(id, "k-") {
@@ -41,7 +41,7 @@ func (e Exchange) alias(ctx context.Context, id, keyID, replace, reason string, 
 		switch {
 		case keyID == "":
 			return errors.New("the key ID is empty")
-		case c.KeyID != "" && c.KeyID != keyID && strings.TrimSpace(reason) == "" && replace != "":
+		case c.KeyID != "" && c.KeyID != keyID && strings.TrimSpace(e.session.Reason()) == "" && replace != "":
 			return fmt.Errorf("%s: say why its key ID is replaced (--reason)", id)
 		case c.KeyID != "" && c.KeyID != keyID && c.KeyID != replace:
 			return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it (--replace)", id, c.KeyID)
@@ -55,7 +55,7 @@ func (e Exchange) alias(ctx context.Context, id, keyID, replace, reason string, 
 		if form := dialect.Certificate.CheckKeyID(keyID); form != nil && c.Owner == registry.Ours && !asIs {
 			return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so (--as-is)", form)
 		}
-		if err := e.session.CheckKeyID(tx, keyID, &c, dialect, c.Owner == registry.Ours); err != nil {
+		if err := e.session.Registry.CheckKeyID(tx, keyID, &c, dialect, c.Owner == registry.Ours); err != nil {
 			return err
 		}
 		entry.Subject, entry.Partner, entry.Environment, entry.Before = "certificate/"+c.ID, c.Partner, c.Environment, c

@@ -337,7 +337,7 @@ func TestPartnerFileByMail(t *testing.T) {
 	theirs := newCompany(t, "sqlite:"+t.TempDir()+"/theirs.db")
 	theirs.partner("us", "rdx", sealane.ServerSide, "STAG")
 	k, c := theirs.pair("rdx", "us", "STAG")
-	file, err := theirs.anna.Export(t.Context(), k.ID, "us", "Acme", nil, "")
+	file, err := theirs.anna.Export(t.Context(), k.ID, "us", "Acme", nil)
 	theirs.must(err)
 	told := attached(octets, "acme.sealane", append(file, '\n'))
 	plain := attached(octets, "acme.cer", c.DER)
@@ -374,7 +374,7 @@ func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
 	leaf, err := x509.ParseCertificate(ours.der)
 	r.must(err)
 	r.partner("caller", "rdx", sealane.ServerSide, "STAG")
-	pair, _, err := r.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "rdx", Partner: "caller", Environment: "STAG"}, ours.key, []*x509.Certificate{leaf}, "")
+	pair, _, err := r.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "rdx", Partner: "caller", Environment: "STAG"}, ours.key, []*x509.Certificate{leaf})
 	r.must(err)
 	for id, data := range map[string][]byte{"certificate " + theirs.ID: victim.plain, "key pair " + pair.ID: ours.plain} {
 		if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") || !strings.Contains(err.Error(), id+" is out of use now") {
@@ -405,7 +405,7 @@ func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
 	if state := h.certificate(c.ID).State; state != registry.Staged {
 		t.Errorf("our certificate is %s", state)
 	}
-	_, err = h.anna.Offer(ctx, pair.ID, "acme", "")
+	_, err = h.anna.Offer(ctx, pair.ID, "acme")
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, pair.ID, "", "")) // its key is not blocked
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "")) // its key is not blocked
 }

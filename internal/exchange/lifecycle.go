@@ -12,8 +12,8 @@ import (
 // Confirmed records that a partner has installed a certificate of ours, and makes its
 // key pair the active one for it; the one before it still opens. The partner may be
 // left out where the pair is for one alone, or came in from elsewhere.
-func (e Exchange) MarkInstalled(ctx context.Context, pair, partner, reason string) error {
-	return e.session.Change(ctx, registry.Entry{Action: "exchange.activate", Subject: "key/" + pair, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+func (e Exchange) MarkInstalled(ctx context.Context, pair, partner string) error {
+	return e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeActivate, Subject: "key/" + pair}, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, pair)
 		if err != nil {
 			return err
@@ -24,7 +24,7 @@ func (e Exchange) MarkInstalled(ctx context.Context, pair, partner, reason strin
 		}
 		entry.Partner, entry.Environment, entry.Before, entry.After = partner, k.Environment, k, k
 		if partner != "" {
-			if err := e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.Confirmed = e.session.Time() }); err != nil {
+			if err := e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.Confirmed = e.session.Registry.Time() }); err != nil {
 				return err
 			}
 		}
@@ -46,7 +46,7 @@ func (e Exchange) confirmable(tx registry.Tx, k registry.KeyPair, c registry.Cer
 		return fmt.Errorf("key pair %s is %s: say which partner has installed it (--partner)", k.ID, describePair(k))
 	case keyIDNeeded(dialect) && k.KeyID == "":
 		return fmt.Errorf("key pair %s has no key ID, and messages of %s carry one: record what the partner assigns (sealane exchange alias %s KEYID)", k.ID, k.Profile, k.ID)
-	case e.session.Time().After(c.NotAfter):
+	case e.session.Registry.Time().After(c.NotAfter):
 		return fmt.Errorf("the certificate of key pair %s has expired on %s: make a new pair", k.ID, c.NotAfter.Format(time.DateOnly))
 	case partner == "":
 		return nil
@@ -65,18 +65,18 @@ func (e Exchange) confirmable(tx registry.Tx, k registry.KeyPair, c registry.Cer
 }
 
 // Activate puts an approved certificate to use. The one before it still verifies.
-func (e Exchange) Activate(ctx context.Context, id, reason string) error {
-	return e.use(ctx, "exchange.activate", id, registry.Active, reason)
+func (e Exchange) Activate(ctx context.Context, id string) error {
+	return e.use(ctx, registry.ActionExchangeActivate, id, registry.Active)
 }
 
 // Stage lets an approved certificate verify already, while messages go on being
 // encrypted to the one before it.
-func (e Exchange) Stage(ctx context.Context, id, reason string) error {
-	return e.use(ctx, "exchange.stage", id, registry.Staged, reason)
+func (e Exchange) Stage(ctx context.Context, id string) error {
+	return e.use(ctx, registry.ActionExchangeStage, id, registry.Staged)
 }
 
-func (e Exchange) use(ctx context.Context, action, id string, to registry.State, reason string) error {
-	return e.session.Change(ctx, registry.Entry{Action: action, Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+func (e Exchange) use(ctx context.Context, action registry.Action, id string, to registry.State) error {
+	return e.session.Change(ctx, registry.Entry{Action: action, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -107,9 +107,9 @@ func (e Exchange) usable(tx registry.Tx, c registry.Certificate) error {
 		return fmt.Errorf("certificate %s is %s; %s", c.ID, c.State, Next(c))
 	case keyIDNeeded(dialect) && c.KeyID == "":
 		return fmt.Errorf("certificate %s has no key ID, and messages of %s carry one: assign it (sealane exchange alias %s KEYID)", c.ID, c.Profile, c.ID)
-	case e.session.Time().After(c.NotAfter):
+	case e.session.Registry.Time().After(c.NotAfter):
 		return fmt.Errorf("certificate %s has expired on %s: ask for a new one", c.ID, c.NotAfter.Format(time.DateOnly))
-	case e.session.Time().Before(c.NotBefore):
+	case e.session.Registry.Time().Before(c.NotBefore):
 		return fmt.Errorf("certificate %s is valid from %s only: wait until then", c.ID, c.NotBefore.Format(time.RFC3339))
 	}
 	if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
@@ -153,8 +153,8 @@ func inUse(tx registry.Tx, but registry.Certificate) ([]registry.Certificate, er
 // Retire ends the use of a partner's certificate: one that another has followed, one
 // that has expired, or the last with all that still count beside it, after which nothing
 // can be sealed to the partner, or verified, any more.
-func (e Exchange) Retire(ctx context.Context, id, reason string, last bool) error {
-	return e.session.Change(ctx, registry.Entry{Action: "exchange.retire", Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+func (e Exchange) Retire(ctx context.Context, id string, last bool) error {
+	return e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeRetire, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err
@@ -180,7 +180,7 @@ func (e Exchange) Retire(ctx context.Context, id, reason string, last bool) erro
 
 func (e Exchange) retire(tx registry.Tx, c *registry.Certificate, last bool) error {
 	switch {
-	case e.session.Time().After(c.NotAfter):
+	case e.session.Registry.Time().After(c.NotAfter):
 		return e.session.MoveCertificate(tx, c, registry.Expired)
 	case c.State == registry.Active && !last:
 		return fmt.Errorf("certificate %s is in use: activate its successor first; or, where none is to follow, say that it is the last (--last)", c.ID)
@@ -189,9 +189,9 @@ func (e Exchange) retire(tx registry.Tx, c *registry.Certificate, last bool) err
 }
 
 // Compromised takes a partner's certificate out of use at once, and blocks its key.
-func (e Exchange) Compromised(ctx context.Context, id, reason string) error {
-	return e.end(ctx, "exchange.compromised", id, reason, func(tx registry.Tx, c *registry.Certificate) error {
-		_, err := e.session.Block(tx, c.SPKISHA256, "certificate "+id+" of "+c.Partner+" was compromised: "+reason)
+func (e Exchange) Compromised(ctx context.Context, id string) error {
+	return e.end(ctx, registry.ActionExchangeCompromised, id, func(tx registry.Tx, c *registry.Certificate) error {
+		_, err := e.session.Block(tx, c.SPKISHA256, "certificate "+id+" of "+c.Partner+" was compromised: "+e.session.Reason())
 		if err == nil {
 			*c, err = tx.Certificate(id)
 		}
@@ -200,8 +200,8 @@ func (e Exchange) Compromised(ctx context.Context, id, reason string) error {
 }
 
 // end is a change that ends a partner's certificate, and wants a reason.
-func (e Exchange) end(ctx context.Context, action, id, reason string, how func(registry.Tx, *registry.Certificate) error) error {
-	return e.session.Change(ctx, registry.Entry{Action: action, Subject: "certificate/" + id, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+func (e Exchange) end(ctx context.Context, action registry.Action, id string, how func(registry.Tx, *registry.Certificate) error) error {
+	return e.session.Change(ctx, registry.Entry{Action: action, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
 		if err != nil {
 			return err

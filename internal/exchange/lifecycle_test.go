@@ -24,7 +24,7 @@ func TestBlockedWhileHere(t *testing.T) {
 		used := h.letIn("acme", "STAG", made(t, fresh(t, "b1")), "")
 		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
 		h.must(err)
-		h.must(only(h.anna.BlockKeys(t.Context(), [][]byte{used.SPKISHA256}, "it is of ID+")))
+		h.must(only(h.anna.WithReason("it is of ID+").BlockKeys(t.Context(), [][]byte{used.SPKISHA256})))
 		key, err := keyfile.EncodePrivate(fresh(t, "b2"), nil)
 		h.must(err)
 		_, _, err = h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: key})
@@ -36,13 +36,13 @@ func TestBlockedWhileHere(t *testing.T) {
 				t.Errorf("%s is %s", id, c.State)
 			}
 		}
-		if _, err := h.anna.MatchChecksum(t.Context(), onItsWay.ID, hexSum(onItsWay.SHA256), ""); err == nil {
+		if _, err := h.anna.MatchChecksum(t.Context(), onItsWay.ID, hexSum(onItsWay.SHA256)); err == nil {
 			t.Error("it goes on")
 		}
 		if l := h.lane("acme", "STAG"); l.Ready() == nil {
 			t.Error("the lane still has the key")
 		}
-		if _, err := h.anna.BlockKeys(t.Context(), nil, "nothing"); err == nil {
+		if _, err := h.anna.WithReason("nothing").BlockKeys(t.Context(), nil); err == nil {
 			t.Error("nothing was blocked, and that was fine")
 		}
 	})
@@ -75,18 +75,18 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "alias")), "")
 	other := "ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
-	if err := h.bo.Alias(t.Context(), c.ID, other, "", ""); err == nil || !strings.Contains(err.Error(), c.KeyID) {
+	if err := h.bo.Alias(t.Context(), c.ID, other, ""); err == nil || !strings.Contains(err.Error(), c.KeyID) {
 		t.Errorf("without naming it: %v", err)
 	}
 	for _, bad := range [][3]string{{other, c.KeyID, " "}, {"", "", "none"}} {
-		if err := h.bo.Alias(t.Context(), c.ID, bad[0], bad[1], bad[2]); err == nil {
+		if err := h.bo.WithReason(bad[2]).Alias(t.Context(), c.ID, bad[0], bad[1]); err == nil {
 			t.Errorf("%q in the place of %q, because %q", bad[0], bad[1], bad[2])
 		}
 	}
-	h.must(h.bo.Alias(t.Context(), c.ID, c.KeyID, "", "the same"))
-	h.must(h.bo.Alias(t.Context(), c.ID, other, c.KeyID, "renamed by the partner"))
-	h.must(h.anna.Compromised(t.Context(), c.ID, "seen"))
-	err := h.bo.Alias(t.Context(), c.ID, c.KeyID, other, "renamed again")
+	h.must(h.bo.WithReason("the same").Alias(t.Context(), c.ID, c.KeyID, ""))
+	h.must(h.bo.WithReason("renamed by the partner").Alias(t.Context(), c.ID, other, c.KeyID))
+	h.must(h.anna.WithReason("seen").Compromised(t.Context(), c.ID))
+	err := h.bo.WithReason("renamed again").Alias(t.Context(), c.ID, c.KeyID, other)
 	wantRefused(t, "after its end", "is compromised: it needs no key ID any more", err)
 }
 
@@ -100,18 +100,18 @@ func TestOverlapIsBounded(t *testing.T) {
 	}
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "pile 4"))})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256), "")
+	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256))
 	h.must(err)
 	h.must(h.cora.Approve(t.Context(), c.ID, exchange.Approval{}))
-	h.must(h.anna.Alias(t.Context(), c.ID, in[0].KeyID, "", ""))
-	if err := h.anna.Activate(t.Context(), c.ID, ""); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
+	h.must(h.anna.Alias(t.Context(), c.ID, in[0].KeyID, ""))
+	if err := h.anna.Activate(t.Context(), c.ID); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
 		t.Errorf("a fifth: %v", err)
 	}
-	if err := h.anna.Retire(t.Context(), in[3].ID, "too early", false); err == nil || !strings.Contains(err.Error(), "is in use") {
+	if err := h.anna.WithReason("too early").Retire(t.Context(), in[3].ID, false); err == nil || !strings.Contains(err.Error(), "is in use") {
 		t.Errorf("the active one was retired: %v", err)
 	}
-	h.must(h.anna.Retire(t.Context(), in[0].ID, "nothing comes under it", false))
-	h.must(h.anna.Activate(t.Context(), c.ID, ""))
+	h.must(h.anna.WithReason("nothing comes under it").Retire(t.Context(), in[0].ID, false))
+	h.must(h.anna.Activate(t.Context(), c.ID))
 	if err := h.lane("acme", "STAG").Ready(); err != nil {
 		t.Error(err)
 	}
@@ -125,12 +125,12 @@ func TestTheLastCertificate(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	stag := h.letIn("acme", "STAG", made(t, fresh(t, "last stag")), "")
 	prod := h.letIn("acme", "PROD", made(t, fresh(t, "last prod")), "")
-	if err := h.anna.Retire(ctx, stag.ID, "the contract ends", false); err == nil || !strings.Contains(err.Error(), "--last") {
+	if err := h.anna.WithReason("the contract ends").Retire(ctx, stag.ID, false); err == nil || !strings.Contains(err.Error(), "--last") {
 		t.Errorf("without saying so: %v", err)
 	}
-	h.must(h.anna.Retire(ctx, stag.ID, "the contract ends", true))
+	h.must(h.anna.WithReason("the contract ends").Retire(ctx, stag.ID, true))
 	h.now = prod.NotAfter.Add(time.Hour)
-	h.must(h.anna.Retire(ctx, prod.ID, "it has expired, and no other came", false))
+	h.must(h.anna.WithReason("it has expired, and no other came").Retire(ctx, prod.ID, false))
 	if a, b := h.certificate(stag.ID).State, h.certificate(prod.ID).State; a != registry.Retired || b != registry.Expired {
 		t.Errorf("%s and %s", a, b)
 	}
@@ -148,7 +148,7 @@ func TestApproveSeveral(t *testing.T) {
 	matched := func(partner string, name string) string {
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD", Data: made(t, fresh(t, name))})
 		h.must(err)
-		_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256), "")
+		_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
 		h.must(err)
 		return c.ID
 	}
@@ -183,18 +183,18 @@ func TestSharedPair(t *testing.T) {
 		}
 		return steps[0].WaitingFor + ": " + steps[0].Next
 	}
-	if err := h.anna.MarkInstalled(ctx, k.ID, "p1", ""); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
+	if err := h.anna.MarkInstalled(ctx, k.ID, "p1"); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
 		t.Errorf("without an offer: %v", err)
 	}
-	if err := h.anna.MarkInstalled(ctx, k.ID, "", ""); err == nil || !strings.Contains(err.Error(), "--partner") {
+	if err := h.anna.MarkInstalled(ctx, k.ID, ""); err == nil || !strings.Contains(err.Error(), "--partner") {
 		t.Errorf("by nobody: %v", err)
 	}
-	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
+	_, err := h.anna.Offer(ctx, k.ID, "p1")
 	h.must(err)
 	if got := next("p1"); !strings.HasPrefix(got, "p1: wait until") {
 		t.Error(got)
 	}
-	h.must(h.anna.MarkInstalled(ctx, k.ID, "p1", ""))
+	h.must(h.anna.MarkInstalled(ctx, k.ID, "p1"))
 	if got := next("p1"); got != "nobody: nothing" {
 		t.Error(got)
 	}
@@ -207,7 +207,7 @@ func TestSharedPair(t *testing.T) {
 	}
 	// A pair of its own that is not in use any more does not hide the shared one.
 	own, _ := h.pair("riskos", "p2", "PROD")
-	h.must(h.anna.MovePair(ctx, own.ID, registry.Retired, false, "a mistake"))
+	h.must(h.anna.WithReason("a mistake").MovePair(ctx, own.ID, registry.Retired, false))
 	if got := next("p2"); !strings.Contains(got, k.ID) {
 		t.Error(got)
 	}
@@ -219,10 +219,10 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 		h := newCompany(t, address())
 		h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		k, _ := h.pair("rdx", "vcas", "STAG")
-		_, err := h.anna.Offer(t.Context(), k.ID, "vcas", "")
+		_, err := h.anna.Offer(t.Context(), k.ID, "vcas")
 		h.must(err)
-		h.must(h.anna.Alias(t.Context(), k.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
-		h.must(h.anna.MarkInstalled(t.Context(), k.ID, "", ""))
+		h.must(h.anna.Alias(t.Context(), k.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+		h.must(h.anna.MarkInstalled(t.Context(), k.ID, ""))
 		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "vcas", "STAG"); err != nil || !ready {
 			t.Fatalf("%v %+v", err, checks)
 		}
@@ -251,27 +251,27 @@ func TestAnswer(t *testing.T) {
 	_, certificate := a.pair("riskos", "b", "PROD")
 	c, _, err := b.anna.Receive(t.Context(), exchange.Incoming{Partner: "a", Environment: "PROD", Data: certificate.DER})
 	b.must(err)
-	token, err := b.anna.Challenge(t.Context(), c.ID, false, "")
+	token, err := b.anna.Challenge(t.Context(), c.ID, false)
 	b.must(err)
-	answer, err := a.anna.Answer(t.Context(), append(token, '\n'), "", "")
+	answer, err := a.anna.Answer(t.Context(), append(token, '\n'), "")
 	a.must(err)
-	if again, err := a.anna.Answer(t.Context(), token, "b", ""); again != answer || err != nil {
+	if again, err := a.anna.Answer(t.Context(), token, "b"); again != answer || err != nil {
 		t.Errorf("with the partner named: %q, %v", again, err)
 	}
 	a.partner("c", "riskos", sealane.ClientSide, "PROD")
-	if _, err := a.anna.Answer(t.Context(), token, "c", ""); err == nil {
+	if _, err := a.anna.Answer(t.Context(), token, "c"); err == nil {
 		t.Error("a key pair of another partner's answered")
 	}
-	b.must(b.anna.Prove(t.Context(), c.ID, answer, ""))
-	if err := b.anna.Prove(t.Context(), c.ID, answer, ""); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
+	b.must(b.anna.Prove(t.Context(), c.ID, answer))
+	if err := b.anna.Prove(t.Context(), c.ID, answer); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
 		t.Errorf("the answer again: %v", err)
 	}
-	if _, err := b.anna.Answer(t.Context(), token, "", ""); err == nil {
+	if _, err := b.anna.Answer(t.Context(), token, ""); err == nil {
 		t.Error("somebody else could answer")
 	}
 	other, err := a.lane("b", "PROD").Seal(t.Context(), []byte("{}"))
 	if err == nil { // no message of traffic is opened this way
-		if text, err := a.anna.Answer(t.Context(), other, "", ""); err == nil {
+		if text, err := a.anna.Answer(t.Context(), other, ""); err == nil {
 			t.Errorf("opened %q", text)
 		}
 	}
@@ -284,7 +284,7 @@ func TestMismatchIsRecorded(t *testing.T) {
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mismatch"))})
 	h.must(err)
 	before := h.head().Seq
-	if _, err := h.anna.MatchChecksum(t.Context(), c.ID, strings.Repeat("ab", 32), ""); err == nil {
+	if _, err := h.anna.MatchChecksum(t.Context(), c.ID, strings.Repeat("ab", 32)); err == nil {
 		t.Error("it matches")
 	}
 	if h.head().Seq != before+1 || h.certificate(c.ID).State != registry.Received {

@@ -71,9 +71,9 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	shared, _ := h.pair("riskos", "", "PROD")
-	_, err := h.anna.Offer(ctx, shared.ID, "p1", "")
+	_, err := h.anna.Offer(ctx, shared.ID, "p1")
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, shared.ID, "p1", ""))
+	h.must(h.anna.MarkInstalled(ctx, shared.ID, "p1"))
 	own, _ := h.pair("riskos", "p1", "PROD")
 	states := func() string {
 		var list []string
@@ -85,9 +85,9 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	if got := states(); got != "shared active, own staged" {
 		t.Error(got)
 	}
-	_, err = h.anna.Offer(ctx, own.ID, "p1", "")
+	_, err = h.anna.Offer(ctx, own.ID, "p1")
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, own.ID, "", ""))
+	h.must(h.anna.MarkInstalled(ctx, own.ID, ""))
 	if got := states(); got != "own active, shared retiring" {
 		t.Error(got)
 	}
@@ -101,10 +101,10 @@ func TestOwnDialect(t *testing.T) {
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	source, err := profile.Source("riskos")
 	h.must(err)
-	if _, err := h.anna.AddProfile(ctx, source, ""); err == nil || !strings.Contains(err.Error(), "embedded") {
+	if _, err := h.anna.AddProfile(ctx, source); err == nil || !strings.Contains(err.Error(), "embedded") {
 		t.Errorf("an embedded name: %v", err)
 	}
-	name, err := h.anna.AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1), "ticket 1")
+	name, err := h.anna.WithReason("ticket 1").AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1))
 	h.must(err)
 	h.partner("p2", name, sealane.ServerSide, "PROD")
 	if p := h.lane("p2", "PROD").Profile(); p.Name() != "ours" {

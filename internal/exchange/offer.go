@@ -9,9 +9,9 @@ import (
 
 // Offer gives the parcel of a key pair of ours for a partner, and records that it
 // goes out.
-func (e Exchange) Offer(ctx context.Context, pair, partner, reason string) (OfferPackage, error) {
+func (e Exchange) Offer(ctx context.Context, pair, partner string) (OfferPackage, error) {
 	var parcel OfferPackage
-	err := e.session.Change(ctx, registry.Entry{Action: "exchange.offer", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err := e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeOffer, Subject: "key/" + pair, Partner: partner}, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, pair)
 		if err != nil {
 			return err
@@ -32,7 +32,7 @@ func (e Exchange) Offer(ctx context.Context, pair, partner, reason string) (Offe
 			return err
 		}
 		parcel = OfferPackage{Profile: dialect, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0]}
-		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Time() })
+		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Registry.Time() })
 	})
 	return parcel, err
 }

@@ -22,9 +22,9 @@ func TestOfferedToAnother(t *testing.T) {
 	refuse := func(name, pair, partner, says string) {
 		t.Helper()
 		before := h.head().Seq
-		_, err := h.anna.Offer(ctx, pair, partner, "")
+		_, err := h.anna.Offer(ctx, pair, partner)
 		wantRefused(t, "offer, "+name, says, err)
-		_, err = h.anna.Export(ctx, pair, partner, "House", nil, "")
+		_, err = h.anna.Export(ctx, pair, partner, "House", nil)
 		wantRefused(t, "export, "+name, says, err)
 		if h.head().Seq != before {
 			t.Errorf("%s: something was recorded", name)
@@ -40,9 +40,9 @@ func TestOfferedToAnother(t *testing.T) {
 	}))
 	refuse("a retired one", own.ID, "acme", "is retired; there is nothing to")
 	for _, partner := range []string{"acme", "beta"} { // the shared one is for both
-		_, err := h.anna.Offer(ctx, shared.ID, partner, "")
+		_, err := h.anna.Offer(ctx, shared.ID, partner)
 		h.must(err)
-		_, err = h.anna.Export(ctx, shared.ID, partner, "House", nil, "")
+		_, err = h.anna.Export(ctx, shared.ID, partner, "House", nil)
 		h.must(err)
 	}
 }
@@ -53,11 +53,11 @@ func TestConfirmedWithoutAKeyID(t *testing.T) {
 	ctx := t.Context()
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	pair, _ := h.pair("rdx", "vcas", "STAG")
-	_, err := h.anna.Offer(ctx, pair.ID, "vcas", "")
+	_, err := h.anna.Offer(ctx, pair.ID, "vcas")
 	h.must(err)
-	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx, pair.ID, "vcas", ""))
-	h.must(h.anna.Alias(ctx, pair.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", "", ""))
-	h.must(h.anna.MarkInstalled(ctx, pair.ID, "vcas", ""))
+	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx, pair.ID, "vcas"))
+	h.must(h.anna.Alias(ctx, pair.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "vcas"))
 }
 
 // A message of traffic is no challenge: what it holds is not given out, though our key
@@ -69,12 +69,12 @@ func TestAnswerOpensNoTraffic(t *testing.T) {
 	vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 	pair, certificate := bank.pair("rdx", "vcas", "STAG")
 	in := vcas.letIn("bank", "STAG", certificate.DER, "")
-	bank.must(bank.anna.Alias(ctx, pair.ID, in.KeyID, "", ""))
+	bank.must(bank.anna.Alias(ctx, pair.ID, in.KeyID, ""))
 	const payload = `{"pan":"4000000000000002"}`
 	message, err := vcas.lane("bank", "STAG").Seal(ctx, []byte(payload))
 	vcas.must(err)
 	for _, partner := range []string{"", "vcas"} {
-		text, err := bank.anna.Answer(ctx, append([]byte(nil), message...), partner, "")
+		text, err := bank.anna.Answer(ctx, append([]byte(nil), message...), partner)
 		wantRefused(t, "partner "+partner, "this is no challenge", err)
 		if text != "" {
 			t.Errorf("it gave %q", text)
@@ -95,7 +95,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	key := fresh(t, "one")
 	file, err := keyfile.Parse(made(t, key, signsToo))
 	h.must(err)
-	pair, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, file.Certificates, "migration")
+	pair, _, err := h.anna.WithReason("migration").ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, file.Certificates)
 	h.must(err)
 	next := func() string {
 		t.Helper()
@@ -109,7 +109,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange activate "+pair.ID+" --partner acme"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	h.must(h.anna.MarkInstalled(ctx, pair.ID, "acme", ""))
+	h.must(h.anna.MarkInstalled(ctx, pair.ID, "acme"))
 	if got := next(); got != "nobody: nothing" {
 		t.Error(got)
 	}

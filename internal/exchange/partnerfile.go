@@ -41,8 +41,8 @@ const (
 )
 
 // Export writes the partner file of a key pair of ours, for a partner.
-func (e Exchange) Export(ctx context.Context, pair, partner, name string, contacts []registry.Contact, reason string) (file []byte, err error) {
-	err = e.session.Change(ctx, registry.Entry{Action: "partner.export", Subject: "key/" + pair, Partner: partner, Reason: reason}, func(tx registry.Tx, entry *registry.Entry) error {
+func (e Exchange) Export(ctx context.Context, pair, partner, name string, contacts []registry.Contact) (file []byte, err error) {
+	err = e.session.Change(ctx, registry.Entry{Action: registry.ActionPartnerExport, Subject: "key/" + pair, Partner: partner}, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, pair)
 		if err != nil {
 			return err
@@ -60,7 +60,7 @@ func (e Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		}
 		payload, err := json.Marshal(PartnerFile{
 			Format: partnerFormat, Name: name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
-			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: contacts, MailFrom: env.MailFrom, Created: e.session.Time(),
+			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: contacts, MailFrom: env.MailFrom, Created: e.session.Registry.Time(),
 		})
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (e Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		if file, err = e.session.Sign(k, payload); err != nil {
 			return err
 		}
-		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Time() })
+		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Registry.Time() })
 	})
 	return file, err
 }

@@ -31,13 +31,13 @@ func TestPreflightOfCallers(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	issue := func(partner string) registry.APIKey {
-		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", sealane.SealingRequired, "")
+		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", sealane.SealingRequired)
 		h.must(err)
 		return k
 	}
-	revoke := func(partner string) { h.must(h.anna.RevokeAPIKey(ctx, issue(partner).ID, "lost")) }
+	revoke := func(partner string) { h.must(h.anna.WithReason("lost").RevokeAPIKey(ctx, issue(partner).ID)) }
 	account := func(partner string) {
-		h.must(h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"}, "", func(e *registry.Environment) error { e.Account = partner; return nil }))
+		h.must(h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"}, func(e *registry.Environment) error { e.Account = partner; return nil }))
 	}
 	for _, c := range []struct {
 		partner, profile string
@@ -72,7 +72,7 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	h.letIn("signed", "PROD", made(t, fresh(t, "one"), signsToo), "")
 	h.partner("plain", "rdx", sealane.ServerSide, "PROD")
 	plain, _ := h.pair("rdx", "plain", "PROD")
-	h.must(h.anna.Alias(ctx, plain.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "", ""))
+	h.must(h.anna.Alias(ctx, plain.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", ""))
 	signed, _ := h.pair("riskos", "signed", "PROD")
 	want := func(partner string, want cert.Level, wantReady bool) {
 		t.Helper()
@@ -83,9 +83,9 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	want("signed", cert.Refused, false)
 	want("plain", cert.Warning, true)
 	for partner, pair := range map[string]string{"signed": signed.ID, "plain": plain.ID} {
-		_, err := h.anna.Offer(ctx, pair, partner, "")
+		_, err := h.anna.Offer(ctx, pair, partner)
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, pair, partner, ""))
+		h.must(h.anna.MarkInstalled(ctx, pair, partner))
 		want(partner, cert.OK, true)
 	}
 }

@@ -21,7 +21,6 @@ type Incoming struct {
 	Data                 []byte            // in any format, or a saved mail (.eml) with it attached
 	KeyID                string            // theirs, where the partner names it; kept as it is
 	Waive                map[string]string // rules that should not count, with the reason of each
-	Reason               string
 }
 
 // Receive takes in a partner's certificate: what it is, and what speaks against
@@ -52,7 +51,7 @@ func (e Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificat
 	}
 	var c registry.Certificate
 	var findings []registry.Finding
-	err = e.session.Change(ctx, registry.Entry{Action: "exchange.receive", Partner: in.Partner, Environment: in.Environment, Reason: in.Reason}, func(tx registry.Tx, entry *registry.Entry) error {
+	err = e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeReceive, Partner: in.Partner, Environment: in.Environment}, func(tx registry.Tx, entry *registry.Entry) error {
 		var err error
 		c, findings, err = e.receive(tx, in, f)
 		entry.Subject, entry.After = "certificate/"+c.ID, c
@@ -71,7 +70,7 @@ func (e Exchange) checkFactors(ctx context.Context, in Incoming, key *rsa.Public
 	}
 	others, screened := e.screened[[sha256.Size]byte(sum)]
 	if !screened {
-		found, err := e.session.SharedPrimes(ctx, []*rsa.PublicKey{key})
+		found, err := e.session.Registry.SharedPrimes(ctx, []*rsa.PublicKey{key})
 		if err != nil {
 			return err
 		}
@@ -98,12 +97,12 @@ func (e Exchange) receive(tx registry.Tx, in Incoming, f *incomingFile) (registr
 		return none, nil, err
 	}
 	c := registry.NewCertificate(in.Partner, p.Profile, in.Environment, f.file.Certificates)
-	c.State, c.Created, c.Changed = registry.Received, e.session.Time(), e.session.Time()
+	c.State, c.Created, c.Changed = registry.Received, e.session.Registry.Time(), e.session.Registry.Time()
 	c.Provenance = registry.Provenance{File: f.data, Format: string(f.file.Format), From: f.from, ReceivedBy: e.session.Person().ID}
 	if in.KeyID, err = namedKeyID(f.partnerFile, in, p); err != nil {
 		return none, nil, err
 	}
-	found, err := e.session.CheckCertificate(tx, &c, f.file.Certificates[0], dialect)
+	found, err := e.session.Registry.CheckCertificate(tx, &c, f.file.Certificates[0], dialect)
 	if err != nil {
 		return none, nil, err
 	}
@@ -112,7 +111,7 @@ func (e Exchange) receive(tx registry.Tx, in Incoming, f *incomingFile) (registr
 		return none, found, err
 	}
 	if in.KeyID != "" {
-		if err := e.session.CheckKeyID(tx, in.KeyID, &c, dialect, true); err != nil {
+		if err := e.session.Registry.CheckKeyID(tx, in.KeyID, &c, dialect, true); err != nil {
 			return none, found, err
 		}
 		c.KeyID = in.KeyID
@@ -156,7 +155,7 @@ func (e Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive
 			if strings.TrimSpace(reason) == "" {
 				return fmt.Errorf("rule %s: say why it should not count", f.Rule)
 			}
-			c.Provenance.Waivers = append(c.Provenance.Waivers, registry.Waiver{Rule: f.Rule, Reason: reason, Asked: e.session.Person().ID, At: e.session.Time()})
+			c.Provenance.Waivers = append(c.Provenance.Waivers, registry.Waiver{Rule: f.Rule, Reason: reason, Asked: e.session.Person().ID, At: e.session.Registry.Time()})
 		}
 	}
 	for rule := range waive {

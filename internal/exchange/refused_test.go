@@ -27,7 +27,7 @@ func TestRefused(t *testing.T) {
 		h.letIn("acme", "STAG", made(t, good), "")
 		blocked, err := registry.SPKISum(&fresh(t, "idplus").PublicKey)
 		h.must(err)
-		h.must(only(h.anna.BlockKeys(t.Context(), [][]byte{blocked}, "key of ID+")))
+		h.must(only(h.anna.WithReason("key of ID+").BlockKeys(t.Context(), [][]byte{blocked})))
 		ownPair, _ := h.pair("rdx", "acme", "STAG")
 		private, err := x509.MarshalPKCS8PrivateKey(fresh(t, "leaked"))
 		h.must(err)

@@ -17,7 +17,7 @@ import (
 // renewal makes a shared pair that follows another.
 func (h *company) renewal(environment string) registry.KeyPair {
 	h.t.Helper()
-	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Bits: 2048, Subject: subject, Renewal: true}, "")
+	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Bits: 2048, Subject: subject, Renewal: true})
 	h.must(err)
 	return k
 }
@@ -27,9 +27,9 @@ func (h *company) renewal(environment string) registry.KeyPair {
 func (h *company) installed(pair string, partners ...string) {
 	h.t.Helper()
 	for _, p := range partners {
-		_, err := h.anna.Offer(h.t.Context(), pair, p, "")
+		_, err := h.anna.Offer(h.t.Context(), pair, p)
 		h.must(err)
-		h.must(h.anna.MarkInstalled(h.t.Context(), pair, p, ""))
+		h.must(h.anna.MarkInstalled(h.t.Context(), pair, p))
 	}
 }
 
@@ -71,7 +71,7 @@ func TestRelyingIsPerEnvironment(t *testing.T) {
 		h.installed(own.ID, "own")
 		dev, _ := h.pair("riskos", "", "DEV")
 		h.installed(dev.ID, "later")
-		err := h.anna.MovePair(ctx, prod.ID, registry.Retired, false, "renewed")
+		err := h.anna.WithReason("renewed").MovePair(ctx, prod.ID, registry.Retired, false)
 		wantRefused(t, "retire", "the one that later, own use", err)
 		for _, partner := range []string{"own", "later"} {
 			if state := h.stateFor(partner, prod); state != "active" {
@@ -105,7 +105,7 @@ func TestRelyingPartnersAreNamed(t *testing.T) {
 		partner := fmt.Sprintf("p%d", i+1)
 		h.partner(partner, "riskos", sealane.ServerSide, "PROD")
 		h.installed(k.ID, partner)
-		wantRefused(t, partner, "the one that "+want+":", h.anna.MovePair(ctx, k.ID, registry.Retired, false, "renewed"))
+		wantRefused(t, partner, "the one that "+want+":", h.anna.WithReason("renewed").MovePair(ctx, k.ID, registry.Retired, false))
 	}
 }
 
@@ -127,7 +127,7 @@ func TestConfirmedAtTheSameTime(t *testing.T) {
 			t.Errorf("the lower identity is %s, the higher %s", a, b)
 		}
 		for _, k := range []registry.KeyPair{lower, higher} {
-			err := h.anna.MovePair(t.Context(), k.ID, registry.Retired, false, "renewed")
+			err := h.anna.WithReason("renewed").MovePair(t.Context(), k.ID, registry.Retired, false)
 			wantRefused(t, k.ID, "the one that p1 use", err)
 		}
 	})
@@ -140,9 +140,9 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 	key := fresh(t, "imported shared")
 	file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 	h.must(err)
-	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
+	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates)
 	h.must(err)
-	h.must(h.anna.MarkInstalled(t.Context(), imported.ID, "", "they have it"))
+	h.must(h.anna.WithReason("they have it").MarkInstalled(t.Context(), imported.ID, ""))
 	h.now = h.now.Add(time.Minute)
 	renewal := h.renewal("PROD")
 	h.installed(renewal.ID, "p1")
@@ -150,7 +150,7 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 		t.Errorf("the imported pair is %s, the renewal %s", a, b)
 	}
 	h.now = h.now.Add(time.Minute)
-	h.must(h.anna.MarkInstalled(t.Context(), imported.ID, "p1", "the renewal does not work there"))
+	h.must(h.anna.WithReason("the renewal does not work there").MarkInstalled(t.Context(), imported.ID, "p1"))
 	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Active.String() || b != keyring.Retiring.String() {
 		t.Errorf("confirmed again: the imported pair is %s, the renewal %s", a, b)
 	}

@@ -27,14 +27,14 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 		confirm := func(pair string, partners ...string) {
 			for _, p := range partners {
 				h.now = h.now.Add(time.Minute)
-				_, err := h.anna.Offer(ctx, pair, p, "")
+				_, err := h.anna.Offer(ctx, pair, p)
 				h.must(err)
-				h.must(h.anna.MarkInstalled(ctx, pair, p, ""))
+				h.must(h.anna.MarkInstalled(ctx, pair, p))
 			}
 		}
 		old, _ := h.pair("riskos", "", "PROD")
 		confirm(old.ID, "p1", "p2")
-		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}, "")
+		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true})
 		h.must(err)
 		states := func() string {
 			snapshot, err := h.Snapshot(ctx)
@@ -74,14 +74,14 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 			{"p2 confirms the old one again", func() error { confirm(old.ID, "p2"); return nil }, "p1 retiring active, p2 active staged, p3 staged staged"},
 			{"p3 begins with the renewal", func() error { confirm(renewal.ID, "p3"); return nil }, "p1 retiring active, p2 active staged, p3 staged active"},
 			{"the old one can't end yet", func() error {
-				err := h.anna.MovePair(ctx, old.ID, registry.Retired, false, "renewed")
+				err := h.anna.WithReason("renewed").MovePair(ctx, old.ID, registry.Retired, false)
 				if err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
 					return fmt.Errorf("retired: %w", err)
 				}
 				return nil
 			}, "p1 retiring active, p2 active staged, p3 staged active"},
 			{"p2 has the renewal", func() error { confirm(renewal.ID, "p2"); return nil }, "p1 retiring active, p2 retiring active, p3 staged active"},
-			{"the old one ends", func() error { return h.anna.MovePair(ctx, old.ID, registry.Retired, false, "renewed") }, "p1 active, p2 active, p3 active"},
+			{"the old one ends", func() error { return h.anna.WithReason("renewed").MovePair(ctx, old.ID, registry.Retired, false) }, "p1 active, p2 active, p3 active"},
 		} {
 			if err := step.do(); err != nil {
 				t.Errorf("%s: %v", step.what, err)
@@ -104,10 +104,10 @@ func TestImportedSharedPair(t *testing.T) {
 		key := fresh(t, "imported shared")
 		file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 		h.must(err)
-		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates, "")
+		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates)
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, imported.ID, "", "both have it"))
-		if err := h.anna.MarkInstalled(ctx, imported.ID, "nobody", ""); err == nil {
+		h.must(h.anna.WithReason("both have it").MarkInstalled(ctx, imported.ID, ""))
+		if err := h.anna.MarkInstalled(ctx, imported.ID, "nobody"); err == nil {
 			t.Error("confirmed by a partner that is not there")
 		}
 		active := func(partner string) (ids []string) {
@@ -119,25 +119,25 @@ func TestImportedSharedPair(t *testing.T) {
 			return ids
 		}
 		h.now = h.now.Add(time.Minute)
-		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}, "")
+		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true})
 		h.must(err)
-		_, err = h.anna.Offer(ctx, renewal.ID, "p1", "")
+		_, err = h.anna.Offer(ctx, renewal.ID, "p1")
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, renewal.ID, "p1", ""))
+		h.must(h.anna.MarkInstalled(ctx, renewal.ID, "p1"))
 		if a, b := active("p1"), active("p2"); !slices.Equal(a, []string{renewal.KeyID}) || !slices.Equal(b, []string{imported.KeyID}) {
 			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
 		}
-		if err := h.anna.MovePair(ctx, imported.ID, registry.Retired, false, "renewed"); err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
+		if err := h.anna.WithReason("renewed").MovePair(ctx, imported.ID, registry.Retired, false); err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
 			t.Errorf("retired while p2 uses it: %v", err)
 		}
 		own, _ := h.pair("riskos", "p2", "PROD")
-		_, err = h.anna.Offer(ctx, own.ID, "p2", "")
+		_, err = h.anna.Offer(ctx, own.ID, "p2")
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, own.ID, "", ""))
+		h.must(h.anna.MarkInstalled(ctx, own.ID, ""))
 		if b := active("p2"); !slices.Equal(b, []string{own.KeyID}) {
 			t.Errorf("p2 has %s active, its own is %s", b, own.KeyID)
 		}
-		h.must(h.anna.MovePair(ctx, imported.ID, registry.Retired, false, "renewed"))
+		h.must(h.anna.WithReason("renewed").MovePair(ctx, imported.ID, registry.Retired, false))
 	})
 }
 
@@ -148,21 +148,21 @@ func TestOurPairsAreBounded(t *testing.T) {
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	var first registry.KeyPair
 	for i := range registry.MaxOverlap {
-		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: i > 0}, "")
+		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: i > 0})
 		h.must(err)
-		_, err = h.anna.Offer(ctx, k.ID, "p1", "")
+		_, err = h.anna.Offer(ctx, k.ID, "p1")
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, k.ID, "", ""))
+		h.must(h.anna.MarkInstalled(ctx, k.ID, ""))
 		if i == 0 {
 			first = k
 		}
 	}
 	one := registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}
-	if _, _, err := h.anna.CreateKeyPair(ctx, one, ""); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
+	if _, _, err := h.anna.CreateKeyPair(ctx, one); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
 		t.Errorf("one more: %v", err)
 	}
-	h.must(h.anna.MovePair(ctx, first.ID, registry.Retired, false, "nothing comes under it"))
-	_, _, err := h.anna.CreateKeyPair(ctx, one, "")
+	h.must(h.anna.WithReason("nothing comes under it").MovePair(ctx, first.ID, registry.Retired, false))
+	_, _, err := h.anna.CreateKeyPair(ctx, one)
 	h.must(err)
 	if n := len(h.lane("p1", "PROD").Ours()); n != registry.MaxOverlap {
 		t.Errorf("the lane has %d keys of ours", n)
@@ -175,19 +175,19 @@ func TestOurLastPair(t *testing.T) {
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "p1", "PROD")
-	_, err := h.anna.Offer(ctx, k.ID, "p1", "")
+	_, err := h.anna.Offer(ctx, k.ID, "p1")
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, k.ID, "", ""))
+	h.must(h.anna.MarkInstalled(ctx, k.ID, ""))
 	for _, c := range []struct {
 		last         bool
 		reason, want string
 	}{{false, "the contract ends", "--last"}, {true, " ", "say why"}} {
-		if err := h.anna.MovePair(ctx, k.ID, registry.Retired, c.last, c.reason); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := h.anna.WithReason(c.reason).MovePair(ctx, k.ID, registry.Retired, c.last); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, %q: %v", c.last, c.reason, err)
 		}
 	}
-	h.must(h.anna.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
-	h.must(h.anna.MovePair(ctx, k.ID, registry.Destroyed, false, "the contract has ended"))
+	h.must(h.anna.WithReason("the contract ends").MovePair(ctx, k.ID, registry.Retired, true))
+	h.must(h.anna.WithReason("the contract has ended").MovePair(ctx, k.ID, registry.Destroyed, false))
 }
 
 // A staged certificate of the partner's verifies, while the one before it is encrypted to.
@@ -198,21 +198,21 @@ func TestStage(t *testing.T) {
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "stage 1")), "")
 	next, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "stage 2"))})
 	h.must(err)
-	if err := h.anna.Stage(ctx, next.ID, ""); err == nil || !strings.Contains(err.Error(), "is received") {
+	if err := h.anna.Stage(ctx, next.ID); err == nil || !strings.Contains(err.Error(), "is received") {
 		t.Errorf("staged before it was approved: %v", err)
 	}
-	_, err = h.anna.MatchChecksum(ctx, next.ID, hexSum(next.SHA256), "")
+	_, err = h.anna.MatchChecksum(ctx, next.ID, hexSum(next.SHA256))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, next.ID, exchange.Approval{}))
-	h.must(h.anna.Alias(ctx, next.ID, before.KeyID, "", ""))
-	h.must(h.anna.Stage(ctx, next.ID, ""))
+	h.must(h.anna.Alias(ctx, next.ID, before.KeyID, ""))
+	h.must(h.anna.Stage(ctx, next.ID))
 	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Active || b != registry.Staged {
 		t.Errorf("%s and %s", a, b)
 	}
 	if n := len(h.lane("acme", "STAG").Theirs()); n != 2 {
 		t.Errorf("the lane has %d keys of theirs", n)
 	}
-	h.must(h.anna.Activate(ctx, next.ID, ""))
+	h.must(h.anna.Activate(ctx, next.ID))
 	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Retiring || b != registry.Active {
 		t.Errorf("%s and %s", a, b)
 	}

@@ -27,10 +27,10 @@ type APIKey struct {
 
 // IssueAPIKey makes a key by which a partner's calls are known. The key is given
 // once. Sealing must be said.
-func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label string, sealing sealane.Sealing, reason string) (APIKey, string, error) {
+func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label string, sealing sealane.Sealing) (APIKey, string, error) {
 	k := APIKey{ID: newID("a"), Partner: partner, Environment: environment, Label: label, Sealing: sealing}
 	var token string
-	err := s.Change(ctx, Entry{Action: "apikey.issue", Subject: "apikey/" + k.ID, Partner: partner, Environment: environment, Reason: reason}, func(tx Tx, entry *Entry) error {
+	err := s.Change(ctx, Entry{Action: ActionAPIKeyIssue, Subject: "apikey/" + k.ID, Partner: partner, Environment: environment}, func(tx Tx, entry *Entry) error {
 		env, err := FindEnvironment(tx, partner, environment)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label s
 		if _, err := sealane.New(config); err != nil {
 			return err
 		}
-		k.Created = s.now()
+		k.Created = s.Registry.now()
 		token, k.Prefix, k.SHA256 = newToken("api")
 		entry.After = k
 		return tx.PutAPIKey(&k)
@@ -63,8 +63,8 @@ func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label s
 }
 
 // RevokeAPIKey ends a key.
-func (s *Session) RevokeAPIKey(ctx context.Context, id, reason string) error {
-	return s.Change(ctx, Entry{Action: "apikey.revoke", Subject: "apikey/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+func (s *Session) RevokeAPIKey(ctx context.Context, id string) error {
+	return s.Change(ctx, Entry{Action: ActionAPIKeyRevoke, Subject: "apikey/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.APIKey(id)
 		if err != nil {
 			return fmt.Errorf("API key %s: %w", id, err)
@@ -73,7 +73,7 @@ func (s *Session) RevokeAPIKey(ctx context.Context, id, reason string) error {
 			return fmt.Errorf("API key %s was revoked on %s", id, k.Revoked.Format(time.DateOnly))
 		}
 		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
-		k.Revoked = s.now()
+		k.Revoked = s.Registry.now()
 		entry.After = k
 		return tx.PutAPIKey(&k)
 	})

@@ -27,7 +27,7 @@ const blockBatch = 1000
 // or of a certificate (its DER) or of the file that it comes in. What has one of them,
 // on its way in or in use, is out of use at once, and named. After an error those of
 // earlier batches stay blocked.
-func (s *Session) BlockKeys(ctx context.Context, sums [][]byte, reason string) (ended []string, err error) {
+func (s *Session) BlockKeys(ctx context.Context, sums [][]byte) (ended []string, err error) {
 	if len(sums) == 0 {
 		return nil, errors.New("no key is named: give files, checksums or a list")
 	}
@@ -38,10 +38,10 @@ func (s *Session) BlockKeys(ctx context.Context, sums [][]byte, reason string) (
 			subject = fmt.Sprintf("%s and %d more", subject, n-1)
 		}
 		var blocked []Blocked
-		err := s.Change(ctx, Entry{Action: "key.block", Subject: subject, Reason: reason}, func(tx Tx, entry *Entry) error {
+		err := s.Change(ctx, Entry{Action: ActionKeyBlock, Subject: subject}, func(tx Tx, entry *Entry) error {
 			blocked = nil
 			for _, sum := range batch {
-				more, err := s.blockSum(tx, sum, reason)
+				more, err := s.blockSum(tx, sum, s.reason)
 				if err != nil {
 					return err
 				}
@@ -85,7 +85,7 @@ func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) 
 // Block blocks a public key, and ends the use of whatever has it, as part of a
 // change. One that is blocked already keeps its reason.
 func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
-	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.now()})
+	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.Registry.now()})
 	if err != nil {
 		return Blocked{}, err
 	}
@@ -130,7 +130,7 @@ func NotBlocked(tx Tx, spkiSHA256 []byte) error {
 
 // Suspect records that a key came in that can't be secret, and blocks it.
 func (s *Session) RecordWeakKey(ctx context.Context, partner, environment string, spkiSHA256 []byte, found Finding) error {
-	return s.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: found.Found}, func(tx Tx, entry *Entry) error {
+	return s.Change(ctx, Entry{Action: ActionExchangeAlarm, Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: found.Found}, func(tx Tx, entry *Entry) error {
 		b, err := s.Block(tx, spkiSHA256, found.Found)
 		entry.After = b
 		return err
@@ -151,7 +151,7 @@ func (s *Session) RecordLeak(ctx context.Context, partner, environment string, l
 			said += fmt.Sprintf(" %x", sum)
 		}
 	}
-	err = s.Change(ctx, Entry{Action: "exchange.alarm", Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: said}, func(tx Tx, entry *Entry) error {
+	err = s.Change(ctx, Entry{Action: ActionExchangeAlarm, Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: said}, func(tx Tx, entry *Entry) error {
 		var blocked []Blocked
 		ended = nil
 		for _, sum := range spkiSHA256 {
@@ -160,7 +160,7 @@ func (s *Session) RecordLeak(ctx context.Context, partner, environment string, l
 			} else if foreign && hidden {
 				continue
 			}
-			b, err := s.Block(tx, sum, fmt.Sprintf(why, partner, s.now().Format(time.DateOnly)))
+			b, err := s.Block(tx, sum, fmt.Sprintf(why, partner, s.Registry.now().Format(time.DateOnly)))
 			if err != nil {
 				return err
 			}

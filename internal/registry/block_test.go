@@ -16,28 +16,28 @@ func TestBlockEndsOurPairs(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-	k, _, err := s.CreateKeyPair(ctx, n, "")
+	k, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
 	for _, reason := range []string{"", " \n"} {
-		refused(t, "say why", only(s.BlockKeys(ctx, [][]byte{k.SPKISHA256}, reason)))
+		refused(t, "say why", only(s.WithReason(reason).BlockKeys(ctx, [][]byte{k.SPKISHA256})))
 	}
-	refused(t, "no key is named", only(s.BlockKeys(ctx, nil, "why not")))
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	refused(t, "no key is named", only(s.WithReason("why not").BlockKeys(ctx, nil)))
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		if b, err := tx.Blocked(k.SPKISHA256); !errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("blocked without a reason: %+v, %v", b, err)
 		}
 		return nil
 	}))
 
-	old, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	old, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
-	must(t, s.MovePair(ctx, old.ID, registry.Retired, false, "a mistake"))
-	must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
-	must(t, only(s.BlockKeys(ctx, [][]byte{k.SPKISHA256, old.SPKISHA256}, "it was in a backup that is lost")))
+	must(t, s.WithReason("a mistake").MovePair(ctx, old.ID, registry.Retired, false))
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+	must(t, only(s.WithReason("it was in a backup that is lost").BlockKeys(ctx, [][]byte{k.SPKISHA256, old.SPKISHA256})))
 	if got := statesOf(t, s, k.ID, old.ID); got != "compromised compromised retired retired" {
 		t.Errorf("states %s", got)
 	}
-	snapshot, err := s.Snapshot(ctx)
+	snapshot, err := s.Registry.Snapshot(ctx)
 	must(t, err)
 	lane, err := snapshot.Lane("acme", "PROD")
 	must(t, err)
@@ -54,12 +54,12 @@ func TestBlockEndsOurPairs(t *testing.T) {
 func TestBlockedPairIsNotActivated(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
 	must(t, err)
-	must(t, s.Store.Update(ctx, func(tx registry.Tx) error {
+	must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
 		return tx.PutBlocked(registry.Blocked{SPKISHA256: k.SPKISHA256, Reason: "a list of the group", By: "anna", At: k.Created})
 	}))
-	refused(t, fmt.Sprintf("key pair %s: its public key was blocked on %s: a list of the group", k.ID, k.Created.Format("2006-01-02")), s.MovePair(ctx, k.ID, registry.Active, false, ""))
+	refused(t, fmt.Sprintf("key pair %s: its public key was blocked on %s: a list of the group", k.ID, k.Created.Format("2006-01-02")), s.MovePair(ctx, k.ID, registry.Active, false))
 	if got := statesOf(t, s, k.ID); got != "staged staged" {
 		t.Errorf("states %s", got)
 	}
@@ -70,16 +70,16 @@ func TestBlockEndsPairsThatOnlyOpen(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-	retiring, _, err := s.CreateKeyPair(ctx, n, "")
+	retiring, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
-	must(t, s.MovePair(ctx, retiring.ID, registry.Active, false, ""))
+	must(t, s.MovePair(ctx, retiring.ID, registry.Active, false))
 	n.Renewal = true
-	active, _, err := s.CreateKeyPair(ctx, n, "")
+	active, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
-	must(t, s.MovePair(ctx, active.ID, registry.Active, false, ""))
-	staged, _, err := s.CreateKeyPair(ctx, n, "")
+	must(t, s.MovePair(ctx, active.ID, registry.Active, false))
+	staged, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
-	ended, err := s.BlockKeys(ctx, [][]byte{retiring.SPKISHA256, staged.SPKISHA256}, "they were in a backup that is lost")
+	ended, err := s.WithReason("they were in a backup that is lost").BlockKeys(ctx, [][]byte{retiring.SPKISHA256, staged.SPKISHA256})
 	must(t, err)
 	if want := []string{"key pair " + retiring.ID, "key pair " + staged.ID}; !slices.Equal(ended, want) {
 		t.Errorf("ended %q, want %q", ended, want)

@@ -14,9 +14,9 @@ import (
 // other adds a second partner of the same dialect, and acme's DEV.
 func other(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}, ""))
+	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}))
 	for _, at := range [][2]string{{"other", "PROD"}, {"acme", "DEV"}} {
-		must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: sealane.SealingRequired}, ""))
+		must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: sealane.SealingRequired}))
 	}
 }
 
@@ -35,13 +35,13 @@ func TestRejectedIsStillKnown(t *testing.T) {
 	}
 	first, err := receive("acme", "PROD")
 	must(t, err)
-	must(t, x.Reject(ctx, first.ID, "wrong unit"))
+	must(t, exchange.New(s.WithReason("wrong unit")).Reject(ctx, first.ID))
 	for _, at := range [][2]string{{"acme", "DEV"}, {"other", "PROD"}} {
 		_, err := receive(at[0], at[1])
 		refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
 	}
 	// A key of the partner's is none of ours, at the same place either.
-	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, []*x509.Certificate{leaf}, "")
+	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, []*x509.Certificate{leaf})
 	refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
 	again, err := receive("acme", "PROD")
 	must(t, err)
@@ -71,7 +71,7 @@ func TestImportRefused(t *testing.T) {
 		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, nil},
 		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD"}, second, of(second)},
 	} {
-		_, _, err := s.ImportKeyPair(ctx, c.pair, c.key, c.chain, "")
+		_, _, err := s.ImportKeyPair(ctx, c.pair, c.key, c.chain)
 		if c.says == "" {
 			must(t, err)
 			continue
@@ -81,7 +81,7 @@ func TestImportRefused(t *testing.T) {
 		}
 		refused(t, c.says, err)
 	}
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		pairs, err := tx.KeyPairs(registry.KeyPairQuery{})
 		if len(pairs) != 1 {
 			t.Errorf("%d key pairs were kept", len(pairs))

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,25 +12,26 @@ import (
 	"github.com/sealane/sealane/internal/audit"
 )
 
-// Entry is what is recorded of a change. A change completes it.
+// Entry is what the audit log keeps of a change. The change completes it.
 type Entry struct {
-	Action               string // see permissions
-	Subject              string
-	Partner, Environment string
-	Reason               string
-	Before, After        any
+	Action               Action
+	Subject              string // such as "certificate/ID"
+	Partner, Environment string // empty where the change is of none
+	Reason               string // empty: the session's
+	Before, After        any    // the rows; empty where there is none
 }
 
-// Change runs a change in a transaction and records it there; one without the
-// other there is not. f completes the entry and gives an error to undo all.
+// Change runs f and writes its record in one transaction. f completes the entry; its error
+// undoes everything. Change refuses what the person may not do.
 func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) error) error {
 	if err := s.May(entry.Action); err != nil {
 		return err
 	}
-	if strings.TrimSpace(entry.Reason) == "" && slices.Contains(reasons, entry.Action) {
+	entry.Reason = cmp.Or(entry.Reason, s.reason)
+	if strings.TrimSpace(entry.Reason) == "" && permissions[entry.Action].reason {
 		return fmt.Errorf("%s of %s: say why (--reason)", entry.Action, entry.Subject)
 	}
-	return s.change(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) error {
+	return s.Registry.change(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) error {
 		// The role may have been taken, or the token replaced or revoked, since the login.
 		p, err := tx.Person(s.person.ID)
 		if err != nil {
@@ -42,7 +44,7 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 	})
 }
 
-// change is Change for any actor, without asking whether it may.
+// change is Change by any actor, of whom it does not ask whether they may.
 func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func(Tx, *Entry) error) error {
 	var head audit.Head
 	err := r.Store.Update(ctx, func(tx Tx) error {
@@ -59,7 +61,7 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 			return err
 		}
 		if err := audit.Write(tx, audit.Record{
-			Time: r.now(), Actor: actor, Action: entry.Action, Subject: entry.Subject,
+			Time: r.now(), Actor: actor, Action: string(entry.Action), Subject: entry.Subject,
 			Partner: entry.Partner, Environment: entry.Environment, Reason: entry.Reason, Before: before, After: after,
 		}); err != nil {
 			return err
@@ -73,8 +75,8 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 	return err
 }
 
-// recorded is what the audit log keeps of a row: no bytes that say nothing to
-// people, and no secret.
+// recorded returns what the audit log keeps of a row: no secret, and no bytes that tell a
+// reader nothing.
 func recorded(row any) (json.RawMessage, error) {
 	switch v := row.(type) {
 	case nil:

@@ -27,8 +27,8 @@ type Contact struct {
 
 // SetContact adds a contact, or puts it in the place of the one with that role
 // and address.
-func (s *Session) SetContact(ctx context.Context, partner, environment string, c Contact, reason string) error {
-	return s.changeEnvironment(ctx, "contact.set", partner, environment, reason, func(env *Environment) error {
+func (s *Session) SetContact(ctx context.Context, partner, environment string, c Contact) error {
+	return s.changeEnvironment(ctx, ActionContactSet, partner, environment, func(env *Environment) error {
 		if err := checkContact(c); err != nil {
 			return err
 		}
@@ -39,8 +39,8 @@ func (s *Session) SetContact(ctx context.Context, partner, environment string, c
 }
 
 // RemoveContact removes whoever has that address.
-func (s *Session) RemoveContact(ctx context.Context, partner, environment, email, reason string) error {
-	return s.changeEnvironment(ctx, "contact.remove", partner, environment, reason, func(env *Environment) error {
+func (s *Session) RemoveContact(ctx context.Context, partner, environment, email string) error {
+	return s.changeEnvironment(ctx, ActionContactRemove, partner, environment, func(env *Environment) error {
 		before := len(env.Contacts)
 		env.Contacts = slices.DeleteFunc(env.Contacts, func(o Contact) bool { return o.Email == email })
 		if len(env.Contacts) == before {

@@ -44,7 +44,7 @@ func crashChild(pair string) {
 	s, err := (&registry.Registry{Store: db}).Login(ctx, os.Getenv("SEALANE_TOKEN"))
 	dieOf(err)
 	counting = true
-	dieOf(s.MovePair(ctx, pair, registry.Active, false, "crash"))
+	dieOf(s.WithReason("crash").MovePair(ctx, pair, registry.Active, false))
 	os.Exit(0)
 }
 
@@ -60,11 +60,11 @@ func TestActivationKilled(t *testing.T) {
 			s, token := founded(t, at)
 			acme(t, s)
 			n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-			first, _, err := s.CreateKeyPair(t.Context(), n, "")
+			first, _, err := s.CreateKeyPair(t.Context(), n)
 			must(t, err)
-			must(t, s.MovePair(t.Context(), first.ID, registry.Active, false, ""))
+			must(t, s.MovePair(t.Context(), first.ID, registry.Active, false))
 			n.Renewal = true
-			second, _, err := s.CreateKeyPair(t.Context(), n, "")
+			second, _, err := s.CreateKeyPair(t.Context(), n)
 			must(t, err)
 			seen := map[string]int{}
 			for k := 1; ; k++ {
@@ -104,7 +104,7 @@ func killAt(t *testing.T, address, token, pair string, k int) (killed bool) {
 func statesOf(t *testing.T, s *registry.Session, pairs ...string) string {
 	t.Helper()
 	var states []string
-	must(t, s.Store.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.View(t.Context(), func(tx registry.Tx) error {
 		states = nil
 		for _, id := range pairs {
 			k, err := tx.KeyPair(id)

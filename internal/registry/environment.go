@@ -31,18 +31,18 @@ type Environment struct {
 }
 
 // AddEnvironment adds an environment to a partner. Sealing must be said.
-func (s *Session) AddEnvironment(ctx context.Context, env Environment, reason string) error {
-	return s.Change(ctx, Entry{Action: "environment.add"}, func(tx Tx, entry *Entry) error {
-		return s.addEnvironment(tx, entry, env, reason)
+func (s *Session) AddEnvironment(ctx context.Context, env Environment) error {
+	return s.Change(ctx, Entry{Action: ActionEnvironmentAdd}, func(tx Tx, entry *Entry) error {
+		return s.addEnvironment(tx, entry, env)
 	})
 }
 
-func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment, reason string) error {
-	entry.Subject, entry.Partner, entry.Environment, entry.Reason = "environment/"+env.Partner+"/"+env.Name, env.Partner, env.Name, reason
+func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment) error {
+	entry.Subject, entry.Partner, entry.Environment = "environment/"+env.Partner+"/"+env.Name, env.Partner, env.Name
 	if err := s.checkEnvironment(tx, env); err != nil {
 		return err
 	}
-	env.Created, env.Version = s.now(), 0
+	env.Created, env.Version = s.Registry.now(), 0
 	entry.After = env
 	if err := tx.PutEnvironment(&env); err != nil {
 		return fmt.Errorf("environment %s of %s: %w", env.Name, env.Partner, err)
@@ -55,8 +55,8 @@ func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment, reason st
 //
 // seen is the row that the change was decided on: where somebody has changed it since,
 // the error is ErrConflict. Without a Version it only names the environment.
-func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, reason string, change func(*Environment) error) error {
-	return s.changeEnvironment(ctx, "environment.change", seen.Partner, seen.Name, reason, func(env *Environment) error {
+func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, change func(*Environment) error) error {
+	return s.changeEnvironment(ctx, ActionEnvironmentChange, seen.Partner, seen.Name, func(env *Environment) error {
 		if seen.Version != 0 && seen.Version != env.Version {
 			return fmt.Errorf("environment %s of %s: %w", seen.Name, seen.Partner, ErrConflict)
 		}
@@ -64,8 +64,8 @@ func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, reaso
 	})
 }
 
-func (s *Session) changeEnvironment(ctx context.Context, action, partner, name, reason string, change func(*Environment) error) error {
-	return s.Change(ctx, Entry{Action: action, Subject: "environment/" + partner + "/" + name, Partner: partner, Environment: name, Reason: reason}, func(tx Tx, entry *Entry) error {
+func (s *Session) changeEnvironment(ctx context.Context, action Action, partner, name string, change func(*Environment) error) error {
+	return s.Change(ctx, Entry{Action: action, Subject: "environment/" + partner + "/" + name, Partner: partner, Environment: name}, func(tx Tx, entry *Entry) error {
 		env, err := FindEnvironment(tx, partner, name)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func (s *Session) changeEnvironment(ctx context.Context, action, partner, name, 
 		if err := change(&env); err != nil {
 			return err
 		}
-		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(reason) == "" {
+		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(s.reason) == "" {
 			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)", name, partner)
 		}
 		env.Partner, env.Name = partner, name
@@ -105,7 +105,7 @@ func FindEnvironment(tx Tx, partner, name string) (Environment, error) {
 	for i, one := range all {
 		names[i] = one.Name
 	}
-	return env, fmt.Errorf("partner %s has no environment %q: %w; there are %s", partner, name, ErrNotFound, words(names))
+	return env, fmt.Errorf("partner %s has no environment %q: %w; there are %s", partner, name, ErrNotFound, alternatives(names))
 }
 
 func (s *Session) checkEnvironment(tx Tx, env Environment) error {
@@ -118,7 +118,7 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 		return err
 	}
 	if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, env.Name) {
-		return fmt.Errorf("environment %q is none of profile %s: use %s", env.Name, dialect.Name, words(dialect.Environments))
+		return fmt.Errorf("environment %q is none of profile %s: use %s", env.Name, dialect.Name, alternatives(dialect.Environments))
 	}
 	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
 		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s", env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)

@@ -14,14 +14,14 @@ import (
 func TestAPIKeyRefused(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	must(t, s.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.ClientSide}, ""))
-	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
-	refused(t, "partner called is called by us", second(s.IssueAPIKey(ctx, "called", "PROD", "", sealane.SealingRequired, "")))
-	k, _, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.ClientSide}))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: sealane.SealingRequired}))
+	refused(t, "partner called is called by us", second(s.IssueAPIKey(ctx, "called", "PROD", "", sealane.SealingRequired)))
+	k, _, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired)
 	must(t, err)
-	must(t, s.RevokeAPIKey(ctx, k.ID, "lost"))
+	must(t, s.WithReason("lost").RevokeAPIKey(ctx, k.ID))
 	before := last(t, s)
-	refused(t, "API key "+k.ID+" was revoked on", s.RevokeAPIKey(ctx, k.ID, "again"))
+	refused(t, "API key "+k.ID+" was revoked on", s.WithReason("again").RevokeAPIKey(ctx, k.ID))
 	if after := last(t, s); after.Seq != before.Seq {
 		t.Errorf("there is a record: %s", after.Action)
 	}
@@ -31,21 +31,21 @@ func TestAPIKeyRefused(t *testing.T) {
 func TestContactsAreBounded(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	must(t, s.ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"}, "", func(env *registry.Environment) error {
+	must(t, s.ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"}, func(env *registry.Environment) error {
 		for i := range 49 {
 			env.Contacts = append(env.Contacts, registry.Contact{Role: registry.Support, Email: fmt.Sprintf("c%d@acme.example", i)})
 		}
 		return nil
 	}))
 	set := func(email string) error {
-		return s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Support, Name: "N", Email: email}, "")
+		return s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Support, Name: "N", Email: email})
 	}
 	must(t, set("fiftieth@acme.example"))
 	refused(t, "51 contacts are too many", set("more@acme.example"))
 	dev := registry.Environment{Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired, Contacts: make([]registry.Contact, 51)}
-	refused(t, "51 contacts are too many", s.AddEnvironment(ctx, dev, ""))
+	refused(t, "51 contacts are too many", s.AddEnvironment(ctx, dev))
 	must(t, set("c7@acme.example"))
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		env, err := tx.Environment("acme", "PROD")
 		if len(env.Contacts) != 50 || env.Contacts[49].Email != "c7@acme.example" {
 			t.Errorf("%d contacts, the last %+v", len(env.Contacts), env.Contacts[len(env.Contacts)-1])
@@ -79,19 +79,19 @@ func TestEnvironmentsThatTwoChange(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	var seen registry.Environment
-	must(t, s.Store.View(ctx, func(tx registry.Tx) (err error) {
+	must(t, s.View(ctx, func(tx registry.Tx) (err error) {
 		seen, err = tx.Environment("acme", "PROD")
 		return err
 	}))
 	from := func(address string) func(*registry.Environment) error {
 		return func(e *registry.Environment) error { e.MailFrom = address; return nil }
 	}
-	must(t, s.ChangeEnvironment(ctx, seen, "", from("one@bank.example")))
-	if err := s.ChangeEnvironment(ctx, seen, "", from("two@bank.example")); !errors.Is(err, registry.ErrConflict) {
+	must(t, s.ChangeEnvironment(ctx, seen, from("one@bank.example")))
+	if err := s.ChangeEnvironment(ctx, seen, from("two@bank.example")); !errors.Is(err, registry.ErrConflict) {
 		t.Errorf("the second: %v", err)
 	}
 	inClear := func(e *registry.Environment) error { e.Sealing = sealane.SealingOptional; return nil }
 	place := registry.Environment{Partner: "acme", Name: "PROD"}
-	refused(t, "say why messages may come in clear", s.ChangeEnvironment(ctx, place, " ", inClear))
-	must(t, s.ChangeEnvironment(ctx, place, "CHG-1: two weeks of change", inClear))
+	refused(t, "say why messages may come in clear", s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
+	must(t, s.WithReason("CHG-1: two weeks of change").ChangeEnvironment(ctx, place, inClear))
 }

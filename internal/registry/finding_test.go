@@ -56,7 +56,7 @@ func TestNotWaivable(t *testing.T) {
 	blocked := testkey.RSA(t, "registry waivable blocked", 2048)
 	sum, err := registry.SPKISum(&blocked.PublicKey)
 	must(t, err)
-	must(t, only(s.BlockKeys(ctx, [][]byte{sum}, "another product's")))
+	must(t, only(s.WithReason("another product's").BlockKeys(ctx, [][]byte{sum})))
 	for _, c := range []struct {
 		rule     string
 		key      crypto.PublicKey
@@ -74,10 +74,10 @@ func TestNotWaivable(t *testing.T) {
 		leaf, _ := issued(t, c.key, c.change)
 		row := registry.NewCertificate("acme", "riskos", "PROD", []*x509.Certificate{leaf})
 		var found []registry.Finding
-		must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Tx) error {
 			dialect, err := registry.LoadProfile(tx, "riskos")
 			must(t, err)
-			found, err = s.CheckCertificate(tx, &row, leaf, dialect)
+			found, err = s.Registry.CheckCertificate(tx, &row, leaf, dialect)
 			return err
 		}))
 		waived := []registry.Waiver{{Rule: c.rule, Reason: "please", Asked: "anna", Granted: "ben"}}

@@ -16,8 +16,8 @@ func TestKeyIDIsTaken(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	other(t, s)
-	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ClientSide}, ""))
-	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: sealane.SealingRequired}, ""))
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ClientSide}))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: sealane.SealingRequired}))
 	whole := cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}
 	for _, c := range []struct {
 		name, profile, partner, environment string
@@ -34,7 +34,7 @@ func TestKeyIDIsTaken(t *testing.T) {
 		{"another dialect", "rdx", "vcas", "DEV", 2048, false, ""},
 	} {
 		n := registry.NewPair{Profile: c.profile, Partner: c.partner, Environment: c.environment, Bits: c.bits, Renewal: c.renewal, Subject: whole, KeyID: "name"}
-		k, _, err := s.CreateKeyPair(ctx, n, "")
+		k, _, err := s.CreateKeyPair(ctx, n)
 		if c.says != "" {
 			if err == nil {
 				t.Errorf("%s was let in", c.name)
@@ -43,7 +43,7 @@ func TestKeyIDIsTaken(t *testing.T) {
 			continue
 		}
 		must(t, err)
-		must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
+		must(t, s.MovePair(ctx, k.ID, registry.Active, false))
 	}
 
 	// A partner's own names are apart from ours.
@@ -57,7 +57,7 @@ func TestKeyIDIsTaken(t *testing.T) {
 	must(t, err)
 	_, err = receive("2", "acme", "PROD")
 	refused(t, `key ID "name" is in use in DEV`, err)
-	must(t, x.Reject(ctx, theirs.ID, "sent by mistake"))
+	must(t, exchange.New(s.WithReason("sent by mistake")).Reject(ctx, theirs.ID))
 	_, err = receive("2", "acme", "PROD")
 	must(t, err)
 }
@@ -69,13 +69,13 @@ func TestKeyIDOfARetiredKey(t *testing.T) {
 	acme(t, s)
 	other(t, s)
 	create := func(partner string, bits int) (registry.KeyPair, error) {
-		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD", Bits: bits, Subject: subject, KeyID: "name"}, "")
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD", Bits: bits, Subject: subject, KeyID: "name"})
 		return k, err
 	}
 	k, err := create("acme", 2048)
 	must(t, err)
-	must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
-	must(t, s.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+	must(t, s.WithReason("the contract ends").MovePair(ctx, k.ID, registry.Retired, true))
 	_, err = create("other", 2048)
 	refused(t, `key ID "name" is that of ours for acme in PROD`, err)
 	_, err = create("acme", 3072)

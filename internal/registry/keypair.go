@@ -54,8 +54,8 @@ type NewPair struct {
 
 // CreateKeyPair makes a key pair and its certificate. It opens messages at once
 // (Staged), so that the certificate may be sent.
-func (s *Session) CreateKeyPair(ctx context.Context, n NewPair, reason string) (KeyPair, Certificate, error) {
-	dialect, err := s.loadProfile(ctx, n.Profile)
+func (s *Session) CreateKeyPair(ctx context.Context, n NewPair) (KeyPair, Certificate, error) {
+	dialect, err := s.Registry.loadProfile(ctx, n.Profile)
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
@@ -68,29 +68,29 @@ func (s *Session) CreateKeyPair(ctx context.Context, n NewPair, reason string) (
 	}
 	n.Subject.Usages = dialect.Keys.Usage
 	if n.Subject.NotBefore.IsZero() {
-		n.Subject.NotBefore = s.now()
+		n.Subject.NotBefore = s.Registry.now()
 	}
 	leaf, err := cert.Create(key, n.Subject)
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
-	return s.keepPair(ctx, "key.create", Made, n, key, []*x509.Certificate{leaf}, reason)
+	return s.keepPair(ctx, ActionKeyCreate, Made, n, key, []*x509.Certificate{leaf})
 }
 
 // ImportKeyPair takes in a key pair that was made elsewhere, with its
 // certificate, the leaf first.
-func (s *Session) ImportKeyPair(ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate, reason string) (KeyPair, Certificate, error) {
+func (s *Session) ImportKeyPair(ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate) (KeyPair, Certificate, error) {
 	if len(chain) == 0 {
 		return KeyPair{}, Certificate{}, errors.New("the key comes without a certificate: give the one that was sent to the partner")
 	}
 	if pub, ok := chain[0].PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
 		return KeyPair{}, Certificate{}, errors.New("the certificate is not that of the key")
 	}
-	return s.keepPair(ctx, "key.import", Imported, n, key, chain, reason)
+	return s.keepPair(ctx, ActionKeyImport, Imported, n, key, chain)
 }
 
-func (s *Session) keepPair(ctx context.Context, action, origin string, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate, reason string) (KeyPair, Certificate, error) {
-	if s.Root == nil {
+func (s *Session) keepPair(ctx context.Context, action Action, origin string, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate) (KeyPair, Certificate, error) {
+	if s.Registry.Root == nil {
 		return KeyPair{}, Certificate{}, errors.New("there is no root key: private keys can't be kept; give one (--root-key)")
 	}
 	k := KeyPair{
@@ -99,7 +99,7 @@ func (s *Session) keepPair(ctx context.Context, action, origin string, n NewPair
 	}
 	c := newCertificate(Ours, n.Partner, n.Profile, n.Environment, chain)
 	if n.KeyID == "" {
-		dialect, err := s.loadProfile(ctx, n.Profile)
+		dialect, err := s.Registry.loadProfile(ctx, n.Profile)
 		if err != nil {
 			return k, c, err
 		}
@@ -107,7 +107,7 @@ func (s *Session) keepPair(ctx context.Context, action, origin string, n NewPair
 	}
 	k.KeyID, c.KeyID = n.KeyID, n.KeyID
 	k.SPKI, k.SPKISHA256, k.Certificate, c.KeyPair, c.State = c.SPKI, c.SPKISHA256, c.ID, k.ID, Staged
-	if err := s.CheckSharedPrime(ctx, &key.PublicKey); err != nil {
+	if err := s.Registry.CheckSharedPrime(ctx, &key.PublicKey); err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
@@ -115,13 +115,13 @@ func (s *Session) keepPair(ctx context.Context, action, origin string, n NewPair
 		return KeyPair{}, Certificate{}, err
 	}
 	defer clear(pkcs8)
-	err = s.Change(ctx, Entry{Action: action, Subject: "key/" + k.ID, Partner: n.Partner, Environment: n.Environment, Reason: reason}, func(tx Tx, entry *Entry) error {
+	err = s.Change(ctx, Entry{Action: action, Subject: "key/" + k.ID, Partner: n.Partner, Environment: n.Environment}, func(tx Tx, entry *Entry) error {
 		if err := s.checkPair(tx, n, &k, &c, chain[0]); err != nil {
 			return err
 		}
-		k.Created, c.Created = s.now(), s.now()
+		k.Created, c.Created = s.Registry.now(), s.Registry.now()
 		k.Changed, c.Changed = k.Created, c.Created
-		if err := s.sealPair(tx, &k, pkcs8); err != nil {
+		if err := s.Registry.sealPair(tx, &k, pkcs8); err != nil {
 			return err
 		}
 		entry.After = k
@@ -167,7 +167,7 @@ func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *
 			return fmt.Errorf("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
 		}
 	} else if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, n.Environment) {
-		return fmt.Errorf("environment %q is none of profile %s: use %s", n.Environment, n.Profile, words(dialect.Environments))
+		return fmt.Errorf("environment %q is none of profile %s: use %s", n.Environment, n.Profile, alternatives(dialect.Environments))
 	}
 	pairs, err := tx.KeyPairs(KeyPairQuery{Profile: n.Profile, Partner: n.Partner, Shared: n.Partner == "", Environment: n.Environment, States: StatesInUse})
 	if err != nil {
@@ -176,7 +176,7 @@ func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *
 	if err := s.oneAtATime(pairs, n); err != nil {
 		return err
 	}
-	found, err := s.CheckCertificate(tx, c, leaf, dialect)
+	found, err := s.Registry.CheckCertificate(tx, c, leaf, dialect)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *
 	if n.KeyID == "" {
 		return nil
 	}
-	return s.CheckKeyID(tx, n.KeyID, c, dialect, true)
+	return s.Registry.CheckKeyID(tx, n.KeyID, c, dialect, true)
 }
 
 // MaxOverlap is how many keys of one kind may be in use at a time: of ours, our shared

@@ -72,7 +72,7 @@ func (r *Registry) Usable(k KeyPair) error {
 // Sign signs with a key pair of ours: a JWS whose header has nothing but alg and
 // the key ID.
 func (s *Session) Sign(k KeyPair, payload []byte) ([]byte, error) {
-	key, err := s.unseal(k)
+	key, err := s.Registry.unseal(k)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Session) Decrypt(k KeyPair, token []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.unseal(k)
+	key, err := s.Registry.unseal(k)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
@@ -107,20 +107,20 @@ func (s *Session) Decrypt(k KeyPair, token []byte) ([]byte, error) {
 
 // ExportKeyPair gives the private key with its certificate as encrypted PKCS #8
 // (format "pkcs8") or PKCS #12 ("pkcs12").
-func (s *Session) ExportKeyPair(ctx context.Context, id, format string, passphrase []byte, reason string) (out []byte, err error) {
+func (s *Session) ExportKeyPair(ctx context.Context, id, format string, passphrase []byte) (out []byte, err error) {
 	if len(passphrase) < 12 {
 		return nil, errors.New("the passphrase must have at least 12 characters: the file holds a private key")
 	}
-	if reason == "" {
+	if s.reason == "" {
 		return nil, errors.New("say why the private key leaves the registry (--reason)")
 	}
-	err = s.Change(ctx, Entry{Action: "key.export", Subject: "key/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+	err = s.Change(ctx, Entry{Action: ActionKeyExport, Subject: "key/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(id)
 		if err != nil {
 			return fmt.Errorf("key pair %s: %w", id, err)
 		}
 		entry.Partner, entry.Environment, entry.After = k.Partner, k.Environment, map[string]string{"format": format}
-		key, err := s.unseal(k)
+		key, err := s.Registry.unseal(k)
 		if err != nil {
 			return err
 		}

@@ -21,8 +21,8 @@ type Partner struct {
 }
 
 // AddPartner adds a company with whom we speak one dialect.
-func (s *Session) AddPartner(ctx context.Context, p Partner, reason string) error {
-	return s.Change(ctx, Entry{Action: "partner.add", Subject: "partner/" + p.ID, Partner: p.ID, Reason: reason}, func(tx Tx, entry *Entry) error {
+func (s *Session) AddPartner(ctx context.Context, p Partner) error {
+	return s.Change(ctx, Entry{Action: ActionPartnerAdd, Subject: "partner/" + p.ID, Partner: p.ID}, func(tx Tx, entry *Entry) error {
 		return s.addPartner(tx, entry, p)
 	})
 }
@@ -40,7 +40,7 @@ func (s *Session) addPartner(tx Tx, entry *Entry, p Partner) error {
 	if p.Side != sealane.ClientSide && p.Side != sealane.ServerSide {
 		return fmt.Errorf("partner %s: say which side we are: client (we call) or server (we are called)", p.ID)
 	}
-	p.Created, p.Version = s.now(), 0
+	p.Created, p.Version = s.Registry.now(), 0
 	entry.After = p
 	if err := tx.PutPartner(&p); errors.Is(err, ErrExists) {
 		return fmt.Errorf("partner %s: %w", p.ID, ErrExists)

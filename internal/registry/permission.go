@@ -7,48 +7,135 @@ import (
 	"strings"
 )
 
-// ErrForbidden says that somebody may not do this. Its text says who may.
-var ErrForbidden = errors.New("not allowed")
+// Action is what a person does in the registry. The audit log has it as a text.
+type Action string
 
-// permissions says who may do what. What is not here nobody may do.
-var permissions = map[string][]Role{
-	"partner.add": {Operator}, "partner.export": {Operator},
-	"environment.add": {Operator}, "environment.change": {Operator}, "contact.set": {Operator}, "contact.remove": {Operator},
-	"apikey.issue": {Operator}, "apikey.revoke": {Operator, Approver},
-	"key.create": {Operator}, "key.import": {Operator}, "key.export": {Operator}, "key.activate": {Operator}, "key.retire": {Operator}, "key.destroy": {Operator},
-	"key.compromised": {Operator, Approver}, "key.block": {Operator, Approver},
-	"exchange.offer": {Operator}, "exchange.alias": {Operator}, "exchange.receive": {Operator}, "exchange.alarm": {Operator},
-	"exchange.confirm": {Operator}, "exchange.challenge": {Operator}, "exchange.prove": {Operator},
-	"exchange.approve": {Approver}, "exchange.reject": {Operator, Approver}, "exchange.compromised": {Operator, Approver}, "exchange.retire": {Operator},
-	"exchange.mismatch": {Operator}, "exchange.answer": {Operator}, "exchange.stage": {Operator}, "exchange.activate": {Operator},
-	"person.add": {Administrator}, "person.revoke": {Administrator}, "person.token": {Administrator}, "person.roles": {Administrator},
-	"rootkey.set": {Administrator, Operator}, "rootkey.rotate": {Administrator}, "profile.add": {Administrator, Operator}, "profile.change": {Administrator},
-	"backup": {Administrator},
+// The actions.
+const (
+	ActionPartnerAdd        Action = "partner.add"
+	ActionPartnerExport     Action = "partner.export"
+	ActionEnvironmentAdd    Action = "environment.add"
+	ActionEnvironmentChange Action = "environment.change"
+	ActionContactSet        Action = "contact.set"
+	ActionContactRemove     Action = "contact.remove"
+	ActionAPIKeyIssue       Action = "apikey.issue"
+	ActionAPIKeyRevoke      Action = "apikey.revoke"
+
+	ActionKeyCreate      Action = "key.create"
+	ActionKeyImport      Action = "key.import"
+	ActionKeyExport      Action = "key.export"
+	ActionKeyActivate    Action = "key.activate"
+	ActionKeyRetire      Action = "key.retire"
+	ActionKeyDestroy     Action = "key.destroy"
+	ActionKeyCompromised Action = "key.compromised"
+	ActionKeyBlock       Action = "key.block"
+
+	ActionExchangeOffer       Action = "exchange.offer"
+	ActionExchangeAlias       Action = "exchange.alias"
+	ActionExchangeReceive     Action = "exchange.receive"
+	ActionExchangeAlarm       Action = "exchange.alarm"
+	ActionExchangeConfirm     Action = "exchange.confirm"
+	ActionExchangeMismatch    Action = "exchange.mismatch"
+	ActionExchangeChallenge   Action = "exchange.challenge"
+	ActionExchangeAnswer      Action = "exchange.answer"
+	ActionExchangeProve       Action = "exchange.prove"
+	ActionExchangeApprove     Action = "exchange.approve"
+	ActionExchangeReject      Action = "exchange.reject"
+	ActionExchangeStage       Action = "exchange.stage"
+	ActionExchangeActivate    Action = "exchange.activate"
+	ActionExchangeRetire      Action = "exchange.retire"
+	ActionExchangeCompromised Action = "exchange.compromised"
+
+	ActionPersonAdd     Action = "person.add"
+	ActionPersonRevoke  Action = "person.revoke"
+	ActionPersonToken   Action = "person.token"
+	ActionPersonRoles   Action = "person.roles"
+	ActionProfileAdd    Action = "profile.add"
+	ActionProfileChange Action = "profile.change"
+	ActionRootKeySet    Action = "rootkey.set"
+	ActionRootKeyRotate Action = "rootkey.rotate"
+	ActionBackup        Action = "backup"
+)
+
+// permission says which roles may do an action, and whether it asks for a reason, because
+// it ends something or loosens a rule.
+type permission struct {
+	roles  []Role
+	reason bool
 }
 
-// reasons are the actions that ask why: they end something, or loosen a rule.
-var reasons = []string{"apikey.revoke", "key.export", "key.retire", "key.destroy", "key.compromised", "key.block", "exchange.reject", "exchange.retire",
-	"exchange.compromised", "person.revoke", "rootkey.rotate", "profile.change"}
+// permissions has every action. What is not here nobody may do.
+var permissions = map[Action]permission{
+	ActionPartnerAdd:        {roles: []Role{Operator}},
+	ActionPartnerExport:     {roles: []Role{Operator}},
+	ActionEnvironmentAdd:    {roles: []Role{Operator}},
+	ActionEnvironmentChange: {roles: []Role{Operator}},
+	ActionContactSet:        {roles: []Role{Operator}},
+	ActionContactRemove:     {roles: []Role{Operator}},
+	ActionAPIKeyIssue:       {roles: []Role{Operator}},
+	ActionAPIKeyRevoke:      {roles: []Role{Operator, Approver}, reason: true},
 
-// May says what keeps the person from an action. Change asks it itself.
-func (s *Session) May(action string) error {
-	allowed, known := permissions[action]
+	ActionKeyCreate:      {roles: []Role{Operator}},
+	ActionKeyImport:      {roles: []Role{Operator}},
+	ActionKeyExport:      {roles: []Role{Operator}, reason: true},
+	ActionKeyActivate:    {roles: []Role{Operator}},
+	ActionKeyRetire:      {roles: []Role{Operator}, reason: true},
+	ActionKeyDestroy:     {roles: []Role{Operator}, reason: true},
+	ActionKeyCompromised: {roles: []Role{Operator, Approver}, reason: true},
+	ActionKeyBlock:       {roles: []Role{Operator, Approver}, reason: true},
+
+	ActionExchangeOffer:       {roles: []Role{Operator}},
+	ActionExchangeAlias:       {roles: []Role{Operator}},
+	ActionExchangeReceive:     {roles: []Role{Operator}},
+	ActionExchangeAlarm:       {roles: []Role{Operator}},
+	ActionExchangeConfirm:     {roles: []Role{Operator}},
+	ActionExchangeMismatch:    {roles: []Role{Operator}},
+	ActionExchangeChallenge:   {roles: []Role{Operator}},
+	ActionExchangeAnswer:      {roles: []Role{Operator}},
+	ActionExchangeProve:       {roles: []Role{Operator}},
+	ActionExchangeApprove:     {roles: []Role{Approver}},
+	ActionExchangeReject:      {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeStage:       {roles: []Role{Operator}},
+	ActionExchangeActivate:    {roles: []Role{Operator}},
+	ActionExchangeRetire:      {roles: []Role{Operator}, reason: true},
+	ActionExchangeCompromised: {roles: []Role{Operator, Approver}, reason: true},
+
+	ActionPersonAdd:     {roles: []Role{Administrator}},
+	ActionPersonRevoke:  {roles: []Role{Administrator}, reason: true},
+	ActionPersonToken:   {roles: []Role{Administrator}},
+	ActionPersonRoles:   {roles: []Role{Administrator}},
+	ActionProfileAdd:    {roles: []Role{Administrator, Operator}},
+	ActionProfileChange: {roles: []Role{Administrator}, reason: true},
+	ActionRootKeySet:    {roles: []Role{Administrator, Operator}},
+	ActionRootKeyRotate: {roles: []Role{Administrator}, reason: true},
+	ActionBackup:        {roles: []Role{Administrator}},
+}
+
+// ErrForbidden means that a person may not do an action. The error's text says who may.
+var ErrForbidden = errors.New("not allowed")
+
+// May returns an error that is [ErrForbidden] if the person may not do an action. Change
+// asks for itself.
+func (s *Session) May(a Action) error {
+	p, known := permissions[a]
 	if !known {
-		return fmt.Errorf("%w: nobody may %s", ErrForbidden, action)
+		return fmt.Errorf("%w: nobody may %s", ErrForbidden, a)
 	}
-	if !slices.ContainsFunc(s.person.Roles, func(r Role) bool { return slices.Contains(allowed, r) }) {
-		return fmt.Errorf("%w: %s needs the role %s, and %s has %s", ErrForbidden, action, words(allowed), s.person.ID, words(s.person.Roles))
+	if !slices.ContainsFunc(s.person.Roles, func(r Role) bool { return slices.Contains(p.roles, r) }) {
+		return fmt.Errorf("%w: %s needs the role %s, and %s has %s",
+			ErrForbidden, a, alternatives(p.roles), s.person.ID, alternatives(s.person.Roles))
 	}
 	return nil
 }
 
-func words[T ~string](list []T) string {
+// alternatives joins texts by "or".
+func alternatives[T ~string](list []T) string {
 	if len(list) == 0 {
 		return "none"
 	}
 	texts := make([]string, len(list))
-	for i, r := range list {
-		texts[i] = string(r)
+	for i, text := range list {
+		texts[i] = string(text)
 	}
 	return strings.Join(texts, " or ")
 }

@@ -30,14 +30,14 @@ const (
 // permission is an action, who may do it, and how it is tried. What is tried fails for
 // who may, with says, or is done where that is empty.
 type permission struct {
-	action string
+	action registry.Action
 	may    []registry.Role
 	says   string
 	try    func(context.Context, *registry.Session) error
 }
 
 // inside fails a change from inside.
-func inside(action string) func(context.Context, *registry.Session) error {
+func inside(action registry.Action) func(context.Context, *registry.Session) error {
 	return func(ctx context.Context, s *registry.Session) error {
 		return s.Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error { return errors.New("inside") })
 	}
@@ -45,7 +45,9 @@ func inside(action string) func(context.Context, *registry.Session) error {
 
 // exchanging tries a step of the exchange.
 func exchanging(step func(context.Context, exchange.Exchange) error) func(context.Context, *registry.Session) error {
-	return func(ctx context.Context, s *registry.Session) error { return step(ctx, exchange.New(s)) }
+	return func(ctx context.Context, s *registry.Session) error {
+		return step(ctx, exchange.New(s.WithReason("as agreed")))
+	}
 }
 
 // only leaves the error of an answer.
@@ -89,28 +91,28 @@ func permissionsOfPartners() []permission {
 	const nobody = `partner "nobody": not found`
 	return []permission{
 		{"partner.add", ours, "use small letters", func(ctx context.Context, s *registry.Session) error {
-			return s.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
+			return s.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
 		}},
 		{"partner.export", ours, `key pair "k-none": not found`, exchanging(func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Export(ctx, "k-none", "acme", "", nil, ""))
+			return only(x.Export(ctx, "k-none", "acme", "", nil))
 		})},
 		{"environment.add", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired}, "")
+			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired})
 		}},
 		{"environment.change", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, "", nil)
+			return s.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, nil)
 		}},
 		{"contact.set", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.SetContact(ctx, "nobody", "PROD", registry.Contact{}, "")
+			return s.SetContact(ctx, "nobody", "PROD", registry.Contact{})
 		}},
 		{"contact.remove", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.RemoveContact(ctx, "nobody", "PROD", "a@b.example", "")
+			return s.RemoveContact(ctx, "nobody", "PROD", "a@b.example")
 		}},
 		{"apikey.issue", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return second(s.IssueAPIKey(ctx, "nobody", "PROD", "", sealane.SealingRequired, ""))
+			return second(s.IssueAPIKey(ctx, "nobody", "PROD", "", sealane.SealingRequired))
 		}},
 		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.RevokeAPIKey(ctx, "a-none", "lost")
+			return s.WithReason("lost").RevokeAPIKey(ctx, "a-none")
 		}},
 	}
 }
@@ -124,30 +126,30 @@ func permissionsOfKeys(t *testing.T) []permission {
 	const nowhere = `environment "NONE" is none of profile riskos`
 	return []permission{
 		{"key.create", ours, nowhere, func(ctx context.Context, s *registry.Session) error {
-			_, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE", Subject: subject}, "")
+			_, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE", Subject: subject})
 			return err
 		}},
 		{"key.import", ours, nowhere, func(ctx context.Context, s *registry.Session) error {
-			_, _, err := s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key, []*x509.Certificate{leaf}, "")
+			_, _, err := s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key, []*x509.Certificate{leaf})
 			return err
 		}},
 		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return only(s.ExportKeyPair(ctx, "k-none", "pkcs8", []byte("a long passphrase"), "moves"))
+			return only(s.WithReason("moves").ExportKeyPair(ctx, "k-none", "pkcs8", []byte("a long passphrase")))
 		}},
 		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.MovePair(ctx, "k-none", registry.Active, false, "")
+			return s.MovePair(ctx, "k-none", registry.Active, false)
 		}},
 		{"key.retire", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.MovePair(ctx, "k-none", registry.Retired, true, "old")
+			return s.WithReason("old").MovePair(ctx, "k-none", registry.Retired, true)
 		}},
 		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.MovePair(ctx, "k-none", registry.Destroyed, false, "old")
+			return s.WithReason("old").MovePair(ctx, "k-none", registry.Destroyed, false)
 		}},
 		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.MovePair(ctx, "k-none", registry.Compromised, false, "seen")
+			return s.WithReason("seen").MovePair(ctx, "k-none", registry.Compromised, false)
 		}},
 		{"key.block", []registry.Role{operator, approver}, "", func(ctx context.Context, s *registry.Session) error {
-			return only(s.BlockKeys(ctx, [][]byte{sum}, "another product's"))
+			return only(s.WithReason("another product's").BlockKeys(ctx, [][]byte{sum}))
 		}},
 	}
 }
@@ -156,12 +158,12 @@ func permissionsOfExchange(t *testing.T) []permission {
 	ours, both := []registry.Role{operator}, []registry.Role{operator, approver}
 	leaf, _ := issued(t, testkey.RSA(t, "registry permissions 2", 2048).Public(), nil)
 	const noPair, noCertificate = `key pair "k-none": not found`, `certificate "c-none": not found`
-	step := func(action string, may []registry.Role, says string, step func(context.Context, exchange.Exchange) error) permission {
+	step := func(action registry.Action, may []registry.Role, says string, step func(context.Context, exchange.Exchange) error) permission {
 		return permission{action, may, says, exchanging(step)}
 	}
 	return []permission{
-		step("exchange.offer", ours, noPair, func(ctx context.Context, x exchange.Exchange) error { return only(x.Offer(ctx, "k-none", "acme", "")) }),
-		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Alias(ctx, "c-none", "name", "", "") }),
+		step("exchange.offer", ours, noPair, func(ctx context.Context, x exchange.Exchange) error { return only(x.Offer(ctx, "k-none", "acme")) }),
+		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Alias(ctx, "c-none", "name", "") }),
 		step("exchange.receive", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
 			_, _, err := x.Receive(ctx, exchange.Incoming{Partner: "nobody", Environment: "PROD", Data: leaf.Raw})
 			return err
@@ -170,27 +172,27 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return only(s.RecordLeak(ctx, "acme", "PROD", keyfile.Leak{}, nil))
 		}},
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.MatchChecksum(ctx, "c-none", strings.Repeat("00", 32), ""))
+			return only(x.MatchChecksum(ctx, "c-none", strings.Repeat("00", 32)))
 		}),
 		{"exchange.mismatch", ours, "inside", inside("exchange.mismatch")},
 		step("exchange.challenge", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Challenge(ctx, "c-none", false, ""))
+			return only(x.Challenge(ctx, "c-none", false))
 		}),
-		step("exchange.prove", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Prove(ctx, "c-none", "answer", "") }),
+		step("exchange.prove", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Prove(ctx, "c-none", "answer") }),
 		step("exchange.answer", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Answer(ctx, []byte("a.b.c.d.e"), "nobody", ""))
+			return only(x.Answer(ctx, []byte("a.b.c.d.e"), "nobody"))
 		}),
 		step("exchange.approve", []registry.Role{approver}, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return x.Approve(ctx, "c-none", exchange.Approval{Change: "CHG-1", CallBack: "Eva"})
 		}),
-		step("exchange.reject", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "c-none", "wrong") }),
-		step("exchange.compromised", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Compromised(ctx, "c-none", "stolen") }),
-		step("exchange.retire", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Retire(ctx, "c-none", "old", true) }),
-		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "k-none", "wrong") }),
-		step("exchange.stage", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Stage(ctx, "c-none", "") }),
-		step("exchange.activate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Activate(ctx, "c-none", "") }),
+		step("exchange.reject", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "c-none") }),
+		step("exchange.compromised", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Compromised(ctx, "c-none") }),
+		step("exchange.retire", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Retire(ctx, "c-none", true) }),
+		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "k-none") }),
+		step("exchange.stage", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Stage(ctx, "c-none") }),
+		step("exchange.activate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Activate(ctx, "c-none") }),
 		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
-			return x.MarkInstalled(ctx, "k-none", "acme", "")
+			return x.MarkInstalled(ctx, "k-none", "acme")
 		}),
 	}
 }
@@ -203,24 +205,24 @@ func permissionsOfAdministration(t *testing.T) []permission {
 	const nobody = `person "nobody": not found`
 	return []permission{
 		{"person.add", alone, "has no role", func(ctx context.Context, s *registry.Session) error {
-			return third(s.AddPerson(ctx, registry.Person{ID: "eve"}, ""))
+			return third(s.AddPerson(ctx, registry.Person{ID: "eve"}))
 		}},
 		{"person.revoke", alone, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.RevokePerson(ctx, "nobody", "has left")
+			return s.WithReason("has left").RevokePerson(ctx, "nobody")
 		}},
 		{"person.token", alone, nobody, func(ctx context.Context, s *registry.Session) error {
-			return third(s.RenewToken(ctx, "nobody", ""))
+			return third(s.RenewToken(ctx, "nobody"))
 		}},
 		{"person.roles", alone, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.SetRoles(ctx, "nobody", []registry.Role{approver}, "")
+			return s.SetRoles(ctx, "nobody", []registry.Role{approver})
 		}},
 		{"rootkey.rotate", alone, "", func(ctx context.Context, s *registry.Session) error {
 			next, err := rootkey.Generate()
 			must(t, err)
-			return only(s.RotateRoot(ctx, next, nil, "yearly"))
+			return only(s.WithReason("yearly").RotateRoot(ctx, next, nil))
 		}},
 		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context, s *registry.Session) error {
-			return only(s.AddProfile(ctx, source, ""))
+			return only(s.AddProfile(ctx, source))
 		}},
 		{"backup", alone, "inside", inside("backup")},
 	}
@@ -236,7 +238,7 @@ func TestWhoBringsTheRootKey(t *testing.T) {
 		if err := s.SetRoot(t.Context(), key, nil); errors.Is(err, registry.ErrForbidden) == may || may && err != nil {
 			t.Errorf("by the %s: %v", role, err)
 		}
-		if has := s.Root != nil; has != may {
+		if has := s.Registry.Root != nil; has != may {
 			t.Errorf("after the %s the registry has a root key: %t", role, has)
 		}
 	}

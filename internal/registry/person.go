@@ -48,7 +48,7 @@ func (r *Registry) Found(ctx context.Context, p Person) (token string, err error
 	if !slices.Contains(p.Roles, Administrator) {
 		p.Roles = append(p.Roles, Administrator)
 	}
-	err = r.change(ctx, "program:founding", Entry{Action: "person.add"}, func(tx Tx, entry *Entry) error {
+	err = r.change(ctx, "program:founding", Entry{Action: ActionPersonAdd}, func(tx Tx, entry *Entry) error {
 		people, err := tx.People()
 		if err != nil {
 			return err
@@ -63,9 +63,9 @@ func (r *Registry) Found(ctx context.Context, p Person) (token string, err error
 }
 
 // AddPerson adds somebody. The token is given once.
-func (s *Session) AddPerson(ctx context.Context, p Person, reason string) (token string, err error) {
-	err = s.Change(ctx, Entry{Action: "person.add", Reason: reason}, func(tx Tx, entry *Entry) error {
-		token, err = s.addPerson(tx, entry, p)
+func (s *Session) AddPerson(ctx context.Context, p Person) (token string, err error) {
+	err = s.Change(ctx, Entry{Action: ActionPersonAdd}, func(tx Tx, entry *Entry) error {
+		token, err = s.Registry.addPerson(tx, entry, p)
 		return err
 	})
 	return token, err
@@ -108,19 +108,19 @@ func oneToken(tx Tx, p Person) error {
 
 func checkRoles(id string, of []Role) error {
 	if len(of) == 0 {
-		return fmt.Errorf("person %s has no role; give one or several of %s", id, words(roles))
+		return fmt.Errorf("person %s has no role; give one or several of %s", id, alternatives(roles))
 	}
 	for _, role := range of {
 		if !slices.Contains(roles, role) {
-			return fmt.Errorf("role %q is not known; use %s", role, words(roles))
+			return fmt.Errorf("role %q is not known; use %s", role, alternatives(roles))
 		}
 	}
 	return nil
 }
 
 // RevokePerson ends somebody's token. The last administrator stays.
-func (s *Session) RevokePerson(ctx context.Context, id, reason string) error {
-	return s.Change(ctx, Entry{Action: "person.revoke", Subject: "person/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+func (s *Session) RevokePerson(ctx context.Context, id string) error {
+	return s.Change(ctx, Entry{Action: ActionPersonRevoke, Subject: "person/" + id}, func(tx Tx, entry *Entry) error {
 		people, err := tx.People()
 		if err != nil {
 			return err
@@ -142,7 +142,7 @@ func (s *Session) RevokePerson(ctx context.Context, id, reason string) error {
 			return fmt.Errorf("the token of %s was revoked on %s", id, p.Revoked.Format(time.DateOnly))
 		}
 		entry.Before = p
-		p.Revoked = s.now()
+		p.Revoked = s.Registry.now()
 		entry.After = p
 		return tx.PutPerson(&p)
 	})
@@ -150,8 +150,8 @@ func (s *Session) RevokePerson(ctx context.Context, id, reason string) error {
 
 // RenewToken gives somebody a new token, for one that was lost or revoked. The old
 // one ends.
-func (s *Session) RenewToken(ctx context.Context, id, reason string) (token string, err error) {
-	err = s.changePerson(ctx, "person.token", id, reason, func(tx Tx, p *Person) error {
+func (s *Session) RenewToken(ctx context.Context, id string) (token string, err error) {
+	err = s.changePerson(ctx, ActionPersonToken, id, func(tx Tx, p *Person) error {
 		if err := oneToken(tx, *p); err != nil {
 			return err
 		}
@@ -163,8 +163,8 @@ func (s *Session) RenewToken(ctx context.Context, id, reason string) (token stri
 }
 
 // SetRoles gives somebody other roles.
-func (s *Session) SetRoles(ctx context.Context, id string, to []Role, reason string) error {
-	return s.changePerson(ctx, "person.roles", id, reason, func(_ Tx, p *Person) error {
+func (s *Session) SetRoles(ctx context.Context, id string, to []Role) error {
+	return s.changePerson(ctx, ActionPersonRoles, id, func(_ Tx, p *Person) error {
 		if id == s.person.ID && !slices.Contains(to, Administrator) {
 			return errors.New("nobody takes the role of administrator from themselves: another administrator does")
 		}
@@ -173,8 +173,8 @@ func (s *Session) SetRoles(ctx context.Context, id string, to []Role, reason str
 	})
 }
 
-func (s *Session) changePerson(ctx context.Context, action, id, reason string, change func(Tx, *Person) error) error {
-	return s.Change(ctx, Entry{Action: action, Subject: "person/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+func (s *Session) changePerson(ctx context.Context, action Action, id string, change func(Tx, *Person) error) error {
+	return s.Change(ctx, Entry{Action: action, Subject: "person/" + id}, func(tx Tx, entry *Entry) error {
 		p, err := tx.Person(id)
 		if err != nil {
 			return fmt.Errorf("person %s: %w", id, err)

@@ -11,9 +11,9 @@ import (
 // person adds somebody, and returns their session and token.
 func person(t *testing.T, s *registry.Session, id string, roles ...registry.Role) (*registry.Session, string) {
 	t.Helper()
-	token, err := s.AddPerson(t.Context(), registry.Person{ID: id, Roles: roles}, "")
+	token, err := s.AddPerson(t.Context(), registry.Person{ID: id, Roles: roles})
 	must(t, err)
-	own, err := s.Login(t.Context(), token)
+	own, err := s.Registry.Login(t.Context(), token)
 	must(t, err)
 	return own, token
 }
@@ -23,7 +23,7 @@ func person(t *testing.T, s *registry.Session, id string, roles ...registry.Role
 func TestOneTokenForOneAddress(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	add := func(id, email string) error {
-		return third(s.AddPerson(ctx, registry.Person{ID: id, Email: email, Roles: []registry.Role{registry.Approver}}, ""))
+		return third(s.AddPerson(ctx, registry.Person{ID: id, Email: email, Roles: []registry.Role{registry.Approver}}))
 	}
 	must(t, add("ben", "ben@bank.example"))
 	must(t, add("bea", "bea@bank.example"))
@@ -31,7 +31,7 @@ func TestOneTokenForOneAddress(t *testing.T) {
 	refused(t, "ben has the address Ben@Bank.example already", add("ben2", "Ben@Bank.example"))
 	must(t, add("x", ""))
 	must(t, add("y", "")) // no address is none that two have
-	must(t, s.RevokePerson(ctx, "ben", "has left"))
+	must(t, s.WithReason("has left").RevokePerson(ctx, "ben"))
 	must(t, add("ben2", "ben@bank.example"))
 }
 
@@ -40,14 +40,14 @@ func TestOneTokenForOneAddress(t *testing.T) {
 func TestAdministratorKeepsTheRole(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	berta, _ := person(t, s, "berta", registry.Administrator)
-	refused(t, "nobody takes the role of administrator from themselves", s.SetRoles(ctx, "anna", []registry.Role{registry.Operator}, ""))
-	refused(t, "has no role", s.SetRoles(ctx, "berta", nil, ""))
-	refused(t, `role "boss" is not known`, s.SetRoles(ctx, "berta", []registry.Role{"boss"}, ""))
+	refused(t, "nobody takes the role of administrator from themselves", s.SetRoles(ctx, "anna", []registry.Role{registry.Operator}))
+	refused(t, "has no role", s.SetRoles(ctx, "berta", nil))
+	refused(t, `role "boss" is not known`, s.SetRoles(ctx, "berta", []registry.Role{"boss"}))
 	if got := rolesOf(t, s, "anna"); len(got) != 3 {
 		t.Errorf("anna has %v", got)
 	}
-	must(t, berta.SetRoles(ctx, "berta", []registry.Role{registry.Administrator, registry.Approver}, "")) // her own others
-	must(t, s.SetRoles(ctx, "berta", []registry.Role{registry.Approver}, ""))
+	must(t, berta.SetRoles(ctx, "berta", []registry.Role{registry.Administrator, registry.Approver})) // her own others
+	must(t, s.SetRoles(ctx, "berta", []registry.Role{registry.Approver}))
 	if got := rolesOf(t, s, "berta"); len(got) != 1 || got[0] != registry.Approver {
 		t.Errorf("berta has %v", got)
 	}
@@ -56,7 +56,7 @@ func TestAdministratorKeepsTheRole(t *testing.T) {
 func rolesOf(t *testing.T, s *registry.Session, id string) []registry.Role {
 	t.Helper()
 	var p registry.Person
-	must(t, s.Store.View(t.Context(), func(tx registry.Tx) (err error) {
+	must(t, s.View(t.Context(), func(tx registry.Tx) (err error) {
 		p, err = tx.Person(id)
 		return err
 	}))
@@ -68,14 +68,14 @@ func rolesOf(t *testing.T, s *registry.Session, id string) []registry.Role {
 func TestRenewedToken(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	_, old := person(t, s, "ole", registry.Operator)
-	must(t, s.RevokePerson(ctx, "ole", "lost"))
-	refused(t, "the token of ole was revoked on", s.RevokePerson(ctx, "ole", "again"))
-	token, err := s.RenewToken(ctx, "ole", "found nobody who has it")
+	must(t, s.WithReason("lost").RevokePerson(ctx, "ole"))
+	refused(t, "the token of ole was revoked on", s.WithReason("again").RevokePerson(ctx, "ole"))
+	token, err := s.WithReason("found nobody who has it").RenewToken(ctx, "ole")
 	must(t, err)
-	if _, err := s.Login(ctx, old); !errors.Is(err, registry.ErrUnknownToken) {
+	if _, err := s.Registry.Login(ctx, old); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("the old token: %v", err)
 	}
-	ole, err := s.Login(ctx, token)
+	ole, err := s.Registry.Login(ctx, token)
 	must(t, err)
 	if p := ole.Person(); p.ID != "ole" || !p.Revoked.IsZero() {
 		t.Errorf("%+v", p)
@@ -88,18 +88,18 @@ func TestRenewedToken(t *testing.T) {
 func TestChangedSinceLogin(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	add := func(session *registry.Session, id string) error {
-		return session.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos", Side: sealane.ServerSide}, "")
+		return session.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos", Side: sealane.ServerSide})
 	}
 	for _, c := range []struct {
 		name   string
 		change func(id string) error
 	}{
-		{"roles", func(id string) error { return s.SetRoles(ctx, id, []registry.Role{registry.Auditor}, "") }},
+		{"roles", func(id string) error { return s.SetRoles(ctx, id, []registry.Role{registry.Auditor}) }},
 		{"more-roles", func(id string) error {
-			return s.SetRoles(ctx, id, []registry.Role{registry.Operator, registry.Approver}, "")
+			return s.SetRoles(ctx, id, []registry.Role{registry.Operator, registry.Approver})
 		}},
-		{"token", func(id string) error { return third(s.RenewToken(ctx, id, "")) }},
-		{"revoked", func(id string) error { return s.RevokePerson(ctx, id, "has left") }},
+		{"token", func(id string) error { return third(s.RenewToken(ctx, id)) }},
+		{"revoked", func(id string) error { return s.WithReason("has left").RevokePerson(ctx, id) }},
 	} {
 		session, _ := person(t, s, c.name, registry.Operator)
 		must(t, add(session, c.name+"-1"))
@@ -107,7 +107,7 @@ func TestChangedSinceLogin(t *testing.T) {
 		if err := add(session, c.name+"-2"); !errors.Is(err, registry.ErrUnknownToken) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Tx) error {
 			if _, err := tx.Partner(c.name + "-2"); !errors.Is(err, registry.ErrNotFound) {
 				t.Errorf("%s: the partner is there: %v", c.name, err)
 			}
@@ -120,8 +120,8 @@ func TestChangedSinceLogin(t *testing.T) {
 func TestLastWorkingAdministrator(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	person(t, s, "berta", registry.Administrator)
-	must(t, s.RevokePerson(ctx, "berta", "has left"))
-	refused(t, "person anna is the last administrator", s.RevokePerson(ctx, "anna", "leaves"))
-	must(t, third(s.RenewToken(ctx, "berta", "is back")))
-	must(t, s.RevokePerson(ctx, "anna", "leaves"))
+	must(t, s.WithReason("has left").RevokePerson(ctx, "berta"))
+	refused(t, "person anna is the last administrator", s.WithReason("leaves").RevokePerson(ctx, "anna"))
+	must(t, third(s.WithReason("is back").RenewToken(ctx, "berta")))
+	must(t, s.WithReason("leaves").RevokePerson(ctx, "anna"))
 }

@@ -18,7 +18,7 @@ func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
 
 // AddProfile adds a dialect, or changes one that was added, and gives its name. A change
 // is for all partners who speak it, so that it takes an administrator, and a reason.
-func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) (name string, err error) {
+func (s *Session) AddProfile(ctx context.Context, source []byte) (name string, err error) {
 	p, err := profile.Parse(source)
 	if err != nil {
 		return "", err
@@ -29,22 +29,22 @@ func (s *Session) AddProfile(ctx context.Context, source []byte, reason string) 
 	if slices.Contains(profile.Names(), p.Name) {
 		return "", fmt.Errorf("profile %s is an embedded one: give yours another name", p.Name)
 	}
-	if err := s.May("profile.add"); err != nil {
+	if err := s.May(ActionProfileAdd); err != nil {
 		return "", err
 	}
 	var before []byte
-	err = s.Store.View(ctx, func(tx Tx) (err error) {
+	err = s.View(ctx, func(tx Tx) (err error) {
 		before, err = tx.Profile(p.Name)
 		return err
 	})
 	if err != nil || bytes.Equal(before, source) {
 		return p.Name, err
 	}
-	action := "profile.add"
+	action := ActionProfileAdd
 	if len(before) > 0 {
-		action = "profile.change"
+		action = ActionProfileChange
 	}
-	return p.Name, s.Change(ctx, Entry{Action: action, Subject: "profile/" + p.Name, Reason: reason}, func(tx Tx, entry *Entry) error {
+	return p.Name, s.Change(ctx, Entry{Action: action, Subject: "profile/" + p.Name}, func(tx Tx, entry *Entry) error {
 		now, err := tx.Profile(p.Name)
 		if err != nil {
 			return err

@@ -17,7 +17,7 @@ import (
 // last is the newest record of the audit log.
 func last(t *testing.T, s *registry.Session) (r audit.Record) {
 	t.Helper()
-	must(t, s.Store.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.View(t.Context(), func(tx registry.Tx) error {
 		head, err := tx.AuditHead()
 		must(t, err)
 		records, err := tx.AuditRecords(head.Seq-1, 1)
@@ -34,25 +34,25 @@ func last(t *testing.T, s *registry.Session) (r audit.Record) {
 func TestRecordOfACertificate(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
 	must(t, err)
 	leaf, authority := issued(t, testkey.RSA(t, "registry record", 2048).Public(), nil)
 	x := exchange.New(s)
 	c, _, err := x.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: append(cert.EncodePEM(leaf), cert.EncodePEM(authority)...)})
 	must(t, err)
-	_, err = x.Challenge(ctx, c.ID, false, "")
+	_, err = x.Challenge(ctx, c.ID, false)
 	must(t, err)
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		c, err = tx.Certificate(c.ID)
 		return err
 	}))
-	_, err = x.MatchChecksum(ctx, c.ID, cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex, "")
+	_, err = x.MatchChecksum(ctx, c.ID, cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex)
 	must(t, err)
 	if len(c.Chain) != 1 {
 		t.Fatalf("%d issuers were kept", len(c.Chain))
 	}
 	var log bytes.Buffer
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &log) }))
+	must(t, s.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &log) }))
 	encoded := base64.StdEncoding.EncodeToString
 	for name, data := range map[string][]byte{
 		"certificate": c.DER, "public key": c.SPKI, "issuer": c.Chain[0], "file": c.Provenance.File, "challenge": c.Provenance.Challenge, "key pair's public key": k.SPKI,
@@ -79,7 +79,7 @@ func TestSameDialectAgain(t *testing.T) {
 		action string
 	}{{source, "profile.add"}, {source, ""}, {append(source[:len(source):len(source)], "# a remark\n"...), "profile.change"}, {source, "profile.change"}} {
 		before := last(t, s)
-		name, err := s.AddProfile(ctx, step.source, "as agreed")
+		name, err := s.WithReason("as agreed").AddProfile(ctx, step.source)
 		if err != nil || name != "ours" {
 			t.Fatal(name, err)
 		}

@@ -78,8 +78,8 @@ func refused(t *testing.T, says string, err error) {
 
 func acme(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}, ""))
+	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}))
+	must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}))
 }
 
 var subject = cert.Template{CommonName: "keys.example", Validity: 2}
@@ -87,56 +87,56 @@ var subject = cert.Template{CommonName: "keys.example", Validity: 2}
 func TestWhatIsAgreedMustBeSaid(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	refused(t, "small letters", s.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	refused(t, "there already", s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	refused(t, "which side", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "riskos"}, ""))
-	refused(t, "no-such", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}, ""))
-	refused(t, "required or optional", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}, ""))
-	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
-	refused(t, "required or optional", second(s.IssueAPIKey(ctx, "acme", "PROD", "", "", "")))
-	refused(t, "mail address", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}, ""))
-	refused(t, "role", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}, ""))
+	refused(t, "small letters", s.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.ServerSide}))
+	refused(t, "there already", s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.ServerSide}))
+	refused(t, "which side", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "riskos"}))
+	refused(t, "no-such", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}))
+	refused(t, "required or optional", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}))
+	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}))
+	refused(t, "required or optional", second(s.IssueAPIKey(ctx, "acme", "PROD", "", "")))
+	refused(t, "mail address", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}))
+	refused(t, "role", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}))
 
 	// An unsigned dialect says how its caller is known.
-	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}, ""))
-	refused(t, "how the sender is known", s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired}, ""))
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}))
+	refused(t, "how the sender is known", s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired}))
 	// An account is one caller's.
 	account := registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired, SenderAuth: sealane.SenderMutualTLS, Account: "CN=vcas"}
-	must(t, s.AddEnvironment(ctx, account, ""))
+	must(t, s.AddEnvironment(ctx, account))
 	account.Name = "PROD"
-	refused(t, "that of partner vcas in STAG already", s.AddEnvironment(ctx, account, ""))
+	refused(t, "that of partner vcas in STAG already", s.AddEnvironment(ctx, account))
 }
 
 func second(_ registry.APIKey, _ string, err error) error { return err }
 
 func TestPeople(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
-	_, err := s.Found(ctx, registry.Person{ID: "eve"})
+	_, err := s.Registry.Found(ctx, registry.Person{ID: "eve"})
 	if !errors.Is(err, registry.ErrFounded) {
 		t.Errorf("a second founder: %v", err)
 	}
-	token, err := s.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Auditor}}, "")
+	token, err := s.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Auditor}})
 	must(t, err)
-	olga, err := s.Login(ctx, token)
+	olga, err := s.Registry.Login(ctx, token)
 	must(t, err)
-	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}, ""))
-	refused(t, "needs the role administrator", third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}}, "")))
-	refused(t, "last administrator", s.RevokePerson(ctx, "anna", "has left"))
-	must(t, s.RevokePerson(ctx, "olga", "has left"))
-	if _, err := s.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
+	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}))
+	refused(t, "needs the role administrator", third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}})))
+	refused(t, "last administrator", s.WithReason("has left").RevokePerson(ctx, "anna"))
+	must(t, s.WithReason("has left").RevokePerson(ctx, "olga"))
+	if _, err := s.Registry.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("a revoked token: %v", err)
 	}
 	for _, wrong := range []string{"", "x", token + "a", token[:len(token)-1]} {
-		if _, err := s.Login(ctx, wrong); !errors.Is(err, registry.ErrUnknownToken) {
+		if _, err := s.Registry.Login(ctx, wrong); !errors.Is(err, registry.ErrUnknownToken) {
 			t.Errorf("token %q: %v", wrong, err)
 		}
 	}
-	token, err = s.AddPerson(ctx, registry.Person{ID: "ole", Roles: []registry.Role{registry.Operator}}, "")
+	token, err = s.AddPerson(ctx, registry.Person{ID: "ole", Roles: []registry.Role{registry.Operator}})
 	must(t, err)
-	ole, err := s.Login(ctx, token)
+	ole, err := s.Registry.Login(ctx, token)
 	must(t, err)
-	must(t, s.RevokePerson(ctx, "ole", "has left"))
-	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.ServerSide}, "")) // his session is no use any more
+	must(t, s.WithReason("has left").RevokePerson(ctx, "ole"))
+	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.ServerSide})) // his session is no use any more
 	refused(t, "nobody may", s.Change(ctx, registry.Entry{Action: "no.such"}, nil))
 }
 
@@ -146,22 +146,22 @@ func TestKeyPairs(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-	k, c, err := s.CreateKeyPair(ctx, n, "")
+	k, c, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
 	if k.State != registry.Staged || k.Bits != 2048 || !bytes.Equal(k.SPKI, c.SPKI) || k.Certificate != c.ID {
 		t.Errorf("%+v", k)
 	}
-	_, _, err = s.CreateKeyPair(ctx, n, "")
+	_, _, err = s.CreateKeyPair(ctx, n)
 	refused(t, "finish its exchange", err)
-	must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
-	_, _, err = s.CreateKeyPair(ctx, n, "")
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+	_, _, err = s.CreateKeyPair(ctx, n)
 	refused(t, "renewal", err)
 	n.Renewal = true
-	next, _, err := s.CreateKeyPair(ctx, n, "")
+	next, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
-	must(t, s.MovePair(ctx, next.ID, registry.Active, false, ""))
+	must(t, s.MovePair(ctx, next.ID, registry.Active, false))
 	states := func() (list []registry.State) {
-		must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Tx) error {
 			for _, id := range []string{k.ID, next.ID} {
 				pair, err := tx.KeyPair(id)
 				must(t, err)
@@ -179,30 +179,30 @@ func TestKeyPairs(t *testing.T) {
 	if got := states(); got[0] != registry.Retiring || got[1] != registry.Active {
 		t.Errorf("states %v", got)
 	}
-	refused(t, "can't become destroyed", s.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
+	refused(t, "can't become destroyed", s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
 
-	exported, err := s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "moves")
+	exported, err := s.WithReason("moves").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
 	must(t, err)
 	key, _, err := keyfile.ParsePrivate(exported, []byte("a long passphrase"))
 	must(t, err)
-	p12, err := s.ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"), "moves")
+	p12, err := s.WithReason("moves").ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"))
 	must(t, err)
 	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}
-	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("short"), "moves")
+	_, err = s.WithReason("moves").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("short"))
 	refused(t, "12 characters", err)
-	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "")
+	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
-	must(t, s.MovePair(ctx, k.ID, registry.Retired, false, "done"))
-	must(t, s.MovePair(ctx, k.ID, registry.Destroyed, false, "done"))
-	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "back?")
+	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Retired, false))
+	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
+	_, err = s.WithReason("back?").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.
-	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV"}, key, info.Certificates, "")
+	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV"}, key, info.Certificates)
 	refused(t, "[key-known]", err)
 }
 
@@ -210,16 +210,16 @@ func TestKeyPairs(t *testing.T) {
 func TestRecordHoldsNoSecret(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	_, api, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
+	_, api, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired)
 	must(t, err)
-	person, err := s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}}, "")
+	person, err := s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}})
 	must(t, err)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
 	must(t, err)
 	var text bytes.Buffer
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &text) }))
+	must(t, s.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &text) }))
 	var sealed []byte
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		k, err := tx.KeyPair(k.ID)
 		sealed = k.Sealed
 		return err
@@ -256,7 +256,7 @@ func TestNoRecordNoChange(t *testing.T) {
 	if err == nil {
 		t.Error("a record with a control character was taken")
 	}
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		if _, err := tx.Partner("x"); !errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("the partner is there: %v", err)
 		}
@@ -271,11 +271,11 @@ func TestNoRecordNoChange(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	required, key, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired, "")
+	required, key, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired)
 	must(t, err)
-	_, loose, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingOptional, "")
+	_, loose, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingOptional)
 	must(t, err)
-	before, err := s.Snapshot(ctx)
+	before, err := s.Registry.Snapshot(ctx)
 	must(t, err)
 	lane, id, err := before.ByAPIKey(key)
 	if err != nil || id != required.ID || lane.Sealing() != sealane.SealingRequired {
@@ -287,11 +287,11 @@ func TestSnapshot(t *testing.T) {
 	if !errors.Is(lane.Ready(), sealane.ErrNotSupported) {
 		t.Error("a lane without keys is ready")
 	}
-	must(t, s.RevokeAPIKey(ctx, required.ID, "lost"))
+	must(t, s.WithReason("lost").RevokeAPIKey(ctx, required.ID))
 	if _, _, err := before.ByAPIKey(key); err != nil {
 		t.Errorf("a snapshot has changed: %v", err)
 	}
-	after, err := s.Snapshot(ctx)
+	after, err := s.Registry.Snapshot(ctx)
 	must(t, err)
 	if _, _, err := after.ByAPIKey(key); !errors.Is(err, lanes.ErrUnknownAPIKey) {
 		t.Errorf("a revoked key: %v", err)
@@ -304,8 +304,8 @@ func TestSnapshot(t *testing.T) {
 	var uses lanes.UsageRecorder
 	at := time.Date(2026, 11, 21, 12, 34, 56, 0, time.UTC)
 	uses.Note(required.ID, at)
-	must(t, uses.Write(ctx, s.Store))
-	must(t, s.Store.View(ctx, func(tx registry.Tx) error {
+	must(t, uses.Write(ctx, s.Registry.Store))
+	must(t, s.View(ctx, func(tx registry.Tx) error {
 		k, err := tx.APIKey(required.ID)
 		if !k.LastUsed.Equal(at.Truncate(time.Minute)) {
 			t.Errorf("last used %s", k.LastUsed)
@@ -317,10 +317,10 @@ func TestSnapshot(t *testing.T) {
 func TestInventory(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, c, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}, "")
+	k, c, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
 	must(t, err)
 	var rows []registry.InventoryRow
-	must(t, s.Inventory(ctx, func(r registry.InventoryRow) error { rows = append(rows, r); return nil }))
+	must(t, s.Registry.Inventory(ctx, func(r registry.InventoryRow) error { rows = append(rows, r); return nil }))
 	if len(rows) != 1 || rows[0].ID != c.ID || rows[0].Kind != "key pair "+k.ID || rows[0].Custodian != "anna" || rows[0].Strength != "RSA 2048" ||
 		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged || rows[0].NotAfter.IsZero() {
 		t.Errorf("%+v", rows)

@@ -84,11 +84,12 @@ func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 // SetRoot is UseRoot; in a registry that has no root key yet, it makes the key its
 // own. parameters are those of a passphrase, where it comes from one.
 func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
-	err := s.UseRoot(ctx, key)
+	err := s.Registry.UseRoot(ctx, key)
 	if !errors.Is(err, ErrNoRoot) {
 		return err
 	}
-	err = s.Change(ctx, Entry{Action: "rootkey.set", Subject: "rootkey/" + key.ID()}, func(tx Tx, entry *Entry) error {
+	// It is set on the way to another change, whose reason is not the key's.
+	err = s.WithReason("").Change(ctx, Entry{Action: ActionRootKeySet, Subject: "rootkey/" + key.ID()}, func(tx Tx, entry *Entry) error {
 		if err := rootIs(tx, key, false); !errors.Is(err, ErrNoRoot) {
 			return errors.Join(errAlreadySet, err) // another program was first
 		}
@@ -100,7 +101,7 @@ func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []by
 	if err != nil && !errors.Is(err, errAlreadySet) {
 		return err
 	}
-	return s.UseRoot(ctx, key)
+	return s.Registry.UseRoot(ctx, key)
 }
 
 var errAlreadySet = errors.New("the root key was set meanwhile")
@@ -113,16 +114,16 @@ var errAlreadySet = errors.New("the root key was set meanwhile")
 // This Registry stays as it is, so that what others do with it goes on, and lanes
 // that were made of it open what they opened before. Whoever goes on from here
 // calls UseRoot with the next key.
-func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte, reason string) (count int, err error) {
-	if s.Root == nil {
+func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte) (count int, err error) {
+	if s.Registry.Root == nil {
 		return 0, errors.New("give the present root key as well (--root-key)")
 	}
 	both := *s.Registry
-	if both.Root, err = rootkey.NewRing(next, s.Root.Newest()); err != nil { // seals under the next, opens both
+	if both.Root, err = rootkey.NewRing(next, s.Registry.Root.Newest()); err != nil { // seals under the next, opens both
 		return 0, err
 	}
-	rotating := &Session{&both, s.person}
-	step := Entry{Action: "rootkey.rotate", Subject: "rootkey/" + next.ID(), Reason: reason}
+	rotating := &Session{Registry: &both, person: s.person, reason: s.reason}
+	step := Entry{Action: ActionRootKeyRotate, Subject: "rootkey/" + next.ID()}
 	err = rotating.Change(ctx, step, func(tx Tx, entry *Entry) error {
 		entry.After = map[string]string{"step": "begun"}
 		return beginRotation(tx, next, parameters)
@@ -173,11 +174,11 @@ func (s *Session) resealSome(tx Tx, entry *Entry, next *rootkey.Key, parameters 
 	}
 	var ids []string
 	for _, k := range pairs {
-		pkcs8, err := s.Root.Open(k.Sealed, sealContext(&k))
+		pkcs8, err := s.Registry.Root.Open(k.Sealed, sealContext(&k))
 		if err != nil {
 			return 0, fmt.Errorf("key pair %s: %w", k.ID, err)
 		}
-		err = s.sealPair(tx, &k, pkcs8)
+		err = s.Registry.sealPair(tx, &k, pkcs8)
 		clear(pkcs8)
 		if err != nil {
 			return 0, err

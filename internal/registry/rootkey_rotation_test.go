@@ -24,7 +24,7 @@ func newRoot(t *testing.T) *rootkey.Key {
 func pairs(t *testing.T, s *registry.Session, environments ...string) (all []registry.KeyPair) {
 	t.Helper()
 	for _, environment := range environments {
-		k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject}, "")
+		k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject})
 		must(t, err)
 		all = append(all, k)
 	}
@@ -34,7 +34,7 @@ func pairs(t *testing.T, s *registry.Session, environments ...string) (all []reg
 // steps gives what the audit log has of rotations.
 func steps(t *testing.T, s *registry.Session) (said []string) {
 	t.Helper()
-	must(t, s.Store.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.View(t.Context(), func(tx registry.Tx) error {
 		records, err := tx.AuditRecords(0, 1000)
 		for _, r := range records {
 			var after struct{ Step string }
@@ -52,12 +52,12 @@ func steps(t *testing.T, s *registry.Session) (said []string) {
 func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 	s := openSession(t)
 	k := pairs(t, s, "PROD", "DEV")[0]
-	root, next := s.Root, newRoot(t)
+	root, next := s.Registry.Root, newRoot(t)
 	ended := make(chan struct{})
 	var others sync.WaitGroup
 	others.Go(func() {
 		for {
-			if err := s.Usable(k); err != nil {
+			if err := s.Registry.Usable(k); err != nil {
 				t.Errorf("while it is rotated: %v", err)
 				return
 			}
@@ -68,17 +68,17 @@ func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 			}
 		}
 	})
-	n, err := s.RotateRoot(t.Context(), next, nil, "yearly")
+	n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil)
 	close(ended)
 	others.Wait()
-	if err != nil || n != 2 || s.Root != root {
-		t.Errorf("%d keys, %v; the ring is another: %v", n, err, s.Root != root)
+	if err != nil || n != 2 || s.Registry.Root != root {
+		t.Errorf("%d keys, %v; the ring is another: %v", n, err, s.Registry.Root != root)
 	}
-	if err := s.Usable(k); err != nil {
+	if err := s.Registry.Usable(k); err != nil {
 		t.Errorf("a lane from before: %v", err)
 	}
-	must(t, s.UseRoot(t.Context(), next))
-	_, err = s.ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"), "look")
+	must(t, s.Registry.UseRoot(t.Context(), next))
+	_, err = s.WithReason("look").ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"))
 	must(t, err)
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
 		t.Errorf("recorded: %s", got)
@@ -109,32 +109,32 @@ func (c *cutOff) Update(ctx context.Context, f func(registry.Tx) error) error {
 func TestRotationCountsWhatIsCommitted(t *testing.T) {
 	s := openSession(t)
 	pairs(t, s, "PROD", "DEV")
-	whole, next := s.Store, newRoot(t)
+	whole, next := s.Registry.Store, newRoot(t)
 	for at, want := range []struct {
 		count int
 		says  string
 	}{{0, "the commit failed"}, {0, "0 private keys are under the new root key by now"}, {2, "2 private keys are under the new root key by now"}} {
-		s.Store = &cutOff{whole, at + 1}
-		n, err := s.RotateRoot(t.Context(), next, nil, "yearly")
+		s.Registry.Store = &cutOff{whole, at + 1}
+		n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil)
 		if n != want.count || !errors.Is(err, errCutOff) || !strings.HasPrefix(err.Error(), want.says) {
 			t.Errorf("cut off at %d: %d keys, %v", at+1, n, err)
 		}
 	}
-	s.Store = whole
-	if n, err := s.RotateRoot(t.Context(), next, nil, "yearly"); n != 0 || err != nil {
+	s.Registry.Store = whole
+	if n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil); n != 0 || err != nil {
 		t.Error(n, err)
 	}
-	must(t, s.UseRoot(t.Context(), next))
+	must(t, s.Registry.UseRoot(t.Context(), next))
 }
 
 func TestRotationNeedsTheRole(t *testing.T) {
 	s := openSession(t)
 	pairs(t, s, "PROD")
-	token, err := s.AddPerson(t.Context(), registry.Person{ID: "ben", Roles: []registry.Role{registry.Auditor}}, "")
+	token, err := s.AddPerson(t.Context(), registry.Person{ID: "ben", Roles: []registry.Role{registry.Auditor}})
 	must(t, err)
-	ben, err := s.Login(t.Context(), token)
+	ben, err := s.Registry.Login(t.Context(), token)
 	must(t, err)
-	_, err = ben.RotateRoot(t.Context(), newRoot(t), nil, "yearly")
+	_, err = ben.WithReason("yearly").RotateRoot(t.Context(), newRoot(t), nil)
 	if !errors.Is(err, registry.ErrForbidden) || strings.Contains(err.Error(), "run it again") || strings.Contains(err.Error(), "private key") {
 		t.Error(err)
 	}
@@ -147,12 +147,12 @@ func TestRotationNeedsTheRole(t *testing.T) {
 // whether there is one.
 func TestAnotherRootKey(t *testing.T) {
 	s, _ := sessionAt(t, "sqlite:"+t.TempDir()+"/r.db", "")
-	if has, err := s.HasRoot(t.Context()); has || err != nil {
+	if has, err := s.Registry.HasRoot(t.Context()); has || err != nil {
 		t.Error(has, err)
 	}
 	right := newRoot(t)
 	must(t, s.SetRoot(t.Context(), right, nil))
-	if has, err := s.HasRoot(t.Context()); !has || err != nil {
+	if has, err := s.Registry.HasRoot(t.Context()); !has || err != nil {
 		t.Error(has, err)
 	}
 	err := s.SetRoot(t.Context(), newRoot(t), nil)
@@ -174,14 +174,14 @@ func TestRotationTakesLatecomersAlong(t *testing.T) {
 		}
 	}
 	next := newRoot(t)
-	if n, err := rotating.RotateRoot(t.Context(), next, nil, "yearly"); n != 1 || err != nil {
+	if n, err := rotating.WithReason("yearly").RotateRoot(t.Context(), next, nil); n != 1 || err != nil {
 		t.Error(n, err)
 	}
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
 		t.Errorf("recorded: %s", got)
 	}
-	must(t, s.UseRoot(t.Context(), next))
-	_, err := s.ExportKeyPair(t.Context(), late.ID, "pkcs8", []byte("a long passphrase"), "look")
+	must(t, s.Registry.UseRoot(t.Context(), next))
+	_, err := s.WithReason("look").ExportKeyPair(t.Context(), late.ID, "pkcs8", []byte("a long passphrase"))
 	must(t, err)
 }
 
@@ -189,11 +189,11 @@ func TestRotationTakesLatecomersAlong(t *testing.T) {
 // the registry, and the next does not yet.
 func TestOneRotationAtATime(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
-	old := s.Root.Newest()
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	old := s.Registry.Root.Newest()
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
 	flip := func() {
-		must(t, s.Store.Update(ctx, func(tx registry.Tx) error {
+		must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
 			k, err := tx.KeyPair(k.ID)
 			must(t, err)
 			k.Sealed[40] ^= 1
@@ -205,7 +205,7 @@ func TestOneRotationAtATime(t *testing.T) {
 	another, err := rootkey.Generate()
 	must(t, err)
 	flip()
-	if _, err := s.RotateRoot(ctx, next, nil, "yearly"); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := s.WithReason("yearly").RotateRoot(ctx, next, nil); !errors.Is(err, rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	flip() // whole again
@@ -213,18 +213,18 @@ func TestOneRotationAtATime(t *testing.T) {
 		says string
 		err  func() error
 	}{
-		{"a rotation to another root key is under way", func() error { _, err := s.RotateRoot(ctx, another, nil, "yearly"); return err }},
-		{"the root key is being rotated: give the old one", func() error { return s.UseRoot(ctx, next) }},
+		{"a rotation to another root key is under way", func() error { _, err := s.WithReason("yearly").RotateRoot(ctx, another, nil); return err }},
+		{"the root key is being rotated: give the old one", func() error { return s.Registry.UseRoot(ctx, next) }},
 		{"the root key is being rotated: give the old one", func() error { return s.SetRoot(ctx, next, nil) }},
-		{"another root key", func() error { return s.UseRoot(ctx, another) }},
-		{"given twice", func() error { _, err := s.RotateRoot(ctx, old, nil, "yearly"); return err }},
+		{"another root key", func() error { return s.Registry.UseRoot(ctx, another) }},
+		{"given twice", func() error { _, err := s.WithReason("yearly").RotateRoot(ctx, old, nil); return err }},
 	} {
 		refused(t, c.says, c.err())
 	}
-	must(t, s.UseRoot(ctx, old))
-	must(t, s.Usable(k)) // nothing was sealed again
-	if n, err := s.RotateRoot(ctx, next, nil, "yearly"); err != nil || n != 1 {
+	must(t, s.Registry.UseRoot(ctx, old))
+	must(t, s.Registry.Usable(k)) // nothing was sealed again
+	if n, err := s.WithReason("yearly").RotateRoot(ctx, next, nil); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
-	must(t, s.UseRoot(ctx, next))
+	must(t, s.Registry.UseRoot(ctx, next))
 }

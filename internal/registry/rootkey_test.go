@@ -20,7 +20,7 @@ func TestRootKey(t *testing.T) {
 	acme(t, s)
 	var ids []string
 	for _, environment := range []string{"DEV", "SANDBOX", "PROD"} {
-		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject}, "")
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject})
 		must(t, err)
 		ids = append(ids, k.ID)
 	}
@@ -30,7 +30,7 @@ func TestRootKey(t *testing.T) {
 		t.Errorf("a wrong root key at start: %v", err)
 	}
 	// A key on another place, or a flipped byte, is noticed and named.
-	must(t, s.Store.Update(ctx, func(tx registry.Tx) error {
+	must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
 		first, err := tx.KeyPair(ids[0])
 		must(t, err)
 		second, err := tx.KeyPair(ids[1])
@@ -44,12 +44,12 @@ func TestRootKey(t *testing.T) {
 		return nil
 	}))
 	for _, id := range ids[1:] {
-		_, err := s.ExportKeyPair(ctx, id, "pkcs8", []byte("a long passphrase"), "look")
+		_, err := s.WithReason("look").ExportKeyPair(ctx, id, "pkcs8", []byte("a long passphrase"))
 		if !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	n, err := s.RotateRoot(ctx, other, nil, "yearly")
+	n, err := s.WithReason("yearly").RotateRoot(ctx, other, nil)
 	if !errors.Is(err, rootkey.ErrDamaged) {
 		t.Errorf("%d keys, %v", n, err)
 	}
@@ -76,7 +76,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	must(t, err)
 	must(t, s.SetRoot(t.Context(), old, nil))
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
 	must(t, db.Close())
 
@@ -108,7 +108,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 		t.Errorf("the old root key: %v", err)
 	}
 	must(t, s.SetRoot(t.Context(), next, nil))
-	_, err = s.ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"), "look")
+	_, err = s.WithReason("look").ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"))
 	must(t, err)
 	t.Logf("killed %d times", killed)
 }
@@ -141,7 +141,7 @@ func rotateChild() {
 		dieOf(err)
 	}
 	counting = true
-	_, err = s.RotateRoot(ctx, next, nil, "test")
+	_, err = s.WithReason("test").RotateRoot(ctx, next, nil)
 	dieOf(err)
 	os.Exit(0)
 }
@@ -158,16 +158,16 @@ func dieOf(err error) {
 func TestRotationToAPassphraseCutOff(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
 	passphrase := []byte("correct horse battery staple")
 	next, parameters, err := rootkey.NewPassphrase(passphrase)
 	must(t, err)
 	// It fails behind its first key: another one is damaged.
-	broken, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV", Subject: subject}, "")
+	broken, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV", Subject: subject})
 	must(t, err)
 	spoil := func() {
-		must(t, s.Store.Update(ctx, func(tx registry.Tx) error {
+		must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
 			k, err := tx.KeyPair(broken.ID)
 			must(t, err)
 			k.Sealed[40] ^= 1
@@ -175,24 +175,24 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		}))
 	}
 	spoil()
-	if _, err := s.RotateRoot(ctx, next, parameters, "yearly"); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := s.WithReason("yearly").RotateRoot(ctx, next, parameters); !errors.Is(err, rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	spoil() // whole again
-	_, pending, err := s.RootParameters(ctx)
+	_, pending, err := s.Registry.RootParameters(ctx)
 	must(t, err)
 	if !bytes.Equal(pending, parameters) {
 		t.Fatal("the parameters of the passphrase are lost")
 	}
 	again, err := rootkey.FromPassphrase(passphrase, pending)
 	must(t, err)
-	if n, err := s.RotateRoot(ctx, again, pending, "yearly"); err != nil || n != 2 {
+	if n, err := s.WithReason("yearly").RotateRoot(ctx, again, pending); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
-	must(t, s.UseRoot(ctx, again))
-	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"), "look")
+	must(t, s.Registry.UseRoot(ctx, again))
+	_, err = s.WithReason("look").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
 	must(t, err)
-	if _, pending, err = s.RootParameters(ctx); err != nil || len(pending) != 0 {
+	if _, pending, err = s.Registry.RootParameters(ctx); err != nil || len(pending) != 0 {
 		t.Errorf("something is still pending: %v", err)
 	}
 }
@@ -210,10 +210,10 @@ func TestStaleRootKey(t *testing.T) {
 	stale := *s
 	other := *s.Registry
 	stale.Registry = &other
-	if _, err := s.RotateRoot(t.Context(), next, nil, "yearly"); err != nil {
+	if _, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject}, "")
+	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	if !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("sealed under the old root key: %v", err)
 	}

@@ -65,7 +65,7 @@ func mayBecome(next []State) string {
 	if len(next) == 0 {
 		return "it has ended"
 	}
-	return "it can become " + words(next)
+	return "it can become " + alternatives(next)
 }
 
 // MoveCertificate changes the state of a partner's certificate, if it may follow.
@@ -73,15 +73,15 @@ func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
 	if !slices.Contains(certificateMoves[c.State], to) {
 		return fmt.Errorf("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
 	}
-	c.State, c.Changed = to, s.now()
+	c.State, c.Changed = to, s.Registry.now()
 	return tx.PutCertificate(c)
 }
 
 // MovePair changes the state of a key pair of ours, and of its certificate. One that is
 // in use ends only where another has followed it, or where it is the last.
-func (s *Session) MovePair(ctx context.Context, id string, to State, last bool, reason string) error {
-	action := map[State]string{Active: "key.activate", Retired: "key.retire", Destroyed: "key.destroy", Compromised: "key.compromised"}[to]
-	return s.Change(ctx, Entry{Action: action, Subject: "key/" + id, Reason: reason}, func(tx Tx, entry *Entry) error {
+func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) error {
+	action := map[State]Action{Active: ActionKeyActivate, Retired: ActionKeyRetire, Destroyed: ActionKeyDestroy, Compromised: ActionKeyCompromised}[to]
+	return s.Change(ctx, Entry{Action: action, Subject: "key/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(id)
 		if err != nil {
 			return fmt.Errorf("key pair %s: %w", id, err)
@@ -91,7 +91,7 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool, 
 		case to == Active:
 			err = s.ActivatePair(tx, &k)
 		case to == Compromised: // by blocking its key, which ends the use of all that has it
-			if _, err = s.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+reason); err == nil {
+			if _, err = s.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+s.reason); err == nil {
 				k, err = tx.KeyPair(id)
 			}
 		case to == Retired && k.State == Active && !last:
@@ -164,7 +164,7 @@ func (s *Session) movePair(tx Tx, k *KeyPair, to State) error {
 	if !slices.Contains(pairMoves[k.State], to) {
 		return fmt.Errorf("key pair %s is %s, and can't become %s; %s", k.ID, k.State, to, mayBecome(pairMoves[k.State]))
 	}
-	k.State, k.Changed = to, s.now()
+	k.State, k.Changed = to, s.Registry.now()
 	if to == Destroyed {
 		k.Sealed, k.RootKey = nil, ""
 	}

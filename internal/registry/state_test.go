@@ -16,9 +16,9 @@ func TestActivationFollowsItsOwn(t *testing.T) {
 	other(t, s)
 	active := func(profileName, partner, environment string, renewal bool) string {
 		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Renewal: renewal,
-			Subject: cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}}, "")
+			Subject: cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}})
 		must(t, err)
-		must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
+		must(t, s.MovePair(ctx, k.ID, registry.Active, false))
 		return k.ID
 	}
 	first := []string{
@@ -44,11 +44,11 @@ func TestRetiredPairStaysRetired(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject}
-	k, _, err := s.CreateKeyPair(ctx, n, "")
+	k, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
-	must(t, s.MovePair(ctx, k.ID, registry.Active, false, ""))
-	must(t, s.MovePair(ctx, k.ID, registry.Retired, true, "the contract ends"))
-	refused(t, "is retired, and can't become active; it can become destroyed", s.MovePair(ctx, k.ID, registry.Active, false, ""))
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+	must(t, s.WithReason("the contract ends").MovePair(ctx, k.ID, registry.Retired, true))
+	refused(t, "is retired, and can't become active; it can become destroyed", s.MovePair(ctx, k.ID, registry.Active, false))
 	if got := statesOf(t, s, k.ID); got != "retired retired" {
 		t.Errorf("states %s", got)
 	}
