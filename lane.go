@@ -221,7 +221,7 @@ func (l *Lane) checkOpening() (err error) {
 	}
 	if l.c.AcceptRSAOAEP != "" {
 		if !l.mayAdd(alg.RSAOAEP) {
-			return errors.New("AcceptRSAOAEP: the profile does not let a lane add RSA-OAEP")
+			return fmt.Errorf("AcceptRSAOAEP: the profile does not let a lane add %s", alg.RSAOAEP)
 		}
 		l.accept.keys = append(l.accept.keys, alg.RSAOAEP)
 	}

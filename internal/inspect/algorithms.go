@@ -109,7 +109,7 @@ func (x *examiner) remarkAlgorithm(t *token, name, value string) (Mark, string) 
 	case name == "enc" && !slices.Contains(x.contents(), value):
 		return Bad, "no content encryption of these profiles"
 	case name == "alg" && t.layer == fault.JWE && value == alg.RSAOAEP.Name:
-		return Note, "RSA-OAEP with SHA-1: only where a lane accepts it on purpose"
+		return Note, alg.RSAOAEP.Name + " with SHA-1: only where a lane accepts it on purpose"
 	case name == "alg" && t.layer == fault.JWE && !slices.Contains(x.keyEncryptions(), value),
 		name == "alg" && t.layer == fault.JWS && !slices.Contains(x.signatures(), value):
 		return Bad, "no algorithm of these profiles"

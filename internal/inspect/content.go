@@ -48,7 +48,7 @@ func (x *examiner) openContent(cek []byte) (content []byte, ok bool) {
 // and returns the key that was probably meant.
 func (x *examiner) contentKey(cek []byte, c *alg.Content, enc string) []byte {
 	due := c.CEK
-	if enc == "A192GCM" {
+	if enc == a192GCM {
 		due = 24
 	}
 	if len(cek) == due {
@@ -77,7 +77,7 @@ func (x *examiner) contentKey(cek []byte, c *alg.Content, enc string) []byte {
 		}
 	}
 	x.fault(stepKey, fault.OpenCEKLength, "encrypted key", text)
-	if c.Block == 0 && gcmNames[len(cek)] != "" {
+	if c.Block == 0 && gcmName(len(cek)) != "" {
 		return cek
 	}
 	whole := make([]byte, due)
@@ -85,8 +85,21 @@ func (x *examiner) contentKey(cek []byte, c *alg.Content, enc string) []byte {
 	return whole
 }
 
-// gcmNames is AES-GCM by the length of its key.
-var gcmNames = map[int]string{16: alg.A128GCM.Name, 24: "A192GCM", 32: alg.A256GCM.Name}
+// a192GCM is not in the table; a sender may use it all the same.
+const a192GCM = "A192GCM"
+
+// gcmName returns the name of AES-GCM with a key of n bytes, or "".
+func gcmName(n int) string {
+	for _, c := range alg.Contents {
+		if c.Block == 0 && c.CEK == n {
+			return c.Name
+		}
+	}
+	if n == 24 {
+		return a192GCM
+	}
+	return ""
+}
 
 // openGCM decrypts first and compares tags afterwards, which an opener must
 // never do: that is how it sees what would have fitted.
@@ -122,7 +135,7 @@ func (x *examiner) openGCM(key []byte) (content []byte, ok bool) {
 		if n < leastTag || subtle.ConstantTimeCompare(due[:n], tag[:n]) == 0 {
 			continue
 		}
-		x.opened(gcmNames[len(key)], i, aad.name)
+		x.opened(gcmName(len(key)), i, aad.name)
 		x.oddIV(c, len(iv))
 		x.oddTag(c, len(tag), behind)
 		return plaintext, true
@@ -181,7 +194,7 @@ func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
 	sealed := bytes.Join([][]byte{t.data[2], t.data[3], t.data[4]}, nil)
 	for _, aad := range t.additionalData()[:2] {
 		if content, err := aead.Open(nil, nil, sealed, aad.data); err == nil {
-			x.opened(gcmNames[len(key)], 0, "")
+			x.opened(gcmName(len(key)), 0, "")
 			x.oddTag(c, len(t.data[4]), len(t.data[4]) == 0)
 			return content, true
 		}
