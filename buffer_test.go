@@ -11,6 +11,7 @@ import (
 	"github.com/sealane/sealane/keyring"
 
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 // TestBuffers seals into and opens in buffers of every kind: none, too small,
@@ -125,7 +126,7 @@ func TestPayloadEnds(t *testing.T) {
 func TestLimitOfUnsigned(t *testing.T) {
 	c := issuerConfig(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
 	c.MaxPayload = 100
-	l := newLane(t, c)
+	l := testlane.New(t, c)
 	if _, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 100))); err != nil {
 		t.Error(err)
 	}

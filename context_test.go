@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -49,8 +50,8 @@ func TestContextReachesKeys(t *testing.T) {
 	begun := func() {}
 	key := remote{testkey.RSA(t, "provider", 2048), func() { begun() }}
 	customer, _ := riskos(t)
-	provider := newLane(t, sealane.Config{Profile: load(t, "riskos"), Side: sealane.ServerSide,
-		Ours:   ring(t, keyring.Key{State: keyring.Active, ID: "p1", Private: key}),
+	provider := testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ServerSide,
+		Ours:   testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "p1", Private: key}),
 		Theirs: testkey.Theirs(t, "c1", testkey.RSA(t, "customer", 2048))})
 	token := seal(t, customer, "{}")
 	if m, err := provider.Open(t.Context(), token); err != nil || string(m.Payload()) != "{}" {

@@ -17,6 +17,7 @@ import (
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -26,10 +27,10 @@ const ledgerFile = "testdata/profiles/ledger.yaml"
 // ledger returns both ends of a lane whose profile is a file of its own.
 func ledger(t testing.TB) (buyer, supplier *sealane.Lane) {
 	t.Helper()
-	p := load(t, ledgerFile)
+	p := testlane.Profile(t, ledgerFile)
 	b, s := testkey.RSA(t, "buyer", 3072), testkey.RSA(t, "supplier", 3072)
-	return newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "b1", b), Theirs: testkey.Theirs(t, "s1", s)}),
-		newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "s1", s), Theirs: testkey.Theirs(t, "b1", b)})
+	return testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "b1", b), Theirs: testkey.Theirs(t, "s1", s)}),
+		testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "s1", s), Theirs: testkey.Theirs(t, "b1", b)})
 }
 
 // headerOf reads the first header of a token without any of our code.
@@ -90,7 +91,7 @@ func TestDialectIsAFile(t *testing.T) {
 	if key, enc := headerOf(t, []byte(sealed.Sealed)); key != "RSA-OAEP-256" || enc != "A128CBC-HS256" {
 		t.Errorf("sent with %s and %s", key, enc)
 	}
-	r := inspect.Examine(request, inspect.Options{Profiles: []*profile.Profile{load(t, ledgerFile), load(t, "riskos"), load(t, "rdx")},
+	r := inspect.Examine(request, inspect.Options{Profiles: []*profile.Profile{testlane.Profile(t, ledgerFile), testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")},
 		Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}},
 		Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &testkey.RSA(t, "buyer", 3072).PublicKey}}})
 	if r.Fault != "" || r.Inner == nil || r.Signature == nil || !r.Signature.Holds || !r.Profiles[0].Fits || r.Opening.Content != "A128CBC-HS256" {
@@ -141,7 +142,7 @@ func ledgerMaterial(t testing.TB) malform.Material {
 // inspect names it in the dialect's own terms.
 func TestDialectsFaults(t *testing.T) {
 	_, supplier := ledger(t)
-	p, m := load(t, ledgerFile), ledgerMaterial(t)
+	p, m := testlane.Profile(t, ledgerFile), ledgerMaterial(t)
 	o := inspect.Options{Profiles: []*profile.Profile{p}, MaxToken: m.Limit,
 		Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}, {Name: "other", Private: testkey.RSA(t, "stranger", 3072)}},
 		Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &m.Signer.PublicKey}, {Name: "other", Public: &m.Other.PublicKey}}}

@@ -9,6 +9,7 @@ import (
 	"github.com/sealane/sealane/internal/libcrypto"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -32,8 +33,8 @@ func openssl(t *testing.T, c sealane.Config) *sealane.Lane {
 		}
 		theirs = append(theirs, k)
 	}
-	c.Ours, c.Theirs = ring(t, ours...), ring(t, theirs...)
-	return newLane(t, c)
+	c.Ours, c.Theirs = testlane.Ring(t, ours...), testlane.Ring(t, theirs...)
+	return testlane.New(t, c)
 }
 
 // TestEnginesAgree: what one seals the other opens, and every malformed message is

@@ -14,6 +14,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -24,7 +25,7 @@ func side(t testing.TB, end sealane.Side) sealane.Config {
 	if end == sealane.ServerSide {
 		ours, theirs = theirs, ours
 	}
-	return sealane.Config{Profile: load(t, "riskos"), Side: end,
+	return sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: end,
 		Ours:   testkey.Ours(t, ours, testkey.RSA(t, ours, 2048)),
 		Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
 }
@@ -39,7 +40,7 @@ func (brokenOps) Verify(_, _ []byte, _ crypto.SignerOpts) error   { return errGo
 func broken(t *testing.T, id string) *keyring.Ring {
 	t.Helper()
 	key := &testkey.RSA(t, id, 2048).PublicKey
-	return ring(t, keyring.Key{State: keyring.Active, ID: id, Public: key, PublicOps: brokenOps{}})
+	return testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Public: key, PublicOps: brokenOps{}})
 }
 
 // TestBrokenVerifier: a key of the partner's that we cannot use is no fault of the
@@ -47,7 +48,7 @@ func broken(t *testing.T, id string) *keyring.Ring {
 func TestBrokenVerifier(t *testing.T) {
 	c := side(t, sealane.ServerSide)
 	c.Theirs = broken(t, "customer")
-	m, err := newLane(t, c).Open(t.Context(), seal(t, newLane(t, side(t, sealane.ClientSide)), "{}"))
+	m, err := testlane.New(t, c).Open(t.Context(), seal(t, testlane.New(t, side(t, sealane.ClientSide)), "{}"))
 	if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) || m != nil {
 		t.Error(err)
 	}
@@ -88,7 +89,7 @@ func TestSealingThatFails(t *testing.T) {
 		c2 := side(t, sealane.ClientSide)
 		c.change(&c2, cancel)
 		buffer := append(make([]byte, 0, 1<<16), "front"...)
-		token, err := newLane(t, c2).AppendSeal(ctx, buffer, []byte(secret))
+		token, err := testlane.New(t, c2).AppendSeal(ctx, buffer, []byte(secret))
 		if !errors.Is(err, c.want) || errors.Is(err, sealane.ErrUnavailable) != (c.want == errGone) || token != nil {
 			t.Errorf("%s: %d bytes, %v", name, len(token), err)
 		}
@@ -115,7 +116,7 @@ func TestOwnKeyForTheirs(t *testing.T) {
 			t.Errorf("%s: %v", end, err)
 		}
 		// One that is retired, or not in use yet, verifies too.
-		c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: "new", Private: testkey.RSA(t, "provider", 2048)},
+		c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "new", Private: testkey.RSA(t, "provider", 2048)},
 			keyring.Key{State: keyring.Retiring, ID: "old", Private: testkey.RSA(t, "customer", 2048)})
 		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), `"old"`) {
 			t.Errorf("%s: %v", end, err)
@@ -134,14 +135,14 @@ func TestKnownSigner(t *testing.T) {
 		"absent":           {false, false, true},
 	} {
 		c := side(t, sealane.ServerSide)
-		p := load(t, "riskos")
+		p := testlane.Profile(t, "riskos")
 		p.Request.Sign.Kid.Open = strings.Fields(open)
 		c.Profile = p
-		provider := newLane(t, c)
+		provider := testlane.New(t, c)
 		for i, id := range []string{"customer", "customer-2", ""} {
 			c := side(t, sealane.ClientSide)
-			c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: id, Private: testkey.RSA(t, "customer", 2048)})
-			m, err := provider.Open(t.Context(), seal(t, newLane(t, c), "{}"))
+			c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Private: testkey.RSA(t, "customer", 2048)})
+			m, err := provider.Open(t.Context(), seal(t, testlane.New(t, c), "{}"))
 			if fine[i] {
 				if err != nil {
 					t.Errorf("%s, signed under %q: %v", open, id, err)

@@ -10,20 +10,21 @@ import (
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 // ends are both ends of a RiskOS and of an RDX lane whose keys are the same in
 // every process, as a fuzz target needs.
 func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
 	ours, theirs := testkey.Fixed(), testkey.OtherFixed()
-	riskos, rdx := load(t, "riskos"), load(t, "rdx")
+	riskos, rdx := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")
 	return []*sealane.Lane{
-			newLane(t, sealane.Config{Profile: riskos, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
-			newLane(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
+			testlane.New(t, sealane.Config{Profile: riskos, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
+			testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
 				SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
 		}, []*sealane.Lane{
-			newLane(t, sealane.Config{Profile: riskos, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
-			newLane(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
+			testlane.New(t, sealane.Config{Profile: riskos, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
+			testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
 		}
 }
 
@@ -103,7 +104,7 @@ func opened(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 // byte, and nobody else does.
 func FuzzSealOpen(f *testing.F) {
 	lanes, partners := ends(f)
-	stranger := newLane(f, sealane.Config{Profile: lanes[0].Profile(), Side: sealane.ServerSide,
+	stranger := testlane.New(f, sealane.Config{Profile: lanes[0].Profile(), Side: sealane.ServerSide,
 		Ours: testkey.Ours(f, "o1", testkey.Fixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
 	for where := range byte(6) {
 		f.Add(where, []byte(`{"id":"1"}`), uint16(0), uint16(0))

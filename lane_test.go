@@ -13,48 +13,22 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
-
-func load(t testing.TB, name string) *profile.Profile {
-	t.Helper()
-	p, err := profile.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func newLane(t testing.TB, c sealane.Config) *sealane.Lane {
-	t.Helper()
-	l, err := sealane.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func ring(t testing.TB, keys ...keyring.Key) *keyring.Ring {
-	t.Helper()
-	r, err := keyring.New(keys...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
 
 // riskos returns both ends of a RiskOS lane.
 func riskos(t testing.TB) (customer, provider *sealane.Lane) {
 	t.Helper()
 	c, p := riskosConfigs(t)
-	return newLane(t, c), newLane(t, p)
+	return testlane.New(t, c), testlane.New(t, p)
 }
 
 func riskosConfigs(t testing.TB) (customer, provider sealane.Config) {
 	t.Helper()
 	ck, pk := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	return sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)},
 		sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)}
 }
@@ -67,18 +41,18 @@ const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 // vcas returns the sender's end of an RDX lane.
 func vcas(t testing.TB, id string, to string) *sealane.Lane {
 	t.Helper()
-	return newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
+	return testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
 }
 
 // issuer returns the receiver's end.
 func issuer(t testing.TB, keys ...keyring.Key) *sealane.Lane {
 	t.Helper()
-	return newLane(t, issuerConfig(t, keys...))
+	return testlane.New(t, issuerConfig(t, keys...))
 }
 
 func issuerConfig(t testing.TB, keys ...keyring.Key) sealane.Config {
 	t.Helper()
-	return sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide, Environment: "STAG", Ours: ring(t, keys...), SenderAuth: sealane.SenderMutualTLS}
+	return sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ServerSide, Environment: "STAG", Ours: testlane.Ring(t, keys...), SenderAuth: sealane.SenderMutualTLS}
 }
 
 func seal(t testing.TB, l *sealane.Lane, payload string) []byte {
@@ -176,10 +150,10 @@ func TestOverlap(t *testing.T) {
 	// The same for signatures: two certificates of the customer verify.
 	c := providerConfig(t)
 	renewed := testkey.RSA(t, "customer-new", 2048)
-	c.Theirs = ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{State: keyring.Active, ID: "c1", Public: &renewed.PublicKey})
-	provider := newLane(t, c)
+	c.Theirs = testlane.Ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{State: keyring.Active, ID: "c1", Public: &renewed.PublicKey})
+	provider := testlane.New(t, c)
 	for _, name := range []string{"customer", "customer-new"} {
-		customer := newLane(t, sealane.Config{Profile: load(t, "riskos"), Side: sealane.ClientSide,
+		customer := testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ClientSide,
 			Ours: testkey.Ours(t, "whatever", testkey.RSA(t, name, 2048)), Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048))})
 		message, err := provider.Open(t.Context(), seal(t, customer, "{}"))
 		if err != nil {
@@ -205,7 +179,7 @@ func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
 	}
 	c := issuerConfig(t, key)
 	c.AcceptRSAOAEP = "partner's library is old; ticket 12"
-	message, err := newLane(t, c).OpenUnverified(t.Context(), sha1Token(t))
+	message, err := testlane.New(t, c).OpenUnverified(t.Context(), sha1Token(t))
 	if err != nil || string(message.Payload()) != "{}" {
 		t.Error(err)
 	}
@@ -217,7 +191,7 @@ func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
 }
 
 func TestConfigs(t *testing.T) {
-	rdx, ris := load(t, "rdx"), load(t, "riskos")
+	rdx, ris := testlane.Profile(t, "rdx"), testlane.Profile(t, "riskos")
 	for name, c := range map[string]struct {
 		config sealane.Config
 		says   string
@@ -253,7 +227,7 @@ func TestMissingKeys(t *testing.T) {
 	} {
 		c := providerConfig(t)
 		change(&c)
-		l := newLane(t, c)
+		l := testlane.New(t, c)
 		for _, err := range []error{l.Ready(), second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
 			if !errors.Is(err, sealane.ErrNotSupported) {
 				t.Errorf("%s: %v", name, err)
@@ -265,7 +239,7 @@ func TestMissingKeys(t *testing.T) {
 // TestKeyIDWhereTheProfileNeedsOne: without it, nothing would open.
 func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
 	key := testkey.RSA(t, "issuer", 2048)
-	sender := newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ClientSide, Theirs: ring(t, keyring.Key{State: keyring.Active, Public: &key.PublicKey})})
+	sender := testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ClientSide, Theirs: testlane.Ring(t, keyring.Key{State: keyring.Active, Public: &key.PublicKey})})
 	for _, err := range []error{sender.Ready(), second(sender.Seal(t.Context(), nil)), issuer(t, keyring.Key{State: keyring.Active, Private: key}).Ready()} {
 		if !errors.Is(err, sealane.ErrNotSupported) || sealane.FaultOf(err) != "local.no-key-id" {
 			t.Error(err)
@@ -275,11 +249,11 @@ func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
 
 // TestProfileChangedAfterwards: what a lane verifies is settled when it is made.
 func TestProfileChangedAfterwards(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	customer, _ := riskos(t)
 	c := providerConfig(t)
 	c.Profile = p
-	l := newLane(t, c)
+	l := testlane.New(t, c)
 	p.Request.Sign.Alg.Open[0] = "none"
 	p.Request.Sign = nil
 	in := l.Inbound().Direction()
@@ -299,10 +273,10 @@ func TestProfileChangedAfterwards(t *testing.T) {
 func TestTwoPairs(t *testing.T) {
 	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
 	c := providerConfig(t)
-	c.Theirs = ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Public: &sign.PublicKey}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Public: &enc.PublicKey})
-	provider := newLane(t, c)
-	customer := newLane(t, sealane.Config{Profile: c.Profile, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
-		Ours: ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Private: sign}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Private: enc})})
+	c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Public: &sign.PublicKey}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Public: &enc.PublicKey})
+	provider := testlane.New(t, c)
+	customer := testlane.New(t, sealane.Config{Profile: c.Profile, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
+		Ours: testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Private: sign}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Private: enc})})
 	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
 		if _, err := ends[1].Open(t.Context(), seal(t, ends[0], "{}")); err != nil {
 			t.Error(err)
@@ -315,7 +289,7 @@ func second[T any](_ T, err error) error { return err }
 func TestLimits(t *testing.T) {
 	c, p := riskosConfigs(t)
 	c.MaxPayload, p.MaxPayload = 1000, 1000
-	customer, provider := newLane(t, c), newLane(t, p)
+	customer, provider := testlane.New(t, c), testlane.New(t, p)
 	if _, err := provider.Open(t.Context(), seal(t, customer, strings.Repeat("x", 1000))); err != nil {
 		t.Errorf("a payload of the limit's size does not open: %v", err)
 	}

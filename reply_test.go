@@ -7,6 +7,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -16,15 +17,15 @@ func TestSealReply(t *testing.T) {
 	oldC, newC := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "customer-new", 2048)
 	oldP, newP := testkey.RSA(t, "provider", 2048), testkey.RSA(t, "provider-new", 2048)
 	c := providerConfig(t)
-	c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: "p-new", Private: newP}, keyring.Key{State: keyring.Retiring, ID: "p-old", Private: oldP})
-	c.Theirs = ring(t, keyring.Key{State: keyring.Active, ID: "c-old", Public: &oldC.PublicKey}, keyring.Key{State: keyring.Staged, ID: "c-new", Public: &newC.PublicKey})
-	provider := newLane(t, c)
+	c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "p-new", Private: newP}, keyring.Key{State: keyring.Retiring, ID: "p-old", Private: oldP})
+	c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "c-old", Public: &oldC.PublicKey}, keyring.Key{State: keyring.Staged, ID: "c-new", Public: &newC.PublicKey})
+	provider := testlane.New(t, c)
 	for _, ours := range []keyring.Key{{ID: "c-old", Private: oldC}, {ID: "c-new", Private: newC}} {
 		for _, theirs := range []keyring.Key{{ID: "p-old", Public: &oldP.PublicKey}, {ID: "p-new", Public: &newP.PublicKey}} {
 			ours.State, theirs.State = keyring.Active, keyring.Active
 			c := customerConfig(t)
-			c.Ours, c.Theirs = ring(t, ours), ring(t, theirs)
-			customer := newLane(t, c)
+			c.Ours, c.Theirs = testlane.Ring(t, ours), testlane.Ring(t, theirs)
+			customer := testlane.New(t, c)
 			request, err := provider.Open(t.Context(), seal(t, customer, "{}"))
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +53,7 @@ func TestSealReplyWithOneUse(t *testing.T) {
 	pair := func(id string, use keyring.Use) keyring.Key {
 		return keyring.Key{State: keyring.Active, ID: id, Use: use}
 	}
-	with := func(sig, enc keyring.Key) *keyring.Ring { return ring(t, sig, enc) }
+	with := func(sig, enc keyring.Key) *keyring.Ring { return testlane.Ring(t, sig, enc) }
 	private := func(k keyring.Key, p keyring.Private) keyring.Key { k.Private = p; return k }
 	c, p := riskosConfigs(t)
 	c.Ours = with(private(pair("cs", keyring.UseSig), sign), private(pair("ce", keyring.UseEnc), enc))
@@ -62,10 +63,10 @@ func TestSealReplyWithOneUse(t *testing.T) {
 		for _, k := range r.Infos() {
 			keys = append(keys, keyring.Key{ID: k.ID, State: k.State, Use: k.Use, Public: k.Public})
 		}
-		return ring(t, keys...)
+		return testlane.Ring(t, keys...)
 	}
 	c.Theirs, p.Theirs = public(p.Ours), public(c.Ours)
-	customer, provider := newLane(t, c), newLane(t, p)
+	customer, provider := testlane.New(t, c), testlane.New(t, p)
 	request, err := provider.Open(t.Context(), seal(t, customer, "{}"))
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -32,7 +33,7 @@ func TestWhoSigned(t *testing.T) {
 	_, provider := riskos(t)
 	mallory := customerConfig(t)
 	mallory.Ours = testkey.Ours(t, "c1", testkey.RSA(t, "mallory", 2048)) // the customer's key ID, another key
-	if m, err := provider.Open(t.Context(), seal(t, newLane(t, mallory), "{}")); !errors.Is(err, sealane.ErrSignature) || m != nil {
+	if m, err := provider.Open(t.Context(), seal(t, testlane.New(t, mallory), "{}")); !errors.Is(err, sealane.ErrSignature) || m != nil {
 		t.Error(err)
 	}
 	unsigned := testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)
@@ -54,7 +55,7 @@ func TestKeyStoreGone(t *testing.T) {
 	token := seal(t, customer, "{}")
 	c := providerConfig(t)
 	c.Ours = testkey.Ours(t, "p1", gone{testkey.RSA(t, "provider", 2048)})
-	l := newLane(t, c)
+	l := testlane.New(t, c)
 	for _, err := range []error{second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
 		if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) || sealane.OutcomeOf(err) != profile.Unavailable {
 			t.Error(err)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 )
@@ -279,7 +280,7 @@ func theirs(t *testing.T, folder string) (read int) {
 		public := keyring.Key{State: keyring.Active, ID: alias, Public: f.PublicKey}
 		if len(f.Certificates) > 0 {
 			public.Certificate = f.Certificates[0]
-			if v := cert.Check(f.Certificates[0], dialect(t, "rdx").Certificate, time.Now()); v.Refused() || v.Warned() {
+			if v := cert.Check(f.Certificates[0], testlane.Profile(t, "rdx").Certificate, time.Now()); v.Refused() || v.Warned() {
 				t.Errorf("%s does not fit: %+v", name, v)
 			}
 		}
@@ -303,7 +304,7 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 		t.Fatal(err)
 	}
 	lane := func(side sealane.Side, ours, theirs *keyring.Ring) *sealane.Lane {
-		l, err := sealane.New(sealane.Config{Profile: dialect(t, "rdx"), Side: side, Environment: "STAG", Ours: ours, Theirs: theirs, SenderAuth: sealane.SenderUnauthenticated})
+		l, err := sealane.New(sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: side, Environment: "STAG", Ours: ours, Theirs: theirs, SenderAuth: sealane.SenderUnauthenticated})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

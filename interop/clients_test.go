@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,12 +17,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/internal/sandbox/riskos"
-	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyfile"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealanetest"
 )
 
 // The programs Client, client.mjs and client.py are written from the partners'
@@ -212,19 +210,10 @@ func certificateOf(t *testing.T, in language, file, kind string) (folder, certif
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := cert.Check(read.Certificates[0], dialect(t, kind).Certificate, time.Now()); v.Refused() {
+	if v := cert.Check(read.Certificates[0], testlane.Profile(t, kind).Certificate, time.Now()); v.Refused() {
 		t.Errorf("the certificate does not fit %s: %+v", kind, v)
 	}
 	return folder, certificate
-}
-
-func dialect(t *testing.T, name string) *profile.Profile {
-	t.Helper()
-	p, err := profile.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
 // errorsFile writes the table of errors that the page promises, from the profile, where a foreign program reads it.
@@ -235,7 +224,7 @@ func errorsFile(t *testing.T) string {
 		Texts  []string `json:"texts"`
 	}
 	table := map[profile.Outcome]row{}
-	for _, r := range dialect(t, "riskos").Errors.Table {
+	for _, r := range testlane.Profile(t, "riskos").Errors.Table {
 		table[r.On] = row{r.Status, append([]string{r.Text}, r.Also...)}
 	}
 	data, err := json.Marshal(table)
@@ -293,35 +282,19 @@ func TestForeignCustomers(t *testing.T) {
 }
 
 // TestForeignNewcomers: a customer whose certificate was never exchanged. The
-// stand-in is the binary's, with an account that its command line can't make.
+// stand-in is the one of the command line, with an account that it can't make.
 func TestForeignNewcomers(t *testing.T) {
 	t.Parallel()
-	key := testkey.RSA(t, "ours", 2048)
-	lane, err := sealane.New(sealane.Config{
-		Profile: dialect(t, "riskos"), Side: sealane.ServerSide, Sealing: sealane.SealingOptional, Ours: testkey.Ours(t, ourKeyID, key),
-	})
+	nobody, err := keyring.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider, err := riskos.NewProvider([]riskos.Account{{Name: "newcomer", APIKey: "newcomer-key", Lane: lane}},
-		func() http.Handler { return &riskos.Service{} }, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(provider)
-	t.Cleanup(server.Close)
-	made, err := cert.Create(key, cert.Template{CommonName: "provider.example", NotBefore: time.Now(), Usages: []string{"digitalSignature", "keyEncipherment"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := filepath.Join(t.TempDir(), "provider.pem")
-	if err := os.WriteFile(certificate, cert.EncodePEM(made), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{Customer: nobody})
+	_, certificate := sealanetest.ProviderKey().WriteFiles(t)
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			folder, _ := certificateOf(t, c.in, c.file, "riskos")
-			play(t, foreign(limited(t), t, c.in, c.file, "unexchanged", folder, server.URL, certificate, "newcomer-key", errorsFile(t)), "error.no-exchange Bad Request")
+			play(t, foreign(limited(t), t, c.in, c.file, "unexchanged", folder, p.URL, certificate, p.APIKey, errorsFile(t)), "error.no-exchange Bad Request")
 		})
 	}
 }

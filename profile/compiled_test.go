@@ -8,13 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
 // TestClone: a clone is equal, and shares no memory that could be written to.
 func TestClone(t *testing.T) {
 	for _, name := range profile.Names() {
-		p := load(t, name)
+		p := testlane.Profile(t, name)
 		p.Errors.Table[0].Also = append(p.Errors.Table[0].Also, "more") // so that no list is empty in both
 		p.Request.Encrypt.Alg.LaneMayAdd = []string{"RSA-OAEP"}
 		p.Request.Encrypt.Enc.LaneMayAdd = []string{"A256GCM"}
@@ -60,7 +61,7 @@ func sharedMemory(path string, a, b reflect.Value) (shared []string) {
 // TestCompiledNeverChanges: neither the profile that was compiled nor any that is
 // returned reaches into it.
 func TestCompiledNeverChanges(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	c, err := p.Compile()
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestCompiledNeverChanges(t *testing.T) {
 
 // TestCompiledAnswersAsItsProfile compares the methods with the data.
 func TestCompiledAnswersAsItsProfile(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	c, err := p.Compile()
 	if err != nil {
 		t.Fatal(err)
@@ -128,7 +129,7 @@ func TestCompiledAnswersAsItsProfile(t *testing.T) {
 		!out.Accepts("application/json") || out.Accepts("text/plain") || out.ContentType() != "application/json" {
 		t.Errorf("response: %+v", out.Direction())
 	}
-	rdx, err := load(t, "rdx").Compile()
+	rdx, err := testlane.Profile(t, "rdx").Compile()
 	if err != nil {
 		t.Fatal(err)
 	}

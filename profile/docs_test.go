@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -15,7 +16,7 @@ var update = flag.Bool("update", false, "write the tables of errors in docs anew
 
 // TestErrorTables keeps the tables of errors in the pages the same as the profiles.
 func TestErrorTables(t *testing.T) {
-	riskos, rdx := load(t, "riskos"), load(t, "rdx")
+	riskos, rdx := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")
 	for page, table := range map[string]string{
 		"profiles/riskos.md": errorTable(riskos),
 		"profiles/rdx.md":    errorTable(rdx),

@@ -10,20 +10,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
-func load(t testing.TB, name string) *profile.Profile {
-	t.Helper()
-	p, err := profile.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 func TestRecognize(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	row, _ := p.Errors.Row(profile.Decryption)
 	unsupported, _ := p.Errors.Row(profile.NotSupported)
 	body := func(text string) string { return fmt.Sprintf(`{"eval_id":"1","error":%q}`, text) }
@@ -51,7 +43,7 @@ func TestRecognize(t *testing.T) {
 }
 
 func TestPaths(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	for raw, want := range map[string]map[string]string{
 		"/api/evaluation":          nil,
 		"/api/evaluation/a%20b":    {"version": "a b"},
@@ -179,8 +171,8 @@ func TestOwnFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if p := load(t, file); p.Request.Body.Field != "EncryptedPayload" {
-		t.Errorf("%+v", p.Request.Body)
+	if p, err := profile.Load(file); err != nil || p.Request.Body.Field != "EncryptedPayload" {
+		t.Errorf("%v %+v", err, p)
 	}
 	if _, err := profile.Load("unknown"); err == nil || !strings.Contains(err.Error(), "riskos") {
 		t.Error(err)

@@ -5,13 +5,14 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
 // TestSpecificationOfRiskOS compares the profile with the vendor's specification, "Payload Encryption (Optional)",
 // typed from it. It is the only place besides the profile that has the texts of errors.
 func TestSpecificationOfRiskOS(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	for _, e := range []struct{ method, path, identifier string }{
 		{"POST", "/api/evaluation", "eval_id"}, {"POST", "/api/evaluation/v1", "eval_id"}, {"PATCH", "/api/evaluation/123", "eval_id"},
 		{"POST", "/api/docv/upload", "docv_previous_reference_id"}, {"PATCH", "/api/docv/upload/123", "docv_previous_reference_id"},

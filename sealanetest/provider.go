@@ -21,7 +21,8 @@ type ProviderOptions struct {
 	// APIKey is the account's. The default is "test-api-key".
 	APIKey string
 	// Customer has the customer's public keys. The default is CustomerKey; with another ring, give the
-	// customer's lane the private keys (CustomerConfig, with Ours).
+	// customer's lane the private keys (CustomerConfig, with Ours). An empty ring stands for an account
+	// whose keys were never exchanged.
 	Customer *keyring.Ring
 	// Sealing says whether plain requests are served. The default is sealane.SealingOptional.
 	Sealing sealane.Sealing

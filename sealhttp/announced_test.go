@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 // TestTriggerOff: the word that says "not sealed" counts in any case.
@@ -39,7 +40,7 @@ func TestAnnouncedElsewhere(t *testing.T) {
 
 // TestMediaTypes: none, an empty one, and each that the profile lists.
 func TestMediaTypes(t *testing.T) {
-	p := load(t, "riskos")
+	p := testlane.Profile(t, "riskos")
 	p.Request.Body.Accept = []string{"application/jose+json", "text/json"}
 	for contentType, status := range map[string]int{
 		"": 200, "application/json": 200, "APPLICATION/JSON": 200, "application/jose+json": 200,

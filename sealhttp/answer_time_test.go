@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -57,7 +58,7 @@ func noting(t *testing.T, h http.Handler, hurry bool) (s *httptest.Server, set f
 // TestSilentBody: a body that doesn't come is refused when its time is over, on a
 // server that has no time-out of its own.
 func TestSilentBody(t *testing.T) {
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	start := time.Now()
 	h := &sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard}
 	s, set := noting(t, h, true)
@@ -82,7 +83,7 @@ func TestSilentBody(t *testing.T) {
 // TestServiceHasTime: a body's deadline does not go on to count while the request
 // is served: it would end as one whose client went away.
 func TestServiceHasTime(t *testing.T) {
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	var set func() []time.Time
 	s, set := noting(t, &sealhttp.Handler{
 		Lane: sealhttp.OneLane(lane), Log: discard,
@@ -138,7 +139,7 @@ func TestLogAfterAnswer(t *testing.T) {
 			if c.change != nil {
 				c.change(&c2)
 			}
-			lane, read := newLane(t, c2), make(chan bool)
+			lane, read := testlane.New(t, c2), make(chan bool)
 			s := httptest.NewServer(&sealhttp.Handler{
 				Lane: sealhttp.OneLane(lane),
 				Next: http.HandlerFunc(echo),

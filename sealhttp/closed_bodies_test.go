@@ -61,7 +61,7 @@ func TestRequestsAreClosed(t *testing.T) {
 	}{
 		"no lane":             {nil, "POST"},
 		"no lane for it":      {func(*http.Request) (*sealane.Lane, error) { return nil, errBroken }, "POST"},
-		"the server's lane":   {sealhttp.OneLane(newLane(t, config(t, sealane.ServerSide))), "POST"},
+		"the server's lane":   {sealhttp.OneLane(testlane.New(t, config(t, sealane.ServerSide))), "POST"},
 		"not listed":          {sealhttp.OneLane(lane), "PUT"},
 		"no key":              {sealhttp.OneLane(customer(t, func(c *sealane.Config) { c.Theirs = nil })), "POST"},
 		"larger than allowed": {sealhttp.OneLane(customer(t, func(c *sealane.Config) { c.MaxPayload = 1 })), "POST"},

@@ -17,26 +17,8 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
-	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
-
-// changed loads an embedded profile with one text in place of another.
-func changed(t *testing.T, name, from, to string) *profile.Profile {
-	t.Helper()
-	source, err := profile.Source(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(source), from) {
-		t.Fatalf("profile %s has no %q", name, from)
-	}
-	p, err := profile.Parse([]byte(strings.Replace(string(source), from, to, 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // TestLostAfterSending: an error from then on does not say that nothing happened.
 func TestLostAfterSending(t *testing.T) {
@@ -78,7 +60,7 @@ func TestProcessedOrNot(t *testing.T) {
 }
 
 func TestSealedUpstreamErrors(t *testing.T) {
-	p := changed(t, "riskos", "upstream_errors: plain", "upstream_errors: sealed")
+	p := testlane.Profile(t, "riskos", "upstream_errors: plain", "upstream_errors: sealed")
 	use := func(c *sealane.Config) { c.Profile = p }
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(422)
@@ -99,13 +81,13 @@ func TestSealedUpstreamErrors(t *testing.T) {
 
 // TestRDXInAMember: the token in a JSON member, which the vendor's partners may want.
 func TestRDXInAMember(t *testing.T) {
-	p := changed(t, "rdx", "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
+	p := testlane.Profile(t, "rdx", "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
 	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
-	ingress := newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, alias, key)})
+	ingress := testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, alias, key)})
 	s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(ingress), Next: http.HandlerFunc(echo), Log: discard})
 	defer s.Close()
-	egress := newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, alias, key)})
+	egress := testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, alias, key)})
 	tap := &recording{}
 	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(egress), Base: tap}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
 	if err != nil || answer.StatusCode != 200 || !strings.HasPrefix(tap.request, `{"EncryptedPayload":"ey`) {
@@ -157,7 +139,7 @@ func TestConcurrent(t *testing.T) {
 
 // TestPanicLeavesNoTrace: a service that panics gives its place back.
 func TestPanicLeavesNoTrace(t *testing.T) {
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane:        sealhttp.OneLane(lane),
 		Next:        http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
@@ -176,7 +158,7 @@ func TestPanicLeavesNoTrace(t *testing.T) {
 func TestWrongSide(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
 	defer s.Close()
-	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": newLane(t, config(t, sealane.ServerSide))} {
+	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": testlane.New(t, config(t, sealane.ServerSide))} {
 		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || !strings.Contains(err.Error(), "ClientSide") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -257,7 +239,7 @@ func TestPlainErrorTooLarge(t *testing.T) {
 
 // TestServersOwnTimeOut: a server's shorter time-out is not made longer.
 func TestServersOwnTimeOut(t *testing.T) {
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	s := httptest.NewUnstartedServer(&sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard})
 	s.Config.ReadTimeout = 200 * time.Millisecond
 	s.Start()

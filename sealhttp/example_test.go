@@ -10,47 +10,21 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealanetest"
 	"github.com/sealane/sealane/sealhttp"
 )
 
 // exampleLanes returns both ends of a lane. In programs the keys come from files, a
 // vault or a hardware module (package kms), and the partner's from its certificate.
 func exampleLanes() (customer, provider *sealane.Lane) {
-	riskos, err := profile.Load("riskos")
+	customer, err := sealane.New(sealanetest.CustomerConfig())
 	if err != nil {
 		log.Fatal(err)
 	}
-	customerKey, err := cert.GenerateKey(2048)
+	provider, err = sealane.New(sealanetest.ProviderConfig())
 	if err != nil {
 		log.Fatal(err)
 	}
-	providerKey, err := cert.GenerateKey(2048)
-	if err != nil {
-		log.Fatal(err)
-	}
-	lane := func(side sealane.Side, ours, theirs keyring.Key) *sealane.Lane {
-		c := sealane.Config{Profile: riskos, Side: side}
-		if c.Ours, err = keyring.New(ours); err != nil {
-			log.Fatal(err)
-		}
-		if c.Theirs, err = keyring.New(theirs); err != nil {
-			log.Fatal(err)
-		}
-		l, err := sealane.New(c)
-		if err != nil {
-			log.Fatal(err)
-		}
-		return l
-	}
-	customer = lane(sealane.ClientSide,
-		keyring.Key{ID: "customer-1", State: keyring.Active, Private: customerKey},
-		keyring.Key{ID: "provider-1", State: keyring.Active, Public: &providerKey.PublicKey})
-	provider = lane(sealane.ServerSide,
-		keyring.Key{ID: "provider-1", State: keyring.Active, Private: providerKey},
-		keyring.Key{ID: "customer-1", State: keyring.Active, Public: &customerKey.PublicKey})
 	return customer, provider
 }
 
@@ -86,7 +60,7 @@ func ExampleTransport() {
 	}
 	// Output:
 	// {"eval_id":"e-1","decision":"ACCEPT"}
-	// signed by provider-1
+	// signed by sealanetest-provider
 }
 
 // A provider's service sees plain JSON, and knows who signed it.
@@ -123,6 +97,6 @@ func ExampleHandler() {
 	defer response.Body.Close()
 	fmt.Println(response.Status)
 	// Output:
-	// {"id":"r-1"}, signed by customer-1
+	// {"id":"r-1"}, signed by sealanetest-customer
 	// 200 OK
 }

@@ -24,18 +24,11 @@ import (
 func ends(t testing.TB) (customer, provider *sealane.Lane) {
 	t.Helper()
 	key, other := testkey.Fixed(), testkey.OtherFixed()
-	p, err := profile.Load("riskos")
-	if err != nil {
-		t.Fatal(err)
-	}
-	customer, err = sealane.New(sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "k", key), Theirs: testkey.Theirs(t, "o", other)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider, err = sealane.New(sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o", other), Theirs: testkey.Theirs(t, "k", key)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := testlane.Profile(t, "riskos")
+	customer = testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide,
+		Ours: testkey.Ours(t, "k", key), Theirs: testkey.Theirs(t, "o", other)})
+	provider = testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide,
+		Ours: testkey.Ours(t, "o", other), Theirs: testkey.Theirs(t, "k", key)})
 	return customer, provider
 }
 

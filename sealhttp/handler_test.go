@@ -286,7 +286,7 @@ func TestKeyStoreGone(t *testing.T) {
 // TestBusy: more sealed requests than the handler may hold are turned away, and
 // served again when there is room.
 func TestBusy(t *testing.T) {
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	inside, leave := make(chan bool), make(chan bool)
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane: sealhttp.OneLane(lane),
@@ -314,8 +314,8 @@ func TestBusy(t *testing.T) {
 func TestRDX(t *testing.T) {
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
-	rdx := load(t, "rdx")
-	ingress := newLane(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
+	rdx := testlane.Profile(t, "rdx")
+	ingress := testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane: sealhttp.OneLane(ingress), Log: discard,
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -327,7 +327,7 @@ func TestRDX(t *testing.T) {
 	})
 	defer s.Close()
 	vcas := func(id string) *sealane.Lane {
-		return newLane(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, key)})
+		return testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, key)})
 	}
 	answer, body, err := do(t, vcas(alias), request(t, "POST", s.URL+"/v1/risk", `{"TransactionId":"1"}`))
 	if err != nil || answer.StatusCode != 200 || body != `{"eval_id":"e-1","got":{"TransactionId":"1"}}` {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -27,7 +28,7 @@ func twoPartners(t *testing.T, h *sealhttp.Handler, protocols ...func(*httptest.
 	t.Helper()
 	lanes := map[string]*sealane.Lane{}
 	for _, name := range []string{"a", "b"} {
-		lanes[name] = newLane(t, func() sealane.Config {
+		lanes[name] = testlane.New(t, func() sealane.Config {
 			c := config(t, sealane.ServerSide)
 			c.Partner = name
 			return c

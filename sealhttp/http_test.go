@@ -13,28 +13,10 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
-
-func load(t testing.TB, name string) *profile.Profile {
-	t.Helper()
-	p, err := profile.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func newLane(t testing.TB, c sealane.Config) *sealane.Lane {
-	t.Helper()
-	l, err := sealane.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
 
 // config gives one end of a RiskOS lane that requires sealing.
 func config(t testing.TB, side sealane.Side) sealane.Config {
@@ -43,7 +25,7 @@ func config(t testing.TB, side sealane.Side) sealane.Config {
 	if side == sealane.ServerSide {
 		ours, theirs = theirs, ours
 	}
-	return sealane.Config{Profile: load(t, "riskos"), Side: side,
+	return sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: side,
 		Ours: testkey.Ours(t, ours, testkey.RSA(t, ours, 2048)), Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
 }
 
@@ -53,7 +35,7 @@ func customer(t testing.TB, change ...func(*sealane.Config)) *sealane.Lane {
 	for _, f := range change {
 		f(&c)
 	}
-	return newLane(t, c)
+	return testlane.New(t, c)
 }
 
 // server is a provider over real HTTP, with the log that its operator reads.
@@ -84,7 +66,7 @@ func provider(t testing.TB, next http.HandlerFunc, change ...func(*sealane.Confi
 	for _, f := range change {
 		f(&c)
 	}
-	lane := newLane(t, c)
+	lane := testlane.New(t, c)
 	s := &server{}
 	s.Server = httptest.NewServer(&sealhttp.Handler{
 		Lane: sealhttp.OneLane(lane),

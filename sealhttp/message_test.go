@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -99,7 +100,7 @@ func TestSwappedLane(t *testing.T) {
 	serves := func(c *sealane.Config) {
 		c.Theirs = testkey.Theirs(t, "renewed", renewed)
 	}
-	before, after := newLane(t, config(t, sealane.ServerSide)), newLane(t, func() sealane.Config {
+	before, after := testlane.New(t, config(t, sealane.ServerSide)), testlane.New(t, func() sealane.Config {
 		c := config(t, sealane.ServerSide)
 		serves(&c)
 		return c
@@ -146,7 +147,7 @@ func TestSwappedLane(t *testing.T) {
 // TestMiddleware: handlers of one Handler share its limits, and each calls its own next.
 func TestMiddleware(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	h := &sealhttp.Handler{Lane: sealhttp.OneLane(newLane(t, config(t, sealane.ServerSide))), MaxInFlight: 1, Log: discard}
+	h := &sealhttp.Handler{Lane: sealhttp.OneLane(testlane.New(t, config(t, sealane.ServerSide))), MaxInFlight: 1, Log: discard}
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/evaluation", h.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(entered)

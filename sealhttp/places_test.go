@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -23,7 +24,7 @@ type gate struct {
 
 func newGate(t *testing.T, h *sealhttp.Handler) *gate {
 	t.Helper()
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	g := &gate{entered: make(chan chan bool), returned: make(chan bool, 100)}
 	over := make(chan bool)
 	h.Lane = sealhttp.OneLane(lane)

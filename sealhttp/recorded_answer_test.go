@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -92,7 +93,7 @@ func TestIdentifierOutside(t *testing.T) {
 // context, the service finds there.
 func TestContextOfTheService(t *testing.T) {
 	type key struct{}
-	lane, reached := newLane(t, config(t, sealane.ServerSide)), false
+	lane, reached := testlane.New(t, config(t, sealane.ServerSide)), false
 	next := func(_ http.ResponseWriter, r *http.Request) {
 		reached = true
 		if r.Context().Value(key{}) != "tenant" || r.Context().Value(http.ServerContextKey) == nil {

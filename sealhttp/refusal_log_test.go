@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -77,7 +78,7 @@ func TestPathInTheLog(t *testing.T) {
 	}
 	// RDX takes every path, so that the profile has nothing to write.
 	const id = "1234-PKE-ACS-Client-2048SHA2-STAG"
-	s := logging(t, newLane(t, sealane.Config{Profile: load(t, "rdx"), Side: sealane.ServerSide,
+	s := logging(t, testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ServerSide,
 		SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, id, testkey.RSA(t, "issuer", 2048))}), nil)
 	raw(t, s.URL+"/v1/risk", `{}`)
 	if log := s.logged(); !strings.Contains(log, "path=/v1/risk ") {
@@ -98,7 +99,7 @@ func logging(t *testing.T, lane *sealane.Lane, newID func() string) *server {
 // TestIdentifiersOfRefusals: the partner and the operator see the same one, which
 // the application may choose.
 func TestIdentifiersOfRefusals(t *testing.T) {
-	lane := newLane(t, config(t, sealane.ServerSide))
+	lane := testlane.New(t, config(t, sealane.ServerSide))
 	n := 0
 	own := func() string { n++; return fmt.Sprint("own-", n) }
 	for name, newID := range map[string]func() string{"own": own, "default": nil} {
@@ -141,7 +142,7 @@ func (r records) Handle(_ context.Context, record slog.Record) error {
 // TestClientGone: the service learns of it by its context. That nobody takes the
 // answer is no error of ours.
 func TestClientGone(t *testing.T) {
-	lane, entered, log := newLane(t, config(t, sealane.ServerSide)), make(chan bool), make(chan slog.Record, 1)
+	lane, entered, log := testlane.New(t, config(t, sealane.ServerSide)), make(chan bool), make(chan slog.Record, 1)
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane: sealhttp.OneLane(lane),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

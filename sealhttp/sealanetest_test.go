@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealanetest"
 	"github.com/sealane/sealane/sealhttp"
@@ -35,7 +36,7 @@ func evaluate(t *testing.T, p *sealanetest.Provider) (string, error) {
 // it, and says whether the request may have been processed.
 func TestEveryFault(t *testing.T) {
 	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
-	table := load(t, "riskos").Errors
+	table := testlane.Profile(t, "riskos").Errors
 	if body, err := evaluate(t, p); err != nil || !strings.Contains(body, `"ACCEPT"`) {
 		t.Fatalf("without a fault: %v %s", err, body)
 	}

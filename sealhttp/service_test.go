@@ -15,6 +15,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
@@ -118,8 +119,8 @@ func issuers(t *testing.T) (vcas, issuer *sealane.Lane) {
 	}
 	key := testkey.RSA(t, "issuer", 2048)
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
-	return newLane(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)}),
-		newLane(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated,
+	return testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)}),
+		testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated,
 			Ours: testkey.Ours(t, alias, keyring.Private(key))})
 }
 

@@ -39,7 +39,7 @@ func answering(t *testing.T, status int, body string, headers ...string) *httpte
 // answerBody seals an answer as the provider.
 func answerBody(t *testing.T, outer, payload string) string {
 	t.Helper()
-	token, err := newLane(t, config(t, sealane.ServerSide)).Seal(t.Context(), []byte(payload))
+	token, err := testlane.New(t, config(t, sealane.ServerSide)).Seal(t.Context(), []byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 func both(t testing.TB) []*profile.Profile {
-	return []*profile.Profile{load(t, "rdx"), load(t, "riskos")}
+	return []*profile.Profile{testlane.Profile(t, "rdx"), testlane.Profile(t, "riskos")}
 }
 
 // The header is that of the vendor's printed sample; the other parts have its
@@ -35,7 +35,7 @@ func sampleLike() []byte {
 }
 
 func TestPrintedSampleIsExplained(t *testing.T) {
-	for name, profiles := range map[string][]*profile.Profile{"rdx": {load(t, "rdx")}, "all": both(t)} {
+	for name, profiles := range map[string][]*profile.Profile{"rdx": {testlane.Profile(t, "rdx")}, "all": both(t)} {
 		r := inspect.Examine(sampleLike(), inspect.Options{Profiles: profiles})
 		report := text(t, r)
 		if r.Fault != fault.AlgSHA1 || r.Outer.RSABits != 2048 {
@@ -62,14 +62,14 @@ func TestPrintedSampleIsExplained(t *testing.T) {
 			}
 		}
 	}
-	r := inspect.Examine(sampleLike(), inspect.Options{Profiles: []*profile.Profile{load(t, "rdx")}, AcceptRSAOAEP: true})
+	r := inspect.Examine(sampleLike(), inspect.Options{Profiles: []*profile.Profile{testlane.Profile(t, "rdx")}, AcceptRSAOAEP: true})
 	if r.Fault != "" || !r.Profiles[0].Fits {
 		t.Errorf("with RSA-OAEP accepted: %q\n%s", r.Fault, text(t, r))
 	}
 }
 
 func TestAroundTheToken(t *testing.T) {
-	riskos, rdx := load(t, "riskos"), load(t, "rdx")
+	riskos, rdx := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")
 	token, err := malform.Make("", material(riskos))
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +171,7 @@ func TestErrorAnswers(t *testing.T) {
 }
 
 func TestKeyOfAnotherEnvironment(t *testing.T) {
-	rdx := load(t, "rdx")
+	rdx := testlane.Profile(t, "rdx")
 	m := material(rdx)
 	m.RecipientID = otherAlias
 	token, err := malform.Make("", m)
@@ -198,7 +198,7 @@ func TestKeyOfAnotherEnvironment(t *testing.T) {
 }
 
 func TestSignerOfAnotherEnvironment(t *testing.T) {
-	riskos := load(t, "riskos")
+	riskos := testlane.Profile(t, "riskos")
 	m := material(riskos)
 	m.SignerID = ""
 	token, err := malform.Make("", m)
@@ -220,7 +220,7 @@ func TestSignerOfAnotherEnvironment(t *testing.T) {
 }
 
 func TestNestedMessageOfAnUnsignedProfile(t *testing.T) {
-	rdx := load(t, "rdx")
+	rdx := testlane.Profile(t, "rdx")
 	m := material(rdx)
 	m.Nested = true
 	token, err := malform.Make("", m)
@@ -234,7 +234,7 @@ func TestNestedMessageOfAnUnsignedProfile(t *testing.T) {
 }
 
 func TestReveal(t *testing.T) {
-	riskos := load(t, "riskos")
+	riskos := testlane.Profile(t, "riskos")
 	token, err := malform.Make("", material(riskos))
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func (gone) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) {
 }
 
 func TestKeyThatCannotBeUsed(t *testing.T) {
-	rdx := load(t, "rdx")
+	rdx := testlane.Profile(t, "rdx")
 	token, err := malform.Make("", material(rdx))
 	if err != nil {
 		t.Fatal(err)
@@ -311,7 +311,7 @@ func TestHostileSizes(t *testing.T) {
 		"nested":   []byte(strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_000)),
 		"header":   append([]byte("ey"), append(bytes.Repeat([]byte{'A'}, 20<<20), "...."...)...),
 	} {
-		if r := inspect.Examine(data, options(load(t, "riskos"))); r.Fault == "" {
+		if r := inspect.Examine(data, options(testlane.Profile(t, "riskos"))); r.Fault == "" {
 			t.Errorf("%s: no fault", name)
 		} else if report := text(t, r); len(report) > 200_000 {
 			t.Errorf("%s: the report has %d bytes", name, len(report))

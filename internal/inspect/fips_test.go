@@ -9,6 +9,7 @@ import (
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 )
 
 // Under FIPS 140-3 enforcement much can't be tried, and some of it panics in the
@@ -23,7 +24,7 @@ func TestUnderFIPSEnforcement(t *testing.T) {
 		return
 	}
 	k := keyset()
-	o := options(load(t, "riskos"))
+	o := options(testlane.Profile(t, "riskos"))
 	o.Ours, o.Theirs = o.Ours[:1], o.Theirs[:1]
 	seal := func(content []byte) []byte {
 		sealed := testkey.Encrypt(t, content, &k.recipient.PublicKey)

@@ -15,6 +15,7 @@ import (
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -38,25 +39,6 @@ var keyset = sync.OnceValue(func() (k struct{ signer, recipient, other *rsa.Priv
 	}
 	return k
 })
-
-func load(t testing.TB, name string, replacements ...string) *profile.Profile {
-	t.Helper()
-	source, err := profile.Source(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(replacements); i += 2 {
-		if !bytes.Contains(source, []byte(replacements[i])) {
-			t.Fatalf("profile %s has no %q", name, replacements[i])
-		}
-		source = bytes.ReplaceAll(source, []byte(replacements[i]), []byte(replacements[i+1]))
-	}
-	p, err := profile.Parse(source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // suite is the algorithms of a test's profiles; the zero value leaves those of the
 // shipped ones.
@@ -89,7 +71,7 @@ func (s suite) load(t testing.TB, name string, replacements ...string) *profile.
 			replacements = append(replacements, alg.RS256.Name, s.signature)
 		}
 	}
-	return load(t, name, replacements...)
+	return testlane.Profile(t, name, replacements...)
 }
 
 // material is what a message for the profile is made of.

@@ -20,7 +20,7 @@ import (
 // to a message that was right, and a payload that is sealed. (Keys differ from
 // process to process, so that a seed opens nowhere but here.)
 func FuzzExamine(f *testing.F) {
-	p := load(f, "riskos")
+	p := testlane.Profile(f, "riskos")
 	add := func(data []byte) { f.Add(data, uint16(len(data)*7), byte(0)) }
 	for _, v := range malform.Variants() {
 		if strings.HasSuffix(string(v.Code), "too-large") {

@@ -50,7 +50,7 @@ func examineMangled(t *testing.T, p *profile.Profile, list []mangled) {
 }
 
 func TestMangledToken(t *testing.T) {
-	riskos := load(t, "riskos")
+	riskos := testlane.Profile(t, "riskos")
 	token, err := malform.Make("", material(riskos))
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestMangledErrorAnswer(t *testing.T) {
 }
 
 func TestMangledInnerToken(t *testing.T) {
-	riskos := load(t, "riskos")
+	riskos := testlane.Profile(t, "riskos")
 	k := keyset()
 	jws := testkey.Sign(t, payload, k.signer)
 	p := strings.Split(string(jws), ".")
