@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -45,8 +46,8 @@ func TestCheckKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		config := customerConfig(t)
-		config.Theirs = ring(t, keyring.Key{State: keyring.Active, ID: "p1", Certificate: certificate})
-		l := newLane(t, config)
+		config.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "p1", Certificate: certificate})
+		l := testlane.New(t, config)
 		if got := rules(l.CheckKeys(now)); got != c.rules {
 			t.Errorf("%s: %q, want %q: %v", name, got, c.rules, l.CheckKeys(now))
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
 )
@@ -33,20 +34,20 @@ func TestPrivateKeysDoNotPrint(t *testing.T) {
 	private := testkey.RSA(t, "customer", 2048)
 	wrapped := inValue{private, private.D.Bytes(), private.Primes[0].Bytes()}
 	c := customerConfig(t)
-	customer := newLane(t, c)
-	c.Ours = ring(t, keyring.Key{State: keyring.Active, ID: "c1", Private: wrapped})
+	customer := testlane.New(t, c)
+	c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "c1", Private: wrapped})
 	_, provider := riskos(t)
 	const payload = `{"national_id":"SECRET-123-45-6789"}`
-	request, err := newLane(t, providerConfig(t)).Open(t.Context(), seal(t, customer, payload))
+	request, err := testlane.New(t, providerConfig(t)).Open(t.Context(), seal(t, customer, payload))
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := newLane(t, c).Open(t.Context(), seal(t, provider, payload))
+	response, err := testlane.New(t, c).Open(t.Context(), seal(t, provider, payload))
 	if err != nil {
 		t.Fatal(err)
 	}
 	i := issuerConfig(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
-	unsigned, err := newLane(t, i).OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), payload))
+	unsigned, err := testlane.New(t, i).OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func TestPrivateKeysDoNotPrint(t *testing.T) {
 	values := map[string]any{
 		"Key": key, "*Key": &key, "Key in memory": keyring.Key{State: keyring.Active, Private: private}, "[]Key": []keyring.Key{key},
 		"zero Key": keyring.Key{}, "map": map[string]keyring.Key{"k": key}, "in a struct": struct{ K keyring.Key }{key}, "Ring": c.Ours, "nil Ring": (*keyring.Ring)(nil),
-		"Config": c, "*Config": &c, "Lane": newLane(t, c), "Verified": response, "Verified by the provider": request, "Unverified": unsigned,
+		"Config": c, "*Config": &c, "Lane": testlane.New(t, c), "Verified": response, "Verified by the provider": request, "Unverified": unsigned,
 		"kms.Key": kms.Key{Private: wrapped}, "*kms.Key": &kms.Key{Private: private}, "KeyInfo": key.Info(), "message": sealane.Message(response),
 	}
 	for name, v := range values {
