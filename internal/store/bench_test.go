@@ -59,6 +59,16 @@ func reads(b *testing.B, s *store.Store, partners int) {
 			got, err := tx.Certificates(registry.CertificateQuery{SHA256: benchBytes(some(), "certificate 1")})
 			return all(err, atLeast(len(got), 1))
 		}},
+		{"certificate by public key", func(tx registry.Tx) error {
+			got, err := tx.Certificates(registry.CertificateQuery{
+				Owner: registry.Theirs, SPKISHA256: benchBytes(some(), "spki 1"), States: registry.StatesAlive})
+			return all(err, atLeast(len(got), 1))
+		}},
+		{"certificates of a partner in use", func(tx registry.Tx) error {
+			got, err := tx.Certificates(registry.CertificateQuery{
+				Owner: registry.Theirs, Partner: benchPartner(some()), Environment: "PROD", States: registry.StatesInUse})
+			return all(err, atLeast(len(got), 2))
+		}},
 		{"page of active certificates", func(tx registry.Tx) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
 				Page: registry.Page{After: fmt.Sprintf("%02x", rng.IntN(128))}, States: []registry.State{registry.Active, registry.Retiring}})

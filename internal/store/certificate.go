@@ -41,26 +41,23 @@ func (t *tx) Certificate(id string) (registry.Certificate, error) {
 // PutCertificate keeps NotAfter to the microsecond; certificates have seconds.
 func (t *tx) PutCertificate(c *registry.Certificate) error { return put(t, certificateTable, c) }
 
-// owners are both, for an index that begins with the owner.
-var owners = []string{string(registry.Ours), string(registry.Theirs)}
-
-// Certificates reads by the index that leaves the fewest rows.
 func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, error) {
-	s := search{table: "certificate"}
-	s.where(len(q.SHA256) > 0, "certificate_sha256", "sha256 = ?", q.SHA256)
-	s.where(len(q.SPKISHA256) > 0, "certificate_spki", "spki_sha256 = ?", q.SPKISHA256)
-	s.where(q.KeyPair != "", "certificate_key_pair", "key_pair = ?", q.KeyPair)
-	s.where(q.KeyID != "", "certificate_key_id", "key_id = ?", q.KeyID)
-	s.where(q.Partner != "", "certificate_partner", "partner = ?", q.Partner)
-	due := !q.NotAfterBefore.IsZero()
-	s.where(due, "certificate_due", "not_after < ?", q.NotAfterBefore.UnixMicro())
-	if q.Owner == "" {
-		s.whereState(q.States, "certificate_state", owners)
-	} else {
-		s.whereState(q.States, "certificate_state", nil)
-		s.where(true, "certificate_owner", "owner = ?", string(q.Owner))
-	}
-	s.where(q.Environment != "", "certificate_environment", "environment = ?", q.Environment)
-	written, args := s.ids(t.store.dialect, q.Page)
-	return list(t, "certificates", certificateTable.listed(), " WHERE id IN ("+written+") ORDER BY id", args...)
+	found, args := certificates(q)
+	return list(t, "certificates", certificateTable.listed(), found, args...)
+}
+
+// certificates returns the condition of a page, which is found without certificate_text.
+func certificates(q registry.CertificateQuery) (condition string, args []any) {
+	var found query
+	found.where(len(q.SHA256) > 0, "sha256 = ?", q.SHA256)
+	found.where(len(q.SPKISHA256) > 0, "spki_sha256 = ?", q.SPKISHA256)
+	found.where(q.KeyPair != "", "key_pair = ?", q.KeyPair)
+	found.where(q.KeyID != "", "key_id = ?", q.KeyID)
+	found.where(q.Partner != "", "partner = ?", q.Partner)
+	found.where(!q.NotAfterBefore.IsZero(), "not_after < ?", q.NotAfterBefore.UnixMicro())
+	oneOf(&found, "state", q.States)
+	found.where(q.Owner != "", "owner = ?", string(q.Owner))
+	found.where(q.Environment != "", "environment = ?", q.Environment)
+	page, args := found.page(q.Page)
+	return " WHERE id IN (SELECT id FROM certificate" + page + ") ORDER BY id", args
 }

@@ -12,7 +12,6 @@ import (
 type dialect struct {
 	viewIsolation sql.IsolationLevel
 	numbered      bool              // placeholders are $1, $2 …
-	hints         bool              // INDEXED BY is understood
 	prepare       bool              // statements are worth preparing: the driver keeps none
 	types         *strings.Replacer // the names of types in migrations
 	plain         func(error) error // the error without values, wrapping what registry knows it as
@@ -50,22 +49,4 @@ func (d *dialect) statement(written string) string {
 	done := b.String()
 	d.rebound.Store(written, done)
 	return done
-}
-
-// indexed is a table read by an index. SQLite keeps no statistics unless it is
-// told to, and would often choose a worse one.
-func (d *dialect) indexed(table, index string) string {
-	if !d.hints || index == "" {
-		return table
-	}
-	return table + " INDEXED BY " + index
-}
-
-// whole is a table read from its beginning to its end: that is right where
-// most of its rows are wanted.
-func (d *dialect) whole(table string) string {
-	if !d.hints {
-		return table
-	}
-	return table + " NOT INDEXED"
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing/fstest"
 	"time"
 
@@ -39,3 +41,48 @@ func Latest() int64 {
 
 // UsedAPIKeys stores uses as a part of a change.
 func UsedAPIKeys(t registry.Tx, at map[string]time.Time) error { return t.(*tx).usedAPIKeys(at) }
+
+// CertificatePlan returns how the database would look for certificates.
+func (s *Store) CertificatePlan(ctx context.Context, q registry.CertificateQuery) (string, error) {
+	condition, args := certificates(q)
+	return s.plan(ctx, certificateTable.listed().statement+condition, args)
+}
+
+// KeyPairPlan returns how the database would look for key pairs.
+func (s *Store) KeyPairPlan(ctx context.Context, q registry.KeyPairQuery) (string, error) {
+	condition, args := keyPairs(q, nil)
+	return s.plan(ctx, keyPairTable.listed().statement+condition, args)
+}
+
+// LanePlan returns how the database would read the certificates of all lanes.
+func (s *Store) LanePlan(ctx context.Context) (string, error) {
+	return s.plan(ctx, selectLaneCertificates, nil)
+}
+
+func (s *Store) plan(ctx context.Context, statement string, args []any) (string, error) {
+	explain := "EXPLAIN "
+	if s.dialect.prepare {
+		explain = "EXPLAIN QUERY PLAN "
+	}
+	rows, err := s.reader.QueryContext(ctx, explain+s.dialect.statement(statement), args...)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for rows.Next() {
+		to := make([]any, len(names))
+		for i := range to {
+			to[i] = new(any)
+		}
+		if err := rows.Scan(to...); err != nil {
+			return "", err
+		}
+		lines = append(lines, fmt.Sprint(*to[len(to)-1].(*any)))
+	}
+	return strings.Join(lines, "\n"), rows.Err()
+}

@@ -33,18 +33,30 @@ func (t *tx) KeyPair(id string) (registry.KeyPair, error) {
 
 func (t *tx) PutKeyPair(k *registry.KeyPair) error { return put(t, keyPairTable, k) }
 
-// KeyPairs reads by the index that leaves the fewest rows.
 func (t *tx) KeyPairs(q registry.KeyPairQuery) ([]registry.KeyPair, error) {
-	s := search{table: "key_pair"}
-	s.where(len(q.SPKISHA256) > 0, "key_pair_spki", "spki_sha256 = ?", q.SPKISHA256)
-	s.where(q.KeyID != "", "key_pair_key_id", "key_id = ?", q.KeyID)
-	s.where(q.Partner != "", "key_pair_partner", "partner = ?", q.Partner)
-	s.where(q.Shared, "key_pair_partner", "partner IS NULL")
-	s.whereState(q.States, "key_pair_state", nil)
-	s.where(q.RootKeyNot != "", "key_pair_root_key", "root_key > ''")
-	s.where(q.RootKeyNot != "", "key_pair_root_key", "root_key <> ?", q.RootKeyNot)
-	s.where(q.Profile != "", "key_pair_profile", "profile = ?", q.Profile)
-	s.where(q.Environment != "", "key_pair_environment", "environment = ?", q.Environment)
-	written, args := s.ids(t.store.dialect, q.Page)
-	return list(t, "key pairs", keyPairTable.listed(), " WHERE id IN ("+written+") ORDER BY id", args...)
+	var rootKeys []string
+	if q.RootKeyNot != "" {
+		// An index finds rows that have a value, but not rows that have none.
+		var err error
+		rootKeys, err = texts(t, "root keys", "SELECT DISTINCT root_key FROM key_pair WHERE root_key > '' AND root_key <> ?", q.RootKeyNot)
+		if err != nil || len(rootKeys) == 0 {
+			return nil, err
+		}
+	}
+	page, args := keyPairs(q, rootKeys)
+	return list(t, "key pairs", keyPairTable.listed(), page, args...)
+}
+
+// keyPairs returns the condition of a page. RootKeyNot is said by the other root keys.
+func keyPairs(q registry.KeyPairQuery, rootKeys []string) (condition string, args []any) {
+	var found query
+	found.where(len(q.SPKISHA256) > 0, "spki_sha256 = ?", q.SPKISHA256)
+	found.where(q.KeyID != "", "key_id = ?", q.KeyID)
+	found.where(q.Partner != "", "partner = ?", q.Partner)
+	found.where(q.Shared, "partner IS NULL")
+	oneOf(&found, "state", q.States)
+	oneOf(&found, "root_key", rootKeys)
+	found.where(q.Profile != "", "profile = ?", q.Profile)
+	found.where(q.Environment != "", "environment = ?", q.Environment)
+	return found.page(q.Page)
 }

@@ -29,7 +29,9 @@ func (t *tx) Lanes() lanes.Rows { return laneRows{t} }
 // column takes its time, so that what no lane is made of stays out.
 type laneRows struct{ tx *tx }
 
-const inUse = " WHERE state IN ('staged', 'active', 'retiring')"
+// inUse has a CAST because an index can't be used for that: SQLite would look up each of the many
+// rows by itself, which takes four times as long as reading the table.
+const inUse = " WHERE CAST(state AS TEXT) IN ('staged', 'active', 'retiring')"
 
 func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
 	const statement = "SELECT id, profile, side FROM partner"
@@ -83,10 +85,11 @@ func (r laneRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
 	})
 }
 
+const selectLaneCertificates = `SELECT partner, environment, key_id, state, spki FROM certificate` +
+	inUse + ` AND owner = 'theirs'`
+
 func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
-	statement := "SELECT partner, environment, key_id, state, spki FROM " +
-		r.tx.store.dialect.whole("certificate") + inUse + " AND owner = 'theirs'"
-	return laneRow(r.tx, "certificates", statement, func(row scan, c *lanes.Certificate) error {
+	return laneRow(r.tx, "certificates", selectLaneCertificates, func(row scan, c *lanes.Certificate) error {
 		return row(&c.Partner, &c.Environment, &c.KeyID, stateInto{&c.State}, bytesInto[[]byte]{&c.SPKI})
 	})
 }

@@ -30,14 +30,4 @@ func (t *tx) Partners(page registry.Page) ([]registry.Partner, error) {
 	return list(t, "partners", partnerTable.listed(), " WHERE id > ? ORDER BY id LIMIT ?", page.After, limit(page))
 }
 
-func limit(page registry.Page) int {
-	switch {
-	case page.Limit <= 0:
-		return 100
-	case page.Limit > 1000:
-		return 1000
-	}
-	return page.Limit
-}
-
 func (t *tx) PutPartner(p *registry.Partner) error { return put(t, partnerTable, p) }

@@ -1,94 +1,53 @@
 package store
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// search finds identities by an index. The first condition whose index is named
-// decides which; conditions come in the order of what they leave over, the
-// fewest rows first.
-type search struct {
-	table, index string
-	conditions   []string
-	args         []any
-
-	// What an index of states finds is in order for one state, and one owner, at a
-	// time: there is a part for each, and the parts are merged.
-	states, owners []string
-	merge          bool
+// query collects the conditions of a page of rows. The database chooses the index; the
+// indexes are made so that SQLite chooses well without statistics, and TestPlans shows it.
+type query struct {
+	conditions []string
+	args       []any
 }
 
-func (s *search) where(wanted bool, index, condition string, args ...any) {
-	if !wanted {
-		return
-	}
-	if s.index == "" {
-		s.index = index
-	}
-	s.conditions = append(s.conditions, condition)
-	s.args = append(s.args, args...)
-}
-
-// whereState asks for one of several states. owners are those to look at one
-// after the other, where the index begins with the owner and any will do.
-func (s *search) whereState(states []registry.State, index string, owners []string) {
-	if len(states) == 0 {
-		return
-	}
-	s.merge = s.index == "" || s.index == "certificate_due"
-	if s.index == "" {
-		s.index = index
-	}
-	for _, state := range states {
-		if !slices.Contains(s.states, string(state)) {
-			s.states = append(s.states, string(state))
-		}
-	}
-	if s.merge {
-		s.owners = owners
+// where adds a condition, if it is wanted.
+func (q *query) where(wanted bool, condition string, args ...any) {
+	if wanted {
+		q.conditions = append(q.conditions, condition)
+		q.args = append(q.args, args...)
 	}
 }
 
-// ids gives the statement that finds a page of identities.
-func (s *search) ids(d *dialect, page registry.Page) (written string, args []any) {
-	part := func(more []string, with ...any) string {
-		all := append(append([]string{}, s.conditions...), more...)
-		args = append(args, s.args...)
-		args = append(args, with...)
-		if page.After != "" {
-			all = append(all, "id > ?")
-			args = append(args, page.After)
-		}
-		text := "SELECT id FROM " + d.indexed(s.table, s.index)
-		if len(all) > 0 {
-			text += " WHERE " + strings.Join(all, " AND ")
-		}
-		args = append(args, limit(page))
-		return text + " ORDER BY id LIMIT ?"
+// oneOf adds the condition that a column has one of some values, if there are any.
+func oneOf[S ~string](q *query, column string, values []S) {
+	var args []any
+	for _, v := range values {
+		args = append(args, string(v))
 	}
+	q.where(len(args) > 0, column+" IN ("+placeholders(len(args))+")", args...)
+}
+
+// page returns the end of a statement, from its conditions on.
+func (q *query) page(page registry.Page) (written string, args []any) {
+	q.where(page.After != "", "id > ?", page.After)
+	if len(q.conditions) > 0 {
+		written = " WHERE " + strings.Join(q.conditions, " AND ")
+	}
+	return written + " ORDER BY id LIMIT ?", append(q.args, limit(page))
+}
+
+func limit(page registry.Page) int {
 	switch {
-	case len(s.states) == 0:
-		return part(nil), args
-	case !s.merge:
-		var with []any
-		for _, state := range s.states {
-			with = append(with, state)
-		}
-		in := "state IN (" + strings.Repeat("?, ", len(s.states)-1) + "?)"
-		return part([]string{in}, with...), args
+	case page.Limit <= 0:
+		return 100
+	case page.Limit > 1000:
+		return 1000
 	}
-	var parts []string
-	for _, state := range s.states {
-		if len(s.owners) == 0 {
-			parts = append(parts, "SELECT id FROM ("+part([]string{"state = ?"}, state)+") AS part")
-		}
-		for _, owner := range s.owners {
-			parts = append(parts, "SELECT id FROM ("+part([]string{"state = ?", "owner = ?"}, state, owner)+") AS part")
-		}
-	}
-	args = append(args, limit(page))
-	return "SELECT id FROM (" + strings.Join(parts, " UNION ALL ") + ") AS found ORDER BY id LIMIT ?", args
+	return page.Limit
 }
+
+// placeholders returns those of n arguments.
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

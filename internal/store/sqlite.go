@@ -24,7 +24,6 @@ var errBusy = fmt.Errorf("another program has been writing for more than %v; try
 
 func sqliteDialect() *dialect {
 	return &dialect{
-		hints:   true,
 		prepare: true,
 		types:   strings.NewReplacer(),
 		plain:   plainSQLite,
