@@ -18,18 +18,6 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// side describes one end of a RiskOS lane.
-func side(t testing.TB, end sealane.Side) sealane.Config {
-	t.Helper()
-	ours, theirs := "customer", "provider"
-	if end == sealane.ServerSide {
-		ours, theirs = theirs, ours
-	}
-	return sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: end,
-		Ours:   testkey.Ours(t, ours, testkey.RSA(t, ours, 2048)),
-		Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
-}
-
 // brokenOps performs no operation.
 type brokenOps struct{}
 
@@ -46,9 +34,9 @@ func broken(t *testing.T, id string) *keyring.Ring {
 // TestBrokenVerifier: a key of the partner's that we cannot use is no fault of the
 // partner's: nothing was judged.
 func TestBrokenVerifier(t *testing.T) {
-	c := side(t, sealane.ServerSide)
+	c := providerConfig(t)
 	c.Theirs = broken(t, "customer")
-	m, err := testlane.New(t, c).Open(t.Context(), seal(t, testlane.New(t, side(t, sealane.ClientSide)), "{}"))
+	m, err := testlane.New(t, c).Open(t.Context(), seal(t, testlane.New(t, customerConfig(t)), "{}"))
 	if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) || m != nil {
 		t.Error(err)
 	}
@@ -86,7 +74,7 @@ func TestSealingThatFails(t *testing.T) {
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		c2 := side(t, sealane.ClientSide)
+		c2 := customerConfig(t)
 		c.change(&c2, cancel)
 		buffer := append(make([]byte, 0, 1<<16), "front"...)
 		token, err := testlane.New(t, c2).AppendSeal(ctx, buffer, []byte(secret))
@@ -107,19 +95,18 @@ func TestSealingThatFails(t *testing.T) {
 
 // TestOwnKeyForTheirs: a message of ours must not pass for one of the partner's.
 func TestOwnKeyForTheirs(t *testing.T) {
-	for _, end := range []sealane.Side{sealane.ClientSide, sealane.ServerSide} {
-		c := side(t, end)
+	for _, c := range []sealane.Config{customerConfig(t), providerConfig(t)} {
 		c.Theirs = testkey.Theirs(t, "another ID", testkey.RSA(t, "customer", 2048))
 		c.Ours = testkey.Ours(t, "customer", testkey.RSA(t, "customer", 2048))
 		const says = `"customer" of ours and "another ID" of the partner are the same key`
 		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", end, err)
+			t.Errorf("%s: %v", c.Side, err)
 		}
 		// One that is retired, or not in use yet, verifies too.
 		c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "new", Private: testkey.RSA(t, "provider", 2048)},
 			keyring.Key{State: keyring.Retiring, ID: "old", Private: testkey.RSA(t, "customer", 2048)})
 		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), `"old"`) {
-			t.Errorf("%s: %v", end, err)
+			t.Errorf("%s: %v", c.Side, err)
 		}
 	}
 }
@@ -134,13 +121,13 @@ func TestKnownSigner(t *testing.T) {
 		"absent known any": {true, true, true},
 		"absent":           {false, false, true},
 	} {
-		c := side(t, sealane.ServerSide)
+		c := providerConfig(t)
 		p := testlane.Profile(t, "riskos")
 		p.Request.Sign.Kid.Open = strings.Fields(open)
 		c.Profile = p
 		provider := testlane.New(t, c)
-		for i, id := range []string{"customer", "customer-2", ""} {
-			c := side(t, sealane.ClientSide)
+		for i, id := range []string{"c1", "c2", ""} {
+			c := customerConfig(t)
 			c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Private: testkey.RSA(t, "customer", 2048)})
 			m, err := provider.Open(t.Context(), seal(t, testlane.New(t, c), "{}"))
 			if fine[i] {
