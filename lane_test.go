@@ -79,7 +79,7 @@ func TestRiskOSBothDirections(t *testing.T) {
 	for _, payload := range []string{"", "x", `{"n":9007199254740993,"d":1.10,"s":"\u0041"}`, "not JSON at all \x00\xff"} {
 		for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
 			token := seal(t, ends[0], payload)
-			if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}` { // the seed's sample sets nothing else
+			if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}` { // the specification's sample sets nothing else
 				t.Errorf("outer header is %s", got)
 			}
 			message, err := ends[1].Open(t.Context(), token)
@@ -165,7 +165,7 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// sha1Token encrypts to the issuer with RSA-OAEP, as the seed's sample does.
+// sha1Token encrypts to the issuer with RSA-OAEP, as the specification's sample does.
 func sha1Token(t *testing.T) []byte {
 	t.Helper()
 	return sealSHA1(t, `{"kid":"`+alias+`","alg":"RSA-OAEP","enc":"A256GCM"}`, []byte("{}"), &testkey.RSA(t, "issuer", 2048).PublicKey)

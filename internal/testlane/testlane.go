@@ -10,10 +10,17 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Profile loads an embedded profile. Replacements are pairs of a text of its file and another text
-// that takes its place everywhere.
+// Profile loads a profile by its name or file, as profile.Load does. Replacements, for an embedded
+// profile, are pairs of a text of its file and another text that takes its place everywhere.
 func Profile(t testing.TB, name string, replacements ...string) *profile.Profile {
 	t.Helper()
+	if len(replacements) == 0 {
+		p, err := profile.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
 	source, err := profile.Source(name)
 	if err != nil {
 		t.Fatal(err)
