@@ -85,6 +85,19 @@ func (p progress) write(w io.Writer) error {
 	return err
 }
 
+// withStep returns the RunE of a command that does one step with a certificate, its
+// first argument. said is the sentence for people, with the certificate's identity.
+func (f *registryFlags) withStep(
+	said string, step func(c *cobra.Command, x exchange.Exchange, args []string) error,
+) func(*cobra.Command, []string) error {
+	return f.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
+		if err := step(c, exchange.New(s), args); err != nil {
+			return err
+		}
+		return f.sayNext(c, s, args[0], said, args[0])
+	})
+}
+
 // sayNext says that a step is done, and what comes next.
 func (f *registryFlags) sayNext(c *cobra.Command, s *registry.Session, id, format string, args ...any) error {
 	p, err := progressOf(c, s, id, fmt.Sprintf(format, args...))

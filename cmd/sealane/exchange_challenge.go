@@ -67,11 +67,9 @@ func exchangeProve(flags *registryFlags) *cobra.Command {
 		Short: "Check the partner's answer to the challenge",
 		Args:  cobra.ExactArgs(2),
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Prove(c.Context(), args[0], args[1]); err != nil {
-			return err
-		}
-		return flags.sayNext(c, s, args[0], "The answer is right: the partner has the private key of %s.", args[0])
+	const said = "The answer is right: the partner has the private key of %s."
+	c.RunE = flags.withStep(said, func(c *cobra.Command, x exchange.Exchange, args []string) error {
+		return x.Prove(c.Context(), args[0], args[1])
 	})
 	return c
 }

@@ -16,11 +16,9 @@ verified from now on, but messages are encrypted to the old one until sealane ex
 activate.`,
 		Args: cobra.ExactArgs(1),
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Stage(c.Context(), args[0]); err != nil {
-			return err
-		}
-		return flags.sayNext(c, s, args[0], "Certificate %s is staged.", args[0])
+	const said = "Certificate %s is staged."
+	c.RunE = flags.withStep(said, func(c *cobra.Command, x exchange.Exchange, args []string) error {
+		return x.Stage(c.Context(), args[0])
 	})
 	return c
 }
@@ -61,11 +59,9 @@ partner, or verified, in that environment.`,
 		Args: cobra.ExactArgs(1),
 	}
 	last := c.Flags().Bool("last", false, "no other is to follow: end the lane with this partner")
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Retire(c.Context(), args[0], *last); err != nil {
-			return err
-		}
-		return flags.sayNext(c, s, args[0], "Certificate %s is out of use.", args[0])
+	const said = "Certificate %s is out of use."
+	c.RunE = flags.withStep(said, func(c *cobra.Command, x exchange.Exchange, args []string) error {
+		return x.Retire(c.Context(), args[0], *last)
 	})
 	return c
 }
@@ -76,11 +72,9 @@ func exchangeCompromised(flags *registryFlags) *cobra.Command {
 		Short: "End the use of a partner's certificate at once, and block its key",
 		Args:  cobra.ExactArgs(1),
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Compromised(c.Context(), args[0]); err != nil {
-			return err
-		}
-		return flags.sayNext(c, s, args[0], "Certificate %s is out of use, and its key is blocked.", args[0])
+	const said = "Certificate %s is out of use, and its key is blocked."
+	c.RunE = flags.withStep(said, func(c *cobra.Command, x exchange.Exchange, args []string) error {
+		return x.Compromised(c.Context(), args[0])
 	})
 	return c
 }
