@@ -17,6 +17,7 @@ import (
 
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // leastTag is the fewest bytes of a tag that are compared: fewer match by chance.
@@ -239,7 +240,7 @@ func (x *examiner) inflate(content []byte) ([]byte, bool) {
 	}
 	x.r.Opening.Content += ", compressed with " + name
 	if !whole {
-		x.note(stepContent, "content", fmt.Sprintf("It inflates from %s bytes to more than %s; it was not followed any further.", count(len(content)), count(len(plain))))
+		x.note(stepContent, "content", fmt.Sprintf("It inflates from %s bytes to more than %s; it was not followed any further.", termtext.Count(len(content)), termtext.Count(len(plain))))
 		return nil, false
 	}
 	return plain, true

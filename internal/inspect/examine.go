@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // defaultMaxToken is what signing and encrypting makes of 64 MiB, and room for
@@ -69,7 +70,7 @@ func Examine(data []byte, o Options) *Report {
 
 func (x *examiner) walk(data []byte) {
 	if len(data) > x.o.MaxToken {
-		x.fault(stepText, fault.TooLarge.In(fault.JWE), "message", fmt.Sprintf("%s bytes are more than the %s that are looked at.", count(len(data)), count(x.o.MaxToken)))
+		x.fault(stepText, fault.TooLarge.In(fault.JWE), "message", fmt.Sprintf("%s bytes are more than the %s that are looked at.", termtext.Count(len(data)), termtext.Count(x.o.MaxToken)))
 		return
 	}
 	text, found := x.unwrap(data)
@@ -194,18 +195,9 @@ func firstVisible(data []byte) int {
 func show(s string) string {
 	const most = 140
 	if len(s) > most {
-		return strconv.QuoteToASCII(s[:most]) + "… (" + count(len(s)) + " bytes)"
+		return strconv.QuoteToASCII(s[:most]) + "… (" + termtext.Count(len(s)) + " bytes)"
 	}
 	return strconv.QuoteToASCII(s)
-}
-
-// count writes a number with its thousands apart.
-func count(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func (k Key) String() string {

@@ -10,6 +10,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/strictjson"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 const maxHeader = 4 << 10
@@ -50,7 +51,7 @@ func (x *examiner) readHeader(t *token, offset step) {
 		t.view.Parts[0].Mark = Bad
 	}
 	if len(data) > maxHeader {
-		say(fault.HeaderTooLarge, fmt.Sprintf("It has %s bytes.", count(len(data))))
+		say(fault.HeaderTooLarge, fmt.Sprintf("It has %s bytes.", termtext.Count(len(data))))
 	}
 	const most = 1 << 20
 	data = data[:min(len(data), most)]
@@ -86,7 +87,7 @@ func (x *examiner) readHeader(t *token, offset step) {
 		say(fault.AlgMissing, misspelt(members, "alg"))
 	}
 	if kid := t.header.value("kid"); kid != nil && cert.CheckKeyIDText(*kid) != nil {
-		say(fault.KidForm, fmt.Sprintf("It has %s bytes.", count(len(*kid))))
+		say(fault.KidForm, fmt.Sprintf("It has %s bytes.", termtext.Count(len(*kid))))
 	}
 	if t.layer == fault.JWE && t.header.value("enc") == nil && !t.hasMember("enc") {
 		x.fault(offset+stepHeader, fault.EncMissing, "header", misspelt(members, "enc"))
@@ -194,7 +195,7 @@ func opaque(value []byte) string {
 	case 'n':
 		return "null"
 	}
-	return fmt.Sprintf("(%s, %s bytes)", kind, count(len(value)))
+	return fmt.Sprintf("(%s, %s bytes)", kind, termtext.Count(len(value)))
 }
 
 func clip(name string) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/termtext"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -235,7 +236,7 @@ func lengths(t *token) string {
 	var found []string
 	for _, i := range []int{1, 2, 4} {
 		if i < len(t.data) {
-			found = append(found, fmt.Sprintf("%s %s", partNames[fault.JWE][i], count(len(t.data[i]))))
+			found = append(found, fmt.Sprintf("%s %s", partNames[fault.JWE][i], termtext.Count(len(t.data[i]))))
 		}
 	}
 	return strings.Join(found, ", ")

@@ -4,12 +4,13 @@ import (
 	"bufio"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // WriteText writes the report for people. With color, marks and headings are
-// coloured by ANSI sequences.
+// colored by ANSI sequences.
 func (r *Report) WriteText(w io.Writer, color bool) error {
 	p := &printer{w: bufio.NewWriter(w), color: color}
 	p.report(r)
@@ -21,49 +22,29 @@ type printer struct {
 	color bool
 }
 
-const (
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	bold   = "1"
-)
-
-func (p *printer) paint(code, s string) string {
+func (p *printer) paint(c termtext.Color, s string) string {
 	if !p.color {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return c.Paint(s)
 }
 
 func (p *printer) mark(m Mark) string {
 	switch m {
 	case OK:
-		return p.paint(green, "✓")
+		return p.paint(termtext.Green, "✓")
 	case Bad:
-		return p.paint(red, "✗")
+		return p.paint(termtext.Red, "✗")
 	}
-	return p.paint(yellow, "·")
+	return p.paint(termtext.Yellow, "·")
 }
 
-// line writes one line; what would move a terminal's cursor is taken out.
+// line writes one line.
 func (p *printer) line(parts ...string) {
 	p.w.WriteString(strings.TrimRight(strings.Join(parts, ""), " ") + "\n")
 }
 
-func (p *printer) heading(s string) { p.line("\n", p.paint(bold, s)) }
-
-// plain takes control characters out of a text.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
-		}
-		if unicode.IsControl(r) || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
+func (p *printer) heading(s string) { p.line("\n", p.paint(termtext.Bold, s)) }
 
 // pad fills up to a width in characters.
 func pad(s string, width int) string {
@@ -76,23 +57,23 @@ func right(s string, width int) string {
 
 func (p *printer) report(r *Report) {
 	if r.Fault != "" {
-		p.line(p.mark(Bad), " ", p.paint(red, string(r.Fault)))
+		p.line(p.mark(Bad), " ", p.paint(termtext.Red, string(r.Fault)))
 	} else {
-		p.line(p.mark(OK), " ", p.paint(green, "no fault"))
+		p.line(p.mark(OK), " ", p.paint(termtext.Green, "no fault"))
 	}
-	p.line("  ", plain(r.Summary))
+	p.line("  ", termtext.EscapeLine(r.Summary))
 	if r.Next != "" {
-		p.line("  → ", plain(r.Next))
+		p.line("  → ", termtext.EscapeLine(r.Next))
 	}
 	what := map[Kind]string{KindJWE: "JWE", KindJWS: "JWS alone", KindAnswer: "error answer", KindJSON: "JSON without a token", KindOther: "not readable as a token"}[r.Kind]
 	p.heading("Message")
-	p.line("  ", what, ", ", count(r.Bytes), " bytes")
+	p.line("  ", what, ", ", termtext.Count(r.Bytes), " bytes")
 	if len(r.Around) > 0 {
-		p.line("  around the token: ", plain(strings.Join(r.Around, ", then ")))
+		p.line("  around the token: ", termtext.EscapeLine(strings.Join(r.Around, ", then ")))
 	}
 	if a := r.Answer; a != nil {
-		p.line("  profile ", plain(a.Profile), ", outcome ", plain(orNone(a.Outcome)), ", identifier ", plain(orNone(a.ID)))
-		p.line("  text: ", plain(a.Text))
+		p.line("  profile ", termtext.EscapeLine(a.Profile), ", outcome ", termtext.EscapeLine(orNone(a.Outcome)), ", identifier ", termtext.EscapeLine(orNone(a.ID)))
+		p.line("  text: ", termtext.EscapeLine(a.Text))
 	}
 	p.token(r.Outer, "Outer token")
 	p.opening(r.Opening)
@@ -119,11 +100,11 @@ func (p *printer) token(t *Token, title string) {
 	p.heading(title + " (" + t.Kind + ")")
 	p.line("    ", pad("part", 22), right("characters", 12), right("bytes", 12))
 	for _, part := range t.Parts {
-		p.line("  ", p.mark(part.Mark), " ", pad(part.Name, 22), right(count(part.Characters), 12), right(count(part.Bytes), 12), "  ", plain(part.Text))
+		p.line("  ", p.mark(part.Mark), " ", pad(part.Name, 22), right(termtext.Count(part.Characters), 12), right(termtext.Count(part.Bytes), 12), "  ", termtext.EscapeLine(part.Text))
 	}
 	width := 0
 	for _, m := range t.Members {
-		width = max(width, utf8.RuneCountInString(plain(m.Name)))
+		width = max(width, utf8.RuneCountInString(termtext.EscapeLine(m.Name)))
 	}
 	if len(t.Members) > 0 {
 		p.line("    header")
@@ -131,9 +112,9 @@ func (p *printer) token(t *Token, title string) {
 	for _, m := range t.Members {
 		text := ""
 		if m.Text != "" {
-			text = "  (" + plain(m.Text) + ")"
+			text = "  (" + termtext.EscapeLine(m.Text) + ")"
 		}
-		p.line("  ", p.mark(m.Mark), "   ", pad(plain(m.Name), width), "  ", plain(m.Value), text)
+		p.line("  ", p.mark(m.Mark), "   ", pad(termtext.EscapeLine(m.Name), width), "  ", termtext.EscapeLine(m.Value), text)
 	}
 }
 
@@ -144,15 +125,15 @@ func (p *printer) opening(o *Opening) {
 	p.heading("Opening")
 	switch {
 	case o.Key != "":
-		p.line("  ", p.mark(OK), " key ", plain(o.Key), " opens the encrypted key, with ", o.How)
+		p.line("  ", p.mark(OK), " key ", termtext.EscapeLine(o.Key), " opens the encrypted key, with ", o.How)
 	default:
-		p.line("  ", p.mark(Bad), " none of ", count(o.Tried), " keys opens the encrypted key")
+		p.line("  ", p.mark(Bad), " none of ", termtext.Count(o.Tried), " keys opens the encrypted key")
 	}
 	if o.Trouble != "" {
-		p.line("  ", p.mark(Bad), " ", plain(o.Trouble))
+		p.line("  ", p.mark(Bad), " ", termtext.EscapeLine(o.Trouble))
 	}
 	if o.Content != "" {
-		p.line("  ", p.mark(Note), " content: ", plain(o.Content), ", ", count(o.Bytes), " bytes")
+		p.line("  ", p.mark(Note), " content: ", termtext.EscapeLine(o.Content), ", ", termtext.Count(o.Bytes), " bytes")
 	}
 }
 
@@ -163,11 +144,11 @@ func (p *printer) signature(s *Signature) {
 	p.heading("Signature")
 	switch {
 	case s.Holds:
-		p.line("  ", p.mark(OK), " holds under key ", plain(s.Key))
+		p.line("  ", p.mark(OK), " holds under key ", termtext.EscapeLine(s.Key))
 	case s.Key != "":
-		p.line("  ", p.mark(Bad), " holds only under key ", plain(s.Key), ", as ", s.How)
+		p.line("  ", p.mark(Bad), " holds only under key ", termtext.EscapeLine(s.Key), ", as ", s.How)
 	default:
-		p.line("  ", p.mark(Bad), " holds under none of ", count(s.Tried), " keys")
+		p.line("  ", p.mark(Bad), " holds under none of ", termtext.Count(s.Tried), " keys")
 	}
 }
 
@@ -180,12 +161,12 @@ func (p *printer) payload(l *Payload) {
 	if l.Verified {
 		verified = "verified"
 	}
-	p.line("  ", count(l.Bytes), " bytes, JSON: ", l.JSON, ", ", verified)
+	p.line("  ", termtext.Count(l.Bytes), " bytes, JSON: ", l.JSON, ", ", verified)
 	p.line("  SHA-256 ", l.SHA256)
 	if l.Text != "" {
 		p.line("")
 		for s := range strings.SplitSeq(l.Text, "\n") {
-			p.line(plain(strings.TrimSuffix(s, "\r")))
+			p.line(termtext.Escape(strings.TrimSuffix(s, "\r")))
 		}
 	}
 	if l.Base64 != "" {
@@ -194,11 +175,11 @@ func (p *printer) payload(l *Payload) {
 }
 
 func (p *printer) verdict(v Verdict) {
-	word := p.paint(green, "fits")
+	word := p.paint(termtext.Green, "fits")
 	if !v.Fits {
-		word = p.paint(red, "does not fit")
+		word = p.paint(termtext.Red, "does not fit")
 	}
-	p.heading("Profile " + plain(v.Profile) + " (" + strings.Join(v.Legs, " or ") + ")")
+	p.heading("Profile " + termtext.EscapeLine(v.Profile) + " (" + strings.Join(v.Legs, " or ") + ")")
 	p.line("  ", word)
 	width := 0
 	for _, r := range v.Rules {
@@ -215,7 +196,7 @@ func (p *printer) verdict(v Verdict) {
 		if r.Code != "" {
 			text += " [" + string(r.Code) + "]"
 		}
-		p.line("  ", p.mark(r.Mark), " ", pad(r.Name, width), "  ", plain(text))
+		p.line("  ", p.mark(r.Mark), " ", pad(r.Name, width), "  ", termtext.EscapeLine(text))
 	}
 }
 
@@ -229,9 +210,9 @@ func (p *printer) found(findings []Finding) {
 		if f.Code != "" {
 			text = string(f.Code) + " in " + text + f.Code.Meaning() + " "
 		}
-		p.line("  ", p.mark(f.Level), " ", plain(text+f.Text))
+		p.line("  ", p.mark(f.Level), " ", termtext.EscapeLine(text+f.Text))
 		if f.Next != "" {
-			p.line("    → ", plain(f.Next))
+			p.line("    → ", termtext.EscapeLine(f.Next))
 		}
 	}
 }

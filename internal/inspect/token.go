@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // token is a compact serialization as it came, and what its parts decode to.
@@ -58,7 +59,7 @@ func (x *examiner) token(text []byte) {
 		}
 		x.readInner(bytes.Split(text, []byte{'.'}))
 	default:
-		hint := fmt.Sprintf("%s parts, not five.", count(dots+1))
+		hint := fmt.Sprintf("%s parts, not five.", termtext.Count(dots+1))
 		switch {
 		case doubled(text):
 			hint += " The same token stands twice in a row."
@@ -98,7 +99,7 @@ func (x *examiner) readInner(parts [][]byte) {
 	n := len(t.data[2])
 	t.view.RSABits = rsaBits(n)
 	if rsaBits(n) == 0 {
-		t.flag(2, x.fault(stepInner+stepLength, fault.SignatureLength, "signature", fmt.Sprintf("It has %s bytes.", count(n))))
+		t.flag(2, x.fault(stepInner+stepLength, fault.SignatureLength, "signature", fmt.Sprintf("It has %s bytes.", termtext.Count(n))))
 	}
 	x.payload(t.data[1], false)
 }
@@ -161,7 +162,7 @@ func (x *examiner) outerLengths() {
 		case rsaBits(n) > 0:
 			t.view.Parts[1].Text = strings.TrimSpace(fmt.Sprintf("RSA-%d. %s", rsaBits(n), t.view.Parts[1].Text))
 		default:
-			t.flag(1, x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key", fmt.Sprintf("It has %s bytes, not %s.", count(n), alg.ModulusLens())))
+			t.flag(1, x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key", fmt.Sprintf("It has %s bytes, not %s.", termtext.Count(n), alg.ModulusLens())))
 		}
 	}
 	c, known := x.lengthsOf(t)
@@ -169,20 +170,20 @@ func (x *examiner) outerLengths() {
 		return
 	}
 	if len(t.data) > 2 && len(t.data[2]) != c.IV {
-		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes, not %d.", count(len(t.data[2])), c.IV)))
+		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(len(t.data[2])), c.IV)))
 	}
 	if len(t.data) > 4 && len(t.data[4]) != c.Tag {
 		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", t.tagText(c)))
 	}
 	if len(t.data) > 3 && !c.IsCiphertextLen(len(t.data[3])) && t.view.Parts[3].Mark == OK {
-		t.flag(3, x.fault(stepBlocks, fault.CiphertextLength, "ciphertext", fmt.Sprintf("It has %s bytes, not whole blocks of %d.", count(len(t.data[3])), c.Block)))
+		t.flag(3, x.fault(stepBlocks, fault.CiphertextLength, "ciphertext", fmt.Sprintf("It has %s bytes, not whole blocks of %d.", termtext.Count(len(t.data[3])), c.Block)))
 	}
 }
 
 // tagText says of a tag of a wrong length how it probably came to that.
 func (t *token) tagText(c *alg.Content) string {
 	n := len(t.data[4])
-	text := fmt.Sprintf("It has %s bytes, not %d.", count(n), c.Tag)
+	text := fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(n), c.Tag)
 	switch {
 	case n == 0 && len(t.data[3]) >= c.Tag:
 		text += " It may stand at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the token was cut there."
@@ -266,7 +267,7 @@ func (x *examiner) readContent(content []byte) {
 		x.fault(stepInner+stepText, fault.Swapped.In(fault.JWS), "content", "It has five parts: a JWE in a JWE.")
 	case dots > 0 && startsLikeHeader(content) && mostlyBase64(content):
 		x.shape = shapeJWS
-		x.fault(stepInner+stepText, fault.Parts.In(fault.JWS), "content", fmt.Sprintf("%s parts, not three.", count(dots+1)))
+		x.fault(stepInner+stepText, fault.Parts.In(fault.JWS), "content", fmt.Sprintf("%s parts, not three.", termtext.Count(dots+1)))
 		parts := bytes.SplitN(content, []byte{'.'}, 4)
 		x.readInner(parts[:min(len(parts), 3)])
 	default:

@@ -30,19 +30,20 @@ func Short(s string) string { return cut(s, short) }
 
 // Escape returns s with escapes in place of characters that are controls, change the
 // order of others, or are invisible. Line feeds, tabs and quotation marks stay.
-func Escape(s string) string {
-	return replaceHidden(s, func(r rune) string {
-		if r == '\t' {
-			return "\t"
-		}
-		quoted := strconv.QuoteRuneToGraphic(r)
-		return quoted[1 : len(quoted)-1]
-	})
+func Escape(s string) string { return replaceHidden(s, "\n\t", escape) }
+
+// EscapeLine is [Escape] for text that must stay on one line: it also escapes line
+// feeds and tabs.
+func EscapeLine(s string) string { return replaceHidden(s, "", escape) }
+
+func escape(r rune) string {
+	quoted := strconv.QuoteRuneToGraphic(r)
+	return quoted[1 : len(quoted)-1]
 }
 
 // EscapeJSON is [Escape] for JSON: the values of its strings stay the same.
 func EscapeJSON(text string) string {
-	return replaceHidden(text, func(r rune) string {
+	return replaceHidden(text, "\n", func(r rune) string {
 		if r > 0xffff {
 			high, low := utf16.EncodeRune(r)
 			return fmt.Sprintf(`\u%04x\u%04x`, high, low)
@@ -51,11 +52,11 @@ func EscapeJSON(text string) string {
 	})
 }
 
-// replaceHidden replaces what is not graphic, but for line feeds.
-func replaceHidden(s string, escape func(rune) string) string {
+// replaceHidden replaces the characters that are neither graphic nor in keep.
+func replaceHidden(s, keep string, escape func(rune) string) string {
 	var b strings.Builder
 	for _, r := range s {
-		if r == '\n' || strconv.IsGraphic(r) {
+		if strconv.IsGraphic(r) || strings.ContainsRune(keep, r) {
 			b.WriteRune(r)
 		} else {
 			b.WriteString(escape(r))

@@ -38,6 +38,13 @@ func TestEscape(t *testing.T) {
 	}
 }
 
+func TestEscapeLine(t *testing.T) {
+	const in, want = "one\ttwo\nthree\x1b \"銀行\" \xff", `one\ttwo\nthree\x1b "銀行" �`
+	if got := termtext.EscapeLine(in); got != want {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestEscapeJSON: what is written shows no hidden character, and reads as it was.
 func TestEscapeJSON(t *testing.T) {
 	const hidden = "\u007f\u202e\u009b31m\U000e0041 銀行"
