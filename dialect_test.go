@@ -24,10 +24,19 @@ import (
 
 const ledgerFile = "testdata/profiles/ledger.yaml"
 
+func ledgerProfile(t testing.TB) *profile.Profile {
+	t.Helper()
+	p, err := profile.Load(ledgerFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // ledger returns both ends of a lane whose profile is a file of its own.
 func ledger(t testing.TB) (buyer, supplier *sealane.Lane) {
 	t.Helper()
-	p := testlane.Profile(t, ledgerFile)
+	p := ledgerProfile(t)
 	b, s := testkey.RSA(t, "buyer", 3072), testkey.RSA(t, "supplier", 3072)
 	return testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "b1", b), Theirs: testkey.Theirs(t, "s1", s)}),
 		testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "s1", s), Theirs: testkey.Theirs(t, "b1", b)})
@@ -91,7 +100,7 @@ func TestDialectIsAFile(t *testing.T) {
 	if key, enc := headerOf(t, []byte(sealed.Sealed)); key != "RSA-OAEP-256" || enc != "A128CBC-HS256" {
 		t.Errorf("sent with %s and %s", key, enc)
 	}
-	r := inspect.Examine(request, inspect.Options{Profiles: []*profile.Profile{testlane.Profile(t, ledgerFile), testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")},
+	r := inspect.Examine(request, inspect.Options{Profiles: []*profile.Profile{ledgerProfile(t), testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")},
 		Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}},
 		Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &testkey.RSA(t, "buyer", 3072).PublicKey}}})
 	if r.Fault != "" || r.Inner == nil || r.Signature == nil || !r.Signature.Holds || !r.Profiles[0].Fits || r.Opening.Content != "A128CBC-HS256" {
@@ -142,7 +151,7 @@ func ledgerMaterial(t testing.TB) malform.Material {
 // inspect names it in the dialect's own terms.
 func TestDialectsFaults(t *testing.T) {
 	_, supplier := ledger(t)
-	p, m := testlane.Profile(t, ledgerFile), ledgerMaterial(t)
+	p, m := ledgerProfile(t), ledgerMaterial(t)
 	o := inspect.Options{Profiles: []*profile.Profile{p}, MaxToken: m.Limit,
 		Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}, {Name: "other", Private: testkey.RSA(t, "stranger", 3072)}},
 		Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &m.Signer.PublicKey}, {Name: "other", Public: &m.Other.PublicKey}}}

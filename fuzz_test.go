@@ -8,23 +8,26 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// ends are both ends of a RiskOS and of an RDX lane whose keys are the same in
-// every process, as a fuzz target needs.
+// ends are both ends of a RiskOS lane, an RDX lane, and one with PS256 and AES-CBC,
+// whose keys are the same in every process, as a fuzz target needs.
 func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
 	ours, theirs := testkey.Fixed(), testkey.OtherFixed()
-	riskos, rdx := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")
+	riskos, rdx, other := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx"), ledgerProfile(t)
 	return []*sealane.Lane{
 			testlane.New(t, sealane.Config{Profile: riskos, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
 			testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
 				SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
+			testlane.New(t, sealane.Config{Profile: other, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
 		}, []*sealane.Lane{
 			testlane.New(t, sealane.Config{Profile: riskos, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
 			testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
+			testlane.New(t, sealane.Config{Profile: other, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
 		}
 }
 
@@ -41,30 +44,32 @@ func FuzzOpen(f *testing.F) {
 	for i, l := range lanes {
 		right := seal(f, partners[i], string(payload))
 		for at := range 8 {
-			f.Add(i == 1, right, uint16(at*len(right)/8), byte(at))
+			f.Add(byte(i), right, uint16(at*len(right)/8), byte(at))
 		}
 		m := malform.Material{Payload: payload, Signer: testkey.OtherFixed(), Recipient: &testkey.Fixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
 			Nested: l.Inbound().Signed()}
 		if m.Nested {
 			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, whoever did it
 		}
-		for _, code := range malform.Codes() {
-			if strings.HasSuffix(string(code), "too-large") || !m.Nested && (code.Layer() == fault.JWS || code.Layer() == "sign") ||
-				!m.Nested && code == fault.OpenCompressed { // a payload like any other, to an opener
+		if i == 2 {
+			m.Signature, m.Content = alg.PS256, alg.A128CBCHS256
+		}
+		made := map[fault.Code]bool{}
+		for _, v := range malform.VariantsOf(m) {
+			if made[v.Code] || strings.HasSuffix(string(v.Code), "too-large") ||
+				!m.Nested && v.Code == fault.OpenCompressed { // a payload like any other, to an opener
 				continue
 			}
-			token, err := malform.Make(code, m)
+			made[v.Code] = true
+			token, err := v.Make(m)
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(i == 1, token, uint16(0), byte(0))
+			f.Add(byte(i), token, uint16(0), byte(0))
 		}
 	}
-	f.Fuzz(func(t *testing.T, encryptedOnly bool, token []byte, at uint16, flip byte) {
-		l := lanes[0]
-		if encryptedOnly {
-			l = lanes[1]
-		}
+	f.Fuzz(func(t *testing.T, lane byte, token []byte, at uint16, flip byte) {
+		l := lanes[int(lane)%len(lanes)]
 		token = bytes.Clone(token)
 		if len(token) > 0 {
 			token[int(at)%len(token)] ^= flip
@@ -106,16 +111,16 @@ func FuzzSealOpen(f *testing.F) {
 	lanes, partners := ends(f)
 	stranger := testlane.New(f, sealane.Config{Profile: lanes[0].Profile(), Side: sealane.ServerSide,
 		Ours: testkey.Ours(f, "o1", testkey.Fixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
-	for where := range byte(6) {
+	for where := range byte(9) {
 		f.Add(where, []byte(`{"id":"1"}`), uint16(0), uint16(0))
 		f.Add(where, []byte{}, uint16(1), uint16(4000))
 		f.Add(where, bytes.Repeat([]byte{0, 0xff, '.'}, 9000), uint16(77), uint16(60_000))
 	}
 	f.Fuzz(func(t *testing.T, where byte, payload []byte, front, room uint16) {
-		l, partner := lanes[where%2], partners[where%2]
+		l, partner := lanes[where%3], partners[where%3]
 		// In the last case the payload stands in the buffer in which it is sealed.
 		buffer := append(make([]byte, int(front), int(front)+len(payload)+int(room)), payload...)
-		dst := [][]byte{nil, make([]byte, front, int(front)+partner.SealedLen(len(payload))), buffer[:front]}[where/2%3]
+		dst := [][]byte{nil, make([]byte, front, int(front)+partner.SealedLen(len(payload))), buffer[:front]}[where/3%3]
 		token, err := partner.AppendSeal(t.Context(), dst, buffer[front:])
 		if err != nil || !bytes.Equal(buffer[front:], payload) || !bytes.Equal(token[:len(dst)], make([]byte, len(dst))) {
 			t.Fatalf("%s: %v; or the payload or what stood in front was changed", l.Name(), err)
