@@ -132,3 +132,35 @@ func TestUnsignedPayloadEnds(t *testing.T) {
 		t.Errorf("%v, capacity %d", err, cap(m.Payload()))
 	}
 }
+
+// TestActiveKeysSeal: whatever the order in the rings, the active key signs and is
+// encrypted to. A staged one is not known to the partner yet, a retiring one may be
+// forgotten.
+func TestActiveKeysSeal(t *testing.T) {
+	pair := func(id string, s keyring.State) keyring.Key {
+		return keyring.Key{State: s, ID: id, Private: testkey.RSA(t, id, 2048)}
+	}
+	public := func(id string, s keyring.State) keyring.Key {
+		return keyring.Key{State: s, ID: id, Public: &testkey.RSA(t, id, 2048).PublicKey}
+	}
+	for _, state := range []keyring.State{keyring.Staged, keyring.Retiring} {
+		c, p := riskosConfigs(t)
+		c.Ours = testlane.Ring(t, pair("other", state), pair("customer", keyring.Active))
+		c.Theirs = testlane.Ring(t, public("third", state), public("provider", keyring.Active))
+		p.Ours = testlane.Ring(t, pair("provider", keyring.Active))
+		p.Theirs = testlane.Ring(t, public("customer", keyring.Active))
+		m, err := testlane.New(t, p).Open(t.Context(), seal(t, testlane.New(t, c), "{}"))
+		if err != nil || m.Signer().ID != "customer" || m.OpenedBy().ID != "provider" {
+			t.Errorf("beside %s keys: %v", state, err)
+		}
+		// Without an active key nothing is sealed.
+		c.Ours = testlane.Ring(t, pair("other", state))
+		if _, err := testlane.New(t, c).Seal(t.Context(), nil); !errors.Is(err, sealane.ErrNotSupported) {
+			t.Errorf("signed by a %s key: %v", state, err)
+		}
+		c.Ours, c.Theirs = p.Ours, testlane.Ring(t, public("third", state))
+		if _, err := testlane.New(t, c).Seal(t.Context(), nil); !errors.Is(err, sealane.ErrNotSupported) {
+			t.Errorf("encrypted to a %s key: %v", state, err)
+		}
+	}
+}
