@@ -27,7 +27,7 @@
 //
 // # Limits
 //
-// Everything here may come from strangers. A file has at most 1 MiB and 16
+// Every file may come from an attacker. It has at most 1 MiB and 16
 // certificates, ASN.1 at most 32 levels and 5,000 elements, and a key derivation at
 // most 10 million iterations of PBKDF2 or 256 MiB for scrypt. Private keys are looked
 // for in the first 16 MiB of larger files.

@@ -202,7 +202,7 @@ func TestParsePrivateRefuses(t *testing.T) {
 				t.Errorf("%v, wanted %v", err, tt.is)
 			}
 			if got != nil || info.Format != "" {
-				t.Error("a key beside the error")
+				t.Error("a key with the error")
 			}
 			if strings.Contains(err.Error(), "horse") {
 				t.Errorf("the error holds the passphrase: %v", err)
