@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -253,7 +254,12 @@ func TestProfileChangedAfterwards(t *testing.T) {
 	customer, _ := riskos(t)
 	c := providerConfig(t)
 	c.Profile = p
+	c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"}
 	l := testlane.New(t, c)
+	c.PlainEndpoints[0] = "POST /api/docv/upload"
+	if l.IsPlainEndpoint("POST", &url.URL{Path: "/api/docv/upload"}) || !l.IsPlainEndpoint("GET", &url.URL{Path: "/api/evaluation/e-1"}) {
+		t.Error("the list of plain endpoints changed behind New's back")
+	}
 	p.Request.Sign.Alg.Open[0] = "none"
 	p.Request.Sign = nil
 	in := l.Inbound().Direction()

@@ -25,6 +25,7 @@ for target in windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64; do
 	CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build -o /dev/null ./cmd/sealane
 done
 CGO_ENABLED=0 GOARCH=arm64 GOOS=linux go build -tags sealane_dlopen -o /dev/null ./cmd/sealane
+CGO_ENABLED=0 GOARCH=386 go vet ./...
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -54,7 +55,8 @@ echo "== what the race detector would hide or slow down, and the static build"
 {
 	go test -count=1 -run TestNothingLeaks -v ./internal/libcrypto &&
 		(cd interop && go test -count=1 -run '^TestWycheproof' -v .) && # thousands of vectors, one after the other: nothing to race
-		CGO_ENABLED=0 go test -count=1 -v ./internal/libcrypto ./kms ./rsaengine
+		CGO_ENABLED=0 go test -count=1 -v ./internal/libcrypto ./kms ./rsaengine &&
+		CGO_ENABLED=0 GOARCH=386 go test -count=1 -v ./cert ./keyfile ./internal/strictjson ./internal/jose ./profile # lengths of 32 bits
 } >"$log" 2>&1 || {
 	tail -n 50 "$log"
 	exit 1

@@ -44,7 +44,7 @@ var httpAndBody = []entry{
 	{AnswerRedirects, "A response to a sealed request is a redirect, which nobody has signed.", "Call the right address: a sealed request is not sent elsewhere."},
 	{AnswerCut, "The service broke its response off, or sent less than its Content-Length.", "Look at the service's log; the request may have been processed."},
 	{AnswerPanic, "The service panicked.", "Look at the stack in the log; the request may have been processed."},
-	{BodyShort, "A request's body is shorter than its Content-Length.", "Look for a client that sets the length by hand, or a file that was cut."},
+	{Query, "A sealed request has a query parameter that the profile does not list.", "Move the parameter into the payload, or list it in the endpoint's query."},
 
 	{BodyEmpty, "The body is empty.", "Send the body the profile describes."},
 	{BodyTooLarge, "The body is larger than the limit.", "Send less, or raise the lane's MaxPayload."},

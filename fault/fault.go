@@ -102,7 +102,7 @@ const (
 	AnswerRedirects   Code = "http.answer-redirects"
 	AnswerCut         Code = "http.answer-cut"
 	AnswerPanic       Code = "http.service-panicked"
-	BodyShort         Code = "http.body-short"
+	Query             Code = "http.query"
 
 	BodyEmpty        Code = "body.empty"
 	BodyTooLarge     Code = "body.too-large"

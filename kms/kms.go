@@ -69,6 +69,16 @@ func Open(ctx context.Context, uri string, o Options) (*Key, error) {
 	return key, nil
 }
 
+// Name returns a name of the key at a URI that may be shown: a file's path, and of other URIs the
+// scheme alone, since they may contain a credential.
+func Name(uri string) string {
+	scheme := schemeOf(uri)
+	if scheme == "file" {
+		return uri
+	}
+	return scheme + ":…"
+}
+
 // check reports a key that no lane could use.
 func (k *Key) check() error {
 	if k == nil || k.Private == nil {

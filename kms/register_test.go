@@ -288,3 +288,15 @@ func TestCallerLeaves(t *testing.T) {
 		t.Errorf("the key got %v", err)
 	}
 }
+
+// TestName: what is shown of a key's URI holds no credential.
+func TestName(t *testing.T) {
+	for uri, want := range map[string]string{
+		"a.key": "a.key", "file:/k/a.key": "file:/k/a.key", `C:\k\a.key`: `C:\k\a.key`,
+		"pkcs11:token=t;pin-value=1234": "pkcs11:…", "vault://user:secret@host/k": "vault:…",
+	} {
+		if got := kms.Name(uri); got != want {
+			t.Errorf("%s: %q", uri, got)
+		}
+	}
+}

@@ -9,7 +9,7 @@ func (p *Profile) Clone() *Profile {
 	c.Endpoints = slices.Clone(p.Endpoints)
 	for i := range c.Endpoints {
 		e := &c.Endpoints[i]
-		e.Echo, e.Bind = slices.Clone(e.Echo), slices.Clone(e.Bind)
+		e.Echo, e.Bind, e.Query = slices.Clone(e.Echo), slices.Clone(e.Bind), slices.Clone(e.Query)
 	}
 	if p.Trigger != nil {
 		t := *p.Trigger

@@ -74,6 +74,25 @@ func (m Match) Echo() iter.Seq[string] { return slices.Values(m.endpoint.Echo) }
 // Bind yields the path variables that the response repeats where it has them.
 func (m Match) Bind() iter.Seq[string] { return slices.Values(m.endpoint.Bind) }
 
+// AllowsQuery reports whether a sealed request may have the query: the profile lists its
+// parameters, or none. Nobody signs a query.
+func (m Match) AllowsQuery(raw string) bool {
+	allowed := m.endpoint.Query
+	if raw == "" || len(allowed) == 0 {
+		return true
+	}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return false
+	}
+	for name := range query {
+		if !slices.Contains(allowed, name) {
+			return false
+		}
+	}
+	return true
+}
+
 // Binds reports whether anything ties a response to its request.
 func (m Match) Binds() bool {
 	return m.endpoint.Identifier != "" || len(m.endpoint.Echo) > 0 || len(m.endpoint.Bind) > 0

@@ -13,6 +13,7 @@ type Endpoint struct {
 	Identifier string   `yaml:"identifier"` // answer member that stands outside the seal too
 	Echo       []string `yaml:"echo"`       // request members that the answer repeats where it has them
 	Bind       []string `yaml:"bind"`       // path variables that the answer repeats where it has them
+	Query      []string `yaml:"query"`      // query parameters that a sealed request may have; empty: any
 	Bodyless   bool     `yaml:"bodyless"`   // a status without a body (204, 205, 304) is a response, which nobody signs
 }
 

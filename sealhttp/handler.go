@@ -140,6 +140,8 @@ func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sea
 		}
 	}
 	switch {
+	case on && listed && !endpoint.AllowsQuery(r.URL.RawQuery):
+		return refuse(sealane.ErrFormat, fault.Query, "")
 	case on && listed:
 		return endpoint, true, lane.Ready()
 	case on:

@@ -132,6 +132,27 @@ func TestBoundWithoutIdentifier(t *testing.T) {
 	}
 }
 
+// TestQuery: where the profile lists query parameters, no others pass with a sealed
+// request, on either side.
+func TestQuery(t *testing.T) {
+	p := testProfile(t)
+	for i := range p.Endpoints {
+		p.Endpoints[i].Query = []string{"trace"}
+	}
+	use := func(c *sealane.Config) { c.Profile = p }
+	s := provider(t, echo, use)
+	for query, fine := range map[string]bool{"": true, "?trace=1": true, "?trace=1&trace=2": true, "?admin=1": false, "?trace=1&x": false, "?%74race=1": true, "?trace=1;x=2": false, "?%zz": false} {
+		_, _, err := do(t, customer(t, use), request(t, "POST", s.URL+"/api/evaluation"+query, "{}"))
+		if fine && err != nil || !fine && (sealane.FaultOf(err) != fault.Query || errors.Is(err, sealane.ErrMayBeProcessed)) {
+			t.Errorf("%q: %v", query, err)
+		}
+		answer, _ := raw(t, s.URL+"/api/evaluation"+query, wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
+		if fine != (answer.StatusCode == 200) {
+			t.Errorf("%q at the handler: %s", query, answer.Status)
+		}
+	}
+}
+
 // TestShortRequestBody: a body shorter than its length is not sealed and sent as if it
 // were whole.
 func TestShortRequestBody(t *testing.T) {

@@ -62,6 +62,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !listed || wantsPlain(r.Context()) {
 		return t.sendPlain(lane, r, listed)
 	}
+	if !endpoint.AllowsQuery(r.URL.RawQuery) {
+		closeBody(r.Body)
+		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(),
+			failure(lane, sealane.OpSend, sealane.ErrFormat, fault.Query, ""))
+	}
 	payload, err := readRequest(lane, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), inLane(lane, err))

@@ -195,7 +195,7 @@ func (l *laneFlags) ourKeys(ctx context.Context, engine *rsaengine.Engine) ([]ke
 		}
 		key := keyring.Key{ID: opened.KeyID, State: stateOf(i)}
 		if key.Private, err = engine.PrivateKey(opened.Private); err != nil {
-			return nil, fmt.Errorf("key %s: %w", file, err)
+			return nil, fmt.Errorf("key %s: %w", kms.Name(file), err)
 		}
 		if len(ids) > 0 {
 			key.ID = ids[i]

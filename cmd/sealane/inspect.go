@@ -14,6 +14,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -121,7 +122,7 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 	for i, k := range ours {
 		public, ok := k.Private.Public().(*rsa.PublicKey)
 		if !ok {
-			return o, fmt.Errorf("key %s is not an RSA key", l.keys[i])
+			return o, fmt.Errorf("key %s is not an RSA key", kms.Name(l.keys[i]))
 		}
 		key := inspectKey(l.keys[i], k)
 		key.Public = public
@@ -140,7 +141,7 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 // inspectKey names a key by its file, and by the environment in its key ID if that has
 // six parts.
 func inspectKey(file string, k keyring.Key) inspect.Key {
-	key := inspect.Key{Name: filepath.Base(file), ID: k.ID, Private: k.Private, Public: k.Public}
+	key := inspect.Key{Name: filepath.Base(kms.Name(file)), ID: k.ID, Private: k.Private, Public: k.Public}
 	if id, err := cert.ParseKeyID(k.ID); err == nil {
 		key.Environment = id.Environment
 	}

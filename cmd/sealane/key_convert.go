@@ -52,7 +52,7 @@ func (f *keyConvertFlags) run(c *cobra.Command, args []string) error {
 	}
 	key, ok := opened.Private.(*rsa.PrivateKey)
 	if !ok {
-		return fmt.Errorf("key %s stays in its key store, and cannot be written to a file", args[0])
+		return fmt.Errorf("key %s stays in its key store, and cannot be written to a file", kms.Name(args[0]))
 	}
 	secret := ""
 	if f.secretFile != "" {

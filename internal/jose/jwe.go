@@ -239,5 +239,5 @@ func reason(which int, fits bool) int {
 	if !fits {
 		return 2 // the modulus length is public
 	}
-	return which>>63&1 ^ 1
+	return int(int64(which)>>63&1 ^ 1)
 }

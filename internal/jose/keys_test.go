@@ -1,6 +1,7 @@
 package jose_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"encoding/base64"
@@ -142,4 +143,31 @@ func publics(keys ...*rsa.PublicKey) []alg.PublicKey {
 		list = append(list, alg.PublicKey{PublicKey: k})
 	}
 	return list
+}
+
+// TestNoOracleWhileAKeyIsOut: while one of several keys can't be used, a failed message
+// has one outcome, whether its encrypted key fits another key or not.
+func TestNoOracleWhileAKeyIsOut(t *testing.T) {
+	usable, out := testkey.RSA(t, "usable", 2048), broken{testkey.RSA(t, "out", 2048)}
+	fits := testkey.Encrypt(t, []byte("content"), &usable.PublicKey)
+	changed := bytes.Clone(fits)
+	last := len(changed) - 2
+	changed[last] = map[bool]byte{true: 'A', false: 'B'}[changed[last] == 'B']
+	stranger := testkey.Encrypt(t, []byte("content"), &testkey.RSA(t, "stranger", 2048).PublicKey)
+	for name, c := range map[string]struct {
+		token []byte
+		fine  bool
+	}{"fits": {fits, true}, "fits, changed": {changed, false}, "of a stranger": {stranger, false}} {
+		for _, keys := range [][]crypto.Decrypter{{usable, out}, {out, usable}} {
+			e, err := jose.ParseEncrypted(nil, c.token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = e.Decrypt(keys)
+			var je *jose.Error
+			if c.fine != (err == nil) || !c.fine && (!errors.As(err, &je) || je.Kind != jose.Key || !errors.Is(err, errGone)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 }
