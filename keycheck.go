@@ -58,7 +58,8 @@ func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
 			}
 			if k.Certificate != nil {
 				for _, f := range cert.Check(k.Certificate, policy, now) {
-					if f.Level == cert.Refused && slices.Contains([]string{"validity-now", "key-usage", "not-ca"}, f.Code) {
+					if f.Level == cert.Refused &&
+						slices.Contains([]string{"validity-now", "key-usage", "not-ca"}, f.Code) {
 						add(f.Code, fmt.Sprintf("%s: %s, wanted is %s", f.Name, f.Found, f.Wanted))
 					}
 				}

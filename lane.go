@@ -243,7 +243,10 @@ func (l *Lane) checkPlainEndpoints() error {
 			return fmt.Errorf("PlainEndpoints %q is not of the form \"METHOD /path/{variable}\"", e)
 		}
 		if l.profile.Seals(method, path) {
-			return fmt.Errorf("PlainEndpoints %q: the profile seals it; to let it pass plain, make Sealing optional", e)
+			return fmt.Errorf(
+				"PlainEndpoints %q: the profile seals it; to let it pass plain, make Sealing optional",
+				e,
+			)
 		}
 	}
 	return nil

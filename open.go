@@ -183,7 +183,13 @@ func (l *Lane) openingKeys() error {
 		return l.fail(OpOpen, ErrNotSupported, fault.NoKeyOurs, "", nil)
 	}
 	if l.in.Encrypt.Kid.Demands() && !slices.ContainsFunc(ours, func(k keyring.Key) bool { return k.ID != "" }) {
-		return l.fail(OpOpen, ErrNotSupported, fault.NoKeyID, "the profile finds our key by its key ID (alias), and none of ours has one", nil)
+		return l.fail(
+			OpOpen,
+			ErrNotSupported,
+			fault.NoKeyID,
+			"the profile finds our key by its key ID (alias), and none of ours has one",
+			nil,
+		)
 	}
 	if l.in.Sign != nil && len(l.c.Theirs.Verifiers("")) == 0 {
 		return l.fail(OpOpen, ErrNotSupported, fault.NoKeyTheirs, "", nil)

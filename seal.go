@@ -53,7 +53,12 @@ func (l *Lane) AppendSealReply(ctx context.Context, dst []byte, request Message,
 	return l.appendSeal(ctx, dst, payload, signer, recipient)
 }
 
-func (l *Lane) appendSeal(ctx context.Context, dst, payload []byte, signer *signingKey, recipient *recipientKey) ([]byte, error) {
+func (l *Lane) appendSeal(
+	ctx context.Context,
+	dst, payload []byte,
+	signer *signingKey,
+	recipient *recipientKey,
+) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}

@@ -155,7 +155,11 @@ func New(keys ...Key) (*Ring, error) {
 				return nil, fmt.Errorf("keyring: key %d (ID %q) is the same key as another in the ring", i+1, k.ID)
 			}
 			if k.State == Active && other.State == Active && k.overlaps(other.Use) {
-				return nil, fmt.Errorf("keyring: keys with ID %q and %q are both active; stage or retire one", other.ID, k.ID)
+				return nil, fmt.Errorf(
+					"keyring: keys with ID %q and %q are both active; stage or retire one",
+					other.ID,
+					k.ID,
+				)
 			}
 		}
 	}
@@ -185,7 +189,10 @@ func (k *Key) complete() error {
 		sources = append(sources, k.Private.Public())
 	}
 	if private, ok := k.Private.(*rsa.PrivateKey); ok && len(private.Primes) != 2 {
-		return fmt.Errorf("the private key has %d primes: use one of two (RFC 8017 section 3.2 allows more; others refuse them)", len(private.Primes))
+		return fmt.Errorf(
+			"the private key has %d primes: use one of two (RFC 8017 section 3.2 allows more; others refuse them)",
+			len(private.Primes),
+		)
 	}
 	if k.Certificate != nil {
 		sources = append(sources, k.Certificate.PublicKey)

@@ -59,7 +59,13 @@ func checkMode(path string, warn func(string)) error {
 		if warn == nil {
 			warn = func(text string) { slog.Warn(text) }
 		}
-		warn(fmt.Sprintf("private key %s: others than its owner can read it (mode %04o); chmod go-r it where you can", path, mode))
+		warn(
+			fmt.Sprintf(
+				"private key %s: others than its owner can read it (mode %04o); chmod go-r it where you can",
+				path,
+				mode,
+			),
+		)
 	}
 	return nil
 }

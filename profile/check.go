@@ -39,7 +39,8 @@ func (p *Profile) check() error {
 	if p.Title == "" || p.Parties.Client == "" || p.Parties.Server == "" {
 		return errors.New("title, parties.client and parties.server must be given")
 	}
-	if len(p.Environments) == 0 || slices.ContainsFunc(p.Environments, func(e string) bool { return !wordForm.MatchString(e) }) {
+	if len(p.Environments) == 0 ||
+		slices.ContainsFunc(p.Environments, func(e string) bool { return !wordForm.MatchString(e) }) {
 		return errors.New("environments must list at least one name of letters, digits, dots, dashes")
 	}
 	if err := p.checkEndpoints(); err != nil {
@@ -60,7 +61,11 @@ func (p *Profile) check() error {
 		return errors.New("request.upstream_errors: only the response has it")
 	}
 	if p.Response.Sealed() {
-		if err := oneOf("response.upstream_errors", p.Response.UpstreamErrors, []string{"plain", "sealed"}); err != nil {
+		if err := oneOf(
+			"response.upstream_errors",
+			p.Response.UpstreamErrors,
+			[]string{"plain", "sealed"},
+		); err != nil {
 			return err
 		}
 	}
@@ -104,7 +109,11 @@ func (p *Profile) checkEndpoints() error {
 			}
 		}
 		if e.Identifier != "" && !slices.Contains(p.Response.Body.Accompanying, e.Identifier) {
-			return fmt.Errorf("endpoint %q: identifier %q is not among response.body.accompanying", e.Path, e.Identifier)
+			return fmt.Errorf(
+				"endpoint %q: identifier %q is not among response.body.accompanying",
+				e.Path,
+				e.Identifier,
+			)
 		}
 	}
 	return nil
@@ -148,7 +157,10 @@ func (l *Direction) check() error {
 		return fmt.Errorf("encrypt: %w", err)
 	}
 	contents := alg.Contents.Names()
-	return errors.Join(oneOf("encrypt.enc.seal", l.Encrypt.Enc.Seal, contents), eachOf("encrypt.enc.open", l.Encrypt.Enc.Open, contents))
+	return errors.Join(
+		oneOf("encrypt.enc.seal", l.Encrypt.Enc.Seal, contents),
+		eachOf("encrypt.enc.open", l.Encrypt.Enc.Open, contents),
+	)
 }
 
 // sealingAlgorithms lists the key encryptions that messages are sealed with.

@@ -91,7 +91,8 @@ func matchPath(pattern, path string) (map[string]string, bool) {
 			continue
 		}
 		value, err := url.PathUnescape(got[i])
-		if err != nil || value == "" || value == "." || value == ".." || strings.ContainsFunc(value, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
+		if err != nil || value == "" || value == "." || value == ".." ||
+			strings.ContainsFunc(value, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
 			return nil, false // whoever unescapes it would see another path
 		}
 		if vars == nil {

@@ -125,7 +125,11 @@ func Names() []string {
 func Source(name string) ([]byte, error) {
 	data, err := embedded.ReadFile(name + ".yaml")
 	if err != nil {
-		return nil, fmt.Errorf("profile %q is not known; there are %s, or name a file", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf(
+			"profile %q is not known; there are %s, or name a file",
+			name,
+			strings.Join(Names(), ", "),
+		)
 	}
 	return data, nil
 }

@@ -23,7 +23,13 @@ type requestInfo struct {
 // response does not have contradicts nothing. The error wraps ErrContradiction.
 func (r requestInfo) bind(lane *sealane.Lane, siblings []member, payload []byte) error {
 	contradiction := func(format string, args ...any) error {
-		return failure(lane, sealane.OpBind, sealane.ErrContradiction, fault.BindContradiction, fmt.Sprintf(format, args...))
+		return failure(
+			lane,
+			sealane.OpBind,
+			sealane.ErrContradiction,
+			fault.BindContradiction,
+			fmt.Sprintf(format, args...),
+		)
 	}
 	got, err := strictjson.TopLevel(payload)
 	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && r.endpoint.Binds() {

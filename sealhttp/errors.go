@@ -35,7 +35,15 @@ func (e *PartnerError) Error() string {
 	if e.ID != "" {
 		id = fmt.Sprintf(" (ID %q)", e.ID)
 	}
-	return fmt.Sprintf("%s %s: partner answered %d: %q%s; %s", e.Method, e.Path, e.Status, e.Text, id, advice[e.Outcome])
+	return fmt.Sprintf(
+		"%s %s: partner answered %d: %q%s; %s",
+		e.Method,
+		e.Path,
+		e.Status,
+		e.Text,
+		id,
+		advice[e.Outcome],
+	)
 }
 
 // Unwrap returns the outcome, and ErrMayBeProcessed where it applies.
@@ -74,9 +82,20 @@ type AnswerError struct {
 
 func (e *AnswerError) Error() string {
 	if e.Status == 0 {
-		return fmt.Sprintf("%s %s: no answer came, and the request may have been processed: %v", e.Method, e.Path, e.Err)
+		return fmt.Sprintf(
+			"%s %s: no answer came, and the request may have been processed: %v",
+			e.Method,
+			e.Path,
+			e.Err,
+		)
 	}
-	return fmt.Sprintf("%s %s: answer %d cannot be used, and the request may have been processed: %v", e.Method, e.Path, e.Status, e.Err)
+	return fmt.Sprintf(
+		"%s %s: answer %d cannot be used, and the request may have been processed: %v",
+		e.Method,
+		e.Path,
+		e.Status,
+		e.Err,
+	)
 }
 
 // Unwrap returns ErrMayBeProcessed and the reason.

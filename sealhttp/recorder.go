@@ -94,7 +94,10 @@ func (r *recorder) fail(f fault.Code, detail string) {
 // seal returns the body of the sealed response, and gives the memory of the plain one back.
 func (r *recorder) seal(ctx context.Context, name string, id []byte) ([]byte, error) {
 	if e := r.sent.Get("Content-Encoding"); r.err == nil && e != "" && e != "identity" {
-		r.fail(fault.ContentEncoding, fmt.Sprintf("the service answered with Content-Encoding %.40q, though not asked to", e))
+		r.fail(
+			fault.ContentEncoding,
+			fmt.Sprintf("the service answered with Content-Encoding %.40q, though not asked to", e),
+		)
 	}
 	if r.err != nil {
 		return nil, r.err

@@ -219,7 +219,11 @@ func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (
 	body := b.data
 	var read *sealane.Error
 	if errors.As(err, &read) && read.Fault == fault.BodyUnreadable {
-		return nil, unusable(response, path, fmt.Errorf("the response was cut: %w", read.Err)) // the format is not at fault
+		return nil, unusable(
+			response,
+			path,
+			fmt.Errorf("the response was cut: %w", read.Err),
+		) // the format is not at fault
 	}
 	if err != nil {
 		return nil, unusable(response, path, inLane(lane, err))
@@ -264,7 +268,13 @@ func refuseStatus(lane *sealane.Lane, response *http.Response, endpoint profile.
 
 // plainResponse handles a response without a token: an error of the table, another
 // plain error, or a response that should have been sealed.
-func plainResponse(lane *sealane.Lane, response *http.Response, path string, body []byte, noToken error) (*http.Response, error) {
+func plainResponse(
+	lane *sealane.Lane,
+	response *http.Response,
+	path string,
+	body []byte,
+	noToken error,
+) (*http.Response, error) {
 	if success(response.StatusCode) {
 		return nil, unusable(response, path, notSealed(lane, noToken))
 	}

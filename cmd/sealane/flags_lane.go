@@ -45,7 +45,12 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 	l := &laneFlags{c: c, passphrase: passphraseFlag(c)}
 	f := c.Flags()
 	f.StringVar(&l.profile, "profile", "", profileHelp)
-	f.StringVar(&l.env, "env", "", "environment (default: that of the key ID, if it names one, else the profile's first)")
+	f.StringVar(
+		&l.env,
+		"env",
+		"",
+		"environment (default: that of the key ID, if it names one, else the profile's first)",
+	)
 	f.StringArrayVar(&l.keys, "key", nil, "file with your private key; further ones open too (overlap)")
 	f.StringArrayVar(&l.keyIDs, "key-id", nil, "key ID (alias) of your key; once for all keys, or once for each")
 	f.StringArrayVar(&l.partner, partnerFlag, nil, partnerHelp)
@@ -53,10 +58,18 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 		"key ID (alias) of the partner's certificate; once for all, or once for each")
 	f.StringVar(&l.acceptOAEP, "accept-rsa-oaep", "",
 		"reason for opening RSA-OAEP (SHA-1) too; only if the profile allows that")
-	f.StringVar(&l.caller, "caller", "",
-		"how the sender of unsigned messages is known: mutual-tls, oauth2, unauthenticated, or tls on the client's side")
-	f.StringVar(&l.acceptKeys, "accept-certificate", "",
-		"reason for using a certificate that has ended, is for other uses or a CA's, or a key ID of another environment")
+	f.StringVar(
+		&l.caller,
+		"caller",
+		"",
+		"how the sender of unsigned messages is known: mutual-tls, oauth2, unauthenticated, or tls on the client's side",
+	)
+	f.StringVar(
+		&l.acceptKeys,
+		"accept-certificate",
+		"",
+		"reason for using a certificate that has ended, is for other uses or a CA's, or a key ID of another environment",
+	)
 	must(c.MarkFlagRequired("profile"))
 	must(c.RegisterFlagCompletionFunc("profile",
 		cobra.FixedCompletions(profile.Names(), cobra.ShellCompDirectiveDefault)))
@@ -110,8 +123,13 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 		return nil, err
 	}
 	config := sealane.Config{
-		Profile: p, Environment: cmp.Or(l.env, environmentOf(p, append(ours.Keys(), theirs.Keys()...))), Side: side, Ours: ours, Theirs: theirs,
-		AcceptRSAOAEP: l.acceptOAEP, MaxPayload: maxInput,
+		Profile:       p,
+		Environment:   cmp.Or(l.env, environmentOf(p, append(ours.Keys(), theirs.Keys()...))),
+		Side:          side,
+		Ours:          ours,
+		Theirs:        theirs,
+		AcceptRSAOAEP: l.acceptOAEP,
+		MaxPayload:    maxInput,
 	}
 	if config.SenderAuth, err = l.senderAuth(p, side); err != nil {
 		return nil, err
@@ -130,7 +148,8 @@ func (l *laneFlags) lane(ctx context.Context, side sealane.Side) (*sealane.Lane,
 func environmentOf(p *profile.Profile, keys []keyring.Key) string {
 	for _, k := range keys {
 		id, err := cert.ParseKeyID(k.ID)
-		if err == nil && p.Certificate.KeyIDFormat == cert.KeyIDSixPart && slices.Contains(p.Environments, id.Environment) {
+		if err == nil && p.Certificate.KeyIDFormat == cert.KeyIDSixPart &&
+			slices.Contains(p.Environments, id.Environment) {
 			return id.Environment
 		}
 	}
@@ -167,7 +186,13 @@ func (l *laneFlags) checkKeys(lane *sealane.Lane) error {
 	for _, p := range problems {
 		all = append(all, p)
 	}
-	return refused(fmt.Errorf("%s: %w\nTo use it all the same, say why: --accept-certificate REASON", lane.Name(), errors.Join(all...)))
+	return refused(
+		fmt.Errorf(
+			"%s: %w\nTo use it all the same, say why: --accept-certificate REASON",
+			lane.Name(),
+			errors.Join(all...),
+		),
+	)
 }
 
 // theirs returns the partner's keys.
@@ -189,7 +214,11 @@ func (l *laneFlags) ourKeys(ctx context.Context, engine *rsaengine.Engine) ([]ke
 	}
 	var keys []keyring.Key
 	for i, file := range l.keys {
-		opened, err := kms.Open(ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), Warn: warnTo(l.c)})
+		opened, err := kms.Open(
+			ctx,
+			file,
+			kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), Warn: warnTo(l.c)},
+		)
 		if err != nil {
 			return nil, err
 		}

@@ -125,7 +125,8 @@ func (d *rdxDemo) install(of *party, certificate registry.Certificate) error {
 	if err := exchange.New(d.sender.operator).Activate(d.ctx, certificate.ID); err != nil {
 		return err
 	}
-	return exchange.New(d.bank.operator.WithReason("VCAS has written that it is installed")).MarkInstalled(d.ctx, of.pair, "vcas")
+	return exchange.New(d.bank.operator.WithReason("VCAS has written that it is installed")).
+		MarkInstalled(d.ctx, of.pair, "vcas")
 }
 
 // exchange makes a key pair of the issuer, and sends its certificate to VCAS.
@@ -201,7 +202,10 @@ func (d *rdxDemo) vcas(url string, fault sandbox.Fault) (*rdx.VCAS, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: d.wire}}
+	client := &http.Client{
+		Timeout:   30 * time.Second,
+		Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: d.wire},
+	}
 	if fault != "" {
 		client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: fault, Base: d.wire}
 	}
@@ -286,10 +290,11 @@ func (d *rdxDemo) acceptSHA1() error {
 		return nil
 	}
 	env := registry.Environment{Partner: "vcas", Name: d.environment}
-	err := d.bank.operator.WithReason("ticket DEMO-1").ChangeEnvironment(d.ctx, env, func(e *registry.Environment) error {
-		e.AcceptRSAOAEP = "the partner's sample uses it; ticket DEMO-1"
-		return nil
-	})
+	err := d.bank.operator.WithReason("ticket DEMO-1").
+		ChangeEnvironment(d.ctx, env, func(e *registry.Environment) error {
+			e.AcceptRSAOAEP = "the partner's sample uses it; ticket DEMO-1"
+			return nil
+		})
 	if err != nil {
 		return err
 	}

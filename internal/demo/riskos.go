@@ -86,7 +86,8 @@ func (d *riskosDemo) exchange() (err error) {
 			return err
 		}
 		operator := way.from.company.operator
-		if err := exchange.New(operator.WithReason("the partner has installed it")).MarkInstalled(d.ctx, way.from.pair, way.to.name); err != nil {
+		if err := exchange.New(operator.WithReason("the partner has installed it")).
+			MarkInstalled(d.ctx, way.from.pair, way.to.name); err != nil {
 			return err
 		}
 	}

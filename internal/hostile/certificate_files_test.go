@@ -10,7 +10,7 @@ import (
 
 const (
 	timeForm  = "RFC 5280, section 4.1.2.5"
-	twoYears  = "seeds 000 and 004: at most two years"
+	twoYears  = "vendors' specifications (RiskOS, VCAS RDX): at most two years"
 	usageForm = "RFC 5280, section 4.2.1.3"
 )
 
@@ -36,9 +36,9 @@ var certificateRules = []made{
 	{"key-usage-empty", "rule key-usage", usageForm + ": at least one bit", extended(basicConstraints(false), keyUsage(0)), nil},
 	{"key-usage-cert-sign", "rule key-usage", usageForm, extended(basicConstraints(false), keyUsage(keyEncipherment|keyCertSign)), nil},
 	{"key-usage-crl-sign-riskos", "rule key-usage", usageForm, extended(basicConstraints(false), keyUsage(digitalSignature|keyEncipherment|crlSign)), ofProfile("riskos")},
-	{"key-usage-signature-only-rdx", "rule key-usage", usageForm + "; seed 004", extended(basicConstraints(false), keyUsage(digitalSignature)), nil},
-	{"key-usage-encipherment-only-riskos", "rule key-usage", usageForm + "; seed 000", extended(basicConstraints(false), keyUsage(keyEncipherment)), ofProfile("riskos")},
-	{"key-usage-signature-only-riskos", "rule key-usage", usageForm + "; seed 000", extended(basicConstraints(false), keyUsage(digitalSignature)), ofProfile("riskos")},
+	{"key-usage-signature-only-rdx", "rule key-usage", usageForm + "; vendor's specification (VCAS RDX)", extended(basicConstraints(false), keyUsage(digitalSignature)), nil},
+	{"key-usage-encipherment-only-riskos", "rule key-usage", usageForm + "; vendor's specification (RiskOS)", extended(basicConstraints(false), keyUsage(keyEncipherment)), ofProfile("riskos")},
+	{"key-usage-signature-only-riskos", "rule key-usage", usageForm + "; vendor's specification (RiskOS)", extended(basicConstraints(false), keyUsage(digitalSignature)), ofProfile("riskos")},
 	{"key-usage-more-than-needed", "warn key-usage", usageForm + "; one key, one use", extended(basicConstraints(false), keyUsage(digitalSignature|keyEncipherment)), nil},
 	{"extended-key-usage-code-signing", "warn extended-key-usage", "RFC 5280, section 4.2.1.12", extended(basicConstraints(false), keyUsage(keyEncipherment), extendedKeyUsage("1.3.6.1.5.5.7.3.3")), nil},
 	{"extended-key-usage-unknown", "warn extended-key-usage", "RFC 5280, section 4.2.1.12", extended(basicConstraints(false), keyUsage(keyEncipherment), extendedKeyUsage("1.3.6.1.4.1.99999.1")), nil},
@@ -76,11 +76,11 @@ var certificateRules = []made{
 		b.extensions[1] = keyUsage(digitalSignature | keyEncipherment)
 		return pems(b.issued())
 	}, ofProfile("riskos")},
-	{"common-name-missing", "rule common-name", "seed 004", named(sequence(attribute(oidOrganization, utf8Text("Hostile Bank")), attribute(oidUnit, utf8Text("Key Team")))), nil},
-	{"common-name-blank", "rule common-name", "seed 004", named(nameWith(utf8Text("   "))), nil},
-	{"organization-missing", "rule organization", "seed 004", named(sequence(attribute(oidUnit, utf8Text("Key Team")), attribute(oidCommonName, utf8Text("hostile.bank.example")))), nil},
-	{"unit-missing", "rule unit", "seed 004", named(sequence(attribute(oidOrganization, utf8Text("Hostile Bank")), attribute(oidCommonName, utf8Text("hostile.bank.example")))), nil},
-	{"email-missing", "rule email", "seed 004", edited(func(b *blueprint) { b.extensions = b.extensions[:2] }), nil},
+	{"common-name-missing", "rule common-name", "vendor's specification (VCAS RDX)", named(sequence(attribute(oidOrganization, utf8Text("Hostile Bank")), attribute(oidUnit, utf8Text("Key Team")))), nil},
+	{"common-name-blank", "rule common-name", "vendor's specification (VCAS RDX)", named(nameWith(utf8Text("   "))), nil},
+	{"organization-missing", "rule organization", "vendor's specification (VCAS RDX)", named(sequence(attribute(oidUnit, utf8Text("Key Team")), attribute(oidCommonName, utf8Text("hostile.bank.example")))), nil},
+	{"unit-missing", "rule unit", "vendor's specification (VCAS RDX)", named(sequence(attribute(oidOrganization, utf8Text("Hostile Bank")), attribute(oidCommonName, utf8Text("hostile.bank.example")))), nil},
+	{"email-missing", "rule email", "vendor's specification (VCAS RDX)", edited(func(b *blueprint) { b.extensions = b.extensions[:2] }), nil},
 	{"email-malformed", "rule email", "RFC 5280, section 4.2.1.6: a mailbox of RFC 5321", edited(func(b *blueprint) { b.extensions[2] = emails("keys at bank dot example") }), nil},
 	{"email-with-a-line-break", "rule email", "CWE-93: a header of the renewal mail", edited(func(b *blueprint) { b.extensions[2] = emails("keys@bank.example\r\nBcc: thief@evil.example") }), nil},
 	{"key-ec", "rule key-type", onlyRSA, func() []byte { return pems(withSPKI(must(x509.MarshalPKIXPublicKey(&ecKey().PublicKey)))) }, nil},

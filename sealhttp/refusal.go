@@ -1,0 +1,144 @@
+package sealhttp
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/profile"
+)
+
+// refuse answers a request that could not be opened.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
+	closeUnread(w, r)
+	h.writeError(w, r, lane, err, h.newID(), "")
+}
+
+// closeUnread has the connection closed after the response where the request's body was
+// not read to its end: net/http would else wait for the rest of it.
+func closeUnread(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// trackedBody notes that a body was read to its end.
+type trackedBody struct {
+	io.ReadCloser
+	done bool
+}
+
+func (b *trackedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.done = b.done || errors.Is(err, io.EOF)
+	return n, err
+}
+
+// writeError turns an error on a lane into an answer, and logs it once that is on
+// its way: the reason's length must not be seen in the answer's time.
+func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id, stack string) {
+	p := lane.Profile()
+	on := sealane.OutcomeOf(err)
+	status, text, ok := p.ErrorRow(on)
+	if !ok {
+		status, text = http.StatusInternalServerError, "The message could not be processed"
+	}
+	level := slog.LevelWarn
+	switch {
+	case r.Context().Err() != nil: // the client went away
+		level = slog.LevelDebug
+	case status >= 500:
+		level = slog.LevelError
+	}
+	if on == profile.Unavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	writeBody(w, r, status, "application/json", p.RenderError(id, text))
+	http.NewResponseController(w).Flush() // an error is the client's going away, or a writer that has nothing to flush
+	attributes := []slog.Attr{
+		slog.String("id", id),
+		slog.String("lane", lane.Name()),
+		slog.String("method", r.Method),
+		slog.String("path", shownPath(lane, r)),
+		slog.Int(
+			"status",
+			status,
+		),
+		slog.String("outcome", string(on)),
+		slog.String("fault", string(sealane.FaultOf(err))),
+		slog.String("reason", err.Error()),
+	}
+	if stack != "" {
+		attributes = append(attributes, slog.String("stack", stack))
+	}
+	h.log().LogAttrs(r.Context(), level, "message refused", attributes...)
+}
+
+func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := http.StatusServiceUnavailable, `{"error":"server_error"}`
+	if errors.Is(err, ErrUnauthenticated) {
+		status, text = http.StatusUnauthorized, `{"error":"unauthorized"}`
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	closeUnread(w, r)
+	writeBody(w, r, status, "application/json", []byte(text))
+	h.log().LogAttrs(r.Context(), slog.LevelWarn, "caller refused", slog.String("method", r.Method),
+		slog.String("path", shortPath(r)), slog.Int("status", status), slog.String("reason", err.Error()))
+}
+
+// shownPath returns a request's path as the profile writes it: the values of its
+// variables are somebody's identifiers.
+func shownPath(lane *sealane.Lane, r *http.Request) string {
+	if e, listed := lane.Profile().Find(r.Method, r.URL); listed && e.Path() != profile.Any {
+		return e.Path()
+	}
+	return shortPath(r)
+}
+
+// shortPath returns the first two segments of a path that the profile does not list.
+func shortPath(r *http.Request) string {
+	segments := strings.SplitN(r.URL.EscapedPath(), "/", 4)
+	if len(segments) < 4 {
+		return strings.Join(segments, "/")
+	}
+	return strings.Join(segments[:3], "/") + "/…"
+}
+
+func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	writeInTime(w, r, body)
+}
+
+// writeInTime writes a body in pieces. Where the server has no time-out, each piece must
+// be read in time.
+func writeInTime(w http.ResponseWriter, r *http.Request, body []byte) {
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	control := http.NewResponseController(w)
+	own := (server == nil || server.WriteTimeout <= 0) && control.SetWriteDeadline(time.Time{}) == nil
+	const piece = 64 << 10
+	for len(body) > 0 {
+		if own {
+			control.SetWriteDeadline(time.Now().Add(maxBodyTime))
+		}
+		n, err := w.Write(body[:min(len(body), piece)])
+		if err != nil {
+			return // the client went away
+		}
+		body = body[n:]
+	}
+	if own {
+		control.Flush()
+		control.SetWriteDeadline(time.Time{})
+	}
+}
