@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -63,8 +64,41 @@ func TestKeyIDBorders(t *testing.T) {
 			want = ""
 		}
 		wantFault(t, string(quoted), err, want, fault.JWE)
-		if _, err := jose.ProtectEncrypted(jose.Header{Alg: "RSA-OAEP-256", Enc: "A256GCM", Kid: &id}); (err == nil) != good {
+		h := jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Kid: &id}
+		if _, err := jose.ProtectEncrypted(h); (err == nil) != good {
 			t.Errorf("%s: %v", quoted, err)
 		}
+	}
+}
+
+// TestFirstForeignCharacter: of several characters that base64url does not have, the
+// first is named, whatever finds it.
+func TestFirstForeignCharacter(t *testing.T) {
+	s := strings.Split(string(sign(t, nil, testkey.RSA(t, "recipient", 2048))), ".")
+	for _, n := range []int{8, 64, 200, 20_000} {
+		good := strings.Repeat("A", n)
+		for _, c := range []struct {
+			first, then string
+			want        fault.TokenFault
+		}{
+			{"+", "\r", fault.Base64Standard}, {"=", "\n", fault.Base64Padding}, {"%", "\r\n", fault.Base64Character},
+			{"\n", "+", fault.Base64Space}, {"=", "+", fault.Base64Padding}, {" ", "%", fault.Base64Space},
+		} {
+			text := good[:n/4] + c.first + good[n/4:n/2] + c.then + good[n/2:]
+			if got := payloadFault(s[0], s[2], text); got != c.want.In(fault.JWS) {
+				t.Errorf("%q before %q in %d: fault %s, want %s", c.first, c.then, len(text), got, c.want.In(fault.JWS))
+			}
+		}
+	}
+}
+
+// TestHeadersOfTheOtherKind: a signed header has no enc, an encrypted one no
+// signature's alg.
+func TestHeadersOfTheOtherKind(t *testing.T) {
+	if _, err := jose.ProtectSigned(jose.Header{Alg: alg.RS256.Name, Enc: alg.A256GCM.Name}); err == nil {
+		t.Error("a JWS would say enc")
+	}
+	if _, err := jose.ProtectEncrypted(jose.Header{Alg: alg.RS256.Name, Enc: alg.A256GCM.Name}); err == nil {
+		t.Error("a JWE would say RS256")
 	}
 }
