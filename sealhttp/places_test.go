@@ -1,8 +1,10 @@
 package sealhttp_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +14,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// gate is a provider whose service holds each request until the test lets it go.
+// gate is a provider whose service holds each request until the test lets it go, and
+// answers with as many bytes as X-Answer says. X-Partner names the lane of a request.
 // A handler gives a place back after the answer is written: a test that needs the
 // place waits for returned.
 type gate struct {
@@ -24,11 +27,16 @@ type gate struct {
 
 func newGate(t *testing.T, h *sealhttp.Handler) *gate {
 	t.Helper()
-	lane := testlane.New(t, config(t, sealane.ServerSide))
 	g := &gate{entered: make(chan chan bool), returned: make(chan bool, 100)}
 	over := make(chan bool)
-	h.Lane = sealhttp.OneLane(lane)
-	h.Next = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	lanes := map[string]*sealane.Lane{}
+	for _, partner := range []string{"", "a", "b", "c", "d", "e", "f"} {
+		c := config(t, sealane.ServerSide)
+		c.Partner = partner
+		lanes[partner] = testlane.New(t, c)
+	}
+	h.Lane = func(r *http.Request) (*sealane.Lane, error) { return lanes[r.Header.Get("X-Partner")], nil }
+	h.Next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		leave := make(chan bool)
 		select {
 		case g.entered <- leave:
@@ -38,6 +46,8 @@ func newGate(t *testing.T, h *sealhttp.Handler) *gate {
 		case <-leave:
 		case <-over:
 		}
+		size, _ := strconv.Atoi(r.Header.Get("X-Answer"))
+		io.WriteString(w, strings.Repeat(" ", size))
 	})
 	h.Log = discard
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -52,30 +62,54 @@ func newGate(t *testing.T, h *sealhttp.Handler) *gate {
 	return g
 }
 
-// send sends a sealed body. It returns what lets the request go, where the service
-// holds it, and else the status of the answer.
-func (g *gate) send(t *testing.T, body string, headers ...string) (release func(), refused int) {
+// start sends a sealed body. It returns what lets the request go, or nil where the
+// service does not hold it, and the status of its answer.
+func (g *gate) start(t *testing.T, body string, headers ...string) (leave chan bool, status chan int) {
 	t.Helper()
-	status := make(chan int, 1)
+	status = make(chan int, 1)
 	g.clients.Go(func() {
-		defer close(status)
+		got := 0
+		defer func() { status <- got }()
 		answer, _ := raw(t, g.URL+"/api/evaluation", body, append(headers, "X-Payload-Encrypted", "true")...)
-		status <- answer.StatusCode
+		got = answer.StatusCode
 	})
 	select {
 	case got := <-status:
 		<-g.returned
-		return nil, got
-	case leave := <-g.entered:
-		return func() {
-			t.Helper()
-			close(leave)
-			if got := <-status; got != 200 {
-				t.Errorf("the request that was held got %d", got)
-			}
-			<-g.returned
-		}, 0
+		status <- got
+		return nil, status
+	case leave = <-g.entered:
+		return leave, status
 	}
+}
+
+// send sends a sealed body. It returns what lets the request go, where the service
+// holds it, and else the status of the answer.
+func (g *gate) send(t *testing.T, body string, headers ...string) (release func(), refused int) {
+	t.Helper()
+	leave, status := g.start(t, body, headers...)
+	if leave == nil {
+		return nil, <-status
+	}
+	return func() {
+		t.Helper()
+		close(leave)
+		if got := <-status; got != 200 {
+			t.Errorf("the request that was held got %d", got)
+		}
+		<-g.returned
+	}, 0
+}
+
+// serve sends a sealed body and lets it go. It returns the status of the answer.
+func (g *gate) serve(t *testing.T, body string, headers ...string) int {
+	t.Helper()
+	leave, status := g.start(t, body, headers...)
+	if leave != nil {
+		close(leave)
+		defer func() { <-g.returned }()
+	}
+	return <-status
 }
 
 // fill sends bodies until one is refused, and some more, which must be refused too.

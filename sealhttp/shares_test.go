@@ -1,0 +1,130 @@
+package sealhttp_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// partners are those of a gate.
+var partners = []string{"a", "b", "c", "d", "e", "f"}
+
+// hold has requests of a partner wait until one is refused, or there are most.
+func (g *gate) hold(t *testing.T, partner, body string, most int) (held []func()) {
+	t.Helper()
+	for len(held) < most {
+		release, refused := g.send(t, body, "X-Partner", partner)
+		if release == nil {
+			if refused != 503 {
+				t.Errorf("%s got %d", partner, refused)
+			}
+			return held
+		}
+		held = append(held, release)
+	}
+	return held
+}
+
+// TestPlacesOfSeveralPartners: none has more than its share, and all together no more
+// than there are.
+func TestPlacesOfSeveralPartners(t *testing.T) {
+	body := wrapped(t, customer(t), `{}`)
+	g := newGate(t, &sealhttp.Handler{MaxInFlight: 5})
+	var all []func()
+	for i, want := range []int{3, 2, 0, 0} {
+		held := g.hold(t, partners[i], body, 10)
+		if len(held) != want {
+			t.Errorf("of 5 places, partner %d has %d, want %d", i, len(held), want)
+		}
+		all = append(all, held...)
+	}
+	all[0]()
+	release, refused := g.send(t, body, "X-Partner", "d")
+	if release == nil {
+		t.Fatalf("a place is free again, and %d is answered", refused)
+	}
+	release()
+	for _, release := range all[1:] {
+		release()
+	}
+}
+
+// TestBytesOfSeveralPartners: as with places. Requests have half of the bytes.
+func TestBytesOfSeveralPartners(t *testing.T) {
+	const payload, room = 50 << 10, 2 << 20
+	body := wrapped(t, customer(t), `"`+strings.Repeat("x", payload)+`"`)
+	g := newGate(t, &sealhttp.Handler{MaxHeld: room})
+	total, served := 0, 0
+	for _, partner := range partners {
+		held := g.hold(t, partner, body, 100)
+		if len(held)*payload > room/4 {
+			t.Errorf("%s holds %d payloads of %d bytes; its share is a quarter of %d", partner, len(held), payload, room)
+		}
+		if total += len(held); len(held) > 0 {
+			served++
+		}
+		defer func() {
+			for _, release := range held {
+				release()
+			}
+		}()
+	}
+	if total*payload > room/2 || served < 2 {
+		t.Errorf("%d partners hold %d payloads of %d bytes, half of the room is %d", served, total, payload, room/2)
+	}
+}
+
+// TestRoomOfAResponse: a request that was served may use the half that requests
+// leave, while others hold something.
+func TestRoomOfAResponse(t *testing.T) {
+	body := wrapped(t, customer(t), `{}`)
+	g := newGate(t, &sealhttp.Handler{MaxHeld: 1 << 20})
+	defer g.hold(t, "a", body, 1)[0]()
+	for size, want := range map[int]int{1 << 10: 200, 220 << 10: 200, 600 << 10: 500} {
+		if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != want {
+			t.Errorf("an answer of %d bytes: %d, want %d", size, got, want)
+		}
+	}
+}
+
+// TestMoreThanTheShare: a request that is alone on its lane may hold more than the
+// lane's share, where others leave the room.
+func TestMoreThanTheShare(t *testing.T) {
+	small, large := wrapped(t, customer(t), `{}`), wrapped(t, customer(t), `"`+strings.Repeat("x", 400<<10)+`"`)
+	g := newGate(t, &sealhttp.Handler{MaxHeld: 4 << 20})
+	defer g.hold(t, "a", small, 1)[0]()
+	if got := g.serve(t, large, "X-Partner", "b"); got != 200 {
+		t.Errorf("got %d", got)
+	}
+}
+
+// TestBytesWhileTheClientReads: a response that is being written counts until it is
+// written, though its request has no place any more.
+func TestBytesWhileTheClientReads(t *testing.T) {
+	const size = 8 << 20 // more than the kernel takes
+	body := wrapped(t, customer(t), `{}`)
+	g := newGate(t, &sealhttp.Handler{MaxHeld: 32 << 20})
+	c, err := net.Dial("tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Answer: %d\r\n"+
+		"X-Payload-Encrypted: true\r\nContent-Length: %d\r\n\r\n%s", size, len(body), body)
+	close(<-g.entered)
+	if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil { // the response has begun
+		t.Fatal(err)
+	}
+	if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != 500 {
+		t.Errorf("a second large response got %d", got)
+	}
+	c.Close()
+	<-g.returned
+	if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != 200 {
+		t.Errorf("when the first is gone, it got %d", got)
+	}
+}
