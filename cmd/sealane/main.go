@@ -92,6 +92,7 @@ Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (message, certific
 key ID); 4 the partner answered with an error; 5 the request may have been processed,
 but its answer cannot be used. With --json an error is a line of JSON on standard
 error.`,
+		Version:       thisBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
@@ -103,6 +104,7 @@ error.`,
 		}
 		return err
 	})
+	root.SetVersionTemplate("sealane {{.Version}}\n")
 	rsaFlag(root)
 	root.AddCommand(
 		newDemo(), newSeal(), newOpen(), newCall(), newInspect(),

@@ -4,7 +4,6 @@ import (
 	"crypto/fips140"
 	"fmt"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,8 +11,7 @@ import (
 
 // versionFacts are what an auditor asks about a binary.
 type versionFacts struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"`
+	build
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 	Linking  string `json:"linking,omitempty"`
@@ -29,22 +27,12 @@ func newVersion() *cobra.Command {
 	}
 	asJSON := c.Flags().Bool("json", false, "write JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		v := versionFacts{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		v := versionFacts{build: thisBuild(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 		engine, err := chosenEngine(c)
 		if err != nil {
 			return err
 		}
 		v.RSA, v.Linking = engine.String(), strings.TrimPrefix(linking(), ", ")
-		if info, ok := debug.ReadBuildInfo(); ok {
-			if info.Main.Version != "" {
-				v.Version = info.Main.Version
-			}
-			for _, s := range info.Settings {
-				if s.Key == "vcs.revision" {
-					v.Revision = s.Value
-				}
-			}
-		}
 		switch {
 		case fips140.Enforced():
 			v.FIPS = "enforced, module " + fips140.Version()
@@ -56,8 +44,8 @@ func newVersion() *cobra.Command {
 		if *asJSON {
 			return writeJSON(c.OutOrStdout(), v)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s %s\n%s on %s%s\nRSA by %s, FIPS 140-3 %s\n",
-			v.Version, v.Revision, v.Go, v.Platform, linking(), v.RSA, v.FIPS)
+		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s\n%s on %s%s\nRSA by %s, FIPS 140-3 %s\n",
+			v.build, v.Go, v.Platform, linking(), v.RSA, v.FIPS)
 		return err
 	}
 	return c
