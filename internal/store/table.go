@@ -85,7 +85,7 @@ func (d *table[T]) selects(columns []column[T]) selection[T] {
 func (d *table[T]) scan(row scan, columns []column[T]) (T, error) {
 	var found, rest T
 	var body string
-	var to []any
+	to := make([]any, 0, len(columns)+1)
 	for _, c := range columns {
 		to = append(to, c.into(&found))
 	}
