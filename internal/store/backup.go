@@ -74,8 +74,8 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 		err := s.view(ctx, func(t *tx) error {
 			version, err := t.version()
 			if err == nil && version > s.migrations.latest() {
-				err = fmt.Errorf("the database has version %d, this program knows versions up to %d and not all that is "+
-					"in it; use the newer program", version, s.migrations.latest())
+				err = fmt.Errorf("the database has version %d, this program knows versions up to %d "+
+					"and not all that is in it; use the newer program", version, s.migrations.latest())
 			}
 			if err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,7 +82,8 @@ func TestBackupKeepsNull(t *testing.T) {
 			update(t, s, func(tx registry.Tx) error {
 				eve, ada := person("eve"), person("ada")
 				eve.SHA256, ada.SHA256 = nil, nil
-				return all(agreement(tx, "acme", "PROD"), tx.PutPerson(&eve), tx.PutPerson(&ada), tx.PutSetting("empty", nil))
+				return all(agreement(tx, "acme", "PROD"), tx.PutPerson(&eve), tx.PutPerson(&ada),
+					tx.PutSetting("empty", nil))
 			})
 			path := filepath.Join(t.TempDir(), "backup")
 			if err := s.Backup(t.Context(), path); err != nil {
@@ -138,7 +140,8 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 		"two lines turned": bytes.Join([][]byte{lines[0], lines[2], lines[1], bytes.Join(lines[3:], nil)}, nil),
 	}
 	for i := range lines[:len(lines)-1] {
-		damaged[fmt.Sprintf("without line %d", i+1)] = bytes.Join([][]byte{bytes.Join(lines[:i], nil), bytes.Join(lines[i+1:], nil)}, nil)
+		without := slices.Concat(lines[:i], lines[i+1:])
+		damaged[fmt.Sprintf("without line %d", i+1)] = bytes.Join(without, nil)
 	}
 	for at := 0; at < len(whole)-1; at += 7 {
 		flipped := bytes.Clone(whole)
@@ -168,18 +171,25 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 // A backup with a right checksum that the database can't keep leaves nothing.
 func TestForgedBackupsLeaveNothing(t *testing.T) {
 	start := `{"backup":"sealane registry","version":1}` + "\n"
-	partners := `{"table":"partner","columns":["id","name","profile","side","version","body"],"order":"id"}` + "\n" + `["acme","a","b","client",1,"{}"]` + "\n"
+	table := func(name, columns, order string) string {
+		return `{"table":"` + name + `","columns":[` + columns + `],"order":"` + order + `"}` + "\n"
+	}
+	acme := `["acme","a","b","client",1,"{}"]` + "\n"
+	partners := table("partner", `"id","name","profile","side","version","body"`, "id") + acme
+	environments := table("environment", `"partner","name","sealing","caller","accept_rsa_oaep","max_payload",`+
+		`"version","body"`, "partner, name")
+	settings := table("setting", `"name","value:bytes"`, "name")
 	for name, c := range map[string]struct{ content, says string }{
 		"newer":            {`{"backup":"sealane registry","version":9042}` + "\n", "9042"},
-		"no such table":    {start + partners + `{"table":"schema_version","columns":["id"],"order":"id"}` + "\n[1]\n", "no table"},
-		"no such column":   {start + partners + `{"table":"person","columns":["nickname"],"order":"nickname"}` + "\n[1]\n", "nickname"},
-		"not a plain name": {start + `{"table":"partner; DROP TABLE partner","columns":["id"],"order":"id"}` + "\n", "a name that is none"},
-		"no columns":       {start + `{"table":"partner","columns":[],"order":"id"}` + "\n[]\n", "no columns"},
+		"no such table":    {start + partners + table("schema_version", `"id"`, "id") + "[1]\n", "no table"},
+		"no such column":   {start + partners + table("person", `"nickname"`, "nickname") + "[1]\n", "nickname"},
+		"not a plain name": {start + table("partner; DROP TABLE partner", `"id"`, "id"), "a name that is none"},
+		"no columns":       {start + table("partner", "", "id") + "[]\n", "no columns"},
 		"row of no table":  {start + "[]\n", "before the first table"},
 		"too many values":  {start + partners + "[1,2,3,4]\n", "as many values"},
-		"not bytes":        {start + partners + `{"table":"setting","columns":["name","value:bytes"],"order":"name"}` + "\n[\"a\",\"!\"]\n", "value 2"},
-		"no partner":       {start + `{"table":"environment","columns":["partner","name","sealing","caller","accept_rsa_oaep","max_payload","version","body"],"order":"partner, name"}` + "\n[\"a\",\"b\",\"\",\"\",\"\",0,1,\"\"]\n", "belongs to"},
-		"twice":            {start + partners + `["acme","a","b","client",1,"{}"]` + "\n", "already"},
+		"not bytes":        {start + partners + settings + `["a","!"]` + "\n", "value 2"},
+		"no partner":       {start + environments + `["a","b","","","",0,1,""]` + "\n", "belongs to"},
+		"twice":            {start + partners + acme, "already"},
 		"out of order":     {start + partners + `["aaa","a","b","client",1,"{}"]` + "\n", "not what the backup has"},
 	} {
 		onBoth(t, func(t *testing.T, address string) {

@@ -48,7 +48,8 @@ func reads(b *testing.B, s *store.Store, partners int) {
 			return all(err, atLeast(len(got), 0))
 		}},
 		{"certificates by key ID", func(tx registry.Tx) error {
-			got, err := tx.Certificates(registry.CertificateQuery{KeyID: benchKeyID(some()), States: []registry.State{registry.Active}})
+			got, err := tx.Certificates(registry.CertificateQuery{
+				KeyID: benchKeyID(some()), States: []registry.State{registry.Active}})
 			return all(err, atLeast(len(got), 1))
 		}},
 		{"API key by SHA-256", func(tx registry.Tx) error {
@@ -66,17 +67,20 @@ func reads(b *testing.B, s *store.Store, partners int) {
 		}},
 		{"certificates of a partner in use", func(tx registry.Tx) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
-				Owner: registry.Theirs, Partner: benchPartner(some()), Environment: "PROD", States: registry.StatesInUse})
+				Owner: registry.Theirs, Partner: benchPartner(some()), Environment: "PROD",
+				States: registry.StatesInUse})
 			return all(err, atLeast(len(got), 2))
 		}},
 		{"page of active certificates", func(tx registry.Tx) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
-				Page: registry.Page{After: fmt.Sprintf("%02x", rng.IntN(128))}, States: []registry.State{registry.Active, registry.Retiring}})
+				Page:   registry.Page{After: fmt.Sprintf("%02x", rng.IntN(128))},
+				States: []registry.State{registry.Active, registry.Retiring}})
 			return all(err, atLeast(len(got), 100))
 		}},
 		{"certificates that expire soon", func(tx registry.Tx) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
-				NotAfterBefore: noon.Add(3 * 24 * time.Hour), States: []registry.State{registry.Active, registry.Retiring}})
+				NotAfterBefore: noon.Add(3 * 24 * time.Hour),
+				States:         []registry.State{registry.Active, registry.Retiring}})
 			return all(err, atLeast(len(got), 1))
 		}},
 		{"lanes", func(tx registry.Tx) error {
@@ -142,18 +146,21 @@ func fill(tx registry.Tx, from, to int) error {
 		p := registry.Partner{ID: name, Name: "Partner", Profile: "riskos", Side: sealane.ServerSide, Created: noon}
 		e := registry.Environment{Partner: name, Name: "PROD", Sealing: sealane.SealingRequired, Created: noon,
 			Contacts: []registry.Contact{{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"}}}
-		k := registry.APIKey{ID: name + "-key", Partner: name, Environment: "PROD", Prefix: "sl_abc", Sealing: sealane.SealingRequired,
-			SHA256: benchBytes(i, "api key"), Created: noon}
+		k := registry.APIKey{ID: name + "-key", Partner: name, Environment: "PROD", Prefix: "sl_abc",
+			Sealing: sealane.SealingRequired, SHA256: benchBytes(i, "api key"), Created: noon}
 		if err := all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k)); err != nil {
 			return err
 		}
 		for n, state := range []registry.State{registry.Retired, registry.Active, registry.Staged} {
 			c := registry.Certificate{
-				ID: fmt.Sprintf("%x", benchBytes(i, "id "+strconv.Itoa(n)))[:32], Owner: registry.Theirs, Partner: name, Profile: "riskos",
-				Environment: "PROD", KeyID: benchKeyID(i), State: state, CommonName: name, Issuer: "CN=CA", Serial: "0a", Bits: 2048,
+				ID: fmt.Sprintf("%x", benchBytes(i, "id "+strconv.Itoa(n)))[:32], Owner: registry.Theirs,
+				Partner: name, Profile: "riskos",
+				Environment: "PROD", KeyID: benchKeyID(i), State: state, CommonName: name, Issuer: "CN=CA",
+				Serial: "0a", Bits: 2048,
 				NotBefore: noon, NotAfter: noon.Add(time.Duration(rng.IntN(3*365)) * 24 * time.Hour),
-				SHA256: benchBytes(i, "certificate "+strconv.Itoa(n)), SPKISHA256: benchBytes(i, "spki "+strconv.Itoa(n)),
-				SPKI: random(rng, 294), DER: random(rng, 1000), Created: noon, Changed: noon,
+				SHA256:     benchBytes(i, "certificate "+strconv.Itoa(n)),
+				SPKISHA256: benchBytes(i, "spki "+strconv.Itoa(n)),
+				SPKI:       random(rng, 294), DER: random(rng, 1000), Created: noon, Changed: noon,
 				Provenance: registry.Provenance{File: random(rng, 1400), Format: "pem", ReceivedBy: "ada"},
 			}
 			if err := tx.PutCertificate(&c); err != nil {

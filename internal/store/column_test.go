@@ -113,9 +113,11 @@ func TestMembersAreStoredOnce(t *testing.T) {
 	blocked := filled(func(*registry.Blocked) {})
 	onBoth(t, func(t *testing.T, address string) {
 		s := open(t, address)
-		partner, environment, key, pair, certificate, offer, person := partner, environment, key, pair, certificate, offer, person
+		partner, environment, key, pair := partner, environment, key, pair
+		certificate, offer, person := certificate, offer, person
 		update(t, s, func(tx registry.Tx) error {
-			return all(tx.PutPartner(&partner), tx.PutEnvironment(&environment), tx.PutAPIKey(&key), tx.PutKeyPair(&pair),
+			return all(tx.PutPartner(&partner), tx.PutEnvironment(&environment), tx.PutAPIKey(&key),
+				tx.PutKeyPair(&pair),
 				tx.PutCertificate(&certificate), tx.PutOffer(&offer), tx.PutPerson(&person), tx.PutBlocked(blocked),
 				store.UsedAPIKeys(tx, map[string]time.Time{key.ID: key.LastUsed}))
 		})

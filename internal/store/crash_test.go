@@ -78,15 +78,18 @@ func everyChange(tx registry.Tx) error {
 	}
 	old.State, old.Provenance.Change = registry.Retired, "CHG2"
 	o := registry.Offer{KeyPair: "new", Partner: "acme", At: noon}
-	return all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k), store.UsedAPIKeys(tx, map[string]time.Time{"new": noon}),
-		tx.PutKeyPair(&pair), tx.PutOffer(&o), tx.PutCertificate(&c), tx.PutCertificate(&old), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}),
+	return all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k),
+		store.UsedAPIKeys(tx, map[string]time.Time{"new": noon}),
+		tx.PutKeyPair(&pair), tx.PutOffer(&o), tx.PutCertificate(&c), tx.PutCertificate(&old),
+		tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}),
 		tx.PutPerson(&who), tx.PutSetting("s", []byte("new")), tx.AppendAudit(record(2)), tx.AppendAudit(record(3)))
 }
 
 // beforeChange is what everyChange needs.
 func beforeChange(tx registry.Tx) error {
 	c := certificate("old", registry.Theirs, "acme", "PROD")
-	return all(agreement(tx, "acme", "PROD"), tx.PutCertificate(&c), tx.PutSetting("s", []byte("old")), tx.PutSetting("nothing", nil), tx.AppendAudit(record(1)))
+	return all(agreement(tx, "acme", "PROD"), tx.PutCertificate(&c), tx.PutSetting("s", []byte("old")),
+		tx.PutSetting("nothing", nil), tx.AppendAudit(record(1)))
 }
 
 // killAt lets a child work until it says its k-th statement, and kills it there.
@@ -157,7 +160,8 @@ func content(t *testing.T, address string) string {
 // there then must be the state before, until a transaction is done; a migration of
 // several versions has one for each. A database that has the old state is used
 // again, so that what a crash leaves behind is met.
-func crashes(t *testing.T, fresh func() string, state func(address string) string, work func(address string) []string) {
+func crashes(t *testing.T, fresh func() string, state func(address string) string,
+	work func(address string) []string) {
 	t.Helper()
 	complete := fresh()
 	old := state(complete)
@@ -188,9 +192,11 @@ func crashes(t *testing.T, fresh func() string, state func(address string) strin
 			address = fresh()
 		}
 	}
-	t.Logf("killed at %d statements: the old state %d times, the new one %d times, %d states in all", k-1, seen[old], seen[changed], len(seen))
+	t.Logf("killed at %d statements: the old state %d times, the new one %d times, %d states in all",
+		k-1, seen[old], seen[changed], len(seen))
 	if seen[old] < 5 || seen[changed] == 0 || now != changed {
-		t.Errorf("the old state was seen %d times, the new one %d times, and was not the last", seen[old], seen[changed])
+		t.Errorf("the old state was seen %d times, the new one %d times, and was not the last",
+			seen[old], seen[changed])
 	}
 }
 

@@ -38,7 +38,8 @@ func (t *tx) KeyPairs(q registry.KeyPairQuery) ([]registry.KeyPair, error) {
 	if q.RootKeyNot != "" {
 		// An index finds rows that have a value, but not rows that have none.
 		var err error
-		rootKeys, err = texts(t, "root keys", "SELECT DISTINCT root_key FROM key_pair WHERE root_key > '' AND root_key <> ?", q.RootKeyNot)
+		rootKeys, err = texts(t, "root keys",
+			"SELECT DISTINCT root_key FROM key_pair WHERE root_key > '' AND root_key <> ?", q.RootKeyNot)
 		if err != nil || len(rootKeys) == 0 {
 			return nil, err
 		}

@@ -115,13 +115,15 @@ func sum(s string) []byte {
 // The makers below fill every member, so that one which a store forgets is seen.
 
 func partner(id string) registry.Partner {
-	return registry.Partner{ID: id, Name: "Zoë & Söhne <GmbH> 株式会社", Profile: "riskos", Side: sealane.ServerSide, Created: noon}
+	return registry.Partner{ID: id, Name: "Zoë & Söhne <GmbH> 株式会社", Profile: "riskos",
+		Side: sealane.ServerSide, Created: noon}
 }
 
 func environment(of, name string) registry.Environment {
 	return registry.Environment{
 		Partner: of, Name: name, Sealing: sealane.SealingRequired, Account: of + "-" + name + "-account",
-		SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "an old HSM", MaxPayload: 1 << 20, MailFrom: "keys@example.com",
+		SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "an old HSM", MaxPayload: 1 << 20,
+		MailFrom: "keys@example.com",
 		Contacts: []registry.Contact{
 			{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"},
 			{Role: registry.Support, Name: "山田", Email: "desk@example.com"},
@@ -131,29 +133,37 @@ func environment(of, name string) registry.Environment {
 }
 
 func apiKey(id, of, environment string) registry.APIKey {
-	return registry.APIKey{ID: id, Partner: of, Environment: environment, Label: "batch", Prefix: "sl_abc", SHA256: sum("key " + id),
+	return registry.APIKey{ID: id, Partner: of, Environment: environment, Label: "batch", Prefix: "sl_abc",
+		SHA256:  sum("key " + id),
 		Sealing: sealane.SealingOptional, Created: noon}
 }
 
 func keyPair(id, of, environment string) registry.KeyPair {
 	return registry.KeyPair{
-		ID: id, Profile: "riskos", Partner: of, Environment: environment, KeyID: "kid-" + id, State: registry.Active, Bits: 2048,
-		SPKI: []byte("spki \x00\xff of pair " + id), SPKISHA256: sum("pair " + id), Certificate: "certificate-" + id, Custodian: "ada",
-		Origin: "created", Created: noon, Changed: noon.Add(time.Hour), RootKey: "root-1", Sealed: []byte("\x00sealed " + id), SealedAs: 7,
+		ID: id, Profile: "riskos", Partner: of, Environment: environment, KeyID: "kid-" + id,
+		State: registry.Active, Bits: 2048,
+		SPKI: []byte("spki \x00\xff of pair " + id), SPKISHA256: sum("pair " + id),
+		Certificate: "certificate-" + id, Custodian: "ada",
+		Origin: "created", Created: noon, Changed: noon.Add(time.Hour), RootKey: "root-1",
+		Sealed: []byte("\x00sealed " + id), SealedAs: 7,
 	}
 }
 
 func certificate(id string, owner registry.Owner, of, environment string) registry.Certificate {
 	return registry.Certificate{
-		ID: id, Owner: owner, Partner: of, Profile: "riskos", Environment: environment, KeyPair: "pair-of-" + id, KeyID: "kid-" + id,
-		State: registry.Active, CommonName: "Zoë", Issuer: "CN=CA, O=Æon", Serial: "0a0b", NotBefore: noon.Truncate(time.Second),
-		NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), Bits: 4096,
-		SHA256: sum("certificate " + id), SPKI: []byte("spki of " + id), SPKISHA256: sum("spki " + id), DER: []byte("\x30\x82\x00 " + id),
+		ID: id, Owner: owner, Partner: of, Profile: "riskos", Environment: environment,
+		KeyPair: "pair-of-" + id, KeyID: "kid-" + id,
+		State: registry.Active, CommonName: "Zoë", Issuer: "CN=CA, O=Æon", Serial: "0a0b",
+		NotBefore: noon.Truncate(time.Second),
+		NotAfter:  time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), Bits: 4096,
+		SHA256: sum("certificate " + id), SPKI: []byte("spki of " + id), SPKISHA256: sum("spki " + id),
+		DER:   []byte("\x30\x82\x00 " + id),
 		Chain: [][]byte{{1, 2, 3}, {0}},
 		Provenance: registry.Provenance{
 			File: []byte("-----BEGIN\r\n"), Format: "pem", From: "mail@example.com", Findings: []string{"a", "b"},
 			Waivers:    []registry.Waiver{{Rule: "validity", Reason: "asked", Asked: "ada", Granted: "bob", At: noon}},
-			ReceivedBy: "ada", MatchedBy: "bob", Checksum: "ab:cd", MatchedAs: "DER", ApprovedBy: "eve", Change: "CHG1", CallBack: "called",
+			ReceivedBy: "ada", MatchedBy: "bob", Checksum: "ab:cd", MatchedAs: "DER", ApprovedBy: "eve",
+			Change: "CHG1", CallBack: "called",
 			Possession: "yes", Challenge: []byte{9, 0, 9}, Rejected: "no",
 		},
 		Created: noon, Changed: noon,
@@ -161,15 +171,18 @@ func certificate(id string, owner registry.Owner, of, environment string) regist
 }
 
 func person(id string) registry.Person {
-	return registry.Person{ID: id, Name: "Ada 👩‍🔧", Email: "a@example.com", Roles: []registry.Role{registry.Operator, registry.Auditor},
+	return registry.Person{ID: id, Name: "Ada 👩‍🔧", Email: "a@example.com",
+		Roles:  []registry.Role{registry.Operator, registry.Auditor},
 		Prefix: "sp_", SHA256: sum("person " + id), Created: noon, Revoked: noon.Add(time.Hour)}
 }
 
 func record(seq int64) audit.Record {
 	return audit.Record{
-		Seq: seq, Time: noon.Add(time.Duration(seq)).In(time.FixedZone("", 3600)), Actor: "ada", Action: "certificate.approve",
+		Seq: seq, Time: noon.Add(time.Duration(seq)).In(time.FixedZone("", 3600)), Actor: "ada",
+		Action:  "certificate.approve",
 		Subject: "certificate/é", Partner: "acme", Environment: "PROD", Reason: "\"because\" <&>",
-		Before: []byte(`{ "a" : 1.10, "b":"<&>" }`), After: []byte(`null`), Previous: sum(fmt.Sprint(seq - 1)), Hash: sum(fmt.Sprint(seq)),
+		Before: []byte(`{ "a" : 1.10, "b":"<&>" }`), After: []byte(`null`), Previous: sum(fmt.Sprint(seq - 1)),
+		Hash: sum(fmt.Sprint(seq)),
 	}
 }
 

@@ -25,7 +25,8 @@ func TestManyMigrateAtOnce(t *testing.T) {
 					t.Errorf("start %d: %v", i, err)
 					return
 				}
-				if err := s.View(t.Context(), func(tx registry.Tx) error { _, err := tx.People(); return err }); err != nil {
+				err = s.View(t.Context(), func(tx registry.Tx) error { _, err := tx.People(); return err })
+				if err != nil {
 					t.Errorf("start %d: %v", i, err)
 				}
 				if err := s.Close(); err != nil {
@@ -69,7 +70,8 @@ func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 			return err
 		})
 		db := raw(t, address)
-		if _, err := db.ExecContext(t.Context(), "UPDATE certificate SET remark = 'said by the newer program'"); err != nil {
+		const change = "UPDATE certificate SET remark = 'said by the newer program'"
+		if _, err := db.ExecContext(t.Context(), change); err != nil {
 			t.Fatal(err)
 		}
 		update(t, running, everyChange)
@@ -114,10 +116,12 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 			}
 			nothing := func(registry.Tx) error { t.Error("it was called"); return nil }
 			for what, err := range map[string]error{
-				"open": err, "view": running.View(t.Context(), nothing), "update": running.Update(t.Context(), nothing),
+				"open": err, "view": running.View(t.Context(), nothing),
+				"update": running.Update(t.Context(), nothing),
 				"backup": running.Backup(t.Context(), filepath.Join(t.TempDir(), "backup")),
 			} {
-				for _, want := range []string{fmt.Sprint(version), fmt.Sprint("up to ", store.Latest()), "newer program"} {
+				known := fmt.Sprint("up to ", store.Latest())
+				for _, want := range []string{fmt.Sprint(version), known, "newer program"} {
 					if err == nil || !strings.Contains(err.Error(), want) {
 						t.Errorf("%s: the error does not say %q: %v", what, want, err)
 					}
@@ -163,7 +167,8 @@ func TestOlderBackup(t *testing.T) {
 			t.Fatalf("%+v, %v", sum, err)
 		}
 		var remark string
-		err = raw(t, address).QueryRowContext(t.Context(), "SELECT remark FROM certificate WHERE id = 'old'").Scan(&remark)
+		const find = "SELECT remark FROM certificate WHERE id = 'old'"
+		err = raw(t, address).QueryRowContext(t.Context(), find).Scan(&remark)
 		if err != nil || remark != "none" {
 			t.Errorf("remark %q, %v", remark, err)
 		}
@@ -205,7 +210,8 @@ func TestMigrationsAreAdditive(t *testing.T) {
 		t.Errorf("it is additive: %v", err)
 	}
 	for _, breaks := range []string{
-		"ALTER TABLE person ADD COLUMN n TEXT NOT NULL;\n", "ALTER TABLE person DROP COLUMN body;\n", "DROP TABLE person;\n",
+		"ALTER TABLE person ADD COLUMN n TEXT NOT NULL;\n", "ALTER TABLE person DROP COLUMN body;\n",
+		"DROP TABLE person;\n",
 		"ALTER TABLE person ADD COLUMN n TEXT UNIQUE;\n", "CREATE UNIQUE INDEX i ON person (body);\n",
 		"ALTER TABLE person RENAME COLUMN body TO rest;\n", "UPDATE person SET body = '{}';\n",
 	} {

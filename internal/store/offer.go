@@ -40,7 +40,8 @@ func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
 		confirmed = "COALESCE(o.confirmed, " + strconv.FormatInt(k.Created.UnixMicro(), 10) + ")"
 	}
 	statement := strings.ReplaceAll(relying, "CONFIRMED", confirmed)
-	return texts(t, fmt.Sprintf("partners that rely on key pair %q", k.ID), statement, k.ID, k.Profile, k.Environment, n)
+	what := fmt.Sprintf("partners that rely on key pair %q", k.ID)
+	return texts(t, what, statement, k.ID, k.Profile, k.Environment, n)
 }
 
 const relying = `SELECT e.partner FROM environment e JOIN partner w ON w.id = e.partner

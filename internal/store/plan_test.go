@@ -40,12 +40,14 @@ func TestPlans(t *testing.T) {
 		}{
 			{certificates{SHA256: benchBytes(7, "certificate 1")}, "certificate_sha256"},
 			{certificates{SPKISHA256: benchBytes(7, "spki 1")}, "certificate_spki"},
-			{certificates{SPKISHA256: benchBytes(7, "spki 1"), Owner: registry.Theirs, States: alive}, "certificate_spki"},
+			{certificates{SPKISHA256: benchBytes(7, "spki 1"), Owner: registry.Theirs, States: alive},
+				"certificate_spki"},
 			{certificates{KeyID: benchKeyID(7)}, "certificate_key_id"},
 			{certificates{KeyID: benchKeyID(7), States: registry.StatesInUse}, "certificate_key_id"},
 			{certificates{KeyPair: "p2"}, "certificate_key_pair"},
 			{certificates{Partner: partner}, "certificate_partner"},
-			{certificates{Partner: partner, Environment: in, Owner: registry.Theirs, States: alive}, "certificate_partner"},
+			{certificates{Partner: partner, Environment: in, Owner: registry.Theirs, States: alive},
+				"certificate_partner"},
 			{certificates{Environment: "STAG"}, "certificate_environment"},
 			{certificates{States: []registry.State{registry.Received}}, "certificate_state"},
 			{certificates{States: []registry.State{registry.Received, registry.Matched}, Owner: registry.Theirs},
@@ -61,8 +63,10 @@ func TestPlans(t *testing.T) {
 		}{
 			{keyPairs{SPKISHA256: sum("pair 7")}, "key_pair_spki"},
 			{keyPairs{KeyID: "kid-7"}, "key_pair_key_id"},
-			{keyPairs{Profile: "riskos", Partner: partner, Environment: in, States: registry.StatesInUse}, "key_pair_partner"},
-			{keyPairs{Profile: "riskos", Shared: true, Environment: in, States: registry.StatesInUse}, "key_pair_partner"},
+			{keyPairs{Profile: "riskos", Partner: partner, Environment: in, States: registry.StatesInUse},
+				"key_pair_partner"},
+			{keyPairs{Profile: "riskos", Shared: true, Environment: in, States: registry.StatesInUse},
+				"key_pair_partner"},
 		} {
 			plan, err := s.KeyPairPlan(t.Context(), c.q)
 			check(c.q, c.index, plan, err)

@@ -69,7 +69,8 @@ func beginLocked(ctx context.Context, db *sql.DB, level sql.IsolationLevel, lock
 		return nil, err
 	}
 	// Without arguments, pgx sends all statements at once.
-	if _, err := t.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d; %s", patience.Milliseconds(), lock)); err != nil {
+	both := fmt.Sprintf("SET LOCAL lock_timeout = %d; %s", patience.Milliseconds(), lock)
+	if _, err := t.ExecContext(ctx, both); err != nil {
 		t.Rollback()
 		return nil, err
 	}

@@ -75,7 +75,8 @@ func TestLimitsOfPages(t *testing.T) {
 
 // certificates are chosen so that each member of a query tells some from others.
 func certificates(tx registry.Tx) error {
-	if err := all(agreement(tx, "acme", "PROD"), agreement(tx, "other", "PROD"), agreement(tx, "third", "STAG")); err != nil {
+	err := all(agreement(tx, "acme", "PROD"), agreement(tx, "other", "PROD"), agreement(tx, "third", "STAG"))
+	if err != nil {
 		return err
 	}
 	for i, c := range []struct {
@@ -137,7 +138,8 @@ func TestCertificateQueries(t *testing.T) {
 			{query{NotAfterBefore: in(20).Add(time.Second)}, "1 2 3 4"},
 			{query{NotAfterBefore: in(25), States: usable}, "1 3"},
 			{query{NotAfterBefore: in(25), States: usable, Owner: registry.Theirs}, "3"},
-			{query{NotAfterBefore: in(25), Owner: registry.Theirs, Environment: "PROD", Page: registry.Page{After: "2"}}, "3 4"},
+			{query{NotAfterBefore: in(25), Owner: registry.Theirs, Environment: "PROD",
+				Page: registry.Page{After: "2"}}, "3 4"},
 			{query{NotAfterBefore: in(25), Partner: "acme"}, "1 2 3"},
 		} {
 			view(t, s, func(tx registry.Tx) error {
@@ -254,18 +256,22 @@ func TestLanes(t *testing.T) {
 			revoked.Revoked = noon
 			shared, gone := keyPair("shared", "", "PROD"), keyPair("gone", "acme", "PROD")
 			gone.State = registry.Retired
-			return all(certificates(tx), tx.PutAPIKey(&used), tx.PutAPIKey(&revoked), tx.PutKeyPair(&shared), tx.PutKeyPair(&gone))
+			return all(certificates(tx), tx.PutAPIKey(&used), tx.PutAPIKey(&revoked), tx.PutKeyPair(&shared),
+				tx.PutKeyPair(&gone))
 		})
 		var got []string
 		view(t, s, func(tx registry.Tx) error {
 			rows := tx.Lanes()
 			return all(
-				noted(&got, rows.Partners(), func(p lanes.Partner) string { return "partner " + p.ID + " " + p.Profile }),
+				noted(&got, rows.Partners(),
+					func(p lanes.Partner) string { return "partner " + p.ID + " " + p.Profile }),
 				noted(&got, rows.Environments(), func(e lanes.Environment) string {
 					return "environment " + e.Partner + " " + e.Name + " " + e.Account
 				}),
-				noted(&got, rows.APIKeys(), func(k lanes.APIKey) string { return fmt.Sprintf("key %s %x", k.ID, k.SHA256[:2]) }),
-				noted(&got, rows.KeyPairs(), func(k lanes.KeyPair) string { return "pair " + k.ID + " " + string(k.Sealed) }),
+				noted(&got, rows.APIKeys(),
+					func(k lanes.APIKey) string { return fmt.Sprintf("key %s %x", k.ID, k.SHA256[:2]) }),
+				noted(&got, rows.KeyPairs(),
+					func(k lanes.KeyPair) string { return "pair " + k.ID + " " + string(k.Sealed) }),
 				noted(&got, rows.Certificates(), func(c lanes.Certificate) string {
 					return "certificate " + fmt.Sprint(c.Partner, c.Environment, c.KeyID, c.State, string(c.SPKI))
 				}))
@@ -275,7 +281,8 @@ func TestLanes(t *testing.T) {
 		slices.Sort(got[8:])
 		want := []string{
 			"partner acme riskos", "partner other riskos", "partner third riskos",
-			"environment acme PROD acme-PROD-account", "environment other PROD other-PROD-account", "environment third STAG third-STAG-account",
+			"environment acme PROD acme-PROD-account", "environment other PROD other-PROD-account",
+			"environment third STAG third-STAG-account",
 			fmt.Sprintf("key used %x", sum("key used")[:2]), "pair shared \x00sealed shared",
 			"certificate acmePRODk2activespki of 3", "certificate thirdSTAGk3activespki of 5",
 		}
@@ -345,7 +352,8 @@ func TestLanesOfSharedPairs(t *testing.T) {
 		slices.Sort(got)
 		want := []string{
 			"confirmed imported acme 13:00", "confirmed made acme 13:00", "pair imported active true false",
-			"pair made active false true", "pair own active false true", "pair staged staged false true", "profile name: ours",
+			"pair made active false true", "pair own active false true", "pair staged staged false true",
+			"profile name: ours",
 		}
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%v, lanes\n%q, want\n%q", err, got, want)
@@ -363,7 +371,9 @@ func TestPublicKeys(t *testing.T) {
 			var got []string
 			err := noted(&got, tx.PublicKeys(), func(k registry.PublicKey) string { return string(k.SPKI) })
 			slices.Sort(got)
-			if want := []string{"spki \x00\xff of pair p", "spki of 1", "spki of 2", "spki of 3", "spki of 4", "spki of 5", "spki of 6"}; !slices.Equal(got, want) {
+			want := []string{"spki \x00\xff of pair p", "spki of 1", "spki of 2", "spki of 3", "spki of 4",
+				"spki of 5", "spki of 6"}
+			if !slices.Equal(got, want) {
 				t.Errorf("%q, want %q", got, want)
 			}
 			n := 0

@@ -69,8 +69,8 @@ func (s *Store) restore(ctx context.Context, path string, want Summary) error {
 			return err
 		}
 		if again.rows != want.Rows || again.content != want.SHA256 {
-			return fmt.Errorf("what %s stored is not what the backup has (%d rows, %d in the backup); nothing was kept",
-				s.name, again.rows, want.Rows)
+			return fmt.Errorf("what %s stored is not what the backup has (%d rows, %d in the backup); "+
+				"nothing was kept", s.name, again.rows, want.Rows)
 		}
 		return nil
 	})

@@ -101,7 +101,8 @@ func connect(address string, o Options) (s *Store, err error) {
 	case found && scheme == "sqlite":
 		s, err = openSQLite(rest, o)
 	case found && strings.HasPrefix(rest, "//"):
-		return nil, fmt.Errorf("a %s: address is not known; use a path, sqlite:PATH or postgres://HOST/DATABASE", scheme)
+		return nil, fmt.Errorf("a %s: address is not known; use a path, sqlite:PATH or postgres://HOST/DATABASE",
+			scheme)
 	default:
 		s, err = openSQLite(address, o)
 	}

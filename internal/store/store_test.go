@@ -19,7 +19,8 @@ import (
 
 // kept puts a row, reads it in another transaction, changes it, and reads again.
 // What is read must be what was put, to the last member.
-func kept[T any](t *testing.T, s *store.Store, row T, change func(*T), put func(registry.Tx, *T) error, find func(registry.Tx) (T, error), version func(*T) *int64) {
+func kept[T any](t *testing.T, s *store.Store, row T, change func(*T),
+	put func(registry.Tx, *T) error, find func(registry.Tx) (T, error), version func(*T) *int64) {
 	t.Helper()
 	for want := int64(1); want <= 2; want++ {
 		update(t, s, func(tx registry.Tx) error { return put(tx, &row) })
@@ -74,12 +75,15 @@ func TestRowsComeBackWhole(t *testing.T) {
 			func(tx registry.Tx) (registry.KeyPair, error) { return tx.KeyPair("p1") },
 			func(k *registry.KeyPair) *int64 { return &k.Version })
 		kept(t, s, certificate("c1", registry.Theirs, "acme", "PROD"), func(c *registry.Certificate) {
-			c.Owner, c.Partner, c.Chain, c.Provenance, c.DER, c.NotAfter = registry.Ours, "", nil, registry.Provenance{File: []byte("another")}, []byte{1}, time.Time{}
+			c.Owner, c.Partner, c.Chain, c.DER, c.NotAfter = registry.Ours, "", nil, []byte{1}, time.Time{}
+			c.Provenance = registry.Provenance{File: []byte("another")}
 		},
 			func(tx registry.Tx, c *registry.Certificate) error { return tx.PutCertificate(c) },
 			func(tx registry.Tx) (registry.Certificate, error) { return tx.Certificate("c1") },
 			func(c *registry.Certificate) *int64 { return &c.Version })
-		kept(t, s, registry.Offer{KeyPair: "p1", Partner: "acme", At: noon.Truncate(time.Microsecond)}, func(o *registry.Offer) { o.Confirmed = noon.Add(time.Hour).Truncate(time.Microsecond) },
+		at := noon.Truncate(time.Microsecond)
+		kept(t, s, registry.Offer{KeyPair: "p1", Partner: "acme", At: at},
+			func(o *registry.Offer) { o.Confirmed = at.Add(time.Hour) },
 			func(tx registry.Tx, o *registry.Offer) error { return tx.PutOffer(o) },
 			func(tx registry.Tx) (registry.Offer, error) { o, err := tx.Offers("acme"); return o[0], err },
 			func(o *registry.Offer) *int64 { return &o.Version })
@@ -153,11 +157,13 @@ func TestAuditRecordsComeBackByteForByte(t *testing.T) {
 			if diff := cmp.Diff(want, got, cmp.Comparer(sameTime)); diff != "" {
 				t.Error(diff)
 			}
-			if some, err := tx.AuditRecords(2, 2); err != nil || len(some) != 2 || some[0].Seq != 3 || some[1].Seq != 4 {
+			some, someErr := tx.AuditRecords(2, 2)
+			if someErr != nil || len(some) != 2 || some[0].Seq != 3 || some[1].Seq != 4 {
 				t.Errorf("two records behind 2: %v, %v", some, err)
 			}
 			head, headErr := tx.AuditHead()
-			if diff := cmp.Diff(audit.Head{Seq: 5, Hash: want[4].Hash, Time: want[4].Time}, head, cmp.Comparer(sameTime)); diff != "" {
+			last := audit.Head{Seq: 5, Hash: want[4].Hash, Time: want[4].Time}
+			if diff := cmp.Diff(last, head, cmp.Comparer(sameTime)); diff != "" {
 				t.Error(diff)
 			}
 			return all(err, headErr)
@@ -180,7 +186,8 @@ func TestWhatMustBeUnique(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		update(t, s, func(tx registry.Tx) error {
 			k, p := apiKey("k1", "acme", "PROD"), person("ada")
-			return all(agreement(tx, "acme", "PROD"), agreement(tx, "other", "PROD"), tx.PutAPIKey(&k), tx.PutPerson(&p))
+			return all(agreement(tx, "acme", "PROD"), agreement(tx, "other", "PROD"), tx.PutAPIKey(&k),
+				tx.PutPerson(&p))
 		})
 		for _, c := range []struct {
 			name, says string
@@ -239,9 +246,15 @@ func TestWhatMustBeUnique(t *testing.T) {
 func TestBelongsToNothing(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		for name, put := range map[string]func(registry.Tx) error{
-			"environment": func(tx registry.Tx) error { e := environment("nobody", "PROD"); return tx.PutEnvironment(&e) },
-			"API key":     func(tx registry.Tx) error { k := apiKey("k", "nobody", "PROD"); return tx.PutAPIKey(&k) },
-			"key pair":    func(tx registry.Tx) error { k := keyPair("k", "nobody", "PROD"); return tx.PutKeyPair(&k) },
+			"environment": func(tx registry.Tx) error {
+				e := environment("nobody", "PROD")
+				return tx.PutEnvironment(&e)
+			},
+			"API key": func(tx registry.Tx) error { k := apiKey("k", "nobody", "PROD"); return tx.PutAPIKey(&k) },
+			"key pair": func(tx registry.Tx) error {
+				k := keyPair("k", "nobody", "PROD")
+				return tx.PutKeyPair(&k)
+			},
 			"certificate": func(tx registry.Tx) error {
 				c := certificate("c", registry.Theirs, "nobody", "PROD")
 				return tx.PutCertificate(&c)
@@ -337,7 +350,8 @@ func TestNothingOfAFailedChangeStays(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		wrong := errors.New("wrong")
 		p := partner("acme")
-		if err := s.Update(t.Context(), func(tx registry.Tx) error { return all(tx.PutPartner(&p), wrong) }); err != wrong {
+		err := s.Update(t.Context(), func(tx registry.Tx) error { return all(tx.PutPartner(&p), wrong) })
+		if err != wrong {
 			t.Error(err)
 		}
 		func() {
@@ -355,7 +369,7 @@ func TestNothingOfAFailedChangeStays(t *testing.T) {
 			})
 		}()
 		ctx, cancel := context.WithCancel(t.Context())
-		err := s.Update(ctx, func(tx registry.Tx) error {
+		err = s.Update(ctx, func(tx registry.Tx) error {
 			p := partner("acme")
 			err := tx.PutPartner(&p)
 			cancel()

@@ -180,7 +180,8 @@ func insert[T any](t *tx, d *table[T], row *T) (bool, error) {
 }
 
 func insertInto(table string, columns []string) string {
-	return "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES (" + placeholders(len(columns)) + ")"
+	names := strings.Join(columns, ", ")
+	return "INSERT INTO " + table + " (" + names + ") VALUES (" + placeholders(len(columns)) + ")"
 }
 
 // update changes the row with this key and version. It reports false if there is none.

@@ -67,7 +67,8 @@ func TestManyAtOnce(t *testing.T) {
 						if err != nil {
 							return err
 						}
-						return all(agreement(tx, fmt.Sprintf("partner-%d-%d", w, i), "PROD"), tx.AppendAudit(record(head.Seq+1)))
+						return all(agreement(tx, fmt.Sprintf("partner-%d-%d", w, i), "PROD"),
+							tx.AppendAudit(record(head.Seq+1)))
 					})
 					if err != nil {
 						t.Errorf("worker %d: %v", w, err)

@@ -27,7 +27,7 @@ import (
 // may create databases.
 const Variable = "SEALANE_TEST_POSTGRES"
 
-// URL gives a new, empty database, which is dropped when the test is done. It
+// URL returns a new, empty database, which is dropped when the test is done. It
 // skips the test where PostgreSQL is not installed.
 func URL(t testing.TB) string {
 	t.Helper()
@@ -113,7 +113,8 @@ cd "$1" || exit 1
 make() { "$2/initdb" -D "$1/data" -U sealane -A trust -E UTF8 --no-sync "$3" "$4" "$5"; }
 make "$1" "$2" --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >&2 ||
 	{ rm -rf "$1/data"; make "$1" "$2" --locale=C --no-instructions --no-sync >&2; } || exit 1
-"$2/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c shared_buffers=256MB -c max_connections=60 >&2 &
+"$2/postgres" -D "$1/data" -k "$1" -c listen_addresses= -c fsync=off -c shared_buffers=256MB \
+	-c max_connections=60 >&2 &
 server=$!
 echo started
 cat >/dev/null
@@ -165,7 +166,8 @@ func start() (url.URL, error) {
 		stop()
 		return url.URL{}, fmt.Errorf("initdb failed: %s", said)
 	}
-	address := url.URL{Scheme: "postgres", User: url.User("sealane"), Path: "/postgres", RawQuery: url.Values{"host": {folder}}.Encode()}
+	query := url.Values{"host": {folder}}.Encode()
+	address := url.URL{Scheme: "postgres", User: url.User("sealane"), Path: "/postgres", RawQuery: query}
 	if err := answers(address); err != nil {
 		said, _ := os.ReadFile(log.Name())
 		stop()
@@ -174,7 +176,7 @@ func start() (url.URL, error) {
 	return address, nil
 }
 
-// asOther gives the words before a command that run it as another user: the
+// asOther returns the words before a command that run it as another user: the
 // server does not run as root. The folder becomes that user's.
 func asOther(folder string) ([]string, error) {
 	if os.Getuid() != 0 {
