@@ -36,7 +36,7 @@ var auditHead = selection[audit.Head]{"SELECT seq, hash, time FROM audit", func(
 	return h, err
 }}
 
-// AuditHead reads the log once: nobody else appends to it while this transaction may.
+// AuditHead reads the log once: nothing else appends to it during this transaction.
 func (t *tx) AuditHead() (audit.Head, error) {
 	if t.head == nil {
 		last, err := list(t, "audit log", auditHead, " ORDER BY seq DESC LIMIT 1")

@@ -98,7 +98,7 @@ func filled[T any](change func(*T)) T {
 	return row
 }
 
-// Every member of a row comes back, whoever added it; and it is stored once, in its column or
+// Every member of a row comes back, new ones too, and it is stored once, in its column or
 // in the body.
 func TestMembersAreStoredOnce(t *testing.T) {
 	partner := filled(func(p *registry.Partner) { p.Version = 0 })
@@ -145,7 +145,7 @@ func TestMembersAreStoredOnce(t *testing.T) {
 	})
 }
 
-// storedOnce looks for what a row's columns hold in the JSON of its body.
+// storedOnce fails if the JSON of a row's body has what a column holds.
 func storedOnce(t *testing.T, address, from string) {
 	t.Helper()
 	rows, err := raw(t, address).QueryContext(t.Context(), "SELECT * FROM "+from)

@@ -93,7 +93,7 @@ func beforeChange(tx registry.Tx) error {
 }
 
 // killAt lets a child work until it says its k-th statement, and kills it there.
-// It gives that statement, and whether the child was done before.
+// It returns that statement, and whether the child was done before.
 func killAt(t *testing.T, k int, work ...string) (statement string, done bool) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0])
@@ -249,7 +249,7 @@ func TestCrashOfAMigration(t *testing.T) {
 	}
 }
 
-// tablesOf gives the names of the registry's tables and their columns.
+// tablesOf returns the names of the registry's tables and their columns.
 func tablesOf(t *testing.T, address string) string {
 	t.Helper()
 	written := `SELECT t.name || '.' || c.name AS name FROM sqlite_schema t, pragma_table_info(t.name) c

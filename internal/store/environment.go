@@ -40,8 +40,9 @@ func (t *tx) EnvironmentOfAccount(account string) (registry.Environment, error) 
 	return one(t, fmt.Sprintf("account %q", account), environmentTable.whole(), " WHERE account = ?", account)
 }
 
-// PutEnvironment looks for another environment of the account first, because a violation of the
-// database's constraint would end a transaction of PostgreSQL. Nobody else writes meanwhile.
+// PutEnvironment searches for another environment of the account first, because a violation of
+// the database's constraint would end a transaction of PostgreSQL. There are no other writers
+// meanwhile.
 func (t *tx) PutEnvironment(e *registry.Environment) error {
 	what := environmentTable.row(e)
 	if e.Account != "" {

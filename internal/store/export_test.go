@@ -42,13 +42,13 @@ func Latest() int64 {
 // UsedAPIKeys stores uses as a part of a change.
 func UsedAPIKeys(t registry.Tx, at map[string]time.Time) error { return t.(*tx).usedAPIKeys(at) }
 
-// CertificatePlan returns how the database would look for certificates.
+// CertificatePlan returns how the database would find certificates.
 func (s *Store) CertificatePlan(ctx context.Context, q registry.CertificateQuery) (string, error) {
 	condition, args := certificates(q)
 	return s.plan(ctx, certificateTable.listed().statement+condition, args)
 }
 
-// KeyPairPlan returns how the database would look for key pairs.
+// KeyPairPlan returns how the database would find key pairs.
 func (s *Store) KeyPairPlan(ctx context.Context, q registry.KeyPairQuery) (string, error) {
 	condition, args := keyPairs(q, nil)
 	return s.plan(ctx, keyPairTable.listed().statement+condition, args)

@@ -95,7 +95,7 @@ func view(t testing.TB, s *store.Store, look func(registry.Tx) error) {
 	}
 }
 
-// all gives the first error.
+// all returns the first error.
 func all(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

@@ -384,7 +384,7 @@ func TestPublicKeys(t *testing.T) {
 				}
 			}
 			if n != 3 {
-				t.Errorf("%d keys were given to one who wanted 3", n)
+				t.Errorf("%d keys were returned to a caller that wanted 3", n)
 			}
 			return all(err, stopped)
 		})

@@ -127,7 +127,7 @@ func (l *loading) row(line []byte) error {
 	return err
 }
 
-// checkSQLite looks for damage in the file itself.
+// checkSQLite finds damage of the file itself.
 func checkSQLite(ctx context.Context, db *sql.DB) error {
 	var said string
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil {

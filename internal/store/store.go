@@ -118,12 +118,12 @@ func connect(address string, o Options) (s *Store, err error) {
 // Close closes the database.
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
 
-// View calls look with a transaction that reads the database as it is at one moment.
-func (s *Store) View(ctx context.Context, look func(registry.Tx) error) error {
-	return s.view(ctx, func(t *tx) error { return look(t) })
+// View calls read with a transaction that reads the database as it is at one moment.
+func (s *Store) View(ctx context.Context, read func(registry.Tx) error) error {
+	return s.view(ctx, func(t *tx) error { return read(t) })
 }
 
-func (s *Store) view(ctx context.Context, look func(*tx) error) error {
+func (s *Store) view(ctx context.Context, read func(*tx) error) error {
 	opened, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
 	if err != nil {
 		return s.failed(ctx, "read the registry", err)
@@ -134,7 +134,7 @@ func (s *Store) view(ctx context.Context, look func(*tx) error) error {
 	if err := t.fits(); err != nil {
 		return err
 	}
-	if err := look(t); err != nil {
+	if err := read(t); err != nil {
 		return err
 	}
 	return t.broken

@@ -383,7 +383,7 @@ func TestNothingOfAFailedChangeStays(t *testing.T) {
 			t.Errorf("a cancelled change: %v", err)
 		}
 		if err := s.View(ctx, func(registry.Tx) error { return nil }); !errors.Is(err, context.Canceled) {
-			t.Errorf("a look with a cancelled context: %v", err)
+			t.Errorf("a read with a cancelled context: %v", err)
 		}
 		err = s.View(t.Context(), func(tx registry.Tx) error { p := partner("acme"); return tx.PutPartner(&p) })
 		if err == nil || !strings.Contains(err.Error(), "changes nothing") {

@@ -51,7 +51,7 @@ func TestTwoOperators(t *testing.T) {
 }
 
 // Changes that have nothing to do with each other all go through, from several
-// programs, and the audit log has no gap; looks meanwhile see whole changes only.
+// programs, and the audit log has no gap; reads meanwhile see whole changes only.
 func TestManyAtOnce(t *testing.T) {
 	const workers, each = 6, 8
 	onBoth(t, func(t *testing.T, address string) {
@@ -108,13 +108,13 @@ func TestManyAtOnce(t *testing.T) {
 
 func same(partners, environments, records int) error {
 	if partners != records || environments != records {
-		return fmt.Errorf("a look saw %d partners, %d environments and %d records", partners, environments, records)
+		return fmt.Errorf("a read saw %d partners, %d environments and %d records", partners, environments, records)
 	}
 	return nil
 }
 
-// A look sees one moment, even if the change comes from within.
-func TestALookIsOneMoment(t *testing.T) {
+// A read sees one moment, even if the change comes from within.
+func TestAReadIsOneMoment(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		view(t, s, func(tx registry.Tx) error {
 			before, err := tx.Partners(registry.Page{})
@@ -128,7 +128,7 @@ func TestALookIsOneMoment(t *testing.T) {
 	})
 }
 
-// Who waits for another's change can stop waiting.
+// Waiting for another change ends with the context.
 func TestWaitingHearsTheContext(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		holder := open(t, address)
