@@ -69,7 +69,7 @@ func exchangeProve(flags *registryFlags) *cobra.Command {
 	}
 	const said = "The answer is right: the partner has the private key of %s."
 	c.RunE = flags.withStep(said, func(c *cobra.Command, x exchange.Exchange, args []string) error {
-		return x.Prove(c.Context(), args[0], args[1])
+		return x.Prove(c.Context(), exchange.Proof{Certificate: args[0], Answer: args[1]})
 	})
 	return c
 }

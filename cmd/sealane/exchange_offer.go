@@ -25,7 +25,7 @@ checksums. Send them by two messages. There is no private key in them.`,
 	must(c.MarkFlagRequired("to"))
 	must(c.MarkFlagRequired("out"))
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		offer, err := exchange.New(s).Offer(c.Context(), args[0], to)
+		offer, err := exchange.New(s).Offer(c.Context(), exchange.Target{KeyPair: args[0], Partner: to})
 		if err != nil {
 			return err
 		}
@@ -56,11 +56,8 @@ certificate before.`,
 	asIs := c.Flags().Bool("as-is", false,
 		"the partner has really written this key ID, in another form than the profile's")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		assign := exchange.New(s).Alias
-		if *asIs {
-			assign = exchange.New(s).AliasAsIs
-		}
-		if err := assign(c.Context(), args[0], args[1], *replace); err != nil {
+		to := exchange.KeyIDChange{ID: args[0], KeyID: args[1], Replace: *replace, AsIs: *asIs}
+		if err := exchange.New(s).SetKeyID(c.Context(), to); err != nil {
 			return err
 		}
 		value := map[string]string{"of": args[0], "key_id": args[1]}

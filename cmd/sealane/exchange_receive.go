@@ -77,8 +77,8 @@ openssl or sha256sum. It must have come by another message than the certificate.
 		Args: cobra.MinimumNArgs(2),
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		checksum := strings.Join(args[1:], " ")
-		matched, err := exchange.New(s).MatchChecksum(c.Context(), args[0], checksum)
+		of := exchange.Comparison{Certificate: args[0], Checksum: strings.Join(args[1:], " ")}
+		matched, err := exchange.New(s).MatchChecksum(c.Context(), of)
 		if err != nil {
 			return err
 		}
@@ -106,10 +106,9 @@ challenge. One call-back counts for the certificates of one partner.`,
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		var all []progress
-		err := exchange.New(s).ApproveAll(c.Context(), args, a, func(id string) error {
-			p, err := progressOf(c, s, id, fmt.Sprintf("Certificate %s is approved.", id))
-			if all = append(all, p); err != nil || flags.json {
-				return err
+		err := approveAll(c, s, args, a, func(p progress) error {
+			if all = append(all, p); flags.json {
+				return nil
 			}
 			return p.write(c.OutOrStdout())
 		})
@@ -119,6 +118,25 @@ challenge. One call-back counts for the certificates of one partner.`,
 		return err
 	})
 	return c
+}
+
+// approveAll approves certificates, and calls each with the state of every one that is approved.
+func approveAll(
+	c *cobra.Command, s *registry.Session, ids []string, a exchange.Approval, each func(progress) error,
+) error {
+	for id, err := range exchange.New(s).ApproveAll(c.Context(), ids, a) {
+		if err != nil {
+			return err
+		}
+		p, err := progressOf(c, s, id, fmt.Sprintf("Certificate %s is approved.", id))
+		if err != nil {
+			return err
+		}
+		if err := each(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exchangeReject(flags *registryFlags) *cobra.Command {

@@ -36,7 +36,8 @@ before goes on opening and verifying (retiring).`,
 		"who has installed it, for a key pair that is for all partners of a profile")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		if isKeyPair(args[0]) {
-			if err := exchange.New(s).MarkInstalled(c.Context(), args[0], *partner); err != nil {
+			at := exchange.Target{KeyPair: args[0], Partner: *partner}
+			if err := exchange.New(s).MarkInstalled(c.Context(), at); err != nil {
 				return err
 			}
 			return flags.say(c, map[string]string{"active": args[0]}, "Key pair %s is active", args[0])

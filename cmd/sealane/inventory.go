@@ -25,20 +25,29 @@ requires: as a table, as CSV for a spreadsheet, or as JSON lines.`,
 	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
 		switch {
 		case flags.json:
-			return v.Inventory(c.Context(), func(r registry.InventoryRow) error {
-				return encodeJSON(c.OutOrStdout(), r, "")
-			})
+			for r, err := range v.Inventory(c.Context()) {
+				if err != nil {
+					return err
+				}
+				if err := encodeJSON(c.OutOrStdout(), r, ""); err != nil {
+					return err
+				}
+			}
+			return nil
 		case asCSV:
 			return writeCSV(c, v)
 		}
 		var broken error
 		const head = "IDENTITY,WHOSE,PARTNER,ENVIRONMENT,STRENGTH,COMMON NAME,UNTIL,STATE,CUSTODIAN,WAIVED"
 		err := flags.show(c, nil, head, func(add func(...any)) {
-			broken = v.Inventory(c.Context(), func(r registry.InventoryRow) error {
+			for r, err := range v.Inventory(c.Context()) {
+				if err != nil {
+					broken = err
+					return
+				}
 				add(r.ID, r.Owner, r.Partner, r.Environment, r.Strength, r.CommonName,
 					r.NotAfter.Format(time.DateOnly), r.State, r.Custodian, r.Waived)
-				return nil
-			})
+			}
 		})
 		return errors.Join(broken, err)
 	})
@@ -50,9 +59,17 @@ func writeCSV(c *cobra.Command, v view) error {
 	if err := w.Write(registry.InventoryColumns); err != nil {
 		return err
 	}
-	err := v.Inventory(c.Context(), func(r registry.InventoryRow) error { return w.Write(noFormulas(r.Cells())) })
+	for r, err := range v.Inventory(c.Context()) {
+		if err == nil {
+			err = w.Write(noFormulas(r.Cells()))
+		}
+		if err != nil {
+			w.Flush()
+			return errors.Join(err, w.Error())
+		}
+	}
 	w.Flush()
-	return errors.Join(err, w.Error())
+	return w.Error()
 }
 
 // noFormulas marks as text what a spreadsheet would take for a formula: some cells are

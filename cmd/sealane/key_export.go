@@ -29,7 +29,8 @@ PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at
 		if err := checkNew(out); err != nil {
 			return err
 		}
-		file, err := s.ExportKeyPair(c.Context(), args[0], format, given)
+		x := registry.KeyPairExport{KeyPair: args[0], Format: format, Passphrase: given}
+		file, err := s.ExportKeyPair(c.Context(), x)
 		if err != nil {
 			return err
 		}

@@ -36,8 +36,9 @@ an interruption: make the second, have it installed, revoke the first.`,
 			return &exit{exitUsage, errors.New("name the partner and the environment")}
 		}
 		partner, environment := args[0], args[1]
-		k, token, err := s.IssueAPIKey(
-			c.Context(), partner, environment, label, sealane.Sealing(sealing))
+		k, token, err := s.IssueAPIKey(c.Context(), registry.NewAPIKey{
+			Partner: partner, Environment: environment, Label: label, Sealing: sealane.Sealing(sealing),
+		})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -24,19 +25,19 @@ func partnerContact(flags *registryFlags) *cobra.Command {
 	f.BoolVar(&remove, "remove", false, "remove the contact with that address")
 	must(c.MarkFlagRequired("email"))
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		partner, environment := args[0], args[1]
+		lane := lanes.Name{Partner: args[0], Environment: args[1]}
 		if remove {
-			if err := s.RemoveContact(c.Context(), partner, environment, contact.Email); err != nil {
+			if err := s.RemoveContact(c.Context(), lane, contact.Email); err != nil {
 				return err
 			}
-			return flags.say(c, contact, "%s is no longer a contact of %s in %s", contact.Email, partner, environment)
+			return flags.say(c, contact, "%s is no longer a contact of %s", contact.Email, lane)
 		}
 		contact.Role = registry.ContactRole(role)
-		if err := s.SetContact(c.Context(), partner, environment, contact); err != nil {
+		if err := s.SetContact(c.Context(), lane, contact); err != nil {
 			return err
 		}
 		return flags.say(c, contact,
-			"%s is the %s contact of %s in %s", contact.Email, contact.Role, partner, environment)
+			"%s is the %s contact of %s", contact.Email, contact.Role, lane)
 	})
 	return c
 }

@@ -34,7 +34,9 @@ checksum in a second message and the approval are needed all the same.`,
 		if email != "" {
 			contacts = []registry.Contact{{Role: registry.Primary, Name: name, Email: email}}
 		}
-		file, err := exchange.New(s).Export(c.Context(), pair, partner, name, contacts)
+		file, err := exchange.New(s).Export(c.Context(), exchange.PartnerFileOptions{
+			Target: exchange.Target{KeyPair: pair, Partner: partner}, Name: name, Contacts: contacts,
+		})
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,12 @@ says which steps are done. The columns may also be separated by semicolons or ta
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		results, failed := []exchange.RowResult{}, 0
-		ended := exchange.New(s).ImportCSV(c.Context(), args[0], func(r exchange.RowResult) {
+		var ended error
+		for r, err := range exchange.New(s).ImportCSV(c.Context(), args[0]) {
+			if err != nil {
+				ended = err
+				break
+			}
 			results = append(results, r)
 			if r.Error != "" {
 				failed++
@@ -37,7 +42,7 @@ says which steps are done. The columns may also be separated by semicolons or ta
 			if len(results)%1000 == 0 {
 				warn(c, "%d rows, %d of them not imported", len(results), failed)
 			}
-		})
+		}
 		if ended != nil && len(results) == 0 {
 			return ended
 		}

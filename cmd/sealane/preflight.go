@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 )
@@ -26,7 +27,8 @@ is missing.`,
 	flags := addRegistryFlags(c)
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		root := flags.checkRoot(c, s) // before the others, which need it
-		checks, ready, err := exchange.Preflight(c.Context(), s.Registry, args[0], args[1])
+		lane := lanes.Name{Partner: args[0], Environment: args[1]}
+		checks, ready, err := exchange.Preflight(c.Context(), s.Registry, lane)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
@@ -172,12 +174,12 @@ func (v view) View(ctx context.Context, read func(registry.Tx) error) error {
 
 // Status returns the state of a partner's certificates, and of ours for the partner.
 func (v view) Status(ctx context.Context, partner, environment string) ([]exchange.Step, error) {
-	return exchange.Status(ctx, v.registry, partner, environment)
+	return exchange.Status(ctx, v.registry, lanes.Name{Partner: partner, Environment: environment})
 }
 
-// Inventory calls yield with each row of the inventory.
-func (v view) Inventory(ctx context.Context, yield func(registry.InventoryRow) error) error {
-	return v.registry.Inventory(ctx, yield)
+// Inventory returns the rows of the inventory.
+func (v view) Inventory(ctx context.Context) iter.Seq2[registry.InventoryRow, error] {
+	return v.registry.Inventory(ctx)
 }
 
 // anchor makes r write each new head of the audit log to the anchors that the flags

@@ -9,6 +9,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
@@ -82,14 +83,15 @@ func (c *company) lane(partner string) (*sealane.Lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Lane(partner, c.scenario.environment)
+	return s.Lane(lanes.Name{Partner: partner, Environment: c.scenario.environment})
 }
 
 // preflight is a step: sealing works with a partner.
 func (c *company) preflight(partner string) {
 	s := c.scenario
 	s.step(fmt.Sprintf("%s: preflight with %s in %s", c.name, partner, s.environment), func(n *notes) error {
-		checks, ready, err := exchange.Preflight(s.ctx, c.Registry, partner, s.environment)
+		lane := lanes.Name{Partner: partner, Environment: s.environment}
+		checks, ready, err := exchange.Preflight(s.ctx, c.Registry, lane)
 		if err != nil {
 			return err
 		}

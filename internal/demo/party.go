@@ -101,7 +101,8 @@ func (p *party) sendCertificate(to *company, extension string) (got registry.Cer
 var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
 func (p *party) deliver(n *notes, to *company, extension string) (got registry.Certificate, err error) {
-	offer, err := exchange.New(p.company.operator).Offer(to.scenario.ctx, p.pair, to.name)
+	target := exchange.Target{KeyPair: p.pair, Partner: to.name}
+	offer, err := exchange.New(p.company.operator).Offer(to.scenario.ctx, target)
 	if err != nil {
 		return got, err
 	}
@@ -130,7 +131,8 @@ func (c *company) acceptCertificate(
 	}
 	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s",
 		termtext.Count(len(file)), got.Provenance.Format, len(found), got.ID)
-	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, got.ID, checksum)
+	second := exchange.Comparison{Certificate: got.ID, Checksum: checksum}
+	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, second)
 	if err != nil {
 		return got, err
 	}

@@ -103,8 +103,8 @@ func (d *rdxDemo) renewal() (string, error) {
 	}
 	d.renewed = made
 	err = errors.Join(
-		exchange.New(d.sender.operator.WithReason("same size, same alias")).Alias(d.ctx, certificate.ID, d.keyID, ""),
-		exchange.New(d.bank.operator).Alias(d.ctx, d.renewed.pair, d.keyID, ""))
+		d.setKeyID(d.sender.operator.WithReason("same size, same alias"), certificate.ID),
+		d.setKeyID(d.bank.operator, d.renewed.pair))
 	if err != nil {
 		return "", err
 	}
@@ -126,7 +126,12 @@ func (d *rdxDemo) install(of *party, certificate registry.Certificate) error {
 		return err
 	}
 	return exchange.New(d.bank.operator.WithReason("VCAS has written that it is installed")).
-		MarkInstalled(d.ctx, of.pair, "vcas")
+		MarkInstalled(d.ctx, exchange.Target{KeyPair: of.pair, Partner: "vcas"})
+}
+
+// setKeyID records the key ID of a certificate or key pair.
+func (d *rdxDemo) setKeyID(s *registry.Session, id string) error {
+	return exchange.New(s).SetKeyID(d.ctx, exchange.KeyIDChange{ID: id, KeyID: d.keyID})
 }
 
 // exchange makes a key pair of the issuer, and sends its certificate to VCAS.
@@ -151,10 +156,10 @@ func (d *rdxDemo) assignKeyID(certificate registry.Certificate) (err error) {
 		}
 		d.keyID = id.String()
 		n.add("key ID %s", d.keyID)
-		if err = exchange.New(d.sender.operator).Alias(d.ctx, certificate.ID, d.keyID, ""); err != nil {
+		if err = d.setKeyID(d.sender.operator, certificate.ID); err != nil {
 			return err
 		}
-		err = exchange.New(d.bank.operator.WithReason("VCAS has written it")).Alias(d.ctx, d.old.pair, d.keyID, "")
+		err = d.setKeyID(d.bank.operator.WithReason("VCAS has written it"), d.old.pair)
 		return err
 	})
 	return err

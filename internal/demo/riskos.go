@@ -86,8 +86,9 @@ func (d *riskosDemo) exchange() (err error) {
 			return err
 		}
 		operator := way.from.company.operator
-		if err := exchange.New(operator.WithReason("the partner has installed it")).
-			MarkInstalled(d.ctx, way.from.pair, way.to.name); err != nil {
+		installed := exchange.Target{KeyPair: way.from.pair, Partner: way.to.name}
+		operator = operator.WithReason("the partner has installed it")
+		if err := exchange.New(operator).MarkInstalled(d.ctx, installed); err != nil {
 			return err
 		}
 	}

@@ -2,10 +2,9 @@ package exchange_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"strings"
 	"testing"
-
-	"crypto/x509"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
@@ -64,7 +63,7 @@ func TestWhoApproves(t *testing.T) {
 		}{{"received", both, h.anna}, {"matched", h.anna, both}} {
 			name := c.environment + ", " + step.name
 			got := h.takenIn(step.receives, c.partner, c.environment, name)
-			_, err := step.compares.MatchChecksum(ctx, got.ID, hexSum(got.SHA256))
+			_, err := step.compares.MatchChecksum(ctx, exchange.Comparison{Certificate: got.ID, Checksum: hexSum(got.SHA256)})
 			h.must(err)
 			if !c.production {
 				if err := both.Approve(ctx, got.ID, exchange.Approval{}); err != nil {
@@ -89,7 +88,7 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three, Waive: map[string]string{"validity-length": "their CA gives three years"}})
 	h.must(err)
-	_, err = h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+	_, err = h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number", Grant: []string{"validity-length"}}))
 	got := h.certificate(c.ID).Provenance
@@ -152,9 +151,9 @@ func TestApprovedIsNotConfirmedAgain(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))))
+	h.must(only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})))
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
-	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))))
+	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})))
 	if c := h.certificate(c.ID); c.State != registry.Approved || c.Provenance.MatchedBy != "anna" {
 		t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)
 	}
@@ -166,10 +165,10 @@ func TestChallengeVoidsTheProof(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))))
+	h.must(only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})))
 	token, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
-	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, token, "one")))
+	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, token, "one")}))
 	again, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
 	if proof := h.certificate(c.ID).Provenance.Possession; proof != "" {
@@ -177,6 +176,6 @@ func TestChallengeVoidsTheProof(t *testing.T) {
 	}
 	approval := exchange.Approval{Change: "CHG-1"}
 	wantRefused(t, "without a proof", "--call-back", h.cora.Approve(ctx, c.ID, approval))
-	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, again, "one")))
+	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, again, "one")}))
 	h.must(h.cora.Approve(ctx, c.ID, approval))
 }

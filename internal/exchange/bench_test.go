@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/store/pgtest"
 )
 
@@ -41,13 +40,10 @@ func BenchmarkImport(b *testing.B) {
 				b.StopTimer()
 				h := newCompany(b, address())
 				b.StartTimer()
-				err := h.anna.ImportCSV(b.Context(), path, func(r exchange.RowResult) {
-					if r.Error != "" || len(r.Done) != 5 {
-						b.Fatalf("%+v", r)
+				for r, err := range h.anna.ImportCSV(b.Context(), path) {
+					if err != nil || r.Error != "" || len(r.Done) != 5 {
+						b.Fatalf("%+v, %v", r, err)
 					}
-				})
-				if err != nil {
-					b.Fatal(err)
 				}
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N)/rows, "ms/row")

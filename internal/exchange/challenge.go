@@ -20,39 +20,41 @@ import (
 // proofPrefix begins the text of a challenge.
 const proofPrefix = "sealane-proof-"
 
-// Challenge makes a message that only the owner of the certificate's private key
-// can open. What it holds is the answer that Prove takes.
+// Challenge returns a message that only the owner of the certificate's private key can
+// open. It holds the text that Prove takes.
 //
-// While one is out another is made only again, which voids the first.
+// Where a challenge is out already, another is made only with again. It voids the one
+// before, and the proof that answered that.
 func (e Exchange) Challenge(ctx context.Context, id string, again bool) (token []byte, err error) {
-	nonce := proofPrefix + rand.Text()
-	err = e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeChallenge, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
-		c, err := theirs(tx, id)
-		if err != nil {
-			return err
-		}
-		if err := provable(c); err != nil {
+	nonce := []byte(proofPrefix + rand.Text())
+	step := func(tx registry.Tx, c *registry.Certificate) error {
+		if err := mayProve(*c); err != nil {
 			return err
 		}
 		if len(c.Provenance.Challenge) > 0 && !again {
-			return fmt.Errorf("certificate %s: a challenge is out already; another would void its answer (--again, if it is lost)", id)
+			return fmt.Errorf("certificate %s: a challenge is out already; another would void its answer "+
+				"(--again, if it is lost)", c.ID)
 		}
-		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
-		if token, err = seal(&c, []byte(nonce)); err != nil {
+		if token, err = encryptTo(*c, nonce); err != nil {
 			return err
 		}
-		sum := sha256.Sum256([]byte(nonce))
+		sum := sha256.Sum256(nonce)
 		c.Provenance.Challenge, c.Provenance.Possession = sum[:], ""
-		entry.After = c
-		return tx.PutCertificate(&c)
-	})
+		return tx.PutCertificate(c)
+	}
+	err = e.changeTheirs(ctx, registry.ActionExchangeChallenge, id, step)
 	return token, err
 }
 
-func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
+// encryptTo encrypts a text to the key of a certificate.
+func encryptTo(c registry.Certificate, plaintext []byte) ([]byte, error) {
 	chain, err := c.Parse()
 	if err != nil {
 		return nil, err
+	}
+	pub, ok := chain[0].PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("certificate %s has no RSA key", c.ID)
 	}
 	head := jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name}
 	if c.KeyID != "" {
@@ -62,55 +64,52 @@ func seal(c *registry.Certificate, plaintext []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	pub, ok := chain[0].PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("certificate %s has no RSA key", c.ID)
-	}
 	return jose.Encrypt(nil, plaintext, protected, alg.PublicKey{PublicKey: pub})
 }
 
-// Prove takes the partner's answer to the challenge.
-func (e Exchange) Prove(ctx context.Context, id, answer string) error {
+// Proof is the partner's answer to the challenge of a certificate.
+type Proof struct {
+	Certificate string // its identity
+	Answer      string // the text that the challenge held
+}
+
+// Prove compares the answer with what the challenge held. A wrong answer is recorded.
+func (e Exchange) Prove(ctx context.Context, p Proof) error {
 	var wrong *registry.Certificate
-	err := e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeProve, Subject: "certificate/" + id}, func(tx registry.Tx, entry *registry.Entry) error {
-		c, err := theirs(tx, id)
-		if err != nil {
+	step := func(tx registry.Tx, c *registry.Certificate) error {
+		if err := mayProve(*c); err != nil {
 			return err
 		}
-		if err := provable(c); err != nil {
-			return err
-		}
-		sum := sha256.Sum256([]byte(strings.TrimSpace(answer)))
+		sum := sha256.Sum256([]byte(strings.TrimSpace(p.Answer)))
 		switch {
 		case len(c.Provenance.Challenge) == 0:
-			return fmt.Errorf("certificate %s: no challenge is out", id)
+			return fmt.Errorf("certificate %s: no challenge is out", c.ID)
 		case !slices.Equal(sum[:], c.Provenance.Challenge):
-			wrong = &c
-			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it", id)
+			wrong = c
+			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it", c.ID)
 		}
-		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
-		c.Provenance.Challenge = nil
-		c.Provenance.Possession = fmt.Sprintf("answered a challenge on %s", e.session.Registry.Time().Format(time.RFC3339))
-		entry.After = c
-		return tx.PutCertificate(&c)
-	})
+		now := e.session.Registry.Time().Format(time.RFC3339)
+		c.Provenance.Challenge, c.Provenance.Possession = nil, "answered a challenge on "+now
+		return tx.PutCertificate(c)
+	}
+	err := e.changeTheirs(ctx, registry.ActionExchangeProve, p.Certificate, step)
 	if wrong != nil {
-		err = errors.Join(err, e.mismatch(ctx, *wrong, map[string]string{"answer": "not what the challenge holds"}))
+		err = errors.Join(err, e.recordMismatch(ctx, *wrong, map[string]string{"answer": "not what the challenge holds"}))
 	}
 	return err
 }
 
-// provable: a proof is for whoever approves.
-func provable(c registry.Certificate) error {
+// mayProve refuses a proof that comes too late for the approval.
+func mayProve(c registry.Certificate) error {
 	if c.State != registry.Received && c.State != registry.Matched {
 		return fmt.Errorf("certificate %s is %s; a proof is asked for before it is approved", c.ID, c.State)
 	}
 	return nil
 }
 
-// Answer opens a partner's challenge with one of our key pairs, and gives the text
-// that proves it. The partner may be left out where there are few key pairs. Nothing
-// else is opened: a challenge says that it is one.
+// Answer opens a partner's challenge with one of our key pairs, and returns the text that
+// proves that we have it. The partner may be empty where there are few key pairs. No other
+// message is opened: a challenge says that it is one.
 func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (answer string, err error) {
 	if err := e.session.May(registry.ActionExchangeAnswer); err != nil {
 		return "", err
@@ -132,8 +131,7 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 		if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
 			continue
 		}
-		record := registry.Entry{Action: registry.ActionExchangeAnswer, Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment}
-		if err := e.session.Change(ctx, record, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
+		if err := e.recordAnswer(ctx, k); err != nil {
 			return "", err
 		}
 		return string(text), nil
@@ -147,7 +145,15 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 	return "", errors.New("this is no challenge to a key pair of this registry")
 }
 
-// challenged gives the key pairs that a partner, or any, may challenge.
+func (e Exchange) recordAnswer(ctx context.Context, k registry.KeyPair) error {
+	record := registry.Entry{
+		Action: registry.ActionExchangeAnswer, Subject: "key/" + k.ID, Partner: k.Partner, Environment: k.Environment,
+	}
+	return e.session.Change(ctx, record, func(registry.Tx, *registry.Entry) error { return nil })
+}
+
+// challenged returns the key pairs that a partner may challenge. An empty partner stands
+// for any.
 func challenged(tx registry.Tx, partner string) ([]registry.KeyPair, error) {
 	if partner == "" {
 		return tx.KeyPairs(registry.KeyPairQuery{States: registry.StatesInUse, Page: all})

@@ -34,7 +34,7 @@ func TestWhatConfirms(t *testing.T) {
 		hexSum(spki[:]): "ask for the SHA-256 of the certificate", cert.ThumbprintJWK(leaf.PublicKey.(*rsa.PublicKey)): "ask for the SHA-256 of the certificate",
 		"deadbeef": "no checksum", "": "no checksum",
 	} {
-		if _, err := h.anna.MatchChecksum(ctx, c.ID, text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: text}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
@@ -42,9 +42,9 @@ func TestWhatConfirms(t *testing.T) {
 		t.Errorf("%d records of it", now-head)
 	}
 	// Another checksum that is wrong undoes the match.
-	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
-	if _, err := h.bo.MatchChecksum(ctx, c.ID, strings.Repeat("00", 32)); err == nil {
+	if _, err := h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: strings.Repeat("00", 32)}); err == nil {
 		t.Error("a wrong checksum matched")
 	}
 	if now := h.certificate(c.ID); now.State != registry.Received || now.Provenance.MatchedBy != "" {
@@ -70,16 +70,16 @@ func TestWhenProofCounts(t *testing.T) {
 	if _, err := h.bo.Challenge(ctx, c.ID, false); err == nil || !strings.Contains(err.Error(), "is out already") {
 		t.Errorf("a second challenge: %v", err)
 	}
-	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
 	head := h.head().Seq
-	if err := h.anna.Prove(ctx, c.ID, "sealane-proof-guess"); err == nil {
+	if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "sealane-proof-guess"}); err == nil {
 		t.Error("a guess proves")
 	}
 	if now := h.head().Seq; now != head+1 || h.certificate(c.ID).State != registry.Matched {
 		t.Errorf("%d records, %s", now-head, h.certificate(c.ID).State)
 	}
-	h.must(h.anna.Prove(ctx, c.ID, openChallenge(t, token, "steps")))
+	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, token, "steps")}))
 	if next := exchange.Next(h.certificate(c.ID)); strings.Contains(next, "--call-back") {
 		t.Errorf("after the proof: %s", next)
 	}
@@ -87,7 +87,7 @@ func TestWhenProofCounts(t *testing.T) {
 	if _, err := h.anna.Challenge(ctx, c.ID, true); err == nil {
 		t.Error("challenged when it was approved")
 	}
-	if err := h.anna.Prove(ctx, c.ID, "x"); err == nil || !strings.Contains(err.Error(), "before it is approved") {
+	if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "x"}); err == nil || !strings.Contains(err.Error(), "before it is approved") {
 		t.Errorf("proved when it was approved: %v", err)
 	}
 	if h.certificate(c.ID).Provenance.Possession == "" {
@@ -116,10 +116,10 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	h.must(err)
 	leaf, err := x509.ParseCertificate(made(t, testkey.Crossed(c, fresh(t, "alarm d"))))
 	h.must(err)
-	beside := registry.NewCertificate("acme", "rdx", "STAG", []*x509.Certificate{leaf})
+	beside := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "rdx", Environment: "STAG"}, []*x509.Certificate{leaf})
 	beside.State = registry.Received
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&beside) }))
-	_, err = h.anna.MatchChecksum(ctx, one.ID, hexSum(one.SHA256))
+	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: one.ID, Checksum: hexSum(one.SHA256)})
 	h.must(err)
 	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil || !strings.Contains(err.Error(), beside.ID) {
 		t.Errorf("approved: %v", err)
@@ -135,10 +135,10 @@ func TestNotYetValid(t *testing.T) {
 		c.NotBefore, c.NotAfter = c.NotBefore.AddDate(0, 0, 35), c.NotAfter.AddDate(0, 0, 35)
 	})})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{}))
-	h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
 	if err := h.anna.Activate(ctx, c.ID); err == nil || !strings.Contains(err.Error(), "valid from") {
 		t.Errorf("activated: %v", err)
 	}
@@ -177,10 +177,10 @@ func TestAliasAsIs(t *testing.T) {
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	k, _ := h.pair("rdx", "vcas", "STAG")
 	const slip = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2_STAG"
-	if err := h.anna.Alias(ctx, k.ID, slip, ""); err == nil || !strings.Contains(err.Error(), "--as-is") {
+	if err := h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: slip}); err == nil || !strings.Contains(err.Error(), "--as-is") {
 		t.Errorf("a slip of the pen: %v", err)
 	}
-	h.must(h.anna.AliasAsIs(ctx, k.ID, "their-own-name", ""))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: "their-own-name", AsIs: true}))
 }
 
 // A partner who sends another's certificate beside a private key that can't be read has

@@ -16,6 +16,7 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
@@ -135,11 +136,11 @@ func (h *company) letIn(partner, environment string, file []byte, keyID string) 
 	ctx := h.t.Context()
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: file, KeyID: keyID})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
 	if keyID == "" && c.Profile == "rdx" {
-		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-"+environment, ""))
+		h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-" + environment}))
 	}
 	h.must(h.anna.Activate(ctx, c.ID))
 	return h.certificate(c.ID)
@@ -158,7 +159,7 @@ func (h *company) lane(partner, environment string) *sealane.Lane {
 	h.t.Helper()
 	s, err := h.Snapshot(h.t.Context())
 	h.must(err)
-	l, err := s.Lane(partner, environment)
+	l, err := s.Lane(lanes.Name{Partner: partner, Environment: environment})
 	h.must(err)
 	return l
 }

@@ -6,6 +6,7 @@
 package exchange
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -15,13 +16,46 @@ import (
 
 // Exchange is the steps of the exchange, done in one person's session.
 type Exchange struct {
-	session  *registry.Session
-	screened map[[sha256.Size]byte][]string // with whom keys share a prime, as found beforehand, by SPKI
+	session *registry.Session
+	// screened is what shares a prime with keys that were compared together, by the SHA-256
+	// of their SubjectPublicKeyInfo.
+	screened map[[sha256.Size]byte][]string
 }
 
 // New returns the exchange as the person of that session may do it.
 func New(s *registry.Session) Exchange { return Exchange{session: s} }
 
+// changeTheirs is a change of a partner's certificate, which step makes and may store.
+func (e Exchange) changeTheirs(
+	ctx context.Context, action registry.Action, id string, step func(registry.Tx, *registry.Certificate) error,
+) error {
+	record := registry.Entry{Action: action, Subject: "certificate/" + id}
+	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+		c, err := theirs(tx, id)
+		if err != nil {
+			return err
+		}
+		entry.Partner, entry.Environment, entry.Before = c.Partner, c.Environment, c
+		err = step(tx, &c)
+		entry.After = c
+		return err
+	})
+}
+
+// theirs returns a certificate of a partner's.
+func theirs(tx registry.Tx, id string) (registry.Certificate, error) {
+	c, err := tx.Certificate(id)
+	if err != nil {
+		return c, fmt.Errorf("certificate %s: %w", id, err)
+	}
+	if c.Owner != registry.Theirs {
+		return c, fmt.Errorf("certificate %s is ours: its exchange is the partner's; "+
+			"say when they have installed it (sealane exchange activate %s)", id, c.KeyPair)
+	}
+	return c, nil
+}
+
+// ourPair returns a key pair of ours and its certificate.
 func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate, error) {
 	k, err := tx.KeyPair(id)
 	if err != nil {
@@ -31,18 +65,10 @@ func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate,
 	return k, c, err
 }
 
-// theirs gives a certificate of a partner's.
-func theirs(tx registry.Tx, id string) (registry.Certificate, error) {
-	c, err := tx.Certificate(id)
-	if err != nil {
-		return c, fmt.Errorf("certificate %s: %w", id, err)
-	}
-	if c.Owner != registry.Theirs {
-		return c, fmt.Errorf("certificate %s is ours: its exchange is the partner's; say when they have installed it (sealane exchange activate %s)", id, c.KeyPair)
-	}
-	return c, nil
-}
+// isKeyPair reports whether an identity is that of a key pair of ours.
+func isKeyPair(id string) bool { return strings.HasPrefix(id, "k-") }
 
+// describePair says for whom a key pair of ours is.
 func describePair(k registry.KeyPair) string {
 	if k.Partner == "" {
 		return fmt.Sprintf("for all of %s in %s", k.Profile, k.Environment)
@@ -50,6 +76,7 @@ func describePair(k registry.KeyPair) string {
 	return fmt.Sprintf("for %s in %s", k.Partner, k.Environment)
 }
 
+// cut shortens a text from outside to n bytes.
 func cut(text string, n int) string {
 	if text = strings.TrimSpace(text); len(text) > n {
 		return text[:n] + "…"

@@ -28,28 +28,28 @@ func TestRiskOSFromNothingToAMessage(t *testing.T) {
 		customer, provider := newCompany(t, address()), newCompany(t, address())
 		customer.partner("provider", "riskos", sealane.ClientSide, "PROD")
 		provider.partner("customer", "riskos", sealane.ServerSide, "PROD")
-		_, token, err := provider.anna.IssueAPIKey(t.Context(), "customer", "PROD", "first", sealane.SealingRequired)
+		_, token, err := provider.anna.IssueAPIKey(t.Context(), registry.NewAPIKey{Partner: "customer", Environment: "PROD", Label: "first", Sealing: sealane.SealingRequired})
 		provider.must(err)
 
 		ours, oursCert := customer.pair("riskos", "provider", "PROD")
 		theirs, theirsCert := provider.pair("riskos", "", "PROD") // one for all customers
-		if _, ready, err := exchange.Preflight(t.Context(), customer.Registry, "provider", "PROD"); ready || err != nil {
+		if _, ready, err := exchange.Preflight(t.Context(), customer.Registry, lanes.Name{Partner: "provider", Environment: "PROD"}); ready || err != nil {
 			t.Fatalf("ready before the exchange: %v", err)
 		}
 		provider.letIn("customer", "PROD", oursCert.DER, "")
 		customer.letIn("provider", "PROD", theirsCert.DER, "")
-		_, err = customer.anna.Offer(t.Context(), ours.ID, "provider")
+		_, err = customer.anna.Offer(t.Context(), exchange.Target{KeyPair: ours.ID, Partner: "provider"})
 		customer.must(err)
-		customer.must(customer.anna.WithReason("they said so").MarkInstalled(t.Context(), ours.ID, ""))
-		_, err = provider.anna.Offer(t.Context(), theirs.ID, "customer")
+		customer.must(customer.anna.WithReason("they said so").MarkInstalled(t.Context(), exchange.Target{KeyPair: ours.ID}))
+		_, err = provider.anna.Offer(t.Context(), exchange.Target{KeyPair: theirs.ID, Partner: "customer"})
 		provider.must(err)
-		provider.must(provider.anna.WithReason("they said so").MarkInstalled(t.Context(), theirs.ID, "customer"))
+		provider.must(provider.anna.WithReason("they said so").MarkInstalled(t.Context(), exchange.Target{KeyPair: theirs.ID, Partner: "customer"}))
 
 		for _, h := range []struct {
 			*company
 			partner string
 		}{{customer, "provider"}, {provider, "customer"}} {
-			checks, ready, err := exchange.Preflight(t.Context(), h.Registry, h.partner, "PROD")
+			checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: h.partner, Environment: "PROD"})
 			if err != nil || !ready {
 				t.Errorf("preflight with %s: %v %+v", h.partner, err, checks)
 			}
@@ -81,7 +81,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		issuer.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 		pair, certificate := issuer.pair("rdx", "vcas", "STAG")
-		parcel, err := issuer.anna.Offer(t.Context(), pair.ID, "vcas")
+		parcel, err := issuer.anna.Offer(t.Context(), exchange.Target{KeyPair: pair.ID, Partner: "vcas"})
 		issuer.must(err)
 		files, err := parcel.Files()
 		issuer.must(err)
@@ -96,7 +96,7 @@ func TestRDXFromNothingToAMessage(t *testing.T) {
 		if _, err := issuer.lane("vcas", "STAG").OpenUnverified(t.Context(), token); sealane.FaultOf(err) != "local.no-key-id" {
 			t.Errorf("without the alias: %v", err)
 		}
-		issuer.must(issuer.anna.WithReason("as they wrote").Alias(t.Context(), pair.ID, got.KeyID, ""))
+		issuer.must(issuer.anna.WithReason("as they wrote").SetKeyID(t.Context(), exchange.KeyIDChange{ID: pair.ID, KeyID: got.KeyID}))
 		if _, err := issuer.lane("vcas", "STAG").OpenUnverified(t.Context(), token); err != nil {
 			t.Error(err)
 		}
@@ -109,7 +109,7 @@ func TestOffer(t *testing.T) {
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "vcas", Name: "STAG"}, func(e *registry.Environment) error { e.MailFrom = "pki@bank.example"; return nil }))
 	pair, c := h.pair("rdx", "vcas", "STAG")
-	parcel, err := h.anna.Offer(t.Context(), pair.ID, "vcas")
+	parcel, err := h.anna.Offer(t.Context(), exchange.Target{KeyPair: pair.ID, Partner: "vcas"})
 	h.must(err)
 	covering, checksums, err := parcel.Letters()
 	h.must(err)
@@ -148,11 +148,11 @@ func TestStepsInOrder(t *testing.T) {
 		}
 		refuse("approve before the checksum", "is received", h.cora.Approve(ctx, c.ID, approval))
 		refuse("activate before the checksum", "is received", h.anna.Activate(ctx, c.ID))
-		_, err = h.anna.MatchChecksum(ctx, c.ID, strings.Repeat("00", 32))
+		_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: strings.Repeat("00", 32)})
 		refuse("a wrong checksum", "call the partner", err)
-		_, err = h.cora.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+		_, err = h.cora.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 		refuse("an approver confirms", "needs the role operator", err)
-		matched, err := both.MatchChecksum(ctx, c.ID, strings.ToUpper(hexSum(c.SHA256)))
+		matched, err := both.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: strings.ToUpper(hexSum(c.SHA256))})
 		h.must(err)
 		if !strings.Contains(matched, "DER") && !strings.Contains(matched, "file") {
 			t.Errorf("matched: %q", matched)
@@ -161,21 +161,21 @@ func TestStepsInOrder(t *testing.T) {
 		refuse("who confirmed approves", "somebody else must approve", both.Approve(ctx, c.ID, approval))
 		refuse("without a change", "--change", h.cora.Approve(ctx, c.ID, exchange.Approval{CallBack: "x"}))
 		refuse("without a call-back or proof", "--call-back", h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
-		refuse("a proof that nobody asked for", "no challenge is out", h.anna.Prove(ctx, c.ID, "x"))
+		refuse("a proof that nobody asked for", "no challenge is out", h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "x"}))
 
 		token, err := h.anna.Challenge(ctx, c.ID, false)
 		h.must(err)
-		refuse("a wrong answer", "did not open it", h.anna.Prove(ctx, c.ID, "sealane-proof-guess"))
+		refuse("a wrong answer", "did not open it", h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "sealane-proof-guess"}))
 		answer := openChallenge(t, token, "steps")
-		h.must(h.anna.Prove(ctx, c.ID, " "+answer+"\n"))
+		h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: " " + answer + "\n"}))
 		h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1"}))
 		refuse("without a key ID", "has no key ID", h.anna.Activate(ctx, c.ID))
 		for keyID, says := range map[string]string{
 			"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-PROD": "4096", "short": "", "with blank-PKE-ACS-Client-2048SHA2-PROD": "",
 		} {
-			refuse(keyID, says, h.anna.Alias(ctx, c.ID, keyID, ""))
+			refuse(keyID, says, h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: keyID}))
 		}
-		h.must(h.anna.Alias(ctx, c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", ""))
+		h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"}))
 		h.must(h.anna.Activate(ctx, c.ID))
 		refuse("reject what is in use", "can't become rejected", h.cora.WithReason("late").Reject(ctx, c.ID))
 		h.must(h.anna.WithReason("their mailbox was read").Compromised(ctx, c.ID))
@@ -204,7 +204,7 @@ func TestRenewal(t *testing.T) {
 		}
 		c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "bank", Environment: "PROD", Data: made(t, fresh(t, "r3"))})
 		h.must(err)
-		if err := h.anna.Alias(t.Context(), c.ID, first.KeyID, ""); err == nil || !strings.Contains(err.Error(), "is that of acme") {
+		if err := h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: first.KeyID}); err == nil || !strings.Contains(err.Error(), "is that of acme") {
 			t.Errorf("another partner's key ID: %v", err)
 		}
 		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}); err != nil {
@@ -229,7 +229,7 @@ func TestWaiver(t *testing.T) {
 	dora := h.member("dora", registry.Operator, registry.Approver)
 	c, _, err := dora.Receive(t.Context(), in)
 	h.must(err)
-	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256))
+	_, err = h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
 	if err := h.cora.Approve(t.Context(), c.ID, exchange.Approval{}); err == nil || !strings.Contains(err.Error(), "--grant validity-length") {
 		t.Errorf("not granted: %v", err)
@@ -239,9 +239,9 @@ func TestWaiver(t *testing.T) {
 		t.Errorf("granted by who asked: %v", err)
 	}
 	h.must(h.cora.Approve(t.Context(), c.ID, granting))
-	h.must(h.anna.Alias(t.Context(), c.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
+	h.must(h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
 	h.must(h.anna.Activate(t.Context(), c.ID))
-	checks, _, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
+	checks, _, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "acme", Environment: "STAG"})
 	if err != nil || !strings.Contains(fmt.Sprint(checks), "their CA gives three years") {
 		t.Errorf("the waiver is not seen: %v %v", checks, err)
 	}
@@ -260,7 +260,7 @@ func TestPartnerFile(t *testing.T) {
 	a.partner("b", "riskos", sealane.ClientSide, "SANDBOX")
 	b.partner("a", "riskos", sealane.ServerSide, "SANDBOX")
 	pair, _ := a.pair("riskos", "b", "SANDBOX")
-	file, err := a.anna.Export(t.Context(), pair.ID, "b", "House A", []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}})
+	file, err := a.anna.Export(t.Context(), exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: pair.ID, Partner: "b"}, Name: "House A", Contacts: []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}}})
 	a.must(err)
 	in := exchange.Incoming{Partner: "a", Environment: "SANDBOX", Data: append(file, '\n')}
 	for at := 0; at < len(file); at += len(file) / 97 {
@@ -293,7 +293,7 @@ func TestTwoAtOnce(t *testing.T) {
 		for _, who := range []member{h.anna, h.bo} {
 			go func() {
 				<-start
-				_, err := who.MatchChecksum(context.WithoutCancel(t.Context()), c.ID, hexSum(c.SHA256))
+				_, err := who.MatchChecksum(context.WithoutCancel(t.Context()), exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 				results <- err
 			}()
 		}
@@ -315,7 +315,7 @@ func TestPreflightAsTimePasses(t *testing.T) {
 	h.letIn("acme", "STAG", made(t, fresh(t, "time")), "")
 	for after, level := range map[time.Duration]cert.Level{0: cert.OK, 660 * 24 * time.Hour: cert.Warning, 720 * 24 * time.Hour: cert.Refused} {
 		h.now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC).Add(after)
-		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "acme", Environment: "STAG"})
 		h.must(err)
 		for _, c := range checks {
 			if c.Name == "their certificate, validity" && c.Level != level || ready != (level != cert.Refused) {

@@ -1,28 +1,31 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// RowResult is what became of one row of a table.
+// RowResult is the result of importing one row of a table.
 type RowResult struct {
 	Line        int      `json:"line"` // of the file
 	Partner     string   `json:"partner"`
 	Environment string   `json:"environment"`
 	Done        []string `json:"done"`
-	Error       string   `json:"error,omitempty"` // empty: the row is in
+	Error       string   `json:"error,omitempty"` // empty: the whole row is imported
 }
 
 // maxRows bounds a table, and batch how many rows are read ahead, so that the keys
@@ -32,11 +35,20 @@ const (
 	batch   = 8192
 )
 
-// ImportCSV imports partners, environments, contacts and certificates from a table
-// whose first line names its columns, and tells each what became of a row. What is
-// there already stays as it is; each step of a row is a change of its own, and the
-// first that fails ends the row.
-func (e Exchange) ImportCSV(ctx context.Context, path string, each func(RowResult)) error {
+// ImportCSV imports partners, environments, contacts and certificates from a table whose
+// first line names its columns. It does so while the sequence is ranged over, and yields the
+// result of each row. What is there already stays as it is. Each step of a row is a change of
+// its own, and the first that fails ends the row. An error of the table ends the sequence.
+func (e Exchange) ImportCSV(ctx context.Context, path string) iter.Seq2[RowResult, error] {
+	return func(yield func(RowResult, error) bool) {
+		if err := e.importCSV(ctx, path, yield); err != nil {
+			yield(RowResult{}, err)
+		}
+	}
+}
+
+// importCSV returns an error that is not yielded yet.
+func (e Exchange) importCSV(ctx context.Context, path string, yield func(RowResult, error) bool) error {
 	f, err := openRegular(path)
 	if err != nil {
 		return err
@@ -58,16 +70,10 @@ func (e Exchange) ImportCSV(ctx context.Context, path string, each func(RowResul
 		if e.screened, err = e.screen(ctx, rows, folder); err != nil {
 			return err
 		}
-		for _, r := range rows {
-			result := RowResult{Line: r.line, Done: []string{}}
-			err := r.err
-			if err == nil {
-				err = e.importRow(ctx, r.cells, folder, &result)
+		for _, row := range rows {
+			if !yield(e.importRow(ctx, row, folder), nil) {
+				return nil
 			}
-			if err != nil {
-				result.Error = err.Error()
-			}
-			each(result)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -75,9 +81,11 @@ func (e Exchange) ImportCSV(ctx context.Context, path string, each func(RowResul
 	}
 }
 
-// screen compares the keys of many rows with all others at once. What can't be read
-// is not in the answer: its row says why.
-func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (map[[sha256.Size]byte][]string, error) {
+// screen compares the keys of many rows with all others at once. A certificate that can't be
+// read is left out: the import of its row says why.
+func (e Exchange) screen(
+	ctx context.Context, rows []tableRow, folder string,
+) (map[[sha256.Size]byte][]string, error) {
 	var keys []*rsa.PublicKey
 	for _, r := range rows {
 		if r.cells["certificate"] == "" {
@@ -106,74 +114,107 @@ func (e Exchange) screen(ctx context.Context, rows []tableRow, folder string) (m
 	return screened, nil
 }
 
-func (e Exchange) importRow(ctx context.Context, row map[string]string, folder string, result *RowResult) error {
-	result.Partner, result.Environment = row["partner"], row["environment"]
-	p := registry.Partner{ID: row["partner"], Name: row["name"], Profile: row["profile"]}
-	if p.Name == "" {
-		p.Name = p.ID
+func (e Exchange) importRow(ctx context.Context, row tableRow, folder string) RowResult {
+	i := &rowImport{
+		Exchange: e, folder: folder, cells: row.cells,
+		lane:   lanes.Name{Partner: row.cells["partner"], Environment: row.cells["environment"]},
+		result: RowResult{Line: row.line, Done: []string{}},
 	}
-	if err := p.Side.UnmarshalText([]byte(row["side"])); err != nil {
-		return err
+	err := row.err
+	if err == nil {
+		i.result.Partner, i.result.Environment = i.lane.Partner, i.lane.Environment
+		err = i.run(ctx)
 	}
-	if err := e.newPartner(ctx, p, result); err != nil {
-		return err
+	if err != nil {
+		i.result.Error = err.Error()
 	}
-	env := registry.Environment{Partner: p.ID, Name: row["environment"], Sealing: sealane.Sealing(row["sealing"]), SenderAuth: sealane.SenderAuth(row["caller"]), Account: row["account"]}
-	if err := e.newEnvironment(ctx, env, result); err != nil {
-		return err
-	}
-	if err := e.importContact(ctx, row, result); err != nil {
-		return err
-	}
-	if row["certificate"] == "" {
-		return nil
-	}
-	return e.importCertificate(ctx, row, folder, result)
+	return i.result
 }
 
-func (e Exchange) newPartner(ctx context.Context, p registry.Partner, result *RowResult) error {
+// rowImport is the import of one row.
+type rowImport struct {
+	Exchange
+	folder string // of the table
+	cells  map[string]string
+	lane   lanes.Name
+	result RowResult
+}
+
+func (i *rowImport) run(ctx context.Context) error {
+	if err := i.addPartner(ctx); err != nil {
+		return err
+	}
+	if err := i.addEnvironment(ctx); err != nil {
+		return err
+	}
+	if err := i.addContact(ctx); err != nil {
+		return err
+	}
+	if i.cells["certificate"] == "" {
+		return nil
+	}
+	return i.addCertificate(ctx)
+}
+
+func (i *rowImport) done(what string) { i.result.Done = append(i.result.Done, what) }
+
+func (i *rowImport) addPartner(ctx context.Context) error {
+	p := registry.Partner{ID: i.lane.Partner, Name: cmp.Or(i.cells["name"], i.lane.Partner), Profile: i.cells["profile"]}
+	if err := p.Side.UnmarshalText([]byte(i.cells["side"])); err != nil {
+		return err
+	}
 	var there registry.Partner
-	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
+	err := i.session.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Partner(p.ID)
 		return err
 	})
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
-		if err := e.session.AddPartner(ctx, p); err != nil {
+		if err := i.session.AddPartner(ctx, p); err != nil {
 			return err
 		}
-		result.Done = append(result.Done, "partner")
+		i.done("partner")
 		return nil
 	case err == nil && (there.Profile != p.Profile || there.Side != p.Side):
-		return fmt.Errorf("partner %s is there with profile %s, and we are its %s; the row says %s and %s", p.ID, there.Profile, there.Side, p.Profile, p.Side)
+		return fmt.Errorf("partner %s is there with profile %s, and we are its %s; the row says %s and %s",
+			p.ID, there.Profile, there.Side, p.Profile, p.Side)
 	case err == nil && there.Name != p.Name && p.Name != p.ID:
 		return fmt.Errorf("partner %s is there as %q; the row says %q", p.ID, there.Name, p.Name)
 	}
 	return err
 }
 
-func (e Exchange) newEnvironment(ctx context.Context, env registry.Environment, result *RowResult) error {
+func (i *rowImport) addEnvironment(ctx context.Context) error {
+	env := registry.Environment{
+		Partner: i.lane.Partner, Name: i.lane.Environment, Account: i.cells["account"],
+		Sealing: sealane.Sealing(i.cells["sealing"]), SenderAuth: sealane.SenderAuth(i.cells["caller"]),
+	}
 	var there registry.Environment
-	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
+	err := i.session.View(ctx, func(tx registry.Tx) (err error) {
 		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
-	if err == nil && (there.Sealing != env.Sealing || env.SenderAuth != "" && there.SenderAuth != env.SenderAuth || env.Account != "" && there.Account != env.Account) {
-		return fmt.Errorf("environment %s of %s is there, with sealing %s, caller %q and account %q; the row says %s, %q and %q: mend the row, or change what is there (sealane partner env)",
+	if errors.Is(err, registry.ErrNotFound) {
+		if err := i.session.AddEnvironment(ctx, env); err != nil {
+			return err
+		}
+		i.done("environment")
+		return nil
+	}
+	same := there.Sealing == env.Sealing && (env.SenderAuth == "" || there.SenderAuth == env.SenderAuth) &&
+		(env.Account == "" || there.Account == env.Account)
+	if err == nil && !same {
+		return fmt.Errorf("environment %s of %s is there, with sealing %s, caller %q and account %q; "+
+			"the row says %s, %q and %q: correct the row, or change what is there (sealane partner env)",
 			env.Name, env.Partner, there.Sealing, there.SenderAuth, there.Account, env.Sealing, env.SenderAuth, env.Account)
 	}
-	if !errors.Is(err, registry.ErrNotFound) {
-		return err
-	}
-	if err := e.session.AddEnvironment(ctx, env); err != nil {
-		return err
-	}
-	result.Done = append(result.Done, "environment")
-	return nil
+	return err
 }
 
-func (e Exchange) importContact(ctx context.Context, row map[string]string, result *RowResult) error {
-	contact := registry.Contact{Role: registry.ContactRole(row["contact_role"]), Name: row["contact_name"], Email: row["contact_email"]}
+func (i *rowImport) addContact(ctx context.Context) error {
+	contact := registry.Contact{
+		Role: registry.ContactRole(i.cells["contact_role"]), Name: i.cells["contact_name"], Email: i.cells["contact_email"],
+	}
 	switch {
 	case contact == registry.Contact{}:
 		return nil
@@ -183,71 +224,96 @@ func (e Exchange) importContact(ctx context.Context, row map[string]string, resu
 		contact.Role = registry.Primary
 	}
 	there := false
-	err := e.session.View(ctx, func(tx registry.Tx) error {
-		env, err := tx.Environment(row["partner"], row["environment"])
+	err := i.session.View(ctx, func(tx registry.Tx) error {
+		env, err := tx.Environment(i.lane.Partner, i.lane.Environment)
 		there = slices.Contains(env.Contacts, contact)
 		return err
 	})
 	if err != nil || there {
 		return err
 	}
-	if err := e.session.SetContact(ctx, row["partner"], row["environment"], contact); err != nil {
+	if err := i.session.SetContact(ctx, i.lane, contact); err != nil {
 		return err
 	}
-	result.Done = append(result.Done, "contact")
+	i.done("contact")
 	return nil
 }
 
-func (e Exchange) importCertificate(ctx context.Context, row map[string]string, folder string, result *RowResult) error {
-	data, err := readNextTo(folder, row["certificate"])
+func (i *rowImport) addCertificate(ctx context.Context) error {
+	data, err := readNextTo(i.folder, i.cells["certificate"])
 	if err != nil {
 		return err
 	}
-	c, there, err := e.waiting(ctx, row["partner"], row["environment"], data)
+	c, there, err := i.certificateIn(ctx, data)
 	if err != nil {
 		return err
 	}
+	keyID, checksum := i.cells["key_id"], i.cells["sha256"]
 	if !there {
-		c, _, err = e.Receive(ctx, Incoming{Partner: row["partner"], Environment: row["environment"], Data: data, KeyID: row["key_id"]})
-		if err != nil {
+		in := Incoming{Partner: i.lane.Partner, Environment: i.lane.Environment, Data: data, KeyID: keyID}
+		if c, _, err = i.Receive(ctx, in); err != nil {
 			return err
 		}
-		result.Done = append(result.Done, "certificate "+c.ID+" received")
+		i.done("certificate " + c.ID + " received")
 	}
-	if c.KeyID == "" && row["key_id"] != "" {
-		if err := e.Alias(ctx, c.ID, row["key_id"], ""); err != nil {
+	switch {
+	case keyID == "" || keyID == c.KeyID:
+	case c.KeyID == "":
+		if err := i.SetKeyID(ctx, KeyIDChange{ID: c.ID, KeyID: keyID}); err != nil {
 			return err
 		}
-		result.Done = append(result.Done, "key ID")
-	} else if row["key_id"] != "" && row["key_id"] != c.KeyID {
-		return fmt.Errorf("certificate %s has the key ID %q; the row says %q (sealane exchange alias --replace)", c.ID, c.KeyID, row["key_id"])
+		i.done("key ID")
+	default:
+		return fmt.Errorf("certificate %s has the key ID %q; the row says %q (sealane exchange alias --replace)",
+			c.ID, c.KeyID, keyID)
 	}
-	if row["sha256"] == "" || c.State != registry.Received {
-		return checksumHolds(c, row["sha256"], data)
-	}
-	if _, err := e.MatchChecksum(ctx, c.ID, row["sha256"]); err != nil {
-		return err
-	}
-	result.Done = append(result.Done, "confirmed")
-	return nil
-}
-
-// checksumHolds looks at a row's checksum once its certificate was confirmed by another.
-func checksumHolds(c registry.Certificate, checksum string, file []byte) error {
 	if checksum == "" {
 		return nil
 	}
+	if c.State != registry.Received {
+		return checkChecksum(c, checksum, data)
+	}
+	if _, err := i.MatchChecksum(ctx, Comparison{Certificate: c.ID, Checksum: checksum}); err != nil {
+		return err
+	}
+	i.done("confirmed")
+	return nil
+}
+
+// checkChecksum checks a row's checksum of a certificate that was compared before.
+func checkChecksum(c registry.Certificate, checksum string, file []byte) error {
 	chain, err := c.Parse()
 	if err != nil {
 		return err
 	}
-	if which, _ := cert.Match(checksum, file, chain[0]); !which.CoversCertificate() {
+	if match, _ := cert.Match(checksum, file, chain[0]); !match.CoversCertificate() {
 		return fmt.Errorf("certificate %s is %s, and the row's sha256 is not its checksum", c.ID, c.State)
 	}
 	return nil
 }
 
-// readBeside reads a file beside a table, or below it.
+// certificateIn returns the certificate in a file if it came in before, so that a row can be
+// corrected and imported again.
+func (i *rowImport) certificateIn(ctx context.Context, data []byte) (c registry.Certificate, there bool, err error) {
+	f, err := read(data)
+	if err != nil || len(f.file.Certificates) == 0 {
+		return c, false, nil // Receive says what is wrong with it
+	}
+	sum := sha256.Sum256(f.file.Certificates[0].Raw)
+	err = i.session.View(ctx, func(tx registry.Tx) error {
+		known, err := tx.Certificates(registry.CertificateQuery{
+			Owner: registry.Theirs, Partner: i.lane.Partner, Environment: i.lane.Environment, SHA256: sum[:],
+			States: registry.StatesAlive,
+		})
+		if len(known) > 0 {
+			c, there = known[0], true
+		}
+		return err
+	})
+	return c, there, err
+}
+
+// readNextTo reads a file in a table's folder, or below it.
 func readNextTo(folder, name string) ([]byte, error) {
 	if !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("certificate %q: name a file beside the table, or below it", name)
@@ -260,7 +326,7 @@ func readNextTo(folder, name string) ([]byte, error) {
 	return data, errors.Join(err, f.Close())
 }
 
-// openRegular opens a file, and nothing that would wait for its writer.
+// openRegular opens a regular file. Others might wait for whoever writes to them.
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -270,23 +336,4 @@ func openRegular(path string) (*os.File, error) {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
 	return os.Open(path)
-}
-
-// waiting finds the certificate in a file among those that came in before, so that
-// a row can be mended and imported again.
-func (e Exchange) waiting(ctx context.Context, partner, environment string, data []byte) (c registry.Certificate, there bool, err error) {
-	f, err := read(data)
-	if err != nil || len(f.file.Certificates) == 0 {
-		return c, false, nil // Receive says what is wrong with it
-	}
-	sum := sha256.Sum256(f.file.Certificates[0].Raw)
-	err = e.session.View(ctx, func(tx registry.Tx) error {
-		known, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs, Partner: partner, Environment: environment, SHA256: sum[:],
-			States: registry.StatesAlive})
-		if len(known) > 0 {
-			c, there = known[0], true
-		}
-		return err
-	})
-	return c, there, err
 }

@@ -20,7 +20,7 @@ var tableColumns = []string{"partner", "name", "profile", "side", "environment",
 
 var neededColumns = []string{"partner", "profile", "side", "environment", "sealing"}
 
-// table reads rows by the names in the first.
+// table reads rows, whose cells have the names in the first line.
 type table struct {
 	csv  *csv.Reader
 	head []string
@@ -35,8 +35,8 @@ type tableRow struct {
 	err   error
 }
 
-// openTable reads what spreadsheets write: UTF-8 with and without a byte order mark,
-// UTF-16 with one; commas, or semicolons where the comma is the decimal point, or tabs.
+// openTable reads CSV files as spreadsheets write them: UTF-8 with or without a byte order
+// mark, or UTF-16 with one; separated by commas, by semicolons, or by tabs.
 func openTable(in io.Reader) (*table, error) {
 	text := bufio.NewReader(transform.NewReader(in, unicode.BOMOverride(encoding.UTF8Validator)))
 	t := &table{csv: csv.NewReader(text)}
@@ -59,7 +59,7 @@ func openTable(in io.Reader) (*table, error) {
 	return t, checkColumns(t.head)
 }
 
-// next gives the following rows, n at most; none at the end.
+// next returns the following rows, at most n; none at the end.
 func (t *table) next(n int) ([]tableRow, error) {
 	var rows []tableRow
 	for len(rows) < n {

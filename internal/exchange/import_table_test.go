@@ -101,9 +101,24 @@ func TestImportCSV(t *testing.T) {
 	})
 }
 
+// refusedTable returns why a table is refused, before any of its rows.
+func (h *company) refusedTable(path string) (refused error) {
+	h.t.Helper()
+	for r, err := range h.anna.ImportCSV(h.t.Context(), path) {
+		if err == nil {
+			h.t.Errorf("%s: %+v", path, r)
+		}
+		refused = err
+	}
+	return refused
+}
+
 func (h *company) imported(path string) (results []exchange.RowResult) {
 	h.t.Helper()
-	h.must(h.anna.WithReason("migration").ImportCSV(h.t.Context(), path, func(r exchange.RowResult) { results = append(results, r) }))
+	for r, err := range h.anna.WithReason("migration").ImportCSV(h.t.Context(), path) {
+		h.must(err)
+		results = append(results, r)
+	}
 	return results
 }
 
@@ -146,7 +161,7 @@ func TestTableForms(t *testing.T) {
 	} {
 		path := filepath.Join(dir, "refused")
 		h.must(os.WriteFile(path, []byte(c.data), 0o600))
-		err := h.anna.ImportCSV(t.Context(), path, func(r exchange.RowResult) { t.Errorf("%s: %+v", name, r) })
+		err := h.refusedTable(path)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}

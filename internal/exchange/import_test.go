@@ -81,7 +81,7 @@ func TestImportedColumnsThatAreMissing(t *testing.T) {
 	before := h.head().Seq
 	for i, missing := range head[:5] {
 		path := table(t, strings.Join(slices.Delete(slices.Clone(head), i, i+1), ","), strings.Join(slices.Delete(slices.Clone(row), i, i+1), ","))
-		err := h.anna.ImportCSV(t.Context(), path, func(r exchange.RowResult) { t.Errorf("without %s: %+v", missing, r) })
+		err := h.refusedTable(path)
 		wantRefused(t, "without "+missing, `column "`+missing+`" is missing`, err)
 	}
 	if h.head().Seq != before {

@@ -10,25 +10,26 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// arrival is what came: a certificate, and by whom where it came by mail.
+// incomingFile is the file with a partner's certificate.
 type incomingFile struct {
 	data        []byte // the file as it was attached
 	name        string
-	from        string
 	file        *keyfile.File
-	partnerFile *PartnerFile // where the file is one
+	partnerFile *PartnerFile // nil where the file is none
 
-	skipped []string // what else was attached, and nothing was made of
+	from    string   // the sender, where it came by mail
+	skipped []string // the other attachments, with the reason why they hold no certificate
 }
 
-// read finds the certificate in a file, or in a saved mail (.eml) that has it
-// attached. A private key anywhere is an error of type *leaks, whatever else is wrong.
+// read finds the certificate in a file, or in a saved mail (.eml) that has it attached. A
+// private key anywhere is an error of type *leaks, whatever else is wrong.
 func read(data []byte) (*incomingFile, error) {
 	if len(data) > maxMail {
 		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one", len(data), maxMail)
 	}
-	// What a mail's text quotes must not hide what is attached to it.
-	if message, err := mail.ReadMessage(bytes.NewReader(data)); err == nil && (message.Header.Get("From") != "" || message.Header.Get("Mime-Version") != "") {
+	// A mail first: what its text quotes must not hide what is attached to it.
+	message, err := mail.ReadMessage(bytes.NewReader(data))
+	if err == nil && (message.Header.Get("From") != "" || message.Header.Get("Mime-Version") != "") {
 		return readMail(message, data)
 	}
 	var l leaks
@@ -42,14 +43,17 @@ func read(data []byte) (*incomingFile, error) {
 	return readFile(data)
 }
 
-// readFile takes a file in which no private key was found.
+// readFile parses a file in which no private key was found.
 func readFile(data []byte) (*incomingFile, error) {
 	if likelyPartnerFile(data) {
-		told, chain, err := ReadPartnerFile(data)
+		f, chain, err := ReadPartnerFile(data)
 		if err != nil {
 			return nil, err
 		}
-		return &incomingFile{data: data, partnerFile: told, file: &keyfile.File{Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: told.KeyID}}, nil
+		file := &keyfile.File{
+			Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: f.KeyID,
+		}
+		return &incomingFile{data: data, partnerFile: f, file: file}, nil
 	}
 	if _, signed := keyfile.SignedContent(data); signed {
 		return nil, errSigned
@@ -61,8 +65,10 @@ func readFile(data []byte) (*incomingFile, error) {
 	return &incomingFile{data: data, file: file}, nil
 }
 
-var errSigned = errors.New("this is a PKCS#7 that somebody signed with, such as the signature of a mail: the certificate in it is the signer's; ask for the partner's as a file of its own (.pem, .cer, .crt, .p7b)")
+var errSigned = errors.New("this is a PKCS#7 that somebody signed with, such as the signature of a mail: " +
+	"the certificate in it is the signer's; ask for the partner's as a file of its own (.pem, .cer, .crt, .p7b)")
 
+// sameCertificate reports whether two files hold the same certificate, or public key.
 func sameCertificate(a, b *keyfile.File) bool {
 	if len(a.Certificates) == 0 || len(b.Certificates) == 0 {
 		return a.PublicKey != nil && b.PublicKey != nil && a.PublicKey.Equal(b.PublicKey)

@@ -2,10 +2,9 @@ package exchange_test
 
 import (
 	"crypto/sha1"
+	"crypto/x509"
 	"encoding/hex"
 	"testing"
-
-	"crypto/x509"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
@@ -19,7 +18,7 @@ func TestChecksumBySHA1(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.takenIn(h.anna, "acme", "STAG", "one")
 	sum := sha1.Sum(c.DER)
-	_, err := h.anna.MatchChecksum(t.Context(), c.ID, hex.EncodeToString(sum[:]))
+	_, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: hex.EncodeToString(sum[:])})
 	wantRefused(t, "SHA-1", "SHA-256", err)
 	if c := h.certificate(c.ID); c.State != registry.Received || c.Provenance.MatchedBy != "" {
 		t.Errorf("it is %s, matched by %q", c.State, c.Provenance.MatchedBy)

@@ -10,69 +10,95 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Alias records the key ID of a key. For a certificate of the partner's we assign
-// it; for a key pair of ours the partner has, and their name is kept as it is.
-//
-// One that is there is not replaced but by naming it.
-func (e Exchange) Alias(ctx context.Context, id, keyID, replace string) error {
-	return e.alias(ctx, id, keyID, replace, false)
+// KeyIDChange says which key ID (alias) a key gets.
+type KeyIDChange struct {
+	ID    string // of a certificate, or of a key pair of ours
+	KeyID string
+	// Replace is the key ID that it has now, where there is one: messages may carry it.
+	Replace string
+	// AsIs takes the name that a partner gave to a key of ours, though it does not have the
+	// form of the profile.
+	AsIs bool
 }
 
-// AliasAsIs is Alias for a partner's name that is not as the dialect writes them.
-func (e Exchange) AliasAsIs(ctx context.Context, id, keyID, replace string) error {
-	return e.alias(ctx, id, keyID, replace, true)
-}
-
-func (e Exchange) alias(ctx context.Context, id, keyID, replace string, asIs bool) error {
-	return e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeAlias}, func(tx registry.Tx, entry *registry.Entry) error {
-		c, err := tx.Certificate(id)
-		pair := registry.KeyPair{}
-		if strings.HasPrefix(id, "k-") {
-			pair, c, err = ourPair(tx, id)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", id, err)
-		}
-		if c.Owner == registry.Ours && pair.ID == "" {
-			if pair, c, err = ourPair(tx, c.KeyPair); err != nil {
-				return err
-			}
-		}
-		switch {
-		case keyID == "":
-			return errors.New("the key ID is empty")
-		case c.KeyID != "" && c.KeyID != keyID && strings.TrimSpace(e.session.Reason()) == "" && replace != "":
-			return fmt.Errorf("%s: say why its key ID is replaced (--reason)", id)
-		case c.KeyID != "" && c.KeyID != keyID && c.KeyID != replace:
-			return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it (--replace)", id, c.KeyID)
-		case !c.State.Open() && !c.State.InUse():
-			return fmt.Errorf("%s is %s: it needs no key ID any more", id, c.State)
-		}
-		dialect, err := registry.LoadProfile(tx, c.Profile)
+// SetKeyID records a key ID. To a partner's certificate we assign it. To a key pair of ours
+// the partner has assigned it, and their name is kept as it is.
+func (e Exchange) SetKeyID(ctx context.Context, to KeyIDChange) error {
+	record := registry.Entry{Action: registry.ActionExchangeAlias}
+	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+		c, pair, err := keyNamed(tx, to.ID)
 		if err != nil {
 			return err
 		}
-		if form := dialect.Certificate.CheckKeyID(keyID); form != nil && c.Owner == registry.Ours && !asIs {
-			return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so (--as-is)", form)
+		if err := e.mayGetKeyID(c, to); err != nil {
+			return err
 		}
-		if err := e.session.Registry.CheckKeyID(tx, keyID, &c, dialect, c.Owner == registry.Ours); err != nil {
+		if err := e.checkKeyID(tx, c, to); err != nil {
 			return err
 		}
 		entry.Subject, entry.Partner, entry.Environment, entry.Before = "certificate/"+c.ID, c.Partner, c.Environment, c
-		c.KeyID = keyID
+		c.KeyID = to.KeyID
 		entry.After = c
-		if err := tx.PutCertificate(&c); err != nil || pair.ID == "" {
+		if err := tx.PutCertificate(&c); err != nil || c.Owner == registry.Theirs {
 			return err
 		}
-		pair.KeyID = keyID
+		pair.KeyID = to.KeyID
 		return tx.PutKeyPair(&pair)
 	})
 }
 
-// keyIDNeeded reports whether messages of a dialect carry the key ID.
-func keyIDNeeded(dialect *profile.Profile) bool {
-	for _, leg := range []*profile.Direction{&dialect.Request, &dialect.Response} {
-		if leg.Encrypt != nil && leg.Encrypt.Kid.Seal != "" {
+// keyNamed returns a certificate by its identity or that of its key pair, and the key pair
+// where it is ours.
+func keyNamed(tx registry.Tx, id string) (c registry.Certificate, pair registry.KeyPair, err error) {
+	if isKeyPair(id) {
+		pair, c, err = ourPair(tx, id)
+	} else {
+		c, err = tx.Certificate(id)
+	}
+	if err != nil {
+		return c, pair, fmt.Errorf("%s: %w", id, err)
+	}
+	if c.Owner == registry.Ours && pair.ID == "" {
+		pair, c, err = ourPair(tx, c.KeyPair)
+	}
+	return c, pair, err
+}
+
+// mayGetKeyID refuses to give a key ID to a key that has ended, and to replace one by mistake.
+func (e Exchange) mayGetKeyID(c registry.Certificate, to KeyIDChange) error {
+	replaced := c.KeyID != "" && c.KeyID != to.KeyID
+	switch {
+	case to.KeyID == "":
+		return errors.New("the key ID is empty")
+	case replaced && to.Replace != "" && strings.TrimSpace(e.session.Reason()) == "":
+		return fmt.Errorf("%s: say why its key ID is replaced (--reason)", to.ID)
+	case replaced && c.KeyID != to.Replace:
+		return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it (--replace)",
+			to.ID, c.KeyID)
+	case !c.State.Open() && !c.State.InUse():
+		return fmt.Errorf("%s is %s: it needs no key ID any more", to.ID, c.State)
+	}
+	return nil
+}
+
+// checkKeyID checks a key ID's form, and whether it is free.
+func (e Exchange) checkKeyID(tx registry.Tx, c registry.Certificate, to KeyIDChange) error {
+	prof, err := registry.LoadProfile(tx, c.Profile)
+	if err != nil {
+		return err
+	}
+	ours := c.Owner == registry.Ours
+	if form := prof.Certificate.CheckKeyID(to.KeyID); form != nil && ours && !to.AsIs {
+		return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so (--as-is)",
+			form)
+	}
+	return e.session.Registry.CheckKeyID(tx, to.KeyID, &c, prof, ours)
+}
+
+// keyIDNeeded reports whether messages of a profile carry the key ID.
+func keyIDNeeded(p *profile.Profile) bool {
+	for _, d := range []*profile.Direction{&p.Request, &p.Response} {
+		if d.Encrypt != nil && d.Encrypt.Kid.Seal != "" {
 			return true
 		}
 	}

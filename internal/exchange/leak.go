@@ -7,14 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
 
 // leaks are the private keys that came in a file or mail.
 type leaks struct {
 	keys []keyfile.Leak
-	// beside are the public keys that came along, each of which may be that of a
-	// private key whose public part can't be seen; empty where all can.
+	// siblings are the public keys that came with a private key that does not show its public
+	// key: each of them may be that. It is empty where all private keys show theirs.
 	siblings []keyfile.SPKIHash
 }
 
@@ -26,7 +27,8 @@ func (l *leaks) Error() string {
 	return strings.Join(texts, "\n")
 }
 
-// add takes keys that are not there yet. Hidden ones can't be told from each other.
+// add adds keys that are not there yet. Those that don't show their public key can't be told
+// from each other.
 func (l *leaks) add(keys []keyfile.Leak) {
 	for _, k := range keys {
 		same := func(other keyfile.Leak) bool { return other.PublicKey == k.PublicKey }
@@ -36,16 +38,16 @@ func (l *leaks) add(keys []keyfile.Leak) {
 	}
 }
 
-// among gives nil where no private key was found, and else finds what is beside them
-// in all that came.
-func (l *leaks) among(came ...[]byte) error {
+// among returns nil where no private key was found, or else the leaks, with the siblings that
+// it finds in all parts of the message.
+func (l *leaks) among(parts ...[]byte) error {
 	if len(l.keys) == 0 {
 		return nil
 	}
 	if !slices.ContainsFunc(l.keys, func(k keyfile.Leak) bool { return k.PublicKey.IsZero() }) {
 		return l
 	}
-	for _, data := range came {
+	for _, data := range parts {
 		for _, sum := range keyfile.FindPublicKeys(data) {
 			if len(l.siblings) < maxSiblings && !slices.Contains(l.siblings, sum) {
 				l.siblings = append(l.siblings, sum)
@@ -55,19 +57,19 @@ func (l *leaks) among(came ...[]byte) error {
 	return l
 }
 
-// leaked raises the alarm for one private key. Where nobody can see which it is,
-// every key that came beside it counts as leaked.
-func (e Exchange) leaked(ctx context.Context, in Incoming, leak keyfile.Leak, beside []keyfile.SPKIHash) error {
+// recordLeak records one private key, and returns what the sender is told. Where the key does
+// not show whose it is, every public key that came with it counts as leaked.
+func (e Exchange) recordLeak(ctx context.Context, in Incoming, leak keyfile.Leak, siblings []keyfile.SPKIHash) error {
 	known := !leak.PublicKey.IsZero()
 	if known {
-		beside = []keyfile.SPKIHash{leak.PublicKey}
+		siblings = []keyfile.SPKIHash{leak.PublicKey}
 	}
-	var sums [][]byte
+	leaked := registry.LeakedKey{Partner: in.Partner, Environment: in.Environment, Leak: leak}
 	var names []string
-	for _, hash := range beside {
-		sums, names = append(sums, hash[:]), append(names, hash.String())
+	for _, hash := range siblings {
+		leaked.SPKISHA256, names = append(leaked.SPKISHA256, hash[:]), append(names, hash.String())
 	}
-	ended, err := e.session.RecordLeak(ctx, in.Partner, in.Environment, leak, sums)
+	ended, err := e.session.RecordLeak(ctx, leaked)
 	if err != nil {
 		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}
@@ -78,11 +80,16 @@ func (e Exchange) leaked(ctx context.Context, in Incoming, leak keyfile.Leak, be
 	switch {
 	case known:
 		return errors.New("the alarm is recorded, and this key can't come in any more" + used)
-	case len(sums) == 0:
-		return errors.New("the alarm is recorded. Which key it is can't be seen: ask the partner, and block it (sealane key block)")
+	case len(names) == 0:
+		return errors.New("the alarm is recorded. Its owner is unknown: ask the partner which key it is, " +
+			"and block it (sealane key block)")
 	}
-	if len(sums) == maxSiblings {
-		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)", maxSiblings)
+	if len(names) == maxSiblings {
+		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)",
+			maxSiblings)
 	}
-	return fmt.Errorf("the alarm is recorded. Which key it is can't be seen, so no certificate that came with it can come in any more, but one that another partner or we have already (SHA-256 of their public keys: %s)%s. If it is the key of another, ask the partner which, and block that too (sealane key block)", strings.Join(names, ", "), used)
+	return fmt.Errorf("the alarm is recorded. Its owner is unknown, so every public key in this message is now blocked, "+
+		"except keys that are registered for another partner or for us (SHA-256 of the public keys: %s)%s. "+
+		"If it is another key, ask the partner which, and block that too (sealane key block)",
+		strings.Join(names, ", "), used)
 }

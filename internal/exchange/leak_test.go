@@ -337,7 +337,7 @@ func TestPartnerFileByMail(t *testing.T) {
 	theirs := newCompany(t, "sqlite:"+t.TempDir()+"/theirs.db")
 	theirs.partner("us", "rdx", sealane.ServerSide, "STAG")
 	k, c := theirs.pair("rdx", "us", "STAG")
-	file, err := theirs.anna.Export(t.Context(), k.ID, "us", "Acme", nil)
+	file, err := theirs.anna.Export(t.Context(), exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: k.ID, Partner: "us"}, Name: "Acme"})
 	theirs.must(err)
 	told := attached(octets, "acme.sealane", append(file, '\n'))
 	plain := attached(octets, "acme.cer", c.DER)
@@ -405,7 +405,7 @@ func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
 	if state := h.certificate(c.ID).State; state != registry.Staged {
 		t.Errorf("our certificate is %s", state)
 	}
-	_, err = h.anna.Offer(ctx, pair.ID, "acme")
+	_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"})
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, pair.ID, "")) // its key is not blocked
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID})) // its key is not blocked
 }

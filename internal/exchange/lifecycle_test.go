@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -36,7 +37,7 @@ func TestBlockedWhileHere(t *testing.T) {
 				t.Errorf("%s is %s", id, c.State)
 			}
 		}
-		if _, err := h.anna.MatchChecksum(t.Context(), onItsWay.ID, hexSum(onItsWay.SHA256)); err == nil {
+		if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: onItsWay.ID, Checksum: hexSum(onItsWay.SHA256)}); err == nil {
 			t.Error("it goes on")
 		}
 		if l := h.lane("acme", "STAG"); l.Ready() == nil {
@@ -75,18 +76,18 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "alias")), "")
 	other := "ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
-	if err := h.bo.Alias(t.Context(), c.ID, other, ""); err == nil || !strings.Contains(err.Error(), c.KeyID) {
+	if err := h.bo.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other}); err == nil || !strings.Contains(err.Error(), c.KeyID) {
 		t.Errorf("without naming it: %v", err)
 	}
 	for _, bad := range [][3]string{{other, c.KeyID, " "}, {"", "", "none"}} {
-		if err := h.bo.WithReason(bad[2]).Alias(t.Context(), c.ID, bad[0], bad[1]); err == nil {
+		if err := h.bo.WithReason(bad[2]).SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: bad[0], Replace: bad[1]}); err == nil {
 			t.Errorf("%q in the place of %q, because %q", bad[0], bad[1], bad[2])
 		}
 	}
-	h.must(h.bo.WithReason("the same").Alias(t.Context(), c.ID, c.KeyID, ""))
-	h.must(h.bo.WithReason("renamed by the partner").Alias(t.Context(), c.ID, other, c.KeyID))
+	h.must(h.bo.WithReason("the same").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID}))
+	h.must(h.bo.WithReason("renamed by the partner").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other, Replace: c.KeyID}))
 	h.must(h.anna.WithReason("seen").Compromised(t.Context(), c.ID))
-	err := h.bo.WithReason("renamed again").Alias(t.Context(), c.ID, c.KeyID, other)
+	err := h.bo.WithReason("renamed again").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID, Replace: other})
 	wantRefused(t, "after its end", "is compromised: it needs no key ID any more", err)
 }
 
@@ -100,10 +101,10 @@ func TestOverlapIsBounded(t *testing.T) {
 	}
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "pile 4"))})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(t.Context(), c.ID, hexSum(c.SHA256))
+	_, err = h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 	h.must(err)
 	h.must(h.cora.Approve(t.Context(), c.ID, exchange.Approval{}))
-	h.must(h.anna.Alias(t.Context(), c.ID, in[0].KeyID, ""))
+	h.must(h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: in[0].KeyID}))
 	if err := h.anna.Activate(t.Context(), c.ID); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
 		t.Errorf("a fifth: %v", err)
 	}
@@ -148,7 +149,7 @@ func TestApproveSeveral(t *testing.T) {
 	matched := func(partner string, name string) string {
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD", Data: made(t, fresh(t, name))})
 		h.must(err)
-		_, err = h.anna.MatchChecksum(ctx, c.ID, hexSum(c.SHA256))
+		_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
 		h.must(err)
 		return c.ID
 	}
@@ -157,11 +158,19 @@ func TestApproveSeveral(t *testing.T) {
 	one, two, other := matched("p1", "several 1"), matched("p1", "several 2"), matched("p2", "several 3")
 	approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
 	var approved []string
-	each := func(id string) error { approved = append(approved, id); return nil }
-	if err := h.cora.ApproveAll(ctx, []string{one, other}, approval, each); err == nil || !strings.Contains(err.Error(), "one call-back") || len(approved) > 0 {
+	approve := func(ids ...string) error {
+		for id, err := range h.cora.ApproveAll(ctx, ids, approval) {
+			if err != nil {
+				return err
+			}
+			approved = append(approved, id)
+		}
+		return nil
+	}
+	if err := approve(one, other); err == nil || !strings.Contains(err.Error(), "one call-back") || len(approved) > 0 {
 		t.Errorf("two partners by one call: %v, %v", approved, err)
 	}
-	h.must(h.cora.ApproveAll(ctx, []string{one, two}, approval, each))
+	h.must(approve(one, two))
 	if !slices.Equal(approved, []string{one, two}) || h.certificate(one).State != registry.Approved || h.certificate(other).State != registry.Matched {
 		t.Errorf("approved: %v", approved)
 	}
@@ -176,25 +185,25 @@ func TestSharedPair(t *testing.T) {
 	h.partner("p2", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "", "PROD")
 	next := func(partner string) string {
-		steps, err := exchange.Status(ctx, h.Registry, partner, "PROD")
+		steps, err := exchange.Status(ctx, h.Registry, lanes.Name{Partner: partner, Environment: "PROD"})
 		h.must(err)
 		if len(steps) != 1 {
 			t.Fatalf("%d steps", len(steps))
 		}
 		return steps[0].WaitingFor + ": " + steps[0].Next
 	}
-	if err := h.anna.MarkInstalled(ctx, k.ID, "p1"); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
+	if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"}); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
 		t.Errorf("without an offer: %v", err)
 	}
-	if err := h.anna.MarkInstalled(ctx, k.ID, ""); err == nil || !strings.Contains(err.Error(), "--partner") {
+	if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}); err == nil || !strings.Contains(err.Error(), "--partner") {
 		t.Errorf("by nobody: %v", err)
 	}
-	_, err := h.anna.Offer(ctx, k.ID, "p1")
+	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"})
 	h.must(err)
 	if got := next("p1"); !strings.HasPrefix(got, "p1: wait until") {
 		t.Error(got)
 	}
-	h.must(h.anna.MarkInstalled(ctx, k.ID, "p1"))
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"}))
 	if got := next("p1"); got != "nobody: nothing" {
 		t.Error(got)
 	}
@@ -219,11 +228,11 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 		h := newCompany(t, address())
 		h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		k, _ := h.pair("rdx", "vcas", "STAG")
-		_, err := h.anna.Offer(t.Context(), k.ID, "vcas")
+		_, err := h.anna.Offer(t.Context(), exchange.Target{KeyPair: k.ID, Partner: "vcas"})
 		h.must(err)
-		h.must(h.anna.Alias(t.Context(), k.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
-		h.must(h.anna.MarkInstalled(t.Context(), k.ID, ""))
-		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "vcas", "STAG"); err != nil || !ready {
+		h.must(h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: k.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+		h.must(h.anna.MarkInstalled(t.Context(), exchange.Target{KeyPair: k.ID}))
+		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "vcas", Environment: "STAG"}); err != nil || !ready {
 			t.Fatalf("%v %+v", err, checks)
 		}
 		h.must(h.Store.Update(t.Context(), func(tx registry.Tx) error {
@@ -232,7 +241,7 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 			k.Sealed[40] ^= 1
 			return tx.PutKeyPair(&k)
 		}))
-		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "vcas", "STAG")
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "vcas", Environment: "STAG"})
 		if err != nil || ready || !strings.Contains(fmt.Sprint(checks), "our private key") {
 			t.Errorf("%v %t %+v", err, ready, checks)
 		}
@@ -262,8 +271,8 @@ func TestAnswer(t *testing.T) {
 	if _, err := a.anna.Answer(t.Context(), token, "c"); err == nil {
 		t.Error("a key pair of another partner's answered")
 	}
-	b.must(b.anna.Prove(t.Context(), c.ID, answer))
-	if err := b.anna.Prove(t.Context(), c.ID, answer); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
+	b.must(b.anna.Prove(t.Context(), exchange.Proof{Certificate: c.ID, Answer: answer}))
+	if err := b.anna.Prove(t.Context(), exchange.Proof{Certificate: c.ID, Answer: answer}); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
 		t.Errorf("the answer again: %v", err)
 	}
 	if _, err := b.anna.Answer(t.Context(), token, ""); err == nil {
@@ -284,7 +293,7 @@ func TestMismatchIsRecorded(t *testing.T) {
 	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mismatch"))})
 	h.must(err)
 	before := h.head().Seq
-	if _, err := h.anna.MatchChecksum(t.Context(), c.ID, strings.Repeat("ab", 32)); err == nil {
+	if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: strings.Repeat("ab", 32)}); err == nil {
 		t.Error("it matches")
 	}
 	if h.head().Seq != before+1 || h.certificate(c.ID).State != registry.Received {

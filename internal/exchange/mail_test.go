@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
@@ -71,9 +72,9 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	shared, _ := h.pair("riskos", "", "PROD")
-	_, err := h.anna.Offer(ctx, shared.ID, "p1")
+	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: shared.ID, Partner: "p1"})
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, shared.ID, "p1"))
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: shared.ID, Partner: "p1"}))
 	own, _ := h.pair("riskos", "p1", "PROD")
 	states := func() string {
 		var list []string
@@ -85,9 +86,9 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	if got := states(); got != "shared active, own staged" {
 		t.Error(got)
 	}
-	_, err = h.anna.Offer(ctx, own.ID, "p1")
+	_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: own.ID, Partner: "p1"})
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, own.ID, ""))
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: own.ID}))
 	if got := states(); got != "own active, shared retiring" {
 		t.Error(got)
 	}
@@ -113,10 +114,10 @@ func TestOwnDialect(t *testing.T) {
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutSetting("profile/ours", []byte("{")) }))
 	s, err := h.Snapshot(ctx)
 	h.must(err)
-	if _, err := s.Lane("p2", "PROD"); err == nil {
+	if _, err := s.Lane(lanes.Name{Partner: "p2", Environment: "PROD"}); err == nil {
 		t.Error("a lane without a dialect")
 	}
-	if _, err := s.Lane("p1", "PROD"); err != nil {
+	if _, err := s.Lane(lanes.Name{Partner: "p1", Environment: "PROD"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,26 +4,31 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// Offer gives the parcel of a key pair of ours for a partner, and records that it
-// goes out.
-func (e Exchange) Offer(ctx context.Context, pair, partner string) (OfferPackage, error) {
-	var parcel OfferPackage
-	err := e.session.Change(ctx, registry.Entry{Action: registry.ActionExchangeOffer, Subject: "key/" + pair, Partner: partner}, func(tx registry.Tx, entry *registry.Entry) error {
-		k, c, err := ourPair(tx, pair)
+// Target is a key pair of ours, and a partner to whom its certificate goes.
+type Target struct {
+	KeyPair, Partner string // the identities
+}
+
+// Offer returns what is sent to the partner, and records that it was offered.
+func (e Exchange) Offer(ctx context.Context, to Target) (offer OfferPackage, err error) {
+	record := registry.Entry{Action: registry.ActionExchangeOffer, Subject: "key/" + to.KeyPair, Partner: to.Partner}
+	err = e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+		k, c, err := ourPair(tx, to.KeyPair)
 		if err != nil {
 			return err
 		}
 		if !k.State.InUse() {
-			return fmt.Errorf("key pair %s is %s; there is nothing to offer", pair, k.State)
+			return fmt.Errorf("key pair %s is %s; there is nothing to offer", k.ID, k.State)
 		}
-		env, err := e.forPartner(tx, k, partner)
+		env, err := forPartner(tx, k, to.Partner)
 		if err != nil {
 			return err
 		}
-		dialect, err := registry.LoadProfile(tx, k.Profile)
+		prof, err := registry.LoadProfile(tx, k.Profile)
 		if err != nil {
 			return err
 		}
@@ -31,14 +36,23 @@ func (e Exchange) Offer(ctx context.Context, pair, partner string) (OfferPackage
 		if err != nil {
 			return err
 		}
-		parcel = OfferPackage{Profile: dialect, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0]}
-		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Registry.Time() })
+		offer = OfferPackage{
+			Profile: prof, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0],
+		}
+		return e.recordOffer(tx, entry, k, to.Partner)
 	})
-	return parcel, err
+	return offer, err
 }
 
-// offered notes how far a key pair of ours is with a partner.
-func (e Exchange) offered(tx registry.Tx, entry *registry.Entry, k registry.KeyPair, partner string, note func(*registry.Offer)) error {
+// recordOffer records that a key pair's certificate was offered to a partner.
+func (e Exchange) recordOffer(tx registry.Tx, entry *registry.Entry, k registry.KeyPair, partner string) error {
+	return changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Registry.Time() })
+}
+
+// changeOffer changes what is known of a key pair of ours with a partner.
+func changeOffer(
+	tx registry.Tx, entry *registry.Entry, k registry.KeyPair, partner string, change func(*registry.Offer),
+) error {
 	entry.Partner, entry.Environment = partner, k.Environment
 	offers, err := tx.Offers(partner)
 	if err != nil {
@@ -47,12 +61,12 @@ func (e Exchange) offered(tx registry.Tx, entry *registry.Entry, k registry.KeyP
 	o := offerOf(offers, k.ID)
 	entry.Before = o
 	o.Partner = partner
-	note(&o)
+	change(&o)
 	entry.After = o
 	return tx.PutOffer(&o)
 }
 
-// offerOf is how far a key pair is with a partner; nothing yet where there is none.
+// offerOf returns the offer of a key pair, which is empty where it was not offered.
 func offerOf(offers []registry.Offer, pair string) registry.Offer {
 	for _, o := range offers {
 		if o.KeyPair == pair {
@@ -62,9 +76,9 @@ func offerOf(offers []registry.Offer, pair string) registry.Offer {
 	return registry.Offer{KeyPair: pair}
 }
 
-// forPartner gives the environment for which a key pair of ours is, with a partner.
-func (e Exchange) forPartner(tx registry.Tx, k registry.KeyPair, partner string) (registry.Environment, error) {
-	env, err := registry.FindEnvironment(tx, partner, k.Environment)
+// forPartner returns the partner's environment that a key pair of ours is for.
+func forPartner(tx registry.Tx, k registry.KeyPair, partner string) (registry.Environment, error) {
+	env, err := registry.FindEnvironment(tx, lanes.Name{Partner: partner, Environment: k.Environment})
 	if err != nil {
 		return env, err
 	}

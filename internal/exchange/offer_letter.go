@@ -15,9 +15,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Parcel is a certificate of ours as it goes to a partner: in the formats that
-// partners take, with a covering letter, and apart from them a second letter with
-// the checksums.
+// OfferPackage is a certificate of ours as it goes to a partner: in the formats that partners
+// take, with a covering letter, and for a second message a letter with the checksums.
 type OfferPackage struct {
 	Profile     *profile.Profile
 	Environment string
@@ -26,11 +25,11 @@ type OfferPackage struct {
 	Certificate *x509.Certificate
 }
 
-// Base names the files.
+// Base returns the name of the files, without an extension.
 func (p OfferPackage) Base() string { return BaseName(p.Certificate.Subject.CommonName, p.Environment) }
 
-// BaseName names the files of a certificate: the common name, cut to harmless
-// characters, and the environment.
+// BaseName returns the name of a certificate's files: the common name, without characters that
+// file systems treat specially, and the environment.
 func BaseName(commonName, environment string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -48,7 +47,7 @@ func BaseName(commonName, environment string) string {
 	return name + "-" + strings.ToLower(environment)
 }
 
-// Files gives the certificate's files by their names.
+// Files returns the certificate's files by their names.
 func (p OfferPackage) Files() (map[string][]byte, error) {
 	forms, err := keyfile.EncodeAll(p.Certificate)
 	if err != nil {
@@ -61,8 +60,8 @@ func (p OfferPackage) Files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// Letters gives the covering letter, and the letter with the checksums for a
-// second message. Each begins with its subject.
+// Letters returns the covering letter, and the letter with the checksums for a second message.
+// Each begins with its subject line.
 func (p OfferPackage) Letters() (covering, checksums []byte, err error) {
 	files, err := p.Files()
 	if err != nil {
@@ -70,11 +69,16 @@ func (p OfferPackage) Letters() (covering, checksums []byte, err error) {
 	}
 	subject := p.Certificate.Subject
 	facts := letterFacts{
-		Profile: p.Profile.Title, Environment: p.Environment, KeyID: p.KeyID, MailFrom: p.MailFrom, OnePairPer: p.Profile.Keys.OnePairPer,
-		AskKeyID: p.KeyID == "" && p.Profile.Certificate.KeyIDFormat == cert.KeyIDSixPart,
-		Serial:   fmt.Sprintf("%x", p.Certificate.SerialNumber), SerialDecimal: p.Certificate.SerialNumber.String(),
-		CommonName: subject.CommonName, Organization: strings.Join(subject.Organization, ", "), Unit: strings.Join(subject.OrganizationalUnit, ", "),
-		Email: strings.Join(p.Certificate.EmailAddresses, ", "), Certificate: p.Certificate, Table: cert.Fingerprints(nil, p.Certificate),
+		Profile: p.Profile.Title, Environment: p.Environment, KeyID: p.KeyID, MailFrom: p.MailFrom,
+		OnePairPer:    p.Profile.Keys.OnePairPer,
+		AskKeyID:      p.KeyID == "" && p.Profile.Certificate.KeyIDFormat == cert.KeyIDSixPart,
+		Serial:        fmt.Sprintf("%x", p.Certificate.SerialNumber),
+		SerialDecimal: p.Certificate.SerialNumber.String(),
+		CommonName:    subject.CommonName,
+		Organization:  strings.Join(subject.Organization, ", "),
+		Unit:          strings.Join(subject.OrganizationalUnit, ", "),
+		Email:         strings.Join(p.Certificate.EmailAddresses, ", "),
+		Certificate:   p.Certificate, Table: cert.Fingerprints(nil, p.Certificate),
 	}
 	if pub, ok := p.Certificate.PublicKey.(*rsa.PublicKey); ok {
 		facts.Bits = pub.N.BitLen()
@@ -91,7 +95,7 @@ func (p OfferPackage) Letters() (covering, checksums []byte, err error) {
 	return first.Bytes(), second.Bytes(), err
 }
 
-// letterFacts are what the letters' templates see.
+// letterFacts are the data of the letters' templates.
 type letterFacts struct {
 	Profile, Environment, KeyID, MailFrom, OnePairPer, Serial, SerialDecimal string
 	CommonName, Organization, Unit, Email                                    string

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -22,9 +23,9 @@ func TestOfferedToAnother(t *testing.T) {
 	refuse := func(name, pair, partner, says string) {
 		t.Helper()
 		before := h.head().Seq
-		_, err := h.anna.Offer(ctx, pair, partner)
+		_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair, Partner: partner})
 		wantRefused(t, "offer, "+name, says, err)
-		_, err = h.anna.Export(ctx, pair, partner, "House", nil)
+		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: pair, Partner: partner}, Name: "House"})
 		wantRefused(t, "export, "+name, says, err)
 		if h.head().Seq != before {
 			t.Errorf("%s: something was recorded", name)
@@ -40,9 +41,9 @@ func TestOfferedToAnother(t *testing.T) {
 	}))
 	refuse("a retired one", own.ID, "acme", "is retired; there is nothing to")
 	for _, partner := range []string{"acme", "beta"} { // the shared one is for both
-		_, err := h.anna.Offer(ctx, shared.ID, partner)
+		_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: shared.ID, Partner: partner})
 		h.must(err)
-		_, err = h.anna.Export(ctx, shared.ID, partner, "House", nil)
+		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: shared.ID, Partner: partner}, Name: "House"})
 		h.must(err)
 	}
 }
@@ -53,11 +54,11 @@ func TestConfirmedWithoutAKeyID(t *testing.T) {
 	ctx := t.Context()
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	pair, _ := h.pair("rdx", "vcas", "STAG")
-	_, err := h.anna.Offer(ctx, pair.ID, "vcas")
+	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair.ID, Partner: "vcas"})
 	h.must(err)
-	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx, pair.ID, "vcas"))
-	h.must(h.anna.Alias(ctx, pair.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG", ""))
-	h.must(h.anna.MarkInstalled(ctx, pair.ID, "vcas"))
+	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "vcas"}))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: pair.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "vcas"}))
 }
 
 // A message of traffic is no challenge: what it holds is not given out, though our key
@@ -69,7 +70,7 @@ func TestAnswerOpensNoTraffic(t *testing.T) {
 	vcas.partner("bank", "rdx", sealane.ClientSide, "STAG")
 	pair, certificate := bank.pair("rdx", "vcas", "STAG")
 	in := vcas.letIn("bank", "STAG", certificate.DER, "")
-	bank.must(bank.anna.Alias(ctx, pair.ID, in.KeyID, ""))
+	bank.must(bank.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: pair.ID, KeyID: in.KeyID}))
 	const payload = `{"pan":"4000000000000002"}`
 	message, err := vcas.lane("bank", "STAG").Seal(ctx, []byte(payload))
 	vcas.must(err)
@@ -99,7 +100,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	h.must(err)
 	next := func() string {
 		t.Helper()
-		steps, err := exchange.Status(ctx, h.Registry, "acme", "PROD")
+		steps, err := exchange.Status(ctx, h.Registry, lanes.Name{Partner: "acme", Environment: "PROD"})
 		h.must(err)
 		if len(steps) != 1 || steps[0].KeyPair != pair.ID {
 			t.Fatalf("steps: %+v", steps)
@@ -109,7 +110,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange activate "+pair.ID+" --partner acme"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	h.must(h.anna.MarkInstalled(ctx, pair.ID, "acme"))
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"}))
 	if got := next(); got != "nobody: nothing" {
 		t.Error(got)
 	}

@@ -18,10 +18,9 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// PartnerFile is what one Sealane tells another of itself: its certificate, and
-// who to write to. It is a JWS by the key of that certificate, so that nothing in
-// it can be changed on the way; that the key is the partner's own is still for the
-// checksum and the approval to say.
+// PartnerFile is what one Sealane tells another of itself: its certificate, and whom to
+// write to. It is a JWS by the key of that certificate, so that nothing in it can be changed
+// on the way. Whether the key is the partner's own, only the checksum and the approval say.
 type PartnerFile struct {
 	Format       string             `json:"format"` // see partnerFormat
 	Name         string             `json:"name"`
@@ -40,27 +39,39 @@ const (
 	maxPartnerFile = 256 << 10
 )
 
-// Export writes the partner file of a key pair of ours, for a partner.
-func (e Exchange) Export(ctx context.Context, pair, partner, name string, contacts []registry.Contact) (file []byte, err error) {
-	err = e.session.Change(ctx, registry.Entry{Action: registry.ActionPartnerExport, Subject: "key/" + pair, Partner: partner}, func(tx registry.Tx, entry *registry.Entry) error {
-		k, c, err := ourPair(tx, pair)
+// PartnerFileOptions says what a partner file holds.
+type PartnerFileOptions struct {
+	Target   Target
+	Name     string // ours, as the partner reads it
+	Contacts []registry.Contact
+}
+
+// Export returns the partner file of a key pair of ours, for a partner, and records that it
+// was offered.
+func (e Exchange) Export(ctx context.Context, o PartnerFileOptions) (file []byte, err error) {
+	record := registry.Entry{
+		Action: registry.ActionPartnerExport, Subject: "key/" + o.Target.KeyPair, Partner: o.Target.Partner,
+	}
+	err = e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+		k, c, err := ourPair(tx, o.Target.KeyPair)
 		if err != nil {
 			return err
 		}
-		env, err := e.forPartner(tx, k, partner)
+		env, err := forPartner(tx, k, o.Target.Partner)
 		if err != nil {
 			return err
 		}
-		p, err := tx.Partner(partner)
+		p, err := tx.Partner(o.Target.Partner)
 		if err != nil {
 			return err
 		}
 		if !k.State.InUse() {
-			return fmt.Errorf("key pair %s is %s; there is nothing to send", pair, k.State)
+			return fmt.Errorf("key pair %s is %s; there is nothing to send", k.ID, k.State)
 		}
 		payload, err := json.Marshal(PartnerFile{
-			Format: partnerFormat, Name: name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
-			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: contacts, MailFrom: env.MailFrom, Created: e.session.Registry.Time(),
+			Format: partnerFormat, Name: o.Name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
+			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: o.Contacts, MailFrom: env.MailFrom,
+			Created: e.session.Registry.Time(),
 		})
 		if err != nil {
 			return err
@@ -68,13 +79,12 @@ func (e Exchange) Export(ctx context.Context, pair, partner, name string, contac
 		if file, err = e.session.Sign(k, payload); err != nil {
 			return err
 		}
-		return e.offered(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Registry.Time() })
+		return e.recordOffer(tx, entry, k, o.Target.Partner)
 	})
 	return file, err
 }
 
-// ReadPartnerFile reads what Export wrote, and verifies it by the certificate in
-// it.
+// ReadPartnerFile parses what Export returned, and verifies it by the certificate in it.
 func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 	data = bytes.TrimSpace(data)
 	if len(data) > maxPartnerFile {
@@ -114,18 +124,20 @@ func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 		return nil, nil, fmt.Errorf("the partner file: %w", err)
 	}
 	if _, _, err := s.Verify([]alg.PublicKey{{PublicKey: pub}}); err != nil {
-		return nil, nil, errors.New("the partner file was changed after it was signed, or is not by the key of its certificate: ask for it again")
+		return nil, nil, errors.New("the partner file was changed after it was signed, " +
+			"or is not by the key of its certificate: ask for it again")
 	}
 	return &f, chain, nil
 }
 
-// likelyPartnerFile: a compact JWS, which no certificate file is.
+// likelyPartnerFile reports whether data looks like a compact JWS, which no certificate file
+// does.
 func likelyPartnerFile(data []byte) bool {
 	data = bytes.TrimSpace(data)
 	return bytes.HasPrefix(data, []byte("eyJ")) && bytes.Count(data, []byte(".")) == 2
 }
 
-// claimed is what a partner file says, before anybody knows that it is one.
+// claimed returns the payload of what looks like a partner file, without verifying it.
 func claimed(data []byte) []byte {
 	_, rest, _ := bytes.Cut(data, []byte("."))
 	payload, _, _ := bytes.Cut(rest, []byte("."))

@@ -8,6 +8,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -15,7 +16,7 @@ import (
 // and whether all is ready.
 func (h *company) checked(partner, environment, name string) (level cert.Level, ready bool) {
 	h.t.Helper()
-	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, partner, environment)
+	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, lanes.Name{Partner: partner, Environment: environment})
 	h.must(err)
 	for _, c := range checks {
 		if c.Name == name {
@@ -31,7 +32,7 @@ func TestPreflightOfCallers(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	issue := func(partner string) registry.APIKey {
-		k, _, err := h.anna.IssueAPIKey(ctx, partner, "PROD", "first", sealane.SealingRequired)
+		k, _, err := h.anna.IssueAPIKey(ctx, registry.NewAPIKey{Partner: partner, Environment: "PROD", Label: "first", Sealing: sealane.SealingRequired})
 		h.must(err)
 		return k
 	}
@@ -72,7 +73,7 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	h.letIn("signed", "PROD", made(t, fresh(t, "one"), signsToo), "")
 	h.partner("plain", "rdx", sealane.ServerSide, "PROD")
 	plain, _ := h.pair("rdx", "plain", "PROD")
-	h.must(h.anna.Alias(ctx, plain.ID, "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", ""))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: plain.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"}))
 	signed, _ := h.pair("riskos", "signed", "PROD")
 	want := func(partner string, want cert.Level, wantReady bool) {
 		t.Helper()
@@ -83,9 +84,9 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	want("signed", cert.Refused, false)
 	want("plain", cert.Warning, true)
 	for partner, pair := range map[string]string{"signed": signed.ID, "plain": plain.ID} {
-		_, err := h.anna.Offer(ctx, pair, partner)
+		_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair, Partner: partner})
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, pair, partner))
+		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair, Partner: partner}))
 		want(partner, cert.OK, true)
 	}
 }
@@ -128,7 +129,7 @@ func TestPreflightDaysBeforeTheEnd(t *testing.T) {
 		{-time.Second, cert.Refused, "expired on 2028-11-01"},
 	} {
 		h.now = end.Add(-c.left)
-		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, "acme", "STAG")
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "acme", Environment: "STAG"})
 		h.must(err)
 		for _, got := range checks {
 			if got.Name == "their certificate, validity" && (got.Level != c.level || !strings.Contains(got.Found, c.found)) || ready != (c.level != cert.Refused) {

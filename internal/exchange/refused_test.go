@@ -2,17 +2,17 @@ package exchange_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"strings"
 	"testing"
 
-	"crypto/x509"
-
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -63,7 +63,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%s: the audit log has grown: %t", c.name, grown)
 			}
 		}
-		steps, err := exchange.Status(t.Context(), h.Registry, "acme", "PROD")
+		steps, err := exchange.Status(t.Context(), h.Registry, lanes.Name{Partner: "acme", Environment: "PROD"})
 		if err != nil || len(steps) != 0 {
 			t.Errorf("something was kept: %v %v", steps, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
@@ -27,9 +28,9 @@ func (h *company) renewal(environment string) registry.KeyPair {
 func (h *company) installed(pair string, partners ...string) {
 	h.t.Helper()
 	for _, p := range partners {
-		_, err := h.anna.Offer(h.t.Context(), pair, p)
+		_, err := h.anna.Offer(h.t.Context(), exchange.Target{KeyPair: pair, Partner: p})
 		h.must(err)
-		h.must(h.anna.MarkInstalled(h.t.Context(), pair, p))
+		h.must(h.anna.MarkInstalled(h.t.Context(), exchange.Target{KeyPair: pair, Partner: p}))
 	}
 }
 
@@ -43,7 +44,7 @@ func (h *company) stateFor(partner string, k registry.KeyPair) string {
 			inLane = key.State.String()
 		}
 	}
-	steps, err := exchange.Status(h.t.Context(), h.Registry, partner, k.Environment)
+	steps, err := exchange.Status(h.t.Context(), h.Registry, lanes.Name{Partner: partner, Environment: k.Environment})
 	h.must(err)
 	for _, s := range steps {
 		if s.KeyPair == k.ID {
@@ -142,7 +143,7 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 	h.must(err)
 	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates)
 	h.must(err)
-	h.must(h.anna.WithReason("they have it").MarkInstalled(t.Context(), imported.ID, ""))
+	h.must(h.anna.WithReason("they have it").MarkInstalled(t.Context(), exchange.Target{KeyPair: imported.ID}))
 	h.now = h.now.Add(time.Minute)
 	renewal := h.renewal("PROD")
 	h.installed(renewal.ID, "p1")
@@ -150,7 +151,7 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 		t.Errorf("the imported pair is %s, the renewal %s", a, b)
 	}
 	h.now = h.now.Add(time.Minute)
-	h.must(h.anna.WithReason("the renewal does not work there").MarkInstalled(t.Context(), imported.ID, "p1"))
+	h.must(h.anna.WithReason("the renewal does not work there").MarkInstalled(t.Context(), exchange.Target{KeyPair: imported.ID, Partner: "p1"}))
 	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Active.String() || b != keyring.Retiring.String() {
 		t.Errorf("confirmed again: the imported pair is %s, the renewal %s", a, b)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
@@ -27,9 +28,9 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 		confirm := func(pair string, partners ...string) {
 			for _, p := range partners {
 				h.now = h.now.Add(time.Minute)
-				_, err := h.anna.Offer(ctx, pair, p)
+				_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair, Partner: p})
 				h.must(err)
-				h.must(h.anna.MarkInstalled(ctx, pair, p))
+				h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair, Partner: p}))
 			}
 		}
 		old, _ := h.pair("riskos", "", "PROD")
@@ -41,9 +42,9 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 			h.must(err)
 			var all []string
 			for _, p := range []string{"p1", "p2", "p3"} {
-				lane, err := snapshot.Lane(p, "PROD")
+				lane, err := snapshot.Lane(lanes.Name{Partner: p, Environment: "PROD"})
 				h.must(err)
-				steps, err := exchange.Status(ctx, h.Registry, p, "PROD")
+				steps, err := exchange.Status(ctx, h.Registry, lanes.Name{Partner: p, Environment: "PROD"})
 				h.must(err)
 				byKey := map[string]string{}
 				for _, k := range lane.Ours() {
@@ -106,8 +107,8 @@ func TestImportedSharedPair(t *testing.T) {
 		h.must(err)
 		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates)
 		h.must(err)
-		h.must(h.anna.WithReason("both have it").MarkInstalled(ctx, imported.ID, ""))
-		if err := h.anna.MarkInstalled(ctx, imported.ID, "nobody"); err == nil {
+		h.must(h.anna.WithReason("both have it").MarkInstalled(ctx, exchange.Target{KeyPair: imported.ID}))
+		if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: imported.ID, Partner: "nobody"}); err == nil {
 			t.Error("confirmed by a partner that is not there")
 		}
 		active := func(partner string) (ids []string) {
@@ -121,9 +122,9 @@ func TestImportedSharedPair(t *testing.T) {
 		h.now = h.now.Add(time.Minute)
 		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true})
 		h.must(err)
-		_, err = h.anna.Offer(ctx, renewal.ID, "p1")
+		_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: renewal.ID, Partner: "p1"})
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, renewal.ID, "p1"))
+		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: renewal.ID, Partner: "p1"}))
 		if a, b := active("p1"), active("p2"); !slices.Equal(a, []string{renewal.KeyID}) || !slices.Equal(b, []string{imported.KeyID}) {
 			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
 		}
@@ -131,9 +132,9 @@ func TestImportedSharedPair(t *testing.T) {
 			t.Errorf("retired while p2 uses it: %v", err)
 		}
 		own, _ := h.pair("riskos", "p2", "PROD")
-		_, err = h.anna.Offer(ctx, own.ID, "p2")
+		_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: own.ID, Partner: "p2"})
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, own.ID, ""))
+		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: own.ID}))
 		if b := active("p2"); !slices.Equal(b, []string{own.KeyID}) {
 			t.Errorf("p2 has %s active, its own is %s", b, own.KeyID)
 		}
@@ -150,9 +151,9 @@ func TestOurPairsAreBounded(t *testing.T) {
 	for i := range registry.MaxOverlap {
 		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: i > 0})
 		h.must(err)
-		_, err = h.anna.Offer(ctx, k.ID, "p1")
+		_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"})
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, k.ID, ""))
+		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}))
 		if i == 0 {
 			first = k
 		}
@@ -175,9 +176,9 @@ func TestOurLastPair(t *testing.T) {
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "p1", "PROD")
-	_, err := h.anna.Offer(ctx, k.ID, "p1")
+	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"})
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, k.ID, ""))
+	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}))
 	for _, c := range []struct {
 		last         bool
 		reason, want string
@@ -201,10 +202,10 @@ func TestStage(t *testing.T) {
 	if err := h.anna.Stage(ctx, next.ID); err == nil || !strings.Contains(err.Error(), "is received") {
 		t.Errorf("staged before it was approved: %v", err)
 	}
-	_, err = h.anna.MatchChecksum(ctx, next.ID, hexSum(next.SHA256))
+	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: next.ID, Checksum: hexSum(next.SHA256)})
 	h.must(err)
 	h.must(h.cora.Approve(ctx, next.ID, exchange.Approval{}))
-	h.must(h.anna.Alias(ctx, next.ID, before.KeyID, ""))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: next.ID, KeyID: before.KeyID}))
 	h.must(h.anna.Stage(ctx, next.ID))
 	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Active || b != registry.Staged {
 		t.Errorf("%s and %s", a, b)

@@ -31,17 +31,23 @@ type Snapshot struct {
 
 	engine   *rsaengine.Engine
 	profiles map[string]loadedProfile
-	lanes    map[laneName]*laneEntry
+	lanes    map[Name]*laneEntry
 	apiKeys  map[[sha256.Size]byte]apiKeyGrant
-	accounts map[string]laneName
+	accounts map[string]Name
 }
 
-type laneName struct{ partner, environment string }
+// Name names a lane: a partner, and one of its environments.
+type Name struct {
+	Partner, Environment string // the partner's identity, and the environment's name
+}
+
+// String returns "PARTNER in ENVIRONMENT".
+func (n Name) String() string { return n.Partner + " in " + n.Environment }
 
 // apiKeyGrant is the lane that an API key belongs to.
 type apiKeyGrant struct {
 	id      string
-	lane    laneName
+	lane    Name
 	sealing sealane.Sealing
 }
 
@@ -79,8 +85,8 @@ type sharedName struct{ profile, environment string }
 func newBuilder(r *Reader, now time.Time) *builder {
 	return &builder{
 		Snapshot: &Snapshot{
-			Taken: now, engine: r.RSA, profiles: map[string]loadedProfile{}, lanes: map[laneName]*laneEntry{},
-			apiKeys: map[[sha256.Size]byte]apiKeyGrant{}, accounts: map[string]laneName{},
+			Taken: now, engine: r.RSA, profiles: map[string]loadedProfile{}, lanes: map[Name]*laneEntry{},
+			apiKeys: map[[sha256.Size]byte]apiKeyGrant{}, accounts: map[string]Name{},
 		},
 		open: r.Open, partners: map[string]Partner{}, shared: map[sharedName]*[]laneKey{},
 		confirmed: map[string]map[string]time.Time{},
@@ -134,7 +140,7 @@ func (b *builder) addPartner(p Partner) error {
 
 func (b *builder) addEnvironment(e Environment) error {
 	p := b.partners[e.Partner]
-	name := laneName{e.Partner, e.Name}
+	name := Name{e.Partner, e.Name}
 	b.lanes[name] = &laneEntry{partner: p, environment: e, shared: b.sharedKeys(p.Profile, e.Name)}
 	if e.Account != "" {
 		b.accounts[e.Account] = name
@@ -155,7 +161,7 @@ func (b *builder) addAPIKey(k APIKey) error {
 	if len(k.SHA256) != sha256.Size {
 		return fmt.Errorf("API key %s has no checksum: the row is damaged", k.ID)
 	}
-	b.apiKeys[[sha256.Size]byte(k.SHA256)] = apiKeyGrant{k.ID, laneName{k.Partner, k.Environment}, k.Sealing}
+	b.apiKeys[[sha256.Size]byte(k.SHA256)] = apiKeyGrant{k.ID, Name{k.Partner, k.Environment}, k.Sealing}
 	return nil
 }
 
@@ -174,14 +180,14 @@ func (b *builder) addKeyPair(k KeyPair) error {
 		key.confirmed, key.installed = b.confirmed[k.ID], k.Installed
 		keys := b.sharedKeys(k.Profile, k.Environment)
 		*keys = append(*keys, key)
-	} else if lane := b.lanes[laneName{k.Partner, k.Environment}]; lane != nil {
+	} else if lane := b.lanes[Name{k.Partner, k.Environment}]; lane != nil {
 		lane.ours = append(lane.ours, key)
 	}
 	return nil
 }
 
 func (b *builder) addCertificate(c Certificate) error {
-	if lane := b.lanes[laneName{c.Partner, c.Environment}]; lane != nil {
+	if lane := b.lanes[Name{c.Partner, c.Environment}]; lane != nil {
 		lane.theirs = append(lane.theirs, laneKey{id: c.KeyID, state: c.State, spki: c.SPKI})
 	}
 	return nil
@@ -189,10 +195,10 @@ func (b *builder) addCertificate(c Certificate) error {
 
 // Lane returns the lane with a partner in an environment, as its sealing was agreed.
 // The error is [ErrNotFound] where there is none.
-func (s *Snapshot) Lane(partner, environment string) (*sealane.Lane, error) {
-	entry := s.lanes[laneName{partner, environment}]
+func (s *Snapshot) Lane(name Name) (*sealane.Lane, error) {
+	entry := s.lanes[name]
 	if entry == nil {
-		return nil, fmt.Errorf("lane with %q in %q: %w", partner, environment, ErrNotFound)
+		return nil, fmt.Errorf("lane with %q in %q: %w", name.Partner, name.Environment, ErrNotFound)
 	}
 	return s.lane(entry, entry.environment.Sealing)
 }
@@ -219,7 +225,7 @@ func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
 	if !ok {
 		return nil, fmt.Errorf("account: %w", ErrNotFound)
 	}
-	return s.Lane(name.partner, name.environment)
+	return s.Lane(name)
 }
 
 // Len returns the number of lanes.

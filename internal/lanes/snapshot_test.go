@@ -85,7 +85,7 @@ func TestWhichLane(t *testing.T) {
 	if _, _, err := s.ByAPIKey("unknown"); !errors.Is(err, lanes.ErrUnknownAPIKey) {
 		t.Errorf("unknown API key: %v", err)
 	}
-	byName, err := s.Lane("acme", "PROD")
+	byName, err := s.Lane(lanes.Name{Partner: "acme", Environment: "PROD"})
 	must(t, err)
 	if lane, err := s.ByAccount("CN=acme"); err != nil || lane != byName {
 		t.Errorf("account: %v", err)
@@ -93,7 +93,7 @@ func TestWhichLane(t *testing.T) {
 	if _, err := s.ByAccount(""); !errors.Is(err, lanes.ErrNotFound) {
 		t.Errorf("no account: %v", err)
 	}
-	if _, err := s.Lane("acme", "DEV"); !errors.Is(err, lanes.ErrNotFound) {
+	if _, err := s.Lane(lanes.Name{Partner: "acme", Environment: "DEV"}); !errors.Is(err, lanes.ErrNotFound) {
 		t.Errorf("no such lane: %v", err)
 	}
 }
@@ -124,9 +124,9 @@ func TestPrivateKeysAreOpenedOnce(t *testing.T) {
 		return ours, nil
 	}}
 	s := read(t, r)
-	acme, err := s.Lane("acme", "PROD")
+	acme, err := s.Lane(lanes.Name{Partner: "acme", Environment: "PROD"})
 	must(t, err)
-	other, err := s.Lane("other", "PROD")
+	other, err := s.Lane(lanes.Name{Partner: "other", Environment: "PROD"})
 	must(t, err)
 	must(t, errors.Join(acme.Ready(), other.Ready()))
 	if opened != 0 {
@@ -143,7 +143,7 @@ func TestPrivateKeysAreOpenedOnce(t *testing.T) {
 
 	broken := errors.New("the root key is another")
 	r.Open = func(lanes.KeyPair) (keyring.Private, error) { return nil, broken }
-	lane, err := read(t, r).Lane("acme", "PROD")
+	lane, err := read(t, r).Lane(lanes.Name{Partner: "acme", Environment: "PROD"})
 	must(t, err)
 	if _, err := lane.Seal(t.Context(), []byte("{}")); !errors.Is(err, broken) {
 		t.Errorf("sealed by a key that can't be opened: %v", err)
@@ -160,10 +160,10 @@ func TestProfileThatIsMissing(t *testing.T) {
 			tx.PutEnvironment(&registry.Environment{Partner: "lost", Name: "PROD", Sealing: sealane.SealingRequired}))
 	})
 	s := read(t, &lanes.Reader{Store: db})
-	if _, err := s.Lane("lost", "PROD"); !errors.Is(err, lanes.ErrNotFound) || !strings.Contains(err.Error(), `lane with lost in PROD: profile "lost"`) {
+	if _, err := s.Lane(lanes.Name{Partner: "lost", Environment: "PROD"}); !errors.Is(err, lanes.ErrNotFound) || !strings.Contains(err.Error(), `lane with lost in PROD: profile "lost"`) {
 		t.Error(err)
 	}
-	if _, err := s.Lane("acme", "PROD"); err != nil {
+	if _, err := s.Lane(lanes.Name{Partner: "acme", Environment: "PROD"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 )
 
-// APIKey lets a caller in. The key itself is shown once, when it is made; what is
-// stored is its SHA-256.
+// APIKey is a key by which a partner's calls are known. The token is shown once, when it is
+// made; what is stored is its SHA-256.
 type APIKey struct {
 	ID          string          `json:"id"`
 	Partner     string          `json:"partner"`
@@ -25,32 +25,43 @@ type APIKey struct {
 	Version     int64           `json:"-"`
 }
 
-// IssueAPIKey makes a key by which a partner's calls are known. The key is given
-// once. Sealing must be said.
-func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label string, sealing sealane.Sealing) (APIKey, string, error) {
-	k := APIKey{ID: newID("a"), Partner: partner, Environment: environment, Label: label, Sealing: sealing}
-	var token string
-	err := s.Change(ctx, Entry{Action: ActionAPIKeyIssue, Subject: "apikey/" + k.ID, Partner: partner, Environment: environment}, func(tx Tx, entry *Entry) error {
-		env, err := FindEnvironment(tx, partner, environment)
+// NewAPIKey describes an API key to be made.
+type NewAPIKey struct {
+	Partner, Environment string
+
+	Label   string          // may be empty
+	Sealing sealane.Sealing // must be given
+}
+
+// IssueAPIKey makes a key by which a partner's calls are known. The token can't be read
+// again.
+func (s *Session) IssueAPIKey(ctx context.Context, wanted NewAPIKey) (k APIKey, token string, err error) {
+	k = APIKey{
+		ID: newID("a"), Partner: wanted.Partner, Environment: wanted.Environment, Label: wanted.Label, Sealing: wanted.Sealing,
+	}
+	entry := Entry{Action: ActionAPIKeyIssue, Subject: "apikey/" + k.ID, Partner: k.Partner, Environment: k.Environment}
+	err = s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+		env, err := FindEnvironment(tx, lanes.Name{Partner: k.Partner, Environment: k.Environment})
 		if err != nil {
 			return err
 		}
-		p, err := tx.Partner(partner)
+		p, err := tx.Partner(k.Partner)
 		if err != nil {
 			return err
 		}
 		if p.Side != sealane.ServerSide {
-			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", partner)
+			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", p.ID)
 		}
 		dialect, err := LoadProfile(tx, p.Profile)
 		if err != nil {
 			return err
 		}
-		if sealing != sealane.SealingRequired && sealing != sealane.SealingOptional {
-			return fmt.Errorf("API key for %s: say whether sealing is %s or %s", partner, sealane.SealingRequired, sealane.SealingOptional)
+		if k.Sealing != sealane.SealingRequired && k.Sealing != sealane.SealingOptional {
+			return fmt.Errorf("API key for %s: say whether sealing is %s or %s",
+				p.ID, sealane.SealingRequired, sealane.SealingOptional)
 		}
 		config := lanes.Config(p.laneRow(), env.laneRow(), dialect)
-		config.Sealing = sealing
+		config.Sealing = k.Sealing
 		if _, err := sealane.New(config); err != nil {
 			return err
 		}
@@ -62,7 +73,7 @@ func (s *Session) IssueAPIKey(ctx context.Context, partner, environment, label s
 	return k, token, err
 }
 
-// RevokeAPIKey ends a key.
+// RevokeAPIKey ends the use of a key.
 func (s *Session) RevokeAPIKey(ctx context.Context, id string) error {
 	return s.Change(ctx, Entry{Action: ActionAPIKeyRevoke, Subject: "apikey/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.APIKey(id)

@@ -128,39 +128,67 @@ func NotBlocked(tx Tx, spkiSHA256 []byte) error {
 	return fmt.Errorf("its public key was blocked on %s: %s", b.At.Format(time.DateOnly), b.Reason)
 }
 
-// Suspect records that a key came in that can't be secret, and blocks it.
-func (s *Session) RecordWeakKey(ctx context.Context, partner, environment string, spkiSHA256 []byte, found Finding) error {
-	return s.Change(ctx, Entry{Action: ActionExchangeAlarm, Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: found.Found}, func(tx Tx, entry *Entry) error {
-		b, err := s.Block(tx, spkiSHA256, found.Found)
+// WeakKey is a public key of a partner's that can't be secret.
+type WeakKey struct {
+	Partner, Environment string // from whom it came
+
+	SPKISHA256 []byte
+	Found      Finding // why it is weak
+}
+
+// RecordWeakKey records that a key came in that can't be secret, and blocks it.
+func (s *Session) RecordWeakKey(ctx context.Context, k WeakKey) error {
+	entry := Entry{
+		Action: ActionExchangeAlarm, Subject: "partner/" + k.Partner, Partner: k.Partner, Environment: k.Environment,
+		Reason: k.Found.Found,
+	}
+	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+		b, err := s.Block(tx, k.SPKISHA256, k.Found.Found)
 		entry.After = b
 		return err
 	})
 }
 
-// Alarm records that somebody sent a private key, and blocks its public part. Where
-// that can't be seen (the leak names none), spkiSHA256 are the keys that it may be: of
-// these one that somebody else has is left alone, or a partner could have it blocked by
-// sending it along.
-func (s *Session) RecordLeak(ctx context.Context, partner, environment string, leak keyfile.Leak, spkiSHA256 [][]byte) (ended []string, err error) {
-	hidden := leak.PublicKey.IsZero()
-	said, why := (&keyfile.PrivateKeyError{Leak: leak}).Error(), "its private key came in a file from %s on %s"
-	if hidden && len(spkiSHA256) > 0 {
+// LeakedKey is a private key that a partner sent.
+type LeakedKey struct {
+	Partner, Environment string // from whom it came
+
+	Leak keyfile.Leak
+	// SPKISHA256 are the checksums of its public key; where the leak does not name it, of all
+	// the public keys that it may be.
+	SPKISHA256 [][]byte
+}
+
+// RecordLeak records that somebody sent a private key, and blocks its public key. It returns
+// what that took out of use.
+//
+// Where the leak names no public key, all that it may be are blocked, but not those that
+// somebody else has: a partner could have them blocked by sending them along.
+func (s *Session) RecordLeak(ctx context.Context, k LeakedKey) (ended []string, err error) {
+	hidden := k.Leak.PublicKey.IsZero()
+	said, why := (&keyfile.PrivateKeyError{Leak: k.Leak}).Error(), "its private key came in a file from %s on %s"
+	if hidden && len(k.SPKISHA256) > 0 {
 		why = "it came with a private key of which nobody can see whose it is, from %s on %s"
 		said += "; blocked are those public keys that came with it which nobody else has, by SHA-256:"
-		for _, sum := range spkiSHA256 {
+		for _, sum := range k.SPKISHA256 {
 			said += fmt.Sprintf(" %x", sum)
 		}
 	}
-	err = s.Change(ctx, Entry{Action: ActionExchangeAlarm, Subject: "partner/" + partner, Partner: partner, Environment: environment, Reason: said}, func(tx Tx, entry *Entry) error {
+	why = fmt.Sprintf(why, k.Partner, s.Registry.now().Format(time.DateOnly))
+	entry := Entry{
+		Action: ActionExchangeAlarm, Subject: "partner/" + k.Partner, Partner: k.Partner, Environment: k.Environment,
+		Reason: said,
+	}
+	err = s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		var blocked []Blocked
 		ended = nil
-		for _, sum := range spkiSHA256 {
-			if foreign, err := ofOthers(tx, sum, partner); err != nil {
+		for _, sum := range k.SPKISHA256 {
+			if foreign, err := ofOthers(tx, sum, k.Partner); err != nil {
 				return err
 			} else if foreign && hidden {
 				continue
 			}
-			b, err := s.Block(tx, sum, fmt.Sprintf(why, partner, s.Registry.now().Format(time.DateOnly)))
+			b, err := s.Block(tx, sum, why)
 			if err != nil {
 				return err
 			}

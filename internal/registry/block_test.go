@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -39,7 +40,7 @@ func TestBlockEndsOurPairs(t *testing.T) {
 	}
 	snapshot, err := s.Registry.Snapshot(ctx)
 	must(t, err)
-	lane, err := snapshot.Lane("acme", "PROD")
+	lane, err := snapshot.Lane(lanes.Name{Partner: "acme", Environment: "PROD"})
 	must(t, err)
 	if ours := lane.Ours(); len(ours) != 0 {
 		t.Errorf("the lane has %v", ours)

@@ -67,8 +67,8 @@ type Provenance struct {
 	Rejected   string `json:"rejected,omitempty"`   // the reason
 }
 
-// Waiver is a rule that does not count for one certificate. It needs two people,
-// and stays visible.
+// Waiver is a rule that does not count for one certificate. It needs two people, and is
+// kept with the certificate.
 type Waiver struct {
 	Rule    string    `json:"rule"`
 	Reason  string    `json:"reason"`
@@ -77,15 +77,16 @@ type Waiver struct {
 	At      time.Time `json:"at"`
 }
 
-func newCertificate(owner Owner, partner, profileName, environment string, chain []*x509.Certificate) Certificate {
+// NewCertificate completes a certificate that comes in: c says whose it is and where it
+// belongs, chain is the certificate with its issuers.
+func NewCertificate(c Certificate, chain []*x509.Certificate) Certificate {
 	leaf := chain[0]
 	sum, spki := sha256.Sum256(leaf.Raw), sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-	c := Certificate{
-		ID: newID("c"), Owner: owner, Partner: partner, Profile: profileName, Environment: environment,
-		CommonName: leaf.Subject.CommonName, Issuer: leaf.Issuer.String(), Serial: leaf.SerialNumber.Text(16),
-		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(),
-		SHA256: sum[:], SPKI: leaf.RawSubjectPublicKeyInfo, SPKISHA256: spki[:], DER: leaf.Raw,
-	}
+	c.ID = newID("c")
+	c.CommonName, c.Issuer, c.Serial = leaf.Subject.CommonName, leaf.Issuer.String(), leaf.SerialNumber.Text(16)
+	c.NotBefore, c.NotAfter = leaf.NotBefore.UTC(), leaf.NotAfter.UTC()
+	c.DER, c.SHA256 = leaf.Raw, sum[:]
+	c.SPKI, c.SPKISHA256 = leaf.RawSubjectPublicKeyInfo, spki[:]
 	if pub, ok := leaf.PublicKey.(*rsa.PublicKey); ok {
 		c.Bits = pub.N.BitLen()
 	}
@@ -95,12 +96,7 @@ func newCertificate(owner Owner, partner, profileName, environment string, chain
 	return c
 }
 
-// NewCertificate is a certificate of a partner's that came in, before it is kept.
-func NewCertificate(partner, profileName, environment string, chain []*x509.Certificate) Certificate {
-	return newCertificate(Theirs, partner, profileName, environment, chain)
-}
-
-// Parse gives the certificate and its issuers.
+// Parse returns the certificate and its issuers.
 func (c Certificate) Parse() ([]*x509.Certificate, error) {
 	var chain []*x509.Certificate
 	for _, der := range append([][]byte{c.DER}, c.Chain...) {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
@@ -11,7 +12,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// place is where a key is to be used.
+// keyUse is where a key is used, or is to be used.
 type keyUse struct {
 	owner                       Owner
 	profile, partner, env, self string // self: the identity of the row itself
@@ -26,11 +27,11 @@ func (r *Registry) CheckCertificate(tx Tx, c *Certificate, leaf *x509.Certificat
 			continue
 		}
 		found = append(found, Finding{
-			Rule: rule.Code, Level: string(rule.Level), Found: fmt.Sprintf("%s: %s; wanted: %s", rule.Name, rule.Found, rule.Wanted),
+			Rule: rule.Code, Level: rule.Level, Found: fmt.Sprintf("%s: %s; wanted: %s", rule.Name, rule.Found, rule.Wanted),
 			Do: rule.Remedy, Waivable: rule.Level == cert.Refused && !unwaivable[rule.Code],
 		})
 	}
-	more, err := r.checkKnown(tx, c.SPKI, keyUse{c.Owner, c.Profile, c.Partner, c.Environment, c.ID})
+	more, err := r.checkKnown(tx, c.SPKI, c.use())
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func blocked(tx Tx, sum []byte, what string) ([]Finding, error) {
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
-	return []Finding{{Rule: RuleKeyBlocked, Level: string(cert.Refused),
+	return []Finding{{Rule: RuleKeyBlocked, Level: cert.Refused,
 		Found: fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format("2006-01-02"), b.Reason), Do: "make a new key pair, for this integration only"}}, err
 }
 
@@ -67,7 +68,7 @@ func (r *Registry) checkKnown(tx Tx, spki []byte, at keyUse) ([]Finding, error) 
 		return nil, err
 	}
 	if len(where) > 0 {
-		found = append(found, Finding{Rule: RuleKeyKnown, Level: string(cert.Refused), Waivable: true,
+		found = append(found, Finding{Rule: RuleKeyKnown, Level: cert.Refused, Waivable: true,
 			Found: "the same public key is known: " + strings.Join(where, "; "),
 			Do:    "make a new key pair: one for each partner, environment and renewal, used for nothing else"})
 	}
@@ -87,7 +88,7 @@ func knownElsewhere(tx Tx, spkiSHA256 []byte, at keyUse) ([]string, error) {
 		if c.ID == at.self || same && c.State == Rejected || c.Owner == Ours && c.KeyPair == at.self {
 			continue
 		}
-		where = append(where, fmt.Sprintf("certificate %s (%s) of %s in %s", c.ID, c.State, whose(c.Owner, c.Partner, c.Profile), c.Environment))
+		where = append(where, fmt.Sprintf("certificate %s (%s) of %s", c.ID, c.State, c.use()))
 	}
 	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256})
 	if err != nil {
@@ -95,18 +96,27 @@ func knownElsewhere(tx Tx, spkiSHA256 []byte, at keyUse) ([]string, error) {
 	}
 	for _, k := range pairs {
 		if k.ID != at.self {
-			where = append(where, fmt.Sprintf("key pair %s (%s) of %s in %s", k.ID, k.State, whose(Ours, k.Partner, k.Profile), k.Environment))
+			where = append(where, fmt.Sprintf("key pair %s (%s) of %s", k.ID, k.State, k.use()))
 		}
 	}
 	return where, nil
 }
 
-func whose(owner Owner, partner, profileName string) string {
-	switch {
-	case owner == Theirs:
-		return partner
-	case partner == "":
-		return "ours for all of " + profileName
+// use returns where the certificate's key is used.
+func (c Certificate) use() keyUse {
+	return keyUse{owner: c.Owner, profile: c.Profile, partner: c.Partner, env: c.Environment, self: c.ID}
+}
+
+// use returns where the key is used.
+func (k KeyPair) use() keyUse {
+	return keyUse{owner: Ours, profile: k.Profile, partner: k.Partner, env: k.Environment, self: k.ID}
+}
+
+// String returns whose key it is, and in which environment.
+func (u keyUse) String() string {
+	whose := u.partner
+	if u.owner == Ours {
+		whose = "ours for " + cmp.Or(u.partner, "all of "+u.profile)
 	}
-	return "ours for " + partner
+	return whose + " in " + u.env
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // ContactRole is when somebody is written to.
@@ -27,24 +28,24 @@ type Contact struct {
 
 // SetContact adds a contact, or puts it in the place of the one with that role
 // and address.
-func (s *Session) SetContact(ctx context.Context, partner, environment string, c Contact) error {
-	return s.changeEnvironment(ctx, ActionContactSet, partner, environment, func(env *Environment) error {
+func (s *Session) SetContact(ctx context.Context, lane lanes.Name, c Contact) error {
+	return s.changeEnvironment(ctx, ActionContactSet, lane, func(env *Environment) error {
 		if err := checkContact(c); err != nil {
 			return err
 		}
-		env.Contacts = slices.DeleteFunc(env.Contacts, func(o Contact) bool { return o.Role == c.Role && o.Email == c.Email })
-		env.Contacts = append(env.Contacts, c)
+		same := func(o Contact) bool { return o.Role == c.Role && o.Email == c.Email }
+		env.Contacts = append(slices.DeleteFunc(env.Contacts, same), c)
 		return nil
 	})
 }
 
-// RemoveContact removes whoever has that address.
-func (s *Session) RemoveContact(ctx context.Context, partner, environment, email string) error {
-	return s.changeEnvironment(ctx, ActionContactRemove, partner, environment, func(env *Environment) error {
+// RemoveContact removes all contacts with that address.
+func (s *Session) RemoveContact(ctx context.Context, lane lanes.Name, email string) error {
+	return s.changeEnvironment(ctx, ActionContactRemove, lane, func(env *Environment) error {
 		before := len(env.Contacts)
 		env.Contacts = slices.DeleteFunc(env.Contacts, func(o Contact) bool { return o.Email == email })
 		if len(env.Contacts) == before {
-			return fmt.Errorf("contact %q of %s in %s: %w", email, partner, environment, ErrNotFound)
+			return fmt.Errorf("contact %q of %s: %w", email, lane, ErrNotFound)
 		}
 		return nil
 	})

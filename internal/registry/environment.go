@@ -56,7 +56,7 @@ func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment) error {
 // seen is the row that the change was decided on: where somebody has changed it since,
 // the error is ErrConflict. Without a Version it only names the environment.
 func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, change func(*Environment) error) error {
-	return s.changeEnvironment(ctx, ActionEnvironmentChange, seen.Partner, seen.Name, func(env *Environment) error {
+	return s.changeEnvironment(ctx, ActionEnvironmentChange, seen.lane(), func(env *Environment) error {
 		if seen.Version != 0 && seen.Version != env.Version {
 			return fmt.Errorf("environment %s of %s: %w", seen.Name, seen.Partner, ErrConflict)
 		}
@@ -64,9 +64,13 @@ func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, chang
 	})
 }
 
-func (s *Session) changeEnvironment(ctx context.Context, action Action, partner, name string, change func(*Environment) error) error {
-	return s.Change(ctx, Entry{Action: action, Subject: "environment/" + partner + "/" + name, Partner: partner, Environment: name}, func(tx Tx, entry *Entry) error {
-		env, err := FindEnvironment(tx, partner, name)
+func (s *Session) changeEnvironment(
+	ctx context.Context, action Action, lane lanes.Name, change func(*Environment) error,
+) error {
+	entry := Entry{Action: action, Partner: lane.Partner, Environment: lane.Environment}
+	entry.Subject = "environment/" + lane.Partner + "/" + lane.Environment
+	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+		env, err := FindEnvironment(tx, lane)
 		if err != nil {
 			return err
 		}
@@ -77,9 +81,10 @@ func (s *Session) changeEnvironment(ctx context.Context, action Action, partner,
 			return err
 		}
 		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(s.reason) == "" {
-			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)", name, partner)
+			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)",
+				lane.Environment, lane.Partner)
 		}
-		env.Partner, env.Name = partner, name
+		env.Partner, env.Name = lane.Partner, lane.Environment
 		if err := s.checkEnvironment(tx, env); err != nil {
 			return err
 		}
@@ -88,16 +93,19 @@ func (s *Session) changeEnvironment(ctx context.Context, action Action, partner,
 	})
 }
 
-// FindEnvironment is Tx.Environment with an error that says what there is.
-func FindEnvironment(tx Tx, partner, name string) (Environment, error) {
-	env, err := tx.Environment(partner, name)
+// lane returns the name of the environment's lane.
+func (e Environment) lane() lanes.Name { return lanes.Name{Partner: e.Partner, Environment: e.Name} }
+
+// FindEnvironment is Tx.Environment with an error that says which environments there are.
+func FindEnvironment(tx Tx, lane lanes.Name) (Environment, error) {
+	env, err := tx.Environment(lane.Partner, lane.Environment)
 	if !errors.Is(err, ErrNotFound) {
 		return env, err
 	}
-	if _, err := tx.Partner(partner); err != nil {
+	if _, err := tx.Partner(lane.Partner); err != nil {
 		return env, err
 	}
-	all, err := tx.Environments(partner)
+	all, err := tx.Environments(lane.Partner)
 	if err != nil {
 		return env, err
 	}
@@ -105,7 +113,8 @@ func FindEnvironment(tx Tx, partner, name string) (Environment, error) {
 	for i, one := range all {
 		names[i] = one.Name
 	}
-	return env, fmt.Errorf("partner %s has no environment %q: %w; there are %s", partner, name, ErrNotFound, alternatives(names))
+	return env, fmt.Errorf("partner %s has no environment %q: %w; there are %s",
+		lane.Partner, lane.Environment, ErrNotFound, alternatives(names))
 }
 
 func (s *Session) checkEnvironment(tx Tx, env Environment) error {

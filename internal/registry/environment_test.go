@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -16,8 +17,8 @@ func TestAPIKeyRefused(t *testing.T) {
 	acme(t, s)
 	must(t, s.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.ClientSide}))
 	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: sealane.SealingRequired}))
-	refused(t, "partner called is called by us", second(s.IssueAPIKey(ctx, "called", "PROD", "", sealane.SealingRequired)))
-	k, _, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired)
+	refused(t, "partner called is called by us", second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "called", Environment: "PROD", Sealing: sealane.SealingRequired})))
+	k, _, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingRequired})
 	must(t, err)
 	must(t, s.WithReason("lost").RevokeAPIKey(ctx, k.ID))
 	before := last(t, s)
@@ -38,7 +39,7 @@ func TestContactsAreBounded(t *testing.T) {
 		return nil
 	}))
 	set := func(email string) error {
-		return s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Support, Name: "N", Email: email})
+		return s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, registry.Contact{Role: registry.Support, Name: "N", Email: email})
 	}
 	must(t, set("fiftieth@acme.example"))
 	refused(t, "51 contacts are too many", set("more@acme.example"))

@@ -72,7 +72,7 @@ func TestNotWaivable(t *testing.T) {
 		{rule: "validity-length", key: &rsa.PublicKey{N: good, E: 65537}, change: func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(3, 0, 0) }, waivable: true},
 	} {
 		leaf, _ := issued(t, c.key, c.change)
-		row := registry.NewCertificate("acme", "riskos", "PROD", []*x509.Certificate{leaf})
+		row := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "riskos", Environment: "PROD"}, []*x509.Certificate{leaf})
 		var found []registry.Finding
 		must(t, s.View(ctx, func(tx registry.Tx) error {
 			dialect, err := registry.LoadProfile(tx, "riskos")

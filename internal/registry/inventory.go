@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -42,40 +43,54 @@ func (r InventoryRow) Cells() []string {
 		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339), string(r.State), r.Custodian, r.SHA256, r.Waived}
 }
 
-// Inventory gives every certificate of the registry to yield, ours with the key
-// pair that it belongs to. It looks a page at a time, and holds nothing up while yield
-// takes its time.
-func (r *Registry) Inventory(ctx context.Context, yield func(InventoryRow) error) error {
-	purposes := map[string]string{}
-	q := CertificateQuery{Page: Page{Limit: 1000}}
-	for {
-		var rows []InventoryRow
-		err := r.Store.View(ctx, func(tx Tx) error {
-			page, err := tx.Certificates(q)
+// Inventory returns a row for every certificate of the registry; those of ours have the key pair
+// that they belong to. It reads a page at a time while the sequence is ranged over, and holds
+// nothing up meanwhile. After an error the sequence ends.
+func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
+	return func(yield func(InventoryRow, error) bool) {
+		purposes := map[string]string{}
+		q := CertificateQuery{Page: Page{Limit: 1000}}
+		for {
+			rows, err := r.inventoryPage(ctx, q, purposes)
 			if err != nil {
-				return err
+				yield(InventoryRow{}, err)
+				return
 			}
-			for _, c := range page {
-				row, err := r.inventoryRow(tx, c, purposes)
-				if err != nil {
-					return err
+			for _, row := range rows {
+				if !yield(row, nil) {
+					return
 				}
-				rows, q.After = append(rows, row), c.ID
+				q.After = row.ID
 			}
-			return nil
-		})
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		for _, row := range rows {
-			if err := yield(row); err != nil {
-				return err
+			if len(rows) == 0 {
+				return
 			}
 		}
 	}
 }
 
-func (r *Registry) inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {
+// inventoryPage returns the rows of one page. purposes keeps the purposes of profiles.
+func (r *Registry) inventoryPage(
+	ctx context.Context, q CertificateQuery, purposes map[string]string,
+) (rows []InventoryRow, err error) {
+	err = r.Store.View(ctx, func(tx Tx) error {
+		page, err := tx.Certificates(q)
+		if err != nil {
+			return err
+		}
+		for _, c := range page {
+			row, err := inventoryRow(tx, c, purposes)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return nil
+	})
+	return rows, err
+}
+
+func inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate", Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
 		Strength: fmt.Sprintf("RSA %d", c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,

@@ -39,7 +39,7 @@ func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, dialect *prof
 		case o.Environment != c.Environment:
 			return fmt.Errorf("key ID %q is in use in %s: key IDs are unique per environment, so that a message for one can't be taken for the other's", keyID, o.Environment)
 		case o.Partner != c.Partner:
-			return fmt.Errorf("key ID %q is that of %s in %s", keyID, whose(o.Owner, o.Partner, o.Profile), o.Environment)
+			return fmt.Errorf("key ID %q is that of %s", keyID, o.use())
 		case o.Bits != c.Bits:
 			return fmt.Errorf("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID has the same size", keyID, o.Bits, c.Bits)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -97,7 +98,7 @@ func (s *Session) keepPair(ctx context.Context, action Action, origin string, n 
 		ID: newID("k"), Profile: n.Profile, Partner: n.Partner, Environment: n.Environment, State: Staged, Bits: key.N.BitLen(),
 		Custodian: s.person.ID, Origin: origin,
 	}
-	c := newCertificate(Ours, n.Partner, n.Profile, n.Environment, chain)
+	c := NewCertificate(Certificate{Owner: Ours, Partner: n.Partner, Profile: n.Profile, Environment: n.Environment}, chain)
 	if n.KeyID == "" {
 		dialect, err := s.Registry.loadProfile(ctx, n.Profile)
 		if err != nil {
@@ -155,7 +156,7 @@ func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *
 		return err
 	}
 	if n.Partner != "" {
-		env, err := FindEnvironment(tx, n.Partner, n.Environment)
+		env, err := FindEnvironment(tx, lanes.Name{Partner: n.Partner, Environment: n.Environment})
 		if err != nil {
 			return err
 		}
@@ -196,7 +197,7 @@ const MaxOverlap = 4
 // oneAtATime keeps to one key pair per account and environment, as the seeds
 // demand; a renewal may stand beside those that it follows.
 func (s *Session) oneAtATime(pairs []KeyPair, n NewPair) error {
-	whom := fmt.Sprintf("%s in %s", whose(Ours, n.Partner, n.Profile), n.Environment)
+	whom := keyUse{owner: Ours, partner: n.Partner, profile: n.Profile, env: n.Environment}.String()
 	for _, k := range pairs {
 		switch {
 		case k.State == Staged:

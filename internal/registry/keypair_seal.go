@@ -105,30 +105,45 @@ func (s *Session) Decrypt(k KeyPair, token []byte) ([]byte, error) {
 	return text, err
 }
 
-// ExportKeyPair gives the private key with its certificate as encrypted PKCS #8
-// (format "pkcs8") or PKCS #12 ("pkcs12").
-func (s *Session) ExportKeyPair(ctx context.Context, id, format string, passphrase []byte) (out []byte, err error) {
-	if len(passphrase) < 12 {
-		return nil, errors.New("the passphrase must have at least 12 characters: the file holds a private key")
+// The formats of an exported key pair.
+const (
+	ExportPKCS8  = "pkcs8"  // the private key as encrypted PKCS #8, in PEM
+	ExportPKCS12 = "pkcs12" // with the certificate and its issuers
+)
+
+// minPassphrase is how many characters protect an exported private key.
+const minPassphrase = 12
+
+// KeyPairExport says which key pair is exported, and how.
+type KeyPairExport struct {
+	KeyPair    string // its identity
+	Format     string // ExportPKCS8 or ExportPKCS12
+	Passphrase []byte
+}
+
+// ExportKeyPair returns a private key, encrypted with a passphrase.
+func (s *Session) ExportKeyPair(ctx context.Context, x KeyPairExport) (out []byte, err error) {
+	if len(x.Passphrase) < minPassphrase {
+		return nil, fmt.Errorf("the passphrase must have at least %d characters: the file holds a private key", minPassphrase)
 	}
 	if s.reason == "" {
 		return nil, errors.New("say why the private key leaves the registry (--reason)")
 	}
-	err = s.Change(ctx, Entry{Action: ActionKeyExport, Subject: "key/" + id}, func(tx Tx, entry *Entry) error {
-		k, err := tx.KeyPair(id)
+	err = s.Change(ctx, Entry{Action: ActionKeyExport, Subject: "key/" + x.KeyPair}, func(tx Tx, entry *Entry) error {
+		k, err := tx.KeyPair(x.KeyPair)
 		if err != nil {
-			return fmt.Errorf("key pair %s: %w", id, err)
+			return fmt.Errorf("key pair %s: %w", x.KeyPair, err)
 		}
-		entry.Partner, entry.Environment, entry.After = k.Partner, k.Environment, map[string]string{"format": format}
+		entry.Partner, entry.Environment, entry.After = k.Partner, k.Environment, map[string]string{"format": x.Format}
 		key, err := s.Registry.unseal(k)
 		if err != nil {
 			return err
 		}
-		switch format {
-		case "pkcs8":
-			out, err = keyfile.EncodePrivate(key, passphrase)
+		switch x.Format {
+		case ExportPKCS8:
+			out, err = keyfile.EncodePrivate(key, x.Passphrase)
 			return err
-		case "pkcs12":
+		case ExportPKCS12:
 			c, err := tx.Certificate(k.Certificate)
 			if err != nil {
 				return err
@@ -137,10 +152,10 @@ func (s *Session) ExportKeyPair(ctx context.Context, id, format string, passphra
 			if err != nil {
 				return err
 			}
-			out, err = keyfile.EncodePKCS12(key, chain, passphrase)
+			out, err = keyfile.EncodePKCS12(key, chain, x.Passphrase)
 			return err
 		}
-		return fmt.Errorf("format %q is not known; use pkcs8 or pkcs12", format)
+		return fmt.Errorf("format %q is not known; use %s or %s", x.Format, ExportPKCS8, ExportPKCS12)
 	})
 	return out, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/testkey"
@@ -94,7 +95,7 @@ func permissionsOfPartners() []permission {
 			return s.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
 		}},
 		{"partner.export", ours, `key pair "k-none": not found`, exchanging(func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Export(ctx, "k-none", "acme", "", nil))
+			return only(x.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: "k-none", Partner: "acme"}}))
 		})},
 		{"environment.add", ours, nobody, func(ctx context.Context, s *registry.Session) error {
 			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired})
@@ -103,13 +104,13 @@ func permissionsOfPartners() []permission {
 			return s.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, nil)
 		}},
 		{"contact.set", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.SetContact(ctx, "nobody", "PROD", registry.Contact{})
+			return s.SetContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, registry.Contact{})
 		}},
 		{"contact.remove", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.RemoveContact(ctx, "nobody", "PROD", "a@b.example")
+			return s.RemoveContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, "a@b.example")
 		}},
 		{"apikey.issue", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return second(s.IssueAPIKey(ctx, "nobody", "PROD", "", sealane.SealingRequired))
+			return second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "nobody", Environment: "PROD", Sealing: sealane.SealingRequired}))
 		}},
 		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, s *registry.Session) error {
 			return s.WithReason("lost").RevokeAPIKey(ctx, "a-none")
@@ -134,7 +135,7 @@ func permissionsOfKeys(t *testing.T) []permission {
 			return err
 		}},
 		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return only(s.WithReason("moves").ExportKeyPair(ctx, "k-none", "pkcs8", []byte("a long passphrase")))
+			return only(s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: "k-none", Format: "pkcs8", Passphrase: []byte("a long passphrase")}))
 		}},
 		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
 			return s.MovePair(ctx, "k-none", registry.Active, false)
@@ -162,23 +163,29 @@ func permissionsOfExchange(t *testing.T) []permission {
 		return permission{action, may, says, exchanging(step)}
 	}
 	return []permission{
-		step("exchange.offer", ours, noPair, func(ctx context.Context, x exchange.Exchange) error { return only(x.Offer(ctx, "k-none", "acme")) }),
-		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Alias(ctx, "c-none", "name", "") }),
+		step("exchange.offer", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Offer(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"}))
+		}),
+		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return x.SetKeyID(ctx, exchange.KeyIDChange{ID: "c-none", KeyID: "name"})
+		}),
 		step("exchange.receive", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
 			_, _, err := x.Receive(ctx, exchange.Incoming{Partner: "nobody", Environment: "PROD", Data: leaf.Raw})
 			return err
 		}),
 		{"exchange.alarm", ours, "", func(ctx context.Context, s *registry.Session) error {
-			return only(s.RecordLeak(ctx, "acme", "PROD", keyfile.Leak{}, nil))
+			return only(s.RecordLeak(ctx, registry.LeakedKey{Partner: "acme", Environment: "PROD", Leak: keyfile.Leak{}}))
 		}},
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.MatchChecksum(ctx, "c-none", strings.Repeat("00", 32)))
+			return only(x.MatchChecksum(ctx, exchange.Comparison{Certificate: "c-none", Checksum: strings.Repeat("00", 32)}))
 		}),
 		{"exchange.mismatch", ours, "inside", inside("exchange.mismatch")},
 		step("exchange.challenge", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Challenge(ctx, "c-none", false))
 		}),
-		step("exchange.prove", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Prove(ctx, "c-none", "answer") }),
+		step("exchange.prove", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return x.Prove(ctx, exchange.Proof{Certificate: "c-none", Answer: "answer"})
+		}),
 		step("exchange.answer", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Answer(ctx, []byte("a.b.c.d.e"), "nobody"))
 		}),
@@ -192,7 +199,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 		step("exchange.stage", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Stage(ctx, "c-none") }),
 		step("exchange.activate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Activate(ctx, "c-none") }),
 		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
-			return x.MarkInstalled(ctx, "k-none", "acme")
+			return x.MarkInstalled(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"})
 		}),
 	}
 }

@@ -46,7 +46,7 @@ func TestRecordOfACertificate(t *testing.T) {
 		c, err = tx.Certificate(c.ID)
 		return err
 	}))
-	_, err = x.MatchChecksum(ctx, c.ID, cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex)
+	_, err = x.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex})
 	must(t, err)
 	if len(c.Chain) != 1 {
 		t.Fatalf("%d issuers were kept", len(c.Chain))

@@ -93,9 +93,9 @@ func TestWhatIsAgreedMustBeSaid(t *testing.T) {
 	refused(t, "no-such", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}))
 	refused(t, "required or optional", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}))
 	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}))
-	refused(t, "required or optional", second(s.IssueAPIKey(ctx, "acme", "PROD", "", "")))
-	refused(t, "mail address", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: registry.Primary, Email: "nobody"}))
-	refused(t, "role", s.SetContact(ctx, "acme", "PROD", registry.Contact{Role: "boss", Email: "a@b.example"}))
+	refused(t, "required or optional", second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD"})))
+	refused(t, "mail address", s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, registry.Contact{Role: registry.Primary, Email: "nobody"}))
+	refused(t, "role", s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, registry.Contact{Role: "boss", Email: "a@b.example"}))
 
 	// An unsigned dialect says how its caller is known.
 	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}))
@@ -181,25 +181,25 @@ func TestKeyPairs(t *testing.T) {
 	}
 	refused(t, "can't become destroyed", s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
 
-	exported, err := s.WithReason("moves").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
+	exported, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	key, _, err := keyfile.ParsePrivate(exported, []byte("a long passphrase"))
 	must(t, err)
-	p12, err := s.WithReason("moves").ExportKeyPair(ctx, k.ID, "pkcs12", []byte("a long passphrase"))
+	p12, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12", Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}
-	_, err = s.WithReason("moves").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("short"))
+	_, err = s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("short")})
 	refused(t, "12 characters", err)
-	_, err = s.ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
+	_, err = s.ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
 	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Retired, false))
 	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
-	_, err = s.WithReason("back?").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
+	_, err = s.WithReason("back?").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.
 	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV"}, key, info.Certificates)
@@ -210,7 +210,7 @@ func TestKeyPairs(t *testing.T) {
 func TestRecordHoldsNoSecret(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	_, api, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired)
+	_, api, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingRequired})
 	must(t, err)
 	person, err := s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}})
 	must(t, err)
@@ -271,9 +271,9 @@ func TestNoRecordNoChange(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	required, key, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingRequired)
+	required, key, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingRequired})
 	must(t, err)
-	_, loose, err := s.IssueAPIKey(ctx, "acme", "PROD", "", sealane.SealingOptional)
+	_, loose, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingOptional})
 	must(t, err)
 	before, err := s.Registry.Snapshot(ctx)
 	must(t, err)
@@ -296,7 +296,7 @@ func TestSnapshot(t *testing.T) {
 	if _, _, err := after.ByAPIKey(key); !errors.Is(err, lanes.ErrUnknownAPIKey) {
 		t.Errorf("a revoked key: %v", err)
 	}
-	if _, err := after.Lane("acme", "DEV"); !errors.Is(err, registry.ErrNotFound) {
+	if _, err := after.Lane(lanes.Name{Partner: "acme", Environment: "DEV"}); !errors.Is(err, registry.ErrNotFound) {
 		t.Errorf("no such lane: %v", err)
 	}
 
@@ -320,7 +320,10 @@ func TestInventory(t *testing.T) {
 	k, c, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
 	must(t, err)
 	var rows []registry.InventoryRow
-	must(t, s.Registry.Inventory(ctx, func(r registry.InventoryRow) error { rows = append(rows, r); return nil }))
+	for row, err := range s.Registry.Inventory(ctx) {
+		must(t, err)
+		rows = append(rows, row)
+	}
 	if len(rows) != 1 || rows[0].ID != c.ID || rows[0].Kind != "key pair "+k.ID || rows[0].Custodian != "anna" || rows[0].Strength != "RSA 2048" ||
 		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged || rows[0].NotAfter.IsZero() {
 		t.Errorf("%+v", rows)

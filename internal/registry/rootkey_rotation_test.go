@@ -78,7 +78,7 @@ func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 		t.Errorf("a lane from before: %v", err)
 	}
 	must(t, s.Registry.UseRoot(t.Context(), next))
-	_, err = s.WithReason("look").ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"))
+	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
 		t.Errorf("recorded: %s", got)
@@ -181,7 +181,7 @@ func TestRotationTakesLatecomersAlong(t *testing.T) {
 		t.Errorf("recorded: %s", got)
 	}
 	must(t, s.Registry.UseRoot(t.Context(), next))
-	_, err := s.WithReason("look").ExportKeyPair(t.Context(), late.ID, "pkcs8", []byte("a long passphrase"))
+	_, err := s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	must(t, err)
 }
 

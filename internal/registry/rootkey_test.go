@@ -44,7 +44,7 @@ func TestRootKey(t *testing.T) {
 		return nil
 	}))
 	for _, id := range ids[1:] {
-		_, err := s.WithReason("look").ExportKeyPair(ctx, id, "pkcs8", []byte("a long passphrase"))
+		_, err := s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: id, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 		if !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -108,7 +108,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 		t.Errorf("the old root key: %v", err)
 	}
 	must(t, s.SetRoot(t.Context(), next, nil))
-	_, err = s.WithReason("look").ExportKeyPair(t.Context(), k.ID, "pkcs8", []byte("a long passphrase"))
+	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	t.Logf("killed %d times", killed)
 }
@@ -190,7 +190,7 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	must(t, s.Registry.UseRoot(ctx, again))
-	_, err = s.WithReason("look").ExportKeyPair(ctx, k.ID, "pkcs8", []byte("a long passphrase"))
+	_, err = s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if _, pending, err = s.Registry.RootParameters(ctx); err != nil || len(pending) != 0 {
 		t.Errorf("something is still pending: %v", err)
