@@ -14,8 +14,10 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
 )
@@ -99,11 +101,8 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 func FuzzLaneAgainstGoJOSE(f *testing.F) {
 	k := fixedKeys(f)
 	var lanes []*sealane.Lane
-	for _, name := range []string{"riskos", "rdx"} {
-		dialect, err := profile.Load(name)
-		if err != nil {
-			f.Fatal(err)
-		}
+	other := testlane.Profile(f, "riskos", alg.RS256.Name, alg.PS256.Name, alg.A256GCM.Name, alg.A128CBCHS256.Name)
+	for i, dialect := range []*profile.Profile{testlane.Profile(f, "riskos"), testlane.Profile(f, "rdx"), other} {
 		c := sealane.Config{Profile: dialect, Side: sealane.ServerSide, Ours: testkey.Ours(f, ourKeyID, k.recipient), Theirs: testkey.Theirs(f, peerKeyID, k.signer)}
 		if dialect.Request.Sign == nil {
 			c.SenderAuth, c.AcceptRSAOAEP = sealane.SenderUnauthenticated, "the peer's library is old"
@@ -115,22 +114,25 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 		lanes = append(lanes, l)
 		m := malform.Material{Payload: []byte(`{"id":"1"}`), Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: peerKeyID, RecipientID: ourKeyID,
 			Other: testkey.Fixed(), Nested: dialect.Request.Sign != nil}
-		for _, code := range append(malform.Codes(), "") {
-			if strings.HasSuffix(string(code), "too-large") || !m.Nested && (code.Layer() == fault.JWS || code.Layer() == "sign") {
+		m.Content, _ = alg.Contents.Find(dialect.Request.Encrypt.Enc.Seal)
+		if m.Nested {
+			m.Signature, _ = alg.Signatures.Find(dialect.Request.Sign.Alg.Seal)
+		}
+		made := map[fault.Code]bool{}
+		for _, v := range append(malform.VariantsOf(m), malform.Variant{}) { // the last has no fault
+			if made[v.Code] || strings.HasSuffix(string(v.Code), "too-large") {
 				continue
 			}
-			token, err := malform.Make(code, m)
+			made[v.Code] = true
+			token, err := v.Make(m)
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(!m.Nested, token, uint16(0), byte(0))
+			f.Add(byte(i), token, uint16(0), byte(0))
 		}
 	}
-	f.Fuzz(func(t *testing.T, encryptedOnly bool, token []byte, at uint16, flip byte) {
-		l := lanes[0]
-		if encryptedOnly {
-			l = lanes[1]
-		}
+	f.Fuzz(func(t *testing.T, lane byte, token []byte, at uint16, flip byte) {
+		l := lanes[int(lane)%len(lanes)]
 		token = bytes.Clone(token)
 		if len(token) > 0 {
 			token[int(at)%len(token)] ^= flip
@@ -142,11 +144,15 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 			}
 			return
 		}
-		algorithms := l.Inbound().Direction().Encrypt.Alg.Open
-		if encryptedOnly {
+		direction := l.Inbound().Direction()
+		algorithms := direction.Encrypt.Alg.Open
+		j := job{Signed: direction.Sign != nil, Content: direction.Encrypt.Enc.Seal, Input: token}
+		if j.Signed {
+			j.Signature = direction.Sign.Alg.Seal
+		} else {
 			algorithms = append(slices.Clone(algorithms), "RSA-OAEP")
 		}
-		payload, theirs := k.byGoJOSEAllowing(algorithms, !encryptedOnly, string(token))
+		payload, theirs := k.byGoJOSEAllowing(algorithms, j)
 		if theirs != nil && !knownToRefuse(theirs) || theirs == nil && !bytes.Equal(payload, m.Payload()) {
 			t.Errorf("%s opens it as %q, go-jose as %q: %v\n%s", l.Name(), m.Payload(), payload, theirs, token)
 		}
@@ -154,10 +160,11 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 }
 
 // byGoJOSEAllowing opens with whichever of the algorithms fits.
-func (k *fixed) byGoJOSEAllowing(algorithms []string, signed bool, token string) (payload []byte, err error) {
-	for _, alg := range algorithms {
+func (k *fixed) byGoJOSEAllowing(algorithms []string, j job) (payload []byte, err error) {
+	j.Private, j.Public = k.recipient, &k.signer.PublicKey
+	for _, j.KeyEncryption = range algorithms {
 		var got opened
-		if got, err = (goJOSE{}).Open(job{Signed: signed, KeyEncryption: alg, Private: k.recipient, Public: &k.signer.PublicKey, Input: []byte(token)}); err == nil {
+		if got, err = (goJOSE{}).Open(j); err == nil {
 			return got.Payload, nil
 		}
 	}

@@ -70,7 +70,7 @@ func whole(m malform.Material) ([]byte, error) { return malform.Make("", m) }
 // forged makes one of internal/forge's faults.
 func forged(code fault.Code, name string) kind {
 	return func(m malform.Material) ([]byte, error) {
-		for _, v := range malform.Variants() {
+		for _, v := range malform.VariantsOf(m) {
 			if v.Code == code && v.Name == name {
 				return v.Make(m)
 			}
@@ -85,6 +85,9 @@ func cekOf(n int) kind {
 		token, err := whole(m)
 		if err != nil {
 			return nil, err
+		}
+		if m.Content.CEK == n {
+			n-- // the right length; one less is there anyway
 		}
 		cek := make([]byte, n)
 		rand.Read(cek)

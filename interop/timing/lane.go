@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
@@ -22,9 +23,13 @@ const (
 )
 
 // parties have the keys of one run.
-type parties struct{ customer, provider, stranger *rsa.PrivateKey }
+type parties struct {
+	customer, provider, stranger *rsa.PrivateKey
+	content                      *alg.Content
+}
 
 func newParties() (p parties, err error) {
+	p.content = alg.A256GCM
 	for _, key := range []**rsa.PrivateKey{&p.customer, &p.provider, &p.stranger} {
 		if *key, err = rsa.GenerateKey(rand.Reader, bits); err != nil {
 			return parties{}, err
@@ -35,7 +40,7 @@ func newParties() (p parties, err error) {
 
 func (p parties) material() malform.Material {
 	return malform.Material{Signer: p.customer, SignerID: customerID, Recipient: &p.provider.PublicKey, RecipientID: providerID,
-		Other: p.stranger, Nested: true}
+		Other: p.stranger, Nested: true, Content: p.content}
 }
 
 // none is the choice of no RSA at all; see recalled.
@@ -74,6 +79,9 @@ func (p parties) lane(by *rsaengine.Engine, private keyring.Private) (*sealane.L
 	dialect, err := profile.Load("riskos")
 	if err != nil {
 		return nil, err
+	}
+	for _, d := range []*profile.Direction{&dialect.Request, &dialect.Response} {
+		d.Encrypt.Enc = profile.Algorithms{Seal: p.content.Name, Open: []string{p.content.Name}}
 	}
 	operations, err := by.PublicOps(&p.customer.PublicKey)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Timing compares how long it takes to refuse tokens that fail for different
-// reasons: the OAEP decoding fails, what it gives is no key for A256GCM, or the
+// reasons: the OAEP decoding fails, what it returns is no key for the content encryption, or the
 // tag does not match. Whoever measures our answers must not tell these apart
 // (RFC 7516, section 11.5). It prints the tables of docs/threat-model.md; see
 // ../timing.sh.
@@ -25,6 +25,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/rsaengine"
 )
 
@@ -32,6 +33,7 @@ import (
 type plan struct {
 	opens, exchanges, tokens int
 	engines                  []string
+	enc                      string // empty: the profile's
 }
 
 func main() {
@@ -40,6 +42,7 @@ func main() {
 	flag.IntVar(&p.exchanges, "http", 10_000, "`requests` per class over HTTP with each engine; 0: none")
 	flag.IntVar(&p.tokens, "tokens", 512, "different `tokens` per class")
 	engines := flag.String("rsa", strings.Join([]string{rsaengine.OpenSSL, rsaengine.Go, none}, ","), "what does RSA, a `list`")
+	flag.StringVar(&p.enc, "enc", "", "content encryption in place of the profile's, such as A128CBC-HS256: a `name`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "timing: %q is not a flag\n", flag.Arg(0))
@@ -76,13 +79,20 @@ func (p plan) run(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if p.enc != "" {
+		list, err := alg.Contents.Select([]string{p.enc})
+		if err != nil {
+			return err
+		}
+		keys.content = list[0]
+	}
 	progress("making %d tokens for each class", p.tokens)
 	pools, err := makePools(ctx, keys, p.tokens)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s, %s.\nRSA-%d, payload %d bytes, %d tokens per class, each of %d bytes.\n", time.Now().UTC().Format(time.DateOnly), machine(),
-		bits, payloadSize, p.tokens, len(pools[0].tokens[0]))
+	fmt.Fprintf(w, "%s, %s.\nRSA-%d, payload %d bytes under %s, %d tokens per class, each of %d bytes.\n", time.Now().UTC().Format(time.DateOnly), machine(),
+		bits, payloadSize, keys.content, p.tokens, len(pools[0].tokens[0]))
 	fmt.Fprintf(w, "A t, or a rank or sign statistic, of %.1f or more (the threshold of TVLA and dudect) tells a pair apart.\n", threshold)
 	fmt.Fprint(w, "\"t ≤ 90 %\" is of the lower 90 % of both. Brackets: 99 % confidence. A minus: the second takes longer.\n\n")
 	fmt.Fprintln(w, "| class | tokens |\n|---|---|")

@@ -40,6 +40,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunOfCBC goes through it with a tag that is checked before anything is decrypted.
+func TestRunOfCBC(t *testing.T) {
+	for _, enc := range []string{"A128CBC-HS256", "A256CBC-HS512"} {
+		var out bytes.Buffer
+		if err := (plan{opens: leastOpens, exchanges: leastOpens, tokens: 7, engines: []string{none}, enc: enc}).run(t.Context(), &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "under "+enc) {
+			t.Error(out.String())
+		}
+	}
+	if err := (plan{opens: leastOpens, tokens: 7, engines: []string{none}, enc: "A192GCM"}).run(t.Context(), new(bytes.Buffer)); err == nil {
+		t.Error("A192GCM is measured")
+	}
+}
+
 func TestRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
