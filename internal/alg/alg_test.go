@@ -41,7 +41,7 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, c := range alg.Contents {
-		if got, ok := alg.Contents.Find(c.Name); !ok || got != c || c.IV > alg.MaxIV || c.Tag > alg.MaxTag {
+		if got, ok := alg.Contents.Find(c.Name); !ok || got != c || c.CEK > alg.MaxCEK || c.IV > alg.MaxIV || c.Tag > alg.MaxTag {
 			t.Errorf("%s: %+v", c, got)
 		}
 	}

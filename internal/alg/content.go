@@ -37,6 +37,7 @@ var (
 
 // The longest in the table, in bytes.
 const (
+	MaxCEK = 64
 	MaxIV  = 16
 	MaxTag = 32
 )

@@ -30,7 +30,7 @@ var proseAbout = map[string][]string{
 
 // noPrimitives are the packages that must leave hashing and encryption to the
 // table: they may not import what does them.
-var noPrimitives = []string{".", "profile", "keyring", "sealhttp", "internal/jose"}
+var noPrimitives = []string{".", "profile", "sealhttp", "internal/jose"}
 
 var primitives = regexp.MustCompile(`^crypto/(aes|cipher|hmac|md5|sha1|sha256|sha3|sha512)$`)
 

@@ -198,6 +198,7 @@ func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which in
 
 // findCEK overwrites cek with the first content encryption key that keys return.
 func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fits bool, broken error) {
+	var none [alg.MaxCEK]byte // in place of a key; making one would take longer than to use one
 	which = -1
 	for i, key := range keys {
 		pub, ok := key.Public().(*rsa.PublicKey)
@@ -212,7 +213,7 @@ func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fit
 		}
 		if len(got) != len(cek) { // also when err is ErrDecryption
 			clear(got)
-			got = make([]byte, len(cek))
+			got = none[:len(cek)]
 			err = rsa.ErrDecryption
 		}
 		good := 0
