@@ -157,7 +157,7 @@ func auditExport(flags *registryFlags) *cobra.Command {
 func auditAnchor(flags *registryFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "anchor",
-		Short: "Write the record's head to its anchors, even if it is not due; for a timer",
+		Short: "Write the record's head to its anchors, also to those that have it; for a timer",
 		Args:  cobra.NoArgs,
 	}
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, _ []string) error {

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,8 +24,6 @@ import (
 type registryFlags struct {
 	db, rootKey, tokenFile string
 	anchors                []string
-	anchorEvery            int
-	anchorInterval         time.Duration
 	json                   bool
 	reason                 string
 
@@ -52,10 +49,6 @@ func (f *registryFlags) addTo(set *pflag.FlagSet) {
 	set.StringArrayVar(&f.anchors, "anchor", nil,
 		"second place for the audit log's head: file:PATH, syslog:, https://… "+
 			"(default $SEALANE_ANCHOR, several with blanks between)")
-	set.IntVar(&f.anchorEvery, "anchor-every", 0,
-		"write the head after this number of changes; 0: after each, unless there is an interval")
-	set.DurationVar(&f.anchorInterval, "anchor-interval", 0,
-		"write the head when this time has passed since the last, such as 1h")
 	set.BoolVar(&f.json, "json", false, "write JSON for programs")
 	set.StringVar(&f.reason, "reason", "", "reason for the change, for the audit log")
 }
@@ -192,7 +185,7 @@ func (f *registryFlags) anchor(c *cobra.Command, r *registry.Registry) error {
 	if len(addresses) == 0 {
 		return nil
 	}
-	a := &audit.Anchorer{Every: f.anchorEvery, Interval: f.anchorInterval}
+	a := &audit.Anchorer{}
 	for _, address := range addresses {
 		one, err := audit.OpenAnchor(address)
 		if err != nil {

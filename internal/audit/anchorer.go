@@ -9,80 +9,95 @@ import (
 	"time"
 )
 
-// Anchorer writes the head to its anchors at a pace. It has no clockwork of its
-// own: the owner calls [Anchorer.Head] after each change, and from time to time
-// where there is an Interval. The members must not change after the first call.
+// Anchorer writes each new head to its anchors. Its fields must not change after the first
+// call.
 type Anchorer struct {
 	Anchors []Anchor
-	// A head is due when it is Every records behind the one that was written last,
-	// or Interval has passed since. Both zero: every head is due.
-	Every    int
-	Interval time.Duration
-	Now      func() time.Time // nil: time.Now
+	// Earlier is what an earlier process knew, see Status. An anchor that failed then is not
+	// tried again before a minute has passed.
+	Earlier []AnchorStatus
+	Now     func() time.Time // nil: time.Now
 
 	once   sync.Once
-	states []state
+	states []anchorState
 }
 
-type state struct {
-	putting sync.Mutex // one head after the other
-	mu      sync.Mutex // guards status, and is never held while putting
-	status  AnchorStatus
-	told    bool // by Resume: nobody here has written status.Last; guarded by putting
+// retryAfter is how long an anchor that failed is left alone, so that one that hangs does not
+// hold up every change.
+const retryAfter = time.Minute
+
+type anchorState struct {
+	putting sync.Mutex // held while a head is written, so that heads come in order
+	written Head       // the last head that was written here; guarded by putting
+
+	mu     sync.Mutex // never held while a head is written
+	status AnchorStatus
 }
 
-func (s *state) look() AnchorStatus {
+func (s *anchorState) look() AnchorStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.status
 }
 
-func (s *state) set(now AnchorStatus) {
+func (s *anchorState) set(now AnchorStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status = now
 }
 
-// AnchorStatus is how one anchor is doing.
+// AnchorStatus is what is known of one anchor.
 type AnchorStatus struct {
 	Anchor string    `json:"anchor"`
-	Last   Head      `json:"last"` // the head that it has; Seq 0: none yet
+	Last   Head      `json:"last"` // the last head that was written; Seq 0: none yet
 	At     time.Time `json:"at"`   // when that was written
-	// Failed is why the newest head could not be written, and Since when that began.
+	// Failed is why the newest head could not be written, Since when that began, and Tried
+	// when it was tried last.
 	Failed string    `json:"failed,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
+	Tried  time.Time `json:"tried,omitzero"`
 }
+
+// Check returns a contradiction where the log can't be the one whose head was written to the
+// anchor: it is shorter, or has another record there.
+func (s AnchorStatus) Check(log Log) (contradiction, err error) {
+	if s.Last.Seq <= 0 {
+		return nil, nil
+	}
+	head, err := log.AuditHead()
+	if err != nil {
+		return nil, err
+	}
+	if s.Last.Seq > head.Seq {
+		return fmt.Errorf("anchor %s: record %d is said to be written there already, and the log ends before it: "+
+			"the log was cut or restored, or the stored status changed; "+
+			"verify the log against the anchor (sealane audit verify --heads)", s.Anchor, s.Last.Seq), nil
+	}
+	records, err := log.AuditRecords(s.Last.Seq-1, 1)
+	if err == nil && (len(records) == 0 || !bytes.Equal(records[0].Hash, s.Last.Hash)) {
+		return fmt.Errorf("anchor %s: record %d: %w", s.Anchor, s.Last.Seq, errRewritten), nil
+	}
+	return nil, err
+}
+
+var errRewritten = errors.New("another hash was written for it before: the chain was rewritten; verify the log")
 
 func (a *Anchorer) start() {
 	a.once.Do(func() {
-		a.states = make([]state, len(a.Anchors))
+		a.states = make([]anchorState, len(a.Anchors))
 		for i, anchor := range a.Anchors {
-			a.states[i].status.Anchor = anchor.String()
+			status := AnchorStatus{Anchor: anchor.String()}
+			for _, e := range a.Earlier {
+				if e.Anchor == status.Anchor {
+					status = e
+				}
+			}
+			a.states[i].status = status
 		}
 	})
 }
 
-// Resume tells what an earlier process knew ([Anchorer.Status]), so that the pace
-// goes on across processes. What was never told is due at the first call. Whoever
-// keeps the status in between may have changed it: it sets the pace, and a head that
-// contradicts it is an error, and written all the same. So it must be told before
-// the head is taken, not behind.
-func (a *Anchorer) Resume(earlier []AnchorStatus) {
-	a.start()
-	for i := range a.states {
-		s := &a.states[i]
-		s.putting.Lock()
-		for _, e := range earlier {
-			if now := s.look(); e.Anchor == now.Anchor && e.Last.Seq > now.Last.Seq {
-				s.set(e)
-				s.told = true
-			}
-		}
-		s.putting.Unlock()
-	}
-}
-
-// Status tells how each anchor is doing, in the order of Anchors.
+// Status returns what is known of each anchor, in the order of Anchors.
 func (a *Anchorer) Status() []AnchorStatus {
 	a.start()
 	all := make([]AnchorStatus, len(a.states))
@@ -92,17 +107,15 @@ func (a *Anchorer) Status() []AnchorStatus {
 	return all
 }
 
-// Head takes the present head and writes it to those anchors for which it is due,
-// all at once. Each has its own pace: one that failed is due again at the next
-// call, and does not hold the others. The errors come joined.
+// Head writes the present head to all anchors at once, but not to one that failed less than a
+// minute ago. That is an error too. The errors come joined.
 //
-// A head with the number, but not the hash, of one that was written is an error:
-// the chain was rewritten. One with a lower number is passed over, because calls
-// may overtake one another; a log that was cut is found by [Verify].
+// A head with the number, but not the hash, of one that was written is an error: the chain was
+// rewritten. One that was overtaken by another call is not written. A log that was cut is found
+// by [Verify].
 func (a *Anchorer) Head(ctx context.Context, h Head) error { return a.all(ctx, h, false) }
 
-// Write is Head for all anchors, whether it is due or not, and whether they have it
-// already or not.
+// Write is Head for all anchors, also those that failed or have the head already.
 func (a *Anchorer) Write(ctx context.Context, h Head) error { return a.all(ctx, h, true) }
 
 func (a *Anchorer) all(ctx context.Context, h Head, always bool) error {
@@ -123,58 +136,35 @@ func (a *Anchorer) one(ctx context.Context, i int, h Head, always bool) error {
 	s := &a.states[i]
 	s.putting.Lock()
 	defer s.putting.Unlock()
-	status := s.look()
-	wrong := contradiction(status.Last, h, s.told)
-	if wrong != nil {
-		wrong = refused(a.Anchors[i], h, wrong)
-		if !s.told {
-			return wrong
-		}
-		status.Last, always = Head{}, true
-	}
-	now := time.Now
-	if a.Now != nil {
-		now = a.Now
-	}
-	at := now()
-	if status.Last.Seq > h.Seq || !always && (status.Last.Seq == h.Seq || !a.due(status, h, at)) {
+	switch {
+	case h.Seq == s.written.Seq && !bytes.Equal(h.Hash, s.written.Hash):
+		return refused(a.Anchors[i], h, errRewritten)
+	case h.Seq < s.written.Seq, h.Seq == s.written.Seq && !always:
 		return nil
+	}
+	status, now := s.look(), a.now()
+	// A clock that was set back must not keep an anchor waiting.
+	if passed := now.Sub(status.Tried); status.Failed != "" && !always && passed >= 0 && passed < retryAfter {
+		return refused(a.Anchors[i], h, fmt.Errorf("it was not tried, because it failed %s ago: %s",
+			passed.Round(time.Second), status.Failed))
 	}
 	err := a.Anchors[i].Put(ctx, h)
 	if err == nil {
-		status = AnchorStatus{Anchor: status.Anchor, Last: h, At: at}
-		s.told = false
-	} else {
-		if status.Failed == "" {
-			status.Since = at
-		}
-		status.Failed = err.Error()
+		s.written = h
+		s.set(AnchorStatus{Anchor: status.Anchor, Last: h, At: now})
+		return nil
 	}
+	if status.Failed == "" {
+		status.Since = now
+	}
+	status.Failed, status.Tried = err.Error(), now
 	s.set(status)
-	return errors.Join(wrong, err)
+	return err
 }
 
-// contradiction says how the present head can't follow the last one that was
-// written. told is that an earlier process is said to have written it: before this
-// head was taken, so that it can't have been overtaken by it.
-func contradiction(last, h Head, told bool) error {
-	switch {
-	case last.Seq == h.Seq && !bytes.Equal(last.Hash, h.Hash):
-		return errors.New("another hash was written for it before: the chain was rewritten; verify the log")
-	case last.Seq > h.Seq && told:
-		return fmt.Errorf("record %d is said to be written there already, and the log ends before it: the log was cut or restored, or the stored status changed; verify the log against the anchor (sealane audit verify --heads)", last.Seq)
+func (a *Anchorer) now() time.Time {
+	if a.Now == nil {
+		return time.Now()
 	}
-	return nil
-}
-
-// A clock that was set back must not stop the pace.
-func (a *Anchorer) due(s AnchorStatus, h Head, now time.Time) bool {
-	if s.Last.Seq == 0 || s.Failed != "" || a.Every <= 0 && a.Interval <= 0 {
-		return true
-	}
-	if a.Every > 0 && h.Seq-s.Last.Seq >= int64(a.Every) {
-		return true
-	}
-	passed := now.Sub(s.At)
-	return a.Interval > 0 && (passed >= a.Interval || passed < 0)
+	return a.Now()
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,72 +20,89 @@ func contextFor(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), 20*time.Second)
 }
 
-// TestPace: which of twelve heads are written, one each minute.
-func TestPace(t *testing.T) {
+// TestEachHead: every head is written once to each anchor.
+func TestEachHead(t *testing.T) {
 	m := write(t, 12)
-	for _, c := range []struct {
-		name     string
-		every    int
-		interval time.Duration
-		want     []int64
-	}{
-		{"each", 0, 0, []int64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}},
-		{"every fifth", 5, 0, []int64{1, 6, 11}},
-		{"every four minutes", 0, 4 * time.Minute, []int64{1, 5, 9}},
-		{"the sooner", 5, 4 * time.Minute, []int64{1, 5, 9}},
-		{"the other sooner", 3, 4 * time.Minute, []int64{1, 4, 7, 10}},
-	} {
-		path := filepath.Join(t.TempDir(), "heads")
-		now := start
-		a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Every: c.every, Interval: c.interval, Now: func() time.Time { return now }}
-		if err := a.Head(t.Context(), audit.Head{}); err != nil { // nothing is recorded yet
-			t.Error(err)
-		}
-		for seq := 1; seq <= 12; seq++ {
-			for range 2 { // the second tells nothing new
-				if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
-					t.Error(err)
-				}
-			}
-			if seq == 6 { // another process goes on
-				saved, err := json.Marshal(a.Status())
-				var earlier []audit.AnchorStatus
-				if err != nil || json.Unmarshal(saved, &earlier) != nil {
-					t.Fatal(string(saved), err)
-				}
-				a = &audit.Anchorer{Anchors: a.Anchors, Every: c.every, Interval: c.interval, Now: a.Now}
-				a.Resume(earlier)
-			}
-			now = now.Add(time.Minute)
-		}
-		heads, _ := read(t, path)
-		var got []int64
-		for _, h := range heads {
-			got = append(got, h.Seq)
-		}
-		if !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %v", c.name, got)
-		}
-	}
-}
-
-func TestClockSetBack(t *testing.T) {
-	m := write(t, 2)
 	path := filepath.Join(t.TempDir(), "heads")
-	now := start
-	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Interval: time.Hour, Now: func() time.Time { return now }}
-	for seq := 1; seq <= 2; seq++ {
-		if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
-			t.Error(err)
-		}
-		now = now.AddDate(-1, 0, 0)
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}}
+	if err := a.Head(t.Context(), audit.Head{}); err != nil { // nothing is recorded yet
+		t.Error(err)
 	}
-	if heads, _ := read(t, path); len(heads) != 2 {
-		t.Error(heads)
+	for seq := 1; seq <= 12; seq++ {
+		for range 2 { // the second tells nothing new
+			if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	heads, _ := read(t, path)
+	for i, h := range heads {
+		if h.Seq != int64(i+1) {
+			t.Errorf("head %d at place %d", h.Seq, i+1)
+		}
+	}
+	if status := a.Status(); len(heads) != 12 || status[0].Last.Seq != 12 {
+		t.Errorf("%d heads, %+v", len(heads), status)
 	}
 }
 
-// TestOneFails: it is tried again at each change, and the others keep their pace.
+// TestHangingAnchorIsRemembered: an anchor that failed is not tried again for a minute, by
+// this process or the next one, because each try may take as long as a time-out. Whoever asks
+// for it expressly has it tried.
+func TestHangingAnchorIsRemembered(t *testing.T) {
+	m := write(t, 9)
+	var came atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		came.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	now := start
+	anchor := open(t, server.URL)
+	a := &audit.Anchorer{Anchors: []audit.Anchor{anchor}, Now: func() time.Time { return now }}
+	for i, c := range []struct {
+		after time.Duration
+		again bool // another process goes on
+		write bool
+		tried bool
+	}{
+		{0, false, false, true},
+		{59 * time.Second, false, false, false},
+		{0, true, false, false},
+		{0, true, true, true}, // audit anchor
+		{59 * time.Second, true, false, false},
+		{time.Second, true, false, true},
+		{time.Minute, false, false, true},
+		{-time.Hour, true, false, true}, // the clock was set back
+	} {
+		now = now.Add(c.after)
+		if c.again {
+			saved, err := json.Marshal(a.Status())
+			var earlier []audit.AnchorStatus
+			if err != nil || json.Unmarshal(saved, &earlier) != nil {
+				t.Fatal(string(saved), err)
+			}
+			a = &audit.Anchorer{Anchors: a.Anchors, Earlier: earlier, Now: a.Now}
+		}
+		put := a.Head
+		if c.write {
+			put = a.Write
+		}
+		before := came.Load()
+		err := put(t.Context(), m.headAt(i+1))
+		if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), server.URL) {
+			t.Errorf("step %d: %v", i, err)
+		}
+		if tried := came.Load() != before; tried != c.tried || strings.Contains(err.Error(), "was not tried") == tried {
+			t.Errorf("step %d: tried %t, %v", i, tried, err)
+		}
+		if status := a.Status()[0]; status.Failed == "" || !status.Since.Equal(start) {
+			t.Errorf("step %d: %+v", i, status)
+		}
+	}
+}
+
+// TestOneFails: it is tried again a minute later, and the others are written meanwhile.
 func TestOneFails(t *testing.T) {
 	m := write(t, 9)
 	var down atomic.Bool
@@ -100,7 +116,7 @@ func TestOneFails(t *testing.T) {
 	defer server.Close()
 	path := filepath.Join(t.TempDir(), "heads")
 	now := start
-	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL), open(t, "file:"+path)}, Every: 4, Now: func() time.Time { return now }}
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL), open(t, "file:"+path)}, Now: func() time.Time { return now }}
 	for seq := 1; seq <= 9; seq++ {
 		down.Store(seq >= 5 && seq <= 7)
 		err := a.Head(t.Context(), m.headAt(seq))
@@ -108,16 +124,16 @@ func TestOneFails(t *testing.T) {
 			t.Errorf("record %d: %v", seq, err)
 		}
 		status := a.Status()
-		if failed := status[0].Failed != ""; failed != down.Load() || failed && (!status[0].Since.Equal(start.Add(4*time.Minute)) || status[0].Last.Seq != 1) {
+		if failed := status[0].Failed != ""; failed != down.Load() || failed && (!status[0].Since.Equal(start.Add(4*time.Minute)) || status[0].Last.Seq != 4) {
 			t.Errorf("record %d: %+v", seq, status[0])
 		}
 		now = now.Add(time.Minute)
 	}
-	// 1; 5, 6 and 7 fail; 8.
-	if status := a.Status(); came.Load() != 5 || status[0].Last.Seq != 8 || status[1].Last.Seq != 9 {
+	// 5, 6 and 7 fail.
+	if status := a.Status(); came.Load() != 9 || status[0].Last.Seq != 9 || status[1].Last.Seq != 9 {
 		t.Errorf("%d requests, %+v", came.Load(), status)
 	}
-	if heads, _ := read(t, path); len(heads) != 3 {
+	if heads, _ := read(t, path); len(heads) != 9 {
 		t.Error(heads)
 	}
 }
@@ -194,36 +210,51 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestToldAhead: a status that somebody has put ahead of the log does not stop the
-// anchors; it is said once.
-func TestToldAhead(t *testing.T) {
-	m := write(t, 12)
+// TestCheck: a status that the log contradicts is found, whoever has changed which of them.
+func TestCheck(t *testing.T) {
+	m := write(t, 9)
 	other := append([]byte{1}, m.headAt(9).Hash[1:]...)
-	for name, told := range map[string]audit.Head{
-		"far ahead":        {Seq: 1 << 60, Hash: m.headAt(3).Hash, Time: start},
-		"the next":         {Seq: 10, Hash: m.headAt(10).Hash, Time: start},
-		"with other bytes": {Seq: 9, Hash: other, Time: start},
+	for name, c := range map[string]struct {
+		last audit.Head
+		says string
+	}{
+		"none":             {audit.Head{}, ""},
+		"the head":         {m.headAt(9), ""},
+		"an earlier one":   {m.headAt(3), ""},
+		"far ahead":        {audit.Head{Seq: 1 << 60, Hash: m.headAt(3).Hash, Time: start}, "the log was cut or restored"},
+		"the next":         {audit.Head{Seq: 10, Hash: m.headAt(9).Hash, Time: start}, "the log was cut or restored"},
+		"with other bytes": {audit.Head{Seq: 9, Hash: other, Time: start}, "the chain was rewritten"},
 	} {
-		path := filepath.Join(t.TempDir(), "heads")
-		a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Every: 2}
-		a.Resume([]audit.AnchorStatus{{Anchor: "file:" + path, Last: told, At: start}})
-		if err := a.Head(t.Context(), m.headAt(9)); err == nil || !strings.Contains(err.Error(), "file:"+path) || !strings.Contains(err.Error(), "verify the log") {
-			t.Errorf("%s: %v", name, err)
+		status := audit.AnchorStatus{Anchor: "file:heads", Last: c.last, At: start}
+		contradiction, err := status.Check(m)
+		if err != nil || (contradiction == nil) != (c.says == "") {
+			t.Errorf("%s: %v, %v", name, contradiction, err)
 		}
-		for seq := 10; seq <= 12; seq++ {
-			if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		heads, _ := read(t, path)
-		if len(heads) != 2 || heads[0].Seq != 9 || heads[1].Seq != 11 || a.Status()[0].Last.Seq != 11 {
-			t.Errorf("%s: %+v", name, heads)
+		if contradiction != nil && (!strings.Contains(contradiction.Error(), c.says) || !strings.Contains(contradiction.Error(), "file:heads")) {
+			t.Errorf("%s: %v", name, contradiction)
 		}
 	}
 }
 
-// TestToldAheadOfAnAnchorThatFails: what was said stays said until the head is there.
-func TestToldAheadOfAnAnchorThatFails(t *testing.T) {
+// TestStatusAhead: a status that somebody has put ahead of the log does not stop the anchors.
+func TestStatusAhead(t *testing.T) {
+	m := write(t, 12)
+	path := filepath.Join(t.TempDir(), "heads")
+	earlier := audit.AnchorStatus{Anchor: "file:" + path, Last: audit.Head{Seq: 1 << 60, Hash: m.headAt(3).Hash}, At: start}
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Earlier: []audit.AnchorStatus{earlier}}
+	for seq := 9; seq <= 12; seq++ {
+		if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
+			t.Error(err)
+		}
+	}
+	if heads, _ := read(t, path); len(heads) != 4 || heads[0].Seq != 9 || a.Status()[0].Last.Seq != 12 {
+		t.Errorf("%+v", heads)
+	}
+}
+
+// TestStatusAheadOfAnAnchorThatFails: the status stays as it is until a head is written, so that
+// its contradiction is found again.
+func TestStatusAheadOfAnAnchorThatFails(t *testing.T) {
 	m := write(t, 3)
 	var down atomic.Bool
 	down.Store(true)
@@ -233,25 +264,26 @@ func TestToldAheadOfAnAnchorThatFails(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL)}, Every: 100}
-	a.Resume([]audit.AnchorStatus{{Anchor: a.Anchors[0].String(), Last: audit.Head{Seq: 50, Hash: m.headAt(1).Hash}, At: start}})
-	if err := a.Head(t.Context(), m.headAt(2)); err == nil || !strings.Contains(err.Error(), "verify the log") || !strings.Contains(err.Error(), "503") {
+	anchor := open(t, server.URL)
+	earlier := audit.AnchorStatus{Anchor: anchor.String(), Last: audit.Head{Seq: 50, Hash: m.headAt(1).Hash}, At: start}
+	a := &audit.Anchorer{Anchors: []audit.Anchor{anchor}, Earlier: []audit.AnchorStatus{earlier}}
+	if err := a.Write(t.Context(), m.headAt(2)); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Error(err)
 	}
-	if status := a.Status()[0]; status.Last.Seq != 0 || status.Failed == "" {
+	if status := a.Status()[0]; status.Last.Seq != 50 || status.Failed == "" {
 		t.Errorf("%+v", status)
 	}
 	down.Store(false)
-	if err := a.Head(t.Context(), m.headAt(3)); err != nil || a.Status()[0].Last.Seq != 3 {
+	if err := a.Write(t.Context(), m.headAt(3)); err != nil || a.Status()[0].Last.Seq != 3 || a.Status()[0].Failed != "" {
 		t.Errorf("%v, %+v", err, a.Status())
 	}
 }
 
-// TestWrite: it asks for no pace, and not whether the head is there already.
+// TestWrite: it does not ask whether the head is there already.
 func TestWrite(t *testing.T) {
 	m := write(t, 3)
 	path := filepath.Join(t.TempDir(), "heads")
-	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Every: 100}
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}}
 	for _, put := range []func() error{
 		func() error { return a.Head(t.Context(), m.headAt(1)) },
 		func() error { return a.Head(t.Context(), m.headAt(3)) },
@@ -264,7 +296,7 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	heads, _ := read(t, path)
-	if len(heads) != 3 || heads[0].Seq != 1 || heads[1].Seq != 3 || heads[2].Seq != 3 || !verify(t, m, heads...).Holds {
+	if len(heads) != 4 || heads[0].Seq != 1 || heads[1].Seq != 3 || heads[3].Seq != 3 || !verify(t, m, heads...).Holds {
 		t.Errorf("%+v", heads)
 	}
 }

@@ -22,9 +22,6 @@ type Shared struct {
 	New   bool     // another of the new moduli
 }
 
-// Any reports whether it shares a prime with anything.
-func (s Shared) Any() bool { return s.New || len(s.Known) > 0 }
-
 // Find compares only so many moduli one by one, and names only so many others.
 const (
 	MaxShared = 100

@@ -10,34 +10,45 @@ import (
 	"github.com/sealane/sealane/internal/audit"
 )
 
-// settingAnchors is how each anchor of the audit log is doing, so that a pace goes
-// on from process to process.
+// settingAnchors is what is known of each anchor of the audit log, so that one that hangs is
+// remembered from process to process.
 const settingAnchors = "anchor-status"
 
-// AnchorWith has each new head of the audit log offered to a. What can't be
-// anchored is told to failed, and holds nothing up: the change is recorded, and the
-// head due again at the next one.
+// AnchorWith has each new head of the audit log written by a. It calls failed with what goes
+// wrong with the anchors. That holds nothing up: the change is recorded.
 func (r *Registry) AnchorWith(ctx context.Context, a *audit.Anchorer, failed func(error)) error {
 	err := r.Store.View(ctx, func(tx Tx) error {
-		earlier, err := anchorStatus(tx)
-		a.Resume(earlier)
-		return err
+		stored, err := anchorStatus(tx)
+		if errors.Is(err, errStatus) {
+			failed(err)
+		} else if err != nil {
+			return err
+		}
+		a.Earlier = stored
+		for _, status := range a.Status() {
+			contradiction, err := status.Check(tx)
+			if err != nil {
+				return err
+			}
+			if contradiction != nil {
+				failed(contradiction)
+			}
+		}
+		return nil
 	})
-	if errors.Is(err, errStatus) {
-		failed(err) // what it held is due at once
-	} else if err != nil {
+	if err != nil {
 		return fmt.Errorf("read the anchors' status: %w", err)
 	}
 	r.Recorded = func(ctx context.Context, h audit.Head) {
-		if err := errors.Join(a.Head(ctx, h), r.keepStatus(ctx, a)); err != nil {
+		if err := errors.Join(a.Head(ctx, h), r.storeStatus(ctx, a)); err != nil {
 			failed(err)
 		}
 	}
 	return nil
 }
 
-// Anchor writes the present head to the anchors of a, whether it is due or not, and
-// whether they have it already or not.
+// Anchor writes the present head to the anchors of a, also to those that failed or have it
+// already.
 func (r *Registry) Anchor(ctx context.Context, a *audit.Anchorer) (head audit.Head, err error) {
 	err = r.Store.View(ctx, func(tx Tx) error {
 		head, err = tx.AuditHead()
@@ -46,7 +57,7 @@ func (r *Registry) Anchor(ctx context.Context, a *audit.Anchorer) (head audit.He
 	if err != nil {
 		return head, err
 	}
-	return head, errors.Join(a.Write(ctx, head), r.keepStatus(ctx, a))
+	return head, errors.Join(a.Write(ctx, head), r.storeStatus(ctx, a))
 }
 
 var errStatus = errors.New("the stored status of the anchors is damaged, and begun anew")
@@ -62,8 +73,9 @@ func anchorStatus(tx Tx) (all []audit.AnchorStatus, err error) {
 	return all, nil
 }
 
-// keepStatus leaves that of other anchors as it is: another program writes to them.
-func (r *Registry) keepStatus(ctx context.Context, a *audit.Anchorer) error {
+// storeStatus stores the status of the anchors of a. It keeps that of others, to which other
+// programs write.
+func (r *Registry) storeStatus(ctx context.Context, a *audit.Anchorer) error {
 	return r.Store.Update(ctx, func(tx Tx) error {
 		stored, err := anchorStatus(tx)
 		if err != nil && !errors.Is(err, errStatus) {

@@ -15,9 +15,9 @@ import (
 
 // anchored has the registry write its heads to files, and gives what could not be
 // done so far.
-func anchored(t *testing.T, s *registry.Session, every int, paths ...string) (*audit.Anchorer, *[]error) {
+func anchored(t *testing.T, s *registry.Session, paths ...string) (*audit.Anchorer, *[]error) {
 	t.Helper()
-	a, failures := &audit.Anchorer{Every: every}, &[]error{}
+	a, failures := &audit.Anchorer{}, &[]error{}
 	for _, path := range paths {
 		one, err := audit.OpenAnchor("file:" + path)
 		must(t, err)
@@ -62,7 +62,7 @@ func anchorSetting(t *testing.T, s *registry.Session, change func(all []audit.An
 // Whoever can write the database can't make the anchors sleep without a word.
 func TestAnchorStatusIsNotTrusted(t *testing.T) {
 	s, path := openSession(t), filepath.Join(t.TempDir(), "heads")
-	anchored(t, s, 0, path)
+	anchored(t, s, path)
 	recorded(t, s)
 	before, _ := lastHead(t, path)
 	anchorSetting(t, s, func(all []audit.AnchorStatus) []byte {
@@ -71,7 +71,7 @@ func TestAnchorStatusIsNotTrusted(t *testing.T) {
 		must(t, err)
 		return text
 	})
-	_, failures := anchored(t, s, 0, path) // another process
+	_, failures := anchored(t, s, path) // another process
 	recorded(t, s)
 	if seq, _ := lastHead(t, path); seq != before+1 {
 		t.Errorf("record %d is not anchored; the last is %d", before+1, seq)
@@ -84,8 +84,19 @@ func TestAnchorStatusIsNotTrusted(t *testing.T) {
 		t.Errorf("the next: %d, %v", seq, *failures)
 	}
 
+	anchorSetting(t, s, func(all []audit.AnchorStatus) []byte {
+		all[0].Last.Hash[0] ^= 1
+		text, err := json.Marshal(all)
+		must(t, err)
+		return text
+	})
+	_, failures = anchored(t, s, path)
+	if len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "the chain was rewritten") {
+		t.Errorf("a status with another hash: %v", *failures)
+	}
+
 	anchorSetting(t, s, func([]audit.AnchorStatus) []byte { return []byte("{") })
-	_, failures = anchored(t, s, 0, path)
+	_, failures = anchored(t, s, path)
 	recorded(t, s)
 	if seq, _ := lastHead(t, path); seq != before+3 || len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "damaged") {
 		t.Errorf("a damaged status: %d, %v", seq, *failures)
@@ -99,40 +110,64 @@ func TestAnchorStatusIsNotTrusted(t *testing.T) {
 func TestAnchorsOfOtherPrograms(t *testing.T) {
 	s, dir := openSession(t), t.TempDir()
 	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
-	anchored(t, s, 100, first)
+	anchored(t, s, first)
 	recorded(t, s)
-	anchored(t, s, 100, second)
+	anchored(t, s, second)
 	recorded(t, s)
 	if all := anchorSetting(t, s, nil); len(all) != 2 || all[0].Last.Seq != all[1].Last.Seq+1 {
 		t.Fatalf("%+v", all)
 	}
-	_, failures := anchored(t, s, 100, first, second) // both keep their pace
+	_, failures := anchored(t, s, first, second)
 	recorded(t, s)
 	_, ones := lastHead(t, first)
 	_, others := lastHead(t, second)
-	if ones != 1 || others != 1 || len(*failures) != 0 {
+	if ones != 2 || others != 2 || len(*failures) != 0 {
 		t.Errorf("%d and %d heads, %v", ones, others, *failures)
 	}
 }
 
-// Anchor writes the head that is there, again and out of its pace, and says what
-// could not be done.
+// Anchor writes the present head again, and returns what could not be done.
 func TestAnchorAlways(t *testing.T) {
 	s, dir := openSession(t), t.TempDir()
 	path := filepath.Join(dir, "heads")
-	a, _ := anchored(t, s, 100, path)
+	a, _ := anchored(t, s, path)
 	recorded(t, s)
 	recorded(t, s)
 	before, _ := lastHead(t, path)
-	for n := 2; n <= 3; n++ {
+	for n := 3; n <= 4; n++ {
 		head, err := s.Registry.Anchor(t.Context(), a)
 		must(t, err)
-		if seq, count := lastHead(t, path); seq != before+1 || head.Seq != seq || count != n {
+		if seq, count := lastHead(t, path); seq != before || head.Seq != seq || count != n {
 			t.Errorf("%d heads, the last %d; %d is given", count, seq, head.Seq)
 		}
 	}
 	must(t, os.RemoveAll(dir))
 	if _, err := s.Registry.Anchor(t.Context(), a); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
+	}
+}
+
+// An anchor that failed is remembered, so that the next program does not wait for it again.
+func TestAnchorThatFailedIsRemembered(t *testing.T) {
+	s, dir := openSession(t), t.TempDir()
+	gone := filepath.Join(dir, "gone")
+	must(t, os.Mkdir(gone, 0o700))
+	_, failures := anchored(t, s, filepath.Join(gone, "heads"))
+	must(t, os.Remove(gone))
+	recorded(t, s)
+	if len(*failures) != 1 || strings.Contains((*failures)[0].Error(), "was not tried") {
+		t.Errorf("the first: %v", *failures)
+	}
+	must(t, os.Mkdir(gone, 0o700))
+	a, failures := anchored(t, s, filepath.Join(gone, "heads")) // another program
+	recorded(t, s)
+	if len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "was not tried, because it failed") {
+		t.Errorf("the next: %v", *failures)
+	}
+	_, err := s.Registry.Anchor(t.Context(), a)
+	must(t, err)
+	recorded(t, s)
+	if _, n := lastHead(t, filepath.Join(gone, "heads")); n != 2 || len(*failures) != 1 {
+		t.Errorf("%d heads, %v", n, *failures)
 	}
 }

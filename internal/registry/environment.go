@@ -132,9 +132,6 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
 		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s", env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
 	}
-	if env.MaxPayload < 0 || env.MaxPayload > 1<<30 {
-		return fmt.Errorf("largest payload %d bytes: use 0 (default) to 1 GiB", env.MaxPayload)
-	}
 	if len(env.Contacts) > 50 {
 		return fmt.Errorf("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))
 	}

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Ring holds several root keys while one replaces another: the newest seals, and
-// each opens what it sealed. It does not change.
+// Ring holds several root keys while one replaces another: the newest seals, and each opens
+// what it sealed. It is immutable.
 type Ring struct {
 	newest *Key
 	keys   map[string]*Key
 	ids    []string
 }
 
-// NewRing takes the key that seals, and those that only open.
+// NewRing returns a ring of the key that seals, and those that only open.
 func NewRing(newest *Key, older ...*Key) (*Ring, error) {
 	r := &Ring{newest: newest, keys: map[string]*Key{}}
 	for _, k := range append([]*Key{newest}, older...) {
@@ -30,14 +30,8 @@ func NewRing(newest *Key, older ...*Key) (*Ring, error) {
 	return r, nil
 }
 
-// Newest is the key that seals.
+// Newest returns the key that seals.
 func (r *Ring) Newest() *Key { return r.newest }
-
-// IDs names the keys, the newest first.
-func (r *Ring) IDs() []string { return append([]string(nil), r.ids...) }
-
-// Key gives the key with this ID, or nil.
-func (r *Ring) Key(id string) *Key { return r.keys[id] }
 
 // Seal seals under the newest key, as [Key.Seal].
 func (r *Ring) Seal(plaintext []byte, c Context) ([]byte, error) { return r.newest.Seal(plaintext, c) }
@@ -50,8 +44,8 @@ func (r *Ring) Open(sealed []byte, c Context) ([]byte, error) {
 	}
 	k := r.keys[id]
 	if k == nil {
-		return nil, fmt.Errorf("open %v: %w: it names root key %s, and given are %s; give that one too as an older key, or restore the record if its first bytes were changed",
-			c, ErrOtherKey, id, strings.Join(r.ids, ", "))
+		return nil, fmt.Errorf("open %v: %w: it names root key %s, and given are %s; give that one too as an older key, "+
+			"or restore the record if its first bytes were changed", c, ErrOtherKey, id, strings.Join(r.ids, ", "))
 	}
 	return k.Open(sealed, c)
 }
