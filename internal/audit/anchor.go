@@ -42,7 +42,8 @@ func OpenAnchor(address string) (Anchor, error) {
 	case "syslog+udp", "https", "http":
 		u, err := url.Parse(address)
 		if err != nil || u.Hostname() == "" {
-			return nil, fmt.Errorf("anchor %s: the address has no host, or is not well-formed", scheme) // it may have a secret in it
+			return nil, fmt.Errorf("anchor %s: the address has no host, or is not well-formed",
+				scheme) // it may have a secret in it
 		}
 		if scheme == "syslog+udp" {
 			return openUDP(u)

@@ -51,7 +51,8 @@ func (a *file) look() (bool, error) {
 	case !info.Mode().IsRegular():
 		return false, errors.New("it is not a regular file")
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
-		return false, fmt.Errorf("others may write it (%v): chmod 600 it, and look at what is in it", info.Mode().Perm())
+		return false, fmt.Errorf("others may write it (%v): chmod 600 it, and look at what is in it",
+			info.Mode().Perm())
 	}
 	return true, nil
 }
@@ -128,7 +129,8 @@ func ReadAnchors(path string) (heads []Head, remarks []string, err error) {
 			return heads, remarks, nil
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
-			return nil, nil, fmt.Errorf("anchors: %s: line %d is longer than %d bytes: not an anchors file", path, n, maxAnchorLine)
+			return nil, nil, fmt.Errorf("anchors: %s: line %d is longer than %d bytes: not an anchors file",
+				path, n, maxAnchorLine)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, nil, fmt.Errorf("anchors: %s: line %d: %w", path, n, err)
@@ -139,9 +141,11 @@ func ReadAnchors(path string) (heads []Head, remarks []string, err error) {
 		case ok:
 			heads = append(heads, h)
 		case tornHead(line):
-			remarks = append(remarks, fmt.Sprintf("%s: line %d is unfinished, as a crash leaves it; it is passed over", path, n))
+			remarks = append(remarks, fmt.Sprintf("%s: line %d is unfinished, as a crash leaves it; it is passed over",
+				path, n))
 		default:
-			return nil, nil, fmt.Errorf("anchors: %s: line %d has no head: the file was edited, or is another", path, n)
+			return nil, nil, fmt.Errorf("anchors: %s: line %d has no head: the file was edited, or is another",
+				path, n)
 		}
 	}
 }

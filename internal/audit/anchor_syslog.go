@@ -21,7 +21,8 @@ type local struct{ path string }
 
 func openLocal(path string) (Anchor, error) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "plan9" {
-		return nil, fmt.Errorf("anchor syslog: there is no local syslog on %s; use syslog+udp://HOST:PORT", runtime.GOOS)
+		return nil, fmt.Errorf("anchor syslog: there is no local syslog on %s; use syslog+udp://HOST:PORT",
+			runtime.GOOS)
 	}
 	return local{path}, nil
 }
@@ -32,7 +33,8 @@ func (a local) Put(ctx context.Context, h Head) error {
 	if err := h.check(); err != nil {
 		return refused(a, h, err)
 	}
-	text := fmt.Sprintf("<%d>%s sealane[%d]: %s", priority, time.Now().Format(time.Stamp), os.Getpid(), h.appendLine(nil))
+	text := fmt.Sprintf("<%d>%s sealane[%d]: %s",
+		priority, time.Now().Format(time.Stamp), os.Getpid(), h.appendLine(nil))
 	paths := []string{"/dev/log", "/var/run/syslog", "/var/run/log"}
 	if a.path != "" {
 		paths = []string{a.path}
@@ -71,7 +73,8 @@ func (a udp) Put(ctx context.Context, h Head) error {
 	if err != nil || host == "" || strings.ContainsFunc(host, func(c rune) bool { return c <= ' ' || c > '~' }) {
 		host = "-"
 	}
-	text := fmt.Sprintf("<%d>1 %s %.255s sealane %d audit-head - %s", priority, time.Now().UTC().Format(stamp), host, os.Getpid(), h.appendLine(nil))
+	text := fmt.Sprintf("<%d>1 %s %.255s sealane %d audit-head - %s",
+		priority, time.Now().UTC().Format(stamp), host, os.Getpid(), h.appendLine(nil))
 	if err := send(ctx, "udp", a.address, text); err != nil {
 		return refused(a, h, err)
 	}

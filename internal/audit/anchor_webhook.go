@@ -109,7 +109,8 @@ func (a *webhook) Put(ctx context.Context, h Head) error {
 	}
 	defer res.Body.Close()
 	if res.StatusCode/100 == 3 {
-		return refused(a, h, fmt.Errorf("it answers %d: redirects are not followed; give the address that it leads to", res.StatusCode))
+		return refused(a, h, fmt.Errorf("it answers %d: redirects are not followed; give the address that it leads to",
+			res.StatusCode))
 	}
 	if res.StatusCode/100 != 2 {
 		return refused(a, h, fmt.Errorf("it answers %d %s", res.StatusCode, http.StatusText(res.StatusCode)))

@@ -61,7 +61,8 @@ func VerifyExport(r io.Reader, anchors []Head) (Report, error) {
 }
 
 func (c *chain) unreadable(line int64, why string) {
-	c.keep(Finding{Fault: Unreadable, Seq: c.seq + 1, Line: line, Text: fmt.Sprintf("line %d, behind record %d, %s", line, c.seq, why)})
+	c.keep(Finding{Fault: Unreadable, Seq: c.seq + 1, Line: line, Text: fmt.Sprintf("line %d, behind record %d, %s",
+		line, c.seq, why)})
 }
 
 var errLong = errors.New("the line is too long")

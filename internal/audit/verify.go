@@ -35,7 +35,8 @@ func Verify(ctx context.Context, log Log, anchors []Head) (Report, error) {
 		return Report{}, fmt.Errorf("verify audit log: %w", err)
 	}
 	if head.Seq != c.seq || head.Seq > 0 && !bytes.Equal(head.Hash, c.hash) {
-		c.find(WrongHead, head.Seq, "the database says that the last record is %d; its last record is %d, or has another hash", head.Seq, c.seq)
+		c.find(WrongHead, head.Seq, "the database says that the last record is %d; its last record is %d, or has "+
+			"another hash", head.Seq, c.seq)
 	}
 	return c.end(), nil
 }
@@ -109,7 +110,8 @@ func (c *chain) add(r Record) {
 	case r.Seq > c.seq+1:
 		c.missing(c.seq+1, r.Seq-1)
 	case !bytes.Equal(r.Previous, c.hash) && !bytes.Equal(r.Previous, c.sum):
-		c.find(Broken, r.Seq, "record %d does not follow the record before it: one of the two was put in, or changed and given a new hash", r.Seq)
+		c.find(Broken, r.Seq, "record %d does not follow the record before it: one of the two was put in, or "+
+			"changed and given a new hash", r.Seq)
 	}
 	if r.Time.Before(c.time) {
 		if c.report.ClockBack == 0 {

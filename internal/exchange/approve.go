@@ -88,7 +88,8 @@ func (e Exchange) keysToApprove(tx registry.Tx, ids []string, a Approval) ([]*rs
 			return nil, err
 		}
 		if a.CallBack != "" && partner != "" && c.Partner != partner {
-			return nil, fmt.Errorf("certificate %s is of %s, and not of %s: one call-back is with one partner; approve them apart",
+			return nil, fmt.Errorf("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
+				"approve them apart",
 				id, c.Partner, partner)
 		}
 		partner = c.Partner
@@ -144,7 +145,8 @@ func (e Exchange) mayApproveProduction(c registry.Certificate, a Approval) error
 	me := e.session.Person().ID
 	switch {
 	case me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy:
-		return fmt.Errorf("certificate %s is for production, and %s has received or matched it: somebody else must approve",
+		return fmt.Errorf("certificate %s is for production, and %s has received or matched it: somebody else must "+
+			"approve",
 			c.ID, me)
 	case strings.TrimSpace(a.Change) == "":
 		return fmt.Errorf("certificate %s is for production: give the reference of the change (--change)", c.ID)

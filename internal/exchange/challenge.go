@@ -86,7 +86,8 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 			return fmt.Errorf("certificate %s: no challenge is out", c.ID)
 		case !slices.Equal(sum[:], c.Provenance.Challenge):
 			wrong = c
-			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it", c.ID)
+			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it",
+				c.ID)
 		}
 		now := e.session.Registry.Time().Format(time.RFC3339)
 		c.Provenance.Challenge, c.Provenance.Possession = nil, "answered a challenge on "+now
@@ -140,7 +141,8 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 	case broken != nil:
 		return "", fmt.Errorf("no key pair opens it, and some could not be tried: %w", broken)
 	case partner == "" && len(pairs) == all.Limit:
-		return "", fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)", len(pairs))
+		return "", fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)",
+			len(pairs))
 	}
 	return "", errors.New("this is no challenge to a key pair of this registry")
 }

@@ -35,7 +35,8 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		match, ok := cert.Match(of.Checksum, c.Provenance.File, chain[0])
 		if !ok {
 			wrong = c
-			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go on; "+
+			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go "+
+				"on; "+
 				"call the partner at a number that you knew before", c.ID)
 		}
 		if !match.CoversCertificate() {

@@ -76,7 +76,8 @@ func (t *table) next(n int) ([]tableRow, error) {
 		case errors.As(err, &wrong):
 			r.line = wrong.StartLine
 			if wrong.Line > wrong.StartLine {
-				r.err = fmt.Errorf("%w; lines %d to %d are one row: is a quote not closed", err, wrong.StartLine, wrong.Line)
+				r.err = fmt.Errorf("%w; lines %d to %d are one row: is a quote not closed",
+					err, wrong.StartLine, wrong.Line)
 			}
 		default:
 			return nil, fmt.Errorf("after line %d: %w (spreadsheets can save as CSV UTF-8)", max(t.line, 1), err)

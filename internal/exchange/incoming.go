@@ -25,7 +25,8 @@ type incomingFile struct {
 // private key anywhere is an error of type *leaks, whatever else is wrong.
 func read(data []byte) (*incomingFile, error) {
 	if len(data) > maxMail {
-		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one", len(data), maxMail)
+		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one",
+			len(data), maxMail)
 	}
 	// A mail first: what its text quotes must not hide what is attached to it.
 	message, err := mail.ReadMessage(bytes.NewReader(data))

@@ -73,7 +73,8 @@ func (e Exchange) mayGetKeyID(c registry.Certificate, to KeyIDChange) error {
 	case replaced && to.Replace != "" && strings.TrimSpace(e.session.Reason()) == "":
 		return fmt.Errorf("%s: say why its key ID is replaced (--reason)", to.ID)
 	case replaced && c.KeyID != to.Replace:
-		return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it (--replace)",
+		return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it "+
+			"(--replace)",
 			to.ID, c.KeyID)
 	case !c.State.Open() && !c.State.InUse():
 		return fmt.Errorf("%s is %s: it needs no key ID any more", to.ID, c.State)
@@ -89,7 +90,8 @@ func (e Exchange) checkKeyID(tx registry.Tx, c registry.Certificate, to KeyIDCha
 	}
 	ours := c.Owner == registry.Ours
 	if form := prof.Certificate.CheckKeyID(to.KeyID); form != nil && ours && !to.AsIs {
-		return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so (--as-is)",
+		return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so "+
+			"(--as-is)",
 			form)
 	}
 	return e.session.Registry.CheckKeyID(tx, to.KeyID, &c, prof, ours)

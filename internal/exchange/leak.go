@@ -85,10 +85,12 @@ func (e Exchange) recordLeak(ctx context.Context, in Incoming, leak keyfile.Leak
 			"and block it (sealane key block)")
 	}
 	if len(names) == maxSiblings {
-		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key block)",
+		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key "+
+			"block)",
 			maxSiblings)
 	}
-	return fmt.Errorf("the alarm is recorded. Its owner is unknown, so every public key in this message is now blocked, "+
+	return fmt.Errorf("the alarm is recorded. Its owner is unknown, so every public key in this message is now "+
+		"blocked, "+
 		"except keys that are registered for another partner or for us (SHA-256 of the public keys: %s)%s. "+
 		"If it is another key, ask the partner which, and block that too (sealane key block)",
 		strings.Join(names, ", "), used)

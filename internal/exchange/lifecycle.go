@@ -108,9 +108,11 @@ func (e Exchange) mayBeUsed(tx registry.Tx, c registry.Certificate) error {
 		return fmt.Errorf("certificate %s has no key ID, and messages of %s carry one: assign it "+
 			"(sealane exchange alias %[1]s KEYID)", c.ID, c.Profile)
 	case now.After(c.NotAfter):
-		return fmt.Errorf("certificate %s has expired on %s: ask for a new one", c.ID, c.NotAfter.Format(time.DateOnly))
+		return fmt.Errorf("certificate %s has expired on %s: ask for a new one",
+			c.ID, c.NotAfter.Format(time.DateOnly))
 	case now.Before(c.NotBefore):
-		return fmt.Errorf("certificate %s is valid from %s only: wait until then", c.ID, c.NotBefore.Format(time.RFC3339))
+		return fmt.Errorf("certificate %s is valid from %s only: wait until then",
+			c.ID, c.NotBefore.Format(time.RFC3339))
 	}
 	if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
 		return fmt.Errorf("certificate %s: %w", c.ID, err)

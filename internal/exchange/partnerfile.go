@@ -102,7 +102,8 @@ func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 	d := json.NewDecoder(bytes.NewReader(unverified))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil || f.Format != partnerFormat || len(f.Certificates) == 0 {
-		return nil, nil, fmt.Errorf("this is no partner file that this version of Sealane reads (format %.40q)", f.Format)
+		return nil, nil, fmt.Errorf("this is no partner file that this version of Sealane reads (format %.40q)",
+			f.Format)
 	}
 	var chain []*x509.Certificate
 	for _, der := range f.Certificates {

@@ -94,7 +94,8 @@ func (p *preflight) callers(tx registry.Tx) error {
 		return err
 	}
 	keys = slices.DeleteFunc(keys, func(k registry.APIKey) bool { return !k.Revoked.IsZero() })
-	issue := fmt.Sprintf("make a key: sealane partner apikey %s %s --sealing required", p.name.Partner, p.name.Environment)
+	issue := fmt.Sprintf("make a key: sealane partner apikey %s %s --sealing required",
+		p.name.Partner, p.name.Environment)
 	c := Check{Name: "caller", Level: cert.OK}
 	switch {
 	case len(keys) > 0:

@@ -62,7 +62,8 @@ func (e Exchange) readIncoming(ctx context.Context, in Incoming) (*incomingFile,
 		return nil, fmt.Errorf("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)", f.file.Format)
 	}
 	if f.file.PublicKey == nil {
-		return nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key", f.file.Certificates[0].PublicKeyAlgorithm)
+		return nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key",
+			f.file.Certificates[0].PublicKeyAlgorithm)
 	}
 	return f, e.checkSharedPrime(ctx, in, f.file.PublicKey)
 }

@@ -115,7 +115,8 @@ func newStep(c registry.Certificate) Step {
 func Next(c registry.Certificate) string {
 	switch c.State {
 	case registry.Received:
-		return fmt.Sprintf("wait for the checksum in a second message, then: sealane exchange confirm %s CHECKSUM", c.ID)
+		return fmt.Sprintf("wait for the checksum in a second message, then: sealane exchange confirm %s CHECKSUM",
+			c.ID)
 	case registry.Matched:
 		return nextOfMatched(c)
 	case registry.Approved:

@@ -27,7 +27,8 @@ func (r *Registry) CheckCertificate(tx Tx, c *Certificate, leaf *x509.Certificat
 			continue
 		}
 		found = append(found, Finding{
-			Rule: rule.Code, Level: rule.Level, Found: fmt.Sprintf("%s: %s; wanted: %s", rule.Name, rule.Found, rule.Wanted),
+			Rule: rule.Code, Level: rule.Level, Found: fmt.Sprintf("%s: %s; wanted: %s",
+				rule.Name, rule.Found, rule.Wanted),
 			Do: rule.Remedy, Waivable: rule.Level == cert.Refused && !unwaivable[rule.Code],
 		})
 	}

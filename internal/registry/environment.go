@@ -81,7 +81,8 @@ func (s *Session) changeEnvironment(
 			return err
 		}
 		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(s.reason) == "" {
-			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear (--reason)",
+			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear "+
+				"(--reason)",
 				lane.Environment, lane.Partner)
 		}
 		env.Partner, env.Name = lane.Partner, lane.Environment
@@ -127,10 +128,12 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 		return err
 	}
 	if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, env.Name) {
-		return fmt.Errorf("environment %q is none of profile %s: use %s", env.Name, dialect.Name, alternatives(dialect.Environments))
+		return fmt.Errorf("environment %q is none of profile %s: use %s",
+			env.Name, dialect.Name, alternatives(dialect.Environments))
 	}
 	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
-		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s", env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
+		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s",
+			env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
 	}
 	if len(env.Contacts) > 50 {
 		return fmt.Errorf("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))

@@ -93,7 +93,8 @@ func (r *Registry) inventoryPage(
 func inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate", Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
-		Strength: fmt.Sprintf("RSA %d", c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
+		Strength: fmt.Sprintf("RSA %d",
+			c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy, SHA256: fmt.Sprintf("%x", c.SHA256),
 	}
 	if purposes[c.Profile] == "" {

@@ -37,11 +37,13 @@ func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, dialect *prof
 		switch {
 		case o.ID == c.ID || o.Profile != c.Profile || o.Owner != c.Owner || o.State == Rejected:
 		case o.Environment != c.Environment:
-			return fmt.Errorf("key ID %q is in use in %s: key IDs are unique per environment, so that a message for one can't be taken for the other's", keyID, o.Environment)
+			return fmt.Errorf("key ID %q is in use in %s: key IDs are unique per environment, so that a message for "+
+				"one can't be taken for the other's", keyID, o.Environment)
 		case o.Partner != c.Partner:
 			return fmt.Errorf("key ID %q is that of %s", keyID, o.use())
 		case o.Bits != c.Bits:
-			return fmt.Errorf("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID has the same size", keyID, o.Bits, c.Bits)
+			return fmt.Errorf("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID "+
+				"has the same size", keyID, o.Bits, c.Bits)
 		}
 	}
 	return nil

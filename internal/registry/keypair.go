@@ -82,7 +82,8 @@ func (s *Session) CreateKeyPair(ctx context.Context, n NewPair) (KeyPair, Certif
 // certificate, the leaf first.
 func (s *Session) ImportKeyPair(ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate) (KeyPair, Certificate, error) {
 	if len(chain) == 0 {
-		return KeyPair{}, Certificate{}, errors.New("the key comes without a certificate: give the one that was sent to the partner")
+		return KeyPair{}, Certificate{}, errors.New("the key comes without a certificate: give the one that was " +
+			"sent to the partner")
 	}
 	if pub, ok := chain[0].PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
 		return KeyPair{}, Certificate{}, errors.New("the certificate is not that of the key")
@@ -92,7 +93,8 @@ func (s *Session) ImportKeyPair(ctx context.Context, n NewPair, key *rsa.Private
 
 func (s *Session) keepPair(ctx context.Context, action Action, origin string, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate) (KeyPair, Certificate, error) {
 	if s.Registry.Root == nil {
-		return KeyPair{}, Certificate{}, errors.New("there is no root key: private keys can't be kept; give one (--root-key)")
+		return KeyPair{}, Certificate{}, errors.New("there is no root key: private keys can't be kept; give one " +
+			"(--root-key)")
 	}
 	k := KeyPair{
 		ID: newID("k"), Profile: n.Profile, Partner: n.Partner, Environment: n.Environment, State: Staged, Bits: key.N.BitLen(),
@@ -168,7 +170,8 @@ func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *
 			return fmt.Errorf("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
 		}
 	} else if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, n.Environment) {
-		return fmt.Errorf("environment %q is none of profile %s: use %s", n.Environment, n.Profile, alternatives(dialect.Environments))
+		return fmt.Errorf("environment %q is none of profile %s: use %s",
+			n.Environment, n.Profile, alternatives(dialect.Environments))
 	}
 	pairs, err := tx.KeyPairs(KeyPairQuery{Profile: n.Profile, Partner: n.Partner, Shared: n.Partner == "", Environment: n.Environment, States: StatesInUse})
 	if err != nil {
@@ -203,11 +206,13 @@ func (s *Session) oneAtATime(pairs []KeyPair, n NewPair) error {
 		case k.State == Staged:
 			return fmt.Errorf("key pair %s is waiting to be used by %s: finish its exchange, or retire it", k.ID, whom)
 		case k.State == Active && !n.Renewal:
-			return fmt.Errorf("key pair %s is in use by %s: there is one pair per account and environment; say that this one is its renewal", k.ID, whom)
+			return fmt.Errorf("key pair %s is in use by %s: there is one pair per account and environment; say that "+
+				"this one is its renewal", k.ID, whom)
 		}
 	}
 	if len(pairs) >= MaxOverlap {
-		return fmt.Errorf("%d key pairs are in use by %s already: retire the oldest (sealane key list, sealane key retire)", len(pairs), whom)
+		return fmt.Errorf("%d key pairs are in use by %s already: retire the oldest (sealane key list, sealane key "+
+			"retire)", len(pairs), whom)
 	}
 	return nil
 }

@@ -124,7 +124,8 @@ type KeyPairExport struct {
 // ExportKeyPair returns a private key, encrypted with a passphrase.
 func (s *Session) ExportKeyPair(ctx context.Context, x KeyPairExport) (out []byte, err error) {
 	if len(x.Passphrase) < minPassphrase {
-		return nil, fmt.Errorf("the passphrase must have at least %d characters: the file holds a private key", minPassphrase)
+		return nil, fmt.Errorf("the passphrase must have at least %d characters: the file holds a private key",
+			minPassphrase)
 	}
 	if s.reason == "" {
 		return nil, errors.New("say why the private key leaves the registry (--reason)")

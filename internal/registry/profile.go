@@ -78,7 +78,8 @@ func speakers(tx Tx, p *profile.Profile) (count int, err error) {
 			return 0, err
 		}
 		if speak[env.Partner] && len(p.Environments) > 0 && !slices.Contains(p.Environments, env.Name) {
-			return 0, fmt.Errorf("profile %s lacks environment %s, which partner %s has", p.Name, env.Name, env.Partner)
+			return 0, fmt.Errorf("profile %s lacks environment %s, which partner %s has",
+				p.Name, env.Name, env.Partner)
 		}
 	}
 	return len(speak), nil

@@ -47,7 +47,8 @@ func (r *Registry) SharedPrimes(ctx context.Context, keys []*rsa.PublicKey) ([][
 	case unread != nil:
 		return nil, unread
 	case errors.Is(err, batchgcd.ErrTooMany):
-		return nil, fmt.Errorf("more than %d keys share primes: ask for them in smaller parts, and look who has made them", batchgcd.MaxShared)
+		return nil, fmt.Errorf("more than %d keys share primes: ask for them in smaller parts, and look who has "+
+			"made them", batchgcd.MaxShared)
 	case err != nil:
 		return nil, err
 	}

@@ -71,7 +71,8 @@ func mayBecome(next []State) string {
 // MoveCertificate changes the state of a partner's certificate, if it may follow.
 func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
 	if !slices.Contains(certificateMoves[c.State], to) {
-		return fmt.Errorf("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
+		return fmt.Errorf("certificate %s is %s, and can't become %s; %s",
+			c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
 	}
 	c.State, c.Changed = to, s.Registry.now()
 	return tx.PutCertificate(c)
@@ -109,7 +110,8 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 // followed refuses to end a pair that somebody relies on.
 func followed(tx Tx, k KeyPair) error {
 	if k.Partner != "" {
-		return fmt.Errorf("key pair %s is in use: activate its renewal first; or, where none is to follow, say that it is the last (--last)", k.ID)
+		return fmt.Errorf("key pair %s is in use: activate its renewal first; or, where none is to follow, say that "+
+			"it is the last (--last)", k.ID)
 	}
 	relying, err := tx.Relying(k, 4)
 	if err != nil || len(relying) == 0 {
@@ -118,14 +120,16 @@ func followed(tx Tx, k KeyPair) error {
 	if len(relying) > 3 {
 		relying[3] = "others"
 	}
-	return fmt.Errorf("key pair %s is the one that %s use: have them confirm its renewal first; or, where none is to follow, say that it is the last (--last)", k.ID, strings.Join(relying, ", "))
+	return fmt.Errorf("key pair %s is the one that %s use: have them confirm its renewal first; or, where none is "+
+		"to follow, say that it is the last (--last)", k.ID, strings.Join(relying, ", "))
 }
 
 // RetireOffer ends a pair of ours that its partner has not installed, as part of a
 // change.
 func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 	if k.State != Staged {
-		return fmt.Errorf("key pair %s is %s: it is on offer no more; end its use by sealane key retire", k.ID, k.State)
+		return fmt.Errorf("key pair %s is %s: it is on offer no more; end its use by sealane key retire",
+			k.ID, k.State)
 	}
 	return s.movePair(tx, k, Retired)
 }
@@ -162,7 +166,8 @@ func (s *Session) retireActive(tx Tx, next KeyPair) error {
 
 func (s *Session) movePair(tx Tx, k *KeyPair, to State) error {
 	if !slices.Contains(pairMoves[k.State], to) {
-		return fmt.Errorf("key pair %s is %s, and can't become %s; %s", k.ID, k.State, to, mayBecome(pairMoves[k.State]))
+		return fmt.Errorf("key pair %s is %s, and can't become %s; %s",
+			k.ID, k.State, to, mayBecome(pairMoves[k.State]))
 	}
 	k.State, k.Changed = to, s.Registry.now()
 	if to == Destroyed {

@@ -37,10 +37,12 @@ type Parameters struct {
 // are for the caller to store. It takes about a second.
 func NewPassphrase(passphrase []byte) (k *Key, parameters []byte, err error) {
 	if len(passphrase) < MinPassphrase {
-		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d bytes; take six random words", MinPassphrase)
+		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d bytes; take six random words",
+			MinPassphrase)
 	}
 	if different(passphrase) < minDifferent {
-		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d different characters; take six random words", minDifferent)
+		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d different characters; take six "+
+			"random words", minDifferent)
 	}
 	p := Parameters{KDF: kdf, Rounds: Rounds, Salt: make([]byte, saltSize)}
 	_, _ = rand.Read(p.Salt) // never fails
@@ -70,13 +72,17 @@ func FromPassphrase(passphrase, parameters []byte) (*Key, error) {
 func ParseParameters(parameters []byte) (Parameters, error) {
 	var p Parameters
 	if json.Unmarshal(parameters, &p) != nil {
-		return Parameters{}, errors.New("root key: the stored parameters of the passphrase are not readable: restore them from a backup")
+		return Parameters{}, errors.New("root key: the stored parameters of the passphrase are not readable: " +
+			"restore them from a backup")
 	}
 	if p.Rounds < Rounds || p.Rounds > MaxRounds || p.KDF != kdf || len(p.Salt) != saltSize {
-		return Parameters{}, fmt.Errorf("root key: the stored parameters of the passphrase were changed: %s, %d to %d rounds and a salt of %d bytes are needed; restore them from a backup", kdf, Rounds, MaxRounds, saltSize)
+		return Parameters{}, fmt.Errorf("root key: the stored parameters of the passphrase were changed: %s, %d to "+
+			"%d rounds and a salt of %d bytes are needed; restore them from a backup",
+			kdf, Rounds, MaxRounds, saltSize)
 	}
 	if again, err := json.Marshal(p); err != nil || !bytes.Equal(again, parameters) {
-		return Parameters{}, errors.New("root key: the stored parameters of the passphrase were changed: restore them from a backup")
+		return Parameters{}, errors.New("root key: the stored parameters of the passphrase were changed: restore " +
+			"them from a backup")
 	}
 	return p, nil
 }

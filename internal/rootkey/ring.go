@@ -44,7 +44,8 @@ func (r *Ring) Open(sealed []byte, c Context) ([]byte, error) {
 	}
 	k := r.keys[id]
 	if k == nil {
-		return nil, fmt.Errorf("open %v: %w: it names root key %s, and given are %s; give that one too as an older key, "+
+		return nil, fmt.Errorf("open %v: %w: it names root key %s, and given are %s; give that one too as an older "+
+			"key, "+
 			"or restore the record if its first bytes were changed", c, ErrOtherKey, id, strings.Join(r.ids, ", "))
 	}
 	return k.Open(sealed, c)

@@ -106,7 +106,8 @@ type Context struct {
 
 // String tells which record it is.
 func (c Context) String() string {
-	return fmt.Sprintf("%s of partner %q, environment %q, key ID %q, sealing %d", c.Purpose, c.Partner, c.Environment, c.KeyID, c.Version)
+	return fmt.Sprintf("%s of partner %q, environment %q, key ID %q, sealing %d",
+		c.Purpose, c.Partner, c.Environment, c.KeyID, c.Version)
 }
 
 func (c Context) additional(head []byte) []byte {
@@ -144,11 +145,13 @@ func (k *Key) Open(sealed []byte, c Context) ([]byte, error) {
 		return nil, fmt.Errorf("open %v: %w", c, err)
 	}
 	if id != k.ID() {
-		return nil, fmt.Errorf("open %v: %w: it names root key %s, and %s is given; give that one too, or restore the record if its first bytes were changed", c, ErrOtherKey, id, k.ID())
+		return nil, fmt.Errorf("open %v: %w: it names root key %s, and %s is given; give that one too, or restore "+
+			"the record if its first bytes were changed", c, ErrOtherKey, id, k.ID())
 	}
 	plaintext, err := k.aead.Open(nil, nil, sealed[header:], c.additional(sealed[:header]))
 	if err != nil {
-		return nil, fmt.Errorf("open %v: %w: its bytes were changed, or belong to another record; restore it from a backup", c, ErrDamaged)
+		return nil, fmt.Errorf("open %v: %w: its bytes were changed, or belong to another record; restore it from a "+
+			"backup", c, ErrDamaged)
 	}
 	return plaintext, nil
 }
