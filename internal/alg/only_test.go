@@ -18,7 +18,7 @@ import (
 // proseAbout lists where text that people read may name algorithms, and which.
 // Nothing there is compared with a message or given to a cipher.
 var proseAbout = map[string][]string{
-	"cmd/sealane":        {"RSA-OAEP"},                                     // help of --accept-rsa-oaep
+	"command":            {"RSA-OAEP"},                                     // help of --accept-rsa-oaep
 	"fault/catalog.go":   {"RSA-OAEP"},                                     // the fault that this option lets pass
 	"internal/demo":      {"RS256", "RSA-OAEP-256", "RSA-OAEP", "A256GCM"}, // titles of scenes about the shipped profiles
 	"internal/hostile":   {"RSA-OAEP"},                                     // a line of the test corpus: Accept-RSA-OAEP

@@ -1,0 +1,120 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/sealane/sealane/internal/readlimit"
+)
+
+// Limits in bytes.
+const (
+	maxInput   = 64 << 20 // payloads, and lists
+	maxProfile = 1 << 20  // profiles
+	maxSecret  = 64 << 10 // passphrases, API keys, challenges
+)
+
+// readInput reads a file of at most limit bytes. The names "-" and "" mean standard
+// input. It returns an error when the command's context ends while it waits, such as
+// for a pipe's writer or for the keyboard. The goroutine that waits ends with the
+// process.
+func readInput(c *cobra.Command, name string, limit int) ([]byte, error) {
+	shown := name
+	if name == "" || name == "-" {
+		name, shown = "", "standard input"
+	}
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		if name != "" {
+			data, err := readlimit.File(name, limit)
+			done <- result{data, err}
+			return
+		}
+		data, err := readlimit.All(c.InOrStdin(), limit)
+		done <- result{data, err}
+	}()
+	var got result
+	select {
+	case got = <-done:
+	case <-c.Context().Done():
+		return nil, fmt.Errorf("%s: ended while it was read: %w", shown, context.Cause(c.Context()))
+	}
+	var at *fs.PathError
+	if got.err != nil && !errors.As(got.err, &at) {
+		return nil, fmt.Errorf("%s: %w", shown, got.err)
+	}
+	return got.data, got.err
+}
+
+// first returns the first argument, or an empty string.
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// passphraseFlag adds --passphrase-file. It returns a function that returns the
+// passphrase from that file or from $SEALANE_PASSPHRASE, or nil if there is none.
+func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
+	file := c.Flags().String("passphrase-file", "",
+		"file with the passphrase of a private key (default: the passphrase itself in $SEALANE_PASSPHRASE)")
+	return func() ([]byte, error) {
+		if *file != "" {
+			data, err := readInput(c, *file, maxSecret)
+			if data = bytes.TrimRight(data, "\r\n"); err == nil && len(data) == 0 {
+				err = fmt.Errorf("%s holds no passphrase", *file)
+			}
+			return data, err
+		}
+		if p, ok := os.LookupEnv("SEALANE_PASSPHRASE"); ok {
+			if p == "" {
+				return nil, errors.New("SEALANE_PASSPHRASE is set, but empty: give a passphrase, or unset it")
+			}
+			return []byte(p), nil
+		}
+		return nil, nil
+	}
+}
+
+// askPassphrase is for keys that are encrypted: if no passphrase was given, the user is
+// asked at the terminal.
+func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byte, error) {
+	return func() ([]byte, error) {
+		p, err := given()
+		if err != nil || p != nil {
+			return p, err
+		}
+		stdin, ok := c.InOrStdin().(*os.File)
+		if !ok || !term.IsTerminal(int(stdin.Fd())) {
+			return nil, errors.New(
+				"the key is encrypted: give its passphrase by --passphrase-file or SEALANE_PASSPHRASE")
+		}
+		fmt.Fprint(c.ErrOrStderr(), "Passphrase: ")
+		p, err = term.ReadPassword(int(stdin.Fd()))
+		fmt.Fprintln(c.ErrOrStderr())
+		return p, err
+	}
+}
+
+// secretFile reads a file with one line that is a secret, such as an API key.
+func secretFile(c *cobra.Command, name string) (string, error) {
+	data, err := readInput(c, name, maxSecret)
+	secret := strings.TrimSpace(string(data))
+	if err == nil && (secret == "" || strings.ContainsAny(secret, "\r\n")) {
+		err = fmt.Errorf("%s does not hold exactly one line", name)
+	}
+	return secret, err
+}

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"crypto/fips140"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// versionFacts are what an auditor asks about a binary.
+type versionFacts struct {
+	build
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+	Linking  string `json:"linking,omitempty"`
+	RSA      string `json:"rsa"`
+	FIPS     string `json:"fips140"`
+}
+
+func newVersion() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "version",
+		Short: "Show the version, and what performs cryptographic operations",
+		Args:  cobra.NoArgs,
+	}
+	asJSON := c.Flags().Bool("json", false, "write JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		v := versionFacts{build: thisBuild(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+		engine, err := chosenEngine(c)
+		if err != nil {
+			return err
+		}
+		v.RSA, v.Linking = engine.String(), strings.TrimPrefix(linking(), ", ")
+		switch {
+		case fips140.Enforced():
+			v.FIPS = "enforced, module " + fips140.Version()
+		case fips140.Enabled():
+			v.FIPS = "on, module " + fips140.Version()
+		default:
+			v.FIPS = "off"
+		}
+		if *asJSON {
+			return writeJSON(c.OutOrStdout(), v)
+		}
+		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s\n%s on %s%s\nRSA by %s, FIPS 140-3 %s\n",
+			v.build, v.Go, v.Platform, linking(), v.RSA, v.FIPS)
+		return err
+	}
+	return c
+}
