@@ -54,7 +54,8 @@ func (c cbcHMAC) open(cek, sealed, additional []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !hmac.Equal(tag, c.tag(cek[:c.half], iv, ciphertext, additional)) || len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
+	holds := hmac.Equal(tag, c.tag(cek[:c.half], iv, ciphertext, additional))
+	if !holds || len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
 		clear(sealed)
 		return nil, errOpen
 	}

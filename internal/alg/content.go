@@ -27,10 +27,10 @@ var (
 	A128GCM = &Content{Name: "A128GCM", CEK: 16, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
 	A256GCM = &Content{Name: "A256GCM", CEK: 32, IV: gcmIV, Tag: gcmTag, seal: sealGCM, open: openGCM}
 
-	A128CBCHS256 = &Content{Name: "A128CBC-HS256", CEK: 32, IV: aes.BlockSize, Tag: 16, Block: aes.BlockSize, Hash: crypto.SHA256,
-		seal: hs256.seal, open: hs256.open}
-	A256CBCHS512 = &Content{Name: "A256CBC-HS512", CEK: 64, IV: aes.BlockSize, Tag: 32, Block: aes.BlockSize, Hash: crypto.SHA512,
-		seal: hs512.seal, open: hs512.open}
+	A128CBCHS256 = &Content{Name: "A128CBC-HS256", CEK: 32, IV: aes.BlockSize, Tag: 16,
+		Block: aes.BlockSize, Hash: crypto.SHA256, seal: hs256.seal, open: hs256.open}
+	A256CBCHS512 = &Content{Name: "A256CBC-HS512", CEK: 64, IV: aes.BlockSize, Tag: 32,
+		Block: aes.BlockSize, Hash: crypto.SHA512, seal: hs512.seal, open: hs512.open}
 
 	Contents = Table[*Content]{A256GCM, A128GCM, A256CBCHS512, A128CBCHS256}
 )

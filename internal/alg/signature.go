@@ -21,8 +21,10 @@ type Signature struct {
 
 // The signatures.
 var (
-	RS256 = &Signature{Name: "RS256", KeyType: RSA, Hash: crypto.SHA256, options: crypto.SHA256, digest: appendSHA256}
-	PS256 = &Signature{Name: "PS256", KeyType: RSA, Hash: crypto.SHA256, PSS: true, options: saltAsHash, digest: appendSHA256}
+	RS256 = &Signature{Name: "RS256", KeyType: RSA, Hash: crypto.SHA256,
+		options: crypto.SHA256, digest: appendSHA256}
+	PS256 = &Signature{Name: "PS256", KeyType: RSA, Hash: crypto.SHA256, PSS: true,
+		options: saltAsHash, digest: appendSHA256}
 
 	Signatures = Table[*Signature]{RS256, PS256}
 

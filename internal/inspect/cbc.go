@@ -35,9 +35,10 @@ func (x *examiner) openCBC(c *alg.Content, cek []byte) (content []byte, ok bool)
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plaintext, ciphertext)
 	for i, aad := range t.additionalData() {
 		mac := hmac.New(c.Hash.New, cek[:c.CEK/2])
-		for _, part := range [][]byte{aad.data, iv, ciphertext, binary.BigEndian.AppendUint64(nil, uint64(len(aad.data))*8)} {
+		for _, part := range [][]byte{aad.data, iv, ciphertext} {
 			mac.Write(part)
 		}
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(aad.data))*8))
 		due := mac.Sum(nil)
 		n := min(len(tag), c.Tag)
 		if n < leastTag || subtle.ConstantTimeCompare(due[:n], tag[:n]) == 0 {
@@ -64,7 +65,8 @@ func (x *examiner) unpadded(c *alg.Content, plaintext []byte) (content []byte, o
 	}
 	if !ok {
 		x.r.Opening.Content = "not opened: its padding is wrong"
-		x.fault(stepContent, fault.OpenTag, "content", fmt.Sprintf("The tag matches, but the content is not padded to blocks of %d bytes as PKCS #7 does (RFC 7518 section 5.2.2.1).", c.Block))
+		x.fault(stepContent, fault.OpenTag, "content", fmt.Sprintf("The tag matches, but the content "+
+			"is not padded to blocks of %d bytes as PKCS #7 does (RFC 7518 section 5.2.2.1).", c.Block))
 		return nil, false
 	}
 	return plaintext[:len(plaintext)-fill], true
@@ -74,7 +76,9 @@ func (x *examiner) unpadded(c *alg.Content, plaintext []byte) (content []byte, o
 // initialization vector only the first block suffers.
 func looksCBC(c *alg.Content, plaintext []byte) string {
 	if readable(plaintext[min(len(plaintext), c.Block):]) {
-		return "The key is right, for what comes out is readable: the tag, the header, the initialization vector or a few bytes of the ciphertext were changed on the way."
+		return "The key is right, for what comes out is readable: the tag, the header, the initialization vector " +
+			"or a few bytes of the ciphertext were changed on the way."
 	}
-	return "What comes out is not readable: the content was encrypted with another key than the one sent along, or the halves of the key were exchanged."
+	return "What comes out is not readable: the content was encrypted with another key than the one sent along, " +
+		"or the halves of the key were exchanged."
 }

@@ -28,7 +28,7 @@ var simd = base64simd.RawURLEncoding.Strict()
 // One value has exactly one text: whatever encode would not have written is
 // refused. A refusal names the fault and the offset in src.
 //
-// A block that the SIMD decoder refuses, or that gives fewer bytes than its
+// A block that the SIMD decoder refuses, or that yields fewer bytes than its
 // length promises, is read again by decodeStrict, which says what is wrong.
 func decode(dst, src []byte) (int, fault.TokenFault, error) {
 	if len(src) < smallText {

@@ -21,7 +21,8 @@ func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 	}
 	if trimmed := bytes.TrimLeft(token, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
 		if kind == NotJWS && !bytes.Contains(trimmed, []byte(`"signature`)) {
-			return &Error{Kind: kind, Fault: fault.InnerNotSigned, Detail: "what was encrypted is JSON that nobody has signed"}
+			return &Error{Kind: kind, Fault: fault.InnerNotSigned,
+				Detail: "what was encrypted is JSON that nobody has signed"}
 		}
 		return refuse(fault.JSONSerialization, "token is JSON; only compact serialization is read")
 	}
@@ -97,7 +98,8 @@ func partLenError(src []byte, want, name string, f fault.Code, layer fault.Layer
 	if foreign, err := firstForeign(src, 0); err != nil {
 		return &Error{Kind: kind, Fault: foreign.In(layer), Detail: name + " is not base64url", Err: err}
 	}
-	return &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s has %d bytes, not %s", name, decodedLen(len(src)), want)}
+	return &Error{Kind: kind, Fault: f,
+		Detail: fmt.Sprintf("%s has %d bytes, not %s", name, decodedLen(len(src)), want)}
 }
 
 // header decodes and reads the protected header of either layer.
@@ -115,8 +117,10 @@ func header(src []byte, layer fault.Layer, kind Kind) (Header, error) {
 
 // choose returns the algorithm of list that a header names, byte for byte.
 func choose[A fmt.Stringer](name string, list []A, f fault.Code, kind Kind, what string) (a A, err error) {
-	if a, ok := alg.Table[A](list).Find(name); ok {
+	table := alg.Table[A](list)
+	if a, ok := table.Find(name); ok {
 		return a, nil
 	}
-	return a, &Error{Kind: kind, Fault: f, Detail: fmt.Sprintf("%s %.40q is not allowed here, only %q", what, name, alg.Table[A](list).Names())}
+	return a, &Error{Kind: kind, Fault: f,
+		Detail: fmt.Sprintf("%s %.40q is not allowed here, only %q", what, name, table.Names())}
 }

@@ -91,7 +91,9 @@ type Encrypted struct {
 // encryption is one of algs and whose content encryption one of encs. The token
 // is left as it is. What it holds is decoded into the capacity of buffer, or
 // into a new one where that does not do. Errors are of kind NotJWE.
-func ParseEncrypted(buffer, token []byte, maxToken int, algs []*alg.KeyEncryption, encs []*alg.Content) (*Encrypted, error) {
+func ParseEncrypted(
+	buffer, token []byte, maxToken int, algs []*alg.KeyEncryption, encs []*alg.Content,
+) (*Encrypted, error) {
 	if len(token) > maxToken {
 		return nil, &Error{Kind: NotJWE, Fault: fault.TooLarge.In(fault.JWE),
 			Detail: fmt.Sprintf("token has %d bytes, more than %d", len(token), maxToken)}
@@ -144,7 +146,8 @@ func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 		return err
 	}
 	var err error
-	if e.encryptedKey, err = part(make([]byte, decodedLen(len(parts[1]))), parts[1], "encrypted key", fault.JWE, NotJWE); err != nil {
+	key := make([]byte, decodedLen(len(parts[1])))
+	if e.encryptedKey, err = part(key, parts[1], "encrypted key", fault.JWE, NotJWE); err != nil {
 		return err
 	}
 	if size := e.enc.IV + decodedLen(len(parts[3])) + e.enc.Tag; cap(buffer) < size {
@@ -164,7 +167,8 @@ func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 		at += len(got)
 	}
 	if n := at - e.enc.IV - e.enc.Tag; !e.enc.IsCiphertextLen(n) {
-		return &Error{Kind: NotJWE, Fault: fault.CiphertextLength, Detail: fmt.Sprintf("ciphertext has %d bytes, not whole blocks of %d", n, e.enc.Block)}
+		return &Error{Kind: NotJWE, Fault: fault.CiphertextLength,
+			Detail: fmt.Sprintf("ciphertext has %d bytes, not whole blocks of %d", n, e.enc.Block)}
 	}
 	e.sealed = buffer[:at]
 	return nil

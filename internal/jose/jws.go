@@ -76,7 +76,8 @@ func readSigned(token []byte, parts [3][]byte, algs []*alg.Signature) (*Signed, 
 	}
 	s := &Signed{Header: h, alg: signature}
 	signature.AppendDigest(s.digest[:0], token[:len(parts[0])+1+len(parts[1])])
-	if s.signature, err = part(make([]byte, decodedLen(len(parts[2]))), parts[2], "signature", fault.JWS, NotJWS); err != nil {
+	signatureBytes := make([]byte, decodedLen(len(parts[2])))
+	if s.signature, err = part(signatureBytes, parts[2], "signature", fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
 	return s, nil
