@@ -62,7 +62,7 @@ func TestBytesOfSeveralPartners(t *testing.T) {
 	for _, partner := range partners {
 		held := g.hold(t, partner, body, 100)
 		if len(held)*payload > room/4 {
-			t.Errorf("%s holds %d payloads of %d bytes; its share is a quarter of %d", partner, len(held), payload, room)
+			t.Errorf("%s holds %d payloads of %d bytes, a quarter of %d is its share", partner, len(held), payload, room)
 		}
 		if total += len(held); len(held) > 0 {
 			served++
