@@ -135,3 +135,25 @@ func TestNoRestAfterTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestHopByHopOfPlainErrors: what the service says of its own connection is not said
+// of the partner's.
+func TestHopByHopOfPlainErrors(t *testing.T) {
+	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "X-Hop, x-other")
+		for _, name := range []string{"X-Hop", "X-Other", "Keep-Alive", "Upgrade", "Proxy-Authenticate", "ETag"} {
+			w.Header().Set(name, `"1"`)
+		}
+		w.WriteHeader(422)
+		io.WriteString(w, `{}`)
+	})
+	answer, _ := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
+	for _, name := range []string{"Connection", "X-Hop", "X-Other", "Keep-Alive", "Upgrade", "Proxy-Authenticate"} {
+		if got := answer.Header.Values(name); got != nil {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if answer.StatusCode != 422 || answer.Header.Get("ETag") != `"1"` { // the body is as it was
+		t.Errorf("%d with %v", answer.StatusCode, answer.Header)
+	}
+}

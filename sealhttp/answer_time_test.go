@@ -3,6 +3,7 @@ package sealhttp_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -56,27 +57,64 @@ func noting(t *testing.T, h http.Handler, hurry bool) (s *httptest.Server, set f
 }
 
 // TestSilentBody: a body that doesn't come is refused when its time is over, on a
-// server that has no time-out of its own.
+// server that has no time-out of its own, and its connection is closed. Of a short
+// body net/http would read the rest before it answers.
 func TestSilentBody(t *testing.T) {
-	lane := testlane.New(t, config(t, sealane.ServerSide))
-	start := time.Now()
-	h := &sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard}
-	s, set := noting(t, h, true)
-	c, err := net.Dial("tcp", s.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	for _, head := range []string{"Content-Length: 1000", "Content-Length: 300000", "Transfer-Encoding: chunked"} {
+		lane := testlane.New(t, config(t, sealane.ServerSide))
+		start := time.Now()
+		h := &sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard}
+		s, set := noting(t, h, true)
+		c, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\n"+head+"\r\n\r\n1")
+		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || answer.StatusCode != 400 || !answer.Close {
+			t.Fatalf("%s: %v, %v", head, answer, err)
+		}
+		if all := set(); len(all) == 0 || all[0].Before(start) || all[0].After(start.Add(5*time.Minute)) {
+			t.Errorf("%s: the deadlines of a body that begins at %v are %v", head, start, all)
+		}
 	}
-	defer c.Close()
-	// The length is one that net/http does not read to its end before it answers.
-	io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\n"+
-		"Content-Length: 300000\r\n\r\n{")
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
-	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil || answer.StatusCode != 400 {
-		t.Fatalf("a silent body: %v, %v", answer, err)
-	}
-	if all := set(); len(all) == 0 || all[0].Before(start) || all[0].After(start.Add(5*time.Minute)) {
-		t.Errorf("the deadlines of a body that begins at %v are %v", start, all)
+}
+
+// TestRestOfABody: where a body was read in part, or not at all, the connection is
+// closed with the answer.
+func TestRestOfABody(t *testing.T) {
+	lane := testlane.New(t, func() sealane.Config {
+		c := config(t, sealane.ServerSide)
+		c.MaxPayload = 1000
+		return c
+	}())
+	for name, c := range map[string]struct {
+		lane   sealhttp.LaneFunc
+		body   string
+		status int
+		close  bool
+	}{
+		"read in part": {sealhttp.OneLane(lane), strings.Repeat(" ", lane.MaxToken()+20_000), 413, true},
+		"unknown caller": {func(*http.Request) (*sealane.Lane, error) { return nil, sealhttp.ErrUnauthenticated },
+			"{}", 401, true},
+		"read to its end": {sealhttp.OneLane(lane), "{}", 400, false},
+	} {
+		s := httptest.NewServer(&sealhttp.Handler{Lane: c.lane, Next: http.HandlerFunc(echo), Log: discard})
+		defer s.Close()
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\n"+
+			"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(c.body), c.body)
+		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || answer.StatusCode != c.status || answer.Close != c.close {
+			t.Errorf("%s: %v, %v", name, answer, err)
+		}
 	}
 }
 

@@ -62,6 +62,8 @@ func TestPathInTheLog(t *testing.T) {
 		{"PATCH", "/api/docv/upload/SECRET-1", "/api/docv/upload/{docv_transaction_token}"},
 		{"POST", "/api/evaluation", "/api/evaluation"},
 		{"POST", "/api/other", "/api/other"},
+		{"POST", "/api/other/SECRET", "/api/other/…"},
+		{"PATCH", "/api/docv/upload/SECRET/", "/api/docv/…"},
 	} {
 		s := provider(t, echo)
 		r := request(t, c.method, s.URL+c.path, `{}`)

@@ -62,7 +62,7 @@ func TestBytesOfSeveralPartners(t *testing.T) {
 	for _, partner := range partners {
 		held := g.hold(t, partner, body, 100)
 		if len(held)*payload > room/4 {
-			t.Errorf("%s holds %d payloads of %d bytes, a quarter of %d is its share", partner, len(held), payload, room)
+			t.Errorf("%s holds %d payloads of %d bytes: more than a quarter of %d", partner, len(held), payload, room)
 		}
 		if total += len(held); len(held) > 0 {
 			served++
@@ -102,29 +102,67 @@ func TestMoreThanTheShare(t *testing.T) {
 	}
 }
 
+// TestBytesOfOpening: what opening a request adds to its body is room that it needs. A
+// body with escapes is copied, and needs more.
+func TestBytesOfOpening(t *testing.T) {
+	small, large := wrapped(t, customer(t), `{}`), wrapped(t, customer(t), `"`+strings.Repeat("x", 160<<10)+`"`)
+	escaped := strings.Replace(large, `:"e`, `:"\u0065`, 1)
+	n := int64(len(large))
+	for _, c := range []struct {
+		body string
+		half int64 // of MaxHeld, which is what requests may hold
+		want int
+	}{
+		{large, 2*n + 4<<10, 200},
+		{large, 2*n - 4<<10, 503}, // reading it takes less
+		{escaped, 4*n + 4<<10, 200},
+		{escaped, 4*n - 4<<10, 503},
+	} {
+		g := newGate(t, &sealhttp.Handler{MaxHeld: 2 * c.half})
+		release := g.hold(t, "a", small, 1)[0]
+		if got := g.serve(t, c.body, "X-Partner", "b"); got != c.want {
+			t.Errorf("a body of %d bytes with room for %d: %d, want %d", len(c.body), c.half, got, c.want)
+		}
+		release()
+	}
+}
+
+// TestBytesOfARequest: while a request is served, it holds the room of its payload.
+func TestBytesOfARequest(t *testing.T) {
+	body := wrapped(t, customer(t), `"`+strings.Repeat("x", 160<<10)+`"`)
+	n := int64(len(body))
+	g := newGate(t, &sealhttp.Handler{MaxHeld: 2 * (2*n + n*3/4 + 16<<10)}) // one is served, and one opened
+	defer g.hold(t, "a", body, 1)[0]()
+	if got := g.serve(t, body, "X-Partner", "b"); got != 200 {
+		t.Errorf("got %d", got)
+	}
+}
+
 // TestBytesWhileTheClientReads: a response that is being written counts until it is
-// written, though its request has no place any more.
+// written, though its request has no place any more. The plain one does not.
 func TestBytesWhileTheClientReads(t *testing.T) {
-	const size = 8 << 20 // more than the kernel takes
+	const size = 8 << 20 // more than the kernel takes; 15 MiB when it is sealed
 	body := wrapped(t, customer(t), `{}`)
-	g := newGate(t, &sealhttp.Handler{MaxHeld: 32 << 20})
-	c, err := net.Dial("tcp", g.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Answer: %d\r\n"+
-		"X-Payload-Encrypted: true\r\nContent-Length: %d\r\n\r\n%s", size, len(body), body)
-	close(<-g.entered)
-	if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil { // the response has begun
-		t.Fatal(err)
-	}
-	if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != 500 {
-		t.Errorf("a second large response got %d", got)
-	}
-	c.Close()
-	<-g.returned
-	if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != 200 {
-		t.Errorf("when the first is gone, it got %d", got)
+	for room, want := range map[int64]int{32 << 20: 500, 42 << 20: 200} {
+		g := newGate(t, &sealhttp.Handler{MaxHeld: room})
+		c, err := net.Dial("tcp", g.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Answer: %d\r\n"+
+			"X-Payload-Encrypted: true\r\nContent-Length: %d\r\n\r\n%s", size, len(body), body)
+		close(<-g.entered)
+		if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil { // the response has begun
+			t.Fatal(err)
+		}
+		if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != want {
+			t.Errorf("a second large response got %d, want %d", got, want)
+		}
+		c.Close()
+		<-g.returned
+		if got := g.serve(t, body, "X-Partner", "b", "X-Answer", fmt.Sprint(size)); got != 200 {
+			t.Errorf("when the first is gone, it got %d", got)
+		}
 	}
 }

@@ -183,3 +183,33 @@ func TestTimeToRead(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstReason: what goes wrong first is logged, not what follows from it.
+func TestFirstReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		serve http.HandlerFunc
+		fault string
+	}{
+		"too large, then short": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1001")
+			io.WriteString(w, strings.Repeat(" ", 1001))
+		}, "local.payload-too-large"},
+		"too large, then a panic": {func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, strings.Repeat(" ", 1001))
+			panic(http.ErrAbortHandler)
+		}, "local.payload-too-large"},
+		"too large, and coded": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			io.WriteString(w, strings.Repeat(" ", 1001))
+		}, "local.payload-too-large"},
+		"an impossible status": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(99)
+		}, "http.service-panicked"},
+	} {
+		s := provider(t, c.serve, func(c *sealane.Config) { c.MaxPayload = 1000 })
+		answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`), "X-Payload-Encrypted", "true")
+		if log := s.logged(); answer.StatusCode != 500 || !strings.Contains(log, "fault="+c.fault+" ") {
+			t.Errorf("%s: %d %s; the log: %s", name, answer.StatusCode, body, log)
+		}
+	}
+}
