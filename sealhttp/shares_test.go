@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -165,4 +167,26 @@ func TestBytesWhileTheClientReads(t *testing.T) {
 			t.Errorf("when the first is gone, it got %d", got)
 		}
 	}
+}
+
+// TestRefusedInTheMiddle: a body for which there is no room is refused at once. The
+// rest of it is not waited for.
+func TestRefusedInTheMiddle(t *testing.T) {
+	g := newGate(t, &sealhttp.Handler{MaxHeld: 64 << 10})
+	release := g.hold(t, "a", wrapped(t, customer(t), `{}`), 1)[0]
+	defer release()
+	c, err := net.Dial("tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: b\r\nX-Payload-Encrypted: true\r\n"+
+		"Content-Length: 200000\r\n\r\n%s", strings.Repeat(" ", 50_000))
+	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || answer.StatusCode != 503 || !answer.Close {
+		t.Errorf("%v, %v", answer, err)
+	}
+	c.Close()
+	<-g.returned
 }
