@@ -48,7 +48,8 @@ func TestOutside(t *testing.T) {
 		t.Errorf("seal prints %s", token)
 	}
 	key := filepath.Join("p", "private", "provider-dev.key")
-	if got := run(program, "inspect", "--profile", "riskos", "--key", key, strings.TrimSpace(token)); !strings.Contains(got, "kid  \"ours\"") {
+	got := run(program, "inspect", "--profile", "riskos", "--key", key, strings.TrimSpace(token))
+	if !strings.Contains(got, `kid  "ours"`) {
 		t.Errorf("inspect prints %s", got)
 	}
 }
