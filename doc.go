@@ -21,9 +21,10 @@
 //
 // # Errors
 //
-// Every error wraps an outcome, such as [ErrDecryption], which is all that a partner
-// may learn, and is an [*Error], which names the exact fault for the operator.
-// [OutcomeOf] and [FaultOf] return them. No error holds a payload, a key or a token.
+// An error is an [*Error], which names the exact fault for the operator, and wraps an
+// outcome, such as [ErrDecryption], which is all that a partner may learn. [OutcomeOf]
+// and [FaultOf] return them. Where the context has ended, the error wraps that of the
+// context instead. No error holds a payload, a key or a token.
 //
 // # Keys
 //

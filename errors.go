@@ -29,9 +29,9 @@ const (
 	ErrContradiction = profile.Contradiction
 )
 
-// ErrMayBeProcessed is wrapped, besides an outcome, where the request went out and
-// the response does not tell whether it was processed. Test for it first: an outcome
-// alone does not tell. Do not send such a request again without asking for its result.
+// ErrMayBeProcessed is wrapped where the request went out and the response, if there
+// is one, does not tell whether it was processed. Test for it first: an outcome alone
+// does not tell. Do not send such a request again without asking for its result.
 var ErrMayBeProcessed = errors.New("the request may have been processed")
 
 // OutcomeOf returns the outcome that err stands for: that of the partner where err

@@ -75,6 +75,11 @@ func TestSealReplyWithOneUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, none := range []sealane.Message{nil, new(sealane.Verified), new(sealane.Unverified)} {
+		if _, err := provider.SealReply(t.Context(), none, nil); err != nil {
+			t.Errorf("without a request: %v", err)
+		}
+	}
 	response, err := customer.Open(t.Context(), token)
 	if err != nil || response.Signer().ID != "ps" || response.OpenedBy().ID != "ce" {
 		t.Errorf("%v", err)

@@ -31,8 +31,8 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 
 // SealReply seals a response to a request with the keys that the request shows to be
 // in use: it signs with the key pair that opened the request, and encrypts to the
-// key that verified it. Where such a key can't be used, it takes the active one, as
-// Seal does. The lane must be the one that opened the request, or made after it.
+// key that verified it. Where such a key can't be used, or request is nil, it takes the
+// active one, as Seal does. The lane must be the one that opened the request, or made after it.
 func (l *Lane) SealReply(ctx context.Context, request Message, payload []byte) ([]byte, error) {
 	return l.AppendSealReply(ctx, nil, request, payload)
 }
@@ -43,12 +43,14 @@ func (l *Lane) AppendSealReply(ctx context.Context, dst []byte, request Message,
 	if err != nil {
 		return nil, err
 	}
-	by := request.openedBy()
-	if used := find(l.signers, &by); used != nil {
-		signer = used
-	}
-	if used := find(l.recipients, request.signedBy()); used != nil {
-		recipient = used
+	if request != nil { // without one, as for a plain request, the active keys seal
+		by := request.openedBy()
+		if used := find(l.signers, &by); used != nil {
+			signer = used
+		}
+		if used := find(l.recipients, request.signedBy()); used != nil {
+			recipient = used
+		}
 	}
 	return l.appendSeal(ctx, dst, payload, signer, recipient)
 }
@@ -131,7 +133,7 @@ type (
 
 // find returns the key with the same public key as k, or nil.
 func find[Header any](keys []sealingKey[Header], k *keyring.Key) *sealingKey[Header] {
-	if k == nil {
+	if k == nil || k.Public == nil {
 		return nil
 	}
 	i := slices.IndexFunc(keys, func(s sealingKey[Header]) bool { return s.Public.Equal(k.Public) })

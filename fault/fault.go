@@ -4,7 +4,10 @@
 // that a code found in a log can be looked up in docs/faults.md.
 package fault
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Code names one fault, as "layer.fault": "jwe.header-crit". Codes are part of
 // the product's surface: they are never renamed, only added.
@@ -21,6 +24,9 @@ const (
 	JWS  Layer = "jws"  // inner token
 	Sign Layer = "sign" // the signature over the payload
 	Bind Layer = "bind" // identifiers that tie an answer to its request
+
+	// Local is no part of a message: a key or a limit of ours.
+	Local Layer = "local"
 )
 
 // Layer is the part of the code before the dot.
@@ -39,7 +45,7 @@ func (c Code) Next() string { return catalog[c].next }
 func (c Code) Known() bool { _, ok := catalog[c]; return ok }
 
 // All lists every code in the order of the layers.
-func All() []Code { return order }
+func All() []Code { return slices.Clone(order) }
 
 // In gives the code of a fault that both token layers can have.
 func (t TokenFault) In(l Layer) Code { return Code(string(l) + "." + string(t)) }

@@ -14,7 +14,7 @@
 // its certificate or its public key alone.
 //
 // All keys are RSA keys of 2048, 3072 or 4096 bits with two primes and a public
-// exponent of at least 65537.
+// exponent 65537.
 package keyring
 
 import (

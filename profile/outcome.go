@@ -38,7 +38,7 @@ var outcomeTexts = map[Outcome]string{
 	NotJWS:        "the signed content is not an acceptable JWS",
 	Signature:     "the signature could not be verified",
 	SealingFailed: "the request was processed, but its response could not be sealed",
-	Unavailable:   "the key is not available",
+	Unavailable:   "the message was not judged",
 	NotSealed:     "the response is not sealed",
 	Contradiction: "the response contradicts itself or its request",
 }

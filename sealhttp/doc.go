@@ -46,11 +46,15 @@ const (
 
 // MessageFrom returns the message that was opened: for a server's request from
 // r.Context(), for a client's response from response.Request.Context(). It reports
-// false where the message was plain.
+// false where the message was plain. A transport around a Transport must leave the
+// response's Request as it is; else the message is not found.
 func MessageFrom(ctx context.Context) (sealane.Message, bool) {
 	m, ok := ctx.Value(messageKey).(sealane.Message)
 	return m, ok
 }
+
+// withMessage returns a context with the message, or with none where m is nil: a
+// request that is made while another is served has that one's context.
 
 func withMessage(ctx context.Context, m sealane.Message) context.Context {
 	return context.WithValue(ctx, messageKey, m)

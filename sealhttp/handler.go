@@ -81,7 +81,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 	endpoint, sealed, err := announced(lane, r)
 	if err == nil && !sealed {
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(withMessage(r.Context(), nil)))
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {

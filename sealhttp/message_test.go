@@ -179,3 +179,51 @@ func TestMiddleware(t *testing.T) {
 		t.Error("a handler without next answered")
 	}
 }
+
+// TestMessageIsTheResponsesOwn: a service that calls others with the context of the request
+// that it serves does not take that request's message for one of their responses.
+func TestMessageIsTheResponsesOwn(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if r.Method != http.MethodGet {
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+		io.WriteString(w, `{}`)
+	}))
+	defer other.Close()
+	outbound := sealhttp.NewClient(customer(t, func(c *sealane.Config) { c.PlainEndpoints = []string{"GET /health"} }))
+	inside := config(t, sealane.ServerSide)
+	optional(&inside)
+	inner := &sealhttp.Handler{Lane: sealhttp.OneLane(testlane.New(t, inside)), Log: discard,
+		Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if _, sealed := sealhttp.MessageFrom(r.Context()); sealed {
+				t.Error("a plain request behind a second Handler has a message")
+			}
+		})}
+	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, sealed := sealhttp.MessageFrom(r.Context()); !sealed {
+			t.Error("the request has no message")
+		}
+		for method, path := range map[string]string{"GET": "/health", "POST": "/api/evaluation"} {
+			call, err := http.NewRequestWithContext(r.Context(), method, other.URL+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			response, err := outbound.Do(call)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			response.Body.Close()
+			if m, sealed := sealhttp.MessageFrom(response.Request.Context()); sealed {
+				t.Errorf("%s: a plain response has %v", method, m)
+			}
+		}
+		inner.ServeHTTP(httptest.NewRecorder(), r)
+		echo(w, r)
+	})
+	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", "{}")); err != nil {
+		t.Error(err)
+	}
+}

@@ -79,7 +79,6 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	response.Request = r
 	return openResponse(lane, response, requestInfo{endpoint, payload})
 }
 
@@ -109,7 +108,7 @@ func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, path, err)
 	}
-	response.Request = r
+	response.Request = r.WithContext(withMessage(r.Context(), nil)) // a message that came to us is not in this response
 	return response, nil
 }
 
