@@ -57,7 +57,10 @@ func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
 				problems = append(problems, KeyProblem{side.ours, k.ID, rule, text})
 			}
 			if k.Certificate != nil {
-				for _, f := range cert.Check(k.Certificate, policy, now) {
+				for _, f := range cert.Check(k.Certificate, policyOf(policy, k.Use), now) {
+					if f.Code == "validity-now" && k.State == keyring.Retiring {
+						continue // it opens what is still under way
+					}
 					if f.Level == cert.Refused &&
 						slices.Contains([]string{"validity-now", "key-usage", "not-ca"}, f.Code) {
 						add(f.Code, fmt.Sprintf("%s: %s, wanted is %s", f.Name, f.Found, f.Wanted))
@@ -76,4 +79,16 @@ func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
 		}
 	}
 	return problems
+}
+
+// policyOf narrows the key usages that a profile requires to those of a key.
+func policyOf(p cert.Policy, use keyring.Use) cert.Policy {
+	other := map[keyring.Use][]string{
+		keyring.UseSig: {"keyEncipherment", "dataEncipherment"},
+		keyring.UseEnc: {"digitalSignature", "nonRepudiation"},
+	}[use]
+	required := slices.Clone(p.KeyUsage.Required)
+	p.KeyUsage.Required = slices.DeleteFunc(required, func(u string) bool { return slices.Contains(other, u) })
+	p.KeyUsage.Allowed = append(slices.Clone(p.KeyUsage.Allowed), p.KeyUsage.Required...)
+	return p
 }

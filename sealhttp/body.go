@@ -187,12 +187,21 @@ func readBody(b *buffer, r io.Reader, declared int64, limit int) error {
 	if r == nil {
 		return nil
 	}
+	var first [512]byte // nothing is reserved before a byte comes
 	for {
-		if err := b.room(1, int(declared)+1); err != nil {
-			return err
+		into := first[:]
+		if len(b.data) > 0 {
+			if err := b.room(1, int(declared)+1); err != nil {
+				return err
+			}
+			into = b.data[len(b.data):cap(b.data)]
 		}
-		n, err := r.Read(b.data[len(b.data):cap(b.data)])
-		b.data = b.data[:len(b.data)+n]
+		n, err := r.Read(into)
+		if len(b.data) > 0 {
+			b.data = b.data[:len(b.data)+n]
+		} else if _, full := b.Write(first[:n]); full != nil {
+			return full
+		}
 		switch {
 		case len(b.data) > limit:
 			return tooLarge()

@@ -28,7 +28,8 @@ import (
 //
 // The http.Server should have time-outs. Where it has no ReadTimeout, a sealed body must
 // arrive within a minute; where it has no WriteTimeout, a client must read 64 KiB of its
-// response within a minute. A Handler never changes a deadline of the server.
+// response within a minute. A Handler never changes a deadline of the http.Server; one that
+// an outer handler has set is replaced.
 type Handler struct {
 	// Lane authenticates the caller and returns its lane: a lane without keys where
 	// none were exchanged. [ErrUnauthenticated] is answered 401, other errors 503.
@@ -95,9 +96,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	held := h.reserve(lane)
 	defer held.release()
 	message, err := readMessage(w, r, lane, held)
-	if err == nil {
-		err = held.enter()
-	}
 	if err != nil {
 		held.release()
 		h.refuse(w, r, lane, inLane(lane, err))
@@ -174,9 +172,12 @@ func readMessage(
 	limit := lane.MaxToken() + spare
 	body := buffer{held: held}
 	if err := readBody(&body, http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit); err != nil {
+		return nil, err // the deadline stays: the rest of the body must not be waited for
+	}
+	clearDeadline()
+	if err := held.enter(); err != nil {
 		return nil, err
 	}
-	clearDeadline() // the body was read to its end
 	added := len(body.data)
 	if bytes.IndexByte(body.data, '\\') >= 0 {
 		added *= 3 // a token with escapes is copied twice
@@ -198,7 +199,8 @@ func readMessage(
 const maxBodyTime = time.Minute
 
 // limitReading sets a deadline for the request's body where the server has none, and
-// returns a function that takes it away.
+// returns a function that takes it away. It must be called where the body was read to
+// its end.
 func limitReading(w http.ResponseWriter, r *http.Request) (clear func()) {
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if server != nil && server.ReadTimeout > 0 {

@@ -7,39 +7,65 @@ import (
 
 // hopByHop are the headers that concern one connection (RFC 9110 section 7.6.1).
 // Upgrade would lead past the lane.
-var hopByHop = []string{
+var hopByHop = set(
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Http2-Settings", "Expect",
-}
+)
 
 // ofTheBody are the headers that belong to one of the two bodies of a sealed message,
 // and are wrong with the other, or tell something about it.
-var ofTheBody = []string{
+var ofTheBody = set(
 	// They describe it (RFC 9110 sections 8 and 14, RFC 9530, RFC 1864).
 	"Content-Length", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified",
-	"Content-Md5", "Content-Digest", "Repr-Digest", "Digest",
-	"Want-Content-Digest", "Want-Repr-Digest", "Want-Digest",
+	"Content-Md5", "Content-Digest", "Repr-Digest", "Unencoded-Digest", "Digest",
+	"Want-Content-Digest", "Want-Repr-Digest", "Want-Unencoded-Digest", "Want-Digest",
 	// They ask for a part of it, for none, or for a coding (RFC 9110 sections 12 to 14).
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Accept-Encoding",
+)
+
+func set(names ...string) map[string]bool {
+	s := map[string]bool{}
+	for _, name := range names {
+		s[name] = true
+	}
+	return s
 }
 
-// dropHopByHop removes the headers that end at a connection.
+// dropHopByHop removes the headers that end at a connection, in any spelling, and brings
+// the other names into their canonical form.
 func dropHopByHop(h http.Header) {
-	for _, list := range h["Connection"] {
-		for name := range strings.SplitSeq(list, ",") {
-			h.Del(strings.TrimSpace(name))
+	listed := map[string]bool{}
+	for name, values := range h {
+		if http.CanonicalHeaderKey(name) != "Connection" {
+			continue
+		}
+		for _, list := range values {
+			for option := range strings.SplitSeq(list, ",") {
+				listed[http.CanonicalHeaderKey(strings.TrimSpace(option))] = true
+			}
 		}
 	}
-	for _, name := range hopByHop {
-		h.Del(name)
-	}
+	drop(h, func(name string) bool {
+		return hopByHop[name] || listed[name] || strings.HasPrefix(name, http.TrailerPrefix)
+	})
 }
 
 // dropHeaders removes the headers that must not pass between the two sides of a lane
 // with a message whose body changes: request or response, sealed or opened.
 func dropHeaders(h http.Header) {
 	dropHopByHop(h)
-	for _, name := range ofTheBody {
-		h.Del(name)
+	drop(h, func(name string) bool { return ofTheBody[name] })
+}
+
+func drop(h http.Header, dropped func(canonical string) bool) {
+	for name, values := range h {
+		canonical := http.CanonicalHeaderKey(name)
+		if canonical == name && !dropped(name) {
+			continue
+		}
+		delete(h, name)
+		if !dropped(canonical) {
+			h[canonical] = append(h[canonical], values...)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package sealhttp
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/sealane/sealane"
@@ -19,117 +20,166 @@ type limits struct {
 	mu    sync.Mutex
 	all   holding
 	lanes map[string]*holding // those that hold anything
+	large *reservation        // the one that holds more than the limits, or nil
 }
 
-// holding is what requests hold: places among those that are served, and bytes of
-// memory for bodies, payloads and sealed responses.
+// holding is what requests hold: places among those that are opened, served or sealed,
+// and bytes of memory, of requests and of responses.
 type holding struct {
-	places int
-	bytes  int64
+	places              int
+	requests, responses int64
 }
 
-// reservation is what one request holds. It is used by one goroutine at a time.
-type reservation struct {
-	h      *Handler
-	lane   *sealane.Lane
-	own    holding
-	served bool // the service was called
+// bytes returns h without its places.
+func (h holding) bytes() holding { return holding{requests: h.requests, responses: h.responses} }
+
+// exceeds reports whether h would be over a limit with more of what more has.
+func (h holding) exceeds(more, limit holding) bool {
+	return more.places > 0 && h.places+more.places > limit.places ||
+		more.requests > 0 && h.requests+more.requests > limit.requests ||
+		more.responses > 0 && h.responses+more.responses > limit.responses
 }
 
-func (h *Handler) reserve(lane *sealane.Lane) *reservation { return &reservation{h: h, lane: lane} }
+func (h *holding) add(more holding, sign int) {
+	h.places += sign * more.places
+	h.requests += int64(sign) * more.requests
+	h.responses += int64(sign) * more.responses
+}
 
-// most returns the limits of the Handler, and of one lane.
+// most returns the limits of the Handler, and of one lane. Requests and responses have
+// half of the bytes each: so neither takes the other's room.
 func (h *Handler) most() (all, lane holding) {
-	all = holding{h.MaxInFlight, h.MaxHeld}
+	bytes := h.MaxHeld
+	if bytes <= 0 {
+		bytes = DefaultMaxHeld
+	}
+	all = holding{h.MaxInFlight, bytes / 2, bytes / 2}
 	if all.places <= 0 {
 		all.places = DefaultMaxInFlight
 	}
-	if all.bytes <= 0 {
-		all.bytes = DefaultMaxHeld
+	share := h.MaxHeldPerLane
+	if share <= 0 {
+		share = bytes / 2
 	}
-	lane = holding{h.MaxInFlightPerLane, h.MaxHeldPerLane}
+	lane = holding{h.MaxInFlightPerLane, share / 2, share / 2}
 	if lane.places <= 0 {
 		lane.places = (all.places + 1) / 2
-	}
-	if lane.bytes <= 0 {
-		lane.bytes = all.bytes / 2
 	}
 	return all, lane
 }
 
-// enter takes a place. It returns an error that wraps ErrUnavailable where there is none.
-func (r *reservation) enter() error { return r.take(holding{places: 1}) }
+// reservation is what one request holds. It is safe for concurrent use: a service may
+// write after it has returned.
+type reservation struct {
+	h    *Handler
+	lane *sealane.Lane
 
-// serving says that the service is called.
-func (r *reservation) serving() { r.served = true }
+	// Guarded by limits.mu.
+	own      holding
+	served   bool // the service was called
+	released bool
+}
+
+func (h *Handler) reserve(lane *sealane.Lane) *reservation { return &reservation{h: h, lane: lane} }
+
+// enter takes a place. It returns an error that wraps ErrUnavailable where there is none.
+func (r *reservation) enter() error { return r.take(func() holding { return holding{places: 1} }) }
+
+// serving says that the service is called: from now on bytes are those of the response.
+func (r *reservation) serving() {
+	r.h.limits.mu.Lock()
+	defer r.h.limits.mu.Unlock()
+	r.served = true
+}
 
 // leave gives the place back, and keeps the bytes.
-func (r *reservation) leave() { r.giveBack(holding{places: r.own.places}) }
+func (r *reservation) leave() { r.giveBack(func() holding { return holding{places: r.own.places} }) }
 
 // grow takes n more bytes. It returns an error that wraps ErrUnavailable where there
-// is no room. One request that holds more than its share is served all the same while
-// nobody else needs the room.
-func (r *reservation) grow(n int) error { return r.take(holding{bytes: int64(n)}) }
+// is no room.
+func (r *reservation) grow(n int) error { return r.take(func() holding { return r.bytes(n) }) }
 
-// shrink gives n bytes back.
-func (r *reservation) shrink(n int) { r.giveBack(holding{bytes: int64(n)}) }
+// shrink gives n bytes back, of what was taken for the request or for the response.
+func (r *reservation) shrink(n int) { r.giveBack(func() holding { return r.bytes(n) }) }
 
-// release gives everything back.
-func (r *reservation) release() { r.giveBack(r.own) }
+func (r *reservation) bytes(n int) holding {
+	if r.served {
+		return holding{responses: int64(n)}
+	}
+	return holding{requests: int64(n)}
+}
 
-func (r *reservation) take(more holding) error {
+// release gives everything back. Nothing can be taken after that.
+func (r *reservation) release() {
+	r.giveBack(func() holding { r.released = true; return r.own })
+}
+
+var errReleased = errors.New("the request has been answered")
+
+// take takes what more returns. One request of all may hold more than the limits, so that
+// the largest message can be served; what it holds takes nobody else's room.
+func (r *reservation) take(more func() holding) error {
 	l := &r.h.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	name := r.lane.Name()
-	mine := l.lanes[name]
-	if mine == nil {
-		mine = &holding{}
+	if r.released {
+		return errReleased
 	}
+	what, mine := more(), l.lane(r.lane.Name())
 	most, share := r.h.most()
-	if !r.served { // the other half is for responses: a request that was processed should get its own
-		most.bytes, share.bytes = most.bytes/2, share.bytes/2
+	if l.large != r && (l.all.exceeds(what, most) || mine.exceeds(what, share)) {
+		if what.places > 0 || l.large != nil {
+			return failure(r.lane, sealane.OpOpen, sealane.ErrUnavailable, fault.Busy, "")
+		}
+		l.large = r
+		for _, h := range []*holding{&l.all, mine} {
+			h.add(r.own.bytes(), -1)
+		}
 	}
-	fits := func(have, limit holding) bool {
-		return (more.places == 0 || have.places+more.places <= limit.places) &&
-			(more.bytes == 0 || have.bytes+more.bytes <= limit.bytes)
-	}
-	alone := more.places == 0 && l.all.bytes == r.own.bytes
-	aloneOnLane := more.places == 0 && mine.bytes == r.own.bytes
-	if !alone && (!fits(l.all, most) || !aloneOnLane && !fits(*mine, share)) {
-		return failure(r.lane, sealane.OpOpen, sealane.ErrUnavailable, fault.Busy, "")
-	}
-	if l.lanes == nil {
-		l.lanes = map[string]*holding{}
-	}
-	l.lanes[name] = mine
-	for _, h := range []*holding{&l.all, mine, &r.own} {
-		h.places += more.places
-		h.bytes += more.bytes
-	}
+	l.count(r, what, 1)
 	return nil
 }
 
-func (r *reservation) giveBack(less holding) {
+// giveBack gives back what less returns.
+func (r *reservation) giveBack(less func() holding) {
 	l := &r.h.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.count(r, less(), -1)
+	if r.released && l.large == r {
+		l.large = nil
+	}
+}
+
+// lane returns what a lane holds.
+func (l *limits) lane(name string) *holding {
+	if l.lanes == nil {
+		l.lanes = map[string]*holding{}
+	}
+	if l.lanes[name] == nil {
+		l.lanes[name] = &holding{}
+	}
+	return l.lanes[name]
+}
+
+// count adds or takes away what a request holds. The bytes of the large one count for
+// itself only.
+func (l *limits) count(r *reservation, what holding, sign int) {
+	r.own.add(what, sign)
+	if l.large == r {
+		what = holding{places: what.places}
+	}
 	name := r.lane.Name()
-	mine := l.lanes[name]
-	if mine == nil {
-		return // nothing was taken
-	}
-	for _, h := range []*holding{&l.all, mine, &r.own} {
-		h.places -= less.places
-		h.bytes -= less.bytes
-	}
+	l.all.add(what, sign)
+	mine := l.lane(name)
+	mine.add(what, sign)
 	if *mine == (holding{}) {
 		delete(l.lanes, name)
 	}
 }
 
-// buffer collects bytes whose memory it reserves before it allocates. The zero value
-// without a reservation reserves nothing.
+// buffer collects bytes whose memory it reserves before it allocates. Without a
+// reservation it reserves nothing.
 type buffer struct {
 	held *reservation
 	data []byte

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealhttp"
@@ -33,14 +34,14 @@ func (w wrapping) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestMessageOfResponse: whatever stands between Transport and the application, a
 // sealed response is known as such, and a plain one is not.
 func TestMessageOfResponse(t *testing.T) {
-	s := provider(t, echo, optional)
+	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/moved/evaluation" {
+			http.Redirect(w, r, "/api/evaluation", http.StatusTemporaryRedirect)
+			return
+		}
+		echo(w, r)
+	}, optional)
 	transport := &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t, optional))}
-	redirects := http.NewServeMux()
-	redirects.HandleFunc("POST /moved/evaluation", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, s.URL+"/api/evaluation", http.StatusTemporaryRedirect)
-	})
-	elsewhere := httptest.NewServer(redirects)
-	defer elsewhere.Close()
 	redirecting := &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t, func(c *sealane.Config) {
 		c.PlainEndpoints = []string{"POST /moved/evaluation"}
 	}))}
@@ -53,7 +54,7 @@ func TestMessageOfResponse(t *testing.T) {
 		"time-out":       {&http.Client{Transport: transport, Timeout: time.Minute}, s.URL + "/api/evaluation", false},
 		"wrapped":        {&http.Client{Transport: wrapping{transport}}, s.URL + "/api/evaluation", false},
 		"both":           {&http.Client{Transport: wrapping{wrapping{transport}}, Timeout: time.Minute}, s.URL + "/api/evaluation", false},
-		"redirected":     {&http.Client{Transport: wrapping{redirecting}, Timeout: time.Minute}, elsewhere.URL + "/moved/evaluation", false},
+		"redirected":     {&http.Client{Transport: wrapping{redirecting}, Timeout: time.Minute}, s.URL + "/moved/evaluation", false},
 		"plain":          {&http.Client{Transport: transport}, s.URL + "/api/evaluation", true},
 		"plain, wrapped": {&http.Client{Transport: wrapping{transport}, Timeout: time.Minute}, s.URL + "/api/evaluation", true},
 	} {
@@ -225,5 +226,26 @@ func TestMessageIsTheResponsesOwn(t *testing.T) {
 	})
 	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", "{}")); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPlainRedirectToAnotherHost: a redirect of a plain request does not lead a request,
+// sealed or plain, to another host.
+func TestPlainRedirectToAnotherHost(t *testing.T) {
+	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the other host got %s %s with %v", r.Method, r.URL, r.Header)
+	}))
+	defer thief.Close()
+	for _, to := range []string{"/api/evaluation", "/moved/evaluation"} {
+		s := httptest.NewServer(http.RedirectHandler(thief.URL+to, http.StatusTemporaryRedirect))
+		client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t, func(c *sealane.Config) {
+			c.PlainEndpoints = []string{"POST /moved/evaluation"}
+		}))}}
+		r := request(t, "POST", s.URL+"/moved/evaluation", "{}")
+		r.Header.Set("X-Api-Key", "the-key")
+		if _, err := client.Do(r); sealane.FaultOf(err) != fault.AnswerRedirects {
+			t.Errorf("%s: %v", to, err)
+		}
+		s.Close()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
@@ -24,6 +25,9 @@ type recorder struct {
 	wrote  bool
 	err    error  // why the response can't be used
 	stack  string // where the service panicked
+
+	mu   sync.Mutex // a service may go on to write after it has returned
+	done bool       // it has returned: the rest is not its own
 }
 
 func newRecorder(lane *sealane.Lane, held *reservation) *recorder {
@@ -33,6 +37,14 @@ func newRecorder(lane *sealane.Lane, held *reservation) *recorder {
 func (r *recorder) Header() http.Header { return r.header }
 
 func (r *recorder) WriteHeader(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.done {
+		r.writeHeader(status)
+	}
+}
+
+func (r *recorder) writeHeader(status int) {
 	if status < 100 || status > 999 { // as net/http does
 		panic(fmt.Sprintf("invalid WriteHeader code %v", status))
 	}
@@ -44,7 +56,12 @@ func (r *recorder) WriteHeader(status int) {
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.done {
+		return 0, errReleased
+	}
+	r.writeHeader(http.StatusOK)
 	if !bodyAllowed(r.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
@@ -65,7 +82,10 @@ func (r *recorder) Write(p []byte) (int, error) {
 
 // finish ends the response, once the service has returned.
 func (r *recorder) finish() {
-	r.WriteHeader(http.StatusOK)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done = true
+	r.writeHeader(http.StatusOK)
 	declared, err := strconv.Atoi(r.sent.Get("Content-Length"))
 	if err == nil && declared != len(r.body.data) && bodyAllowed(r.status) {
 		r.fail(fault.AnswerCut, fmt.Sprintf("the service answered with %d bytes of %d", len(r.body.data), declared))
@@ -74,7 +94,10 @@ func (r *recorder) finish() {
 
 // panicked ends the response of a service that panicked.
 func (r *recorder) panicked(reason any) {
-	r.WriteHeader(http.StatusOK)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done = true
+	r.writeHeader(http.StatusOK)
 	if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		r.fail(fault.AnswerCut, "the service broke its response off")
 		return
@@ -124,6 +147,7 @@ func (r *recorder) copyTo(w http.ResponseWriter, request *http.Request, body []b
 	for name, values := range r.sent {
 		w.Header()[name] = values
 	}
+	w.Header().Del("Content-Length") // a status without a body has none
 	if bodyAllowed(r.status) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}

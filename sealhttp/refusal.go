@@ -27,6 +27,7 @@ func closeUnread(w http.ResponseWriter, r *http.Request) {
 	}
 	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
 		w.Header().Set("Connection", "close")
+		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // what is left is not read
 	}
 }
 

@@ -58,6 +58,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r.Body)
 		return nil, err
 	}
+	if err := refuseRedirect(lane, r); err != nil {
+		closeBody(r.Body)
+		return nil, err
+	}
 	endpoint, listed := lane.Profile().Find(r.Method, r.URL)
 	if !listed || wantsPlain(r.Context()) {
 		return t.sendPlain(lane, r, listed)
@@ -79,6 +83,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	response.Request = r.WithContext(response.Request.Context())
 	return openResponse(lane, response, requestInfo{endpoint, payload})
 }
 
@@ -87,7 +92,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	begun, ctx := new(atomic.Bool), r.Context()
 	if r.Body == nil || r.Body == http.NoBody { // then the header is all that can be processed
+		begun.Store(true) // also for a base that does not trace
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			GetConn:          func(string) { begun.Store(false) },
 			WroteHeaderField: func(string, []string) { begun.Store(true) },
 		})
 	}
@@ -125,6 +132,21 @@ func (t *Transport) lane(r *http.Request) (*sealane.Lane, error) {
 		return nil, errors.New("sealhttp.Transport: Lane returned no lane of ClientSide")
 	}
 	return lane, nil
+}
+
+// refuseRedirect refuses what an http.Client sends because it was redirected to another
+// origin: nobody has signed the redirect of a plain request, and it would carry a
+// request that is sealed here, or its headers, to a stranger.
+func refuseRedirect(lane *sealane.Lane, r *http.Request) error {
+	if r.Response == nil || r.Response.Request == nil {
+		return nil
+	}
+	from := r.Response.Request.URL
+	if from.Scheme == r.URL.Scheme && from.Host == r.URL.Host {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", r.Method, shownPath(lane, r),
+		failure(lane, sealane.OpSend, sealane.ErrPlainRefused, fault.AnswerRedirects, "a plain response redirects it to another host"))
 }
 
 func (t *Transport) base() http.RoundTripper {
@@ -311,7 +333,6 @@ func setBody(response *http.Response, body []byte) {
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	response.ContentLength = int64(len(body))
 	response.Header.Set("Content-Length", fmt.Sprint(len(body)))
-	response.Header.Del("Content-Encoding")
 	response.TransferEncoding, response.Trailer = nil, nil
 }
 
