@@ -8,30 +8,30 @@ import (
 	"time"
 )
 
-// Anchor is a place outside the database that keeps heads of the chain. Whoever
-// rewrites the log must rewrite this place, too.
+// Anchor is a place outside the database that keeps heads of the chain. To rewrite the log
+// unnoticed, one must rewrite this place too.
 type Anchor interface {
-	// Put keeps the head. It ends in a bounded time, whatever the context says, and
-	// may be called from several goroutines.
+	// Put stores the head. It returns in a bounded time, even if the context has no deadline,
+	// and is safe for concurrent use.
 	Put(context.Context, Head) error
-	// String names the place, without what is secret about it.
+	// String returns the name of the place, without secrets.
 	String() string
 }
 
 const anchorTimeout = 10 * time.Second
 
-// OpenAnchor gives the place that address names:
+// OpenAnchor returns the place that address names:
 //
 //   - file:PATH appends a line for each head and has it on disk before Put
-//     returns. The file is made for its owner alone; put it on another machine's
-//     disk, or let the system allow appending only. [ReadAnchors] reads it.
+//     returns. Only its owner can read the file. Put it on another machine's disk, or
+//     have the system allow appending only. [ReadAnchors] reads it.
 //   - syslog: sends to the local syslog, and syslog:PATH to the socket there.
-//   - syslog+udp://HOST:PORT sends RFC 5424 text. UDP tells nobody what is lost.
+//   - syslog+udp://HOST:PORT sends RFC 5424 text. Lost packets go unnoticed.
 //   - https://HOST/PATH posts the head as JSON; http:// is for this machine's own
-//     addresses only. With #secret=env:NAME or #secret=file:PATH behind it, the
-//     header Sealane-Signature has "sha256=" and, in hexadecimal, the body's
-//     HMAC-SHA-256 under that secret (at least 16 bytes; a line end behind it does
-//     not count). Only an answer 2xx is success; redirects are not followed.
+//     addresses only. With #secret=env:NAME or #secret=file:PATH at its end, the
+//     header Sealane-Signature is "sha256=" and, in hexadecimal, the HMAC-SHA-256 of
+//     the body under that secret (at least 16 bytes, without a line end). Only a 2xx
+//     response is success; redirects are not followed.
 func OpenAnchor(address string) (Anchor, error) {
 	scheme, rest, _ := strings.Cut(address, ":")
 	switch scheme {

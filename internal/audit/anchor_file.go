@@ -39,8 +39,8 @@ func openFile(path string) (Anchor, error) {
 
 func (a *file) String() string { return "file:" + a.path }
 
-// look says whether the file is there. A pipe is refused before it is opened:
-// opening it would wait for a reader.
+// look reports whether the file exists. It refuses a pipe, because opening one would wait for a
+// reader.
 func (a *file) look() (bool, error) {
 	info, err := os.Stat(a.path)
 	switch {
@@ -112,10 +112,9 @@ func endsTorn(f *os.File) (bool, error) {
 
 const maxAnchorLine = 4 << 10
 
-// ReadAnchors gives the heads of a file that an anchor wrote; or, out of another
-// place, of one with a head in each line and whatever in front of it, as a
-// syslog's file has. A line that a crash left unfinished is passed over, and a
-// remark says so; any other line without a head is an error.
+// ReadAnchors returns the heads in a file that an anchor wrote, or in another file with a head at
+// the end of each line, such as a syslog's. It skips a line that a crash left unfinished, with a
+// remark. Any other line without a head is an error.
 func ReadAnchors(path string) (heads []Head, remarks []string, err error) {
 	f, err := os.Open(path)
 	if err != nil {

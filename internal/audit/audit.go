@@ -1,7 +1,7 @@
-// Package audit keeps the record of every change: who did what, when, why, and
-// what it was before and after. Records are chained by their hashes; the chain's
-// head is written to places outside the database, so that what somebody does with
-// the database itself is found.
+// Package audit has the log of changes: who did what, when, why, and the state before and after.
+// Each record holds the hash of the one before. [Anchorer] writes the hash of the last one to
+// places outside the database, so that [Verify] finds changes that were made in the database
+// itself.
 package audit
 
 import (
@@ -32,12 +32,12 @@ type Head struct {
 	Time time.Time `json:"time"` // when it was the head
 }
 
-// Log is what a store's transaction keeps of the chain.
+// Log is the log in a transaction of a store.
 type Log interface {
-	// AuditHead gives the last record's Seq, Hash and Time.
+	// AuditHead returns the last record's Seq, Hash and Time.
 	AuditHead() (Head, error)
-	// AppendAudit stores a record as it is; Seq is the head's and one.
+	// AppendAudit stores a record unchanged. Its Seq is that of the head plus one.
 	AppendAudit(Record) error
-	// AuditRecords gives the records behind after, in order, at most limit.
+	// AuditRecords returns the records after that number, in order, at most limit.
 	AuditRecords(after int64, limit int) ([]Record, error)
 }

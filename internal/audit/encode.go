@@ -27,9 +27,9 @@ func appendTime(b []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(b, stamp)
 }
 
-// Sum gives the hash of a record: SHA-256 of the line that [Export] writes for
-// it, without the line's end and without its last member, "hash", and the comma
-// before that. Any other tool can compute it, line by line:
+// Sum returns the hash of a record: the SHA-256 of the line that [Export] writes for it,
+// without the line's end and without its last member, "hash", and the comma before that. Other
+// tools can compute it, line by line:
 //
 //	sed -n 7p audit.jsonl | sed 's/,"hash":"[0-9a-f]*"}$/}/' | tr -d '\n' | sha256sum
 //
@@ -46,17 +46,17 @@ func appendTime(b []byte, t time.Time) []byte {
 //   - Strings have a backslash before " and \, and bytes below 0x20 as \u00xx in
 //     small letters; nothing else is escaped.
 //
-// One line stands for one record only, because records that could not be told
-// apart so (text that is not UTF-8, a part of JSON) are neither written nor verified.
+// Different records have different lines: records with text that is not UTF-8 or with
+// incomplete JSON, which would not, are neither written nor verified.
 func Sum(r Record) []byte {
 	sum := sha256.Sum256(r.appendLine(nil, false))
 	return sum[:]
 }
 
-// MarshalJSON gives the record as the line of an export.
+// MarshalJSON returns the record as a line of an export.
 func (r Record) MarshalJSON() ([]byte, error) { return r.appendLine(nil, true), nil }
 
-// MarshalJSON gives the head as anchors keep it: seq, time, and hash in hexadecimal.
+// MarshalJSON returns the head as anchors store it: seq, time, and hash in hexadecimal.
 func (h Head) MarshalJSON() ([]byte, error) { return h.appendLine(nil), nil }
 
 // Bytes of an incomplete JSON value must not become members of their own, so what
@@ -146,7 +146,7 @@ func (h *hexBytes) UnmarshalText(text []byte) error {
 	return err
 }
 
-// UnmarshalJSON reads a line of an export.
+// UnmarshalJSON parses a line of an export.
 func (r *Record) UnmarshalJSON(line []byte) error {
 	type plain Record
 	in := struct {
@@ -159,7 +159,7 @@ func (r *Record) UnmarshalJSON(line []byte) error {
 	return err
 }
 
-// UnmarshalJSON reads a head as an anchor keeps it.
+// UnmarshalJSON parses a head as anchors store it.
 func (h *Head) UnmarshalJSON(line []byte) error {
 	type plain Head
 	in := struct {
@@ -171,7 +171,7 @@ func (h *Head) UnmarshalJSON(line []byte) error {
 	return err
 }
 
-// check says what Write would not have written so; the hashes aside.
+// check returns an error if Write would have refused the record. It does not check hashes.
 func (r Record) check() error {
 	if r.Seq < 1 {
 		return fmt.Errorf("its number is %d", r.Seq)

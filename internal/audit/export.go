@@ -10,9 +10,8 @@ import (
 	"io"
 )
 
-// Export writes the log as JSON lines, one record each, as [Sum] describes them.
-// It writes what is there: whether that holds is for [Verify] to say, or for
-// [VerifyExport], which needs the file alone.
+// Export writes the log as JSON lines, one for each record, as [Sum] describes them. It does not
+// verify the log: [Verify] does, and [VerifyExport], which needs only the file.
 func Export(ctx context.Context, log Log, w io.Writer) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	var line []byte
@@ -30,8 +29,8 @@ func Export(ctx context.Context, log Log, w io.Writer) error {
 	return nil
 }
 
-// VerifyExport is [Verify] for a file that [Export] wrote. A line that is not to
-// the byte as Export writes it is a finding, too.
+// VerifyExport is [Verify] for a file that [Export] wrote. A line that differs by a byte from
+// what Export writes is a finding too.
 func VerifyExport(r io.Reader, anchors []Head) (Report, error) {
 	c, err := newChain(anchors)
 	if err != nil {
@@ -67,8 +66,8 @@ func (c *chain) unreadable(line int64, why string) {
 
 var errLong = errors.New("the line is too long")
 
-// readLine gives the next line without its end; errLong stands for one that is
-// longer than a record, and has been passed over.
+// readLine returns the next line without its end. It skips a line that is longer than a record,
+// and returns errLong.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	long := false

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Fault is what was done to a log.
+// Fault is a way in which a log was damaged.
 type Fault string
 
 // The faults.
@@ -30,7 +30,7 @@ type Finding struct {
 	Text  string `json:"text"`
 }
 
-// Report is what [Verify] found.
+// Report is the result of [Verify].
 type Report struct {
 	Holds      bool      `json:"holds"` // nothing was found
 	Records    int64     `json:"records"`
@@ -47,7 +47,7 @@ type Report struct {
 	ClockBackAt int64 `json:"clock_back_at,omitempty"` // the first record that is before its predecessor
 }
 
-// String tells it to people, in lines.
+// String returns the report as text, in lines.
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d records", r.Records)
@@ -67,7 +67,8 @@ func (r Report) String() string {
 	}
 	switch {
 	case r.Anchors == 0:
-		b.WriteString("No anchored head was given: a tail cut off, or a chain rewritten as a whole, would not be seen.\n")
+		b.WriteString("No anchored head was given: a tail cut off, or a chain rewritten as a whole, " +
+			"would not be seen.\n")
 	default:
 		fmt.Fprintf(&b, "%d of %d anchored heads match.", r.Held, r.Anchors)
 		if r.AnchoredTo < r.Head.Seq {

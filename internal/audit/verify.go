@@ -15,13 +15,12 @@ const (
 	maxMoved    = 8
 )
 
-// Verify reads the whole log and reports whether it is as it was written: no
-// record edited, missing, inserted or moved; and, as far as the anchored heads
-// go, no tail cut off and no part of the chain rewritten with new hashes. The log
-// must be one consistent look at the database.
+// Verify reads the whole log and checks that it is as it was written: that no record was edited,
+// removed, inserted or moved; and, as far as the anchored heads reach, that no tail was cut off
+// and no part of the chain was rewritten with new hashes. The log must be of one transaction.
 //
-// An error says that the log could not be read, or that an anchor is no head;
-// what is wrong with the log is in the report.
+// The error is not nil if the log could not be read, or if an anchor is no head. What is wrong
+// with the log is in the report.
 func Verify(ctx context.Context, log Log, anchors []Head) (Report, error) {
 	c, err := newChain(anchors)
 	if err != nil {
@@ -122,7 +121,7 @@ func (c *chain) add(r Record) {
 	c.seq, c.hash, c.sum, c.time = r.Seq, r.Hash, sum, r.Time
 }
 
-// content reports whether the record is what its hash says.
+// content checks a record against its hash.
 func (c *chain) content(r Record, sum []byte) bool {
 	if err := r.check(); err != nil {
 		c.find(Edited, r.Seq, "record %d was edited: %v", r.Seq, err)
@@ -139,7 +138,7 @@ func (c *chain) content(r Record, sum []byte) bool {
 	return false
 }
 
-// wasAt looks for a number near by under which the record matches its hash.
+// wasAt looks for a number near the record's, under which it would match its hash.
 func (c *chain) wasAt(r Record) (int64, bool) {
 	if len(c.report.Findings) == maxFindings {
 		return 0, false
@@ -174,7 +173,8 @@ func (c *chain) anchored(r Record) {
 			c.rewritten = true
 			from := min(c.held+1, r.Seq)
 			c.keep(Finding{Fault: Rewritten, Seq: from, To: r.Seq, Text: fmt.Sprintf(
-				"record %d is not the one that was anchored: the chain was rewritten at one of the records %d to %d", r.Seq, from, r.Seq)})
+				"record %d is not the one that was anchored: the chain was rewritten at one of the records %d to %d",
+				r.Seq, from, r.Seq)})
 		}
 	}
 }
@@ -194,7 +194,8 @@ func (c *chain) keep(f Finding) {
 func (c *chain) end() Report {
 	if c.highest.Seq > c.seq {
 		c.keep(Finding{Fault: Cut, Seq: c.seq + 1, To: c.highest.Seq, Text: fmt.Sprintf(
-			"the log ends with record %d, but record %d was anchored: records %d to %d at least were cut off", c.seq, c.highest.Seq, c.seq+1, c.highest.Seq)})
+			"the log ends with record %d, but record %d was anchored: records %d to %d at least were cut off",
+			c.seq, c.highest.Seq, c.seq+1, c.highest.Seq)})
 	}
 	c.report.Head = Head{Seq: c.seq, Hash: c.hash, Time: c.time}
 	c.report.Holds = len(c.report.Findings) == 0

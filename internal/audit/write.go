@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// Write adds a record to the end of the log. It sets Seq, Previous and Hash, cuts
-// the time to microseconds (which both databases keep) in UTC, and takes blanks
-// out of Before and After.
+// Write adds a record to the end of the log. It sets Seq, Previous and Hash, truncates the time
+// to microseconds in UTC, which both databases store, and removes white space from Before and
+// After.
 //
-// A time before the head's is kept: the order is that of Seq, and a clock that
-// was set back is a fact of its own, which [Verify] mentions. It is refused when
-// actor, action or subject is empty, no time is set, Before or After is not JSON,
-// a text is not UTF-8 or has control characters (a reason may have line ends and
-// tabs), or the record is longer than [MaxRecord].
+// The time may be before the head's: records are ordered by Seq, and [Verify] mentions a clock
+// that was set back. A record is refused if actor, action or subject is empty, no time is set,
+// Before or After is not JSON, a text is not UTF-8 or has control characters (a reason may have
+// line ends and tabs), or the record is longer than [MaxRecord].
 func Write(log Log, r Record) error {
 	refuse := func(err error) error {
 		return fmt.Errorf("audit record of %q on %q: %w", r.Action, r.Subject, err)
@@ -51,7 +50,7 @@ func Write(log Log, r Record) error {
 	return nil
 }
 
-// The syntax error is not passed on: it quotes what was to be recorded.
+// compact drops the syntax error, which quotes the value.
 func compact(name string, value json.RawMessage) (json.RawMessage, error) {
 	if len(value) == 0 {
 		return nil, nil

@@ -11,10 +11,10 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// Approval is what a second person says.
+// Approval is the evidence on which a second person approves a certificate.
 type Approval struct {
 	Change   string   // the reference of the change request
-	CallBack string   // who was called back at which known number, and what they said
+	CallBack string   // who was called back, at which known number, with which result
 	Grant    []string // rules whose waivers are granted
 }
 
@@ -107,7 +107,7 @@ func (e Exchange) keysToApprove(tx registry.Tx, ids []string, a Approval) ([]*rs
 }
 
 func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
-	return e.changeTheirs(ctx, registry.ActionExchangeApprove, id, func(tx registry.Tx, c *registry.Certificate) error {
+	step := func(tx registry.Tx, c *registry.Certificate) error {
 		approved, err := e.granted(tx, *c, a)
 		if err != nil {
 			return err
@@ -116,7 +116,8 @@ func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
 		p := &c.Provenance
 		p.ApprovedBy, p.Change, p.CallBack = e.session.Person().ID, a.Change, a.CallBack
 		return e.session.MoveCertificate(tx, c, registry.Approved)
-	})
+	}
+	return e.changeTheirs(ctx, registry.ActionExchangeApprove, id, step)
 }
 
 // granted returns a certificate that may be approved, with its waivers granted.

@@ -95,7 +95,8 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 	}
 	err := e.changeTheirs(ctx, registry.ActionExchangeProve, p.Certificate, step)
 	if wrong != nil {
-		err = errors.Join(err, e.recordMismatch(ctx, *wrong, map[string]string{"answer": "not what the challenge holds"}))
+		what := map[string]string{"answer": "not what the challenge holds"}
+		err = errors.Join(err, e.recordMismatch(ctx, *wrong, what))
 	}
 	return err
 }

@@ -159,7 +159,8 @@ func (i *rowImport) run(ctx context.Context) error {
 func (i *rowImport) done(what string) { i.result.Done = append(i.result.Done, what) }
 
 func (i *rowImport) addPartner(ctx context.Context) error {
-	p := registry.Partner{ID: i.lane.Partner, Name: cmp.Or(i.cells["name"], i.lane.Partner), Profile: i.cells["profile"]}
+	p := registry.Partner{ID: i.lane.Partner, Profile: i.cells["profile"]}
+	p.Name = cmp.Or(i.cells["name"], p.ID)
 	if err := p.Side.UnmarshalText([]byte(i.cells["side"])); err != nil {
 		return err
 	}
@@ -206,14 +207,16 @@ func (i *rowImport) addEnvironment(ctx context.Context) error {
 	if err == nil && !same {
 		return fmt.Errorf("environment %s of %s is there, with sealing %s, caller %q and account %q; "+
 			"the row says %s, %q and %q: correct the row, or change what is there (sealane partner env)",
-			env.Name, env.Partner, there.Sealing, there.SenderAuth, there.Account, env.Sealing, env.SenderAuth, env.Account)
+			env.Name, env.Partner, there.Sealing, there.SenderAuth, there.Account,
+			env.Sealing, env.SenderAuth, env.Account)
 	}
 	return err
 }
 
 func (i *rowImport) addContact(ctx context.Context) error {
 	contact := registry.Contact{
-		Role: registry.ContactRole(i.cells["contact_role"]), Name: i.cells["contact_name"], Email: i.cells["contact_email"],
+		Role: registry.ContactRole(i.cells["contact_role"]),
+		Name: i.cells["contact_name"], Email: i.cells["contact_email"],
 	}
 	switch {
 	case contact == registry.Contact{}:
@@ -326,7 +329,7 @@ func readNextTo(folder, name string) ([]byte, error) {
 	return data, errors.Join(err, f.Close())
 }
 
-// openRegular opens a regular file. Others might wait for whoever writes to them.
+// openRegular opens a regular file. Opening a pipe might wait for its writer.
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -52,7 +52,8 @@ func readFile(data []byte) (*incomingFile, error) {
 			return nil, err
 		}
 		file := &keyfile.File{
-			Format: "partner file", Certificates: chain, PublicKey: chain[0].PublicKey.(*rsa.PublicKey), KeyID: f.KeyID,
+			Format: "partner file", Certificates: chain, KeyID: f.KeyID,
+			PublicKey: chain[0].PublicKey.(*rsa.PublicKey), // ReadPartnerFile has checked it
 		}
 		return &incomingFile{data: data, partnerFile: f, file: file}, nil
 	}

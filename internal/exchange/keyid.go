@@ -36,7 +36,8 @@ func (e Exchange) SetKeyID(ctx context.Context, to KeyIDChange) error {
 		if err := e.checkKeyID(tx, c, to); err != nil {
 			return err
 		}
-		entry.Subject, entry.Partner, entry.Environment, entry.Before = "certificate/"+c.ID, c.Partner, c.Environment, c
+		entry.Subject, entry.Partner, entry.Environment = "certificate/"+c.ID, c.Partner, c.Environment
+		entry.Before = c
 		c.KeyID = to.KeyID
 		entry.After = c
 		if err := tx.PutCertificate(&c); err != nil || c.Owner == registry.Theirs {

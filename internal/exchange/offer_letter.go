@@ -78,7 +78,9 @@ func (p OfferPackage) Letters() (covering, checksums []byte, err error) {
 		Organization:  strings.Join(subject.Organization, ", "),
 		Unit:          strings.Join(subject.OrganizationalUnit, ", "),
 		Email:         strings.Join(p.Certificate.EmailAddresses, ", "),
-		Certificate:   p.Certificate, Table: cert.Fingerprints(nil, p.Certificate),
+		NotBefore:     p.Certificate.NotBefore.UTC().Format(letterTime),
+		NotAfter:      p.Certificate.NotAfter.UTC().Format(letterTime),
+		Table:         cert.Fingerprints(nil, p.Certificate),
 	}
 	if pub, ok := p.Certificate.PublicKey.(*rsa.PublicKey); ok {
 		facts.Bits = pub.N.BitLen()
@@ -100,7 +102,7 @@ type letterFacts struct {
 	Profile, Environment, KeyID, MailFrom, OnePairPer, Serial, SerialDecimal string
 	CommonName, Organization, Unit, Email                                    string
 	AskKeyID                                                                 bool // the partner assigns it
-	Certificate                                                              *x509.Certificate
+	NotBefore, NotAfter                                                      string
 	Bits                                                                     int
 	Files                                                                    []letterFile
 	Table                                                                    cert.FingerprintTable
@@ -108,7 +110,10 @@ type letterFacts struct {
 
 type letterFile struct{ Name, SHA256 string }
 
-var coveringLetter = template.Must(template.New("covering").Parse(`Subject: {{.Profile}}: our certificate for {{.Environment}}
+const letterTime = "2006-01-02 15:04 MST"
+
+var coveringLetter = template.Must(template.New("covering").Parse(
+	`Subject: {{.Profile}}: our certificate for {{.Environment}}
 
 Please find attached our certificate for {{.Profile}}, environment {{.Environment}}.
 The same certificate is attached in four formats; any one of them will do:
@@ -125,7 +130,7 @@ The same certificate is attached in four formats; any one of them will do:
 {{- with .KeyID}}
   Key ID (alias) {{.}}{{end}}
   Key            RSA, {{.Bits}} bits, one pair per {{.OnePairPer}}, used for nothing else
-  Valid          {{.Certificate.NotBefore.UTC.Format "2006-01-02 15:04 MST"}} to {{.Certificate.NotAfter.UTC.Format "2006-01-02 15:04 MST"}}
+  Valid          {{.NotBefore}} to {{.NotAfter}}
 
 What to do:
   1. Wait for our second message, which holds the SHA-256 checksum, and compare it
@@ -141,7 +146,8 @@ Our mails about this certificate, such as the notice before it expires, will com
 from {{.}}. Please let your filters pass them.{{end}}
 `))
 
-var checksumLetter = template.Must(template.New("checksum").Parse(`Subject: {{.Profile}}: checksum of our certificate for {{.Environment}}
+var checksumLetter = template.Must(template.New("checksum").Parse(
+	`Subject: {{.Profile}}: checksum of our certificate for {{.Environment}}
 
 This is the second message. It holds the SHA-256 checksums of the certificate that
 we sent you for {{.Profile}}, environment {{.Environment}}

@@ -69,7 +69,8 @@ func (e Exchange) Export(ctx context.Context, o PartnerFileOptions) (file []byte
 			return fmt.Errorf("key pair %s is %s; there is nothing to send", k.ID, k.State)
 		}
 		payload, err := json.Marshal(PartnerFile{
-			Format: partnerFormat, Name: o.Name, Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
+			Format: partnerFormat, Name: o.Name,
+			Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
 			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: o.Contacts, MailFrom: env.MailFrom,
 			Created: e.session.Registry.Time(),
 		})

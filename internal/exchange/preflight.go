@@ -155,7 +155,8 @@ func (p *preflight) ourPair(use registry.KeyPair, active bool) Check {
 	switch {
 	case use.ID == "":
 		c.Found = "none"
-		c.Do = fmt.Sprintf("make one: sealane key create --partner %s --env %s …", p.name.Partner, p.name.Environment)
+		c.Do = fmt.Sprintf("make one: sealane key create --partner %s --env %s …",
+			p.name.Partner, p.name.Environment)
 	case use.State == registry.Active:
 		c.Level = cert.OK
 	case active:
@@ -278,6 +279,7 @@ func needs(p registry.Partner, prof *profile.Profile) laneNeeds {
 		in, out = out, in
 	}
 	return laneNeeds{
-		ours: in.Encrypt != nil || out.Sign != nil, oursActive: out.Sign != nil, theirs: out.Encrypt != nil || in.Sign != nil,
+		ours: in.Encrypt != nil || out.Sign != nil, oursActive: out.Sign != nil,
+		theirs: out.Encrypt != nil || in.Sign != nil,
 	}
 }

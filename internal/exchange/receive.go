@@ -96,7 +96,8 @@ func (e Exchange) receive(
 	tx registry.Tx, in Incoming, f *incomingFile,
 ) (c registry.Certificate, found []registry.Finding, err error) {
 	none := registry.Certificate{}
-	if _, err := registry.FindEnvironment(tx, lanes.Name{Partner: in.Partner, Environment: in.Environment}); err != nil {
+	lane := lanes.Name{Partner: in.Partner, Environment: in.Environment}
+	if _, err := registry.FindEnvironment(tx, lane); err != nil {
 		return none, nil, err
 	}
 	p, err := tx.Partner(in.Partner)

@@ -111,7 +111,7 @@ func newStep(c registry.Certificate) Step {
 	}
 }
 
-// Next says what comes after the state of a partner's certificate.
+// Next returns what comes after the state of a partner's certificate.
 func Next(c registry.Certificate) string {
 	switch c.State {
 	case registry.Received:
@@ -144,7 +144,7 @@ func nextOfMatched(c registry.Certificate) string {
 	return fmt.Sprintf("%s: sealane exchange approve %s%s", who, c.ID, flags)
 }
 
-// waitingFor says who has to act next.
+// waitingFor returns who has to act next.
 func waitingFor(c registry.Certificate) string {
 	switch c.State {
 	case registry.Received:
@@ -157,7 +157,7 @@ func waitingFor(c registry.Certificate) string {
 	return "nobody"
 }
 
-// nextOfOurs says what comes after the state of a key pair of ours, and who has to act.
+// nextOfOurs returns what comes after the state of a key pair of ours, and who has to act.
 func nextOfOurs(
 	p registry.Partner, k registry.KeyPair, offer registry.Offer, prof *profile.Profile,
 ) (text, who string) {

@@ -36,10 +36,11 @@ type NewAPIKey struct {
 // IssueAPIKey makes a key by which a partner's calls are known. The token can't be read
 // again.
 func (s *Session) IssueAPIKey(ctx context.Context, wanted NewAPIKey) (k APIKey, token string, err error) {
-	k = APIKey{
-		ID: newID("a"), Partner: wanted.Partner, Environment: wanted.Environment, Label: wanted.Label, Sealing: wanted.Sealing,
+	k = APIKey{ID: newID("a"), Partner: wanted.Partner, Environment: wanted.Environment}
+	k.Label, k.Sealing = wanted.Label, wanted.Sealing
+	entry := Entry{
+		Action: ActionAPIKeyIssue, Subject: "apikey/" + k.ID, Partner: k.Partner, Environment: k.Environment,
 	}
-	entry := Entry{Action: ActionAPIKeyIssue, Subject: "apikey/" + k.ID, Partner: k.Partner, Environment: k.Environment}
 	err = s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		env, err := FindEnvironment(tx, lanes.Name{Partner: k.Partner, Environment: k.Environment})
 		if err != nil {
@@ -52,7 +53,7 @@ func (s *Session) IssueAPIKey(ctx context.Context, wanted NewAPIKey) (k APIKey, 
 		if p.Side != sealane.ServerSide {
 			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", p.ID)
 		}
-		dialect, err := LoadProfile(tx, p.Profile)
+		prof, err := LoadProfile(tx, p.Profile)
 		if err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func (s *Session) IssueAPIKey(ctx context.Context, wanted NewAPIKey) (k APIKey, 
 			return fmt.Errorf("API key for %s: say whether sealing is %s or %s",
 				p.ID, sealane.SealingRequired, sealane.SealingOptional)
 		}
-		config := lanes.Config(p.laneRow(), env.laneRow(), dialect)
+		config := lanes.Config(p.laneRow(), env.laneRow(), prof)
 		config.Sealing = k.Sealing
 		if _, err := sealane.New(config); err != nil {
 			return err

@@ -10,8 +10,8 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// Blocked is a public key that may never come in: another product's, or one
-// whose private part was seen.
+// Blocked is a public key that must not be used: one of another product, or one whose private
+// key was seen.
 type Blocked struct {
 	SPKISHA256 []byte    `json:"spki_sha256"`
 	Reason     string    `json:"reason"`
@@ -23,10 +23,9 @@ type Blocked struct {
 // blockBatch is how many keys are blocked in one change.
 const blockBatch = 1000
 
-// BlockKeys blocks public keys for good, by the SHA-256 of their SubjectPublicKeyInfo,
-// or of a certificate (its DER) or of the file that it comes in. What has one of them,
-// on its way in or in use, is out of use at once, and named. After an error those of
-// earlier batches stay blocked.
+// BlockKeys blocks public keys permanently, by the SHA-256 of their SubjectPublicKeyInfo, of a
+// certificate (its DER), or of the file that it comes in. It disables everything that uses such
+// a key, and returns its identities. After an error the keys of earlier batches stay blocked.
 func (s *Session) BlockKeys(ctx context.Context, sums [][]byte) (ended []string, err error) {
 	if len(sums) == 0 {
 		return nil, errors.New("no key is named: give files, checksums or a list")
@@ -61,7 +60,7 @@ func (s *Session) BlockKeys(ctx context.Context, sums [][]byte) (ended []string,
 	return ended, nil
 }
 
-// blockSum blocks a key by its checksum, or by that of a certificate that is known.
+// blockSum blocks a key by its checksum, or by that of a certificate of the registry.
 func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
 	blocked := make([]Blocked, 1)
 	var err error
@@ -82,8 +81,8 @@ func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) 
 	return blocked, nil
 }
 
-// Block blocks a public key, and ends the use of whatever has it, as part of a
-// change. One that is blocked already keeps its reason.
+// Block blocks a public key, and disables everything that uses it, as part of a change. A key
+// that is blocked already keeps its reason.
 func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
 	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.Registry.now()})
 	if err != nil {
@@ -116,7 +115,7 @@ func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error
 	return b, nil
 }
 
-// NotBlocked refuses a key that was blocked since it came in.
+// NotBlocked returns an error if a key was blocked after it came in.
 func NotBlocked(tx Tx, spkiSHA256 []byte) error {
 	b, err := tx.Blocked(spkiSHA256)
 	if errors.Is(err, ErrNotFound) {
@@ -208,5 +207,6 @@ func ofOthers(tx Tx, spkiSHA256 []byte, partner string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(certificates, func(c Certificate) bool { return c.Owner == Ours || c.Partner != partner }), nil
+	others := func(c Certificate) bool { return c.Owner == Ours || c.Partner != partner }
+	return slices.ContainsFunc(certificates, others), nil
 }

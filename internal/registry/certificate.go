@@ -17,7 +17,7 @@ const (
 	Theirs Owner = "theirs"
 )
 
-// Certificate is one of ours, or of a partner.
+// Certificate is a certificate of ours, or of a partner.
 type Certificate struct {
 	ID          string `json:"id"`
 	Owner       Owner  `json:"owner"`
@@ -77,8 +77,8 @@ type Waiver struct {
 	At      time.Time `json:"at"`
 }
 
-// NewCertificate completes a certificate that comes in: c says whose it is and where it
-// belongs, chain is the certificate with its issuers.
+// NewCertificate returns the row of a certificate that comes in. c has its owner, partner,
+// profile and environment; chain is the certificate with its issuers.
 func NewCertificate(c Certificate, chain []*x509.Certificate) Certificate {
 	leaf := chain[0]
 	sum, spki := sha256.Sum256(leaf.Raw), sha256.Sum256(leaf.RawSubjectPublicKeyInfo)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/profile"
@@ -18,11 +19,13 @@ type keyUse struct {
 	profile, partner, env, self string // self: the identity of the row itself
 }
 
-// CheckCertificate holds a certificate that is to come in against the profile's
-// demand and against all that the registry knows.
-func (r *Registry) CheckCertificate(tx Tx, c *Certificate, leaf *x509.Certificate, dialect *profile.Profile) ([]Finding, error) {
+// CheckCertificate checks a certificate that comes in against the profile's policy, and against
+// the keys that the registry knows.
+func (r *Registry) CheckCertificate(
+	tx Tx, c *Certificate, leaf *x509.Certificate, prof *profile.Profile,
+) ([]Finding, error) {
 	var found []Finding
-	for _, rule := range cert.Check(leaf, dialect.Certificate, r.now()) {
+	for _, rule := range cert.Check(leaf, prof.Certificate, r.now()) {
 		if rule.Level == cert.OK {
 			continue
 		}
@@ -47,17 +50,23 @@ func (r *Registry) CheckCertificate(tx Tx, c *Certificate, leaf *x509.Certificat
 	return append(found, more...), nil
 }
 
-// blocked finds what is on the list of blocked checksums.
+// blocked returns a finding if a checksum is blocked. what is what it is a checksum of.
 func blocked(tx Tx, sum []byte, what string) ([]Finding, error) {
 	b, err := tx.Blocked(sum)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
 	}
-	return []Finding{{Rule: RuleKeyBlocked, Level: cert.Refused,
-		Found: fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format("2006-01-02"), b.Reason), Do: "make a new key pair, for this integration only"}}, err
+	if err != nil {
+		return nil, err
+	}
+	return []Finding{{
+		Rule: RuleKeyBlocked, Level: cert.Refused,
+		Found: fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format(time.DateOnly), b.Reason),
+		Do:    "make a new key pair, for this integration only",
+	}}, nil
 }
 
-// checkKnown finds where a public key is known already, and whether it is blocked.
+// checkKnown returns findings if a public key is blocked, or is used elsewhere.
 func (r *Registry) checkKnown(tx Tx, spki []byte, at keyUse) ([]Finding, error) {
 	sum := sha256.Sum256(spki)
 	found, err := blocked(tx, sum[:], "public key")
@@ -76,8 +85,8 @@ func (r *Registry) checkKnown(tx Tx, spki []byte, at keyUse) ([]Finding, error) 
 	return found, nil
 }
 
-// knownElsewhere lists the certificates and key pairs with that public key. What
-// was rejected at the same place does not count: it may come again.
+// knownElsewhere lists the certificates and key pairs with a public key. A certificate that was
+// rejected for the same use does not count: it may come again.
 func knownElsewhere(tx Tx, spkiSHA256 []byte, at keyUse) ([]string, error) {
 	var where []string
 	certificates, err := tx.Certificates(CertificateQuery{SPKISHA256: spkiSHA256})

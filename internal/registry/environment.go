@@ -13,7 +13,7 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 )
 
-// Environment is one of a partner's environments: the lane's agreement.
+// Environment is what was agreed with a partner for one environment. It makes a lane.
 type Environment struct {
 	Partner string          `json:"partner"`
 	Name    string          `json:"name"`    // DEV, STAG, PROD, or as the profile says
@@ -30,7 +30,7 @@ type Environment struct {
 	Version       int64              `json:"-"`
 }
 
-// AddEnvironment adds an environment to a partner. Sealing must be said.
+// AddEnvironment adds an environment to a partner. Its Sealing must be given.
 func (s *Session) AddEnvironment(ctx context.Context, env Environment) error {
 	return s.Change(ctx, Entry{Action: ActionEnvironmentAdd}, func(tx Tx, entry *Entry) error {
 		return s.addEnvironment(tx, entry, env)
@@ -50,11 +50,10 @@ func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment) error {
 	return nil
 }
 
-// ChangeEnvironment changes what was agreed for an environment. change must leave
-// its names alone.
+// ChangeEnvironment changes an environment by change, which must not change its names.
 //
-// seen is the row that the change was decided on: where somebody has changed it since,
-// the error is ErrConflict. Without a Version it only names the environment.
+// seen is the row that the change was decided on: the error is ErrConflict if the row was
+// changed since. Without a Version, seen only names the environment.
 func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, change func(*Environment) error) error {
 	return s.changeEnvironment(ctx, ActionEnvironmentChange, seen.lane(), func(env *Environment) error {
 		if seen.Version != 0 && seen.Version != env.Version {
@@ -80,7 +79,8 @@ func (s *Session) changeEnvironment(
 		if err := change(&env); err != nil {
 			return err
 		}
-		if before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional && strings.TrimSpace(s.reason) == "" {
+		loosened := before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional
+		if loosened && strings.TrimSpace(s.reason) == "" {
 			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear "+
 				"(--reason)",
 				lane.Environment, lane.Partner)
@@ -123,13 +123,13 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	if err != nil {
 		return fmt.Errorf("partner %q: %w", env.Partner, err)
 	}
-	dialect, err := LoadProfile(tx, p.Profile)
+	prof, err := LoadProfile(tx, p.Profile)
 	if err != nil {
 		return err
 	}
-	if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, env.Name) {
+	if len(prof.Environments) > 0 && !slices.Contains(prof.Environments, env.Name) {
 		return fmt.Errorf("environment %q is none of profile %s: use %s",
-			env.Name, dialect.Name, alternatives(dialect.Environments))
+			env.Name, prof.Name, alternatives(prof.Environments))
 	}
 	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
 		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s",
@@ -156,12 +156,12 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 			return err
 		}
 	}
-	_, err = sealane.New(lanes.Config(p.laneRow(), env.laneRow(), dialect)) // its other rules
+	_, err = sealane.New(lanes.Config(p.laneRow(), env.laneRow(), prof)) // its other rules
 	return err
 }
 
-// Production reports whether an environment is one: any that is not known to be
-// for trying out.
+// Production reports whether an environment is for production. It is, unless its name is known
+// as that of a test environment.
 func Production(environment string) bool {
 	return !slices.Contains([]string{"DEV", "TEST", "STAG", "STAGING", "UAT", "SANDBOX"}, strings.ToUpper(environment))
 }

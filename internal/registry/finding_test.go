@@ -75,9 +75,9 @@ func TestNotWaivable(t *testing.T) {
 		row := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "riskos", Environment: "PROD"}, []*x509.Certificate{leaf})
 		var found []registry.Finding
 		must(t, s.View(ctx, func(tx registry.Tx) error {
-			dialect, err := registry.LoadProfile(tx, "riskos")
+			prof, err := registry.LoadProfile(tx, "riskos")
 			must(t, err)
-			found, err = s.Registry.CheckCertificate(tx, &row, leaf, dialect)
+			found, err = s.Registry.CheckCertificate(tx, &row, leaf, prof)
 			return err
 		}))
 		waived := []registry.Waiver{{Rule: c.rule, Reason: "please", Asked: "anna", Granted: "ben"}}

@@ -5,16 +5,15 @@ import (
 	"fmt"
 )
 
-// newID makes a short identity for people to type: a letter, a hyphen, and 50
-// random bits. The store refuses one that is there.
+// newID returns a short identity for people to type: kind, which is a letter, a hyphen, and 50
+// random bits. The store refuses an identity that is there already.
 func newID(kind string) string {
 	b := make([]byte, 7)
 	rand.Read(b)
 	return kind + "-" + lowerBase32.EncodeToString(b)[:10]
 }
 
-// checkName refuses a name that people would have trouble with in commands and
-// addresses.
+// checkName refuses a name that would need quoting in commands and URLs.
 func checkName(what, name string) error {
 	if len(name) == 0 || len(name) > 64 {
 		return fmt.Errorf("%s %q has %d characters; give it 1 to 64", what, name, len(name))

@@ -34,13 +34,18 @@ type InventoryRow struct {
 }
 
 // InventoryColumns are the names of Cells.
-var InventoryColumns = []string{"id", "kind", "owner", "partner", "profile", "environment", "purpose", "strength", "key_id",
-	"common_name", "issuer", "serial", "not_before", "not_after", "state", "custodian", "sha256", "waived"}
+var InventoryColumns = []string{
+	"id", "kind", "owner", "partner", "profile", "environment", "purpose", "strength", "key_id",
+	"common_name", "issuer", "serial", "not_before", "not_after", "state", "custodian", "sha256", "waived",
+}
 
-// Cells gives the row as text, in the order of InventoryColumns.
+// Cells returns the row as texts, in the order of InventoryColumns.
 func (r InventoryRow) Cells() []string {
-	return []string{r.ID, r.Kind, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength, r.KeyID,
-		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339), string(r.State), r.Custodian, r.SHA256, r.Waived}
+	return []string{
+		r.ID, r.Kind, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength, r.KeyID,
+		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339),
+		string(r.State), r.Custodian, r.SHA256, r.Waived,
+	}
 }
 
 // Inventory returns a row for every certificate of the registry; those of ours have the key pair
@@ -92,17 +97,19 @@ func (r *Registry) inventoryPage(
 
 func inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {
 	row := InventoryRow{
-		ID: c.ID, Kind: "certificate", Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
+		ID: c.ID, Kind: "certificate",
+		Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
 		Strength: fmt.Sprintf("RSA %d",
 			c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
-		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy, SHA256: fmt.Sprintf("%x", c.SHA256),
+		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy,
+		SHA256: fmt.Sprintf("%x", c.SHA256),
 	}
 	if purposes[c.Profile] == "" {
-		dialect, err := LoadProfile(tx, c.Profile)
+		prof, err := LoadProfile(tx, c.Profile)
 		if err != nil {
 			return row, err
 		}
-		purposes[c.Profile] = purpose(dialect)
+		purposes[c.Profile] = purpose(prof)
 	}
 	row.Purpose = purposes[c.Profile]
 	if c.Owner == Ours {
@@ -120,7 +127,7 @@ func inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRo
 	return row, nil
 }
 
-// purpose says what a dialect uses keys for.
+// purpose returns what a profile uses keys for.
 func purpose(p *profile.Profile) string {
 	what := "decryption of messages"
 	for _, leg := range []*profile.Direction{&p.Request, &p.Response} {

@@ -8,10 +8,10 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// CheckKeyID holds a key ID (alias) against the dialect, the key, the environment,
-// and what is taken there. An ID stays with its partner: a renewal of the same
-// size may have it again.
-func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, dialect *profile.Profile, imported bool) error {
+// CheckKeyID checks a key ID (alias) against the profile, the key, the environment, and the key
+// IDs that are taken. A key ID stays with its partner: a renewal of the same size may have it
+// again. An imported key keeps the name that the partner gave it, whatever its form.
+func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, prof *profile.Profile, imported bool) error {
 	if err := cert.CheckKeyIDText(keyID); err != nil {
 		return err
 	}
@@ -20,7 +20,7 @@ func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, dialect *prof
 		return err
 	}
 	if !imported { // a partner's own name is kept as it is
-		if err := dialect.Certificate.CheckKeyID(keyID); err != nil {
+		if err := prof.Certificate.CheckKeyID(keyID); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// KeyPair is one of ours. Its private key is sealed under a root key.
+// KeyPair is a key pair of ours. Its private key is sealed under a root key.
 type KeyPair struct {
 	ID          string    `json:"id"`
 	Profile     string    `json:"profile"`
@@ -36,13 +36,13 @@ type KeyPair struct {
 	Version     int64     `json:"-"`
 }
 
-// The origins of key pairs. One that is imported its partners have already.
+// The origins of key pairs. The partners have the certificate of an imported one already.
 const (
 	Made     = "created"
 	Imported = "imported"
 )
 
-// NewPair says what key pair is to be made, or imported.
+// NewPair describes a key pair to be made or imported.
 type NewPair struct {
 	Profile     string
 	Partner     string // empty: one for all partners of the profile
@@ -53,21 +53,21 @@ type NewPair struct {
 	Renewal     bool   // there is a pair in use, and this will follow it
 }
 
-// CreateKeyPair makes a key pair and its certificate. It opens messages at once
-// (Staged), so that the certificate may be sent.
+// CreateKeyPair makes a key pair and its certificate. The pair is staged: it opens messages at
+// once, so that the certificate may be sent.
 func (s *Session) CreateKeyPair(ctx context.Context, n NewPair) (KeyPair, Certificate, error) {
-	dialect, err := s.Registry.loadProfile(ctx, n.Profile)
+	prof, err := s.Registry.loadProfile(ctx, n.Profile)
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
 	if n.Bits == 0 {
-		n.Bits = dialect.Keys.Bits
+		n.Bits = prof.Keys.Bits
 	}
 	key, err := cert.GenerateKey(n.Bits) // outside the transaction: it takes its time
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
-	n.Subject.Usages = dialect.Keys.Usage
+	n.Subject.Usages = prof.Keys.Usage
 	if n.Subject.NotBefore.IsZero() {
 		n.Subject.NotBefore = s.Registry.now()
 	}
@@ -75,55 +75,62 @@ func (s *Session) CreateKeyPair(ctx context.Context, n NewPair) (KeyPair, Certif
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
-	return s.keepPair(ctx, ActionKeyCreate, Made, n, key, []*x509.Certificate{leaf})
+	return s.addPair(ctx, ActionKeyCreate, n, keyMaterial{Made, key, []*x509.Certificate{leaf}})
 }
 
-// ImportKeyPair takes in a key pair that was made elsewhere, with its
-// certificate, the leaf first.
-func (s *Session) ImportKeyPair(ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate) (KeyPair, Certificate, error) {
+// ImportKeyPair adds a key pair that was made elsewhere, with its certificate and that of its
+// issuers, the leaf first.
+func (s *Session) ImportKeyPair(
+	ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate,
+) (KeyPair, Certificate, error) {
 	if len(chain) == 0 {
-		return KeyPair{}, Certificate{}, errors.New("the key comes without a certificate: give the one that was " +
-			"sent to the partner")
+		return KeyPair{}, Certificate{}, errors.New("the key comes without a certificate: " +
+			"give the one that was sent to the partner")
 	}
 	if pub, ok := chain[0].PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
 		return KeyPair{}, Certificate{}, errors.New("the certificate is not that of the key")
 	}
-	return s.keepPair(ctx, ActionKeyImport, Imported, n, key, chain)
+	return s.addPair(ctx, ActionKeyImport, n, keyMaterial{Imported, key, chain})
 }
 
-func (s *Session) keepPair(ctx context.Context, action Action, origin string, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate) (KeyPair, Certificate, error) {
+// keyMaterial is a key with its certificate, and where it comes from.
+type keyMaterial struct {
+	origin string // Made or Imported
+	key    *rsa.PrivateKey
+	chain  []*x509.Certificate
+}
+
+// addPair stores a key pair and its certificate.
+func (s *Session) addPair(
+	ctx context.Context, action Action, n NewPair, m keyMaterial,
+) (k KeyPair, c Certificate, err error) {
 	if s.Registry.Root == nil {
-		return KeyPair{}, Certificate{}, errors.New("there is no root key: private keys can't be kept; give one " +
-			"(--root-key)")
+		return k, c, errors.New("there is no root key: private keys can't be kept; give one (--root-key)")
 	}
-	k := KeyPair{
-		ID: newID("k"), Profile: n.Profile, Partner: n.Partner, Environment: n.Environment, State: Staged, Bits: key.N.BitLen(),
-		Custodian: s.person.ID, Origin: origin,
-	}
-	c := NewCertificate(Certificate{Owner: Ours, Partner: n.Partner, Profile: n.Profile, Environment: n.Environment}, chain)
 	if n.KeyID == "" {
-		dialect, err := s.Registry.loadProfile(ctx, n.Profile)
+		prof, err := s.Registry.loadProfile(ctx, n.Profile)
 		if err != nil {
 			return k, c, err
 		}
-		n.KeyID = ownKeyID(dialect, &key.PublicKey)
+		n.KeyID = ownKeyID(prof, &m.key.PublicKey)
 	}
-	k.KeyID, c.KeyID = n.KeyID, n.KeyID
-	k.SPKI, k.SPKISHA256, k.Certificate, c.KeyPair, c.State = c.SPKI, c.SPKISHA256, c.ID, k.ID, Staged
-	if err := s.Registry.CheckSharedPrime(ctx, &key.PublicKey); err != nil {
-		return KeyPair{}, Certificate{}, err
+	if err := s.Registry.CheckSharedPrime(ctx, &m.key.PublicKey); err != nil {
+		return k, c, err
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(m.key)
 	if err != nil {
-		return KeyPair{}, Certificate{}, err
+		return k, c, err
 	}
 	defer clear(pkcs8)
-	err = s.Change(ctx, Entry{Action: action, Subject: "key/" + k.ID, Partner: n.Partner, Environment: n.Environment}, func(tx Tx, entry *Entry) error {
-		if err := s.checkPair(tx, n, &k, &c, chain[0]); err != nil {
+	k, c = newRows(n, m)
+	k.Custodian = s.person.ID
+	entry := Entry{Action: action, Subject: "key/" + k.ID, Partner: n.Partner, Environment: n.Environment}
+	err = s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+		if err := s.checkPair(tx, n, &c, m.chain[0]); err != nil {
 			return err
 		}
-		k.Created, c.Created = s.Registry.now(), s.Registry.now()
-		k.Changed, c.Changed = k.Created, c.Created
+		now := s.Registry.now()
+		k.Created, k.Changed, c.Created, c.Changed = now, now, now, now
 		if err := s.Registry.sealPair(tx, &k, pkcs8); err != nil {
 			return err
 		}
@@ -137,50 +144,56 @@ func (s *Session) keepPair(ctx context.Context, action Action, origin string, n 
 	return k, c, err
 }
 
-// ownKeyID names a key of ours where the dialect lets us and carries the name: by
-// its thumbprint (RFC 7638), which anyone can compute from the certificate.
-func ownKeyID(dialect *profile.Profile, pub *rsa.PublicKey) string {
-	if dialect.Certificate.KeyIDFormat == cert.KeyIDSixPart {
+// newRows returns the rows of a key pair and its certificate, which refer to each other.
+func newRows(n NewPair, m keyMaterial) (KeyPair, Certificate) {
+	c := NewCertificate(Certificate{
+		Owner: Ours, Partner: n.Partner, Profile: n.Profile, Environment: n.Environment, KeyID: n.KeyID, State: Staged,
+	}, m.chain)
+	k := KeyPair{
+		ID: newID("k"), Profile: n.Profile, Partner: n.Partner, Environment: n.Environment,
+		KeyID: n.KeyID, State: Staged, Bits: m.key.N.BitLen(), Origin: m.origin,
+		SPKI: c.SPKI, SPKISHA256: c.SPKISHA256, Certificate: c.ID,
+	}
+	c.KeyPair = k.ID
+	return k, c
+}
+
+// ownKeyID returns the key ID of a key of ours where the profile lets us name it, and its
+// messages carry the name: the key's thumbprint (RFC 7638), which anyone can compute from the
+// certificate. Otherwise it is empty.
+func ownKeyID(prof *profile.Profile, pub *rsa.PublicKey) string {
+	if prof.Certificate.KeyIDFormat == cert.KeyIDSixPart {
 		return ""
 	}
-	for _, leg := range []*profile.Direction{&dialect.Request, &dialect.Response} {
-		if leg.Sign != nil && leg.Sign.Kid.Seal != "" {
+	for _, d := range []*profile.Direction{&prof.Request, &prof.Response} {
+		if d.Sign != nil && d.Sign.Kid.Seal != "" {
 			return cert.ThumbprintJWK(pub)
 		}
 	}
 	return ""
 }
 
-// checkPair holds a pair of ours against the profile's rules, as the partner will.
-func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *x509.Certificate) error {
-	dialect, err := LoadProfile(tx, n.Profile)
+// checkPair checks a pair of ours against the profile's rules, as the partner will, and against
+// the other pairs.
+func (s *Session) checkPair(tx Tx, n NewPair, c *Certificate, leaf *x509.Certificate) error {
+	prof, err := LoadProfile(tx, n.Profile)
 	if err != nil {
 		return err
 	}
-	if n.Partner != "" {
-		env, err := FindEnvironment(tx, lanes.Name{Partner: n.Partner, Environment: n.Environment})
-		if err != nil {
-			return err
-		}
-		p, err := tx.Partner(env.Partner)
-		if err != nil {
-			return err
-		}
-		if p.Profile != n.Profile {
-			return fmt.Errorf("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
-		}
-	} else if len(dialect.Environments) > 0 && !slices.Contains(dialect.Environments, n.Environment) {
-		return fmt.Errorf("environment %q is none of profile %s: use %s",
-			n.Environment, n.Profile, alternatives(dialect.Environments))
+	if err := checkUse(tx, n, prof); err != nil {
+		return err
 	}
-	pairs, err := tx.KeyPairs(KeyPairQuery{Profile: n.Profile, Partner: n.Partner, Shared: n.Partner == "", Environment: n.Environment, States: StatesInUse})
+	pairs, err := tx.KeyPairs(KeyPairQuery{
+		Profile: n.Profile, Partner: n.Partner, Shared: n.Partner == "", Environment: n.Environment,
+		States: StatesInUse,
+	})
 	if err != nil {
 		return err
 	}
-	if err := s.oneAtATime(pairs, n); err != nil {
+	if err := checkOverlap(pairs, n); err != nil {
 		return err
 	}
-	found, err := s.Registry.CheckCertificate(tx, c, leaf, dialect)
+	found, err := s.Registry.CheckCertificate(tx, c, leaf, prof)
 	if err != nil {
 		return err
 	}
@@ -190,29 +203,49 @@ func (s *Session) checkPair(tx Tx, n NewPair, k *KeyPair, c *Certificate, leaf *
 	if n.KeyID == "" {
 		return nil
 	}
-	return s.Registry.CheckKeyID(tx, n.KeyID, c, dialect, true)
+	return s.Registry.CheckKeyID(tx, n.KeyID, c, prof, true)
 }
 
-// MaxOverlap is how many keys of one kind may be in use at a time: of ours, our shared
-// ones, or a partner's certificates. A message is tried with each.
+// checkUse checks that a pair's environment exists, and has the pair's profile.
+func checkUse(tx Tx, n NewPair, prof *profile.Profile) error {
+	if n.Partner == "" {
+		if len(prof.Environments) > 0 && !slices.Contains(prof.Environments, n.Environment) {
+			return fmt.Errorf("environment %q is none of profile %s: use %s",
+				n.Environment, n.Profile, alternatives(prof.Environments))
+		}
+		return nil
+	}
+	env, err := FindEnvironment(tx, lanes.Name{Partner: n.Partner, Environment: n.Environment})
+	if err != nil {
+		return err
+	}
+	p, err := tx.Partner(env.Partner)
+	if err == nil && p.Profile != n.Profile {
+		err = fmt.Errorf("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
+	}
+	return err
+}
+
+// MaxOverlap is how many keys of one kind may be in use at a time: a partner's key pairs of
+// ours, our shared ones, or a partner's certificates. A message is tried with each.
 const MaxOverlap = 4
 
-// oneAtATime keeps to one key pair per account and environment, as the seeds
-// demand; a renewal may stand beside those that it follows.
-func (s *Session) oneAtATime(pairs []KeyPair, n NewPair) error {
-	whom := keyUse{owner: Ours, partner: n.Partner, profile: n.Profile, env: n.Environment}.String()
+// checkOverlap refuses a second pair for an account and environment, as the vendors'
+// specifications demand. A renewal may overlap with the pairs that it follows.
+func checkOverlap(pairs []KeyPair, n NewPair) error {
+	whom := keyUse{owner: Ours, partner: n.Partner, profile: n.Profile, env: n.Environment}
 	for _, k := range pairs {
 		switch {
 		case k.State == Staged:
 			return fmt.Errorf("key pair %s is waiting to be used by %s: finish its exchange, or retire it", k.ID, whom)
 		case k.State == Active && !n.Renewal:
-			return fmt.Errorf("key pair %s is in use by %s: there is one pair per account and environment; say that "+
-				"this one is its renewal", k.ID, whom)
+			return fmt.Errorf("key pair %s is in use by %s: there is one pair per account and environment; "+
+				"say that this one is its renewal", k.ID, whom)
 		}
 	}
 	if len(pairs) >= MaxOverlap {
-		return fmt.Errorf("%d key pairs are in use by %s already: retire the oldest (sealane key list, sealane key "+
-			"retire)", len(pairs), whom)
+		return fmt.Errorf("%d key pairs are in use by %s already: "+
+			"retire the oldest (sealane key list, sealane key retire)", len(pairs), whom)
 	}
 	return nil
 }

@@ -15,13 +15,15 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// sealContext is what the sealed private key is bound to.
+// sealContext returns what a sealed private key is bound to.
 func sealContext(k *KeyPair) rootkey.Context {
-	return rootkey.Context{Partner: k.Partner, Environment: k.Environment, KeyID: k.ID, Version: k.SealedAs, Purpose: "private-key"}
+	return rootkey.Context{
+		Partner: k.Partner, Environment: k.Environment, KeyID: k.ID, Version: k.SealedAs, Purpose: "private-key",
+	}
 }
 
-// sealPair seals under the newest root key, if that is still one of the registry's:
-// another program may have turned it since ours was given.
+// sealPair seals a private key under the newest root key, if that is still one of the
+// registry's: another program may have rotated it since.
 func (r *Registry) sealPair(tx Tx, k *KeyPair, pkcs8 []byte) error {
 	if err := rootIs(tx, r.Root.Newest(), true); err != nil {
 		return fmt.Errorf("the root key: %w", err)
@@ -35,8 +37,7 @@ func (r *Registry) sealPair(tx Tx, k *KeyPair, pkcs8 []byte) error {
 	return nil
 }
 
-// unseal gives the private key. It is the registry's own: nothing hands it out but
-// ExportKeyPair.
+// unseal returns a private key. Only ExportKeyPair hands it out.
 func (r *Registry) unseal(k KeyPair) (*rsa.PrivateKey, error) {
 	if len(k.Sealed) == 0 {
 		return nil, fmt.Errorf("key pair %s was destroyed", k.ID)
@@ -63,14 +64,13 @@ func (r *Registry) unseal(k KeyPair) (*rsa.PrivateKey, error) {
 	return private, nil
 }
 
-// Usable opens a key pair's private key, and throws it away again.
+// Usable returns an error if a key pair's private key can't be opened.
 func (r *Registry) Usable(k KeyPair) error {
 	_, err := r.unseal(k)
 	return err
 }
 
-// Sign signs with a key pair of ours: a JWS whose header has nothing but alg and
-// the key ID.
+// Sign returns a JWS by a key pair of ours. Its header has only alg and the key ID.
 func (s *Session) Sign(k KeyPair, payload []byte) ([]byte, error) {
 	key, err := s.Registry.unseal(k)
 	if err != nil {
@@ -87,13 +87,13 @@ func (s *Session) Sign(k KeyPair, payload []byte) ([]byte, error) {
 	return jose.Sign(nil, payload, protected, key)
 }
 
-// ErrUnusable says that a private key of ours can't be used. It says nothing of what
-// it was to be used for.
+// ErrUnusable means that a private key of ours can't be used. The message may be good.
 var ErrUnusable = errors.New("the private key can't be used")
 
-// Decrypt opens a message that is only encrypted, with a key pair of ours.
+// Decrypt decrypts a message that is not signed, by a key pair of ours.
 func (s *Session) Decrypt(k KeyPair, token []byte) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, token, 64<<10, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
+	keys, contents := []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM}
+	e, err := jose.ParseEncrypted(nil, token, 64<<10, keys, contents)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// Offer is how far a key pair of ours is with one partner.
+// Offer is the exchange of one of our certificates with one partner.
 type Offer struct {
 	KeyPair   string    `json:"key_pair"`
 	Partner   string    `json:"partner"`
@@ -17,12 +17,13 @@ type Offer struct {
 	Version   int64     `json:"-"`
 }
 
-// PairsFor gives the key pairs in use that a lane with a partner has, its own first,
-// then those that all partners of the profile share. Their states are as they are for
-// this partner: each confirms for itself, so that one is never signed to with a key
-// that it has not installed. An empty environment asks for all.
+// PairsFor returns the key pairs in use in the lanes with a partner: first its own, and then
+// those that all partners of the profile share, in the states that they have for this partner.
+// Each partner confirms for itself, so that no message to a partner is signed by a key that it
+// has not installed. An empty environment stands for all.
 func PairsFor(tx Tx, p Partner, environment string) ([]KeyPair, error) {
-	q := KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: StatesInUse, Page: Page{Limit: 1000}}
+	q := KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: StatesInUse}
+	q.Limit = 1000
 	own, err := tx.KeyPairs(q)
 	if err != nil {
 		return nil, err

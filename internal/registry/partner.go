@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane"
 )
 
-// Partner is a company, in one dialect.
+// Partner is a company with which we exchange messages of one profile.
 type Partner struct {
 	ID      string       `json:"id"` // short name: small letters, digits, hyphens
 	Name    string       `json:"name"`
@@ -20,9 +20,10 @@ type Partner struct {
 	Version int64        `json:"-"` // of the row; 0: not stored yet
 }
 
-// AddPartner adds a company with whom we speak one dialect.
+// AddPartner adds a partner.
 func (s *Session) AddPartner(ctx context.Context, p Partner) error {
-	return s.Change(ctx, Entry{Action: ActionPartnerAdd, Subject: "partner/" + p.ID, Partner: p.ID}, func(tx Tx, entry *Entry) error {
+	entry := Entry{Action: ActionPartnerAdd, Subject: "partner/" + p.ID, Partner: p.ID}
+	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		return s.addPartner(tx, entry, p)
 	})
 }

@@ -11,22 +11,20 @@ import (
 	"github.com/sealane/sealane/cert"
 )
 
-// Role is what a person may do.
+// Role is a set of actions that a person may do.
 type Role string
 
-// The roles. An administrator adds people and turns the root key; nobody
-// approves what they received or matched themselves.
+// The roles.
 const (
-	Administrator Role = "administrator"
-	Operator      Role = "operator" // everything but approving and people
-	Approver      Role = "approver" // approves, rejects, grants waivers
-	Auditor       Role = "auditor"  // reads
+	Administrator Role = "administrator" // adds people, rotates the root key
+	Operator      Role = "operator"      // everything but approving and people
+	Approver      Role = "approver"      // approves, rejects, grants waivers
+	Auditor       Role = "auditor"       // reads
 )
 
 var roles = []Role{Administrator, Operator, Approver, Auditor}
 
-// Person is somebody with a credential of their own. The token is shown once;
-// what is stored is its SHA-256.
+// Person is somebody who may log in. The token is shown once; what is stored is its SHA-256.
 type Person struct {
 	ID      string    `json:"id"` // short name
 	Name    string    `json:"name"`
@@ -39,11 +37,10 @@ type Person struct {
 	Version int64     `json:"-"`
 }
 
-// ErrFounded says that there are people already: the first one was let in before.
+// ErrFounded means that the registry has people already.
 var ErrFounded = errors.New("there are people in this registry already; an administrator adds others")
 
-// Found lets the first person in, who becomes the administrator. The token is
-// given once.
+// Found adds the first person of a registry, as administrator, and returns their token.
 func (r *Registry) Found(ctx context.Context, p Person) (token string, err error) {
 	if !slices.Contains(p.Roles, Administrator) {
 		p.Roles = append(p.Roles, Administrator)
@@ -62,7 +59,7 @@ func (r *Registry) Found(ctx context.Context, p Person) (token string, err error
 	return token, err
 }
 
-// AddPerson adds somebody. The token is given once.
+// AddPerson adds somebody, and returns their token.
 func (s *Session) AddPerson(ctx context.Context, p Person) (token string, err error) {
 	err = s.Change(ctx, Entry{Action: ActionPersonAdd}, func(tx Tx, entry *Entry) error {
 		token, err = s.Registry.addPerson(tx, entry, p)
@@ -92,7 +89,7 @@ func (r *Registry) addPerson(tx Tx, entry *Entry, p Person) (token string, err e
 	return token, tx.PutPerson(&p)
 }
 
-// oneToken refuses a second token for one address.
+// oneToken refuses a second token for one mail address.
 func oneToken(tx Tx, p Person) error {
 	people, err := tx.People()
 	if err != nil {
@@ -118,7 +115,7 @@ func checkRoles(id string, of []Role) error {
 	return nil
 }
 
-// RevokePerson ends somebody's token. The last administrator stays.
+// RevokePerson ends the use of somebody's token, but not that of the last administrator.
 func (s *Session) RevokePerson(ctx context.Context, id string) error {
 	return s.Change(ctx, Entry{Action: ActionPersonRevoke, Subject: "person/" + id}, func(tx Tx, entry *Entry) error {
 		people, err := tx.People()
@@ -148,8 +145,8 @@ func (s *Session) RevokePerson(ctx context.Context, id string) error {
 	})
 }
 
-// RenewToken gives somebody a new token, for one that was lost or revoked. The old
-// one ends.
+// RenewToken returns a new token for somebody whose token was lost or revoked. The old one is
+// no longer valid.
 func (s *Session) RenewToken(ctx context.Context, id string) (token string, err error) {
 	err = s.changePerson(ctx, ActionPersonToken, id, func(tx Tx, p *Person) error {
 		if err := oneToken(tx, *p); err != nil {
@@ -162,7 +159,7 @@ func (s *Session) RenewToken(ctx context.Context, id string) (token string, err 
 	return token, err
 }
 
-// SetRoles gives somebody other roles.
+// SetRoles changes somebody's roles.
 func (s *Session) SetRoles(ctx context.Context, id string, to []Role) error {
 	return s.changePerson(ctx, ActionPersonRoles, id, func(_ Tx, p *Person) error {
 		if id == s.person.ID && !slices.Contains(to, Administrator) {

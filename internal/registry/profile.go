@@ -16,8 +16,8 @@ func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
 	return lanes.LoadProfile(name, tx.Profile)
 }
 
-// AddProfile adds a dialect, or changes one that was added, and gives its name. A change
-// is for all partners who speak it, so that it takes an administrator, and a reason.
+// AddProfile adds a profile, or changes one that was added, and returns its name. A change
+// concerns all partners who have the profile, so it needs an administrator and a reason.
 func (s *Session) AddProfile(ctx context.Context, source []byte) (name string, err error) {
 	p, err := profile.Parse(source)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Session) AddProfile(ctx context.Context, source []byte) (name string, e
 		if !bytes.Equal(now, before) {
 			return ErrConflict
 		}
-		partners, err := speakers(tx, p)
+		partners, err := partnersOf(tx, p)
 		if err != nil {
 			return err
 		}
@@ -61,9 +61,9 @@ func (s *Session) AddProfile(ctx context.Context, source []byte) (name string, e
 	})
 }
 
-// speakers counts the partners whose rules a dialect is, and refuses one that lacks an
+// partnersOf counts the partners who have a profile, and refuses a profile that lacks an
 // environment of theirs.
-func speakers(tx Tx, p *profile.Profile) (count int, err error) {
+func partnersOf(tx Tx, p *profile.Profile) (count int, err error) {
 	speak := map[string]bool{}
 	for partner, err := range tx.Lanes().Partners() {
 		if err != nil {

@@ -1,7 +1,6 @@
-// Package registry keeps what was agreed with partners: who they are, their
-// environments, contacts and API keys, our key pairs, and the certificates of
-// both sides. It holds the rules of the exchange, and builds the snapshot of lanes
-// that traffic reads.
+// Package registry has partners, their environments, contacts and API keys, our key pairs, and
+// the certificates of both sides: their types, their rules, and who may do what. A [Store] keeps
+// them; package lanes makes lanes of them, for serving programs.
 //
 // Every change goes through a [Session] of one authenticated person, and is written
 // to the audit log in the same transaction.
@@ -20,11 +19,11 @@ import (
 // while it is used.
 type Registry struct {
 	Store Store
-	Root  *rootkey.Ring     // opens and seals private keys, see UseRoot; nil: they stay closed
+	Root  *rootkey.Ring     // opens and seals private keys, see UseRoot; nil if they are not needed
 	RSA   *rsaengine.Engine // performs the operations of RSA keys; nil is crypto/rsa
 
 	Now      func() time.Time                        // nil: time.Now
-	Recorded func(ctx context.Context, h audit.Head) // nil, or told of each new head of the audit log
+	Recorded func(ctx context.Context, h audit.Head) // if not nil, called with each new head of the audit log
 }
 
 // Time returns the present time, in UTC.

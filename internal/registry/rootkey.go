@@ -16,9 +16,9 @@ const (
 	settingRootNextParameters = "root-key-next-parameters" // so that one to a passphrase can be finished
 )
 
-// RootParameters gives what a passphrase needs to become the root key; empty
-// where there is none yet. next are those of the key to which a rotation is under
-// way.
+// RootParameters returns the parameters by which a passphrase becomes the root key. They are
+// empty if there is no root key yet, or if it needs none. next are those of the key to which a
+// rotation is under way.
 func (r *Registry) RootParameters(ctx context.Context) (present, next []byte, err error) {
 	err = r.Store.View(ctx, func(tx Tx) error {
 		if present, err = tx.Setting(settingRootParameters); err != nil {
@@ -33,8 +33,8 @@ func (r *Registry) RootParameters(ctx context.Context) (present, next []byte, er
 // ErrNoRoot means that the registry has no root key yet.
 var ErrNoRoot = errors.New("this registry has no root key yet: an operator or administrator brings one")
 
-// rootIs holds a key against the registry's: ErrNoRoot, or what Key.Matches says. A
-// key to which a rotation is under way counts with next.
+// rootIs returns an error if a key is not the registry's root key: ErrNoRoot, or that of
+// [rootkey.Key.Matches]. With next, the key to which a rotation is under way is right too.
 func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	check, err := tx.Setting(settingRootCheck)
 	if err != nil {
@@ -60,7 +60,7 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	return errors.New("the root key is being rotated: give the old one, and finish with sealane rootkey rotate")
 }
 
-// HasRoot says whether the registry has a root key.
+// HasRoot reports whether the registry has a root key.
 func (r *Registry) HasRoot(ctx context.Context) (has bool, err error) {
 	err = r.Store.View(ctx, func(tx Tx) error {
 		check, err := tx.Setting(settingRootCheck)
@@ -70,8 +70,8 @@ func (r *Registry) HasRoot(ctx context.Context) (has bool, err error) {
 	return has, err
 }
 
-// UseRoot takes a root key that is this registry's; ErrNoRoot where it has none. It
-// changes the Registry, which nobody else may use meanwhile.
+// UseRoot sets Root to a root key, if it is this registry's. The error is ErrNoRoot if the
+// registry has none. It must not be called while the Registry is in use.
 func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 	err := r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
 	if err != nil {
@@ -81,15 +81,16 @@ func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 	return err
 }
 
-// SetRoot is UseRoot; in a registry that has no root key yet, it makes the key its
-// own. parameters are those of a passphrase, where it comes from one.
+// SetRoot is UseRoot; a registry that has no root key yet takes the key for its own. parameters
+// are those of a passphrase, if the key was made from one.
 func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
 	err := s.Registry.UseRoot(ctx, key)
 	if !errors.Is(err, ErrNoRoot) {
 		return err
 	}
 	// It is set on the way to another change, whose reason is not the key's.
-	err = s.WithReason("").Change(ctx, Entry{Action: ActionRootKeySet, Subject: "rootkey/" + key.ID()}, func(tx Tx, entry *Entry) error {
+	set := Entry{Action: ActionRootKeySet, Subject: "rootkey/" + key.ID()}
+	err = s.WithReason("").Change(ctx, set, func(tx Tx, _ *Entry) error {
 		if err := rootIs(tx, key, false); !errors.Is(err, ErrNoRoot) {
 			return errors.Join(errAlreadySet, err) // another program was first
 		}
@@ -106,20 +107,19 @@ func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []by
 
 var errAlreadySet = errors.New("the root key was set meanwhile")
 
-// RotateRoot seals every private key under another root key, and says how many it
-// was. It may be killed and run again at any time: each private key is under the one
-// or the other, and the registry takes the new root key for its own only when all
-// are under it.
+// RotateRoot seals every private key under another root key, and returns how many it sealed. It
+// may be killed and run again at any time: each private key is under one of the two, and the
+// registry takes the new root key for its own when all are under it.
 //
-// This Registry stays as it is, so that what others do with it goes on, and lanes
-// that were made of it open what they opened before. Whoever goes on from here
-// calls UseRoot with the next key.
+// It does not change the Registry, which others may use meanwhile, and lanes that were made of
+// it open what they opened before. To go on with the next key, call UseRoot.
 func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte) (count int, err error) {
 	if s.Registry.Root == nil {
 		return 0, errors.New("give the present root key as well (--root-key)")
 	}
 	both := *s.Registry
-	if both.Root, err = rootkey.NewRing(next, s.Registry.Root.Newest()); err != nil { // seals under the next, opens both
+	// It seals under the next key, and opens under both.
+	if both.Root, err = rootkey.NewRing(next, s.Registry.Root.Newest()); err != nil {
 		return 0, err
 	}
 	rotating := &Session{Registry: &both, person: s.person, reason: s.reason}
@@ -161,8 +161,8 @@ func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 	return tx.PutSetting(settingRootNext, next.CheckValue())
 }
 
-// resealSome seals a hundred private keys again. When nothing is left under another
-// root key, it makes the next one the registry's.
+// resealSome seals a hundred private keys again. If none is left under another root key, it
+// makes the next one the registry's.
 func (s *Session) resealSome(tx Tx, entry *Entry, next *rootkey.Key, parameters []byte) (n int, err error) {
 	pairs, err := tx.KeyPairs(KeyPairQuery{RootKeyNot: next.ID(), Page: Page{Limit: 100}})
 	if err != nil {
@@ -197,7 +197,8 @@ func finishRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 		name  string
 		value []byte
 	}{
-		{settingRootCheck, next.CheckValue()}, {settingRootParameters, parameters}, {settingRootNext, nil}, {settingRootNextParameters, nil},
+		{settingRootCheck, next.CheckValue()}, {settingRootParameters, parameters},
+		{settingRootNext, nil}, {settingRootNextParameters, nil},
 	} {
 		if err := tx.PutSetting(s.name, s.value); err != nil {
 			return err

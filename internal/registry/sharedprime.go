@@ -28,9 +28,12 @@ func (r *Registry) CheckSharedPrime(ctx context.Context, key *rsa.PublicKey) err
 
 // SharedPrime returns the finding that refuses a key which shares a prime with others.
 func SharedPrime(others []string) Finding {
-	return Finding{Rule: RuleSharedPrime, Level: cert.Refused,
-		Found: "this key has a prime in common with " + strings.Join(others, ", ") + ": whoever has both can compute the private keys",
-		Do:    "ask for a new key pair by another generator; whose the other is must know it, too, and replace theirs"}
+	return Finding{
+		Rule: RuleSharedPrime, Level: cert.Refused,
+		Found: "this key has a prime in common with " + strings.Join(others, ", ") + ": " +
+			"whoever has both can compute the private keys",
+		Do: "ask for a new key pair by another generator; whose the other is must know it, too, and replace theirs",
+	}
 }
 
 // SharedPrimes returns for each key what shares a prime with it: the identities of key pairs

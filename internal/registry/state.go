@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// State is where a key or a certificate stands in its life. A certificate of the
-// partner comes in as Received, Matched and Approved before it has a key's states.
+// State is where a key or certificate stands in its life. A partner's certificate is received,
+// matched and approved before it has a key's states.
 type State string
 
 // The states.
 const (
 	Received State = "received" // came in; nothing is compared yet
-	Matched  State = "matched"  // its checksum came in a second message, and is right
-	Approved State = "approved" // a second person said so
+	Matched  State = "matched"  // it has the checksum that came in a second message
+	Approved State = "approved" // by a second person
 
 	Staged   State = "staged"   // ours: opens already; theirs: verifies already
 	Active   State = "active"   // in use for sealing
@@ -41,8 +41,7 @@ func (s State) InUse() bool { return s == Staged || s == Active || s == Retiring
 // Open reports whether the exchange of a certificate is under way.
 func (s State) Open() bool { return s == Received || s == Matched || s == Approved }
 
-// pairMoves says which state of a key pair of ours may follow which. Compromise
-// skips the overlap.
+// pairMoves are the states of a key pair of ours that may follow another.
 var pairMoves = map[State][]State{
 	Staged:      {Active, Retired, Compromised},
 	Active:      {Retiring, Retired, Compromised},
@@ -51,7 +50,7 @@ var pairMoves = map[State][]State{
 	Compromised: {Destroyed},
 }
 
-// certificateMoves is the same for a partner's certificate.
+// certificateMoves are the states of a partner's certificate that may follow another.
 var certificateMoves = map[State][]State{
 	Received: {Matched, Rejected, Compromised},
 	Matched:  {Received, Approved, Rejected, Compromised}, // Received: another checksum came, and is wrong
@@ -68,7 +67,7 @@ func mayBecome(next []State) string {
 	return "it can become " + alternatives(next)
 }
 
-// MoveCertificate changes the state of a partner's certificate, if it may follow.
+// MoveCertificate changes the state of a partner's certificate, as part of a change.
 func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
 	if !slices.Contains(certificateMoves[c.State], to) {
 		return fmt.Errorf("certificate %s is %s, and can't become %s; %s",
@@ -78,11 +77,16 @@ func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
 	return tx.PutCertificate(c)
 }
 
-// MovePair changes the state of a key pair of ours, and of its certificate. One that is
-// in use ends only where another has followed it, or where it is the last.
+// pairActions are the actions that bring a key pair of ours into a state.
+var pairActions = map[State]Action{
+	Active: ActionKeyActivate, Retired: ActionKeyRetire,
+	Destroyed: ActionKeyDestroy, Compromised: ActionKeyCompromised,
+}
+
+// MovePair changes the state of a key pair of ours, and of its certificate. One that is in use
+// ends only if another has followed it, or if it is the last.
 func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) error {
-	action := map[State]Action{Active: ActionKeyActivate, Retired: ActionKeyRetire, Destroyed: ActionKeyDestroy, Compromised: ActionKeyCompromised}[to]
-	return s.Change(ctx, Entry{Action: action, Subject: "key/" + id}, func(tx Tx, entry *Entry) error {
+	return s.Change(ctx, Entry{Action: pairActions[to], Subject: "key/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(id)
 		if err != nil {
 			return fmt.Errorf("key pair %s: %w", id, err)
@@ -91,7 +95,7 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 		switch {
 		case to == Active:
 			err = s.ActivatePair(tx, &k)
-		case to == Compromised: // by blocking its key, which ends the use of all that has it
+		case to == Compromised: // blocking its key ends the use of everything that has it
 			if _, err = s.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+s.reason); err == nil {
 				k, err = tx.KeyPair(id)
 			}
@@ -107,11 +111,11 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 	})
 }
 
-// followed refuses to end a pair that somebody relies on.
+// followed refuses to end a pair that is still needed.
 func followed(tx Tx, k KeyPair) error {
 	if k.Partner != "" {
-		return fmt.Errorf("key pair %s is in use: activate its renewal first; or, where none is to follow, say that "+
-			"it is the last (--last)", k.ID)
+		return fmt.Errorf("key pair %s is in use: activate its renewal first; "+
+			"or, where none is to follow, say that it is the last (--last)", k.ID)
 	}
 	relying, err := tx.Relying(k, 4)
 	if err != nil || len(relying) == 0 {
@@ -120,12 +124,11 @@ func followed(tx Tx, k KeyPair) error {
 	if len(relying) > 3 {
 		relying[3] = "others"
 	}
-	return fmt.Errorf("key pair %s is the one that %s use: have them confirm its renewal first; or, where none is "+
-		"to follow, say that it is the last (--last)", k.ID, strings.Join(relying, ", "))
+	return fmt.Errorf("key pair %s is the one that %s use: have them confirm its renewal first; "+
+		"or, where none is to follow, say that it is the last (--last)", k.ID, strings.Join(relying, ", "))
 }
 
-// RetireOffer ends a pair of ours that its partner has not installed, as part of a
-// change.
+// RetireOffer ends a pair of ours that no partner has installed, as part of a change.
 func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 	if k.State != Staged {
 		return fmt.Errorf("key pair %s is %s: it is on offer no more; end its use by sealane key retire",
@@ -134,8 +137,8 @@ func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 	return s.movePair(tx, k, Retired)
 }
 
-// ActivatePair makes a key pair the active one, as part of a change; the one that
-// was active before it still opens. Of shared pairs several are active, see PairsFor.
+// ActivatePair makes a key pair the active one, as part of a change; the one before it still
+// opens. Several shared pairs may be active, see [PairsFor].
 func (s *Session) ActivatePair(tx Tx, k *KeyPair) error {
 	if err := NotBlocked(tx, k.SPKISHA256); err != nil {
 		return fmt.Errorf("key pair %s: %w", k.ID, err)
@@ -149,7 +152,9 @@ func (s *Session) ActivatePair(tx Tx, k *KeyPair) error {
 }
 
 func (s *Session) retireActive(tx Tx, next KeyPair) error {
-	active, err := tx.KeyPairs(KeyPairQuery{Profile: next.Profile, Partner: next.Partner, Environment: next.Environment, States: []State{Active}})
+	active, err := tx.KeyPairs(KeyPairQuery{
+		Profile: next.Profile, Partner: next.Partner, Environment: next.Environment, States: []State{Active},
+	})
 	if err != nil {
 		return err
 	}

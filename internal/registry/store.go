@@ -10,39 +10,36 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 )
 
-// Errors that a store gives.
+// Errors of a store.
 var (
-	// ErrNotFound: there is no such row.
+	// ErrNotFound: there is no such row. It is also that of package lanes.
 	ErrNotFound = lanes.ErrNotFound
-	// ErrConflict: somebody else has changed the row since it was read, or changed
-	// something that this transaction has read. Read it again.
+	// ErrConflict: another transaction has changed the row since it was read. Read it again.
 	ErrConflict = errors.New("somebody else has changed this meanwhile; look at it again")
-	// ErrExists: a row with this identity, or with a value that must be unique, is there.
+	// ErrExists: there is a row with this identity, or with a value that must be unique.
 	ErrExists = errors.New("it is there already")
-	// ErrStore: the database could not do it. Nothing was judged.
+	// ErrStore: the database failed.
 	ErrStore = errors.New("the registry's database failed")
 )
 
-// Store keeps the registry. It is one package with two databases behind it.
+// Store is the database of a registry.
 type Store interface {
 	lanes.Store
 
-	// View gives a consistent look at everything.
+	// View runs a transaction that only reads, on one consistent state.
 	View(context.Context, func(Tx) error) error
-	// Update runs a transaction. It is serializable; where it is not, because
-	// another got in between, the error is ErrConflict and nothing has changed.
+	// Update runs a serializable transaction. If it can't be serialized with others, the error
+	// is ErrConflict, and nothing has changed.
 	Update(context.Context, func(Tx) error) error
 }
 
-// Page is a part of a list in the order of the identities: those after After, at
-// most Limit of them (0: 100; at most 1,000).
+// Page is a part of a list, which is in the order of the identities.
 type Page struct {
-	After string
-	Limit int
+	After string // the page begins after this identity
+	Limit int    // how many rows at most; 0 is 100, and 1,000 is the most
 }
 
-// CertificateQuery says which certificates are wanted. Empty members ask for
-// nothing.
+// CertificateQuery selects certificates. Empty fields select all.
 type CertificateQuery struct {
 	Page
 	Owner                       Owner
@@ -53,20 +50,19 @@ type CertificateQuery struct {
 	NotAfterBefore              time.Time // those that expire before
 }
 
-// KeyPairQuery says which key pairs are wanted. Shared asks for those without a
-// partner.
+// KeyPairQuery selects key pairs. Empty fields select all.
 type KeyPairQuery struct {
 	Page
 	Profile, Partner, Environment, KeyID string
-	Shared                               bool
+	Shared                               bool // those that all partners of a profile share
 	States                               []State
 	SPKISHA256                           []byte
-	RootKeyNot                           string // those sealed under a root key, and another than this
+	RootKeyNot                           string // those that are sealed under another root key
 }
 
-// Tx is a look at, or a change of, the registry. What Put stores has a Version:
-// 0 makes a new row, another must be the one stored, else ErrConflict; it is
-// counted up. Find gives ErrNotFound where there is none.
+// Tx is a transaction. Methods that return one row return ErrNotFound if there is none. Those
+// that store a row count its Version up: 0 stores a new row (or returns ErrExists), any other
+// must be the stored row's (or they return ErrConflict).
 type Tx interface {
 	audit.Log
 
@@ -89,8 +85,8 @@ type Tx interface {
 	PutKeyPair(*KeyPair) error
 
 	Certificate(id string) (Certificate, error)
-	// Certificates leaves Exchange.File out; PutCertificate keeps the one that is
-	// stored where there is none.
+	// Certificates leaves Provenance.File out. PutCertificate keeps the stored file if there is
+	// none.
 	Certificates(CertificateQuery) ([]Certificate, error)
 	PutCertificate(*Certificate) error
 	// PublicKeys are those of all our key pairs and of all certificates. They are read while
@@ -98,11 +94,11 @@ type Tx interface {
 	// sequence ends.
 	PublicKeys() iter.Seq2[PublicKey, error]
 
-	// Offers gives what became of our key pairs with a partner.
+	// Offers returns the offers to a partner.
 	Offers(partner string) ([]Offer, error)
 	PutOffer(*Offer) error
-	// Relying gives n partners at most for whom a shared key pair is the active one,
-	// see PairsFor.
+	// Relying returns at most n partners for whom a shared key pair is the active one, see
+	// PairsFor.
 	Relying(k KeyPair, n int) ([]string, error)
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)
@@ -113,13 +109,13 @@ type Tx interface {
 	People() ([]Person, error)
 	PutPerson(*Person) error
 
-	// Setting is a value that is not of a partner, such as the root key's check
-	// value. A value that is not there is empty.
+	// Setting returns a value of the whole registry, such as the root key's check value. It is
+	// empty if it was never stored.
 	Setting(name string) ([]byte, error)
 	PutSetting(name string, value []byte) error
 
-	// Profile returns the source of a profile that was added, empty where none was by that
-	// name.
+	// Profile returns the source of a profile that was added. It is empty if none was added by
+	// that name.
 	Profile(name string) (source []byte, err error)
 	PutProfile(name string, source []byte) error
 

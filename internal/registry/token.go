@@ -7,8 +7,8 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 )
 
-// Tokens have 160 random bits behind a prefix that says what they are. So much
-// needs no salt and no slow hash.
+// A token is a prefix that names its kind, and 160 random bits. So many need no salt and no slow
+// hash.
 const (
 	tokenBytes  = 20
 	prefixShown = 4 // random characters that may be shown
@@ -16,7 +16,7 @@ const (
 
 var lowerBase32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// newToken makes a credential. The prefix is what may be shown of it for good.
+// newToken returns a token, the prefix of it that may be shown, and its hash.
 func newToken(kind string) (token, prefix string, sum []byte) {
 	b := make([]byte, tokenBytes)
 	rand.Read(b)

@@ -14,19 +14,19 @@ import (
 	"github.com/sealane/sealane/internal/newfile"
 )
 
-// ErrPassphraseNeeded: the key comes from a passphrase, which [Load] does not ask for.
+// ErrPassphraseNeeded means that the key is made from a passphrase, which the caller must ask for.
 var ErrPassphraseNeeded = errors.New("the root key comes from a passphrase")
 
 const maxKeyFile = 4 << 10
 
-// Load gives the root key that spec names:
+// Load returns the root key that spec names:
 //
 //   - file:PATH is a file with the 32 bytes themselves, or in base64 or
 //     hexadecimal, with or without a line end. It must be a regular file that its
-//     group and others can't read; on Windows, that is for its owner to see to.
+//     group and others can't read; on Windows this is not checked.
 //   - env:NAME is an environment variable with the key in base64 or hexadecimal.
-//   - passphrase: gives ErrPassphraseNeeded: ask for it, and call [FromPassphrase]
-//     with the stored parameters, or [NewPassphrase] where there are none yet.
+//   - passphrase: returns ErrPassphraseNeeded: ask for it, and call [FromPassphrase]
+//     with the stored parameters, or [NewPassphrase] if there are none yet.
 func Load(ctx context.Context, spec string) (*Key, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func loaded(where string, data []byte, raw bool) (*Key, error) {
 	return k, nil
 }
 
-// decode gives a new slice. Thirty-two printable bytes are text of half a key, not
-// the bytes of one: random ones are never all printable.
+// decode returns a new slice. Thirty-two printable bytes are half a key as text, and not the
+// bytes of a key: random ones are never all printable.
 func decode(data []byte, raw bool) ([]byte, error) {
 	if raw && len(data) == Size && bytes.ContainsFunc(data, func(c rune) bool { return c < ' ' || c > '~' }) {
 		return varied(bytes.Clone(data))
@@ -100,7 +100,7 @@ func decode(data []byte, raw bool) ([]byte, error) {
 	return varied(secret[:n])
 }
 
-// varied refuses what is no key at all, such as zeros or one character repeated.
+// varied refuses bytes that are not random, such as zeros or one character repeated.
 func varied(secret []byte) ([]byte, error) {
 	if different(secret) < minDifferent {
 		clear(secret)
@@ -109,7 +109,8 @@ func varied(secret []byte) ([]byte, error) {
 	return secret, nil
 }
 
-// A random key has fewer different bytes less than once in 10³⁰.
+// minDifferent is how many different bytes a key must have. Of 10³⁰ random keys less than one
+// has fewer.
 const minDifferent = 8
 
 func different(b []byte) int {
@@ -124,8 +125,8 @@ func different(b []byte) int {
 	return n
 }
 
-// Create makes a root key, and a file with it in base64 for the owner alone. A file
-// that is there is never overwritten: the error is fs.ErrExist then.
+// Create makes a root key, and writes it in base64 into a new file that only its owner can read.
+// The error is fs.ErrExist if the file exists.
 func Create(path string) (*Key, error) {
 	secret := make([]byte, Size)
 	defer clear(secret)

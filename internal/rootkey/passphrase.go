@@ -10,31 +10,31 @@ import (
 	"fmt"
 )
 
-// The cost of guessing a passphrase. PBKDF2 is what FIPS 140-3 mode allows;
-// argon2id, which would cost an attacker more, is not. Parameters with fewer rounds
-// are refused, so that who can write the database can't make guessing cheap, and
-// those with more than MaxRounds, so that he can't make the start endless.
+// The cost of guessing a passphrase. FIPS 140-3 mode allows PBKDF2, but not argon2id, which would
+// cost an attacker more. Parameters with fewer rounds are refused, so that somebody who can write
+// the database can't make guessing cheap; those with more than MaxRounds, so that they can't make
+// the start of a program endless.
 const (
 	Rounds    = 600_000
 	MaxRounds = 10_000_000
 
-	// MinPassphrase is how many bytes a new passphrase has at least.
+	// MinPassphrase is how many bytes a new passphrase must have.
 	MinPassphrase = 16
 
 	kdf      = "PBKDF2-HMAC-SHA-256"
 	saltSize = 16
 )
 
-// Parameters are how a key is made of a passphrase. They are no secret. Without
-// them the passphrase is worth nothing, so backups need them.
+// Parameters are how a key is made from a passphrase. They are not secret. The passphrase is
+// useless without them, so backups need them.
 type Parameters struct {
 	KDF    string `json:"kdf"`
 	Rounds int    `json:"rounds"`
 	Salt   []byte `json:"salt"`
 }
 
-// NewPassphrase makes a root key of a passphrase and a new salt. The parameters
-// are for the caller to store. It takes about a second.
+// NewPassphrase makes a root key from a passphrase and a new salt. The caller must store the
+// parameters. It takes about a second.
 func NewPassphrase(passphrase []byte) (k *Key, parameters []byte, err error) {
 	if len(passphrase) < MinPassphrase {
 		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d bytes; take six random words",
@@ -55,8 +55,8 @@ func NewPassphrase(passphrase []byte) (k *Key, parameters []byte, err error) {
 	return k, parameters, nil
 }
 
-// FromPassphrase makes the root key again. A wrong passphrase, or changed
-// parameters, give another key: [Key.Matches] tells.
+// FromPassphrase makes the root key again. From a wrong passphrase or changed parameters it makes
+// another key, which [Key.Matches] finds.
 func FromPassphrase(passphrase, parameters []byte) (*Key, error) {
 	p, err := ParseParameters(parameters)
 	if err != nil {
@@ -68,7 +68,7 @@ func FromPassphrase(passphrase, parameters []byte) (*Key, error) {
 	return p.key(passphrase)
 }
 
-// ParseParameters reads what [NewPassphrase] gave, and nothing else.
+// ParseParameters parses the parameters that [NewPassphrase] returned.
 func ParseParameters(parameters []byte) (Parameters, error) {
 	var p Parameters
 	if json.Unmarshal(parameters, &p) != nil {

@@ -1,13 +1,13 @@
-// Package rootkey seals what must not be read in the database: our private keys.
-// A root key comes from a file, an environment variable or a passphrase, and
-// never goes into the database; what it sealed names it, and is bound to its place.
+// Package rootkey seals private keys for the database. A root key comes from a file, an
+// environment variable or a passphrase, and is never in the database. A sealed value names its
+// root key, and opens only in the place that it was sealed for.
 //
 // A sealed value is, byte for byte:
 //
 //	version 1 | root key ID, 8 bytes | nonce, 12 bytes | AES-256-GCM ciphertext and tag, 16 bytes
 //
-// Its first 9 bytes and the [Context] are authenticated with it. Every nonce is
-// drawn by Go's FIPS 140-3 module, so a root key should seal no more than 2³² times.
+// Its first 9 bytes and the [Context] are authenticated with it. The nonces are random, from Go's
+// FIPS 140-3 module, so a root key must not seal more than 2³² times.
 package rootkey
 
 import (
@@ -34,7 +34,7 @@ const (
 	overhead = header + 12 + 16
 )
 
-// What is wrong with a sealed value, or with a check value.
+// Errors of sealed values and check values.
 var (
 	// ErrOtherKey: it was sealed under another root key.
 	ErrOtherKey = errors.New("another root key is needed")
@@ -42,16 +42,16 @@ var (
 	ErrDamaged = errors.New("damaged")
 )
 
-// Key is a root key of 256 random bits, or as good as a passphrase. Only what was
-// derived from it is kept: its ID, what seals, and the check value. It can't be
-// printed. It may be used by several goroutines.
+// Key is a root key of 256 random bits, or as strong as its passphrase. It holds only what is
+// derived from it: its ID, the key that seals, and the check value. Printing it prints the ID. It
+// is safe for concurrent use.
 type Key struct {
 	id    [idSize]byte
 	aead  cipher.AEAD
 	check [sha256.Size]byte
 }
 
-// Generate makes a root key that lives no longer than the process.
+// Generate makes a root key that is not stored.
 func Generate() (*Key, error) {
 	secret := make([]byte, Size)
 	defer clear(secret)
@@ -59,8 +59,7 @@ func Generate() (*Key, error) {
 	return derive(secret)
 }
 
-// derive does not keep the secret. Go's AES and HMAC keep copies of what they
-// were given, which can't be wiped.
+// derive does not keep the secret. Go's AES and HMAC keep copies, which can't be wiped.
 func derive(secret []byte) (*Key, error) {
 	k := new(Key)
 	root, err := hkdf.Extract(sha256.New, secret, nil)
@@ -88,14 +87,14 @@ func derive(secret []byte) (*Key, error) {
 	return k, nil
 }
 
-// ID names the key: 16 hexadecimal digits, derived from it one way. It is no secret.
+// ID returns the key's name: 16 hexadecimal digits that are derived from it. It is not secret.
 func (k *Key) ID() string { return hex.EncodeToString(k.id[:]) }
 
 // Format prints the ID, whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "root key "+k.ID()) }
 
-// Context is the place to which a sealed value is bound: it opens only there.
-// Partner may be empty, and so may be any other but Purpose.
+// Context is the place of a sealed value, which opens only there. All fields but Purpose may be
+// empty.
 type Context struct {
 	Partner     string
 	Environment string
@@ -104,7 +103,7 @@ type Context struct {
 	Purpose     string // such as "private key"
 }
 
-// String tells which record it is.
+// String returns a description for errors.
 func (c Context) String() string {
 	return fmt.Sprintf("%s of partner %q, environment %q, key ID %q, sealing %d",
 		c.Purpose, c.Partner, c.Environment, c.KeyID, c.Version)
@@ -119,7 +118,7 @@ func (c Context) additional(head []byte) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(c.Version))
 }
 
-// Seal gives plaintext sealed for its place. The plaintext is the caller's to wipe.
+// Seal returns plaintext sealed for a place. The caller wipes plaintext.
 func (k *Key) Seal(plaintext []byte, c Context) ([]byte, error) {
 	if k == nil || k.aead == nil {
 		return nil, fmt.Errorf("seal %v: there is no root key", c)
@@ -133,9 +132,9 @@ func (k *Key) Seal(plaintext []byte, c Context) ([]byte, error) {
 	return k.aead.Seal(sealed, nil, plaintext, c.additional(sealed[:header])), nil
 }
 
-// Open gives what was sealed for this place: a new slice, for the caller to wipe.
-// Where it was changed by a single bit, or sealed for another place, the error is
-// ErrDamaged; where it names another root key, ErrOtherKey. Both name the record.
+// Open returns what was sealed for a place, in a new slice that the caller wipes. The error is
+// ErrDamaged if a bit was changed, or if it was sealed for another place, and ErrOtherKey if it
+// names another root key. Both errors name the place.
 func (k *Key) Open(sealed []byte, c Context) ([]byte, error) {
 	if k == nil || k.aead == nil {
 		return nil, fmt.Errorf("open %v: there is no root key", c)
@@ -156,7 +155,7 @@ func (k *Key) Open(sealed []byte, c Context) ([]byte, error) {
 	return plaintext, nil
 }
 
-// SealedUnder gives the ID of the root key that a sealed value names.
+// SealedUnder returns the ID of the root key that a sealed value names.
 func SealedUnder(sealed []byte) (string, error) {
 	switch {
 	case len(sealed) < overhead:
@@ -167,14 +166,14 @@ func SealedUnder(sealed []byte) (string, error) {
 	return hex.EncodeToString(sealed[1:header]), nil
 }
 
-// CheckValue tells later whether a key is the same one. It is stored beside what
-// was sealed, and is no secret.
+// CheckValue returns a value by which Matches recognizes the key later. It is stored with the
+// sealed values, and is not secret.
 func (k *Key) CheckValue() []byte {
 	b := append([]byte{version}, k.id[:]...)
 	return append(b, k.check[:]...)
 }
 
-// Matches says whether the check value is this key's: ErrOtherKey, ErrDamaged or nil.
+// Matches returns nil if a check value is this key's, and else ErrOtherKey or ErrDamaged.
 func (k *Key) Matches(check []byte) error {
 	switch {
 	case k == nil || k.aead == nil:

@@ -11,14 +11,12 @@ import (
 	"github.com/sealane/sealane/internal/readlimit"
 )
 
-// ErrExposed says that a secret's file is not its owner's alone. What has become of
-// the secret is for the caller to say.
+// ErrExposed means that others than its owner can read or change a secret's file.
 var ErrExposed = errors.New("others can read or change it")
 
-// ReadSecret gives what is in a file that holds a secret, for the caller to wipe: a
-// regular file of limit bytes at most, which its group and others can't read or
-// change. On Windows, that is for its owner to see to. It waits for nobody: a pipe is
-// an error. The errors don't name the file.
+// ReadSecret returns the content of a file with a secret, which the caller wipes. It must be a
+// regular file of at most limit bytes that its group and others can't read or change; on Windows
+// the latter is not checked. The errors don't name the file.
 func ReadSecret(path string, limit int) ([]byte, error) {
 	if info, err := os.Stat(path); err != nil { // before it is opened, which has effects on devices
 		return nil, bare(err)
@@ -50,7 +48,7 @@ func ReadSecret(path string, limit int) ([]byte, error) {
 
 var errNotRegular = errors.New("it is not a regular file")
 
-// bare leaves out the path, which callers write in their own way.
+// bare returns an error without the path, which callers add.
 func bare(err error) error {
 	var at *fs.PathError
 	if errors.As(err, &at) {
