@@ -210,11 +210,20 @@ func (b *taking) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // TestSealedRequest: a base transport that is not net/http's is given a request that
-// describes the sealed body alone, and can send it again.
+// describes the sealed body alone (RFC 9110 sections 7.6.1, 8, 13 and 14), and can send
+// it again.
 func TestSealedRequest(t *testing.T) {
 	r := request(t, "POST", "http://partner.test/api/evaluation?q=1", `{}`)
 	r.Header = http.Header{"Content-Length": {"2"}, "Content-Type": {"text/plain"},
 		"X-Payload-Encrypted": {"false"}, "X-Own": {"1"}}
+	for _, name := range strings.Fields(`Keep-Alive Proxy-Connection Proxy-Authenticate Proxy-Authorization Te Trailer
+		Transfer-Encoding Upgrade HTTP2-Settings Expect Content-Range Accept-Ranges ETag Last-Modified Content-MD5
+		Content-Digest Repr-Digest Digest Want-Content-Digest Want-Repr-Digest Want-Digest If-Match If-None-Match
+		If-Modified-Since If-Unmodified-Since If-Range Range Accept-Encoding X-Hop X-Other`) {
+		r.Header.Set(name, "x")
+	}
+	r.Header.Set("Content-Encoding", "identity")
+	r.Header["Connection"] = []string{"close , x-hop", " X-Other"}
 	r.TransferEncoding, r.Trailer = []string{"chunked"}, http.Header{"X-Sum": nil}
 	before := r.Header.Clone()
 	base := &taking{}
