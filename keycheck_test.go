@@ -57,6 +57,44 @@ func TestCheckKeys(t *testing.T) {
 	}
 }
 
+// TestCheckKeysByUseAndState: a key for one use needs the usage of that use only, and a
+// retiring key may have ended.
+func TestCheckKeysByUseAndState(t *testing.T) {
+	now := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	certified := func(name string, usage x509.KeyUsage, end time.Time) *x509.Certificate {
+		key := testkey.RSA(t, name, 2048)
+		template := &x509.Certificate{SerialNumber: big.NewInt(1 << 62), Subject: pkix.Name{CommonName: "provider.example"},
+			NotBefore: end.AddDate(-1, 0, 0), NotAfter: end, KeyUsage: usage, BasicConstraintsValid: true}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return certificate
+	}
+	fresh, ended := now.AddDate(0, 6, 0), now.AddDate(0, -1, 0)
+	sign := keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Certificate: certified("sign", x509.KeyUsageDigitalSignature, fresh)}
+	enc := keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Certificate: certified("enc", x509.KeyUsageKeyEncipherment, fresh)}
+	old := keyring.Key{State: keyring.Retiring, ID: "o", Certificate: certified("old", x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment, ended)}
+	for name, c := range map[string]struct {
+		keys  []keyring.Key
+		rules string
+	}{
+		"one use each":        {[]keyring.Key{sign, enc}, ""},
+		"retiring, ended":     {[]keyring.Key{sign, enc, old}, ""},
+		"the other way about": {[]keyring.Key{func() keyring.Key { k := sign; k.Use = keyring.UseEnc; return k }()}, "key-usage"},
+	} {
+		config := customerConfig(t)
+		config.Theirs = testlane.Ring(t, c.keys...)
+		if got := rules(testlane.New(t, config).CheckKeys(now)); got != c.rules {
+			t.Errorf("%s: %q, want %q", name, got, c.rules)
+		}
+	}
+}
+
 // TestCheckKeyIDs: an alias that names another environment or size than the key's.
 func TestCheckKeyIDs(t *testing.T) {
 	for id, want := range map[string]string{
