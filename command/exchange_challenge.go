@@ -37,39 +37,3 @@ back, for: sealane exchange prove. That proves that they have the private key.`,
 	})
 	return c
 }
-
-func exchangeAnswer(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "answer FILE",
-		Short: "Open a partner's challenge with your key pair",
-		Long: `Answer opens what the partner's sealane exchange challenge has written, and prints its
-text. Send the text back. Answer opens nothing but a challenge.`,
-		Args: cobra.ExactArgs(1),
-	}
-	partner := c.Flags().String("partner", "", "who sent the challenge, if there are many key pairs")
-	c.RunE = flags.withKeys(func(c *cobra.Command, s *registry.Session, args []string) error {
-		token, err := readInput(c, args[0], maxSecret)
-		if err != nil {
-			return err
-		}
-		answer, err := exchange.New(s).Answer(c.Context(), token, *partner)
-		if err != nil {
-			return err
-		}
-		return flags.say(c, map[string]string{"answer": answer}, "%s", answer)
-	})
-	return c
-}
-
-func exchangeProve(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "prove CERTIFICATE ANSWER",
-		Short: "Check the partner's answer to the challenge",
-		Args:  cobra.ExactArgs(2),
-	}
-	const said = "The answer is right: the partner has the private key of %s."
-	c.RunE = flags.withStep(said, func(c *cobra.Command, x exchange.Exchange, args []string) error {
-		return x.Prove(c.Context(), exchange.Proof{Certificate: args[0], Answer: args[1]})
-	})
-	return c
-}

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -65,99 +64,3 @@ A file with a private key is refused, and that key is blocked for good.`,
 	})
 	return c
 }
-
-func exchangeConfirm(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "confirm CERTIFICATE CHECKSUM…",
-		Short: "Compare the SHA-256 of the partner's second message",
-		Long: `Confirm compares the checksum with those of the file as it was received, of the
-certificate (DER), and of its PEM with either line ending, and says which one it is.
-The checksum may have colons, blanks or neither, be base64, or be the whole line of
-openssl or sha256sum. It must have come by another message than the certificate.`,
-		Args: cobra.MinimumNArgs(2),
-	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		of := exchange.Comparison{Certificate: args[0], Checksum: strings.Join(args[1:], " ")}
-		matched, err := exchange.New(s).MatchChecksum(c.Context(), of)
-		if err != nil {
-			return err
-		}
-		return flags.sayNext(c, s, args[0], "The checksum matches: %s.", matched)
-	})
-	return c
-}
-
-func exchangeApprove(flags *registryFlags) *cobra.Command {
-	var a exchange.Approval
-	c := &cobra.Command{
-		Use:   "approve CERTIFICATE…",
-		Short: "Approve matched certificates (a second person, for production)",
-		Long: `Approve accepts matched certificates. For production, the approver must have neither
-received nor matched them, and must name the change (--change). It also takes a
-call-back to a number that was known before (--call-back), or the partner's answer to a
-challenge. One call-back counts for the certificates of one partner.`,
-		Example: `  sealane exchange approve c-7k2m4q6z3x --change CHG-4711 \
-      --call-back "Eva Lind, +46 8 123 45 67 from the contract, read the checksum to me"`,
-		Args: cobra.MinimumNArgs(1),
-	}
-	f := c.Flags()
-	f.StringVar(&a.Change, "change", "", "reference of the change")
-	f.StringVar(&a.CallBack, "call-back", "", "who was called back, at which number, and what they said")
-	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		var all []progress
-		err := approveAll(c, s, args, a, func(p progress) error {
-			if all = append(all, p); flags.json {
-				return nil
-			}
-			return p.write(c.OutOrStdout())
-		})
-		if flags.json && len(all) > 0 {
-			err = errors.Join(err, writeJSON(c.OutOrStdout(), all))
-		}
-		return err
-	})
-	return c
-}
-
-// approveAll approves certificates, and calls each with the state of every one that is approved.
-func approveAll(
-	c *cobra.Command, s *registry.Session, ids []string, a exchange.Approval, each func(progress) error,
-) error {
-	for id, err := range exchange.New(s).ApproveAll(c.Context(), ids, a) {
-		if err != nil {
-			return err
-		}
-		p, err := progressOf(c, s, id, fmt.Sprintf("Certificate %s is approved.", id))
-		if err != nil {
-			return err
-		}
-		if err := each(p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func exchangeReject(flags *registryFlags) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "reject CERTIFICATE|KEYPAIR",
-		Short: "End the exchange of a certificate, for a reason",
-		Long: `Reject ends the exchange of a partner's certificate, at any step before it is in use.
-For a key pair of yours that is on offer it withdraws the offer: the pair is retired.`,
-		Args: cobra.ExactArgs(1),
-	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := exchange.New(s).Reject(c.Context(), args[0]); err != nil {
-			return err
-		}
-		if isKeyPair(args[0]) {
-			return flags.say(c, map[string]string{"retired": args[0]}, "Key pair %s is retired", args[0])
-		}
-		return flags.sayNext(c, s, args[0], "Certificate %s is rejected.", args[0])
-	})
-	return c
-}
-
-// isKeyPair tells the identity of a key pair from that of a certificate.
-func isKeyPair(id string) bool { return strings.HasPrefix(id, "k-") }

@@ -1,7 +1,16 @@
-// Package fault is the vocabulary of what can be wrong with a message: one
-// short code per fault, what it means, and what to do next. The codec, the
-// HTTP layer and the doctor name faults by these codes and by nothing else, so
-// that a code found in a log can be looked up in docs/faults.md.
+// Package fault names what can be wrong with a message.
+//
+// # Codes
+//
+// Each fault has a short [Code], such as "jwe.header-crit", with its meaning and what to
+// do next. The codec, package sealhttp and the command inspect name faults by these codes
+// and by nothing else, so that a code in a log can be looked up here, by [Code.Meaning]
+// and [Code.Next], or on the page docs/faults.md of the repository.
+//
+// # Outcomes
+//
+// A partner never learns the fault, only the outcome (profile.Outcome): many faults are
+// one outcome, on purpose.
 package fault
 
 import (
@@ -16,6 +25,7 @@ type Code string
 // Layer is the part of a message in which a fault lies.
 type Layer string
 
+// The layers.
 const (
 	HTTP Layer = "http" // request or response line, headers
 	Body Layer = "body" // the JSON around the token

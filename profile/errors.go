@@ -13,12 +13,16 @@ type Errors struct {
 	Table []ErrorRow `yaml:"table"`
 }
 
-// ErrorRow is one outcome's status and text. Also lists further spellings.
+// ErrorRow says how one outcome is answered.
 type ErrorRow struct {
-	On     Outcome  `yaml:"on"`
-	Status int      `yaml:"status"`
-	Text   string   `yaml:"text"`
-	Also   []string `yaml:"also"`
+	// On is the outcome.
+	On Outcome `yaml:"on"`
+	// Status is the HTTP status, 400 to 599.
+	Status int `yaml:"status"`
+	// Text is what a partner reads.
+	Text string `yaml:"text"`
+	// Also lists further spellings of Text that are recognized.
+	Also []string `yaml:"also"`
 }
 
 // Row returns the row of an outcome.

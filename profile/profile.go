@@ -1,7 +1,22 @@
-// Package profile holds what two partners' dialects agree on, as data: which
-// legs are signed and encrypted, with what, how the token sits in the body,
-// which endpoints are sealed, what an error says, and what is asked of keys and
-// certificates. A new vendor is a new file, not new code.
+// Package profile describes a dialect of message encryption, as data.
+//
+// # Terms
+//
+// A token is a JWS (a signed payload, RFC 7515) or a JWE (an encrypted one, RFC 7516)
+// in its compact serialization. To seal a message is to sign its payload and to encrypt
+// the JWS, or to encrypt the payload alone. The key ID is the header parameter kid.
+//
+// # Use
+//
+// [Load] returns a profile that is part of this module ("riskos", "rdx") or that of a
+// YAML file. A [Profile] is plain data: change a [Profile.Clone] as you like. A lane uses
+// a [Compiled] profile, which was validated and never changes.
+//
+// # A new dialect
+//
+// It is a new file, and no new code: begin with [Source] of the nearest one. The page
+// docs/profiles/riskos.md of the repository describes each word of the file, and
+// docs/profiles/algorithms.md lists the algorithms that a profile may name.
 package profile
 
 import (
@@ -19,19 +34,29 @@ import (
 	"github.com/sealane/sealane/internal/readlimit"
 )
 
-// Profile is one dialect. docs/profiles describes each word of the file.
+// Profile is one dialect. The field tags are the words of the file.
 type Profile struct {
-	Name         string      `yaml:"name"`
-	Title        string      `yaml:"title"`
-	Parties      Parties     `yaml:"parties"`
-	Environments []string    `yaml:"environments"`
-	Endpoints    []Endpoint  `yaml:"endpoints"`
-	Trigger      *Trigger    `yaml:"trigger"` // nil: every message is sealed
-	Request      Direction   `yaml:"request"`
-	Response     Direction   `yaml:"response"`
-	Errors       Errors      `yaml:"errors"`
-	Keys         Keys        `yaml:"keys"`
-	Certificate  cert.Policy `yaml:"certificate"`
+	// Name is 1 to 64 letters, digits, dots and dashes.
+	Name string `yaml:"name"`
+	// Title is the dialect's name for people.
+	Title string `yaml:"title"`
+	// Parties names the two sides.
+	Parties Parties `yaml:"parties"`
+	// Environments lists the partner's environments; the first is the default.
+	Environments []string `yaml:"environments"`
+	// Endpoints lists the requests that are sealed.
+	Endpoints []Endpoint `yaml:"endpoints"`
+	// Trigger is nil where every message of the endpoints is sealed.
+	Trigger *Trigger `yaml:"trigger"`
+	// Request is the direction from client to server, Response the other.
+	Request  Direction `yaml:"request"`
+	Response Direction `yaml:"response"`
+	// Errors says how each outcome is answered.
+	Errors Errors `yaml:"errors"`
+	// Keys says how new key pairs are made.
+	Keys Keys `yaml:"keys"`
+	// Certificate says what a certificate must be like.
+	Certificate cert.Policy `yaml:"certificate"`
 }
 
 // Parties says what the dialect calls its two sides.
@@ -42,17 +67,25 @@ type Parties struct {
 
 // Trigger is the request header that announces a sealed request.
 type Trigger struct {
-	Header string   `yaml:"header"`
-	Value  string   `yaml:"value"` // compared without case
-	Off    []string `yaml:"off"`   // values that mean the same as absence
+	// Header is the header's name.
+	Header string `yaml:"header"`
+	// Value is the header's value, compared without case.
+	Value string `yaml:"value"`
+	// Off lists values that mean the same as the header's absence.
+	Off []string `yaml:"off"`
 }
 
 // Direction is one direction. With neither Sign nor Encrypt it is plain.
 type Direction struct {
-	Sign           *Protection `yaml:"sign"`
-	Encrypt        *Protection `yaml:"encrypt"`
-	Body           Body        `yaml:"body"`
-	UpstreamErrors string      `yaml:"upstream_errors"` // "plain" or "sealed": answers outside 2xx to sealed requests
+	// Sign is the JWS inside; nil where messages are not signed.
+	Sign *Protection `yaml:"sign"`
+	// Encrypt is the JWE; nil where messages are plain.
+	Encrypt *Protection `yaml:"encrypt"`
+	// Body says how the token is carried.
+	Body Body `yaml:"body"`
+	// UpstreamErrors is "plain" or "sealed": how a response outside 2xx to a sealed
+	// request goes out. Only the response has it.
+	UpstreamErrors string `yaml:"upstream_errors"`
 }
 
 // Sealed reports whether the messages are encrypted.
@@ -60,8 +93,11 @@ func (d Direction) Sealed() bool { return d.Encrypt != nil }
 
 // Protection is one token: a JWS or a JWE.
 type Protection struct {
-	Alg Algorithms  `yaml:"alg"`
-	Enc Algorithms  `yaml:"enc"` // a JWE's
+	// Alg is the signature algorithm of a JWS, or the key encryption of a JWE.
+	Alg Algorithms `yaml:"alg"`
+	// Enc is the content encryption of a JWE; a JWS has none.
+	Enc Algorithms `yaml:"enc"`
+	// Kid, Typ and Cty are the header parameters of that name (RFC 7515 section 4.1).
 	Kid HeaderParam `yaml:"kid"`
 	Typ HeaderParam `yaml:"typ"`
 	Cty HeaderParam `yaml:"cty"`
@@ -69,9 +105,12 @@ type Protection struct {
 
 // Algorithms names the one to seal with and those to open.
 type Algorithms struct {
-	Seal       string   `yaml:"seal"`
-	Open       []string `yaml:"open"`
-	LaneMayAdd []string `yaml:"lane_may_add"` // to open, where a lane gives a reason
+	// Seal is the algorithm of the messages that are sent.
+	Seal string `yaml:"seal"`
+	// Open lists the algorithms that are accepted.
+	Open []string `yaml:"open"`
+	// LaneMayAdd lists those that one lane may accept besides, for a written reason.
+	LaneMayAdd []string `yaml:"lane_may_add"`
 }
 
 // Words that stand for header values.
@@ -84,24 +123,34 @@ const (
 
 // HeaderParam is a header member: the value to send (empty: none) and those to accept.
 type HeaderParam struct {
-	Seal string   `yaml:"seal"`
+	// Seal is the value to send: empty for none, KeyID for the ID of the key in use.
+	Seal string `yaml:"seal"`
+	// Open lists the accepted values, and Absent, Any or Known.
 	Open []string `yaml:"open"`
 }
 
 // Body says how a token sits in an HTTP body.
 type Body struct {
-	ContentType  string   `yaml:"content_type"` // to send, and taken
-	Accept       []string `yaml:"accept"`       // further content types that are taken; "any": all
-	Field        string   `yaml:"field"`        // the JSON member that holds it; empty: the bare token
-	Accompanying []string `yaml:"accompanying"` // members that may stand beside it
-	Others       string   `yaml:"others"`       // "refuse" or "ignore" all further members
+	// ContentType is the media type that is sent. It is accepted, too.
+	ContentType string `yaml:"content_type"`
+	// Accept lists further media types that are accepted; "any" stands for all.
+	Accept []string `yaml:"accept"`
+	// Field is the JSON member that holds the token. Empty means that the body is the token.
+	Field string `yaml:"field"`
+	// Accompanying lists the members that may stand next to Field.
+	Accompanying []string `yaml:"accompanying"`
+	// Others is "refuse" or "ignore": what happens with all further members.
+	Others string `yaml:"others"`
 }
 
 // Keys says what a fresh key pair is like.
 type Keys struct {
-	Bits       int      `yaml:"bits"`
-	Usage      []string `yaml:"usage"`
-	OnePairPer string   `yaml:"one_pair_per"` // "account" or "environment"
+	// Bits is the size of the RSA modulus: 2048, 3072 or 4096.
+	Bits int `yaml:"bits"`
+	// Usage lists key usages (RFC 5280 section 4.2.1.3) for new certificates.
+	Usage []string `yaml:"usage"`
+	// OnePairPer is "account" or "environment".
+	OnePairPer string `yaml:"one_pair_per"`
 }
 
 //go:embed *.yaml
