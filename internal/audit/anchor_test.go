@@ -65,7 +65,8 @@ func TestFileAnchor(t *testing.T) {
 		t.Error(info, err)
 	}
 	heads, remarks := read(t, path)
-	if want := []audit.Head{m.headAt(1), m.headAt(3), m.headAt(5)}; !reflect.DeepEqual(heads, want) || len(remarks) != 0 {
+	if want := []audit.Head{m.headAt(1), m.headAt(3), m.headAt(5)}; !reflect.DeepEqual(heads, want) ||
+		len(remarks) != 0 {
 		t.Errorf("%v %v", heads, remarks)
 	}
 	if report := verify(t, m, heads...); !report.Holds || report.Held != 3 {
@@ -130,9 +131,11 @@ func TestReadAnchors(t *testing.T) {
 		heads            int
 	}{
 		{"none", "", "", 0},
-		{"a syslog's", "Mar  1 22:59:59 host sealane[7]: " + good + "\nMar  1 23:00:00 host sealane[7]: " + line(m.headAt(2)) + "\r\n", "", 2},
+		{"a syslog's", "Mar  1 22:59:59 host sealane[7]: " + good + "\nMar  1 23:00:00 host sealane[7]: " +
+			line(m.headAt(2)) + "\r\n", "", 2},
 		{"edited", strings.Replace(good, `"seq":1`, `"seq":x`, 1) + "\n", "line 1 has no head", 0},
-		{"short hash", good + "\n" + strings.Replace(good, `"hash":"`, `"hash":"00`, 1) + "\n", "line 2 has no head", 0},
+		{"short hash", good + "\n" + strings.Replace(good, `"hash":"`, `"hash":"00`, 1) + "\n", "line 2 has no head",
+			0},
 		{"more", strings.Replace(good, `}`, `,"x":1}`, 1) + "\n", "line 1 has no head", 0},
 		{"another file", "hello\n", "line 1 has no head", 0},
 		{"empty line", good + "\n\n", "line 2 has no head", 0},
@@ -144,7 +147,8 @@ func TestReadAnchors(t *testing.T) {
 			t.Fatal(err)
 		}
 		heads, remarks, err := audit.ReadAnchors(path)
-		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) || len(heads) != c.heads || len(remarks) != 0 {
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) ||
+			len(heads) != c.heads || len(remarks) != 0 {
 			t.Errorf("%s: %v %v %v", c.name, heads, remarks, err)
 		}
 	}
@@ -179,7 +183,8 @@ func TestAnchorAddresses(t *testing.T) {
 		if runtime.GOOS == "windows" && says == "no such file" {
 			says = "cannot find"
 		}
-		if a, err := audit.OpenAnchor(address); err == nil || a != nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") && !strings.HasPrefix(address, "file:") {
+		if a, err := audit.OpenAnchor(address); err == nil || a != nil || !strings.Contains(err.Error(), says) ||
+			strings.Contains(err.Error(), "hunter2") && !strings.HasPrefix(address, "file:") {
 			t.Errorf("%s: %v %v", address, a, err)
 		}
 	}
@@ -235,7 +240,8 @@ func TestWebhook(t *testing.T) {
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(body)
 		signed := r.Header.Get("Sealane-Signature") == "sha256="+hex.EncodeToString(mac.Sum(nil))
-		if err != nil || r.Method != http.MethodPost || r.URL.String() != "/hook?token=hunter2" || r.Header.Get("Content-Type") != "application/json" || !signed {
+		if err != nil || r.Method != http.MethodPost || r.URL.String() != "/hook?token=hunter2" ||
+			r.Header.Get("Content-Type") != "application/json" || !signed {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -262,7 +268,9 @@ func TestWebhook(t *testing.T) {
 	if !reflect.DeepEqual(bodies, []string{string(one), string(two)}) {
 		t.Errorf("%q", bodies)
 	}
-	if err := open(t, server.URL+"/hook?token=hunter2").Put(t.Context(), m.headAt(1)); err == nil || !strings.Contains(err.Error(), "record 1: it answers 403 Forbidden") || strings.Contains(err.Error(), "hunter2") {
+	if err := open(t, server.URL+"/hook?token=hunter2").Put(t.Context(), m.headAt(1)); err == nil ||
+		!strings.Contains(err.Error(), "record 1: it answers 403 Forbidden") || strings.Contains(err.Error(),
+		"hunter2") {
 		t.Error(err)
 	}
 }
@@ -285,8 +293,12 @@ func TestWebhookFails(t *testing.T) {
 			w.WriteHeader(500)
 			_, _ = io.Copy(w, io.LimitReader(endless{}, 1<<20))
 		},
-		"it answers 299": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(299); _, _ = io.Copy(w, endless{}) },
-		"EOF":            func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
+		"it answers 299": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(299)
+			_,
+				_ = io.Copy(w, endless{})
+		},
+		"EOF": func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
 		"context canceled": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body) // only then does the server see that the client is gone
 			stuck <- struct{}{}
@@ -318,14 +330,16 @@ func TestWebhookFails(t *testing.T) {
 	}
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	if err := open(t, gone.URL+"/hunter2").Put(t.Context(), m.headAt(1)); err == nil || strings.Contains(err.Error(), "hunter2") {
+	if err := open(t, gone.URL+"/hunter2").Put(t.Context(), m.headAt(1)); err == nil || strings.Contains(err.Error(),
+		"hunter2") {
 		t.Error(err)
 	}
 	tls := httptest.NewUnstartedServer(handlers["it answers 299"])
 	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
 	tls.StartTLS()
 	defer tls.Close()
-	if err := open(t, tls.URL).Put(t.Context(), m.headAt(1)); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if err := open(t, tls.URL).Put(t.Context(), m.headAt(1)); err == nil || !strings.Contains(err.Error(),
+		"certificate") {
 		t.Errorf("an unknown certificate: %v", err)
 	}
 }
@@ -335,7 +349,8 @@ func TestWebhookFails(t *testing.T) {
 func FuzzReadAnchors(f *testing.F) {
 	m := write(f, 2)
 	good, _ := m.headAt(1).MarshalJSON()
-	for _, seed := range []string{"", string(good), "x " + string(good) + "\n" + string(good[:40]) + "\n", "\x00\x00", "\n", "{}"} {
+	for _, seed := range []string{"", string(good), "x " + string(good) + "\n" + string(good[:40]) + "\n", "\x00\x00",
+		"\n", "{}"} {
 		f.Add([]byte(seed))
 	}
 	path := filepath.Join(f.TempDir(), "heads")
@@ -356,7 +371,8 @@ func FuzzReadAnchors(f *testing.F) {
 				t.Errorf("%s was read", line)
 			}
 		}
-		if len(heads)+len(remarks) != len(bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))) && len(data) > 0 {
+		if len(heads)+len(remarks) != len(bytes.SplitAfter(bytes.TrimSuffix(data, []byte("\n")), []byte("\n"))) &&
+			len(data) > 0 {
 			t.Errorf("%d heads, %q", len(heads), remarks)
 		}
 		if _, err := audit.Verify(t.Context(), m, heads); err != nil {

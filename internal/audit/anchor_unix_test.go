@@ -106,7 +106,8 @@ func TestFilesThatAreNoAnchors(t *testing.T) {
 	if err := os.Chmod(path, 0o620); err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{a.Put(t.Context(), m.headAt(1)), func() error { _, err := audit.OpenAnchor("file:" + path); return err }()} {
+	for _, err := range []error{a.Put(t.Context(), m.headAt(1)),
+		func() error { _, err := audit.OpenAnchor("file:" + path); return err }()} {
 		if err == nil || !strings.Contains(err.Error(), "others may write it") {
 			t.Error(err)
 		}

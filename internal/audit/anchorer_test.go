@@ -93,7 +93,8 @@ func TestHangingAnchorIsRemembered(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), server.URL) {
 			t.Errorf("step %d: %v", i, err)
 		}
-		if tried := came.Load() != before; tried != c.tried || strings.Contains(err.Error(), "was not tried") == tried {
+		if tried := came.Load() != before; tried != c.tried || strings.Contains(err.Error(),
+			"was not tried") == tried {
 			t.Errorf("step %d: tried %t, %v", i, tried, err)
 		}
 		if status := a.Status()[0]; status.Failed == "" || !status.Since.Equal(start) {
@@ -116,15 +117,18 @@ func TestOneFails(t *testing.T) {
 	defer server.Close()
 	path := filepath.Join(t.TempDir(), "heads")
 	now := start
-	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL), open(t, "file:"+path)}, Now: func() time.Time { return now }}
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL), open(t, "file:"+path)},
+		Now: func() time.Time { return now }}
 	for seq := 1; seq <= 9; seq++ {
 		down.Store(seq >= 5 && seq <= 7)
 		err := a.Head(t.Context(), m.headAt(seq))
-		if down.Load() != (err != nil) || err != nil && (!strings.Contains(err.Error(), server.URL) || strings.Contains(err.Error(), path)) {
+		if down.Load() != (err != nil) || err != nil && (!strings.Contains(err.Error(), server.URL) ||
+			strings.Contains(err.Error(), path)) {
 			t.Errorf("record %d: %v", seq, err)
 		}
 		status := a.Status()
-		if failed := status[0].Failed != ""; failed != down.Load() || failed && (!status[0].Since.Equal(start.Add(4*time.Minute)) || status[0].Last.Seq != 4) {
+		if failed := status[0].Failed != ""; failed != down.Load() || failed &&
+			(!status[0].Since.Equal(start.Add(4*time.Minute)) || status[0].Last.Seq != 4) {
 			t.Errorf("record %d: %+v", seq, status[0])
 		}
 		now = now.Add(time.Minute)
@@ -142,14 +146,19 @@ func TestOneFails(t *testing.T) {
 func TestNotHeld(t *testing.T) {
 	m := write(t, 1)
 	stuck, release := make(chan struct{}), make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { close(stuck); <-release }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		close(stuck)
+		<-release
+	}))
 	defer server.Close()
 	log, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL), open(t, "syslog+udp://"+log.LocalAddr().String())}}
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL),
+		open(t, "syslog+udp://"+log.LocalAddr().String())}}
 	done := make(chan error)
 	go func() { done <- a.Head(t.Context(), m.headAt(1)) }()
 	<-stuck
@@ -175,7 +184,8 @@ func TestOtherHash(t *testing.T) {
 	}
 	m.records[0].Actor = "nobody"
 	m.rechain(0)
-	if err := a.Head(t.Context(), m.headAt(3)); err == nil || !strings.Contains(err.Error(), "the chain was rewritten") {
+	if err := a.Head(t.Context(), m.headAt(3)); err == nil || !strings.Contains(err.Error(),
+		"the chain was rewritten") {
 		t.Error(err)
 	}
 	if heads, _ := read(t, path); len(heads) != 1 {
@@ -218,10 +228,11 @@ func TestCheck(t *testing.T) {
 		last audit.Head
 		says string
 	}{
-		"none":             {audit.Head{}, ""},
-		"the head":         {m.headAt(9), ""},
-		"an earlier one":   {m.headAt(3), ""},
-		"far ahead":        {audit.Head{Seq: 1 << 60, Hash: m.headAt(3).Hash, Time: start}, "the log was cut or restored"},
+		"none":           {audit.Head{}, ""},
+		"the head":       {m.headAt(9), ""},
+		"an earlier one": {m.headAt(3), ""},
+		"far ahead": {audit.Head{Seq: 1 << 60, Hash: m.headAt(3).Hash, Time: start},
+			"the log was cut or restored"},
 		"the next":         {audit.Head{Seq: 10, Hash: m.headAt(9).Hash, Time: start}, "the log was cut or restored"},
 		"with other bytes": {audit.Head{Seq: 9, Hash: other, Time: start}, "the chain was rewritten"},
 	} {
@@ -230,7 +241,8 @@ func TestCheck(t *testing.T) {
 		if err != nil || (contradiction == nil) != (c.says == "") {
 			t.Errorf("%s: %v, %v", name, contradiction, err)
 		}
-		if contradiction != nil && (!strings.Contains(contradiction.Error(), c.says) || !strings.Contains(contradiction.Error(), "file:heads")) {
+		if contradiction != nil && (!strings.Contains(contradiction.Error(), c.says) ||
+			!strings.Contains(contradiction.Error(), "file:heads")) {
 			t.Errorf("%s: %v", name, contradiction)
 		}
 	}
@@ -240,7 +252,8 @@ func TestCheck(t *testing.T) {
 func TestStatusAhead(t *testing.T) {
 	m := write(t, 12)
 	path := filepath.Join(t.TempDir(), "heads")
-	earlier := audit.AnchorStatus{Anchor: "file:" + path, Last: audit.Head{Seq: 1 << 60, Hash: m.headAt(3).Hash}, At: start}
+	earlier := audit.AnchorStatus{Anchor: "file:" + path, Last: audit.Head{Seq: 1 << 60, Hash: m.headAt(3).Hash},
+		At: start}
 	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, "file:"+path)}, Earlier: []audit.AnchorStatus{earlier}}
 	for seq := 9; seq <= 12; seq++ {
 		if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
@@ -265,7 +278,8 @@ func TestStatusAheadOfAnAnchorThatFails(t *testing.T) {
 	}))
 	defer server.Close()
 	anchor := open(t, server.URL)
-	earlier := audit.AnchorStatus{Anchor: anchor.String(), Last: audit.Head{Seq: 50, Hash: m.headAt(1).Hash}, At: start}
+	earlier := audit.AnchorStatus{Anchor: anchor.String(), Last: audit.Head{Seq: 50, Hash: m.headAt(1).Hash},
+		At: start}
 	a := &audit.Anchorer{Anchors: []audit.Anchor{anchor}, Earlier: []audit.AnchorStatus{earlier}}
 	if err := a.Write(t.Context(), m.headAt(2)); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Error(err)
@@ -274,7 +288,8 @@ func TestStatusAheadOfAnAnchorThatFails(t *testing.T) {
 		t.Errorf("%+v", status)
 	}
 	down.Store(false)
-	if err := a.Write(t.Context(), m.headAt(3)); err != nil || a.Status()[0].Last.Seq != 3 || a.Status()[0].Failed != "" {
+	if err := a.Write(t.Context(), m.headAt(3)); err != nil || a.Status()[0].Last.Seq != 3 ||
+		a.Status()[0].Failed != "" {
 		t.Errorf("%v, %+v", err, a.Status())
 	}
 }
@@ -296,7 +311,8 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	heads, _ := read(t, path)
-	if len(heads) != 4 || heads[0].Seq != 1 || heads[1].Seq != 3 || heads[3].Seq != 3 || !verify(t, m, heads...).Holds {
+	if len(heads) != 4 || heads[0].Seq != 1 || heads[1].Seq != 3 || heads[3].Seq != 3 ||
+		!verify(t, m, heads...).Holds {
 		t.Errorf("%+v", heads)
 	}
 }

@@ -64,7 +64,8 @@ func TestCutExport(t *testing.T) {
 			t.Errorf("%d bytes: %v", n, report)
 		}
 		torn := n > 0 && file[n-1] != '\n' && file[n] != '\n'
-		if got := has(verifyFile(t, file[:n]), audit.Unreadable, int64(bytes.Count(file[:n], []byte("\n"))+1)); got != torn {
+		if got := has(verifyFile(t, file[:n]), audit.Unreadable,
+			int64(bytes.Count(file[:n], []byte("\n"))+1)); got != torn {
 			t.Errorf("%d bytes: torn %t, found %t", n, torn, got)
 		}
 	}
@@ -75,11 +76,14 @@ func TestExportLines(t *testing.T) {
 	lines := bytes.SplitAfter(file, []byte("\n"))
 	double := strings.Replace(string(lines[1]), `"actor":`, `"actor":"nobody","actor":`, 1)
 	report := verifyFile(t, bytes.Join([][]byte{lines[0], []byte(double), lines[2]}, nil))
-	if !has(report, audit.Unreadable, 2) || !has(report, audit.Missing, 2) || report.Findings[0].Line != 2 || !strings.Contains(report.String(), "line 2, behind record 1, is not as an export writes it") {
+	if !has(report, audit.Unreadable, 2) || !has(report, audit.Missing, 2) || report.Findings[0].Line != 2 ||
+		!strings.Contains(report.String(), "line 2, behind record 1, is not as an export writes it") {
 		t.Error(report)
 	}
-	long := io.MultiReader(bytes.NewReader(lines[0]), io.LimitReader(endless{}, 9<<20), bytes.NewReader([]byte("\n")), bytes.NewReader(lines[1]))
-	if report, err := audit.VerifyExport(long, nil); err != nil || len(report.Findings) != 1 || report.Findings[0].Line != 2 || report.Records != 2 {
+	long := io.MultiReader(bytes.NewReader(lines[0]), io.LimitReader(endless{}, 9<<20), bytes.NewReader([]byte("\n")),
+		bytes.NewReader(lines[1]))
+	if report, err := audit.VerifyExport(long, nil); err != nil || len(report.Findings) != 1 ||
+		report.Findings[0].Line != 2 || report.Records != 2 {
 		t.Error(report, err)
 	}
 }
@@ -121,7 +125,8 @@ func TestNotExported(t *testing.T) {
 func FuzzVerifyExport(f *testing.F) {
 	m := write(f, 3)
 	file := export(f, m)
-	for _, seed := range [][]byte{file, file[:300], nil, []byte("{}\n"), []byte("\n"), bytes.Replace(file, []byte("ann-1"), []byte("nobody"), 1)} {
+	for _, seed := range [][]byte{file, file[:300], nil, []byte("{}\n"), []byte("\n"),
+		bytes.Replace(file, []byte("ann-1"), []byte("nobody"), 1)} {
 		f.Add(seed)
 	}
 	anchor := m.headAt(3)

@@ -55,9 +55,11 @@ func write(t testing.TB, n int) *memory {
 	m := new(memory)
 	for i := range n {
 		r := audit.Record{
-			Time: start.Add(time.Duration(i) * time.Minute), Actor: fmt.Sprintf("ann-%d", i), Action: "certificate.approve", Subject: fmt.Sprintf("certificate/%d", i),
+			Time: start.Add(time.Duration(i) * time.Minute), Actor: fmt.Sprintf("ann-%d",
+				i), Action: "certificate.approve", Subject: fmt.Sprintf("certificate/%d", i),
 			Partner: "acme", Environment: "PROD", Reason: "line one\nsaid \"yes\" \\ <ok> \u2028é",
-			Before: json.RawMessage(fmt.Sprintf(`{"state": "matched", "n": %d.10}`, i)), After: json.RawMessage(` {"state":"approved","a":"<b>"} `),
+			Before: json.RawMessage(fmt.Sprintf(`{"state": "matched", "n": %d.10}`,
+				i)), After: json.RawMessage(` {"state":"approved","a":"<b>"} `),
 		}
 		if i%3 == 2 {
 			r.Partner, r.Environment, r.Reason, r.Before, r.After = "", "", "", nil, nil

@@ -27,9 +27,13 @@ var byHand = []struct{ line, hash string }{
 func TestSumByHand(t *testing.T) {
 	m := new(memory)
 	for _, r := range []audit.Record{
-		{Time: time.Date(2026, 1, 31, 23, 59, 59, 999, time.UTC), Actor: "ann", Action: "partner.add", Subject: "partner/acme"},
-		{Time: time.Date(2026, 2, 1, 1, 0, 0, 1999, time.FixedZone("", 3600)), Actor: "program:sealane", Action: "certificate.approve", Subject: "certificate/7",
-			Partner: "acme", Environment: "PROD", Reason: "a \"b\" \\ /\n<é> \u2028", Before: json.RawMessage(" null "), After: json.RawMessage("{\"n\": 1.10,\n \"x\":\"<\\u00e9>\"}")},
+		{Time: time.Date(2026, 1, 31, 23, 59, 59, 999, time.UTC), Actor: "ann", Action: "partner.add",
+			Subject: "partner/acme"},
+		{Time: time.Date(2026, 2, 1, 1, 0, 0, 1999, time.FixedZone("", 3600)), Actor: "program:sealane",
+			Action: "certificate.approve", Subject: "certificate/7",
+			Partner: "acme", Environment: "PROD", Reason: "a \"b\" \\ /\n<é> " +
+				"\u2028", Before: json.RawMessage(" null "), After: json.RawMessage("{\"n\": 1.10,\n " +
+				"\"x\":\"<\\u00e9>\"}")},
 	} {
 		if err := audit.Write(m, r); err != nil {
 			t.Fatal(err)
@@ -41,7 +45,8 @@ func TestSumByHand(t *testing.T) {
 	}
 	lines := strings.SplitAfter(file.String(), "\n")
 	for i, want := range byHand {
-		if got := hex.EncodeToString(m.records[i].Hash); got != want.hash || hex.EncodeToString(audit.Sum(m.records[i])) != got {
+		if got := hex.EncodeToString(m.records[i].Hash); got != want.hash ||
+			hex.EncodeToString(audit.Sum(m.records[i])) != got {
 			t.Errorf("record %d: hash %s", i+1, got)
 		}
 		if whole := strings.TrimSuffix(want.line, "}") + `,"hash":"` + want.hash + "\"}\n"; lines[i] != whole {
@@ -96,7 +101,8 @@ func TestWriteRefuses(t *testing.T) {
 		m, r := write(t, 2), good
 		change(&r)
 		err := audit.Write(m, r)
-		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), secret) || len(m.records) != 2 {
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), secret) ||
+			len(m.records) != 2 {
 			t.Errorf("%s: %.200v", says, err)
 		}
 	}
@@ -121,10 +127,12 @@ func (refusing) AppendAudit(audit.Record) error { return errRefusing }
 func TestWriteSets(t *testing.T) {
 	m := write(t, 2)
 	before := m.records[0].Time.Add(-time.Hour) // kept: a clock was set back
-	if err := audit.Write(m, audit.Record{Seq: 9, Previous: []byte("x"), Hash: []byte("y"), Time: before, Actor: "a", Action: "b", Subject: "c"}); err != nil {
+	if err := audit.Write(m, audit.Record{Seq: 9, Previous: []byte("x"), Hash: []byte("y"), Time: before, Actor: "a",
+		Action: "b", Subject: "c"}); err != nil {
 		t.Fatal(err)
 	}
-	if r := m.records[2]; r.Seq != 3 || !bytes.Equal(r.Previous, m.records[1].Hash) || !bytes.Equal(r.Hash, audit.Sum(r)) || !r.Time.Equal(before) {
+	if r := m.records[2]; r.Seq != 3 || !bytes.Equal(r.Previous, m.records[1].Hash) || !bytes.Equal(r.Hash,
+		audit.Sum(r)) || !r.Time.Equal(before) {
 		t.Errorf("%+v", r)
 	}
 }
@@ -135,9 +143,11 @@ func FuzzRecord(f *testing.F) {
 	f.Add("ann", "do", "it", "acme", "PROD", "why\n", []byte(`{"a":[1, 2]}`), []byte("null"), int64(1))
 	f.Add("", "\"", "\\", "\x7f", "\u2028", "\x1f", []byte("1,2"), []byte("\"\xff\""), int64(-62135596800))
 	f.Add("é", "<", "&", "\ufffd", "\U0010ffff", "\t\r", []byte(`"`+"\u2028"+`"`), []byte(" "), int64(253402300800))
-	f.Fuzz(func(t *testing.T, actor, action, subject, partner, environment, reason string, before, after []byte, at int64) {
+	f.Fuzz(func(t *testing.T, actor, action, subject, partner, environment, reason string, before, after []byte,
+		at int64) {
 		m := write(t, 1)
-		r := audit.Record{Time: time.Unix(at, 123456789), Actor: actor, Action: action, Subject: subject, Partner: partner, Environment: environment, Reason: reason, Before: before, After: after}
+		r := audit.Record{Time: time.Unix(at, 123456789), Actor: actor, Action: action, Subject: subject,
+			Partner: partner, Environment: environment, Reason: reason, Before: before, After: after}
 		if audit.Write(m, r) != nil {
 			if len(m.records) != 1 {
 				t.Error("refused, and written")
@@ -153,7 +163,8 @@ func FuzzRecord(f *testing.F) {
 		}
 		line, err := m.records[1].MarshalJSON()
 		var back audit.Record
-		if err != nil || bytes.ContainsAny(line, "\n\r\x00") || json.Unmarshal(line, &back) != nil || !reflect.DeepEqual(back, m.records[1]) {
+		if err != nil || bytes.ContainsAny(line, "\n\r\x00") || json.Unmarshal(line, &back) != nil ||
+			!reflect.DeepEqual(back, m.records[1]) {
 			t.Errorf("%s is read as %+v, was %+v", line, back, m.records[1])
 		}
 	})

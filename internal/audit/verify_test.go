@@ -24,7 +24,8 @@ func TestHolds(t *testing.T) {
 		}
 		report := verify(t, m, anchors...)
 		head, _ := m.AuditHead()
-		if !report.Holds || report.Records != int64(n) || report.Held != len(anchors) || report.Head.Seq != head.Seq || len(report.Findings) != 0 {
+		if !report.Holds || report.Records != int64(n) || report.Held != len(anchors) || report.Head.Seq != head.Seq ||
+			len(report.Findings) != 0 {
 			t.Errorf("%d records: %+v", n, report)
 		}
 		if len(anchors) > 0 && report.AnchoredTo != anchors[len(anchors)-1].Seq {
@@ -43,7 +44,9 @@ func edits(v any) []any {
 	case string:
 		return []any{v + "x", "", v + "\xff", v + "\x00", " " + v, strings.ToUpper(v) + "!"}
 	case json.RawMessage:
-		return []any{json.RawMessage("null"), json.RawMessage(""), json.RawMessage(`{"state":"x"}`), json.RawMessage(`1,"after":2`), append(bytes.Clone(v), ' '), json.RawMessage("{"), json.RawMessage("\"\xff\"")}
+		return []any{json.RawMessage("null"), json.RawMessage(""), json.RawMessage(`{"state":"x"}`),
+			json.RawMessage(`1,"after":2`), append(bytes.Clone(v),
+				' '), json.RawMessage("{"), json.RawMessage("\"\xff\"")}
 	case []byte:
 		first, last := bytes.Clone(v), bytes.Clone(v)
 		first[0] ^= 1
@@ -63,7 +66,8 @@ func TestEveryEditIsFound(t *testing.T) {
 			for _, value := range edits(reflect.ValueOf(good.records[i]).Field(f).Interface()) {
 				m := good.clone()
 				field := reflect.ValueOf(&m.records[i]).Elem().Field(f)
-				if empty := reflect.ValueOf(value).Len; field.Kind() == reflect.Slice && field.Len() == 0 && empty() == 0 || reflect.DeepEqual(field.Interface(), value) {
+				if empty := reflect.ValueOf(value).Len; field.Kind() == reflect.Slice && field.Len() == 0 &&
+					empty() == 0 || reflect.DeepEqual(field.Interface(), value) {
 					continue
 				}
 				field.Set(reflect.ValueOf(value))
@@ -92,7 +96,8 @@ func TestEditWithItsHash(t *testing.T) {
 		if !has(anchored, audit.Rewritten, 1) || anchored.Refuted != 1 {
 			t.Errorf("record %d: %v", i+1, anchored)
 		}
-		if last := i == len(good.records)-1; verify(t, m).Holds != last || !last && !has(verify(t, m), audit.Broken, int64(i+2)) {
+		if last := i == len(good.records)-1; verify(t, m).Holds != last || !last && !has(verify(t, m), audit.Broken,
+			int64(i+2)) {
 			t.Errorf("record %d: %v", i+1, verify(t, m))
 		}
 	}
@@ -132,13 +137,15 @@ func TestSwaps(t *testing.T) {
 		*a, *b = *b, *a
 		a.Seq, b.Seq = b.Seq, a.Seq
 		report := verify(t, m)
-		if !has(report, audit.Moved, a.Seq) || !has(report, audit.Moved, b.Seq) || !strings.Contains(report.String(), "its place was changed") {
+		if !has(report, audit.Moved, a.Seq) || !has(report, audit.Moved, b.Seq) || !strings.Contains(report.String(),
+			"its place was changed") {
 			t.Errorf("numbers of %d and %d: %v", i+1, i+2, report)
 		}
 		// The records themselves are, as in a file.
 		m = good.clone()
 		m.records[i], m.records[i+1] = m.records[i+1], m.records[i]
-		if report := verify(t, m); !has(report, audit.Missing, int64(i+1)) || !has(report, audit.WrongOrder, int64(i+1)) {
+		if report := verify(t, m); !has(report, audit.Missing, int64(i+1)) || !has(report, audit.WrongOrder,
+			int64(i+1)) {
 			t.Errorf("%d and %d: %v", i+1, i+2, report)
 		}
 		// With hashes of their own that fit their new places.
@@ -205,7 +212,8 @@ func TestRewritten(t *testing.T) {
 		}
 		report := verify(t, m, anchors...)
 		from := int64(i/5*5 + 1)
-		if len(report.Findings) != 1 || !has(report, audit.Rewritten, from) || report.Findings[0].To != from+4 || report.AnchoredTo != from-1 || report.Held+report.Refuted != 4 {
+		if len(report.Findings) != 1 || !has(report, audit.Rewritten, from) || report.Findings[0].To != from+4 ||
+			report.AnchoredTo != from-1 || report.Held+report.Refuted != 4 {
 			t.Errorf("record %d: %+v", i+1, report)
 		}
 	}
@@ -213,7 +221,8 @@ func TestRewritten(t *testing.T) {
 
 func TestHeadOfTheDatabase(t *testing.T) {
 	m := write(t, 3)
-	for _, head := range []audit.Head{{}, m.headAt(2), {Seq: 4, Hash: m.records[2].Hash}, {Seq: 3, Hash: m.records[1].Hash}} {
+	for _, head := range []audit.Head{{}, m.headAt(2), {Seq: 4, Hash: m.records[2].Hash},
+		{Seq: 3, Hash: m.records[1].Hash}} {
 		m.head = &head
 		if report := verify(t, m); !has(report, audit.WrongHead, head.Seq) {
 			t.Errorf("head %d: %v", head.Seq, report)
@@ -223,30 +232,37 @@ func TestHeadOfTheDatabase(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	m := write(t, 3)
-	if text := verify(t, m).String(); !strings.Contains(text, "3 records, the last is 3 of 2026-03-01 23:01:59 UTC. The chain holds.") || !strings.Contains(text, "No anchored head") {
+	if text := verify(t, m).String(); !strings.Contains(text,
+		"3 records, the last is 3 of 2026-03-01 23:01:59 UTC. The chain holds.") ||
+		!strings.Contains(text, "No anchored head") {
 		t.Error(text)
 	}
-	if text := verify(t, m, m.headAt(2)).String(); !strings.Contains(text, "1 of 1 anchored heads match. Nothing outside vouches for the records from 3 on.") {
+	if text := verify(t, m, m.headAt(2)).String(); !strings.Contains(text,
+		"1 of 1 anchored heads match. Nothing outside vouches for the records from 3 on.") {
 		t.Error(text)
 	}
-	if err := audit.Write(m, audit.Record{Time: start.Add(-time.Hour), Actor: "a", Action: "b", Subject: "c"}); err != nil {
+	if err := audit.Write(m, audit.Record{Time: start.Add(-time.Hour), Actor: "a", Action: "b",
+		Subject: "c"}); err != nil {
 		t.Error(err)
 	}
 	report := verify(t, m)
-	if !report.Holds || report.ClockBack != 1 || report.ClockBackAt != 4 || !strings.Contains(report.String(), "clock was set back 1 times, first at record 4") {
+	if !report.Holds || report.ClockBack != 1 || report.ClockBackAt != 4 || !strings.Contains(report.String(),
+		"clock was set back 1 times, first at record 4") {
 		t.Error(report)
 	}
 	m.records[1].Reason = "x"
 	data, err := json.Marshal(verify(t, m))
 	var back audit.Report
-	if err != nil || json.Unmarshal(data, &back) != nil || !reflect.DeepEqual(back, verify(t, m)) || !strings.Contains(string(data), `"fault":"edited","seq":2`) {
+	if err != nil || json.Unmarshal(data, &back) != nil || !reflect.DeepEqual(back, verify(t, m)) ||
+		!strings.Contains(string(data), `"fault":"edited","seq":2`) {
 		t.Errorf("%s: %+v, %v", data, back, err)
 	}
 	big := write(t, 300)
 	for i := range big.records {
 		big.records[i].Actor = "nobody"
 	}
-	if report := verify(t, big); len(report.Findings) != 100 || report.More != 200 || report.Holds || !strings.Contains(report.String(), "findings: 300") {
+	if report := verify(t, big); len(report.Findings) != 100 || report.More != 200 || report.Holds ||
+		!strings.Contains(report.String(), "findings: 300") {
 		t.Errorf("%d and %d more", len(report.Findings), report.More)
 	}
 }
@@ -274,10 +290,12 @@ func TestNotVerified(t *testing.T) {
 	if _, err := audit.Verify(t.Context(), failing{m, broken}, nil); !errors.Is(err, broken) {
 		t.Error(err)
 	}
-	if _, err := audit.Verify(t.Context(), failing{m, nil}, nil); err == nil || !strings.Contains(err.Error(), "records behind 1 were asked for") {
+	if _, err := audit.Verify(t.Context(), failing{m, nil}, nil); err == nil || !strings.Contains(err.Error(),
+		"records behind 1 were asked for") {
 		t.Error(err)
 	}
-	for _, anchor := range []audit.Head{{}, {Seq: 1}, {Seq: -1, Hash: m.records[0].Hash}, {Seq: 2, Hash: make([]byte, 31)}} {
+	for _, anchor := range []audit.Head{{}, {Seq: 1}, {Seq: -1, Hash: m.records[0].Hash},
+		{Seq: 2, Hash: make([]byte, 31)}} {
 		if report, err := audit.Verify(t.Context(), m, []audit.Head{anchor}); err == nil || report.Holds {
 			t.Errorf("%+v is an anchor", anchor)
 		}

@@ -21,9 +21,11 @@ func wantRefused(t *testing.T, name, says string, err error) {
 }
 
 // takenIn is a certificate of the partner's that somebody received.
-func (h *company) takenIn(who member, partner, environment, key string, change ...func(*x509.Certificate)) registry.Certificate {
+func (h *company) takenIn(who member, partner, environment, key string,
+	change ...func(*x509.Certificate)) registry.Certificate {
 	h.t.Helper()
-	c, _, err := who.Receive(h.t.Context(), exchange.Incoming{Partner: partner, Environment: environment, Data: made(h.t, fresh(h.t, key), change...)})
+	c, _, err := who.Receive(h.t.Context(), exchange.Incoming{Partner: partner, Environment: environment,
+		Data: made(h.t, fresh(h.t, key), change...)})
 	h.must(err)
 	return c
 }
@@ -63,7 +65,7 @@ func TestWhoApproves(t *testing.T) {
 		}{{"received", both, h.anna}, {"matched", h.anna, both}} {
 			name := c.environment + ", " + step.name
 			got := h.takenIn(step.receives, c.partner, c.environment, name)
-			_, err := step.compares.MatchChecksum(ctx, exchange.Comparison{Certificate: got.ID, Checksum: hexSum(got.SHA256)})
+			_, err := step.compares.MatchChecksum(ctx, checksumOf(got))
 			h.must(err)
 			if !c.production {
 				if err := both.Approve(ctx, got.ID, exchange.Approval{}); err != nil {
@@ -86,11 +88,13 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
-	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three, Waive: map[string]string{"validity-length": "their CA gives three years"}})
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three,
+		Waive: map[string]string{"validity-length": "their CA gives three years"}})
 	h.must(err)
-	_, err = h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+	_, err = h.bo.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
-	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number", Grant: []string{"validity-length"}}))
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number",
+		Grant: []string{"validity-length"}}))
 	got := h.certificate(c.ID).Provenance
 	if got.ReceivedBy != "anna" || got.MatchedBy != "bo" || got.ApprovedBy != "cora" {
 		t.Errorf("received by %q, matched by %q, approved by %q", got.ReceivedBy, got.MatchedBy, got.ApprovedBy)
@@ -103,7 +107,8 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	}
 	refused := h.takenIn(h.anna, "acme", "PROD", "two")
 	h.must(h.cora.WithReason("nobody there knows of it").Reject(ctx, refused.ID))
-	if c := h.certificate(refused.ID); c.State != registry.Rejected || c.Provenance.Rejected != "nobody there knows of it" {
+	if c := h.certificate(refused.ID); c.State != registry.Rejected ||
+		c.Provenance.Rejected != "nobody there knows of it" {
 		t.Errorf("%s: %q", c.State, c.Provenance.Rejected)
 	}
 }
@@ -139,7 +144,8 @@ func TestRejectWhatIsRetiring(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	h.letIn("acme", "STAG", made(t, fresh(t, "two")), "")
-	wantRefused(t, "reject", "is retiring, and can't become rejected", h.cora.WithReason("too late").Reject(t.Context(), before.ID))
+	wantRefused(t, "reject", "is retiring, and can't become rejected",
+		h.cora.WithReason("too late").Reject(t.Context(), before.ID))
 	if state := h.certificate(before.ID).State; state != registry.Retiring {
 		t.Errorf("it is %s", state)
 	}
@@ -151,9 +157,9 @@ func TestApprovedIsNotConfirmedAgain(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})))
+	h.must(only(h.anna.MatchChecksum(ctx, checksumOf(c))))
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
-	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})))
+	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, checksumOf(c))))
 	if c := h.certificate(c.ID); c.State != registry.Approved || c.Provenance.MatchedBy != "anna" {
 		t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)
 	}
@@ -165,7 +171,7 @@ func TestChallengeVoidsTheProof(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
-	h.must(only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})))
+	h.must(only(h.anna.MatchChecksum(ctx, checksumOf(c))))
 	token, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
 	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, token, "one")}))

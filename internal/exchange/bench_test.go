@@ -25,7 +25,8 @@ func BenchmarkImport(b *testing.B) {
 		if err := os.WriteFile(filepath.Join(dir, name), file, 0o600); err != nil {
 			b.Fatal(err)
 		}
-		table += strings.Join([]string{name, "rdx", "client", "STAG", "required", "keys@partner.example", name, hexSum(sum[:])}, ",") + "\n"
+		table += strings.Join([]string{name, "rdx", "client", "STAG", "required", "keys@partner.example", name,
+			hexSum(sum[:])}, ",") + "\n"
 	}
 	path := filepath.Join(dir, "table.csv")
 	if err := os.WriteFile(path, []byte(table), 0o600); err != nil {

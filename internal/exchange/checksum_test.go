@@ -31,10 +31,13 @@ func TestWhatConfirms(t *testing.T) {
 	spki := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	head := h.head().Seq
 	for text, want := range map[string]string{
-		hexSum(spki[:]): "ask for the SHA-256 of the certificate", cert.ThumbprintJWK(leaf.PublicKey.(*rsa.PublicKey)): "ask for the SHA-256 of the certificate",
+		hexSum(spki[:]): "ask for the SHA-256 of the " +
+			"certificate", cert.ThumbprintJWK(leaf.PublicKey.(*rsa.PublicKey)): "ask for the SHA-256 of the " +
+			"certificate",
 		"deadbeef": "no checksum", "": "no checksum",
 	} {
-		if _, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: text}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: text}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
@@ -42,15 +45,17 @@ func TestWhatConfirms(t *testing.T) {
 		t.Errorf("%d records of it", now-head)
 	}
 	// Another checksum that is wrong undoes the match.
-	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
-	if _, err := h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: strings.Repeat("00", 32)}); err == nil {
+	if _, err := h.bo.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: strings.Repeat("00",
+		32)}); err == nil {
 		t.Error("a wrong checksum matched")
 	}
 	if now := h.certificate(c.ID); now.State != registry.Received || now.Provenance.MatchedBy != "" {
 		t.Errorf("%s, matched by %q", now.State, now.Provenance.MatchedBy)
 	}
-	if err := h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil || !strings.Contains(err.Error(), "is received") {
+	if err := h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil ||
+		!strings.Contains(err.Error(), "is received") {
 		t.Errorf("approved: %v", err)
 	}
 }
@@ -63,14 +68,15 @@ func TestWhenProofCounts(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
-	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, fresh(t, "steps"))})
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+		Data: made(t, fresh(t, "steps"))})
 	h.must(err)
 	token, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
 	if _, err := h.bo.Challenge(ctx, c.ID, false); err == nil || !strings.Contains(err.Error(), "is out already") {
 		t.Errorf("a second challenge: %v", err)
 	}
-	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
 	head := h.head().Seq
 	if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "sealane-proof-guess"}); err == nil {
@@ -87,7 +93,8 @@ func TestWhenProofCounts(t *testing.T) {
 	if _, err := h.anna.Challenge(ctx, c.ID, true); err == nil {
 		t.Error("challenged when it was approved")
 	}
-	if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "x"}); err == nil || !strings.Contains(err.Error(), "before it is approved") {
+	if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "x"}); err == nil ||
+		!strings.Contains(err.Error(), "before it is approved") {
 		t.Errorf("proved when it was approved: %v", err)
 	}
 	if h.certificate(c.ID).Provenance.Possession == "" {
@@ -108,20 +115,25 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 		t.Errorf("the other is not named: %v", err)
 	}
 	h.must(h.anna.WithReason("shares a prime").Compromised(ctx, known.ID))
-	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(a, b), func(c *x509.Certificate) { c.Subject.CommonName = "again" })}); err == nil {
+	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+		Data: made(t, testkey.Crossed(a, b),
+			func(c *x509.Certificate) { c.Subject.CommonName = "again" })}); err == nil {
 		t.Error("it came in another time")
 	}
 	// Side by side: as two changes do that look before either is in.
-	one, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(b, c))})
+	one, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+		Data: made(t, testkey.Crossed(b, c))})
 	h.must(err)
 	leaf, err := x509.ParseCertificate(made(t, testkey.Crossed(c, fresh(t, "alarm d"))))
 	h.must(err)
-	beside := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "rdx", Environment: "STAG"}, []*x509.Certificate{leaf})
+	beside := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "rdx",
+		Environment: "STAG"}, []*x509.Certificate{leaf})
 	beside.State = registry.Received
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&beside) }))
-	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: one.ID, Checksum: hexSum(one.SHA256)})
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(one))
 	h.must(err)
-	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil || !strings.Contains(err.Error(), beside.ID) {
+	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil ||
+		!strings.Contains(err.Error(), beside.ID) {
 		t.Errorf("approved: %v", err)
 	}
 }
@@ -131,14 +143,16 @@ func TestNotYetValid(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
-	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "later"), func(c *x509.Certificate) {
-		c.NotBefore, c.NotAfter = c.NotBefore.AddDate(0, 0, 35), c.NotAfter.AddDate(0, 0, 35)
-	})})
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: made(t, fresh(t, "later"), func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = c.NotBefore.AddDate(0, 0, 35), c.NotAfter.AddDate(0, 0, 35)
+		})})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{}))
-	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID,
+		KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
 	if err := h.anna.Activate(ctx, c.ID); err == nil || !strings.Contains(err.Error(), "valid from") {
 		t.Errorf("activated: %v", err)
 	}
@@ -164,7 +178,8 @@ func TestBlockedByCertificate(t *testing.T) {
 		t.Errorf("ended %v, %s", ended, h.certificate(used.ID).State)
 	}
 	for _, file := range [][]byte{der, text} {
-		if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: file}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+		if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+			Data: file}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -177,7 +192,8 @@ func TestAliasAsIs(t *testing.T) {
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	k, _ := h.pair("rdx", "vcas", "STAG")
 	const slip = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2_STAG"
-	if err := h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: slip}); err == nil || !strings.Contains(err.Error(), "--as-is") {
+	if err := h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: slip}); err == nil ||
+		!strings.Contains(err.Error(), "--as-is") {
 		t.Errorf("a slip of the pen: %v", err)
 	}
 	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: "their-own-name", AsIs: true}))
@@ -200,13 +216,15 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 		h.must(err)
 		data = append(data, cert.EncodePEM(leaf)...)
 	}
-	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
 		t.Errorf("%v", err)
 	}
 	if now := h.certificate(victim.ID).State; now != registry.Active {
 		t.Errorf("the victim's certificate is %s", now)
 	}
-	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: own}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: own}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
 		t.Errorf("the sender's own: %v", err)
 	}
 }
@@ -229,7 +247,8 @@ func TestModulusMadeOfAnothers(t *testing.T) {
 		t.Errorf("together: the key shares with %v, what was made of it with %v", shared[0], shared[1])
 	}
 	// It is there first, as one whose check had missed it.
-	c := registry.Certificate{ID: "c-made", Owner: registry.Theirs, Partner: "acme", Profile: "rdx", Environment: "STAG", State: registry.Received, SPKI: spki, SPKISHA256: sum, SHA256: sum}
+	c := registry.Certificate{ID: "c-made", Owner: registry.Theirs, Partner: "acme", Profile: "rdx",
+		Environment: "STAG", State: registry.Received, SPKI: spki, SPKISHA256: sum, SHA256: sum}
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&c) }))
 	h.letIn("acme", "STAG", made(t, victim), "")
 }

@@ -110,7 +110,8 @@ func (h *company) member(id string, roles ...registry.Role) member {
 // partner adds one with an environment.
 func (h *company) partner(id, profileName string, side sealane.Side, environments ...string) {
 	h.t.Helper()
-	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName, Side: side}))
+	h.must(h.anna.AddPartner(h.t.Context(), registry.Partner{ID: id, Name: "The " + id, Profile: profileName,
+		Side: side}))
 	for _, name := range environments {
 		env := registry.Environment{Partner: id, Name: name, Sealing: sealane.SealingRequired}
 		if profileName == "rdx" && side == sealane.ServerSide {
@@ -123,24 +124,28 @@ func (h *company) partner(id, profileName string, side sealane.Side, environment
 // pair makes a key pair of ours.
 func (h *company) pair(profileName, partner, environment string) (registry.KeyPair, registry.Certificate) {
 	h.t.Helper()
-	k, c, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Subject: subject})
+	k, c, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: profileName, Partner: partner,
+		Environment: environment, Bits: 2048, Subject: subject})
 	h.must(err)
 	return k, c
 }
 
-var subject = cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Payments", Email: "keys@example.com", Validity: 2}
+var subject = cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Payments",
+	Email: "keys@example.com", Validity: 2}
 
 // letIn walks a certificate of the partner's to its use.
 func (h *company) letIn(partner, environment string, file []byte, keyID string) registry.Certificate {
 	h.t.Helper()
 	ctx := h.t.Context()
-	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: file, KeyID: keyID})
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: file,
+		KeyID: keyID})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
 	if keyID == "" && c.Profile == "rdx" {
-		h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-" + environment}))
+		h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID,
+			KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-" + environment}))
 	}
 	h.must(h.anna.Activate(ctx, c.ID))
 	return h.certificate(c.ID)
@@ -159,7 +164,7 @@ func (h *company) lane(partner, environment string) *sealane.Lane {
 	h.t.Helper()
 	s, err := h.Snapshot(h.t.Context())
 	h.must(err)
-	l, err := s.Lane(lanes.Name{Partner: partner, Environment: environment})
+	l, err := s.Lane(named(partner, environment))
 	h.must(err)
 	return l
 }
@@ -168,8 +173,10 @@ func (h *company) lane(partner, environment string) *sealane.Lane {
 func made(t testing.TB, key *rsa.PrivateKey, change ...func(*x509.Certificate)) []byte {
 	t.Helper()
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "partner.example", Organization: []string{"Partner"}, OrganizationalUnit: []string{"Keys"}},
-		EmailAddresses: []string{"keys@partner.example"}, NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2028, 11, 1, 0, 0, 0, 0, time.UTC),
+		SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "partner.example",
+			Organization: []string{"Partner"}, OrganizationalUnit: []string{"Keys"}},
+		EmailAddresses: []string{"keys@partner.example"}, NotBefore: time.Date(2026, 11, 1, 0, 0, 0, 0,
+			time.UTC), NotAfter: time.Date(2028, 11, 1, 0, 0, 0, 0, time.UTC),
 		KeyUsage: x509.KeyUsageKeyEncipherment, BasicConstraintsValid: true,
 	}
 	for _, f := range change {
@@ -196,4 +203,19 @@ func decrypt(t testing.TB, token []byte, key *rsa.PrivateKey) []byte {
 		t.Fatal(err)
 	}
 	return content
+}
+
+// named returns the name of a lane.
+func named(partner, environment string) lanes.Name {
+	return lanes.Name{Partner: partner, Environment: environment}
+}
+
+// pairWith returns a key pair of ours as it is offered to a partner.
+func pairWith(pair, partner string) exchange.Target {
+	return exchange.Target{KeyPair: pair, Partner: partner}
+}
+
+// checksumOf compares a certificate with its own checksum.
+func checksumOf(c registry.Certificate) exchange.Comparison {
+	return exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)}
 }

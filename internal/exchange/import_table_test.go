@@ -29,7 +29,8 @@ func TestImportCSV(t *testing.T) {
 		write("a.cer", made(t, fresh(t, "csv a")))
 		right := made(t, fresh(t, "csv b"))
 		write("b.cer", right)
-		write("ten-years.cer", made(t, fresh(t, "csv c"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) }))
+		write("ten-years.cer", made(t, fresh(t, "csv c"),
+			func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) }))
 		table := "\ufeffpartner,name,profile,side,environment,sealing,contact_email,certificate,sha256\n" +
 			"acme,Acme,rdx,client,STAG,required,keys@acme.example,a.cer,\n" +
 			"acme,Acme,rdx,client,PROD,required,,b.cer," + strings.Repeat("00", 32) + "\n" + // a wrong checksum
@@ -42,7 +43,8 @@ func TestImportCSV(t *testing.T) {
 			"zeta,Zeta,riskos,server,DEV,optional,,,\n"
 		write("table.csv", []byte(table))
 		results := h.imported(filepath.Join(dir, "table.csv"))
-		want := []string{"", "does not match", "is there with profile rdx", "required or optional", "[validity-length]", "beside the table", "client or server", "wrong number of fields", ""}
+		want := []string{"", "does not match", "is there with profile rdx", "required or optional",
+			"[validity-length]", "beside the table", "client or server", "wrong number of fields", ""}
 		if len(results) != len(want) {
 			t.Fatalf("%d results", len(results))
 		}
@@ -61,28 +63,34 @@ func TestImportCSV(t *testing.T) {
 		}
 		// A row is mended, in a table as another spreadsheet writes it.
 		sum := sha256.Sum256(right)
-		write("mended.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\nacme;Acme;rdx;client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
+		write("mended.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\nacme;Acme;rdx;"+
+			"client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
 		mended := h.imported(filepath.Join(dir, "mended.csv"))
-		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[confirmed]" || mended[1].Error == "" || mended[1].Line != 3 {
+		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[confirmed]" ||
+			mended[1].Error == "" || mended[1].Line != 3 {
 			t.Errorf("mended: %+v", mended)
 		}
 		// What a row says otherwise than what is there is no success.
-		head := "partner,name,profile,side,environment,sealing,account,contact_name,contact_email,certificate,sha256,key_id\n"
+		head := "partner,name,profile,side,environment,sealing,account,contact_name,contact_email,certificate," +
+			"sha256,key_id\n"
 		for row, want := range map[string]string{
-			"acme,Other,rdx,client,STAG,required,,,,,,":                                                                           `the row says "Other"`,
-			"acme,Acme,rdx,client,STAG,optional,,,,,,":                                                                            "sealing required",
-			"acme,Acme,rdx,client,STAG,required,cn=other,,,,,":                                                                    "cn=other",
-			"acme,Acme,rdx,client,STAG,required,,Eve,,,,":                                                                         "no contact_email",
-			"acme,Acme,rdx,client,PROD,required,,,,b.cer," + strings.Repeat("00", 32) + ",":                                       "not its checksum",
-			"acme,Acme,rdx,client,STAG,required,,,,a.cer,,1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG":                  "4096",
-			"acme,Acme,rdx,client,STAG,required,,,keys@acme.example,a.cer,,1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG": "",
+			"acme,Other,rdx,client,STAG,required,,,,,,":        `the row says "Other"`,
+			"acme,Acme,rdx,client,STAG,optional,,,,,,":         "sealing required",
+			"acme,Acme,rdx,client,STAG,required,cn=other,,,,,": "cn=other",
+			"acme,Acme,rdx,client,STAG,required,,Eve,,,,":      "no contact_email",
+			"acme,Acme,rdx,client,PROD,required,,,,b.cer," + strings.Repeat("00", 32) +
+				",": "not its checksum",
+			"acme,Acme,rdx,client,STAG,required,,,,a.cer,," + keyID(4096):                  "4096",
+			"acme,Acme,rdx,client,STAG,required,,,keys@acme.example,a.cer,," + keyID(2048): "",
 		} {
 			write("row.csv", []byte(head+row+"\n"))
-			if got := h.imported(filepath.Join(dir, "row.csv")); (want == "") != (got[0].Error == "") || !strings.Contains(got[0].Error, want) || want != "" && len(got[0].Done) > 0 {
+			if got := h.imported(filepath.Join(dir, "row.csv")); (want == "") != (got[0].Error == "") ||
+				!strings.Contains(got[0].Error, want) || want != "" && len(got[0].Done) > 0 {
 				t.Errorf("%s: %+v, want %q", row, got, want)
 			}
 		}
-		write("row.csv", []byte(head+"acme,Acme,rdx,client,STAG,required,,,,a.cer,,ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG\n"))
+		write("row.csv", []byte(head+"acme,Acme,rdx,client,STAG,required,,,,a.cer,,"+
+			"ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG\n"))
 		if got := h.imported(filepath.Join(dir, "row.csv")); !strings.Contains(got[0].Error, "has the key ID") {
 			t.Errorf("another key ID: %+v", got)
 		}
@@ -136,8 +144,11 @@ func TestTableForms(t *testing.T) {
 	}
 	for name, data := range map[string][]byte{
 		"plain": []byte(table), "mark": []byte("\ufeff" + table), "tabs": []byte(strings.ReplaceAll(table, ",", "\t")),
-		"semicolons": []byte(strings.ReplaceAll(table, ",", ";")), "utf-16-le": utf16(binary.LittleEndian, strings.ReplaceAll(table, ",", "\t")),
-		"utf-16-be": utf16(binary.BigEndian, table), "empty-cell": []byte("partner\tname\tprofile\tside\tenvironment\tsealing\taccount\tcaller\np\tZoë\trdx\tclient\tSTAG\trequired\t\t\n"),
+		"semicolons": []byte(strings.ReplaceAll(table, ",", ";")), "utf-16-le": utf16(binary.LittleEndian,
+			strings.ReplaceAll(table, ",", "\t")),
+		"utf-16-be": utf16(binary.BigEndian, table),
+		"empty-cell": []byte("partner\tname\tprofile\tside\tenvironment\tsealing\taccount\tcaller\n" +
+			"p\tZoë\trdx\tclient\tSTAG\trequired\t\t\n"),
 	} {
 		path := filepath.Join(dir, name)
 		h.must(os.WriteFile(path, data, 0o600))
@@ -178,12 +189,14 @@ func TestImportedKeysAreCompared(t *testing.T) {
 		h.letIn("known", "STAG", made(t, a), "")
 		dir := t.TempDir()
 		for name, key := range map[string]*rsa.PrivateKey{
-			"with-known": testkey.Crossed(a, b), "one": testkey.Crossed(c, d), "other": testkey.Crossed(d, e), "alone": fresh(t, "alone"),
+			"with-known": testkey.Crossed(a, b), "one": testkey.Crossed(c, d), "other": testkey.Crossed(d,
+				e), "alone": fresh(t, "alone"),
 		} {
 			h.must(os.WriteFile(filepath.Join(dir, name), made(t, key), 0o600))
 		}
 		h.must(os.Mkdir(filepath.Join(dir, "folder"), 0o700))
-		rows := map[string]string{"with-known": "shared-factor", "one": "shared-factor", "other": "shared-factor", "alone": "", "folder": "not a regular file"}
+		rows := map[string]string{"with-known": "shared-factor", "one": "shared-factor", "other": "shared-factor",
+			"alone": "", "folder": "not a regular file"}
 		table := "partner,profile,side,environment,sealing,certificate\n"
 		for name := range rows {
 			table += name + ",rdx,client,STAG,required," + name + "\n"
@@ -197,4 +210,9 @@ func TestImportedKeysAreCompared(t *testing.T) {
 			}
 		}
 	})
+}
+
+// keyID is a key ID of VCAS for a key of that size.
+func keyID(bits int) string {
+	return fmt.Sprintf("1234dadc1234b704c1f23dc4-PKE-ACS-Client-%dSHA2-STAG", bits)
 }

@@ -40,7 +40,8 @@ func TestImportedPartnerIsThereAlready(t *testing.T) {
 		p, err := tx.Partner("acme")
 		environments, more := tx.Environments("acme")
 		h.must(more)
-		if p.Side != sealane.ClientSide || p.Profile != "rdx" || len(environments) != 1 || environments[0].Name != "STAG" {
+		if p.Side != sealane.ClientSide || p.Profile != "rdx" || len(environments) != 1 ||
+			environments[0].Name != "STAG" {
 			t.Errorf("%s of %s, %d environments", p.Side, p.Profile, len(environments))
 		}
 		return err
@@ -53,16 +54,19 @@ func TestImportedAgainAfterConfirming(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	der := made(t, fresh(t, "one"))
 	sum := sha256.Sum256(der)
-	path := table(t, "partner,profile,side,environment,sealing,certificate,sha256", "acme,rdx,client,STAG,required,acme.cer,"+hexSum(sum[:]))
+	path := table(t, "partner,profile,side,environment,sealing,certificate,sha256",
+		"acme,rdx,client,STAG,required,acme.cer,"+hexSum(sum[:]))
 	h.must(os.WriteFile(filepath.Join(filepath.Dir(path), "acme.cer"), der, 0o600))
 	first := h.imported(path)
-	if len(first) != 1 || first[0].Error != "" || len(first[0].Done) == 0 || first[0].Done[len(first[0].Done)-1] != "confirmed" {
+	if len(first) != 1 || first[0].Error != "" || len(first[0].Done) == 0 ||
+		first[0].Done[len(first[0].Done)-1] != "confirmed" {
 		t.Fatalf("first: %+v", first)
 	}
 	id := strings.Fields(first[0].Done[len(first[0].Done)-2])[1]
 	for _, state := range []registry.State{registry.Matched, registry.Approved} {
 		before := h.head().Seq
-		if again := h.imported(path); len(again) != 1 || again[0].Error != "" || len(again[0].Done) != 0 || h.head().Seq != before {
+		if again := h.imported(path); len(again) != 1 || again[0].Error != "" || len(again[0].Done) != 0 ||
+			h.head().Seq != before {
 			t.Errorf("again, %s: %+v", state, again)
 		}
 		if got := h.certificate(id).State; got != state {
@@ -77,10 +81,12 @@ func TestImportedAgainAfterConfirming(t *testing.T) {
 // A table without a column that every row needs is refused before anything is done.
 func TestImportedColumnsThatAreMissing(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
-	head, row := []string{"partner", "profile", "side", "environment", "sealing", "name"}, []string{"acme", "rdx", "client", "STAG", "required", "Acme"}
+	head, row := []string{"partner", "profile", "side", "environment", "sealing", "name"}, []string{"acme", "rdx",
+		"client", "STAG", "required", "Acme"}
 	before := h.head().Seq
 	for i, missing := range head[:5] {
-		path := table(t, strings.Join(slices.Delete(slices.Clone(head), i, i+1), ","), strings.Join(slices.Delete(slices.Clone(row), i, i+1), ","))
+		path := table(t, strings.Join(slices.Delete(slices.Clone(head), i, i+1), ","),
+			strings.Join(slices.Delete(slices.Clone(row), i, i+1), ","))
 		err := h.refusedTable(path)
 		wantRefused(t, "without "+missing, `column "`+missing+`" is missing`, err)
 	}
@@ -113,7 +119,8 @@ func TestImportedLineNumbers(t *testing.T) {
 		t.Fatalf("%+v", results)
 	}
 	for i, r := range results {
-		if r.Line != want[i].line || (want[i].says == "") != (r.Error == "") || !strings.Contains(r.Error, want[i].says) {
+		if r.Line != want[i].line || (want[i].says == "") != (r.Error == "") || !strings.Contains(r.Error,
+			want[i].says) {
 			t.Errorf("%+v, want line %d, %q", r, want[i].line, want[i].says)
 		}
 	}

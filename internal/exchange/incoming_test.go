@@ -18,7 +18,8 @@ func TestChecksumBySHA1(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.takenIn(h.anna, "acme", "STAG", "one")
 	sum := sha1.Sum(c.DER)
-	_, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: hex.EncodeToString(sum[:])})
+	_, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID,
+		Checksum: hex.EncodeToString(sum[:])})
 	wantRefused(t, "SHA-1", "SHA-256", err)
 	if c := h.certificate(c.ID); c.State != registry.Received || c.Provenance.MatchedBy != "" {
 		t.Errorf("it is %s, matched by %q", c.State, c.Provenance.MatchedBy)
@@ -42,12 +43,16 @@ func TestKeyIDThatComesAlong(t *testing.T) {
 		{"that of another partner", "bank", "STAG", taken, "is that of acme in STAG", short},
 		{"in another environment", "acme", "PROD", taken, "is in use in STAG", short},
 		{"for a key of another size", "acme", "STAG", taken, "names a key of 2048 bits, and this one has 3072", long},
-		{"another size in its six parts", "acme", "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG", "says 4096SHA2 but the key has 2048 bits", short},
-		{"another environment in its six parts", "acme", "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "is for environment PROD but is used in STAG", short},
+		{"another size in its six parts", "acme", "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG",
+			"says 4096SHA2 but the key has 2048 bits", short},
+		{"another environment in its six parts", "acme", "STAG",
+			"1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD", "is for environment PROD but is used in " +
+				"STAG", short},
 		{"not to be printed", "acme", "STAG", "line\nbreak", "not printable ASCII", short},
 	} {
 		before := h.head().Seq
-		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: c.partner, Environment: c.environment, Data: c.data, KeyID: c.keyID})
+		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: c.partner, Environment: c.environment,
+			Data: c.data, KeyID: c.keyID})
 		wantRefused(t, c.name, c.says, err)
 		if h.head().Seq != before {
 			t.Errorf("%s: something was kept", c.name)

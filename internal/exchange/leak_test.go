@@ -41,7 +41,8 @@ func attached(kind, name string, data []byte) string {
 	for l := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(data)), 76) {
 		lines = append(lines, string(l))
 	}
-	return fmt.Sprintf("Content-Type: %s; name=%q\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=%q\r\n\r\n%s", kind, name, name, strings.Join(lines, "\r\n"))
+	return fmt.Sprintf("Content-Type: %s; name=%q\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: "+
+		"attachment; filename=%q\r\n\r\n%s", kind, name, name, strings.Join(lines, "\r\n"))
 }
 
 const octets = "application/octet-stream"
@@ -104,7 +105,8 @@ func (p pairOf) blob() []byte {
 	b = binary.LittleEndian.AppendUint32(b, uint32(p.key.N.BitLen()))
 	b = binary.LittleEndian.AppendUint32(b, uint32(p.key.E))
 	size := p.key.Size()
-	for i, n := range [][]byte{p.key.N.Bytes(), p.key.Primes[0].Bytes(), p.key.Primes[1].Bytes(), p.key.Precomputed.Dp.Bytes(), p.key.Precomputed.Dq.Bytes(), p.key.Precomputed.Qinv.Bytes(), p.key.D.Bytes()} {
+	for i, n := range [][]byte{p.key.N.Bytes(), p.key.Primes[0].Bytes(), p.key.Primes[1].Bytes(),
+		p.key.Precomputed.Dp.Bytes(), p.key.Precomputed.Dq.Bytes(), p.key.Precomputed.Qinv.Bytes(), p.key.D.Bytes()} {
 		field := make([]byte, size/2)
 		if i == 0 || i == 6 {
 			field = make([]byte, size)
@@ -157,21 +159,30 @@ func (r receiver) alarm() string {
 func TestHiddenKeyBlocksWhatCameWithIt(t *testing.T) {
 	p := newPair(t, "hidden")
 	for name, data := range map[string][]byte{
-		"certificate and encrypted key":   slices.Concat(p.pem, p.encrypted),
-		"encrypted key and certificate":   slices.Concat(p.encrypted, p.pem),
-		"certificate and encrypted SSH":   slices.Concat(p.pem, p.openSSH(t, "a passphrase")),
-		"certificate and SSH of another":  slices.Concat(p.pem, []byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n")),
-		"PKCS#12 and certificate by mail": letter("multipart/mixed", attached("application/x-pkcs12", "acme.p12", p.store(t)), attached("application/pkix-cert", "acme.cer", p.der)),
-		"encrypted key quoted in a mail":  letter("multipart/mixed", body("text/plain", lineByLine(p.encrypted, "> ", "")), attached(octets, "acme.cer", p.der)),
-		"key with lines lost in a mail":   letter("multipart/mixed", body("text/plain", lineByLine(p.plain, "> * ", "")), attached(octets, "acme.cer", p.der)),
-		"encrypted key in a page":         letter("multipart/mixed", body("text/html", "<p>"+lineByLine(p.encrypted, "", "<br>")), attached(octets, "acme.cer", p.der)),
-		"certificate in base64":           letter("multipart/mixed", attached(octets, "acme.key", p.encrypted), body("text/plain", lineByLine(p.pem, "> ", ""))),
-		"certificate in PKCS#7":           letter("multipart/mixed", attached(octets, "acme.key", p.encrypted), attached(octets, "acme.p7b", must1(pkcs7.DegenerateCertificate(p.der)))),
+		"certificate and encrypted key": slices.Concat(p.pem, p.encrypted),
+		"encrypted key and certificate": slices.Concat(p.encrypted, p.pem),
+		"certificate and encrypted SSH": slices.Concat(p.pem, p.openSSH(t, "a passphrase")),
+		"certificate and SSH of another": slices.Concat(p.pem,
+			[]byte("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE "+
+				"KEY-----\n")),
+		"PKCS#12 and certificate by mail": letter("multipart/mixed", attached("application/x-pkcs12", "acme.p12",
+			p.store(t)), attached("application/pkix-cert", "acme.cer", p.der)),
+		"encrypted key quoted in a mail": letter("multipart/mixed", body("text/plain", lineByLine(p.encrypted, "> ",
+			"")), attached(octets, "acme.cer", p.der)),
+		"key with lines lost in a mail": letter("multipart/mixed", body("text/plain", lineByLine(p.plain, "> * ",
+			"")), attached(octets, "acme.cer", p.der)),
+		"encrypted key in a page": letter("multipart/mixed", body("text/html", "<p>"+lineByLine(p.encrypted,
+			"", "<br>")), attached(octets, "acme.cer", p.der)),
+		"certificate in base64": letter("multipart/mixed", attached(octets, "acme.key", p.encrypted),
+			body("text/plain", lineByLine(p.pem, "> ", ""))),
+		"certificate in PKCS#7": letter("multipart/mixed", attached(octets, "acme.key", p.encrypted),
+			attached(octets, "acme.p7b", must1(pkcs7.DegenerateCertificate(p.der)))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
 			err := r.receive(data)
-			if err == nil || strings.Count(err.Error(), "the alarm is recorded") != 1 || !strings.Contains(err.Error(), p.sum) {
+			if err == nil || strings.Count(err.Error(), "the alarm is recorded") != 1 || !strings.Contains(err.Error(),
+				p.sum) {
 				t.Errorf("not named: %v", err)
 			}
 			if got := r.alarm(); !strings.Contains(got, p.sum) {
@@ -191,23 +202,26 @@ func TestVisibleKeyBlocksOnlyItself(t *testing.T) {
 	escaped := `{"private_key":"` + strings.ReplaceAll(string(p.plain), "\n", `\n`) + `"}`
 	page := "<html><pre>" + strings.ReplaceAll(html.EscapeString(string(p.plain)), "\n", "<br>\r\n") + "</pre>"
 	for name, part := range map[string]string{
-		"attached":          attached(octets, "acme.key", p.plain),
-		"quoted":            body("text/plain", "You wrote:\r\n"+lineByLine(p.plain, "> ", "")),
-		"quoted twice":      body("text/plain", lineByLine(p.plain, "> > ", "")),
-		"in a page":         body("text/html", page),
-		"quoted in a page":  body("text/html", "<p>"+lineByLine(p.plain, "&gt; ", "<br/>")),
-		"in a JSON string":  attached("application/json", "account.json", []byte(escaped)),
-		"quoted-printable":  "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + strings.ReplaceAll(string(p.plain), "=\n", "=3D\n"),
+		"attached":         attached(octets, "acme.key", p.plain),
+		"quoted":           body("text/plain", "You wrote:\r\n"+lineByLine(p.plain, "> ", "")),
+		"quoted twice":     body("text/plain", lineByLine(p.plain, "> > ", "")),
+		"in a page":        body("text/html", page),
+		"quoted in a page": body("text/html", "<p>"+lineByLine(p.plain, "&gt; ", "<br/>")),
+		"in a JSON string": attached("application/json", "account.json", []byte(escaped)),
+		"quoted-printable": "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" +
+			strings.ReplaceAll(string(p.plain), "=\n", "=3D\n"),
 		"SSH, unencrypted":  attached(octets, "id_rsa", p.openSSH(t, "")),
 		"of Windows":        attached(octets, "acme.blob", p.blob()),
 		"in base64, in DER": body("text/plain", base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PrivateKey(p.key))),
-		"in a signed mail":  attached("application/pkcs7-mime", "smime.p7m", signedBy(t, newPair(t, "signer"), []byte(attached(octets, "acme.key", p.plain)), false)),
-		"in a mail in it":   body("message/rfc822", string(mailWith("acme.key", p.plain))),
+		"in a signed mail": attached("application/pkcs7-mime", "smime.p7m", signedBy(t, newPair(t, "signer"),
+			[]byte(attached(octets, "acme.key", p.plain)), false)),
+		"in a mail in it": body("message/rfc822", string(mailWith("acme.key", p.plain))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
 			err := r.receive(letter("multipart/mixed", part, attached(octets, "innocent.cer", other.der)))
-			if err == nil || strings.Count(err.Error(), "the alarm is recorded") != 1 || !strings.Contains(err.Error(), p.sum) || strings.Contains(err.Error(), other.sum) {
+			if err == nil || strings.Count(err.Error(), "the alarm is recorded") != 1 || !strings.Contains(err.Error(),
+				p.sum) || strings.Contains(err.Error(), other.sum) {
 				t.Errorf("%v", err)
 			}
 			if err := r.receive(p.der); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
@@ -224,10 +238,12 @@ func TestVisibleKeyBlocksOnlyItself(t *testing.T) {
 func TestAllPrivateKeysOfAFile(t *testing.T) {
 	one, two, beside := newPair(t, "visible"), newPair(t, "innocent"), newPair(t, "hidden")
 	r := newReceiver(t)
-	if err := r.receive(slices.Concat(one.plain, two.plain)); err == nil || strings.Count(err.Error(), "can't come in any more") != 2 {
+	if err := r.receive(slices.Concat(one.plain, two.plain)); err == nil || strings.Count(err.Error(),
+		"can't come in any more") != 2 {
 		t.Errorf("two: %v", err)
 	}
-	if err := r.receive(slices.Concat(one.plain, beside.encrypted, beside.pem)); err == nil || !strings.Contains(err.Error(), beside.sum) {
+	if err := r.receive(slices.Concat(one.plain, beside.encrypted, beside.pem)); err == nil ||
+		!strings.Contains(err.Error(), beside.sum) {
 		t.Errorf("one that is seen and one that is not: %v", err)
 	}
 	for _, p := range []pairOf{one, two, beside} {
@@ -244,30 +260,37 @@ func TestPrivateKeysInWhatIsRefused(t *testing.T) {
 	noise := bytes.Repeat([]byte{0x81, 0xf3, 0x30, 0x82, 0x07}, 500_000)
 	deep := attached(octets, "acme.key", p.plain)
 	for i := range 9 {
-		deep = fmt.Sprintf("Content-Type: multipart/mixed; boundary=d%d\r\n\r\n--d%d\r\n%s\r\n--d%d--\r\n", i, i, deep, i)
+		deep = fmt.Sprintf("Content-Type: multipart/mixed; boundary=d%d\r\n\r\n--d%d\r\n%s\r\n--d%d--\r\n", i, i, deep,
+			i)
 	}
 	var many []string
 	for range 100 {
 		many = append(many, body("text/plain", "hello"))
 	}
 	for name, data := range map[string][]byte{
-		"large text, key first":        slices.Concat(p.plain, letters),
-		"large text, key last":         slices.Concat(letters, p.plain),
-		"large and binary, DER":        slices.Concat(noise, x509.MarshalPKCS1PrivateKey(p.key), noise),
-		"large, in base64":             []byte(base64.StdEncoding.EncodeToString(slices.Concat(letters, p.plain))),
-		"large, attached":              mailWith("acme.key", slices.Concat(letters, p.plain)),
-		"large, of Windows":            slices.Concat(noise, p.blob()),
-		"like a partner file":          slices.Concat([]byte("eyJhbGciOiJSUzI1NiJ9\n"), p.plain, []byte("a.b.")),
-		"in a partner file":            []byte("eyJhbGciOiJSUzI1NiJ9." + base64.RawURLEncoding.EncodeToString(p.plain) + ".AAAA"),
-		"like a partner file, by mail": mailWith("acme.sealane", slices.Concat([]byte("eyJhbGciOiJSUzI1NiJ9\n"), p.plain, []byte("a.b."))),
-		"behind many parts":            letter("multipart/mixed", append(many, attached(octets, "acme.key", p.plain))...),
-		"in deep parts":                letter("multipart/mixed", deep),
-		"behind a broken part":         letter("multipart/mixed", "no header at all", attached(octets, "acme.key", p.plain)),
-		"before the parts":             bytes.Replace(letter("multipart/mixed", body("text/plain", "hello")), []byte("--cut"), append(bytes.Clone(p.plain), "--cut"...), 1),
+		"large text, key first": slices.Concat(p.plain, letters),
+		"large text, key last":  slices.Concat(letters, p.plain),
+		"large and binary, DER": slices.Concat(noise, x509.MarshalPKCS1PrivateKey(p.key), noise),
+		"large, in base64":      []byte(base64.StdEncoding.EncodeToString(slices.Concat(letters, p.plain))),
+		"large, attached":       mailWith("acme.key", slices.Concat(letters, p.plain)),
+		"large, of Windows":     slices.Concat(noise, p.blob()),
+		"like a partner file":   slices.Concat([]byte("eyJhbGciOiJSUzI1NiJ9\n"), p.plain, []byte("a.b.")),
+		"in a partner file": []byte("eyJhbGciOiJSUzI1NiJ9." +
+			base64.RawURLEncoding.EncodeToString(p.plain) + ".AAAA"),
+		"like a partner file, by mail": mailWith("acme.sealane", slices.Concat([]byte("eyJhbGciOiJSUzI1NiJ9\n"),
+			p.plain, []byte("a.b."))),
+		"behind many parts": letter("multipart/mixed",
+			append(many, attached(octets, "acme.key", p.plain))...),
+		"in deep parts": letter("multipart/mixed", deep),
+		"behind a broken part": letter("multipart/mixed", "no header at all", attached(octets, "acme.key",
+			p.plain)),
+		"before the parts": bytes.Replace(letter("multipart/mixed", body("text/plain", "hello")),
+			[]byte("--cut"), append(bytes.Clone(p.plain), "--cut"...), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
-			if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") || !strings.Contains(err.Error(), p.sum) {
+			if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") ||
+				!strings.Contains(err.Error(), p.sum) {
 				t.Errorf("%.500v", err)
 			}
 			if err := r.receive(p.der); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
@@ -301,29 +324,35 @@ func TestSignedMail(t *testing.T) {
 	for _, kind := range []string{"application/pkcs7-signature", "application/x-pkcs7-signature", octets} {
 		signature := attached(kind, "smime.p7s", signedBy(t, signer, []byte(good), true))
 		r := newReceiver(t)
-		c, found, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: letter(signedMail, good, signature)})
+		c, found, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+			Data: letter(signedMail, good, signature)})
 		if err != nil || !bytes.Equal(c.DER, p.der) || strings.Contains(fmt.Sprint(found), "smime") {
 			t.Errorf("%s: %v %v", kind, found, err)
 		}
-		if err := newReceiver(t).receive(letter(signedMail, text, signature)); err == nil || !strings.Contains(err.Error(), "no certificate but the one of its own signature") {
+		if err := newReceiver(t).receive(letter(signedMail, text, signature)); err == nil ||
+			!strings.Contains(err.Error(), "no certificate but the one of its own signature") {
 			t.Errorf("%s alone: %v", kind, err)
 		}
 	}
 	around := func(content string) []byte {
-		head, rest, _ := strings.Cut(attached("application/pkcs7-mime; smime-type=signed-data", "smime.p7m", signedBy(t, signer, []byte(content), false)), "\r\n\r\n")
+		head, rest, _ := strings.Cut(attached("application/pkcs7-mime; smime-type=signed-data", "smime.p7m",
+			signedBy(t, signer, []byte(content), false)), "\r\n\r\n")
 		return []byte("From: keys@acme.example\r\nMIME-Version: 1.0\r\n" + head + "\r\n\r\n" + rest + "\r\n")
 	}
 	r := newReceiver(t)
-	c, _, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: around(good)})
+	c, _, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: around(good)})
 	if err != nil || !bytes.Equal(c.DER, p.der) {
 		t.Errorf("in its signature: %v", err)
 	}
-	if err := r.receive(around(text)); err == nil || !strings.Contains(err.Error(), "no certificate but the one of its own signature") {
+	if err := r.receive(around(text)); err == nil || !strings.Contains(err.Error(),
+		"no certificate but the one of its own signature") {
 		t.Errorf("nothing in its signature: %v", err)
 	}
 	signature := signedBy(t, signer, []byte(text), true)
 	for _, file := range [][]byte{signature, pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: signature})} {
-		if err := r.receive(file); err == nil || !strings.Contains(err.Error(), "the certificate in it is the signer's") {
+		if err := r.receive(file); err == nil || !strings.Contains(err.Error(),
+			"the certificate in it is the signer's") {
 			t.Errorf("a signature as a file: %v", err)
 		}
 	}
@@ -337,21 +366,26 @@ func TestPartnerFileByMail(t *testing.T) {
 	theirs := newCompany(t, "sqlite:"+t.TempDir()+"/theirs.db")
 	theirs.partner("us", "rdx", sealane.ServerSide, "STAG")
 	k, c := theirs.pair("rdx", "us", "STAG")
-	file, err := theirs.anna.Export(t.Context(), exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: k.ID, Partner: "us"}, Name: "Acme"})
+	file, err := theirs.anna.Export(t.Context(), exchange.PartnerFileOptions{Target: pairWith(k.ID, "us"),
+		Name: "Acme"})
 	theirs.must(err)
 	told := attached(octets, "acme.sealane", append(file, '\n'))
 	plain := attached(octets, "acme.cer", c.DER)
 	for name, data := range map[string][]byte{
-		"alone": letter("multipart/mixed", body("text/plain", "Hello"), told), "before": letter("multipart/mixed", told, plain), "behind": letter("multipart/mixed", plain, told),
+		"alone": letter("multipart/mixed", body("text/plain", "Hello"), told), "before": letter("multipart/mixed",
+			told, plain), "behind": letter("multipart/mixed", plain, told),
 	} {
 		r := newReceiver(t)
-		got, found, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
-		if err != nil || !bytes.Equal(got.DER, c.DER) || got.Provenance.Format != "partner file" || got.Provenance.From != "keys@acme.example" || !strings.Contains(fmt.Sprint(found), "partner-file") {
+		got, found, err := r.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+			Data: data})
+		if err != nil || !bytes.Equal(got.DER, c.DER) || got.Provenance.Format != "partner file" ||
+			got.Provenance.From != "keys@acme.example" || !strings.Contains(fmt.Sprint(found), "partner-file") {
 			t.Errorf("%s: %v %v", name, found, err)
 		}
 	}
 	changed := bytes.Replace(file, []byte("."), []byte(".e"), 1)
-	if err := newReceiver(t).receive(mailWith("acme.sealane", changed)); err == nil || !strings.Contains(err.Error(), "acme.sealane: this is no partner file") {
+	if err := newReceiver(t).receive(mailWith("acme.sealane", changed)); err == nil || !strings.Contains(err.Error(),
+		"acme.sealane: this is no partner file") {
 		t.Errorf("changed: %v", err)
 	}
 }
@@ -374,10 +408,13 @@ func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
 	leaf, err := x509.ParseCertificate(ours.der)
 	r.must(err)
 	r.partner("caller", "rdx", sealane.ServerSide, "STAG")
-	pair, _, err := r.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "rdx", Partner: "caller", Environment: "STAG"}, ours.key, []*x509.Certificate{leaf})
+	pair, _, err := r.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "rdx", Partner: "caller", Environment: "STAG"},
+		ours.key, []*x509.Certificate{leaf})
 	r.must(err)
-	for id, data := range map[string][]byte{"certificate " + theirs.ID: victim.plain, "key pair " + pair.ID: ours.plain} {
-		if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") || !strings.Contains(err.Error(), id+" is out of use now") {
+	for id, data := range map[string][]byte{"certificate " + theirs.ID: victim.plain, "key pair " +
+		pair.ID: ours.plain} {
+		if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") ||
+			!strings.Contains(err.Error(), id+" is out of use now") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -399,13 +436,14 @@ func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
 	leaf, err := x509.ParseCertificate(c.DER)
 	h.must(err)
 	data := slices.Concat(cert.EncodePEM(leaf), newPair(t, "hidden").encrypted)
-	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+		Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
 		t.Errorf("%v", err)
 	}
 	if state := h.certificate(c.ID).State; state != registry.Staged {
 		t.Errorf("our certificate is %s", state)
 	}
-	_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"})
+	_, err = h.anna.Offer(ctx, pairWith(pair.ID, "acme"))
 	h.must(err)
 	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID})) // its key is not blocked
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -23,7 +22,8 @@ func TestBlockedWhileHere(t *testing.T) {
 		h := newCompany(t, address())
 		h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 		used := h.letIn("acme", "STAG", made(t, fresh(t, "b1")), "")
-		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "b2"))})
+		onItsWay, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+			Data: made(t, fresh(t, "b2"))})
 		h.must(err)
 		h.must(only(h.anna.WithReason("it is of ID+").BlockKeys(t.Context(), [][]byte{used.SPKISHA256})))
 		key, err := keyfile.EncodePrivate(fresh(t, "b2"), nil)
@@ -37,7 +37,7 @@ func TestBlockedWhileHere(t *testing.T) {
 				t.Errorf("%s is %s", id, c.State)
 			}
 		}
-		if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: onItsWay.ID, Checksum: hexSum(onItsWay.SHA256)}); err == nil {
+		if _, err := h.anna.MatchChecksum(t.Context(), checksumOf(onItsWay)); err == nil {
 			t.Error("it goes on")
 		}
 		if l := h.lane("acme", "STAG"); l.Ready() == nil {
@@ -62,7 +62,8 @@ func TestAttachedBehindAQuotation(t *testing.T) {
 	p12, err := keyfile.EncodePKCS12(key, leaf.Certificates, []byte("a long passphrase"))
 	h.must(err)
 	for name, file := range map[string][]byte{"keys.p12": p12, "our.key": private} {
-		data := bytes.Replace(mailWith(name, file), []byte("please find attached …"), append([]byte("our certificate:\r\n"), quoted...), 1)
+		data := bytes.Replace(mailWith(name, file), []byte("please find attached …"),
+			append([]byte("our certificate:\r\n"), quoted...), 1)
 		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data})
 		if err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
 			t.Errorf("%s: %v", name, err)
@@ -76,18 +77,22 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "alias")), "")
 	other := "ffffdadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
-	if err := h.bo.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other}); err == nil || !strings.Contains(err.Error(), c.KeyID) {
+	if err := h.bo.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other}); err == nil ||
+		!strings.Contains(err.Error(), c.KeyID) {
 		t.Errorf("without naming it: %v", err)
 	}
 	for _, bad := range [][3]string{{other, c.KeyID, " "}, {"", "", "none"}} {
-		if err := h.bo.WithReason(bad[2]).SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: bad[0], Replace: bad[1]}); err == nil {
+		if err := h.bo.WithReason(bad[2]).SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: bad[0],
+			Replace: bad[1]}); err == nil {
 			t.Errorf("%q in the place of %q, because %q", bad[0], bad[1], bad[2])
 		}
 	}
 	h.must(h.bo.WithReason("the same").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID}))
-	h.must(h.bo.WithReason("renamed by the partner").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other, Replace: c.KeyID}))
+	h.must(h.bo.WithReason("renamed by the partner").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other,
+		Replace: c.KeyID}))
 	h.must(h.anna.WithReason("seen").Compromised(t.Context(), c.ID))
-	err := h.bo.WithReason("renamed again").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID, Replace: other})
+	err := h.bo.WithReason("renamed again").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID,
+		Replace: other})
 	wantRefused(t, "after its end", "is compromised: it needs no key ID any more", err)
 }
 
@@ -99,16 +104,18 @@ func TestOverlapIsBounded(t *testing.T) {
 	for i := range 4 {
 		in = append(in, h.letIn("acme", "STAG", made(t, fresh(t, fmt.Sprint("pile ", i))), ""))
 	}
-	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "pile 4"))})
+	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: made(t, fresh(t, "pile 4"))})
 	h.must(err)
-	_, err = h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+	_, err = h.anna.MatchChecksum(t.Context(), checksumOf(c))
 	h.must(err)
 	h.must(h.cora.Approve(t.Context(), c.ID, exchange.Approval{}))
 	h.must(h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: in[0].KeyID}))
 	if err := h.anna.Activate(t.Context(), c.ID); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
 		t.Errorf("a fifth: %v", err)
 	}
-	if err := h.anna.WithReason("too early").Retire(t.Context(), in[3].ID, false); err == nil || !strings.Contains(err.Error(), "is in use") {
+	if err := h.anna.WithReason("too early").Retire(t.Context(), in[3].ID, false); err == nil ||
+		!strings.Contains(err.Error(), "is in use") {
 		t.Errorf("the active one was retired: %v", err)
 	}
 	h.must(h.anna.WithReason("nothing comes under it").Retire(t.Context(), in[0].ID, false))
@@ -126,13 +133,15 @@ func TestTheLastCertificate(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	stag := h.letIn("acme", "STAG", made(t, fresh(t, "last stag")), "")
 	prod := h.letIn("acme", "PROD", made(t, fresh(t, "last prod")), "")
-	if err := h.anna.WithReason("the contract ends").Retire(ctx, stag.ID, false); err == nil || !strings.Contains(err.Error(), "--last") {
+	if err := h.anna.WithReason("the contract ends").Retire(ctx, stag.ID, false); err == nil ||
+		!strings.Contains(err.Error(), "--last") {
 		t.Errorf("without saying so: %v", err)
 	}
 	h.must(h.anna.WithReason("the contract ends").Retire(ctx, stag.ID, true))
 	h.now = prod.NotAfter.Add(time.Hour)
 	h.must(h.anna.WithReason("it has expired, and no other came").Retire(ctx, prod.ID, false))
-	if a, b := h.certificate(stag.ID).State, h.certificate(prod.ID).State; a != registry.Retired || b != registry.Expired {
+	if a, b := h.certificate(stag.ID).State, h.certificate(prod.ID).State; a != registry.Retired ||
+		b != registry.Expired {
 		t.Errorf("%s and %s", a, b)
 	}
 	for _, environment := range []string{"STAG", "PROD"} {
@@ -147,9 +156,10 @@ func TestApproveSeveral(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	matched := func(partner string, name string) string {
-		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD", Data: made(t, fresh(t, name))})
+		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD",
+			Data: made(t, fresh(t, name))})
 		h.must(err)
-		_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+		_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 		h.must(err)
 		return c.ID
 	}
@@ -171,7 +181,8 @@ func TestApproveSeveral(t *testing.T) {
 		t.Errorf("two partners by one call: %v, %v", approved, err)
 	}
 	h.must(approve(one, two))
-	if !slices.Equal(approved, []string{one, two}) || h.certificate(one).State != registry.Approved || h.certificate(other).State != registry.Matched {
+	if !slices.Equal(approved, []string{one, two}) || h.certificate(one).State != registry.Approved ||
+		h.certificate(other).State != registry.Matched {
 		t.Errorf("approved: %v", approved)
 	}
 }
@@ -185,25 +196,27 @@ func TestSharedPair(t *testing.T) {
 	h.partner("p2", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "", "PROD")
 	next := func(partner string) string {
-		steps, err := exchange.Status(ctx, h.Registry, lanes.Name{Partner: partner, Environment: "PROD"})
+		steps, err := exchange.Status(ctx, h.Registry, named(partner, "PROD"))
 		h.must(err)
 		if len(steps) != 1 {
 			t.Fatalf("%d steps", len(steps))
 		}
 		return steps[0].WaitingFor + ": " + steps[0].Next
 	}
-	if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"}); err == nil || !strings.Contains(err.Error(), "was not offered to p1") {
+	if err := h.anna.MarkInstalled(ctx, pairWith(k.ID, "p1")); err == nil || !strings.Contains(err.Error(),
+		"was not offered to p1") {
 		t.Errorf("without an offer: %v", err)
 	}
-	if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}); err == nil || !strings.Contains(err.Error(), "--partner") {
+	if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}); err == nil || !strings.Contains(err.Error(),
+		"--partner") {
 		t.Errorf("by nobody: %v", err)
 	}
-	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"})
+	_, err := h.anna.Offer(ctx, pairWith(k.ID, "p1"))
 	h.must(err)
 	if got := next("p1"); !strings.HasPrefix(got, "p1: wait until") {
 		t.Error(got)
 	}
-	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"}))
+	h.must(h.anna.MarkInstalled(ctx, pairWith(k.ID, "p1")))
 	if got := next("p1"); got != "nobody: nothing" {
 		t.Error(got)
 	}
@@ -228,11 +241,13 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 		h := newCompany(t, address())
 		h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		k, _ := h.pair("rdx", "vcas", "STAG")
-		_, err := h.anna.Offer(t.Context(), exchange.Target{KeyPair: k.ID, Partner: "vcas"})
+		_, err := h.anna.Offer(t.Context(), pairWith(k.ID, "vcas"))
 		h.must(err)
-		h.must(h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: k.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+		h.must(h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: k.ID,
+			KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
 		h.must(h.anna.MarkInstalled(t.Context(), exchange.Target{KeyPair: k.ID}))
-		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "vcas", Environment: "STAG"}); err != nil || !ready {
+		if checks, ready, err := exchange.Preflight(t.Context(), h.Registry, named("vcas", "STAG")); err != nil ||
+			!ready {
 			t.Fatalf("%v %+v", err, checks)
 		}
 		h.must(h.Store.Update(t.Context(), func(tx registry.Tx) error {
@@ -241,7 +256,7 @@ func TestPreflightOpensPrivateKeys(t *testing.T) {
 			k.Sealed[40] ^= 1
 			return tx.PutKeyPair(&k)
 		}))
-		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "vcas", Environment: "STAG"})
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, named("vcas", "STAG"))
 		if err != nil || ready || !strings.Contains(fmt.Sprint(checks), "our private key") {
 			t.Errorf("%v %t %+v", err, ready, checks)
 		}
@@ -258,7 +273,8 @@ func TestAnswer(t *testing.T) {
 	a.partner("b", "riskos", sealane.ClientSide, "PROD")
 	b.partner("a", "riskos", sealane.ServerSide, "PROD")
 	_, certificate := a.pair("riskos", "b", "PROD")
-	c, _, err := b.anna.Receive(t.Context(), exchange.Incoming{Partner: "a", Environment: "PROD", Data: certificate.DER})
+	c, _, err := b.anna.Receive(t.Context(), exchange.Incoming{Partner: "a", Environment: "PROD",
+		Data: certificate.DER})
 	b.must(err)
 	token, err := b.anna.Challenge(t.Context(), c.ID, false)
 	b.must(err)
@@ -272,7 +288,8 @@ func TestAnswer(t *testing.T) {
 		t.Error("a key pair of another partner's answered")
 	}
 	b.must(b.anna.Prove(t.Context(), exchange.Proof{Certificate: c.ID, Answer: answer}))
-	if err := b.anna.Prove(t.Context(), exchange.Proof{Certificate: c.ID, Answer: answer}); err == nil || !strings.Contains(err.Error(), "no challenge is out") {
+	if err := b.anna.Prove(t.Context(), exchange.Proof{Certificate: c.ID, Answer: answer}); err == nil ||
+		!strings.Contains(err.Error(), "no challenge is out") {
 		t.Errorf("the answer again: %v", err)
 	}
 	if _, err := b.anna.Answer(t.Context(), token, ""); err == nil {
@@ -290,16 +307,20 @@ func TestAnswer(t *testing.T) {
 func TestMismatchIsRecorded(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
-	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mismatch"))})
+	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: made(t, fresh(t, "mismatch"))})
 	h.must(err)
 	before := h.head().Seq
-	if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: strings.Repeat("ab", 32)}); err == nil {
+	if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID,
+		Checksum: strings.Repeat("ab", 32)}); err == nil {
 		t.Error("it matches")
 	}
 	if h.head().Seq != before+1 || h.certificate(c.ID).State != registry.Received {
 		t.Errorf("%d records more, %s", h.head().Seq-before, h.certificate(c.ID).State)
 	}
-	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "mm2")), Waive: map[string]string{"no-such-rule": "x"}}); err == nil || !strings.Contains(err.Error(), "no-such-rule") {
+	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: made(t, fresh(t, "mm2")), Waive: map[string]string{"no-such-rule": "x"}}); err == nil ||
+		!strings.Contains(err.Error(), "no-such-rule") {
 		t.Errorf("an unknown rule was waived: %v", err)
 	}
 }

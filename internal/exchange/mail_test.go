@@ -8,7 +8,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/profile"
@@ -19,7 +18,8 @@ func mailOf(files ...[]byte) []byte {
 	var b bytes.Buffer
 	b.WriteString("From: keys@acme.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n")
 	for i, file := range files {
-		fmt.Fprintf(&b, "--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=file-%d\r\n\r\n%s\r\n", i, file)
+		fmt.Fprintf(&b, "--x\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; "+
+			"filename=file-%d\r\n\r\n%s\r\n", i, file)
 	}
 	b.WriteString("--x--\r\n")
 	return b.Bytes()
@@ -38,7 +38,9 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 		h.must(err)
 		return data
 	}
-	if err := receive(mailOf(key("all 1", nil), key("all 2", nil), key("all 3", []byte("a long passphrase")))); err == nil || strings.Count(err.Error(), "the alarm is recorded") != 3 {
+	if err := receive(mailOf(key("all 1", nil), key("all 2", nil),
+		key("all 3", []byte("a long passphrase")))); err == nil ||
+		strings.Count(err.Error(), "the alarm is recorded") != 3 {
 		t.Errorf("three keys: %v", err)
 	}
 	many := [][]byte{key("all 4", nil)}
@@ -59,8 +61,10 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 func TestAttachmentsThatAreNotRead(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
-	_, found, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: bytes.Replace(mailWith("a.cer", made(t, fresh(t, "zip"))),
-		[]byte("--frontier--"), []byte("--frontier\r\nContent-Disposition: attachment; filename=all.zip\r\n\r\nPK\x03\x04\r\n--frontier--"), 1)})
+	_, found, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: bytes.Replace(mailWith("a.cer", made(t, fresh(t, "zip"))),
+			[]byte("--frontier--"), []byte("--frontier\r\nContent-Disposition: attachment; "+
+				"filename=all.zip\r\n\r\nPK\x03\x04\r\n--frontier--"), 1)})
 	if err != nil || !strings.Contains(fmt.Sprint(found), "all.zip") {
 		t.Errorf("%v %v", err, found)
 	}
@@ -72,9 +76,9 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	shared, _ := h.pair("riskos", "", "PROD")
-	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: shared.ID, Partner: "p1"})
+	_, err := h.anna.Offer(ctx, pairWith(shared.ID, "p1"))
 	h.must(err)
-	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: shared.ID, Partner: "p1"}))
+	h.must(h.anna.MarkInstalled(ctx, pairWith(shared.ID, "p1")))
 	own, _ := h.pair("riskos", "p1", "PROD")
 	states := func() string {
 		var list []string
@@ -86,7 +90,7 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 	if got := states(); got != "shared active, own staged" {
 		t.Error(got)
 	}
-	_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: own.ID, Partner: "p1"})
+	_, err = h.anna.Offer(ctx, pairWith(own.ID, "p1"))
 	h.must(err)
 	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: own.ID}))
 	if got := states(); got != "own active, shared retiring" {
@@ -105,7 +109,8 @@ func TestOwnDialect(t *testing.T) {
 	if _, err := h.anna.AddProfile(ctx, source); err == nil || !strings.Contains(err.Error(), "embedded") {
 		t.Errorf("an embedded name: %v", err)
 	}
-	name, err := h.anna.WithReason("ticket 1").AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1))
+	name, err := h.anna.WithReason("ticket 1").AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"),
+		[]byte("name: ours"), 1))
 	h.must(err)
 	h.partner("p2", name, sealane.ServerSide, "PROD")
 	if p := h.lane("p2", "PROD").Profile(); p.Name() != "ours" {
@@ -114,10 +119,10 @@ func TestOwnDialect(t *testing.T) {
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutSetting("profile/ours", []byte("{")) }))
 	s, err := h.Snapshot(ctx)
 	h.must(err)
-	if _, err := s.Lane(lanes.Name{Partner: "p2", Environment: "PROD"}); err == nil {
+	if _, err := s.Lane(named("p2", "PROD")); err == nil {
 		t.Error("a lane without a dialect")
 	}
-	if _, err := s.Lane(lanes.Name{Partner: "p1", Environment: "PROD"}); err != nil {
+	if _, err := s.Lane(named("p1", "PROD")); err != nil {
 		t.Error(err)
 	}
 }

@@ -13,7 +13,8 @@ import (
 func (h *company) block(spkiSHA256 []byte) {
 	h.t.Helper()
 	h.must(h.Store.Update(h.t.Context(), func(tx registry.Tx) error {
-		return tx.PutBlocked(registry.Blocked{SPKISHA256: spkiSHA256, Reason: "seen in a repository", By: "cora", At: h.now})
+		return tx.PutBlocked(registry.Blocked{SPKISHA256: spkiSHA256, Reason: "seen in a repository", By: "cora",
+			At: h.now})
 	}))
 }
 
@@ -28,10 +29,13 @@ func TestBlockedBetweenTheSteps(t *testing.T) {
 		take  func(registry.Certificate) error
 	}{
 		{"confirm", registry.Received, func(c registry.Certificate) error {
-			_, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+			_, err := h.anna.MatchChecksum(ctx, checksumOf(c))
 			return err
 		}},
-		{"approve", registry.Matched, func(c registry.Certificate) error { return h.cora.Approve(ctx, c.ID, exchange.Approval{}) }},
+		{"approve", registry.Matched, func(c registry.Certificate) error {
+			return h.cora.Approve(ctx, c.ID,
+				exchange.Approval{})
+		}},
 		{"activate", registry.Approved, func(c registry.Certificate) error { return h.anna.Activate(ctx, c.ID) }},
 	}
 	for i, step := range steps {
@@ -53,18 +57,18 @@ func TestExpiredMeanwhile(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "SANDBOX")
 	theirs := h.takenIn(h.anna, "acme", "SANDBOX", "one", signsToo)
-	_, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: theirs.ID, Checksum: hexSum(theirs.SHA256)})
+	_, err := h.anna.MatchChecksum(ctx, checksumOf(theirs))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, theirs.ID, exchange.Approval{}))
 	pair, ours := h.pair("riskos", "acme", "SANDBOX")
-	_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"})
+	_, err = h.anna.Offer(ctx, pairWith(pair.ID, "acme"))
 	h.must(err)
 	start := h.now
 	h.now = theirs.NotAfter.Add(time.Second)
 	wantRefused(t, "theirs", "has expired on 2028-11-01", h.anna.Activate(ctx, theirs.ID))
 	h.now = ours.NotAfter.Add(time.Second)
-	wantRefused(t, "ours", "has expired on 2028-11-21", h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"}))
+	wantRefused(t, "ours", "has expired on 2028-11-21", h.anna.MarkInstalled(ctx, pairWith(pair.ID, "acme")))
 	h.now = start // and nothing else was in the way
 	h.must(h.anna.Activate(ctx, theirs.ID))
-	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"}))
+	h.must(h.anna.MarkInstalled(ctx, pairWith(pair.ID, "acme")))
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -23,9 +22,9 @@ func TestOfferedToAnother(t *testing.T) {
 	refuse := func(name, pair, partner, says string) {
 		t.Helper()
 		before := h.head().Seq
-		_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair, Partner: partner})
+		_, err := h.anna.Offer(ctx, pairWith(pair, partner))
 		wantRefused(t, "offer, "+name, says, err)
-		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: pair, Partner: partner}, Name: "House"})
+		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(pair, partner), Name: "House"})
 		wantRefused(t, "export, "+name, says, err)
 		if h.head().Seq != before {
 			t.Errorf("%s: something was recorded", name)
@@ -41,9 +40,9 @@ func TestOfferedToAnother(t *testing.T) {
 	}))
 	refuse("a retired one", own.ID, "acme", "is retired; there is nothing to")
 	for _, partner := range []string{"acme", "beta"} { // the shared one is for both
-		_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: shared.ID, Partner: partner})
+		_, err := h.anna.Offer(ctx, pairWith(shared.ID, partner))
 		h.must(err)
-		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: shared.ID, Partner: partner}, Name: "House"})
+		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(shared.ID, partner), Name: "House"})
 		h.must(err)
 	}
 }
@@ -54,11 +53,13 @@ func TestConfirmedWithoutAKeyID(t *testing.T) {
 	ctx := t.Context()
 	h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	pair, _ := h.pair("rdx", "vcas", "STAG")
-	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair.ID, Partner: "vcas"})
+	_, err := h.anna.Offer(ctx, pairWith(pair.ID, "vcas"))
 	h.must(err)
-	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "vcas"}))
-	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: pair.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
-	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "vcas"}))
+	wantRefused(t, "without", "has no key ID, and messages of rdx carry one", h.anna.MarkInstalled(ctx,
+		pairWith(pair.ID, "vcas")))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: pair.ID,
+		KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+	h.must(h.anna.MarkInstalled(ctx, pairWith(pair.ID, "vcas")))
 }
 
 // A message of traffic is no challenge: what it holds is not given out, though our key
@@ -96,21 +97,23 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	key := fresh(t, "one")
 	file, err := keyfile.Parse(made(t, key, signsToo))
 	h.must(err)
-	pair, _, err := h.anna.WithReason("migration").ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, file.Certificates)
+	pair, _, err := h.anna.WithReason("migration").ImportKeyPair(ctx, registry.NewPair{Profile: "riskos",
+		Partner: "acme", Environment: "PROD"}, key, file.Certificates)
 	h.must(err)
 	next := func() string {
 		t.Helper()
-		steps, err := exchange.Status(ctx, h.Registry, lanes.Name{Partner: "acme", Environment: "PROD"})
+		steps, err := exchange.Status(ctx, h.Registry, named("acme", "PROD"))
 		h.must(err)
 		if len(steps) != 1 || steps[0].KeyPair != pair.ID {
 			t.Fatalf("steps: %+v", steps)
 		}
 		return steps[0].WaitingFor + ": " + steps[0].Next
 	}
-	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange activate "+pair.ID+" --partner acme"; got != want {
+	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange "+
+		"activate "+pair.ID+" --partner acme"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair.ID, Partner: "acme"}))
+	h.must(h.anna.MarkInstalled(ctx, pairWith(pair.ID, "acme")))
 	if got := next(); got != "nobody: nothing" {
 		t.Error(got)
 	}

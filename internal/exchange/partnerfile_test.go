@@ -17,7 +17,8 @@ import (
 // signed.
 func partnerFile(t *testing.T, key *rsa.PrivateKey, change func(*exchange.PartnerFile)) []byte {
 	t.Helper()
-	f := exchange.PartnerFile{Format: "sealane-partner-1", Name: "Acme", Profile: "rdx", Side: sealane.ServerSide, Environment: "STAG", Certificates: [][]byte{made(t, key)}}
+	f := exchange.PartnerFile{Format: "sealane-partner-1", Name: "Acme", Profile: "rdx", Side: sealane.ServerSide,
+		Environment: "STAG", Certificates: [][]byte{made(t, key)}}
 	change(&f)
 	payload, err := json.Marshal(f)
 	if err != nil {
@@ -39,11 +40,15 @@ func TestPartnerFileForAnother(t *testing.T) {
 		name, says string
 		change     func(*exchange.PartnerFile)
 	}{
-		{"environment", "the partner file is for profile rdx in PROD", func(f *exchange.PartnerFile) { f.Environment = "PROD" }},
-		{"profile", "the partner file is for profile riskos in STAG", func(f *exchange.PartnerFile) { f.Profile = "riskos" }},
+		{"environment", "the partner file is for profile rdx in PROD",
+			func(f *exchange.PartnerFile) { f.Environment = "PROD" }},
+		{"profile", "the partner file is for profile riskos in STAG",
+			func(f *exchange.PartnerFile) { f.Profile = "riskos" }},
 		{"side", "its sender being the client", func(f *exchange.PartnerFile) { f.Side = sealane.ClientSide }},
-		{"format", "no partner file that this version", func(f *exchange.PartnerFile) { f.Format = "sealane-partner-2" }},
-		{"no certificate", "no partner file that this version", func(f *exchange.PartnerFile) { f.Certificates = nil }},
+		{"format", "no partner file that this version",
+			func(f *exchange.PartnerFile) { f.Format = "sealane-partner-2" }},
+		{"no certificate", "no partner file that this version",
+			func(f *exchange.PartnerFile) { f.Certificates = nil }},
 	} {
 		before := h.head().Seq
 		wantRefused(t, c.name, c.says, receive(partnerFile(t, fresh(t, "one"), c.change)))
@@ -69,7 +74,8 @@ func TestPartnerFileByAWeakKey(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, _, err := exchange.ReadPartnerFile(partnerFile(t, fresh(t, "one"), func(*exchange.PartnerFile) {})); err != nil {
+	if _, _, err := exchange.ReadPartnerFile(partnerFile(t, fresh(t, "one"),
+		func(*exchange.PartnerFile) {})); err != nil {
 		t.Errorf("a good key: %v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -16,7 +15,7 @@ import (
 // and whether all is ready.
 func (h *company) checked(partner, environment, name string) (level cert.Level, ready bool) {
 	h.t.Helper()
-	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, lanes.Name{Partner: partner, Environment: environment})
+	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, named(partner, environment))
 	h.must(err)
 	for _, c := range checks {
 		if c.Name == name {
@@ -32,13 +31,15 @@ func TestPreflightOfCallers(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	issue := func(partner string) registry.APIKey {
-		k, _, err := h.anna.IssueAPIKey(ctx, registry.NewAPIKey{Partner: partner, Environment: "PROD", Label: "first", Sealing: sealane.SealingRequired})
+		k, _, err := h.anna.IssueAPIKey(ctx, registry.NewAPIKey{Partner: partner, Environment: "PROD", Label: "first",
+			Sealing: sealane.SealingRequired})
 		h.must(err)
 		return k
 	}
 	revoke := func(partner string) { h.must(h.anna.WithReason("lost").RevokeAPIKey(ctx, issue(partner).ID)) }
 	account := func(partner string) {
-		h.must(h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"}, func(e *registry.Environment) error { e.Account = partner; return nil }))
+		h.must(h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"},
+			func(e *registry.Environment) error { e.Account = partner; return nil }))
 	}
 	for _, c := range []struct {
 		partner, profile string
@@ -48,7 +49,8 @@ func TestPreflightOfCallers(t *testing.T) {
 	}{
 		{"nobody", "riskos", sealane.ServerSide, nil, cert.Refused},
 		{"revoked", "riskos", sealane.ServerSide, []func(string){revoke}, cert.Refused},
-		{"valid", "riskos", sealane.ServerSide, []func(string){revoke, func(partner string) { issue(partner) }}, cert.OK},
+		{"valid", "riskos", sealane.ServerSide, []func(string){revoke, func(partner string) { issue(partner) }},
+			cert.OK},
 		{"account", "riskos", sealane.ServerSide, []func(string){revoke, account}, cert.OK},
 		{"called", "riskos", sealane.ClientSide, nil, ""},
 		{"gateway", "rdx", sealane.ServerSide, nil, cert.Warning},
@@ -73,7 +75,8 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	h.letIn("signed", "PROD", made(t, fresh(t, "one"), signsToo), "")
 	h.partner("plain", "rdx", sealane.ServerSide, "PROD")
 	plain, _ := h.pair("rdx", "plain", "PROD")
-	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: plain.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"}))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: plain.ID,
+		KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"}))
 	signed, _ := h.pair("riskos", "signed", "PROD")
 	want := func(partner string, want cert.Level, wantReady bool) {
 		t.Helper()
@@ -84,9 +87,9 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 	want("signed", cert.Refused, false)
 	want("plain", cert.Warning, true)
 	for partner, pair := range map[string]string{"signed": signed.ID, "plain": plain.ID} {
-		_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair, Partner: partner})
+		_, err := h.anna.Offer(ctx, pairWith(pair, partner))
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair, Partner: partner}))
+		h.must(h.anna.MarkInstalled(ctx, pairWith(pair, partner)))
 		want(partner, cert.OK, true)
 	}
 }
@@ -129,10 +132,11 @@ func TestPreflightDaysBeforeTheEnd(t *testing.T) {
 		{-time.Second, cert.Refused, "expired on 2028-11-01"},
 	} {
 		h.now = end.Add(-c.left)
-		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, lanes.Name{Partner: "acme", Environment: "STAG"})
+		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, named("acme", "STAG"))
 		h.must(err)
 		for _, got := range checks {
-			if got.Name == "their certificate, validity" && (got.Level != c.level || !strings.Contains(got.Found, c.found)) || ready != (c.level != cert.Refused) {
+			if got.Name == "their certificate, validity" && (got.Level != c.level || !strings.Contains(got.Found,
+				c.found)) || ready != (c.level != cert.Refused) {
 				t.Errorf("%s before the end: %+v, ready %t", c.left, got, ready)
 			}
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -38,23 +37,36 @@ func TestRefused(t *testing.T) {
 			{"not a certificate", "acme", "PROD", "not PEM, DER", []byte("hello")},
 			{"the same key in STAG and PROD", "acme", "PROD", "[key-known]", made(t, good)},
 			{"the key of another partner", "other", "PROD", "[key-known]", made(t, good)},
-			{"the same key again, renewed", "acme", "STAG", "[key-known]", made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},
-			{"a key of ID+", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: key of ID+", made(t, fresh(t, "idplus"))},
-			{"ten years", "acme", "PROD", "[validity-length]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) })},
-			{"expired", "acme", "PROD", "[validity-now]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 1) })},
-			{"no organization", "acme", "PROD", "[organization]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.Organization = nil })},
-			{"no unit", "acme", "PROD", "[unit]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.OrganizationalUnit = nil })},
-			{"no email", "acme", "PROD", "[email]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.EmailAddresses = nil })},
-			{"for signatures", "acme", "PROD", "[key-usage]", made(t, fresh(t, "a"), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })},
-			{"a private key", "acme", "PROD", "the alarm is recorded, and this key can't come in any more", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
-			{"and then its certificate", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: its private key came in a file from acme", made(t, fresh(t, "leaked"))},
-			{"a mail with a private key", "acme", "PROD", "the alarm is recorded", mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},
+			{"the same key again, renewed", "acme", "STAG", "[key-known]",
+				made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},
+			{"a key of ID+", "acme", "PROD", "[key-blocked]: this public key was blocked on 2026-11-21: key of ID+",
+				made(t, fresh(t, "idplus"))},
+			{"ten years", "acme", "PROD", "[validity-length]",
+				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) })},
+			{"expired", "acme", "PROD", "[validity-now]",
+				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(0, 0, 1) })},
+			{"no organization", "acme", "PROD", "[organization]",
+				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.Organization = nil })},
+			{"no unit", "acme", "PROD", "[unit]",
+				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.Subject.OrganizationalUnit = nil })},
+			{"no email", "acme", "PROD", "[email]",
+				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.EmailAddresses = nil })},
+			{"for signatures", "acme", "PROD", "[key-usage]",
+				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })},
+			{"a private key", "acme", "PROD", "the alarm is recorded, and this key can't come in any more",
+				pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
+			{"and then its certificate", "acme", "PROD",
+				"[key-blocked]: this public key was blocked on 2026-11-21: its private key came in a file from " +
+					"acme", made(t, fresh(t, "leaked"))},
+			{"a mail with a private key", "acme", "PROD", "the alarm is recorded",
+				mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},
 			{"a bare public key", "acme", "PROD", "ask for an X.509 certificate", ownPair.SPKI},
 			{"no such partner", "nobody", "PROD", `partner "nobody": not found`, made(t, fresh(t, "a"))},
 			{"no such environment", "other", "STAG", `has no environment "STAG"`, made(t, fresh(t, "a"))},
 		} {
 			before := h.head()
-			_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: c.partner, Environment: c.environment, Data: c.data})
+			_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: c.partner, Environment: c.environment,
+				Data: c.data})
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s: %v", c.name, err)
 			}
@@ -63,7 +75,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%s: the audit log has grown: %t", c.name, grown)
 			}
 		}
-		steps, err := exchange.Status(t.Context(), h.Registry, lanes.Name{Partner: "acme", Environment: "PROD"})
+		steps, err := exchange.Status(t.Context(), h.Registry, named("acme", "PROD"))
 		if err != nil || len(steps) != 0 {
 			t.Errorf("something was kept: %v %v", steps, err)
 		}
@@ -82,9 +94,12 @@ func (h *company) head() (head audit.Head) {
 // mailWith is a saved mail with a file attached, as mail programs write it.
 func mailWith(name string, data []byte) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "From: \"Keys\" <keys@acme.example>\r\nTo: us@bank.example\r\nSubject: our certificate\r\nMIME-Version: 1.0\r\n"+
-		"Content-Type: multipart/mixed; boundary=\"frontier\"\r\n\r\n--frontier\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello,\r\nplease find attached …\r\n"+
-		"--frontier\r\nContent-Type: application/octet-stream; name=%q\r\nContent-Disposition: attachment; filename=%q\r\nContent-Transfer-Encoding: base64\r\n\r\n", name, name)
+	fmt.Fprintf(&b, "From: \"Keys\" <keys@acme.example>\r\nTo: us@bank.example\r\nSubject: our "+
+		"certificate\r\nMIME-Version: 1.0\r\n"+
+		"Content-Type: multipart/mixed; boundary=\"frontier\"\r\n\r\n--frontier\r\nContent-Type: text/plain; "+
+		"charset=utf-8\r\n\r\nHello,\r\nplease find attached …\r\n"+
+		"--frontier\r\nContent-Type: application/octet-stream; name=%q\r\nContent-Disposition: attachment; "+
+		"filename=%q\r\nContent-Transfer-Encoding: base64\r\n\r\n", name, name)
 	text := base64.StdEncoding.EncodeToString(data)
 	for len(text) > 76 {
 		b.WriteString(text[:76] + "\r\n")
@@ -98,18 +113,24 @@ func TestReceivedByMail(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	der := made(t, fresh(t, "mail"))
-	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: mailWith("acme.cer", der)})
+	c, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: mailWith("acme.cer", der)})
 	h.must(err)
-	if c.Provenance.From != "keys@acme.example" || c.CommonName != "partner.example" || !bytes.Equal(c.Provenance.File, der) {
+	if c.Provenance.From != "keys@acme.example" || c.CommonName != "partner.example" || !bytes.Equal(c.Provenance.File,
+		der) {
 		t.Errorf("from %q, %q, file of %d bytes", c.Provenance.From, c.CommonName, len(c.Provenance.File))
 	}
 	for name, data := range map[string][]byte{
-		"no certificate attached":      mailWith("notes.txt", []byte("see you")),
-		"2 different certificates":     bytes.Replace(mailWith("a.cer", made(t, fresh(t, "m1"))), []byte("--frontier--"), bytes.TrimPrefix(mailWith("b.cer", made(t, fresh(t, "m2"))), []byte("From")), 1),
-		"more than 64 parts":           []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\nhello\r\n", 100) + "--x--\r\n"),
-		"the mail has no certificate ": []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\ncut"),
+		"no certificate attached": mailWith("notes.txt", []byte("see you")),
+		"2 different certificates": bytes.Replace(mailWith("a.cer", made(t, fresh(t, "m1"))),
+			[]byte("--frontier--"), bytes.TrimPrefix(mailWith("b.cer", made(t, fresh(t, "m2"))), []byte("From")), 1),
+		"more than 64 parts": []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: " +
+			"multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\nhello\r\n", 100) + "--x--\r\n"),
+		"the mail has no certificate ": []byte("From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: " +
+			"multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\ncut"),
 	} {
-		if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: data}); err == nil || !strings.Contains(err.Error(), name) {
+		if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG",
+			Data: data}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -123,7 +144,8 @@ func TestSharedPrime(t *testing.T) {
 	h.letIn("acme", "STAG", made(t, known), "")
 	shared := testkey.Crossed(known, other)
 	for _, waive := range []map[string]string{nil, {"shared-factor": "please"}} {
-		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, shared), Waive: waive})
+		_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "PROD",
+			Data: made(t, shared), Waive: waive})
 		if err == nil || !strings.Contains(err.Error(), "[shared-factor]") {
 			t.Errorf("%v", err)
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
@@ -18,7 +17,8 @@ import (
 // renewal makes a shared pair that follows another.
 func (h *company) renewal(environment string) registry.KeyPair {
 	h.t.Helper()
-	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Bits: 2048, Subject: subject, Renewal: true})
+	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{Profile: "riskos", Environment: environment,
+		Bits: 2048, Subject: subject, Renewal: true})
 	h.must(err)
 	return k
 }
@@ -28,9 +28,9 @@ func (h *company) renewal(environment string) registry.KeyPair {
 func (h *company) installed(pair string, partners ...string) {
 	h.t.Helper()
 	for _, p := range partners {
-		_, err := h.anna.Offer(h.t.Context(), exchange.Target{KeyPair: pair, Partner: p})
+		_, err := h.anna.Offer(h.t.Context(), pairWith(pair, p))
 		h.must(err)
-		h.must(h.anna.MarkInstalled(h.t.Context(), exchange.Target{KeyPair: pair, Partner: p}))
+		h.must(h.anna.MarkInstalled(h.t.Context(), pairWith(pair, p)))
 	}
 }
 
@@ -44,7 +44,7 @@ func (h *company) stateFor(partner string, k registry.KeyPair) string {
 			inLane = key.State.String()
 		}
 	}
-	steps, err := exchange.Status(h.t.Context(), h.Registry, lanes.Name{Partner: partner, Environment: k.Environment})
+	steps, err := exchange.Status(h.t.Context(), h.Registry, named(partner, k.Environment))
 	h.must(err)
 	for _, s := range steps {
 		if s.KeyPair == k.ID {
@@ -89,7 +89,8 @@ func TestRelyingIsPerEnvironment(t *testing.T) {
 				name := map[string]string{prod.ID: "prod", own.ID: "own", dev.ID: "dev"}[k.ID]
 				got = append(got, name+" "+string(k.State))
 			}
-			if text := strings.Join(got, ", "); !strings.HasPrefix(text, "own active, ") || !strings.Contains(text, "prod active") || !strings.Contains(text, "dev staged") {
+			if text := strings.Join(got, ", "); !strings.HasPrefix(text, "own active, ") || !strings.Contains(text,
+				"prod active") || !strings.Contains(text, "dev staged") {
 				t.Errorf("all environments: %s", text)
 			}
 			return err
@@ -102,11 +103,13 @@ func TestRelyingPartnersAreNamed(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	k, _ := h.pair("riskos", "", "PROD")
-	for i, want := range []string{"p1 use", "p1, p2 use", "p1, p2, p3 use", "p1, p2, p3, others use", "p1, p2, p3, others use"} {
+	for i, want := range []string{"p1 use", "p1, p2 use", "p1, p2, p3 use", "p1, p2, p3, others use",
+		"p1, p2, p3, others use"} {
 		partner := fmt.Sprintf("p%d", i+1)
 		h.partner(partner, "riskos", sealane.ServerSide, "PROD")
 		h.installed(k.ID, partner)
-		wantRefused(t, partner, "the one that "+want+":", h.anna.WithReason("renewed").MovePair(ctx, k.ID, registry.Retired, false))
+		wantRefused(t, partner, "the one that "+want+":", h.anna.WithReason("renewed").MovePair(ctx, k.ID,
+			registry.Retired, false))
 	}
 }
 
@@ -141,18 +144,22 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 	key := fresh(t, "imported shared")
 	file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 	h.must(err)
-	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates)
+	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"},
+		key, file.Certificates)
 	h.must(err)
 	h.must(h.anna.WithReason("they have it").MarkInstalled(t.Context(), exchange.Target{KeyPair: imported.ID}))
 	h.now = h.now.Add(time.Minute)
 	renewal := h.renewal("PROD")
 	h.installed(renewal.ID, "p1")
-	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Retiring.String() || b != keyring.Active.String() {
+	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Retiring.String() ||
+		b != keyring.Active.String() {
 		t.Errorf("the imported pair is %s, the renewal %s", a, b)
 	}
 	h.now = h.now.Add(time.Minute)
-	h.must(h.anna.WithReason("the renewal does not work there").MarkInstalled(t.Context(), exchange.Target{KeyPair: imported.ID, Partner: "p1"}))
-	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Active.String() || b != keyring.Retiring.String() {
+	h.must(h.anna.WithReason("the renewal does not work there").MarkInstalled(t.Context(),
+		pairWith(imported.ID, "p1")))
+	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Active.String() ||
+		b != keyring.Retiring.String() {
 		t.Errorf("confirmed again: the imported pair is %s, the renewal %s", a, b)
 	}
 }

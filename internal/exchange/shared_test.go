@@ -10,7 +10,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
@@ -28,23 +27,24 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 		confirm := func(pair string, partners ...string) {
 			for _, p := range partners {
 				h.now = h.now.Add(time.Minute)
-				_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: pair, Partner: p})
+				_, err := h.anna.Offer(ctx, pairWith(pair, p))
 				h.must(err)
-				h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: pair, Partner: p}))
+				h.must(h.anna.MarkInstalled(ctx, pairWith(pair, p)))
 			}
 		}
 		old, _ := h.pair("riskos", "", "PROD")
 		confirm(old.ID, "p1", "p2")
-		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true})
+		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD",
+			Bits: 2048, Subject: subject, Renewal: true})
 		h.must(err)
 		states := func() string {
 			snapshot, err := h.Snapshot(ctx)
 			h.must(err)
 			var all []string
 			for _, p := range []string{"p1", "p2", "p3"} {
-				lane, err := snapshot.Lane(lanes.Name{Partner: p, Environment: "PROD"})
+				lane, err := snapshot.Lane(named(p, "PROD"))
 				h.must(err)
-				steps, err := exchange.Status(ctx, h.Registry, lanes.Name{Partner: p, Environment: "PROD"})
+				steps, err := exchange.Status(ctx, h.Registry, named(p, "PROD"))
 				h.must(err)
 				byKey := map[string]string{}
 				for _, k := range lane.Ours() {
@@ -56,7 +56,8 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 						if s.KeyPair == pair.ID {
 							text += " " + byKey[pair.KeyID]
 							if byKey[pair.KeyID] != string(s.State) {
-								t.Errorf("%s of %s: the lane has it %s, status says %s", pair.ID, p, byKey[pair.KeyID], s.State)
+								t.Errorf("%s of %s: the lane has it %s, status says %s", pair.ID, p, byKey[pair.KeyID],
+									s.State)
 							}
 						}
 					}
@@ -71,9 +72,12 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 			want string
 		}{
 			{"at first", func() error { return nil }, "p1 active staged, p2 active staged, p3 staged staged"},
-			{"p1 has the renewal", func() error { confirm(renewal.ID, "p1"); return nil }, "p1 retiring active, p2 active staged, p3 staged staged"},
-			{"p2 confirms the old one again", func() error { confirm(old.ID, "p2"); return nil }, "p1 retiring active, p2 active staged, p3 staged staged"},
-			{"p3 begins with the renewal", func() error { confirm(renewal.ID, "p3"); return nil }, "p1 retiring active, p2 active staged, p3 staged active"},
+			{"p1 has the renewal", func() error { confirm(renewal.ID, "p1"); return nil },
+				"p1 retiring active, p2 active staged, p3 staged staged"},
+			{"p2 confirms the old one again", func() error { confirm(old.ID, "p2"); return nil },
+				"p1 retiring active, p2 active staged, p3 staged staged"},
+			{"p3 begins with the renewal", func() error { confirm(renewal.ID, "p3"); return nil },
+				"p1 retiring active, p2 active staged, p3 staged active"},
 			{"the old one can't end yet", func() error {
 				err := h.anna.WithReason("renewed").MovePair(ctx, old.ID, registry.Retired, false)
 				if err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
@@ -81,8 +85,12 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 				}
 				return nil
 			}, "p1 retiring active, p2 active staged, p3 staged active"},
-			{"p2 has the renewal", func() error { confirm(renewal.ID, "p2"); return nil }, "p1 retiring active, p2 retiring active, p3 staged active"},
-			{"the old one ends", func() error { return h.anna.WithReason("renewed").MovePair(ctx, old.ID, registry.Retired, false) }, "p1 active, p2 active, p3 active"},
+			{"p2 has the renewal", func() error { confirm(renewal.ID, "p2"); return nil },
+				"p1 retiring active, p2 retiring active, p3 staged active"},
+			{"the old one ends", func() error {
+				return h.anna.WithReason("renewed").MovePair(ctx, old.ID,
+					registry.Retired, false)
+			}, "p1 active, p2 active, p3 active"},
 		} {
 			if err := step.do(); err != nil {
 				t.Errorf("%s: %v", step.what, err)
@@ -103,12 +111,14 @@ func TestImportedSharedPair(t *testing.T) {
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 		h.partner("p2", "riskos", sealane.ServerSide, "PROD")
 		key := fresh(t, "imported shared")
-		file, err := keyfile.Parse(made(t, key, func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
+		file, err := keyfile.Parse(made(t, key,
+			func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 		h.must(err)
-		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key, file.Certificates)
+		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key,
+			file.Certificates)
 		h.must(err)
 		h.must(h.anna.WithReason("both have it").MarkInstalled(ctx, exchange.Target{KeyPair: imported.ID}))
-		if err := h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: imported.ID, Partner: "nobody"}); err == nil {
+		if err := h.anna.MarkInstalled(ctx, pairWith(imported.ID, "nobody")); err == nil {
 			t.Error("confirmed by a partner that is not there")
 		}
 		active := func(partner string) (ids []string) {
@@ -120,19 +130,22 @@ func TestImportedSharedPair(t *testing.T) {
 			return ids
 		}
 		h.now = h.now.Add(time.Minute)
-		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true})
+		renewal, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD",
+			Bits: 2048, Subject: subject, Renewal: true})
 		h.must(err)
-		_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: renewal.ID, Partner: "p1"})
+		_, err = h.anna.Offer(ctx, pairWith(renewal.ID, "p1"))
 		h.must(err)
-		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: renewal.ID, Partner: "p1"}))
-		if a, b := active("p1"), active("p2"); !slices.Equal(a, []string{renewal.KeyID}) || !slices.Equal(b, []string{imported.KeyID}) {
+		h.must(h.anna.MarkInstalled(ctx, pairWith(renewal.ID, "p1")))
+		if a, b := active("p1"), active("p2"); !slices.Equal(a, []string{renewal.KeyID}) || !slices.Equal(b,
+			[]string{imported.KeyID}) {
 			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
 		}
-		if err := h.anna.WithReason("renewed").MovePair(ctx, imported.ID, registry.Retired, false); err == nil || !strings.Contains(err.Error(), "the one that p2 use") {
+		if err := h.anna.WithReason("renewed").MovePair(ctx, imported.ID, registry.Retired, false); err == nil ||
+			!strings.Contains(err.Error(), "the one that p2 use") {
 			t.Errorf("retired while p2 uses it: %v", err)
 		}
 		own, _ := h.pair("riskos", "p2", "PROD")
-		_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: own.ID, Partner: "p2"})
+		_, err = h.anna.Offer(ctx, pairWith(own.ID, "p2"))
 		h.must(err)
 		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: own.ID}))
 		if b := active("p2"); !slices.Equal(b, []string{own.KeyID}) {
@@ -149,16 +162,18 @@ func TestOurPairsAreBounded(t *testing.T) {
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	var first registry.KeyPair
 	for i := range registry.MaxOverlap {
-		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: i > 0})
+		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD",
+			Bits: 2048, Subject: subject, Renewal: i > 0})
 		h.must(err)
-		_, err = h.anna.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"})
+		_, err = h.anna.Offer(ctx, pairWith(k.ID, "p1"))
 		h.must(err)
 		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}))
 		if i == 0 {
 			first = k
 		}
 	}
-	one := registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}
+	one := registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject,
+		Renewal: true}
 	if _, _, err := h.anna.CreateKeyPair(ctx, one); err == nil || !strings.Contains(err.Error(), "retire the oldest") {
 		t.Errorf("one more: %v", err)
 	}
@@ -176,14 +191,15 @@ func TestOurLastPair(t *testing.T) {
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	k, _ := h.pair("riskos", "p1", "PROD")
-	_, err := h.anna.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "p1"})
+	_, err := h.anna.Offer(ctx, pairWith(k.ID, "p1"))
 	h.must(err)
 	h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID}))
 	for _, c := range []struct {
 		last         bool
 		reason, want string
 	}{{false, "the contract ends", "--last"}, {true, " ", "say why"}} {
-		if err := h.anna.WithReason(c.reason).MovePair(ctx, k.ID, registry.Retired, c.last); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := h.anna.WithReason(c.reason).MovePair(ctx, k.ID, registry.Retired, c.last); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, %q: %v", c.last, c.reason, err)
 		}
 	}
@@ -197,24 +213,27 @@ func TestStage(t *testing.T) {
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	before := h.letIn("acme", "STAG", made(t, fresh(t, "stage 1")), "")
-	next, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: made(t, fresh(t, "stage 2"))})
+	next, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
+		Data: made(t, fresh(t, "stage 2"))})
 	h.must(err)
 	if err := h.anna.Stage(ctx, next.ID); err == nil || !strings.Contains(err.Error(), "is received") {
 		t.Errorf("staged before it was approved: %v", err)
 	}
-	_, err = h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: next.ID, Checksum: hexSum(next.SHA256)})
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(next))
 	h.must(err)
 	h.must(h.cora.Approve(ctx, next.ID, exchange.Approval{}))
 	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: next.ID, KeyID: before.KeyID}))
 	h.must(h.anna.Stage(ctx, next.ID))
-	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Active || b != registry.Staged {
+	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Active ||
+		b != registry.Staged {
 		t.Errorf("%s and %s", a, b)
 	}
 	if n := len(h.lane("acme", "STAG").Theirs()); n != 2 {
 		t.Errorf("the lane has %d keys of theirs", n)
 	}
 	h.must(h.anna.Activate(ctx, next.ID))
-	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Retiring || b != registry.Active {
+	if a, b := h.certificate(before.ID).State, h.certificate(next.ID).State; a != registry.Retiring ||
+		b != registry.Active {
 		t.Errorf("%s and %s", a, b)
 	}
 }

@@ -26,11 +26,14 @@ func TestStateFor(t *testing.T) {
 	}{
 		{"one that is not confirmed", []lanes.SharedPair{pair("a", active, time.Time{})}, false, "staged"},
 		{"one that is confirmed", []lanes.SharedPair{pair("a", active, at(1))}, false, "active"},
-		{"beside an own one", []lanes.SharedPair{pair("a", active, at(1)), pair("b", active, time.Time{})}, true, "retiring staged"},
-		{"the last confirmed", []lanes.SharedPair{pair("a", active, at(2)), pair("b", active, at(1))}, false, "active retiring"},
+		{"beside an own one", []lanes.SharedPair{pair("a", active, at(1)), pair("b", active, time.Time{})}, true,
+			"retiring staged"},
+		{"the last confirmed", []lanes.SharedPair{pair("a", active, at(2)), pair("b", active, at(1))}, false,
+			"active retiring"},
 		{"a tie", []lanes.SharedPair{pair("b", active, at(1)), pair("a", active, at(1))}, false, "active retiring"},
 		{"other environments", []lanes.SharedPair{pair("a", active, at(1)), dev}, false, "active active"},
-		{"others that are not active", []lanes.SharedPair{pair("a", active, at(1)), pair("b", staged, at(2)), pair("c", retiring, at(3))},
+		{"others that are not active", []lanes.SharedPair{pair("a", active, at(1)), pair("b", staged, at(2)),
+			pair("c", retiring, at(3))},
 			false, "active staged retiring"},
 	} {
 		var got []string

@@ -46,9 +46,12 @@ func addAcme(t testing.TB, s *store.Store) {
 		required, optional := lanes.TokenHash("required"), lanes.TokenHash("optional")
 		return errors.Join(
 			tx.PutPartner(&registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}),
-			tx.PutEnvironment(&registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired, Account: "CN=acme"}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-required", Partner: "acme", Environment: "PROD", SHA256: required[:], Sealing: sealane.SealingRequired}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-optional", Partner: "acme", Environment: "PROD", SHA256: optional[:], Sealing: sealane.SealingOptional}))
+			tx.PutEnvironment(&registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired,
+				Account: "CN=acme"}),
+			tx.PutAPIKey(&registry.APIKey{ID: "a-required", Partner: "acme", Environment: "PROD", SHA256: required[:],
+				Sealing: sealane.SealingRequired}),
+			tx.PutAPIKey(&registry.APIKey{ID: "a-optional", Partner: "acme", Environment: "PROD", SHA256: optional[:],
+				Sealing: sealane.SealingOptional}))
 	})
 }
 
@@ -73,7 +76,8 @@ func TestWhichLane(t *testing.T) {
 	if s.Len() != 1 || !s.Taken.Equal(now) {
 		t.Errorf("%d lanes at %s", s.Len(), s.Taken)
 	}
-	for token, sealing := range map[string]sealane.Sealing{"required": sealane.SealingRequired, " optional\n": sealane.SealingOptional} {
+	for token, sealing := range map[string]sealane.Sealing{"required": sealane.SealingRequired,
+		" optional\n": sealane.SealingOptional} {
 		lane, id, err := s.ByAPIKey(token)
 		if err != nil || id != "a-"+strings.TrimSpace(token) || lane.Sealing() != sealing {
 			t.Errorf("API key %q: %q, %v", token, id, err)
@@ -108,12 +112,18 @@ func TestPrivateKeysAreOpenedOnce(t *testing.T) {
 		return errors.Join(
 			tx.PutPartner(&registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}),
 			tx.PutEnvironment(&registry.Environment{Partner: "other", Name: "PROD", Sealing: sealane.SealingRequired}),
-			tx.PutKeyPair(&registry.KeyPair{ID: "k-1", Profile: "riskos", Environment: "PROD", KeyID: "ours", State: registry.Active,
-				Origin: registry.Imported, Created: now, SPKI: spki(t, ours), SPKISHA256: []byte("1"), Sealed: []byte("sealed"), SealedAs: 7}),
-			tx.PutCertificate(&registry.Certificate{ID: "c-1", Owner: registry.Theirs, Partner: "acme", Profile: "riskos", Environment: "PROD",
-				KeyID: "theirs", State: registry.Active, SPKI: spki(t, theirs), SHA256: []byte("1"), SPKISHA256: []byte("2")}),
-			tx.PutCertificate(&registry.Certificate{ID: "c-2", Owner: registry.Theirs, Partner: "other", Profile: "riskos", Environment: "PROD",
-				KeyID: "theirs", State: registry.Active, SPKI: spki(t, theirs), SHA256: []byte("2"), SPKISHA256: []byte("2")}))
+			tx.PutKeyPair(&registry.KeyPair{ID: "k-1", Profile: "riskos", Environment: "PROD", KeyID: "ours",
+				State:  registry.Active,
+				Origin: registry.Imported, Created: now, SPKI: spki(t,
+					ours), SPKISHA256: []byte("1"), Sealed: []byte("sealed"), SealedAs: 7}),
+			tx.PutCertificate(&registry.Certificate{ID: "c-1", Owner: registry.Theirs, Partner: "acme",
+				Profile: "riskos", Environment: "PROD",
+				KeyID: "theirs", State: registry.Active, SPKI: spki(t,
+					theirs), SHA256: []byte("1"), SPKISHA256: []byte("2")}),
+			tx.PutCertificate(&registry.Certificate{ID: "c-2", Owner: registry.Theirs, Partner: "other",
+				Profile: "riskos", Environment: "PROD",
+				KeyID: "theirs", State: registry.Active, SPKI: spki(t,
+					theirs), SHA256: []byte("2"), SPKISHA256: []byte("2")}))
 	})
 	opened := 0
 	r := &lanes.Reader{Store: db, Open: func(k lanes.KeyPair) (keyring.Private, error) {
@@ -160,7 +170,8 @@ func TestProfileThatIsMissing(t *testing.T) {
 			tx.PutEnvironment(&registry.Environment{Partner: "lost", Name: "PROD", Sealing: sealane.SealingRequired}))
 	})
 	s := read(t, &lanes.Reader{Store: db})
-	if _, err := s.Lane(lanes.Name{Partner: "lost", Environment: "PROD"}); !errors.Is(err, lanes.ErrNotFound) || !strings.Contains(err.Error(), `lane with lost in PROD: profile "lost"`) {
+	if _, err := s.Lane(lanes.Name{Partner: "lost", Environment: "PROD"}); !errors.Is(err, lanes.ErrNotFound) ||
+		!strings.Contains(err.Error(), `lane with lost in PROD: profile "lost"`) {
 		t.Error(err)
 	}
 	if _, err := s.Lane(lanes.Name{Partner: "acme", Environment: "PROD"}); err != nil {

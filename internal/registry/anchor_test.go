@@ -30,7 +30,8 @@ func anchored(t *testing.T, s *registry.Session, paths ...string) (*audit.Anchor
 // recorded makes a change, whose record has the next number.
 func recorded(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, s.Change(t.Context(), registry.Entry{Action: "backup", Subject: "backup/x"}, func(registry.Tx, *registry.Entry) error { return nil }))
+	must(t, s.Change(t.Context(), registry.Entry{Action: "backup", Subject: "backup/x"},
+		func(registry.Tx, *registry.Entry) error { return nil }))
 }
 
 // lastHead gives the number of the last head in a file, and how many there are.
@@ -44,7 +45,8 @@ func lastHead(t *testing.T, path string) (seq int64, n int) {
 	return heads[len(heads)-1].Seq, len(heads)
 }
 
-func anchorSetting(t *testing.T, s *registry.Session, change func(all []audit.AnchorStatus) []byte) (all []audit.AnchorStatus) {
+func anchorSetting(t *testing.T, s *registry.Session,
+	change func(all []audit.AnchorStatus) []byte) (all []audit.AnchorStatus) {
 	t.Helper()
 	must(t, s.Registry.Store.Update(t.Context(), func(tx registry.Tx) error {
 		text, err := tx.Setting("anchor-status")
@@ -98,7 +100,8 @@ func TestAnchorStatusIsNotTrusted(t *testing.T) {
 	anchorSetting(t, s, func([]audit.AnchorStatus) []byte { return []byte("{") })
 	_, failures = anchored(t, s, path)
 	recorded(t, s)
-	if seq, _ := lastHead(t, path); seq != before+3 || len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "damaged") {
+	if seq, _ := lastHead(t, path); seq != before+3 || len(*failures) != 1 || !strings.Contains((*failures)[0].Error(),
+		"damaged") {
 		t.Errorf("a damaged status: %d, %v", seq, *failures)
 	}
 	if all := anchorSetting(t, s, nil); len(all) != 1 || all[0].Last.Seq != before+3 {

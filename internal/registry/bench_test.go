@@ -29,7 +29,8 @@ func BenchmarkSnapshot(b *testing.B) {
 		"postgres": pgtest.URL,
 	} {
 		for _, partners := range []int{1_000, 10_000, 100_000} {
-			b.Run(fmt.Sprintf("db=%s/partners=%d", name, partners), func(b *testing.B) { benchmarkSnapshot(b, address(b), partners) })
+			b.Run(fmt.Sprintf("db=%s/partners=%d", name, partners),
+				func(b *testing.B) { benchmarkSnapshot(b, address(b), partners) })
 		}
 	}
 }
@@ -42,7 +43,8 @@ func benchmarkSnapshot(b *testing.B, address string, partners int) {
 	defer db.Close()
 	r := &registry.Registry{Store: db}
 	if err := db.Update(b.Context(), func(tx registry.Tx) error {
-		return tx.PutKeyPair(&registry.KeyPair{ID: "shared", Profile: "riskos", Environment: "PROD", State: registry.Active, Certificate: "c-shared"})
+		return tx.PutKeyPair(&registry.KeyPair{ID: "shared", Profile: "riskos", Environment: "PROD",
+			State: registry.Active, Certificate: "c-shared"})
 	}); err != nil {
 		b.Fatal(err)
 	}
@@ -94,7 +96,8 @@ func BenchmarkSharedPrimes(b *testing.B) {
 
 func confirm(tx registry.Tx, from, to int) error {
 	for i := from; i < to; i++ {
-		if err := tx.PutOffer(&registry.Offer{KeyPair: "shared", Partner: fmt.Sprintf("partner-%06d", i), At: time.Now(), Confirmed: time.Now()}); err != nil {
+		if err := tx.PutOffer(&registry.Offer{KeyPair: "shared", Partner: fmt.Sprintf("partner-%06d", i),
+			At: time.Now(), Confirmed: time.Now()}); err != nil {
 			return err
 		}
 	}
@@ -110,10 +113,13 @@ func fill(tx registry.Tx, from, to int) error {
 		steps := []error{
 			tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "riskos", Side: sealane.ServerSide}),
 			tx.PutEnvironment(&registry.Environment{Partner: id, Name: "PROD", Sealing: sealane.SealingRequired}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD", Sealing: sealane.SealingRequired, SHA256: sum}),
+			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD",
+				Sealing: sealane.SealingRequired, SHA256: sum}),
 		}
 		for j, state := range []registry.State{registry.Active, registry.Retiring, registry.Retired} {
-			c := registry.Certificate{ID: fmt.Sprintf("c-%s-%d", id, j), Owner: registry.Theirs, Partner: id, Profile: "riskos", Environment: "PROD", State: state, Bits: 2048, NotAfter: time.Now().AddDate(1, 0, 0)}
+			c := registry.Certificate{ID: fmt.Sprintf("c-%s-%d", id, j), Owner: registry.Theirs, Partner: id,
+				Profile: "riskos", Environment: "PROD", State: state, Bits: 2048, NotAfter: time.Now().AddDate(1, 0,
+					0)}
 			if err := synthetic(&c); err != nil {
 				return err
 			}

@@ -34,7 +34,8 @@ func TestBlockEndsOurPairs(t *testing.T) {
 	must(t, err)
 	must(t, s.WithReason("a mistake").MovePair(ctx, old.ID, registry.Retired, false))
 	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
-	must(t, only(s.WithReason("it was in a backup that is lost").BlockKeys(ctx, [][]byte{k.SPKISHA256, old.SPKISHA256})))
+	must(t, only(s.WithReason("it was in a backup that is lost").BlockKeys(ctx,
+		[][]byte{k.SPKISHA256, old.SPKISHA256})))
 	if got := statesOf(t, s, k.ID, old.ID); got != "compromised compromised retired retired" {
 		t.Errorf("states %s", got)
 	}
@@ -46,7 +47,8 @@ func TestBlockEndsOurPairs(t *testing.T) {
 		t.Errorf("the lane has %v", ours)
 	}
 	r := last(t, s)
-	if r.Action != "key.block" || r.Reason != "it was in a backup that is lost" || !strings.Contains(string(r.After), "key pair "+k.ID) || strings.Contains(string(r.After), old.ID) {
+	if r.Action != "key.block" || r.Reason != "it was in a backup that is lost" || !strings.Contains(string(r.After),
+		"key pair "+k.ID) || strings.Contains(string(r.After), old.ID) {
 		t.Errorf("%s %q: %s", r.Action, r.Reason, r.After)
 	}
 }
@@ -55,12 +57,15 @@ func TestBlockEndsOurPairs(t *testing.T) {
 func TestBlockedPairIsNotActivated(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
+		Subject: subject})
 	must(t, err)
 	must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
-		return tx.PutBlocked(registry.Blocked{SPKISHA256: k.SPKISHA256, Reason: "a list of the group", By: "anna", At: k.Created})
+		return tx.PutBlocked(registry.Blocked{SPKISHA256: k.SPKISHA256, Reason: "a list of the group", By: "anna",
+			At: k.Created})
 	}))
-	refused(t, fmt.Sprintf("key pair %s: its public key was blocked on %s: a list of the group", k.ID, k.Created.Format("2006-01-02")), s.MovePair(ctx, k.ID, registry.Active, false))
+	refused(t, fmt.Sprintf("key pair %s: its public key was blocked on %s: a list of the group", k.ID,
+		k.Created.Format("2006-01-02")), s.MovePair(ctx, k.ID, registry.Active, false))
 	if got := statesOf(t, s, k.ID); got != "staged staged" {
 		t.Errorf("states %s", got)
 	}
@@ -80,7 +85,8 @@ func TestBlockEndsPairsThatOnlyOpen(t *testing.T) {
 	must(t, s.MovePair(ctx, active.ID, registry.Active, false))
 	staged, _, err := s.CreateKeyPair(ctx, n)
 	must(t, err)
-	ended, err := s.WithReason("they were in a backup that is lost").BlockKeys(ctx, [][]byte{retiring.SPKISHA256, staged.SPKISHA256})
+	ended, err := s.WithReason("they were in a backup that is lost").BlockKeys(ctx, [][]byte{retiring.SPKISHA256,
+		staged.SPKISHA256})
 	must(t, err)
 	if want := []string{"key pair " + retiring.ID, "key pair " + staged.ID}; !slices.Equal(ended, want) {
 		t.Errorf("ended %q, want %q", ended, want)

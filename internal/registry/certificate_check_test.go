@@ -14,9 +14,11 @@ import (
 // other adds a second partner of the same dialect, and acme's DEV.
 func other(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}))
+	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "other", Name: "Other", Profile: "riskos",
+		Side: sealane.ServerSide}))
 	for _, at := range [][2]string{{"other", "PROD"}, {"acme", "DEV"}} {
-		must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1], Sealing: sealane.SealingRequired}))
+		must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: at[0], Name: at[1],
+			Sealing: sealane.SealingRequired}))
 	}
 }
 
@@ -41,7 +43,8 @@ func TestRejectedIsStillKnown(t *testing.T) {
 		refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
 	}
 	// A key of the partner's is none of ours, at the same place either.
-	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key, []*x509.Certificate{leaf})
+	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key,
+		[]*x509.Certificate{leaf})
 	refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
 	again, err := receive("acme", "PROD")
 	must(t, err)
@@ -66,10 +69,14 @@ func TestImportRefused(t *testing.T) {
 		chain      []*x509.Certificate
 	}{
 		{name: "good", pair: registry.NewPair{Profile: "riskos", Environment: "PROD"}, key: known, chain: of(known)},
-		{"a shared prime", "[shared-factor]", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, testkey.Crossed(known, second), of(testkey.Crossed(known, second))},
-		{"another key's certificate", "the certificate is not that of the key", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, of(known)},
-		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, second, nil},
-		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme", Environment: "PROD"}, second, of(second)},
+		{"a shared prime", "[shared-factor]", registry.NewPair{Profile: "riskos", Partner: "acme",
+			Environment: "PROD"}, testkey.Crossed(known, second), of(testkey.Crossed(known, second))},
+		{"another key's certificate", "the certificate is not that of the key", registry.NewPair{Profile: "riskos",
+			Partner: "acme", Environment: "PROD"}, second, of(known)},
+		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme",
+			Environment: "PROD"}, second, nil},
+		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme",
+			Environment: "PROD"}, second, of(second)},
 	} {
 		_, _, err := s.ImportKeyPair(ctx, c.pair, c.key, c.chain)
 		if c.says == "" {

@@ -78,7 +78,8 @@ func TestActivationKilled(t *testing.T) {
 					break
 				}
 			}
-			if len(seen) != 2 || seen["active active staged staged"] < 5 || seen["retiring retiring active active"] != 1 {
+			if len(seen) != 2 || seen["active active staged staged"] < 5 ||
+				seen["retiring retiring active active"] != 1 {
 				t.Errorf("states seen: %v", seen)
 			}
 			t.Logf("states seen: %v", seen)
@@ -91,7 +92,8 @@ func killAt(t *testing.T, address, token, pair string, k int) (killed bool) {
 	executable, err := os.Executable()
 	must(t, err)
 	c := exec.CommandContext(t.Context(), executable)
-	c.Env = append(os.Environ(), "SEALANE_CRASH="+pair, "SEALANE_CRASH_DB="+address, "SEALANE_CRASH_AT="+strings.Repeat("x", k), "SEALANE_TOKEN="+token)
+	c.Env = append(os.Environ(), "SEALANE_CRASH="+pair, "SEALANE_CRASH_DB="+address,
+		"SEALANE_CRASH_AT="+strings.Repeat("x", k), "SEALANE_TOKEN="+token)
 	out, err := c.CombinedOutput()
 	if killed = strings.Contains(string(out), "killed here"); err != nil && !killed {
 		t.Fatalf("%v: %s", err, out)

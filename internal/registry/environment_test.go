@@ -15,10 +15,15 @@ import (
 func TestAPIKeyRefused(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	must(t, s.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos", Side: sealane.ClientSide}))
-	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD", Sealing: sealane.SealingRequired}))
-	refused(t, "partner called is called by us", second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "called", Environment: "PROD", Sealing: sealane.SealingRequired})))
-	k, _, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingRequired})
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "called", Name: "Called", Profile: "riskos",
+		Side: sealane.ClientSide}))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "called", Name: "PROD",
+		Sealing: sealane.SealingRequired}))
+	refused(t, "partner called is called by us",
+		second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "called", Environment: "PROD",
+			Sealing: sealane.SealingRequired})))
+	k, _, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
+		Sealing: sealane.SealingRequired})
 	must(t, err)
 	must(t, s.WithReason("lost").RevokeAPIKey(ctx, k.ID))
 	before := last(t, s)
@@ -32,18 +37,22 @@ func TestAPIKeyRefused(t *testing.T) {
 func TestContactsAreBounded(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	must(t, s.ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"}, func(env *registry.Environment) error {
-		for i := range 49 {
-			env.Contacts = append(env.Contacts, registry.Contact{Role: registry.Support, Email: fmt.Sprintf("c%d@acme.example", i)})
-		}
-		return nil
-	}))
+	must(t, s.ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"},
+		func(env *registry.Environment) error {
+			for i := range 49 {
+				env.Contacts = append(env.Contacts, registry.Contact{Role: registry.Support,
+					Email: fmt.Sprintf("c%d@acme.example", i)})
+			}
+			return nil
+		}))
 	set := func(email string) error {
-		return s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, registry.Contact{Role: registry.Support, Name: "N", Email: email})
+		return s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"},
+			registry.Contact{Role: registry.Support, Name: "N", Email: email})
 	}
 	must(t, set("fiftieth@acme.example"))
 	refused(t, "51 contacts are too many", set("more@acme.example"))
-	dev := registry.Environment{Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired, Contacts: make([]registry.Contact, 51)}
+	dev := registry.Environment{Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired,
+		Contacts: make([]registry.Contact, 51)}
 	refused(t, "51 contacts are too many", s.AddEnvironment(ctx, dev))
 	must(t, set("c7@acme.example"))
 	must(t, s.View(ctx, func(tx registry.Tx) error {
@@ -58,8 +67,9 @@ func TestContactsAreBounded(t *testing.T) {
 // What is not known to be for trying out is production, whatever it is called.
 func TestProduction(t *testing.T) {
 	for names, want := range map[string]bool{
-		"LIVE PRE PREPROD PRE-PROD PROD PRD PRODUCTION EU DEV1 TESTING PRE-STAG QA INT ACC DEMO PILOT DR CERT LOCAL": true,
-		"DEV TEST STAG STAGING UAT SANDBOX": false,
+		"LIVE PRE PREPROD PRE-PROD PROD PRD PRODUCTION EU DEV1 TESTING PRE-STAG": true,
+		"QA INT ACC DEMO PILOT DR CERT LOCAL":                                    true,
+		"DEV TEST STAG STAGING UAT SANDBOX":                                      false,
 	} {
 		for name := range strings.FieldsSeq(names) {
 			for _, spelt := range []string{name, strings.ToLower(name), name[:1] + strings.ToLower(name[1:])} {

@@ -21,9 +21,11 @@ import (
 func issued(t *testing.T, pub crypto.PublicKey, change func(*x509.Certificate)) (leaf, authority *x509.Certificate) {
 	t.Helper()
 	signer, now := testkey.RSA(t, "registry authority", 2048), time.Now()
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "An authority"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(5, 0, 0),
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "An authority"},
+		NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(5, 0, 0),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true}
-	c := &x509.Certificate{SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "partner.example"}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
+	c := &x509.Certificate{SerialNumber: big.NewInt(4711), Subject: pkix.Name{CommonName: "partner.example"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
 		KeyUsage: x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature, BasicConstraintsValid: true}
 	if change != nil {
 		change(c)
@@ -67,12 +69,15 @@ func TestNotWaivable(t *testing.T) {
 		{rule: "key-type", key: curve.Public()},
 		{rule: "key-size", key: &rsa.PublicKey{N: new(big.Int).SetBit(new(big.Int).Rsh(good, 1024), 0, 1), E: 65537}},
 		{rule: "exponent", key: &rsa.PublicKey{N: good, E: 3}},
-		{rule: "signature-algorithm", key: &rsa.PublicKey{N: good, E: 65537}, change: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }},
+		{rule: "signature-algorithm", key: &rsa.PublicKey{N: good, E: 65537},
+			change: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }},
 		{rule: registry.RuleKeyBlocked, key: blocked.Public()},
-		{rule: "validity-length", key: &rsa.PublicKey{N: good, E: 65537}, change: func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(3, 0, 0) }, waivable: true},
+		{rule: "validity-length", key: &rsa.PublicKey{N: good, E: 65537},
+			change: func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(3, 0, 0) }, waivable: true},
 	} {
 		leaf, _ := issued(t, c.key, c.change)
-		row := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "riskos", Environment: "PROD"}, []*x509.Certificate{leaf})
+		row := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "riskos",
+			Environment: "PROD"}, []*x509.Certificate{leaf})
 		var found []registry.Finding
 		must(t, s.View(ctx, func(tx registry.Tx) error {
 			prof, err := registry.LoadProfile(tx, "riskos")

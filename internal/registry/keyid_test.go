@@ -17,8 +17,10 @@ func TestKeyIDIsTaken(t *testing.T) {
 	acme(t, s)
 	other(t, s)
 	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ClientSide}))
-	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV", Sealing: sealane.SealingRequired}))
-	whole := cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "DEV",
+		Sealing: sealane.SealingRequired}))
+	whole := cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys",
+		Email: "keys@example.com", Validity: 2}
 	for _, c := range []struct {
 		name, profile, partner, environment string
 		bits                                int
@@ -29,11 +31,13 @@ func TestKeyIDIsTaken(t *testing.T) {
 		{"another environment", "riskos", "acme", "DEV", 2048, false, `key ID "name" is in use in PROD`},
 		{"another partner", "riskos", "other", "PROD", 2048, false, `key ID "name" is that of ours for acme in PROD`},
 		{"all partners", "riskos", "", "PROD", 2048, false, `key ID "name" is that of ours for acme in PROD`},
-		{"a renewal of another size", "riskos", "acme", "PROD", 3072, true, `key ID "name" names a key of 2048 bits, and this one has 3072`},
+		{"a renewal of another size", "riskos", "acme", "PROD", 3072, true,
+			`key ID "name" names a key of 2048 bits, and this one has 3072`},
 		{"a renewal of that size", "riskos", "acme", "PROD", 2048, true, ""},
 		{"another dialect", "rdx", "vcas", "DEV", 2048, false, ""},
 	} {
-		n := registry.NewPair{Profile: c.profile, Partner: c.partner, Environment: c.environment, Bits: c.bits, Renewal: c.renewal, Subject: whole, KeyID: "name"}
+		n := registry.NewPair{Profile: c.profile, Partner: c.partner, Environment: c.environment, Bits: c.bits,
+			Renewal: c.renewal, Subject: whole, KeyID: "name"}
 		k, _, err := s.CreateKeyPair(ctx, n)
 		if c.says != "" {
 			if err == nil {
@@ -50,7 +54,8 @@ func TestKeyIDIsTaken(t *testing.T) {
 	x := exchange.New(s)
 	receive := func(key, partner, environment string) (registry.Certificate, error) {
 		leaf, _ := issued(t, testkey.RSA(t, "registry key ID "+key, 2048).Public(), nil)
-		c, _, err := x.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: leaf.Raw, KeyID: "name"})
+		c, _, err := x.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: leaf.Raw,
+			KeyID: "name"})
 		return c, err
 	}
 	theirs, err := receive("1", "acme", "DEV")
@@ -69,7 +74,8 @@ func TestKeyIDOfARetiredKey(t *testing.T) {
 	acme(t, s)
 	other(t, s)
 	create := func(partner string, bits int) (registry.KeyPair, error) {
-		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD", Bits: bits, Subject: subject, KeyID: "name"})
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: partner, Environment: "PROD",
+			Bits: bits, Subject: subject, KeyID: "name"})
 		return k, err
 	}
 	k, err := create("acme", 2048)

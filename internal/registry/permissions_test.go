@@ -40,7 +40,8 @@ type permission struct {
 // inside fails a change from inside.
 func inside(action registry.Action) func(context.Context, *registry.Session) error {
 	return func(ctx context.Context, s *registry.Session) error {
-		return s.Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error { return errors.New("inside") })
+		return s.Change(ctx, registry.Entry{Action: action},
+			func(registry.Tx, *registry.Entry) error { return errors.New("inside") })
 	}
 }
 
@@ -63,7 +64,8 @@ func TestPermissions(t *testing.T) {
 	for _, role := range []registry.Role{administrator, operator, approver, auditor} {
 		sessions[role], _ = person(t, s, string(role), role)
 	}
-	for _, p := range slices.Concat(permissionsOfPartners(), permissionsOfKeys(t), permissionsOfExchange(t), permissionsOfAdministration(t)) {
+	for _, p := range slices.Concat(permissionsOfPartners(), permissionsOfKeys(t), permissionsOfExchange(t),
+		permissionsOfAdministration(t)) {
 		for role, at := range sessions {
 			err := p.try(ctx, at)
 			switch {
@@ -92,13 +94,17 @@ func permissionsOfPartners() []permission {
 	const nobody = `partner "nobody": not found`
 	return []permission{
 		{"partner.add", ours, "use small letters", func(ctx context.Context, s *registry.Session) error {
-			return s.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
+			return s.AddPartner(ctx, registry.Partner{ID: "A B", Name: "X", Profile: "riskos",
+				Side: sealane.ServerSide})
 		}},
-		{"partner.export", ours, `key pair "k-none": not found`, exchanging(func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: "k-none", Partner: "acme"}}))
-		})},
+		{"partner.export", ours, `key pair "k-none": not found`,
+			exchanging(func(ctx context.Context, x exchange.Exchange) error {
+				return only(x.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: "k-none",
+					Partner: "acme"}}))
+			})},
 		{"environment.add", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD", Sealing: sealane.SealingRequired})
+			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD",
+				Sealing: sealane.SealingRequired})
 		}},
 		{"environment.change", ours, nobody, func(ctx context.Context, s *registry.Session) error {
 			return s.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, nil)
@@ -110,9 +116,11 @@ func permissionsOfPartners() []permission {
 			return s.RemoveContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, "a@b.example")
 		}},
 		{"apikey.issue", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "nobody", Environment: "PROD", Sealing: sealane.SealingRequired}))
+			return second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "nobody", Environment: "PROD",
+				Sealing: sealane.SealingRequired}))
 		}},
-		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context, s *registry.Session) error {
+		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context,
+			s *registry.Session) error {
 			return s.WithReason("lost").RevokeAPIKey(ctx, "a-none")
 		}},
 	}
@@ -127,15 +135,18 @@ func permissionsOfKeys(t *testing.T) []permission {
 	const nowhere = `environment "NONE" is none of profile riskos`
 	return []permission{
 		{"key.create", ours, nowhere, func(ctx context.Context, s *registry.Session) error {
-			_, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE", Subject: subject})
+			_, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE",
+				Subject: subject})
 			return err
 		}},
 		{"key.import", ours, nowhere, func(ctx context.Context, s *registry.Session) error {
-			_, _, err := s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key, []*x509.Certificate{leaf})
+			_, _, err := s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "NONE"}, key,
+				[]*x509.Certificate{leaf})
 			return err
 		}},
 		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return only(s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: "k-none", Format: "pkcs8", Passphrase: []byte("a long passphrase")}))
+			return only(s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: "k-none",
+				Format: "pkcs8", Passphrase: []byte("a long passphrase")}))
 		}},
 		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
 			return s.MovePair(ctx, "k-none", registry.Active, false)
@@ -146,9 +157,10 @@ func permissionsOfKeys(t *testing.T) []permission {
 		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
 			return s.WithReason("old").MovePair(ctx, "k-none", registry.Destroyed, false)
 		}},
-		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.WithReason("seen").MovePair(ctx, "k-none", registry.Compromised, false)
-		}},
+		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`,
+			func(ctx context.Context, s *registry.Session) error {
+				return s.WithReason("seen").MovePair(ctx, "k-none", registry.Compromised, false)
+			}},
 		{"key.block", []registry.Role{operator, approver}, "", func(ctx context.Context, s *registry.Session) error {
 			return only(s.WithReason("another product's").BlockKeys(ctx, [][]byte{sum}))
 		}},
@@ -159,7 +171,8 @@ func permissionsOfExchange(t *testing.T) []permission {
 	ours, both := []registry.Role{operator}, []registry.Role{operator, approver}
 	leaf, _ := issued(t, testkey.RSA(t, "registry permissions 2", 2048).Public(), nil)
 	const noPair, noCertificate = `key pair "k-none": not found`, `certificate "c-none": not found`
-	step := func(action registry.Action, may []registry.Role, says string, step func(context.Context, exchange.Exchange) error) permission {
+	step := func(action registry.Action, may []registry.Role, says string, step func(context.Context,
+		exchange.Exchange) error) permission {
 		return permission{action, may, says, exchanging(step)}
 	}
 	return []permission{
@@ -169,15 +182,18 @@ func permissionsOfExchange(t *testing.T) []permission {
 		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return x.SetKeyID(ctx, exchange.KeyIDChange{ID: "c-none", KeyID: "name"})
 		}),
-		step("exchange.receive", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
+		step("exchange.receive", ours, `partner "nobody": not found`, func(ctx context.Context,
+			x exchange.Exchange) error {
 			_, _, err := x.Receive(ctx, exchange.Incoming{Partner: "nobody", Environment: "PROD", Data: leaf.Raw})
 			return err
 		}),
 		{"exchange.alarm", ours, "", func(ctx context.Context, s *registry.Session) error {
-			return only(s.RecordLeak(ctx, registry.LeakedKey{Partner: "acme", Environment: "PROD", Leak: keyfile.Leak{}}))
+			return only(s.RecordLeak(ctx, registry.LeakedKey{Partner: "acme", Environment: "PROD",
+				Leak: keyfile.Leak{}}))
 		}},
 		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.MatchChecksum(ctx, exchange.Comparison{Certificate: "c-none", Checksum: strings.Repeat("00", 32)}))
+			return only(x.MatchChecksum(ctx, exchange.Comparison{Certificate: "c-none", Checksum: strings.Repeat("00",
+				32)}))
 		}),
 		{"exchange.mismatch", ours, "inside", inside("exchange.mismatch")},
 		step("exchange.challenge", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
@@ -186,18 +202,38 @@ func permissionsOfExchange(t *testing.T) []permission {
 		step("exchange.prove", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return x.Prove(ctx, exchange.Proof{Certificate: "c-none", Answer: "answer"})
 		}),
-		step("exchange.answer", ours, `partner "nobody": not found`, func(ctx context.Context, x exchange.Exchange) error {
+		step("exchange.answer", ours, `partner "nobody": not found`, func(ctx context.Context,
+			x exchange.Exchange) error {
 			return only(x.Answer(ctx, []byte("a.b.c.d.e"), "nobody"))
 		}),
-		step("exchange.approve", []registry.Role{approver}, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+		step("exchange.approve", []registry.Role{approver}, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
 			return x.Approve(ctx, "c-none", exchange.Approval{Change: "CHG-1", CallBack: "Eva"})
 		}),
-		step("exchange.reject", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "c-none") }),
-		step("exchange.compromised", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Compromised(ctx, "c-none") }),
-		step("exchange.retire", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Retire(ctx, "c-none", true) }),
-		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error { return x.Reject(ctx, "k-none") }),
-		step("exchange.stage", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Stage(ctx, "c-none") }),
-		step("exchange.activate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error { return x.Activate(ctx, "c-none") }),
+		step("exchange.reject", both, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Reject(ctx, "c-none")
+		}),
+		step("exchange.compromised", both, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Compromised(ctx, "c-none")
+		}),
+		step("exchange.retire", ours, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Retire(ctx, "c-none", true)
+		}),
+		step("exchange.reject", both, noPair, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Reject(ctx, "k-none")
+		}),
+		step("exchange.stage", ours, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Stage(ctx, "c-none")
+		}),
+		step("exchange.activate", ours, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Activate(ctx, "c-none")
+		}),
 		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
 			return x.MarkInstalled(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"})
 		}),
@@ -228,7 +264,8 @@ func permissionsOfAdministration(t *testing.T) []permission {
 			must(t, err)
 			return only(s.WithReason("yearly").RotateRoot(ctx, next, nil))
 		}},
-		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context, s *registry.Session) error {
+		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context,
+			s *registry.Session) error {
 			return only(s.AddProfile(ctx, source))
 		}},
 		{"backup", alone, "inside", inside("backup")},
@@ -237,7 +274,8 @@ func permissionsOfAdministration(t *testing.T) []permission {
 
 // The first root key is brought by an administrator or operator.
 func TestWhoBringsTheRootKey(t *testing.T) {
-	for role, may := range map[registry.Role]bool{administrator: true, operator: true, approver: false, auditor: false} {
+	for role, may := range map[registry.Role]bool{administrator: true, operator: true, approver: false,
+		auditor: false} {
 		anna, _ := sessionAt(t, filepath.Join(t.TempDir(), "registry.db"), "")
 		s, _ := person(t, anna, "somebody", role)
 		key, err := rootkey.Generate()

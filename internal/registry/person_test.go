@@ -23,7 +23,8 @@ func person(t *testing.T, s *registry.Session, id string, roles ...registry.Role
 func TestOneTokenForOneAddress(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	add := func(id, email string) error {
-		return third(s.AddPerson(ctx, registry.Person{ID: id, Email: email, Roles: []registry.Role{registry.Approver}}))
+		return third(s.AddPerson(ctx, registry.Person{ID: id, Email: email,
+			Roles: []registry.Role{registry.Approver}}))
 	}
 	must(t, add("ben", "ben@bank.example"))
 	must(t, add("bea", "bea@bank.example"))
@@ -40,7 +41,8 @@ func TestOneTokenForOneAddress(t *testing.T) {
 func TestAdministratorKeepsTheRole(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	berta, _ := person(t, s, "berta", registry.Administrator)
-	refused(t, "nobody takes the role of administrator from themselves", s.SetRoles(ctx, "anna", []registry.Role{registry.Operator}))
+	refused(t, "nobody takes the role of administrator from themselves", s.SetRoles(ctx, "anna",
+		[]registry.Role{registry.Operator}))
 	refused(t, "has no role", s.SetRoles(ctx, "berta", nil))
 	refused(t, `role "boss" is not known`, s.SetRoles(ctx, "berta", []registry.Role{"boss"}))
 	if got := rolesOf(t, s, "anna"); len(got) != 3 {
@@ -88,7 +90,8 @@ func TestRenewedToken(t *testing.T) {
 func TestChangedSinceLogin(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	add := func(session *registry.Session, id string) error {
-		return session.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos", Side: sealane.ServerSide})
+		return session.AddPartner(ctx, registry.Partner{ID: id, Name: "X", Profile: "riskos",
+			Side: sealane.ServerSide})
 	}
 	for _, c := range []struct {
 		name   string

@@ -34,11 +34,13 @@ func last(t *testing.T, s *registry.Session) (r audit.Record) {
 func TestRecordOfACertificate(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
+		Subject: subject})
 	must(t, err)
 	leaf, authority := issued(t, testkey.RSA(t, "registry record", 2048).Public(), nil)
 	x := exchange.New(s)
-	c, _, err := x.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: append(cert.EncodePEM(leaf), cert.EncodePEM(authority)...)})
+	c, _, err := x.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+		Data: append(cert.EncodePEM(leaf), cert.EncodePEM(authority)...)})
 	must(t, err)
 	_, err = x.Challenge(ctx, c.ID, false)
 	must(t, err)
@@ -46,7 +48,8 @@ func TestRecordOfACertificate(t *testing.T) {
 		c, err = tx.Certificate(c.ID)
 		return err
 	}))
-	_, err = x.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: cert.Fingerprints(nil, leaf).Rows[0].SHA256.Hex})
+	_, err = x.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: cert.Fingerprints(nil,
+		leaf).Rows[0].SHA256.Hex})
 	must(t, err)
 	if len(c.Chain) != 1 {
 		t.Fatalf("%d issuers were kept", len(c.Chain))
@@ -55,13 +58,15 @@ func TestRecordOfACertificate(t *testing.T) {
 	must(t, s.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &log) }))
 	encoded := base64.StdEncoding.EncodeToString
 	for name, data := range map[string][]byte{
-		"certificate": c.DER, "public key": c.SPKI, "issuer": c.Chain[0], "file": c.Provenance.File, "challenge": c.Provenance.Challenge, "key pair's public key": k.SPKI,
+		"certificate": c.DER, "public key": c.SPKI, "issuer": c.Chain[0], "file": c.Provenance.File,
+		"challenge": c.Provenance.Challenge, "key pair's public key": k.SPKI,
 	} {
 		if len(data) == 0 || strings.Contains(log.String(), encoded(data)) {
 			t.Errorf("%s of %d bytes: it is in the record, or was not kept", name, len(data))
 		}
 	}
-	for name, data := range map[string][]byte{"certificate": c.SHA256, "public key": c.SPKISHA256, "key pair": k.SPKISHA256} {
+	for name, data := range map[string][]byte{"certificate": c.SHA256, "public key": c.SPKISHA256,
+		"key pair": k.SPKISHA256} {
 		if !strings.Contains(log.String(), encoded(data)) {
 			t.Errorf("the checksum of the %s is not in the record", name)
 		}
@@ -77,14 +82,16 @@ func TestSameDialectAgain(t *testing.T) {
 	for i, step := range []struct {
 		source []byte
 		action string
-	}{{source, "profile.add"}, {source, ""}, {append(source[:len(source):len(source)], "# a remark\n"...), "profile.change"}, {source, "profile.change"}} {
+	}{{source, "profile.add"}, {source, ""}, {append(source[:len(source):len(source)], "# a remark\n"...),
+		"profile.change"}, {source, "profile.change"}} {
 		before := last(t, s)
 		name, err := s.WithReason("as agreed").AddProfile(ctx, step.source)
 		if err != nil || name != "ours" {
 			t.Fatal(name, err)
 		}
 		after := last(t, s)
-		if recorded := after.Seq != before.Seq; recorded != (step.action != "") || recorded && after.Action != step.action {
+		if recorded := after.Seq != before.Seq; recorded != (step.action != "") || recorded &&
+			after.Action != step.action {
 			t.Errorf("step %d: record %d after %d: %s", i, after.Seq, before.Seq, after.Action)
 		}
 	}

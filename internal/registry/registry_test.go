@@ -51,7 +51,8 @@ func sessionAt(t *testing.T, address, token string) (*registry.Session, string) 
 	t.Cleanup(func() { db.Close() })
 	r := &registry.Registry{Store: db}
 	if token == "" {
-		if token, err = r.Found(t.Context(), registry.Person{ID: "anna", Roles: []registry.Role{registry.Operator, registry.Approver}}); err != nil {
+		if token, err = r.Found(t.Context(), registry.Person{ID: "anna", Roles: []registry.Role{registry.Operator,
+			registry.Approver}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,8 +79,10 @@ func refused(t *testing.T, says string, err error) {
 
 func acme(t *testing.T, s *registry.Session) {
 	t.Helper()
-	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}))
-	must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired}))
+	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos",
+		Side: sealane.ServerSide}))
+	must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD",
+		Sealing: sealane.SealingRequired}))
 }
 
 var subject = cert.Template{CommonName: "keys.example", Validity: 2}
@@ -87,21 +90,30 @@ var subject = cert.Template{CommonName: "keys.example", Validity: 2}
 func TestWhatIsAgreedMustBeSaid(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	refused(t, "small letters", s.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos", Side: sealane.ServerSide}))
-	refused(t, "there already", s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos", Side: sealane.ServerSide}))
+	refused(t, "small letters", s.AddPartner(ctx, registry.Partner{ID: "Acme Inc", Name: "A", Profile: "riskos",
+		Side: sealane.ServerSide}))
+	refused(t, "there already", s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "A", Profile: "riskos",
+		Side: sealane.ServerSide}))
 	refused(t, "which side", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "riskos"}))
-	refused(t, "no-such", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such", Side: sealane.ServerSide}))
+	refused(t, "no-such", s.AddPartner(ctx, registry.Partner{ID: "b", Name: "B", Profile: "no-such",
+		Side: sealane.ServerSide}))
 	refused(t, "required or optional", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "DEV"}))
-	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG", Sealing: sealane.SealingRequired}))
-	refused(t, "required or optional", second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD"})))
-	refused(t, "mail address", s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, registry.Contact{Role: registry.Primary, Email: "nobody"}))
-	refused(t, "role", s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, registry.Contact{Role: "boss", Email: "a@b.example"}))
+	refused(t, "DEV or SANDBOX or PROD", s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "STAG",
+		Sealing: sealane.SealingRequired}))
+	refused(t, "required or optional",
+		second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD"})))
+	refused(t, "mail address", s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"},
+		registry.Contact{Role: registry.Primary, Email: "nobody"}))
+	refused(t, "role", s.SetContact(ctx, lanes.Name{Partner: "acme", Environment: "PROD"},
+		registry.Contact{Role: "boss", Email: "a@b.example"}))
 
 	// An unsigned dialect says how its caller is known.
 	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}))
-	refused(t, "how the sender is known", s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired}))
+	refused(t, "how the sender is known", s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG",
+		Sealing: sealane.SealingRequired}))
 	// An account is one caller's.
-	account := registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired, SenderAuth: sealane.SenderMutualTLS, Account: "CN=vcas"}
+	account := registry.Environment{Partner: "vcas", Name: "STAG", Sealing: sealane.SealingRequired,
+		SenderAuth: sealane.SenderMutualTLS, Account: "CN=vcas"}
 	must(t, s.AddEnvironment(ctx, account))
 	account.Name = "PROD"
 	refused(t, "that of partner vcas in STAG already", s.AddEnvironment(ctx, account))
@@ -119,8 +131,10 @@ func TestPeople(t *testing.T) {
 	must(t, err)
 	olga, err := s.Registry.Login(ctx, token)
 	must(t, err)
-	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}))
-	refused(t, "needs the role administrator", third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}})))
+	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos",
+		Side: sealane.ServerSide}))
+	refused(t, "needs the role administrator",
+		third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}})))
 	refused(t, "last administrator", s.WithReason("has left").RevokePerson(ctx, "anna"))
 	must(t, s.WithReason("has left").RevokePerson(ctx, "olga"))
 	if _, err := s.Registry.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
@@ -136,7 +150,9 @@ func TestPeople(t *testing.T) {
 	ole, err := s.Registry.Login(ctx, token)
 	must(t, err)
 	must(t, s.WithReason("has left").RevokePerson(ctx, "ole"))
-	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos", Side: sealane.ServerSide})) // his session is no use any more
+	// his session is no use any more
+	refused(t, "not known or was revoked", ole.AddPartner(ctx, registry.Partner{ID: "y", Name: "Y", Profile: "riskos",
+		Side: sealane.ServerSide}))
 	refused(t, "nobody may", s.Change(ctx, registry.Entry{Action: "no.such"}, nil))
 }
 
@@ -181,25 +197,30 @@ func TestKeyPairs(t *testing.T) {
 	}
 	refused(t, "can't become destroyed", s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
 
-	exported, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	exported, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	key, _, err := keyfile.ParsePrivate(exported, []byte("a long passphrase"))
 	must(t, err)
-	p12, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12", Passphrase: []byte("a long passphrase")})
+	p12, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12",
+		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}
-	_, err = s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("short")})
+	_, err = s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("short")})
 	refused(t, "12 characters", err)
-	_, err = s.ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	_, err = s.ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
 	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Retired, false))
 	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
-	_, err = s.WithReason("back?").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	_, err = s.WithReason("back?").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.
 	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV"}, key, info.Certificates)
@@ -210,11 +231,13 @@ func TestKeyPairs(t *testing.T) {
 func TestRecordHoldsNoSecret(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	_, api, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingRequired})
+	_, api, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
+		Sealing: sealane.SealingRequired})
 	must(t, err)
 	person, err := s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}})
 	must(t, err)
-	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
+		Subject: subject})
 	must(t, err)
 	var text bytes.Buffer
 	must(t, s.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &text) }))
@@ -227,7 +250,8 @@ func TestRecordHoldsNoSecret(t *testing.T) {
 	sealedText, err := json.Marshal(sealed)
 	must(t, err)
 	for name, secret := range map[string]string{"API key": api, "token": person, "sealed key": string(sealedText)} {
-		if len(secret) < 20 || strings.Contains(text.String(), secret) || strings.Contains(text.String(), strings.Trim(secret, `"`)) {
+		if len(secret) < 20 || strings.Contains(text.String(), secret) || strings.Contains(text.String(),
+			strings.Trim(secret, `"`)) {
 			t.Errorf("the record holds the %s", name)
 		}
 	}
@@ -242,17 +266,19 @@ func TestRecordHoldsNoSecret(t *testing.T) {
 func TestNoRecordNoChange(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	boom := errors.New("boom")
-	err := s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x"}, func(tx registry.Tx, entry *registry.Entry) error {
-		must(t, tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}))
-		return boom
-	})
+	err := s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x"},
+		func(tx registry.Tx, entry *registry.Entry) error {
+			must(t, tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide}))
+			return boom
+		})
 	if !errors.Is(err, boom) {
 		t.Fatal(err)
 	}
 	// A record that the log refuses takes the change with it.
-	err = s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x", Reason: "with a \x00"}, func(tx registry.Tx, entry *registry.Entry) error {
-		return tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
-	})
+	err = s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x", Reason: "with a \x00"},
+		func(tx registry.Tx, entry *registry.Entry) error {
+			return tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
+		})
 	if err == nil {
 		t.Error("a record with a control character was taken")
 	}
@@ -271,9 +297,11 @@ func TestNoRecordNoChange(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	required, key, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingRequired})
+	required, key, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
+		Sealing: sealane.SealingRequired})
 	must(t, err)
-	_, loose, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD", Sealing: sealane.SealingOptional})
+	_, loose, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
+		Sealing: sealane.SealingOptional})
 	must(t, err)
 	before, err := s.Registry.Snapshot(ctx)
 	must(t, err)
@@ -317,15 +345,18 @@ func TestSnapshot(t *testing.T) {
 func TestInventory(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
-	k, c, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject})
+	k, c, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
+		Subject: subject})
 	must(t, err)
 	var rows []registry.InventoryRow
 	for row, err := range s.Registry.Inventory(ctx) {
 		must(t, err)
 		rows = append(rows, row)
 	}
-	if len(rows) != 1 || rows[0].ID != c.ID || rows[0].Kind != "key pair "+k.ID || rows[0].Custodian != "anna" || rows[0].Strength != "RSA 2048" ||
-		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged || rows[0].NotAfter.IsZero() {
+	if len(rows) != 1 || rows[0].ID != c.ID || rows[0].Kind != "key pair "+k.ID || rows[0].Custodian != "anna" ||
+		rows[0].Strength != "RSA 2048" ||
+		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged ||
+		rows[0].NotAfter.IsZero() {
 		t.Errorf("%+v", rows)
 	}
 	if len(rows[0].Cells()) != len(registry.InventoryColumns) {

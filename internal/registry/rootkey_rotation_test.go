@@ -24,7 +24,8 @@ func newRoot(t *testing.T) *rootkey.Key {
 func pairs(t *testing.T, s *registry.Session, environments ...string) (all []registry.KeyPair) {
 	t.Helper()
 	for _, environment := range environments {
-		k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject})
+		k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: environment,
+			Subject: subject})
 		must(t, err)
 		all = append(all, k)
 	}
@@ -78,7 +79,8 @@ func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 		t.Errorf("a lane from before: %v", err)
 	}
 	must(t, s.Registry.UseRoot(t.Context(), next))
-	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
 		t.Errorf("recorded: %s", got)
@@ -113,7 +115,8 @@ func TestRotationCountsWhatIsCommitted(t *testing.T) {
 	for at, want := range []struct {
 		count int
 		says  string
-	}{{0, "the commit failed"}, {0, "0 private keys are under the new root key by now"}, {2, "2 private keys are under the new root key by now"}} {
+	}{{0, "the commit failed"}, {0, "0 private keys are under the new root key by now"}, {2,
+		"2 private keys are under the new root key by now"}} {
 		s.Registry.Store = &cutOff{whole, at + 1}
 		n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil)
 		if n != want.count || !errors.Is(err, errCutOff) || !strings.HasPrefix(err.Error(), want.says) {
@@ -135,7 +138,8 @@ func TestRotationNeedsTheRole(t *testing.T) {
 	ben, err := s.Registry.Login(t.Context(), token)
 	must(t, err)
 	_, err = ben.WithReason("yearly").RotateRoot(t.Context(), newRoot(t), nil)
-	if !errors.Is(err, registry.ErrForbidden) || strings.Contains(err.Error(), "run it again") || strings.Contains(err.Error(), "private key") {
+	if !errors.Is(err, registry.ErrForbidden) || strings.Contains(err.Error(), "run it again") ||
+		strings.Contains(err.Error(), "private key") {
 		t.Error(err)
 	}
 	if n := len(steps(t, s)); n != 0 {
@@ -156,7 +160,8 @@ func TestAnotherRootKey(t *testing.T) {
 		t.Error(has, err)
 	}
 	err := s.SetRoot(t.Context(), newRoot(t), nil)
-	if !errors.Is(err, rootkey.ErrOtherKey) || !strings.Contains(err.Error(), right.ID()) || !strings.Contains(err.Error(), "--root-key") {
+	if !errors.Is(err, rootkey.ErrOtherKey) || !strings.Contains(err.Error(), right.ID()) ||
+		!strings.Contains(err.Error(), "--root-key") {
 		t.Error(err)
 	}
 }
@@ -181,7 +186,8 @@ func TestRotationTakesLatecomersAlong(t *testing.T) {
 		t.Errorf("recorded: %s", got)
 	}
 	must(t, s.Registry.UseRoot(t.Context(), next))
-	_, err := s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	_, err := s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 }
 
@@ -213,7 +219,11 @@ func TestOneRotationAtATime(t *testing.T) {
 		says string
 		err  func() error
 	}{
-		{"a rotation to another root key is under way", func() error { _, err := s.WithReason("yearly").RotateRoot(ctx, another, nil); return err }},
+		{"a rotation to another root key is under way", func() error {
+			_, err := s.WithReason("yearly").RotateRoot(ctx,
+				another, nil)
+			return err
+		}},
 		{"the root key is being rotated: give the old one", func() error { return s.Registry.UseRoot(ctx, next) }},
 		{"the root key is being rotated: give the old one", func() error { return s.SetRoot(ctx, next, nil) }},
 		{"another root key", func() error { return s.Registry.UseRoot(ctx, another) }},

@@ -20,7 +20,8 @@ func TestRootKey(t *testing.T) {
 	acme(t, s)
 	var ids []string
 	for _, environment := range []string{"DEV", "SANDBOX", "PROD"} {
-		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: environment, Subject: subject})
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: environment,
+			Subject: subject})
 		must(t, err)
 		ids = append(ids, k.ID)
 	}
@@ -44,7 +45,8 @@ func TestRootKey(t *testing.T) {
 		return nil
 	}))
 	for _, id := range ids[1:] {
-		_, err := s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: id, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+		_, err := s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: id, Format: "pkcs8",
+			Passphrase: []byte("a long passphrase")})
 		if !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -76,7 +78,8 @@ func TestRootKeyRotationKilled(t *testing.T) {
 	must(t, err)
 	must(t, s.SetRoot(t.Context(), old, nil))
 	acme(t, s)
-	k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
+	k, _, err := s.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD",
+		Subject: subject})
 	must(t, err)
 	must(t, db.Close())
 
@@ -88,7 +91,8 @@ func TestRootKeyRotationKilled(t *testing.T) {
 			t.Fatal("the rotation never ends")
 		}
 		c := exec.CommandContext(t.Context(), executable, "-test.run", "^TestRootKeyRotationKilled$")
-		c.Env = append(os.Environ(), "SEALANE_ROTATE="+path, "SEALANE_ROTATE_AT="+strings.Repeat("x", at), "SEALANE_TOKEN="+token)
+		c.Env = append(os.Environ(), "SEALANE_ROTATE="+path, "SEALANE_ROTATE_AT="+strings.Repeat("x", at),
+			"SEALANE_TOKEN="+token)
 		out, err := c.CombinedOutput()
 		if err == nil {
 			break
@@ -108,7 +112,8 @@ func TestRootKeyRotationKilled(t *testing.T) {
 		t.Errorf("the old root key: %v", err)
 	}
 	must(t, s.SetRoot(t.Context(), next, nil))
-	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	t.Logf("killed %d times", killed)
 }
@@ -190,7 +195,8 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	must(t, s.Registry.UseRoot(ctx, again))
-	_, err = s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase")})
+	_, err = s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if _, pending, err = s.Registry.RootParameters(ctx); err != nil || len(pending) != 0 {
 		t.Errorf("something is still pending: %v", err)
@@ -213,7 +219,8 @@ func TestStaleRootKey(t *testing.T) {
 	if _, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
+	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD",
+		Subject: subject})
 	if !errors.Is(err, rootkey.ErrOtherKey) {
 		t.Errorf("sealed under the old root key: %v", err)
 	}

@@ -15,14 +15,17 @@ func TestActivationFollowsItsOwn(t *testing.T) {
 	acme(t, s)
 	other(t, s)
 	active := func(profileName, partner, environment string, renewal bool) string {
-		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: profileName, Partner: partner, Environment: environment, Bits: 2048, Renewal: renewal,
-			Subject: cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys", Email: "keys@example.com", Validity: 2}})
+		k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: profileName, Partner: partner,
+			Environment: environment, Bits: 2048, Renewal: renewal,
+			Subject: cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Keys",
+				Email: "keys@example.com", Validity: 2}})
 		must(t, err)
 		must(t, s.MovePair(ctx, k.ID, registry.Active, false))
 		return k.ID
 	}
 	first := []string{
-		active("riskos", "acme", "PROD", false), active("riskos", "acme", "DEV", false), active("riskos", "other", "PROD", false),
+		active("riskos", "acme", "PROD", false), active("riskos", "acme", "DEV", false), active("riskos", "other",
+			"PROD", false),
 		active("riskos", "", "PROD", false), active("riskos", "", "DEV", false), active("rdx", "", "PROD", false),
 	}
 	const inUse, followed = "active active ", "retiring retiring "
@@ -34,7 +37,8 @@ func TestActivationFollowsItsOwn(t *testing.T) {
 		t.Errorf("after one for all partners: %s", got)
 	}
 	own := active("riskos", "acme", "PROD", true)
-	if got := statesOf(t, s, append(first, shared, own)...) + " "; got != followed+inUse+inUse+inUse+inUse+inUse+inUse+inUse {
+	if got := statesOf(t, s, append(first, shared, own)...) +
+		" "; got != followed+inUse+inUse+inUse+inUse+inUse+inUse+inUse {
 		t.Errorf("after one for acme: %s", got)
 	}
 }
@@ -48,7 +52,8 @@ func TestRetiredPairStaysRetired(t *testing.T) {
 	must(t, err)
 	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
 	must(t, s.WithReason("the contract ends").MovePair(ctx, k.ID, registry.Retired, true))
-	refused(t, "is retired, and can't become active; it can become destroyed", s.MovePair(ctx, k.ID, registry.Active, false))
+	refused(t, "is retired, and can't become active; it can become destroyed", s.MovePair(ctx, k.ID, registry.Active,
+		false))
 	if got := statesOf(t, s, k.ID); got != "retired retired" {
 		t.Errorf("states %s", got)
 	}

@@ -83,14 +83,16 @@ func TestNotLoaded(t *testing.T) {
 		{"file:" + write(t, []byte(strings.Repeat("\n", 5000))), "larger than 4096 bytes"},
 	} {
 		k, err := rootkey.Load(t.Context(), c.spec)
-		if err == nil || k != nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), std[:20]) || strings.Contains(err.Error(), "make one") {
+		if err == nil || k != nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(),
+			std[:20]) || strings.Contains(err.Error(), "make one") {
 			t.Errorf("%s: %v", c.spec, err)
 		}
 	}
 	if _, err := rootkey.Load(t.Context(), "passphrase:"); !errors.Is(err, rootkey.ErrPassphraseNeeded) {
 		t.Error(err)
 	}
-	if _, err := rootkey.Load(t.Context(), "file:"+filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := rootkey.Load(t.Context(), "file:"+filepath.Join(t.TempDir(), "none")); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Error(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -135,7 +137,8 @@ func TestCreate(t *testing.T) {
 // file in the error.
 func FuzzLoad(f *testing.F) {
 	b := secret()
-	for _, seed := range [][]byte{b, []byte(hex.EncodeToString(b)), []byte(base64.StdEncoding.EncodeToString(b) + "\n"), []byte(base64.RawURLEncoding.EncodeToString(b)), nil, make([]byte, 32)} {
+	for _, seed := range [][]byte{b, []byte(hex.EncodeToString(b)), []byte(base64.StdEncoding.EncodeToString(b) +
+		"\n"), []byte(base64.RawURLEncoding.EncodeToString(b)), nil, make([]byte, 32)} {
 		f.Add(seed)
 	}
 	path := write(f, nil)

@@ -22,7 +22,8 @@ func TestPermissions(t *testing.T) {
 			continue // nor may its owner
 		}
 		k, err := rootkey.Load(t.Context(), "file:"+path)
-		if private := mode&0o077 == 0; private != (err == nil) || private != (k != nil) || !private && !strings.Contains(err.Error(), "chmod 600") {
+		if private := mode&0o077 == 0; private != (err == nil) || private != (k != nil) || !private &&
+			!strings.Contains(err.Error(), "chmod 600") {
 			t.Errorf("%v: %v", mode, err)
 		}
 	}
@@ -30,7 +31,8 @@ func TestPermissions(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := rootkey.Load(t.Context(), "file:"+pipe); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := rootkey.Load(t.Context(), "file:"+pipe); err == nil || !strings.Contains(err.Error(),
+		"not a regular file") {
 		t.Error(err)
 	}
 }

@@ -36,7 +36,8 @@ func seal(t testing.TB, by interface {
 }
 
 var (
-	place   = rootkey.Context{Partner: "acme", Environment: "STAG", KeyID: "ACME.stag.key-1", Version: 3, Purpose: "private key"}
+	place = rootkey.Context{Partner: "acme", Environment: "STAG", KeyID: "ACME.stag.key-1", Version: 3,
+		Purpose: "private key"}
 	private = bytes.Repeat([]byte("a private key, PKCS #8 "), 50)
 )
 
@@ -46,7 +47,8 @@ func TestSealAndOpen(t *testing.T) {
 		for _, c := range []rootkey.Context{place, {Purpose: "p"}} {
 			sealed := seal(t, k, plaintext, c)
 			got, err := k.Open(sealed, c)
-			if err != nil || !bytes.Equal(got, plaintext) || len(sealed) != 37+len(plaintext) || len(plaintext) > 1 && bytes.Contains(sealed, plaintext[:8]) {
+			if err != nil || !bytes.Equal(got, plaintext) || len(sealed) != 37+len(plaintext) || len(plaintext) > 1 &&
+				bytes.Contains(sealed, plaintext[:8]) {
 				t.Errorf("%d bytes: %q, %v", len(plaintext), got, err)
 			}
 			if id, err := rootkey.SealedUnder(sealed); err != nil || id != k.ID() || len(id) != 16 {
@@ -61,7 +63,8 @@ func refused(t *testing.T, name string, plaintext []byte, err error, want ...err
 	t.Helper()
 	for _, w := range want {
 		if errors.Is(err, w) {
-			if plaintext != nil || !strings.Contains(err.Error(), `partner "acme", environment "STAG", key ID "ACME.stag.key-1", sealing 3`) {
+			if plaintext != nil || !strings.Contains(err.Error(),
+				`partner "acme", environment "STAG", key ID "ACME.stag.key-1", sealing 3`) {
 				t.Errorf("%s: %d bytes, %v", name, len(plaintext), err)
 			}
 			return
@@ -120,13 +123,16 @@ func TestOtherPlaces(t *testing.T) {
 			default:
 				v.SetString(v.String() + suffix)
 			}
-			if got, err := k.Open(sealed, other); got != nil || !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), other.String()) {
+			if got, err := k.Open(sealed, other); got != nil || !errors.Is(err, rootkey.ErrDamaged) ||
+				!strings.Contains(err.Error(), other.String()) {
 				t.Errorf("%s: %v", fields.Field(f).Name, err)
 			}
 		}
 	}
 	ab := seal(t, k, private, rootkey.Context{Partner: "ab", Environment: "c", Purpose: "p"})
-	for _, c := range []rootkey.Context{{Partner: "a", Environment: "bc", Purpose: "p"}, {Partner: "abc", Purpose: "p"}, {KeyID: "abc", Purpose: "p"}, {Partner: "c", Environment: "ab", Purpose: "p"}} {
+	for _, c := range []rootkey.Context{{Partner: "a", Environment: "bc", Purpose: "p"},
+		{Partner: "abc", Purpose: "p"}, {KeyID: "abc", Purpose: "p"}, {Partner: "c", Environment: "ab",
+			Purpose: "p"}} {
 		if _, err := k.Open(ab, c); !errors.Is(err, rootkey.ErrDamaged) {
 			t.Errorf("%v opens", c)
 		}
@@ -169,7 +175,8 @@ func TestCheckValue(t *testing.T) {
 	if err := one.Matches(check); err != nil {
 		t.Error(err)
 	}
-	if err := two.Matches(check); !errors.Is(err, rootkey.ErrOtherKey) || !strings.Contains(err.Error(), "root key "+two.ID()) || !strings.Contains(err.Error(), "sealed under "+one.ID()) {
+	if err := two.Matches(check); !errors.Is(err, rootkey.ErrOtherKey) || !strings.Contains(err.Error(),
+		"root key "+two.ID()) || !strings.Contains(err.Error(), "sealed under "+one.ID()) {
 		t.Error(err)
 	}
 	for i := range check {
@@ -265,12 +272,14 @@ func TestRing(t *testing.T) {
 	}
 	got, err := ring.Open(seal(t, other, private, place), place)
 	refused(t, "unknown", got, err, rootkey.ErrOtherKey)
-	for _, says := range []string{"it names root key " + other.ID(), next.ID() + ", " + old.ID(), "give that one too"} {
+	for _, says := range []string{"it names root key " + other.ID(), next.ID() + ", " + old.ID(),
+		"give that one too"} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%v; not %q", err, says)
 		}
 	}
-	if _, err := rootkey.NewRing(next, old, next); err == nil || !strings.Contains(err.Error(), next.ID()+" is given twice") {
+	if _, err := rootkey.NewRing(next, old, next); err == nil || !strings.Contains(err.Error(),
+		next.ID()+" is given twice") {
 		t.Error(err)
 	}
 }
@@ -278,7 +287,8 @@ func TestRing(t *testing.T) {
 // TestFIPS runs the room again under GODEBUG=fips140=only, where whatever is not
 // approved fails.
 func TestFIPS(t *testing.T) {
-	c := exec.Command(os.Args[0], "-test.run=^(TestSealAndOpen|TestEveryByte|TestRing|TestCheckValue|TestFiles|TestNewPassphrase)$", "-test.v")
+	c := exec.Command(os.Args[0],
+		"-test.run=^(TestSealAndOpen|TestEveryByte|TestRing|TestCheckValue|TestFiles|TestNewPassphrase)$", "-test.v")
 	c.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := c.CombinedOutput()
 	if err != nil || strings.Count(string(out), "--- PASS") != 6 {
@@ -295,9 +305,11 @@ func FuzzOpen(f *testing.F) {
 	}
 	f.Add(sealed, "", "", "", "", int64(-1))
 	f.Fuzz(func(t *testing.T, data []byte, partner, environment, keyID, purpose string, version int64) {
-		c := rootkey.Context{Partner: partner, Environment: environment, KeyID: keyID, Purpose: purpose, Version: version}
+		c := rootkey.Context{Partner: partner, Environment: environment, KeyID: keyID, Purpose: purpose,
+			Version: version}
 		got, err := k.Open(data, c)
-		if ours := bytes.Equal(data, sealed) && c == place; ours != (err == nil) || ours != bytes.Equal(got, private) || err != nil && got != nil {
+		if ours := bytes.Equal(data, sealed) && c == place; ours != (err == nil) || ours != bytes.Equal(got,
+			private) || err != nil && got != nil {
 			t.Errorf("%d bytes at %v: %v", len(data), c, err)
 		}
 		if err != nil && errors.Is(err, rootkey.ErrDamaged) == errors.Is(err, rootkey.ErrOtherKey) {

@@ -18,7 +18,8 @@ func TestReadSecret(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.WriteFile(path, []byte("a secret of 22 bytes..\n")[:22], 0o600), os.Chmod(path, mode)); err != nil {
+		if err := errors.Join(os.WriteFile(path, []byte("a secret of 22 bytes..\n")[:22], 0o600),
+			os.Chmod(path, mode)); err != nil {
 			t.Fatal(err)
 		}
 		return path
@@ -48,7 +49,8 @@ func TestReadSecret(t *testing.T) {
 		{"", 22, fs.ErrNotExist, "no such file"},
 	} {
 		got, err := rootkey.ReadSecret(c.path, c.limit)
-		if err == nil || len(got) > 0 || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "a secret") {
+		if err == nil || len(got) > 0 || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(),
+			c.says) || strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "a secret") {
 			t.Errorf("%s: %q, %v", c.path, got, err)
 		}
 	}
