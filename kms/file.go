@@ -48,9 +48,6 @@ func checkMode(path string, warn func(string)) error {
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() { // a pipe, such as a shell's, is its reader's
-		return nil
-	}
 	switch mode := info.Mode().Perm(); {
 	case mode&0o022 != 0:
 		return fmt.Errorf("%s: %w (mode %04o): chmod go-w it, and make a new key if it may have been replaced",

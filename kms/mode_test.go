@@ -2,7 +2,9 @@ package kms_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -51,5 +53,33 @@ func TestModes(t *testing.T) {
 				t.Errorf("%s with mode %o: %s, want %s; %s", uri, mode, got, want, warnings)
 			}
 		}
+	}
+}
+
+// TestNamedPipe: a pipe with a name that others can write to is refused before it is
+// opened; a shell's own pipe is its reader's.
+func TestNamedPipe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return // it has none
+	}
+	path := filepath.Join(t.TempDir(), "pipe")
+	if out, err := exec.Command("mkfifo", "-m", "0666", path).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if _, err := kms.Open(t.Context(), path, kms.Options{}); !errors.Is(err, kms.ErrWritable) {
+		t.Errorf("a pipe that anybody can write to: %v", err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	data, err := keyfile.EncodePrivate(testkey.RSA(t, "mode", 2048), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { w.Write(data); w.Close() }()
+	if _, err := kms.Open(t.Context(), fmt.Sprintf("/dev/fd/%d", r.Fd()), kms.Options{Warn: func(text string) { t.Error(text) }}); err != nil {
+		t.Errorf("a pipe of our own: %v", err)
 	}
 }
