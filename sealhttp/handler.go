@@ -28,8 +28,8 @@ import (
 //
 // The http.Server should have time-outs. Where it has no ReadTimeout, a sealed body must
 // arrive within a minute; where it has no WriteTimeout, a client must read 64 KiB of its
-// response within a minute. A Handler never changes a deadline of the http.Server; one that
-// an outer handler has set is replaced.
+// response within a minute, and 64 KiB a second after the first minute. A Handler never
+// changes a deadline of the http.Server; one that an outer handler has set is replaced.
 type Handler struct {
 	// Lane authenticates the caller and returns its lane: a lane without keys where
 	// none were exchanged. [ErrUnauthenticated] is answered 401, other errors 503.

@@ -128,9 +128,15 @@ func writeInTime(w http.ResponseWriter, r *http.Request, body []byte) {
 	control := http.NewResponseController(w)
 	own := (server == nil || server.WriteTimeout <= 0) && control.SetWriteDeadline(time.Time{}) == nil
 	const piece = 64 << 10
+	// A client that reads less than a piece a second for long does not hold the memory for hours.
+	last := time.Now().Add(maxBodyTime + time.Duration(len(body)/piece)*time.Second)
 	for len(body) > 0 {
 		if own {
-			control.SetWriteDeadline(time.Now().Add(maxBodyTime))
+			at := time.Now().Add(maxBodyTime)
+			if last.Before(at) {
+				at = last
+			}
+			control.SetWriteDeadline(at)
 		}
 		n, err := w.Write(body[:min(len(body), piece)])
 		if err != nil {

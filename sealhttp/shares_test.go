@@ -104,6 +104,13 @@ func TestMoreThanTheShare(t *testing.T) {
 	}
 }
 
+// holdLarge lets a service hold the one request of all that may hold more than the
+// limits, and returns what lets it go.
+func (g *gate) holdLarge(t *testing.T) (release func()) {
+	t.Helper()
+	return g.hold(t, "a", wrapped(t, customer(t), `"`+strings.Repeat("x", 3<<20)+`"`), 1)[0]
+}
+
 // TestBytesOfOpening: what opening a request adds to its body is room that it needs. A
 // body with escapes is copied, and needs more.
 func TestBytesOfOpening(t *testing.T) {
@@ -120,12 +127,14 @@ func TestBytesOfOpening(t *testing.T) {
 		{escaped, 4*n + 4<<10, 200},
 		{escaped, 4*n - 4<<10, 503},
 	} {
-		g := newGate(t, &sealhttp.Handler{MaxHeld: 2 * c.half})
+		g := newGate(t, &sealhttp.Handler{MaxHeld: 2 * c.half, MaxHeldPerLane: 2 * c.half})
+		large := g.holdLarge(t)
 		release := g.hold(t, "a", small, 1)[0]
 		if got := g.serve(t, c.body, "X-Partner", "b"); got != c.want {
 			t.Errorf("a body of %d bytes with room for %d: %d, want %d", len(c.body), c.half, got, c.want)
 		}
 		release()
+		large()
 	}
 }
 
@@ -133,7 +142,9 @@ func TestBytesOfOpening(t *testing.T) {
 func TestBytesOfARequest(t *testing.T) {
 	body := wrapped(t, customer(t), `"`+strings.Repeat("x", 160<<10)+`"`)
 	n := int64(len(body))
-	g := newGate(t, &sealhttp.Handler{MaxHeld: 2 * (2*n + n*3/4 + 16<<10)}) // one is served, and one opened
+	room := 2 * (2*n + n*3/4 + 16<<10) // one is served, and one opened
+	g := newGate(t, &sealhttp.Handler{MaxHeld: room, MaxHeldPerLane: room})
+	defer g.holdLarge(t)()
 	defer g.hold(t, "a", body, 1)[0]()
 	if got := g.serve(t, body, "X-Partner", "b"); got != 200 {
 		t.Errorf("got %d", got)
@@ -145,8 +156,8 @@ func TestBytesOfARequest(t *testing.T) {
 func TestBytesWhileTheClientReads(t *testing.T) {
 	const size = 8 << 20 // more than the kernel takes; 15 MiB when it is sealed
 	body := wrapped(t, customer(t), `{}`)
-	for room, want := range map[int64]int{32 << 20: 500, 42 << 20: 200} {
-		g := newGate(t, &sealhttp.Handler{MaxHeld: room})
+	for room, want := range map[int64]int{32 << 20: 500, 64 << 20: 200} { // responses have half of it
+		g := newGate(t, &sealhttp.Handler{MaxHeld: room, MaxHeldPerLane: room})
 		c, err := net.Dial("tcp", g.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -173,6 +184,7 @@ func TestBytesWhileTheClientReads(t *testing.T) {
 // rest of it is not waited for.
 func TestRefusedInTheMiddle(t *testing.T) {
 	g := newGate(t, &sealhttp.Handler{MaxHeld: 64 << 10})
+	defer g.holdLarge(t)()
 	release := g.hold(t, "a", wrapped(t, customer(t), `{}`), 1)[0]
 	defer release()
 	c, err := net.Dial("tcp", g.Listener.Addr().String())

@@ -100,7 +100,8 @@ func TestPlaceWhilePlainIsRead(t *testing.T) {
 func TestNoRestAfterNoRoom(t *testing.T) {
 	entered, leave := make(chan bool), make(chan bool)
 	next := func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Partner") == "a" {
+		if r.Header.Get("X-Partner") == "a" { // the one of all that may hold more than the limit
+			io.WriteString(w, `{"x":"`+strings.Repeat(" ", 2<<20)+`"}`)
 			entered <- true
 			<-leave
 			return
@@ -113,7 +114,7 @@ func TestNoRestAfterNoRoom(t *testing.T) {
 	}
 	s, send := twoPartners(t, &sealhttp.Handler{MaxHeld: 1 << 20, Next: http.HandlerFunc(next)})
 	done := make(chan error)
-	go func() { done <- send("a", `{}`) }() // so that the other is not alone
+	go func() { done <- send("a", `{}`) }() // so that the other may not
 	<-entered
 	answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`),
 		"X-Partner", "b", "X-Payload-Encrypted", "true")
