@@ -37,19 +37,19 @@ for module in . interop; do
 		go vet ./...
 		go tool staticcheck ./...
 		go test -race -count=1 -timeout 14m -skip '^TestWycheproof' -v ./... >"$log" 2>&1 || {
-			grep -E '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" | grep -vE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
+			grep -aE '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" | grep -avE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
 			exit 1
 		}
-		if grep -E '^\s*--- SKIP' "$log"; then
+		if grep -aE '^\s*--- SKIP' "$log"; then
 			echo "test.sh: tests were skipped" >&2
 			exit 1
 		fi
-		grep -E '^(ok|\?)' "$log"
+		grep -aE '^(ok|\?)' "$log"
 		# The tables that tests end with: the matrix, and what the doctor misses.
 		sed -n '/messages per peer, RSA size/,/messages; cells:/p; /hostile_test.go:[0-9]*: [0-9]* files/,/misses of the doctor/p' "$log"
 	)
-	printf '%s passed\n' "$(grep -cE '^\s*--- PASS' "$log")"
-	passed=$((${passed:-0} + $(grep -cE '^\s*--- PASS' "$log")))
+	printf '%s passed\n' "$(grep -acE '^\s*--- PASS' "$log")"
+	passed=$((${passed:-0} + $(grep -acE '^\s*--- PASS' "$log")))
 done
 echo "== what the race detector would hide or slow down, and the static build"
 {
@@ -61,11 +61,11 @@ echo "== what the race detector would hide or slow down, and the static build"
 	tail -n 50 "$log"
 	exit 1
 }
-if grep -E '^\s*--- SKIP' "$log" || ! grep -q -- '--- PASS: TestNothingLeaks' "$log"; then
+if grep -aE '^\s*--- SKIP' "$log" || ! grep -aq -- '--- PASS: TestNothingLeaks' "$log"; then
 	echo "test.sh: tests were skipped" >&2
 	exit 1
 fi
-passed=$((passed + $(grep -cE '^\s*--- PASS' "$log")))
+passed=$((passed + $(grep -acE '^\s*--- PASS' "$log")))
 echo "== every fuzz target for a second"
 interop/fuzz.sh 1s >"$log" 2>&1 || {
 	cat "$log"

@@ -27,9 +27,15 @@ func closeUnread(w http.ResponseWriter, r *http.Request) {
 	}
 	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
 		w.Header().Set("Connection", "close")
-		http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // what is left is not read
+		server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+		if server == nil || server.ReadTimeout <= 0 { // a client that is still sending gets its answer; a silent one does not stay
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(maxRestTime))
+		}
 	}
 }
+
+// maxRestTime is how long the rest of a refused body may take.
+const maxRestTime = 2 * time.Second
 
 // trackedBody notes that a body was read to its end.
 type trackedBody struct {
