@@ -28,7 +28,8 @@ func closeUnread(w http.ResponseWriter, r *http.Request) {
 	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
 		w.Header().Set("Connection", "close")
 		server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-		if server == nil || server.ReadTimeout <= 0 { // a client that is still sending gets its answer; a silent one does not stay
+		// A client that is still sending gets its answer; a silent one does not stay.
+		if server == nil || server.ReadTimeout <= 0 {
 			http.NewResponseController(w).SetReadDeadline(time.Now().Add(maxRestTime))
 		}
 	}

@@ -115,7 +115,8 @@ func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, path, err)
 	}
-	response.Request = r.WithContext(withMessage(r.Context(), nil)) // a message that came to us is not in this response
+	// A message that came to us is not in this response.
+	response.Request = r.WithContext(withMessage(r.Context(), nil))
 	return response, nil
 }
 
@@ -146,7 +147,8 @@ func refuseRedirect(lane *sealane.Lane, r *http.Request) error {
 		return nil
 	}
 	return fmt.Errorf("%s %s: %w", r.Method, shownPath(lane, r),
-		failure(lane, sealane.OpSend, sealane.ErrPlainRefused, fault.AnswerRedirects, "a plain response redirects it to another host"))
+		failure(lane, sealane.OpSend, sealane.ErrPlainRefused, fault.AnswerRedirects,
+			"a plain response redirects it to another host"))
 }
 
 func (t *Transport) base() http.RoundTripper {
