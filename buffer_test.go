@@ -18,14 +18,21 @@ import (
 // just large enough, far too large, with something in front.
 func TestBuffers(t *testing.T) {
 	customer, provider := riskos(t)
-	rdx, ingress := vcas(t, alias, "issuer"), issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
-	sizes := []int{0, 1, 2, 3, 4, 11, 12, 13, 31, 32, 33, 47, 48, 49, 63, 64, 65, 95, 96, 97, 100, 191, 192, 193, 1000, 6143, 6144, 6145, 8192, 12288, 20_000, 100_003}
+	rdx, ingress := vcas(t, alias, "issuer"), issuer(t, keyring.Key{
+		State:   keyring.Active,
+		ID:      alias,
+		Private: testkey.RSA(t, "issuer", 2048),
+	})
+	sizes := []int{0, 1, 2, 3, 4, 11, 12, 13, 31, 32, 33, 47, 48, 49, 63, 64, 65, 95, 96, 97, 100, 191, 192, 193, 1000,
+		6143, 6144, 6145, 8192, 12288, 20_000, 100_003}
 	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {rdx, ingress}} {
 		for _, size := range sizes {
 			payload := make([]byte, size)
 			rand.Read(payload)
 			before := bytes.Clone(payload)
-			for _, dst := range [][]byte{nil, make([]byte, 0, 10), []byte("front:"), append(make([]byte, 0, 6+ends[0].SealedLen(size)), "front:"...), append(make([]byte, 0, 1<<20), "front:"...)} {
+			for _, dst := range [][]byte{nil, make([]byte, 0, 10), []byte("front:"),
+				append(make([]byte, 0, 6+ends[0].SealedLen(size)), "front:"...),
+				append(make([]byte, 0, 1<<20), "front:"...)} {
 				front := string(dst)
 				got, err := ends[0].AppendSeal(t.Context(), dst, payload)
 				if err != nil {
@@ -127,10 +134,13 @@ func TestLimitOfUnsigned(t *testing.T) {
 	c := issuerConfig(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
 	c.MaxPayload = 100
 	l := testlane.New(t, c)
-	if _, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 100))); err != nil {
+	if _, err := l.OpenUnverified(t.Context(),
+		seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 100))); err != nil {
 		t.Error(err)
 	}
-	if m, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 101))); !errors.Is(err, sealane.ErrTooLarge) || m != nil {
+	if m, err := l.OpenUnverified(t.Context(),
+		seal(t, vcas(t, alias, "issuer"), strings.Repeat("x", 101))); !errors.Is(err, sealane.ErrTooLarge) ||
+		m != nil {
 		t.Error(err)
 	}
 }

@@ -54,9 +54,10 @@ var rooms = map[string][]string{
 	"internal/sandbox/riskos":      {"internal/sandbox"},
 	"internal/sandbox/sandboxtest": {},
 	"internal/keydir":              {"kms", "internal/exchange"},
-	"internal/demo":                {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx", "internal/store", "internal/httpserver"},
-	"command":                      {"internal/demo", "internal/inspect"},
-	"cmd/sealane":                  {"command"},
+	"internal/demo": {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx",
+		"internal/store", "internal/httpserver"},
+	"command":     {"internal/demo", "internal/inspect"},
+	"cmd/sealane": {"command"},
 }
 
 // never lists what a package must not reach, whatever the policy becomes: what serves

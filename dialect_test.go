@@ -38,8 +38,18 @@ func ledger(t testing.TB) (buyer, supplier *sealane.Lane) {
 	t.Helper()
 	p := ledgerProfile(t)
 	b, s := testkey.RSA(t, "buyer", 3072), testkey.RSA(t, "supplier", 3072)
-	return testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "b1", b), Theirs: testkey.Theirs(t, "s1", s)}),
-		testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "s1", s), Theirs: testkey.Theirs(t, "b1", b)})
+	return testlane.New(t, sealane.Config{
+			Profile: p,
+			Side:    sealane.ClientSide,
+			Ours:    testkey.Ours(t, "b1", b),
+			Theirs:  testkey.Theirs(t, "s1", s),
+		}),
+		testlane.New(t, sealane.Config{
+			Profile: p,
+			Side:    sealane.ServerSide,
+			Ours:    testkey.Ours(t, "s1", s),
+			Theirs:  testkey.Theirs(t, "b1", b),
+		})
 }
 
 // headerOf reads the first header of a token without any of our code.
@@ -62,13 +72,15 @@ func headerOf(t testing.TB, token []byte) (alg, enc string) {
 func TestDialectIsAFile(t *testing.T) {
 	buyer, supplier := ledger(t)
 	var request []byte
-	handler := &sealhttp.Handler{Lane: sealhttp.OneLane(supplier), Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m, _ := sealhttp.MessageFrom(r.Context())
-		if v, ok := m.(*sealane.Verified); !ok || v.Signer().ID != "b1" || string(v.Payload()) != `{"id":"i-1","total":"9.90"}` {
-			t.Errorf("the service sees %T", m)
-		}
-		io.WriteString(w, `{"id":"i-1","reference":"r-1","number":"7"}`)
-	})}
+	handler := &sealhttp.Handler{Lane: sealhttp.OneLane(supplier),
+		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			m, _ := sealhttp.MessageFrom(r.Context())
+			if v, ok := m.(*sealane.Verified); !ok || v.Signer().ID != "b1" ||
+				string(v.Payload()) != `{"id":"i-1","total":"9.90"}` {
+				t.Errorf("the service sees %T", m)
+			}
+			io.WriteString(w, `{"id":"i-1","reference":"r-1","number":"7"}`)
+		})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -79,7 +91,8 @@ func TestDialectIsAFile(t *testing.T) {
 	}))
 	defer server.Close()
 
-	answer, err := sealhttp.NewClient(buyer).Post(server.URL+"/invoices/7", "application/json", strings.NewReader(`{"id":"i-1","total":"9.90"}`))
+	answer, err := sealhttp.NewClient(buyer).Post(server.URL+"/invoices/7", "application/json",
+		strings.NewReader(`{"id":"i-1","total":"9.90"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,10 +113,13 @@ func TestDialectIsAFile(t *testing.T) {
 	if key, enc := headerOf(t, []byte(sealed.Sealed)); key != "RSA-OAEP-256" || enc != "A128CBC-HS256" {
 		t.Errorf("sent with %s and %s", key, enc)
 	}
-	r := inspect.Examine(request, inspect.Options{Profiles: []*profile.Profile{ledgerProfile(t), testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")},
-		Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}},
-		Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &testkey.RSA(t, "buyer", 3072).PublicKey}}})
-	if r.Fault != "" || r.Inner == nil || r.Signature == nil || !r.Signature.Holds || !r.Profiles[0].Fits || r.Opening.Content != "A128CBC-HS256" {
+	r := inspect.Examine(request,
+		inspect.Options{Profiles: []*profile.Profile{ledgerProfile(t), testlane.Profile(t, "riskos"),
+			testlane.Profile(t, "rdx")},
+			Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}},
+			Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &testkey.RSA(t, "buyer", 3072).PublicKey}}})
+	if r.Fault != "" || r.Inner == nil || r.Signature == nil || !r.Signature.Holds || !r.Profiles[0].Fits ||
+		r.Opening.Content != "A128CBC-HS256" {
 		t.Errorf("inspect says %q: %s", r.Fault, r.Summary)
 	}
 
@@ -142,8 +158,9 @@ func TestDialectRefusesTheShipped(t *testing.T) {
 }
 
 func ledgerMaterial(t testing.TB) malform.Material {
-	return malform.Material{Payload: []byte(`{"id":"i-1"}`), Signer: testkey.RSA(t, "buyer", 3072), Recipient: &testkey.RSA(t, "supplier", 3072).PublicKey,
-		SignerID: "b1", RecipientID: "s1", Other: testkey.RSA(t, "stranger", 3072), Nested: true, Limit: 1 << 20,
+	return malform.Material{Payload: []byte(`{"id":"i-1"}`), Signer: testkey.RSA(t, "buyer", 3072),
+		Recipient: &testkey.RSA(t, "supplier", 3072).PublicKey,
+		SignerID:  "b1", RecipientID: "s1", Other: testkey.RSA(t, "stranger", 3072), Nested: true, Limit: 1 << 20,
 		Signature: alg.PS256, Content: alg.A128CBCHS256}
 }
 
@@ -153,12 +170,19 @@ func TestDialectsFaults(t *testing.T) {
 	_, supplier := ledger(t)
 	p, m := ledgerProfile(t), ledgerMaterial(t)
 	o := inspect.Options{Profiles: []*profile.Profile{p}, MaxToken: m.Limit,
-		Ours:   []inspect.Key{{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)}, {Name: "other", Private: testkey.RSA(t, "stranger", 3072)}},
-		Theirs: []inspect.Key{{Name: "b1", ID: "b1", Public: &m.Signer.PublicKey}, {Name: "other", Public: &m.Other.PublicKey}}}
+		Ours: []inspect.Key{
+			{Name: "s1", ID: "s1", Private: testkey.RSA(t, "supplier", 3072)},
+			{Name: "other", Private: testkey.RSA(t, "stranger", 3072)},
+		},
+		Theirs: []inspect.Key{
+			{Name: "b1", ID: "b1", Public: &m.Signer.PublicKey},
+			{Name: "other", Public: &m.Other.PublicKey},
+		}}
 	for _, v := range malform.VariantsOf(m) {
 		want := v.Code
 		switch {
-		case v.Name == "bomb" || v.Code == fault.KidNotAllowed.In(fault.JWE) || v.Code == fault.KidNotAllowed.In(fault.JWS) || v.Code == fault.TypNotAllowed.In(fault.JWE):
+		case v.Name == "bomb" || v.Code == fault.KidNotAllowed.In(fault.JWE) ||
+			v.Code == fault.KidNotAllowed.In(fault.JWS) || v.Code == fault.TypNotAllowed.In(fault.JWE):
 			continue // no fault in this dialect, or a long one
 		case v.Name == "a128gcm", v.Name == "a256cbc-hs512":
 			want = "" // right in the other direction, which a bare token may be of
@@ -177,7 +201,8 @@ func TestDialectsFaults(t *testing.T) {
 			}
 		}
 		r := inspect.Examine(token, o)
-		if says := r.Summary + r.Next; r.Fault != want || v.Code != fault.OpenCEKLength && strings.Contains(says, "A256GCM takes") {
+		if says := r.Summary + r.Next; r.Fault != want ||
+			v.Code != fault.OpenCEKLength && strings.Contains(says, "A256GCM takes") {
 			t.Errorf("%s (%s): inspect says %q: %s", v.Code, v.Name, r.Fault, says)
 		}
 	}

@@ -22,7 +22,8 @@ func openssl(t *testing.T, c sealane.Config) *sealane.Lane {
 	}
 	var ours, theirs []keyring.Key
 	for _, k := range c.Ours.Keys() {
-		if k.Private, err = library.NewKey(testkey.RSA(t, map[string]string{"c1": "customer", "p1": "provider"}[k.ID], 2048)); err != nil {
+		if k.Private, err = library.NewKey(testkey.RSA(t, map[string]string{"c1": "customer", "p1": "provider"}[k.ID],
+			2048)); err != nil {
 			t.Fatal(err)
 		}
 		ours = append(ours, k)
@@ -42,7 +43,13 @@ func openssl(t *testing.T, c sealane.Config) *sealane.Lane {
 func TestEnginesAgree(t *testing.T) {
 	customer, provider := riskos(t)
 	fastCustomer, fastProvider := openssl(t, customerConfig(t)), openssl(t, providerConfig(t))
-	for _, ends := range [][2]*sealane.Lane{{customer, fastProvider}, {fastCustomer, provider}, {fastProvider, customer}, {provider, fastCustomer}, {fastCustomer, fastProvider}} {
+	for _, ends := range [][2]*sealane.Lane{
+		{customer, fastProvider},
+		{fastCustomer, provider},
+		{fastProvider, customer},
+		{provider, fastCustomer},
+		{fastCustomer, fastProvider},
+	} {
 		payload := bytes.Repeat([]byte("0123456789"), 1234)
 		message, err := ends[1].Open(t.Context(), seal(t, ends[0], string(payload)))
 		if err != nil || !bytes.Equal(message.Payload(), payload) {
@@ -50,14 +57,17 @@ func TestEnginesAgree(t *testing.T) {
 		}
 	}
 	for _, v := range malform.Variants() {
-		token, err := v.Make(malform.Material{Payload: []byte("{}"), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
-			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1", Other: testkey.RSA(t, "stranger", 2048)})
+		token, err := v.Make(malform.Material{Payload: []byte("{}"), Nested: true, Limit: 1 << 10,
+			Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
+			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1",
+			Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		m, err := provider.Open(t.Context(), token)
 		fast, fastErr := fastProvider.Open(t.Context(), token)
-		if (m == nil) != (fast == nil) || sealane.FaultOf(err) != sealane.FaultOf(fastErr) || errors.Is(err, sealane.ErrDecryption) != errors.Is(fastErr, sealane.ErrDecryption) {
+		if (m == nil) != (fast == nil) || sealane.FaultOf(err) != sealane.FaultOf(fastErr) ||
+			errors.Is(err, sealane.ErrDecryption) != errors.Is(fastErr, sealane.ErrDecryption) {
 			t.Errorf("%s (%s): Go says %v, OpenSSL %v", v.Code, v.Name, err, fastErr)
 		}
 	}

@@ -103,7 +103,11 @@ func TestOwnKeyForTheirs(t *testing.T) {
 			t.Errorf("%s: %v", c.Side, err)
 		}
 		// One that is retired, or not in use yet, verifies too.
-		c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "new", Private: testkey.RSA(t, "provider", 2048)},
+		c.Ours = testlane.Ring(t, keyring.Key{
+			State:   keyring.Active,
+			ID:      "new",
+			Private: testkey.RSA(t, "provider", 2048),
+		},
 			keyring.Key{State: keyring.Retiring, ID: "old", Private: testkey.RSA(t, "customer", 2048)})
 		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), `"old"`) {
 			t.Errorf("%s: %v", c.Side, err)
@@ -128,7 +132,11 @@ func TestKnownSigner(t *testing.T) {
 		provider := testlane.New(t, c)
 		for i, id := range []string{"c1", "c2", ""} {
 			c := customerConfig(t)
-			c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Private: testkey.RSA(t, "customer", 2048)})
+			c.Ours = testlane.Ring(t, keyring.Key{
+				State:   keyring.Active,
+				ID:      id,
+				Private: testkey.RSA(t, "customer", 2048),
+			})
 			m, err := provider.Open(t.Context(), seal(t, testlane.New(t, c), "{}"))
 			if fine[i] {
 				if err != nil {

@@ -16,7 +16,9 @@ import (
 // TestFIPS runs the RiskOS lane again under GODEBUG=fips140=only, where whatever
 // is not approved fails.
 func TestFIPS(t *testing.T) {
-	c := exec.Command(os.Args[0], "-test.run=^(TestRiskOSBothDirections|TestWhoSigned|TestNoSHA1UnderFIPS|TestBuffers|TestDialectIsAFile)$", "-test.v")
+	c := exec.Command(os.Args[0],
+		"-test.run=^(TestRiskOSBothDirections|TestWhoSigned|TestNoSHA1UnderFIPS|TestBuffers|TestDialectIsAFile)$",
+		"-test.v")
 	c.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	out, err := c.CombinedOutput()
 	if err != nil || strings.Count(string(out), "--- PASS") != 5 {

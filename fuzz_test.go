@@ -20,14 +20,41 @@ func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
 	ours, theirs := testkey.Fixed(), testkey.OtherFixed()
 	riskos, rdx, other := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx"), ledgerProfile(t)
 	return []*sealane.Lane{
-			testlane.New(t, sealane.Config{Profile: riskos, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
-			testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", Ours: testkey.Ours(t, alias, ours),
-				SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
-			testlane.New(t, sealane.Config{Profile: other, Side: sealane.ServerSide, Ours: testkey.Ours(t, "o1", ours), Theirs: testkey.Theirs(t, "t1", theirs)}),
+			testlane.New(t, sealane.Config{
+				Profile: riskos,
+				Side:    sealane.ServerSide,
+				Ours:    testkey.Ours(t, "o1", ours),
+				Theirs:  testkey.Theirs(t, "t1", theirs),
+			}),
+			testlane.New(t,
+				sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG",
+					Ours:       testkey.Ours(t, alias, ours),
+					SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "the partner's library is old"}),
+			testlane.New(t, sealane.Config{
+				Profile: other,
+				Side:    sealane.ServerSide,
+				Ours:    testkey.Ours(t, "o1", ours),
+				Theirs:  testkey.Theirs(t, "t1", theirs),
+			}),
 		}, []*sealane.Lane{
-			testlane.New(t, sealane.Config{Profile: riskos, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
-			testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, ours)}),
-			testlane.New(t, sealane.Config{Profile: other, Side: sealane.ClientSide, Ours: testkey.Ours(t, "t1", theirs), Theirs: testkey.Theirs(t, "o1", ours)}),
+			testlane.New(t, sealane.Config{
+				Profile: riskos,
+				Side:    sealane.ClientSide,
+				Ours:    testkey.Ours(t, "t1", theirs),
+				Theirs:  testkey.Theirs(t, "o1", ours),
+			}),
+			testlane.New(t, sealane.Config{
+				Profile:     rdx,
+				Side:        sealane.ClientSide,
+				Environment: "STAG",
+				Theirs:      testkey.Theirs(t, alias, ours),
+			}),
+			testlane.New(t, sealane.Config{
+				Profile: other,
+				Side:    sealane.ClientSide,
+				Ours:    testkey.Ours(t, "t1", theirs),
+				Theirs:  testkey.Theirs(t, "o1", ours),
+			}),
 		}
 }
 
@@ -46,7 +73,8 @@ func FuzzOpen(f *testing.F) {
 		for at := range 8 {
 			f.Add(byte(i), right, uint16(at*len(right)/8), byte(at))
 		}
-		m := malform.Material{Payload: payload, Signer: testkey.OtherFixed(), Recipient: &testkey.Fixed().PublicKey, SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
+		m := malform.Material{Payload: payload, Signer: testkey.OtherFixed(), Recipient: &testkey.Fixed().PublicKey,
+			SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
 			Nested: l.Inbound().Signed()}
 		if m.Nested {
 			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, whoever did it
@@ -110,7 +138,8 @@ func opened(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 func FuzzSealOpen(f *testing.F) {
 	lanes, partners := ends(f)
 	stranger := testlane.New(f, sealane.Config{Profile: lanes[0].Profile(), Side: sealane.ServerSide,
-		Ours: testkey.Ours(f, "o1", testkey.Fixed()), Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
+		Ours:   testkey.Ours(f, "o1", testkey.Fixed()),
+		Theirs: testkey.Theirs(f, "t1", testkey.RSA(f, "stranger", 2048))})
 	for where := range byte(9) {
 		f.Add(where, []byte(`{"id":"1"}`), uint16(0), uint16(0))
 		f.Add(where, []byte{}, uint16(1), uint16(4000))
@@ -120,9 +149,11 @@ func FuzzSealOpen(f *testing.F) {
 		l, partner := lanes[where%3], partners[where%3]
 		// In the last case the payload stands in the buffer in which it is sealed.
 		buffer := append(make([]byte, int(front), int(front)+len(payload)+int(room)), payload...)
-		dst := [][]byte{nil, make([]byte, front, int(front)+partner.SealedLen(len(payload))), buffer[:front]}[where/3%3]
+		dst := [][]byte{nil, make([]byte, front, int(front)+partner.SealedLen(len(payload))),
+			buffer[:front]}[where/3%3]
 		token, err := partner.AppendSeal(t.Context(), dst, buffer[front:])
-		if err != nil || !bytes.Equal(buffer[front:], payload) || !bytes.Equal(token[:len(dst)], make([]byte, len(dst))) {
+		if err != nil || !bytes.Equal(buffer[front:], payload) ||
+			!bytes.Equal(token[:len(dst)], make([]byte, len(dst))) {
 			t.Fatalf("%s: %v; or the payload or what stood in front was changed", l.Name(), err)
 		}
 		token = token[len(dst):]

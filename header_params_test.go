@@ -133,7 +133,10 @@ func TestKeyWithoutID(t *testing.T) {
 		p.Request.Encrypt.Kid.Seal, p.Request.Encrypt.Kid.Open = "key-id", strings.Fields(open)
 		c := customerConfig(t)
 		c.Profile = p
-		c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, Public: &testkey.RSA(t, "provider", 2048).PublicKey})
+		c.Theirs = testlane.Ring(t, keyring.Key{
+			State:  keyring.Active,
+			Public: &testkey.RSA(t, "provider", 2048).PublicKey,
+		})
 		token, err := testlane.New(t, c).Seal(t.Context(), []byte("{}"))
 		if fine && (err != nil || header(t, token) != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`) {
 			t.Errorf("%s: %v", open, err)

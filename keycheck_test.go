@@ -26,16 +26,22 @@ func TestCheckKeys(t *testing.T) {
 		change func(*x509.Certificate)
 		rules  string
 	}{
-		"fine":           {func(*x509.Certificate) {}, ""},
-		"ended":          {func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.AddDate(-25, 0, 0), now.AddDate(-24, 0, 0) }, "validity-now"},
-		"not begun":      {func(c *x509.Certificate) { c.NotBefore, c.NotAfter = now.AddDate(60, 0, 0), now.AddDate(61, 0, 0) }, "validity-now"},
+		"fine": {func(*x509.Certificate) {}, ""},
+		"ended": {func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = now.AddDate(-25, 0, 0), now.AddDate(-24, 0, 0)
+		}, "validity-now"},
+		"not begun": {func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = now.AddDate(60, 0, 0), now.AddDate(61, 0, 0)
+		}, "validity-now"},
 		"signature only": {func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature }, "key-usage"},
 		"CA": {func(c *x509.Certificate) {
 			c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, both|x509.KeyUsageCertSign
 		}, "key-usage not-ca"},
 	} {
-		template := &x509.Certificate{SerialNumber: big.NewInt(1 << 62), Subject: pkix.Name{CommonName: "provider.example"},
-			NotBefore: now.AddDate(0, -1, 0), NotAfter: now.AddDate(1, 0, 0), KeyUsage: both, BasicConstraintsValid: true}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1 << 62),
+			Subject:   pkix.Name{CommonName: "provider.example"},
+			NotBefore: now.AddDate(0, -1, 0), NotAfter: now.AddDate(1, 0, 0), KeyUsage: both,
+			BasicConstraintsValid: true}
 		c.change(template)
 		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 		if err != nil {
@@ -63,7 +69,8 @@ func TestCheckKeysByUseAndState(t *testing.T) {
 	now := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	certified := func(name string, usage x509.KeyUsage, end time.Time) *x509.Certificate {
 		key := testkey.RSA(t, name, 2048)
-		template := &x509.Certificate{SerialNumber: big.NewInt(1 << 62), Subject: pkix.Name{CommonName: "provider.example"},
+		template := &x509.Certificate{SerialNumber: big.NewInt(1 << 62),
+			Subject:   pkix.Name{CommonName: "provider.example"},
 			NotBefore: end.AddDate(-1, 0, 0), NotAfter: end, KeyUsage: usage, BasicConstraintsValid: true}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 		if err != nil {
@@ -76,16 +83,31 @@ func TestCheckKeysByUseAndState(t *testing.T) {
 		return certificate
 	}
 	fresh, ended := now.AddDate(0, 6, 0), now.AddDate(0, -1, 0)
-	sign := keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Certificate: certified("sign", x509.KeyUsageDigitalSignature, fresh)}
-	enc := keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Certificate: certified("enc", x509.KeyUsageKeyEncipherment, fresh)}
-	old := keyring.Key{State: keyring.Retiring, ID: "o", Certificate: certified("old", x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment, ended)}
+	sign := keyring.Key{
+		State:       keyring.Active,
+		ID:          "s",
+		Use:         keyring.UseSig,
+		Certificate: certified("sign", x509.KeyUsageDigitalSignature, fresh),
+	}
+	enc := keyring.Key{
+		State:       keyring.Active,
+		ID:          "e",
+		Use:         keyring.UseEnc,
+		Certificate: certified("enc", x509.KeyUsageKeyEncipherment, fresh),
+	}
+	old := keyring.Key{
+		State:       keyring.Retiring,
+		ID:          "o",
+		Certificate: certified("old", x509.KeyUsageDigitalSignature|x509.KeyUsageKeyEncipherment, ended),
+	}
 	for name, c := range map[string]struct {
 		keys  []keyring.Key
 		rules string
 	}{
-		"one use each":        {[]keyring.Key{sign, enc}, ""},
-		"retiring, ended":     {[]keyring.Key{sign, enc, old}, ""},
-		"the other way about": {[]keyring.Key{func() keyring.Key { k := sign; k.Use = keyring.UseEnc; return k }()}, "key-usage"},
+		"one use each":    {[]keyring.Key{sign, enc}, ""},
+		"retiring, ended": {[]keyring.Key{sign, enc, old}, ""},
+		"the other way about": {[]keyring.Key{func() keyring.Key { k := sign; k.Use = keyring.UseEnc; return k }()},
+			"key-usage"},
 	} {
 		config := customerConfig(t)
 		config.Theirs = testlane.Ring(t, c.keys...)

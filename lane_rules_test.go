@@ -24,11 +24,14 @@ func TestDefaults(t *testing.T) {
 	}{
 		{sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ClientSide}, "riskos/provider/DEV"},
 		{sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ServerSide}, "riskos/customer/DEV"},
-		{sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ClientSide, Environment: "PROD"}, "rdx/issuer/PROD"},
-		{sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ServerSide, Partner: "acme"}, "riskos/acme/DEV"},
+		{sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ClientSide, Environment: "PROD"},
+			"rdx/issuer/PROD"},
+		{sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ServerSide, Partner: "acme"},
+			"riskos/acme/DEV"},
 	} {
 		l := testlane.New(t, c.config)
-		if l.Name() != c.name || l.Sealing() != sealane.SealingRequired || l.MaxPayload() != sealane.DefaultMaxPayload {
+		if l.Name() != c.name || l.Sealing() != sealane.SealingRequired ||
+			l.MaxPayload() != sealane.DefaultMaxPayload {
 			t.Errorf("%s: sealing %s, %d bytes; want %s", l.Name(), l.Sealing(), l.MaxPayload(), c.name)
 		}
 	}

@@ -30,8 +30,18 @@ func riskosConfigs(t testing.TB) (customer, provider sealane.Config) {
 	t.Helper()
 	ck, pk := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "provider", 2048)
 	p := testlane.Profile(t, "riskos")
-	return sealane.Config{Profile: p, Side: sealane.ClientSide, Ours: testkey.Ours(t, "c1", ck), Theirs: testkey.Theirs(t, "p1", pk)},
-		sealane.Config{Profile: p, Side: sealane.ServerSide, Ours: testkey.Ours(t, "p1", pk), Theirs: testkey.Theirs(t, "c1", ck)}
+	return sealane.Config{
+			Profile: p,
+			Side:    sealane.ClientSide,
+			Ours:    testkey.Ours(t, "c1", ck),
+			Theirs:  testkey.Theirs(t, "p1", pk),
+		},
+		sealane.Config{
+			Profile: p,
+			Side:    sealane.ServerSide,
+			Ours:    testkey.Ours(t, "p1", pk),
+			Theirs:  testkey.Theirs(t, "c1", ck),
+		}
 }
 
 func customerConfig(t testing.TB) sealane.Config { c, _ := riskosConfigs(t); return c }
@@ -42,7 +52,12 @@ const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 // vcas returns the sender's end of an RDX lane.
 func vcas(t testing.TB, id string, to string) *sealane.Lane {
 	t.Helper()
-	return testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, testkey.RSA(t, to, 2048))})
+	return testlane.New(t, sealane.Config{
+		Profile:     testlane.Profile(t, "rdx"),
+		Side:        sealane.ClientSide,
+		Environment: "STAG",
+		Theirs:      testkey.Theirs(t, id, testkey.RSA(t, to, 2048)),
+	})
 }
 
 // issuer returns the receiver's end.
@@ -53,7 +68,13 @@ func issuer(t testing.TB, keys ...keyring.Key) *sealane.Lane {
 
 func issuerConfig(t testing.TB, keys ...keyring.Key) sealane.Config {
 	t.Helper()
-	return sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ServerSide, Environment: "STAG", Ours: testlane.Ring(t, keys...), SenderAuth: sealane.SenderMutualTLS}
+	return sealane.Config{
+		Profile:     testlane.Profile(t, "rdx"),
+		Side:        sealane.ServerSide,
+		Environment: "STAG",
+		Ours:        testlane.Ring(t, keys...),
+		SenderAuth:  sealane.SenderMutualTLS,
+	}
 }
 
 func seal(t testing.TB, l *sealane.Lane, payload string) []byte {
@@ -77,10 +98,12 @@ func header(t *testing.T, token []byte) string {
 
 func TestRiskOSBothDirections(t *testing.T) {
 	customer, provider := riskos(t)
-	for _, payload := range []string{"", "x", `{"n":9007199254740993,"d":1.10,"s":"\u0041"}`, "not JSON at all \x00\xff"} {
+	for _, payload := range []string{"", "x", `{"n":9007199254740993,"d":1.10,"s":"\u0041"}`,
+		"not JSON at all \x00\xff"} {
 		for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
 			token := seal(t, ends[0], payload)
-			if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}` { // the specification's sample sets nothing else
+			// the specification's sample sets nothing else
+			if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}` {
 				t.Errorf("outer header is %s", got)
 			}
 			message, err := ends[1].Open(t.Context(), token)
@@ -90,10 +113,12 @@ func TestRiskOSBothDirections(t *testing.T) {
 			if string(message.Payload()) != payload {
 				t.Errorf("%q", message.Payload())
 			}
-			if signer := ends[0].Ours()[0]; message.Signer().ID != signer.ID || !message.Signer().Public.Equal(signer.Public) {
+			if signer := ends[0].Ours()[0]; message.Signer().ID != signer.ID ||
+				!message.Signer().Public.Equal(signer.Public) {
 				t.Errorf("signed by %q", message.Signer().ID)
 			}
-			if m, err := ends[1].OpenUnverified(t.Context(), token); m != nil || sealane.FaultOf(err) != fault.Signing || !errors.Is(err, sealane.ErrUnavailable) {
+			if m, err := ends[1].OpenUnverified(t.Context(), token); m != nil ||
+				sealane.FaultOf(err) != fault.Signing || !errors.Is(err, sealane.ErrUnavailable) {
 				t.Errorf("a signed message was opened unverified: %v", err)
 			}
 		}
@@ -114,10 +139,12 @@ func TestRDXProvesNoSender(t *testing.T) {
 	if message.SenderAuth() != sealane.SenderMutualTLS || string(message.Payload()) != `{"TransactionId":"1"}` {
 		t.Errorf("%s, %q", message.SenderAuth(), message.Payload())
 	}
-	if m, err := l.Open(t.Context(), token); m != nil || sealane.FaultOf(err) != fault.NotSigning || !errors.Is(err, sealane.ErrUnavailable) {
+	if m, err := l.Open(t.Context(), token); m != nil || sealane.FaultOf(err) != fault.NotSigning ||
+		!errors.Is(err, sealane.ErrUnavailable) {
 		t.Errorf("an unsigned message was opened as verified: %v", err)
 	}
-	if _, err := l.Seal(t.Context(), nil); !errors.Is(err, sealane.ErrUnavailable) || sealane.FaultOf(err) != fault.NotSealing {
+	if _, err := l.Seal(t.Context(), nil); !errors.Is(err, sealane.ErrUnavailable) ||
+		sealane.FaultOf(err) != fault.NotSealing {
 		t.Errorf("a response was sealed where the profile sends it plain: %v", err)
 	}
 }
@@ -125,11 +152,14 @@ func TestRDXProvesNoSender(t *testing.T) {
 func TestUnknownKeyID(t *testing.T) {
 	key := testkey.RSA(t, "issuer", 2048)
 	prod := strings.Replace(alias, "STAG", "PROD", 1)
-	_, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).OpenUnverified(t.Context(), seal(t, vcas(t, prod, "issuer"), "{}"))
-	if !errors.Is(err, sealane.ErrDecryption) || !strings.Contains(err.Error(), `key ID "`+prod+`" is not known in STAG`) {
+	_, err := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).OpenUnverified(t.Context(),
+		seal(t, vcas(t, prod, "issuer"), "{}"))
+	if !errors.Is(err, sealane.ErrDecryption) ||
+		!strings.Contains(err.Error(), `key ID "`+prod+`" is not known in STAG`) {
 		t.Error(err)
 	}
-	_, err = issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).OpenUnverified(t.Context(), testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
+	_, err = issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: key}).OpenUnverified(t.Context(),
+		testkey.Encrypt(t, []byte("{}"), &key.PublicKey))
 	if !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.kid-missing" {
 		t.Error(err)
 	}
@@ -138,7 +168,8 @@ func TestUnknownKeyID(t *testing.T) {
 // TestOverlap: one key ID, two keys, as an alias has no version.
 func TestOverlap(t *testing.T) {
 	older, newer := testkey.RSA(t, "issuer", 2048), testkey.RSA(t, "issuer-new", 2048)
-	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: older}, keyring.Key{ID: alias, Private: newer, State: keyring.Staged})
+	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: older},
+		keyring.Key{ID: alias, Private: newer, State: keyring.Staged})
 	for name, key := range map[string]crypto.PublicKey{"issuer": older.Public(), "issuer-new": newer.Public()} {
 		message, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, name), "{}"))
 		if err != nil {
@@ -151,11 +182,14 @@ func TestOverlap(t *testing.T) {
 	// The same for signatures: two certificates of the customer verify.
 	c := providerConfig(t)
 	renewed := testkey.RSA(t, "customer-new", 2048)
-	c.Theirs = testlane.Ring(t, keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring}, keyring.Key{State: keyring.Active, ID: "c1", Public: &renewed.PublicKey})
+	c.Theirs = testlane.Ring(t,
+		keyring.Key{ID: "c1", Public: &testkey.RSA(t, "customer", 2048).PublicKey, State: keyring.Retiring},
+		keyring.Key{State: keyring.Active, ID: "c1", Public: &renewed.PublicKey})
 	provider := testlane.New(t, c)
 	for _, name := range []string{"customer", "customer-new"} {
 		customer := testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: sealane.ClientSide,
-			Ours: testkey.Ours(t, "whatever", testkey.RSA(t, name, 2048)), Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048))})
+			Ours:   testkey.Ours(t, "whatever", testkey.RSA(t, name, 2048)),
+			Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048))})
 		message, err := provider.Open(t.Context(), seal(t, customer, "{}"))
 		if err != nil {
 			t.Fatal(name, err)
@@ -169,13 +203,15 @@ func TestOverlap(t *testing.T) {
 // sha1Token encrypts to the issuer with RSA-OAEP, as the specification's sample does.
 func sha1Token(t *testing.T) []byte {
 	t.Helper()
-	return sealSHA1(t, `{"kid":"`+alias+`","alg":"RSA-OAEP","enc":"A256GCM"}`, []byte("{}"), &testkey.RSA(t, "issuer", 2048).PublicKey)
+	return sealSHA1(t, `{"kid":"`+alias+`","alg":"RSA-OAEP","enc":"A256GCM"}`, []byte("{}"),
+		&testkey.RSA(t, "issuer", 2048).PublicKey)
 }
 
 func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
 	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
 	_, err := issuer(t, key).OpenUnverified(t.Context(), sha1Token(t))
-	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
+	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") ||
+		!strings.Contains(err.Error(), "--accept-rsa-oaep") {
 		t.Errorf("the error does not name the switch: %v", err)
 	}
 	c := issuerConfig(t, key)
@@ -197,21 +233,45 @@ func TestConfigs(t *testing.T) {
 		config sealane.Config
 		says   string
 	}{
-		"no profile":       {sealane.Config{Side: sealane.ClientSide}, "Profile"},
-		"no side":          {sealane.Config{Profile: ris}, "Side"},
-		"environment":      {sealane.Config{Profile: ris, Side: sealane.ClientSide, Environment: "UAT"}, `"UAT"`},
-		"caller not said":  {sealane.Config{Profile: rdx, Side: sealane.ServerSide}, "say how the sender is known"},
-		"caller not known": {sealane.Config{Profile: rdx, Side: sealane.ServerSide, SenderAuth: "trust me"}, "say how the sender is known"},
-		"optional":         {sealane.Config{Profile: rdx, Side: sealane.ClientSide, Sealing: sealane.SealingOptional}, "no header that tells sealed from plain"},
-		"empty profile":    {sealane.Config{Profile: &profile.Profile{}, Side: sealane.ClientSide}, "name must be"},
-		"plain: form":      {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"/api/x"}}, "is not of the form"},
-		"plain: any":       {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"POST any"}}, "is not of the form"},
-		"plain: sealed":    {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"POST /api/evaluation"}}, "the profile seals it"},
-		"plain: variable":  {sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"PATCH /api/{x}/{y}"}}, "the profile seals it"},
-		"plain: of RDX":    {sealane.Config{Profile: rdx, Side: sealane.ClientSide, PlainEndpoints: []string{"POST /health"}}, "the profile seals it"},
-		"limit":            {sealane.Config{Profile: ris, Side: sealane.ClientSide, MaxPayload: 1<<30 + 1}, "1 GiB"},
-		"negative limit":   {sealane.Config{Profile: ris, Side: sealane.ClientSide, MaxPayload: -1}, "negative"},
-		"nothing to open":  {sealane.Config{Profile: rdx, Side: sealane.ClientSide, AcceptRSAOAEP: "reason"}, "nothing is opened"},
+		"no profile":      {sealane.Config{Side: sealane.ClientSide}, "Profile"},
+		"no side":         {sealane.Config{Profile: ris}, "Side"},
+		"environment":     {sealane.Config{Profile: ris, Side: sealane.ClientSide, Environment: "UAT"}, `"UAT"`},
+		"caller not said": {sealane.Config{Profile: rdx, Side: sealane.ServerSide}, "say how the sender is known"},
+		"caller not known": {
+			sealane.Config{Profile: rdx, Side: sealane.ServerSide, SenderAuth: "trust me"},
+			"say how the sender is known",
+		},
+		"optional": {
+			sealane.Config{Profile: rdx, Side: sealane.ClientSide, Sealing: sealane.SealingOptional},
+			"no header that tells sealed from plain",
+		},
+		"empty profile": {sealane.Config{Profile: &profile.Profile{}, Side: sealane.ClientSide}, "name must be"},
+		"plain: form": {
+			sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"/api/x"}},
+			"is not of the form",
+		},
+		"plain: any": {
+			sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"POST any"}},
+			"is not of the form",
+		},
+		"plain: sealed": {
+			sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"POST /api/evaluation"}},
+			"the profile seals it",
+		},
+		"plain: variable": {
+			sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"PATCH /api/{x}/{y}"}},
+			"the profile seals it",
+		},
+		"plain: of RDX": {
+			sealane.Config{Profile: rdx, Side: sealane.ClientSide, PlainEndpoints: []string{"POST /health"}},
+			"the profile seals it",
+		},
+		"limit":          {sealane.Config{Profile: ris, Side: sealane.ClientSide, MaxPayload: 1<<30 + 1}, "1 GiB"},
+		"negative limit": {sealane.Config{Profile: ris, Side: sealane.ClientSide, MaxPayload: -1}, "negative"},
+		"nothing to open": {
+			sealane.Config{Profile: rdx, Side: sealane.ClientSide, AcceptRSAOAEP: "reason"},
+			"nothing is opened",
+		},
 	} {
 		if _, err := sealane.New(c.config); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
@@ -240,8 +300,13 @@ func TestMissingKeys(t *testing.T) {
 // TestKeyIDWhereTheProfileNeedsOne: without it, nothing would open.
 func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
 	key := testkey.RSA(t, "issuer", 2048)
-	sender := testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ClientSide, Theirs: testlane.Ring(t, keyring.Key{State: keyring.Active, Public: &key.PublicKey})})
-	for _, err := range []error{sender.Ready(), second(sender.Seal(t.Context(), nil)), issuer(t, keyring.Key{State: keyring.Active, Private: key}).Ready()} {
+	sender := testlane.New(t, sealane.Config{
+		Profile: testlane.Profile(t, "rdx"),
+		Side:    sealane.ClientSide,
+		Theirs:  testlane.Ring(t, keyring.Key{State: keyring.Active, Public: &key.PublicKey}),
+	})
+	for _, err := range []error{sender.Ready(), second(sender.Seal(t.Context(), nil)),
+		issuer(t, keyring.Key{State: keyring.Active, Private: key}).Ready()} {
 		if !errors.Is(err, sealane.ErrNotSupported) || sealane.FaultOf(err) != "local.no-key-id" {
 			t.Error(err)
 		}
@@ -257,7 +322,8 @@ func TestProfileChangedAfterwards(t *testing.T) {
 	c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"}
 	l := testlane.New(t, c)
 	c.PlainEndpoints[0] = "POST /api/docv/upload"
-	if l.IsPlainEndpoint("POST", &url.URL{Path: "/api/docv/upload"}) || !l.IsPlainEndpoint("GET", &url.URL{Path: "/api/evaluation/e-1"}) {
+	if l.IsPlainEndpoint("POST", &url.URL{Path: "/api/docv/upload"}) ||
+		!l.IsPlainEndpoint("GET", &url.URL{Path: "/api/evaluation/e-1"}) {
 		t.Error("the list of plain endpoints changed behind New's back")
 	}
 	p.Request.Sign.Alg.Open[0] = "none"
@@ -267,7 +333,9 @@ func TestProfileChangedAfterwards(t *testing.T) {
 	in.Sign = nil
 	l.Profile().Profile().Request.Encrypt.Alg.Open[0] = "RSA-OAEP"
 	*l.Ours()[0].Public, *l.Theirs()[0].Public = rsa.PublicKey{}, rsa.PublicKey{}
-	if m, err := l.Open(t.Context(), testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)); !errors.Is(err, sealane.ErrNotJWS) || m != nil {
+	if m, err := l.Open(t.Context(),
+		testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)); !errors.Is(err,
+		sealane.ErrNotJWS) || m != nil {
 		t.Errorf("an unsigned message was opened: %v", err)
 	}
 	if _, err := l.Open(t.Context(), seal(t, customer, "{}")); err != nil {
@@ -279,10 +347,15 @@ func TestProfileChangedAfterwards(t *testing.T) {
 func TestTwoPairs(t *testing.T) {
 	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
 	c := providerConfig(t)
-	c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Public: &sign.PublicKey}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Public: &enc.PublicKey})
+	c.Theirs = testlane.Ring(t,
+		keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Public: &sign.PublicKey},
+		keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Public: &enc.PublicKey})
 	provider := testlane.New(t, c)
-	customer := testlane.New(t, sealane.Config{Profile: c.Profile, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
-		Ours: testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Private: sign}, keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Private: enc})})
+	customer := testlane.New(t,
+		sealane.Config{Profile: c.Profile, Side: sealane.ClientSide,
+			Theirs: testkey.Theirs(t, "p1", testkey.RSA(t, "provider", 2048)),
+			Ours: testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "s", Use: keyring.UseSig, Private: sign},
+				keyring.Key{State: keyring.Active, ID: "e", Use: keyring.UseEnc, Private: enc})})
 	for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
 		if _, err := ends[1].Open(t.Context(), seal(t, ends[0], "{}")); err != nil {
 			t.Error(err)
@@ -304,7 +377,8 @@ func TestLimits(t *testing.T) {
 	}
 	larger, _ := riskos(t)
 	for _, size := range []int{1001, 100_000} {
-		if m, err := provider.Open(t.Context(), seal(t, larger, strings.Repeat("x", size))); !errors.Is(err, sealane.ErrTooLarge) || m != nil {
+		if m, err := provider.Open(t.Context(), seal(t, larger, strings.Repeat("x", size))); !errors.Is(err,
+			sealane.ErrTooLarge) || m != nil {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}

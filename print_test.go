@@ -53,10 +53,14 @@ func TestPrivateKeysDoNotPrint(t *testing.T) {
 	}
 	key := keyring.Key{State: keyring.Active, ID: "c1", Private: wrapped}
 	values := map[string]any{
-		"Key": key, "*Key": &key, "Key in memory": keyring.Key{State: keyring.Active, Private: private}, "[]Key": []keyring.Key{key},
-		"zero Key": keyring.Key{}, "map": map[string]keyring.Key{"k": key}, "in a struct": struct{ K keyring.Key }{key}, "Ring": c.Ours, "nil Ring": (*keyring.Ring)(nil),
-		"Config": c, "*Config": &c, "Lane": testlane.New(t, c), "Verified": response, "Verified by the provider": request, "Unverified": unsigned,
-		"kms.Key": kms.Key{Private: wrapped}, "*kms.Key": &kms.Key{Private: private}, "KeyInfo": key.Info(), "message": sealane.Message(response),
+		"Key": key, "*Key": &key, "Key in memory": keyring.Key{State: keyring.Active, Private: private},
+		"[]Key":    []keyring.Key{key},
+		"zero Key": keyring.Key{}, "map": map[string]keyring.Key{"k": key},
+		"in a struct": struct{ K keyring.Key }{key}, "Ring": c.Ours, "nil Ring": (*keyring.Ring)(nil),
+		"Config": c, "*Config": &c, "Lane": testlane.New(t, c), "Verified": response,
+		"Verified by the provider": request, "Unverified": unsigned,
+		"kms.Key": kms.Key{Private: wrapped}, "*kms.Key": &kms.Key{Private: private}, "KeyInfo": key.Info(),
+		"message": sealane.Message(response),
 	}
 	for name, v := range values {
 		var b bytes.Buffer
@@ -80,20 +84,24 @@ func TestPrivateKeysDoNotPrint(t *testing.T) {
 			panic(v)
 		}()
 		for what, secret := range map[string]*big.Int{
-			"d": private.D, "p": private.Primes[0], "q": private.Primes[1], "dp": private.Precomputed.Dp, "d of the issuer": testkey.RSA(t, "issuer", 2048).D,
+			"d": private.D, "p": private.Primes[0], "q": private.Primes[1], "dp": private.Precomputed.Dp,
+			"d of the issuer": testkey.RSA(t, "issuer", 2048).D,
 		} {
 			raw := secret.Bytes()
 			decimal := strings.Trim(fmt.Sprint(raw[8:24]), "[]")
 			for _, form := range []string{
-				secret.String()[8:40], hex.EncodeToString(raw[8:24]), strings.ToUpper(hex.EncodeToString(raw[8:24])), decimal,
-				strings.ReplaceAll(decimal, " ", ", "), base64.StdEncoding.EncodeToString(raw)[8:32], string(raw[8:24]),
+				secret.String()[8:40], hex.EncodeToString(raw[8:24]), strings.ToUpper(hex.EncodeToString(raw[8:24])),
+				decimal,
+				strings.ReplaceAll(decimal, " ", ", "), base64.StdEncoding.EncodeToString(raw)[8:32],
+				string(raw[8:24]),
 			} {
 				if strings.Contains(b.String(), form) {
 					t.Errorf("%s shows %s of a private key", name, what)
 				}
 			}
 		}
-		if strings.Contains(b.String(), "123-45-6789") || strings.Contains(b.String(), hex.EncodeToString([]byte("123-45-6789"))) {
+		if strings.Contains(b.String(), "123-45-6789") ||
+			strings.Contains(b.String(), hex.EncodeToString([]byte("123-45-6789"))) {
 			t.Errorf("%s shows a payload", name)
 		}
 	}

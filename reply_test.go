@@ -17,11 +17,16 @@ func TestSealReply(t *testing.T) {
 	oldC, newC := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "customer-new", 2048)
 	oldP, newP := testkey.RSA(t, "provider", 2048), testkey.RSA(t, "provider-new", 2048)
 	c := providerConfig(t)
-	c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "p-new", Private: newP}, keyring.Key{State: keyring.Retiring, ID: "p-old", Private: oldP})
-	c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "c-old", Public: &oldC.PublicKey}, keyring.Key{State: keyring.Staged, ID: "c-new", Public: &newC.PublicKey})
+	c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "p-new", Private: newP},
+		keyring.Key{State: keyring.Retiring, ID: "p-old", Private: oldP})
+	c.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "c-old", Public: &oldC.PublicKey},
+		keyring.Key{State: keyring.Staged, ID: "c-new", Public: &newC.PublicKey})
 	provider := testlane.New(t, c)
 	for _, ours := range []keyring.Key{{ID: "c-old", Private: oldC}, {ID: "c-new", Private: newC}} {
-		for _, theirs := range []keyring.Key{{ID: "p-old", Public: &oldP.PublicKey}, {ID: "p-new", Public: &newP.PublicKey}} {
+		for _, theirs := range []keyring.Key{
+			{ID: "p-old", Public: &oldP.PublicKey},
+			{ID: "p-new", Public: &newP.PublicKey},
+		} {
 			ours.State, theirs.State = keyring.Active, keyring.Active
 			c := customerConfig(t)
 			c.Ours, c.Theirs = testlane.Ring(t, ours), testlane.Ring(t, theirs)

@@ -33,7 +33,8 @@ func TestWhoSigned(t *testing.T) {
 	_, provider := riskos(t)
 	mallory := customerConfig(t)
 	mallory.Ours = testkey.Ours(t, "c1", testkey.RSA(t, "mallory", 2048)) // the customer's key ID, another key
-	if m, err := provider.Open(t.Context(), seal(t, testlane.New(t, mallory), "{}")); !errors.Is(err, sealane.ErrSignature) || m != nil {
+	if m, err := provider.Open(t.Context(), seal(t, testlane.New(t, mallory), "{}")); !errors.Is(err,
+		sealane.ErrSignature) || m != nil {
 		t.Error(err)
 	}
 	unsigned := testkey.Encrypt(t, []byte("{}"), &testkey.RSA(t, "provider", 2048).PublicKey)
@@ -57,7 +58,8 @@ func TestKeyStoreGone(t *testing.T) {
 	c.Ours = testkey.Ours(t, "p1", gone{testkey.RSA(t, "provider", 2048)})
 	l := testlane.New(t, c)
 	for _, err := range []error{second(l.Open(t.Context(), token)), second(l.Seal(t.Context(), nil))} {
-		if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) || sealane.OutcomeOf(err) != profile.Unavailable {
+		if !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, errGone) ||
+			sealane.OutcomeOf(err) != profile.Unavailable {
 			t.Error(err)
 		}
 	}
@@ -76,8 +78,10 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		bad = append(bad, changed)
 	}
 	for _, v := range malform.Variants() {
-		made, err := v.Make(malform.Material{Payload: []byte(payload), Nested: true, Limit: 1 << 10, Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
-			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1", Other: testkey.RSA(t, "stranger", 2048)})
+		made, err := v.Make(malform.Material{Payload: []byte(payload), Nested: true, Limit: 1 << 10,
+			Signer: testkey.RSA(t, "customer", 2048), SignerID: "c1",
+			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, RecipientID: "p1",
+			Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +95,9 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 		}
 		failed++
 		text := err.Error()
-		if m != nil || strings.Contains(text, "SECRET") || strings.Contains(text, base64.RawURLEncoding.EncodeToString([]byte(payload))[:20]) || strings.Contains(text, string(token[len(token)/2:][:20])) || len(text) > 600 {
+		if m != nil || strings.Contains(text, "SECRET") ||
+			strings.Contains(text, base64.RawURLEncoding.EncodeToString([]byte(payload))[:20]) ||
+			strings.Contains(text, string(token[len(token)/2:][:20])) || len(text) > 600 {
 			t.Errorf("error: %s", text)
 		}
 	}
@@ -129,7 +135,8 @@ func TestKeysInTheHeader(t *testing.T) {
 	refused := func(member string, token []byte, want error, f fault.Code) {
 		t.Helper()
 		m, err := provider.Open(t.Context(), token)
-		if !errors.Is(err, want) || m != nil || sealane.FaultOf(err) != f || strings.Contains(err.Error(), canary.URL) {
+		if !errors.Is(err, want) || m != nil || sealane.FaultOf(err) != f ||
+			strings.Contains(err.Error(), canary.URL) {
 			t.Errorf("%s: %v", member, err)
 		}
 	}

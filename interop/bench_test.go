@@ -151,7 +151,8 @@ func operationsLike(ours keyring.Private, theirs *rsa.PublicKey) (keyring.Public
 
 // benchLanes gives the two ends of one lane, with private keys by one of the
 // functions above.
-func benchLanes(t testing.TB, bits int, private func(*rsa.PrivateKey) (keyring.Private, error)) (client, server *sealane.Lane, err error) {
+func benchLanes(t testing.TB, bits int,
+	private func(*rsa.PrivateKey) (keyring.Private, error)) (client, server *sealane.Lane, err error) {
 	dialect, err := profile.Load("riskos")
 	if err != nil {
 		return nil, nil, err
@@ -164,8 +165,19 @@ func benchLanes(t testing.TB, bits int, private func(*rsa.PrivateKey) (keyring.P
 			return nil
 		}
 		operations, opErr := operationsLike(key, &keys[theirs].PublicKey)
-		ring, ringErr := keyring.New(keyring.Key{State: keyring.Active, ID: theirs, Public: &keys[theirs].PublicKey, PublicOps: operations})
-		l, newErr := sealane.New(sealane.Config{Profile: dialect, Side: side, MaxPayload: benchMaxPayload, Ours: testkey.Ours(t, ours, key), Theirs: ring})
+		ring, ringErr := keyring.New(keyring.Key{
+			State:     keyring.Active,
+			ID:        theirs,
+			Public:    &keys[theirs].PublicKey,
+			PublicOps: operations,
+		})
+		l, newErr := sealane.New(sealane.Config{
+			Profile:    dialect,
+			Side:       side,
+			MaxPayload: benchMaxPayload,
+			Ours:       testkey.Ours(t, ours, key),
+			Theirs:     ring,
+		})
 		err = errors.Join(err, opErr, ringErr, newErr)
 		return l
 	}
@@ -254,7 +266,8 @@ func benchJWX(t testing.TB, bits int) (codec, error) {
 		return codec{}, err
 	}
 	sign := []jws.SignOption{jws.WithKey(jwa.RS256(), keys[customer], jws.WithProtectedHeaders(inner))}
-	encrypt := []jwe.EncryptOption{jwe.WithKey(jwa.RSA_OAEP_256(), &keys[provider].PublicKey), jwe.WithContentEncryption(jwa.A256GCM())}
+	encrypt := []jwe.EncryptOption{jwe.WithKey(jwa.RSA_OAEP_256(), &keys[provider].PublicKey),
+		jwe.WithContentEncryption(jwa.A256GCM())}
 	decrypt := jwe.WithKey(jwa.RSA_OAEP_256(), keys[provider])
 	verify := []jws.VerifyOption{jws.WithKey(jwa.RS256(), &keys[customer].PublicKey), jws.WithCompact()}
 	return codec{
@@ -319,7 +332,8 @@ func TestBenchCodecs(t *testing.T) {
 		for _, size := range benchSizes {
 			sealed, err := c.seal(benchPayload(t, size.name, size.n))
 			if err == nil {
-				err = os.WriteFile(filepath.Join(benchDir, fmt.Sprintf("token-%d-%s", bits, size.name)), sealed.data, 0o600)
+				err = os.WriteFile(filepath.Join(benchDir, fmt.Sprintf("token-%d-%s", bits, size.name)), sealed.data,
+					0o600)
 			}
 			if err != nil {
 				t.Fatal(err)

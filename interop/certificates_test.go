@@ -69,12 +69,18 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 	secret := filepath.Join(t.TempDir(), "passphrase")
 	write(t, secret, []byte(passphrase+"\n"))
 	dir := filepath.Join(t.TempDir(), "made")
-	if out, err := sealane("cert", "create", "--profile", profile, "--bits", fmt.Sprint(bits), "--common-name", "keys.bank.example",
-		"--org", "Example Bänk", "--unit", "Key Team", "--country", "CH", "--email", "keys@bank.example", "--env", "DEV",
+	if out, err := sealane("cert", "create", "--profile", profile, "--bits", fmt.Sprint(bits), "--common-name",
+		"keys.bank.example",
+		"--org", "Example Bänk", "--unit", "Key Team", "--country", "CH", "--email", "keys@bank.example", "--env",
+		"DEV",
 		"--passphrase-file", secret, "--out", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	c := created{folder: filepath.Join(dir, "1-send"), stem: "keys-bank-example-dev", usages: []string{"keyEncipherment"}}
+	c := created{
+		folder: filepath.Join(dir, "1-send"),
+		stem:   "keys-bank-example-dev",
+		usages: []string{"keyEncipherment"},
+	}
 	if profile == "riskos" {
 		c.usages = []string{"digitalSignature", "keyEncipherment"}
 	}
@@ -97,7 +103,8 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 	write(t, filepath.Join(c.folder, c.stem+".jwk"), jwk)
 	sum := sha256.Sum256(leaf.Raw)
 	c.want = facts{
-		CommonName: "keys.bank.example", Organization: "Example Bänk", Unit: "Key Team", Country: "CH", Email: "keys@bank.example",
+		CommonName: "keys.bank.example", Organization: "Example Bänk", Unit: "Key Team", Country: "CH",
+		Email:  "keys@bank.example",
 		SHA256: hex.EncodeToString(sum[:]), Modulus: hex.EncodeToString(key.N.Bytes()), Usages: c.usages, Bits: bits,
 		NotBefore: leaf.NotBefore.Unix(), NotAfter: leaf.NotAfter.Unix(), SelfSigned: true,
 	}
@@ -191,7 +198,9 @@ func TestCertificatesOfOurs(t *testing.T) {
 	ours := sealaneBinary(t)
 	for _, profile := range []string{"riskos", "rdx"} {
 		for _, bits := range []int{2048, 3072, 4096} {
-			t.Run(fmt.Sprintf("%s-%d", profile, bits), func(t *testing.T) { create(t, ours, profile, bits).byEverybody(t) })
+			t.Run(fmt.Sprintf("%s-%d", profile, bits), func(t *testing.T) {
+				create(t, ours, profile, bits).byEverybody(t)
+			})
 		}
 	}
 }
@@ -202,8 +211,10 @@ func (c created) byEverybody(t *testing.T) {
 	t.Run("openssl", func(t *testing.T) {
 		run := tool(t, "openssl", c.folder)
 		for _, suffix := range []string{".pem", ".crt", ".cer"} {
-			out := run("x509", "-in", c.stem+suffix, "-noout", "-fingerprint", "-sha256", "-subject", "-nameopt", "RFC2253,utf8,-esc_msb", "-dates", "-email", "-text")
-			show(t, out, colons, "CN=keys.bank.example", "O=Example Bänk", "OU=Key Team", "C=CH", "\nkeys@bank.example\n", fmt.Sprintf("Public-Key: (%d bit)", c.want.Bits),
+			out := run("x509", "-in", c.stem+suffix, "-noout", "-fingerprint", "-sha256", "-subject", "-nameopt",
+				"RFC2253,utf8,-esc_msb", "-dates", "-email", "-text")
+			show(t, out, colons, "CN=keys.bank.example", "O=Example Bänk", "OU=Key Team", "C=CH",
+				"\nkeys@bank.example\n", fmt.Sprintf("Public-Key: (%d bit)", c.want.Bits),
 				"notAfter="+leaf.NotAfter.Format("Jan _2 15:04:05 2006 GMT"), "Key Encipherment", "CA:FALSE")
 			if strings.Contains(out, "Digital Signature") != signs {
 				t.Errorf("%s: another key usage:\n%s", suffix, out)
@@ -211,20 +222,26 @@ func (c created) byEverybody(t *testing.T) {
 		}
 		show(t, run("pkcs7", "-in", c.stem+".p7b", "-print_certs"), strings.TrimSpace(string(cert.EncodePEM(leaf))))
 		show(t, run("pkey", "-in", c.stem+".key", "-passin", "pass:"+passphrase, "-check", "-noout"), "Key is valid")
-		show(t, run("pkcs12", "-in", c.stem+".p12", "-passin", "pass:"+passphrase, "-noenc"), "BEGIN PRIVATE KEY", strings.TrimSpace(string(cert.EncodePEM(leaf))))
+		show(t, run("pkcs12", "-in", c.stem+".p12", "-passin", "pass:"+passphrase, "-noenc"), "BEGIN PRIVATE KEY",
+			strings.TrimSpace(string(cert.EncodePEM(leaf))))
 	})
 	t.Run("keytool", func(t *testing.T) {
 		run := tool(t, "keytool", c.folder)
 		// Every other form is in cert's own tests.
 		out := run("-J-Duser.language=en", "-printcert", "-file", c.stem+".p7b")
-		show(t, out, colons, "CN=keys.bank.example", "OU=Key Team", "C=CH", "keys@bank.example", fmt.Sprintf("%d-bit RSA key", c.want.Bits), "Key_Encipherment")
+		show(t, out, colons, "CN=keys.bank.example", "OU=Key Team", "C=CH", "keys@bank.example",
+			fmt.Sprintf("%d-bit RSA key", c.want.Bits), "Key_Encipherment")
 		if strings.Contains(out, "DigitalSignature") != signs {
 			t.Errorf("another key usage:\n%s", out)
 		}
-		show(t, run("-J-Duser.language=en", "-list", "-v", "-keystore", c.stem+".p12", "-storetype", "PKCS12", "-storepass", passphrase), "PrivateKeyEntry", colons)
+		show(t,
+			run("-J-Duser.language=en", "-list", "-v", "-keystore", c.stem+".p12", "-storetype", "PKCS12",
+				"-storepass", passphrase), "PrivateKeyEntry", colons)
 	})
 	t.Run("node", func(t *testing.T) { c.byProgram(t, node, ".pem", ".crt", ".cer", ".jwk", ".key", ".p12") })
-	t.Run("python", func(t *testing.T) { c.byProgram(t, python, ".pem", ".crt", ".cer", ".p7b", ".jwk", ".key", ".p12") })
+	t.Run("python", func(t *testing.T) {
+		c.byProgram(t, python, ".pem", ".crt", ".cer", ".p7b", ".jwk", ".key", ".p12")
+	})
 }
 
 func pairs(text string) []string {
@@ -280,7 +297,8 @@ func theirs(t *testing.T, folder string) (read int) {
 		public := keyring.Key{State: keyring.Active, ID: alias, Public: f.PublicKey}
 		if len(f.Certificates) > 0 {
 			public.Certificate = f.Certificates[0]
-			if v := cert.Check(f.Certificates[0], testlane.Profile(t, "rdx").Certificate, time.Now()); v.Refused() || v.Warned() {
+			if v := cert.Check(f.Certificates[0], testlane.Profile(t, "rdx").Certificate, time.Now()); v.Refused() ||
+				v.Warned() {
 				t.Errorf("%s does not fit: %+v", name, v)
 			}
 		}
@@ -304,7 +322,14 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 		t.Fatal(err)
 	}
 	lane := func(side sealane.Side, ours, theirs *keyring.Ring) *sealane.Lane {
-		l, err := sealane.New(sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: side, Environment: "STAG", Ours: ours, Theirs: theirs, SenderAuth: sealane.SenderUnauthenticated})
+		l, err := sealane.New(sealane.Config{
+			Profile:     testlane.Profile(t, "rdx"),
+			Side:        side,
+			Environment: "STAG",
+			Ours:        ours,
+			Theirs:      theirs,
+			SenderAuth:  sealane.SenderUnauthenticated,
+		})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -314,7 +339,8 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	if m, err := lane(sealane.ServerSide, own, nil).OpenMessage(context.Background(), token); err != nil || string(m.Payload()) != `{"n":1.10}` {
+	if m, err := lane(sealane.ServerSide, own, nil).OpenMessage(context.Background(), token); err != nil ||
+		string(m.Payload()) != `{"n":1.10}` {
 		t.Errorf("%s: what is sealed to it does not open: %v", name, err)
 	}
 }
@@ -331,7 +357,8 @@ func TestCertificatesOfTheirs(t *testing.T) {
 			t.Run(in.folder+"-"+bits, func(t *testing.T) {
 				t.Parallel()
 				folder := t.TempDir()
-				if out, err := foreign(limited(t), t, in.language, "certificate", "make", folder, passphrase, bits).CombinedOutput(); err != nil {
+				if out, err := foreign(limited(t), t, in.language, "certificate", "make", folder, passphrase,
+					bits).CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
 				if n := theirs(t, folder); n != in.files {
@@ -345,14 +372,19 @@ func TestCertificatesOfTheirs(t *testing.T) {
 		folder, authority := t.TempDir(), t.TempDir()
 		run := tool(t, "openssl", folder)
 		root, rootKey := filepath.Join(authority, "root.pem"), filepath.Join(authority, "root.key")
-		run("req", "-x509", "-newkey", "rsa:3072", "-noenc", "-days", "3650", "-subj", "/O=OpenSSL/CN=Root", "-keyout", rootKey, "-out", root)
-		run("req", "-new", "-newkey", "rsa:3072", "-noenc", "-subj", "/O=OpenSSL Bank/OU=Keys/CN=openssl.example/emailAddress=keys@openssl.example",
+		run("req", "-x509", "-newkey", "rsa:3072", "-noenc", "-days", "3650", "-subj", "/O=OpenSSL/CN=Root", "-keyout",
+			rootKey, "-out", root)
+		run("req", "-new", "-newkey", "rsa:3072", "-noenc", "-subj",
+			"/O=OpenSSL Bank/OU=Keys/CN=openssl.example/emailAddress=keys@openssl.example",
 			"-keyout", "private.pem", "-out", filepath.Join(authority, "request.pem"))
-		write(t, filepath.Join(authority, "extensions"), []byte("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\n"))
-		run("x509", "-req", "-in", filepath.Join(authority, "request.pem"), "-CA", root, "-CAkey", rootKey, "-days", "730",
+		write(t, filepath.Join(authority, "extensions"),
+			[]byte("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,keyEncipherment\n"))
+		run("x509", "-req", "-in", filepath.Join(authority, "request.pem"), "-CA", root, "-CAkey", rootKey, "-days",
+			"730",
 			"-extfile", filepath.Join(authority, "extensions"), "-out", "signed.pem")
 		run("crl2pkcs7", "-nocrl", "-certfile", root, "-certfile", "signed.pem", "-out", "signed.p7b")
-		run("pkcs12", "-export", "-inkey", "private.pem", "-in", "signed.pem", "-certfile", root, "-passout", "pass:"+passphrase, "-out", "private.p12")
+		run("pkcs12", "-export", "-inkey", "private.pem", "-in", "signed.pem", "-certfile", root, "-passout",
+			"pass:"+passphrase, "-out", "private.p12")
 		if n := theirs(t, folder); n != 4 {
 			t.Errorf("%d files were read, not 4", n)
 		}
@@ -365,12 +397,16 @@ func TestCertificatesOfTheirs(t *testing.T) {
 		store := func(file string, args ...string) {
 			run(append(args, "-keystore", file, "-storetype", "PKCS12", "-storepass", passphrase)...)
 		}
-		request, signed, rootPEM := filepath.Join(authority, "request.pem"), "signed.pem", filepath.Join(authority, "root.pem")
-		store(root, "-genkeypair", "-alias", "root", "-keyalg", "RSA", "-keysize", "3072", "-dname", "CN=Root, O=Java", "-ext", "BC:critical=ca:true", "-ext", "KU:critical=keyCertSign")
+		request, signed, rootPEM := filepath.Join(authority, "request.pem"), "signed.pem", filepath.Join(authority,
+			"root.pem")
+		store(root, "-genkeypair", "-alias", "root", "-keyalg", "RSA", "-keysize", "3072", "-dname", "CN=Root, O=Java",
+			"-ext", "BC:critical=ca:true", "-ext", "KU:critical=keyCertSign")
 		store(root, "-exportcert", "-rfc", "-alias", "root", "-file", rootPEM)
-		store("private.p12", "-genkeypair", "-alias", "leaf", "-keyalg", "RSA", "-keysize", "4096", "-dname", "CN=java.example, OU=Keys, O=Java Bank")
+		store("private.p12", "-genkeypair", "-alias", "leaf", "-keyalg", "RSA", "-keysize", "4096", "-dname",
+			"CN=java.example, OU=Keys, O=Java Bank")
 		store("private.p12", "-certreq", "-alias", "leaf", "-file", request)
-		store(root, "-gencert", "-rfc", "-alias", "root", "-validity", "730", "-ext", "KU:critical=keyEncipherment", "-ext", "SAN=email:keys@java.example", "-infile", request, "-outfile", signed)
+		store(root, "-gencert", "-rfc", "-alias", "root", "-validity", "730", "-ext", "KU:critical=keyEncipherment",
+			"-ext", "SAN=email:keys@java.example", "-infile", request, "-outfile", signed)
 		store("private.p12", "-importcert", "-noprompt", "-alias", "root", "-file", rootPEM)
 		store("private.p12", "-importcert", "-noprompt", "-alias", "leaf", "-file", signed)
 		if n := theirs(t, folder); n != 2 {

@@ -189,7 +189,8 @@ func play(t *testing.T, cmd *exec.Cmd, want ...string) []outcome {
 		}
 	}
 	if code != 0 || !slices.Equal(got, want) {
-		t.Errorf("exit code %d, steps\n%s\nwant\n%s\n%s", code, strings.Join(got, "\n"), strings.Join(want, "\n"), p.errors.String())
+		t.Errorf("exit code %d, steps\n%s\nwant\n%s\n%s", code, strings.Join(got, "\n"), strings.Join(want, "\n"),
+			p.errors.String())
 	}
 	return seen
 }
@@ -244,8 +245,10 @@ func errorsFile(t *testing.T) string {
 var customerSteps = []string{
 	"evaluation.post OK", "evaluation.version.post OK", "evaluation.paused Created", "evaluation.patch OK",
 	"docv.post OK", "docv.patch OK", "evaluation.large OK", "plain OK",
-	"error.body-format Bad Request", "error.body-not-json Bad Request", "error.not-jwe Bad Request", "error.jws-only Bad Request",
-	"error.not-jws Bad Request", "error.wrong-key Bad Request", "error.altered Bad Request", "error.bad-signature Bad Request",
+	"error.body-format Bad Request", "error.body-not-json Bad Request", "error.not-jwe Bad Request",
+	"error.jws-only Bad Request",
+	"error.not-jws Bad Request", "error.wrong-key Bad Request", "error.altered Bad Request",
+	"error.bad-signature Bad Request",
 	"error.docv Bad Request", "error.sealing-failed Internal Server Error", "after-errors OK",
 }
 
@@ -259,22 +262,33 @@ func TestForeignCustomers(t *testing.T) {
 			t.Parallel()
 			folder, certificate := certificateOf(t, c.in, c.file, "riskos")
 			dir := t.TempDir()
-			url := serving(t, ours("sandbox", "riskos", "--dir", dir, "--customer-cert", certificate, "--listen", "127.0.0.1:0"))
+			url := serving(t,
+				ours("sandbox", "riskos", "--dir", dir, "--customer-cert", certificate, "--listen", "127.0.0.1:0"))
 			apiKey, err := os.ReadFile(filepath.Join(dir, "api-key"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			provider := filepath.Join(dir, "provider", "1-send", "provider-sandbox-example-sandbox.pem")
-			seen := play(t, foreign(limited(t), t, c.in, c.file, "customer", folder, url, provider, strings.TrimSpace(string(apiKey)), errorsFile(t)), customerSteps...)
+			seen := play(t,
+				foreign(limited(t), t, c.in, c.file, "customer", folder, url, provider,
+					strings.TrimSpace(string(apiKey)), errorsFile(t)), customerSteps...)
 
 			// What was sent arrived: the answer repeats the request's id and its names.
-			for step, id := range map[string]string{"evaluation.post": "1", "evaluation.version.post": "2", "evaluation.patch": "3", "docv.patch": "4", "plain": "6", "after-errors": "8"} {
+			for step, id := range map[string]string{
+				"evaluation.post":         "1",
+				"evaluation.version.post": "2",
+				"evaluation.patch":        "3",
+				"docv.patch":              "4",
+				"plain":                   "6",
+				"after-errors":            "8",
+			} {
 				at := slices.IndexFunc(seen, func(o outcome) bool { return o.Step == step })
 				if at < 0 || seen[at].Answer["id"] != c.name+"-"+id {
 					t.Errorf("%s: the answer has another id", step)
 				}
 			}
-			if text, err := json.Marshal(seen[0].Answer["data_enrichments"]); err != nil || !strings.Contains(string(text), "Zoë") || !strings.Contains(string(text), "東京 😀") {
+			if text, err := json.Marshal(seen[0].Answer["data_enrichments"]); err != nil ||
+				!strings.Contains(string(text), "Zoë") || !strings.Contains(string(text), "東京 😀") {
 				t.Errorf("the names did not come back: %s (%v)", excerpt(text), err)
 			}
 		})
@@ -294,7 +308,9 @@ func TestForeignNewcomers(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			folder, _ := certificateOf(t, c.in, c.file, "riskos")
-			play(t, foreign(limited(t), t, c.in, c.file, "unexchanged", folder, p.URL, certificate, p.APIKey, errorsFile(t)), "error.no-exchange Bad Request")
+			play(t,
+				foreign(limited(t), t, c.in, c.file, "unexchanged", folder, p.URL, certificate, p.APIKey,
+					errorsFile(t)), "error.no-exchange Bad Request")
 		})
 	}
 }
@@ -309,7 +325,8 @@ func TestForeignIssuers(t *testing.T) {
 			t.Parallel()
 			folder, certificate := certificateOf(t, c.in, c.file, "rdx")
 			issuer := launch(t, foreign(limited(t), t, c.in, c.file, "issuer", folder, alias))
-			call := []string{"sandbox", "vcas", "--url", issuer.url(t), "--to", certificate, "--to-key-id", alias, "--env", "STAG", "--otp", "123456"}
+			call := []string{"sandbox", "vcas", "--url", issuer.url(t), "--to", certificate, "--to-key-id", alias,
+				"--env", "STAG", "--otp", "123456"}
 			if out, err := ours(call...).CombinedOutput(); err != nil || strings.Count(string(out), "HTTP 200") != 4 {
 				t.Errorf("vcas: %v\n%s", err, out)
 			}
@@ -323,7 +340,8 @@ func TestForeignIssuers(t *testing.T) {
 			lines, code := issuer.end(t, nil)
 			seen := outcomes(t, lines)
 			if len(seen) != 4+len(faults) || code != 1 {
-				t.Fatalf("%d messages, exit code %d\n%s\n%s", len(seen), code, strings.Join(lines, ""), issuer.errors.String())
+				t.Fatalf("%d messages, exit code %d\n%s\n%s", len(seen), code, strings.Join(lines, ""),
+					issuer.errors.String())
 			}
 			for i, o := range seen {
 				if wanted := i < 4; o.OK != wanted {
@@ -343,12 +361,15 @@ func TestForeignVCAS(t *testing.T) {
 	t.Parallel()
 	ours := sealaneBinary(t)
 	dir := filepath.Join(t.TempDir(), "rdx")
-	if out, err := ours("cert", "create", "--profile", "rdx", "--common-name", "rdx.bank.example", "--org", "Example Bank", "--unit", "Payments",
+	if out, err := ours("cert", "create", "--profile", "rdx", "--common-name", "rdx.bank.example", "--org",
+		"Example Bank", "--unit", "Payments",
 		"--email", "keys@bank.example", "--env", "STAG", "--out", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	url := serving(t, ours("sandbox", "issuer", "--key", filepath.Join(dir, "private", "rdx-bank-example-stag.key"), "--key-id", alias,
-		"--env", "STAG", "--caller", "unauthenticated", "--listen", "127.0.0.1:0"))
+	url := serving(t,
+		ours("sandbox", "issuer", "--key", filepath.Join(dir, "private", "rdx-bank-example-stag.key"), "--key-id",
+			alias,
+			"--env", "STAG", "--caller", "unauthenticated", "--listen", "127.0.0.1:0"))
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			certificate, err := filepath.Abs(filepath.Join(dir, "1-send", "rdx-bank-example-stag.pem"))
@@ -356,7 +377,8 @@ func TestForeignVCAS(t *testing.T) {
 				t.Fatal(err)
 			}
 			seen := play(t, foreign(limited(t), t, c.in, c.file, "vcas", url+"/stepup", certificate, alias),
-				"vcas.send OK", "vcas.unknown-alias 405", "vcas.no-alias 405", "vcas.wrong-key 405", "vcas.sha1 405", "vcas.clear 405")
+				"vcas.send OK", "vcas.unknown-alias 405", "vcas.no-alias 405", "vcas.wrong-key 405", "vcas.sha1 405",
+				"vcas.clear 405")
 			if len(seen) > 0 && seen[0].Answer["Status"] != "SUCCESS" {
 				t.Errorf("the issuer answers %v", seen[0].Answer)
 			}

@@ -42,7 +42,11 @@ func fixedKeys(t testing.TB) *fixed {
 			}
 		}
 		cek := bytes.Repeat([]byte{7}, 32)
-		fixedOnce.content = content{cek: cek, iv: make([]byte, 12), encryptedKey: encryptCEK(t, cek, &fixedOnce.recipient.PublicKey)}
+		fixedOnce.content = content{
+			cek:          cek,
+			iv:           make([]byte, 12),
+			encryptedKey: encryptCEK(t, cek, &fixedOnce.recipient.PublicKey),
+		}
 	})
 	return &fixedOnce.fixed
 }
@@ -50,7 +54,8 @@ func fixedKeys(t testing.TB) *fixed {
 // byUs reads a nested token through the codec rather than a lane: a lane
 // accepts nothing that the codec refuses.
 func (k *fixed) byUs(token string) ([]byte, error) {
-	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
+	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256},
+		[]*alg.Content{alg.A256GCM})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +87,8 @@ func (k *fixed) sealContent(t testing.TB, outerHead, inner string) string {
 
 // goJOSEOnly are go-jose's refusals of what we accept, by a part of its error.
 var goJOSEOnly = map[string]string{
-	"failed to unmarshal nonce": "go-jose reads ACME's nonce (RFC 8555) as a string in every header; to us it is an unknown member, which RFC 7515 section 4 says to ignore",
+	"failed to unmarshal nonce": "go-jose reads ACME's nonce (RFC 8555) as a string in every header; to us it is " +
+		"an unknown member, which RFC 7515 section 4 says to ignore",
 }
 
 // stricter are our refusals of what go-jose accepts, each with its reason.
@@ -92,15 +98,16 @@ var stricter = map[fault.TokenFault]string{
 	fault.HeaderUTF8:      "RFC 7515 section 3: the header is UTF-8; go-jose replaces what is not",
 	fault.HeaderDepth:     "bounds the work",
 	fault.HeaderTooLarge:  "bounds the work: 4 KiB",
-	fault.HeaderType:      "alg, enc, kid, typ and cty are strings; go-jose does not look at typ and cty, and takes null",
-	fault.KidForm:         "1 to 128 printable ASCII characters; go-jose takes any string",
-	fault.HeaderZip:       "no decompression: a bomb in one direction, an oracle in the other",
-	fault.HeaderCrit:      "go-jose knows b64 (RFC 7797) and takes an empty list; no profile has extensions",
-	fault.HeaderB64:       "RFC 7797 is not in any profile",
-	fault.HeaderJWK:       "keys do not come from messages",
-	fault.HeaderJKU:       "keys do not come from messages",
-	fault.HeaderX5U:       "keys do not come from messages",
-	fault.HeaderX5C:       "keys do not come from messages",
+	fault.HeaderType: "alg, enc, kid, typ and cty are strings; go-jose does not look at typ and cty, and " +
+		"takes null",
+	fault.KidForm:    "1 to 128 printable ASCII characters; go-jose takes any string",
+	fault.HeaderZip:  "no decompression: a bomb in one direction, an oracle in the other",
+	fault.HeaderCrit: "go-jose knows b64 (RFC 7797) and takes an empty list; no profile has extensions",
+	fault.HeaderB64:  "RFC 7797 is not in any profile",
+	fault.HeaderJWK:  "keys do not come from messages",
+	fault.HeaderJKU:  "keys do not come from messages",
+	fault.HeaderX5U:  "keys do not come from messages",
+	fault.HeaderX5C:  "keys do not come from messages",
 }
 
 func isStricter(code fault.Code) bool {
@@ -184,7 +191,9 @@ func TestKnownDifferences(t *testing.T) {
 	good := k.seal(t, wrap(outer), wrap(inner), "e30")
 	check("CR LF at the end", good+"\r\n", "jwe.base64-space")
 	last := strings.Index("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", good[len(good)-1:])
-	check("spare bits of the tag", good[:len(good)-1]+string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last|1]), "jwe.base64-spare-bits")
+	check("spare bits of the tag",
+		good[:len(good)-1]+string("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last|1]),
+		"jwe.base64-spare-bits")
 
 	for f := range stricter {
 		if !shown[f] {

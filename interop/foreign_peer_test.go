@@ -310,12 +310,16 @@ func TestBrokenPeer(t *testing.T) {
 		patience     time.Duration
 		want         []string // parts of the error
 	}{
-		{"hangs", "echo waiting >&2; exec sleep 3600", 500 * time.Millisecond, []string{"no answer within 500ms to: open 3 bytes", "killed"}},
-		{"hangs within an answer", `echo '{"length":9}'; exec sleep 3600`, 500 * time.Millisecond, []string{"no answer within 500ms"}},
+		{"hangs", "echo waiting >&2; exec sleep 3600", 500 * time.Millisecond,
+			[]string{"no answer within 500ms to: open 3 bytes", "killed"}},
+		{"hangs within an answer", `echo '{"length":9}'; exec sleep 3600`, 500 * time.Millisecond,
+			[]string{"no answer within 500ms"}},
 		{"dies", "echo out of luck >&2; exit 3", time.Minute, []string{"out of luck", "exit status 3"}},
 		{"talks nonsense", "echo hello; exec sleep 3600", time.Minute, []string{"read the answer's head"}},
-		{"says too much", `echo '{"length":99999999999}'; exec sleep 3600`, time.Minute, []string{"an answer of 99999999999 bytes"}},
-		{"an error with a payload", `echo '{"error":"no","length":3}'; exec sleep 3600`, time.Minute, []string{"an error beside an answer of 3 bytes"}},
+		{"says too much", `echo '{"length":99999999999}'; exec sleep 3600`, time.Minute,
+			[]string{"an answer of 99999999999 bytes"}},
+		{"an error with a payload", `echo '{"error":"no","length":3}'; exec sleep 3600`, time.Minute,
+			[]string{"an error beside an answer of 3 bytes"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := shell(t, c.script)

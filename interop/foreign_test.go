@@ -17,9 +17,14 @@ type language struct {
 }
 
 var (
-	node   = language{"node", "node_modules/.package-lock.json", func(p string) []string { return []string{"node", p + ".mjs"} }}
-	java   = language{"java", "target/prepared", func(p string) []string { return []string{"java", "-cp", "target/classes:target/lib/*", p} }}
-	python = language{"python", ".venv/prepared", func(p string) []string { return []string{".venv/bin/python", p + ".py"} }}
+	node = language{"node", "node_modules/.package-lock.json",
+		func(p string) []string { return []string{"node", p + ".mjs"} }}
+	java = language{"java", "target/prepared", func(p string) []string {
+		return []string{"java", "-cp", "target/classes:target/lib/*", p}
+	}}
+	python = language{"python", ".venv/prepared", func(p string) []string {
+		return []string{".venv/bin/python", p + ".py"}
+	}}
 )
 
 // foreign gives the command that runs one of our programs in another language,

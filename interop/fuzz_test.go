@@ -73,11 +73,15 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 	k := fixedKeys(f)
 	const outer, inner, payload = rsaOAEP256Header, `{"alg":"RS256"}`, `{"id":"1"}`
 	for _, member := range []string{
-		`"kid":"k"`, `"typ":"JWT","cty":"JWT"`, `"zip":"DEF"`, `"crit":["b64"],"b64":true`, `"crit":[]`, `"b64":false`, `"\u0061lg":"none"`, `"ALG":"none"`,
-		`"jku":"x"`, `"x5u":"x"`, `"x5c":[]`, `"jwk":{}`, `"nonce":1`, `"kid":null`, `"alg":null`, `"x":{"a":{"b":[1,2.5e300,null]}}`, `"epk":1,"iv":2,"tag":3,"p2c":4`,
+		`"kid":"k"`, `"typ":"JWT","cty":"JWT"`, `"zip":"DEF"`, `"crit":["b64"],"b64":true`, `"crit":[]`, `"b64":false`,
+		`"\u0061lg":"none"`, `"ALG":"none"`,
+		`"jku":"x"`, `"x5u":"x"`, `"x5c":[]`, `"jwk":{}`, `"nonce":1`, `"kid":null`, `"alg":null`,
+		`"x":{"a":{"b":[1,2.5e300,null]}}`, `"epk":1,"iv":2,"tag":3,"p2c":4`,
 	} {
-		f.Add([]byte(outer[:len(outer)-1]+","+member+"}"), []byte(inner), []byte(payload), byte(0), byte(0), byte(0), uint16(0))
-		f.Add([]byte(outer), []byte(inner[:len(inner)-1]+","+member+"}"), []byte(payload), byte(0), byte(0), byte(0), uint16(0))
+		f.Add([]byte(outer[:len(outer)-1]+","+member+"}"), []byte(inner), []byte(payload), byte(0), byte(0), byte(0),
+			uint16(0))
+		f.Add([]byte(outer), []byte(inner[:len(inner)-1]+","+member+"}"), []byte(payload), byte(0), byte(0), byte(0),
+			uint16(0))
 	}
 	for place := byte(0); place < places; place++ {
 		for kind := range byte(5) {
@@ -103,7 +107,12 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 	var lanes []*sealane.Lane
 	other := testlane.Profile(f, "riskos", alg.RS256.Name, alg.PS256.Name, alg.A256GCM.Name, alg.A128CBCHS256.Name)
 	for i, dialect := range []*profile.Profile{testlane.Profile(f, "riskos"), testlane.Profile(f, "rdx"), other} {
-		c := sealane.Config{Profile: dialect, Side: sealane.ServerSide, Ours: testkey.Ours(f, ourKeyID, k.recipient), Theirs: testkey.Theirs(f, peerKeyID, k.signer)}
+		c := sealane.Config{
+			Profile: dialect,
+			Side:    sealane.ServerSide,
+			Ours:    testkey.Ours(f, ourKeyID, k.recipient),
+			Theirs:  testkey.Theirs(f, peerKeyID, k.signer),
+		}
 		if dialect.Request.Sign == nil {
 			c.SenderAuth, c.AcceptRSAOAEP = sealane.SenderUnauthenticated, "the peer's library is old"
 		}
@@ -112,7 +121,8 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 			f.Fatal(err)
 		}
 		lanes = append(lanes, l)
-		m := malform.Material{Payload: []byte(`{"id":"1"}`), Signer: k.signer, Recipient: &k.recipient.PublicKey, SignerID: peerKeyID, RecipientID: ourKeyID,
+		m := malform.Material{Payload: []byte(`{"id":"1"}`), Signer: k.signer, Recipient: &k.recipient.PublicKey,
+			SignerID: peerKeyID, RecipientID: ourKeyID,
 			Other: testkey.Fixed(), Nested: dialect.Request.Sign != nil}
 		m.Content, _ = alg.Contents.Find(dialect.Request.Encrypt.Enc.Seal)
 		if m.Nested {
@@ -201,9 +211,12 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	for _, jwk := range []string{string(public), string(private)} {
 		f.Add([]byte(jwk))
 		for _, edit := range [][2]string{
-			{`"kty": "RSA"`, `"kty": "RSA", "KTY": "EC"`}, {`"kty": "RSA"`, `"kty": "RSA", "key_ops": ["verify"]`}, {`"kty": "RSA"`, `"kty": "RSA", "x5c": []`},
-			{`"kty": "RSA"`, `"kty": "RSA", "x5t": "AAAA"`}, {`"kid": "k-1"`, `"kid": ""`}, {`"kid": "k-1"`, `"kid": "\u006b"`}, {`"kid": "k-1"`, `"kid": null`},
-			{`"AQAB"`, `"AQAB="`}, {`"AQAB"`, `"AAEAAQ"`}, {`"use": "sig"`, `"use": "other"`}, {`"alg": "RS256"`, `"alg": "PS256"`}, {`"n": "`, `"n": "AAAA`},
+			{`"kty": "RSA"`, `"kty": "RSA", "KTY": "EC"`}, {`"kty": "RSA"`, `"kty": "RSA", "key_ops": ["verify"]`},
+			{`"kty": "RSA"`, `"kty": "RSA", "x5c": []`},
+			{`"kty": "RSA"`, `"kty": "RSA", "x5t": "AAAA"`}, {`"kid": "k-1"`, `"kid": ""`},
+			{`"kid": "k-1"`, `"kid": "\u006b"`}, {`"kid": "k-1"`, `"kid": null`},
+			{`"AQAB"`, `"AQAB="`}, {`"AQAB"`, `"AAEAAQ"`}, {`"use": "sig"`, `"use": "other"`},
+			{`"alg": "RS256"`, `"alg": "PS256"`}, {`"n": "`, `"n": "AAAA`},
 		} {
 			f.Add([]byte(strings.Replace(jwk, edit[0], edit[1], 1)))
 		}
@@ -230,7 +243,9 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 			}
 			members = keys[0]
 		}
-		maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return !slices.Contains(jwkMembers, name) })
+		maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool {
+			return !slices.Contains(jwkMembers, name)
+		})
 		data, err := json.Marshal(members)
 		if err != nil {
 			t.Fatal(err)
@@ -251,7 +266,8 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 			if err != nil || !again.Equal(key) || info.KeyID != keyID {
 				t.Fatalf("written by go-jose: %v", err)
 			}
-		} else if again, err := keyfile.Parse(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil && (err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
+		} else if again, err := keyfile.Parse(written); cert.CheckKey(ours.(*rsa.PublicKey)) == nil &&
+			(err != nil || !sameKey(ours, again.PublicKey) || again.KeyID != keyID) {
 			t.Fatalf("written by go-jose: %v", err)
 		}
 	})

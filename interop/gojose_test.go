@@ -61,7 +61,8 @@ func (goJOSE) Open(j job) (opened, error) {
 	j = j.complete()
 	var o opened
 	encrypted, err := gojose.ParseEncryptedCompact(string(j.Input),
-		[]gojose.KeyAlgorithm{gojose.KeyAlgorithm(j.KeyEncryption)}, []gojose.ContentEncryption{gojose.ContentEncryption(j.Content)})
+		[]gojose.KeyAlgorithm{gojose.KeyAlgorithm(j.KeyEncryption)},
+		[]gojose.ContentEncryption{gojose.ContentEncryption(j.Content)})
 	if err != nil {
 		return opened{}, fmt.Errorf("JWE: %w", err)
 	}
@@ -74,7 +75,8 @@ func (goJOSE) Open(j job) (opened, error) {
 		o.Payload = content
 		return o, nil
 	}
-	signed, err := gojose.ParseSignedCompact(string(content), []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(j.Signature)})
+	signed, err := gojose.ParseSignedCompact(string(content),
+		[]gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(j.Signature)})
 	if err != nil {
 		return opened{}, fmt.Errorf("JWS: %w", err)
 	}

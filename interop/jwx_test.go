@@ -17,7 +17,9 @@ func (jwxPeer) Name() string { return "jwx" }
 func (jwxPeer) Ready(testing.TB) {}
 
 // jwxNames are a job's algorithms as jwx has them.
-func jwxNames(j job) (key jwa.KeyEncryptionAlgorithm, enc jwa.ContentEncryptionAlgorithm, sign jwa.SignatureAlgorithm, err error) {
+func jwxNames(j job) (
+	key jwa.KeyEncryptionAlgorithm, enc jwa.ContentEncryptionAlgorithm, sign jwa.SignatureAlgorithm, err error,
+) {
 	key, okKey := jwa.LookupKeyEncryptionAlgorithm(j.KeyEncryption)
 	enc, okEnc := jwa.LookupContentEncryptionAlgorithm(j.Content)
 	sign, okSign := jwa.LookupSignatureAlgorithm(j.Signature)
@@ -46,7 +48,8 @@ func (jwxPeer) Seal(j job) ([]byte, error) {
 	if err := setMembers(h, j.Outer); err != nil {
 		return nil, err
 	}
-	return jwe.Encrypt(content, jwe.WithKey(alg, j.Public), jwe.WithContentEncryption(enc), jwe.WithProtectedHeaders(h))
+	return jwe.Encrypt(content, jwe.WithKey(alg, j.Public), jwe.WithContentEncryption(enc),
+		jwe.WithProtectedHeaders(h))
 }
 
 func (jwxPeer) Open(j job) (opened, error) {

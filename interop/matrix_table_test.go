@@ -110,6 +110,7 @@ func (r *table) String() string {
 	}
 	w.Flush()
 	messages, limited, ok, failed, skipped := r.sum()
-	fmt.Fprintf(&b, "%d messages%s; cells: %d ok, %d failed, %d skipped", messages, limits(limited), ok, failed, skipped)
+	fmt.Fprintf(&b, "%d messages%s; cells: %d ok, %d failed, %d skipped", messages, limits(limited), ok, failed,
+		skipped)
 	return b.String()
 }

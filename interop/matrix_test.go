@@ -42,10 +42,14 @@ var flows = []flow{
 	{name: "rdx →", profile: "rdx", weSeal: true, keyEncryption: "RSA-OAEP-256"},
 	{name: "rdx ←", profile: "rdx", keyEncryption: "RSA-OAEP-256"},
 	{name: "rdx ← SHA-1", profile: "rdx", keyEncryption: "RSA-OAEP", acceptRSAOAEP: "the peer's library is old"},
-	{name: "PS256 A128CBC →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A128CBC-HS256"},
-	{name: "PS256 A128CBC ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A128CBC-HS256"},
-	{name: "PS256 A256CBC →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A256CBC-HS512"},
-	{name: "PS256 A256CBC ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256", signature: "PS256", content: "A256CBC-HS512"},
+	{name: "PS256 A128CBC →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256",
+		signature: "PS256", content: "A128CBC-HS256"},
+	{name: "PS256 A128CBC ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256", signature: "PS256",
+		content: "A128CBC-HS256"},
+	{name: "PS256 A256CBC →", profile: "riskos", signed: true, weSeal: true, keyEncryption: "RSA-OAEP-256",
+		signature: "PS256", content: "A256CBC-HS512"},
+	{name: "PS256 A256CBC ←", profile: "riskos", signed: true, keyEncryption: "RSA-OAEP-256", signature: "PS256",
+		content: "A256CBC-HS512"},
 	{name: "A128GCM →", profile: "rdx", weSeal: true, keyEncryption: "RSA-OAEP-256", content: "A128GCM"},
 	{name: "A128GCM ←", profile: "rdx", keyEncryption: "RSA-OAEP-256", content: "A128GCM"},
 }
@@ -62,7 +66,11 @@ var styles = []style{
 	{"kid", members{Kid: ourKeyID}, members{Kid: peerKeyID}},
 	{"typ and cty", members{Kid: ourKeyID, Typ: "JOSE", Cty: "JWT"}, members{Kid: peerKeyID, Typ: "JWT", Cty: "JWT"}},
 	{"others", members{Kid: ourKeyID, Extra: map[string]any{"iat": 1763700000, "x5t#S256": "c2VhbGFuZQ"}},
-		members{Kid: peerKeyID, Typ: "JWT", Extra: map[string]any{"https://example.com/x": map[string]any{"a": []int{1, 2}}}}},
+		members{
+			Kid:   peerKeyID,
+			Typ:   "JWT",
+			Extra: map[string]any{"https://example.com/x": map[string]any{"a": []int{1, 2}}},
+		}},
 }
 
 // pair is one lane's two ends: we, and a peer.
@@ -109,7 +117,8 @@ func (p pair) lane(t testing.TB) *sealane.Lane {
 
 func (p pair) job(t testing.TB, s style, input []byte) job {
 	return job{
-		Signed: p.signed, KeyEncryption: p.keyEncryption, Signature: p.signature, Content: p.content, Outer: s.outer, Inner: s.inner,
+		Signed: p.signed, KeyEncryption: p.keyEncryption, Signature: p.signature, Content: p.content, Outer: s.outer,
+		Inner:   s.inner,
 		Private: p.peerKey(t), Public: &testkey.RSA(t, "ours", p.bits).PublicKey, Input: input,
 	}
 }
@@ -127,7 +136,8 @@ var cannotOpen = map[limit]refusal{
 	{"jwx", false, true}: {"failed to match any of the keys with recipient",
 		"jwx v3.3.0 takes the nil plaintext of an empty ciphertext for a failure (jwe.go, decryptContent)"},
 	{"jwcrypto", false, true}: {"No recipient matched the provided key['Success']",
-		"jwcrypto 1.6.1 takes an empty plaintext for none, after it has decrypted with success (jwe.py, decrypt and payload)"},
+		"jwcrypto 1.6.1 takes an empty plaintext for none, after it has decrypted with success (jwe.py, decrypt " +
+			"and payload)"},
 }
 
 // stillCannot fails when the limit is gone, or is not the peer's own: the peer
@@ -174,7 +184,8 @@ func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) (limit
 		want = opened{InnerKid: ourKeyID}
 	}
 	if got.OuterKid != want.OuterKid || got.InnerKid != want.InnerKid {
-		t.Errorf("%s sees key IDs %q and %q, want %q and %q", p.peer.Name(), got.OuterKid, got.InnerKid, want.OuterKid, want.InnerKid)
+		t.Errorf("%s sees key IDs %q and %q, want %q and %q", p.peer.Name(), got.OuterKid, got.InnerKid, want.OuterKid,
+			want.InnerKid)
 	}
 	return false
 }
@@ -264,7 +275,8 @@ func TestMatrix(t *testing.T) {
 	// A peer that is not to be had is skipped in all of its cells.
 	_, _, ok, failed, skipped := results.sum()
 	if each := 3 * len(flows); ok+failed+skipped != each*len(peers()) || skipped%each != 0 || ok+failed < each*2 {
-		t.Errorf("%d cells were ok, %d failed, %d were skipped; each of %d peers has %d", ok, failed, skipped, len(peers()), each)
+		t.Errorf("%d cells were ok, %d failed, %d were skipped; each of %d peers has %d", ok, failed, skipped,
+			len(peers()), each)
 	}
 	t.Logf("messages per peer, RSA size and flow (→ we seal, ← we open)\n%s", results)
 }
@@ -275,10 +287,11 @@ func TestMixedSizes(t *testing.T) {
 		for _, sizes := range [][2]int{{2048, 4096}, {4096, 2048}, {3072, 2048}} {
 			for _, f := range flows {
 				p := pair{flow: f, bits: sizes[0], peer: other, peerBits: sizes[1]}
-				t.Run(fmt.Sprintf("%s/ours %d, theirs %d/%s", other.Name(), sizes[0], sizes[1], f.name), func(t *testing.T) {
-					other.Ready(t)
-					p.run(t, p.lane(t), []byte(`{"n":1.10}`))
-				})
+				t.Run(fmt.Sprintf("%s/ours %d, theirs %d/%s", other.Name(), sizes[0], sizes[1], f.name),
+					func(t *testing.T) {
+						other.Ready(t)
+						p.run(t, p.lane(t), []byte(`{"n":1.10}`))
+					})
 			}
 		}
 	}
@@ -297,7 +310,8 @@ func TestRSAOAEPNeedsAReason(t *testing.T) {
 			}
 			p.acceptRSAOAEP = ""
 			m, err := p.lane(t).OpenMessage(context.Background(), token)
-			if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.alg-rsa-oaep-sha1" || !strings.Contains(err.Error(), "--accept-rsa-oaep") {
+			if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.alg-rsa-oaep-sha1" ||
+				!strings.Contains(err.Error(), "--accept-rsa-oaep") {
 				t.Errorf("%v, %v", m, err)
 			}
 		})

@@ -35,7 +35,8 @@ func smallPayloads() []payload {
 		{"every byte", []byte(bytes.String())}, // not UTF-8: nothing may look into a payload
 		{"every plane", []byte(`{"planes":"` + everyPlane() + `"}`)},
 		// Each changes when a JSON library reads and writes it again.
-		{"numbers", []byte(`{ "a":9007199254740993, "b":1.10, "c":-0, "d":1e400, "e":12345678901234567890123, "f":0.30000000000000004 }`)},
+		{"numbers", []byte(`{ "a":9007199254740993, "b":1.10, "c":-0, "d":1e400, "e":12345678901234567890123, ` +
+			`"f":0.30000000000000004 }`)},
 	}
 }
 

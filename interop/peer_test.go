@@ -113,7 +113,14 @@ func TestPeersAreStrictOfOthers(t *testing.T) {
 	payload := []byte(`{"n":1.10}`)
 	for _, enc := range []*alg.Content{alg.A128GCM, alg.A128CBCHS256, alg.A256CBCHS512} {
 		seal := func(signature *alg.Signature, c *alg.Content) string {
-			token, err := malform.Make("", malform.Material{Payload: payload, Signer: ours, Recipient: &theirs.PublicKey, Nested: true, Signature: signature, Content: c})
+			token, err := malform.Make("", malform.Material{
+				Payload:   payload,
+				Signer:    ours,
+				Recipient: &theirs.PublicKey,
+				Nested:    true,
+				Signature: signature,
+				Content:   c,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +130,11 @@ func TestPeersAreStrictOfOthers(t *testing.T) {
 		for _, p := range peers() {
 			t.Run(enc.Name+"/"+p.Name(), func(t *testing.T) {
 				p.Ready(t)
-				for name, token := range map[string]string{"RS256": seal(alg.RS256, enc), "A256GCM": seal(alg.PS256, alg.A256GCM), "another tag": changeTag(good)} {
+				for name, token := range map[string]string{
+					"RS256":       seal(alg.RS256, enc),
+					"A256GCM":     seal(alg.PS256, alg.A256GCM),
+					"another tag": changeTag(good),
+				} {
 					j := strictJob(theirs, ours, token)
 					j.Signature, j.Content = alg.PS256.Name, enc.Name
 					if got, err := p.Open(j); err == nil || got.Payload != nil {
@@ -141,13 +152,24 @@ func TestPeersAreStrictOfOthers(t *testing.T) {
 }
 
 func strictJob(private, signer *rsa.PrivateKey, token string) job {
-	return job{Signed: true, KeyEncryption: "RSA-OAEP-256", Private: private, Public: &signer.PublicKey, Input: []byte(token)}
+	return job{
+		Signed:        true,
+		KeyEncryption: "RSA-OAEP-256",
+		Private:       private,
+		Public:        &signer.PublicKey,
+		Input:         []byte(token),
+	}
 }
 
 var strictCEK = bytes.Repeat([]byte{7}, 32)
 
 func sealTo(t testing.TB, key *rsa.PublicKey, inner string) string {
-	c := content{cek: strictCEK, iv: make([]byte, 12), encryptedKey: encryptCEK(t, strictCEK, key), plaintext: []byte(inner)}
+	c := content{
+		cek:          strictCEK,
+		iv:           make([]byte, 12),
+		encryptedKey: encryptCEK(t, strictCEK, key),
+		plaintext:    []byte(inner),
+	}
 	return c.rawJWE(t, b64([]byte(rsaOAEP256Header)))
 }
 

@@ -69,7 +69,11 @@ func (k jwk) public(t testing.TB) *rsa.PublicKey {
 
 func (k jwk) private(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
-	key := &rsa.PrivateKey{PublicKey: *k.public(t), D: k.number(t, k.D), Primes: []*big.Int{k.number(t, k.P), k.number(t, k.Q)}}
+	key := &rsa.PrivateKey{
+		PublicKey: *k.public(t),
+		D:         k.number(t, k.D),
+		Primes:    []*big.Int{k.number(t, k.P), k.number(t, k.Q)},
+	}
 	key.Precompute()
 	if err := key.Validate(); err != nil {
 		t.Fatal(err)

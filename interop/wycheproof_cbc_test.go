@@ -36,7 +36,8 @@ func TestWycheproofCBC(t *testing.T) {
 					continue
 				}
 				opened, err := content.Open(unhex(t, v.Key), slices.Concat(iv, ciphertext, tag), unhex(t, v.AAD))
-				if (err == nil) != v.valid() || err == nil && !bytes.Equal(opened, unhex(t, v.Msg)) || err != nil && opened != nil {
+				if (err == nil) != v.valid() || err == nil && !bytes.Equal(opened, unhex(t, v.Msg)) ||
+					err != nil && opened != nil {
 					t.Errorf("%s %d %s: marked %s: %x, %v", name, v.ID, v.Comment, v.Result, opened, err)
 				}
 				got[v.Result]++

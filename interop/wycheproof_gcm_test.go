@@ -30,7 +30,8 @@ func TestWycheproofGCM(t *testing.T) {
 			c.encryptedKey = encryptCEK(t, c.cek, &key.PublicKey)
 			ciphertext, tag := unhex(t, v.CT), unhex(t, v.Tag)
 			verbatim := join(string(unhex(t, v.AAD)), c.encryptedKey, c.iv, ciphertext, tag)
-			if _, err := jose.ParseEncrypted(nil, []byte(verbatim), maxToken, alg.KeyEncryptions, alg.Contents); err == nil {
+			if _, err := jose.ParseEncrypted(nil, []byte(verbatim), maxToken, alg.KeyEncryptions,
+				alg.Contents); err == nil {
 				got["verbatim"]++
 			}
 			for _, enc := range []*alg.Content{alg.A256GCM, alg.A128GCM} {
@@ -48,7 +49,8 @@ func TestWycheproofGCM(t *testing.T) {
 					}
 				}
 				plaintext, err := decrypt(join(head, c.encryptedKey, c.iv, ciphertext, tag), key)
-				if string(faultOf(err)) != want || (err == nil) != (want == "") || err == nil && !bytes.Equal(plaintext, c.plaintext) {
+				if string(faultOf(err)) != want || (err == nil) != (want == "") ||
+					err == nil && !bytes.Equal(plaintext, c.plaintext) {
 					t.Errorf("%s, %d %s: marked %s: %x, %v", enc, v.ID, v.Comment, v.Result, plaintext, err)
 				}
 				if err == nil {

@@ -181,14 +181,17 @@ func TestWycheproofJWCrypto(t *testing.T) {
 	}{
 		{"keys", counts{keyTaken: 1, keyNotOurs: 6, cert.ErrKeySize.Error(): 1}, keys},
 		{"RS256", counts{
-			"opens": 1, "sign.wrong": 4, "jws.empty": 1, "jws.header-not-json": 2, "jws.parts": 4, "jws.signature-length": 1,
+			"opens": 1, "sign.wrong": 4, "jws.empty": 1, "jws.header-not-json": 2, "jws.parts": 4,
+			"jws.signature-length": 1,
 		}, signed},
 		{"other signatures", counts{
-			"jws.alg-none": 1, "jws.alg-not-allowed": 16, "jws.empty": 2, "jws.header-jwk": 1, "jws.header-not-json": 4,
+			"jws.alg-none": 1, "jws.alg-not-allowed": 16, "jws.empty": 2, "jws.header-jwk": 1,
+			"jws.header-not-json":    4,
 			"jws.json-serialization": 1, "jws.parts": 10, "jws.signature-length": 1,
 		}, others},
 		{"encrypted", counts{
-			"jwe.alg-missing": 1, "jwe.alg-not-allowed": 20, "jwe.header-not-json": 2, "jwe.json-serialization": 1, "jwe.parts": 10,
+			"jwe.alg-missing": 1, "jwe.alg-not-allowed": 20, "jwe.header-not-json": 2, "jwe.json-serialization": 1,
+			"jwe.parts": 10,
 		}, encrypted},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {

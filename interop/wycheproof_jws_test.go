@@ -20,8 +20,10 @@ import (
 const jwsFile = "json_web_signature_test.json"
 
 var jwsDeviations = deviations{
-	332: "an RS256 signature under a key whose JWK says PS512. A lane takes its algorithms from the profile and its keys from certificates, which have no alg; PS512 does not exist here, so nothing can be confused",
-	367: "marked invalid for its padding, but the padding was lost: it is case 357, which is marked valid, byte for byte",
+	332: "an RS256 signature under a key whose JWK says PS512. A lane takes its algorithms from the profile and " +
+		"its keys from certificates, which have no alg; PS512 does not exist here, so nothing can be confused",
+	367: "marked invalid for its padding, but the padding was lost: it is case 357, which is marked valid, byte " +
+		"for byte",
 	370: "as 367",
 	372: "marked valid with a `?` in the header: not in the base64url alphabet (RFC 7515 section 2), refused",
 	373: "marked valid with a `?` in the payload: refused as 372",
@@ -81,14 +83,16 @@ func TestWycheproofPS256(t *testing.T) {
 			}
 			if err == nil {
 				name += ", holds"
-				if want, decodeErr := base64.RawURLEncoding.DecodeString(strings.Split(v.JWS, ".")[1]); decodeErr != nil || string(want) != string(payload) {
+				if want, decodeErr := base64.RawURLEncoding.DecodeString(strings.Split(v.JWS,
+					".")[1]); decodeErr != nil || string(want) != string(payload) {
 					t.Errorf("%d: payload %q, want %q, %v", v.ID, payload, want, decodeErr)
 				}
 			}
 			got[name]++
 		}
 	}
-	if diff := cmp.Diff(counts{"valid, holds": 6, "invalid": 42, "valid as PS384": 2, "RS256, refused": 233}, got); diff != "" {
+	if diff := cmp.Diff(counts{"valid, holds": 6, "invalid": 42, "valid as PS384": 2, "RS256, refused": 233},
+		got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -129,7 +133,8 @@ func TestWycheproofJWS(t *testing.T) {
 			payload, err := openInner(t, l, v.JWS)
 			accepted := err == nil
 			if accepted {
-				if want, decodeErr := base64.RawURLEncoding.DecodeString(strings.Split(v.JWS, ".")[1]); decodeErr != nil || string(want) != string(payload) {
+				if want, decodeErr := base64.RawURLEncoding.DecodeString(strings.Split(v.JWS,
+					".")[1]); decodeErr != nil || string(want) != string(payload) {
 					t.Errorf("%d: payload %q, want %q, %v", v.ID, payload, want, decodeErr)
 				}
 			}

@@ -114,7 +114,8 @@ func judgePSS(t *testing.T, r *rsaengine.Engine, key *rsa.PublicKey, g pssGroup,
 		class = sigWrong
 	}
 	if holds != want {
-		t.Errorf("%d %s: marked %s, with %s, %s of %s and a salt of %d: holds %t", v.ID, v.Comment, v.Result, g.SHA, g.MGF, g.MGFSHA, g.SLen, holds)
+		t.Errorf("%d %s: marked %s, with %s, %s of %s and a salt of %d: holds %t", v.ID, v.Comment, v.Result, g.SHA,
+			g.MGF, g.MGFSHA, g.SLen, holds)
 	}
 	return class
 }

@@ -47,7 +47,8 @@ const (
 
 // signatureReasons are for what we judge otherwise than it is marked.
 var signatureReasons = map[string]string{
-	sigNoNull:   "RFC 8017 section 9.2 makes the signature, and we compare it whole: without the NULL it is another one",
+	sigNoNull: "RFC 8017 section 9.2 makes the signature, and we compare it whole: without the NULL it is " +
+		"another one",
 	sigOurs:     "invalid there, because the signer used SHA-256: that is RS256",
 	sigHash:     "the file's hash is not SHA-256, and RS256 is all that there is",
 	sigSize:     "only keys of 2048, 3072 and 4096 bits are used",
@@ -140,7 +141,8 @@ func verifier(t *testing.T, r *rsaengine.Engine, key *rsa.PublicKey) func(digest
 	return func(digest, signature []byte) error { return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, signature) }
 }
 
-func judgeSignature(t *testing.T, verify func(digest, signature []byte) error, g signatureGroup, v vector) (class string) {
+func judgeSignature(t *testing.T, verify func(digest, signature []byte) error, g signatureGroup,
+	v vector) (class string) {
 	t.Helper()
 	digest := sha256.Sum256(unhex(t, v.Msg))
 	err := verify(digest[:], unhex(t, v.Sig))

@@ -63,7 +63,8 @@ func TestUses(t *testing.T) {
 	}
 	signer, _ := r.Signer()
 	recipient, _ := r.Recipient()
-	if got := signer.ID + " " + recipient.ID + " " + ids(r.Openers("")) + " " + ids(r.Verifiers("")); got != "sign enc enc/active sign/active" {
+	if got := signer.ID + " " + recipient.ID + " " + ids(r.Openers("")) + " " +
+		ids(r.Verifiers("")); got != "sign enc enc/active sign/active" {
 		t.Error(got)
 	}
 }
@@ -88,16 +89,25 @@ func TestRefused(t *testing.T) {
 		many = append(many, keyring.Key{State: keyring.Active, Private: a})
 	}
 	for says, keys := range map[string][]keyring.Key{
-		"no key is given":     {{State: keyring.Active, ID: "x"}},
-		"are both active":     {{State: keyring.Active, ID: "x", Private: a}, {State: keyring.Active, ID: "y", Private: b}},
-		"is the same key":     {{State: keyring.Active, ID: "x", Private: a}, {ID: "y", State: keyring.Staged, Public: &a.PublicKey}},
+		"no key is given": {{State: keyring.Active, ID: "x"}},
+		"are both active": {
+			{State: keyring.Active, ID: "x", Private: a},
+			{State: keyring.Active, ID: "y", Private: b},
+		},
+		"is the same key": {
+			{State: keyring.Active, ID: "x", Private: a},
+			{ID: "y", State: keyring.Staged, Public: &a.PublicKey},
+		},
 		"do not belong":       {{State: keyring.Active, Private: a, Public: &b.PublicKey}},
 		"is not an RSA key":   {{State: keyring.Active, Certificate: &x509.Certificate{PublicKey: ec.Public()}}},
 		"9 keys, more than 8": many,
-		"2048, 3072 or 4096":  {{State: keyring.Active, Public: &rsa.PublicKey{N: new(big.Int).Rsh(a.N, 1024), E: 65537}}},
-		"exponent":            {{State: keyring.Active, Public: &rsa.PublicKey{N: a.N, E: 3}}},
-		"is not known":        {{Private: a, State: 7}},
-		"must say its state":  {{Private: a}},
+		"2048, 3072 or 4096": {{
+			State:  keyring.Active,
+			Public: &rsa.PublicKey{N: new(big.Int).Rsh(a.N, 1024), E: 65537},
+		}},
+		"exponent":           {{State: keyring.Active, Public: &rsa.PublicKey{N: a.N, E: 3}}},
+		"is not known":       {{Private: a, State: 7}},
+		"must say its state": {{Private: a}},
 	} {
 		if r, err := keyring.New(keys...); err == nil || r != nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
@@ -112,7 +122,8 @@ func TestThreePrimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keyring.New(keyring.Key{State: keyring.Active, Private: key}); err == nil || !strings.Contains(err.Error(), "3 primes") {
+	if _, err := keyring.New(keyring.Key{State: keyring.Active, Private: key}); err == nil ||
+		!strings.Contains(err.Error(), "3 primes") {
 		t.Errorf("%v", err)
 	}
 }

@@ -31,7 +31,8 @@ func TestModes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for mode, want := range map[os.FileMode]string{
-		0o600: "fine", 0o400: "fine", 0o700: "fine", 0o640: "warned", 0o644: "warned", 0o604: "warned", 0o444: "warned",
+		0o600: "fine", 0o400: "fine", 0o700: "fine", 0o640: "warned", 0o644: "warned", 0o604: "warned",
+		0o444: "warned",
 		0o620: "refused", 0o602: "refused", 0o666: "refused", 0o660: "refused", 0o777: "refused",
 	} {
 		if err := os.Chmod(path, mode); err != nil {
@@ -79,7 +80,8 @@ func TestNamedPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { w.Write(data); w.Close() }()
-	if _, err := kms.Open(t.Context(), fmt.Sprintf("/dev/fd/%d", r.Fd()), kms.Options{Warn: func(text string) { t.Error(text) }}); err != nil {
+	if _, err := kms.Open(t.Context(), fmt.Sprintf("/dev/fd/%d", r.Fd()),
+		kms.Options{Warn: func(text string) { t.Error(text) }}); err != nil {
 		t.Errorf("a pipe of our own: %v", err)
 	}
 }

@@ -21,7 +21,8 @@ func (p *Profile) Clone() *Profile {
 	for i := range c.Errors.Table {
 		c.Errors.Table[i].Also = slices.Clone(c.Errors.Table[i].Also)
 	}
-	for _, list := range []*[]string{&c.Keys.Usage, &c.Certificate.KeyUsage.Required, &c.Certificate.KeyUsage.Allowed} {
+	for _, list := range []*[]string{&c.Keys.Usage, &c.Certificate.KeyUsage.Required,
+		&c.Certificate.KeyUsage.Allowed} {
 		*list = slices.Clone(*list)
 	}
 	c.Certificate.Bits = slices.Clone(p.Certificate.Bits)

@@ -122,10 +122,12 @@ func TestCompiledAnswersAsItsProfile(t *testing.T) {
 		t.Errorf("%d %q %t, %s %q %t", status, text, ok, on, got, known)
 	}
 	in, out := c.Request(), c.Response()
-	if !in.Sealed() || !in.Signed() || in.SealsErrors() || in.Field() != "encrypted_request" || !in.RefusesOthers() || in.AcceptsAny() {
+	if !in.Sealed() || !in.Signed() || in.SealsErrors() || in.Field() != "encrypted_request" || !in.RefusesOthers() ||
+		in.AcceptsAny() {
 		t.Errorf("request: %+v", in.Direction())
 	}
-	if out.Field() != "encrypted_response" || out.RefusesOthers() || !out.Accompanies("eval_id") || out.Accompanies("x") ||
+	if out.Field() != "encrypted_response" || out.RefusesOthers() || !out.Accompanies("eval_id") ||
+		out.Accompanies("x") ||
 		!out.Accepts("application/json") || out.Accepts("text/plain") || out.ContentType() != "application/json" {
 		t.Errorf("response: %+v", out.Direction())
 	}

@@ -14,7 +14,8 @@ type Endpoint struct {
 	Echo       []string `yaml:"echo"`       // request members that the answer repeats where it has them
 	Bind       []string `yaml:"bind"`       // path variables that the answer repeats where it has them
 	Query      []string `yaml:"query"`      // query parameters that a sealed request may have; empty: any
-	Bodyless   bool     `yaml:"bodyless"`   // a status without a body (204, 205, 304) is a response, which nobody signs
+	// a status without a body (204, 205, 304) is a response, which nobody signs
+	Bodyless bool `yaml:"bodyless"`
 }
 
 // Find gives the endpoint for a request, and the variables of its path. Paths

@@ -81,7 +81,8 @@ func FuzzRecognise(f *testing.F) {
 			f.Add(row.Status, p.Errors.Render("id-1", row.Text), "id-1", row.Text)
 		}
 	}
-	for _, s := range []string{`{"eval_id":1,"error":"x"}`, `{"error":["x"]}`, `{"Error":{"Description":"x"}}`, `{"Error":"x"}`, `[]`, `null`, ``, "{\"error\":\"\xff\"}"} {
+	for _, s := range []string{`{"eval_id":1,"error":"x"}`, `{"error":["x"]}`, `{"Error":{"Description":"x"}}`,
+		`{"Error":"x"}`, `[]`, `null`, ``, "{\"error\":\"\xff\"}"} {
 		f.Add(400, []byte(s), `"$text"`, `$id","x":"`)
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte, id, text string) {
@@ -98,8 +99,10 @@ func FuzzRecognise(f *testing.F) {
 			}
 			// What is not UTF-8 becomes U+FFFD on its way into JSON, byte by byte.
 			wantID, wantText := string([]rune(id)), string([]rune(text))
-			if _, gotID, gotText, ok := p.Errors.Recognize(status, p.Errors.Render(id, text)); !ok || gotID != wantID || gotText != wantText {
-				t.Errorf("%s: rendered from %q and %q, recognised as %q and %q", p.Name, wantID, wantText, gotID, gotText)
+			if _, gotID, gotText, ok := p.Errors.Recognize(status, p.Errors.Render(id, text)); !ok ||
+				gotID != wantID || gotText != wantText {
+				t.Errorf("%s: rendered from %q and %q, recognised as %q and %q", p.Name, wantID, wantText, gotID,
+					gotText)
 			}
 		}
 	})
@@ -128,8 +131,10 @@ func FuzzFind(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, path := range []string{
-		"/api/evaluation", "/api/evaluation/", "/api/evaluation/v1", "/api/evaluation/e%2F1", "/api/evaluation/%2e%2e", "/api//evaluation", "/api/./evaluation",
-		"/api/%65valuation", "/api/evaluation/a%00b", "/api/evaluation/{eval_id}", "/api/evaluation/a%20b?c=/api/evaluation", "*", "", "//host/api/evaluation", "/api/evaluation/ä;v=1",
+		"/api/evaluation", "/api/evaluation/", "/api/evaluation/v1", "/api/evaluation/e%2F1", "/api/evaluation/%2e%2e",
+		"/api//evaluation", "/api/./evaluation",
+		"/api/%65valuation", "/api/evaluation/a%00b", "/api/evaluation/{eval_id}",
+		"/api/evaluation/a%20b?c=/api/evaluation", "*", "", "//host/api/evaluation", "/api/evaluation/ä;v=1",
 	} {
 		f.Add("POST", path)
 		f.Add("PATCH", path)

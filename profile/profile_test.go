@@ -80,7 +80,9 @@ func TestPaths(t *testing.T) {
 	if _, _, ok := p.Find("post", &url.URL{Path: "/api/evaluation"}); ok {
 		t.Error("methods are case-sensitive")
 	}
-	if !profile.MatchEndpoint("GET /a/{id}", "GET", &url.URL{Path: "/a/1"}) || profile.MatchEndpoint("GET /a/{id}", "PUT", &url.URL{Path: "/a/1"}) || profile.MatchEndpoint("/a/1", "GET", &url.URL{Path: "/a/1"}) {
+	if !profile.MatchEndpoint("GET /a/{id}", "GET", &url.URL{Path: "/a/1"}) ||
+		profile.MatchEndpoint("GET /a/{id}", "PUT", &url.URL{Path: "/a/1"}) ||
+		profile.MatchEndpoint("/a/1", "GET", &url.URL{Path: "/a/1"}) {
 		t.Error("MatchEndpoint")
 	}
 }
@@ -92,9 +94,12 @@ func TestMembers(t *testing.T) {
 		value *string
 		want  bool
 	}{
-		{[]string{"absent"}, nil, true}, {[]string{"absent"}, text("absent"), false}, {[]string{"any"}, nil, false}, {[]string{"any"}, text("x"), true},
-		{[]string{"known"}, text("x"), true}, {[]string{"known"}, nil, false}, {[]string{"JWT"}, text("jwt"), true}, {[]string{"JWT"}, text("application/jwt"), true},
-		{[]string{"JOSE"}, text("JWT"), false}, {nil, text("x"), false}, {nil, nil, false}, {[]string{"JWT"}, text(""), false},
+		{[]string{"absent"}, nil, true}, {[]string{"absent"}, text("absent"), false}, {[]string{"any"}, nil, false},
+		{[]string{"any"}, text("x"), true},
+		{[]string{"known"}, text("x"), true}, {[]string{"known"}, nil, false}, {[]string{"JWT"}, text("jwt"), true},
+		{[]string{"JWT"}, text("application/jwt"), true},
+		{[]string{"JOSE"}, text("JWT"), false}, {nil, text("x"), false}, {nil, nil, false},
+		{[]string{"JWT"}, text(""), false},
 	} {
 		if got := (profile.HeaderParam{Open: c.open}).Accepts(c.value); got != c.want {
 			t.Errorf("%q, %v: %t", c.open, c.value, got)
@@ -136,7 +141,8 @@ func TestStrict(t *testing.T) {
 		{"status: 400, text: Payload format", "status: 200, text: Payload format", "400 to 599"},
 		{`'{"eval_id":"$id","error":"$text"}'`, `'{"eval_id":"$id"}'`, "$text"},
 		{`'{"eval_id":"$id","error":"$text"}'`, `'{"eval_id"'`, "not JSON"},
-		{"content_type: application/json, field: encrypted_request", "content_type: 'a b', field: encrypted_request", "content_type"},
+		{"content_type: application/json, field: encrypted_request", "content_type: 'a b', field: encrypted_request",
+			"content_type"},
 		{"bits: 2048", "bits: 1024", "1024"},
 		{"trigger: {header: X-Payload-Encrypted", "trigger: {header: ''", "trigger"},
 		{"email: optional", "email: maybe", "maybe"},
@@ -151,9 +157,12 @@ func TestStrict(t *testing.T) {
 		}
 	}
 	for name, data := range map[string]string{
-		"second document": string(source) + "\n---\nname: x\n", "empty": "", "not YAML": "{", "a list": "[]", "too large": string(source) + "#" + strings.Repeat("x", 64<<10),
-		"plain both ways": strings.Split(string(rdx), "request:")[0] + "request: {body: {content_type: a/b}}\nresponse: {body: {content_type: a/b}}\n",
-		"aliases":         "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nname: [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]",
+		"second document": string(source) + "\n---\nname: x\n", "empty": "", "not YAML": "{", "a list": "[]",
+		"too large": string(source) + "#" + strings.Repeat("x", 64<<10),
+		"plain both ways": strings.Split(string(rdx), "request:")[0] +
+			"request: {body: {content_type: a/b}}\nresponse: {body: {content_type: a/b}}\n",
+		"aliases": "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nname: " +
+			"[*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]",
 	} {
 		if p, err := profile.Parse([]byte(data)); err == nil || p != nil {
 			t.Errorf("%s was accepted", name)
@@ -166,7 +175,8 @@ func TestOwnFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own := strings.Replace(string(source), "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}", 1)
+	own := strings.Replace(string(source), "body: {content_type: application/jose, accept: [any]}",
+		"body: {content_type: application/json, field: EncryptedPayload, others: ignore}", 1)
 	file := filepath.Join(t.TempDir(), "mine.yaml")
 	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
 		t.Fatal(err)
@@ -209,7 +219,8 @@ func TestErrorBodiesThatRenderWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	const body = `'{"eval_id":"$id","error":"$text"}'`
-	for _, wrong := range []string{`'{"eval_id":"\u0024id","error":"$text"}'`, `'{"$id":"$id","error":"$text"}'`, `'{"eval_id":"$id","error":"$text","again":"$text"}'`} {
+	for _, wrong := range []string{`'{"eval_id":"\u0024id","error":"$text"}'`, `'{"$id":"$id","error":"$text"}'`,
+		`'{"eval_id":"$id","error":"$text","again":"$text"}'`} {
 		changed := strings.Replace(string(source), body, wrong, 1)
 		if changed == string(source) {
 			t.Fatal("the profile has another error body")

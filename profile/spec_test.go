@@ -14,8 +14,10 @@ import (
 func TestSpecificationOfRiskOS(t *testing.T) {
 	p := testlane.Profile(t, "riskos")
 	for _, e := range []struct{ method, path, identifier string }{
-		{"POST", "/api/evaluation", "eval_id"}, {"POST", "/api/evaluation/v1", "eval_id"}, {"PATCH", "/api/evaluation/123", "eval_id"},
-		{"POST", "/api/docv/upload", "docv_previous_reference_id"}, {"PATCH", "/api/docv/upload/123", "docv_previous_reference_id"},
+		{"POST", "/api/evaluation", "eval_id"}, {"POST", "/api/evaluation/v1", "eval_id"},
+		{"PATCH", "/api/evaluation/123", "eval_id"},
+		{"POST", "/api/docv/upload", "docv_previous_reference_id"},
+		{"PATCH", "/api/docv/upload/123", "docv_previous_reference_id"},
 	} {
 		got, _, ok := p.Find(e.method, &url.URL{Path: e.path})
 		if !ok || got.Identifier != e.identifier {
@@ -25,17 +27,19 @@ func TestSpecificationOfRiskOS(t *testing.T) {
 	if len(p.Endpoints) != 5 {
 		t.Errorf("%d endpoints", len(p.Endpoints))
 	}
-	if p.Trigger.Header != "X-Payload-Encrypted" || p.Trigger.Value != "true" || p.Request.Body.Field != "encrypted_request" || p.Response.Body.Field != "encrypted_response" {
+	if p.Trigger.Header != "X-Payload-Encrypted" || p.Trigger.Value != "true" ||
+		p.Request.Body.Field != "encrypted_request" || p.Response.Body.Field != "encrypted_response" {
 		t.Errorf("%+v %+v %+v", p.Trigger, p.Request.Body, p.Response.Body)
 	}
 	for on, want := range map[profile.Outcome]string{
-		profile.NotSupported:  `400 {"eval_id":"i","error":"Payload encryption is not supported for this api-key"}`,
-		profile.Format:        `400 {"eval_id":"i","error":"Payload format is not supported"}`,
-		profile.NotJWE:        `400 {"eval_id":"i","error":"Encrypted payload is not in JWE format"}`,
-		profile.NotJWS:        `400 {"eval_id":"i","error":"Signed payload is not in JWS format"}`,
-		profile.Decryption:    `400 {"eval_id":"i","error":"Payload decryption failed"}`,
-		profile.Signature:     `400 {"eval_id":"i","error":"Payload signature could not be verified"}`,
-		profile.SealingFailed: `500 {"eval_id":"i","error":"The encrypted payload is verified with success, however, server has internal problems to handle response encryption"}`,
+		profile.NotSupported: `400 {"eval_id":"i","error":"Payload encryption is not supported for this api-key"}`,
+		profile.Format:       `400 {"eval_id":"i","error":"Payload format is not supported"}`,
+		profile.NotJWE:       `400 {"eval_id":"i","error":"Encrypted payload is not in JWE format"}`,
+		profile.NotJWS:       `400 {"eval_id":"i","error":"Signed payload is not in JWS format"}`,
+		profile.Decryption:   `400 {"eval_id":"i","error":"Payload decryption failed"}`,
+		profile.Signature:    `400 {"eval_id":"i","error":"Payload signature could not be verified"}`,
+		profile.SealingFailed: `500 {"eval_id":"i","error":"The encrypted payload is verified with success, ` +
+			`however, server has internal problems to handle response encryption"}`,
 	} {
 		row, ok := p.Errors.Row(on)
 		body := p.Errors.Render("i", row.Text)

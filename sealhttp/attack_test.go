@@ -27,19 +27,20 @@ import (
 func TestResponsesTakeNoRequestRoom(t *testing.T) {
 	const clients = 60
 	full, release := make(chan bool, clients), make(chan bool)
-	_, send := twoPartners(t, &sealhttp.Handler{MaxHeld: 16 << 20, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Partner") == "b" {
-			echo(w, r)
-			return
-		}
-		for range 1024 {
-			if _, err := io.WriteString(w, strings.Repeat(" ", 4<<10)); err != nil {
-				break
+	_, send := twoPartners(t,
+		&sealhttp.Handler{MaxHeld: 16 << 20, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("X-Partner") == "b" {
+				echo(w, r)
+				return
 			}
-		}
-		full <- true
-		<-release
-	})})
+			for range 1024 {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 4<<10)); err != nil {
+					break
+				}
+			}
+			full <- true
+			<-release
+		})})
 	var all sync.WaitGroup
 	for range clients {
 		all.Go(func() {
@@ -71,7 +72,8 @@ func TestSlowLargeBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	fmt.Fprint(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\nContent-Length: 30000000\r\n\r\n")
+	fmt.Fprint(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: "+
+		"true\r\nContent-Length: 30000000\r\n\r\n")
 	if _, err := io.WriteString(c, strings.Repeat(" ", 20<<20)); err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +87,15 @@ func TestSlowLargeBody(t *testing.T) {
 // TestLateWriter: a service that writes after it has returned holds nothing for ever.
 func TestLateWriter(t *testing.T) {
 	wrote := make(chan error, 10)
-	_, send := twoPartners(t, &sealhttp.Handler{MaxHeld: 4 << 20, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		echo(w, r)
-		go func() {
-			<-r.Context().Done() // the request is over
-			_, err := w.Write(make([]byte, 1<<20))
-			wrote <- err
-		}()
-	})})
+	_, send := twoPartners(t,
+		&sealhttp.Handler{MaxHeld: 4 << 20, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			echo(w, r)
+			go func() {
+				<-r.Context().Done() // the request is over
+				_, err := w.Write(make([]byte, 1<<20))
+				wrote <- err
+			}()
+		})})
 	for range 8 {
 		if err := send("a", "{}"); err != nil {
 			t.Fatal(err)
@@ -132,7 +135,13 @@ func TestPlacesBoundOpening(t *testing.T) {
 	wait := make(chan bool)
 	c := config(t, sealane.ServerSide)
 	c.Ours = testkey.Ours(t, "provider", countingKey{testkey.RSA(t, "provider", 2048), &now, &most, wait})
-	s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(testlane.New(t, c)), MaxInFlight: 2, MaxInFlightPerLane: 2, Next: http.HandlerFunc(echo), Log: discard})
+	s := httptest.NewServer(&sealhttp.Handler{
+		Lane:               sealhttp.OneLane(testlane.New(t, c)),
+		MaxInFlight:        2,
+		MaxInFlightPerLane: 2,
+		Next:               http.HandlerFunc(echo),
+		Log:                discard,
+	})
 	defer s.Close()
 	body := wrapped(t, customer(t), "{}")
 	statuses := make(chan int, 20)
@@ -189,7 +198,9 @@ func TestRefusedConnectionsEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\n%s\r\n\r\n", c.head)
+		fmt.Fprintf(conn,
+			"POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\n%s\r\n\r\n",
+			c.head)
 		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 		reader := bufio.NewReader(conn)
 		answer, err := http.ReadResponse(reader, nil)
@@ -216,7 +227,8 @@ func TestHeadersInAnySpelling(t *testing.T) {
 				t.Errorf("the service got %s: %q", name, values)
 			}
 		}
-		for name, value := range map[string]string{"content-length": "2", "transfer-encoding": "chunked", "etag": "SECRET", "content-digest": "SECRET",
+		for name, value := range map[string]string{"content-length": "2", "transfer-encoding": "chunked",
+			"etag": "SECRET", "content-digest": "SECRET",
 			"connection": "keep-alive, x-own", "x-own": "SECRET", "Trailer:Content-Digest": "SECRET"} {
 			w.Header()[name] = []string{value}
 		}
@@ -225,7 +237,13 @@ func TestHeadersInAnySpelling(t *testing.T) {
 	tap := &tapTransport{base: http.DefaultTransport}
 	client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: tap}}
 	r := request(t, "POST", s.URL+"/api/evaluation", "{}")
-	for name, value := range map[string]string{"content-digest": "SECRET", "if-none-match": "SECRET", "upgrade": "SECRET", "x-payload-encrypted": "false", "content-type": "text/html"} {
+	for name, value := range map[string]string{
+		"content-digest":      "SECRET",
+		"if-none-match":       "SECRET",
+		"upgrade":             "SECRET",
+		"x-payload-encrypted": "false",
+		"content-type":        "text/html",
+	} {
 		r.Header[name] = []string{value}
 	}
 	answer, err := client.Do(r)
@@ -235,7 +253,8 @@ func TestHeadersInAnySpelling(t *testing.T) {
 	answer.Body.Close()
 	for where, h := range map[string]http.Header{"request": tap.sent, "response": tap.got} {
 		for name, values := range h {
-			if name != http.CanonicalHeaderKey(name) || strings.Contains(strings.Join(values, ""), "SECRET") || len(values) > 1 {
+			if name != http.CanonicalHeaderKey(name) || strings.Contains(strings.Join(values, ""), "SECRET") ||
+				len(values) > 1 {
 				t.Errorf("%s: %s: %q", where, name, values)
 			}
 		}
@@ -247,10 +266,11 @@ func TestHeadersInAnySpelling(t *testing.T) {
 func TestStatusWithoutBodyHasNoLength(t *testing.T) {
 	vcas, issuer := issuers(t)
 	for _, status := range []int{204, 205, 304} {
-		s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(issuer), Log: discard, Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "6")
-			w.WriteHeader(status)
-		})})
+		s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(issuer), Log: discard,
+			Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", "6")
+				w.WriteHeader(status)
+			})})
 		answer, body, err := do(t, vcas, request(t, "POST", s.URL+"/v1/risk", "{}"))
 		if err != nil || answer.StatusCode != status || body != "" || answer.ContentLength > 0 {
 			t.Errorf("%d: %v %q %v", status, answer, body, err)

@@ -9,8 +9,10 @@ import (
 )
 
 // belongs are headers that belong to one body, to one connection, or ask for a part.
-var belongs = []string{"Content-Digest", "Repr-Digest", "Digest", "Content-MD5", "ETag", "Last-Modified", "If-None-Match", "If-Match",
-	"If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Accept-Ranges", "Want-Content-Digest", "Want-Repr-Digest",
+var belongs = []string{"Content-Digest", "Repr-Digest", "Digest", "Content-MD5", "ETag", "Last-Modified",
+	"If-None-Match", "If-Match",
+	"If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Accept-Ranges", "Want-Content-Digest",
+	"Want-Repr-Digest",
 	"Upgrade", "HTTP2-Settings", "Keep-Alive", "Proxy-Connection", "Te", "X-Hop"}
 
 func setAll(h http.Header) {
@@ -53,8 +55,10 @@ func TestHeadersOfTheOtherBody(t *testing.T) {
 	check("the response on the wire", tap.got)
 	check("the response at the application", answer.Header)
 	// The other way about: a partner that is not ours sends them with the sealed body.
-	answer, _ = raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true", "X-Stays", "1",
-		"Content-Digest", "x", "Repr-Digest", "x", "If-None-Match", "x", "Connection", "x-hop", "X-Hop", "1", "Te", "trailers")
+	answer, _ = raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true",
+		"X-Stays", "1",
+		"Content-Digest", "x", "Repr-Digest", "x", "If-None-Match", "x", "Connection", "x-hop", "X-Hop", "1", "Te",
+		"trailers")
 	check("the response on the wire", answer.Header)
 }
 

@@ -30,7 +30,8 @@ func TestLostAfterSending(t *testing.T) {
 	}))
 	_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
 	var answer *sealhttp.AnswerError
-	if served.Load() != 1 || !errors.As(err, &answer) || answer.Status != 0 || !errors.Is(err, sealane.ErrMayBeProcessed) {
+	if served.Load() != 1 || !errors.As(err, &answer) || answer.Status != 0 ||
+		!errors.Is(err, sealane.ErrMayBeProcessed) {
 		t.Errorf("served %d times, error is %v", served.Load(), err)
 	}
 	s.Close()
@@ -74,22 +75,40 @@ func TestSealedUpstreamErrors(t *testing.T) {
 		t.Error("the error came in clear")
 	}
 	plain := answering(t, 422, `{"error":"unsupported_schema"}`)
-	if _, _, err := do(t, customer(t, use), request(t, "POST", plain.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSealed) {
+	if _, _, err := do(t, customer(t, use), request(t, "POST", plain.URL+"/api/evaluation", `{}`)); !errors.Is(err,
+		sealane.ErrNotSealed) {
 		t.Errorf("a plain error where sealed ones are due: %v", err)
 	}
 }
 
 // TestRDXInAMember: the token in a JSON member, which the vendor's partners may want.
 func TestRDXInAMember(t *testing.T) {
-	p := testlane.Profile(t, "rdx", "body: {content_type: application/jose, accept: [any]}", "body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
+	p := testlane.Profile(t, "rdx", "body: {content_type: application/jose, accept: [any]}",
+		"body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
 	const alias = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
-	ingress := testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, alias, key)})
-	s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(ingress), Next: http.HandlerFunc(echo), Log: discard})
+	ingress := testlane.New(t, sealane.Config{
+		Profile:    p,
+		Side:       sealane.ServerSide,
+		SenderAuth: sealane.SenderOAuth2,
+		Ours:       testkey.Ours(t, alias, key),
+	})
+	s := httptest.NewServer(&sealhttp.Handler{
+		Lane: sealhttp.OneLane(ingress),
+		Next: http.HandlerFunc(echo),
+		Log:  discard,
+	})
 	defer s.Close()
-	egress := testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Theirs: testkey.Theirs(t, alias, key)})
+	egress := testlane.New(t, sealane.Config{
+		Profile: p,
+		Side:    sealane.ClientSide,
+		Theirs:  testkey.Theirs(t, alias, key),
+	})
 	tap := &recording{}
-	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(egress), Base: tap}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{
+		Lane: sealhttp.OneLane(egress),
+		Base: tap,
+	}}).Do(request(t, "POST", s.URL+"/v1/risk", `{"a":1}`))
 	if err != nil || answer.StatusCode != 200 || !strings.HasPrefix(tap.request, `{"EncryptedPayload":"ey`) {
 		t.Fatalf("%v %v %.40s", answer, err, tap.request)
 	}
@@ -97,12 +116,14 @@ func TestRDXInAMember(t *testing.T) {
 
 // TestOldDocVAnswer: a whole old answer, inside and outside, in place of a new one.
 func TestOldDocVAnswer(t *testing.T) {
-	old := answerBody(t, `"docv_previous_reference_id":"d-1",`, `{"id":"r-1","docv_transaction_token":"tok-1","docv_previous_reference_id":"d-1"}`)
+	old := answerBody(t, `"docv_previous_reference_id":"d-1",`,
+		`{"id":"r-1","docv_transaction_token":"tok-1","docv_previous_reference_id":"d-1"}`)
 	s := answering(t, 200, old)
 	for _, c := range []struct{ method, path, body string }{
 		{"POST", "/api/docv/upload", `{"id":"r-2"}`}, {"PATCH", "/api/docv/upload/tok-2", `{}`},
 	} {
-		if _, _, err := do(t, customer(t), request(t, c.method, s.URL+c.path, c.body)); !errors.Is(err, sealane.ErrContradiction) {
+		if _, _, err := do(t, customer(t), request(t, c.method, s.URL+c.path, c.body)); !errors.Is(err,
+			sealane.ErrContradiction) {
 			t.Errorf("%s %s: %v", c.method, c.path, err)
 		}
 	}
@@ -117,7 +138,8 @@ func TestConcurrent(t *testing.T) {
 		all.Go(func() {
 			for j := range 5 {
 				body := fmt.Sprintf(`{"n":"%d-%d"}`, i, j)
-				r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation", strings.NewReader(body))
+				r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation",
+					strings.NewReader(body))
 				if err != nil {
 					t.Error(err)
 					return
@@ -149,28 +171,42 @@ func TestPanicLeavesNoTrace(t *testing.T) {
 	defer s.Close()
 	for range 3 {
 		_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
-		if !errors.Is(err, sealane.ErrSealingFailed) || !errors.Is(err, sealane.ErrMayBeProcessed) { // and not the 503 of a handler that is full
+		// and not the 503 of a handler that is full
+		if !errors.Is(err, sealane.ErrSealingFailed) || !errors.Is(err, sealane.ErrMayBeProcessed) {
 			t.Errorf("error is %v", err)
 		}
 	}
 }
 
 func TestWrongSide(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("something was sent")
+	}))
 	defer s.Close()
-	for name, lane := range map[string]*sealane.Lane{"none": nil, "server's": testlane.New(t, config(t, sealane.ServerSide))} {
-		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || !strings.Contains(err.Error(), "ClientSide") {
+	for name, lane := range map[string]*sealane.Lane{
+		"none":     nil,
+		"server's": testlane.New(t, config(t, sealane.ServerSide)),
+	} {
+		if _, _, err := do(t, lane, request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil ||
+			!strings.Contains(err.Error(), "ClientSide") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, h := range map[string]*sealhttp.Handler{
-		"zero":     {},
-		"nil lane": {Lane: func(*http.Request) (*sealane.Lane, error) { return nil, nil }, Next: http.HandlerFunc(echo)},
-		"client's": {Lane: func(*http.Request) (*sealane.Lane, error) { return customer(t), nil }, Next: http.HandlerFunc(echo)},
+		"zero": {},
+		"nil lane": {
+			Lane: func(*http.Request) (*sealane.Lane, error) { return nil, nil },
+			Next: http.HandlerFunc(echo),
+		},
+		"client's": {
+			Lane: func(*http.Request) (*sealane.Lane, error) { return customer(t), nil },
+			Next: http.HandlerFunc(echo),
+		},
 	} {
 		h.Log = discard
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequestWithContext(context.Background(), "POST", "/api/evaluation", strings.NewReader("{}")))
+		h.ServeHTTP(w,
+			httptest.NewRequestWithContext(context.Background(), "POST", "/api/evaluation", strings.NewReader("{}")))
 		if w.Code != 503 {
 			t.Errorf("%s: %d", name, w.Code)
 		}
@@ -207,9 +243,14 @@ func TestNewcomerFirst(t *testing.T) {
 // TestNumberForAnIdentifier: identifiers are opaque; what the service gives goes
 // out as it stands.
 func TestNumberForAnIdentifier(t *testing.T) {
-	s := provider(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"eval_id": 12345678901234567890}`) })
+	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"eval_id": 12345678901234567890}`)
+	})
 	tap := &recording{}
-	answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t)), Base: tap}}).Do(request(t, "POST", s.URL+"/api/evaluation", `{}`))
+	answer, err := (&http.Client{Transport: &sealhttp.Transport{
+		Lane: sealhttp.OneLane(customer(t)),
+		Base: tap,
+	}}).Do(request(t, "POST", s.URL+"/api/evaluation", `{}`))
 	if err != nil || !strings.HasPrefix(tap.answer, `{"eval_id":12345678901234567890,"encrypted_response":"`) {
 		t.Errorf("%v %v %.80s", answer, err, tap.answer)
 	}
@@ -218,7 +259,8 @@ func TestNumberForAnIdentifier(t *testing.T) {
 // TestSwitchingProtocols: 101 is no answer to a sealed request.
 func TestSwitchingProtocols(t *testing.T) {
 	s := answering(t, 101, "", "Connection", "Upgrade", "Upgrade", "x")
-	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrMayBeProcessed) {
+	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err,
+		sealane.ErrMayBeProcessed) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -240,7 +282,11 @@ func TestPlainErrorTooLarge(t *testing.T) {
 // TestServersOwnTimeOut: a server's shorter time-out is not made longer.
 func TestServersOwnTimeOut(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
-	s := httptest.NewUnstartedServer(&sealhttp.Handler{Lane: sealhttp.OneLane(lane), Next: http.HandlerFunc(echo), Log: discard})
+	s := httptest.NewUnstartedServer(&sealhttp.Handler{
+		Lane: sealhttp.OneLane(lane),
+		Next: http.HandlerFunc(echo),
+		Log:  discard,
+	})
 	s.Config.ReadTimeout = 200 * time.Millisecond
 	s.Start()
 	defer s.Close()
@@ -249,7 +295,8 @@ func TestServersOwnTimeOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	io.WriteString(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\nContent-Length: 1000\r\n\r\n{")
+	io.WriteString(c,
+		"POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Payload-Encrypted: true\r\nContent-Length: 1000\r\n\r\n{")
 	c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if answer, err := io.ReadAll(c); err != nil || !strings.Contains(string(answer), " 400 ") {
 		t.Errorf("%.40q, %v", answer, err)

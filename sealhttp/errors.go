@@ -56,7 +56,8 @@ func (e *PartnerError) Unwrap() []error {
 
 // advice is the client's next step for each outcome.
 var advice = map[profile.Outcome]string{
-	profile.NotSupported:  "finish the certificate exchange for this account, and use keys exchanged for this product only",
+	profile.NotSupported: "finish the certificate exchange for this account, and use keys exchanged for this " +
+		"product only",
 	profile.PlainRefused:  "send it sealed",
 	profile.TooLarge:      "send less",
 	profile.Format:        "compare the body with the profile",

@@ -48,10 +48,14 @@ func FuzzBody(f *testing.F) {
 	lane, partner := ends(f)
 	token := sealed(f, partner, `{"eval_id":"e-1"}`)
 	for _, body := range []string{
-		`{"eval_id":"e-1","encrypted_response":"$"}`, `{"encrypted_response":"$"}`, ` {"encrypted_response" : "$" } `, `{"encrypted_response":"$","eval_id":"e-1"}`,
-		`{"eval_id":"e-1","encrypted_response":"$","x":""}`, `{"encrypted_response":"","encrypted_response":"$"}`, `{"encrypted_response":"$"}}`, `{"x":"\"encrypted_response\":\"","encrypted_response":"$"}`,
-		`{"encrypted_response" : "x","a\"encrypted_response":"$"}`, `{"encrypted_response" :"~","a\"encrypted_response":"$"}`, `{"a\\\\":"","encrypted_response":"$"}`,
-		`{"x":{"encrypted_response":"$"}}`, `{"encrypted_response":"\u0065$"}`, `{"encrypted_response":"$`, `{"error":"x"}`, "{\"encrypted_response\":\"$\xff\"}", "{\"encrypted_response\":\"$\n\"}",
+		`{"eval_id":"e-1","encrypted_response":"$"}`, `{"encrypted_response":"$"}`, ` {"encrypted_response" : "$" } `,
+		`{"encrypted_response":"$","eval_id":"e-1"}`,
+		`{"eval_id":"e-1","encrypted_response":"$","x":""}`, `{"encrypted_response":"","encrypted_response":"$"}`,
+		`{"encrypted_response":"$"}}`, `{"x":"\"encrypted_response\":\"","encrypted_response":"$"}`,
+		`{"encrypted_response" : "x","a\"encrypted_response":"$"}`,
+		`{"encrypted_response" :"~","a\"encrypted_response":"$"}`, `{"a\\\\":"","encrypted_response":"$"}`,
+		`{"x":{"encrypted_response":"$"}}`, `{"encrypted_response":"\u0065$"}`, `{"encrypted_response":"$`,
+		`{"error":"x"}`, "{\"encrypted_response\":\"$\xff\"}", "{\"encrypted_response\":\"$\n\"}",
 	} {
 		f.Add([]byte(strings.Replace(body, "$", token, 1)))
 	}
@@ -62,7 +66,8 @@ func FuzzBody(f *testing.F) {
 		if err == nil {
 			strict, err = lane.Open(t.Context(), taken)
 		}
-		if (fastErr == nil) != (err == nil) || sealane.FaultOf(fastErr) != sealane.FaultOf(err) || sealane.OutcomeOf(fastErr) != sealane.OutcomeOf(err) {
+		if (fastErr == nil) != (err == nil) || sealane.FaultOf(fastErr) != sealane.FaultOf(err) ||
+			sealane.OutcomeOf(fastErr) != sealane.OutcomeOf(err) {
 			t.Fatalf("fast: %v\nstrict: %v", fastErr, err)
 		}
 		if err != nil {
@@ -86,7 +91,8 @@ func FuzzBody(f *testing.F) {
 // member is called; one that was taken out of any body and is made of a token's
 // characters, too; and what is refused is refused as a wrong format.
 func FuzzToken(f *testing.F) {
-	for _, body := range []string{`{"f":"e30.x.y"}`, `{"f":"\u0065"}`, `{"f":""}`, `{"f":1}`, `{"g":"x"}`, `{"f":"x","g":{"f":"y"}}`, "eyJ.a.b.c.d\r\n", `"eyJ"`, ` {"x":"ey"}`, `{}`, ``, `[]`, "{\"f\":\"\xff\"}"} {
+	for _, body := range []string{`{"f":"e30.x.y"}`, `{"f":"\u0065"}`, `{"f":""}`, `{"f":1}`, `{"g":"x"}`,
+		`{"f":"x","g":{"f":"y"}}`, "eyJ.a.b.c.d\r\n", `"eyJ"`, ` {"x":"ey"}`, `{}`, ``, `[]`, "{\"f\":\"\xff\"}"} {
 		f.Add([]byte(body), "f", false)
 		f.Add([]byte(body), "", true)
 		f.Add([]byte(body), `a"<é\`, true)
@@ -138,13 +144,22 @@ func FuzzHandler(f *testing.F) {
 	customer, provider := ends(f)
 	right := []byte(`{"encrypted_request":"` + sealed(f, customer, `{"id":"1"}`) + `"}`)
 	for _, head := range []string{
-		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\n", "PATCH /api/evaluation/e-1 HTTP/1.1\nHost: a\nx-payload-encrypted: TRUE\nContent-Type: application/json; charset=utf-8\n",
-		"POST /api/evaluation HTTP/1.1\nHost: a\n", "POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: false\n", "POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nX-Payload-Encrypted: false\n",
-		"POST /api//evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\n", "GET /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\n", "POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Type: text/plain\n",
-		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Encoding: gzip\n", "POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Length: 5\n",
-		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nTransfer-Encoding: chunked\n", "POST /api/evaluation/%2e%2e HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Length: 99999999999\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\n",
+		"PATCH /api/evaluation/e-1 HTTP/1.1\nHost: a\nx-payload-encrypted: TRUE\nContent-Type: application/json; " +
+			"charset=utf-8\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: false\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nX-Payload-Encrypted: false\n",
+		"POST /api//evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\n",
+		"GET /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Type: text/plain\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Encoding: gzip\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Length: 5\n",
+		"POST /api/evaluation HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nTransfer-Encoding: chunked\n",
+		"POST /api/evaluation/%2e%2e HTTP/1.1\nHost: a\nX-Payload-Encrypted: true\nContent-Length: 99999999999\n",
 	} {
-		for _, body := range [][]byte{nil, right, []byte(`{"encrypted_request":"x"}`), []byte(`{"id":"1"}`), []byte("5\r\n{\"a\":\r\n0\r\n\r\n")} {
+		for _, body := range [][]byte{nil, right, []byte(`{"encrypted_request":"x"}`), []byte(`{"id":"1"}`),
+			[]byte("5\r\n{\"a\":\r\n0\r\n\r\n")} {
 			f.Add(strings.ReplaceAll(head, "\n", "\r\n"), body)
 		}
 	}
@@ -160,7 +175,8 @@ func FuzzHandler(f *testing.F) {
 	}
 	check := func(t *testing.T, head string, body []byte) {
 		t.Helper()
-		r, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head+"\r\n"), bytes.NewReader(body))))
+		r, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head+"\r\n"),
+			bytes.NewReader(body))))
 		if err != nil {
 			return // net/http's server answers that by itself
 		}
@@ -181,7 +197,8 @@ func FuzzHandler(f *testing.F) {
 		}
 		_, listed := provider.Profile().Find(r.Method, r.URL)
 		token, err := UnwrapToken(arrives, provider.Inbound())
-		if err != nil || !listed || !strings.EqualFold(strings.Join(r.Header.Values("X-Payload-Encrypted"), "|"), "true") {
+		if err != nil || !listed ||
+			!strings.EqualFold(strings.Join(r.Header.Values("X-Payload-Encrypted"), "|"), "true") {
 			t.Fatalf("the service was called for %s %s: %v", r.Method, r.URL, err)
 		}
 		if m, err := provider.Open(t.Context(), token); err != nil || !bytes.Equal(m.Payload(), payload) {
@@ -219,7 +236,8 @@ func (p *partner) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: p.status, Status: fmt.Sprint(p.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: p.header,
+	return &http.Response{StatusCode: p.status, Status: fmt.Sprint(p.status), Proto: "HTTP/1.1", ProtoMajor: 1,
+		ProtoMinor: 1, Header: p.header,
 		Body: io.NopCloser(bytes.NewReader(p.body)), ContentLength: -1, Request: r}, nil
 }
 
@@ -231,13 +249,17 @@ func FuzzAnswer(f *testing.F) {
 	token := sealed(f, provider, `{"eval_id":"e-1","id":"1"}`)
 	other := sealed(f, provider, `{"eval_id":"e-2","id":"2"}`)
 	for _, status := range []int{200, 201, 204, 304, 400, 429, 500, 101, 0} {
-		for _, body := range []string{`{"eval_id":"e-1","encrypted_response":"$"}`, `{"eval_id":"e-2","encrypted_response":"$"}`, `{"eval_id":"e-1","encrypted_response":"~"}`, `{"eval_id":"e-1"}`,
-			testlane.ErrorBody(f, "riskos", sealane.ErrDecryption), testlane.ErrorBody(f, "riskos", sealane.ErrSealingFailed), ``, `{}`} {
+		for _, body := range []string{`{"eval_id":"e-1","encrypted_response":"$"}`,
+			`{"eval_id":"e-2","encrypted_response":"$"}`, `{"eval_id":"e-1","encrypted_response":"~"}`,
+			`{"eval_id":"e-1"}`,
+			testlane.ErrorBody(f, "riskos", sealane.ErrDecryption),
+			testlane.ErrorBody(f, "riskos", sealane.ErrSealingFailed), ``, `{}`} {
 			f.Add(status, []byte(strings.NewReplacer("$", token, "~", other).Replace(body)))
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		r, err := http.NewRequestWithContext(t.Context(), "PATCH", "https://a.example/api/evaluation/e-1", strings.NewReader(`{"id":"1"}`))
+		r, err := http.NewRequestWithContext(t.Context(), "PATCH", "https://a.example/api/evaluation/e-1",
+			strings.NewReader(`{"id":"1"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

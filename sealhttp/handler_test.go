@@ -45,13 +45,16 @@ func TestTrigger(t *testing.T) {
 		{"header misspelt", plain, []string{"X-Payload-Encryption", "true"}, false, 400, "http.trigger-missing"},
 		{"header off", plain, []string{"X-Payload-Encrypted", "false"}, false, 400, "http.trigger-missing"},
 		{"value misspelt", plain, []string{"X-Payload-Encrypted", "yes"}, false, 400, "http.trigger-value"},
-		{"doubled", sealed, []string{"X-Payload-Encrypted", "true", "X-Payload-Encrypted", "true"}, false, 400, "http.trigger-repeated"},
-		{"doubled, one off", plain, []string{"X-Payload-Encrypted", "true", "X-Payload-Encrypted", "false"}, false, 400, "http.trigger-repeated"},
+		{"doubled", sealed, []string{"X-Payload-Encrypted", "true", "X-Payload-Encrypted", "true"}, false, 400,
+			"http.trigger-repeated"},
+		{"doubled, one off", plain, []string{"X-Payload-Encrypted", "true", "X-Payload-Encrypted", "false"}, false,
+			400, "http.trigger-repeated"},
 		{"optional, sealed", sealed, []string{"X-Payload-Encrypted", "true"}, true, 200, ""},
 		{"optional, plain", plain, nil, true, 200, ""},
 		{"optional, off", plain, []string{"X-Payload-Encrypted", "false"}, true, 200, ""},
 		{"optional, value misspelt", plain, []string{"X-Payload-Encrypted", "treu"}, true, 400, "http.trigger-value"},
-		{"optional, doubled", plain, []string{"X-Payload-Encrypted", "false", "X-Payload-Encrypted", "false"}, true, 400, "http.trigger-repeated"},
+		{"optional, doubled", plain, []string{"X-Payload-Encrypted", "false", "X-Payload-Encrypted", "false"}, true,
+			400, "http.trigger-repeated"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got bool
@@ -77,7 +80,8 @@ func TestTrigger(t *testing.T) {
 // TestEndpoints: what the profile does not seal passes only where the lane says so.
 func TestEndpoints(t *testing.T) {
 	sealed := wrapped(t, customer(t), `{}`)
-	for _, path := range []string{"/api/evaluation/", "/api//evaluation", "/api/evaluation/a/b", "/api/./evaluation", "/api/evaluation/%2e%2e", "/API/evaluation", "/api/%65valuation", "/other"} {
+	for _, path := range []string{"/api/evaluation/", "/api//evaluation", "/api/evaluation/a/b", "/api/./evaluation",
+		"/api/evaluation/%2e%2e", "/API/evaluation", "/api/%65valuation", "/other"} {
 		var got bool
 		s := provider(t, reached(t, &got))
 		for _, headers := range [][]string{nil, {"X-Payload-Encrypted", "true"}} {
@@ -87,7 +91,9 @@ func TestEndpoints(t *testing.T) {
 		}
 	}
 	var got bool
-	s := provider(t, reached(t, &got), func(c *sealane.Config) { c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"} })
+	s := provider(t, reached(t, &got), func(c *sealane.Config) {
+		c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"}
+	})
 	answer, err := http.Get(s.URL + "/api/evaluation/e-1")
 	if err != nil || answer.StatusCode != 200 || !got {
 		t.Errorf("a listed plain endpoint: %v %v", answer, err)
@@ -118,8 +124,9 @@ func TestOneAnswerForEveryDecryptionFailure(t *testing.T) {
 	var first string
 	for name, body := range map[string]string{
 		"encrypted key": flip(1, 100), "IV": flip(2, 3), "ciphertext": flip(3, 20), "tag": flip(4, 5),
-		"other key":  wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"),
-		"other size": wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = testkey.Ours(t, "x", testkey.RSA(t, "x", 3072)) }), "{}"),
+		"other key": wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"),
+		"other size": wrapped(t,
+			customer(t, func(c *sealane.Config) { c.Theirs = testkey.Ours(t, "x", testkey.RSA(t, "x", 3072)) }), "{}"),
 	} {
 		answer, text := raw(t, s.URL+"/api/evaluation", body, "X-Payload-Encrypted", "true")
 		answer.Header.Del("Date")
@@ -152,8 +159,10 @@ func TestContent(t *testing.T) {
 	}{
 		{"charset", good, []string{"Content-Type", "application/json; charset=utf-8"}, 200, ""},
 		{"charset of less", good, []string{"Content-Type", "application/json; charset=US-ASCII"}, 200, ""},
-		{"other charset", good, []string{"Content-Type", "application/json; charset=utf-16"}, 400, "http.content-type"},
-		{"two types", good, []string{"Content-Type", "application/json", "Content-Type", "text/plain"}, 400, "http.content-type"},
+		{"other charset", good, []string{"Content-Type", "application/json; charset=utf-16"}, 400,
+			"http.content-type"},
+		{"two types", good, []string{"Content-Type", "application/json", "Content-Type", "text/plain"}, 400,
+			"http.content-type"},
 		{"no coding", good, []string{"Content-Encoding", "Identity"}, 200, ""},
 		{"no type", good, nil, 200, ""},
 		{"form", good, []string{"Content-Type", "application/x-www-form-urlencoded"}, 400, "http.content-type"},
@@ -204,7 +213,9 @@ func TestAnswersOfTheService(t *testing.T) {
 		body   string
 		sealed bool
 	}{
-		{"created", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); io.WriteString(w, `{"eval_id":"e"}`) }, 201, `{"eval_id":"e"}`, true},
+		{"created",
+			func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); io.WriteString(w, `{"eval_id":"e"}`) },
+			201, `{"eval_id":"e"}`, true},
 		{"nothing written", func(http.ResponseWriter, *http.Request) {}, 200, "", true},
 		{"an array", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `[1,2]`) }, 200, `[1,2]`, true},
 		{"plain error", func(w http.ResponseWriter, _ *http.Request) {
@@ -248,7 +259,9 @@ func TestAnswerThatCannotBeSealed(t *testing.T) {
 		s := provider(t, serve, func(c *sealane.Config) { c.MaxPayload = 1000 })
 		answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
 		_, text := errorBody(t, body)
-		if answer.StatusCode != 500 || text != testlane.ErrorText(t, "riskos", sealane.ErrSealingFailed) || strings.Contains(body, "SECRET") || strings.Contains(s.logged(), "SECRET") || answer.Header.Get("Content-Encoding") != "" {
+		if answer.StatusCode != 500 || text != testlane.ErrorText(t, "riskos", sealane.ErrSealingFailed) ||
+			strings.Contains(body, "SECRET") || strings.Contains(s.logged(), "SECRET") ||
+			answer.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%s: %d %s", name, answer.StatusCode, body)
 		}
 	}
@@ -315,11 +328,18 @@ func TestRDX(t *testing.T) {
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
 	rdx := testlane.Profile(t, "rdx")
-	ingress := testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated, Ours: testkey.Ours(t, alias, key)})
+	ingress := testlane.New(t, sealane.Config{
+		Profile:     rdx,
+		Side:        sealane.ServerSide,
+		Environment: "STAG",
+		SenderAuth:  sealane.SenderUnauthenticated,
+		Ours:        testkey.Ours(t, alias, key),
+	})
 	s := httptest.NewServer(&sealhttp.Handler{
 		Lane: sealhttp.OneLane(ingress), Log: discard,
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if m, _ := sealhttp.MessageFrom(r.Context()); m == nil || m.(*sealane.Unverified).SenderAuth() != sealane.SenderUnauthenticated {
+			if m, _ := sealhttp.MessageFrom(r.Context()); m == nil ||
+				m.(*sealane.Unverified).SenderAuth() != sealane.SenderUnauthenticated {
 				t.Error("the service is not told that nothing is proven")
 			}
 			echo(w, r)
@@ -327,7 +347,12 @@ func TestRDX(t *testing.T) {
 	})
 	defer s.Close()
 	vcas := func(id string) *sealane.Lane {
-		return testlane.New(t, sealane.Config{Profile: rdx, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, id, key)})
+		return testlane.New(t, sealane.Config{
+			Profile:     rdx,
+			Side:        sealane.ClientSide,
+			Environment: "STAG",
+			Theirs:      testkey.Theirs(t, id, key),
+		})
 	}
 	answer, body, err := do(t, vcas(alias), request(t, "POST", s.URL+"/v1/risk", `{"TransactionId":"1"}`))
 	if err != nil || answer.StatusCode != 200 || body != `{"eval_id":"e-1","got":{"TransactionId":"1"}}` {
@@ -340,7 +365,8 @@ func TestRDX(t *testing.T) {
 	}
 	for _, body := range []string{"", "{}", `{"TransactionId":"1"}`, `"eyJ"`, "a.b.c.d.e"} {
 		answer, text := raw(t, s.URL+"/v1/risk", body, "Content-Type", "application/jose")
-		if answer.StatusCode != 405 || !strings.Contains(text, `"Description":"`+testlane.ErrorText(t, "rdx", sealane.ErrFormat)+`"`) {
+		if answer.StatusCode != 405 ||
+			!strings.Contains(text, `"Description":"`+testlane.ErrorText(t, "rdx", sealane.ErrFormat)+`"`) {
 			t.Errorf("%q: %d %s", body, answer.StatusCode, text)
 		}
 	}

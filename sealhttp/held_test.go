@@ -24,7 +24,8 @@ import (
 
 // twoPartners serves two partners, told apart by a header, and returns a function that
 // sends a request of one of them.
-func twoPartners(t *testing.T, h *sealhttp.Handler, protocols ...func(*httptest.Server)) (s *httptest.Server, send func(partner, payload string) error) {
+func twoPartners(t *testing.T, h *sealhttp.Handler,
+	protocols ...func(*httptest.Server)) (s *httptest.Server, send func(partner, payload string) error) {
 	t.Helper()
 	lanes := map[string]*sealane.Lane{}
 	for _, name := range []string{"a", "b"} {
@@ -53,7 +54,10 @@ func twoPartners(t *testing.T, h *sealhttp.Handler, protocols ...func(*httptest.
 			return err
 		}
 		r.Header.Set("X-Partner", partner)
-		answer, err := (&http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: s.Client().Transport}}).Do(r)
+		answer, err := (&http.Client{Transport: &sealhttp.Transport{
+			Lane: sealhttp.OneLane(lane),
+			Base: s.Client().Transport,
+		}}).Do(r)
 		if err != nil {
 			return err
 		}
@@ -71,18 +75,26 @@ func silent(t *testing.T, s *httptest.Server, head, begin string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\n%s\r\n\r\n%s", head, begin)
+	fmt.Fprintf(c,
+		"POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\n%s\r\n\r\n%s", head,
+		begin)
 }
 
 // TestSilenceTakesNoRoom: connections that declare the largest body, or chunks, and send
 // nothing take neither a place nor memory from others, of the same partner or another.
 func TestSilenceTakesNoRoom(t *testing.T) {
 	for name, head := range map[string]string{
-		"length": "Content-Length: 59698748", "short": "Content-Length: 200000", "chunks": "Transfer-Encoding: chunked",
+		"length": "Content-Length: 59698748", "short": "Content-Length: 200000",
+		"chunks":       "Transfer-Encoding: chunked",
 		"refused type": "Content-Type: text/html\r\nContent-Length: 200000",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, send := twoPartners(t, &sealhttp.Handler{Next: http.HandlerFunc(echo), MaxInFlight: 1, MaxInFlightPerLane: 1, MaxHeld: 1 << 20})
+			s, send := twoPartners(t, &sealhttp.Handler{
+				Next:               http.HandlerFunc(echo),
+				MaxInFlight:        1,
+				MaxInFlightPerLane: 1,
+				MaxHeld:            1 << 20,
+			})
 			for range 20 {
 				silent(t, s, head, map[bool]string{true: "1\r\n{\r\n", false: "{"}[name == "chunks"])
 			}
@@ -98,16 +110,18 @@ func TestSilenceTakesNoRoom(t *testing.T) {
 // TestChunkedRequests: a body without a length counts by its bytes, not as the largest.
 func TestChunkedRequests(t *testing.T) {
 	entered, release := make(chan bool, 16), make(chan bool)
-	s, _ := twoPartners(t, &sealhttp.Handler{MaxHeld: 2 << 20, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		entered <- true
-		<-release
-		echo(w, r)
-	})})
+	s, _ := twoPartners(t,
+		&sealhttp.Handler{MaxHeld: 2 << 20, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			entered <- true
+			<-release
+			echo(w, r)
+		})})
 	body := wrapped(t, customer(t), `{"x":"`+strings.Repeat("x", 1000)+`"}`)
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation", io.MultiReader(strings.NewReader(body)))
+			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation",
+				io.MultiReader(strings.NewReader(body)))
 			if err != nil {
 				t.Error(err)
 				return
@@ -187,20 +201,23 @@ func TestShareOfALane(t *testing.T) {
 // TestPlaceWhileTheClientReads: a client that does not read its response holds no place.
 func TestPlaceWhileTheClientReads(t *testing.T) {
 	long := `{"x":"` + strings.Repeat("x", 8<<20) + `"}`
-	s, send := twoPartners(t, &sealhttp.Handler{MaxInFlight: 1, MaxInFlightPerLane: 1, Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Long") != "" {
-			io.WriteString(w, long)
-			return
-		}
-		echo(w, r)
-	})})
+	s, send := twoPartners(t,
+		&sealhttp.Handler{MaxInFlight: 1, MaxInFlightPerLane: 1,
+			Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("X-Long") != "" {
+					io.WriteString(w, long)
+					return
+				}
+				echo(w, r)
+			})})
 	body := wrapped(t, customer(t), "{}")
 	c, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Long: 1\r\nX-Payload-Encrypted: true\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Long: 1\r\nX-Payload-Encrypted: "+
+		"true\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil { // the response has begun
 		t.Fatal(err)
 	}
@@ -214,10 +231,12 @@ func TestPlaceWhileTheClientReads(t *testing.T) {
 // TestHTTP2Streams: five streams of one connection that declare the largest body take no
 // room from others.
 func TestHTTP2Streams(t *testing.T) {
-	s, send := twoPartners(t, &sealhttp.Handler{Next: http.HandlerFunc(echo), MaxInFlight: 1, MaxInFlightPerLane: 1, MaxHeld: 1 << 20}, func(s *httptest.Server) {
-		s.EnableHTTP2 = true
-		s.TLS = &tls.Config{} // httptest adds its certificate
-	})
+	s, send := twoPartners(t,
+		&sealhttp.Handler{Next: http.HandlerFunc(echo), MaxInFlight: 1, MaxInFlightPerLane: 1, MaxHeld: 1 << 20},
+		func(s *httptest.Server) {
+			s.EnableHTTP2 = true
+			s.TLS = &tls.Config{} // httptest adds its certificate
+		})
 	var ends []io.Closer
 	var all sync.WaitGroup
 	for range 5 {
@@ -256,10 +275,12 @@ func TestHeapStaysInTheLimit(t *testing.T) {
 	const limit, each, clients = 64 << 20, 4 << 20, 64
 	answer := []byte(`{"x":"` + strings.Repeat("x", each) + `"}`)
 	var served atomic.Int32
-	s, send := twoPartners(t, &sealhttp.Handler{MaxHeld: limit, MaxHeldPerLane: limit, Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		served.Add(1)
-		w.Write(answer)
-	})})
+	s, send := twoPartners(t,
+		&sealhttp.Handler{MaxHeld: limit, MaxHeldPerLane: limit,
+			Next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				served.Add(1)
+				w.Write(answer)
+			})})
 	token := wrapped(t, customer(t), `{"id":"1"}`)
 	if err := send("a", "{}"); err != nil {
 		t.Fatal(err)
@@ -286,7 +307,8 @@ func TestHeapStaysInTheLimit(t *testing.T) {
 	var refused, unsealed, fine atomic.Int32
 	for range clients {
 		all.Go(func() {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation", strings.NewReader(token))
+			r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/evaluation",
+				strings.NewReader(token))
 			if err != nil {
 				t.Error(err)
 				return
@@ -309,9 +331,11 @@ func TestHeapStaysInTheLimit(t *testing.T) {
 	if rest := most.Load() - before.HeapAlloc; rest > 2*limit {
 		t.Errorf("the heap grew by %d MiB, MaxHeld is %d", rest>>20, limit>>20)
 	}
-	t.Logf("%d answered, %d sealing-failed, %d unavailable; the heap grew by %d MiB", fine.Load(), unsealed.Load(), refused.Load(), (most.Load()-before.HeapAlloc)>>20)
+	t.Logf("%d answered, %d sealing-failed, %d unavailable; the heap grew by %d MiB", fine.Load(), unsealed.Load(),
+		refused.Load(), (most.Load()-before.HeapAlloc)>>20)
 	if fine.Load() == 0 || unsealed.Load()+refused.Load() == 0 {
-		t.Errorf("%d answered, %d sealing-failed, %d unavailable: the limit was not met", fine.Load(), unsealed.Load(), refused.Load())
+		t.Errorf("%d answered, %d sealing-failed, %d unavailable: the limit was not met", fine.Load(), unsealed.Load(),
+			refused.Load())
 	}
 	if err := send("b", "{}"); err != nil {
 		t.Errorf("afterwards: %v", err)
@@ -337,7 +361,9 @@ func TestRefusalClosesUnreadConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(conn, "POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\n%s\r\n\r\n%s", c.head, c.body)
+		fmt.Fprintf(conn,
+			"POST /api/evaluation HTTP/1.1\r\nHost: x\r\nX-Partner: a\r\nX-Payload-Encrypted: true\r\n%s\r\n\r\n%s",
+			c.head, c.body)
 		conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {

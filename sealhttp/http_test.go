@@ -26,7 +26,8 @@ func config(t testing.TB, side sealane.Side) sealane.Config {
 		ours, theirs = theirs, ours
 	}
 	return sealane.Config{Profile: testlane.Profile(t, "riskos"), Side: side,
-		Ours: testkey.Ours(t, ours, testkey.RSA(t, ours, 2048)), Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
+		Ours:   testkey.Ours(t, ours, testkey.RSA(t, ours, 2048)),
+		Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
 }
 
 // customer gives the customer's end, changed by each of change.

@@ -50,13 +50,16 @@ func TestMessageOfResponse(t *testing.T) {
 		url    string
 		plain  bool
 	}{
-		"bare":           {&http.Client{Transport: transport}, s.URL + "/api/evaluation", false},
-		"time-out":       {&http.Client{Transport: transport, Timeout: time.Minute}, s.URL + "/api/evaluation", false},
-		"wrapped":        {&http.Client{Transport: wrapping{transport}}, s.URL + "/api/evaluation", false},
-		"both":           {&http.Client{Transport: wrapping{wrapping{transport}}, Timeout: time.Minute}, s.URL + "/api/evaluation", false},
-		"redirected":     {&http.Client{Transport: wrapping{redirecting}, Timeout: time.Minute}, s.URL + "/moved/evaluation", false},
-		"plain":          {&http.Client{Transport: transport}, s.URL + "/api/evaluation", true},
-		"plain, wrapped": {&http.Client{Transport: wrapping{transport}, Timeout: time.Minute}, s.URL + "/api/evaluation", true},
+		"bare":     {&http.Client{Transport: transport}, s.URL + "/api/evaluation", false},
+		"time-out": {&http.Client{Transport: transport, Timeout: time.Minute}, s.URL + "/api/evaluation", false},
+		"wrapped":  {&http.Client{Transport: wrapping{transport}}, s.URL + "/api/evaluation", false},
+		"both": {&http.Client{Transport: wrapping{wrapping{transport}}, Timeout: time.Minute},
+			s.URL + "/api/evaluation", false},
+		"redirected": {&http.Client{Transport: wrapping{redirecting}, Timeout: time.Minute},
+			s.URL + "/moved/evaluation", false},
+		"plain": {&http.Client{Transport: transport}, s.URL + "/api/evaluation", true},
+		"plain, wrapped": {&http.Client{Transport: wrapping{transport}, Timeout: time.Minute},
+			s.URL + "/api/evaluation", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request(t, "POST", c.url, `{"id":"r-1"}`)
@@ -80,7 +83,8 @@ func TestMessageOfResponse(t *testing.T) {
 				return
 			}
 			verified, ok := message.(*sealane.Verified)
-			if !ok || verified.Signer().ID != "provider" || verified.OpenedBy().ID != "customer" || !bytes.Equal(body, verified.Payload()) {
+			if !ok || verified.Signer().ID != "provider" || verified.OpenedBy().ID != "customer" ||
+				!bytes.Equal(body, verified.Payload()) {
 				t.Errorf("%T, %s", message, body)
 			}
 			if _, asked := sealhttp.MessageFrom(r.Context()); asked {
@@ -139,7 +143,9 @@ func TestSwappedLane(t *testing.T) {
 		t.Errorf("asked %d times for 2 requests", asked)
 	}
 	errNone := errors.New("no lane today")
-	client = &http.Client{Transport: &sealhttp.Transport{Lane: func(*http.Request) (*sealane.Lane, error) { return nil, errNone }}}
+	client = &http.Client{Transport: &sealhttp.Transport{Lane: func(*http.Request) (*sealane.Lane, error) {
+		return nil, errNone
+	}}}
 	if _, err := client.Do(request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err, errNone) {
 		t.Error(err)
 	}
@@ -148,7 +154,11 @@ func TestSwappedLane(t *testing.T) {
 // TestMiddleware: handlers of one Handler share its limits, and each calls its own next.
 func TestMiddleware(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	h := &sealhttp.Handler{Lane: sealhttp.OneLane(testlane.New(t, config(t, sealane.ServerSide))), MaxInFlight: 1, Log: discard}
+	h := &sealhttp.Handler{
+		Lane:        sealhttp.OneLane(testlane.New(t, config(t, sealane.ServerSide))),
+		MaxInFlight: 1,
+		Log:         discard,
+	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/evaluation", h.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(entered)
@@ -165,7 +175,8 @@ func TestMiddleware(t *testing.T) {
 		done <- err
 	}()
 	<-entered
-	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/docv/upload", `{}`)); !errors.Is(err, sealane.ErrUnavailable) {
+	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/docv/upload", `{}`)); !errors.Is(err,
+		sealane.ErrUnavailable) {
 		t.Errorf("the second request found a place: %v", err)
 	}
 	close(release)
@@ -238,9 +249,10 @@ func TestPlainRedirectToAnotherHost(t *testing.T) {
 	defer thief.Close()
 	for _, to := range []string{"/api/evaluation", "/moved/evaluation"} {
 		s := httptest.NewServer(http.RedirectHandler(thief.URL+to, http.StatusTemporaryRedirect))
-		client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t, func(c *sealane.Config) {
-			c.PlainEndpoints = []string{"POST /moved/evaluation"}
-		}))}}
+		client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t,
+			func(c *sealane.Config) {
+				c.PlainEndpoints = []string{"POST /moved/evaluation"}
+			}))}}
 		r := request(t, "POST", s.URL+"/moved/evaluation", "{}")
 		r.Header.Set("X-Api-Key", "the-key")
 		if _, err := client.Do(r); sealane.FaultOf(err) != fault.AnswerRedirects {

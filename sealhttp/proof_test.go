@@ -25,7 +25,8 @@ func TestStatusesThatProveNothing(t *testing.T) {
 	}{
 		{204, fault.AnswerWithoutBody}, {205, fault.AnswerWithoutBody}, {304, fault.AnswerWithoutBody},
 		{301, fault.AnswerRedirects}, {302, fault.AnswerRedirects}, {303, fault.AnswerRedirects},
-		{307, fault.AnswerRedirects}, {308, fault.AnswerRedirects}, {300, fault.AnswerRedirects}, {399, fault.AnswerRedirects},
+		{307, fault.AnswerRedirects}, {308, fault.AnswerRedirects}, {300, fault.AnswerRedirects},
+		{399, fault.AnswerRedirects},
 	} {
 		var visited atomic.Int32
 		mux := http.NewServeMux()
@@ -38,7 +39,8 @@ func TestStatusesThatProveNothing(t *testing.T) {
 		s := httptest.NewServer(mux)
 		_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", "{}"))
 		s.Close()
-		if !errors.Is(err, sealane.ErrNotSealed) || !errors.Is(err, sealane.ErrMayBeProcessed) || sealane.FaultOf(err) != c.fault {
+		if !errors.Is(err, sealane.ErrNotSealed) || !errors.Is(err, sealane.ErrMayBeProcessed) ||
+			sealane.FaultOf(err) != c.fault {
 			t.Errorf("%d: %v", c.status, err)
 		}
 		if visited.Load() != 0 {
@@ -87,7 +89,8 @@ func TestServiceWithoutBody(t *testing.T) {
 		if !errors.Is(err, sealane.ErrSealingFailed) {
 			t.Errorf("%d: %v", status, err)
 		}
-		if log := s.logged(); !strings.Contains(log, "fault=http.answer-without-body") || !strings.Contains(log, "/api/evaluation/{eval_id}") {
+		if log := s.logged(); !strings.Contains(log, "fault=http.answer-without-body") ||
+			!strings.Contains(log, "/api/evaluation/{eval_id}") {
 			t.Errorf("%d: the operator reads %s", status, log)
 		}
 		s = provider(t, serve, bodyless(t))
@@ -126,7 +129,8 @@ func TestBoundWithoutIdentifier(t *testing.T) {
 		{"POST", "/api/evaluation", `{"id":"new"}`, `{"id":"old"}`},
 	} {
 		s := provider(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, c.answer) }, use)
-		if _, _, err := do(t, customer(t, use), request(t, c.method, s.URL+c.path, c.sent)); !errors.Is(err, sealane.ErrContradiction) {
+		if _, _, err := do(t, customer(t, use), request(t, c.method, s.URL+c.path, c.sent)); !errors.Is(err,
+			sealane.ErrContradiction) {
 			t.Errorf("%s: %v", c.answer, err)
 		}
 	}
@@ -141,12 +145,23 @@ func TestQuery(t *testing.T) {
 	}
 	use := func(c *sealane.Config) { c.Profile = p }
 	s := provider(t, echo, use)
-	for query, fine := range map[string]bool{"": true, "?trace=1": true, "?trace=1&trace=2": true, "?admin=1": false, "?trace=1&x": false, "?%74race=1": true, "?trace=1;x=2": false, "?%zz": false} {
+	for query, fine := range map[string]bool{
+		"":                 true,
+		"?trace=1":         true,
+		"?trace=1&trace=2": true,
+		"?admin=1":         false,
+		"?trace=1&x":       false,
+		"?%74race=1":       true,
+		"?trace=1;x=2":     false,
+		"?%zz":             false,
+	} {
 		_, _, err := do(t, customer(t, use), request(t, "POST", s.URL+"/api/evaluation"+query, "{}"))
-		if fine && err != nil || !fine && (sealane.FaultOf(err) != fault.Query || errors.Is(err, sealane.ErrMayBeProcessed)) {
+		if fine && err != nil ||
+			!fine && (sealane.FaultOf(err) != fault.Query || errors.Is(err, sealane.ErrMayBeProcessed)) {
 			t.Errorf("%q: %v", query, err)
 		}
-		answer, _ := raw(t, s.URL+"/api/evaluation"+query, wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
+		answer, _ := raw(t, s.URL+"/api/evaluation"+query, wrapped(t, customer(t), "{}"), "X-Payload-Encrypted",
+			"true")
 		if fine != (answer.StatusCode == 200) {
 			t.Errorf("%q at the handler: %s", query, answer.Status)
 		}
@@ -160,7 +175,8 @@ func TestShortRequestBody(t *testing.T) {
 	r := request(t, "POST", s.URL+"/api/evaluation", `{"id":"r-1"}`)
 	r.ContentLength = 100
 	_, _, err := do(t, customer(t), r)
-	if !errors.Is(err, sealane.ErrFormat) || errors.Is(err, sealane.ErrMayBeProcessed) || !strings.Contains(fmt.Sprint(err), "12 bytes of 100") {
+	if !errors.Is(err, sealane.ErrFormat) || errors.Is(err, sealane.ErrMayBeProcessed) ||
+		!strings.Contains(fmt.Sprint(err), "12 bytes of 100") {
 		t.Error(err)
 	}
 }
@@ -172,7 +188,9 @@ func TestPlainRequestsMayBeProcessed(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}))
 	defer s.Close()
-	lane := customer(t, optional, func(c *sealane.Config) { c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}", "POST /x"} })
+	lane := customer(t, optional, func(c *sealane.Config) {
+		c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}", "POST /x"}
+	})
 	plain := request(t, "POST", s.URL+"/api/evaluation", "{}")
 	for name, r := range map[string]*http.Request{
 		"WithPlain":         plain.WithContext(sealhttp.WithPlain(plain.Context())),

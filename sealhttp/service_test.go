@@ -56,13 +56,15 @@ func TestServiceThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := provider(t, c.serve)
-			answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true")
+			answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted",
+				"true")
 			id, _ := errorBody(t, body)
 			if answer.StatusCode != 500 || !strings.Contains(body, "verified with success") {
 				t.Errorf("%d %s", answer.StatusCode, body)
 			}
 			log := s.logged()
-			if !strings.Contains(log, c.fault) || !strings.Contains(log, id) || strings.Contains(log, "SECRET") || strings.Contains(body, "SECRET") {
+			if !strings.Contains(log, c.fault) || !strings.Contains(log, id) || strings.Contains(log, "SECRET") ||
+				strings.Contains(body, "SECRET") {
 				t.Errorf("the operator reads %s", log)
 			}
 			if panicked := c.fault == "http.service-panicked"; strings.Contains(log, "stack=") != panicked {
@@ -98,7 +100,8 @@ func TestReverseProxyAsNext(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := provider(t, httputil.NewSingleHostReverseProxy(target).ServeHTTP, func(c *sealane.Config) { c.MaxPayload = 10_000 })
+		s := provider(t, httputil.NewSingleHostReverseProxy(target).ServeHTTP,
+			func(c *sealane.Config) { c.MaxPayload = 10_000 })
 		_, _, err = do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", "{}"))
 		if !errors.Is(err, sealane.ErrSealingFailed) {
 			t.Errorf("%s: %v", name, err)
@@ -119,9 +122,16 @@ func issuers(t *testing.T) (vcas, issuer *sealane.Lane) {
 	}
 	key := testkey.RSA(t, "issuer", 2048)
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
-	return testlane.New(t, sealane.Config{Profile: p, Side: sealane.ClientSide, Environment: "STAG", Theirs: testkey.Theirs(t, alias, key)}),
-		testlane.New(t, sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "STAG", SenderAuth: sealane.SenderUnauthenticated,
-			Ours: testkey.Ours(t, alias, keyring.Private(key))})
+	return testlane.New(t, sealane.Config{
+			Profile:     p,
+			Side:        sealane.ClientSide,
+			Environment: "STAG",
+			Theirs:      testkey.Theirs(t, alias, key),
+		}),
+		testlane.New(t,
+			sealane.Config{Profile: p, Side: sealane.ServerSide, Environment: "STAG",
+				SenderAuth: sealane.SenderUnauthenticated,
+				Ours:       testkey.Ours(t, alias, keyring.Private(key))})
 }
 
 // TestNoWayPastTheLane: a sealed request can't turn into another protocol, whatever the
@@ -166,7 +176,8 @@ func TestNoWayPastTheLane(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(c, "POST /v1/risk HTTP/1.1\r\nHost: issuer\r\n%sContent-Type: application/jose\r\nContent-Length: %d\r\n\r\n%s", headers, len(token), token)
+		fmt.Fprintf(c, "POST /v1/risk HTTP/1.1\r\nHost: issuer\r\n%sContent-Type: "+
+			"application/jose\r\nContent-Length: %d\r\n\r\n%s", headers, len(token), token)
 		buffer := make([]byte, 100)
 		n, _ := c.Read(buffer)
 		c.Close()
@@ -195,7 +206,8 @@ func TestSwitchingProtocolsToPlain(t *testing.T) {
 		b.Flush()
 	}))
 	defer s.Close()
-	if _, _, err := do(t, vcas, request(t, "POST", s.URL+"/v1/risk", "{}")); !errors.Is(err, sealane.ErrMayBeProcessed) {
+	if _, _, err := do(t, vcas, request(t, "POST", s.URL+"/v1/risk", "{}")); !errors.Is(err,
+		sealane.ErrMayBeProcessed) {
 		t.Error(err)
 	}
 }

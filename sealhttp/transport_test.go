@@ -60,19 +60,33 @@ func TestAnswersThatMustNotBeBelieved(t *testing.T) {
 		{"in clear, created", 201, accept, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"empty", 200, "", "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"not JSON", 200, "<html>", "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
-		{"an error that says 200", 200, testlane.ErrorBody(t, "riskos", sealane.ErrDecryption), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
-		{"outer eval_id of another", 200, answerBody(t, `"eval_id":"e-2",`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrContradiction},
-		{"outer eval_id is a number", 200, answerBody(t, `"eval_id":1,`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrContradiction},
-		{"answer to another request", 200, answerBody(t, `"eval_id":"e-1",`, accept), "POST", "/api/evaluation", `{"id":"r-2"}`, sealane.ErrContradiction},
-		{"answer about another evaluation", 200, answerBody(t, `"eval_id":"e-1",`, accept), "PATCH", "/api/evaluation/e-9", `{}`, sealane.ErrContradiction},
-		{"docv name on evaluation", 200, answerBody(t, `"docv_previous_reference_id":"d-2",`, `{"docv_previous_reference_id":"d-1"}`), "POST", "/api/evaluation", `{}`, sealane.ErrContradiction},
-		{"outer twice", 200, answerBody(t, `"eval_id":"e-1","eval_id":"e-1",`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
-		{"signed twice", 200, answerBody(t, `"eval_id":"e-1",`, `{"eval_id":"e-1","eval_id":"e-2"}`), "POST", "/api/evaluation", `{}`, sealane.ErrContradiction},
-		{"sealed error of another", 400, answerBody(t, `"eval_id":"e-2",`, accept), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrContradiction},
-		{"path's identifier outside, nothing inside", 200, answerBody(t, `"eval_id":"e-2",`, `{}`), "PATCH", "/api/evaluation/e-1", `{}`, sealane.ErrContradiction},
-		{"unreadable inside", 200, answerBody(t, `"eval_id":"e-2",`, "{\"eval_id\":\"e-1\",\"x\":\"\xff\"}"), "POST", "/api/evaluation", `{}`, sealane.ErrContradiction},
-		{"garbage token", 200, `{"eval_id":"e-1","encrypted_response":"eyJ"}`, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotJWE},
-		{"too large", 200, strings.Repeat(" ", 300_000), "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrTooLarge},
+		{"an error that says 200", 200, testlane.ErrorBody(t, "riskos", sealane.ErrDecryption), "POST",
+			"/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
+		{"outer eval_id of another", 200, answerBody(t, `"eval_id":"e-2",`, accept), "POST", "/api/evaluation",
+			`{"id":"r-1"}`, sealane.ErrContradiction},
+		{"outer eval_id is a number", 200, answerBody(t, `"eval_id":1,`, accept), "POST", "/api/evaluation",
+			`{"id":"r-1"}`, sealane.ErrContradiction},
+		{"answer to another request", 200, answerBody(t, `"eval_id":"e-1",`, accept), "POST", "/api/evaluation",
+			`{"id":"r-2"}`, sealane.ErrContradiction},
+		{"answer about another evaluation", 200, answerBody(t, `"eval_id":"e-1",`, accept), "PATCH",
+			"/api/evaluation/e-9", `{}`, sealane.ErrContradiction},
+		{"docv name on evaluation", 200,
+			answerBody(t, `"docv_previous_reference_id":"d-2",`, `{"docv_previous_reference_id":"d-1"}`), "POST",
+			"/api/evaluation", `{}`, sealane.ErrContradiction},
+		{"outer twice", 200, answerBody(t, `"eval_id":"e-1","eval_id":"e-1",`, accept), "POST", "/api/evaluation",
+			`{"id":"r-1"}`, sealane.ErrNotSealed},
+		{"signed twice", 200, answerBody(t, `"eval_id":"e-1",`, `{"eval_id":"e-1","eval_id":"e-2"}`), "POST",
+			"/api/evaluation", `{}`, sealane.ErrContradiction},
+		{"sealed error of another", 400, answerBody(t, `"eval_id":"e-2",`, accept), "POST", "/api/evaluation",
+			`{"id":"r-1"}`, sealane.ErrContradiction},
+		{"path's identifier outside, nothing inside", 200, answerBody(t, `"eval_id":"e-2",`, `{}`), "PATCH",
+			"/api/evaluation/e-1", `{}`, sealane.ErrContradiction},
+		{"unreadable inside", 200, answerBody(t, `"eval_id":"e-2",`, "{\"eval_id\":\"e-1\",\"x\":\"\xff\"}"), "POST",
+			"/api/evaluation", `{}`, sealane.ErrContradiction},
+		{"garbage token", 200, `{"eval_id":"e-1","encrypted_response":"eyJ"}`, "POST", "/api/evaluation",
+			`{"id":"r-1"}`, sealane.ErrNotJWE},
+		{"too large", 200, strings.Repeat(" ", 300_000), "POST", "/api/evaluation", `{"id":"r-1"}`,
+			sealane.ErrTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := answering(t, c.status, c.body)
@@ -96,15 +110,23 @@ func TestAnswersThatAreFine(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		{"members in another order", "/api/evaluation", 200, strings.Replace(answerBody(t, ``, `{"eval_id":"e-1"}`), `"}`, `","eval_id":"e-1"}`, 1), `{"eval_id":"e-1"}`},
-		{"a new member", "/api/evaluation", 200, answerBody(t, `"trace":{"a":1},`, `{"eval_id":"e-1"}`), `{"eval_id":"e-1"}`},
+		{"members in another order", "/api/evaluation", 200,
+			strings.Replace(answerBody(t, ``, `{"eval_id":"e-1"}`), `"}`, `","eval_id":"e-1"}`, 1),
+			`{"eval_id":"e-1"}`},
+		{"a new member", "/api/evaluation", 200, answerBody(t, `"trace":{"a":1},`, `{"eval_id":"e-1"}`),
+			`{"eval_id":"e-1"}`},
 		{"no outer identifier", "/api/evaluation", 200, answerBody(t, ``, `{"eval_id":"e-1"}`), `{"eval_id":"e-1"}`},
 		{"no signed identifier", "/api/evaluation", 200, answerBody(t, `"eval_id":"e-1",`, `{"x":1}`), `{"x":1}`},
 		{"no object", "/api/evaluation", 200, answerBody(t, `"eval_id":"e-1",`, `[1]`), `[1]`},
-		{"escaped", "/api/evaluation", 200, answerBody(t, `"eval_id":"\u0065-1",`, `{"eval_id":"e-\u0031"}`), `{"eval_id":"e-\u0031"}`},
-		{"either outer name", "/api/docv/upload", 200, answerBody(t, `"eval_id":"e-1","docv_previous_reference_id":"d",`, `{"docv_previous_reference_id":"d"}`), `{"docv_previous_reference_id":"d"}`},
-		{"a sealed error", "/api/evaluation", 422, answerBody(t, `"eval_id":"e-1",`, `{"eval_id":"e-1","error":"x"}`), `{"eval_id":"e-1","error":"x"}`},
-		{"nested twice", "/api/evaluation", 200, answerBody(t, ``, `{"a":{"k":1,"k":2},"eval_id":"e"}`), `{"a":{"k":1,"k":2},"eval_id":"e"}`},
+		{"escaped", "/api/evaluation", 200, answerBody(t, `"eval_id":"\u0065-1",`, `{"eval_id":"e-\u0031"}`),
+			`{"eval_id":"e-\u0031"}`},
+		{"either outer name", "/api/docv/upload", 200,
+			answerBody(t, `"eval_id":"e-1","docv_previous_reference_id":"d",`, `{"docv_previous_reference_id":"d"}`),
+			`{"docv_previous_reference_id":"d"}`},
+		{"a sealed error", "/api/evaluation", 422, answerBody(t, `"eval_id":"e-1",`, `{"eval_id":"e-1","error":"x"}`),
+			`{"eval_id":"e-1","error":"x"}`},
+		{"nested twice", "/api/evaluation", 200, answerBody(t, ``, `{"a":{"k":1,"k":2},"eval_id":"e"}`),
+			`{"a":{"k":1,"k":2},"eval_id":"e"}`},
 	} {
 		s := answering(t, c.status, c.body)
 		answer, body, err := do(t, customer(t), request(t, "POST", s.URL+c.path, `{}`))
@@ -121,7 +143,8 @@ func TestPlainErrors(t *testing.T) {
 		body   string
 	}{
 		{400, `{"error":"invalid_phone"}`}, {401, ""}, {403, "Forbidden"}, {422, `{"error":"unsupported_schema"}`},
-		{429, `{"error":"rate_limit"}`}, {500, `{"error":"server_error"}`}, {502, "<html>"}, {503, `["x"]`}, {400, `{"error":{"payload":"decryption"}}`},
+		{429, `{"error":"rate_limit"}`}, {500, `{"error":"server_error"}`}, {502, "<html>"}, {503, `["x"]`},
+		{400, `{"error":{"payload":"decryption"}}`},
 	} {
 		s := answering(t, c.status, c.body, "X-Retry-After", "7")
 		answer, body, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
@@ -132,40 +155,51 @@ func TestPlainErrors(t *testing.T) {
 }
 
 func TestNothingLeavesInClear(t *testing.T) {
-	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("something was sent")
+	}))
 	defer s.Close()
 	for name, r := range map[string]*http.Request{
 		"another endpoint": request(t, "POST", s.URL+"/api/other", `{}`),
 		"another method":   request(t, "GET", s.URL+"/api/evaluation/e-1", ``),
-		"asked for plain":  request(t, "POST", s.URL+"/api/evaluation", `{}`).WithContext(sealhttp.WithPlain(t.Context())),
+		"asked for plain": request(t, "POST", s.URL+"/api/evaluation",
+			`{}`).WithContext(sealhttp.WithPlain(t.Context())),
 	} {
 		if _, _, err := do(t, customer(t), r); !errors.Is(err, sealane.ErrPlainRefused) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// Nor on a lane with optional sealing, unless it is asked for.
-	for _, path := range []string{"/api/evaluation/", "//api/evaluation", "/v1/api/evaluation", "/api/Evaluation", "/api/evaluation/a/b"} {
-		if _, _, err := do(t, customer(t, optional), request(t, "POST", s.URL+path, `{}`)); !errors.Is(err, sealane.ErrPlainRefused) {
+	for _, path := range []string{"/api/evaluation/", "//api/evaluation", "/v1/api/evaluation", "/api/Evaluation",
+		"/api/evaluation/a/b"} {
+		if _, _, err := do(t, customer(t, optional), request(t, "POST", s.URL+path, `{}`)); !errors.Is(err,
+			sealane.ErrPlainRefused) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	redirect := httptest.NewServer(http.RedirectHandler(s.URL+"/steal", http.StatusTemporaryRedirect))
 	defer redirect.Close()
-	if _, _, err := do(t, customer(t, optional), request(t, "POST", redirect.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSealed) || !errors.Is(err, sealane.ErrMayBeProcessed) {
+	if _, _, err := do(t, customer(t, optional),
+		request(t, "POST", redirect.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSealed) ||
+		!errors.Is(err, sealane.ErrMayBeProcessed) {
 		t.Errorf("after a redirect: %v", err)
 	}
 	noKey := customer(t, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.SealingOptional })
-	if _, _, err := do(t, noKey, request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err, sealane.ErrNotSupported) {
+	if _, _, err := do(t, noKey, request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err,
+		sealane.ErrNotSupported) {
 		t.Errorf("without the partner's key: %v", err)
 	}
 }
 
 func TestPlainOnPurpose(t *testing.T) {
 	s := answering(t, 200, `{"plain":true}`)
-	lane := customer(t, optional, func(c *sealane.Config) { c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"} })
+	lane := customer(t, optional, func(c *sealane.Config) {
+		c.PlainEndpoints = []string{"GET /api/evaluation/{eval_id}"}
+	})
 	for name, r := range map[string]*http.Request{
-		"listed":          request(t, "GET", s.URL+"/api/evaluation/e-1", ``),
-		"asked for plain": request(t, "POST", s.URL+"/api/evaluation", `{}`).WithContext(sealhttp.WithPlain(t.Context())),
+		"listed": request(t, "GET", s.URL+"/api/evaluation/e-1", ``),
+		"asked for plain": request(t, "POST", s.URL+"/api/evaluation",
+			`{}`).WithContext(sealhttp.WithPlain(t.Context())),
 	} {
 		answer, body, err := do(t, lane, r)
 		if err != nil || body != `{"plain":true}` {
@@ -248,7 +282,8 @@ func TestNetworkErrors(t *testing.T) {
 		t.Errorf("cut connection: %v", err)
 	}
 	s.Close()
-	if _, _, err = do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil || errors.As(err, &answer) {
+	if _, _, err = do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); err == nil ||
+		errors.As(err, &answer) {
 		t.Errorf("refused connection: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -258,7 +293,8 @@ func TestNetworkErrors(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer waiting.Close()
-	if _, _, err = do(t, customer(t), request(t, "POST", waiting.URL+"/api/evaluation", `{}`).WithContext(ctx)); !errors.Is(err, context.Canceled) {
+	if _, _, err = do(t, customer(t),
+		request(t, "POST", waiting.URL+"/api/evaluation", `{}`).WithContext(ctx)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

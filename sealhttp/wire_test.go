@@ -66,13 +66,17 @@ func TestSealedOnTheWire(t *testing.T) {
 		if got.ContentLength != int64(len(answer)) || got.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("length %d, type %s", got.ContentLength, got.Header.Get("Content-Type"))
 		}
-		if m, ok := sealhttp.MessageFrom(got.Request.Context()); !ok || m.(*sealane.Verified).Signer().ID != "provider" {
+		if m, ok := sealhttp.MessageFrom(got.Request.Context()); !ok ||
+			m.(*sealane.Verified).Signer().ID != "provider" {
 			t.Error("the client cannot see who signed")
 		}
-		if !regexp.MustCompile(`^\{"encrypted_request":"[\w.-]+"\}$`).MatchString(tap.request) || tap.trigger != "true" || tap.accept != "application/json" {
-			t.Errorf("%s %s: sent %.60s with X-Payload-Encrypted %q, Accept %q", e.method, e.path, tap.request, tap.trigger, tap.accept)
+		if !regexp.MustCompile(`^\{"encrypted_request":"[\w.-]+"\}$`).MatchString(tap.request) ||
+			tap.trigger != "true" || tap.accept != "application/json" {
+			t.Errorf("%s %s: sent %.60s with X-Payload-Encrypted %q, Accept %q", e.method, e.path, tap.request,
+				tap.trigger, tap.accept)
 		}
-		if !regexp.MustCompile(`^\{"` + e.outer + `":"e-1","encrypted_response":"[\w.-]+"\}$`).MatchString(tap.answer) {
+		if !regexp.MustCompile(`^\{"` + e.outer +
+			`":"e-1","encrypted_response":"[\w.-]+"\}$`).MatchString(tap.answer) {
 			t.Errorf("%s %s: answered %.80s", e.method, e.path, tap.answer)
 		}
 	}
@@ -101,8 +105,9 @@ func (r *recording) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestErrorsOfTheTable(t *testing.T) {
 	forged := func(code string) string {
-		token, err := malform.Make(fault.Code(code), malform.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
-			Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, Other: testkey.RSA(t, "stranger", 2048)})
+		token, err := malform.Make(fault.Code(code),
+			malform.Material{Payload: []byte("{}"), Nested: true, Signer: testkey.RSA(t, "customer", 2048),
+				Recipient: &testkey.RSA(t, "provider", 2048).PublicKey, Other: testkey.RSA(t, "stranger", 2048)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,20 +121,29 @@ func TestErrorsOfTheTable(t *testing.T) {
 		outcome      profile.Outcome
 		changeServer func(*sealane.Config)
 	}{
-		{"no key of the customer", good, 400, "local.no-key-of-partner", sealane.ErrNotSupported, func(c *sealane.Config) { c.Theirs = nil }},
-		{"no key of the provider", good, 400, "local.no-key-of-ours", sealane.ErrNotSupported, func(c *sealane.Config) { c.Ours = nil }},
-		{"no key, and a bad body", "garbage", 400, "local.no-key-of-partner", sealane.ErrNotSupported, func(c *sealane.Config) { c.Theirs = nil }},
+		{"no key of the customer", good, 400, "local.no-key-of-partner", sealane.ErrNotSupported,
+			func(c *sealane.Config) { c.Theirs = nil }},
+		{"no key of the provider", good, 400, "local.no-key-of-ours", sealane.ErrNotSupported,
+			func(c *sealane.Config) { c.Ours = nil }},
+		{"no key, and a bad body", "garbage", 400, "local.no-key-of-partner", sealane.ErrNotSupported,
+			func(c *sealane.Config) { c.Theirs = nil }},
 		{"empty body", "", 400, "body.empty", sealane.ErrFormat, nil},
 		{"not JSON", "encrypted_request=eyJ", 400, "body.not-json", sealane.ErrFormat, nil},
 		{"an array", `["eyJ"]`, 400, "body.not-object", sealane.ErrFormat, nil},
-		{"bare token", strings.Trim(strings.TrimPrefix(good, `{"encrypted_request":`), `"}`), 400, "body.bare-token", sealane.ErrFormat, nil},
+		{"bare token", strings.Trim(strings.TrimPrefix(good, `{"encrypted_request":`), `"}`), 400, "body.bare-token",
+			sealane.ErrFormat, nil},
 		{"other member", `{"encrypted_payload":"eyJ"}`, 400, "body.member-unexpected", sealane.ErrFormat, nil},
-		{"other case", strings.Replace(good, "encrypted_request", "Encrypted_Request", 1), 400, "body.member-unexpected", sealane.ErrFormat, nil},
+		{"other case", strings.Replace(good, "encrypted_request", "Encrypted_Request", 1), 400,
+			"body.member-unexpected", sealane.ErrFormat, nil},
 		{"no member", `{}`, 400, "body.member-missing", sealane.ErrFormat, nil},
-		{"member twice", strings.Replace(good, `{`, `{"encrypted_request":"a",`, 1), 400, "body.duplicate-member", sealane.ErrFormat, nil},
-		{"member twice, escaped", strings.Replace(good, `{`, `{"\u0065ncrypted_request":"a",`, 1), 400, "body.duplicate-member", sealane.ErrFormat, nil},
-		{"a second member", strings.Replace(good, `}`, `,"data":{"national_id":"1"}}`, 1), 400, "body.member-unexpected", sealane.ErrFormat, nil},
-		{"not a string", `{"encrypted_request":{"protected":"eyJ"}}`, 400, "body.member-not-string", sealane.ErrFormat, nil},
+		{"member twice", strings.Replace(good, `{`, `{"encrypted_request":"a",`, 1), 400, "body.duplicate-member",
+			sealane.ErrFormat, nil},
+		{"member twice, escaped", strings.Replace(good, `{`, `{"\u0065ncrypted_request":"a",`, 1), 400,
+			"body.duplicate-member", sealane.ErrFormat, nil},
+		{"a second member", strings.Replace(good, `}`, `,"data":{"national_id":"1"}}`, 1), 400,
+			"body.member-unexpected", sealane.ErrFormat, nil},
+		{"not a string", `{"encrypted_request":{"protected":"eyJ"}}`, 400, "body.member-not-string", sealane.ErrFormat,
+			nil},
 		{"null", `{"encrypted_request":null}`, 400, "body.member-not-string", sealane.ErrFormat, nil},
 		{"trailing", good + "{}", 400, "body.not-json", sealane.ErrFormat, nil},
 		{"bad UTF-8", "{\"encrypted_request\":\"\xff\"}", 400, "body.utf8", sealane.ErrFormat, nil},
@@ -137,11 +151,13 @@ func TestErrorsOfTheTable(t *testing.T) {
 		{"no JWE", `{"encrypted_request":"not.a.token"}`, 400, "jwe.swapped", sealane.ErrNotJWE, nil},
 		{"zip", forged("jwe.header-zip"), 400, "jwe.header-zip", sealane.ErrNotJWE, nil},
 		{"SHA-1", forged("jwe.alg-rsa-oaep-sha1"), 400, "jwe.alg-rsa-oaep-sha1", sealane.ErrNotJWE, nil},
-		{"other key", wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"), 400, "open.key", sealane.ErrDecryption, nil},
+		{"other key", wrapped(t, customer(t, func(c *sealane.Config) { c.Theirs = stranger(t) }), "{}"), 400,
+			"open.key", sealane.ErrDecryption, nil},
 		{"tag", forged("open.tag"), 400, "open.tag", sealane.ErrDecryption, nil},
 		{"unsigned", forged("jws.not-signed"), 400, "jws.not-signed", sealane.ErrNotJWS, nil},
 		{"alg none", forged("jws.alg-none"), 400, "jws.alg-none", sealane.ErrNotJWS, nil},
-		{"other signer", wrapped(t, customer(t, func(c *sealane.Config) { c.Ours = stranger(t) }), "{}"), 400, "sign.wrong", sealane.ErrSignature, nil},
+		{"other signer", wrapped(t, customer(t, func(c *sealane.Config) { c.Ours = stranger(t) }), "{}"), 400,
+			"sign.wrong", sealane.ErrSignature, nil},
 		{"cannot seal", good, 500, "local.key-unavailable", sealane.ErrSealingFailed,
 			func(c *sealane.Config) { c.Ours = testkey.Ours(t, "provider", mute{testkey.RSA(t, "provider", 2048)}) }},
 	} {
@@ -151,13 +167,16 @@ func TestErrorsOfTheTable(t *testing.T) {
 				change = append(change, c.changeServer)
 			}
 			s := provider(t, echo, change...)
-			answer, body := raw(t, s.URL+"/api/evaluation", c.body, "X-Payload-Encrypted", "true", "Content-Type", "application/json")
+			answer, body := raw(t, s.URL+"/api/evaluation", c.body, "X-Payload-Encrypted", "true", "Content-Type",
+				"application/json")
 			id, text := errorBody(t, body)
 			due := testlane.ErrorText(t, "riskos", c.outcome)
-			if answer.StatusCode != c.status || text != due || answer.Header.Get("Content-Type") != "application/json" {
+			if answer.StatusCode != c.status || text != due ||
+				answer.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("answered %d %s", answer.StatusCode, body)
 			}
-			if log := s.logged(); id == "" || !strings.Contains(log, "id="+id) || !strings.Contains(log, "fault="+c.fault) {
+			if log := s.logged(); id == "" || !strings.Contains(log, "id="+id) ||
+				!strings.Contains(log, "fault="+c.fault) {
 				t.Errorf("the operator cannot find %q and %q in: %s", id, c.fault, log)
 			}
 			// The client's side gives a typed error for the same text.
@@ -168,7 +187,8 @@ func TestErrorsOfTheTable(t *testing.T) {
 			defer replay.Close()
 			_, _, err := do(t, customer(t), request(t, "POST", replay.URL+"/api/evaluation", "{}"))
 			var partner *sealhttp.PartnerError
-			if !errors.Is(err, c.outcome) || !errors.As(err, &partner) || partner.Status != c.status || partner.ID != id || partner.Text != due {
+			if !errors.Is(err, c.outcome) || !errors.As(err, &partner) || partner.Status != c.status ||
+				partner.ID != id || partner.Text != due {
 				t.Errorf("the client's error is %v", err)
 			}
 		})

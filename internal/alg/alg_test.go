@@ -31,27 +31,32 @@ func TestTable(t *testing.T) {
 		t.Errorf("a name is there twice: %q", all)
 	}
 	for _, s := range alg.Signatures {
-		if got, ok := alg.Signatures.Find(s.Name); !ok || got != s || s.Hash.Size() > alg.MaxDigest || s.KeyType != alg.RSA {
+		if got, ok := alg.Signatures.Find(s.Name); !ok || got != s || s.Hash.Size() > alg.MaxDigest ||
+			s.KeyType != alg.RSA {
 			t.Errorf("%s: %+v", s, got)
 		}
 	}
 	for _, k := range alg.KeyEncryptions {
-		if got, ok := alg.KeyEncryptions.Find(k.Name); !ok || got != k || k.Approved == (k.Hash == crypto.SHA1) || k.KeyType != alg.RSA {
+		if got, ok := alg.KeyEncryptions.Find(k.Name); !ok || got != k || k.Approved == (k.Hash == crypto.SHA1) ||
+			k.KeyType != alg.RSA {
 			t.Errorf("%s: %+v", k, got)
 		}
 	}
 	for _, c := range alg.Contents {
-		if got, ok := alg.Contents.Find(c.Name); !ok || got != c || c.CEK > alg.MaxCEK || c.IV > alg.MaxIV || c.Tag > alg.MaxTag {
+		if got, ok := alg.Contents.Find(c.Name); !ok || got != c || c.CEK > alg.MaxCEK || c.IV > alg.MaxIV ||
+			c.Tag > alg.MaxTag {
 			t.Errorf("%s: %+v", c, got)
 		}
 	}
 	if _, ok := alg.Signatures.Find("rs256"); ok {
 		t.Error("names are compared without case")
 	}
-	if list, err := alg.Contents.Select([]string{"A128GCM", "A192GCM"}); list != nil || err == nil || !strings.Contains(err.Error(), `"A192GCM"`) {
+	if list, err := alg.Contents.Select([]string{"A128GCM", "A192GCM"}); list != nil || err == nil ||
+		!strings.Contains(err.Error(), `"A192GCM"`) {
 		t.Errorf("%v, %v", list, err)
 	}
-	if list, err := alg.Contents.Select([]string{"A128GCM", "A256GCM"}); err != nil || len(list) != 2 || list[0] != alg.A128GCM {
+	if list, err := alg.Contents.Select([]string{"A128GCM", "A256GCM"}); err != nil || len(list) != 2 ||
+		list[0] != alg.A128GCM {
 		t.Errorf("%v, %v", list, err)
 	}
 	for n := range 1000 {
@@ -123,7 +128,8 @@ func refused(t *testing.T, c *alg.Content, name string, cek, s, additional []byt
 	if err == nil || got != nil {
 		t.Errorf("%s, %s: opened %x", c, name, got)
 	}
-	if zero := make([]byte, len(s)); !bytes.Equal(s[c.IV:len(s)-c.Tag], zero[c.IV:len(s)-c.Tag]) && !bytes.Equal(s[:len(s)-c.IV-c.Tag], zero[:len(s)-c.IV-c.Tag]) {
+	if zero := make([]byte, len(s)); !bytes.Equal(s[c.IV:len(s)-c.Tag], zero[c.IV:len(s)-c.Tag]) &&
+		!bytes.Equal(s[:len(s)-c.IV-c.Tag], zero[:len(s)-c.IV-c.Tag]) {
 		t.Errorf("%s, %s: it is not wiped", c, name)
 	}
 	return err
@@ -208,7 +214,8 @@ func TestSignatures(t *testing.T) {
 		var signature []byte
 		fips140.WithoutEnforcement(func() {
 			var err error
-			if signature, err = rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: salt}); err != nil {
+			if signature, err = rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:],
+				&rsa.PSSOptions{SaltLength: salt}); err != nil {
 				t.Fatal(err)
 			}
 		})

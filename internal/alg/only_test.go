@@ -18,14 +18,15 @@ import (
 // proseAbout lists where text that people read may name algorithms, and which.
 // Nothing there is compared with a message or given to a cipher.
 var proseAbout = map[string][]string{
-	"command":            {"RSA-OAEP"},                                     // help of --accept-rsa-oaep
-	"fault/catalog.go":   {"RSA-OAEP"},                                     // the fault that this option lets pass
-	"internal/demo":      {"RS256", "RSA-OAEP-256", "RSA-OAEP", "A256GCM"}, // titles of scenes about the shipped profiles
-	"internal/hostile":   {"RSA-OAEP"},                                     // a line of the test corpus: Accept-RSA-OAEP
-	"internal/libcrypto": {"RSA-OAEP", "RS256", "PS256"},                   // says which operations OpenSSL is asked for
-	"internal/sandbox":   {"RSA-OAEP"},                                     // help of the stand-ins' faults
-	"internal/malform":   {"RSA-OAEP"},                                     // names that only begin so, as RSA-OAEP-512
-	"internal/inspect":   {"RSA-OAEP"},                                     // the same
+	"command":          {"RSA-OAEP"}, // help of --accept-rsa-oaep
+	"fault/catalog.go": {"RSA-OAEP"}, // the fault that this option lets pass
+	// titles of scenes about the shipped profiles
+	"internal/demo":      {"RS256", "RSA-OAEP-256", "RSA-OAEP", "A256GCM"},
+	"internal/hostile":   {"RSA-OAEP"},                   // a line of the test corpus: Accept-RSA-OAEP
+	"internal/libcrypto": {"RSA-OAEP", "RS256", "PS256"}, // says which operations OpenSSL is asked for
+	"internal/sandbox":   {"RSA-OAEP"},                   // help of the stand-ins' faults
+	"internal/malform":   {"RSA-OAEP"},                   // names that only begin so, as RSA-OAEP-512
+	"internal/inspect":   {"RSA-OAEP"},                   // the same
 }
 
 // noPrimitives are the packages that must leave hashing and encryption to the
@@ -61,7 +62,9 @@ func TestOnlyTable(t *testing.T) {
 		}
 		name, _ := filepath.Rel(root, path)
 		name = filepath.ToSlash(name)
-		if d.IsDir() && (name == "internal/alg" || name == "interop" || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata") {
+		if d.IsDir() &&
+			(name == "internal/alg" || name == "interop" || strings.HasPrefix(d.Name(), ".") && name != "." ||
+				d.Name() == "testdata") {
 			return fs.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
@@ -93,7 +96,8 @@ func checkFile(t *testing.T, path, name string, named *regexp.Regexp) {
 	}
 	folder := filepath.ToSlash(filepath.Dir(name))
 	for _, spec := range file.Imports {
-		if path, _ := strconv.Unquote(spec.Path.Value); slices.Contains(noPrimitives, folder) && primitives.MatchString(path) {
+		if path, _ := strconv.Unquote(spec.Path.Value); slices.Contains(noPrimitives, folder) &&
+			primitives.MatchString(path) {
 			t.Errorf("%s imports %s: let the table do it", name, path)
 		}
 	}

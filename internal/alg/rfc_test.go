@@ -30,7 +30,8 @@ func unhex(t *testing.T, text string) []byte {
 // TestRFC7518B seals and opens the examples of RFC 7518 appendix B.1 and B.3: all
 // has to be theirs to the last byte.
 func TestRFC7518B(t *testing.T) {
-	plaintext := []byte("A cipher system must not be required to be secret, and it must be able to fall into the hands of the enemy without inconvenience")
+	plaintext := []byte("A cipher system must not be required to be secret, and it must be able to fall into the " +
+		"hands of the enemy without inconvenience")
 	additional := []byte("The second principle of Auguste Kerckhoffs")
 	iv := unhex(t, "1af38c2dc2b96ffdd86694092341bc04")
 	for _, c := range []struct {
@@ -66,7 +67,8 @@ func TestRFC7518B(t *testing.T) {
 // TestRFCTokens opens the contents of tokens whose content encryption key the RFCs
 // print, because their key encryption is none of ours.
 func TestRFCTokens(t *testing.T) {
-	cek7516 := []byte{4, 211, 31, 197, 84, 157, 252, 254, 11, 100, 157, 250, 63, 170, 106, 206, 107, 124, 212, 45, 111, 107, 9, 219, 200, 177, 0, 240, 143, 156, 44, 207}
+	cek7516 := []byte{4, 211, 31, 197, 84, 157, 252, 254, 11, 100, 157, 250, 63, 170, 106, 206, 107, 124, 212, 45, 111,
+		107, 9, 219, 200, 177, 0, 240, 143, 156, 44, 207}
 	cek7520 := unbase64(t, "XctOhJAkA-pD9Lh7ZgW_2A")
 	for _, c := range []struct {
 		section string
@@ -76,17 +78,22 @@ func TestRFCTokens(t *testing.T) {
 		want    string
 	}{
 		{"RFC 7516 A.2", A128CBCHS256, cek7516, "eyJhbGciOiJSU0ExXzUiLCJlbmMiOiJBMTI4Q0JDLUhTMjU2In0." +
-			".AxY8DCtDaGlsbGljb3RoZQ.KDlTtXchhZTGufMYmOYGS4HffxPSUrfmqCHXaI9wOGY.9hH0vgRfYgPnAHOd8stkvw", "Live long and prosper."},
+			".AxY8DCtDaGlsbGljb3RoZQ.KDlTtXchhZTGufMYmOYGS4HffxPSUrfmqCHXaI9wOGY.9hH0vgRfYgPnAHOd8stkvw",
+			"Live long and prosper."},
 		{"RFC 7516 A.3", A128CBCHS256, cek7516, "eyJhbGciOiJBMTI4S1ciLCJlbmMiOiJBMTI4Q0JDLUhTMjU2In0." +
-			".AxY8DCtDaGlsbGljb3RoZQ.KDlTtXchhZTGufMYmOYGS4HffxPSUrfmqCHXaI9wOGY.U0m_YmjN04DJvceFICbCVQ", "Live long and prosper."},
-		{"RFC 7520 5.6", A128GCM, cek7520, "eyJhbGciOiJkaXIiLCJraWQiOiI3N2M3ZTJiOC02ZTEzLTQ1Y2YtODY3Mi02MTdiNWI0NTI0M2EiLCJlbmMiOiJBMTI4R0NNIn0." +
-			".refa467QzzKx6QAB" +
-			".JW_i_f52hww_ELQPGaYyeAB6HYGcR559l9TYnSovc23XJoBcW29rHP8yZOZG7YhLpT1bjFuvZPjQS-m0IFtVcXkZXdH_lr_FrdYt9HRUYkshtrMmIUAyGm" +
-			"Und9zMDB2n0cRDIHAzFVeJUDxkUwVAE7_YGRPdcqMyiBoCO-FBdE-Nceb4h3-FtBP-c_BIwCPTjb9o0SbdcdREEMJMyZBH8ySWMVi1gPD9yxi-aQpGbSv_" +
-			"F9N4IZAxscj5g-NJsUPbjk29-s7LJAGb15wEBtXphVCgyy53CoIKLHHeJHXex45Uz9aKZSRSInZI-wjsY0yu3cT4_aQ3i1o-tiE-F8Ios61EKgyIQ4CWao8PFMj8TTnp" +
-			".vbb32Xvllea2OtmHAdccRQ",
-			"You can trust us to stick with you through thick and thin\u2013to the bitter end. And you can trust us to keep any secret of yours\u2013" +
-				"closer than you keep it yourself. But you cannot trust us to let you face trouble alone, and go off without a word. We are your friends, Frodo."},
+			".AxY8DCtDaGlsbGljb3RoZQ.KDlTtXchhZTGufMYmOYGS4HffxPSUrfmqCHXaI9wOGY.U0m_YmjN04DJvceFICbCVQ",
+			"Live long and prosper."},
+		{"RFC 7520 5.6", A128GCM, cek7520,
+			"eyJhbGciOiJkaXIiLCJraWQiOiI3N2M3ZTJiOC02ZTEzLTQ1Y2YtODY3Mi02MTdiNWI0NTI0M2EiLCJlbmMiOiJBMTI4R0NNIn0." +
+				".refa467QzzKx6QAB" +
+				".JW_i_f52hww_ELQPGaYyeAB6HYGcR559l9TYnSovc23XJoBcW29rHP8yZOZG7YhLpT1bjFuvZPjQS-m0IFtVcXkZXdH_lr_Frd" +
+				"Yt9HRUYkshtrMmIUAyGmUnd9zMDB2n0cRDIHAzFVeJUDxkUwVAE7_YGRPdcqMyiBoCO-FBdE-Nceb4h3-FtBP-c_BIwCPTjb9o0" +
+				"SbdcdREEMJMyZBH8ySWMVi1gPD9yxi-aQpGbSv_F9N4IZAxscj5g-NJsUPbjk29-s7LJAGb15wEBtXphVCgyy53CoIKLHHeJHXe" +
+				"x45Uz9aKZSRSInZI-wjsY0yu3cT4_aQ3i1o-tiE-F8Ios61EKgyIQ4CWao8PFMj8TTnp" +
+				".vbb32Xvllea2OtmHAdccRQ",
+			"You can trust us to stick with you through thick and thin\u2013to the bitter end. And you can trust " +
+				"us to keep any secret of yours\u2013closer than you keep it yourself. But you cannot trust us to " +
+				"let you face trouble alone, and go off without a word. We are your friends, Frodo."},
 	} {
 		p := strings.Split(c.token, ".")
 		sealed := slices.Concat(unbase64(t, p[2]), unbase64(t, p[3]), unbase64(t, p[4]))

@@ -117,7 +117,8 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: profile %s has no error for %s", c.Path, p.Name, string(c.Outcome))
 		}
 	}
-	for _, path := range regexp.MustCompile("`((?:token|header|encryption|signature|body)/[^`]+)`").FindAllStringSubmatch(string(page), -1) {
+	pattern := regexp.MustCompile("`((?:token|header|encryption|signature|body)/[^`]+)`")
+	for _, path := range pattern.FindAllStringSubmatch(string(page), -1) {
 		files, err := filepath.Glob(filepath.Join(dir, path[1]))
 		if err != nil || len(files) == 0 {
 			t.Errorf("docs/hostile.md names %s, and no file matches", path[1])

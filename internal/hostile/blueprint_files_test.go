@@ -49,7 +49,8 @@ const (
 func soundBlueprint() blueprint {
 	return blueprint{
 		version: tlv(0xa0, small(2)), serial: small(0x51ea1a4e), algorithm: sha256WithRSA, hash: crypto.SHA256,
-		issuer: soundName(), subject: soundName(), validity: validity(begin, begin.AddDate(2, 0, 0)), spki: sound().spki(),
+		issuer: soundName(), subject: soundName(), validity: validity(begin, begin.AddDate(2, 0, 0)),
+		spki:       sound().spki(),
 		extensions: [][]byte{basicConstraints(false), keyUsage(keyEncipherment), emails("keys@bank.example")},
 	}
 }
@@ -103,7 +104,8 @@ func attribute(kind string, value []byte) []byte { return setOf(sequence(oid(kin
 func soundName() []byte { return nameWith(utf8Text("hostile.bank.example")) }
 
 func nameWith(commonName []byte) []byte {
-	return sequence(attribute(oidOrganization, utf8Text("Hostile Bank")), attribute(oidUnit, utf8Text("Key Team")), attribute(oidCommonName, commonName))
+	return sequence(attribute(oidOrganization, utf8Text("Hostile Bank")), attribute(oidUnit, utf8Text("Key Team")),
+		attribute(oidCommonName, commonName))
 }
 
 func caName(name string) []byte {
@@ -193,7 +195,8 @@ func signedData(certificates ...[]byte) []byte {
 	if len(certificates) > 0 {
 		list = tlv(0xa0, certificates...)
 	}
-	return sequence(oid("1.2.840.113549.1.7.2"), tlv(0xa0, sequence(small(1), setOf(), sequence(oid("1.2.840.113549.1.7.1")), list, setOf())))
+	return sequence(oid("1.2.840.113549.1.7.2"),
+		tlv(0xa0, sequence(small(1), setOf(), sequence(oid("1.2.840.113549.1.7.1")), list, setOf())))
 }
 
 func pems(certificates ...[]byte) []byte {

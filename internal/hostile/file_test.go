@@ -24,7 +24,8 @@ import (
 var sentinels = map[string]error{
 	"cert.ErrKeySize": cert.ErrKeySize, "cert.ErrKeyExponent": cert.ErrKeyExponent, "cert.ErrROCA": cert.ErrROCA,
 	"cert.ErrSmallFactor": cert.ErrSmallFactor, "cert.ErrClosePrimes": cert.ErrClosePrimes,
-	"keyfile.ErrPassphraseNeeded": keyfile.ErrPassphraseNeeded, "keyfile.ErrPassphraseWrong": keyfile.ErrPassphraseWrong,
+	"keyfile.ErrPassphraseNeeded": keyfile.ErrPassphraseNeeded,
+	"keyfile.ErrPassphraseWrong":  keyfile.ErrPassphraseWrong,
 }
 
 const (
@@ -221,14 +222,16 @@ var longRun = regexp.MustCompile(`[A-Za-z0-9+/_=-]{24,}`)
 // unprintable finds what changes a terminal or the order of its text.
 func unprintable(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+		return r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e ||
+			r >= 0x2066 && r <= 0x2069
 	})
 }
 
 // TestParseFile holds the reader of the corpus itself: what Bytes writes, it reads.
 func TestParseFile(t *testing.T) {
 	f := hostile.File{
-		Reader: hostile.ReaderCertificate, Rule: "key-size", Also: []string{"weak-key", "exponent"}, Level: hostile.LevelRefused,
+		Reader: hostile.ReaderCertificate, Rule: "key-size", Also: []string{"weak-key", "exponent"},
+		Level:   hostile.LevelRefused,
 		Profile: "rdx", At: checkTime, Passphrase: []byte{}, Source: "x", Note: "y", Content: []byte("a\n\nb"),
 	}
 	got, err := hostile.ParseFile(f.Bytes())
@@ -236,9 +239,13 @@ func TestParseFile(t *testing.T) {
 		t.Errorf("%v\n%s", err, got.Bytes())
 	}
 	for _, data := range []string{
-		"", "Reader: private\n", "Reader: private\nLevel: ok\n\n", "Reader: me\nLevel: ok\nSource: x\n\n", "Reader: private\nLevel: refused\nSource: x\n\n",
-		"Reader: private\nLevel: ok\nSays: x\nSource: x\n\n", "Reader: certificate\nLevel: refused\nRule: x\nSource: x\n\n", "Reader: private\nLevel: ok\nSource: x\nOther: x\n\n",
-		"Reader: private\nLevel: ok\nSource: x\nAt: today\n\n", "Reader: private\nLevel: ok\nSource: x\nPassphrase: bare\n\n",
+		"", "Reader: private\n", "Reader: private\nLevel: ok\n\n", "Reader: me\nLevel: ok\nSource: x\n\n",
+		"Reader: private\nLevel: refused\nSource: x\n\n",
+		"Reader: private\nLevel: ok\nSays: x\nSource: x\n\n",
+		"Reader: certificate\nLevel: refused\nRule: x\nSource: x\n\n",
+		"Reader: private\nLevel: ok\nSource: x\nOther: x\n\n",
+		"Reader: private\nLevel: ok\nSource: x\nAt: today\n\n",
+		"Reader: private\nLevel: ok\nSource: x\nPassphrase: bare\n\n",
 	} {
 		if f, err := hostile.ParseFile([]byte(data)); err == nil {
 			t.Errorf("%q passed: %+v", data, f)

@@ -38,5 +38,6 @@ func explicitCurve() []byte {
 	wide := func(x *big.Int) []byte { return octets(x.FillBytes(make([]byte, 32))) }
 	field := sequence(oid("1.2.840.10045.1.1"), integer(curve.P))
 	a := new(big.Int).Sub(curve.P, big.NewInt(3))
-	return sequence(small(1), field, sequence(wide(a), wide(curve.B)), octets([]byte{4}, random(64)), integer(curve.N), small(1))
+	return sequence(small(1), field, sequence(wide(a), wide(curve.B)), octets([]byte{4}, random(64)), integer(curve.N),
+		small(1))
 }

@@ -137,7 +137,8 @@ func (k pair) spkiPEM() []byte               { return pemBlock("PUBLIC KEY", k.s
 func (k pair) public() *rsa.PublicKey        { return &rsa.PublicKey{N: k.n, E: int(k.e.Int64())} }
 
 func (k pair) publicMembers() []member {
-	return []member{text("kty", "RSA"), text("kid", "hostile"), text("n", url64(k.n.Bytes())), text("e", url64(k.e.Bytes()))}
+	return []member{text("kty", "RSA"), text("kid", "hostile"), text("n", url64(k.n.Bytes())),
+		text("e", url64(k.e.Bytes()))}
 }
 
 func (k pair) members() []member {

@@ -62,7 +62,8 @@ const (
 
 // pbes2 is an EncryptedPrivateKeyInfo (RFC 5958, section 3).
 func pbes2(kdf []byte, cipherOID string, iv, data []byte) []byte {
-	return sequence(sequence(oid("1.2.840.113549.1.5.13"), sequence(kdf, sequence(oid(cipherOID), octets(iv)))), octets(data))
+	return sequence(sequence(oid("1.2.840.113549.1.5.13"), sequence(kdf, sequence(oid(cipherOID), octets(iv)))),
+		octets(data))
 }
 
 // sealed encrypts properly, with few iterations.
@@ -86,9 +87,12 @@ func dekInfo(der []byte, passphrase string) []byte {
 	iv := random(16)
 	key := md5.Sum(append([]byte(passphrase), iv[:8]...))
 	return pem.EncodeToMemory(&pem.Block{
-		Type:    "RSA PRIVATE KEY",
-		Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-128-CBC," + strings.ToUpper(hex.EncodeToString(iv))},
-		Bytes:   encryptCBC(key[:], iv, der),
+		Type: "RSA PRIVATE KEY",
+		Headers: map[string]string{
+			"Proc-Type": "4,ENCRYPTED",
+			"DEK-Info":  "AES-128-CBC," + strings.ToUpper(hex.EncodeToString(iv)),
+		},
+		Bytes: encryptCBC(key[:], iv, der),
 	})
 }
 
@@ -121,7 +125,8 @@ func keyStore(passphrase string, bags ...[]byte) []byte {
 func storeOf(safe, mac []byte) []byte { return sequence(small(3), contentInfo(safe), mac) }
 
 func macData(mac, salt []byte, iterations int64) []byte {
-	return sequence(sequence(sequence(oid("2.16.840.1.101.3.4.2.1"), null), octets(mac)), octets(salt), small(iterations))
+	return sequence(sequence(sequence(oid("2.16.840.1.101.3.4.2.1"), null), octets(mac)), octets(salt),
+		small(iterations))
 }
 
 // macKey is the key derivation of RFC 7292, appendix B.2, for one block of

@@ -27,7 +27,8 @@ const dir = "../../testdata/hostile"
 var update = flag.Bool("update", false, "write the messages of the corpus that are missing")
 
 // payload is what is in the messages, as far as anything is.
-const payload = `{"id":"hostile-1","timestamp":"2026-11-21T00:00:00Z","data":{"individual":{"given_name":"Jane","national_id":"123456789"}}}`
+const payload = `{"id":"hostile-1","timestamp":"2026-11-21T00:00:00Z","data":{"individual":{"given_name":"Jane","nat` +
+	`ional_id":"123456789"}}}`
 
 // maxPayload is the limit of the lanes that open what is too large.
 const maxPayload = 4096
@@ -144,7 +145,8 @@ func (w *writer) key(name string) *rsa.PrivateKey {
 func (w *writer) material(profileName string) malform.Material {
 	m := malform.Material{
 		Payload: []byte(payload), Signer: w.key("signer"), Recipient: &w.key("recipient").PublicKey,
-		SignerID: hostile.TheirKeyID, Other: w.key("other"), Nested: profileName != "rdx", Limit: 15 * maxPayload, // beyond what text and headers add
+		// beyond what text and headers add
+		SignerID: hostile.TheirKeyID, Other: w.key("other"), Nested: profileName != "rdx", Limit: 15 * maxPayload,
 	}
 	if !m.Nested {
 		m.RecipientID = hostile.OurKeyID
@@ -167,7 +169,8 @@ func (w *writer) forged() {
 	for _, v := range malform.Variants() {
 		first := profileOf(v.Code)
 		names := []string{first}
-		if first == "riskos" && !v.Nested && slices.Contains([]fault.Layer{fault.Open}, v.Code.Layer()) && v.Code != fault.OpenCompressed {
+		if first == "riskos" && !v.Nested && slices.Contains([]fault.Layer{fault.Open}, v.Code.Layer()) &&
+			v.Code != fault.OpenCompressed {
 			names = append(names, "rdx") // one answer for all that fails, there as well
 		}
 		for _, name := range names {
@@ -244,7 +247,8 @@ func kindOf(c fault.Code) string {
 		return "encryption"
 	case c.Layer() == fault.Sign, c == fault.SignatureLength, c == fault.InnerNotSigned:
 		return "signature"
-	case slices.ContainsFunc([]string{"header-", "alg-", "enc-", "kid-", "typ-", "cty-"}, func(p string) bool { return strings.HasPrefix(name, p) }):
+	case slices.ContainsFunc([]string{"header-", "alg-", "enc-", "kid-", "typ-", "cty-"},
+		func(p string) bool { return strings.HasPrefix(name, p) }):
 		return "header"
 	}
 	return "token"
@@ -300,6 +304,7 @@ func outcome(c fault.Code) profile.Outcome {
 		return profile.Signature // a JWS it is, of nobody that is known
 	}
 	return map[fault.Layer]profile.Outcome{
-		fault.JWE: profile.NotJWE, fault.Open: profile.Decryption, fault.JWS: profile.NotJWS, fault.Sign: profile.Signature,
+		fault.JWE: profile.NotJWE, fault.Open: profile.Decryption, fault.JWS: profile.NotJWS,
+		fault.Sign: profile.Signature,
 	}[c.Layer()]
 }

@@ -14,12 +14,15 @@ import (
 
 const corpusDir = "../../testdata/hostile"
 
-var updateFiles = flag.Bool("update-files", false, "write the key files and certificates of the corpus that are missing")
+var updateFiles = flag.Bool("update-files", false,
+	"write the key files and certificates of the corpus that are missing")
 
 // made is a file of the corpus and how its content is made.
 type made struct {
-	name    string
-	want    string // "cert.ErrX": the error; "rule x" or "warn x": the rule; other words: what the error says; empty: the file is taken
+	name string
+	// "cert.ErrX": the error; "rule x" or "warn x": the rule; other words: what the error says;
+	// empty: the file is taken
+	want    string
 	source  string
 	content func() []byte
 	edit    func(*hostile.File) // what else the head says

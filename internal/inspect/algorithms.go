@@ -16,7 +16,12 @@ var noProfile = side{leg: &profile.Direction{
 		Alg: profile.Algorithms{Open: []string{alg.RSAOAEP256.Name}, LaneMayAdd: []string{alg.RSAOAEP.Name}},
 		Enc: profile.Algorithms{Open: alg.Contents.Names()}, Kid: anyValue, Typ: anyValue, Cty: anyValue,
 	},
-	Sign: &profile.Protection{Alg: profile.Algorithms{Open: alg.Signatures.Names()}, Kid: anyValue, Typ: anyValue, Cty: anyValue},
+	Sign: &profile.Protection{
+		Alg: profile.Algorithms{Open: alg.Signatures.Names()},
+		Kid: anyValue,
+		Typ: anyValue,
+		Cty: anyValue,
+	},
 }}
 
 // sides lists what the message is held against.

@@ -87,7 +87,9 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		return x.unquote(data)
 	}
 	if strings.HasPrefix(string(data[:min(len(data), 16)]), "-----BEGIN ") {
-		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is a PEM file (a certificate or key), not a message.").Next = "For a certificate, use sealane cert show."
+		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
+			"This is a PEM file (a certificate or key), not a message.").Next = "For a certificate, use sealane " +
+			"cert show."
 		return nil, true
 	}
 	if rest, off := x.formField(data); off {
@@ -95,7 +97,8 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	}
 	if p := prefixForm.Find(data[:min(len(data), 200)]); p != nil && bytes.HasPrefix(data[len(p):], []byte("ey")) {
 		x.around("prefix")
-		x.fault(stepAround, fault.BodyBearerPrefix, "body", show(strings.TrimSpace(string(p)))+" stands in front of the token.")
+		x.fault(stepAround, fault.BodyBearerPrefix, "body",
+			show(strings.TrimSpace(string(p)))+" stands in front of the token.")
 		return data[len(p):], true
 	}
 	if escaped(data) {
@@ -191,14 +194,16 @@ func startsLikeHeader(text []byte) bool {
 	first, _, _ := bytes.Cut(text, []byte{'.'})
 	head, _ := decode(first[:min(len(first), 80)])
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n")
-	return len(head) > 0 && (head[0] == '{' || head[0] == '[' || head[0] == '"' || bytes.HasPrefix(head, []byte("null")))
+	return len(head) > 0 &&
+		(head[0] == '{' || head[0] == '[' || head[0] == '"' || bytes.HasPrefix(head, []byte("null")))
 }
 
 // answerNext says what an error answer asks for.
 func (x *examiner) answerNext() string {
 	a := x.r.Answer
 	if a.ID != "" {
-		return fmt.Sprintf("Ask the partner what it logged under %s; keep the sealed request that it answers, and inspect that.", show(a.ID))
+		return fmt.Sprintf("Ask the partner what it logged under %s; keep the sealed request that it answers, and "+
+			"inspect that.", show(a.ID))
 	}
 	return "Inspect the sealed request that it answers."
 }

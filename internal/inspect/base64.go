@@ -57,7 +57,8 @@ func decode(text []byte) (data []byte, flaws []flaw) {
 	data = make([]byte, base64.RawURLEncoding.DecodedLen(len(clean)))
 	n, _ := base64.RawURLEncoding.Decode(data, clean) // only its alphabet is left
 	data = data[:n]
-	if tail := len(clean) % 4; tail > 0 && len(flaws) == 0 || tail > 0 && flaws[len(flaws)-1].fault != fault.Base64Length {
+	if tail := len(clean) % 4; tail > 0 && len(flaws) == 0 ||
+		tail > 0 && flaws[len(flaws)-1].fault != fault.Base64Length {
 		again := base64.RawURLEncoding.EncodeToString(data[n-(tail-1):])
 		if again != string(clean[len(clean)-tail:]) {
 			name(fault.Base64SpareBits, "the last character should be %q", again[len(again)-1])

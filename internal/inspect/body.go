@@ -23,7 +23,8 @@ func (x *examiner) object(data []byte) (rest []byte, off bool) {
 	if parts := serialization(members); parts != nil {
 		x.around("JSON serialization")
 		x.r.Kind = KindJWE
-		x.fault(stepText, fault.JSONSerialization.In(fault.JWE), "token", "The parts were taken out of the JSON members.")
+		x.fault(stepText, fault.JSONSerialization.In(fault.JWE), "token",
+			"The parts were taken out of the JSON members.")
 		return bytes.Join(parts, []byte{'.'}), true
 	}
 	x.wrap = &wrap{}
@@ -226,16 +227,18 @@ func (x *examiner) errorAnswer(data []byte) bool {
 
 func outcomeText(p *profile.Profile, on profile.Outcome) string {
 	where := map[profile.Outcome]string{
-		profile.NotSupported:  "no key was exchanged for the account, or the keys are another product's",
-		profile.PlainRefused:  "the request came in clear where sealing is required",
-		profile.TooLarge:      "the request was too large",
-		profile.Format:        "the body around the token is not as agreed (codes body.*)",
-		profile.NotJWE:        "the outer token is wrong already without a key (codes jwe.*)",
-		profile.Decryption:    "the outer token does not open (codes open.*): wrong certificate, wrong padding, or changed content",
-		profile.NotJWS:        "what was encrypted is not an acceptable JWS (codes jws.*)",
-		profile.Signature:     "the signature does not hold under the key that was exchanged (codes sign.*)",
-		profile.SealingFailed: "the request was verified and probably processed, and only the answer could not be sealed: do not send it again blindly",
-		profile.Unavailable:   "a key was not available on the other side: try again later",
+		profile.NotSupported: "no key was exchanged for the account, or the keys are another product's",
+		profile.PlainRefused: "the request came in clear where sealing is required",
+		profile.TooLarge:     "the request was too large",
+		profile.Format:       "the body around the token is not as agreed (codes body.*)",
+		profile.NotJWE:       "the outer token is wrong already without a key (codes jwe.*)",
+		profile.Decryption: "the outer token does not open (codes open.*): wrong certificate, wrong padding, or " +
+			"changed content",
+		profile.NotJWS:    "what was encrypted is not an acceptable JWS (codes jws.*)",
+		profile.Signature: "the signature does not hold under the key that was exchanged (codes sign.*)",
+		profile.SealingFailed: "the request was verified and probably processed, and only the answer could not be " +
+			"sealed: do not send it again blindly",
+		profile.Unavailable: "a key was not available on the other side: try again later",
 	}
 	if text, ok := where[on]; ok {
 		return p.Title + " answers: " + text + "."

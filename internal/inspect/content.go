@@ -165,7 +165,9 @@ func (x *examiner) oddIV(c *alg.Content, iv int) {
 		x.fault(stepContent, fault.OpenIV16, "initialization vector", "")
 		x.supersede(fault.IVLength)
 	default:
-		x.note(stepLength, "initialization vector", fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender drew too many or too few.", iv))
+		x.note(stepLength, "initialization vector",
+			fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender drew too many "+
+				"or too few.", iv))
 	}
 }
 
@@ -175,7 +177,8 @@ func (x *examiner) oddTag(c *alg.Content, tag int, behind bool) {
 		x.fault(stepContent, fault.OpenTagInCiphertext, "authentication tag", "")
 		x.supersede(fault.TagLength)
 	case tag < c.Tag:
-		x.fault(stepContent, fault.OpenTagShort, "authentication tag", fmt.Sprintf("Its %d bytes are the first of the right tag.", tag))
+		x.fault(stepContent, fault.OpenTagShort, "authentication tag",
+			fmt.Sprintf("Its %d bytes are the first of the right tag.", tag))
 		if !x.outer.torn(4) { // a tag that was cut on the way stays cut
 			x.supersede(fault.TagLength)
 		}
@@ -208,9 +211,11 @@ func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
 // looks says what the decrypted text suggests, without a word of it.
 func looks(plaintext []byte) string {
 	if readable(plaintext) {
-		return "The key and the initialization vector are right, for what comes out is readable: the tag, the header or a few bytes of the ciphertext were changed on the way."
+		return "The key and the initialization vector are right, for what comes out is readable: the tag, the " +
+			"header or a few bytes of the ciphertext were changed on the way."
 	}
-	return "What comes out is not readable: the initialization vector is another, or the content was encrypted with another key than the one sent along."
+	return "What comes out is not readable: the initialization vector is another, or the content was encrypted " +
+		"with another key than the one sent along."
 }
 
 // readable reports whether nearly all of the first bytes are printable ASCII.
@@ -240,7 +245,9 @@ func (x *examiner) inflate(content []byte) ([]byte, bool) {
 	}
 	x.r.Opening.Content += ", compressed with " + name
 	if !whole {
-		x.note(stepContent, "content", fmt.Sprintf("It inflates from %s bytes to more than %s; it was not followed any further.", termtext.Count(len(content)), termtext.Count(len(plain))))
+		x.note(stepContent, "content",
+			fmt.Sprintf("It inflates from %s bytes to more than %s; it was not followed any further.",
+				termtext.Count(len(content)), termtext.Count(len(plain))))
 		return nil, false
 	}
 	return plain, true

@@ -42,13 +42,19 @@ func scenes(t *testing.T, v malform.Variant, s suite) []scene {
 	case fault.KidNotAllowed.In(fault.JWE):
 		return []scene{{"riskos without kid", s.load(t, "riskos", anyKid2, "kid: {open: [absent]}"), false, true}}
 	case fault.KidMissing.In(fault.JWS), fault.KidUnknown.In(fault.JWS):
-		return []scene{{"riskos with known signers", s.load(t, "riskos", anyKid, "kid: {seal: key-id, open: [known]}"), false, true}}
+		return []scene{{"riskos with known signers", s.load(t, "riskos", anyKid, "kid: {seal: key-id, open: [known]}"),
+			false, true}}
 	case fault.KidNotAllowed.In(fault.JWS):
 		return []scene{{"riskos without inner kid", s.load(t, "riskos", anyKid, "kid: {open: [absent]}"), false, true}}
-	case fault.TypNotAllowed.In(fault.JWE), fault.CtyNotAllowed.In(fault.JWE), fault.TypNotAllowed.In(fault.JWS), fault.CtyNotAllowed.In(fault.JWS):
+	case fault.TypNotAllowed.In(fault.JWE), fault.CtyNotAllowed.In(fault.JWE),
+		fault.TypNotAllowed.In(fault.JWS), fault.CtyNotAllowed.In(fault.JWS):
 		return []scene{{"riskos", riskos, false, true}}
 	case fault.OpenOAEPSHA256:
-		return []scene{{"rdx that accepts RSA-OAEP", rdx, true, false}, {"rdx", rdx, false, false}, {"riskos", riskos, false, false}}
+		return []scene{
+			{"rdx that accepts RSA-OAEP", rdx, true, false},
+			{"rdx", rdx, false, false},
+			{"riskos", riskos, false, false},
+		}
 	case fault.OpenCompressed: // without a signature nobody would notice
 		return []scene{{"riskos", riskos, false, false}}
 	}
@@ -125,7 +131,8 @@ func everyForgedFaultIsNamed(t *testing.T, algorithms suite) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if says := r.Summary + r.Next; algorithms.isNot(says) && r.Fault != fault.OpenCEKLength && r.Fault != fault.SignatureHash {
+			if says := r.Summary + r.Next; algorithms.isNot(says) && r.Fault != fault.OpenCEKLength &&
+				r.Fault != fault.SignatureHash {
 				t.Errorf("%s (%s): says %q where the algorithms are %s", v.Code, v.Name, says, algorithms)
 			}
 			if leaks(text(t, r)) || leaks(string(asJSON)) {
@@ -177,7 +184,12 @@ func kindOf(c fault.Code) jose.Kind {
 	case fault.OpenCompressed:
 		return jose.NotJWS
 	}
-	return map[fault.Layer]jose.Kind{fault.JWE: jose.NotJWE, fault.Open: jose.Decryption, fault.JWS: jose.NotJWS, fault.Sign: jose.Signature}[c.Layer()]
+	return map[fault.Layer]jose.Kind{
+		fault.JWE:  jose.NotJWE,
+		fault.Open: jose.Decryption,
+		fault.JWS:  jose.NotJWS,
+		fault.Sign: jose.Signature,
+	}[c.Layer()]
 }
 
 func TestStrictCodecRefusesEveryForgedFault(t *testing.T) {
@@ -210,13 +222,15 @@ func strictCodecRefusesEveryForgedFault(t *testing.T, algorithms suite) {
 				continue
 			}
 			if refusal.Kind != kindOf(v.Code) {
-				t.Errorf("%s (%s) for %s: kind %d, want %d: %v", v.Code, v.Name, s.name, refusal.Kind, kindOf(v.Code), err)
+				t.Errorf("%s (%s) for %s: kind %d, want %d: %v", v.Code, v.Name, s.name, refusal.Kind, kindOf(v.Code),
+					err)
 			}
 		}
 	}
 }
 
-func strictly(token []byte, maxToken int, algs []*alg.KeyEncryption, p *profile.Profile, ours *rsa.PrivateKey, theirs *rsa.PublicKey) ([]byte, error) {
+func strictly(token []byte, maxToken int, algs []*alg.KeyEncryption, p *profile.Profile, ours *rsa.PrivateKey,
+	theirs *rsa.PublicKey) ([]byte, error) {
 	m := material(p)
 	e, err := jose.ParseEncrypted(nil, token, maxToken, algs, []*alg.Content{m.Content})
 	if err != nil {
@@ -281,13 +295,15 @@ func messageWithoutFault(t *testing.T, name string, p *profile.Profile, among []
 		t.Fatal(err)
 	}
 	r := inspect.Examine(token, options(p))
-	if r.Fault != "" || r.Opening == nil || r.Opening.Key == "" || len(r.Profiles) != 1 || !r.Profiles[0].Fits || r.Payload == nil || r.Payload.Bytes != len(payload) {
+	if r.Fault != "" || r.Opening == nil || r.Opening.Key == "" || len(r.Profiles) != 1 || !r.Profiles[0].Fits ||
+		r.Payload == nil || r.Payload.Bytes != len(payload) {
 		t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
 	}
 	if signed := p.Request.Sign != nil; signed != r.Payload.Verified {
 		t.Errorf("%s: payload verified is %v", name, r.Payload.Verified)
 	}
-	if _, err := strictly(token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, p, k.recipient, &k.signer.PublicKey); err != nil {
+	if _, err := strictly(token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, p, k.recipient,
+		&k.signer.PublicKey); err != nil {
 		t.Errorf("%s: the strict codec says %v", name, err)
 	}
 	for _, all := range [][]*profile.Profile{nil, among} {
@@ -314,7 +330,8 @@ func TestForgeCoversTheCatalogue(t *testing.T) {
 		}
 	}
 	for _, c := range fault.All() {
-		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) && !slices.Contains(made, c) {
+		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) &&
+			!slices.Contains(made, c) {
 			t.Errorf("forge makes no %s", c)
 		}
 	}

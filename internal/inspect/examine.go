@@ -70,7 +70,9 @@ func Examine(data []byte, o Options) *Report {
 
 func (x *examiner) walk(data []byte) {
 	if len(data) > x.o.MaxToken {
-		x.fault(stepText, fault.TooLarge.In(fault.JWE), "message", fmt.Sprintf("%s bytes are more than the %s that are looked at.", termtext.Count(len(data)), termtext.Count(x.o.MaxToken)))
+		x.fault(stepText, fault.TooLarge.In(fault.JWE), "message",
+			fmt.Sprintf("%s bytes are more than the %s that are looked at.", termtext.Count(len(data)),
+				termtext.Count(x.o.MaxToken)))
 		return
 	}
 	text, found := x.unwrap(data)
@@ -142,13 +144,15 @@ func (x *examiner) healthy() (summary, next string) {
 	case x.r.Kind == KindAnswer:
 		return "This is an error answer in clear, not a sealed message.", x.answerNext()
 	case x.r.Kind == KindJWE && x.r.Opening == nil:
-		return "No fault can be seen without a key; what is inside was not looked at.", "Give the private key to see whether it opens (--key)."
+		return "No fault can be seen without a key; what is inside was not looked at.",
+			"Give the private key to see whether it opens (--key)."
 	case x.r.Kind == KindJWE && x.r.Opening.Key == "":
 		return "No fault can be seen, but it was not opened.", "Give the private key to see whether it opens (--key)."
 	case x.r.Signature != nil && x.r.Signature.Holds:
 		return "No fault was found: it opens, and its signature holds.", ""
 	case x.inner != nil:
-		return "No fault was found, but the signature was not verified.", "Give the signer's certificate to see whether its signature holds (--from)."
+		return "No fault was found, but the signature was not verified.", "Give the signer's certificate to see " +
+			"whether its signature holds (--from)."
 	}
 	return "No fault was found: it opens. Nothing in it proves who sent it.", ""
 }

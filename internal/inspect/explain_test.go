@@ -30,7 +30,8 @@ func both(t testing.TB) []*profile.Profile {
 // lengths and are zeros.
 func sampleLike() []byte {
 	zeros := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
-	header := base64.RawURLEncoding.EncodeToString([]byte(`{"kid":"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV","alg":"RSA-OAEP","enc":"A256GCM"}`))
+	header := base64.RawURLEncoding.EncodeToString([]byte(`{"kid":"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV","alg":"RSA-OAE` +
+		`P","enc":"A256GCM"}`))
 	return []byte(strings.Join([]string{header, zeros(256), zeros(12), zeros(1527), zeros(16)}, "."))
 }
 
@@ -49,7 +50,8 @@ func TestPrintedSampleIsExplained(t *testing.T) {
 			t.Errorf("%s: parts have %v bytes, want %v", name, sizes, want)
 		}
 		for _, want := range []string{
-			"RSA-OAEP", "RSA-OAEP-256", "--accept-rsa-oaep", "1,527", "RSA-2048", `"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV"`,
+			"RSA-OAEP", "RSA-OAEP-256", "--accept-rsa-oaep", "1,527", "RSA-2048",
+			`"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV"`,
 			"entity RDXMETEST, use case PKE, component ACS, owner CC, 2048 bits with SHA2, environment DEV",
 		} {
 			if !strings.Contains(report, want) {
@@ -62,7 +64,10 @@ func TestPrintedSampleIsExplained(t *testing.T) {
 			}
 		}
 	}
-	r := inspect.Examine(sampleLike(), inspect.Options{Profiles: []*profile.Profile{testlane.Profile(t, "rdx")}, AcceptRSAOAEP: true})
+	r := inspect.Examine(sampleLike(), inspect.Options{
+		Profiles:      []*profile.Profile{testlane.Profile(t, "rdx")},
+		AcceptRSAOAEP: true,
+	})
 	if r.Fault != "" || !r.Profiles[0].Fits {
 		t.Errorf("with RSA-OAEP accepted: %q\n%s", r.Fault, text(t, r))
 	}
@@ -95,22 +100,26 @@ func TestAroundTheToken(t *testing.T) {
 		{"bare", string(token), riskos, "", true},
 		{"bare rdx", string(sealedToken), rdx, "", true},
 		{"line break behind", string(token) + "\r\n", riskos, "", true},
-		{"member beside", `{"encrypted_request":"` + string(token) + `","id":"1"}`, riskos, fault.BodyUnexpected, true},
+		{"member beside", `{"encrypted_request":"` + string(token) + `","id":"1"}`, riskos, fault.BodyUnexpected,
+			true},
 		{"other member", `{"data":"` + string(token) + `"}`, riskos, fault.BodyMissing, true},
 		{"capital member", `{"Encrypted_Request":"` + string(token) + `"}`, riskos, fault.BodyMissing, true},
 		{"deeper member", `{"body":{"encrypted_request":"` + string(token) + `"}}`, riskos, fault.BodyMissing, true},
 		{"wrapped rdx", `{"payload_":"` + string(sealedToken) + `"}`, rdx, fault.BodyWrapped, true},
 		{"quoted", `"` + string(token) + `"`, riskos, fault.BodyQuoted, true},
 		{"single quotes", `'` + string(token) + `'`, riskos, fault.BodyQuoted, true},
-		{"body as a JSON string", `"{\"encrypted_request\":\"` + string(token) + `\"}"`, riskos, fault.BodyQuoted, true},
+		{"body as a JSON string", `"{\"encrypted_request\":\"` + string(token) + `\"}"`, riskos, fault.BodyQuoted,
+			true},
 		{"bearer", "Bearer " + string(token), riskos, fault.BodyBearerPrefix, true},
 		{"header line", "Authorization: Bearer " + string(token), riskos, fault.BodyBearerPrefix, true},
 		{"form", "encrypted_request=" + string(token), riskos, fault.BodyFormEncoded, true},
 		{"percent", strings.ReplaceAll(string(token), ".", "%2E"), riskos, fault.BodyPercent, true},
-		{"percent of JSON", url.PathEscape(`{"encrypted_request":"` + string(token) + `"}`), riskos, fault.BodyPercent, true},
+		{"percent of JSON", url.PathEscape(`{"encrypted_request":"` + string(token) + `"}`), riskos, fault.BodyPercent,
+			true},
 		{"byte order mark", "\ufeff" + string(token), riskos, fault.BodyBOM, true},
 		{"utf-16", string(wide), riskos, fault.BodyUTF8, true},
-		{"member twice", `{"encrypted_request":"x","encrypted_request":"` + string(token) + `"}`, riskos, fault.BodyDuplicate, false},
+		{"member twice", `{"encrypted_request":"x","encrypted_request":"` + string(token) + `"}`, riskos,
+			fault.BodyDuplicate, false},
 		{"trailing data", `{"encrypted_request":"` + string(token) + `"}x`, riskos, fault.BodyNotJSON, true},
 		{"no closing brace", `{"encrypted_request":"` + string(token) + `"`, riskos, fault.BodyNotJSON, true},
 		{"cut JSON", `{encrypted_request:"` + string(token) + `"}`, riskos, fault.BodyNotJSON, true},
@@ -125,15 +134,21 @@ func TestAroundTheToken(t *testing.T) {
 		{"plain, no profile", `{"TransactionId":"1"}`, nil, fault.BodyNotSealed, false},
 		{"wrapped, no profile", `{"token":"` + string(token) + `"}`, nil, "", true},
 		{"hello", "hello", riskos, fault.Parts.In(fault.JWE), false},
-		{"pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", riskos, fault.Parts.In(fault.JWE), false},
-		{"line break inside", string(token[:100]) + "\n" + string(token[100:]), riskos, fault.Base64Space.In(fault.JWE), true},
-		{"escaped line break inside", `{"encrypted_request":"` + string(token[:100]) + `\n` + string(token[100:]) + `"}`, riskos, fault.Base64Space.In(fault.JWE), true},
-		{"invalid utf-8", "{\"encrypted_request\":\"" + string(token) + "\",\"a\":\"\xff\"}", riskos, fault.BodyUTF8, true},
+		{"pem", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", riskos, fault.Parts.In(fault.JWE),
+			false},
+		{"line break inside", string(token[:100]) + "\n" + string(token[100:]), riskos,
+			fault.Base64Space.In(fault.JWE), true},
+		{"escaped line break inside",
+			`{"encrypted_request":"` + string(token[:100]) + `\n` + string(token[100:]) + `"}`, riskos,
+			fault.Base64Space.In(fault.JWE), true},
+		{"invalid utf-8", "{\"encrypted_request\":\"" + string(token) + "\",\"a\":\"\xff\"}", riskos, fault.BodyUTF8,
+			true},
 	} {
 		r := inspect.Examine([]byte(c.data), options(c.p))
 		opened := r.Opening != nil && r.Opening.Content == "A256GCM"
 		if r.Fault != c.want || opened != c.open {
-			t.Errorf("%s: fault %q, want %q; opened %v, want %v\n%s", c.name, r.Fault, c.want, opened, c.open, text(t, r))
+			t.Errorf("%s: fault %q, want %q; opened %v, want %v\n%s", c.name, r.Fault, c.want, opened, c.open,
+				text(t, r))
 		}
 		if leaks(text(t, r)) {
 			t.Errorf("%s: the report holds the payload", c.name)
@@ -160,7 +175,8 @@ func TestErrorAnswers(t *testing.T) {
 		`{"error":"rate_limit"}`:                                  "",
 		testlane.ErrorBody(t, "rdx", sealane.ErrDecryption):       "decryption",
 	} {
-		if r := inspect.Examine([]byte(body), inspect.Options{Profiles: both(t)}); r.Answer == nil || r.Answer.Outcome != outcome {
+		if r := inspect.Examine([]byte(body), inspect.Options{Profiles: both(t)}); r.Answer == nil ||
+			r.Answer.Outcome != outcome {
 			t.Errorf("%s: %+v", body, r.Answer)
 		}
 	}
@@ -214,7 +230,8 @@ func TestSignerOfAnotherEnvironment(t *testing.T) {
 	if token, err = malform.Make("", m); err != nil {
 		t.Fatal(err)
 	}
-	if r := inspect.Examine(token, options(riskos)); r.Fault != fault.SignatureOther || !strings.Contains(r.Summary, "key of ours") {
+	if r := inspect.Examine(token, options(riskos)); r.Fault != fault.SignatureOther ||
+		!strings.Contains(r.Summary, "key of ours") {
 		t.Errorf("%q: %s", r.Fault, r.Summary)
 	}
 }
@@ -257,7 +274,8 @@ func TestReveal(t *testing.T) {
 
 // A header can repeat claims of the payload, and bring keys.
 func TestHeaderValuesAreNotTold(t *testing.T) {
-	header := fmt.Sprintf(`{"alg":"RS256","sub":%q,"jwk":{"kty":"RSA","d":%q},"note":[%q],"kid":"k\u001b[2J"}`, marker, marker, marker)
+	header := fmt.Sprintf(`{"alg":"RS256","sub":%q,"jwk":{"kty":"RSA","d":%q},"note":[%q],"kid":"k\u001b[2J"}`, marker,
+		marker, marker)
 	encode := base64.RawURLEncoding.EncodeToString
 	token := encode([]byte(header)) + "." + encode(payload) + "." + encode(make([]byte, 256))
 	r := inspect.Examine([]byte(token), inspect.Options{Profiles: both(t)})
@@ -275,7 +293,8 @@ func TestHeaderValuesAreNotTold(t *testing.T) {
 
 func TestColor(t *testing.T) {
 	var b bytes.Buffer
-	if err := inspect.Examine(sampleLike(), inspect.Options{}).WriteText(&b, true); err != nil || !strings.Contains(b.String(), "\x1b[31m✗\x1b[0m") {
+	if err := inspect.Examine(sampleLike(), inspect.Options{}).WriteText(&b, true); err != nil ||
+		!strings.Contains(b.String(), "\x1b[31m✗\x1b[0m") {
 		t.Errorf("no colour: %v", err)
 	}
 }
@@ -293,8 +312,12 @@ func TestKeyThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := inspect.Options{Profiles: []*profile.Profile{rdx}, Ours: []inspect.Key{{Name: "hsm", ID: alias, Private: gone{keyset().recipient}}}}
-	if r := inspect.Examine(token, o); r.Fault != fault.KeyUnavailable || !strings.Contains(r.Summary, "token removed") {
+	o := inspect.Options{
+		Profiles: []*profile.Profile{rdx},
+		Ours:     []inspect.Key{{Name: "hsm", ID: alias, Private: gone{keyset().recipient}}},
+	}
+	if r := inspect.Examine(token, o); r.Fault != fault.KeyUnavailable ||
+		!strings.Contains(r.Summary, "token removed") {
 		t.Errorf("%q: %s", r.Fault, r.Summary)
 	}
 }

@@ -25,7 +25,9 @@ const (
 	marker     = "LuckyPayloadMarker4711"
 )
 
-var payload = []byte(`{"id":"` + marker + `","data":{"individual":{"given_name":"Jane","national_id":"123456789"}},"filler":"` + strings.Repeat("abc ", 40) + `"}`)
+var payload = []byte(`{"id":"` + marker +
+	`","data":{"individual":{"given_name":"Jane","national_id":"123456789"}},"filler":"` + strings.Repeat("abc ", 40) +
+	`"}`)
 
 // keyset is the RSA keys of the whole test binary.
 var keyset = sync.OnceValue(func() (k struct{ signer, recipient, other *rsa.PrivateKey }) {

@@ -34,14 +34,17 @@ func FuzzExamine(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, around := range []string{"%s", `{"encrypted_request":"%s"}`, `"%s"`, "Bearer %s", "\ufeff%s", " %s\n", `[{"a":"%s"}]`} {
+	for _, around := range []string{"%s", `{"encrypted_request":"%s"}`, `"%s"`, "Bearer %s", "\ufeff%s", " %s\n",
+		`[{"a":"%s"}]`} {
 		add([]byte(strings.ReplaceAll(around, "%s", string(right))))
 	}
 	jws := testkey.Sign(f, []byte(`{"id":"1"}`), keyset().signer)
 	parts := bytes.Split(jws, []byte{'.'})
 	for _, data := range [][]byte{
-		right[1:], jws[1:], right[:len(right)-9], base64.StdEncoding.AppendEncode(nil, right), base64.RawURLEncoding.AppendEncode(nil, jws), bytes.Join([][]byte{parts[0], nil, parts[2]}, []byte{'.'}),
-		append([]byte("HTTP/1.1 200 OK\r\n\r\n"), right...), append([]byte("a=b&c="), right...), bytes.Replace(right, []byte("Oi"), []byte("..."), 1),
+		right[1:], jws[1:], right[:len(right)-9], base64.StdEncoding.AppendEncode(nil, right),
+		base64.RawURLEncoding.AppendEncode(nil, jws), bytes.Join([][]byte{parts[0], nil, parts[2]}, []byte{'.'}),
+		append([]byte("HTTP/1.1 200 OK\r\n\r\n"), right...), append([]byte("a=b&c="), right...),
+		bytes.Replace(right, []byte("Oi"), []byte("..."), 1),
 	} {
 		add(data)
 	}
@@ -88,7 +91,8 @@ func FuzzExamine(f *testing.F) {
 
 		signed := testkey.Sign(t, data, k.signer)
 		sealed := testkey.Encrypt(t, signed, &k.recipient.PublicKey)
-		if r := check(t, sealed); r.Fault != "" || r.Payload == nil || !r.Payload.Verified || r.Payload.Bytes != len(data) {
+		if r := check(t, sealed); r.Fault != "" || r.Payload == nil || !r.Payload.Verified ||
+			r.Payload.Bytes != len(data) {
 			t.Errorf("sealed by the codec: %q", r.Fault)
 		}
 		// What is encrypted without a signature: the data is the content.

@@ -66,7 +66,8 @@ func (x *examiner) readHeader(t *token, offset step) {
 		case errors.Is(err, strictjson.ErrNotObject):
 			say(fault.HeaderNotObject, "")
 		case errors.Is(err, strictjson.ErrDuplicate):
-			say(fault.HeaderDuplicate, "Readers differ in which of the two they take: one may be checked and the other used.")
+			say(fault.HeaderDuplicate,
+				"Readers differ in which of the two they take: one may be checked and the other used.")
 			complete = true
 		case errors.Is(err, strictjson.ErrDepth):
 			say(fault.HeaderDepth, "")
@@ -145,7 +146,8 @@ func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.Toke
 		say(refused.fault, "The member "+m.Name+" brings "+refused.about+".")
 		return
 	}
-	known := m.Name == "alg" || m.Name == "kid" || m.Name == "typ" || m.Name == "cty" || m.Name == "enc" && t.layer == fault.JWE
+	known := m.Name == "alg" || m.Name == "kid" || m.Name == "typ" || m.Name == "cty" ||
+		m.Name == "enc" && t.layer == fault.JWE
 	if !known {
 		line.Mark, line.Value, line.Text = Note, opaque(m.Value), "not known here, ignored"
 		return

@@ -65,7 +65,10 @@ func (r *ruling) refuse(name string, at step, code fault.Code, found, wanted, te
 	if r.side.p != nil {
 		text = fmt.Sprintf("Found %s; %s asks for %s. %s", found, r.side.p.Name, wanted, text)
 	}
-	r.faults = append(r.faults, finding{Finding: Finding{Code: code, Level: Bad, Where: where, Text: text, Next: code.Next()}, step: at})
+	r.faults = append(r.faults, finding{
+		Finding: Finding{Code: code, Level: Bad, Where: where, Text: text, Next: code.Next()},
+		step:    at,
+	})
 }
 
 // judge holds the message against each profile. The one that it fits best
@@ -110,7 +113,8 @@ func (x *examiner) verdict(r *ruling) {
 			continue
 		}
 		first, other := &v.Rules[0], r.rules[0]
-		agree := *first == other || first.Name == "body" && other.Name == "body" && first.Mark == Note && other.Mark == Note
+		agree := *first == other ||
+			first.Name == "body" && other.Name == "body" && first.Mark == Note && other.Mark == Note
 		if agree && reflect.DeepEqual(v.Rules[1:], r.rules[1:]) {
 			v.Legs = append(v.Legs, r.side.name)
 			if first.Wanted != other.Wanted {
@@ -119,7 +123,12 @@ func (x *examiner) verdict(r *ruling) {
 			return
 		}
 	}
-	x.r.Profiles = append(x.r.Profiles, Verdict{Profile: r.side.p.Name, Legs: []string{r.side.name}, Fits: r.bad == 0, Rules: r.rules})
+	x.r.Profiles = append(x.r.Profiles, Verdict{
+		Profile: r.side.p.Name,
+		Legs:    []string{r.side.name},
+		Fits:    r.bad == 0,
+		Rules:   r.rules,
+	})
 }
 
 // rule walks one side's rules in the order in which an opener meets them.

@@ -99,7 +99,8 @@ func lostFront(text []byte) string {
 		start, _ := decode(append([]byte(lost), first...))
 		rest, isObject := bytes.CutPrefix(start, []byte{'{'})
 		rest = rest[firstVisible(rest):]
-		if isObject && bytes.HasPrefix(rest, []byte{'"'}) && bytes.Contains(rest, []byte(`":`)) && readableStart(rest) {
+		if isObject && bytes.HasPrefix(rest, []byte{'"'}) && bytes.Contains(rest, []byte(`":`)) &&
+			readableStart(rest) {
 			return lost
 		}
 	}
@@ -112,7 +113,8 @@ func (x *examiner) restoreFront(text []byte, layer fault.Layer, at step) []byte 
 	if lost == "" {
 		return text
 	}
-	x.fault(at, fault.Cut.In(layer), "token", fmt.Sprintf("It is cut at the front: with %q before it the header can be read, and so it was.", lost))
+	x.fault(at, fault.Cut.In(layer), "token",
+		fmt.Sprintf("It is cut at the front: with %q before it the header can be read, and so it was.", lost))
 	return append([]byte(lost), text...)
 }
 
@@ -201,6 +203,7 @@ func (x *examiner) inOrder(parts [][]byte) [][]byte {
 	for part, i := range at {
 		sorted[part], names[i] = parts[i], partNames[fault.JWE][part]
 	}
-	x.fault(stepText, fault.PartsOrder, "token", "By their lengths they are probably "+strings.Join(names, ", ")+", and were read so.")
+	x.fault(stepText, fault.PartsOrder, "token",
+		"By their lengths they are probably "+strings.Join(names, ", ")+", and were read so.")
 	return sorted
 }

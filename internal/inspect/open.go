@@ -31,19 +31,36 @@ func paddings(label []byte) []padding {
 	list := []padding{
 		{"OAEP with SHA-256", alg.RSAOAEP256.Name, fault.OpenOAEPSHA256, &rsa.OAEPOptions{Hash: crypto.SHA256}},
 		{"OAEP with SHA-1", alg.RSAOAEP.Name, fault.OpenSHA1, &rsa.OAEPOptions{Hash: crypto.SHA1}},
-		{"OAEP with SHA-256 and MGF1 over SHA-1", "", fault.OpenMGF1, &rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1}},
+		{"OAEP with SHA-256 and MGF1 over SHA-1", "", fault.OpenMGF1, &rsa.OAEPOptions{
+			Hash:    crypto.SHA256,
+			MGFHash: crypto.SHA1,
+		}},
 		//lint:ignore SA1019 the doctor recognises the deprecated padding
 		{"PKCS #1 v1.5", "RSA1_5", fault.OpenPKCS1, &rsa.PKCS1v15DecryptOptions{}},
-		{"OAEP with SHA-1 and MGF1 over SHA-256", "", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA256}},
+		{"OAEP with SHA-1 and MGF1 over SHA-256", "", fault.OpenLabel, &rsa.OAEPOptions{
+			Hash:    crypto.SHA1,
+			MGFHash: crypto.SHA256,
+		}},
 		{"OAEP with SHA-384", "RSA-OAEP-384", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA384}},
 		{"OAEP with SHA-512", "RSA-OAEP-512", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA512}},
-		{"OAEP with SHA-384 and MGF1 over SHA-1", "", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA384, MGFHash: crypto.SHA1}},
-		{"OAEP with SHA-512 and MGF1 over SHA-1", "", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA512, MGFHash: crypto.SHA1}},
-		{"OAEP with SHA-512 and MGF1 over SHA-256", "", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA512, MGFHash: crypto.SHA256}},
+		{"OAEP with SHA-384 and MGF1 over SHA-1", "", fault.OpenLabel, &rsa.OAEPOptions{
+			Hash:    crypto.SHA384,
+			MGFHash: crypto.SHA1,
+		}},
+		{"OAEP with SHA-512 and MGF1 over SHA-1", "", fault.OpenLabel, &rsa.OAEPOptions{
+			Hash:    crypto.SHA512,
+			MGFHash: crypto.SHA1,
+		}},
+		{"OAEP with SHA-512 and MGF1 over SHA-256", "", fault.OpenLabel, &rsa.OAEPOptions{
+			Hash:    crypto.SHA512,
+			MGFHash: crypto.SHA256,
+		}},
 		{"OAEP with SHA-224", "", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA224}},
 	}
 	if len(label) > 0 && len(label) <= maxHeader*4/3+4 {
-		list = append(list, padding{"OAEP with SHA-256 and the header's text as its label", "", fault.OpenLabel, &rsa.OAEPOptions{Hash: crypto.SHA256, Label: label}})
+		list = append(list,
+			padding{"OAEP with SHA-256 and the header's text as its label", "", fault.OpenLabel,
+				&rsa.OAEPOptions{Hash: crypto.SHA256, Label: label}})
 	}
 	return list
 }
@@ -110,7 +127,8 @@ func (x *examiner) findCEK(keys []Key) ([]byte, bool) {
 			}
 			x.openedBy(k, p, i == 0)
 			if len(encryptedKey) != len(t.data[1]) {
-				x.note(stepLength, "encrypted key", "It opens when its leading zero is put back: the sender writes it as a number, not as bytes of fixed length.")
+				x.note(stepLength, "encrypted key", "It opens when its leading zero is put back: the sender writes "+
+					"it as a number, not as bytes of fixed length.")
 			}
 			return cek, true
 		}
@@ -188,7 +206,8 @@ func (x *examiner) notOpened(keys []Key, fits bool) {
 	}
 	if !fits {
 		if rsaBits(n) > 0 {
-			x.fault(stepKey, fault.OpenKeySize, "encrypted key", fmt.Sprintf("It was made with a key of %d bits; the keys tried have %s.", rsaBits(n), sizes(keys)))
+			x.fault(stepKey, fault.OpenKeySize, "encrypted key",
+				fmt.Sprintf("It was made with a key of %d bits; the keys tried have %s.", rsaBits(n), sizes(keys)))
 		}
 		return
 	}
@@ -204,11 +223,14 @@ func (x *examiner) likelyReason(keys []Key) string {
 	for _, k := range keys {
 		switch {
 		case kid != "" && k.ID == kid:
-			return "The key ID is that of key " + k.String() + ", but a key ID has no version: the sender probably has an older or a newer certificate under the same name."
+			return "The key ID is that of key " + k.String() + ", but a key ID has no version: the sender probably " +
+				"has an older or a newer certificate under the same name."
 		case err == nil && k.Environment != "" && !strings.EqualFold(k.Environment, id.Environment):
-			return "The key ID says " + id.Environment + ", and key " + k.String() + " was tried: probably a key of another environment."
+			return "The key ID says " + id.Environment + ", and key " + k.String() +
+				" was tried: probably a key of another environment."
 		case err == nil && id.Bits != keySize(k.Private)*8:
-			return fmt.Sprintf("The key ID says %d bits, and key %s has %d: probably another key.", id.Bits, k, keySize(k.Private)*8)
+			return fmt.Sprintf("The key ID says %d bits, and key %s has %d: probably another key.", id.Bits, k,
+				keySize(k.Private)*8)
 		}
 	}
 	if kid != "" {

@@ -26,7 +26,8 @@ func (x *examiner) ruleBody(r *ruling) {
 			r.ok("body", "the bare token", "the bare token")
 		}
 	case x.wrap == nil:
-		r.note("body", "the bare token", "JSON member "+show(form.Field), "in a request or answer it stands in this member")
+		r.note("body", "the bare token", "JSON member "+show(form.Field),
+			"in a request or answer it stands in this member")
 	case r.side.p == nil:
 		if x.wrap.member != "" {
 			r.note("body", "JSON member "+show(x.wrap.member), "", "")
@@ -34,7 +35,8 @@ func (x *examiner) ruleBody(r *ruling) {
 	case form.Field == "" && x.wrap.member == "" && !token:
 		r.refuse("body", stepAround, fault.BodyNotSealed, "JSON without a token", "the bare token", "", 4)
 	case form.Field == "":
-		r.refuse("body", stepAround, fault.BodyWrapped, "JSON member "+show(clip(x.wrap.member)), "the bare token", "", 4)
+		r.refuse("body", stepAround, fault.BodyWrapped, "JSON member "+show(clip(x.wrap.member)), "the bare token", "",
+			4)
 	case x.wrap.member != form.Field || x.wrap.inside:
 		if x.has(fault.BodyType) || x.has(fault.BodyNotJSON) || x.has(fault.BodyNotObject) {
 			return
@@ -52,7 +54,8 @@ func (x *examiner) ruleBody(r *ruling) {
 func (x *examiner) ruleBeside(r *ruling, form profile.Body) {
 	for _, name := range x.wrap.beside {
 		if form.Others == "refuse" && !slices.Contains(form.Accompanying, name) {
-			r.refuse("body", stepAround, fault.BodyUnexpected, "member "+show(clip(name))+" beside the token", "nothing beside it", "", 1)
+			r.refuse("body", stepAround, fault.BodyUnexpected, "member "+show(clip(name))+" beside the token",
+				"nothing beside it", "", 1)
 			return
 		}
 	}
@@ -225,8 +228,10 @@ func (x *examiner) ruleLengths(r *ruling) {
 		return
 	}
 	bits := t.view.RSABits
-	if p := r.side.p; p != nil && len(p.Certificate.Bits) > 0 && bits > 0 && !slices.Contains(p.Certificate.Bits, bits) {
-		r.note("lengths", lengths(t), fmt.Sprintf("RSA of %v bits", p.Certificate.Bits), "the certificate has a size that the profile does not list")
+	if p := r.side.p; p != nil && len(p.Certificate.Bits) > 0 && bits > 0 &&
+		!slices.Contains(p.Certificate.Bits, bits) {
+		r.note("lengths", lengths(t), fmt.Sprintf("RSA of %v bits", p.Certificate.Bits),
+			"the certificate has a size that the profile does not list")
 		return
 	}
 	r.ok("lengths", lengths(t), due)
@@ -260,7 +265,13 @@ func (x *examiner) ruleOpening(r *ruling) {
 // ruleContent says whether signing was done where it is due.
 func (x *examiner) ruleContent(r *ruling) {
 	signed := r.side.leg.Sign != nil
-	found := map[shape]string{shapeEmpty: "nothing", shapeJSON: "JSON", shapeJWS: "a JWS", shapeJWE: "a JWE", shapeOther: "neither JSON nor a token"}[x.shape]
+	found := map[shape]string{
+		shapeEmpty: "nothing",
+		shapeJSON:  "JSON",
+		shapeJWS:   "a JWS",
+		shapeJWE:   "a JWE",
+		shapeOther: "neither JSON nor a token",
+	}[x.shape]
 	code := x.first(stepInner+stepText, stepInner+stepText)
 	switch {
 	case r.side.p == nil:

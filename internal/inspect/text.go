@@ -65,14 +65,21 @@ func (p *printer) report(r *Report) {
 	if r.Next != "" {
 		p.line("  → ", termtext.EscapeLine(r.Next))
 	}
-	what := map[Kind]string{KindJWE: "JWE", KindJWS: "JWS alone", KindAnswer: "error answer", KindJSON: "JSON without a token", KindOther: "not readable as a token"}[r.Kind]
+	what := map[Kind]string{
+		KindJWE:    "JWE",
+		KindJWS:    "JWS alone",
+		KindAnswer: "error answer",
+		KindJSON:   "JSON without a token",
+		KindOther:  "not readable as a token",
+	}[r.Kind]
 	p.heading("Message")
 	p.line("  ", what, ", ", termtext.Count(r.Bytes), " bytes")
 	if len(r.Around) > 0 {
 		p.line("  around the token: ", termtext.EscapeLine(strings.Join(r.Around, ", then ")))
 	}
 	if a := r.Answer; a != nil {
-		p.line("  profile ", termtext.EscapeLine(a.Profile), ", outcome ", termtext.EscapeLine(orNone(a.Outcome)), ", identifier ", termtext.EscapeLine(orNone(a.ID)))
+		p.line("  profile ", termtext.EscapeLine(a.Profile), ", outcome ", termtext.EscapeLine(orNone(a.Outcome)),
+			", identifier ", termtext.EscapeLine(orNone(a.ID)))
 		p.line("  text: ", termtext.EscapeLine(a.Text))
 	}
 	p.token(r.Outer, "Outer token")
@@ -100,7 +107,8 @@ func (p *printer) token(t *Token, title string) {
 	p.heading(title + " (" + t.Kind + ")")
 	p.line("    ", pad("part", 22), right("characters", 12), right("bytes", 12))
 	for _, part := range t.Parts {
-		p.line("  ", p.mark(part.Mark), " ", pad(part.Name, 22), right(termtext.Count(part.Characters), 12), right(termtext.Count(part.Bytes), 12), "  ", termtext.EscapeLine(part.Text))
+		p.line("  ", p.mark(part.Mark), " ", pad(part.Name, 22), right(termtext.Count(part.Characters), 12),
+			right(termtext.Count(part.Bytes), 12), "  ", termtext.EscapeLine(part.Text))
 	}
 	width := 0
 	for _, m := range t.Members {
@@ -114,7 +122,8 @@ func (p *printer) token(t *Token, title string) {
 		if m.Text != "" {
 			text = "  (" + termtext.EscapeLine(m.Text) + ")"
 		}
-		p.line("  ", p.mark(m.Mark), "   ", pad(termtext.EscapeLine(m.Name), width), "  ", termtext.EscapeLine(m.Value), text)
+		p.line("  ", p.mark(m.Mark), "   ", pad(termtext.EscapeLine(m.Name), width), "  ",
+			termtext.EscapeLine(m.Value), text)
 	}
 }
 
@@ -133,7 +142,8 @@ func (p *printer) opening(o *Opening) {
 		p.line("  ", p.mark(Bad), " ", termtext.EscapeLine(o.Trouble))
 	}
 	if o.Content != "" {
-		p.line("  ", p.mark(Note), " content: ", termtext.EscapeLine(o.Content), ", ", termtext.Count(o.Bytes), " bytes")
+		p.line("  ", p.mark(Note), " content: ", termtext.EscapeLine(o.Content), ", ", termtext.Count(o.Bytes),
+			" bytes")
 	}
 }
 

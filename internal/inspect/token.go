@@ -41,7 +41,8 @@ func (x *examiner) token(text []byte) {
 	}
 	cut := shortened(text, dots)
 	if cut {
-		x.fault(stepText, fault.Cut.In(fault.JWE), "token", "An ellipsis stands in it: whoever copied it left something out.")
+		x.fault(stepText, fault.Cut.In(fault.JWE), "token",
+			"An ellipsis stands in it: whoever copied it left something out.")
 	}
 	switch {
 	case cut && dots != 4:
@@ -53,7 +54,8 @@ func (x *examiner) token(text []byte) {
 		x.r.Kind = KindJWS
 		x.shape = shapeJWS
 		if len(x.o.Profiles) > 0 {
-			x.fault(stepText, fault.Swapped.In(fault.JWE), "token", "It has three parts: a JWS without a JWE around it, signed but not encrypted.")
+			x.fault(stepText, fault.Swapped.In(fault.JWE), "token",
+				"It has three parts: a JWS without a JWE around it, signed but not encrypted.")
 		} else {
 			x.note(stepText, "token", "A JWS alone: signed, but not encrypted.")
 		}
@@ -99,7 +101,9 @@ func (x *examiner) readInner(parts [][]byte) {
 	n := len(t.data[2])
 	t.view.RSABits = rsaBits(n)
 	if rsaBits(n) == 0 {
-		t.flag(2, x.fault(stepInner+stepLength, fault.SignatureLength, "signature", fmt.Sprintf("It has %s bytes.", termtext.Count(n))))
+		t.flag(2,
+			x.fault(stepInner+stepLength, fault.SignatureLength, "signature",
+				fmt.Sprintf("It has %s bytes.", termtext.Count(n))))
 	}
 	x.payload(t.data[1], false)
 }
@@ -162,7 +166,9 @@ func (x *examiner) outerLengths() {
 		case rsaBits(n) > 0:
 			t.view.Parts[1].Text = strings.TrimSpace(fmt.Sprintf("RSA-%d. %s", rsaBits(n), t.view.Parts[1].Text))
 		default:
-			t.flag(1, x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key", fmt.Sprintf("It has %s bytes, not %s.", termtext.Count(n), alg.ModulusLens())))
+			t.flag(1,
+				x.fault(stepLength, fault.EncryptedKeyLength, "encrypted key",
+					fmt.Sprintf("It has %s bytes, not %s.", termtext.Count(n), alg.ModulusLens())))
 		}
 	}
 	c, known := x.lengthsOf(t)
@@ -170,13 +176,17 @@ func (x *examiner) outerLengths() {
 		return
 	}
 	if len(t.data) > 2 && len(t.data[2]) != c.IV {
-		t.flag(2, x.fault(stepLength, fault.IVLength, "initialization vector", fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(len(t.data[2])), c.IV)))
+		t.flag(2,
+			x.fault(stepLength, fault.IVLength, "initialization vector",
+				fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(len(t.data[2])), c.IV)))
 	}
 	if len(t.data) > 4 && len(t.data[4]) != c.Tag {
 		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", t.tagText(c)))
 	}
 	if len(t.data) > 3 && !c.IsCiphertextLen(len(t.data[3])) && t.view.Parts[3].Mark == OK {
-		t.flag(3, x.fault(stepBlocks, fault.CiphertextLength, "ciphertext", fmt.Sprintf("It has %s bytes, not whole blocks of %d.", termtext.Count(len(t.data[3])), c.Block)))
+		t.flag(3,
+			x.fault(stepBlocks, fault.CiphertextLength, "ciphertext",
+				fmt.Sprintf("It has %s bytes, not whole blocks of %d.", termtext.Count(len(t.data[3])), c.Block)))
 	}
 }
 
@@ -186,7 +196,8 @@ func (t *token) tagText(c *alg.Content) string {
 	text := fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(n), c.Tag)
 	switch {
 	case n == 0 && len(t.data[3]) >= c.Tag:
-		text += " It may stand at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the token was cut there."
+		text += " It may stand at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the " +
+			"token was cut there."
 	case n < c.Tag && t.torn(4):
 		text += " The token was cut at its end."
 	case n < c.Tag:
@@ -198,7 +209,9 @@ func (t *token) tagText(c *alg.Content) string {
 // torn reports whether a part has no text that a value of whole bytes has.
 func (t *token) torn(part int) bool {
 	_, flaws := decode(t.text[part])
-	return slices.ContainsFunc(flaws, func(l flaw) bool { return l.fault == fault.Base64Length || l.fault == fault.Base64SpareBits })
+	return slices.ContainsFunc(flaws, func(l flaw) bool {
+		return l.fault == fault.Base64Length || l.fault == fault.Base64SpareBits
+	})
 }
 
 // rsaBits is the RSA size that a number of n bytes belongs to, or 0.
@@ -242,7 +255,8 @@ func (x *examiner) readContent(content []byte) {
 	if len(visible) > 0 && visible[0] == '{' {
 		if parts := serialization(readMembers(content)); parts != nil {
 			x.shape = shapeJWS
-			x.fault(stepInner+stepText, fault.JSONSerialization.In(fault.JWS), "content", "The parts were taken out of the JSON members.")
+			x.fault(stepInner+stepText, fault.JSONSerialization.In(fault.JWS), "content",
+				"The parts were taken out of the JSON members.")
 			if len(parts) == 3 {
 				x.readInner(parts)
 			}
@@ -267,7 +281,8 @@ func (x *examiner) readContent(content []byte) {
 		x.fault(stepInner+stepText, fault.Swapped.In(fault.JWS), "content", "It has five parts: a JWE in a JWE.")
 	case dots > 0 && startsLikeHeader(content) && mostlyBase64(content):
 		x.shape = shapeJWS
-		x.fault(stepInner+stepText, fault.Parts.In(fault.JWS), "content", fmt.Sprintf("%s parts, not three.", termtext.Count(dots+1)))
+		x.fault(stepInner+stepText, fault.Parts.In(fault.JWS), "content",
+			fmt.Sprintf("%s parts, not three.", termtext.Count(dots+1)))
 		parts := bytes.SplitN(content, []byte{'.'}, 4)
 		x.readInner(parts[:min(len(parts), 3)])
 	default:

@@ -152,11 +152,13 @@ func (x *examiner) signedBy(by signer, s scheme) {
 	due, announced := x.dueSignature(), x.inner.header.values["alg"]
 	asDue := s.due == due
 	if !asDue && (announced == due.Name || s.alg != announced) {
-		x.fault(stepInner+stepKey, fault.SignatureHash, "signature", fmt.Sprintf("It is %s; %s is %s.", s.name, due, schemeName(due)))
+		x.fault(stepInner+stepKey, fault.SignatureHash, "signature",
+			fmt.Sprintf("It is %s; %s is %s.", s.name, due, schemeName(due)))
 	}
 	why := x.otherSigner(by)
 	if why != "" {
-		x.fault(stepInner+stepKey, fault.SignatureOther, "signature", "It holds under key "+by.key.String()+", though "+why+".")
+		x.fault(stepInner+stepKey, fault.SignatureOther, "signature",
+			"It holds under key "+by.key.String()+", though "+why+".")
 	}
 	x.r.Signature.Holds = asDue && why == ""
 	if x.r.Payload != nil {
@@ -181,7 +183,8 @@ func (x *examiner) otherSigner(by signer) string {
 		return ""
 	}
 	for _, k := range x.o.Ours {
-		if k.String() == x.r.Opening.Key && k.Environment != "" && !strings.EqualFold(k.Environment, by.key.Environment) {
+		if k.String() == x.r.Opening.Key && k.Environment != "" &&
+			!strings.EqualFold(k.Environment, by.key.Environment) {
 			return "it was sealed to key " + k.String()
 		}
 	}
@@ -229,9 +232,11 @@ func (x *examiner) otherContent(signers []signer, signature []byte) bool {
 	}
 	switch {
 	case len(x.inner.text[1]) == 0:
-		x.fault(stepInner+stepKey, fault.SignatureDetached, "signature", strings.TrimSpace("The payload is probably detached. "+by))
+		x.fault(stepInner+stepKey, fault.SignatureDetached, "signature",
+			strings.TrimSpace("The payload is probably detached. "+by))
 	case by != "":
-		x.fault(stepInner+stepKey, fault.SignatureContent, "signature", by+" Header or payload were changed after signing.")
+		x.fault(stepInner+stepKey, fault.SignatureContent, "signature",
+			by+" Header or payload were changed after signing.")
 	default:
 		return false
 	}
@@ -249,12 +254,15 @@ func (x *examiner) hmacWithPublicKey(signers []signer, inputs [][]byte) bool {
 		if err != nil {
 			continue
 		}
-		for _, secret := range [][]byte{pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), der, by.pub.N.Bytes()} {
+		for _, secret := range [][]byte{pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), der,
+			by.pub.N.Bytes()} {
 			for _, input := range inputs {
 				mac := hmac.New(sha256.New, secret)
 				mac.Write(input)
 				if hmac.Equal(mac.Sum(nil), x.inner.data[2]) {
-					x.note(stepInner+stepKey, "signature", "It is an HMAC keyed with the public key of "+by.key.String()+": a forgery that anyone can make who has the certificate.")
+					x.note(stepInner+stepKey, "signature",
+						"It is an HMAC keyed with the public key of "+by.key.String()+
+							": a forgery that anyone can make who has the certificate.")
 					return true
 				}
 			}

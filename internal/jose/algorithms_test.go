@@ -25,7 +25,11 @@ func TestLengths(t *testing.T) {
 				part  int
 				right bool
 				fault fault.TokenFault
-			}{{2, n == enc.IV, "iv-length"}, {3, enc.Block == 0 || n > 0 && n%16 == 0, "ciphertext-length"}, {4, n == enc.Tag, "tag-length"}} {
+			}{
+				{2, n == enc.IV, "iv-length"},
+				{3, enc.Block == 0 || n > 0 && n%16 == 0, "ciphertext-length"},
+				{4, n == enc.Tag, "tag-length"},
+			} {
 				changed := slices.Clone(p)
 				changed[c.part] = base64.RawURLEncoding.EncodeToString(make([]byte, n))
 				_, err := jose.ParseEncrypted(nil, []byte(strings.Join(changed, ".")), maxToken, jweAlgs, alg.Contents)

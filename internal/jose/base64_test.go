@@ -10,7 +10,8 @@ import (
 // the package because the two are told apart only there.
 func FuzzDecode(f *testing.F) {
 	long := bytes.Repeat([]byte("Zm9vYmFy_-"), 2000)
-	for _, s := range [][]byte{nil, []byte("AA"), []byte("AB"), []byte("A"), []byte("Zm9v\nZm9v"), long, append(bytes.Clone(long), "+/="...), append(bytes.Clone(long[:17000]), '\n')} {
+	for _, s := range [][]byte{nil, []byte("AA"), []byte("AB"), []byte("A"), []byte("Zm9v\nZm9v"), long,
+		append(bytes.Clone(long), "+/="...), append(bytes.Clone(long[:17000]), '\n')} {
 		f.Add(s, uint16(0), byte('A'))
 		f.Add(s, uint16(16384), byte('+'))
 	}

@@ -86,7 +86,8 @@ func TestFirstForeignCharacter(t *testing.T) {
 		} {
 			text := good[:n/4] + c.first + good[n/4:n/2] + c.then + good[n/2:]
 			if got := payloadFault(s[0], s[2], text); got != c.want.In(fault.JWS) {
-				t.Errorf("%q before %q in %d: fault %s, want %s", c.first, c.then, len(text), got, c.want.In(fault.JWS))
+				t.Errorf("%q before %q in %d: fault %s, want %s", c.first, c.then, len(text), got,
+					c.want.In(fault.JWS))
 			}
 		}
 	}

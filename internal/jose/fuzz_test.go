@@ -51,14 +51,16 @@ func FuzzParseEncrypted(f *testing.F) {
 	for _, enc := range alg.Contents {
 		f.Add(encrypt(f, []byte("content"), jose.Header{Enc: enc.Name}, &key.PublicKey))
 	}
-	for _, part := range []string{"", "A", "AA", "AB", "A=", "A\n", "+/", "AAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA"} {
+	for _, part := range []string{"", "A", "AA", "AB", "A=", "A\n", "+/", "AAAAAAAAAAAAAAAA",
+		"AAAAAAAAAAAAAAAAAAAAAA"} {
 		for i := range 5 {
 			parts := strings.Split(string(good), ".")
 			parts[i] = part
 			f.Add([]byte(strings.Join(parts, ".")))
 		}
 	}
-	for _, s := range []string{"", "....", "....." + string(good), string(good) + ".", string(good) + "\n", `{"payload":"x"}`, ".." + string(good)} {
+	for _, s := range []string{"", "....", "....." + string(good), string(good) + ".", string(good) + "\n",
+		`{"payload":"x"}`, ".." + string(good)} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, token []byte) {
@@ -81,8 +83,10 @@ func FuzzParseEncrypted(f *testing.F) {
 			t.Fatalf("%q is read as %q", token, again)
 		}
 		enc, _ := alg.Contents.Find(e.Header.Enc)
-		if n := len(parts[1]); n != 256 && n != 384 && n != 512 || len(parts[2]) != enc.IV || !enc.IsCiphertextLen(len(parts[3])) || len(parts[4]) != enc.Tag {
-			t.Errorf("%s: parts of %d, %d, %d and %d bytes", enc, len(parts[1]), len(parts[2]), len(parts[3]), len(parts[4]))
+		if n := len(parts[1]); n != 256 && n != 384 && n != 512 || len(parts[2]) != enc.IV ||
+			!enc.IsCiphertextLen(len(parts[3])) || len(parts[4]) != enc.Tag {
+			t.Errorf("%s: parts of %d, %d, %d and %d bytes", enc, len(parts[1]), len(parts[2]), len(parts[3]),
+				len(parts[4]))
 		}
 		if otherErr != nil || !cmp.Equal(e.Header, other.Header) {
 			t.Fatalf("in a buffer: %v", otherErr)
@@ -100,10 +104,14 @@ func FuzzParseEncrypted(f *testing.F) {
 // read it alike.
 func FuzzHeader(f *testing.F) {
 	for _, s := range []string{
-		`{"alg":"RSA-OAEP-256","enc":"A256GCM"}`, `{"alg":"RS256"}`, `{"alg":"RS256","kid":"k","typ":"JWT","cty":"JWT","enc":"A256GCM"}`,
-		` { "\u0061lg" : "RS256" , "x":{"alg":"none"} } `, `{"alg":"RS256","ALG":"none"}`, `{"alg":"RS256","alg":"RS256"}`, `{"alg":"RS256","x":[[[[]]]]}`,
-		`{"alg":"none"}`, `{"alg":null}`, `{"alg":"RS256","kid":"\u0000"}`, `{"alg":"RS256","typ":"a\ud800"}`, `{"alg":"RS256","crit":["b64"],"b64":false}`,
-		`{"alg":"RS256","zip":"DEF"}`, `{"alg":"RS256","jku":"https://example.com"}`, `{}`, `[]`, `"x"`, ``, "{\"alg\":\"RS256\",\"x\":\"\xff\"}",
+		`{"alg":"RSA-OAEP-256","enc":"A256GCM"}`, `{"alg":"RS256"}`,
+		`{"alg":"RS256","kid":"k","typ":"JWT","cty":"JWT","enc":"A256GCM"}`,
+		` { "\u0061lg" : "RS256" , "x":{"alg":"none"} } `, `{"alg":"RS256","ALG":"none"}`,
+		`{"alg":"RS256","alg":"RS256"}`, `{"alg":"RS256","x":[[[[]]]]}`,
+		`{"alg":"none"}`, `{"alg":null}`, `{"alg":"RS256","kid":"\u0000"}`, `{"alg":"RS256","typ":"a\ud800"}`,
+		`{"alg":"RS256","crit":["b64"],"b64":false}`,
+		`{"alg":"RS256","zip":"DEF"}`, `{"alg":"RS256","jku":"https://example.com"}`, `{}`, `[]`, `"x"`, ``,
+		"{\"alg\":\"RS256\",\"x\":\"\xff\"}",
 	} {
 		f.Add([]byte(s))
 	}
@@ -114,7 +122,8 @@ func FuzzHeader(f *testing.F) {
 	signsAs := *alg.RS256 // a signature whose name both layers take
 	signsAs.Name = alg.RSAOAEP256.Name
 	read := func(head string) (jwe, jws *jose.Header, err error) {
-		e, jweErr := jose.ParseEncrypted(nil, []byte(head+behindJWE), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256, {Name: alg.RS256.Name}}, encs)
+		e, jweErr := jose.ParseEncrypted(nil, []byte(head+behindJWE), maxToken,
+			[]*alg.KeyEncryption{alg.RSAOAEP256, {Name: alg.RS256.Name}}, encs)
 		if jweErr == nil {
 			jwe = &e.Header
 		}
@@ -153,7 +162,8 @@ func FuzzHeader(f *testing.F) {
 		}
 		if jwe != nil {
 			wantSame("enc", &jwe.Enc)
-			if alike := *jwe; cmp.Equal(alike, *jws) || !cmp.Equal(jose.Header{Alg: alike.Alg, Kid: alike.Kid, Typ: alike.Typ, Cty: alike.Cty}, *jws) {
+			if alike := *jwe; cmp.Equal(alike, *jws) ||
+				!cmp.Equal(jose.Header{Alg: alike.Alg, Kid: alike.Kid, Typ: alike.Typ, Cty: alike.Cty}, *jws) {
 				t.Errorf("a JWE's header is %v, a JWS's %v", alike, *jws)
 			}
 		}

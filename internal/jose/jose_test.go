@@ -70,7 +70,8 @@ func TestRoundTrip(t *testing.T) {
 		key := testkey.RSA(t, "recipient", bits)
 		for _, signature := range alg.Signatures {
 			for _, enc := range alg.Contents {
-				for _, payload := range [][]byte{{}, []byte("x"), []byte(`{"n":9007199254740993,"d":1.10}`), bytes.Repeat([]byte("0123456789"), 9999)} {
+				for _, payload := range [][]byte{{}, []byte("x"), []byte(`{"n":9007199254740993,"d":1.10}`),
+					bytes.Repeat([]byte("0123456789"), 9999)} {
 					roundTrip(t, key, signature, enc, payload)
 				}
 			}
@@ -103,7 +104,8 @@ func roundTrip(t *testing.T, key *rsa.PrivateKey, signature *alg.Signature, enc 
 	}
 	got, which, err := s.Verify(publics(&testkey.RSA(t, "other", 2048).PublicKey, &key.PublicKey))
 	if err != nil || which != 1 || !bytes.Equal(got, payload) {
-		t.Fatalf("verify %s with %d bits: key %d, payload equal %t, %v", signature, key.N.BitLen(), which, bytes.Equal(got, payload), err)
+		t.Fatalf("verify %s with %d bits: key %d, payload equal %t, %v", signature, key.N.BitLen(), which,
+			bytes.Equal(got, payload), err)
 	}
 }
 
@@ -117,7 +119,8 @@ func TestHeadersWritten(t *testing.T) {
 	}{
 		{jose.Header{}, `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`},
 		{jose.Header{Kid: text(`a"b\c<&>`)}, `{"alg":"RSA-OAEP-256","enc":"A256GCM","kid":"a\"b\\c<&>"}`},
-		{jose.Header{Typ: text("JOSE"), Cty: text("JWT")}, `{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"JOSE","cty":"JWT"}`},
+		{jose.Header{Typ: text("JOSE"), Cty: text("JWT")},
+			`{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"JOSE","cty":"JWT"}`},
 	} {
 		head, _, _ := strings.Cut(string(encrypt(t, nil, c.h, &key.PublicKey)), ".")
 		got, err := base64.RawURLEncoding.DecodeString(head)
@@ -131,13 +134,19 @@ func TestHeadersWritten(t *testing.T) {
 }
 
 func TestSealingRefusesOtherAlgorithms(t *testing.T) {
-	for _, h := range []jose.Header{{}, {Alg: alg.RSAOAEP.Name, Enc: alg.A256GCM.Name}, {Alg: "RSA1_5", Enc: alg.A256GCM.Name}, {Alg: alg.RSAOAEP256.Name, Enc: "A192GCM"}, {Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Kid: text("")},
-		{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Typ: text(strings.Repeat("t", 4096))}} { // nobody would open it
+	for _, h := range []jose.Header{{}, {Alg: alg.RSAOAEP.Name, Enc: alg.A256GCM.Name},
+		{Alg: "RSA1_5", Enc: alg.A256GCM.Name}, {Alg: alg.RSAOAEP256.Name, Enc: "A192GCM"},
+		{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Kid: text("")},
+		// nobody would open it
+		{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name, Typ: text(strings.Repeat("t", 4096))}} {
 		if _, err := jose.ProtectEncrypted(h); err == nil {
 			t.Errorf("would encrypt with %+v", h)
 		}
 	}
-	for _, h := range []jose.Header{{}, {Alg: "none"}, {Alg: "HS256"}, {Alg: "PS384"}, {Alg: alg.RS256.Name, Kid: text(strings.Repeat("k", 129))}} {
+	for _, h := range []jose.Header{{}, {Alg: "none"}, {Alg: "HS256"}, {Alg: "PS384"}, {
+		Alg: alg.RS256.Name,
+		Kid: text(strings.Repeat("k", 129)),
+	}} {
 		if _, err := jose.ProtectSigned(h); err == nil {
 			t.Errorf("would sign with %+v", h)
 		}
@@ -261,7 +270,8 @@ var notRegistered = []string{
 	"HPKE-0-KE", "HPKE-1-KE", "HPKE-2-KE", "HPKE-3-KE", "HPKE-4-KE", "HPKE-5-KE", "HPKE-6-KE", "HPKE-7-KE", "int",
 	"ECDH-1PU", "ECDH-1PU+A128KW", "ECDH-1PU+A256KW", "C20P", "XC20P", "C20PKW", "XC20PKW",
 	"", "NONE", "None", "nOnE", "none ", "rs256", "Rs256", " RS256", "RS256 ", "RS256\x00", "RS-256", "RS256,RS256",
-	"rsa-oaep-256", "RSA_OAEP_256", " RSA-OAEP-256", "RSA-OAEP-256 ", "RSA-OAEP-256\n", "RSA-OAEP-2", "rsa-oaep", "RSA-OAEP ",
+	"rsa-oaep-256", "RSA_OAEP_256", " RSA-OAEP-256", "RSA-OAEP-256 ", "RSA-OAEP-256\n", "RSA-OAEP-2", "rsa-oaep",
+	"RSA-OAEP ",
 	"a256gcm", "A256gcm", " A256GCM", "A256GCM ", "A256GCM\x00", "A256-GCM", "AES256GCM",
 }
 
@@ -296,12 +306,15 @@ func TestAlgorithms(t *testing.T) {
 		}
 		_, err := jose.ParseSigned(token(jws, map[string]string{"alg": name}), jwsAlgs)
 		wantFault(t, "alg "+name, err, wantJWS, fault.JWS)
-		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": name, "enc": alg.A256GCM.Name}), maxToken, jweAlgs, encs)
+		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": name, "enc": alg.A256GCM.Name}),
+			maxToken, jweAlgs, encs)
 		wantFault(t, "alg "+name, err, wantJWE, fault.JWE)
-		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": alg.RSAOAEP256.Name, "enc": name}), maxToken, jweAlgs, encs)
+		_, err = jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": alg.RSAOAEP256.Name, "enc": name}),
+			maxToken, jweAlgs, encs)
 		wantFault(t, "enc "+name, err, wantEnc, fault.JWE)
 	}
-	_, err := jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": alg.RSAOAEP256.Name}), maxToken, jweAlgs, encs)
+	_, err := jose.ParseEncrypted(nil, token(jwe, map[string]string{"alg": alg.RSAOAEP256.Name}), maxToken, jweAlgs,
+		encs)
 	wantFault(t, "no enc", err, "enc-missing", fault.JWE)
 }
 

@@ -109,7 +109,8 @@ func ParseEncrypted(
 	return e, nil
 }
 
-func readEncrypted(buffer []byte, parts [5][]byte, algs []*alg.KeyEncryption, encs []*alg.Content) (*Encrypted, error) {
+func readEncrypted(buffer []byte, parts [5][]byte, algs []*alg.KeyEncryption,
+	encs []*alg.Content) (*Encrypted, error) {
 	h, err := header(parts[0], fault.JWE, NotJWE)
 	if err != nil {
 		return nil, err
@@ -139,7 +140,8 @@ func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 	if err := checkModulusLen(parts[1], "encrypted key", fault.EncryptedKeyLength, fault.JWE, NotJWE); err != nil {
 		return err
 	}
-	if err := checkPartLen(parts[2], e.enc.IV, "initialization vector", fault.IVLength, fault.JWE, NotJWE); err != nil {
+	if err := checkPartLen(parts[2], e.enc.IV, "initialization vector", fault.IVLength, fault.JWE,
+		NotJWE); err != nil {
 		return err
 	}
 	if err := checkPartLen(parts[4], e.enc.Tag, "authentication tag", fault.TagLength, fault.JWE, NotJWE); err != nil {

@@ -159,13 +159,15 @@ func TestNoOracleWhileAKeyIsOut(t *testing.T) {
 		fine  bool
 	}{"fits": {fits, true}, "fits, changed": {changed, false}, "of a stranger": {stranger, false}} {
 		for _, keys := range [][]crypto.Decrypter{{usable, out}, {out, usable}} {
-			e, err := jose.ParseEncrypted(nil, c.token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{alg.A256GCM})
+			e, err := jose.ParseEncrypted(nil, c.token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256},
+				[]*alg.Content{alg.A256GCM})
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, _, err = e.Decrypt(keys)
 			var je *jose.Error
-			if c.fine != (err == nil) || !c.fine && (!errors.As(err, &je) || je.Kind != jose.Key || !errors.Is(err, errGone)) {
+			if c.fine != (err == nil) ||
+				!c.fine && (!errors.As(err, &je) || je.Kind != jose.Key || !errors.Is(err, errGone)) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

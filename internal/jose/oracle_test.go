@@ -28,7 +28,8 @@ func sealedUnder(t *testing.T, enc *alg.Content, cek, encryptedKey, plaintext []
 	}
 	cut := len(sealed) - enc.Tag
 	text := base64.RawURLEncoding.EncodeToString
-	return []byte(head + "." + text(encryptedKey) + "." + text(iv[:enc.IV]) + "." + text(sealed[:cut]) + "." + text(sealed[cut:]))
+	return []byte(head + "." + text(encryptedKey) + "." + text(iv[:enc.IV]) + "." + text(sealed[:cut]) + "." +
+		text(sealed[cut:]))
 }
 
 // TestEveryFailureRunsTheCipher: whatever is wrong with the encrypted key, the
@@ -43,7 +44,8 @@ func TestEveryFailureRunsTheCipher(t *testing.T) {
 }
 
 func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
-	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other", 3072)
+	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other",
+		3072)
 	oaep := func(cek []byte, to *rsa.PublicKey) []byte {
 		got, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, to, cek, nil)
 		if err != nil {
@@ -67,10 +69,14 @@ func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
 		{"to another key, sealed under zeros", zeros, oaep(cek, &other.PublicKey), all, &keyFailed},
 		{"to another key, sealed under its content key", cek, oaep(cek, &other.PublicKey), all, &keyFailed},
 		{"no bytes, sealed under zeros", zeros, oaep(nil, &key.PublicKey), all, &keyFailed},
-		{"half the bytes, sealed under them and zeros", append(bytes.Clone(cek[:n/2]), zeros[:n/2]...), oaep(cek[:n/2], &key.PublicKey), all, &keyFailed},
-		{"a byte less, sealed under them and a zero", append(bytes.Clone(cek[:n-1]), 0), oaep(cek[:n-1], &key.PublicKey), all, &keyFailed},
-		{"twice the bytes, sealed under the first half", cek, oaep(append(bytes.Clone(cek), cek...), &key.PublicKey), all, &keyFailed},
-		{"a byte more, sealed under the first ones", cek, oaep(append(bytes.Clone(cek), 3), &key.PublicKey), all, &keyFailed},
+		{"half the bytes, sealed under them and zeros", append(bytes.Clone(cek[:n/2]), zeros[:n/2]...),
+			oaep(cek[:n/2], &key.PublicKey), all, &keyFailed},
+		{"a byte less, sealed under them and a zero", append(bytes.Clone(cek[:n-1]), 0),
+			oaep(cek[:n-1], &key.PublicKey), all, &keyFailed},
+		{"twice the bytes, sealed under the first half", cek, oaep(append(bytes.Clone(cek), cek...), &key.PublicKey),
+			all, &keyFailed},
+		{"a byte more, sealed under the first ones", cek, oaep(append(bytes.Clone(cek), 3), &key.PublicKey), all,
+			&keyFailed},
 		{"two keys, neither opens", zeros, make([]byte, 256), []crypto.Decrypter{key, other}, &keyFailed},
 		{"content key of zeros, sealed under another", cek, oaep(zeros, &key.PublicKey), all, &tagFailed},
 		{"another content key", zeros, oaep(cek, &key.PublicKey), all, &tagFailed},
@@ -79,7 +85,8 @@ func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
 	} {
 		length := enc.CiphertextLen(len(plaintext))
 		buffer := make([]byte, enc.IV+length+enc.Tag)
-		e, err := jose.ParseEncrypted(buffer, sealedUnder(t, enc, c.sealedWith, c.encryptedTo, plaintext), maxToken, jweAlgs, alg.Contents)
+		e, err := jose.ParseEncrypted(buffer, sealedUnder(t, enc, c.sealedWith, c.encryptedTo, plaintext), maxToken,
+			jweAlgs, alg.Contents)
 		if err != nil {
 			t.Fatal(c.name, err)
 		}
@@ -92,7 +99,8 @@ func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
 			t.Errorf("%s: %d bytes by key %d, %v", c.name, len(got), which, err)
 		}
 		// In FIPS mode the ciphertext stands where its IV was before it is opened.
-		if !bytes.Equal(content, make([]byte, len(content))) && !bytes.Equal(buffer[:len(content)], make([]byte, len(content))) {
+		if !bytes.Equal(content, make([]byte, len(content))) &&
+			!bytes.Equal(buffer[:len(content)], make([]byte, len(content))) {
 			t.Errorf("%s: the buffer is not wiped", c.name)
 		}
 		*c.into = append(*c.into, err)

@@ -58,7 +58,8 @@ func TestEveryKeyIsTried(t *testing.T) {
 
 // TestFaultsOfDecryption: what an operator is told about one and the same error.
 func TestFaultsOfDecryption(t *testing.T) {
-	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other", 3072)
+	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other",
+		3072)
 	good := string(encrypt(t, []byte("content"), jose.Header{}, &key.PublicKey))
 	tag := strings.LastIndex(good, ".") + 1
 	first := "A"

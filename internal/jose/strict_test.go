@@ -36,7 +36,8 @@ func TestBase64Strict(t *testing.T) {
 		}
 		for foreign, want := range map[byte]fault.TokenFault{
 			'+': fault.Base64Standard, '/': fault.Base64Standard, '=': fault.Base64Padding, '\r': fault.Base64Space,
-			'\n': fault.Base64Space, ' ': fault.Base64Space, '\t': fault.Base64Space, 0: fault.Base64Character, '%': fault.Base64Character, 0xc3: fault.Base64Character,
+			'\n': fault.Base64Space, ' ': fault.Base64Space, '\t': fault.Base64Space, 0: fault.Base64Character,
+			'%': fault.Base64Character, 0xc3: fault.Base64Character,
 		} {
 			for at := range len(good) {
 				bad := good[:at] + string([]byte{foreign}) + good[at+1:]
@@ -129,7 +130,8 @@ func FuzzOpen(f *testing.F) {
 	key := testkey.Fixed()
 	for _, signature := range alg.Signatures {
 		for _, enc := range alg.Contents {
-			f.Add(encrypt(f, signWith(f, signature, []byte(`{"id":"1"}`), key), jose.Header{Enc: enc.Name}, &key.PublicKey))
+			f.Add(encrypt(f, signWith(f, signature, []byte(`{"id":"1"}`), key), jose.Header{Enc: enc.Name},
+				&key.PublicKey))
 		}
 	}
 	f.Add(encrypt(f, []byte(`{"id":"1"}`), jose.Header{Kid: text("k")}, &key.PublicKey))
@@ -177,16 +179,24 @@ func FuzzSigned(f *testing.F) {
 func TestBlockBorders(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	s := strings.Split(string(sign(t, nil, key)), ".")
-	for _, n := range []int{8190, 8191, 8192, 8194, 8195, 8196, 16384, 24576, 24579, 32767, 32768, 32770, 40000, 70000} {
+	for _, n := range []int{8190, 8191, 8192, 8194, 8195, 8196, 16384, 24576, 24579, 32767, 32768, 32770, 40000,
+		70000} {
 		good := base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte{0xff, 0xef, 0xbe, 1}, n))[:n-n%4]
 		if got := payloadFault(s[0], s[2], good); got != "" {
 			t.Fatalf("%d characters: %s", n, got)
 		}
-		for _, at := range []int{0, 1, 8190, 8191, 8192, 8193, 16383, 16384, 24575, 24576, 24577, 32768, 49151, 49152, 49153, 65535, 65536, len(good) - 45, len(good) - 33, len(good) - 2, len(good) - 1} {
+		for _, at := range []int{0, 1, 8190, 8191, 8192, 8193, 16383, 16384, 24575, 24576, 24577, 32768, 49151, 49152,
+			49153, 65535, 65536, len(good) - 45, len(good) - 33, len(good) - 2, len(good) - 1} {
 			if at >= len(good) || at < 0 {
 				continue
 			}
-			for foreign, want := range map[string]fault.Code{"+": "jws.base64-standard", "/": "jws.base64-standard", "\n": "jws.base64-space", "=": "jws.base64-padding", "\xff": "jws.base64-character"} {
+			for foreign, want := range map[string]fault.Code{
+				"+":    "jws.base64-standard",
+				"/":    "jws.base64-standard",
+				"\n":   "jws.base64-space",
+				"=":    "jws.base64-padding",
+				"\xff": "jws.base64-character",
+			} {
 				bad := good[:at] + foreign + good[at+1:]
 				if got := payloadFault(s[0], s[2], bad); got != want {
 					t.Fatalf("%q at %d of %d: %s", foreign, at, n, got)
@@ -202,9 +212,14 @@ func TestBlockBorders(t *testing.T) {
 // TestDotsInThePayload: what is wrong with a token does not depend on what it says.
 func TestDotsInThePayload(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
-	for _, payload := range []string{strings.Repeat("x", 6000), strings.Repeat(".", 6000), strings.Repeat("1.", 10_000), ".."} {
+	for _, payload := range []string{strings.Repeat("x", 6000), strings.Repeat(".", 6000),
+		strings.Repeat("1.", 10_000), ".."} {
 		s := strings.Split(string(sign(t, []byte(payload), key)), ".")
-		for bad, want := range map[string]fault.Code{"!": "jws.base64-character", ".": "jws.parts", "=": "jws.base64-padding"} {
+		for bad, want := range map[string]fault.Code{
+			"!": "jws.base64-character",
+			".": "jws.parts",
+			"=": "jws.base64-padding",
+		} {
 			at := len(s[1]) * 3 / 4
 			if got := payloadFault(s[0], s[2], s[1][:at]+bad+s[1][at+1:]); got != want {
 				t.Errorf("%.5q… with %q: %s", payload, bad, got)
@@ -217,7 +232,12 @@ func TestDotsInThePayload(t *testing.T) {
 func TestHeaderLimit(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	s := strings.Split(string(sign(t, nil, key)), ".")
-	for n, want := range map[int]fault.Code{4095: "", 4096: "", 4097: "jws.header-too-large", 4098: "jws.header-too-large"} {
+	for n, want := range map[int]fault.Code{
+		4095: "",
+		4096: "",
+		4097: "jws.header-too-large",
+		4098: "jws.header-too-large",
+	} {
 		header := `{"alg":"RS256"`
 		header += strings.Repeat(" ", n-len(header)-1) + "}"
 		if got := payloadFault(b64(header), s[2], ""); got != want {

@@ -43,7 +43,8 @@ func TestLoadOrCreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !made.Certificate.PublicKey.Equal(made.Key.Public()) || made.KeyID != cert.ThumbprintJWK(made.Certificate.PublicKey) {
+	if !made.Certificate.PublicKey.Equal(made.Key.Public()) ||
+		made.KeyID != cert.ThumbprintJWK(made.Certificate.PublicKey) {
 		t.Errorf("%+v", made)
 	}
 	jwk, err := os.ReadFile(s.JWKFile())
@@ -125,7 +126,8 @@ func TestMissingField(t *testing.T) {
 	s := spec(t)
 	s.Request.Unit = ""
 	_, err := keydir.Create(s)
-	if missing, ok := errors.AsType[*keydir.MissingError](err); !ok || missing.Field != "unit" || missing.Profile != "rdx" {
+	if missing, ok := errors.AsType[*keydir.MissingError](err); !ok || missing.Field != "unit" ||
+		missing.Profile != "rdx" {
 		t.Errorf("%v", err)
 	}
 }

@@ -18,8 +18,10 @@ import (
 
 // contentVariants are the faults of the content encryption.
 var contentVariants = []Variant{
-	{Code: fault.OpenTag, Name: "tag-flipped", change: editTag(func(tag []byte) []byte { tag[7] ^= 0x10; return tag })},
-	{Code: fault.OpenTag, Name: "tag-of-zeros", change: editTag(func(tag []byte) []byte { return make([]byte, len(tag)) })},
+	{Code: fault.OpenTag, Name: "tag-flipped",
+		change: editTag(func(tag []byte) []byte { tag[7] ^= 0x10; return tag })},
+	{Code: fault.OpenTag, Name: "tag-of-zeros",
+		change: editTag(func(tag []byte) []byte { return make([]byte, len(tag)) })},
 	{Code: fault.OpenTag, Name: "ciphertext-flipped", change: func(w *message) {
 		w.editOuter = func(_, _, ciphertext, _ *[]byte) {
 			if c := *ciphertext; len(c) > 0 {

@@ -44,18 +44,40 @@ var innerVariants = nested(
 		w.inner.set("alg", `"none"`)
 		w.sign = func([]byte) ([]byte, error) { return nil, nil }
 	}},
-	Variant{Code: fault.AlgNone.In(fault.JWS), Name: "with-signature", change: func(w *message) { w.inner.set("alg", `"none"`) }},
+	Variant{
+		Code:   fault.AlgNone.In(fault.JWS),
+		Name:   "with-signature",
+		change: func(w *message) { w.inner.set("alg", `"none"`) },
+	},
 
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pem", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte {
-		return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	})},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-der", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte { return der })},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-modulus", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return key.N.Bytes() })},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pem-without-last-newline", change: hs256(func(der []byte, _ *rsa.PublicKey) []byte {
-		return bytes.TrimSuffix(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), []byte("\n"))
-	})},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pkcs1", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return x509.MarshalPKCS1PublicKey(key) })},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-jwk", change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return []byte(jwk(key)) })},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pem",
+		change: hs256(func(der []byte, _ *rsa.PublicKey) []byte {
+			return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+		})},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "hs256-keyed-with-der",
+		change: hs256(func(der []byte, _ *rsa.PublicKey) []byte { return der }),
+	},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "hs256-keyed-with-modulus",
+		change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return key.N.Bytes() }),
+	},
+	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "hs256-keyed-with-pem-without-last-newline",
+		change: hs256(func(der []byte, _ *rsa.PublicKey) []byte {
+			return bytes.TrimSuffix(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), []byte("\n"))
+		})},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "hs256-keyed-with-pkcs1",
+		change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return x509.MarshalPKCS1PublicKey(key) }),
+	},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "hs256-keyed-with-jwk",
+		change: hs256(func(_ []byte, key *rsa.PublicKey) []byte { return []byte(jwk(key)) }),
+	},
 	anotherSignature(alg.PS256),
 	anotherSignature(alg.RS256),
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "rs512", change: func(w *message) {
@@ -66,7 +88,11 @@ var innerVariants = nested(
 		w.inner.set("alg", `"ES256"`)
 		w.sign = func([]byte) ([]byte, error) { return random(64), nil }
 	}},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "encrypting-algorithm", change: func(w *message) { w.inner.set("alg", quoted(alg.RSAOAEP256.Name)) }},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "encrypting-algorithm",
+		change: func(w *message) { w.inner.set("alg", quoted(alg.RSAOAEP256.Name)) },
+	},
 	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "none-in-mixed-letters", change: func(w *message) {
 		w.inner.set("alg", `"nOnE"`)
 		w.sign = func([]byte) ([]byte, error) { return nil, nil }
@@ -87,8 +113,16 @@ var innerVariants = nested(
 		w.inner.set("alg", `"NONE"`)
 		w.sign = func([]byte) ([]byte, error) { return nil, nil }
 	}},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "small-letters", change: func(w *message) { w.inner.set("alg", quoted(strings.ToLower(w.Signature.Name))) }},
-	Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: "blank-before", change: func(w *message) { w.inner.set("alg", quoted(" "+w.Signature.Name)) }},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "small-letters",
+		change: func(w *message) { w.inner.set("alg", quoted(strings.ToLower(w.Signature.Name))) },
+	},
+	Variant{
+		Code:   fault.AlgNotAllowed.In(fault.JWS),
+		Name:   "blank-before",
+		change: func(w *message) { w.inner.set("alg", quoted(" "+w.Signature.Name)) },
+	},
 
 	Variant{Code: fault.SignatureLength, Name: "cut", change: func(w *message) {
 		w.editInner = func(_, signature *[]byte) { *signature = (*signature)[:len(*signature)-1] }
@@ -136,13 +170,41 @@ var signatureVariants = nested(
 	Variant{Code: fault.SignatureOther, Name: "stranger", change: func(w *message) {
 		w.sign = func(input []byte) ([]byte, error) { return w.signWith(w.Other, input) }
 	}},
-	Variant{Code: fault.SignatureHash, Name: "ps256-labelled-rs256", only: signedBy(alg.RS256), change: func(w *message) { w.sign = w.signPSS(saltAsHash) }},
-	Variant{Code: fault.SignatureHash, Name: "rs256-labelled-ps256", only: signedBy(alg.PS256), change: func(w *message) { w.sign = w.signHash(crypto.SHA256) }},
-	Variant{Code: fault.SignatureHash, Name: "short-salt", only: signedBy(alg.PS256), change: func(w *message) { w.sign = w.signPSS(20) }},
-	Variant{Code: fault.SignatureHash, Name: "long-salt", only: signedBy(alg.PS256), change: func(w *message) { w.sign = w.signPSS(w.Signer.Size() - 34) }},
+	Variant{
+		Code:   fault.SignatureHash,
+		Name:   "ps256-labelled-rs256",
+		only:   signedBy(alg.RS256),
+		change: func(w *message) { w.sign = w.signPSS(saltAsHash) },
+	},
+	Variant{
+		Code:   fault.SignatureHash,
+		Name:   "rs256-labelled-ps256",
+		only:   signedBy(alg.PS256),
+		change: func(w *message) { w.sign = w.signHash(crypto.SHA256) },
+	},
+	Variant{
+		Code:   fault.SignatureHash,
+		Name:   "short-salt",
+		only:   signedBy(alg.PS256),
+		change: func(w *message) { w.sign = w.signPSS(20) },
+	},
+	Variant{
+		Code:   fault.SignatureHash,
+		Name:   "long-salt",
+		only:   signedBy(alg.PS256),
+		change: func(w *message) { w.sign = w.signPSS(w.Signer.Size() - 34) },
+	},
 	Variant{Code: fault.SignatureHash, Name: "sha1", change: func(w *message) { w.sign = w.signHash(crypto.SHA1) }},
-	Variant{Code: fault.SignatureHash, Name: "sha384", change: func(w *message) { w.sign = w.signHash(crypto.SHA384) }},
-	Variant{Code: fault.SignatureHash, Name: "sha512", change: func(w *message) { w.sign = w.signHash(crypto.SHA512) }},
+	Variant{
+		Code:   fault.SignatureHash,
+		Name:   "sha384",
+		change: func(w *message) { w.sign = w.signHash(crypto.SHA384) },
+	},
+	Variant{
+		Code:   fault.SignatureHash,
+		Name:   "sha512",
+		change: func(w *message) { w.sign = w.signHash(crypto.SHA512) },
+	},
 	Variant{Code: fault.SignatureHash, Name: "digest-without-its-name", change: func(w *message) {
 		w.sign = func(input []byte) ([]byte, error) {
 			digest := sha256.Sum256(input)

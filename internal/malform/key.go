@@ -47,13 +47,16 @@ var keyVariants = []Variant{
 	}},
 
 	{Code: fault.OpenSHA1, Name: "digest-and-mgf1", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA1})},
-	{Code: fault.OpenMGF1, Name: "mgf1-only", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1})},
+	{Code: fault.OpenMGF1, Name: "mgf1-only",
+		change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA256, MGFHash: crypto.SHA1})},
 	{Code: fault.OpenOAEPSHA256, Name: "announced-sha1", change: outerAlg(alg.RSAOAEP.Name)},
 	{Code: fault.OpenPKCS1, Name: "rsa1_5", change: func(w *message) { w.encryptCEK = pkcs1(w.Recipient) }},
 	{Code: fault.OpenLabel, Name: "sha512", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA512})},
 	{Code: fault.OpenLabel, Name: "sha384", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA384})},
-	{Code: fault.OpenLabel, Name: "sha1-mgf1-sha256", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA256})},
-	{Code: fault.OpenLabel, Name: "sha512-mgf1-sha1", change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA512, MGFHash: crypto.SHA1})},
+	{Code: fault.OpenLabel, Name: "sha1-mgf1-sha256",
+		change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA256})},
+	{Code: fault.OpenLabel, Name: "sha512-mgf1-sha1",
+		change: withOAEP(rsa.OAEPOptions{Hash: crypto.SHA512, MGFHash: crypto.SHA1})},
 	{Code: fault.OpenLabel, Name: "label-of-header", change: func(w *message) {
 		w.encryptCEK = func(cek []byte) ([]byte, error) {
 			label := []byte(encode([]byte(w.outer.header())))

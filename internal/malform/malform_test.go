@@ -58,7 +58,8 @@ func TestMessageWithoutFaultOpens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256}, []*alg.Content{m.Content})
+		e, err := jose.ParseEncrypted(nil, token, 1<<20, []*alg.KeyEncryption{alg.RSAOAEP256},
+			[]*alg.Content{m.Content})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +191,8 @@ func TestStrangersKeyInTheHeader(t *testing.T) {
 	m.Other = stranger
 	n := 0
 	for _, v := range malform.Variants() {
-		brings := v.Code == fault.HeaderJWK.In(fault.JWS) && v.Name != "public-key" || v.Code == fault.HeaderJKU.In(fault.JWS) ||
+		brings := v.Code == fault.HeaderJWK.In(fault.JWS) && v.Name != "public-key" ||
+			v.Code == fault.HeaderJKU.In(fault.JWS) ||
 			v.Code == fault.HeaderX5C.In(fault.JWS) || v.Code == fault.HeaderX5U.In(fault.JWS)
 		if !brings || v.Name == "null" || v.Name == "empty" {
 			continue
@@ -244,7 +246,9 @@ func certified(t *testing.T, headerText string) *rsa.PublicKey {
 
 // TestBombInflates opens the bomb that no header announces.
 func TestBombInflates(t *testing.T) {
-	i := slices.IndexFunc(malform.Variants(), func(v malform.Variant) bool { return v.Code == fault.OpenCompressed && v.Name == "bomb" })
+	i := slices.IndexFunc(malform.Variants(), func(v malform.Variant) bool {
+		return v.Code == fault.OpenCompressed && v.Name == "bomb"
+	})
 	if i < 0 {
 		t.Fatal("there is no bomb")
 	}

@@ -64,10 +64,13 @@ var outerVariants = []Variant{
 	}},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "empty", change: outerAlg("")},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "nul-behind", change: outerAlg(alg.RSAOAEP256.Name + "\x00")},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "small-letters", change: outerAlg(strings.ToLower(alg.RSAOAEP256.Name))},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "small-letters",
+		change: outerAlg(strings.ToLower(alg.RSAOAEP256.Name))},
 	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "blank-before", change: outerAlg(" " + alg.RSAOAEP256.Name)},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "underscores", change: outerAlg(strings.ReplaceAll(alg.RSAOAEP256.Name, "-", "_"))},
-	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "signing-algorithm", change: func(w *message) { w.outer.set("alg", quoted(w.Signature.Name)) }},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "underscores",
+		change: outerAlg(strings.ReplaceAll(alg.RSAOAEP256.Name, "-", "_"))},
+	{Code: fault.AlgNotAllowed.In(fault.JWE), Name: "signing-algorithm",
+		change: func(w *message) { w.outer.set("alg", quoted(w.Signature.Name)) }},
 	{Code: fault.EncMissing, Name: "absent", change: func(w *message) { w.outer.drop("enc") }},
 	anotherContent(alg.A128GCM, strings.ToLower(alg.A128GCM.Name)),
 	{Code: fault.EncNotAllowed, Name: "a192gcm", change: func(w *message) {
@@ -83,7 +86,8 @@ var outerVariants = []Variant{
 	anotherContent(alg.A256GCM, strings.ToLower(alg.A256GCM.Name)),
 	{Code: fault.EncNotAllowed, Name: "empty", change: func(w *message) { w.outer.set("enc", `""`) }},
 	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-null", change: func(w *message) { w.outer.set("enc", "null") }},
-	{Code: fault.EncNotAllowed, Name: "small-letters", change: func(w *message) { w.outer.set("enc", quoted(strings.ToLower(w.Content.Name))) }},
+	{Code: fault.EncNotAllowed, Name: "small-letters",
+		change: func(w *message) { w.outer.set("enc", quoted(strings.ToLower(w.Content.Name))) }},
 	{Code: fault.HeaderType.In(fault.JWE), Name: "enc-number", change: func(w *message) { w.outer.set("enc", "256") }},
 
 	{Code: fault.EncryptedKeyLength, Name: "cut", change: func(w *message) {

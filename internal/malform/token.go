@@ -26,13 +26,14 @@ func tokenVariants(in fault.Layer) []Variant {
 	var list []Variant
 	for _, faults := range [][]tokenFault{textFaults, headerFaults, memberFaults} {
 		for _, f := range faults {
-			list = append(list, Variant{Code: f.fault.In(in), Name: f.name, Nested: in == fault.JWS, change: func(w *message) {
-				if in == fault.JWS {
-					f.change(w, &w.inner)
-				} else {
-					f.change(w, &w.outer)
-				}
-			}})
+			list = append(list,
+				Variant{Code: f.fault.In(in), Name: f.name, Nested: in == fault.JWS, change: func(w *message) {
+					if in == fault.JWS {
+						f.change(w, &w.inner)
+					} else {
+						f.change(w, &w.outer)
+					}
+				}})
 		}
 	}
 	return list
@@ -63,11 +64,14 @@ var textFaults = []tokenFault{
 	{fault.JSONSerialization, "header-unprotected", written(unprotected)},
 	{fault.JSONSerialization, "both-kinds-at-once", written(polyglot)},
 	{fault.JSONSerialization, "members-of-wrong-type", written(func(parts []string) string {
-		return strings.NewReplacer(`"`+parts[len(parts)-1]+`"`, "null", `"`+parts[len(parts)-2]+`"`, "12").Replace(flattened(parts))
+		return strings.NewReplacer(`"`+parts[len(parts)-1]+`"`, "null", `"`+parts[len(parts)-2]+`"`,
+			"12").Replace(flattened(parts))
 	})},
 	{fault.Parts, "one-less", written(func(parts []string) string { return strings.Join(parts[:len(parts)-1], ".") })},
 	{fault.Parts, "one-more", joined(func(s string) string { return s + ".AAAA" })},
-	{fault.Parts, "empty-part-inside", written(func(parts []string) string { return parts[0] + "." + "." + strings.Join(parts[1:], ".") })},
+	{fault.Parts, "empty-part-inside", written(func(parts []string) string {
+		return parts[0] + "." + "." + strings.Join(parts[1:], ".")
+	})},
 	{fault.Parts, "doubled", joined(func(s string) string { return s + "." + s })},
 	{fault.Base64Standard, "standard-alphabet", func(_ *message, l *layer) {
 		l.set("note", `"??>??>??>"`) // has both characters, wherever it stands
@@ -84,8 +88,12 @@ var textFaults = []tokenFault{
 	{fault.Base64Space, "line-breaks", joined(func(s string) string { return wrapped(s, "\n") })},
 	{fault.Base64Space, "carriage-returns", joined(func(s string) string { return wrapped(s, "\r\n") })},
 	{fault.Base64Space, "blank", lastButOne(func(s string) string { return s[:len(s)/2] + " " + s[len(s)/2:] })},
-	{fault.Base64Character, "exclamation-mark", lastButOne(func(s string) string { return s[:len(s)/2] + "!" + s[len(s)/2:] })},
-	{fault.Base64Character, "zero-width-space", lastButOne(func(s string) string { return s[:len(s)/2] + "\u200b" + s[len(s)/2:] })},
+	{fault.Base64Character, "exclamation-mark", lastButOne(func(s string) string {
+		return s[:len(s)/2] + "!" + s[len(s)/2:]
+	})},
+	{fault.Base64Character, "zero-width-space", lastButOne(func(s string) string {
+		return s[:len(s)/2] + "\u200b" + s[len(s)/2:]
+	})},
 	{fault.Base64Length, "cut", lastButOne(func(s string) string {
 		for len(s)%4 != 1 {
 			s += "A"
@@ -128,10 +136,12 @@ func flattened(parts []string) string {
 
 func general(parts []string) string {
 	if len(parts) == 5 {
-		return `{"protected":"` + parts[0] + `","recipients":[{"encrypted_key":"` + parts[1] + `"}],"iv":"` + parts[2] +
+		return `{"protected":"` + parts[0] + `","recipients":[{"encrypted_key":"` + parts[1] + `"}],"iv":"` +
+			parts[2] +
 			`","ciphertext":"` + parts[3] + `","tag":"` + parts[4] + `"}`
 	}
-	return `{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] + `"}]}`
+	return `{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] +
+		`"}]}`
 }
 
 // unprotected has the whole header where nothing protects it.
@@ -147,9 +157,11 @@ func unprotected(parts []string) string {
 // polyglot is a JWE and a JWS to whoever looks for the members of one of them.
 func polyglot(parts []string) string {
 	if len(parts) == 5 {
-		return strings.TrimSuffix(flattened(parts), "}") + `,"payload":"` + parts[3] + `","signatures":[{"protected":"` + parts[0] + `","signature":"AAAA"}]}`
+		return strings.TrimSuffix(flattened(parts), "}") + `,"payload":"` + parts[3] +
+			`","signatures":[{"protected":"` + parts[0] + `","signature":"AAAA"}]}`
 	}
-	return strings.TrimSuffix(general(parts), "}") + `,"ciphertext":"` + parts[1] + `","recipients":[{"encrypted_key":"AAAA"}],"iv":"AAAA","tag":"AAAA"}`
+	return strings.TrimSuffix(general(parts), "}") + `,"ciphertext":"` + parts[1] +
+		`","recipients":[{"encrypted_key":"AAAA"}],"iv":"AAAA","tag":"AAAA"}`
 }
 
 func edited(edit func(json string) string) func(*message, *layer) {
@@ -170,7 +182,9 @@ const maxHeader = 4 << 10
 // headerFaults are those of the header's JSON.
 var headerFaults = []tokenFault{
 	{fault.HeaderTooLarge, "ballast", with("ballast", quoted(strings.Repeat("x", 5000)))},
-	{fault.HeaderTooLarge, "one-byte-more", edited(func(s string) string { return s[:len(s)-1] + strings.Repeat(" ", maxHeader+1-len(s)) + "}" })},
+	{fault.HeaderTooLarge, "one-byte-more", edited(func(s string) string {
+		return s[:len(s)-1] + strings.Repeat(" ", maxHeader+1-len(s)) + "}"
+	})},
 	{fault.HeaderUTF8, "stray-byte", with("note", "\"\xff\"")},
 	{fault.HeaderUTF8, "overlong", with("note", "\"\xc0\xaf\"")},
 	{fault.HeaderUTF8, "surrogate", with("note", "\"\xed\xa0\x80\"")},
@@ -225,7 +239,8 @@ var memberFaults = []tokenFault{
 	{fault.HeaderB64, "true", with("b64", "true")},
 	{fault.HeaderB64, "null", with("b64", "null")},
 	{fault.HeaderJWK, "null", with("jwk", "null")},
-	{fault.HeaderJWK, "private-key", strangers("jwk", func(key *rsa.PrivateKey) (string, error) { return privateJWK(key), nil })},
+	{fault.HeaderJWK, "private-key",
+		strangers("jwk", func(key *rsa.PrivateKey) (string, error) { return privateJWK(key), nil })},
 	{fault.HeaderJKU, "loopback", strangers("jku", url("http://127.0.0.1:9/jwks.json"))},
 	{fault.HeaderJKU, "file", strangers("jku", url("file:///etc/passwd"))},
 	{fault.HeaderX5C, "empty", with("x5c", "[]")},
@@ -237,7 +252,8 @@ var memberFaults = []tokenFault{
 		}
 		l.set("jwk", jwk(key))
 	}},
-	{fault.HeaderJWK, "strangers-public-key", strangers("jwk", func(key *rsa.PrivateKey) (string, error) { return jwk(&key.PublicKey), nil })},
+	{fault.HeaderJWK, "strangers-public-key",
+		strangers("jwk", func(key *rsa.PrivateKey) (string, error) { return jwk(&key.PublicKey), nil })},
 	{fault.HeaderJKU, "url", strangers("jku", url("https://keys.invalid/jwks.json"))},
 	{fault.HeaderX5U, "url", strangers("x5u", url("https://keys.invalid/certificate.pem"))},
 	{fault.HeaderX5C, "certificate", strangers("x5c", certificate)},
@@ -304,7 +320,12 @@ func url(address string) func(*rsa.PrivateKey) (string, error) {
 // section 4.1.6: standard base64, padded).
 func certificate(key *rsa.PrivateKey) (string, error) {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "stranger.invalid"}, NotBefore: begin, NotAfter: begin.AddDate(2, 0, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "stranger.invalid"},
+		NotBefore:    begin,
+		NotAfter:     begin.AddDate(2, 0, 0),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return "", err

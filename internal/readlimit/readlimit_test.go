@@ -21,7 +21,8 @@ func TestAll(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	gone := errors.New("gone")
-	if data, err := readlimit.All(io.MultiReader(strings.NewReader("1"), iotest.ErrReader(gone)), 5); err != gone || data != nil {
+	if data, err := readlimit.All(io.MultiReader(strings.NewReader("1"), iotest.ErrReader(gone)), 5); err != gone ||
+		data != nil {
 		t.Errorf("%q, %v", data, err)
 	}
 }
@@ -34,7 +35,8 @@ func TestFile(t *testing.T) {
 	if data, err := readlimit.File(path, 6); err != nil || string(data) != "123456" {
 		t.Errorf("%q, %v", data, err)
 	}
-	if _, err := readlimit.File(path, 5); err == nil || !strings.Contains(err.Error(), path+": it is larger than 5 bytes") {
+	if _, err := readlimit.File(path, 5); err == nil ||
+		!strings.Contains(err.Error(), path+": it is larger than 5 bytes") {
 		t.Error(err)
 	}
 	if _, err := readlimit.File(path+"x", 5); !errors.Is(err, os.ErrNotExist) {

@@ -17,9 +17,12 @@ import (
 // is read as the same; and TopLevel takes whatever Object takes.
 func FuzzVerdict(f *testing.F) {
 	for _, s := range []string{
-		`{}`, `{"a":{"b":[1,"x\\\"",{}]},"c":null}`, ` { "\u0061" : 1e5 , "b":"" } `, `{"a":1,"\u0061":1}`, `{"a":[{"b":1,"b":2}]}`, `{"a":{"b":1},"b":{"a":1}}`,
-		`{"\ud800":1,"\udbff":1}`, `[{}]`, `"{}"`, `{"a":"{\"b\":1}"}`, `{}{}`, "{\"a\":\"\xff\"}", `{"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"0":0}`,
-		`{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, `{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, `{"":{"":{"":0}}}`, `8E888`, `{"a":8E888}`,
+		`{}`, `{"a":{"b":[1,"x\\\"",{}]},"c":null}`, ` { "\u0061" : 1e5 , "b":"" } `, `{"a":1,"\u0061":1}`,
+		`{"a":[{"b":1,"b":2}]}`, `{"a":{"b":1},"b":{"a":1}}`,
+		`{"\ud800":1,"\udbff":1}`, `[{}]`, `"{}"`, `{"a":"{\"b\":1}"}`, `{}{}`, "{\"a\":\"\xff\"}",
+		`{"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"0":0}`,
+		`{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`,
+		`{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, `{"":{"":{"":0}}}`, `8E888`, `{"a":8E888}`,
 	} {
 		f.Add([]byte(s))
 	}
@@ -65,7 +68,9 @@ func FuzzVerdict(f *testing.F) {
 }
 
 func sameMembers(a, b []strictjson.Member) bool {
-	return slices.EqualFunc(a, b, func(a, b strictjson.Member) bool { return a.Name == b.Name && bytes.Equal(a.Value, b.Value) })
+	return slices.EqualFunc(a, b, func(a, b strictjson.Member) bool {
+		return a.Name == b.Name && bytes.Equal(a.Value, b.Value)
+	})
 }
 
 // verdict reads by encoding/json what Object reads by itself.

@@ -17,7 +17,8 @@ func TestObject(t *testing.T) {
 	for input, want := range map[string]any{
 		`{}`:                 []string(nil),
 		" {\t\"a\" : 1 } \n": []string{`a=1`},
-		`{"a":"x\"y","b":[1,{"c":[]}],"c":{"d":null},"e":-1.5e3,"f":true}`: []string{`a="x\"y"`, `b=[1,{"c":[]}]`, `c={"d":null}`, `e=-1.5e3`, `f=true`},
+		`{"a":"x\"y","b":[1,{"c":[]}],"c":{"d":null},"e":-1.5e3,"f":true}`: []string{`a="x\"y"`, `b=[1,{"c":[]}]`,
+			`c={"d":null}`, `e=-1.5e3`, `f=true`},
 		`{"\u0061":1,"A":2}`:       []string{`a=1`, `A=2`},
 		`{"a":1,"a":1}`:            strictjson.ErrDuplicate,
 		`{"a":1,"\u0061":1}`:       strictjson.ErrDuplicate,
@@ -39,7 +40,8 @@ func TestObject(t *testing.T) {
 		"\ufeff{}":                 strictjson.ErrSyntax,
 		"{\"a\":\"\xff\"}":         strictjson.ErrUTF8,
 		"{\"a\":\"\xed\xa0\x80\"}": strictjson.ErrUTF8, // a surrogate in UTF-8
-		`{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`: []string{`a=` + strings.Repeat("[", 31) + strings.Repeat("]", 31)},
+		`{"a":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) +
+			`}`: []string{`a=` + strings.Repeat("[", 31) + strings.Repeat("]", 31)},
 		`{"a":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`: strictjson.ErrDepth,
 		strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33):       strictjson.ErrDepth,
 	} {

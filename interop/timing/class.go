@@ -53,12 +53,17 @@ func classes() []class {
 		lengths = append(lengths, cekOf(n))
 	}
 	return []class{
-		keyFails:      {"key", "OAEP fails: random, changed, PKCS #1 v1.5, SHA-1, another key", 1, fault.OpenKey, profile.Decryption, key},
-		keyFailsAgain: {"key, again", "the same, other tokens: the control", 1, fault.OpenKey, profile.Decryption, key},
-		cekLength:     {"CEK length", "OAEP gives 0, 16, 24, 31, 33, 48 or 64 bytes", 1, fault.OpenKey, profile.Decryption, lengths},
-		tagFails: {"tag", "tag, ciphertext or IV changed", 1, fault.OpenTag, profile.Decryption, []kind{forged(fault.OpenTag, "tag-flipped"),
-			forged(fault.OpenTag, "ciphertext-flipped"), forged(fault.OpenTag, "iv-flipped")}},
-		signatureFails: {"signature", "decrypts, and the signature does not hold", seldom, fault.SignatureWrong, profile.Signature,
+		keyFails: {"key", "OAEP fails: random, changed, PKCS #1 v1.5, SHA-1, another key", 1, fault.OpenKey,
+			profile.Decryption, key},
+		keyFailsAgain: {"key, again", "the same, other tokens: the control", 1, fault.OpenKey, profile.Decryption,
+			key},
+		cekLength: {"CEK length", "OAEP gives 0, 16, 24, 31, 33, 48 or 64 bytes", 1, fault.OpenKey, profile.Decryption,
+			lengths},
+		tagFails: {"tag", "tag, ciphertext or IV changed", 1, fault.OpenTag, profile.Decryption,
+			[]kind{forged(fault.OpenTag, "tag-flipped"),
+				forged(fault.OpenTag, "ciphertext-flipped"), forged(fault.OpenTag, "iv-flipped")}},
+		signatureFails: {"signature", "decrypts, and the signature does not hold", seldom, fault.SignatureWrong,
+			profile.Signature,
 			[]kind{forged(fault.SignatureWrong, "flipped")}},
 		succeeds: {"success", "opens", seldom, "", "", []kind{whole}},
 	}
@@ -91,7 +96,8 @@ func cekOf(n int) kind {
 		}
 		cek := make([]byte, n)
 		rand.Read(cek)
-		encryptedKey, err := rsa.EncryptOAEPWithOptions(rand.Reader, m.Recipient, cek, &rsa.OAEPOptions{Hash: crypto.SHA256})
+		encryptedKey, err := rsa.EncryptOAEPWithOptions(rand.Reader, m.Recipient, cek,
+			&rsa.OAEPOptions{Hash: crypto.SHA256})
 		if err != nil {
 			return nil, err
 		}

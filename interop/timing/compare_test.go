@@ -42,7 +42,8 @@ func TestPlantedDifferenceIsFound(t *testing.T) {
 	if back := compare(fast, slow); back.largest() > -threshold || !back.differ() {
 		t.Errorf("less is not found: %+v", back)
 	}
-	if same := compare(noisy(n, typical, 3), fast); same.differ() || same.medians.excludesZero() || same.within.median.excludesZero() {
+	if same := compare(noisy(n, typical, 3), fast); same.differ() || same.medians.excludesZero() ||
+		same.within.median.excludesZero() {
 		t.Errorf("a difference is found where there is none: %+v", same)
 	}
 }
@@ -71,7 +72,8 @@ func spin(name string, every, times int) subject {
 
 // TestPlantedWorkIsFound has real work and a real clock: 2 % more of it shows.
 func TestPlantedWorkIsFound(t *testing.T) {
-	times, err := measure(t.Context(), 2000, []subject{spin("less", 1, 500), spin("more", 1, 510), spin("seldom", 10, 500)})
+	times, err := measure(t.Context(), 2000,
+		[]subject{spin("less", 1, 500), spin("more", 1, 510), spin("seldom", 10, 500)})
 	if err != nil {
 		t.Fatal(err)
 	}

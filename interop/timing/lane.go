@@ -39,8 +39,9 @@ func newParties() (p parties, err error) {
 }
 
 func (p parties) material() malform.Material {
-	return malform.Material{Signer: p.customer, SignerID: customerID, Recipient: &p.provider.PublicKey, RecipientID: providerID,
-		Other: p.stranger, Nested: true, Content: p.content}
+	return malform.Material{Signer: p.customer, SignerID: customerID, Recipient: &p.provider.PublicKey,
+		RecipientID: providerID,
+		Other:       p.stranger, Nested: true, Content: p.content}
 }
 
 // none is the choice of no RSA at all; see recalled.
@@ -91,7 +92,12 @@ func (p parties) lane(by *rsaengine.Engine, private keyring.Private) (*sealane.L
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := keyring.New(keyring.Key{State: keyring.Active, ID: customerID, Public: &p.customer.PublicKey, PublicOps: operations})
+	theirs, err := keyring.New(keyring.Key{
+		State:     keyring.Active,
+		ID:        customerID,
+		Public:    &p.customer.PublicKey,
+		PublicOps: operations,
+	})
 	if err != nil {
 		return nil, err
 	}

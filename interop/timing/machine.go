@@ -16,7 +16,8 @@ func machine() string {
 	if err != nil {
 		system = []byte("unknown")
 	}
-	return fmt.Sprintf("%s, %s %s, GOMAXPROCS %d, %s", processor(), runtime.GOOS, strings.TrimSpace(string(system)), runtime.GOMAXPROCS(0), runtime.Version())
+	return fmt.Sprintf("%s, %s %s, GOMAXPROCS %d, %s", processor(), runtime.GOOS, strings.TrimSpace(string(system)),
+		runtime.GOMAXPROCS(0), runtime.Version())
 }
 
 func processor() string {

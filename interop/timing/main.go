@@ -41,7 +41,8 @@ func main() {
 	flag.IntVar(&p.opens, "n", 100_000, "`opens` per class with each engine")
 	flag.IntVar(&p.exchanges, "http", 10_000, "`requests` per class over HTTP with each engine; 0: none")
 	flag.IntVar(&p.tokens, "tokens", 512, "different `tokens` per class")
-	engines := flag.String("rsa", strings.Join([]string{rsaengine.OpenSSL, rsaengine.Go, none}, ","), "what does RSA, a `list`")
+	engines := flag.String("rsa", strings.Join([]string{rsaengine.OpenSSL, rsaengine.Go, none}, ","),
+		"what does RSA, a `list`")
 	flag.StringVar(&p.enc, "enc", "", "content encryption in place of the profile's, such as A128CBC-HS256: a `name`")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -91,10 +92,14 @@ func (p plan) run(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s, %s.\nRSA-%d, payload %d bytes under %s, %d tokens per class, each of %d bytes.\n", time.Now().UTC().Format(time.DateOnly), machine(),
+	fmt.Fprintf(w, "%s, %s.\nRSA-%d, payload %d bytes under %s, %d tokens per class, each of %d bytes.\n",
+		time.Now().UTC().Format(time.DateOnly), machine(),
 		bits, payloadSize, keys.content, p.tokens, len(pools[0].tokens[0]))
-	fmt.Fprintf(w, "A t, or a rank or sign statistic, of %.1f or more (the threshold of TVLA and dudect) tells a pair apart.\n", threshold)
-	fmt.Fprint(w, "\"t ≤ 90 %\" is of the lower 90 % of both. Brackets: 99 % confidence. A minus: the second takes longer.\n\n")
+	fmt.Fprintf(w,
+		"A t, or a rank or sign statistic, of %.1f or more (the threshold of TVLA and dudect) tells a pair apart.\n",
+		threshold)
+	fmt.Fprint(w,
+		"\"t ≤ 90 %\" is of the lower 90 % of both. Brackets: 99 % confidence. A minus: the second takes longer.\n\n")
 	fmt.Fprintln(w, "| class | tokens |\n|---|---|")
 	for _, c := range pools {
 		fmt.Fprintf(w, "| %s | %s |\n", c.name, c.about)
@@ -124,7 +129,10 @@ func (p plan) measure(ctx context.Context, w io.Writer, e end, pools []pool) err
 		return err
 	}
 	defer wire.close()
-	return section{layer: "HTTP over loopback", engine: e.engine}.measure(ctx, w, p.exchanges, wire.subjects(pools), pools)
+	return section{
+		layer:  "HTTP over loopback",
+		engine: e.engine,
+	}.measure(ctx, w, p.exchanges, wire.subjects(pools), pools)
 }
 
 // measure fills the section in and writes it.

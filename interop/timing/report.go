@@ -29,11 +29,14 @@ type section struct {
 func (s section) compare(p pair) comparison { return compare(s.times[p.a], s.times[p.b]) }
 
 func (s section) write(w io.Writer) {
-	fmt.Fprintf(w, "\n### %s, %s\n\nThe process had the core for %.1f %% of the time.\n\n", s.layer, s.engine, 100*s.share)
-	fmt.Fprintln(w, "| class (µs) | n | mean | standard deviation | 1 % | median | 99 % |\n|---|--:|--:|--:|--:|--:|--:|")
+	fmt.Fprintf(w, "\n### %s, %s\n\nThe process had the core for %.1f %% of the time.\n\n", s.layer, s.engine,
+		100*s.share)
+	fmt.Fprintln(w,
+		"| class (µs) | n | mean | standard deviation | 1 % | median | 99 % |\n|---|--:|--:|--:|--:|--:|--:|")
 	for i, c := range s.classes {
 		x := summarize(s.times[i])
-		fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s | %s |\n", c.name, x.n, micro(x.mean), micro(x.deviation), micro(x.percentile1), micro(x.median), micro(x.percentile99))
+		fmt.Fprintf(w, "| %s | %d | %s | %s | %s | %s | %s |\n", c.name, x.n, micro(x.mean), micro(x.deviation),
+			micro(x.percentile1), micro(x.median), micro(x.percentile99))
 	}
 	fmt.Fprint(w, "\n| pair | ")
 	for _, p := range crops {
@@ -43,7 +46,8 @@ func (s section) write(w io.Writer) {
 			fmt.Fprintf(w, "t ≤ %g %% | ", 100*p)
 		}
 	}
-	fmt.Fprintf(w, "ranks | signs | medians (ns) | within blocks (ns) | verdict |\n|---|%s---|\n", strings.Repeat("--:|", len(crops)+4))
+	fmt.Fprintf(w, "ranks | signs | medians (ns) | within blocks (ns) | verdict |\n|---|%s---|\n",
+		strings.Repeat("--:|", len(crops)+4))
 	s.writePairs(w, secret, "same", "**differ**")
 	s.writePairs(w, control, "control: same", "**control: differ**")
 	s.writePairs(w, reported, "reported only", "reported only")
@@ -89,9 +93,11 @@ func (s section) verdict() string {
 		}
 	}
 	if told > 0 {
-		return fmt.Sprintf("**%d of %d pairs that must be the same differ; the largest statistic is %.2f.**", told, len(secret), most.largest())
+		return fmt.Sprintf("**%d of %d pairs that must be the same differ; the largest statistic is %.2f.**", told,
+			len(secret), most.largest())
 	}
-	return fmt.Sprintf("No pair that must be the same differs: the largest statistic is %.2f, below %.1f.", math.Abs(most.largest()), threshold)
+	return fmt.Sprintf("No pair that must be the same differs: the largest statistic is %.2f, below %.1f.",
+		math.Abs(most.largest()), threshold)
 }
 
 func (i interval) String() string {

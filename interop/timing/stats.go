@@ -15,7 +15,8 @@ type summary struct {
 func summarize(times []float64) summary {
 	sorted := slices.Sorted(slices.Values(times))
 	mean, variance := moments(sorted)
-	return summary{len(sorted), mean, math.Sqrt(variance), quantile(sorted, 0.01), quantile(sorted, 0.5), quantile(sorted, 0.99)}
+	return summary{len(sorted), mean, math.Sqrt(variance), quantile(sorted, 0.01), quantile(sorted, 0.5),
+		quantile(sorted, 0.99)}
 }
 
 // moments gives the mean and the unbiased variance, in two passes: the mean is

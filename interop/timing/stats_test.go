@@ -28,7 +28,9 @@ func TestWelch(t *testing.T) {
 // A large mean must not eat the variance.
 func TestWelchFarFromZero(t *testing.T) {
 	const far = 1e9
-	near(t, "t", welch([]float64{far + 1, far + 2, far + 3, far + 4, far + 5}, []float64{far + 2, far + 4, far + 6, far + 8, far + 10}), -3/math.Sqrt(2.5))
+	near(t, "t",
+		welch([]float64{far + 1, far + 2, far + 3, far + 4, far + 5},
+			[]float64{far + 2, far + 4, far + 6, far + 8, far + 10}), -3/math.Sqrt(2.5))
 }
 
 func TestQuantile(t *testing.T) {

@@ -20,21 +20,25 @@ func TestRun(t *testing.T) {
 		t.Skipf("libcrypto.so.3 is missing: %v", err)
 	}
 	var out bytes.Buffer
-	if err := (plan{opens: leastOpens, exchanges: leastOpens, tokens: 7, engines: engines}).run(t.Context(), &out); err != nil {
+	if err := (plan{opens: leastOpens, exchanges: leastOpens, tokens: 7, engines: engines}).run(t.Context(),
+		&out); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]int{
-		"### Lane.Open, OpenSSL": 1, "### Lane.Open, Go crypto/rsa": 1, "### HTTP over loopback, OpenSSL": 1, "### HTTP over loopback, Go crypto/rsa": 1,
-		"### Lane.Open, without": 1, "### HTTP over loopback, without": 1,
+		"### Lane.Open, OpenSSL": 1, "### Lane.Open, Go crypto/rsa": 1, "### HTTP over loopback, OpenSSL": 1,
+		"### HTTP over loopback, Go crypto/rsa": 1,
+		"### Lane.Open, without":                1, "### HTTP over loopback, without": 1,
 		"\n| key | 100 |": 6, "\n| CEK length | 100 |": 6, "\n| tag | 100 |": 6, "\n| success | 10 |": 6,
-		"\n| key − CEK length | ": 6, "\n| key − tag | ": 6, "\n| CEK length − tag | ": 6, "\n| key − key, again | ": 6,
+		"\n| key − CEK length | ": 6, "\n| key − tag | ": 6, "\n| CEK length − tag | ": 6,
+		"\n| key − key, again | ": 6,
 	} {
 		if got := strings.Count(out.String(), text); got != want {
 			t.Errorf("%q is there %d times, not %d", text, got, want)
 		}
 	}
 	for _, line := range strings.Split(out.String(), "\n") {
-		if columns := strings.Count(line, "|") - 1; strings.HasPrefix(line, "|") && columns != 2 && columns != 7 && columns != 1+len(crops)+5 {
+		if columns := strings.Count(line, "|") - 1; strings.HasPrefix(line, "|") && columns != 2 && columns != 7 &&
+			columns != 1+len(crops)+5 {
 			t.Errorf("a row has %d columns: %s", columns, line)
 		}
 	}
@@ -44,14 +48,21 @@ func TestRun(t *testing.T) {
 func TestRunOfCBC(t *testing.T) {
 	for _, enc := range []string{"A128CBC-HS256", "A256CBC-HS512"} {
 		var out bytes.Buffer
-		if err := (plan{opens: leastOpens, exchanges: leastOpens, tokens: 7, engines: []string{none}, enc: enc}).run(t.Context(), &out); err != nil {
+		if err := (plan{
+			opens:     leastOpens,
+			exchanges: leastOpens,
+			tokens:    7,
+			engines:   []string{none},
+			enc:       enc,
+		}).run(t.Context(), &out); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), "under "+enc) {
 			t.Error(out.String())
 		}
 	}
-	if err := (plan{opens: leastOpens, tokens: 7, engines: []string{none}, enc: "A192GCM"}).run(t.Context(), new(bytes.Buffer)); err == nil {
+	if err := (plan{opens: leastOpens, tokens: 7, engines: []string{none}, enc: "A192GCM"}).run(t.Context(),
+		new(bytes.Buffer)); err == nil {
 		t.Error("A192GCM is measured")
 	}
 }
@@ -60,10 +71,15 @@ func TestRunEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out bytes.Buffer
-	if err := (plan{opens: 1 << 20, tokens: 7, engines: []string{rsaengine.Go}}).run(ctx, &out); !errors.Is(err, context.Canceled) {
+	if err := (plan{opens: 1 << 20, tokens: 7, engines: []string{rsaengine.Go}}).run(ctx, &out); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	for _, p := range []plan{{opens: leastOpens - 1, tokens: 1}, {opens: leastOpens, exchanges: 1, tokens: 1}, {opens: leastOpens}} {
+	for _, p := range []plan{
+		{opens: leastOpens - 1, tokens: 1},
+		{opens: leastOpens, exchanges: 1, tokens: 1},
+		{opens: leastOpens},
+	} {
 		if err := p.run(t.Context(), &out); err == nil {
 			t.Errorf("%+v is taken", p)
 		}
@@ -102,7 +118,12 @@ func TestWrongClassIsNotMeasured(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	fast, slow := noisy(1000, 250_000, 1), noisy(1000, 255_000, 2)
 	of := func(key, again, cek, tag []float64) string {
-		return section{times: [][]float64{keyFails: key, keyFailsAgain: again, cekLength: cek, tagFails: tag}}.verdict()
+		return section{times: [][]float64{
+			keyFails:      key,
+			keyFailsAgain: again,
+			cekLength:     cek,
+			tagFails:      tag,
+		}}.verdict()
 	}
 	for _, c := range []struct{ got, want string }{
 		{of(fast, fast, fast, fast), "No pair"},

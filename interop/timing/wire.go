@@ -51,7 +51,9 @@ func newWire(e end, tokenLength int) (*wire, error) {
 	form, marker := e.Inbound(), strings.Repeat("x", tokenLength)
 	body := sealhttp.WrapToken([]byte(marker), form)
 	trigger, _, _ := e.Profile().Trigger()
-	w.request = fmt.Appendf(nil, "POST /api/evaluation HTTP/1.1\r\nHost: server\r\nContent-Type: %s\r\n%s: true\r\nContent-Length: %d\r\n\r\n%s",
+	w.request = fmt.Appendf(nil,
+		"POST /api/evaluation HTTP/1.1\r\nHost: server\r\n"+
+			"Content-Type: %s\r\n%s: true\r\nContent-Length: %d\r\n\r\n%s",
 		form.ContentType(), trigger, len(body), body)
 	at := strings.Index(string(w.request), marker)
 	w.place = w.request[at : at+tokenLength]

@@ -79,7 +79,8 @@ func TestBadAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name, call string
 		change     change
-		want       string // SENT stands for the TransactionId, REQUEST for the StepupRequestId, CHOSEN for the credential
+		// SENT stands for the TransactionId, REQUEST for the StepupRequestId, CHOSEN for the credential
+		want string
 	}{
 		{"status", "risk", func(_ http.Header, _ int, _ map[string]any, raw []byte) (int, []byte) { return 503, raw },
 			`answer to risk: HTTP status is 503, want 200`},
@@ -129,19 +130,23 @@ func TestBadAnswers(t *testing.T) {
 		},
 		{
 			"no status", "risk", set("Status", nil),
-			`answer to risk: Status is missing, want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`,
+			`answer to risk: Status is missing, want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED ` +
+				`REJECTED`,
 		},
 		{
 			"status in small letters", "risk", set("Status", "success"),
-			`answer to risk: Status is "success", want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`,
+			`answer to risk: Status is "success", want one of SUCCESS STEPUP FAILURE FAILWITHFEEDBACK ERROR ` +
+				`BLOCKED REJECTED`,
 		},
 		{
 			"status of another call", "stepup", set("Status", "RETRY"),
-			`answer to stepup: Status is "RETRY", want one of SUCCESS AUTHENTICATED FAILURE FAILWITHFEEDBACK ERROR BLOCKED REJECTED`,
+			`answer to stepup: Status is "RETRY", want one of SUCCESS AUTHENTICATED FAILURE FAILWITHFEEDBACK ERROR ` +
+				`BLOCKED REJECTED`,
 		},
 		{
 			"pending passcode", "validate", set("Status", "PENDING"),
-			`answer to validate: Status is PENDING for a OTPSMS credential; only out-of-band and biometric ones may be`,
+			`answer to validate: Status is PENDING for a OTPSMS credential; ` +
+				`only out-of-band and biometric ones may be`,
 		},
 		{
 			"no credentials", "stepup", set("Credentials", nil),
@@ -149,7 +154,8 @@ func TestBadAnswers(t *testing.T) {
 		},
 		{
 			"empty credentials", "initiateaction", set("Credentials", []any{}),
-			`answer to initiateaction: Credentials is missing or empty; a successful initiateaction names at least one`,
+			`answer to initiateaction: Credentials is missing or empty; ` +
+				`a successful initiateaction names at least one`,
 		},
 		{
 			"credentials no array", "stepup", set("Credentials", "x"),

@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	rdxIDs  = `"ProcessorId":"5723ae630063ac1a9c3ab079","IssuerId":"5723ae630063ac1a9c3ab083","TransactionId":"00ec043e-40b5-4ce4-95c2-9e83b644f412","MessageVersion":"2.2.0"`
+	rdxIDs = `"ProcessorId":"5723ae630063ac1a9c3ab079","IssuerId":"5723ae630063ac1a9c3ab083","TransactionId":"00ec0` +
+		`43e-40b5-4ce4-95c2-9e83b644f412","MessageVersion":"2.2.0"`
 	request = "878f4751-4140-4881-9e4a-003e83524f22"
 )
 
@@ -123,19 +124,23 @@ func (b bench) wantFault(r sandboxtest.Reply, says string) {
 
 func TestIssuerRisk(t *testing.T) {
 	for card, want := range map[string]string{
-		`"4000000000001000"`: "SUCCESS", `"4000000000001018"`: "FAILURE", `"4000000000001091"`: "STEPUP", `"4000000000001109"`: "STEPUP",
-		`"4000000000001117"`: "STEPUP", `"4000000000001125"`: "BLOCKED", `"redacted"`: "STEPUP", `"1"`: "STEPUP", `17`: "STEPUP", `null`: "STEPUP",
+		`"4000000000001000"`: "SUCCESS", `"4000000000001018"`: "FAILURE", `"4000000000001091"`: "STEPUP",
+		`"4000000000001109"`: "STEPUP",
+		`"4000000000001117"`: "STEPUP", `"4000000000001125"`: "BLOCKED", `"redacted"`: "STEPUP", `"1"`: "STEPUP",
+		`17`: "STEPUP", `null`: "STEPUP",
 	} {
 		t.Run(card, func(t *testing.T) {
 			b := newBench(t)
 			b.want(b.call("risk",
-				`"MerchantInfo":{},"TransactionInfo":{"TransactionAmount":1000},"PaymentInfo":{"CardNumber":`+card+`}`), want)
+				`"MerchantInfo":{},"TransactionInfo":{"TransactionAmount":1000},"PaymentInfo":{"CardNumber":`+card+
+					`}`), want)
 		})
 	}
 	// Unknown members, and known ones with values yet unknown, are nothing to an issuer.
 	b := newBench(t)
 	b.want(b.call("risk",
-		`"MerchantInfo":{"X":1},"TransactionInfo":{"Channel":"99"},"PaymentInfo":[],"MessageCategory":"79","New":{"a":[1]},"RiskScore":7`), "STEPUP")
+		`"MerchantInfo":{"X":1},"TransactionInfo":{"Channel":"99"},"PaymentInfo":[],"MessageCategory":"79","New":{"a`+
+			`":[1]},"RiskScore":7`), "STEPUP")
 }
 
 func TestIssuerStepup(t *testing.T) {
@@ -358,7 +363,8 @@ func TestIssuerErrors(t *testing.T) {
 func TestChallengesAreBounded(t *testing.T) {
 	srv := sandboxtest.Serve(t, &rdx.Issuer{Now: sandboxtest.AtNoon, MaxChallenges: 2})
 	message := func(i int, more string) string {
-		return fmt.Sprintf(`{"ProcessorId":"p","IssuerId":"i","TransactionId":"00ec043e-40b5-4ce4-95c2-9e83b644f41%d","MessageVersion":"2.2.0","StepupRequestId":%q,"StepupCounter":0%s}`, i, request, more)
+		return fmt.Sprintf(`{"ProcessorId":"p","IssuerId":"i","TransactionId":"00ec043e-40b5-4ce4-95c2-9e83b644f41%d`+
+			`","MessageVersion":"2.2.0","StepupRequestId":%q,"StepupCounter":0%s}`, i, request, more)
 	}
 	var credentials []map[string]any
 	for i := range 3 {
@@ -382,7 +388,8 @@ func TestValidateAtOnce(t *testing.T) {
 	sms := credential(t, b.stepup(0, ""), 0)
 	b.initiate(0, sms)
 	code := b.phone.last(t)
-	body := fmt.Sprintf(`{%s,"StepupRequestId":%q,"StepupCounter":0,"CredentialResponse":[{"Id":%q,"Type":"OTPSMS","Value":%q}]}`, rdxIDs, request, sms["Id"], code)
+	body := fmt.Sprintf(`{%s,"StepupRequestId":%q,"StepupCounter":0,"CredentialResponse":[{"Id":%q,"Type":"OTPSMS","`+
+		`Value":%q}]}`, rdxIDs, request, sms["Id"], code)
 	statuses := make([]string, 16)
 	var wg sync.WaitGroup
 	for i := range statuses {

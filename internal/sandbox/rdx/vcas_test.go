@@ -242,12 +242,15 @@ func TestMessages(t *testing.T) {
 	if _, err := v.Validate(t.Context(), tx, a.Credentials[0], "000000"); err != nil {
 		t.Fatal(err)
 	}
-	every := "ProcessorId IssuerId TransactionId DSTransactionId ThreeDSRequestorAuthenticationInd MessageVersion RDXMessageVersion MessageCategory"
+	every := "ProcessorId IssuerId TransactionId DSTransactionId ThreeDSRequestorAuthenticationInd MessageVersion " +
+		"RDXMessageVersion MessageCategory"
 	mu.Lock()
 	defer mu.Unlock()
 	for call, more := range map[string]string{
-		"risk":           "MerchantInfo PaymentInfo TransactionInfo RiskScore RuleOutcome CardBrandName ExemptionInfo MerchantChallengeIndicator",
-		"stepup":         "StepupRequestId StepupCounter DeviceLocale DeviceUserAgent StepupReason MerchantInfo PaymentInfo TransactionInfo",
+		"risk": "MerchantInfo PaymentInfo TransactionInfo RiskScore RuleOutcome CardBrandName " +
+			"ExemptionInfo MerchantChallengeIndicator",
+		"stepup": "StepupRequestId StepupCounter DeviceLocale DeviceUserAgent StepupReason MerchantInfo " +
+			"PaymentInfo TransactionInfo",
 		"initiateaction": "StepupRequestId StepupCounter Credentials OtpReferenceCode VerificationToken",
 		"validate":       "StepupRequestId StepupCounter StepupType CredentialResponse FirstFactorOutcome",
 	} {

@@ -22,7 +22,8 @@ func evaluationOf(id, individual string) string {
 		`"data":{"individual":%s,"channel":"web"}}`, id, individual)
 }
 
-const adult = `"given_name":"Ada","family_name":"Byron","national_id":"123-45-6789","date_of_birth":"1985-12-10","email":"ada@example.com"`
+const adult = `"given_name":"Ada","family_name":"Byron","national_id":"123-45-6789","date_of_birth":"1985-12-10","em` +
+	`ail":"ada@example.com"`
 
 func TestEveryTestIdentity(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
@@ -132,7 +133,8 @@ func TestEvaluationMembers(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := strings.Fields(`data_enrichments decision decision_at environment_name eval_end_time eval_id eval_source
-		eval_start_time eval_status id notes review_queues score status sub_status tags workflow workflow_id workflow_version`)
+		eval_start_time eval_status id notes review_queues score status sub_status tags workflow workflow_id
+		workflow_version`)
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}
@@ -142,7 +144,8 @@ func TestEvaluationMembers(t *testing.T) {
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	want = strings.Fields(`enrichment_endpoint enrichment_name enrichment_provider is_source_cache request response status_code total_attempts`)
+	want = strings.Fields(`enrichment_endpoint enrichment_name enrichment_provider is_source_cache request ` +
+		`response status_code total_attempts`)
 	if d := cmp.Diff(want, names); d != "" {
 		t.Error(d)
 	}

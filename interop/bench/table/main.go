@@ -43,7 +43,8 @@ func least(old, with float64) float64 {
 
 func (r results) add(name string, s sample) {
 	old := r[name]
-	r[name] = sample{least(old.ns, s.ns), least(old.bytes, s.bytes), least(old.allocs, s.allocs), max(old.perSecond, s.perSecond)}
+	r[name] = sample{least(old.ns, s.ns), least(old.bytes, s.bytes), least(old.allocs, s.allocs),
+		max(old.perSecond, s.perSecond)}
 }
 
 func (r results) read(from io.Reader) error {
@@ -227,10 +228,12 @@ func head(cells ...string) {
 }
 
 func (r results) messages() {
-	fmt.Print("One core. In brackets: time / the time of `sealane`. RSA: the RSA operations in the message, by libcrypto.\n" +
+	fmt.Print("One core. In brackets: time / the time of `sealane`. RSA: the RSA operations in the message, by " +
+		"libcrypto.\n" +
 		"Bulk: SHA-256 and AES-256-GCM, Go's, of the same bytes.\n\n")
 	head(append(append([]string{"op", "RSA", "size", "sealane"}, peers...),
-		"sealane / RSA", "sealane / bulk", "sealane / (RSA + bulk)", "sealane allocates", "go-jose allocates", "jwx allocates")...)
+		"sealane / RSA", "sealane / bulk", "sealane / (RSA + bulk)", "sealane allocates", "go-jose allocates",
+		"jwx allocates")...)
 	for _, op := range ops {
 		for _, b := range bits {
 			for _, size := range sizes {
@@ -253,7 +256,8 @@ func (r results) messages() {
 
 func (r results) limits() {
 	fmt.Print("\nThe limits, same run, same core. libcrypto: through internal/libcrypto.\n\n")
-	head("RSA", "libcrypto sign", "decrypt", "`openssl speed` sign", "verify", "Go sign", "decrypt", "encrypt", "verify")
+	head("RSA", "libcrypto sign", "decrypt", "`openssl speed` sign", "verify", "Go sign", "decrypt", "encrypt",
+		"verify")
 	for _, b := range bits {
 		row(strconv.Itoa(b), duration(r.rsa(b, "sign", "libcrypto")), duration(r.rsa(b, "decrypt", "libcrypto")),
 			duration(r[fmt.Sprintf("openssl/sign/%d", b)].ns), duration(r[fmt.Sprintf("openssl/verify/%d", b)].ns),
@@ -269,12 +273,14 @@ func (r results) limits() {
 }
 
 func (r results) handler() {
-	fmt.Print("\nHandler: a sealed request and its sealed answer, 1 KiB each, RSA-2048. On loopback the client is in the same process, and counted.\n\n")
+	fmt.Print("\nHandler: a sealed request and its sealed answer, 1 KiB each, RSA-2048. On loopback the client is " +
+		"in the same process, and counted.\n\n")
 	head("impl", "path", "one client", "requests/s, one core", "requests/s, two cores", "two / one", "allocates")
 	for _, impl := range []string{"sealane", "sealane-go"} {
 		for _, path := range []string{"inprocess", "loopback"} {
 			serial, one, two := r.exchange(impl, path)
-			row(impl, path, duration(serial.ns), fmt.Sprintf("%.0f", one.perSecond), fmt.Sprintf("%.0f", two.perSecond),
+			row(impl, path, duration(serial.ns), fmt.Sprintf("%.0f", one.perSecond),
+				fmt.Sprintf("%.0f", two.perSecond),
 				times(ratio(two.perSecond, one.perSecond)), amount(serial))
 		}
 	}
@@ -294,14 +300,19 @@ func (r results) targets() {
 			peer string
 			want float64
 		}{{"go-jose", 3.3}, {"jwx", 3.3}, {"panva", 1.8}, {"nimbus", 3}} {
-			target("1 KiB, RSA-2048, "+op+": "+p.peer+" / sealane", "≥", p.want, ratio(r.time(op, p.peer, 2048, "1KiB"), us))
+			target("1 KiB, RSA-2048, "+op+": "+p.peer+" / sealane", "≥", p.want,
+				ratio(r.time(op, p.peer, 2048, "1KiB"), us))
 		}
-		target("1 KiB, RSA-2048, "+op+": sealane / its RSA operations in this process", "≤", 1.15, ratio(us, r.ours(2048, op)))
-		target("1 KiB, RSA-2048, "+op+": sealane / `openssl speed`, private + public", "≤", 1.15, ratio(us, r.openssl(2048)))
+		target("1 KiB, RSA-2048, "+op+": sealane / its RSA operations in this process", "≤", 1.15,
+			ratio(us, r.ours(2048, op)))
+		target("1 KiB, RSA-2048, "+op+": sealane / `openssl speed`, private + public", "≤", 1.15,
+			ratio(us, r.openssl(2048)))
 		for _, peer := range []string{"go-jose", "jwx"} {
-			target("1 KiB, RSA-4096, "+op+": "+peer+" / sealane", "≥", 1.3, ratio(r.time(op, peer, 4096, "1KiB"), r.time(op, "sealane", 4096, "1KiB")))
+			target("1 KiB, RSA-4096, "+op+": "+peer+" / sealane", "≥", 1.3,
+				ratio(r.time(op, peer, 4096, "1KiB"), r.time(op, "sealane", 4096, "1KiB")))
 		}
-		target("1 KiB, RSA-2048, "+op+": go-jose / sealane-go", "≥", 1, ratio(r.time(op, "go-jose", 2048, "1KiB"), plain))
+		target("1 KiB, RSA-2048, "+op+": go-jose / sealane-go", "≥", 1,
+			ratio(r.time(op, "go-jose", 2048, "1KiB"), plain))
 
 		const big = "10MiB"
 		us, plain = r.time(op, "sealane", 2048, big), r.time(op, "sealane-go", 2048, big)
@@ -310,14 +321,16 @@ func (r results) targets() {
 		target("10 MiB, "+op+": go-jose / sealane", "≥", want[0], ratio(theirs, us))
 		target("10 MiB, "+op+": bytes allocated by go-jose / by sealane", "≥", want[1],
 			ratio(r[message(op, "go-jose", 2048, big)].bytes, r[message(op, "sealane", 2048, big)].bytes))
-		target("10 MiB, "+op+": sealane / (SHA-256 + AES-256-GCM of the same bytes)", "≤", 1.4, ratio(us, r.bulk("bulk", op, big)))
+		target("10 MiB, "+op+": sealane / (SHA-256 + AES-256-GCM of the same bytes)", "≤", 1.4,
+			ratio(us, r.bulk("bulk", op, big)))
 		target("10 MiB, "+op+": go-jose / sealane-go", "≥", 2.8, ratio(theirs, plain))
 	}
 	operations := sum(r.ours(2048, "open"), r.ours(2048, "seal"))
 	for _, path := range []string{"inprocess", "loopback"} {
 		serial, one, two := r.exchange("sealane", path)
 		target("Handler, "+path+": time / its RSA operations in this process", "≤", 1.2, ratio(serial.ns, operations))
-		target("Handler, "+path+": time / `openssl speed`, 2 × (private + public)", "≤", 1.2, ratio(serial.ns, 2*r.openssl(2048)))
+		target("Handler, "+path+": time / `openssl speed`, 2 × (private + public)", "≤", 1.2,
+			ratio(serial.ns, 2*r.openssl(2048)))
 		target("Handler, "+path+": requests/s, two cores / one", "≥", 1.85, ratio(two.perSecond, one.perSecond))
 	}
 }
