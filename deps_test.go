@@ -12,10 +12,10 @@ import (
 
 const module = "github.com/sealane/sealane"
 
-// rooms says which other rooms each may import, directly or by way of one that
-// it may import. docs/architecture.md draws the same. A room that is not here
-// has not been thought about: mend the design, then this table.
-var rooms = map[string][]string{
+// imports lists what each package may import, directly or through a package that it may import.
+// docs/architecture.md shows the same. Before you add a package or an import here, ask whether the
+// design should change instead.
+var imports = map[string][]string{
 	"fault":               {},
 	"internal/strictjson": {},
 	"internal/alg":        {},
@@ -60,14 +60,14 @@ var rooms = map[string][]string{
 	"cmd/sealane": {"command"},
 }
 
-// never lists what a package must not reach, whatever the policy becomes: what serves
-// messages knows no rule, no permission and no SQL.
+// never lists what a package must not reach even if imports is changed: code that serves messages
+// must not depend on rules, permissions or SQL.
 var never = map[string][]string{
 	"sealhttp":       {"internal/registry", "internal/store"},
 	"internal/lanes": {"internal/registry", "internal/store"},
 }
 
-// onlyTests lists rooms that no other room's code may import, beside those named.
+// onlyTests lists packages that only tests may import, and the exceptions.
 var onlyTests = map[string][]string{
 	"sealanetest":           {},
 	"internal/testkey":      {},
@@ -98,21 +98,21 @@ func TestImportsGoOneWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen++
-		from := room(p.ImportPath)
-		if _, known := rooms[from]; !known {
-			t.Errorf("room %s is not in the policy", from)
+		from := packageOf(p.ImportPath)
+		if _, known := imports[from]; !known {
+			t.Errorf("package %s is not in the policy", from)
 			continue
 		}
 		for _, path := range p.Imports {
 			if path != module && !strings.HasPrefix(path, module+"/") {
 				continue
 			}
-			to := room(path)
+			to := packageOf(path)
 			if !reaches(from, to, map[string]bool{}) {
 				t.Errorf("%s imports %s", from, to)
 			}
 			if users, limited := onlyTests[to]; limited && !slices.Contains(users, from) {
-				t.Errorf("%s imports %s, which is not for it", from, to)
+				t.Errorf("%s imports %s, which only tests may import", from, to)
 			}
 		}
 	}
@@ -123,12 +123,12 @@ func TestImportsGoOneWay(t *testing.T) {
 			}
 		}
 	}
-	if seen != len(rooms) {
-		t.Errorf("there are %d rooms, the policy has %d", seen, len(rooms))
+	if seen != len(imports) {
+		t.Errorf("there are %d packages, the policy has %d", seen, len(imports))
 	}
 }
 
-// TestThirdPartyPackages names all code by others that comes with the root package.
+// TestThirdPartyPackages lists all third-party packages that the root package depends on.
 func TestThirdPartyPackages(t *testing.T) {
 	allowed := []string{
 		"github.com/emmansun/base64", // with SIMD, for the fast path
@@ -147,25 +147,25 @@ func TestThirdPartyPackages(t *testing.T) {
 	}
 	slices.Sort(found)
 	if !slices.Equal(found, allowed) {
-		t.Errorf("packages by others behind the root: %q; allowed are %q", found, allowed)
+		t.Errorf("third-party packages of the root: %q; allowed are %q", found, allowed)
 	}
 }
 
-func room(path string) string {
+func packageOf(path string) string {
 	if path == module {
 		return "."
 	}
 	return strings.TrimPrefix(path, module+"/")
 }
 
-func reaches(from, to string, been map[string]bool) bool {
-	for _, next := range rooms[from] {
+func reaches(from, to string, seen map[string]bool) bool {
+	for _, next := range imports[from] {
 		if next == to {
 			return true
 		}
-		if !been[next] {
-			been[next] = true
-			if reaches(next, to, been) {
+		if !seen[next] {
+			seen[next] = true
+			if reaches(next, to, seen) {
 				return true
 			}
 		}

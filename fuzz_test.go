@@ -77,7 +77,7 @@ func FuzzOpen(f *testing.F) {
 			SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
 			Nested: l.Inbound().Signed()}
 		if m.Nested {
-			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, whoever did it
+			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, no matter who encrypted it
 		}
 		if i == 2 {
 			m.Signature, m.Content = alg.PS256, alg.A128CBCHS256
@@ -145,10 +145,10 @@ func FuzzSealOpen(f *testing.F) {
 		f.Add(where, []byte{}, uint16(1), uint16(4000))
 		f.Add(where, bytes.Repeat([]byte{0, 0xff, '.'}, 9000), uint16(77), uint16(60_000))
 	}
-	f.Fuzz(func(t *testing.T, where byte, payload []byte, front, room uint16) {
+	f.Fuzz(func(t *testing.T, where byte, payload []byte, front, spare uint16) {
 		l, partner := lanes[where%3], partners[where%3]
 		// In the last case the payload stands in the buffer in which it is sealed.
-		buffer := append(make([]byte, int(front), int(front)+len(payload)+int(room)), payload...)
+		buffer := append(make([]byte, int(front), int(front)+len(payload)+int(spare)), payload...)
 		dst := [][]byte{nil, make([]byte, front, int(front)+partner.SealedLen(len(payload))),
 			buffer[:front]}[where/3%3]
 		token, err := partner.AppendSeal(t.Context(), dst, buffer[front:])

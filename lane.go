@@ -90,7 +90,7 @@ type Config struct {
 	PlainEndpoints []string
 
 	// AcceptRSAOAEP, where not empty, is the reason why this lane opens RSA-OAEP
-	// (SHA-1) besides the profile's algorithms. Only some profiles allow it.
+	// (SHA-1) in addition to the profile's algorithms. Only some profiles allow it.
 	AcceptRSAOAEP string
 	// SenderAuth must be given where we open messages that are not signed.
 	SenderAuth SenderAuth

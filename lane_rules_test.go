@@ -154,7 +154,7 @@ func TestActiveKeysSeal(t *testing.T) {
 		p.Theirs = testlane.Ring(t, public("customer", keyring.Active))
 		m, err := testlane.New(t, p).Open(t.Context(), seal(t, testlane.New(t, c), "{}"))
 		if err != nil || m.Signer().ID != "customer" || m.OpenedBy().ID != "provider" {
-			t.Errorf("beside %s keys: %v", state, err)
+			t.Errorf("with %s keys: %v", state, err)
 		}
 		// Without an active key nothing is sealed.
 		c.Ours = testlane.Ring(t, pair("other", state))

@@ -71,7 +71,7 @@ func (l *Lane) appendSeal(
 	if overlap(dst, payload) {
 		dst = slices.Clip(slices.Clone(dst))
 	}
-	room, place := jose.Reserve(dst, contentLen(len(payload), signer), recipient.head, public(recipient.Key))
+	buffer, place := jose.Reserve(dst, contentLen(len(payload), signer), recipient.head, public(recipient.Key))
 	var content []byte
 	var err error
 	if signer == nil {
@@ -84,7 +84,7 @@ func (l *Lane) appendSeal(
 		clear(content)
 		return nil, fmt.Errorf("seal %s: %w", l.Name(), err)
 	}
-	token, err := jose.Encrypt(room, content, recipient.head, public(recipient.Key))
+	token, err := jose.Encrypt(buffer, content, recipient.head, public(recipient.Key))
 	if err != nil {
 		clear(content)
 		return nil, l.fromCodec(OpSeal, err)

@@ -109,7 +109,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 // TestKeysInTheHeader: URLs and keys that a token brings are refused before
 // anybody looks at them, in the outer header and in the inner one; a server that
 // is named there is not asked. It would serve the key that signed the inner
-// token: whoever asked it would find that the signature holds.
+// token: a caller of it would find that the signature holds.
 func TestKeysInTheHeader(t *testing.T) {
 	mallory := testkey.RSA(t, "mallory", 2048)
 	jwk, err := keyfile.EncodeJWK(&mallory.PublicKey, "c1", "")

@@ -14,6 +14,6 @@ func ExampleCode() {
 	fmt.Println(c.Next())
 	// Output:
 	// true open
-	// The key opens, but the content does not match its tag.
+	// The encrypted key decrypts, but the content does not match its tag.
 	// The token was changed on its way, or encrypted wrongly.
 }

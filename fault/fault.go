@@ -57,7 +57,7 @@ func (c Code) Known() bool { _, ok := catalog[c]; return ok }
 // All lists every code in the order of the layers.
 func All() []Code { return slices.Clone(order) }
 
-// In gives the code of a fault that both token layers can have.
+// In returns the code of a fault that both token layers can have.
 func (t TokenFault) In(l Layer) Code { return Code(string(l) + "." + string(t)) }
 
 // TokenFault is a fault that a JWE and a JWS can both have.

@@ -10,17 +10,18 @@ import (
 	"github.com/sealane/sealane/fault"
 )
 
-var update = flag.Bool("update", false, "write docs/faults.md anew")
+var update = flag.Bool("update", false, "rewrite docs/faults.md")
 
 const page = "../docs/faults.md"
 
-// TestPage keeps docs/faults.md the same as the catalogue.
+// TestPage checks that docs/faults.md agrees with the catalogue.
 func TestPage(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Fault codes\n\nEvery fault that Sealane can name: in logs (`fault=`), in errors (in square " +
-		"brackets), and in the output of\n" +
-		"`sealane inspect`. The part before the dot is the layer. This page is written by\n`go test ./fault " +
-		"-update`.\n\n| code | what it is | what to do |\n|---|---|---|\n")
+	b.WriteString("# Fault codes\n\n" +
+		"These are the faults that Sealane can name in logs (`fault=`), in errors (in square brackets), and\n" +
+		"in the output of `sealane inspect`. The part before the dot is the layer.\n" +
+		"`go test ./fault -update` writes this page.\n\n" +
+		"| code | what it is | what to do |\n|---|---|---|\n")
 	for _, c := range fault.All() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", c, c.Meaning(), c.Next())
 	}

@@ -63,7 +63,7 @@ type exchange struct {
 	client  *sealane.Lane
 	handler http.Handler
 	body    []byte // of the request
-	answer  []byte // in clear
+	answer  []byte // unencrypted
 }
 
 func newExchange(b *testing.B, client, server *sealane.Lane) *exchange {
@@ -87,7 +87,7 @@ func newExchange(b *testing.B, client, server *sealane.Lane) *exchange {
 	return x
 }
 
-// call does one exchange and gives the answer's body to keep, where asked to.
+// call does one exchange and returns the answer's body to keep, where asked to.
 type call func(keep bool) ([]byte, error)
 
 func (x *exchange) measure(b *testing.B, caller func(*testing.B) call, parallel bool) {

@@ -27,9 +27,9 @@ import (
 // The benchmarks use nested RiskOS messages: RS256 in RSA-OAEP-256 and A256GCM,
 // made by the customer for the provider. Keys are parsed and whatever a library
 // lets its user keep is made before the clock starts; each library takes and
-// gives a token in the form that is its own.
+// returns a token in the form that is its own.
 //
-// bench.sh runs them beside the implementations in other languages, all with
+// bench.sh runs them next to the implementations in other languages, all with
 // the keys, payloads and tokens in the folder that SEALANE_BENCH_DIR names:
 // NAME-BITS.pem, payload-SIZE and token-BITS-SIZE. Without it, keys and payloads
 // are made here.
@@ -50,7 +50,7 @@ var (
 
 const benchMaxPayload = 64 << 20
 
-// benchKeys gives both parties' keys.
+// benchKeys returns both parties' keys.
 func benchKeys(t testing.TB, bits int) (of map[string]*rsa.PrivateKey) {
 	t.Helper()
 	of = map[string]*rsa.PrivateKey{}
@@ -93,7 +93,7 @@ func benchFile(t testing.TB, name string) []byte {
 	return data
 }
 
-// token has the form that a library takes and gives, and may have the other.
+// token has the form that a library takes and returns, and may have the other.
 type token struct {
 	data []byte
 	text string
@@ -149,7 +149,7 @@ func operationsLike(ours keyring.Private, theirs *rsa.PublicKey) (keyring.Public
 	return library.NewPublicKey(theirs)
 }
 
-// benchLanes gives the two ends of one lane, with private keys by one of the
+// benchLanes returns the two ends of one lane, with private keys by one of the
 // functions above.
 func benchLanes(t testing.TB, bits int,
 	private func(*rsa.PrivateKey) (keyring.Private, error)) (client, server *sealane.Lane, err error) {

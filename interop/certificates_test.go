@@ -38,7 +38,7 @@ type facts struct {
 	Authority, SelfSigned, Loads    bool
 }
 
-// tool gives a program of the system, run in a folder, or skips the test by name.
+// tool returns a program of the system, run in a folder, or skips the test by name.
 func tool(t *testing.T, name, folder string) func(args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -57,7 +57,7 @@ func tool(t *testing.T, name, folder string) func(args ...string) string {
 }
 
 // created is one set of files that `sealane cert create` made for a profile, and
-// what stands in them; with the PKCS#12 and the JWK of the same key beside them.
+// what stands in them; together with the PKCS#12 and the JWK of the same key.
 type created struct {
 	folder, stem string
 	want         facts
@@ -252,7 +252,7 @@ func pairs(text string) []string {
 	return all
 }
 
-// theirs reads what others made: every file named private… gives one key, every
+// theirs reads what others made: every file named private… holds one key, every
 // other one its public half; certificates fit RDX; and a lane works with them.
 func theirs(t *testing.T, folder string) (read int) {
 	t.Helper()

@@ -44,7 +44,7 @@ type program struct {
 	errors bytes.Buffer
 }
 
-// limited gives the time that one program may take. It outlives the test's own
+// limited returns the time that one program may take. It outlives the test's own
 // context, which ends before programs are asked to.
 func limited(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
@@ -89,7 +89,7 @@ func launch(t *testing.T, cmd *exec.Cmd) *program {
 }
 
 // end asks the program to stop (by the end of its input, where signal is nil),
-// waits, and gives the rest of its output and its exit code.
+// waits, and returns the rest of its output and its exit code.
 func (p *program) end(t *testing.T, signal os.Signal) ([]string, int) {
 	t.Helper()
 	p.input.Close()
@@ -316,7 +316,7 @@ func TestForeignNewcomers(t *testing.T) {
 }
 
 // TestForeignIssuers: an issuer in another language opens what our VCAS sends,
-// refuses every fault, and answers in clear.
+// refuses every fault, and answers unencrypted.
 func TestForeignIssuers(t *testing.T) {
 	t.Parallel()
 	ours := sealaneBinary(t)

@@ -116,14 +116,14 @@ func isStricter(code fault.Code) bool {
 	return ok && listed
 }
 
-// agree holds the two readers to the property, and gives both verdicts.
+// agree holds the two readers to the property, and returns both verdicts.
 func (k *fixed) agree(t *testing.T, token string) (ours, theirs error) {
 	t.Helper()
 	payload, ours := k.byUs(token)
 	other, theirs := k.byGoJOSE(token)
 	switch {
 	case ours != nil && payload != nil:
-		t.Errorf("a payload beside %v", ours)
+		t.Errorf("a payload and %v", ours)
 	case ours == nil && theirs == nil:
 		if !bytes.Equal(payload, other) {
 			t.Errorf("we read %q, go-jose %q", payload, other)

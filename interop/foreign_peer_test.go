@@ -48,7 +48,7 @@ type question struct {
 	KeyEncryption string         `json:"keyEncryption"`
 	Signature     string         `json:"signature"`
 	Content       string         `json:"content"`
-	Outer         map[string]any `json:"outer"` // header members beside alg and enc
+	Outer         map[string]any `json:"outer"` // header members other than alg and enc
 	Inner         map[string]any `json:"inner"`
 	Private       string         `json:"private"`
 	Public        string         `json:"public"`
@@ -204,7 +204,7 @@ func start(ctx context.Context, kill context.CancelCauseFunc, name string, cmd *
 	return p, nil
 }
 
-// ask gives the answer, or an error when the program is broken; a program that
+// ask returns the answer, or an error when the program is broken; a program that
 // does not answer in time is killed.
 func (p *process) ask(q question, input []byte, patience time.Duration) ([]byte, answer, error) {
 	if p.broken != nil {
@@ -251,7 +251,7 @@ func (p *process) exchange(q question, input []byte) ([]byte, answer, error) {
 		return nil, a, fmt.Errorf("an answer of %d bytes", a.Length)
 	}
 	if a.Error != "" && a.Length != 0 {
-		return nil, a, fmt.Errorf("an error beside an answer of %d bytes", a.Length)
+		return nil, a, fmt.Errorf("an error and an answer of %d bytes", a.Length)
 	}
 	body := make([]byte, a.Length)
 	if _, err := io.ReadFull(p.out, body); err != nil {
@@ -299,7 +299,7 @@ func (c *complaint) String() string {
 	return "; on standard error:\n" + strings.TrimSpace(c.text.String())
 }
 
-// TestBrokenPeer: a program that hangs, dies or talks nonsense gives an error
+// TestBrokenPeer: a program that hangs, dies or writes nonsense is an error
 // that says so, with its standard error, and is waited for.
 func TestBrokenPeer(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
@@ -319,7 +319,7 @@ func TestBrokenPeer(t *testing.T) {
 		{"says too much", `echo '{"length":99999999999}'; exec sleep 3600`, time.Minute,
 			[]string{"an answer of 99999999999 bytes"}},
 		{"an error with a payload", `echo '{"error":"no","length":3}'; exec sleep 3600`, time.Minute,
-			[]string{"an error beside an answer of 3 bytes"}},
+			[]string{"an error and an answer of 3 bytes"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := shell(t, c.script)

@@ -27,7 +27,7 @@ var (
 	}}
 )
 
-// foreign gives the command that runs one of our programs in another language,
+// foreign returns the command that runs one of our programs in another language,
 // or skips the test where foreign/prepare.sh has not been run. The command ends
 // with ctx, and its folder is the language's.
 func foreign(ctx context.Context, t testing.TB, in language, program string, args ...string) *exec.Cmd {

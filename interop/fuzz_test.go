@@ -150,7 +150,7 @@ func FuzzLaneAgainstGoJOSE(f *testing.F) {
 		m, err := l.OpenMessage(t.Context(), token)
 		if err != nil {
 			if m != nil {
-				t.Errorf("%s: a message beside %v", l.Name(), err)
+				t.Errorf("%s: a message and %v", l.Name(), err)
 			}
 			return
 		}

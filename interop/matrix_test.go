@@ -123,7 +123,7 @@ func (p pair) job(t testing.TB, s style, input []byte) job {
 	}
 }
 
-// limit names what a peer's library is known not to open, whoever sealed it.
+// limit names what a peer's library is known not to open, no matter who sealed it.
 type limit struct {
 	peer          string
 	signed, empty bool
@@ -213,7 +213,7 @@ func (p pair) peerSealsWeOpen(t *testing.T, l *sealane.Lane, s style, data []byt
 	}
 }
 
-// run sends one payload through the pair and gives the number of messages, and
+// run sends one payload through the pair and returns the number of messages, and
 // apart from them of those under a known limit. Payloads beyond a few bytes go
 // with the fullest headers only.
 func (p pair) run(t *testing.T, l *sealane.Lane, data []byte) (messages, limited int) {

@@ -50,7 +50,7 @@ type opened struct {
 
 // peer is another JOSE implementation. It must use its library the way that
 // the library's documentation shows, allow exactly the job's algorithms, and
-// give no payload of a signed message before it has verified the signature.
+// return no payload of a signed message before it has verified the signature.
 type peer interface {
 	Name() string
 	Ready(testing.TB) // skips the test, by name, where the peer is not to be had

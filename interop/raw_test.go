@@ -53,7 +53,7 @@ func encryptCEK(t testing.TB, cek []byte, key *rsa.PublicKey) []byte {
 	return encrypted
 }
 
-// parts gives the last two parts before encoding; head is the additional data.
+// parts returns the last two parts before encoding; head is the additional data.
 func (c content) parts(t testing.TB, head string) (ciphertext, tag []byte) {
 	t.Helper()
 	block, err := aes.NewCipher(c.cek)
@@ -105,7 +105,7 @@ func verify(token string, key *rsa.PublicKey) ([]byte, error) {
 	return payload, err
 }
 
-// faultOf gives the code of a refusal by the codec, or none.
+// faultOf returns the code of a refusal by the codec, or none.
 func faultOf(err error) fault.Code {
 	var e *jose.Error
 	if errors.As(err, &e) {

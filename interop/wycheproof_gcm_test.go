@@ -88,7 +88,7 @@ func TestWycheproofGCM(t *testing.T) {
 	}
 }
 
-// transplant gives the vector's ciphertext, and its tag as it would be with
+// transplant returns the vector's ciphertext, and its tag as it would be with
 // head for additional data.
 func transplant(t *testing.T, c content, v vector, head string) (ciphertext, tag []byte) {
 	t.Helper()

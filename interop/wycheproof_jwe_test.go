@@ -44,7 +44,7 @@ func TestWycheproofJWE(t *testing.T) {
 			}
 			plaintext, err := decrypt(v.JWE, private)
 			if err != nil && plaintext != nil {
-				t.Errorf("%d: plaintext beside an error", v.ID)
+				t.Errorf("%d: plaintext and an error", v.ID)
 			}
 			if _, ours := contents.Find(enc); ours && strings.HasPrefix(alg, "RSA-OAEP") {
 				got[v.Result]++

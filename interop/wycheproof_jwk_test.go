@@ -50,7 +50,7 @@ const (
 )
 
 // judgeKeys reads a group's key files: the public one as a partner's and into a
-// key ring, the private one as ours. It gives the partner's ring.
+// key ring, the private one as ours. It returns the partner's ring.
 func judgeKeys(t *testing.T, g keyGroup) (theirs *keyring.Ring, class string) {
 	t.Helper()
 	private, _, privateErr := keyfile.ParsePrivate(g.Private, nil)

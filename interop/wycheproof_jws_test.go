@@ -104,7 +104,7 @@ func openInner(t *testing.T, l *sealane.Lane, jws string) ([]byte, error) {
 	m, err := l.Open(context.Background(), token)
 	if err != nil {
 		if m != nil {
-			t.Error("a message beside an error")
+			t.Error("a message and an error")
 		}
 		return nil, err
 	}

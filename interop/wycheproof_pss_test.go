@@ -63,7 +63,7 @@ var pssFiles = map[string]counts{
 	"rsa_pss_misc_test.json":                             {sigHolds: 1, pssOther: 149},
 }
 
-// TestWycheproofPSS gives each vector's own message and signature to what verifies
+// TestWycheproofPSS passes each vector's own message and signature to what verifies
 // PS256 in every engine. A signature with other parameters does not hold, whatever
 // it is marked.
 func TestWycheproofPSS(t *testing.T) {

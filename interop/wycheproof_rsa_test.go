@@ -92,7 +92,7 @@ var signingFiles = map[string]counts{
 	"rsa_pkcs1_4096_sig_gen_test.json": {sigIdentical: 8, sigHash: 16},
 }
 
-// TestWycheproofRSASignatures gives each vector's own message and signature to
+// TestWycheproofRSASignatures passes each vector's own message and signature to
 // what verifies RS256 in every engine. The codec can't be asked: no message of
 // these files is a JWS signing input.
 func TestWycheproofRSASignatures(t *testing.T) {
@@ -107,7 +107,7 @@ func TestWycheproofRSASignatures(t *testing.T) {
 						t.Fatal(err)
 					}
 					if !file.PublicKey.Equal(g.signatureKey(t)) {
-						t.Fatal("our reader gives another key")
+						t.Fatal("our reader returns another key")
 					}
 					_, err = keyring.New(keyring.Key{State: keyring.Active, Public: file.PublicKey})
 					if err != nil {

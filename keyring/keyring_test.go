@@ -115,7 +115,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A key of three primes works in crypto/rsa, and nowhere else in this house.
+// A key of three primes works in crypto/rsa, but not in Sealane.
 func TestThreePrimes(t *testing.T) {
 	//lint:ignore SA1019 that it is deprecated is the point
 	key, err := rsa.GenerateMultiPrimeKey(rand.Reader, 3, 2048)

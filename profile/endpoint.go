@@ -18,7 +18,7 @@ type Endpoint struct {
 	Bodyless bool `yaml:"bodyless"`
 }
 
-// Find gives the endpoint for a request, and the variables of its path. Paths
+// Find returns the endpoint of a request and the variables of its path. Paths
 // are compared as they are on the wire, segment by segment: a doubled slash, a
 // dot segment or an escaped letter in a fixed segment matches nothing.
 func (p *Profile) Find(method string, u *url.URL) (*Endpoint, map[string]string, bool) {
@@ -94,7 +94,7 @@ func matchPath(pattern, path string) (map[string]string, bool) {
 		value, err := url.PathUnescape(got[i])
 		if err != nil || value == "" || value == "." || value == ".." ||
 			strings.ContainsFunc(value, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }) {
-			return nil, false // whoever unescapes it would see another path
+			return nil, false // unescaped, it would be another path
 		}
 		if vars == nil {
 			vars = map[string]string{}

@@ -36,7 +36,7 @@ func FuzzFile(f *testing.F) {
 		p, err := profile.Parse(data)
 		if err != nil {
 			if p != nil {
-				t.Error("a profile beside an error")
+				t.Error("a profile and an error")
 			}
 			return
 		}
@@ -89,7 +89,7 @@ func FuzzRecognise(f *testing.F) {
 		for _, p := range dialects {
 			on, gotID, gotText, ok := p.Errors.Recognize(status, body)
 			if !ok && (on != "" || gotID != "" || gotText != "") {
-				t.Errorf("%s: %q, %q, %q beside a no", p.Name, on, gotID, gotText)
+				t.Errorf("%s: %q, %q, %q and false", p.Name, on, gotID, gotText)
 			}
 			if ok && (!json.Valid(body) || !says(body, gotText) || gotID != "" && !says(body, gotID)) {
 				t.Errorf("%s: %q and %q are not in %q", p.Name, gotID, gotText, body)
@@ -123,7 +123,7 @@ func says(body []byte, want string) bool {
 }
 
 // FuzzFind: a path that names an endpoint, put together again from the
-// endpoint's pattern and the variables, is one that whoever unescapes it reads
+// endpoint's pattern and the variables, is one that another reader unescapes
 // alike; and it is one that no plain endpoint may be listed for.
 func FuzzFind(f *testing.F) {
 	p, err := profile.Load("riskos")
@@ -147,7 +147,7 @@ func FuzzFind(f *testing.F) {
 		e, vars, ok := p.Find(method, u)
 		if !ok {
 			if e != nil || vars != nil {
-				t.Error("an endpoint beside a no")
+				t.Error("an endpoint and false")
 			}
 			return
 		}

@@ -109,7 +109,7 @@ type Algorithms struct {
 	Seal string `yaml:"seal"`
 	// Open lists the algorithms that are accepted.
 	Open []string `yaml:"open"`
-	// LaneMayAdd lists those that one lane may accept besides, for a written reason.
+	// LaneMayAdd lists those that one lane may also accept, for a written reason.
 	LaneMayAdd []string `yaml:"lane_may_add"`
 }
 
@@ -170,7 +170,7 @@ func Names() []string {
 	return files
 }
 
-// Source gives the file of an embedded profile, to start one's own from.
+// Source returns the file of an embedded profile, to start one's own from.
 func Source(name string) ([]byte, error) {
 	data, err := embedded.ReadFile(name + ".yaml")
 	if err != nil {
@@ -183,7 +183,7 @@ func Source(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Load gives the embedded profile of that name or, where nameOrFile holds a
+// Load returns the embedded profile of that name or, where nameOrFile holds a
 // slash or ends in .yaml, reads that file.
 func Load(nameOrFile string) (*Profile, error) {
 	if !strings.ContainsAny(nameOrFile, `/\`) && !strings.HasSuffix(nameOrFile, ".yaml") {

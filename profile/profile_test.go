@@ -203,7 +203,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := profile.Parse(data)
 		if (err == nil) != (p != nil) {
-			t.Error("a profile beside an error, or neither")
+			t.Error("a profile and an error, or neither")
 		}
 		if err == nil {
 			p.Find("POST", &url.URL{Path: "/api/evaluation"})

@@ -10,7 +10,7 @@ import (
 )
 
 // TestSpecificationOfRiskOS compares the profile with the vendor's specification, "Payload Encryption (Optional)",
-// typed from it. It is the only place besides the profile that has the texts of errors.
+// typed from it. It is the only place other than the profile that has the texts of errors.
 func TestSpecificationOfRiskOS(t *testing.T) {
 	p := testlane.Profile(t, "riskos")
 	for _, e := range []struct{ method, path, identifier string }{

@@ -20,7 +20,7 @@ type ProviderOptions struct {
 	Service http.Handler
 	// APIKey is the account's. The default is "test-api-key".
 	APIKey string
-	// Customer has the customer's public keys. The default is CustomerKey; with another ring, give the
+	// Customer has the customer's public keys. The default is CustomerKey; with another ring, set the
 	// customer's lane the private keys (CustomerConfig, with Ours). An empty ring stands for an account
 	// whose keys were never exchanged.
 	Customer *keyring.Ring

@@ -23,7 +23,7 @@ import (
 )
 
 // TestResponsesTakeNoRequestRoom: a partner that fills its share with responses leaves
-// others the room for their requests and their responses.
+// others the space for their requests and their responses.
 func TestResponsesTakeNoRequestRoom(t *testing.T) {
 	const clients = 60
 	full, release := make(chan bool, clients), make(chan bool)
@@ -64,7 +64,7 @@ func TestResponsesTakeNoRequestRoom(t *testing.T) {
 	all.Wait()
 }
 
-// TestSlowLargeBody: a large body that stops in the middle takes nobody else's room.
+// TestSlowLargeBody: a large body that stops in the middle takes no space from others.
 func TestSlowLargeBody(t *testing.T) {
 	s, send := twoPartners(t, &sealhttp.Handler{MaxHeld: 16 << 20, Next: http.HandlerFunc(echo)})
 	c, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -177,7 +177,7 @@ func TestPlacesBoundOpening(t *testing.T) {
 }
 
 // TestRefusedConnectionsEnd: a refused request whose body does not come does not keep its
-// connection, whoever refuses it and why.
+// connection, no matter what refuses it.
 func TestRefusedConnectionsEnd(t *testing.T) {
 	s, _ := twoPartners(t, &sealhttp.Handler{Next: http.HandlerFunc(echo)})
 	nobody := httptest.NewServer(&sealhttp.Handler{Log: discard, Next: http.HandlerFunc(echo),

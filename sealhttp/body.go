@@ -18,7 +18,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// spare is the room in a body for what surrounds the token: braces, names, identifiers.
+// spare is the capacity in a body for the text around the token: braces, names, identifiers.
 const spare = 8 << 10
 
 // member is one of the siblings of the token in a body.
@@ -191,7 +191,7 @@ func readBody(b *buffer, r io.Reader, declared int64, limit int) error {
 	for {
 		into := first[:]
 		if len(b.data) > 0 {
-			if err := b.room(1, int(declared)+1); err != nil {
+			if err := b.grow(1, int(declared)+1); err != nil {
 				return err
 			}
 			into = b.data[len(b.data):cap(b.data)]

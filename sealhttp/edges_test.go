@@ -72,7 +72,7 @@ func TestSealedUpstreamErrors(t *testing.T) {
 		t.Fatalf("%v %q %v", answer, body, err)
 	}
 	if _, sealed := sealhttp.MessageFrom(answer.Request.Context()); !sealed {
-		t.Error("the error came in clear")
+		t.Error("the error was not encrypted")
 	}
 	plain := answering(t, 422, `{"error":"unsupported_schema"}`)
 	if _, _, err := do(t, customer(t, use), request(t, "POST", plain.URL+"/api/evaluation", `{}`)); !errors.Is(err,
@@ -159,7 +159,7 @@ func TestConcurrent(t *testing.T) {
 	all.Wait()
 }
 
-// TestPanicLeavesNoTrace: a service that panics gives its place back.
+// TestPanicLeavesNoTrace: a service that panics releases its place.
 func TestPanicLeavesNoTrace(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
 	s := httptest.NewServer(&sealhttp.Handler{
@@ -240,7 +240,7 @@ func TestNewcomerFirst(t *testing.T) {
 	}
 }
 
-// TestNumberForAnIdentifier: identifiers are opaque; what the service gives goes
+// TestNumberForAnIdentifier: identifiers are opaque; what the service returns goes
 // out as it stands.
 func TestNumberForAnIdentifier(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -41,7 +41,7 @@ func sealed(t testing.TB, lane *sealane.Lane, payload string) string {
 	return string(token)
 }
 
-// FuzzBody: the fast way to take a token out of a body and the strict one give
+// FuzzBody: the fast way to take a token out of a body and the strict one return
 // the same message, or refuse for the same reason. It is in the package because
 // the two ways are told apart only there.
 func FuzzBody(f *testing.F) {
@@ -60,9 +60,9 @@ func FuzzBody(f *testing.F) {
 		f.Add([]byte(strings.Replace(body, "$", token, 1)))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		fast, fastBeside, fastErr := openBody(t.Context(), lane, body)
+		fast, fastSiblings, fastErr := openBody(t.Context(), lane, body)
 		var strict sealane.Message
-		taken, beside, err := takeToken(body, lane.Inbound())
+		taken, siblings, err := takeToken(body, lane.Inbound())
 		if err == nil {
 			strict, err = lane.Open(t.Context(), taken)
 		}
@@ -72,16 +72,16 @@ func FuzzBody(f *testing.F) {
 		}
 		if err != nil {
 			if fast != nil {
-				t.Error("a message beside an error")
+				t.Error("a message and an error")
 			}
 			return
 		}
-		if !bytes.Equal(fast.Payload(), strict.Payload()) || len(fastBeside) != len(beside) {
-			t.Fatalf("fast: %q %v\nstrict: %q %v", fast.Payload(), fastBeside, strict.Payload(), beside)
+		if !bytes.Equal(fast.Payload(), strict.Payload()) || len(fastSiblings) != len(siblings) {
+			t.Fatalf("fast: %q %v\nstrict: %q %v", fast.Payload(), fastSiblings, strict.Payload(), siblings)
 		}
-		for i, m := range beside {
-			if m.Name != fastBeside[i].Name || !bytes.Equal(m.Value, fastBeside[i].Value) {
-				t.Errorf("beside: %v, %v", m, fastBeside[i])
+		for i, m := range siblings {
+			if m.Name != fastSiblings[i].Name || !bytes.Equal(m.Value, fastSiblings[i].Value) {
+				t.Errorf("siblings: %v, %v", m, fastSiblings[i])
 			}
 		}
 	})
@@ -118,7 +118,7 @@ func FuzzToken(f *testing.F) {
 		token, err := UnwrapToken(body, form)
 		if err != nil {
 			if token != nil || !errors.Is(err, sealane.ErrFormat) || !sealane.FaultOf(err).Known() {
-				t.Errorf("%q beside %v", token, err)
+				t.Errorf("%q and %v", token, err)
 			}
 			token = bytes.Map(func(r rune) rune { // what is left is a token's text all the same
 				if foreign(r) {
@@ -168,7 +168,7 @@ func FuzzHandler(f *testing.F) {
 	handler := &Handler{
 		Lane: OneLane(provider),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			payload, _ = io.ReadAll(r.Body) // a reader of bytes gives no error
+			payload, _ = io.ReadAll(r.Body) // a reader of bytes returns no error
 			io.WriteString(w, answered)
 		}),
 		Log: slog.New(slog.DiscardHandler),
@@ -241,7 +241,7 @@ func (p *partner) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(bytes.NewReader(p.body)), ContentLength: -1, Request: r}, nil
 }
 
-// FuzzAnswer gives a client anything for an answer. A 2xx that has a body comes
+// FuzzAnswer answers a client with arbitrary bytes. A 2xx that has a body comes
 // back only as the payload that the partner signed, and not against what was
 // asked; whatever is unusable says that the request may have been processed.
 func FuzzAnswer(f *testing.F) {
@@ -267,7 +267,7 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			var refused *PartnerError
 			if answer != nil || !errors.Is(err, sealane.ErrMayBeProcessed) && !errors.As(err, &refused) {
-				t.Errorf("an answer beside it, or not known what became of the request: %v", err)
+				t.Errorf("an answer as well, or no word on whether the request was processed: %v", err)
 			}
 			return
 		}
@@ -278,12 +278,12 @@ func FuzzAnswer(f *testing.F) {
 		m, opened := MessageFrom(answer.Request.Context())
 		if !opened {
 			if success(status) && status != http.StatusNoContent || !bytes.Equal(got, body) {
-				t.Errorf("%d came in clear: %q", status, got)
+				t.Errorf("%d was not encrypted: %q", status, got)
 			}
 			return
 		}
 		if _, verified := m.(*sealane.Verified); !verified || string(got) != `{"eval_id":"e-1","id":"1"}` {
-			t.Errorf("%d gives %q, verified: %t", status, got, verified)
+			t.Errorf("%d returns %q, verified: %t", status, got, verified)
 		}
 	})
 }

@@ -71,7 +71,7 @@ func TestTrigger(t *testing.T) {
 				t.Errorf("log: %s", s.logged())
 			}
 			if strings.Contains(body, `"plain":true`) && c.body == sealed {
-				t.Error("a sealed request was answered in clear")
+				t.Error("a sealed request was answered unencrypted")
 			}
 		})
 	}
@@ -241,7 +241,7 @@ func TestAnswersOfTheService(t *testing.T) {
 	}
 }
 
-// TestAnswerThatCannotBeSealed gives the 500 of the specification with the evaluation's
+// TestAnswerThatCannotBeSealed expects the 500 of the specification with the evaluation's
 // own identifier, and nothing of the answer.
 func TestAnswerThatCannotBeSealed(t *testing.T) {
 	for name, serve := range map[string]http.HandlerFunc{
@@ -297,7 +297,7 @@ func TestKeyStoreGone(t *testing.T) {
 }
 
 // TestBusy: more sealed requests than the handler may hold are turned away, and
-// served again when there is room.
+// served again when there is space.
 func TestBusy(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
 	inside, leave := make(chan bool), make(chan bool)
@@ -323,7 +323,7 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestRDX: encrypted only, answered in clear, one text for all that does not open.
+// TestRDX: encrypted only, answered unencrypted, one text for all that does not open.
 func TestRDX(t *testing.T) {
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)

@@ -47,7 +47,7 @@ func (h *holding) add(more holding, sign int) {
 }
 
 // most returns the limits of the Handler, and of one lane. Requests and responses have
-// half of the bytes each: so neither takes the other's room.
+// half of the bytes each: so neither can use up the other's.
 func (h *Handler) most() (all, lane holding) {
 	bytes := h.MaxHeld
 	if bytes <= 0 {
@@ -92,14 +92,14 @@ func (r *reservation) serving() {
 	r.served = true
 }
 
-// leave gives the place back, and keeps the bytes.
+// leave releases the place, and keeps the bytes.
 func (r *reservation) leave() { r.giveBack(func() holding { return holding{places: r.own.places} }) }
 
 // grow takes n more bytes. It returns an error that wraps ErrUnavailable where there
-// is no room.
+// is no space.
 func (r *reservation) grow(n int) error { return r.take(func() holding { return r.bytes(n) }) }
 
-// shrink gives n bytes back, of what was taken for the request or for the response.
+// shrink releases n bytes of what was taken for the request or for the response.
 func (r *reservation) shrink(n int) { r.giveBack(func() holding { return r.bytes(n) }) }
 
 func (r *reservation) bytes(n int) holding {
@@ -109,7 +109,7 @@ func (r *reservation) bytes(n int) holding {
 	return holding{requests: int64(n)}
 }
 
-// release gives everything back. Nothing can be taken after that.
+// release releases everything. Nothing can be taken after that.
 func (r *reservation) release() {
 	r.giveBack(func() holding { r.released = true; return r.own })
 }
@@ -117,7 +117,7 @@ func (r *reservation) release() {
 var errReleased = errors.New("the request has been answered")
 
 // take takes what more returns. One request of all may hold more than the limits, so that
-// the largest message can be served; what it holds takes nobody else's room.
+// the largest message can be served; what it holds takes no space from others.
 func (r *reservation) take(more func() holding) error {
 	l := &r.h.limits
 	l.mu.Lock()
@@ -140,7 +140,7 @@ func (r *reservation) take(more func() holding) error {
 	return nil
 }
 
-// giveBack gives back what less returns.
+// giveBack releases what less returns.
 func (r *reservation) giveBack(less func() holding) {
 	l := &r.h.limits
 	l.mu.Lock()
@@ -187,18 +187,18 @@ type buffer struct {
 
 const firstBuffer = 4 << 10
 
-// Write appends p, or nothing where there is no room for it.
+// Write appends p, or nothing where there is no space for it.
 func (b *buffer) Write(p []byte) (int, error) {
-	if err := b.room(len(p), 0); err != nil {
+	if err := b.grow(len(p), 0); err != nil {
 		return 0, err
 	}
 	b.data = append(b.data, p...)
 	return len(p), nil
 }
 
-// room makes room for n more bytes. It doubles the buffer, but to no more than upTo
+// grow makes space for n more bytes. It doubles the buffer, but to no more than upTo
 // bytes where that is enough: so a declared length takes no memory before bytes come.
-func (b *buffer) room(n, upTo int) error {
+func (b *buffer) grow(n, upTo int) error {
 	need := len(b.data) + n
 	if need <= cap(b.data) {
 		return nil
@@ -220,7 +220,7 @@ func (b *buffer) room(n, upTo int) error {
 	return nil
 }
 
-// drop gives the memory back. Nothing may refer to it any more.
+// drop frees the memory. Nothing may refer to it any more.
 func (b *buffer) drop() {
 	if b.held != nil {
 		b.held.shrink(cap(b.data))

@@ -147,7 +147,7 @@ func TestChunkedRequests(t *testing.T) {
 	all.Wait()
 }
 
-// TestShareOfALane: a partner that holds all it may leaves room for another.
+// TestShareOfALane: a partner that holds all it may leaves space for another.
 func TestShareOfALane(t *testing.T) {
 	for name, c := range map[string]struct {
 		h       *sealhttp.Handler
@@ -229,7 +229,7 @@ func TestPlaceWhileTheClientReads(t *testing.T) {
 }
 
 // TestHTTP2Streams: five streams of one connection that declare the largest body take no
-// room from others.
+// space from others.
 func TestHTTP2Streams(t *testing.T) {
 	s, send := twoPartners(t,
 		&sealhttp.Handler{Next: http.HandlerFunc(echo), MaxInFlight: 1, MaxInFlightPerLane: 1, MaxHeld: 1 << 20},

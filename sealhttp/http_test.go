@@ -18,7 +18,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// config gives one end of a RiskOS lane that requires sealing.
+// config returns one end of a RiskOS lane that requires sealing.
 func config(t testing.TB, side sealane.Side) sealane.Config {
 	t.Helper()
 	ours, theirs := "customer", "provider"
@@ -30,7 +30,7 @@ func config(t testing.TB, side sealane.Side) sealane.Config {
 		Theirs: testkey.Theirs(t, theirs, testkey.RSA(t, theirs, 2048))}
 }
 
-// customer gives the customer's end, changed by each of change.
+// customer returns the customer's end, changed by each of change.
 func customer(t testing.TB, change ...func(*sealane.Config)) *sealane.Lane {
 	c := config(t, sealane.ClientSide)
 	for _, f := range change {
@@ -134,7 +134,7 @@ func raw(t testing.TB, url, body string, headers ...string) (*http.Response, str
 	return answer, string(got)
 }
 
-// wrapped seals a payload on the customer's lane and gives the body around it.
+// wrapped seals a payload on the customer's lane and returns the body around it.
 func wrapped(t testing.TB, lane *sealane.Lane, payload string) string {
 	t.Helper()
 	token, err := lane.Seal(t.Context(), []byte(payload))

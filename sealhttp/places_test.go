@@ -16,7 +16,7 @@ import (
 
 // gate is a provider whose service holds each request until the test lets it go, and
 // answers with as many bytes as X-Answer says. X-Partner names the lane of a request.
-// A handler gives a place back after the answer is written: a test that needs the
+// A handler releases a place after the answer is written: a test that needs the
 // place waits for returned.
 type gate struct {
 	*httptest.Server
@@ -140,27 +140,27 @@ func (g *gate) fill(t *testing.T, body string) int {
 }
 
 // TestMaxHeld: no more bodies are held at once than MaxHeld says, but for one
-// alone, which is served however large. A refused request gives its room back.
+// alone, which is served however large. A refused request releases its bytes.
 func TestMaxHeld(t *testing.T) {
 	body := wrapped(t, customer(t), `"`+strings.Repeat("x", 100<<10)+`"`)
 	for _, c := range []struct {
-		room         int64
+		limit        int64
 		fewest, most int
 	}{
 		{int64(len(body)) * 13 / 2, 2, 6},
 		{int64(len(body)) - 1, 1, 1},
 		{1, 1, 1},
 	} {
-		g := newGate(t, &sealhttp.Handler{MaxHeld: c.room, MaxHeldPerLane: c.room})
+		g := newGate(t, &sealhttp.Handler{MaxHeld: c.limit, MaxHeldPerLane: c.limit})
 		first, again := g.fill(t, body), g.fill(t, body)
 		if first < c.fewest || first > c.most || again != first {
-			t.Errorf("of bodies with %d bytes, %d bytes held %d, then %d", len(body), c.room, first, again)
+			t.Errorf("of bodies with %d bytes, %d bytes held %d, then %d", len(body), c.limit, first, again)
 		}
 	}
 }
 
 // TestMaxInFlight: no more requests are held at once, however small. A refused
-// request gives its place back, or the handler would never serve again.
+// request releases its place, or the handler would never serve again.
 func TestMaxInFlight(t *testing.T) {
 	body := wrapped(t, customer(t), `{}`)
 	for _, c := range []struct{ places, fewest, most int }{{6, 2, 6}, {1, 1, 1}} {

@@ -114,7 +114,7 @@ func (r *recorder) fail(f fault.Code, detail string) {
 	}
 }
 
-// seal returns the body of the sealed response, and gives the memory of the plain one back.
+// seal returns the body of the sealed response, and frees the memory of the plain one.
 func (r *recorder) seal(ctx context.Context, name string, id []byte) ([]byte, error) {
 	if e := r.sent.Get("Content-Encoding"); r.err == nil && e != "" && e != "identity" {
 		r.fail(

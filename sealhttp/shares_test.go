@@ -57,14 +57,14 @@ func TestPlacesOfSeveralPartners(t *testing.T) {
 
 // TestBytesOfSeveralPartners: as with places. Requests have half of the bytes.
 func TestBytesOfSeveralPartners(t *testing.T) {
-	const payload, room = 50 << 10, 2 << 20
+	const payload, limit = 50 << 10, 2 << 20
 	body := wrapped(t, customer(t), `"`+strings.Repeat("x", payload)+`"`)
-	g := newGate(t, &sealhttp.Handler{MaxHeld: room})
+	g := newGate(t, &sealhttp.Handler{MaxHeld: limit})
 	total, served := 0, 0
 	for _, partner := range partners {
 		held := g.hold(t, partner, body, 100)
-		if len(held)*payload > room/4 {
-			t.Errorf("%s holds %d payloads of %d bytes: more than a quarter of %d", partner, len(held), payload, room)
+		if len(held)*payload > limit/4 {
+			t.Errorf("%s holds %d payloads of %d bytes: more than a quarter of %d", partner, len(held), payload, limit)
 		}
 		if total += len(held); len(held) > 0 {
 			served++
@@ -75,14 +75,14 @@ func TestBytesOfSeveralPartners(t *testing.T) {
 			}
 		}()
 	}
-	if total*payload > room/2 || served < 2 {
-		t.Errorf("%d partners hold %d payloads of %d bytes, half of the room is %d", served, total, payload, room/2)
+	if total*payload > limit/2 || served < 2 {
+		t.Errorf("%d partners hold %d payloads of %d bytes, half of the limit is %d", served, total, payload, limit/2)
 	}
 }
 
-// TestRoomOfAResponse: a request that was served has room beside those that others
+// TestSpaceForAResponse: a request that was served has space for its response while others
 // hold, and one of all may hold more than that.
-func TestRoomOfAResponse(t *testing.T) {
+func TestSpaceForAResponse(t *testing.T) {
 	body := wrapped(t, customer(t), `{}`)
 	g := newGate(t, &sealhttp.Handler{MaxHeld: 1 << 20})
 	defer g.hold(t, "a", body, 1)[0]()
@@ -94,7 +94,7 @@ func TestRoomOfAResponse(t *testing.T) {
 }
 
 // TestMoreThanTheShare: a request that is alone on its lane may hold more than the
-// lane's share, where others leave the room.
+// lane's share, where others leave space.
 func TestMoreThanTheShare(t *testing.T) {
 	small, large := wrapped(t, customer(t), `{}`), wrapped(t, customer(t), `"`+strings.Repeat("x", 400<<10)+`"`)
 	g := newGate(t, &sealhttp.Handler{MaxHeld: 4 << 20})
@@ -111,7 +111,7 @@ func (g *gate) holdLarge(t *testing.T) (release func()) {
 	return g.hold(t, "a", wrapped(t, customer(t), `"`+strings.Repeat("x", 3<<20)+`"`), 1)[0]
 }
 
-// TestBytesOfOpening: what opening a request adds to its body is room that it needs. A
+// TestBytesOfOpening: what opening a request adds to its body is memory that it needs. A
 // body with escapes is copied, and needs more.
 func TestBytesOfOpening(t *testing.T) {
 	small, large := wrapped(t, customer(t), `{}`), wrapped(t, customer(t), `"`+strings.Repeat("x", 160<<10)+`"`)
@@ -131,19 +131,19 @@ func TestBytesOfOpening(t *testing.T) {
 		large := g.holdLarge(t)
 		release := g.hold(t, "a", small, 1)[0]
 		if got := g.serve(t, c.body, "X-Partner", "b"); got != c.want {
-			t.Errorf("a body of %d bytes with room for %d: %d, want %d", len(c.body), c.half, got, c.want)
+			t.Errorf("a body of %d bytes with space for %d: %d, want %d", len(c.body), c.half, got, c.want)
 		}
 		release()
 		large()
 	}
 }
 
-// TestBytesOfARequest: while a request is served, it holds the room of its payload.
+// TestBytesOfARequest: while a request is served, it holds the bytes of its payload.
 func TestBytesOfARequest(t *testing.T) {
 	body := wrapped(t, customer(t), `"`+strings.Repeat("x", 160<<10)+`"`)
 	n := int64(len(body))
-	room := 2 * (2*n + n*3/4 + 16<<10) // one is served, and one opened
-	g := newGate(t, &sealhttp.Handler{MaxHeld: room, MaxHeldPerLane: room})
+	limit := 2 * (2*n + n*3/4 + 16<<10) // one is served, and one opened
+	g := newGate(t, &sealhttp.Handler{MaxHeld: limit, MaxHeldPerLane: limit})
 	defer g.holdLarge(t)()
 	defer g.hold(t, "a", body, 1)[0]()
 	if got := g.serve(t, body, "X-Partner", "b"); got != 200 {
@@ -156,8 +156,8 @@ func TestBytesOfARequest(t *testing.T) {
 func TestBytesWhileTheClientReads(t *testing.T) {
 	const size = 8 << 20 // more than the kernel takes; 15 MiB when it is sealed
 	body := wrapped(t, customer(t), `{}`)
-	for room, want := range map[int64]int{32 << 20: 500, 64 << 20: 200} { // responses have half of it
-		g := newGate(t, &sealhttp.Handler{MaxHeld: room, MaxHeldPerLane: room})
+	for limit, want := range map[int64]int{32 << 20: 500, 64 << 20: 200} { // responses have half of it
+		g := newGate(t, &sealhttp.Handler{MaxHeld: limit, MaxHeldPerLane: limit})
 		c, err := net.Dial("tcp", g.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestBytesWhileTheClientReads(t *testing.T) {
 	}
 }
 
-// TestRefusedInTheMiddle: a body for which there is no room is refused at once. The
+// TestRefusedInTheMiddle: a body for which there is no space is refused at once. The
 // rest of it is not waited for.
 func TestRefusedInTheMiddle(t *testing.T) {
 	g := newGate(t, &sealhttp.Handler{MaxHeld: 64 << 10})

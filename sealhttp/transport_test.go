@@ -56,8 +56,8 @@ func TestAnswersThatMustNotBeBelieved(t *testing.T) {
 		sent         string
 		want         error
 	}{
-		{"in clear", 200, accept, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
-		{"in clear, created", 201, accept, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
+		{"not sealed", 200, accept, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
+		{"not sealed, created", 201, accept, "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"empty", 200, "", "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"not JSON", 200, "<html>", "POST", "/api/evaluation", `{"id":"r-1"}`, sealane.ErrNotSealed},
 		{"an error that says 200", 200, testlane.ErrorBody(t, "riskos", sealane.ErrDecryption), "POST",

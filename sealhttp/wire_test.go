@@ -179,7 +179,7 @@ func TestErrorsOfTheTable(t *testing.T) {
 				!strings.Contains(log, "fault="+c.fault) {
 				t.Errorf("the operator cannot find %q and %q in: %s", id, c.fault, log)
 			}
-			// The client's side gives a typed error for the same text.
+			// The client's side returns a typed error for the same text.
 			replay := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(c.status)
 				io.WriteString(w, body)
@@ -199,7 +199,7 @@ func TestErrorsOfTheTable(t *testing.T) {
 func TestBothSpellings(t *testing.T) {
 	row, _ := testlane.Profile(t, "riskos").Errors.Row(sealane.ErrNotSupported)
 	if len(row.Also) != 1 {
-		t.Fatalf("the profile has %q besides", row.Also)
+		t.Fatalf("the profile also has %q", row.Also)
 	}
 	for _, text := range []string{row.Text, row.Also[0]} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -95,9 +95,9 @@ func TestPlaceWhilePlainIsRead(t *testing.T) {
 	}
 }
 
-// TestNoRestAfterNoRoom: when there was no room for a part of an answer, what follows
+// TestNoRestAfterNoSpace: when there was no space for a part of an answer, what follows
 // is not taken for the whole.
-func TestNoRestAfterNoRoom(t *testing.T) {
+func TestNoRestAfterNoSpace(t *testing.T) {
 	entered, leave := make(chan bool), make(chan bool)
 	next := func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-Partner") == "a" { // the one of all that may hold more than the limit

@@ -52,8 +52,8 @@ func TestRFC7518B(t *testing.T) {
 	} {
 		want := append(unhex(t, c.ciphertext), unhex(t, c.tag)...)
 		seals := map[*Content]cbcHMAC{A128CBCHS256: hs256, A256CBCHS512: hs512}[c.content]
-		room := append(make([]byte, 0, 300), plaintext...)
-		got, err := seals.sealWith(counting(c.content.CEK), iv, room, additional)
+		buffer := append(make([]byte, 0, 300), plaintext...)
+		got, err := seals.sealWith(counting(c.content.CEK), iv, buffer, additional)
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: sealed %x, %v", c.section, got, err)
 		}

@@ -46,7 +46,7 @@ func times(t testing.TB, numbers ...int) *big.Int {
 	return n
 }
 
-// named gives names in the order of the letters, so that known moduli come in an order.
+// named returns names in the order of the letters, so that known moduli come in an order.
 func named(moduli map[string]*big.Int) iter.Seq2[string, *big.Int] {
 	return func(yield func(string, *big.Int) bool) {
 		for _, name := range slices.Sorted(maps.Keys(moduli)) {

@@ -59,7 +59,7 @@ func essence(c hostile.Case, key *rsa.PrivateKey) (held string, opened bool) {
 	return "message" + c.Profile + string(c.Content), false
 }
 
-// looselyDecrypted gives header and plaintext of whatever RSA-OAEP-256 and
+// looselyDecrypted returns header and plaintext of whatever RSA-OAEP-256 and
 // A256GCM open, whatever the header says.
 func looselyDecrypted(token []byte, key *rsa.PrivateKey) (string, bool) {
 	texts := bytes.Split(token, []byte("."))

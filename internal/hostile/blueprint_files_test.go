@@ -21,7 +21,7 @@ type blueprint struct {
 	spki                       []byte
 	extensions                 [][]byte
 	afterExtensions            []byte
-	outer                      []byte // algorithm beside the signature; nil: the same
+	outer                      []byte // algorithm next to the signature; nil: the same
 	hash                       crypto.Hash
 }
 
@@ -207,7 +207,7 @@ func pems(certificates ...[]byte) []byte {
 	return out
 }
 
-// indefinite gives the outermost element the indefinite length of BER.
+// indefinite returns the outermost element the indefinite length of BER.
 func indefinite(der []byte) []byte {
 	return append(append([]byte{0x30, 0x80}, body(der)...), 0, 0)
 }

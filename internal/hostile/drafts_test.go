@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// mangled drafts the faults that only the doctor tells from others.
+// mangled drafts the faults that only inspect tells from others.
 func (w *writer) mangled() {
 	outer := func(f fault.Code, name string, says fault.Code, on profile.Outcome, edit func(parts []string) []string) {
 		w.add(hostile.Case{

@@ -62,7 +62,7 @@ func ReadFiles(dir string) ([]File, error) {
 	return files, nil
 }
 
-// each gives the files below the kinds of dir, by their slash-separated paths there.
+// each returns the files below the kinds of dir, by their slash-separated paths there.
 func each(dir string, kinds []string, one func(path string, data []byte) error) error {
 	for _, kind := range kinds {
 		err := filepath.WalkDir(filepath.Join(dir, kind), func(name string, entry fs.DirEntry, err error) error {
@@ -154,9 +154,9 @@ func (f *File) validate() error {
 	case f.Source == "":
 		return errors.New("the name Source must be given")
 	case f.Reader != ReaderCertificate && f.Reader != ReaderPrivate:
-		return fmt.Errorf("the Reader is %q: give %s or %s", f.Reader, ReaderCertificate, ReaderPrivate)
+		return fmt.Errorf("the Reader is %q: it must be %s or %s", f.Reader, ReaderCertificate, ReaderPrivate)
 	case f.Level != LevelRefused && f.Level != LevelWarning && f.Level != LevelOK:
-		return fmt.Errorf("the Level is %q: give %s, %s or %s", f.Level, LevelRefused, LevelWarning, LevelOK)
+		return fmt.Errorf("the Level is %q: it must be %s, %s or %s", f.Level, LevelRefused, LevelWarning, LevelOK)
 	case named == (f.Level == LevelOK):
 		return errors.New("a file is either taken (Level: ok) or names its fault by Error, Says or Rule")
 	case f.Rule != "" && (f.Error != "" || f.Says != ""):

@@ -20,7 +20,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// sentinels are the errors that files name, beside the type PrivateKeyError.
+// sentinels are the errors that files name, other than the type PrivateKeyError.
 var sentinels = map[string]error{
 	"cert.ErrKeySize": cert.ErrKeySize, "cert.ErrKeyExponent": cert.ErrKeyExponent, "cert.ErrROCA": cert.ErrROCA,
 	"cert.ErrSmallFactor": cert.ErrSmallFactor, "cert.ErrClosePrimes": cert.ErrClosePrimes,
@@ -72,7 +72,7 @@ func TestFiles(t *testing.T) {
 }
 
 // bounded counts the work of f in what it allocates, which does not depend on
-// the machine. TestFiles runs nothing beside it.
+// the machine. TestFiles runs nothing in parallel.
 func bounded(f func() error) error {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

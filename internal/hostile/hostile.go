@@ -27,7 +27,7 @@ import (
 type Case struct {
 	Path string // below the corpus's folder; its first element is the kind
 
-	Fault   fault.Code      // what is wrong, as the doctor names it with all keys at hand
+	Fault   fault.Code      // what is wrong, as inspect names it with all keys at hand
 	Opener  fault.Code      // what an opener says, who may see less; default Fault
 	Outcome profile.Outcome // what the partner learns
 	Source  string          // the rule that is broken, or the incident where it mattered

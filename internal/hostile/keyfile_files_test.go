@@ -215,7 +215,7 @@ var privateForms = []made{
 			"\n=AbCd\n-----END PGP PRIVATE KEY BLOCK-----\n")
 	}, nil},
 	{"java-trust-store", "without a private key",
-		"Java's JKS, keytool -importcert: each entry says in clear that it is a certificate", func() []byte {
+		"Java's JKS, keytool -importcert: each entry says unencrypted that it is a certificate", func() []byte {
 			return javaStore(javaEntry(2, soundCertificate()))
 		}, notLeak("keytool -exportcert")},
 	{"java-key-store", "keytool -importkeystore", "Java's JKS: the magic number FEEDFEED", func() []byte {

@@ -87,7 +87,7 @@ var notCertificates = []made{
 			append(pems(soundCertificate()), sound().pkcs1PEM()...)...)
 	}, nil},
 	{"java-trust-store", "keytool -exportcert",
-		"Java's JKS, keytool -importcert: each entry says in clear that it is a certificate", func() []byte {
+		"Java's JKS, keytool -importcert: each entry says unencrypted that it is a certificate", func() []byte {
 			return javaStore(javaEntry(2, soundCertificate()))
 		}, nil},
 	{"java-trust-store-empty", "without an entry", "Java's JKS", func() []byte { return javaStore() }, nil},

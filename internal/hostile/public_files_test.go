@@ -21,8 +21,7 @@ func both(edits ...func(*hostile.File)) func(*hostile.File) {
 
 const (
 	onlyRSA        = "docs/certificates: RSA only"
-	blockedForGood = "a leaked key is blocked for good: nobody may have another's key named by numbers made up " +
-		"beside it"
+	blockedForGood = "a leaked key is blocked for good: made-up numbers must not get another's key blocked"
 )
 
 func dsaParameters() []byte { return sequence(integer(prime(1024)), integer(prime(160)), small(2)) }

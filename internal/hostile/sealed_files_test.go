@@ -113,7 +113,7 @@ func certBag(der []byte) []byte {
 
 const storeIterations = 1000
 
-// keyStore is a PKCS#12 with the bags in clear and a MAC under the passphrase.
+// keyStore is a PKCS#12 with unencrypted bags and a MAC under the passphrase.
 func keyStore(passphrase string, bags ...[]byte) []byte {
 	safe := sequence(contentInfo(sequence(bags...)))
 	salt := random(16)

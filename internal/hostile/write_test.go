@@ -224,7 +224,7 @@ func suffix(name, first string) string {
 	return "-" + name
 }
 
-// profileOf gives the profile that has the rule which a fault breaks.
+// profileOf returns the profile that has the rule which a fault breaks.
 func profileOf(c fault.Code) string {
 	switch c {
 	case fault.KidMissing.In(fault.JWE), fault.KidUnknown.In(fault.JWE), fault.OpenOAEPSHA256:
@@ -254,7 +254,7 @@ func kindOf(c fault.Code) string {
 	return "token"
 }
 
-// seen is the doctor's code where it is finer than the fault's.
+// seen is inspect's code where it is finer than the fault's.
 func seen(v malform.Variant) fault.Code {
 	return cmp.Or(map[string]fault.Code{
 		"behind-the-ciphertext":      fault.OpenTagInCiphertext,

@@ -106,7 +106,7 @@ func TestWriteFiles(t *testing.T) {
 		case err != nil:
 			t.Errorf("%v: go test ./internal/hostile -run TestWriteFiles -update-files writes it", err)
 		case !bytes.HasPrefix(data, m.Head()):
-			t.Errorf("%s has other names than its maker gives it: delete it and write it again", path)
+			t.Errorf("%s has other names than its maker writes: delete it and write it again", path)
 		}
 	}
 	files, err := hostile.ReadFiles(corpusDir)

@@ -20,7 +20,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve serves h until ctx ends, and then gives open requests five seconds to
+// Serve serves h until ctx ends, and then allows open requests five seconds to
 // finish. It closes l.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{

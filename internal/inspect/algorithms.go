@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// noProfile asks for nothing but the algorithms of the table.
+// noProfile requires only that the algorithms are in the table.
 var noProfile = side{leg: &profile.Direction{
 	Encrypt: &profile.Protection{
 		Alg: profile.Algorithms{Open: []string{alg.RSAOAEP256.Name}, LaneMayAdd: []string{alg.RSAOAEP.Name}},
@@ -24,7 +24,7 @@ var noProfile = side{leg: &profile.Direction{
 	},
 }}
 
-// sides lists what the message is held against.
+// sides lists the directions that the message is compared with.
 func (x *examiner) sides() []side {
 	if legs := x.legs(); len(legs) > 0 {
 		return legs
@@ -32,7 +32,7 @@ func (x *examiner) sides() []side {
 	return []side{noProfile}
 }
 
-// keyEncryptions, contents and signatures list what any side opens.
+// keyEncryptions, contents and signatures list the algorithms that any side accepts.
 func (x *examiner) keyEncryptions() []string {
 	return x.named(func(d *profile.Direction) []string { return d.Encrypt.Alg.Open })
 }
@@ -62,8 +62,8 @@ func (x *examiner) named(of func(*profile.Direction) []string) []string {
 	return names
 }
 
-// content is the content encryption that a header names, or probably means; nil:
-// one that is not in the table. Without an enc it is the first that is opened.
+// contentOf returns the content encryption that a header names or probably means, or nil if
+// it is not in the table. Without an enc it is the first that is accepted.
 func (x *examiner) contentOf(t *token) *alg.Content {
 	enc, there := t.header.values["enc"]
 	if !there {
@@ -78,8 +78,8 @@ func (x *examiner) contentOf(t *token) *alg.Content {
 	return nil
 }
 
-// lengthsOf is contentOf as far as lengths go: what is not in the table has those
-// of AES-GCM, unless its name says CBC.
+// lengthsOf is like contentOf for lengths: a name that is not in the table has those of
+// AES-GCM, unless it contains CBC.
 func (x *examiner) lengthsOf(t *token) (c *alg.Content, known bool) {
 	if c = x.contentOf(t); c != nil {
 		return c, true
@@ -93,8 +93,8 @@ func (x *examiner) dueLengths(t *token) string {
 	return fmt.Sprintf("%s; %d; %d", alg.ModulusLens(), c.IV, c.Tag)
 }
 
-// dueSignature is the algorithm by which a signature should hold: the one that the
-// header names, if it is allowed, else the first that is.
+// dueSignature returns the algorithm by which a signature should hold: the one that the
+// header names, if it is allowed, else the first allowed one.
 func (x *examiner) dueSignature() *alg.Signature {
 	allowed := x.signatures()
 	name := x.inner.header.values["alg"]
@@ -102,13 +102,13 @@ func (x *examiner) dueSignature() *alg.Signature {
 		name = allowed[0]
 	}
 	s, ok := alg.Signatures.Find(name)
-	if !ok { // a profile that was not checked
+	if !ok { // the profile was not validated
 		return alg.RS256
 	}
 	return s
 }
 
-// remarkAlgorithm says of an alg or enc what holds in every profile.
+// remarkAlgorithm comments on an alg or enc where the comment is true for every profile.
 func (x *examiner) remarkAlgorithm(t *token, name, value string) (Mark, string) {
 	switch {
 	case name == "enc" && !slices.Contains(x.contents(), value):

@@ -16,9 +16,9 @@ import (
 
 // wrap is the JSON object in which the token was found, or should have been.
 type wrap struct {
-	member string   // that holds the token; empty: none does
-	beside []string // the other members
-	inside bool     // the member is not at the top level
+	member   string   // that holds the token, or empty
+	siblings []string // the other members
+	inside   bool     // the member is not at the top level
 }
 
 var (
@@ -26,11 +26,11 @@ var (
 	prefixForm    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_\- ]{0,60}(?:[:=]\s*(?:[A-Za-z]{1,20}\s+)?|\s+)`)
 )
 
-// unwrap takes off what stands around the token and names it. Where there is no
-// token, found is false and the findings say so.
+// unwrap removes what surrounds the token and records it. If there is no token, found is
+// false and the findings say so.
 func (x *examiner) unwrap(data []byte) (text []byte, found bool) {
 	if len(data) == 0 {
-		return data, true // the token says that it is empty
+		return data, true // reported as an empty token
 	}
 	const layers = 8
 	for range layers {
@@ -47,7 +47,7 @@ func (x *examiner) unwrap(data []byte) (text []byte, found bool) {
 
 func (x *examiner) around(what string) { x.r.Around = append(x.r.Around, what) }
 
-// peel takes one layer off, if there is one. A nil rest: there is no token.
+// peel removes one layer, if there is one. If rest is nil, there is no token.
 func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	if wide, name := wideText(data); name != "" {
 		x.around(name)
@@ -68,7 +68,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 			return data, false
 		}
 		x.around("blanks or line breaks")
-		x.note(stepAround, "body", "Blanks or line breaks stand around it; they were taken off and are harmless.")
+		x.note(stepAround, "body", "There are blanks or line breaks around it; they were removed and are harmless.")
 		return trimmed, true
 	}
 	if len(data) == 0 {
@@ -110,7 +110,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	}
 	if inside := encodedOnceMore(data); inside != nil {
 		x.around("base64")
-		x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 was taken off.")
+		x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 was decoded.")
 		return inside, true
 	}
 	return data, false
@@ -126,7 +126,7 @@ func escaped(data []byte) bool {
 	return err == nil
 }
 
-// wideText decodes UTF-16 that says so by its byte order mark.
+// wideText decodes UTF-16 that starts with a byte order mark.
 func wideText(data []byte) (plain []byte, name string) {
 	var order binary.ByteOrder
 	switch {
@@ -150,7 +150,7 @@ func (x *examiner) unquote(data []byte) (rest []byte, off bool) {
 	return unquoted(data), true
 }
 
-// unquoted reads text that begins with a quote of some kind.
+// unquoted reads text that begins with a quotation mark.
 func unquoted(text []byte) []byte {
 	if text[0] == '"' {
 		var s string
@@ -161,7 +161,7 @@ func unquoted(text []byte) []byte {
 	return bytes.TrimSuffix(text[1:], text[:1])
 }
 
-// embedded finds the longest run that could be a token in text that is no JSON.
+// embedded finds the longest run that could be a token in text that is not JSON.
 func embedded(data []byte) []byte {
 	var best []byte
 	for len(data) > 0 {
@@ -188,8 +188,7 @@ func likely(text []byte) bool {
 	return len(start) >= 20 && bytes.Count(start, []byte{'.'}) >= 2 && startsLikeHeader(start)
 }
 
-// startsLikeHeader reports whether the first part decodes to something that
-// begins as JSON does.
+// startsLikeHeader reports whether the first part decodes to text that begins like JSON.
 func startsLikeHeader(text []byte) bool {
 	first, _, _ := bytes.Cut(text, []byte{'.'})
 	head, _ := decode(first[:min(len(first), 80)])
@@ -198,11 +197,11 @@ func startsLikeHeader(text []byte) bool {
 		(head[0] == '{' || head[0] == '[' || head[0] == '"' || bytes.HasPrefix(head, []byte("null")))
 }
 
-// answerNext says what an error answer asks for.
+// answerNext returns the next step for an error response.
 func (x *examiner) answerNext() string {
 	a := x.r.Answer
 	if a.ID != "" {
-		return fmt.Sprintf("Ask the partner what it logged under %s; keep the sealed request that it answers, and "+
+		return fmt.Sprintf("Ask the partner what was logged under %s; keep the sealed request that was answered, and "+
 			"inspect that.", show(a.ID))
 	}
 	return "Inspect the sealed request that it answers."

@@ -9,14 +9,14 @@ import (
 	"github.com/sealane/sealane/fault"
 )
 
-// flaw is a fault of a base64url text, and where it shows first.
+// flaw is a fault of a base64url text, and its first position.
 type flaw struct {
 	fault fault.TokenFault
 	text  string
 }
 
-// decode reads a text as base64url however it was bent, and names each way in
-// which it was, in the order in which they show.
+// decode reads a text as base64url in spite of any flaws, and returns the flaws in the
+// order in which they occur.
 func decode(text []byte) (data []byte, flaws []flaw) {
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') < 0 {
 		data = make([]byte, base64.RawURLEncoding.DecodedLen(len(text)))
@@ -67,7 +67,7 @@ func decode(text []byte) (data []byte, flaws []flaw) {
 	return data, flaws
 }
 
-// canonical is the one text that base64url has for data.
+// canonical returns the base64url text of data. There is only one.
 func canonical(data []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(nil, data)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// object looks for the token in a body that begins as JSON does.
+// object looks for the token in a body that begins like JSON.
 func (x *examiner) object(data []byte) (rest []byte, off bool) {
 	members, err := strictjson.Object(data)
 	if err != nil {
@@ -41,7 +41,7 @@ func (x *examiner) object(data []byte) (rest []byte, off bool) {
 	return nil, true
 }
 
-// brokenObject names what is wrong with a body and reads it leniently.
+// brokenObject reports what is wrong with a body and reads it leniently.
 func (x *examiner) brokenObject(data []byte, err error) []strictjson.Member {
 	code, text := fault.BodyNotJSON, ""
 	switch {
@@ -59,8 +59,8 @@ func (x *examiner) brokenObject(data []byte, err error) []strictjson.Member {
 	return readMembers(data)
 }
 
-// readMembers reads the members of an object as far as it can be read. Of a
-// name that stands twice both are given.
+// readMembers reads the members of an object as far as possible. If a name occurs twice,
+// both members are returned.
 func readMembers(data []byte) []strictjson.Member {
 	const most = 1000
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -82,15 +82,15 @@ func readMembers(data []byte) []strictjson.Member {
 	return members
 }
 
-// fieldOf finds the member that holds the token: one that a profile names, else
-// the longest that looks like a token.
+// fieldOf finds the member that holds the token: one that a profile names, else the longest
+// one that looks like a token.
 func (x *examiner) fieldOf(members []strictjson.Member) (text []byte, ok bool) {
 	take := func(path string, inside bool, s string) ([]byte, bool) {
 		x.wrap.member, x.wrap.inside = path, inside
 		top, _, _ := strings.Cut(path, ".")
 		for _, m := range members {
 			if m.Name != path && (!inside || m.Name != top) {
-				x.wrap.beside = append(x.wrap.beside, m.Name)
+				x.wrap.siblings = append(x.wrap.siblings, m.Name)
 			}
 		}
 		x.around("JSON member " + show(path))
@@ -131,7 +131,7 @@ func longest(members []strictjson.Member, depth int) (path, best string, inside 
 	return path, best, inside
 }
 
-// serialization gives the compact parts of a JWE or JWS in JSON serialization.
+// serialization returns the compact parts of a JWE or JWS in JSON serialization.
 func serialization(members []strictjson.Member) [][]byte {
 	value := func(list []strictjson.Member, name string) ([]byte, bool) {
 		for _, m := range list {
@@ -197,7 +197,7 @@ func (x *examiner) plain(data []byte) {
 	x.fault(stepAround, fault.BodyNotSealed, "body", "")
 }
 
-// errorAnswer recognises a profile's error body.
+// errorAnswer recognizes a profile's error body.
 func (x *examiner) errorAnswer(data []byte) bool {
 	const most = 64 << 10
 	if len(data) > most {
@@ -227,11 +227,11 @@ func (x *examiner) errorAnswer(data []byte) bool {
 
 func outcomeText(p *profile.Profile, on profile.Outcome) string {
 	where := map[profile.Outcome]string{
-		profile.NotSupported: "no key was exchanged for the account, or the keys are another product's",
-		profile.PlainRefused: "the request came in clear where sealing is required",
+		profile.NotSupported: "no key was exchanged for the account, or the keys belong to another product",
+		profile.PlainRefused: "the request was not sealed, and sealing is required",
 		profile.TooLarge:     "the request was too large",
 		profile.Format:       "the body around the token is not as agreed (codes body.*)",
-		profile.NotJWE:       "the outer token is wrong already without a key (codes jwe.*)",
+		profile.NotJWE:       "the outer token is wrong, which is visible without a key (codes jwe.*)",
 		profile.Decryption: "the outer token does not open (codes open.*): wrong certificate, wrong padding, or " +
 			"changed content",
 		profile.NotJWS:    "what was encrypted is not an acceptable JWS (codes jws.*)",

@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// openCBC decrypts although a tag does not match, which an opener must never do:
-// that is how it sees what would have fitted.
+// openCBC decrypts even if a tag does not match, to see what would have fitted. Code that
+// serves messages must never do that.
 func (x *examiner) openCBC(c *alg.Content, cek []byte) (content []byte, ok bool) {
 	t, o := x.outer, x.r.Opening
 	iv, ciphertext, tag := t.data[2], t.data[3], t.data[4]
@@ -55,8 +55,8 @@ func (x *examiner) openCBC(c *alg.Content, cek []byte) (content []byte, ok bool)
 	return nil, false
 }
 
-// unpadded takes PKCS #7 padding off. Where it is wrong, an opener says no more
-// than that the content does not open.
+// unpadded removes PKCS #7 padding. If it is wrong, the reader that serves messages only
+// reports that the content does not open.
 func (x *examiner) unpadded(c *alg.Content, plaintext []byte) (content []byte, ok bool) {
 	fill := int(plaintext[len(plaintext)-1])
 	ok = fill >= 1 && fill <= c.Block
@@ -72,13 +72,13 @@ func (x *examiner) unpadded(c *alg.Content, plaintext []byte) (content []byte, o
 	return plaintext[:len(plaintext)-fill], true
 }
 
-// looksCBC says what the decrypted text suggests, without a word of it. Of a wrong
-// initialization vector only the first block suffers.
+// looksCBC describes the decrypted text without revealing any of it. A wrong initialization
+// vector affects the first block only.
 func looksCBC(c *alg.Content, plaintext []byte) string {
 	if readable(plaintext[min(len(plaintext), c.Block):]) {
-		return "The key is right, for what comes out is readable: the tag, the header, the initialization vector " +
+		return "The key is right, because the decrypted text is readable: the tag, the header, the initialization vector " +
 			"or a few bytes of the ciphertext were changed on the way."
 	}
-	return "What comes out is not readable: the content was encrypted with another key than the one sent along, " +
-		"or the halves of the key were exchanged."
+	return "The decrypted text is not readable: the content was encrypted with another key than the one in the token, " +
+		"or the halves of the key were swapped."
 }

@@ -20,11 +20,11 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// leastTag is the fewest bytes of a tag that are compared: fewer match by chance.
+// leastTag is the minimum number of bytes of a tag to compare: fewer match by chance.
 const leastTag = 4
 
-// openContent decrypts the content with a content encryption key as it came out
-// of the encrypted key.
+// openContent decrypts the content with a content encryption key as it was decrypted from
+// the encrypted key.
 func (x *examiner) openContent(cek []byte) (content []byte, ok bool) {
 	t, o := x.outer, x.r.Opening
 	enc := t.header.values["enc"]
@@ -45,8 +45,8 @@ func (x *examiner) openContent(cek []byte) (content []byte, ok bool) {
 	return x.inflate(content)
 }
 
-// contentKey names what is wrong with the length of a content encryption key
-// and returns the key that was probably meant.
+// contentKey reports a wrong length of a content encryption key and returns the key that
+// was probably meant.
 func (x *examiner) contentKey(cek []byte, c *alg.Content, enc string) []byte {
 	due := c.CEK
 	if enc == a192GCM {
@@ -86,7 +86,7 @@ func (x *examiner) contentKey(cek []byte, c *alg.Content, enc string) []byte {
 	return whole
 }
 
-// a192GCM is not in the table; a sender may use it all the same.
+// a192GCM is not in the table, but senders may use it.
 const a192GCM = "A192GCM"
 
 // gcmName returns the name of AES-GCM with a key of n bytes, or "".
@@ -102,8 +102,8 @@ func gcmName(n int) string {
 	return ""
 }
 
-// openGCM decrypts first and compares tags afterwards, which an opener must
-// never do: that is how it sees what would have fitted.
+// openGCM decrypts first and compares tags afterwards, to see what would have fitted. Code
+// that serves messages must never do that.
 func (x *examiner) openGCM(key []byte) (content []byte, ok bool) {
 	t, o := x.outer, x.r.Opening
 	iv, ciphertext, tag := t.data[2], t.data[3], t.data[4]
@@ -118,7 +118,7 @@ func (x *examiner) openGCM(key []byte) (content []byte, ok bool) {
 		return nil, false
 	}
 	aead, err := cipher.NewGCMWithNonceSize(block, len(iv))
-	if err != nil { // FIPS 140-3 enforcement: only what was announced can be tried
+	if err != nil { // FIPS 140-3 enforcement: only the announced way can be tried
 		return x.openApproved(block, key)
 	}
 	c := alg.A256GCM // lengths are the same with every key
@@ -148,7 +148,7 @@ func (x *examiner) openGCM(key []byte) (content []byte, ok bool) {
 	return nil, false
 }
 
-// opened says how the content opened. The first two additional data are right.
+// opened reports how the content opened. The first two kinds of additional data are right.
 func (x *examiner) opened(name string, additional int, what string) {
 	x.r.Opening.Content = name
 	if additional > 1 {
@@ -157,7 +157,7 @@ func (x *examiner) opened(name string, additional int, what string) {
 	}
 }
 
-// oddIV and oddTag refine what was said of lengths that turned out to fit.
+// oddIV and oddTag refine the finding about a length that turned out to fit.
 func (x *examiner) oddIV(c *alg.Content, iv int) {
 	switch iv {
 	case c.IV:
@@ -166,7 +166,7 @@ func (x *examiner) oddIV(c *alg.Content, iv int) {
 		x.supersede(fault.IVLength)
 	default:
 		x.note(stepLength, "initialization vector",
-			fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender drew too many "+
+			fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender generated too many "+
 				"or too few.", iv))
 	}
 }
@@ -179,7 +179,7 @@ func (x *examiner) oddTag(c *alg.Content, tag int, behind bool) {
 	case tag < c.Tag:
 		x.fault(stepContent, fault.OpenTagShort, "authentication tag",
 			fmt.Sprintf("Its %d bytes are the first of the right tag.", tag))
-		if !x.outer.torn(4) { // a tag that was cut on the way stays cut
+		if !x.outer.torn(4) { // a tag that was cut on the way remains reported as cut
 			x.supersede(fault.TagLength)
 		}
 	case tag > c.Tag:
@@ -187,12 +187,12 @@ func (x *examiner) oddTag(c *alg.Content, tag int, behind bool) {
 	}
 }
 
-// openApproved is what FIPS 140-3 enforcement leaves of AES-GCM.
+// openApproved does what FIPS 140-3 enforcement permits of AES-GCM.
 func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
 	t, o, c := x.outer, x.r.Opening, alg.A256GCM
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil || len(t.data[2]) != c.IV {
-		o.Content = "not opened: FIPS 140-3 enforcement forbids what would have to be tried"
+		o.Content = "not opened: FIPS 140-3 enforcement forbids the other ways to decrypt it"
 		return nil, false
 	}
 	sealed := bytes.Join([][]byte{t.data[2], t.data[3], t.data[4]}, nil)
@@ -203,19 +203,19 @@ func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
 			return content, true
 		}
 	}
-	o.Content = "not opened: the tag does not match; FIPS 140-3 enforcement forbids to look further"
+	o.Content = "not opened: the tag does not match; FIPS 140-3 enforcement forbids further attempts"
 	x.fault(stepContent, fault.OpenTag, "content", "")
 	return nil, false
 }
 
-// looks says what the decrypted text suggests, without a word of it.
+// looks describes the decrypted text without revealing any of it.
 func looks(plaintext []byte) string {
 	if readable(plaintext) {
-		return "The key and the initialization vector are right, for what comes out is readable: the tag, the " +
+		return "The key and the initialization vector are right, because the decrypted text is readable: the tag, the " +
 			"header or a few bytes of the ciphertext were changed on the way."
 	}
-	return "What comes out is not readable: the initialization vector is another, or the content was encrypted " +
-		"with another key than the one sent along."
+	return "The decrypted text is not readable: the initialization vector is wrong, or the content was encrypted " +
+		"with another key than the one in the token."
 }
 
 // readable reports whether nearly all of the first bytes are printable ASCII.
@@ -230,7 +230,7 @@ func readable(plaintext []byte) bool {
 	return len(head) > 0 && printable*10 >= len(head)*9
 }
 
-// inflate recognises compressed content, announced or not.
+// inflate recognizes compressed content, announced or not.
 func (x *examiner) inflate(content []byte) ([]byte, bool) {
 	_, announced := x.zip()
 	name, plain, whole := inflated(content)
@@ -246,7 +246,7 @@ func (x *examiner) inflate(content []byte) ([]byte, bool) {
 	x.r.Opening.Content += ", compressed with " + name
 	if !whole {
 		x.note(stepContent, "content",
-			fmt.Sprintf("It inflates from %s bytes to more than %s; it was not followed any further.",
+			fmt.Sprintf("It inflates from %s bytes to more than %s; the rest was not inflated.",
 				termtext.Count(len(content)), termtext.Count(len(plain))))
 		return nil, false
 	}
@@ -262,8 +262,8 @@ func (x *examiner) zip() (value string, announced bool) {
 	return "", false
 }
 
-// inflated inflates content that is compressed as a whole, up to a bound that
-// grows with its size; whole tells whether the end was reached.
+// inflated inflates content that is compressed as a whole, up to a bound that grows with
+// its size; whole reports whether the end was reached.
 func inflated(content []byte) (name string, plain []byte, whole bool) {
 	if len(content) < 8 || readableStart(content) {
 		return "", nil, false
@@ -297,8 +297,8 @@ func inflated(content []byte) (name string, plain []byte, whole bool) {
 	return name, plain, true
 }
 
-// readableStart reports whether content begins as text does: compressed bytes
-// don't, beyond the first few.
+// readableStart reports whether content begins like text. Compressed bytes do not, beyond
+// the first few.
 func readableStart(content []byte) bool {
 	head := content[:min(len(content), 64)]
 	for _, c := range head {

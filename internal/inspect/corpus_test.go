@@ -33,7 +33,7 @@ type scene struct {
 	byLane  bool // the codec lets it pass, the lane refuses
 }
 
-// scenes gives the scenes in which a variant is a fault.
+// scenes returns the scenes in which a variant is a fault.
 func scenes(t *testing.T, v malform.Variant, s suite) []scene {
 	riskos, rdx := s.load(t, "riskos"), s.load(t, "rdx")
 	switch v.Code {
@@ -66,7 +66,7 @@ func scenes(t *testing.T, v malform.Variant, s suite) []scene {
 
 const limit = 100_000
 
-// seen is the code by which the doctor names a variant with the keys: where they
+// seen is the code by which inspect names a variant with the keys: where they
 // show more than an opener may tell, it is a finer one than the opener's.
 func seen(v malform.Variant) fault.Code {
 	switch v.Name {
@@ -319,7 +319,7 @@ func messageWithoutFault(t *testing.T, name string, p *profile.Profile, among []
 func TestForgeCoversTheCatalogue(t *testing.T) {
 	without := []fault.Code{
 		fault.TooLarge.In(fault.JWS), // bounded by the outer token
-		// The doctor's alone, finer than what an opener says.
+		// Codes of inspect alone, finer than what an opener says.
 		fault.Cut.In(fault.JWE), fault.Cut.In(fault.JWS), fault.PartsOrder, fault.OpenTagInCiphertext,
 		fault.InnerEncodedTwice, fault.InnerQuoted, fault.SignatureContent, fault.SignatureDetached,
 	}

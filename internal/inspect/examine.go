@@ -16,11 +16,11 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// defaultMaxToken is what signing and encrypting makes of 64 MiB, and room for
+// defaultMaxToken is the size of a signed and encrypted payload of 64 MiB, plus space for
 // headers, line breaks and the JSON around it.
 const defaultMaxToken = 64<<20/9*17 + 64<<10
 
-// step orders findings as a strict opener would meet them.
+// step orders findings as the strict reader would meet them.
 type step int
 
 const (
@@ -32,13 +32,13 @@ const (
 	stepLength       // of key, initialization vector, tag, signature
 	stepBase64       // of the other parts
 	stepBlocks       // length of the ciphertext
-	stepMember       // what the profile says of kid, typ, cty
+	stepMember       // what the profile requires of kid, typ, cty
 	stepKey          // encrypted key; signature
 	stepContent      // content encryption
 	stepInner        // added to the steps of the inner token
 )
 
-// finding is a Finding before it is known what counts.
+// finding is a Finding of which it is not yet known whether it counts.
 type finding struct {
 	Finding
 	step       step
@@ -55,23 +55,23 @@ type examiner struct {
 	findings []finding
 }
 
-// Examine explains a message: a token, or a body with a token in it. It never
-// fails; what can't be read is a finding. data is left as it is.
+// Examine explains a message: a token, or a body with a token in it. It never fails; what
+// it cannot read becomes a finding. It does not change data.
 func Examine(data []byte, o Options) *Report {
 	if o.MaxToken == 0 {
 		o.MaxToken = defaultMaxToken
 	}
 	x := &examiner{o: o, r: &Report{Kind: KindOther, Bytes: len(data)}}
-	x.walk(data)
+	x.examine(data)
 	x.judge()
 	x.conclude()
 	return x.r
 }
 
-func (x *examiner) walk(data []byte) {
+func (x *examiner) examine(data []byte) {
 	if len(data) > x.o.MaxToken {
 		x.fault(stepText, fault.TooLarge.In(fault.JWE), "message",
-			fmt.Sprintf("%s bytes are more than the %s that are looked at.", termtext.Count(len(data)),
+			fmt.Sprintf("It has %s bytes; at most %s are examined.", termtext.Count(len(data)),
 				termtext.Count(x.o.MaxToken)))
 		return
 	}
@@ -105,7 +105,7 @@ func (x *examiner) fault(at step, code fault.Code, where, text string) *finding 
 
 func (x *examiner) note(at step, where, text string) { x.add(at, Note, "", where, text) }
 
-// supersede turns a coarse finding into a note, because a finer one explains it.
+// supersede turns a coarse finding into a note because a finer one explains it.
 func (x *examiner) supersede(coarse fault.Code) {
 	for i := range x.findings {
 		if x.findings[i].Code == coarse {
@@ -118,7 +118,7 @@ func (x *examiner) has(code fault.Code) bool {
 	return slices.ContainsFunc(x.findings, func(f finding) bool { return f.Code == code })
 }
 
-// conclude puts the findings in order and says what they come to.
+// conclude sorts the findings and summarizes them.
 func (x *examiner) conclude() {
 	slices.SortStableFunc(x.findings, func(a, b finding) int { return cmp.Compare(a.step, b.step) })
 	r := x.r
@@ -138,23 +138,23 @@ func (x *examiner) conclude() {
 	}
 }
 
-// healthy says what was looked at where no fault was found.
+// healthy describes what was checked if no fault was found.
 func (x *examiner) healthy() (summary, next string) {
 	switch {
 	case x.r.Kind == KindAnswer:
-		return "This is an error answer in clear, not a sealed message.", x.answerNext()
+		return "This is an unencrypted error response, not a sealed message.", x.answerNext()
 	case x.r.Kind == KindJWE && x.r.Opening == nil:
-		return "No fault can be seen without a key; what is inside was not looked at.",
+		return "No fault can be seen without a key; the content was not examined.",
 			"Give the private key to see whether it opens (--key)."
 	case x.r.Kind == KindJWE && x.r.Opening.Key == "":
-		return "No fault can be seen, but it was not opened.", "Give the private key to see whether it opens (--key)."
+		return "No fault was found, but the message was not decrypted.", "Give the private key to see whether it opens (--key)."
 	case x.r.Signature != nil && x.r.Signature.Holds:
-		return "No fault was found: it opens, and its signature holds.", ""
+		return "No fault was found: it decrypts, and its signature is valid.", ""
 	case x.inner != nil:
 		return "No fault was found, but the signature was not verified.", "Give the signer's certificate to see " +
-			"whether its signature holds (--from)."
+			"whether its signature is valid (--from)."
 	}
-	return "No fault was found: it opens. Nothing in it proves who sent it.", ""
+	return "No fault was found: it decrypts. Nothing in it proves who sent it.", ""
 }
 
 // payload describes what was sealed.
@@ -194,8 +194,8 @@ func firstVisible(data []byte) int {
 	return len(data)
 }
 
-// show quotes a text that came with the message: cut, and without anything that
-// a terminal would obey.
+// show quotes a text from the message: shortened, and without characters that control a
+// terminal.
 func show(s string) string {
 	const most = 140
 	if len(s) > most {

@@ -245,7 +245,7 @@ func TestNestedMessageOfAnUnsignedProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := inspect.Examine(token, options(rdx))
-	if r.Fault != "" || r.Inner == nil || !strings.Contains(text(t, r), "signs nothing") {
+	if r.Fault != "" || r.Inner == nil || !strings.Contains(text(t, r), "has no signatures") {
 		t.Errorf("%q\n%s", r.Fault, text(t, r))
 	}
 }

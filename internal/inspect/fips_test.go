@@ -13,7 +13,7 @@ import (
 )
 
 // Under FIPS 140-3 enforcement much can't be tried, and some of it panics in the
-// standard library. The doctor says less there, but nothing wrong.
+// standard library. Inspect says less there, but nothing wrong.
 func TestUnderFIPSEnforcement(t *testing.T) {
 	if os.Getenv("GODEBUG") != "fips140=only" {
 		again := exec.Command(os.Args[0], "-test.run=^TestUnderFIPSEnforcement$", "-test.v")

@@ -110,7 +110,7 @@ func options(p *profile.Profile) inspect.Options {
 	return o
 }
 
-// text gives the report as people read it and as programs do.
+// text returns the report as people read it and as programs do.
 func text(t testing.TB, r *inspect.Report) string {
 	t.Helper()
 	var b bytes.Buffer

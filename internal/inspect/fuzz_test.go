@@ -15,7 +15,7 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// FuzzExamine holds the doctor against the strict opener: what that opens has no
+// FuzzExamine compares inspect with the strict reader: what that opens has no
 // fault, and what has no fault opens. The input is a message of its own, a change
 // to a message that was right, and a payload that is sealed. (Keys differ from
 // process to process, so that a seed opens nowhere but here.)
@@ -77,7 +77,7 @@ func FuzzExamine(f *testing.F) {
 		}
 		message, err := strict.Open(context.Background(), data)
 		if (message != nil) != (r.Fault == "") && r.Kind != inspect.KindAnswer {
-			t.Errorf("the opener says %q, the doctor %q\n%s", sealane.FaultOf(err), r.Fault, report)
+			t.Errorf("the reader says %q, inspect %q\n%s", sealane.FaultOf(err), r.Fault, report)
 		}
 		return r
 	}

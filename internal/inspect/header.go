@@ -15,8 +15,8 @@ import (
 
 const maxHeader = 4 << 10
 
-// header is what could be read of a header. values has alg, enc, kid, typ and
-// cty where they are there and strings.
+// header is the readable part of a header. values has alg, enc, kid, typ and cty if they
+// are present and strings.
 type header struct {
 	read   bool // at least one member
 	values map[string]string
@@ -42,7 +42,7 @@ var refusedMembers = map[string]struct {
 	"x5c":  {fault.HeaderX5C, "a certificate of its own"},
 }
 
-// readHeader names what is wrong with a header, whatever the profile.
+// readHeader reports what is wrong with a header for every profile.
 func (x *examiner) readHeader(t *token, offset step) {
 	t.header.values = map[string]string{}
 	data := t.data[0]
@@ -67,7 +67,7 @@ func (x *examiner) readHeader(t *token, offset step) {
 			say(fault.HeaderNotObject, "")
 		case errors.Is(err, strictjson.ErrDuplicate):
 			say(fault.HeaderDuplicate,
-				"Readers differ in which of the two they take: one may be checked and the other used.")
+				"Some readers take the first and some the last: one may be checked and the other used.")
 			complete = true
 		case errors.Is(err, strictjson.ErrDepth):
 			say(fault.HeaderDepth, "")
@@ -107,31 +107,31 @@ func (t *token) hasMember(name string) bool {
 func notJSON(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, byteOrderMark):
-		return "A byte order mark stands before it."
+		return "There is a byte order mark before it."
 	case bytes.HasPrefix(data, []byte("{'")):
-		return "It is written with single quotes."
+		return "Its strings are in single quotes."
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	var first json.RawMessage
 	if d.Decode(&first) == nil {
-		return "Something stands behind the JSON value."
+		return "There is something after the JSON value."
 	}
 	return ""
 }
 
-// misspelt says under which wrong name a member stands.
+// misspelt reports a member with a similar name.
 func misspelt(members []strictjson.Member, name string) string {
 	for _, m := range members {
 		if strings.EqualFold(m.Name, name) {
-			return fmt.Sprintf("There is %s, but names are case-sensitive.", show(m.Name))
+			return fmt.Sprintf("There is a member %s, but names are case-sensitive.", show(m.Name))
 		}
 	}
 	return ""
 }
 
-// readMember gives one member its line in the report.
+// readMember adds one member to the report.
 func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.TokenFault, string)) {
-	const most = 200 // members of a header that are told
+	const most = 200 // members of a header that are reported
 	if len(t.view.Members) >= most {
 		return
 	}
@@ -149,7 +149,7 @@ func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.Toke
 	known := m.Name == "alg" || m.Name == "kid" || m.Name == "typ" || m.Name == "cty" ||
 		m.Name == "enc" && t.layer == fault.JWE
 	if !known {
-		line.Mark, line.Value, line.Text = Note, opaque(m.Value), "not known here, ignored"
+		line.Mark, line.Value, line.Text = Note, opaque(m.Value), "unknown, ignored"
 		return
 	}
 	s, ok := strictjson.String(m.Value)
@@ -163,7 +163,7 @@ func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.Toke
 	line.Mark, line.Text = x.remark(t, m.Name, s)
 }
 
-// remark says of a value what holds in every profile.
+// remark comments on a value where the comment is true for every profile.
 func (x *examiner) remark(t *token, name, value string) (Mark, string) {
 	if name != "kid" {
 		return x.remarkAlgorithm(t, name, value)
@@ -182,7 +182,7 @@ func sixParts(id cert.KeyID) string {
 		id.Entity, id.UseCase, id.Component, id.Owner, id.Bits, id.Hash, id.Environment)
 }
 
-// opaque tells of a value no more than what it is.
+// opaque describes a value without revealing it.
 func opaque(value []byte) string {
 	kind := "number"
 	switch value[0] {

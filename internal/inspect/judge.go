@@ -8,16 +8,17 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// side is a sealed leg of a profile. Without a profile it is what the codec has.
+// side is a sealed direction of a profile. Without a profile it has the algorithms of the
+// table.
 type side struct {
-	p    *profile.Profile // nil: none was given
+	p    *profile.Profile // nil: no profile was given
 	name string
 	leg  *profile.Direction
 }
 
 var anyValue = profile.HeaderParam{Open: []string{profile.Absent, profile.Any}}
 
-// legs lists the legs that a message can be of.
+// legs lists the directions that a message can have.
 func (x *examiner) legs() []side {
 	var list []side
 	for _, p := range x.o.Profiles {
@@ -31,7 +32,7 @@ func (x *examiner) legs() []side {
 	return list
 }
 
-// ruling is what one side says, rule by rule.
+// ruling is the result of one side, rule by rule.
 type ruling struct {
 	side   side
 	rules  []Rule
@@ -48,15 +49,15 @@ func (r *ruling) note(name, found, wanted, text string) {
 	r.rules = append(r.rules, Rule{Name: name, Mark: Note, Found: found, Wanted: wanted, Text: text})
 }
 
-// breach is a fault that was found whatever the profile.
+// breach records a fault that does not depend on the profile.
 func (r *ruling) breach(name string, code fault.Code, found, wanted string) {
 	r.rules = append(r.rules, Rule{Name: name, Mark: Bad, Code: code, Found: found, Wanted: wanted})
 	r.bad++
 	r.unlike++
 }
 
-// refuse is a fault because of the profile. unlike weighs how much it speaks
-// against the message being meant for it.
+// refuse records a fault against the profile. unlike weighs how unlikely it makes it that
+// the message is meant for this profile.
 func (r *ruling) refuse(name string, at step, code fault.Code, found, wanted, text string, unlike int) {
 	r.rules = append(r.rules, Rule{Name: name, Mark: Bad, Code: code, Found: found, Wanted: wanted, Text: text})
 	r.bad++
@@ -71,8 +72,8 @@ func (r *ruling) refuse(name string, at step, code fault.Code, found, wanted, te
 	})
 }
 
-// judge holds the message against each profile. The one that it fits best
-// decides which of the profiles' faults count.
+// judge compares the message with each profile. The one that it fits best decides which of
+// the profiles' faults count.
 func (x *examiner) judge() {
 	if x.r.Kind == KindAnswer {
 		return
@@ -104,8 +105,8 @@ func (r *ruling) better(than *ruling) bool {
 	return r.unlike < than.unlike
 }
 
-// verdict puts a ruling into the report; legs that agree but for the member that
-// a bare token would stand in share one.
+// verdict adds a ruling to the report. Directions that agree, except for the member of a
+// bare token, share one verdict.
 func (x *examiner) verdict(r *ruling) {
 	for i := range x.r.Profiles {
 		v := &x.r.Profiles[i]
@@ -131,7 +132,7 @@ func (x *examiner) verdict(r *ruling) {
 	})
 }
 
-// rule walks one side's rules in the order in which an opener meets them.
+// rule applies one side's rules in the order of the strict reader.
 func (x *examiner) rule(s side) *ruling {
 	r := &ruling{side: s}
 	x.ruleBody(r)
@@ -158,7 +159,7 @@ func (x *examiner) rule(s side) *ruling {
 	return r
 }
 
-// first gives the first fault from a span of steps, or nothing.
+// first returns the first fault of a range of steps, or "".
 func (x *examiner) first(from, to step) fault.Code {
 	var code fault.Code
 	at := to + 1

@@ -12,8 +12,9 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// made reports whether a key made a signature, over whatever it was: its form is
-// right, which nobody else can bring about. The hash is SHA-256.
+// made reports whether a key made a signature over some content: the decrypted signature
+// has the right form, which only the owner of the private key can produce. The hash is
+// SHA-256.
 func made(s *alg.Signature, key *rsa.PublicKey, signature []byte) bool {
 	size := key.Size()
 	n := new(big.Int).SetBytes(signature)
@@ -34,8 +35,8 @@ func isPKCS1(encoded []byte) bool {
 	return fill >= 8 && bytes.HasPrefix(encoded, []byte("\x00\x01"+strings.Repeat("\xff", fill)+"\x00"+name))
 }
 
-// isPSS is EMSA-PSS (RFC 8017 section 9.1.2) of that many bits, as far as it can be
-// seen without the digest: what the mask hides are zeros, a one and the salt.
+// isPSS is EMSA-PSS (RFC 8017 section 9.1.2) with that many bits, as far as it can be
+// checked without the digest: the mask hides zeros, a one and the salt.
 func isPSS(encoded []byte, bits int) bool {
 	encoded = encoded[len(encoded)-(bits+7)/8:]
 	last := len(encoded) - 1

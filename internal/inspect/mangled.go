@@ -18,14 +18,14 @@ var (
 	fieldForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.\-]{0,60}=`)
 )
 
-// httpHeaders takes off the headers of a dump. They may hold credentials, so
-// that nothing of them is told. A nil rest: no body follows.
+// httpHeaders removes the headers of a dump. They may hold credentials, so none of their
+// text is reported. If rest is nil, there is no body.
 func (x *examiner) httpHeaders(data []byte) (rest []byte, off bool) {
 	if !httpForm.Match(data[:min(len(data), 2100)]) {
 		return data, false
 	}
 	x.around("HTTP headers")
-	x.add(stepAround, Note, fault.BodyHTTPHeaders, "body", "They were taken off.").Next = ""
+	x.add(stepAround, Note, fault.BodyHTTPHeaders, "body", "They were removed.").Next = ""
 	for rest = data; len(rest) > 0; {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
@@ -34,13 +34,13 @@ func (x *examiner) httpHeaders(data []byte) (rest []byte, off bool) {
 		}
 	}
 	if len(bytes.TrimSpace(rest)) == 0 {
-		x.fault(stepAround, fault.BodyEmpty, "body", "There are HTTP headers and nothing behind them.")
+		x.fault(stepAround, fault.BodyEmpty, "body", "There are HTTP headers and no body.")
 		return nil, true
 	}
 	return rest, true
 }
 
-// formField takes the token, or the body around it, out of a form's field.
+// formField takes the token, or the body around it, from a form field.
 func (x *examiner) formField(data []byte) (rest []byte, off bool) {
 	if !fieldForm.Match(data[:min(len(data), 64)]) {
 		return data, false
@@ -66,7 +66,7 @@ func (x *examiner) formField(data []byte) (rest []byte, off bool) {
 	return []byte(best), true
 }
 
-// encodedOnceMore gives the token or the JSON of which text is the base64, or nil.
+// encodedOnceMore returns the token or the JSON that text is the base64 of, or nil.
 func encodedOnceMore(text []byte) []byte {
 	const head = 80
 	if len(text) < 28 || bytes.IndexByte(text, '.') >= 0 {
@@ -87,8 +87,8 @@ func encodedOnceMore(text []byte) []byte {
 	return nil
 }
 
-// lostFront gives the characters that stood before text if it is a token whose
-// header they would make readable, or nothing.
+// lostFront returns the characters that are missing before text, if text is a token whose
+// header they would make readable, or "".
 func lostFront(text []byte) string {
 	if startsLikeHeader(text) {
 		return ""
@@ -107,19 +107,19 @@ func lostFront(text []byte) string {
 	return ""
 }
 
-// restoreFront puts back what a token lost at its front, and says so.
+// restoreFront restores what a token lost at its front and reports that.
 func (x *examiner) restoreFront(text []byte, layer fault.Layer, at step) []byte {
 	lost := lostFront(text)
 	if lost == "" {
 		return text
 	}
 	x.fault(at, fault.Cut.In(layer), "token",
-		fmt.Sprintf("It is cut at the front: with %q before it the header can be read, and so it was.", lost))
+		fmt.Sprintf("It is cut at the front: with %q before it the header can be read; it was read like that.", lost))
 	return append([]byte(lost), text...)
 }
 
-// shortened reports whether someone put an ellipsis where characters were. Three
-// dots can also be two empty parts of a token with the right number of them.
+// shortened reports whether someone replaced characters with an ellipsis. Three dots can
+// also be two empty parts of a token that has the right number of parts.
 func shortened(text []byte, dots int) bool {
 	switch {
 	case !startsLikeHeader(text):
@@ -134,8 +134,8 @@ func shortened(text []byte, dots int) bool {
 	return dots != 4 || !json.Valid(data)
 }
 
-// innerText takes off what was put around the inner token before it was
-// encrypted, where there is a token underneath.
+// innerText removes what was put around the inner token before it was encrypted, if there
+// is a token underneath.
 func (x *examiner) innerText(content []byte) []byte {
 	const at = stepInner + stepText
 	text := bytes.TrimSpace(content)
@@ -157,7 +157,7 @@ func (x *examiner) innerText(content []byte) []byte {
 	return content
 }
 
-// headerOf reads no more of a header than its enc.
+// headerOf reads only the enc of a header.
 func (x *examiner) headerOf(text []byte) *token {
 	t := &token{header: header{values: map[string]string{}}}
 	data, _ := decode(text[:min(len(text), maxHeader*2)])
@@ -169,18 +169,18 @@ func (x *examiner) headerOf(text []byte) *token {
 	return t
 }
 
-// inOrder finds the parts of a JWE by their lengths where they do not stand as
-// they should, and names the order in which they came.
+// inOrder finds the parts of a JWE by their lengths if they are in the wrong order, and
+// reports their order.
 func (x *examiner) inOrder(parts [][]byte) [][]byte {
 	if len(parts) != 5 {
 		return parts
 	}
 	c, known := x.lengthsOf(x.headerOf(parts[0]))
-	if !known || c.IV == c.Tag { // then nothing tells one from the other
+	if !known || c.IV == c.Tag { // they cannot be told apart by length
 		return parts
 	}
 	const key, iv, ciphertext, tag = 1, 2, 3, 4
-	var at [5]int // where each part stands
+	var at [5]int // index of each part
 	for i := 1; i < 5; i++ {
 		part := ciphertext
 		switch n := base64.RawURLEncoding.DecodedLen(len(bytes.TrimRight(parts[i], "="))); {
@@ -192,7 +192,7 @@ func (x *examiner) inOrder(parts [][]byte) [][]byte {
 			part = tag
 		}
 		if at[part] != 0 {
-			return parts // two of a length: nothing can be said
+			return parts // two parts of one length: undecidable
 		}
 		at[part] = i
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// mangled is a message that came to harm, and what the doctor should make of it.
+// mangled is a message that was damaged on its way, and what inspect should say of it.
 type mangled struct {
 	name  string
 	data  []byte

@@ -20,13 +20,13 @@ import (
 // padding is one way to encrypt a key with RSA.
 type padding struct {
 	name    string
-	alg     string     // that announces it; empty: no JWE algorithm is this
+	alg     string     // that announces it; empty: no JWE algorithm uses it
 	code    fault.Code // where the header announces another
 	options crypto.DecrypterOpts
 }
 
-// paddings lists what senders are known to use. label is the header's text,
-// which some put where no label belongs.
+// paddings lists those that senders are known to use. label is the header's text, which
+// some senders use as the OAEP label. JWE has none.
 func paddings(label []byte) []padding {
 	list := []padding{
 		{"OAEP with SHA-256", alg.RSAOAEP256.Name, fault.OpenOAEPSHA256, &rsa.OAEPOptions{Hash: crypto.SHA256}},
@@ -35,7 +35,7 @@ func paddings(label []byte) []padding {
 			Hash:    crypto.SHA256,
 			MGFHash: crypto.SHA1,
 		}},
-		//lint:ignore SA1019 the doctor recognises the deprecated padding
+		//lint:ignore SA1019 inspect recognizes the deprecated padding
 		{"PKCS #1 v1.5", "RSA1_5", fault.OpenPKCS1, &rsa.PKCS1v15DecryptOptions{}},
 		{"OAEP with SHA-1 and MGF1 over SHA-256", "", fault.OpenLabel, &rsa.OAEPOptions{
 			Hash:    crypto.SHA1,
@@ -65,7 +65,7 @@ func paddings(label []byte) []padding {
 	return list
 }
 
-// open tries the keys of ours; ok means that there is content to look at.
+// open tries our keys; ok reports whether there is content to examine.
 func (x *examiner) open() (content []byte, ok bool) {
 	t := x.outer
 	var keys []Key
@@ -91,8 +91,8 @@ func (x *examiner) open() (content []byte, ok bool) {
 	return x.openContent(cek)
 }
 
-// findCEK tries every key with the padding that the header announces, then
-// every key with the others.
+// findCEK tries every key with the padding that the header announces, then every key with
+// the others.
 func (x *examiner) findCEK(keys []Key) ([]byte, bool) {
 	t := x.outer
 	list := paddings(t.text[0])
@@ -123,11 +123,11 @@ func (x *examiner) findCEK(keys []Key) ([]byte, bool) {
 			}
 			//lint:ignore SA1019 see above
 			if _, loose := p.options.(*rsa.PKCS1v15DecryptOptions); loose && !plausible(cek) {
-				continue // that padding fits by chance now and then
+				continue // this padding is valid by chance now and then
 			}
 			x.openedBy(k, p, i == 0)
 			if len(encryptedKey) != len(t.data[1]) {
-				x.note(stepLength, "encrypted key", "It opens when its leading zero is put back: the sender writes "+
+				x.note(stepLength, "encrypted key", "It opens if a leading zero is added: the sender writes "+
 					"it as a number, not as bytes of fixed length.")
 			}
 			return cek, true
@@ -152,7 +152,7 @@ func plausible(cek []byte) bool {
 	return false
 }
 
-// openedBy says which key opened it, and whether that agrees with the header.
+// openedBy reports which key opened it, and whether that agrees with the header.
 func (x *examiner) openedBy(k Key, p padding, asAnnounced bool) {
 	o := x.r.Opening
 	o.Key, o.How = k.String(), p.name
@@ -172,7 +172,7 @@ func (x *examiner) openedBy(k Key, p padding, asAnnounced bool) {
 	}
 }
 
-// otherKey says why the key ID in the header can't mean key k, or nothing.
+// otherKey returns why the key ID in the header cannot mean key k, or "".
 func (x *examiner) otherKey(k Key) string {
 	kid := x.outer.header.values["kid"]
 	if kid == "" || kid == k.ID {
@@ -197,7 +197,7 @@ func (x *examiner) otherKey(k Key) string {
 	return ""
 }
 
-// notOpened names the fault where no key opens it, and the likely reason.
+// notOpened reports the fault where no key opens it, and the likely reason.
 func (x *examiner) notOpened(keys []Key, fits bool) {
 	n := len(x.outer.data[1])
 	if x.r.Opening.Trouble != "" {
@@ -234,7 +234,7 @@ func (x *examiner) likelyReason(keys []Key) string {
 		}
 	}
 	if kid != "" {
-		return "The header names the key ID " + show(kid) + ": look for the key that goes by it."
+		return "The header names the key ID " + show(kid) + ": look for the key with this key ID."
 	}
 	return "The header names no key ID, so nothing in the message tells which certificate was used."
 }
@@ -250,8 +250,8 @@ func sizes(keys []Key) string {
 	return strings.Join(list, ", ")
 }
 
-// additionalData lists what senders are known to take for the additional data;
-// the first two are right.
+// additionalData lists what senders are known to use as additional data; the first two are
+// right.
 func (t *token) additionalData() []struct {
 	name string
 	data []byte
@@ -268,7 +268,7 @@ func (t *token) additionalData() []struct {
 		{"the header's JSON instead of its base64url text", json},
 		{"the header's text with base64 padding", padded},
 		{"the header's text in standard base64", standard(padded)},
-		{"the header's text and the dot behind it", append(bytes.Clone(t.text[0]), '.')},
+		{"the header's text and the dot after it", append(bytes.Clone(t.text[0]), '.')},
 	}
 }
 

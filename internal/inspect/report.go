@@ -1,8 +1,7 @@
-// Package inspect is the doctor: it explains a message that strict
-// internal/jose refuses. It reads leniently, goes on behind a fault as far as
-// that makes sense, and names what is wrong by the codes of internal/fault. It
-// is for people at a command line or console, never for traffic: what it finds
-// out is what an opener must not tell the network.
+// Package inspect explains a message that the strict reader, internal/jose, refuses. It
+// reads leniently, continues after a fault as far as that makes sense, and names faults by
+// the codes of package fault. It is for people who examine one message. Code that serves
+// messages must not use it, because a partner must not learn what it finds out.
 //
 // A report holds no key, and no payload unless Options.Reveal is set.
 package inspect
@@ -17,27 +16,27 @@ import (
 
 // Key is a key to try. Ours need Private, theirs Public.
 type Key struct {
-	Name        string // what the report calls it: a file, an alias
-	ID          string // the key ID that was exchanged; empty where not known
-	Environment string // DEV, STAG, PROD; empty where not known
+	Name        string // name in the report: a file, an alias
+	ID          string // the key ID that was exchanged, or empty
+	Environment string // DEV, STAG, PROD, or empty
 	Private     crypto.Decrypter
 	Public      *rsa.PublicKey
 }
 
-// Options says what a message is held against. All may be empty.
+// Options says what a message is compared with. The zero value is valid.
 type Options struct {
-	// Profiles get a verdict each. Where there are several and the message fits
-	// none, the one it fits best decides what the fault is.
+	// Each of Profiles gets a verdict. If there are several and the message fits none, the
+	// one that it fits best decides which faults count.
 	Profiles []*profile.Profile
 	Ours     []Key // open the outer token
 	Theirs   []Key // verify the inner one
 	// AcceptRSAOAEP is a lane's decision to open RSA-OAEP (SHA-1) where its profile lets it.
 	AcceptRSAOAEP bool
 	Reveal        bool // put the payload into the report
-	MaxToken      int  // bytes that are looked at; default what a payload of 64 MiB becomes
+	MaxToken      int  // bytes to examine; the default fits a payload of 64 MiB
 }
 
-// Kind is what a message turned out to be.
+// Kind is the kind of a message.
 type Kind string
 
 const (
@@ -48,23 +47,23 @@ const (
 	KindOther  Kind = "other"
 )
 
-// Mark is how one thing fared.
+// Mark is the result for one item.
 type Mark string
 
 const (
 	OK   Mark = "ok"
 	Bad  Mark = "fault"
-	Note Mark = "note" // worth knowing, or not to be decided
+	Note Mark = "note" // worth knowing, or not decidable
 )
 
-// Report is the outcome of an examination.
+// Report is the result of [Examine].
 type Report struct {
-	Fault     fault.Code `json:"fault,omitempty"` // the first fault; empty: none was found
+	Fault     fault.Code `json:"fault,omitempty"` // the first fault, or empty
 	Summary   string     `json:"summary"`
 	Next      string     `json:"next,omitempty"`
 	Kind      Kind       `json:"kind"`
 	Bytes     int        `json:"bytes"`
-	Around    []string   `json:"around,omitempty"` // what stands around the token, from the outside in
+	Around    []string   `json:"around,omitempty"` // what surrounds the token, from the outside in
 	Outer     *Token     `json:"outer,omitempty"`
 	Opening   *Opening   `json:"opening,omitempty"`
 	Inner     *Token     `json:"inner,omitempty"`
@@ -72,11 +71,11 @@ type Report struct {
 	Payload   *Payload   `json:"payload,omitempty"`
 	Answer    *Answer    `json:"error_answer,omitempty"`
 	Profiles  []Verdict  `json:"profiles,omitempty"`
-	Findings  []Finding  `json:"findings"` // in the order in which a strict opener would meet them
+	Findings  []Finding  `json:"findings"` // in the order in which the strict reader would meet them
 }
 
-// Finding is one thing that was found. A note has a code only where it names a
-// fault that does not count here.
+// Finding is one result. A note has a code only if it names a fault that does not count
+// here.
 type Finding struct {
 	Code  fault.Code `json:"code,omitempty"`
 	Level Mark       `json:"level"` // Bad or Note
@@ -85,7 +84,7 @@ type Finding struct {
 	Next  string     `json:"next,omitempty"`
 }
 
-// Token is one compact serialization, or what stands for it.
+// Token is one compact serialization, or what is in its place.
 type Token struct {
 	Kind    string   `json:"kind"` // "JWE" or "JWS"
 	Parts   []Part   `json:"parts"`
@@ -102,8 +101,8 @@ type Part struct {
 	Text       string `json:"text,omitempty"`
 }
 
-// Member is one member of a header. The values of members that this program
-// does not know are told only by type and length: they may repeat the payload.
+// Member is one member of a header. For members that this program does not know, only type
+// and length are reported: their values may repeat the payload.
 type Member struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
@@ -111,25 +110,25 @@ type Member struct {
 	Text  string `json:"text,omitempty"`
 }
 
-// Opening is what came of the keys of ours.
+// Opening is the result of decrypting with our keys.
 type Opening struct {
 	Tried   int    `json:"keys_tried"`
 	Key     string `json:"key,omitempty"`         // that opens the encrypted key
-	How     string `json:"how,omitempty"`         // the padding with which it does
+	How     string `json:"how,omitempty"`         // the padding that was used
 	Content string `json:"content,omitempty"`     // how the content opened, or why not
-	Bytes   int    `json:"content_bytes"`         // what was encrypted
+	Bytes   int    `json:"content_bytes"`         // length of the decrypted content
 	Trouble string `json:"key_trouble,omitempty"` // a key that could not be used
 }
 
-// Signature is what came of the partner's keys.
+// Signature is the result of verifying with the partner's keys.
 type Signature struct {
 	Tried int    `json:"keys_tried"`
 	Holds bool   `json:"holds"`
-	Key   string `json:"key,omitempty"` // under which it holds
+	Key   string `json:"key,omitempty"` // that verifies it
 	How   string `json:"how,omitempty"`
 }
 
-// Payload describes what was sealed. Text or Base64 is there only with Options.Reveal.
+// Payload describes the payload. Text or Base64 is set only with Options.Reveal.
 type Payload struct {
 	Bytes    int    `json:"bytes"`
 	SHA256   string `json:"sha256"`
@@ -142,12 +141,12 @@ type Payload struct {
 // Answer is a profile's error body.
 type Answer struct {
 	Profile string `json:"profile"`
-	Outcome string `json:"outcome,omitempty"` // empty: the profile's table does not have the text
+	Outcome string `json:"outcome,omitempty"` // empty: the text is not in the profile's table
 	ID      string `json:"id,omitempty"`
 	Text    string `json:"text,omitempty"`
 }
 
-// Verdict is what one profile says.
+// Verdict is the result for one profile.
 type Verdict struct {
 	Profile string   `json:"profile"`
 	Legs    []string `json:"legs"` // "request", "response"

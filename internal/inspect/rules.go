@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// ruleBody says whether the token sits in the body as the leg has it. A bare
-// token is no fault: it may have been taken out of its body to be looked at.
+// ruleBody checks whether the token is in the body as the direction requires. A bare token
+// is not a fault: it may have been copied out of its body.
 func (x *examiner) ruleBody(r *ruling) {
 	if code := x.first(stepAround, stepAround); code != "" {
 		r.breach("body", code, "something is wrong around the token", "the token alone, or its JSON member alone")
@@ -52,10 +52,10 @@ func (x *examiner) ruleBody(r *ruling) {
 }
 
 func (x *examiner) ruleBeside(r *ruling, form profile.Body) {
-	for _, name := range x.wrap.beside {
+	for _, name := range x.wrap.siblings {
 		if form.Others == "refuse" && !slices.Contains(form.Accompanying, name) {
-			r.refuse("body", stepAround, fault.BodyUnexpected, "member "+show(clip(name))+" beside the token",
-				"nothing beside it", "", 1)
+			r.refuse("body", stepAround, fault.BodyUnexpected, "member "+show(clip(name))+" next to the token",
+				"nothing next to it", "", 1)
 			return
 		}
 	}
@@ -77,7 +77,7 @@ func (x *examiner) ruleForm(r *ruling) {
 	}
 }
 
-// ruleLayer holds a header against what a profile says of the layer.
+// ruleLayer compares a header with the profile's rules for the layer.
 func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Protection, offset step) {
 	prefix := string(t.layer) + " "
 	if !t.header.read {
@@ -105,7 +105,7 @@ func (x *examiner) ruleLayer(r *ruling, t *token, layer *profile.Protection, off
 	}{{"typ", layer.Typ, fault.TypNotAllowed}, {"cty", layer.Cty, fault.CtyNotAllowed}} {
 		value := t.header.value(m.name)
 		switch {
-		case value == nil && t.hasMember(m.name): // not a string, which was said
+		case value == nil && t.hasMember(m.name): // not a string, which was reported
 		case m.member.Accepts(value):
 			r.ok(prefix+m.name, shown(value), list(m.member.Open))
 		default:
@@ -120,26 +120,26 @@ func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Protection, offse
 	wanted := list(layer.Alg.Open)
 	mayAdd := found == alg.RSAOAEP.Name && slices.Contains(layer.Alg.LaneMayAdd, found)
 	switch {
-	case !there: // which was said
+	case !there: // which was reported
 	case slices.Contains(layer.Alg.Open, found):
 		r.ok(name, found, wanted)
 	case mayAdd && x.o.AcceptRSAOAEP:
 		r.note(name, found, wanted, "SHA-1, accepted on purpose (AcceptRSAOAEP, --accept-rsa-oaep)")
 	case found == alg.RSAOAEP.Name && t.layer == fault.JWE:
-		text := "It is contrary to the profile's table."
+		text := "It contradicts the profile's table."
 		if mayAdd {
 			text += " A lane may accept it on purpose, with a reason (AcceptRSAOAEP, --accept-rsa-oaep)."
 		}
 		r.refuse(name, offset+stepAlg, fault.AlgSHA1, found, wanted, text, 1)
 		if x.has(fault.OpenOAEPSHA256) {
-			r.faults = r.faults[:len(r.faults)-1] // the finer fault says it
+			r.faults = r.faults[:len(r.faults)-1] // the finer fault replaces it
 		}
 	case found == "none":
 		r.refuse(name, offset+stepAlg, fault.AlgNone.In(t.layer), found, wanted, "", 1)
 	default:
 		text := ""
 		if t.layer == fault.JWS && strings.HasPrefix(found, "HS") {
-			text = "An HMAC with a shared secret is no signature; if the secret is the public key, anyone can make it."
+			text = "An HMAC with a shared secret is not a signature; if the secret is the public key, anyone can make it."
 		}
 		r.refuse(name, offset+stepAlg, fault.AlgNotAllowed.In(t.layer), show(found), wanted, text, 1)
 	}
@@ -150,7 +150,7 @@ func (x *examiner) ruleKid(r *ruling, t *token, layer *profile.Protection, offse
 	kid := t.header.value("kid")
 	wanted := list(layer.Kid.Open)
 	switch {
-	case kid == nil && t.hasMember("kid"): // not a string, which was said
+	case kid == nil && t.hasMember("kid"): // not a string, which was reported
 		return
 	case kid == nil && !layer.Kid.Accepts(nil):
 		r.refuse(name, offset+stepMember, fault.KidMissing.In(t.layer), "absent", wanted, "", 2)
@@ -184,7 +184,7 @@ func keyIDRemark(id cert.KeyID, t *token) string {
 	return ""
 }
 
-// ruleKnown says whether a key ID is one of the keys at hand.
+// ruleKnown checks whether a key ID belongs to one of the given keys.
 func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 	name := string(t.layer) + " kid"
 	keys := x.o.Ours
@@ -203,7 +203,7 @@ func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 	}
 	switch {
 	case len(ids) == 0:
-		r.note(name, show(kid), "a known key ID", "whether it is known can't be said without the IDs of the keys")
+		r.note(name, show(kid), "a known key ID", "the keys have no IDs to compare it with")
 	case t.layer == fault.JWE && x.has(fault.OpenKeyOther):
 		r.breach(name, fault.OpenKeyOther, show(kid), "the ID of the key that opens it")
 	default:
@@ -262,7 +262,7 @@ func (x *examiner) ruleOpening(r *ruling) {
 	}
 }
 
-// ruleContent says whether signing was done where it is due.
+// ruleContent checks whether the content is signed if the profile requires it.
 func (x *examiner) ruleContent(r *ruling) {
 	signed := r.side.leg.Sign != nil
 	found := map[shape]string{
@@ -287,9 +287,9 @@ func (x *examiner) ruleContent(r *ruling) {
 		r.ok("content", found, "the payload itself, not signed")
 	default:
 		r.unlike += 2
-		r.note("content", found, "the payload itself, not signed", "an opener of this profile hands it on as it is")
+		r.note("content", found, "the payload itself, not signed", "with this profile it is the payload itself")
 		r.faults = append(r.faults, finding{step: stepInner + stepText, Finding: Finding{Level: Note, Where: "content",
-			Text: "It is " + found + "; the profile " + r.side.p.Name + " signs nothing and hands it on as it is."}})
+			Text: "It is " + found + "; the profile " + r.side.p.Name + " has no signatures, so the content is the payload itself."}})
 	}
 }
 

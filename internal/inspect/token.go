@@ -11,12 +11,12 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// token is a compact serialization as it came, and what its parts decode to.
+// token is a compact serialization as received, and its decoded parts.
 type token struct {
 	layer   fault.Layer
 	text    [][]byte
 	data    [][]byte
-	damaged bool // part of a value is lost, so that nothing computed over it can hold
+	damaged bool // part of a value is lost: nothing computed over it can match
 	header  header
 	view    *Token
 }
@@ -29,7 +29,7 @@ var partNames = map[fault.Layer][]string{
 // whole reports whether all parts are there.
 func (t *token) whole() bool { return len(t.data) == len(partNames[t.layer]) }
 
-// token looks at what was found without a key.
+// token examines what can be seen without a key.
 func (x *examiner) token(text []byte) {
 	if len(text) == 0 {
 		x.fault(stepText, fault.Empty.In(fault.JWE), "token", "")
@@ -42,7 +42,7 @@ func (x *examiner) token(text []byte) {
 	cut := shortened(text, dots)
 	if cut {
 		x.fault(stepText, fault.Cut.In(fault.JWE), "token",
-			"An ellipsis stands in it: whoever copied it left something out.")
+			"There is an ellipsis in it: something was left out when it was copied.")
 	}
 	switch {
 	case cut && dots != 4:
@@ -64,11 +64,11 @@ func (x *examiner) token(text []byte) {
 		hint := fmt.Sprintf("%s parts, not five.", termtext.Count(dots+1))
 		switch {
 		case doubled(text):
-			hint += " The same token stands twice in a row."
+			hint += " The same token occurs twice in a row."
 		case dots == 3:
 			hint += " A part is missing, perhaps the last one: the token was cut."
 		case !startsLikeHeader(text):
-			hint += " It does not begin as a token does; perhaps it is something else."
+			hint += " It does not begin like a token; perhaps it is something else."
 		}
 		x.fault(stepText, fault.Parts.In(fault.JWE), "token", hint)
 		if dots > 0 && startsLikeHeader(text) {
@@ -79,7 +79,7 @@ func (x *examiner) token(text []byte) {
 	}
 }
 
-// doubled reports whether text is one token twice, with or without something between.
+// doubled reports whether text is one token twice, with or without something in between.
 func doubled(text []byte) bool {
 	half := len(text) / 2
 	return likely(text[:half]) && bytes.Equal(text[:half], text[len(text)-half:])
@@ -108,7 +108,7 @@ func (x *examiner) readInner(parts [][]byte) {
 	x.payload(t.data[1], false)
 }
 
-// read decodes the parts and names what is wrong with their texts.
+// read decodes the parts and reports what is wrong with their texts.
 func (x *examiner) read(parts [][]byte, layer fault.Layer, offset step) *token {
 	t := &token{layer: layer, text: parts, view: &Token{Kind: strings.ToUpper(string(layer))}}
 	found := map[fault.TokenFault]*flawed{}
@@ -155,8 +155,8 @@ func (t *token) flag(part int, f *finding) {
 	p.Text = strings.TrimSpace(p.Text + " " + string(f.Code))
 }
 
-// outerLengths holds the lengths against those of the content encryption, unless
-// it is one that is not known here.
+// outerLengths compares the lengths with those of the content encryption, unless that is
+// unknown.
 func (x *examiner) outerLengths() {
 	t := x.outer
 	if len(t.data) > 1 {
@@ -190,7 +190,7 @@ func (x *examiner) outerLengths() {
 	}
 }
 
-// tagText says of a tag of a wrong length how it probably came to that.
+// tagText explains a tag of a wrong length.
 func (t *token) tagText(c *alg.Content) string {
 	n := len(t.data[4])
 	text := fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(n), c.Tag)
@@ -206,7 +206,8 @@ func (t *token) tagText(c *alg.Content) string {
 	return text
 }
 
-// torn reports whether a part has no text that a value of whole bytes has.
+// torn reports whether the length of a part is one that base64url of whole bytes cannot
+// have.
 func (t *token) torn(part int) bool {
 	_, flaws := decode(t.text[part])
 	return slices.ContainsFunc(flaws, func(l flaw) bool {
@@ -214,7 +215,7 @@ func (t *token) torn(part int) bool {
 	})
 }
 
-// rsaBits is the RSA size that a number of n bytes belongs to, or 0.
+// rsaBits returns the RSA size that a number of n bytes belongs to, or 0.
 func rsaBits(n int) int {
 	if alg.ModulusLen(n) {
 		return n * 8
@@ -234,7 +235,7 @@ const (
 	shapeOther
 )
 
-// content looks at what was encrypted. Its faults count where the profile signs.
+// content examines the decrypted content. Its faults count if the profile signs.
 func (x *examiner) content(content []byte) {
 	before := len(x.findings)
 	x.readContent(content)
@@ -296,7 +297,8 @@ func (x *examiner) readContent(content []byte) {
 	}
 }
 
-// mostlyBase64 allows for the faults that a token can have and still be one.
+// mostlyBase64 reports whether content may be a token in spite of faults that a token can
+// have.
 func mostlyBase64(content []byte) bool {
 	foreign := 0
 	for _, c := range content {

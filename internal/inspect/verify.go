@@ -22,11 +22,11 @@ type scheme struct {
 	alg  string // that announces it; empty: none does
 	hash crypto.Hash
 	pss  bool // with a salt of any length
-	bare bool // the digest without its name before it
+	bare bool // the digest without the name of its hash
 	due  *alg.Signature
 }
 
-// schemes lists the table's, and what senders are known to use beside them.
+// schemes lists those of the table, and others that senders are known to use.
 func schemes() []scheme {
 	var list []scheme
 	for _, s := range alg.Signatures {
@@ -75,7 +75,7 @@ func (s scheme) digest(input []byte) []byte {
 type signer struct {
 	key  Key
 	pub  *rsa.PublicKey
-	ours bool // then the message was not signed by the partner
+	ours bool // then the partner did not sign the message
 }
 
 func (x *examiner) signers() []signer {
@@ -86,7 +86,7 @@ func (x *examiner) signers() []signer {
 		}
 	}
 	if len(list) == 0 {
-		return nil // without a partner's key there is nothing to hold it against
+		return nil // without a partner's key there is nothing to compare with
 	}
 	for _, k := range x.o.Ours {
 		pub := k.Public
@@ -140,13 +140,13 @@ func (x *examiner) verify() {
 func wrongSignature(signers []signer, n int) string {
 	for _, s := range signers {
 		if s.pub.Size() == n {
-			return "The signer used another key, or header or payload were changed after signing."
+			return "The signer used another key, or the header or the payload was changed after signing."
 		}
 	}
-	return fmt.Sprintf("It was made with a key of %d bits, and the keys given have other sizes.", n*8)
+	return fmt.Sprintf("It was made with a key of %d bits, and the given keys have other sizes.", n*8)
 }
 
-// signedBy says under which key a signature holds, and whether that is right.
+// signedBy reports which key verifies a signature, and whether that is right.
 func (x *examiner) signedBy(by signer, s scheme) {
 	x.r.Signature.Key, x.r.Signature.How = by.key.String(), s.name
 	due, announced := x.dueSignature(), x.inner.header.values["alg"]
@@ -166,7 +166,7 @@ func (x *examiner) signedBy(by signer, s scheme) {
 	}
 }
 
-// otherSigner says why a key is not the one that should have signed, or nothing.
+// otherSigner returns why a key is not the one that should have signed, or "".
 func (x *examiner) otherSigner(by signer) string {
 	if by.ours {
 		return "that is a key of ours: the partner did not sign it"
@@ -191,7 +191,7 @@ func (x *examiner) otherSigner(by signer) string {
 	return ""
 }
 
-// otherInput recognises a signature over something else than what is due.
+// otherInput recognizes a signature over another input than the signing input.
 func (x *examiner) otherInput(signers []signer, signature []byte) bool {
 	t, due := x.inner, x.dueSignature()
 	dot := []byte{'.'}
@@ -216,8 +216,8 @@ func (x *examiner) otherInput(signers []signer, signature []byte) bool {
 	return false
 }
 
-// otherContent recognises a signature of a partner's key over something that is
-// not there: a payload that was left out, or other content than what came.
+// otherContent recognizes a signature of a partner's key over content that is not in the
+// message: a detached payload, or content that was changed.
 func (x *examiner) otherContent(signers []signer, signature []byte) bool {
 	by := ""
 	for _, s := range signers {
@@ -236,15 +236,15 @@ func (x *examiner) otherContent(signers []signer, signature []byte) bool {
 			strings.TrimSpace("The payload is probably detached. "+by))
 	case by != "":
 		x.fault(stepInner+stepKey, fault.SignatureContent, "signature",
-			by+" Header or payload were changed after signing.")
+			by+" The header or the payload was changed after signing.")
 	default:
 		return false
 	}
 	return true
 }
 
-// hmacWithPublicKey recognises an HMAC whose key is a public key, which whoever
-// has the certificate can make. Its algorithm was refused before.
+// hmacWithPublicKey recognizes an HMAC whose key is a public key, which anyone who has the
+// certificate can make. Its algorithm was refused before.
 func (x *examiner) hmacWithPublicKey(signers []signer, inputs [][]byte) bool {
 	if !strings.HasPrefix(x.inner.header.values["alg"], "HS") && len(x.inner.data[2]) != sha256.Size {
 		return false
@@ -262,7 +262,7 @@ func (x *examiner) hmacWithPublicKey(signers []signer, inputs [][]byte) bool {
 				if hmac.Equal(mac.Sum(nil), x.inner.data[2]) {
 					x.note(stepInner+stepKey, "signature",
 						"It is an HMAC keyed with the public key of "+by.key.String()+
-							": a forgery that anyone can make who has the certificate.")
+							": a forgery that anyone with the certificate can make.")
 					return true
 				}
 			}

@@ -40,7 +40,7 @@ func (n *noRSA) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 func (*noRSA) Verify(_, _ []byte, _ crypto.SignerOpts) error { return nil }
 
-// BenchmarkCodec seals and opens without RSA. Besides the time it reports the
+// BenchmarkCodec seals and opens without RSA. In addition to the time it reports the
 // processor's (cpu-ns/msg), which a busy machine disturbs less.
 func BenchmarkCodec(b *testing.B) {
 	for _, enc := range alg.Contents {

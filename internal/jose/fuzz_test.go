@@ -73,7 +73,7 @@ func FuzzParseEncrypted(f *testing.F) {
 		}
 		if err != nil {
 			if e != nil || other != nil || otherErr == nil || otherErr.Error() != err.Error() {
-				t.Errorf("%v, with a buffer %v; values beside: %t, %t", err, otherErr, e != nil, other != nil)
+				t.Errorf("%v, with a buffer %v; values as well: %t, %t", err, otherErr, e != nil, other != nil)
 			}
 			wantRefusal(t, err, jose.NotJWE)
 			return
@@ -115,7 +115,7 @@ func FuzzHeader(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	// The parts beside the header are right in their lengths, and only there.
+	// The parts other than the header are right in their lengths, and only there.
 	zeros := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
 	behindJWE := "." + zeros(256) + "." + zeros(12) + ".." + zeros(16)
 	key := testkey.Fixed()

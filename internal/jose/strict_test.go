@@ -140,7 +140,7 @@ func FuzzOpen(f *testing.F) {
 		before := bytes.Clone(token)
 		payload, err := open(token, key)
 		if err != nil && payload != nil {
-			t.Error("a payload beside an error")
+			t.Error("a payload and an error")
 		}
 		if err == nil && string(payload) != `{"id":"1"}` {
 			t.Errorf("opened %q", payload)

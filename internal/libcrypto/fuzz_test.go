@@ -55,7 +55,7 @@ func FuzzDecryptAgrees(f *testing.F) {
 	})
 }
 
-// encryptBlock takes an OAEP block whose seed and data are in clear.
+// encryptBlock takes an OAEP block whose seed and data are plain.
 func encryptBlock(block []byte, h crypto.Hash, rightLabel bool, key *rsa.PrivateKey) []byte {
 	seed, db := block[1:1+h.Size()], block[1+h.Size():]
 	if rightLabel {

@@ -100,7 +100,7 @@ func pkcs1(key *rsa.PublicKey) func([]byte) ([]byte, error) {
 	}
 }
 
-// below gives n random bytes that are a number less than any modulus of n bytes.
+// below returns n random bytes that are a number less than any modulus of n bytes.
 func below(n int) []byte {
 	b := random(n)
 	b[0] = 1

@@ -180,7 +180,7 @@ func TestEmptyPayload(t *testing.T) {
 	}
 }
 
-// TestStrangersKeyInTheHeader: whoever believes the header of the inner token
+// TestStrangersKeyInTheHeader: a reader that believes the header of the inner token
 // finds that the signature holds; else the fault would be no attack.
 func TestStrangersKeyInTheHeader(t *testing.T) {
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -221,7 +221,7 @@ func TestStrangersKeyInTheHeader(t *testing.T) {
 	}
 }
 
-// certified gives the key of the one certificate in a header's x5c.
+// certified returns the key of the one certificate in a header's x5c.
 func certified(t *testing.T, headerText string) *rsa.PublicKey {
 	t.Helper()
 	header, err := base64.RawURLEncoding.DecodeString(headerText)

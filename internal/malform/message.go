@@ -122,7 +122,7 @@ func (w *message) jwe(content []byte) ([]byte, error) {
 	return w.outer.token(headerText, encode(encryptedKey), encode(iv), encode(ciphertext), encode(tag)), nil
 }
 
-// header gives the header's JSON.
+// header returns the header's JSON.
 func (l *layer) header() string {
 	texts := make([]string, len(l.members))
 	for i, m := range l.members {

@@ -160,7 +160,7 @@ func outerAlg(name string) func(*message) {
 	return func(w *message) { w.outer.set("alg", quoted(name)) }
 }
 
-// signedAlone gives the inner token without an outer one. Where the material
+// signedAlone returns the inner token without an outer one. Where the material
 // has no signer, the signature is random.
 func (w *message) signedAlone() string {
 	if w.Signer != nil {

@@ -21,7 +21,7 @@ type tokenFault struct {
 	change func(w *message, l *layer)
 }
 
-// tokenVariants gives the faults that both layers can have, for one of them.
+// tokenVariants returns the faults that both layers can have, for one of them.
 func tokenVariants(in fault.Layer) []Variant {
 	var list []Variant
 	for _, faults := range [][]tokenFault{textFaults, headerFaults, memberFaults} {
@@ -154,7 +154,7 @@ func unprotected(parts []string) string {
 	return strings.Replace(text, `"header":`, `"unprotected":{"jku":"https://keys.invalid/jwks.json"},"header":`, 1)
 }
 
-// polyglot is a JWE and a JWS to whoever looks for the members of one of them.
+// polyglot is a JWE and a JWS to a reader that looks for the members of one of them.
 func polyglot(parts []string) string {
 	if len(parts) == 5 {
 		return strings.TrimSuffix(flattened(parts), "}") + `,"payload":"` + parts[3] +
@@ -293,7 +293,7 @@ func zipped(compress func([]byte) ([]byte, error)) func(*message, *layer) {
 }
 
 // strangers has the header bring a stranger's key, or say where it lies. An inner
-// token is signed with it: whoever believes the header finds that all is well.
+// token is signed with it: a reader that believes the header finds that all is well.
 func strangers(name string, value func(*rsa.PrivateKey) (string, error)) func(*message, *layer) {
 	return func(w *message, l *layer) {
 		if w.Other == nil {

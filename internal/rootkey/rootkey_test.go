@@ -284,7 +284,7 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// TestFIPS runs the room again under GODEBUG=fips140=only, where whatever is not
+// TestFIPS runs the tests of this package again under GODEBUG=fips140=only, where whatever is not
 // approved fails.
 func TestFIPS(t *testing.T) {
 	c := exec.Command(os.Args[0],

@@ -12,7 +12,7 @@ import (
 	"github.com/sealane/sealane/internal/strictjson"
 )
 
-// FuzzVerdict: an object is refused for exactly what a walk over the tokens of
+// FuzzVerdict: an object is refused for exactly what reading the tokens of
 // encoding/json finds; what is accepted and put together again from its members
 // is read as the same; and TopLevel takes whatever Object takes.
 func FuzzVerdict(f *testing.F) {
@@ -30,7 +30,7 @@ func FuzzVerdict(f *testing.F) {
 		before := bytes.Clone(data)
 		members, err := strictjson.Object(data)
 		if want := verdict(data); !errors.Is(err, want) {
-			t.Fatalf("%v, a walk over its tokens says %v", err, want)
+			t.Fatalf("%v, by the tokens of encoding/json %v", err, want)
 		}
 		flat, flatErr := strictjson.TopLevel(data)
 		if !bytes.Equal(before, data) {

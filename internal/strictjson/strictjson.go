@@ -35,16 +35,16 @@ type Member struct {
 // Object reads data as exactly one JSON object. Errors are one of the above,
 // wrapped with the member's name where there is one.
 func Object(data []byte) ([]Member, error) {
-	return read(walker{data: data})
+	return read(scanner{data: data})
 }
 
 // TopLevel is Object for payloads that are only looked at: what is inside the
 // members' values may have names twice and any depth.
 func TopLevel(data []byte) ([]Member, error) {
-	return read(walker{data: data, shallow: true})
+	return read(scanner{data: data, shallow: true})
 }
 
-func read(w walker) ([]Member, error) {
+func read(w scanner) ([]Member, error) {
 	if !utf8.Valid(w.data) {
 		return nil, ErrUTF8
 	}
@@ -76,14 +76,14 @@ func Text(value []byte) ([]byte, bool) {
 	return []byte(s), err == nil
 }
 
-// walker goes through data that json.Valid has accepted; its steps rely on that.
-type walker struct {
+// scanner goes through data that json.Valid has accepted; its steps rely on that.
+type scanner struct {
 	data    []byte
 	pos     int
 	shallow bool // do not look inside the members' values
 }
 
-func (w *walker) skipSpace() {
+func (w *scanner) skipSpace() {
 	for {
 		switch w.data[w.pos] {
 		case ' ', '\t', '\r', '\n':
@@ -94,7 +94,7 @@ func (w *walker) skipSpace() {
 	}
 }
 
-func (w *walker) object(depth int) ([]Member, error) {
+func (w *scanner) object(depth int) ([]Member, error) {
 	var members []Member
 	var seen names
 	for {
@@ -158,7 +158,7 @@ func (s *names) add(name string) bool {
 	return true
 }
 
-func (w *walker) value(depth int) ([]byte, error) {
+func (w *scanner) value(depth int) ([]byte, error) {
 	w.skipSpace()
 	start := w.pos
 	var err error
@@ -186,7 +186,7 @@ func (w *walker) value(depth int) ([]byte, error) {
 }
 
 // skip passes over an object or array.
-func (w *walker) skip() {
+func (w *scanner) skip() {
 	for open := 0; ; {
 		switch w.data[w.pos] {
 		case '"':
@@ -203,7 +203,7 @@ func (w *walker) skip() {
 	}
 }
 
-func (w *walker) array(depth int) error {
+func (w *scanner) array(depth int) error {
 	for {
 		w.pos++ // past '[' or ','
 		if w.skipSpace(); w.data[w.pos] == ']' {
@@ -220,7 +220,7 @@ func (w *walker) array(depth int) error {
 	}
 }
 
-func (w *walker) string() []byte {
+func (w *scanner) string() []byte {
 	start := w.pos
 	for w.pos++; ; {
 		i := bytes.IndexAny(w.data[w.pos:], `"\`)

@@ -24,7 +24,7 @@ func TestObject(t *testing.T) {
 		`{"a":1,"\u0061":1}`:       strictjson.ErrDuplicate,
 		`{"a":{"b":1,"b":1}}`:      strictjson.ErrDuplicate,
 		`{"a":[[{"b":1,"b":1}]]}`:  strictjson.ErrDuplicate,
-		`{"\ud800":1,"\udbff":1}`:  strictjson.ErrDuplicate, // both are U+FFFD to whoever reads on
+		`{"\ud800":1,"\udbff":1}`:  strictjson.ErrDuplicate, // other readers take both for U+FFFD
 		`[]`:                       strictjson.ErrNotObject,
 		`"x"`:                      strictjson.ErrNotObject,
 		`1`:                        strictjson.ErrNotObject,
@@ -114,7 +114,7 @@ func FuzzObject(f *testing.F) {
 			members, err := read(data)
 			if err != nil {
 				if members != nil {
-					t.Error("members beside an error")
+					t.Error("members and an error")
 				}
 				continue
 			}

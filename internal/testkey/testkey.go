@@ -1,4 +1,4 @@
-// Package testkey gives tests fresh RSA keys, each made once per test binary, and
+// Package testkey provides tests with fresh RSA keys, each made once per test binary, and
 // tokens made with them. Only tests may import it.
 package testkey
 
@@ -23,7 +23,7 @@ var (
 	keys = map[string]*rsa.PrivateKey{}
 )
 
-// RSA gives the key of that name and size, the same for every call in a process.
+// RSA returns the key of that name and size, the same for every call in a process.
 func RSA(t testing.TB, name string, bits int) *rsa.PrivateKey {
 	t.Helper()
 	mu.Lock()
@@ -39,7 +39,7 @@ func RSA(t testing.TB, name string, bits int) *rsa.PrivateKey {
 	return keys[id]
 }
 
-// Crossed gives a key with the first prime of each of two others, as a bad generator
+// Crossed returns a key with the first prime of each of two others, as a bad generator
 // makes them.
 func Crossed(a, b *rsa.PrivateKey) *rsa.PrivateKey {
 	one := big.NewInt(1)
@@ -61,7 +61,7 @@ var otherPEM []byte
 
 var fixed, other = sync.OnceValue(read(fixedPEM)), sync.OnceValue(read(otherPEM))
 
-// Fixed gives a key that is the same in every process, which the seeds of a fuzz
+// Fixed returns a key that is the same in every process, as the seed inputs of a fuzz
 // target need: each of its workers is one. The key is public; it is good for
 // nothing else.
 func Fixed() *rsa.PrivateKey { return fixed() }

@@ -28,7 +28,7 @@ type class struct {
 }
 
 // The classes, by their places in classes. The first four are to be the same to
-// whoever measures; the control is a second set of the first, and shows what
+// the measuring program; the control is a second set of the first, and shows what
 // noise alone does.
 const (
 	keyFails = iota

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// noisy gives times like those of a machine that others use: the middle at
+// noisy returns times like those of a machine that others use: the middle at
 // typical, a skew, a slow drift, and one in fifty interrupted for long.
 func noisy(n int, typical float64, seed uint64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 1))

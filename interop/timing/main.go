@@ -1,6 +1,6 @@
 // Timing compares how long it takes to refuse tokens that fail for different
 // reasons: the OAEP decoding fails, what it returns is no key for the content encryption, or the
-// tag does not match. Whoever measures our answers must not tell these apart
+// tag does not match. Somebody who measures our answers must not tell these apart
 // (RFC 7516, section 11.5). It prints the tables of docs/threat-model.md; see
 // ../timing.sh.
 //
@@ -67,7 +67,7 @@ const leastOpens = 100
 
 func (p plan) check() error {
 	if p.opens < leastOpens || p.exchanges < 0 || p.exchanges > 0 && p.exchanges < leastOpens || p.tokens < 1 {
-		return fmt.Errorf("give -n and -http at least %d, -tokens at least 1", leastOpens)
+		return fmt.Errorf("-n and -http must be at least %d, -tokens at least 1", leastOpens)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (r *recalled) expect(token []byte) {
 }
 
 // Decrypt takes memory for the whole block in every case, as the engines do, and
-// gives the message at its end.
+// returns the message at its end.
 func (r *recalled) Decrypt(_ io.Reader, ciphertext []byte, _ crypto.DecrypterOpts) ([]byte, error) {
 	block := bytes.Clone(ciphertext)
 	start := len(block) - len(r.next.message)

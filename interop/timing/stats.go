@@ -19,8 +19,8 @@ func summarize(times []float64) summary {
 		quantile(sorted, 0.99)}
 }
 
-// moments gives the mean and the unbiased variance, in two passes: the mean is
-// large beside the deviation.
+// moments returns the mean and the unbiased variance, in two passes: the mean is
+// large compared with the deviation.
 func moments(x []float64) (mean, variance float64) {
 	if len(x) < 2 {
 		return math.NaN(), math.NaN()
@@ -50,7 +50,7 @@ func quantile(sorted []float64, p float64) float64 {
 }
 
 // welch is Welch's t of a against b: positive where a takes longer. Equal means
-// of values that do not vary at all give 0.
+// of values that do not vary at all returns 0.
 func welch(a, b []float64) float64 {
 	meanA, varianceA := moments(a)
 	meanB, varianceB := moments(b)
@@ -61,7 +61,7 @@ func welch(a, b []float64) float64 {
 	return difference / deviation
 }
 
-// crop gives what of both is at most the quantile p of the two together. Rare,
+// crop returns what of both is at most the quantile p of the two together. Rare,
 // long interruptions are not of the program under test, and would hide it.
 func crop(sortedA, sortedB []float64, p float64) (a, b []float64) {
 	limit := quantile(slices.Sorted(slices.Values(slices.Concat(sortedA, sortedB))), p)

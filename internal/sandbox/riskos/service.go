@@ -26,7 +26,7 @@ const APIVersion = "2025-01-01.orion"
 //
 // It does not authenticate; see Unauthorized. Decisions follow TestIdentities, then DerivedRules.
 // An answer about an evaluation or an upload carries the request's id; the published error bodies
-// have no room for one.
+// have no member for one.
 type Service struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time

@@ -184,7 +184,7 @@ func duration(ns float64) string {
 	return digits(ns/1e6) + " ms"
 }
 
-// digits gives three that count.
+// digits returns three that count.
 func digits(x float64) string {
 	switch {
 	case x >= 100:
