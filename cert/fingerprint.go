@@ -12,9 +12,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 // Form is an encoding of a certificate, or a part of one, that has a checksum.
@@ -114,21 +116,32 @@ type Matched struct {
 func (m Matched) String() string { return m.Hash.String() + " of " + string(m.Of) }
 
 // CoversCertificate reports whether the checksum is a SHA-256 of the whole
-// certificate or of its file. Other checksums must not confirm a certificate: SHA-1
-// can be forged, and a checksum of the key alone covers neither name nor validity.
+// certificate, in any layout, or of its file. Other checksums must not confirm a
+// certificate: SHA-1 can be forged, and a checksum of the key alone covers neither name nor validity.
 func (m Matched) CoversCertificate() bool {
 	return m.Hash == crypto.SHA256 && m.Of != FormSPKI && m.Of != FormJWK
 }
 
-// Match finds the form whose checksum a partner sent. It accepts hexadecimal with or
-// without colons, blanks and capitals, base64 and base64url, and the lines that
-// openssl, keytool and sha256sum print. A match alone confirms nothing: see
-// [Matched.CoversCertificate].
+// Match finds the form whose checksum a partner sent. It accepts what [IsChecksum] does.
+// If the text has several checksums, one that covers the certificate counts before others. A
+// match alone confirms nothing: see [Matched.CoversCertificate].
 func Match(checksum string, file []byte, c *x509.Certificate) (m Matched, ok bool) {
-	sum := parseChecksum(checksum)
-	if sum == nil {
-		return Matched{}, false
+	sums, _ := pasted.Checksums([]byte(checksum))
+	for _, s := range sums {
+		found, matches := MatchSum(s.Octets, file, c)
+		if matches && (!ok || found.CoversCertificate()) {
+			m, ok = found, true
+		}
+		if m.CoversCertificate() {
+			break
+		}
 	}
+	return m, ok
+}
+
+// MatchSum is like [Match] for one checksum in octets. Besides the forms of [Fingerprints], it
+// knows the certificate in PEM and base64 with lines of other lengths and other line ends.
+func MatchSum(sum, file []byte, c *x509.Certificate) (m Matched, ok bool) {
 	t := Fingerprints(file, c)
 	for _, row := range t.Rows {
 		switch hex.EncodeToString(sum) {
@@ -138,44 +151,26 @@ func Match(checksum string, file []byte, c *x509.Certificate) (m Matched, ok boo
 			return Matched{row.Of, crypto.SHA1}, true
 		}
 	}
-	if t.Thumbprint != "" && t.Thumbprint == base64.RawURLEncoding.EncodeToString(sum) {
+	if len(sum) != sha256.Size {
+		return Matched{}, false
+	}
+	if t.Thumbprint == base64.RawURLEncoding.EncodeToString(sum) {
 		return Matched{FormJWK, crypto.SHA256}, true
+	}
+	for form, octets := range layouts(c) {
+		if sha256.Sum256(octets) == [sha256.Size]byte(sum) {
+			return Matched{form, crypto.SHA256}, true
+		}
 	}
 	return Matched{}, false
 }
 
-// IsChecksum reports whether the text states a checksum that [Match] can compare.
-func IsChecksum(text string) bool { return parseChecksum(text) != nil }
-
-// parseChecksum returns the 32 or 20 octets that the text states, or nil.
-func parseChecksum(text string) []byte {
-	const longest = 1024
-	if len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return r > 0x7e }) {
-		return nil
-	}
-	text = strings.TrimSpace(text)
-	for _, label := range []string{"fingerprint=", "sha256:", "sha-256:", "sha1:", "sha-1:", "sha256=", "sha1="} {
-		if i := strings.Index(strings.ToLower(text), label); i >= 0 {
-			text = strings.TrimSpace(text[i+len(label):])
-		}
-	}
-	digits := strings.NewReplacer(":", "", " ", "", "\t", "", "\r", "", "\n", "").Replace(text)
-	candidates := []string{digits}
-	if field, _, more := strings.Cut(text, " "); more { // sha256sum prints the file's name after it
-		candidates = append(candidates, field)
-	}
-	for _, s := range candidates {
-		if sum, err := hex.DecodeString(s); err == nil && isDigestSize(sum) {
-			return sum
-		}
-		s = strings.TrimRight(strings.NewReplacer("+", "-", "/", "_").Replace(s), "=")
-		if sum, err := base64.RawURLEncoding.Strict().DecodeString(s); err == nil && isDigestSize(sum) {
-			return sum
-		}
-	}
-	return nil
-}
-
-func isDigestSize(sum []byte) bool {
-	return len(sum) == sha256.Size || len(sum) == sha1.Size
+// IsChecksum reports whether the text holds a SHA-256 or SHA-1 that [Match] can compare:
+// hexadecimal with or without colons, hyphens and blanks, base64 or base64url, in whatever
+// openssl, keytool, certutil, Get-FileHash and sha256sum print, or in words around it.
+func IsChecksum(text string) bool {
+	sums, _ := pasted.Checksums([]byte(text))
+	return slices.ContainsFunc(sums, func(s pasted.Sum) bool {
+		return len(s.Octets) == sha256.Size || len(s.Octets) == sha1.Size
+	})
 }

@@ -75,6 +75,31 @@ func TestFingerprintsAndMatch(t *testing.T) {
 	}
 }
 
+// A checksum of the same certificate in another layout covers it too.
+func TestMatchOfLayouts(t *testing.T) {
+	c := testcert.Cert(t)
+	text := string(cert.EncodePEM(c))
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	body := strings.Join(lines[1:len(lines)-1], "")
+	for name, file := range map[string]string{
+		"no last line end": strings.TrimSpace(text),
+		"CRLF, two":        strings.ReplaceAll(text+"\n", "\n", "\r\n"),
+		"CR":               strings.ReplaceAll(text, "\n", "\r"),
+		"in one line":      lines[0] + "\n" + body + "\n" + lines[len(lines)-1] + "\n",
+		"no PEM lines":     strings.Join(lines[1:len(lines)-1], "\n"),
+		"base64 alone":     body,
+	} {
+		sum := sha256.Sum256([]byte(file))
+		if which, ok := cert.MatchSum(sum[:], c.Raw, c); !ok || !which.CoversCertificate() {
+			t.Errorf("%s: %s %v", name, which, ok)
+		}
+	}
+	other := sha256.Sum256([]byte(body[:len(body)-1]))
+	if which, ok := cert.MatchSum(other[:], c.Raw, c); ok {
+		t.Errorf("another text matched %s", which)
+	}
+}
+
 // The example key of RFC 7638, section 3.1.
 func TestThumbprintOfTheRFC(t *testing.T) {
 	n, err := base64.RawURLEncoding.DecodeString("" +

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 const maxKeyID = 128
@@ -37,6 +38,9 @@ func ParseKeyID(s string) (KeyID, error) {
 	}
 	if len(s) > maxKeyID {
 		return none, fmt.Errorf("key ID has %d characters: at most %d are allowed", len(s), maxKeyID)
+	}
+	if _, err := pasted.Word(s); err != nil {
+		return none, fmt.Errorf("key ID: %w", err)
 	}
 	for i := range len(s) {
 		if s[i] < 0x21 || s[i] > 0x7e {
@@ -141,6 +145,9 @@ func CheckKeyIDText(keyID string) error {
 	}
 	if len(keyID) > maxKeyID {
 		return fmt.Errorf("key ID has %d characters: at most %d are allowed", len(keyID), maxKeyID)
+	}
+	if _, err := pasted.Word(keyID); err != nil {
+		return fmt.Errorf("key ID: %w", err)
 	}
 	for i := range len(keyID) {
 		if keyID[i] < 0x20 || keyID[i] > 0x7e {

@@ -1,19 +1,20 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -80,8 +81,11 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 		if err := mayProve(*c); err != nil {
 			return err
 		}
-		sum := sha256.Sum256([]byte(strings.TrimSpace(p.Answer)))
+		answer, ok := proofIn(p.Answer)
+		sum := sha256.Sum256([]byte(answer))
 		switch {
+		case !ok:
+			return fmt.Errorf("certificate %s: there is no answer in this text; it begins with %s", c.ID, proofPrefix)
 		case len(c.Provenance.Challenge) == 0:
 			return fmt.Errorf("certificate %s: no challenge is out", c.ID)
 		case !slices.Equal(sum[:], c.Provenance.Challenge):
@@ -99,6 +103,25 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 		err = errors.Join(err, e.recordMismatch(ctx, *wrong, what))
 	}
 	return err
+}
+
+var proofForm = regexp.MustCompile(`(?i)(` + proofPrefix + `)([a-z2-7]{26})`)
+
+// proofIn returns the answer in a text. If there is none in its full length, it returns what
+// stands in its place.
+func proofIn(text string) (answer string, ok bool) {
+	text = pasted.Clean([]byte(text[:min(len(text), maxPasted)]))
+	found := proofForm.FindStringSubmatch(text)
+	if found == nil { // broken over two lines
+		found = proofForm.FindStringSubmatch(strings.Join(strings.FieldsFunc(text, func(r rune) bool {
+			return strings.ContainsRune(" \t\n>|", r)
+		}), ""))
+	}
+	if found == nil {
+		_, answer, ok = strings.Cut(text, proofPrefix)
+		return answer, ok
+	}
+	return proofPrefix + strings.ToUpper(found[2]), true
 }
 
 // mayProve refuses a proof that comes too late for the approval.
@@ -124,21 +147,28 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 	if err != nil {
 		return "", err
 	}
+	tokens := challengesIn(token)
 	var broken error
 	for _, k := range pairs {
-		text, err := e.session.Decrypt(k, bytes.TrimSpace(token))
-		if errors.Is(err, registry.ErrUnusable) {
-			broken = errors.Join(broken, err)
+		for _, t := range tokens {
+			text, err := e.session.Decrypt(k, []byte(t))
+			if errors.Is(err, registry.ErrUnusable) {
+				broken = errors.Join(broken, err)
+				break
+			}
+			if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
+				continue
+			}
+			if err := e.recordAnswer(ctx, k); err != nil {
+				return "", err
+			}
+			return string(text), nil
 		}
-		if err != nil || !strings.HasPrefix(string(text), proofPrefix) {
-			continue
-		}
-		if err := e.recordAnswer(ctx, k); err != nil {
-			return "", err
-		}
-		return string(text), nil
 	}
 	switch {
+	case len(tokens) == 0:
+		return "", errors.New("there is no challenge in this text: it is a JWE, five parts with dots between them, " +
+			"and begins with eyJ; copy all of it")
 	case broken != nil:
 		return "", fmt.Errorf("no key pair opens it, and some could not be tried: %w", broken)
 	case partner == "" && len(pairs) == all.Limit:
@@ -146,6 +176,11 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 			len(pairs))
 	}
 	return "", errors.New("this is no challenge to a key pair of this registry")
+}
+
+// challengesIn returns what may be the challenge in a text or a saved mail.
+func challengesIn(data []byte) []string {
+	return pasted.Tokens(pasted.Clean(data), 5)
 }
 
 func (e Exchange) recordAnswer(ctx context.Context, k registry.KeyPair) error {

@@ -2,28 +2,41 @@ package exchange
 
 import (
 	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // Comparison is a received certificate, and the checksum of the partner's second message.
 type Comparison struct {
 	Certificate string // its identity
-	Checksum    string // in any notation
+	Checksum    string // in any notation, in the message or in what a tool printed
 }
 
-// MatchChecksum compares a received certificate with a checksum, and returns what matched.
-// A checksum that does not match is recorded.
+// maxPasted is how much of a message is read, in bytes.
+const maxPasted = 64 << 10
+
+// MatchChecksum compares a received certificate with the checksums in a text, and returns what
+// matched. One that matches is enough: the others may be those of other files. A checksum that
+// should match and does not is recorded, and undoes a match before. One that belongs to another
+// file accuses nobody.
 func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched string, err error) {
-	if !cert.IsChecksum(of.Checksum) {
-		return "", fmt.Errorf("certificate %s: this is no checksum; copy the 64 hexadecimal digits of the SHA-256 "+
-			"from the second message, one checksum at a time", of.Certificate)
+	text := of.Checksum[:min(len(of.Checksum), maxPasted)]
+	sums, doubts := pasted.Checksums([]byte(text))
+	if !slices.ContainsFunc(sums, comparable) {
+		return "", fmt.Errorf("certificate %s: %w", of.Certificate, noChecksum(sums, doubts))
 	}
-	checksum := cut(of.Checksum, 200)
 	var wrong *registry.Certificate
+	var accused string
 	step := func(tx registry.Tx, c *registry.Certificate) error {
 		if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
 			return fmt.Errorf("certificate %s: %w", c.ID, err)
@@ -32,26 +45,111 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		if err != nil {
 			return err
 		}
-		match, ok := cert.Match(of.Checksum, c.Provenance.File, chain[0])
-		if !ok {
-			wrong = c
-			return fmt.Errorf("the checksum does not match certificate %s, neither its file, DER nor PEM: do not go "+
-				"on; "+
-				"call the partner at a number that you knew before", c.ID)
+		found, sum, err := compare(sums, *c, chain[0])
+		if errors.Is(err, errMismatch) {
+			wrong, accused = c, cut(sum.Text, 200)
 		}
-		if !match.CoversCertificate() {
-			return fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", match)
+		if err != nil {
+			return err
 		}
-		matched = match.String()
+		matched = found
+		if c.State == registry.Matched { // by another of the partner's checksums
+			return nil
+		}
 		p := &c.Provenance
-		p.MatchedBy, p.Checksum, p.MatchedAs = e.session.Person().ID, checksum, matched
+		p.MatchedBy, p.Checksum, p.MatchedAs = e.session.Person().ID, cut(sum.Text, 200), matched
 		return e.session.MoveCertificate(tx, c, registry.Matched)
 	}
 	err = e.changeTheirs(ctx, registry.ActionExchangeConfirm, of.Certificate, step)
 	if wrong != nil {
-		err = errors.Join(err, e.recordMismatch(ctx, *wrong, map[string]string{"checksum": checksum}))
+		err = errors.Join(err, e.recordMismatch(ctx, *wrong, map[string]string{"checksum": accused}))
 	}
 	return matched, err
+}
+
+// comparable reports whether a certificate can be compared with a checksum.
+func comparable(s pasted.Sum) bool {
+	return len(s.Octets) == sha256.Size || len(s.Octets) == sha1.Size
+}
+
+// noChecksum explains a text without a checksum that can be compared.
+func noChecksum(sums []pasted.Sum, doubts []pasted.Doubt) error {
+	const ask = "copy the 64 hexadecimal digits of the SHA-256 from the second message"
+	names := map[int]string{16: "an MD5", 28: "a SHA-224", 48: "a SHA-384", 64: "a SHA-512"}
+	switch {
+	case len(doubts) > 0:
+		return fmt.Errorf("this is no checksum: line %d: %s; %s", doubts[0].Line, doubts[0].Text, ask)
+	case len(sums) > 0:
+		return fmt.Errorf("this is %s (%d bytes), with which nothing is compared; ask for the SHA-256",
+			names[len(sums[0].Octets)], len(sums[0].Octets))
+	}
+	return errors.New("this is no checksum; " + ask)
+}
+
+// errMismatch means that a checksum of the certificate does not match it.
+var errMismatch = errors.New("the checksum does not match")
+
+// compare returns what the first matching checksum is of. An error has the checksum that it is
+// about.
+func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) (string, pasted.Sum, error) {
+	var other error // what another checksum is of
+	var wrong, unsure []pasted.Sum
+	for _, s := range sums {
+		match, ok := cert.MatchSum(s.Octets, c.Provenance.File, leaf)
+		switch {
+		case ok && match.CoversCertificate():
+			return match.String(), s, nil
+		case ok:
+			other = fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", match)
+			continue
+		case len(s.Octets) != sha256.Size:
+			continue
+		}
+		name, same, known := fileOf(s.Octets, c, leaf)
+		switch {
+		case known && same:
+			return "SHA-256 of " + name + ", which holds the same certificate", s, nil
+		case known:
+			other = fmt.Errorf("this is the SHA-256 of %q, which came with certificate %s and is another file: "+
+				"compare the line that names the certificate's file", name, c.ID)
+		case s.Name != "" && c.Provenance.Name != "" && !strings.EqualFold(s.Name, c.Provenance.Name):
+			other = fmt.Errorf("this is the SHA-256 of a file %q, and certificate %s came as %q: "+
+				"ask for the SHA-256 of the certificate itself, or for that file", s.Name, c.ID, c.Provenance.Name)
+		case s.Sure:
+			wrong = append(wrong, s)
+		default:
+			unsure = append(unsure, s)
+		}
+	}
+	switch {
+	case len(wrong) > 0:
+		return "", wrong[0], fmt.Errorf("%w certificate %s, in any of its formats, nor the file in which it came: "+
+			"do not go on; call the partner at a number that you knew before", errMismatch, c.ID)
+	case other != nil:
+		return "", pasted.Sum{}, other
+	case len(unsure) > 0:
+		return "", unsure[0], fmt.Errorf("certificate %s: line %d can be read in more than one way, and none matches: "+
+			"copy one checksum, in one line", c.ID, unsure[0].Line)
+	}
+	return "", pasted.Sum{}, fmt.Errorf("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
+		"the SHA-256", c.ID)
+}
+
+// fileOf returns the name of the file that a checksum is of, among those that came with the
+// certificate or that Sealane writes of it. same reports whether the file holds the certificate.
+func fileOf(sum []byte, c registry.Certificate, leaf *x509.Certificate) (name string, same, known bool) {
+	for _, w := range c.Provenance.With {
+		if slices.Equal(w.SHA256, sum) {
+			return w.Name, w.Same, true
+		}
+	}
+	for _, encode := range []func(*x509.Certificate) ([]byte, error){keyfile.EncodePKCS7DER, keyfile.EncodePKCS7} {
+		data, err := encode(leaf)
+		if own := sha256.Sum256(data); err == nil && slices.Equal(own[:], sum) {
+			return "its PKCS#7 (.p7b)", true, true
+		}
+	}
+	return "", false, false
 }
 
 // recordMismatch records what did not match. After a checksum that is wrong, a certificate

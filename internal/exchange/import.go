@@ -11,10 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -122,6 +123,7 @@ func (e Exchange) importRow(ctx context.Context, row tableRow, folder string) Ro
 	}
 	err := row.err
 	if err == nil {
+		i.lane.Environment = e.environmentNamed(ctx, i.lane.Environment, row.cells["profile"])
 		i.result.Partner, i.result.Environment = i.lane.Partner, i.lane.Environment
 		err = i.run(ctx)
 	}
@@ -129,6 +131,24 @@ func (e Exchange) importRow(ctx context.Context, row tableRow, folder string) Ro
 		i.result.Error = err.Error()
 	}
 	return i.result
+}
+
+// environmentNamed returns the environment of a profile that a cell means, whatever its
+// capitals, or the cell.
+func (e Exchange) environmentNamed(ctx context.Context, cell, profile string) string {
+	var known []string
+	_ = e.session.View(ctx, func(tx registry.Tx) error {
+		prof, err := registry.LoadProfile(tx, profile)
+		if err == nil {
+			known = prof.Environments
+		}
+		return err
+	})
+	at := slices.IndexFunc(known, func(name string) bool { return strings.EqualFold(name, cell) })
+	if at < 0 {
+		return cell
+	}
+	return known[at]
 }
 
 // rowImport is the import of one row.
@@ -243,7 +263,8 @@ func (i *rowImport) addContact(ctx context.Context) error {
 }
 
 func (i *rowImport) addCertificate(ctx context.Context) error {
-	data, err := readNextTo(i.folder, i.cells["certificate"])
+	name := i.cells["certificate"]
+	data, err := readNextTo(i.folder, name)
 	if err != nil {
 		return err
 	}
@@ -253,7 +274,7 @@ func (i *rowImport) addCertificate(ctx context.Context) error {
 	}
 	keyID, checksum := i.cells["key_id"], i.cells["sha256"]
 	if !there {
-		in := Incoming{Partner: i.lane.Partner, Environment: i.lane.Environment, Data: data, KeyID: keyID}
+		in := Incoming{Partner: i.lane.Partner, Environment: i.lane.Environment, Data: data, Name: name, KeyID: keyID}
 		if c, _, err = i.Receive(ctx, in); err != nil {
 			return err
 		}
@@ -289,7 +310,9 @@ func checkChecksum(c registry.Certificate, checksum string, file []byte) error {
 	if err != nil {
 		return err
 	}
-	if match, _ := cert.Match(checksum, file, chain[0]); !match.CoversCertificate() {
+	sums, _ := pasted.Checksums([]byte(checksum))
+	c.Provenance.File = file
+	if _, _, err := compare(sums, c, chain[0]); err != nil {
 		return fmt.Errorf("certificate %s is %s, and the row's sha256 is not its checksum", c.ID, c.State)
 	}
 	return nil
@@ -318,7 +341,7 @@ func (i *rowImport) certificateIn(ctx context.Context, data []byte) (c registry.
 
 // readNextTo reads a file in a table's folder, or below it.
 func readNextTo(folder, name string) ([]byte, error) {
-	if !filepath.IsLocal(name) {
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return nil, fmt.Errorf("certificate %q: name a file beside the table, or below it", name)
 	}
 	f, err := openRegular(filepath.Join(folder, name))

@@ -7,12 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/unicode"
+	textunicode "golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
+
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 var tableColumns = []string{"partner", "name", "profile", "side", "environment", "sealing", "caller", "account",
@@ -26,6 +31,8 @@ type table struct {
 	head []string
 	rows int
 	line int // of the last row
+
+	skipped int // lines before those that csv counts
 }
 
 // tableRow is one row, or why it can't be read.
@@ -36,27 +43,90 @@ type tableRow struct {
 }
 
 // openTable reads CSV files as spreadsheets write them: UTF-8 with or without a byte order
-// mark, or UTF-16 with one; separated by commas, by semicolons, or by tabs.
+// mark, or UTF-16; lines that end with CR, LF or both; separated by commas, by semicolons, or by
+// tabs, or by what a first line "sep=" says. Empty rows and columns do not count.
 func openTable(in io.Reader) (*table, error) {
-	text := bufio.NewReader(transform.NewReader(in, unicode.BOMOverride(encoding.UTF8Validator)))
+	text := bufio.NewReaderSize(decoded(in), tableStart)
+	start, _ := text.Peek(tableStart)
+	if !bytes.ContainsRune(start, '\n') {
+		text = bufio.NewReaderSize(transform.NewReader(text, runes.Map(crToLF)), tableStart)
+		start, _ = text.Peek(tableStart)
+	}
 	t := &table{csv: csv.NewReader(text)}
-	t.csv.TrimLeadingSpace = true
-	start, _ := text.Peek(1024)
-	first, _, _ := bytes.Cut(start, []byte{'\n'})
-	for _, comma := range ",;\t" {
-		if bytes.ContainsRune(first, comma) {
-			t.csv.Comma = comma
-			t.csv.TrimLeadingSpace = comma != '\t' // a tab is a space, too
-			break
+	t.csv.TrimLeadingSpace, t.csv.FieldsPerRecord = true, -1
+	if said, rest, ok := bytes.Cut(start, []byte{'\n'}); ok {
+		if sign := separatorLine.FindSubmatch(said); sign != nil {
+			t.separator(rune(sign[1][0]))
+			t.skipped = 1
+			text.Discard(len(said) + 1)
+			start = rest
 		}
 	}
-	var err error
-	if t.head, err = t.csv.Read(); errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty; its first line names the columns")
-	} else if err != nil {
-		return nil, fmt.Errorf("the line with the columns' names: %w", err)
+	if t.skipped == 0 {
+		first, _, _ := bytes.Cut(bytes.TrimLeft(start, ",;\t\r\n "), []byte{'\n'})
+		for _, sign := range ",;\t" {
+			if bytes.ContainsRune(first, sign) {
+				t.separator(sign)
+				break
+			}
+		}
 	}
-	return t, checkColumns(t.head)
+	for {
+		head, err := t.csv.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, errors.New("the file is empty; its first line names the columns")
+		case err != nil:
+			return nil, fmt.Errorf("the line with the columns' names: %w", err)
+		case !empty(head):
+			t.head = head
+			return t, checkColumns(t.head)
+		}
+	}
+}
+
+// decoded returns the text of a table in UTF-8.
+func decoded(in io.Reader) io.Reader {
+	raw := bufio.NewReaderSize(in, tableStart)
+	start, _ := raw.Peek(tableStart)
+	var from transform.Transformer = textunicode.BOMOverride(encoding.UTF8Validator)
+	switch _, form, _ := pasted.Decode(start); form {
+	case pasted.UTF16LE:
+		from = textunicode.UTF16(textunicode.LittleEndian, textunicode.UseBOM).NewDecoder()
+	case pasted.UTF16BE:
+		from = textunicode.UTF16(textunicode.BigEndian, textunicode.UseBOM).NewDecoder()
+	}
+	return transform.NewReader(raw, from)
+}
+
+const tableStart = 4096 // bytes that are looked at to see how a table is written
+
+// separatorLine is the first line that Excel obeys and writes.
+var separatorLine = regexp.MustCompile(`^(?i:"?sep=)([,;\t])"?\r?$`)
+
+func (t *table) separator(sign rune) {
+	t.csv.Comma = sign
+	t.csv.TrimLeadingSpace = sign != '\t' // a tab is a space, too
+}
+
+func crToLF(r rune) rune {
+	if r == '\r' {
+		return '\n'
+	}
+	return r
+}
+
+// empty reports whether a row has nothing but blanks.
+func empty(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(cell string) bool { return trimmed(cell) != "" })
+}
+
+// trimmed returns a cell without blanks and invisible characters at its ends.
+func trimmed(cell string) string {
+	if word, err := pasted.Word(cell); err == nil {
+		return word
+	}
+	return strings.TrimSpace(cell)
 }
 
 // next returns the following rows, at most n; none at the end.
@@ -67,17 +137,21 @@ func (t *table) next(n int) ([]tableRow, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if err == nil && empty(cells) {
+			continue
+		}
 		var wrong *csv.ParseError
 		r := tableRow{err: err}
 		switch {
 		case err == nil:
 			r.line, _ = t.csv.FieldPos(0)
-			r.cells = namedCells(t.head, cells)
+			r.line += t.skipped
+			r.cells, r.err = namedCells(t.head, cells)
 		case errors.As(err, &wrong):
-			r.line = wrong.StartLine
+			r.line = wrong.StartLine + t.skipped
 			if wrong.Line > wrong.StartLine {
 				r.err = fmt.Errorf("%w; lines %d to %d are one row: is a quote not closed",
-					err, wrong.StartLine, wrong.Line)
+					err, r.line, wrong.Line+t.skipped)
 			}
 		default:
 			return nil, fmt.Errorf("after line %d: %w (spreadsheets can save as CSV UTF-8)", max(t.line, 1), err)
@@ -89,14 +163,17 @@ func (t *table) next(n int) ([]tableRow, error) {
 	return rows, nil
 }
 
+// checkColumns replaces the headings by the names of the columns. Capitals, hyphens and blanks
+// do not matter: "SHA-256" is sha256. A column without a heading has the name "".
 func checkColumns(head []string) error {
 	for i, name := range head {
-		head[i] = strings.ToLower(strings.TrimSpace(name))
-		if slices.Contains(head[:i], head[i]) {
-			return fmt.Errorf("column %q is there twice", name)
-		}
-		if !slices.Contains(tableColumns, head[i]) {
+		head[i] = columnNamed(name)
+		switch {
+		case trimmed(name) == "":
+		case head[i] == "":
 			return fmt.Errorf("column %q is not known; there are %s", name, strings.Join(tableColumns, ", "))
+		case slices.Contains(head[:i], head[i]):
+			return fmt.Errorf("column %q is there twice", name)
 		}
 	}
 	for _, name := range neededColumns {
@@ -107,10 +184,48 @@ func checkColumns(head []string) error {
 	return nil
 }
 
-func namedCells(head, cells []string) map[string]string {
-	row := map[string]string{}
-	for i, name := range head {
-		row[name] = strings.TrimSpace(cells[i])
+// columnNamed returns the name of the column that a heading means, or "".
+func columnNamed(heading string) string {
+	letters := func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, text)
 	}
-	return row
+	for _, name := range tableColumns {
+		if letters(name) == letters(heading) {
+			return name
+		}
+	}
+	return ""
+}
+
+// namedCells returns the cells of a row by the names of their columns. The words that Sealane
+// chose may be in capitals.
+func namedCells(head, cells []string) (map[string]string, error) {
+	row := map[string]string{}
+	for i, cell := range cells {
+		cell = trimmed(cell)
+		if i >= len(head) || head[i] == "" {
+			if cell != "" {
+				return row, fmt.Errorf("%w: cell %d is not empty, and its column has no name", csv.ErrFieldCount, i+1)
+			}
+			continue
+		}
+		switch head[i] {
+		case "partner", "profile", "side", "sealing", "caller", "contact_role":
+			cell = strings.ToLower(cell)
+		case "certificate":
+			cell = strings.ReplaceAll(cell, `\`, "/") // as Windows writes paths
+		}
+		row[head[i]] = cell
+	}
+	for _, name := range head[min(len(head), len(cells)):] {
+		if name != "" {
+			return row, csv.ErrFieldCount
+		}
+	}
+	return row, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/mail"
 
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
 
@@ -17,7 +18,8 @@ type incomingFile struct {
 	file        *keyfile.File
 	partnerFile *PartnerFile // nil where the file is none
 
-	from    string   // the sender, where it came by mail
+	from    string // the sender, where it came by mail
+	with    []registry.With
 	skipped []string // the other attachments, with the reason why they hold no certificate
 }
 

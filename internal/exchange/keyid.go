@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/profile"
 )
@@ -24,6 +25,10 @@ type KeyIDChange struct {
 // SetKeyID records a key ID. To a partner's certificate we assign it. To a key pair of ours
 // the partner has assigned it, and their name is kept as it is.
 func (e Exchange) SetKeyID(ctx context.Context, to KeyIDChange) error {
+	var err error
+	if to.KeyID, err = pasted.Word(to.KeyID); err != nil {
+		return fmt.Errorf("key ID: %w", err)
+	}
 	record := registry.Entry{Action: registry.ActionExchangeAlias}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		c, pair, err := keyNamed(tx, to.ID)

@@ -7,12 +7,14 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -21,6 +23,7 @@ type Incoming struct {
 	Partner, Environment string
 
 	Data  []byte            // in any format, or a saved mail (.eml) with it attached
+	Name  string            // of the file; may be empty
 	KeyID string            // the partner's name for the key; kept as it is
 	Waive map[string]string // rules that should not count, with the reason of each
 }
@@ -34,6 +37,9 @@ func (e Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificat
 	f, err := e.readIncoming(ctx, in)
 	if err != nil {
 		return registry.Certificate{}, nil, err
+	}
+	if in.KeyID, err = pasted.Word(in.KeyID); err != nil {
+		return registry.Certificate{}, nil, fmt.Errorf("key ID: %w", err)
 	}
 	var c registry.Certificate
 	var findings []registry.Finding
@@ -113,7 +119,8 @@ func (e Exchange) receive(
 		Owner: registry.Theirs, Partner: in.Partner, Profile: p.Profile, Environment: in.Environment,
 		State: registry.Received, Created: now, Changed: now,
 		Provenance: registry.Provenance{
-			File: f.data, Format: string(f.file.Format), From: f.from, ReceivedBy: e.session.Person().ID,
+			File: f.data, Name: cut(cmp.Or(f.name, path.Base(in.Name)), 100), Format: string(f.file.Format),
+			From: f.from, With: f.with, ReceivedBy: e.session.Person().ID,
 		},
 	}, f.file.Certificates)
 	if c.KeyID, err = namedKeyID(f.partnerFile, in, p); err != nil {

@@ -50,8 +50,10 @@ type Certificate struct {
 // the partner.
 type Provenance struct {
 	File     []byte   `json:"file,omitempty"` // as it was received
+	Name     string   `json:"name,omitempty"` // of that file, if it is known
 	Format   string   `json:"format,omitempty"`
 	From     string   `json:"from,omitempty"` // the sender of the mail, where it came by one
+	With     []With   `json:"with,omitempty"` // the other files of that mail
 	Findings []string `json:"findings,omitempty"`
 	Waivers  []Waiver `json:"waivers,omitempty"`
 
@@ -65,6 +67,14 @@ type Provenance struct {
 	Possession string `json:"possession,omitempty"` // when the partner answered a challenge
 	Challenge  []byte `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
 	Rejected   string `json:"rejected,omitempty"`   // the reason
+}
+
+// With is a file that came in the mail of a certificate.
+type With struct {
+	Name   string `json:"name"`
+	SHA256 []byte `json:"sha256"`
+	// Same reports whether the file holds the same certificate, in another format.
+	Same bool `json:"same,omitempty"`
 }
 
 // Waiver is a rule that does not count for one certificate. It needs two people, and is

@@ -1,0 +1,128 @@
+package pasted_test
+
+import (
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/pasted"
+)
+
+const (
+	one = "185bc94fc02d25f6de874bc5b12ea5506cb84287144851b44e8f55ae90ff16d9"
+	two = "d4780392e5ee5ee626ed2bd0161ba3ef9bcf0103b212f2f27cca50e44664cfdd"
+)
+
+// sums returns the SHA-256 checksums of a text in hexadecimal, with ? behind unsure ones.
+func sums(text string) (found []string) {
+	all, _ := pasted.Checksums([]byte(text))
+	for _, s := range all {
+		if len(s.Octets) == 32 {
+			mark := "?"
+			if s.Sure {
+				mark = ""
+			}
+			found = append(found, hex.EncodeToString(s.Octets)+mark)
+		}
+	}
+	return found
+}
+
+// What tools print and people write holds the checksum.
+func TestChecksumsOfTools(t *testing.T) {
+	files, err := filepath.Glob("testdata/checksums/*.txt")
+	if err != nil || len(files) < 30 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := sums(string(data))
+		joined := strings.Contains(file, "wrapped") // no sign says that the number goes on
+		if !slices.Contains(found, one) && !(joined && slices.Contains(found, one+"?")) {
+			_, doubts := pasted.Checksums(data)
+			t.Errorf("%s: %q, %v", file, found, doubts)
+		}
+	}
+}
+
+func colons(digits string) string {
+	var pairs []string
+	for i := 0; i < len(digits); i += 2 {
+		pairs = append(pairs, digits[i:i+2])
+	}
+	return strings.Join(pairs, ":")
+}
+
+// Digits of two numbers are never put together, and what is no checksum is named.
+func TestChecksumsInDoubt(t *testing.T) {
+	blanks := strings.ReplaceAll(colons(one), ":", " ")
+	for text, want := range map[string]struct {
+		sums  []string
+		doubt string
+	}{
+		one + "\n" + two:                        {[]string{one, two}, ""},
+		one + " " + two:                         {[]string{one, two}, ""},
+		colons(one) + "\n" + colons(two):        {[]string{one, two}, ""},
+		colons(one) + ":" + colons(two[:20]):    {nil, "84 hexadecimal digits"},
+		one[:63]:                                {nil, "63 hexadecimal digits"},
+		one + "0":                               {nil, "65 hexadecimal digits"},
+		one[:16] + "…" + one[48:]:               {nil, "left out"},
+		"18:5b:c9:4f:...:16:d9":                 {nil, "left out"},
+		"O" + one[1:]:                           {nil, `'O' is no hexadecimal digit (character 1 of 64)`},
+		strings.Replace(one, "c", "с", 1):       {nil, "U+0441"},
+		"ad " + blanks:                          {nil, "66 hexadecimal digits"},
+		one[:40] + "\n" + one[40:] + "\nof it":  {[]string{one + "?"}, ""},
+		one[:40] + "\n" + two:                   {[]string{two}, ""},
+		one[:40] + "\nSHA-1 of " + one[40:]:     {nil, "24 hexadecimal digits"},
+		"6b1eb51d60f6baa49331d7ad779d9e1a":      {nil, ""},
+		"2026-11-29 10:00 +49 170 1234567890":   {nil, ""},
+		"123e4567-e89b-12d3-a456-426614174000":  {nil, ""},
+		"see https://example.org/a/b/Cdef01234": {nil, ""},
+		"":                                      {nil, ""},
+	} {
+		_, doubts := pasted.Checksums([]byte(text))
+		var all []string
+		for _, d := range doubts {
+			all = append(all, d.Text)
+		}
+		if got := sums(text); !slices.Equal(got, want.sums) {
+			t.Errorf("%q: %q, want %q", text, got, want.sums)
+		}
+		if said := strings.Join(all, "; "); (want.doubt == "") != (said == "") || !strings.Contains(said, want.doubt) {
+			t.Errorf("%q: %q, want %q", text, said, want.doubt)
+		}
+	}
+}
+
+// The file that a line names goes with its checksum.
+func TestNamesOfChecksums(t *testing.T) {
+	for text, want := range map[string]string{
+		one + "  customer.cer":                                       "customer.cer",
+		one + " *a b/customer.cer":                                   "customer.cer",
+		"SHA256(customer.cer)= " + one:                               "customer.cer",
+		"SHA256 hash of customer.cer:\r\n" + one + "\r\nCertUtil: x": "customer.cer",
+		"Hash : " + one + "\nPath      : C:\\Users\\a\\customer.cer": "customer.cer",
+		"SHA256   " + one + "   C:\\Users\\a\\customer.cer":          "customer.cer",
+		one: "", "sha256 Fingerprint=" + colons(one): "",
+	} {
+		found, _ := pasted.Checksums([]byte(text))
+		if len(found) != 1 || found[0].Name != want {
+			t.Errorf("%q: %v", text, found)
+		}
+	}
+}
+
+// Long and odd texts take no long time.
+func TestChecksumsAreBounded(t *testing.T) {
+	for _, piece := range []string{"a", "18:", "18 ", one + "\n", "18\n", "> ", "a.cer ", "\u200e", "=", "eyJ", ".\n"} {
+		text := []byte(strings.Repeat(piece, 64<<10/len(piece)))
+		pasted.Checksums(text)
+		pasted.Tokens(string(text), 5)
+	}
+}
