@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,6 +38,7 @@ A file with a private key is refused, and that key is blocked for good.`,
 	c.Flags().StringArrayVar(&waive, "waive", nil, "RULE=REASON: a rule to waive")
 	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
 		in.Partner, in.Environment, in.Waive = args[0], args[1], map[string]string{}
+		in.Name = filepath.Base(args[2])
 		for _, w := range waive {
 			rule, reason, _ := strings.Cut(w, "=")
 			in.Waive[rule] = reason

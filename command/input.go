@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/readlimit"
 )
 
@@ -112,7 +113,7 @@ func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byt
 // secretFile reads a file with one line that is a secret, such as an API key.
 func secretFile(c *cobra.Command, name string) (string, error) {
 	data, err := readInput(c, name, maxSecret)
-	secret := strings.TrimSpace(string(data))
+	secret := strings.TrimSpace(string(pasted.Secret(data)))
 	if err == nil && (secret == "" || strings.ContainsAny(secret, "\r\n")) {
 		err = fmt.Errorf("%s does not hold exactly one line", name)
 	}

@@ -3,7 +3,6 @@ package command
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,9 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -27,7 +25,7 @@ certificate or a public key, or by SHA-256 checksums of public keys
 (SubjectPublicKeyInfo), of certificates (DER), or of certificate files. Whatever uses
 one of them is out of use at once, and listed. The reason should say whose they are.
 
-A list (--list) has one checksum on each line, also as sha256sum and openssl write it.
+A list (--list) has one checksum on each line, in any form that tools write.
 Lines that begin with # are comments. If a file has a private key, its public key is
 blocked.`,
 		Example: `  sealane key block idplus.pem --reason "key of ID+, not of RiskOS"
@@ -88,78 +86,50 @@ func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 	return leak.PublicKey[:], nil
 }
 
-// readSums reads a list of SHA-256 checksums as sha256sum, openssl or a spreadsheet
-// write it, in UTF-8 or UTF-16: one on each line, with the name of a file or without.
-// Lines that begin with # are comments. An error does not show the line: it may hold a
-// secret.
+// readSums reads a list of SHA-256 checksums in any form that tools and spreadsheets write. Each
+// line must hold one, except for comments, which begin with #, and for the lines that tools
+// write around checksums. An error does not show the line: it may hold a secret.
 func readSums(c *cobra.Command, name string) ([][]byte, error) {
 	data, err := readInput(c, name, maxInput)
 	if err != nil {
 		return nil, err
 	}
-	text, _, err := transform.Bytes(unicode.BOMOverride(unicode.UTF8.NewDecoder()), data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	lines := strings.Split(pasted.Clean(data), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			lines[i] = ""
+		}
 	}
+	found, doubts := pasted.Checksums([]byte(strings.Join(lines, "\n")))
+	holds := make([]bool, len(lines)+1)
 	var sums [][]byte
-	number := 0
-	for line := range strings.Lines(string(text)) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
+	for _, s := range found {
+		if len(s.Octets) == sha256.Size && s.Sure {
+			sums, holds[s.Line] = append(sums, s.Octets), true
+		}
+	}
+	why := map[int]string{}
+	for _, d := range doubts {
+		why[d.Line] = ": " + d.Text
+	}
+	for i, line := range lines {
+		if holds[i+1] || why[i+1] == "" && pasted.IsToolLine(line) {
 			continue
 		}
-		found := sumsIn(line)
-		if len(found) == 0 {
-			err := fmt.Errorf("%s, line %d: there is no SHA-256 checksum in it (64 hexadecimal digits)", name, number)
-			return nil, &exit{exitFailed, err}
+		return nil, &exit{
+			exitFailed,
+			fmt.Errorf("%s, line %d: there is no SHA-256 checksum in it (64 hexadecimal digits)%s",
+				name, i+1, why[i+1]),
 		}
-		sums = append(sums, found...)
 	}
 	return sums, nil
 }
 
-// sumsIn returns the checksums of a line. It returns none if the line has something
-// else in their place. A name may follow the first one.
-func sumsIn(line string) [][]byte {
-	// SHA256(file)= …, SHA256 (file) = …, sha256 Fingerprint=…, sha256:…
-	for _, word := range []string{"sha256", "sha2-256"} {
-		if len(line) > len(word) && strings.EqualFold(line[:len(word)], word) {
-			if rest, plain := strings.CutPrefix(line[len(word):], ":"); plain {
-				line = rest
-			} else {
-				line = line[strings.LastIndexByte(line, '=')+1:]
-			}
-			break
-		}
-	}
-	if sum := sumOf(line); sum != nil {
-		return [][]byte{sum}
-	}
-	var sums [][]byte
-	words := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t,;", r) })
-	for _, word := range words {
-		if sum := sumOf(word); sum != nil {
-			sums = append(sums, sum)
-		}
-	}
-	if len(sums) == 0 || len(sums) < len(words) && sumOf(words[0]) == nil {
-		return nil
-	}
-	if len(sums) < len(words) {
-		return sums[:1] // the rest is a name
-	}
-	return sums
-}
-
-// sumOf returns the SHA-256 checksum that text is, or nil. It ignores colons, hyphens
-// and blanks between the digits, quotation marks, and the backslash with which
-// sha256sum marks an escaped name.
+// sumOf returns the only SHA-256 checksum in a text, or nil.
 func sumOf(text string) []byte {
-	digits := strings.NewReplacer(":", "", "-", "", " ", "", "\t", "", `"`, "", `\`, "").Replace(text)
-	sum, err := hex.DecodeString(digits)
-	if err != nil || len(sum) != sha256.Size {
+	found, _ := pasted.Checksums([]byte(text))
+	if len(found) != 1 || len(found[0].Octets) != sha256.Size || !found[0].Sure {
 		return nil
 	}
-	return sum
+	return found[0].Octets
 }

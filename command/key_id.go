@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 func newKeyID() *cobra.Command {
@@ -39,7 +40,10 @@ certificate and the environment that it names. Without an argument it builds one
 			id.Environment = env
 			id, err = cert.NewKeyID(id)
 		} else {
-			id, err = cert.ParseKeyID(args[0])
+			var keyID string
+			if keyID, err = pasted.Word(args[0]); err == nil {
+				id, err = cert.ParseKeyID(keyID)
+			}
 		}
 		if err != nil {
 			return refused(err)

@@ -33,12 +33,18 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DECRYPTION_ERROR", testlane.ErrorBody(t, "riskos", sealane.ErrDecryption))
-			ledger, err := filepath.Abs("../testdata/profiles/ledger.yaml")
-			e.Setenv("LEDGER", ledger)
-			return err
+			for name, path := range map[string]string{"LEDGER": "profiles/ledger.yaml", "REPORTS": "reports"} {
+				absolute, err := filepath.Abs(filepath.Join("../testdata", path))
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, absolute)
+			}
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": capture,
+			"foreach": forEach,
 		},
 		Condition: func(name string) (bool, error) {
 			if tool, ok := strings.CutPrefix(name, "tool:"); ok {
@@ -90,6 +96,29 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no %s in %s", args[1], ts.ReadFile("stdout"))
 	}
 	ts.Setenv(args[0], found[1])
+}
+
+// forEach runs a command for each file, whose content stands for TEXT in it, and its name for
+// FILE: foreach FOLDER/PATTERN COMMAND [ARG ...]
+func forEach(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 || neg {
+		ts.Fatalf("usage: foreach FOLDER/PATTERN COMMAND [ARG ...]")
+	}
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	if ts.Check(err); len(files) == 0 {
+		ts.Fatalf("there is no %s", args[0])
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		ts.Check(err)
+		command := slices.Clone(args[1:])
+		for i, arg := range command {
+			command[i] = strings.NewReplacer("FILE", file, "TEXT", string(data)).Replace(arg)
+		}
+		if err := ts.Exec(command[0], command[1:]...); err != nil {
+			ts.Fatalf("%s: %v", file, err)
+		}
+	}
 }
 
 // waitFor waits until a server that was started in the background answers:

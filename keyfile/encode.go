@@ -15,6 +15,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 // EncodePKCS7DER returns the certificate in a SignedData without signers (RFC 2315,
@@ -71,6 +72,7 @@ func EncodePrivate(key *rsa.PrivateKey, passphrase []byte) ([]byte, error) {
 		}
 		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 	}
+	passphrase = pasted.Secret(passphrase)
 	if err := checkPassphrase(passphrase); err != nil {
 		return nil, fmt.Errorf("encrypt private key: %w", err)
 	}
@@ -105,6 +107,7 @@ func EncodePKCS12(key *rsa.PrivateKey, chain []*x509.Certificate, passphrase []b
 	if fips140.Enforced() {
 		return nil, fmt.Errorf("encode PKCS#12: %w; write PKCS#8 instead", errNoFIPS)
 	}
+	passphrase = pasted.Secret(passphrase)
 	if err := checkPassphrase(passphrase); err != nil {
 		return nil, fmt.Errorf("encode PKCS#12: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 // PrivateInfo describes the file of a private key.
@@ -33,10 +34,18 @@ var (
 // PKCS#12 or a private JWK, in PEM, DER or base64. The key has passed [cert.CheckKey],
 // and its numbers fit each other.
 //
+// If the passphrase fails, and it is in UTF-16 or begins with a byte order mark, as in a file
+// that an editor of Windows has written, it is decoded and tried again.
+//
 // ParsePrivate ignores the passphrase if the file is not encrypted. If it is, a nil
 // passphrase returns [ErrPassphraseNeeded]; only a PKCS#12 may have an empty one.
 func ParsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error) {
 	key, info, err := parsePrivate(data, passphrase)
+	if errors.Is(err, ErrPassphraseWrong) {
+		if typed := pasted.Secret(passphrase); !bytes.Equal(typed, passphrase) {
+			key, info, err = parsePrivate(data, typed)
+		}
+	}
 	if err != nil {
 		return nil, PrivateInfo{}, fmt.Errorf("read private key: %w", err)
 	}

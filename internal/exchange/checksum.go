@@ -128,8 +128,12 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 	case other != nil:
 		return "", pasted.Sum{}, other
 	case len(unsure) > 0:
-		return "", unsure[0], fmt.Errorf("certificate %s: line %d can be read in more than one way, and none matches: "+
-			"copy one checksum, in one line", c.ID, unsure[0].Line)
+		return "", unsure[0], fmt.Errorf(
+			"certificate %s: line %d can be read in more than one way, and none matches: "+
+				"copy one checksum, in one line",
+			c.ID,
+			unsure[0].Line,
+		)
 	}
 	return "", pasted.Sum{}, fmt.Errorf("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
 		"the SHA-256", c.ID)

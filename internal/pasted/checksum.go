@@ -227,7 +227,8 @@ func base64Sums(line string) (sums []base64Sum) {
 		padded := strings.HasSuffix(text, "=")
 		text = strings.TrimRight(text, "=")
 		const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
-		mixed := strings.ContainsAny(text, lower) && strings.ContainsAny(text, upper) && strings.ContainsAny(text, digits)
+		mixed := strings.ContainsAny(text, lower) && strings.ContainsAny(text, upper) &&
+			strings.ContainsAny(text, digits)
 		sum, err := base64.RawURLEncoding.Strict().DecodeString(strings.NewReplacer("+", "-", "/", "_").Replace(text))
 		if err != nil || !mixed || len(sum) != octetsSHA256 && len(sum) != 20 {
 			continue
@@ -239,7 +240,9 @@ func base64Sums(line string) (sums []base64Sum) {
 }
 
 var (
-	gapForm   = regexp.MustCompile(`(?i)(?:[0-9a-f]{4}|[0-9a-f]{2}:)[: ]*(?:\.\.\.|…)[: ]*(?:[0-9a-f]{4}|[0-9a-f]{2}:)`)
+	gapForm = regexp.MustCompile(
+		`(?i)(?:[0-9a-f]{4}|[0-9a-f]{2}:)[: ]*(?:\.\.\.|…)[: ]*(?:[0-9a-f]{4}|[0-9a-f]{2}:)`,
+	)
 	shortForm = regexp.MustCompile(`[0-9A-Za-z]{24,}`)
 	notDigit  = regexp.MustCompile(`[^0-9A-Fa-f]`)
 	foreign   = regexp.MustCompile(`[0-9A-Fa-f]{2}([^\x00-\x7f])[0-9A-Fa-f]{2}`)
@@ -263,8 +266,10 @@ func shortened(line string) string {
 }
 
 var (
-	fileForm = regexp.MustCompile(`(?i)[^\s"'()<>/\\:*=]+\.(?:cer|crt|cert|pem|der|p7b|p7c|p7s|p12|pfx|spc|key|pub|jwk|` +
-		`json|txt|zip|gz|7z|eml|msg|csv|xlsx?|docx?|pdf|sealane|sig|asc|png|jpe?g|gif|html?)\b`)
+	fileForm = regexp.MustCompile(
+		`(?i)[^\s"'()<>/\\:*=]+\.(?:cer|crt|cert|pem|der|p7b|p7c|p7s|p12|pfx|spc|key|pub|jwk|` +
+			`json|txt|zip|gz|7z|eml|msg|csv|xlsx?|docx?|pdf|sealane|sig|asc|png|jpe?g|gif|html?)\b`,
+	)
 	pathLabel = regexp.MustCompile(`(?i)^\s*(?:path|file|name|datei|fichier|chemin|pfad)\s*:`)
 )
 

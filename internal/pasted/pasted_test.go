@@ -30,7 +30,8 @@ func TestWord(t *testing.T) {
 		"12\u200b34": "an invisible character stands in it (character 3 is zero-width space U+200B",
 		"12\u00a034": "a typographic blank stands in it (character 3 is no-break space U+00A0)",
 	} {
-		if _, err := pasted.Word(text); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), ": 1234") {
+		if _, err := pasted.Word(text); err == nil || !strings.Contains(err.Error(), says) ||
+			!strings.Contains(err.Error(), ": 1234") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -59,7 +59,8 @@ func tokensAt(lines []string, at, parts int) (found []string) {
 			blank++
 		case dots == parts-1:
 			found = append([]string{text}, found...)
-			if last := len(text) - strings.LastIndexByte(text, '.') - 1; parts == 5 && (last == tag || last == longTag) {
+			if last := len(text) - strings.LastIndexByte(text, '.') - 1; parts == 5 &&
+				(last == tag || last == longTag) {
 				return found
 			}
 		}

@@ -1,0 +1,125 @@
+package exchange_test
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+const reports = "../../testdata/reports/"
+
+func report(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.FromSlash(reports + name))
+	fatal(t, err)
+	return data
+}
+
+// A right checksum after another right one matches too; a wrong one of another file neither
+// accuses nor undoes; one that can be read in two ways accuses nobody.
+func TestSeveralChecksums(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "riskos", sealane.ServerSide, "DEV")
+	file := report(t, "common/customer.cer")
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "DEV", Data: file,
+		Name: "customer.cer"})
+	h.must(err)
+	leaf, err := x509.ParseCertificate(file)
+	h.must(err)
+	der, text := sha256.Sum256(leaf.Raw), sha256.Sum256(cert.EncodePEM(leaf))
+	none := strings.Repeat("01", 32)
+	for _, step := range []struct {
+		text, says string
+		state      registry.State
+	}{
+		{none[:40] + "\n" + none[40:], "more than one way", registry.Received},
+		{none + "  other.p7b", "and certificate " + c.ID + " came as", registry.Received},
+		{none + "\n" + hexSum(der[:]), "", registry.Matched},
+		{hexSum(text[:]), "", registry.Matched},
+		{string(report(t, "common/customer-checksum-letter.txt")), "", registry.Matched},
+		{none + "  other.p7b", "came as", registry.Matched},
+		{"SHA-512 " + none + none, "a SHA-512", registry.Matched},
+		{"SHA1: " + none[:40], "only a SHA-1", registry.Matched},
+		{none + "  customer.cer", "does not match", registry.Received},
+	} {
+		_, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: step.text})
+		if (err == nil) != (step.says == "") || err != nil && !strings.Contains(err.Error(), step.says) {
+			t.Errorf("%.80q: %v, want %q", step.text, err, step.says)
+		}
+		if now := h.certificate(c.ID).State; now != step.state {
+			t.Errorf("%.80q: it is %s", step.text, now)
+		}
+	}
+}
+
+// The answer to a challenge is found in the text around it.
+func TestAnswerInALetter(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+	c := h.takenIn(h.anna, "acme", "PROD", "one")
+	for i, around := range []func(string) string{
+		func(a string) string { return "Dear all,\r\n\r\n> " + a + "\r\n\r\nRegards" },
+		func(a string) string { return "“" + strings.ReplaceAll(a, "-", "‑") + "”." },
+		func(a string) string { return "> " + a[:20] + "\n> " + a[20:] },
+		func(a string) string { return "\ufeff" + strings.ToLower(a) },
+	} {
+		token, err := h.anna.Challenge(ctx, c.ID, i > 0)
+		h.must(err)
+		if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "no answer at all"}); err == nil ||
+			!strings.Contains(err.Error(), "no answer in this text") {
+			t.Errorf("%d: %v", i, err)
+		}
+		answer := around(openChallenge(t, token, "one"))
+		if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: answer}); err != nil {
+			t.Errorf("%q: %v", answer, err)
+		}
+	}
+}
+
+// Tables as Excel, Windows and old Macs write them.
+func TestTablesOfSpreadsheets(t *testing.T) {
+	h := newCompany(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	dir := t.TempDir()
+	const plain = "partner;name;profile;side;environment;sealing;account\np;P;rdx;client;STAG;required;\n"
+	units := strings.Join(strings.Split(plain, ""), "\x00") + "\x00"
+	for name, data := range map[string]string{
+		"CR alone":                 strings.ReplaceAll(plain, "\n", "\r"),
+		"UTF-16 without a mark":    units,
+		"big endian, without":      "\x00" + units[:len(units)-1],
+		"sep":                      "sep=;\r\n" + plain,
+		"sep, quoted, with a mark": "\ufeff\"sep=;\"\r\n" + plain,
+		"blank rows":               ";;;;;;\n\n" + plain + " ; ;;;;;\n;;;;;;\n\n",
+		"empty columns":            strings.ReplaceAll(plain, "\n", ";;\n"),
+		"short rows of Excel":      strings.Replace(plain, "required;\n", "required;;;;\n", 1),
+		"no-break spaces":          strings.Replace(plain, ";rdx;", ";\u00a0rdx\u00a0;", 1),
+		"capitals":                 strings.Replace(plain, "rdx;client;STAG;required", "RDX;Client;Stag;REQUIRED", 1),
+		"headings in words":        strings.Replace(plain, "partner;name", "Partner ;NAME", 1),
+	} {
+		path := filepath.Join(dir, "table.csv")
+		h.must(os.WriteFile(path, []byte(data), 0o600))
+		results := h.imported(path)
+		if len(results) != 1 || results[0].Error != "" {
+			t.Errorf("%s: %+v", name, results)
+		}
+	}
+	for name, c := range map[string]struct{ data, want string }{
+		"a cell without a heading": {strings.Replace(plain, "required;\n", "required;;x\n", 1), "its column has no name"},
+		"too few cells":            {"partner;profile;side;environment;sealing\np;rdx\n", "wrong number of fields"},
+	} {
+		path := filepath.Join(dir, "table.csv")
+		h.must(os.WriteFile(path, []byte(c.data), 0o600))
+		if results := h.imported(path); len(results) != 1 || !strings.Contains(results[0].Error, c.want) {
+			t.Errorf("%s: %+v", name, results)
+		}
+	}
+}
