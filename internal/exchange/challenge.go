@@ -84,10 +84,10 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 		answer, ok := proofIn(p.Answer)
 		sum := sha256.Sum256([]byte(answer))
 		switch {
-		case !ok:
-			return fmt.Errorf("certificate %s: there is no answer in this text; it begins with %s", c.ID, proofPrefix)
 		case len(c.Provenance.Challenge) == 0:
 			return fmt.Errorf("certificate %s: no challenge is out", c.ID)
+		case !ok:
+			return fmt.Errorf("certificate %s: there is no answer in this text; it begins with %s", c.ID, proofPrefix)
 		case !slices.Equal(sum[:], c.Provenance.Challenge):
 			wrong = c
 			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it",
