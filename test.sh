@@ -37,7 +37,8 @@ for module in . interop; do
 		go vet ./...
 		go tool staticcheck ./...
 		go test -race -count=1 -timeout 14m -skip '^TestWycheproof' -v ./... >"$log" 2>&1 || {
-			grep -aE '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" | grep -avE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
+			grep -aE '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" |
+				grep -avE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
 			exit 1
 		}
 		if grep -aE '^\s*--- SKIP' "$log"; then
@@ -45,18 +46,21 @@ for module in . interop; do
 			exit 1
 		fi
 		grep -aE '^(ok|\?)' "$log"
-		# The tables that tests end with: the matrix, and what the doctor misses.
-		sed -n '/messages per peer, RSA size/,/messages; cells:/p; /hostile_test.go:[0-9]*: [0-9]* files/,/misses of the doctor/p' "$log"
+		# Tests print two tables: the matrix of peers, and the faults that inspect names differently.
+		sed -n '/messages per peer, RSA size/,/messages; cells:/p' "$log"
+		sed -n '/hostile_test.go:[0-9]*: [0-9]* files/,/misses of inspect/p' "$log"
 	)
 	printf '%s passed\n' "$(grep -acE '^\s*--- PASS' "$log")"
 	passed=$((${passed:-0} + $(grep -acE '^\s*--- PASS' "$log")))
 done
-echo "== what the race detector would hide or slow down, and the static build"
+echo "== tests without the race detector, and the static build"
 {
 	go test -count=1 -run TestNothingLeaks -v ./internal/libcrypto &&
-		(cd interop && go test -count=1 -run '^TestWycheproof' -v .) && # thousands of vectors, one after the other: nothing to race
+		# Thousands of vectors, in one goroutine: there is nothing to race.
+		(cd interop && go test -count=1 -run '^TestWycheproof' -v .) &&
 		CGO_ENABLED=0 go test -count=1 -v ./internal/libcrypto ./kms ./rsaengine &&
-		CGO_ENABLED=0 GOARCH=386 go test -count=1 -v ./cert ./keyfile ./internal/strictjson ./internal/jose ./profile # lengths of 32 bits
+		# On 386 lengths have 32 bits.
+		CGO_ENABLED=0 GOARCH=386 go test -count=1 -v ./cert ./keyfile ./internal/strictjson ./internal/jose ./profile
 } >"$log" 2>&1 || {
 	tail -n 50 "$log"
 	exit 1

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Measures Sealane beside its peers and the machine's limits, all on one pinned
-# core in one run, and prints the tables of docs/performance.md:
+# Compares Sealane with other implementations and with the machine's limits, in one run on
+# one pinned core, and prints the tables of docs/performance.md:
 #
 #	./bench.sh           three rounds, about seven minutes
-#	./bench.sh --quick   one short round, about two minutes: for a first look
+#	./bench.sh --quick   one short round, about two minutes: not a measurement
 #
-# In each round come Go (ours, go-jose, jwx), Node (panva/jose), Java (Nimbus)
-# and "openssl speed", so that what else runs on the machine hits all alike. A
-# cell's figure is the best of its rounds: noise only ever adds. All use the same
-# keys, payloads and, to open, the same tokens, and check what they opened. That
-# a target is missed is said in the table, and is no failure.
+# Each round runs Go (Sealane, go-jose, jwx), Node (panva/jose), Java (Nimbus) and "openssl
+# speed", so that other load on the machine affects all alike. A cell is the best of its
+# rounds, because noise only adds time. All use the same keys and payloads and open the
+# same tokens, and all check what they opened. A missed target is shown in the table and is
+# not a failure.
 #
-# Installs what it needs and the machine lacks, as ../test.sh does.
+# Installs missing programs, as ../test.sh does.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -39,7 +39,8 @@ trap 'exit 130' INT TERM
 say() { printf 'bench.sh: %s\n' "$*" >&2; }
 
 say "building"
-# The tags give jwx its SIMD base64 and its faster JSON: a peer is measured at its best.
+# The tags give jwx its SIMD base64 and its faster JSON, so that it is measured at its
+# best.
 go test -c -tags jwx_asmbase64,jwx_goccy -o "$work/bench.test" .
 go build -o "$work/table" ./bench/table
 
@@ -64,8 +65,8 @@ payload 100KiB 102400
 payload 10MiB 10485760
 
 export SEALANE_BENCH_DIR="$work"
-# pinned runs a program on core 0 and notes how long it took and how long it had
-# the core: on a quiet machine the two are nearly the same.
+# pinned runs a program on core 0 and records the elapsed time and its processor time. On
+# an idle machine the two are nearly equal.
 pinned() {
 	local TIMEFORMAT='%R %U %S'
 	{ time taskset -c 0 "$@" >>"$work/out" 2>"$work/log"; } 2>>"$work/times" || {
@@ -89,8 +90,8 @@ for ((round = 1; round <= rounds; round++)); do
 	say "round $round of $rounds: Node"
 	UV_THREADPOOL_SIZE=1 pinned node foreign/node/bench.mjs "$work" "$node_warm" "$node_time"
 	say "round $round of $rounds: Java"
-	pinned java -XX:+UseSerialGC -XX:ActiveProcessorCount=1 -Xms2g -Xmx2g -cp 'foreign/java/target/classes:foreign/java/target/lib/*' \
-		Bench "$work" "$java_warm" "$java_time"
+	pinned java -XX:+UseSerialGC -XX:ActiveProcessorCount=1 -Xms2g -Xmx2g \
+		-cp 'foreign/java/target/classes:foreign/java/target/lib/*' Bench "$work" "$java_warm" "$java_time"
 	say "round $round of $rounds: OpenSSL"
 	pinned openssl speed -elapsed -seconds 1 rsa2048 rsa3072 rsa4096
 done
@@ -100,17 +101,19 @@ if [ -n "${SEALANE_BENCH_RAW:-}" ]; then
 fi
 
 model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
-share=$(awk '{ s = 100 * ($2 + $3) / $1; if (NR == 1 || s < least) least = s } END { printf "%.0f", least }' "$work/times")
+share=$(awk '{ s = 100 * ($2 + $3) / $1; if (NR == 1 || s < least) least = s }
+	END { printf "%.0f", least }' "$work/times")
 version() { go list -m -f '{{.Version}}' "$1"; }
 nimbus=$(basename foreign/java/target/lib/nimbus-jose-jwt-*.jar .jar)
 cat <<END
 $(date -u +%F), ${model:-$(uname -m)}, Linux $(uname -r); best of $rounds.
-$(go version | cut -d ' ' -f 3), go-jose $(version github.com/go-jose/go-jose/v4), jwx $(version github.com/lestrrat-go/jwx/v3); \
+$(go version | cut -d ' ' -f 3), go-jose $(version github.com/go-jose/go-jose/v4), \
+jwx $(version github.com/lestrrat-go/jwx/v3); \
 Node $(node --version), jose $(node -p 'require("./foreign/node/node_modules/jose/package.json").version'); \
 Java $(java --version | head -n 1 | cut -d ' ' -f 2), Nimbus ${nimbus##*-}; $(openssl version | cut -d ' ' -f 1-2).
 Each program had the core for at least $share % of its time.
 END
-[ "$share" -ge 97 ] || echo "**Others had it, too: measure again on a quiet machine.**"
-[ "$rounds" -gt 1 ] || echo "**One short round: a first look, not a measurement.**"
+[ "$share" -ge 97 ] || echo "**Other programs used it too: measure again on an idle machine.**"
+[ "$rounds" -gt 1 ] || echo "**One short round: not a measurement.**"
 echo
 "$work/table" <"$work/out"

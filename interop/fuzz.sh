@@ -4,14 +4,14 @@
 #
 #	./fuzz.sh [TIME [WORKERS [PATTERN]]]
 #
-# TIME is for each target, as "go help testflag" writes it (60s by default), and
-# WORKERS (2) run side by side. PATTERN, a regular expression, picks targets by
-# "package FuzzName". Nothing lists the targets: each test binary is asked for its
-# own, so that none is forgotten.
+# TIME is the time for each target, in the form of "go help testflag" (60s by default).
+# WORKERS (2) run in parallel. PATTERN is a regular expression that selects targets by
+# "package FuzzName". Each test binary is asked for its targets, so no list can be
+# incomplete.
 #
-# Inputs that reach new code are kept in Go's build cache, and the next run begins
-# with them. An input that fails a target is written below that package's
-# testdata/fuzz, where every "go test" runs it from then on; the exit status is 1.
+# Inputs that reach new code are kept in Go's build cache, and the next run starts with
+# them. An input that fails is written to the package's testdata/fuzz, where every "go
+# test" runs it from then on; the exit status is then 1.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -27,8 +27,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cache=$(go env GOCACHE)/fuzz
 
-# packages of the module at hand that have a fuzz target in their tests: their
-# directory and import path.
+# packages prints the directory and import path of the module's packages with fuzz targets.
 packages() {
 	go list -f '{{.Dir}}{{"\t"}}{{.ImportPath}}' ./... | while IFS=$'\t' read -r dir path; do
 		if grep -qs '^func Fuzz' "$dir"/*_test.go; then
@@ -37,17 +36,17 @@ packages() {
 	done
 }
 
-# fuzz runs one target of the binary of its package; what it says goes to
-# $work/log. Inputs are not made smaller, which costs many targets nearly all of
-# their time; to have one that failed made smaller, run that target by
-# "go test -fuzz" as the log says.
+# fuzz runs one target of the test binary of its package and writes the output to
+# $work/log. Inputs are not minimized, because that takes nearly all of the time for many
+# targets. To minimize a failing input, run the target with "go test -fuzz" as the log
+# says.
 fuzz() {
 	(cd "$1" && "$work/fuzz.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$time" -test.fuzzminimizetime 1x \
 		-test.fuzzcachedir "$cache/$3" -test.parallel "$workers") >"$work/log" 2>&1
 }
 
-# stopped_late: Go's fuzzer gives its own deadline for a failure when it comes at
-# a bad moment, and no failing input then.
+# stopped_late reports whether Go's fuzzer took its own deadline for a failure, which
+# happens at times and leaves no failing input.
 stopped_late() {
 	grep -q 'context deadline exceeded' "$work/log" && ! grep -q 'Failing input written' "$work/log"
 }
@@ -60,7 +59,7 @@ for module in .. .; do
 	while IFS=$'\t' read -r dir path <&3; do
 		rm -f "$work/fuzz.test"
 		(cd "$dir" && go test -c -fuzz . -o "$work/fuzz.test" .)
-		[ -e "$work/fuzz.test" ] || continue # none of its tests is for this system
+		[ -e "$work/fuzz.test" ] || continue # no test is for this system
 		names=$(cd "$dir" && "$work/fuzz.test" -test.list '^Fuzz')
 		for name in $names; do
 			target="${path#github.com/sealane/} $name"
@@ -71,9 +70,11 @@ for module in .. .; do
 				tail -n 60 "$work/log" >&2
 			fi
 			last=$(grep -o 'elapsed: .*' "$work/log" | tail -n 1 || true)
-			execs=$(sed -nE 's/.*execs: ([0-9]+).*/\1/p; s/.*baseline coverage: ([0-9]+)\/([0-9]+).*/\1 of \2 known/p' <<<"$last")
+			execs=$(sed -nE 's/.*execs: ([0-9]+).*/\1/p; s/.*baseline coverage: ([0-9]+)\/([0-9]+).*/\1 of \2 known/p' \
+				<<<"$last")
 			new=$(sed -nE 's/.*new interesting: ([0-9]+ \(total: [0-9]+\)).*/\1/p' <<<"$last")
-			printf '%s\t%ss\t%s\t%s\t%s\n' "$target" $((SECONDS - started)) "${execs:-0}" "${new:-0}" "$result" >>"$work/table"
+			printf '%s\t%ss\t%s\t%s\t%s\n' "$target" $((SECONDS - started)) "${execs:-0}" "${new:-0}" "$result" \
+				>>"$work/table"
 			printf '%s: %s, %s\n' "$target" "$result" "${last:-no execution}"
 		done
 	done 3<"$work/packages"
@@ -82,6 +83,11 @@ done
 
 echo
 awk -F '\t' '{ row[NR] = $0; for (i = 1; i <= NF; i++) if (length($i) > width[i]) width[i] = length($i) }
-	END { for (r = 1; r <= NR; r++) { n = split(row[r], cell, "\t"); for (i = 1; i < n; i++) printf "%-" width[i] + 2 "s", cell[i]; print cell[n] } }' "$work/table"
-printf '%d targets with %s each, %d workers, %ds in all; %d failed\n' "$targets" "$time" "$workers" $((SECONDS - begin)) "$failed"
+	END { for (r = 1; r <= NR; r++) {
+		n = split(row[r], cell, "\t")
+		for (i = 1; i < n; i++) printf "%-" width[i] + 2 "s", cell[i]
+		print cell[n]
+	} }' "$work/table"
+printf '%d targets with %s each, %d workers, %ds in all; %d failed\n' \
+	"$targets" "$time" "$workers" $((SECONDS - begin)) "$failed"
 [ "$targets" -gt 0 ] && [ "$failed" -eq 0 ]

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Compares the times in which tokens are refused that fail for different reasons,
-# and prints the tables of docs/threat-model.md:
+# Compares how long the refusal of a token takes for different reasons, and prints the
+# tables of docs/threat-model.md:
 #
 #	./timing.sh           100,000 opens per class with each engine, 10 to 20 minutes
-#	./timing.sh --quick   5,000, about two minutes: for a first look
+#	./timing.sh --quick   5,000, about two minutes: not a measurement
 #
-# Runs on one core, where taskset is there the last that it may use. Nothing else
-# should run on the machine; what is lost to others is said. That classes differ
-# is said in the tables, and is no failure. Ctrl-C ends it.
+# Runs on one core: the last one that it may use, if taskset is installed. Nothing else
+# should run on the machine; the output says how much time other programs took. A
+# difference between classes is shown in the tables and is not a failure. Ctrl-C stops it.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -37,4 +37,4 @@ else
 	echo "timing.sh: taskset is missing: not pinned to a core" >&2
 fi
 GOMAXPROCS=1 "${pinned[@]}" "$work/timing" "${arguments[@]}"
-[ "${1:-}" != --quick ] || echo "**A first look, not a measurement.**"
+[ "${1:-}" != --quick ] || echo "**Not a measurement.**"

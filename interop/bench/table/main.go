@@ -184,7 +184,7 @@ func duration(ns float64) string {
 	return digits(ns/1e6) + " ms"
 }
 
-// digits returns three that count.
+// digits formats x with three significant digits.
 func digits(x float64) string {
 	switch {
 	case x >= 100:
@@ -205,7 +205,7 @@ func amount(s sample) string {
 	return fmt.Sprintf("%s MB in %.0f", digits(s.bytes/1e6), s.allocs)
 }
 
-// ratio is 0, not measured, where a or b is.
+// ratio returns a/b, or 0 (not measured) if a or b is 0.
 func ratio(a, b float64) float64 {
 	if a == 0 || b == 0 {
 		return 0
@@ -228,9 +228,8 @@ func head(cells ...string) {
 }
 
 func (r results) messages() {
-	fmt.Print("One core. In brackets: time / the time of `sealane`. RSA: the RSA operations in the message, by " +
-		"libcrypto.\n" +
-		"Bulk: SHA-256 and AES-256-GCM, Go's, of the same bytes.\n\n")
+	fmt.Print("One core. Brackets hold the time divided by the time of `sealane`. RSA: the RSA operations\n" +
+		"of the message in libcrypto. Bulk: SHA-256 and AES-256-GCM of the same bytes in Go.\n\n")
 	head(append(append([]string{"op", "RSA", "size", "sealane"}, peers...),
 		"sealane / RSA", "sealane / bulk", "sealane / (RSA + bulk)", "sealane allocates", "go-jose allocates",
 		"jwx allocates")...)
@@ -255,7 +254,7 @@ func (r results) messages() {
 }
 
 func (r results) limits() {
-	fmt.Print("\nThe limits, same run, same core. libcrypto: through internal/libcrypto.\n\n")
+	fmt.Print("\nThe primitives alone, in the same run on the same core. libcrypto is called through\ninternal/libcrypto.\n\n")
 	head("RSA", "libcrypto sign", "decrypt", "`openssl speed` sign", "verify", "Go sign", "decrypt", "encrypt",
 		"verify")
 	for _, b := range bits {
@@ -265,7 +264,7 @@ func (r results) limits() {
 			duration(r.rsa(b, "encrypt", "go")), duration(r.rsa(b, "verify", "go")))
 	}
 	fmt.Println()
-	head("SHA-256 + AES-256-GCM", "seal", "open", "of the payload as it is: seal", "open")
+	head("SHA-256 + AES-256-GCM", "seal", "open", "of the payload only: seal", "open")
 	for _, size := range sizes {
 		row(size, duration(r.bulk("bulk", "seal", size)), duration(r.bulk("bulk", "open", size)),
 			duration(r.bulk("raw", "seal", size)), duration(r.bulk("raw", "open", size)))
@@ -273,8 +272,8 @@ func (r results) limits() {
 }
 
 func (r results) handler() {
-	fmt.Print("\nHandler: a sealed request and its sealed answer, 1 KiB each, RSA-2048. On loopback the client is " +
-		"in the same process, and counted.\n\n")
+	fmt.Print("\nHandler: a sealed request and its sealed response, 1 KiB each, RSA-2048. On loopback, the client\n" +
+		"is in the same process and its time is included.\n\n")
 	head("impl", "path", "one client", "requests/s, one core", "requests/s, two cores", "two / one", "allocates")
 	for _, impl := range []string{"sealane", "sealane-go"} {
 		for _, path := range []string{"inprocess", "loopback"} {
@@ -292,8 +291,8 @@ func (r results) exchange(impl, path string) (serial, one, two sample) {
 }
 
 func (r results) targets() {
-	fmt.Print("\nThe targets of issue 3.\n\n")
-	head("figure", "to reach", "measured", "reached")
+	fmt.Print("\nTargets.\n\n")
+	head("figure", "target", "measured", "reached")
 	for _, op := range ops {
 		us, plain := r.time(op, "sealane", 2048, "1KiB"), r.time(op, "sealane-go", 2048, "1KiB")
 		for _, p := range []struct {
