@@ -11,9 +11,9 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// The outcomes. Each is an error: errors of this module wrap the one that they
-// stand for, so that errors.Is finds it. A partner learns no more than the outcome.
-// See [profile.Outcome] for what each means.
+// The outcomes. Each is an error: errors of this module wrap the outcome that they stand
+// for, so that errors.Is finds it. A partner learns no more than the outcome. See
+// [profile.Outcome] for their meanings.
 const (
 	ErrNotSupported  = profile.NotSupported
 	ErrPlainRefused  = profile.PlainRefused
@@ -29,14 +29,14 @@ const (
 	ErrContradiction = profile.Contradiction
 )
 
-// ErrMayBeProcessed is wrapped where the request went out and the response, if there
-// is one, does not tell whether it was processed. Test for it first: an outcome alone
-// does not tell. Do not send such a request again without asking for its result.
+// ErrMayBeProcessed is wrapped if the request was sent and the response, if there is one,
+// does not tell whether it was processed. Test for it first: an outcome alone does not
+// tell. Do not send such a request again without asking for its result.
 var ErrMayBeProcessed = errors.New("the request may have been processed")
 
-// OutcomeOf returns the outcome that err stands for: that of the partner where err
-// is a partner's answer, else our own. An error without an outcome is
-// [ErrUnavailable]: the message was not judged. For nil it returns "".
+// OutcomeOf returns the outcome that err stands for: that of the partner if err is a
+// partner's answer, else our own. An error without an outcome is [ErrUnavailable]: the
+// message was not judged. For nil it returns "".
 func OutcomeOf(err error) profile.Outcome {
 	if err == nil {
 		return ""
@@ -55,11 +55,11 @@ const (
 	OpReadBody     = "read body"     // of a request, or of a sealed response
 	OpReadResponse = "read response" // as a whole, or as a service wrote it
 	OpBind         = "bind response" // to its request
-	OpSend         = "send"          // a request that was to go out plain
+	OpSend         = "send"          // a request that is not sealed
 )
 
-// Error says what happened on a lane. Its text is for the operator: it names the
-// fault, and holds no payload, key or token.
+// Error describes a failure on a lane. Its text is for the operator: it names the fault,
+// and contains no payload, key or token.
 type Error struct {
 	// Op is the operation, one of the Op constants.
 	Op string
@@ -69,7 +69,7 @@ type Error struct {
 	Outcome profile.Outcome
 	// Fault is the exact fault.
 	Fault fault.Code
-	// Detail, where not empty, takes the place of the fault's meaning.
+	// Detail replaces the fault's meaning if it is not empty.
 	Detail string
 	// Err is the cause, or nil.
 	Err error
@@ -115,7 +115,7 @@ var outcomes = map[jose.Kind]profile.Outcome{
 	jose.Signature: ErrSignature, jose.Key: ErrUnavailable,
 }
 
-// fromCodec turns an error of the codec into one of the lane.
+// fromCodec turns an error of the codec into an *Error of the lane.
 func (l *Lane) fromCodec(op string, err error) error {
 	var codec *jose.Error
 	if !errors.As(err, &codec) {

@@ -32,13 +32,13 @@ func (p KeyProblem) Error() string {
 	return fmt.Sprintf("%s: %s [%s]", whose, p.Text, p.Rule)
 }
 
-// CheckKeys returns what speaks against the keys of the lane at a moment: a certificate
-// that has ended or not begun, that is for other uses than the profile's, or that is a
-// CA's; and a six-part key ID that names another environment or size than the key's
-// (vendor's specification of VCAS RDX, "Additional JWE Information").
+// CheckKeys returns the problems of the lane's keys at a time: a certificate that has
+// expired or is not valid yet, whose key usage is not the profile's, or that is a CA's; and
+// a six-part key ID that names another environment or key size (vendor's specification of
+// VCAS RDX, "Additional JWE Information").
 //
-// Sealing and opening look at none of this: a key counts until it is taken out of the
-// ring. A key without a certificate has no dates and no usage to check.
+// Sealing and opening check none of this: a key is used until it is removed from the ring.
+// A key without a certificate has no dates and no usage to check.
 func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
 	var problems []KeyProblem
 	policy := l.profile.Profile().Certificate
@@ -59,7 +59,7 @@ func (l *Lane) CheckKeys(now time.Time) []KeyProblem {
 			if k.Certificate != nil {
 				for _, f := range cert.Check(k.Certificate, policyOf(policy, k.Use), now) {
 					if f.Code == "validity-now" && k.State == keyring.Retiring {
-						continue // it opens what is still under way
+						continue // it opens messages that are still on their way
 					}
 					if f.Level == cert.Refused &&
 						slices.Contains([]string{"validity-now", "key-usage", "not-ca"}, f.Code) {

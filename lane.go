@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Side is the end of the wire on which we are.
+// Side is the client's or the server's end of a lane.
 type Side string
 
 // The sides.
@@ -23,7 +23,7 @@ const (
 	ServerSide Side = "server" // we open requests and send responses
 )
 
-// UnmarshalText refuses what is neither "client" nor "server".
+// UnmarshalText accepts only "client" and "server".
 func (s *Side) UnmarshalText(text []byte) error {
 	switch side := Side(text); side {
 	case ClientSide, ServerSide:
@@ -33,44 +33,45 @@ func (s *Side) UnmarshalText(text []byte) error {
 	return fmt.Errorf("side is %.20q, want %s or %s", text, ClientSide, ServerSide)
 }
 
-// Sealing says whether a lane takes messages that are not sealed. The zero value
-// stands for SealingRequired.
+// Sealing says whether a lane accepts unencrypted messages. The zero value means
+// SealingRequired.
 type Sealing string
 
 // The values of Sealing.
 const (
-	// SealingRequired refuses plain messages.
+	// SealingRequired refuses unencrypted messages.
 	SealingRequired Sealing = "required"
-	// SealingOptional lets plain messages pass where the profile's trigger is off.
+	// SealingOptional accepts unencrypted messages if the profile's trigger is off.
 	SealingOptional Sealing = "optional"
 )
 
-// SenderAuth says how the sender of a message that carries no signature is known.
-// Such a message proves nothing about its sender.
+// SenderAuth says how the sender of an unsigned message is authenticated. The message
+// itself proves nothing about its sender.
 type SenderAuth string
 
-// The ways in which a sender can be known without a signature.
+// The ways to authenticate the sender of an unsigned message.
 const (
-	// SenderMutualTLS: by the client certificate of the connection.
+	// SenderMutualTLS means by the client certificate of the connection.
 	SenderMutualTLS SenderAuth = "mutual-tls"
-	// SenderOAuth2: by an access token.
+	// SenderOAuth2 means by an access token.
 	SenderOAuth2 SenderAuth = "oauth2"
-	// SenderTLS: by the server's certificate. It is for clients, whose partner
-	// is the server that they called.
+	// SenderTLS means by the server's certificate. It is for clients, whose partner is the
+	// server that they called.
 	SenderTLS SenderAuth = "tls"
-	// SenderUnauthenticated: not at all. Anybody who has our certificate can be the sender.
+	// SenderUnauthenticated means not at all. Anyone who has our certificate can be the
+	// sender.
 	SenderUnauthenticated SenderAuth = "unauthenticated"
 )
 
-// DefaultMaxPayload is a lane's limit where none is given: 32 MiB.
+// DefaultMaxPayload is the default of Config.MaxPayload: 32 MiB.
 const DefaultMaxPayload = 32 << 20
 
 // Config describes a lane.
 type Config struct {
-	// Profile is a *profile.Profile, or a *profile.Compiled that several lanes share.
-	// It must be given. Later changes of it do not reach the lane.
+	// Profile is a *profile.Profile, or a *profile.Compiled that several lanes share. It is
+	// required. Later changes to it do not affect the lane.
 	Profile profile.Compilable
-	// Side must be given.
+	// Side is required.
 	Side Side
 	// Partner names the partner in messages. The default is the profile's name for
 	// the other side.
@@ -78,21 +79,22 @@ type Config struct {
 	// Environment is one of the profile's. The default is the first.
 	Environment string
 
-	// Ours are our keys; nil where none were made yet.
+	// Ours are our keys, or nil if there are none yet.
 	Ours *keyring.Ring
-	// Theirs are the partner's keys; nil where none were exchanged yet.
+	// Theirs are the partner's keys, or nil if none were exchanged yet.
 	Theirs *keyring.Ring
 
-	// Sealing says whether plain messages may pass. The default is SealingRequired.
+	// Sealing says whether unencrypted messages are accepted. The default is
+	// SealingRequired.
 	Sealing Sealing
-	// PlainEndpoints lists requests that pass unencrypted although sealing is
-	// required, as "METHOD /path/{variable}". New refuses one that the profile seals.
+	// PlainEndpoints lists requests that may be unencrypted although sealing is required,
+	// as "METHOD /path/{variable}". New refuses one that the profile seals.
 	PlainEndpoints []string
 
-	// AcceptRSAOAEP, where not empty, is the reason why this lane opens RSA-OAEP
-	// (SHA-1) in addition to the profile's algorithms. Only some profiles allow it.
+	// AcceptRSAOAEP, if not empty, is the reason why this lane opens RSA-OAEP (SHA-1) in
+	// addition to the profile's algorithms. Only some profiles allow it.
 	AcceptRSAOAEP string
-	// SenderAuth must be given where we open messages that are not signed.
+	// SenderAuth is required if we open messages that are not signed.
 	SenderAuth SenderAuth
 
 	// MaxPayload limits a payload, in bytes: at most 1 GiB. The default is
@@ -119,8 +121,8 @@ type algorithms struct {
 	signatures []*alg.Signature
 }
 
-// New checks a configuration and makes the lane. Missing keys are no error here:
-// until they are there, Seal, Open and [Lane.Ready] return [ErrNotSupported].
+// New checks a configuration and returns the lane. Missing keys are not an error: until
+// they are set, Seal, Open and [Lane.Ready] return [ErrNotSupported].
 func New(c Config) (*Lane, error) {
 	if c.Profile == nil {
 		return nil, errors.New("lane: Profile must be given")
@@ -151,7 +153,7 @@ func New(c Config) (*Lane, error) {
 	return l, nil
 }
 
-// check reports what does not go together.
+// check reports settings that contradict each other.
 func (l *Lane) check() error {
 	_, _, hasTrigger := l.profile.Trigger()
 	environments := l.profile.Environments()
@@ -162,7 +164,7 @@ func (l *Lane) check() error {
 	case l.c.Sealing != SealingRequired && l.c.Sealing != SealingOptional:
 		return fmt.Errorf("sealing is %.20q, want %s or %s", l.c.Sealing, SealingRequired, SealingOptional)
 	case l.c.Sealing == SealingOptional && !hasTrigger:
-		return errors.New("sealing cannot be optional: the profile has no header that tells sealed from plain")
+		return errors.New("sealing cannot be optional: the profile has no header that marks sealed messages")
 	case l.c.MaxPayload < 0 || l.c.MaxPayload > 1<<30:
 		return fmt.Errorf("MaxPayload %d is negative or more than 1 GiB", l.c.MaxPayload)
 	}
@@ -176,14 +178,14 @@ func (l *Lane) check() error {
 		for _, theirs := range l.c.Theirs.Keys() {
 			if ours.Public.Equal(theirs.Public) {
 				return fmt.Errorf("key ID %q of ours and %q of the partner are the same key: "+
-					"our own messages would pass for the partner's", ours.ID, theirs.ID)
+					"our own messages would be accepted as the partner's", ours.ID, theirs.ID)
 			}
 		}
 	}
 	return l.checkOpening()
 }
 
-// checkSenderAuth requires a SenderAuth where we open messages that are not signed.
+// checkSenderAuth requires a SenderAuth if we open messages that are not signed.
 func (l *Lane) checkSenderAuth() error {
 	if !l.in.Sealed() || l.in.Sign != nil {
 		return nil
@@ -200,7 +202,7 @@ func (l *Lane) checkSenderAuth() error {
 }
 
 // checkOpening looks up the algorithms that the lane opens: those of the profile, and
-// RSA-OAEP where AcceptRSAOAEP adds it.
+// RSA-OAEP if AcceptRSAOAEP adds it.
 func (l *Lane) checkOpening() (err error) {
 	if !l.in.Sealed() {
 		if l.c.AcceptRSAOAEP != "" {
@@ -228,14 +230,14 @@ func (l *Lane) checkOpening() (err error) {
 	for _, k := range l.accept.keys {
 		if !k.Approved && fips140.Enforced() {
 			return fmt.Errorf("%s uses %s, which FIPS 140-3 enforcement (GODEBUG=fips140=only) forbids: "+
-				"take AcceptRSAOAEP away", k, k.Hash)
+				"remove AcceptRSAOAEP", k, k.Hash)
 		}
 	}
 	return nil
 }
 
-// checkPlainEndpoints keeps PlainEndpoints from switching sealing off for requests
-// that the profile seals: that is what SealingOptional is for.
+// checkPlainEndpoints refuses PlainEndpoints for requests that the profile seals: use
+// SealingOptional for them.
 func (l *Lane) checkPlainEndpoints() error {
 	for _, e := range l.c.PlainEndpoints {
 		method, path, ok := strings.Cut(e, " ")
@@ -270,10 +272,10 @@ func (l *Lane) Partner() string { return l.c.Partner }
 // Environment returns the environment's name.
 func (l *Lane) Environment() string { return l.c.Environment }
 
-// Side returns the end of the wire on which we are.
+// Side returns our side.
 func (l *Lane) Side() Side { return l.c.Side }
 
-// Sealing returns whether the lane takes plain messages.
+// Sealing returns whether the lane accepts unencrypted messages.
 func (l *Lane) Sealing() Sealing { return l.c.Sealing }
 
 // MaxPayload returns the limit of a payload, in bytes.
@@ -306,8 +308,8 @@ func (l *Lane) Inbound() profile.CompiledDirection {
 	return l.profile.Request()
 }
 
-// Ready returns ErrNotSupported where a key is missing without which a request
-// can't be sealed, opened and answered.
+// Ready returns ErrNotSupported if a key is missing that is needed to seal, open or answer
+// a request.
 func (l *Lane) Ready() error {
 	if l.out.Sealed() {
 		if _, _, err := l.sealingKeys(); err != nil {
@@ -320,8 +322,8 @@ func (l *Lane) Ready() error {
 	return nil
 }
 
-// MaxToken returns the size in bytes of the longest token that Open reads: what Seal
-// makes of a payload of MaxPayload bytes, and 16 KiB for each header.
+// MaxToken returns the maximum size of a token, in bytes, that Open reads: the size of a
+// sealed payload of MaxPayload bytes, and 16 KiB for each header.
 func (l *Lane) MaxToken() int {
 	const headers = 16 << 10
 	text := func(n int) int { return n/3*4 + 4 }

@@ -243,7 +243,7 @@ func TestConfigs(t *testing.T) {
 		},
 		"optional": {
 			sealane.Config{Profile: rdx, Side: sealane.ClientSide, Sealing: sealane.SealingOptional},
-			"no header that tells sealed from plain",
+			"no header that marks sealed messages",
 		},
 		"empty profile": {sealane.Config{Profile: &profile.Profile{}, Side: sealane.ClientSide}, "name must be"},
 		"plain: form": {

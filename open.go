@@ -15,9 +15,9 @@ import (
 
 // Message is an opened message: a [*Verified] or an [*Unverified], and nothing else.
 type Message interface {
-	// Payload returns byte for byte what was sealed.
+	// Payload returns the payload, byte for byte as it was sealed.
 	Payload() []byte
-	// OpenedBy describes the key pair of ours that opened the message.
+	// OpenedBy describes our key pair that opened the message.
 	OpenedBy() keyring.KeyInfo
 
 	openedBy() keyring.Key
@@ -30,42 +30,42 @@ type Verified struct {
 	by, signer keyring.Key
 }
 
-// Payload returns byte for byte what was sealed.
+// Payload returns the payload, byte for byte as it was sealed.
 func (v *Verified) Payload() []byte { return v.payload }
 
-// OpenedBy describes the key pair of ours that opened the message.
+// OpenedBy describes our key pair that opened the message.
 func (v *Verified) OpenedBy() keyring.KeyInfo { return v.by.Info() }
 
-// Signer describes the partner's key that verified the signature, with its
-// certificate where the ring was made with one.
+// Signer describes the partner's key that verified the signature. The certificate is nil if
+// the ring was made without it.
 func (v *Verified) Signer() keyring.KeyInfo { return v.signer.Info() }
 
 func (v *Verified) openedBy() keyring.Key  { return v.by }
 func (v *Verified) signedBy() *keyring.Key { return &v.signer }
 
-// Unverified is a message that was encrypted and not signed. Anybody who has our
-// certificate can have made it.
+// Unverified is a message that was encrypted and not signed. Anyone who has our certificate
+// can have made it.
 type Unverified struct {
 	payload []byte
 	by      keyring.Key
 	auth    SenderAuth
 }
 
-// Payload returns byte for byte what was sealed.
+// Payload returns the payload, byte for byte as it was sealed.
 func (u *Unverified) Payload() []byte { return u.payload }
 
-// OpenedBy describes the key pair of ours that opened the message.
+// OpenedBy describes our key pair that opened the message.
 func (u *Unverified) OpenedBy() keyring.KeyInfo { return u.by.Info() }
 
-// SenderAuth says how the sender is known, as the lane's configuration states it.
+// SenderAuth returns the lane's SenderAuth.
 func (u *Unverified) SenderAuth() SenderAuth { return u.auth }
 
 func (u *Unverified) openedBy() keyring.Key  { return u.by }
 func (u *Unverified) signedBy() *keyring.Key { return nil }
 
-// Open decrypts the token and verifies the signature of its content. It refuses a
-// lane whose messages are not signed: see [Lane.OpenUnverified]. The token is left
-// as it is. With any error the message is nil.
+// Open decrypts the token and verifies the signature of its content. It refuses a lane
+// whose messages are not signed: see [Lane.OpenUnverified]. The token is not changed. If
+// there is an error, the message is nil.
 func (l *Lane) Open(ctx context.Context, token []byte) (*Verified, error) {
 	if l.in.Sealed() && l.in.Sign == nil {
 		return nil, l.fail(OpOpen, ErrUnavailable, fault.NotSigning, "", nil)
@@ -82,8 +82,8 @@ func (l *Lane) Open(ctx context.Context, token []byte) (*Verified, error) {
 	return &Verified{slices.Clip(payload), by, signer}, nil
 }
 
-// OpenUnverified decrypts the token on a lane whose messages are not signed. The
-// message proves nothing about its sender. With any error the message is nil.
+// OpenUnverified decrypts the token on a lane whose messages are not signed. The message
+// proves nothing about its sender. If there is an error, the message is nil.
 func (l *Lane) OpenUnverified(ctx context.Context, token []byte) (*Unverified, error) {
 	if l.in.Sign != nil {
 		return nil, l.fail(OpOpen, ErrUnavailable, fault.Signing, "", nil)
@@ -99,9 +99,9 @@ func (l *Lane) OpenUnverified(ctx context.Context, token []byte) (*Unverified, e
 	return &Unverified{slices.Clip(content), by, l.c.SenderAuth}, nil
 }
 
-// OpenMessage opens a token as the lane's profile protects it: its message is a
-// *Verified where [Lane.Open] serves the lane, and else an *Unverified. It is for
-// programs that serve lanes of both kinds and hand on the difference.
+// OpenMessage opens a token on any lane: the message is a *Verified if the lane's messages
+// are signed, and an *Unverified otherwise. It is for programs that serve lanes of both
+// kinds and pass the difference on.
 func (l *Lane) OpenMessage(ctx context.Context, token []byte) (Message, error) {
 	if l.in.Sign != nil {
 		m, err := l.Open(ctx, token)
@@ -117,7 +117,7 @@ func (l *Lane) OpenMessage(ctx context.Context, token []byte) (Message, error) {
 	return m, nil
 }
 
-// decrypt returns what was encrypted, and the key of ours that opened it.
+// decrypt returns the content, and our key that decrypted it.
 func (l *Lane) decrypt(ctx context.Context, token []byte) (content []byte, by keyring.Key, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, by, fmt.Errorf("open %s: %w", l.Name(), err)
@@ -147,8 +147,7 @@ func (l *Lane) decrypt(ctx context.Context, token []byte) (content []byte, by ke
 	return content, openers[which], nil
 }
 
-// verify returns the payload of what was encrypted, and the partner's key that
-// verified it.
+// verify returns the payload of the content, and the partner's key that verified it.
 func (l *Lane) verify(ctx context.Context, content []byte) (payload []byte, signer keyring.Key, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, signer, fmt.Errorf("open %s: %w", l.Name(), err)
@@ -176,7 +175,7 @@ func (l *Lane) checkSize(payload []byte) error {
 		fmt.Sprintf("payload has %d bytes, more than %d", len(payload), l.c.MaxPayload), nil)
 }
 
-// openingKeys returns ErrNotSupported where nothing could be opened at all.
+// openingKeys returns ErrNotSupported if no key can open messages.
 func (l *Lane) openingKeys() error {
 	ours := l.c.Ours.Openers("")
 	if len(ours) == 0 {

@@ -12,15 +12,14 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Seal signs the payload where the profile says so, encrypts it to the partner, and
-// returns the compact serialization. It seals the payload byte for byte.
+// Seal signs the payload if the profile says so, encrypts it to the partner, and returns
+// the compact serialization. The payload is sealed byte for byte.
 func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 	return l.AppendSeal(ctx, nil, payload)
 }
 
-// AppendSeal appends the compact serialization to dst. It works in dst's buffer,
-// and allocates a new one where the capacity is below [Lane.SealedLen] or the
-// payload lies in it.
+// AppendSeal appends the compact serialization to dst. It uses dst's buffer, and allocates
+// a new one if the capacity is below [Lane.SealedLen] or the payload is in the buffer.
 func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, error) {
 	signer, recipient, err := l.sealingKeys()
 	if err != nil {
@@ -29,10 +28,10 @@ func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, err
 	return l.appendSeal(ctx, dst, payload, signer, recipient)
 }
 
-// SealReply seals a response to a request with the keys that the request shows to be
-// in use: it signs with the key pair that opened the request, and encrypts to the
-// key that verified it. Where such a key can't be used, or request is nil, it takes the
-// active one, as Seal does. The lane must be the one that opened the request, or made after it.
+// SealReply seals a response to a request with the keys that the request used: it signs
+// with the key pair that opened the request, and encrypts to the key that verified it. If
+// such a key cannot be used, or request is nil, it uses the active one, as Seal does. The
+// lane must be the one that opened the request, or a later one.
 func (l *Lane) SealReply(ctx context.Context, request Message, payload []byte) ([]byte, error) {
 	return l.AppendSealReply(ctx, nil, request, payload)
 }
@@ -43,7 +42,7 @@ func (l *Lane) AppendSealReply(ctx context.Context, dst []byte, request Message,
 	if err != nil {
 		return nil, err
 	}
-	if request != nil { // without one, as for a plain request, the active keys seal
+	if request != nil { // without a request, or for an unencrypted one, the active keys seal
 		by := request.openedBy()
 		if used := find(l.signers, &by); used != nil {
 			signer = used
@@ -92,7 +91,7 @@ func (l *Lane) appendSeal(
 	return token, nil
 }
 
-// overlap reports whether a's buffer, to its capacity, and b share memory.
+// overlap reports whether the buffer of a, up to its capacity, and b share memory.
 func overlap(a, b []byte) bool {
 	if cap(a) == 0 || len(b) == 0 {
 		return false
@@ -101,8 +100,8 @@ func overlap(a, b []byte) bool {
 	return startA < startB+uintptr(len(b)) && startB < startA+uintptr(cap(a))
 }
 
-// SealedLen returns the capacity that AppendSeal needs behind dst for a payload of n
-// bytes, or 0 where a key is missing. The token is a little shorter.
+// SealedLen returns the capacity that AppendSeal needs after dst for a payload of n bytes,
+// or 0 if a key is missing. The token is a little shorter.
 func (l *Lane) SealedLen(n int) int {
 	signer, recipient, err := l.sealingKeys()
 	if err != nil {
@@ -111,7 +110,7 @@ func (l *Lane) SealedLen(n int) int {
 	return jose.ReservedLen(contentLen(n, signer), recipient.head, public(recipient.Key))
 }
 
-// contentLen returns the length of what is encrypted for a payload of n bytes.
+// contentLen returns the length of the content that is encrypted for a payload of n bytes.
 func contentLen(n int, signer *signingKey) int {
 	if signer == nil {
 		return n
@@ -119,7 +118,7 @@ func contentLen(n int, signer *signingKey) int {
 	return jose.SignedLen(n, signer.head, signer.Public)
 }
 
-// sealingKey is a key with the protected header of what it signs, or of what is
+// sealingKey is a key with the protected header of tokens that it signs, or that are
 // encrypted to it.
 type sealingKey[Header any] struct {
 	keyring.Key
@@ -163,7 +162,7 @@ func (l *Lane) protect() error {
 	kid := l.out.Encrypt.Kid
 	for _, k := range l.c.Theirs.Keys() {
 		if k.Use == keyring.UseSig || k.ID == "" && kid.Seal == profile.KeyID && !kid.Accepts(nil) {
-			continue // such a message would be refused: sealingKeys says so
+			continue // such a message would be refused: sealingKeys reports it
 		}
 		head, err := jose.ProtectEncrypted(sealHeader(l.out.Encrypt, k.ID))
 		if err != nil {
@@ -174,7 +173,7 @@ func (l *Lane) protect() error {
 	return nil
 }
 
-// sealingKeys returns the active keys: the one that signs, or nil where nothing is
+// sealingKeys returns the active keys: the one that signs, or nil if messages are not
 // signed, and the one to encrypt to.
 func (l *Lane) sealingKeys() (signer *signingKey, recipient *recipientKey, err error) {
 	if !l.out.Sealed() {
@@ -198,7 +197,7 @@ func (l *Lane) sealingKeys() (signer *signingKey, recipient *recipientKey, err e
 	return &l.signers[j], &l.recipients[i], nil
 }
 
-// sealHeader returns the header that the profile asks for.
+// sealHeader returns the header that the profile requires.
 func sealHeader(layer *profile.Protection, keyID string) jose.Header {
 	return jose.Header{
 		Alg: layer.Alg.Seal,

@@ -145,7 +145,7 @@ var cryptoAndLocal = []entry{
 	{EncMissing, "The outer header has no enc.", "Name the content encryption that the profile requires."},
 	{EncNotAllowed, "The outer header's enc is not one that the lane allows.",
 		"Use the profile's content encryption, with the exact spelling."},
-	{AlgSHA1, "The key was encrypted with RSA-OAEP (SHA-1), but RSA-OAEP-256 is required.",
+	{AlgSHA1, "The key was encrypted with RSA-OAEP (SHA-1), but OAEP with SHA-256 is required.",
 		"Ask the sender for the profile's key encryption, or accept RSA-OAEP on this lane with a reason."},
 	{EncryptedKeyLength, "The encrypted key's length does not belong to an RSA key of 2048, 3072 or 4096 bits.",
 		"Check whether the token was cut or a key of another size was used."},

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// The functions of this file find private keys by marks that no public file has, in
-// files of any format and with any damage. Each goes over the file once.
+// The functions of this file find private keys by marks that no public file has, in files
+// of any format and with any damage. Each reads the file once.
 
 func (s *search) putty(text []byte) {
 	if bytes.Contains(text, []byte("PuTTY-User-Key-File-")) {

@@ -37,27 +37,28 @@ type Private interface {
 	crypto.Decrypter
 }
 
-// ContextSigner is implemented by a private key whose signatures take a network or a device. A
-// lane calls SignContext in place of Sign, with the context of the call to Seal.
+// ContextSigner is implemented by a private key that needs a network or a device to sign. A
+// lane calls SignContext instead of Sign, with the context of the call to Seal.
 type ContextSigner interface {
 	SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) (signature []byte, err error)
 }
 
-// ContextDecrypter is implemented by a private key whose decryptions take a network or a device. A
-// lane calls DecryptContext in place of Decrypt, with the context of the call to Open.
+// ContextDecrypter is implemented by a private key that needs a network or a device to
+// decrypt. A lane calls DecryptContext instead of Decrypt, with the context of the call to
+// Open.
 type ContextDecrypter interface {
 	DecryptContext(ctx context.Context, ciphertext []byte, opts crypto.DecrypterOpts) (plaintext []byte, err error)
 }
 
-// State is where a key stands in its life. The zero value is none of them: every
-// key of a ring says its state.
+// State is the state of a key. The zero value is invalid: every key of a ring must have a
+// state.
 type State int
 
 // The states.
 const (
 	Active   State = iota + 1 // signs, opens; is encrypted to, verifies
-	Staged                    // opens, verifies: the partner may begin to use it any time
-	Retiring                  // opens, verifies: the partner may not have stopped using it
+	Staged                    // opens, verifies: the partner may start to use it at any time
+	Retiring                  // opens, verifies: the partner may still use it
 )
 
 func (s State) String() string {
@@ -81,18 +82,18 @@ const (
 type Key struct {
 	// ID is the key ID (header parameter kid), or empty. Several keys may have the same.
 	ID string
-	// State must be given.
+	// State is required.
 	State State
 	// Use restricts the key. The zero value does not.
 	Use Use
-	// Public may be left out where Private or Certificate has it.
+	// Public is optional if Private or Certificate is set.
 	Public *rsa.PublicKey
 	// Private is nil for a partner's key.
 	Private Private
 	// Certificate is kept for inventories. Sealing and opening need only its public
 	// key: neither looks at its dates, its key usage or its issuer.
 	Certificate *x509.Certificate
-	// PublicOps performs the operations of Public. Nil stands for crypto/rsa.
+	// PublicOps performs the operations of Public. The default uses crypto/rsa.
 	PublicOps PublicOps
 }
 
@@ -104,10 +105,10 @@ func (k Key) Info() KeyInfo {
 // KeyInfo describes a key. It holds no private key, and may be logged.
 type KeyInfo struct {
 	ID          string            // the key ID, or empty
-	State       State             // where the key stands in its life
+	State       State             // the state of the key
 	Use         Use               // what it is for
 	Public      *rsa.PublicKey    // a copy
-	Certificate *x509.Certificate // nil where the ring was made without one
+	Certificate *x509.Certificate // nil if the ring was made without one
 }
 
 func clonePublic(k *rsa.PublicKey) *rsa.PublicKey {
@@ -123,15 +124,14 @@ type PublicOps interface {
 	// mask too and an empty label.
 	EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error)
 	// Verify checks the signature of a digest. The options are those with which a
-	// [crypto.Signer] made it: a [crypto.Hash] for RSASSA-PKCS1-v1_5, a
-	// [*rsa.PSSOptions] that says its hash and salt length for RSASSA-PSS. It returns
-	// [rsa.ErrVerification] where the signature does not hold; any other error is of
-	// the key.
+	// [crypto.Signer] made it: a [crypto.Hash] for RSASSA-PKCS1-v1_5, or a
+	// [*rsa.PSSOptions] with hash and salt length for RSASSA-PSS. It returns
+	// [rsa.ErrVerification] if the signature is not valid; any other error concerns the
+	// key.
 	Verify(digest, signature []byte, options crypto.SignerOpts) error
 }
 
-// maxKeys bounds the work of one hostile message: every candidate costs an RSA
-// operation.
+// maxKeys limits the work for one hostile message: every candidate takes an RSA operation.
 const maxKeys = 8
 
 // Ring is an immutable set of at most eight keys, in the order in which they are
@@ -166,7 +166,7 @@ func New(keys ...Key) (*Ring, error) {
 	return r, nil
 }
 
-// complete fills in the public key and checks what belongs together.
+// complete fills in the public key and checks that the parts belong together.
 func (k *Key) complete() error {
 	switch {
 	case k.State == 0:
@@ -190,7 +190,7 @@ func (k *Key) complete() error {
 	}
 	if private, ok := k.Private.(*rsa.PrivateKey); ok && len(private.Primes) != 2 {
 		return fmt.Errorf(
-			"the private key has %d primes: use one of two (RFC 8017 section 3.2 allows more; others refuse them)",
+			"the private key has %d primes: use a key of two (RFC 8017 section 3.2 allows more, but most software refuses them)",
 			len(private.Primes),
 		)
 	}
@@ -216,12 +216,12 @@ func (k *Key) complete() error {
 
 func (k Key) overlaps(u Use) bool { return k.Use == UseAny || u == UseAny || k.Use == u }
 
-// Signer returns the key that signs. It reports false where the ring has none.
+// Signer returns the key that signs. It reports false if the ring has none.
 func (r *Ring) Signer() (Key, bool) {
 	return r.active(UseSig, func(k Key) bool { return k.Private != nil })
 }
 
-// Recipient returns the key to encrypt to. It reports false where the ring has none.
+// Recipient returns the key to encrypt to. It reports false if the ring has none.
 func (r *Ring) Recipient() (Key, bool) {
 	return r.active(UseEnc, func(Key) bool { return true })
 }
@@ -264,8 +264,8 @@ func (r *Ring) VerifiersNamed(id string) []Key {
 func (k Key) opens() bool    { return k.Private != nil && k.overlaps(UseEnc) }
 func (k Key) verifies() bool { return k.overlaps(UseSig) }
 
-// pick divides the keys that are ok into those with the key ID and the others. No
-// key is named by an empty ID.
+// pick divides the keys that are ok into those with the key ID and the others. An empty ID
+// names no key.
 func (r *Ring) pick(id string, ok func(Key) bool) (named, others []Key) {
 	for _, k := range r.all() {
 		switch {
@@ -291,7 +291,7 @@ func (r *Ring) Infos() []KeyInfo {
 	return list
 }
 
-// all lets a nil ring stand for one without keys.
+// all returns the keys. A nil ring has none.
 func (r *Ring) all() []Key {
 	if r == nil {
 		return nil

@@ -29,8 +29,8 @@ func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }
 // LogValue returns String.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// MarshalText returns String. So encoding/json, encoding/xml and YAML libraries write
-// it, too. It can't be unmarshaled.
+// MarshalText returns String, so that encoding/json, encoding/xml and YAML libraries write
+// it, too. There is no inverse.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // GobEncode returns String.

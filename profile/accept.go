@@ -2,9 +2,9 @@ package profile
 
 import "strings"
 
-// Accepts reports whether a header value (nil: absent) is one to open. Known is
-// for the caller to decide, for it knows the keys. Media types are compared
-// without case and with "application/" taken as said (RFC 7515 section 4.1.9).
+// Accepts reports whether a header value (nil: absent) is accepted. Known is not checked
+// here, because only the caller knows the keys. Media types are compared without regard to
+// case and to a missing "application/" (RFC 7515 section 4.1.9).
 func (m HeaderParam) Accepts(value *string) bool {
 	for _, word := range m.Open {
 		switch {
@@ -21,7 +21,7 @@ func (m HeaderParam) Accepts(value *string) bool {
 	return false
 }
 
-// Demands reports whether a key ID must be one of the keys at hand.
+// Demands reports whether a key ID must be one of the known keys.
 func (m HeaderParam) Demands() bool {
 	known := false
 	for _, word := range m.Open {
@@ -41,7 +41,7 @@ func mediaType(s string) string {
 	return s
 }
 
-// SealValue is the header value to send (nil: none), given the ID of the key in use.
+// SealValue returns the header value to send (nil: none), given the ID of the key in use.
 func (m HeaderParam) SealValue(keyID string) *string {
 	value := m.Seal
 	if value == KeyID {

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	keyUsages = []string{"digitalSignature", "keyEncipherment"} // that fresh certificates are made with
+	keyUsages = []string{"digitalSignature", "keyEncipherment"} // of new certificates
 	wordForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
@@ -37,7 +37,7 @@ func (p *Profile) check() error {
 		return errors.New("name must be 1 to 64 letters, digits, dots, dashes")
 	}
 	if p.Title == "" || p.Parties.Client == "" || p.Parties.Server == "" {
-		return errors.New("title, parties.client and parties.server must be given")
+		return errors.New("title, parties.client and parties.server are required")
 	}
 	if len(p.Environments) == 0 ||
 		slices.ContainsFunc(p.Environments, func(e string) bool { return !wordForm.MatchString(e) }) {
@@ -50,7 +50,7 @@ func (p *Profile) check() error {
 		return errors.New("trigger needs a header and a value")
 	}
 	if !p.Request.Sealed() {
-		return errors.New("request.encrypt must be given: what is not sealed to begin with needs no profile")
+		return errors.New("request.encrypt is missing: requests must be encrypted")
 	}
 	for name, direction := range map[string]*Direction{"request": &p.Request, "response": &p.Response} {
 		if err := direction.check(); err != nil {
@@ -75,7 +75,7 @@ func (p *Profile) check() error {
 	return p.checkKeys()
 }
 
-// checkOutcomes asks for a row for everything that can go wrong on the legs.
+// checkOutcomes checks that there is a row for every outcome that can occur.
 func (p *Profile) checkOutcomes() error {
 	due := []Outcome{NotSupported, PlainRefused, TooLarge, Format, NotJWE, Decryption, Unavailable}
 	if p.Request.Sign != nil {
@@ -86,7 +86,7 @@ func (p *Profile) checkOutcomes() error {
 	}
 	for _, on := range due {
 		if _, ok := p.Errors.Row(on); !ok {
-			return fmt.Errorf("errors.table has no row on %q", on)
+			return fmt.Errorf("errors.table has no row for %q", on)
 		}
 	}
 	return nil
@@ -121,7 +121,7 @@ func (p *Profile) checkEndpoints() error {
 
 func (l *Direction) check() error {
 	if l.Sign != nil && l.Encrypt == nil {
-		return errors.New("sign without encrypt is not a dialect that this program knows")
+		return errors.New("sign without encrypt is not supported")
 	}
 	if _, _, err := mime.ParseMediaType(l.Body.ContentType); err != nil {
 		return fmt.Errorf("body.content_type %q: %w", l.Body.ContentType, err)

@@ -21,7 +21,7 @@ type Compiled struct{ p *Profile }
 // Compile validates a copy of p. Later changes of p do not reach it.
 func (p *Profile) Compile() (*Compiled, error) {
 	if p == nil {
-		return nil, errors.New("no profile is given")
+		return nil, errors.New("the profile is nil")
 	}
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (p *Profile) Compile() (*Compiled, error) {
 // Compile returns c.
 func (c *Compiled) Compile() (*Compiled, error) {
 	if c == nil {
-		return nil, errors.New("no profile is given")
+		return nil, errors.New("the profile is nil")
 	}
 	return c, nil
 }
@@ -64,18 +64,17 @@ func (c *Compiled) Find(method string, u *url.URL) (Match, bool) {
 // Path returns the path as the profile writes it, with its variables in braces, or [Any].
 func (m Match) Path() string { return m.endpoint.Path }
 
-// Identifier returns the name of the response member that also stands outside the
-// sealed token, or "".
+// Identifier returns the name of the response member that is outside the token too, or "".
 func (m Match) Identifier() string { return m.endpoint.Identifier }
 
-// Echo yields the request members that the response repeats where it has them.
+// Echo yields the request members that the response repeats if it has them.
 func (m Match) Echo() iter.Seq[string] { return slices.Values(m.endpoint.Echo) }
 
-// Bind yields the path variables that the response repeats where it has them.
+// Bind yields the path variables that the response repeats if it has them.
 func (m Match) Bind() iter.Seq[string] { return slices.Values(m.endpoint.Bind) }
 
 // AllowsQuery reports whether a sealed request may have the query: the profile lists its
-// parameters, or none. Nobody signs a query.
+// parameters, or lists none. A query is not signed.
 func (m Match) AllowsQuery(raw string) bool {
 	allowed := m.endpoint.Query
 	if raw == "" || len(allowed) == 0 {
@@ -93,12 +92,12 @@ func (m Match) AllowsQuery(raw string) bool {
 	return true
 }
 
-// Binds reports whether anything ties a response to its request.
+// Binds reports whether the response repeats any value of its request.
 func (m Match) Binds() bool {
 	return m.endpoint.Identifier != "" || len(m.endpoint.Echo) > 0 || len(m.endpoint.Bind) > 0
 }
 
-// Bodyless reports whether a response whose status has no body is one, although it is
+// Bodyless reports whether a response whose status has no body is accepted, although it is
 // not sealed.
 func (m Match) Bodyless() bool { return m.endpoint.Bodyless }
 
@@ -112,8 +111,8 @@ func (m Match) Variable(name string) (string, bool) {
 // profile seals.
 func (c *Compiled) Seals(method, pattern string) bool { return c.p.Seals(method, pattern) }
 
-// Trigger returns the header that announces a sealed request and its value. It
-// reports false where every message of the profile is sealed.
+// Trigger returns the header that announces a sealed request and its value. It reports
+// false if every message of the profile is sealed.
 func (c *Compiled) Trigger() (header, value string, ok bool) {
 	if c.p.Trigger == nil {
 		return "", "", false
@@ -175,11 +174,11 @@ func (c CompiledDirection) Accepts(mediaType string) bool {
 	return c.AcceptsAny()
 }
 
-// AcceptsAny reports whether the media type of a body does not matter.
+// AcceptsAny reports whether every media type is accepted.
 func (c CompiledDirection) AcceptsAny() bool { return slices.Contains(c.d.Body.Accept, Any) }
 
-// Field returns the name of the JSON member that holds the token, or "" where the
-// body is the token.
+// Field returns the name of the JSON member that holds the token, or "" if the body is the
+// token.
 func (c CompiledDirection) Field() string { return c.d.Body.Field }
 
 // Accompanies reports whether a JSON member may stand next to the token.
@@ -187,5 +186,5 @@ func (c CompiledDirection) Accompanies(name string) bool {
 	return slices.Contains(c.d.Body.Accompanying, name)
 }
 
-// RefusesOthers reports whether all further members are refused, and not ignored.
+// RefusesOthers reports whether all further members are refused, rather than ignored.
 func (c CompiledDirection) RefusesOthers() bool { return c.d.Body.Others == "refuse" }

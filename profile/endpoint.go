@@ -10,11 +10,11 @@ import (
 type Endpoint struct {
 	Method     string   `yaml:"method"`
 	Path       string   `yaml:"path"`       // segments in braces are variables; "any" is every path
-	Identifier string   `yaml:"identifier"` // answer member that stands outside the seal too
-	Echo       []string `yaml:"echo"`       // request members that the answer repeats where it has them
-	Bind       []string `yaml:"bind"`       // path variables that the answer repeats where it has them
+	Identifier string   `yaml:"identifier"` // response member that is outside the token too
+	Echo       []string `yaml:"echo"`       // request members that the response repeats if it has them
+	Bind       []string `yaml:"bind"`       // path variables that the response repeats if it has them
 	Query      []string `yaml:"query"`      // query parameters that a sealed request may have; empty: any
-	// a status without a body (204, 205, 304) is a response, which nobody signs
+	// A status without a body (204, 205, 304) is a response, although it is not signed.
 	Bodyless bool `yaml:"bodyless"`
 }
 
@@ -51,7 +51,7 @@ func (p *Profile) Seals(method, pattern string) bool {
 	return false
 }
 
-// overlap reports whether some path matches both patterns of equal length.
+// overlap reports whether a path can match both patterns, which have equal length.
 func overlap(a, b []string) bool {
 	for i := range a {
 		_, varA := variable(a[i])

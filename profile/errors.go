@@ -38,15 +38,15 @@ func (e *Errors) Row(on Outcome) (ErrorRow, bool) {
 // Render writes the body of an error.
 func (e *Errors) Render(id, text string) []byte {
 	quoted := func(s string) string {
-		b, _ := json.Marshal(s) // a string always marshals
+		b, _ := json.Marshal(s) // a string can always be marshaled
 		return string(b)
 	}
 	return []byte(strings.NewReplacer(`"$id"`, quoted(id), `"$text"`, quoted(text)).Replace(e.Body))
 }
 
-// Recognize reads an error: its outcome where its status and text are in the
-// table, and its identifier and text where the body has the table's form. Status
-// 0 stands for a status that is not known.
+// Recognize reads an error: its outcome, if its status and text are in the table, and its
+// identifier and text, if the body has the table's form. Use status 0 for an unknown
+// status.
 func (e *Errors) Recognize(status int, body []byte) (on Outcome, id, text string, ok bool) {
 	var v any
 	if json.Unmarshal(body, &v) != nil {

@@ -7,16 +7,16 @@ import "slices"
 // Package sealane has the same values under the names ErrDecryption and so on.
 type Outcome string
 
-// The outcomes that a partner can see, in the order in which they are decided. The
-// error table of a profile says how each is answered.
+// The outcomes that a partner can see, in the order in which they are decided. The error
+// table of a profile defines the answer to each.
 const (
 	NotSupported  Outcome = "not-supported"  // no keys were exchanged for the account
-	PlainRefused  Outcome = "plain-refused"  // the message is plain, and sealing is required
+	PlainRefused  Outcome = "plain-refused"  // the message is not sealed, and sealing is required
 	TooLarge      Outcome = "too-large"      // the message is larger than the lane allows
 	Format        Outcome = "format"         // the body does not have the agreed form
-	NotJWE        Outcome = "not-jwe"        // the outer token is wrong, as far as it can be read without a key
-	Decryption    Outcome = "decryption"     // the outer token does not open; a partner learns no more
-	NotJWS        Outcome = "not-jws"        // what was encrypted is not an acceptable JWS
+	NotJWE        Outcome = "not-jwe"        // the outer token is wrong, which is visible without a key
+	Decryption    Outcome = "decryption"     // the outer token does not decrypt; a partner learns no more
+	NotJWS        Outcome = "not-jws"        // the decrypted content is not an acceptable JWS
 	Signature     Outcome = "signature"      // no key of the partner verifies the signature
 	SealingFailed Outcome = "sealing-failed" // the request was processed, and its response could not be sealed
 	Unavailable   Outcome = "unavailable"    // the message was not judged
@@ -24,13 +24,13 @@ const (
 
 // The outcomes that only the client's side has. No table has a row for them.
 const (
-	NotSealed     Outcome = "not-sealed"    // a response is plain where it must be sealed
+	NotSealed     Outcome = "not-sealed"    // a response is not sealed, but must be
 	Contradiction Outcome = "contradiction" // a response contradicts itself or its request
 )
 
 var outcomeTexts = map[Outcome]string{
 	NotSupported:  "no keys are set up for payload encryption",
-	PlainRefused:  "the message is plain where sealing is required",
+	PlainRefused:  "the message is not sealed, but sealing is required",
 	TooLarge:      "the message is too large",
 	Format:        "the body does not have the agreed form",
 	NotJWE:        "the token is not an acceptable JWE",
@@ -51,8 +51,8 @@ var tableOutcomes = []Outcome{
 // they are decided.
 func TableOutcomes() []Outcome { return slices.Clone(tableOutcomes) }
 
-// Error describes the outcome, for an operator. The text that a partner reads
-// stands in the profile's error table.
+// Error describes the outcome for an operator. The text for the partner is in the profile's
+// error table.
 func (o Outcome) Error() string {
 	if text, ok := outcomeTexts[o]; ok {
 		return text

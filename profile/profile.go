@@ -2,19 +2,19 @@
 //
 // # Terms
 //
-// A token is a JWS (a signed payload, RFC 7515) or a JWE (an encrypted one, RFC 7516)
-// in its compact serialization. To seal a message is to sign its payload and to encrypt
-// the JWS, or to encrypt the payload alone. The key ID is the header parameter kid.
+// A token is a JWS (a signed payload, RFC 7515) or a JWE (an encrypted one, RFC 7516) in
+// its compact serialization. To seal a message is to sign its payload and to encrypt the
+// JWS, or to encrypt the payload alone. The key ID is the header parameter kid.
 //
 // # Use
 //
-// [Load] returns a profile that is part of this module ("riskos", "rdx") or that of a
-// YAML file. A [Profile] is plain data: change a [Profile.Clone] as you like. A lane uses
-// a [Compiled] profile, which was validated and never changes.
+// [Load] returns a profile that is part of this module ("riskos", "rdx") or that of a YAML
+// file. A [Profile] is plain data: to change it, change a [Profile.Clone]. A lane uses a
+// [Compiled] profile, which was validated and never changes.
 //
-// # A new dialect
+// # Adding a dialect
 //
-// It is a new file, and no new code: begin with [Source] of the nearest one. The page
+// A dialect is a file and needs no code: start with the [Source] of a similar one. The page
 // docs/profiles/riskos.md of the repository describes each word of the file, and
 // docs/profiles/algorithms.md lists the algorithms that a profile may name.
 package profile
@@ -46,20 +46,20 @@ type Profile struct {
 	Environments []string `yaml:"environments"`
 	// Endpoints lists the requests that are sealed.
 	Endpoints []Endpoint `yaml:"endpoints"`
-	// Trigger is nil where every message of the endpoints is sealed.
+	// Trigger is nil if every message of the endpoints is sealed.
 	Trigger *Trigger `yaml:"trigger"`
 	// Request is the direction from client to server, Response the other.
 	Request  Direction `yaml:"request"`
 	Response Direction `yaml:"response"`
-	// Errors says how each outcome is answered.
+	// Errors defines the answer to each outcome.
 	Errors Errors `yaml:"errors"`
-	// Keys says how new key pairs are made.
+	// Keys describes new key pairs.
 	Keys Keys `yaml:"keys"`
-	// Certificate says what a certificate must be like.
+	// Certificate is the policy for certificates.
 	Certificate cert.Policy `yaml:"certificate"`
 }
 
-// Parties says what the dialect calls its two sides.
+// Parties are the dialect's names of the two sides.
 type Parties struct {
 	Client string `yaml:"client"` // sends requests
 	Server string `yaml:"server"` // answers them
@@ -69,29 +69,29 @@ type Parties struct {
 type Trigger struct {
 	// Header is the header's name.
 	Header string `yaml:"header"`
-	// Value is the header's value, compared without case.
+	// Value is the header's value, compared without regard to case.
 	Value string `yaml:"value"`
-	// Off lists values that mean the same as the header's absence.
+	// Off lists values that mean the same as an absent header.
 	Off []string `yaml:"off"`
 }
 
-// Direction is one direction. With neither Sign nor Encrypt it is plain.
+// Direction is one direction of messages. Without Sign and Encrypt, they are not sealed.
 type Direction struct {
-	// Sign is the JWS inside; nil where messages are not signed.
+	// Sign is the JWS inside, or nil if messages are not signed.
 	Sign *Protection `yaml:"sign"`
-	// Encrypt is the JWE; nil where messages are plain.
+	// Encrypt is the JWE, or nil if messages are not encrypted.
 	Encrypt *Protection `yaml:"encrypt"`
 	// Body says how the token is carried.
 	Body Body `yaml:"body"`
-	// UpstreamErrors is "plain" or "sealed": how a response outside 2xx to a sealed
-	// request goes out. Only the response has it.
+	// UpstreamErrors is "plain" or "sealed", for responses outside 2xx to sealed requests.
+	// Only the response has it.
 	UpstreamErrors string `yaml:"upstream_errors"`
 }
 
 // Sealed reports whether the messages are encrypted.
 func (d Direction) Sealed() bool { return d.Encrypt != nil }
 
-// Protection is one token: a JWS or a JWE.
+// Protection describes one token: a JWS or a JWE.
 type Protection struct {
 	// Alg is the signature algorithm of a JWS, or the key encryption of a JWE.
 	Alg Algorithms `yaml:"alg"`
@@ -109,15 +109,15 @@ type Algorithms struct {
 	Seal string `yaml:"seal"`
 	// Open lists the algorithms that are accepted.
 	Open []string `yaml:"open"`
-	// LaneMayAdd lists those that one lane may also accept, for a written reason.
+	// LaneMayAdd lists those that one lane may also accept, for a stated reason.
 	LaneMayAdd []string `yaml:"lane_may_add"`
 }
 
 // Words that stand for header values.
 const (
-	Absent = "absent" // the member is not there
+	Absent = "absent" // the member is absent
 	Any    = "any"    // any value
-	Known  = "known"  // a key ID of the keys at hand
+	Known  = "known"  // the ID of a known key
 	KeyID  = "key-id" // the ID of the key in use
 )
 
@@ -129,21 +129,21 @@ type HeaderParam struct {
 	Open []string `yaml:"open"`
 }
 
-// Body says how a token sits in an HTTP body.
+// Body describes how an HTTP body carries a token.
 type Body struct {
-	// ContentType is the media type that is sent. It is accepted, too.
+	// ContentType is the media type to send. It is also accepted.
 	ContentType string `yaml:"content_type"`
 	// Accept lists further media types that are accepted; "any" stands for all.
 	Accept []string `yaml:"accept"`
 	// Field is the JSON member that holds the token. Empty means that the body is the token.
 	Field string `yaml:"field"`
-	// Accompanying lists the members that may stand next to Field.
+	// Accompanying lists the members that are allowed next to Field.
 	Accompanying []string `yaml:"accompanying"`
-	// Others is "refuse" or "ignore": what happens with all further members.
+	// Others is "refuse" or "ignore", for all further members.
 	Others string `yaml:"others"`
 }
 
-// Keys says what a fresh key pair is like.
+// Keys describes new key pairs.
 type Keys struct {
 	// Bits is the size of the RSA modulus: 2048, 3072 or 4096.
 	Bits int `yaml:"bits"`
@@ -170,12 +170,12 @@ func Names() []string {
 	return files
 }
 
-// Source returns the file of an embedded profile, to start one's own from.
+// Source returns the file of an embedded profile, as a start for another one.
 func Source(name string) ([]byte, error) {
 	data, err := embedded.ReadFile(name + ".yaml")
 	if err != nil {
 		return nil, fmt.Errorf(
-			"profile %q is not known; there are %s, or name a file",
+			"profile %q is not known; use %s, or the path of a file",
 			name,
 			strings.Join(Names(), ", "),
 		)
@@ -183,8 +183,8 @@ func Source(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Load returns the embedded profile of that name or, where nameOrFile holds a
-// slash or ends in .yaml, reads that file.
+// Load returns the embedded profile of that name. If nameOrFile contains a slash or ends in
+// .yaml, it reads that file.
 func Load(nameOrFile string) (*Profile, error) {
 	if !strings.ContainsAny(nameOrFile, `/\`) && !strings.HasSuffix(nameOrFile, ".yaml") {
 		data, err := Source(nameOrFile)
@@ -204,8 +204,8 @@ func Load(nameOrFile string) (*Profile, error) {
 	return p, nil
 }
 
-// Parse reads a profile strictly: an unknown word, a missing one or a value
-// that the code does not know is an error.
+// Parse reads a profile strictly: an unknown word, a missing one, or an unknown value is an
+// error.
 func Parse(data []byte) (*Profile, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("profile has more than %d bytes", maxFile)
@@ -217,7 +217,7 @@ func Parse(data []byte) (*Profile, error) {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("profile: something follows the first document")
+		return nil, errors.New("profile: there is more than one document")
 	}
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func Parse(data []byte) (*Profile, error) {
 	return &p, nil
 }
 
-// Validate reports what the code would not know how to handle.
+// Validate returns an error for a profile that the code cannot handle.
 func (p *Profile) Validate() error {
 	if err := p.check(); err != nil {
 		return fmt.Errorf("profile %q: %w", p.Name, err)

@@ -35,11 +35,13 @@ import (
 
 // The choices that [Select] knows.
 const (
-	// Auto is OpenSSL where it loads and passes its self-test, and Go elsewhere and in FIPS mode.
+	// Auto is OpenSSL if it loads and passes its self-test, and Go otherwise and in FIPS
+	// mode.
 	Auto = "auto"
 	// Go is crypto/rsa.
 	Go = "go"
-	// OpenSSL is the OpenSSL 3 of the system. Where it cannot be used, Select returns an error.
+	// OpenSSL is the OpenSSL 3 of the system. If it cannot be used, Select returns an
+	// error.
 	OpenSSL = "openssl"
 )
 
@@ -55,15 +57,16 @@ const OpenSSLBuilt = libcrypto.Built
 // crypto/rsa. An Engine is safe for concurrent use.
 type Engine struct {
 	library *libcrypto.Library
-	reason  string // why it is Go, where it could have been OpenSSL
+	reason  string // why it is Go, if OpenSSL was possible
 }
 
-// Select returns the engine of that name: [Auto], [Go] or [OpenSSL]. An empty choice is Auto.
+// Select returns the engine of that name: [Auto], [Go] or [OpenSSL]. An empty choice is
+// Auto.
 //
-// The choice depends on the platform, on the version of OpenSSL and on FIPS mode, and never on a
-// measurement, so that an auditor can tell beforehand which engine a system uses. Only OpenSSL
-// asked for by name can fail: where it does not load and where, in FIPS 140-3 mode, it has no FIPS
-// provider.
+// The choice depends on the platform, on the version of OpenSSL and on FIPS mode, and never
+// on a measurement, so that an auditor can tell beforehand which engine a system uses. Only
+// an explicit choice of OpenSSL can fail: if it does not load, or if it has no FIPS
+// provider in FIPS 140-3 mode.
 func Select(choice string) (*Engine, error) {
 	switch choice {
 	case Go:
@@ -83,7 +86,7 @@ func Select(choice string) (*Engine, error) {
 			return nil, fmt.Errorf("RSA by OpenSSL: %w; or choose %s", err, Go)
 		}
 		if fips140.Enabled() && !library.FIPS() {
-			return nil, errors.New("RSA by OpenSSL: FIPS 140-3 mode is on, and OpenSSL's FIPS provider is not: " +
+			return nil, errors.New("RSA by OpenSSL: FIPS 140-3 mode is on, but OpenSSL's FIPS provider is not: " +
 				"configure it (openssl fipsinstall), or choose go")
 		}
 		return &Engine{library: library}, nil
@@ -106,8 +109,8 @@ func (e *Engine) String() string {
 	return text
 }
 
-// PrivateKey returns key with its operations performed by e. Only an *rsa.PrivateKey can change
-// the engine; a key that is not in this process's memory is returned as it is.
+// PrivateKey returns key with its operations performed by e. Keys that are not an
+// *rsa.PrivateKey, such as those in a key store, are returned unchanged.
 func (e *Engine) PrivateKey(key keyring.Private) (keyring.Private, error) {
 	inMemory, ok := key.(*rsa.PrivateKey)
 	if e == nil || e.library == nil || !ok {
@@ -120,8 +123,8 @@ func (e *Engine) PrivateKey(key keyring.Private) (keyring.Private, error) {
 	return k, nil
 }
 
-// PublicOps returns the operations of a partner's key, performed by e. For crypto/rsa it returns
-// nil, which a [keyring.Key] takes to mean the same.
+// PublicOps returns the operations of a partner's key, performed by e. For crypto/rsa it
+// returns nil, which means the same in a [keyring.Key].
 func (e *Engine) PublicOps(key *rsa.PublicKey) (keyring.PublicOps, error) {
 	if e == nil || e.library == nil {
 		return nil, nil

@@ -31,8 +31,8 @@ const (
 	UnknownKeyID Fault = "unknown-key-id"
 	// Unsealed sends the message unencrypted.
 	Unsealed Fault = "unsealed"
-	// Swapped repeats the previous sealed response under the identifier of the new one. There
-	// must have been one. Only a provider swaps.
+	// Swapped repeats the previous sealed response with the identifier of the new one.
+	// There must have been one. Only a provider has this fault.
 	Swapped Fault = "swapped"
 	// Slow delays the message by a second; see [SlowBy].
 	Slow Fault = "slow"
@@ -47,15 +47,16 @@ func SlowBy(d time.Duration) Fault { return Slow + Fault("="+d.String()) }
 // table, and constants of this package. Every code of [Codes] is a fault too.
 func ProviderFaults() []Fault { return named(sandbox.ResponseFaults(load("riskos"))) }
 
-// IssuerFaults lists the faults of an [Issuer]: the outcomes of RDX's error table, Slow and Cut. Its
-// responses are plain.
+// IssuerFaults lists the faults of an [Issuer]: the outcomes of RDX's error table, Slow and
+// Cut. Its responses are not sealed.
 func IssuerFaults() []Fault { return named(sandbox.ResponseFaults(load("rdx"))) }
 
 // VCASFaults lists the faults of a [VCAS] that have a name. Every code of [Codes] that concerns
 // encryption is a fault too.
 func VCASFaults() []Fault { return named(sandbox.RequestFaults(load("rdx"))) }
 
-// Codes lists the codes of package fault that are faults here: a sealed message is made with each.
+// Codes lists the codes of package fault that are faults here: each makes a sealed message
+// with that fault.
 func Codes() []fault.Code { return sandbox.Codes() }
 
 func named(faults []sandbox.Fault) []Fault {
@@ -74,7 +75,8 @@ func load(name string) *profile.Profile {
 	return p
 }
 
-// isNamed reports whether f is in the list, or is one of the list with a value, as "slow=3s".
+// isNamed reports whether f is in the list, or is one of the list with a value, such as
+// "slow=3s".
 func isNamed(f Fault, list []Fault) bool {
 	name, _, _ := strings.Cut(string(f), "=")
 	return slices.Contains(list, Fault(name))

@@ -14,10 +14,10 @@ import (
 
 // IssuerOptions configure an [Issuer]. The zero value is useful.
 type IssuerOptions struct {
-	// Service answers the opened messages. Nil stands for an issuer that steps every card up but
-	// those that end in 1000 (success), 1018 (failure) and 1125 (blocked).
+	// Service answers the opened messages. The default is an issuer that steps up every
+	// card except those that end in 1000 (success), 1018 (failure) and 1125 (blocked).
 	Service http.Handler
-	// Log gets the log of the issuer's Handler. Nil discards it.
+	// Log receives the log of the issuer's Handler. The default discards it.
 	Log *slog.Logger
 }
 
@@ -72,5 +72,5 @@ func (i *Issuer) Fail(faults ...Fault) {
 	i.server.faults.add(i.server.t, faults)
 }
 
-// Requests returns the requests that came so far, the oldest first.
+// Requests returns the requests so far, the oldest first.
 func (i *Issuer) Requests() []Request { return i.server.all() }

@@ -33,8 +33,8 @@ type KeyPair struct {
 	ID string
 	// Private is the private key.
 	Private *rsa.PrivateKey
-	// Certificate is self-signed and valid until 2126, longer than the profiles allow: a check
-	// against a profile's policy refuses it, and lanes do not look at dates.
+	// Certificate is self-signed and valid until 2126, longer than the profiles allow: a
+	// check against a profile's policy refuses it, but lanes do not check dates.
 	Certificate *x509.Certificate
 }
 
@@ -58,7 +58,7 @@ var (
 	issuerKey   = sync.OnceValue(func() KeyPair { return read("issuer", IssuerKeyID, x509.KeyUsageKeyEncipherment) })
 )
 
-// read panics where the embedded file is not what it should be, which a test finds.
+// read panics if the embedded file is damaged, which a test finds.
 func read(name, id string, usage x509.KeyUsage) KeyPair {
 	text, err := files.ReadFile("keys/" + name + ".pem")
 	if err != nil {

@@ -14,19 +14,20 @@ import (
 
 // ProviderOptions configure a [Provider]. The zero value is useful.
 type ProviderOptions struct {
-	// Service answers the opened requests. Nil stands for a RiskOS whose decisions follow the names
-	// in the data: the family name Accept is accepted, Reject rejected, Review paused for the passcode
-	// 123456.
+	// Service answers the opened requests. The default is a RiskOS whose decisions follow
+	// the names in the data: the family name Accept is accepted, Reject is rejected, and
+	// Review is paused for the passcode 123456.
 	Service http.Handler
 	// APIKey is the account's. The default is "test-api-key".
 	APIKey string
-	// Customer has the customer's public keys. The default is CustomerKey; with another ring, set the
-	// customer's lane the private keys (CustomerConfig, with Ours). An empty ring stands for an account
-	// whose keys were never exchanged.
+	// Customer has the customer's public keys. The default is CustomerKey. With another
+	// ring, the customer's lane needs its private keys (CustomerConfig, with Ours). An
+	// empty ring stands for an account whose keys were never exchanged.
 	Customer *keyring.Ring
-	// Sealing says whether plain requests are served. The default is sealane.SealingOptional.
+	// Sealing says whether unencrypted requests are served. The default is
+	// sealane.SealingOptional.
 	Sealing sealane.Sealing
-	// Log gets the log of the provider's Handler. Nil discards it.
+	// Log receives the log of the provider's Handler. The default discards it.
 	Log *slog.Logger
 }
 
@@ -34,7 +35,7 @@ type ProviderOptions struct {
 type Provider struct {
 	// URL is the base URL, such as http://127.0.0.1:34567.
 	URL string
-	// APIKey is what a request must carry: Authorization: Bearer APIKey.
+	// APIKey must be sent with every request: Authorization: Bearer APIKey.
 	APIKey string
 	// Lane is the customer's lane to the provider, with CustomerKey.
 	Lane *sealane.Lane
@@ -82,7 +83,7 @@ func (p *Provider) Fail(faults ...Fault) {
 	p.server.faults.add(p.server.t, faults)
 }
 
-// Requests returns the requests that came so far, the oldest first.
+// Requests returns the requests so far, the oldest first.
 func (p *Provider) Requests() []Request { return p.server.all() }
 
 // withAPIKey adds the API key to requests.

@@ -26,36 +26,38 @@ type Request struct {
 	Method string
 	// URL holds the path and the query.
 	URL *url.URL
-	// Header is the header as it came.
+	// Header is the header as received.
 	Header http.Header
-	// Body is the body as it came: sealed, if the request was.
+	// Body is the body as received: sealed, if the request was.
 	Body []byte
 
-	// Payload is what the service got: the opened message, or the body of a plain request. It is
-	// nil where the service was not called: the request was refused, or Fail injected an outcome.
+	// Payload is what the service received: the opened message, or the body of an
+	// unencrypted request. It is nil if the service was not called, because the request was
+	// refused or Fail injected an outcome.
 	Payload []byte
-	// Sealed reports whether Payload came sealed.
+	// Sealed reports whether Payload was sealed.
 	Sealed bool
-	// Signer describes the key that verified the signature. It is zero where nothing was signed.
+	// Signer describes the key that verified the signature. It is zero if the request was
+	// not signed.
 	Signer keyring.KeyInfo
 
-	// Outcome is the judgment on the request, or on sealing the response. It is empty where all
-	// went well, and where a fault was injected.
+	// Outcome is the judgment on the request, or on sealing the response. It is empty if
+	// there was no error, or if a fault was injected.
 	Outcome profile.Outcome
 	// Fault is the exact fault behind Outcome, which a partner does not learn.
 	Fault fault.Code
-	// Reason explains it, as the operator reads it in the log.
+	// Reason explains it, as in the operator's log.
 	Reason string
 
 	// Injected is the fault that was asked for, or empty.
 	Injected Fault
-	// Status is the HTTP status of the response, or 0 while there was none.
+	// Status is the HTTP status of the response, or 0 if there is none yet.
 	Status int
-	// Response is the body of the response as it went out.
+	// Response is the body of the response as sent.
 	Response []byte
 }
 
-// server is a fake that serves HTTP, and records.
+// server is a fake that serves HTTP and records requests.
 type server struct {
 	t       testing.TB
 	http    *httptest.Server
@@ -73,7 +75,7 @@ func (s *server) start(t testing.TB) string {
 	return s.http.URL
 }
 
-// behind returns service as it is called behind a Handler: what it gets is recorded.
+// behind returns a service to be called by a Handler; it records what the service receives.
 func (s *server) behind(service http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.opened(r)
@@ -81,12 +83,12 @@ func (s *server) behind(service http.Handler) http.Handler {
 	})
 }
 
-// log returns the log of a Handler. It is recorded, and goes to next, which may be nil.
+// log returns the log of a Handler. It is recorded and passed to next, which may be nil.
 func (s *server) log(next *slog.Logger) *slog.Logger { return slog.New(logReader{s, next}) }
 
 type requestKey struct{}
 
-// ServeHTTP records the request, asks for the fault that is due, and serves.
+// ServeHTTP records the request, sets the fault that is due, and serves.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	record := &Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), Body: body}
@@ -103,7 +105,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(&responseRecorder{w, s, record}, r)
 }
 
-// failingReader ends with err, or well.
+// failingReader ends with err, or with io.EOF if err is nil.
 type failingReader struct{ err error }
 
 func (f failingReader) Read([]byte) (int, error) {
@@ -122,7 +124,7 @@ func (s *server) change(ctx context.Context, f func(*Request)) {
 	}
 }
 
-// opened records what the service gets.
+// opened records what the service receives.
 func (s *server) opened(r *http.Request) {
 	payload, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(payload), failingReader{err}))
@@ -147,7 +149,7 @@ func (s *server) all() []Request {
 	return list
 }
 
-// responseRecorder records what is answered, before the client can read it.
+// responseRecorder records the response before the client can read it.
 type responseRecorder struct {
 	http.ResponseWriter
 	s      *server
@@ -170,8 +172,8 @@ func (w *responseRecorder) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// logReader takes the judgment on a request out of the Handler's log, where it stands with the
-// exact fault.
+// logReader takes the judgment on a request from the Handler's log, which has the exact
+// fault.
 type logReader struct {
 	s    *server
 	next *slog.Logger // nil: none

@@ -15,15 +15,15 @@ import (
 
 // VCASOptions configure a [VCAS].
 type VCASOptions struct {
-	// URL is the issuer's base URL, to which /risk, /stepup, /initiateaction and /validate are added.
-	// It must be given.
+	// URL is the issuer's base URL, to which /risk, /stepup, /initiateaction and /validate
+	// are added. It is required.
 	URL string
 	// Issuer has the issuer's public key under the key ID (alias). The default is IssuerKey.
 	Issuer *keyring.Ring
 	// CardNumber is the test card's. The default is one that a fake Issuer steps up.
 	CardNumber string
-	// Base sends the sealed messages. The default is http.DefaultTransport; an issuer that demands
-	// client certificates needs another.
+	// Base sends the sealed messages. The default is http.DefaultTransport, which has no
+	// client certificate.
 	Base http.RoundTripper
 }
 
@@ -41,7 +41,7 @@ type VCAS struct {
 type Answer struct {
 	// Call is the message: risk, stepup, initiateaction or validate.
 	Call string
-	// HTTPStatus is the status of the HTTP response, or 0 where none came.
+	// HTTPStatus is the status of the HTTP response, or 0 if there was none.
 	HTTPStatus int
 	// Body is the body of the response.
 	Body []byte
@@ -49,7 +49,8 @@ type Answer struct {
 	TransactionID string
 	// Status is the answer's member Status, such as SUCCESS or STEPUP.
 	Status string
-	// CredentialType is the type of the credential that the answer offers first, such as OTPSMS.
+	// CredentialType is the type of the first credential that the answer offers, such as
+	// OTPSMS.
 	CredentialType string
 }
 
@@ -77,17 +78,17 @@ func (v *VCAS) Fail(faults ...Fault) {
 	v.faults.add(v.t, faults)
 }
 
-// Risk asks the issuer for its assessment of a new transaction. The error says where the answer
-// breaks the contract of RDX, or why none came.
+// Risk asks the issuer for its assessment of a new transaction. The error describes how the
+// answer breaks the contract of RDX, or why there is none.
 func (v *VCAS) Risk(ctx context.Context) (Answer, error) {
 	a, err := v.vcas.Risk(ctx, v.vcas.NewTransaction())
 	return answerOf(a), err
 }
 
-// Challenge sends risk and, where the issuer asks for it, stepup, initiateaction and validate, and
-// returns all answers. It calls passcode with the answer after which the cardholder types one. The
-// outcome is the Status of the last answer. The error says where an answer breaks the contract of
-// RDX, or why none came.
+// Challenge sends risk and, if the issuer asks for it, stepup, initiateaction and validate,
+// and returns all answers. It calls passcode with the answer after which the cardholder
+// types one. The outcome is the Status of the last answer. The error describes how an
+// answer breaks the contract of RDX, or why there is none.
 func (v *VCAS) Challenge(
 	ctx context.Context, passcode func(context.Context, Answer) (string, error),
 ) ([]Answer, error) {
@@ -111,7 +112,7 @@ func answerOf(a rdx.Answer) Answer {
 	return answer
 }
 
-// faultyTransport seals, with the fault that is due.
+// faultyTransport seals with the fault that is due.
 type faultyTransport struct {
 	v    *VCAS
 	base http.RoundTripper

@@ -12,15 +12,15 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// requestInfo is what a response has to agree with.
+// requestInfo holds the values of a request that its response must repeat.
 type requestInfo struct {
 	endpoint profile.Match
 	payload  []byte
 }
 
-// bind compares the signed response with its siblings in the body and with the
-// request, so that an old response cannot replace a new one. A member that the
-// response does not have contradicts nothing. The error wraps ErrContradiction.
+// bind compares the signed response with its siblings in the body and with the request, so
+// that an old response cannot replace a new one. A member that is missing from the response
+// is not compared. The error wraps ErrContradiction.
 func (r requestInfo) bind(lane *sealane.Lane, siblings []member, payload []byte) error {
 	contradiction := func(format string, args ...any) error {
 		return failure(
@@ -35,7 +35,7 @@ func (r requestInfo) bind(lane *sealane.Lane, siblings []member, payload []byte)
 	if err != nil && len(payload) > 0 && !errors.Is(err, strictjson.ErrNotObject) && r.endpoint.Binds() {
 		return contradiction("the signed response cannot be compared with its request: it is %v", err)
 	}
-	// A response that is no object, or empty, has no identifiers of its own.
+	// A response that is empty or not an object has no identifiers.
 	for name := range r.endpoint.Bind() {
 		if outer, ok := find(siblings, name); ok && !r.isVariable(name, plainText(outer)) {
 			return contradiction("%s outside the token is not the one in the request's path", name)
@@ -72,8 +72,8 @@ func (r requestInfo) isVariable(name, value string) bool {
 	return ok && value == want
 }
 
-// identifier returns the member to send next to the token, with its value as JSON:
-// the payload's own where it has one, else the path variable of that name.
+// identifier returns the member to send next to the token, with its value as JSON. It comes
+// from the payload if that has one, else from the path variable of that name.
 func (r requestInfo) identifier(payload []byte) (name string, id []byte, ok bool) {
 	name = r.endpoint.Identifier()
 	if name == "" {
@@ -88,7 +88,7 @@ func (r requestInfo) identifier(payload []byte) (name string, id []byte, ok bool
 	return name, appendString(nil, text), ok
 }
 
-// plainText returns the content of a JSON string, or any other value as it is.
+// plainText returns the content of a JSON string, or any other value unchanged.
 func plainText(value []byte) string {
 	if text, ok := strictjson.String(value); ok {
 		return text

@@ -33,7 +33,7 @@ func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (m sealane.M
 		if err == nil || !bytes.ContainsFunc(token, foreign) {
 			return m, siblings, err
 		}
-		// What was cut out is no token: it may have been more than one member.
+		// The text that was cut out is not a token: it may have been more than one member.
 	}
 	token, siblings, err := takeToken(body, form)
 	if err != nil {
@@ -43,8 +43,8 @@ func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (m sealane.M
 	return m, siblings, err
 }
 
-// sealBody seals a payload and returns the body around the token, in one buffer.
-// The member name with its value id (JSON), if any, stands in front of the token.
+// sealBody seals a payload and returns the body around the token, in one buffer. If there
+// is a member name with a value id (JSON), it is placed before the token.
 func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte) ([]byte, error) {
 	front, back := envelope(lane.Outbound(), name, id)
 	b := make([]byte, 0, sealedBodyLen(lane, len(payload), name, id))
@@ -61,15 +61,15 @@ func sealedBodyLen(lane *sealane.Lane, n int, name string, id []byte) int {
 	return len(front) + lane.SealedLen(n) + len(back)
 }
 
-// foreign reports whether a character is in no compact serialization.
+// foreign reports whether a character cannot be part of a compact serialization.
 func foreign(r rune) bool {
 	return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_' || r == '.')
 }
 
-// cutToken is takeToken for a body that ends with the token, as nearly all do. It
-// judges the body with the token cut out, so that megabytes of base64url are not read
-// as JSON. What it returns as token may be more than one member: then it has
-// characters that are foreign to a token, and Open refuses it.
+// cutToken is takeToken for a body that ends with the token, as nearly all do. It parses
+// the body without the token, so that megabytes of base64url are not read as JSON. The
+// returned token may be more than one member: then it has characters that a token cannot
+// have, and Open refuses it.
 func cutToken(body []byte, form profile.CompiledDirection) (token []byte, siblings []member, ok bool) {
 	if form.Field() == "" {
 		return nil, nil, false
@@ -79,7 +79,7 @@ func cutToken(body []byte, form profile.CompiledDirection) (token []byte, siblin
 	marker := `"` + form.Field() + `":"`
 	i := bytes.Index(body[:min(len(body), far)], []byte(marker))
 	start, end := i+len(marker), len(body)-len(`"}`)
-	if i < 1 || body[i-1] == '\\' || start > end || string(body[end:]) != `"}` { // an escaped quote begins no name
+	if i < 1 || body[i-1] == '\\' || start > end || string(body[end:]) != `"}` { // a name does not begin with an escaped quote
 		return nil, nil, false
 	}
 	const mark = "~"
@@ -127,7 +127,7 @@ func takeToken(body []byte, form profile.CompiledDirection) (token []byte, sibli
 	return token, siblings, nil
 }
 
-// bareToken returns the token of a body that is nothing but the token.
+// bareToken returns the token of a body that consists of the token alone.
 func bareToken(body []byte) ([]byte, error) {
 	token := bytes.TrimSpace(body)
 	switch {
@@ -166,7 +166,7 @@ func envelope(form profile.CompiledDirection, name string, id []byte) (front, ba
 		front = append(append(front, id...), ',')
 	}
 	front = append(appendString(front, form.Field()), `:"`...)
-	return front, []byte(`"}`) // base64url and dots: nothing to escape
+	return front, []byte(`"}`) // base64url and dots need no escaping
 }
 
 func appendString(b []byte, s string) []byte {
@@ -174,8 +174,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, quoted...)
 }
 
-// readBody reads at most limit bytes into b. declared is the Content-Length, or -1. The
-// memory is taken as bytes arrive. Errors have no lane.
+// readBody reads at most limit bytes into b. declared is the Content-Length, or -1. Memory
+// is reserved as bytes arrive. Errors have no lane.
 func readBody(b *buffer, r io.Reader, declared int64, limit int) error {
 	tooLarge := func() error {
 		return failure(nil, sealane.OpReadBody, sealane.ErrTooLarge, fault.BodyTooLarge,
@@ -187,7 +187,7 @@ func readBody(b *buffer, r io.Reader, declared int64, limit int) error {
 	if r == nil {
 		return nil
 	}
-	var first [512]byte // nothing is reserved before a byte comes
+	var first [512]byte // reserve nothing before a byte arrives
 	for {
 		into := first[:]
 		if len(b.data) > 0 {
@@ -218,16 +218,16 @@ func readBody(b *buffer, r io.Reader, declared int64, limit int) error {
 	}
 }
 
-// checkContentType refuses a media type that the profile does not accept, two of
-// them, and another character set than JSON's. A body without a type is accepted:
-// it shows itself whether it has the agreed form.
+// checkContentType refuses a media type that the profile does not accept, more than one of
+// them, and any character set other than UTF-8. A body without a type is accepted, because
+// its form is checked anyway.
 func checkContentType(h http.Header, form profile.CompiledDirection) error {
 	values := h.Values("Content-Type")
 	if len(values) == 0 || len(values) == 1 && values[0] == "" || form.AcceptsAny() {
 		return nil
 	}
 	if len(values) > 1 {
-		return formatError(fault.ContentType, fmt.Sprintf("Content-Type came %d times", len(values)))
+		return formatError(fault.ContentType, fmt.Sprintf("Content-Type occurs %d times", len(values)))
 	}
 	got, parameters, err := mime.ParseMediaType(values[0])
 	charset := parameters["charset"]
@@ -263,8 +263,8 @@ func formatError(f fault.Code, detail string) error {
 	return failure(nil, sealane.OpReadBody, sealane.ErrFormat, f, detail)
 }
 
-// UnwrapToken returns the token of a body that came by other means than HTTP. Errors
-// wrap [sealane.ErrFormat].
+// UnwrapToken returns the token of a body that was received by other means than HTTP.
+// Errors wrap [sealane.ErrFormat].
 func UnwrapToken(body []byte, form profile.CompiledDirection) ([]byte, error) {
 	token, _, err := takeToken(body, form)
 	return token, err

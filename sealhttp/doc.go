@@ -44,24 +44,24 @@ const (
 	plainKey
 )
 
-// MessageFrom returns the message that was opened: for a server's request from
-// r.Context(), for a client's response from response.Request.Context(). It reports
-// false where the message was plain. A transport around a Transport must leave the
-// response's Request as it is; else the message is not found.
+// MessageFrom returns the message that was opened: for a server's request from r.Context(),
+// for a client's response from response.Request.Context(). It reports false if the message
+// was not sealed. A transport that wraps a Transport must leave the response's Request
+// unchanged, or the message is not found.
 func MessageFrom(ctx context.Context) (sealane.Message, bool) {
 	m, ok := ctx.Value(messageKey).(sealane.Message)
 	return m, ok
 }
 
-// withMessage returns a context with the message, or with none where m is nil: a
-// request that is made while another is served has that one's context.
+// withMessage returns a context with the message, or without one if m is nil: a request
+// that is made while another one is served would otherwise inherit that one's message.
 
 func withMessage(ctx context.Context, m sealane.Message) context.Context {
 	return context.WithValue(ctx, messageKey, m)
 }
 
-// WithPlain makes Transport send one request unencrypted. A lane that requires
-// sealing refuses it all the same.
+// WithPlain makes Transport send one request unencrypted. A lane that requires sealing
+// still refuses it.
 func WithPlain(ctx context.Context) context.Context {
 	return context.WithValue(ctx, plainKey, true)
 }

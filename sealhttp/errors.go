@@ -9,16 +9,16 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// ErrUnauthenticated is what a [LaneFunc] returns for a caller that it does not know.
-// The Handler answers 401.
+// ErrUnauthenticated is returned by a [LaneFunc] for a caller that it does not know. The
+// Handler answers 401.
 var ErrUnauthenticated = errors.New("caller is not authenticated")
 
-// PartnerError is an error of the profile's table that the partner answered. It is
-// plain and unsigned. It wraps its outcome, and [sealane.ErrMayBeProcessed] where that
-// is [sealane.ErrSealingFailed].
+// PartnerError is an error of the profile's table that the partner answered. It was neither
+// encrypted nor signed. It wraps its outcome, and [sealane.ErrMayBeProcessed] if that is
+// [sealane.ErrSealingFailed].
 type PartnerError struct {
-	// Method is the request's. Path is the endpoint's, as the profile writes it: the
-	// values of its variables are somebody's identifiers.
+	// Method is the request's. Path is the endpoint's, as in the profile, because the
+	// values of its variables are identifiers of persons or transactions.
 	Method, Path string
 	// Status is the HTTP status.
 	Status int
@@ -69,13 +69,13 @@ var advice = map[profile.Outcome]string{
 	profile.Unavailable:   "try again later",
 }
 
-// AnswerError says that the request went out, and that its response did not come or
-// can't be used. It wraps the reason and [sealane.ErrMayBeProcessed].
+// AnswerError reports that the request was sent, but no response arrived or the response
+// cannot be used. It wraps the reason and [sealane.ErrMayBeProcessed].
 type AnswerError struct {
-	// Method is the request's. Path is the endpoint's, as the profile writes it: the
-	// values of its variables are somebody's identifiers.
+	// Method is the request's. Path is the endpoint's, as in the profile, because the
+	// values of its variables are identifiers of persons or transactions.
 	Method, Path string
-	// Status is the HTTP status, or 0 where no response came.
+	// Status is the HTTP status, or 0 if no response arrived.
 	Status int
 	// Err is the reason.
 	Err error
@@ -84,7 +84,7 @@ type AnswerError struct {
 func (e *AnswerError) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf(
-			"%s %s: no answer came, and the request may have been processed: %v",
+			"%s %s: no response arrived, and the request may have been processed: %v",
 			e.Method,
 			e.Path,
 			e.Err,

@@ -18,38 +18,38 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Handler is the server's side of lanes: it opens requests, calls Next with the
-// payload, and seals what Next answers. Next sees plain JSON both ways, and finds out
-// who signed by [MessageFrom].
+// Handler is the server's side of lanes: it opens requests, calls Next with the payload,
+// and seals the response of Next. Next sees plain JSON in both directions, and learns who
+// signed from [MessageFrom].
 //
-// A Handler records the whole response of Next before it answers. A response that is cut
-// off or shorter than its Content-Length, and a panic of Next, are answered as the
-// outcome [sealane.ErrSealingFailed]: the request may have been processed.
+// A Handler records the whole response of Next before it answers. If the response is
+// aborted or shorter than its Content-Length, or Next panics, the answer has the outcome
+// [sealane.ErrSealingFailed]: the request may have been processed.
 //
-// The http.Server should have time-outs. Where it has no ReadTimeout, a sealed body must
-// arrive within a minute; where it has no WriteTimeout, a client must read 64 KiB of its
-// response within a minute, and 64 KiB a second after the first minute. A Handler never
-// changes a deadline of the http.Server; one that an outer handler has set is replaced.
+// The http.Server should have time-outs. Without a ReadTimeout, a sealed body must arrive
+// within a minute. Without a WriteTimeout, a client must read 64 KiB of its response within
+// a minute, and 64 KiB a second after the first minute. A Handler never changes a deadline
+// of the http.Server; one that an outer handler has set is replaced.
 type Handler struct {
-	// Lane authenticates the caller and returns its lane: a lane without keys where
-	// none were exchanged. [ErrUnauthenticated] is answered 401, other errors 503.
+	// Lane authenticates the caller and returns its lane, which has no keys if none were
+	// exchanged. [ErrUnauthenticated] is answered 401, other errors 503.
 	Lane LaneFunc
-	// Next serves the opened requests, and the plain ones that the lane lets pass.
+	// Next serves the opened requests, and the unencrypted ones that the lane allows.
 	Next http.Handler
 
 	// Log receives a line for each refusal. The default is slog.Default().
 	Log *slog.Logger
-	// NewID makes the identifier of an answer to what could not be opened. The
-	// default is a random UUID.
+	// NewID returns the identifier for the answer to a request that could not be opened.
+	// The default is a random UUID.
 	NewID func() string
-	// MaxInFlight limits the sealed requests that are opened, served or sealed at once;
-	// reading a body and writing a response take no place. The default is
+	// MaxInFlight limits the number of sealed requests that are opened, served or sealed at
+	// a time. Reading a body and writing a response do not count. The default is
 	// DefaultMaxInFlight.
 	MaxInFlight int
-	// MaxHeld limits the bytes of memory that sealed requests hold at once: bodies as
-	// they arrive, payloads, responses and what sealing adds. Requests are refused when
-	// half of it is held, so that responses have the other half. One request that is
-	// alone may hold more. The default is DefaultMaxHeld.
+	// MaxHeld limits the bytes of memory that all sealed requests use at a time: bodies as
+	// they arrive, payloads, responses, and the buffers for sealing. Requests are refused
+	// when they use half of it, so that the other half is left for responses. A single
+	// request may use more if no other is served. The default is DefaultMaxHeld.
 	MaxHeld int64
 	// MaxInFlightPerLane and MaxHeldPerLane limit the share of one lane. The default is
 	// half; a server of one lane should set them to MaxInFlight and MaxHeld.
@@ -59,13 +59,13 @@ type Handler struct {
 	limits limits
 }
 
-// ServeHTTP opens a request, calls Next, and seals its response. An error before the
-// call is answered by the profile's error table; the precise reason is logged under
-// the answer's identifier.
+// ServeHTTP opens a request, calls Next, and seals its response. An error before the call
+// is answered from the profile's error table; the precise reason is logged with the
+// answer's identifier.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve(w, r, h.Next) }
 
-// Middleware returns a handler that calls next in the place of Next. All handlers
-// of one Handler share its limits.
+// Middleware returns a handler that calls next instead of Next. All handlers of one Handler
+// share its limits.
 func (h *Handler) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, next) })
 }
@@ -86,7 +86,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		return
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r = r.WithContext(r.Context()) // the server's own request stays as it is
+		r = r.WithContext(r.Context()) // do not change the server's own request
 		r.Body = &trackedBody{ReadCloser: r.Body}
 	}
 	if err != nil {
@@ -114,8 +114,7 @@ func (h *Handler) lane(r *http.Request) (*sealane.Lane, error) {
 	return lane, err
 }
 
-// announced reports whether the request comes sealed, and refuses what must not pass
-// as it is.
+// announced reports whether the request is sealed, and refuses requests that must not pass.
 func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sealed bool, err error) {
 	refuse := func(on profile.Outcome, f fault.Code, format string, args ...any) (profile.Match, bool, error) {
 		return profile.Match{}, false, failure(lane, sealane.OpOpen, on, f, fmt.Sprintf(format, args...))
@@ -132,7 +131,7 @@ func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sea
 		}
 		switch {
 		case len(values) > 1:
-			return refuse(sealane.ErrFormat, fault.TriggerRepeated, "%s came %d times", header, len(values))
+			return refuse(sealane.ErrFormat, fault.TriggerRepeated, "%s occurs %d times", header, len(values))
 		case on && !strings.EqualFold(values[0], value):
 			return refuse(sealane.ErrFormat, fault.TriggerValue, "%s is %.40q, not %q", header, values[0], value)
 		}
@@ -154,7 +153,7 @@ func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sea
 	return refuse(sealane.ErrPlainRefused, fault.TriggerMissing, "")
 }
 
-// readMessage reads the body and opens it. What the message holds is reserved.
+// readMessage reads the body and opens it. The memory of the message is reserved.
 func readMessage(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -172,7 +171,7 @@ func readMessage(
 	limit := lane.MaxToken() + spare
 	body := buffer{held: held}
 	if err := readBody(&body, http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit); err != nil {
-		return nil, err // the deadline stays: the rest of the body must not be waited for
+		return nil, err // the deadline stays: the rest of the body must not be awaited
 	}
 	clearDeadline()
 	if err := held.enter(); err != nil {
@@ -189,18 +188,17 @@ func readMessage(
 	if err != nil {
 		return nil, err
 	}
-	held.shrink(added - len(body.data)*3/4) // what the payload lies in
+	held.shrink(added - len(body.data)*3/4) // the payload's buffer
 	body.drop()
 	return message, nil
 }
 
-// maxBodyTime is how long a sealed body may take to arrive, and how long a client may
-// take to read a piece of its response, where the server has no time-out of its own.
+// maxBodyTime is how long a sealed body may take to arrive, and how long a client may take
+// to read a piece of its response, if the server has no time-out of its own.
 const maxBodyTime = time.Minute
 
-// limitReading sets a deadline for the request's body where the server has none, and
-// returns a function that takes it away. It must be called where the body was read to
-// its end.
+// limitReading sets a deadline for the request's body if the server has none, and returns a
+// function that removes it. It must be called when the body was read to its end.
 func limitReading(w http.ResponseWriter, r *http.Request) (clear func()) {
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
 	if server != nil && server.ReadTimeout > 0 {
@@ -249,7 +247,7 @@ func (h *Handler) callNext(
 	return response
 }
 
-// answer writes the recorded response: sealed where the profile seals it.
+// answer writes the recorded response, sealed if the profile requires it.
 func (h *Handler) answer(
 	w http.ResponseWriter,
 	r *http.Request,

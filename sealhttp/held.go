@@ -8,23 +8,23 @@ import (
 	"github.com/sealane/sealane/fault"
 )
 
-// The limits of a Handler where none are given.
+// The default limits of a Handler.
 const (
 	DefaultMaxInFlight = 256
 	DefaultMaxHeld     = 256 << 20 // bytes
 )
 
-// limits bounds what all requests of a Handler hold at once, and what those of one
-// lane do.
+// limits bounds what all requests of a Handler hold together, and what those of one lane
+// hold.
 type limits struct {
 	mu    sync.Mutex
 	all   holding
 	lanes map[string]*holding // those that hold anything
-	large *reservation        // the one that holds more than the limits, or nil
+	large *reservation        // the one that exceeds the limits, or nil
 }
 
-// holding is what requests hold: places among those that are opened, served or sealed,
-// and bytes of memory, of requests and of responses.
+// holding is what requests hold: places among those that are opened, served or sealed, and
+// bytes of memory, for requests and for responses.
 type holding struct {
 	places              int
 	requests, responses int64
@@ -33,7 +33,7 @@ type holding struct {
 // bytes returns h without its places.
 func (h holding) bytes() holding { return holding{requests: h.requests, responses: h.responses} }
 
-// exceeds reports whether h would be over a limit with more of what more has.
+// exceeds reports whether h plus more is over a limit that more counts towards.
 func (h holding) exceeds(more, limit holding) bool {
 	return more.places > 0 && h.places+more.places > limit.places ||
 		more.requests > 0 && h.requests+more.requests > limit.requests ||
@@ -46,8 +46,8 @@ func (h *holding) add(more holding, sign int) {
 	h.responses += int64(sign) * more.responses
 }
 
-// most returns the limits of the Handler, and of one lane. Requests and responses have
-// half of the bytes each: so neither can use up the other's.
+// most returns the limits of the Handler and of one lane. Requests and responses have half
+// of the bytes each, so that neither can use up the other's.
 func (h *Handler) most() (all, lane holding) {
 	bytes := h.MaxHeld
 	if bytes <= 0 {
@@ -82,10 +82,10 @@ type reservation struct {
 
 func (h *Handler) reserve(lane *sealane.Lane) *reservation { return &reservation{h: h, lane: lane} }
 
-// enter takes a place. It returns an error that wraps ErrUnavailable where there is none.
+// enter takes a place. It returns an error that wraps ErrUnavailable if there is none.
 func (r *reservation) enter() error { return r.take(func() holding { return holding{places: 1} }) }
 
-// serving says that the service is called: from now on bytes are those of the response.
+// serving records that the service is called: from now on, bytes are those of the response.
 func (r *reservation) serving() {
 	r.h.limits.mu.Lock()
 	defer r.h.limits.mu.Unlock()
@@ -95,8 +95,8 @@ func (r *reservation) serving() {
 // leave releases the place, and keeps the bytes.
 func (r *reservation) leave() { r.giveBack(func() holding { return holding{places: r.own.places} }) }
 
-// grow takes n more bytes. It returns an error that wraps ErrUnavailable where there
-// is no space.
+// grow reserves n more bytes. It returns an error that wraps ErrUnavailable if there is no
+// space.
 func (r *reservation) grow(n int) error { return r.take(func() holding { return r.bytes(n) }) }
 
 // shrink releases n bytes of what was taken for the request or for the response.
@@ -109,15 +109,15 @@ func (r *reservation) bytes(n int) holding {
 	return holding{requests: int64(n)}
 }
 
-// release releases everything. Nothing can be taken after that.
+// release releases everything. After that nothing can be reserved.
 func (r *reservation) release() {
 	r.giveBack(func() holding { r.released = true; return r.own })
 }
 
 var errReleased = errors.New("the request has been answered")
 
-// take takes what more returns. One request of all may hold more than the limits, so that
-// the largest message can be served; what it holds takes no space from others.
+// take reserves what more returns. One request at a time may exceed the limits, so that the
+// largest message can be served; what it holds takes no space from others.
 func (r *reservation) take(more func() holding) error {
 	l := &r.h.limits
 	l.mu.Lock()
@@ -162,8 +162,8 @@ func (l *limits) lane(name string) *holding {
 	return l.lanes[name]
 }
 
-// count adds or takes away what a request holds. The bytes of the large one count for
-// itself only.
+// count adds or subtracts what a request holds. The bytes of the large one count only for
+// itself.
 func (l *limits) count(r *reservation, what holding, sign int) {
 	r.own.add(what, sign)
 	if l.large == r {
@@ -187,7 +187,7 @@ type buffer struct {
 
 const firstBuffer = 4 << 10
 
-// Write appends p, or nothing where there is no space for it.
+// Write appends p, or nothing if there is no space for it.
 func (b *buffer) Write(p []byte) (int, error) {
 	if err := b.grow(len(p), 0); err != nil {
 		return 0, err
@@ -196,8 +196,8 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// grow makes space for n more bytes. It doubles the buffer, but to no more than upTo
-// bytes where that is enough: so a declared length takes no memory before bytes come.
+// grow makes space for n more bytes. It doubles the buffer, but to no more than upTo bytes
+// if that is enough, so that a declared length reserves no memory before bytes arrive.
 func (b *buffer) grow(n, upTo int) error {
 	need := len(b.data) + n
 	if need <= cap(b.data) {
@@ -220,7 +220,7 @@ func (b *buffer) grow(n, upTo int) error {
 	return nil
 }
 
-// drop frees the memory. Nothing may refer to it any more.
+// drop frees the memory. The caller must hold no reference to it.
 func (b *buffer) drop() {
 	if b.held != nil {
 		b.held.shrink(cap(b.data))

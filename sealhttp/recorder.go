@@ -19,15 +19,15 @@ type recorder struct {
 	lane   *sealane.Lane
 	held   *reservation
 	header http.Header // as the service sees it
-	sent   http.Header // as it was when the response began
+	sent   http.Header // a copy from when the response began
 	status int
 	body   buffer
 	wrote  bool
-	err    error  // why the response can't be used
+	err    error  // why the response cannot be used
 	stack  string // where the service panicked
 
-	mu   sync.Mutex // a service may go on to write after it has returned
-	done bool       // it has returned: the rest is not its own
+	mu   sync.Mutex // a service may write after it has returned
+	done bool       // it has returned: later writes are ignored
 }
 
 func newRecorder(lane *sealane.Lane, held *reservation) *recorder {
@@ -66,7 +66,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 		return 0, http.ErrBodyNotAllowed
 	}
 	if r.err != nil {
-		return 0, r.err // no smaller piece may follow the one that is missing
+		return 0, r.err // nothing may follow the piece that is missing
 	}
 	if limit := r.lane.MaxPayload(); len(r.body.data)+len(p) > limit {
 		r.err = failure(r.lane, sealane.OpReadResponse, sealane.ErrTooLarge, fault.PayloadLarge,
@@ -99,15 +99,15 @@ func (r *recorder) panicked(reason any) {
 	r.done = true
 	r.writeHeader(http.StatusOK)
 	if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		r.fail(fault.AnswerCut, "the service broke its response off")
+		r.fail(fault.AnswerCut, "the service aborted its response")
 		return
 	}
-	// The value may hold anything, also a payload: only its type is named.
+	// The value may contain anything, even a payload, so only its type is named.
 	r.fail(fault.AnswerPanic, fmt.Sprintf("the service panicked with a %T", reason))
 	r.stack = string(debug.Stack())
 }
 
-// fail notes why the response can't be used, if nothing was noted before.
+// fail records why the response cannot be used, unless a reason was recorded before.
 func (r *recorder) fail(f fault.Code, detail string) {
 	if r.err == nil {
 		r.err = failure(r.lane, sealane.OpReadResponse, sealane.ErrFormat, f, detail)

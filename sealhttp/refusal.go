@@ -19,8 +19,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.L
 	h.writeError(w, r, lane, err, h.newID(), "")
 }
 
-// closeUnread has the connection closed after the response where the request's body was
-// not read to its end: net/http would else wait for the rest of it.
+// closeUnread has the connection closed after the response if the request's body was not
+// read to its end. Otherwise net/http would wait for the rest.
 func closeUnread(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody {
 		return
@@ -28,7 +28,7 @@ func closeUnread(w http.ResponseWriter, r *http.Request) {
 	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
 		w.Header().Set("Connection", "close")
 		server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-		// A client that is still sending gets its answer; a silent one does not stay.
+		// A client that is still sending receives its answer; a silent one is cut off.
 		if server == nil || server.ReadTimeout <= 0 {
 			http.NewResponseController(w).SetReadDeadline(time.Now().Add(maxRestTime))
 		}
@@ -38,7 +38,7 @@ func closeUnread(w http.ResponseWriter, r *http.Request) {
 // maxRestTime is how long the rest of a refused body may take.
 const maxRestTime = 2 * time.Second
 
-// trackedBody notes that a body was read to its end.
+// trackedBody records that a body was read to its end.
 type trackedBody struct {
 	io.ReadCloser
 	done bool
@@ -50,8 +50,8 @@ func (b *trackedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// writeError turns an error on a lane into an answer, and logs it once that is on
-// its way: the reason's length must not be seen in the answer's time.
+// writeError turns an error on a lane into an answer. It logs the error after the answer is
+// sent, so that the time of the answer does not depend on the length of the reason.
 func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error, id, stack string) {
 	p := lane.Profile()
 	on := sealane.OutcomeOf(err)
@@ -61,7 +61,7 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *seala
 	}
 	level := slog.LevelWarn
 	switch {
-	case r.Context().Err() != nil: // the client went away
+	case r.Context().Err() != nil: // the client is gone
 		level = slog.LevelDebug
 	case status >= 500:
 		level = slog.LevelError
@@ -70,7 +70,7 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *seala
 		w.Header().Set("Retry-After", "5")
 	}
 	writeBody(w, r, status, "application/json", p.RenderError(id, text))
-	http.NewResponseController(w).Flush() // an error is the client's going away, or a writer that has nothing to flush
+	http.NewResponseController(w).Flush() // the client is gone, or the writer cannot flush
 	attributes := []slog.Attr{
 		slog.String("id", id),
 		slog.String("lane", lane.Name()),
@@ -102,8 +102,8 @@ func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error
 		slog.String("path", shortPath(r)), slog.Int("status", status), slog.String("reason", err.Error()))
 }
 
-// shownPath returns a request's path as the profile writes it: the values of its
-// variables are somebody's identifiers.
+// shownPath returns a request's path as in the profile, because the values of its variables
+// are identifiers of persons or transactions.
 func shownPath(lane *sealane.Lane, r *http.Request) string {
 	if e, listed := lane.Profile().Find(r.Method, r.URL); listed && e.Path() != profile.Any {
 		return e.Path()
@@ -128,14 +128,14 @@ func writeBody(w http.ResponseWriter, r *http.Request, status int, contentType s
 	writeInTime(w, r, body)
 }
 
-// writeInTime writes a body in pieces. Where the server has no time-out, each piece must
-// be read in time.
+// writeInTime writes a body in pieces. If the server has no time-out, each piece must be
+// read in time.
 func writeInTime(w http.ResponseWriter, r *http.Request, body []byte) {
 	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
 	control := http.NewResponseController(w)
 	own := (server == nil || server.WriteTimeout <= 0) && control.SetWriteDeadline(time.Time{}) == nil
 	const piece = 64 << 10
-	// A client that reads less than a piece a second for long does not hold the memory for hours.
+	// A client that reads less than a piece a second must not hold the memory for hours.
 	last := time.Now().Add(maxBodyTime + time.Duration(len(body)/piece)*time.Second)
 	for len(body) > 0 {
 		if own {
@@ -147,7 +147,7 @@ func writeInTime(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 		n, err := w.Write(body[:min(len(body), piece)])
 		if err != nil {
-			return // the client went away
+			return // the client is gone
 		}
 		body = body[n:]
 	}

@@ -15,43 +15,43 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// NewClient returns an *http.Client for one lane. It has no time-out: set its Timeout,
-// or bound each request by its context.
+// NewClient returns an *http.Client for one lane. It has no time-out: set its Timeout, or
+// limit each request by its context.
 func NewClient(lane *sealane.Lane) *http.Client {
 	return &http.Client{Transport: &Transport{Lane: OneLane(lane)}}
 }
 
-// Transport is an http.RoundTripper for the client's side of lanes: it seals request
-// bodies and opens responses. The caller sees plain JSON both ways.
+// Transport is an http.RoundTripper for the client's side of lanes: it seals request bodies
+// and opens responses. The caller sees plain JSON in both directions.
 //
-// It returns an error also for responses, unlike other RoundTrippers: a *[PartnerError]
-// where the partner refused the message, and an *[AnswerError] where the request went
-// out and its response can't be used, so that it may have been processed. Both can be
-// told apart with errors.Is and the outcomes of package sealane. Other plain responses
-// outside 2xx, such as a 429, are returned as they are.
+// Unlike other RoundTrippers, it also returns errors for responses: a *[PartnerError] if
+// the partner refused the message, and an *[AnswerError] if the request was sent and its
+// response cannot be used, so that it may have been processed. Use errors.Is with the
+// outcomes of package sealane to distinguish them. Other unencrypted responses outside 2xx,
+// such as a 429, are returned unchanged.
 type Transport struct {
-	// Lane returns the lane of a request, of ClientSide. [OneLane] serves where
-	// there is one that does not change.
+	// Lane returns the lane of a request. It must be of ClientSide. Use [OneLane] if there
+	// is one lane that does not change.
 	Lane LaneFunc
 	// Base sends the sealed requests. The default is http.DefaultTransport.
 	Base http.RoundTripper
 }
 
-// RoundTrip seals a request, sends it, and opens its response. [MessageFrom] of the
+// RoundTrip seals a request, sends it, and opens its response. [MessageFrom] with the
 // context of the response's Request returns the opened message.
 //
-// It removes headers that concern one connection, that describe the plain body, or that
-// ask for a part of the response. A response to a sealed request counts only if it was
-// opened: a redirect, and a status without a body, are errors. So an http.Client does not
-// follow redirects of sealed requests.
+// It removes headers that concern one connection, that describe the plain body, or that ask
+// for a part of the response. A response to a sealed request is accepted only if it was
+// opened: a redirect and a status without a body are errors. Therefore an http.Client does
+// not follow redirects of sealed requests.
 //
-// An *http.Client and its transport send a request with the header Idempotency-Key (or
-// X-Idempotency-Key) again by themselves when a connection that was kept open fails. The
-// sealed request is then sent twice, byte for byte the same.
+// If a kept-alive connection fails, an *http.Client and its transport send a request with
+// the header Idempotency-Key (or X-Idempotency-Key) again. The sealed request is then sent
+// twice, byte for byte the same.
 //
-// It sends a request unencrypted only where the lane's PlainEndpoints list it, or
-// where sealing is optional on the lane and the request has [WithPlain]. Everything
-// else that the profile does not seal is refused with [sealane.ErrPlainRefused].
+// It sends a request unencrypted only if the lane's PlainEndpoints list it, or if sealing
+// is optional on the lane and the request has [WithPlain]. Everything else that the profile
+// does not seal is refused with [sealane.ErrPlainRefused].
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	lane, err := t.lane(r)
 	if err != nil {
@@ -87,12 +87,12 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return openResponse(lane, response, requestInfo{endpoint, payload})
 }
 
-// send sends a request, and tells an error before anything was sent from one after
-// that: from then on the request may have been processed.
+// send sends a request. It distinguishes errors before anything was sent from later ones,
+// after which the request may have been processed.
 func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	begun, ctx := new(atomic.Bool), r.Context()
-	if r.Body == nil || r.Body == http.NoBody { // then the header is all that can be processed
-		begun.Store(true) // also for a base that does not trace
+	if r.Body == nil || r.Body == http.NoBody { // then the header alone can be processed
+		begun.Store(true) // also if the base does not trace
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 			GetConn:          func(string) { begun.Store(false) },
 			WroteHeaderField: func(string, []string) { begun.Store(true) },
@@ -115,7 +115,8 @@ func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, path, err)
 	}
-	// A message that came to us is not in this response.
+	// The context may have the message of another request, which is not the message of this
+	// response.
 	response.Request = r.WithContext(withMessage(r.Context(), nil))
 	return response, nil
 }
@@ -135,9 +136,9 @@ func (t *Transport) lane(r *http.Request) (*sealane.Lane, error) {
 	return lane, nil
 }
 
-// refuseRedirect refuses what an http.Client sends because it was redirected to another
-// origin: nobody has signed the redirect of a plain request, and it would carry a
-// request that is sealed here, or its headers, to a stranger.
+// refuseRedirect refuses a request that an http.Client sends because it was redirected to
+// another origin. Redirects of unencrypted requests are not signed, and a request that is
+// sealed here, or its headers, would be sent to a stranger.
 func refuseRedirect(lane *sealane.Lane, r *http.Request) error {
 	if r.Response == nil || r.Response.Request == nil {
 		return nil
@@ -158,8 +159,8 @@ func (t *Transport) base() http.RoundTripper {
 	return t.Base
 }
 
-// sendPlain sends a request unencrypted where the lane allows it. listed says that
-// the profile seals its endpoint.
+// sendPlain sends a request unencrypted if the lane allows it. listed reports whether the
+// profile seals its endpoint.
 func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) (*http.Response, error) {
 	asked := wantsPlain(r.Context()) && lane.Sealing() == sealane.SealingOptional
 	if asked || lane.IsPlainEndpoint(r.Method, r.URL) {
@@ -169,7 +170,7 @@ func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) 
 	detail := "the profile does not seal this endpoint; to send it unencrypted, list it in PlainEndpoints, " +
 		"or use WithPlain on a lane with optional sealing (sealane call --plain)"
 	if listed {
-		detail = "it was to go out unencrypted, and the lane requires sealing"
+		detail = "the request is not sealed, and the lane requires sealing"
 	}
 	return nil, fmt.Errorf("%s %s: %w", r.Method, shownPath(lane, r),
 		failure(lane, sealane.OpSend, sealane.ErrPlainRefused, fault.Endpoint, detail))
@@ -211,7 +212,7 @@ func sealedRequest(lane *sealane.Lane, r *http.Request, body []byte) *http.Reque
 	return sealed
 }
 
-// sentBody notes that it is being sent.
+// sentBody records that it is being sent.
 type sentBody struct {
 	io.ReadCloser
 	begun *atomic.Bool
@@ -222,7 +223,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// openResponse returns the response with its payload as body, or the error that it
+// openResponse returns the response with its payload as the body, or the error that it
 // stands for.
 func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (*http.Response, error) {
 	path := to.endpoint.Path()
@@ -271,15 +272,15 @@ func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (
 	return response, nil
 }
 
-// refuseStatus returns the error of a response that nobody can have signed, and that
-// a client must not take for one.
+// refuseStatus returns the error for a response that cannot be signed, and that a client
+// must not take for a response of the partner.
 func refuseStatus(lane *sealane.Lane, response *http.Response, endpoint profile.Match) error {
 	status := response.StatusCode
 	refuse := func(f fault.Code, detail string) error {
 		return failure(lane, sealane.OpReadResponse, sealane.ErrNotSealed, f, detail)
 	}
 	switch {
-	case status < 200: // 101: what follows is no response to a sealed request
+	case status < 200: // 101: what follows is not a response to a sealed request
 		return refuse(fault.AnswerNotSealed, "")
 	case status >= 300 && status <= 399 && status != http.StatusNotModified:
 		return refuse(fault.AnswerRedirects, "")
@@ -290,7 +291,7 @@ func refuseStatus(lane *sealane.Lane, response *http.Response, endpoint profile.
 }
 
 // plainResponse handles a response without a token: an error of the table, another
-// plain error, or a response that should have been sealed.
+// unencrypted error, or a response that should have been sealed.
 func plainResponse(
 	lane *sealane.Lane,
 	response *http.Response,
@@ -313,8 +314,8 @@ func plainResponse(
 	return response, nil
 }
 
-// notSealed says that a response is plain. It keeps the text of noToken and not its
-// outcome: a plain response is not the partner's word that our format was wrong.
+// notSealed reports that a response is not sealed. It keeps the text of noToken but not its
+// outcome: an unsealed response does not mean that the partner finds our format wrong.
 func notSealed(lane *sealane.Lane, noToken error) error {
 	e := failure(lane, sealane.OpReadResponse, sealane.ErrNotSealed, fault.AnswerNotSealed, "")
 	var reason *sealane.Error

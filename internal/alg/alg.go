@@ -1,11 +1,10 @@
-// Package alg is the table of the algorithms that Sealane has (RFC 7518): their
-// names, hashes, paddings and lengths, and the functions that sign, verify,
-// encrypt and decrypt. Everything else reads it. What stands here may be named by
-// a profile; nothing is used unless a profile names it.
+// Package alg is the table of the algorithms of RFC 7518 that Sealane supports: their
+// names, hashes, paddings and lengths, and the functions that sign, verify, encrypt and
+// decrypt. All other packages use it. A profile may name any of these algorithms; none is
+// used unless a profile names it.
 //
-// There are three kinds, and a type for each: [Signature], [KeyEncryption] and
-// [Content]. An algorithm is one entry in [Signatures], [KeyEncryptions] or
-// [Contents].
+// There are three kinds, with a type for each: [Signature], [KeyEncryption] and [Content].
+// An algorithm is one entry in [Signatures], [KeyEncryptions] or [Contents].
 package alg
 
 import (
@@ -17,7 +16,7 @@ import (
 	"strings"
 )
 
-// Table is the algorithms of one kind.
+// Table holds the algorithms of one kind.
 type Table[A fmt.Stringer] []A
 
 // Names lists the algorithms by their names.
@@ -56,11 +55,11 @@ func (t Table[A]) Select(names []string) ([]A, error) {
 // JWK names it (RFC 7518 section 6.1).
 const RSA = "RSA"
 
-// RSABits lists the sizes of RSA keys that are used.
+// RSABits lists the supported sizes of RSA keys.
 var RSABits = []int{2048, 3072, 4096}
 
-// ModulusLen reports whether n is the length in bytes of what a key of one of
-// RSABits encrypts or signs.
+// ModulusLen reports whether n is the length in bytes of a signature or an encrypted key
+// made with an RSA key of one of RSABits.
 func ModulusLen(n int) bool { return slices.Contains(RSABits, n*8) }
 
 // ModulusLens lists those lengths, as "256, 384 or 512".
@@ -73,13 +72,13 @@ func ModulusLens() string {
 	return strings.Join(texts[:last], ", ") + " or " + texts[last]
 }
 
-// PublicKey is an RSA public key and what performs its operations.
+// PublicKey is an RSA public key and the implementation of its operations.
 type PublicKey struct {
 	*rsa.PublicKey
 	By PublicOps // nil: crypto/rsa
 }
 
-// PublicOps is what keyring.PublicOps is.
+// PublicOps is the same as keyring.PublicOps.
 type PublicOps interface {
 	EncryptOAEP(hash crypto.Hash, message []byte) ([]byte, error)
 	Verify(digest, signature []byte, options crypto.SignerOpts) error

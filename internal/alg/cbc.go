@@ -61,7 +61,7 @@ func (c cbcHMAC) open(cek, sealed, additional []byte) ([]byte, error) {
 	}
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(ciphertext, ciphertext)
 	fill, ok := padding(ciphertext)
-	if !ok { // by a sender who has the key, and padded wrongly
+	if !ok { // from a sender who has the key and padded wrongly
 		clear(sealed)
 		return nil, errOpen
 	}

@@ -13,8 +13,8 @@ type Content struct {
 	IV   int // initialization vector
 	Tag  int // authentication tag
 
-	// Block is what the plaintext is padded to a multiple of, and Hash that of the
-	// HMAC; AES-GCM has neither.
+	// The plaintext is padded to a multiple of Block, and Hash is that of the HMAC. AES-GCM
+	// has neither.
 	Block int
 	Hash  crypto.Hash
 
@@ -35,7 +35,7 @@ var (
 	Contents = Table[*Content]{A256GCM, A128GCM, A256CBCHS512, A128CBCHS256}
 )
 
-// The longest in the table, in bytes.
+// The maximum lengths in the table, in bytes.
 const (
 	MaxCEK = 64
 	MaxIV  = 16
@@ -44,7 +44,7 @@ const (
 
 func (c *Content) String() string { return c.Name }
 
-// CiphertextLen returns the length of the ciphertext of n bytes of plaintext.
+// CiphertextLen returns the length of the ciphertext for n bytes of plaintext.
 func (c *Content) CiphertextLen(n int) int {
 	if c.Block == 0 {
 		return n
@@ -55,18 +55,18 @@ func (c *Content) CiphertextLen(n int) int {
 // IsCiphertextLen reports whether a ciphertext can have n bytes.
 func (c *Content) IsCiphertextLen(n int) bool { return c.Block == 0 || n > 0 && n%c.Block == 0 }
 
-// Seal encrypts plaintext in place under a key that has sealed nothing else, and
-// returns ciphertext and tag in one piece. They need the capacity of the
-// ciphertext, the tag and one initialization vector: one implementation has it in
-// front of the ciphertext while it works. The initialization vector is fresh, and
-// is written into iv.
+// Seal encrypts plaintext in place under a key that must not have encrypted anything else,
+// and returns ciphertext and tag in one piece. The buffer needs the capacity for the
+// ciphertext, the tag and one initialization vector, because one implementation puts it
+// before the ciphertext while it works. Seal generates the initialization vector and writes
+// it to iv.
 func (c *Content) Seal(cek, iv, plaintext, additional []byte) (sealed []byte, err error) {
 	return c.seal(cek, iv[:c.IV], plaintext, additional)
 }
 
-// Open decrypts initialization vector, ciphertext and tag, which stand in one
-// piece and have the lengths of c, in place. Where it fails, it wipes them. It
-// takes the same time whatever is wrong with key, vector, ciphertext or tag.
+// Open decrypts initialization vector, ciphertext and tag, which are in one piece and have
+// the lengths of c, in place. If it fails, it overwrites them with zeros. Its time does not
+// depend on which of key, vector, ciphertext or tag is wrong.
 func (c *Content) Open(cek, sealed, additional []byte) (plaintext []byte, err error) {
 	return c.open(cek, sealed, additional)
 }

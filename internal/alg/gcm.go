@@ -13,11 +13,11 @@ const (
 	gcmTag = 16
 )
 
-// The AES-GCM that FIPS 140-3 approves draws its own initialization vector, and
-// puts it in front of the ciphertext: working in place, it moves the whole text by
-// those 12 bytes. In FIPS mode that is how it is done; otherwise the vector is
-// drawn here and nothing moves. Every content encryption key is fresh and seals
-// one message, so either way no vector can repeat under a key.
+// The AES-GCM that FIPS 140-3 approves generates its own initialization vector and puts it
+// before the ciphertext. In place, that moves the whole text by 12 bytes. This is done in
+// FIPS mode only; otherwise the vector is generated here and nothing moves. Every content
+// encryption key is new and encrypts one message, so no vector can repeat under a key in
+// either case.
 
 func sealGCM(cek, iv, plaintext, additional []byte) ([]byte, error) {
 	block, err := aes.NewCipher(cek)
@@ -41,7 +41,8 @@ func sealGCM(cek, iv, plaintext, additional []byte) ([]byte, error) {
 	return aead.Seal(plaintext[:0], iv, plaintext, additional), nil
 }
 
-// openGCM wipes what it can't open: that is what the standard library does.
+// openGCM overwrites the plaintext if it cannot authenticate it, as the standard library
+// does.
 func openGCM(cek, sealed, additional []byte) ([]byte, error) {
 	block, err := aes.NewCipher(cek)
 	if err != nil {

@@ -13,13 +13,13 @@ type KeyEncryption struct {
 	Name     string
 	KeyType  string
 	Hash     crypto.Hash // of OAEP, for its mask too
-	OpenOnly bool        // nothing is sealed with it
+	OpenOnly bool        // it is only decrypted, never used to seal
 	Approved bool        // by FIPS 140-3
 
-	options *rsa.OAEPOptions // what a crypto.Decrypter is given
+	options *rsa.OAEPOptions // passed to a crypto.Decrypter
 }
 
-// The key encryptions. RSA-OAEP is with SHA-1.
+// The key encryptions. RSA-OAEP uses SHA-1.
 var (
 	RSAOAEP256 = &KeyEncryption{Name: "RSA-OAEP-256", KeyType: RSA, Hash: crypto.SHA256, Approved: true,
 		options: &rsa.OAEPOptions{Hash: crypto.SHA256}}
@@ -31,7 +31,7 @@ var (
 
 func (k *KeyEncryption) String() string { return k.Name }
 
-// Encrypt encrypts a content encryption key. An error is of the key.
+// Encrypt encrypts a content encryption key. An error concerns the key.
 func (k *KeyEncryption) Encrypt(key PublicKey, cek []byte) ([]byte, error) {
 	if key.By != nil {
 		return key.By.EncryptOAEP(k.Hash, cek)
@@ -39,8 +39,8 @@ func (k *KeyEncryption) Encrypt(key PublicKey, cek []byte) ([]byte, error) {
 	return rsa.EncryptOAEP(k.Hash.New(), rand.Reader, key.PublicKey, cek, nil)
 }
 
-// Decrypt decrypts an encrypted key. Only rsa.ErrDecryption is of the message;
-// any other error is of the key.
+// Decrypt decrypts an encrypted key. Only rsa.ErrDecryption concerns the message; any other
+// error concerns the key.
 func (k *KeyEncryption) Decrypt(key crypto.Decrypter, encryptedKey []byte) ([]byte, error) {
 	return key.Decrypt(rand.Reader, encryptedKey, k.options)
 }

@@ -15,7 +15,7 @@ type Signature struct {
 	Hash    crypto.Hash
 	PSS     bool // RSASSA-PSS; otherwise RSASSA-PKCS1-v1_5
 
-	options crypto.SignerOpts // what a crypto.Signer is given
+	options crypto.SignerOpts // passed to a crypto.Signer
 	digest  func(dst, input []byte) []byte
 }
 
@@ -44,12 +44,12 @@ func appendSHA256(dst, input []byte) []byte {
 	return append(dst, sum[:]...)
 }
 
-// Sign signs a digest. An error is of the key.
+// Sign signs a digest. An error concerns the key.
 func (s *Signature) Sign(key crypto.Signer, digest []byte) ([]byte, error) {
 	return key.Sign(rand.Reader, digest, s.options)
 }
 
-// Verify reports whether a signature holds. An error is of the key, not of the
+// Verify reports whether a signature is valid. An error concerns the key, not the
 // signature.
 func (s *Signature) Verify(key PublicKey, digest, signature []byte) (bool, error) {
 	if key.By == nil {

@@ -1,11 +1,11 @@
 // Package batchgcd finds RSA moduli that share a prime with others.
 //
-// Two moduli with a common prime are both factored by their greatest common divisor, which
-// bad random generators have made of thousands of keys in use (Heninger, Durumeric, Wustrow
-// and Halderman, "Mining Your Ps and Qs", USENIX Security 2012). Asking for each pair would
-// take the square of their number. [Find] multiplies all of them instead, in a tree, and
-// brings the product down to each modulus as a remainder (Bernstein, "How to find smooth
-// parts of integers", 2004): many new moduli cost little more than one.
+// If two moduli have a common prime, their greatest common divisor factors both. Bad random
+// generators have caused this for thousands of keys in use (Heninger, Durumeric, Wustrow
+// and Halderman, "Mining Your Ps and Qs", USENIX Security 2012). Testing each pair takes
+// quadratic time. [Find] instead multiplies all moduli in a tree and computes the remainder
+// of the product for each modulus (Bernstein, "How to find smooth parts of integers",
+// 2004): many new moduli cost little more than one.
 package batchgcd
 
 import (
@@ -16,10 +16,10 @@ import (
 	"math/big"
 )
 
-// Shared tells with what a modulus shares a prime.
+// Shared describes the moduli with which a modulus shares a prime.
 type Shared struct {
 	Known []string // the names of at most MaxNames known moduli
-	New   bool     // another of the new moduli
+	New   bool     // also with another of the new moduli
 }
 
 // Find compares only so many moduli one by one, and names only so many others.
@@ -31,12 +31,12 @@ const (
 // ErrTooMany means that more than [MaxShared] of the new moduli share primes.
 var ErrTooMany = fmt.Errorf("batchgcd: more than %d moduli share primes", MaxShared)
 
-// Find returns for each of some new moduli with what it shares a prime: with a known
-// modulus, or with another new one. It ranges over known once, and once more for each modulus that
-// shares a prime.
+// Find reports for each new modulus whether it shares a prime with a known one, or with
+// another new one. It ranges over known once, and once more for each modulus that shares a
+// prime.
 //
-// A modulus that is equal to another does not count; nor does one of which the other is a
-// multiple, since the multiple is no product of two primes.
+// A modulus that is equal to another is not reported, and neither is one of which the other
+// is a multiple, since the multiple is not a product of two primes.
 func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.Int]) ([]Shared, error) {
 	leaves := map[string]*node{}
 	var all []*node
@@ -72,7 +72,7 @@ func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.I
 	return found, nil
 }
 
-// name finds what shares a prime with n.
+// name finds the moduli that share a prime with n.
 func name(ctx context.Context, n *big.Int, all []*node, known iter.Seq2[string, *big.Int]) (s Shared, err error) {
 	for id, other := range known {
 		if ctx.Err() != nil {
@@ -88,7 +88,7 @@ func name(ctx context.Context, n *big.Int, all []*node, known iter.Seq2[string, 
 	return s, nil
 }
 
-// sharesPrime reports whether n and other have a common divisor but 1 and n.
+// sharesPrime reports whether n and other have a common divisor other than 1 and n.
 func sharesPrime(n, other *big.Int) bool {
 	common := big.Int{}
 	common.GCD(nil, nil, n, other)
@@ -140,8 +140,8 @@ func tree(leaves []*node) *node {
 	return n
 }
 
-// descend brings two products down to each modulus N: others modulo N, and own, which N
-// divides itself, modulo N². What they have in common with N is shared.
+// descend reduces two products for each modulus N: others modulo N, and own, which N
+// divides, modulo N². A common divisor with N is shared.
 func (n *node) descend(ctx context.Context, others, own *big.Int) error {
 	if err := ctx.Err(); err != nil {
 		return err

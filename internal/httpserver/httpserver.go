@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Listen listens on a TCP address. Port 0 takes a free one.
+// Listen listens on a TCP address. Port 0 selects a free one.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {

@@ -78,7 +78,7 @@ func seen(v malform.Variant) fault.Code {
 	return v.Code
 }
 
-func forgeIn(t *testing.T, v malform.Variant, s scene) []byte {
+func malformIn(t *testing.T, v malform.Variant, s scene) []byte {
 	t.Helper()
 	m := material(s.profile)
 	m.Limit = limit
@@ -113,7 +113,7 @@ func everyForgedFaultIsNamed(t *testing.T, algorithms suite) {
 			if v.Code == fault.TooLarge.In(fault.JWE) {
 				o.MaxToken = limit
 			}
-			token := forgeIn(t, v, s)
+			token := malformIn(t, v, s)
 			r := inspect.Examine(token, o)
 			total++
 			mark := "hit "
@@ -157,7 +157,7 @@ func faultsSeenWithoutKeys(t *testing.T, algorithms suite) {
 			if v.Code == fault.TooLarge.In(fault.JWE) {
 				o.MaxToken = limit
 			}
-			r := inspect.Examine(forgeIn(t, v, s), o)
+			r := inspect.Examine(malformIn(t, v, s), o)
 			want := v.Code
 			switch {
 			case v.Code == fault.OpenIV16:
@@ -202,7 +202,7 @@ func strictCodecRefusesEveryForgedFault(t *testing.T, algorithms suite) {
 	k := keyset()
 	for _, v := range variants(t, algorithms) {
 		for _, s := range scenes(t, v, algorithms) {
-			token := forgeIn(t, v, s)
+			token := malformIn(t, v, s)
 			if s.byLane {
 				refusedByLane(t, v, s, token)
 				continue
@@ -315,7 +315,7 @@ func messageWithoutFault(t *testing.T, name string, p *profile.Profile, among []
 	}
 }
 
-// The catalogue's token-level codes are all made by forge, but for these.
+// The catalogue's token-level codes are all made by malform, except these.
 func TestForgeCoversTheCatalogue(t *testing.T) {
 	without := []fault.Code{
 		fault.TooLarge.In(fault.JWS), // bounded by the outer token
@@ -332,7 +332,7 @@ func TestForgeCoversTheCatalogue(t *testing.T) {
 	for _, c := range fault.All() {
 		if slices.Contains([]string{"jwe", "open", "jws", "sign"}, layerOf(c)) && !slices.Contains(without, c) &&
 			!slices.Contains(made, c) {
-			t.Errorf("forge makes no %s", c)
+			t.Errorf("malform makes no %s", c)
 		}
 	}
 }

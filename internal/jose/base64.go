@@ -20,16 +20,16 @@ const (
 	smallText  = 64                // below this many characters the scalar decoder is as fast
 )
 
-// simd is base64url by SIMD instructions. It refuses foreign characters and
-// spare bits, but passes over CR and LF, as the standard decoder does.
+// simd is base64url with SIMD instructions. It refuses characters outside the alphabet and
+// spare bits, but skips CR and LF, as the standard decoder does.
 var simd = base64simd.RawURLEncoding.Strict()
 
-// decode puts the bytes that src stands for into dst, which may be src itself.
-// One value has exactly one text: whatever encode would not have written is
-// refused. A refusal names the fault and the offset in src.
+// decode decodes src into dst, which may be src itself. Each value has exactly one text:
+// everything that encode would not have written is refused. A refusal names the fault and
+// the offset in src.
 //
-// A block that the SIMD decoder refuses, or that yields fewer bytes than its
-// length promises, is read again by decodeStrict, which says what is wrong.
+// If the SIMD decoder refuses a block, or returns fewer bytes than the block's length
+// requires, decodeStrict reads it again to find the fault.
 func decode(dst, src []byte) (int, fault.TokenFault, error) {
 	if len(src) < smallText {
 		return decodeStrict(dst, src, 0)
@@ -47,15 +47,15 @@ func decode(dst, src []byte) (int, fault.TokenFault, error) {
 	return n, "", nil
 }
 
-// decodeBlock decodes one block. overlaps says that dst reaches into it, so that
-// it would be lost for a second reading.
+// decodeBlock decodes one block. overlaps reports whether dst overlaps it, so that it could
+// not be read a second time.
 func decodeBlock(dst, block []byte, base int, overlaps bool) (int, fault.TokenFault, error) {
 	if overlaps {
 		var kept [blockText]byte
-		defer clear(kept[:]) // it was somebody's payload
+		defer clear(kept[:]) // it was part of a payload
 		block = kept[:copy(kept[:], block)]
 	}
-	raw := dst[:decodedLen(len(block))] // no longer: decoders write ahead where they may
+	raw := dst[:decodedLen(len(block))] // no longer: decoders may write ahead
 	if len(block)%4 != 1 {
 		if n, err := simd.Decode(raw, block); err == nil && n == len(raw) {
 			return n, "", nil
@@ -64,12 +64,11 @@ func decodeBlock(dst, block []byte, base int, overlaps bool) (int, fault.TokenFa
 	return decodeStrict(raw, block, base)
 }
 
-// decodeStrict is decode by the standard library. base is what to add to
-// offsets in errors.
+// decodeStrict decodes with the standard library. base is added to offsets in errors.
 func decodeStrict(dst, src []byte, base int) (int, fault.TokenFault, error) {
-	// The standard decoder passes over CR and LF even when it is strict.
+	// The standard decoder skips CR and LF even if it is strict.
 	if i := bytes.IndexAny(src, "\r\n"); i >= 0 {
-		f, err := firstForeign(src[:i+1], base) // there may be another before it
+		f, err := firstForeign(src[:i+1], base) // there may be another one before it
 		return 0, f, err
 	}
 	if len(src)%4 == 1 {
@@ -88,7 +87,7 @@ func decodeStrict(dst, src []byte, base int) (int, fault.TokenFault, error) {
 	if !errors.As(err, &at) {
 		return 0, fault.Base64Character, err
 	}
-	// The decoder's writes stay behind its reads, so src is intact from the fault on.
+	// The decoder's writes stay behind its reads, so src is intact after the fault.
 	from := min(int(at), tail)
 	if f, err := firstForeign(src[from:tail], base+from); err != nil {
 		return 0, f, err
@@ -99,7 +98,7 @@ func decodeStrict(dst, src []byte, base int) (int, fault.TokenFault, error) {
 	return 0, fault.Base64SpareBits, fmt.Errorf("last character of %d", base+len(src))
 }
 
-// firstForeign names the first character of src that base64url does not have.
+// firstForeign names the first character of src that is not in the base64url alphabet.
 func firstForeign(src []byte, base int) (fault.TokenFault, error) {
 	for i, c := range src {
 		f := fault.Base64Character
@@ -123,8 +122,8 @@ func firstForeign(src []byte, base int) (fault.TokenFault, error) {
 func encodedLen(n int) int { return base64url.EncodedLen(n) }
 func decodedLen(n int) int { return base64url.DecodedLen(n) }
 
-// appendEncoded appends the text of src to dst. src may stand in dst's spare
-// capacity, far enough behind (see Reserve).
+// appendEncoded appends the text of src to dst. src may be in dst's spare capacity, far
+// enough behind (see Reserve).
 func appendEncoded(dst, src []byte) []byte {
 	at, end := len(dst), len(dst)+encodedLen(len(src))
 	if cap(dst) < end {

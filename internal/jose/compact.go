@@ -9,9 +9,9 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// split cuts a compact serialization at its dots into exactly len(parts) parts:
-// all but two from the front, the last from the end. It looks for no dots in the
-// one between, which is nearly all of a large token; decoding it does.
+// split cuts a compact serialization at its dots into exactly len(parts) parts: all but two
+// from the front, the last from the end. It does not search for dots in the remaining part,
+// which is nearly all of a large token; decoding finds them.
 func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 	refuse := func(f fault.TokenFault, format string, args ...any) error {
 		return &Error{Kind: kind, Fault: f.In(layer), Detail: fmt.Sprintf(format, args...)}
@@ -22,9 +22,9 @@ func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 	if trimmed := bytes.TrimLeft(token, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
 		if kind == NotJWS && !bytes.Contains(trimmed, []byte(`"signature`)) {
 			return &Error{Kind: kind, Fault: fault.InnerNotSigned,
-				Detail: "what was encrypted is JSON that nobody has signed"}
+				Detail: "the decrypted content is unsigned JSON"}
 		}
-		return refuse(fault.JSONSerialization, "token is JSON; only compact serialization is read")
+		return refuse(fault.JSONSerialization, "token is JSON; only the compact serialization is supported")
 	}
 	rest, last := token, len(parts)-1
 	for i := range last - 1 {
@@ -42,7 +42,7 @@ func split(token []byte, parts [][]byte, layer fault.Layer, kind Kind) error {
 	return nil
 }
 
-// miscounted is the error for a token of another number of parts, or nil.
+// miscounted returns an error if a token has another number of parts.
 func miscounted(token []byte, want int, layer fault.Layer, kind Kind) error {
 	n := bytes.Count(token, []byte{'.'}) + 1
 	if n == want {
@@ -76,8 +76,7 @@ func part(dst, src []byte, name string, layer fault.Layer, kind Kind) ([]byte, e
 	return dst[:n], nil
 }
 
-// checkPartLen refuses a part that does not stand for that many bytes, before it
-// is decoded.
+// checkPartLen refuses a part that does not encode that many bytes, before it is decoded.
 func checkPartLen(src []byte, want int, name string, f fault.Code, layer fault.Layer, kind Kind) error {
 	if decodedLen(len(src)) == want {
 		return nil
@@ -85,7 +84,7 @@ func checkPartLen(src []byte, want int, name string, f fault.Code, layer fault.L
 	return partLenError(src, strconv.Itoa(want), name, f, layer, kind)
 }
 
-// checkModulusLen refuses a part that no RSA key makes.
+// checkModulusLen refuses a part that is not as long as the modulus of an RSA key.
 func checkModulusLen(src []byte, name string, f fault.Code, layer fault.Layer, kind Kind) error {
 	if alg.ModulusLen(decodedLen(len(src))) {
 		return nil
@@ -93,7 +92,7 @@ func checkModulusLen(src []byte, name string, f fault.Code, layer fault.Layer, k
 	return partLenError(src, alg.ModulusLens(), name, f, layer, kind)
 }
 
-// partLenError names a foreign character first, which is the likelier reason.
+// partLenError reports a foreign character first, because it is the likelier reason.
 func partLenError(src []byte, want, name string, f fault.Code, layer fault.Layer, kind Kind) error {
 	if foreign, err := firstForeign(src, 0); err != nil {
 		return &Error{Kind: kind, Fault: foreign.In(layer), Detail: name + " is not base64url", Err: err}

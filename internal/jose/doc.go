@@ -1,13 +1,13 @@
 // Package jose reads and writes compact JWS and JWE. Its algorithms are those of
-// internal/alg; others do not exist here. Which of them are accepted is an
-// argument of every reader; there is no default.
+// internal/alg. Every parse function takes the accepted algorithms as an argument; there is
+// no default.
 //
-// Reading goes in steps, each of which takes only what the one before returned:
+// Reading has steps, each of which takes only the result of the one before:
 //
 //	ParseEncrypted → (*Encrypted).Decrypt → ParseSigned → (*Signed).Verify
 //
-// so that what is wrong without any key is known before a key is used, and no
-// payload exists before its signature holds.
+// Faults that are visible without a key are found before a key is used, and no payload is
+// available before its signature is verified.
 package jose
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/sealane/sealane/fault"
 )
 
-// Kind is what a refusal means to the partner.
+// Kind is what the partner may learn about a refusal.
 type Kind int
 
 const (
-	NotJWE     Kind = iota + 1 // seen without any key
-	Decryption                 // all that needs the private key: one outcome
+	NotJWE     Kind = iota + 1 // visible without a key
+	Decryption                 // everything that needs the private key: one outcome
 	NotJWS                     // the inner part is not an acceptable JWS
-	Signature                  // the signature does not hold
+	Signature                  // no key verifies the signature
 	Key                        // a key could not be used: the message was not judged
 )
 

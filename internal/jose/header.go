@@ -14,8 +14,8 @@ import (
 
 const maxHeader = 4 << 10 // bytes of JSON
 
-// Header is what this package knows of a JOSE header (RFC 7515 section 4,
-// RFC 7516 section 4). Nil means that the member is absent. Enc is a JWE's.
+// Header holds the header parameters that this package uses (RFC 7515 section 4, RFC 7516
+// section 4). Nil means that the parameter is absent. Only a JWE has Enc.
 type Header struct {
 	Alg string
 	Enc string
@@ -32,14 +32,14 @@ func (h Header) KeyID() string {
 	return *h.Kid
 }
 
-// SignedHeader is the protected header of a JWS, ready to be sent, and the
-// algorithm that it names. It is made once for many messages.
+// SignedHeader is the encoded protected header of a JWS, and the algorithm that it names.
+// It is used for many messages.
 type SignedHeader struct {
 	text []byte
 	alg  *alg.Signature
 }
 
-// ProtectSigned makes the header of a JWS.
+// ProtectSigned encodes the header of a JWS.
 func ProtectSigned(h Header) (SignedHeader, error) {
 	signature, ok := alg.Signatures.Find(h.Alg)
 	if !ok || h.Enc != "" {
@@ -49,18 +49,18 @@ func ProtectSigned(h Header) (SignedHeader, error) {
 	return SignedHeader{text, signature}, err
 }
 
-// EncryptedHeader is the same of a JWE.
+// EncryptedHeader is the encoded protected header of a JWE, and its algorithms.
 type EncryptedHeader struct {
 	text []byte
 	key  *alg.KeyEncryption
 	enc  *alg.Content
 }
 
-// ProtectEncrypted makes the header of a JWE.
+// ProtectEncrypted encodes the header of a JWE.
 func ProtectEncrypted(h Header) (EncryptedHeader, error) {
 	key, ok := alg.KeyEncryptions.Find(h.Alg)
 	if !ok || key.OpenOnly {
-		return EncryptedHeader{}, fmt.Errorf("algorithm %q does not encrypt keys here", h.Alg)
+		return EncryptedHeader{}, fmt.Errorf("algorithm %q is not a supported key encryption", h.Alg)
 	}
 	enc, ok := alg.Contents.Find(h.Enc)
 	if !ok {
@@ -93,8 +93,8 @@ func (h Header) protect() (text []byte, err error) {
 	return appendEncoded(nil, text), err
 }
 
-// refusedMembers change how a token is to be read or bring a key of their own.
-// Every other well-formed member is ignored (RFC 7515 section 4).
+// refusedMembers change how a token must be read or contain a key. Every other well-formed
+// member is ignored (RFC 7515 section 4).
 var refusedMembers = map[string]fault.TokenFault{
 	"zip":  fault.HeaderZip,
 	"crit": fault.HeaderCrit,

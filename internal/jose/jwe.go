@@ -12,18 +12,17 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// margin keeps the encoder's writes behind its reads, whatever it reads ahead.
+// margin keeps the encoder's writes behind its reads, even if it reads ahead.
 const margin = 64
 
-// Reserve returns dst with the capacity for the JWE of n bytes of plaintext, and
-// the place in that capacity from which Encrypt works without a buffer of its
-// own: put the plaintext there.
+// Reserve returns dst with the capacity for the JWE of n bytes of plaintext, and a place in
+// that capacity. If the plaintext is put there, Encrypt needs no buffer of its own.
 //
 //	dst | header . encrypted key . IV . |text of the ciphertext     | . tag
 //	                                           |plaintext           |    spare
 //
-// The text is a third longer than what it stands for, and written forward: it
-// reaches what is not yet read only at the end, and then by less than the margin.
+// The text is a third longer than the ciphertext and is written forward: it reaches unread
+// bytes only at the end, and then by less than the margin.
 func Reserve(dst []byte, n int, head EncryptedHeader, key alg.PublicKey) (prefix, plaintext []byte) {
 	start := len(dst) + plaintextOffset(n, head, key)
 	end := len(dst) + ReservedLen(n, head, key)
@@ -33,7 +32,7 @@ func Reserve(dst []byte, n int, head EncryptedHeader, key alg.PublicKey) (prefix
 	return dst, dst[start:start:end]
 }
 
-// ReservedLen is the capacity that Reserve needs behind dst.
+// ReservedLen returns the capacity that Reserve needs after dst.
 func ReservedLen(n int, head EncryptedHeader, key alg.PublicKey) int {
 	return plaintextOffset(n, head, key) + head.enc.IV + head.enc.CiphertextLen(n) + head.enc.Tag
 }
@@ -44,11 +43,10 @@ func plaintextOffset(n int, head EncryptedHeader, key alg.PublicKey) int {
 	return text + encodedLen(ciphertext) - ciphertext + margin - head.enc.IV
 }
 
-// Encrypt encrypts plaintext to key with the algorithms that head names and
-// appends the compact serialization to dst. The content encryption key and the
-// initialization vector are fresh; no caller can bring them. Where plaintext
-// stands in the place that Reserve returned with dst, it is overwritten and
-// nothing is copied.
+// Encrypt encrypts plaintext to key with the algorithms of head and appends the compact
+// serialization to dst. It generates the content encryption key and the initialization
+// vector itself; a caller cannot pass them. If plaintext is in the place that Reserve
+// returned with dst, it is overwritten and nothing is copied.
 func Encrypt(dst, plaintext []byte, head EncryptedHeader, key alg.PublicKey) ([]byte, error) {
 	cek := make([]byte, head.enc.CEK)
 	defer clear(cek)
@@ -71,26 +69,26 @@ func Encrypt(dst, plaintext []byte, head EncryptedHeader, key alg.PublicKey) ([]
 	}
 	ciphertext := sealed[:len(sealed)-head.enc.Tag]
 	var tag [alg.MaxTag]byte
-	copy(tag[:], sealed[len(ciphertext):]) // the text will reach it
+	copy(tag[:], sealed[len(ciphertext):]) // the text will overwrite it
 	token = append(appendEncoded(token, iv[:head.enc.IV]), '.')
 	token = append(appendEncoded(token, ciphertext), '.')
 	return appendEncoded(token, tag[:head.enc.Tag]), nil
 }
 
-// Encrypted is a JWE in which all is right that can be seen without a key.
+// Encrypted is a JWE in which everything is correct that can be checked without a key.
 type Encrypted struct {
 	Header       Header
 	key          *alg.KeyEncryption
 	enc          *alg.Content
-	protected    []byte // the header's text: additional data
+	protected    []byte // the header's text, which is the additional data
 	encryptedKey []byte
-	sealed       []byte // IV, ciphertext, tag in one piece
+	sealed       []byte // IV, ciphertext and tag in one piece
 }
 
-// ParseEncrypted reads a compact JWE of at most maxToken bytes whose key
-// encryption is one of algs and whose content encryption one of encs. The token
-// is left as it is. What it holds is decoded into the capacity of buffer, or
-// into a new one where that does not do. Errors are of kind NotJWE.
+// ParseEncrypted reads a compact JWE of at most maxToken bytes whose key encryption is one
+// of algs and whose content encryption is one of encs. The token is not changed. Its
+// content is decoded into the capacity of buffer, or into a new buffer if that is too
+// small. Errors are of kind NotJWE.
 func ParseEncrypted(
 	buffer, token []byte, maxToken int, algs []*alg.KeyEncryption, encs []*alg.Content,
 ) (*Encrypted, error) {
@@ -135,7 +133,7 @@ func readEncrypted(buffer []byte, parts [5][]byte, algs []*alg.KeyEncryption,
 	return e, nil
 }
 
-// decode decodes the parts behind the header. Their lengths are checked first.
+// decode decodes the parts after the header. It checks their lengths first.
 func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 	if err := checkModulusLen(parts[1], "encrypted key", fault.EncryptedKeyLength, fault.JWE, NotJWE); err != nil {
 		return err
@@ -176,14 +174,14 @@ func (e *Encrypted) decode(buffer []byte, parts [5][]byte) error {
 	return nil
 }
 
-// Decrypt opens e with the first of keys that opens its encrypted key, and says
-// which one that was. Every key is tried; then the content is opened exactly once,
-// under a random key where none returned one of the right length, so that all
-// failures are one error of kind Decryption after the same work (RFC 7516 section
-// 11.5). The right length is that of enc, which was checked before. Where a key could
-// not be used at all and no other opened the content, all failures are one error of
-// kind Key: the message may be for that key, and whether its encrypted key fits another
-// must not show. e is used up.
+// Decrypt decrypts e with the first of keys that decrypts its encrypted key, and returns
+// the index of that key. Every key is tried. Then the content is decrypted exactly once,
+// with a random key if none returned one of the right length, so that all failures are one
+// error of kind Decryption after the same work (RFC 7516 section 11.5). The right length is
+// that of enc, which was checked before. If a key could not be used at all and no other
+// decrypted the content, all failures are one error of kind Key: the message may be for
+// that key, and the error must not show whether its encrypted key fits another. e must not
+// be used again.
 func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which int, err error) {
 	cek := make([]byte, e.enc.CEK)
 	defer clear(cek)
@@ -196,7 +194,7 @@ func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which in
 		return plaintext, which, nil
 	case broken != nil:
 		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
-	case err == nil: // not reachable but by guessing the random key
+	case err == nil: // only possible by guessing the random key
 		return nil, -1, decryptionErrors[0]
 	}
 	return nil, -1, decryptionErrors[reason(which, fits)]
@@ -204,7 +202,7 @@ func (e *Encrypted) Decrypt(keys []crypto.Decrypter) (plaintext []byte, which in
 
 // findCEK overwrites cek with the first content encryption key that keys return.
 func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fits bool, broken error) {
-	var none [alg.MaxCEK]byte // in place of a key; making one would take longer than to use one
+	var none [alg.MaxCEK]byte // replaces a key; generating one would take longer than using one
 	which = -1
 	for i, key := range keys {
 		pub, ok := key.Public().(*rsa.PublicKey)
@@ -217,7 +215,7 @@ func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fit
 			broken = fmt.Errorf("key %d of %d: %w", i+1, len(keys), err)
 			continue
 		}
-		if len(got) != len(cek) { // also when err is ErrDecryption
+		if len(got) != len(cek) { // also if err is ErrDecryption
 			clear(got)
 			got = none[:len(cek)]
 			err = rsa.ErrDecryption
@@ -233,15 +231,15 @@ func (e *Encrypted) findCEK(keys []crypto.Decrypter, cek []byte) (which int, fit
 	return which, fits, broken
 }
 
-// decryptionErrors are made once, so that no failure is told from another by
-// the time that its text takes.
+// decryptionErrors are created once, so that the time to format their texts does not
+// distinguish failures.
 var decryptionErrors = [3]error{
 	&Error{Kind: Decryption, Fault: fault.OpenKey},
 	&Error{Kind: Decryption, Fault: fault.OpenTag},
 	&Error{Kind: Decryption, Fault: fault.OpenKeySize},
 }
 
-// reason picks the error without a branch on whether a key opened.
+// reason selects the error without a branch on whether a key fits.
 func reason(which int, fits bool) int {
 	if !fits {
 		return 2 // the modulus length is public

@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// SignedLen is the length of the JWS that Sign makes of a payload of n bytes.
+// SignedLen returns the length of the JWS that Sign makes of a payload of n bytes.
 func SignedLen(n int, head SignedHeader, key *rsa.PublicKey) int {
 	return len(head.text) + 1 + encodedLen(n) + 1 + encodedLen(key.Size())
 }
@@ -29,7 +29,7 @@ func Sign(dst, payload []byte, head SignedHeader, key crypto.Signer) ([]byte, er
 	return appendEncoded(append(dst, '.'), signature), nil
 }
 
-// Signed is a JWS in which all is right that can be seen without a key.
+// Signed is a JWS in which everything is correct that can be checked without a key.
 type Signed struct {
 	Header    Header
 	alg       *alg.Signature
@@ -38,8 +38,8 @@ type Signed struct {
 	signature []byte
 }
 
-// ParseSigned reads a compact JWS whose algorithm is one of algs. It takes
-// token over: the payload is decoded in place. Errors are of kind NotJWS.
+// ParseSigned reads a compact JWS whose algorithm is one of algs. It takes ownership of
+// token: the payload is decoded in place. Errors are of kind NotJWS.
 func ParseSigned(token []byte, algs []*alg.Signature) (*Signed, error) {
 	var parts [3][]byte
 	if err := split(token, parts[:], fault.JWS, NotJWS); err != nil {
@@ -49,15 +49,14 @@ func ParseSigned(token []byte, algs []*alg.Signature) (*Signed, error) {
 	if err != nil {
 		return nil, partCountError(err, token, len(parts), fault.JWS, NotJWS)
 	}
-	// From here on the token is overwritten; a dot in the payload's text is found
-	// by decoding it.
+	// From here on the token is overwritten. Decoding finds a dot in the payload's text.
 	if s.payload, err = part(parts[1], parts[1], "payload", fault.JWS, NotJWS); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// readSigned reads all but the payload, and leaves the token as it is.
+// readSigned reads everything but the payload, and does not change the token.
 func readSigned(token []byte, parts [3][]byte, algs []*alg.Signature) (*Signed, error) {
 	h, err := header(parts[0], fault.JWS, NotJWS)
 	if err != nil {
@@ -83,9 +82,9 @@ func readSigned(token []byte, parts [3][]byte, algs []*alg.Signature) (*Signed, 
 	return s, nil
 }
 
-// Verify returns the payload, byte for byte what was signed, and which of keys
-// signed it. The error is of kind Signature, or of kind Key where a key could not
-// be used and no other verifies.
+// Verify returns the payload, byte for byte as it was signed, and the index of the key that
+// verifies it. The error is of kind Signature, or of kind Key if a key could not be used
+// and no other verifies.
 func (s *Signed) Verify(keys []alg.PublicKey) (payload []byte, which int, err error) {
 	var broken error
 	for i, key := range keys {
@@ -102,5 +101,5 @@ func (s *Signed) Verify(keys []alg.PublicKey) (payload []byte, which int, err er
 		return nil, -1, &Error{Kind: Key, Fault: fault.KeyUnavailable, Err: broken}
 	}
 	return nil, -1, &Error{Kind: Signature, Fault: fault.SignatureWrong,
-		Detail: fmt.Sprintf("the signature does not hold under any of %d keys", len(keys))}
+		Detail: fmt.Sprintf("none of %d keys verifies the signature", len(keys))}
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// The folders that are sent, each by a message of its own.
+// The folders to send, each in a separate message.
 const (
 	SendFolder           = "1-send"
 	SendSeparatelyFolder = "2-send-separately"
@@ -40,13 +40,13 @@ type Spec struct {
 	Folder      string
 	Profile     *profile.Profile
 	Environment string        // one of the profile's
-	KeyID       string        // key ID (alias); empty where it is not known yet
-	Request     cert.Template // subject and start; key usage and validity are the profile's
+	KeyID       string        // key ID (alias); empty if not known yet
+	Request     cert.Template // subject and start; the profile sets key usage and validity
 	Bits        int           // RSA size; 0: the profile's
-	Passphrase  []byte        // encrypts the private key; empty: the key is not encrypted
+	Passphrase  []byte        // encrypts the private key; empty: it is not encrypted
 }
 
-// MissingError says that the profile requires a field of the certificate.
+// MissingError reports that the profile requires a field of the certificate.
 type MissingError struct {
 	Profile string
 	Field   string // "organization", "unit" or "email"
@@ -64,8 +64,7 @@ func (s *Spec) KeyFile() string {
 // CertificateFile returns the name of the certificate's PEM file.
 func (s *Spec) CertificateFile() string { return s.sent(".pem") }
 
-// JWKFile returns the name of the file that has the public key as a JWK. [Load]
-// writes it.
+// JWKFile returns the name of the file with the public key as a JWK. [Load] writes it.
 func (s *Spec) JWKFile() string { return s.sent(".jwk") }
 
 func (s *Spec) sent(extension string) string {
@@ -74,9 +73,9 @@ func (s *Spec) sent(extension string) string {
 
 func (s *Spec) base() string { return exchange.BaseName(s.Request.CommonName, s.Environment) }
 
-// Create makes a key pair and a self-signed certificate by the profile's rules, and
-// writes the folders. It fails before it makes a key where a file exists already, or
-// where the certificate lacks a field: the error is a [MissingError] then.
+// Create makes a key pair and a self-signed certificate by the profile's rules, and writes
+// the folders. If a file exists already, or the certificate lacks a field, it fails before
+// it makes a key; in the latter case the error is a [MissingError].
 func Create(s *Spec) (*x509.Certificate, error) {
 	if !slices.Contains(s.Profile.Environments, s.Environment) {
 		known := strings.Join(s.Profile.Environments, ", ")
@@ -109,7 +108,7 @@ func Create(s *Spec) (*x509.Certificate, error) {
 	return made, s.write(key, made)
 }
 
-// checkFiles finds files of the set that exist.
+// checkFiles returns an error if a file of the set exists.
 func (s *Spec) checkFiles() error {
 	names := []string{
 		s.KeyFile(), s.sent(".pem"), s.sent(".cer"), s.sent(".crt"), s.sent(".p7b"),
@@ -155,9 +154,8 @@ func (s *Spec) check(made *x509.Certificate) error {
 	return nil
 }
 
-// CheckKeyID returns an error where a key ID has not the form that d requires, or
-// where it names another key or environment. Without an environment, the one in the
-// key ID counts.
+// CheckKeyID returns an error if a key ID does not have the form that d requires, or names
+// another key or environment. Without an environment, it uses the one in the key ID.
 func CheckKeyID(d cert.Policy, keyID, environment string, public *rsa.PublicKey) error {
 	if public == nil {
 		return errors.New("the certificate has no RSA key, so the key ID cannot be its name")
@@ -196,7 +194,7 @@ func (s *Spec) write(key *rsa.PrivateKey, made *x509.Certificate) error {
 	})
 }
 
-// WriteOffer writes the two folders that are sent to a partner into folder.
+// WriteOffer writes the two folders to send to a partner into folder.
 func WriteOffer(folder string, p exchange.OfferPackage) error {
 	files, err := p.Files()
 	if err != nil {
@@ -220,14 +218,14 @@ func WriteOffer(folder string, p exchange.OfferPackage) error {
 	return newfile.Write(filepath.Join(folder, SendSeparatelyFolder, letterFile), checksums, 0o644)
 }
 
-// makeFolder makes a folder where there is none. A link is refused: it may lead the
-// private key to a folder that is sent.
+// makeFolder makes a folder if there is none. It refuses a link, which might put the
+// private key into a folder that is sent.
 func makeFolder(name string, perm fs.FileMode) error {
 	if err := os.MkdirAll(name, perm); err != nil {
 		return err
 	}
 	if info, err := os.Lstat(name); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder of its own (%v): choose another one", name, err)
+		return fmt.Errorf("%s is not a real folder (%v): choose another one", name, err)
 	}
 	return nil
 }

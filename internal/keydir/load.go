@@ -20,8 +20,8 @@ type Pair struct {
 	Certificate *keyfile.File // as it is sent to the partner
 }
 
-// Load reads what [Create] wrote, as a user of the files would. The private key must
-// not be encrypted. Where the public key's JWK does not exist yet, Load writes it.
+// Load reads what [Create] wrote, as a user of the files would. The private key must not be
+// encrypted. If the public key's JWK does not exist yet, Load writes it.
 func Load(ctx context.Context, s *Spec) (*Pair, error) {
 	opened, err := kms.Open(ctx, s.KeyFile(), kms.Options{})
 	if err != nil {
@@ -49,7 +49,7 @@ func Load(ctx context.Context, s *Spec) (*Pair, error) {
 	return p, newfile.Write(s.JWKFile(), jwk, 0o644)
 }
 
-// LoadOrCreate is like [Load], but first makes the pair where it has no private key.
+// LoadOrCreate is like [Load], but first calls [Create] if there is no private key.
 func LoadOrCreate(ctx context.Context, s *Spec) (*Pair, error) {
 	if _, err := os.Stat(s.KeyFile()); errors.Is(err, fs.ErrNotExist) {
 		if _, err := Create(s); err != nil {

@@ -91,9 +91,9 @@ func editTag(edit func([]byte) []byte) func(*message) {
 	}
 }
 
-// sealGCM encrypts with AES-GCM of the size that the key's length allows, and
-// takes an initialization vector of any length. A key of an impossible length is
-// brought to that of c by cutting it or filling it with zeros.
+// sealGCM encrypts with AES-GCM of the size of the key, and accepts an initialization
+// vector of any length. A key of an impossible length is cut to that of c or filled with
+// zeros.
 func sealGCM(c *alg.Content) func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
 	return func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
 		key := w.cek
@@ -114,8 +114,8 @@ func sealGCM(c *alg.Content) func(w *message, plaintext, aad []byte) (ciphertext
 	}
 }
 
-// sealCBC is AES-CBC with HMAC (RFC 7518 section 5.2). A key of another length
-// than that of c is brought to it.
+// sealCBC is AES-CBC with HMAC (RFC 7518 section 5.2). A key of another length is cut to
+// that of c or filled with zeros.
 func sealCBC(c *alg.Content) func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
 	return func(w *message, plaintext, aad []byte) (ciphertext, tag []byte, err error) {
 		key := fitted(w.cek, c.CEK)
@@ -135,7 +135,7 @@ func sealCBC(c *alg.Content) func(w *message, plaintext, aad []byte) (ciphertext
 	}
 }
 
-// fitted is key, cut to n bytes or filled with zeros.
+// fitted returns key, cut to n bytes or filled with zeros.
 func fitted(key []byte, n int) []byte {
 	whole := make([]byte, n)
 	copy(whole, key)
@@ -163,11 +163,11 @@ func compressed(open func(io.Writer) io.WriteCloser) func([]byte) ([]byte, error
 	}
 }
 
-// bombSize is what a bomb inflates to; it is itself 100 KB long.
+// bombSize is the inflated size of a bomb, which is 100 KB long.
 const bombSize = 100 << 20
 
-// bomb is DEFLATE that inflates to size zeros, a thousand times what it is
-// itself. A block behind a flush may be repeated: it refers only to zeros before it.
+// bomb returns DEFLATE that inflates to size zeros, a thousand times its own length. A
+// block after a flush may be repeated: it refers only to zeros before it.
 func bomb(size int) ([]byte, error) {
 	block, times := min(1<<20, size/4), max(4, size>>20)
 	var b bytes.Buffer

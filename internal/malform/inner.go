@@ -17,7 +17,7 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// innerVariants are the faults of the inner token that an outer one can't have.
+// innerVariants are the faults that only the inner token can have.
 var innerVariants = nested(
 	Variant{Code: fault.Swapped.In(fault.JWS), Name: "jwe-in-jwe", change: func(w *message) {
 		w.content = func([]byte) ([]byte, error) {
@@ -229,8 +229,8 @@ func nested(list ...Variant) []Variant {
 	return list
 }
 
-// hs256 makes the signature an HMAC whose key is the signer's public key in
-// some form: what a verifier computes that lets the token choose the algorithm.
+// hs256 replaces the signature with an HMAC whose key is the signer's public key in some
+// form. A verifier that lets the token choose the algorithm accepts it.
 func hs256(key func(der []byte, pub *rsa.PublicKey) []byte) func(*message) {
 	return func(w *message) {
 		w.inner.set("alg", `"HS256"`)
@@ -246,8 +246,7 @@ func hs256(key func(der []byte, pub *rsa.PublicKey) []byte) func(*message) {
 	}
 }
 
-// anotherSignature is a signature by an algorithm of the table that is not the
-// message's.
+// anotherSignature signs with another algorithm of the table than the message's.
 func anotherSignature(s *alg.Signature) Variant {
 	is := signedBy(s)
 	return Variant{Code: fault.AlgNotAllowed.In(fault.JWS), Name: strings.ToLower(s.Name),

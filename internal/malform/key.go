@@ -30,7 +30,7 @@ var keyVariants = []Variant{
 		w.editOuter = func(encryptedKey, _, _, _ *[]byte) { (*encryptedKey)[100] ^= 1 }
 	}},
 	{Code: fault.OpenKeySize, Name: "other-size", change: func(w *message) {
-		// What a key of another size gives can't be told from random bytes.
+		// Encrypted keys of another size cannot be distinguished from random bytes.
 		size := 384
 		if w.Recipient.Size() == size {
 			size = 256
@@ -100,7 +100,7 @@ func pkcs1(key *rsa.PublicKey) func([]byte) ([]byte, error) {
 	}
 }
 
-// below returns n random bytes that are a number less than any modulus of n bytes.
+// below returns n random bytes that encode a number less than any modulus of n bytes.
 func below(n int) []byte {
 	b := random(n)
 	b[0] = 1

@@ -1,9 +1,9 @@
-// Package forge makes malformed messages: each is well-formed but for one
-// fault, which is named by its code. The stand-ins misbehave with it, and tests
-// ask for what they want refused. It is a writer of its own on the standard
-// library's primitives, because internal/jose refuses to write such things.
+// Package malform makes malformed messages: each has exactly one fault, which is named by
+// its code, and is well-formed otherwise. The stand-ins use it to misbehave, and tests use
+// it for messages that must be refused. It has an encoder of its own on the primitives of
+// the standard library, because internal/jose refuses to write such messages.
 //
-// Nothing that serves real partners may import it.
+// Code that serves real partners must not import it.
 package malform
 
 import (
@@ -18,20 +18,19 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// Material is what a message is made of.
+// Material holds the keys and the content of a message.
 type Material struct {
 	Payload   []byte
-	Signer    *rsa.PrivateKey // signs the inner token; needed where Nested
-	Recipient *rsa.PublicKey  // the key to encrypt to; must be given
-	// SignerID and RecipientID are the key IDs of the inner and the outer header;
-	// empty: none.
+	Signer    *rsa.PrivateKey // signs the inner token; required if Nested
+	Recipient *rsa.PublicKey  // the key to encrypt to; required
+	// SignerID and RecipientID are the key IDs of the inner and the outer header, or empty.
 	SignerID, RecipientID string
-	Other                 *rsa.PrivateKey // a stranger's key, for faults with a second key in them
+	Other                 *rsa.PrivateKey // a stranger's key, for faults that need a second key
 	Nested                bool            // signed, then encrypted; otherwise only encrypted
 	Limit                 int             // jwe.too-large is longer than this; default 64 MiB
 
-	// The algorithms of the message; by default those of the shipped profiles: RS256,
-	// RSA-OAEP-256 and A256GCM. Keys are encrypted with RSA-OAEP-256 always.
+	// The algorithms of the message. The default is those of the shipped profiles: RS256,
+	// RSA-OAEP-256 and A256GCM. Keys are always encrypted with RSA-OAEP-256.
 	Signature *alg.Signature
 	Content   *alg.Content
 }
@@ -49,14 +48,14 @@ func (m Material) complete() Material {
 type Variant struct {
 	Code   fault.Code
 	Name   string
-	Nested bool // lies in the inner token: needs Material.Nested
+	Nested bool // in the inner token: needs Material.Nested
 
-	only   func(Material) bool // whether it is a fault of such a message; nil: of all
+	only   func(Material) bool // reports whether it is a fault of such a message; nil: always
 	change func(*message)
 }
 
-// Fits reports whether a message of m can have the fault: those of the inner token
-// need one, and what is wrong for one algorithm may be right for another.
+// Fits reports whether a message of m can have the fault: a fault of the inner token needs
+// one, and what is wrong for one algorithm may be right for another.
 func (v Variant) Fits(m Material) bool {
 	return (m.Nested || !v.Nested) && (v.only == nil || v.only(m.complete()))
 }
@@ -65,8 +64,8 @@ var errMaterial = errors.New("material is missing")
 
 const defaultLimit = 64 << 20
 
-// Codes lists the codes that Make knows for messages with the algorithms of the
-// shipped profiles, each once, in the order of the layers.
+// Codes lists the codes that Make accepts for messages with the algorithms of the shipped
+// profiles, each once, in the order of the layers.
 func Codes() []fault.Code {
 	var codes []fault.Code
 	for _, v := range Variants() {
@@ -77,8 +76,8 @@ func Codes() []fault.Code {
 	return codes
 }
 
-// Variants lists every fault of messages with the algorithms of the shipped
-// profiles, in every way that it can be made.
+// Variants lists every variant of every fault of messages with the algorithms of the
+// shipped profiles.
 func Variants() []Variant { return VariantsOf(Material{Nested: true}) }
 
 // VariantsOf lists the variants that fit m.
@@ -88,9 +87,8 @@ func VariantsOf(m Material) []Variant {
 	return slices.DeleteFunc(all, func(v Variant) bool { return !v.Fits(m) })
 }
 
-// Make makes a message that has exactly the fault that code names, in the first
-// of its variants, and is else well-formed. The empty code makes a message
-// without any fault.
+// Make returns a message with exactly the fault that code names, in the first of its
+// variants. The empty code makes a message without a fault.
 func Make(code fault.Code, m Material) ([]byte, error) {
 	if code == "" {
 		return Variant{}.Make(m)
@@ -100,13 +98,13 @@ func Make(code fault.Code, m Material) ([]byte, error) {
 			return v.Make(m)
 		}
 	}
-	return nil, fmt.Errorf("forge: %q cannot be made of this message", code)
+	return nil, fmt.Errorf("malform: a message of this kind cannot have the fault %q", code)
 }
 
-// Make makes the message. The material is left as it is.
+// Make returns the message. It does not change the material.
 func (v Variant) Make(m Material) ([]byte, error) {
 	fail := func(err error) ([]byte, error) {
-		return nil, fmt.Errorf("forge %s (%s): %w", v.Code, v.Name, err)
+		return nil, fmt.Errorf("malform %s (%s): %w", v.Code, v.Name, err)
 	}
 	switch {
 	case m.Recipient == nil:
@@ -114,14 +112,14 @@ func (v Variant) Make(m Material) ([]byte, error) {
 	case m.Nested && m.Signer == nil:
 		return fail(fmt.Errorf("%w: Signer", errMaterial))
 	case v.Nested && !m.Nested:
-		return fail(errors.New("the fault lies in the inner token, and there is none"))
+		return fail(errors.New("the fault is in the inner token, and there is none"))
 	case !v.Fits(m):
-		return fail(errors.New("this is no fault of a message with these algorithms"))
+		return fail(errors.New("a message with these algorithms cannot have this fault"))
 	}
 	w := newMessage(m.complete())
 	var token []byte
 	var err error
-	// Faults are made with what FIPS 140-3 forbids, too; nothing is protected here.
+	// Faults may need algorithms that FIPS 140-3 forbids. Nothing is protected here.
 	fips140.WithoutEnforcement(func() {
 		if v.change != nil {
 			v.change(w)

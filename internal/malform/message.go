@@ -24,18 +24,18 @@ type layer struct {
 	write   func(parts []string) string // writes the serialization; default compact
 }
 
-// message is a whole message before it is written, with the steps of RFC 7515
-// section 5.1 and RFC 7516 section 5.1 as its members. A fault replaces one.
+// message is a whole message before it is written. Its fields are the steps of RFC 7515
+// section 5.1 and RFC 7516 section 5.1. A fault replaces one.
 type message struct {
 	Material
 	inner, outer layer
-	err          error // why the fault can't be made
+	err          error // why the fault cannot be made
 
 	signingInput func(headerJSON, headerText string) []byte
 	sign         func(input []byte) ([]byte, error)
 	editInner    func(payload, signature *[]byte) // after signing
 
-	content    func(inner []byte) ([]byte, error) // what is encrypted in the place of inner
+	content    func(inner []byte) ([]byte, error) // content to encrypt instead of inner
 	cek        []byte
 	encryptCEK func(cek []byte) ([]byte, error)
 	iv         []byte
@@ -61,7 +61,7 @@ func newMessage(m Material) *message {
 	return w
 }
 
-// use has the content encrypted with c, and says so in the header.
+// use encrypts the content with c, and names c in the header.
 func (w *message) use(c *alg.Content) {
 	w.outer.set("enc", quoted(c.Name))
 	w.cek, w.iv, w.seal = random(c.CEK), random(c.IV), sealGCM(c)
@@ -177,7 +177,7 @@ func (w *message) signWith(key *rsa.PrivateKey, input []byte) ([]byte, error) {
 func encode(b []byte) string { return base64url.EncodeToString(b) }
 
 func quoted(s string) string {
-	b, _ := json.Marshal(s) // a string always marshals
+	b, _ := json.Marshal(s) // a string can always be marshaled
 	return string(b)
 }
 

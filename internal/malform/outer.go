@@ -11,11 +11,11 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// outerVariants are the faults of the outer token that anyone can see and that
-// an inner token can't have.
+// outerVariants are the faults that only the outer token can have and that are visible
+// without a key.
 var outerVariants = []Variant{
 	{Code: fault.TooLarge.In(fault.JWE), Name: "payload", change: func(w *message) {
-		// Blanks behind JSON are JSON: but for its length, the message is right.
+		// Spaces after JSON are valid JSON: only the length of the message is wrong.
 		w.Payload = append(bytes.Clone(w.Payload), bytes.Repeat([]byte{' '}, w.Limit)...)
 	}},
 	{Code: fault.HeaderNotJSON.In(fault.JWE), Name: "dots-alone", change: func(w *message) {
@@ -132,15 +132,15 @@ var outerVariants = []Variant{
 	}},
 }
 
-// anotherContent is a content encryption of the table that is not the message's.
+// anotherContent encrypts with another content encryption of the table than the message's.
 func anotherContent(c *alg.Content, name string) Variant {
 	return Variant{Code: fault.EncNotAllowed, Name: name,
 		only:   func(m Material) bool { return m.Content != c },
 		change: func(w *message) { w.use(c) }}
 }
 
-// withIV sends an initialization vector of n bytes. GCM is made with it; CBC can't
-// be, so there it is cut afterwards.
+// withIV sends an initialization vector of n bytes. GCM uses it; CBC cannot, so there it is
+// cut afterwards.
 func withIV(n int) func(*message) {
 	return func(w *message) {
 		if w.Content.Block == 0 {
@@ -151,7 +151,7 @@ func withIV(n int) func(*message) {
 	}
 }
 
-// padded reports whether a message's ciphertext is whole blocks.
+// padded reports whether the ciphertext consists of whole blocks.
 func padded(m Material) bool { return m.Content.Block > 0 }
 
 func notPadded(m Material) bool { return m.Content.Block == 0 }
@@ -160,8 +160,8 @@ func outerAlg(name string) func(*message) {
 	return func(w *message) { w.outer.set("alg", quoted(name)) }
 }
 
-// signedAlone returns the inner token without an outer one. Where the material
-// has no signer, the signature is random.
+// signedAlone returns the inner token without an outer one. If the material has no signer,
+// the signature is random.
 func (w *message) signedAlone() string {
 	if w.Signer != nil {
 		if token, err := w.jws(); err == nil {

@@ -47,7 +47,7 @@ func joined(edit func(token string) string) func(*message, *layer) {
 	return written(func(parts []string) string { return edit(strings.Join(parts, ".")) })
 }
 
-// lastButOne is the ciphertext of a JWE and the payload of a JWS.
+// lastButOne edits the ciphertext of a JWE or the payload of a JWS.
 func lastButOne(edit func(text string) string) func(*message, *layer) {
 	return written(func(parts []string) string {
 		parts[len(parts)-2] = edit(parts[len(parts)-2])
@@ -55,8 +55,8 @@ func lastButOne(edit func(text string) string) func(*message, *layer) {
 	})
 }
 
-// textFaults are those of the serialization. Signature and additional data are
-// computed over the right text; what is written differs.
+// textFaults are faults of the serialization. Signature and additional data are computed
+// over the correct text; only the written text differs.
 var textFaults = []tokenFault{
 	{fault.Empty, "empty", written(func([]string) string { return "" })},
 	{fault.JSONSerialization, "flattened", written(flattened)},
@@ -74,7 +74,7 @@ var textFaults = []tokenFault{
 	})},
 	{fault.Parts, "doubled", joined(func(s string) string { return s + "." + s })},
 	{fault.Base64Standard, "standard-alphabet", func(_ *message, l *layer) {
-		l.set("note", `"??>??>??>"`) // has both characters, wherever it stands
+		l.set("note", `"??>??>??>"`) // has both characters at every offset
 		l.write = func(parts []string) string {
 			return strings.NewReplacer("-", "+", "_", "/").Replace(strings.Join(parts, "."))
 		}
@@ -101,8 +101,8 @@ var textFaults = []tokenFault{
 		return s
 	})},
 	{fault.Base64SpareBits, "last-part", written(func(parts []string) string {
-		// The last part whose length leaves bits of its last character over; a
-		// signature of 3072 bits is none.
+		// The last part whose length leaves unused bits in its last character; a signature
+		// of 3072 bits does not.
 		const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 		last := &parts[0]
 		for i := range parts {
@@ -144,7 +144,7 @@ func general(parts []string) string {
 		`"}]}`
 }
 
-// unprotected has the whole header where nothing protects it.
+// unprotected has the whole header in members that are not protected.
 func unprotected(parts []string) string {
 	header, err := base64url.DecodeString(parts[0])
 	if err != nil {
@@ -176,10 +176,10 @@ func without(name string) func(*message, *layer) {
 	return func(_ *message, l *layer) { l.drop(name) }
 }
 
-// maxHeader is what a header may have at most.
+// maxHeader is the maximum size of a header.
 const maxHeader = 4 << 10
 
-// headerFaults are those of the header's JSON.
+// headerFaults are faults of the header's JSON.
 var headerFaults = []tokenFault{
 	{fault.HeaderTooLarge, "ballast", with("ballast", quoted(strings.Repeat("x", 5000)))},
 	{fault.HeaderTooLarge, "one-byte-more", edited(func(s string) string {
@@ -215,7 +215,7 @@ var headerFaults = []tokenFault{
 	{fault.HeaderType, "cty-object", with("cty", `{}`)},
 }
 
-// memberFaults are those of one member of a header that is right as JSON.
+// memberFaults are faults of one member of a header that is correct JSON.
 var memberFaults = []tokenFault{
 	{fault.HeaderZip, "def", zipped(deflated)},
 	{fault.HeaderZip, "def-over-plain-content", with("zip", `"DEF"`)},
@@ -279,8 +279,8 @@ var memberFaults = []tokenFault{
 	{fault.CtyNotAllowed, "json", with("cty", `"json"`)},
 }
 
-// zipped announces that the content is compressed, and makes it so: what is
-// encrypted, or what is signed.
+// zipped announces that the content is compressed, and compresses what is encrypted or
+// signed.
 func zipped(compress func([]byte) ([]byte, error)) func(*message, *layer) {
 	return func(w *message, l *layer) {
 		l.set("zip", `"DEF"`)
@@ -292,8 +292,8 @@ func zipped(compress func([]byte) ([]byte, error)) func(*message, *layer) {
 	}
 }
 
-// strangers has the header bring a stranger's key, or say where it lies. An inner
-// token is signed with it: a reader that believes the header finds that all is well.
+// strangers adds a stranger's key, or its address, to the header. An inner token is signed
+// with it: a reader that trusts the header accepts the signature.
 func strangers(name string, value func(*rsa.PrivateKey) (string, error)) func(*message, *layer) {
 	return func(w *message, l *layer) {
 		if w.Other == nil {
@@ -316,8 +316,8 @@ func url(address string) func(*rsa.PrivateKey) (string, error) {
 	return func(*rsa.PrivateKey) (string, error) { return quoted(address), nil }
 }
 
-// certificate is an x5c of one certificate, signed with its own key (RFC 7515,
-// section 4.1.6: standard base64, padded).
+// certificate returns an x5c of one certificate, signed with its own key (RFC 7515, section
+// 4.1.6: standard base64, padded).
 func certificate(key *rsa.PrivateKey) (string, error) {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	template := &x509.Certificate{
@@ -333,7 +333,7 @@ func certificate(key *rsa.PrivateKey) (string, error) {
 	return "[" + quoted(base64.StdEncoding.EncodeToString(der)) + "]", nil
 }
 
-// privateJWK is what a sender puts there who confuses his two keys.
+// privateJWK is the result of a sender confusing the private key with the public one.
 func privateJWK(key *rsa.PrivateKey) string {
 	return strings.TrimSuffix(jwk(&key.PublicKey), "}") + `,"d":"` + encode(key.D.Bytes()) + `"}`
 }

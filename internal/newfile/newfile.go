@@ -1,5 +1,5 @@
-// Package newfile writes files that must not exist yet. Nothing is ever overwritten,
-// and a file that is there in the end is whole and on the disk.
+// Package newfile writes files that must not exist yet. It never overwrites a file, and
+// leaves only files that are complete and on the disk.
 package newfile
 
 import (
@@ -13,10 +13,9 @@ import (
 	"syscall"
 )
 
-// Write writes data into a new file and its name into the folder, and waits until
-// both are on the disk. The permissions are perm, as for [os.OpenFile]. Where the
-// file exists, the error is [fs.ErrExist]. A file that can't be written whole is
-// removed.
+// Write writes data to a new file and its name to the folder, and waits until both are on
+// the disk. The permissions are perm, as for [os.OpenFile]. If the file exists, the error
+// is [fs.ErrExist]. A file that cannot be written completely is removed.
 func Write(name string, data []byte, perm fs.FileMode) error {
 	return WriteFrom(name, perm, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -45,8 +44,8 @@ func WriteFrom(name string, perm fs.FileMode, write func(io.Writer) error) error
 	return nil
 }
 
-// Check returns an error where a file exists, for callers that work before they
-// write. A link counts, wherever it leads.
+// Check returns an error if a file exists, for callers that work before they write. It does
+// not follow links.
 func Check(name string) error {
 	if _, err := os.Lstat(name); err == nil {
 		return existsError(name)
@@ -58,8 +57,8 @@ func existsError(name string) error {
 	return fmt.Errorf("%s: %w; nothing is overwritten: choose another name", name, fs.ErrExist)
 }
 
-// SyncFolder waits until the names of a folder's files are on the disk. Systems and
-// file systems that don't sync folders need no such call; there it does nothing.
+// SyncFolder waits until the names of a folder's files are on the disk. It does nothing on
+// systems and file systems that do not need it.
 func SyncFolder(name string) error {
 	if runtime.GOOS == "windows" {
 		return nil

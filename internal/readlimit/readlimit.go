@@ -1,4 +1,4 @@
-// Package readlimit reads files and streams of a bounded size.
+// Package readlimit reads files and streams up to a limit.
 package readlimit
 
 import (
@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// TooLargeError means that there is more to read than the limit allows.
+// TooLargeError reports that there is more to read than the limit allows.
 type TooLargeError struct {
 	Limit int // bytes
 }

@@ -2,7 +2,7 @@ package sandbox
 
 import "container/list"
 
-// What a stand-in keeps at most, unless it is told otherwise.
+// The default limits of a stand-in.
 const (
 	DefaultEntries = 10_000
 	DefaultBytes   = 64 << 20
@@ -22,8 +22,8 @@ type entry[K comparable, V any] struct {
 	size  int
 }
 
-// Put stores v in place of the value under k, and drops the oldest entries until at most maxEntries
-// and maxBytes remain. The entry just put stays even when it alone is larger.
+// Put stores v as the value of k, and drops the oldest entries until at most maxEntries and
+// maxBytes remain. It keeps the new entry even if that alone is larger.
 func (m *BoundedMap[K, V]) Put(k K, v V, size, maxEntries, maxBytes int) {
 	if m.items == nil {
 		m.items = make(map[K]*list.Element)
@@ -38,7 +38,7 @@ func (m *BoundedMap[K, V]) Put(k K, v V, size, maxEntries, maxBytes int) {
 	}
 }
 
-// Get returns the value under k, and whether there is one.
+// Get returns the value of k, and whether there is one.
 func (m *BoundedMap[K, V]) Get(k K) (V, bool) {
 	e, ok := m.items[k]
 	if !ok {

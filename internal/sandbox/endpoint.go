@@ -22,8 +22,8 @@ import (
 // [Fault].
 const FaultHeader = "X-Sandbox-Fault"
 
-// Endpoint serves a stand-in's service on one lane: it opens requests, seals responses, and puts a
-// fault into the response to a request that asks for one with [FaultHeader].
+// Endpoint serves a stand-in's service on one lane: it opens requests, seals responses, and
+// adds a fault to the response if the request asks for one with [FaultHeader].
 type Endpoint struct {
 	lane    *sealane.Lane
 	signer  keyring.Private
@@ -33,9 +33,9 @@ type Endpoint struct {
 	previous []byte // the last sealed response, for Swapped
 }
 
-// NewEndpoint returns the endpoint of a lane of the server's side. signer is the lane's active key
-// of ours; it signs the responses that are sealed with a fault, and is nil where responses are
-// plain. log may be nil.
+// NewEndpoint returns the endpoint of a lane of the server's side. signer is the active key
+// of the lane; it signs responses that are sealed with a fault, and is nil if responses are
+// not sealed. log may be nil.
 func NewEndpoint(lane *sealane.Lane, signer keyring.Private, service http.Handler, log *slog.Logger) *Endpoint {
 	return &Endpoint{lane: lane, signer: signer, handler: &sealhttp.Handler{
 		Lane: sealhttp.OneLane(lane),
@@ -44,7 +44,7 @@ func NewEndpoint(lane *sealane.Lane, signer keyring.Private, service http.Handle
 	}}
 }
 
-// ServeHTTP serves as the request asks.
+// ServeHTTP serves with the fault that the request asks for, if any.
 func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f := Fault(r.Header.Get(FaultHeader)); f != "" {
 		e.misbehave(w, r, f)
@@ -56,8 +56,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	response.sendTo(w)
 }
 
-// misbehave serves the request with a fault in the response. A request that is refused anyway gets
-// its refusal.
+// misbehave serves the request with a fault in the response. A request that is refused
+// anyway gets its refusal.
 func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, f Fault) {
 	p := e.lane.Profile()
 	if status, text, ok := p.ErrorRow(profile.Outcome(f)); ok {
@@ -86,7 +86,7 @@ func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, f Fault) {
 	response.sendTo(w)
 }
 
-// spoil puts the fault into a sealed response.
+// spoil adds the fault to a sealed response.
 func (e *Endpoint) spoil(response *capture, payload []byte, f Fault) {
 	switch f {
 	case Unsealed:
@@ -105,7 +105,7 @@ func (e *Endpoint) spoil(response *capture, payload []byte, f Fault) {
 	e.replaceToken(response, token)
 }
 
-// replaceToken puts another token into a sealed response.
+// replaceToken replaces the token of a sealed response.
 func (e *Endpoint) replaceToken(response *capture, token []byte) {
 	old, err := sealhttp.UnwrapToken(response.body.Bytes(), e.lane.Outbound())
 	if err == nil {
@@ -135,14 +135,14 @@ func (e *Endpoint) remember(response *capture) {
 	}
 }
 
-// maxDelay bounds what Slow can be asked for.
+// maxDelay is the maximum value of Slow.
 const maxDelay = time.Minute
 
 // pause waits, unless the context ends first.
 func pause(ctx context.Context, value string) bool {
 	delay, err := time.ParseDuration(value)
 	if err != nil || delay < 0 {
-		delay = time.Second // "slow" alone
+		delay = time.Second // "slow" without a value
 	}
 	timer := time.NewTimer(min(delay, maxDelay))
 	defer timer.Stop()
@@ -154,8 +154,8 @@ func pause(ctx context.Context, value string) bool {
 	}
 }
 
-// payloadKeeper takes the plain response on its way to be sealed, for faults that have to seal it
-// wrongly.
+// payloadKeeper keeps the plain response before it is sealed, for faults that have to seal
+// it wrongly.
 type payloadKeeper struct{ payload []byte }
 
 type payloadKey struct{}
@@ -200,10 +200,10 @@ func (c *capture) sendTo(w http.ResponseWriter) {
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(c.body.Len()))
 	w.WriteHeader(c.status)
-	w.Write(c.body.Bytes()) // an error here is the client's going away
+	w.Write(c.body.Bytes()) // if there is an error, the client is gone
 }
 
-// cut promises the whole response and sends half of it.
+// cut announces the whole response and sends half of it.
 func (c *capture) cut(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(c.body.Len()))

@@ -16,13 +16,13 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Fault is one way in which a stand-in misbehaves: an outcome of its profile's error table, which
-// it then answers; one of the constants below; or one of [Codes]. "slow" may have a value, as in
-// "slow=3s".
+// Fault is one way in which a stand-in misbehaves: an outcome of its profile's error table,
+// which is then the answer; one of the constants below; or one of [Codes]. "slow" may have
+// a value, as in "slow=3s".
 type Fault string
 
-// The faults that are neither outcomes nor codes. Some have a code too, and a name that says what
-// the partner did wrong.
+// The faults that are neither outcomes nor codes. Some have a code too, and a name that
+// describes the partner's mistake.
 const (
 	WrongKey     Fault = "wrong-key"
 	OtherSigner  Fault = "other-signer"
@@ -36,7 +36,7 @@ const (
 	Cut          Fault = "cut"
 )
 
-// kind says which messages can have a fault.
+// kind tells which messages can have a fault.
 type kind int
 
 const (
@@ -50,22 +50,22 @@ const (
 var named = []struct {
 	fault  Fault
 	of     kind
-	code   fault.Code // with which malform makes it, where it does
+	code   fault.Code // with which malform makes it, if it does
 	effect string
 }{
 	{WrongKey, sealedMessage, fault.OpenKey, "the message is encrypted to another key"},
 	{OtherSigner, signedMessage, fault.SignatureWrong, "the message is signed by another key"},
 	{SHA1OAEP, sealedMessage, fault.AlgSHA1, "the message's key is encrypted with RSA-OAEP (SHA-1)"},
-	{CutTag, sealedMessage, fault.OpenTagShort, "the message's authentication tag is cut"},
+	{CutTag, sealedMessage, fault.OpenTagShort, "the message's authentication tag is shortened"},
 	{UnknownKeyID, sealedMessage, fault.KidUnknown.In(fault.JWE), "the message names a key ID that nobody knows"},
 	{Unsigned, signedMessage, fault.InnerNotSigned, "the message is encrypted, but not signed"},
 	{Unsealed, sealedMessage, "", "the message is not encrypted"},
-	{Swapped, sealedResponse, "", "the message is the one before, under the new identifier"},
-	{Slow, anyMessage, "", "the message comes late (slow=3s; default 1s)"},
+	{Swapped, sealedResponse, "", "the message is the previous one, with the new identifier"},
+	{Slow, anyMessage, "", "the message is delayed (slow=3s; default 1s)"},
 	{Cut, anyMessage, "", "the connection is cut in the middle of the message"},
 }
 
-// ResponseFaults lists what an [Endpoint] of the profile can be asked for by name.
+// ResponseFaults lists the named faults of an [Endpoint] of the profile.
 func ResponseFaults(p *profile.Profile) []Fault {
 	var list []Fault
 	for _, row := range p.Errors.Table {
@@ -74,7 +74,7 @@ func ResponseFaults(p *profile.Profile) []Fault {
 	return append(list, namedFaults(p.Response, true)...)
 }
 
-// RequestFaults lists what a [FaultyTransport] of the profile can be asked for by name.
+// RequestFaults lists the named faults of a [FaultyTransport] of the profile.
 func RequestFaults(p *profile.Profile) []Fault { return namedFaults(p.Request, false) }
 
 func namedFaults(d profile.Direction, response bool) []Fault {
@@ -116,8 +116,9 @@ func (f Fault) split() (name Fault, value string) {
 // stranger is a key that neither side knows.
 var stranger = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
-// Malform seals a payload on a lane with a fault: a constant of this package that malform makes, or
-// a code. signer is the lane's active key of ours; it must be in memory where the lane signs.
+// Malform seals a payload on a lane with a fault: a constant of this package that malform
+// makes, or a code. signer is the active key of the lane; it must be in memory if the lane
+// signs.
 func Malform(f Fault, lane *sealane.Lane, signer keyring.Private, payload []byte) ([]byte, error) {
 	code := fault.Code(f)
 	for _, n := range named {

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// BodyLimit is the most bytes that a stand-in reads of a message without documents.
+// BodyLimit is the maximum size in bytes of a message without documents.
 const BodyLimit = 1 << 20
 
 // ErrTooLarge is returned by [ReadBody] for a body over its limit.
@@ -25,7 +25,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	return b, err
 }
 
-// WriteJSON encodes v before it writes the status, so that an answer is complete or is a 500.
+// WriteJSON encodes v before it writes the status, so that an answer is either complete or
+// a 500.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -38,5 +39,5 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a client that has gone needs no answer
+	_, _ = w.Write(b.Bytes()) // a client that is gone needs no answer
 }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// Members are the members of one JSON object, their values exactly as received. Names are compared exactly, unlike
-// decoding into a struct, which would take "transactionid" for "TransactionId".
+// Members are the members of one JSON object, with their values as received. Names are
+// compared exactly, unlike decoding into a struct, which accepts "transactionid" for
+// "TransactionId".
 type Members map[string]json.RawMessage
 
 var (
@@ -33,7 +34,7 @@ func (m Members) Has(name string) bool {
 	return ok && string(v) != "null"
 }
 
-// Text returns the value of a member that is a JSON string, else "" and false.
+// Text returns the value of a member that is a JSON string, or "" and false.
 func (m Members) Text(name string) (string, bool) {
 	v := m[name]
 	if len(v) == 0 || v[0] != '"' {
@@ -44,7 +45,8 @@ func (m Members) Text(name string) (string, bool) {
 	return s, err == nil
 }
 
-// Scalar returns a string's value, or a number's digits as written: senders disagree on whether a code is a number.
+// Scalar returns the value of a string, or a number as written: senders disagree on whether
+// a code is a number.
 func (m Members) Scalar(name string) string {
 	if s, ok := m.Text(name); ok {
 		return s

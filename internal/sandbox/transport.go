@@ -10,15 +10,16 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// FaultyTransport seals what passes it with a fault, as a broken VCAS would. It makes the faults of
-// [RequestFaults] and those of [Codes] that need no signature.
+// FaultyTransport seals requests with a fault, as a broken VCAS would. It makes the faults
+// of [RequestFaults] and those of [Codes] that need no signature.
 type FaultyTransport struct {
 	Lane  *sealane.Lane // the client's side
 	Fault Fault
 	Base  http.RoundTripper
 }
 
-// RoundTrip makes the fault and sends. The response is returned as it comes.
+// RoundTrip seals the request with the fault and sends it. It returns the response
+// unchanged.
 func (t *FaultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	payload, err := io.ReadAll(io.LimitReader(r.Body, int64(t.Lane.MaxPayload())))
 	r.Body.Close()
@@ -54,7 +55,7 @@ func (t *FaultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.Base.RoundTrip(sent)
 }
 
-// brokenReader is a body that breaks off.
+// brokenReader is a body that ends with an error.
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) {

@@ -1,7 +1,7 @@
-// Package strictjson reads one JSON object more strictly than encoding/json:
-// UTF-8 only, names compared as they are spelt, no name twice at any depth
-// (RFC 7493 section 2.3), nothing behind the object. Values come back as the
-// bytes that stand in the input, so that nothing is ever written again.
+// Package strictjson reads one JSON object more strictly than encoding/json: UTF-8 only,
+// names compared as they are spelt, no name twice at any depth (RFC 7493 section 2.3),
+// nothing after the object. Values are returned as the bytes of the input, so that they
+// never need to be encoded again.
 package strictjson
 
 import (
@@ -12,12 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// What an input can be refused for.
+// The reasons why an input is refused.
 var (
 	ErrUTF8      = errors.New("not valid UTF-8")
 	ErrSyntax    = errors.New("not one JSON value")
 	ErrNotObject = errors.New("not a JSON object")
-	ErrDuplicate = errors.New("member stands twice")
+	ErrDuplicate = errors.New("member occurs twice")
 	ErrDepth     = errors.New("nested too deeply")
 )
 
@@ -32,29 +32,29 @@ type Member struct {
 	Value []byte
 }
 
-// Object reads data as exactly one JSON object. Errors are one of the above,
-// wrapped with the member's name where there is one.
+// Object reads data as exactly one JSON object. Errors are one of the above, wrapped with
+// the member's name if there is one.
 func Object(data []byte) ([]Member, error) {
 	return read(scanner{data: data})
 }
 
-// TopLevel is Object for payloads that are only looked at: what is inside the
-// members' values may have names twice and any depth.
+// TopLevel is Object for payloads that are only inspected: inside the members' values,
+// names may occur twice and any depth is allowed.
 func TopLevel(data []byte) ([]Member, error) {
 	return read(scanner{data: data, shallow: true})
 }
 
-func read(w scanner) ([]Member, error) {
-	if !utf8.Valid(w.data) {
+func read(s scanner) ([]Member, error) {
+	if !utf8.Valid(s.data) {
 		return nil, ErrUTF8
 	}
-	if !json.Valid(w.data) {
+	if !json.Valid(s.data) {
 		return nil, ErrSyntax
 	}
-	if w.skipSpace(); w.data[w.pos] != '{' {
+	if s.skipSpace(); s.data[s.pos] != '{' {
 		return nil, ErrNotObject
 	}
-	return w.object(1)
+	return s.object(1)
 }
 
 // String reads value as a JSON string.
@@ -63,7 +63,7 @@ func String(value []byte) (string, bool) {
 	return string(text), ok
 }
 
-// Text is like String. What it returns is part of value where the string has no escapes.
+// Text is like String. The result is part of value if the string has no escapes.
 func Text(value []byte) ([]byte, bool) {
 	if len(value) < 2 || value[0] != '"' {
 		return nil, false
@@ -76,57 +76,57 @@ func Text(value []byte) ([]byte, bool) {
 	return []byte(s), err == nil
 }
 
-// scanner goes through data that json.Valid has accepted; its steps rely on that.
+// scanner reads data that json.Valid has accepted, and relies on that.
 type scanner struct {
 	data    []byte
 	pos     int
 	shallow bool // do not look inside the members' values
 }
 
-func (w *scanner) skipSpace() {
+func (s *scanner) skipSpace() {
 	for {
-		switch w.data[w.pos] {
+		switch s.data[s.pos] {
 		case ' ', '\t', '\r', '\n':
-			w.pos++
+			s.pos++
 		default:
 			return
 		}
 	}
 }
 
-func (w *scanner) object(depth int) ([]Member, error) {
+func (s *scanner) object(depth int) ([]Member, error) {
 	var members []Member
 	var seen names
 	for {
-		w.pos++ // past '{' or ','
-		if w.skipSpace(); w.data[w.pos] == '}' {
-			w.pos++
+		s.pos++ // past '{' or ','
+		if s.skipSpace(); s.data[s.pos] == '}' {
+			s.pos++
 			return members, nil
 		}
-		name, _ := String(w.string())
+		name, _ := String(s.string())
 		if !seen.add(name) {
 			return nil, fmt.Errorf("%w: %.64q", ErrDuplicate, name)
 		}
 		if seen.n > maxMembers {
 			return nil, fmt.Errorf("%w: more than %d members in one object", ErrSyntax, maxMembers)
 		}
-		w.skipSpace()
-		w.pos++ // past ':'
-		value, err := w.value(depth)
+		s.skipSpace()
+		s.pos++ // past ':'
+		value, err := s.value(depth)
 		if err != nil {
 			return nil, err
 		}
 		if depth == 1 {
 			members = append(members, Member{name, value})
 		}
-		if w.skipSpace(); w.data[w.pos] == '}' {
-			w.pos++
+		if s.skipSpace(); s.data[s.pos] == '}' {
+			s.pos++
 			return members, nil
 		}
 	}
 }
 
-// names are those of one object; few objects have more than fit without a map.
+// names are the names of one object. Few objects have more than fit without a map.
 type names struct {
 	n    int
 	few  [8]string
@@ -158,76 +158,76 @@ func (s *names) add(name string) bool {
 	return true
 }
 
-func (w *scanner) value(depth int) ([]byte, error) {
-	w.skipSpace()
-	start := w.pos
+func (s *scanner) value(depth int) ([]byte, error) {
+	s.skipSpace()
+	start := s.pos
 	var err error
-	switch w.data[w.pos] {
+	switch s.data[s.pos] {
 	case '"':
-		w.string()
+		s.string()
 	case '{', '[':
-		if w.shallow {
-			w.skip()
+		if s.shallow {
+			s.skip()
 			break
 		}
 		if depth == maxDepth {
 			return nil, ErrDepth
 		}
-		if w.data[w.pos] == '{' {
-			_, err = w.object(depth + 1)
+		if s.data[s.pos] == '{' {
+			_, err = s.object(depth + 1)
 		} else {
-			err = w.array(depth + 1)
+			err = s.array(depth + 1)
 		}
 	default:
-		end := bytes.IndexAny(w.data[w.pos:], ",]} \t\r\n")
-		w.pos += end
+		end := bytes.IndexAny(s.data[s.pos:], ",]} \t\r\n")
+		s.pos += end
 	}
-	return w.data[start:w.pos], err
+	return s.data[start:s.pos], err
 }
 
 // skip passes over an object or array.
-func (w *scanner) skip() {
+func (s *scanner) skip() {
 	for open := 0; ; {
-		switch w.data[w.pos] {
+		switch s.data[s.pos] {
 		case '"':
-			w.string()
+			s.string()
 			continue
 		case '{', '[':
 			open++
 		case '}', ']':
 			open--
 		}
-		if w.pos++; open == 0 {
+		if s.pos++; open == 0 {
 			return
 		}
 	}
 }
 
-func (w *scanner) array(depth int) error {
+func (s *scanner) array(depth int) error {
 	for {
-		w.pos++ // past '[' or ','
-		if w.skipSpace(); w.data[w.pos] == ']' {
-			w.pos++
+		s.pos++ // past '[' or ','
+		if s.skipSpace(); s.data[s.pos] == ']' {
+			s.pos++
 			return nil
 		}
-		if _, err := w.value(depth); err != nil {
+		if _, err := s.value(depth); err != nil {
 			return err
 		}
-		if w.skipSpace(); w.data[w.pos] == ']' {
-			w.pos++
+		if s.skipSpace(); s.data[s.pos] == ']' {
+			s.pos++
 			return nil
 		}
 	}
 }
 
-func (w *scanner) string() []byte {
-	start := w.pos
-	for w.pos++; ; {
-		i := bytes.IndexAny(w.data[w.pos:], `"\`)
-		w.pos += i + 1
-		if w.data[w.pos-1] == '"' {
-			return w.data[start:w.pos]
+func (s *scanner) string() []byte {
+	start := s.pos
+	for s.pos++; ; {
+		i := bytes.IndexAny(s.data[s.pos:], `"\`)
+		s.pos += i + 1
+		if s.data[s.pos-1] == '"' {
+			return s.data[start:s.pos]
 		}
-		w.pos++ // the escaped character
+		s.pos++ // the escaped character
 	}
 }

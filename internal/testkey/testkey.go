@@ -61,12 +61,12 @@ var otherPEM []byte
 
 var fixed, other = sync.OnceValue(read(fixedPEM)), sync.OnceValue(read(otherPEM))
 
-// Fixed returns a key that is the same in every process, as the seed inputs of a fuzz
-// target need: each of its workers is one. The key is public; it is good for
-// nothing else.
+// Fixed returns a key that is the same in every process, which the seed inputs of a fuzz
+// target need, because each of its workers is a process. The key is public: use it only in
+// tests.
 func Fixed() *rsa.PrivateKey { return fixed() }
 
-// OtherFixed is another of that kind.
+// OtherFixed returns another such key.
 func OtherFixed() *rsa.PrivateKey { return other() }
 
 func read(text []byte) func() *rsa.PrivateKey {
@@ -80,13 +80,13 @@ func read(text []byte) func() *rsa.PrivateKey {
 	}
 }
 
-// Ours makes a ring of one active key pair with that ID.
+// Ours returns a ring of one active key pair with that ID.
 func Ours(t testing.TB, id string, key keyring.Private) *keyring.Ring {
 	t.Helper()
 	return ring(t, keyring.Key{State: keyring.Active, ID: id, Private: key})
 }
 
-// Theirs makes a ring of one active public key with that ID.
+// Theirs returns a ring of one active public key with that ID.
 func Theirs(t testing.TB, id string, key *rsa.PrivateKey) *keyring.Ring {
 	t.Helper()
 	return ring(t, keyring.Key{State: keyring.Active, ID: id, Public: &key.PublicKey})
@@ -101,7 +101,7 @@ func ring(t testing.TB, k keyring.Key) *keyring.Ring {
 	return r
 }
 
-// Sign makes a JWS whose header has nothing but alg.
+// Sign returns a JWS whose header has only alg.
 func Sign(t testing.TB, payload []byte, key *rsa.PrivateKey) []byte {
 	t.Helper()
 	head, err := jose.ProtectSigned(jose.Header{Alg: alg.RS256.Name})
@@ -115,7 +115,7 @@ func Sign(t testing.TB, payload []byte, key *rsa.PrivateKey) []byte {
 	return token
 }
 
-// Encrypt makes a JWE whose header has nothing but alg and enc.
+// Encrypt returns a JWE whose header has only alg and enc.
 func Encrypt(t testing.TB, plaintext []byte, key *rsa.PublicKey) []byte {
 	t.Helper()
 	head, err := jose.ProtectEncrypted(jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name})

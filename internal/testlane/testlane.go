@@ -10,8 +10,9 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Profile loads a profile by its name or file, as profile.Load does. Replacements, for an embedded
-// profile, are pairs of a text of its file and another text that takes its place everywhere.
+// Profile loads a profile by its name or file, as profile.Load does. Replacements, for an
+// embedded profile, are pairs of a text in its file and the text that replaces it
+// everywhere.
 func Profile(t testing.TB, name string, replacements ...string) *profile.Profile {
 	t.Helper()
 	if len(replacements) == 0 {

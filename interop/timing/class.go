@@ -80,7 +80,7 @@ func forged(code fault.Code, name string) kind {
 				return v.Make(m)
 			}
 		}
-		return nil, fmt.Errorf("forge does not know %s (%s)", code, name)
+		return nil, fmt.Errorf("malform does not know %s (%s)", code, name)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// Answer is an issuer's answer to one call. Raw is the body as received; with an AnswerError the
-// other members hold what was read before the fault.
+// Answer is an issuer's answer to one call. Raw is the body as received. With an
+// AnswerError the other members hold what was read before the fault.
 type Answer struct {
 	Call       string
 	HTTPStatus int
@@ -32,7 +32,7 @@ type Answer struct {
 	Error             *ErrorDetail
 }
 
-// AnswerError is an answer that breaks the contract of RDX.
+// AnswerError reports an answer that breaks the contract of RDX.
 type AnswerError struct {
 	Call string
 	What string
@@ -40,9 +40,9 @@ type AnswerError struct {
 
 func (e *AnswerError) Error() string { return "answer to " + e.Call + ": " + e.What }
 
-// check reads the answer and holds it to the contract: 200, a JSON object, the ids as sent, a
-// Status that the call allows, and the credentials that a challenge needs. Optional members of an
-// unexpected shape, and unknown ones, are passed over.
+// check reads the answer and checks the contract: 200, a JSON object, the ids as sent, a
+// Status that the call allows, and the credentials that a challenge needs. It ignores
+// unknown members, and optional ones of an unexpected shape.
 func (a *Answer) check(contentType string, sent Transaction, c Credential) error {
 	fault := func(format string, args ...any) error { return &AnswerError{a.Call, fmt.Sprintf(format, args...)} }
 	m, err := sandbox.ParseMembers(a.Raw)

@@ -26,15 +26,16 @@ type challenge struct {
 	stepupRequestID string
 	counter         int
 	credentials     []Credential
-	chosen          Credential // by the last initiateaction, else zero
-	otp             string     // empty when none is good
+	chosen          Credential // by the last initiateaction, or zero
+	otp             string     // empty if none is valid
 	tries, sends    int        // tries of this stepup, sends of all
 	pending         int
-	ended           string // the final Status, once there is one
+	ended           string // the final Status, if there is one
 	expires         time.Time
 }
 
-// current returns the challenge that the message belongs to, or the answer that says why there is none.
+// current returns the challenge that the message belongs to, or the answer that says why
+// there is none.
 func (s *Issuer) current(q rdxRequest, a issuerAnswer, now time.Time) (*challenge, issuerAnswer) {
 	c, ok := s.challenges.Get(q.key)
 	switch {
@@ -59,7 +60,8 @@ func (s *Issuer) stepup(q rdxRequest, a issuerAnswer, now time.Time) issuerAnswe
 	case c.ended != "":
 		return a.fault("the challenge has ended with "+c.ended, "start another transaction")
 	case q.counter == c.counter && q.stepupRequestID == c.stepupRequestID:
-		// The same message once more, say after a timeout: the same answer, and no further tries.
+		// A repeated message, for example after a timeout, gets the same answer and no
+		// further tries.
 		a.Status, a.StepupType, a.Credentials = StatusSuccess, c.card.StepupType, c.credentials
 		return a
 	case q.counter <= c.counter:
@@ -94,8 +96,8 @@ func (s *Issuer) keep(k challengeKey, c *challenge, now time.Time) {
 	s.challenges.Put(k, c, 0, cmp.Or(s.MaxChallenges, sandbox.DefaultEntries), sandbox.DefaultBytes)
 }
 
-// initiate returns the passcode to deliver, empty when there is none. A repeated one replaces the
-// code and leaves the tries.
+// initiate returns the passcode to deliver, or "" if there is none. A repeated call
+// replaces the passcode and keeps the tries.
 func (s *Issuer) initiate(q rdxRequest, a issuerAnswer, now time.Time) (issuerAnswer, string) {
 	c, refused := s.current(q, a, now)
 	if c == nil {

@@ -11,34 +11,36 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// Issuer is an example of an issuer's RDX service behind a gateway, in plain JSON. It answers POST
-// …/v1/risk, …/v1/stepup, …/v1/initiateaction and …/v1/validate under any prefix. The zero value is
-// ready; what it does follows TestCards.
+// Issuer is an example of an issuer's RDX service behind a gateway, in plain JSON. It
+// answers POST …/v1/risk, …/v1/stepup, …/v1/initiateaction and …/v1/validate under any
+// prefix. The zero value is ready to use; its decisions follow TestCards.
 //
-// Members that RDX requires are checked, by name and shape, and answered with 405 and an Error
-// object when they are wrong; everything else is taken as it comes, for the vendor adds fields and
-// values. A well-formed message that doesn't fit the challenge (unknown, expired, already ended) is
-// answered with 200 and a Status.
+// Members that RDX requires are checked by name and shape; if they are wrong, the answer is
+// 405 with an Error object. Other members are ignored, because the vendor adds fields and
+// values. A well-formed message that does not fit the challenge (unknown, expired, already
+// ended) is answered with 200 and a Status.
 //
-// A one-time passcode is good for three tries, then the challenge has failed. A stepup with a
-// higher StepupCounter starts over with new credentials; a challenge sends at most six passcodes,
-// then it is BLOCKED.
+// A one-time passcode is valid for three tries; then the challenge has failed. A stepup
+// with a higher StepupCounter starts over with new credentials. A challenge sends at most
+// six passcodes; then it is BLOCKED.
 type Issuer struct {
-	// Now is the clock; nil means time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
-	// OnOTP delivers a passcode, in place of SMS and mail. It may be called from several requests
-	// at once; nil drops the code.
+	// OnOTP delivers a passcode, instead of SMS and mail. It may be called concurrently. If
+	// it is nil, passcodes are dropped.
 	OnOTP func(transactionID, otp string)
-	// Lifetime is how long a challenge lives after its last stepup or initiateaction; 10 minutes when zero.
+	// Lifetime is how long a challenge lives after its last stepup or initiateaction. The
+	// default is 10 minutes.
 	Lifetime time.Duration
-	// MaxChallenges bounds what is kept, 10,000 when zero; the oldest goes first.
+	// MaxChallenges limits the number of challenges; the oldest is dropped first. The
+	// default is 10,000.
 	MaxChallenges int
 
 	mu         sync.Mutex
 	challenges sandbox.BoundedMap[challengeKey, *challenge]
 }
 
-// issuerAnswer is every answer of the Issuer: whatever could be read of the ids is sent back, and
+// issuerAnswer is every answer of the Issuer: it repeats all ids that could be read, and
 // Status always has a value.
 type issuerAnswer struct {
 	ProcessorID     string       `json:"ProcessorId"`
@@ -111,7 +113,7 @@ func (s *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	sandbox.WriteJSON(w, http.StatusOK, s.answer(q, answer))
 }
 
-// callOf returns the call that a path ends in, "" when it is none.
+// callOf returns the call that a path ends in, or "".
 func callOf(path string) string {
 	for call := range allowedStatus {
 		if strings.HasSuffix(path, "/v1/"+call) {
@@ -139,7 +141,7 @@ func (s *Issuer) answer(q rdxRequest, a issuerAnswer) issuerAnswer {
 		a = s.validate(q, a, now)
 	}
 	s.mu.Unlock()
-	// Outside the lock: the receiver may well come straight back with the code.
+	// Outside the lock: the receiver may return with the code at once.
 	if otp != "" && s.OnOTP != nil {
 		s.OnOTP(q.key.transaction, otp)
 	}

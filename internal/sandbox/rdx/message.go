@@ -10,15 +10,16 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// Transaction is what the messages about one purchase share. VCAS.NewTransaction fills it with
-// plausible test data; any member may be changed before it is sent.
+// Transaction holds the data that all messages about one purchase share.
+// VCAS.NewTransaction fills it with plausible test data; any member may be changed before
+// it is sent.
 type Transaction struct {
 	ProcessorID, IssuerID string // up to 24 characters each
 	ID, DSID              string // GUIDs
 	StepupRequestID       string
 	StepupCounter         int
-	StepupType            string // of the stepup's answer; sent back with validate
-	FirstFactorOutcome    string // sent with validate where two factors are asked for; empty is not sent
+	StepupType            string // of the stepup's answer; sent with validate
+	FirstFactorOutcome    string // sent with validate if two factors are asked for; empty is not sent
 	CardNumber            string
 	CardExpiryMonth       string
 	CardExpiryYear        string
@@ -41,8 +42,8 @@ func (v *VCAS) NewTransaction() Transaction {
 	}
 }
 
-// message is an RDX request. The order of its members is the printed example's; what only one call
-// carries is empty elsewhere.
+// message is an RDX request. Its members are in the order of the vendor's example; members
+// that belong to other calls are empty.
 type message struct {
 	ProcessorID        string `json:"ProcessorId"`
 	IssuerID           string `json:"IssuerId"`
@@ -104,7 +105,7 @@ type transactionInfo struct {
 	Channel              string      `json:"Channel"`
 }
 
-// exemptionInfo has no published members in what the project knows; this one is a guess.
+// exemptionInfo is a guess: its members are not published.
 type exemptionInfo struct {
 	ExemptionRequested string `json:"ExemptionRequested"`
 }
@@ -115,8 +116,8 @@ type credentialResponse struct {
 	Value string `json:"Value,omitempty"`
 }
 
-// message fills what the call carries. RiskScore, RuleOutcome, StepupReason and the two codes have
-// plausible values; their meaning is not public.
+// message fills in the members of the call. RiskScore, RuleOutcome, StepupReason and the
+// two codes have plausible values; their meaning is not public.
 func (t Transaction) message(call string, c Credential, value string) message {
 	m := message{
 		ProcessorID: t.ProcessorID, IssuerID: t.IssuerID, TransactionID: t.ID, DSTransactionID: t.DSID,

@@ -4,7 +4,7 @@ package rdx
 
 import "slices"
 
-// RDX calls, as the last part of an issuer's URL.
+// The RDX calls, as the last part of an issuer's URL.
 const (
 	CallRisk           = "risk"
 	CallStepup         = "stepup"
@@ -12,7 +12,7 @@ const (
 	CallValidate       = "validate"
 )
 
-// Values of Status. Which of them a call may answer is in allowedStatus.
+// Values of Status. allowedStatus lists those that each call may answer.
 const (
 	StatusSuccess          = "SUCCESS"
 	StatusAuthenticated    = "AUTHENTICATED"
@@ -44,7 +44,7 @@ type Credential struct {
 	Token string `json:"Token,omitempty"`
 }
 
-// Types of a credential that the stand-ins use. Others exist and more will.
+// Types of credentials that the stand-ins use. There are others, and there will be more.
 const (
 	OTPSMS         = "OTPSMS"
 	OTPEMAIL       = "OTPEMAIL"
@@ -66,11 +66,11 @@ type ErrorDetail struct {
 	Message           string `json:"Message,omitempty"`
 }
 
-// TestCard is a card number whose ending settles what the example issuer does with it.
+// TestCard is a card number whose last digits decide what the example issuer answers.
 type TestCard struct {
 	Number     string
 	Risk       string   // Status of risk
-	StepupType string   // of stepup, when it comes to one
+	StepupType string   // of stepup, if it is called
 	Offers     []string // the types of the credentials of stepup
 	Note       string
 }
@@ -119,8 +119,8 @@ func testCard(number string) TestCard {
 
 func otpCredential(kind string) bool { return kind == OTPSMS || kind == OTPEMAIL || kind == "OTPIVR" }
 
-// silentCredential reports whether validate waits for the cardholder elsewhere, instead of taking
-// what they typed. Only these may answer PENDING.
+// silentCredential reports whether validate waits for the cardholder's action elsewhere,
+// instead of reading what they typed. Only these may answer PENDING.
 func silentCredential(kind string) bool {
 	return kind == OutOfBandOther || kind == "OUTOFBANDTOKEN" || kind == Biometric
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// challengeKey is what makes a challenge one: TransactionId alone is unique only to its sender.
+// challengeKey identifies a challenge: a TransactionId is unique only to its sender.
 type challengeKey struct{ processor, issuer, transaction string }
 
 // rdxRequest is a message to the Issuer, and what check found in it.
@@ -23,13 +23,14 @@ type rdxRequest struct {
 	stepupRequestID string
 	counter         int
 	cardNumber      string
-	credentialID    string // the one that initiateaction or validate is about
+	credentialID    string // of the credential that initiateaction or validate is about
 	value           string // what the cardholder typed
 }
 
 const maxStepupCounter = 1_000_000
 
-// check reads the required members of the call. What it could read before an error stays, for the answer's echo.
+// check reads the required members of the call. The members that it read before an error
+// are kept for the answer.
 func (q *rdxRequest) check() error {
 	var first error
 	note := func(err error) {
@@ -88,7 +89,7 @@ func (q *rdxRequest) required(name string, limit int, note func(error)) string {
 
 func (q *rdxRequest) readCounter() error {
 	if !q.members.Has("StepupCounter") {
-		return nil // it counts from 0, and the message that the vendor prints has none
+		return nil // it counts from 0, and the vendor's example has none
 	}
 	err := json.Unmarshal(bytes.Trim(q.members["StepupCounter"], `"`), &q.counter) // a number, or one in quotes
 	if err != nil || q.counter < 0 || q.counter > maxStepupCounter {
@@ -98,8 +99,8 @@ func (q *rdxRequest) readCounter() error {
 	return nil
 }
 
-// only returns the one credential that the list must name; which one is meant by several is not
-// specified, so they are refused.
+// only returns the one credential that the list must name. More than one is refused,
+// because the specification does not say which one is meant.
 func (q *rdxRequest) only(name string) (sandbox.Members, error) {
 	list, err := q.members.Objects(name)
 	if err != nil {

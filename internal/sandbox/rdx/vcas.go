@@ -14,24 +14,27 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// VCAS is the sender of RDX: it POSTs messages to an issuer's URLs, one for each call, and holds
-// the plain answers to the contract. Its methods may be used from several goroutines.
+// VCAS is the sender of RDX: it POSTs messages to an issuer's URLs, one for each call, and
+// checks that the plain answers follow the contract. Its methods are safe for concurrent
+// use.
 type VCAS struct {
-	// Client sends; a sealed lane is its Transport. Nil means a client with a 30 second timeout
-	// that follows no redirects.
+	// Client sends the messages; its Transport may seal them. The default has a time-out of
+	// 30 seconds and follows no redirects.
 	Client *http.Client
-	// RiskURL and the others are the issuer's full URLs. Only those that are called are needed.
+	// RiskURL and the others are the issuer's full URLs. Only those of the calls in use are
+	// required.
 	RiskURL, StepupURL, InitiateURL, ValidateURL string
 
-	// ProcessorID, IssuerID and CardNumber go into new transactions; test values when empty.
+	// ProcessorID, IssuerID and CardNumber are used in new transactions. The defaults are
+	// test values.
 	ProcessorID, IssuerID, CardNumber string
-	// CredentialType is what a cardholder with a choice takes; the first that is offered when it is
-	// empty or not offered.
+	// CredentialType is the cardholder's choice. The default, also if it is not offered, is
+	// the first one offered.
 	CredentialType string
 
-	// Now is the clock; nil means time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
-	// Wait pauses before a repeat; nil means a timer that gives up with ctx.
+	// Wait pauses before a repeat. The default is a timer that stops when ctx ends.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
@@ -65,12 +68,14 @@ func (v *VCAS) InitiateAction(ctx context.Context, t Transaction, c Credential) 
 	return v.send(ctx, CallInitiateAction, v.InitiateURL, t, c, "")
 }
 
-// Validate hands the issuer what the cardholder typed; value is empty for out-of-band and biometric credentials.
+// Validate passes on what the cardholder typed. value is empty for out-of-band and
+// biometric credentials.
 func (v *VCAS) Validate(ctx context.Context, t Transaction, c Credential, value string) (Answer, error) {
 	return v.send(ctx, CallValidate, v.ValidateURL, t, c, value)
 }
 
-// send returns what was received also with an error about it, so that the Raw answer can be shown.
+// send also returns what was received together with an error about it, so that the Raw
+// answer can be shown.
 func (v *VCAS) send(ctx context.Context, call, url string, t Transaction, c Credential, value string) (Answer, error) {
 	a := Answer{Call: call}
 	if url == "" {
@@ -109,7 +114,7 @@ func (v *VCAS) send(ctx context.Context, call, url string, t Transaction, c Cred
 	return a, a.check(r.Header.Get("Content-Type"), t, c)
 }
 
-// ErrResend is what ask returns to VCAS.Challenge when the cardholder wants another passcode.
+// ErrResend is returned by ask to VCAS.Challenge if the cardholder wants another passcode.
 var ErrResend = errors.New("resend the passcode")
 
 const (
@@ -122,13 +127,14 @@ const (
 // Ask returns what the cardholder types. See [VCAS.Challenge].
 type Ask func(ctx context.Context, a Answer) (code string, err error)
 
-// Challenge takes a new transaction from risk through stepup and initiateaction to validate, and
-// returns every answer. The outcome is the last answer's Status; an error means that the contract
-// was broken, a limit was reached, or ask failed.
+// Challenge takes a new transaction from risk through stepup and initiateaction to
+// validate, and returns every answer. The outcome is the last answer's Status. An error
+// means that the contract was broken, a limit was reached, or ask failed.
 //
-// ask gets the answer after which the cardholder is asked: initiateaction's, or validate's with
-// RETRY, at most three times again. ErrResend from it, and the Status STEPUP, start another stepup
-// with the next counter, at most five in all. It is not called for credentials that take no input.
+// ask is called with the answer after which the cardholder is asked: that of
+// initiateaction, or that of validate with RETRY, at most three more times. If it returns
+// ErrResend, or the Status is STEPUP, another stepup begins with the next counter, at most
+// five in all. It is not called for credentials that need no input.
 func (v *VCAS) Challenge(ctx context.Context, ask Ask) ([]Answer, error) {
 	t := v.NewTransaction()
 	a, err := v.Risk(ctx, t)
@@ -147,7 +153,7 @@ func (v *VCAS) Challenge(ctx context.Context, ask Ask) ([]Answer, error) {
 	return answers, fmt.Errorf("challenge %s: %d stepups brought no outcome", t.ID, maxStepups)
 }
 
-// stepupOnce ends with an outcome, with STEPUP, or with an error, ErrResend among them.
+// stepupOnce returns an outcome, STEPUP, or an error such as ErrResend.
 func (v *VCAS) stepupOnce(ctx context.Context, t Transaction, ask Ask) ([]Answer, error) {
 	a, err := v.Stepup(ctx, t)
 	answers := []Answer{a}
@@ -184,7 +190,7 @@ func (v *VCAS) stepupOnce(ctx context.Context, t Transaction, ask Ask) ([]Answer
 		switch {
 		case err != nil || a.Status != StatusRetry && a.Status != StatusPending:
 			return answers, err
-		case silentCredential(c.Type): // with nothing to ask for, RETRY means what PENDING means
+		case silentCredential(c.Type): // nothing to ask for: RETRY means the same as PENDING
 			if pendings++; pendings > maxPendings {
 				return answers, fmt.Errorf("challenge %s: still no outcome after %d repeats", t.ID, maxPendings)
 			}

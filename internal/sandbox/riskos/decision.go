@@ -19,14 +19,14 @@ const (
 // Steps that a paused evaluation waits for.
 const (
 	StepOTP      = "otp"      // PATCH the evaluation with {"data":{"otp":{"code":"123456"}}}
-	StepDocument = "document" // upload front and selfie under its docvTransactionToken
+	StepDocument = "document" // upload front and selfie with its docvTransactionToken
 )
 
 // TestOTP is the code that completes an evaluation paused for a one-time passcode.
 const TestOTP = "123456"
 
-// TestIdentity is a name in data.individual that settles the answer whatever the rest of the data
-// says. Letter case is ignored. An empty GivenName matches any.
+// TestIdentity is a name in data.individual that decides the answer, whatever the other
+// data is. Letter case is ignored. An empty GivenName matches any.
 type TestIdentity struct {
 	GivenName, FamilyName string
 	Status                int    // of the answer to POST
@@ -35,7 +35,7 @@ type TestIdentity struct {
 	Note                  string
 }
 
-// TestIdentities are tried in order; the first match settles.
+// TestIdentities are tried in order; the first match decides.
 //
 //	given_name  family_name  status  decision or error
 //	any         Accept       200     ACCEPT
@@ -104,10 +104,11 @@ var DerivedRules = []DerivedRule{
 	{"anything else", Accept, "", func(sandbox.Members, time.Time) bool { return true }},
 }
 
-// verdict is what the tables say about one evaluation.
+// verdict is the result of the tables for one evaluation.
 type verdict struct{ decision, step, why string }
 
-// decide returns the verdict on an individual, nil when there is none, or the error that a test identity asks for.
+// decide returns the verdict on an individual (nil if there is none), or the error that a
+// test identity asks for.
 func decide(individual sandbox.Members, now time.Time) (verdict, error) {
 	given, family := individual.Scalar("given_name"), individual.Scalar("family_name")
 	for _, t := range TestIdentities {
@@ -132,6 +133,6 @@ func decide(individual sandbox.Members, now time.Time) (verdict, error) {
 			return verdict{r.Decision, r.Step, "derived: " + r.When}, nil
 		}
 	}
-	// DerivedRules were changed, and none holds.
+	// Only if DerivedRules was changed and no rule applies.
 	return verdict{}, published(http.StatusInternalServerError, "server_error")
 }

@@ -32,9 +32,9 @@ const docvLimit = 32 << 20 // bytes of a body with documents
 // format and size; the bytes are not kept.
 var imageSides = []string{"front", "back", "selfie"}
 
-// upload is the answer of both endpoints. It names no eval_id: the identifier of a sealed DocV
-// answer is docv_previous_reference_id, and two identifiers would invite comparing the wrong one.
-// The status is complete with front and selfie.
+// upload is the answer of both endpoints. It has no eval_id: the identifier of a sealed
+// DocV answer is docv_previous_reference_id, and with two identifiers a reader might
+// compare the wrong one. The status is complete with front and selfie.
 type upload struct {
 	ID           string               `json:"id,omitempty"`
 	Token        string               `json:"docv_transaction_token"`
@@ -59,7 +59,7 @@ func (s *Service) amendUpload(w http.ResponseWriter, r *http.Request) {
 	s.upload(w, r, r.PathValue("docv_transaction_token"))
 }
 
-// upload begins an upload when known is empty, and adds to the one under that token otherwise.
+// upload begins an upload if known is empty, and otherwise adds to the one with that token.
 func (s *Service) upload(w http.ResponseWriter, r *http.Request, known string) {
 	body, err := sandbox.ReadBody(w, r, docvLimit)
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *Service) addToUpload(token string, u upload) (upload, error) {
 	return s.keepUpload(next), nil
 }
 
-// keepUpload stores a version of an upload and, when it is complete, the decision of the evaluation
-// that waited for it.
+// keepUpload stores a version of an upload. If the upload is complete, it also stores the
+// decision of the evaluation that waited for it.
 func (s *Service) keepUpload(u upload) upload {
 	now := sandbox.Clock(s.Now).Now()
 	u.ReferenceID, u.UploadedAt, u.Status = uuid.NewString(), sandbox.Timestamp(now), "incomplete"
@@ -193,7 +193,7 @@ func readImage(side string, o sandbox.Members) (imageFact, error) {
 	encoded, ok := o.Text("data")
 	switch {
 	case !ok || encoded == "":
-		return imageFact{}, invalid("member data is missing, empty or no string; send the image in base64")
+		return imageFact{}, invalid("member data is missing, empty or not a string; send the image in base64")
 	case strings.HasPrefix(encoded, "data:"):
 		return imageFact{}, invalid("data is a data URI; send only what follows its comma")
 	}
@@ -203,7 +203,7 @@ func readImage(side string, o sandbox.Members) (imageFact, error) {
 	}
 	c, format, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil || format != "png" && format != "jpeg" {
-		return imageFact{}, invalid("data is %d bytes that are no image/png and no image/jpeg; "+
+		return imageFact{}, invalid("data has %d bytes that are neither image/png nor image/jpeg; "+
 			"send one of these", len(b))
 	}
 	found := "image/" + format

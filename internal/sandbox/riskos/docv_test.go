@@ -209,7 +209,7 @@ func TestDocVErrors(t *testing.T) {
 		},
 		{
 			"no picture", "POST", "", `{"front":` + imageJSON("image/png", []byte("%PDF-1.7")) + `}`, 400,
-			"invalid_image", "data is 8 bytes that are no image/png",
+			"invalid_image", "data has 8 bytes that are neither image/png",
 		},
 		{
 			"cut header", "POST", "", `{"front":` + imageJSON("image/jpeg", jpg[:20]) + `}`, 400, "invalid_image",

@@ -8,10 +8,10 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// refusal is a plain error of the RiskOS stand-in. The codes invalid_phone, unsupported_schema,
-// rate_limit and server_error are published as bodies with "error" alone, otp_invalid with a
-// message; those bodies are sent as published. The other codes are guesses, and always carry a
-// message.
+// refusal is a plain error of the RiskOS stand-in. The codes invalid_phone,
+// unsupported_schema, rate_limit and server_error are published as bodies with only
+// "error", otp_invalid with a message; those bodies are sent as published. The other codes
+// are guesses, and always have a message.
 type refusal struct {
 	Code    string `json:"error"`
 	Message string `json:"message,omitempty"`
@@ -29,7 +29,7 @@ func invalidRequest(format string, args ...any) *refusal {
 	return refuse(http.StatusBadRequest, "invalid_request", format, args...)
 }
 
-// published is an error whose documented body is its code and nothing else.
+// published returns an error whose documented body is its code and nothing else.
 func published(status int, code string) *refusal { return &refusal{Code: code, status: status} }
 
 func writeRefusal(w http.ResponseWriter, err error) {

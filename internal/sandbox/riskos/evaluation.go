@@ -16,9 +16,9 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// evaluation is the answer of the evaluation endpoints, in the published order of members, and its
-// state. A guess: notes is a string, score a whole number up to 100, times have milliseconds, and
-// what hasn't happened yet is null.
+// evaluation is the answer of the evaluation endpoints, in the published order of members,
+// and its state. Guesses: notes is a string, score is an integer up to 100, times have
+// milliseconds, and what has not happened yet is null.
 type evaluation struct {
 	ID              string       `json:"id"`
 	EvalID          string       `json:"eval_id"`
@@ -40,7 +40,7 @@ type evaluation struct {
 	DataEnrichments []enrichment `json:"data_enrichments"`
 	EnvironmentName string       `json:"environment_name"`
 
-	step string // what a paused one waits for
+	step string // what a paused evaluation waits for
 }
 
 type enrichment struct {
@@ -118,7 +118,7 @@ func (s *Service) evaluate(r *http.Request, body []byte) (int, *evaluation, erro
 	return http.StatusOK, e.snapshot(), nil
 }
 
-// begin makes the evaluation that a verdict leads to, without storing it.
+// begin makes the evaluation for a verdict, without storing it.
 func (s *Service) begin(q evaluationRequest, version string, v verdict, now time.Time) *evaluation {
 	if version == "" {
 		version = "1.0.0" // a guess: the version that is live
@@ -153,9 +153,9 @@ func workflowID(name string) string {
 	return uuid.NewHash(sha256.New(), uuid.NameSpaceURL, []byte("workflow:"+name), 8).String()
 }
 
-// documentRequest is the step-up that asks for documents. A guess: its members sit in
-// response.data. qrCode is a data URI of the page's address as text, for the standard library draws
-// no QR codes.
+// documentRequest is the step-up that asks for documents. A guess: its members are in
+// response.data. qrCode is a data URI with the page's address as text, because the standard
+// library has no QR codes.
 func (s *Service) documentRequest(token string) enrichment {
 	page := s.CaptureURL
 	if page == "" {
@@ -187,7 +187,8 @@ func (e *evaluation) complete(decision string, now time.Time) {
 	}
 }
 
-// snapshot may be encoded after the lock is released: what a later step changes is replaced, never written through.
+// snapshot may be encoded after the lock is released: later steps replace values and never
+// change them in place.
 func (e *evaluation) snapshot() *evaluation {
 	c := *e
 	return &c
@@ -221,7 +222,8 @@ func (s *Service) resume(w http.ResponseWriter, r *http.Request) {
 	sandbox.WriteJSON(w, http.StatusOK, e)
 }
 
-// goOn takes the shape of POST, whose id must then be the evaluation's, or {"data":{…}} alone.
+// goOn accepts the form of POST, whose id must then be the evaluation's, or {"data":{…}}
+// alone.
 func (s *Service) goOn(r *http.Request, body []byte) (*evaluation, error) {
 	q, err := parseEvaluation(r, body)
 	if err != nil {
@@ -240,7 +242,7 @@ func (s *Service) goOn(r *http.Request, body []byte) (*evaluation, error) {
 		return nil, refuse(http.StatusBadRequest, "evaluation_completed",
 			"evaluation %s is completed and cannot change; POST a new one", e.EvalID)
 	case !q.has["data"]:
-		return nil, invalidRequest("member data is missing; a paused evaluation goes on with data")
+		return nil, invalidRequest("member data is missing; a paused evaluation needs data to continue")
 	case e.step == StepDocument:
 		return nil, refuse(http.StatusBadRequest, "documents_missing",
 			"evaluation %s waits for documents: upload front and selfie to /api/docv/upload "+

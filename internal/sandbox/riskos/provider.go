@@ -18,13 +18,13 @@ import (
 type Account struct {
 	Name   string
 	APIKey string
-	Lane   *sealane.Lane // the server's side; without the customer's keys where none were exchanged
-	// Signer is the lane's active key of ours. It signs the answers that are sealed with a fault.
+	Lane   *sealane.Lane // the server's side; without the customer's keys if none were exchanged
+	// Signer is the active key of the lane. It signs answers that are sealed with a fault.
 	Signer keyring.Private
 }
 
-// Provider is the RiskOS stand-in as its customers meet it: API keys, encryption, and faults on demand
-// (see [sandbox.FaultHeader]).
+// Provider is the RiskOS stand-in as its customers see it: API keys, encryption, and faults
+// on demand (see [sandbox.FaultHeader]).
 type Provider struct {
 	accounts []account
 }
@@ -34,7 +34,8 @@ type account struct {
 	serve   http.Handler
 }
 
-// NewProvider makes the stand-in. Every account has a service of its own, made by service. log may be nil.
+// NewProvider returns the stand-in. Every account has a service of its own, made by
+// service. log may be nil.
 func NewProvider(accounts []Account, service func() http.Handler, log *slog.Logger) (*Provider, error) {
 	p := &Provider{}
 	for _, a := range accounts {
@@ -50,7 +51,8 @@ func NewProvider(accounts []Account, service func() http.Handler, log *slog.Logg
 	return p, nil
 }
 
-// ServeHTTP finds the account by its API key, then serves as the request asks.
+// ServeHTTP finds the account by its API key, then serves with the fault that the request
+// asks for.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	endpoint := p.authenticate(r)
 	if endpoint == nil {

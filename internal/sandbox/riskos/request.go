@@ -13,17 +13,18 @@ import (
 
 const maxNameBytes = 256 // identifiers and workflow names that are stored
 
-// evaluationRequest is what the stand-in reads from the body of POST and PATCH.
+// evaluationRequest holds what the stand-in reads from the body of POST and PATCH.
 type evaluationRequest struct {
 	has          map[string]bool // which of id, timestamp, workflow and data were sent
 	id, workflow string
 	otp          string          // data.otp.code
-	individual   sandbox.Members // data.individual, nil when absent
+	individual   sandbox.Members // data.individual, or nil
 	raw          json.RawMessage // the same as received, kept for the enrichment's echo
 }
 
-// parseEvaluation checks what is there; that a member is missing is for the caller to judge. A
-// guess: the wrong shape is unsupported_schema, and so is an X-API-Version that isn't published.
+// parseEvaluation checks the members that are there; the caller checks for missing ones.
+// Guesses: a wrong shape is unsupported_schema, and so is an X-API-Version that is not
+// published.
 func parseEvaluation(r *http.Request, body []byte) (evaluationRequest, error) {
 	var q evaluationRequest
 	unsupported := published(http.StatusUnprocessableEntity, "unsupported_schema")
@@ -87,5 +88,6 @@ var (
 	phoneSeparators = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "")
 )
 
-// phone accepts E.164, and ten to fifteen digits without a plus sign; what the service itself accepts is not public.
+// phone accepts E.164, and ten to fifteen digits without a plus sign. What the service
+// itself accepts is not public.
 func phone(s string) bool { return phoneDigits.MatchString(phoneSeparators.Replace(s)) }

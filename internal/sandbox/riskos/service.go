@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane/internal/sandbox"
 )
 
-// APIVersion is the one that X-API-Version may name.
+// APIVersion is the accepted value of X-API-Version.
 const APIVersion = "2025-01-01.orion"
 
 // Service is a stand-in of the RiskOS evaluation and document verification (DocV) services, in
@@ -28,16 +28,19 @@ const APIVersion = "2025-01-01.orion"
 // An answer about an evaluation or an upload carries the request's id; the published error bodies
 // have no member for one.
 type Service struct {
-	// Now is the clock; nil means time.Now.
+	// Now is the clock. The default is time.Now.
 	Now func() time.Time
-	// Workflows are the names that exist; another is answered with 404. Empty means that every name exists.
+	// Workflows are the names that exist; others are answered with 404. If it is empty,
+	// every name exists.
 	Workflows []string
-	// CaptureURL is the page that a document request names, with the token appended. The stand-in
-	// serves no such page.
+	// CaptureURL is the page that a document request names, with the token appended. The
+	// stand-in does not serve it.
 	CaptureURL string
-	// MaxEvaluations and MaxUploads bound what is kept, 10,000 each when zero; the oldest goes first.
+	// MaxEvaluations and MaxUploads limit how many are kept; the oldest is dropped first.
+	// The default is 10,000 each.
 	MaxEvaluations, MaxUploads int
-	// MaxBytes bounds the request data that is kept with evaluations; 64 MiB when zero.
+	// MaxBytes limits the request data that is kept with evaluations. The default is 64
+	// MiB.
 	MaxBytes int
 
 	routes sync.Once
@@ -64,7 +67,7 @@ func (s *Service) route() {
 	s.mux.HandleFunc("GET /api/evaluation/{eval_id}", s.read)
 	s.mux.HandleFunc("POST /api/docv/upload", s.createUpload)
 	s.mux.HandleFunc("PATCH /api/docv/upload/{docv_transaction_token}", s.amendUpload)
-	// The mux's own 404 and 405 are plain text; the service speaks JSON.
+	// The mux's own 404 and 405 are plain text, but the service's errors are JSON.
 	for path, allow := range map[string]string{
 		"/api/evaluation":        "POST",
 		"/api/evaluation/{any}":  "GET, PATCH, POST",
