@@ -98,7 +98,7 @@ var tokenFaults = []struct {
 	{JSONSerialization, "is in JSON serialization; the profiles use compact serialization only.",
 		"Serialize compact (RFC 7516 section 7.1, RFC 7515 section 7.1)."},
 	{Parts, "has the wrong number of parts between dots.",
-		"A JWE has five parts and a JWS three: check whether the token was cut or repeated."},
+		"A JWE has five parts, a JWS three; look for a cut or a doubled token."},
 	{Swapped, "is of the other kind.", "Sign first, then encrypt: the JWE is outside, the JWS inside."},
 	{Base64Standard, "is in standard base64: it has '+' or '/'.", "Encode base64url (RFC 4648 section 5)."},
 	{Base64Padding, "has base64 padding.", "Remove the '=' (RFC 7515 section 2)."},

@@ -21,7 +21,7 @@ func TestLinkedFolder(t *testing.T) {
 	if err := os.Symlink(keydir.SendFolder, filepath.Join(s.Folder, "private")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keydir.Create(s); err == nil || !strings.Contains(err.Error(), "not a folder of its own") {
+	if _, err := keydir.Create(s); err == nil || !strings.Contains(err.Error(), "not a real folder") {
 		t.Errorf("error %v", err)
 	}
 	if files, err := os.ReadDir(sent); err != nil || len(files) > 0 {

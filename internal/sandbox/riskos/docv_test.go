@@ -213,11 +213,11 @@ func TestDocVErrors(t *testing.T) {
 		},
 		{
 			"cut header", "POST", "", `{"front":` + imageJSON("image/jpeg", jpg[:20]) + `}`, 400, "invalid_image",
-			"data is 20 bytes",
+			"data has 20 bytes",
 		},
 		{
 			"another format", "POST", "", `{"front":` + imageJSON("image/gif", smallGIF(t)) + `}`, 400,
-			"invalid_image", "no image/png and no image/jpeg",
+			"invalid_image", "neither image/png nor image/jpeg",
 		},
 		{
 			"content type", "POST", "", `{"selfie":` + imageJSON("image/png", jpg) + `}`, 400, "invalid_image",
