@@ -60,7 +60,7 @@ type AnchorStatus struct {
 
 // Check returns a contradiction where the log can't be the one whose head was written to the
 // anchor: it is shorter, or has another record there.
-func (s AnchorStatus) Check(log Log) (contradiction, err error) {
+func (s AnchorStatus) Check(log Reader) (contradiction, err error) {
 	if s.Last.Seq <= 0 {
 		return nil, nil
 	}

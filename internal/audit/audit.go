@@ -34,10 +34,16 @@ type Head struct {
 
 // Log is the log in a transaction of a store.
 type Log interface {
-	// AuditHead returns the last record's Seq, Hash and Time.
-	AuditHead() (Head, error)
+	Reader
+
 	// AppendAudit stores a record unchanged. Its Seq is that of the head plus one.
 	AppendAudit(Record) error
+}
+
+// Reader reads a log.
+type Reader interface {
+	// AuditHead returns the last record's Seq, Hash and Time.
+	AuditHead() (Head, error)
 	// AuditRecords returns the records after that number, in order, at most limit.
 	AuditRecords(after int64, limit int) ([]Record, error)
 }

@@ -12,7 +12,7 @@ import (
 
 // Export writes the log as JSON lines, one for each record, as [Sum] describes them. It does not
 // verify the log: [Verify] does, and [VerifyExport], which needs only the file.
-func Export(ctx context.Context, log Log, w io.Writer) error {
+func Export(ctx context.Context, log Reader, w io.Writer) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	var line []byte
 	err := each(ctx, log, func(r Record) error {

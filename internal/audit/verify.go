@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -21,7 +20,7 @@ const (
 //
 // The error is not nil if the log could not be read, or if an anchor is no head. What is wrong
 // with the log is in the report.
-func Verify(ctx context.Context, log Log, anchors []Head) (Report, error) {
+func Verify(ctx context.Context, log Reader, anchors []Head) (Report, error) {
 	c, err := newChain(anchors)
 	if err != nil {
 		return Report{}, err
@@ -38,33 +37,6 @@ func Verify(ctx context.Context, log Log, anchors []Head) (Report, error) {
 			"another hash", head.Seq, c.seq)
 	}
 	return c.end(), nil
-}
-
-// It begins below 1, where no record may be.
-func each(ctx context.Context, log Log, yield func(Record) error) error {
-	for after := int64(math.MinInt64); ; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		records, err := log.AuditRecords(after, batch)
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			return nil
-		}
-		last := after
-		for _, r := range records {
-			last = max(last, r.Seq)
-			if err := yield(r); err != nil {
-				return err
-			}
-		}
-		if last == after {
-			return fmt.Errorf("records behind %d were asked for; none of the %d given is", after, len(records))
-		}
-		after = last
-	}
 }
 
 // chain follows records one by one.

@@ -106,6 +106,7 @@ func TestWhenProofCounts(t *testing.T) {
 // that came in side by side are stopped at approval.
 func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.meddled = 1
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG", "PROD")
 	a, b, c := fresh(t, "alarm a"), fresh(t, "alarm b"), fresh(t, "alarm c")
@@ -233,6 +234,7 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 // own maker is refused.
 func TestModulusMadeOfAnothers(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.meddled = 1
 	ctx := t.Context()
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	victim, stranger := fresh(t, "made of"), fresh(t, "made with")

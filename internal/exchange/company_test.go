@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -33,6 +34,8 @@ type company struct {
 	anna, bo member // operators
 	cora     member // approver
 	root     *rootkey.Key
+
+	meddled int // how many rows the test changes in the database itself
 }
 
 // member is somebody of the company, who works in a session of their own.
@@ -64,6 +67,7 @@ func newCompany(t testing.TB, address string) *company {
 	t.Cleanup(func() { s.Close() })
 	h := &company{t: t, now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	h.Registry = &registry.Registry{Store: s, Now: func() time.Time { return h.now }}
+	t.Cleanup(h.rowsHold)
 	if h.root, err = rootkey.Generate(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +79,15 @@ func newCompany(t testing.TB, address string) *company {
 	h.bo = h.member("bo", registry.Operator)
 	h.cora = h.member("cora", registry.Approver)
 	return h
+}
+
+// rowsHold fails the test where other rows than the test meddled with are not as they were
+// recorded: every change of every test has to record all that it stores.
+func (h *company) rowsHold() {
+	report, err := h.VerifyRows(context.Background())
+	if err != nil || len(report.Findings) != h.meddled || report.Rows == 0 {
+		h.t.Errorf("after the test: %v\n%s", err, report)
+	}
 }
 
 func (h *company) must(err error) {

@@ -239,6 +239,7 @@ func TestSharedPair(t *testing.T) {
 func TestPreflightOpensPrivateKeys(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newCompany(t, address())
+		h.meddled = 1
 		h.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 		k, _ := h.pair("rdx", "vcas", "STAG")
 		_, err := h.anna.Offer(t.Context(), pairWith(k.ID, "vcas"))

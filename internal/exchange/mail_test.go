@@ -102,6 +102,7 @@ func TestOwnPairBesideTheShared(t *testing.T) {
 // more fails its own lanes only.
 func TestOwnDialect(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.meddled = 1
 	ctx := t.Context()
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	source, err := profile.Source("riskos")

@@ -21,6 +21,7 @@ func (h *company) block(spkiSHA256 []byte) {
 // No step of an exchange goes on with a key that was blocked since the one before.
 func TestBlockedBetweenTheSteps(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.meddled = 3
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ClientSide, "SANDBOX")
 	steps := []struct {

@@ -13,6 +13,7 @@ import (
 // in use.
 func TestOfferedToAnother(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.meddled = 1
 	ctx := t.Context()
 	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
 	h.partner("beta", "riskos", sealane.ServerSide, "PROD")

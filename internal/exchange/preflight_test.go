@@ -98,6 +98,7 @@ func TestPreflightOfAPairThatWaits(t *testing.T) {
 // changed.
 func TestPreflightOfABlockedKey(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.meddled = 1
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
 	c := h.letIn("acme", "STAG", made(t, fresh(t, "one")), "")
 	if level, ready := h.checked("acme", "STAG", "their certificate, key"); level != "" || !ready {

@@ -55,6 +55,7 @@ func TestBlockEndsOurPairs(t *testing.T) {
 
 // A pair whose key was blocked since, by whatever way, is not put to use.
 func TestBlockedPairIsNotActivated(t *testing.T) {
+	meddled.Store(t.Name(), 1)
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",

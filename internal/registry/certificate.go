@@ -43,15 +43,22 @@ type Certificate struct {
 	Provenance Provenance `json:"exchange,omitzero"`
 	Created    time.Time  `json:"created"`
 	Changed    time.Time  `json:"changed"`
-	Version    int64      `json:"-"`
+	// Added is how many records the audit log had when the row was stored first.
+	Added   int64 `json:"added,omitempty"`
+	Version int64 `json:"-"`
 }
 
 // Exchange is how a certificate of the partner came to be trusted, or ours by
 // the partner.
 type Provenance struct {
-	File     []byte   `json:"file,omitempty"` // as it was received
-	Name     string   `json:"name,omitempty"` // of that file, if it is known
-	Format   string   `json:"format,omitempty"`
+	File   []byte `json:"file,omitempty"` // as it was received
+	Name   string `json:"name,omitempty"` // of that file, if it is known
+	Format string `json:"format,omitempty"`
+	// FileSHA256 is the checksum of File, which is read by itself.
+	FileSHA256 []byte `json:"file_sha256,omitempty"`
+	// Compared is how many records the audit log had when the key was compared with all others
+	// for shared primes; 0: it is not known.
+	Compared int64    `json:"compared,omitempty"`
 	From     string   `json:"from,omitempty"` // the sender of the mail, where it came by one
 	With     []With   `json:"with,omitempty"` // the other files of that mail
 	Findings []string `json:"findings,omitempty"`
@@ -99,6 +106,10 @@ func NewCertificate(c Certificate, chain []*x509.Certificate) Certificate {
 	c.SPKI, c.SPKISHA256 = leaf.RawSubjectPublicKeyInfo, spki[:]
 	if pub, ok := leaf.PublicKey.(*rsa.PublicKey); ok {
 		c.Bits = pub.N.BitLen()
+	}
+	if len(c.Provenance.File) > 0 {
+		file := sha256.Sum256(c.Provenance.File)
+		c.Provenance.FileSHA256 = file[:]
 	}
 	for _, issuer := range chain[1:] {
 		c.Chain = append(c.Chain, issuer.Raw)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ type Entry struct {
 	Subject              string // such as "certificate/ID"
 	Partner, Environment string // empty where the change is of none
 	Reason               string // empty: the session's
-	Before, After        any    // the rows; empty where there is none
+	Before, After        any    // the rows; After has those that the change stores by itself
 }
 
 // Change runs f and writes its record in one transaction. f completes the entry; its error
@@ -49,14 +48,15 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 	var head audit.Head
 	err := r.Store.Update(ctx, func(tx Tx) error {
 		entry := entry
-		if err := f(tx, &entry); err != nil {
+		changed := newRecorder(tx)
+		if err := f(changed, &entry); err != nil {
 			return err
 		}
 		before, err := recorded(entry.Before)
 		if err != nil {
 			return err
 		}
-		after, err := recorded(entry.After)
+		after, err := changed.after(entry.After)
 		if err != nil {
 			return err
 		}
@@ -73,29 +73,4 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 		r.Recorded(ctx, head)
 	}
 	return err
-}
-
-// recorded returns what the audit log keeps of a row: no secret, and no bytes that tell a
-// reader nothing.
-func recorded(row any) (json.RawMessage, error) {
-	switch v := row.(type) {
-	case nil:
-		return nil, nil
-	case Certificate:
-		v.DER, v.SPKI, v.Chain, v.Provenance.File, v.Provenance.Challenge = nil, nil, nil, nil, nil
-		row = v
-	case []Certificate:
-		list := make([]json.RawMessage, len(v))
-		for i, c := range v {
-			var err error
-			if list[i], err = recorded(c); err != nil {
-				return nil, err
-			}
-		}
-		row = list
-	case KeyPair:
-		v.SPKI = nil
-		row = v
-	}
-	return json.Marshal(row)
 }

@@ -33,7 +33,9 @@ type KeyPair struct {
 	RootKey     string    `json:"root_key,omitempty"`
 	Sealed      []byte    `json:"-"`         // PKCS #8 under RootKey; empty when destroyed
 	SealedAs    int64     `json:"sealed_as"` // counts sealings: part of the additional data
-	Version     int64     `json:"-"`
+	// Added is how many records the audit log had when the row was stored first.
+	Added   int64 `json:"added,omitempty"`
+	Version int64 `json:"-"`
 }
 
 // The origins of key pairs. The partners have the certificate of an imported one already.

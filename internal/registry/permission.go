@@ -55,6 +55,8 @@ const (
 	ActionRootKeySet    Action = "rootkey.set"
 	ActionRootKeyRotate Action = "rootkey.rotate"
 	ActionBackup        Action = "backup"
+	ActionRowsAccept    Action = "rows.accept"
+	ActionAnchorsSet    Action = "anchors.set"
 )
 
 // permission says which roles may do an action, and whether it asks for a reason, because
@@ -109,6 +111,8 @@ var permissions = map[Action]permission{
 	ActionRootKeySet:    {roles: []Role{Administrator, Operator}},
 	ActionRootKeyRotate: {roles: []Role{Administrator}, reason: true},
 	ActionBackup:        {roles: []Role{Administrator}},
+	ActionRowsAccept:    {roles: []Role{Administrator}, reason: true},
+	ActionAnchorsSet:    {roles: []Role{Administrator}, reason: true},
 }
 
 // ErrForbidden means that a person may not do an action. The error's text says who may.

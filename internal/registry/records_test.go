@@ -3,6 +3,7 @@ package registry_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -67,7 +68,7 @@ func TestRecordOfACertificate(t *testing.T) {
 	}
 	for name, data := range map[string][]byte{"certificate": c.SHA256, "public key": c.SPKISHA256,
 		"key pair": k.SPKISHA256} {
-		if !strings.Contains(log.String(), encoded(data)) {
+		if !strings.Contains(log.String(), hex.EncodeToString(data)) {
 			t.Errorf("the checksum of the %s is not in the record", name)
 		}
 	}

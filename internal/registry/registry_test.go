@@ -50,6 +50,7 @@ func sessionAt(t *testing.T, address, token string) (*registry.Session, string) 
 	}
 	t.Cleanup(func() { db.Close() })
 	r := &registry.Registry{Store: db}
+	t.Cleanup(func() { rowsHold(t, r) })
 	if token == "" {
 		if token, err = r.Found(t.Context(), registry.Person{ID: "anna", Roles: []registry.Role{registry.Operator,
 			registry.Approver}}); err != nil {

@@ -70,7 +70,7 @@ func (r *Registry) SharedPrimes(ctx context.Context, keys []*rsa.PublicKey) ([][
 func (r *Registry) moduli(ctx context.Context, unread *error) iter.Seq2[string, *big.Int] {
 	return func(yield func(string, *big.Int) bool) {
 		err := r.Store.View(ctx, func(tx Tx) error {
-			for key, err := range tx.PublicKeys() {
+			for key, err := range tx.PublicKeys(0) {
 				if err != nil {
 					return err
 				}

@@ -47,6 +47,7 @@ type CertificateQuery struct {
 	KeyPair                     string
 	States                      []State
 	SHA256, SPKISHA256          []byte
+	FileSHA256                  []byte    // of the file that it came in
 	NotAfterBefore              time.Time // those that expire before
 }
 
@@ -60,67 +61,93 @@ type KeyPairQuery struct {
 	RootKeyNot                           string // those that are sealed under another root key
 }
 
-// Tx is a transaction. Methods that return one row return ErrNotFound if there is none. Those
-// that store a row count its Version up: 0 stores a new row (or returns ErrExists), any other
-// must be the stored row's (or they return ErrConflict).
-type Tx interface {
-	audit.Log
+// Reader reads the registry as it is at one moment. Methods that return one row return
+// ErrNotFound if there is none. Those that return several return, with an error that is
+// [DamagedRows], the rows that can be read.
+type Reader interface {
+	audit.Reader
 
 	Partner(id string) (Partner, error)
 	Partners(Page) ([]Partner, error)
-	PutPartner(*Partner) error
 
 	Environment(partner, name string) (Environment, error)
 	Environments(partner string) ([]Environment, error)
 	EnvironmentOfAccount(account string) (Environment, error)
-	PutEnvironment(*Environment) error
 
 	APIKey(id string) (APIKey, error)
 	APIKeyBySHA256(sum []byte) (APIKey, error)
 	APIKeys(partner, environment string) ([]APIKey, error)
-	PutAPIKey(*APIKey) error
 
 	KeyPair(id string) (KeyPair, error)
 	KeyPairs(KeyPairQuery) ([]KeyPair, error)
-	PutKeyPair(*KeyPair) error
 
 	Certificate(id string) (Certificate, error)
-	// Certificates leaves Provenance.File out. PutCertificate keeps the stored file if there is
-	// none.
+	// Certificates leaves Provenance.File out.
 	Certificates(CertificateQuery) ([]Certificate, error)
-	PutCertificate(*Certificate) error
-	// PublicKeys are those of all our key pairs and of all certificates. They are read while
-	// they are ranged over, and the transaction can't be used meanwhile. After an error the
-	// sequence ends.
-	PublicKeys() iter.Seq2[PublicKey, error]
+	// PublicKeys are those of the key pairs and certificates that were stored when the audit log
+	// had that many records or more: since 0 are all. They are read while they are ranged over,
+	// and the transaction can't be used meanwhile. The error of a row that is damaged is a
+	// [DamagedRow], and the sequence goes on; after any other error it ends.
+	PublicKeys(since int64) iter.Seq2[PublicKey, error]
 
 	// Offers returns the offers to a partner.
 	Offers(partner string) ([]Offer, error)
-	PutOffer(*Offer) error
 	// Relying returns at most n partners for whom a shared key pair is the active one, see
 	// PairsFor.
 	Relying(k KeyPair, n int) ([]string, error)
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)
-	PutBlocked(Blocked) error // one that is there already stays as it is
 
 	Person(id string) (Person, error)
 	PersonBySHA256(sum []byte) (Person, error)
 	People() ([]Person, error)
-	PutPerson(*Person) error
 
 	// Setting returns a value of the whole registry, such as the root key's check value. It is
 	// empty if it was never stored.
 	Setting(name string) ([]byte, error)
-	PutSetting(name string, value []byte) error
 
 	// Profile returns the source of a profile that was added. It is empty if none was added by
 	// that name.
 	Profile(name string) (source []byte, err error)
-	PutProfile(name string, source []byte) error
 
 	// Lanes are the rows that lanes are made of.
 	Lanes() lanes.Rows
+
+	// Rows are all rows of the registry, each a Partner, Environment, APIKey, KeyPair,
+	// Certificate, Offer, Blocked, Person, Setting or ProfileSource. The audit log and the last
+	// uses of API keys are left out. Errors are as those of PublicKeys.
+	Rows() iter.Seq2[any, error]
+}
+
+// Tx is a transaction that reads and changes. Methods that store a row count its Version up: 0
+// stores a new row (or returns ErrExists), any other must be the stored row's (or they return
+// ErrConflict). Session.Change records each row that they store.
+type Tx interface {
+	Reader
+	AppendAudit(audit.Record) error
+
+	PutPartner(*Partner) error
+	PutEnvironment(*Environment) error
+	PutAPIKey(*APIKey) error
+	PutKeyPair(*KeyPair) error
+	PutCertificate(*Certificate) error // keeps the stored Provenance.File if there is none
+	PutOffer(*Offer) error
+	PutBlocked(Blocked) error // one that is there already stays as it is
+	PutPerson(*Person) error
+	PutSetting(name string, value []byte) error
+	PutProfile(name string, source []byte) error
+}
+
+// Setting is a value of the whole registry.
+type Setting struct {
+	Name  string
+	Value []byte
+}
+
+// ProfileSource is a profile that was added.
+type ProfileSource struct {
+	Name   string
+	Source []byte
 }
 
 // PublicKey is the SubjectPublicKeyInfo of a key pair or certificate.

@@ -92,7 +92,7 @@ func reads(b *testing.B, s *store.Store, partners int) {
 		}},
 		{"public keys", func(tx registry.Tx) error {
 			n := 0
-			return all(count(tx.PublicKeys(), &n), atLeast(n, partners*3))
+			return all(count(tx.PublicKeys(0), &n), atLeast(n, partners*3))
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) {

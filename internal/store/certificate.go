@@ -25,6 +25,8 @@ var certificateTable = &table[registry.Certificate]{
 		blob("sha256", func(c *registry.Certificate) *[]byte { return &c.SHA256 }),
 		blob("spki_sha256", func(c *registry.Certificate) *[]byte { return &c.SPKISHA256 }),
 		blob("spki", func(c *registry.Certificate) *[]byte { return &c.SPKI }),
+		blobOrNull("file_sha256", func(c *registry.Certificate) *[]byte { return &c.Provenance.FileSHA256 }),
+		number("added", func(c *registry.Certificate) *int64 { return &c.Added }),
 	},
 	long: []column[registry.Certificate]{
 		blob("der", func(c *registry.Certificate) *[]byte { return &c.DER }),
@@ -39,7 +41,16 @@ func (t *tx) Certificate(id string) (registry.Certificate, error) {
 }
 
 // PutCertificate keeps NotAfter to the microsecond; certificates have seconds.
-func (t *tx) PutCertificate(c *registry.Certificate) error { return put(t, certificateTable, c) }
+func (t *tx) PutCertificate(c *registry.Certificate) error {
+	if c.Version == 0 {
+		head, err := t.AuditHead()
+		if err != nil {
+			return err
+		}
+		c.Added = head.Seq
+	}
+	return put(t, certificateTable, c)
+}
 
 func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, error) {
 	found, args := certificates(q)
@@ -50,6 +61,7 @@ func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, 
 func certificates(q registry.CertificateQuery) (condition string, args []any) {
 	var found query
 	found.where(len(q.SHA256) > 0, "sha256 = ?", q.SHA256)
+	found.where(len(q.FileSHA256) > 0, "file_sha256 = ?", q.FileSHA256)
 	found.where(len(q.SPKISHA256) > 0, "spki_sha256 = ?", q.SPKISHA256)
 	found.where(q.KeyPair != "", "key_pair = ?", q.KeyPair)
 	found.where(q.KeyID != "", "key_id = ?", q.KeyID)

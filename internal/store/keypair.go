@@ -22,6 +22,7 @@ var keyPairTable = &table[registry.KeyPair]{
 		blob("spki_sha256", func(k *registry.KeyPair) *[]byte { return &k.SPKISHA256 }),
 		blob("spki", func(k *registry.KeyPair) *[]byte { return &k.SPKI }),
 		blob("sealed", func(k *registry.KeyPair) *[]byte { return &k.Sealed }),
+		number("added", func(k *registry.KeyPair) *int64 { return &k.Added }),
 	},
 	version: func(k *registry.KeyPair) *int64 { return &k.Version },
 	body:    true,
@@ -31,7 +32,16 @@ func (t *tx) KeyPair(id string) (registry.KeyPair, error) {
 	return find(t, keyPairTable, registry.KeyPair{ID: id})
 }
 
-func (t *tx) PutKeyPair(k *registry.KeyPair) error { return put(t, keyPairTable, k) }
+func (t *tx) PutKeyPair(k *registry.KeyPair) error {
+	if k.Version == 0 {
+		head, err := t.AuditHead()
+		if err != nil {
+			return err
+		}
+		k.Added = head.Seq
+	}
+	return put(t, keyPairTable, k)
+}
 
 func (t *tx) KeyPairs(q registry.KeyPairQuery) ([]registry.KeyPair, error) {
 	var rootKeys []string

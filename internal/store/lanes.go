@@ -117,16 +117,22 @@ func laneRow[T any](t *tx, what, statement string, read func(scan, *T) error) it
 	})
 }
 
-// stream returns the rows of a statement; one at a time is in memory.
-func stream[T any](t *tx, what, statement string, read func(scan) (T, error)) iter.Seq2[T, error] {
+// stream returns the rows of a statement; one at a time is in memory. It yields the error of a
+// row that can't be read, and goes on; it yields any other error, and ends.
+func stream[T any](
+	t *tx, what, statement string, read func(scan) (T, error), args ...any,
+) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		stopped := false
-		err := t.rows(what, statement, nil, func(row scan) error {
+		err := t.rows(what, statement, args, func(row scan) error {
 			one, err := read(row)
 			if err != nil {
-				return t.unreadable(what, err)
+				err = t.unreadable(what, err)
+				if t.broken != nil {
+					return err
+				}
 			}
-			if !yield(one, nil) {
+			if !yield(one, err) {
 				stopped = true
 				return errEnough
 			}
@@ -137,12 +143,4 @@ func stream[T any](t *tx, what, statement string, read func(scan) (T, error)) it
 			yield(none, err)
 		}
 	}
-}
-
-func (t *tx) PublicKeys() iter.Seq2[registry.PublicKey, error] {
-	const statement = "SELECT id, spki FROM key_pair UNION ALL SELECT id, spki FROM certificate"
-	return stream(t, "public keys", statement, func(row scan) (k registry.PublicKey, err error) {
-		err = row(&k.ID, bytesInto[[]byte]{&k.SPKI})
-		return k, err
-	})
 }

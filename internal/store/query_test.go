@@ -369,7 +369,7 @@ func TestPublicKeys(t *testing.T) {
 		})
 		view(t, s, func(tx registry.Tx) error {
 			var got []string
-			err := noted(&got, tx.PublicKeys(), func(k registry.PublicKey) string { return string(k.SPKI) })
+			err := noted(&got, tx.PublicKeys(0), func(k registry.PublicKey) string { return string(k.SPKI) })
 			slices.Sort(got)
 			want := []string{"spki \x00\xff of pair p", "spki of 1", "spki of 2", "spki of 3", "spki of 4",
 				"spki of 5", "spki of 6"}
@@ -378,7 +378,7 @@ func TestPublicKeys(t *testing.T) {
 			}
 			n := 0
 			var stopped error
-			for _, stopped = range tx.PublicKeys() {
+			for _, stopped = range tx.PublicKeys(0) {
 				if n++; n == 3 {
 					break
 				}

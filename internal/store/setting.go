@@ -3,20 +3,16 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sealane/sealane/internal/registry"
 )
 
-type setting struct {
-	name  string
-	value []byte
-}
-
-var settingTable = &table[setting]{
+var settingTable = &table[registry.Setting]{
 	name:    "setting",
-	row:     func(s *setting) string { return fmt.Sprintf("setting %q", s.name) },
-	key:     []column[setting]{text("name", func(s *setting) *string { return &s.name })},
-	columns: []column[setting]{blob("value", func(s *setting) *[]byte { return &s.value })},
+	row:     func(s *registry.Setting) string { return fmt.Sprintf("setting %q", s.Name) },
+	key:     []column[registry.Setting]{text("name", func(s *registry.Setting) *string { return &s.Name })},
+	columns: []column[registry.Setting]{blob("value", func(s *registry.Setting) *[]byte { return &s.Value })},
 }
 
 // profilePrefix begins the names of settings that are profiles.
@@ -29,18 +25,26 @@ func (t *tx) PutProfile(name string, source []byte) error {
 }
 
 func (t *tx) Setting(name string) ([]byte, error) {
-	s, err := find(t, settingTable, setting{name: name})
+	s, err := find(t, settingTable, registry.Setting{Name: name})
 	if errors.Is(err, registry.ErrNotFound) {
 		return nil, nil
 	}
-	return s.value, err
+	return s.Value, err
 }
 
 func (t *tx) PutSetting(name string, value []byte) error {
-	s := setting{name, value}
+	s := registry.Setting{Name: name, Value: value}
 	done, err := update(t, settingTable, &s)
 	if err == nil && !done {
 		_, err = insert(t, settingTable, &s)
 	}
 	return err
+}
+
+// settingRow returns a setting as the registry knows it: it may be the source of a profile.
+func settingRow(s registry.Setting) any {
+	if name, is := strings.CutPrefix(s.Name, profilePrefix); is {
+		return registry.ProfileSource{Name: name, Source: s.Value}
+	}
+	return s
 }

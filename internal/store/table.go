@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -78,9 +79,27 @@ func (d *table[T]) selects(columns []column[T]) selection[T] {
 	}
 	return selection[T]{"SELECT " + strings.Join(names, ", ") + " FROM " + from, func(row scan) (T, error) {
 		found, err := d.scan(row, columns)
-		return found, ofRow(d.row(&found), err)
+		if err != nil {
+			err = &rowError{d.row(&found), d.name, d.id(&found), err}
+		}
+		return found, err
 	}}
 }
+
+// id returns what identifies a row in its table.
+func (d *table[T]) id(row *T) string {
+	var parts []string
+	for _, value := range values(d.key, row) {
+		if bytes, is := value.([]byte); is {
+			value = hex.EncodeToString(bytes)
+		}
+		parts = append(parts, fmt.Sprint(value))
+	}
+	return strings.Join(parts, "/")
+}
+
+// inOrder is the order of the keys, by which a row is found again.
+func (d *table[T]) inOrder() string { return " ORDER BY " + strings.Join(namesOf(d.key), ", ") }
 
 func (d *table[T]) scan(row scan, columns []column[T]) (T, error) {
 	var found, rest T

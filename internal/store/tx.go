@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -167,19 +168,23 @@ func (t *tx) query(written string, args []any) (*sql.Rows, error) {
 
 type scan func(to ...any) error
 
-// list returns the rows that a selection finds under a condition.
+// list returns the rows that a selection finds under a condition. Where some can't be read, the
+// error is registry.DamagedRows, and the others are returned with it.
 func list[T any](t *tx, what string, from selection[T], condition string, args ...any) ([]T, error) {
 	var all []T
-	err := t.rows(what, from.statement+condition, args, func(row scan) error {
-		one, err := from.read(row)
-		if err != nil {
-			return t.unreadable(what, err)
+	var damaged registry.DamagedRows
+	for row, err := range stream(t, what, from.statement+condition, from.read, args...) {
+		if one, is := errors.AsType[*registry.DamagedRow](err); is {
+			damaged = append(damaged, one)
+			continue
 		}
-		all = append(all, one)
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	if damaged != nil {
+		return all, damaged
 	}
 	return all, nil
 }
@@ -208,39 +213,34 @@ func texts(t *tx, what, statement string, args ...any) ([]string, error) {
 
 // rowError is the error of one row among many.
 type rowError struct {
-	row string
-	err error
+	row, table, id string
+	err            error
 }
 
 func (e *rowError) Error() string { return e.row + ": " + e.err.Error() }
 func (e *rowError) Unwrap() error { return e.err }
 
-func ofRow(row string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &rowError{row, err}
-}
+// scanned is how database/sql names the column that it could not scan.
+var scanned = regexp.MustCompile(`sql: Scan error on column index \d+, name "(\w+)"`)
 
-// unreadable returns an error without the text of err, which may quote the row.
+// unreadable returns the error of a row that can't be read, without the text of err, which may
+// quote the row.
 func (t *tx) unreadable(what string, err error) error {
-	var row *rowError
-	if errors.As(err, &row) {
-		err = row.err
-		if row.row != what {
-			what += ", " + row.row
-		}
-	}
 	if t.ctx.Err() != nil {
 		return t.fail(what, err)
 	}
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("%s: the stored row is damaged: no JSON at byte %d", what, syntax.Offset)
-	case errors.As(err, &kind):
-		return fmt.Errorf("%s: the stored row is damaged: its %s is of another type", what, kind.Field)
+	damaged := &registry.DamagedRow{Row: what, Why: "its body can't be read"}
+	if row, is := errors.AsType[*rowError](err); is {
+		damaged.Row, damaged.Table, damaged.ID = row.row, row.table, row.id
 	}
-	return fmt.Errorf("%s: the stored row is damaged: a %T", what, err)
+	if column := scanned.FindStringSubmatch(err.Error()); column != nil {
+		damaged.Why = fmt.Sprintf("its %s can't be read", column[1])
+	}
+	if syntax, is := errors.AsType[*json.SyntaxError](err); is {
+		damaged.Why = fmt.Sprintf("no JSON at byte %d", syntax.Offset)
+	}
+	if kind, is := errors.AsType[*json.UnmarshalTypeError](err); is {
+		damaged.Why = fmt.Sprintf("its %s is of another type", kind.Field)
+	}
+	return damaged
 }

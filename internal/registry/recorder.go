@@ -1,0 +1,155 @@
+package registry
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+
+	"github.com/sealane/sealane/internal/audit"
+)
+
+// recorder is the transaction of a change. It notes which rows are stored, so that no change has
+// to name them: its record has each of them as it is at the end.
+//
+// It embeds what reads only. A method that stores has to be written here, or the program does
+// not build.
+type recorder struct {
+	Reader
+	tx Tx
+
+	stored []storedRow // in the order in which they were stored first
+	noted  map[rowName]bool
+}
+
+var _ Tx = (*recorder)(nil)
+
+// storedRow is a row that was stored by a change, and how it is read again.
+type storedRow struct {
+	name rowName
+	read func() (any, error)
+}
+
+func newRecorder(tx Tx) *recorder { return &recorder{Reader: tx, tx: tx, noted: map[rowName]bool{}} }
+
+// note notes a row if it was stored, and returns err.
+func note[T any](r *recorder, err error, name rowName, read func() (T, error)) error {
+	if err == nil && !r.noted[name] {
+		r.noted[name] = true
+		r.stored = append(r.stored, storedRow{name, func() (any, error) { return read() }})
+	}
+	return err
+}
+
+func (r *recorder) AppendAudit(audit.Record) error {
+	return errors.New("a change has one record, which it does not write itself")
+}
+
+func (r *recorder) PutPartner(p *Partner) error {
+	id := p.ID
+	return note(r, r.tx.PutPartner(p), nameOf("partner", id), func() (Partner, error) { return r.tx.Partner(id) })
+}
+
+func (r *recorder) PutEnvironment(e *Environment) error {
+	partner, name := e.Partner, e.Name
+	return note(r, r.tx.PutEnvironment(e), nameOf("environment", partner, name),
+		func() (Environment, error) { return r.tx.Environment(partner, name) })
+}
+
+func (r *recorder) PutAPIKey(k *APIKey) error {
+	id := k.ID
+	return note(r, r.tx.PutAPIKey(k), nameOf("apikey", id), func() (APIKey, error) { return r.tx.APIKey(id) })
+}
+
+func (r *recorder) PutKeyPair(k *KeyPair) error {
+	id := k.ID
+	return note(r, r.tx.PutKeyPair(k), nameOf("key", id), func() (KeyPair, error) { return r.tx.KeyPair(id) })
+}
+
+func (r *recorder) PutCertificate(c *Certificate) error {
+	id := c.ID
+	return note(r, r.tx.PutCertificate(c), nameOf("certificate", id),
+		func() (Certificate, error) { return r.tx.Certificate(id) })
+}
+
+func (r *recorder) PutOffer(o *Offer) error {
+	pair, partner := o.KeyPair, o.Partner
+	return note(r, r.tx.PutOffer(o), nameOf("offer", pair, partner), func() (Offer, error) {
+		offers, err := r.tx.Offers(partner)
+		for _, o := range offers {
+			if o.KeyPair == pair {
+				return o, nil
+			}
+		}
+		return Offer{}, errors.Join(err, ErrNotFound)
+	})
+}
+
+func (r *recorder) PutBlocked(b Blocked) error {
+	return note(r, r.tx.PutBlocked(b), nameOf("blocked", hex.EncodeToString(b.SPKISHA256)),
+		func() (Blocked, error) { return r.tx.Blocked(b.SPKISHA256) })
+}
+
+func (r *recorder) PutPerson(p *Person) error {
+	id := p.ID
+	return note(r, r.tx.PutPerson(p), nameOf("person", id), func() (Person, error) { return r.tx.Person(id) })
+}
+
+func (r *recorder) PutSetting(name string, value []byte) error {
+	return note(r, r.tx.PutSetting(name, value), nameOf("setting", name), func() (Setting, error) {
+		value, err := r.tx.Setting(name)
+		return Setting{name, value}, err
+	})
+}
+
+func (r *recorder) PutProfile(name string, source []byte) error {
+	return note(r, r.tx.PutProfile(name, source), nameOf("profile", name), func() (ProfileSource, error) {
+		source, err := r.tx.Profile(name)
+		return ProfileSource{name, source}, err
+	})
+}
+
+// rowsMember is the member of a record's After that has the rows which the change stored, by
+// their names. A row that is not there any more is null.
+const rowsMember = "rows"
+
+// after returns what the record has behind the change: the rows that were stored, and what the
+// change itself says, unless that is one of the rows.
+func (r *recorder) after(said any) (json.RawMessage, error) {
+	if len(r.stored) == 0 {
+		return recorded(said)
+	}
+	rows := make(map[rowName]json.RawMessage, len(r.stored))
+	for _, s := range r.stored {
+		row, err := s.read()
+		if errors.Is(err, ErrNotFound) {
+			rows[s.name] = nil
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		name, form, _, err := recordedRow(row)
+		if err != nil {
+			return nil, err
+		}
+		if name != "" {
+			rows[name] = form
+		}
+	}
+	members := map[string]any{}
+	switch v := said.(type) {
+	case nil, Partner, Environment, APIKey, KeyPair, Certificate, []Certificate, Offer, Person:
+	case map[string]string:
+		for name, value := range v {
+			members[name] = value
+		}
+	case map[string]any:
+		for name, value := range v {
+			members[name] = value
+		}
+	default:
+		members["result"] = v
+	}
+	members[rowsMember] = rows
+	return json.Marshal(members)
+}

@@ -1,0 +1,62 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// maxAccepted is how many rows one record accepts.
+const maxAccepted = 1000
+
+// AcceptRows records rows as they are now, which VerifyRows has found otherwise: after somebody
+// has looked into each, or after an upgrade from a version whose records did not have the rows.
+// It takes the place of no correction: a row that was changed unlawfully must be changed back.
+// It refuses a row that is not as the finding has it any more, and one that can't be read.
+func (s *Session) AcceptRows(ctx context.Context, found []RowFinding) error {
+	if len(found) == 0 || len(found) > maxAccepted {
+		return fmt.Errorf("%d rows are named; one record accepts 1 to %d", len(found), maxAccepted)
+	}
+	entry := Entry{Action: ActionRowsAccept, Subject: found[0].Row}
+	if n := len(found); n > 1 {
+		entry.Subject = fmt.Sprintf("%s and %d more", entry.Subject, n-1)
+	}
+	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+		rows, err := acceptable(tx, found)
+		entry.After = map[string]any{rowsMember: rows}
+		return err
+	})
+}
+
+// acceptable returns the rows that findings name, as they are; one that is not there is null.
+func acceptable(tx Reader, found []RowFinding) (map[rowName]json.RawMessage, error) {
+	rows, wanted := map[rowName]json.RawMessage{}, map[rowName]string{}
+	for _, f := range found {
+		if f.Row == "" || f.Fault == RowDamaged {
+			return nil, fmt.Errorf("%s: it can't be accepted; restore the row, or put it in order", f.Text)
+		}
+		wanted[rowName(f.Row)], rows[rowName(f.Row)] = f.Sum, nil
+	}
+	for row, err := range tx.Rows() {
+		if _, damaged := errors.AsType[*DamagedRow](err); damaged {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		name, form, _, err := recordedRow(row)
+		if err != nil {
+			return nil, err
+		}
+		if _, is := wanted[name]; is {
+			rows[name] = form
+		}
+	}
+	for name, sum := range wanted {
+		if sumOf(rows[name]) != sum {
+			return nil, fmt.Errorf("%s: %w", name, ErrConflict)
+		}
+	}
+	return rows, nil
+}

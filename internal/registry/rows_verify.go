@@ -1,0 +1,302 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sealane/sealane/internal/audit"
+)
+
+// RowFault is a way in which a row and the audit log contradict each other.
+type RowFault string
+
+// The faults of rows.
+const (
+	RowDamaged    RowFault = "damaged"    // it can't be read
+	RowUnrecorded RowFault = "unrecorded" // no record has it
+	RowDiffers    RowFault = "differs"    // its last record has it otherwise
+	RowMissing    RowFault = "missing"    // its last record has it, and it is not there
+	RowsWithout   RowFault = "empty-log"  // there are rows, and no record at all
+)
+
+// RowFinding is one fault of a row.
+type RowFinding struct {
+	Fault   RowFault `json:"fault"`
+	Row     string   `json:"row,omitempty"`     // its name in records, such as "certificate/c-1"
+	Seq     int64    `json:"seq,omitempty"`     // its last record
+	Members []string `json:"members,omitempty"` // those that differ
+	Text    string   `json:"text"`
+	// Sum identifies what the row is now, for AcceptRows; it is empty where there is none.
+	Sum string `json:"sum,omitempty"`
+}
+
+// RowsReport is the result of VerifyRows.
+type RowsReport struct {
+	Holds    bool         `json:"holds"` // nothing was found
+	Rows     int          `json:"rows"`
+	Records  int          `json:"records"`
+	Findings []RowFinding `json:"findings,omitempty"`
+	More     int          `json:"more,omitempty"` // findings that were not kept
+}
+
+// maxRowFindings is how many findings a report keeps.
+const maxRowFindings = 1000
+
+// String returns the report as text, in lines.
+func (r RowsReport) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d rows, %d records. ", r.Rows, r.Records)
+	if r.Holds {
+		b.WriteString("Each row is as its last record has it.\n")
+		return b.String()
+	}
+	fmt.Fprintf(&b, "THE ROWS ARE NOT AS THEY WERE RECORDED; findings: %d\n", len(r.Findings)+r.More)
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "  %-10s %s\n", f.Fault, f.Text)
+	}
+	if r.More > 0 {
+		fmt.Fprintf(&b, "  and %d more\n", r.More)
+	}
+	return b.String()
+}
+
+func (r *RowsReport) add(f RowFinding) {
+	if len(r.Findings) < maxRowFindings {
+		r.Findings = append(r.Findings, f)
+	} else {
+		r.More++
+	}
+}
+
+// VerifyRows compares every row of the registry with its last record, and every record with the
+// rows: what was changed, added or removed in the database itself is a finding. So is a row that
+// can't be read. Not compared are the last uses of API keys and what became of anchors, which
+// programs store without a record.
+//
+// It trusts the audit log: [audit.Verify] checks that. It keeps some hundred bytes for each row in
+// memory.
+func (r *Registry) VerifyRows(ctx context.Context) (report RowsReport, err error) {
+	err = r.Store.View(ctx, func(tx Tx) error {
+		v := rowVerifier{tx: tx, last: map[rowName]lastRecord{}}
+		if err := v.readLog(ctx); err != nil {
+			return err
+		}
+		if err := v.readRows(ctx); err != nil {
+			return err
+		}
+		if err := v.explain(); err != nil {
+			return err
+		}
+		report = v.finish()
+		return nil
+	})
+	if err != nil {
+		return RowsReport{}, fmt.Errorf("verify the rows: %w", err)
+	}
+	return report, nil
+}
+
+// rowVerifier is one call of VerifyRows.
+type rowVerifier struct {
+	tx     Reader
+	report RowsReport
+	last   map[rowName]lastRecord // of the rows that were not met yet
+	differ []differing
+}
+
+// lastRecord is what the last record of a row has of it.
+type lastRecord struct {
+	seq  int64
+	sum  [sha256.Size]byte
+	gone bool // the row was removed
+}
+
+// differing is a row that is not as it was recorded.
+type differing struct {
+	name rowName
+	seq  int64
+	form json.RawMessage
+}
+
+func (v *rowVerifier) readLog(ctx context.Context) error {
+	for record, err := range audit.Records(ctx, v.tx) {
+		if err != nil {
+			return err
+		}
+		v.report.Records++
+		for name, form := range recordedRows(record) {
+			v.last[name] = lastRecord{record.Seq, sha256.Sum256(form), string(form) == "null"}
+		}
+	}
+	return nil
+}
+
+// recordedRows returns the rows that a record has. Other records have none.
+func recordedRows(r audit.Record) map[rowName]json.RawMessage {
+	if !bytes.Contains(r.After, []byte(`"`+rowsMember+`":`)) { // most of the time of parsing
+		return nil
+	}
+	var after struct {
+		Rows map[rowName]json.RawMessage `json:"rows"`
+	}
+	if json.Unmarshal(r.After, &after) != nil {
+		return nil
+	}
+	return after.Rows
+}
+
+func (v *rowVerifier) readRows(ctx context.Context) error {
+	for row, err := range v.tx.Rows() {
+		if damaged, is := errors.AsType[*DamagedRow](err); is {
+			v.damaged(damaged)
+			continue
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if err := v.row(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *rowVerifier) damaged(d *DamagedRow) {
+	v.report.Rows++
+	name := nameOf(cmp.Or(kindOf[d.Table], d.Table), d.ID)
+	v.report.add(RowFinding{Fault: RowDamaged, Row: string(name), Text: d.Error()})
+	delete(v.last, name) // it is there, though nobody can say what it is
+}
+
+func (v *rowVerifier) row(row any) error {
+	name, form, known, err := recordedRow(row)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return fmt.Errorf("a %T can't be compared with its record", row)
+	case name == "":
+		return nil
+	}
+	v.report.Rows++
+	last, there := v.last[name]
+	delete(v.last, name)
+	switch {
+	case !there || last.gone:
+		text := fmt.Sprintf("%s has no record: it was put into the database", name)
+		if last.gone {
+			text = fmt.Sprintf("%s was removed by record %d, and is there", name, last.seq)
+		}
+		v.report.add(RowFinding{Fault: RowUnrecorded, Row: string(name), Seq: last.seq, Text: text, Sum: sumOf(form)})
+	case last.sum != sha256.Sum256(form):
+		if len(v.differ) < maxRowFindings {
+			v.differ = append(v.differ, differing{name, last.seq, form})
+		} else {
+			v.report.More++
+		}
+	}
+	return nil
+}
+
+func sumOf(form json.RawMessage) string {
+	if len(form) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(form))
+}
+
+// explain adds the findings of rows that are not as they were recorded.
+func (v *rowVerifier) explain() error {
+	for _, d := range v.differ {
+		records, err := v.tx.AuditRecords(d.seq-1, 1)
+		if err != nil {
+			return err
+		}
+		f := RowFinding{Fault: RowDiffers, Row: string(d.name), Seq: d.seq, Sum: sumOf(d.form)}
+		var texts []string
+		if len(records) == 1 {
+			f.Members, texts = differences(recordedRows(records[0])[d.name], d.form)
+		}
+		f.Text = fmt.Sprintf("%s is not as record %d has it: %s", d.name, d.seq, strings.Join(texts, "; "))
+		v.report.add(f)
+	}
+	return nil
+}
+
+// finish adds the records whose rows are not there.
+func (v *rowVerifier) finish() RowsReport {
+	for _, name := range slices.Sorted(maps.Keys(v.last)) {
+		if last := v.last[name]; !last.gone {
+			v.report.add(RowFinding{
+				Fault: RowMissing, Row: string(name), Seq: last.seq,
+				Text: fmt.Sprintf("%s is not there, and record %d has it: it was deleted from the database", name, last.seq),
+			})
+		}
+	}
+	if v.report.Records == 0 && v.report.Rows > 0 {
+		empty := RowFinding{Fault: RowsWithout, Text: "the audit log is empty, and there are rows: it was deleted"}
+		v.report.Findings = slices.Insert(v.report.Findings, 0, empty)
+	}
+	v.report.Holds = len(v.report.Findings) == 0
+	return v.report
+}
+
+// differences returns the members that two forms of a row have otherwise, and a text about each.
+func differences(recorded, now json.RawMessage) (members, texts []string) {
+	was, is := membersOf("", recorded), membersOf("", now)
+	names := slices.Sorted(maps.Keys(was))
+	for name := range is {
+		if _, both := was[name]; !both {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if was[name] == is[name] {
+			continue
+		}
+		members = append(members, name)
+		texts = append(texts, fmt.Sprintf("its %s is %s, recorded is %s", name, shown(is[name]), shown(was[name])))
+	}
+	return members, texts
+}
+
+// shown returns a value of a record, shortened.
+func shown(value string) string {
+	const most = 80
+	switch {
+	case value == "":
+		return "empty"
+	case len(value) > most:
+		return strings.ToValidUTF8(value[:most], "") + "…"
+	}
+	return value
+}
+
+// membersOf returns the members of an object, those of objects in it by their path.
+func membersOf(path string, object json.RawMessage) map[string]string {
+	var members map[string]json.RawMessage
+	all := map[string]string{}
+	if json.Unmarshal(object, &members) != nil {
+		return all
+	}
+	for name, value := range members {
+		if len(value) > 0 && value[0] == '{' {
+			maps.Copy(all, membersOf(path+name+".", value))
+			continue
+		}
+		all[path+name] = string(value)
+	}
+	return all
+}
