@@ -125,7 +125,7 @@ func (e Exchange) granted(tx registry.Tx, c registry.Certificate, a Approval) (r
 	if c.State != registry.Matched {
 		return c, fmt.Errorf("certificate %s is %s; %s", c.ID, c.State, Next(c))
 	}
-	if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
+	if err := c.NotBlocked(tx); err != nil {
 		return c, fmt.Errorf("certificate %s: %w", c.ID, err)
 	}
 	if registry.Production(c.Environment) {

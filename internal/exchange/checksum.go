@@ -38,7 +38,7 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 	var wrong *registry.Certificate
 	var accused string
 	step := func(tx registry.Tx, c *registry.Certificate) error {
-		if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
+		if err := c.NotBlocked(tx); err != nil {
 			return fmt.Errorf("certificate %s: %w", c.ID, err)
 		}
 		chain, err := c.Parse()

@@ -114,7 +114,7 @@ func (e Exchange) mayBeUsed(tx registry.Tx, c registry.Certificate) error {
 		return fmt.Errorf("certificate %s is valid from %s only: wait until then",
 			c.ID, c.NotBefore.Format(time.RFC3339))
 	}
-	if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
+	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("certificate %s: %w", c.ID, err)
 	}
 	return nil

@@ -197,7 +197,7 @@ func (p *preflight) theirs(tx registry.Tx) error {
 // active checks the certificate that we encrypt to.
 func (p *preflight) active(tx registry.Tx, c registry.Certificate) {
 	p.add(Check{Name: "their certificate", Level: cert.OK, Found: c.ID + " is active"})
-	if err := registry.NotBlocked(tx, c.SPKISHA256); err != nil {
+	if err := c.NotBlocked(tx); err != nil {
 		p.add(Check{Name: "their certificate, key", Level: cert.Refused, Found: err.Error(),
 			Do: fmt.Sprintf("end its use: sealane exchange compromised %s --reason TEXT", c.ID)})
 	}

@@ -12,4 +12,6 @@ type DamagedRow struct {
 }
 
 // Error returns a sentence about the row.
-func (d *DamagedRow) Error() string { return fmt.Sprintf("%s: the stored row is damaged: %s", d.Row, d.Why) }
+func (d *DamagedRow) Error() string {
+	return fmt.Sprintf("%s: the stored row is damaged: %s", d.Row, d.Why)
+}

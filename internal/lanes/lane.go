@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -18,13 +19,32 @@ import (
 
 // laneEntry is one environment of a partner, with what its lane is made of.
 type laneEntry struct {
-	partner      Partner
+	partner      *partnerEntry
 	environment  Environment
 	ours, theirs []laneKey
-	shared       *[]laneKey // ours for all partners of the profile
+	shared       *sharedKeys
+	damaged      error // a row of the lane alone is damaged
 
 	mu   sync.Mutex
 	made map[sealane.Sealing]*sealane.Lane // the lanes that were asked for so far
+}
+
+// partnerEntry is a partner, with what is damaged in the rows of all its lanes.
+type partnerEntry struct {
+	Partner
+	damaged error
+}
+
+// sharedKeys are our keys for all partners of a profile in an environment. If one of them is
+// damaged, no lane is made of them: which one a partner has can't be said.
+type sharedKeys struct {
+	keys    []laneKey
+	damaged error
+}
+
+func (s *sharedKeys) add(k laneKey, damaged error) {
+	s.keys = append(s.keys, k)
+	s.damaged = errors.Join(s.damaged, damaged)
 }
 
 type laneKey struct {
@@ -57,11 +77,14 @@ func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing) (*sealane.Lan
 }
 
 func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing) (*sealane.Lane, error) {
+	if err := errors.Join(entry.partner.damaged, entry.damaged, entry.shared.damaged); err != nil {
+		return nil, err
+	}
 	loaded := s.profiles[entry.partner.Profile]
 	if loaded.err != nil {
 		return nil, loaded.err
 	}
-	config := Config(entry.partner, entry.environment, loaded.compiled)
+	config := Config(entry.partner.Partner, entry.environment, loaded.compiled)
 	config.Sealing = sealing
 	var err error
 	if config.Ours, err = s.ring(entry.ourKeys()); err != nil {
@@ -84,7 +107,7 @@ func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config 
 // ourKeys returns the partner's own keys of ours, and then those that all partners share,
 // in the states that they have for this partner.
 func (entry *laneEntry) ourKeys() []laneKey {
-	shared := *entry.shared
+	shared := entry.shared.keys
 	pairs := make([]SharedPair, len(shared))
 	for i, k := range shared {
 		at := k.confirmed[entry.partner.ID]

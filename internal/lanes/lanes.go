@@ -30,14 +30,19 @@ var (
 type Store interface {
 	// ReadLanes calls read once, with the rows of one moment.
 	ReadLanes(ctx context.Context, read func(Rows) error) error
+	// ReadLane is ReadLanes with those rows only that one lane is made of.
+	ReadLane(ctx context.Context, name Name, read func(Rows) error) error
 	// UsedAPIKeys stores when API keys were used last, by their identities. It passes
 	// over keys that are not there, and sets no use back.
 	UsedAPIKeys(ctx context.Context, at map[string]time.Time) error
 }
 
-// Rows are all rows that lanes are made of. Each sequence reads its rows from the
-// database while it is ranged over, and only one can be read at a time. After an error
-// it ends. Byte slices belong to the receiver.
+// Rows are the rows that lanes are made of. Each sequence reads its rows from the
+// database while it is ranged over, and only one can be read at a time. Byte slices
+// belong to the receiver.
+//
+// The error of a row that can't be read is a [DamagedRow]; it comes with what the row
+// says of whose it is, and the sequence goes on. After any other error it ends.
 type Rows interface {
 	Partners() iter.Seq2[Partner, error]
 	Environments() iter.Seq2[Environment, error]
@@ -97,7 +102,9 @@ type KeyPair struct {
 	Partner string // empty: shared by all partners of the profile
 	KeyID   string
 	State   keyring.State
-	SPKI    []byte // SubjectPublicKeyInfo, DER
+
+	SPKI       []byte // SubjectPublicKeyInfo, DER
+	SPKISHA256 []byte
 
 	// Installed is since when all partners have the certificate. It is zero where each
 	// confirms for itself, see Confirmation.
@@ -108,13 +115,17 @@ type KeyPair struct {
 	SealedAs int64
 }
 
-// Certificate is the public key of a partner's certificate.
+// Certificate is a partner's certificate.
 type Certificate struct {
-	Partner, Environment string
+	ID, Partner, Environment string
 
 	KeyID string
 	State keyring.State
-	SPKI  []byte // SubjectPublicKeyInfo, DER
+
+	SPKI       []byte // SubjectPublicKeyInfo, DER
+	SPKISHA256 []byte
+	DER        []byte // the whole certificate
+	SHA256     []byte
 }
 
 // ParseState returns the state of a key that lanes have, by its name.

@@ -60,14 +60,14 @@ func (s *Session) BlockKeys(ctx context.Context, sums [][]byte) (ended []string,
 	return ended, nil
 }
 
-// blockSum blocks a key by its checksum, or by that of a certificate of the registry.
+// blockSum blocks a key by its checksum, or by that of a certificate of the registry or its file.
 func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) {
 	blocked := make([]Blocked, 1)
 	var err error
 	if blocked[0], err = s.Block(tx, sum, reason); err != nil {
 		return nil, err
 	}
-	certificates, err := tx.Certificates(CertificateQuery{SHA256: sum})
+	certificates, err := withSum(tx, sum)
 	if err != nil {
 		return nil, err
 	}
@@ -113,18 +113,6 @@ func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error
 		b.Ended = append(b.Ended, "key pair "+k.ID)
 	}
 	return b, nil
-}
-
-// NotBlocked returns an error if a key was blocked after it came in.
-func NotBlocked(tx Tx, spkiSHA256 []byte) error {
-	b, err := tx.Blocked(spkiSHA256)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("its public key was blocked on %s: %s", b.At.Format(time.DateOnly), b.Reason)
 }
 
 // WeakKey is a public key of a partner's that can't be secret.

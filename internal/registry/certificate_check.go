@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"crypto/x509"
@@ -39,15 +40,18 @@ func (r *Registry) CheckCertificate(
 	if err != nil {
 		return nil, err
 	}
-	file := sha256.Sum256(c.Provenance.File)
-	for _, sum := range [][]byte{c.SHA256, file[:]} {
-		b, err := blocked(tx, sum, "certificate")
-		if err != nil {
+	found = append(found, more...)
+	if more, err = blocked(tx, c.SHA256, "certificate"); err != nil {
+		return nil, err
+	}
+	found = append(found, more...)
+	if file := c.Provenance.FileSHA256; len(file) > 0 && !bytes.Equal(file, c.SHA256) {
+		if more, err = blocked(tx, file, "file"); err != nil {
 			return nil, err
 		}
-		more = append(more, b...)
+		found = append(found, more...)
 	}
-	return append(found, more...), nil
+	return found, nil
 }
 
 // blocked returns a finding if a checksum is blocked. what is what it is a checksum of.

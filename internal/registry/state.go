@@ -140,7 +140,11 @@ func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 // ActivatePair makes a key pair the active one, as part of a change; the one before it still
 // opens. Several shared pairs may be active, see [PairsFor].
 func (s *Session) ActivatePair(tx Tx, k *KeyPair) error {
-	if err := NotBlocked(tx, k.SPKISHA256); err != nil {
+	c, err := tx.Certificate(k.Certificate)
+	if err != nil {
+		return err
+	}
+	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("key pair %s: %w", k.ID, err)
 	}
 	if k.Partner != "" {

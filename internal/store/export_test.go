@@ -56,7 +56,7 @@ func (s *Store) KeyPairPlan(ctx context.Context, q registry.KeyPairQuery) (strin
 
 // LanePlan returns how the database would read the certificates of all lanes.
 func (s *Store) LanePlan(ctx context.Context) (string, error) {
-	return s.plan(ctx, selectLaneCertificates, nil)
+	return s.plan(ctx, laneCertificates.selected+" WHERE "+laneCertificates.all, nil)
 }
 
 func (s *Store) plan(ctx context.Context, statement string, args []any) (string, error) {

@@ -97,6 +97,11 @@ func (s *Store) step(ctx context.Context, last int64) (int64, error) {
 			return 0, err
 		}
 	}
+	if fill := filled[next]; fill != nil {
+		if err := fill(ctx, s, t); err != nil {
+			return 0, err
+		}
+	}
 	if err := t.Commit(); err != nil {
 		return 0, err
 	}

@@ -236,6 +236,9 @@ func (t *tx) unreadable(what string, err error) error {
 	if column := scanned.FindStringSubmatch(err.Error()); column != nil {
 		damaged.Why = fmt.Sprintf("its %s can't be read", column[1])
 	}
+	if why, is := errors.AsType[unfit](err); is {
+		damaged.Why = string(why)
+	}
 	if syntax, is := errors.AsType[*json.SyntaxError](err); is {
 		damaged.Why = fmt.Sprintf("no JSON at byte %d", syntax.Offset)
 	}

@@ -1,0 +1,48 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// NotBlocked returns an error if a certificate was blocked after it came in: its public key, the
+// certificate itself, or the file that it came in.
+func (c Certificate) NotBlocked(tx Reader) error {
+	for _, of := range []struct {
+		what string
+		sum  []byte
+	}{{"public key", c.SPKISHA256}, {"certificate", c.SHA256}, {"file", c.Provenance.FileSHA256}} {
+		if len(of.sum) == 0 {
+			continue
+		}
+		b, err := tx.Blocked(of.sum)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return err
+		default:
+			return fmt.Errorf("its %s was blocked on %s: %s", of.what, b.At.Format(time.DateOnly), b.Reason)
+		}
+	}
+	return nil
+}
+
+// withSum returns the certificates that have a checksum, or whose file has it.
+func withSum(tx Reader, sum []byte) ([]Certificate, error) {
+	certificates, err := tx.Certificates(CertificateQuery{SHA256: sum, Page: Page{Limit: maxWithSum}})
+	if err != nil {
+		return nil, err
+	}
+	inFile, err := tx.Certificates(CertificateQuery{FileSHA256: sum, Page: Page{Limit: maxWithSum}})
+	if err != nil {
+		return nil, err
+	}
+	if len(certificates) == maxWithSum || len(inFile) == maxWithSum {
+		return nil, fmt.Errorf("%x is the checksum of %d certificates or more: block their public keys", sum, maxWithSum)
+	}
+	return append(certificates, inFile...), nil
+}
+
+// maxWithSum is how many certificates are looked for by one checksum; few are the same.
+const maxWithSum = 1000
