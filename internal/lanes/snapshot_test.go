@@ -3,6 +3,7 @@ package lanes_test
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/internal/testcert"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/keyring"
 )
@@ -55,11 +57,26 @@ func addAcme(t testing.TB, s *store.Store) {
 	})
 }
 
-func spki(t testing.TB, key *rsa.PrivateKey) []byte {
+// keyOf returns a row with the public key of a key pair.
+func keyOf(t testing.TB, key *rsa.PrivateKey, k registry.KeyPair) *registry.KeyPair {
 	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	var err error
+	k.SPKI, err = x509.MarshalPKIXPublicKey(&key.PublicKey)
 	must(t, err)
-	return der
+	sum := sha256.Sum256(k.SPKI)
+	k.SPKISHA256 = sum[:]
+	return &k
+}
+
+// certificateOf returns a row of partner acme's with a certificate.
+func certificateOf(t testing.TB, key *rsa.PrivateKey, c registry.Certificate) *registry.Certificate {
+	t.Helper()
+	leaf := testcert.Issue(t, nil, nil, &key.PublicKey, key)
+	c.Profile, c.Environment, c.Owner = "riskos", "PROD", registry.Theirs
+	id := c.ID
+	c = registry.NewCertificate(c, []*x509.Certificate{leaf})
+	c.ID = id
+	return &c
 }
 
 func read(t testing.TB, r *lanes.Reader) *lanes.Snapshot {
@@ -112,18 +129,13 @@ func TestPrivateKeysAreOpenedOnce(t *testing.T) {
 		return errors.Join(
 			tx.PutPartner(&registry.Partner{ID: "other", Name: "Other", Profile: "riskos", Side: sealane.ServerSide}),
 			tx.PutEnvironment(&registry.Environment{Partner: "other", Name: "PROD", Sealing: sealane.SealingRequired}),
-			tx.PutKeyPair(&registry.KeyPair{ID: "k-1", Profile: "riskos", Environment: "PROD", KeyID: "ours",
-				State:  registry.Active,
-				Origin: registry.Imported, Created: now, SPKI: spki(t,
-					ours), SPKISHA256: []byte("1"), Sealed: []byte("sealed"), SealedAs: 7}),
-			tx.PutCertificate(&registry.Certificate{ID: "c-1", Owner: registry.Theirs, Partner: "acme",
-				Profile: "riskos", Environment: "PROD",
-				KeyID: "theirs", State: registry.Active, SPKI: spki(t,
-					theirs), SHA256: []byte("1"), SPKISHA256: []byte("2")}),
-			tx.PutCertificate(&registry.Certificate{ID: "c-2", Owner: registry.Theirs, Partner: "other",
-				Profile: "riskos", Environment: "PROD",
-				KeyID: "theirs", State: registry.Active, SPKI: spki(t,
-					theirs), SHA256: []byte("2"), SPKISHA256: []byte("2")}))
+			tx.PutKeyPair(keyOf(t, ours, registry.KeyPair{ID: "k-1", Profile: "riskos", Environment: "PROD",
+				KeyID: "ours", State: registry.Active, Origin: registry.Imported, Created: now,
+				Sealed: []byte("sealed"), SealedAs: 7})),
+			tx.PutCertificate(certificateOf(t, theirs, registry.Certificate{ID: "c-1", Partner: "acme",
+				KeyID: "theirs", State: registry.Active})),
+			tx.PutCertificate(certificateOf(t, theirs, registry.Certificate{ID: "c-2", Partner: "other",
+				KeyID: "theirs", State: registry.Active})))
 	})
 	opened := 0
 	r := &lanes.Reader{Store: db, Open: func(k lanes.KeyPair) (keyring.Private, error) {

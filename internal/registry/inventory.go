@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -31,6 +32,7 @@ type InventoryRow struct {
 	Custodian   string    `json:"custodian"`
 	SHA256      string    `json:"sha256"`
 	Waived      string    `json:"waived"`
+	Damaged     string    `json:"damaged,omitempty"` // why the row can't be read; only ID and Kind are set then
 }
 
 // InventoryColumns are the names of Cells.
@@ -65,7 +67,7 @@ func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error]
 				if !yield(row, nil) {
 					return
 				}
-				q.After = row.ID
+				q.After = max(q.After, row.ID)
 			}
 			if len(rows) == 0 {
 				return
@@ -74,17 +76,29 @@ func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error]
 	}
 }
 
+// damagedInventory returns the row of what can't be read.
+func damagedInventory(row *DamagedRow) InventoryRow {
+	return InventoryRow{ID: row.ID, Kind: "certificate", Damaged: row.Error()}
+}
+
 // inventoryPage returns the rows of one page. purposes keeps the purposes of profiles.
 func (r *Registry) inventoryPage(
 	ctx context.Context, q CertificateQuery, purposes map[string]string,
 ) (rows []InventoryRow, err error) {
 	err = r.Store.View(ctx, func(tx Tx) error {
-		page, err := tx.Certificates(q)
+		page, damaged, err := Readable(tx.Certificates(q))
 		if err != nil {
 			return err
 		}
+		for _, row := range damaged {
+			rows = append(rows, damagedInventory(row))
+		}
 		for _, c := range page {
 			row, err := inventoryRow(tx, c, purposes)
+			if one, is := errors.AsType[*DamagedRow](err); is {
+				row, err = damagedInventory(one), nil
+				row.ID = c.ID
+			}
 			if err != nil {
 				return err
 			}

@@ -40,20 +40,36 @@ func SharedPrime(others []string) Finding {
 // and certificates of the registry, and that another of these keys does. Thousands of keys at
 // once cost little more than a few, see [batchgcd.Find].
 func (r *Registry) SharedPrimes(ctx context.Context, keys []*rsa.PublicKey) ([][]string, error) {
+	c, err := r.ComparePrimes(ctx, keys, 0)
+	return c.Shared, err
+}
+
+// PrimeComparison is the result of ComparePrimes.
+type PrimeComparison struct {
+	Shared  [][]string // for each key, as SharedPrimes returns it
+	Damaged DamagedRows
+	// Compared is how many records the audit log had: a key that is stored later, and before
+	// the compared ones are, was not among those that they were compared with.
+	Compared int64
+}
+
+// ComparePrimes is SharedPrimes with those keys only that were stored when the audit log had
+// that many records or more; since 0 are all. Keys whose rows are damaged are left out, and named.
+func (r *Registry) ComparePrimes(ctx context.Context, keys []*rsa.PublicKey, since int64) (PrimeComparison, error) {
 	moduli := make([]*big.Int, len(keys))
 	for i, key := range keys {
 		moduli[i] = key.N
 	}
-	var unread error
-	shared, err := batchgcd.Find(ctx, moduli, r.moduli(ctx, &unread))
+	known := &knownModuli{registry: r, since: since}
+	shared, err := batchgcd.Find(ctx, moduli, known.all(ctx))
 	switch {
-	case unread != nil:
-		return nil, unread
+	case known.err != nil:
+		return PrimeComparison{}, known.err
 	case errors.Is(err, batchgcd.ErrTooMany):
-		return nil, fmt.Errorf("more than %d keys share primes: ask for them in smaller parts, and look who has "+
-			"made them", batchgcd.MaxShared)
+		return PrimeComparison{}, fmt.Errorf("more than %d keys share primes: ask for them in smaller parts, "+
+			"and look who has made them", batchgcd.MaxShared)
 	case err != nil:
-		return nil, err
+		return PrimeComparison{}, err
 	}
 	names := make([][]string, len(shared))
 	for i, s := range shared {
@@ -62,30 +78,53 @@ func (r *Registry) SharedPrimes(ctx context.Context, keys []*rsa.PublicKey) ([][
 			names[i] = append(names[i], "another that came with it")
 		}
 	}
-	return names, nil
+	return PrimeComparison{names, known.damaged, known.compared}, nil
 }
 
-// moduli returns the moduli of all public keys of the registry. Where they can't be read the
-// sequence ends, and unread has the error.
-func (r *Registry) moduli(ctx context.Context, unread *error) iter.Seq2[string, *big.Int] {
+// knownModuli are the moduli of public keys of the registry.
+type knownModuli struct {
+	registry *Registry
+	since    int64
+
+	compared int64
+	damaged  DamagedRows
+	err      error // why they can't be read
+}
+
+// all returns the moduli. Where they can't be read the sequence ends, and err is set.
+func (k *knownModuli) all(ctx context.Context) iter.Seq2[string, *big.Int] {
 	return func(yield func(string, *big.Int) bool) {
-		err := r.Store.View(ctx, func(tx Tx) error {
-			for key, err := range tx.PublicKeys(0) {
-				if err != nil {
-					return err
-				}
-				n, err := modulus(key.SPKI)
-				if err != nil {
-					return fmt.Errorf("%s: %w", key.ID, err)
-				}
-				if !yield(key.ID, n) {
-					return nil
-				}
+		err := k.registry.Store.View(ctx, func(tx Tx) error {
+			head, err := tx.AuditHead()
+			if err != nil {
+				return err
 			}
-			return nil
+			k.compared, k.damaged = head.Seq, nil
+			return k.read(tx, yield)
 		})
-		*unread = errors.Join(*unread, err)
+		k.err = errors.Join(k.err, err)
 	}
+}
+
+func (k *knownModuli) read(tx Reader, yield func(string, *big.Int) bool) error {
+	for key, err := range tx.PublicKeys(k.since) {
+		if damaged, is := errors.AsType[*DamagedRow](err); is {
+			k.damaged = append(k.damaged, damaged)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		n, err := modulus(key.SPKI)
+		if err != nil {
+			k.damaged = append(k.damaged, &DamagedRow{Row: key.ID, ID: key.ID, Why: err.Error()})
+			continue
+		}
+		if !yield(key.ID, n) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // modulus returns that of a SubjectPublicKeyInfo of the registry. It reads no more of it,
@@ -97,7 +136,7 @@ func modulus(spki []byte) (*big.Int, error) {
 	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.SEQUENCE) ||
 		!info.ReadASN1(&bits, asn1.BIT_STRING) || !bits.Skip(1) ||
 		!bits.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(n) || n.Sign() <= 0 {
-		return nil, errors.New("its public key is damaged in the registry: restore it from a backup")
+		return nil, errors.New("it has no RSA public key")
 	}
 	return n, nil
 }
