@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -56,18 +57,20 @@ func (e Exchange) mayApproveAll(ctx context.Context, ids []string, a Approval) e
 		return err
 	}
 	var keys []*rsa.PublicKey
+	var since int64
 	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
-		keys, err = e.keysToApprove(tx, ids, a)
+		keys, since, err = e.keysToApprove(tx, ids, a)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	shared, err := e.session.Registry.SharedPrimes(ctx, keys) // again: they may have come in at the same time
+	// Again: they may have come in at the same time.
+	comparison, err := e.session.Registry.ComparePrimes(ctx, keys, since)
 	if err != nil {
 		return err
 	}
-	for i, others := range shared {
+	for i, others := range comparison.Shared {
 		if len(others) > 0 {
 			return fmt.Errorf("certificate %s: %w", ids[i], registry.SharedPrime(others))
 		}
@@ -75,35 +78,38 @@ func (e Exchange) mayApproveAll(ctx context.Context, ids []string, a Approval) e
 	return nil
 }
 
-// keysToApprove returns the keys of certificates that may be approved together.
-func (e Exchange) keysToApprove(tx registry.Tx, ids []string, a Approval) ([]*rsa.PublicKey, error) {
-	var keys []*rsa.PublicKey
+// keysToApprove returns the keys of certificates that may be approved together, and since when
+// others may have come in that one of them was not compared with, see registry.ComparePrimes.
+func (e Exchange) keysToApprove(
+	tx registry.Tx, ids []string, a Approval,
+) (keys []*rsa.PublicKey, since int64, err error) {
+	since = math.MaxInt64
 	partner := ""
 	for _, id := range ids {
 		c, err := theirs(tx, id)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if c, err = e.granted(tx, c, a); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if a.CallBack != "" && partner != "" && c.Partner != partner {
-			return nil, fmt.Errorf("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
+			return nil, 0, fmt.Errorf("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
 				"approve them apart",
 				id, c.Partner, partner)
 		}
 		partner = c.Partner
 		chain, err := c.Parse()
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		key, ok := chain[0].PublicKey.(*rsa.PublicKey)
 		if !ok {
-			return nil, fmt.Errorf("certificate %s has no RSA key", id)
+			return nil, 0, fmt.Errorf("certificate %s has no RSA key", id)
 		}
-		keys = append(keys, key)
+		keys, since = append(keys, key), min(since, c.Provenance.Compared)
 	}
-	return keys, nil
+	return keys, since, nil
 }
 
 func (e Exchange) approve(ctx context.Context, id string, a Approval) error {

@@ -20,6 +20,7 @@ type Exchange struct {
 	// screened is what shares a prime with keys that were compared together, by the SHA-256
 	// of their SubjectPublicKeyInfo.
 	screened map[[sha256.Size]byte][]string
+	compared int64 // see registry.PrimeComparison, of those
 }
 
 // New returns the exchange as the person of that session may do it.

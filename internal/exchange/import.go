@@ -68,7 +68,7 @@ func (e Exchange) importCSV(ctx context.Context, path string, yield func(RowResu
 		if t.rows > maxRows {
 			return fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
 		}
-		if e.screened, err = e.screen(ctx, rows, folder); err != nil {
+		if e.screened, e.compared, err = e.screen(ctx, rows, folder); err != nil {
 			return err
 		}
 		for _, row := range rows {
@@ -86,7 +86,7 @@ func (e Exchange) importCSV(ctx context.Context, path string, yield func(RowResu
 // read is left out: the import of its row says why.
 func (e Exchange) screen(
 	ctx context.Context, rows []tableRow, folder string,
-) (map[[sha256.Size]byte][]string, error) {
+) (screened map[[sha256.Size]byte][]string, compared int64, err error) {
 	var keys []*rsa.PublicKey
 	for _, r := range rows {
 		if r.cells["certificate"] == "" {
@@ -100,19 +100,19 @@ func (e Exchange) screen(
 			keys = append(keys, f.file.PublicKey)
 		}
 	}
-	shared, err := e.session.Registry.SharedPrimes(ctx, keys)
+	comparison, err := e.session.Registry.ComparePrimes(ctx, keys, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	screened := map[[sha256.Size]byte][]string{}
+	screened = map[[sha256.Size]byte][]string{}
 	for i, key := range keys {
 		sum, err := registry.SPKISum(key)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
-		screened[[sha256.Size]byte(sum)] = shared[i]
+		screened[[sha256.Size]byte(sum)] = comparison.Shared[i]
 	}
-	return screened, nil
+	return screened, comparison.Compared, nil
 }
 
 func (e Exchange) importRow(ctx context.Context, row tableRow, folder string) RowResult {

@@ -13,6 +13,7 @@ import (
 
 // incomingFile is the file with a partner's certificate.
 type incomingFile struct {
+	compared    int64  // see registry.PrimeComparison
 	data        []byte // the file as it was attached
 	name        string
 	file        *keyfile.File

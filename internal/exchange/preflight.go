@@ -255,11 +255,7 @@ func (p *preflight) lane(ctx context.Context) {
 }
 
 func (p *preflight) makeLane(ctx context.Context) (*sealane.Lane, error) {
-	snapshot, err := p.r.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	lane, err := snapshot.Lane(p.name)
+	lane, err := p.r.Lanes().ReadLane(ctx, p.name, p.r.Time())
 	if err != nil {
 		return nil, err
 	}

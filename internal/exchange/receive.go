@@ -71,31 +71,33 @@ func (e Exchange) readIncoming(ctx context.Context, in Incoming) (*incomingFile,
 		return nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key",
 			f.file.Certificates[0].PublicKeyAlgorithm)
 	}
-	return f, e.checkSharedPrime(ctx, in, f.file.PublicKey)
+	f.compared, err = e.checkSharedPrime(ctx, in, f.file.PublicKey)
+	return f, err
 }
 
 // checkSharedPrime refuses a key that shares a prime with others, and blocks it, so that it
 // stays out when the other is gone. The other is not blocked: anyone could have a key blocked
-// by sending a multiple of its modulus.
-func (e Exchange) checkSharedPrime(ctx context.Context, in Incoming, key *rsa.PublicKey) error {
+// by sending a multiple of its modulus. It returns how many records the audit log had then.
+func (e Exchange) checkSharedPrime(ctx context.Context, in Incoming, key *rsa.PublicKey) (int64, error) {
 	sum, err := registry.SPKISum(key)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	compared := e.compared
 	others, screened := e.screened[[sha256.Size]byte(sum)]
 	if !screened {
-		found, err := e.session.Registry.SharedPrimes(ctx, []*rsa.PublicKey{key})
+		found, err := e.session.Registry.ComparePrimes(ctx, []*rsa.PublicKey{key}, 0)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		others = found[0]
+		others, compared = found.Shared[0], found.Compared
 	}
 	if len(others) == 0 {
-		return nil
+		return compared, nil
 	}
 	found := registry.SharedPrime(others)
 	weak := registry.WeakKey{Partner: in.Partner, Environment: in.Environment, SPKISHA256: sum, Found: found}
-	return errors.Join(found, e.session.RecordWeakKey(ctx, weak))
+	return 0, errors.Join(found, e.session.RecordWeakKey(ctx, weak))
 }
 
 func (e Exchange) receive(
@@ -119,7 +121,8 @@ func (e Exchange) receive(
 		Owner: registry.Theirs, Partner: in.Partner, Profile: p.Profile, Environment: in.Environment,
 		State: registry.Received, Created: now, Changed: now,
 		Provenance: registry.Provenance{
-			File: f.data, Name: cut(cmp.Or(f.name, path.Base(in.Name)), 100), Format: string(f.file.Format),
+			Compared: f.compared,
+			File:     f.data, Name: cut(cmp.Or(f.name, path.Base(in.Name)), 100), Format: string(f.file.Format),
 			From: f.from, With: f.with, ReceivedBy: e.session.Person().ID,
 		},
 	}, f.file.Certificates)

@@ -39,7 +39,11 @@ func withSum(tx Reader, sum []byte) ([]Certificate, error) {
 		return nil, err
 	}
 	if len(certificates) == maxWithSum || len(inFile) == maxWithSum {
-		return nil, fmt.Errorf("%x is the checksum of %d certificates or more: block their public keys", sum, maxWithSum)
+		return nil, fmt.Errorf(
+			"%x is the checksum of %d certificates or more: block their public keys",
+			sum,
+			maxWithSum,
+		)
 	}
 	return append(certificates, inFile...), nil
 }

@@ -171,7 +171,10 @@ func TestDamagedRowsAreListed(t *testing.T) {
 			Data: cert.EncodePEM(leaf)})
 		must(t, err)
 		// Whoever is left is let in and out.
-		_, err = s.AddPerson(ctx, registry.Person{ID: "ben", Email: "ben@bank.example", Roles: []registry.Role{auditor}})
+		_, err = s.AddPerson(
+			ctx,
+			registry.Person{ID: "ben", Email: "ben@bank.example", Roles: []registry.Role{auditor}},
+		)
 		must(t, err)
 		must(t, s.WithReason("has left").RevokePerson(ctx, "ben"))
 	})

@@ -240,7 +240,11 @@ func (v *rowVerifier) finish() RowsReport {
 		if last := v.last[name]; !last.gone {
 			v.report.add(RowFinding{
 				Fault: RowMissing, Row: string(name), Seq: last.seq,
-				Text: fmt.Sprintf("%s is not there, and record %d has it: it was deleted from the database", name, last.seq),
+				Text: fmt.Sprintf(
+					"%s is not there, and record %d has it: it was deleted from the database",
+					name,
+					last.seq,
+				),
 			})
 		}
 	}
