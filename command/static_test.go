@@ -109,7 +109,9 @@ func (r emptyRoot) run(t *testing.T, arguments, input string, code int, want ...
 func (r emptyRoot) exchange(t *testing.T) {
 	const payload = `{"n": 9007199254740993}`
 	r.run(t, "version", "", 0, "static build", "RSA by Go", "-tags sealane_dlopen")
-	r.run(t, "version --rsa openssl", "", 1, "OpenSSL is not compiled in", "build with cgo", "or choose go")
+	r.run(t, "version --rsa openssl", "", 0, "static build", "RSA by no engine (", "OpenSSL is not compiled in",
+		"build with cgo", "or choose go")
+	r.run(t, "demo --once --rsa openssl", "", 1, "OpenSSL is not compiled in")
 	r.run(t, "cert create --profile riskos --common-name us --env DEV --out us", "", 0)
 	r.run(t, "cert create --profile riskos --common-name them --env DEV --out them", "", 0)
 	token := r.run(t, "seal --profile riskos --key us/private/us-dev.key --to them/1-send/them-dev.pem -", payload, 0)

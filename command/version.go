@@ -26,13 +26,16 @@ func newVersion() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	asJSON := c.Flags().Bool("json", false, "write JSON")
+	// An auditor needs the answer most where the RSA engine cannot be used.
+	c.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		v := versionFacts{build: thisBuild(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-		engine, err := chosenEngine(c)
-		if err != nil {
-			return err
+		v.Linking = strings.TrimPrefix(linking(), ", ")
+		if engine, err := chosenEngine(c); err != nil {
+			v.RSA = "no engine (" + err.Error() + ")"
+		} else {
+			v.RSA = engine.String()
 		}
-		v.RSA, v.Linking = engine.String(), strings.TrimPrefix(linking(), ", ")
 		switch {
 		case fips140.Enforced():
 			v.FIPS = "enforced, module " + fips140.Version()
@@ -44,7 +47,7 @@ func newVersion() *cobra.Command {
 		if *asJSON {
 			return writeJSON(c.OutOrStdout(), v)
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "sealane %s\n%s on %s%s\nRSA by %s, FIPS 140-3 %s\n",
+		_, err := fmt.Fprintf(c.OutOrStdout(), "sealane %s\n%s on %s%s\nRSA by %s, FIPS 140-3 %s\n",
 			v.build, v.Go, v.Platform, linking(), v.RSA, v.FIPS)
 		return err
 	}
