@@ -77,7 +77,8 @@ func (p *Provider) Client() *http.Client {
 }
 
 // Fail puts faults into the responses to the next requests, one each. An unknown fault fails the
-// test.
+// test. So does a fault of a sealed message if the service answers with an error, because errors
+// are not sealed.
 func (p *Provider) Fail(faults ...Fault) {
 	p.server.t.Helper()
 	p.server.faults.add(p.server.t, faults)

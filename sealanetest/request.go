@@ -159,6 +159,9 @@ type responseRecorder struct {
 func (w *responseRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *responseRecorder) WriteHeader(status int) {
+	if reason := w.Header().Get(sandbox.FaultErrorHeader); reason != "" {
+		w.s.t.Errorf("sealanetest: the response cannot have the fault %q: %s", w.record.Injected, reason)
+	}
 	w.s.mu.Lock()
 	w.record.Status = status
 	w.s.mu.Unlock()

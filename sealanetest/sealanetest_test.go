@@ -33,6 +33,15 @@ type fakeTest struct {
 	testing.TB
 	cleanups []func()
 	fatal    string
+
+	mu     sync.Mutex
+	errors []string
+}
+
+func (f *fakeTest) Errorf(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errors = append(f.errors, fmt.Sprintf(format, args...))
 }
 
 func (f *fakeTest) Helper()           {}
@@ -228,6 +237,31 @@ func TestFailQueues(t *testing.T) {
 	}
 	if !slices.Equal(injected, []sealanetest.Fault{"unavailable", "slow=1ms", ""}) {
 		t.Errorf("injected %q", injected)
+	}
+}
+
+// TestFaultOfAnError: an error of the service is not sealed, so it cannot have a fault of a sealed
+// message. That fails the test that asked for it.
+func TestFaultOfAnError(t *testing.T) {
+	for _, f := range []sealanetest.Fault{
+		sealanetest.WrongKey, sealanetest.Unsealed, sealanetest.Swapped, sealanetest.Fault(fault.OpenTag),
+	} {
+		tb := new(fakeTest)
+		p := sealanetest.NewProvider(tb, sealanetest.ProviderOptions{
+			Service: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Error(w, "no such person", http.StatusNotFound)
+			}),
+		})
+		p.Fail(f)
+		response, body, err := post(t, p.Client(), p.URL+"/api/evaluation", evaluation)
+		if err != nil || response.StatusCode != http.StatusConflict || !strings.Contains(body, "fault_not_possible") {
+			t.Errorf("%s: %v %s", f, err, body)
+		}
+		tb.end()
+		if len(tb.errors) != 1 || !strings.Contains(tb.errors[0], string(f)) ||
+			!strings.Contains(tb.errors[0], "status 404") {
+			t.Errorf("%s: the test failed with %q", f, tb.errors)
+		}
 	}
 }
 

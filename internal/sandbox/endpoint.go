@@ -22,6 +22,10 @@ import (
 // [Fault].
 const FaultHeader = "X-Sandbox-Fault"
 
+// FaultErrorHeader is in the response, with status 409, if the message cannot have the fault that
+// was asked for. Its value is the reason.
+const FaultErrorHeader = "X-Sandbox-Fault-Error"
+
 // Endpoint serves a stand-in's service on one lane: it opens requests, seals responses, and
 // adds a fault to the response if the request asks for one with [FaultHeader].
 type Endpoint struct {
@@ -57,7 +61,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // misbehave serves the request with a fault in the response. A request that is refused
-// anyway gets its refusal.
+// anyway gets its refusal. If the service answers with an error, which is not sealed, there is
+// no message for the fault: see [FaultErrorHeader].
 func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, f Fault) {
 	p := e.lane.Profile()
 	if status, text, ok := p.ErrorRow(profile.Outcome(f)); ok {
@@ -79,7 +84,7 @@ func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, f Fault) {
 		response.cut(w)
 		return
 	default:
-		if keeper.payload != nil && response.status <= 299 {
+		if keeper.called {
 			e.spoil(response, keeper.payload, f)
 		}
 	}
@@ -88,6 +93,11 @@ func (e *Endpoint) misbehave(w http.ResponseWriter, r *http.Request, f Fault) {
 
 // spoil adds the fault to a sealed response.
 func (e *Endpoint) spoil(response *capture, payload []byte, f Fault) {
+	if response.status/100 != 2 {
+		response.refuseFault("fault_not_possible",
+			fmt.Sprintf("a response with status %d is not sealed and cannot have the fault %s", response.status, f))
+		return
+	}
 	switch f {
 	case Unsealed:
 		response.setBody(payload)
@@ -108,9 +118,11 @@ func (e *Endpoint) spoil(response *capture, payload []byte, f Fault) {
 // replaceToken replaces the token of a sealed response.
 func (e *Endpoint) replaceToken(response *capture, token []byte) {
 	old, err := sealhttp.UnwrapToken(response.body.Bytes(), e.lane.Outbound())
-	if err == nil {
-		response.setBody(bytes.Replace(response.body.Bytes(), old, token, 1))
+	if err != nil {
+		response.refuseFault("fault_not_possible", "the response has no token that could be replaced")
+		return
 	}
+	response.setBody(bytes.Replace(response.body.Bytes(), old, token, 1))
 }
 
 // swap puts the previous response's token next to the new response's identifier.
@@ -120,8 +132,7 @@ func (e *Endpoint) swap(response *capture) {
 	e.mu.Unlock()
 	old, err := sealhttp.UnwrapToken(previous, e.lane.Outbound())
 	if err != nil {
-		response.status = http.StatusConflict
-		response.setBody([]byte(`{"error":"no_previous_answer","message":"make a sealed call without a fault first"}`))
+		response.refuseFault("no_previous_answer", "make a sealed call without a fault first")
 		return
 	}
 	e.replaceToken(response, old)
@@ -156,7 +167,10 @@ func pause(ctx context.Context, value string) bool {
 
 // payloadKeeper keeps the plain response before it is sealed, for faults that have to seal
 // it wrongly.
-type payloadKeeper struct{ payload []byte }
+type payloadKeeper struct {
+	called  bool // the request was not refused
+	payload []byte
+}
 
 type payloadKey struct{}
 
@@ -169,7 +183,7 @@ func keepPayload(next http.Handler) http.Handler {
 		}
 		response := newCapture()
 		next.ServeHTTP(response, r)
-		keeper.payload = bytes.Clone(response.body.Bytes())
+		keeper.called, keeper.payload = true, bytes.Clone(response.body.Bytes())
 		response.sendTo(w)
 	})
 }
@@ -193,6 +207,13 @@ func (c *capture) WriteHeader(status int)      { c.status = status }
 func (c *capture) Write(p []byte) (int, error) { return c.body.Write(p) }
 
 func (c *capture) setBody(body []byte) { c.body = *bytes.NewBuffer(bytes.Clone(body)) }
+
+// refuseFault replaces the response with one that says why it cannot have a fault.
+func (c *capture) refuseFault(code, message string) {
+	c.status = http.StatusConflict
+	c.header = http.Header{"Content-Type": {"application/json"}, FaultErrorHeader: {message}}
+	c.setBody(fmt.Appendf(nil, `{"error":%q,"message":%q}`, code, message))
+}
 
 func (c *capture) sendTo(w http.ResponseWriter) {
 	for name, values := range c.header {
