@@ -112,7 +112,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 // token: a caller of it would find that the signature holds.
 func TestKeysInTheHeader(t *testing.T) {
 	mallory := testkey.RSA(t, "mallory", 2048)
-	jwk, err := keyfile.EncodeJWK(&mallory.PublicKey, "c1", "")
+	jwk, err := keyfile.EncodeJWK(&mallory.PublicKey, keyfile.JWKParams{KeyID: "c1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func newCorpusTest(t *testing.T, corpus *hostile.Corpus) *corpusTest {
 			t.Fatal(err)
 		}
 	}
-	jwk, err := keyfile.EncodeJWK(&g.signer.PublicKey, hostile.TheirKeyID, "")
+	jwk, err := keyfile.EncodeJWK(&g.signer.PublicKey, keyfile.JWKParams{KeyID: hostile.TheirKeyID})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (f *keyConvertFlags) encode(key *rsa.PrivateKey, chain []*x509.Certificate,
 			return nil, &exit{exitUsage, errors.New(
 				"a JWK cannot be encrypted: leave --out-passphrase-file off, or choose another format")}
 		}
-		return keyfile.EncodePrivateJWK(key, f.keyID, "")
+		return keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: f.keyID})
 	case "pkcs12":
 		return f.encodePKCS12(key, chain, passphrase)
 	}

@@ -96,7 +96,7 @@ func create(t *testing.T, sealane func(args ...string) *exec.Cmd, profile string
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(c.folder, c.stem+".p12"), p12)
-	jwk, err := keyfile.EncodeJWK(&key.PublicKey, "bank-key", "")
+	jwk, err := keyfile.EncodeJWK(&key.PublicKey, keyfile.JWKParams{KeyID: "bank-key"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,11 +200,11 @@ var jwkMembers = []string{"kty", "kid", "use", "alg", "key_ops", "n", "e", "d", 
 // the same key with the same key ID; and what go-jose writes of it, we read back.
 func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	key := testkey.Fixed()
-	public, err := keyfile.EncodeJWK(&key.PublicKey, "k-1", "sig")
+	public, err := keyfile.EncodeJWK(&key.PublicKey, keyfile.JWKParams{KeyID: "k-1", Use: "sig"})
 	if err != nil {
 		f.Fatal(err)
 	}
-	private, err := keyfile.EncodePrivateJWK(key, "k-1", "enc")
+	private, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: "k-1", Use: "enc"})
 	if err != nil {
 		f.Fatal(err)
 	}

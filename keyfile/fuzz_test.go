@@ -35,7 +35,7 @@ func wantBrief(t *testing.T, err error, data []byte) {
 // sameKeyAgain writes a public key in each form and reads it.
 func sameKeyAgain(t *testing.T, pub *rsa.PublicKey, keyID string) {
 	t.Helper()
-	jwk, err := keyfile.EncodeJWK(pub, keyID, "")
+	jwk, err := keyfile.EncodeJWK(pub, keyfile.JWKParams{KeyID: keyID})
 	must(t, err)
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	must(t, err)
@@ -78,7 +78,7 @@ func FuzzParse(f *testing.F) {
 	store, err := pkcs12.Passwordless.EncodeTrustStore([]*x509.Certificate{c}, "")
 	must(f, err)
 	f.Add(store)
-	jwk, err := keyfile.EncodeJWK(&testkey.Fixed().PublicKey, "k", "enc")
+	jwk, err := keyfile.EncodeJWK(&testkey.Fixed().PublicKey, keyfile.JWKParams{KeyID: "k", Use: "enc"})
 	must(f, err)
 	f.Add(jwk)
 	f.Add([]byte(`{"keys":[` + string(jwk) + `]}`))
@@ -138,7 +138,7 @@ var cheapPKCS12 = pkcs12.Modern2023.WithIterations(10)
 func FuzzParsePrivate(f *testing.F) {
 	plain, err := keyfile.EncodePrivate(testkey.Fixed(), nil)
 	must(f, err)
-	jwk, err := keyfile.EncodePrivateJWK(testkey.Fixed(), "k", "sig")
+	jwk, err := keyfile.EncodePrivateJWK(testkey.Fixed(), keyfile.JWKParams{KeyID: "k", Use: "sig"})
 	must(f, err)
 	c, err := cert.Create(testkey.Fixed(), testcert.Template())
 	must(f, err)
@@ -164,7 +164,7 @@ func FuzzParsePrivate(f *testing.F) {
 		must(t, key.Validate())
 		form, err := keyfile.EncodePrivate(key, nil)
 		must(t, err)
-		jwk, err := keyfile.EncodePrivateJWK(key, info.KeyID, "")
+		jwk, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: info.KeyID})
 		must(t, err)
 		forms := [][]byte{
 			form, jwk, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)), utf16Text(jwk),

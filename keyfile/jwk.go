@@ -33,10 +33,22 @@ type jwk struct {
 	QI      string `json:"qi,omitempty"`
 }
 
-// EncodeJWK returns the public key as a JWK. The use is "enc" (with alg RSA-OAEP-256),
-// "sig" (with RS256), or empty. The key must pass [cert.CheckKey].
-func EncodeJWK(pub *rsa.PublicKey, keyID, use string) ([]byte, error) {
-	j, err := publicJWK(pub, keyID, use)
+// JWKParams are the members of a JWK that do not follow from the key. Empty members are left out.
+type JWKParams struct {
+	// KeyID is the member kid: 1 to 128 printable ASCII characters.
+	KeyID string
+
+	// Use is the member use: "enc" or "sig" (RFC 7517, section 4.2).
+	Use string
+
+	// Alg is the member alg: the only algorithm that the key is for (RFC 7517, section 4.4), such
+	// as "PS256". It must not contradict Use.
+	Alg string
+}
+
+// EncodeJWK returns the public key as a JWK. The key must pass [cert.CheckKey].
+func EncodeJWK(pub *rsa.PublicKey, p JWKParams) ([]byte, error) {
+	j, err := publicJWK(pub, p)
 	if err != nil {
 		return nil, fmt.Errorf("encode public JWK: %w", err)
 	}
@@ -45,43 +57,50 @@ func EncodeJWK(pub *rsa.PublicKey, keyID, use string) ([]byte, error) {
 
 // EncodePrivateJWK returns the private key, unencrypted, with all its CRT members (RFC
 // 7518, section 6.3.2). Keep the result as you keep the key.
-func EncodePrivateJWK(key *rsa.PrivateKey, keyID, use string) ([]byte, error) {
-	j, err := publicJWK(&key.PublicKey, keyID, use)
+func EncodePrivateJWK(key *rsa.PrivateKey, p JWKParams) ([]byte, error) {
+	j, err := publicJWK(&key.PublicKey, p)
 	if err != nil {
 		return nil, fmt.Errorf("encode private JWK: %w", err)
 	}
 	if err := checkPrivate(key); err != nil {
 		return nil, fmt.Errorf("encode private JWK: %w", err)
 	}
-	p, q := key.Primes[0], key.Primes[1]
+	prime1, prime2 := key.Primes[0], key.Primes[1]
 	one := big.NewInt(1)
 	j.D = encodeUint(key.D)
-	j.P = encodeUint(p)
-	j.Q = encodeUint(q)
-	j.DP = encodeUint(new(big.Int).Mod(key.D, new(big.Int).Sub(p, one)))
-	j.DQ = encodeUint(new(big.Int).Mod(key.D, new(big.Int).Sub(q, one)))
-	j.QI = encodeUint(new(big.Int).ModInverse(q, p))
+	j.P = encodeUint(prime1)
+	j.Q = encodeUint(prime2)
+	j.DP = encodeUint(new(big.Int).Mod(key.D, new(big.Int).Sub(prime1, one)))
+	j.DQ = encodeUint(new(big.Int).Mod(key.D, new(big.Int).Sub(prime2, one)))
+	j.QI = encodeUint(new(big.Int).ModInverse(prime2, prime1))
 	return json.MarshalIndent(j, "", "  ")
 }
 
-func publicJWK(pub *rsa.PublicKey, keyID, use string) (jwk, error) {
+func publicJWK(pub *rsa.PublicKey, p JWKParams) (jwk, error) {
 	if err := cert.CheckKey(pub); err != nil {
 		return jwk{}, err
 	}
-	j := jwk{KeyType: "RSA", Use: use, KeyID: keyID, N: encodeUint(pub.N), E: encodeUint(big.NewInt(int64(pub.E)))}
-	switch use {
-	case "enc":
-		j.Alg = alg.RSAOAEP256.Name
-	case "sig":
-		j.Alg = alg.RS256.Name
-	case "":
-	default:
-		return jwk{}, fmt.Errorf(`use %q: it must be "enc", "sig" or empty`, use)
+	if !slices.Contains([]string{"", "enc", "sig"}, p.Use) {
+		return jwk{}, fmt.Errorf(`use %q: it must be "enc", "sig" or empty`, p.Use)
 	}
-	if keyID == "" {
-		return j, nil
+	if p.Alg != "" {
+		use := useOfAlg(p.Alg)
+		switch {
+		case use == "":
+			return jwk{}, fmt.Errorf("alg %q: it must be empty or one of %s", p.Alg, algNames())
+		case p.Use != "" && p.Use != use:
+			return jwk{}, fmt.Errorf("alg %q contradicts use %q", p.Alg, p.Use)
+		}
 	}
-	return j, cert.CheckKeyIDText(keyID)
+	if p.KeyID != "" {
+		if err := cert.CheckKeyIDText(p.KeyID); err != nil {
+			return jwk{}, err
+		}
+	}
+	return jwk{
+		KeyType: alg.RSA, Use: p.Use, Alg: p.Alg, KeyID: p.KeyID,
+		N: encodeUint(pub.N), E: encodeUint(big.NewInt(int64(pub.E))),
+	}, nil
 }
 
 // jwkObjects returns the keys of a JWK set, or the only one of a plain JWK.
@@ -175,6 +194,11 @@ func useOfAlg(name string) string {
 	return ""
 }
 
+// algNames lists the algorithms that a key can be for.
+func algNames() string {
+	return strings.Join(slices.Concat(alg.Signatures.Names(), alg.KeyEncryptions.Names()), ", ")
+}
+
 // useOfOperation has the operations of RFC 7517, section 4.3.
 var useOfOperation = map[string]string{
 	"sign": "sig", "verify": "sig",
@@ -188,10 +212,9 @@ func checkJWKUse(object map[string]any) error {
 	if member, has := object["alg"]; has {
 		name, _ := member.(string)
 		if use = useOfAlg(name); use == "" {
-			known := slices.Concat(alg.Signatures.Names(), alg.KeyEncryptions.Names())
 			return fmt.Errorf(`JWK: member "alg" is %s: only %s are used; `+
 				`export the key for one of these, or without "alg"`,
-				termtext.Quote(fmt.Sprint(member)), strings.Join(known, ", "))
+				termtext.Quote(fmt.Sprint(member)), algNames())
 		}
 	}
 	if member, has := object["use"]; has {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestJWKIsWhatTheRFCSays(t *testing.T) {
-	data, err := keyfile.EncodePrivateJWK(testcert.Key(), "kid-1", "sig")
+	data, err := keyfile.EncodePrivateJWK(testcert.Key(), keyfile.JWKParams{KeyID: "kid-1", Use: "sig", Alg: "PS256"})
 	must(t, err)
 	var members map[string]string
 	must(t, json.Unmarshal(data, &members))
@@ -23,7 +23,7 @@ func TestJWKIsWhatTheRFCSays(t *testing.T) {
 		must(t, err)
 		return new(big.Int).SetBytes(b)
 	}
-	if members["kty"] != "RSA" || members["kid"] != "kid-1" || members["use"] != "sig" || members["alg"] != "RS256" ||
+	if members["kty"] != "RSA" || members["kid"] != "kid-1" || members["use"] != "sig" || members["alg"] != "PS256" ||
 		members["e"] != "AQAB" || len(members) != 12 {
 		t.Errorf("%d members", len(members))
 	}
@@ -35,18 +35,47 @@ func TestJWKIsWhatTheRFCSays(t *testing.T) {
 		new(big.Int).Mod(new(big.Int).Mul(q, number("qi")), p).Cmp(one) != 0 {
 		t.Error("the numbers do not belong together")
 	}
-	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "k", "encrypt"); err == nil {
+	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, keyfile.JWKParams{KeyID: "k", Use: "encrypt"}); err == nil {
 		t.Error(`use "encrypt" passed`)
 	}
-	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, strings.Repeat("k", 129), ""); err == nil {
+	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, keyfile.JWKParams{KeyID: strings.Repeat("k", 129)}); err == nil {
 		t.Error("a key ID of 129 characters passed")
 	}
 }
 
+// TestJWKAlg: a JWK has an alg only if the caller names one, because the algorithm depends on the
+// dialect.
+func TestJWKAlg(t *testing.T) {
+	pub := &testcert.Key().PublicKey
+	for _, p := range []keyfile.JWKParams{{}, {Use: "sig"}, {Use: "enc"}, {KeyID: "k"}} {
+		data, err := keyfile.EncodeJWK(pub, p)
+		if err != nil || strings.Contains(string(data), `"alg"`) {
+			t.Errorf("%+v: %s, %v", p, data, err)
+		}
+	}
+	for _, p := range []keyfile.JWKParams{
+		{Alg: "RS256"}, {Use: "sig", Alg: "PS256"}, {Use: "enc", Alg: "RSA-OAEP-256"}, {Alg: "RSA-OAEP"},
+	} {
+		data, err := keyfile.EncodeJWK(pub, p)
+		if err != nil || !strings.Contains(string(data), `"alg": "`+p.Alg+`"`) {
+			t.Errorf("%+v: %s, %v", p, data, err)
+			continue
+		}
+		if f, err := keyfile.Parse(data); err != nil || !f.PublicKey.Equal(pub) {
+			t.Errorf("%+v: read back: %v", p, err)
+		}
+	}
+	for _, p := range []keyfile.JWKParams{{Alg: "RSA1_5"}, {Alg: "ES256"}, {Use: "enc", Alg: "RS256"}} {
+		if data, err := keyfile.EncodeJWK(pub, p); err == nil {
+			t.Errorf("%+v: %s", p, data)
+		}
+	}
+}
+
 func TestJWKOfOtherUse(t *testing.T) {
-	public, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "k", "")
+	public, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, keyfile.JWKParams{KeyID: "k"})
 	must(t, err)
-	private, err := keyfile.EncodePrivateJWK(testcert.Key(), "k", "")
+	private, err := keyfile.EncodePrivateJWK(testcert.Key(), keyfile.JWKParams{KeyID: "k"})
 	must(t, err)
 	with := func(jwk []byte, members string) []byte {
 		return bytes.Replace(jwk, []byte("{"), []byte("{"+members+","), 1)

@@ -121,7 +121,7 @@ func TestFindPrivateKeys(t *testing.T) {
 	one, two := testcert.Key(), testcert.OtherKey()
 	first, second := sumOf(one), sumOf(two)
 	plain := must1(keyfile.EncodePrivate(one, nil))
-	jwk := must1(keyfile.EncodePrivateJWK(two, "k", ""))
+	jwk := must1(keyfile.EncodePrivateJWK(two, keyfile.JWKParams{KeyID: "k"}))
 	sealed, err := ourSealed()
 	must(t, err)
 	store, _ := storePKCS12(t)
@@ -141,7 +141,7 @@ func TestFindPrivateKeys(t *testing.T) {
 		},
 		"PEM and JWK": {slices.Concat(plain, jwk), []string{first, ""}},
 		"JWK set": {
-			[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, "j", ""))) + "," + string(jwk) + `]}`),
+			[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, keyfile.JWKParams{KeyID: "j"}))) + "," + string(jwk) + `]}`),
 			[]string{first, second},
 		},
 		"PEM and encrypted": {slices.Concat(plain, sealed), []string{first, ""}},

@@ -22,7 +22,7 @@ func TestParseFindsPrivateKeys(t *testing.T) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	must(t, err)
 	pkcs1 := x509.MarshalPKCS1PrivateKey(key)
-	jwk, err := keyfile.EncodePrivateJWK(key, "ours", "")
+	jwk, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: "ours"})
 	must(t, err)
 	inString, err := json.Marshal(map[string]string{"key": string(jwk)})
 	must(t, err)
@@ -66,7 +66,7 @@ func TestParseFindsPrivateKeys(t *testing.T) {
 
 // TestParseRaisesNoFalseAlarm has public files with words of private ones.
 func TestParseRaisesNoFalseAlarm(t *testing.T) {
-	public, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, "ours", "")
+	public, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, keyfile.JWKParams{KeyID: "ours"})
 	must(t, err)
 	with := func(members string) []byte {
 		return []byte(strings.Replace(string(public), `"kty"`, members+`, "kty"`, 1))

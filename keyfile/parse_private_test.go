@@ -52,7 +52,7 @@ func TestParsePrivateFormats(t *testing.T) {
 	der, _ := pem.Decode(plain)
 	ours, err := ourSealed()
 	must(t, err)
-	jwk, err := keyfile.EncodePrivateJWK(key, "alias-1", "enc")
+	jwk, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: "alias-1", Use: "enc"})
 	must(t, err)
 	ca := testcert.Authority(t, "Root")
 	swapped, err := pkcs12.Modern2023.Encode(key, ca, []*x509.Certificate{c}, string(passphrase))
@@ -118,9 +118,9 @@ func TestParsePrivateRefuses(t *testing.T) {
 	if bytes.Count(patched, cheap) != 3 {
 		t.Fatal("the PKCS#12 does not have its three counts")
 	}
-	jwk, err := keyfile.EncodePrivateJWK(key, "k", "")
+	jwk, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: "k"})
 	must(t, err)
-	public, err := keyfile.EncodeJWK(&key.PublicKey, "k", "")
+	public, err := keyfile.EncodeJWK(&key.PublicKey, keyfile.JWKParams{KeyID: "k"})
 	must(t, err)
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)

@@ -32,7 +32,7 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwk, err := keyfile.EncodePrivateJWK(key, "k-1", "")
+	jwk, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: "k-1"})
 	if err != nil {
 		t.Fatal(err)
 	}

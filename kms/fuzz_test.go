@@ -21,7 +21,7 @@ func FuzzOpen(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	jwk, err := keyfile.EncodePrivateJWK(key, "k-1", "sig")
+	jwk, err := keyfile.EncodePrivateJWK(key, keyfile.JWKParams{KeyID: "k-1", Use: "sig"})
 	if err != nil {
 		f.Fatal(err)
 	}

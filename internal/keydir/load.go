@@ -42,7 +42,7 @@ func Load(ctx context.Context, s *Spec) (*Pair, error) {
 	if err := newfile.Check(s.JWKFile()); err != nil {
 		return p, nil
 	}
-	jwk, err := keyfile.EncodeJWK(file.PublicKey, p.KeyID, "")
+	jwk, err := keyfile.EncodeJWK(file.PublicKey, keyfile.JWKParams{KeyID: p.KeyID})
 	if err != nil {
 		return nil, err
 	}
