@@ -36,6 +36,8 @@ var imports = map[string][]string{
 	"internal/malform":    {"fault", "internal/alg"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
 	"sealanetest":         {"internal/sandbox/riskos", "internal/sandbox/rdx"},
+	"internal/strictyaml": {},
+	"lanedir":             {".", "kms", "rsaengine", "internal/strictyaml", "internal/newfile"},
 	"internal/testkey":    {"keyring", "internal/jose"},
 	"internal/testcert":   {"cert"},
 	"internal/testlane":   {"."},
@@ -50,6 +52,8 @@ var imports = map[string][]string{
 	"internal/exchange":   {"internal/registry"},
 	"internal/store":      {"internal/registry"},
 
+	"internal/gateway": {"sealhttp", "internal/lanes", "lanedir", "internal/httpserver"},
+
 	"internal/store/pgtest":        {},
 	"internal/sandbox/rdx":         {"internal/sandbox"},
 	"internal/sandbox/riskos":      {"internal/sandbox"},
@@ -57,7 +61,7 @@ var imports = map[string][]string{
 	"internal/keydir":              {"kms", "internal/exchange"},
 	"internal/demo": {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx",
 		"internal/store", "internal/httpserver"},
-	"command":     {"internal/demo", "internal/inspect"},
+	"command":     {"internal/demo", "internal/inspect", "internal/gateway"},
 	"cmd/sealane": {"command"},
 }
 
@@ -66,6 +70,8 @@ var imports = map[string][]string{
 var never = map[string][]string{
 	"sealhttp":       {"internal/registry", "internal/store"},
 	"internal/lanes": {"internal/registry", "internal/store"},
+
+	"internal/gateway": {"internal/registry", "internal/store"},
 }
 
 // onlyTests lists packages that only tests may import, and the exceptions.

@@ -42,6 +42,7 @@ type contextKey int
 const (
 	messageKey contextKey = iota
 	plainKey
+	idKey
 )
 
 // MessageFrom returns the message that was opened: for a server's request from r.Context(),

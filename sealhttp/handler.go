@@ -24,7 +24,8 @@ import (
 //
 // A Handler records the whole response of Next before it answers. If the response is
 // aborted or shorter than its Content-Length, or Next panics, the answer has the outcome
-// [sealane.ErrSealingFailed]: the request may have been processed.
+// [sealane.ErrSealingFailed]: the request may have been processed. A
+// profile without that outcome has the status 500, or 502 for an aborted response.
 //
 // The http.Server should have time-outs. Without a ReadTimeout, a sealed body must arrive
 // within a minute. Without a WriteTimeout, a client must read 64 KiB of its response within
@@ -55,6 +56,8 @@ type Handler struct {
 	// half; a server of one lane should set them to MaxInFlight and MaxHeld.
 	MaxInFlightPerLane int
 	MaxHeldPerLane     int64
+	// Hooks bound and observe what is opened and sealed.
+	Hooks Hooks
 
 	limits limits
 }
@@ -95,7 +98,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 	held := h.reserve(lane)
 	defer held.release()
-	message, err := readMessage(w, r, lane, held)
+	message, err := h.readMessage(w, r, lane, held)
 	if err != nil {
 		held.release()
 		h.refuse(w, r, lane, inLane(lane, err))
@@ -154,7 +157,7 @@ func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sea
 }
 
 // readMessage reads the body and opens it. The memory of the message is reserved.
-func readMessage(
+func (h *Handler) readMessage(
 	w http.ResponseWriter,
 	r *http.Request,
 	lane *sealane.Lane,
@@ -184,7 +187,7 @@ func readMessage(
 	if err := held.grow(added); err != nil {
 		return nil, err
 	}
-	message, _, err := openBody(r.Context(), lane, body.data)
+	message, _, err := h.Hooks.openBody(r.Context(), lane, body.data)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +238,7 @@ func (h *Handler) callNext(
 	lane *sealane.Lane,
 	held *reservation,
 ) (response *recorder) {
-	response = newRecorder(lane, held)
+	response = newRecorder(lane, held, h.Hooks)
 	held.serving()
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -272,13 +275,14 @@ func (h *Handler) answer(
 	}
 	name, id, found := to.identifier(response.body.data)
 	if !found {
-		id = appendString(nil, h.newID())
+		id = appendString(nil, h.newID(r))
 	}
 	body, err := response.seal(r.Context(), name, id)
 	if err != nil {
 		response.held.release()
 		failed := failure(lane, sealane.OpSeal, sealane.ErrSealingFailed, sealane.FaultOf(err), "")
 		failed.Err = err
+		h.Hooks.observe(r.Context(), Event{Lane: lane, Step: StepSeal, Err: failed, Stack: response.stack})
 		h.writeError(w, r, lane, failed, plainText(id), response.stack)
 		return
 	}
@@ -293,7 +297,10 @@ func (h *Handler) log() *slog.Logger {
 	return h.Log
 }
 
-func (h *Handler) newID() string {
+func (h *Handler) newID(r *http.Request) string {
+	if id, ok := r.Context().Value(idKey).(string); ok {
+		return id
+	}
 	if h.NewID == nil {
 		return uuid.NewString()
 	}

@@ -18,6 +18,7 @@ import (
 type recorder struct {
 	lane   *sealane.Lane
 	held   *reservation
+	hooks  Hooks
 	header http.Header // as the service sees it
 	sent   http.Header // a copy from when the response began
 	status int
@@ -30,8 +31,10 @@ type recorder struct {
 	done bool       // it has returned: later writes are ignored
 }
 
-func newRecorder(lane *sealane.Lane, held *reservation) *recorder {
-	return &recorder{lane: lane, held: held, header: http.Header{}, status: http.StatusOK, body: buffer{held: held}}
+func newRecorder(lane *sealane.Lane, held *reservation, hooks Hooks) *recorder {
+	return &recorder{
+		lane: lane, held: held, hooks: hooks, header: http.Header{}, status: http.StatusOK, body: buffer{held: held},
+	}
 }
 
 func (r *recorder) Header() http.Header { return r.header }
@@ -129,7 +132,7 @@ func (r *recorder) seal(ctx context.Context, name string, id []byte) ([]byte, er
 	if err := r.held.grow(size); err != nil {
 		return nil, err
 	}
-	body, err := sealBody(ctx, r.lane, r.body.data, name, id)
+	body, err := r.hooks.sealBody(ctx, r.lane, r.body.data, name, id)
 	if err != nil {
 		return nil, err
 	}

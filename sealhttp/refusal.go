@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
 
 // refuse answers a request that could not be opened.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
 	closeUnread(w, r)
-	h.writeError(w, r, lane, err, h.newID(), "")
+	h.writeError(w, r, lane, err, h.newID(r), "")
+	h.Hooks.refused(r.Context(), lane, StepOpen, err)
 }
 
 // closeUnread has the connection closed after the response if the request's body was not
@@ -58,6 +60,9 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *seala
 	status, text, ok := p.ErrorRow(on)
 	if !ok {
 		status, text = http.StatusInternalServerError, "The message could not be processed"
+		if sealane.FaultOf(err) == fault.AnswerCut {
+			status = http.StatusBadGateway
+		}
 	}
 	level := slog.LevelWarn
 	switch {

@@ -223,7 +223,7 @@ func TestFailuresOfPlainResponses(t *testing.T) {
 		})})
 	defer s.Close()
 	answer, body, err := do(t, vcas, request(t, "POST", s.URL+"/v1/risk", "{}"))
-	if err != nil || answer.StatusCode != 500 || strings.Contains(body, "SUC") || body == "" {
+	if err != nil || answer.StatusCode != 502 || strings.Contains(body, "SUC") || body == "" {
 		t.Errorf("%v %q %v", answer, body, err)
 	}
 }

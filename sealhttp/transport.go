@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 
@@ -35,6 +36,11 @@ type Transport struct {
 	Lane LaneFunc
 	// Base sends the sealed requests. The default is http.DefaultTransport.
 	Base http.RoundTripper
+	// BasePath stands in front of the path of each request when it is sent, such as "/v2". The
+	// profile's endpoints are compared with the path without it.
+	BasePath string
+	// Hooks bound and observe what is sealed and opened.
+	Hooks Hooks
 }
 
 // RoundTrip seals a request, sends it, and opens its response. [MessageFrom] with the
@@ -66,25 +72,40 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !listed || wantsPlain(r.Context()) {
 		return t.sendPlain(lane, r, listed)
 	}
-	if !endpoint.AllowsQuery(r.URL.RawQuery) {
-		closeBody(r.Body)
-		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(),
-			failure(lane, sealane.OpSend, sealane.ErrFormat, fault.Query, ""))
-	}
-	payload, err := readRequest(lane, r)
+	payload, sealed, err := t.seal(lane, r, endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), inLane(lane, err))
-	}
-	body, err := sealBody(r.Context(), lane, payload, "", nil)
-	if err != nil {
+		t.Hooks.refused(r.Context(), lane, StepSeal, err)
 		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), err)
 	}
-	response, err := t.send(sealedRequest(lane, r, body), endpoint.Path())
+	response, err := t.send(sealed, endpoint.Path())
 	if err != nil {
 		return nil, err
 	}
 	response.Request = r.WithContext(response.Request.Context())
-	return openResponse(lane, response, requestInfo{endpoint, payload})
+	opened, err := t.openResponse(lane, response, requestInfo{endpoint, payload})
+	if err != nil {
+		t.Hooks.refused(r.Context(), lane, StepOpen, err)
+	}
+	return opened, err
+}
+
+// seal returns the payload of a request, and the request to send.
+func (t *Transport) seal(
+	lane *sealane.Lane, r *http.Request, endpoint profile.Match,
+) (payload []byte, sealed *http.Request, err error) {
+	if !endpoint.AllowsQuery(r.URL.RawQuery) {
+		closeBody(r.Body)
+		return nil, nil, failure(lane, sealane.OpSend, sealane.ErrFormat, fault.Query, "")
+	}
+	payload, err = readRequest(lane, r)
+	if err != nil {
+		return nil, nil, inLane(lane, err)
+	}
+	body, err := t.Hooks.sealBody(r.Context(), lane, payload, "", nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return payload, sealedRequest(lane, r, body), nil
 }
 
 // send sends a request. It distinguishes errors before anything was sent from later ones,
@@ -99,6 +120,7 @@ func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 		})
 	}
 	sent := r.WithContext(ctx)
+	sent.URL = t.withBasePath(r.URL)
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = &sentBody{r.Body, begun}
 	}
@@ -119,6 +141,21 @@ func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	// response.
 	response.Request = r.WithContext(withMessage(r.Context(), nil))
 	return response, nil
+}
+
+// withBasePath returns a URL with BasePath in front of its path, whose escapes stay as they are.
+func (t *Transport) withBasePath(u *url.URL) *url.URL {
+	base := strings.TrimSuffix(t.BasePath, "/")
+	if base == "" {
+		return u
+	}
+	joined := *u
+	joined.RawPath = base + u.EscapedPath()
+	joined.Path = base + u.Path
+	if path, err := url.PathUnescape(joined.RawPath); err == nil {
+		joined.Path = path
+	}
+	return &joined
 }
 
 // lane returns the lane of a request.
@@ -225,7 +262,7 @@ func (b *sentBody) Read(p []byte) (int, error) {
 
 // openResponse returns the response with its payload as the body, or the error that it
 // stands for.
-func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (*http.Response, error) {
+func (t *Transport) openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (*http.Response, error) {
 	path := to.endpoint.Path()
 	if err := refuseStatus(lane, response, to.endpoint); err != nil {
 		closeBody(response.Body)
@@ -255,7 +292,7 @@ func openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (
 	if !sealed {
 		return plainResponse(lane, response, path, body, nil)
 	}
-	message, siblings, err := openBody(response.Request.Context(), lane, body)
+	message, siblings, err := t.Hooks.openBody(response.Request.Context(), lane, body)
 	if errors.Is(err, sealane.ErrFormat) {
 		return plainResponse(lane, response, path, body, err)
 	}

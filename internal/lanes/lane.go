@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ type laneEntry struct {
 	damaged      error // a row of the lane alone is damaged
 
 	mu   sync.Mutex
-	made map[sealane.Sealing]*sealane.Lane // the lanes that were asked for so far
+	made map[madeAs]*sealane.Lane // the lanes that were asked for so far
 }
 
 // partnerEntry is a partner, with what is damaged in the rows of all its lanes.
@@ -58,25 +59,44 @@ type laneKey struct {
 	installed time.Time                       // of a shared pair: since when all partners have it
 }
 
+// Terms tighten what was agreed for a lane, and add what a program decides for itself. The zero value
+// changes nothing.
+type Terms struct {
+	Sealing    sealane.Sealing // required: also where optional was agreed
+	MaxPayload int             // bytes, where that is less than was agreed; 0: as agreed
+	Plain      []string        // see sealane.Config.PlainEndpoints
+}
+
+// madeAs is what the lanes of one entry differ in.
+type madeAs struct {
+	sealing    sealane.Sealing
+	maxPayload int
+	plain      string
+}
+
 // lane makes a lane when it is first asked for.
-func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing) (*sealane.Lane, error) {
+func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing, t Terms) (*sealane.Lane, error) {
+	if t.Sealing == sealane.SealingRequired {
+		sealing = t.Sealing
+	}
+	as := madeAs{sealing, t.MaxPayload, strings.Join(t.Plain, "\n")}
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
-	if l := entry.made[sealing]; l != nil {
+	if l := entry.made[as]; l != nil {
 		return l, nil
 	}
-	l, err := s.makeLane(entry, sealing)
+	l, err := s.makeLane(entry, sealing, t)
 	if err != nil {
 		return nil, fmt.Errorf("lane with %s in %s: %w", entry.partner.ID, entry.environment.Name, err)
 	}
 	if entry.made == nil {
-		entry.made = map[sealane.Sealing]*sealane.Lane{}
+		entry.made = map[madeAs]*sealane.Lane{}
 	}
-	entry.made[sealing] = l
+	entry.made[as] = l
 	return l, nil
 }
 
-func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing) (*sealane.Lane, error) {
+func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing, t Terms) (*sealane.Lane, error) {
 	if err := errors.Join(entry.partner.damaged, entry.damaged, entry.shared.damaged); err != nil {
 		return nil, err
 	}
@@ -85,7 +105,10 @@ func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing) (*sealane
 		return nil, loaded.err
 	}
 	config := Config(entry.partner.Partner, entry.environment, loaded.compiled)
-	config.Sealing = sealing
+	config.Sealing, config.PlainEndpoints = sealing, t.Plain
+	if agreed := cmp.Or(config.MaxPayload, sealane.DefaultMaxPayload); t.MaxPayload > 0 && t.MaxPayload < agreed {
+		config.MaxPayload = t.MaxPayload
+	}
 	var err error
 	if config.Ours, err = s.ring(entry.ourKeys()); err != nil {
 		return nil, err

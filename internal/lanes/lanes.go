@@ -77,6 +77,7 @@ type Environment struct {
 	SenderAuth    sealane.SenderAuth
 	AcceptRSAOAEP string // the reason why RSA-OAEP (SHA-1) opens too; may be empty
 	MaxPayload    int    // bytes; 0 is the lane's default
+	URL           string // where the partner takes requests; may be empty
 }
 
 // APIKey is the hash of a key by which a partner's calls are known.

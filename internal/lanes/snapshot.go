@@ -3,6 +3,9 @@ package lanes
 import (
 	"crypto/sha256"
 	"fmt"
+	"iter"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -59,17 +62,25 @@ type loadedProfile struct {
 
 // Lane returns the lane with a partner in an environment, as its sealing was agreed.
 // The error is [ErrNotFound] where there is none.
-func (s *Snapshot) Lane(name Name) (*sealane.Lane, error) {
+func (s *Snapshot) Lane(name Name) (*sealane.Lane, error) { return s.LaneWith(name, Terms{}) }
+
+// LaneWith is like [Snapshot.Lane], with terms.
+func (s *Snapshot) LaneWith(name Name, t Terms) (*sealane.Lane, error) {
 	entry := s.lanes[name]
 	if entry == nil {
 		return nil, fmt.Errorf("lane with %q in %q: %w", name.Partner, name.Environment, ErrNotFound)
 	}
-	return s.lane(entry, entry.environment.Sealing)
+	return s.lane(entry, entry.environment.Sealing, t)
 }
 
 // ByAPIKey returns the lane of the caller who has an API key, and the key's identity, for
 // a [UsageRecorder]. The error is [ErrUnknownAPIKey] where nobody has it.
 func (s *Snapshot) ByAPIKey(token string) (lane *sealane.Lane, id string, err error) {
+	return s.ByAPIKeyWith(token, Terms{})
+}
+
+// ByAPIKeyWith is like [Snapshot.ByAPIKey], with terms.
+func (s *Snapshot) ByAPIKeyWith(token string, t Terms) (lane *sealane.Lane, id string, err error) {
 	grant, ok := s.apiKeys[TokenHash(token)]
 	if !ok {
 		return nil, "", ErrUnknownAPIKey
@@ -81,19 +92,61 @@ func (s *Snapshot) ByAPIKey(token string) (lane *sealane.Lane, id string, err er
 	case entry == nil:
 		return nil, grant.id, ErrNotFound
 	}
-	lane, err = s.lane(entry, grant.sealing)
+	lane, err = s.lane(entry, grant.sealing, t)
 	return lane, grant.id, err
 }
 
 // ByAccount returns the lane of the caller whom a trusted upstream names. The error is
 // [ErrNotFound] where there is none.
 func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
+	return s.ByAccountWith(account, Terms{})
+}
+
+// ByAccountWith is like [Snapshot.ByAccount], with terms.
+func (s *Snapshot) ByAccountWith(account string, t Terms) (*sealane.Lane, error) {
 	name, ok := s.accounts[account]
 	if !ok {
 		return nil, fmt.Errorf("account: %w", ErrNotFound)
 	}
-	return s.Lane(name)
+	return s.LaneWith(name, t)
 }
+
+// URL returns where a partner takes requests in an environment. It is nil where the registry has no URL.
+func (s *Snapshot) URL(name Name) (*url.URL, error) {
+	entry := s.lanes[name]
+	if entry == nil {
+		return nil, fmt.Errorf("lane with %q in %q: %w", name.Partner, name.Environment, ErrNotFound)
+	}
+	if entry.environment.URL == "" {
+		return nil, nil
+	}
+	return url.Parse(entry.environment.URL)
+}
+
+// OpenKeys opens private keys of ours, up to a number. It returns an error if none of them can be opened: a
+// wrong root key shows before the first message, and one damaged key fails its own lanes only.
+func (s *Snapshot) OpenKeys(most int) error {
+	var first error
+	for name, entry := range s.lanes {
+		for _, k := range entry.ourKeys() {
+			if most == 0 {
+				return first
+			}
+			most--
+			_, err := k.open()
+			if err == nil {
+				return nil
+			}
+			if first == nil {
+				first = fmt.Errorf("private key of the lane with %s, key ID %q: %w", name, k.id, err)
+			}
+		}
+	}
+	return first
+}
+
+// Names yields the names of all lanes, in no order.
+func (s *Snapshot) Names() iter.Seq[Name] { return maps.Keys(s.lanes) }
 
 // Len returns the number of lanes.
 func (s *Snapshot) Len() int { return len(s.lanes) }

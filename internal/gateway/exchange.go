@@ -1,0 +1,281 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// exchange is one request and its answer, as it is logged and counted. Nothing of it comes from a header,
+// a query, a path or a body, but for names that are ours.
+type exchange struct {
+	route *route
+	id    string
+	began time.Time
+	trace string // the trace ID of traceparent
+
+	mu        sync.Mutex
+	method    string
+	endpoint  string // as the profile writes it
+	lane      *sealane.Lane
+	how       string // how the caller is known
+	message   string // verified, unverified or plain
+	signer    string // key ID
+	openedBy  string // key ID
+	fault     fault.Code
+	outcome   profile.Outcome
+	reason    string
+	stack     string
+	processed processed
+	gone      bool // the client went away
+	limited   bool // one of many refusals: the line may be left out
+}
+
+type exchangeKey struct{}
+
+// begin begins the exchange of a request, and returns the request with it.
+func (r *route) begin(w http.ResponseWriter, q *http.Request) (*exchange, *writer, *http.Request) {
+	x := &exchange{route: r, id: uuid.NewString(), began: r.g.now(), method: knownMethod(q.Method), endpoint: "other"}
+	if m := traceparent.FindStringSubmatch(q.Header.Get("Traceparent")); m != nil {
+		x.trace = m[1]
+	}
+	ctx := context.WithValue(q.Context(), exchangeKey{}, x)
+	q = q.WithContext(sealhttp.WithID(ctx, x.id))
+	if q.Body != nil && q.Body != http.NoBody {
+		q.Body = newPacedBody(w, q, r.g.config().Limits.BodyRate.or(1<<10))
+	}
+	return x, newWriter(w), q
+}
+
+// traceparent is https://www.w3.org/TR/trace-context/#traceparent-header.
+var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// exchangeOf returns the exchange of a context.
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	return x
+}
+
+// with changes the exchange.
+func (x *exchange) with(change func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	change()
+}
+
+// refused notes why the request was refused.
+func (x *exchange) refused(err error) {
+	x.with(func() {
+		if x.reason != "" {
+			return // the first reason is the cause
+		}
+		x.reason = err.Error()
+		x.fault = sealane.FaultOf(err)
+		if on, ok := errors.AsType[profile.Outcome](err); ok {
+			x.outcome = on
+		}
+	})
+}
+
+// problem notes a problem that is answered.
+func (x *exchange) problem(p *problem) {
+	x.refused(p)
+	x.with(func() {
+		if x.fault == "" {
+			x.fault = p.fault
+		}
+		x.processed = p.processed
+	})
+}
+
+// observe is the Observe of sealhttp.Hooks.
+func observe(ctx context.Context, e sealhttp.Event) {
+	x := exchangeOf(ctx)
+	if x == nil {
+		return
+	}
+	x.route.g.metrics.message(x.route, e)
+	if e.Err != nil {
+		x.refused(e.Err)
+	}
+	x.with(func() {
+		if e.Stack != "" {
+			x.stack = e.Stack
+		}
+		switch m := e.Message.(type) {
+		case *sealane.Verified:
+			x.message, x.signer, x.openedBy = "verified", m.Signer().ID, e.KeyID
+		case *sealane.Unverified:
+			x.message, x.openedBy = "unverified", e.KeyID
+		}
+	})
+}
+
+// finish logs and counts the exchange.
+func (x *exchange) finish(w *writer, q *http.Request) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	took := x.route.g.now().Sub(x.began)
+	x.gone = x.gone || q.Context().Err() != nil
+	x.route.g.metrics.request(x, w.status(), took)
+	level := slog.LevelInfo
+	switch status := w.status(); {
+	case x.gone:
+	case x.stack != "" || status >= 500:
+		level = slog.LevelError
+	case x.reason != "":
+		level = slog.LevelWarn
+	}
+	omitted := int64(0)
+	if level != slog.LevelInfo && x.stack == "" {
+		var ok bool
+		if ok, omitted = x.route.g.sampler.allow(sampleKey{x.route.name, x.partner(), string(x.fault), x.reason == ""}); !ok {
+			return
+		}
+	}
+	x.route.g.log.LogAttrs(q.Context(), level, "request", x.attributes(w, took, omitted)...)
+}
+
+// partner returns the partner's name, or "".
+func (x *exchange) partner() string {
+	if x.lane == nil {
+		return ""
+	}
+	return x.lane.Partner()
+}
+
+func (x *exchange) attributes(w *writer, took time.Duration, omitted int64) []slog.Attr {
+	a := []slog.Attr{slog.String("id", x.id), slog.String("route", x.route.name)}
+	add := func(name, value string) {
+		if value != "" {
+			a = append(a, slog.String(name, value))
+		}
+	}
+	if x.lane != nil {
+		add("lane", x.lane.Name())
+	}
+	add("caller", x.how)
+	add("method", x.method)
+	add("endpoint", x.endpoint)
+	a = append(
+		a,
+		slog.Int("status", w.status()),
+		slog.Int64("bytes", w.bytes.Load()),
+		slog.Float64("seconds", took.Seconds()),
+	)
+	add("message", x.message)
+	add("signer", x.signer)
+	add("opened_by", x.openedBy)
+	add("outcome", string(x.outcome))
+	add("fault", string(x.fault))
+	add("processed", string(x.processed))
+	add("reason", x.reason)
+	add("trace_id", x.trace)
+	if x.gone {
+		a = append(a, slog.Bool("client_gone", true))
+	}
+	if omitted > 0 {
+		a = append(a, slog.Int64("lines_omitted", omitted))
+	}
+	add("stack", x.stack)
+	return a
+}
+
+// knownMethod returns a method as it is logged: any other than the usual ones is "other".
+func knownMethod(m string) string {
+	switch m {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT":
+		return m
+	}
+	return "other"
+}
+
+// progressTime is how long a client may take to read a piece of its answer.
+const progressTime = 30 * time.Second
+
+// writer is a ResponseWriter that notes what is written. Its write deadline moves with each piece.
+type writer struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	code    atomic.Int64
+	bytes   atomic.Int64
+}
+
+func newWriter(w http.ResponseWriter) *writer {
+	return &writer{ResponseWriter: w, control: http.NewResponseController(w)}
+}
+
+func (w *writer) status() int { return int(w.code.Load()) }
+
+func (w *writer) wrote() bool { return w.code.Load() != 0 }
+
+// Unwrap is for [http.ResponseController].
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *writer) WriteHeader(status int) {
+	if status >= 200 {
+		w.code.CompareAndSwap(0, int64(status))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	w.code.CompareAndSwap(0, http.StatusOK)
+	w.control.SetWriteDeadline(time.Now().Add(progressTime)) // an error is a writer that has none
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes.Add(int64(n))
+	return n, err
+}
+
+// FlushError sends what was written so far.
+func (w *writer) FlushError() error {
+	w.control.SetWriteDeadline(time.Now().Add(progressTime))
+	return w.control.Flush()
+}
+
+// pacedBody is a request's body that must arrive at a least rate, after a time to begin.
+type pacedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	began   time.Time
+	rate    int64 // bytes a second
+	read    int64
+	done    bool
+}
+
+// bodyGrace is how long a body may take before its rate counts.
+const bodyGrace = 10 * time.Second
+
+func newPacedBody(w http.ResponseWriter, q *http.Request, rate int64) *pacedBody {
+	return &pacedBody{ReadCloser: q.Body, control: http.NewResponseController(w), rate: rate}
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	if b.began.IsZero() {
+		b.began = time.Now()
+	}
+	due := b.began.Add(bodyGrace + time.Duration(float64(b.read)/float64(b.rate)*float64(time.Second)))
+	b.control.SetReadDeadline(due) // an error is a connection that has none
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	if err != nil && !b.done {
+		b.done = errors.Is(err, io.EOF)
+		if b.done {
+			b.control.SetReadDeadline(time.Time{})
+		}
+	}
+	return n, err
+}

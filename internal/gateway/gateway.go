@@ -1,0 +1,232 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/strictyaml"
+	"github.com/sealane/sealane/rsaengine"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// Options are what a gateway is given besides its file. The zero value serves routes whose keys are in files.
+type Options struct {
+	// RSA performs the RSA operations. Nil is crypto/rsa.
+	RSA *rsaengine.Engine
+	// OpenRegistry opens the registry. Without it a configuration must have none.
+	OpenRegistry func(context.Context, RegistrySettings) (Registry, error)
+	// Log is where the log goes. The default is standard error.
+	Log io.Writer
+	// Version is shown in /status.
+	Version string
+	// Now is the clock. The default is time.Now.
+	Now func() time.Time
+}
+
+// Gateway serves the routes of a configuration.
+type Gateway struct {
+	options Options
+	file    string
+	now     func() time.Time
+	log     *slog.Logger
+	logTo   *swapHandler
+
+	state    atomic.Pointer[state]
+	gate     atomic.Pointer[gate]
+	partners *limiter[string]
+	failures *limiter[netip.Prefix]
+	sampler  *sampler
+	metrics  *metrics
+	draining atomic.Bool
+
+	mu        sync.Mutex      // held while the configuration changes
+	run       context.Context // ends when the gateway does
+	listeners map[Address]*listener
+	retired   []retired
+	admin     *adminServer
+	running   sync.WaitGroup
+	ended     chan error // of listeners that end by themselves
+}
+
+// state is a configuration in force. It does not change; a reload makes another.
+type state struct {
+	config   *Config
+	routes   []*route
+	registry *registry
+	stop     context.CancelFunc // of the registry's goroutine
+}
+
+// New reads a configuration file, opens keys, certificates and the registry, and returns a gateway that
+// does not listen yet. An error has all faults at once.
+func New(ctx context.Context, file string, o Options) (*Gateway, error) {
+	g := &Gateway{
+		options: o, file: file, now: o.Now, logTo: &swapHandler{}, listeners: map[Address]*listener{},
+		ended: make(chan error, 1),
+	}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	if o.Log == nil {
+		g.options.Log = os.Stderr
+	}
+	g.logTo.set(newLog(g.options.Log, Log{}).Handler())
+	g.log = slog.New(g.logTo)
+	g.partners, g.failures = newLimiter[string](g.now), newLimiter[netip.Prefix](g.now)
+	g.sampler = newSampler(g.now)
+	g.metrics = newMetrics(g)
+	next, err := g.build(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	g.apply(next)
+	return g, nil
+}
+
+// config returns the configuration in force.
+func (g *Gateway) config() *Config { return g.state.Load().config }
+
+// admit is the Admit of sealhttp.Hooks.
+func (g *Gateway) admit(ctx context.Context, lane *sealane.Lane, step sealhttp.Step) (func(), error) {
+	return g.gate.Load().admit(ctx, lane, step)
+}
+
+// build makes the state of the file as it is now. What has not changed lives on from the old state.
+func (g *Gateway) build(ctx context.Context, old *state) (*state, error) {
+	c, err := Read(g.file)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{faults: &faults{c: c}, g: g, c: c}
+	next := &state{config: c}
+	if next.registry, err = b.openRegistry(ctx, old); err != nil {
+		b.add("registry", "%v", err)
+	}
+	b.registry = next.registry
+	if b.registry != nil || c.Registry == nil {
+		for i := range c.Routes {
+			next.routes = append(next.routes, b.route(ctx, i, old.route(c.Routes[i].Name)))
+		}
+	}
+	if err := b.err(); err != nil {
+		next.discard(old)
+		return nil, err
+	}
+	return next, nil
+}
+
+// route returns the route of that name, or nil.
+func (s *state) route(name string) *route {
+	if s == nil {
+		return nil
+	}
+	for _, r := range s.routes {
+		if r.name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// openRegistry opens the registry and reads it once. It returns nil where there is none.
+func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, error) {
+	c := b.c.Registry
+	if c == nil {
+		return nil, nil
+	}
+	if old != nil && old.registry != nil && reflect.DeepEqual(old.registry.settings, *c) {
+		return old.registry, nil
+	}
+	if b.g.options.OpenRegistry == nil {
+		return nil, errors.New("this program opens no registry: give the routes keys")
+	}
+	rootKey, err := c.RootKey.read(ctx, b.c.dir)
+	if err != nil {
+		return nil, fmt.Errorf("root_key: %w", err)
+	}
+	source, err := b.g.options.OpenRegistry(ctx, RegistrySettings{DB: c.DB, RootKey: rootKey})
+	if err != nil {
+		return nil, err
+	}
+	r := &registry{source: source, settings: *c, now: b.g.now}
+	err = r.read(ctx)
+	if err == nil {
+		err = r.snapshot.Load().OpenKeys(keysAtStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, source.Close())
+	}
+	return r, nil
+}
+
+// keysAtStart is how many private keys of the registry are opened at start: a wrong root key must not show
+// with the first message.
+const keysAtStart = 1000
+
+// discard closes a state that was never in force, but for what it shares with another.
+func (s *state) discard(other *state) {
+	for _, r := range s.routes {
+		if r != nil && r.folder != nil {
+			r.folder.Close()
+		}
+	}
+	s.discardShared(other)
+}
+
+// discardShared closes the connections that the state does not share with another.
+func (s *state) discardShared(other *state) {
+	for _, r := range s.routes {
+		if r == nil {
+			continue
+		}
+		if kept := other.route(r.name); r.upstream != nil && (kept == nil || kept.upstream != r.upstream) {
+			r.upstream.close()
+		}
+	}
+	if s.registry != nil && (other == nil || other.registry != s.registry) {
+		if s.stop != nil {
+			s.stop()
+		} else {
+			s.registry.source.Close()
+		}
+	}
+}
+
+// apply puts a state in force.
+func (g *Gateway) apply(next *state) {
+	c := next.config
+	g.logTo.set(newLog(g.options.Log, c.Log).Handler())
+	g.partners.set(c.PartnerLimits.Rate, c.PartnerLimits.Burst)
+	failures := c.PartnerLimits.Failures
+	if failures == 0 {
+		failures = defaultFailures
+	}
+	g.failures.set(failures, 0)
+	places, queue := cmp.Or(c.Limits.RSA, runtime.GOMAXPROCS(0)), c.Limits.Queue.or(time.Second)
+	if now := g.gate.Load(); now == nil || now.places != places || now.queue != queue {
+		g.gate.Store(newGate(places, queue))
+	}
+	g.state.Store(next)
+}
+
+const defaultFailures Rate = 10
+
+// Faults returns what is wrong with the configuration, from an error of [New] or [Gateway.Reload].
+func Faults(err error) []strictyaml.Fault {
+	if f, ok := errors.AsType[*strictyaml.Faults](err); ok {
+		return slices.Clone(f.List)
+	}
+	return nil
+}

@@ -1,0 +1,397 @@
+package gateway_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/sealanetest"
+)
+
+// sealedEvaluation returns the sealed body of a request from the customer of sealanetest.
+func sealedEvaluation(t testing.TB) string {
+	t.Helper()
+	token, err := testlane.New(t, sealanetest.CustomerConfig()).Seal(t.Context(), []byte(evaluation))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return `{"encrypted_request":"` + string(token) + `"}`
+}
+
+// sealedAnswer returns the sealed body of a provider's answer.
+func sealedAnswer(t testing.TB, payload string) string {
+	t.Helper()
+	token, err := testlane.New(t, sealanetest.ProviderConfig()).Seal(t.Context(), []byte(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return `{"eval_id":"e-1","encrypted_response":"` + string(token) + `"}`
+}
+
+// opened opens the sealed body of an answer.
+func opened(t testing.TB, body string) string {
+	t.Helper()
+	_, token, _ := strings.Cut(body, `"encrypted_response":"`)
+	m, err := testlane.New(t, sealanetest.CustomerConfig()).Open(t.Context(), []byte(strings.TrimSuffix(token, `"}`)))
+	if err != nil {
+		t.Fatal(err, body)
+	}
+	return string(m.Payload())
+}
+
+var sealedHeaders = []string{"X-Payload-Encrypted", "true"}
+
+// raw sends bytes, and returns all that comes back until the connection ends.
+func raw(t *testing.T, address net.Addr, request string) string {
+	t.Helper()
+	c, err := net.Dial(address.Network(), address.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Log(err)
+	}
+	got, err := io.ReadAll(c)
+	if err != nil && len(got) == 0 {
+		t.Fatal(err)
+	}
+	return string(got)
+}
+
+// rawServer answers each request with bytes, and then closes the connection.
+func rawServer(t *testing.T, answer func(request *http.Request, body string) string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				r, err := http.ReadRequest(bufio.NewReader(c))
+				if err != nil {
+					return
+				}
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					return
+				}
+				io.WriteString(c, answer(r, string(body)))
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// TestRawQuery (pitfall 1): queries arrive byte for byte, on all ways.
+func TestRawQuery(t *testing.T) {
+	var app, partner seen
+	in := start(t, ingress(serve(t, app.answer(200, `{}`)), `plain: ["GET /x"]`))
+	out := start(t, egress(serve(t, func(w http.ResponseWriter, r *http.Request) {
+		partner.add(r)
+		if r.Method == "POST" {
+			io.WriteString(w, sealedAnswer(t, `{"eval_id":"e-1"}`))
+		}
+	}), `plain: ["GET /x"]`))
+	body := sealedEvaluation(t)
+	for _, query := range []string{
+		"?x=1;y=2&z=%zz&b=1", "?", "?a", "?a=b=c", "?;", "?&&&", "?%", "?a=%00", "?a[b]=c&a[b]=d", "?q=a+b%20c", "?a=\xff", "?'\"<>",
+	} {
+		for _, c := range []struct {
+			method, path string
+			g            *running
+			to           *seen
+			body         string
+		}{{"GET", "/x", in, &app, ""}, {"GET", "/x", out, &partner, ""}, {"POST", "/api/evaluation", in, &app, body},
+			{"POST", "/api/evaluation", out, &partner, evaluation}} {
+			head := fmt.Sprintf("%s %s%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: %d\r\n"+
+				"Content-Type: application/json\r\nX-Payload-Encrypted: %t\r\n\r\n%s",
+				c.method, c.path, query, len(c.body), c.body != "", c.body)
+			name := "in"
+			if c.g == out {
+				name = "out"
+			}
+			a := raw(t, c.g.addresses[name], head)
+			if !strings.HasPrefix(a, "HTTP/1.1 200") {
+				t.Errorf("%s %q: %s", name, query, a)
+				continue
+			}
+			if r, _ := c.to.last(t); r.RequestURI != c.path+query {
+				t.Errorf("%s: %q arrived as %q", name, c.path+query, r.RequestURI)
+			}
+		}
+	}
+}
+
+// TestSpoofedHeaders (pitfalls 2 and 3): nobody can pass for the gateway, in any spelling, and nobody can have
+// its headers removed.
+func TestSpoofedHeaders(t *testing.T) {
+	var app seen
+	in := start(t, ingress(serve(t, app.answer(200, `{}`)), "sealing: optional", "identity_header: X-Tenant"))
+	names := []string{
+		"Sealane-Partner", "sealane_partner", "SEALANE_PARTNER", "Sealane_Partner", "X-Sealane-Partner", "x_sealane_partner",
+		"X-Forwarded-For", "X_Forwarded_For", "x-forwarded_host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-User",
+		"Forwarded", "FORWARDED", "X-Real-IP", "X_Real_IP", "X-Tenant", "x_tenant", "Sealane-Anything", "Sealane-Message",
+		"Sealane-Signer", "Sealane-Environment", "Sealane-Request-Id", "Sealane-Token", "X-Payload-Encrypted",
+	}
+	for _, sealed := range []bool{true, false} {
+		var b strings.Builder
+		body := evaluation
+		fmt.Fprintf(&b, "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n")
+		if sealed {
+			body = sealedEvaluation(t)
+			b.WriteString("X-Payload-Encrypted: true\r\n")
+		} else {
+			b.WriteString("X_Payload_Encrypted: spoofed\r\n")
+		}
+		for _, name := range names {
+			if name != "X-Payload-Encrypted" {
+				fmt.Fprintf(&b, "%s: spoofed\r\n", name)
+			}
+		}
+		fmt.Fprintf(
+			&b,
+			"Connection: close, Sealane-Partner, Sealane-Message, sealane-environment, X-Forwarded-For, X-Tenant\r\n",
+		)
+		fmt.Fprintf(&b, "X-Kept: kept\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if a := raw(t, in.addresses["in"], b.String()); !strings.HasPrefix(a, "HTTP/1.1 200") {
+			t.Fatal(a)
+		}
+		r, _ := app.last(t)
+		for name, values := range r.Header {
+			if strings.Contains(strings.Join(values, " "), "spoofed") {
+				t.Errorf("sealed %t: %s: %s arrived", sealed, name, values)
+			}
+		}
+		for name, want := range map[string]string{
+			"Sealane-Partner": "acme", "Sealane-Environment": "SANDBOX", "X-Tenant": "acme", "X-Forwarded-For": "127.0.0.1",
+			"Sealane-Message": map[bool]string{true: "verified", false: "plain"}[sealed], "X-Kept": "kept",
+		} {
+			if got := r.Header.Values(name); len(got) != 1 || got[0] != want {
+				t.Errorf("sealed %t: %s is %q, want %q", sealed, name, got, want)
+			}
+		}
+	}
+}
+
+// TestUpgrade (pitfall 4): nothing leads past a lane.
+func TestUpgrade(t *testing.T) {
+	tunnel := func(r *http.Request, _ string) string {
+		if r.Header.Get("Upgrade") != "" || r.Header.Get("Http2-Settings") != "" {
+			t.Errorf("an upgrade was asked for: %v", r.Header)
+		}
+		return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+	}
+	in := start(t, ingress(rawServer(t, tunnel), "sealing: optional", `plain: ["GET /x"]`))
+	out := start(t, egress(rawServer(t, tunnel), `plain: ["GET /x"]`))
+	for _, c := range []struct {
+		g                        *running
+		name, method, path, body string
+		sealed                   bool
+	}{
+		{in, "in", "GET", "/x", "", false}, {in, "in", "POST", "/api/evaluation", sealedEvaluation(t), true},
+		{out, "out", "GET", "/x", "", false}, {out, "out", "POST", "/api/evaluation", evaluation, false},
+	} {
+		for _, protocol := range []string{"h2c", "websocket"} {
+			a := raw(
+				t,
+				c.g.addresses[c.name],
+				fmt.Sprintf("%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Payload-Encrypted: %t\r\n"+
+					"Content-Type: application/json\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: %s\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"+
+					"Content-Length: %d\r\n\r\n%s", c.method, c.path, c.sealed, protocol, len(c.body), c.body),
+			)
+			if !strings.HasPrefix(a, "HTTP/1.1 502") {
+				t.Errorf("%s %s %s: %s", c.name, c.path, protocol, a)
+			}
+		}
+	}
+}
+
+// TestInformational (pitfall 5): no 1xx is passed on, and no header is lost with it.
+func TestInformational(t *testing.T) {
+	hint := func(r *http.Request, _ string) string {
+		body := `{}`
+		if r.Method == "POST" {
+			body = sealedAnswer(t, `{"eval_id":"e-1"}`)
+		}
+		return "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Secret\r\nX-Secret: 1\r\n\r\n" +
+			fmt.Sprintf("HTTP/1.1 200 OK\r\nX-App: yes\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	out := start(t, egress(rawServer(t, hint), `plain: ["GET /x"]`))
+	for _, request := range []string{
+		"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+		fmt.Sprintf("POST /api/evaluation HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(evaluation), evaluation),
+	} {
+		a := raw(t, out.addresses["out"], request)
+		if !strings.HasPrefix(a, "HTTP/1.1 200") || !strings.Contains(a, "X-App: yes") ||
+			!strings.Contains(a, "Sealane-Request-Id: ") ||
+			strings.Contains(a, "103") ||
+			strings.Contains(a, "X-Secret") {
+			t.Error(a)
+		}
+	}
+}
+
+// TestOddForms (pitfall 15): absolute forms, TRACE, CONNECT and other hosts.
+func TestOddForms(t *testing.T) {
+	var app, partner seen
+	in := start(t, ingress(serve(t, app.answer(200, `{}`)), "hosts: [api.example]", "sealing: optional"))
+	out := start(t, egress(serve(t, partner.answer(200, `{}`)), `plain: ["GET /x"]`))
+	for request, want := range map[string]string{
+		"TRACE /x HTTP/1.1\r\nHost: HOST\r\n":                                       "405",
+		"CONNECT /x HTTP/1.1\r\nHost: HOST\r\n":                                     "405",
+		"CONNECT HOST:443 HTTP/1.1\r\nHost: HOST:443\r\n":                           "405",
+		"OPTIONS * HTTP/1.1\r\nHost: HOST\r\n":                                      "405",
+		"GET /x HTTP/1.1\r\nHost: evil.example\r\n":                                 "421",
+		"GET http://evil.example/x HTTP/1.1\r\nHost: HOST\r\n":                      "421",
+		"GET /x HTTP/1.1\r\nHost: HOST.evil.example\r\n":                            "421",
+		"GET /x HTTP/1.0\r\n":                                                       "421",
+		"GET /x HTTP/1.1\r\nHost: HOST\r\nAuthorization: a\r\nauthorization: b\r\n": "400",
+		"GET /x HTTP/1.1\r\nHost: HOST:99\r\n":                                      "200",
+		"GET http://HOST/x HTTP/1.1\r\nHost: evil.example\r\n":                      "200",
+		"GET /x HTTP/1.1\r\nHost: host.\r\n":                                        "200",
+	} {
+		for name, g := range map[string]*running{"in": in, "out": out} {
+			host := map[string]string{"in": "api.example", "out": "localhost"}[name]
+			text := strings.ReplaceAll(request, "HOST", host)
+			text = strings.ReplaceAll(text, "host.", strings.ToUpper(host)+".")
+			a := raw(t, g.addresses[name], text+"Connection: close\r\n\r\n")
+			if !strings.HasPrefix(a[strings.Index(a, " ")+1:], want) {
+				t.Errorf("%s %q: %s, want %s", name, text, a, want)
+			}
+		}
+	}
+	if app.count() != 3 || partner.count() != 3 {
+		t.Errorf("%d and %d requests arrived, not three each", app.count(), partner.count())
+	}
+	if p := postTo(t, out, "evil.example").problem(t); p.Status != 421 || !strings.Contains(p.Detail, "hosts") {
+		t.Errorf("the 421 does not name the word: %+v", p)
+	}
+}
+
+// postTo posts to a gateway under another host.
+func postTo(t *testing.T, g *running, host string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(
+		t.Context(),
+		"POST",
+		g.url("out")+"/api/evaluation",
+		strings.NewReader(evaluation),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = host
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readAnswer(t, response)
+}
+
+// TestAmbiguousPaths (pitfall 16): a path that programs read in different ways is refused on plain ways.
+func TestAmbiguousPaths(t *testing.T) {
+	var app, partner seen
+	in := start(t, ingress(serve(t, app.answer(200, `{}`)), "sealing: optional"))
+	issuer := start(t, issuerIngress(serve(t, app.answer(200, `{}`))))
+	out := start(t, egress(serve(t, partner.answer(200, `{}`)), `plain: ["GET /api/{x}", "GET /{x}/{y}/{z}"]`))
+	for _, path := range []string{
+		"/api/a%2fb", "/api/a%2F..", "/api/%5c", "/api/a%5C", "/api/%2e%2e", "/api/%2E", "/api/a%00", "/api;/x", "/api/a;b=c",
+		"//api", "/api//x", "/api/../x", "/api/./x", "/..", "/.", `/api\x`, "/api/a%3bb",
+	} {
+		for name, g := range map[string]*running{"in": in, "out": out} {
+			if a := raw(t, g.addresses[name], "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
+				a,
+				"HTTP/1.1 400",
+			) {
+				t.Errorf("%s %s: %s", name, path, a)
+			}
+		}
+		a := raw(
+			t,
+			issuer.addresses["in"],
+			"POST "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
+		)
+		if !strings.HasPrefix(a, "HTTP/1.1 400") {
+			t.Errorf("issuer %s: %s", path, a)
+		}
+	}
+	if app.count()+partner.count() > 0 {
+		t.Error("an ambiguous path arrived")
+	}
+}
+
+// TestBasePath (pitfall 17): the upstream's base path stands in front of what was matched without it.
+func TestBasePath(t *testing.T) {
+	var app, partner seen
+	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		partner.add(r)
+		io.WriteString(w, sealedAnswer(t, `{"eval_id":"e-1"}`))
+	})
+	in := start(t, ingress(serve(t, app.answer(200, `{"eval_id":"e-1"}`))+"/inner/v2/"))
+	out := start(t, egress(p+"/base"))
+	if a := post(t, out.url("out")+"/api/evaluation/a%20b?q", evaluation); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if r, _ := partner.last(t); r.RequestURI != "/base/api/evaluation/a%20b?q" {
+		t.Error(r.RequestURI)
+	}
+	if a := post(t, in.url("in")+"/api/evaluation/a%20b", sealedEvaluation(t), sealedHeaders...); a.status != 200 ||
+		opened(t, a.body) != `{"eval_id":"e-1"}` {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if r, _ := app.last(t); r.RequestURI != "/inner/v2/api/evaluation/a%20b" {
+		t.Error(r.RequestURI)
+	}
+}
+
+// TestCompression (pitfall 19): no coding is asked for or removed that the application did not ask for.
+func TestCompression(t *testing.T) {
+	var partner seen
+	out := start(t, egress(serve(t, partner.answer(200, "plain")), `plain: ["GET /x"]`))
+	for _, sent := range []string{"", "Accept-Encoding: br\r\n"} {
+		raw(t, out.addresses["out"], "GET /x HTTP/1.1\r\nHost: localhost\r\n"+sent+"Connection: close\r\n\r\n")
+		r, _ := partner.last(t)
+		if got := r.Header.Get("Accept-Encoding"); (got == "") != (sent == "") || sent != "" && got != "br" {
+			t.Errorf("%q: the partner was asked for %q", sent, got)
+		}
+	}
+}
+
+// TestBrowser (pitfall 42): pages can't have messages sealed.
+func TestBrowser(t *testing.T) {
+	var partner seen
+	out := start(t, egress(serve(t, partner.answer(200, "plain")), `plain: ["GET /x"]`))
+	for _, header := range [][]string{{"Origin", "http://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"origin", "null"}, {"Sec_Fetch_Site", "none"}} {
+		for _, method := range []string{"GET", "POST"} {
+			if p := call(t, method, out.url("out")+"/x", "", header...).problem(t); p.Status != 403 {
+				t.Errorf("%v: %+v", header, p)
+			}
+		}
+	}
+	if partner.count() != 0 {
+		t.Error("a browser's request arrived")
+	}
+}
+
+// TestNamesTheEntry: the 403 for an endpoint that is not listed names the entry that would admit it.
+func TestNamesTheEntry(t *testing.T) {
+	out := start(t, egress("https://127.0.0.1:1"))
+	p := call(t, "GET", out.url("out")+"/api/evaluation/abc", "").problem(t)
+	if p.Status != 403 || !strings.Contains(p.Detail, `plain`) ||
+		!strings.Contains(p.Detail, `"GET /api/evaluation/abc"`) {
+		t.Errorf("%+v", p)
+	}
+}

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
+)
+
+// listener serves the routes of one address. It lives on when a reload changes them.
+type listener struct {
+	g      *Gateway
+	net    net.Listener
+	server *http.Server
+	routes atomic.Pointer[[]*route]
+}
+
+// newListener makes a listener with every limit set. There is no global time-out for reading and writing:
+// those move with progress.
+func newListener(g *Gateway, n net.Listener, c Limits) *listener {
+	l := &listener{g: g, net: &limitedListener{Listener: n, places: make(chan struct{}, cmp.Or(c.Connections, 20000))}}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	l.server = &http.Server{
+		Handler: l, ReadHeaderTimeout: c.HeaderTime.or(10 * time.Second), IdleTimeout: c.Idle.or(defaultIdle),
+		MaxHeaderBytes: int(c.Header.or(32 << 10)), DisableGeneralOptionsHandler: true, Protocols: protocols,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: 100, WriteByteTimeout: progressTime, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second,
+		},
+		ErrorLog: log.New(serverLog{g.log}, "", 0),
+		TLSConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			NextProtos: []string{"h2", "http/1.1"},
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+				return (*l.routes.Load())[0].tls.config, nil
+			},
+		},
+	}
+	return l
+}
+
+// serve serves until the listener ends.
+func (l *listener) serve() (err error) {
+	if (*l.routes.Load())[0].tls != nil {
+		err = l.server.ServeTLS(l.net, "", "")
+	} else {
+		err = l.server.Serve(l.net)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// end lets open requests end, in that time at most.
+func (l *listener) end(in time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), in)
+	defer cancel()
+	if err := l.server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests were still open at the end: %w", err), l.server.Close())
+	}
+	return nil
+}
+
+// ServeHTTP finds the route by its hosts, and keeps what a panic would do away from the connection.
+func (l *listener) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	routes := *l.routes.Load()
+	r := routes[0] // it refuses a host that is nobody's
+	for _, one := range routes {
+		if one.serves(q.Host) {
+			r = one
+			break
+		}
+	}
+	x, rw, q := r.begin(w, q)
+	defer func() {
+		abort := r.recovered(recover(), rw, x)
+		x.finish(rw, q)
+		if abort {
+			panic(http.ErrAbortHandler) // a cut answer must not look whole
+		}
+	}()
+	r.serve(rw, q, x)
+}
+
+// errCut is the reason of an answer that ended in the middle.
+var errCut = &sealane.Error{
+	Op: sealane.OpReadResponse, Outcome: sealane.ErrUnavailable, Fault: fault.AnswerCut,
+	Detail: "the answer was cut after a part of it was passed on",
+}
+
+// recovered answers for a panic, and reports whether the connection must be cut.
+func (r *route) recovered(reason any, w *writer, x *exchange) (abort bool) {
+	if reason == nil {
+		return false
+	}
+	if err, ok := reason.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		x.refused(errCut)
+		return true
+	}
+	stack := string(debug.Stack())
+	x.refused(fmt.Errorf("panic with a %T", reason)) // the value may hold anything, also a payload
+	x.with(func() { x.stack, x.processed = stack, processedUnknown })
+	if w.wrote() {
+		return true
+	}
+	clear(w.Header())
+	if r.c.Egress != "" {
+		newProblem(kindInternal, http.StatusInternalServerError, "proxy_internal_error", processedUnknown,
+			"the gateway failed; its log has the reason under the id").write(w, x.id)
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	writePlain(w, http.StatusInternalServerError, r.profile.RenderError(x.id, "The message could not be processed"))
+	return false
+}
+
+// limitedListener accepts no more connections than it has places.
+type limitedListener struct {
+	net.Listener
+	places chan struct{}
+}
+
+func (l *limitedListener) Accept() (net.Conn, error) {
+	l.places <- struct{}{}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.places
+		return nil, err
+	}
+	return &limitedConn{Conn: c, free: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+type limitedConn struct {
+	net.Conn
+	free func()
+}
+
+func (c *limitedConn) Close() error {
+	defer c.free()
+	return c.Conn.Close()
+}
+
+// CloseWrite lets net/http end a connection so that the client can read the answer.
+func (c *limitedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// newLog returns the log of a configuration.
+func newLog(w io.Writer, c Log) *slog.Logger {
+	var level slog.Level
+	level.UnmarshalText([]byte(cmp.Or(c.Level, "info"))) // it was checked
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// swapHandler is a slog.Handler that can be replaced while it is in use.
+type swapHandler struct {
+	mu      sync.RWMutex
+	current slog.Handler
+}
+
+func (h *swapHandler) set(to slog.Handler) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.current = to
+}
+
+func (h *swapHandler) get() slog.Handler {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.current
+}
+
+func (h *swapHandler) Enabled(ctx context.Context, l slog.Level) bool { return h.get().Enabled(ctx, l) }
+
+func (h *swapHandler) Handle(ctx context.Context, r slog.Record) error { return h.get().Handle(ctx, r) }
+
+func (h *swapHandler) WithAttrs(a []slog.Attr) slog.Handler { return h.get().WithAttrs(a) }
+
+func (h *swapHandler) WithGroup(name string) slog.Handler { return h.get().WithGroup(name) }
+
+// sampleKey is what lines are alike in.
+type sampleKey struct {
+	route, partner, fault string
+	upstream              bool // an answer of the other end, which we only pass on
+}
+
+// sampler lets ten lines a second of each kind through, and counts the others: strangers must not fill
+// the disk.
+type sampler struct {
+	now   func() time.Time
+	mu    sync.Mutex
+	kinds map[sampleKey]*sampled
+}
+
+type sampled struct {
+	limit   *rate.Limiter
+	omitted int64
+}
+
+const (
+	samplesPerSecond = 10
+	maxSampled       = 2000
+)
+
+func newSampler(now func() time.Time) *sampler {
+	return &sampler{now: now, kinds: map[sampleKey]*sampled{}}
+}
+
+// allow reports whether a line may be written, and how many of its kind were not since the last.
+func (s *sampler) allow(key sampleKey) (ok bool, omitted int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.kinds[key]
+	if one == nil {
+		if len(s.kinds) >= maxSampled {
+			clear(s.kinds)
+		}
+		one = &sampled{limit: rate.NewLimiter(samplesPerSecond, samplesPerSecond)}
+		s.kinds[key] = one
+	}
+	if !one.limit.AllowN(s.now(), 1) {
+		one.omitted++
+		return false, 0
+	}
+	omitted, one.omitted = one.omitted, 0
+	return true, omitted
+}
+
+// serverLog sorts the lines of net/http: what a client can cause at will is for debugging, and the rest
+// is a warning.
+type serverLog struct{ log *slog.Logger }
+
+func (l serverLog) Write(p []byte) (int, error) {
+	// The text may repeat what a client sent. Only its beginning, up to the first digit or quote, is ours.
+	text := string(p)
+	for i, r := range text {
+		if r == '"' || r == '\'' || r == '\n' || r >= '0' && r <= '9' {
+			text = text[:i]
+			break
+		}
+	}
+	l.log.Debug("http server", "text", text)
+	return len(p), nil
+}

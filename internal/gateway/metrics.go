@@ -1,0 +1,208 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// metrics are what is counted. No label comes from a request but for names that are ours: routes, the
+// profile's endpoints, known methods, faults, and a bounded number of partners.
+type metrics struct {
+	g        *Gateway
+	registry *prometheus.Registry
+
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	refusals  *prometheus.CounterVec
+	messages  *prometheus.CounterVec
+	steps     *prometheus.HistogramVec
+	waits     *prometheus.HistogramVec
+	reloads   *prometheus.CounterVec
+
+	mu       sync.Mutex
+	partners map[string]bool // that have a name of their own
+}
+
+const (
+	defaultPartners = 500
+	otherPartner    = "other"
+)
+
+func newMetrics(g *Gateway) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealane_" + name, Help: help}, labels)
+	}
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(
+			prometheus.HistogramOpts{Name: "sealane_" + name, Help: help, Buckets: buckets},
+			labels,
+		)
+	}
+	fast := prometheus.ExponentialBuckets(0.0001, 2.5, 12)
+	m := &metrics{
+		g: g, registry: prometheus.NewRegistry(), partners: map[string]bool{},
+		requests: counter("requests_total", "Requests, by the status that was answered.",
+			"route", "partner", "method", "endpoint", "status"),
+		durations: histogram("request_duration_seconds", "From the header of a request to the end of its answer.",
+			prometheus.DefBuckets, "route", "endpoint"),
+		refusals: counter(
+			"refusals_total",
+			"Requests and answers that were refused, by fault.",
+			"route",
+			"partner",
+			"fault",
+		),
+		messages: counter("messages_total", "Messages that were sealed or opened.", "route", "partner", "step"),
+		steps:    histogram("message_duration_seconds", "Sealing or opening one message.", fast, "route", "step"),
+		waits: histogram(
+			"message_wait_seconds",
+			"Waiting for a place to seal or open one message.",
+			fast,
+			"route",
+			"step",
+		),
+		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
+	}
+	m.registry.MustRegister(
+		m.requests,
+		m.durations,
+		m.refusals,
+		m.messages,
+		m.steps,
+		m.waits,
+		m.reloads,
+		&stateCollector{g},
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// handler serves the metrics.
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// partner returns the label of a partner.
+func (m *metrics) partner(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if name == "" || m.partners[name] {
+		return name
+	}
+	most := m.g.config().Metrics.Partners
+	if most == 0 {
+		most = defaultPartners
+	}
+	if len(m.partners) >= most {
+		return otherPartner
+	}
+	m.partners[name] = true
+	return name
+}
+
+// request counts a request. The exchange is locked.
+func (m *metrics) request(x *exchange, status int, took time.Duration) {
+	route, partner := x.route.name, m.partner(x.partner())
+	m.requests.WithLabelValues(route, partner, x.method, x.endpoint, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(route, x.endpoint).Observe(took.Seconds())
+	if x.reason == "" {
+		return
+	}
+	fault := string(x.fault)
+	if fault == "" {
+		fault = string(x.outcome)
+	}
+	if fault == "" {
+		fault = "request"
+	}
+	m.refusals.WithLabelValues(route, partner, fault).Inc()
+}
+
+// message counts a message that was sealed or opened.
+func (m *metrics) message(r *route, e sealhttp.Event) {
+	if e.Err != nil {
+		return // the request is counted with its fault
+	}
+	m.messages.WithLabelValues(r.name, m.partner(e.Lane.Partner()), string(e.Step)).Inc()
+	m.steps.WithLabelValues(r.name, string(e.Step)).Observe(e.Took.Seconds())
+	m.waits.WithLabelValues(r.name, string(e.Step)).Observe(e.Waited.Seconds())
+}
+
+// stateCollector collects what the state of the moment tells.
+type stateCollector struct{ g *Gateway }
+
+var (
+	snapshotTime = prometheus.NewDesc("sealane_registry_snapshot_timestamp_seconds",
+		"When the lanes in use were read from the registry.", nil, nil)
+	snapshotLanes  = prometheus.NewDesc("sealane_registry_lanes", "Lanes that were read from the registry.", nil, nil)
+	certificateEnd = prometheus.NewDesc(
+		"sealane_certificate_end_timestamp_seconds",
+		"When a certificate of a lane from files ends.",
+		[]string{"route", "partner", "environment", "owner", "state", "serial"},
+		nil,
+	)
+	serverEnd = prometheus.NewDesc("sealane_server_certificate_end_timestamp_seconds",
+		"When the certificate of a listener ends.", []string{"route"}, nil)
+	readyNow = prometheus.NewDesc("sealane_ready", "Whether the gateway is ready, 1 or 0.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{snapshotTime, snapshotLanes, certificateEnd, serverEnd, readyNow} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	s := c.g.state.Load()
+	ready := 0.0
+	if len(c.g.notReady()) == 0 {
+		ready = 1
+	}
+	gauge(readyNow, ready)
+	if s.registry != nil {
+		if snapshot := s.registry.snapshot.Load(); snapshot != nil {
+			gauge(snapshotTime, float64(snapshot.Taken.Unix()))
+			gauge(snapshotLanes, float64(snapshot.Len()))
+		}
+	}
+	for _, r := range s.routes {
+		if r.tls != nil {
+			gauge(serverEnd, float64(r.tls.current.Load().Leaf.NotAfter.Unix()), r.name)
+		}
+		if r.folder == nil {
+			continue
+		}
+		lane := r.folder.Lane()
+		for owner, keys := range map[string][]keyring.KeyInfo{"ours": lane.Ours(), "theirs": lane.Theirs()} {
+			for _, k := range keys {
+				if k.Certificate != nil {
+					gauge(
+						certificateEnd,
+						float64(k.Certificate.NotAfter.Unix()),
+						r.name,
+						lane.Partner(),
+						lane.Environment(),
+						owner,
+						k.State.String(),
+						k.Certificate.SerialNumber.Text(16),
+					)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// carried is what a request carries through the gateway.
+type carried struct {
+	found
+	chain  []string // X-Forwarded-For as it came
+	sealed bool     // the profile seals the endpoint
+}
+
+type carriedKey struct{}
+
+func withCarried(ctx context.Context, c *carried) context.Context {
+	return context.WithValue(ctx, carriedKey{}, c)
+}
+
+func carriedOf(ctx context.Context) *carried {
+	c, _ := ctx.Value(carriedKey{}).(*carried)
+	return c
+}
+
+var (
+	errMethod        = errors.New("the method is not served")
+	errAuthorization = errors.New("the header Authorization came more than once")
+	errAmbiguous     = errors.New(
+		"the path has an encoded slash, dot or NUL, a backslash, a semicolon, a doubled slash or a dot " +
+			"segment: programs read it in different ways",
+	)
+)
+
+// refuseRequest refuses what no route serves.
+func refuseRequest(q *http.Request) (status int, err error) {
+	switch {
+	case q.Method == http.MethodTrace || q.Method == http.MethodConnect || q.URL.Path == "*" || q.URL.Opaque != "":
+		return http.StatusMethodNotAllowed, errMethod
+	case len(values(q.Header, "Authorization")) > 1:
+		return http.StatusBadRequest, errAuthorization
+	}
+	return 0, nil
+}
+
+// serves reports whether the route serves a host.
+func (r *route) serves(host string) bool { return r.hosts == nil || r.hosts[hostOnly(host)] }
+
+// ambiguous reports whether programs read a path in different ways (traefik/traefik#11746).
+func ambiguous(u *url.URL) bool {
+	path := strings.ToLower(u.EscapedPath())
+	for _, odd := range []string{"%2f", "%5c", "%2e", "%00", `\`, ";", "%3b", "//"} {
+		if strings.Contains(path, odd) {
+			return true
+		}
+	}
+	return !strings.HasPrefix(path, "/") || slices.ContainsFunc(strings.Split(path, "/"),
+		func(segment string) bool { return segment == "." || segment == ".." })
+}
+
+// toTarget sets where a request goes. Its path and its query stay as they came, byte for byte: Rewrite
+// has dropped what it could not parse of the query.
+func toTarget(out, in *http.Request, target *url.URL) {
+	to := *in.URL
+	to.Scheme, to.Host, to.User = target.Scheme, target.Host, nil
+	out.URL, out.Host = &to, ""
+}
+
+// join returns a URL with a base in front of its path.
+func join(base string, u *url.URL) *url.URL {
+	base = strings.TrimSuffix(base, "/")
+	if base == "" {
+		return u
+	}
+	joined := *u
+	joined.Path, joined.RawPath = base+u.Path, base+u.EscapedPath()
+	return &joined
+}
+
+// cleanAnswer removes what must not pass with an answer: alternatives that lead past the gateway, and the
+// headers that are ours.
+func cleanAnswer(h http.Header) { clean(h, "Alt-Svc", "Alt-Used") }
+
+func removeHeader(h http.Header, name string) {
+	for n := range h {
+		if headerName(n) == headerName(name) {
+			delete(h, n)
+		}
+	}
+}
+
+func redirects(status int) bool {
+	return status >= 300 && status <= 399 && status != http.StatusNotModified
+}
+
+// ownLocation returns a Location as the client of the gateway reaches it, where it leads to the upstream
+// itself.
+func ownLocation(location string, from, target *url.URL) (string, bool) {
+	to, err := from.Parse(location)
+	base := strings.TrimSuffix(target.Path, "/")
+	if err != nil || to.Scheme != target.Scheme || !strings.EqualFold(to.Host, target.Host) || to.User != nil {
+		return "", false
+	}
+	path, ok := strings.CutPrefix(to.EscapedPath(), base)
+	if !ok || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || ambiguous(to) {
+		return "", false
+	}
+	if to.RawQuery != "" {
+		path += "?" + to.RawQuery
+	}
+	if to.Fragment != "" {
+		path += "#" + to.EscapedFragment()
+	}
+	return path, true
+}
+
+// restTime is how long the rest of a refused body may take: a client that is still sending reads its
+// refusal (golang/go#9662), and a silent one does not stay.
+const restTime = 2 * time.Second
+
+// closeUnread has the connection closed after an answer that comes before the body was read.
+func closeUnread(w *writer, q *http.Request) {
+	if q.ProtoMajor != 1 || q.Body == nil || q.Body == http.NoBody {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	w.control.SetReadDeadline(time.Now().Add(restTime)) // an error is a connection that has none
+}

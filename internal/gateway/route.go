@@ -1,0 +1,308 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/lanedir"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/sealhttp"
+)
+
+// route is one way through the gateway, ready to serve. It does not change; a reload makes another.
+type route struct {
+	g       *Gateway
+	c       *Route
+	name    string
+	path    string // of the route in the file
+	hosts   map[string]bool
+	profile *profile.Compiled
+	source  source
+	folder  *lanedir.Folder // nil: the registry has the lanes
+
+	upstream      *upstream
+	upstreamSum   [sha256.Size]byte
+	tls           *serverTLS // nil: plain HTTP
+	token         []byte     // SHA-256 of the listener's token, or nil
+	authorization string
+
+	proxy   *httputil.ReverseProxy
+	handler *sealhttp.Handler // of an ingress
+}
+
+// side returns which side of the lane we are.
+func (c *Route) side() sealane.Side {
+	if c.Egress != "" {
+		return sealane.ClientSide
+	}
+	return sealane.ServerSide
+}
+
+// builder makes the routes of a configuration, and collects all that is wrong.
+type builder struct {
+	*faults
+	g        *Gateway
+	c        *Config
+	registry *registry
+}
+
+// route makes a route. old is the one of that name that serves now, or nil.
+func (b *builder) route(ctx context.Context, i int, old *route) *route {
+	c := &b.c.Routes[i]
+	r := &route{g: b.g, c: c, name: c.Name, path: fmt.Sprintf("routes[%d]", i)}
+	fault := func(word string, err error) {
+		if err != nil {
+			b.add(r.path+"."+word, "%v", err)
+		}
+	}
+	var err error
+	word, name := "egress", c.Egress
+	if c.Ingress != "" {
+		word, name = "ingress", c.Ingress
+	}
+	if r.profile, err = b.profile(name); err != nil {
+		fault(word, err)
+		return nil
+	}
+	if c.Environment != "" && !slices.Contains(r.profile.Environments(), c.Environment) {
+		b.add(
+			r.path+".environment",
+			"%q is none of the profile's: %s",
+			c.Environment,
+			strings.Join(r.profile.Environments(), ", "),
+		)
+	}
+	r.setHosts()
+	fault("keys", b.setSource(ctx, r))
+	r.tls, err = newServerTLS(c.TLS, b.c.dir)
+	fault("tls", err)
+	fault("upstream", b.setUpstream(r, old))
+	fault("clients.token", b.setSecrets(ctx, r))
+	b.setProxy(r, old)
+	return r
+}
+
+// profile loads a profile by its name, or from a file next to the configuration.
+func (b *builder) profile(name string) (*profile.Compiled, error) {
+	if strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") {
+		name = Path(name).in(b.c.dir)
+		if !strings.ContainsAny(name, `/\`) {
+			name = "./" + name
+		}
+	}
+	p, err := profile.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.Compile()
+}
+
+func (r *route) setHosts() {
+	list := r.c.Hosts
+	if len(list) == 0 {
+		if r.c.Ingress != "" {
+			return // every host
+		}
+		list = defaultHosts(r.c.Listen.Address)
+	}
+	r.hosts = map[string]bool{}
+	for _, h := range list {
+		r.hosts[hostOnly(h)] = true
+	}
+}
+
+// setSource sets where lanes come from: files, or the registry.
+func (b *builder) setSource(ctx context.Context, r *route) error {
+	c := r.c
+	if c.Keys == nil {
+		if b.registry == nil {
+			return nil // said already
+		}
+		partner := c.Partner
+		if partner == partnerFromPath {
+			partner = ""
+		}
+		terms := lanes.Terms{Sealing: c.Sealing, MaxPayload: int(c.MaxPayload), Plain: c.Plain}
+		r.source = &registrySource{b.registry, r.profile.Name(), c.side(), partner, c.Environment, terms}
+		if err := checkPlain(r.profile, c.Plain); err != nil {
+			return err
+		}
+		if partner != "" && c.Environment != "" {
+			if _, err := r.source.fixed(); err != nil {
+				return fmt.Errorf("partner %s in %s: %w", partner, c.Environment, err)
+			}
+		}
+		return nil
+	}
+	options := lanedir.Options{
+		RSA: b.g.options.RSA, Now: b.g.now, Adjust: r.adjust,
+		Warn: func(text string) { b.g.log.Warn("key", "route", c.Name, "text", text) },
+	}
+	var err error
+	if c.Keys.Folder != "" {
+		r.folder, err = lanedir.Open(ctx, c.Keys.Folder.in(b.c.dir), options)
+	} else {
+		name := cmp.Or(c.Egress, c.Ingress)
+		spec := lanedir.Spec{
+			Profile: name, Side: c.side(), Partner: c.Partner, Environment: c.Environment, Ours: c.Keys.Ours,
+			Theirs: c.Keys.Theirs, AcceptRSAOAEP: c.AcceptRSAOAEP, AcceptCertificate: c.Keys.AcceptCertificate,
+		}
+		r.folder, err = spec.In(b.c.dir).Open(ctx, options)
+	}
+	if err != nil {
+		return err
+	}
+	r.source = fileSource{r.folder}
+	return nil
+}
+
+// adjust holds a lane that is read from files to what the route says.
+func (r *route) adjust(s *lanedir.Spec) error {
+	c := r.c
+	switch {
+	case s.Side != c.side():
+		return fmt.Errorf("the lane folder is for side %s, and the route is the %s", s.Side, c.side())
+	case c.Partner != "" && s.Partner != c.Partner:
+		return fmt.Errorf("the lane folder is for partner %q, and the route for %q", s.Partner, c.Partner)
+	case c.Environment != "" && s.Environment != c.Environment:
+		return fmt.Errorf("the lane folder is for environment %q, and the route for %q", s.Environment, c.Environment)
+	}
+	inline := c.Keys.Folder == ""
+	if c.Sealing == sealane.SealingRequired || inline {
+		s.Sealing = c.Sealing
+	}
+	if m := int(c.MaxPayload); m > 0 && (inline || m < cmp.Or(s.MaxPayload, sealane.DefaultMaxPayload)) {
+		s.MaxPayload = m
+	}
+	s.Plain = append(slices.Clone(s.Plain), c.Plain...)
+	inbound := r.profile.Request()
+	if s.Side == sealane.ClientSide {
+		inbound = r.profile.Response()
+	}
+	if s.Caller == "" && inbound.Sealed() && !inbound.Signed() {
+		s.Caller = c.Caller.senderAuth()
+	}
+	return nil
+}
+
+// checkPlain refuses entries that would let a request pass that the profile seals.
+func checkPlain(p *profile.Compiled, entries []string) error {
+	for _, e := range entries {
+		method, path, ok := strings.Cut(e, " ")
+		if !ok || method != strings.ToUpper(method) || !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("plain %q is not of the form \"METHOD /path/{variable}\"", e)
+		}
+		if p.Seals(method, path) {
+			return fmt.Errorf("plain %q: the profile seals it", e)
+		}
+	}
+	return nil
+}
+
+// setUpstream sets where requests go. The connections of the old route live on where nothing has changed.
+func (b *builder) setUpstream(r, old *route) error {
+	c := r.c.Upstream
+	if c == nil {
+		c = &Upstream{}
+	}
+	client, sum, err := newClientTLS(c.TLS, b.c.dir)
+	if err != nil {
+		return err
+	}
+	r.upstreamSum = sum
+	if old != nil && old.upstreamSum == sum && reflect.DeepEqual(old.c.Upstream, r.c.Upstream) &&
+		old.c.Egress == r.c.Egress && (old.c.Keys == nil) == (r.c.Keys == nil) {
+		r.upstream = old.upstream
+		return nil
+	}
+	r.upstream, err = newUpstream(c, r.c.Egress != "", r.c.Egress != "" && c.URL == "", client)
+	return err
+}
+
+func (b *builder) setSecrets(ctx context.Context, r *route) error {
+	if r.c.Clients != nil && r.c.Clients.Token != "" {
+		token, err := r.c.Clients.Token.read(ctx, b.c.dir)
+		if err != nil {
+			return err
+		}
+		if len(token) < minToken {
+			return fmt.Errorf("the token is shorter than %d characters", minToken)
+		}
+		sum := sha256.Sum256([]byte(token))
+		r.token = sum[:]
+	}
+	if r.c.Authorization == "" {
+		return nil
+	}
+	value, err := r.c.Authorization.read(ctx, b.c.dir)
+	if err != nil {
+		return fmt.Errorf("authorization: %w", err)
+	}
+	if !strings.Contains(value, " ") {
+		value = "Bearer " + value
+	}
+	if safeValue(value) != value {
+		return errors.New("authorization: the value has characters that a header can't have")
+	}
+	r.authorization = value
+	return nil
+}
+
+// minToken is the length of the shortest token, in characters.
+const minToken = 16
+
+// setProxy sets what forwards requests. The limits of an ingress live on from the old route.
+func (b *builder) setProxy(r, old *route) {
+	r.proxy = &httputil.ReverseProxy{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), FlushInterval: -1}
+	if r.c.Egress != "" {
+		r.proxy.Rewrite, r.proxy.Transport = r.toPartner, noInformational{sealing{r}}
+		r.proxy.ModifyResponse, r.proxy.ErrorHandler = r.fromPartner, r.egressError
+		return
+	}
+	r.proxy.Rewrite, r.proxy.Transport = r.toApplication, noInformational{r.upstream}
+	r.proxy.ModifyResponse, r.proxy.ErrorHandler = r.fromApplication, r.ingressError
+	if old != nil && old.handler != nil {
+		r.handler = old.handler
+		return
+	}
+	memory := b.c.Limits.Memory.or(sealhttp.DefaultMaxHeld)
+	r.handler = &sealhttp.Handler{
+		Lane: func(q *http.Request) (*sealane.Lane, error) { return carriedOf(q.Context()).lane, nil },
+		// The exchange's route, because the handler lives longer than one.
+		Next: http.HandlerFunc(
+			func(w http.ResponseWriter, q *http.Request) { exchangeOf(q.Context()).route.forward(w, q) },
+		),
+		Log:         slog.New(slog.DiscardHandler), // the exchange has a line of its own
+		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: cmp.Or(b.c.PartnerLimits.InFlight, defaultInFlight),
+		MaxHeldPerLane: memory / 2,
+		Hooks:          sealhttp.Hooks{Admit: r.g.admit, Observe: observe},
+	}
+	if r.folder != nil {
+		r.handler.MaxHeldPerLane = memory
+	}
+}
+
+const (
+	maxInFlight     = 8192
+	defaultInFlight = 1024
+)
+
+// serve serves a request of the route.
+func (r *route) serve(w *writer, q *http.Request, x *exchange) {
+	if r.c.Egress != "" {
+		r.serveEgress(w, q, x)
+		return
+	}
+	r.serveIngress(w, q, x)
+}

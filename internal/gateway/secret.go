@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/readlimit"
+)
+
+// Secret says where a secret is: file:PATH, env:NAME, credential:NAME (a credential of systemd), or
+// exec:COMMAND, whose standard output is the secret. It never is the secret itself.
+type Secret string
+
+var errSecretForm = errors.New(
+	"says no place of a secret: give file:PATH, env:NAME, credential:NAME or exec:COMMAND; " +
+		"the secret itself does not stand in this file",
+)
+
+// UnmarshalText reads where a secret is. Its errors do not repeat the text: it may be the secret.
+func (s *Secret) UnmarshalText(text []byte) error {
+	scheme, rest, _ := strings.Cut(string(text), ":")
+	switch scheme {
+	case "file", "env", "credential", "exec":
+		if strings.TrimSpace(rest) == "" {
+			return fmt.Errorf("has nothing behind %s:", scheme)
+		}
+		*s = Secret(text)
+		return nil
+	}
+	return errSecretForm
+}
+
+// SchemaPattern is the pattern of a secret's place.
+func (*Secret) SchemaPattern() string { return `^(file|env|credential|exec):.+$` }
+
+const (
+	maxSecret  = 64 << 10
+	secretTime = 10 * time.Second
+)
+
+// read returns the secret without the white space around it. Relative paths begin at dir.
+func (s Secret) read(ctx context.Context, dir string) (string, error) {
+	scheme, rest, _ := strings.Cut(string(s), ":")
+	var (
+		data []byte
+		err  error
+	)
+	switch scheme {
+	case "file":
+		data, err = readlimit.File(Path(rest).in(dir), maxSecret)
+	case "credential":
+		data, err = credential(rest)
+	case "env":
+		value, ok := os.LookupEnv(rest)
+		if !ok {
+			err = fmt.Errorf("the environment variable %s is not set", rest)
+		}
+		data = []byte(value)
+	case "exec":
+		data, err = output(ctx, dir, rest)
+	default:
+		err = errSecretForm
+	}
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(data))
+	if text == "" {
+		return "", fmt.Errorf("the secret of %s is empty", scheme)
+	}
+	return text, nil
+}
+
+// credential reads a credential of systemd (systemd.exec(5), Credentials).
+func credential(name string) ([]byte, error) {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	switch {
+	case dir == "":
+		return nil, errors.New(
+			"CREDENTIALS_DIRECTORY is not set: credential:NAME needs LoadCredential= in the unit file",
+		)
+	case name != filepath.Base(name) || name == "." || name == "..":
+		return nil, fmt.Errorf("credential %.40q is not a name", name)
+	}
+	return readlimit.File(filepath.Join(dir, name), maxSecret)
+}
+
+// output runs a command without a shell, and returns what it prints.
+func output(ctx context.Context, dir, command string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, secretTime)
+	defer cancel()
+	words := strings.Fields(command)
+	c := exec.CommandContext(ctx, words[0], words[1:]...)
+	c.Dir, c.WaitDelay = dir, time.Second
+	out := &limitedBuffer{full: cancel}
+	c.Stdout = out
+	if err := c.Run(); err != nil { // what it says on standard error may hold a secret
+		return nil, fmt.Errorf("exec:%s: %w", filepath.Base(words[0]), err)
+	}
+	return out.b.Bytes(), nil
+}
+
+// limitedBuffer takes no more than maxSecret bytes. It calls full for more.
+type limitedBuffer struct {
+	b    bytes.Buffer // not embedded: its ReadFrom knows no limit
+	full func()
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.b.Len()+len(p) > maxSecret {
+		b.full()
+		return 0, &readlimit.TooLargeError{Limit: maxSecret}
+	}
+	return b.b.Write(p)
+}

@@ -1,0 +1,367 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/sealane/sealane/lanedir"
+)
+
+// Run listens, and serves until ctx ends. Then it says that it is not ready, goes on for the time drain.wait,
+// and ends open requests in good order, in the time drain.end at most. ready is called with the addresses
+// when all of them listen; it may be nil.
+func (g *Gateway) Run(ctx context.Context, ready func(addresses map[string]net.Addr)) error {
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g.mu.Lock()
+	g.run = run
+	err := g.listen(g.state.Load())
+	if err == nil {
+		g.start(g.state.Load())
+	}
+	addresses := g.addresses()
+	g.mu.Unlock()
+	if err != nil {
+		g.Close()
+		return err
+	}
+	g.running.Go(func() { g.watch(run) })
+	if ready != nil {
+		ready(addresses)
+	}
+	select {
+	case err = <-g.ended:
+	case <-ctx.Done():
+		g.draining.Store(true)
+		g.log.Info("draining")
+		wait(g.config().Drain.Wait.or(0), g.ended)
+	}
+	err = errors.Join(err, g.end(g.config().Drain.End.or(defaultEnd)))
+	stop()
+	g.running.Wait()
+	g.close()
+	return err
+}
+
+const defaultEnd = 30 * time.Second
+
+// wait waits a time, or until a listener ends by itself.
+func wait(d time.Duration, ended <-chan error) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ended:
+	}
+}
+
+// start runs what a state needs besides its listeners.
+func (g *Gateway) start(s *state) {
+	if s.registry == nil || s.stop != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(g.run)
+	s.stop = cancel
+	g.running.Go(func() {
+		s.registry.run(ctx, func(err error) { g.log.Error("registry", "reason", err.Error()) })
+		s.registry.source.Close()
+	})
+}
+
+// keysStay is how long the keys of a configuration stay open that is no longer in force: requests may
+// still use them.
+const keysStay = 2 * time.Minute
+
+// retired is a lane that is no longer in force.
+type retired struct {
+	at     time.Time
+	folder *lanedir.Folder
+}
+
+// retire takes a state out of force.
+func (g *Gateway) retire(old, next *state) {
+	for _, r := range old.routes {
+		if r.folder != nil {
+			g.retired = append(g.retired, retired{g.now(), r.folder})
+		}
+	}
+	old.discardShared(next)
+}
+
+// closeRetired closes the keys that have retired before a moment.
+func (g *Gateway) closeRetired(before time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.retired = slices.DeleteFunc(g.retired, func(r retired) bool {
+		if r.at.After(before) {
+			return false
+		}
+		r.folder.Close()
+		return true
+	})
+}
+
+// close frees what the state holds.
+func (g *Gateway) close() {
+	g.closeRetired(g.now())
+	for _, r := range g.state.Load().routes {
+		r.upstream.close()
+		if r.folder != nil {
+			r.folder.Close()
+		}
+	}
+}
+
+// Close frees what a gateway holds that does not run.
+func (g *Gateway) Close() {
+	g.close()
+	if s := g.state.Load(); s.registry != nil {
+		s.registry.source.Close()
+	}
+}
+
+// addresses returns where the routes listen, by their names, and "admin".
+func (g *Gateway) addresses() map[string]net.Addr {
+	all := map[string]net.Addr{}
+	for _, r := range g.state.Load().routes {
+		if l := g.listeners[listenerKey(r)]; l != nil {
+			all[r.name] = l.net.Addr()
+		}
+	}
+	if g.admin != nil {
+		all["admin"] = g.admin.net.Addr()
+	}
+	return all
+}
+
+// listenerKey is what the routes of one listener have in common. A port 0 is a port of its own each time.
+func listenerKey(r *route) Address {
+	address := r.c.Listen.Address
+	if r.tls != nil {
+		address = "tls:" + address
+	}
+	if _, port, err := net.SplitHostPort(string(r.c.Listen.Address)); err == nil && port == "0" {
+		return address + "#" + Address(r.name)
+	}
+	return address
+}
+
+// listen opens the listeners of a state that are not open yet, and gives the routes to all of them. After an
+// error nothing has changed.
+func (g *Gateway) listen(s *state) (err error) {
+	wanted := map[Address][]*route{}
+	for _, r := range s.routes {
+		wanted[listenerKey(r)] = append(wanted[listenerKey(r)], r)
+	}
+	opened := map[Address]*listener{}
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, l := range opened {
+			l.net.Close()
+		}
+	}()
+	for key, routes := range wanted {
+		if g.listeners[key] != nil {
+			continue
+		}
+		n, err := openListener(g.run, routes[0].c.Listen)
+		if err != nil {
+			return fmt.Errorf("route %s: %w", routes[0].name, err)
+		}
+		opened[key] = newListener(g, n, s.config.Limits)
+	}
+	admin, err := g.openAdmin(s.config.Admin)
+	if err != nil {
+		return err
+	}
+	for key, l := range opened {
+		g.listeners[key] = l
+	}
+	for key, l := range g.listeners {
+		if routes, ok := wanted[key]; ok {
+			l.routes.Store(&routes)
+			continue
+		}
+		delete(g.listeners, key)
+		g.running.Go(func() { l.end(s.config.Drain.End.or(defaultEnd)) })
+	}
+	for _, l := range opened {
+		g.running.Go(func() { g.serve(l) })
+	}
+	g.setAdmin(admin)
+	return nil
+}
+
+// serve serves a listener until it ends.
+func (g *Gateway) serve(l *listener) {
+	if err := l.serve(); err != nil {
+		select {
+		case g.ended <- err:
+		default:
+		}
+	}
+}
+
+// end ends all listeners, in that time at most.
+func (g *Gateway) end(in time.Duration) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	ends := make(chan error, len(g.listeners))
+	for _, l := range g.listeners {
+		go func() { ends <- l.end(in) }()
+	}
+	var errs []error
+	for range len(g.listeners) {
+		errs = append(errs, <-ends)
+	}
+	g.setAdmin(nil)
+	return errors.Join(errs...)
+}
+
+// openListener opens a listener. A unix socket that nobody listens on any more is replaced.
+func openListener(ctx context.Context, l Listen) (net.Listener, error) {
+	path, unix := l.Address.unix()
+	if !unix {
+		return new(net.ListenConfig).Listen(ctx, "tcp", string(l.Address))
+	}
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	n, err := new(net.ListenConfig).Listen(ctx, "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := setOwner(path, l); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// removeStale removes a socket whose program has ended.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close()
+		return fmt.Errorf("%s: another program listens there", path)
+	}
+	return os.Remove(path)
+}
+
+// setOwner sets the mode and the group of a unix socket.
+func setOwner(path string, l Listen) error {
+	mode := uint64(0o600)
+	if l.Mode != "" {
+		var err error
+		if mode, err = strconv.ParseUint(l.Mode, 8, 9); err != nil {
+			return err
+		}
+	}
+	if l.Group != "" {
+		id := l.Group
+		if _, err := strconv.Atoi(id); err != nil {
+			g, err := user.LookupGroup(id)
+			if err != nil {
+				return err
+			}
+			id = g.Gid
+		}
+		n, err := strconv.Atoi(id)
+		if err != nil {
+			return err
+		}
+		if err := os.Chown(path, -1, n); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(path, fs.FileMode(mode))
+}
+
+// Reload reads the configuration again and puts it in force: all of it, or, after an error, nothing.
+// Listeners, connections to upstreams and limiters that the new file has too live on.
+func (g *Gateway) Reload(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.run == nil {
+		return errors.New("the gateway does not run yet")
+	}
+	old := g.state.Load()
+	next, err := g.build(ctx, old)
+	if err != nil {
+		return err
+	}
+	if next.registry != nil && next.registry == old.registry {
+		next.stop = old.stop
+	}
+	if err := g.listen(next); err != nil {
+		next.discard(old)
+		return err
+	}
+	if !reflect.DeepEqual(old.config.Limits, next.config.Limits) {
+		g.log.Warn("limits of open listeners stay as they were until a restart")
+	}
+	g.apply(next)
+	g.start(next)
+	g.retire(old, next)
+	return nil
+}
+
+// watchEvery is how often files are looked at.
+const watchEvery = 10 * time.Second
+
+// watch reads keys and certificates again when the content of their files changes.
+func (g *Gateway) watch(run context.Context) {
+	ticks := time.NewTicker(watchEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-run.Done():
+			return
+		case <-ticks.C:
+			g.Refresh(run)
+			g.closeRetired(g.now().Add(-keysStay))
+		}
+	}
+}
+
+// Refresh reads keys and certificates again whose files have changed. What can't be read stays as it was.
+func (g *Gateway) Refresh(ctx context.Context) {
+	for _, r := range g.state.Load().routes {
+		if r.folder != nil {
+			g.report(r, "keys")(r.folder.Reload(ctx))
+		}
+		if r.tls != nil {
+			g.report(r, "certificate")(r.tls.reload())
+		}
+	}
+}
+
+// report logs what became of a reading.
+func (g *Gateway) report(r *route, what string) func(changed bool, err error) {
+	return func(changed bool, err error) {
+		switch {
+		case err != nil:
+			g.log.Error(what+" stay as they were", "route", r.name, "reason", err.Error())
+		case changed:
+			g.log.Info(what+" were read again", "route", r.name)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/sealane/sealane/internal/readlimit"
+)
+
+// maxPEM limits a PEM file, in bytes.
+const maxPEM = 1 << 20
+
+// serverTLS is the TLS of a listener, whose certificate can be renewed while it serves.
+type serverTLS struct {
+	certificateFile, keyFile string
+	config                   *tls.Config
+	current                  atomic.Pointer[tls.Certificate]
+}
+
+// newServerTLS returns nil for nil.
+func newServerTLS(c *ServerTLS, dir string) (*serverTLS, error) {
+	if c == nil {
+		return nil, nil
+	}
+	t := &serverTLS{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}
+	if _, err := t.reload(); err != nil {
+		return nil, err
+	}
+	t.config = &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.current.Load(), nil },
+	}
+	if c.ClientCA != "" {
+		pool, _, err := readPool(c.ClientCA.in(dir))
+		if err != nil {
+			return nil, err
+		}
+		t.config.ClientCAs, t.config.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	}
+	return t, nil
+}
+
+// reload reads the certificate and the key again. A pair that does not match is refused, and the one
+// before stays.
+func (t *serverTLS) reload() (changed bool, err error) {
+	pair, _, err := readPair(t.certificateFile, t.keyFile)
+	if err != nil {
+		return false, err
+	}
+	if now := t.current.Load(); now != nil && bytes.Equal(now.Certificate[0], pair.Certificate[0]) &&
+		len(now.Certificate) == len(pair.Certificate) {
+		return false, nil
+	}
+	t.current.Store(pair)
+	return true, nil
+}
+
+// readPair reads a certificate and its key, and returns the SHA-256 of both files.
+func readPair(certificateFile, keyFile string) (*tls.Certificate, [sha256.Size]byte, error) {
+	var none [sha256.Size]byte
+	certificate, err := readlimit.File(certificateFile, maxPEM)
+	if err != nil {
+		return nil, none, err
+	}
+	key, err := readlimit.File(keyFile, maxPEM)
+	if err != nil {
+		return nil, none, err
+	}
+	defer clear(key)
+	pair, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
+		return nil, none, fmt.Errorf("certificate %s with key %s: %w", certificateFile, keyFile, err)
+	}
+	h := sha256.New()
+	h.Write(certificate)
+	h.Write(key)
+	return &pair, [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// readPool reads certificates of issuers.
+func readPool(file string) (*x509.CertPool, []byte, error) {
+	data, err := readlimit.File(file, maxPEM)
+	if err != nil {
+		return nil, nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(data) {
+		return nil, nil, fmt.Errorf("%s has no certificate in PEM", file)
+	}
+	return pool, data, nil
+}
+
+// newClientTLS returns the TLS to an upstream, and the SHA-256 of its files. It returns nil for nil.
+func newClientTLS(c *ClientTLS, dir string) (*tls.Config, [sha256.Size]byte, error) {
+	var sum [sha256.Size]byte
+	if c == nil {
+		return nil, sum, nil
+	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
+	h := sha256.New()
+	var errs []error
+	if c.CA != "" {
+		pool, data, err := readPool(c.CA.in(dir))
+		errs = append(errs, err)
+		t.RootCAs = pool
+		h.Write(data)
+	}
+	if c.Certificate != "" {
+		pair, pairSum, err := readPair(c.Certificate.in(dir), c.Key.in(dir))
+		errs = append(errs, err)
+		if err == nil {
+			t.Certificates = []tls.Certificate{*pair}
+		}
+		h.Write(pairSum[:])
+	}
+	h.Sum(sum[:0])
+	return t, sum, errors.Join(errs...)
+}

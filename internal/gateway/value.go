@@ -1,0 +1,173 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a time span such as 5s or 24h.
+type Duration time.Duration
+
+// UnmarshalText reads what [time.ParseDuration] reads, except what is negative.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v < 0 {
+		return fmt.Errorf("is %.40q: give a time such as 500ms, 5s, 10m or 24h", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// SchemaPattern is the pattern of a duration.
+func (*Duration) SchemaPattern() string { return `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$` }
+
+func (d Duration) or(other time.Duration) time.Duration {
+	if d == 0 {
+		return other
+	}
+	return time.Duration(d)
+}
+
+// Size is a number of bytes, such as 4MiB.
+type Size int64
+
+var units = []struct {
+	name  string
+	bytes int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"", 1}}
+
+// UnmarshalText reads a number with KiB, MiB, GiB or nothing behind it.
+func (s *Size) UnmarshalText(text []byte) error {
+	for _, u := range units {
+		number, ok := strings.CutSuffix(string(text), u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err == nil && n >= 0 && n <= 1<<50/u.bytes {
+			*s = Size(n * u.bytes)
+			return nil
+		}
+		break
+	}
+	return fmt.Errorf("is %.40q: give a size such as 32KiB, 4MiB or 1GiB", text)
+}
+
+// SchemaPattern is the pattern of a size.
+func (*Size) SchemaPattern() string { return `^[0-9]+ ?(KiB|MiB|GiB)?$` }
+
+func (s Size) or(other int64) int64 {
+	if s == 0 {
+		return other
+	}
+	return int64(s)
+}
+
+// Rate is how often something may happen in a second, such as 100/s.
+type Rate float64
+
+// UnmarshalText reads a number followed by /s or /m.
+func (r *Rate) UnmarshalText(text []byte) error {
+	number, unit, ok := strings.Cut(string(text), "/")
+	n, err := strconv.ParseFloat(number, 64)
+	seconds := map[string]float64{"s": 1, "m": 60}[unit]
+	if !ok || err != nil || seconds == 0 || !(n > 0) || n > 1e9 {
+		return fmt.Errorf("is %.40q: give a rate such as 100/s or 30/m", text)
+	}
+	*r = Rate(n / seconds)
+	return nil
+}
+
+// SchemaPattern is the pattern of a rate.
+func (*Rate) SchemaPattern() string { return `^[0-9.]+/[sm]$` }
+
+// Prefix is a range of IP addresses in CIDR notation, or one address.
+type Prefix netip.Prefix
+
+// UnmarshalText reads a range, or one address.
+func (p *Prefix) UnmarshalText(text []byte) error {
+	if prefix, err := netip.ParsePrefix(string(text)); err == nil {
+		*p = Prefix(prefix.Masked())
+		return nil
+	}
+	address, err := netip.ParseAddr(string(text))
+	if err != nil {
+		return fmt.Errorf("is %.60q: give addresses such as 10.0.0.0/8 or 192.0.2.1", text)
+	}
+	*p = Prefix(netip.PrefixFrom(address, address.BitLen()))
+	return nil
+}
+
+func anyContains(list []Prefix, address netip.Addr) bool {
+	address = address.Unmap()
+	for _, p := range list {
+		if netip.Prefix(p).Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+// Path is the path of a file. A relative one begins at the folder of the configuration.
+type Path string
+
+// in returns the path as seen from the program.
+func (p Path) in(dir string) string {
+	if filepath.IsAbs(string(p)) {
+		return string(p)
+	}
+	return filepath.Join(dir, string(p))
+}
+
+// Address is where to listen: HOST:PORT or unix:PATH.
+type Address string
+
+// UnmarshalText reads an address.
+func (a *Address) UnmarshalText(text []byte) error {
+	*a = Address(text)
+	if path, ok := strings.CutPrefix(string(text), "unix:"); ok {
+		if path == "" {
+			return errors.New("has no path behind unix:")
+		}
+		return nil
+	}
+	_, port, err := net.SplitHostPort(string(text))
+	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || strconv.FormatUint(n, 10) != port {
+		return fmt.Errorf("is %.80q: give HOST:PORT, :PORT or unix:PATH", text)
+	}
+	return nil
+}
+
+// unix returns the path of a unix socket.
+func (a Address) unix() (path string, ok bool) { return strings.CutPrefix(string(a), "unix:") }
+
+// local reports whether only programs on this machine can connect.
+func (a Address) local() bool {
+	if _, ok := a.unix(); ok {
+		return true
+	}
+	host, _, err := net.SplitHostPort(string(a))
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// Short says that an address alone may stand for a Listen.
+func (*Listen) Short() string { return "address" }
+
+// Short says that the way alone may stand for a Caller.
+func (*Caller) Short() string { return "way" }
+
+// Short says that a URL alone may stand for an Upstream.
+func (*Upstream) Short() string { return "url" }
+
+// Short says that a folder alone may stand for Keys.
+func (*Keys) Short() string { return "folder" }

@@ -1,0 +1,113 @@
+package lanedir
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealane/sealane"
+)
+
+// Folder is a lane that changes with its files. It is safe for concurrent use.
+type Folder struct {
+	read    func() (*Spec, error)
+	options Options
+	lane    atomic.Pointer[sealane.Lane]
+
+	mu   sync.Mutex // held while the lane changes
+	sum  [sha256.Size]byte
+	keys []io.Closer // of the lane, and of the one before: a request may still use it
+}
+
+// Open reads a lane folder.
+func Open(ctx context.Context, folder string, o Options) (*Folder, error) {
+	return open(ctx, func() (*Spec, error) { return Read(folder) }, o)
+}
+
+// Open returns a lane that is made as the description says, and changes with its files.
+func (s *Spec) Open(ctx context.Context, o Options) (*Folder, error) {
+	return open(ctx, func() (*Spec, error) { copied := *s; return &copied, nil }, o)
+}
+
+func open(ctx context.Context, read func() (*Spec, error), o Options) (*Folder, error) {
+	f := &Folder{read: read, options: o}
+	if _, err := f.Reload(ctx); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Lane returns the lane of the moment.
+func (f *Folder) Lane() *sealane.Lane { return f.lane.Load() }
+
+// LaneFunc returns the lane of the moment for any request. It is the LaneFunc of a sealhttp.Handler or
+// Transport with one lane.
+func (f *Folder) LaneFunc(*http.Request) (*sealane.Lane, error) { return f.Lane(), nil }
+
+// Reload makes the lane again if the content of its files has changed, and reports whether it has.
+// After an error the lane stays as it was: also where a private key was replaced already, and its
+// certificate was not.
+func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	spec, err := f.read()
+	if err != nil {
+		return false, err
+	}
+	if f.options.Adjust != nil {
+		if err := f.options.Adjust(spec); err != nil {
+			return false, err
+		}
+	}
+	sum, err := spec.sum() // before the files are read: what changes meanwhile is seen the next time
+	if err != nil {
+		return false, err
+	}
+	if f.lane.Load() != nil && sum == f.sum {
+		return false, nil
+	}
+	lane, keys, err := spec.Load(ctx, f.options)
+	if err != nil {
+		return false, err
+	}
+	f.lane.Store(lane)
+	f.sum = sum
+	f.keys = append(f.keys, keys)
+	if len(f.keys) > 2 {
+		err, f.keys = f.keys[0].Close(), f.keys[1:]
+	}
+	return true, err
+}
+
+// Watch calls Reload every so often until ctx ends. It calls report after each change and each error.
+func (f *Folder) Watch(ctx context.Context, every time.Duration, report func(changed bool, err error)) {
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		if changed, err := f.Reload(ctx); changed || err != nil {
+			report(changed, err)
+		}
+	}
+}
+
+// Close closes the keys. The lane must not be used any more.
+func (f *Folder) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for _, k := range f.keys {
+		errs = append(errs, k.Close())
+	}
+	f.keys = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,201 @@
+package lanedir
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/readlimit"
+	"github.com/sealane/sealane/keyfile"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/profile"
+	"github.com/sealane/sealane/rsaengine"
+)
+
+// Options say how lanes are made. The zero value is useful.
+type Options struct {
+	// RSA performs the RSA operations. Nil is crypto/rsa.
+	RSA *rsaengine.Engine
+	// Passphrase returns the passphrase of a private key. Without it, such keys can't be opened.
+	Passphrase func() ([]byte, error)
+	// Warn receives a sentence about a key that can be used and should not stay as it is. The default
+	// logs it by slog.Default().
+	Warn func(text string)
+	// Adjust changes the description that was read, or refuses it by an error, before the lane is made.
+	Adjust func(*Spec) error
+	// Now is the clock. The default is time.Now.
+	Now func() time.Time
+}
+
+func (o Options) warn(text string) {
+	if o.Warn == nil {
+		slog.Warn(text)
+		return
+	}
+	o.Warn(text)
+}
+
+func (o Options) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
+// Load opens the keys and makes the lane. The caller closes the keys when the lane is no longer used.
+func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io.Closer, err error) {
+	opened := &openedKeys{}
+	defer func() {
+		if err != nil {
+			opened.Close()
+		}
+	}()
+	nameOrFile, _ := s.profilePath()
+	p, err := profile.Load(nameOrFile)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, err := s.ourRing(ctx, o, opened)
+	if err != nil {
+		return nil, nil, fmt.Errorf("ours: %w", err)
+	}
+	theirs, err := s.theirRing(o)
+	if err != nil {
+		return nil, nil, fmt.Errorf("theirs: %w", err)
+	}
+	lane, err = sealane.New(sealane.Config{
+		Profile: p, Side: s.Side, Partner: s.Partner, Environment: s.Environment, Ours: ours, Theirs: theirs,
+		Sealing: s.Sealing, PlainEndpoints: s.Plain, AcceptRSAOAEP: s.AcceptRSAOAEP, SenderAuth: s.Caller,
+		MaxPayload: s.MaxPayload,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.checkKeys(lane, o); err != nil {
+		return nil, nil, err
+	}
+	return lane, opened, nil
+}
+
+// checkKeys refuses keys that should not be used, unless there is a reason. A certificate that has
+// ended is a warning only: a lane that stops at midnight helps nobody.
+func (s *Spec) checkKeys(lane *sealane.Lane, o Options) error {
+	var refused []error
+	for _, p := range lane.CheckKeys(o.now()) {
+		if p.Rule == "validity-now" || strings.TrimSpace(s.AcceptCertificate) != "" {
+			o.warn(lane.Name() + ": " + p.Error())
+			continue
+		}
+		refused = append(refused, p)
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %w; to use it all the same, say why in accept_certificate",
+		lane.Name(), errors.Join(refused...))
+}
+
+// openedKeys are keys to close.
+type openedKeys []*kms.Key
+
+func (k *openedKeys) Close() error {
+	var errs []error
+	for _, key := range *k {
+		errs = append(errs, key.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Spec) ourRing(ctx context.Context, o Options, opened *openedKeys) (*keyring.Ring, error) {
+	states, err := s.Ours.states()
+	if err != nil || len(states) == 0 {
+		return nil, err
+	}
+	keys := make([]keyring.Key, len(states))
+	for i, k := range s.Ours {
+		uri, _ := s.keyURI(k.File)
+		key, err := kms.Open(ctx, uri, kms.Options{Passphrase: o.Passphrase, Warn: o.warn})
+		if err != nil {
+			return nil, err
+		}
+		*opened = append(*opened, key)
+		keys[i] = keyring.Key{ID: k.KeyID, State: states[i]}
+		if k.KeyID == "" {
+			keys[i].ID = key.KeyID
+		}
+		if keys[i].Private, err = o.RSA.PrivateKey(key.Private); err != nil {
+			return nil, fmt.Errorf("key %s: %w", kms.Name(uri), err)
+		}
+	}
+	return keyring.New(keys...)
+}
+
+func (s *Spec) theirRing(o Options) (*keyring.Ring, error) {
+	states, err := s.Theirs.states()
+	if err != nil || len(states) == 0 {
+		return nil, err
+	}
+	keys := make([]keyring.Key, len(states))
+	for i, k := range s.Theirs {
+		name := s.path(k.File)
+		data, err := readlimit.File(name, keyfile.MaxSize)
+		if err != nil {
+			return nil, err
+		}
+		file, err := keyfile.Parse(data)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", name, err)
+		case file.PublicKey == nil:
+			return nil, fmt.Errorf("%s has no RSA key", name)
+		}
+		keys[i] = keyring.Key{ID: k.KeyID, State: states[i], Public: file.PublicKey}
+		if k.KeyID == "" {
+			keys[i].ID = file.KeyID
+		}
+		if len(file.Certificates) > 0 {
+			keys[i].Certificate = file.Certificates[0]
+		}
+		if keys[i].PublicOps, err = o.RSA.PublicOps(file.PublicKey); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return keyring.New(keys...)
+}
+
+// sum returns the SHA-256 of all that the lane is made of: the words, and the content of the files.
+// Of a key URI it is the URI alone.
+func (s *Spec) sum() ([sha256.Size]byte, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %d %q %q %q\n", s.Profile, s.Side, s.Partner, s.Environment, s.Sealing,
+		s.Caller, s.AcceptRSAOAEP, s.AcceptCertificate, s.MaxPayload, s.Plain, s.Ours, s.Theirs)
+	var files []string
+	if name, isFile := s.profilePath(); isFile {
+		files = append(files, name)
+	}
+	for _, k := range s.Ours {
+		if uri, isFile := s.keyURI(k.File); isFile {
+			files = append(files, uri)
+		}
+	}
+	for _, k := range s.Theirs {
+		files = append(files, s.path(k.File))
+	}
+	for _, name := range files {
+		data, err := readlimit.File(name, keyfile.MaxSize)
+		if err != nil {
+			return [sha256.Size]byte{}, err
+		}
+		fmt.Fprintf(h, "%q %d\n", name, len(data))
+		h.Write(data)
+		clear(data) // it may be a private key
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}

@@ -1,0 +1,155 @@
+package lanedir
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/newfile"
+	"github.com/sealane/sealane/keyfile"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+// Lane is what [Write] writes.
+type Lane struct {
+	// Config is the lane's. Private keys must be *rsa.PrivateKey.
+	Config sealane.Config
+	// AcceptCertificate is the reason to use keys although something speaks against them.
+	AcceptCertificate string
+}
+
+// Write makes a lane folder. The folder must be empty, or not exist; nothing is overwritten. Its mode
+// is 0700, and that of its files 0600.
+func Write(folder string, l Lane) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(folder)
+	if err == nil && len(entries) > 0 {
+		err = fmt.Errorf("%s is not empty: a lane is written into an empty folder", folder)
+	}
+	if err != nil {
+		return err
+	}
+	w := &writer{folder: folder}
+	return w.write(l)
+}
+
+type writer struct{ folder string }
+
+func (w *writer) write(l Lane) error {
+	c := l.Config
+	if c.Profile == nil {
+		return errors.New("lane folder: Profile must be given")
+	}
+	compiled, err := c.Profile.Compile()
+	if err != nil {
+		return err
+	}
+	s := spec{
+		Side: c.Side, Partner: c.Partner, Environment: c.Environment, Sealing: c.Sealing, Caller: c.SenderAuth,
+		AcceptRSAOAEP: c.AcceptRSAOAEP, AcceptCertificate: l.AcceptCertificate, MaxPayload: c.MaxPayload,
+		Plain: c.PlainEndpoints,
+	}
+	if s.Profile, err = w.profile(compiled); err != nil {
+		return err
+	}
+	if s.Ours, err = w.keys("ours", c.Ours, ourFile); err != nil {
+		return err
+	}
+	if s.Theirs, err = w.keys("theirs", c.Theirs, theirFile); err != nil {
+		return err
+	}
+	text, err := yaml.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return newfile.Write(filepath.Join(w.folder, FileName), text, 0o600)
+}
+
+// spec is a [Spec] without the words that have no value.
+type spec struct {
+	Profile           string             `yaml:"profile"`
+	Side              sealane.Side       `yaml:"side"`
+	Partner           string             `yaml:"partner,omitempty"`
+	Environment       string             `yaml:"environment,omitempty"`
+	Sealing           sealane.Sealing    `yaml:"sealing,omitempty"`
+	Caller            sealane.SenderAuth `yaml:"caller,omitempty"`
+	AcceptRSAOAEP     string             `yaml:"accept_rsa_oaep,omitempty"`
+	AcceptCertificate string             `yaml:"accept_certificate,omitempty"`
+	MaxPayload        int                `yaml:"max_payload,omitempty"`
+	Plain             []string           `yaml:"plain,omitempty"`
+	Ours              []specKey          `yaml:"ours,omitempty"`
+	Theirs            []specKey          `yaml:"theirs,omitempty"`
+}
+
+type specKey struct {
+	File  string `yaml:"file"`
+	KeyID string `yaml:"key_id,omitempty"`
+	State string `yaml:"state"`
+}
+
+// profile returns the name of a profile of this module, or writes a file for another.
+func (w *writer) profile(c *profile.Compiled) (string, error) {
+	text, err := yaml.Marshal(c.Profile())
+	if err != nil {
+		return "", err
+	}
+	if slices.Contains(profile.Names(), c.Name()) {
+		p, err := profile.Load(c.Name())
+		if err != nil {
+			return "", err
+		}
+		if same, err := yaml.Marshal(p); err == nil && bytes.Equal(same, text) {
+			return c.Name(), nil
+		}
+	}
+	const name = "profile.yaml"
+	return name, newfile.Write(filepath.Join(w.folder, name), text, 0o600)
+}
+
+func (w *writer) keys(
+	what string, ring *keyring.Ring, file func(keyring.Key) (data []byte, extension string, err error),
+) ([]specKey, error) {
+	var list []specKey
+	for i, k := range ring.Keys() {
+		data, extension, err := file(k)
+		if err != nil {
+			return nil, fmt.Errorf("lane folder: %s, key ID %q: %w", what, k.ID, err)
+		}
+		name := fmt.Sprintf("%s-%d%s", what, i+1, extension)
+		if err := newfile.Write(filepath.Join(w.folder, name), data, 0o600); err != nil {
+			return nil, err
+		}
+		clear(data)
+		list = append(list, specKey{name, k.ID, k.State.String()})
+	}
+	return list, nil
+}
+
+func ourFile(k keyring.Key) ([]byte, string, error) {
+	private, ok := k.Private.(*rsa.PrivateKey)
+	if !ok {
+		return nil, "", fmt.Errorf("its private key is a %T: only a key in memory can be written", k.Private)
+	}
+	data, err := keyfile.EncodePrivate(private, nil)
+	return data, ".key", err
+}
+
+func theirFile(k keyring.Key) ([]byte, string, error) {
+	if k.Certificate != nil {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: k.Certificate.Raw}), ".cer", nil
+	}
+	der, err := x509.MarshalPKIXPublicKey(k.Public)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), ".pub", err
+}

@@ -1,0 +1,130 @@
+package sealhttp
+
+import (
+	"context"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/profile"
+)
+
+// Step is one of the two things that happen to a message.
+type Step string
+
+// The steps.
+const (
+	StepSeal Step = sealane.OpSeal
+	StepOpen Step = sealane.OpOpen
+)
+
+// Hooks let a program bound and observe what a [Handler] or a [Transport] does. The zero value
+// does neither.
+type Hooks struct {
+	// Admit is called before each message is sealed or opened, when all of it has arrived. It may
+	// wait. The function that it returns is called when the step is done. An error stands for
+	// [sealane.ErrUnavailable]: a request is not opened (503) or not sent, and a response of a
+	// Handler is [sealane.ErrSealingFailed].
+	Admit func(ctx context.Context, lane *sealane.Lane, step Step) (release func(), err error)
+	// Observe is called after each step, and once for each message that is refused before or after
+	// its step. It must not keep the Event's message.
+	Observe func(ctx context.Context, e Event)
+}
+
+// Event tells what became of a message.
+type Event struct {
+	// Lane is the message's lane.
+	Lane *sealane.Lane
+	// Step says whether the message was to be sealed or opened.
+	Step Step
+	// Err is nil where it was. [sealane.OutcomeOf] and [sealane.FaultOf] tell why it was refused.
+	Err error
+	// Message is the message that was opened. It is nil for one that was sealed or refused.
+	Message sealane.Message
+	// KeyID is the ID of the key of ours that opened the message, or "".
+	KeyID string
+	// Size is the length of the payload in bytes.
+	Size int
+	// Waited is how long Admit took, Took how long sealing or opening took after that.
+	Waited, Took time.Duration
+	// Stack is where the service behind a Handler panicked, or "".
+	Stack string
+}
+
+// Outcome returns what the partner may learn of a refusal, and "" for a message that was sealed or
+// opened.
+func (e Event) Outcome() profile.Outcome { return sealane.OutcomeOf(e.Err) }
+
+// Fault returns the exact fault of a refusal, or "".
+func (e Event) Fault() fault.Code { return sealane.FaultOf(e.Err) }
+
+func (h Hooks) admit(ctx context.Context, lane *sealane.Lane, step Step) (func(), error) {
+	if h.Admit == nil {
+		return func() {}, nil
+	}
+	release, err := h.Admit(ctx, lane, step)
+	if err != nil {
+		busy := failure(lane, string(step), sealane.ErrUnavailable, fault.Busy, "")
+		busy.Err = err
+		return nil, busy
+	}
+	return release, nil
+}
+
+func (h Hooks) observe(ctx context.Context, e Event) {
+	if h.Observe != nil {
+		h.Observe(ctx, e)
+	}
+}
+
+// refused observes a message that was not sealed or opened.
+func (h Hooks) refused(ctx context.Context, lane *sealane.Lane, step Step, err error) {
+	h.observe(ctx, Event{Lane: lane, Step: step, Err: err})
+}
+
+// openBody is openBody between the hooks. A refusal is left to the caller.
+func (h Hooks) openBody(
+	ctx context.Context, lane *sealane.Lane, body []byte,
+) (m sealane.Message, siblings []member, err error) {
+	began := time.Now()
+	release, err := h.admit(ctx, lane, StepOpen)
+	if err != nil {
+		return nil, nil, err
+	}
+	admitted := time.Now()
+	defer func() {
+		release()
+		if err == nil {
+			h.observe(ctx, Event{
+				Lane: lane, Step: StepOpen, Message: m, KeyID: m.OpenedBy().ID, Size: len(m.Payload()),
+				Waited: admitted.Sub(began), Took: time.Since(admitted),
+			})
+		}
+	}()
+	return openBody(ctx, lane, body)
+}
+
+// sealBody is sealBody between the hooks. A refusal is left to the caller.
+func (h Hooks) sealBody(
+	ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte,
+) (body []byte, err error) {
+	began := time.Now()
+	release, err := h.admit(ctx, lane, StepSeal)
+	if err != nil {
+		return nil, err
+	}
+	admitted := time.Now()
+	defer func() {
+		release()
+		if err == nil {
+			h.observe(ctx, Event{
+				Lane: lane, Step: StepSeal, Size: len(payload), Waited: admitted.Sub(began), Took: time.Since(admitted),
+			})
+		}
+	}()
+	return sealBody(ctx, lane, payload, name, id)
+}
+
+// WithID returns a context for a request to a [Handler] whose refusal is to have that identifier, in
+// place of one from NewID.
+func WithID(ctx context.Context, id string) context.Context { return context.WithValue(ctx, idKey, id) }
