@@ -24,7 +24,7 @@ type company struct {
 	operator, approver *registry.Session
 }
 
-// openCompany makes a company and its registry, in a folder of its own.
+// openCompany makes a company and its registry, in a folder of their own.
 func (s *scenario) openCompany(name string) (*company, error) {
 	folder := filepath.Join(s.folder, name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -52,7 +52,7 @@ func (s *scenario) openCompany(name string) (*company, error) {
 		return nil, err
 	}
 	approver := registry.Person{ID: "paul", Roles: []registry.Role{registry.Approver}}
-	if token, err = olga.WithReason("second pair of eyes").AddPerson(s.ctx, approver); err != nil {
+	if token, err = olga.WithReason("the second person").AddPerson(s.ctx, approver); err != nil {
 		return nil, err
 	}
 	paul, err := c.Login(s.ctx, token)
@@ -86,7 +86,7 @@ func (c *company) lane(partner string) (*sealane.Lane, error) {
 	return s.Lane(lanes.Name{Partner: partner, Environment: c.scenario.environment})
 }
 
-// preflight is a step: sealing works with a partner.
+// preflight is a step: it checks that messages to a partner can be sealed.
 func (c *company) preflight(partner string) {
 	s := c.scenario
 	s.step(fmt.Sprintf("%s: preflight with %s in %s", c.name, partner, s.environment), func(n *notes) error {

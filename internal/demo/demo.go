@@ -23,22 +23,22 @@ import (
 
 // Options configure a run. Output is required.
 type Options struct {
-	// Folder is where all files go. It must be empty, or not exist. If it is not set,
-	// Run makes a temporary folder, and removes it at the end.
+	// Folder is the folder for all files. It must be empty or not exist. By default Run
+	// makes a temporary folder, and removes it at the end.
 	Folder string
 
-	// Output is where the report goes. With Color, it has ANSI sequences.
+	// Output receives the report. With Color, it has ANSI sequences.
 	Output io.Writer
 	Color  bool
 
-	// Once makes Run end after the report. Otherwise the services stay up until the
-	// context ends, and the report closes with commands to try against them.
+	// Once makes Run return after the report. Otherwise the services run until the context
+	// ends, and the report ends with commands to try.
 	Once bool
 
 	// Program is how the user calls sealane, for those commands.
 	Program string
 
-	// RSA performs the RSA operations of the lanes. Nil is crypto/rsa.
+	// RSA performs the RSA operations of the lanes. The default is crypto/rsa.
 	RSA *rsaengine.Engine
 }
 

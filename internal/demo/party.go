@@ -118,8 +118,8 @@ func (p *party) deliver(n *notes, to *company, extension string) (got registry.C
 	return to.acceptCertificate(n, p.company.name, file, sha256Hex.FindString(string(letter)))
 }
 
-// acceptCertificate takes a partner's certificate in: the file of the first message,
-// the checksum of the second, and the approval of a second person.
+// acceptCertificate accepts a partner's certificate: the file of the first message, the
+// checksum of the second, and the approval of a second person.
 func (c *company) acceptCertificate(
 	n *notes, partner string, file []byte, checksum string,
 ) (registry.Certificate, error) {

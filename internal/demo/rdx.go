@@ -257,7 +257,7 @@ func (d *rdxDemo) faults(url string) {
 		fault sandbox.Fault
 	}{
 		{"a message encrypted to another key", sandbox.WrongKey},
-		{"a message whose tag is cut", sandbox.CutTag},
+		{"a message whose tag is shortened", sandbox.CutTag},
 		{"a message under an alias that the issuer does not know", sandbox.UnknownKeyID},
 		{"a message with RSA-OAEP (SHA-1), as in the vendor's sample", sandbox.SHA1OAEP},
 	} {

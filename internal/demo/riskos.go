@@ -49,7 +49,7 @@ func (d *riskosDemo) run() ([]string, error) {
 	if err := d.tableErrors(); err != nil {
 		return nil, err
 	}
-	d.part("RiskOS: answers that must not be believed")
+	d.part("RiskOS: answers that must not be trusted")
 	d.badAnswers()
 	return d.commands()
 }
@@ -139,7 +139,7 @@ func (d *riskosDemo) serve() error {
 	return err
 }
 
-// mute is a key that opens, but whose store refuses to sign.
+// mute is a key that decrypts, but whose store refuses to sign.
 type mute struct{ keyring.Private }
 
 func (mute) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
@@ -182,9 +182,9 @@ type call struct {
 	payload      []byte
 	plain        bool
 	account      string                // default "customer"
-	fault        sandbox.Fault         // that the provider's answer is to have
+	fault        sandbox.Fault         // that the provider's answer must have
 	change       func(*sealane.Config) // changes the lane
-	body         []byte                // goes over the wire in place of the sealed payload
+	body         []byte                // replaces the sealed payload on the wire
 }
 
 // send makes a call and returns the answer's payload.

@@ -32,7 +32,7 @@ func evaluate(id, familyName string) call {
 	return call{method: "POST", path: "/api/evaluation", payload: evaluation(id, familyName)}
 }
 
-// members are string members that an answer must have.
+// members are the string members that an answer must have.
 type members map[string]string
 
 // check writes the members of an answer under a step, and compares them.

@@ -37,7 +37,7 @@ func (d *riskosDemo) tableErrors() error {
 		{"a body with another member", sealane.ErrFormat, func(c *call) {
 			c.body = []byte(`{"encrypted_payload":"eyJ"}`)
 		}},
-		{"a token that is no JWE", sealane.ErrNotJWE, func(c *call) {
+		{"a token that is not a JWE", sealane.ErrNotJWE, func(c *call) {
 			c.body = []byte(`{"encrypted_request":"not.a.token"}`)
 		}},
 		{"a message encrypted to another key", sealane.ErrDecryption, func(c *call) {
@@ -89,11 +89,11 @@ func (d *riskosDemo) badAnswers() {
 		want  error
 	}{
 		{"the answer is not sealed", sandbox.Unsealed, sealane.ErrNotSealed},
-		{"an old answer under the new identifier", sandbox.Swapped, sealane.ErrContradiction},
+		{"an old answer with the new identifier", sandbox.Swapped, sealane.ErrContradiction},
 		{"the answer is encrypted to another key", sandbox.WrongKey, sealane.ErrDecryption},
 		{"the answer is signed by another key", sandbox.OtherSigner, sealane.ErrSignature},
 		{"the answer's key is encrypted with SHA-1", sandbox.SHA1OAEP, sealane.ErrNotJWE},
-		{"the answer's authentication tag is cut", sandbox.CutTag, sealane.ErrNotJWE},
+		{"the answer's authentication tag is shortened", sandbox.CutTag, sealane.ErrNotJWE},
 	} {
 		d.expect(f.name, f.want, func(n *notes) error {
 			if f.fault == sandbox.Swapped { // there has to be an old answer

@@ -15,7 +15,7 @@ import (
 // a request's body.
 type wire struct {
 	base    http.RoundTripper
-	replace []byte // nil: bodies stay as they are
+	replace []byte // nil: bodies are not replaced
 
 	mu   sync.Mutex
 	last wireFacts
@@ -83,7 +83,7 @@ func drain(b io.ReadCloser) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(b, 2*maxBody))
 }
 
-// kind tells a sealed body from a plain one.
+// kind tells whether a body is sealed.
 func kind(body []byte) string {
 	for _, mark := range []string{`"encrypted_request":"ey`, `"encrypted_response":"ey`} {
 		if bytes.Contains(body[:min(len(body), 300)], []byte(mark)) {

@@ -13,24 +13,23 @@ import (
 	"time"
 )
 
-// File is one file of the folders in [FileKinds]: a key or a certificate with
-// one fault. What it names is what Error, Says or Rule say; with none of them
-// the fault does no harm, and Level is ok.
+// File is one file of the folders in [FileKinds]: a key or a certificate with one fault.
+// Error, Says or Rule name the fault; without them the fault does no harm, and Level is ok.
 type File struct {
 	Path string // below the corpus's folder; its first element is the kind
 
 	Reader        string    // "certificate": a partner's file; "private": one of our own keys
 	Error         string    // the sentinel or type of the error, such as cert.ErrKeySize
 	Says          string    // words of the error
-	Rule          string    // the rule of cert.Check that speaks, by its code
-	Also          []string  // other rules that refuse for the same fault
-	Level         string    // of the rule: "refused" or "warning"; "ok": the file is taken
-	AsCertificate string    // of a private key: the error when it comes as a partner's file
-	Profile       string    // whose demand the certificate is held against
-	At            time.Time // when it is checked
-	Passphrase    []byte    // nil: none is given
+	Rule          string    // the code of the rule of cert.Check that applies
+	Also          []string  // other rules that refuse because of the same fault
+	Level         string    // of the rule: "refused" or "warning"; "ok": the file is accepted
+	AsCertificate string    // of a private key: the error if it is read as a partner's file
+	Profile       string    // whose policy the certificate is checked against
+	At            time.Time // the time of the check
+	Passphrase    []byte    // nil: no passphrase
 	Source        string    // the rule that is broken, or the incident where it mattered
-	Note          string    // what the name does not say
+	Note          string    // a remark
 	Content       []byte
 }
 
@@ -62,7 +61,8 @@ func ReadFiles(dir string) ([]File, error) {
 	return files, nil
 }
 
-// each returns the files below the kinds of dir, by their slash-separated paths there.
+// each reads the files in the folders kinds of dir, and calls one with their
+// slash-separated paths.
 func each(dir string, kinds []string, one func(path string, data []byte) error) error {
 	for _, kind := range kinds {
 		err := filepath.WalkDir(filepath.Join(dir, kind), func(name string, entry fs.DirEntry, err error) error {
@@ -100,7 +100,7 @@ func ParseFile(data []byte) (File, error) {
 	return f, f.validate()
 }
 
-// parseHead hands each line of the head to set and returns what follows it.
+// parseHead calls set with each line of the head and returns the rest.
 func parseHead(data []byte, set func(name, value string) error) (content []byte, err error) {
 	head, content, found := bytes.Cut(data, []byte("\n\n"))
 	if !found {
@@ -135,7 +135,7 @@ func (f *File) set(name, value string) (err error) {
 		f.Profile = value
 	case "At":
 		f.At, err = time.Parse(time.RFC3339, value)
-	case "Passphrase": // quoted, for the empty one is not none
+	case "Passphrase": // quoted, because an empty one is not the same as none
 		value, err = strconv.Unquote(value)
 		f.Passphrase = []byte(value)
 	case "Source":
@@ -158,7 +158,7 @@ func (f *File) validate() error {
 	case f.Level != LevelRefused && f.Level != LevelWarning && f.Level != LevelOK:
 		return fmt.Errorf("the Level is %q: it must be %s, %s or %s", f.Level, LevelRefused, LevelWarning, LevelOK)
 	case named == (f.Level == LevelOK):
-		return errors.New("a file is either taken (Level: ok) or names its fault by Error, Says or Rule")
+		return errors.New("a file is either accepted (Level: ok) or names its fault by Error, Says or Rule")
 	case f.Rule != "" && (f.Error != "" || f.Says != ""):
 		return errors.New("a Rule is of a certificate that was read; Error and Says are of one that was not")
 	case f.Rule != "" && (f.Profile == "" || f.At.IsZero()):
@@ -167,12 +167,12 @@ func (f *File) validate() error {
 	return nil
 }
 
-// Bytes is what ParseFile reads.
+// Bytes returns the file as ParseFile reads it.
 func (f File) Bytes() []byte {
 	return append(f.Head(), f.Content...)
 }
 
-// Head is the lines before the content, with the empty one.
+// Head returns the lines before the content, with the empty one.
 func (f File) Head() []byte {
 	var b bytes.Buffer
 	line := func(name, value string) {

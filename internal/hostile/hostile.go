@@ -1,8 +1,8 @@
-// Package hostile reads the corpus in testdata/hostile: messages with one fault
-// each. Only tests may import it.
+// Package hostile reads the corpus in testdata/hostile: messages with one fault each. Only
+// tests may import it.
 //
-// A file is a few lines of "Name: value", an empty line, and then, byte for byte
-// to its end, what is sent. docs/hostile.md explains the names and the folders.
+// A file has a few lines of "Name: value", an empty line, and then the bytes to send, up to
+// the end of the file. docs/hostile.md explains the names and the folders.
 package hostile
 
 import (
@@ -27,11 +27,11 @@ import (
 type Case struct {
 	Path string // below the corpus's folder; its first element is the kind
 
-	Fault   fault.Code      // what is wrong, as inspect names it with all keys at hand
-	Opener  fault.Code      // what an opener says, who may see less; default Fault
+	Fault   fault.Code      // what is wrong; inspect reports this code if it has all keys
+	Opener  fault.Code      // the code that a lane reports, which may see less; default Fault
 	Outcome profile.Outcome // what the partner learns
 	Source  string          // the rule that is broken, or the incident where it mattered
-	Note    string          // what the name does not say
+	Note    string          // a remark
 
 	Profile       string // embedded, or derived by a file in profiles/
 	AcceptRSAOAEP bool   // the lane opens RSA-OAEP (SHA-1) too
@@ -45,13 +45,13 @@ func (c Case) Kind() string { return strings.Split(c.Path, "/")[0] }
 // Kinds are the folders that hold messages.
 var Kinds = []string{"token", "header", "encryption", "signature", "body", "http"}
 
-// Corpus is the whole of testdata/hostile.
+// Corpus is all of testdata/hostile.
 type Corpus struct {
 	Dir   string
 	Cases []Case // sorted by path
 }
 
-// Read reads the corpus in dir. A file that is not as it should be is an error.
+// Read reads the corpus in dir. A malformed file is an error.
 func Read(dir string) (*Corpus, error) {
 	c := &Corpus{Dir: dir}
 	err := each(dir, Kinds, func(path string, data []byte) error {
@@ -113,7 +113,7 @@ func (c *Case) set(name, value string) (err error) {
 	return err
 }
 
-// Bytes is what Parse reads.
+// Bytes returns the file as Parse reads it.
 func (c Case) Bytes() []byte {
 	var b bytes.Buffer
 	line := func(name, value string) {
@@ -147,9 +147,8 @@ const (
 	OtherKeyID = "stranger-1"
 )
 
-// KeyFile is the file of a private key: "recipient" (ours), "signer" (the
-// partner's), or "other" (a stranger's). All are public, and good for nothing
-// else.
+// KeyFile returns the file of a private key: "recipient" (ours), "signer" (the partner's),
+// or "other" (a stranger's). All are public: use them for nothing else.
 func (c *Corpus) KeyFile(name string) string { return filepath.Join(c.Dir, "keys", name+".key") }
 
 // Key reads the key of that name.

@@ -26,8 +26,8 @@ func (c *Corpus) LoadProfile(name string) (*profile.Profile, error) {
 	return profile.Parse(source)
 }
 
-// ProfileArg returns what the command line takes for the profile that a case names. It writes a
-// derived profile to dir.
+// ProfileArg returns the command line argument for the profile that a case names. It writes
+// a derived profile to dir.
 func (c *Corpus) ProfileArg(dir, name string) (string, error) {
 	if slices.Contains(profile.Names(), name) {
 		return name, nil
@@ -64,8 +64,8 @@ func (c *Corpus) profileSource(name string) ([]byte, error) {
 	return yaml.Marshal(merge(whole, d.Change))
 }
 
-// merge applies a change as RFC 7396 (JSON Merge Patch) does: null removes, an object changes an
-// object, and any other value takes the place of what was there.
+// merge applies a change as RFC 7396 (JSON Merge Patch) defines: null removes, an object
+// changes an object, and any other value replaces the old one.
 func merge(target, change map[string]any) map[string]any {
 	merged := make(map[string]any, len(target))
 	for name, value := range target {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Check returns a [DamagedRow] where the parts of the row contradict each other: the public key
-// must have the row's checksum and be that of the certificate, which must have the row's, too.
-// Whoever changes only what a lane uses is found by it.
+// Check returns a [DamagedRow] if the parts of the row contradict each other: the public
+// key must have the row's checksum and be that of the certificate, which must have its own
+// checksum of the row. This detects a change of only those parts that a lane uses.
 func (c Certificate) Check() error {
 	damaged := func(why string) error {
 		return &DamagedRow{Row: fmt.Sprintf("certificate %q", c.ID), Table: "certificate", ID: c.ID, Why: why}
@@ -27,7 +27,7 @@ func (c Certificate) Check() error {
 	return nil
 }
 
-// Check returns a [DamagedRow] where the public key does not have the row's checksum.
+// Check returns a [DamagedRow] if the public key does not have the row's checksum.
 func (k KeyPair) Check() error {
 	if hasSum(k.SPKI, k.SPKISHA256) {
 		return nil
@@ -42,8 +42,8 @@ func hasSum(data, sum []byte) bool {
 	return bytes.Equal(is[:], sum)
 }
 
-// publicKeyOf returns the SubjectPublicKeyInfo of a certificate, or nil. It parses no more of
-// it, because those of all lanes are read at once.
+// publicKeyOf returns the SubjectPublicKeyInfo of a certificate, or nil. It parses as
+// little as possible, because it is called for all lanes at once.
 func publicKeyOf(der []byte) []byte {
 	var certificate, signed, spki cryptobyte.String
 	in := cryptobyte.String(der)

@@ -2,12 +2,12 @@ package lanes
 
 import "fmt"
 
-// DamagedRow is the error of a row that can't be read, or that contradicts itself. It holds no
-// value of the row but those that name it.
+// DamagedRow is the error for a row that cannot be read, or that contradicts itself. It
+// holds no values of the row but its names.
 type DamagedRow struct {
 	Row   string // the row, such as `certificate "c-1"`
 	Table string // the name of its table
-	ID    string // what identifies it there, with slashes between; empty where that can't be read
+	ID    string // what identifies it there, with slashes between; empty if that cannot be read
 	Why   string
 }
 

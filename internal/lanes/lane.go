@@ -18,7 +18,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// laneEntry is one environment of a partner, with what its lane is made of.
+// laneEntry is one environment of a partner, with the parts of its lane.
 type laneEntry struct {
 	partner      *partnerEntry
 	environment  Environment
@@ -27,17 +27,17 @@ type laneEntry struct {
 	damaged      error // a row of the lane alone is damaged
 
 	mu   sync.Mutex
-	made map[madeAs]*sealane.Lane // the lanes that were asked for so far
+	made map[madeAs]*sealane.Lane // the lanes that were made so far
 }
 
-// partnerEntry is a partner, with what is damaged in the rows of all its lanes.
+// partnerEntry is a partner, with the damage that concerns all its lanes.
 type partnerEntry struct {
 	Partner
 	damaged error
 }
 
-// sharedKeys are our keys for all partners of a profile in an environment. If one of them is
-// damaged, no lane is made of them: which one a partner has can't be said.
+// sharedKeys are our keys for all partners of a profile in an environment. If one of them
+// is damaged, no lane is made of them, because it is not known which one a partner has.
 type sharedKeys struct {
 	keys    []laneKey
 	damaged error
@@ -56,25 +56,25 @@ type laneKey struct {
 	pair      string                          // ours: the key pair's identity
 	open      func() (keyring.Private, error) // ours: opens the private key once, for all lanes that share it
 	confirmed map[string]time.Time            // of a shared pair: when each partner confirmed it
-	installed time.Time                       // of a shared pair: since when all partners have it
+	installed time.Time                       // of a shared pair: when all partners had it
 }
 
-// Terms tighten what was agreed for a lane, and add what a program decides for itself. The zero value
-// changes nothing.
+// Terms restrict what was agreed for a lane, and add settings of a program. The zero value changes
+// nothing.
 type Terms struct {
-	Sealing    sealane.Sealing // required: also where optional was agreed
-	MaxPayload int             // bytes, where that is less than was agreed; 0: as agreed
+	Sealing    sealane.Sealing // required: even if optional was agreed
+	MaxPayload int             // bytes, if that is less than was agreed; 0: as agreed
 	Plain      []string        // see sealane.Config.PlainEndpoints
 }
 
-// madeAs is what the lanes of one entry differ in.
+// madeAs holds the settings in which the lanes of one entry differ.
 type madeAs struct {
 	sealing    sealane.Sealing
 	maxPayload int
 	plain      string
 }
 
-// lane makes a lane when it is first asked for.
+// lane makes a lane when it is first used.
 func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing, t Terms) (*sealane.Lane, error) {
 	if t.Sealing == sealane.SealingRequired {
 		sealing = t.Sealing
@@ -119,7 +119,7 @@ func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing, t Terms) 
 	return sealane.New(config)
 }
 
-// Config is what is agreed with a partner for an environment, without keys.
+// Config returns the agreement with a partner for an environment, without keys.
 func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config {
 	return sealane.Config{
 		Partner: p.ID, Environment: e.Name, Profile: agreed, Side: p.Side, Sealing: e.Sealing,
@@ -127,7 +127,7 @@ func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config 
 	}
 }
 
-// ourKeys returns the partner's own keys of ours, and then those that all partners share,
+// ourKeys returns our keys for this partner alone, and then those that all partners share,
 // in the states that they have for this partner.
 func (entry *laneEntry) ourKeys() []laneKey {
 	shared := entry.shared.keys
@@ -148,7 +148,7 @@ func (entry *laneEntry) ourKeys() []laneKey {
 	return all
 }
 
-// ring makes a ring of keys, in the order active, staged, retiring.
+// ring returns a ring of keys, in the order active, staged, retiring.
 func (s *Snapshot) ring(keys []laneKey) (*keyring.Ring, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -181,8 +181,7 @@ func ParsePublicKey(spki []byte) (*rsa.PublicKey, error) {
 	return public, nil
 }
 
-// privateKey is opened when it is first used. An error is one of the key, never of the
-// message.
+// privateKey is opened when it is first used. Errors concern the key, never the message.
 type privateKey struct {
 	public *rsa.PublicKey
 	open   func() (keyring.Private, error)

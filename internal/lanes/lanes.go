@@ -1,10 +1,10 @@
-// Package lanes is what serving programs read of a registry: a [Snapshot] of all lanes
-// at one moment, which traffic uses without a database, and a [UsageRecorder], by which
-// it tells which API keys were used.
+// Package lanes reads from a registry what serving programs need: a [Snapshot] of all lanes
+// at one moment, which serves messages without a database, and a [UsageRecorder], which
+// stores the API keys that were used.
 //
-// The package knows no rule of the registry and no permission. It owns the rows that a
-// lane is made of; a [Store] reads them. A private key is opened by the [Reader]'s Open,
-// when a message first needs it.
+// The package knows no rules of the registry and no permissions. It defines the rows that a
+// lane is made of; a [Store] reads them. The [Reader]'s Open opens a private key when a
+// message first needs it.
 package lanes
 
 import (
@@ -26,61 +26,61 @@ var (
 	ErrUnknownAPIKey = errors.New("the API key is not known or was revoked")
 )
 
-// Store reads what lanes are made of, and stores the uses of API keys.
+// Store reads the rows of lanes, and stores the uses of API keys.
 type Store interface {
 	// ReadLanes calls read once, with the rows of one moment.
 	ReadLanes(ctx context.Context, read func(Rows) error) error
-	// ReadLane is ReadLanes with those rows only that one lane is made of.
+	// ReadLane is like ReadLanes, but only with the rows of one lane.
 	ReadLane(ctx context.Context, name Name, read func(Rows) error) error
-	// UsedAPIKeys stores when API keys were used last, by their identities. It passes
-	// over keys that are not there, and sets no use back.
+	// UsedAPIKeys stores when API keys were last used, by their identities. It ignores keys
+	// that do not exist, and never sets a time back.
 	UsedAPIKeys(ctx context.Context, at map[string]time.Time) error
 }
 
-// Rows are the rows that lanes are made of. Each sequence reads its rows from the
-// database while it is ranged over, and only one can be read at a time. Byte slices
-// belong to the receiver.
+// Rows are the rows that lanes are made of. Each sequence reads its rows from the database
+// while it is ranged over, and only one can be read at a time. The caller owns the byte
+// slices.
 //
-// The error of a row that can't be read is a [DamagedRow]; it comes with what the row
-// says of whose it is, and the sequence goes on. After any other error it ends.
+// The error for a row that cannot be read is a [DamagedRow]. It is returned with the names
+// that the row has, and the sequence continues. Any other error ends it.
 type Rows interface {
 	Partners() iter.Seq2[Partner, error]
 	Environments() iter.Seq2[Environment, error]
-	// APIKeys are those that are not revoked.
+	// APIKeys returns those that are not revoked.
 	APIKeys() iter.Seq2[APIKey, error]
-	// Confirmations are those of shared key pairs that are active.
+	// Confirmations returns those of active shared key pairs.
 	Confirmations() iter.Seq2[Confirmation, error]
-	// KeyPairs are ours that are staged, active or retiring.
+	// KeyPairs returns ours that are staged, active or retiring.
 	KeyPairs() iter.Seq2[KeyPair, error]
-	// Certificates are the partners' that are staged, active or retiring.
+	// Certificates returns the partners' that are staged, active or retiring.
 	Certificates() iter.Seq2[Certificate, error]
 
-	// Profile returns the source of a profile that was added to the registry. It is
-	// empty where none was added by that name.
+	// Profile returns the source of a profile that was added to the registry, or nothing if
+	// there is none of that name.
 	Profile(name string) (source []byte, err error)
 }
 
-// Partner is the side that we have in the lanes with a partner, and their profile.
+// Partner is our side in the lanes with a partner, and their profile.
 type Partner struct {
 	ID      string
 	Profile string // its name
 	Side    sealane.Side
 }
 
-// Environment is what was agreed with a partner for one environment.
+// Environment is the agreement with a partner for one environment.
 type Environment struct {
 	Partner string // its identity
 	Name    string
-	Account string // how a trusted upstream names the caller; may be empty
+	Account string // how a trusted upstream names the caller, or empty
 
 	Sealing       sealane.Sealing
 	SenderAuth    sealane.SenderAuth
-	AcceptRSAOAEP string // the reason why RSA-OAEP (SHA-1) opens too; may be empty
+	AcceptRSAOAEP string // the reason why RSA-OAEP (SHA-1) is accepted, or empty
 	MaxPayload    int    // bytes; 0 is the lane's default
 	URL           string // where the partner takes requests; may be empty
 }
 
-// APIKey is the hash of a key by which a partner's calls are known.
+// APIKey is the hash of a key that identifies a partner's calls.
 type APIKey struct {
 	ID, Partner, Environment string
 
@@ -88,8 +88,8 @@ type APIKey struct {
 	Sealing sealane.Sealing
 }
 
-// Confirmation tells when a partner confirmed that it has installed the certificate of
-// one of our shared key pairs.
+// Confirmation is the time when a partner confirmed that it has installed the certificate
+// of one of our shared key pairs.
 type Confirmation struct {
 	KeyPair, Partner string
 
@@ -107,11 +107,11 @@ type KeyPair struct {
 	SPKI       []byte // SubjectPublicKeyInfo, DER
 	SPKISHA256 []byte
 
-	// Installed is since when all partners have the certificate. It is zero where each
-	// confirms for itself, see Confirmation.
+	// Installed is the time when all partners had the certificate. It is zero if each
+	// confirms separately: see Confirmation.
 	Installed time.Time
 
-	// Sealed and SealedAs are what the Reader's Open needs of a private key.
+	// Sealed and SealedAs are for the Reader's Open.
 	Sealed   []byte
 	SealedAs int64
 }
@@ -129,7 +129,7 @@ type Certificate struct {
 	SHA256     []byte
 }
 
-// ParseState returns the state of a key that lanes have, by its name.
+// ParseState returns the state of a key in a lane, by its name.
 func ParseState(name string) (keyring.State, error) {
 	for _, s := range []keyring.State{keyring.Staged, keyring.Active, keyring.Retiring} {
 		if s.String() == name {

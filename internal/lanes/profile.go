@@ -8,9 +8,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// LoadProfile returns a profile by its name: an embedded one, or else one that was added
-// to the registry, whose source added returns. The error is [ErrNotFound] where the source
-// is empty.
+// LoadProfile returns a profile by its name: an embedded one, or one that was added to the
+// registry, whose source added returns. The error is [ErrNotFound] if the source is empty.
 func LoadProfile(name string, added func(name string) ([]byte, error)) (*profile.Profile, error) {
 	if slices.Contains(profile.Names(), name) {
 		return profile.Load(name)

@@ -27,8 +27,8 @@ func (r *Reader) Read(ctx context.Context, now time.Time) (*Snapshot, error) {
 	return s, nil
 }
 
-// ReadLane reads one lane, as of the time now. The error is [ErrNotFound] where there is none,
-// and a [DamagedRow] where a row of it can't be read.
+// ReadLane reads one lane, as of the time now. The error is [ErrNotFound] if there is none,
+// and a [DamagedRow] if a row of it cannot be read.
 func (r *Reader) ReadLane(ctx context.Context, name Name, now time.Time) (*sealane.Lane, error) {
 	var s *Snapshot
 	err := r.Store.ReadLane(ctx, name, func(rows Rows) error {
@@ -64,7 +64,7 @@ func newBuilder(r *Reader, now time.Time) *builder {
 	}
 }
 
-// read adds the rows, each after those that it refers to.
+// read adds the rows, each after the rows that it refers to.
 func (b *builder) read(rows Rows) error {
 	if err := each(b, rows.Partners(), b.addPartner); err != nil {
 		return err
@@ -90,7 +90,7 @@ func (b *builder) read(rows Rows) error {
 	return nil
 }
 
-// each calls add with every row. Those that are damaged come with their error.
+// each calls add with every row. Damaged rows are passed with their error.
 func each[T any](b *builder, rows iter.Seq2[T, error], add func(T, error)) error {
 	for row, err := range rows {
 		damaged, is := errors.AsType[*DamagedRow](err)
@@ -130,7 +130,7 @@ func (b *builder) addEnvironment(e Environment, damaged error) {
 	}
 }
 
-// sharedKeys returns our keys for all partners of a profile; more may be added to it.
+// sharedKeys returns our keys for all partners of a profile, to which more may be added.
 func (b *builder) sharedKeys(profileName, environment string) *sharedKeys {
 	name := sharedName{profileName, environment}
 	if b.shared[name] == nil {
@@ -140,14 +140,14 @@ func (b *builder) sharedKeys(profileName, environment string) *sharedKeys {
 }
 
 func (b *builder) addAPIKey(k APIKey, damaged error) {
-	if len(k.SHA256) == sha256.Size { // else no caller can be known by it
+	if len(k.SHA256) == sha256.Size { // otherwise it identifies no caller
 		b.apiKeys[[sha256.Size]byte(k.SHA256)] = apiKeyGrant{k.ID, Name{k.Partner, k.Environment}, k.Sealing, damaged}
 	}
 }
 
 func (b *builder) addConfirmation(c Confirmation, damaged error) {
 	if p := b.partners[c.Partner]; damaged != nil && p != nil {
-		p.damaged = errors.Join(p.damaged, damaged) // which of our keys it has can't be said
+		p.damaged = errors.Join(p.damaged, damaged) // it is not known which of our keys it has
 		return
 	}
 	if b.confirmed[c.KeyPair] == nil {

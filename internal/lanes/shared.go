@@ -6,7 +6,8 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// SharedPair is a key pair of ours for all partners of a profile, as one of them knows it.
+// SharedPair is one of our key pairs for all partners of a profile, with the data of one
+// partner.
 type SharedPair struct {
 	ID, Environment string
 
@@ -14,11 +15,11 @@ type SharedPair struct {
 	Confirmed time.Time // when the partner said that it is installed; zero: not yet
 }
 
-// StateFor returns the state that pairs[i] has for one partner; ownActive tells that the
-// partner has an active pair of its own in that environment. Of the active pairs that one
-// is active for the partner which it confirmed last, if it has none of its own. Those that
-// it confirmed before are retiring: they open what comes late. Those that it has not
-// confirmed are staged: they open what comes early.
+// StateFor returns the state of pairs[i] for one partner. ownActive reports whether the
+// partner has an active pair of its own in that environment. If it has none, the active
+// pair that it confirmed last is active for it. Those that it confirmed earlier are
+// retiring, because older messages may still be on their way. Those that it has not
+// confirmed are staged, because the partner may start to use them at any time.
 func StateFor(pairs []SharedPair, i int, ownActive bool) keyring.State {
 	k := pairs[i]
 	switch {

@@ -19,14 +19,14 @@ import (
 // Reader reads snapshots.
 type Reader struct {
 	Store Store
-	// Open returns the private key of one of our pairs. It is called when a message
-	// first needs the key, once for each snapshot, whatever it returns.
+	// Open returns the private key of one of our pairs. It is called when a message first
+	// needs the key, at most once for each snapshot.
 	Open func(KeyPair) (keyring.Private, error)
 	RSA  *rsaengine.Engine // performs the operations of public keys; nil is crypto/rsa
 }
 
-// Snapshot is all lanes at one moment. It never changes, needs no database, and is safe
-// for concurrent use. A lane is made when it is first asked for.
+// Snapshot holds all lanes at one moment. It never changes, needs no database, and is safe
+// for concurrent use. A lane is made when it is first used.
 type Snapshot struct {
 	Taken time.Time
 
@@ -51,17 +51,18 @@ type apiKeyGrant struct {
 	id      string
 	lane    Name
 	sealing sealane.Sealing
-	damaged error // the row can't be read
+	damaged error // the row cannot be read
 }
 
-// loadedProfile is a profile, or why it can't be read: then only its own lanes fail.
+// loadedProfile is a profile, or the reason why it cannot be read. Then only its own lanes
+// fail.
 type loadedProfile struct {
 	compiled *profile.Compiled
 	err      error
 }
 
-// Lane returns the lane with a partner in an environment, as its sealing was agreed.
-// The error is [ErrNotFound] where there is none.
+// Lane returns the lane with a partner in an environment, with the agreed sealing. The error is
+// [ErrNotFound] if there is none.
 func (s *Snapshot) Lane(name Name) (*sealane.Lane, error) { return s.LaneWith(name, Terms{}) }
 
 // LaneWith is like [Snapshot.Lane], with terms.
@@ -73,8 +74,8 @@ func (s *Snapshot) LaneWith(name Name, t Terms) (*sealane.Lane, error) {
 	return s.lane(entry, entry.environment.Sealing, t)
 }
 
-// ByAPIKey returns the lane of the caller who has an API key, and the key's identity, for
-// a [UsageRecorder]. The error is [ErrUnknownAPIKey] where nobody has it.
+// ByAPIKey returns the lane of the caller with an API key, and the key's identity, for a
+// [UsageRecorder]. The error is [ErrUnknownAPIKey] if nobody has it.
 func (s *Snapshot) ByAPIKey(token string) (lane *sealane.Lane, id string, err error) {
 	return s.ByAPIKeyWith(token, Terms{})
 }
@@ -96,8 +97,8 @@ func (s *Snapshot) ByAPIKeyWith(token string, t Terms) (lane *sealane.Lane, id s
 	return lane, grant.id, err
 }
 
-// ByAccount returns the lane of the caller whom a trusted upstream names. The error is
-// [ErrNotFound] where there is none.
+// ByAccount returns the lane of the caller that a trusted upstream names. The error is
+// [ErrNotFound] if there is none.
 func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
 	return s.ByAccountWith(account, Terms{})
 }
@@ -151,12 +152,12 @@ func (s *Snapshot) Names() iter.Seq[Name] { return maps.Keys(s.lanes) }
 // Len returns the number of lanes.
 func (s *Snapshot) Len() int { return len(s.lanes) }
 
-// Damaged returns the rows that can't be read, or that contradict themselves. The lanes that
-// they belong to fail when they are asked for.
+// Damaged returns the rows that cannot be read, or that contradict themselves. The lanes
+// that they belong to return an error when they are used.
 func (s *Snapshot) Damaged() []*DamagedRow { return slices.Clone(s.damaged) }
 
-// TokenHash returns the SHA-256 of a token without the white space around it. It is what
-// is stored of tokens.
+// TokenHash returns the SHA-256 of a token without surrounding white space. Only this hash
+// is stored.
 func TokenHash(token string) [sha256.Size]byte {
 	return sha256.Sum256([]byte(strings.TrimSpace(token)))
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// UsageRecorder collects when API keys were used, until Write stores it, so that traffic
-// waits for no database. The zero value is ready, and safe for concurrent use.
+// UsageRecorder collects when API keys were used, until Write stores it, so that messages
+// do not wait for a database. The zero value is ready to use, and safe for concurrent use.
 type UsageRecorder struct {
 	mu sync.Mutex
 	at map[string]time.Time

@@ -45,7 +45,7 @@ func Load(ctx context.Context, spec string) (*Key, error) {
 		}
 		return loaded("env:"+name, text, false)
 	}
-	// What was given may be a key, by mistake.
+	// The spec may be a key, by mistake.
 	return nil, errors.New("root key: one of file:PATH, env:NAME and passphrase: is wanted")
 }
 
@@ -54,7 +54,7 @@ func loadFile(path string) (*Key, error) {
 	data, err := ReadSecret(path, maxKeyFile)
 	defer clear(data)
 	if errors.Is(err, ErrExposed) {
-		return nil, fmt.Errorf("root key %s: %w, and if anybody may have read it, turn to a new root key", where, err)
+		return nil, fmt.Errorf("root key %s: %w, and if anybody may have read it, change to a new root key", where, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("root key %s: %w", where, err)
@@ -109,8 +109,8 @@ func varied(secret []byte) ([]byte, error) {
 	return secret, nil
 }
 
-// minDifferent is how many different bytes a key must have. Of 10³⁰ random keys less than one
-// has fewer.
+// minDifferent is the minimum number of different bytes in a key. Of 10³⁰ random keys less
+// than one has fewer.
 const minDifferent = 8
 
 func different(b []byte) int {

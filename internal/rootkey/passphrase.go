@@ -10,10 +10,10 @@ import (
 	"fmt"
 )
 
-// The cost of guessing a passphrase. FIPS 140-3 mode allows PBKDF2, but not argon2id, which would
-// cost an attacker more. Parameters with fewer rounds are refused, so that somebody who can write
-// the database can't make guessing cheap; those with more than MaxRounds, so that they can't make
-// the start of a program endless.
+// The cost of guessing a passphrase. FIPS 140-3 mode allows PBKDF2, but not argon2id, which
+// would cost an attacker more. Parameters with fewer rounds are refused, so that somebody
+// who can write the database cannot make guessing cheap. Parameters with more than
+// MaxRounds are refused, so that they cannot delay the start of a program forever.
 const (
 	Rounds    = 600_000
 	MaxRounds = 10_000_000
@@ -25,8 +25,8 @@ const (
 	saltSize = 16
 )
 
-// Parameters are how a key is made from a passphrase. They are not secret. The passphrase is
-// useless without them, so backups need them.
+// Parameters describe how a key is derived from a passphrase. They are not secret. The
+// passphrase is useless without them, so backups need them.
 type Parameters struct {
 	KDF    string `json:"kdf"`
 	Rounds int    `json:"rounds"`

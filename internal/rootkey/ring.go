@@ -44,7 +44,7 @@ func (r *Ring) Open(sealed []byte, c Context) ([]byte, error) {
 	}
 	k := r.keys[id]
 	if k == nil {
-		return nil, fmt.Errorf("open %v: %w: it names root key %s, and given are %s; give that one too as an older "+
+		return nil, fmt.Errorf("open %v: %w: it names root key %s, but there are only %s; add that one as an older "+
 			"key, "+
 			"or restore the record if its first bytes were changed", c, ErrOtherKey, id, strings.Join(r.ids, ", "))
 	}

@@ -42,9 +42,9 @@ var (
 	ErrDamaged = errors.New("damaged")
 )
 
-// Key is a root key of 256 random bits, or as strong as its passphrase. It holds only what is
-// derived from it: its ID, the key that seals, and the check value. Printing it prints the ID. It
-// is safe for concurrent use.
+// Key is a root key of 256 random bits, or as strong as its passphrase. It holds only
+// values derived from it: its ID, the key that seals, and the check value. Printing it
+// prints the ID. It is safe for concurrent use.
 type Key struct {
 	id    [idSize]byte
 	aead  cipher.AEAD
@@ -144,7 +144,7 @@ func (k *Key) Open(sealed []byte, c Context) ([]byte, error) {
 		return nil, fmt.Errorf("open %v: %w", c, err)
 	}
 	if id != k.ID() {
-		return nil, fmt.Errorf("open %v: %w: it names root key %s, and %s is given; give that one too, or restore "+
+		return nil, fmt.Errorf("open %v: %w: it names root key %s, not %s; add that one, or restore "+
 			"the record if its first bytes were changed", c, ErrOtherKey, id, k.ID())
 	}
 	plaintext, err := k.aead.Open(nil, nil, sealed[header:], c.additional(sealed[:header]))

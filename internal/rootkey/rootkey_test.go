@@ -273,7 +273,7 @@ func TestRing(t *testing.T) {
 	got, err := ring.Open(seal(t, other, private, place), place)
 	refused(t, "unknown", got, err, rootkey.ErrOtherKey)
 	for _, says := range []string{"it names root key " + other.ID(), next.ID() + ", " + old.ID(),
-		"give that one too"} {
+		"add that one as an older"} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("%v; not %q", err, says)
 		}

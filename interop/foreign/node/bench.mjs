@@ -39,7 +39,7 @@ async function open(k, token) {
   return payload
 }
 
-// time gives nanoseconds per operation. lanes is how many are under way at
+// time returns nanoseconds per operation. lanes is how many are under way at
 // once: WebCrypto works on another thread, and where the two share a core an
 // operation alone waits for two switches of threads.
 async function time(f, ms, lanes) {

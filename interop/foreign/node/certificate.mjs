@@ -4,7 +4,7 @@
 //	certificate.mjs make FOLDER PASSPHRASE BITS
 //	                                         writes a key pair in the forms that Node has: PEM and JWK
 //
-// Node reads no PKCS#7, and gives no key usage.
+// Node does not read PKCS#7 or key usages.
 import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync } from "node:crypto";
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";

@@ -1,5 +1,5 @@
 // A customer of RiskOS, an issuer of RDX and a VCAS, written from the partners' published pages alone, with
-// panva/jose and fetch. One line of JSON for each step; the exit status is 1 if a step is not as the pages say. What is
+// panva/jose and fetch. One line of JSON for each step; the exit status is 1 if a step contradicts the pages. What is
 // not in the pages, and had to be learned from the other end, is marked "beyond the page".
 //
 //	client.mjs certificate FOLDER riskos|rdx      makes FOLDER/private.pem and FOLDER/certificate.pem
@@ -74,7 +74,7 @@ function account(folder, url, providerCertificate, apiKey, errorsFile) {
       headers: { Authorization: `Bearer ${apiKey}`, "Content-Type": "application/json", Accept: "application/json", "X-Payload-Encrypted": "true", ...more },
     });
 
-  // Sends a message sealed, opens the answer, and holds the identifier beside it against the signed one.
+  // Sends a message sealed, opens the answer, and compares the identifier next to the token with the signed one.
   async function sealed(method, path, identifier, plain) {
     const r = await post(method, path, around(await encrypt(await sign(JSON.stringify(plain), ours), theirs)));
     const body = await r.text();
@@ -176,7 +176,7 @@ async function errors({ ours, theirs, refused }) {
   await step("error.bad-signature", async () =>
     refused(e, around(await encrypt(await sign(clear, stranger.privateKey), theirs)), "signature"));
   await step("error.docv", () => refused("/api/docv/upload", around("hello"), "not-jwe"));
-  // Nobody can provoke this one from outside; the stand-in has a header for it.
+  // A client cannot provoke this one; the stand-in has a header for it.
   await step("error.sealing-failed", async () => {
     const token = await encrypt(await sign(JSON.stringify(message("node-7", "Accept")), ours), theirs);
     return refused(e, around(token), "sealing-failed", { "X-Sandbox-Fault": "sealing-failed" });
@@ -195,13 +195,13 @@ const sample = ["ProcessorId", "IssuerId", "TransactionId", "DSTransactionId", "
   "StepupRequestId", "DeviceLocale", "DeviceUserAgent", "MessageVersion", "RDXMessageVersion", "MessageCategory",
   "MerchantInfo", "PaymentInfo", "TransactionInfo"];
 
-// The page says no more of the answer than that it is in clear, and of calls nothing; all of this is beyond the page.
+// The page says only that the answer is not encrypted, and nothing about calls: the rest is beyond the page.
 const clearAnswer = ({ ProcessorId, IssuerId, TransactionId, StepupRequestId }) => ({
   ProcessorId, IssuerId, TransactionId, StepupRequestId, Status: StepupRequestId === undefined ? "STEPUP" : "SUCCESS",
   Credentials: [{ Id: "1", Type: "OTPSMS", Text: "*** 1234" }],
 });
 
-// Opens what VCAS sends to the issuer and answers in clear.
+// Opens what VCAS sends to the issuer and answers unencrypted.
 async function issuer(folder, alias) {
   const ours = privateKey(folder);
   const server = createServer((request, response) => step("issuer.received", async () => {
@@ -240,7 +240,7 @@ async function vcas(url, issuerCertificate, alias) {
     const r = await fetch(url, { method: "POST", body: await encrypt(message, theirs, { kid: alias }) });
     const body = await r.text();
     need(r.status === 200, said(r, body));
-    return { status: r.status, answer: JSON.parse(body) }; // in clear
+    return { status: r.status, answer: JSON.parse(body) }; // unencrypted
   });
   const bad = {
     "vcas.unknown-alias": await encrypt(message, theirs, { kid: `another-${alias}` }),

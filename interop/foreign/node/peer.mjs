@@ -43,7 +43,7 @@ async function open(job, token) {
   return { outerKid, innerKid: verified.protectedHeader.kid, body: verified.payload }
 }
 
-// jobs gives [head, body] of each job. An end of input within one is an error.
+// jobs returns [head, body] of each job. An end of input within one is an error.
 async function* jobs(input) {
   let text = []
   let size = 0

@@ -1,5 +1,5 @@
 """A customer of RiskOS, an issuer of RDX and a VCAS, written from the partners' published pages alone, with
-jwcrypto and urllib. One line of JSON for each step; the exit status is 1 if a step is not as the pages say. What is
+jwcrypto and urllib. One line of JSON for each step; the exit status is 1 if a step contradicts the pages. What is
 not in the pages, and had to be learned from the other end, is marked "beyond the page".
 
     client.py certificate FOLDER riskos|rdx      makes FOLDER/private.pem and FOLDER/certificate.pem
@@ -33,7 +33,7 @@ one_line = threading.Lock()
 
 
 class Deviation(Exception):
-    """A step is not as the pages say."""
+    """A step contradicts the pages."""
 
 
 def need(holds, otherwise):
@@ -150,7 +150,7 @@ class Customer:
             "Accept": "application/json", "X-Payload-Encrypted": "true"} | more)
 
     def sealed(self, method, path, identifier, message):
-        """Sends a message sealed, opens the answer, and holds the identifier beside it against the signed one."""
+        """Sends a message sealed, opens the answer, and compares the identifier next to the token with the signed one."""
         token = encrypt(sign(json.dumps(message, ensure_ascii=False), self.ours), self.theirs)
         status, text = self.post(method, path, around(token))
         # 201 is beyond the page; the test says where it may come.
@@ -232,7 +232,7 @@ class Customer:
         step("error.sealing-failed", self.sealing_failed)
 
     def sealing_failed(self):
-        """Nobody can provoke this one from outside; the stand-in has a header for it."""
+        """A client cannot provoke this one; the stand-in has a header for it."""
         token = encrypt(sign(json.dumps(message("python-7", "Accept")), self.ours), self.theirs)
         return self.refused("/api/evaluation", around(token), "sealing-failed", **{"X-Sandbox-Fault": "sealing-failed"})
 
@@ -270,7 +270,7 @@ SAMPLE = {"ProcessorId", "IssuerId", "TransactionId", "DSTransactionId", "ThreeD
 
 
 def clear_answer(message):
-    """The page says no more of the answer than that it is in clear, and of calls nothing; all of this is beyond the page."""
+    """The page says only that the answer is not encrypted, and nothing about calls: the rest is beyond the page."""
     clear = {m: message[m] for m in ("ProcessorId", "IssuerId", "TransactionId", "StepupRequestId") if m in message}
     clear["Status"] = "SUCCESS" if "StepupRequestId" in message else "STEPUP"
     clear["Credentials"] = [{"Id": "1", "Type": "OTPSMS", "Text": "*** 1234"}]
@@ -278,7 +278,7 @@ def clear_answer(message):
 
 
 def issuer(folder, alias):
-    """Opens what VCAS sends to the issuer and answers in clear."""
+    """Opens what VCAS sends to the issuer and answers unencrypted."""
     ours = private_key(folder)
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -329,7 +329,7 @@ def vcas(url, issuer_certificate, alias):
     def accepted():
         status, body = send("POST", url, encrypt(text, theirs, kid=alias), {"Content-Type": "application/jose"})
         need(status == 200, said(status, body))
-        return {"status": status, "answer": json.loads(body)}  # in clear
+        return {"status": status, "answer": json.loads(body)}  # unencrypted
 
     def refused(body):
         status, answer = send("POST", url, body, {"Content-Type": "application/jose"})

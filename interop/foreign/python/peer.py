@@ -58,7 +58,7 @@ def main():
             sys.exit("the input ended within a job")
         try:
             head, body = (seal if job["op"] == "seal" else open_)(job, data)
-        except Exception as e:  # whatever the library says is the answer
+        except Exception as e:  # the library's error is the answer
             head, body = {"error": f"{type(e).__name__}: {e}"}, b""
         head["length"] = len(body)
         sys.stdout.buffer.write(json.dumps(head).encode() + b"\n")

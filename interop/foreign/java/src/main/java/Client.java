@@ -40,7 +40,7 @@ import java.util.UUID;
 
 /**
  * A customer of RiskOS, an issuer of RDX and a VCAS, written from the partners' published pages alone, with
- * Nimbus JOSE+JWT. One line of JSON for each step; the exit status is 1 if a step is not as the pages say. What is
+ * Nimbus JOSE+JWT. One line of JSON for each step; the exit status is 1 if a step contradicts the pages. What is
  * not in the pages, and had to be learned from the other end, is marked "beyond the page".
  *
  * <pre>
@@ -60,7 +60,7 @@ public final class Client {
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static boolean failed;
 
-    /** A step is not as the pages say. */
+    /** A step contradicts the pages. */
     private static final class Deviation extends Exception {
         Deviation(String text) {
             super(text);
@@ -196,7 +196,7 @@ public final class Client {
             return JSONObjectUtils.toJSONString(Map.of("encrypted_request", token));
         }
 
-        /** Sends a message sealed, opens the answer, and holds the identifier beside it against the signed one. */
+        /** Sends a message sealed, opens the answer, and compares the identifier next to the token with the signed one. */
         private Map<String, Object> sealed(String method, String path, String identifier, Map<String, Object> message) throws Exception {
             String token = encrypt(sign(JSONObjectUtils.toJSONString(message), ours), theirs);
             HttpResponse<String> r = post(method, path, around(token));
@@ -289,7 +289,7 @@ public final class Client {
             step("error.bad-signature", () -> refused(e,
                     around(encrypt(sign(text, stranger.getPrivate()), theirs)), "signature"));
             step("error.docv", () -> refused("/api/docv/upload", around("hello"), "not-jwe"));
-            // Nobody outside can provoke this one; the stand-in has a header for it.
+            // A client cannot provoke this one; the stand-in has a header for it.
             step("error.sealing-failed", () -> refused(e,
                     around(encrypt(sign(JSONObjectUtils.toJSONString(message("java-7", "Accept")), ours), theirs)), "sealing-failed",
                     "X-Sandbox-Fault", "sealing-failed"));
@@ -308,7 +308,7 @@ public final class Client {
             "ThreeDSRequestorAuthenticationInd", "StepupRequestId", "DeviceLocale", "DeviceUserAgent", "MessageVersion",
             "RDXMessageVersion", "MessageCategory", "MerchantInfo", "PaymentInfo", "TransactionInfo");
 
-    /** Opens what VCAS sends to the issuer and answers in clear. */
+    /** Opens what VCAS sends to the issuer and answers unencrypted. */
     private static void issuer(Path folder, String alias) throws Exception {
         PrivateKey ours = privateKey(folder);
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -339,7 +339,7 @@ public final class Client {
         }
     }
 
-    /** The page says no more of the answer than that it is in clear, and of calls nothing; all of this is beyond the page. */
+    /** The page says only that the answer is not encrypted, and nothing about calls: the rest is beyond the page. */
     private static Map<String, Object> clear(Map<String, Object> message) {
         Map<String, Object> clear = new LinkedHashMap<>();
         for (String member : List.of("ProcessorId", "IssuerId", "TransactionId", "StepupRequestId")) {
@@ -359,7 +359,7 @@ public final class Client {
         step("vcas.send", () -> {
             HttpResponse<String> r = send("POST", url, encrypt(message, theirs, JWEAlgorithm.RSA_OAEP_256, alias));
             need(r.statusCode() == 200, said(r));
-            return Map.of("status", 200, "answer", JSONObjectUtils.parse(r.body())); // in clear
+            return Map.of("status", 200, "answer", JSONObjectUtils.parse(r.body())); // unencrypted
         });
         Map<String, String> bad = new LinkedHashMap<>();
         bad.put("vcas.unknown-alias", encrypt(message, theirs, JWEAlgorithm.RSA_OAEP_256, "another-" + alias));

@@ -46,10 +46,10 @@ public final class Peer {
 
     private Peer() {}
 
-    /** What a job gives; kid members may be null. */
+    /** The result of a job; kid members may be null. */
     private record Answer(byte[] body, String outerKid, String innerKid) {}
 
-    /** One job, as its head has it. */
+    /** One job, as its head describes it. */
     private record Job(boolean signed, JWEAlgorithm keyEncryption, JWSAlgorithm signature, EncryptionMethod content,
             Map<String, Object> outer, Map<String, Object> inner, RSAPrivateKey ours, RSAPublicKey theirs) {
 
@@ -63,7 +63,7 @@ public final class Peer {
                     publicKey(JSONObjectUtils.getString(head, "public")));
         }
 
-        /** Signs and encrypts. A payload is bytes here, where the reference has a String. */
+        /** Signs and encrypts. A payload is bytes here, and a String in the reference. */
         Answer seal(byte[] input) throws Exception {
             Payload payload = new Payload(input);
             if (signed) {
@@ -76,7 +76,7 @@ public final class Peer {
             return new Answer(jwe.serialize().getBytes(StandardCharsets.US_ASCII), null, null);
         }
 
-        /** The content encryption key that the reference makes itself; the library does so for the others. */
+        /** The reference makes this content encryption key itself; the library makes the others. */
         private static SecretKey freshKey() throws Exception {
             KeyGenerator generator = KeyGenerator.getInstance("AES");
             generator.init(EncryptionMethod.A256GCM.cekBitLength());
@@ -188,7 +188,7 @@ public final class Peer {
                 output = a.body();
                 said.put("outerKid", a.outerKid() == null ? "" : a.outerKid());
                 said.put("innerKid", a.innerKid() == null ? "" : a.innerKid());
-            } catch (Exception e) { // whatever the library says is the answer
+            } catch (Exception e) { // the library's error is the answer
                 said.put("error", e.getClass().getSimpleName() + ": " + e.getMessage());
             }
             said.put("length", output.length);
