@@ -65,7 +65,7 @@ func TestContextReachesKeys(t *testing.T) {
 		"seal": func(ctx context.Context) error { _, err := provider.Seal(ctx, []byte("{}")); return err },
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		begun = cancel // the caller gives up while the key works
+		begun = cancel // the caller cancels while the key works
 		if err := run(ctx); !errors.Is(err, sealane.ErrUnavailable) || !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", name, err)
 		}

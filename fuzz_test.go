@@ -77,7 +77,8 @@ func FuzzOpen(f *testing.F) {
 			SignerID: "t1", RecipientID: alias, Other: testkey.OtherFixed(),
 			Nested: l.Inbound().Signed()}
 		if m.Nested {
-			m.RecipientID = "o1" // the other lane would open what is encrypted to its alias, no matter who encrypted it
+			// the other lane would open what is encrypted to its alias, no matter who encrypted it
+			m.RecipientID = "o1"
 		}
 		if i == 2 {
 			m.Signature, m.Content = alg.PS256, alg.A128CBCHS256

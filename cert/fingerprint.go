@@ -139,7 +139,7 @@ func Match(checksum string, file []byte, c *x509.Certificate) (m Matched, ok boo
 	return m, ok
 }
 
-// MatchSum is like [Match] for one checksum in octets. Besides the forms of [Fingerprints], it
+// MatchSum is like [Match] for one checksum in octets. In addition to the forms of [Fingerprints], it
 // knows the certificate in PEM and base64 with lines of other lengths and other line ends.
 func MatchSum(sum, file []byte, c *x509.Certificate) (m Matched, ok bool) {
 	t := Fingerprints(file, c)

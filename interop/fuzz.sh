@@ -70,8 +70,8 @@ for module in .. .; do
 				tail -n 60 "$work/log" >&2
 			fi
 			last=$(grep -o 'elapsed: .*' "$work/log" | tail -n 1 || true)
-			execs=$(sed -nE 's/.*execs: ([0-9]+).*/\1/p; s/.*baseline coverage: ([0-9]+)\/([0-9]+).*/\1 of \2 known/p' \
-				<<<"$last")
+			execs=$(sed -nE -e 's/.*execs: ([0-9]+).*/\1/p' \
+				-e 's/.*baseline coverage: ([0-9]+)\/([0-9]+).*/\1 of \2 known/p' <<<"$last")
 			new=$(sed -nE 's/.*new interesting: ([0-9]+ \(total: [0-9]+\)).*/\1/p' <<<"$last")
 			printf '%s\t%ss\t%s\t%s\t%s\n' "$target" $((SECONDS - started)) "${execs:-0}" "${new:-0}" "$result" \
 				>>"$work/table"

@@ -35,10 +35,12 @@ func TestJWKIsWhatTheRFCSays(t *testing.T) {
 		new(big.Int).Mod(new(big.Int).Mul(q, number("qi")), p).Cmp(one) != 0 {
 		t.Error("the numbers do not belong together")
 	}
-	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, keyfile.JWKParams{KeyID: "k", Use: "encrypt"}); err == nil {
+	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey,
+		keyfile.JWKParams{KeyID: "k", Use: "encrypt"}); err == nil {
 		t.Error(`use "encrypt" passed`)
 	}
-	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey, keyfile.JWKParams{KeyID: strings.Repeat("k", 129)}); err == nil {
+	if _, err := keyfile.EncodeJWK(&testcert.Key().PublicKey,
+		keyfile.JWKParams{KeyID: strings.Repeat("k", 129)}); err == nil {
 		t.Error("a key ID of 129 characters passed")
 	}
 }

@@ -141,7 +141,8 @@ func TestFindPrivateKeys(t *testing.T) {
 		},
 		"PEM and JWK": {slices.Concat(plain, jwk), []string{first, ""}},
 		"JWK set": {
-			[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, keyfile.JWKParams{KeyID: "j"}))) + "," + string(jwk) + `]}`),
+			[]byte(`{"keys":[` + string(must1(keyfile.EncodePrivateJWK(one, keyfile.JWKParams{KeyID: "j"}))) + "," +
+				string(jwk) + `]}`),
 			[]string{first, second},
 		},
 		"PEM and encrypted": {slices.Concat(plain, sealed), []string{first, ""}},

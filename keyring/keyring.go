@@ -190,7 +190,8 @@ func (k *Key) complete() error {
 	}
 	if private, ok := k.Private.(*rsa.PrivateKey); ok && len(private.Primes) != 2 {
 		return fmt.Errorf(
-			"the private key has %d primes: use a key of two (RFC 8017 section 3.2 allows more, but most software refuses them)",
+			"the private key has %d primes: use a key of two (RFC 8017 section 3.2 allows more, but most software "+
+				"refuses them)",
 			len(private.Primes),
 		)
 	}

@@ -79,7 +79,8 @@ func cutToken(body []byte, form profile.CompiledDirection) (token []byte, siblin
 	marker := `"` + form.Field() + `":"`
 	i := bytes.Index(body[:min(len(body), far)], []byte(marker))
 	start, end := i+len(marker), len(body)-len(`"}`)
-	if i < 1 || body[i-1] == '\\' || start > end || string(body[end:]) != `"}` { // a name does not begin with an escaped quote
+	// a name does not begin with an escaped quote
+	if i < 1 || body[i-1] == '\\' || start > end || string(body[end:]) != `"}` {
 		return nil, nil, false
 	}
 	const mark = "~"

@@ -18,9 +18,9 @@ const page = "../../docs/profiles/algorithms.md"
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# The algorithms that a profile may name\n\n" +
-		"RFC 7518 defines them. A profile names one to seal with and a list to open, for each direction; what it\n" +
-		"does not name is refused. The two shipped profiles name RS256, RSA-OAEP-256 and A256GCM. This page is\n" +
-		"written by `go test ./internal/alg -update`.\n\n" +
+		"RFC 7518 defines them. For each direction, a profile names one algorithm to seal with and a list to\n" +
+		"open; all others are refused. The shipped profiles name RS256, RSA-OAEP-256 and A256GCM.\n" +
+		"`go test ./internal/alg -update` writes this page.\n\n" +
 		"## `sign.alg`: signatures\n\n| name | what it is |\n|---|---|\n")
 	for _, s := range alg.Signatures {
 		scheme := "RSASSA-PKCS1-v1_5"

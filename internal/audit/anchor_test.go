@@ -95,7 +95,7 @@ func TestTornAnchors(t *testing.T) {
 	}
 	zeros := append(bytes.Clone(one), make([]byte, len(two)-len(one))...)
 	for n := len(one); n <= len(two)+1; n++ {
-		crashed := zeros // a file system may have made room, and no more
+		crashed := zeros // a file system may only have reserved the space
 		if n <= len(two) {
 			crashed = two[:n]
 		}
@@ -199,7 +199,9 @@ func TestUDPSyslog(t *testing.T) {
 	m := write(t, 1)
 	put(t, open(t, "syslog+udp://"+server.LocalAddr().String()), m.headAt(1))
 	text := receive(t, server)
-	want := regexp.MustCompile(`^<85>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [!-~]+ sealane \d+ audit-head - (.*)$`).FindStringSubmatch(text)
+	form := regexp.MustCompile(
+		`^<85>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z [!-~]+ sealane \d+ audit-head - (.*)$`)
+	want := form.FindStringSubmatch(text)
 	head, _ := m.headAt(1).MarshalJSON()
 	if want == nil || want[1] != string(head) {
 		t.Errorf("%q", text)

@@ -20,7 +20,7 @@ import (
 
 var localText = regexp.MustCompile(`^<85>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d sealane\[\d+\]: \{"seq":1,.*\}\n?$`)
 
-// socket gives a short path: a socket's may not be longer than 100 bytes or so.
+// socket returns a short path, because that of a socket is limited to about 100 bytes.
 func socket(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")

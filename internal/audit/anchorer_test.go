@@ -47,7 +47,7 @@ func TestEachHead(t *testing.T) {
 }
 
 // TestHangingAnchorIsRemembered: an anchor that failed is not tried again for a minute, by
-// this process or the next one, because each try may take as long as a time-out. Whoever asks
+// this process or the next one, because each try may take as long as a time-out. A caller who asks
 // for it expressly has it tried.
 func TestHangingAnchorIsRemembered(t *testing.T) {
 	m := write(t, 9)
@@ -220,7 +220,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestCheck: a status that the log contradicts is found, whoever has changed which of them.
+// TestCheck: a status that the log contradicts is found, no matter which of them was changed.
 func TestCheck(t *testing.T) {
 	m := write(t, 9)
 	other := append([]byte{1}, m.headAt(9).Hash[1:]...)

@@ -12,7 +12,7 @@ import (
 	"github.com/sealane/sealane/internal/audit"
 )
 
-// memory is a log in memory. It gives its records in the order in which it has them.
+// memory is a log in memory. It returns its records in the order in which it has them.
 type memory struct {
 	records []audit.Record
 	head    *audit.Head // where it is not the last record
@@ -81,7 +81,7 @@ func (m *memory) clone() *memory {
 	return c
 }
 
-// rechain gives the records behind from numbers and hashes that fit, as somebody
+// rechain returns the records after from with numbers and hashes that fit, as somebody
 // does who rewrites the log and knows how.
 func (m *memory) rechain(from int) {
 	previous := make([]byte, sha256.Size)
@@ -101,7 +101,7 @@ func (m *memory) headAt(seq int) audit.Head {
 	return audit.Head{Seq: r.Seq, Hash: r.Hash, Time: r.Time}
 }
 
-// verify gives the report on the log, and makes sure that its export gets no
+// verify returns the report on the log, and makes sure that its export gets no
 // better one.
 func verify(t testing.TB, m *memory, anchors ...audit.Head) audit.Report {
 	t.Helper()

@@ -18,9 +18,13 @@ import (
 
 // The lines were written by hand after the rule at Sum, and hashed with sha256sum.
 var byHand = []struct{ line, hash string }{
-	{`{"seq":1,"time":"2026-01-31T23:59:59.000000Z","actor":"ann","action":"partner.add","subject":"partner/acme","previous":"0000000000000000000000000000000000000000000000000000000000000000"}`,
+	{`{"seq":1,"time":"2026-01-31T23:59:59.000000Z","actor":"ann","action":"partner.add","subject":"partner/acme","p` +
+		`revious":"0000000000000000000000000000000000000000000000000000000000000000"}`,
 		"3f43a91313c72f1c3dba9305aab28ec9709b852e932a054d151cdc4104c06b0c"},
-	{`{"seq":2,"time":"2026-02-01T00:00:00.000001Z","actor":"program:sealane","action":"certificate.approve","subject":"certificate/7","partner":"acme","environment":"PROD","reason":"a \"b\" \\ /\u000a<é> ` + "\u2028" + `","before":null,"after":{"n":1.10,"x":"<\u00e9>"},"previous":"3f43a91313c72f1c3dba9305aab28ec9709b852e932a054d151cdc4104c06b0c"}`,
+	{`{"seq":2,"time":"2026-02-01T00:00:00.000001Z","actor":"program:sealane","action":"certificate.approve","subjec` +
+		`t":"certificate/7","partner":"acme","environment":"PROD","reason":"a \"b\" \\ /\u000a<é> ` + "\u2028" +
+		`","before":null,"after":{"n":1.10,"x":"<\u00e9>"},"previous":"3f43a91313c72f1c3dba9305aab28ec9709b852e932a0` +
+		`54d151cdc4104c06b0c"}`,
 		"509fe69490012b39028a144dfd1c08d6d2a687076f1e5e99ae0b42cd8a3fcfa6"},
 }
 
@@ -117,7 +121,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-var errRefusing = errors.New("no room")
+var errRefusing = errors.New("no space")
 
 type refusing struct{ *memory }
 

@@ -34,7 +34,7 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// edits gives other values for a field; the first that there is must be found.
+// edits returns other values for a field; the first that there is must be found.
 func edits(v any) []any {
 	switch v := v.(type) {
 	case int64:
@@ -167,10 +167,10 @@ func TestInsertions(t *testing.T) {
 		forged.Actor = "nobody"
 		forged.Hash = audit.Sum(forged)
 
-		m := good.clone() // beside the true one, with its number
+		m := good.clone() // next to the true one, with its number
 		m.records = slices.Insert(m.records, i, forged)
 		if report := verify(t, m); !has(report, audit.WrongOrder, int64(i+1)) {
-			t.Errorf("beside %d: %v", i+1, report)
+			t.Errorf("next to %d: %v", i+1, report)
 		}
 		for k := i + 1; k < len(m.records); k++ { // before it, and all behind are renumbered
 			m.records[k].Seq++

@@ -76,9 +76,9 @@ func (x *examiner) unpadded(c *alg.Content, plaintext []byte) (content []byte, o
 // vector affects the first block only.
 func looksCBC(c *alg.Content, plaintext []byte) string {
 	if readable(plaintext[min(len(plaintext), c.Block):]) {
-		return "The key is right, because the decrypted text is readable: the tag, the header, the initialization vector " +
-			"or a few bytes of the ciphertext were changed on the way."
+		return "The key is right, because the decrypted text is readable: the tag, the header, the " +
+			"initialization vector or a few bytes of the ciphertext were changed on the way."
 	}
-	return "The decrypted text is not readable: the content was encrypted with another key than the one in the token, " +
+	return "The decrypted text is not readable: the content was encrypted with another key than the token has, " +
 		"or the halves of the key were swapped."
 }

@@ -166,8 +166,8 @@ func (x *examiner) oddIV(c *alg.Content, iv int) {
 		x.supersede(fault.IVLength)
 	default:
 		x.note(stepLength, "initialization vector",
-			fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender generated too many "+
-				"or too few.", iv))
+			fmt.Sprintf("The content opens with this initialization vector of %d bytes: the sender generated "+
+				"too many or too few.", iv))
 	}
 }
 
@@ -211,8 +211,8 @@ func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
 // looks describes the decrypted text without revealing any of it.
 func looks(plaintext []byte) string {
 	if readable(plaintext) {
-		return "The key and the initialization vector are right, because the decrypted text is readable: the tag, the " +
-			"header or a few bytes of the ciphertext were changed on the way."
+		return "The key and the initialization vector are right, because the decrypted text is readable: the " +
+			"tag, the header or a few bytes of the ciphertext were changed on the way."
 	}
 	return "The decrypted text is not readable: the initialization vector is wrong, or the content was encrypted " +
 		"with another key than the one in the token."

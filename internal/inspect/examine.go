@@ -147,7 +147,8 @@ func (x *examiner) healthy() (summary, next string) {
 		return "No fault can be seen without a key; the content was not examined.",
 			"Give the private key to see whether it opens (--key)."
 	case x.r.Kind == KindJWE && x.r.Opening.Key == "":
-		return "No fault was found, but the message was not decrypted.", "Give the private key to see whether it opens (--key)."
+		return "No fault was found, but the message was not decrypted.", "Give the private key to see whether it " +
+			"opens (--key)."
 	case x.r.Signature != nil && x.r.Signature.Holds:
 		return "No fault was found: it decrypts, and its signature is valid.", ""
 	case x.inner != nil:

@@ -100,7 +100,7 @@ func TestAroundTheToken(t *testing.T) {
 		{"bare", string(token), riskos, "", true},
 		{"bare rdx", string(sealedToken), rdx, "", true},
 		{"line break behind", string(token) + "\r\n", riskos, "", true},
-		{"member beside", `{"encrypted_request":"` + string(token) + `","id":"1"}`, riskos, fault.BodyUnexpected,
+		{"another member", `{"encrypted_request":"` + string(token) + `","id":"1"}`, riskos, fault.BodyUnexpected,
 			true},
 		{"other member", `{"data":"` + string(token) + `"}`, riskos, fault.BodyMissing, true},
 		{"capital member", `{"Encrypted_Request":"` + string(token) + `"}`, riskos, fault.BodyMissing, true},

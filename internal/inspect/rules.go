@@ -139,7 +139,8 @@ func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Protection, offse
 	default:
 		text := ""
 		if t.layer == fault.JWS && strings.HasPrefix(found, "HS") {
-			text = "An HMAC with a shared secret is not a signature; if the secret is the public key, anyone can make it."
+			text = "An HMAC with a shared secret is not a signature; if the secret is the public key, anyone can " +
+				"make it."
 		}
 		r.refuse(name, offset+stepAlg, fault.AlgNotAllowed.In(t.layer), show(found), wanted, text, 1)
 	}
@@ -289,7 +290,8 @@ func (x *examiner) ruleContent(r *ruling) {
 		r.unlike += 2
 		r.note("content", found, "the payload itself, not signed", "with this profile it is the payload itself")
 		r.faults = append(r.faults, finding{step: stepInner + stepText, Finding: Finding{Level: Note, Where: "content",
-			Text: "It is " + found + "; the profile " + r.side.p.Name + " has no signatures, so the content is the payload itself."}})
+			Text: "It is " + found + "; the profile " + r.side.p.Name +
+				" has no signatures, so the content is the payload itself."}})
 	}
 }
 

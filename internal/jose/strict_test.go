@@ -15,7 +15,7 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// payloadFault puts text into the place of a JWS payload and gives the fault.
+// payloadFault puts text into the place of a JWS payload and returns the fault.
 func payloadFault(head, signature, text string) fault.Code {
 	_, err := jose.ParseSigned([]byte(head+"."+text+"."+signature), jwsAlgs)
 	var e *jose.Error

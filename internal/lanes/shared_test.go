@@ -26,7 +26,7 @@ func TestStateFor(t *testing.T) {
 	}{
 		{"one that is not confirmed", []lanes.SharedPair{pair("a", active, time.Time{})}, false, "staged"},
 		{"one that is confirmed", []lanes.SharedPair{pair("a", active, at(1))}, false, "active"},
-		{"beside an own one", []lanes.SharedPair{pair("a", active, at(1)), pair("b", active, time.Time{})}, true,
+		{"with a pair of its own", []lanes.SharedPair{pair("a", active, at(1)), pair("b", active, time.Time{})}, true,
 			"retiring staged"},
 		{"the last confirmed", []lanes.SharedPair{pair("a", active, at(2)), pair("b", active, at(1))}, false,
 			"active retiring"},

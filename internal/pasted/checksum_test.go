@@ -45,7 +45,8 @@ func TestChecksumsOfTools(t *testing.T) {
 		}
 		found := sums(string(data))
 		joined := strings.Contains(file, "wrapped") // no sign says that the number goes on
-		if !slices.Contains(found, one) && !slices.Contains(found, two) && !(joined && slices.Contains(found, one+"?")) {
+		if !slices.Contains(found, one) && !slices.Contains(found, two) &&
+			!(joined && slices.Contains(found, one+"?")) {
 			_, doubts := pasted.Checksums(data)
 			t.Errorf("%s: %q, %v", file, found, doubts)
 		}
@@ -121,7 +122,8 @@ func TestNamesOfChecksums(t *testing.T) {
 
 // Long and odd texts take no long time.
 func TestChecksumsAreBounded(t *testing.T) {
-	for _, piece := range []string{"a", "18:", "18 ", one + "\n", "18\n", "> ", "a.cer ", "\u200e", "=", "eyJ", ".\n"} {
+	for _, piece := range []string{"a", "18:", "18 ", one + "\n", "18\n", "> ", "a.cer ", "\u200e", "=", "eyJ",
+		".\n"} {
 		text := []byte(strings.Repeat(piece, 64<<10/len(piece)))
 		pasted.Checksums(text)
 		pasted.Tokens(string(text), 5)

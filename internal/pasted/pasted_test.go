@@ -11,7 +11,8 @@ import (
 func TestWord(t *testing.T) {
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG"
 	for _, text := range []string{
-		alias, alias + " ", "\u00a0" + alias + "\r\n", "\ufeff" + alias, "“" + alias + "”", "\u200e" + alias + "\u200b",
+		alias, alias + " ", "\u00a0" + alias + "\r\n", "\ufeff" + alias, "“" + alias + "”",
+		"\u200e" + alias + "\u200b",
 	} {
 		if got, err := pasted.Word(text); err != nil || got != alias {
 			t.Errorf("%q: %q %v", text, got, err)
@@ -42,7 +43,8 @@ func TestWord(t *testing.T) {
 
 func TestSecret(t *testing.T) {
 	for _, data := range []string{
-		"changeit", "changeit\r\n", "\xef\xbb\xbfchangeit\r\n", "\xff\xfec\x00h\x00a\x00n\x00g\x00e\x00i\x00t\x00\r\x00\n\x00",
+		"changeit", "changeit\r\n", "\xef\xbb\xbfchangeit\r\n",
+		"\xff\xfec\x00h\x00a\x00n\x00g\x00e\x00i\x00t\x00\r\x00\n\x00",
 		"\xfe\xff\x00c\x00h\x00a\x00n\x00g\x00e\x00i\x00t\x00\n", "c\x00h\x00a\x00n\x00g\x00e\x00i\x00t\x00",
 	} {
 		if got := pasted.Secret([]byte(data)); string(got) != "changeit" {
@@ -67,9 +69,11 @@ func TestTokens(t *testing.T) {
 		return strings.Join(lines, "\n")
 	}
 	for name, text := range map[string]string{
-		"alone": token, "wrapped": wrapped(""), "quoted": wrapped("> > "), "in a letter": "Dear all,\n\n" + wrapped("") +
-			"\n\nRegards", "no blank line": wrapped("  ") + "\nRegards", "in a sentence": "It is " + token + ". Please answer.",
-		"in quotes": `{"token":"` + token + `"}`, "blank lines": strings.ReplaceAll(wrapped(""), "\n", "\n\n"),
+		"alone": token, "wrapped": wrapped(""), "quoted": wrapped("> > "),
+		"in a letter": "Dear all,\n\n" + wrapped("") +
+			"\n\nRegards", "no blank line": wrapped("  ") + "\nRegards",
+		"in a sentence": "It is " + token + ". Please answer.",
+		"in quotes":     `{"token":"` + token + `"}`, "blank lines": strings.ReplaceAll(wrapped(""), "\n", "\n\n"),
 	} {
 		if got := pasted.Tokens(text, 5); !slices.Contains(got, token) {
 			t.Errorf("%s: %q", name, got)

@@ -44,7 +44,7 @@ func IsTypographic(r rune) bool {
 // quotation marks at its ends. A value of printable ASCII is not changed otherwise.
 //
 // If a typographic character is inside, the error names it and the value as it was probably
-// meant: whoever only removed the character might get another value.
+// meant: a reader who only removed the character might get another value.
 func Word(text string) (string, error) {
 	word := strings.TrimFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || isInvisible(r) || r > unicode.MaxASCII && meantQuote(r) != r

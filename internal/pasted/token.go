@@ -53,7 +53,8 @@ func tokensAt(lines []string, at, parts int) (found []string) {
 		switch dots := strings.Count(text, "."); {
 		case dots == parts && strings.HasSuffix(text, "."): // at the end of a sentence
 			return append(found, strings.TrimSuffix(text, "."))
-		case dots >= parts || n == 0 && dots == parts-1 && blank < 2: // where every other line is blank, they do not end it
+		// where every other line is blank, they do not end it
+		case dots >= parts || n == 0 && dots == parts-1 && blank < 2:
 			return found
 		case n == 0:
 			blank++

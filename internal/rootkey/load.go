@@ -54,7 +54,8 @@ func loadFile(path string) (*Key, error) {
 	data, err := ReadSecret(path, maxKeyFile)
 	defer clear(data)
 	if errors.Is(err, ErrExposed) {
-		return nil, fmt.Errorf("root key %s: %w, and if anybody may have read it, change to a new root key", where, err)
+		return nil, fmt.Errorf("root key %s: %w, and if anybody may have read it, change to a new root key", where,
+			err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("root key %s: %w", where, err)

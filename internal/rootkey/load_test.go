@@ -133,7 +133,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// FuzzLoad: a file gives a key or an error, never both, and never anything of the
+// FuzzLoad: a file results in a key or an error, never both, and never anything of the
 // file in the error.
 func FuzzLoad(f *testing.F) {
 	b := secret()

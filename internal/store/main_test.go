@@ -126,7 +126,7 @@ func environment(of, name string) registry.Environment {
 		MailFrom: "keys@example.com",
 		Contacts: []registry.Contact{
 			{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"},
-			{Role: registry.Support, Name: "山田", Email: "desk@example.com"},
+			{Role: registry.Support, Name: "山田", Email: "support@example.com"},
 		},
 		Created: noon,
 	}

@@ -61,7 +61,7 @@ var otherPEM []byte
 
 var fixed, other = sync.OnceValue(read(fixedPEM)), sync.OnceValue(read(otherPEM))
 
-// Fixed returns a key that is the same in every process, which the seed inputs of a fuzz
+// Fixed returns a key that is the same in every process, which the initial inputs of a fuzz
 // target need, because each of its workers is a process. The key is public: use it only in
 // tests.
 func Fixed() *rsa.PrivateKey { return fixed() }

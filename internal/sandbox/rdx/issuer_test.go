@@ -198,7 +198,7 @@ func TestIssuerChallenge(t *testing.T) {
 		b.want(b.validate(0, sms, code+"0"), "FAILURE")
 		b.wantFault(b.validate(0, sms, code), "ended with FAILURE")
 	})
-	t.Run("another passcode gives no further tries", func(t *testing.T) {
+	t.Run("another passcode allows no further tries", func(t *testing.T) {
 		b := newBench(t)
 		sms := credential(t, b.stepup(0, ""), 0)
 		b.initiate(0, sms)

@@ -254,7 +254,8 @@ func (r results) messages() {
 }
 
 func (r results) limits() {
-	fmt.Print("\nThe primitives alone, in the same run on the same core. libcrypto is called through\ninternal/libcrypto.\n\n")
+	fmt.Print("\nThe primitives alone, in the same run on the same core. libcrypto is called " +
+		"through\ninternal/libcrypto.\n\n")
 	head("RSA", "libcrypto sign", "decrypt", "`openssl speed` sign", "verify", "Go sign", "decrypt", "encrypt",
 		"verify")
 	for _, b := range bits {
