@@ -90,7 +90,8 @@ func TestStates(t *testing.T) {
 		"[new.key, {file: old.key, state: active}]":                "retiring active",
 		"[{file: new.key, key_id: x}, {file: old.key, key_id: x}]": "active retiring",
 	} {
-		text := "profile: riskos\nside: server\nenvironment: PROD\naccept_certificate: a test\ntheirs: c.cer\nours: " + ours + "\n"
+		text := "profile: riskos\nside: server\nenvironment: PROD\naccept_certificate: a test\ntheirs: c.cer\nours: " +
+			ours + "\n"
 		f, err := lanedir.Open(t.Context(), folder(t, append(files, "lane.yaml", text)...), lanedir.Options{})
 		if err != nil {
 			t.Errorf("%s: %v", ours, err)
@@ -131,7 +132,8 @@ plain: ["GET /api/evaluation/{eval_id}"]
 func TestRefused(t *testing.T) {
 	key, certificate := pem(t, sealanetest.IssuerKey())
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown word", customerYAML + "partnr: x\n", `lane.yaml:5: partnr: there is no such key; did you mean "partner"?`},
+		{"unknown word", customerYAML + "partnr: x\n",
+			`lane.yaml:5: partnr: there is no such key; did you mean "partner"?`},
 		{"side", "profile: riskos\nside: both\n", `side: side is "both"`},
 		{"nothing given", "partner: x\n", "profile must be given"},
 		{"no file", "profile: riskos\nside: client\nours: {key_id: x}\n", "a key has no file"},
@@ -141,9 +143,11 @@ func TestRefused(t *testing.T) {
 		{"key as certificate", "profile: riskos\nside: client\ntheirs: i.key\n", "private key"},
 		{"unsigned without caller", "profile: rdx\nside: server\nours: i.key\n", "say how the sender is known"},
 		{"key ID of another environment", "profile: rdx\nside: server\nenvironment: PROD\ncaller: mutual-tls\n" +
-			"ours: {file: i.key, key_id: 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG}\n", "accept_certificate"},
+			"ours: {file: i.key, key_id: 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG}\n",
+			"accept_certificate"},
 		{"usage", "profile: riskos\nside: client\nours: ours.key\ntheirs: i.cer\n", "[key-usage]"},
-		{"two active", "profile: riskos\nside: client\nours: [{file: ours.key, state: active}, {file: i.key, state: active}]\n",
+		{"two active",
+			"profile: riskos\nside: client\nours: [{file: ours.key, state: active}, {file: i.key, state: active}]\n",
 			"both active"},
 	} {
 		_, err := lanedir.Open(t.Context(), customer(t, c.text, "i.key", key, "i.cer", certificate), lanedir.Options{})

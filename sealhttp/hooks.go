@@ -118,7 +118,8 @@ func (h Hooks) sealBody(
 		release()
 		if err == nil {
 			h.observe(ctx, Event{
-				Lane: lane, Step: StepSeal, Size: len(payload), Waited: admitted.Sub(began), Took: time.Since(admitted),
+				Lane: lane, Step: StepSeal, Size: len(payload), Waited: admitted.Sub(began),
+				Took: time.Since(admitted),
 			})
 		}
 	}()

@@ -84,8 +84,10 @@ func TestHooks(t *testing.T) {
 		wantC, wantS string
 	}{
 		{"all well", "", "", `{"id":"1"}`, nil, "seal, open", "open, seal"},
-		{"no place to seal a request", sealhttp.StepSeal, "", `{"id":"1"}`, sealane.ErrUnavailable, "seal unavailable http.busy", ""},
-		{"no place to open a request", "", sealhttp.StepOpen, `{"id":"1"}`, sealane.ErrUnavailable, "seal, open unavailable ",
+		{"no place to seal a request", sealhttp.StepSeal, "", `{"id":"1"}`, sealane.ErrUnavailable,
+			"seal unavailable http.busy", ""},
+		{"no place to open a request", "", sealhttp.StepOpen, `{"id":"1"}`, sealane.ErrUnavailable,
+			"seal, open unavailable ",
 			"open unavailable http.busy"},
 		{"no place to seal an answer", "", sealhttp.StepSeal, `{"id":"1"}`, sealane.ErrMayBeProcessed,
 			"seal, open sealing-failed ", "open, seal sealing-failed http.busy"},

@@ -56,7 +56,8 @@ func TestDecode(t *testing.T) {
 // TestFaults: all faults come at once, each with its line.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown, doubled and wrong", "lisen: a\nstrict: 1\ncount: x\nstrict: true\neven: 3\nroutes:\n- {name: a, mode: keeep}\n",
+		{"unknown, doubled and wrong",
+			"lisen: a\nstrict: 1\ncount: x\nstrict: true\neven: 3\nroutes:\n- {name: a, mode: keeep}\n",
 			`f:1: lisen: there is no such key; did you mean "listen"?
 f:2: strict: is "1": give true or false
 f:3: count: is "x": give a whole number
