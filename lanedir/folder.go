@@ -29,7 +29,7 @@ func Open(ctx context.Context, folder string, o Options) (*Folder, error) {
 	return open(ctx, func() (*Spec, error) { return Read(folder) }, o)
 }
 
-// Open returns a lane that is made as the description says, and changes with its files.
+// Open returns a lane that is made from the description, and changes with its files.
 func (s *Spec) Open(ctx context.Context, o Options) (*Folder, error) {
 	return open(ctx, func() (*Spec, error) { copied := *s; return &copied, nil }, o)
 }
@@ -42,16 +42,16 @@ func open(ctx context.Context, read func() (*Spec, error), o Options) (*Folder, 
 	return f, nil
 }
 
-// Lane returns the lane of the moment.
+// Lane returns the current lane.
 func (f *Folder) Lane() *sealane.Lane { return f.lane.Load() }
 
-// LaneFunc returns the lane of the moment for any request. It is the LaneFunc of a sealhttp.Handler or
-// Transport with one lane.
+// LaneFunc returns the current lane for any request. It is the LaneFunc of a
+// sealhttp.Handler or Transport with one lane.
 func (f *Folder) LaneFunc(*http.Request) (*sealane.Lane, error) { return f.Lane(), nil }
 
-// Reload makes the lane again if the content of its files has changed, and reports whether it has.
-// After an error the lane stays as it was: also where a private key was replaced already, and its
-// certificate was not.
+// Reload makes the lane again if the content of its files has changed, and reports whether
+// it has. After an error the lane is unchanged, for example if a private key was replaced
+// and its certificate was not.
 func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,7 +64,7 @@ func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 			return false, err
 		}
 	}
-	sum, err := spec.sum() // before the files are read: what changes meanwhile is seen the next time
+	sum, err := spec.sum() // before the files are read, so that a later change is seen the next time
 	if err != nil {
 		return false, err
 	}
@@ -84,7 +84,8 @@ func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 	return true, err
 }
 
-// Watch calls Reload every so often until ctx ends. It calls report after each change and each error.
+// Watch calls Reload at intervals of every until ctx ends. It calls report after each
+// change and each error.
 func (f *Folder) Watch(ctx context.Context, every time.Duration, report func(changed bool, err error)) {
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()
@@ -100,7 +101,7 @@ func (f *Folder) Watch(ctx context.Context, every time.Duration, report func(cha
 	}
 }
 
-// Close closes the keys. The lane must not be used any more.
+// Close closes the keys. The lane must not be used after that.
 func (f *Folder) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -64,19 +64,21 @@ type Spec struct {
 	Theirs Keys `yaml:"theirs"`
 	// Sealing is required or optional. The default is required.
 	Sealing sealane.Sealing `yaml:"sealing" enum:"required,optional"`
-	// Caller says how the sender of messages without a signature is known; see sealane.SenderAuth.
+	// Caller says how the sender of an unsigned message is authenticated; see
+	// sealane.SenderAuth.
 	Caller sealane.SenderAuth `yaml:"caller" enum:"mutual-tls,oauth2,tls,unauthenticated"`
 	// AcceptRSAOAEP is the reason why the lane opens RSA-OAEP (SHA-1) too.
 	AcceptRSAOAEP string `yaml:"accept_rsa_oaep"`
-	// AcceptCertificate is the reason to use keys although something speaks against them: a
-	// certificate for other uses or of a CA, or a key ID of another environment.
+	// AcceptCertificate is the reason to use keys that CheckKeys reports: a certificate for
+	// other uses or of a CA, or a key ID of another environment.
 	AcceptCertificate string `yaml:"accept_certificate"`
 	// MaxPayload limits a payload, in bytes. The default is that of a lane.
 	MaxPayload int `yaml:"max_payload"`
-	// Plain lists requests that pass unencrypted although sealing is required, as "METHOD /path/{variable}".
+	// Plain lists requests that may be unencrypted although sealing is required, as "METHOD
+	// /path/{variable}".
 	Plain []string `yaml:"plain"`
 
-	dir string // relative paths begin here
+	dir string // relative paths start here
 }
 
 // Keys are keys in the order in which they are tried.
@@ -84,16 +86,17 @@ type Keys []Key
 
 // Key is one key in a file.
 type Key struct {
-	// File is the path of a file, or a key URI of package kms for a key of ours.
+	// File is the path of a file or, for one of our keys, a key URI of package kms.
 	File string `yaml:"file"`
-	// KeyID is the key ID (header parameter kid). The default is that which stands in the file, if any.
+	// KeyID is the key ID (header parameter kid). The default is the one in the file, if
+	// any.
 	KeyID string `yaml:"key_id"`
 	// State is active, staged or retiring. The default is active for the first key without a state,
 	// and retiring for others.
 	State string `yaml:"state" enum:"active,staged,retiring"`
 }
 
-// Short says that a file alone may stand for a key.
+// Short returns the key that a single value stands for.
 func (*Key) Short() string { return "file" }
 
 // Read reads the lane.yaml of a folder.
@@ -110,7 +113,7 @@ func Read(folder string) (*Spec, error) {
 	return s, s.check(name)
 }
 
-// In returns the description with relative paths that begin at a folder.
+// In returns the description with relative paths that start at a folder.
 func (s Spec) In(folder string) *Spec {
 	s.dir = folder
 	return &s
@@ -119,10 +122,10 @@ func (s Spec) In(folder string) *Spec {
 func (s *Spec) check(name string) error {
 	var faults []error
 	if s.Profile == "" {
-		faults = append(faults, fmt.Errorf("%s: profile must be given", name))
+		faults = append(faults, fmt.Errorf("%s: profile is missing", name))
 	}
 	if s.Side == "" {
-		faults = append(faults, fmt.Errorf("%s: side must be given: client or server", name))
+		faults = append(faults, fmt.Errorf("%s: side is missing: use client or server", name))
 	}
 	for _, keys := range []Keys{s.Ours, s.Theirs} {
 		for _, k := range keys {
@@ -142,7 +145,8 @@ func (s *Spec) path(name string) string {
 	return filepath.Join(s.dir, name)
 }
 
-// keyURI returns where a key of ours is: a path as seen from the program, or a URI as it is.
+// keyURI returns the location of one of our keys: a path as seen from the program, or the
+// unchanged URI.
 func (s *Spec) keyURI(file string) (uri string, isFile bool) {
 	scheme, rest, found := strings.Cut(file, ":")
 	switch {
@@ -166,7 +170,7 @@ func (s *Spec) profilePath() (nameOrFile string, isFile bool) {
 	return s.Profile, false
 }
 
-// states returns the states of keys: those that are given, and the defaults.
+// states returns the states of the keys, with the defaults filled in.
 func (k Keys) states() ([]keyring.State, error) {
 	states := make([]keyring.State, len(k))
 	free := true // no active key yet
@@ -178,7 +182,7 @@ func (k Keys) states() ([]keyring.State, error) {
 		}
 		if one.State != "" && states[i] == 0 {
 			return nil, fmt.Errorf(
-				"key %s: state %.20q is none of active, staged and retiring",
+				"key %s: state %.20q is not active, staged or retiring",
 				kms.Name(one.File),
 				one.State,
 			)

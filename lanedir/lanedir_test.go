@@ -135,7 +135,7 @@ func TestRefused(t *testing.T) {
 		{"unknown word", customerYAML + "partnr: x\n",
 			`lane.yaml:5: partnr: there is no such key; did you mean "partner"?`},
 		{"side", "profile: riskos\nside: both\n", `side: side is "both"`},
-		{"nothing given", "partner: x\n", "profile must be given"},
+		{"nothing given", "partner: x\n", "profile is missing"},
 		{"no file", "profile: riskos\nside: client\nours: {key_id: x}\n", "a key has no file"},
 		{"no such file", "profile: riskos\nside: client\nours: none.key\n", "none.key"},
 		{"no such profile", "profile: none\nside: client\n", `profile "none" is not known`},

@@ -19,16 +19,17 @@ import (
 	"github.com/sealane/sealane/rsaengine"
 )
 
-// Options say how lanes are made. The zero value is useful.
+// Options configure how lanes are made. The zero value is useful.
 type Options struct {
-	// RSA performs the RSA operations. Nil is crypto/rsa.
+	// RSA performs the RSA operations. The default is crypto/rsa.
 	RSA *rsaengine.Engine
-	// Passphrase returns the passphrase of a private key. Without it, such keys can't be opened.
+	// Passphrase returns the passphrase of a private key. Without it, encrypted keys cannot
+	// be opened.
 	Passphrase func() ([]byte, error)
-	// Warn receives a sentence about a key that can be used and should not stay as it is. The default
-	// logs it by slog.Default().
+	// Warn receives a sentence about a key that can be used but should be replaced or kept
+	// better. The default logs it by slog.Default().
 	Warn func(text string)
-	// Adjust changes the description that was read, or refuses it by an error, before the lane is made.
+	// Adjust changes the description before the lane is made, or refuses it by an error.
 	Adjust func(*Spec) error
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
@@ -84,8 +85,8 @@ func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io
 	return lane, opened, nil
 }
 
-// checkKeys refuses keys that should not be used, unless there is a reason. A certificate that has
-// ended is a warning only: a lane that stops at midnight helps nobody.
+// checkKeys refuses keys that should not be used, unless there is a reason. An expired
+// certificate is only a warning: if a lane stopped at midnight, nobody would be helped.
 func (s *Spec) checkKeys(lane *sealane.Lane, o Options) error {
 	var refused []error
 	for _, p := range lane.CheckKeys(o.now()) {
@@ -98,7 +99,7 @@ func (s *Spec) checkKeys(lane *sealane.Lane, o Options) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %w; to use it all the same, say why in accept_certificate",
+	return fmt.Errorf("%s: %w; to use it nevertheless, state the reason in accept_certificate",
 		lane.Name(), errors.Join(refused...))
 }
 
@@ -170,8 +171,8 @@ func (s *Spec) theirRing(o Options) (*keyring.Ring, error) {
 	return keyring.New(keys...)
 }
 
-// sum returns the SHA-256 of all that the lane is made of: the words, and the content of the files.
-// Of a key URI it is the URI alone.
+// sum returns the SHA-256 of everything that the lane is made of: the description, and the
+// content of the files. For a key URI it uses the URI only.
 func (s *Spec) sum() ([sha256.Size]byte, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %d %q %q %q\n", s.Profile, s.Side, s.Partner, s.Environment, s.Sealing,

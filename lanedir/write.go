@@ -20,11 +20,11 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Lane is what [Write] writes.
+// Lane is the argument of [Write].
 type Lane struct {
-	// Config is the lane's. Private keys must be *rsa.PrivateKey.
+	// Config is the lane's configuration. Private keys must be *rsa.PrivateKey.
 	Config sealane.Config
-	// AcceptCertificate is the reason to use keys although something speaks against them.
+	// AcceptCertificate is the reason to use keys that CheckKeys reports.
 	AcceptCertificate string
 }
 
@@ -36,7 +36,7 @@ func Write(folder string, l Lane) error {
 	}
 	entries, err := os.ReadDir(folder)
 	if err == nil && len(entries) > 0 {
-		err = fmt.Errorf("%s is not empty: a lane is written into an empty folder", folder)
+		err = fmt.Errorf("%s is not empty: choose an empty folder for the lane", folder)
 	}
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ type writer struct{ folder string }
 func (w *writer) write(l Lane) error {
 	c := l.Config
 	if c.Profile == nil {
-		return errors.New("lane folder: Profile must be given")
+		return errors.New("lane folder: Profile is missing")
 	}
 	compiled, err := c.Profile.Compile()
 	if err != nil {
@@ -77,7 +77,7 @@ func (w *writer) write(l Lane) error {
 	return newfile.Write(filepath.Join(w.folder, FileName), text, 0o600)
 }
 
-// spec is a [Spec] without the words that have no value.
+// spec is a [Spec] without the keys that have no value.
 type spec struct {
 	Profile           string             `yaml:"profile"`
 	Side              sealane.Side       `yaml:"side"`
@@ -99,7 +99,7 @@ type specKey struct {
 	State string `yaml:"state"`
 }
 
-// profile returns the name of a profile of this module, or writes a file for another.
+// profile returns the name of a profile of this module, or writes a file for another one.
 func (w *writer) profile(c *profile.Compiled) (string, error) {
 	text, err := yaml.Marshal(c.Profile())
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Step is one of the two things that happen to a message.
+// Step is one of the two operations on a message.
 type Step string
 
 // The steps.
@@ -18,41 +18,42 @@ const (
 	StepOpen Step = sealane.OpOpen
 )
 
-// Hooks let a program bound and observe what a [Handler] or a [Transport] does. The zero value
-// does neither.
+// Hooks let a program limit and observe what a [Handler] or a [Transport] does. The zero
+// value does nothing.
 type Hooks struct {
-	// Admit is called before each message is sealed or opened, when all of it has arrived. It may
-	// wait. The function that it returns is called when the step is done. An error stands for
-	// [sealane.ErrUnavailable]: a request is not opened (503) or not sent, and a response of a
-	// Handler is [sealane.ErrSealingFailed].
+	// Admit is called before each message is sealed or opened, when all of it has arrived.
+	// It may wait. The function that it returns is called when the step is done. An error
+	// counts as [sealane.ErrUnavailable]: a request is not opened (503) or not sent, and
+	// the response of a Handler is [sealane.ErrSealingFailed].
 	Admit func(ctx context.Context, lane *sealane.Lane, step Step) (release func(), err error)
 	// Observe is called after each step, and once for each message that is refused before or after
 	// its step. It must not keep the Event's message.
 	Observe func(ctx context.Context, e Event)
 }
 
-// Event tells what became of a message.
+// Event describes the result for a message.
 type Event struct {
 	// Lane is the message's lane.
 	Lane *sealane.Lane
-	// Step says whether the message was to be sealed or opened.
+	// Step says whether the message had to be sealed or opened.
 	Step Step
-	// Err is nil where it was. [sealane.OutcomeOf] and [sealane.FaultOf] tell why it was refused.
+	// Err is nil if the step succeeded. Otherwise [sealane.OutcomeOf] and [sealane.FaultOf]
+	// return the reason.
 	Err error
-	// Message is the message that was opened. It is nil for one that was sealed or refused.
+	// Message is the opened message. It is nil for a message that was sealed or refused.
 	Message sealane.Message
-	// KeyID is the ID of the key of ours that opened the message, or "".
+	// KeyID is the ID of our key that opened the message, or "".
 	KeyID string
 	// Size is the length of the payload in bytes.
 	Size int
 	// Waited is how long Admit took, Took how long sealing or opening took after that.
 	Waited, Took time.Duration
-	// Stack is where the service behind a Handler panicked, or "".
+	// Stack is the stack of the service's panic, or "".
 	Stack string
 }
 
-// Outcome returns what the partner may learn of a refusal, and "" for a message that was sealed or
-// opened.
+// Outcome returns what the partner may learn of a refusal, and "" for a message that was
+// sealed or opened.
 func (e Event) Outcome() profile.Outcome { return sealane.OutcomeOf(e.Err) }
 
 // Fault returns the exact fault of a refusal, or "".
@@ -82,7 +83,8 @@ func (h Hooks) refused(ctx context.Context, lane *sealane.Lane, step Step, err e
 	h.observe(ctx, Event{Lane: lane, Step: step, Err: err})
 }
 
-// openBody is openBody between the hooks. A refusal is left to the caller.
+// openBody calls the function openBody between the hooks. It does not observe a refusal;
+// the caller does.
 func (h Hooks) openBody(
 	ctx context.Context, lane *sealane.Lane, body []byte,
 ) (m sealane.Message, siblings []member, err error) {
@@ -104,7 +106,8 @@ func (h Hooks) openBody(
 	return openBody(ctx, lane, body)
 }
 
-// sealBody is sealBody between the hooks. A refusal is left to the caller.
+// sealBody calls the function sealBody between the hooks. It does not observe a refusal;
+// the caller does.
 func (h Hooks) sealBody(
 	ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte,
 ) (body []byte, err error) {
@@ -126,6 +129,6 @@ func (h Hooks) sealBody(
 	return sealBody(ctx, lane, payload, name, id)
 }
 
-// WithID returns a context for a request to a [Handler] whose refusal is to have that identifier, in
-// place of one from NewID.
+// WithID returns a context for a request to a [Handler]. If the request is refused, the
+// response has that identifier instead of one from NewID.
 func WithID(ctx context.Context, id string) context.Context { return context.WithValue(ctx, idKey, id) }

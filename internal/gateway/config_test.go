@@ -21,8 +21,8 @@ func TestRefusedAtStart(t *testing.T) {
 	const registry = "registry: {db: x.db, root_key: env:ROOT}\n"
 	for _, c := range []struct{ name, config, want string }{
 		{"unknown word", out + "  hots: [a]\n", `:8: routes[0].hots: there is no such key; did you mean "hosts"?`},
-		{"word twice", out + "  name: again\n", ":8: routes[0].name: stands twice: the first is in line 2"},
-		{"second document", out + "---\na: 1\n", "a second document follows"},
+		{"word twice", out + "  name: again\n", ":8: routes[0].name: occurs twice: the first is in line 2"},
+		{"second document", out + "---\na: 1\n", "there is a second document"},
 		{"no routes", "admin: 127.0.0.1:0\n", "routes: there are none"},
 		{"neither way", with(out, "  egress: riskos\n", ""), "routes[0].egress: give either egress"},
 		{"both ways", out + "  ingress: riskos\n", "routes[0].egress: give either egress"},

@@ -49,9 +49,9 @@ func must[T any](v T, err error) T {
 
 // The sources that many share.
 const (
-	ownSizes   = "docs/certificates: 2048, 3072 or 4096 bits; RFC 7518, section 4.3, for the lower bound"
+	ownSizes   = "Sealane's choice: 2048, 3072 or 4096 bits; RFC 7518, section 4.3, for the lower bound"
 	crtMembers = "RFC 8017, section 3.2; Boneh, DeMillo and Lipton 1997: a wrong CRT member lets one signature " +
-		"give the key away"
+		"reveal the key"
 	jwkIntegers  = "RFC 7518, section 2, Base64urlUInt"
 	keyStoreForm = "RFC 7292, section 4"
 )
@@ -141,7 +141,7 @@ var privateRSA = []made{
 			k.p, k.q, k.dp, k.dq, k.qi = zero, zero, zero, zero, zero
 			return k.pkcs1PEM()
 		}, nil},
-	{"p-one-jwk", "out of range", "RFC 8017, section 3.2: a product of 1 and n is right, and no key", func() []byte {
+	{"p-one-jwk", "out of range", "RFC 8017, section 3.2: 1 times n is n, but not a key", func() []byte {
 		k := sound()
 		return k.jwk(text("p", "AQ"), text("q", url64(k.n.Bytes())))
 	}, nil},
@@ -223,7 +223,7 @@ var privateForms = []made{
 	}, nil},
 	{"legacy-encryption", "old encryption of PEM", "RFC 1421; one round of MD5 makes the key",
 		func() []byte { return dekInfo(sound().pkcs1(), rightPassphrase) }, under(rightPassphrase)},
-	{"two-keys-pem", "two private keys", "nobody can tell which is meant",
+	{"two-keys-pem", "two private keys", "it is not clear which one is meant",
 		func() []byte { return append(sound().pkcs8PEM(), otherPair().pkcs8PEM()...) }, nil},
 	{"no-key-but-certificate", "no private key", "the wrong file of a pair",
 		func() []byte { return pemBlock("CERTIFICATE", soundCertificate()) }, notLeak("")},

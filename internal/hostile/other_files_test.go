@@ -42,14 +42,14 @@ var notCertificates = []made{
 		func() []byte {
 			return bytes.Repeat([]byte("-----BEGIN CERTIFICATE-----\n"), 9000)
 		}, nil},
-	{"blocks-17", "more than 16 PEM blocks", "docs/certificates: at most 16",
+	{"blocks-17", "more than 16 PEM blocks", "Sealane's limit: at most 16",
 		func() []byte { return bytes.Repeat(pems(soundCertificate()), 17) }, nil},
 	{"trusted-certificate", "something else follow",
 		"OpenSSL's TRUSTED CERTIFICATE: its own data follow the certificate", func() []byte {
 			return pemBlock("TRUSTED CERTIFICATE",
 				append(soundCertificate(), sequence(sequence(oid("1.3.6.1.5.5.7.3.1")))...))
 		}, nil},
-	{"public-key-of-another", "not the one of the certificate", "nobody can tell which is meant",
+	{"public-key-of-another", "not the one of the certificate", "it is not clear which one is meant",
 		func() []byte { return append(pems(soundCertificate()), otherPair().spkiPEM()...) }, nil},
 	{"headers-in-block", "", "RFC 1421, section 4.6: headers, which encoding/pem reads too", func() []byte {
 		return pem.EncodeToMemory(&pem.Block{
@@ -82,7 +82,7 @@ var notCertificates = []made{
 	{"private-key-mentioned-alone", "not PEM", "a letter without the certificate", func() []byte {
 		return []byte("Never send us a file with " + privateLine + ", please.\n")
 	}, nil},
-	{"private-key-behind-mention", leak, "what was warned of", func() []byte {
+	{"private-key-behind-mention", leak, "what the warning is about", func() []byte {
 		return append([]byte("# never send a file with "+privateLine+"\n"),
 			append(pems(soundCertificate()), sound().pkcs1PEM()...)...)
 	}, nil},

@@ -96,16 +96,17 @@ var certificateForms = []made{
 		b.extensions = append(b.extensions, extension("1.3.6.1.4.1.99999.2", false, octets(make([]byte, 1_000_000))))
 		return b.selfSigned()
 	}, note("whether so large a certificate should be taken at all is open")},
-	{"size-over-one-mebibyte", "at most 1048576 are read", "docs: no honest file is as large", func() []byte {
-		return pems(soundCertificate(), bytes.Repeat([]byte{0}, 800_000))
-	}, nil},
-	{"nested-1000", "nested more than", "each level is a call of a recursive reader",
+	{"size-over-one-mebibyte", "at most 1048576 are read", "Sealane's limit: no honest file is as large",
+		func() []byte {
+			return pems(soundCertificate(), bytes.Repeat([]byte{0}, 800_000))
+		}, nil},
+	{"nested-1000", "nested more than", "a recursive reader needs a call for each level",
 		func() []byte { return nested(1000) }, nil},
-	{"nested-1000-in-name", "nested more than", "each level is a call of a recursive reader",
+	{"nested-1000-in-name", "nested more than", "a recursive reader needs a call for each level",
 		named(sequence(nested(1000))), nil},
 	{"nested-indefinite-100000", "nested more than", "X.690, section 8.1.3.6: two octets a level",
 		func() []byte { return bytes.Repeat([]byte{0x30, 0x80}, 100_000) }, nil},
-	{"claims-a-gigabyte", "the ASN.1 says", "X.690, section 8.1.3: a small file that claims much",
+	{"claims-a-gigabyte", "the ASN.1 says", "X.690, section 8.1.3: a small file that claims to be large",
 		func() []byte { return append([]byte{0x30, 0x84, 0x3f, 0xff, 0xff, 0xff}, soundCertificate()[4:]...) }, nil},
 	{"claims-more", "over a gigabyte", "X.690, section 8.1.3",
 		func() []byte { return append([]byte{0x30, 0x84, 0xff, 0xff, 0xff, 0xff}, soundCertificate()[4:]...) }, nil},
@@ -120,9 +121,9 @@ var certificateForms = []made{
 		return der
 	}, nil},
 
-	{"two-leaves-pkcs7", "2 certificates of end entities", "CVE-2024-24783: which one counts",
+	{"two-leaves-pkcs7", "2 certificates of end entities", "CVE-2024-24783: it is not clear which one counts",
 		func() []byte { return signedData(soundCertificate(), certificateOf(otherPair())) }, nil},
-	{"two-leaves-pem", "2 certificates of end entities", "CVE-2024-24783: which one counts",
+	{"two-leaves-pem", "2 certificates of end entities", "CVE-2024-24783: it is not clear which one counts",
 		func() []byte { return pems(soundCertificate(), certificateOf(otherPair())) }, nil},
 	{"pkcs7-without-certificates", "holds no certificate", "RFC 5652, section 5.1",
 		func() []byte { return signedData() }, nil},
@@ -132,7 +133,7 @@ var certificateForms = []made{
 		func() []byte { return contentInfo(soundCertificate()) }, nil},
 	{"pkcs7-garbage-second", "the PKCS#7", "RFC 5652, section 10.2.2",
 		func() []byte { return []byte(std64(signedData(soundCertificate(), sequence(small(1), small(2))))) }, nil},
-	{"pkcs7-17-certificates", "17 certificates", "docs/certificates: at most 16", func() []byte {
+	{"pkcs7-17-certificates", "17 certificates", "Sealane's limit: at most 16", func() []byte {
 		all := [][]byte{withSPKI(sound().spki())}
 		for i := range 16 {
 			all = append(all, authority("CA "+string(rune('A'+i)), "Root"))

@@ -20,7 +20,7 @@ func both(edits ...func(*hostile.File)) func(*hostile.File) {
 }
 
 const (
-	onlyRSA        = "docs/certificates: RSA only"
+	onlyRSA        = "Sealane's choice: RSA only"
 	blockedForGood = "a leaked key is blocked for good: made-up numbers must not get another's key blocked"
 )
 
@@ -124,7 +124,7 @@ var publicKeys = []made{
 		"PKCS#3, section 9: p and g, two integers, as an RSA public key has", func() []byte {
 			return sequence(integer(prime(2048)), small(2))
 		}, nil},
-	{"public-two", "two public keys", "nobody can tell which is meant",
+	{"public-two", "two public keys", "it is not clear which one is meant",
 		func() []byte { return append(sound().spkiPEM(), otherPair().spkiPEM()...) }, nil},
 	{"public-ssh", "not PEM, DER", "RFC 4253, section 6.6", func() []byte {
 		wire := func(b []byte) []byte { return append([]byte{0, 0, byte(len(b) >> 8), byte(len(b))}, b...) }

@@ -21,7 +21,7 @@ var sources = map[string]string{
 	"base64-character":   "RFC 4648 section 3.3",
 	"base64-length":      "RFC 4648 section 4",
 	"base64-spare-bits":  "RFC 4648 section 3.5",
-	"header-too-large":   "CVE-2024-28180 (go-jose): whatever is read first must be bounded",
+	"header-too-large":   "CVE-2024-28180 (go-jose): what is read first must be bounded",
 	"header-utf8":        "RFC 7515 section 5.2 step 3, RFC 3629 section 3",
 	"header-not-json":    "RFC 7515 section 5.2 step 3, RFC 8259",
 	"header-not-object":  "RFC 7515 section 4",
@@ -54,7 +54,7 @@ var sources = map[string]string{
 	"parts-order":          "RFC 7516 section 7.1",
 	"cut":                  "a partner's log that cut the line",
 	"cek-length":           "RFC 7516 section 5.2 step 10; cjose issue 134",
-	"cek-text":             "RFC 7516 section 5.1 step 2; a habit of hand-written senders",
+	"cek-text":             "RFC 7516 section 5.1 step 2; a common fault of hand-written senders",
 	"iv-16-bytes":          "RFC 7518 section 5.3; 16-byte IVs of peers",
 	"tag-cut":              "RFC 7518 section 5.3; CVE-2023-37464 (cjose)",
 	"additional-data":      "RFC 7516 section 5.1 step 14",
@@ -85,24 +85,25 @@ var notes = map[string]string{
 		"says so",
 	"header/jws.header-jwk.strangers-public-key": byHeadersKey,
 	"header/jws.header-jwk.private-key":          byHeadersKey,
-	"header/jws.header-x5c.certificate":          byHeadersKey + "; its certificate is signed with itself",
+	"header/jws.header-x5c.certificate":          byHeadersKey + "; its certificate is self-signed",
 	"header/jws.header-jku.url":                  byURLsKey,
 	"header/jws.header-jku.loopback":             byURLsKey,
 	"header/jws.header-jku.file":                 byURLsKey,
 	"header/jws.header-x5u.url":                  byURLsKey,
 	"header/jws.header-jwk.public-key": "signed by signer.key, which is known, and which the " +
-		"header brings as well",
+		"header contains too",
 	"signature/sign.other-signer.forwarded": "a good message of another partner, encrypted once more, " +
 		"to us",
 	"signature/sign.other-signer.kid-of-another-partner": "signed by other.key, under its own key ID",
-	"token/jwe.too-large.payload":                        "right but for its length: who allows more, opens it",
+	"token/jwe.too-large.payload": "correct except for its length: a reader with a higher " +
+		"limit opens it",
 	"http/http.body-unreadable.length-and-chunked": "the body is as long as Content-Length says, and not in " +
 		"chunks",
 	"http/body.empty.chunked-in-http-1.0": "HTTP/1.0 knows no chunks, so there is no body",
 }
 
 const (
-	byHeadersKey = "signed by other.key, which the header brings: who believes it finds that the signature holds"
+	byHeadersKey = "signed by other.key, which the header contains: a reader that trusts it accepts the signature"
 	byURLsKey    = "signed by other.key, which would be at that address"
 )
 

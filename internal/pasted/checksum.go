@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Sum is a checksum that stands in a text.
+// Sum is a checksum in a text.
 type Sum struct {
 	// Octets are 16 (MD5), 20 (SHA-1), 28, 32 (SHA-256), 48 or 64.
 	Octets []byte
@@ -17,28 +17,27 @@ type Sum struct {
 	Line int
 	// Text is that line.
 	Text string
-	// Name is the file that the line, or the label before it, names. It may be empty.
+	// Name is the file name in the line, or in the label before it. It may be empty.
 	Name string
-	// Sure is false if the text could also be read in another way. An unsure checksum
-	// that fits something is that one's; if it fits nothing, it may be no checksum at all.
+	// Sure is false if the text could also be read in another way. An unsure checksum that
+	// matches something is valid; one that matches nothing may not be a checksum at all.
 	Sure bool
 }
 
-// Doubt is a place of a text that looks like a checksum and is none.
+// Doubt is a place in a text that looks like a checksum but is not one.
 type Doubt struct {
 	Line int
-	Text string // why it is none, without the digits
+	Text string // the reason, without the digits
 }
 
-// sizes are the octets that checksums have.
+// sizes are the possible lengths of checksums, in octets.
 var sizes = []int{16, 20, 28, 32, 48, 64}
 
 const octetsSHA256 = 32
 
-// Checksums returns the checksums in a text, wherever a tool or a person has put them:
-// hexadecimal with or without colons, hyphens or blanks, also in several lines, base64 and
-// base64url, each with any label. It returns nothing that it would have to put together
-// from digits of two checksums.
+// Checksums returns the checksums in a text, in any form that tools and people write:
+// hexadecimal with or without colons, hyphens or blanks, also over several lines, base64
+// and base64url, each with any label. It never combines digits of two checksums.
 func Checksums(data []byte) (sums []Sum, doubts []Doubt) {
 	lines := strings.Split(Clean(data), "\n")
 	for i, line := range lines {
@@ -48,7 +47,7 @@ func Checksums(data []byte) (sums []Sum, doubts []Doubt) {
 	for i, line := range lines {
 		runs[i] = hexRuns(line)
 	}
-	joined := make([]bool, len(lines)) // the first run of the line continues one before
+	joined := make([]bool, len(lines)) // the first run of the line continues the previous one
 	for i := range lines {
 		for k, run := range runs[i] {
 			if k == 0 && joined[i] {
@@ -91,18 +90,18 @@ func holdsNumber(runs []hexRun) bool {
 	return slices.ContainsFunc(runs, func(r hexRun) bool { return len(r.digits) >= leastDigits })
 }
 
-// leastDigits are as many hexadecimal digits as no word or date has.
+// leastDigits is the number of hexadecimal digits that no word or date has.
 const leastDigits = 24
 
-// hexRun is a number in hexadecimal, in one line: solid, or in groups of equal length
-// between which the same sign stands.
+// hexRun is a hexadecimal number in one line: solid, or in groups of equal length with one
+// separator.
 type hexRun struct {
 	digits    string
 	group     int  // digits of a group
-	sign      byte // between groups; 0 if there is one group
-	begins    bool // nothing is before it in the line
-	ends      bool // nothing follows it in the line
-	continues bool // the line ends with the sign, so that the next line continues it
+	sign      byte // the separator; 0 if there is one group
+	begins    bool // it is the first text in the line
+	ends      bool // it is the last text in the line
+	continues bool // the line ends with the separator, so that the next line continues it
 }
 
 func (r hexRun) doubt(line string) string {
@@ -159,7 +158,7 @@ func hexRuns(line string) (runs []hexRun) {
 func hexDigits(w string) string {
 	if len(w) > 2 && (strings.HasPrefix(w, "0x") || strings.HasPrefix(w, "0X")) {
 		w = w[2:]
-	} else if len(w) == 3 && w[0] == 'x' { // behind a backslash
+	} else if len(w) == 3 && w[0] == 'x' { // after a backslash
 		w = w[1:]
 	}
 	if strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }) {
@@ -168,7 +167,7 @@ func hexDigits(w string) string {
 	return w
 }
 
-// separator returns the sign that stands between two groups of a number.
+// separator returns the sign between two groups of a number.
 func separator(between string) (sign byte, ok bool) {
 	trimmed := strings.TrimSpace(between)
 	switch trimmed {
@@ -180,8 +179,8 @@ func separator(between string) (sign byte, ok bool) {
 	return 0, false
 }
 
-// joinRuns puts together a number that is broken over several lines, which hold nothing else
-// behind its beginning. It returns the line in which the number ends: i if it is not broken.
+// joinRuns joins a number that is broken over several lines, if these contain nothing else.
+// It returns the line in which the number ends: i if it is not broken.
 func joinRuns(lines []string, runs [][]hexRun, i, k int) (digits string, last int) {
 	const most = 16 // lines
 	first := runs[i][k]
@@ -248,7 +247,7 @@ var (
 	foreign   = regexp.MustCompile(`[0-9A-Fa-f]{2}([^\x00-\x7f])[0-9A-Fa-f]{2}`)
 )
 
-// shortened explains a line that holds no checksum but was probably meant to.
+// shortened explains a line without a checksum that probably should have one.
 func shortened(line string) string {
 	if gapForm.MatchString(line) {
 		return "the middle of the checksum is left out; all of its digits are needed"
@@ -273,8 +272,8 @@ var (
 	pathLabel = regexp.MustCompile(`(?i)^\s*(?:path|file|name|datei|fichier|chemin|pfad)\s*:`)
 )
 
-// nameNear returns the name of the file whose checksum stands in line i: from that line, from
-// a label in the line before it, or from the list that PowerShell writes.
+// nameNear returns the name of the file whose checksum is in line i: from that line, from a
+// label in the line before it, or from the list that PowerShell writes.
 func nameNear(lines []string, i int) string {
 	if name := nameIn(lines[i]); name != "" {
 		return name

@@ -1,10 +1,10 @@
 // Package pasted reads text that people copy from a mail, a web page, a dialog or a tool
-// and paste where a program wants one value: a checksum, a key ID, a token, a passphrase.
-// Such text may be in UTF-16, have invisible characters in it, typographic quotation marks
+// and paste where a program expects one value: a checksum, a key ID, a token, a passphrase.
+// Such text may be in UTF-16, and contain invisible characters, typographic quotation marks
 // and dashes, labels in any language, and the marks of a quoted mail.
 //
-// What can be read in only one way is read. What could mean two things is named, so that a
-// person decides: it is never put together by a guess.
+// Text that can be read in only one way is read. Ambiguous text is reported, so that a
+// person decides: the package never guesses.
 package pasted
 
 import (
@@ -20,7 +20,7 @@ import (
 // Encoding is how a text was encoded.
 type Encoding string
 
-// The encodings that [Decode] tells apart.
+// The encodings that [Decode] distinguishes.
 const (
 	Plain   Encoding = "" // UTF-8, ASCII or anything else
 	Marked  Encoding = "UTF-8 with a byte order mark"
@@ -32,8 +32,8 @@ const (
 var ErrHalf = errors.New("the text is UTF-16 with half a character at its end: it was cut")
 
 // Decode removes a byte order mark and converts UTF-16, which Windows programs write with
-// and without a mark, to UTF-8. It returns other bytes as they are. If there is an error,
-// it also returns what could be read.
+// and without a mark, to UTF-8. It returns other bytes unchanged. If there is an error, it
+// also returns what could be read.
 func Decode(data []byte) (text []byte, from Encoding, err error) {
 	if rest, ok := bytes.CutPrefix(data, []byte{0xef, 0xbb, 0xbf}); ok {
 		return rest, Marked, nil
@@ -96,8 +96,8 @@ func unmarkedUTF16(data []byte) Encoding {
 	return Plain
 }
 
-// Clean returns text as it was meant: decoded, with LF line ends, without characters that
-// are not seen, with ASCII for blanks, dashes, quotation marks and full-width characters.
+// Clean returns text as it was meant: decoded, with LF line ends, without invisible
+// characters, and with ASCII for blanks, dashes, quotation marks and full-width characters.
 // Bytes that are not UTF-8 are read as Windows-1252.
 func Clean(data []byte) string {
 	text, _, _ := Decode(data)
@@ -140,7 +140,7 @@ func fromWindows(b byte) rune {
 	return utf8.RuneError
 }
 
-// meant returns the character that stands for r, or -1 if r is not seen.
+// meant returns the character that r stands for, or -1 if r is invisible.
 func meant(r rune) rune {
 	const fullWidth = 0xff01 - '!'
 	switch {
@@ -185,8 +185,8 @@ func Unquoted(line string) string {
 	return line
 }
 
-// Secret returns the passphrase that a file holds: decoded, and without the line ends after
-// it. Editors of Windows write a byte order mark or UTF-16, which nobody would type.
+// Secret returns the passphrase in a file: decoded, and without the line ends after it.
+// Windows editors write a byte order mark or UTF-16, which nobody would type.
 func Secret(data []byte) []byte {
 	text, from, _ := Decode(data)
 	if from == Plain {

@@ -22,7 +22,7 @@ var runeNames = map[rune]string{
 }
 
 // RuneName names a character by its Unicode number, and in words if it is one that programs
-// put into text by themselves: "en dash U+2013", "zero-width space U+200B (invisible)".
+// insert by themselves: "en dash U+2013", "zero-width space U+200B (invisible)".
 func RuneName(r rune) string {
 	name := fmt.Sprintf("U+%04X", r)
 	if words := runeNames[r]; words != "" {
@@ -34,17 +34,17 @@ func RuneName(r rune) string {
 	return name
 }
 
-// IsTypographic reports whether programs put r into text by themselves: an invisible
-// character, or another form of a blank, dash or quotation mark.
+// IsTypographic reports whether programs insert r by themselves: an invisible character, or
+// another form of a blank, dash or quotation mark.
 func IsTypographic(r rune) bool {
 	return r > unicode.MaxASCII && meant(r) != r
 }
 
 // Word returns a value without the white space, invisible characters and typographic
-// quotation marks at its ends. A value of printable ASCII is not changed otherwise.
+// quotation marks at its ends. It does not change a value of printable ASCII otherwise.
 //
-// If a typographic character is inside, the error names it and the value as it was probably
-// meant: a reader who only removed the character might get another value.
+// If there is a typographic character inside, the error names it and the value that was
+// probably meant: a reader who only removed the character might get another value.
 func Word(text string) (string, error) {
 	word := strings.TrimFunc(text, func(r rune) bool {
 		return unicode.IsSpace(r) || isInvisible(r) || r > unicode.MaxASCII && meantQuote(r) != r

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Tokens returns the texts that may be meant as compact JWE or JWS with so many parts, in
-// which lines may be broken and quoted. It returns at most eight: where the lines after a
-// token could belong to it, it returns the token with and without them.
+// Tokens returns the texts that may be meant as compact JWE or JWS with that number of
+// parts, whose lines may be broken and quoted. It returns at most eight: if the lines after
+// a token could belong to it, it returns the token with and without them.
 func Tokens(text string, parts int) (found []string) {
 	const most = 8
 	lines := strings.Split(text, "\n")

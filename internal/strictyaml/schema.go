@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// SchemaPattern is implemented by a type with a text of its own: the regular expression of its text.
+// SchemaPattern is implemented by a type that reads its own text. It returns the regular
+// expression of that text.
 type SchemaPattern interface{ SchemaPattern() string }
 
 // Schema returns the JSON Schema (draft 2020-12) of the files that [Decode] reads into a struct of
@@ -55,7 +56,7 @@ func (s *schema) of(t reflect.Type, enum string) map[string]any {
 	return text
 }
 
-// shorthand returns the schema of a struct, and of the one value that may stand for it.
+// shorthand returns the schema of a struct, or of the single value that stands for it.
 func (s *schema) shorthand(t reflect.Type) map[string]any {
 	short, ok := reflect.New(t).Interface().(Shorthand)
 	if !ok {

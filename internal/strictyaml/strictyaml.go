@@ -1,9 +1,10 @@
-// Package strictyaml reads configuration files strictly: one document, no unknown and no
-// doubled keys. It returns all faults at once, with their lines and the nearest key.
+// Package strictyaml reads configuration files strictly: one document, and no unknown or
+// duplicate keys. It returns all faults at once, with their lines and the nearest key.
 //
-// A file is read into a struct. The field tag yaml is the key, and the tag enum lists the values that a
-// string may have. A type that implements [encoding.TextUnmarshaler] reads its own text. A type that
-// implements [Shorthand] may stand in a file as one value. One value may stand for a list of one.
+// A file is read into a struct. The field tag yaml is the key, and the tag enum lists the
+// values that a string may have. A type that implements [encoding.TextUnmarshaler] reads
+// its own text. A type that implements [Shorthand] may be written as a single value. A list
+// of one may be written as its only value.
 package strictyaml
 
 import (
@@ -21,18 +22,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Shorthand is implemented by a struct that may stand in a file as one value, which is that of
-// the key that Short returns.
+// Shorthand is implemented by a struct that may be written as a single value, which is that
+// of the key that Short returns.
 type Shorthand interface{ Short() string }
 
-// Fault is one thing that is wrong with a file.
+// Fault is one error in a file.
 type Fault struct {
 	Line int    // 0: none
 	Path string // such as routes[0].listen
 	Text string
 }
 
-// Faults are all that is wrong with a file, in the order of its lines.
+// Faults are all errors in a file, in the order of its lines.
 type Faults struct {
 	Name string // of the file
 	List []Fault
@@ -74,7 +75,7 @@ func Decode(name string, data []byte, v any) (lines map[string]int, err error) {
 	return d.lines, &Faults{name, d.faults}
 }
 
-var errSecond = errors.New("a second document follows: a file has one")
+var errSecond = errors.New("there is a second document: a file has one")
 
 // document returns the root of the only document.
 func document(data []byte) (*yaml.Node, error) {
@@ -149,7 +150,7 @@ func (d *decoder) isScalar(node *yaml.Node, path string) bool {
 	case node.Kind != yaml.ScalarNode:
 		d.fault(node.Line, path, "is %s where one value is wanted", kindOf(node))
 	case node.Tag == "!!null":
-		d.fault(node.Line, path, "has no value: give one, or leave the key out")
+		d.fault(node.Line, path, "has no value: add one, or remove the key")
 	default:
 		return true
 	}
@@ -191,7 +192,7 @@ func (d *decoder) scalar(node *yaml.Node, v reflect.Value, path, enum string) {
 		}
 		v.SetInt(n)
 	default:
-		panic(fmt.Sprintf("strictyaml: no way to read a %s", v.Type()))
+		panic(fmt.Sprintf("strictyaml: a %s cannot be read", v.Type()))
 	}
 	if err != nil {
 		d.fault(node.Line, path, "is %.40q: give %v", node.Value, err)
@@ -228,7 +229,7 @@ func (d *decoder) object(node *yaml.Node, v reflect.Value, path string) {
 		key, value := node.Content[i], node.Content[i+1]
 		at := strings.TrimPrefix(path+"."+key.Value, ".")
 		if line := first[key.Value]; line > 0 {
-			d.fault(key.Line, at, "stands twice: the first is in line %d", line)
+			d.fault(key.Line, at, "occurs twice: the first is in line %d", line)
 			continue
 		}
 		first[key.Value] = key.Line
@@ -266,7 +267,7 @@ func keysOf(fields []field) []string {
 	return keys
 }
 
-// meant returns "; did you mean …?" with the nearest of some words, or "" where none is near.
+// meant returns "; did you mean …?" with the nearest of some words, or "" if none is near.
 func meant(word string, words []string) string {
 	best, distance := "", max(2, len(word)/3)+1
 	for _, w := range words {

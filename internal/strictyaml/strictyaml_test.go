@@ -61,14 +61,14 @@ func TestFaults(t *testing.T) {
 			`f:1: lisen: there is no such key; did you mean "listen"?
 f:2: strict: is "1": give true or false
 f:3: count: is "x": give a whole number
-f:4: strict: stands twice: the first is in line 2
+f:4: strict: occurs twice: the first is in line 2
 f:5: even: is not even
 f:7: routes[0].mode: is "keeep": give keep or upstream; did you mean "keep"?`},
 		{"nothing near", "zzzzzz: 1\n", "f:1: zzzzzz: there is no such key"},
 		{"a field without a key", "Hidden: 1\n", "f:1: Hidden: there is no such key"},
-		{"second document", "count: 1\n---\ncount: 2\n", "f: a second document follows: a file has one"},
+		{"second document", "count: 1\n---\ncount: 2\n", "f: there is a second document: a file has one"},
 		{"empty", "# nothing\n", "f: the file is empty"},
-		{"no value", "listen:\n", "f:1: listen: has no value: give one, or leave the key out"},
+		{"no value", "listen:\n", "f:1: listen: has no value: add one, or remove the key"},
 		{"a list in place of a value", "strict: [true]\n", "f:1: strict: is a list where one value is wanted"},
 		{"a value in place of a mapping", "just text\n", "f:1: is a value where a mapping is wanted"},
 		{"alias", "listen: &a x\nroutes: [*a]\n",
