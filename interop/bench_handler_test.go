@@ -16,20 +16,18 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// BenchmarkHandler measures a sealed request and its sealed answer, 1 KiB each
-// and RSA-2048, through a sealhttp.Handler: what the server opens and seals,
-// and what surrounds it.
+// BenchmarkHandler measures a sealed request and its sealed answer, 1 KiB each and
+// RSA-2048, through a sealhttp.Handler.
 //
-// path=inprocess calls the handler with a request and a writer that are made
-// already: there is no socket and no parsing of HTTP. path=loopback has all of
-// net/http's server, the kernel's loopback and, since the client is in the same
-// process, a plain keep-alive http.Client that sends one body again and again
-// and throws the answer away: it opens and seals nothing.
+// path=inprocess calls the handler with a prepared request and writer: there is no socket
+// and no parsing of HTTP. path=loopback includes net/http's server, the kernel's loopback
+// interface and, since the client is in the same process, an http.Client with a kept-alive
+// connection that sends one body repeatedly and discards the answer. It neither seals nor
+// opens anything.
 //
-// clients=parallel keeps all of GOMAXPROCS busy: run it as
-// "taskset -c 0" with -cpu 1 and as "taskset -c 0,1" with -cpu 2. (Without
-// taskset, -cpu 1 is more than one core: a thread in OpenSSL's code does not
-// count.)
+// clients=parallel keeps all of GOMAXPROCS busy: run it as "taskset -c 0" with -cpu 1 and
+// as "taskset -c 0,1" with -cpu 2. (Without taskset, -cpu 1 uses more than one core,
+// because threads that run OpenSSL are not counted.)
 func BenchmarkHandler(b *testing.B) {
 	for _, impl := range []struct {
 		name    string
@@ -58,7 +56,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// exchange is one sealed request and what serves it.
+// exchange is one sealed request and the handler that serves it.
 type exchange struct {
 	client  *sealane.Lane
 	handler http.Handler
@@ -79,7 +77,7 @@ func newExchange(b *testing.B, client, server *sealane.Lane) *exchange {
 	x.handler = &sealhttp.Handler{
 		Lane: func(*http.Request) (*sealane.Lane, error) { return server, nil },
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body) // what cannot be read fails the check of the answer
+			io.Copy(io.Discard, r.Body) // if it cannot be read, the check of the answer fails
 			w.Header().Set("Content-Type", "application/json")
 			w.Write(x.answer)
 		}),
@@ -87,7 +85,7 @@ func newExchange(b *testing.B, client, server *sealane.Lane) *exchange {
 	return x
 }
 
-// call does one exchange and returns the answer's body to keep, where asked to.
+// call does one exchange and returns the answer's body if keep is true.
 type call func(keep bool) ([]byte, error)
 
 func (x *exchange) measure(b *testing.B, caller func(*testing.B) call, parallel bool) {

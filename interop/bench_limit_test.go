@@ -15,12 +15,11 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// BenchmarkLimit measures what a message cannot do without.
+// BenchmarkLimit measures the operations that a message cannot do without.
 //
-// bulk is SHA-256 and AES-256-GCM, Go's own, over the same bytes as in a
-// message: the base64url text of the payload, for that is what is signed and
-// encrypted. It works in one buffer that is there already. raw is the same over
-// the payload itself, which no nested token can reach.
+// bulk is Go's SHA-256 and AES-256-GCM over the same bytes as in a message: the base64url
+// text of the payload, which is signed and encrypted. It works in one existing buffer. raw
+// is the same over the payload itself, which no nested token can achieve.
 //
 // rsa are the operations alone, by internal/libcrypto and by crypto/rsa.
 func BenchmarkLimit(b *testing.B) {
@@ -53,7 +52,7 @@ func limitGCM(b *testing.B) (aead cipher.AEAD, iv []byte) {
 	return aead, make([]byte, aead.NonceSize())
 }
 
-// limitSeal encrypts over and over what it encrypted: the time is the same.
+// limitSeal encrypts its own output repeatedly, which takes the same time.
 func limitSeal(b *testing.B, data []byte) {
 	aead, iv := limitGCM(b)
 	buffer := append(make([]byte, 0, len(data)+aead.Overhead()), data...)

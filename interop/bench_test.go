@@ -24,15 +24,14 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// The benchmarks use nested RiskOS messages: RS256 in RSA-OAEP-256 and A256GCM,
-// made by the customer for the provider. Keys are parsed and whatever a library
-// lets its user keep is made before the clock starts; each library takes and
-// returns a token in the form that is its own.
+// The benchmarks use nested RiskOS messages: RS256 in RSA-OAEP-256 and A256GCM, made by the
+// customer for the provider. Before the clock starts, keys are parsed, and everything that
+// a library allows to reuse is made. Each library takes and returns a token in its own
+// form.
 //
-// bench.sh runs them next to the implementations in other languages, all with
-// the keys, payloads and tokens in the folder that SEALANE_BENCH_DIR names:
-// NAME-BITS.pem, payload-SIZE and token-BITS-SIZE. Without it, keys and payloads
-// are made here.
+// bench.sh runs them next to the implementations in other languages, all with the keys,
+// payloads and tokens in the folder that SEALANE_BENCH_DIR names: NAME-BITS.pem,
+// payload-SIZE and token-BITS-SIZE. Without it, keys and payloads are made here.
 
 const (
 	customer = "customer"
@@ -50,7 +49,7 @@ var (
 
 const benchMaxPayload = 64 << 20
 
-// benchKeys returns both parties' keys.
+// benchKeys returns the keys of both parties.
 func benchKeys(t testing.TB, bits int) (of map[string]*rsa.PrivateKey) {
 	t.Helper()
 	of = map[string]*rsa.PrivateKey{}
@@ -107,7 +106,7 @@ func (t token) both() token {
 	return t
 }
 
-// codec is one implementation, ready to be used again and again.
+// codec is one implementation, ready for repeated use.
 type codec struct {
 	seal func(payload []byte) (token, error)
 	open func(token) (payload []byte, err error)
@@ -115,8 +114,7 @@ type codec struct {
 
 var errNoOpenSSL = errors.New("OpenSSL is not to be had")
 
-// codecs are all implementations. The error wraps errNoOpenSSL where that is
-// what is missing.
+// codecs lists all implementations. The error wraps errNoOpenSSL if OpenSSL is missing.
 var codecs = []struct {
 	name string
 	make func(t testing.TB, bits int) (codec, error)
@@ -137,7 +135,7 @@ func opensslKey(key *rsa.PrivateKey) (keyring.Private, error) {
 	return library.NewKey(key)
 }
 
-// operationsLike has a partner's key in the same hands as ours.
+// operationsLike returns the operations of a partner's key in the engine of ours.
 func operationsLike(ours keyring.Private, theirs *rsa.PublicKey) (keyring.PublicOps, error) {
 	if _, fast := ours.(*libcrypto.Key); !fast {
 		return nil, nil
@@ -206,8 +204,8 @@ func benchSealane(t testing.TB, bits int, private func(*rsa.PrivateKey) (keyring
 	}, nil
 }
 
-// benchGoJOSE keeps the signer and the encrypter, and takes the parsers that
-// read nothing but compact tokens.
+// benchGoJOSE keeps the signer and the encrypter, and uses the parsers for compact tokens
+// only.
 func benchGoJOSE(t testing.TB, bits int) (codec, error) {
 	keys := benchKeys(t, bits)
 	signer, err := gojose.NewSigner(gojose.SigningKey{Algorithm: gojose.RS256,
@@ -257,8 +255,8 @@ func benchGoJOSE(t testing.TB, bits int) (codec, error) {
 	}, nil
 }
 
-// benchJWX keeps the options, which is all that jwx lets one keep. bench.sh
-// builds it with its SIMD base64 (the tag jwx_asmbase64), which helps it.
+// benchJWX keeps the options, which is all that jwx allows to keep. bench.sh builds it with
+// its SIMD base64 (the tag jwx_asmbase64), which makes it faster.
 func benchJWX(t testing.TB, bits int) (codec, error) {
 	keys := benchKeys(t, bits)
 	inner := jws.NewHeaders()
@@ -285,7 +283,7 @@ func benchJWX(t testing.TB, bits int) (codec, error) {
 			if err != nil {
 				return nil, err
 			}
-			// jwx takes the content encryption from the message.
+			// jwx takes the content encryption algorithm from the message.
 			if enc, ok := m.ProtectedHeaders().ContentEncryption(); !ok || enc != jwa.A256GCM() {
 				return nil, fmt.Errorf("content encryption is %v", enc)
 			}
@@ -294,8 +292,8 @@ func benchJWX(t testing.TB, bits int) (codec, error) {
 	}, nil
 }
 
-// TestBenchCodecs holds what is measured to doing the same: each implementation
-// opens what each seals. For bench.sh it also writes the tokens.
+// TestBenchCodecs checks that all implementations do the same: each opens what each seals.
+// It also writes the tokens for bench.sh.
 func TestBenchCodecs(t *testing.T) {
 	payload := benchPayload(t, "1KiB", 1<<10)
 	ready := map[string]codec{}
@@ -342,8 +340,8 @@ func TestBenchCodecs(t *testing.T) {
 	}
 }
 
-// eachCell runs f for every cell. The implementation changes fastest, so that
-// what disturbs the machine disturbs all of them.
+// eachCell runs f for every cell. The implementation changes fastest, so that other load on
+// the machine affects all of them.
 func eachCell(b *testing.B, f func(b *testing.B, c codec, payload []byte, sealed token)) {
 	for _, bits := range benchBits {
 		sealer, err := benchSealane(b, bits, goKey)
@@ -377,8 +375,8 @@ func ready(b *testing.B, make func(testing.TB, int) (codec, error), bits int) co
 	return c
 }
 
-// warm is how often an operation runs before the clock starts: each benchmark
-// begins with the heap collected, and the first messages would pay for its growth.
+// warm is how often an operation runs before the clock starts: each benchmark begins with
+// the heap collected, and the first messages would include its growth.
 const warm = 4
 
 func BenchmarkSeal(b *testing.B) {

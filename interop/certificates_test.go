@@ -27,7 +27,7 @@ import (
 
 const passphrase = "five random words for tests"
 
-// facts is what a program in another language finds in one of our files.
+// facts are what a program in another language finds in one of our files.
 type facts struct {
 	File                            string
 	CommonName, Organization, Unit  string
@@ -56,8 +56,8 @@ func tool(t *testing.T, name, folder string) func(args ...string) string {
 	}
 }
 
-// created is one set of files that `sealane cert create` made for a profile, and
-// what stands in them; together with the PKCS#12 and the JWK of the same key.
+// created is one set of files that `sealane cert create` made for a profile, with the
+// expected content; and the PKCS#12 and the JWK of the same key.
 type created struct {
 	folder, stem string
 	want         facts
@@ -136,7 +136,7 @@ func write(t *testing.T, file string, data []byte) {
 	}
 }
 
-// byProgram has a program read the folder, and holds each file against the facts.
+// byProgram has a program read the folder, and compares each file with the facts.
 func (c created) byProgram(t *testing.T, in language, suffixes ...string) {
 	t.Helper()
 	out, err := foreign(limited(t), t, in, "certificate", "read", c.folder, passphrase).Output()
@@ -155,7 +155,7 @@ func (c created) byProgram(t *testing.T, in language, suffixes ...string) {
 		switch {
 		case suffix == ".jwk" || suffix == ".key":
 			want = facts{Modulus: want.Modulus}
-		case suffix == ".p12" && in.folder == "node": // it loads it, and shows nothing
+		case suffix == ".p12" && in.folder == "node": // it loads it, but shows nothing
 			want = facts{Loads: true}
 		case suffix == ".p12":
 			want.Loads = true
@@ -191,8 +191,8 @@ func show(t *testing.T, printed string, texts ...string) {
 	}
 }
 
-// TestCertificatesOfOurs: OpenSSL, keytool, Node and Python find the same in what
-// the command line makes, for both profiles and every size of key.
+// TestCertificatesOfOurs: OpenSSL, keytool, Node and Python find the same content in the
+// files of the command line, for both profiles and every size of key.
 func TestCertificatesOfOurs(t *testing.T) {
 	t.Parallel()
 	ours := sealaneBinary(t)
@@ -227,7 +227,7 @@ func (c created) byEverybody(t *testing.T) {
 	})
 	t.Run("keytool", func(t *testing.T) {
 		run := tool(t, "keytool", c.folder)
-		// Every other form is in cert's own tests.
+		// The tests of package cert cover the other formats.
 		out := run("-J-Duser.language=en", "-printcert", "-file", c.stem+".p7b")
 		show(t, out, colons, "CN=keys.bank.example", "OU=Key Team", "C=CH", "keys@bank.example",
 			fmt.Sprintf("%d-bit RSA key", c.want.Bits), "Key_Encipherment")
@@ -252,8 +252,9 @@ func pairs(text string) []string {
 	return all
 }
 
-// theirs reads what others made: every file named private… holds one key, every
-// other one its public half; certificates fit RDX; and a lane works with them.
+// theirs reads files that other programs made: every file named private… holds one key, and
+// every other one its public half. Certificates must pass the policy of RDX, and a lane
+// must work with them.
 func theirs(t *testing.T, folder string) (read int) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*"))
@@ -308,8 +309,8 @@ func theirs(t *testing.T, folder string) (read int) {
 	return read
 }
 
-// carries sends a message down an RDX lane: sealed to the public key, opened by
-// the private one.
+// carries sends a message on an RDX lane: sealed to the public key, opened by the private
+// one.
 func carries(t *testing.T, name string, public, private keyring.Key) {
 	t.Helper()
 	to, err := keyring.New(public)
@@ -345,8 +346,8 @@ func carries(t *testing.T, name string, public, private keyring.Key) {
 	}
 }
 
-// TestCertificatesOfTheirs: what OpenSSL, keytool, Node and Python make, we read,
-// signed by itself and by an authority, and it carries a lane.
+// TestCertificatesOfTheirs: we read what OpenSSL, keytool, Node and Python make,
+// self-signed and signed by an authority, and a lane works with it.
 func TestCertificatesOfTheirs(t *testing.T) {
 	t.Parallel()
 	for _, bits := range []string{"2048", "3072", "4096"} {

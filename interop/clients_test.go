@@ -25,9 +25,9 @@ import (
 	"github.com/sealane/sealane/sealanetest"
 )
 
-// The programs Client, client.mjs and client.py are written from the partners'
-// published pages; of ours they get only the texts of errors. They drive our stand-ins, and our
-// stand-ins drive them, over HTTP.
+// The programs Client, client.mjs and client.py are written from the partners' published
+// pages; from us they get only the texts of errors. They call our stand-ins, and our
+// stand-ins call them, over HTTP.
 var clients = []struct {
 	name string
 	in   language
@@ -36,7 +36,7 @@ var clients = []struct {
 
 const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG"
 
-// program is one under way: a stand-in of ours or a foreign one.
+// program is a running program: one of our stand-ins or a foreign one.
 type program struct {
 	cmd    *exec.Cmd
 	input  io.Closer
@@ -44,15 +44,15 @@ type program struct {
 	errors bytes.Buffer
 }
 
-// limited returns the time that one program may take. It outlives the test's own
-// context, which ends before programs are asked to.
+// limited limits the time of one program. It outlives the test's own context, which ends
+// before programs are asked to stop.
 func limited(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// launch runs the program; the test ends it, if it has not ended by itself.
+// launch starts the program; the test stops it if it is still running.
 func launch(t *testing.T, cmd *exec.Cmd) *program {
 	t.Helper()
 	p := &program{cmd: cmd, output: make(chan string, 1000)}
@@ -88,8 +88,8 @@ func launch(t *testing.T, cmd *exec.Cmd) *program {
 	return p
 }
 
-// end asks the program to stop (by the end of its input, where signal is nil),
-// waits, and returns the rest of its output and its exit code.
+// end asks the program to stop (by closing its input if signal is nil), waits, and returns
+// the rest of its output and its exit code.
 func (p *program) end(t *testing.T, signal os.Signal) ([]string, int) {
 	t.Helper()
 	p.input.Close()
@@ -111,7 +111,7 @@ func (p *program) end(t *testing.T, signal os.Signal) ([]string, int) {
 
 var urlInLine = regexp.MustCompile(`http://[0-9.:]+[a-z0-9/]*`)
 
-// url waits for the line in which a server says where it listens.
+// url waits for the line in which a server reports its address.
 func (p *program) url(t *testing.T) string {
 	t.Helper()
 	for line := range p.output {
@@ -136,7 +136,7 @@ func sealaneBinary(t *testing.T) func(args ...string) *exec.Cmd {
 	return func(args ...string) *exec.Cmd { return exec.CommandContext(limited(t), binary, args...) }
 }
 
-// serving runs a stand-in until the test ends; then it must end well.
+// serving runs a stand-in until the test ends; then it must exit without an error.
 func serving(t *testing.T, cmd *exec.Cmd) (url string) {
 	t.Helper()
 	p := launch(t, cmd)
@@ -170,8 +170,8 @@ func outcomes(t *testing.T, lines []string) []outcome {
 	return all
 }
 
-// play runs a foreign program to its end and holds its steps against the names
-// and statuses that are wanted, each "name status".
+// play runs a foreign program to its end and compares its steps with the wanted names and
+// statuses, each "name status".
 func play(t *testing.T, cmd *exec.Cmd, want ...string) []outcome {
 	t.Helper()
 	p := launch(t, cmd)
@@ -217,7 +217,7 @@ func certificateOf(t *testing.T, in language, file, kind string) (folder, certif
 	return folder, certificate
 }
 
-// errorsFile writes the table of errors that the page promises, from the profile, where a foreign program reads it.
+// errorsFile writes the profile's table of errors to a file for a foreign program.
 func errorsFile(t *testing.T) string {
 	t.Helper()
 	type row struct {
@@ -239,9 +239,9 @@ func errorsFile(t *testing.T) string {
 	return file
 }
 
-// customerSteps are what the published page promises to a customer, each with
-// the status of the answer. The one "Created" is beyond the page, which knows
-// only 200: the stand-in answers so to a new evaluation that is paused.
+// customerSteps are the steps that the published page promises to a customer, each with the
+// status of the answer. The one "Created" is beyond the page, which only has 200: the
+// stand-in answers a new evaluation that is paused with it.
 var customerSteps = []string{
 	"evaluation.post OK", "evaluation.version.post OK", "evaluation.paused Created", "evaluation.patch OK",
 	"docv.post OK", "docv.patch OK", "evaluation.large OK", "plain OK",
@@ -252,8 +252,8 @@ var customerSteps = []string{
 	"error.docv Bad Request", "error.sealing-failed Internal Server Error", "after-errors OK",
 }
 
-// TestForeignCustomers: a customer in another language calls our RiskOS, sealed
-// and plain, and meets each published error.
+// TestForeignCustomers: a customer in another language calls our RiskOS, sealed and
+// unencrypted, and receives each published error.
 func TestForeignCustomers(t *testing.T) {
 	t.Parallel()
 	ours := sealaneBinary(t)
@@ -273,7 +273,7 @@ func TestForeignCustomers(t *testing.T) {
 				foreign(limited(t), t, c.in, c.file, "customer", folder, url, provider,
 					strings.TrimSpace(string(apiKey)), errorsFile(t)), customerSteps...)
 
-			// What was sent arrived: the answer repeats the request's id and its names.
+			// The request arrived: the answer repeats its id and names.
 			for step, id := range map[string]string{
 				"evaluation.post":         "1",
 				"evaluation.version.post": "2",
@@ -295,8 +295,8 @@ func TestForeignCustomers(t *testing.T) {
 	}
 }
 
-// TestForeignNewcomers: a customer whose certificate was never exchanged. The
-// stand-in is the one of the command line, with an account that it can't make.
+// TestForeignNewcomers: a customer whose certificate was never exchanged. The stand-in is
+// that of the command line, which cannot make this account.
 func TestForeignNewcomers(t *testing.T) {
 	t.Parallel()
 	nobody, err := keyring.New()
@@ -348,7 +348,8 @@ func TestForeignIssuers(t *testing.T) {
 					t.Errorf("message %d: taken %t, want %t: %s", i+1, o.OK, wanted, o.Why)
 				}
 			}
-			// The page's sample is a stepup: it comes second, and has all that the sample has.
+			// The page's sample is a stepup: it is the second message, and has everything
+			// that the sample has.
 			if !seen[1].Complete || seen[1].Message["TransactionId"] != seen[0].Message["TransactionId"] {
 				t.Errorf("the stepup lacks members of the page's sample: %v", seen[1].Message)
 			}

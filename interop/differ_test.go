@@ -17,8 +17,8 @@ import (
 	"github.com/sealane/sealane/internal/jose"
 )
 
-// fixed keys are the same in every process, as the corpus of a fuzz target
-// needs: two of Wycheproof's.
+// fixed keys are the same in every process, which the corpus of a fuzz target needs: two of
+// Wycheproof's.
 type fixed struct {
 	recipient, signer *rsa.PrivateKey
 	content           content // a CEK that is encrypted to recipient once
@@ -51,8 +51,8 @@ func fixedKeys(t testing.TB) *fixed {
 	return &fixedOnce.fixed
 }
 
-// byUs reads a nested token through the codec rather than a lane: a lane
-// accepts nothing that the codec refuses.
+// byUs reads a nested token with the codec instead of a lane: a lane accepts nothing that
+// the codec refuses.
 func (k *fixed) byUs(token string) ([]byte, error) {
 	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, []*alg.KeyEncryption{alg.RSAOAEP256},
 		[]*alg.Content{alg.A256GCM})
@@ -72,7 +72,7 @@ func (k *fixed) byGoJOSE(token string) ([]byte, error) {
 	return got.Payload, err
 }
 
-// seal makes a nested token; heads are texts, as they stand in the token.
+// seal makes a nested token; heads are the texts of the headers.
 func (k *fixed) seal(t testing.TB, outerHead, innerHead, payload string) string {
 	t.Helper()
 	return k.sealContent(t, outerHead, rawJWS(t, innerHead, payload, k.signer))
@@ -85,13 +85,13 @@ func (k *fixed) sealContent(t testing.TB, outerHead, inner string) string {
 	return c.rawJWE(t, outerHead)
 }
 
-// goJOSEOnly are go-jose's refusals of what we accept, by a part of its error.
+// goJOSEOnly lists errors of go-jose for tokens that we accept, by a part of the text.
 var goJOSEOnly = map[string]string{
 	"failed to unmarshal nonce": "go-jose reads ACME's nonce (RFC 8555) as a string in every header; to us it is " +
 		"an unknown member, which RFC 7515 section 4 says to ignore",
 }
 
-// stricter are our refusals of what go-jose accepts, each with its reason.
+// stricter lists our refusals of tokens that go-jose accepts, each with its reason.
 var stricter = map[fault.TokenFault]string{
 	fault.Base64Space:     "Go's decoder passes over CR and LF; RFC 7515 section 2 has no line breaks",
 	fault.Base64SpareBits: "one value has one text: otherwise two tokens are one message",
@@ -116,7 +116,7 @@ func isStricter(code fault.Code) bool {
 	return ok && listed
 }
 
-// agree holds the two readers to the property, and returns both verdicts.
+// agree checks that the two readers agree, and returns both results.
 func (k *fixed) agree(t *testing.T, token string) (ours, theirs error) {
 	t.Helper()
 	payload, ours := k.byUs(token)
@@ -141,8 +141,8 @@ func (k *fixed) agree(t *testing.T, token string) (ours, theirs error) {
 	return ours, theirs
 }
 
-// TestKnownDifferences shows each entry of the two lists at work, in both
-// layers where it can be, so that no entry outlives its reason.
+// TestKnownDifferences shows each entry of the two lists, in both layers if possible, so
+// that no entry outlives its reason.
 func TestKnownDifferences(t *testing.T) {
 	k := fixedKeys(t)
 	public, err := gojose.JSONWebKey{Key: &k.signer.PublicKey}.MarshalJSON()
@@ -212,7 +212,7 @@ func TestKnownDifferences(t *testing.T) {
 	t.Logf("%d kinds of token that go-jose accepts and we refuse", len(stricter))
 }
 
-// deflated is a token whose zip member tells the truth.
+// deflated returns a token whose content is compressed, as its zip member says.
 func (k *fixed) deflated(t *testing.T, inner string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -229,8 +229,8 @@ func (k *fixed) deflated(t *testing.T, inner string) string {
 	return k.sealContent(t, b64([]byte(`{"alg":"RSA-OAEP-256","enc":"A256GCM","zip":"DEF"}`)), b.String())
 }
 
-// spareBits changes the last character of the payload's text after signing:
-// go-jose encodes again what it decoded before it verifies.
+// spareBits changes the last character of the payload's text after signing: go-jose encodes
+// the decoded payload again before it verifies.
 func (k *fixed) spareBits(t *testing.T, outerHead, innerHead string) string {
 	t.Helper()
 	parts := strings.Split(rawJWS(t, innerHead, b64([]byte("x")), k.signer), ".")

@@ -1,5 +1,4 @@
-// Package interop holds Sealane against other implementations and other
-// people's test vectors. It is a module of its own, so that none of what it
-// needs becomes a dependency of Sealane: tests, and the benchmarks that bench.sh
-// runs.
+// Package interop tests Sealane against other implementations and third-party test vectors.
+// It is a module of its own, so that its dependencies do not become those of Sealane.
+// bench.sh runs its benchmarks.
 package interop

@@ -19,13 +19,12 @@ import (
 	"time"
 )
 
-// foreignPeer is a peer in another language: one process for a run of the test
-// binary, started by the first Ready and ended by TestMain.
+// foreignPeer is a peer in another language: one process for each run of the test binary,
+// started by the first Ready and stopped by TestMain.
 //
-// A job is a line of JSON (question), then as many bytes as it says: a payload to
-// seal, or a token to open. The answer is of the same form: a line (answer), then
-// a token or a payload. Jobs are answered in their order. The program ends
-// when its input does.
+// A job is a line of JSON (question), followed by as many bytes as it says: a payload to
+// seal, or a token to open. The answer has the same form: a line (answer), then a token or
+// a payload. Jobs are answered in order. The program exits when its input ends.
 type foreignPeer struct {
 	name    string
 	in      language
@@ -55,7 +54,8 @@ type question struct {
 	Length        int            `json:"length"`
 }
 
-// answer is an answer's head. Error is what the library says, and stands alone.
+// answer is the head of an answer. Error is the library's error; then there is nothing
+// else.
 type answer struct {
 	OuterKid string `json:"outerKid"`
 	InnerKid string `json:"innerKid"`
@@ -68,13 +68,13 @@ const (
 	maxAnswerBody = 64 << 20
 	maxComplaint  = 8 << 10
 
-	// How long a program may take: the biggest job takes a second or two, but
-	// the machine may be busy.
+	// How long a program may take: the largest job takes a second or two, but the machine
+	// may be busy.
 	toAnswer = time.Minute
 	toEnd    = 10 * time.Second
 )
 
-// TestMain ends the processes that tests have started.
+// TestMain stops the processes that tests have started.
 func TestMain(m *testing.M) {
 	code := m.Run()
 	for _, f := range foreignPeers {
@@ -141,7 +141,7 @@ func (f *foreignPeer) do(op string, j job) ([]byte, answer, error) {
 	return body, a, nil
 }
 
-// end closes the process's input, and fails unless it ends well and soon.
+// end closes the process's input, and fails unless it exits soon and without an error.
 func (f *foreignPeer) end() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -172,8 +172,7 @@ func keysPEM(private *rsa.PrivateKey, public *rsa.PublicKey) (pkcs8, spki string
 		string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: b})), nil
 }
 
-// process is a running program. What breaks it once is the answer to all that
-// comes after.
+// process is a running program. The first error is the answer to all later questions.
 type process struct {
 	name   string
 	ctx    context.Context // kills the program
@@ -204,8 +203,8 @@ func start(ctx context.Context, kill context.CancelCauseFunc, name string, cmd *
 	return p, nil
 }
 
-// ask returns the answer, or an error when the program is broken; a program that
-// does not answer in time is killed.
+// ask returns the answer, or an error if the program is broken. A program that does not
+// answer in time is killed.
 func (p *process) ask(q question, input []byte, patience time.Duration) ([]byte, answer, error) {
 	if p.broken != nil {
 		return nil, answer{}, p.broken
@@ -215,13 +214,13 @@ func (p *process) ask(q question, input []byte, patience time.Duration) ([]byte,
 	body, a, err := p.exchange(q, input)
 	if err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) {
-			// It is ending by itself: its own exit status says more.
+			// It is exiting by itself: its exit status says more.
 			defer time.AfterFunc(time.Second, func() { p.kill(err) }).Stop()
 		} else {
 			p.kill(err)
 		}
 		waited := p.cmd.Wait()
-		p.kill(err) // unless it was killed before, which is then why
+		p.kill(err) // unless it was killed before, which is the reason then
 		p.broken = fmt.Errorf("%s broke: %w (it ended by: %v)%s", p.name, context.Cause(p.ctx), waited, p.said)
 		return nil, answer{}, p.broken
 	}
@@ -266,7 +265,7 @@ func (p *process) end(patience time.Duration) error {
 	}
 	late := fmt.Errorf("%s did not end within %v of the end of its input", p.name, patience)
 	defer time.AfterFunc(patience, func() { p.kill(late) }).Stop()
-	p.in.Close() // Wait tells when the program has not heard it
+	p.in.Close() // Wait reports a program that does not react
 	rest, err := io.Copy(io.Discard, p.out)
 	err = errors.Join(p.cmd.Wait(), err)
 	if cause := context.Cause(p.ctx); cause != nil {
@@ -283,7 +282,7 @@ func (p *process) end(patience time.Duration) error {
 	return nil
 }
 
-// complaint keeps the first part of what a program says on standard error.
+// complaint keeps the first part of a program's standard error.
 type complaint struct{ text strings.Builder }
 
 func (c *complaint) Write(data []byte) (int, error) {
@@ -291,7 +290,7 @@ func (c *complaint) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// String is for the end of an error.
+// String returns the end of an error message.
 func (c *complaint) String() string {
 	if c.text.Len() == 0 {
 		return "; it said nothing on standard error"
@@ -299,8 +298,8 @@ func (c *complaint) String() string {
 	return "; on standard error:\n" + strings.TrimSpace(c.text.String())
 }
 
-// TestBrokenPeer: a program that hangs, dies or writes nonsense is an error
-// that says so, with its standard error, and is waited for.
+// TestBrokenPeer: a program that hangs, dies or writes nonsense is an error, with its
+// standard error, and is waited for.
 func TestBrokenPeer(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("sh is missing: install a POSIX shell")
@@ -339,7 +338,7 @@ func TestBrokenPeer(t *testing.T) {
 	}
 }
 
-// TestPeerEnds: ending is heard, and ending badly is told.
+// TestPeerEnds: the end of the input stops a program, and a bad exit status is reported.
 func TestPeerEnds(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("sh is missing: install a POSIX shell")

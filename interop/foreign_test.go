@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A language in which programs of ours stand in foreign/, with the file that
-// foreign/prepare.sh leaves when it is ready to run.
+// language is a language of the programs in foreign/, with the file that foreign/prepare.sh
+// leaves when they are ready to run.
 type language struct {
 	folder, ready string
 	command       func(program string) []string // run in the folder
@@ -27,9 +27,9 @@ var (
 	}}
 )
 
-// foreign returns the command that runs one of our programs in another language,
-// or skips the test where foreign/prepare.sh has not been run. The command ends
-// with ctx, and its folder is the language's.
+// foreign returns the command that runs one of our programs in another language, or skips
+// the test if foreign/prepare.sh has not been run. The command ends with ctx, and its
+// folder is the language's.
 func foreign(ctx context.Context, t testing.TB, in language, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	folder := filepath.Join("foreign", in.folder)

@@ -22,14 +22,14 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// change is one edit of a text: where it is made, what is done, at which byte.
+// change is one edit of a text: its place, its kind, and its offset.
 type change struct {
 	place, kind, with byte
 	at                uint16
 }
 
-// Places: what a token is made of, in the order of making. What is changed
-// before it is signed or encrypted is signed or encrypted as changed.
+// Places: the parts of a token, in the order in which they are made. A part that is changed
+// before signing or encrypting is signed or encrypted in its changed form.
 const (
 	innerHead = 1 + iota
 	payloadText
@@ -64,11 +64,10 @@ func (c change) apply(place byte, text string) string {
 	return string(b)
 }
 
-// FuzzAgainstGoJOSE: whatever go-jose rejects, we reject; what both accept is
-// the same payload; and what go-jose alone accepts is on the list in
-// differ_test.go. Headers and payload are the fuzzer's, and one edit anywhere.
-// Tokens are well encrypted and signed otherwise, so that the fuzzer gets
-// behind the cryptography.
+// FuzzAgainstGoJOSE: we reject everything that go-jose rejects; if both accept, the payload
+// is the same; and tokens that only go-jose accepts are on the list in differ_test.go. The
+// fuzzer chooses headers and payload, and one edit anywhere. Otherwise tokens are encrypted
+// and signed correctly, so that the fuzzer gets behind the cryptography.
 func FuzzAgainstGoJOSE(f *testing.F) {
 	k := fixedKeys(f)
 	const outer, inner, payload = rsaOAEP256Header, `{"alg":"RS256"}`, `{"id":"1"}`
@@ -97,11 +96,10 @@ func FuzzAgainstGoJOSE(f *testing.F) {
 	})
 }
 
-// FuzzLaneAgainstGoJOSE is the same for whole tokens and whole lanes, signed and
-// encrypted only: a lane opens nothing that go-jose, told to allow the lane's
-// algorithms, does not open as the same payload. Its seeds are every fault that
-// can be forged. Of what a lane refuses go-jose opens much: key IDs, typ and cty
-// are the profile's affair.
+// FuzzLaneAgainstGoJOSE is the same for whole tokens and whole lanes, signed, and encrypted
+// only: a lane opens nothing that go-jose, with the lane's algorithms allowed, does not
+// open with the same payload. Its initial inputs are all faults that malform can make.
+// go-jose opens much that a lane refuses: key IDs, typ and cty belong to the profile.
 func FuzzLaneAgainstGoJOSE(f *testing.F) {
 	k := fixedKeys(f)
 	var lanes []*sealane.Lane
@@ -181,7 +179,7 @@ func (k *fixed) byGoJOSEAllowing(algorithms []string, j job) (payload []byte, er
 	return nil, err
 }
 
-// knownToRefuse reports whether go-jose's reason is on the list in differ_test.go.
+// knownToRefuse reports whether go-jose's error is on the list in differ_test.go.
 func knownToRefuse(err error) bool {
 	for part := range goJOSEOnly {
 		if strings.Contains(err.Error(), part) {
@@ -191,13 +189,13 @@ func knownToRefuse(err error) bool {
 	return false
 }
 
-// jwkMembers are what we read of a JWK. RFC 7517 section 4 has all others ignored,
-// which go-jose does not: it holds x5t, x5t#S256 and x5u against rules of its own,
-// reads members of other kinds of key, and compares names without case.
+// jwkMembers are the members of a JWK that we read. RFC 7517 section 4 requires all others
+// to be ignored, but go-jose does not: it checks x5t, x5t#S256 and x5u by rules of its own,
+// reads members of other kinds of key, and ignores the case of names.
 var jwkMembers = []string{"kty", "kid", "use", "alg", "key_ops", "n", "e", "d", "p", "q", "dp", "dq", "qi", "x5c"}
 
-// FuzzJWKAgainstGoJOSE: a JWK that we read, public or private, go-jose reads as
-// the same key with the same key ID; and what go-jose writes of it, we read back.
+// FuzzJWKAgainstGoJOSE: go-jose reads every JWK that we read, public or private, as the
+// same key with the same key ID; and we read what go-jose writes of it.
 func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	key := testkey.Fixed()
 	public, err := keyfile.EncodeJWK(&key.PublicKey, keyfile.JWKParams{KeyID: "k-1", Use: "sig"})
@@ -229,7 +227,7 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 		} else if key, info, err := keyfile.ParsePrivate(data, nil); err == nil && info.Format == keyfile.FormatJWK {
 			ours, keyID = key, info.KeyID
 		}
-		if ours == nil || !json.Valid(withoutMark(data)) { // UTF-16 is not for go-jose
+		if ours == nil || !json.Valid(withoutMark(data)) { // go-jose does not read UTF-16
 			return
 		}
 		var members map[string]json.RawMessage
@@ -273,7 +271,7 @@ func FuzzJWKAgainstGoJOSE(f *testing.F) {
 	})
 }
 
-// withoutMark is the file's JSON without what Windows puts in front of it.
+// withoutMark removes the byte order mark that Windows programs write.
 func withoutMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
 
 func sameKey(ours, theirs any) bool {

@@ -87,8 +87,8 @@ func (goJOSE) Open(j job) (opened, error) {
 	return o, nil
 }
 
-// headerValues are the members that go-jose takes as extra ones; kid comes
-// from the key.
+// headerValues are the members that go-jose takes as extra headers; it takes kid from the
+// key.
 func headerValues(m members) map[string]any {
 	values := map[string]any{}
 	for name, value := range m.Extra {

@@ -16,7 +16,7 @@ func (jwxPeer) Name() string { return "jwx" }
 
 func (jwxPeer) Ready(testing.TB) {}
 
-// jwxNames are a job's algorithms as jwx has them.
+// jwxNames returns a job's algorithms as values of jwx.
 func jwxNames(j job) (
 	key jwa.KeyEncryptionAlgorithm, enc jwa.ContentEncryptionAlgorithm, sign jwa.SignatureAlgorithm, err error,
 ) {
@@ -63,7 +63,7 @@ func (jwxPeer) Open(j job) (opened, error) {
 	if err != nil {
 		return opened{}, fmt.Errorf("decrypt: %w", err)
 	}
-	// jwx takes the content encryption from the message.
+	// jwx takes the content encryption algorithm from the message.
 	if enc, ok := message.ProtectedHeaders().ContentEncryption(); !ok || enc != due {
 		return opened{}, fmt.Errorf("content encryption is %v", enc)
 	}
@@ -80,7 +80,7 @@ func (jwxPeer) Open(j job) (opened, error) {
 	return o, nil
 }
 
-// setMembers works for the headers of both layers.
+// setMembers sets the members in the headers of either layer.
 func setMembers(h interface{ Set(string, any) error }, m members) error {
 	values := headerValues(m)
 	if m.Kid != "" {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// table gathers the results of cells that run side by side.
+// table collects the results of cells that run in parallel.
 type table struct {
 	mu    sync.Mutex
 	rows  []string
@@ -44,7 +44,7 @@ func (r *table) cell(row, column string) *cell {
 	return c
 }
 
-// end fails a cell in which less was sent than belongs there.
+// end fails a cell that sent fewer messages than it should.
 func (c *cell) end(t *testing.T, want int) {
 	c.took = time.Since(c.start)
 	if t.Skipped() {

@@ -17,13 +17,13 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// RDX wants a key ID that the lane knows; RiskOS takes any.
+// RDX requires a key ID that the lane knows; RiskOS accepts any.
 const (
 	ourKeyID  = "OURS.interop.key-1"
 	peerKeyID = "PEER.interop.key-1"
 )
 
-// flow is one way of a message between us and a peer, in one profile.
+// flow is one direction of messages between us and a peer, in one profile.
 type flow struct {
 	name          string // as in the table of results
 	profile       string
@@ -32,7 +32,7 @@ type flow struct {
 	keyEncryption string // by which the peer seals, and which it allows to open
 	acceptRSAOAEP string // the lane's reason
 
-	// What takes the place of the profile's algorithms; empty: nothing does.
+	// They replace the profile's algorithms if they are not empty.
 	signature, content string
 }
 
@@ -54,13 +54,13 @@ var flows = []flow{
 	{name: "A128GCM ←", profile: "rdx", keyEncryption: "RSA-OAEP-256", content: "A128GCM"},
 }
 
-// style is what a peer puts into its headers.
+// style lists the members that a peer writes to its headers.
 type style struct {
 	name         string
 	outer, inner members
 }
 
-// styles are what peers usually send; ourKeyID is the key they encrypt to.
+// styles are the headers that peers usually send; ourKeyID is the key that they encrypt to.
 var styles = []style{
 	{"bare", members{}, members{}},
 	{"kid", members{Kid: ourKeyID}, members{Kid: peerKeyID}},
@@ -73,7 +73,7 @@ var styles = []style{
 		}},
 }
 
-// pair is one lane's two ends: we, and a peer.
+// pair is the two ends of one lane: we and a peer.
 type pair struct {
 	flow
 	bits int // our key's
@@ -129,7 +129,7 @@ type limit struct {
 	signed, empty bool
 }
 
-// refusal is a part of what the peer's error says, and the reason.
+// refusal is a part of the peer's error, and the reason.
 type refusal struct{ says, reason string }
 
 var cannotOpen = map[limit]refusal{
@@ -140,8 +140,8 @@ var cannotOpen = map[limit]refusal{
 			"and payload)"},
 }
 
-// stillCannot fails when the limit is gone, or is not the peer's own: the peer
-// must refuse what it sealed itself, too, and in the same words.
+// stillCannot fails if the limit is gone, or is not the peer's own: the peer must also
+// refuse what it sealed itself, with the same words.
 func (p pair) stillCannot(t *testing.T, err error, data []byte, r refusal) {
 	j := p.job(t, style{}, data)
 	j.Public = &j.Private.PublicKey
@@ -160,9 +160,9 @@ func (p pair) stillCannot(t *testing.T, err error, data []byte, r refusal) {
 	t.Logf("known limit of the peer: %s", r.reason)
 }
 
-// weSealPeerOpens also compares the key IDs that the peer sees with what the
-// seeds ask for: the partner's on RDX's JWE, ours on RiskOS's JWS. It tells
-// whether the message fell under a known limit, and was not opened.
+// weSealPeerOpens also compares the key IDs that the peer sees with those that the vendors'
+// specifications require: the partner's in RDX's JWE, ours in RiskOS's JWS. It reports
+// whether the message fell under a known limit and was not opened.
 func (p pair) weSealPeerOpens(t *testing.T, l *sealane.Lane, data []byte) (limited bool) {
 	token, err := l.Seal(context.Background(), data)
 	if err != nil {
@@ -213,9 +213,9 @@ func (p pair) peerSealsWeOpen(t *testing.T, l *sealane.Lane, s style, data []byt
 	}
 }
 
-// run sends one payload through the pair and returns the number of messages, and
-// apart from them of those under a known limit. Payloads beyond a few bytes go
-// with the fullest headers only.
+// run sends one payload through the pair and returns the number of messages, and separately
+// of those under a known limit. Payloads larger than a few bytes are sent with the fullest
+// headers only.
 func (p pair) run(t *testing.T, l *sealane.Lane, data []byte) (messages, limited int) {
 	if p.weSeal {
 		if p.weSealPeerOpens(t, l, data) {
@@ -236,8 +236,8 @@ func (p pair) run(t *testing.T, l *sealane.Lane, data []byte) (messages, limited
 	return messages, 0
 }
 
-// messages is how many of them run should count, over all payloads and with
-// those under a known limit.
+// messages returns how many messages run should count, over all payloads and with those
+// under a known limit.
 func (p pair) messages(payloads []payload) int {
 	count := len(payloads)
 	for _, pl := range payloads {
@@ -272,7 +272,7 @@ func TestMatrix(t *testing.T) {
 			}
 		}
 	})
-	// A peer that is not to be had is skipped in all of its cells.
+	// A peer that is not available is skipped in all of its cells.
 	_, _, ok, failed, skipped := results.sum()
 	if each := 3 * len(flows); ok+failed+skipped != each*len(peers()) || skipped%each != 0 || ok+failed < each*2 {
 		t.Errorf("%d cells were ok, %d failed, %d were skipped; each of %d peers has %d", ok, failed, skipped,
@@ -281,7 +281,7 @@ func TestMatrix(t *testing.T) {
 	t.Logf("messages per peer, RSA size and flow (→ we seal, ← we open)\n%s", results)
 }
 
-// TestMixedSizes: the two parties' keys need not be of one size.
+// TestMixedSizes: the keys of the two parties may have different sizes.
 func TestMixedSizes(t *testing.T) {
 	for _, other := range peers() {
 		for _, sizes := range [][2]int{{2048, 4096}, {4096, 2048}, {3072, 2048}} {
@@ -297,8 +297,8 @@ func TestMixedSizes(t *testing.T) {
 	}
 }
 
-// TestRSAOAEPNeedsAReason: what a peer seals by RSA-OAEP opens only on a lane
-// that says why; without, the error names the switch.
+// TestRSAOAEPNeedsAReason: a token that a peer seals with RSA-OAEP opens only on a lane
+// that states a reason; otherwise the error names the switch.
 func TestRSAOAEPNeedsAReason(t *testing.T) {
 	for _, other := range peers() {
 		t.Run(other.Name(), func(t *testing.T) {

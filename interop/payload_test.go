@@ -19,7 +19,7 @@ const (
 	tenMiB = 10 << 20
 )
 
-// smallPayloads go through every cell of the matrix.
+// smallPayloads are used in every cell of the matrix.
 func smallPayloads() []payload {
 	var ascii, bytes strings.Builder
 	for c := byte(0x20); c < 0x7f; c++ {
@@ -32,9 +32,9 @@ func smallPayloads() []payload {
 		{"empty", []byte{}},
 		{"one byte", []byte("x")},
 		{"ASCII", []byte(ascii.String())},
-		{"every byte", []byte(bytes.String())}, // not UTF-8: nothing may look into a payload
+		{"every byte", []byte(bytes.String())}, // not UTF-8: payloads must not be parsed
 		{"every plane", []byte(`{"planes":"` + everyPlane() + `"}`)},
-		// Each changes when a JSON library reads and writes it again.
+		// Each changes if a JSON library decodes and encodes it.
 		{"numbers", []byte(`{ "a":9007199254740993, "b":1.10, "c":-0, "d":1e400, "e":12345678901234567890123, ` +
 			`"f":0.30000000000000004 }`)},
 	}
@@ -50,7 +50,7 @@ func everyPlane() string {
 	return b.String()
 }
 
-// Big payloads are made once: under the race detector that takes a second.
+// Large payloads are made once: under the race detector that takes a second.
 var (
 	mebibyte     = sync.OnceValue(func() payload { return bigPayload("1 MiB", oneMiB) })
 	tenMebibytes = sync.OnceValue(func() payload { return bigPayload("10 MiB", tenMiB) })
@@ -65,7 +65,7 @@ func bigPayload(name string, n int) payload {
 	return payload{name, []byte(head + text + foot)}
 }
 
-// TestPayloads holds the payloads to what their names say.
+// TestPayloads checks that the payloads have the properties that their names say.
 func TestPayloads(t *testing.T) {
 	planes := map[rune]bool{}
 	for _, r := range everyPlane() {

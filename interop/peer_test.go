@@ -16,14 +16,14 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// members are the optional header members that a peer writes. Empty: not there.
+// members are the optional header members that a peer writes. Empty ones are omitted.
 type members struct {
 	Kid, Typ, Cty string
 	Extra         map[string]any // further members, which a reader ignores
 }
 
-// job is one message for a peer to make or to read. Nothing in it is Go's
-// alone, so that a peer may live in another process.
+// job is one message for a peer to seal or open. It has no types that only Go has, so that
+// a peer may be in another process.
 type job struct {
 	Signed        bool   // a JWS inside; else the payload itself is encrypted
 	KeyEncryption string // "RSA-OAEP-256" or "RSA-OAEP"
@@ -36,29 +36,29 @@ type job struct {
 	Input   []byte          // Seal: the payload; Open: the token
 }
 
-// complete fills in the names that are left empty.
+// complete fills in the algorithms that are empty.
 func (j job) complete() job {
 	j.Signature, j.Content = cmp.Or(j.Signature, alg.RS256.Name), cmp.Or(j.Content, alg.A256GCM.Name)
 	return j
 }
 
-// opened is what a peer read.
+// opened is the result of a peer.
 type opened struct {
 	Payload            []byte
 	OuterKid, InnerKid string
 }
 
-// peer is another JOSE implementation. It must use its library the way that
-// the library's documentation shows, allow exactly the job's algorithms, and
-// return no payload of a signed message before it has verified the signature.
+// peer is another JOSE implementation. It must use its library as the library's
+// documentation shows, allow exactly the job's algorithms, and return no payload of a
+// signed message before it has verified the signature.
 type peer interface {
 	Name() string
-	Ready(testing.TB) // skips the test, by name, where the peer is not to be had
+	Ready(testing.TB) // skips the test, by name, if the peer is not available
 	Seal(job) (token []byte, err error)
 	Open(job) (opened, error)
 }
 
-// peers are all implementations in the matrix.
+// peers lists all implementations in the matrix.
 func peers() []peer {
 	all := []peer{goJOSE{}, jwxPeer{}}
 	for _, f := range foreignPeers {
@@ -67,9 +67,9 @@ func peers() []peer {
 	return all
 }
 
-// TestPeersAreStrict holds peers to their contract: one that gave a payload
-// whatever came would pass half of the matrix. A refusal is an answer: the peer
-// opens the last message, which is as it should be.
+// TestPeersAreStrict checks that peers fulfil their contract: one that returned a payload
+// for any input would pass half of the matrix. They must answer a refusal with an error:
+// the peer opens the last message, which is correct.
 func TestPeersAreStrict(t *testing.T) {
 	ours, theirs, other := testkey.RSA(t, "ours", 2048), testkey.RSA(t, "peer", 2048), testkey.RSA(t, "other", 2048)
 	payload := []byte(`{"n":1.10}`)
@@ -107,7 +107,7 @@ func TestPeersAreStrict(t *testing.T) {
 	}
 }
 
-// TestPeersAreStrictOfOthers is the same of the algorithms that no shipped profile names.
+// TestPeersAreStrictOfOthers is the same for algorithms that no shipped profile names.
 func TestPeersAreStrictOfOthers(t *testing.T) {
 	ours, theirs := testkey.RSA(t, "ours", 2048), testkey.RSA(t, "peer", 2048)
 	payload := []byte(`{"n":1.10}`)

@@ -20,12 +20,12 @@ import (
 	"github.com/sealane/sealane/internal/jose"
 )
 
-// What is here makes tokens from the standard library alone, so that tests can
-// ask for what no JOSE library would write.
+// This file makes tokens with the standard library alone, so that tests can use tokens that
+// no JOSE library would write.
 
 func b64(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
 
-// rawJWS signs the text "head.payload", whatever it is.
+// rawJWS signs the text "head.payload", whatever it contains.
 func rawJWS(t testing.TB, head, payload string, key *rsa.PrivateKey) string {
 	t.Helper()
 	digest := sha256.Sum256([]byte(head + "." + payload))
@@ -36,14 +36,14 @@ func rawJWS(t testing.TB, head, payload string, key *rsa.PrivateKey) string {
 	return head + "." + payload + "." + b64(signature)
 }
 
-// content is what rawJWE encrypts, and by what.
+// content is the content of a JWE, and how rawJWE encrypts it.
 type content struct {
 	cek, iv      []byte
-	encryptedKey []byte // stands for cek
+	encryptedKey []byte // replaces cek
 	plaintext    []byte
 }
 
-// encryptCEK encrypts any bytes as a content encryption key by RSA-OAEP-256.
+// encryptCEK encrypts any bytes as a content encryption key with RSA-OAEP-256.
 func encryptCEK(t testing.TB, cek []byte, key *rsa.PublicKey) []byte {
 	t.Helper()
 	encrypted, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, key, cek, nil)
@@ -85,7 +85,7 @@ const rsaOAEP256Header = `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`
 
 const maxToken = 64 << 20
 
-// decrypt is the outer half of our codec, with all that its table has.
+// decrypt is the outer half of our codec, with all algorithms of the table.
 func decrypt(token string, key crypto.Decrypter) ([]byte, error) {
 	e, err := jose.ParseEncrypted(nil, []byte(token), maxToken, alg.KeyEncryptions, alg.Contents)
 	if err != nil {
@@ -105,7 +105,7 @@ func verify(token string, key *rsa.PublicKey) ([]byte, error) {
 	return payload, err
 }
 
-// faultOf returns the code of a refusal by the codec, or none.
+// faultOf returns the code of a refusal by the codec, or "".
 func faultOf(err error) fault.Code {
 	var e *jose.Error
 	if errors.As(err, &e) {

@@ -39,8 +39,8 @@ const rfc7515A2 = "eyJhbGciOiJSUzI1NiJ9" +
 	"12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypG" +
 	"lUPQGe77Rw"
 
-// TestRFC7515A2 signs, too: RS256 is deterministic and the header is the one
-// that we write, so our token must be the RFC's to the last byte.
+// TestRFC7515A2 also signs: RS256 is deterministic and the header is the one that we write,
+// so our token must equal the RFC's.
 func TestRFC7515A2(t *testing.T) {
 	key := rfc7515A2Key.private(t)
 	payload, err := verify(rfc7515A2, &key.PublicKey)
@@ -79,8 +79,8 @@ const rfc7516A1 = "eyJhbGciOiJSU0EtT0FFUCIsImVuYyI6IkEyNTZHQ00ifQ" +
 	".5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6jiSdiwkIr3ajwQzaBtQD_A" +
 	".XFBoMYUZodetZdvTiFvSkQ"
 
-// TestRFC7516A1: RSA-OAEP opens where it is allowed, with the content
-// encryption key of appendix A.1.2, and nowhere else.
+// TestRFC7516A1: RSA-OAEP opens if it is allowed, with the content encryption key of
+// appendix A.1.2, and is refused otherwise.
 func TestRFC7516A1(t *testing.T) {
 	w := &witness{PrivateKey: rfc7516A1Key.private(t)}
 	plaintext, err := decrypt(rfc7516A1, w)
@@ -97,9 +97,9 @@ func TestRFC7516A1(t *testing.T) {
 	}
 }
 
-// TestRFCOthers: the appendices' examples of other algorithms and
-// serializations are refused, each for what it is. RFC 7520 (sections 4.1 and
-// 5.2) is in Wycheproof's files: cases 345 and 129.
+// TestRFCOthers: the appendices' examples of other algorithms and serializations are
+// refused for the right reasons. Those of RFC 7520 (sections 4.1 and 5.2) are in
+// Wycheproof's files: cases 345 and 129.
 func TestRFCOthers(t *testing.T) {
 	key := rfc7516A1Key.private(t)
 	payload := strings.Split(rfc7515A2, ".")[1]

@@ -11,7 +11,7 @@ import (
 	"github.com/c2sp/wycheproof"
 )
 
-// vectorFile is one of Wycheproof's files, as far as we use them.
+// vectorFile is one of Wycheproof's files, with the members that we use.
 type vectorFile struct {
 	NumberOfTests int           `json:"numberOfTests"`
 	TestGroups    []vectorGroup `json:"testGroups"`
@@ -22,7 +22,7 @@ type vectorGroup struct {
 	Private jwk    `json:"private"` // JWE and JWS
 	Public  *jwk   `json:"public"`  // JWE and JWS, asymmetric keys only
 
-	// PublicKey is that of RSA signatures; its numbers are hexadecimal.
+	// PublicKey is for RSA signatures; its numbers are hexadecimal.
 	PublicKey struct{ Modulus, PublicExponent string } `json:"publicKey"`
 	KeySize   int                                      `json:"keySize"`
 	IVSize    int                                      `json:"ivSize"`
@@ -81,7 +81,7 @@ func (k jwk) private(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// readVectors reads one of Wycheproof's files and holds it to its own count.
+// readVectors reads one of Wycheproof's files and checks its own count.
 func readVectors(t testing.TB, name string) vectorFile {
 	t.Helper()
 	data, err := fs.ReadFile(wycheproof.TestVectors, name)
@@ -102,11 +102,11 @@ func readVectors(t testing.TB, name string) vectorFile {
 	return f
 }
 
-// deviations are cases that we judge otherwise than their file says, or that
-// can't be judged as it says, by tcId.
+// deviations lists by tcId the cases that we judge differently from their file, or that
+// cannot be judged in its way.
 type deviations map[int]string
 
-// used reports every deviation, and fails those that were not needed.
+// used reports every deviation, and fails for those that were not needed.
 func (d deviations) used(t *testing.T, file string, needed map[int]bool) {
 	t.Helper()
 	for id, reason := range d {

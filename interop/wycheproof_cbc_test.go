@@ -10,16 +10,16 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// cbcFiles are the files of AES-CBC with HMAC. There is one more, of A192CBC-HS384,
-// which is not ours.
+// cbcFiles are the files of AES-CBC with HMAC. There is another one for A192CBC-HS384,
+// which we do not support.
 var cbcFiles = map[string]*alg.Content{
 	"a128cbc_hs256_test.json": alg.A128CBCHS256,
 	"a256cbc_hs512_test.json": alg.A256CBCHS512,
 }
 
-// TestWycheproofCBC opens every vector as it stands, with its own key, vector and
-// additional data. They go past the codec, which knows no additional data but its
-// headers; what has another length than the algorithm's, the codec refuses first.
+// TestWycheproofCBC decrypts every vector unchanged, with its own key, initialization
+// vector and additional data. It bypasses the codec, whose additional data is always a
+// header. The codec refuses other lengths than the algorithm's first.
 func TestWycheproofCBC(t *testing.T) {
 	t.Parallel()
 	for name, content := range cbcFiles {

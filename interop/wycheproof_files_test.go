@@ -18,8 +18,8 @@ import (
 	"github.com/sealane/sealane/rsaengine"
 )
 
-// groupsOf reads the groups of one of Wycheproof's files as a test needs them,
-// and holds the file to its own count.
+// groupsOf reads the groups of one of Wycheproof's files as a test needs them, and checks
+// the file's own count.
 func groupsOf[G any](t testing.TB, name string) []G {
 	t.Helper()
 	data, err := fs.ReadFile(wycheproof.TestVectors, name)
@@ -46,13 +46,13 @@ func groupsOf[G any](t testing.TB, name string) []G {
 	return file.TestGroups
 }
 
-// results are the cases of a file by what became of them.
+// results are the cases of a file by their result.
 type results map[string][]vector
 
 func (r results) add(class string, v vector) { r[class] = append(r[class], v) }
 
-// compare asks for the number of cases in each class, and that a case whose class
-// says otherwise than its mark is of one that has a reason. It lists those cases.
+// compare checks the number of cases in each class, and that a case whose class contradicts
+// its mark has a reason. It lists those cases.
 func (r results) compare(t *testing.T, name string, want counts, reasons map[string]string) {
 	t.Helper()
 	got := counts{}
@@ -75,7 +75,7 @@ func (r results) compare(t *testing.T, name string, want counts, reasons map[str
 	}
 }
 
-// onEveryEngine judges by Go's crypto/rsa, and by the system's OpenSSL.
+// onEveryEngine runs judge with Go's crypto/rsa, and with the system's OpenSSL.
 func onEveryEngine(t *testing.T, judge func(*testing.T, *rsaengine.Engine)) {
 	for _, choice := range []string{rsaengine.Go, rsaengine.OpenSSL} {
 		t.Run(choice, func(t *testing.T) {
@@ -92,7 +92,7 @@ func onEveryEngine(t *testing.T, judge func(*testing.T, *rsaengine.Engine)) {
 	}
 }
 
-// keyByGo reads, by Go alone, a key that we may refuse.
+// keyByGo reads a key, which we may refuse, with Go alone.
 func keyByGo(t testing.TB, pkcs8 string) *rsa.PrivateKey {
 	t.Helper()
 	key, err := x509.ParsePKCS8PrivateKey(unhex(t, pkcs8))
@@ -102,8 +102,8 @@ func keyByGo(t testing.TB, pkcs8 string) *rsa.PrivateKey {
 	return key.(*rsa.PrivateKey)
 }
 
-// TestWycheproofFiles: of the algorithms that are ours, the module has no file
-// that no test reads. JOSE's files name no algorithm, but their groups' type.
+// TestWycheproofFiles: a test reads every file of the module about our algorithms. JOSE's
+// files name no algorithm, but the type of their groups.
 func TestWycheproofFiles(t *testing.T) {
 	t.Parallel()
 	used := []string{gcmFile, jweFile, jwsFile, jwkFile, jwCryptoFile}

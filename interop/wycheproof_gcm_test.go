@@ -14,12 +14,12 @@ import (
 
 const gcmFile = "aes_gcm_test.json"
 
-// TestWycheproofGCM drives AES-GCM vectors through Decrypt. None can go as it
-// stands, for no vector's additional data is a JOSE header: the test counts
-// them. But the ciphertext of GCM does not depend on the additional data, and
-// the tag only by what is added to it. So the vector's key becomes the CEK, its
-// IV, ciphertext and message stay, and a header of ours is the additional
-// data; the tag is made anew, with the bits flipped that the vector flips.
+// TestWycheproofGCM uses AES-GCM vectors with Decrypt. None can be used unchanged, because
+// no vector's additional data is a JOSE header: the test counts them. But the ciphertext of
+// GCM does not depend on the additional data, and its effect on the tag is an addition. So
+// the vector's key becomes the CEK, its IV, ciphertext and message stay, and one of our
+// headers is the additional data; the tag is computed again, with the bits flipped that the
+// vector flips.
 func TestWycheproofGCM(t *testing.T) {
 	t.Parallel()
 	key := testkey.RSA(t, "ours", 2048)
@@ -72,10 +72,10 @@ func TestWycheproofGCM(t *testing.T) {
 		"A256GCM opens":                   39,
 		"A128GCM opens":                   40,
 		"256-bit key, 96-bit IV, valid":   39, // open as A256GCM
-		"256-bit key, 96-bit IV, invalid": 27, // refused for the tag
-		"256-bit key, other IV, valid":    37, // refused for the IV
+		"256-bit key, 96-bit IV, invalid": 27, // refused because of the tag
+		"256-bit key, other IV, valid":    37, // refused because of the IV
 		"256-bit key, other IV, invalid":  2,
-		"192-bit key, 96-bit IV, valid":   37, // refused for the CEK
+		"192-bit key, 96-bit IV, valid":   37, // refused because of the CEK
 		"192-bit key, 96-bit IV, invalid": 27,
 		"192-bit key, other IV, valid":    37,
 		"192-bit key, other IV, invalid":  2,
@@ -88,8 +88,8 @@ func TestWycheproofGCM(t *testing.T) {
 	}
 }
 
-// transplant returns the vector's ciphertext, and its tag as it would be with
-// head for additional data.
+// transplant returns the vector's ciphertext, and the tag that it would have with head as
+// the additional data.
 func transplant(t *testing.T, c content, v vector, head string) (ciphertext, tag []byte) {
 	t.Helper()
 	made, right := c.parts(t, string(unhex(t, v.AAD)))

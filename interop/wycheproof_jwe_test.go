@@ -14,9 +14,9 @@ import (
 
 const jweFile = "json_web_encryption_test.json"
 
-// TestWycheproofJWE judges every case of the file: those of our algorithms as
-// they are marked, and of all others for which fault they are refused. It goes
-// through the codec, because a lane would want to know each key ID.
+// TestWycheproofJWE judges every case of the file: our algorithms as marked, and all others
+// by the fault for which they are refused. It uses the codec, because a lane would have to
+// know each key ID.
 func TestWycheproofJWE(t *testing.T) {
 	t.Parallel()
 	file := readVectors(t, jweFile)
@@ -65,7 +65,7 @@ func TestWycheproofJWE(t *testing.T) {
 		t.Error("cases that name our algorithms:", diff)
 	}
 	if diff := cmp.Diff(counts{
-		"valid":           10, // no invalid case has algorithms that are all ours
+		"valid":           10, // no invalid case has only our algorithms
 		"jwe.alg-missing": 1, "jwe.alg-not-allowed": 110, "jwe.enc-not-allowed": 4,
 		"jwe.header-not-json": 2, "jwe.header-zip": 1, "jwe.json-serialization": 1, "jwe.parts": 10,
 	}, got); diff != "" {

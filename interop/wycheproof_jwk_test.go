@@ -20,8 +20,7 @@ const (
 	jwCryptoFile = "json_web_crypto_test.json"
 )
 
-// keyGroup has its keys as they stand in the file, for our readers; tokens may
-// be JSON.
+// keyGroup keeps its keys as they are in the file, for our readers; tokens may be JSON.
 type keyGroup struct {
 	Comment         string
 	Private, Public json.RawMessage
@@ -43,14 +42,14 @@ func tokenText(raw json.RawMessage) string {
 	return string(raw)
 }
 
-// What becomes of a group's keys, before any token is looked at.
+// The result for a group's keys, before any token is examined.
 const (
 	keyTaken   = "taken"
 	keyNotOurs = "not a key of RSA for RS256 or RSA-OAEP"
 )
 
-// judgeKeys reads a group's key files: the public one as a partner's and into a
-// key ring, the private one as ours. It returns the partner's ring.
+// judgeKeys reads a group's key files: the public one as a partner's and into a key ring,
+// the private one as ours. It returns the partner's ring.
 func judgeKeys(t *testing.T, g keyGroup) (theirs *keyring.Ring, class string) {
 	t.Helper()
 	private, _, privateErr := keyfile.ParsePrivate(g.Private, nil)
@@ -82,8 +81,8 @@ func judgeKeys(t *testing.T, g keyGroup) (theirs *keyring.Ring, class string) {
 	return nil, keyNotOurs
 }
 
-// TestWycheproofJWK reads the file's keys by our readers. A token of a key that
-// is not taken is judged by another key; it must be refused then, too.
+// TestWycheproofJWK reads the file's keys with our readers. A token of a key that is
+// refused is judged with another key; it must be refused then, too.
 func TestWycheproofJWK(t *testing.T) {
 	t.Parallel()
 	keys, tokens, needed := counts{}, counts{}, map[int]bool{}

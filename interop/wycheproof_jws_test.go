@@ -111,8 +111,8 @@ func openInner(t *testing.T, l *sealane.Lane, jws string) ([]byte, error) {
 	return m.Payload(), nil
 }
 
-// TestWycheproofJWS judges every case of the file through Lane.Open: those of
-// RS256 as they are marked, and of all others that they are refused.
+// TestWycheproofJWS judges every case of the file with Lane.Open: those of RS256 as marked,
+// and all others must be refused.
 func TestWycheproofJWS(t *testing.T) {
 	t.Parallel()
 	got, needed := counts{}, map[int]bool{}
@@ -172,9 +172,9 @@ func TestWycheproofJWS(t *testing.T) {
 	(deviations{332: jwsDeviations[332]}).used(t, jwsFile, needed)
 }
 
-// TestWycheproofBase64 applies the file's cases about encoding, which are of
-// HS256, to our decoder: each of a token's parts becomes the payload of an
-// RS256 token that is signed over exactly that text.
+// TestWycheproofBase64 applies the file's cases about encoding, which use HS256, to our
+// decoder: each part of a token becomes the payload of an RS256 token that is signed over
+// exactly that text.
 func TestWycheproofBase64(t *testing.T) {
 	t.Parallel()
 	key := testkey.RSA(t, "peer", 2048)

@@ -24,7 +24,7 @@ type oaepGroup struct {
 	Tests           []vector
 }
 
-// algorithm names the group's parameters, where JOSE has a name that is ours.
+// algorithm returns the JOSE name of the group's parameters if we support it, or "".
 func (g oaepGroup) algorithm() string {
 	switch {
 	case g.SHA == "SHA-256" && g.MGFSHA == "SHA-256":
@@ -35,7 +35,7 @@ func (g oaepGroup) algorithm() string {
 	return ""
 }
 
-// What becomes of a vector under an algorithm of ours.
+// The result of a vector under one of our algorithms.
 const (
 	oaepOpens      = "opens"
 	oaepNotACEK    = "decrypts to no CEK, refused"
@@ -47,7 +47,7 @@ const (
 	oaepSmallLarge = "key of another size, refused"
 )
 
-// oaepReasons are for what is refused although it is marked valid or acceptable.
+// oaepReasons are the reasons to refuse what is marked valid or acceptable.
 var oaepReasons = map[string]string{
 	oaepNotACEK:    "the key decrypts it as it should; the codec wants 32 bytes for A256GCM",
 	oaepLabel:      "JOSE's label is empty (RFC 7518 section 4.3)",
@@ -56,8 +56,8 @@ var oaepReasons = map[string]string{
 	oaepSmallLarge: "only keys of 2048, 3072 and 4096 bits are used",
 }
 
-// oaepFiles are all of the module's files of RSAES-OAEP. Each case counts twice,
-// for RSA-OAEP-256 and RSA-OAEP, where its key is one of ours.
+// oaepFiles are all of the module's files of RSAES-OAEP. Each case counts twice, for
+// RSA-OAEP-256 and RSA-OAEP, if we accept its key.
 var oaepFiles = map[string]counts{
 	"rsa_oaep_2048_sha1_mgf1sha1_test.json": {
 		oaepOpens:   1,
@@ -114,11 +114,11 @@ var oaepFiles = map[string]counts{
 	"rsa_three_primes_oaep_4096_sha256_mgf1sha256_test.json": {oaepPrimes: 36},
 }
 
-// TestWycheproofOAEP puts each vector into a JWE as its encrypted key. The
-// content is encrypted under the vector's message where that is a CEK, so that
-// it opens if and only if the vector is valid, has no label and is 32 bytes
-// long. Of the others the key itself shows that our path decrypts them with
-// the right parameters, and the codec then refuses their length.
+// TestWycheproofOAEP puts each vector into a JWE as its encrypted key. If the vector's
+// message is a CEK, the content is encrypted with it, so that it opens if and only if the
+// vector is valid, has no label and is 32 bytes long. For the others the key itself shows
+// that our code decrypts them with the right parameters; the codec then refuses their
+// length.
 func TestWycheproofOAEP(t *testing.T) {
 	t.Parallel()
 	for name, want := range oaepFiles {
@@ -150,7 +150,7 @@ func TestWycheproofOAEP(t *testing.T) {
 	}
 }
 
-// refusedOAEPKey tells that a key was refused for what it is.
+// refusedOAEPKey returns the class of a key that was refused.
 func refusedOAEPKey(t *testing.T, g oaepGroup, err error) (class string) {
 	t.Helper()
 	switch g.KeySize {
@@ -166,7 +166,7 @@ func refusedOAEPKey(t *testing.T, g oaepGroup, err error) (class string) {
 	return oaepSmallLarge
 }
 
-// witness is a key that notes what it was asked and what it gave.
+// witness is a key that records its arguments and results.
 type witness struct {
 	PrivateKey crypto.Decrypter
 	asked      int
@@ -230,8 +230,8 @@ func judgeOAEP(t *testing.T, key crypto.Decrypter, alg string, g oaepGroup, v ve
 	return class
 }
 
-// TestWycheproofThreePrimes: OpenSSL's hands do not take a key that came into the
-// process by another way than our reader.
+// TestWycheproofThreePrimes: the OpenSSL engine refuses a key of three primes that was not
+// read by our reader.
 func TestWycheproofThreePrimes(t *testing.T) {
 	t.Parallel()
 	r, err := rsaengine.Select(rsaengine.OpenSSL)

@@ -32,8 +32,8 @@ var pssReasons = map[string]string{
 	sigSize:  "only keys of 2048, 3072 and 4096 bits are used",
 }
 
-// pssFiles are all of the module's files of RSASSA-PSS. Those with params in their
-// names have the same signatures, under keys whose certificates name parameters.
+// pssFiles are all of the module's files of RSASSA-PSS. Those with params in their names
+// have the same signatures, with keys whose certificates name parameters.
 var pssFiles = map[string]counts{
 	"rsa_pss_2048_sha1_mgf1_20_params_test.json":         {pssOther: 88},
 	"rsa_pss_2048_sha1_mgf1_20_test.json":                {pssOther: 88},
@@ -63,9 +63,9 @@ var pssFiles = map[string]counts{
 	"rsa_pss_misc_test.json":                             {sigHolds: 1, pssOther: 149},
 }
 
-// TestWycheproofPSS passes each vector's own message and signature to what verifies
-// PS256 in every engine. A signature with other parameters does not hold, whatever
-// it is marked.
+// TestWycheproofPSS passes each vector's own message and signature to the verification of
+// PS256 in every engine. A signature with other parameters is invalid, no matter how it is
+// marked.
 func TestWycheproofPSS(t *testing.T) {
 	t.Parallel()
 	for name, want := range pssFiles {

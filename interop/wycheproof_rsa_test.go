@@ -33,7 +33,7 @@ type signatureGroup struct {
 	PrivateKeyPKCS8 string // to sign
 }
 
-// What becomes of a signature.
+// The result for a signature.
 const (
 	sigHolds     = "valid, holds"
 	sigWrong     = "invalid, refused"
@@ -45,7 +45,7 @@ const (
 	sigIdentical = "made again, byte for byte"
 )
 
-// signatureReasons are for what we judge otherwise than it is marked.
+// signatureReasons are the reasons for results that differ from the mark.
 var signatureReasons = map[string]string{
 	sigNoNull: "RFC 8017 section 9.2 makes the signature, and we compare it whole: without the NULL it is " +
 		"another one",
@@ -92,9 +92,9 @@ var signingFiles = map[string]counts{
 	"rsa_pkcs1_4096_sig_gen_test.json": {sigIdentical: 8, sigHash: 16},
 }
 
-// TestWycheproofRSASignatures passes each vector's own message and signature to
-// what verifies RS256 in every engine. The codec can't be asked: no message of
-// these files is a JWS signing input.
+// TestWycheproofRSASignatures passes each vector's own message and signature to the
+// verification of RS256 in every engine. The codec cannot be used: no message of these
+// files is a JWS signing input.
 func TestWycheproofRSASignatures(t *testing.T) {
 	t.Parallel()
 	for name, want := range signatureFiles {
@@ -128,7 +128,7 @@ func TestWycheproofRSASignatures(t *testing.T) {
 	}
 }
 
-// verifier is the operation that the codec calls for a key in the hands of r.
+// verifier returns the operation that the codec calls for a key in engine r.
 func verifier(t *testing.T, r *rsaengine.Engine, key *rsa.PublicKey) func(digest, signature []byte) error {
 	t.Helper()
 	operations, err := r.PublicOps(key)
@@ -171,7 +171,7 @@ func judgeSignature(t *testing.T, verify func(digest, signature []byte) error, g
 	return class
 }
 
-// refusedSignatureKey tells that a key was refused for what it is.
+// refusedSignatureKey returns the class of a key that was refused.
 func refusedSignatureKey(t *testing.T, key *rsa.PublicKey, err error) (class string) {
 	t.Helper()
 	switch bits := key.N.BitLen(); {
@@ -184,8 +184,8 @@ func refusedSignatureKey(t *testing.T, key *rsa.PublicKey, err error) (class str
 	return ""
 }
 
-// TestWycheproofRSASigning makes each vector's signature again: RS256 is
-// deterministic. One of another hash we neither make nor take.
+// TestWycheproofRSASigning makes each vector's signature again: RS256 is deterministic. We
+// neither make nor accept signatures with other hashes.
 func TestWycheproofRSASigning(t *testing.T) {
 	t.Parallel()
 	for name, want := range signingFiles {

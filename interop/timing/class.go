@@ -27,9 +27,8 @@ type class struct {
 	kinds []kind
 }
 
-// The classes, by their places in classes. The first four are to be the same to
-// the measuring program; the control is a second set of the first, and shows what
-// noise alone does.
+// The classes, by their indexes in classes. The first four must be indistinguishable; the
+// control is a second set of the first, and shows the effect of noise alone.
 const (
 	keyFails = iota
 	keyFailsAgain
@@ -42,7 +41,7 @@ const (
 // maxCEK is the longest of the wrong keys.
 const maxCEK = 64
 
-// seldom is for classes that are reported only: they take time and prove nothing.
+// seldom is for classes that are only reported: they take time and prove nothing.
 const seldom = 10
 
 func classes() []class {
@@ -70,10 +69,10 @@ func classes() []class {
 	}
 }
 
-// whole makes a token without any fault.
+// whole makes a token without a fault.
 func whole(m malform.Material) ([]byte, error) { return malform.Make("", m) }
 
-// forged makes one of internal/forge's faults.
+// forged makes one of internal/malform's faults.
 func forged(code fault.Code, name string) kind {
 	return func(m malform.Material) ([]byte, error) {
 		for _, v := range malform.VariantsOf(m) {
@@ -85,7 +84,7 @@ func forged(code fault.Code, name string) kind {
 	}
 }
 
-// cekOf encrypts n random bytes in the place of the content encryption key.
+// cekOf encrypts n random bytes in place of the content encryption key.
 func cekOf(n int) kind {
 	return func(m malform.Material) ([]byte, error) {
 		token, err := whole(m)
@@ -93,7 +92,7 @@ func cekOf(n int) kind {
 			return nil, err
 		}
 		if m.Content.CEK == n {
-			n-- // the right length; one less is there anyway
+			n-- // the right length; one less is tested anyway
 		}
 		cek := make([]byte, n)
 		rand.Read(cek)
@@ -110,9 +109,9 @@ func cekOf(n int) kind {
 
 const payloadSize = 1 << 10
 
-// tokens makes n tokens of a class, its kinds in turn, each with a payload, keys
-// and IV of its own. All tokens of all classes have the same length, and an
-// encrypted key below the modulus: that the others are refused sooner is public.
+// tokens makes n tokens of a class, of its kinds in turn, each with its own payload, keys
+// and IV. All tokens of all classes have the same length, and an encrypted key below the
+// modulus: others are refused faster, which is public.
 func (c class) tokens(n int, m malform.Material) ([][]byte, error) {
 	tokens := make([][]byte, 0, n)
 	for len(tokens) < n {

@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// threshold is the |t| from which the literature (test vector leakage
-// assessment, and dudect after it) speaks of a leak.
+// threshold is the |t| that the literature (test vector leakage assessment, and dudect
+// after it) regards as a leak.
 const threshold = 4.5
 
-// crops are the pooled quantiles at which t is taken; 1 is everything.
+// crops are the pooled quantiles at which t is computed; 1 is all values.
 var crops = []float64{1, 0.99, 0.9, 0.5}
 
-// comparison is what tells two classes apart, or doesn't. Positive: the first
-// takes longer.
+// comparison holds the statistics of two classes. Positive values mean that the first takes
+// longer.
 type comparison struct {
 	t       []float64 // for each of crops
 	ranks   float64   // Mann-Whitney
 	medians interval
-	within  *within // nil where the classes were not measured in the same blocks
+	within  *within // nil if the classes were not measured in the same blocks
 }
 
-// within is of the differences within blocks. What changes from block to block,
-// like the processor's clock, cancels out.
+// within holds the statistics of the differences within blocks. Changes from block to
+// block, such as the processor's clock, cancel out.
 type within struct {
 	signs  float64 // sign test
 	median interval
@@ -49,7 +49,7 @@ func compare(a, b []float64) comparison {
 	return c
 }
 
-// statistics are all of them that the threshold is for.
+// statistics returns all statistics that the threshold applies to.
 func (c comparison) statistics() []float64 {
 	all := append(slices.Clone(c.t), c.ranks)
 	if c.within != nil {
@@ -58,8 +58,8 @@ func (c comparison) statistics() []float64 {
 	return all
 }
 
-// largest is the statistic that is farthest from 0.
-// What is no number (a crop that leaves nothing of one class) is as far as can be.
+// largest returns the statistic that is farthest from 0. If one is not a number (a crop
+// without values of one class), it returns infinity.
 func (c comparison) largest() float64 {
 	most := 0.0
 	for _, v := range c.statistics() {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// noisy returns times like those of a machine that others use: the middle at
-// typical, a skew, a slow drift, and one in fifty interrupted for long.
+// noisy returns times like those of a shared machine: the middle at typical, a skew, a slow
+// drift, and one in fifty interrupted for long.
 func noisy(n int, typical float64, seed uint64) []float64 {
 	r := rand.New(rand.NewPCG(seed, 1))
 	x := make([]float64, n)
@@ -58,7 +58,7 @@ func TestNothingLeftOfAClassDiffers(t *testing.T) {
 	}
 }
 
-// spin hashes so many times.
+// spin hashes times times.
 func spin(name string, every, times int) subject {
 	var sum [sha256.Size]byte
 	return subject{name, every, func() (time.Duration, error) {
@@ -70,7 +70,7 @@ func spin(name string, every, times int) subject {
 	}}
 }
 
-// TestPlantedWorkIsFound has real work and a real clock: 2 % more of it shows.
+// TestPlantedWorkIsFound uses real work and a real clock: 2 % more work is detected.
 func TestPlantedWorkIsFound(t *testing.T) {
 	times, err := measure(t.Context(), 2000,
 		[]subject{spin("less", 1, 500), spin("more", 1, 510), spin("seldom", 10, 500)})

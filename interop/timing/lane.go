@@ -44,17 +44,17 @@ func (p parties) material() malform.Material {
 		Other:       p.stranger, Nested: true, Content: p.content}
 }
 
-// none is the choice of no RSA at all; see recalled.
+// none selects an engine without RSA; see recalled.
 const none = "none"
 
 // end is the provider's end of a RiskOS lane.
 type end struct {
 	*sealane.Lane
 	engine string
-	expect func(token []byte) // is told what comes, before the clock starts
+	expect func(token []byte) // is called with the token before the clock starts
 }
 
-// end has its keys in the hands of one engine.
+// end returns the provider's end with its keys in one engine.
 func (p parties) end(choice string, pools []pool) (end, error) {
 	if choice == none {
 		private, err := recall(p.provider, pools)
@@ -104,13 +104,13 @@ func (p parties) lane(by *rsaengine.Engine, private keyring.Private) (*sealane.L
 	return sealane.New(sealane.Config{Profile: dialect, Side: sealane.ServerSide, Ours: ours, Theirs: theirs})
 }
 
-// pool has the tokens of one class.
+// pool holds the tokens of one class.
 type pool struct {
 	class
 	tokens [][]byte
 }
 
-// makePools makes n tokens for each class, and holds them to one length.
+// makePools makes n tokens for each class, and checks that all have one length.
 func makePools(ctx context.Context, p parties, n int) ([]pool, error) {
 	var pools []pool
 	for _, c := range classes() {
@@ -131,14 +131,14 @@ func makePools(ctx context.Context, p parties, n int) ([]pool, error) {
 	return pools, nil
 }
 
-// draw copies a token into place: all classes are read from the same memory, and
-// have it in the same cache.
+// draw copies a token to place, so that all classes are read from the same memory and the
+// same cache.
 func (p pool) draw(place []byte, of end) {
 	copy(place, p.tokens[mathrand.IntN(len(p.tokens))])
 	of.expect(place)
 }
 
-// openSubjects time Lane.Open.
+// openSubjects measure Lane.Open.
 func openSubjects(ctx context.Context, e end, pools []pool) []subject {
 	place := make([]byte, len(pools[0].tokens[0]))
 	subjects := make([]subject, len(pools))

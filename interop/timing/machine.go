@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// machine says what was measured on.
+// machine describes the machine.
 func machine() string {
 	system, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -34,8 +34,8 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// stopwatch tells how much of the time this process had a processor. What
-// measures never waits for anything but itself, so the rest went to others.
+// stopwatch measures how much of the time this process had a processor. The measured code
+// waits for nothing else, so other programs used the rest.
 type stopwatch struct {
 	start time.Time
 	used  time.Duration

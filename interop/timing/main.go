@@ -1,15 +1,14 @@
-// Timing compares how long it takes to refuse tokens that fail for different
-// reasons: the OAEP decoding fails, what it returns is no key for the content encryption, or the
-// tag does not match. Somebody who measures our answers must not tell these apart
-// (RFC 7516, section 11.5). It prints the tables of docs/threat-model.md; see
-// ../timing.sh.
+// Timing compares how long it takes to refuse tokens that fail for different reasons: the
+// OAEP decoding fails, its result is not a key for the content encryption, or the tag does
+// not match. Somebody who measures our answers must not be able to distinguish these (RFC
+// 7516, section 11.5). It prints the tables of docs/threat-model.md; see ../timing.sh.
 //
-// All classes are measured in the same blocks, in an order that is drawn for
-// each, with one more set of the first class as a control: what shows there is
-// noise. Statistics are Welch's t, of all times and of what lies below some
-// quantiles (as dudect does), the rank-sum statistic, the sign test of the
-// differences within blocks, and differences of medians. Both engines are measured,
-// and all that surrounds them without either, where far less shows.
+// All classes are measured in the same blocks, in a random order for each block, with a
+// second set of the first class as a control, which shows the effect of noise. The
+// statistics are Welch's t, of all times and of those below some quantiles (as in dudect),
+// the rank-sum statistic, the sign test of the differences within blocks, and differences
+// of medians. Both engines are measured, and the surrounding code without RSA, where much
+// smaller differences can be seen.
 package main
 
 import (
@@ -29,7 +28,7 @@ import (
 	"github.com/sealane/sealane/rsaengine"
 )
 
-// plan is what the command line asks for.
+// plan holds the arguments of the command line.
 type plan struct {
 	opens, exchanges, tokens int
 	engines                  []string
@@ -62,7 +61,7 @@ func main() {
 	}
 }
 
-// leastOpens lets the classes that are measured seldom have a median with an error.
+// leastOpens is the minimum for which seldom measured classes have a median with an error.
 const leastOpens = 100
 
 func (p plan) check() error {
@@ -135,7 +134,7 @@ func (p plan) measure(ctx context.Context, w io.Writer, e end, pools []pool) err
 	}.measure(ctx, w, p.exchanges, wire.subjects(pools), pools)
 }
 
-// measure fills the section in and writes it.
+// measure fills in the section and writes it.
 func (s section) measure(ctx context.Context, w io.Writer, n int, subjects []subject, pools []pool) error {
 	progress("%s, %s: %d for each class", s.layer, s.engine, n)
 	watch := startWatch()

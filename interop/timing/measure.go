@@ -13,20 +13,19 @@ import (
 type subject struct {
 	name  string
 	every int                           // takes part in one block of so many
-	once  func() (time.Duration, error) // does one operation, times it, and checks what came of it
+	once  func() (time.Duration, error) // does one operation, times it, and checks the result
 }
 
-// Blocks between two collections of garbage, and blocks after one that are not
-// counted: they pay for the caches that the collector emptied.
+// The number of blocks between garbage collections, and of blocks after one that are not
+// counted, because the collector emptied the caches.
 const (
 	between = 64
 	settle  = 2
 )
 
-// measure runs n blocks that count. Each has every subject whose turn it is once,
-// in an order drawn anew, so that whatever drifts hits all alike. The collector
-// runs between blocks only. The result has each subject's times in nanoseconds in
-// the order of the blocks.
+// measure runs n blocks that count. Each block runs every subject whose turn it is once, in
+// a random order, so that drift affects all alike. The collector runs only between blocks.
+// The result holds each subject's times in nanoseconds in the order of the blocks.
 func measure(ctx context.Context, n int, subjects []subject) ([][]float64, error) {
 	times := make([][]float64, len(subjects))
 	order := make([]int, len(subjects))
@@ -41,7 +40,7 @@ func measure(ctx context.Context, n int, subjects []subject) ([][]float64, error
 				continue
 			}
 			took, err := subjects[i].once()
-			if ctx.Err() != nil { // what was measured also ends by it
+			if ctx.Err() != nil { // the end of ctx also ends the measured operation
 				return ctx.Err()
 			}
 			if err != nil {

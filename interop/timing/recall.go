@@ -10,18 +10,19 @@ import (
 	"io"
 )
 
-// recalled is a private key that remembers what crypto/rsa gave for the tokens'
-// encrypted keys. RSA is most of the time and nearly all of the noise; without it
-// a difference in what surrounds it shows that is a hundred times smaller.
+// recalled is a private key that remembers the results of crypto/rsa for the tokens'
+// encrypted keys. RSA takes most of the time and causes nearly all of the noise; without
+// it, differences in the surrounding code can be seen that are a hundred times smaller.
 //
-// The answer is looked up by expect, before the clock starts, and put where all
-// are read from: a look-up in the key would take longer for what lies farther off.
+// expect looks up the answer before the clock starts, and puts it where all answers are
+// read from: a look-up in the key would take longer for answers that are further away in
+// memory.
 type recalled struct {
 	*rsa.PrivateKey
 	answers map[string]answer // by token
 
 	place [maxCEK]byte
-	next  answer // its message stands in place
+	next  answer // its message is in place
 }
 
 type answer struct {
@@ -47,7 +48,7 @@ func recall(key *rsa.PrivateKey, pools []pool) (*recalled, error) {
 	return r, nil
 }
 
-// expect makes the answer ready for a token.
+// expect prepares the answer for a token.
 func (r *recalled) expect(token []byte) {
 	a, known := r.answers[string(token)]
 	if !known {
@@ -56,7 +57,7 @@ func (r *recalled) expect(token []byte) {
 	r.next = answer{r.place[:copy(r.place[:], a.message)], a.err}
 }
 
-// Decrypt takes memory for the whole block in every case, as the engines do, and
+// Decrypt allocates memory for the whole block in every case, as the engines do, and
 // returns the message at its end.
 func (r *recalled) Decrypt(_ io.Reader, ciphertext []byte, _ crypto.DecrypterOpts) ([]byte, error) {
 	block := bytes.Clone(ciphertext)

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// pair are two classes to compare.
+// pair names two classes to compare.
 type pair struct{ a, b int }
 
-// The pairs that must not be told apart, those that show what noise does to the
+// The pairs that must not be distinguishable, those that show the effect of noise on the
 // same statistics, and those that may differ.
 var (
 	secret   = []pair{{keyFails, cekLength}, {keyFails, tagFails}, {cekLength, tagFails}}
@@ -18,7 +18,7 @@ var (
 	reported = []pair{{signatureFails, tagFails}, {succeeds, tagFails}}
 )
 
-// section is what one layer gave with one engine.
+// section is the result for one layer with one engine.
 type section struct {
 	layer, engine string
 	share         float64 // of the processor
@@ -74,7 +74,7 @@ func (s section) writePairs(w io.Writer, pairs []pair, same, differ string) {
 	}
 }
 
-// verdict is one sentence. A control that differs takes the worth from the rest.
+// verdict returns one sentence. If a control differs, the other results are worthless.
 func (s section) verdict() string {
 	for _, p := range control {
 		if s.compare(p).differ() {
@@ -104,7 +104,7 @@ func (i interval) String() string {
 	return fmt.Sprintf("%+.0f [%+.0f, %+.0f]", i.estimate, i.low, i.high)
 }
 
-// statistic leaves out what a crop leaves undefined: nothing of one class is left.
+// statistic omits what a crop leaves undefined, because no value of one class is left.
 func statistic(v float64) string {
 	if math.IsNaN(v) {
 		return "—"

@@ -49,8 +49,8 @@ func quantile(sorted []float64, p float64) float64 {
 	return sorted[below] + (at-float64(below))*(sorted[below+1]-sorted[below])
 }
 
-// welch is Welch's t of a against b: positive where a takes longer. Equal means
-// of values that do not vary at all returns 0.
+// welch is Welch's t of a against b: positive if a takes longer. It is 0 for equal means of
+// values that do not vary.
 func welch(a, b []float64) float64 {
 	meanA, varianceA := moments(a)
 	meanB, varianceB := moments(b)
@@ -61,8 +61,9 @@ func welch(a, b []float64) float64 {
 	return difference / deviation
 }
 
-// crop returns what of both is at most the quantile p of the two together. Rare,
-// long interruptions are not of the program under test, and would hide it.
+// crop returns the values of both that are at most the quantile p of the two together.
+// Rare, long interruptions are not caused by the program under test, and would hide its
+// times.
 func crop(sortedA, sortedB []float64, p float64) (a, b []float64) {
 	limit := quantile(slices.Sorted(slices.Values(slices.Concat(sortedA, sortedB))), p)
 	below := func(x []float64) []float64 {
@@ -71,7 +72,7 @@ func crop(sortedA, sortedB []float64, p float64) (a, b []float64) {
 	return below(sortedA), below(sortedB)
 }
 
-// upperBound is the number of values that are at most limit.
+// upperBound returns the number of values that are at most limit.
 func upperBound(sorted []float64, limit float64) int {
 	i, _ := slices.BinarySearchFunc(sorted, limit, func(v, limit float64) int {
 		if v <= limit {
@@ -82,9 +83,9 @@ func upperBound(sorted []float64, limit float64) int {
 	return i
 }
 
-// mannWhitney is the rank-sum statistic as a standard normal, corrected for
-// ties: positive where a takes longer. It sees a shift of the whole distribution
-// and knows nothing of how far off an outlier lies.
+// mannWhitney is the rank-sum statistic as a standard normal, corrected for ties: positive
+// if a takes longer. It detects a shift of the whole distribution and ignores the distance
+// of outliers.
 func mannWhitney(sortedA, sortedB []float64) float64 {
 	n, m := float64(len(sortedA)), float64(len(sortedB))
 	var rankSum, ties float64
@@ -120,16 +121,16 @@ type interval struct{ estimate, low, high float64 }
 
 func (i interval) excludesZero() bool { return i.low > 0 || i.high < 0 }
 
-// medianDifference is the median of a less that of b. The standard error of each
-// comes from order statistics (Price and Bonett), so no distribution is assumed.
+// medianDifference is the median of a minus that of b. The standard error of each is
+// estimated from order statistics (Price and Bonett), so no distribution is assumed.
 func medianDifference(sortedA, sortedB []float64) interval {
 	half := z99 * math.Hypot(medianError(sortedA), medianError(sortedB))
 	d := quantile(sortedA, 0.5) - quantile(sortedB, 0.5)
 	return interval{d, d - half, d + half}
 }
 
-// medianError is the standard error of the median: a quarter of the distance of
-// the order statistics that lie two standard errors of its rank to either side.
+// medianError is the standard error of the median: a quarter of the distance between the
+// order statistics two standard errors of its rank to either side.
 func medianError(sorted []float64) float64 {
 	low, high := medianRanks(len(sorted), 2)
 	return (sorted[high] - sorted[low]) / 4
@@ -142,8 +143,8 @@ func medianOf(differences []float64) interval {
 	return interval{quantile(sorted, 0.5), sorted[low], sorted[high]}
 }
 
-// signTest counts signs, as a standard normal: positive where most differences
-// are. Ties do not count.
+// signTest counts signs, as a standard normal: positive if most differences are. Ties do
+// not count.
 func signTest(differences []float64) float64 {
 	var positive, negative float64
 	for _, d := range differences {

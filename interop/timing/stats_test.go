@@ -25,7 +25,7 @@ func TestWelch(t *testing.T) {
 	near(t, "t of nothing", welch(a, nil), math.NaN())
 }
 
-// A large mean must not eat the variance.
+// A large mean must not cancel the variance.
 func TestWelchFarFromZero(t *testing.T) {
 	const far = 1e9
 	near(t, "t",

@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/rsaengine"
 )
 
-// TestRun goes through everything in small: each measurement also checks the
-// fault that the operator sees and the answer that the partner gets.
+// TestRun runs everything with small numbers: each measurement also checks the fault that
+// the operator sees and the answer that the partner gets.
 func TestRun(t *testing.T) {
 	engines := []string{rsaengine.OpenSSL, rsaengine.Go, none}
 	if _, err := rsaengine.Select(rsaengine.OpenSSL); err != nil {
@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestRunOfCBC goes through it with a tag that is checked before anything is decrypted.
+// TestRunOfCBC runs it with a tag that is checked before anything is decrypted.
 func TestRunOfCBC(t *testing.T) {
 	for _, enc := range []string{"A128CBC-HS256", "A256CBC-HS512"} {
 		var out bytes.Buffer
@@ -86,8 +86,8 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// TestWrongClassIsNotMeasured: a class whose tokens do something else than it says
-// ends the measurement, on both layers.
+// TestWrongClassIsNotMeasured: a class whose tokens have another result than it says ends
+// the measurement, on both layers.
 func TestWrongClassIsNotMeasured(t *testing.T) {
 	keys, err := newParties()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// wire is a sealhttp.Handler in a server on the loopback interface, and one
-// connection to it that is kept.
+// wire is a sealhttp.Handler in a server on the loopback interface, and one kept-alive
+// connection to it.
 type wire struct {
 	end        end
 	server     *http.Server
@@ -26,8 +26,7 @@ type wire struct {
 	place      []byte // the token's, in request
 }
 
-// newWire logs what the handler logs, to nowhere: writing the line is part of
-// what a partner waits for.
+// newWire discards the handler's log lines: the partner waits while a line is written.
 func newWire(e end, tokenLength int) (*wire, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,7 +36,7 @@ func newWire(e end, tokenLength int) (*wire, error) {
 		Lane: func(*http.Request) (*sealane.Lane, error) { return e.Lane, nil },
 		Log:  slog.New(slog.NewJSONHandler(io.Discard, nil)),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body) // it stands in memory
+			io.Copy(io.Discard, r.Body) // it is in memory
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, `{"eval_id":"b5fd5c15-7b35-4b2e-9d2e-6a0f9d3a0c11"}`)
 		}),
@@ -62,7 +61,7 @@ func newWire(e end, tokenLength int) (*wire, error) {
 
 func (w *wire) close() error { return errors.Join(w.connection.Close(), w.server.Close()) }
 
-// subjects time from the first byte of the request to the first of the answer.
+// subjects measure from the first byte of the request to the first of the answer.
 func (w *wire) subjects(pools []pool) []subject {
 	subjects := make([]subject, len(pools))
 	for i, p := range pools {
@@ -83,7 +82,7 @@ func (w *wire) subjects(pools []pool) []subject {
 	return subjects
 }
 
-// check reads the answer and holds it to what the class is told.
+// check reads the answer and compares it with the class.
 func (w *wire) check(c class) error {
 	answer, err := http.ReadResponse(w.answers, nil)
 	if err != nil {

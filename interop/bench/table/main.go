@@ -1,6 +1,6 @@
-// Table reads what bench.sh's programs printed and prints the tables of
-// docs/performance.md. A cell's figure is the best of its rounds: what else runs
-// on the machine only ever adds time, and hits each program in another round.
+// Table reads the output of the programs that bench.sh runs, and prints the tables of
+// docs/performance.md. A cell is the best of its rounds, because other load on the machine
+// only adds time, and affects each program in another round.
 package main
 
 import (
@@ -14,12 +14,12 @@ import (
 	"strings"
 )
 
-// sample is the best of what was measured under one name. Zero: not measured.
+// sample is the best of the measurements with one name. Zero means not measured.
 type sample struct {
 	ns, bytes, allocs, perSecond float64
 }
 
-// results have the names of Go's benchmarks, without "Benchmark".
+// results are keyed by the names of Go's benchmarks, without "Benchmark".
 type results map[string]sample
 
 func main() {
@@ -136,7 +136,7 @@ func (r results) rsa(bits int, op, by string) float64 {
 	return r[fmt.Sprintf("Limit/rsa=%d/op=%s/by=%s", bits, op, by)].ns
 }
 
-// sum is 0, not measured, where a part is.
+// sum returns the sum, or 0 (not measured) if a part is 0.
 func sum(parts ...float64) float64 {
 	total := 0.0
 	for _, p := range parts {
@@ -148,7 +148,7 @@ func sum(parts ...float64) float64 {
 	return total
 }
 
-// ours are the RSA operations of a message as a lane with OpenSSL does them.
+// ours returns the time of a message's RSA operations on a lane with OpenSSL.
 func (r results) ours(bits int, op string) float64 {
 	if op == "seal" {
 		return sum(r.rsa(bits, "sign", "libcrypto"), r.rsa(bits, "encrypt", "libcrypto"))
@@ -156,7 +156,7 @@ func (r results) ours(bits int, op string) float64 {
 	return sum(r.rsa(bits, "decrypt", "libcrypto"), r.rsa(bits, "verify", "libcrypto"))
 }
 
-// openssl are a private and a public operation by "openssl speed".
+// openssl returns the time of a private and a public operation by "openssl speed".
 func (r results) openssl(bits int) float64 {
 	return sum(r[fmt.Sprintf("openssl/sign/%d", bits)].ns, r[fmt.Sprintf("openssl/verify/%d", bits)].ns)
 }
