@@ -97,7 +97,10 @@ func (r *route) certificateName(q *http.Request) (string, bool) {
 }
 
 // commonName finds the common name in a subject as proxies write it (RFC 4514, or with slashes).
-var commonName = regexp.MustCompile(`(?:^|[,/;+]\s*)CN\s*=\s*([^,/;+="\\<>]+?)\s*(?:$|[,/;+])`)
+var (
+	commonName    = regexp.MustCompile(`(?:^|[,/;+]\s*)CN\s*=\s*([^,/;+=<>]+?)\s*(?:$|[,/;+])`)
+	anyCommonName = regexp.MustCompile(`(?i)CN\s*=`)
+)
 
 // subjectName returns the listed name in the header in which a proxy names the subject of the caller's
 // certificate. A subject with more than one common name, or with characters that must be escaped, has none.
@@ -108,11 +111,11 @@ func subjectName(h http.Header, c *Caller) (string, bool) {
 	}
 	name := subject
 	if strings.Contains(subject, "=") {
-		m := commonName.FindAllStringSubmatch(subject, -1)
-		if len(m) != 1 || strings.Count(strings.ToUpper(subject), "CN") != 1 && strings.Count(subject, "CN=") != 1 {
+		m := commonName.FindStringSubmatch(subject)
+		if m == nil || len(anyCommonName.FindAllString(subject, -1)) != 1 || strings.ContainsAny(subject, `\"`) {
 			return "", false
 		}
-		name = m[0][1]
+		name = m[1]
 	}
 	return name, slices.Contains(c.Names, name)
 }

@@ -83,7 +83,11 @@ func (c *routeCheck) check(i int) {
 	for j := range i {
 		c.checkOther(&c.config.Routes[j])
 	}
-	c.unless(r.Listen.Address == "" || r.Listen.Address != c.config.Admin, "listen", "is the address of admin")
+	c.unless(
+		r.Listen.Address == "" || r.Listen.Address.free() || r.Listen.Address != c.config.Admin,
+		"listen",
+		"is the address of admin",
+	)
 }
 
 func (c *routeCheck) checkSocket() {
@@ -266,7 +270,7 @@ func (c *routeCheck) checkIngress() {
 func (c *routeCheck) checkOther(other *Route) {
 	c.unless(c.r.Name == "" || c.r.Name != other.Name, "name", "%q is another route's", c.r.Name)
 	if c.r.Listen.Address == "" || c.r.Listen.Address != other.Listen.Address ||
-		strings.HasSuffix(string(c.r.Listen.Address), ":0") {
+		c.r.Listen.Address.free() {
 		return
 	}
 	both := len(c.r.Hosts) == 0 || len(other.Hosts) == 0

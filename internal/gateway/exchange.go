@@ -82,7 +82,7 @@ func (x *exchange) refused(err error) {
 		if x.reason != "" {
 			return // the first reason is the cause
 		}
-		x.reason = err.Error()
+		x.reason = reasonOf(err)
 		x.fault = sealane.FaultOf(err)
 		if on, ok := errors.AsType[profile.Outcome](err); ok {
 			x.outcome = on

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
@@ -46,14 +47,14 @@ func (l *logBuffer) String() string {
 }
 
 // start runs a gateway with a configuration. Folder dir of the configuration has the keys of sealanetest.
-func start(t *testing.T, config string, change ...func(*gateway.Options)) *running {
+func start(t *testing.T, config string, change ...func(r *running, o *gateway.Options)) *running {
 	t.Helper()
 	dir := keyFolder(t)
 	write(t, filepath.Join(dir, "sealane.yaml"), config)
 	r := &running{t: t, dir: dir, log: &logBuffer{}}
 	options := gateway.Options{Log: r.log}
 	for _, f := range change {
-		f(&options)
+		f(r, &options)
 	}
 	var err error
 	r.Gateway, err = gateway.New(t.Context(), filepath.Join(dir, "sealane.yaml"), options)
@@ -260,4 +261,29 @@ func (s *seen) answer(status int, body string) http.HandlerFunc {
 		w.WriteHeader(status)
 		io.WriteString(w, body)
 	}
+}
+
+// withFiles puts files, each a name and a text, next to the configuration.
+func withFiles(files ...string) func(*running, *gateway.Options) {
+	return func(r *running, _ *gateway.Options) {
+		for i := 0; i < len(files); i += 2 {
+			write(r.t, filepath.Join(r.dir, files[i]), files[i+1])
+		}
+	}
+}
+
+// pemOf returns the certificate of a server.
+func pemOf(s *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+}
+
+// leaveSocket makes a socket as a program leaves it that was killed.
+func leaveSocket(t *testing.T, path string) {
+	t.Helper()
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
 }

@@ -237,7 +237,7 @@ func TestInformational(t *testing.T) {
 		a := raw(t, out.addresses["out"], request)
 		if !strings.HasPrefix(a, "HTTP/1.1 200") || !strings.Contains(a, "X-App: yes") ||
 			!strings.Contains(a, "Sealane-Request-Id: ") ||
-			strings.Contains(a, "103") ||
+			strings.Contains(a, " 103 ") ||
 			strings.Contains(a, "X-Secret") {
 			t.Error(a)
 		}

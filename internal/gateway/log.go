@@ -3,12 +3,19 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/sealhttp"
 )
 
 // newLog returns the log of a configuration.
@@ -20,6 +27,37 @@ func newLog(w io.Writer, c Log) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, options))
 	}
 	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// reasonOf returns the reason of a refusal as it may be logged: nothing of a header, a query, a path or a body.
+func reasonOf(err error) string {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return strings.TrimSuffix(p.title+": "+p.note, ": ")
+	}
+	if refused, ok := errors.AsType[*sealhttp.PartnerError](err); ok {
+		return fmt.Sprintf("the partner answered %d: %s (ID %.64q)", refused.Status, refused.Text, refused.ID)
+	}
+	e, ok := errors.AsType[*sealane.Error](err)
+	if !ok {
+		if sent, ok := errors.AsType[*sendError](err); ok {
+			return sent.Error()
+		}
+		return err.Error()
+	}
+	text := e.Fault.Meaning()
+	if layer := e.Fault.Layer(); e.Detail != "" && layer != fault.HTTP &&
+		layer != fault.Body { // theirs repeat what was sent
+		text = e.Detail
+	}
+	text = fmt.Sprintf("%s: %v: %s [%s]", e.Op, e.Outcome, strings.TrimSuffix(text, "."), e.Fault)
+	inner, isLane := errors.AsType[*sealane.Error](e.Err)
+	switch {
+	case isLane:
+		return text + ": " + reasonOf(inner)
+	case e.Err != nil && (e.Fault == fault.KeyUnavailable || e.Fault == fault.Busy || e.Fault == fault.BodyUnreadable):
+		return text + ": " + e.Err.Error()
+	}
+	return text
 }
 
 // swapHandler is a slog.Handler that can be replaced while it is in use.

@@ -32,6 +32,7 @@ type problem struct {
 	status    int
 	title     string
 	detail    string // for an operator; it holds no payload, key or token
+	note      string // the detail where it holds nothing of the request, for the log
 	fault     fault.Code
 	processed processed
 	proxy     string // an error type of RFC 9209
@@ -74,7 +75,21 @@ func newProblem(kind string, status int, proxy string, on processed, format stri
 	if len(detail) > maxDetail {
 		detail = strings.ToValidUTF8(detail[:maxDetail], "") + "…"
 	}
-	return &problem{kind: kind, status: status, title: titles[kind], detail: detail, processed: on, proxy: proxy}
+	p := &problem{
+		kind:      kind,
+		status:    status,
+		title:     titles[kind],
+		detail:    detail,
+		note:      detail,
+		processed: on,
+		proxy:     proxy,
+	}
+	for _, a := range args {
+		if _, isText := a.(string); isText { // it may be of the request
+			p.note = ""
+		}
+	}
+	return p
 }
 
 // refusal is a problem of a request that breaks a rule of ours.

@@ -103,7 +103,8 @@ func redirects(status int) bool {
 func ownLocation(location string, from, target *url.URL) (string, bool) {
 	to, err := from.Parse(location)
 	base := strings.TrimSuffix(target.Path, "/")
-	if err != nil || to.Scheme != target.Scheme || !strings.EqualFold(to.Host, target.Host) || to.User != nil {
+	if err != nil || location == "" || to.Scheme != target.Scheme || !strings.EqualFold(to.Host, target.Host) ||
+		to.User != nil {
 		return "", false
 	}
 	path, ok := strings.CutPrefix(to.EscapedPath(), base)

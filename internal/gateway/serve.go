@@ -149,7 +149,7 @@ func listenerKey(r *route) Address {
 	if r.tls != nil {
 		address = "tls:" + address
 	}
-	if _, port, err := net.SplitHostPort(string(r.c.Listen.Address)); err == nil && port == "0" {
+	if r.c.Listen.Address.free() {
 		return address + "#" + Address(r.name)
 	}
 	return address

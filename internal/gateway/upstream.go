@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,6 +27,9 @@ type upstream struct {
 	transport *http.Transport
 	response  time.Duration
 	keepHost  bool
+
+	users   atomic.Int64 // requests that are under way
+	retired atomic.Bool  // it gets no new requests, but those that began before a reload
 }
 
 // newUpstream makes an upstream. Certificates are in tlsConfig, which is nil for the defaults.
@@ -165,11 +169,32 @@ func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 			return &readBody{again, read}, err
 		}
 	}
+	u.users.Add(1)
 	response, err := u.transport.RoundTrip(sent)
 	if err != nil {
+		u.done()
 		return nil, &sendError{err, begun.Load()}
 	}
+	response.Body = &usedBody{response.Body, sync.OnceFunc(u.done)}
 	return response, nil
+}
+
+// done ends the use of a connection. After a reload, the last one closes those that are left.
+func (u *upstream) done() {
+	if u.users.Add(-1) == 0 && u.retired.Load() {
+		u.transport.CloseIdleConnections()
+	}
+}
+
+// usedBody is the body of a response, whose connection is in use until it is closed.
+type usedBody struct {
+	io.ReadCloser
+	done func()
+}
+
+func (b *usedBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
 }
 
 type readBody struct {
@@ -200,8 +225,11 @@ func notIdempotent(h http.Header) http.Header {
 	return changed
 }
 
-// close ends the connections that are not in use.
-func (u *upstream) close() { u.transport.CloseIdleConnections() }
+// close ends the connections that are not in use, and those in use when they no longer are.
+func (u *upstream) close() {
+	u.retired.Store(true)
+	u.transport.CloseIdleConnections()
+}
 
 // noInformational sends requests whose 1xx responses are not passed on: they would take headers of the
 // final response with them (golang/go#81207, golang/go#81319).

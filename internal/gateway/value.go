@@ -147,6 +147,9 @@ func (a *Address) UnmarshalText(text []byte) error {
 // unix returns the path of a unix socket.
 func (a Address) unix() (path string, ok bool) { return strings.CutPrefix(string(a), "unix:") }
 
+// free reports whether the system chooses the port.
+func (a Address) free() bool { return strings.HasSuffix(string(a), ":0") }
+
 // local reports whether only programs on this machine can connect.
 func (a Address) local() bool {
 	if _, ok := a.unix(); ok {

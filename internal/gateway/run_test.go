@@ -1,0 +1,367 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane/internal/gateway"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/kms"
+	"github.com/sealane/sealane/sealanetest"
+)
+
+// TestReload: a new configuration is in force as a whole, or not at all.
+func TestReload(t *testing.T) {
+	var one, two seen
+	urlOne, urlTwo := serve(t, one.answer(200, "1")), serve(t, two.answer(200, "2"))
+	g := start(t, egress(urlOne, `plain: ["GET /x"]`))
+	get := func() string { return call(t, "GET", g.url("out")+"/x", "").body }
+	reload := func(config string) error {
+		write(t, filepath.Join(g.dir, "sealane.yaml"), config)
+		return g.Reload(t.Context())
+	}
+	if got := get(); got != "1" {
+		t.Error(got)
+	}
+	for _, broken := range []string{
+		"nonsense", egress(urlTwo, "hots: a"), egress(urlTwo, `plain: ["GET /x"]`, "authorization: env:NOT_SET_ANYWHERE"),
+		strings.Replace(egress(urlTwo, `plain: ["GET /x"]`), "customer.key", "none.key", 1),
+		egress(urlTwo, `plain: ["GET /x"]`) + strings.Replace(strings.TrimPrefix(egress(urlOne), "routes:\n"), "name: out\n  egress: riskos\n  environment: SANDBOX\n  listen: 127.0.0.1:0",
+			"name: b\n  egress: riskos\n  listen: "+strings.TrimPrefix(urlOne, "http://"), 1), // in use
+	} {
+		if err := reload(broken); err == nil {
+			t.Errorf("%s: no error", broken)
+		}
+		if got := get(); got != "1" {
+			t.Errorf("after %q: %s", broken, got)
+		}
+	}
+	if err := reload(egress(urlTwo, `plain: ["GET /x"]`)); err != nil {
+		t.Error(err)
+	}
+	if got := get(); got != "2" {
+		t.Error(got)
+	}
+}
+
+// TestThousandReloads (pitfall 33): under load no request fails, and nothing is left behind.
+func TestThousandReloads(t *testing.T) {
+	p := sealanetest.NewProvider(
+		t,
+		sealanetest.ProviderOptions{Service: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"eval_id":"e"}`)
+		})},
+	)
+	g := start(t, egress(p.URL))
+	client := &http.Client{}
+	send := func() {
+		r, err := http.NewRequest("POST", g.url("out")+"/api/evaluation", strings.NewReader(evaluation))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+p.APIKey)
+		response, err := client.Do(r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer response.Body.Close()
+		if body, err := io.ReadAll(response.Body); err != nil || response.StatusCode != 200 {
+			t.Errorf("%d %s %v", response.StatusCode, body, err)
+		}
+	}
+	reload := func(i int) {
+		config := egress(p.URL, fmt.Sprintf("max_payload: %dKiB", 100+i%7))
+		if i%3 == 0 {
+			config = egress("{url: \"" + p.URL + "\", idle: " + fmt.Sprint(1+i%5) + "s}")
+		}
+		write(t, filepath.Join(g.dir, "sealane.yaml"), config)
+		if err := g.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	for i := range 20 {
+		reload(i)
+	}
+	before := runtime.NumGoroutine()
+	var load sync.WaitGroup
+	stop := make(chan struct{})
+	for range 2 {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					send()
+				}
+			}
+		})
+	}
+	for i := range 1000 {
+		reload(i)
+	}
+	close(stop)
+	load.Wait()
+	client.CloseIdleConnections()
+	for range 100 { // connections that were replaced end by themselves
+		if runtime.NumGoroutine() <= before+8 {
+			return
+		}
+		runtime.Gosched()
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+}
+
+// TestKeysReload: keys are read again when their files change; SIGHUP is not needed.
+func TestKeysReload(t *testing.T) {
+	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
+	g := start(t, egress(p.URL))
+	good, wrong := read(t, filepath.Join(g.dir, "provider.cer")), read(t, filepath.Join(g.dir, "customer.cer"))
+	send := func() int {
+		return post(t, g.url("out")+"/api/evaluation", evaluation, "Authorization", "Bearer "+p.APIKey).status
+	}
+	if status := send(); status != 200 {
+		t.Error(status)
+	}
+	write(
+		t,
+		filepath.Join(g.dir, "provider.cer"),
+		wrong,
+	) // our own key as the partner's: refused, so the old one stays
+	g.Refresh(t.Context())
+	if status := send(); status != 200 || !strings.Contains(g.log.String(), "keys stay as they were") {
+		t.Error(status, g.log)
+	}
+	issuer := read(t, filepath.Join(g.dir, "issuer.cer"))
+	write(t, filepath.Join(g.dir, "provider.cer"), issuer)
+	g.Refresh(t.Context())
+	if status := send(); status != 200 { // the issuer's certificate is not for signatures: refused too
+		t.Error(status)
+	}
+	write(t, filepath.Join(g.dir, "provider.cer"), good)
+	g.Refresh(t.Context())
+}
+
+// TestAdmin: health, readiness, metrics and status; beyond loopback no status.
+func TestAdmin(t *testing.T) {
+	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
+	g := start(t, "admin: 127.0.0.1:0\n"+egress(p.URL))
+	post(t, g.url("out")+"/api/evaluation", evaluation, "Authorization", "Bearer "+p.APIKey)
+	get := func(path string) answer { return call(t, "GET", "http://"+g.addresses["admin"].String()+path, "") }
+	if a := get("/healthz"); a.status != 200 || a.body != "ok\n" {
+		t.Error(a)
+	}
+	if a := get("/readyz"); a.status != 200 || a.body != "ready\n" {
+		t.Error(a)
+	}
+	if a := get("/status"); a.status != 200 || !strings.Contains(a.body, `"name": "riskos/provider/SANDBOX"`) ||
+		!strings.Contains(a.body, `"ends": "2126`) {
+		t.Error(a)
+	}
+	metrics := get("/metrics").body
+	for _, want := range []string{
+		`sealane_requests_total{endpoint="/api/evaluation",method="POST",partner="provider",route="out",status="200"} 1`,
+		`sealane_messages_total{partner="provider",route="out",step="seal"} 1`,
+		`sealane_messages_total{partner="provider",route="out",step="open"} 1`,
+		`sealane_certificate_end_timestamp_seconds{environment="SANDBOX",owner="theirs",partner="provider",route="out",serial="1",state="active"} 4.92`,
+		"sealane_ready 1", "sealane_message_duration_seconds_bucket", "sealane_request_duration_seconds_bucket",
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s in\n%s", want, metrics)
+		}
+	}
+	if a := get("/other"); a.status != 404 {
+		t.Error(a)
+	}
+	open := start(t, "admin: 0.0.0.0:0\n"+egress(p.URL))
+	if a := call(t, "GET", "http://"+open.addresses["admin"].String()+"/status", ""); a.status != 404 {
+		t.Errorf("status beyond loopback: %d %s", a.status, a.body)
+	}
+	if a := call(t, "GET", "http://"+open.addresses["admin"].String()+"/readyz", ""); a.status != 200 {
+		t.Error(a)
+	}
+}
+
+// TestMetricLabels (pitfall 24): odd requests make no new series.
+func TestMetricLabels(t *testing.T) {
+	var app seen
+	g := start(t, "admin: 127.0.0.1:0\n"+ingress(serve(t, app.answer(200, "{}")), "sealing: optional"))
+	count := func() int {
+		return strings.Count(call(t, "GET", "http://"+g.addresses["admin"].String()+"/metrics", "").body, "\nsealane_")
+	}
+	odd := func(i int) {
+		raw(
+			t,
+			g.addresses["in"],
+			fmt.Sprintf("M%d /p%d?q%d HTTP/1.1\r\nHost: h%d\r\nConnection: close\r\n\r\n", i, i, i, i),
+		)
+	}
+	odd(0)
+	before := count()
+	for i := range 500 {
+		odd(i)
+	}
+	if after := count(); after != before {
+		t.Errorf("%d series, %d before", after, before)
+	}
+}
+
+// TestLogLines (pitfall 26): refusals at a stranger's pace don't fill the log.
+func TestLogLines(t *testing.T) {
+	now := time.Now()
+	var clock atomic.Int64
+	g := start(t, ingress("http://127.0.0.1:1"), func(_ *running, o *gateway.Options) {
+		o.Now = func() time.Time { return now.Add(time.Duration(clock.Load())) }
+	})
+	for range 300 {
+		post(t, g.url("in")+"/api/evaluation", "{}")
+	}
+	clock.Add(int64(2 * time.Second))
+	post(t, g.url("in")+"/api/evaluation", "{}")
+	log := g.logged()
+	if n := strings.Count(log, "plain-refused"); n != 11 || !strings.Contains(log, `"lines_omitted":290`) {
+		t.Errorf("%d lines: %s", n, log)
+	}
+}
+
+// TestDrain (pitfalls 29 and 31): a gateway that ends is not ready, takes requests all the same for a time, and
+// then lets those that are open end.
+func TestDrain(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(arrived)
+			<-release
+		}
+		io.WriteString(w, "{}")
+	})
+	g := start(t, "admin: 127.0.0.1:0\ndrain: {wait: 300ms}\n"+egress(url, `plain: ["GET /slow", "GET /x"]`))
+	slow := make(chan int, 1)
+	go func() { slow <- call(t, "GET", g.url("out")+"/slow", "").status }()
+	<-arrived
+	ended := make(chan error, 1)
+	go func() { ended <- g.stop() }()
+	for call(t, "GET", "http://"+g.addresses["admin"].String()+"/readyz", "").status != 503 {
+		runtime.Gosched()
+	}
+	if a := call(t, "GET", g.url("out")+"/x", ""); a.status != 200 {
+		t.Errorf("while it drains: %d", a.status)
+	}
+	close(release)
+	if status := <-slow; status != 200 {
+		t.Errorf("the open request: %d", status)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHardEnd (pitfall 30): a stream that never ends does not keep the gateway.
+func TestHardEnd(t *testing.T) {
+	arrived := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(200)
+		http.NewResponseController(w).Flush()
+		close(arrived)
+		<-r.Context().Done()
+	})
+	dir := keyFolder(t)
+	file := filepath.Join(dir, "sealane.yaml")
+	write(t, file, "drain: {end: 50ms}\n"+egress(url, `plain: ["GET /x"]`))
+	g, err := gateway.New(t.Context(), file, gateway.Options{Log: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- g.Run(ctx, func(a map[string]net.Addr) { ready <- a["out"].String() })
+	}()
+	response, err := http.Get("http://" + <-ready + "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	<-arrived
+	cancel()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "still open") {
+		t.Error(err)
+	}
+}
+
+// panicking is a private key that panics.
+type panicking struct {
+	keyring.Private
+	sign, decrypt *atomic.Bool
+}
+
+func (p panicking) Sign(r io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	if p.sign.Load() {
+		panic("pay-5ecret")
+	}
+	return p.Private.Sign(r, digest, o)
+}
+
+func (p panicking) Decrypt(r io.Reader, text []byte, o crypto.DecrypterOpts) ([]byte, error) {
+	if p.decrypt.Load() {
+		panic("pay-5ecret")
+	}
+	return p.Private.Decrypt(r, text, o)
+}
+
+var panicSign, panicDecrypt atomic.Bool
+
+func init() {
+	kms.Register("panic-test", func(_ context.Context, uri string, _ kms.Options) (*kms.Key, error) {
+		key := sealanetest.CustomerKey()
+		if strings.HasSuffix(uri, "provider") {
+			key = sealanetest.ProviderKey()
+		}
+		return &kms.Key{Private: panicking{key.Private, &panicSign, &panicDecrypt}}, nil
+	})
+}
+
+// TestPanics (pitfall 8): a panic is answered, and logged with its stack and without its value.
+func TestPanics(t *testing.T) {
+	var app seen
+	url := serve(t, app.answer(200, `{"eval_id":"e"}`))
+	in := start(t, strings.Replace(ingress(url), "provider.key", `"panic-test:provider"`, 1))
+	out := start(t, strings.Replace(egress(url), "customer.key", `"panic-test:customer"`, 1))
+	panicSign.Store(true)
+	defer panicSign.Store(false)
+	if a := post(t, out.url("out")+"/api/evaluation", evaluation); a.status != 500 || a.problem(t).ID == "" ||
+		app.count() != 0 {
+		t.Errorf("seal: %d %s", a.status, a.body)
+	}
+	if a := post(t, in.url("in")+"/api/evaluation", sealedEvaluation(t), sealedHeaders...); a.status != 500 ||
+		!strings.Contains(a.body, "eval_id") {
+		t.Errorf("seal an answer: %d %s", a.status, a.body)
+	}
+	panicDecrypt.Store(true)
+	defer panicDecrypt.Store(false)
+	if a := post(t, in.url("in")+"/api/evaluation", sealedEvaluation(t), sealedHeaders...); a.status != 500 ||
+		!strings.Contains(a.body, "eval_id") {
+		t.Errorf("open: %d %s", a.status, a.body)
+	}
+	for _, log := range []string{in.logged(), out.logged()} {
+		if !strings.Contains(log, `"level":"ERROR"`) || !strings.Contains(log, "panicking.Sign") ||
+			strings.Contains(log, "5ecret") {
+			t.Error(log)
+		}
+	}
+}
