@@ -14,8 +14,8 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// TestBuffers seals into and opens in buffers of every kind: none, too small,
-// just large enough, far too large, with something in front.
+// TestBuffers seals and opens in buffers of every kind: none, too small, just large enough,
+// far too large, with existing content.
 func TestBuffers(t *testing.T) {
 	customer, provider := riskos(t)
 	rdx, ingress := vcas(t, alias, "issuer"), issuer(t, keyring.Key{
@@ -61,8 +61,8 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestFewAllocations: one buffer for the token, one for the payload; their
-// number does not grow with the message.
+// TestFewAllocations: one buffer for the token and one for the payload; their number does
+// not grow with the message.
 func TestFewAllocations(t *testing.T) {
 	customer, provider := riskos(t)
 	var counts [2][2]float64
@@ -102,7 +102,7 @@ func benchmarkSize(b *testing.B, size int, open bool) {
 func BenchmarkSeal10MiB(b *testing.B) { benchmarkSize(b, 10<<20, false) }
 func BenchmarkOpen10MiB(b *testing.B) { benchmarkSize(b, 10<<20, true) }
 
-// TestOwnBuffer: the buffer that a caller brings may be the input's own.
+// TestOwnBuffer: the caller's buffer may be that of the input.
 func TestOwnBuffer(t *testing.T) {
 	customer, provider := riskos(t)
 	for _, size := range []int{2, 100, 2000, 100_000} {
@@ -129,7 +129,7 @@ func TestPayloadEnds(t *testing.T) {
 	}
 }
 
-// TestLimitOfUnsigned: MaxPayload holds to the byte on legs that are not signed, too.
+// TestLimitOfUnsigned: MaxPayload is exact in directions without a signature, too.
 func TestLimitOfUnsigned(t *testing.T) {
 	c := issuerConfig(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
 	c.MaxPayload = 100

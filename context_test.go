@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// remote is a key that takes a context. Its plain operations must not be used.
+// remote is a key that needs a context. Its plain operations must not be used.
 type remote struct {
 	key   *rsa.PrivateKey
 	begun func() // called when an operation begins
@@ -44,8 +44,8 @@ func (k remote) DecryptContext(ctx context.Context, text []byte, opts crypto.Dec
 	return k.key.Decrypt(nil, text, opts)
 }
 
-// TestContextReachesKeys: a key that takes a context is called with that of the call, and what it
-// returns for a cancelled one is an error of the key, not of the message.
+// TestContextReachesKeys: a key that needs a context is called with that of the call, and
+// its error for a cancelled one concerns the key, not the message.
 func TestContextReachesKeys(t *testing.T) {
 	begun := func() {}
 	key := remote{testkey.RSA(t, "provider", 2048), func() { begun() }}

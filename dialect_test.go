@@ -52,7 +52,7 @@ func ledger(t testing.TB) (buyer, supplier *sealane.Lane) {
 		})
 }
 
-// headerOf reads the first header of a token without any of our code.
+// headerOf reads the first header of a token without our code.
 func headerOf(t testing.TB, token []byte) (alg, enc string) {
 	t.Helper()
 	text, _, _ := bytes.Cut(token, []byte{'.'})
@@ -132,8 +132,8 @@ func TestDialectIsAFile(t *testing.T) {
 	}
 }
 
-// TestDialectRefusesTheShipped: what every shipped profile takes is refused, and so
-// is what the file names for the other direction.
+// TestDialectRefusesTheShipped: messages of all shipped profiles are refused, and so are
+// those with the algorithms of the other direction.
 func TestDialectRefusesTheShipped(t *testing.T) {
 	_, supplier := ledger(t)
 	refuse := func(name string, m malform.Material, want fault.Code, on error) {
@@ -164,8 +164,8 @@ func ledgerMaterial(t testing.TB) malform.Material {
 		Signature: alg.PS256, Content: alg.A128CBCHS256}
 }
 
-// TestDialectsFaults: every fault of such a message is refused by the lane, and
-// inspect names it in the dialect's own terms.
+// TestDialectsFaults: the lane refuses every fault of such a message, and inspect names it
+// in the dialect's own terms.
 func TestDialectsFaults(t *testing.T) {
 	_, supplier := ledger(t)
 	p, m := ledgerProfile(t), ledgerMaterial(t)

@@ -38,8 +38,8 @@ func openssl(t *testing.T, c sealane.Config) *sealane.Lane {
 	return testlane.New(t, c)
 }
 
-// TestEnginesAgree: what one seals the other opens, and every malformed message is
-// refused by both for the same fault.
+// TestEnginesAgree: each engine opens what the other seals, and both refuse every malformed
+// message for the same fault.
 func TestEnginesAgree(t *testing.T) {
 	customer, provider := riskos(t)
 	fastCustomer, fastProvider := openssl(t, customerConfig(t)), openssl(t, providerConfig(t))

@@ -31,8 +31,8 @@ func broken(t *testing.T, id string) *keyring.Ring {
 	return testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Public: key, PublicOps: brokenOps{}})
 }
 
-// TestBrokenVerifier: a key of the partner's that we cannot use is no fault of the
-// partner's: nothing was judged.
+// TestBrokenVerifier: if we cannot use a key of the partner's, that is not the partner's
+// fault: the message was not judged.
 func TestBrokenVerifier(t *testing.T) {
 	c := providerConfig(t)
 	c.Theirs = broken(t, "customer")
@@ -42,7 +42,7 @@ func TestBrokenVerifier(t *testing.T) {
 	}
 }
 
-// cancelling signs, and ends the caller's context meanwhile.
+// cancelling signs, and cancels the caller's context at the same time.
 type cancelling struct {
 	*rsa.PrivateKey
 	cancel context.CancelFunc
@@ -53,8 +53,8 @@ func (c cancelling) Sign(r io.Reader, digest []byte, options crypto.SignerOpts) 
 	return c.PrivateKey.Sign(r, digest, options)
 }
 
-// TestSealingThatFails leaves neither the payload nor its text in the caller's
-// buffer, wherever it fails.
+// TestSealingThatFails: neither the payload nor its text is left in the caller's buffer,
+// wherever sealing fails.
 func TestSealingThatFails(t *testing.T) {
 	const secret = `{"national_id":"SECRET-123-45-6789"}`
 	key := testkey.RSA(t, "customer", 2048)
@@ -93,7 +93,7 @@ func TestSealingThatFails(t *testing.T) {
 	}
 }
 
-// TestOwnKeyForTheirs: a message of ours must not pass for one of the partner's.
+// TestOwnKeyForTheirs: one of our messages must not be accepted as the partner's.
 func TestOwnKeyForTheirs(t *testing.T) {
 	for _, c := range []sealane.Config{customerConfig(t), providerConfig(t)} {
 		c.Theirs = testkey.Theirs(t, "another ID", testkey.RSA(t, "customer", 2048))
@@ -102,7 +102,7 @@ func TestOwnKeyForTheirs(t *testing.T) {
 		if _, err := sealane.New(c); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", c.Side, err)
 		}
-		// One that is retired, or not in use yet, verifies too.
+		// A retiring or staged key verifies too.
 		c.Ours = testlane.Ring(t, keyring.Key{
 			State:   keyring.Active,
 			ID:      "new",
@@ -115,8 +115,8 @@ func TestOwnKeyForTheirs(t *testing.T) {
 	}
 }
 
-// TestKnownSigner: where the profile asks for a known key ID, a signature under
-// another one does not count, though it would hold.
+// TestKnownSigner: if the profile requires a known key ID, a signature with another one is
+// refused, although it would be valid.
 func TestKnownSigner(t *testing.T) {
 	for open, fine := range map[string][3]bool{ // the ID that we know, another, none
 		"known":            {true, false, false},

@@ -13,8 +13,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// TestFIPS runs the RiskOS lane again under GODEBUG=fips140=only, where whatever
-// is not approved fails.
+// TestFIPS runs the tests of the RiskOS lane again under GODEBUG=fips140=only, where
+// algorithms that are not approved fail.
 func TestFIPS(t *testing.T) {
 	c := exec.Command(os.Args[0],
 		"-test.run=^(TestRiskOSBothDirections|TestWhoSigned|TestNoSHA1UnderFIPS|TestBuffers|TestDialectIsAFile)$",
@@ -26,8 +26,8 @@ func TestFIPS(t *testing.T) {
 	}
 }
 
-// TestNoSHA1UnderFIPS: a lane that accepts RSA-OAEP says at its start that it
-// cannot, rather than at the first message.
+// TestNoSHA1UnderFIPS: a lane that accepts RSA-OAEP reports at its start that it cannot,
+// and not at the first message.
 func TestNoSHA1UnderFIPS(t *testing.T) {
 	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
 	c := issuerConfig(t, key)

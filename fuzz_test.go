@@ -14,8 +14,8 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// ends are both ends of a RiskOS lane, an RDX lane, and one with PS256 and AES-CBC,
-// whose keys are the same in every process, as a fuzz target needs.
+// ends returns both ends of a RiskOS lane, an RDX lane, and one with PS256 and AES-CBC.
+// Their keys are the same in every process, which a fuzz target needs.
 func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
 	ours, theirs := testkey.Fixed(), testkey.OtherFixed()
 	riskos, rdx, other := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx"), ledgerProfile(t)
@@ -60,11 +60,11 @@ func ends(t testing.TB) (lanes, partners []*sealane.Lane) {
 
 const onlyOurs = "payload that nobody else writes"
 
-// FuzzOpen feeds a lane with anything for a token. Any error means no message,
-// and is one that a partner's answer is known for; the token is left as it is; the
-// verdict does not depend on the buffer, in which a refused message leaves nothing
-// behind; and nothing opens but what was sealed, for the fuzzer has no keys. Its
-// seeds are every fault that can be forged, and what has none.
+// FuzzOpen opens arbitrary tokens. With any error there is no message, and the error has an
+// outcome; the token is not changed; the result does not depend on the buffer, in which a
+// refused message leaves nothing; and only tokens that were sealed open, because the fuzzer
+// has no keys. Its initial inputs are all faults that malform can make, and a message
+// without one.
 func FuzzOpen(f *testing.F) {
 	lanes, partners := ends(f)
 	payload := []byte(`{"id":"` + onlyOurs + `"}`)
@@ -109,7 +109,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// opened returns the message of a token, or nil where it is refused for a known fault.
+// opened returns the message of a token, or nil if it is refused for a known fault.
 func opened(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 	t.Helper()
 	before := bytes.Clone(token)
@@ -134,8 +134,8 @@ func opened(t *testing.T, l *sealane.Lane, token []byte) sealane.Message {
 	return m
 }
 
-// FuzzSealOpen: what one end seals, in whatever buffer, the other opens byte for
-// byte, and nobody else does.
+// FuzzSealOpen: the other end opens what one end seals, in any buffer, byte for byte, and
+// nobody else does.
 func FuzzSealOpen(f *testing.F) {
 	lanes, partners := ends(f)
 	stranger := testlane.New(f, sealane.Config{Profile: lanes[0].Profile(), Side: sealane.ServerSide,

@@ -22,7 +22,7 @@ func param(value string) *string {
 	return &value
 }
 
-// tokenUnder is a message for the provider with these header parameters.
+// tokenUnder returns a message for the provider with these header parameters.
 func tokenUnder(t *testing.T, outer, inner jose.Header) []byte {
 	t.Helper()
 	inner.Alg, outer.Alg, outer.Enc = alg.RS256.Name, alg.RSAOAEP256.Name, alg.A256GCM.Name
@@ -50,8 +50,8 @@ func encryptedUnder(t *testing.T, h jose.Header, content []byte, to string) []by
 	return token
 }
 
-// TestTypeParameters: typ and cty of both layers are compared with the profile's
-// lists, which for RiskOS have absent and JWT, and for typ JOSE.
+// TestTypeParameters: typ and cty of both layers are compared with the profile's lists,
+// which for RiskOS have absent and JWT, and for typ JOSE.
 func TestTypeParameters(t *testing.T) {
 	provider := testlane.New(t, providerConfig(t))
 	for _, value := range []string{"-", "JWT", "jwt", "application/jwt", "JOSE", "text/plain", "JSON"} {
@@ -80,7 +80,7 @@ func TestTypeParameters(t *testing.T) {
 	}
 }
 
-// TestMissingTypeParameter: where the profile does not list absent, there must be one.
+// TestMissingTypeParameter: if the profile does not list absent, the parameter is required.
 func TestMissingTypeParameter(t *testing.T) {
 	c := providerConfig(t)
 	p := testlane.Profile(t, "riskos")
@@ -99,8 +99,8 @@ func TestMissingTypeParameter(t *testing.T) {
 	}
 }
 
-// TestKnownOpener: where the profile asks for a known key ID, another key of ours
-// does not open, though it could. Without a key ID, where that is allowed, all do.
+// TestKnownOpener: if the profile requires a known key ID, another of our keys does not
+// open, although it could. Without a key ID, if that is allowed, all do.
 func TestKnownOpener(t *testing.T) {
 	const other = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"
 	for open, fine := range map[string][3]bool{ // the right ID, that of another key, none
@@ -125,8 +125,8 @@ func TestKnownOpener(t *testing.T) {
 	}
 }
 
-// TestKeyWithoutID: where a message may go without a key ID, a key that has none is
-// sealed to; where it must have one, it is not.
+// TestKeyWithoutID: if a message may have no key ID, a key without one can be used to seal;
+// if it must have one, it cannot.
 func TestKeyWithoutID(t *testing.T) {
 	for open, fine := range map[string]bool{"absent any": true, "absent known": true, "any": false, "known": false} {
 		p := testlane.Profile(t, "riskos")

@@ -17,7 +17,7 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// TestCheckKeys: the lane says what speaks against its keys, though it would use them.
+// TestCheckKeys: the lane reports the problems of its keys, although it would use them.
 func TestCheckKeys(t *testing.T) {
 	now := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
 	key := testkey.RSA(t, "provider", 2048)

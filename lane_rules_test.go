@@ -16,7 +16,7 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// TestDefaults: what a configuration leaves out.
+// TestDefaults: the values of what a configuration omits.
 func TestDefaults(t *testing.T) {
 	for _, c := range []struct {
 		config sealane.Config
@@ -37,14 +37,14 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestRules: each is broken, or kept at its border.
+// TestRules: each rule is broken, or just kept.
 func TestRules(t *testing.T) {
 	ris, rdx, unsigned := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx"), testlane.Profile(t, "riskos")
 	unsigned.Response.Sign = nil
 	client, server := sealane.ClientSide, sealane.ServerSide
 	for _, c := range []struct {
 		config sealane.Config
-		says   string // "" where it is fine
+		says   string // "" if it is valid
 	}{
 		{sealane.Config{Profile: ris, Side: client, MaxPayload: 1 << 30}, ""},
 		{sealane.Config{Profile: ris, Side: client, MaxPayload: 1<<30 + 1}, "1 GiB"},
@@ -67,8 +67,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestPlainEndpointsOfTheCaller: writing into the slice that a lane was made with
-// does not let anything pass.
+// TestPlainEndpointsOfTheCaller: writing to the slice that a lane was made with does not
+// allow anything.
 func TestPlainEndpointsOfTheCaller(t *testing.T) {
 	c := customerConfig(t)
 	c.PlainEndpoints = []string{"GET /api/x"}
@@ -80,8 +80,8 @@ func TestPlainEndpointsOfTheCaller(t *testing.T) {
 	}
 }
 
-// TestLargestMessage: a payload of MaxPayload opens, with headers of the largest
-// size, and the token is not longer than MaxToken.
+// TestLargestMessage: a payload of MaxPayload opens, with headers of the largest size, and
+// the token is not longer than MaxToken.
 func TestLargestMessage(t *testing.T) {
 	const limit = 1 << 20
 	c, p := riskosConfigs(t)
@@ -104,7 +104,7 @@ func TestLargestMessage(t *testing.T) {
 	}
 }
 
-// cancellingOpener decrypts, and ends the caller's context meanwhile.
+// cancellingOpener decrypts, and cancels the caller's context at the same time.
 type cancellingOpener struct {
 	*rsa.PrivateKey
 	cancel context.CancelFunc
@@ -115,7 +115,7 @@ func (c cancellingOpener) Decrypt(r io.Reader, text []byte, o crypto.DecrypterOp
 	return c.PrivateKey.Decrypt(r, text, o)
 }
 
-// TestCancelledMeanwhile: a message is not verified for a caller who has gone.
+// TestCancelledMeanwhile: a message is not verified for a caller that is gone.
 func TestCancelledMeanwhile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -127,7 +127,8 @@ func TestCancelledMeanwhile(t *testing.T) {
 	}
 }
 
-// TestUnsignedPayloadEnds: appending to it does not reach what stands behind it.
+// TestUnsignedPayloadEnds: appending to it does not overwrite what follows it in the
+// buffer.
 func TestUnsignedPayloadEnds(t *testing.T) {
 	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
 	m, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), `{"a":1}`))
@@ -137,8 +138,8 @@ func TestUnsignedPayloadEnds(t *testing.T) {
 }
 
 // TestActiveKeysSeal: whatever the order in the rings, the active key signs and is
-// encrypted to. A staged one is not known to the partner yet, a retiring one may be
-// forgotten.
+// encrypted to. The partner does not know a staged one yet, and may have removed a retiring
+// one.
 func TestActiveKeysSeal(t *testing.T) {
 	pair := func(id string, s keyring.State) keyring.Key {
 		return keyring.Key{State: s, ID: id, Private: testkey.RSA(t, id, 2048)}

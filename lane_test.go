@@ -102,7 +102,7 @@ func TestRiskOSBothDirections(t *testing.T) {
 		"not JSON at all \x00\xff"} {
 		for _, ends := range [][2]*sealane.Lane{{customer, provider}, {provider, customer}} {
 			token := seal(t, ends[0], payload)
-			// the specification's sample sets nothing else
+			// the vendor's sample sets nothing else
 			if got := header(t, token); got != `{"alg":"RSA-OAEP-256","enc":"A256GCM"}` {
 				t.Errorf("outer header is %s", got)
 			}
@@ -165,7 +165,7 @@ func TestUnknownKeyID(t *testing.T) {
 	}
 }
 
-// TestOverlap: one key ID, two keys, as an alias has no version.
+// TestOverlap: one key ID, two keys, because an alias has no version.
 func TestOverlap(t *testing.T) {
 	older, newer := testkey.RSA(t, "issuer", 2048), testkey.RSA(t, "issuer-new", 2048)
 	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: older},
@@ -200,7 +200,7 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// sha1Token encrypts to the issuer with RSA-OAEP, as the specification's sample does.
+// sha1Token encrypts to the issuer with RSA-OAEP, as in the vendor's sample.
 func sha1Token(t *testing.T) []byte {
 	t.Helper()
 	return sealSHA1(t, `{"kid":"`+alias+`","alg":"RSA-OAEP","enc":"A256GCM"}`, []byte("{}"),
@@ -313,7 +313,7 @@ func TestKeyIDWhereTheProfileNeedsOne(t *testing.T) {
 	}
 }
 
-// TestProfileChangedAfterwards: what a lane verifies is settled when it is made.
+// TestProfileChangedAfterwards: what a lane verifies is fixed when it is made.
 func TestProfileChangedAfterwards(t *testing.T) {
 	p := testlane.Profile(t, "riskos")
 	customer, _ := riskos(t)
@@ -343,7 +343,7 @@ func TestProfileChangedAfterwards(t *testing.T) {
 	}
 }
 
-// TestTwoPairs: one key pair for each use, where the partner allows it.
+// TestTwoPairs: one key pair for each use, if the partner allows it.
 func TestTwoPairs(t *testing.T) {
 	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
 	c := providerConfig(t)

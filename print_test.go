@@ -28,8 +28,8 @@ type inValue struct {
 	D, P []byte
 }
 
-// TestPrivateKeysDoNotPrint: no exported type that holds a private key shows it, however
-// it is printed, logged, marshaled or panicked with.
+// TestPrivateKeysDoNotPrint: no exported type that holds a private key reveals it, no
+// matter how it is printed, logged, marshaled or panicked with.
 func TestPrivateKeysDoNotPrint(t *testing.T) {
 	private := testkey.RSA(t, "customer", 2048)
 	wrapped := inValue{private, private.D.Bytes(), private.Primes[0].Bytes()}

@@ -11,8 +11,8 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// TestSealReply: a response is sealed with the keys that the request used, whatever
-// their state is, and with the active ones where those can't be used.
+// TestSealReply: a response is sealed with the keys that the request used, whatever their
+// state is, and with the active ones if those cannot be used.
 func TestSealReply(t *testing.T) {
 	oldC, newC := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "customer-new", 2048)
 	oldP, newP := testkey.RSA(t, "provider", 2048), testkey.RSA(t, "provider-new", 2048)
@@ -51,7 +51,7 @@ func TestSealReply(t *testing.T) {
 	}
 }
 
-// TestSealReplyWithOneUse: keys for one use only are not taken for the other.
+// TestSealReplyWithOneUse: keys for one use only are not used for the other.
 func TestSealReplyWithOneUse(t *testing.T) {
 	sign, enc := testkey.RSA(t, "sign", 2048), testkey.RSA(t, "enc", 2048)
 	signP, encP := testkey.RSA(t, "signP", 2048), testkey.RSA(t, "encP", 2048)
@@ -91,7 +91,7 @@ func TestSealReplyWithOneUse(t *testing.T) {
 	}
 }
 
-// TestSealReplyInPlain: where responses are plain, there is nothing to seal.
+// TestSealReplyInPlain: if responses are not sealed, there is nothing to seal.
 func TestSealReplyInPlain(t *testing.T) {
 	l := issuer(t, keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)})
 	request, err := l.OpenUnverified(t.Context(), seal(t, vcas(t, alias, "issuer"), "{}"))

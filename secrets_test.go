@@ -28,7 +28,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// TestWhoSigned: the partner of the lane is the only one whose signature counts.
+// TestWhoSigned: only signatures of the lane's partner are accepted.
 func TestWhoSigned(t *testing.T) {
 	_, provider := riskos(t)
 	mallory := customerConfig(t)
@@ -65,8 +65,8 @@ func TestKeyStoreGone(t *testing.T) {
 	}
 }
 
-// TestErrorsHoldNoSecret: whatever is changed in a token, no error has a piece
-// of the payload or of the token in it.
+// TestErrorsHoldNoSecret: whatever is changed in a token, no error contains a part of the
+// payload or of the token.
 func TestErrorsHoldNoSecret(t *testing.T) {
 	customer, provider := riskos(t)
 	const payload = `{"national_id":"SECRET-123-45-6789"}`
@@ -91,7 +91,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	for _, b := range bad {
 		m, err := provider.Open(t.Context(), b)
 		if err == nil {
-			continue // a fault that this lane does not mind
+			continue // a fault that this lane accepts
 		}
 		failed++
 		text := err.Error()
@@ -106,10 +106,10 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 }
 
-// TestKeysInTheHeader: URLs and keys that a token brings are refused before
-// anybody looks at them, in the outer header and in the inner one; a server that
-// is named there is not asked. It would serve the key that signed the inner
-// token: a caller of it would find that the signature holds.
+// TestKeysInTheHeader: URLs and keys in a token are refused before they are used, in the
+// outer header and in the inner one; a server that is named there is not called. It would
+// serve the key that signed the inner token: a caller of it would find that the signature
+// is valid.
 func TestKeysInTheHeader(t *testing.T) {
 	mallory := testkey.RSA(t, "mallory", 2048)
 	jwk, err := keyfile.EncodeJWK(&mallory.PublicKey, keyfile.JWKParams{KeyID: "c1"})
@@ -155,7 +155,7 @@ func TestKeysInTheHeader(t *testing.T) {
 			refused("inner "+kid+member, testkey.Encrypt(t, jws, to), sealane.ErrNotJWS, fault.Code("jws."+name))
 		}
 	}
-	canary.Close() // waits for requests under way
+	canary.Close() // waits for running requests
 	if len(asked) > 0 {
 		t.Errorf("the canary was asked for %s", <-asked)
 	}

@@ -30,7 +30,7 @@ func TestClone(t *testing.T) {
 	}
 }
 
-// sharedMemory lists the slices, pointers and maps in which a and b are one.
+// sharedMemory lists the slices, pointers and maps that a and b share.
 func sharedMemory(path string, a, b reflect.Value) (shared []string) {
 	switch a.Kind() {
 	case reflect.Struct:
@@ -58,8 +58,8 @@ func sharedMemory(path string, a, b reflect.Value) (shared []string) {
 	return shared
 }
 
-// TestCompiledNeverChanges: neither the profile that was compiled nor any that is
-// returned reaches into it.
+// TestCompiledNeverChanges: a compiled profile shares no memory with its source or with
+// returned profiles.
 func TestCompiledNeverChanges(t *testing.T) {
 	p := testlane.Profile(t, "riskos")
 	c, err := p.Compile()

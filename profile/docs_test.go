@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write the tables of errors in docs anew")
 
-// TestErrorTables keeps the tables of errors in the pages the same as the profiles.
+// TestErrorTables checks that the tables of errors in the pages agree with the profiles.
 func TestErrorTables(t *testing.T) {
 	riskos, rdx := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")
 	for page, table := range map[string]string{
@@ -45,7 +45,7 @@ func TestErrorTables(t *testing.T) {
 
 var section = regexp.MustCompile(`(?s)(<!-- errors: go test ./profile -update -->\n).*?(<!-- end -->)`)
 
-// errorTable shows how one profile answers outcomes.
+// errorTable returns the table of one profile's errors.
 func errorTable(p *profile.Profile) string {
 	var b strings.Builder
 	b.WriteString("| outcome | what happened | status | text |\n|---|---|---|---|\n")
@@ -62,7 +62,7 @@ func texts(row profile.ErrorRow) string {
 	return strings.Join(append([]string{row.Text}, row.Also...), ", or ")
 }
 
-// outcomeTable compares the profiles.
+// outcomeTable returns the table of all outcomes.
 func outcomeTable(riskos, rdx *profile.Profile) string {
 	var b strings.Builder
 	b.WriteString("| outcome | RiskOS | VCAS RDX |\n|---|---|---|\n")

@@ -7,7 +7,7 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// A dialect of one's own begins as a copy of one that is part of the module.
+// A new dialect starts as a copy of one that is part of the module.
 func ExampleParse() {
 	source, err := profile.Source("riskos")
 	if err != nil {

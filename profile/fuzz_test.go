@@ -12,9 +12,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// FuzzFile: a file that is accepted, written again from what was read, is
-// accepted as the same profile; and every error of its table that is rendered is
-// recognised as what it is.
+// FuzzFile: an accepted file, encoded again, is accepted as the same profile; and every
+// rendered error of its table is recognized.
 func FuzzFile(f *testing.F) {
 	for _, name := range profile.Names() {
 		source, err := profile.Source(name)
@@ -66,9 +65,9 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// FuzzRecognise: what a partner writes for an error is read as encoding/json
-// reads it; an outcome stands in the table with that status and text; and what
-// we render for any identifier and text is recognised with both.
+// FuzzRecognise: errors from a partner are read as encoding/json reads them; an outcome is
+// in the table with that status and text; and what we render for any identifier and text is
+// recognized with both.
 func FuzzRecognise(f *testing.F) {
 	var dialects []*profile.Profile
 	for _, name := range profile.Names() {
@@ -97,7 +96,7 @@ func FuzzRecognise(f *testing.F) {
 			if row, listed := p.Errors.Row(on); on != "" && (!listed || status != 0 && row.Status != status) {
 				t.Errorf("%s: %q with status %d", p.Name, on, status)
 			}
-			// What is not UTF-8 becomes U+FFFD on its way into JSON, byte by byte.
+			// Bytes that are not UTF-8 become U+FFFD in JSON, one for each.
 			wantID, wantText := string([]rune(id)), string([]rune(text))
 			if _, gotID, gotText, ok := p.Errors.Recognize(status, p.Errors.Render(id, text)); !ok ||
 				gotID != wantID || gotText != wantText {
@@ -108,7 +107,7 @@ func FuzzRecognise(f *testing.F) {
 	})
 }
 
-// says reports whether a string stands anywhere in the JSON.
+// says reports whether a string occurs anywhere in the JSON.
 func says(body []byte, want string) bool {
 	d := json.NewDecoder(bytes.NewReader(body))
 	for {
@@ -122,9 +121,9 @@ func says(body []byte, want string) bool {
 	}
 }
 
-// FuzzFind: a path that names an endpoint, put together again from the
-// endpoint's pattern and the variables, is one that another reader unescapes
-// alike; and it is one that no plain endpoint may be listed for.
+// FuzzFind: a path that names an endpoint, built again from the endpoint's pattern and the
+// variables, is unescaped to the same path by other readers; and no plain endpoint may be
+// listed for it.
 func FuzzFind(f *testing.F) {
 	p, err := profile.Load("riskos")
 	if err != nil {

@@ -107,8 +107,8 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// TestStrict changes one thing in a good profile; each must be refused, and the
-// error must say what.
+// TestStrict changes one thing in a valid profile; each change must be refused with an
+// error that names it.
 func TestStrict(t *testing.T) {
 	source, err := profile.Source("riskos")
 	if err != nil {
@@ -212,7 +212,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// An error body in which the identifier can't be found again is refused.
+// An error body is refused if the identifier cannot be found in it again.
 func TestErrorBodiesThatRenderWrong(t *testing.T) {
 	source, err := profile.Source("riskos")
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// TestSpecificationOfRiskOS compares the profile with the vendor's specification, "Payload Encryption (Optional)",
-// typed from it. It is the only place other than the profile that has the texts of errors.
+// TestSpecificationOfRiskOS compares the profile with texts copied from the vendor's
+// specification, "Payload Encryption (Optional)". It is the only place other than the
+// profile that has the texts of errors.
 func TestSpecificationOfRiskOS(t *testing.T) {
 	p := testlane.Profile(t, "riskos")
 	for _, e := range []struct{ method, path, identifier string }{

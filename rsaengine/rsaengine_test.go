@@ -56,7 +56,7 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-// TestKeysOfEveryEngine: the ring takes them, and they are the same key.
+// TestKeysOfEveryEngine: the ring accepts them, and they are the same key.
 func TestKeysOfEveryEngine(t *testing.T) {
 	key := testkey.RSA(t, "key", 2048)
 	for name, e := range engines(t) {
@@ -78,7 +78,7 @@ func TestKeysOfEveryEngine(t *testing.T) {
 	}
 }
 
-// TestOtherKeysStay: an engine leaves a key alone that is not in memory.
+// TestOtherKeysStay: an engine does not change a key that is not in memory.
 func TestOtherKeysStay(t *testing.T) {
 	remote := &struct{ keyring.Private }{testkey.RSA(t, "key", 2048)}
 	for name, e := range engines(t) {
@@ -88,7 +88,7 @@ func TestOtherKeysStay(t *testing.T) {
 	}
 }
 
-// TestFIPS: in FIPS mode auto means Go, and OpenSSL has to have its own provider.
+// TestFIPS: in FIPS mode auto means Go, and OpenSSL needs its own FIPS provider.
 func TestFIPS(t *testing.T) {
 	if !fips140.Enabled() {
 		c := exec.Command(os.Args[0], "-test.run=^TestFIPS$", "-test.v")

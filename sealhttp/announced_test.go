@@ -8,7 +8,7 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// TestTriggerOff: the word that says "not sealed" counts in any case.
+// TestTriggerOff: the value that means "not sealed" is accepted in any case.
 func TestTriggerOff(t *testing.T) {
 	for _, value := range []string{"false", "False", "FALSE"} {
 		var got bool
@@ -20,8 +20,8 @@ func TestTriggerOff(t *testing.T) {
 	}
 }
 
-// TestAnnouncedElsewhere: a request that says it is sealed, where nothing is, does
-// not reach the service, even on a lane that takes plain ones and lists it.
+// TestAnnouncedElsewhere: a request that is announced as sealed, on an endpoint without
+// sealing, does not reach the service, even on a lane that accepts and lists unsealed ones.
 func TestAnnouncedElsewhere(t *testing.T) {
 	sealed := wrapped(t, customer(t), `{}`)
 	for name, change := range map[string]func(*sealane.Config){

@@ -15,7 +15,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestRefusalsAreNotStored: no cache may keep what the handler itself answers.
+// TestRefusalsAreNotStored: caches must not store the handler's own answers.
 func TestRefusalsAreNotStored(t *testing.T) {
 	s := provider(t, echo)
 	unknown := httptest.NewServer(&sealhttp.Handler{Log: discard, Next: http.HandlerFunc(echo),
@@ -33,8 +33,8 @@ func TestRefusalsAreNotStored(t *testing.T) {
 	}
 }
 
-// TestHeadersOfTheService: those that describe the payload, or let it be guessed,
-// stay behind where it is sealed. The others are sent.
+// TestHeadersOfTheService: headers that describe the payload, or allow to guess it, are
+// removed from sealed responses. The others are sent.
 func TestHeadersOfTheService(t *testing.T) {
 	about := map[string]string{
 		"Content-Type": "text/x-secret", "ETag": `"abc"`, "Content-MD5": "abc=",
@@ -69,7 +69,8 @@ func TestHeadersOfTheService(t *testing.T) {
 	}
 }
 
-// TestHeadersAfterTheAnswerBegan come too late, as with net/http.
+// TestHeadersAfterTheAnswerBegan: headers that are set then have no effect, as with
+// net/http.
 func TestHeadersAfterTheAnswerBegan(t *testing.T) {
 	for _, c := range []struct {
 		begin  func(http.ResponseWriter)
@@ -97,7 +98,7 @@ func TestHeadersAfterTheAnswerBegan(t *testing.T) {
 	}
 }
 
-// TestInformationalAnswer: what the service announces is not its answer.
+// TestInformationalAnswer: an informational response of the service is not its answer.
 func TestInformationalAnswer(t *testing.T) {
 	for _, status := range []int{102, 103} {
 		s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -114,8 +115,8 @@ func TestInformationalAnswer(t *testing.T) {
 	}
 }
 
-// TestNoRestAfterTooLarge: when a part of an answer is missing, nothing that the
-// service writes later is taken for its answer.
+// TestNoRestAfterTooLarge: if a part of an answer is missing, later writes of the service
+// are not taken for its answer.
 func TestNoRestAfterTooLarge(t *testing.T) {
 	written := make(chan string, 2)
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -136,8 +137,8 @@ func TestNoRestAfterTooLarge(t *testing.T) {
 	}
 }
 
-// TestHopByHopOfPlainErrors: what the service says of its own connection is not said
-// of the partner's.
+// TestHopByHopOfPlainErrors: headers about the service's connection are not sent to the
+// partner.
 func TestHopByHopOfPlainErrors(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "X-Hop, x-other")
@@ -153,7 +154,7 @@ func TestHopByHopOfPlainErrors(t *testing.T) {
 			t.Errorf("%s is %q", name, got)
 		}
 	}
-	if answer.StatusCode != 422 || answer.Header.Get("ETag") != `"1"` { // the body is as it was
+	if answer.StatusCode != 422 || answer.Header.Get("ETag") != `"1"` { // the body is unchanged
 		t.Errorf("%d with %v", answer.StatusCode, answer.Header)
 	}
 }

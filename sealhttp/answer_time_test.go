@@ -20,8 +20,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// deadlines notes the read deadlines that are set on a connection. Where hurry is
-// true, a deadline that is set has passed at once.
+// deadlines records the read deadlines that are set on a connection. If hurry is true, a
+// deadline passes at once.
 type deadlines struct {
 	http.ResponseWriter
 	hurry bool
@@ -41,7 +41,7 @@ func (d deadlines) SetReadDeadline(at time.Time) error {
 	return http.NewResponseController(d.ResponseWriter).SetReadDeadline(at)
 }
 
-// noting serves h behind a writer that notes deadlines.
+// noting serves h behind a writer that records deadlines.
 func noting(t *testing.T, h http.Handler, hurry bool) (s *httptest.Server, set func() []time.Time) {
 	var mu sync.Mutex
 	var all []time.Time
@@ -56,9 +56,9 @@ func noting(t *testing.T, h http.Handler, hurry bool) (s *httptest.Server, set f
 	}
 }
 
-// TestSilentBody: a body that doesn't come is refused when its time is over, on a
-// server that has no time-out of its own, and its connection is closed. Of a short
-// body net/http would read the rest before it answers.
+// TestSilentBody: a body that does not arrive is refused after its time, on a server
+// without a time-out of its own, and its connection is closed. With a short body net/http
+// would read the rest before it answers.
 func TestSilentBody(t *testing.T) {
 	for _, head := range []string{"Content-Length: 1000", "Content-Length: 300000", "Transfer-Encoding: chunked"} {
 		lane := testlane.New(t, config(t, sealane.ServerSide))
@@ -82,8 +82,8 @@ func TestSilentBody(t *testing.T) {
 	}
 }
 
-// TestRestOfABody: where a body was read in part, or not at all, the connection is
-// closed with the answer.
+// TestRestOfABody: if a body was read in part, or not at all, the connection is closed with
+// the answer.
 func TestRestOfABody(t *testing.T) {
 	lane := testlane.New(t, func() sealane.Config {
 		c := config(t, sealane.ServerSide)
@@ -118,8 +118,8 @@ func TestRestOfABody(t *testing.T) {
 	}
 }
 
-// TestServiceHasTime: a body's deadline does not go on to count while the request
-// is served: it would end as one whose client went away.
+// TestServiceHasTime: the deadline of a body does not apply while the request is served:
+// the request would end as if its client were gone.
 func TestServiceHasTime(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
 	var set func() []time.Time
@@ -136,7 +136,7 @@ func TestServiceHasTime(t *testing.T) {
 	}
 }
 
-// lateLog takes a line only when the client has read the answer to its end.
+// lateLog takes a line only after the client has read the whole answer.
 type lateLog struct {
 	slog.Handler
 	t    *testing.T
@@ -154,8 +154,8 @@ func (l lateLog) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// TestLogAfterAnswer: the time of an answer must not show how long the reason is
-// that is logged.
+// TestLogAfterAnswer: the time of an answer must not depend on the length of the logged
+// reason.
 func TestLogAfterAnswer(t *testing.T) {
 	good := wrapped(t, customer(t), `{}`)
 	for name, c := range map[string]struct {

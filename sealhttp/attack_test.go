@@ -22,9 +22,9 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestResponsesTakeNoRequestRoom: a partner that fills its share with responses leaves
+// TestResponsesTakeNoRequestSpace: a partner that fills its share with responses leaves
 // others the space for their requests and their responses.
-func TestResponsesTakeNoRequestRoom(t *testing.T) {
+func TestResponsesTakeNoRequestSpace(t *testing.T) {
 	const clients = 60
 	full, release := make(chan bool, clients), make(chan bool)
 	_, send := twoPartners(t,
@@ -84,7 +84,7 @@ func TestSlowLargeBody(t *testing.T) {
 	}
 }
 
-// TestLateWriter: a service that writes after it has returned holds nothing for ever.
+// TestLateWriter: a service that writes after it has returned does not hold memory forever.
 func TestLateWriter(t *testing.T) {
 	wrote := make(chan error, 10)
 	_, send := twoPartners(t,
@@ -109,7 +109,7 @@ func TestLateWriter(t *testing.T) {
 	}
 }
 
-// counting counts the decryptions that run at once.
+// countingKey counts the decryptions that run concurrently.
 type countingKey struct {
 	keyring.Private
 	now, most *atomic.Int32
@@ -129,7 +129,7 @@ func (k countingKey) Decrypt(r io.Reader, c []byte, o crypto.DecrypterOpts) ([]b
 	return k.Private.Decrypt(r, c, o)
 }
 
-// TestPlacesBoundOpening: no more messages are opened at once than there are places.
+// TestPlacesBoundOpening: no more messages are opened concurrently than there are places.
 func TestPlacesBoundOpening(t *testing.T) {
 	var now, most atomic.Int32
 	wait := make(chan bool)
@@ -176,8 +176,8 @@ func TestPlacesBoundOpening(t *testing.T) {
 	}
 }
 
-// TestRefusedConnectionsEnd: a refused request whose body does not come does not keep its
-// connection, no matter what refuses it.
+// TestRefusedConnectionsEnd: if a request is refused and its body does not arrive, its
+// connection is closed, no matter what refuses it.
 func TestRefusedConnectionsEnd(t *testing.T) {
 	s, _ := twoPartners(t, &sealhttp.Handler{Next: http.HandlerFunc(echo)})
 	nobody := httptest.NewServer(&sealhttp.Handler{Log: discard, Next: http.HandlerFunc(echo),
@@ -216,7 +216,8 @@ func TestRefusedConnectionsEnd(t *testing.T) {
 	}
 }
 
-// TestHeadersInAnySpelling: names that were set in the map as they are count like others.
+// TestHeadersInAnySpelling: header names that were put into the map in another spelling
+// count like others.
 func TestHeadersInAnySpelling(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
 		for name, values := range r.Header {
@@ -261,8 +262,8 @@ func TestHeadersInAnySpelling(t *testing.T) {
 	}
 }
 
-// TestStatusWithoutBodyHasNoLength: on a plain direction, what the service says of a body
-// that its status does not have stays behind.
+// TestStatusWithoutBodyHasNoLength: in a direction without sealing, the service's headers
+// about a body are removed if the status has no body.
 func TestStatusWithoutBodyHasNoLength(t *testing.T) {
 	vcas, issuer := issuers(t)
 	for _, status := range []int{204, 205, 304} {

@@ -7,8 +7,8 @@ import (
 	"github.com/sealane/sealane"
 )
 
-// TestIdentifiersAreComparedWithTheirType: the number 1 is not the string "1", and
-// what stands in a path is a string.
+// TestIdentifiersAreComparedWithTheirType: the number 1 is not the string "1", and a value
+// in a path is a string.
 func TestIdentifiersAreComparedWithTheirType(t *testing.T) {
 	for _, c := range []struct {
 		name, method, path string

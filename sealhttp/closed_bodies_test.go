@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// replying is a partner that answers with the same status and body, and notes
-// whether that is closed.
+// replying is a partner that always answers with the same status and body, and records
+// whether the body is closed.
 type replying struct {
 	status int
 	body   io.Reader
@@ -51,8 +51,8 @@ func TestAnswersAreClosed(t *testing.T) {
 	}
 }
 
-// TestRequestsAreClosed: a RoundTripper closes the request's body, also where it
-// sends nothing.
+// TestRequestsAreClosed: a RoundTripper closes the request's body, even if it sends
+// nothing.
 func TestRequestsAreClosed(t *testing.T) {
 	lane := customer(t)
 	for name, c := range map[string]struct {

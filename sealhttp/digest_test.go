@@ -8,7 +8,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// belongs are headers that belong to one body, to one connection, or ask for a part.
+// belongs are headers that belong to one body or to one connection, or ask for a part.
 var belongs = []string{"Content-Digest", "Repr-Digest", "Digest", "Content-MD5", "ETag", "Last-Modified",
 	"If-None-Match", "If-Match",
 	"If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range", "Accept-Ranges", "Want-Content-Digest",
@@ -23,8 +23,8 @@ func setAll(h http.Header) {
 	h.Set("X-Stays", "1")
 }
 
-// TestHeadersOfTheOtherBody: on all four ways, what describes the other body stays
-// behind, and what the application says goes on.
+// TestHeadersOfTheOtherBody: in all four steps, headers that describe the other body are
+// removed, and those of the application are passed on.
 func TestHeadersOfTheOtherBody(t *testing.T) {
 	check := func(where string, h http.Header) {
 		t.Helper()
@@ -54,7 +54,7 @@ func TestHeadersOfTheOtherBody(t *testing.T) {
 	check("the request on the wire", tap.sent)
 	check("the response on the wire", tap.got)
 	check("the response at the application", answer.Header)
-	// The other way about: a partner that is not ours sends them with the sealed body.
+	// The reverse: a partner that does not use Sealane sends them with the sealed body.
 	answer, _ = raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), "{}"), "X-Payload-Encrypted", "true",
 		"X-Stays", "1",
 		"Content-Digest", "x", "Repr-Digest", "x", "If-None-Match", "x", "Connection", "x-hop", "X-Hop", "1", "Te",
@@ -62,7 +62,7 @@ func TestHeadersOfTheOtherBody(t *testing.T) {
 	check("the response on the wire", answer.Header)
 }
 
-// tapTransport notes the headers of what passes, and adds those that a partner may send.
+// tapTransport records the headers of messages, and adds those that a partner may send.
 type tapTransport struct {
 	base      http.RoundTripper
 	sent, got http.Header

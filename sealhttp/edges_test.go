@@ -20,7 +20,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestLostAfterSending: an error from then on does not say that nothing happened.
+// TestLostAfterSending: an error after the request was sent says that it may have been
+// processed.
 func TestLostAfterSending(t *testing.T) {
 	var served atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +42,7 @@ func TestLostAfterSending(t *testing.T) {
 	}
 }
 
-// TestProcessedOrNot: the same sentinel by the partner's word and by ours.
+// TestProcessedOrNot: the sentinel is the same if the partner reports it and if we do.
 func TestProcessedOrNot(t *testing.T) {
 	for _, c := range []struct {
 		status    int
@@ -81,7 +82,8 @@ func TestSealedUpstreamErrors(t *testing.T) {
 	}
 }
 
-// TestRDXInAMember: the token in a JSON member, which the vendor's partners may want.
+// TestRDXInAMember: the token is in a JSON member, which some of the vendor's partners may
+// want.
 func TestRDXInAMember(t *testing.T) {
 	p := testlane.Profile(t, "rdx", "body: {content_type: application/jose, accept: [any]}",
 		"body: {content_type: application/json, field: EncryptedPayload, others: ignore}")
@@ -129,7 +131,7 @@ func TestOldDocVAnswer(t *testing.T) {
 	}
 }
 
-// TestConcurrent: one lane, one handler, one transport, many at once.
+// TestConcurrent: one lane, one handler, one transport, many requests at a time.
 func TestConcurrent(t *testing.T) {
 	s := provider(t, echo)
 	client := &http.Client{Transport: &sealhttp.Transport{Lane: sealhttp.OneLane(customer(t))}}
@@ -171,7 +173,7 @@ func TestPanicLeavesNoTrace(t *testing.T) {
 	defer s.Close()
 	for range 3 {
 		_, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`))
-		// and not the 503 of a handler that is full
+		// and not the 503 of a busy handler
 		if !errors.Is(err, sealane.ErrSealingFailed) || !errors.Is(err, sealane.ErrMayBeProcessed) {
 			t.Errorf("error is %v", err)
 		}
@@ -213,7 +215,7 @@ func TestWrongSide(t *testing.T) {
 	}
 }
 
-// TestTriggerDoesNotPassOn: behind the handler the request is a plain one.
+// TestTriggerDoesNotPassOn: the next handler sees a request without the trigger.
 func TestTriggerDoesNotPassOn(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
 		if h := r.Header.Get("X-Payload-Encrypted"); h != "" {
@@ -225,7 +227,7 @@ func TestTriggerDoesNotPassOn(t *testing.T) {
 	}
 }
 
-// TestNewcomerFirst: an account without keys is told so, whatever else is wrong.
+// TestNewcomerFirst: an account without keys gets that error, whatever else is wrong.
 func TestNewcomerFirst(t *testing.T) {
 	s := provider(t, echo, func(c *sealane.Config) { c.Theirs = nil; c.Sealing = sealane.SealingOptional })
 	for _, c := range [][]string{{"/api/evaluation", "yes"}, {"/api/evaluation", "true"}, {"/api/other", "true"}} {
@@ -240,8 +242,8 @@ func TestNewcomerFirst(t *testing.T) {
 	}
 }
 
-// TestNumberForAnIdentifier: identifiers are opaque; what the service returns goes
-// out as it stands.
+// TestNumberForAnIdentifier: identifiers are opaque; the value that the service returns is
+// sent unchanged.
 func TestNumberForAnIdentifier(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"eval_id": 12345678901234567890}`)
@@ -256,7 +258,7 @@ func TestNumberForAnIdentifier(t *testing.T) {
 	}
 }
 
-// TestSwitchingProtocols: 101 is no answer to a sealed request.
+// TestSwitchingProtocols: 101 is not an answer to a sealed request.
 func TestSwitchingProtocols(t *testing.T) {
 	s := answering(t, 101, "", "Connection", "Upgrade", "Upgrade", "x")
 	if _, _, err := do(t, customer(t), request(t, "POST", s.URL+"/api/evaluation", `{}`)); !errors.Is(err,
@@ -265,7 +267,7 @@ func TestSwitchingProtocols(t *testing.T) {
 	}
 }
 
-// TestPlainErrorTooLarge: half an error is not passed on.
+// TestPlainErrorTooLarge: part of an error is not passed on.
 func TestPlainErrorTooLarge(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(404)
@@ -279,7 +281,7 @@ func TestPlainErrorTooLarge(t *testing.T) {
 	}
 }
 
-// TestServersOwnTimeOut: a server's shorter time-out is not made longer.
+// TestServersOwnTimeOut: a server's shorter time-out is not extended.
 func TestServersOwnTimeOut(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
 	s := httptest.NewUnstartedServer(&sealhttp.Handler{
@@ -303,7 +305,7 @@ func TestServersOwnTimeOut(t *testing.T) {
 	}
 }
 
-// TestCompressedPlainError goes through whole: it is not to be sealed.
+// TestCompressedPlainError: it is passed on whole, because errors are not sealed.
 func TestCompressedPlainError(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "br")

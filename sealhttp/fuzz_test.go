@@ -19,8 +19,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// ends are the customer's and the provider's end of a RiskOS lane. Their keys are
-// the same in every process, as a fuzz target needs.
+// ends returns the customer's and the provider's end of a RiskOS lane. Their keys are the
+// same in every process, which a fuzz target needs.
 func ends(t testing.TB) (customer, provider *sealane.Lane) {
 	t.Helper()
 	key, other := testkey.Fixed(), testkey.OtherFixed()
@@ -41,9 +41,9 @@ func sealed(t testing.TB, lane *sealane.Lane, payload string) string {
 	return string(token)
 }
 
-// FuzzBody: the fast way to take a token out of a body and the strict one return
-// the same message, or refuse for the same reason. It is in the package because
-// the two ways are told apart only there.
+// FuzzBody: the fast and the strict way to take a token out of a body return the same
+// message, or refuse for the same reason. It is in the package because only there the two
+// ways can be called separately.
 func FuzzBody(f *testing.F) {
 	lane, partner := ends(f)
 	token := sealed(f, partner, `{"eval_id":"e-1"}`)
@@ -87,9 +87,9 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzToken: a token that is put into a body comes out of it, whatever the
-// member is called; one that was taken out of any body and is made of a token's
-// characters, too; and what is refused is refused as a wrong format.
+// FuzzToken: a token that is put into a body comes out of it, with any name of the member;
+// so does one that was taken out of any body and has only a token's characters; and
+// refusals are refusals of the format.
 func FuzzToken(f *testing.F) {
 	for _, body := range []string{`{"f":"e30.x.y"}`, `{"f":"\u0065"}`, `{"f":""}`, `{"f":1}`, `{"g":"x"}`,
 		`{"f":"x","g":{"f":"y"}}`, "eyJ.a.b.c.d\r\n", `"eyJ"`, ` {"x":"ey"}`, `{}`, ``, `[]`, "{\"f\":\"\xff\"}"} {
@@ -120,7 +120,7 @@ func FuzzToken(f *testing.F) {
 			if token != nil || !errors.Is(err, sealane.ErrFormat) || !sealane.FaultOf(err).Known() {
 				t.Errorf("%q and %v", token, err)
 			}
-			token = bytes.Map(func(r rune) rune { // what is left is a token's text all the same
+			token = bytes.Map(func(r rune) rune { // the rest is still the text of a token
 				if foreign(r) {
 					return -1
 				}
@@ -136,10 +136,10 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzHandler sends anything for a request's head and body, and the body that is
-// right under any head. The service behind sees a request only where the lane
-// opens its body, and then with that payload; what it answers goes out sealed.
-// Any other request gets an error of the profile's table, and no 2xx.
+// FuzzHandler sends arbitrary bytes as a request's head and body, and the correct body with
+// any head. The service sees a request only if the lane opens its body, and then with that
+// payload; its answer is sent sealed. Any other request gets an error of the profile's
+// table, and never a 2xx.
 func FuzzHandler(f *testing.F) {
 	customer, provider := ends(f)
 	right := []byte(`{"encrypted_request":"` + sealed(f, customer, `{"id":"1"}`) + `"}`)
@@ -164,7 +164,7 @@ func FuzzHandler(f *testing.F) {
 		}
 	}
 	const answered = `{"eval_id":"e-1","secret":"of the service"}`
-	var payload []byte // that the service has seen; nil: it was not called
+	var payload []byte // that the service has received; nil: it was not called
 	handler := &Handler{
 		Lane: OneLane(provider),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -215,7 +215,7 @@ func FuzzHandler(f *testing.F) {
 	})
 }
 
-// failing is the end of a body: none, or the error that it broke off with.
+// failing ends a body with an error, or without one.
 type failing struct{ err error }
 
 func (e failing) Read([]byte) (int, error) {
@@ -225,7 +225,7 @@ func (e failing) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// partner answers a client with what is in it.
+// partner answers a client with its fields.
 type partner struct {
 	status int
 	header http.Header
@@ -241,9 +241,9 @@ func (p *partner) RoundTrip(r *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(bytes.NewReader(p.body)), ContentLength: -1, Request: r}, nil
 }
 
-// FuzzAnswer answers a client with arbitrary bytes. A 2xx that has a body comes
-// back only as the payload that the partner signed, and not against what was
-// asked; whatever is unusable says that the request may have been processed.
+// FuzzAnswer answers a client with arbitrary bytes. A 2xx with a body is returned only as
+// the payload that the partner signed, and only if it fits the request; for everything
+// unusable the error says that the request may have been processed.
 func FuzzAnswer(f *testing.F) {
 	customer, provider := ends(f)
 	token := sealed(f, provider, `{"eval_id":"e-1","id":"1"}`)

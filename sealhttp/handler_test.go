@@ -26,8 +26,8 @@ func reached(t *testing.T, flag *bool) http.HandlerFunc {
 	}
 }
 
-// TestTrigger tries the header that announces sealing in every form, on a lane
-// that requires sealing and on one that does not.
+// TestTrigger tries the header that announces sealing in every form, on a lane that
+// requires sealing and on one that does not.
 func TestTrigger(t *testing.T) {
 	sealed := wrapped(t, customer(t), `{"sealed":true}`)
 	plain := `{"plain":true}`
@@ -77,7 +77,7 @@ func TestTrigger(t *testing.T) {
 	}
 }
 
-// TestEndpoints: what the profile does not seal passes only where the lane says so.
+// TestEndpoints: requests that the profile does not seal pass only if the lane allows them.
 func TestEndpoints(t *testing.T) {
 	sealed := wrapped(t, customer(t), `{}`)
 	for _, path := range []string{"/api/evaluation/", "/api//evaluation", "/api/evaluation/a/b", "/api/./evaluation",
@@ -179,7 +179,7 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// TestTooLargeWithoutLength: a body of unknown length is cut off at the limit.
+// TestTooLargeWithoutLength: a body of unknown length is refused at the limit.
 func TestTooLargeWithoutLength(t *testing.T) {
 	s := provider(t, echo, func(c *sealane.Config) { c.MaxPayload = 1000 })
 	r := request(t, "POST", s.URL+"/api/evaluation", "")
@@ -241,8 +241,8 @@ func TestAnswersOfTheService(t *testing.T) {
 	}
 }
 
-// TestAnswerThatCannotBeSealed expects the 500 of the specification with the evaluation's
-// own identifier, and nothing of the answer.
+// TestAnswerThatCannotBeSealed expects the 500 of the vendor's specification with the
+// evaluation's own identifier, and no part of the answer.
 func TestAnswerThatCannotBeSealed(t *testing.T) {
 	for name, serve := range map[string]http.HandlerFunc{
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
@@ -285,7 +285,7 @@ func TestCallerNotKnown(t *testing.T) {
 	}
 }
 
-// TestKeyStoreGone: not the partner's fault, so no 400.
+// TestKeyStoreGone: this is not the partner's fault, so the status is not 400.
 func TestKeyStoreGone(t *testing.T) {
 	s := provider(t, echo, func(c *sealane.Config) {
 		c.Ours = testkey.Ours(t, "provider", deaf{testkey.RSA(t, "provider", 2048)})
@@ -296,8 +296,8 @@ func TestKeyStoreGone(t *testing.T) {
 	}
 }
 
-// TestBusy: more sealed requests than the handler may hold are turned away, and
-// served again when there is space.
+// TestBusy: more sealed requests than the handler may hold are refused, and served again
+// when there is space.
 func TestBusy(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
 	inside, leave := make(chan bool), make(chan bool)
@@ -323,7 +323,8 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestRDX: encrypted only, answered unencrypted, one text for all that does not open.
+// TestRDX: encrypted only, answered unencrypted, one text for all messages that do not
+// open.
 func TestRDX(t *testing.T) {
 	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"
 	key := testkey.RSA(t, "issuer", 2048)
@@ -375,5 +376,5 @@ func TestRDX(t *testing.T) {
 	}
 }
 
-// deaf neither opens nor signs.
+// deaf neither decrypts nor signs.
 type deaf struct{ keyring.Private }

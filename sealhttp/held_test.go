@@ -22,7 +22,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// twoPartners serves two partners, told apart by a header, and returns a function that
+// twoPartners serves two partners, distinguished by a header, and returns a function that
 // sends a request of one of them.
 func twoPartners(t *testing.T, h *sealhttp.Handler,
 	protocols ...func(*httptest.Server)) (s *httptest.Server, send func(partner, payload string) error) {
@@ -67,7 +67,7 @@ func twoPartners(t *testing.T, h *sealhttp.Handler,
 	}
 }
 
-// silent opens a connection whose body does not come, whatever its head declares.
+// silent opens a connection whose body does not arrive, whatever its head declares.
 func silent(t *testing.T, s *httptest.Server, head, begin string) {
 	t.Helper()
 	c, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -80,9 +80,9 @@ func silent(t *testing.T, s *httptest.Server, head, begin string) {
 		begin)
 }
 
-// TestSilenceTakesNoRoom: connections that declare the largest body, or chunks, and send
+// TestSilenceTakesNoSpace: connections that declare the largest body, or chunks, and send
 // nothing take neither a place nor memory from others, of the same partner or another.
-func TestSilenceTakesNoRoom(t *testing.T) {
+func TestSilenceTakesNoSpace(t *testing.T) {
 	for name, head := range map[string]string{
 		"length": "Content-Length: 59698748", "short": "Content-Length: 200000",
 		"chunks":       "Transfer-Encoding: chunked",
@@ -107,7 +107,7 @@ func TestSilenceTakesNoRoom(t *testing.T) {
 	}
 }
 
-// TestChunkedRequests: a body without a length counts by its bytes, not as the largest.
+// TestChunkedRequests: a body without a length counts with its bytes, not with the maximum.
 func TestChunkedRequests(t *testing.T) {
 	entered, release := make(chan bool, 16), make(chan bool)
 	s, _ := twoPartners(t,
@@ -147,7 +147,7 @@ func TestChunkedRequests(t *testing.T) {
 	all.Wait()
 }
 
-// TestShareOfALane: a partner that holds all it may leaves space for another.
+// TestShareOfALane: a partner that uses its whole share leaves space for another.
 func TestShareOfALane(t *testing.T) {
 	for name, c := range map[string]struct {
 		h       *sealhttp.Handler
@@ -269,8 +269,8 @@ func TestHTTP2Streams(t *testing.T) {
 	all.Wait()
 }
 
-// TestHeapStaysInTheLimit: requests, responses and what sealing adds count, so that the
-// memory stays near MaxHeld whatever is asked for at once.
+// TestHeapStaysInTheLimit: requests, responses and the buffers for sealing count, so that
+// the memory stays near MaxHeld, whatever is requested.
 func TestHeapStaysInTheLimit(t *testing.T) {
 	const limit, each, clients = 64 << 20, 4 << 20, 64
 	answer := []byte(`{"x":"` + strings.Repeat("x", each) + `"}`)
@@ -285,7 +285,7 @@ func TestHeapStaysInTheLimit(t *testing.T) {
 	if err := send("a", "{}"); err != nil {
 		t.Fatal(err)
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(20)) // so that the heap shows what is held
+	defer debug.SetGCPercent(debug.SetGCPercent(20)) // so that the heap shows what is in use
 	runtime.GC()
 	var before, now runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -342,8 +342,8 @@ func TestHeapStaysInTheLimit(t *testing.T) {
 	}
 }
 
-// TestRefusalClosesUnreadConnections: what was not read is not waited for, and what was
-// read to its end leaves the connection open.
+// TestRefusalClosesUnreadConnections: the rest of an unread body is not awaited, and a body
+// that was read to its end leaves the connection open.
 func TestRefusalClosesUnreadConnections(t *testing.T) {
 	s, _ := twoPartners(t, &sealhttp.Handler{Next: http.HandlerFunc(echo)})
 	for _, c := range []struct {

@@ -16,13 +16,14 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// steps notes what hooks are told.
+// steps records the calls of hooks.
 type steps struct {
 	mu     sync.Mutex
 	inside int
 	events []sealhttp.Event
 	busy   sealhttp.Step // is not admitted
-	// anyOrder says that the requests are told in any order: a refusal is told after its answer is on the way.
+	// anyOrder allows any order of requests: a refusal is observed after its answer is
+	// sent.
 	anyOrder bool
 }
 
@@ -49,7 +50,7 @@ func (s *steps) hooks() sealhttp.Hooks {
 	}
 }
 
-// told returns what happened, and fails if a place was not given back.
+// told returns what happened, and fails if a place was not released.
 func (s *steps) told(t *testing.T) string {
 	t.Helper()
 	s.mu.Lock()
@@ -73,7 +74,7 @@ func (s *steps) told(t *testing.T) string {
 	return strings.Join(all, ", ")
 }
 
-// TestHooks: both sides tell of each message, and take a place for each.
+// TestHooks: both sides observe each message, and take a place for each.
 func TestHooks(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -122,7 +123,7 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestHooksTellRefusals: what is refused before a message was opened is told once.
+// TestHooksTellRefusals: a refusal before a message was opened is observed once.
 func TestHooksTellRefusals(t *testing.T) {
 	server := &steps{anyOrder: true}
 	s := httptest.NewServer(&sealhttp.Handler{
@@ -155,7 +156,7 @@ func TestWithID(t *testing.T) {
 	}
 }
 
-// TestBasePath: endpoints are compared without the base path, and escapes stay as they are.
+// TestBasePath: endpoints are compared without the base path, and escapes are not changed.
 func TestBasePath(t *testing.T) {
 	var got string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

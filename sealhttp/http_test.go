@@ -52,7 +52,7 @@ func (s *server) Write(p []byte) (int, error) {
 	return s.log.Write(p)
 }
 
-// logged ends the server, which waits for its handlers: they answer before they log.
+// logged stops the server, which waits for its handlers: they answer before they log.
 func (s *server) logged() string {
 	s.Close()
 	s.mu.Lock()
@@ -115,7 +115,7 @@ func do(t testing.TB, lane *sealane.Lane, r *http.Request) (*http.Response, stri
 	return answer, string(body), nil
 }
 
-// raw sends a body as it is.
+// raw sends a body unchanged.
 func raw(t testing.TB, url, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	r := request(t, "POST", url, body)
@@ -144,7 +144,7 @@ func wrapped(t testing.TB, lane *sealane.Lane, payload string) string {
 	return `{"encrypted_request":"` + string(token) + `"}`
 }
 
-// errorBody reads an error as the specification prints it.
+// errorBody reads an error in the form of the vendor's specification.
 func errorBody(t testing.TB, body string) (id, text string) {
 	t.Helper()
 	var e struct {

@@ -31,8 +31,8 @@ func (w wrapping) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// TestMessageOfResponse: whatever stands between Transport and the application, a
-// sealed response is known as such, and a plain one is not.
+// TestMessageOfResponse: whatever is between Transport and the application, a sealed
+// response is recognized, and so is an unsealed one.
 func TestMessageOfResponse(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/moved/evaluation" {
@@ -94,7 +94,7 @@ func TestMessageOfResponse(t *testing.T) {
 	}
 }
 
-// TestSwappedLane: a Transport asks for its lane once for each request, so that keys
+// TestSwappedLane: a Transport asks for its lane once for each request, so that keys can
 // change while it runs.
 func TestSwappedLane(t *testing.T) {
 	renewed := testkey.RSA(t, "customer-renewed", 2048)
@@ -192,8 +192,8 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
-// TestMessageIsTheResponsesOwn: a service that calls others with the context of the request
-// that it serves does not take that request's message for one of their responses.
+// TestMessageIsTheResponsesOwn: if a service calls others with the context of the request
+// that it serves, that request's message is not taken for the message of their responses.
 func TestMessageIsTheResponsesOwn(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -240,8 +240,8 @@ func TestMessageIsTheResponsesOwn(t *testing.T) {
 	}
 }
 
-// TestPlainRedirectToAnotherHost: a redirect of a plain request does not lead a request,
-// sealed or plain, to another host.
+// TestPlainRedirectToAnotherHost: a redirect of an unsealed request does not send a
+// request, sealed or not, to another host.
 func TestPlainRedirectToAnotherHost(t *testing.T) {
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("the other host got %s %s with %v", r.Method, r.URL, r.Header)

@@ -14,13 +14,13 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// gate is a provider whose service holds each request until the test lets it go, and
-// answers with as many bytes as X-Answer says. X-Partner names the lane of a request.
-// A handler releases a place after the answer is written: a test that needs the
-// place waits for returned.
+// gate is a provider whose service holds each request until the test releases it, and
+// answers with as many bytes as X-Answer says. X-Partner names the lane of a request. A
+// handler releases a place after the answer is written: a test that needs the place waits
+// for returned.
 type gate struct {
 	*httptest.Server
-	entered  chan chan bool // of each request, what lets it go
+	entered  chan chan bool // of each request: the channel that releases it
 	returned chan bool
 	clients  sync.WaitGroup
 }
@@ -62,8 +62,8 @@ func newGate(t *testing.T, h *sealhttp.Handler) *gate {
 	return g
 }
 
-// start sends a sealed body. It returns what lets the request go, or nil where the
-// service does not hold it, and the status of its answer.
+// start sends a sealed body. It returns the channel that releases the request, or nil if
+// the service does not hold it, and the status of its answer.
 func (g *gate) start(t *testing.T, body string, headers ...string) (leave chan bool, status chan int) {
 	t.Helper()
 	status = make(chan int, 1)
@@ -83,8 +83,8 @@ func (g *gate) start(t *testing.T, body string, headers ...string) (leave chan b
 	}
 }
 
-// send sends a sealed body. It returns what lets the request go, where the service
-// holds it, and else the status of the answer.
+// send sends a sealed body. It returns the channel that releases the request if the service
+// holds it, and otherwise the status of the answer.
 func (g *gate) send(t *testing.T, body string, headers ...string) (release func(), refused int) {
 	t.Helper()
 	leave, status := g.start(t, body, headers...)
@@ -101,7 +101,7 @@ func (g *gate) send(t *testing.T, body string, headers ...string) (release func(
 	}, 0
 }
 
-// serve sends a sealed body and lets it go. It returns the status of the answer.
+// serve sends a sealed body and releases the request. It returns the status of the answer.
 func (g *gate) serve(t *testing.T, body string, headers ...string) int {
 	t.Helper()
 	leave, status := g.start(t, body, headers...)
@@ -112,8 +112,8 @@ func (g *gate) serve(t *testing.T, body string, headers ...string) int {
 	return <-status
 }
 
-// fill sends bodies until one is refused, and some more, which must be refused too.
-// It lets all go and returns how many were held.
+// fill sends bodies until one is refused, and some more, which must be refused too. It
+// releases all and returns how many were held.
 func (g *gate) fill(t *testing.T, body string) int {
 	t.Helper()
 	var held []func()
@@ -139,8 +139,8 @@ func (g *gate) fill(t *testing.T, body string) int {
 	return len(held)
 }
 
-// TestMaxHeld: no more bodies are held at once than MaxHeld says, but for one
-// alone, which is served however large. A refused request releases its bytes.
+// TestMaxHeld: no more bodies are held at a time than MaxHeld allows, except one that is
+// alone, which is served at any size. A refused request releases its bytes.
 func TestMaxHeld(t *testing.T) {
 	body := wrapped(t, customer(t), `"`+strings.Repeat("x", 100<<10)+`"`)
 	for _, c := range []struct {
@@ -159,8 +159,8 @@ func TestMaxHeld(t *testing.T) {
 	}
 }
 
-// TestMaxInFlight: no more requests are held at once, however small. A refused
-// request releases its place, or the handler would never serve again.
+// TestMaxInFlight: no more requests are held at a time, however small. A refused request
+// releases its place, or the handler would never serve again.
 func TestMaxInFlight(t *testing.T) {
 	body := wrapped(t, customer(t), `{}`)
 	for _, c := range []struct{ places, fewest, most int }{{6, 2, 6}, {1, 1, 1}} {
@@ -172,7 +172,7 @@ func TestMaxInFlight(t *testing.T) {
 	}
 }
 
-// TestPlaceOfARefusedBody: whatever is wrong with a body, its place is free again.
+// TestPlaceOfARefusedBody: whatever is wrong with a body, its place is released.
 func TestPlaceOfARefusedBody(t *testing.T) {
 	body := wrapped(t, customer(t), `{}`)
 	g := newGate(t, &sealhttp.Handler{MaxInFlight: 1, MaxHeld: 1})

@@ -16,8 +16,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestStatusesThatProveNothing: nobody has signed a response without a body, or a redirect. On
-// a sealed lane it is no success.
+// TestStatusesThatProveNothing: a response without a body and a redirect are not signed. On
+// a sealed lane they are not a success.
 func TestStatusesThatProveNothing(t *testing.T) {
 	for _, c := range []struct {
 		status int
@@ -49,7 +49,7 @@ func TestStatusesThatProveNothing(t *testing.T) {
 	}
 }
 
-// TestRedirectTakesNothingElsewhere: neither the sealed request nor its headers go to
+// TestRedirectTakesNothingElsewhere: neither the sealed request nor its headers are sent to
 // another origin.
 func TestRedirectTakesNothingElsewhere(t *testing.T) {
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -72,8 +72,8 @@ func TestRedirectTakesNothingElsewhere(t *testing.T) {
 	}
 }
 
-// TestServiceWithoutBody: what the service answers without a body is sealing-failed on a
-// sealed lane, unless the profile names the endpoint as bodyless.
+// TestServiceWithoutBody: an answer of the service without a body is sealing-failed on a
+// sealed lane, unless the profile marks the endpoint as bodyless.
 func TestServiceWithoutBody(t *testing.T) {
 	bodyless := func(t *testing.T) func(*sealane.Config) {
 		p := testProfile(t)
@@ -114,7 +114,7 @@ func testProfile(t *testing.T) *profile.Profile {
 	return p
 }
 
-// TestBoundWithoutIdentifier: echo and bind tie a response to its request also where the
+// TestBoundWithoutIdentifier: echo and bind tie a response to its request even if the
 // profile has no identifier outside the token.
 func TestBoundWithoutIdentifier(t *testing.T) {
 	p := testProfile(t)
@@ -136,8 +136,8 @@ func TestBoundWithoutIdentifier(t *testing.T) {
 	}
 }
 
-// TestQuery: where the profile lists query parameters, no others pass with a sealed
-// request, on either side.
+// TestQuery: if the profile lists query parameters, no others pass with a sealed request,
+// on either side.
 func TestQuery(t *testing.T) {
 	p := testProfile(t)
 	for i := range p.Endpoints {
@@ -168,8 +168,8 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-// TestShortRequestBody: a body shorter than its length is not sealed and sent as if it
-// were whole.
+// TestShortRequestBody: a body shorter than its length is not sealed and sent as if it were
+// complete.
 func TestShortRequestBody(t *testing.T) {
 	s := provider(t, func(http.ResponseWriter, *http.Request) { t.Error("the service was called") })
 	r := request(t, "POST", s.URL+"/api/evaluation", `{"id":"r-1"}`)
@@ -181,7 +181,8 @@ func TestShortRequestBody(t *testing.T) {
 	}
 }
 
-// TestPlainRequestsMayBeProcessed: an error after a plain request went out says so, too.
+// TestPlainRequestsMayBeProcessed: an error after an unsealed request was sent says so,
+// too.
 func TestPlainRequestsMayBeProcessed(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)

@@ -14,8 +14,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestAnswerOfTheLimit: MaxPayload holds to the byte for answers, however they are
-// written. The service is told, so that it can stop.
+// TestAnswerOfTheLimit: MaxPayload is exact for answers, in whatever pieces they are
+// written. The service gets an error, so that it can stop.
 func TestAnswerOfTheLimit(t *testing.T) {
 	const limit = 1000
 	for name, parts := range map[string][]int{"one piece": {limit}, "pieces": {1, 600, 0, 399}, "two": {999, 1}} {
@@ -40,7 +40,7 @@ func TestAnswerOfTheLimit(t *testing.T) {
 	}
 }
 
-// TestIdentityFromTheService: a service may say that it did not code its answer.
+// TestIdentityFromTheService: a service may state that it did not encode its answer.
 func TestIdentityFromTheService(t *testing.T) {
 	s := provider(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "identity")
@@ -52,8 +52,8 @@ func TestIdentityFromTheService(t *testing.T) {
 	}
 }
 
-// TestIdentifierOutside: what stands next to the token is the payload's member, and
-// else the variable of the path. A refusal has the same identifier.
+// TestIdentifierOutside: the identifier next to the token is the payload's member, or else
+// the variable of the path. A refusal has the same identifier.
 func TestIdentifierOutside(t *testing.T) {
 	for _, c := range []struct{ method, path, payload, want string }{
 		{"PATCH", "/api/evaluation/e-1", `{"eval_id":"e-1"}`, `{"eval_id":"e-1",`},
@@ -89,8 +89,8 @@ func TestIdentifierOutside(t *testing.T) {
 	}
 }
 
-// TestContextOfTheService: what middleware in front of the handler put into the
-// context, the service finds there.
+// TestContextOfTheService: the service finds the values that middleware before the handler
+// put into the context.
 func TestContextOfTheService(t *testing.T) {
 	type key struct{}
 	lane, reached := testlane.New(t, config(t, sealane.ServerSide)), false

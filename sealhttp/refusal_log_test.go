@@ -18,8 +18,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestLevelsOfRefusals: what the partner did wrong is a warning, what we did wrong
-// is an error.
+// TestLevelsOfRefusals: the partner's errors are warnings, ours are errors.
 func TestLevelsOfRefusals(t *testing.T) {
 	broken := func(c *sealane.Config) {
 		c.Ours = testkey.Ours(t, "provider", deaf{mute{testkey.RSA(t, "provider", 2048)}})
@@ -54,8 +53,8 @@ func TestLevelsOfRefusals(t *testing.T) {
 	}
 }
 
-// TestPathInTheLog: a path's variables are somebody's identifiers. The log has the
-// path as the profile writes it.
+// TestPathInTheLog: the variables of a path are identifiers of persons or transactions. The
+// log has the path as in the profile.
 func TestPathInTheLog(t *testing.T) {
 	for _, c := range []struct{ method, path, want string }{
 		{"PATCH", "/api/evaluation/SECRET-1", "/api/evaluation/{eval_id}"},
@@ -78,7 +77,7 @@ func TestPathInTheLog(t *testing.T) {
 			t.Errorf("%s %s: %d, log: %s", c.method, c.path, answer.StatusCode, log)
 		}
 	}
-	// RDX takes every path, so that the profile has nothing to write.
+	// RDX accepts every path, so the profile has nothing to show.
 	const id = "1234-PKE-ACS-Client-2048SHA2-STAG"
 	s := logging(t, testlane.New(t, sealane.Config{Profile: testlane.Profile(t, "rdx"), Side: sealane.ServerSide,
 		SenderAuth: sealane.SenderOAuth2, Ours: testkey.Ours(t, id, testkey.RSA(t, "issuer", 2048))}), nil)
@@ -98,7 +97,7 @@ func logging(t *testing.T, lane *sealane.Lane, newID func() string) *server {
 	return s
 }
 
-// TestIdentifiersOfRefusals: the partner and the operator see the same one, which
+// TestIdentifiersOfRefusals: the partner and the operator see the same identifier, which
 // the application may choose.
 func TestIdentifiersOfRefusals(t *testing.T) {
 	lane := testlane.New(t, config(t, sealane.ServerSide))
@@ -128,7 +127,7 @@ func TestIdentifiersOfRefusals(t *testing.T) {
 	}
 }
 
-// records hands over the records that are logged.
+// records passes on the records that are logged.
 type records struct {
 	slog.Handler
 	all chan slog.Record
@@ -141,8 +140,8 @@ func (r records) Handle(_ context.Context, record slog.Record) error {
 	return nil
 }
 
-// TestClientGone: the service learns of it by its context. That nobody takes the
-// answer is no error of ours.
+// TestClientGone: the context tells the service. That nobody reads the answer is not an
+// error of ours.
 func TestClientGone(t *testing.T) {
 	lane, entered, log := testlane.New(t, config(t, sealane.ServerSide)), make(chan bool), make(chan slog.Record, 1)
 	s := httptest.NewServer(&sealhttp.Handler{

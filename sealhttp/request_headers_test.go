@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestHeadersAtTheService: those that describe the sealed body, or ask for another
-// form of the answer than can be sealed, do not reach the service.
+// TestHeadersAtTheService: headers that describe the sealed body, or ask for a form of the
+// answer that cannot be sealed, do not reach the service.
 func TestHeadersAtTheService(t *testing.T) {
 	const payload = `{"n":1}`
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
@@ -44,8 +44,8 @@ func TestHeadersAtTheService(t *testing.T) {
 	}
 }
 
-// TestTrailersOfTheRequest: what came in chunks is a body of known length behind
-// the handler, and nothing comes after it.
+// TestTrailersOfTheRequest: a body in chunks has a known length for the next handler, and
+// nothing follows it.
 func TestTrailersOfTheRequest(t *testing.T) {
 	reached := false
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
@@ -71,7 +71,7 @@ func TestTrailersOfTheRequest(t *testing.T) {
 	}
 }
 
-// TestTwoCodings: every Content-Encoding header counts, not the first alone.
+// TestTwoCodings: every Content-Encoding header counts, not only the first.
 func TestTwoCodings(t *testing.T) {
 	good := wrapped(t, customer(t), `{}`)
 	for _, c := range []struct {

@@ -32,8 +32,8 @@ func evaluate(t *testing.T, p *sealanetest.Provider) (string, error) {
 	return string(body), err
 }
 
-// TestEveryFault: for each fault of a provider's response the Transport returns the error that stands for
-// it, and says whether the request may have been processed.
+// TestEveryFault: for each fault of a provider's response the Transport returns the
+// corresponding error, and says whether the request may have been processed.
 func TestEveryFault(t *testing.T) {
 	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
 	table := testlane.Profile(t, "riskos").Errors
@@ -48,7 +48,7 @@ func TestEveryFault(t *testing.T) {
 	}
 	harmless := map[sealanetest.Fault]bool{
 		sealanetest.Slow:         true,
-		sealanetest.UnknownKeyID: true, // the profile takes any key ID
+		sealanetest.UnknownKeyID: true, // the profile accepts any key ID
 	}
 	for _, f := range sealanetest.ProviderFaults() {
 		name := f
@@ -88,7 +88,7 @@ func TestEveryFault(t *testing.T) {
 	}
 }
 
-// TestEveryCode: a response that is made with a fault code is not taken, and the error names an outcome.
+// TestEveryCode: a response with a fault code is refused, and the error has an outcome.
 func TestEveryCode(t *testing.T) {
 	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
 	for _, code := range sealanetest.Codes() {
@@ -97,7 +97,7 @@ func TestEveryCode(t *testing.T) {
 		}
 		p.Fail(sealanetest.Fault(code))
 		_, err := evaluate(t, p)
-		// The profile takes any well-formed key ID, or none.
+		// The profile accepts any well-formed key ID, or none.
 		harmless := strings.Contains(string(code), ".kid-") && !strings.HasSuffix(string(code), ".kid-form")
 		var answer *sealhttp.AnswerError
 		switch {

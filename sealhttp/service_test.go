@@ -21,8 +21,9 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestServiceThatFails: a panic, a cut, short or impossible response becomes the
-// profile's answer, with a line in the log and nothing of the response.
+// TestServiceThatFails: for a panic and a truncated, short or impossible response the
+// partner gets the profile's answer and no part of the response, and there is a line in the
+// log.
 func TestServiceThatFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve http.HandlerFunc
@@ -74,8 +75,8 @@ func TestServiceThatFails(t *testing.T) {
 	}
 }
 
-// TestReverseProxyAsNext: what a proxied service breaks, the partner reads as the
-// profile's answer.
+// TestReverseProxyAsNext: if a proxied service fails, the partner gets the profile's
+// answer.
 func TestReverseProxyAsNext(t *testing.T) {
 	for name, serve := range map[string]http.HandlerFunc{
 		"too large": func(w http.ResponseWriter, _ *http.Request) {
@@ -113,7 +114,7 @@ func TestReverseProxyAsNext(t *testing.T) {
 	}
 }
 
-// issuers returns both ends of an RDX lane, whose responses are plain.
+// issuers returns both ends of an RDX lane, whose responses are not sealed.
 func issuers(t *testing.T) (vcas, issuer *sealane.Lane) {
 	t.Helper()
 	p, err := profile.Load("rdx")
@@ -134,8 +135,8 @@ func issuers(t *testing.T) (vcas, issuer *sealane.Lane) {
 				Ours:       testkey.Ours(t, alias, keyring.Private(key))})
 }
 
-// TestNoWayPastTheLane: a sealed request can't turn into another protocol, whatever the
-// service behind wants, also where responses are plain.
+// TestNoWayPastTheLane: a sealed request cannot switch to another protocol, whatever the
+// service wants, even if responses are not sealed.
 func TestNoWayPastTheLane(t *testing.T) {
 	vcas, issuer := issuers(t)
 	var upgraded atomic.Bool
@@ -190,8 +191,8 @@ func TestNoWayPastTheLane(t *testing.T) {
 	}
 }
 
-// TestSwitchingProtocolsToPlain: a 101 is no response to a sealed request where
-// responses are plain, either.
+// TestSwitchingProtocolsToPlain: 101 is not a response to a sealed request, even if
+// responses are not sealed.
 func TestSwitchingProtocolsToPlain(t *testing.T) {
 	vcas, _ := issuers(t)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -212,8 +213,8 @@ func TestSwitchingProtocolsToPlain(t *testing.T) {
 	}
 }
 
-// TestFailuresOfPlainResponses: where responses are plain, they are recorded all the
-// same, so that a broken one does not look whole.
+// TestFailuresOfPlainResponses: responses are recorded even if they are not sealed, so that
+// a truncated one does not look complete.
 func TestFailuresOfPlainResponses(t *testing.T) {
 	vcas, issuer := issuers(t)
 	s := httptest.NewServer(&sealhttp.Handler{Lane: sealhttp.OneLane(issuer), Log: discard,

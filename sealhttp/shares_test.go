@@ -12,10 +12,10 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// partners are those of a gate.
+// partners are the partners of a gate.
 var partners = []string{"a", "b", "c", "d", "e", "f"}
 
-// hold has requests of a partner wait until one is refused, or there are most.
+// hold makes requests of a partner wait until one is refused, or there are most.
 func (g *gate) hold(t *testing.T, partner, body string, most int) (held []func()) {
 	t.Helper()
 	for len(held) < most {
@@ -31,7 +31,7 @@ func (g *gate) hold(t *testing.T, partner, body string, most int) (held []func()
 	return held
 }
 
-// TestPlacesOfSeveralPartners: none has more than its share, and all together no more
+// TestPlacesOfSeveralPartners: none has more than its share, and all together have no more
 // than there are.
 func TestPlacesOfSeveralPartners(t *testing.T) {
 	body := wrapped(t, customer(t), `{}`)
@@ -55,7 +55,7 @@ func TestPlacesOfSeveralPartners(t *testing.T) {
 	}
 }
 
-// TestBytesOfSeveralPartners: as with places. Requests have half of the bytes.
+// TestBytesOfSeveralPartners: the same for bytes. Requests have half of them.
 func TestBytesOfSeveralPartners(t *testing.T) {
 	const payload, limit = 50 << 10, 2 << 20
 	body := wrapped(t, customer(t), `"`+strings.Repeat("x", payload)+`"`)
@@ -81,7 +81,7 @@ func TestBytesOfSeveralPartners(t *testing.T) {
 }
 
 // TestSpaceForAResponse: a request that was served has space for its response while others
-// hold, and one of all may hold more than that.
+// hold theirs, and one request at a time may hold more than that.
 func TestSpaceForAResponse(t *testing.T) {
 	body := wrapped(t, customer(t), `{}`)
 	g := newGate(t, &sealhttp.Handler{MaxHeld: 1 << 20})
@@ -104,22 +104,22 @@ func TestMoreThanTheShare(t *testing.T) {
 	}
 }
 
-// holdLarge lets a service hold the one request of all that may hold more than the
-// limits, and returns what lets it go.
+// holdLarge makes a service hold the one request that may exceed the limits, and returns
+// the function that releases it.
 func (g *gate) holdLarge(t *testing.T) (release func()) {
 	t.Helper()
 	return g.hold(t, "a", wrapped(t, customer(t), `"`+strings.Repeat("x", 3<<20)+`"`), 1)[0]
 }
 
-// TestBytesOfOpening: what opening a request adds to its body is memory that it needs. A
-// body with escapes is copied, and needs more.
+// TestBytesOfOpening: opening a request needs memory in addition to its body. A body with
+// escapes is copied, and needs more.
 func TestBytesOfOpening(t *testing.T) {
 	small, large := wrapped(t, customer(t), `{}`), wrapped(t, customer(t), `"`+strings.Repeat("x", 160<<10)+`"`)
 	escaped := strings.Replace(large, `:"e`, `:"\u0065`, 1)
 	n := int64(len(large))
 	for _, c := range []struct {
 		body string
-		half int64 // of MaxHeld, which is what requests may hold
+		half int64 // of MaxHeld, which requests may hold
 		want int
 	}{
 		{large, 2*n + 4<<10, 200},
@@ -151,10 +151,10 @@ func TestBytesOfARequest(t *testing.T) {
 	}
 }
 
-// TestBytesWhileTheClientReads: a response that is being written counts until it is
-// written, though its request has no place any more. The plain one does not.
+// TestBytesWhileTheClientReads: a response counts until it is written, although its request
+// has no place any more. The plain one does not count.
 func TestBytesWhileTheClientReads(t *testing.T) {
-	const size = 8 << 20 // more than the kernel takes; 15 MiB when it is sealed
+	const size = 8 << 20 // more than the kernel buffers; 15 MiB when sealed
 	body := wrapped(t, customer(t), `{}`)
 	for limit, want := range map[int64]int{32 << 20: 500, 64 << 20: 200} { // responses have half of it
 		g := newGate(t, &sealhttp.Handler{MaxHeld: limit, MaxHeldPerLane: limit})
@@ -180,8 +180,8 @@ func TestBytesWhileTheClientReads(t *testing.T) {
 	}
 }
 
-// TestRefusedInTheMiddle: a body for which there is no space is refused at once. The
-// rest of it is not waited for.
+// TestRefusedInTheMiddle: a body for which there is no space is refused at once. Its rest
+// is not awaited.
 func TestRefusedInTheMiddle(t *testing.T) {
 	g := newGate(t, &sealhttp.Handler{MaxHeld: 64 << 10})
 	defer g.holdLarge(t)()

@@ -18,8 +18,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestAcceptEncodingOfTheCaller: the answer comes sealed, in a coding that the base
-// transport asked for and undoes itself.
+// TestAcceptEncodingOfTheCaller: the answer is sealed, in a coding that the base transport
+// requested and decodes.
 func TestAcceptEncodingOfTheCaller(t *testing.T) {
 	got := make(chan []string, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,8 +42,8 @@ func TestAcceptEncodingOfTheCaller(t *testing.T) {
 	}
 }
 
-// TestAcceptOfTheCaller is sent as it is; only where there is none, the transport
-// asks for what it reads.
+// TestAcceptOfTheCaller: the header is sent unchanged; if there is none, the transport
+// requests what it reads.
 func TestAcceptOfTheCaller(t *testing.T) {
 	got := make(chan []string, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,8 +76,8 @@ func (c cached) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// TestOpenedAnswer: its headers describe the payload, and its Request is the
-// caller's, not the sealed one. What the base transport returned is not changed.
+// TestOpenedAnswer: its headers describe the payload, and its Request is the caller's, not
+// the sealed one. The response of the base transport is not changed.
 func TestOpenedAnswer(t *testing.T) {
 	s := answering(t, 200, answerBody(t, ``, `{"a":1}`))
 	header := http.Header{"Content-Type": {"text/plain"}, "Content-Encoding": {"identity"}, "Content-Length": {"9"},
@@ -104,8 +104,8 @@ func TestOpenedAnswer(t *testing.T) {
 	}
 }
 
-// TestBodyOfNoLength: a client's request with a body and length 0 has one of unknown
-// length (net/http), and is sealed whole.
+// TestBodyOfNoLength: a client's request with a body and length 0 has a body of unknown
+// length (net/http), and is sealed completely.
 func TestBodyOfNoLength(t *testing.T) {
 	var seen string
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
@@ -119,8 +119,8 @@ func TestBodyOfNoLength(t *testing.T) {
 	}
 }
 
-// TestLengthOfTheOpenedAnswer: an answer that came in chunks, with trailers, is one
-// of known length when it is opened, and nothing unsigned comes after it.
+// TestLengthOfTheOpenedAnswer: an answer in chunks, with trailers, has a known length when
+// it is opened, and nothing unsigned follows it.
 func TestLengthOfTheOpenedAnswer(t *testing.T) {
 	for _, c := range []struct {
 		status     int
@@ -151,8 +151,8 @@ func TestLengthOfTheOpenedAnswer(t *testing.T) {
 	}
 }
 
-// TestCodedRequest: a body that the caller compressed is refused here, and not by
-// the partner after it was sent.
+// TestCodedRequest: a body that the caller compressed is refused before it is sent, not by
+// the partner.
 func TestCodedRequest(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("something was sent")
@@ -170,8 +170,8 @@ func TestCodedRequest(t *testing.T) {
 	}
 }
 
-// TestLostInTheMiddle: of a request whose connection dies while its body is being
-// sent, nobody knows how much the partner has.
+// TestLostInTheMiddle: if the connection fails while the body is being sent, it is not
+// known how much the partner received.
 func TestLostInTheMiddle(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -209,9 +209,8 @@ func (b *taking) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errBroken
 }
 
-// TestSealedRequest: a base transport that is not net/http's is given a request that
-// describes the sealed body alone (RFC 9110 sections 7.6.1, 8, 13 and 14), and can send
-// it again.
+// TestSealedRequest: a base transport other than net/http's gets a request that describes
+// only the sealed body (RFC 9110 sections 7.6.1, 8, 13 and 14), and can send it again.
 func TestSealedRequest(t *testing.T) {
 	r := request(t, "POST", "http://partner.test/api/evaluation?q=1", `{}`)
 	r.Header = http.Header{"Content-Length": {"2"}, "Content-Type": {"text/plain"},
@@ -257,7 +256,7 @@ func TestSealedRequest(t *testing.T) {
 	}
 }
 
-// TestAnswerThatBreaksOff: it is not the partner's format that is wrong.
+// TestAnswerThatBreaksOff: the partner's format is not at fault.
 func TestAnswerThatBreaksOff(t *testing.T) {
 	for _, status := range []int{200, 400, 500} {
 		base := &replying{status, io.MultiReader(strings.NewReader(`{"encrypted_response":"ey`), broken{}), false}

@@ -136,7 +136,7 @@ func TestAnswersThatAreFine(t *testing.T) {
 	}
 }
 
-// TestPlainErrors come to the caller as they are.
+// TestPlainErrors: they are passed on unchanged.
 func TestPlainErrors(t *testing.T) {
 	for _, c := range []struct {
 		status int
@@ -169,7 +169,7 @@ func TestNothingLeavesInClear(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Nor on a lane with optional sealing, unless it is asked for.
+	// Also not on a lane with optional sealing, unless it is requested.
 	for _, path := range []string{"/api/evaluation/", "//api/evaluation", "/v1/api/evaluation", "/api/Evaluation",
 		"/api/evaluation/a/b"} {
 		if _, _, err := do(t, customer(t, optional), request(t, "POST", s.URL+path, `{}`)); !errors.Is(err,
@@ -212,7 +212,7 @@ func TestPlainOnPurpose(t *testing.T) {
 	}
 }
 
-// TestRequestBodies: none, of unknown length, too large, broken off, compressed.
+// TestRequestBodies: none, of unknown length, too large, truncated, compressed.
 func TestRequestBodies(t *testing.T) {
 	var seen string
 	s := provider(t, func(w http.ResponseWriter, r *http.Request) {
@@ -288,7 +288,7 @@ func TestNetworkErrors(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	waiting := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // only then is the client's going away noticed
+		io.Copy(io.Discard, r.Body) // only then does the server notice that the client is gone
 		cancel()
 		<-r.Context().Done()
 	}))

@@ -22,15 +22,15 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// mute opens, but its store refuses to sign.
+// mute decrypts, but its store refuses to sign.
 type mute struct{ keyring.Private }
 
 func (mute) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("the store refuses")
 }
 
-// TestSealedOnTheWire looks at what a service sees and what passes the wire on
-// each of the specification's five endpoints.
+// TestSealedOnTheWire checks what a service receives and what is sent on each of the five
+// endpoints of the vendor's specification.
 func TestSealedOnTheWire(t *testing.T) {
 	for _, e := range []struct{ method, path, outer string }{
 		{"POST", "/api/evaluation", "eval_id"},
@@ -82,7 +82,7 @@ func TestSealedOnTheWire(t *testing.T) {
 	}
 }
 
-// recording is the wire, written down.
+// recording is a recorded exchange.
 type recording struct{ request, answer, trigger, accept string }
 
 func (r *recording) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -195,7 +195,7 @@ func TestErrorsOfTheTable(t *testing.T) {
 	}
 }
 
-// TestBothSpellings: the specification writes one of its errors in two ways.
+// TestBothSpellings: the vendor's specification spells one of its errors in two ways.
 func TestBothSpellings(t *testing.T) {
 	row, _ := testlane.Profile(t, "riskos").Errors.Row(sealane.ErrNotSupported)
 	if len(row.Also) != 1 {

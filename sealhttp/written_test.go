@@ -19,8 +19,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestNothingHeldWhileRefusing: a refusal that takes its time, here because of the
-// log, holds neither a place nor the request's bytes.
+// TestNothingHeldWhileRefusing: a refusal that takes long, here because of the log, holds
+// neither a place nor the request's bytes.
 func TestNothingHeldWhileRefusing(t *testing.T) {
 	large := `"` + strings.Repeat("x", 100<<10) + `"`
 	good := wrapped(t, customer(t), large)
@@ -43,14 +43,14 @@ func TestNothingHeldWhileRefusing(t *testing.T) {
 			lanes := map[string]*sealane.Lane{
 				"": testlane.New(t, config(t, sealane.ServerSide)), "broken": testlane.New(t, broken),
 			}
-			log := make(chan slog.Record) // nobody takes a record until the end
+			log := make(chan slog.Record) // nobody receives a record until the end
 			s := httptest.NewServer(&sealhttp.Handler{
 				Lane: func(r *http.Request) (*sealane.Lane, error) { return lanes[r.Header.Get("X-Partner")], nil },
 				Next: http.HandlerFunc(echo), Log: slog.New(records{slog.DiscardHandler, log}),
 				MaxInFlight: 1, MaxHeld: 900 << 10,
 			})
 			defer s.Close()
-			// The connection is closed: its handler is in the log when the client has its answer.
+			// The connection is closed: its handler logs when the client has its answer.
 			refused, _ := raw(t, s.URL+"/api/evaluation", c.body, "X-Partner", "broken", "X-Payload-Encrypted", "true",
 				"Connection", "close")
 			if refused.StatusCode < 400 {
@@ -95,12 +95,12 @@ func TestPlaceWhilePlainIsRead(t *testing.T) {
 	}
 }
 
-// TestNoRestAfterNoSpace: when there was no space for a part of an answer, what follows
-// is not taken for the whole.
+// TestNoRestAfterNoSpace: if there was no space for a part of an answer, the rest is not
+// taken for the whole.
 func TestNoRestAfterNoSpace(t *testing.T) {
 	entered, leave := make(chan bool), make(chan bool)
 	next := func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Partner") == "a" { // the one of all that may hold more than the limit
+		if r.Header.Get("X-Partner") == "a" { // the one that may exceed the limit
 			io.WriteString(w, `{"x":"`+strings.Repeat(" ", 2<<20)+`"}`)
 			entered <- true
 			<-leave
@@ -114,7 +114,7 @@ func TestNoRestAfterNoSpace(t *testing.T) {
 	}
 	s, send := twoPartners(t, &sealhttp.Handler{MaxHeld: 1 << 20, Next: http.HandlerFunc(next)})
 	done := make(chan error)
-	go func() { done <- send("a", `{}`) }() // so that the other may not
+	go func() { done <- send("a", `{}`) }() // so that the other one may not
 	<-entered
 	answer, body := raw(t, s.URL+"/api/evaluation", wrapped(t, customer(t), `{}`),
 		"X-Partner", "b", "X-Payload-Encrypted", "true")
@@ -127,7 +127,7 @@ func TestNoRestAfterNoSpace(t *testing.T) {
 	}
 }
 
-// writeDeadlines notes the write deadlines that are set on a connection.
+// writeDeadlines records the write deadlines that are set on a connection.
 type writeDeadlines struct {
 	http.ResponseWriter
 	mu  *sync.Mutex
@@ -143,8 +143,8 @@ func (d writeDeadlines) SetWriteDeadline(at time.Time) error {
 	return http.NewResponseController(d.ResponseWriter).SetWriteDeadline(at)
 }
 
-// TestTimeToRead: each piece of an answer has its own deadline, and none stays behind.
-// A server's own time-out is left alone.
+// TestTimeToRead: each piece of an answer has its own deadline, and none remains. A
+// server's own time-out is not changed.
 func TestTimeToRead(t *testing.T) {
 	for _, timeout := range []time.Duration{0, time.Hour} {
 		var mu sync.Mutex
@@ -185,7 +185,7 @@ func TestTimeToRead(t *testing.T) {
 	}
 }
 
-// TestFirstReason: what goes wrong first is logged, not what follows from it.
+// TestFirstReason: the first error is logged, not its consequences.
 func TestFirstReason(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve http.HandlerFunc

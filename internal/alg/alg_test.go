@@ -22,8 +22,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// TestTable: names are distinct, each is found, and what a table says of an
-// algorithm fits the sizes that its users reserve.
+// TestTable: names are distinct, each is found, and the data of an algorithm fits the sizes
+// that its users reserve.
 func TestTable(t *testing.T) {
 	all := slices.Concat(alg.Signatures.Names(), alg.KeyEncryptions.Names(), alg.Contents.Names())
 	slices.Sort(all)
@@ -69,7 +69,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// sealed is what Seal made, in the form that Open takes.
+// sealed returns the result of Seal in the form that Open takes.
 func sealed(t testing.TB, c *alg.Content, cek, plaintext, additional []byte) []byte {
 	t.Helper()
 	place := append(make([]byte, 0, c.IV+c.CiphertextLen(len(plaintext))+c.Tag), plaintext...)
@@ -121,7 +121,7 @@ func TestContents(t *testing.T) {
 	}
 }
 
-// refused wants no plaintext, and that nothing of what was given is left.
+// refused checks that there is no plaintext, and that nothing is left of the input.
 func refused(t *testing.T, c *alg.Content, name string, cek, s, additional []byte) (err error) {
 	t.Helper()
 	got, err := c.Open(cek, s, additional)
@@ -135,8 +135,8 @@ func refused(t *testing.T, c *alg.Content, name string, cek, s, additional []byt
 	return err
 }
 
-// TestPadding: a tag that is right over padding that is wrong is refused with the
-// same error as a wrong tag. Only who has the key can make such a message.
+// TestPadding: a correct tag with wrong padding is refused with the same error as a wrong
+// tag. Only the owner of the key can make such a message.
 func TestPadding(t *testing.T) {
 	cek := make([]byte, alg.A128CBCHS256.CEK)
 	rand.Read(cek)
@@ -167,7 +167,7 @@ func TestPadding(t *testing.T) {
 	}
 }
 
-// cbc encrypts blocks as they are. A tag of zeros stands where rightTag is 0.
+// cbc encrypts blocks unchanged. The tag is zeros if rightTag is 0.
 func cbc(t *testing.T, cek, blocks []byte, rightTag int) []byte {
 	t.Helper()
 	block, err := aes.NewCipher(cek[16:])
@@ -189,7 +189,7 @@ func tagHS256(key, ivAndCiphertext []byte) []byte {
 	return mac.Sum(nil)[:16]
 }
 
-// TestSignatures: what one algorithm signs holds under no other, and the salt of
+// TestSignatures: a signature of one algorithm is invalid under all others, and the salt of
 // RSASSA-PSS has the length of its hash.
 func TestSignatures(t *testing.T) {
 	key := testkey.RSA(t, "alg", 2048)
@@ -225,7 +225,7 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// TestFIPS runs all of this where what is not approved fails.
+// TestFIPS runs these tests where algorithms that are not approved fail.
 func TestFIPS(t *testing.T) {
 	c := exec.Command(os.Args[0], "-test.run=^(TestContents|TestPadding|TestSignatures)$", "-test.v")
 	c.Env = append(os.Environ(), "GODEBUG=fips140=only")

@@ -15,12 +15,12 @@ import (
 	"github.com/sealane/sealane/internal/alg"
 )
 
-// proseAbout lists where text that people read may name algorithms, and which.
-// Nothing there is compared with a message or given to a cipher.
+// proseAbout lists the packages whose texts for people may name algorithms, and which.
+// These texts are not compared with messages or used to select a cipher.
 var proseAbout = map[string][]string{
 	"command":          {"RSA-OAEP"}, // help of --accept-rsa-oaep
 	"fault/catalog.go": {"RSA-OAEP"}, // the fault that this option lets pass
-	// titles of scenes about the shipped profiles
+	// titles of steps with the shipped profiles
 	"internal/demo":      {"RS256", "RSA-OAEP-256", "RSA-OAEP", "A256GCM"},
 	"internal/hostile":   {"RSA-OAEP"},                   // a line of the test corpus: Accept-RSA-OAEP
 	"internal/libcrypto": {"RSA-OAEP", "RS256", "PS256"}, // says which operations OpenSSL is asked for
@@ -29,24 +29,22 @@ var proseAbout = map[string][]string{
 	"internal/inspect":   {"RSA-OAEP"},                   // the same
 }
 
-// noPrimitives are the packages that must leave hashing and encryption to the
-// table: they may not import what does them.
+// noPrimitives are the packages that must leave hashing and encryption to the table: they
+// must not import the packages for it.
 var noPrimitives = []string{".", "profile", "sealhttp", "internal/jose"}
 
 var primitives = regexp.MustCompile(`^crypto/(aes|cipher|hmac|md5|sha1|sha256|sha3|sha512)$`)
 
-// noSizes are the packages in which the lengths of keys, initialization vectors,
-// tags and moduli may stand as no number, but for what is shifted (16 << 10 is a
-// limit).
+// noSizes are the packages that must not contain the lengths of keys, initialization
+// vectors, tags and moduli as numbers, except shifted ones (16 << 10 is a limit).
 var noSizes = []string{".", "profile", "keyring", "internal/jose"}
 
 var sizes = []string{"12", "16", "24", "32", "48", "256", "384", "512", "2048", "3072", "4096"}
 
-// TestOnlyTable holds the tree to it that algorithms stand in this package and
-// nowhere else, as far as their names, their primitives and their lengths can be
-// found by reading the source. It can't see a length that is computed, or a number
-// in a package that does its own cryptography on purpose (inspect and malform read
-// and make what is wrong; libcrypto is RSA itself).
+// TestOnlyTable checks that algorithms are defined only in this package, as far as their
+// names, primitives and lengths can be found in the source. It cannot find a length that is
+// computed, or a number in a package with cryptography of its own (inspect and malform read
+// and make wrong messages; libcrypto is RSA itself).
 func TestOnlyTable(t *testing.T) {
 	const root = "../.."
 	names := slices.Concat(alg.Signatures.Names(), alg.KeyEncryptions.Names(), alg.Contents.Names())

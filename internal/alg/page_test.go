@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "write docs/profiles/algorithms.md anew"
 
 const page = "../../docs/profiles/algorithms.md"
 
-// TestPage keeps the page about algorithms the same as the table.
+// TestPage checks that the page about algorithms agrees with the table.
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# The algorithms that a profile may name\n\n" +

@@ -27,8 +27,8 @@ func unhex(t *testing.T, text string) []byte {
 	return b
 }
 
-// TestRFC7518B seals and opens the examples of RFC 7518 appendix B.1 and B.3: all
-// has to be theirs to the last byte.
+// TestRFC7518B seals and opens the examples of RFC 7518 appendix B.1 and B.3, and compares
+// every byte.
 func TestRFC7518B(t *testing.T) {
 	plaintext := []byte("A cipher system must not be required to be secret, and it must be able to fall into the " +
 		"hands of the enemy without inconvenience")
@@ -64,8 +64,8 @@ func TestRFC7518B(t *testing.T) {
 	}
 }
 
-// TestRFCTokens opens the contents of tokens whose content encryption key the RFCs
-// print, because their key encryption is none of ours.
+// TestRFCTokens opens the contents of tokens whose content encryption key the RFCs print,
+// because we do not support their key encryption.
 func TestRFCTokens(t *testing.T) {
 	cek7516 := []byte{4, 211, 31, 197, 84, 157, 252, 254, 11, 100, 157, 250, 63, 170, 106, 206, 107, 124, 212, 45, 111,
 		107, 9, 219, 200, 177, 0, 240, 143, 156, 44, 207}

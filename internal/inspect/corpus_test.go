@@ -25,7 +25,7 @@ const (
 	anyKid2 = "kid: {open: [absent, any]}"
 )
 
-// scene is a profile that has the rule which a fault breaks.
+// scene is a profile with the rule that a fault breaks.
 type scene struct {
 	name    string
 	profile *profile.Profile
@@ -66,8 +66,8 @@ func scenes(t *testing.T, v malform.Variant, s suite) []scene {
 
 const limit = 100_000
 
-// seen is the code by which inspect names a variant with the keys: where they
-// show more than an opener may tell, it is a finer one than the opener's.
+// seen returns the code by which inspect names a variant with the keys: if the keys show
+// more than a lane may report, it is a finer one than the lane's.
 func seen(v malform.Variant) fault.Code {
 	switch v.Name {
 	case "behind-the-ciphertext":
@@ -143,7 +143,7 @@ func everyForgedFaultIsNamed(t *testing.T, algorithms suite) {
 	t.Logf("%d of %d named exactly\n%s", hits, total, table.String())
 }
 
-// Without keys a fault that needs none keeps its name, and no other appears.
+// Without keys a fault that needs none keeps its name, and there is no other.
 func TestFaultsSeenWithoutKeys(t *testing.T) {
 	for _, s := range suites {
 		t.Run(s.String(), func(t *testing.T) { faultsSeenWithoutKeys(t, s) })
@@ -176,7 +176,7 @@ func faultsSeenWithoutKeys(t *testing.T, algorithms suite) {
 	}
 }
 
-// kindOf says what a code is to the partner.
+// kindOf returns what the partner learns about a code.
 func kindOf(c fault.Code) jose.Kind {
 	switch c {
 	case fault.OpenIV16, fault.OpenTagShort:
@@ -256,7 +256,7 @@ func refusedByLane(t *testing.T, v malform.Variant, s scene, token []byte) {
 	}
 }
 
-// lane opens what is sealed to the recipient and, where signed, by the signer.
+// lane returns the lane that opens messages to the recipient and, if signed, by the signer.
 func lane(t testing.TB, p *profile.Profile) *sealane.Lane {
 	t.Helper()
 	k := keyset()
@@ -315,11 +315,11 @@ func messageWithoutFault(t *testing.T, name string, p *profile.Profile, among []
 	}
 }
 
-// The catalogue's token-level codes are all made by malform, except these.
-func TestForgeCoversTheCatalogue(t *testing.T) {
+// malform makes all codes of the catalogue for tokens, except these.
+func TestMalformCoversTheCatalogue(t *testing.T) {
 	without := []fault.Code{
 		fault.TooLarge.In(fault.JWS), // bounded by the outer token
-		// Codes of inspect alone, finer than what an opener says.
+		// Codes of inspect alone, finer than those of a lane.
 		fault.Cut.In(fault.JWE), fault.Cut.In(fault.JWS), fault.PartsOrder, fault.OpenTagInCiphertext,
 		fault.InnerEncodedTwice, fault.InnerQuoted, fault.SignatureContent, fault.SignatureDetached,
 	}

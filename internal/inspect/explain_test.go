@@ -26,8 +26,8 @@ func both(t testing.TB) []*profile.Profile {
 	return []*profile.Profile{testlane.Profile(t, "rdx"), testlane.Profile(t, "riskos")}
 }
 
-// The header is that of the vendor's printed sample; the other parts have its
-// lengths and are zeros.
+// The header is that of the vendor's printed sample; the other parts have its lengths and
+// are zeros.
 func sampleLike() []byte {
 	zeros := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
 	header := base64.RawURLEncoding.EncodeToString([]byte(`{"kid":"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV","alg":"RSA-OAE` +
@@ -272,7 +272,7 @@ func TestReveal(t *testing.T) {
 	}
 }
 
-// A header can repeat claims of the payload, and bring keys.
+// A header can repeat claims of the payload, and contain keys.
 func TestHeaderValuesAreNotTold(t *testing.T) {
 	header := fmt.Sprintf(`{"alg":"RS256","sub":%q,"jwk":{"kty":"RSA","d":%q},"note":[%q],"kid":"k\u001b[2J"}`, marker,
 		marker, marker)

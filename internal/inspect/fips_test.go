@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// Under FIPS 140-3 enforcement much can't be tried, and some of it panics in the
-// standard library. Inspect says less there, but nothing wrong.
+// Under FIPS 140-3 enforcement many attempts are impossible, and some of them panic in the
+// standard library. Inspect says less then, but nothing wrong.
 func TestUnderFIPSEnforcement(t *testing.T) {
 	if os.Getenv("GODEBUG") != "fips140=only" {
 		again := exec.Command(os.Args[0], "-test.run=^TestUnderFIPSEnforcement$", "-test.v")

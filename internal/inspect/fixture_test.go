@@ -29,7 +29,7 @@ var payload = []byte(`{"id":"` + marker +
 	`","data":{"individual":{"given_name":"Jane","national_id":"123456789"}},"filler":"` + strings.Repeat("abc ", 40) +
 	`"}`)
 
-// keyset is the RSA keys of the whole test binary.
+// keyset holds the RSA keys of the whole test binary.
 var keyset = sync.OnceValue(func() (k struct{ signer, recipient, other *rsa.PrivateKey }) {
 	k.recipient = testkey.Fixed() // the same in every worker of the fuzz target
 	for _, key := range []**rsa.PrivateKey{&k.signer, &k.other} {
@@ -42,11 +42,11 @@ var keyset = sync.OnceValue(func() (k struct{ signer, recipient, other *rsa.Priv
 	return k
 })
 
-// suite is the algorithms of a test's profiles; the zero value leaves those of the
+// suite names the algorithms of a test's profiles; the zero value stands for those of the
 // shipped ones.
 type suite struct{ signature, content string }
 
-// suites are one with every algorithm of the table.
+// suites cover every algorithm of the table.
 var suites = []suite{
 	{},
 	{alg.PS256.Name, alg.A128CBCHS256.Name},
@@ -56,15 +56,15 @@ var suites = []suite{
 
 func (s suite) String() string { return strings.Trim(s.signature+" "+s.content, " ") }
 
-// isNot reports whether a text names the shipped algorithms where the suite has
-// others, and not as what was found.
+// isNot reports whether a text names the shipped algorithms although the suite has others,
+// and not as what was found.
 func (s suite) isNot(text string) bool {
 	text, _, _ = strings.Cut(text, "Found ")
 	return s.content != "" && (s.content != alg.A256GCM.Name && strings.Contains(text, alg.A256GCM.Name) ||
 		s.signature != alg.RS256.Name && strings.Contains(text, alg.RS256.Name))
 }
 
-// load has the suite's algorithms in the place of the shipped ones.
+// load loads a profile with the suite's algorithms instead of the shipped ones.
 func (s suite) load(t testing.TB, name string, replacements ...string) *profile.Profile {
 	t.Helper()
 	if s != (suite{}) {
@@ -76,7 +76,7 @@ func (s suite) load(t testing.TB, name string, replacements ...string) *profile.
 	return testlane.Profile(t, name, replacements...)
 }
 
-// material is what a message for the profile is made of.
+// material returns the material of a message for the profile.
 func material(p *profile.Profile) malform.Material {
 	k := keyset()
 	m := malform.Material{
@@ -110,7 +110,7 @@ func options(p *profile.Profile) inspect.Options {
 	return o
 }
 
-// text returns the report as people read it and as programs do.
+// text returns the report for people and for programs.
 func text(t testing.TB, r *inspect.Report) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -120,8 +120,8 @@ func text(t testing.TB, r *inspect.Report) string {
 	return b.String()
 }
 
-// leaks looks for the payload in a report, as it is and in base64 at each of the
-// three alignments.
+// leaks searches a report for the payload, unchanged and in base64 at each of the three
+// alignments.
 func leaks(report string) bool {
 	if strings.Contains(report, marker) {
 		return true

@@ -15,10 +15,10 @@ import (
 	"github.com/sealane/sealane/internal/testlane"
 )
 
-// FuzzExamine compares inspect with the strict reader: what that opens has no
-// fault, and what has no fault opens. The input is a message of its own, a change
-// to a message that was right, and a payload that is sealed. (Keys differ from
-// process to process, so that a seed opens nowhere but here.)
+// FuzzExamine compares inspect with the strict reader: a message that opens has no fault,
+// and a message without a fault opens. The input is a whole message, a change to a correct
+// message, or a payload that is sealed. (Keys differ from process to process, so that an
+// initial input opens only here.)
 func FuzzExamine(f *testing.F) {
 	p := testlane.Profile(f, "riskos")
 	add := func(data []byte) { f.Add(data, uint16(len(data)*7), byte(0)) }
@@ -95,7 +95,7 @@ func FuzzExamine(f *testing.F) {
 			r.Payload.Bytes != len(data) {
 			t.Errorf("sealed by the codec: %q", r.Fault)
 		}
-		// What is encrypted without a signature: the data is the content.
+		// Encrypted without a signature, the data is the content.
 		content := testkey.Encrypt(t, data, &k.recipient.PublicKey)
 		check(t, content)
 	})

@@ -183,14 +183,14 @@ func TestMangledInnerToken(t *testing.T) {
 			t.Errorf("%s without keys: %q", c.name, blind.Fault)
 		}
 	}
-	// Where another partner's key is at hand, that is said too.
+	// If another partner's key is given, the report says so.
 	r := inspect.Examine(seal(strange[0]+"."+edited+"."+strange[2]), options(riskos))
 	if r.Fault != fault.SignatureContent || !strings.Contains(r.Summary, "stranger.crt") {
 		t.Errorf("%q: %s", r.Fault, r.Summary)
 	}
 }
 
-// A message without a dot is no token twice.
+// A message without a dot is not a repeated token.
 func TestNothingIsClaimedOfRepetition(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"letters": bytes.Repeat([]byte{'A'}, 64<<20),

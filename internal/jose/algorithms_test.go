@@ -13,9 +13,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// TestLengths tries every length of IV and tag around the right ones; a wrong
-// one would make AES panic, or weaken GCM. A ciphertext is whole blocks where enc
-// pads.
+// TestLengths tries every length of IV and tag around the correct ones; a wrong one would
+// make AES panic, or weaken GCM. A ciphertext has whole blocks if enc pads.
 func TestLengths(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	for _, enc := range alg.Contents {
@@ -43,7 +42,7 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// TestAllowedOnly: what the table has is refused where the caller does not name it.
+// TestAllowedOnly: algorithms of the table are refused if the caller does not name them.
 func TestAllowedOnly(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	for _, used := range alg.Contents {
@@ -73,8 +72,8 @@ func TestAllowedOnly(t *testing.T) {
 	}
 }
 
-// TestAnotherAlgorithmsName: a signature under the name of another algorithm that
-// is allowed too does not hold, and content under another enc does not open.
+// TestAnotherAlgorithmsName: a signature with the name of another allowed algorithm is
+// invalid, and content with another enc does not open.
 func TestAnotherAlgorithmsName(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	for _, used := range alg.Signatures {

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// FuzzDecode: the fast decoder and the strict one agree on what is a text, for
-// what it stands, and what is wrong with the others; in place, and not. It is in
-// the package because the two are told apart only there.
+// FuzzDecode: the fast and the strict decoder agree on which texts are valid, their values,
+// and the faults of the others, in place and not. It is in the package because only there
+// the two can be called separately.
 func FuzzDecode(f *testing.F) {
 	long := bytes.Repeat([]byte("Zm9vYmFy_-"), 2000)
 	for _, s := range [][]byte{nil, []byte("AA"), []byte("AB"), []byte("A"), []byte("Zm9v\nZm9v"), long,

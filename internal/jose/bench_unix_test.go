@@ -16,8 +16,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// noRSA stands where keys are used, at no cost, so that what is measured is the
-// codec. It decrypts to the last content encryption key that it encrypted.
+// noRSA replaces a key, at no cost, so that only the codec is measured. It decrypts to the
+// last content encryption key that it encrypted.
 type noRSA struct {
 	public *rsa.PublicKey
 	cek    []byte
@@ -40,8 +40,8 @@ func (n *noRSA) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 func (*noRSA) Verify(_, _ []byte, _ crypto.SignerOpts) error { return nil }
 
-// BenchmarkCodec seals and opens without RSA. In addition to the time it reports the
-// processor's (cpu-ns/msg), which a busy machine disturbs less.
+// BenchmarkCodec seals and opens without RSA. In addition to the elapsed time it reports
+// the processor time (cpu-ns/msg), which depends less on other load.
 func BenchmarkCodec(b *testing.B) {
 	for _, enc := range alg.Contents {
 		for _, size := range []int{1 << 10, 100 << 10, 10 << 20} {

@@ -26,7 +26,8 @@ func TestTokenLimit(t *testing.T) {
 	}
 }
 
-// TestBufferSizes: a buffer that does not do is not used, and one that just does is.
+// TestBufferSizes: a buffer that is too small is not used, and one of exactly the right
+// size is.
 func TestBufferSizes(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	token := encrypt(t, []byte("content"), jose.Header{}, &key.PublicKey)
@@ -71,8 +72,8 @@ func TestKeyIDBorders(t *testing.T) {
 	}
 }
 
-// TestFirstForeignCharacter: of several characters that base64url does not have, the
-// first is named, whatever finds it.
+// TestFirstForeignCharacter: of several characters outside the base64url alphabet, the
+// first is named, no matter which decoder finds it.
 func TestFirstForeignCharacter(t *testing.T) {
 	s := strings.Split(string(sign(t, nil, testkey.RSA(t, "recipient", 2048))), ".")
 	for _, n := range []int{8, 64, 200, 20_000} {
@@ -93,8 +94,8 @@ func TestFirstForeignCharacter(t *testing.T) {
 	}
 }
 
-// TestHeadersOfTheOtherKind: a signed header has no enc, an encrypted one no
-// signature's alg.
+// TestHeadersOfTheOtherKind: a signed header has no enc, and an encrypted one has no
+// signature algorithm as alg.
 func TestHeadersOfTheOtherKind(t *testing.T) {
 	if _, err := jose.ProtectSigned(jose.Header{Alg: alg.RS256.Name, Enc: alg.A256GCM.Name}); err == nil {
 		t.Error("a JWS would say enc")

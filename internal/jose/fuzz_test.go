@@ -18,7 +18,7 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// wantRefusal holds an error against what all errors of this package promise.
+// wantRefusal checks the properties that all errors of this package have.
 func wantRefusal(t *testing.T, err error, kind jose.Kind) {
 	t.Helper()
 	var e *jose.Error
@@ -27,8 +27,8 @@ func wantRefusal(t *testing.T, err error, kind jose.Kind) {
 	}
 }
 
-// encodedAgain takes a token apart and writes it again. ok is false where a part
-// is no base64 at all.
+// encodedAgain decodes a token and encodes it again. ok is false if a part is not base64 at
+// all.
 func encodedAgain(token string) (again string, parts [][]byte, ok bool) {
 	var texts []string
 	for text := range strings.SplitSeq(token, ".") {
@@ -41,9 +41,9 @@ func encodedAgain(token string) (again string, parts [][]byte, ok bool) {
 	return strings.Join(texts, "."), parts, true
 }
 
-// FuzzParseEncrypted: a token that is accepted is the one text of its five parts,
-// which have the lengths of the algorithms that it names; it is left as it is, and what is read does
-// not depend on the buffer.
+// FuzzParseEncrypted: an accepted token is the only text of its five parts, which have the
+// lengths of its algorithms; it is not changed, and the result does not depend on the
+// buffer.
 func FuzzParseEncrypted(f *testing.F) {
 	key := testkey.Fixed()
 	good := encrypt(f, sign(f, []byte(`{"id":"1"}`), key), jose.Header{Kid: text("k")}, &key.PublicKey)
@@ -99,9 +99,8 @@ func FuzzParseEncrypted(f *testing.F) {
 	})
 }
 
-// FuzzHeader: the header that is read says what encoding/json reads, byte for
-// byte in its names; written again by us, it is the same header; and both layers
-// read it alike.
+// FuzzHeader: the parsed header has the values that encoding/json reads, with exact names;
+// encoded by us, it is the same header; and both layers read it in the same way.
 func FuzzHeader(f *testing.F) {
 	for _, s := range []string{
 		`{"alg":"RSA-OAEP-256","enc":"A256GCM"}`, `{"alg":"RS256"}`,
@@ -115,7 +114,7 @@ func FuzzHeader(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	// The parts other than the header are right in their lengths, and only there.
+	// The lengths of the parts other than the header are correct, but not their content.
 	zeros := func(n int) string { return base64.RawURLEncoding.EncodeToString(make([]byte, n)) }
 	behindJWE := "." + zeros(256) + "." + zeros(12) + ".." + zeros(16)
 	key := testkey.Fixed()
@@ -185,8 +184,8 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// FuzzRoundTrip: what we sign and encrypt, in a buffer of its own or in the place
-// that Reserve returns, comes back byte for byte, with the header that was asked for.
+// FuzzRoundTrip: what we sign and encrypt, in a buffer of its own or in the place that
+// Reserve returns, is read back byte for byte, with the requested header.
 func FuzzRoundTrip(f *testing.F) {
 	for suite := range byte(len(alg.Signatures) * len(alg.Contents)) {
 		f.Add([]byte(`{"id":"1"}`), "k", "JWT", uint16(0), true, suite)

@@ -63,8 +63,8 @@ func signWith(t testing.TB, s *alg.Signature, payload []byte, key crypto.Signer)
 	return token
 }
 
-// TestRoundTrip is every signature in every content encryption. A reader that
-// allows all of the table takes what the header names.
+// TestRoundTrip combines every signature with every content encryption. A reader that
+// allows the whole table uses the algorithms in the header.
 func TestRoundTrip(t *testing.T) {
 	for _, bits := range []int{2048, 3072, 4096} {
 		key := testkey.RSA(t, "recipient", bits)
@@ -109,8 +109,8 @@ func roundTrip(t *testing.T, key *rsa.PrivateKey, signature *alg.Signature, enc 
 	}
 }
 
-// TestHeadersWritten holds the headers against the members that RFC 7515 and
-// 7516 name, in the order in which we write them.
+// TestHeadersWritten compares the headers with the members that RFC 7515 and 7516 name, in
+// the order in which we write them.
 func TestHeadersWritten(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	for _, c := range []struct {
@@ -153,8 +153,8 @@ func TestSealingRefusesOtherAlgorithms(t *testing.T) {
 	}
 }
 
-// headerCases are headers as JSON, with the alg to put in for $, and the fault
-// that each has; the empty fault is for those that are fine.
+// headerCases are headers as JSON, with the alg to insert for $, and the fault of each; the
+// fault is empty for valid ones.
 var headerCases = []struct {
 	header string
 	want   fault.TokenFault
@@ -252,9 +252,9 @@ func wantFault(t *testing.T, name string, err error, want fault.TokenFault, laye
 	}
 }
 
-// registered are the names of the IANA registry "JSON Web Signature and
-// Encryption Algorithms": RFC 7518, 8037, 8812, 9864 and 9964, and those of the
-// Web Cryptography API. A name of one layer is tried in all.
+// registered are the names of the IANA registry "JSON Web Signature and Encryption
+// Algorithms": RFC 7518, 8037, 8812, 9864 and 9964, and those of the Web Cryptography API.
+// A name of one layer is tried in all.
 var registered = strings.Fields(`
 	HS256 HS384 HS512 RS256 RS384 RS512 ES256 ES384 ES512 PS256 PS384 PS512 none
 	RSA1_5 RSA-OAEP RSA-OAEP-256 A128KW A192KW A256KW dir
@@ -275,8 +275,8 @@ var notRegistered = []string{
 	"a256gcm", "A256gcm", " A256GCM", "A256GCM ", "A256GCM\x00", "A256-GCM", "AES256GCM",
 }
 
-// TestAlgorithms: of all these names, each of alg and enc takes the one that the
-// caller allows. The refusals of none and RSA-OAEP have codes of their own.
+// TestAlgorithms: of all these names, alg and enc each accept only the one that the caller
+// allows. The refusals of none and RSA-OAEP have their own codes.
 func TestAlgorithms(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	_, jwe, _ := strings.Cut(string(encrypt(t, []byte("p"), jose.Header{}, &key.PublicKey)), ".")

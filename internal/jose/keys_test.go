@@ -15,8 +15,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// TestOneErrorForEveryDecryptionFailure changes each part that only the key can
-// judge, and asks for the same kind of error and no plaintext.
+// TestOneErrorForEveryDecryptionFailure changes each part that only the key can check, and
+// expects the same kind of error and no plaintext.
 func TestOneErrorForEveryDecryptionFailure(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	for _, enc := range alg.Contents {
@@ -120,8 +120,8 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// TestNothingRepeats seals the same content many times: no encrypted key, IV,
-// ciphertext or tag may come twice. TestMillionFreshKeys does so without RSA.
+// TestNothingRepeats seals the same content many times: no encrypted key, IV, ciphertext or
+// tag may repeat. TestMillionFreshKeys does so without RSA.
 func TestNothingRepeats(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	seen := map[string]bool{}
@@ -145,8 +145,8 @@ func publics(keys ...*rsa.PublicKey) []alg.PublicKey {
 	return list
 }
 
-// TestNoOracleWhileAKeyIsOut: while one of several keys can't be used, a failed message
-// has one outcome, whether its encrypted key fits another key or not.
+// TestNoOracleWhileAKeyIsOut: while one of several keys cannot be used, a failed message
+// has one outcome, whether or not its encrypted key fits another key.
 func TestNoOracleWhileAKeyIsOut(t *testing.T) {
 	usable, out := testkey.RSA(t, "usable", 2048), broken{testkey.RSA(t, "out", 2048)}
 	fits := testkey.Encrypt(t, []byte("content"), &usable.PublicKey)

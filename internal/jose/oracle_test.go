@@ -15,8 +15,8 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// sealedUnder is a JWE whose content is encrypted under cek, whatever its
-// encrypted key says.
+// sealedUnder returns a JWE whose content is encrypted with cek, whatever its encrypted key
+// holds.
 func sealedUnder(t *testing.T, enc *alg.Content, cek, encryptedKey, plaintext []byte) []byte {
 	t.Helper()
 	head := b64(`{"alg":"RSA-OAEP-256","enc":"` + enc.Name + `"}`)
@@ -32,11 +32,10 @@ func sealedUnder(t *testing.T, enc *alg.Content, cek, encryptedKey, plaintext []
 		text(sealed[cut:]))
 }
 
-// TestEveryFailureRunsTheCipher: whatever is wrong with the encrypted key, the
-// content is still opened once, and under a key that nobody can know (RFC 7516,
-// section 11.5). It shows in the caller's buffer: an open that fails wipes the
-// ciphertext; where none ran it is still there, and where the key was guessed the
-// plaintext is.
+// TestEveryFailureRunsTheCipher: whatever is wrong with the encrypted key, the content is
+// still decrypted once, and with a key that nobody can know (RFC 7516, section 11.5). The
+// caller's buffer shows it: a failed decryption overwrites the ciphertext; if there was
+// none, the ciphertext is still there, and if the key was guessed, the plaintext is.
 func TestEveryFailureRunsTheCipher(t *testing.T) {
 	for _, enc := range alg.Contents {
 		t.Run(enc.Name, func(t *testing.T) { everyFailureRunsTheCipher(t, enc) })
@@ -98,7 +97,8 @@ func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
 		if err == nil || got != nil || which != -1 {
 			t.Errorf("%s: %d bytes by key %d, %v", c.name, len(got), which, err)
 		}
-		// In FIPS mode the ciphertext stands where its IV was before it is opened.
+		// In FIPS mode the ciphertext is moved to the place of its IV before it is
+		// decrypted.
 		if !bytes.Equal(content, make([]byte, len(content))) &&
 			!bytes.Equal(buffer[:len(content)], make([]byte, len(content))) {
 			t.Errorf("%s: the buffer is not wiped", c.name)
@@ -112,8 +112,8 @@ func everyFailureRunsTheCipher(t *testing.T, enc *alg.Content) {
 	}
 }
 
-// recorder stands where a partner's key would be used. It costs no RSA, so that
-// a million messages can be sealed.
+// recorder replaces a partner's key. It needs no RSA, so that a million messages can be
+// sealed.
 type recorder struct{ keys [][32]byte }
 
 func (r *recorder) EncryptOAEP(_ crypto.Hash, message []byte) ([]byte, error) {
@@ -124,7 +124,7 @@ func (r *recorder) EncryptOAEP(_ crypto.Hash, message []byte) ([]byte, error) {
 func (*recorder) Verify(_, _ []byte, _ crypto.SignerOpts) error { return rsa.ErrVerification }
 
 // TestMillionFreshKeys seals a million messages: no content encryption key and no
-// initialization vector may come twice. Under the race detector it seals fewer.
+// initialization vector may repeat. Under the race detector it seals fewer.
 func TestMillionFreshKeys(t *testing.T) {
 	head, err := jose.ProtectEncrypted(jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name})
 	if err != nil {

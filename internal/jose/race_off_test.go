@@ -2,5 +2,5 @@
 
 package jose_test
 
-// messages is how many TestMillionFreshKeys seals.
+// messages is how many messages TestMillionFreshKeys seals.
 const messages = 1_000_000

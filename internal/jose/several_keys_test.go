@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// counted counts how often a key is asked to decrypt.
+// counted counts the calls of Decrypt.
 type counted struct {
 	*rsa.PrivateKey
 	asked *int
@@ -56,7 +56,7 @@ func TestEveryKeyIsTried(t *testing.T) {
 	}
 }
 
-// TestFaultsOfDecryption: what an operator is told about one and the same error.
+// TestFaultsOfDecryption: the operator gets different reasons for the same error.
 func TestFaultsOfDecryption(t *testing.T) {
 	key, other, large := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048), testkey.RSA(t, "other",
 		3072)
@@ -103,8 +103,8 @@ type brokenOps struct{}
 func (brokenOps) EncryptOAEP(crypto.Hash, []byte) ([]byte, error) { return nil, errGone }
 func (brokenOps) Verify(_, _ []byte, _ crypto.SignerOpts) error   { return errGone }
 
-// TestBrokenVerifierIsNoWrongSignature: where a key could not be used, nobody knows
-// whether the signature holds. It is not the sender's fault.
+// TestBrokenVerifierIsNoWrongSignature: if a key could not be used, it is not known whether
+// the signature is valid. It is not the sender's fault.
 func TestBrokenVerifierIsNoWrongSignature(t *testing.T) {
 	key, other := testkey.RSA(t, "recipient", 2048), testkey.RSA(t, "other", 2048)
 	usable := func(k *rsa.PrivateKey) alg.PublicKey { return alg.PublicKey{PublicKey: &k.PublicKey} }

@@ -15,7 +15,7 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// payloadFault puts text into the place of a JWS payload and returns the fault.
+// payloadFault replaces the payload of a JWS with text and returns the fault.
 func payloadFault(head, signature, text string) fault.Code {
 	_, err := jose.ParseSigned([]byte(head+"."+text+"."+signature), jwsAlgs)
 	var e *jose.Error
@@ -25,8 +25,8 @@ func payloadFault(head, signature, text string) fault.Code {
 	return ""
 }
 
-// TestBase64Strict puts each foreign character at each offset of texts of 2 to
-// 267 characters, which stand for 1 to 200 bytes.
+// TestBase64Strict puts each foreign character at each offset of texts of 2 to 267
+// characters, which encode 1 to 200 bytes.
 func TestBase64Strict(t *testing.T) {
 	s := strings.Split(string(sign(t, nil, testkey.RSA(t, "recipient", 2048))), ".")
 	for n := 1; n <= 200; n++ {
@@ -72,8 +72,8 @@ func TestBase64SpareBits(t *testing.T) {
 	}
 }
 
-// TestEveryByteMatters flips every byte of a token: nothing that is changed may
-// open, and no error may come with a payload.
+// TestEveryByteMatters flips every byte of a token: a changed token must not open, and an
+// error must have no payload.
 func TestEveryByteMatters(t *testing.T) {
 	everyByteMatters(t, alg.RS256, alg.A256GCM)
 	everyByteMatters(t, alg.PS256, alg.A128CBCHS256)
@@ -92,7 +92,7 @@ func everyByteMatters(t *testing.T, signature *alg.Signature, enc *alg.Content) 
 	}
 }
 
-// open takes every algorithm of the table.
+// open accepts every algorithm of the table.
 func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
 	e, err := jose.ParseEncrypted(nil, token, maxToken, jweAlgs, alg.Contents)
 	if err != nil {
@@ -110,8 +110,8 @@ func open(token []byte, key *rsa.PrivateKey) ([]byte, error) {
 	return payload, err
 }
 
-// TestDotsCostNothing: the work on a token of nothing but dots is bounded by
-// the size limit, and allocates nothing in proportion to it.
+// TestDotsCostNothing: the work for a token of dots is bounded by the size limit, and
+// allocates nothing in proportion to it.
 func TestDotsCostNothing(t *testing.T) {
 	dots := bytes.Repeat([]byte{'.'}, 100<<20)
 	for _, limit := range []int{maxToken, len(dots)} {
@@ -151,7 +151,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzSigned: what is accepted is the one text of its parts.
+// FuzzSigned: an accepted token is the only text of its parts.
 func FuzzSigned(f *testing.F) {
 	for _, signature := range alg.Signatures {
 		f.Add(string(signWith(f, signature, []byte(`{"id":"1"}`), testkey.Fixed())))
@@ -209,7 +209,7 @@ func TestBlockBorders(t *testing.T) {
 	}
 }
 
-// TestDotsInThePayload: what is wrong with a token does not depend on what it says.
+// TestDotsInThePayload: the fault of a token does not depend on its payload.
 func TestDotsInThePayload(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	for _, payload := range []string{strings.Repeat("x", 6000), strings.Repeat(".", 6000),
@@ -228,7 +228,7 @@ func TestDotsInThePayload(t *testing.T) {
 	}
 }
 
-// TestHeaderLimit: a header may have 4096 bytes and not one more.
+// TestHeaderLimit: a header may have 4096 bytes and not more.
 func TestHeaderLimit(t *testing.T) {
 	key := testkey.RSA(t, "recipient", 2048)
 	s := strings.Split(string(sign(t, nil, key)), ".")

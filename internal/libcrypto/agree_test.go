@@ -130,8 +130,8 @@ func TestDecryptsEveryLength(t *testing.T) {
 	}
 }
 
-// TestRefusals: whatever a sender can bring about is rsa.ErrDecryption itself,
-// and crypto/rsa says the same.
+// TestRefusals: every error that a sender can cause is rsa.ErrDecryption itself, as in
+// crypto/rsa.
 func TestRefusals(t *testing.T) {
 	for _, bits := range sizes {
 		k, key := imported(t, bits)
@@ -205,7 +205,7 @@ func reversed(b []byte) []byte {
 	return r
 }
 
-// pkcs1v15 is an encryption of 32 bytes as RSA1_5 has it.
+// pkcs1v15 encrypts 32 bytes with RSA1_5.
 func pkcs1v15(key *rsa.PrivateKey) []byte {
 	block := bytes.Repeat([]byte{9}, key.Size())
 	block[0], block[1], block[len(block)-33] = 0, 2, 0
@@ -213,7 +213,7 @@ func pkcs1v15(key *rsa.PrivateKey) []byte {
 	return m.Exp(m, big.NewInt(int64(key.E)), key.N).FillBytes(block)
 }
 
-// pkcs1Form is what decrypts to the encoded block of a signature.
+// pkcs1Form returns a ciphertext that decrypts to the encoded block of a signature.
 func pkcs1Form(key *rsa.PrivateKey) []byte {
 	digest := sha256.Sum256(nil)
 	s, _ := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])

@@ -14,9 +14,9 @@ import (
 	"github.com/sealane/sealane/internal/testkey"
 )
 
-// FuzzDecryptAgrees: crypto/rsa and we take and refuse the same ciphertexts, and
-// give the same bytes. Random ciphertexts never have a good padding, so the
-// input may also be the block itself, which is then masked and encrypted.
+// FuzzDecryptAgrees: crypto/rsa and we accept and refuse the same ciphertexts, and return
+// the same bytes. Random ciphertexts never have a valid padding, so the input may also be
+// the block itself, which is then masked and encrypted.
 func FuzzDecryptAgrees(f *testing.F) {
 	key := testkey.Fixed() // the same in every process: seeds are encrypted to it
 	own, err := library(f).NewKey(key)

@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-// TestKnownAnswers: they are right by crypto/rsa, and the key is anybody's.
+// TestKnownAnswers: crypto/rsa agrees with them, and the key is public.
 func TestKnownAnswers(t *testing.T) {
 	a := knownAnswers
 	for text, want := range map[string]string{
@@ -65,8 +65,7 @@ func firstPrime(text string) string {
 	return x.Text(16)
 }
 
-// TestSelfTestCatches: a library that returns anything but the known answers is
-// refused.
+// TestSelfTestCatches: a library that returns anything but the known answers is refused.
 func TestSelfTestCatches(t *testing.T) {
 	l := loadedHere(t)
 	turned := func(s string) string {
@@ -97,8 +96,8 @@ func TestSelfTestCatches(t *testing.T) {
 	}
 }
 
-// TestOperationalErrors: what fails inside OpenSSL is never rsa.ErrDecryption,
-// says OpenSSL's reason, and does not spoil the key.
+// TestOperationalErrors: a failure inside OpenSSL is never rsa.ErrDecryption, has OpenSSL's
+// reason, and does not damage the key.
 func TestOperationalErrors(t *testing.T) {
 	l := loadedHere(t)
 	private, err := knownAnswers.key()
@@ -142,7 +141,7 @@ func TestOperationalErrors(t *testing.T) {
 	}
 }
 
-// TestNotALibrary: a file without OpenSSL in it is refused by name.
+// TestNotALibrary: a file that is not OpenSSL is refused with its name.
 func TestNotALibrary(t *testing.T) {
 	for _, path := range []string{"/nonexistent/libcrypto.so.3", "/etc/passwd", "/lib/x86_64-linux-gnu/libm.so.6"} {
 		l, err := open(path, knownAnswers)
@@ -152,8 +151,7 @@ func TestNotALibrary(t *testing.T) {
 	}
 }
 
-// TestWipes: nothing of a message or a key is left in the memory that is
-// OpenSSL's and ours.
+// TestWipes: nothing of a message or a key is left in OpenSSL's memory or in ours.
 func TestWipes(t *testing.T) {
 	l := loadedHere(t)
 	private, err := knownAnswers.key()
@@ -189,8 +187,8 @@ func TestWipes(t *testing.T) {
 	}
 }
 
-// TestFIPSOnly runs the tests of agreement again where Go refuses what is not
-// approved: SHA-1 is then an error of ours, and not the message's.
+// TestFIPSOnly runs the comparisons again where Go refuses algorithms that are not
+// approved: SHA-1 is then an operational error, and not the message's.
 func TestFIPSOnly(t *testing.T) {
 	if os.Getenv("GODEBUG") == "fips140=only" {
 		l := loadedHere(t)

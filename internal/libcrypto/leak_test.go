@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// TestNothingLeaks watches the memory of the process, since the garbage
-// collector does not see OpenSSL's. The race detector's own memory grows by more
-// than a leak would, so this test is not built with it; test.sh runs it without.
+// TestNothingLeaks observes the memory of the process, because the garbage collector does
+// not see OpenSSL's. The race detector's own memory grows by more than a leak would, so
+// this test is not built with it; test.sh runs it separately.
 func TestNothingLeaks(t *testing.T) {
 	l, key := library(t), private(t, 2048)
 	total, limit := int64(100_000), 10*time.Second // fewer where the machine is slow

@@ -19,8 +19,8 @@ import (
 	"github.com/sealane/sealane/internal/libcrypto"
 )
 
-// TestGoroutines: thousands at once, with several keys, good and bad messages
-// among each other; and the threads that they need are few.
+// TestGoroutines: thousands of concurrent operations, with several keys, good and bad
+// messages mixed, need only a few threads.
 func TestGoroutines(t *testing.T) {
 	type party struct {
 		own               *libcrypto.Key
@@ -95,7 +95,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestCloseInUse: each operation is either done or refused.
+// TestCloseInUse: each operation either succeeds or is refused.
 func TestCloseInUse(t *testing.T) {
 	l, key := library(t), private(t, 2048)
 	digest := sha256.Sum256(nil)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestOAEPPadding changes one thing in a padding that is right otherwise (RFC 8017
-// section 7.1.1): crypto/rsa refuses it, and so must we, with the same error.
+// TestOAEPPadding changes one thing in an otherwise correct padding (RFC 8017 section
+// 7.1.1): crypto/rsa refuses it, and so must we, with the same error.
 func TestOAEPPadding(t *testing.T) {
 	const message = "thirty-two bytes for AES-256-GCM"
 	k, key := imported(t, 2048)

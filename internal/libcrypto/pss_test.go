@@ -19,8 +19,8 @@ import (
 
 var ps256 = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEqualsHash}
 
-// TestPSSSignsForGo: crypto/rsa takes every signature, with the salt that PS256
-// asks for, and no two are the same.
+// TestPSSSignsForGo: crypto/rsa accepts every signature, with the salt that PS256 requires,
+// and no two are the same.
 func TestPSSSignsForGo(t *testing.T) {
 	for _, bits := range sizes {
 		k, key := imported(t, bits)
@@ -120,9 +120,9 @@ func TestPSSOptions(t *testing.T) {
 	}
 }
 
-// FuzzVerifyPSSAgrees: crypto/rsa and we take and refuse the same signatures. Random
-// ones never have the form, so the input is the block that was signed: what is
-// before its mask, and whether hash and last byte are right.
+// FuzzVerifyPSSAgrees: crypto/rsa and we accept and refuse the same signatures. Random ones
+// never have the form, so the input is the signed block before its mask, and whether hash
+// and last byte are correct.
 func FuzzVerifyPSSAgrees(f *testing.F) {
 	key := testkey.Fixed()
 	k, err := library(f).NewPublicKey(&key.PublicKey)

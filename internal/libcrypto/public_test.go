@@ -120,8 +120,8 @@ func TestVerifiesAsGo(t *testing.T) {
 	}
 }
 
-// forged signs a block with a short padding and trash behind the digest, which
-// verifiers that parse it have accepted.
+// forged signs a block with a short padding and extra bytes after the digest, which some
+// verifiers have accepted.
 func forged(key *rsa.PrivateKey, digest []byte, size int) []byte {
 	block := append([]byte{0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0},
 		0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04,

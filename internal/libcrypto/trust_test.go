@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestTrust builds small file systems. Owners cannot be made without root, so
-// it is the rule's owner that differs.
+// TestTrust builds small file systems. Files of other owners cannot be made without root,
+// so the rule has another owner.
 func TestTrust(t *testing.T) {
 	me := uint32(os.Getuid())
 	for name, c := range map[string]struct {
@@ -84,7 +84,7 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// TestCopyIsRefused: the very file that is loaded is not trusted elsewhere.
+// TestCopyIsRefused: a copy of the loaded file in another place is not trusted.
 func TestCopyIsRefused(t *testing.T) {
 	l := loadedHere(t)
 	data, err := os.ReadFile(l.path)

@@ -37,7 +37,7 @@ func material(nested bool) malform.Material {
 	}
 }
 
-// suites is every signature with every content encryption.
+// suites combine every signature with every content encryption.
 func suites(nested bool) []malform.Material {
 	var list []malform.Material
 	for _, s := range alg.Signatures {
@@ -50,7 +50,7 @@ func suites(nested bool) []malform.Material {
 	return list
 }
 
-// The writer is sound: without a fault, the strict codec opens what it writes.
+// Without a fault, the strict codec opens the messages of this package.
 func TestMessageWithoutFaultOpens(t *testing.T) {
 	for _, m := range append(suites(true), suites(false)...) {
 		nested := m.Nested
@@ -111,8 +111,8 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-// TestVariantsOfSuites: what fits a message can be made of it, and nothing else. The
-// algorithms of the shipped profiles are the default.
+// TestVariantsOfSuites: the variants that fit a message can be made of it, and no others.
+// The algorithms of the shipped profiles are the default.
 func TestVariantsOfSuites(t *testing.T) {
 	for _, m := range suites(true) {
 		for _, v := range malform.VariantsOf(m) {
@@ -164,7 +164,7 @@ func TestMake(t *testing.T) {
 	}
 }
 
-// Payloads that are empty or short must not keep a fault from being made.
+// Every fault can be made with an empty or short payload.
 func TestEmptyPayload(t *testing.T) {
 	for _, nested := range []bool{true, false} {
 		m := material(nested)
@@ -180,8 +180,8 @@ func TestEmptyPayload(t *testing.T) {
 	}
 }
 
-// TestStrangersKeyInTheHeader: a reader that believes the header of the inner token
-// finds that the signature holds; else the fault would be no attack.
+// TestStrangersKeyInTheHeader: with the key in the header of the inner token, the signature
+// is valid; otherwise the fault would not be an attack.
 func TestStrangersKeyInTheHeader(t *testing.T) {
 	stranger, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/sealane/sealane/internal/sandbox/sandboxtest"
 )
 
-// tamper is an issuer whose answers to one call are changed on their way.
+// tamper returns an issuer whose answers to one call are changed on their way.
 func tamper(t *testing.T, call string, change func(h http.Header, status int, m map[string]any, raw []byte) (int,
 	[]byte)) *rdx.VCAS {
 	t.Helper()
@@ -238,7 +238,7 @@ func TestBadAnswers(t *testing.T) {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// What the contract leaves open is no fault.
+// Answers that the contract allows are not faults.
 func TestTolerableAnswers(t *testing.T) {
 	for name, change := range map[string]func(http.Header, int, map[string]any, []byte) (int, []byte){
 		"new members":     set("RiskIndicator", "7", "Reason", "text", "Error", []any{}),

@@ -136,7 +136,7 @@ func TestIssuerRisk(t *testing.T) {
 					`}`), want)
 		})
 	}
-	// Unknown members, and known ones with values yet unknown, are nothing to an issuer.
+	// An issuer ignores unknown members, and unknown values of known ones.
 	b := newBench(t)
 	b.want(b.call("risk",
 		`"MerchantInfo":{"X":1},"TransactionInfo":{"Channel":"99"},"PaymentInfo":[],"MessageCategory":"79","New":{"a`+
@@ -382,7 +382,7 @@ func TestChallengesAreBounded(t *testing.T) {
 	}
 }
 
-// A passcode is good once, however many bring it at the same time.
+// A passcode is valid once, however many requests have it at the same time.
 func TestValidateAtOnce(t *testing.T) {
 	b := newBench(t)
 	sms := credential(t, b.stepup(0, ""), 0)

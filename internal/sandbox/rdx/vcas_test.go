@@ -163,7 +163,7 @@ func TestChallengeAskFails(t *testing.T) {
 	}
 }
 
-// An issuer that never comes to an end doesn't keep VCAS.
+// VCAS does not wait forever for an issuer without an outcome.
 func TestChallengeLimits(t *testing.T) {
 	always := func(status string) func(http.Header, int, map[string]any, []byte) (int, []byte) {
 		return set("Status", status, "Reason", nil, "Error", nil)
@@ -206,7 +206,7 @@ func TestChallengeWithoutURL(t *testing.T) {
 	}
 }
 
-// Each call carries the members that RDX lists for it, and no others.
+// Each call has the members that RDX lists for it, and no others.
 func TestMessages(t *testing.T) {
 	var mu sync.Mutex
 	sent := make(map[string]map[string]json.RawMessage)

@@ -101,7 +101,7 @@ func TestDocVUpload(t *testing.T) {
 	}
 }
 
-// documentToken finds what the step-up asks for, and checks that url and qrCode lead there.
+// documentToken returns the token that the step-up asks for, and checks url and qrCode.
 func documentToken(t *testing.T, evaluation sandboxtest.Reply) string {
 	t.Helper()
 	var e struct {
@@ -275,7 +275,8 @@ func TestUploadsAreBounded(t *testing.T) {
 	}
 }
 
-// Under the race detector: an answer is encoded while the next request changes what it is about.
+// For the race detector: an answer is encoded while the next request changes the same
+// upload.
 func TestDocVAtOnce(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon})
 	paused := sandboxtest.Send(t, "POST", srv.URL+"/api/evaluation",

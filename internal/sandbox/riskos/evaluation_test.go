@@ -47,7 +47,7 @@ func TestEveryTestIdentity(t *testing.T) {
 	}
 }
 
-// The table of the doc comment, typed once more: a change of decisions must be meant.
+// This repeats the table of the doc comment, so that decisions are not changed by accident.
 func TestDecisions(t *testing.T) {
 	const completed, paused = "evaluation_completed CLOSED", "evaluation_paused ON_HOLD"
 	for _, c := range []struct {
@@ -237,7 +237,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// Bodies that are published are compared whole.
+// Published bodies are compared completely.
 func TestRiskOSErrors(t *testing.T) {
 	good := evaluationOf("a-1", `{`+adult+`}`)
 	without := func(member string) string {
@@ -415,7 +415,7 @@ func TestEvaluationsAreBounded(t *testing.T) {
 	}
 }
 
-// What is echoed is bounded in bytes too, though a single evaluation stays however large it is.
+// The echoed data is bounded in bytes too, but one evaluation is kept at any size.
 func TestEvaluationsAreBoundedInBytes(t *testing.T) {
 	srv := sandboxtest.Serve(t, &riskos.Service{Now: sandboxtest.AtNoon, MaxBytes: 2500})
 	var ids []string
@@ -442,7 +442,7 @@ func TestEvaluationsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// Of many PATCHes at once exactly one completes the evaluation.
+// Of many concurrent PATCHes exactly one completes the evaluation.
 func TestResumeAtOnce(t *testing.T) {
 	s := &riskos.Service{Now: sandboxtest.AtNoon}
 	srv := sandboxtest.Serve(t, s)

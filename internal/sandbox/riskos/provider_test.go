@@ -97,7 +97,7 @@ func TestProviderFaults(t *testing.T) {
 		if code == "jwe.too-large" { // 64 MiB of it
 			continue
 		}
-		// RiskOS takes any well-formed key ID, or none.
+		// RiskOS accepts any well-formed key ID, or none.
 		harmless := strings.Contains(string(code), ".kid-") && !strings.HasSuffix(string(code), ".kid-form")
 		if _, err := evaluate(t, s, lane, string(code)); (err == nil) != harmless {
 			t.Errorf("%s: %v", code, err)
