@@ -88,7 +88,7 @@ func signatureAlgorithm(c *x509.Certificate) Finding {
 func issuer(c *x509.Certificate, keyIsFit bool) Finding {
 	f := Finding{Code: "issuer", Name: "Issuer", Wanted: "itself or a CA"}
 	if !bytes.Equal(c.RawSubject, c.RawIssuer) {
-		f.Found = "signed by a CA: " + termtext.Quote(c.Issuer.String())
+		f.Found = "signed by a CA: " + termtext.Quote(Name(c.RawIssuer))
 		return f.orElse(true, OK, "")
 	}
 	f.Found = "self-signed"

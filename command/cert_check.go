@@ -78,7 +78,7 @@ func keyIDRule(d cert.Policy, keyID, env string, file *keyfile.File) cert.Findin
 var marks = map[cert.Level]string{cert.OK: "ok", cert.Warning: "WARNING", cert.Refused: "REFUSED"}
 
 func printVerdict(w io.Writer, file *keyfile.File, verdict cert.Verdict) {
-	fmt.Fprintf(w, "%s, %s\n\n", file.Format, printable(file.Certificates[0].Subject.String()))
+	fmt.Fprintf(w, "%s, %s\n\n", file.Format, printable(cert.Name(file.Certificates[0].RawSubject)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range verdict {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", marks[r.Level], r.Name, r.Found)

@@ -63,7 +63,7 @@ type certFacts struct {
 }
 
 func factsOf(c *x509.Certificate) certFacts {
-	return certFacts{c.Subject.String(), c.Issuer.String(), fmt.Sprintf("%x", c.SerialNumber), c.SerialNumber.String(),
+	return certFacts{cert.Name(c.RawSubject), cert.Name(c.RawIssuer), fmt.Sprintf("%x", c.SerialNumber), c.SerialNumber.String(),
 		c.NotBefore.UTC(), c.NotAfter.UTC(), c.EmailAddresses}
 }
 
@@ -98,6 +98,9 @@ func printCertificate(w io.Writer, file *keyfile.File, table cert.FingerprintTab
 		fmt.Fprintf(t, "%s\t%s\n", row[0], row[1])
 	}
 	t.Flush()
+	for _, c := range file.Unused {
+		fmt.Fprintf(w, "\nNot part of its chain, and left out: %s\n", printable(cert.Name(c.RawSubject)))
+	}
 	for _, row := range table.Rows {
 		fmt.Fprintln(w)
 		printDigest(w, fmt.Sprint("SHA-256 of ", row.Of), row.SHA256)

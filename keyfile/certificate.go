@@ -11,6 +11,7 @@ import (
 
 	"github.com/smallstep/pkcs7"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -26,6 +27,12 @@ func parseCertificates(k kind, der []byte) (certificates []*x509.Certificate, is
 	case kindSignedData:
 		certificates, err := parsePKCS7(der)
 		return certificates, true, err
+	case kindPkiPath:
+		certificates, err := parsePkiPath(der)
+		return certificates, false, err
+	case kindRevocations:
+		return nil, false, errors.New("this is a list of revoked certificates (CRL), not a certificate: " +
+			adviceSendCertificate)
 	}
 	return nil, false, errors.New("this is neither a certificate nor PKCS#7: " + adviceSendCertificate)
 }
@@ -50,6 +57,31 @@ func parsePKCS7(der []byte) ([]*x509.Certificate, error) {
 		}
 	}
 	return p7.Certificates, nil
+}
+
+// parsePkiPath reads a sequence of certificates, the leaf last (ITU-T X.509), which Java writes.
+func parsePkiPath(der []byte) (certificates []*x509.Certificate, err error) {
+	parts, err := sequenceOf(der)
+	if err != nil {
+		return nil, fmt.Errorf("the list of certificates (PkiPath) is damaged: %w", err)
+	}
+	rest := der[len(der)-lengthOf(parts):]
+	for _, p := range parts {
+		n := p.header + p.length
+		c, err := parseCertificate(rest[:n])
+		if err != nil {
+			return nil, fmt.Errorf("in the list of certificates (PkiPath): %w", err)
+		}
+		certificates, rest = append(certificates, c), rest[n:]
+	}
+	return certificates, nil
+}
+
+func lengthOf(parts []element) (n int) {
+	for _, p := range parts {
+		n += p.header + p.length
+	}
+	return n
 }
 
 // contentTypes are the other content types of RFC 5652, section 14, and its relatives.
@@ -106,8 +138,11 @@ func explainX509(err error) error {
 	return fmt.Errorf("the certificate does not parse (%w): issue it again with current software", err)
 }
 
-// orderChain puts the only leaf first and its issuers after it.
-func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
+// orderChain puts the only leaf first and its issuers after it, up to one that is its own
+// issuer. The order in which they were found decides nothing. unused are the CA certificates that
+// are left over: of another chain, or another certificate of the same issuer, as CAs that sign
+// each other have.
+func orderChain(found []*x509.Certificate) (chain, unused []*x509.Certificate, err error) {
 	var leaves, issuers []*x509.Certificate
 	for i, c := range found {
 		switch {
@@ -118,35 +153,50 @@ func orderChain(found []*x509.Certificate) ([]*x509.Certificate, error) {
 			leaves = append(leaves, c)
 		}
 	}
-	subject := func(c *x509.Certificate) string { return termtext.Short(c.Subject.String()) }
+	subject := func(c *x509.Certificate) string { return termtext.Short(cert.Name(c.RawSubject)) }
 	switch n := len(leaves) + len(issuers); {
 	case n > maxCertificates:
-		return nil, fmt.Errorf("the file has %d certificates: at most %d are read; "+
+		return nil, nil, fmt.Errorf("the file has %d certificates: at most %d are read; "+
 			"send the certificate and its chain only",
 			n, maxCertificates)
 	case len(leaves) == 0 && len(issuers) == 1:
 		// The default of openssl req -x509 is CA:TRUE; cert.Check judges it.
-		return issuers, nil
+		return issuers, nil, nil
 	case len(leaves) == 0:
-		return nil, fmt.Errorf("the file has %d certificates, all of CAs (basicConstraints CA:TRUE), %q among them: "+
+		return nil, nil, fmt.Errorf("the file has %d certificates, all of CAs (basicConstraints CA:TRUE), %q among them: "+
 			"send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE",
 			len(issuers), subject(issuers[0]))
 	case len(leaves) > 1:
-		return nil, fmt.Errorf("the file has %d certificates of end entities, %q and %q: "+
+		return nil, nil, fmt.Errorf("the file has %d certificates of end entities, %q and %q: "+
 			"send exactly the one to be used",
 			len(leaves), subject(leaves[0]), subject(leaves[1]))
 	}
-	chain := leaves
-	for last := chain[0]; len(issuers) > 0; last = chain[len(chain)-1] {
-		i := slices.IndexFunc(issuers, func(ca *x509.Certificate) bool {
-			return bytes.Equal(ca.RawSubject, last.RawIssuer)
-		})
+	slices.SortFunc(issuers, func(a, b *x509.Certificate) int {
+		if a, b := selfIssued(a), selfIssued(b); a != b { // a root ends the chain
+			if a {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(a.Raw, b.Raw)
+	})
+	chain = leaves
+	for last := chain[0]; !selfIssued(last); last = chain[len(chain)-1] {
+		i := slices.IndexFunc(issuers, func(ca *x509.Certificate) bool { return issued(ca, last) })
 		if i < 0 {
-			return nil, fmt.Errorf("the CA certificate of %q does not belong to the chain of %q: "+
-				"send the certificate with its own issuers, or alone", subject(issuers[0]), subject(chain[0]))
+			break
 		}
 		chain = append(chain, issuers[i])
 		issuers = slices.Delete(issuers, i, i+1)
 	}
-	return chain, nil
+	return chain, issuers, nil
+}
+
+func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawSubject, c.RawIssuer) }
+
+// issued reports whether a CA has the name that a certificate has for its issuer, and the key
+// identifier, if both have one.
+func issued(ca, c *x509.Certificate) bool {
+	return bytes.Equal(ca.RawSubject, c.RawIssuer) &&
+		(len(ca.SubjectKeyId) == 0 || len(c.AuthorityKeyId) == 0 || bytes.Equal(ca.SubjectKeyId, c.AuthorityKeyId))
 }

@@ -4,23 +4,28 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/sealane/sealane/internal/filekind"
 )
 
-// javaKeyStore returns the name of a Java key store, recognized by its first four
+// keyStore returns the name of a key store of Java or another program, recognized by its first
 // bytes, or "".
-func javaKeyStore(data []byte) string {
+func keyStore(data []byte) string {
 	switch {
 	case bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}):
 		return "a Java key store (JKS)"
 	case bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
 		return "a Java key store (JCEKS)"
 	}
+	if kind := filekind.Of(data); kind.HoldsKeys() {
+		return kind.String()
+	}
 	return ""
 }
 
-// refuseJavaStore returns the error for a key store: a leak, unless all of its entries
+// refuseStore returns the error for a key store: a leak, unless all of its entries
 // are certificates. The kind of an entry is not encrypted.
-func refuseJavaStore(data []byte, name string) error {
+func refuseStore(data []byte, name string) error {
 	certificates, only := trusted(data)
 	if !only {
 		return &PrivateKeyError{Leak{Kind: name}}
@@ -32,6 +37,10 @@ func refuseJavaStore(data []byte, name string) error {
 	}
 	if err := refusePrivateText(data); err != nil {
 		return err
+	}
+	if kind := filekind.Of(data); kind != filekind.Unknown {
+		return fmt.Errorf("the file is %s, which is not supported; it holds no key, and certificates: %d: %s",
+			name, len(certificates), kind.Advice())
 	}
 	if len(certificates) == 0 {
 		return fmt.Errorf("the file is %s without an entry: %s", name, adviceSendCertificate)
@@ -48,6 +57,9 @@ func trusted(data []byte) (certificates [][]byte, only bool) {
 		magic, date = 4, 8 // octets
 		certificate = 2    // the kind of entry; 1 is a private key, and 3 a secret one
 	)
+	if filekind.Of(data) == filekind.BouncyCastle {
+		return trustedBKS(data)
+	}
 	r := reader{rest: data}
 	r.take(magic)
 	version, count := r.uint32(), r.uint32()
@@ -66,6 +78,33 @@ func trusted(data []byte) (certificates [][]byte, only bool) {
 		certificates = append(certificates, r.take(r.uint32()))
 	}
 	return certificates, !r.short
+}
+
+// trustedBKS is trusted for Bouncy Castle's BKS. UBER is encrypted, and so it can't be read.
+func trustedBKS(data []byte) (certificates [][]byte, only bool) {
+	const (
+		head, date = 4 + 4 + 20 + 4, 8 // octets
+		sum        = 20                // behind the entries
+		end        = 0                 // the kinds of entry; 2 to 4 are keys
+		trust      = 1
+	)
+	r := reader{rest: data}
+	r.take(head)
+	for !r.short {
+		kind := r.take(1)
+		if r.short || kind[0] != trust {
+			return certificates, !r.short && kind[0] == end && len(r.rest) == sum
+		}
+		r.take(uint32(r.uint16())) // its alias
+		r.take(date)
+		for chain := r.uint32(); !r.short && chain > 0; chain-- {
+			r.take(uint32(r.uint16())) // its type
+			r.take(r.uint32())
+		}
+		r.take(uint32(r.uint16())) // its type, "X.509"
+		certificates = append(certificates, r.take(r.uint32()))
+	}
+	return certificates, false
 }
 
 // reader reads lengths in big-endian order, and what follows them. Lengths are unsigned:

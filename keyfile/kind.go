@@ -12,6 +12,8 @@ const (
 	kindUnknown kind = iota
 	kindCertificate
 	kindSignedData // PKCS#7, any content type
+	kindPkiPath    // a sequence of certificates
+	kindRevocations
 	kindSPKI
 	kindPublicPKCS1
 	kindPKCS8
@@ -80,11 +82,38 @@ func recognize(b []byte) kind {
 			return kindEncryptedPKCS8
 		case startsWithOID && tag(1) == tagBitString:
 			return kindSPKI
+		case !startsWithOID && isCertificate(inner, children[0]) && (tag(1) == tagSequence || len(children) == 1):
+			return kindPkiPath
+		case !startsWithOID && isRevocations(children[0]):
+			return kindRevocations
 		case !startsWithOID && (tag(1) == tagSequence || len(children) == 1):
 			return kindCertificate
 		}
 	}
 	return kindUnknown
+}
+
+// isCertificate reports whether e, which begins with first, looks like a certificate in itself:
+// what is signed, the algorithm and the signature.
+func isCertificate(first, e element) bool {
+	parts := firstElements(e.body, 3)
+	if first.tag != tagSequence || len(parts) < 2 || parts[1].tag != tagSequence {
+		return false
+	}
+	signed := firstElements(first.body, 2)
+	return len(signed) == 2 && (signed[0].tag == tagExplicit0 || signed[0].tag == tagInteger) &&
+		(len(parts) == 2 || parts[2].tag == tagBitString)
+}
+
+// isRevocations reports whether e is the signed part of a revocation list (RFC 5280, section
+// 5.1): a version or none, an algorithm, a name and one or two times.
+func isRevocations(e element) bool {
+	parts := firstElements(e.body, 4)
+	if len(parts) > 0 && parts[0].tag == tagInteger {
+		parts = parts[1:]
+	}
+	return len(parts) >= 3 && parts[0].tag == tagSequence && parts[1].tag == tagSequence &&
+		(parts[2].tag == tagUTCTime || parts[2].tag == tagGeneralizedTime)
 }
 
 // pbeArcs are the OIDs of PKCS#5 and PKCS#12 for encryption under a passphrase.

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+
+	"github.com/sealane/sealane/internal/unpack"
 )
 
 // SPKIHash is the SHA-256 of a DER SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7). It
@@ -57,29 +59,25 @@ const (
 )
 
 // FindPrivateKeys finds the private keys in the first 16 MiB of a file in any format and
-// with any damage. It also searches files that are too large for [Parse]. It returns up
-// to 64 leaks: one for each key pair that it can identify, and one for all others
-// together.
+// with any damage, and in the files that it holds: all that [Parse] reads. It also searches files
+// that are too large for Parse. It returns up to 64 leaks: one for each key pair that it can
+// identify, and one for all others together.
 func FindPrivateKeys(data []byte) []Leak {
 	data = data[:min(len(data), maxSearched)]
 	var s search
-	s.file(data)
-	if len(s.found) == 0 && len(data) <= MaxSize {
-		_, err := parse(data)
-		if e, ok := errors.AsType[*PrivateKeyError](err); ok {
-			s.add(e.Leak)
-		}
-	}
+	s.opened(unpack.Open(data, SignedContent), data)
 	return s.found
 }
 
 // search collects the private keys of one file.
 type search struct {
 	found []Leak
+	leaks int // how many were found, also those that are the same
 	tried int // how many keys were examined for their owner
 }
 
 func (s *search) add(l Leak) {
+	s.leaks++
 	same := func(other Leak) bool { return other.PublicKey == l.PublicKey }
 	if len(s.found) < maxLeaks && !slices.ContainsFunc(s.found, same) {
 		s.found = append(s.found, l)
@@ -108,9 +106,38 @@ func (s *search) err() error {
 	return &PrivateKeyError{s.found[max(known, 0)]}
 }
 
+// opened searches all parts of a file, of which whole is the content.
+func (s *search) opened(f *unpack.File, whole []byte) {
+	const most = 32 // parts whose private keys are compared with public ones, which takes time
+	leaking := 0
+	for _, p := range f.Parts {
+		before := s.leaks
+		if s.file(p.Data); s.leaks == before && len(p.Data) <= MaxSize {
+			s.parsed(p.Data)
+		}
+		if s.leaks > before {
+			leaking++
+		}
+		if leaking < most {
+			s.tried = 0
+		}
+	}
+	if f.Holds() && (f.Incomplete || s.leaks == 0) { // the headers, and what is between the parts
+		s.file(whole)
+	}
+}
+
+// parsed adds the private key because of which parse refuses a file.
+func (s *search) parsed(data []byte) {
+	_, err := parse(data)
+	if e, ok := errors.AsType[*PrivateKeyError](err); ok {
+		s.add(e.Leak)
+	}
+}
+
 // file searches data as parse does, but continues after what it finds.
 func (s *search) file(data []byte) {
-	kind := javaKeyStore(data)
+	kind := keyStore(data)
 	switch {
 	case kind != "":
 		if _, only := trusted(data); !only {
@@ -122,7 +149,30 @@ func (s *search) file(data []byte) {
 		s.text(data)
 	default:
 		text, _ := plainText(data)
-		s.text(text)
+		if meant := unpack.Meant(text); meant != nil {
+			s.readings(text, meant)
+		} else {
+			s.text(text)
+		}
+	}
+}
+
+// readings searches two readings of one text. A key that only one of them identifies is not
+// another key in the other.
+func (s *search) readings(text, meant []byte) {
+	as := [2]search{{tried: s.tried}, {tried: s.tried}}
+	as[0].text(text)
+	as[1].text(meant)
+	unknown := func(l Leak) bool { return l.PublicKey.IsZero() }
+	both := len(as[0].found) > 0 && len(as[1].found) > 0
+	hidden := slices.ContainsFunc(as[0].found, unknown) && slices.ContainsFunc(as[1].found, unknown)
+	for _, reading := range as {
+		s.tried = max(s.tried, reading.tried)
+		for _, l := range reading.found {
+			if !unknown(l) || !both || hidden {
+				s.add(l)
+			}
+		}
 	}
 }
 
@@ -133,13 +183,17 @@ func (s *search) text(text []byte) {
 		s.der(decoded)
 		s.marks(decoded)
 	}
+	for decoded := range longHex(text) {
+		s.der(decoded)
+		s.marks(decoded)
+	}
 }
 
 // marks searches for everything but what is inside base64. It returns the text without
 // the PEM blocks that it found, so that they are not found again as base64.
 func (s *search) marks(text []byte) []byte {
 	text = s.blocks(text)
-	s.putty(text)
+	s.words(text)
 	s.json(text)
 	s.xml(text)
 	s.base64(text)
@@ -148,10 +202,14 @@ func (s *search) marks(text []byte) []byte {
 	return text
 }
 
-// refusePrivateText returns an error if it finds a private key anywhere in text, however
-// damaged the rest is.
-func refusePrivateText(text []byte) error {
+// refusePrivateText returns an error if it finds a private key anywhere in the readings of a text,
+// however damaged the rest is.
+func refusePrivateText(readings ...[]byte) error {
 	var s search
-	s.text(text)
+	if len(readings) == 2 && readings[1] != nil {
+		s.readings(readings[0], readings[1])
+	} else {
+		s.text(readings[0])
+	}
 	return s.err()
 }

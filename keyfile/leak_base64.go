@@ -7,19 +7,24 @@ import (
 )
 
 // base64 finds runs of base64 or base64url that begin like a private key, such as an
-// entry of "x5c" or a PEM block with damaged lines.
+// entry of "x5c", the value of NAME=, or a PEM block with damaged lines.
 func (s *search) base64(text []byte) {
 	const least, most = 32, 64 // characters; a line of PEM has 64
-	inRun, done := false, 0
-	for i, c := range text {
-		begins := !inRun
-		inRun = isBase64(rune(c)) || c == '-' || c == '_'
-		if !begins || c != 'M' || i < done { // a SEQUENCE begins with M
+	for i := 0; i < len(text); i++ {
+		next := bytes.IndexByte(text[i:], 'M') // a SEQUENCE begins with M
+		if next < 0 {
+			return
+		}
+		i += next
+		if i > 0 && isInner(text[i-1]) {
 			continue
 		}
-		n := base64Run(text[i:min(len(text), i+most)]) / 4 * 4
+		n := solidRun(text[i:min(len(text), i+most)]) / 4 * 4
+		if n < least {
+			continue
+		}
 		start := standardBase64(text[i : i+n])
-		if n < least || len(start) == 0 || start[0] != tagSequence {
+		if len(start) == 0 || start[0] != tagSequence {
 			continue
 		}
 		e, err := firstElement(start)
@@ -35,17 +40,41 @@ func (s *search) base64(text []byte) {
 			chars := (e.header + length) * 4 / 3
 			window := text[i:min(len(text), i+2*chars+lines)]
 			s.addKey(k, wholeElement(base64Lines(window[:wholeRun(window)])))
-			done = i + chars
+			i += chars - 1
 		}
 	}
 }
 
-// standardBase64 decodes either alphabet as far as possible.
+// isInner reports whether base64 goes on behind c. The other characters of the two alphabets, = -
+// and _, are also signs and parts of names: NAME=value, - value.
+func isInner(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/'
+}
+
+// standardBase64 decodes either alphabet as far as possible, padded or not.
 func standardBase64(text []byte) []byte {
 	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, _ := base64.StdEncoding.Decode(out, text)
+	text, _, _ = bytes.Cut(text, []byte("="))
+	if len(text)%4 == 1 {
+		text = text[:len(text)-1]
+	}
+	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(text)))
+	n, _ := base64.RawStdEncoding.Decode(out, text)
 	return out[:n]
+}
+
+// solidRun returns the number of characters of the base64 at the start of b, with its padding. An
+// equals sign with more behind it belongs to NAME=value.
+func solidRun(b []byte) int {
+	n := bytes.IndexFunc(b, func(r rune) bool { return r > 0x7e || !isInner(byte(r)) && r != '-' && r != '_' })
+	if n < 0 {
+		return len(b)
+	}
+	end := n
+	for end < len(b) && end < n+2 && b[end] == '=' {
+		end++
+	}
+	return end
 }
 
 // base64Run returns the number of characters of either alphabet at the start of b.
@@ -60,11 +89,16 @@ func base64Run(b []byte) int {
 // wholeRun returns the number of characters of the base64 at the start of text, which
 // may be in lines, quoted or escaped.
 func wholeRun(text []byte) int {
+	begins := true // there were only marks since the line began
 	for at := 0; at < len(text); at++ {
 		c := text[at]
 		switch {
-		case isBase64(rune(c)), c == '-', c == '_', bytes.IndexByte([]byte(jsonSpace), c) >= 0:
-		case isQuote(c) && onlyMarks(text[:at]):
+		case isBase64(rune(c)), c == '-', c == '_':
+			begins = false
+		case c == '\n':
+			begins = true
+		case bytes.IndexByte([]byte(jsonSpace), c) >= 0:
+		case isQuote(c) && begins:
 		case escapedEnd(text[at:]):
 			at++
 		default:
@@ -80,14 +114,20 @@ func longBase64(text []byte) iter.Seq[[]byte] {
 	const least = 40 // characters
 	return func(yield func([]byte) bool) {
 		for at := 0; at < len(text); {
-			n := base64Run(text[at:])
+			n := solidRun(text[at:])
 			if n < least {
-				at += n + 1
+				at += max(n, 1)
 				continue
 			}
 			n = base64Block(text[at:], n)
-			if !yield(base64Lines(text[at : at+n])) {
+			block := text[at : at+n]
+			if !yield(base64Lines(block)) {
 				return
+			}
+			if sign := block[0]; sign == '-' || sign == '_' { // which may be the sign of a list
+				if !yield(base64Lines(bytes.TrimLeft(block, "-_"))) {
+					return
+				}
 			}
 			at += n
 		}
@@ -113,9 +153,9 @@ func base64Block(text []byte, first int) int {
 			return at
 		}
 		line = bytes.TrimLeft(line, blank+">|")
-		n := base64Run(line)
+		n := solidRun(line)
 		rest := bytes.TrimLeft(line[n:], blank)
-		ends := len(rest) == 0 || rest[0] == '\n' || rest[0] == '"' || escapedEnd(rest)
+		ends := len(rest) == 0 || bytes.IndexByte([]byte("\n\"'<,;"), rest[0]) >= 0 || escapedEnd(rest)
 		if n == 0 || !ends {
 			return at
 		}
@@ -148,13 +188,6 @@ func unquoted(text []byte) []byte {
 		out = append(out, c)
 	}
 	return out
-}
-
-// onlyMarks reports whether the last line of before has nothing but quotation marks of a
-// mail.
-func onlyMarks(before []byte) bool {
-	before = bytes.TrimRight(before, " \t>|")
-	return len(before) == 0 || before[len(before)-1] == '\n'
 }
 
 func isQuote(c byte) bool { return c == '>' || c == '|' }

@@ -4,18 +4,32 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"slices"
+
+	"github.com/sealane/sealane/internal/unpack"
 )
 
 const maxPublic = 256 // public keys of one file
 
 // FindPublicKeys returns up to 256 RSA public keys in the first 16 MiB of a file in any
-// format and with any damage: those of its certificates, and every other
+// format and with any damage, and in the files that it holds: those of its certificates, and every other
 // SubjectPublicKeyInfo.
 //
 // If a [Leak] does not identify its pair, any key that came with it may be the one.
 func FindPublicKeys(data []byte) []SPKIHash {
 	data = data[:min(len(data), maxSearched)]
+	opened := unpack.Open(data, SignedContent)
 	var found []SPKIHash
+	for _, p := range opened.Parts {
+		found = publicKeysIn(p.Data, found)
+	}
+	if opened.Holds() {
+		found = publicKeysIn(data, found)
+	}
+	return found
+}
+
+// publicKeysIn adds the public keys of a file that holds no others.
+func publicKeysIn(data []byte, found []SPKIHash) []SPKIHash {
 	add := func(octets []byte) {
 		for _, spki := range spkiIn(octets) {
 			if hash := SPKIHash(sha256.Sum256(spki)); len(found) < maxPublic && !slices.Contains(found, hash) {
@@ -31,8 +45,10 @@ func FindPublicKeys(data []byte) []SPKIHash {
 		}
 	}
 	text, _ := plainText(data)
-	for _, inner := range decodeAll(text, add) {
-		decodeAll(inner, add)
+	for _, reading := range [][]byte{text, unpack.Meant(text)} {
+		for _, inner := range decodeAll(reading, add) {
+			decodeAll(inner, add)
+		}
 	}
 	return found
 }

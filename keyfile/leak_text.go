@@ -11,17 +11,36 @@ import (
 // The functions of this file find private keys by marks that no public file has, in files
 // of any format and with any damage. Each reads the file once.
 
-func (s *search) putty(text []byte) {
-	if bytes.Contains(text, []byte("PuTTY-User-Key-File-")) {
-		s.add(Leak{Kind: "a PuTTY private key"})
+// words finds private keys by the words with which programs begin them.
+func (s *search) words(text []byte) {
+	for mark, kind := range map[string]string{
+		"PuTTY-User-Key-File-":            "a PuTTY private key",
+		"BEGIN SSH2 ENCRYPTED PRIVATE":    "a private key of SSH (RFC 4716)",
+		"SSH PRIVATE KEY FILE FORMAT 1.1": "a private key of SSH 1",
+		"AGE-SECRET-KEY-1":                "a private key of age",
+	} {
+		if bytes.Contains(text, []byte(mark)) {
+			s.add(Leak{Kind: kind})
+		}
+	}
+	if exponent := privateExponent.FindIndex(text); exponent != nil {
+		s.add(Leak{
+			Kind:      "the numbers of a private key",
+			PublicKey: s.owner(func() SPKIHash { return printedNumbers(text, exponent[0]).owner() }),
+		})
 	}
 }
 
-var privateTag = regexp.MustCompile(`<(?:D|P|Q|DP|DQ|InverseQ)>\s*[A-Za-z0-9+/]{20}`)
+// privateExponent is the exponent as openssl rsa -text, Java, DNSSEC and others print it, in
+// hexadecimal, decimal or base64.
+var privateExponent = regexp.MustCompile(`(?i)private[ _-]?exponent["']?\s*[:=(,]\s*["']?(?:0x)?[0-9a-z+/]{2}[0-9a-z+/:]{30}`)
 
-// xml finds the private members of .NET's RSAKeyValue.
+var privateTag = regexp.MustCompile(`<(?:[\w.-]+:)?(?:D|P|Q|DP|DQ|InverseQ)>\s*[A-Za-z0-9+/]{20}`)
+
+// xml finds the private members of .NET's RSAKeyValue and RSAParameters.
 func (s *search) xml(text []byte) {
-	if bytes.Contains(text, []byte("RSAKeyValue")) && privateTag.Match(text) {
+	if (bytes.Contains(text, []byte("RSAKeyValue")) || bytes.Contains(text, []byte("RSAParameters"))) &&
+		privateTag.Match(text) {
 		s.add(Leak{Kind: "an RSA private key in XML"})
 	}
 }

@@ -2,11 +2,17 @@ package keyfile
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/sealane/sealane/internal/filekind"
+	"github.com/sealane/sealane/internal/termtext"
+	"github.com/sealane/sealane/internal/unpack"
 )
 
 // File is the content of a partner's file: a certificate, a public key, or both.
@@ -14,6 +20,9 @@ type File struct {
 	Format Format
 	// Certificates are the leaf and its issuers in order. It is empty for a bare key.
 	Certificates []*x509.Certificate
+	// Unused are other CA certificates of the file, which are not needed for the chain or do
+	// not belong to it.
+	Unused []*x509.Certificate
 	// PublicKey is the key of the leaf, or the bare key. It is nil if the key of the
 	// leaf is not RSA.
 	PublicKey *rsa.PublicKey
@@ -23,10 +32,11 @@ type File struct {
 
 const adviceSendCertificate = "send the X.509 certificate as .pem, .cer, .crt or .p7b"
 
-// Parse recognizes a partner's file by its content: PEM, DER, PKCS#7, base64 without
-// PEM lines, a JWK, or a bare public key; in UTF-8 or UTF-16, with any line ends and
-// with text around the blocks. It accepts PKCS#12 only if it can see, without a
-// passphrase or with the empty one, that the file has no key.
+// Parse recognizes a partner's file by its content: PEM, DER, PKCS#7, PkiPath, base64 without
+// PEM lines, a JWK, or a bare public key; in UTF-8 or UTF-16, with any line ends, with text
+// around the blocks, and quoted or escaped as in a mail, a page, JSON or XML. The certificate
+// may be in a saved mail, a message of Outlook or an archive. Parse accepts PKCS#12 only if it
+// can see, without a passphrase or with the empty one, that the file has no key.
 //
 // The file must have exactly one leaf certificate or one key. If there is a private
 // key, the error is a [PrivateKeyError], whatever else is wrong. That also holds for
@@ -35,22 +45,86 @@ const adviceSendCertificate = "send the X.509 certificate as .pem, .cer, .crt or
 // Parse puts the issuers in order by their names only. It verifies no chain: trust
 // comes from comparing checksums.
 func Parse(data []byte) (*File, error) {
-	if len(data) > MaxSize {
-		var s search
-		s.file(data[:min(len(data), maxSearched)])
-		if err := s.err(); err != nil {
-			return nil, fmt.Errorf("read certificate: %w", err)
-		}
-		return nil, fmt.Errorf("read certificate: the file has %d bytes: at most %d are read; %s",
-			len(data), MaxSize, adviceSendCertificate)
-	}
-	f, err := parse(data)
+	f, err := parseFile(data)
 	if err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
 	return f, nil
 }
 
+func parseFile(data []byte) (*File, error) {
+	opened := unpack.Open(data[:min(len(data), maxSearched)], SignedContent)
+	if !opened.Holds() && len(data) <= MaxSize {
+		return parse(data)
+	}
+	var s search
+	s.opened(opened, data[:min(len(data), maxSearched)])
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("the file has %d bytes: at most %d are read; %s",
+			len(data), MaxSize, adviceSendCertificate)
+	}
+	return parseParts(opened, filekind.Of(data))
+}
+
+// parseParts returns the certificate in a file that holds others.
+func parseParts(opened *unpack.File, kind filekind.Kind) (*File, error) {
+	var files []*File
+	var reasons []string
+	for _, t := range opened.Troubles {
+		reasons = append(reasons, strings.TrimPrefix(t.Name+": "+t.Text, ": "))
+	}
+	for _, p := range opened.Parts {
+		f, err := parse(p.Data)
+		switch {
+		case err == nil && (p.Name != "" || len(f.Certificates) > 0): // the text may quote a key
+			files = append(files, f)
+		case err != nil && p.Name != "" && !p.Kind.Ornament():
+			reasons = append(reasons, fmt.Sprintf("%s: %v", termtext.Short(p.Name), err))
+		}
+	}
+	if len(files) == 0 {
+		what := cmp.Or(kind.String(), "a file that holds others")
+		if len(reasons) == 0 {
+			return nil, fmt.Errorf("this is %s, and there is no certificate in it: %s", what, adviceSendCertificate)
+		}
+		const most = 5
+		return nil, fmt.Errorf("this is %s, and there is no certificate in it: %s",
+			what, strings.Join(reasons[:min(len(reasons), most)], "; "))
+	}
+	return Join(files)
+}
+
+// Join returns what is in several files as if it were in one: a leaf and its issuers may have
+// come apart. Bare keys count only if there is no certificate.
+func Join(files []*File) (*File, error) {
+	var certificates []*x509.Certificate
+	for _, f := range files {
+		certificates = append(append(certificates, f.Certificates...), f.Unused...)
+	}
+	if len(certificates) == 0 {
+		for _, f := range files {
+			if !f.PublicKey.Equal(files[0].PublicKey) {
+				return nil, errors.New("there are two public keys: send exactly one")
+			}
+		}
+		return files[0], nil
+	}
+	joined, err := newFile("", certificates, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if slices.ContainsFunc(f.Certificates, joined.Certificates[0].Equal) {
+			joined.Format, joined.KeyID = f.Format, cmp.Or(joined.KeyID, f.KeyID)
+		}
+	}
+	return joined, nil
+}
+
+// parse reads a file that holds no others.
 func parse(data []byte) (*File, error) {
 	if isDER(data) {
 		if err := refusePrivateText(data); err != nil {
@@ -58,27 +132,44 @@ func parse(data []byte) (*File, error) {
 		}
 		return parseDER(data, FormatDER, FormatPKCS7DER, FormatPublicDER)
 	}
-	if kind := javaKeyStore(data); kind != "" {
-		return nil, refuseJavaStore(data, kind)
+	if kind := keyStore(data); kind != "" {
+		return nil, refuseStore(data, kind)
 	}
 	text, half := plainText(data)
-	if err := refusePrivateText(text); err != nil {
+	meant := unpack.Meant(text)
+	if err := refusePrivateText(text, meant); err != nil {
 		return nil, err
 	}
 	if half != nil {
 		return nil, half
 	}
-	return parseText(text)
+	f, err := parseText(text)
+	if err == nil {
+		return f, nil
+	}
+	if meant != nil {
+		if f, err := parseText(meant); err == nil {
+			return f, nil
+		}
+	}
+	if f := parseEmbedded(text); f != nil {
+		return f, nil
+	}
+	if f := parseEmbedded(meant); f != nil {
+		return f, nil
+	}
+	return nil, err
 }
 
 // parseText takes text in which refusePrivateText has found no private key.
 func parseText(text []byte) (*File, error) {
+	kind := filekind.Of(text)
 	text = withoutMentions(text)
 	trimmed := bytes.TrimSpace(text)
 	if bytes.Contains(text, []byte(pemBegin)) {
 		return parsePEM(text)
 	}
-	if bytes.HasPrefix(trimmed, []byte("{")) {
+	if bytes.HasPrefix(trimmed, []byte("{")) && kind == filekind.Unknown {
 		return parseJWK(trimmed)
 	}
 	if decoded, ok := bareBase64(trimmed); ok {
@@ -92,16 +183,56 @@ func parseText(text []byte) (*File, error) {
 			return parsePEM(withoutMentions(decoded))
 		}
 	}
-	return nil, notRecognized(trimmed)
+	return nil, notRecognized(trimmed, kind)
 }
 
-func notRecognized(text []byte) error {
+// parseEmbedded returns the certificates that are in base64 among other text, as in XML, or
+// where a BEGIN line is missing. It returns nil if there are none, or if the text is PEM or a
+// JWK, of which the errors say more.
+func parseEmbedded(text []byte) *File {
+	if bytes.Count(text, []byte(pemBegin)) > 1 || bytes.Contains(text, []byte(`"kty"`)) {
+		return nil
+	}
+	var certificates []*x509.Certificate
+	for decoded := range longBase64(text) {
+		switch k := recognize(decoded); k {
+		case kindCertificate, kindSignedData, kindPkiPath:
+			if checkASN1(decoded) != nil || len(certificates) > maxCertificates {
+				continue
+			}
+			if found, _, err := parseCertificates(k, decoded); err == nil {
+				certificates = append(certificates, found...)
+			}
+		default:
+			if inner := withoutMentions(decoded); bytes.Contains(inner, []byte(pemBegin)) {
+				if f, err := parsePEM(inner); err == nil {
+					certificates = append(append(certificates, f.Certificates...), f.Unused...)
+				}
+			}
+		}
+	}
+	if len(certificates) == 0 {
+		return nil
+	}
+	f, err := newFile(FormatBase64, certificates, nil)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+func notRecognized(text []byte, kind filekind.Kind) error {
 	switch {
 	case len(text) == 0:
 		return errors.New("the file is empty: " + adviceSendCertificate)
 	case bytes.Contains(text, []byte("BEGIN CERTIFICATE")):
 		return errors.New("the line BEGIN CERTIFICATE lacks its five hyphens: a mail program or word processor " +
 			"changed them; send the file itself as an attachment")
+	case kind != filekind.Unknown:
+		return fmt.Errorf("this is %s: %s", kind, kind.Advice())
+	case bytes.Contains(text, []byte(pemEnd)):
+		return errors.New("there is a line with END and none with BEGIN, and what is before it is no certificate: " +
+			"lines are missing at the front; send the file itself as an attachment")
 	}
 	return fmt.Errorf("its %d bytes are not PEM, DER, PKCS#7, JWK or base64 of these: %s",
 		len(text), adviceSendCertificate)
@@ -256,7 +387,7 @@ func newFile(format Format, certificates []*x509.Certificate, bare *rsa.PublicKe
 		}
 		return f, nil
 	}
-	chain, err := orderChain(certificates)
+	chain, unused, err := orderChain(certificates)
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +395,7 @@ func newFile(format Format, certificates []*x509.Certificate, bare *rsa.PublicKe
 		return nil, errors.New("the public key in the file is not the one of the certificate: " +
 			"send the certificate alone")
 	}
-	f.Certificates = chain
+	f.Certificates, f.Unused = chain, unused
 	f.PublicKey, _ = chain[0].PublicKey.(*rsa.PublicKey)
 	return f, nil
 }

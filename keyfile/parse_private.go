@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/pasted"
+	"github.com/sealane/sealane/internal/unpack"
 )
 
 // PrivateInfo describes the file of a private key.
@@ -75,7 +77,11 @@ func parsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error)
 	if isDER(data) {
 		return privateFromDER(data, passphrase)
 	}
-	if kind := javaKeyStore(data); kind != "" {
+	if kind := keyStore(data); kind != "" {
+		if filekind.Of(data) != filekind.Unknown {
+			return nil, PrivateInfo{}, fmt.Errorf("this is %s: export the key from it as PKCS#12, "+
+				"with the program that wrote it", kind)
+		}
 		if _, only := trusted(data); only {
 			return nil, PrivateInfo{}, fmt.Errorf("this is %s without a private key: "+
 				"use the store that holds the key, as PKCS#12", kind)
@@ -91,6 +97,11 @@ func parsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error)
 	if bytes.Contains(text, []byte(pemBegin)) {
 		der, err := onlyPrivateBlock(text)
 		if err != nil {
+			if meant := unpack.Meant(text); meant != nil { // out of JSON or an environment file
+				if again, err := onlyPrivateBlock(meant); err == nil {
+					return privateFromDER(again, passphrase)
+				}
+			}
 			return nil, PrivateInfo{}, err
 		}
 		return privateFromDER(der, passphrase)
@@ -100,6 +111,9 @@ func parsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error)
 	}
 	if der, ok := bareBase64(text); ok && isDER(der) {
 		return privateFromDER(der, passphrase)
+	}
+	if kind := filekind.Of(data); kind != filekind.Unknown {
+		return nil, PrivateInfo{}, fmt.Errorf("this is %s, not a private key in PEM, DER, PKCS#12 or JWK", kind)
 	}
 	return nil, PrivateInfo{}, errors.New("the file is not PEM, DER, PKCS#12 or JWK: " +
 		"use the private key in one of these")

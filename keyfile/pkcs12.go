@@ -24,6 +24,12 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	if err := checkASN1(der); err != nil {
 		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 is damaged: %w", err)
 	}
+	file, err := openPKCS12(der)
+	if err != nil {
+		return nil, PrivateInfo{}, errors.New("the PKCS#12 is written in a way that is not supported: convert it with " +
+			adviceConvertPKCS12)
+	}
+	der = file.der(file.mac)
 	if total := kdfIterationsIn(der); total > maxKDFIterations {
 		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 asks for more than %d iterations of its key derivation: "+
 			"export it again with fewer", maxKDFIterations)
@@ -35,6 +41,9 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	if passphrase == nil {
 		return nil, PrivateInfo{}, ErrPassphraseNeeded
 	}
+	if der, err = file.renewed(passphrase); err != nil {
+		return nil, PrivateInfo{}, err
+	}
 	parsed, leaf, issuers, err := pkcs12.DecodeChain(der, string(passphrase))
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption), keyNotDecrypted(err):
@@ -43,8 +52,7 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: " +
 			"it is weak, damaged or of another kind; make a new pair")
 	case err != nil:
-		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): export one key with its certificate",
-			err)
+		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): convert it with "+adviceConvertPKCS12, err)
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
@@ -66,6 +74,9 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	chain[0], chain[own] = chain[own], chain[0]
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil
 }
+
+const adviceConvertPKCS12 = "openssl pkcs12 -in OLD -out key.pem, and then openssl pkcs12 -export -in key.pem -out NEW; " +
+	"keep one key with its certificate"
 
 // keyNotDecrypted reports whether the passphrase is that of the file but not of the key
 // in it, which may have its own (RFC 7292, section 5.1). The library returns such an
@@ -130,6 +141,11 @@ type (
 func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
 	if holdsKeyBag(der) {
 		return nil, privateKeyError(kindPKCS12, der)
+	}
+	if checkASN1(der) == nil {
+		if file, err := openPKCS12(der); err == nil {
+			der = file.der(file.mac)
+		}
 	}
 	bags, hidden, err := bagsIn(der)
 	if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/unpack"
+	"github.com/sealane/sealane/keyfile"
 )
 
 // proofPrefix begins the text of a challenge.
@@ -179,8 +181,17 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 }
 
 // challengesIn returns what may be the challenge in a text or a saved mail.
-func challengesIn(data []byte) []string {
-	return pasted.Tokens(pasted.Clean(data), 5)
+func challengesIn(data []byte) (tokens []string) {
+	for _, p := range unpack.Open(data, keyfile.SignedContent).Parts {
+		text, _ := unpack.Text(p.Data)
+		for _, reading := range [][]byte{text, unpack.Meant(text)} {
+			tokens = append(tokens, pasted.Tokens(pasted.Clean(reading), 5)...)
+		}
+	}
+	slices.Sort(tokens)
+	const most = 16 // each is tried with each key pair
+	tokens = slices.Compact(tokens)
+	return tokens[:min(len(tokens), most)]
 }
 
 func (e Exchange) recordAnswer(ctx context.Context, k registry.KeyPair) error {

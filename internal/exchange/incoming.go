@@ -1,13 +1,13 @@
 package exchange
 
 import (
-	"bytes"
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"net/mail"
 
+	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/unpack"
 	"github.com/sealane/sealane/keyfile"
 )
 
@@ -19,32 +19,35 @@ type incomingFile struct {
 	file        *keyfile.File
 	partnerFile *PartnerFile // nil where the file is none
 
-	from    string // the sender, where it came by mail
-	with    []registry.With
-	skipped []string // the other attachments, with the reason why they hold no certificate
+	from    string          // the sender, where it came by mail
+	with    []registry.With // the other files that came with it
+	skipped []string        // those that hold no certificate, with the reason
 }
 
-// read finds the certificate in a file, or in a saved mail (.eml) that has it attached. A
+// read finds the certificate in a file, or in a saved mail, message or archive that holds it. A
 // private key anywhere is an error of type *leaks, whatever else is wrong.
 func read(data []byte) (*incomingFile, error) {
 	if len(data) > maxMail {
 		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one",
 			len(data), maxMail)
 	}
-	// A mail first: what its text quotes must not hide what is attached to it.
-	message, err := mail.ReadMessage(bytes.NewReader(data))
-	if err == nil && (message.Header.Get("From") != "" || message.Header.Get("Mime-Version") != "") {
-		return readMail(message, data)
-	}
 	var l leaks
 	l.add(keyfile.FindPrivateKeys(data))
-	if likelyPartnerFile(data) {
-		l.add(keyfile.FindPrivateKeys(claimed(data)))
+	parts := [][]byte{data}
+	opened := unpack.Open(data, keyfile.SignedContent)
+	for _, p := range opened.Parts {
+		if likelyPartnerFile(p.Data) {
+			parts = append(parts, claimed(p.Data))
+			l.add(keyfile.FindPrivateKeys(claimed(p.Data)))
+		}
 	}
-	if err := l.among(data); err != nil {
+	if err := l.among(parts...); err != nil {
 		return nil, err
 	}
-	return readFile(data)
+	if !opened.Holds() {
+		return readFile(data)
+	}
+	return readParts(opened, filekind.Of(data))
 }
 
 // readFile parses a file in which no private key was found.

@@ -2,61 +2,107 @@ package exchange
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/base64"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"html"
-	"io"
-	"mime"
-	"mime/multipart"
-	"mime/quotedprintable"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/sealane/sealane/internal/filekind"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/unpack"
 	"github.com/sealane/sealane/keyfile"
 )
 
-// Limits of what is read of a mail, and of what is only searched for private keys.
+// Limits of what is read of a mail. More is only searched for private keys.
 const (
-	maxMail          = 16 << 20 // bytes
-	maxParts         = 64
-	maxMailDepth     = 6
-	maxPartsSearched = 4096
-	maxDepthSearched = 16
-	maxPartsLeaking  = 32  // whose private keys are compared with public ones, which takes time
-	maxSiblings      = 256 // public keys that are blocked
+	maxMail      = 16 << 20 // bytes
+	maxParts     = 64
+	maxMailDepth = 6
+	maxSiblings  = 256 // public keys that are blocked
 )
 
-// readMail finds the certificate in a mail, of which whole is the text.
-func readMail(message *mail.Message, whole []byte) (*incomingFile, error) {
-	m := mailReader{}
-	m.part(headerOf(message.Header.Get, ""), message.Body, 0)
-	if m.incomplete || len(m.leaks.keys) == 0 { // the headers, and the text between the parts
-		m.leaks.add(keyfile.FindPrivateKeys(whole))
-		m.parts = append(m.parts, whole)
-	}
-	if err := m.leaks.among(m.parts...); err != nil { // whatever else is wrong
-		return nil, err
-	}
-	if m.over {
+// readParts returns the certificate in a file that holds others.
+func readParts(opened *unpack.File, kind filekind.Kind) (*incomingFile, error) {
+	if opened.Mails > maxParts || opened.Mails > 0 && opened.Deepest > maxMailDepth+1 {
 		return nil, fmt.Errorf("the mail has more than %d parts, or they nest deeper than %d; "+
 			"save the attachment and give that", maxParts, maxMailDepth)
 	}
-	return m.result(message.Header.Get("From"))
+	r := partsReader{opened: opened}
+	for _, t := range opened.Troubles {
+		r.skip(t.Name, errors.New(t.Text))
+	}
+	for _, p := range opened.Parts {
+		r.part(p)
+	}
+	f, err := r.result(kind)
+	if err != nil {
+		return nil, err
+	}
+	f.from, f.skipped, f.with = opened.From, r.skipped, r.others(f)
+	if a, err := mail.ParseAddress(f.from); err == nil {
+		f.from = a.Address
+	}
+	return f, nil
 }
 
-// result returns the one certificate of a mail from a sender.
-func (r *mailReader) result(from string) (*incomingFile, error) {
-	if a, err := mail.ParseAddress(from); err == nil {
-		from = a.Address
+// partsReader collects what is in the parts of a file.
+type partsReader struct {
+	opened  *unpack.File
+	found   []*incomingFile
+	parts   []unpack.Part // that each of them came as
+	skipped []string
+}
+
+// generated is what programs call parts that they add by themselves.
+var generated = regexp.MustCompile(`(?i)^(?:ATT\d+\.\w+|winmail\.dat|signature\.asc)$`)
+
+func (r *partsReader) skip(name string, why error) {
+	if name != "" && !generated.MatchString(name) {
+		r.skipped = append(r.skipped, fmt.Sprintf("%s: %v", name, why))
 	}
-	switch len(r.found) {
+}
+
+// part takes the certificate in a part, if it holds one.
+func (r *partsReader) part(p unpack.Part) {
+	f, err := readFile(p.Data)
+	switch {
+	case errors.Is(err, errSigned), err != nil && p.Kind.Ornament():
+	case err != nil:
+		r.skip(p.Name, err)
+	case p.Name == "" && (len(f.file.Certificates) == 0 || f.partnerFile != nil):
+		// the text of the mail that quotes a key
+	default:
+		if f.name = p.Name; f.name == "" && r.opened.Mails > 0 {
+			f.name = unnamed
+		}
+		r.found, r.parts = append(r.found, f), append(r.parts, p)
+	}
+}
+
+// result returns the one certificate.
+func (r *partsReader) result(kind filekind.Kind) (*incomingFile, error) {
+	what := "the mail"
+	if kind != filekind.Unknown && r.opened.Mails == 0 {
+		what = "the file, which is " + kind.String() + ","
+	}
+	var different []*incomingFile
+	for _, f := range r.found {
+		i := slices.IndexFunc(different, func(o *incomingFile) bool { return sameCertificate(o.file, f.file) })
+		switch {
+		case i < 0:
+			different = append(different, f)
+		case different[i].partnerFile == nil && f.partnerFile != nil: // which says more
+			different[i] = f
+		}
+	}
+	switch len(different) {
 	case 0:
-		text := "the mail has no certificate attached"
-		if r.signed {
-			text = "the mail has no certificate but the one of its own signature, which is its signer's; " +
+		text := what + " has no certificate attached"
+		if r.opened.Signed {
+			text = what + " has no certificate but the one of its own signature, which is its signer's; " +
 				"ask for the partner's as an attachment (.pem, .cer, .crt, .p7b)"
 		}
 		if len(r.skipped) > 0 {
@@ -64,159 +110,70 @@ func (r *mailReader) result(from string) (*incomingFile, error) {
 		}
 		return nil, errors.New(text)
 	case 1:
-		r.found[0].from, r.found[0].skipped = from, r.skipped
-		return r.found[0], nil
+		return different[0], nil
 	}
-	names := make([]string, len(r.found))
-	for i, f := range r.found {
+	if f := joined(different); f != nil {
+		return f, nil
+	}
+	names := make([]string, len(different))
+	for i, f := range different {
 		names[i] = f.name
 	}
-	return nil, fmt.Errorf("the mail has %d different certificates attached: %s; save the right one and give that",
-		len(r.found), strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s has %d different certificates attached: %s; save the right one and give that",
+		what, len(different), strings.Join(names, ", "))
 }
 
-// mailReader collects what is in the parts of a mail.
-type mailReader struct {
-	count      int  // of parts
-	over       bool // there are more parts, or deeper ones, than are read
-	incomplete bool // something could not be taken apart, and may hold anything
-	signed     bool // there is a signature
-	found      []*incomingFile
-	leaks      leaks
-	leaking    int      // parts with private keys
-	parts      [][]byte // all parts as they were searched
-	skipped    []string // the other attachments, with the reason why they hold no certificate
-}
-
-// partHeader is what the header of a part says.
-type partHeader struct {
-	contentType, encoding string
-	name                  string // of the file; may be empty
-}
-
-// headerOf reads the header of a part by its get. The name is that of the file.
-func headerOf(get func(string) string, name string) partHeader {
-	return partHeader{get("Content-Type"), get("Content-Transfer-Encoding"), name}
-}
-
-// part reads one part. Those over the limits are only searched for private keys.
-func (r *mailReader) part(head partHeader, body io.Reader, depth int) {
-	if r.count++; r.count > maxParts || depth > maxMailDepth {
-		r.over = true
+// joined returns the file with the leaf, if the others hold nothing but its issuers, which came
+// apart. It returns nil if they hold something else.
+func joined(found []*incomingFile) *incomingFile {
+	var files []*keyfile.File
+	for _, f := range found {
+		if len(f.file.Certificates) > 0 {
+			files = append(files, f.file)
+		}
 	}
-	if r.count > maxPartsSearched || depth > maxDepthSearched {
-		r.incomplete = true
-		return
+	if len(files) == 0 {
+		return nil
 	}
-	kind, parameters, err := mime.ParseMediaType(head.contentType)
+	all, err := keyfile.Join(files)
 	if err != nil {
-		kind, parameters = "text/plain", nil // RFC 2045 section 5.2
+		return nil
 	}
-	name := cmp.Or(head.name, parameters["name"])
-	switch strings.ToLower(strings.TrimSpace(head.encoding)) {
-	case "base64":
-		body = base64.NewDecoder(base64.StdEncoding, body)
-	case "quoted-printable":
-		body = quotedprintable.NewReader(body)
+	for _, f := range found {
+		if len(f.file.Certificates) > 0 && f.file.Certificates[0].Equal(all.Certificates[0]) {
+			f.file = all
+			return f
+		}
 	}
-	if strings.HasPrefix(kind, "multipart/") {
-		r.multipart(multipart.NewReader(body, parameters["boundary"]), depth)
-		return
-	}
-	data, err := io.ReadAll(io.LimitReader(body, maxMail))
-	if err != nil {
-		r.incomplete = true
-		if len(data) == 0 {
-			r.skipped = append(r.skipped, fmt.Sprintf("%s can't be read: %v", cmp.Or(name, unnamed), err))
+	return nil
+}
+
+// others returns the files that came with a certificate, and the archives that it came in.
+func (r *partsReader) others(chosen *incomingFile) (with []registry.With) {
+	add := func(name string, data []byte, same bool) {
+		sum := sha256.Sum256(data)
+		known := func(w registry.With) bool { return bytes.Equal(w.SHA256, sum[:]) }
+		if name == "" && !same || slices.ContainsFunc(with, known) {
 			return
 		}
+		with = append(with, registry.With{Name: cut(name, 100), SHA256: sum[:], Same: same})
 	}
-	if kind == "message/rfc822" && r.entity(name, data, depth) { // forwarded as an attachment
-		return
+	for _, p := range r.opened.Parts {
+		same := false
+		for i, f := range r.found {
+			same = same || bytes.Equal(r.parts[i].Data, p.Data) && sameCertificate(f.file, chosen.file)
+		}
+		add(p.Name, p.Data, same)
 	}
-	if content, signed := keyfile.SignedContent(data); signed {
-		r.signed = true
-		if len(content) > 0 && r.entity("", content, depth) { // the mail itself, in its signature
-			r.parts = append(r.parts, data)
-			return
+	for i, f := range r.found {
+		if !sameCertificate(f.file, chosen.file) {
+			continue
+		}
+		for at := r.parts[i].Archive; at >= 0; at = r.opened.Archives[at].Archive {
+			add(r.opened.Archives[at].Name, r.opened.Archives[at].Data, true)
 		}
 	}
-	r.attachment(name, kind, data)
-}
-
-// entity reads a mail in the mail. It reports false where data is none.
-func (r *mailReader) entity(name string, data []byte, depth int) bool {
-	inner, err := mail.ReadMessage(bytes.NewReader(data))
-	if err == nil {
-		r.part(headerOf(inner.Header.Get, name), inner.Body, depth+1)
-	}
-	return err == nil
-}
-
-func (r *mailReader) multipart(in *multipart.Reader, depth int) {
-	for r.count <= maxPartsSearched {
-		p, err := in.NextRawPart()
-		if err != nil { // the end, or a mail that is cut off, of which the rest counts
-			r.incomplete = r.incomplete || !errors.Is(err, io.EOF)
-			return
-		}
-		r.part(headerOf(p.Header.Get, p.FileName()), p, depth+1)
-	}
-}
-
-// attachment takes the certificate in a part, if it holds one.
-func (r *mailReader) attachment(name, kind string, data []byte) {
-	if r.search(kind, data); r.over {
-		return
-	}
-	f, err := readFile(data)
-	switch {
-	case errors.Is(err, errSigned):
-	case err != nil:
-		if name != "" {
-			r.skipped = append(r.skipped, fmt.Sprintf("%s: %v", name, err))
-		}
-	case name == "" && (len(f.file.Certificates) == 0 || f.partnerFile != nil):
-		// the text of the mail that quotes a key
-	default:
-		f.name = cmp.Or(name, unnamed)
-		for i, other := range r.found {
-			if sameCertificate(other.file, f.file) { // the same in another format
-				if other.partnerFile == nil && f.partnerFile != nil { // which says more
-					r.found[i] = f
-				}
-				return
-			}
-		}
-		r.found = append(r.found, f)
-	}
-}
-
-var htmlTag = regexp.MustCompile(`<[^<>]*>`)
-
-// search looks for private keys in a part. Of a page it first searches the text that a person
-// sees.
-func (r *mailReader) search(kind string, data []byte) {
-	r.parts = append(r.parts, data)
-	var keys []keyfile.Leak
-	switch {
-	case r.leaking == maxPartsLeaking:
-		r.incomplete = true
-		return
-	case kind == "text/html":
-		seen := []byte(html.UnescapeString(string(htmlTag.ReplaceAll(data, []byte("\n")))))
-		keys = keyfile.FindPrivateKeys(seen)
-		r.parts = append(r.parts, seen)
-	case likelyPartnerFile(data):
-		keys = keyfile.FindPrivateKeys(claimed(data))
-	}
-	if len(keys) == 0 {
-		keys = keyfile.FindPrivateKeys(data)
-	}
-	if len(keys) > 0 {
-		r.leaking++
-	}
-	r.leaks.add(keys)
+	return with
 }
 
 // unnamed is what errors call a part without a file name.

@@ -166,6 +166,14 @@ func remarks(f *incomingFile) (found []registry.Finding) {
 			Do: "look what it is; a private key in it is compromised",
 		})
 	}
+	if n := len(f.file.Unused); n > 0 {
+		found = append(found, registry.Finding{
+			Rule: "chain", Level: cert.Warning,
+			Found: fmt.Sprintf("CA certificates that are left out, because its chain does not need them: %d, %q among them",
+				n, cut(cert.Name(f.file.Unused[0].RawSubject), 100)),
+			Do: "nothing: trust comes from the checksum, not from the chain",
+		})
+	}
 	if f.partnerFile == nil {
 		return found
 	}

@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"time"
+
+	"github.com/sealane/sealane/cert"
 )
 
 // Owner is whose certificate it is.
@@ -100,7 +102,7 @@ func NewCertificate(c Certificate, chain []*x509.Certificate) Certificate {
 	leaf := chain[0]
 	sum, spki := sha256.Sum256(leaf.Raw), sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	c.ID = newID("c")
-	c.CommonName, c.Issuer, c.Serial = leaf.Subject.CommonName, leaf.Issuer.String(), leaf.SerialNumber.Text(16)
+	c.CommonName, c.Issuer, c.Serial = leaf.Subject.CommonName, cert.Name(leaf.RawIssuer), leaf.SerialNumber.Text(16)
 	c.NotBefore, c.NotAfter = leaf.NotBefore.UTC(), leaf.NotAfter.UTC()
 	c.DER, c.SHA256 = leaf.Raw, sum[:]
 	c.SPKI, c.SPKISHA256 = leaf.RawSubjectPublicKeyInfo, spki[:]

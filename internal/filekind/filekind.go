@@ -1,0 +1,257 @@
+// Package filekind recognizes what a file is by its content, whatever it is called.
+package filekind
+
+import (
+	"bytes"
+	"encoding/binary"
+	"regexp"
+	"strings"
+)
+
+// Kind is a kind of file.
+type Kind int
+
+// The kinds. Unknown is also text in general, and everything in ASN.1.
+const (
+	Unknown Kind = iota
+
+	// Kinds that hold other files.
+	ZIP
+	Gzip
+	Bzip2
+	Tar
+	Outlook // a message saved by Outlook (.msg)
+	TNEF    // winmail.dat
+	AppleMail
+	Mailbox
+
+	// Archives that are not opened.
+	SevenZip
+	RAR
+	XZ
+	Zstandard
+	Cabinet
+
+	// Documents.
+	PDF
+	RTF
+	OldOffice // Word, Excel or PowerPoint before 2007
+	Office    // a ZIP with an Office document in it
+	HTML
+	XML
+
+	// What mails have in their signatures.
+	Image
+	BusinessCard
+	Calendar
+	Signature // of PGP
+
+	// Key stores of other programs, each of which may hold a private key.
+	BouncyCastle // BKS or UBER
+	NSS
+	Keychain
+	KeePass
+	Age
+
+	// Other programs' files.
+	WindowsShortcut
+	WebShortcut
+	SerializedStore // .sst of Windows, with certificates alone
+	SSHPublic
+	PGPPublic
+	Executable
+	SQLite
+	Token // a compact JWS or JWE
+)
+
+// kindText is what a person is told about a kind.
+type kindText struct{ name, advice string }
+
+const (
+	adviceAttachment = "save the attachment itself and use that"
+	adviceUnpack     = "unpack it, and use the certificate's file"
+	adviceCopy       = "ask for the certificate as a file of its own (.pem, .cer, .crt or .p7b)"
+	adviceExport     = "export the certificate alone from it, as .cer or .pem"
+)
+
+var texts = map[Kind]kindText{
+	ZIP:             {"a ZIP archive", adviceUnpack},
+	Gzip:            {"a gzip file", adviceUnpack},
+	Bzip2:           {"a bzip2 file", adviceUnpack},
+	Tar:             {"a tar archive", adviceUnpack},
+	Outlook:         {"an Outlook message (.msg)", adviceAttachment + ", or save the message as .eml"},
+	TNEF:            {"an Outlook attachment in TNEF (winmail.dat)", "ask the sender for a message that is not in rich text"},
+	AppleMail:       {"a message of Apple Mail (.emlx)", adviceAttachment},
+	Mailbox:         {"a mailbox (mbox)", adviceAttachment},
+	SevenZip:        {"a 7z archive", adviceUnpack},
+	RAR:             {"a RAR archive", adviceUnpack},
+	XZ:              {"an xz file", adviceUnpack},
+	Zstandard:       {"a Zstandard file", adviceUnpack},
+	Cabinet:         {"a cabinet of Windows (.cab)", adviceUnpack},
+	PDF:             {"a PDF document", adviceCopy},
+	RTF:             {"a document in RTF", adviceCopy},
+	OldOffice:       {"a document of Microsoft Office", adviceCopy},
+	Office:          {"a document of Microsoft Office or LibreOffice", adviceCopy},
+	HTML:            {"an HTML page", adviceCopy},
+	XML:             {"an XML document", "take out what is in its X509Certificate, or " + adviceCopy},
+	Image:           {"an image", adviceCopy},
+	BusinessCard:    {"a business card (vCard)", adviceCopy},
+	Calendar:        {"a calendar entry", adviceCopy},
+	Signature:       {"a signature of PGP", adviceCopy},
+	BouncyCastle:    {"a Bouncy Castle key store (BKS or UBER)", adviceExport},
+	NSS:             {"a key database of NSS (Firefox, Thunderbird)", adviceExport},
+	Keychain:        {"a keychain of macOS", adviceExport},
+	KeePass:         {"a KeePass database", adviceExport},
+	Age:             {"a file encrypted with age", "ask for the certificate as it is: it is no secret"},
+	WindowsShortcut: {"a shortcut of Windows (.lnk), not the file that it points to", "send the file itself"},
+	WebShortcut:     {"a shortcut to a web page (.url), not the file that it points to", "send the file itself"},
+	SerializedStore: {"a serialized certificate store of Windows (.sst)", adviceExport},
+	SSHPublic:       {"a public key of SSH, not a certificate", adviceCopy},
+	PGPPublic:       {"a key or message of PGP, not an X.509 certificate", adviceCopy},
+	Executable:      {"a program", adviceCopy},
+	SQLite:          {"a SQLite database", adviceCopy},
+	Token:           {"a token (JWS or JWE), not a certificate", adviceCopy},
+}
+
+// String names the kind in words, such as "a ZIP archive". It returns "" for Unknown.
+func (k Kind) String() string { return texts[k].name }
+
+// Advice says what to do with a file of the kind if a certificate is wanted.
+func (k Kind) Advice() string { return texts[k].advice }
+
+// HoldsKeys reports whether the kind is a key store of another program that may hold a private
+// key.
+func (k Kind) HoldsKeys() bool { return k == BouncyCastle || k == NSS || k == Keychain }
+
+// Ornament reports whether mail programs put files of the kind into mails by themselves.
+func (k Kind) Ornament() bool { return k >= Image && k <= Signature }
+
+// magics are the first bytes of each kind.
+var magics = []struct {
+	kind Kind
+	at   int
+	is   string
+}{
+	{Gzip, 0, "\x1f\x8b\x08"},
+	{Bzip2, 0, "BZh"},
+	{Tar, 257, "ustar"},
+	{TNEF, 0, "\x78\x9f\x3e\x22"},
+	{SevenZip, 0, "7z\xbc\xaf\x27\x1c"},
+	{RAR, 0, "Rar!\x1a\x07"},
+	{XZ, 0, "\xfd7zXZ\x00"},
+	{Zstandard, 0, "\x28\xb5\x2f\xfd"},
+	{Cabinet, 0, "MSCF\x00\x00\x00\x00"},
+	{RTF, 0, `{\rtf`},
+	{Image, 0, "\x89PNG\r\n\x1a\n"},
+	{Image, 0, "\xff\xd8\xff"},
+	{Image, 0, "GIF87a"},
+	{Image, 0, "GIF89a"},
+	{Image, 0, "II*\x00"},
+	{Image, 0, "MM\x00*"},
+	{Image, 8, "WEBP"},
+	{Image, 4, "ftypheic"},
+	{Image, 4, "ftypavif"},
+	{Image, 0, "\x00\x00\x01\x00"},
+	{Image, 40, " EMF"},
+	{Image, 0, "\xd7\xcd\xc6\x9a"}, // WMF
+	{Keychain, 0, "kych"},
+	{KeePass, 0, "\x03\xd9\xa2\x9a"},
+	{Age, 0, "age-encryption.org/"},
+	{Age, 0, "-----BEGIN AGE ENCRYPTED FILE-----"},
+	{WindowsShortcut, 0, "L\x00\x00\x00\x01\x14\x02\x00"},
+	{SerializedStore, 0, "\x00\x00\x00\x00CERT"},
+	{Executable, 0, "\x7fELF"},
+	{Executable, 0, "MZ\x90"},
+}
+
+// textForms are how text of each kind begins, behind white space.
+var textForms = []struct {
+	kind Kind
+	is   *regexp.Regexp
+}{
+	{HTML, regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|<(?:p|div|span|br|font|pre)\b[^<]*>)`)},
+	{Image, regexp.MustCompile(`^(?i:(?:<\?xml[^<]*)?(?:<!--[^<]*)?(?:<!DOCTYPE svg[^<]*)?<svg\b)`)},
+	{XML, regexp.MustCompile(`^<(?:\?xml\b|[A-Za-z_][\w.-]*(?::[\w.-]+)?[\s>])`)},
+	{BusinessCard, regexp.MustCompile(`^(?i:BEGIN:VCARD)`)},
+	{Calendar, regexp.MustCompile(`^(?i:BEGIN:VCALENDAR)`)},
+	{WebShortcut, regexp.MustCompile(`^(?i:\[InternetShortcut\])`)},
+	{SSHPublic, regexp.MustCompile(`^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+) AAAA|^---- BEGIN SSH2 PUBLIC KEY ----`)},
+	{PGPPublic, regexp.MustCompile(`^-----BEGIN PGP (?:PUBLIC KEY BLOCK|MESSAGE)-----`)},
+	{Signature, regexp.MustCompile(`^-----BEGIN PGP SIGNATURE-----`)},
+	{Token, regexp.MustCompile(`^eyJ[\w-]+\.[\w-]*\.[\w-]+`)},
+	{AppleMail, regexp.MustCompile(`^\d{1,9}[ \t]*\r?\n[A-Za-z-]+:`)},
+	{Mailbox, regexp.MustCompile(`^From \S+ .*\d\d:\d\d.*\r?\n[A-Za-z-]+:`)},
+}
+
+const front = 4096 // bytes that text is recognized by
+
+// Of recognizes a file by its content.
+func Of(data []byte) Kind {
+	switch {
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
+		return zipKind(data)
+	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+		return compoundKind(data)
+	case bytes.HasPrefix(data, []byte("SQLite format 3\x00")): // key4.db
+		return sqliteKind(data)
+	case bytes.HasPrefix(data, []byte("\x00\x06\x15\x61")) && bytes.Contains(data, []byte("global-salt")): // key3.db
+		return NSS
+	case isBouncyCastle(data):
+		return BouncyCastle
+	case bytes.HasPrefix(data, []byte("BM")) && len(data) > 14 && binary.LittleEndian.Uint32(data[2:]) == uint32(len(data)):
+		return Image
+	case bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")):
+		return PDF
+	}
+	for _, m := range magics {
+		if len(data) >= m.at && bytes.HasPrefix(data[m.at:], []byte(m.is)) {
+			return m.kind
+		}
+	}
+	text := bytes.TrimLeft(bytes.TrimPrefix(data[:min(len(data), front)], []byte("\xef\xbb\xbf")), " \t\r\n")
+	for _, f := range textForms {
+		if f.is.Match(text) {
+			return f.kind
+		}
+	}
+	return Unknown
+}
+
+// zipKind tells the documents that are ZIP archives from others, by the first names in them.
+func zipKind(data []byte) Kind {
+	start := string(data[:min(len(data), front)])
+	for _, name := range []string{"[Content_Types].xml", "word/", "xl/", "ppt/", "mimetypeapplication/vnd.oasis"} {
+		if strings.Contains(start, name) {
+			return Office
+		}
+	}
+	return ZIP
+}
+
+// compoundKind tells Outlook's messages from other files in Microsoft's compound format, by the
+// names of the streams in them, which are in UTF-16.
+func compoundKind(data []byte) Kind {
+	if bytes.Contains(data, []byte("_\x00_\x00s\x00u\x00b\x00s\x00t\x00g\x001\x00.\x000\x00")) {
+		return Outlook
+	}
+	return OldOffice
+}
+
+func sqliteKind(data []byte) Kind {
+	if bytes.Contains(data[:min(len(data), 1<<16)], []byte("nssPrivate")) {
+		return NSS
+	}
+	return SQLite
+}
+
+// isBouncyCastle recognizes the head that BKS and UBER share: the version, a salt of 20 bytes with
+// its length, and a count of iterations.
+func isBouncyCastle(data []byte) bool {
+	const salt, head = 20, 4 + 4 + 20 + 4
+	if len(data) <= head {
+		return false
+	}
+	version, length := binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])
+	iterations := binary.BigEndian.Uint32(data[head-4:])
+	return version <= 2 && length == salt && iterations > 0 && iterations <= 1<<24
+}

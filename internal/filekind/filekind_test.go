@@ -1,0 +1,50 @@
+package filekind_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/filekind"
+)
+
+func TestOfFiles(t *testing.T) {
+	for name, want := range map[string]filekind.Kind{
+		"12-outlook-msg/certificate.msg": filekind.Outlook, "13-zip/certificate.zip": filekind.ZIP,
+		"13-zip/certificate.cer.gz": filekind.Gzip, "31-bks-key-store/store.bks": filekind.BouncyCastle,
+		"25-pem-begin-missing/x509certificate.xml": filekind.XML, "common/customer.cer": filekind.Unknown,
+		"common/customer.pem": filekind.Unknown, "30-pkipath/jdk.pkipath": filekind.Unknown,
+		"32-pkcs12-ber/bc.p12": filekind.Unknown, "46-challenge-by-mail/plain.txt": filekind.Token,
+		"46-challenge-by-mail/letter.txt": filekind.Unknown, "35-python-bytes/body.json": filekind.Unknown,
+	} {
+		data, err := os.ReadFile("../../testdata/reports/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := filekind.Of(data); got != want {
+			t.Errorf("%s: %d (%s), want %s", name, got, got, want)
+		}
+	}
+}
+
+func TestOfText(t *testing.T) {
+	for text, want := range map[string]filekind.Kind{
+		"": filekind.Unknown, "Dear all": filekind.Unknown, "{}": filekind.Unknown, "<": filekind.Unknown,
+		" \r\n<!DOCTYPE HTML>": filekind.HTML, "\ufeff<html>": filekind.HTML, "<p class=x>hello</p>": filekind.HTML,
+		"<?xml version='1.0'?><svg>": filekind.Image, "<RSAKeyValue>": filekind.XML, "<ds:KeyInfo >": filekind.XML,
+		"BEGIN:VCARD\r\n": filekind.BusinessCard, "ssh-rsa AAAAB3": filekind.SSHPublic,
+		"PK\x03\x04" + strings.Repeat("\x00", 26) + "[Content_Types].xml": filekind.Office,
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":                                filekind.OldOffice,
+		"%PDF-1.7\n":                                                      filekind.PDF, "\x89PNG\r\n\x1a\n": filekind.Image, "RIFF\x00\x00\x00\x00WEBPVP8": filekind.Image,
+		"1234\nFrom: a@b.example\n": filekind.AppleMail, "From a@b Sun Nov 29 10:00:00 2026\nFrom: a@b\n": filekind.Mailbox,
+		"SQLite format 3\x00": filekind.SQLite, "SQLite format 3\x00 CREATE TABLE nssPrivate": filekind.NSS,
+	} {
+		got := filekind.Of([]byte(text))
+		if got != want {
+			t.Errorf("%.40q: %d (%s), want %s", text, got, got, want)
+		}
+		if got != filekind.Unknown && (got.String() == "" || got.Advice() == "") {
+			t.Errorf("%d has no text", got)
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package unpack
+
+import (
+	"bytes"
+	"html"
+	"io"
+	"mime/quotedprintable"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/sealane/sealane/internal/pasted"
+)
+
+// Text returns data as text in UTF-8 with LF line ends, and whether half a character of UTF-16
+// is at its end.
+func Text(data []byte) ([]byte, error) {
+	text, _, err := pasted.Decode(data)
+	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0 {
+		text = bytes.ReplaceAll(text, []byte{'\r'}, []byte{'\n'})
+	}
+	return text, err
+}
+
+// Meant returns text as a person reads it: without the tags of HTML and XML, the escapes of
+// JSON, of shells and of web addresses, quoted-printable, and the marks of a quoted mail; with
+// ASCII for typographic hyphens. It returns nil if there is none of these.
+func Meant(text []byte) []byte {
+	if bytes.IndexByte(text, 0) >= 0 { // it is no text
+		return nil
+	}
+	meant := text
+	for _, step := range []func([]byte) []byte{unescaped, withoutTags, printable, percent, unquoted, typographic} {
+		if next := step(meant); next != nil {
+			meant = next
+		}
+	}
+	if len(meant) == len(text) && bytes.Equal(meant, text) {
+		return nil
+	}
+	return meant
+}
+
+var (
+	anyTag  = regexp.MustCompile(`<[/!]?[A-Za-z-]`)
+	tagName = regexp.MustCompile(`^/?([A-Za-z][A-Za-z0-9:]*)`)
+)
+
+// inline are the elements of a page that stand within a line.
+var inline = map[string]bool{
+	"span": true, "font": true, "b": true, "i": true, "u": true, "em": true, "strong": true, "a": true, "o:p": true,
+	"code": true, "tt": true, "wbr": true, "small": true, "big": true, "sup": true, "sub": true, "ins": true, "mark": true,
+}
+
+// hidden are the elements and comments that a browser does not show, with what ends them.
+var hidden = map[string]string{"!--": "-->", "style": "</style", "script": "</script"}
+
+// withoutTags returns what a browser shows of a page, a line for each element that is not part
+// of a line.
+func withoutTags(text []byte) []byte {
+	if !anyTag.Match(text) {
+		return nil
+	}
+	out := make([]byte, 0, len(text))
+	endless := map[string]bool{} // what ends nowhere in the rest
+	for len(text) > 0 {
+		at := bytes.IndexByte(text, '<')
+		if at < 0 {
+			break
+		}
+		out, text = append(out, text[:at]...), text[at:]
+		name := "!--"
+		if !bytes.HasPrefix(text, []byte("<!--")) {
+			name = ""
+			if m := tagName.FindSubmatch(text[1:min(len(text), 32)]); m != nil {
+				name = strings.ToLower(string(m[1]))
+			}
+		}
+		if end := hidden[name]; end != "" && !endless[end] && text[1] != '/' {
+			n := bytes.Index(text, []byte(end))
+			if endless[end] = n < 0; n >= 0 {
+				text = text[n+len(end):]
+				if name != "!--" {
+					text = text[min(len(text), bytes.IndexByte(text, '>')+1):]
+				}
+				continue
+			}
+		}
+		n := bytes.IndexAny(text[1:min(len(text), maxTag)], "<>") + 1
+		if n == 0 || text[n] == '<' {
+			out, text = append(out, '<'), text[1:]
+			continue
+		}
+		if !inline[name] {
+			out = append(out, '\n')
+		}
+		text = text[n+1:]
+	}
+	return []byte(html.UnescapeString(string(append(out, text...))))
+}
+
+const maxTag = 4096 // bytes of a tag
+
+// unescaped undoes the escapes of a string in JSON, in a program or in an environment file.
+func unescaped(text []byte) []byte {
+	if !bytes.Contains(text, []byte(`\`)) {
+		return nil
+	}
+	out := make([]byte, 0, len(text))
+	for at := 0; at < len(text); at++ {
+		c := text[at]
+		if c != '\\' || at+1 == len(text) {
+			out = append(out, c)
+			continue
+		}
+		for at+1 < len(text) && text[at+1] == '\\' { // escaped again
+			at++
+		}
+		if at+1 == len(text) {
+			break
+		}
+		at++
+		switch c := text[at]; c {
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			if at+4 < len(text) {
+				if n, err := strconv.ParseUint(string(text[at+1:at+5]), 16, 16); err == nil {
+					out = append(out, string(rune(n))...)
+					at += 4
+				}
+			}
+		case '/', '"', '\'', '\n':
+			out = append(out, c)
+		default:
+			out = append(out, '\\', c)
+		}
+	}
+	return out
+}
+
+// printable decodes quoted-printable, of which an encoded equals sign is the mark.
+func printable(text []byte) []byte {
+	if !bytes.Contains(text, []byte("=3D")) && !bytes.Contains(text, []byte("=3d")) {
+		return nil
+	}
+	out, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(text)))
+	if err != nil && len(out) < len(text)/2 {
+		return nil
+	}
+	return out
+}
+
+var percentForm = regexp.MustCompile(`%(?:0[AaDd]|2[0BbFfDd]|3[DdAa])`)
+
+// percent decodes what is encoded as part of a web address or of a form.
+func percent(text []byte) []byte {
+	if !percentForm.Match(text) {
+		return nil
+	}
+	s := string(text)
+	if strings.Contains(s, "%2B") || strings.Contains(s, "%2b") || strings.Contains(s, "BEGIN+") {
+		s = strings.ReplaceAll(s, "+", " ") // in a form
+	}
+	var out strings.Builder
+	for {
+		before, rest, more := strings.Cut(s, "%")
+		out.WriteString(before)
+		if !more {
+			return []byte(out.String())
+		}
+		plain, err := "", error(strconv.ErrSyntax)
+		if len(rest) >= 2 {
+			plain, err = url.PathUnescape("%" + rest[:2])
+		}
+		if err != nil {
+			out.WriteByte('%')
+			s = rest
+			continue
+		}
+		out.WriteString(plain)
+		s = rest[2:]
+	}
+}
+
+// unquoted removes the marks of a quoted mail.
+func unquoted(text []byte) []byte {
+	if !bytes.HasPrefix(text, []byte(">")) && !bytes.Contains(text, []byte("\n>")) && !bytes.Contains(text, []byte("\n|")) {
+		return nil
+	}
+	var out strings.Builder
+	for line := range strings.Lines(string(text)) {
+		out.WriteString(pasted.Unquoted(line))
+	}
+	return []byte(out.String())
+}
+
+// typographic puts ASCII in the place of what word processors make of hyphens.
+func typographic(text []byte) []byte {
+	if bytes.Contains(text, []byte("BEGIN")) && bytes.IndexFunc(text, pasted.IsTypographic) >= 0 {
+		return []byte(pasted.Clean(text))
+	}
+	return nil
+}
+
+var uuBegin = regexp.MustCompile(`(?m)^(?:[> |]*)begin [0-7]{3,4} ([^\r\n]{1,255})\r?$`)
+
+// uuencoded opens the files that are encoded in a text by uuencode.
+func (o *opener) uuencoded(p Part) {
+	text, _ := Text(p.Data)
+	for rest := text; ; {
+		at := uuBegin.FindSubmatchIndex(rest)
+		if at == nil {
+			return
+		}
+		name := string(bytes.TrimSpace(rest[at[2]:at[3]]))
+		rest = rest[at[1]:]
+		data, n := uudecode(rest)
+		rest = rest[n:]
+		if len(data) > 0 && !o.inner(p, name, data) {
+			return
+		}
+	}
+}
+
+// uudecode decodes the lines up to the one with "end". It returns how much of text it read.
+func uudecode(text []byte) (data []byte, n int) {
+	for n < len(text) {
+		line, _, _ := bytes.Cut(text[n:], []byte{'\n'})
+		next := n + min(len(line)+1, len(text)-n)
+		line = []byte(pasted.Unquoted(string(bytes.TrimRight(line, "\r"))))
+		if len(line) == 0 && len(data) == 0 {
+			n = next
+			continue
+		}
+		if len(line) == 0 || line[0] < ' ' || line[0] > '`' {
+			return data, n
+		}
+		count := int(line[0]-' ') & 0x3f
+		if line = line[1:]; count == 0 {
+			return data, next
+		}
+		var octets []byte
+		for at := 0; at < len(line); at += 4 {
+			var group [4]byte
+			for i := range group {
+				if at+i < len(line) { // blanks at the end of a line get lost
+					group[i] = (line[at+i] - ' ') & 0x3f
+				}
+			}
+			octets = append(octets, group[0]<<2|group[1]>>4, group[1]<<4|group[2]>>2, group[2]<<6|group[3])
+		}
+		for len(octets) < count {
+			octets = append(octets, 0)
+		}
+		data, n = append(data, octets[:count]...), next
+	}
+	return data, n
+}

@@ -1,0 +1,151 @@
+// Package unpack takes apart files that hold other files: saved mails, messages of Outlook,
+// archives, and text with encoded files in it. What reads certificates and what searches for
+// private keys both read by it, so that nothing is searched less than it is read.
+//
+// Every file may come from an attacker: the number of parts, their depth, and the bytes that
+// decompression makes are bounded, and the time is linear in the bytes.
+package unpack
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/sealane/sealane/internal/filekind"
+)
+
+// Limits of one file.
+const (
+	MaxParts = 4096
+	MaxDepth = 16
+	MaxBytes = 48 << 20 // of all parts together
+	maxOne   = 16 << 20 // bytes of one part that is unpacked
+)
+
+// Part is a file in the file, or a text.
+type Part struct {
+	Name  string // of the file, without folders; empty for the text of a mail
+	Media string // its media type as a mail states it; may be empty
+	Kind  filekind.Kind
+	Data  []byte
+	Depth int
+	// Archive is the archive that holds the part, as an index of File.Archives, or -1.
+	Archive int
+}
+
+// Trouble is something that could not be taken apart.
+type Trouble struct {
+	Name string
+	Text string
+}
+
+// File is a file that was taken apart.
+type File struct {
+	// Parts are those that hold no others, in order. If nothing could be taken apart, it is
+	// the file itself.
+	Parts []Part
+	// Archives are the ZIP, gzip and other archives that hold parts.
+	Archives []Part
+	// Mails counts mails and the parts of mails, and Deepest is the depth of the deepest part.
+	Mails, Deepest int
+	// From is the sender, if the file is a mail, as it is written there.
+	From string
+	// Signed reports whether there is a PKCS#7 with a signature.
+	Signed   bool
+	Troubles []Trouble
+	// Incomplete reports whether something was left out, and may hold anything.
+	Incomplete bool
+}
+
+// Holds reports whether the file holds others.
+func (f *File) Holds() bool {
+	return len(f.Parts) != 1 || f.Deepest > 0 || len(f.Troubles) > 0
+}
+
+// SignedContent returns the content of a PKCS#7 with a signature, and whether data is one.
+type SignedContent func(data []byte) (content []byte, signed bool)
+
+// Open takes data apart. It never fails: what it can't read is one of the parts, or among the
+// troubles. signed may be nil.
+func Open(data []byte, signed SignedContent) *File {
+	o := opener{file: &File{}, left: MaxBytes, signed: signed}
+	if o.signed == nil {
+		o.signed = func([]byte) ([]byte, bool) { return nil, false }
+	}
+	o.open(Part{Data: data, Archive: -1})
+	return o.file
+}
+
+// opener takes one file apart.
+type opener struct {
+	file   *File
+	signed SignedContent
+	count  int // of parts and what holds parts
+	left   int // bytes that may still be unpacked
+}
+
+// open takes one part apart, or adds it to the parts.
+func (o *opener) open(p Part) {
+	o.count++
+	o.file.Deepest = max(o.file.Deepest, p.Depth)
+	if o.count > MaxParts || p.Depth > MaxDepth {
+		o.file.Incomplete = true
+		return
+	}
+	p.Name = path.Base(strings.ReplaceAll("/"+p.Name, `\`, "/"))
+	if p.Name == "/" {
+		p.Name = ""
+	}
+	p.Kind = filekind.Of(p.Data)
+	switch p.Kind {
+	case filekind.ZIP:
+		o.zip(o.archive(p))
+	case filekind.Gzip, filekind.Bzip2:
+		o.stream(o.archive(p))
+	case filekind.Tar:
+		o.tar(o.archive(p))
+	case filekind.Outlook:
+		o.outlook(p)
+	case filekind.TNEF:
+		o.tnef(p)
+	case filekind.AppleMail:
+		_, rest, _ := bytes.Cut(p.Data, []byte{'\n'})
+		o.mailOr(p, rest)
+	case filekind.Mailbox:
+		o.mailbox(p)
+	default:
+		o.mailOr(p, p.Data)
+	}
+}
+
+// archive notes an archive, and returns it as what its parts are in.
+func (o *opener) archive(p Part) Part {
+	o.file.Archives = append(o.file.Archives, p)
+	p.Archive = len(o.file.Archives) - 1
+	return p
+}
+
+// leaf adds a part that holds no others, and the files that are encoded in its text.
+func (o *opener) leaf(p Part) {
+	o.file.Parts = append(o.file.Parts, p)
+	o.uuencoded(p)
+}
+
+// inner opens what a part holds. It reports whether it may go on.
+func (o *opener) inner(of Part, name string, data []byte) bool {
+	if o.left -= len(data); o.left < 0 {
+		o.trouble(of, fmt.Sprintf("what is in it has more than %d MiB", MaxBytes>>20))
+		return false
+	}
+	o.open(Part{Name: name, Data: data, Depth: of.Depth + 1, Archive: of.Archive})
+	return o.count <= MaxParts
+}
+
+// trouble notes that a part could not be taken apart, or not as a whole. The part itself is
+// still searched.
+func (o *opener) trouble(p Part, text string) {
+	o.file.Incomplete = true
+	o.file.Troubles = append(o.file.Troubles, Trouble{p.Name, text})
+	o.file.Parts = append(o.file.Parts, p)
+}
