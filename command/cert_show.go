@@ -63,8 +63,15 @@ type certFacts struct {
 }
 
 func factsOf(c *x509.Certificate) certFacts {
-	return certFacts{cert.Name(c.RawSubject), cert.Name(c.RawIssuer), fmt.Sprintf("%x", c.SerialNumber), c.SerialNumber.String(),
-		c.NotBefore.UTC(), c.NotAfter.UTC(), c.EmailAddresses}
+	return certFacts{
+		cert.Name(c.RawSubject),
+		cert.Name(c.RawIssuer),
+		fmt.Sprintf("%x", c.SerialNumber),
+		c.SerialNumber.String(),
+		c.NotBefore.UTC(),
+		c.NotAfter.UTC(),
+		c.EmailAddresses,
+	}
 }
 
 func showBareKey(w io.Writer, file *keyfile.File, asJSON bool) error {

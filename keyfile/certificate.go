@@ -163,9 +163,12 @@ func orderChain(found []*x509.Certificate) (chain, unused []*x509.Certificate, e
 		// The default of openssl req -x509 is CA:TRUE; cert.Check judges it.
 		return issuers, nil, nil
 	case len(leaves) == 0:
-		return nil, nil, fmt.Errorf("the file has %d certificates, all of CAs (basicConstraints CA:TRUE), %q among them: "+
-			"send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE",
-			len(issuers), subject(issuers[0]))
+		return nil, nil, fmt.Errorf(
+			"the file has %d certificates, all of CAs (basicConstraints CA:TRUE), %q among them: "+
+				"send the key's own; with openssl req -x509 add -addext basicConstraints=critical,CA:FALSE",
+			len(issuers),
+			subject(issuers[0]),
+		)
 	case len(leaves) > 1:
 		return nil, nil, fmt.Errorf("the file has %d certificates of end entities, %q and %q: "+
 			"send exactly the one to be used",

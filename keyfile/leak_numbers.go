@@ -8,8 +8,10 @@ import (
 )
 
 var (
-	printedNumber = regexp.MustCompile(`(?i)\b(modulus|public[ _-]?exponent|private[ _-]?exponent|prime ?[1pq]|prime ?2)` +
-		`["']?\s*[:=]\s*((?:0x)?[0-9a-f]+(?:\s*:\s*[0-9a-f]{2})*)`)
+	printedNumber = regexp.MustCompile(
+		`(?i)\b(modulus|public[ _-]?exponent|private[ _-]?exponent|prime ?[1pq]|prime ?2)` +
+			`["']?\s*[:=]\s*((?:0x)?[0-9a-f]+(?:\s*:\s*[0-9a-f]{2})*)`,
+	)
 	notHex = regexp.MustCompile(`[\s:]|0x`)
 )
 

@@ -33,7 +33,9 @@ func (s *search) words(text []byte) {
 
 // privateExponent is the exponent as openssl rsa -text, Java, DNSSEC and others print it, in
 // hexadecimal, decimal or base64.
-var privateExponent = regexp.MustCompile(`(?i)private[ _-]?exponent["']?\s*[:=(,]\s*["']?(?:0x)?[0-9a-z+/]{2}[0-9a-z+/:]{30}`)
+var privateExponent = regexp.MustCompile(
+	`(?i)private[ _-]?exponent["']?\s*[:=(,]\s*["']?(?:0x)?[0-9a-z+/]{2}[0-9a-z+/:]{30}`,
+)
 
 var privateTag = regexp.MustCompile(`<(?:[\w.-]+:)?(?:D|P|Q|DP|DQ|InverseQ)>\s*[A-Za-z0-9+/]{20}`)
 

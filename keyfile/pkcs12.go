@@ -26,8 +26,10 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	}
 	file, err := openPKCS12(der)
 	if err != nil {
-		return nil, PrivateInfo{}, errors.New("the PKCS#12 is written in a way that is not supported: convert it with " +
-			adviceConvertPKCS12)
+		return nil, PrivateInfo{}, errors.New(
+			"the PKCS#12 is written in a way that is not supported: convert it with " +
+				adviceConvertPKCS12,
+		)
 	}
 	der = file.der(file.mac)
 	if total := kdfIterationsIn(der); total > maxKDFIterations {
@@ -52,7 +54,10 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: " +
 			"it is weak, damaged or of another kind; make a new pair")
 	case err != nil:
-		return nil, PrivateInfo{}, fmt.Errorf("the PKCS#12 cannot be used (%w): convert it with "+adviceConvertPKCS12, err)
+		return nil, PrivateInfo{}, fmt.Errorf(
+			"the PKCS#12 cannot be used (%w): convert it with "+adviceConvertPKCS12,
+			err,
+		)
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
@@ -75,7 +80,8 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil
 }
 
-const adviceConvertPKCS12 = "openssl pkcs12 -in OLD -out key.pem, and then openssl pkcs12 -export -in key.pem -out NEW; " +
+const adviceConvertPKCS12 = "openssl pkcs12 -in OLD -out key.pem, " +
+	"and then openssl pkcs12 -export -in key.pem -out NEW; " +
 	"keep one key with its certificate"
 
 // keyNotDecrypted reports whether the passphrase is that of the file but not of the key

@@ -72,7 +72,8 @@ func TestChainInAnyOrder(t *testing.T) {
 	must(t, err)
 	two, err := keyfile.Parse(report(t, "28-chain-cross-signed/taken.pem"))
 	must(t, err)
-	if !slices.EqualFunc(one.Certificates, two.Certificates, (*x509.Certificate).Equal) || len(one.Certificates) != 3 ||
+	if !slices.EqualFunc(one.Certificates, two.Certificates, (*x509.Certificate).Equal) ||
+		len(one.Certificates) != 3 ||
 		!slices.EqualFunc(one.Unused, two.Unused, (*x509.Certificate).Equal) {
 		t.Errorf("%d and %d in the chain, %d and %d not", len(one.Certificates), len(two.Certificates),
 			len(one.Unused), len(two.Unused))
@@ -141,15 +142,17 @@ func TestOtherFilesAreNamed(t *testing.T) {
 		data []byte
 		says []string
 	}{
-		"PDF":           {[]byte("%PDF-1.7\n"), []string{"a PDF document", "as a file of its own"}},
-		"image":         {[]byte("\x89PNG\r\n\x1a\n"), []string{"an image"}},
-		"page":          {[]byte("<!DOCTYPE html><p>Access denied"), []string{"an HTML page"}},
-		"7z":            {[]byte("7z\xbc\xaf\x27\x1c"), []string{"a 7z archive", "unpack it"}},
-		"shortcut":      {[]byte("L\x00\x00\x00\x01\x14\x02\x00"), []string{"a shortcut of Windows"}},
-		"SSH":           {[]byte("ssh-rsa AAAAB3NzaC1yc2E x"), []string{"a public key of SSH"}},
-		"token":         {[]byte("eyJhbGciOiJub25lIn0.e30.AAAA"), []string{"a token"}},
-		"END alone":     {[]byte("MIIC\n-----END CERTIFICATE-----\n"), []string{"a line with END and none with BEGIN"}},
-		"empty ZIP":     {[]byte("PK\x05\x06" + strings.Repeat("\x00", 18)), []string{"a ZIP archive", "no certificate in it"}},
+		"PDF":      {[]byte("%PDF-1.7\n"), []string{"a PDF document", "as a file of its own"}},
+		"image":    {[]byte("\x89PNG\r\n\x1a\n"), []string{"an image"}},
+		"page":     {[]byte("<!DOCTYPE html><p>Access denied"), []string{"an HTML page"}},
+		"7z":       {[]byte("7z\xbc\xaf\x27\x1c"), []string{"a 7z archive", "unpack it"}},
+		"shortcut": {[]byte("L\x00\x00\x00\x01\x14\x02\x00"), []string{"a shortcut of Windows"}},
+		"SSH":      {[]byte("ssh-rsa AAAAB3NzaC1yc2E x"), []string{"a public key of SSH"}},
+		"token":    {[]byte("eyJhbGciOiJub25lIn0.e30.AAAA"), []string{"a token"}},
+		"END alone": {[]byte("MIIC\n-----END CERTIFICATE-----\n"),
+			[]string{"a line with END and none with BEGIN"}},
+		"empty ZIP": {[]byte("PK\x05\x06" + strings.Repeat("\x00", 18)), []string{"a ZIP archive",
+			"no certificate in it"}},
 		"damaged ZIP":   {[]byte("PK\x03\x04"), []string{"a ZIP archive", "damaged"}},
 		"DER in Python": {[]byte("b'\\x30\\x82" + hex.EncodeToString(der[:100]) + "'"), []string{"not PEM"}},
 	} {
@@ -225,7 +228,8 @@ func TestPrivateKeysInSettings(t *testing.T) {
 		"octets":          {fmt.Sprintf("% X", pkcs1), sum},
 		"C":               {strings.ReplaceAll(fmt.Sprintf("{ 0x% x }", pkcs1), " ", ", 0x"), sum},
 		"XML with prefix": {"<ds:RSAKeyValue><ds:D>" + number(key.D) + "</ds:D></ds:RSAKeyValue>", ""},
-		"Java":            {fmt.Sprintf("modulus: %d\n  public exponent: 65537\n  private exponent: %d\n", key.N, key.D), sum},
+		"Java": {fmt.Sprintf("modulus: %d\n  public exponent: 65537\n  private exponent: %d\n", key.N,
+			key.D), sum},
 		"openssl": {fmt.Sprintf("modulus:\n    00:%s\npublicExponent: 65537 (0x10001)\nprivateExponent:\n    %s\n",
 			strings.ReplaceAll(fmt.Sprintf("% x", key.N.Bytes()), " ", ":"), colons), sum},
 		"DNSSEC":           {"Private-key-format: v1.3\nPrivateExponent: " + number(key.D) + "\n", ""},
@@ -263,10 +267,11 @@ func TestPrintedByOpenSSL(t *testing.T) {
 func TestNoFalseAlarm(t *testing.T) {
 	certificate := string(cert.EncodePEM(testcert.Cert(t)))
 	for name, text := range map[string]string{
-		"words":        "Keep the private exponent secret. private exponent: never send it\n",
-		"certificate":  hex.EncodeToString(testcert.Cert(t).Raw),
-		"zeros":        strings.Repeat("00", 4000),
-		"checksums":    strings.Repeat("185bc94fc02d25f6de874bc5b12ea5506cb84287144851b44e8f55ae90ff16d9  a.cer\n", 50),
+		"words":       "Keep the private exponent secret. private exponent: never send it\n",
+		"certificate": hex.EncodeToString(testcert.Cert(t).Raw),
+		"zeros":       strings.Repeat("00", 4000),
+		"checksums": strings.Repeat("185bc94fc02d25f6de874bc5b12ea5506cb84287144851b44e8f55ae90ff16d9  a.cer\n",
+			50),
 		"base64 names": "PUBLIC_KEY=" + base64.StdEncoding.EncodeToString(testcert.Cert(t).Raw),
 	} {
 		for _, data := range []string{text, certificate + text} {
@@ -283,9 +288,11 @@ func TestSearchIsLinear(t *testing.T) {
 	for name, piece := range map[string]string{
 		"quotes": ">", "pipes": "|", "quoted heads": ">MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj", "equals": "=M",
 		"lists": "-MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n", "hex": "30820122 ", "percent": "%2B", "tags": "<b>",
-		"escapes": `\\n`, "open tags": "<", "comments": "<!--", "quoted-printable": "=3D", "exponents": "private exponent: ",
-		"words": "the quick brown fox jumps over the lazy dog\n", "begin": "begin 644 a\n", "typographic": "BEGIN –",
-		"colons": "a:b\n",
+		"escapes": `\\n`, "open tags": "<", "comments": "<!--", "quoted-printable": "=3D",
+		"exponents": "private exponent: ",
+		"words":     "the quick brown fox jumps over the lazy dog\n", "begin": "begin 644 a\n",
+		"typographic": "BEGIN –",
+		"colons":      "a:b\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := bytes.Repeat([]byte(piece), size/len(piece))

@@ -169,8 +169,11 @@ func remarks(f *incomingFile) (found []registry.Finding) {
 	if n := len(f.file.Unused); n > 0 {
 		found = append(found, registry.Finding{
 			Rule: "chain", Level: cert.Warning,
-			Found: fmt.Sprintf("CA certificates that are left out, because its chain does not need them: %d, %q among them",
-				n, cut(cert.Name(f.file.Unused[0].RawSubject), 100)),
+			Found: fmt.Sprintf(
+				"CA certificates that are left out, because its chain does not need them: %d, %q among them",
+				n,
+				cut(cert.Name(f.file.Unused[0].RawSubject), 100),
+			),
 			Do: "nothing: trust comes from the checksum, not from the chain",
 		})
 	}

@@ -53,10 +53,12 @@ func TestReceiveReports(t *testing.T) {
 // Private keys in them are an alarm, whatever they came in.
 func TestAlarmsOfReports(t *testing.T) {
 	for _, name := range []string{
-		"13-zip/zip-with-private-key.eml", "16-mail-cr-only/cr-only-with-private-key.eml", "19-uuencode/private-key.eml",
+		"13-zip/zip-with-private-key.eml", "16-mail-cr-only/cr-only-with-private-key.eml",
+		"19-uuencode/private-key.eml",
 		"24-pem-literal-backslash-n/service-account.json", "31-bks-key-store/store.bks", "32-pkcs12-ber/bc.p12",
 	} {
-		if _, _, _, err := receiveReport(t, name); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+		if _, _, _, err := receiveReport(t, name); err == nil ||
+			!strings.Contains(err.Error(), "the alarm is recorded") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -71,7 +73,8 @@ func TestChecksumsOfOneMail(t *testing.T) {
 		if !strings.Contains(line, "-dev.") {
 			continue
 		}
-		if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID, Checksum: line}); err != nil {
+		if _, err := h.anna.MatchChecksum(t.Context(), exchange.Comparison{Certificate: c.ID,
+			Checksum: line}); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}
 		if state := h.certificate(c.ID).State; state != registry.Matched {
@@ -114,10 +117,12 @@ func TestReceiveNamesWhatItIs(t *testing.T) {
 		data []byte
 		says string
 	}{
-		"PDF in a mail": {mailWith("certificate.pdf", []byte("%PDF-1.7\n")), "certificate.pdf: read certificate: this is a PDF"},
-		"image alone":   {mailWith("image001.png", []byte("\x89PNG\r\n\x1a\n")), "the mail has no certificate attached"},
-		"damaged ZIP":   {mailWith("all.zip", []byte("PK\x03\x04")), "all.zip: it is damaged"},
-		"7z":            {[]byte("7z\xbc\xaf\x27\x1c"), "a 7z archive: unpack it"},
+		"PDF in a mail": {mailWith("certificate.pdf", []byte("%PDF-1.7\n")),
+			"certificate.pdf: read certificate: this is a PDF"},
+		"image alone": {mailWith("image001.png", []byte("\x89PNG\r\n\x1a\n")),
+			"the mail has no certificate attached"},
+		"damaged ZIP": {mailWith("all.zip", []byte("PK\x03\x04")), "all.zip: it is damaged"},
+		"7z":          {[]byte("7z\xbc\xaf\x27\x1c"), "a 7z archive: unpack it"},
 	} {
 		if err := r.receive(c.data); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)

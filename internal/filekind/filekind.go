@@ -75,12 +75,15 @@ const (
 )
 
 var texts = map[Kind]kindText{
-	ZIP:             {"a ZIP archive", adviceUnpack},
-	Gzip:            {"a gzip file", adviceUnpack},
-	Bzip2:           {"a bzip2 file", adviceUnpack},
-	Tar:             {"a tar archive", adviceUnpack},
-	Outlook:         {"an Outlook message (.msg)", adviceAttachment + ", or save the message as .eml"},
-	TNEF:            {"an Outlook attachment in TNEF (winmail.dat)", "ask the sender for a message that is not in rich text"},
+	ZIP:     {"a ZIP archive", adviceUnpack},
+	Gzip:    {"a gzip file", adviceUnpack},
+	Bzip2:   {"a bzip2 file", adviceUnpack},
+	Tar:     {"a tar archive", adviceUnpack},
+	Outlook: {"an Outlook message (.msg)", adviceAttachment + ", or save the message as .eml"},
+	TNEF: {
+		"an Outlook attachment in TNEF (winmail.dat)",
+		"ask the sender for a message that is not in rich text",
+	},
 	AppleMail:       {"a message of Apple Mail (.emlx)", adviceAttachment},
 	Mailbox:         {"a mailbox (mbox)", adviceAttachment},
 	SevenZip:        {"a 7z archive", adviceUnpack},
@@ -169,13 +172,19 @@ var textForms = []struct {
 	kind Kind
 	is   *regexp.Regexp
 }{
-	{HTML, regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|<(?:p|div|span|br|font|pre)\b[^<]*>)`)},
+	{
+		HTML,
+		regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|<(?:p|div|span|br|font|pre)\b[^<]*>)`),
+	},
 	{Image, regexp.MustCompile(`^(?i:(?:<\?xml[^<]*)?(?:<!--[^<]*)?(?:<!DOCTYPE svg[^<]*)?<svg\b)`)},
 	{XML, regexp.MustCompile(`^<(?:\?xml\b|[A-Za-z_][\w.-]*(?::[\w.-]+)?[\s>])`)},
 	{BusinessCard, regexp.MustCompile(`^(?i:BEGIN:VCARD)`)},
 	{Calendar, regexp.MustCompile(`^(?i:BEGIN:VCALENDAR)`)},
 	{WebShortcut, regexp.MustCompile(`^(?i:\[InternetShortcut\])`)},
-	{SSHPublic, regexp.MustCompile(`^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+) AAAA|^---- BEGIN SSH2 PUBLIC KEY ----`)},
+	{
+		SSHPublic,
+		regexp.MustCompile(`^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+) AAAA|^---- BEGIN SSH2 PUBLIC KEY ----`),
+	},
 	{PGPPublic, regexp.MustCompile(`^-----BEGIN PGP (?:PUBLIC KEY BLOCK|MESSAGE)-----`)},
 	{Signature, regexp.MustCompile(`^-----BEGIN PGP SIGNATURE-----`)},
 	{Token, regexp.MustCompile(`^eyJ[\w-]+\.[\w-]*\.[\w-]+`)},
@@ -198,7 +207,8 @@ func Of(data []byte) Kind {
 		return NSS
 	case isBouncyCastle(data):
 		return BouncyCastle
-	case bytes.HasPrefix(data, []byte("BM")) && len(data) > 14 && binary.LittleEndian.Uint32(data[2:]) == uint32(len(data)):
+	case bytes.HasPrefix(data, []byte("BM")) && len(data) > 14 &&
+		binary.LittleEndian.Uint32(data[2:]) == uint32(len(data)):
 		return Image
 	case bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")):
 		return PDF

@@ -35,9 +35,13 @@ func TestOfText(t *testing.T) {
 		"BEGIN:VCARD\r\n": filekind.BusinessCard, "ssh-rsa AAAAB3": filekind.SSHPublic,
 		"PK\x03\x04" + strings.Repeat("\x00", 26) + "[Content_Types].xml": filekind.Office,
 		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":                                filekind.OldOffice,
-		"%PDF-1.7\n":                                                      filekind.PDF, "\x89PNG\r\n\x1a\n": filekind.Image, "RIFF\x00\x00\x00\x00WEBPVP8": filekind.Image,
-		"1234\nFrom: a@b.example\n": filekind.AppleMail, "From a@b Sun Nov 29 10:00:00 2026\nFrom: a@b\n": filekind.Mailbox,
-		"SQLite format 3\x00": filekind.SQLite, "SQLite format 3\x00 CREATE TABLE nssPrivate": filekind.NSS,
+		"%PDF-1.7\n":                                                      filekind.PDF,
+		"\x89PNG\r\n\x1a\n":                                               filekind.Image,
+		"RIFF\x00\x00\x00\x00WEBPVP8":                                     filekind.Image,
+		"1234\nFrom: a@b.example\n":                                       filekind.AppleMail,
+		"From a@b Sun Nov 29 10:00:00 2026\nFrom: a@b\n":                  filekind.Mailbox,
+		"SQLite format 3\x00":                                             filekind.SQLite,
+		"SQLite format 3\x00 CREATE TABLE nssPrivate":                     filekind.NSS,
 	} {
 		got := filekind.Of([]byte(text))
 		if got != want {

@@ -50,7 +50,8 @@ var (
 // inline are the elements of a page that stand within a line.
 var inline = map[string]bool{
 	"span": true, "font": true, "b": true, "i": true, "u": true, "em": true, "strong": true, "a": true, "o:p": true,
-	"code": true, "tt": true, "wbr": true, "small": true, "big": true, "sup": true, "sub": true, "ins": true, "mark": true,
+	"code": true, "tt": true, "wbr": true, "small": true, "big": true, "sup": true, "sub": true, "ins": true,
+	"mark": true,
 }
 
 // hidden are the elements and comments that a browser does not show, with what ends them.
@@ -189,7 +190,8 @@ func percent(text []byte) []byte {
 
 // unquoted removes the marks of a quoted mail.
 func unquoted(text []byte) []byte {
-	if !bytes.HasPrefix(text, []byte(">")) && !bytes.Contains(text, []byte("\n>")) && !bytes.Contains(text, []byte("\n|")) {
+	if !bytes.HasPrefix(text, []byte(">")) && !bytes.Contains(text, []byte("\n>")) &&
+		!bytes.Contains(text, []byte("\n|")) {
 		return nil
 	}
 	var out strings.Builder

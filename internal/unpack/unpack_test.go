@@ -103,7 +103,9 @@ func tarOf(name string, data []byte) []byte {
 }
 
 func appleMail(mail []byte) []byte {
-	return append(fmt.Appendf(nil, "%d       \n", len(mail)), append(mail, "<?xml version=\"1.0\"?><plist></plist>"...)...)
+	return append(
+		fmt.Appendf(nil, "%d       \n", len(mail)),
+		append(mail, "<?xml version=\"1.0\"?><plist></plist>"...)...)
 }
 
 func mailbox(mail []byte) []byte {
@@ -164,9 +166,12 @@ func TestBombs(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"gzip": bomb, "twice": gzipOf(bomb), "zip": zipOf(map[string][]byte{"a": zeros}), "many": zipOf(many),
 		"deep": deep, "entries": bytes.Repeat([]byte("PK\x01\x02"+strings.Repeat("\x00", 42)), 100_000),
-		"begin": bytes.Repeat([]byte("begin 644 a\n"), 1<<20), "from": bytes.Repeat([]byte("\nFrom a 00:00\nA:\n"), 1<<20),
-		"tnef":    append([]byte("\x78\x9f\x3e\x22\x01\x00"), bytes.Repeat([]byte("\x02\x0c\x80\x02\x00\x00\x00\x00\x00\x00\x00"), 1<<20)...),
-		"storage": bytes.Replace(msg, []byte("3\x007\x000\x001\x000\x001\x000\x002"), []byte("3\x007\x000\x001\x000\x000\x000\x00D"), 1),
+		"begin": bytes.Repeat([]byte("begin 644 a\n"), 1<<20), "from": bytes.Repeat([]byte("\nFrom a 00:00\nA:\n"),
+			1<<20),
+		"tnef": append([]byte("\x78\x9f\x3e\x22\x01\x00"),
+			bytes.Repeat([]byte("\x02\x0c\x80\x02\x00\x00\x00\x00\x00\x00\x00"), 1<<20)...),
+		"storage": bytes.Replace(msg, []byte("3\x007\x000\x001\x000\x001\x000\x002"),
+			[]byte("3\x007\x000\x001\x000\x000\x000\x00D"), 1),
 	} {
 		if name == "entries" {
 			data = append([]byte("PK\x03\x04"), data...)
@@ -189,12 +194,15 @@ func TestBombs(t *testing.T) {
 func TestMeant(t *testing.T) {
 	const line = "-----BEGIN CERTIFICATE-----"
 	for name, text := range map[string]string{
-		"JSON": `{"c":"-----BEGIN CERTIFICATE-----\nMII"}`, "JSON twice": `"{\"c\":\"-----BEGIN CERTIFICATE-----\\nMII\"}"`,
+		"JSON":             `{"c":"-----BEGIN CERTIFICATE-----\nMII"}`,
+		"JSON twice":       `"{\"c\":\"-----BEGIN CERTIFICATE-----\\nMII\"}"`,
 		"page":             "<p>&#45;----BEGIN <span>CERTIFICATE</span>-----<br>MII</p>",
-		"quoted-printable": "a =3D b\n-----BEGIN CERTIFI=\nCATE-----\nMII", "address": "c=-----BEGIN%20CERTIFICATE-----%0AMII",
-		"form":   "c=-----BEGIN+CERTIFICATE-----%0AMII",
-		"quoted": "> > -----BEGIN CERTIFICATE-----\n> > MII", "typographic": "–––––BEGIN\u00a0CERTIFICATE–––––\nMII",
-		"unicode escapes": `\u002d----BEGIN CERTIFICATE-----\nMII`,
+		"quoted-printable": "a =3D b\n-----BEGIN CERTIFI=\nCATE-----\nMII",
+		"address":          "c=-----BEGIN%20CERTIFICATE-----%0AMII",
+		"form":             "c=-----BEGIN+CERTIFICATE-----%0AMII",
+		"quoted":           "> > -----BEGIN CERTIFICATE-----\n> > MII",
+		"typographic":      "–––––BEGIN\u00a0CERTIFICATE–––––\nMII",
+		"unicode escapes":  `\u002d----BEGIN CERTIFICATE-----\nMII`,
 	} {
 		if got := string(unpack.Meant([]byte(text))); !strings.Contains(got, line+"\nMII") {
 			t.Errorf("%s: %q", name, got)
@@ -208,7 +216,8 @@ func TestMeant(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"12-outlook-msg/certificate.msg", "13-zip/certificate.zip", "19-uuencode/certificate.eml"} {
+	for _, name := range []string{"12-outlook-msg/certificate.msg", "13-zip/certificate.zip",
+		"19-uuencode/certificate.eml"} {
 		f.Add(report(f, name))
 	}
 	f.Add(tnef("a", []byte("hello")))
