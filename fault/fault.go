@@ -51,7 +51,7 @@ func (c Code) Meaning() string { return catalog[c].meaning }
 // Next says what to do about it, in one sentence.
 func (c Code) Next() string { return catalog[c].next }
 
-// Known reports whether c is in the catalogue.
+// Known reports whether c is in the catalog.
 func (c Code) Known() bool { _, ok := catalog[c]; return ok }
 
 // All lists every code in the order of the layers.

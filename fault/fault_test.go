@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "rewrite docs/faults.md")
 
 const page = "../docs/faults.md"
 
-// TestPage checks that docs/faults.md agrees with the catalogue.
+// TestPage checks that docs/faults.md agrees with the catalog.
 func TestPage(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Fault codes\n\n" +
@@ -35,11 +35,11 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != b.String() {
-		t.Error("docs/faults.md is not what the catalogue says: go test ./fault -update")
+		t.Error("docs/faults.md is not what the catalog says: go test ./fault -update")
 	}
 }
 
-func TestCatalogue(t *testing.T) {
+func TestCatalog(t *testing.T) {
 	seen := map[fault.Code]bool{}
 	for _, c := range fault.All() {
 		if seen[c] {

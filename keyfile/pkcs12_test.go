@@ -82,7 +82,7 @@ func TestParsePKCS12WithoutKey(t *testing.T) {
 		"openssl, plain": export("-inkey", "k.pem", "-passout", "pass:secret", "-keypbe", "NONE", "-certpbe", "NONE"),
 		"3DES": export("-inkey", "k.pem", "-passout", "pass:secret",
 			"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES"),
-		"labelled a cert": block("CERTIFICATE", withKey),
+		"labeled a cert": block("CERTIFICATE", withKey),
 	} {
 		_, err := keyfile.Parse(data)
 		var leak *keyfile.PrivateKeyError

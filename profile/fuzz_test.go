@@ -59,16 +59,16 @@ func FuzzFile(f *testing.F) {
 		for _, row := range p.Errors.Table {
 			on, id, text, ok := p.Errors.Recognize(row.Status, p.Errors.Render("the-id", row.Text))
 			if first, _ := p.Errors.Row(on); !ok || id != "the-id" || text != row.Text || first.Status != row.Status {
-				t.Errorf("row %q is recognised as %q, %q, %q, %t", row.On, on, id, text, ok)
+				t.Errorf("row %q is recognized as %q, %q, %q, %t", row.On, on, id, text, ok)
 			}
 		}
 	})
 }
 
-// FuzzRecognise: errors from a partner are read as encoding/json reads them; an outcome is
+// FuzzRecognize: errors from a partner are read as encoding/json reads them; an outcome is
 // in the table with that status and text; and what we render for any identifier and text is
 // recognized with both.
-func FuzzRecognise(f *testing.F) {
+func FuzzRecognize(f *testing.F) {
 	var dialects []*profile.Profile
 	for _, name := range profile.Names() {
 		p, err := profile.Load(name)
@@ -100,7 +100,7 @@ func FuzzRecognise(f *testing.F) {
 			wantID, wantText := string([]rune(id)), string([]rune(text))
 			if _, gotID, gotText, ok := p.Errors.Recognize(status, p.Errors.Render(id, text)); !ok ||
 				gotID != wantID || gotText != wantText {
-				t.Errorf("%s: rendered from %q and %q, recognised as %q and %q", p.Name, wantID, wantText, gotID,
+				t.Errorf("%s: rendered from %q and %q, recognized as %q and %q", p.Name, wantID, wantText, gotID,
 					gotText)
 			}
 		}

@@ -129,7 +129,7 @@ func (c *company) acceptCertificate(
 	if err != nil {
 		return got, err
 	}
-	n.add("first message: %s bytes, recognised as %s; %d remarks; certificate %s",
+	n.add("first message: %s bytes, recognized as %s; %d remarks; certificate %s",
 		termtext.Count(len(file)), got.Provenance.Format, len(found), got.ID)
 	second := exchange.Comparison{Certificate: got.ID, Checksum: checksum}
 	matched, err := exchange.New(c.operator).MatchChecksum(s.ctx, second)

@@ -80,7 +80,7 @@ func Parse(data []byte) (Case, error) {
 	}
 	for _, code := range []fault.Code{c.Fault, c.Opener} {
 		if !code.Known() {
-			return c, fmt.Errorf("fault code %q is not in the catalogue", code)
+			return c, fmt.Errorf("fault code %q is not in the catalog", code)
 		}
 	}
 	if c.Outcome == "" || c.Source == "" || c.Profile == "" {

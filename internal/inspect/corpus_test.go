@@ -315,8 +315,8 @@ func messageWithoutFault(t *testing.T, name string, p *profile.Profile, among []
 	}
 }
 
-// malform makes all codes of the catalogue for tokens, except these.
-func TestMalformCoversTheCatalogue(t *testing.T) {
+// malform makes all codes of the catalog for tokens, except these.
+func TestMalformCoversTheCatalog(t *testing.T) {
 	without := []fault.Code{
 		fault.TooLarge.In(fault.JWS), // bounded by the outer token
 		// Codes of inspect alone, finer than those of a lane.

@@ -295,7 +295,7 @@ func TestColor(t *testing.T) {
 	var b bytes.Buffer
 	if err := inspect.Examine(sampleLike(), inspect.Options{}).WriteText(&b, true); err != nil ||
 		!strings.Contains(b.String(), "\x1b[31m✗\x1b[0m") {
-		t.Errorf("no colour: %v", err)
+		t.Errorf("no color: %v", err)
 	}
 }
 

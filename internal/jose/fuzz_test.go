@@ -23,7 +23,7 @@ func wantRefusal(t *testing.T, err error, kind jose.Kind) {
 	t.Helper()
 	var e *jose.Error
 	if !errors.As(err, &e) || e.Kind != kind || !e.Fault.Known() || len(err.Error()) > 1000 {
-		t.Errorf("%.2000v: not an error of kind %d with a fault that is in the catalogue, in few words", err, kind)
+		t.Errorf("%.2000v: not an error of kind %d with a fault that is in the catalog, in few words", err, kind)
 	}
 }
 

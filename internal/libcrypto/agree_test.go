@@ -149,14 +149,14 @@ func TestRefusals(t *testing.T) {
 			if h == crypto.SHA1 {
 				otherHash = crypto.SHA256
 			}
-			labelled, err := rsa.EncryptOAEP(hashes[h](), rand.Reader, &key.PublicKey, good[:32], []byte("label"))
+			labeled, err := rsa.EncryptOAEP(hashes[h](), rand.Reader, &key.PublicKey, good[:32], []byte("label"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			bad := map[string][]byte{
 				"another key's":      encrypt(t, h, other, good[:32]),
 				"another hash":       encrypt(t, otherHash, key, good[:32]),
-				"a label":            labelled,
+				"a label":            labeled,
 				"PKCS #1 v1.5":       pkcs1v15(key),
 				"empty":              {},
 				"nil":                nil,

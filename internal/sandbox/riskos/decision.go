@@ -65,7 +65,7 @@ type DerivedRule struct {
 }
 
 // DerivedRules are tried in order after TestIdentities; the first that holds decides. They are a guess at plausible
-// behaviour, and depend on nothing but the data and the date.
+// behavior, and depend on nothing but the data and the date.
 //
 //	data.individual is absent                                     REVIEW, documents
 //	national_id is absent                                         REVIEW, documents
