@@ -43,7 +43,7 @@ func OpenAnchor(address string) (Anchor, error) {
 		u, err := url.Parse(address)
 		if err != nil || u.Hostname() == "" {
 			return nil, fmt.Errorf("anchor %s: the address has no host, or is not well-formed",
-				scheme) // it may have a secret in it
+				scheme) // it may contain a secret
 		}
 		if scheme == "syslog+udp" {
 			return openUDP(u)

@@ -15,8 +15,8 @@ import (
 
 const priority = 10<<3 | 5 // security messages, notice
 
-// local is written to with a deadline, which log/syslog does not have: a log
-// daemon that hangs must not hold a change.
+// local writes with a deadline, which log/syslog does not have: a log daemon that hangs
+// must not delay a change.
 type local struct{ path string }
 
 func openLocal(path string) (Anchor, error) {

@@ -77,8 +77,8 @@ func TestFileAnchor(t *testing.T) {
 	}
 }
 
-// TestTornAnchors: wherever a crash cuts the last line, what was there before
-// counts, what comes later does too, and the gap is told.
+// TestTornAnchors: wherever a crash cuts the last line, earlier and later lines are read,
+// and the gap is reported.
 func TestTornAnchors(t *testing.T) {
 	m := write(t, 3)
 	path := filepath.Join(t.TempDir(), "heads")
@@ -277,8 +277,8 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// TestWebhookFails: whatever the other end does, the error comes, without secrets,
-// and nothing goes elsewhere.
+// TestWebhookFails: whatever the server does, there is an error without secrets, and
+// nothing is sent elsewhere.
 func TestWebhookFails(t *testing.T) {
 	elsewhere := 0
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
@@ -346,8 +346,8 @@ func TestWebhookFails(t *testing.T) {
 	}
 }
 
-// FuzzReadAnchors: what is read can be used, and a line that was read is one that
-// an anchor writes.
+// FuzzReadAnchors: the result can be used, and a line that was read is one that an anchor
+// writes.
 func FuzzReadAnchors(f *testing.F) {
 	m := write(f, 2)
 	good, _ := m.headAt(1).MarshalJSON()

@@ -65,8 +65,8 @@ func TestLocalSyslog(t *testing.T) {
 	}
 }
 
-// TestStuckSyslog: a log daemon that reads nothing holds nobody for longer than
-// the context says.
+// TestStuckSyslog: a log daemon that reads nothing delays nobody for longer than the
+// context allows.
 func TestStuckSyslog(t *testing.T) {
 	m := write(t, 1)
 	path := socket(t)

@@ -26,7 +26,7 @@ type webhook struct {
 }
 
 func openWebhook(u *url.URL) (Anchor, error) {
-	// Paths and queries are often secrets themselves.
+	// Paths and queries often contain secrets.
 	a := &webhook{name: u.Scheme + "://" + u.Host}
 	if u.User != nil {
 		return nil, fmt.Errorf("anchor %s: no user or password in the address; sign with #secret=env:NAME", a)
@@ -101,7 +101,7 @@ func (a *webhook) Put(ctx context.Context, h Head) error {
 	}
 	res, err := a.client.Do(req)
 	if err != nil {
-		var u *url.Error // it quotes the whole address
+		var u *url.Error // it contains the whole address
 		if errors.As(err, &u) {
 			err = u.Err
 		}

@@ -13,8 +13,8 @@ import (
 // call.
 type Anchorer struct {
 	Anchors []Anchor
-	// Earlier is what an earlier process knew, see Status. An anchor that failed then is not
-	// tried again before a minute has passed.
+	// Earlier is the status from an earlier process, see Status. An anchor that failed then
+	// is not tried again before a minute has passed.
 	Earlier []AnchorStatus
 	Now     func() time.Time // nil: time.Now
 
@@ -22,12 +22,12 @@ type Anchorer struct {
 	states []anchorState
 }
 
-// retryAfter is how long an anchor that failed is left alone, so that one that hangs does not
-// hold up every change.
+// retryAfter is how long an anchor that failed is not tried again, so that one that hangs
+// does not delay every change.
 const retryAfter = time.Minute
 
 type anchorState struct {
-	putting sync.Mutex // held while a head is written, so that heads come in order
+	putting sync.Mutex // held while a head is written, so that heads are written in order
 	written Head       // the last head that was written here; guarded by putting
 
 	mu     sync.Mutex // never held while a head is written
@@ -46,20 +46,20 @@ func (s *anchorState) set(now AnchorStatus) {
 	s.status = now
 }
 
-// AnchorStatus is what is known of one anchor.
+// AnchorStatus is the status of one anchor.
 type AnchorStatus struct {
 	Anchor string    `json:"anchor"`
 	Last   Head      `json:"last"` // the last head that was written; Seq 0: none yet
 	At     time.Time `json:"at"`   // when that was written
-	// Failed is why the newest head could not be written, Since when that began, and Tried
-	// when it was tried last.
+	// Failed is the reason why the newest head could not be written, Since is when that
+	// began, and Tried is the time of the last attempt.
 	Failed string    `json:"failed,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
 	Tried  time.Time `json:"tried,omitzero"`
 }
 
-// Check returns a contradiction where the log can't be the one whose head was written to the
-// anchor: it is shorter, or has another record there.
+// Check returns a contradiction if the log cannot be the one whose head was written to the
+// anchor: it is shorter, or has another record in that place.
 func (s AnchorStatus) Check(log Reader) (contradiction, err error) {
 	if s.Last.Seq <= 0 {
 		return nil, nil
@@ -97,7 +97,7 @@ func (a *Anchorer) start() {
 	})
 }
 
-// Status returns what is known of each anchor, in the order of Anchors.
+// Status returns the status of each anchor, in the order of Anchors.
 func (a *Anchorer) Status() []AnchorStatus {
 	a.start()
 	all := make([]AnchorStatus, len(a.states))
@@ -107,15 +107,15 @@ func (a *Anchorer) Status() []AnchorStatus {
 	return all
 }
 
-// Head writes the present head to all anchors at once, but not to one that failed less than a
-// minute ago. That is an error too. The errors come joined.
+// Head writes the current head to all anchors, except to those that failed less than a
+// minute ago, which is an error too. The errors are joined.
 //
-// A head with the number, but not the hash, of one that was written is an error: the chain was
-// rewritten. One that was overtaken by another call is not written. A log that was cut is found
-// by [Verify].
+// If a head with the same number but another hash was written before, the error says that
+// the chain was rewritten. If another call has already written a later head, Head does
+// nothing. [Verify] finds a log that was truncated.
 func (a *Anchorer) Head(ctx context.Context, h Head) error { return a.all(ctx, h, false) }
 
-// Write is Head for all anchors, also those that failed or have the head already.
+// Write is like Head for all anchors, including those that failed or have the head already.
 func (a *Anchorer) Write(ctx context.Context, h Head) error { return a.all(ctx, h, true) }
 
 func (a *Anchorer) all(ctx context.Context, h Head, always bool) error {
@@ -143,7 +143,7 @@ func (a *Anchorer) one(ctx context.Context, i int, h Head, always bool) error {
 		return nil
 	}
 	status, now := s.look(), a.now()
-	// A clock that was set back must not keep an anchor waiting.
+	// A clock that was set back must not delay an anchor.
 	if passed := now.Sub(status.Tried); status.Failed != "" && !always && passed >= 0 && passed < retryAfter {
 		return refused(a.Anchors[i], h, fmt.Errorf("it was not tried, because it failed %s ago: %s",
 			passed.Round(time.Second), status.Failed))

@@ -29,7 +29,7 @@ func TestEachHead(t *testing.T) {
 		t.Error(err)
 	}
 	for seq := 1; seq <= 12; seq++ {
-		for range 2 { // the second tells nothing new
+		for range 2 { // the second has nothing new
 			if err := a.Head(t.Context(), m.headAt(seq)); err != nil {
 				t.Error(err)
 			}
@@ -47,8 +47,8 @@ func TestEachHead(t *testing.T) {
 }
 
 // TestHangingAnchorIsRemembered: an anchor that failed is not tried again for a minute, by
-// this process or the next one, because each try may take as long as a time-out. A caller who asks
-// for it expressly has it tried.
+// this process or the next one, because each attempt may take as long as a time-out. It is
+// tried if the caller asks for it explicitly.
 func TestHangingAnchorIsRemembered(t *testing.T) {
 	m := write(t, 9)
 	var came atomic.Int64
@@ -142,7 +142,7 @@ func TestOneFails(t *testing.T) {
 	}
 }
 
-// TestNotHeld: while one hangs, the others write, and the status can be read.
+// TestNotHeld: while one hangs, the others are written, and the status can be read.
 func TestNotHeld(t *testing.T) {
 	m := write(t, 1)
 	stuck, release := make(chan struct{}), make(chan struct{})
@@ -171,7 +171,7 @@ func TestNotHeld(t *testing.T) {
 	}
 }
 
-// TestOtherHash: the anchorer itself notices when it is shown another chain.
+// TestOtherHash: the anchorer itself detects another chain.
 func TestOtherHash(t *testing.T) {
 	m := write(t, 3)
 	path := filepath.Join(t.TempDir(), "heads")
@@ -193,7 +193,7 @@ func TestOtherHash(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce: each head comes to each anchor at most once, and in order.
+// TestManyAtOnce: each head is written to each anchor at most once, and in order.
 func TestManyAtOnce(t *testing.T) {
 	m := write(t, 40)
 	paths := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
@@ -248,7 +248,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestStatusAhead: a status that somebody has put ahead of the log does not stop the anchors.
+// TestStatusAhead: a forged status that is ahead of the log does not stop the anchors.
 func TestStatusAhead(t *testing.T) {
 	m := write(t, 12)
 	path := filepath.Join(t.TempDir(), "heads")
@@ -265,8 +265,8 @@ func TestStatusAhead(t *testing.T) {
 	}
 }
 
-// TestStatusAheadOfAnAnchorThatFails: the status stays as it is until a head is written, so that
-// its contradiction is found again.
+// TestStatusAheadOfAnAnchorThatFails: the status does not change until a head is written,
+// so that its contradiction is found again.
 func TestStatusAheadOfAnAnchorThatFails(t *testing.T) {
 	m := write(t, 3)
 	var down atomic.Bool
@@ -294,7 +294,7 @@ func TestStatusAheadOfAnAnchorThatFails(t *testing.T) {
 	}
 }
 
-// TestWrite: it does not ask whether the head is there already.
+// TestWrite: it writes even if the anchor has the head already.
 func TestWrite(t *testing.T) {
 	m := write(t, 3)
 	path := filepath.Join(t.TempDir(), "heads")

@@ -1,7 +1,7 @@
-// Package audit has the log of changes: who did what, when, why, and the state before and after.
-// Each record holds the hash of the one before. [Anchorer] writes the hash of the last one to
-// places outside the database, so that [Verify] finds changes that were made in the database
-// itself.
+// Package audit implements the log of changes: who did what, when, why, and the state
+// before and after. Each record contains the hash of the previous one. [Anchorer] writes
+// the hash of the last record to places outside the database, so that [Verify] detects
+// changes that were made in the database itself.
 package audit
 
 import (
@@ -21,7 +21,7 @@ type Record struct {
 	Reason      string          `json:"reason,omitempty"`
 	Before      json.RawMessage `json:"before,omitempty"` // never a secret
 	After       json.RawMessage `json:"after,omitempty"`
-	Previous    []byte          `json:"previous"` // Hash of the record before; of the first: zeros
+	Previous    []byte          `json:"previous"` // hash of the previous record; zeros for the first
 	Hash        []byte          `json:"hash"`     // SHA-256, see Sum
 }
 

@@ -12,12 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxRecord is how long a record may be, as a line of an export.
+// MaxRecord is the maximum length of a record, as a line of an export.
 const MaxRecord = 8 << 20
 
 const (
 	stamp     = "2006-01-02T15:04:05.000000Z"
-	fineStamp = "2006-01-02T15:04:05.000000000Z" // of a time that nothing here has written
+	fineStamp = "2006-01-02T15:04:05.000000000Z" // for times that this package has not written
 )
 
 func appendTime(b []byte, t time.Time) []byte {
@@ -59,8 +59,8 @@ func (r Record) MarshalJSON() ([]byte, error) { return r.appendLine(nil, true), 
 // MarshalJSON returns the head as anchors store it: seq, time, and hash in hexadecimal.
 func (h Head) MarshalJSON() ([]byte, error) { return h.appendLine(nil), nil }
 
-// Bytes of an incomplete JSON value must not become members of their own, so what
-// is not JSON is shown as a string: an export of a damaged log can still be read.
+// Bytes of an incomplete JSON value must not become separate members, so a value that is
+// not JSON is written as a string: an export of a damaged log can still be read.
 func (r Record) appendLine(b []byte, hash bool) []byte {
 	b = append(b, `{"seq":`...)
 	b = strconv.AppendInt(b, r.Seq, 10)
@@ -122,10 +122,10 @@ func (h Head) appendLine(b []byte) []byte {
 	return append(b, `"}`...)
 }
 
-// Not encoding/json's, whose choice of escapes has changed between versions.
+// encoding/json is not used because its choice of escapes has changed between versions.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	for _, c := range s { // a byte that is not UTF-8 comes as U+FFFD
+	for _, c := range s { // a byte that is not UTF-8 becomes U+FFFD
 		switch {
 		case c == '"' || c == '\\':
 			b = append(b, '\\', byte(c))

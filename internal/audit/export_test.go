@@ -30,7 +30,7 @@ func verifyFile(t testing.TB, file []byte, anchors ...audit.Head) audit.Report {
 	return report
 }
 
-// TestEveryByteOfAnExport: no byte can be another, be left out, or be put in.
+// TestEveryByteOfAnExport: a byte that is changed, removed or inserted is detected.
 func TestEveryByteOfAnExport(t *testing.T) {
 	file := export(t, write(t, 3))
 	if !verifyFile(t, file).Holds {
@@ -43,7 +43,7 @@ func TestEveryByteOfAnExport(t *testing.T) {
 			t.Errorf("byte %d: %q for %q", i, changed[i], file[i])
 		}
 		without := append(bytes.Clone(file[:i]), file[i+1:]...)
-		if last := i == len(file)-1; verifyFile(t, without).Holds != last { // the end of the last line says nothing
+		if last := i == len(file)-1; verifyFile(t, without).Holds != last { // the end of the last line is not checked
 			t.Errorf("without byte %d, %q", i, file[i])
 		}
 		more := []string{" ", "\r", "\n", "0", "\x00"}[i%5]
@@ -53,8 +53,8 @@ func TestEveryByteOfAnExport(t *testing.T) {
 	}
 }
 
-// TestCutExport: a file that was cut inside a line shows it; at a line's end, the
-// anchor does.
+// TestCutExport: a file that was cut inside a line is detected by itself, and one that was
+// cut at a line's end by the anchor.
 func TestCutExport(t *testing.T) {
 	m := write(t, 4)
 	file := export(t, m)
@@ -121,7 +121,7 @@ func TestNotExported(t *testing.T) {
 	}
 }
 
-// FuzzVerifyExport: a file holds exactly where its lines are those of its records.
+// FuzzVerifyExport: a file is valid exactly if its lines are those of its records.
 func FuzzVerifyExport(f *testing.F) {
 	m := write(f, 3)
 	file := export(f, m)

@@ -81,8 +81,8 @@ func (m *memory) clone() *memory {
 	return c
 }
 
-// rechain returns the records after from with numbers and hashes that fit, as somebody
-// does who rewrites the log and knows how.
+// rechain returns the records after from with matching numbers and hashes, as an attacker
+// who rewrites the log would do.
 func (m *memory) rechain(from int) {
 	previous := make([]byte, sha256.Size)
 	if from > 0 {
@@ -101,8 +101,8 @@ func (m *memory) headAt(seq int) audit.Head {
 	return audit.Head{Seq: r.Seq, Hash: r.Hash, Time: r.Time}
 }
 
-// verify returns the report on the log, and makes sure that its export gets no
-// better one.
+// verify returns the report on the log, and checks that the report on its export is not
+// better.
 func verify(t testing.TB, m *memory, anchors ...audit.Head) audit.Report {
 	t.Helper()
 	report, err := audit.Verify(t.Context(), m, anchors)

@@ -7,13 +7,13 @@ import (
 	"math"
 )
 
-// Records returns the records of a log in their order, from the first on. It reads some at a
-// time. After an error the sequence ends.
+// Records returns the records of a log in order, from the first on. It reads them in
+// batches. The sequence ends after an error.
 func Records(ctx context.Context, log Reader) iter.Seq2[Record, error] {
-	return recordsAfter(ctx, log, math.MinInt64) // below 1, where no record may be
+	return recordsAfter(ctx, log, math.MinInt64) // below 1, the lowest valid number
 }
 
-// recordsAfter returns the records behind a number.
+// recordsAfter returns the records after a number.
 func recordsAfter(ctx context.Context, log Reader, after int64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		for {

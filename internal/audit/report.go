@@ -11,14 +11,14 @@ type Fault string
 // The faults.
 const (
 	Edited     Fault = "edited"     // a record does not match its hash
-	Moved      Fault = "moved"      // a record does, under another number
-	Missing    Fault = "missing"    // a number is left out
-	WrongOrder Fault = "order"      // a number comes twice, or too late
-	Broken     Fault = "broken"     // a record does not name the hash of the one before
+	Moved      Fault = "moved"      // a record matches its hash with another number
+	Missing    Fault = "missing"    // a number is missing
+	WrongOrder Fault = "order"      // a number occurs twice, or too late
+	Broken     Fault = "broken"     // a record does not have the hash of the previous one
 	WrongHead  Fault = "head"       // the head that the database keeps is not its last record
-	Cut        Fault = "cut"        // an anchored record is behind the log's end
+	Cut        Fault = "cut"        // an anchored record is after the log's end
 	Rewritten  Fault = "rewritten"  // an anchored record has another hash
-	Unreadable Fault = "unreadable" // a line of an export is none
+	Unreadable Fault = "unreadable" // a line of an export cannot be read
 )
 
 // Finding is one fault, with its place.
@@ -26,23 +26,23 @@ type Finding struct {
 	Fault Fault  `json:"fault"`
 	Seq   int64  `json:"seq"`            // the record, or the first of some
 	To    int64  `json:"to,omitempty"`   // the last of some
-	Line  int64  `json:"line,omitempty"` // of an export, where it is unreadable
+	Line  int64  `json:"line,omitempty"` // of an export, if it cannot be read
 	Text  string `json:"text"`
 }
 
 // Report is the result of [Verify].
 type Report struct {
-	Holds      bool      `json:"holds"` // nothing was found
+	Holds      bool      `json:"holds"` // there are no findings
 	Records    int64     `json:"records"`
 	Head       Head      `json:"head"`        // the log's end, as it was read
 	Anchors    int       `json:"anchors"`     // how many heads were given
 	Held       int       `json:"held"`        // of these, how many match their record
-	Refuted    int       `json:"refuted"`     // how many do not; others' records are missing or edited
-	AnchoredTo int64     `json:"anchored_to"` // the last record that an anchor vouches for
+	Refuted    int       `json:"refuted"`     // how many do not; then the records of others are missing or edited
+	AnchoredTo int64     `json:"anchored_to"` // the last record that an anchor confirms
 	Findings   []Finding `json:"findings,omitempty"`
 	More       int       `json:"more,omitempty"` // findings that were not kept
 
-	// The clock was set back: no fault, but worth a question.
+	// The clock was set back: not a fault, but worth a question.
 	ClockBack   int   `json:"clock_back,omitempty"`
 	ClockBackAt int64 `json:"clock_back_at,omitempty"` // the first record that is before its predecessor
 }

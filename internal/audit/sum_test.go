@@ -16,7 +16,8 @@ import (
 	"github.com/sealane/sealane/internal/audit"
 )
 
-// The lines were written by hand after the rule at Sum, and hashed with sha256sum.
+// The lines were written by hand, following the documentation of Sum, and hashed with
+// sha256sum.
 var byHand = []struct{ line, hash string }{
 	{`{"seq":1,"time":"2026-01-31T23:59:59.000000Z","actor":"ann","action":"partner.add","subject":"partner/acme","p` +
 		`revious":"0000000000000000000000000000000000000000000000000000000000000000"}`,
@@ -62,7 +63,7 @@ func TestSumByHand(t *testing.T) {
 	}
 }
 
-// TestSumByOtherTools runs the command that stands at Sum.
+// TestSumByOtherTools runs the command in the documentation of Sum.
 func TestSumByOtherTools(t *testing.T) {
 	for _, tool := range []string{"sh", "sed", "tr", "sha256sum"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -127,7 +128,7 @@ type refusing struct{ *memory }
 
 func (refusing) AppendAudit(audit.Record) error { return errRefusing }
 
-// TestWriteSets: what the caller says of the chain does not count.
+// TestWriteSets: the caller's values for the chain are ignored.
 func TestWriteSets(t *testing.T) {
 	m := write(t, 2)
 	before := m.records[0].Time.Add(-time.Hour) // kept: a clock was set back
@@ -141,8 +142,8 @@ func TestWriteSets(t *testing.T) {
 	}
 }
 
-// FuzzRecord: what Write takes is verified, and is read again from its line as it
-// was; so no two records share a line.
+// FuzzRecord: a record that Write accepts is verified, and is read back unchanged from its
+// line; so no two records share a line.
 func FuzzRecord(f *testing.F) {
 	f.Add("ann", "do", "it", "acme", "PROD", "why\n", []byte(`{"a":[1, 2]}`), []byte("null"), int64(1))
 	f.Add("", "\"", "\\", "\x7f", "\u2028", "\x1f", []byte("1,2"), []byte("\"\xff\""), int64(-62135596800))

@@ -14,12 +14,13 @@ const (
 	maxMoved    = 8
 )
 
-// Verify reads the whole log and checks that it is as it was written: that no record was edited,
-// removed, inserted or moved; and, as far as the anchored heads reach, that no tail was cut off
-// and no part of the chain was rewritten with new hashes. The log must be of one transaction.
+// Verify reads the whole log and checks that it is unchanged: that no record was edited,
+// removed, inserted or moved; and, as far as the anchored heads reach, that no tail was cut
+// off and no part of the chain was rewritten with new hashes. The log must be of one
+// transaction.
 //
-// The error is not nil if the log could not be read, or if an anchor is no head. What is wrong
-// with the log is in the report.
+// The error is not nil if the log could not be read, or if an anchor is not a head. Faults
+// of the log are in the report.
 func Verify(ctx context.Context, log Reader, anchors []Head) (Report, error) {
 	c, err := newChain(anchors)
 	if err != nil {
@@ -48,8 +49,8 @@ type chain struct {
 	seq       int64 // of the record that the next must follow
 	hash, sum []byte
 	time      time.Time
-	held      int64 // the last anchor that held
-	rewritten bool  // an anchor behind held did not
+	held      int64 // the last anchor that matches
+	rewritten bool  // an anchor after held does not match
 }
 
 func newChain(anchors []Head) (*chain, error) {
@@ -110,7 +111,7 @@ func (c *chain) content(r Record, sum []byte) bool {
 	return false
 }
 
-// wasAt looks for a number near the record's, under which it would match its hash.
+// wasAt searches for a number near the record's with which it would match its hash.
 func (c *chain) wasAt(r Record) (int64, bool) {
 	if len(c.report.Findings) == maxFindings {
 		return 0, false
@@ -132,7 +133,7 @@ func (c *chain) missing(from, to int64) {
 	c.keep(Finding{Fault: Missing, Seq: from, To: to, Text: text})
 }
 
-// Of a run of anchors that do not match, the first says where.
+// Of consecutive anchors that do not match, the first one locates the fault.
 func (c *chain) anchored(r Record) {
 	for _, a := range c.anchors[r.Seq] {
 		if bytes.Equal(a.Hash, r.Hash) {

@@ -85,7 +85,7 @@ func TestEveryEditIsFound(t *testing.T) {
 	}
 }
 
-// TestEditWithItsHash: who changes a record and its hash, but not the chain behind.
+// TestEditWithItsHash: a record and its hash were changed, but not the chain after it.
 func TestEditWithItsHash(t *testing.T) {
 	good := write(t, 7)
 	for i := range good.records {
@@ -195,8 +195,7 @@ func TestInsertions(t *testing.T) {
 	}
 }
 
-// TestRewritten: where a chain that fits in itself was rewritten, anchors say
-// between which records.
+// TestRewritten: if a consistent chain was rewritten, anchors show between which records.
 func TestRewritten(t *testing.T) {
 	good := write(t, 20)
 	var anchors []audit.Head

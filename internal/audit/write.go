@@ -50,7 +50,7 @@ func Write(log Log, r Record) error {
 	return nil
 }
 
-// compact drops the syntax error, which quotes the value.
+// compact drops the syntax error, which contains the value.
 func compact(name string, value json.RawMessage) (json.RawMessage, error) {
 	if len(value) == 0 {
 		return nil, nil

@@ -22,7 +22,8 @@ var apiKeyTable = &table[registry.APIKey]{
 		blobOrNull("sha256", func(k *registry.APIKey) *[]byte { return &k.SHA256 }),
 		text("sealing", func(k *registry.APIKey) *sealane.Sealing { return &k.Sealing }),
 		computed("revoked", func(k *registry.APIKey) any { return oneIf(!k.Revoked.IsZero()) }),
-		// Storing a key leaves this out: a key that was read before its last use would set it back.
+		// This is not stored with the key: an older copy of the key would set the time
+		// back.
 		instant("at", func(k *registry.APIKey) *time.Time { return &k.LastUsed }).
 			readFrom("(SELECT at FROM api_key_use WHERE api_key_use.id = api_key.id)"),
 	},
@@ -57,7 +58,7 @@ func (t *tx) PutAPIKey(k *registry.APIKey) error {
 	return put(t, apiKeyTable, k)
 }
 
-// free returns an error if another row of the table than id has the hash of a secret.
+// free returns an error if a row of the table other than id has the hash of a secret.
 func (t *tx) free(what, table string, sum []byte, id string) error {
 	if len(sum) == 0 {
 		return nil
@@ -82,7 +83,7 @@ var useTable = &table[use]{
 	columns: []column[use]{instant("at", func(u *use) *time.Time { return &u.at })},
 }
 
-// usedAPIKeys passes over keys that are not there, and never sets a use back.
+// usedAPIKeys ignores keys that do not exist, and never sets a time back.
 func (t *tx) usedAPIKeys(at map[string]time.Time) error {
 	const note = `INSERT INTO api_key_use (id, at) SELECT id, CAST(? AS BIGINT) FROM api_key WHERE id = ?
 		ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE api_key_use.at < excluded.at`

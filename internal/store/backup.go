@@ -93,7 +93,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return nil
 }
 
-// dump writes rows as lines. Without a writer it only counts and sums them.
+// dump writes rows as lines. Without a writer it only counts and sums.
 type dump struct {
 	out  io.Writer
 	sum  hash.Hash
@@ -188,7 +188,7 @@ func (b backupTable) names() []string {
 	return names
 }
 
-// encode returns a value of the database as JSON has it.
+// encode returns a value of the database as a value of JSON.
 func (c backupColumn) encode(value any) (any, error) {
 	switch v := value.(type) {
 	case []byte:

@@ -25,8 +25,8 @@ func CheckBackup(ctx context.Context, path string) (Summary, error) {
 	return readBackup(ctx, path, nothing{})
 }
 
-// receiver takes a backup's tables and rows while it is read. Whether the checksum is right is
-// known at the end only.
+// receiver receives a backup's tables and rows while it is read. Whether the checksum is
+// right is known only at the end.
 type receiver interface {
 	table(backupTable) error
 	row(line []byte) error
@@ -37,7 +37,7 @@ type nothing struct{}
 func (nothing) table(backupTable) error { return nil }
 func (nothing) row([]byte) error        { return nil }
 
-// maxLine bounds a row: nothing in the registry comes near it.
+// maxLine limits a row: no row of the registry is nearly as large.
 const maxLine = 64 << 20
 
 func readBackup(ctx context.Context, path string, to receiver) (Summary, error) {
@@ -69,7 +69,7 @@ func readBackup(ctx context.Context, path string, to receiver) (Summary, error) 
 	return r.found, nil
 }
 
-// reading is how far a backup is read.
+// reading is the state of reading a backup.
 type reading struct {
 	to    receiver
 	lines int64

@@ -74,7 +74,7 @@ func TestBackupOverwritesNothing(t *testing.T) {
 	})
 }
 
-// Rows without a value in a column that is unique, and so NULL, are restored without one.
+// Rows whose unique columns have no value, and so are NULL, are restored without one.
 func TestBackupKeepsNull(t *testing.T) {
 	for _, from := range databases {
 		onBoth(t, func(t *testing.T, address string) {
@@ -122,7 +122,7 @@ func TestRestoreOnlyIntoAnEmptyDatabase(t *testing.T) {
 	})
 }
 
-// Whatever byte or line of a backup is changed, nothing is restored.
+// If any byte or line of a backup is changed, nothing is restored.
 func TestDamagedBackupsAreRefused(t *testing.T) {
 	source := open(t, databases[0].address(t))
 	update(t, source, beforeChange)
@@ -168,7 +168,7 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 	})
 }
 
-// A backup with a right checksum that the database can't keep leaves nothing.
+// A backup with a correct checksum that the database cannot store leaves nothing.
 func TestForgedBackupsLeaveNothing(t *testing.T) {
 	start := `{"backup":"sealane registry","version":1}` + "\n"
 	table := func(name, columns, order string) string {

@@ -15,9 +15,9 @@ type column[T any] struct {
 
 	value func(row *T) any  // what is stored; nil: the column is only read
 	into  func(row *T) any  // what the column is scanned into; nil: the column is only written
-	copy  func(to, from *T) // copies the member; nil if the column is no member
-	from  string            // the expression that is read, if it is not the column
-	large bool              // lists leave the column out; an empty value keeps the one that is stored
+	copy  func(to, from *T) // copies the member; nil if the column is not a member
+	from  string            // the expression to read instead of the column
+	large bool              // lists omit the column; an empty value keeps the stored one
 }
 
 // member returns the column that stores the member which of points to.
@@ -62,20 +62,20 @@ func blobOrNull[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
 	return c
 }
 
-// instant stores a time as microseconds since 1970. It comes back in UTC; the zero time is
-// a number below 0.
+// instant stores a time as microseconds since 1970. It is read in UTC; the zero time is a
+// number below 0.
 func instant[T any](name string, of func(*T) *time.Time) column[T] {
 	value := func(at time.Time) any { return at.UnixMicro() }
 	return member(name, of, value, func(at *time.Time) any { return instantInto{at} })
 }
 
-// zonedTime stores a time as a text with its offset, so that it comes back as it was.
+// zonedTime stores a time as a text with its offset, so that it is read unchanged.
 func zonedTime[T any](name string, of func(*T) *time.Time) column[T] {
 	value := func(at time.Time) any { return at.Format(time.RFC3339Nano) }
 	return member(name, of, value, func(at *time.Time) any { return zonedInto{at} })
 }
 
-// computed is a column that queries need and that no member comes from.
+// computed is a column that queries need but that is not a member.
 func computed[T any](name string, value func(*T) any) column[T] {
 	return column[T]{name: name, value: value}
 }
@@ -86,8 +86,8 @@ func (c column[T]) readFrom(expression string) column[T] {
 	return c
 }
 
-// onlyWhole returns the column as one that lists leave out. Storing a row without its value
-// keeps the one that is there.
+// onlyWhole returns the column as one that lists omit. Storing a row without its value
+// keeps the stored one.
 func (c column[T]) onlyWhole() column[T] {
 	c.large = true
 	return c

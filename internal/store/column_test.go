@@ -20,7 +20,7 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// The columns that are declared are those of the database: a backup has the former.
+// The declared columns are those of the database, because backups contain the former.
 func TestDeclaredColumnsAreThoseOfTheDatabase(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		path := filepath.Join(t.TempDir(), "backup")
@@ -98,7 +98,7 @@ func filled[T any](change func(*T)) T {
 	return row
 }
 
-// Every member of a row comes back, new ones too, and it is stored once, in its column or
+// Every member of a row is read back, new ones too, and it is stored once, in its column or
 // in the body.
 func TestMembersAreStoredOnce(t *testing.T) {
 	partner := filled(func(p *registry.Partner) { p.Version = 0 })
@@ -193,7 +193,7 @@ func asText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// forms are how JSON would have a column's value.
+// forms returns the forms that a column's value could have in JSON.
 func forms(value any) []string {
 	switch v := value.(type) {
 	case int64:

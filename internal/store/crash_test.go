@@ -16,9 +16,9 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// childVariable makes the test binary do one piece of work and nothing else:
-// words with a line feed between them. Before each statement it says what comes,
-// in a line, and waits for a byte.
+// childVariable makes the test binary do one piece of work and nothing else: words with a
+// line feed between them. Before each statement it writes the statement in a line, and
+// waits for a byte.
 const childVariable = "SEALANE_STORE_TEST_CHILD"
 
 func child(work string) int {
@@ -92,8 +92,8 @@ func beforeChange(tx registry.Tx) error {
 		tx.PutSetting("nothing", nil), tx.AppendAudit(record(1)))
 }
 
-// killAt lets a child work until it says its k-th statement, and kills it there.
-// It returns that statement, and whether the child was done before.
+// killAt lets a child work until its k-th statement, and kills it there. It returns that
+// statement, and whether the child finished before.
 func killAt(t *testing.T, k int, work ...string) (statement string, done bool) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), os.Args[0])
@@ -156,10 +156,10 @@ func content(t *testing.T, address string) string {
 	return found.SHA256
 }
 
-// crashes kills a child at each of its statements, one after the other. What is
-// there then must be the state before, until a transaction is done; a migration of
-// several versions has one for each. A database that has the old state is used
-// again, so that what a crash leaves behind is met.
+// crashes kills a child at each of its statements, one after the other. After that the
+// state must be the earlier one until a transaction is committed; a migration of several
+// versions has one for each. A database with the old state is used again, so that what a
+// crash leaves is encountered.
 func crashes(t *testing.T, fresh func() string, state func(address string) string,
 	work func(address string) []string) {
 	t.Helper()

@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// dialect is what differs between the databases.
+// dialect holds the differences between the databases.
 type dialect struct {
 	viewIsolation sql.IsolationLevel
 	numbered      bool              // placeholders are $1, $2 …
-	prepare       bool              // statements are worth preparing: the driver keeps none
+	prepare       bool              // statements should be prepared, because the driver does not cache them
 	types         *strings.Replacer // the names of types in migrations
-	plain         func(error) error // the error without values, wrapping what registry knows it as
+	plain         func(error) error // returns the error without values, and wraps the error that registry knows
 
 	// countVersionTables returns 0 for a new database, else 1.
 	countVersionTables string

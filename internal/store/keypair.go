@@ -58,7 +58,7 @@ func (t *tx) KeyPairs(q registry.KeyPairQuery) ([]registry.KeyPair, error) {
 	return list(t, "key pairs", keyPairTable.listed(), page, args...)
 }
 
-// keyPairs returns the condition of a page. RootKeyNot is said by the other root keys.
+// keyPairs returns the condition of a page. RootKeyNot is expressed by the other root keys.
 func keyPairs(q registry.KeyPairQuery, rootKeys []string) (condition string, args []any) {
 	var found query
 	found.where(len(q.SPKISHA256) > 0, "spki_sha256 = ?", q.SPKISHA256)

@@ -32,17 +32,17 @@ func (s *Store) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error 
 
 func (t *tx) Lanes() lanes.Rows { return laneRows{t, nil} }
 
-// laneRows reads the rows of one lane by their indexes, or each table once, from its beginning
-// to its end: most rows are wanted then. Each column takes its time, so that what no lane is
-// made of stays out.
+// laneRows reads the rows of one lane by their indexes, or each table once, from its
+// beginning to its end, because most rows are needed. Each column takes time, so columns
+// that no lane needs are not read.
 type laneRows struct {
 	tx  *tx
 	one *lanes.Name // nil: all lanes
 }
 
-// The states that lanes have keys in. For all lanes there is a CAST because an index can't be
-// used for that: SQLite would look up each of the many rows by itself, which takes four times as
-// long as reading the table.
+// The states that keys of lanes have. For all lanes there is a CAST because an index cannot
+// be used for that: SQLite would look up each of the many rows separately, which takes four
+// times as long as reading the table.
 const (
 	inUse    = "state IN ('staged', 'active', 'retiring')"
 	allInUse = "CAST(state AS TEXT) IN ('staged', 'active', 'retiring')"
@@ -60,8 +60,8 @@ type laneQuery struct {
 func ofPartner(n lanes.Name) []any     { return []any{n.Partner} }
 func ofEnvironment(n lanes.Name) []any { return []any{n.Partner, n.Environment} }
 
-// laneRow returns the rows of a query. read scans one; whatever the columns hold can be scanned
-// as a loose value.
+// laneRow returns the rows of a query. read scans one; any content of a column can be
+// scanned as a loose value.
 func laneRow[T any](r laneRows, q laneQuery, read func(scan, *T) (id string, err error)) iter.Seq2[T, error] {
 	statement, args := q.selected+" WHERE "+q.all, []any(nil)
 	if r.one != nil {
@@ -76,7 +76,7 @@ func laneRow[T any](r laneRows, q laneQuery, read func(scan, *T) (id string, err
 	}, args...)
 }
 
-// unfit is why a row can't be used. It holds no value of the row.
+// unfit is the reason why a row cannot be used. It contains no value of the row.
 type unfit string
 
 func (u unfit) Error() string { return string(u) }
@@ -193,7 +193,7 @@ func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 
 func (r laneRows) Profile(name string) ([]byte, error) { return r.tx.Profile(name) }
 
-// loose scans whatever a column holds, also what only a foreign hand has put there, so that
+// loose scans any content of a column, even if it was not written by this program, so that
 // the rest of the row can be read.
 type loose struct{ to *string }
 

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// databases are what every test of this package runs on.
+// databases are the databases that every test of this package runs on.
 var databases = []struct {
 	name    string
 	address func(testing.TB) string // of a new database
@@ -66,7 +66,7 @@ func open(t testing.TB, address string) *store.Store {
 	return s
 }
 
-// raw opens the database as somebody else would.
+// raw opens the database as another program would.
 func raw(t testing.TB, address string) *sql.DB {
 	t.Helper()
 	driver, name := "pgx", address
@@ -112,7 +112,7 @@ func sum(s string) []byte {
 	return h[:]
 }
 
-// The makers below fill every member, so that one which a store forgets is seen.
+// The functions below fill every member, so that a member which a store forgets is noticed.
 
 func partner(id string) registry.Partner {
 	return registry.Partner{ID: id, Name: "Zoë & Söhne <GmbH> 株式会社", Profile: "riskos",

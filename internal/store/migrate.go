@@ -54,8 +54,9 @@ func statements(text string) []string {
 // latest is the version that the migrations make.
 func (m migrations) latest() int64 { return int64(len(m)) }
 
-// fit refuses a version that the program can't work with. It can work with the next one, which
-// has everything that the program knows, and more: so programs are replaced one after the other.
+// fit refuses a version that the program cannot work with. It can work with the next one,
+// which has everything that the program knows, and more. So programs can be upgraded one
+// after the other.
 func (m migrations) fit(version int64) error {
 	if version > m.latest()+1 {
 		return fmt.Errorf("the database has version %d, this program knows versions up to %d and can work with %d; "+
@@ -64,7 +65,7 @@ func (m migrations) fit(version int64) error {
 	return nil
 }
 
-// migrate brings the database to a version, if it has an older one.
+// migrate upgrades the database to a version, if it is older.
 func (s *Store) migrate(ctx context.Context, version int64) error {
 	have, err := s.version(ctx, s.writer)
 	for err == nil && have < version {
@@ -130,8 +131,8 @@ func (t *tx) version() (int64, error) {
 	}}, "")
 }
 
-// fits refuses a database that another program has brought further than this one can work
-// with. It is asked in each transaction, because programs run for months.
+// fits refuses a database that another program has upgraded beyond what this one can work
+// with. It is checked in each transaction, because programs run for months.
 func (t *tx) fits() error {
 	version, err := t.version()
 	if err != nil {

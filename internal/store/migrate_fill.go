@@ -6,8 +6,8 @@ import (
 	"database/sql"
 )
 
-// filled fill new columns of a version of the database with what SQL can't compute, in the
-// transaction of the migration. Programs of the version before don't know these columns.
+// filled fills new columns of a version of the database that SQL cannot compute, in the
+// transaction of the migration. Programs of the previous version do not know these columns.
 var filled = map[int64]func(context.Context, *Store, *sql.Tx) error{2: fillFileSums}
 
 // fillFileSums fills certificate.file_sha256.
@@ -27,8 +27,8 @@ func fillFileSums(ctx context.Context, s *Store, t *sql.Tx) error {
 	}
 }
 
-// fileSums returns the checksums of a hundred files, and the last identity; it is empty when
-// there are no more.
+// fileSums returns the checksums of a hundred files, and the last identity, which is empty
+// if there are no more.
 func fileSums(
 	ctx context.Context, s *Store, t *sql.Tx, after string,
 ) (sums map[string][]byte, last string, err error) {

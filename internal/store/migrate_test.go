@@ -14,7 +14,7 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// Programs of two versions that start at the same moment on a new database all come up.
+// Programs of two versions that start at the same moment on a new database all succeed.
 func TestManyMigrateAtOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		var starts sync.WaitGroup
@@ -58,8 +58,8 @@ func openWith(t *testing.T, address string, o store.Options) *store.Store {
 	return s
 }
 
-// A program goes on while the next one changes the schema, and starts on the changed one. What
-// it does not know stays as it is.
+// A program continues while the next one changes the schema, and starts on the changed one.
+// Columns that it does not know are not changed.
 func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		running := open(t, address)
@@ -100,7 +100,7 @@ func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 }
 
 // A database that is more than one version newer is refused: at the start, and by a program
-// that was running when it became so.
+// that was running when it was upgraded.
 func TestNewerDatabaseIsRefused(t *testing.T) {
 	for _, version := range []int64{store.Latest() + 2, 9042} {
 		onBoth(t, func(t *testing.T, address string) {
@@ -131,7 +131,7 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 	}
 }
 
-// A backup has all that the database has, or there is none.
+// A backup has everything that the database has, or there is none.
 func TestNoBackupOfWhatIsNotKnown(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s := open(t, address)
@@ -146,8 +146,8 @@ func TestNoBackupOfWhatIsNotKnown(t *testing.T) {
 	})
 }
 
-// A backup of an older program becomes a database of this one; one that has been migrated
-// already would miss what the migration does to rows.
+// A backup of an older program is restored and migrated; without the migration, its rows
+// would lack changes.
 func TestOlderBackup(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		source := open(t, databases[0].address(t))

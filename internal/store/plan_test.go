@@ -10,8 +10,8 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// Each query is answered by an index: on SQLite without statistics, on PostgreSQL with those
-// that the server makes by itself.
+// An index answers each query: on SQLite without statistics, on PostgreSQL with those that
+// the server makes by itself.
 func TestPlans(t *testing.T) {
 	type certificates = registry.CertificateQuery
 	type keyPairs = registry.KeyPairQuery

@@ -45,10 +45,10 @@ func openPostgres(address string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// beginPostgres makes writers take turns. Without that, two unrelated changes would
-// both append to the audit log, and one of them would fail. The lock comes before
-// the first statement that reads, so that what it reads is not older than the lock.
-// The table has no rows, so autovacuum never locks it.
+// beginPostgres makes writers take turns. Otherwise two unrelated changes would both append
+// to the audit log, and one of them would fail. The lock is taken before the first
+// statement that reads, so that its result is not older than the lock. The table has no
+// rows, so autovacuum never locks it.
 func beginPostgres(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	return beginLocked(ctx, db, sql.LevelSerializable, "LOCK TABLE writer IN EXCLUSIVE MODE")
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // query collects the conditions of a page of rows. The database chooses the index; the
-// indexes are made so that SQLite chooses well without statistics, and TestPlans shows it.
+// indexes are such that SQLite chooses well without statistics, as TestPlans shows.
 type query struct {
 	conditions []string
 	args       []any

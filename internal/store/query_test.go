@@ -73,7 +73,7 @@ func TestLimitsOfPages(t *testing.T) {
 	})
 }
 
-// certificates are chosen so that each member of a query tells some from others.
+// certificates are chosen so that each member of a query selects some of them.
 func certificates(tx registry.Tx) error {
 	err := all(agreement(tx, "acme", "PROD"), agreement(tx, "other", "PROD"), agreement(tx, "third", "STAG"))
 	if err != nil {
@@ -194,7 +194,7 @@ func TestKeyPairQueries(t *testing.T) {
 			{query{States: []registry.State{registry.Active, registry.Destroyed}}, "1 3 4"},
 			{query{States: []registry.State{registry.Active}, Shared: true}, "4"},
 			{query{SPKISHA256: sum("pair 2")}, "2"},
-			{query{RootKeyNot: "root-2"}, "1 5"}, // what is destroyed is under none
+			{query{RootKeyNot: "root-2"}, "1 5"}, // destroyed keys are under no root key
 			{query{RootKeyNot: "root-2", Page: registry.Page{After: "1"}}, "5"},
 			{query{RootKeyNot: "root-9", States: []registry.State{registry.Active, registry.Retired}}, "1 4 5"},
 		} {
@@ -391,7 +391,7 @@ func TestPublicKeys(t *testing.T) {
 	})
 }
 
-// A row that was read in a list, without its file, keeps it.
+// A row that was read in a list, without its file, keeps the file.
 func TestFilesStay(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		c := certificate("c1", registry.Theirs, "acme", "PROD")

@@ -38,7 +38,7 @@ func Restore(ctx context.Context, address, path string, o Options) (sum Summary,
 	if err := errors.Join(err, s.Close()); err != nil {
 		return Summary{}, fmt.Errorf("restore: check %s: %w", s.name, err)
 	}
-	// Open migrates what came from a backup of an older version.
+	// Open migrates the data of an older backup.
 	s, err = Open(ctx, address, o)
 	if err != nil {
 		return Summary{}, err
@@ -127,7 +127,7 @@ func (l *loading) row(line []byte) error {
 	return err
 }
 
-// checkSQLite finds damage of the file itself.
+// checkSQLite detects damage of the file itself.
 func checkSQLite(ctx context.Context, db *sql.DB) error {
 	var said string
 	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil {

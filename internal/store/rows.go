@@ -18,10 +18,10 @@ func (t *tx) Rows() iter.Seq2[any, error] {
 	}
 }
 
-// registered are the tables that have the registry's rows. What else a database has is named
-// by TestEveryTableHasRows.
+// registered are the tables with the registry's rows. TestEveryTableHasRows names the other
+// tables of a database.
 var registered = []interface {
-	// rows yields the rows of a table. It reports whether more are wanted.
+	// rows yields the rows of a table. It reports whether the caller wants more.
 	rows(t *tx, yield func(any, error) bool) bool
 }{
 	partnerTable, environmentTable, apiKeyTable, keyPairTable, offerTable, certificateTable, blockedTable,

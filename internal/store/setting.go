@@ -15,7 +15,7 @@ var settingTable = &table[registry.Setting]{
 	columns: []column[registry.Setting]{blob("value", func(s *registry.Setting) *[]byte { return &s.Value })},
 }
 
-// profilePrefix begins the names of settings that are profiles.
+// profilePrefix is the prefix of the names of settings that are profiles.
 const profilePrefix = "profile/"
 
 func (t *tx) Profile(name string) ([]byte, error) { return t.Setting(profilePrefix + name) }
@@ -41,7 +41,7 @@ func (t *tx) PutSetting(name string, value []byte) error {
 	return err
 }
 
-// settingRow returns a setting as the registry knows it: it may be the source of a profile.
+// settingRow returns a setting as the registry's type: it may be the source of a profile.
 func settingRow(s registry.Setting) any {
 	if name, is := strings.CutPrefix(s.Name, profilePrefix); is {
 		return registry.ProfileSource{Name: name, Source: s.Value}

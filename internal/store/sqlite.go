@@ -41,7 +41,7 @@ func openSQLite(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// SQLite makes its -wal and -shm files with the mode of this one.
+	// SQLite creates its -wal and -shm files with the mode of this one.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -60,9 +60,8 @@ func openSQLite(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// sqliteName returns the name that the driver opens. Transactions that write take
-// the write lock when they begin: if they took it later, what they have read could
-// be out of date.
+// sqliteName returns the name for the driver. Transactions that write take the write lock
+// when they begin: if they took it later, what they have read could be out of date.
 func sqliteName(path string, pragmas ...string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
@@ -72,8 +71,8 @@ func sqliteName(path string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + query.Encode()
 }
 
-// beginSQLite waits in short turns, because SQLite goes on waiting when the context
-// has ended.
+// beginSQLite waits in short intervals, because SQLite does not stop waiting when the
+// context ends.
 func beginSQLite(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
 	for end := time.Now().Add(patience); ; {
 		t, err := db.BeginTx(ctx, nil)

@@ -24,7 +24,7 @@ import (
 
 var _ registry.Store = (*Store)(nil)
 
-// Options change how a store works. The zero value is right for programs.
+// Options configure a store. The zero value is right for programs.
 type Options struct {
 	// Trace is called with each statement of a change before it runs, and with BEGIN,
 	// COMMIT, COMMITTED and MIGRATED. The change waits until it returns. Statements
@@ -76,7 +76,7 @@ func Open(ctx context.Context, address string, o Options) (*Store, error) {
 	return openAt(ctx, address, m.latest(), o)
 }
 
-// openAt is Open for a database that a migration to a version is enough for.
+// openAt is like Open, but migrates only to a version.
 func openAt(ctx context.Context, address string, version int64, o Options) (*Store, error) {
 	s, err := connect(address, o)
 	if err != nil {
@@ -91,7 +91,7 @@ func openAt(ctx context.Context, address string, version int64, o Options) (*Sto
 	return s, nil
 }
 
-// connect does not use the database yet.
+// connect does not access the database yet.
 func connect(address string, o Options) (s *Store, err error) {
 	switch scheme, rest, found := strings.Cut(address, ":"); {
 	case address == "" || address == "sqlite:":

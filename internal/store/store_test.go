@@ -17,8 +17,8 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// kept puts a row, reads it in another transaction, changes it, and reads again.
-// What is read must be what was put, to the last member.
+// kept puts a row, reads it in another transaction, changes it, and reads it again. Every
+// member must be read as it was put.
 func kept[T any](t *testing.T, s *store.Store, row T, change func(*T),
 	put func(registry.Tx, *T) error, find func(registry.Tx) (T, error), version func(*T) *int64) {
 	t.Helper()
@@ -37,7 +37,7 @@ func kept[T any](t *testing.T, s *store.Store, row T, change func(*T),
 		change(&row)
 	}
 
-	// An older version, a row that is not there, and one that is there already.
+	// An older version, a row that does not exist, and one that exists already.
 	for _, c := range []struct {
 		version int64
 		want    error
@@ -177,7 +177,7 @@ func TestAuditRecordsComeBackByteForByte(t *testing.T) {
 	})
 }
 
-// sameTime: the same moment, written the same way.
+// sameTime reports whether two times are the same moment with the same offset.
 func sameTime(a, b time.Time) bool {
 	return a.Equal(b) && a.Format(time.RFC3339Nano) == b.Format(time.RFC3339Nano)
 }
@@ -214,7 +214,7 @@ func TestWhatMustBeUnique(t *testing.T) {
 				return tx.PutPerson(&p)
 			}},
 		} {
-			// The transaction goes on, as an import by rows must.
+			// The transaction continues, as an import by rows requires.
 			err := s.Update(t.Context(), func(tx registry.Tx) error {
 				err := c.put(tx)
 				p := partner("after " + c.name)
@@ -232,7 +232,8 @@ func TestWhatMustBeUnique(t *testing.T) {
 				}
 			}
 		}
-		// None is not a value: two environments without an account, two people without a token.
+		// No value is not a value: two environments without an account, two people without
+		// a token.
 		update(t, s, func(tx registry.Tx) error {
 			a, b := environment("acme", "DEV"), environment("acme", "DEV2")
 			a.Account, b.Account = "", ""
@@ -260,7 +261,7 @@ func TestBelongsToNothing(t *testing.T) {
 				return tx.PutCertificate(&c)
 			},
 		} {
-			// Whatever the function makes of the error: the transaction is lost.
+			// Whatever the function does with the error, the transaction is lost.
 			err := s.Update(t.Context(), func(tx registry.Tx) error { put(tx); return nil })
 			if !errors.Is(err, registry.ErrNotFound) {
 				t.Errorf("%s of a partner that is not there: %v", name, err)

@@ -2,8 +2,8 @@ package store
 
 import "iter"
 
-// stream returns the rows of a statement; one at a time is in memory. It yields the error of a
-// row that can't be read, and goes on; it yields any other error, and ends.
+// stream returns the rows of a statement, with one at a time in memory. It yields the error
+// of a row that cannot be read, and continues; it yields any other error, and ends.
 func stream[T any](
 	t *tx, what, statement string, read func(scan) (T, error), args ...any,
 ) iter.Seq2[T, error] {

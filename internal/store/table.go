@@ -11,7 +11,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// table declares which columns store a T. It is the one place that lists them: the statements
+// table declares the columns that store a T. It is the only list of them: the statements
 // that read and write rows, the JSON in the column body, and the backup are made from it.
 type table[T any] struct {
 	name    string
@@ -21,12 +21,13 @@ type table[T any] struct {
 	version func(*T) *int64 // counts the changes of a row; nil: rows do not change
 	body    bool            // the column body stores the members that have no column, as JSON
 
-	// long are the columns of a second table, NAME_text, which has the body too. It keeps what
-	// is long, and read for few rows, apart from what queries read of all rows.
+	// long are the columns of a second table, NAME_text, which also has the body. It keeps
+	// long values, which are read for few rows, apart from those that queries read of all
+	// rows.
 	long []column[T]
 }
 
-// all returns the columns but for version and body.
+// all returns the columns except version and body.
 func (d *table[T]) all() []column[T] { return slices.Concat(d.key, d.columns, d.long) }
 
 // encode returns the body: the row without the members that have columns.
@@ -98,7 +99,7 @@ func (d *table[T]) id(row *T) string {
 	return strings.Join(parts, "/")
 }
 
-// inOrder is the order of the keys, by which a row is found again.
+// inOrder orders by the key.
 func (d *table[T]) inOrder() string { return " ORDER BY " + strings.Join(namesOf(d.key), ", ") }
 
 func (d *table[T]) scan(row scan, columns []column[T]) (T, error) {
@@ -160,8 +161,8 @@ func values[T any](columns []column[T], row *T) []any {
 	return all
 }
 
-// put stores a row. Version 0 makes a new one, another changes the row that has this version;
-// the version is counted up.
+// put stores a row. Version 0 makes a new one, another changes the row that has this
+// version and increments the version.
 func put[T any](t *tx, d *table[T], row *T) error {
 	version := d.version(row)
 	store, refusal := update[T], registry.ErrConflict

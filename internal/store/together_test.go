@@ -12,8 +12,8 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// Two operators have read the same row, each with a program of their own. One
-// wins, the other is told.
+// Two operators have read the same row, each with a program of their own. One succeeds, the
+// other gets an error.
 func TestTwoOperators(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		programs := []*store.Store{open(t, address), open(t, address)}
@@ -50,8 +50,8 @@ func TestTwoOperators(t *testing.T) {
 	})
 }
 
-// Changes that have nothing to do with each other all go through, from several
-// programs, and the audit log has no gap; reads meanwhile see whole changes only.
+// Unrelated changes of several programs all succeed, and the audit log has no gap;
+// concurrent reads see only whole changes.
 func TestManyAtOnce(t *testing.T) {
 	const workers, each = 6, 8
 	onBoth(t, func(t *testing.T, address string) {
@@ -113,7 +113,7 @@ func same(partners, environments, records int) error {
 	return nil
 }
 
-// A read sees one moment, even if the change comes from within.
+// A read sees one moment, even if the same program changes data.
 func TestAReadIsOneMoment(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		view(t, s, func(tx registry.Tx) error {

@@ -16,7 +16,7 @@ import (
 
 var _ registry.Tx = (*tx)(nil)
 
-// errEnough ends rows when the caller wants no more.
+// errEnough ends a query when the caller wants no more rows.
 var errEnough = errors.New("enough")
 
 // tx is one transaction. It is for one goroutine.
@@ -27,7 +27,7 @@ type tx struct {
 	writes bool
 
 	prepared  map[string]*sql.Stmt
-	streaming bool        // rows are being read; PostgreSQL can't answer anything else meanwhile
+	streaming bool        // rows are being read; PostgreSQL cannot answer anything else during that time
 	broken    error       // the first error of the database
 	head      *audit.Head // of the log, once it was read
 }

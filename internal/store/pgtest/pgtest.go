@@ -1,6 +1,6 @@
-// Package pgtest starts a real PostgreSQL server for tests: one for each test
-// binary, on a socket in a folder of its own. The server ends with the process
-// that started it, however that ends.
+// Package pgtest starts a real PostgreSQL server for tests: one for each test binary, on a
+// socket in a folder of its own. The server stops with the process that started it, however
+// that ends.
 package pgtest
 
 import (
@@ -27,8 +27,8 @@ import (
 // may create databases.
 const Variable = "SEALANE_TEST_POSTGRES"
 
-// URL returns a new, empty database, which is dropped when the test is done. It
-// skips the test where PostgreSQL is not installed.
+// URL returns a new, empty database, which is dropped when the test is done. It skips the
+// test if PostgreSQL is not installed.
 func URL(t testing.TB) string {
 	t.Helper()
 	base, err := server()
@@ -83,8 +83,8 @@ var server = sync.OnceValues(func() (url.URL, error) {
 	return start()
 })
 
-// programs finds the folder with initdb and postgres: that of the newest version
-// where Debian puts them, else the one in PATH.
+// programs finds the folder with initdb and postgres: that of the newest version in
+// Debian's place, or the one in PATH.
 func programs() (string, error) {
 	best, newest := "", -1
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
@@ -105,9 +105,9 @@ func programs() (string, error) {
 	return filepath.Dir(f), err
 }
 
-// script makes the cluster, runs the server, and ends it when its input does:
-// that is when the process that holds the other end calls Stop or is gone. Texts
-// are in the order of a language, as on most servers, and not in that of bytes.
+// script makes the cluster, runs the server, and stops it when its input ends: when the
+// process at the other end calls Stop or is gone. Texts are in the order of a language, as
+// on most servers, and not in that of bytes.
 const script = `
 cd "$1" || exit 1
 make() { "$2/initdb" -D "$1/data" -U sealane -A trust -E UTF8 --no-sync "$3" "$4" "$5"; }
@@ -176,8 +176,8 @@ func start() (url.URL, error) {
 	return address, nil
 }
 
-// asOther returns the words before a command that run it as another user: the
-// server does not run as root. The folder becomes that user's.
+// asOther returns the words before a command that run it as another user, because the
+// server does not run as root. The folder then belongs to that user.
 func asOther(folder string) ([]string, error) {
 	if os.Getuid() != 0 {
 		return nil, nil
@@ -200,7 +200,7 @@ func asOther(folder string) ([]string, error) {
 	return nil, errors.New("the tests run as root, and there is neither a user postgres nor nobody to run the server")
 }
 
-// answers waits until the server takes connections.
+// answers waits until the server accepts connections.
 func answers(address url.URL) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
