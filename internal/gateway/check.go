@@ -249,12 +249,8 @@ func (c *routeCheck) checkIngress() {
 			"accounts are in the registry: it needs one, and no keys of the route",
 		)
 	}
-	c.unless(
-		header == (len(k.From) > 0),
-		"caller.from",
-		"lists the proxies whose header is believed: give it with account_header "+
-			"or certificate_header, and only then",
-	)
+	c.unless(!header || len(k.From) > 0, "caller.from",
+		"lists the proxies whose header is believed: give it with account_header or certificate_header")
 	c.unless(
 		(k.CertificateHeader != "") == (len(k.Names) > 0),
 		"caller.names",

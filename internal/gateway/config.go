@@ -151,6 +151,8 @@ type Route struct {
 	Authorization Secret `yaml:"authorization"`
 	// ForwardAuthorization sends the header Authorization of an ingress route's caller to the application.
 	ForwardAuthorization bool `yaml:"forward_authorization"`
+	// Limits bound each partner on this route, besides partner_limits.
+	Limits PartnerLimits `yaml:"limits"`
 	// IdentityHeader is a header in which an ingress route's application finds the partner, besides
 	// Sealane-Partner.
 	IdentityHeader string `yaml:"identity_header"`
@@ -195,7 +197,7 @@ type Caller struct {
 	CertificateHeader string `yaml:"certificate_header"`
 	// Names lists the names that CertificateHeader may have: common names.
 	Names []string `yaml:"names"`
-	// From lists the addresses of the proxies whose headers are believed, in CIDR notation.
+	// From lists the addresses of the proxies whose headers are believed, X-Forwarded-For too, in CIDR notation.
 	From []Prefix `yaml:"from"`
 }
 

@@ -1,6 +1,10 @@
 package gateway_test
 
 import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,5 +145,33 @@ func TestSecrets(t *testing.T) {
 		if r, _ := got.last(t); r.Header.Get("Authorization") != want || len(r.Header.Values("Authorization")) != 1 {
 			t.Errorf("%s: %q", place, r.Header.Values("Authorization"))
 		}
+	}
+}
+
+// TestDial: upstreams are connected to, and each that can't be reached is named with its line.
+func TestDial(t *testing.T) {
+	var app seen
+	url := serve(t, app.answer(200, "{}"))
+	tlsServer := httptest.NewTLSServer(http.NotFoundHandler())
+	defer tlsServer.Close()
+	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if err := start(t, egress(url)).Dial(t.Context()); err != nil {
+		t.Error(err)
+	}
+	withCA := start(t, egress("{url: \""+tlsServer.URL+"\", tls: {ca: ca.pem, name: example.com}}"), withFiles("ca.pem", pemOf(tlsServer)))
+	if err := withCA.Dial(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for upstream, want := range map[string]string{
+		"http://127.0.0.1:1":           "connection refused",
+		"{url: " + tlsServer.URL + "}": "certificate",
+	} {
+		err := start(t, egress(upstream)).Dial(t.Context())
+		if f := gateway.Faults(err); len(f) != 1 || f[0].Line != 7 || !strings.Contains(f[0].Text, want) {
+			t.Errorf("%s: %v", upstream, err)
+		}
+	}
+	if app.count() != 0 {
+		t.Error("a request was sent")
 	}
 }

@@ -152,7 +152,7 @@ func TestSpoofedHeaders(t *testing.T) {
 		fmt.Fprintf(&b, "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n")
 		if sealed {
 			body = sealedEvaluation(t)
-			b.WriteString("X-Payload-Encrypted: true\r\n")
+			b.WriteString("X-Payload-Encrypted: true\r\nx_payload_encrypted: spoofed\r\n")
 		} else {
 			b.WriteString("X_Payload_Encrypted: spoofed\r\n")
 		}

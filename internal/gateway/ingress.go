@@ -48,7 +48,7 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 		r.refuseIngress(w, q, x, http.StatusServiceUnavailable, err, "Service is not available")
 		return
 	}
-	if ok, after := r.g.partners.allow(f.lane.Partner()); !ok {
+	if ok, after := r.allow(f.lane.Partner()); !ok {
 		w.Header().Set("Retry-After", strconv.Itoa(after))
 		err := errors.New("the partner is over its rate (partner_limits)")
 		r.refuseIngress(w, q, x, http.StatusTooManyRequests, err, "Too many requests")
@@ -168,9 +168,9 @@ func (r *route) toApplication(p *httputil.ProxyRequest) {
 		set(headerMessage, "unverified")
 	default:
 		set(headerMessage, "plain")
-		if header, _, ok := c.lane.Profile().Trigger(); ok {
-			removeHeader(out.Header, header)
-		}
+	}
+	if header, _, ok := c.lane.Profile().Trigger(); ok {
+		removeHeader(out.Header, header) // in any spelling
 	}
 	if sealed {
 		payload := message.Payload()

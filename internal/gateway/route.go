@@ -36,6 +36,7 @@ type route struct {
 	tls           *serverTLS // nil: plain HTTP
 	token         []byte     // SHA-256 of the listener's token, or nil
 	authorization string
+	rates         *limiter[string] // of partners, on this route
 
 	proxy   *httputil.ReverseProxy
 	handler *sealhttp.Handler // of an ingress
@@ -84,6 +85,11 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 		)
 	}
 	r.setHosts()
+	r.rates = newLimiter[string](b.g.now)
+	if old != nil {
+		r.rates = old.rates
+	}
+	r.rates.set(c.Limits.Rate, c.Limits.Burst)
 	fault("keys", b.setSource(ctx, r))
 	r.tls, err = newServerTLS(c.TLS, b.c.dir)
 	fault("tls", err)
@@ -284,7 +290,7 @@ func (b *builder) setProxy(r, old *route) {
 			func(w http.ResponseWriter, q *http.Request) { exchangeOf(q.Context()).route.forward(w, q) },
 		),
 		Log:         slog.New(slog.DiscardHandler), // the exchange has a line of its own
-		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: cmp.Or(b.c.PartnerLimits.InFlight, defaultInFlight),
+		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: inFlight(b.c.PartnerLimits, r.c.Limits),
 		MaxHeldPerLane: memory / 2,
 		Hooks:          sealhttp.Hooks{Admit: r.g.admit, Observe: observe},
 	}
@@ -297,6 +303,23 @@ const (
 	maxInFlight     = 8192
 	defaultInFlight = 1024
 )
+
+// inFlight returns the smaller limit of requests in flight.
+func inFlight(all, route PartnerLimits) int {
+	n := cmp.Or(all.InFlight, defaultInFlight)
+	if route.InFlight > 0 {
+		n = min(n, route.InFlight)
+	}
+	return n
+}
+
+// allow reports whether a partner may make a request now, and else after how many seconds.
+func (r *route) allow(partner string) (ok bool, after int) {
+	if ok, after := r.g.partners.allow(partner); !ok {
+		return false, after
+	}
+	return r.rates.allow(partner)
+}
 
 // serve serves a request of the route.
 func (r *route) serve(w *writer, q *http.Request, x *exchange) {
