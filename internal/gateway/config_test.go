@@ -158,7 +158,11 @@ func TestDial(t *testing.T) {
 	if err := start(t, egress(url)).Dial(t.Context()); err != nil {
 		t.Error(err)
 	}
-	withCA := start(t, egress("{url: \""+tlsServer.URL+"\", tls: {ca: ca.pem, name: example.com}}"), withFiles("ca.pem", pemOf(tlsServer)))
+	withCA := start(
+		t,
+		egress("{url: \""+tlsServer.URL+"\", tls: {ca: ca.pem, name: example.com}}"),
+		withFiles("ca.pem", pemOf(tlsServer)),
+	)
 	if err := withCA.Dial(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -41,7 +41,8 @@ func (r *route) targets() []*url.URL {
 	}
 	var list []*url.URL
 	for name := range snapshot.Names() {
-		if f, err := source.named(name.Partner, name.Environment); err == nil && f.target != nil && len(list) < maxDialed {
+		if f, err := source.named(name.Partner, name.Environment); err == nil && f.target != nil &&
+			len(list) < maxDialed {
 			list = append(list, f.target)
 		}
 	}

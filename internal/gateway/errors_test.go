@@ -94,7 +94,8 @@ func TestErrorTable(t *testing.T) {
 			g := start(t, egress(url, "max_payload: 2KiB"))
 			a := post(t, g.url("out")+"/api/evaluation", c.request, c.headers...)
 			p := a.problem(t)
-			if a.status != c.status || a.header.Get("Sealane-Processed") != c.processed || !strings.HasSuffix(p.Type, "#"+c.kind) ||
+			if a.status != c.status || a.header.Get("Sealane-Processed") != c.processed ||
+				!strings.HasSuffix(p.Type, "#"+c.kind) ||
 				a.header.Get("Proxy-Status") != "sealane; error="+c.proxy ||
 				!strings.Contains(p.Detail, c.detail) {
 				t.Errorf("%d %v %s", a.status, a.header, a.body)

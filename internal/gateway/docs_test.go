@@ -1,0 +1,207 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/gateway"
+	"github.com/sealane/sealane/internal/strictyaml"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/keyfile"
+	"github.com/sealane/sealane/sealanetest"
+)
+
+var update = flag.Bool("update", false, "write docs/gateway/sealane.schema.json")
+
+const docs = "../../docs/gateway/"
+
+// TestSchemaIsCurrent: the JSON Schema for editors is that of the code. With -update it is written.
+func TestSchemaIsCurrent(t *testing.T) {
+	comments := fieldComments(t, "config.go", "../../lanedir/lanedir.go")
+	schema := strictyaml.Schema(reflect.TypeFor[gateway.Config](), func(structName, field string) string {
+		return comments[structName+"."+field]
+	})
+	schema["title"] = "The configuration of sealane serve"
+	want, err := json.MarshalIndent(schema, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	const file = docs + "sealane.schema.json"
+	if *update {
+		if err := os.WriteFile(file, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := read(t, file); got != string(want) {
+		t.Errorf("%s is not that of the code: go test ./internal/gateway -run Schema -update", file)
+	}
+	for _, name := range []string{"Route.Listen", "Config.Routes", "Key.File"} {
+		if !strings.Contains(string(want), strings.SplitN(comments[name], " ", 3)[2][:10]) {
+			t.Errorf("%s has no description", name)
+		}
+	}
+}
+
+// fieldComments returns the comments of the fields of structs, by "Struct.Field".
+func fieldComments(t *testing.T, files ...string) map[string]string {
+	t.Helper()
+	comments := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			s, ok := spec.Type.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, f := range s.Fields.List {
+				for _, field := range f.Names {
+					comments[spec.Name.Name+"."+field.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+				}
+			}
+			return true
+		})
+	}
+	return comments
+}
+
+// documented returns a file of docs/gateway with other values in the place of those that a test can't use.
+func documented(t *testing.T, name string, replacements ...string) string {
+	t.Helper()
+	text := read(t, docs+name)
+	for i := 0; i < len(replacements); i += 2 {
+		if !strings.Contains(text, replacements[i]) {
+			t.Fatalf("%s has no %s", name, replacements[i])
+		}
+		text = strings.ReplaceAll(text, replacements[i], replacements[i+1])
+	}
+	return text
+}
+
+// TestCustomerFile runs docs/gateway/customer.yaml, during an overlap of the provider's certificates.
+func TestCustomerFile(t *testing.T) {
+	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
+	config := documented(t, "customer.yaml", "127.0.0.1:8081", "127.0.0.1:0", "https://riskos.example", p.URL)
+	g := start(t, config, func(r *running, _ *gateway.Options) {
+		move(t, filepath.Join(r.dir, "provider.cer"), filepath.Join(r.dir, "provider-new.cer"))
+		old, err := cert.Create(testkey.RSA(t, "old", 2048), cert.Template{
+			CommonName: "provider.example", NotBefore: time.Now(), Validity: 1, Usages: []string{"digitalSignature", "keyEncipherment"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(
+			t,
+			filepath.Join(r.dir, "provider.cer"),
+			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw})),
+		)
+	})
+	a := post(t, g.url("riskos")+"/api/evaluation", evaluation, "Authorization", "Bearer "+p.APIKey)
+	if a.status != 200 || !strings.Contains(a.body, "ACCEPT") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestIssuerFile runs docs/gateway/issuer.yaml: both keys open messages to the one alias.
+func TestIssuerFile(t *testing.T) {
+	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-PROD"
+	ca := newAuthority(t)
+	certificate, key := ca.issue("gateway", x509.ExtKeyUsageServerAuth)
+	var app seen
+	config := documented(
+		t,
+		"issuer.yaml",
+		":8443",
+		"127.0.0.1:0",
+		"http://127.0.0.1:8080",
+		serve(t, app.answer(200, `{"Status":"SUCCESS"}`)),
+	)
+	g := start(t, config, withFiles("server.crt", certificate, "server.key", key, "vcas-ca.pem", ca.pem()),
+		func(r *running, _ *gateway.Options) {
+			for _, name := range []string{"new", "old"} {
+				text, err := keyfile.EncodePrivate(testkey.RSA(t, name, 4096), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(r.dir, name+".key"), string(text))
+			}
+		})
+	for i, name := range []string{"old", "new"} {
+		config := sealanetest.VCASConfig()
+		config.Environment, config.Theirs = "PROD", testkey.Theirs(t, alias, testkey.RSA(t, name, 4096))
+		token, err := testlane.New(t, config).Seal(t.Context(), []byte(`{"n":1}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(
+			t.Context(),
+			"POST",
+			"https://"+g.addresses["rdx"].String()+"/v1/risk",
+			bytes.NewReader(token),
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := ca.client("rdx.vcas.example", x509.ExtKeyUsageClientAuth).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := readAnswer(t, response); a.status != 200 || a.body != `{"Status":"SUCCESS"}` || app.count() != i+1 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+}
+
+// TestDocumentedFilesAreStrict: all four files read without a fault, but for files that are not here.
+func TestDocumentedFilesAreStrict(t *testing.T) {
+	for _, name := range []string{"customer.yaml", "provider.yaml", "issuer.yaml", "vcas.yaml"} {
+		if _, err := gateway.Read(docs + name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestProblemsAreDocumented: the type of each problem leads to a heading of docs/gateway.md.
+func TestProblemsAreDocumented(t *testing.T) {
+	page := read(t, "../../docs/gateway.md")
+	source := read(t, "problem.go")
+	kinds := regexp.MustCompile(`kind[A-Za-z]+ += "([a-z-]+)"`).FindAllStringSubmatch(source, -1)
+	if len(kinds) < 8 {
+		t.Errorf("%d kinds", len(kinds))
+	}
+	for _, kind := range kinds {
+		if !strings.Contains(page, "\n### "+kind[1]+"\n") {
+			t.Errorf("docs/gateway.md has no heading %q", kind[1])
+		}
+	}
+	for _, name := range []string{
+		"Sealane-Partner", "Sealane-Environment", "Sealane-Message", "Sealane-Signer", "Sealane-Request-Id", "Sealane-Processed", "Sealane-Token",
+	} {
+		if !strings.Contains(page, name) {
+			t.Errorf("docs/gateway.md does not name %s", name)
+		}
+	}
+}
