@@ -26,8 +26,8 @@ var nameTypes = map[string]string{
 	"1.3.6.1.4.1.311.60.2.1.3":   "jurisdictionC",
 }
 
-// Name returns a distinguished name in DER as text: in the order of RFC 4514, the last attribute
-// first, with the attributes' values in words whatever their type. What is not a name is shown in
+// Name returns a distinguished name in DER as text: in the order of RFC 4514, the last
+// attribute first, with all values as text. Data that is not a name is shown in
 // hexadecimal.
 func Name(der []byte) string {
 	var parts pkix.RDNSequence

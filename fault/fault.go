@@ -35,7 +35,7 @@ const (
 	Sign Layer = "sign" // the signature over the payload
 	Bind Layer = "bind" // identifiers that tie an answer to its request
 
-	// Local is no part of a message: a key or a limit of ours.
+	// Local is not a part of a message: it is about our own keys and limits.
 	Local Layer = "local"
 )
 

@@ -181,7 +181,7 @@ func (c CompiledDirection) AcceptsAny() bool { return slices.Contains(c.d.Body.A
 // token.
 func (c CompiledDirection) Field() string { return c.d.Body.Field }
 
-// Accompanies reports whether a JSON member may stand next to the token.
+// Accompanies reports whether a JSON member is allowed next to the token.
 func (c CompiledDirection) Accompanies(name string) bool {
 	return slices.Contains(c.d.Body.Accompanying, name)
 }

@@ -119,7 +119,7 @@ func takeToken(body []byte, form profile.CompiledDirection) (token []byte, sibli
 			siblings = append(siblings, m)
 		case form.RefusesOthers():
 			return nil, nil, formatError(fault.BodyUnexpected,
-				fmt.Sprintf("member %.64q stands next to %q", m.Name, form.Field()))
+				fmt.Sprintf("member %.64q is not allowed next to %q", m.Name, form.Field()))
 		}
 	}
 	if !found {

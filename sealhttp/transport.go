@@ -36,7 +36,7 @@ type Transport struct {
 	Lane LaneFunc
 	// Base sends the sealed requests. The default is http.DefaultTransport.
 	Base http.RoundTripper
-	// BasePath stands in front of the path of each request when it is sent, such as "/v2". The
+	// BasePath is put before the path of each request when it is sent, such as "/v2". The
 	// profile's endpoints are compared with the path without it.
 	BasePath string
 	// Hooks bound and observe what is sealed and opened.

@@ -1,4 +1,4 @@
-// Package filekind recognizes what a file is by its content, whatever it is called.
+// Package filekind recognizes the kind of a file by its content, not by its name.
 package filekind
 
 import (
@@ -40,7 +40,7 @@ const (
 	HTML
 	XML
 
-	// What mails have in their signatures.
+	// Parts of the signatures of mails.
 	Image
 	BusinessCard
 	Calendar
@@ -64,7 +64,7 @@ const (
 	Token // a compact JWS or JWE
 )
 
-// kindText is what a person is told about a kind.
+// kindText is the text about a kind for people.
 type kindText struct{ name, advice string }
 
 const (
@@ -122,11 +122,11 @@ func (k Kind) String() string { return texts[k].name }
 // Advice says what to do with a file of the kind if a certificate is wanted.
 func (k Kind) Advice() string { return texts[k].advice }
 
-// HoldsKeys reports whether the kind is a key store of another program that may hold a private
-// key.
+// HoldsKeys reports whether the kind is a key store of another program, which may contain a
+// private key.
 func (k Kind) HoldsKeys() bool { return k == BouncyCastle || k == NSS || k == Keychain }
 
-// Ornament reports whether mail programs put files of the kind into mails by themselves.
+// Ornament reports whether mail programs add files of the kind to mails by themselves.
 func (k Kind) Ornament() bool { return k >= Image && k <= Signature }
 
 // magics are the first bytes of each kind.
@@ -167,7 +167,7 @@ var magics = []struct {
 	{Executable, 0, "MZ\x90"},
 }
 
-// textForms are how text of each kind begins, behind white space.
+// textForms are the beginnings of text of each kind, after white space.
 var textForms = []struct {
 	kind Kind
 	is   *regexp.Regexp
@@ -192,7 +192,7 @@ var textForms = []struct {
 	{Mailbox, regexp.MustCompile(`^From \S+ .*\d\d:\d\d.*\r?\n[A-Za-z-]+:`)},
 }
 
-const front = 4096 // bytes that text is recognized by
+const front = 4096 // maximum number of bytes for recognizing text
 
 // Of recognizes a file by its content.
 func Of(data []byte) Kind {
@@ -227,7 +227,8 @@ func Of(data []byte) Kind {
 	return Unknown
 }
 
-// zipKind tells the documents that are ZIP archives from others, by the first names in them.
+// zipKind distinguishes documents that are ZIP archives from others, by the first names in
+// them.
 func zipKind(data []byte) Kind {
 	start := string(data[:min(len(data), front)])
 	for _, name := range []string{"[Content_Types].xml", "word/", "xl/", "ppt/", "mimetypeapplication/vnd.oasis"} {
@@ -238,8 +239,8 @@ func zipKind(data []byte) Kind {
 	return ZIP
 }
 
-// compoundKind tells Outlook's messages from other files in Microsoft's compound format, by the
-// names of the streams in them, which are in UTF-16.
+// compoundKind distinguishes Outlook's messages from other files in Microsoft's compound
+// format, by the names of the streams in them, which are in UTF-16.
 func compoundKind(data []byte) Kind {
 	if bytes.Contains(data, []byte("_\x00_\x00s\x00u\x00b\x00s\x00t\x00g\x001\x00.\x000\x00")) {
 		return Outlook

@@ -237,7 +237,7 @@ var privateForms = []made{
 		lines := strings.SplitAfter(string(sound().pkcs8PEM()), "\n")
 		return []byte(strings.Join(append(lines[:5:5], lines[9:]...), ""))
 	}, nil},
-	{"begin-line-alone", "the end was cut", "RFC 7468: no key stands behind the line",
+	{"begin-line-alone", "the end was cut", "RFC 7468: no key follows the line",
 		func() []byte { return []byte("-----BEGIN PRIVATE KEY-----\n") }, notLeak("not PEM")},
 	{"end-cut", "the end was cut", "mail that cut lines", func() []byte { return sound().pkcs8PEM()[:700] }, nil},
 	{"nul-in-base64", "base64 does not know", "RFC 7468, section 3", func() []byte {

@@ -56,7 +56,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	}
 	if bytes.HasPrefix(data, byteOrderMark) {
 		x.around("byte order mark")
-		x.fault(stepAround, fault.BodyBOM, "body", "The bytes EF BB BF come first.")
+		x.fault(stepAround, fault.BodyBOM, "body", "It begins with the bytes EF BB BF.")
 		return data[len(byteOrderMark):], true
 	}
 	if trimmed := bytes.TrimSpace(data); len(trimmed) < len(data) && len(data) > 0 {
@@ -98,7 +98,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	if p := prefixForm.Find(data[:min(len(data), 200)]); p != nil && bytes.HasPrefix(data[len(p):], []byte("ey")) {
 		x.around("prefix")
 		x.fault(stepAround, fault.BodyBearerPrefix, "body",
-			show(strings.TrimSpace(string(p)))+" stands in front of the token.")
+			show(strings.TrimSpace(string(p)))+" is before the token.")
 		return data[len(p):], true
 	}
 	if escaped(data) {

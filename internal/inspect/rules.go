@@ -27,7 +27,7 @@ func (x *examiner) ruleBody(r *ruling) {
 		}
 	case x.wrap == nil:
 		r.note("body", "the bare token", "JSON member "+show(form.Field),
-			"in a request or answer it stands in this member")
+			"in a request or answer it is in this member")
 	case r.side.p == nil:
 		if x.wrap.member != "" {
 			r.note("body", "JSON member "+show(x.wrap.member), "", "")
@@ -210,7 +210,7 @@ func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 	default:
 		text := "The keys given are " + strings.Join(ids[:min(len(ids), 8)], ", ") + "."
 		if t.layer == fault.JWE && x.r.Opening != nil && x.r.Opening.Key != "" {
-			text += " Key " + x.r.Opening.Key + " opens it all the same: compare the alias with the one exchanged."
+			text += " Key " + x.r.Opening.Key + " opens it nevertheless: compare the alias with the exchanged one."
 		}
 		r.refuse(name, offset+stepMember, fault.KidUnknown.In(t.layer), show(kid), "a known key ID", text, 1)
 	}

@@ -196,7 +196,7 @@ func (t *token) tagText(c *alg.Content) string {
 	text := fmt.Sprintf("It has %s bytes, not %d.", termtext.Count(n), c.Tag)
 	switch {
 	case n == 0 && len(t.data[3]) >= c.Tag:
-		text += " It may stand at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the " +
+		text += " It may be at the end of the ciphertext, where Java's Cipher.doFinal and others put it; or the " +
 			"token was cut there."
 	case n < c.Tag && t.torn(4):
 		text += " The token was cut at its end."

@@ -169,7 +169,7 @@ func (x *examiner) signedBy(by signer, s scheme) {
 // otherSigner returns why a key is not the one that should have signed, or "".
 func (x *examiner) otherSigner(by signer) string {
 	if by.ours {
-		return "that is a key of ours: the partner did not sign it"
+		return "that is one of our keys: the partner did not sign it"
 	}
 	kid := x.inner.header.values["kid"]
 	if kid != "" && kid != by.key.ID {

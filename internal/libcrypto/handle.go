@@ -159,7 +159,7 @@ func (l *Library) prepare(pkey uintptr, o operation) (j job, err error) {
 		}
 		if o == signingPSS && l.signInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingPSS) == 1 &&
 			l.setDigest(j.ctx, l.sha256()) == 1 && l.setSaltLen(j.ctx, saltAsDigest) == 1 {
-			return nil // the mask's hash is the signature's where nothing else is said
+			return nil // by default, the mask's hash is the signature's
 		}
 		if o == decrypting && l.decryptInit(j.ctx) == 1 && l.setPadding(j.ctx, paddingNone) == 1 {
 			return nil

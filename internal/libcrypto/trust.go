@@ -14,7 +14,7 @@ import (
 // trust is the rule for files that this process may execute code from: only the owner may be able to
 // change what a path leads to.
 type trust struct {
-	root  string // where absolute paths begin: "/", but for tests
+	root  string // where absolute paths begin: "/", except in tests
 	owner uint32
 }
 

@@ -258,7 +258,7 @@ func shortened(line string) string {
 	for _, w := range shortForm.FindAllString(line, -1) {
 		odd := notDigit.FindAllStringIndex(w, -1)
 		if n := len(w); len(odd) > 0 && len(odd) <= 3 && (n >= 60 && n <= 68 || n >= 38 && n <= 42) {
-			return fmt.Sprintf("%q is no hexadecimal digit (character %d of %d)", w[odd[0][0]], odd[0][0]+1, n)
+			return fmt.Sprintf("%q is not a hexadecimal digit (character %d of %d)", w[odd[0][0]], odd[0][0]+1, n)
 		}
 	}
 	return ""

@@ -76,7 +76,7 @@ func TestChecksumsInDoubt(t *testing.T) {
 		one + "0":                               {nil, "65 hexadecimal digits"},
 		one[:16] + "…" + one[48:]:               {nil, "left out"},
 		"18:5b:c9:4f:...:16:d9":                 {nil, "left out"},
-		"O" + one[1:]:                           {nil, `'O' is no hexadecimal digit (character 1 of 64)`},
+		"O" + one[1:]:                           {nil, `'O' is not a hexadecimal digit (character 1 of 64)`},
 		strings.Replace(one, "c", "с", 1):       {nil, "U+0441"},
 		"ad " + blanks:                          {nil, "66 hexadecimal digits"},
 		one[:40] + "\n" + one[40:] + "\nof it":  {[]string{one + "?"}, ""},

@@ -19,7 +19,7 @@ func TestWord(t *testing.T) {
 		}
 	}
 	for odd, says := range map[string]string{
-		"–": "a typographic dash stands where a hyphen should (character 25 is en dash U+2013)",
+		"–": "there is a typographic dash in place of a hyphen (character 25 is en dash U+2013)",
 		"‑": "non-breaking hyphen U+2011",
 	} {
 		_, err := pasted.Word(strings.ReplaceAll(alias, "-", odd))
@@ -28,8 +28,8 @@ func TestWord(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"12\u200b34": "an invisible character stands in it (character 3 is zero-width space U+200B",
-		"12\u00a034": "a typographic blank stands in it (character 3 is no-break space U+00A0)",
+		"12\u200b34": "there is an invisible character in it (character 3 is zero-width space U+200B",
+		"12\u00a034": "there is a typographic blank in it (character 3 is no-break space U+00A0)",
 	} {
 		if _, err := pasted.Word(text); err == nil || !strings.Contains(err.Error(), says) ||
 			!strings.Contains(err.Error(), ": 1234") {

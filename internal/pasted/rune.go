@@ -53,14 +53,14 @@ func Word(text string) (string, error) {
 		if !IsTypographic(r) {
 			continue
 		}
-		what := "a typographic character stands in it"
+		what := "there is a typographic character in it"
 		switch meant(r) {
 		case '-':
-			what = "a typographic dash stands where a hyphen should"
+			what = "there is a typographic dash in place of a hyphen"
 		case ' ':
-			what = "a typographic blank stands in it"
+			what = "there is a typographic blank in it"
 		case -1:
-			what = "an invisible character stands in it"
+			what = "there is an invisible character in it"
 		}
 		return "", fmt.Errorf("%s (character %d is %s); what was meant is probably: %s",
 			what, i+1, RuneName(r), strings.ReplaceAll(Clean([]byte(word)), " ", ""))

@@ -100,7 +100,7 @@ func (r *reading) line(line []byte) (err error) {
 func (r *reading) start(line []byte) error {
 	var start backupStart
 	if err := json.Unmarshal(line, &start); err != nil || start.Backup != backupKind {
-		return errors.New("this is no backup of a Sealane registry")
+		return errors.New("this is not a backup of a Sealane registry")
 	}
 	r.found.Version = start.Version
 	return nil

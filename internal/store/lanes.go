@@ -104,7 +104,7 @@ func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 		e.Sealing, e.SenderAuth = sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		n, is := payload.(int64)
 		if e.MaxPayload = int(n); err == nil && !is {
-			err = unfit("its max_payload is no number")
+			err = unfit("its max_payload is not a number")
 		}
 		return e.Partner + "/" + e.Name, err
 	})
@@ -133,7 +133,7 @@ func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
 		err := row(loose{&c.KeyPair}, loose{&c.Partner}, &at)
 		micro, is := at.(int64)
 		if c.At = time.UnixMicro(micro).UTC(); err == nil && !is {
-			err = unfit("its confirmed is no time")
+			err = unfit("its confirmed is not a time")
 		}
 		return c.KeyPair + "/" + c.Partner, err
 	})

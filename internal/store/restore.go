@@ -108,7 +108,7 @@ func (l *loading) table(table backupTable) error {
 func (l *loading) row(line []byte) error {
 	var values []json.RawMessage
 	if json.Unmarshal(line, &values) != nil {
-		return errors.New("this is no row")
+		return errors.New("this is not a row")
 	}
 	if len(l.tables) == 0 {
 		return errors.New("a row is before the first table")

@@ -51,7 +51,7 @@ func (o *opener) zip(p Part) {
 	}
 }
 
-// stream opens a file that is compressed by itself.
+// stream opens a compressed file.
 func (o *opener) stream(p Part) {
 	var r io.Reader = bzip2.NewReader(bytes.NewReader(p.Data))
 	if p.Kind == filekind.Gzip {
@@ -87,17 +87,17 @@ func (o *opener) tar(p Part) {
 	}
 }
 
-// read reads what r unpacks, within the limits.
+// read unpacks r, within the limits.
 func (o *opener) read(p Part, r io.Reader) (data []byte, ok bool) {
 	limit := min(o.left, maxOne)
 	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
 	switch {
 	case len(data) > limit:
-		o.left -= limit // what is unpacked in vain counts, too
+		o.left -= limit // unpacked data that is not used counts, too
 		o.trouble(p, fmt.Sprintf("what is in it has more than %d MiB", limit>>20))
 		return nil, false
 	case err != nil:
-		o.inner(p, p.Name, data) // what there is
+		o.inner(p, p.Name, data) // the part that could be unpacked
 		o.trouble(p, "it is damaged: send it again")
 		return nil, false
 	}

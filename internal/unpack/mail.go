@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// mailOr opens a mail, if data is one, and else takes p as it is.
+// mailOr opens a mail, if data is one, and otherwise uses p unchanged.
 func (o *opener) mailOr(p Part, data []byte) {
 	if m := readMessage(data); m != nil && (p.Media == "message/rfc822" || isMail(m.Header)) {
 		o.mail(p, m)
@@ -28,7 +28,7 @@ func (o *opener) mailOr(p Part, data []byte) {
 	o.leaf(p)
 }
 
-// readMessage returns a mail, or nil. Outlook for Mac ends lines with CR alone.
+// readMessage returns a mail, or nil. Outlook for Mac ends lines with CR only.
 func readMessage(data []byte) *mail.Message {
 	const head = 1 << 10
 	if start := data[:min(len(data), head)]; bytes.IndexByte(start, '\n') < 0 && bytes.IndexByte(start, '\r') >= 0 {
@@ -41,7 +41,7 @@ func readMessage(data []byte) *mail.Message {
 	return m
 }
 
-// isMail tells the header of a mail from a text with colons.
+// isMail distinguishes the header of a mail from a text with colons.
 func isMail(h mail.Header) bool {
 	return h.Get("From") != "" || h.Get("Mime-Version") != "" || h.Get("Received") != "" ||
 		h.Get("Content-Transfer-Encoding") != "" && h.Get("Content-Type") != ""
@@ -72,7 +72,7 @@ func (o *opener) mailbox(p Part) {
 	}
 }
 
-// partHeader is what the header of a part says.
+// partHeader holds the header of a part.
 type partHeader struct {
 	media      string
 	parameters map[string]string
@@ -88,7 +88,7 @@ func headerOf(get func(string) string) partHeader {
 	}
 	_, disposition, _ := mime.ParseMediaType(get("Content-Disposition"))
 	h.name = cmp.Or(disposition["filename"], h.parameters["name"])
-	if plain, err := new(mime.WordDecoder).DecodeHeader(h.name); err == nil { // as Outlook writes names
+	if plain, err := new(mime.WordDecoder).DecodeHeader(h.name); err == nil { // Outlook encodes names like this
 		h.name = plain
 	}
 	h.encoding = strings.ToLower(strings.TrimSpace(get("Content-Transfer-Encoding")))
@@ -136,7 +136,7 @@ func (o *opener) entity(h partHeader, body io.Reader, of Part) {
 func (o *opener) multipart(in *multipart.Reader, of Part) {
 	for o.file.Mails <= MaxParts {
 		p, err := in.NextRawPart()
-		if err != nil { // the end, or a mail that is cut off, of which the rest counts
+		if err != nil { // the end, or a truncated mail, whose last part is used
 			o.file.Incomplete = o.file.Incomplete || !errors.Is(err, io.EOF)
 			return
 		}

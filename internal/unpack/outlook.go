@@ -35,7 +35,8 @@ func (o *opener) outlook(p Part) {
 	}
 }
 
-// outlookMessage opens the message in a storage. No storage is opened twice: it might be in itself.
+// outlookMessage opens the message in a storage. No storage is opened twice, because it
+// might contain itself.
 func (o *opener) outlookMessage(c *compound, p Part, storage int, seen map[int]bool) {
 	if seen[storage] {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/sealane/sealane/internal/pasted"
 )
 
-// Text returns data as text in UTF-8 with LF line ends, and whether half a character of UTF-16
-// is at its end.
+// Text returns data as text in UTF-8 with LF line ends, and an error if there is half a
+// character of UTF-16 at its end.
 func Text(data []byte) ([]byte, error) {
 	text, _, err := pasted.Decode(data)
 	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0 {
@@ -27,7 +27,7 @@ func Text(data []byte) ([]byte, error) {
 // JSON, of shells and of web addresses, quoted-printable, and the marks of a quoted mail; with
 // ASCII for typographic hyphens. It returns nil if there is none of these.
 func Meant(text []byte) []byte {
-	if bytes.IndexByte(text, 0) >= 0 { // it is no text
+	if bytes.IndexByte(text, 0) >= 0 { // it is not text
 		return nil
 	}
 	meant := text
@@ -47,24 +47,24 @@ var (
 	tagName = regexp.MustCompile(`^/?([A-Za-z][A-Za-z0-9:]*)`)
 )
 
-// inline are the elements of a page that stand within a line.
+// inline are the elements of a page that are part of a line.
 var inline = map[string]bool{
 	"span": true, "font": true, "b": true, "i": true, "u": true, "em": true, "strong": true, "a": true, "o:p": true,
 	"code": true, "tt": true, "wbr": true, "small": true, "big": true, "sup": true, "sub": true, "ins": true,
 	"mark": true,
 }
 
-// hidden are the elements and comments that a browser does not show, with what ends them.
+// hidden are the elements and comments that a browser does not show, with their ends.
 var hidden = map[string]string{"!--": "-->", "style": "</style", "script": "</script"}
 
-// withoutTags returns what a browser shows of a page, a line for each element that is not part
-// of a line.
+// withoutTags returns the text that a browser shows of a page, with a line for each element
+// that is not part of a line.
 func withoutTags(text []byte) []byte {
 	if !anyTag.Match(text) {
 		return nil
 	}
 	out := make([]byte, 0, len(text))
-	endless := map[string]bool{} // what ends nowhere in the rest
+	endless := map[string]bool{} // elements without an end in the rest
 	for len(text) > 0 {
 		at := bytes.IndexByte(text, '<')
 		if at < 0 {
@@ -103,7 +103,8 @@ func withoutTags(text []byte) []byte {
 
 const maxTag = 4096 // bytes of a tag
 
-// unescaped undoes the escapes of a string in JSON, in a program or in an environment file.
+// unescaped decodes the escapes of a string in JSON, in a program or in an environment
+// file.
 func unescaped(text []byte) []byte {
 	if !bytes.Contains(text, []byte(`\`)) {
 		return nil
@@ -144,7 +145,7 @@ func unescaped(text []byte) []byte {
 	return out
 }
 
-// printable decodes quoted-printable, of which an encoded equals sign is the mark.
+// printable decodes quoted-printable, which is recognized by an encoded equals sign.
 func printable(text []byte) []byte {
 	if !bytes.Contains(text, []byte("=3D")) && !bytes.Contains(text, []byte("=3d")) {
 		return nil
@@ -158,7 +159,7 @@ func printable(text []byte) []byte {
 
 var percentForm = regexp.MustCompile(`%(?:0[AaDd]|2[0BbFfDd]|3[DdAa])`)
 
-// percent decodes what is encoded as part of a web address or of a form.
+// percent decodes a part of a web address or of a form.
 func percent(text []byte) []byte {
 	if !percentForm.Match(text) {
 		return nil
@@ -201,7 +202,7 @@ func unquoted(text []byte) []byte {
 	return []byte(out.String())
 }
 
-// typographic puts ASCII in the place of what word processors make of hyphens.
+// typographic replaces the characters that word processors use for hyphens with ASCII.
 func typographic(text []byte) []byte {
 	if bytes.Contains(text, []byte("BEGIN")) && bytes.IndexFunc(text, pasted.IsTypographic) >= 0 {
 		return []byte(pasted.Clean(text))
@@ -250,7 +251,7 @@ func uudecode(text []byte) (data []byte, n int) {
 		for at := 0; at < len(line); at += 4 {
 			var group [4]byte
 			for i := range group {
-				if at+i < len(line) { // blanks at the end of a line get lost
+				if at+i < len(line) { // blanks at the end of a line may be missing
 					group[i] = (line[at+i] - ' ') & 0x3f
 				}
 			}

@@ -1,9 +1,9 @@
-// Package unpack takes apart files that hold other files: saved mails, messages of Outlook,
-// archives, and text with encoded files in it. What reads certificates and what searches for
-// private keys both read by it, so that nothing is searched less than it is read.
+// Package unpack takes apart files that contain other files: saved mails, messages of
+// Outlook, archives, and text with encoded files. The readers of certificates and the
+// search for private keys both use it, so that the search covers everything that is read.
 //
-// Every file may come from an attacker: the number of parts, their depth, and the bytes that
-// decompression makes are bounded, and the time is linear in the bytes.
+// Every file may come from an attacker: the number of parts, their depth, and the size of
+// decompressed data are limited, and the time is linear in the size.
 package unpack
 
 import (
@@ -20,13 +20,13 @@ const (
 	MaxParts = 4096
 	MaxDepth = 16
 	MaxBytes = 48 << 20 // of all parts together
-	maxOne   = 16 << 20 // bytes of one part that is unpacked
+	maxOne   = 16 << 20 // maximum size of one unpacked part
 )
 
 // Part is a file in the file, or a text.
 type Part struct {
 	Name  string // of the file, without folders; empty for the text of a mail
-	Media string // its media type as a mail states it; may be empty
+	Media string // its media type in the mail; may be empty
 	Kind  filekind.Kind
 	Data  []byte
 	Depth int
@@ -34,7 +34,7 @@ type Part struct {
 	Archive int
 }
 
-// Trouble is something that could not be taken apart.
+// Trouble describes something that could not be taken apart.
 type Trouble struct {
 	Name string
 	Text string
@@ -42,23 +42,23 @@ type Trouble struct {
 
 // File is a file that was taken apart.
 type File struct {
-	// Parts are those that hold no others, in order. If nothing could be taken apart, it is
-	// the file itself.
+	// Parts are the innermost parts, in order. If nothing could be taken apart, it is the
+	// file itself.
 	Parts []Part
-	// Archives are the ZIP, gzip and other archives that hold parts.
+	// Archives are the ZIP, gzip and other archives that contain parts.
 	Archives []Part
 	// Mails counts mails and the parts of mails, and Deepest is the depth of the deepest part.
 	Mails, Deepest int
-	// From is the sender, if the file is a mail, as it is written there.
+	// From is the sender, if the file is a mail, in the form of the mail.
 	From string
 	// Signed reports whether there is a PKCS#7 with a signature.
 	Signed   bool
 	Troubles []Trouble
-	// Incomplete reports whether something was left out, and may hold anything.
+	// Incomplete reports whether parts are missing, which may contain anything.
 	Incomplete bool
 }
 
-// Holds reports whether the file holds others.
+// Holds reports whether the file contains others.
 func (f *File) Holds() bool {
 	return len(f.Parts) != 1 || f.Deepest > 0 || len(f.Troubles) > 0
 }
@@ -66,8 +66,8 @@ func (f *File) Holds() bool {
 // SignedContent returns the content of a PKCS#7 with a signature, and whether data is one.
 type SignedContent func(data []byte) (content []byte, signed bool)
 
-// Open takes data apart. It never fails: what it can't read is one of the parts, or among the
-// troubles. signed may be nil.
+// Open takes data apart. It never fails: data that it cannot read becomes one of the parts,
+// or is listed in the troubles. signed may be nil.
 func Open(data []byte, signed SignedContent) *File {
 	o := opener{file: &File{}, left: MaxBytes, signed: signed}
 	if o.signed == nil {
@@ -81,7 +81,7 @@ func Open(data []byte, signed SignedContent) *File {
 type opener struct {
 	file   *File
 	signed SignedContent
-	count  int // of parts and what holds parts
+	count  int // of parts and their containers
 	left   int // bytes that may still be unpacked
 }
 
@@ -119,20 +119,20 @@ func (o *opener) open(p Part) {
 	}
 }
 
-// archive notes an archive, and returns it as what its parts are in.
+// archive records an archive, and returns it as the container of its parts.
 func (o *opener) archive(p Part) Part {
 	o.file.Archives = append(o.file.Archives, p)
 	p.Archive = len(o.file.Archives) - 1
 	return p
 }
 
-// leaf adds a part that holds no others, and the files that are encoded in its text.
+// leaf adds a part without further parts, and the files that are encoded in its text.
 func (o *opener) leaf(p Part) {
 	o.file.Parts = append(o.file.Parts, p)
 	o.uuencoded(p)
 }
 
-// inner opens what a part holds. It reports whether it may go on.
+// inner opens the content of a part. It reports whether to continue.
 func (o *opener) inner(of Part, name string, data []byte) bool {
 	if o.left -= len(data); o.left < 0 {
 		o.trouble(of, fmt.Sprintf("what is in it has more than %d MiB", MaxBytes>>20))
@@ -142,8 +142,8 @@ func (o *opener) inner(of Part, name string, data []byte) bool {
 	return o.count <= MaxParts
 }
 
-// trouble notes that a part could not be taken apart, or not as a whole. The part itself is
-// still searched.
+// trouble records that a part could not be taken apart, or not completely. The part itself
+// is still searched.
 func (o *opener) trouble(p Part, text string) {
 	o.file.Incomplete = true
 	o.file.Troubles = append(o.file.Troubles, Trouble{p.Name, text})
