@@ -124,7 +124,7 @@ func (l *Lane) fromCodec(op string, err error) error {
 	detail := codec.Detail
 	if codec.Fault == fault.AlgSHA1 && l.mayAdd(alg.RSAOAEP) {
 		detail = fmt.Sprintf("alg is %s (SHA-1), the profile asks for %s; "+
-			"to accept it on this lane, say why in AcceptRSAOAEP (--accept-rsa-oaep)",
+			"to accept it on this lane, give the reason in AcceptRSAOAEP",
 			alg.RSAOAEP, strings.Join(l.in.Encrypt.Alg.Open, " or "))
 	}
 	return l.fail(op, outcomes[codec.Kind], codec.Fault, detail, codec.Err)

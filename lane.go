@@ -14,23 +14,27 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Side is the client's or the server's end of a lane.
+// Side is our end of the wire. A gateway calls the client's side egress, and the server's
+// ingress.
 type Side string
 
 // The sides.
 const (
-	ClientSide Side = "client" // we send requests and open responses
-	ServerSide Side = "server" // we open requests and send responses
+	ClientSide Side = "client" // egress: we send requests and open responses
+	ServerSide Side = "server" // ingress: we open requests and send responses
 )
 
-// UnmarshalText accepts only "client" and "server".
+// UnmarshalText accepts "client" or "egress", and "server" or "ingress".
 func (s *Side) UnmarshalText(text []byte) error {
-	switch side := Side(text); side {
-	case ClientSide, ServerSide:
-		*s = side
-		return nil
+	switch string(text) {
+	case "client", "egress":
+		*s = ClientSide
+	case "server", "ingress":
+		*s = ServerSide
+	default:
+		return fmt.Errorf("side is %.20q, want client (egress) or server (ingress)", text)
 	}
-	return fmt.Errorf("side is %.20q, want %s or %s", text, ClientSide, ServerSide)
+	return nil
 }
 
 // Sealing says whether a lane accepts unencrypted messages. The zero value means

@@ -210,8 +210,7 @@ func sha1Token(t *testing.T) []byte {
 func TestRSAOAEPOnlyWhereTheLaneSaysSo(t *testing.T) {
 	key := keyring.Key{State: keyring.Active, ID: alias, Private: testkey.RSA(t, "issuer", 2048)}
 	_, err := issuer(t, key).OpenUnverified(t.Context(), sha1Token(t))
-	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") ||
-		!strings.Contains(err.Error(), "--accept-rsa-oaep") {
+	if !errors.Is(err, sealane.ErrNotJWE) || !strings.Contains(err.Error(), "AcceptRSAOAEP") {
 		t.Errorf("the error does not name the switch: %v", err)
 	}
 	c := issuerConfig(t, key)

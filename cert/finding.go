@@ -1,6 +1,9 @@
 package cert
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Level is how bad a [Finding] is.
 type Level string
@@ -12,8 +15,12 @@ const (
 	Refused Level = "refused"
 )
 
-// Finding is the outcome of one rule of [Check]. Its texts are safe to print: what
-// comes from the certificate is cut to a bounded length and escaped.
+// Waived is the level of a finding that would refuse, if two people had not agreed that the
+// rule does not count this time. [Check] never returns it.
+const Waived Level = "waived"
+
+// Finding is the outcome of one rule, such as those of [Check]. The texts of Check are safe to
+// print: what comes from the certificate is cut to a bounded length and escaped.
 type Finding struct {
 	// Code identifies the rule, for example "key-size". It does not change between
 	// versions.
@@ -24,9 +31,24 @@ type Finding struct {
 	// Found is what the certificate has.
 	Found string `json:"found"`
 	// Wanted is what the policy asks for.
-	Wanted string `json:"wanted"`
+	Wanted string `json:"wanted,omitempty"`
 	// Remedy is what to do next. It is empty if Level is OK.
 	Remedy string `json:"remedy,omitempty"`
+	// Waivable reports whether two people may let the certificate pass for a reason, although
+	// the rule refuses it. Check never sets it.
+	Waivable bool `json:"waivable,omitempty"`
+}
+
+// String returns the finding in one line.
+func (f Finding) String() string {
+	text := fmt.Sprintf("%s [%s]: %s: %s", f.Level, f.Code, f.Name, f.Found)
+	if f.Wanted != "" {
+		text += "; wanted: " + f.Wanted
+	}
+	if f.Remedy != "" {
+		text += "; " + f.Remedy
+	}
+	return text
 }
 
 // orElse sets the finding's level: OK if the rule holds, otherwise the given level

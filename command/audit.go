@@ -6,7 +6,6 @@ import (
 
 func newAudit() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "The record of every change: list, verify, export"}
-	flags := addRegistryFlags(c)
-	c.AddCommand(auditList(flags), auditVerify(flags), auditExport(flags), auditAnchor(flags))
+	c.AddCommand(auditList(), auditVerify(), auditExport(), auditAnchor())
 	return c
 }

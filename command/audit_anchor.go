@@ -5,24 +5,24 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func auditAnchor(flags *registryFlags) *cobra.Command {
+func auditAnchor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "anchor",
 		Short: "Write the record's head to its anchors, also to those that have it; for a timer",
 		Args:  cobra.NoArgs,
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, _ []string) error {
-		if flags.anchorer == nil {
-			return &exit{exitUsage, errors.New("name an anchor (--anchor, or $SEALANE_ANCHOR)")}
-		}
-		head, err := s.Registry.Anchor(c.Context(), flags.anchorer)
-		if err = errors.Join(append(flags.unopened, err)...); err != nil {
-			return &exit{exitFailed, err}
-		}
-		return flags.say(c, head, "The head is record %d, %x", head.Seq, head.Hash)
+	anchor := does(registryVerb(c), operation.AnchorAudit, nothing, func(c *cobra.Command, h operation.Head) error {
+		return say(c, "The head is record %d, %x", h.Seq, h.Hash)
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		err := anchor(c, args)
+		if errors.Is(err, operation.ErrNoAnchor) {
+			err = usage("name an anchor (--anchor, or $SEALANE_ANCHOR)")
+		}
+		return err
+	}
 	return c
 }

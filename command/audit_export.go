@@ -3,16 +3,17 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/audit"
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func auditExport(flags *registryFlags) *cobra.Command {
+func auditExport() *cobra.Command {
 	c := &cobra.Command{Use: "export", Short: "Write the whole record as JSON lines", Args: cobra.NoArgs}
-	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
-		return v.View(c.Context(), func(tx registry.Tx) error {
-			return audit.Export(c.Context(), tx, c.OutOrStdout())
+	flags := registryVerb(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return flags.session(c, func(s *operation.Session) error {
+			_, err := operation.ExportAudit.Do(c.Context(), s, c.OutOrStdout())
+			return err
 		})
-	})
+	}
 	return c
 }

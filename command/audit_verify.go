@@ -7,11 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/audit"
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func auditVerify(flags *registryFlags) *cobra.Command {
+func auditVerify() *cobra.Command {
 	var heads, file string
 	c := &cobra.Command{
 		Use:   "verify",
@@ -24,68 +23,58 @@ the heads that were written elsewhere (--anchor) show that: name their file with
   sealane audit verify --file export.jsonl --heads heads.jsonl`,
 		Args: cobra.NoArgs,
 	}
+	flags := registryVerb(c)
 	c.Flags().StringVar(&heads, "heads", "", "file of anchored heads, as --anchor file:PATH writes it")
 	c.Flags().StringVar(&file, "file", "", "verify an exported record instead of the registry's")
-	verifyRegistry := flags.withView(func(c *cobra.Command, v view, _ []string) error {
-		anchors, err := readHeads(c, heads)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		against, err := readHeads(c, heads)
 		if err != nil {
 			return err
 		}
-		var report audit.Report
-		err = v.View(c.Context(), func(tx registry.Tx) error {
-			report, err = audit.Verify(c.Context(), tx, anchors)
-			return err
+		if file != "" {
+			return verifyFile(c, flags, file, against)
+		}
+		return flags.session(c, func(s *operation.Session) error {
+			report, err := operation.VerifyAudit.Do(c.Context(), s, against)
+			if err != nil {
+				return err
+			}
+			return flags.writeReport(c, report)
 		})
-		if err != nil {
-			return err
-		}
-		return flags.writeReport(c, report)
-	})
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if file == "" {
-			return verifyRegistry(c, args)
-		}
-		anchors, err := readHeads(c, heads)
-		if err != nil {
-			return err
-		}
-		f, err := os.Open(file)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		report, err := audit.VerifyExport(f, anchors)
-		if err != nil {
-			return err
-		}
-		return flags.writeReport(c, report)
 	}
 	return c
 }
 
-// readHeads reads a file of anchored heads, if one is named.
-func readHeads(c *cobra.Command, name string) ([]audit.Head, error) {
-	if name == "" {
-		return nil, nil
-	}
-	heads, remarks, err := audit.ReadAnchors(name)
+// verifyFile verifies an exported record.
+func verifyFile(c *cobra.Command, flags *registryFlags, file string, against operation.Heads) error {
+	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if len(heads) == 0 {
-		return nil, refused(fmt.Errorf("%s holds no head, so nothing confirms the record from outside", name))
+	defer f.Close()
+	report, err := operation.VerifyExport(f, against)
+	if err != nil {
+		return err
 	}
+	return flags.writeReport(c, report)
+}
+
+// readHeads reads a file of anchored heads, if one is named.
+func readHeads(c *cobra.Command, name string) (operation.Heads, error) {
+	if name == "" {
+		return operation.Heads{}, nil
+	}
+	heads, remarks, err := operation.ReadHeads(name)
 	for _, remark := range remarks {
 		warn(c, "%s", remark)
 	}
-	return heads, nil
+	return heads, err
 }
 
-// writeReport writes what verify has found. It returns an error if the record does not
-// hold.
-func (f *registryFlags) writeReport(c *cobra.Command, report audit.Report) (err error) {
+// writeReport writes the result of verify. It returns an error if the record does not hold.
+func (f *registryFlags) writeReport(c *cobra.Command, report operation.Report) (err error) {
 	if f.json {
-		err = encodeJSON(c.OutOrStdout(), report, "")
+		err = writeJSON(c.OutOrStdout(), report)
 	} else {
 		_, err = fmt.Fprintln(c.OutOrStdout(), report)
 	}

@@ -12,7 +12,6 @@ func newBackup() *cobra.Command {
 and the other way round. Private keys are in it as they are in the registry: encrypted
 under the root key, which is NOT in it. Keep the root key apart.`,
 	}
-	flags := addRegistryFlags(c)
-	c.AddCommand(backupMake(flags), backupCheck(flags), backupRestore(flags))
+	c.AddCommand(backupMake(), backupCheck(), backupRestore())
 	return c
 }

@@ -3,20 +3,25 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func backupCheck(flags *registryFlags) *cobra.Command {
-	return &cobra.Command{
+func backupCheck() *cobra.Command {
+	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Read a backup to its end, and say what is in it",
 		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			sum, err := store.CheckBackup(c.Context(), args[0])
-			if err != nil {
-				return asRefused(err)
-			}
-			return flags.say(c, sum, "%s is whole: %s", args[0], backupText(sum))
-		},
 	}
+	asJSON := c.Flags().Bool("json", false, "write JSON")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		sum, err := operation.CheckBackup(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return writeJSON(c.OutOrStdout(), sum)
+		}
+		return say(c, "%s is whole: %s", args[0], backupText(sum))
+	}
+	return c
 }

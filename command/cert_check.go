@@ -25,7 +25,8 @@ lines), which it recognizes by its content. For each rule of the profile it writ
 whether the certificate follows it, and what to do if not. The exit code is 3 if a
 rule refuses the certificate.`,
 		Example: `  sealane cert check --profile rdx bank.cer
-  sealane cert check --profile rdx --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG --env STAG bank.p7b`,
+  sealane cert check --profile rdx --env STAG \
+      --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG bank.p7b`,
 		Args: cobra.ExactArgs(1),
 	}
 	f := c.Flags()
@@ -75,18 +76,18 @@ func keyIDRule(d cert.Policy, keyID, env string, file *keyfile.File) cert.Findin
 	return rule
 }
 
-var marks = map[cert.Level]string{cert.OK: "ok", cert.Warning: "WARNING", cert.Refused: "REFUSED"}
+var levels = map[cert.Level]string{cert.OK: "ok", cert.Warning: "WARNING", cert.Refused: "REFUSED"}
 
 func printVerdict(w io.Writer, file *keyfile.File, verdict cert.Verdict) {
 	fmt.Fprintf(w, "%s, %s\n\n", file.Format, printable(cert.Name(file.Certificates[0].RawSubject)))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range verdict {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", marks[r.Level], r.Name, r.Found)
+		fmt.Fprintf(t, "%s\t%s\t%s\n", levels[r.Level], r.Name, r.Found)
 	}
 	t.Flush()
 	for _, r := range verdict {
 		if r.Remedy != "" {
-			fmt.Fprintf(w, "\n%s: %s\n  wanted: %s\n  do: %s\n", marks[r.Level], r.Name, r.Wanted, r.Remedy)
+			fmt.Fprintf(w, "\n%s: %s\n  wanted: %s\n  do: %s\n", levels[r.Level], r.Name, r.Wanted, r.Remedy)
 		}
 	}
 	switch {

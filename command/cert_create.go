@@ -40,10 +40,10 @@ Nothing is ever overwritten.`,
 	f.StringVar(&s.Environment, "env", "", "environment of the pair (required)")
 	f.IntVar(&s.Bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default: the profile's)")
 	f.StringVar(&s.KeyID, "key-id", "", "key ID (alias), if it is known already")
-	addSubjectFlags(c, &s.Request)
+	subjectFlags(c, &s.Request)
 	f.StringVar(&s.Folder, "out", "", "folder to write (required)")
 	passphrase := passphraseFlag(c)
-	for _, name := range []string{"profile", "env", "out"} {
+	for _, name := range []string{"profile", "env", "out", "common-name"} {
 		must(c.MarkFlagRequired(name))
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -69,15 +69,14 @@ Nothing is ever overwritten.`,
 	return c
 }
 
-// addSubjectFlags adds the flags for a certificate's subject.
-func addSubjectFlags(c *cobra.Command, r *cert.Template) {
+// subjectFlags adds the flags for a certificate's subject.
+func subjectFlags(c *cobra.Command, r *cert.Template) {
 	f := c.Flags()
-	f.StringVar(&r.CommonName, "common-name", "", "common name (required)")
+	f.StringVar(&r.CommonName, "common-name", "", "common name (CN)")
 	f.StringVar(&r.Organization, "org", "", "organization (O)")
 	f.StringVar(&r.Unit, "unit", "", "organizational unit (OU)")
 	f.StringVar(&r.Email, "email", "", "contact for renewals: a mailbox that several people read")
-	f.StringVar(&r.Country, "country", "", "two-letter country code")
-	must(c.MarkFlagRequired("common-name"))
+	f.StringVar(&r.Country, "country", "", "two-letter country code (C)")
 }
 
 func reportCreated(w io.Writer, s *keydir.Spec, made *x509.Certificate) {
@@ -86,7 +85,7 @@ func reportCreated(w io.Writer, s *keydir.Spec, made *x509.Certificate) {
 		encrypted = ", encrypted"
 	}
 	fmt.Fprintf(w, "Made an RSA %d key pair and a certificate valid until %s.\n\n",
-		made.PublicKey.(*rsa.PublicKey).N.BitLen(), made.NotAfter.UTC().Format(time.DateOnly))
+		made.PublicKey.(*rsa.PublicKey).N.BitLen(), dateText(made.NotAfter))
 	fmt.Fprintf(w, "  %s\n      the private key. It stays here%s.\n", s.KeyFile(), encrypted)
 	fmt.Fprintf(w, "  %s\n      send these to the partner, with the letter.\n",
 		filepath.Join(s.Folder, keydir.SendFolder))

@@ -99,7 +99,7 @@ func printCertificate(w io.Writer, file *keyfile.File, table cert.FingerprintTab
 	for _, row := range [][2]string{
 		{"Format", string(file.Format)}, {"Subject", printable(facts.Subject)}, {"Issuer", printable(facts.Issuer)},
 		{"Serial", printable(facts.Serial) + " (decimal " + printable(facts.SerialDec) + ")"}, {"Key", key},
-		{"Valid", facts.NotBefore.Format(time.RFC3339) + " to " + facts.NotAfter.Format(time.RFC3339)},
+		{"Valid", timeText(facts.NotBefore) + " to " + timeText(facts.NotAfter)},
 		{"Email", printable(strings.Join(facts.Emails, ", "))},
 	} {
 		fmt.Fprintf(t, "%s\t%s\n", row[0], row[1])

@@ -98,10 +98,9 @@ func founded(t *testing.T) (func(args ...string) int, *strings.Builder) {
 		errors.Reset()
 		return run(t.Context(), args, strings.NewReader(""), out, errors)
 	}
-	if code := sealane("person", "add", "anna", "--role", "operator"); code != 0 {
+	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
+	if code := sealane("init", "anna"); code != 0 {
 		t.Fatal(errors.String())
 	}
-	token, _, _ := strings.Cut(out.String(), "\n")
-	t.Setenv("SEALANE_TOKEN", token)
 	return sealane, errors
 }

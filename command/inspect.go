@@ -33,7 +33,8 @@ all the keys that you have: inspect says if a key is one of another environment.
 The payload is shown only with --reveal. The exit code is 3 if a fault was found, and
 4 for a partner's error answer. docs/faults.md lists all fault codes.`,
 		Example: `  sealane inspect @token
-  sealane inspect --profile rdx --key stag.key --key prod.key --key-id …-STAG --key-id …-PROD @message
+  sealane inspect --profile rdx --key stag.key --key prod.key \
+      --key-id …-STAG --key-id …-PROD @message
   curl … | sealane inspect --json -`,
 		Args: cobra.MaximumNArgs(1),
 	}

@@ -11,19 +11,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/pasted"
-	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/keyfile"
 )
 
-func keyBlock(flags *registryFlags) *cobra.Command {
+func keyBlock() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "block [FILE|SHA256…]",
-		Short: "Block keys for good, such as those of another product",
-		Long: `Block keeps keys out of the registry for good. They are named by files with a
+		Short: "Block keys permanently, such as those of another product",
+		Long: `Block keeps keys out of the registry permanently. They are named by files with a
 certificate or a public key, or by SHA-256 checksums of public keys
-(SubjectPublicKeyInfo), of certificates (DER), or of certificate files. Whatever uses
-one of them is out of use at once, and listed. The reason should say whose they are.
+(SubjectPublicKeyInfo), of certificates (DER), or of certificate files. Every
+certificate and key pair that uses one of them ends at once, and is listed. The reason
+should say whose keys they are.
 
 A list (--list) has one checksum on each line, in any form that tools write.
 Lines that begin with # are comments. If a file has a private key, its public key is
@@ -31,36 +32,35 @@ blocked.`,
 		Example: `  sealane key block idplus.pem --reason "key of ID+, not of RiskOS"
   sealane key block --list idplus-keys.txt --reason "keys of ID+"`,
 	}
+	flags := registryVerb(c)
+	asksWhy(c)
 	list := c.Flags().String("list", "",
 		"file with a checksum on each line, such as an export of another product's keys")
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		var sums [][]byte
+	input := func(c *cobra.Command, args []string) (in operation.Block, err error) {
 		for _, arg := range args {
 			sum, err := spkiSum(c, arg)
 			if err != nil {
-				return err
+				return in, err
 			}
-			sums = append(sums, sum)
+			in.SHA256 = append(in.SHA256, sum)
 		}
 		if *list != "" {
 			listed, err := readSums(c, *list)
 			if err != nil {
-				return err
+				return in, err
 			}
-			sums = append(sums, listed...)
+			in.SHA256 = append(in.SHA256, listed...)
 		}
-		slices.SortFunc(sums, bytes.Compare)
-		sums = slices.CompactFunc(sums, bytes.Equal)
-		ended, err := s.BlockKeys(c.Context(), sums)
-		if err != nil {
-			return err
+		slices.SortFunc(in.SHA256, bytes.Compare)
+		in.SHA256 = slices.CompactFunc(in.SHA256, bytes.Equal)
+		return in, nil
+	}
+	c.RunE = does(flags, operation.BlockKeys, input, func(c *cobra.Command, b operation.Blocked) error {
+		ended := "Nothing in the registry used one of them."
+		if len(b.Ended) > 0 {
+			ended = "Ended at once: " + strings.Join(b.Ended, ", ") + "."
 		}
-		said := "Nothing in the registry used one of them."
-		if len(ended) > 0 {
-			said = "Out of use at once: " + strings.Join(ended, ", ") + "."
-		}
-		return flags.say(c, map[string]any{"blocked": len(sums), "ended": ended},
-			"%d public keys are blocked. %s", len(sums), said)
+		return say(c, "Blocked: %d checksums. %s", b.Count, ended)
 	})
 	return c
 }
@@ -74,9 +74,9 @@ func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 	var leak *keyfile.PrivateKeyError
 	switch {
 	case err == nil:
-		return registry.SPKISum(file.PublicKey)
+		return operation.SPKISum(file.PublicKey)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w; and it is no SHA-256 checksum (64 hexadecimal digits)", err)
+		return nil, fmt.Errorf("%w; and it is not a SHA-256 checksum (64 hexadecimal digits)", err)
 	case !errors.As(err, &leak):
 		return nil, err
 	case leak.PublicKey.IsZero():

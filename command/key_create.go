@@ -2,76 +2,58 @@ package command
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func keyCreate(flags *registryFlags) *cobra.Command {
-	var n registry.NewPair
+func keyCreate() *cobra.Command {
+	var n operation.NewPair
 	c := &cobra.Command{
 		Use:   "create",
-		Short: "Make a key pair of yours in the registry, with its certificate",
+		Short: "Make a key pair in the registry, with its certificate",
 		Long: `Create makes an RSA key pair and a self-signed certificate by the profile's rules. The
 private key stays in the registry, encrypted under the root key. The pair opens
 messages at once. It signs when the partner has installed its certificate (sealane
-exchange activate).
+installed).
 
-Make one pair for each account and environment, and use it for nothing else.`,
-		Example: `  sealane key create --partner vcas --env STAG --common-name rdx.bank.example \
-      --org "Example Bank" --unit Payments --email keys@bank.example`,
+For one partner, sealane offer makes the pair and writes the letters in one step. Make
+one pair for each account and environment, and use it for nothing else.`,
+		Example: `  sealane key create --profile riskos --env PROD --common-name riskos.provider.example \
+      --org "Provider" --unit API --email keys@provider.example`,
 		Args: cobra.NoArgs,
 	}
-	addPairFlags(c, &n)
+	flags := registryVerb(c)
+	pairFlags(c, &n)
 	c.Flags().IntVar(&n.Bits, "bits", 0, "RSA size: 2048, 3072 or 4096 (default: the profile's)")
-	addSubjectFlags(c, &n.Subject)
-	c.RunE = flags.withKeys(func(c *cobra.Command, s *registry.Session, _ []string) error {
-		if err := setProfile(c, s, &n); err != nil {
-			return err
-		}
-		k, made, err := s.CreateKeyPair(c.Context(), n)
-		if err != nil {
-			return err
-		}
-		return flags.say(c, map[string]any{"key_pair": k, "certificate": made.ID},
-			"Key pair %s (RSA %d, %s) is made; its certificate is valid until %s.\n"+
-				"Next: sealane exchange offer %s --to %s --out FOLDER",
-			k.ID, k.Bits, k.Environment, made.NotAfter.Format(time.DateOnly), k.ID, cmp.Or(n.Partner, "PARTNER"))
+	subjectFlags(c, &n.Subject)
+	must(c.MarkFlagRequired("common-name"))
+	input := func(*cobra.Command, []string) (operation.NewPair, error) { return n, checkPairFlags(n) }
+	c.RunE = does(flags, operation.CreateKey, input, func(c *cobra.Command, made operation.MadePair) error {
+		k := made.KeyPair
+		return say(c, "Key pair %s (RSA %d, %s) is made; its certificate is valid until %s.\n"+
+			"Next: sealane offer %s %s --out FOLDER",
+			k.ID, k.Bits, k.Environment, dateText(made.Certificate.NotAfter), cmp.Or(n.Partner, "PARTNER"), k.Environment)
 	})
 	return c
 }
 
-// addPairFlags adds the flags for a new key pair.
-func addPairFlags(c *cobra.Command, n *registry.NewPair) {
+// pairFlags adds the flags for a new key pair.
+func pairFlags(c *cobra.Command, n *operation.NewPair) {
 	f := c.Flags()
-	f.StringVar(&n.Profile, "profile", "", "profile (required if no partner is named)")
-	f.StringVar(&n.Partner, "partner", "", "for this partner only (default: for all partners of the profile)")
+	f.StringVar(&n.Profile, "profile", "", "profile, for a pair that all its partners share")
+	f.StringVar(&n.Partner, "partner", "", "for this partner only")
 	f.StringVar(&n.Environment, "env", "", "environment (required)")
 	f.StringVar(&n.KeyID, "key-id", "", "key ID (alias), if it is known already")
-	f.BoolVar(&n.Renewal, "renewal", false, "it replaces a pair that is in use")
+	f.BoolVar(&n.Renewal, "renewal", false, "it follows a pair that is in use")
 	must(c.MarkFlagRequired("env"))
 }
 
-// setProfile sets the profile to that of the partner, if one is named.
-func setProfile(c *cobra.Command, s *registry.Session, n *registry.NewPair) error {
-	switch {
-	case n.Partner != "":
-	case n.Profile != "":
-		return nil
-	default:
-		return &exit{exitUsage, errors.New(
-			"name the partner (--partner), or the profile for all of its partners (--profile)")}
+// checkPairFlags returns an error if nobody is named for whom a pair is.
+func checkPairFlags(n operation.NewPair) error {
+	if n.Partner == "" && n.Profile == "" {
+		return usage("name the partner (--partner), or the profile for all of its partners (--profile)")
 	}
-	return s.View(c.Context(), func(tx registry.Tx) error {
-		p, err := tx.Partner(n.Partner)
-		if err != nil {
-			return fmt.Errorf("partner %q: %w", n.Partner, err)
-		}
-		n.Profile = p.Profile
-		return nil
-	})
+	return nil
 }

@@ -3,17 +3,20 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func keyDestroy(flags *registryFlags) *cobra.Command {
+func keyDestroy() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "destroy KEYPAIR",
-		Short: "Delete the private key of a retired key pair for good",
-		Args:  cobra.ExactArgs(1),
+		Use:     "destroy KEYPAIR",
+		Short:   "Delete the private key of a retired key pair permanently",
+		Example: `  sealane key destroy k-5n3w2p7r4t --reason "renewed"`,
+		Args:    cobra.ExactArgs(1),
 	}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		return flags.moveKey(c, s, args[0], registry.Destroyed, false)
+	flags := registryVerb(c)
+	asksWhy(c)
+	c.RunE = does(flags, operation.DestroyKey, identity, func(c *cobra.Command, s operation.Step) error {
+		return say(c, "The private key of key pair %s is deleted. Older backups still have it, encrypted.", s.ID)
 	})
 	return c
 }

@@ -1,16 +1,14 @@
 package command
 
 import (
-	"time"
-
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/keyfile"
 )
 
-func keyImport(flags *registryFlags) *cobra.Command {
-	var n registry.NewPair
+func keyImport() *cobra.Command {
+	var n operation.ImportedPair
 	var certificate string
 	c := &cobra.Command{
 		Use:   "import FILE",
@@ -22,41 +20,40 @@ when you have seen that the import works.`,
       --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD`,
 		Args: cobra.ExactArgs(1),
 	}
-	addPairFlags(c, &n)
+	flags := registryVerb(c)
+	pairFlags(c, &n.NewPair)
 	c.Flags().StringVar(&certificate, "certificate", "", "the key's certificate, if FILE has none")
 	passphrase := passphraseFlag(c)
-	c.RunE = flags.withKeys(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := setProfile(c, s, &n); err != nil {
-			return err
+	input := func(c *cobra.Command, args []string) (operation.ImportedPair, error) {
+		if err := checkPairFlags(n.NewPair); err != nil {
+			return n, err
 		}
 		data, err := readInput(c, args[0], keyfile.MaxSize)
 		if err != nil {
-			return err
+			return n, err
 		}
 		defer clear(data)
 		key, info, err := keyfile.ParsePrivateAsk(data, askPassphrase(c, passphrase))
 		if err != nil {
-			return err
+			return n, refused(err)
 		}
-		chain := info.Certificates
+		n.Key, n.Chain = key, info.Certificates
 		if certificate != "" {
 			file, err := readCertificate(c, certificate)
 			if err != nil {
-				return err
+				return n, err
 			}
-			chain = file.Certificates
+			n.Chain = file.Certificates
 		}
 		if n.KeyID == "" {
 			n.KeyID = info.KeyID
 		}
-		k, made, err := s.ImportKeyPair(c.Context(), n, key, chain)
-		if err != nil {
-			return err
-		}
-		return flags.say(c, map[string]any{"key_pair": k, "certificate": made.ID},
-			"Key pair %s is imported; its certificate is valid until %s.\n"+
-				"If the partner has it installed already: sealane exchange activate %s",
-			k.ID, made.NotAfter.Format(time.DateOnly), k.ID)
+		return n, nil
+	}
+	c.RunE = does(flags, operation.ImportKey, input, func(c *cobra.Command, made operation.MadePair) error {
+		return say(c, "Key pair %s is imported; its certificate is valid until %s.\n"+
+			"If the partner has it installed already: sealane installed %s",
+			made.KeyPair.ID, dateText(made.Certificate.NotAfter), made.KeyPair.ID)
 	})
 	return c
 }

@@ -5,34 +5,33 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func keyList(flags *registryFlags) *cobra.Command {
-	var q registry.KeyPairQuery
+func keyList() *cobra.Command {
+	var q operation.KeyQuery
 	c := &cobra.Command{Use: "list", Short: "List your key pairs in the registry", Args: cobra.NoArgs}
+	flags := registryVerb(c)
 	f := c.Flags()
 	f.StringVar(&q.Partner, "partner", "", "only those for this partner")
 	f.StringVar(&q.Profile, "profile", "", "only those of this profile")
 	f.StringVar(&q.Environment, "env", "", "only those of this environment")
 	f.IntVar(&q.Limit, "limit", 100, "maximum number")
 	f.StringVar(&q.After, "after", "", "begin after this one, for the next page")
-	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
-		var pairs []registry.KeyPair
-		err := v.View(c.Context(), func(tx registry.Tx) (err error) {
-			pairs, err = tx.KeyPairs(q)
-			return err
-		})
-		if err != nil {
+	input := func(*cobra.Command, []string) (operation.KeyQuery, error) { return q, nil }
+	c.RunE = does(flags, operation.ListKeys, input, func(c *cobra.Command, list operation.KeyList) error {
+		t := newTable("KEY PAIR", "PROFILE", "PARTNER", "ENVIRONMENT", "STATE", "BITS", "UNTIL")
+		for _, k := range list.Keys {
+			row := t.add(k.ID, k.Profile, cmp.Or(k.Partner, "(all)"), k.Environment, k.State, k.Bits, dateText(k.Ends))
+			row.detail("key ID", k.KeyID)
+		}
+		if err := t.write(c.OutOrStdout()); err != nil {
 			return err
 		}
-		const head = "KEY PAIR,PROFILE,PARTNER,ENVIRONMENT,STATE,BITS,KEY ID (ALIAS),CUSTODIAN,SINCE"
-		return flags.show(c, pairs, head, func(add func(...any)) {
-			for _, k := range pairs {
-				add(k.ID, k.Profile, cmp.Or(k.Partner, "(all)"), k.Environment,
-					k.State, k.Bits, k.KeyID, k.Custodian, k.Changed)
-			}
-		})
+		if list.More != "" {
+			warn(c, "there are more key pairs: sealane key list --after %s", list.More)
+		}
+		return nil
 	})
 	return c
 }

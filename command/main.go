@@ -60,15 +60,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &e) {
 		code = e.code
 	}
-	text := err.Error()
 	switch {
-	case text == "": // the command has written it
+	case err.Error() == "": // the command has written it
 	case wantsJSON(called, args, e != nil):
 		writeError(stderr, err, code)
 	default:
-		fmt.Fprintln(stderr, "sealane:", printableLines(strings.TrimPrefix(text, "sealane: ")))
+		fmt.Fprintln(stderr, "sealane:", printableLines(strings.TrimPrefix(advised(err), "sealane: ")))
 		if code == exitUsage {
-			fmt.Fprintln(stderr, "See: sealane help")
+			fmt.Fprintf(stderr, "See: %s --help\n", called.CommandPath())
 		}
 	}
 	return code
@@ -95,61 +94,90 @@ func wantsJSON(called *cobra.Command, args []string, parsed bool) bool {
 }
 
 func newRoot() *cobra.Command {
+	cobra.EnableCommandSorting = false // they are in the order of an exchange
 	root := &cobra.Command{
 		Use:   "sealane",
 		Short: "Seal and open messages between companies' APIs: JSON that is signed, then encrypted",
 		Long: `Sealane seals and opens messages between companies' APIs: JSON that is signed by one
 partner and encrypted to the other (JWS inside JWE).
 
-A lane is what you and one partner agreed on: a profile (the protocol that the partner
-uses), your keys, and theirs. To begin:
+A lane is what you and one partner agreed on in one environment: a profile (the
+protocol that the partner uses), your keys, and theirs. To begin:
 
   sealane demo                  both exchanges, end to end, on this machine
-  sealane cert create --help    make your key pair and certificate
+  sealane init NAME             make a registry of partners, keys and certificates
   sealane inspect TOKEN         find out why a message does not open
 
-Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (message, certificate,
-key ID); 4 the partner answered with an error; 5 the request may have been processed,
-but its answer cannot be used. With --json an error is a line of JSON on standard
-error.`,
+Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (a message, certificate,
+key ID or act); 4 the partner answered with an error; 5 the request may have been
+processed, but its answer cannot be used. With --json an error is a line of JSON on
+standard error.`,
 		Version:       thisBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		if words := c.Flags().Args(); c.HasSubCommands() && len(words) > 0 { // an unknown command has no flags
-			return fmt.Errorf("unknown command %q for %q", words[0], c.CommandPath())
+			return unknownCommand(c, words[0])
 		}
 		return err
 	})
 	root.SetVersionTemplate("sealane {{.Version}}\n")
 	rsaFlag(root)
-	root.AddCommand(
-		newDemo(), newSeal(), newOpen(), newCall(), newInspect(),
-		newCert(), newKey(), newProfile(), newSandbox(), newVersion(),
-		newPartner(), newPerson(), newExchange(), newPreflight(),
-		newAudit(), newInventory(), newBackup(), newRootKey())
-	for _, c := range root.Commands() {
-		failWhereNotUsage(c)
+	addHelp(root)
+	inGroup(root, "daily", "Certificates and keys, day by day",
+		newStatus(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(), newOffer(), newAlias(),
+		newInstalled(), newStage(), newActivate(), newRetire(), newRevoke(), newExport(), newUndo(),
+		newChallenge(), newAnswer(), newProve())
+	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
+	inGroup(root, "administration", "Administration",
+		newInit(), newLogin(), newPartner(), newPerson(), newKey(), newCert(), newProfile(), newAudit(), newInventory(),
+		newBackup(), newRootKey())
+	inGroup(root, "run", "Run and try", newDemo(), newSandbox(), newVersion())
+	for _, c := range append(root.Commands(), root) {
+		prepare(c)
 	}
 	return root
 }
 
-// failWhereNotUsage makes errors of a command's own work have the exit code 1, if they
-// have no other. Errors that cobra finds before that are about usage.
-func failWhereNotUsage(c *cobra.Command) {
-	for _, sub := range c.Commands() {
-		failWhereNotUsage(sub)
+// inGroup adds commands under a heading of the list of all.
+func inGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title + ":"})
+	for _, c := range commands {
+		c.GroupID = id
+		root.AddCommand(c)
 	}
-	if c.HasSubCommands() && c.RunE == nil { // so that an unknown subcommand is an error
-		c.Args = cobra.NoArgs
+}
+
+// prepare makes errors of a command's own work have an exit code, and those about its arguments
+// say what it takes. An unknown subcommand is an error that names the nearest ones.
+func prepare(c *cobra.Command) {
+	if c.HasParent() {
+		for _, sub := range c.Commands() {
+			prepare(sub)
+		}
+	}
+	if c.HasSubCommands() && c.RunE == nil {
+		c.SuggestionsMinimumDistance = 2
+		c.Args = func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(c, args[0])
+			}
+			return nil
+		}
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
-	work := c.RunE
+	work, takes := c.RunE, c.Args
 	if work == nil {
 		return
+	}
+	if takes != nil && !c.HasSubCommands() {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := takes(c, args); err != nil {
+				return fmt.Errorf("wrong number of arguments: it is %s", strings.TrimSuffix(c.UseLine(), " [flags]"))
+			}
+			return nil
+		}
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		err := work(c, args)
@@ -157,6 +185,18 @@ func failWhereNotUsage(c *cobra.Command) {
 		if err == nil || errors.As(err, &e) {
 			return err
 		}
-		return &exit{exitFailed, err}
+		return &exit{codeOf(err), err}
 	}
+}
+
+// unknownCommand returns the error for a word that is no command, with those that may be meant.
+func unknownCommand(c *cobra.Command, word string) error {
+	text := fmt.Sprintf("unknown command %q for %q", word, c.CommandPath())
+	if near := c.SuggestionsFor(word); len(near) > 0 {
+		for i := range near {
+			near[i] = c.CommandPath() + " " + near[i]
+		}
+		text += "; did you mean " + strings.Join(near, ", or ") + "?"
+	}
+	return errors.New(text)
 }

@@ -40,11 +40,12 @@ func TestScripts(t *testing.T) {
 				}
 				e.Setenv(name, absolute)
 			}
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "config"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": capture,
-			"foreach": forEach,
+			"foreach": forEach, "write": write,
 		},
 		Condition: func(name string) (bool, error) {
 			if tool, ok := strings.CutPrefix(name, "tool:"); ok {
@@ -119,6 +120,14 @@ func forEach(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: %v", file, err)
 		}
 	}
+}
+
+// write writes a text into a file: write FILE TEXT
+func write(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: write FILE TEXT")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]+"\n"), 0o600))
 }
 
 // waitFor waits until a server that was started in the background answers:

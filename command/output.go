@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -19,44 +20,146 @@ import (
 	"github.com/sealane/sealane/internal/termtext"
 )
 
-// show writes rows as JSON, or as a table with the columns of head.
-func (f *registryFlags) show(c *cobra.Command, rows any, head string, lines func(add func(cells ...any))) error {
-	if f.json {
-		return writeJSON(c.OutOrStdout(), rows)
-	}
-	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ReplaceAll(head, ",", "\t"))
-	lines(func(cells ...any) {
-		texts := make([]string, len(cells))
-		for i, cell := range cells {
-			texts[i] = cellText(cell)
-		}
-		fmt.Fprintln(w, strings.Join(texts, "\t"))
-	})
-	return w.Flush()
+// columns is the width of a terminal that tables and sentences fit, in characters.
+const columns = 80
+
+// table is a list for people. What does not fit into a cell stands on lines of its own below
+// the row.
+type table struct {
+	head []string
+	rows []tableRow
 }
 
-// say writes a sentence for people, or value as JSON for programs.
-func (f *registryFlags) say(c *cobra.Command, value any, format string, args ...any) error {
-	if f.json {
-		return writeJSON(c.OutOrStdout(), value)
+type tableRow struct {
+	cells   []string
+	details []string
+}
+
+func newTable(head ...string) *table { return &table{head: head} }
+
+// add adds a row. Empty cells become a hyphen.
+func (t *table) add(cells ...any) *tableRow {
+	row := tableRow{cells: make([]string, len(cells))}
+	for i, cell := range cells {
+		row.cells[i] = cellText(cell)
 	}
-	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
+	t.rows = append(t.rows, row)
+	return &t.rows[len(t.rows)-1]
+}
+
+// detail adds a line below the row, if there is something to say.
+func (r *tableRow) detail(name, text string) {
+	if text != "" {
+		r.details = append(r.details, name+": "+printable(text))
+	}
+}
+
+const (
+	gap     = "  "
+	minCell = 6 // no column is cut to less
+)
+
+// write writes the table. If it is too wide, the widest columns are cut.
+func (t *table) write(w io.Writer) error {
+	widths := make([]int, len(t.head))
+	for _, cells := range t.all() {
+		for i, cell := range cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	total := func() int {
+		sum := len(gap) * (len(widths) - 1)
+		for _, width := range widths {
+			sum += width
+		}
+		return sum
+	}
+	for total() > columns {
+		widest := 0
+		for i, width := range widths {
+			if width > widths[widest] {
+				widest = i
+			}
+		}
+		if widths[widest] <= minCell {
+			break
+		}
+		widths[widest]--
+	}
+	var b bytes.Buffer
+	t.line(&b, widths, t.head)
+	for _, row := range t.rows {
+		t.line(&b, widths, row.cells)
+		for _, text := range row.details {
+			fmt.Fprintf(&b, "    %s\n", text)
+		}
+	}
+	_, err := w.Write(b.Bytes())
 	return err
+}
+
+func (t *table) all() [][]string {
+	all := [][]string{t.head}
+	for _, row := range t.rows {
+		all = append(all, row.cells)
+	}
+	return all
+}
+
+func (t *table) line(b *bytes.Buffer, widths []int, cells []string) {
+	texts := make([]string, len(cells))
+	for i, cell := range cells {
+		if n := utf8.RuneCountInString(cell); n > widths[i] {
+			texts[i] = string([]rune(cell)[:widths[i]-1]) + "…"
+		} else {
+			texts[i] = cell + strings.Repeat(" ", widths[i]-n)
+		}
+	}
+	fmt.Fprintln(b, strings.TrimRight(strings.Join(texts, gap), " "))
 }
 
 // cellText returns a value as it stands in a table.
 func cellText(cell any) string {
 	text := fmt.Sprint(cell)
 	if t, ok := cell.(time.Time); ok {
-		if text = ""; !t.IsZero() {
-			text = t.UTC().Format("2006-01-02 15:04")
+		text = timeText(t)
+	}
+	return cmp.Or(printable(text), "-")
+}
+
+// timeText returns a time for people, to the minute. A zero time has no text.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// dateText returns the day of a time, in UTC. A zero time has no text.
+func dateText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// wrap breaks a sentence into lines that fit a terminal. All but the first begin with indent.
+func wrap(text, indent string) string {
+	var lines []string
+	line, width := "", columns-len(indent)
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines, line = append(lines, line), ""
 		}
+		line = strings.TrimSpace(line + " " + word)
 	}
-	if text == "" {
-		return "-"
-	}
-	return printable(text)
+	return strings.Join(append(lines, line), "\n"+indent)
+}
+
+// say writes a sentence for people.
+func say(c *cobra.Command, format string, args ...any) error {
+	_, err := fmt.Fprintf(c.OutOrStdout(), format+"\n", args...)
+	return err
 }
 
 // absolute returns a path that holds in every folder.

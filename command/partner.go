@@ -6,9 +6,8 @@ import (
 
 func newPartner() *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Partners in the registry: environments, contacts, API keys"}
-	flags := addRegistryFlags(c)
 	c.AddCommand(
-		partnerAdd(flags), partnerEnvironment(flags), partnerList(flags), partnerShow(flags),
-		partnerContact(flags), partnerAPIKey(flags), partnerImport(flags), partnerExport(flags))
+		partnerAdd(), partnerEnvironment(), partnerList(), partnerShow(), partnerContact(), partnerAPIKey(),
+		partnerImport())
 	return c
 }

@@ -1,16 +1,14 @@
 package command
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func partnerAPIKey(flags *registryFlags) *cobra.Command {
-	var label, sealing, revoke string
+func partnerAPIKey() *cobra.Command {
+	var in operation.NewAPIKey
+	var revoke string
 	c := &cobra.Command{
 		Use:   "apikey PARTNER ENVIRONMENT",
 		Short: "Make an API key for a partner that calls you, or revoke one",
@@ -19,32 +17,34 @@ SHA-256. Several keys may be valid at a time, so that the partner can change wit
 an interruption: make the second, have it installed, revoke the first.`,
 		Example: `  sealane partner apikey acme PROD --sealing required --label "batch system"
   sealane partner apikey --revoke a-7k2m4q6z3x --reason "left in a mail"`,
-		Args: cobra.RangeArgs(0, 2),
+		Args: cobra.MaximumNArgs(2),
 	}
+	flags := registryVerb(c)
+	asksWhy(c)
 	f := c.Flags()
-	f.StringVar(&label, "label", "", "what the key is for")
-	f.StringVar(&sealing, "sealing", "", "required or optional (required for a new key)")
+	f.StringVar(&in.Label, "label", "", "what the key is for")
+	f.StringVar((*string)(&in.Sealing), "sealing", "", "required or optional (required for a new key)")
 	f.StringVar(&revoke, "revoke", "", "identity of the key to revoke")
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if revoke != "" {
-			if err := s.RevokeAPIKey(c.Context(), revoke); err != nil {
-				return err
-			}
-			return flags.say(c, map[string]string{"revoked": revoke}, "API key %s is revoked", revoke)
-		}
+	input := func(_ *cobra.Command, args []string) (operation.NewAPIKey, error) {
 		if len(args) != 2 {
-			return &exit{exitUsage, errors.New("name the partner and the environment")}
+			return in, usage("name the partner and the environment")
 		}
-		partner, environment := args[0], args[1]
-		k, token, err := s.IssueAPIKey(c.Context(), registry.NewAPIKey{
-			Partner: partner, Environment: environment, Label: label, Sealing: sealane.Sealing(sealing),
-		})
-		if err != nil {
-			return err
-		}
-		return flags.say(c, map[string]any{"id": k.ID, "key": token, "sealing": k.Sealing},
-			"%s\n\nThis is the API key %s of %s in %s. It is not shown again: transmit it securely.",
-			token, k.ID, partner, environment)
+		in.Partner, in.Environment = args[0], args[1]
+		return in, nil
+	}
+	issue := does(flags, operation.IssueAPIKey, input, func(c *cobra.Command, k operation.IssuedAPIKey) error {
+		return say(c, "%s\n\nThis is API key %s of %s in %s. It is not shown again: transmit it securely.",
+			k.Key, k.ID, k.Partner, k.Environment)
 	})
+	key := func(*cobra.Command, []string) (operation.ID, error) { return operation.ID{ID: revoke}, nil }
+	end := does(flags, operation.RevokeAPIKey, key, func(c *cobra.Command, _ operation.None) error {
+		return say(c, "API key %s is revoked.", revoke)
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if revoke != "" {
+			return end(c, args)
+		}
+		return issue(c, args)
+	}
 	return c
 }

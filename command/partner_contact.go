@@ -3,13 +3,11 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/lanes"
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func partnerContact(flags *registryFlags) *cobra.Command {
-	var contact registry.Contact
-	var role string
+func partnerContact() *cobra.Command {
+	var in operation.ContactChange
 	var remove bool
 	c := &cobra.Command{
 		Use:     "contact PARTNER ENVIRONMENT",
@@ -17,27 +15,29 @@ func partnerContact(flags *registryFlags) *cobra.Command {
 		Example: `  sealane partner contact vcas PROD --role primary --email pki@vcas.example --name "PKI team"`,
 		Args:    cobra.ExactArgs(2),
 	}
+	flags := registryVerb(c)
 	f := c.Flags()
-	f.StringVar(&role, "role", string(registry.Primary),
+	f.StringVar((*string)(&in.Role), "role", "primary",
 		"primary, alternate or support: the order in which they are written to")
-	f.StringVar(&contact.Email, "email", "", "address, best of a mailbox that several people read (required)")
-	f.StringVar(&contact.Name, "name", "", "name")
+	f.StringVar(&in.Email, "email", "", "address, best of a mailbox that several people read (required)")
+	f.StringVar(&in.Name, "name", "", "name")
 	f.BoolVar(&remove, "remove", false, "remove the contact with that address")
 	must(c.MarkFlagRequired("email"))
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		lane := lanes.Name{Partner: args[0], Environment: args[1]}
-		if remove {
-			if err := s.RemoveContact(c.Context(), lane, contact.Email); err != nil {
-				return err
-			}
-			return flags.say(c, contact, "%s is no longer a contact of %s", contact.Email, lane)
-		}
-		contact.Role = registry.ContactRole(role)
-		if err := s.SetContact(c.Context(), lane, contact); err != nil {
-			return err
-		}
-		return flags.say(c, contact,
-			"%s is the %s contact of %s", contact.Email, contact.Role, lane)
+	input := func(_ *cobra.Command, args []string) (operation.ContactChange, error) {
+		in.Partner, in.Environment = args[0], args[1]
+		return in, nil
+	}
+	set := does(flags, operation.SetContact, input, func(c *cobra.Command, contact operation.Contact) error {
+		return say(c, "%s is the %s contact of %s in %s.", contact.Email, contact.Role, in.Partner, in.Environment)
 	})
+	take := does(flags, operation.RemoveContact, input, func(c *cobra.Command, contact operation.Contact) error {
+		return say(c, "%s is no longer a contact of %s in %s.", contact.Email, in.Partner, in.Environment)
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if remove {
+			return take(c, args)
+		}
+		return set(c, args)
+	}
 	return c
 }

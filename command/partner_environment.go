@@ -1,28 +1,26 @@
 package command
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-// environmentFlags are the flags for what was agreed for an environment.
-type environmentFlags struct {
+// agreedFlags are the flags for what was agreed for an environment.
+type agreedFlags struct {
 	c               *cobra.Command
-	env             registry.Environment
+	env             operation.Environment
 	sealing, caller string
 }
 
-func addEnvironmentFlags(c *cobra.Command) *environmentFlags {
-	e := &environmentFlags{c: c}
+// environmentFlags adds the flags to a command.
+func environmentFlags(c *cobra.Command) *agreedFlags {
+	e := &agreedFlags{c: c}
 	f := c.Flags()
 	f.StringVar(&e.sealing, "sealing", "", "required or optional (required for a new environment)")
 	f.StringVar(&e.caller, "caller", "",
-		"how the sender of unsigned messages is known: mutual-tls, oauth2 or unauthenticated (rdx, server)")
+		"how the sender of unsigned messages is authenticated: mutual-tls, oauth2 or unauthenticated (rdx, ingress)")
 	f.StringVar(&e.env.Account, "account", "",
 		"the caller's name as a trusted upstream gives it, if callers have no API keys of yours")
 	f.StringVar(&e.env.AcceptRSAOAEP, "accept-rsa-oaep", "", "reason for opening RSA-OAEP (SHA-1) too")
@@ -32,7 +30,7 @@ func addEnvironmentFlags(c *cobra.Command) *environmentFlags {
 }
 
 // row returns the environment that the flags describe.
-func (e *environmentFlags) row(partner, name string) registry.Environment {
+func (e *agreedFlags) row(partner, name string) operation.Environment {
 	env := e.env
 	env.Partner, env.Name = partner, name
 	env.Sealing, env.SenderAuth = sealane.Sealing(e.sealing), sealane.SenderAuth(e.caller)
@@ -40,7 +38,7 @@ func (e *environmentFlags) row(partner, name string) registry.Environment {
 }
 
 // change sets in a row what the flags on the command line name.
-func (e *environmentFlags) change(row *registry.Environment) error {
+func (e *agreedFlags) change(row *operation.Environment) error {
 	flags := e.row(row.Partner, row.Name)
 	for name, set := range map[string]func(){
 		"sealing":         func() { row.Sealing = flags.Sealing },
@@ -57,39 +55,26 @@ func (e *environmentFlags) change(row *registry.Environment) error {
 	return nil
 }
 
-func partnerEnvironment(flags *registryFlags) *cobra.Command {
+func partnerEnvironment() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "env PARTNER ENVIRONMENT",
 		Short:   "Add an environment to a partner, or change what was agreed for it",
 		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
 		Args:    cobra.ExactArgs(2),
 	}
-	environment := addEnvironmentFlags(c)
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		partner, name := args[0], args[1]
-		stored := func() (row registry.Environment, err error) {
-			err = s.View(c.Context(), func(tx registry.Tx) error {
-				row, err = tx.Environment(partner, name)
-				return err
-			})
-			return row, err
+	flags := registryVerb(c)
+	environment := environmentFlags(c)
+	input := func(_ *cobra.Command, args []string) (operation.EnvironmentChange, error) {
+		return operation.EnvironmentChange{
+			LaneName: operation.LaneName{Partner: args[0], Environment: args[1]},
+			New:      environment.row(args[0], args[1]), Change: environment.change,
+		}, nil
+	}
+	c.RunE = does(flags, operation.SetEnvironment, input, func(c *cobra.Command, e operation.ChangedEnvironment) error {
+		if e.Added {
+			return say(c, "Environment %s of %s is added.\nNext: sealane status %[2]s %[1]s", e.Name, e.Partner)
 		}
-		said := "is changed"
-		row, err := stored()
-		switch {
-		case errors.Is(err, registry.ErrNotFound):
-			said = fmt.Sprintf("is added. To see what is missing: sealane preflight %s %s", partner, name)
-			err = s.AddEnvironment(c.Context(), environment.row(partner, name))
-		case err == nil:
-			err = s.ChangeEnvironment(c.Context(), row, environment.change)
-		}
-		if err == nil {
-			row, err = stored()
-		}
-		if err != nil {
-			return err
-		}
-		return flags.say(c, row, "Environment %s of %s %s", name, partner, said)
+		return say(c, "Environment %s of %s is changed.", e.Name, e.Partner)
 	})
 	return c
 }

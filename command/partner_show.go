@@ -5,72 +5,34 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/exchange"
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func partnerShow(flags *registryFlags) *cobra.Command {
+func partnerShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show PARTNER",
 		Short: "Show a partner with environments, contacts, API keys and certificates",
 		Args:  cobra.ExactArgs(1),
 	}
-	c.RunE = flags.withView(func(c *cobra.Command, v view, args []string) error {
-		p, err := readPartner(c, v, args[0])
-		if err != nil {
-			return err
-		}
-		if flags.json {
-			return writeJSON(c.OutOrStdout(), p)
-		}
-		return p.write(flags, c)
-	})
+	input := func(_ *cobra.Command, args []string) (operation.PartnerName, error) {
+		return operation.PartnerName{Partner: args[0]}, nil
+	}
+	c.RunE = does(registryVerb(c), operation.ShowPartner, input, writePartner)
 	return c
 }
 
-// partnerDetails are what partner show writes.
-type partnerDetails struct {
-	registry.Partner
-	Environments []environmentDetails `json:"environments"`
-}
-
-type environmentDetails struct {
-	registry.Environment
-	APIKeys []registry.APIKey `json:"api_keys"`
-	Steps   []exchange.Step   `json:"certificates"`
-}
-
-func readPartner(c *cobra.Command, v view, id string) (p partnerDetails, err error) {
-	err = v.View(c.Context(), func(tx registry.Tx) (err error) {
-		if p.Partner, err = tx.Partner(id); err != nil {
-			return fmt.Errorf("partner %q: %w", id, err)
-		}
-		environments, err := tx.Environments(id)
-		p.Environments = nil
-		for _, env := range environments {
-			details := environmentDetails{Environment: env}
-			if details.APIKeys, err = tx.APIKeys(env.Partner, env.Name); err != nil {
-				return err
-			}
-			p.Environments = append(p.Environments, details)
-		}
-		return err
-	})
-	if err != nil {
-		return p, err
+// sideText returns a side in both of its words.
+func sideText(side sealane.Side) string {
+	if side == sealane.ClientSide {
+		return "egress (client)"
 	}
-	for i := range p.Environments {
-		env := &p.Environments[i]
-		if env.Steps, err = v.Status(c.Context(), p.ID, env.Name); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
+	return "ingress (server)"
 }
 
-func (p partnerDetails) write(flags *registryFlags, c *cobra.Command) error {
+func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 	w := c.OutOrStdout()
-	fmt.Fprintf(w, "%s: %s, profile %s; we are the %s\n", p.ID, cellText(p.Name), p.Profile, p.Side)
+	fmt.Fprintf(w, "%s: %s, profile %s; our side: %s\n", p.ID, cellText(p.Name), p.Profile, sideText(p.Side))
 	for _, env := range p.Environments {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
 		for _, more := range [][2]string{
@@ -93,7 +55,7 @@ func (p partnerDetails) write(flags *registryFlags, c *cobra.Command) error {
 			fmt.Fprintf(w, "  API key   %s %s… sealing %s, %s, last used %s %s\n",
 				k.ID, k.Prefix, k.Sealing, state, cellText(k.LastUsed), cellText(k.Label))
 		}
-		if err := writeSteps(flags, c, env.Steps); err != nil {
+		if err := writeStandings(c, env.Certificates); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,6 @@ import (
 
 func newPerson() *cobra.Command {
 	c := &cobra.Command{Use: "person", Short: "People who work with the registry, each with a token of their own"}
-	flags := addRegistryFlags(c)
-	c.AddCommand(personAdd(flags), personList(flags), personRevoke(flags), personToken(flags), personRoles(flags))
+	c.AddCommand(personAdd(), personList(), personRevoke(), personToken(), personRoles())
 	return c
 }

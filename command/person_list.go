@@ -5,29 +5,22 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func personList(flags *registryFlags) *cobra.Command {
+func personList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List people", Args: cobra.NoArgs}
-	c.RunE = flags.withView(func(c *cobra.Command, v view, _ []string) error {
-		var people []registry.Person
-		err := v.View(c.Context(), func(tx registry.Tx) (err error) {
-			people, err = tx.People()
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		return flags.show(c, people, "PERSON,NAME,EMAIL,ROLES,TOKEN,SINCE,REVOKED", func(add func(...any)) {
-			for _, p := range people {
-				roles := make([]string, len(p.Roles))
-				for i, role := range p.Roles {
-					roles[i] = string(role)
-				}
-				add(p.ID, p.Name, p.Email, strings.Join(roles, " "), p.Prefix+"…", p.Created, p.Revoked)
+	c.RunE = does(registryVerb(c), operation.ListPeople, nothing, func(c *cobra.Command, all []operation.Person) error {
+		t := newTable("PERSON", "NAME", "EMAIL", "ROLES", "SINCE", "REVOKED")
+		for _, p := range all {
+			roles := make([]string, len(p.Roles))
+			for i, role := range p.Roles {
+				roles[i] = string(role)
 			}
-		})
+			row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
+			row.detail("token", p.Prefix+"…")
+		}
+		return t.write(c.OutOrStdout())
 	})
 	return c
 }

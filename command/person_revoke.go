@@ -3,16 +3,17 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func personRevoke(flags *registryFlags) *cobra.Command {
+func personRevoke() *cobra.Command {
 	c := &cobra.Command{Use: "revoke PERSON", Short: "Revoke a person's token", Args: cobra.ExactArgs(1)}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		if err := s.RevokePerson(c.Context(), args[0]); err != nil {
-			return err
-		}
-		return flags.say(c, map[string]string{"revoked": args[0]}, "The token of %s is revoked", args[0])
-	})
+	flags := registryVerb(c)
+	asksWhy(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return does(flags, operation.RevokePerson, personNamed, func(c *cobra.Command, _ operation.None) error {
+			return say(c, "The token of %s is revoked.", printable(args[0]))
+		})(c, args)
+	}
 	return c
 }

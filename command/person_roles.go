@@ -5,18 +5,20 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/operation"
 )
 
-func personRoles(flags *registryFlags) *cobra.Command {
+func personRoles() *cobra.Command {
 	c := &cobra.Command{Use: "roles PERSON ROLE…", Short: "Change a person's roles", Args: cobra.MinimumNArgs(2)}
-	c.RunE = flags.withSession(func(c *cobra.Command, s *registry.Session, args []string) error {
-		to := parseRoles(args[1:])
-		if err := s.SetRoles(c.Context(), args[0], to); err != nil {
-			return err
+	input := func(_ *cobra.Command, args []string) (operation.PersonRoles, error) {
+		return operation.PersonRoles{Person: args[0], Roles: parseRoles(args[1:])}, nil
+	}
+	c.RunE = does(registryVerb(c), operation.SetRoles, input, func(c *cobra.Command, p operation.PersonRoles) error {
+		roles := make([]string, len(p.Roles))
+		for i, role := range p.Roles {
+			roles[i] = string(role)
 		}
-		return flags.say(c, map[string]any{"person": args[0], "roles": to},
-			"%s is %s now", args[0], strings.Join(args[1:], " and "))
+		return say(c, "%s is now %s.", p.Person, strings.Join(roles, " and "))
 	})
 	return c
 }

@@ -13,7 +13,6 @@ never in the database. It comes from a file (file:PATH), an environment variable
 (env:NAME), or a passphrase (passphrase:NAME, the variable that holds it). Without it
 the private keys are lost: keep a copy in a safe place, apart from the backups.`,
 	}
-	flags := addRegistryFlags(c)
-	c.AddCommand(rootKeyCreate(flags), rootKeyRotate(flags))
+	c.AddCommand(rootKeyCreate(), rootKeyRotate())
 	return c
 }

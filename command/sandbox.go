@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -26,12 +25,23 @@ func newSandbox() *cobra.Command {
 func faultTable(name string, list func(*profile.Profile) []sandbox.Fault) string {
 	p, err := profile.Load(name)
 	must(err)
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var names, effects []string
 	for _, f := range list(p) {
-		fmt.Fprintf(t, "  %s\t%s\n", f, f.Effect(p))
+		names, effects = append(names, string(f)), append(effects, f.Effect(p))
 	}
-	t.Flush()
+	return explained(names, effects)
+}
+
+// explained returns a list of names with what each means, for help.
+func explained(names, meanings []string) string {
+	width := 0
+	for _, name := range names {
+		width = max(width, len(name))
+	}
+	var b strings.Builder
+	for i, name := range names {
+		fmt.Fprintf(&b, "  %-*s  %s\n", width, name, wrap(meanings[i], strings.Repeat(" ", width+4)))
+	}
 	return b.String()
 }
 

@@ -20,7 +20,8 @@ func newSandboxIssuer() *cobra.Command {
 		Long: `Issuer serves an example of an issuer's service. It writes passcodes to standard
 error in place of an SMS. During an overlap, name the old and the new key.`,
 		Example: `  sealane sandbox issuer --key rdx-stag/private/rdx-stag.key \
-      --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG --env STAG --caller unauthenticated`,
+      --env STAG --caller unauthenticated \
+      --key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG`,
 		Args: cobra.NoArgs,
 	}
 	flags := addLaneFlags(c, "from", "not used: RDX messages are not signed")

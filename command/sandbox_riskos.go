@@ -174,11 +174,9 @@ func (f *riskosFlags) spec(p *profile.Profile, name string) *keydir.Spec {
 }
 
 func identityTable() string {
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	var names, notes []string
 	for _, i := range riskos.TestIdentities {
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", cmp.Or(i.GivenName, "(any)"), i.FamilyName, i.Note)
+		names, notes = append(names, cmp.Or(i.GivenName, "(any)")+" "+i.FamilyName), append(notes, i.Note)
 	}
-	t.Flush()
-	return b.String()
+	return explained(names, notes)
 }

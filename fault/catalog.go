@@ -217,7 +217,7 @@ var cryptoAndLocal = []entry{
 	{NoKeyTheirs, "The lane has none of the partner's certificates for this operation.",
 		"Finish the certificate exchange."},
 	{NoKeyID, "The profile needs the key's ID (alias) in every message, and the key has none.",
-		"Give the key the ID that was exchanged (--key-id, --to-key-id)."},
+		"Set the key ID that was exchanged for the key."},
 	{KeyUnavailable, "One of our keys could not be used: its store did not answer, or refused.",
 		"Check the key store; the message was not judged."},
 	{NotSealing, "The profile does not seal messages in this direction.", "Nothing is to be sealed or opened here."},

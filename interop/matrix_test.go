@@ -311,7 +311,7 @@ func TestRSAOAEPNeedsAReason(t *testing.T) {
 			p.acceptRSAOAEP = ""
 			m, err := p.lane(t).OpenMessage(context.Background(), token)
 			if m != nil || !errors.Is(err, sealane.ErrNotJWE) || sealane.FaultOf(err) != "jwe.alg-rsa-oaep-sha1" ||
-				!strings.Contains(err.Error(), "--accept-rsa-oaep") {
+				!strings.Contains(err.Error(), "AcceptRSAOAEP") {
 				t.Errorf("%v, %v", m, err)
 			}
 		})

@@ -205,7 +205,7 @@ func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) 
 	}
 	closeBody(r.Body)
 	detail := "the profile does not seal this endpoint; to send it unencrypted, list it in PlainEndpoints, " +
-		"or use WithPlain on a lane with optional sealing (sealane call --plain)"
+		"or use WithPlain on a lane with optional sealing"
 	if listed {
 		detail = "the request is not sealed, and the lane requires sealing"
 	}

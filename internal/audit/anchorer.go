@@ -71,7 +71,7 @@ func (s AnchorStatus) Check(log Reader) (contradiction, err error) {
 	if s.Last.Seq > head.Seq {
 		return fmt.Errorf("anchor %s: record %d is said to be written there already, and the log ends before it: "+
 			"the log was cut or restored, or the stored status changed; "+
-			"verify the log against the anchor (sealane audit verify --heads)", s.Anchor, s.Last.Seq), nil
+			"verify the log against the heads of the anchor", s.Anchor, s.Last.Seq), nil
 	}
 	records, err := log.AuditRecords(s.Last.Seq-1, 1)
 	if err == nil && (len(records) == 0 || !bytes.Equal(records[0].Hash, s.Last.Hash)) {

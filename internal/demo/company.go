@@ -91,7 +91,7 @@ func (c *company) preflight(partner string) {
 	s := c.scenario
 	s.step(fmt.Sprintf("%s: preflight with %s in %s", c.name, partner, s.environment), func(n *notes) error {
 		lane := lanes.Name{Partner: partner, Environment: s.environment}
-		checks, ready, err := exchange.Preflight(s.ctx, c.Registry, lane)
+		checks, ready, err := exchange.Preflight(s.ctx, &c.operator.Viewer, lane)
 		if err != nil {
 			return err
 		}

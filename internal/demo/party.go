@@ -102,8 +102,12 @@ var sha256Hex = regexp.MustCompile(`\b[0-9a-f]{64}\b`)
 
 func (p *party) deliver(n *notes, to *company, extension string) (got registry.Certificate, err error) {
 	target := exchange.Target{KeyPair: p.pair, Partner: to.name}
-	offer, err := exchange.New(p.company.operator).Offer(to.scenario.ctx, target)
-	if err != nil {
+	var offer exchange.OfferPackage
+	sent := func(o exchange.OfferPackage) error {
+		offer = o
+		return nil
+	}
+	if err := exchange.New(p.company.operator).Offer(to.scenario.ctx, target, sent); err != nil {
 		return got, err
 	}
 	files, err := offer.Files()

@@ -15,7 +15,7 @@ import (
 // wantRefused wants an error that says so.
 func wantRefused(t *testing.T, name, says string, err error) {
 	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), says) {
+	if err == nil || !strings.Contains(said(err), says) {
 		t.Errorf("%s: %v, want %q", name, err, says)
 	}
 }
@@ -74,7 +74,7 @@ func TestWhoApproves(t *testing.T) {
 				continue
 			}
 			approval := exchange.Approval{CallBack: "Eva, the contract's number"}
-			wantRefused(t, name+", no change", "--change", h.cora.Approve(ctx, got.ID, approval))
+			wantRefused(t, name+", no change", "needs change", h.cora.Approve(ctx, got.ID, approval))
 			approval.Change = "CHG-1"
 			wantRefused(t, name, "somebody else must approve", both.Approve(ctx, got.ID, approval))
 			h.must(h.cora.Approve(ctx, got.ID, approval))
@@ -128,7 +128,7 @@ func TestAnEndWantsAReason(t *testing.T) {
 		}{
 			{"reject", onItsWay, h.cora.WithReason(reason).Reject(ctx, onItsWay.ID)},
 			{"retire", inUse, h.anna.WithReason(reason).Retire(ctx, inUse.ID, true)},
-			{"compromised", inUse, h.anna.WithReason(reason).Compromised(ctx, inUse.ID)},
+			{"compromised", inUse, h.anna.WithReason(reason).Revoke(ctx, inUse.ID)},
 		} {
 			wantRefused(t, end.name, "say why", end.err)
 			if state := h.certificate(end.of.ID).State; state != end.of.State {
@@ -181,7 +181,7 @@ func TestChallengeVoidsTheProof(t *testing.T) {
 		t.Errorf("the proof is still there: %s", proof)
 	}
 	approval := exchange.Approval{Change: "CHG-1"}
-	wantRefused(t, "without a proof", "--call-back", h.cora.Approve(ctx, c.ID, approval))
+	wantRefused(t, "without a proof", "needs call-back", h.cora.Approve(ctx, c.ID, approval))
 	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, again, "one")}))
 	h.must(h.cora.Approve(ctx, c.ID, approval))
 }

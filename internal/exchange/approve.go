@@ -9,14 +9,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
 )
 
 // Approval is the evidence on which a second person approves a certificate.
 type Approval struct {
-	Change   string   // the reference of the change request
-	CallBack string   // who was called back, at which known number, with which result
-	Grant    []string // rules whose waivers are granted
+	Change   string   `json:"change,omitempty"`    // the reference of the change request
+	CallBack string   `json:"call_back,omitempty"` // who was called back, at which known number, and the result
+	Grant    []string `json:"grant,omitempty"`     // rules whose waivers are granted
 }
 
 // Approve lets a matched certificate in. In production it needs another person than those who
@@ -51,14 +52,14 @@ func (e Exchange) ApproveAll(ctx context.Context, ids []string, a Approval) iter
 
 func (e Exchange) mayApproveAll(ctx context.Context, ids []string, a Approval) error {
 	if len(ids) > 1 && len(a.Grant) > 0 {
-		return fmt.Errorf("a waiver is granted for one certificate: approve the %d apart", len(ids))
+		return registry.Refuse("a waiver is granted for one certificate: approve the %d one by one", len(ids))
 	}
 	if err := e.session.May(registry.ActionExchangeApprove); err != nil {
 		return err
 	}
 	var keys []*rsa.PublicKey
 	var since int64
-	err := e.session.View(ctx, func(tx registry.Tx) (err error) {
+	err := e.session.View(ctx, func(tx registry.Reader) (err error) {
 		keys, since, err = e.keysToApprove(tx, ids, a)
 		return err
 	})
@@ -66,13 +67,14 @@ func (e Exchange) mayApproveAll(ctx context.Context, ids []string, a Approval) e
 		return err
 	}
 	// Again: they may have come in at the same time.
-	comparison, err := e.session.Registry.ComparePrimes(ctx, keys, since)
+	comparison, err := e.session.ComparePrimes(ctx, keys, since)
 	if err != nil {
 		return err
 	}
 	for i, others := range comparison.Shared {
 		if len(others) > 0 {
-			return fmt.Errorf("certificate %s: %w", ids[i], registry.SharedPrime(others))
+			refusal := registry.Refusal([]cert.Finding{registry.SharedPrime(others)}, nil)
+			return fmt.Errorf("certificate %s: %w", ids[i], refusal)
 		}
 	}
 	return nil
@@ -81,7 +83,7 @@ func (e Exchange) mayApproveAll(ctx context.Context, ids []string, a Approval) e
 // keysToApprove returns the keys of certificates that may be approved together, and since when
 // others may have come in that one of them was not compared with, see registry.ComparePrimes.
 func (e Exchange) keysToApprove(
-	tx registry.Tx, ids []string, a Approval,
+	tx registry.Reader, ids []string, a Approval,
 ) (keys []*rsa.PublicKey, since int64, err error) {
 	since = math.MaxInt64
 	partner := ""
@@ -94,8 +96,8 @@ func (e Exchange) keysToApprove(
 			return nil, 0, err
 		}
 		if a.CallBack != "" && partner != "" && c.Partner != partner {
-			return nil, 0, fmt.Errorf("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
-				"approve them apart",
+			return nil, 0, registry.Refuse("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
+				"approve them separately",
 				id, c.Partner, partner)
 		}
 		partner = c.Partner
@@ -105,7 +107,7 @@ func (e Exchange) keysToApprove(
 		}
 		key, ok := chain[0].PublicKey.(*rsa.PublicKey)
 		if !ok {
-			return nil, 0, fmt.Errorf("certificate %s has no RSA key", id)
+			return nil, 0, registry.Refuse("certificate %s has no RSA key", id)
 		}
 		keys, since = append(keys, key), min(since, c.Provenance.Compared)
 	}
@@ -127,9 +129,9 @@ func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
 }
 
 // granted returns a certificate that may be approved, with its waivers granted.
-func (e Exchange) granted(tx registry.Tx, c registry.Certificate, a Approval) (registry.Certificate, error) {
+func (e Exchange) granted(tx registry.Reader, c registry.Certificate, a Approval) (registry.Certificate, error) {
 	if c.State != registry.Matched {
-		return c, fmt.Errorf("certificate %s is %s; %s", c.ID, c.State, Next(c))
+		return c, notYet(tx, c)
 	}
 	if err := c.NotBlocked(tx); err != nil {
 		return c, fmt.Errorf("certificate %s: %w", c.ID, err)
@@ -152,15 +154,16 @@ func (e Exchange) mayApproveProduction(c registry.Certificate, a Approval) error
 	me := e.session.Person().ID
 	switch {
 	case me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy:
-		return fmt.Errorf("certificate %s is for production, and %s has received or matched it: somebody else must "+
+		return registry.Refuse("certificate %s is for production, and %s has received or matched it: somebody else must "+
 			"approve",
 			c.ID, me)
 	case strings.TrimSpace(a.Change) == "":
-		return fmt.Errorf("certificate %s is for production: give the reference of the change (--change)", c.ID)
+		return registry.Refuse("certificate %s is for production: its approval needs the reference of the change", c.ID).
+			Needing(registry.Change)
 	case strings.TrimSpace(a.CallBack) == "" && c.Provenance.Possession == "":
-		return fmt.Errorf("certificate %s is for production: two mails from one mailbox prove only that mailbox; "+
-			"call back at a number known before (--call-back), or have the partner answer a challenge "+
-			"(sealane exchange challenge %[1]s)", c.ID)
+		return registry.Refuse("certificate %s is for production: two mails from one mailbox prove only that mailbox; "+
+			"call back at a number that you knew before, or have the partner answer a challenge", c.ID).
+			Needing(registry.CallBack)
 	}
 	return nil
 }
@@ -169,20 +172,20 @@ func (e Exchange) grant(w *registry.Waiver, a Approval) error {
 	me := e.session.Person().ID
 	switch {
 	case !slices.Contains(a.Grant, w.Rule):
-		return fmt.Errorf("a waiver of rule %s is asked for (%q): grant it (--grant %[1]s), or reject the certificate",
-			w.Rule, w.Reason)
+		return registry.Refuse("a waiver of rule %s is asked for (%q): grant it, or reject the certificate", w.Rule, w.Reason).
+			Needing(registry.Need{Kind: registry.NeedGrant, Value: w.Rule})
 	case w.Asked == me:
-		return fmt.Errorf("%s has asked for the waiver of rule %s: somebody else must grant it", me, w.Rule)
+		return registry.Refuse("%s has asked for the waiver of rule %s: somebody else must grant it", me, w.Rule)
 	}
 	w.Granted = me
 	return nil
 }
 
 // Reject ends the exchange of a certificate at any step before it is in use, for the
-// session's reason. For a key pair of ours it takes the offer back.
+// session's reason. For a key pair of ours it withdraws the offer.
 func (e Exchange) Reject(ctx context.Context, id string) error {
-	if isKeyPair(id) {
-		return e.takeBack(ctx, id)
+	if IsKeyPair(id) {
+		return e.withdraw(ctx, id)
 	}
 	return e.changeTheirs(ctx, registry.ActionExchangeReject, id, func(tx registry.Tx, c *registry.Certificate) error {
 		c.Provenance.Rejected = e.session.Reason()
@@ -190,8 +193,8 @@ func (e Exchange) Reject(ctx context.Context, id string) error {
 	})
 }
 
-// takeBack takes back the offer of a key pair of ours.
-func (e Exchange) takeBack(ctx context.Context, id string) error {
+// withdraw withdraws the offer of a key pair of ours.
+func (e Exchange) withdraw(ctx context.Context, id string) error {
 	record := registry.Entry{Action: registry.ActionExchangeReject, Subject: "key/" + id}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		k, _, err := ourPair(tx, id)

@@ -35,8 +35,8 @@ func (e Exchange) Challenge(ctx context.Context, id string, again bool) (token [
 			return err
 		}
 		if len(c.Provenance.Challenge) > 0 && !again {
-			return fmt.Errorf("certificate %s: a challenge is out already; another would void its answer "+
-				"(--again, if it is lost)", c.ID)
+			return registry.Refuse("certificate %s: a challenge was sent already, and another would make its answer invalid", c.ID).
+				Needing(registry.Again)
 		}
 		if token, err = encryptTo(*c, nonce); err != nil {
 			return err
@@ -57,7 +57,7 @@ func encryptTo(c registry.Certificate, plaintext []byte) ([]byte, error) {
 	}
 	pub, ok := chain[0].PublicKey.(*rsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("certificate %s has no RSA key", c.ID)
+		return nil, registry.Refuse("certificate %s has no RSA key", c.ID)
 	}
 	head := jose.Header{Alg: alg.RSAOAEP256.Name, Enc: alg.A256GCM.Name}
 	if c.KeyID != "" {
@@ -72,8 +72,8 @@ func encryptTo(c registry.Certificate, plaintext []byte) ([]byte, error) {
 
 // Proof is the partner's answer to the challenge of a certificate.
 type Proof struct {
-	Certificate string // its identity
-	Answer      string // the text that the challenge held
+	Certificate string `json:"certificate"` // its identity
+	Answer      string `json:"answer"`      // the text of the challenge
 }
 
 // Prove compares the answer with what the challenge held. A wrong answer is recorded.
@@ -87,22 +87,21 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 		sum := sha256.Sum256([]byte(answer))
 		switch {
 		case len(c.Provenance.Challenge) == 0:
-			return fmt.Errorf("certificate %s: no challenge is out", c.ID)
+			return registry.Refuse("certificate %s: no challenge was sent", c.ID)
 		case !ok:
-			return fmt.Errorf("certificate %s: there is no answer in this text; it begins with %s", c.ID, proofPrefix)
+			return registry.Refuse("certificate %s: there is no answer in this text; it begins with %s", c.ID, proofPrefix)
 		case !slices.Equal(sum[:], c.Provenance.Challenge):
 			wrong = c
-			return fmt.Errorf("certificate %s: this is not what the challenge holds; whoever answered did not open it",
+			return registry.Refuse("certificate %s: this is not the text of the challenge; the sender did not open it",
 				c.ID)
 		}
-		now := e.session.Registry.Time().Format(time.RFC3339)
+		now := e.session.Time().Format(time.RFC3339)
 		c.Provenance.Challenge, c.Provenance.Possession = nil, "answered a challenge on "+now
 		return tx.PutCertificate(c)
 	}
 	err := e.changeTheirs(ctx, registry.ActionExchangeProve, p.Certificate, step)
 	if wrong != nil {
-		what := map[string]string{"answer": "not what the challenge holds"}
-		err = errors.Join(err, e.recordMismatch(ctx, *wrong, what))
+		err = errors.Join(err, e.recordMismatch(ctx, *wrong, answerMismatch, "is not the text of the challenge"))
 	}
 	return err
 }
@@ -129,7 +128,7 @@ func proofIn(text string) (answer string, ok bool) {
 // mayProve refuses a proof that comes too late for the approval.
 func mayProve(c registry.Certificate) error {
 	if c.State != registry.Received && c.State != registry.Matched {
-		return fmt.Errorf("certificate %s is %s; a proof is asked for before it is approved", c.ID, c.State)
+		return registry.Refuse("certificate %s is %s; a proof is asked for before it is approved", c.ID, c.State)
 	}
 	return nil
 }
@@ -142,7 +141,7 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 		return "", err
 	}
 	var pairs []registry.KeyPair
-	err = e.session.View(ctx, func(tx registry.Tx) (err error) {
+	err = e.session.View(ctx, func(tx registry.Reader) (err error) {
 		pairs, err = challenged(tx, partner)
 		return err
 	})
@@ -169,15 +168,15 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 	}
 	switch {
 	case len(tokens) == 0:
-		return "", errors.New("there is no challenge in this text: it is a JWE, five parts with dots between them, " +
+		return "", registry.Refuse("there is no challenge in this text: it is a JWE, five parts with dots between them, " +
 			"and begins with eyJ; copy all of it")
 	case broken != nil:
 		return "", fmt.Errorf("no key pair opens it, and some could not be tried: %w", broken)
 	case partner == "" && len(pairs) == all.Limit:
-		return "", fmt.Errorf("this is no challenge to the first %d key pairs: say whose it is (--partner)",
-			len(pairs))
+		return "", registry.Refuse("this is no challenge to the first %d key pairs: say which partner sent it", len(pairs)).
+			Needing(registry.Whose)
 	}
-	return "", errors.New("this is no challenge to a key pair of this registry")
+	return "", registry.Refuse("this is no challenge to a key pair of this registry")
 }
 
 // challengesIn returns what may be the challenge in a text or a saved mail.
@@ -203,7 +202,7 @@ func (e Exchange) recordAnswer(ctx context.Context, k registry.KeyPair) error {
 
 // challenged returns the key pairs that a partner may challenge. An empty partner stands
 // for any.
-func challenged(tx registry.Tx, partner string) ([]registry.KeyPair, error) {
+func challenged(tx registry.Reader, partner string) ([]registry.KeyPair, error) {
 	if partner == "" {
 		return tx.KeyPairs(registry.KeyPairQuery{States: registry.StatesInUse, Page: all})
 	}

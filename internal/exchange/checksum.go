@@ -18,8 +18,8 @@ import (
 
 // Comparison is a received certificate, and the checksum of the partner's second message.
 type Comparison struct {
-	Certificate string // its identity
-	Checksum    string // in any notation, in the message or in what a tool printed
+	Certificate string `json:"certificate"` // its identity
+	Checksum    string `json:"checksum"`    // in any notation, in the message or in the output of a tool
 }
 
 // maxPasted is how much of a message is read, in bytes.
@@ -33,7 +33,7 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 	text := of.Checksum[:min(len(of.Checksum), maxPasted)]
 	sums, doubts := pasted.Checksums([]byte(text))
 	if !slices.ContainsFunc(sums, comparable) {
-		return "", fmt.Errorf("certificate %s: %w", of.Certificate, noChecksum(sums, doubts))
+		return "", registry.Refuse("certificate %s: %w", of.Certificate, noChecksum(sums, doubts))
 	}
 	var wrong *registry.Certificate
 	var accused string
@@ -53,6 +53,9 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 			return err
 		}
 		matched = found
+		if c.State != registry.Received && c.State != registry.Matched {
+			return registry.Refuse("certificate %s is %s, and can't become %s", c.ID, c.State, registry.Matched)
+		}
 		if c.State == registry.Matched { // by another of the partner's checksums
 			return nil
 		}
@@ -60,9 +63,9 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		p.MatchedBy, p.Checksum, p.MatchedAs = e.session.Person().ID, cut(sum.Text, 200), matched
 		return e.session.MoveCertificate(tx, c, registry.Matched)
 	}
-	err = e.changeTheirs(ctx, registry.ActionExchangeConfirm, of.Certificate, step)
+	err = e.changeTheirs(ctx, registry.ActionExchangeMatch, of.Certificate, step)
 	if wrong != nil {
-		err = errors.Join(err, e.recordMismatch(ctx, *wrong, map[string]string{"checksum": accused}))
+		err = errors.Join(err, e.recordMismatch(ctx, *wrong, checksumMismatch, accused))
 	}
 	return matched, err
 }
@@ -78,12 +81,12 @@ func noChecksum(sums []pasted.Sum, doubts []pasted.Doubt) error {
 	names := map[int]string{16: "an MD5", 28: "a SHA-224", 48: "a SHA-384", 64: "a SHA-512"}
 	switch {
 	case len(doubts) > 0:
-		return fmt.Errorf("this is no checksum: line %d: %s; %s", doubts[0].Line, doubts[0].Text, ask)
+		return registry.Refuse("this is no checksum: line %d: %s; %s", doubts[0].Line, doubts[0].Text, ask)
 	case len(sums) > 0:
-		return fmt.Errorf("this is %s (%d bytes), with which nothing is compared; ask for the SHA-256",
+		return registry.Refuse("this is %s (%d bytes), with which nothing is compared; ask for the SHA-256",
 			names[len(sums[0].Octets)], len(sums[0].Octets))
 	}
-	return errors.New("this is no checksum; " + ask)
+	return registry.Refuse("this is no checksum; " + ask)
 }
 
 // errMismatch means that a checksum of the certificate does not match it.
@@ -100,7 +103,7 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 		case ok && match.CoversCertificate():
 			return match.String(), s, nil
 		case ok:
-			other = fmt.Errorf("this is the %s; ask for the SHA-256 of the certificate or of its file", match)
+			other = registry.Refuse("this is the %s; ask for the SHA-256 of the certificate or of its file", match)
 			continue
 		case len(s.Octets) != sha256.Size:
 			continue
@@ -110,10 +113,10 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 		case known && same:
 			return "SHA-256 of " + name + ", which holds the same certificate", s, nil
 		case known:
-			other = fmt.Errorf("this is the SHA-256 of %q, which came with certificate %s and is another file: "+
+			other = registry.Refuse("this is the SHA-256 of %q, which came with certificate %s and is another file: "+
 				"compare the line that names the certificate's file", name, c.ID)
 		case s.Name != "" && c.Provenance.Name != "" && !strings.EqualFold(s.Name, c.Provenance.Name):
-			other = fmt.Errorf("this is the SHA-256 of a file %q, and certificate %s came as %q: "+
+			other = registry.Refuse("this is the SHA-256 of a file %q, and certificate %s came as %q: "+
 				"ask for the SHA-256 of the certificate itself, or for that file", s.Name, c.ID, c.Provenance.Name)
 		case s.Sure:
 			wrong = append(wrong, s)
@@ -123,19 +126,19 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 	}
 	switch {
 	case len(wrong) > 0:
-		return "", wrong[0], fmt.Errorf("%w certificate %s, in any of its formats, nor the file in which it came: "+
-			"do not go on; call the partner at a number that you knew before", errMismatch, c.ID)
+		return "", wrong[0], registry.Refuse("%w certificate %s, in any of its formats, nor the file in which it came: "+
+			"stop, and call the partner at a number that you knew before", errMismatch, c.ID)
 	case other != nil:
 		return "", pasted.Sum{}, other
 	case len(unsure) > 0:
-		return "", unsure[0], fmt.Errorf(
+		return "", unsure[0], registry.Refuse(
 			"certificate %s: line %d can be read in more than one way, and none matches: "+
 				"copy one checksum, in one line",
 			c.ID,
 			unsure[0].Line,
 		)
 	}
-	return "", pasted.Sum{}, fmt.Errorf("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
+	return "", pasted.Sum{}, registry.Refuse("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
 		"the SHA-256", c.ID)
 }
 
@@ -156,20 +159,37 @@ func fileOf(sum []byte, c registry.Certificate, leaf *x509.Certificate) (name st
 	return "", false, false
 }
 
-// recordMismatch records what did not match. After a checksum that is wrong, a certificate
-// that had matched has to be compared again.
-func (e Exchange) recordMismatch(ctx context.Context, c registry.Certificate, what map[string]string) error {
+// recordMismatch records what did not match. After a checksum that is wrong, a certificate that
+// had matched, and is not in use yet, has to be compared and approved again.
+func (e Exchange) recordMismatch(ctx context.Context, c registry.Certificate, what, value string) error {
 	record := registry.Entry{
 		Action: registry.ActionExchangeMismatch, Subject: "certificate/" + c.ID,
-		Partner: c.Partner, Environment: c.Environment, After: what,
+		Partner: c.Partner, Environment: c.Environment, Before: c,
 	}
-	return e.session.Change(ctx, record, func(tx registry.Tx, _ *registry.Entry) error {
+	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		now, err := tx.Certificate(c.ID)
-		if err != nil || now.State != registry.Matched || what["checksum"] == "" {
+		if err != nil {
 			return err
 		}
 		p := &now.Provenance
-		p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
-		return e.session.MoveCertificate(tx, &now, registry.Received)
+		p.Mismatches = append(slices.Clone(p.Mismatches), registry.Mismatch{
+			At: e.session.Time(), By: e.session.Person().ID, What: what + " " + value,
+		})
+		p.Mismatches = p.Mismatches[max(0, len(p.Mismatches)-registry.MaxMismatches):]
+		if what == checksumMismatch && (now.State == registry.Matched || now.State == registry.Approved) {
+			p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
+			p.ApprovedBy, p.Change, p.CallBack = "", "", ""
+			err = e.session.MoveCertificate(tx, &now, registry.Received)
+		} else {
+			err = tx.PutCertificate(&now)
+		}
+		entry.After = now
+		return err
 	})
 }
+
+// The kinds of mismatches.
+const (
+	checksumMismatch = "checksum"
+	answerMismatch   = "answer"
+)

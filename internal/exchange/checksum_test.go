@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestWhatConfirms(t *testing.T) {
 		"deadbeef": "no checksum", "": "no checksum",
 	} {
 		if _, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: text}); err == nil ||
-			!strings.Contains(err.Error(), want) {
+			!strings.Contains(said(err), want) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
@@ -55,7 +56,7 @@ func TestWhatConfirms(t *testing.T) {
 		t.Errorf("%s, matched by %q", now.State, now.Provenance.MatchedBy)
 	}
 	if err := h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil ||
-		!strings.Contains(err.Error(), "is received") {
+		!strings.Contains(said(err), "is received") {
 		t.Errorf("approved: %v", err)
 	}
 }
@@ -73,7 +74,7 @@ func TestWhenProofCounts(t *testing.T) {
 	h.must(err)
 	token, err := h.anna.Challenge(ctx, c.ID, false)
 	h.must(err)
-	if _, err := h.bo.Challenge(ctx, c.ID, false); err == nil || !strings.Contains(err.Error(), "is out already") {
+	if _, err := h.bo.Challenge(ctx, c.ID, false); err == nil || !strings.Contains(said(err), "was sent already") {
 		t.Errorf("a second challenge: %v", err)
 	}
 	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
@@ -86,15 +87,17 @@ func TestWhenProofCounts(t *testing.T) {
 		t.Errorf("%d records, %s", now-head, h.certificate(c.ID).State)
 	}
 	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, token, "steps")}))
-	if next := exchange.Next(h.certificate(c.ID)); strings.Contains(next, "--call-back") {
-		t.Errorf("after the proof: %s", next)
+	_, next, err := exchange.StandingOf(ctx, h.viewer(), c.ID, "")
+	h.must(err)
+	if slices.Contains(next.Advice.Needs, registry.CallBack) {
+		t.Errorf("after the proof: %+v", next)
 	}
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C"}))
 	if _, err := h.anna.Challenge(ctx, c.ID, true); err == nil {
 		t.Error("challenged when it was approved")
 	}
 	if err := h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: "x"}); err == nil ||
-		!strings.Contains(err.Error(), "before it is approved") {
+		!strings.Contains(said(err), "before it is approved") {
 		t.Errorf("proved when it was approved: %v", err)
 	}
 	if h.certificate(c.ID).Provenance.Possession == "" {
@@ -112,10 +115,10 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	a, b, c := fresh(t, "alarm a"), fresh(t, "alarm b"), fresh(t, "alarm c")
 	known := h.letIn("acme", "STAG", made(t, a), "")
 	in := exchange.Incoming{Partner: "acme", Environment: "PROD", Data: made(t, testkey.Crossed(a, b))}
-	if _, _, err := h.anna.Receive(ctx, in); err == nil || !strings.Contains(err.Error(), known.ID) {
+	if _, _, err := h.anna.Receive(ctx, in); err == nil || !strings.Contains(said(err), known.ID) {
 		t.Errorf("the other is not named: %v", err)
 	}
-	h.must(h.anna.WithReason("shares a prime").Compromised(ctx, known.ID))
+	h.must(h.anna.WithReason("shares a prime").Revoke(ctx, known.ID))
 	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
 		Data: made(t, testkey.Crossed(a, b),
 			func(c *x509.Certificate) { c.Subject.CommonName = "again" })}); err == nil {
@@ -134,7 +137,7 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	_, err = h.anna.MatchChecksum(ctx, checksumOf(one))
 	h.must(err)
 	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil ||
-		!strings.Contains(err.Error(), beside.ID) {
+		!strings.Contains(said(err), beside.ID) {
 		t.Errorf("approved: %v", err)
 	}
 }
@@ -154,7 +157,7 @@ func TestNotYetValid(t *testing.T) {
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{}))
 	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID,
 		KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
-	if err := h.anna.Activate(ctx, c.ID); err == nil || !strings.Contains(err.Error(), "valid from") {
+	if err := h.anna.Activate(ctx, c.ID); err == nil || !strings.Contains(said(err), "valid from") {
 		t.Errorf("activated: %v", err)
 	}
 	h.now = c.NotBefore.Add(time.Second)
@@ -180,7 +183,7 @@ func TestBlockedByCertificate(t *testing.T) {
 	}
 	for _, file := range [][]byte{der, text} {
 		if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
-			Data: file}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+			Data: file}); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -194,7 +197,7 @@ func TestAliasAsIs(t *testing.T) {
 	k, _ := h.pair("rdx", "vcas", "STAG")
 	const slip = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2_STAG"
 	if err := h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: slip}); err == nil ||
-		!strings.Contains(err.Error(), "--as-is") {
+		!strings.Contains(said(err), "needs as-is") {
 		t.Errorf("a slip of the pen: %v", err)
 	}
 	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: "their-own-name", AsIs: true}))
@@ -218,14 +221,14 @@ func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 		data = append(data, cert.EncodePEM(leaf)...)
 	}
 	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
-		Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+		Data: data}); err == nil || !strings.Contains(said(err), "the alarm is recorded") {
 		t.Errorf("%v", err)
 	}
 	if now := h.certificate(victim.ID).State; now != registry.Active {
 		t.Errorf("the victim's certificate is %s", now)
 	}
 	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
-		Data: own}); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+		Data: own}); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 		t.Errorf("the sender's own: %v", err)
 	}
 }

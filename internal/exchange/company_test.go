@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,11 +108,41 @@ func (h *company) login(token string) *registry.Session {
 	return s
 }
 
+// viewer is the registry as anna reads it.
+func (h *company) viewer() *registry.Viewer { return &h.anna.Viewer }
+
 func (h *company) person(id string, roles ...registry.Role) *registry.Session {
 	h.t.Helper()
 	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles})
 	h.must(err)
 	return h.login(token)
+}
+
+// said returns the text of an error, with what its advice asks for.
+func said(err error) string {
+	text := err.Error()
+	for _, need := range registry.AdviceIn(err).Needs {
+		text += strings.TrimSpace("; needs " + string(need.Kind) + " " + need.Value)
+	}
+	return text
+}
+
+// Offer returns what was delivered.
+func (m member) Offer(ctx context.Context, to exchange.Target) (delivered exchange.OfferPackage, err error) {
+	err = m.Exchange.Offer(ctx, to, func(p exchange.OfferPackage) error {
+		delivered = p
+		return nil
+	})
+	return delivered, err
+}
+
+// Export returns the partner file that was delivered.
+func (m member) Export(ctx context.Context, o exchange.PartnerFileOptions) (delivered []byte, err error) {
+	err = m.Exchange.Export(ctx, o, func(file []byte) error {
+		delivered = file
+		return nil
+	})
+	return delivered, err
 }
 
 func (h *company) member(id string, roles ...registry.Role) member {
@@ -166,7 +197,7 @@ func (h *company) letIn(partner, environment string, file []byte, keyID string) 
 
 func (h *company) certificate(id string) (c registry.Certificate) {
 	h.t.Helper()
-	h.must(h.Store.View(h.t.Context(), func(tx registry.Tx) (err error) {
+	h.must(h.Store.View(h.t.Context(), func(tx registry.Reader) (err error) {
 		c, err = tx.Certificate(id)
 		return err
 	}))

@@ -44,20 +44,20 @@ func (e Exchange) changeTheirs(
 }
 
 // theirs returns a certificate of a partner's.
-func theirs(tx registry.Tx, id string) (registry.Certificate, error) {
+func theirs(tx registry.Reader, id string) (registry.Certificate, error) {
 	c, err := tx.Certificate(id)
 	if err != nil {
 		return c, fmt.Errorf("certificate %s: %w", id, err)
 	}
 	if c.Owner != registry.Theirs {
-		return c, fmt.Errorf("certificate %s is ours: its exchange is the partner's; "+
-			"say when they have installed it (sealane exchange activate %s)", id, c.KeyPair)
+		return c, registry.Refuse("certificate %s is ours: record when the partner has installed it", id).
+			Then(registry.Advice{Action: registry.ActionKeyInstalled, ID: c.KeyPair})
 	}
 	return c, nil
 }
 
 // ourPair returns a key pair of ours and its certificate.
-func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate, error) {
+func ourPair(tx registry.Reader, id string) (registry.KeyPair, registry.Certificate, error) {
 	k, err := tx.KeyPair(id)
 	if err != nil {
 		return k, registry.Certificate{}, fmt.Errorf("key pair %s: %w", id, err)
@@ -66,8 +66,8 @@ func ourPair(tx registry.Tx, id string) (registry.KeyPair, registry.Certificate,
 	return k, c, err
 }
 
-// isKeyPair reports whether an identity is that of a key pair of ours.
-func isKeyPair(id string) bool { return strings.HasPrefix(id, "k-") }
+// IsKeyPair reports whether an identity is that of a key pair of ours.
+func IsKeyPair(id string) bool { return strings.HasPrefix(id, "k-") }
 
 // describePair says for whom a key pair of ours is.
 func describePair(k registry.KeyPair) string {

@@ -66,7 +66,7 @@ func (e Exchange) importCSV(ctx context.Context, path string, yield func(RowResu
 			return err
 		}
 		if t.rows > maxRows {
-			return fmt.Errorf("%s has more than %d rows: divide it", path, maxRows)
+			return registry.Refuse("%s has more than %d rows: divide it", path, maxRows)
 		}
 		if e.screened, e.compared, err = e.screen(ctx, rows, folder); err != nil {
 			return err
@@ -100,7 +100,7 @@ func (e Exchange) screen(
 			keys = append(keys, f.file.PublicKey)
 		}
 	}
-	comparison, err := e.session.Registry.ComparePrimes(ctx, keys, 0)
+	comparison, err := e.session.ComparePrimes(ctx, keys, 0)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -137,7 +137,7 @@ func (e Exchange) importRow(ctx context.Context, row tableRow, folder string) Ro
 // capitals, or the cell.
 func (e Exchange) environmentNamed(ctx context.Context, cell, profile string) string {
 	var known []string
-	_ = e.session.View(ctx, func(tx registry.Tx) error {
+	_ = e.session.View(ctx, func(tx registry.Reader) error {
 		prof, err := registry.LoadProfile(tx, profile)
 		if err == nil {
 			known = prof.Environments
@@ -185,7 +185,7 @@ func (i *rowImport) addPartner(ctx context.Context) error {
 		return err
 	}
 	var there registry.Partner
-	err := i.session.View(ctx, func(tx registry.Tx) (err error) {
+	err := i.session.View(ctx, func(tx registry.Reader) (err error) {
 		there, err = tx.Partner(p.ID)
 		return err
 	})
@@ -197,10 +197,10 @@ func (i *rowImport) addPartner(ctx context.Context) error {
 		i.done("partner")
 		return nil
 	case err == nil && (there.Profile != p.Profile || there.Side != p.Side):
-		return fmt.Errorf("partner %s is there with profile %s, and we are its %s; the row says %s and %s",
+		return registry.Refuse("partner %s is there with profile %s, and we are its %s; the row says %s and %s",
 			p.ID, there.Profile, there.Side, p.Profile, p.Side)
 	case err == nil && there.Name != p.Name && p.Name != p.ID:
-		return fmt.Errorf("partner %s is there as %q; the row says %q", p.ID, there.Name, p.Name)
+		return registry.Refuse("partner %s is there as %q; the row says %q", p.ID, there.Name, p.Name)
 	}
 	return err
 }
@@ -211,7 +211,7 @@ func (i *rowImport) addEnvironment(ctx context.Context) error {
 		Sealing: sealane.Sealing(i.cells["sealing"]), SenderAuth: sealane.SenderAuth(i.cells["caller"]),
 	}
 	var there registry.Environment
-	err := i.session.View(ctx, func(tx registry.Tx) (err error) {
+	err := i.session.View(ctx, func(tx registry.Reader) (err error) {
 		there, err = tx.Environment(env.Partner, env.Name)
 		return err
 	})
@@ -225,8 +225,8 @@ func (i *rowImport) addEnvironment(ctx context.Context) error {
 	same := there.Sealing == env.Sealing && (env.SenderAuth == "" || there.SenderAuth == env.SenderAuth) &&
 		(env.Account == "" || there.Account == env.Account)
 	if err == nil && !same {
-		return fmt.Errorf("environment %s of %s is there, with sealing %s, caller %q and account %q; "+
-			"the row says %s, %q and %q: correct the row, or change what is there (sealane partner env)",
+		return registry.Refuse("environment %s of %s is there, with sealing %s, caller %q and account %q; "+
+			"the row says %s, %q and %q: correct the row, or change the environment",
 			env.Name, env.Partner, there.Sealing, there.SenderAuth, there.Account,
 			env.Sealing, env.SenderAuth, env.Account)
 	}
@@ -242,12 +242,12 @@ func (i *rowImport) addContact(ctx context.Context) error {
 	case contact == registry.Contact{}:
 		return nil
 	case contact.Email == "":
-		return errors.New("the contact has no contact_email")
+		return registry.Refuse("the contact has no contact_email")
 	case contact.Role == "":
 		contact.Role = registry.Primary
 	}
 	there := false
-	err := i.session.View(ctx, func(tx registry.Tx) error {
+	err := i.session.View(ctx, func(tx registry.Reader) error {
 		env, err := tx.Environment(i.lane.Partner, i.lane.Environment)
 		there = slices.Contains(env.Contacts, contact)
 		return err
@@ -288,7 +288,7 @@ func (i *rowImport) addCertificate(ctx context.Context) error {
 		}
 		i.done("key ID")
 	default:
-		return fmt.Errorf("certificate %s has the key ID %q; the row says %q (sealane exchange alias --replace)",
+		return registry.Refuse("certificate %s has the key ID %q; the row says %q: correct the row, or replace the key ID",
 			c.ID, c.KeyID, keyID)
 	}
 	if checksum == "" {
@@ -300,7 +300,7 @@ func (i *rowImport) addCertificate(ctx context.Context) error {
 	if _, err := i.MatchChecksum(ctx, Comparison{Certificate: c.ID, Checksum: checksum}); err != nil {
 		return err
 	}
-	i.done("confirmed")
+	i.done("matched")
 	return nil
 }
 
@@ -313,7 +313,7 @@ func checkChecksum(c registry.Certificate, checksum string, file []byte) error {
 	sums, _ := pasted.Checksums([]byte(checksum))
 	c.Provenance.File = file
 	if _, _, err := compare(sums, c, chain[0]); err != nil {
-		return fmt.Errorf("certificate %s is %s, and the row's sha256 is not its checksum", c.ID, c.State)
+		return registry.Refuse("certificate %s is %s, and the row's sha256 is not its checksum", c.ID, c.State)
 	}
 	return nil
 }
@@ -326,7 +326,7 @@ func (i *rowImport) certificateIn(ctx context.Context, data []byte) (c registry.
 		return c, false, nil // Receive says what is wrong with it
 	}
 	sum := sha256.Sum256(f.file.Certificates[0].Raw)
-	err = i.session.View(ctx, func(tx registry.Tx) error {
+	err = i.session.View(ctx, func(tx registry.Reader) error {
 		known, err := tx.Certificates(registry.CertificateQuery{
 			Owner: registry.Theirs, Partner: i.lane.Partner, Environment: i.lane.Environment, SHA256: sum[:],
 			States: registry.StatesAlive,
@@ -342,7 +342,7 @@ func (i *rowImport) certificateIn(ctx context.Context, data []byte) (c registry.
 // readNextTo reads a file in a table's folder, or below it.
 func readNextTo(folder, name string) ([]byte, error) {
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return nil, fmt.Errorf("certificate %q: name a file beside the table, or below it", name)
+		return nil, registry.Refuse("certificate %q: name a file beside the table, or below it", name)
 	}
 	f, err := openRegular(filepath.Join(folder, name))
 	if err != nil {
@@ -359,7 +359,7 @@ func openRegular(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, registry.Refuse("%s is not a regular file", path)
 	}
 	return os.Open(path)
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/transform"
 
 	"github.com/sealane/sealane/internal/pasted"
+	"github.com/sealane/sealane/internal/registry"
 )
 
 var tableColumns = []string{"partner", "name", "profile", "side", "environment", "sealing", "caller", "account",
@@ -75,7 +76,7 @@ func openTable(in io.Reader) (*table, error) {
 		head, err := t.csv.Read()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, errors.New("the file is empty; its first line names the columns")
+			return nil, registry.Refuse("the file is empty; its first line names the columns")
 		case err != nil:
 			return nil, fmt.Errorf("the line with the columns' names: %w", err)
 		case !empty(head):
@@ -171,14 +172,14 @@ func checkColumns(head []string) error {
 		switch {
 		case trimmed(name) == "":
 		case head[i] == "":
-			return fmt.Errorf("column %q is not known; there are %s", name, strings.Join(tableColumns, ", "))
+			return registry.Refuse("column %q is not known; there are %s", name, strings.Join(tableColumns, ", "))
 		case slices.Contains(head[:i], head[i]):
-			return fmt.Errorf("column %q is there twice", name)
+			return registry.Refuse("column %q is there twice", name)
 		}
 	}
 	for _, name := range neededColumns {
 		if !slices.Contains(head, name) {
-			return fmt.Errorf("column %q is missing", name)
+			return registry.Refuse("column %q is missing", name)
 		}
 	}
 	return nil

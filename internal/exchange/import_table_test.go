@@ -44,7 +44,7 @@ func TestImportCSV(t *testing.T) {
 		write("table.csv", []byte(table))
 		results := h.imported(filepath.Join(dir, "table.csv"))
 		want := []string{"", "does not match", "is there with profile rdx", "required or optional",
-			"[validity-length]", "beside the table", "client or server", "wrong number of fields", ""}
+			"[validity-length]", "beside the table", "client (egress) or server (ingress)", "wrong number of fields", ""}
 		if len(results) != len(want) {
 			t.Fatalf("%d results", len(results))
 		}
@@ -66,7 +66,7 @@ func TestImportCSV(t *testing.T) {
 		write("mended.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\nacme;Acme;rdx;"+
 			"client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
 		mended := h.imported(filepath.Join(dir, "mended.csv"))
-		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[confirmed]" ||
+		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[matched]" ||
 			mended[1].Error == "" || mended[1].Line != 3 {
 			t.Errorf("mended: %+v", mended)
 		}
@@ -99,7 +99,7 @@ func TestImportCSV(t *testing.T) {
 				t.Errorf("a refused certificate was received: %+v", r)
 			}
 		}
-		h.must(h.Store.View(t.Context(), func(tx registry.Tx) error {
+		h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
 			partners, err := tx.Partners(registry.Page{})
 			if len(partners) != 5 { // acme, beta, gamma, delta, zeta
 				t.Errorf("%d partners", len(partners))
@@ -157,7 +157,7 @@ func TestTableForms(t *testing.T) {
 			t.Errorf("%s: %+v", name, results)
 		}
 	}
-	h.must(h.Store.View(t.Context(), func(tx registry.Tx) error {
+	h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
 		p, err := tx.Partner("p")
 		if p.Name != "Zoë" {
 			t.Errorf("the name is %q", p.Name)
@@ -173,7 +173,7 @@ func TestTableForms(t *testing.T) {
 		path := filepath.Join(dir, "refused")
 		h.must(os.WriteFile(path, []byte(c.data), 0o600))
 		err := h.refusedTable(path)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.Contains(said(err), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}

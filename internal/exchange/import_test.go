@@ -36,7 +36,7 @@ func TestImportedPartnerIsThereAlready(t *testing.T) {
 			t.Errorf("line %d: %q, want %q", r.Line, r.Error, want)
 		}
 	}
-	h.must(h.Store.View(t.Context(), func(tx registry.Tx) error {
+	h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
 		p, err := tx.Partner("acme")
 		environments, more := tx.Environments("acme")
 		h.must(more)
@@ -59,7 +59,7 @@ func TestImportedAgainAfterConfirming(t *testing.T) {
 	h.must(os.WriteFile(filepath.Join(filepath.Dir(path), "acme.cer"), der, 0o600))
 	first := h.imported(path)
 	if len(first) != 1 || first[0].Error != "" || len(first[0].Done) == 0 ||
-		first[0].Done[len(first[0].Done)-1] != "confirmed" {
+		first[0].Done[len(first[0].Done)-1] != "matched" {
 		t.Fatalf("first: %+v", first)
 	}
 	id := strings.Fields(first[0].Done[len(first[0].Done)-2])[1]
@@ -113,7 +113,7 @@ func TestImportedLineNumbers(t *testing.T) {
 	want := []struct {
 		line int
 		says string
-	}{{2, ""}, {5, "wrong number of fields"}, {6, "quote"}, {9, ""}, {11, "client or server"}}
+	}{{2, ""}, {5, "wrong number of fields"}, {6, "quote"}, {9, ""}, {11, "client (egress) or server (ingress)"}}
 	results := h.imported(path)
 	if len(results) != len(want) {
 		t.Fatalf("%+v", results)

@@ -3,7 +3,6 @@ package exchange
 import (
 	"crypto/rsa"
 	"errors"
-	"fmt"
 
 	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/registry"
@@ -28,7 +27,7 @@ type incomingFile struct {
 // private key anywhere is an error of type *leaks, whatever else is wrong.
 func read(data []byte) (*incomingFile, error) {
 	if len(data) > maxMail {
-		return nil, fmt.Errorf("the file has %d bytes, more than %d: not a certificate, nor a mail with one",
+		return nil, registry.Refuse("the file has %d bytes, more than %d: not a certificate, nor a mail with one",
 			len(data), maxMail)
 	}
 	var l leaks

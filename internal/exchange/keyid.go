@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -13,13 +12,13 @@ import (
 
 // KeyIDChange says which key ID (alias) a key gets.
 type KeyIDChange struct {
-	ID    string // of a certificate, or of a key pair of ours
-	KeyID string
+	ID    string `json:"id"` // of a certificate, or of a key pair of ours
+	KeyID string `json:"key_id"`
 	// Replace is the key ID that it has now, where there is one: messages may carry it.
-	Replace string
+	Replace string `json:"replace,omitempty"`
 	// AsIs takes the name that a partner gave to a key of ours, though it does not have the
 	// form of the profile.
-	AsIs bool
+	AsIs bool `json:"as_is,omitempty"`
 }
 
 // SetKeyID records a key ID. To a partner's certificate we assign it. To a key pair of ours
@@ -27,7 +26,7 @@ type KeyIDChange struct {
 func (e Exchange) SetKeyID(ctx context.Context, to KeyIDChange) error {
 	var err error
 	if to.KeyID, err = pasted.Word(to.KeyID); err != nil {
-		return fmt.Errorf("key ID: %w", err)
+		return registry.Refuse("key ID: %w", err)
 	}
 	record := registry.Entry{Action: registry.ActionExchangeAlias}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
@@ -56,7 +55,7 @@ func (e Exchange) SetKeyID(ctx context.Context, to KeyIDChange) error {
 // keyNamed returns a certificate by its identity or that of its key pair, and the key pair
 // where it is ours.
 func keyNamed(tx registry.Tx, id string) (c registry.Certificate, pair registry.KeyPair, err error) {
-	if isKeyPair(id) {
+	if IsKeyPair(id) {
 		pair, c, err = ourPair(tx, id)
 	} else {
 		c, err = tx.Certificate(id)
@@ -75,15 +74,14 @@ func (e Exchange) mayGetKeyID(c registry.Certificate, to KeyIDChange) error {
 	replaced := c.KeyID != "" && c.KeyID != to.KeyID
 	switch {
 	case to.KeyID == "":
-		return errors.New("the key ID is empty")
+		return registry.Refuse("the key ID is empty")
 	case replaced && to.Replace != "" && strings.TrimSpace(e.session.Reason()) == "":
-		return fmt.Errorf("%s: say why its key ID is replaced (--reason)", to.ID)
+		return registry.Refuse("%s: say why its key ID is replaced", to.ID).Needing(registry.Reason)
 	case replaced && c.KeyID != to.Replace:
-		return fmt.Errorf("%s has the key ID %q already, and messages may carry it: to replace it, name it "+
-			"(--replace)",
-			to.ID, c.KeyID)
+		return registry.Refuse("%s has the key ID %q already, and messages may carry it: to replace it, name it", to.ID, c.KeyID).
+			Needing(registry.Need{Kind: registry.NeedReplace, Value: c.KeyID})
 	case !c.State.Open() && !c.State.InUse():
-		return fmt.Errorf("%s is %s: it needs no key ID any more", to.ID, c.State)
+		return registry.Refuse("%s is %s: it needs no key ID any more", to.ID, c.State)
 	}
 	return nil
 }
@@ -96,11 +94,10 @@ func (e Exchange) checkKeyID(tx registry.Tx, c registry.Certificate, to KeyIDCha
 	}
 	ours := c.Owner == registry.Ours
 	if form := prof.Certificate.CheckKeyID(to.KeyID); form != nil && ours && !to.AsIs {
-		return fmt.Errorf("%w; compare it with what the partner wrote, and if that is their name for it, say so "+
-			"(--as-is)",
-			form)
+		return registry.Refuse("%w; compare it with what the partner wrote: is that really their name for it?", form).
+			Needing(registry.AsIs)
 	}
-	return e.session.Registry.CheckKeyID(tx, to.KeyID, &c, prof, ours)
+	return e.session.CheckKeyID(tx, to.KeyID, &c, prof, ours)
 }
 
 // keyIDNeeded reports whether messages of a profile carry the key ID.

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -77,21 +76,19 @@ func (e Exchange) recordLeak(ctx context.Context, in Incoming, leak keyfile.Leak
 	if len(ended) > 0 {
 		used = fmt.Sprintf(". It was known here: %s is out of use now", strings.Join(ended, ", "))
 	}
+	block := registry.Advice{Action: registry.ActionKeyBlock}
 	switch {
 	case known:
-		return errors.New("the alarm is recorded, and this key can't come in any more" + used)
+		return registry.Refuse("the alarm is recorded, and this key can't come in any more%s", used)
 	case len(names) == 0:
-		return errors.New("the alarm is recorded. Its owner is unknown: ask the partner which key it is, " +
-			"and block it (sealane key block)")
+		return registry.Refuse("the alarm is recorded. The key's owner is unknown: ask the partner which key it is, " +
+			"and block it").Then(block)
 	}
 	if len(names) == maxSiblings {
-		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others (sealane key "+
-			"block)",
-			maxSiblings)
+		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others", maxSiblings)
 	}
-	return fmt.Errorf("the alarm is recorded. Its owner is unknown, so every public key in this message is now "+
-		"blocked, "+
-		"except keys that are registered for another partner or for us (SHA-256 of the public keys: %s)%s. "+
-		"If it is another key, ask the partner which, and block that too (sealane key block)",
-		strings.Join(names, ", "), used)
+	return registry.Refuse("the alarm is recorded. The key's owner is unknown, so every public key in this message is "+
+		"now blocked, except keys that are registered for another partner or for us (SHA-256 of the public keys: "+
+		"%s)%s. If it is another key, ask the partner which, and block that too",
+		strings.Join(names, ", "), used).Then(block)
 }

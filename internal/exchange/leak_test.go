@@ -142,7 +142,7 @@ func newReceiver(t *testing.T) receiver {
 func (r receiver) alarm() string {
 	r.t.Helper()
 	last := ""
-	r.must(r.Store.View(r.t.Context(), func(tx registry.Tx) error {
+	r.must(r.Store.View(r.t.Context(), func(tx registry.Reader) error {
 		all, err := tx.AuditRecords(0, 1000)
 		for _, one := range all {
 			if one.Action == "exchange.alarm" {
@@ -181,14 +181,14 @@ func TestHiddenKeyBlocksWhatCameWithIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
 			err := r.receive(data)
-			if err == nil || strings.Count(err.Error(), "the alarm is recorded") != 1 || !strings.Contains(err.Error(),
+			if err == nil || strings.Count(said(err), "the alarm is recorded") != 1 || !strings.Contains(said(err),
 				p.sum) {
 				t.Errorf("not named: %v", err)
 			}
 			if got := r.alarm(); !strings.Contains(got, p.sum) {
 				t.Errorf("the alarm does not name it: %s", got)
 			}
-			if err := r.receive(p.der); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+			if err := r.receive(p.der); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 				t.Errorf("the certificate: %v", err)
 			}
 		})
@@ -220,11 +220,11 @@ func TestVisibleKeyBlocksOnlyItself(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
 			err := r.receive(letter("multipart/mixed", part, attached(octets, "innocent.cer", other.der)))
-			if err == nil || strings.Count(err.Error(), "the alarm is recorded") != 1 || !strings.Contains(err.Error(),
-				p.sum) || strings.Contains(err.Error(), other.sum) {
+			if err == nil || strings.Count(said(err), "the alarm is recorded") != 1 || !strings.Contains(said(err),
+				p.sum) || strings.Contains(said(err), other.sum) {
 				t.Errorf("%v", err)
 			}
-			if err := r.receive(p.der); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+			if err := r.receive(p.der); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 				t.Errorf("its certificate: %v", err)
 			}
 			if err := r.receive(other.der); err != nil {
@@ -238,16 +238,16 @@ func TestVisibleKeyBlocksOnlyItself(t *testing.T) {
 func TestAllPrivateKeysOfAFile(t *testing.T) {
 	one, two, beside := newPair(t, "visible"), newPair(t, "innocent"), newPair(t, "hidden")
 	r := newReceiver(t)
-	if err := r.receive(slices.Concat(one.plain, two.plain)); err == nil || strings.Count(err.Error(),
+	if err := r.receive(slices.Concat(one.plain, two.plain)); err == nil || strings.Count(said(err),
 		"can't come in any more") != 2 {
 		t.Errorf("two: %v", err)
 	}
 	if err := r.receive(slices.Concat(one.plain, beside.encrypted, beside.pem)); err == nil ||
-		!strings.Contains(err.Error(), beside.sum) {
+		!strings.Contains(said(err), beside.sum) {
 		t.Errorf("one that is seen and one that is not: %v", err)
 	}
 	for _, p := range []pairOf{one, two, beside} {
-		if err := r.receive(p.der); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+		if err := r.receive(p.der); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 			t.Error(err)
 		}
 	}
@@ -289,11 +289,11 @@ func TestPrivateKeysInWhatIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReceiver(t)
-			if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") ||
-				!strings.Contains(err.Error(), p.sum) {
+			if err := r.receive(data); err == nil || !strings.Contains(said(err), "the alarm is recorded") ||
+				!strings.Contains(said(err), p.sum) {
 				t.Errorf("%.500v", err)
 			}
-			if err := r.receive(p.der); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+			if err := r.receive(p.der); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 				t.Errorf("its certificate: %v", err)
 			}
 		})
@@ -330,7 +330,7 @@ func TestSignedMail(t *testing.T) {
 			t.Errorf("%s: %v %v", kind, found, err)
 		}
 		if err := newReceiver(t).receive(letter(signedMail, text, signature)); err == nil ||
-			!strings.Contains(err.Error(), "no certificate but the one of its own signature") {
+			!strings.Contains(said(err), "no certificate but the one of its own signature") {
 			t.Errorf("%s alone: %v", kind, err)
 		}
 	}
@@ -345,13 +345,13 @@ func TestSignedMail(t *testing.T) {
 	if err != nil || !bytes.Equal(c.DER, p.der) {
 		t.Errorf("in its signature: %v", err)
 	}
-	if err := r.receive(around(text)); err == nil || !strings.Contains(err.Error(),
+	if err := r.receive(around(text)); err == nil || !strings.Contains(said(err),
 		"no certificate but the one of its own signature") {
 		t.Errorf("nothing in its signature: %v", err)
 	}
 	signature := signedBy(t, signer, []byte(text), true)
 	for _, file := range [][]byte{signature, pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: signature})} {
-		if err := r.receive(file); err == nil || !strings.Contains(err.Error(),
+		if err := r.receive(file); err == nil || !strings.Contains(said(err),
 			"the certificate in it is the signer's") {
 			t.Errorf("a signature as a file: %v", err)
 		}
@@ -384,7 +384,7 @@ func TestPartnerFileByMail(t *testing.T) {
 		}
 	}
 	changed := bytes.Replace(file, []byte("."), []byte(".e"), 1)
-	if err := newReceiver(t).receive(mailWith("acme.sealane", changed)); err == nil || !strings.Contains(err.Error(),
+	if err := newReceiver(t).receive(mailWith("acme.sealane", changed)); err == nil || !strings.Contains(said(err),
 		"acme.sealane: this is no partner file") {
 		t.Errorf("changed: %v", err)
 	}
@@ -413,8 +413,8 @@ func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
 	r.must(err)
 	for id, data := range map[string][]byte{"certificate " + theirs.ID: victim.plain, "key pair " +
 		pair.ID: ours.plain} {
-		if err := r.receive(data); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") ||
-			!strings.Contains(err.Error(), id+" is out of use now") {
+		if err := r.receive(data); err == nil || !strings.Contains(said(err), "the alarm is recorded") ||
+			!strings.Contains(said(err), id+" is out of use now") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -437,7 +437,7 @@ func TestHiddenKeyDoesNotBlockOurs(t *testing.T) {
 	h.must(err)
 	data := slices.Concat(cert.EncodePEM(leaf), newPair(t, "hidden").encrypted)
 	if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
-		Data: data}); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+		Data: data}); err == nil || !strings.Contains(said(err), "the alarm is recorded") {
 		t.Errorf("%v", err)
 	}
 	if state := h.certificate(c.ID).State; state != registry.Staged {

@@ -13,7 +13,7 @@ import (
 // key pair the active one for the partner; the one before it still opens. The partner may be
 // empty where the pair is for one alone, or was imported.
 func (e Exchange) MarkInstalled(ctx context.Context, at Target) error {
-	record := registry.Entry{Action: registry.ActionExchangeActivate, Subject: "key/" + at.KeyPair}
+	record := registry.Entry{Action: registry.ActionKeyInstalled, Subject: "key/" + at.KeyPair}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, at.KeyPair)
 		if err != nil {
@@ -25,7 +25,7 @@ func (e Exchange) MarkInstalled(ctx context.Context, at Target) error {
 		}
 		entry.Partner, entry.Environment, entry.Before, entry.After = partner, k.Environment, k, k
 		if partner != "" {
-			now := e.session.Registry.Time()
+			now := e.session.Time()
 			if err := changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.Confirmed = now }); err != nil {
 				return err
 			}
@@ -47,12 +47,13 @@ func (e Exchange) mayBeInstalled(
 	}
 	switch {
 	case partner == "" && k.Origin != registry.Imported:
-		return fmt.Errorf("key pair %s is %s: say which partner has installed it (--partner)", k.ID, describePair(k))
+		return registry.Refuse("key pair %s is %s: say which partner has installed it", k.ID, describePair(k)).
+			Needing(registry.Whose)
 	case keyIDNeeded(prof) && k.KeyID == "":
-		return fmt.Errorf("key pair %s has no key ID, and messages of %s carry one: record what the partner assigns "+
-			"(sealane exchange alias %[1]s KEYID)", k.ID, k.Profile)
-	case e.session.Registry.Time().After(c.NotAfter):
-		return fmt.Errorf("the certificate of key pair %s has expired on %s: make a new pair",
+		return registry.Refuse("key pair %s has no key ID, and messages of %s carry one: record the one that the partner assigns",
+			k.ID, k.Profile).Then(registry.Advice{Action: registry.ActionExchangeAlias, ID: k.ID})
+	case e.session.Time().After(c.NotAfter):
+		return registry.Refuse("the certificate of key pair %s has expired on %s: make a new pair",
 			k.ID, c.NotAfter.Format(time.DateOnly))
 	case partner == "":
 		return nil
@@ -65,8 +66,8 @@ func (e Exchange) mayBeInstalled(
 		return err
 	}
 	if k.Origin != registry.Imported && offerOf(offers, k.ID).At.IsZero() {
-		return fmt.Errorf("key pair %s was not offered to %s: sealane exchange offer %[1]s --to %[2]s --out FOLDER",
-			k.ID, partner)
+		return registry.Refuse("key pair %s was not offered to %s", k.ID, partner).
+			Then(offerAdvice(partner, k.Environment))
 	}
 	return nil
 }
@@ -95,23 +96,23 @@ func (e Exchange) use(ctx context.Context, action registry.Action, id string, to
 }
 
 // mayBeUsed returns an error where a certificate can't be put to use.
-func (e Exchange) mayBeUsed(tx registry.Tx, c registry.Certificate) error {
+func (e Exchange) mayBeUsed(tx registry.Reader, c registry.Certificate) error {
 	prof, err := registry.LoadProfile(tx, c.Profile)
 	if err != nil {
 		return err
 	}
-	now := e.session.Registry.Time()
+	now := e.session.Time()
 	switch {
 	case c.State == registry.Received || c.State == registry.Matched:
-		return fmt.Errorf("certificate %s is %s; %s", c.ID, c.State, Next(c))
+		return notYet(tx, c)
 	case keyIDNeeded(prof) && c.KeyID == "":
-		return fmt.Errorf("certificate %s has no key ID, and messages of %s carry one: assign it "+
-			"(sealane exchange alias %[1]s KEYID)", c.ID, c.Profile)
+		return registry.Refuse("certificate %s has no key ID, and messages of %s carry one: assign it", c.ID, c.Profile).
+			Then(registry.Advice{Action: registry.ActionExchangeAlias, ID: c.ID})
 	case now.After(c.NotAfter):
-		return fmt.Errorf("certificate %s has expired on %s: ask for a new one",
+		return registry.Refuse("certificate %s has expired on %s: ask for a new one",
 			c.ID, c.NotAfter.Format(time.DateOnly))
 	case now.Before(c.NotBefore):
-		return fmt.Errorf("certificate %s is valid from %s only: wait until then",
+		return registry.Refuse("certificate %s is valid from %s only: wait until then",
 			c.ID, c.NotBefore.Format(time.RFC3339))
 	}
 	if err := c.NotBlocked(tx); err != nil {
@@ -136,14 +137,15 @@ func (e Exchange) makeRoom(tx registry.Tx, next registry.Certificate, to registr
 		}
 	}
 	if len(used) >= registry.MaxOverlap {
-		return fmt.Errorf("%s has %d certificates in use in %s already: retire the oldest "+
-			"(sealane exchange retire CERTIFICATE)", next.Partner, len(used), next.Environment)
+		return registry.Refuse("%s has %d certificates in use in %s already: retire the oldest",
+			next.Partner, len(used), next.Environment).
+			Then(registry.Advice{Action: registry.ActionExchangeRetire, ID: used[0].ID})
 	}
 	return nil
 }
 
 // inUse returns the other certificates that the partner's lane has.
-func inUse(tx registry.Tx, but registry.Certificate) ([]registry.Certificate, error) {
+func inUse(tx registry.Reader, but registry.Certificate) ([]registry.Certificate, error) {
 	used, err := tx.Certificates(registry.CertificateQuery{
 		Owner: registry.Theirs, Partner: but.Partner, Environment: but.Environment, States: registry.StatesInUse,
 	})
@@ -156,10 +158,13 @@ func inUse(tx registry.Tx, but registry.Certificate) ([]registry.Certificate, er
 	return others, err
 }
 
-// Retire ends the use of a partner's certificate that another has followed, or that has
-// expired. With last it ends the use of all that the lane has: nothing can be sealed to the
-// partner, or verified, any more.
+// Retire ends the use of a key pair of ours, or of a partner's certificate, that another has
+// followed, or that has expired. With last it ends the lane: of the partner's certificates all
+// are retired.
 func (e Exchange) Retire(ctx context.Context, id string, last bool) error {
+	if IsKeyPair(id) {
+		return e.session.MovePair(ctx, id, registry.Retired, last)
+	}
 	record := registry.Entry{Action: registry.ActionExchangeRetire, Subject: "certificate/" + id}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		c, err := theirs(tx, id)
@@ -187,17 +192,21 @@ func (e Exchange) Retire(ctx context.Context, id string, last bool) error {
 
 func (e Exchange) retire(tx registry.Tx, c *registry.Certificate, last bool) error {
 	switch {
-	case e.session.Registry.Time().After(c.NotAfter):
+	case e.session.Time().After(c.NotAfter):
 		return e.session.MoveCertificate(tx, c, registry.Expired)
 	case c.State == registry.Active && !last:
-		return fmt.Errorf("certificate %s is in use: activate its successor first; "+
-			"or, where none is to follow, say that it is the last (--last)", c.ID)
+		return registry.Refuse("certificate %s is in use: activate its successor first, or end the lane with it", c.ID).
+			Needing(registry.Last)
 	}
 	return e.session.MoveCertificate(tx, c, registry.Retired)
 }
 
-// Compromised takes a partner's certificate out of use at once, and blocks its key.
-func (e Exchange) Compromised(ctx context.Context, id string) error {
+// Revoke ends the use of a key pair of ours, or of a partner's certificate, at once and without
+// an overlap, and blocks its key.
+func (e Exchange) Revoke(ctx context.Context, id string) error {
+	if IsKeyPair(id) {
+		return e.session.MovePair(ctx, id, registry.Compromised, false)
+	}
 	step := func(tx registry.Tx, c *registry.Certificate) error {
 		why := fmt.Sprintf("certificate %s of %s was compromised: %s", c.ID, c.Partner, e.session.Reason())
 		_, err := e.session.Block(tx, c.SPKISHA256, why)
@@ -206,5 +215,5 @@ func (e Exchange) Compromised(ctx context.Context, id string) error {
 		}
 		return err
 	}
-	return e.changeTheirs(ctx, registry.ActionExchangeCompromised, id, step)
+	return e.changeTheirs(ctx, registry.ActionExchangeRevoke, id, step)
 }

@@ -27,12 +27,12 @@ const (
 // readParts returns the certificate in a file that holds others.
 func readParts(opened *unpack.File, kind filekind.Kind) (*incomingFile, error) {
 	if opened.Mails > maxParts || opened.Mails > 0 && opened.Deepest > maxMailDepth+1 {
-		return nil, fmt.Errorf("the mail has more than %d parts, or they nest deeper than %d; "+
-			"save the attachment and give that", maxParts, maxMailDepth)
+		return nil, registry.Refuse("the mail has more than %d parts, or they nest deeper than %d; "+
+			"save the attachment, and receive that file", maxParts, maxMailDepth)
 	}
 	r := partsReader{opened: opened}
 	for _, t := range opened.Troubles {
-		r.skip(t.Name, errors.New(t.Text))
+		r.skip(t.Name, registry.Refuse(t.Text))
 	}
 	for _, p := range opened.Parts {
 		r.part(p)
@@ -108,7 +108,7 @@ func (r *partsReader) result(kind filekind.Kind) (*incomingFile, error) {
 		if len(r.skipped) > 0 {
 			text += ": " + strings.Join(r.skipped, "; ")
 		}
-		return nil, errors.New(text)
+		return nil, registry.Refuse("%s", text)
 	case 1:
 		return different[0], nil
 	}
@@ -119,7 +119,7 @@ func (r *partsReader) result(kind filekind.Kind) (*incomingFile, error) {
 	for i, f := range different {
 		names[i] = f.name
 	}
-	return nil, fmt.Errorf("%s has %d different certificates attached: %s; save the right one and give that",
+	return nil, registry.Refuse("%s has %d different certificates attached: %s; save the right one, and receive that file",
 		what, len(different), strings.Join(names, ", "))
 }
 

@@ -40,18 +40,18 @@ func TestAllPrivateKeysOfAMail(t *testing.T) {
 	}
 	if err := receive(mailOf(key("all 1", nil), key("all 2", nil),
 		key("all 3", []byte("a long passphrase")))); err == nil ||
-		strings.Count(err.Error(), "the alarm is recorded") != 3 {
+		strings.Count(said(err), "the alarm is recorded") != 3 {
 		t.Errorf("three keys: %v", err)
 	}
 	many := [][]byte{key("all 4", nil)}
 	for range 100 {
 		many = append(many, []byte("hello"))
 	}
-	if err := receive(mailOf(many...)); err == nil || !strings.Contains(err.Error(), "the alarm is recorded") {
+	if err := receive(mailOf(many...)); err == nil || !strings.Contains(said(err), "the alarm is recorded") {
 		t.Errorf("a key among too many parts: %v", err)
 	}
 	for _, name := range []string{"all 1", "all 2", "all 4"} {
-		if err := receive(made(t, fresh(t, name))); err == nil || !strings.Contains(err.Error(), "[key-blocked]") {
+		if err := receive(made(t, fresh(t, name))); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 			t.Errorf("the certificate of %s: %v", name, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestOwnDialect(t *testing.T) {
 	h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 	source, err := profile.Source("riskos")
 	h.must(err)
-	if _, err := h.anna.AddProfile(ctx, source); err == nil || !strings.Contains(err.Error(), "embedded") {
+	if _, err := h.anna.AddProfile(ctx, source); err == nil || !strings.Contains(said(err), "embedded") {
 		t.Errorf("an embedded name: %v", err)
 	}
 	name, err := h.anna.WithReason("ticket 1").AddProfile(ctx, bytes.Replace(source, []byte("name: riskos"),

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
@@ -13,16 +12,17 @@ type Target struct {
 	KeyPair, Partner string // the identities
 }
 
-// Offer returns what is sent to the partner, and records that it was offered.
-func (e Exchange) Offer(ctx context.Context, to Target) (offer OfferPackage, err error) {
+// Offer passes the package that is sent to the partner to deliver, which writes it to files, and
+// records that it was offered. If deliver fails, nothing is recorded.
+func (e Exchange) Offer(ctx context.Context, to Target, deliver func(OfferPackage) error) error {
 	record := registry.Entry{Action: registry.ActionExchangeOffer, Subject: "key/" + to.KeyPair, Partner: to.Partner}
-	err = e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, to.KeyPair)
 		if err != nil {
 			return err
 		}
 		if !k.State.InUse() {
-			return fmt.Errorf("key pair %s is %s; there is nothing to offer", k.ID, k.State)
+			return registry.Refuse("key pair %s is %s; there is nothing to offer", k.ID, k.State)
 		}
 		env, err := forPartner(tx, k, to.Partner)
 		if err != nil {
@@ -36,17 +36,58 @@ func (e Exchange) Offer(ctx context.Context, to Target) (offer OfferPackage, err
 		if err != nil {
 			return err
 		}
-		offer = OfferPackage{
+		offer := OfferPackage{
 			Profile: prof, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0],
 		}
-		return e.recordOffer(tx, entry, k, to.Partner)
+		if err := e.recordOffer(tx, entry, k, to.Partner); err != nil {
+			return err
+		}
+		return deliver(offer)
 	})
-	return offer, err
+}
+
+// ToOffer returns the key pair of ours that is to be offered to a partner: one that the partner
+// has not installed yet, the newest if there are several. Where there is none it is empty, and
+// replaces is the pair in use that a new one would follow, or empty.
+func ToOffer(ctx context.Context, v *registry.Viewer, lane lanes.Name) (pair, replaces string, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		env, err := registry.FindEnvironment(tx, lane)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Partner(env.Partner)
+		if err != nil {
+			return err
+		}
+		pairs, err := registry.PairsFor(tx, p, env.Name)
+		if err != nil {
+			return err
+		}
+		var newest registry.KeyPair
+		for _, k := range pairs {
+			switch {
+			case k.State == registry.Staged && k.Created.After(newest.Created):
+				newest = k
+			case k.State == registry.Active:
+				replaces = k.ID
+				if k.Partner == "" {
+					replaces, err = "", registry.Refuse("%s uses key pair %s, which all partners of %s share: "+
+						"make its successor for all of them, or name the pair to offer it again", p.ID, k.ID, p.Profile).
+						Then(registry.Advice{Action: registry.ActionKeyCreate, Environment: env.Name})
+				}
+			}
+		}
+		if pair = newest.ID; pair != "" {
+			replaces, err = "", nil
+		}
+		return err
+	})
+	return pair, replaces, err
 }
 
 // recordOffer records that a key pair's certificate was offered to a partner.
 func (e Exchange) recordOffer(tx registry.Tx, entry *registry.Entry, k registry.KeyPair, partner string) error {
-	return changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Registry.Time() })
+	return changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.At = e.session.Time() })
 }
 
 // changeOffer changes what is known of a key pair of ours with a partner.
@@ -84,7 +125,7 @@ func forPartner(tx registry.Tx, k registry.KeyPair, partner string) (registry.En
 	}
 	p, err := tx.Partner(partner)
 	if err == nil && (k.Partner != "" && k.Partner != partner || p.Profile != k.Profile) {
-		err = fmt.Errorf("key pair %s is %s, and not for %s, who speaks %s", k.ID, describePair(k), partner, p.Profile)
+		err = registry.Refuse("key pair %s is %s, and not for %s, who speaks %s", k.ID, describePair(k), partner, p.Profile)
 	}
 	return env, err
 }

@@ -103,19 +103,18 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	h.must(err)
 	next := func() string {
 		t.Helper()
-		steps, err := exchange.Status(ctx, h.Registry, named("acme", "PROD"))
+		steps, err := exchange.Status(ctx, h.viewer(), named("acme", "PROD"))
 		h.must(err)
 		if len(steps) != 1 || steps[0].KeyPair != pair.ID {
 			t.Fatalf("steps: %+v", steps)
 		}
-		return steps[0].WaitingFor + ": " + steps[0].Next
+		return steps[0].Next.Waits + ": " + steps[0].Next.Text
 	}
-	if got, want := next(), "acme: wait until the partner says that it is installed, then: sealane exchange "+
-		"activate "+pair.ID+" --partner acme"; got != want {
+	if got, want := next(), "acme: wait until the partner says that it is installed, and record that"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	h.must(h.anna.MarkInstalled(ctx, pairWith(pair.ID, "acme")))
-	if got := next(); got != "nobody: nothing" {
+	if got := next(); got != "nobody: nothing is left to do" {
 		t.Error(got)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -46,13 +45,13 @@ type PartnerFileOptions struct {
 	Contacts []registry.Contact
 }
 
-// Export returns the partner file of a key pair of ours, for a partner, and records that it
-// was offered.
-func (e Exchange) Export(ctx context.Context, o PartnerFileOptions) (file []byte, err error) {
+// Export passes the partner file of a key pair of ours, for a partner, to deliver, which writes
+// it, and records that it was offered. If deliver fails, nothing is recorded.
+func (e Exchange) Export(ctx context.Context, o PartnerFileOptions, deliver func([]byte) error) error {
 	record := registry.Entry{
 		Action: registry.ActionPartnerExport, Subject: "key/" + o.Target.KeyPair, Partner: o.Target.Partner,
 	}
-	err = e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		k, c, err := ourPair(tx, o.Target.KeyPair)
 		if err != nil {
 			return err
@@ -66,44 +65,47 @@ func (e Exchange) Export(ctx context.Context, o PartnerFileOptions) (file []byte
 			return err
 		}
 		if !k.State.InUse() {
-			return fmt.Errorf("key pair %s is %s; there is nothing to send", k.ID, k.State)
+			return registry.Refuse("key pair %s is %s; there is nothing to send", k.ID, k.State)
 		}
 		payload, err := json.Marshal(PartnerFile{
 			Format: partnerFormat, Name: o.Name,
 			Profile: k.Profile, Side: p.Side, Environment: k.Environment, KeyID: k.KeyID,
 			Certificates: append([][]byte{c.DER}, c.Chain...), Contacts: o.Contacts, MailFrom: env.MailFrom,
-			Created: e.session.Registry.Time(),
+			Created: e.session.Time(),
 		})
 		if err != nil {
 			return err
 		}
-		if file, err = e.session.Sign(k, payload); err != nil {
+		file, err := e.session.Sign(k, payload)
+		if err != nil {
 			return err
 		}
-		return e.recordOffer(tx, entry, k, o.Target.Partner)
+		if err := e.recordOffer(tx, entry, k, o.Target.Partner); err != nil {
+			return err
+		}
+		return deliver(file)
 	})
-	return file, err
 }
 
 // ReadPartnerFile parses what Export returned, and verifies it by the certificate in it.
 func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 	data = bytes.TrimSpace(data)
 	if len(data) > maxPartnerFile {
-		return nil, nil, fmt.Errorf("the partner file has %d bytes, more than %d", len(data), maxPartnerFile)
+		return nil, nil, registry.Refuse("the partner file has %d bytes, more than %d", len(data), maxPartnerFile)
 	}
 	parts := bytes.Split(data, []byte("."))
 	if len(parts) != 3 {
-		return nil, nil, errors.New("this is no partner file of Sealane: it is one line with two dots in it")
+		return nil, nil, registry.Refuse("this is no partner file of Sealane: it is one line with two dots in it")
 	}
 	unverified, err := base64.RawURLEncoding.DecodeString(string(parts[1]))
 	if err != nil {
-		return nil, nil, errors.New("this is no partner file of Sealane: it is not base64url")
+		return nil, nil, registry.Refuse("this is no partner file of Sealane: it is not base64url")
 	}
 	var f PartnerFile
 	d := json.NewDecoder(bytes.NewReader(unverified))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil || f.Format != partnerFormat || len(f.Certificates) == 0 {
-		return nil, nil, fmt.Errorf("this is no partner file that this version of Sealane reads (format %.40q)",
+		return nil, nil, registry.Refuse("this is no partner file that this version of Sealane reads (format %.40q)",
 			f.Format)
 	}
 	var chain []*x509.Certificate
@@ -116,7 +118,7 @@ func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 	}
 	pub, ok := chain[0].PublicKey.(*rsa.PublicKey)
 	if !ok {
-		return nil, nil, errors.New("the partner file's certificate has no RSA key")
+		return nil, nil, registry.Refuse("the partner file's certificate has no RSA key")
 	}
 	if err := cert.CheckKey(pub); err != nil {
 		return nil, nil, fmt.Errorf("the partner file's key: %w", err)
@@ -126,7 +128,7 @@ func ReadPartnerFile(data []byte) (*PartnerFile, []*x509.Certificate, error) {
 		return nil, nil, fmt.Errorf("the partner file: %w", err)
 	}
 	if _, _, err := s.Verify([]alg.PublicKey{{PublicKey: pub}}); err != nil {
-		return nil, nil, errors.New("the partner file was changed after it was signed, " +
+		return nil, nil, registry.Refuse("the partner file was changed after it was signed, " +
 			"or is not by the key of its certificate: ask for it again")
 	}
 	return &f, chain, nil

@@ -15,20 +15,12 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Check is one thing that must hold before messages can be sealed.
-type Check struct {
-	Name  string     `json:"name"`
-	Level cert.Level `json:"level"` // ok, warning or refused
-	Found string     `json:"found"`
-	Do    string     `json:"do,omitempty"` // what to do next
-}
-
 // Preflight checks all that must hold before messages of a lane can be sealed and opened; ready
 // tells that nothing is refused. It opens each private key in use, makes the lane, and seals a
 // message where the lane seals.
-func Preflight(ctx context.Context, r *registry.Registry, of lanes.Name) (checks []Check, ready bool, err error) {
-	p := &preflight{r: r, name: of}
-	err = r.Store.View(ctx, func(tx registry.Tx) (err error) {
+func Preflight(ctx context.Context, v *registry.Viewer, of lanes.Name) (checks []registry.Check, ready bool, err error) {
+	p := &preflight{v: v, name: of}
+	err = v.View(ctx, func(tx registry.Reader) (err error) {
 		p.checks = nil
 		if p.env, err = registry.FindEnvironment(tx, of); err != nil {
 			return err
@@ -53,39 +45,54 @@ func Preflight(ctx context.Context, r *registry.Registry, of lanes.Name) (checks
 
 // preflight is one call of Preflight.
 type preflight struct {
-	r       *registry.Registry
+	v       *registry.Viewer
 	name    lanes.Name
 	partner registry.Partner
 	env     registry.Environment
 	profile *profile.Profile
-	checks  []Check
+	checks  []registry.Check
 }
 
-func (p *preflight) add(c Check) { p.checks = append(p.checks, c) }
+// add adds the result of a check.
+func (p *preflight) add(f cert.Finding, next registry.Advice) {
+	p.checks = append(p.checks, registry.Check{Finding: f, Next: next})
+}
+
+var none registry.Advice
 
 func (p *preflight) ready() bool {
-	return !slices.ContainsFunc(p.checks, func(c Check) bool { return c.Level == cert.Refused })
+	return !slices.ContainsFunc(p.checks, func(c registry.Check) bool { return c.Level == cert.Refused })
+}
+
+// act returns the advice to do something in the lane, about a certificate or key pair.
+func (p *preflight) act(a registry.Action, id string, needs ...registry.Need) registry.Advice {
+	return registry.Advice{
+		Action: a, ID: id, Partner: p.name.Partner, Environment: p.name.Environment, Needs: needs,
+	}
 }
 
 func (p *preflight) contacts() {
-	p.add(Check{Name: "sealing", Level: cert.OK, Found: string(p.env.Sealing)})
+	p.add(cert.Finding{Code: "sealing", Name: "sealing", Level: cert.OK, Found: string(p.env.Sealing)}, none)
 	have := map[registry.ContactRole]int{}
 	for _, c := range p.env.Contacts {
 		have[c.Role]++
 	}
 	for _, role := range []registry.ContactRole{registry.Primary, registry.Alternate} {
-		c := Check{Name: string(role) + " contact", Level: cert.OK, Found: strconv.Itoa(have[role])}
-		if have[role] == 0 {
-			c.Level, c.Found = cert.Warning, "none"
-			c.Do = fmt.Sprintf("name one: sealane partner contact %s %s --role %s --email ADDRESS",
-				p.name.Partner, p.name.Environment, role)
+		f := cert.Finding{
+			Code: "contact-" + string(role), Name: string(role) + " contact", Level: cert.OK,
+			Found: strconv.Itoa(have[role]),
 		}
-		p.add(c)
+		if have[role] > 0 {
+			p.add(f, none)
+			continue
+		}
+		f.Level, f.Found, f.Remedy = cert.Warning, "none", "name one"
+		p.add(f, p.act(registry.ActionContactSet, "", registry.Need{Kind: registry.NeedRole, Value: string(role)}))
 	}
 }
 
 // callers checks that a partner who calls us can be known.
-func (p *preflight) callers(tx registry.Tx) error {
+func (p *preflight) callers(tx registry.Reader) error {
 	if p.partner.Side != sealane.ServerSide {
 		return nil
 	}
@@ -94,26 +101,28 @@ func (p *preflight) callers(tx registry.Tx) error {
 		return err
 	}
 	keys = slices.DeleteFunc(keys, func(k registry.APIKey) bool { return !k.Revoked.IsZero() })
-	issue := fmt.Sprintf("make a key: sealane partner apikey %s %s --sealing required",
-		p.name.Partner, p.name.Environment)
-	c := Check{Name: "caller", Level: cert.OK}
+	f := cert.Finding{Code: "caller", Name: "caller", Level: cert.OK}
 	switch {
 	case len(keys) > 0:
-		c.Found = fmt.Sprintf("%d API keys", len(keys))
+		f.Found = fmt.Sprintf("API keys: %d", len(keys))
 	case p.env.Account != "":
-		c.Found = fmt.Sprintf("account %q", p.env.Account)
+		f.Found = fmt.Sprintf("account %q", p.env.Account)
 	case p.profile.Request.Sign == nil:
-		c.Level, c.Do = cert.Warning, "if no gateway in front knows them, "+issue
-		c.Found = "neither an API key nor an account; said to be known by " + string(p.env.SenderAuth)
+		f.Level, f.Remedy = cert.Warning, "if no gateway in front authenticates them, make an API key"
+		f.Found = "neither an API key nor an account; authenticated by " + string(p.env.SenderAuth)
 	default:
-		c.Level, c.Do = cert.Refused, issue+"; or name the account of a trusted upstream"
-		c.Found = "neither an API key nor an account"
+		f.Level, f.Remedy = cert.Refused, "make an API key, or name the account of a trusted upstream"
+		f.Found = "neither an API key nor an account"
 	}
-	p.add(c)
+	next := none
+	if f.Level != cert.OK {
+		next = p.act(registry.ActionAPIKeyIssue, "")
+	}
+	p.add(f, next)
 	return nil
 }
 
-func (p *preflight) ours(tx registry.Tx) error {
+func (p *preflight) ours(tx registry.Reader) error {
 	needed := needs(p.partner, p.profile)
 	if !needed.ours {
 		return nil
@@ -124,51 +133,60 @@ func (p *preflight) ours(tx registry.Tx) error {
 	}
 	var use registry.KeyPair // the active one, the partner's own before a shared one
 	for _, k := range pairs {
-		if err := p.r.Usable(k); err != nil {
-			p.add(Check{Name: "our private key", Level: cert.Refused, Found: err.Error(),
-				Do: "look at the root key, and at what became of the row; else make a new pair"})
+		if err := p.v.Usable(k); err != nil {
+			p.add(cert.Finding{
+				Code: "our-private-key", Name: "our private key", Level: cert.Refused, Found: err.Error(),
+				Remedy: "check the root key and the row; otherwise make a new pair",
+			}, none)
 		}
 		if use.ID == "" || k.State == registry.Active && use.State != registry.Active {
 			use = k
 		}
 	}
-	p.add(p.ourPair(use, needed.oursActive))
+	p.ourPair(use, needed.oursActive)
 	if use.ID == "" {
 		return nil
 	}
 	if keyIDNeeded(p.profile) && use.KeyID == "" {
-		p.add(Check{Name: "our key ID (alias)", Level: cert.Refused, Found: "none",
-			Do: fmt.Sprintf("record what the partner assigns: sealane exchange alias %s KEYID", use.ID)})
+		p.add(cert.Finding{
+			Code: "our-key-id", Name: "our key ID (alias)", Level: cert.Refused, Found: "none",
+			Remedy: "record the one that the partner assigns",
+		}, p.act(registry.ActionExchangeAlias, use.ID))
 	}
 	c, err := tx.Certificate(use.Certificate)
 	if err != nil {
 		return err
 	}
-	p.add(p.validity("our certificate", c))
+	p.validity("our", c)
 	return nil
 }
 
 // ourPair checks the key pair of ours that a lane uses. It must be active where the lane signs.
-func (p *preflight) ourPair(use registry.KeyPair, active bool) Check {
-	c := Check{Name: "our key pair", Level: cert.Refused, Found: fmt.Sprintf("%s is %s", use.ID, use.State)}
-	activate := fmt.Sprintf("sealane exchange activate %s --partner %s", use.ID, p.name.Partner)
+func (p *preflight) ourPair(use registry.KeyPair, active bool) {
+	f := cert.Finding{
+		Code: "our-key-pair", Name: "our key pair", Level: cert.Refused,
+		Found: fmt.Sprintf("%s is %s", use.ID, use.State),
+	}
+	next := p.act(registry.ActionKeyInstalled, use.ID)
+	next.Partner = ""
+	if use.Partner == "" { // others share it
+		next.Partner = p.name.Partner
+	}
 	switch {
 	case use.ID == "":
-		c.Found = "none"
-		c.Do = fmt.Sprintf("make one: sealane key create --partner %s --env %s …",
-			p.name.Partner, p.name.Environment)
+		f.Found, f.Remedy, next = "none", "make one and send its certificate", offerAdvice(p.name.Partner, p.name.Environment)
 	case use.State == registry.Active:
-		c.Level = cert.OK
+		f.Level, next = cert.OK, none
 	case active:
-		c.Do = "offer its certificate, and when the partner has installed it: " + activate
+		f.Remedy = "send its certificate; record when the partner has installed it"
 	default:
-		c.Level, c.Do = cert.Warning, "when they have: "+activate
-		c.Found += ": it opens, and the partner has not said that it is installed"
+		f.Level, f.Remedy = cert.Warning, "record when they have"
+		f.Found += ": it opens messages, and the partner has not said that it is installed"
 	}
-	return c
+	p.add(f, next)
 }
 
-func (p *preflight) theirs(tx registry.Tx) error {
+func (p *preflight) theirs(tx registry.Reader) error {
 	if !needs(p.partner, p.profile).theirs {
 		return nil
 	}
@@ -179,83 +197,100 @@ func (p *preflight) theirs(tx registry.Tx) error {
 	if err != nil {
 		return err
 	}
-	missing := Check{Name: "their certificate", Level: cert.Refused, Found: "none",
-		Do: fmt.Sprintf("ask for it, then: sealane exchange receive %s %s FILE", p.name.Partner, p.name.Environment)}
+	missing := cert.Finding{
+		Code: "their-certificate", Name: "their certificate", Level: cert.Refused, Found: "none",
+		Remedy: "ask for it, and receive it",
+	}
+	next := p.act(registry.ActionExchangeReceive, "")
 	for _, c := range certificates {
 		switch {
 		case c.State == registry.Active:
 			p.active(tx, c)
 			return nil
 		case c.State.Open():
-			missing.Found, missing.Do = fmt.Sprintf("%s is %s", c.ID, c.State), Next(c)
+			missing.Found = fmt.Sprintf("%s is %s", c.ID, c.State)
+			comes := NextOf(c, p.profile)
+			missing.Remedy, next = comes.Text, comes.Advice
 		}
 	}
-	p.add(missing)
+	p.add(missing, next)
 	return nil
 }
 
 // active checks the certificate that we encrypt to.
-func (p *preflight) active(tx registry.Tx, c registry.Certificate) {
-	p.add(Check{Name: "their certificate", Level: cert.OK, Found: c.ID + " is active"})
+func (p *preflight) active(tx registry.Reader, c registry.Certificate) {
+	const code, name = "their-certificate", "their certificate"
+	p.add(cert.Finding{Code: code, Name: name, Level: cert.OK, Found: c.ID + " is active"}, none)
 	if err := c.NotBlocked(tx); err != nil {
-		p.add(Check{Name: "their certificate, key", Level: cert.Refused, Found: err.Error(),
-			Do: fmt.Sprintf("end its use: sealane exchange compromised %s --reason TEXT", c.ID)})
+		p.add(cert.Finding{
+			Code: "their-key-blocked", Name: name + ", key", Level: cert.Refused, Found: err.Error(),
+			Remedy: "end its use",
+		}, p.act(registry.ActionExchangeRevoke, c.ID, registry.Reason))
 	}
 	if keyIDNeeded(p.profile) && c.KeyID == "" {
-		p.add(Check{Name: "their key ID (alias)", Level: cert.Refused, Found: "none",
-			Do: fmt.Sprintf("assign it: sealane exchange alias %s KEYID", c.ID)})
+		p.add(cert.Finding{
+			Code: "their-key-id", Name: "their key ID (alias)", Level: cert.Refused, Found: "none", Remedy: "assign it",
+		}, p.act(registry.ActionExchangeAlias, c.ID))
 	}
 	for _, w := range c.Provenance.Waivers {
-		p.add(Check{Name: "waiver", Level: cert.Warning, Do: "have it replaced",
+		p.add(cert.Finding{
+			Code: "waiver", Name: "waiver", Level: cert.Warning, Remedy: "have the certificate replaced",
 			Found: fmt.Sprintf("rule %s does not count for %s: %s (asked by %s, granted by %s)",
-				w.Rule, c.ID, w.Reason, w.Asked, w.Granted)})
+				w.Rule, c.ID, w.Reason, w.Asked, w.Granted),
+		}, none)
 	}
-	p.add(p.validity("their certificate", c))
+	p.validity("their", c)
 }
 
 // noticeDays is how long before its end a certificate should be followed by another.
 const noticeDays = 60
 
-func (p *preflight) validity(name string, of registry.Certificate) Check {
-	now := p.r.Time()
+// validity checks when a certificate ends. whose is "our" or "their".
+func (p *preflight) validity(whose string, of registry.Certificate) {
+	now := p.v.Time()
 	left := int(of.NotAfter.Sub(now).Hours() / 24)
 	on := of.NotAfter.Format(time.DateOnly)
-	c := Check{Name: name + ", validity", Level: cert.Refused}
+	f := cert.Finding{Code: whose + "-validity", Name: whose + " certificate, validity", Level: cert.Refused}
+	next := p.act(registry.ActionExchangeReceive, "")
+	if of.Owner == registry.Ours {
+		next = offerAdvice(p.name.Partner, p.name.Environment)
+	}
 	switch {
 	case now.Before(of.NotBefore):
-		c.Found = "begins on " + of.NotBefore.Format(time.DateOnly)
-		c.Do = "wait until then, or go on with the one before"
+		f.Found, next = "begins on "+of.NotBefore.Format(time.DateOnly), none
+		f.Remedy = "wait until then, or go on with the one before"
 	case now.After(of.NotAfter):
-		c.Found, c.Do = "expired on "+on, "exchange a new one"
+		f.Found, f.Remedy = "expired on "+on, "exchange a new one"
 	case left < noticeDays:
-		c.Level, c.Found, c.Do = cert.Warning, fmt.Sprintf("ends on %s, in %d days", on, left), "begin its renewal"
+		f.Level, f.Found, f.Remedy = cert.Warning, fmt.Sprintf("ends on %s, in %d days", on, left), "renew it"
 	default:
-		c.Level, c.Found = cert.OK, "until "+on
+		f.Level, f.Found, next = cert.OK, "until "+on, none
 	}
-	return c
+	p.add(f, next)
 }
 
 // lane makes the lane as traffic will have it, and seals a message.
 func (p *preflight) lane(ctx context.Context) {
-	const correct = "correct what it says"
+	const correct = "correct this"
 	lane, err := p.makeLane(ctx)
 	if err != nil {
-		p.add(Check{Name: "lane", Level: cert.Refused, Found: err.Error(), Do: correct})
+		f := cert.Finding{Code: "lane", Name: "lane", Level: cert.Refused, Found: err.Error(), Remedy: correct}
+		p.add(f, none)
 		return
 	}
-	p.add(Check{Name: "lane", Level: cert.OK, Found: lane.Name() + " is ready"})
+	p.add(cert.Finding{Code: "lane", Name: "lane", Level: cert.OK, Found: lane.Name() + " is ready"}, none)
 	if !lane.Outbound().Sealed() {
 		return
 	}
-	sealed := Check{Name: "sealing a message", Level: cert.OK, Found: "works"}
+	sealed := cert.Finding{Code: "sealing-a-message", Name: "sealing a message", Level: cert.OK, Found: "works"}
 	if _, err := lane.Seal(ctx, []byte(`{"sealane":"preflight"}`)); err != nil {
-		sealed.Level, sealed.Found, sealed.Do = cert.Refused, err.Error(), correct
+		sealed.Level, sealed.Found, sealed.Remedy = cert.Refused, err.Error(), correct
 	}
-	p.add(sealed)
+	p.add(sealed, none)
 }
 
 func (p *preflight) makeLane(ctx context.Context) (*sealane.Lane, error) {
-	lane, err := p.r.Lanes().ReadLane(ctx, p.name, p.r.Time())
+	lane, err := p.v.Lane(ctx, p.name)
 	if err != nil {
 		return nil, err
 	}

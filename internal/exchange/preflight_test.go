@@ -15,7 +15,7 @@ import (
 // and whether all is ready.
 func (h *company) checked(partner, environment, name string) (level cert.Level, ready bool) {
 	h.t.Helper()
-	checks, ready, err := exchange.Preflight(h.t.Context(), h.Registry, named(partner, environment))
+	checks, ready, err := exchange.Preflight(h.t.Context(), h.viewer(), named(partner, environment))
 	h.must(err)
 	for _, c := range checks {
 		if c.Name == name {
@@ -133,7 +133,7 @@ func TestPreflightDaysBeforeTheEnd(t *testing.T) {
 		{-time.Second, cert.Refused, "expired on 2028-11-01"},
 	} {
 		h.now = end.Add(-c.left)
-		checks, ready, err := exchange.Preflight(t.Context(), h.Registry, named("acme", "STAG"))
+		checks, ready, err := exchange.Preflight(t.Context(), h.viewer(), named("acme", "STAG"))
 		h.must(err)
 		for _, got := range checks {
 			if got.Name == "their certificate, validity" && (got.Level != c.level || !strings.Contains(got.Found,

@@ -20,12 +20,12 @@ import (
 
 // Incoming is a partner's file.
 type Incoming struct {
-	Partner, Environment string
-
-	Data  []byte            // in any format, or a saved mail (.eml) with it attached
-	Name  string            // of the file; may be empty
-	KeyID string            // the partner's name for the key; kept as it is
-	Waive map[string]string // rules that should not count, with the reason of each
+	Partner     string            `json:"partner"`
+	Environment string            `json:"environment"`
+	Data        []byte            `json:"data"`             // in any format, or a saved mail (.eml) with it attached
+	Name        string            `json:"name,omitempty"`   // of the file
+	KeyID       string            `json:"key_id,omitempty"` // the partner's name for the key; kept as it is
+	Waive       map[string]string `json:"waive,omitempty"`  // rules that should not count, with the reason of each
 }
 
 // Receive takes in a partner's certificate, and returns the findings about it. Findings that
@@ -33,16 +33,16 @@ type Incoming struct {
 //
 // A file with a private key is refused, its public key is blocked, and the alarm recorded. If
 // the private key does not show whose it is, all public keys that came with it are blocked.
-func (e Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []registry.Finding, error) {
+func (e Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []cert.Finding, error) {
 	f, err := e.readIncoming(ctx, in)
 	if err != nil {
 		return registry.Certificate{}, nil, err
 	}
 	if in.KeyID, err = pasted.Word(in.KeyID); err != nil {
-		return registry.Certificate{}, nil, fmt.Errorf("key ID: %w", err)
+		return registry.Certificate{}, nil, registry.Refuse("key ID: %w", err)
 	}
 	var c registry.Certificate
-	var findings []registry.Finding
+	var findings []cert.Finding
 	record := registry.Entry{Action: registry.ActionExchangeReceive, Partner: in.Partner, Environment: in.Environment}
 	err = e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) (err error) {
 		c, findings, err = e.receive(tx, in, f)
@@ -58,17 +58,21 @@ func (e Exchange) readIncoming(ctx context.Context, in Incoming) (*incomingFile,
 	var found *leaks
 	if errors.As(err, &found) {
 		for _, leak := range found.keys {
-			err = errors.Join(err, e.recordLeak(ctx, in, leak, found.siblings))
+			if alarm := e.recordLeak(ctx, in, leak, found.siblings); errors.Is(alarm, registry.ErrStore) {
+				return nil, errors.Join(err, alarm) // the alarm is not recorded
+			} else {
+				err = errors.Join(err, alarm)
+			}
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, registry.Judged(err)
 	}
 	if len(f.file.Certificates) == 0 {
-		return nil, fmt.Errorf("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)", f.file.Format)
+		return nil, registry.Refuse("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)", f.file.Format)
 	}
 	if f.file.PublicKey == nil {
-		return nil, fmt.Errorf("the certificate's key is %s; ask for an RSA key",
+		return nil, registry.Refuse("the certificate's key is %s; ask for an RSA key",
 			f.file.Certificates[0].PublicKeyAlgorithm)
 	}
 	f.compared, err = e.checkSharedPrime(ctx, in, f.file.PublicKey)
@@ -86,7 +90,7 @@ func (e Exchange) checkSharedPrime(ctx context.Context, in Incoming, key *rsa.Pu
 	compared := e.compared
 	others, screened := e.screened[[sha256.Size]byte(sum)]
 	if !screened {
-		found, err := e.session.Registry.ComparePrimes(ctx, []*rsa.PublicKey{key}, 0)
+		found, err := e.session.ComparePrimes(ctx, []*rsa.PublicKey{key}, 0)
 		if err != nil {
 			return 0, err
 		}
@@ -97,12 +101,12 @@ func (e Exchange) checkSharedPrime(ctx context.Context, in Incoming, key *rsa.Pu
 	}
 	found := registry.SharedPrime(others)
 	weak := registry.WeakKey{Partner: in.Partner, Environment: in.Environment, SPKISHA256: sum, Found: found}
-	return 0, errors.Join(found, e.session.RecordWeakKey(ctx, weak))
+	return 0, errors.Join(registry.Refusal([]cert.Finding{found}, nil), e.session.RecordWeakKey(ctx, weak))
 }
 
 func (e Exchange) receive(
 	tx registry.Tx, in Incoming, f *incomingFile,
-) (c registry.Certificate, found []registry.Finding, err error) {
+) (c registry.Certificate, found []cert.Finding, err error) {
 	none := registry.Certificate{}
 	lane := lanes.Name{Partner: in.Partner, Environment: in.Environment}
 	if _, err := registry.FindEnvironment(tx, lane); err != nil {
@@ -116,7 +120,7 @@ func (e Exchange) receive(
 	if err != nil {
 		return none, nil, err
 	}
-	now := e.session.Registry.Time()
+	now := e.session.Time()
 	c = registry.NewCertificate(registry.Certificate{
 		Owner: registry.Theirs, Partner: in.Partner, Profile: p.Profile, Environment: in.Environment,
 		State: registry.Received, Created: now, Changed: now,
@@ -129,7 +133,7 @@ func (e Exchange) receive(
 	if c.KeyID, err = namedKeyID(f.partnerFile, in, p); err != nil {
 		return none, nil, err
 	}
-	if found, err = e.session.Registry.CheckCertificate(tx, &c, f.file.Certificates[0], prof); err != nil {
+	if found, err = e.session.CheckCertificate(tx, &c, f.file.Certificates[0], prof); err != nil {
 		return none, nil, err
 	}
 	found = append(found, remarks(f)...)
@@ -137,7 +141,7 @@ func (e Exchange) receive(
 		return none, found, err
 	}
 	if c.KeyID != "" {
-		if err := e.session.Registry.CheckKeyID(tx, c.KeyID, &c, prof, true); err != nil {
+		if err := e.session.CheckKeyID(tx, c.KeyID, &c, prof, true); err != nil {
 			return none, found, err
 		}
 	}
@@ -151,7 +155,7 @@ func namedKeyID(f *PartnerFile, in Incoming, p registry.Partner) (string, error)
 		return in.KeyID, nil
 	}
 	if f.Profile != p.Profile || f.Environment != in.Environment || f.Side == p.Side {
-		return "", fmt.Errorf("the partner file is for profile %s in %s, its sender being the %s; "+
+		return "", registry.Refuse("the partner file is for profile %s in %s, its sender being the %s; "+
 			"%s speaks %s here, in %s, and we are the %s",
 			f.Profile, f.Environment, f.Side, p.ID, p.Profile, in.Environment, p.Side)
 	}
@@ -159,69 +163,67 @@ func namedKeyID(f *PartnerFile, in Incoming, p registry.Partner) (string, error)
 }
 
 // remarks returns findings about how a certificate came. They refuse nothing.
-func remarks(f *incomingFile) (found []registry.Finding) {
+func remarks(f *incomingFile) (found []cert.Finding) {
 	for _, text := range f.skipped {
-		found = append(found, registry.Finding{
-			Rule: "attachment", Level: cert.Warning, Found: "nothing was made of " + cut(text, 300),
-			Do: "look what it is; a private key in it is compromised",
+		found = append(found, cert.Finding{
+			Code: "attachment", Name: "other attachment", Level: cert.Warning, Found: "not used: " + cut(text, 300),
+			Remedy: "look at it; a private key in it is compromised",
 		})
 	}
 	if n := len(f.file.Unused); n > 0 {
-		found = append(found, registry.Finding{
-			Rule: "chain", Level: cert.Warning,
-			Found: fmt.Sprintf(
-				"CA certificates that are left out, because its chain does not need them: %d, %q among them",
-				n,
-				cut(cert.Name(f.file.Unused[0].RawSubject), 100),
-			),
-			Do: "nothing: trust comes from the checksum, not from the chain",
+		found = append(found, cert.Finding{
+			Code: "chain", Name: "chain", Level: cert.Warning,
+			Found: fmt.Sprintf("%d CA certificates are left out, because its chain does not need them; one is %q",
+				n, cut(cert.Name(f.file.Unused[0].RawSubject), 100)),
+			Remedy: "nothing: trust comes from the checksum, not from the chain",
 		})
 	}
 	if f.partnerFile == nil {
 		return found
 	}
-	text := fmt.Sprintf("the file says that it is from %q, of %s",
+	text := fmt.Sprintf("it says that it is from %q, of %s",
 		cut(f.partnerFile.Name, 100), f.partnerFile.Created.Format(time.DateOnly))
 	for _, c := range f.partnerFile.Contacts {
 		text += fmt.Sprintf("; its %s contact is %q", c.Role, cut(c.Email, 100))
 	}
-	return append(found, registry.Finding{
-		Rule: "partner-file", Level: cert.Warning, Found: text, Do: "compare it with what you know of the partner",
+	return append(found, cert.Finding{
+		Code: "partner-file", Name: "partner file", Level: cert.Warning, Found: text,
+		Remedy: "compare it with what you know of the partner",
 	})
 }
 
 // weigh stores the findings in the certificate, and the waivers that are asked for. Findings
 // that refuse it and are not waived are the error.
-func (e Exchange) weigh(c *registry.Certificate, found []registry.Finding, waive map[string]string) error {
+func (e Exchange) weigh(c *registry.Certificate, found []cert.Finding, waive map[string]string) error {
 	p := &c.Provenance
 	for _, f := range found {
-		p.Findings = append(p.Findings, f.String())
-		if reason, asked := waive[f.Rule]; asked && f.Waivable {
+		p.Findings = append(p.Findings, f)
+		if reason, asked := waive[f.Code]; asked && f.Waivable {
 			if strings.TrimSpace(reason) == "" {
-				return fmt.Errorf("rule %s: say why it should not count", f.Rule)
+				return registry.Refuse("rule %s: say why it should not count", f.Code)
 			}
 			p.Waivers = append(p.Waivers, registry.Waiver{
-				Rule: f.Rule, Reason: reason, Asked: e.session.Person().ID, At: e.session.Registry.Time(),
+				Rule: f.Code, Reason: reason, Asked: e.session.Person().ID, At: e.session.Time(),
 			})
 		}
 	}
 	for rule := range waive {
-		if !slices.ContainsFunc(found, func(f registry.Finding) bool { return f.Rule == rule && f.Waivable }) {
-			return fmt.Errorf("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
+		if !slices.ContainsFunc(found, func(f cert.Finding) bool { return f.Code == rule && f.Waivable }) {
+			return registry.Refuse("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
 		}
 	}
 	if err := registry.Refusal(found, p.Waivers); err != nil {
-		return fmt.Errorf("the certificate is refused, and nothing was kept:\n%w", err)
+		return fmt.Errorf("the certificate is refused, and nothing was stored:\n%w", err)
 	}
 	for i := range found {
-		if _, asked := waive[found[i].Rule]; asked {
-			found[i].Level = registry.Waived
+		if _, asked := waive[found[i].Code]; asked {
+			found[i].Level = cert.Waived
 		}
 	}
 	return nil
 }
 
-func listed(found []registry.Finding) string {
+func listed(found []cert.Finding) string {
 	if len(found) == 0 {
 		return "nothing"
 	}

@@ -44,7 +44,7 @@ func (h *company) stateFor(partner string, k registry.KeyPair) string {
 			inLane = key.State.String()
 		}
 	}
-	steps, err := exchange.Status(h.t.Context(), h.Registry, named(partner, k.Environment))
+	steps, err := exchange.Status(h.t.Context(), h.viewer(), named(partner, k.Environment))
 	h.must(err)
 	for _, s := range steps {
 		if s.KeyPair == k.ID {
@@ -80,7 +80,7 @@ func TestRelyingIsPerEnvironment(t *testing.T) {
 			}
 		}
 		// The same without naming an environment.
-		h.must(h.Store.View(ctx, func(tx registry.Tx) error {
+		h.must(h.Store.View(ctx, func(tx registry.Reader) error {
 			p, err := tx.Partner("own")
 			h.must(err)
 			pairs, err := registry.PairsFor(tx, p, "")

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,8 +11,8 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// Step is the state of one certificate, and what comes next.
-type Step struct {
+// Standing is the state of one certificate in the lanes with a partner, and what comes next.
+type Standing struct {
 	Certificate string         `json:"certificate"`
 	KeyPair     string         `json:"key_pair,omitempty"` // of ours
 	Owner       registry.Owner `json:"owner"`
@@ -21,15 +22,28 @@ type Step struct {
 	CommonName  string         `json:"common_name"`
 	State       registry.State `json:"state"`
 	NotAfter    time.Time      `json:"not_after"`
-	Next        string         `json:"next"`
-	WaitingFor  string         `json:"waiting_for"` // "us", "PARTNER", "a second person", or "nobody"
+	Next        Next           `json:"next"`
 }
 
-// Status returns the steps of all certificates in the lanes with a partner; those of ours that
-// all partners share are among them. Without an environment it returns those of all.
-func Status(ctx context.Context, r *registry.Registry, of lanes.Name) ([]Step, error) {
-	var steps []Step
-	err := r.Store.View(ctx, func(tx registry.Tx) error {
+// Next is what comes next for a certificate.
+type Next struct {
+	Text   string          `json:"text"` // one sentence; an act of ours is in Advice
+	Advice registry.Advice `json:"advice,omitzero"`
+	Waits  string          `json:"waiting_for"` // one of the constants below, or a partner's identity
+}
+
+// Those who have to act next, if it is not the partner.
+const (
+	WaitsForUs     = "us"
+	WaitsForSecond = "a second person"
+	WaitsForNobody = "nobody"
+)
+
+// Status returns the standing of all certificates in the lanes with a partner; those of ours
+// that all partners share are among them. Without an environment it returns those of all.
+func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing, error) {
+	var all []Standing
+	err := v.View(ctx, func(tx registry.Reader) error {
 		p, err := tx.Partner(of.Partner)
 		if err != nil {
 			return fmt.Errorf("partner %q: %w", of.Partner, err)
@@ -42,21 +56,21 @@ func Status(ctx context.Context, r *registry.Registry, of lanes.Name) ([]Step, e
 		if err != nil {
 			return err
 		}
-		steps = nil
+		all = nil
 		for _, env := range environments {
-			more, err := stepsIn(tx, p, env.Name, prof)
+			more, err := standingsIn(tx, p, env.Name, prof)
 			if err != nil {
 				return err
 			}
-			steps = append(steps, more...)
+			all = append(all, more...)
 		}
 		return nil
 	})
-	return steps, err
+	return all, err
 }
 
 // environmentsOf returns the environment that is named, or all of the partner's.
-func environmentsOf(tx registry.Tx, of lanes.Name) ([]registry.Environment, error) {
+func environmentsOf(tx registry.Reader, of lanes.Name) ([]registry.Environment, error) {
 	if of.Environment == "" {
 		return tx.Environments(of.Partner)
 	}
@@ -64,7 +78,9 @@ func environmentsOf(tx registry.Tx, of lanes.Name) ([]registry.Environment, erro
 	return []registry.Environment{env}, err
 }
 
-func stepsIn(tx registry.Tx, p registry.Partner, environment string, prof *profile.Profile) ([]Step, error) {
+func standingsIn(
+	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
+) ([]Standing, error) {
 	pairs, err := registry.PairsFor(tx, p, environment)
 	if err != nil {
 		return nil, err
@@ -73,16 +89,16 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, prof *profi
 	if err != nil {
 		return nil, err
 	}
-	var steps []Step
+	var list []Standing
 	for _, k := range pairs {
 		c, err := tx.Certificate(k.Certificate)
 		if err != nil {
 			return nil, err
 		}
-		s := newStep(c)
+		s := newStanding(c)
 		s.State, s.KeyPair, s.KeyID = k.State, k.ID, k.KeyID
-		s.Next, s.WaitingFor = nextOfOurs(p, k, offerOf(offers, k.ID), prof)
-		steps = append(steps, s)
+		s.Next = nextOfOurs(p, k, offerOf(offers, k.ID), prof)
+		list = append(list, s)
 	}
 	certificates, err := tx.Certificates(registry.CertificateQuery{
 		Owner: registry.Theirs, Partner: p.ID, Environment: environment, Page: all,
@@ -91,89 +107,165 @@ func stepsIn(tx registry.Tx, p registry.Partner, environment string, prof *profi
 		return nil, err
 	}
 	for _, c := range certificates {
-		s := newStep(c)
-		s.Next, s.WaitingFor = Next(c), waitingFor(c)
-		if c.State == registry.Approved && c.KeyID == "" && keyIDNeeded(prof) {
-			s.Next = fmt.Sprintf("assign its key ID: sealane exchange alias %s KEYID", c.ID)
-		}
-		steps = append(steps, s)
+		s := newStanding(c)
+		s.Next = NextOf(c, prof)
+		list = append(list, s)
 	}
-	return steps, nil
+	return list, nil
 }
 
 // all asks for more rows than a partner has.
 var all = registry.Page{Limit: 1000}
 
-func newStep(c registry.Certificate) Step {
-	return Step{
+func newStanding(c registry.Certificate) Standing {
+	return Standing{
 		Certificate: c.ID, Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, KeyID: c.KeyID,
 		CommonName: c.CommonName, State: c.State, NotAfter: c.NotAfter,
 	}
 }
 
-// Next returns what comes after the state of a partner's certificate.
-func Next(c registry.Certificate) string {
+// NextOf returns what comes after the state of a partner's certificate.
+func NextOf(c registry.Certificate, prof *profile.Profile) Next {
+	act := func(a registry.Action, needs ...registry.Need) registry.Advice {
+		return registry.Advice{Action: a, ID: c.ID, Partner: c.Partner, Environment: c.Environment, Needs: needs}
+	}
 	switch c.State {
 	case registry.Received:
-		return fmt.Sprintf("wait for the checksum in a second message, then: sealane exchange confirm %s CHECKSUM",
-			c.ID)
+		return Next{
+			"wait for the checksum in a second message, and compare it", act(registry.ActionExchangeMatch), c.Partner,
+		}
 	case registry.Matched:
-		return nextOfMatched(c)
-	case registry.Approved:
-		return fmt.Sprintf("put it to use: sealane exchange activate %s", c.ID)
-	case registry.Staged:
-		return fmt.Sprintf("it counts already; put it to use: sealane exchange activate %s", c.ID)
+		return Next{whoApproves(c), act(registry.ActionExchangeApprove, approvalNeeds(c)...), WaitsForSecond}
+	case registry.Approved, registry.Staged:
+		if c.KeyID == "" && keyIDNeeded(prof) {
+			return Next{"assign its key ID (alias)", act(registry.ActionExchangeAlias), WaitsForUs}
+		}
+		return Next{"put it to use", act(registry.ActionExchangeActivate), WaitsForUs}
 	case registry.Retiring:
-		return fmt.Sprintf("it still counts for what comes late; when nothing does: "+
-			"sealane exchange retire %s --reason TEXT", c.ID)
+		return Next{
+			"it still counts for messages that come late; retire it when there are none",
+			act(registry.ActionExchangeRetire, registry.Reason), WaitsForNobody,
+		}
 	}
-	return "nothing is left to do with it"
+	return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
 }
 
-func nextOfMatched(c registry.Certificate) string {
-	who, flags := "an approver approves it", ""
+func whoApproves(c registry.Certificate) string {
 	if registry.Production(c.Environment) {
-		who, flags = "somebody else approves it", " --change REFERENCE"
+		return "somebody else approves it"
+	}
+	return "an approver approves it"
+}
+
+// approvalNeeds are what the approval of a certificate asks for.
+func approvalNeeds(c registry.Certificate) (needs []registry.Need) {
+	if registry.Production(c.Environment) {
+		needs = append(needs, registry.Change)
 		if c.Provenance.Possession == "" {
-			flags += " --call-back TEXT"
+			needs = append(needs, registry.CallBack)
 		}
 	}
 	for _, w := range c.Provenance.Waivers {
-		flags += " --grant " + w.Rule
+		needs = append(needs, registry.Need{Kind: registry.NeedGrant, Value: w.Rule})
 	}
-	return fmt.Sprintf("%s: sealane exchange approve %s%s", who, c.ID, flags)
+	return needs
 }
 
-// waitingFor returns who has to act next.
-func waitingFor(c registry.Certificate) string {
-	switch c.State {
-	case registry.Received:
-		return c.Partner
-	case registry.Matched:
-		return "a second person"
-	case registry.Approved, registry.Staged:
-		return "us"
+// notYet refuses an act that comes before its time, or too late.
+func notYet(tx registry.Reader, c registry.Certificate) error {
+	prof, err := registry.LoadProfile(tx, c.Profile)
+	if err != nil {
+		return err
 	}
-	return "nobody"
+	next := NextOf(c, prof)
+	return registry.Refuse("certificate %s is %s: %s", c.ID, c.State, next.Text).Then(next.Advice)
 }
 
-// nextOfOurs returns what comes after the state of a key pair of ours, and who has to act.
-func nextOfOurs(
-	p registry.Partner, k registry.KeyPair, offer registry.Offer, prof *profile.Profile,
-) (text, who string) {
+// offerAdvice is the advice to offer our certificate to a partner.
+func offerAdvice(partner, environment string) registry.Advice {
+	return registry.Advice{Action: registry.ActionExchangeOffer, Partner: partner, Environment: environment}
+}
+
+// nextOfOurs returns what comes after the state of a key pair of ours.
+func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, prof *profile.Profile) Next {
+	act := func(a registry.Action, needs ...registry.Need) registry.Advice {
+		advice := registry.Advice{Action: a, ID: k.ID, Environment: k.Environment, Needs: needs}
+		if k.Partner == "" { // others share it
+			advice.Partner = p.ID
+		}
+		return advice
+	}
 	imported := k.Origin == registry.Imported
 	switch {
 	case k.State == registry.Retiring:
-		return fmt.Sprintf("it still opens what comes late; when nothing does: "+
-			"sealane key retire %s --reason TEXT", k.ID), "nobody"
+		return Next{
+			"it still opens messages that come late; retire it when there are none",
+			act(registry.ActionKeyRetire, registry.Reason), WaitsForNobody,
+		}
 	case offer.At.IsZero() && !imported:
-		return fmt.Sprintf("send its certificate: sealane exchange offer %s --to %s --out FOLDER", k.ID, p.ID), "us"
+		return Next{"send its certificate", offerAdvice(p.ID, k.Environment), WaitsForUs}
 	case k.KeyID == "" && keyIDNeeded(prof):
-		return fmt.Sprintf("wait for the key ID (alias) that the partner assigns, then: "+
-			"sealane exchange alias %s KEYID", k.ID), p.ID
+		return Next{
+			"wait for the key ID (alias) that the partner assigns, and record it", act(registry.ActionExchangeAlias), p.ID,
+		}
 	case offer.Confirmed.IsZero() && (!imported || k.State != registry.Active):
-		return fmt.Sprintf("wait until the partner says that it is installed, then: "+
-			"sealane exchange activate %s --partner %s", k.ID, p.ID), p.ID
+		return Next{
+			"wait until the partner says that it is installed, and record that", act(registry.ActionKeyInstalled), p.ID,
+		}
 	}
-	return "nothing", "nobody"
+	return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
+}
+
+// StandingOf returns the state of a certificate or key pair, and what comes next. The partner is
+// whom a key pair is about that all partners of a profile share; it may be empty.
+func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
+	state registry.State, next Next, err error,
+) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		if IsKeyPair(id) {
+			state, next, err = standingOfPair(tx, id, partner)
+			return err
+		}
+		c, err := tx.Certificate(id)
+		if err != nil {
+			return fmt.Errorf("certificate %s: %w", id, err)
+		}
+		prof, err := registry.LoadProfile(tx, c.Profile)
+		if err != nil {
+			return err
+		}
+		state, next = c.State, NextOf(c, prof)
+		return nil
+	})
+	return state, next, err
+}
+
+func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Next, error) {
+	k, _, err := ourPair(tx, id)
+	if err != nil {
+		return "", Next{}, err
+	}
+	done := Next{Text: "nothing is left to do", Waits: WaitsForNobody}
+	if partner = cmp.Or(partner, k.Partner); partner == "" {
+		done.Text = "offer its certificate to each partner"
+		return k.State, done, nil
+	}
+	p, err := tx.Partner(partner)
+	if err != nil {
+		return "", Next{}, fmt.Errorf("partner %q: %w", partner, err)
+	}
+	prof, err := registry.LoadProfile(tx, p.Profile)
+	if err != nil {
+		return "", Next{}, err
+	}
+	all, err := standingsIn(tx, p, k.Environment, prof)
+	if err != nil {
+		return "", Next{}, err
+	}
+	for _, s := range all {
+		if s.KeyPair == id {
+			return s.State, s.Next, nil
+		}
+	}
+	return k.State, done, nil // it has ended
 }

@@ -145,15 +145,15 @@ func (x *examiner) healthy() (summary, next string) {
 		return "This is an unencrypted error response, not a sealed message.", x.answerNext()
 	case x.r.Kind == KindJWE && x.r.Opening == nil:
 		return "No fault can be seen without a key; the content was not examined.",
-			"Give the private key to see whether it opens (--key)."
+			"Inspect it with the private key to see whether it opens."
 	case x.r.Kind == KindJWE && x.r.Opening.Key == "":
-		return "No fault was found, but the message was not decrypted.", "Give the private key to see whether it " +
-			"opens (--key)."
+		return "No fault was found, but the message was not decrypted.",
+			"Inspect it with the private key to see whether it opens."
 	case x.r.Signature != nil && x.r.Signature.Holds:
 		return "No fault was found: it decrypts, and its signature is valid.", ""
 	case x.inner != nil:
-		return "No fault was found, but the signature was not verified.", "Give the signer's certificate to see " +
-			"whether its signature is valid (--from)."
+		return "No fault was found, but the signature was not verified.",
+			"Inspect it with the signer's certificate to see whether its signature is valid."
 	}
 	return "No fault was found: it decrypts. Nothing in it proves who sent it.", ""
 }

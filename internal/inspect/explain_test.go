@@ -50,7 +50,7 @@ func TestPrintedSampleIsExplained(t *testing.T) {
 			t.Errorf("%s: parts have %v bytes, want %v", name, sizes, want)
 		}
 		for _, want := range []string{
-			"RSA-OAEP", "RSA-OAEP-256", "--accept-rsa-oaep", "1,527", "RSA-2048",
+			"RSA-OAEP", "RSA-OAEP-256", "AcceptRSAOAEP", "1,527", "RSA-2048",
 			`"RDXMETEST-PKE-ACS-CC-2048SHA2-DEV"`,
 			"entity RDXMETEST, use case PKE, component ACS, owner CC, 2048 bits with SHA2, environment DEV",
 		} {

@@ -124,11 +124,11 @@ func (x *examiner) ruleAlg(r *ruling, t *token, layer *profile.Protection, offse
 	case slices.Contains(layer.Alg.Open, found):
 		r.ok(name, found, wanted)
 	case mayAdd && x.o.AcceptRSAOAEP:
-		r.note(name, found, wanted, "SHA-1, accepted on purpose (AcceptRSAOAEP, --accept-rsa-oaep)")
+		r.note(name, found, wanted, "SHA-1, accepted on purpose (AcceptRSAOAEP)")
 	case found == alg.RSAOAEP.Name && t.layer == fault.JWE:
 		text := "It contradicts the profile's table."
 		if mayAdd {
-			text += " A lane may accept it on purpose, with a reason (AcceptRSAOAEP, --accept-rsa-oaep)."
+			text += " A lane may accept it on purpose, with a reason (AcceptRSAOAEP)."
 		}
 		r.refuse(name, offset+stepAlg, fault.AlgSHA1, found, wanted, text, 1)
 		if x.has(fault.OpenOAEPSHA256) {

@@ -29,7 +29,7 @@ func TestUsesAreKept(t *testing.T) {
 		}
 	}})
 	used := func() (times []time.Time) {
-		must(t, s.View(t.Context(), func(tx registry.Tx) error {
+		must(t, s.View(t.Context(), func(tx registry.Reader) error {
 			for _, id := range ids {
 				k, err := tx.APIKey(id)
 				must(t, err)

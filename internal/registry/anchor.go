@@ -17,7 +17,7 @@ const settingAnchors = "anchor-status"
 // AnchorWith has each new head of the audit log written by a. It calls failed with what goes
 // wrong with the anchors. That holds nothing up: the change is recorded.
 func (r *Registry) AnchorWith(ctx context.Context, a *audit.Anchorer, failed func(error)) error {
-	err := r.Store.View(ctx, func(tx Tx) error {
+	err := r.Store.View(ctx, func(tx Reader) error {
 		stored, err := anchorStatus(tx)
 		if errors.Is(err, errStatus) {
 			failed(err)
@@ -50,7 +50,7 @@ func (r *Registry) AnchorWith(ctx context.Context, a *audit.Anchorer, failed fun
 // Anchor writes the present head to the anchors of a, also to those that failed or have it
 // already.
 func (r *Registry) Anchor(ctx context.Context, a *audit.Anchorer) (head audit.Head, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		head, err = tx.AuditHead()
 		return err
 	})
@@ -62,7 +62,7 @@ func (r *Registry) Anchor(ctx context.Context, a *audit.Anchorer) (head audit.He
 
 var errStatus = errors.New("the stored status of the anchors is damaged, and begun anew")
 
-func anchorStatus(tx Tx) (all []audit.AnchorStatus, err error) {
+func anchorStatus(tx Reader) (all []audit.AnchorStatus, err error) {
 	text, err := tx.Setting(settingAnchors)
 	if err != nil || len(text) == 0 {
 		return nil, err

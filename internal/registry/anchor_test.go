@@ -23,7 +23,7 @@ func anchored(t *testing.T, s *registry.Session, paths ...string) (*audit.Anchor
 		must(t, err)
 		a.Anchors = append(a.Anchors, one)
 	}
-	must(t, s.Registry.AnchorWith(t.Context(), a, func(err error) { *failures = append(*failures, err) }))
+	must(t, s.Registry().AnchorWith(t.Context(), a, func(err error) { *failures = append(*failures, err) }))
 	return a, failures
 }
 
@@ -48,7 +48,7 @@ func lastHead(t *testing.T, path string) (seq int64, n int) {
 func anchorSetting(t *testing.T, s *registry.Session,
 	change func(all []audit.AnchorStatus) []byte) (all []audit.AnchorStatus) {
 	t.Helper()
-	must(t, s.Registry.Store.Update(t.Context(), func(tx registry.Tx) error {
+	must(t, s.Registry().Store.Update(t.Context(), func(tx registry.Tx) error {
 		text, err := tx.Setting("anchor-status")
 		if err == nil {
 			err = json.Unmarshal(text, &all)
@@ -138,14 +138,14 @@ func TestAnchorAlways(t *testing.T) {
 	recorded(t, s)
 	before, _ := lastHead(t, path)
 	for n := 3; n <= 4; n++ {
-		head, err := s.Registry.Anchor(t.Context(), a)
+		head, err := s.Registry().Anchor(t.Context(), a)
 		must(t, err)
 		if seq, count := lastHead(t, path); seq != before || head.Seq != seq || count != n {
 			t.Errorf("%d heads, the last %d; %d is given", count, seq, head.Seq)
 		}
 	}
 	must(t, os.RemoveAll(dir))
-	if _, err := s.Registry.Anchor(t.Context(), a); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.Registry().Anchor(t.Context(), a); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }
@@ -167,7 +167,7 @@ func TestAnchorThatFailedIsRemembered(t *testing.T) {
 	if len(*failures) != 1 || !strings.Contains((*failures)[0].Error(), "was not tried, because it failed") {
 		t.Errorf("the next: %v", *failures)
 	}
-	_, err := s.Registry.Anchor(t.Context(), a)
+	_, err := s.Registry().Anchor(t.Context(), a)
 	must(t, err)
 	recorded(t, s)
 	if _, n := lastHead(t, filepath.Join(gone, "heads")); n != 2 || len(*failures) != 1 {

@@ -51,14 +51,14 @@ func (s *Session) IssueAPIKey(ctx context.Context, wanted NewAPIKey) (k APIKey, 
 			return err
 		}
 		if p.Side != sealane.ServerSide {
-			return fmt.Errorf("partner %s is called by us: its API key is theirs to issue", p.ID)
+			return Refuse("partner %s is called by us: its API key is theirs to issue", p.ID)
 		}
 		prof, err := LoadProfile(tx, p.Profile)
 		if err != nil {
 			return err
 		}
 		if k.Sealing != sealane.SealingRequired && k.Sealing != sealane.SealingOptional {
-			return fmt.Errorf("API key for %s: say whether sealing is %s or %s",
+			return Refuse("API key for %s: say whether sealing is %s or %s",
 				p.ID, sealane.SealingRequired, sealane.SealingOptional)
 		}
 		config := lanes.Config(p.laneRow(), env.laneRow(), prof)
@@ -66,7 +66,7 @@ func (s *Session) IssueAPIKey(ctx context.Context, wanted NewAPIKey) (k APIKey, 
 		if _, err := sealane.New(config); err != nil {
 			return err
 		}
-		k.Created = s.Registry.now()
+		k.Created = s.registry.now()
 		token, k.Prefix, k.SHA256 = newToken("api")
 		entry.After = k
 		return tx.PutAPIKey(&k)
@@ -82,10 +82,10 @@ func (s *Session) RevokeAPIKey(ctx context.Context, id string) error {
 			return fmt.Errorf("API key %s: %w", id, err)
 		}
 		if !k.Revoked.IsZero() {
-			return fmt.Errorf("API key %s was revoked on %s", id, k.Revoked.Format(time.DateOnly))
+			return Refuse("API key %s was revoked on %s", id, k.Revoked.Format(time.DateOnly))
 		}
 		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
-		k.Revoked = s.Registry.now()
+		k.Revoked = s.registry.now()
 		entry.After = k
 		return tx.PutAPIKey(&k)
 	})

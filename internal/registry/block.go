@@ -2,11 +2,11 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/keyfile"
 )
 
@@ -28,7 +28,7 @@ const blockBatch = 1000
 // a key, and returns its identities. After an error the keys of earlier batches stay blocked.
 func (s *Session) BlockKeys(ctx context.Context, sums [][]byte) (ended []string, err error) {
 	if len(sums) == 0 {
-		return nil, errors.New("no key is named: give files, checksums or a list")
+		return nil, Refuse("no key is named: give files, checksums or a list")
 	}
 	done := 0
 	for batch := range slices.Chunk(sums, blockBatch) {
@@ -84,7 +84,7 @@ func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) 
 // Block blocks a public key, and disables everything that uses it, as part of a change. A key
 // that is blocked already keeps its reason.
 func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
-	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.Registry.now()})
+	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.registry.now()})
 	if err != nil {
 		return Blocked{}, err
 	}
@@ -120,7 +120,7 @@ type WeakKey struct {
 	Partner, Environment string // from whom it came
 
 	SPKISHA256 []byte
-	Found      Finding // why it is weak
+	Found      cert.Finding // why it is weak
 }
 
 // RecordWeakKey records that a key came in that can't be secret, and blocks it.
@@ -161,7 +161,7 @@ func (s *Session) RecordLeak(ctx context.Context, k LeakedKey) (ended []string, 
 			said += fmt.Sprintf(" %x", sum)
 		}
 	}
-	why = fmt.Sprintf(why, k.Partner, s.Registry.now().Format(time.DateOnly))
+	why = fmt.Sprintf(why, k.Partner, s.registry.now().Format(time.DateOnly))
 	entry := Entry{
 		Action: ActionExchangeAlarm, Subject: "partner/" + k.Partner, Partner: k.Partner, Environment: k.Environment,
 		Reason: said,

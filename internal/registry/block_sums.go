@@ -2,7 +2,6 @@ package registry
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -22,7 +21,7 @@ func (c Certificate) NotBlocked(tx Reader) error {
 		case err != nil:
 			return err
 		default:
-			return fmt.Errorf("its %s was blocked on %s: %s", of.what, b.At.Format(time.DateOnly), b.Reason)
+			return Refuse("its %s was blocked on %s: %s", of.what, b.At.Format(time.DateOnly), b.Reason)
 		}
 	}
 	return nil
@@ -39,7 +38,7 @@ func withSum(tx Reader, sum []byte) ([]Certificate, error) {
 		return nil, err
 	}
 	if len(certificates) == maxWithSum || len(inFile) == maxWithSum {
-		return nil, fmt.Errorf(
+		return nil, Refuse(
 			"%x is the checksum of %d certificates or more: block their public keys",
 			sum,
 			maxWithSum,

@@ -23,7 +23,7 @@ func TestBlockEndsOurPairs(t *testing.T) {
 		refused(t, "say why", only(s.WithReason(reason).BlockKeys(ctx, [][]byte{k.SPKISHA256})))
 	}
 	refused(t, "no key is named", only(s.WithReason("why not").BlockKeys(ctx, nil)))
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		if b, err := tx.Blocked(k.SPKISHA256); !errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("blocked without a reason: %+v, %v", b, err)
 		}
@@ -39,7 +39,7 @@ func TestBlockEndsOurPairs(t *testing.T) {
 	if got := statesOf(t, s, k.ID, old.ID); got != "compromised compromised retired retired" {
 		t.Errorf("states %s", got)
 	}
-	snapshot, err := s.Registry.Snapshot(ctx)
+	snapshot, err := s.Registry().Snapshot(ctx)
 	must(t, err)
 	lane, err := snapshot.Lane(lanes.Name{Partner: "acme", Environment: "PROD"})
 	must(t, err)
@@ -61,7 +61,7 @@ func TestBlockedPairIsNotActivated(t *testing.T) {
 	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
 		Subject: subject})
 	must(t, err)
-	must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+	must(t, s.Registry().Store.Update(ctx, func(tx registry.Tx) error {
 		return tx.PutBlocked(registry.Blocked{SPKISHA256: k.SPKISHA256, Reason: "a list of the group", By: "anna",
 			At: k.Created})
 	}))

@@ -50,8 +50,7 @@ type Certificate struct {
 	Version int64 `json:"-"`
 }
 
-// Exchange is how a certificate of the partner came to be trusted, or ours by
-// the partner.
+// Provenance is how a partner's certificate came in, and who compared and approved it.
 type Provenance struct {
 	File   []byte `json:"file,omitempty"` // as it was received
 	Name   string `json:"name,omitempty"` // of that file, if it is known
@@ -60,11 +59,11 @@ type Provenance struct {
 	FileSHA256 []byte `json:"file_sha256,omitempty"`
 	// Compared is how many records the audit log had when the key was compared with all others
 	// for shared primes; 0: it is not known.
-	Compared int64    `json:"compared,omitempty"`
-	From     string   `json:"from,omitempty"` // the sender of the mail, where it came by one
-	With     []With   `json:"with,omitempty"` // the other files of that mail
-	Findings []string `json:"findings,omitempty"`
-	Waivers  []Waiver `json:"waivers,omitempty"`
+	Compared int64          `json:"compared,omitempty"`
+	From     string         `json:"from,omitempty"` // the sender of the mail, where it came by one
+	With     []With         `json:"with,omitempty"` // the other files of that mail
+	Findings []cert.Finding `json:"findings,omitempty"`
+	Waivers  []Waiver       `json:"waivers,omitempty"`
 
 	ReceivedBy string `json:"received_by,omitempty"`
 	MatchedBy  string `json:"matched_by,omitempty"`
@@ -76,6 +75,9 @@ type Provenance struct {
 	Possession string `json:"possession,omitempty"` // when the partner answered a challenge
 	Challenge  []byte `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
 	Rejected   string `json:"rejected,omitempty"`   // the reason
+
+	// Mismatches are the checksums and answers that were wrong, the oldest first.
+	Mismatches []Mismatch `json:"mismatches,omitempty"`
 }
 
 // With is a file that came in the mail of a certificate.
@@ -85,6 +87,16 @@ type With struct {
 	// Same reports whether the file holds the same certificate, in another format.
 	Same bool `json:"same,omitempty"`
 }
+
+// Mismatch is a checksum, or an answer to a challenge, that was not that of the certificate.
+type Mismatch struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by"`
+	What string    `json:"what"` // such as the checksum
+}
+
+// MaxMismatches is how many mismatches of a certificate are kept; the audit log has all.
+const MaxMismatches = 20
 
 // Waiver is a rule that does not count for one certificate. It needs two people, and is
 // kept with the certificate.

@@ -23,18 +23,15 @@ type keyUse struct {
 // CheckCertificate checks a certificate that comes in against the profile's policy, and against
 // the keys that the registry knows.
 func (r *Registry) CheckCertificate(
-	tx Tx, c *Certificate, leaf *x509.Certificate, prof *profile.Profile,
-) ([]Finding, error) {
-	var found []Finding
+	tx Reader, c *Certificate, leaf *x509.Certificate, prof *profile.Profile,
+) ([]cert.Finding, error) {
+	var found []cert.Finding
 	for _, rule := range cert.Check(leaf, prof.Certificate, r.now()) {
 		if rule.Level == cert.OK {
 			continue
 		}
-		found = append(found, Finding{
-			Rule: rule.Code, Level: rule.Level, Found: fmt.Sprintf("%s: %s; wanted: %s",
-				rule.Name, rule.Found, rule.Wanted),
-			Do: rule.Remedy, Waivable: rule.Level == cert.Refused && !unwaivable[rule.Code],
-		})
+		rule.Waivable = rule.Level == cert.Refused && !unwaivable[rule.Code]
+		found = append(found, rule)
 	}
 	more, err := r.checkKnown(tx, c.SPKI, c.use())
 	if err != nil {
@@ -55,7 +52,7 @@ func (r *Registry) CheckCertificate(
 }
 
 // blocked returns a finding if a checksum is blocked. what is what it is a checksum of.
-func blocked(tx Tx, sum []byte, what string) ([]Finding, error) {
+func blocked(tx Reader, sum []byte, what string) ([]cert.Finding, error) {
 	b, err := tx.Blocked(sum)
 	if errors.Is(err, ErrNotFound) {
 		return nil, nil
@@ -63,15 +60,15 @@ func blocked(tx Tx, sum []byte, what string) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Finding{{
-		Rule: RuleKeyBlocked, Level: cert.Refused,
-		Found: fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format(time.DateOnly), b.Reason),
-		Do:    "make a new key pair, for this integration only",
+	return []cert.Finding{{
+		Code: RuleKeyBlocked, Name: "blocked key", Level: cert.Refused,
+		Found:  fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format(time.DateOnly), b.Reason),
+		Remedy: "make a new key pair, for this integration only",
 	}}, nil
 }
 
 // checkKnown returns findings if a public key is blocked, or is used elsewhere.
-func (r *Registry) checkKnown(tx Tx, spki []byte, at keyUse) ([]Finding, error) {
+func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding, error) {
 	sum := sha256.Sum256(spki)
 	found, err := blocked(tx, sum[:], "public key")
 	if err != nil {
@@ -82,16 +79,18 @@ func (r *Registry) checkKnown(tx Tx, spki []byte, at keyUse) ([]Finding, error) 
 		return nil, err
 	}
 	if len(where) > 0 {
-		found = append(found, Finding{Rule: RuleKeyKnown, Level: cert.Refused, Waivable: true,
-			Found: "the same public key is known: " + strings.Join(where, "; "),
-			Do:    "make a new key pair: one for each partner, environment and renewal, used for nothing else"})
+		found = append(found, cert.Finding{
+			Code: RuleKeyKnown, Name: "reused key", Level: cert.Refused, Waivable: true,
+			Found:  "the same public key is known: " + strings.Join(where, "; "),
+			Remedy: "make a new key pair: one for each partner, environment and renewal, used for nothing else",
+		})
 	}
 	return found, nil
 }
 
 // knownElsewhere lists the certificates and key pairs with a public key. A certificate that was
 // rejected for the same use does not count: it may come again.
-func knownElsewhere(tx Tx, spkiSHA256 []byte, at keyUse) ([]string, error) {
+func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) ([]string, error) {
 	var where []string
 	certificates, err := tx.Certificates(CertificateQuery{SPKISHA256: spkiSHA256})
 	if err != nil {

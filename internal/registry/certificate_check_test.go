@@ -71,9 +71,9 @@ func TestImportRefused(t *testing.T) {
 		{name: "good", pair: registry.NewPair{Profile: "riskos", Environment: "PROD"}, key: known, chain: of(known)},
 		{"a shared prime", "[shared-factor]", registry.NewPair{Profile: "riskos", Partner: "acme",
 			Environment: "PROD"}, testkey.Crossed(known, second), of(testkey.Crossed(known, second))},
-		{"another key's certificate", "the certificate is not that of the key", registry.NewPair{Profile: "riskos",
+		{"another key's certificate", "the certificate does not belong to the key", registry.NewPair{Profile: "riskos",
 			Partner: "acme", Environment: "PROD"}, second, of(known)},
-		{"no certificate", "comes without a certificate", registry.NewPair{Profile: "riskos", Partner: "acme",
+		{"no certificate", "has no certificate with it", registry.NewPair{Profile: "riskos", Partner: "acme",
 			Environment: "PROD"}, second, nil},
 		{"another dialect", "partner acme speaks riskos, not rdx", registry.NewPair{Profile: "rdx", Partner: "acme",
 			Environment: "PROD"}, second, of(second)},
@@ -88,7 +88,7 @@ func TestImportRefused(t *testing.T) {
 		}
 		refused(t, c.says, err)
 	}
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		pairs, err := tx.KeyPairs(registry.KeyPairQuery{})
 		if len(pairs) != 1 {
 			t.Errorf("%d key pairs were kept", len(pairs))

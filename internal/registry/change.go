@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -28,9 +27,9 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 	}
 	entry.Reason = cmp.Or(entry.Reason, s.reason)
 	if strings.TrimSpace(entry.Reason) == "" && permissions[entry.Action].reason {
-		return fmt.Errorf("%s of %s: say why (--reason)", entry.Action, entry.Subject)
+		return Refuse("%s of %s: say why", entry.Action, entry.Subject).Needing(Reason)
 	}
-	return s.Registry.change(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) error {
+	return s.registry.change(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) error {
 		// The role may have been taken, or the token replaced or revoked, since the login.
 		p, err := tx.Person(s.person.ID)
 		if err != nil {

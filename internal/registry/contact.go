@@ -53,7 +53,7 @@ func (s *Session) RemoveContact(ctx context.Context, lane lanes.Name, email stri
 
 func checkContact(c Contact) error {
 	if !slices.Contains([]ContactRole{Primary, Alternate, Support}, c.Role) {
-		return fmt.Errorf("contact role %q is not known; use %s, %s or %s", c.Role, Primary, Alternate, Support)
+		return Refuse("contact role %q is not known; use %s, %s or %s", c.Role, Primary, Alternate, Support)
 	}
-	return cert.CheckEmail(c.Email)
+	return Judged(cert.CheckEmail(c.Email))
 }

@@ -106,7 +106,7 @@ func killAt(t *testing.T, address, token, pair string, k int) (killed bool) {
 func statesOf(t *testing.T, s *registry.Session, pairs ...string) string {
 	t.Helper()
 	var states []string
-	must(t, s.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.View(t.Context(), func(tx registry.Reader) error {
 		states = nil
 		for _, id := range pairs {
 			k, err := tx.KeyPair(id)

@@ -58,12 +58,12 @@ func TestDamagedRowsFailTheirOwnLane(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s, _ := founded(t, address)
 		c, k := twoLanes(t, s)
-		db, ctx, r := behind(t, address), t.Context(), s.Registry
+		db, ctx, r := behind(t, address), t.Context(), s.Registry()
 		acme := lanes.Name{Partner: "acme", Environment: "SANDBOX"}
 		other := lanes.Name{Partner: "other", Environment: "SANDBOX"}
 		var foreign registry.Certificate
 		var api []registry.APIKey
-		must(t, s.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Reader) error {
 			theirs, err := tx.Certificates(registry.CertificateQuery{Partner: "other", Owner: registry.Theirs})
 			must(t, err)
 			foreign = theirs[0]
@@ -141,7 +141,7 @@ func TestDamagedRowsAreListed(t *testing.T) {
 				t.Errorf("%s: damaged are %v, %v", what, damaged, err)
 			}
 		}
-		must(t, s.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Reader) error {
 			partners, damaged, err := registry.Readable(tx.Partners(registry.Page{}))
 			named("partners", "acme", damaged, err)
 			pairs, damaged, err := registry.Readable(tx.KeyPairs(registry.KeyPairQuery{}))
@@ -154,7 +154,7 @@ func TestDamagedRowsAreListed(t *testing.T) {
 			return nil
 		}))
 		rows, lost := 0, 0
-		for row, err := range s.Registry.Inventory(ctx) {
+		for row, err := range s.Registry().Inventory(ctx) {
 			must(t, err)
 			if rows++; row.Damaged != "" {
 				lost++

@@ -42,7 +42,7 @@ func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment) error {
 	if err := s.checkEnvironment(tx, env); err != nil {
 		return err
 	}
-	env.Created, env.Version = s.Registry.now(), 0
+	env.Created, env.Version = s.registry.now(), 0
 	entry.After = env
 	if err := tx.PutEnvironment(&env); err != nil {
 		return fmt.Errorf("environment %s of %s: %w", env.Name, env.Partner, err)
@@ -81,9 +81,8 @@ func (s *Session) changeEnvironment(
 		}
 		loosened := before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional
 		if loosened && strings.TrimSpace(s.reason) == "" {
-			return fmt.Errorf("environment %s of %s required sealing so far: say why messages may come in clear "+
-				"(--reason)",
-				lane.Environment, lane.Partner)
+			return Refuse("environment %s of %s has required sealing: say why messages may be unencrypted from now on",
+				lane.Environment, lane.Partner).Needing(Reason)
 		}
 		env.Partner, env.Name = lane.Partner, lane.Environment
 		if err := s.checkEnvironment(tx, env); err != nil {
@@ -98,7 +97,7 @@ func (s *Session) changeEnvironment(
 func (e Environment) lane() lanes.Name { return lanes.Name{Partner: e.Partner, Environment: e.Name} }
 
 // FindEnvironment is Tx.Environment with an error that says which environments there are.
-func FindEnvironment(tx Tx, lane lanes.Name) (Environment, error) {
+func FindEnvironment(tx Reader, lane lanes.Name) (Environment, error) {
 	env, err := tx.Environment(lane.Partner, lane.Environment)
 	if !errors.Is(err, ErrNotFound) {
 		return env, err
@@ -128,15 +127,15 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 		return err
 	}
 	if len(prof.Environments) > 0 && !slices.Contains(prof.Environments, env.Name) {
-		return fmt.Errorf("environment %q is none of profile %s: use %s",
+		return Refuse("environment %q is none of profile %s: use %s",
 			env.Name, prof.Name, alternatives(prof.Environments))
 	}
 	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
-		return fmt.Errorf("environment %s of %s: say whether sealing is %s or %s",
+		return Refuse("environment %s of %s: say whether sealing is %s or %s",
 			env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
 	}
 	if len(env.Contacts) > 50 {
-		return fmt.Errorf("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))
+		return Refuse("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))
 	}
 	for _, c := range env.Contacts {
 		if err := checkContact(c); err != nil {
@@ -145,19 +144,19 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	}
 	if env.MailFrom != "" {
 		if err := cert.CheckEmail(env.MailFrom); err != nil {
-			return err
+			return Judged(err)
 		}
 	}
 	if env.Account != "" {
 		other, err := tx.EnvironmentOfAccount(env.Account)
 		if err == nil && (other.Partner != env.Partner || other.Name != env.Name) {
-			return fmt.Errorf("account %q is that of partner %s in %s already", env.Account, other.Partner, other.Name)
+			return Refuse("account %q is that of partner %s in %s already", env.Account, other.Partner, other.Name)
 		} else if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}
 	_, err = sealane.New(lanes.Config(p.laneRow(), env.laneRow(), prof)) // its other rules
-	return err
+	return Judged(err)
 }
 
 // Production reports whether an environment is for production. It is, unless its name is known

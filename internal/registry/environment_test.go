@@ -55,7 +55,7 @@ func TestContactsAreBounded(t *testing.T) {
 		Contacts: make([]registry.Contact, 51)}
 	refused(t, "51 contacts are too many", s.AddEnvironment(ctx, dev))
 	must(t, set("c7@acme.example"))
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		env, err := tx.Environment("acme", "PROD")
 		if len(env.Contacts) != 50 || env.Contacts[49].Email != "c7@acme.example" {
 			t.Errorf("%d contacts, the last %+v", len(env.Contacts), env.Contacts[len(env.Contacts)-1])
@@ -90,7 +90,7 @@ func TestEnvironmentsThatTwoChange(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	var seen registry.Environment
-	must(t, s.View(ctx, func(tx registry.Tx) (err error) {
+	must(t, s.View(ctx, func(tx registry.Reader) (err error) {
 		seen, err = tx.Environment("acme", "PROD")
 		return err
 	}))
@@ -103,6 +103,6 @@ func TestEnvironmentsThatTwoChange(t *testing.T) {
 	}
 	inClear := func(e *registry.Environment) error { e.Sealing = sealane.SealingOptional; return nil }
 	place := registry.Environment{Partner: "acme", Name: "PROD"}
-	refused(t, "say why messages may come in clear", s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
+	refused(t, "say why messages may be unencrypted", s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
 	must(t, s.WithReason("CHG-1: two weeks of change").ChangeEnvironment(ctx, place, inClear))
 }

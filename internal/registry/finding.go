@@ -1,37 +1,11 @@
 package registry
 
 import (
-	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/cert"
 )
-
-// Finding is what a rule finds about a certificate or key that comes in.
-type Finding struct {
-	Rule     string     `json:"rule"`
-	Level    cert.Level `json:"level"` // cert.Refused, cert.Warning or Waived
-	Found    string     `json:"found"`
-	Do       string     `json:"do"`                 // what to do next
-	Waivable bool       `json:"waivable,omitempty"` // two people may let it pass, for a reason
-}
-
-// Waived is the level of a finding that would refuse, and for which a waiver is asked. It
-// needs another person, who grants it.
-const Waived cert.Level = "waived"
-
-// Error makes a finding that refuses the error.
-func (f Finding) Error() string { return f.String() }
-
-// String returns the finding in one line.
-func (f Finding) String() string {
-	text := fmt.Sprintf("%s [%s]: %s", f.Level, f.Rule, f.Found)
-	if f.Do != "" {
-		text += "; " + f.Do
-	}
-	return text
-}
 
 // The rules of the registry. Those of [cert.Check] come on top.
 const (
@@ -47,13 +21,25 @@ var unwaivable = map[string]bool{
 }
 
 // Refusal returns an error that lists the findings which refuse and are not waived, or nil.
-func Refusal(found []Finding, waived []Waiver) error {
-	var lines []error
+func Refusal(found []cert.Finding, waived []Waiver) error {
+	var refusing []cert.Finding
+	var lines []string
 	for _, f := range found {
-		let := f.Waivable && slices.ContainsFunc(waived, func(w Waiver) bool { return w.Rule == f.Rule })
+		let := f.Waivable && slices.ContainsFunc(waived, func(w Waiver) bool { return w.Rule == f.Code })
 		if f.Level == cert.Refused && !let {
-			lines = append(lines, f)
+			refusing, lines = append(refusing, f), append(lines, f.String())
 		}
 	}
-	return errors.Join(lines...)
+	if len(refusing) == 0 {
+		return nil
+	}
+	e := Refuse("%s", strings.Join(lines, "\n"))
+	e.Findings = refusing
+	return e
+}
+
+// Check is the result of one check of a lane, and what to do next.
+type Check struct {
+	cert.Finding
+	Next Advice `json:"next,omitzero"`
 }

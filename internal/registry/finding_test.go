@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/testkey"
 )
@@ -78,11 +79,11 @@ func TestNotWaivable(t *testing.T) {
 		leaf, _ := issued(t, c.key, c.change)
 		row := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "riskos",
 			Environment: "PROD"}, []*x509.Certificate{leaf})
-		var found []registry.Finding
-		must(t, s.View(ctx, func(tx registry.Tx) error {
+		var found []cert.Finding
+		must(t, s.View(ctx, func(tx registry.Reader) error {
 			prof, err := registry.LoadProfile(tx, "riskos")
 			must(t, err)
-			found, err = s.Registry.CheckCertificate(tx, &row, leaf, prof)
+			found, err = s.Registry().CheckCertificate(tx, &row, leaf, prof)
 			return err
 		}))
 		waived := []registry.Waiver{{Rule: c.rule, Reason: "please", Asked: "anna", Granted: "ben"}}
@@ -93,7 +94,7 @@ func TestNotWaivable(t *testing.T) {
 		}
 		refused(t, "["+c.rule+"]", registry.Refusal(found, waived))
 		for _, f := range found {
-			if f.Rule == c.rule && f.Waivable {
+			if f.Code == c.rule && f.Waivable {
 				t.Errorf("%s is offered for a waiver", c.rule)
 			}
 		}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"crypto/rand"
-	"fmt"
 )
 
 // newID returns a short identity for people to type: kind, which is a letter, a hyphen, and 50
@@ -16,11 +15,11 @@ func newID(kind string) string {
 // checkName refuses a name that would need quoting in commands and URLs.
 func checkName(what, name string) error {
 	if len(name) == 0 || len(name) > 64 {
-		return fmt.Errorf("%s %q has %d characters; give it 1 to 64", what, name, len(name))
+		return Refuse("%s %q has %d characters; give it 1 to 64", what, name, len(name))
 	}
 	for i, c := range name {
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0) {
-			return fmt.Errorf("%s %q: use small letters, digits and hyphens", what, name)
+			return Refuse("%s %q: use small letters, digits and hyphens", what, name)
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func damagedInventory(row *DamagedRow) InventoryRow {
 func (r *Registry) inventoryPage(
 	ctx context.Context, q CertificateQuery, purposes map[string]string,
 ) (rows []InventoryRow, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		page, damaged, err := Readable(tx.Certificates(q))
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (r *Registry) inventoryPage(
 	return rows, err
 }
 
-func inventoryRow(tx Tx, c Certificate, purposes map[string]string) (InventoryRow, error) {
+func inventoryRow(tx Reader, c Certificate, purposes map[string]string) (InventoryRow, error) {
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate",
 		Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,

@@ -1,8 +1,6 @@
 package registry
 
 import (
-	"fmt"
-
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/profile"
@@ -11,9 +9,9 @@ import (
 // CheckKeyID checks a key ID (alias) against the profile, the key, the environment, and the key
 // IDs that are taken. A key ID stays with its partner: a renewal of the same size may have it
 // again. An imported key keeps the name that the partner gave it, whatever its form.
-func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, prof *profile.Profile, imported bool) error {
+func (r *Registry) CheckKeyID(tx Reader, keyID string, c *Certificate, prof *profile.Profile, imported bool) error {
 	if err := cert.CheckKeyIDText(keyID); err != nil {
-		return err
+		return Judged(err)
 	}
 	pub, err := lanes.ParsePublicKey(c.SPKI)
 	if err != nil {
@@ -21,12 +19,12 @@ func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, prof *profile
 	}
 	if !imported { // a partner's own name is kept as it is
 		if err := prof.Certificate.CheckKeyID(keyID); err != nil {
-			return err
+			return Judged(err)
 		}
 	}
 	if id, err := cert.ParseKeyID(keyID); err == nil {
 		if err := id.Check(pub, c.Environment); err != nil {
-			return err
+			return Judged(err)
 		}
 	}
 	taken, err := tx.Certificates(CertificateQuery{KeyID: keyID})
@@ -37,12 +35,12 @@ func (r *Registry) CheckKeyID(tx Tx, keyID string, c *Certificate, prof *profile
 		switch {
 		case o.ID == c.ID || o.Profile != c.Profile || o.Owner != c.Owner || o.State == Rejected:
 		case o.Environment != c.Environment:
-			return fmt.Errorf("key ID %q is in use in %s: key IDs are unique per environment, so that a message for "+
+			return Refuse("key ID %q is in use in %s: key IDs are unique per environment, so that a message for "+
 				"one can't be taken for the other's", keyID, o.Environment)
 		case o.Partner != c.Partner:
-			return fmt.Errorf("key ID %q is that of %s", keyID, o.use())
+			return Refuse("key ID %q is that of %s", keyID, o.use())
 		case o.Bits != c.Bits:
-			return fmt.Errorf("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID "+
+			return Refuse("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID "+
 				"has the same size", keyID, o.Bits, c.Bits)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -58,7 +56,7 @@ type NewPair struct {
 // CreateKeyPair makes a key pair and its certificate. The pair is staged: it opens messages at
 // once, so that the certificate may be sent.
 func (s *Session) CreateKeyPair(ctx context.Context, n NewPair) (KeyPair, Certificate, error) {
-	prof, err := s.Registry.loadProfile(ctx, n.Profile)
+	prof, err := s.registry.loadProfile(ctx, n.Profile)
 	if err != nil {
 		return KeyPair{}, Certificate{}, err
 	}
@@ -67,15 +65,15 @@ func (s *Session) CreateKeyPair(ctx context.Context, n NewPair) (KeyPair, Certif
 	}
 	key, err := cert.GenerateKey(n.Bits) // outside the transaction: it takes its time
 	if err != nil {
-		return KeyPair{}, Certificate{}, err
+		return KeyPair{}, Certificate{}, Judged(err)
 	}
 	n.Subject.Usages = prof.Keys.Usage
 	if n.Subject.NotBefore.IsZero() {
-		n.Subject.NotBefore = s.Registry.now()
+		n.Subject.NotBefore = s.registry.now()
 	}
 	leaf, err := cert.Create(key, n.Subject)
 	if err != nil {
-		return KeyPair{}, Certificate{}, err
+		return KeyPair{}, Certificate{}, Judged(err)
 	}
 	return s.addPair(ctx, ActionKeyCreate, n, keyMaterial{Made, key, []*x509.Certificate{leaf}})
 }
@@ -86,11 +84,10 @@ func (s *Session) ImportKeyPair(
 	ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate,
 ) (KeyPair, Certificate, error) {
 	if len(chain) == 0 {
-		return KeyPair{}, Certificate{}, errors.New("the key comes without a certificate: " +
-			"give the one that was sent to the partner")
+		return KeyPair{}, Certificate{}, Refuse("the key has no certificate with it: add the one that was sent to the partner")
 	}
 	if pub, ok := chain[0].PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
-		return KeyPair{}, Certificate{}, errors.New("the certificate is not that of the key")
+		return KeyPair{}, Certificate{}, Refuse("the certificate does not belong to the key")
 	}
 	return s.addPair(ctx, ActionKeyImport, n, keyMaterial{Imported, key, chain})
 }
@@ -106,17 +103,17 @@ type keyMaterial struct {
 func (s *Session) addPair(
 	ctx context.Context, action Action, n NewPair, m keyMaterial,
 ) (k KeyPair, c Certificate, err error) {
-	if s.Registry.Root == nil {
-		return k, c, errors.New("there is no root key: private keys can't be kept; give one (--root-key)")
+	if s.registry.Root == nil {
+		return k, c, Refuse("there is no root key, so private keys can't be stored").Needing(RootKey)
 	}
 	if n.KeyID == "" {
-		prof, err := s.Registry.loadProfile(ctx, n.Profile)
+		prof, err := s.registry.loadProfile(ctx, n.Profile)
 		if err != nil {
 			return k, c, err
 		}
 		n.KeyID = ownKeyID(prof, &m.key.PublicKey)
 	}
-	if err := s.Registry.CheckSharedPrime(ctx, &m.key.PublicKey); err != nil {
+	if err := s.registry.CheckSharedPrime(ctx, &m.key.PublicKey); err != nil {
 		return k, c, err
 	}
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(m.key)
@@ -131,9 +128,9 @@ func (s *Session) addPair(
 		if err := s.checkPair(tx, n, &c, m.chain[0]); err != nil {
 			return err
 		}
-		now := s.Registry.now()
+		now := s.registry.now()
 		k.Created, k.Changed, c.Created, c.Changed = now, now, now, now
-		if err := s.Registry.sealPair(tx, &k, pkcs8); err != nil {
+		if err := s.registry.sealPair(tx, &k, pkcs8); err != nil {
 			return err
 		}
 		entry.After = k
@@ -195,7 +192,7 @@ func (s *Session) checkPair(tx Tx, n NewPair, c *Certificate, leaf *x509.Certifi
 	if err := checkOverlap(pairs, n); err != nil {
 		return err
 	}
-	found, err := s.Registry.CheckCertificate(tx, c, leaf, prof)
+	found, err := s.registry.CheckCertificate(tx, c, leaf, prof)
 	if err != nil {
 		return err
 	}
@@ -205,14 +202,14 @@ func (s *Session) checkPair(tx Tx, n NewPair, c *Certificate, leaf *x509.Certifi
 	if n.KeyID == "" {
 		return nil
 	}
-	return s.Registry.CheckKeyID(tx, n.KeyID, c, prof, true)
+	return s.registry.CheckKeyID(tx, n.KeyID, c, prof, true)
 }
 
 // checkUse checks that a pair's environment exists, and has the pair's profile.
 func checkUse(tx Tx, n NewPair, prof *profile.Profile) error {
 	if n.Partner == "" {
 		if len(prof.Environments) > 0 && !slices.Contains(prof.Environments, n.Environment) {
-			return fmt.Errorf("environment %q is none of profile %s: use %s",
+			return Refuse("environment %q is none of profile %s: use %s",
 				n.Environment, n.Profile, alternatives(prof.Environments))
 		}
 		return nil
@@ -223,7 +220,7 @@ func checkUse(tx Tx, n NewPair, prof *profile.Profile) error {
 	}
 	p, err := tx.Partner(env.Partner)
 	if err == nil && p.Profile != n.Profile {
-		err = fmt.Errorf("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
+		err = Refuse("partner %s speaks %s, not %s", p.ID, p.Profile, n.Profile)
 	}
 	return err
 }
@@ -239,15 +236,15 @@ func checkOverlap(pairs []KeyPair, n NewPair) error {
 	for _, k := range pairs {
 		switch {
 		case k.State == Staged:
-			return fmt.Errorf("key pair %s is waiting to be used by %s: finish its exchange, or retire it", k.ID, whom)
+			return Refuse("key pair %s is staged for %s: finish its exchange, or retire it", k.ID, whom)
 		case k.State == Active && !n.Renewal:
-			return fmt.Errorf("key pair %s is in use by %s: there is one pair per account and environment; "+
-				"say that this one is its renewal", k.ID, whom)
+			return Refuse("key pair %s is in use by %s: there is one pair per account and environment; "+
+				"a second one must be its renewal", k.ID, whom).Needing(Renewal)
 		}
 	}
 	if len(pairs) >= MaxOverlap {
-		return fmt.Errorf("%d key pairs are in use by %s already: "+
-			"retire the oldest (sealane key list, sealane key retire)", len(pairs), whom)
+		return Refuse("%d key pairs are in use by %s already: retire the oldest", len(pairs), whom).
+			Then(Advice{Action: ActionKeyRetire, ID: pairs[0].ID})
 	}
 	return nil
 }

@@ -52,14 +52,14 @@ func (r *Registry) unseal(k KeyPair) (*rsa.PrivateKey, error) {
 	defer clear(pkcs8)
 	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
 	if err != nil {
-		return nil, fmt.Errorf("key pair %s: what was sealed is no private key", k.ID)
+		return nil, fmt.Errorf("key pair %s: the sealed data is no private key", k.ID)
 	}
 	private, ok := key.(*rsa.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("key pair %s: what was sealed is no RSA key", k.ID)
+		return nil, fmt.Errorf("key pair %s: the sealed data is no RSA key", k.ID)
 	}
 	if spki, err := x509.MarshalPKIXPublicKey(&private.PublicKey); err != nil || !slices.Equal(spki, k.SPKI) {
-		return nil, fmt.Errorf("key pair %s: the private key is not that of its public key", k.ID)
+		return nil, fmt.Errorf("key pair %s: the private key does not belong to its public key", k.ID)
 	}
 	return private, nil
 }
@@ -72,7 +72,7 @@ func (r *Registry) Usable(k KeyPair) error {
 
 // Sign returns a JWS by a key pair of ours. Its header has only alg and the key ID.
 func (s *Session) Sign(k KeyPair, payload []byte) ([]byte, error) {
-	key, err := s.Registry.unseal(k)
+	key, err := s.registry.unseal(k)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Session) Decrypt(k KeyPair, token []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.Registry.unseal(k)
+	key, err := s.registry.unseal(k)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnusable, err)
 	}
@@ -116,47 +116,52 @@ const minPassphrase = 12
 
 // KeyPairExport says which key pair is exported, and how.
 type KeyPairExport struct {
-	KeyPair    string // its identity
-	Format     string // ExportPKCS8 or ExportPKCS12
-	Passphrase []byte
+	KeyPair    string `json:"key_pair"` // its identity
+	Format     string `json:"format"`   // ExportPKCS8 or ExportPKCS12
+	Passphrase []byte `json:"-"`
+
+	// Deliver writes the file. If it fails, the export is not recorded.
+	Deliver func([]byte) error `json:"-"`
 }
 
-// ExportKeyPair returns a private key, encrypted with a passphrase.
-func (s *Session) ExportKeyPair(ctx context.Context, x KeyPairExport) (out []byte, err error) {
+// ExportKeyPair passes a private key, encrypted with a passphrase, to x.Deliver.
+func (s *Session) ExportKeyPair(ctx context.Context, x KeyPairExport) error {
 	if len(x.Passphrase) < minPassphrase {
-		return nil, fmt.Errorf("the passphrase must have at least %d characters: the file holds a private key",
-			minPassphrase)
+		return Refuse("the passphrase must have at least %d characters: the file holds a private key", minPassphrase)
 	}
-	if s.reason == "" {
-		return nil, errors.New("say why the private key leaves the registry (--reason)")
-	}
-	err = s.Change(ctx, Entry{Action: ActionKeyExport, Subject: "key/" + x.KeyPair}, func(tx Tx, entry *Entry) error {
+	return s.Change(ctx, Entry{Action: ActionKeyExport, Subject: "key/" + x.KeyPair}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(x.KeyPair)
 		if err != nil {
 			return fmt.Errorf("key pair %s: %w", x.KeyPair, err)
 		}
 		entry.Partner, entry.Environment, entry.After = k.Partner, k.Environment, map[string]string{"format": x.Format}
-		key, err := s.Registry.unseal(k)
+		file, err := s.registry.encodeKeyPair(tx, k, x)
 		if err != nil {
 			return err
 		}
-		switch x.Format {
-		case ExportPKCS8:
-			out, err = keyfile.EncodePrivate(key, x.Passphrase)
-			return err
-		case ExportPKCS12:
-			c, err := tx.Certificate(k.Certificate)
-			if err != nil {
-				return err
-			}
-			chain, err := c.Parse()
-			if err != nil {
-				return err
-			}
-			out, err = keyfile.EncodePKCS12(key, chain, x.Passphrase)
-			return err
-		}
-		return fmt.Errorf("format %q is not known; use %s or %s", x.Format, ExportPKCS8, ExportPKCS12)
+		return x.Deliver(file)
 	})
-	return out, err
+}
+
+// encodeKeyPair returns the file of an exported key pair.
+func (r *Registry) encodeKeyPair(tx Reader, k KeyPair, x KeyPairExport) ([]byte, error) {
+	key, err := r.unseal(k)
+	if err != nil {
+		return nil, err
+	}
+	switch x.Format {
+	case ExportPKCS8:
+		return keyfile.EncodePrivate(key, x.Passphrase)
+	case ExportPKCS12:
+		c, err := tx.Certificate(k.Certificate)
+		if err != nil {
+			return nil, err
+		}
+		chain, err := c.Parse()
+		if err != nil {
+			return nil, err
+		}
+		return keyfile.EncodePKCS12(key, chain, x.Passphrase)
+	}
+	return nil, Refuse("format %q is not known; use %s or %s", x.Format, ExportPKCS8, ExportPKCS12)
 }

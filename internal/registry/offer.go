@@ -21,7 +21,7 @@ type Offer struct {
 // those that all partners of the profile share, in the states that they have for this partner.
 // Each partner confirms for itself, so that no message to a partner is signed by a key that it
 // has not installed. An empty environment stands for all.
-func PairsFor(tx Tx, p Partner, environment string) ([]KeyPair, error) {
+func PairsFor(tx Reader, p Partner, environment string) ([]KeyPair, error) {
 	q := KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: StatesInUse}
 	q.Limit = 1000
 	own, err := tx.KeyPairs(q)

@@ -33,15 +33,15 @@ func (s *Session) addPartner(tx Tx, entry *Entry, p Partner) error {
 		return err
 	}
 	if p.Name = strings.TrimSpace(p.Name); p.Name == "" {
-		return fmt.Errorf("partner %s has no name", p.ID)
+		return Refuse("partner %s has no name", p.ID)
 	}
 	if _, err := LoadProfile(tx, p.Profile); err != nil {
 		return err
 	}
 	if p.Side != sealane.ClientSide && p.Side != sealane.ServerSide {
-		return fmt.Errorf("partner %s: say which side we are: client (we call) or server (we are called)", p.ID)
+		return Refuse("partner %s: say which side we are: client (egress, we call them) or server (ingress, they call us)", p.ID)
 	}
-	p.Created, p.Version = s.Registry.now(), 0
+	p.Created, p.Version = s.registry.now(), 0
 	entry.After = p
 	if err := tx.PutPartner(&p); errors.Is(err, ErrExists) {
 		return fmt.Errorf("partner %s: %w", p.ID, ErrExists)

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -21,30 +20,36 @@ const (
 	ActionAPIKeyIssue       Action = "apikey.issue"
 	ActionAPIKeyRevoke      Action = "apikey.revoke"
 
-	ActionKeyCreate      Action = "key.create"
-	ActionKeyImport      Action = "key.import"
-	ActionKeyExport      Action = "key.export"
-	ActionKeyActivate    Action = "key.activate"
-	ActionKeyRetire      Action = "key.retire"
-	ActionKeyDestroy     Action = "key.destroy"
-	ActionKeyCompromised Action = "key.compromised"
-	ActionKeyBlock       Action = "key.block"
+	ActionKeyCreate    Action = "key.create"
+	ActionKeyImport    Action = "key.import"
+	ActionKeyExport    Action = "key.export"
+	ActionKeyInstalled Action = "key.installed"
+	ActionKeyRetire    Action = "key.retire"
+	ActionKeyDestroy   Action = "key.destroy"
+	ActionKeyRevoke    Action = "key.revoke"
+	ActionKeyBlock     Action = "key.block"
+	ActionKeyUndo      Action = "key.undo"
 
-	ActionExchangeOffer       Action = "exchange.offer"
-	ActionExchangeAlias       Action = "exchange.alias"
-	ActionExchangeReceive     Action = "exchange.receive"
-	ActionExchangeAlarm       Action = "exchange.alarm"
-	ActionExchangeConfirm     Action = "exchange.confirm"
-	ActionExchangeMismatch    Action = "exchange.mismatch"
-	ActionExchangeChallenge   Action = "exchange.challenge"
-	ActionExchangeAnswer      Action = "exchange.answer"
-	ActionExchangeProve       Action = "exchange.prove"
-	ActionExchangeApprove     Action = "exchange.approve"
-	ActionExchangeReject      Action = "exchange.reject"
-	ActionExchangeStage       Action = "exchange.stage"
-	ActionExchangeActivate    Action = "exchange.activate"
-	ActionExchangeRetire      Action = "exchange.retire"
-	ActionExchangeCompromised Action = "exchange.compromised"
+	ActionExchangeOffer     Action = "exchange.offer"
+	ActionExchangeAlias     Action = "exchange.alias"
+	ActionExchangeReceive   Action = "exchange.receive"
+	ActionExchangeAlarm     Action = "exchange.alarm"
+	ActionExchangeMatch     Action = "exchange.match"
+	ActionExchangeMismatch  Action = "exchange.mismatch"
+	ActionExchangeChallenge Action = "exchange.challenge"
+	ActionExchangeAnswer    Action = "exchange.answer"
+	ActionExchangeProve     Action = "exchange.prove"
+	ActionExchangeApprove   Action = "exchange.approve"
+	ActionExchangeReject    Action = "exchange.reject"
+	ActionExchangeStage     Action = "exchange.stage"
+	ActionExchangeActivate  Action = "exchange.activate"
+	ActionExchangeRetire    Action = "exchange.retire"
+	ActionExchangeRevoke    Action = "exchange.revoke"
+
+	ActionExchangeUndo Action = "exchange.undo"
+
+	// ActionRead is reading whatever the registry has. It has no record.
+	ActionRead Action = "read"
 
 	ActionPersonAdd     Action = "person.add"
 	ActionPersonRevoke  Action = "person.revoke"
@@ -77,30 +82,35 @@ var permissions = map[Action]permission{
 	ActionAPIKeyIssue:       {roles: []Role{Operator}},
 	ActionAPIKeyRevoke:      {roles: []Role{Operator, Approver}, reason: true},
 
-	ActionKeyCreate:      {roles: []Role{Operator}},
-	ActionKeyImport:      {roles: []Role{Operator}},
-	ActionKeyExport:      {roles: []Role{Operator}, reason: true},
-	ActionKeyActivate:    {roles: []Role{Operator}},
-	ActionKeyRetire:      {roles: []Role{Operator}, reason: true},
-	ActionKeyDestroy:     {roles: []Role{Operator}, reason: true},
-	ActionKeyCompromised: {roles: []Role{Operator, Approver}, reason: true},
-	ActionKeyBlock:       {roles: []Role{Operator, Approver}, reason: true},
+	ActionKeyCreate:    {roles: []Role{Operator}},
+	ActionKeyImport:    {roles: []Role{Operator}},
+	ActionKeyExport:    {roles: []Role{Operator}, reason: true},
+	ActionKeyInstalled: {roles: []Role{Operator}},
+	ActionKeyRetire:    {roles: []Role{Operator}, reason: true},
+	ActionKeyDestroy:   {roles: []Role{Operator}, reason: true},
+	ActionKeyRevoke:    {roles: []Role{Operator, Approver}, reason: true},
+	ActionKeyBlock:     {roles: []Role{Operator, Approver}, reason: true},
+	ActionKeyUndo:      {roles: []Role{Operator}, reason: true},
 
-	ActionExchangeOffer:       {roles: []Role{Operator}},
-	ActionExchangeAlias:       {roles: []Role{Operator}},
-	ActionExchangeReceive:     {roles: []Role{Operator}},
-	ActionExchangeAlarm:       {roles: []Role{Operator}},
-	ActionExchangeConfirm:     {roles: []Role{Operator}},
-	ActionExchangeMismatch:    {roles: []Role{Operator}},
-	ActionExchangeChallenge:   {roles: []Role{Operator}},
-	ActionExchangeAnswer:      {roles: []Role{Operator}},
-	ActionExchangeProve:       {roles: []Role{Operator}},
-	ActionExchangeApprove:     {roles: []Role{Approver}},
-	ActionExchangeReject:      {roles: []Role{Operator, Approver}, reason: true},
-	ActionExchangeStage:       {roles: []Role{Operator}},
-	ActionExchangeActivate:    {roles: []Role{Operator}},
-	ActionExchangeRetire:      {roles: []Role{Operator}, reason: true},
-	ActionExchangeCompromised: {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeOffer:     {roles: []Role{Operator}},
+	ActionExchangeAlias:     {roles: []Role{Operator}},
+	ActionExchangeReceive:   {roles: []Role{Operator}},
+	ActionExchangeAlarm:     {roles: []Role{Operator}},
+	ActionExchangeMatch:     {roles: []Role{Operator}},
+	ActionExchangeMismatch:  {roles: []Role{Operator}},
+	ActionExchangeChallenge: {roles: []Role{Operator}},
+	ActionExchangeAnswer:    {roles: []Role{Operator}},
+	ActionExchangeProve:     {roles: []Role{Operator}},
+	ActionExchangeApprove:   {roles: []Role{Approver}},
+	ActionExchangeReject:    {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeStage:     {roles: []Role{Operator}},
+	ActionExchangeActivate:  {roles: []Role{Operator}},
+	ActionExchangeRetire:    {roles: []Role{Operator}, reason: true},
+	ActionExchangeRevoke:    {roles: []Role{Operator, Approver}, reason: true},
+
+	ActionExchangeUndo: {roles: []Role{Operator, Approver}, reason: true},
+
+	ActionRead: {roles: []Role{Administrator, Operator, Approver, Auditor}},
 
 	ActionPersonAdd:     {roles: []Role{Administrator}},
 	ActionPersonRevoke:  {roles: []Role{Administrator}, reason: true},
@@ -123,10 +133,10 @@ var ErrForbidden = errors.New("not allowed")
 func (s *Session) May(a Action) error {
 	p, known := permissions[a]
 	if !known {
-		return fmt.Errorf("%w: nobody may %s", ErrForbidden, a)
+		return Refuse("%w: nobody may %s", ErrForbidden, a)
 	}
 	if !slices.ContainsFunc(s.person.Roles, func(r Role) bool { return slices.Contains(p.roles, r) }) {
-		return fmt.Errorf("%w: %s needs the role %s, and %s has %s",
+		return Refuse("%w: %s needs the role %s, and %s has %s",
 			ErrForbidden, a, alternatives(p.roles), s.person.ID, alternatives(s.person.Roles))
 	}
 	return nil

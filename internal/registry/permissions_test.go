@@ -99,8 +99,8 @@ func permissionsOfPartners() []permission {
 		}},
 		{"partner.export", ours, `key pair "k-none": not found`,
 			exchanging(func(ctx context.Context, x exchange.Exchange) error {
-				return only(x.Export(ctx, exchange.PartnerFileOptions{Target: exchange.Target{KeyPair: "k-none",
-					Partner: "acme"}}))
+				target := exchange.Target{KeyPair: "k-none", Partner: "acme"}
+				return x.Export(ctx, exchange.PartnerFileOptions{Target: target}, nil)
 			})},
 		{"environment.add", ours, nobody, func(ctx context.Context, s *registry.Session) error {
 			return s.AddEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD",
@@ -145,10 +145,11 @@ func permissionsOfKeys(t *testing.T) []permission {
 			return err
 		}},
 		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return only(s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: "k-none",
-				Format: "pkcs8", Passphrase: []byte("a long passphrase")}))
+			return s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{
+				KeyPair: "k-none", Format: "pkcs8", Passphrase: []byte("a long passphrase"),
+			})
 		}},
-		{"key.activate", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
+		{"key.installed", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
 			return s.MovePair(ctx, "k-none", registry.Active, false)
 		}},
 		{"key.retire", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
@@ -157,7 +158,7 @@ func permissionsOfKeys(t *testing.T) []permission {
 		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
 			return s.WithReason("old").MovePair(ctx, "k-none", registry.Destroyed, false)
 		}},
-		{"key.compromised", []registry.Role{operator, approver}, `key pair "k-none": not found`,
+		{"key.revoke", []registry.Role{operator, approver}, `key pair "k-none": not found`,
 			func(ctx context.Context, s *registry.Session) error {
 				return s.WithReason("seen").MovePair(ctx, "k-none", registry.Compromised, false)
 			}},
@@ -177,7 +178,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 	}
 	return []permission{
 		step("exchange.offer", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
-			return only(x.Offer(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"}))
+			return x.Offer(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"}, nil)
 		}),
 		step("exchange.alias", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return x.SetKeyID(ctx, exchange.KeyIDChange{ID: "c-none", KeyID: "name"})
@@ -191,7 +192,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return only(s.RecordLeak(ctx, registry.LeakedKey{Partner: "acme", Environment: "PROD",
 				Leak: keyfile.Leak{}}))
 		}},
-		step("exchange.confirm", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+		step("exchange.match", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.MatchChecksum(ctx, exchange.Comparison{Certificate: "c-none", Checksum: strings.Repeat("00",
 				32)}))
 		}),
@@ -214,9 +215,9 @@ func permissionsOfExchange(t *testing.T) []permission {
 			x exchange.Exchange) error {
 			return x.Reject(ctx, "c-none")
 		}),
-		step("exchange.compromised", both, noCertificate, func(ctx context.Context,
+		step("exchange.revoke", both, noCertificate, func(ctx context.Context,
 			x exchange.Exchange) error {
-			return x.Compromised(ctx, "c-none")
+			return x.Revoke(ctx, "c-none")
 		}),
 		step("exchange.retire", ours, noCertificate, func(ctx context.Context,
 			x exchange.Exchange) error {
@@ -234,7 +235,13 @@ func permissionsOfExchange(t *testing.T) []permission {
 			x exchange.Exchange) error {
 			return x.Activate(ctx, "c-none")
 		}),
-		step("exchange.activate", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
+		step("exchange.undo", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Undo(ctx, "c-none", ""))
+		}),
+		step("key.undo", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
+			return only(x.Undo(ctx, "k-none", ""))
+		}),
+		step("key.installed", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
 			return x.MarkInstalled(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"})
 		}),
 	}
@@ -269,6 +276,8 @@ func permissionsOfAdministration(t *testing.T) []permission {
 			return only(s.AddProfile(ctx, source))
 		}},
 		{"backup", alone, "inside", inside("backup")},
+		{"read", []registry.Role{administrator, operator, approver, auditor}, "",
+			func(_ context.Context, s *registry.Session) error { return s.May("read") }},
 	}
 }
 
@@ -283,7 +292,7 @@ func TestWhoBringsTheRootKey(t *testing.T) {
 		if err := s.SetRoot(t.Context(), key, nil); errors.Is(err, registry.ErrForbidden) == may || may && err != nil {
 			t.Errorf("by the %s: %v", role, err)
 		}
-		if has := s.Registry.Root != nil; has != may {
+		if has := s.Registry().Root != nil; has != may {
 			t.Errorf("after the %s the registry has a root key: %t", role, has)
 		}
 	}

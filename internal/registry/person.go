@@ -62,7 +62,7 @@ func (r *Registry) Found(ctx context.Context, p Person) (token string, err error
 // AddPerson adds somebody, and returns their token.
 func (s *Session) AddPerson(ctx context.Context, p Person) (token string, err error) {
 	err = s.Change(ctx, Entry{Action: ActionPersonAdd}, func(tx Tx, entry *Entry) error {
-		token, err = s.Registry.addPerson(tx, entry, p)
+		token, err = s.registry.addPerson(tx, entry, p)
 		return err
 	})
 	return token, err
@@ -74,7 +74,7 @@ func (r *Registry) addPerson(tx Tx, entry *Entry, p Person) (token string, err e
 	}
 	if p.Email != "" {
 		if err := cert.CheckEmail(p.Email); err != nil {
-			return "", err
+			return "", Judged(err)
 		}
 	}
 	if err := checkRoles(p.ID, p.Roles); err != nil {
@@ -97,7 +97,7 @@ func oneToken(tx Tx, p Person) error {
 	}
 	for _, o := range people {
 		if o.ID != p.ID && p.Email != "" && strings.EqualFold(o.Email, p.Email) && o.Revoked.IsZero() {
-			return fmt.Errorf("%s has the address %s already: one person, one token", o.ID, p.Email)
+			return Refuse("%s has the address %s already: one person, one token", o.ID, p.Email)
 		}
 	}
 	return nil
@@ -105,11 +105,11 @@ func oneToken(tx Tx, p Person) error {
 
 func checkRoles(id string, of []Role) error {
 	if len(of) == 0 {
-		return fmt.Errorf("person %s has no role; give one or several of %s", id, alternatives(roles))
+		return Refuse("person %s has no role; give one or several of %s", id, alternatives(roles))
 	}
 	for _, role := range of {
 		if !slices.Contains(roles, role) {
-			return fmt.Errorf("role %q is not known; use %s", role, alternatives(roles))
+			return Refuse("role %q is not known; use %s", role, alternatives(roles))
 		}
 	}
 	return nil
@@ -129,17 +129,17 @@ func (s *Session) RevokePerson(ctx context.Context, id string) error {
 			}
 		}
 		if administrators == 0 {
-			return fmt.Errorf("person %s is the last administrator; add another before", id)
+			return Refuse("person %s is the last administrator; add another before", id)
 		}
 		p, err := tx.Person(id)
 		if err != nil {
 			return fmt.Errorf("person %s: %w", id, err)
 		}
 		if !p.Revoked.IsZero() {
-			return fmt.Errorf("the token of %s was revoked on %s", id, p.Revoked.Format(time.DateOnly))
+			return Refuse("the token of %s was revoked on %s", id, p.Revoked.Format(time.DateOnly))
 		}
 		entry.Before = p
-		p.Revoked = s.Registry.now()
+		p.Revoked = s.registry.now()
 		entry.After = p
 		return tx.PutPerson(&p)
 	})
@@ -163,7 +163,7 @@ func (s *Session) RenewToken(ctx context.Context, id string) (token string, err 
 func (s *Session) SetRoles(ctx context.Context, id string, to []Role) error {
 	return s.changePerson(ctx, ActionPersonRoles, id, func(_ Tx, p *Person) error {
 		if id == s.person.ID && !slices.Contains(to, Administrator) {
-			return errors.New("nobody takes the role of administrator from themselves: another administrator does")
+			return Refuse("nobody takes the role of administrator from themselves: another administrator does")
 		}
 		p.Roles = to
 		return checkRoles(id, to)

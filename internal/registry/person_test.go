@@ -13,7 +13,7 @@ func person(t *testing.T, s *registry.Session, id string, roles ...registry.Role
 	t.Helper()
 	token, err := s.AddPerson(t.Context(), registry.Person{ID: id, Roles: roles})
 	must(t, err)
-	own, err := s.Registry.Login(t.Context(), token)
+	own, err := s.Registry().Login(t.Context(), token)
 	must(t, err)
 	return own, token
 }
@@ -58,7 +58,7 @@ func TestAdministratorKeepsTheRole(t *testing.T) {
 func rolesOf(t *testing.T, s *registry.Session, id string) []registry.Role {
 	t.Helper()
 	var p registry.Person
-	must(t, s.View(t.Context(), func(tx registry.Tx) (err error) {
+	must(t, s.View(t.Context(), func(tx registry.Reader) (err error) {
 		p, err = tx.Person(id)
 		return err
 	}))
@@ -74,10 +74,10 @@ func TestRenewedToken(t *testing.T) {
 	refused(t, "the token of ole was revoked on", s.WithReason("again").RevokePerson(ctx, "ole"))
 	token, err := s.WithReason("found nobody who has it").RenewToken(ctx, "ole")
 	must(t, err)
-	if _, err := s.Registry.Login(ctx, old); !errors.Is(err, registry.ErrUnknownToken) {
+	if _, err := s.Registry().Login(ctx, old); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("the old token: %v", err)
 	}
-	ole, err := s.Registry.Login(ctx, token)
+	ole, err := s.Registry().Login(ctx, token)
 	must(t, err)
 	if p := ole.Person(); p.ID != "ole" || !p.Revoked.IsZero() {
 		t.Errorf("%+v", p)
@@ -110,7 +110,7 @@ func TestChangedSinceLogin(t *testing.T) {
 		if err := add(session, c.name+"-2"); !errors.Is(err, registry.ErrUnknownToken) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		must(t, s.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Reader) error {
 			if _, err := tx.Partner(c.name + "-2"); !errors.Is(err, registry.ErrNotFound) {
 				t.Errorf("%s: the partner is there: %v", c.name, err)
 			}

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/sealane/sealane/internal/lanes"
@@ -12,7 +11,7 @@ import (
 
 // LoadProfile returns a profile by its name: an embedded one, or one that was added. Those
 // are kept in the registry, so that nobody changes their rules without a record.
-func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
+func LoadProfile(tx Reader, name string) (*profile.Profile, error) {
 	return lanes.LoadProfile(name, tx.Profile)
 }
 
@@ -21,19 +20,19 @@ func LoadProfile(tx Tx, name string) (*profile.Profile, error) {
 func (s *Session) AddProfile(ctx context.Context, source []byte) (name string, err error) {
 	p, err := profile.Parse(source)
 	if err != nil {
-		return "", err
+		return "", Judged(err)
 	}
 	if err := checkName("profile", p.Name); err != nil {
 		return "", err
 	}
 	if slices.Contains(profile.Names(), p.Name) {
-		return "", fmt.Errorf("profile %s is an embedded one: give yours another name", p.Name)
+		return "", Refuse("profile %s is an embedded one: give yours another name", p.Name)
 	}
 	if err := s.May(ActionProfileAdd); err != nil {
 		return "", err
 	}
 	var before []byte
-	err = s.View(ctx, func(tx Tx) (err error) {
+	err = s.View(ctx, func(tx Reader) (err error) {
 		before, err = tx.Profile(p.Name)
 		return err
 	})
@@ -78,7 +77,7 @@ func partnersOf(tx Tx, p *profile.Profile) (count int, err error) {
 			return 0, err
 		}
 		if speak[env.Partner] && len(p.Environments) > 0 && !slices.Contains(p.Environments, env.Name) {
-			return 0, fmt.Errorf("profile %s lacks environment %s, which partner %s has",
+			return 0, Refuse("profile %s lacks environment %s, which partner %s has",
 				p.Name, env.Name, env.Partner)
 		}
 	}
@@ -86,7 +85,7 @@ func partnersOf(tx Tx, p *profile.Profile) (count int, err error) {
 }
 
 func (r *Registry) loadProfile(ctx context.Context, name string) (p *profile.Profile, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		p, err = LoadProfile(tx, name)
 		return err
 	})

@@ -18,7 +18,7 @@ import (
 // last is the newest record of the audit log.
 func last(t *testing.T, s *registry.Session) (r audit.Record) {
 	t.Helper()
-	must(t, s.View(t.Context(), func(tx registry.Tx) error {
+	must(t, s.View(t.Context(), func(tx registry.Reader) error {
 		head, err := tx.AuditHead()
 		must(t, err)
 		records, err := tx.AuditRecords(head.Seq-1, 1)
@@ -45,7 +45,7 @@ func TestRecordOfACertificate(t *testing.T) {
 	must(t, err)
 	_, err = x.Challenge(ctx, c.ID, false)
 	must(t, err)
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		c, err = tx.Certificate(c.ID)
 		return err
 	}))
@@ -56,7 +56,7 @@ func TestRecordOfACertificate(t *testing.T) {
 		t.Fatalf("%d issuers were kept", len(c.Chain))
 	}
 	var log bytes.Buffer
-	must(t, s.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &log) }))
+	must(t, s.View(ctx, func(tx registry.Reader) error { return audit.Export(ctx, tx, &log) }))
 	encoded := base64.StdEncoding.EncodeToString
 	for name, data := range map[string][]byte{
 		"certificate": c.DER, "public key": c.SPKI, "issuer": c.Chain[0], "file": c.Provenance.File,

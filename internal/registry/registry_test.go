@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -39,6 +40,16 @@ func founded(t *testing.T, address string) (*registry.Session, string) {
 		t.Fatal(err)
 	}
 	return s, token
+}
+
+// exported returns the file of an exported private key.
+func exported(ctx context.Context, s *registry.Session, x registry.KeyPairExport) (file []byte, err error) {
+	x.Deliver = func(data []byte) error {
+		file = data
+		return nil
+	}
+	err = s.ExportKeyPair(ctx, x)
+	return file, err
 }
 
 // sessionAt has no root key. Without a token it founds the registry.
@@ -124,13 +135,13 @@ func second(_ registry.APIKey, _ string, err error) error { return err }
 
 func TestPeople(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
-	_, err := s.Registry.Found(ctx, registry.Person{ID: "eve"})
+	_, err := s.Registry().Found(ctx, registry.Person{ID: "eve"})
 	if !errors.Is(err, registry.ErrFounded) {
 		t.Errorf("a second founder: %v", err)
 	}
 	token, err := s.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Auditor}})
 	must(t, err)
-	olga, err := s.Registry.Login(ctx, token)
+	olga, err := s.Registry().Login(ctx, token)
 	must(t, err)
 	refused(t, "needs the role operator", olga.AddPartner(ctx, registry.Partner{ID: "x", Name: "X", Profile: "riskos",
 		Side: sealane.ServerSide}))
@@ -138,17 +149,17 @@ func TestPeople(t *testing.T) {
 		third(olga.AddPerson(ctx, registry.Person{ID: "x", Roles: []registry.Role{registry.Administrator}})))
 	refused(t, "last administrator", s.WithReason("has left").RevokePerson(ctx, "anna"))
 	must(t, s.WithReason("has left").RevokePerson(ctx, "olga"))
-	if _, err := s.Registry.Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
+	if _, err := s.Registry().Login(ctx, token); !errors.Is(err, registry.ErrUnknownToken) {
 		t.Errorf("a revoked token: %v", err)
 	}
 	for _, wrong := range []string{"", "x", token + "a", token[:len(token)-1]} {
-		if _, err := s.Registry.Login(ctx, wrong); !errors.Is(err, registry.ErrUnknownToken) {
+		if _, err := s.Registry().Login(ctx, wrong); !errors.Is(err, registry.ErrUnknownToken) {
 			t.Errorf("token %q: %v", wrong, err)
 		}
 	}
 	token, err = s.AddPerson(ctx, registry.Person{ID: "ole", Roles: []registry.Role{registry.Operator}})
 	must(t, err)
-	ole, err := s.Registry.Login(ctx, token)
+	ole, err := s.Registry().Login(ctx, token)
 	must(t, err)
 	must(t, s.WithReason("has left").RevokePerson(ctx, "ole"))
 	// his session is no use any more
@@ -178,7 +189,7 @@ func TestKeyPairs(t *testing.T) {
 	must(t, err)
 	must(t, s.MovePair(ctx, next.ID, registry.Active, false))
 	states := func() (list []registry.State) {
-		must(t, s.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Reader) error {
 			for _, id := range []string{k.ID, next.ID} {
 				pair, err := tx.KeyPair(id)
 				must(t, err)
@@ -198,29 +209,29 @@ func TestKeyPairs(t *testing.T) {
 	}
 	refused(t, "can't become destroyed", s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
 
-	exported, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	file, err := exported(ctx, s.WithReason("moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
-	key, _, err := keyfile.ParsePrivate(exported, []byte("a long passphrase"))
+	key, _, err := keyfile.ParsePrivate(file, []byte("a long passphrase"))
 	must(t, err)
-	p12, err := s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12",
+	p12, err := exported(ctx, s.WithReason("moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}
-	_, err = s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(ctx, s.WithReason("moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("short")})
 	refused(t, "12 characters", err)
-	_, err = s.ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(ctx, s, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
 	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Retired, false))
 	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
-	_, err = s.WithReason("back?").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(ctx, s.WithReason("back?"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.
@@ -241,9 +252,9 @@ func TestRecordHoldsNoSecret(t *testing.T) {
 		Subject: subject})
 	must(t, err)
 	var text bytes.Buffer
-	must(t, s.View(ctx, func(tx registry.Tx) error { return audit.Export(ctx, tx, &text) }))
+	must(t, s.View(ctx, func(tx registry.Reader) error { return audit.Export(ctx, tx, &text) }))
 	var sealed []byte
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		k, err := tx.KeyPair(k.ID)
 		sealed = k.Sealed
 		return err
@@ -283,7 +294,7 @@ func TestNoRecordNoChange(t *testing.T) {
 	if err == nil {
 		t.Error("a record with a control character was taken")
 	}
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		if _, err := tx.Partner("x"); !errors.Is(err, registry.ErrNotFound) {
 			t.Errorf("the partner is there: %v", err)
 		}
@@ -304,7 +315,7 @@ func TestSnapshot(t *testing.T) {
 	_, loose, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
 		Sealing: sealane.SealingOptional})
 	must(t, err)
-	before, err := s.Registry.Snapshot(ctx)
+	before, err := s.Registry().Snapshot(ctx)
 	must(t, err)
 	lane, id, err := before.ByAPIKey(key)
 	if err != nil || id != required.ID || lane.Sealing() != sealane.SealingRequired {
@@ -320,7 +331,7 @@ func TestSnapshot(t *testing.T) {
 	if _, _, err := before.ByAPIKey(key); err != nil {
 		t.Errorf("a snapshot has changed: %v", err)
 	}
-	after, err := s.Registry.Snapshot(ctx)
+	after, err := s.Registry().Snapshot(ctx)
 	must(t, err)
 	if _, _, err := after.ByAPIKey(key); !errors.Is(err, lanes.ErrUnknownAPIKey) {
 		t.Errorf("a revoked key: %v", err)
@@ -333,8 +344,8 @@ func TestSnapshot(t *testing.T) {
 	var uses lanes.UsageRecorder
 	at := time.Date(2026, 11, 21, 12, 34, 56, 0, time.UTC)
 	uses.Note(required.ID, at)
-	must(t, uses.Write(ctx, s.Registry.Store))
-	must(t, s.View(ctx, func(tx registry.Tx) error {
+	must(t, uses.Write(ctx, s.Registry().Store))
+	must(t, s.View(ctx, func(tx registry.Reader) error {
 		k, err := tx.APIKey(required.ID)
 		if !k.LastUsed.Equal(at.Truncate(time.Minute)) {
 			t.Errorf("last used %s", k.LastUsed)
@@ -350,7 +361,7 @@ func TestInventory(t *testing.T) {
 		Subject: subject})
 	must(t, err)
 	var rows []registry.InventoryRow
-	for row, err := range s.Registry.Inventory(ctx) {
+	for row, err := range s.Registry().Inventory(ctx) {
 		must(t, err)
 		rows = append(rows, row)
 	}

@@ -20,7 +20,7 @@ const (
 // empty if there is no root key yet, or if it needs none. next are those of the key to which a
 // rotation is under way.
 func (r *Registry) RootParameters(ctx context.Context) (present, next []byte, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		if present, err = tx.Setting(settingRootParameters); err != nil {
 			return err
 		}
@@ -30,12 +30,16 @@ func (r *Registry) RootParameters(ctx context.Context) (present, next []byte, er
 	return present, next, err
 }
 
+// ErrRotating means that a rotation to the root key has begun and is not finished: some private
+// keys are still under the old one.
+var ErrRotating = errors.New("the root key is being rotated: use the old one, and finish the rotation")
+
 // ErrNoRoot means that the registry has no root key yet.
 var ErrNoRoot = errors.New("this registry has no root key yet: an operator or administrator brings one")
 
 // rootIs returns an error if a key is not the registry's root key: ErrNoRoot, or that of
 // [rootkey.Key.Matches]. With next, the key to which a rotation is under way is right too.
-func rootIs(tx Tx, key *rootkey.Key, next bool) error {
+func rootIs(tx Reader, key *rootkey.Key, next bool) error {
 	check, err := tx.Setting(settingRootCheck)
 	if err != nil {
 		return err
@@ -49,7 +53,7 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	}
 	err = key.Matches(check)
 	if errors.Is(err, rootkey.ErrOtherKey) && (len(pending) == 0 || key.Matches(pending) != nil) {
-		return fmt.Errorf("%w; name that one (--root-key, $SEALANE_ROOT_KEY)", err)
+		return err
 	}
 	if !errors.Is(err, rootkey.ErrOtherKey) {
 		return err
@@ -57,12 +61,12 @@ func rootIs(tx Tx, key *rootkey.Key, next bool) error {
 	if next {
 		return nil
 	}
-	return errors.New("the root key is being rotated: give the old one, and finish with sealane rootkey rotate")
+	return ErrRotating
 }
 
 // HasRoot reports whether the registry has a root key.
 func (r *Registry) HasRoot(ctx context.Context) (has bool, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		check, err := tx.Setting(settingRootCheck)
 		has = len(check) > 0
 		return err
@@ -73,7 +77,7 @@ func (r *Registry) HasRoot(ctx context.Context) (has bool, err error) {
 // UseRoot sets Root to a root key, if it is this registry's. The error is ErrNoRoot if the
 // registry has none. It must not be called while the Registry is in use.
 func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
-	err := r.Store.View(ctx, func(tx Tx) error { return rootIs(tx, key, false) })
+	err := r.Store.View(ctx, func(tx Reader) error { return rootIs(tx, key, false) })
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,7 @@ func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 // SetRoot is UseRoot; a registry that has no root key yet takes the key for its own. parameters
 // are those of a passphrase, if the key was made from one.
 func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []byte) error {
-	err := s.Registry.UseRoot(ctx, key)
+	err := s.registry.UseRoot(ctx, key)
 	if !errors.Is(err, ErrNoRoot) {
 		return err
 	}
@@ -102,7 +106,7 @@ func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []by
 	if err != nil && !errors.Is(err, errAlreadySet) {
 		return err
 	}
-	return s.Registry.UseRoot(ctx, key)
+	return s.registry.UseRoot(ctx, key)
 }
 
 var errAlreadySet = errors.New("the root key was set meanwhile")
@@ -114,15 +118,15 @@ var errAlreadySet = errors.New("the root key was set meanwhile")
 // It does not change the Registry, which others may use meanwhile, and lanes that were made of
 // it open what they opened before. To go on with the next key, call UseRoot.
 func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte) (count int, err error) {
-	if s.Registry.Root == nil {
-		return 0, errors.New("give the present root key as well (--root-key)")
+	if s.registry.Root == nil {
+		return 0, Refuse("rotation needs the present root key as well").Needing(RootKey)
 	}
-	both := *s.Registry
+	both := *s.registry
 	// It seals under the next key, and opens under both.
-	if both.Root, err = rootkey.NewRing(next, s.Registry.Root.Newest()); err != nil {
+	if both.Root, err = rootkey.NewRing(next, s.registry.Root.Newest()); err != nil {
 		return 0, err
 	}
-	rotating := &Session{Registry: &both, person: s.person, reason: s.reason}
+	rotating := &Session{Viewer: Viewer{registry: &both, person: s.person}, reason: s.reason}
 	step := Entry{Action: ActionRootKeyRotate, Subject: "rootkey/" + next.ID()}
 	err = rotating.Change(ctx, step, func(tx Tx, entry *Entry) error {
 		entry.After = map[string]string{"step": "begun"}
@@ -153,7 +157,7 @@ func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 		return err
 	}
 	if len(pending) > 0 && next.Matches(pending) != nil {
-		return errors.New("a rotation to another root key is under way: finish that one first")
+		return Refuse("a rotation to another root key is under way: finish that one first")
 	}
 	if err := tx.PutSetting(settingRootNextParameters, parameters); err != nil {
 		return err
@@ -174,11 +178,11 @@ func (s *Session) resealSome(tx Tx, entry *Entry, next *rootkey.Key, parameters 
 	}
 	var ids []string
 	for _, k := range pairs {
-		pkcs8, err := s.Registry.Root.Open(k.Sealed, sealContext(&k))
+		pkcs8, err := s.registry.Root.Open(k.Sealed, sealContext(&k))
 		if err != nil {
 			return 0, fmt.Errorf("key pair %s: %w", k.ID, err)
 		}
-		err = s.Registry.sealPair(tx, &k, pkcs8)
+		err = s.registry.sealPair(tx, &k, pkcs8)
 		clear(pkcs8)
 		if err != nil {
 			return 0, err

@@ -32,7 +32,7 @@ func TestRootKey(t *testing.T) {
 		t.Errorf("a wrong root key at start: %v", err)
 	}
 	// A key on another place, or a flipped byte, is noticed and named.
-	must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+	must(t, s.Registry().Store.Update(ctx, func(tx registry.Tx) error {
 		first, err := tx.KeyPair(ids[0])
 		must(t, err)
 		second, err := tx.KeyPair(ids[1])
@@ -46,7 +46,7 @@ func TestRootKey(t *testing.T) {
 		return nil
 	}))
 	for _, id := range ids[1:] {
-		_, err := s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: id, Format: "pkcs8",
+		_, err := exported(ctx, s.WithReason("look"), registry.KeyPairExport{KeyPair: id, Format: "pkcs8",
 			Passphrase: []byte("a long passphrase")})
 		if !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
@@ -113,7 +113,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 		t.Errorf("the old root key: %v", err)
 	}
 	must(t, s.SetRoot(t.Context(), next, nil))
-	_, err = s.WithReason("look").ExportKeyPair(t.Context(), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(t.Context(), s.WithReason("look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	t.Logf("killed %d times", killed)
@@ -173,7 +173,7 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 	broken, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "DEV", Subject: subject})
 	must(t, err)
 	spoil := func() {
-		must(t, s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		must(t, s.Registry().Store.Update(ctx, func(tx registry.Tx) error {
 			k, err := tx.KeyPair(broken.ID)
 			must(t, err)
 			k.Sealed[40] ^= 1
@@ -185,7 +185,7 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	spoil() // whole again
-	_, pending, err := s.Registry.RootParameters(ctx)
+	_, pending, err := s.Registry().RootParameters(ctx)
 	must(t, err)
 	if !bytes.Equal(pending, parameters) {
 		t.Fatal("the parameters of the passphrase are lost")
@@ -195,11 +195,11 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 	if n, err := s.WithReason("yearly").RotateRoot(ctx, again, pending); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
-	must(t, s.Registry.UseRoot(ctx, again))
-	_, err = s.WithReason("look").ExportKeyPair(ctx, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	must(t, s.Registry().UseRoot(ctx, again))
+	_, err = exported(ctx, s.WithReason("look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
-	if _, pending, err = s.Registry.RootParameters(ctx); err != nil || len(pending) != 0 {
+	if _, pending, err = s.Registry().RootParameters(ctx); err != nil || len(pending) != 0 {
 		t.Errorf("something is still pending: %v", err)
 	}
 }
@@ -215,8 +215,8 @@ func TestStaleRootKey(t *testing.T) {
 	must(t, s.SetRoot(t.Context(), old, nil))
 	acme(t, s)
 	stale := *s
-	other := *s.Registry
-	stale.Registry = &other
+	other := *s.Registry()
+	stale.SetRegistry(&other)
 	if _, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -235,8 +235,8 @@ func TestOneRootKeyAtFounding(t *testing.T) {
 	for range n {
 		key, err := rootkey.Generate()
 		must(t, err)
-		r, own := *s.Registry, *s
-		own.Registry = &r
+		r, own := *s.Registry(), *s
+		own.SetRegistry(&r)
 		go func() { results <- own.SetRoot(context.WithoutCancel(t.Context()), key, nil) }()
 	}
 	taken := 0

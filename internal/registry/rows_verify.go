@@ -84,7 +84,7 @@ func (r *RowsReport) add(f RowFinding) {
 // It trusts the audit log: [audit.Verify] checks that. It keeps some hundred bytes for each row in
 // memory.
 func (r *Registry) VerifyRows(ctx context.Context) (report RowsReport, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		v := rowVerifier{tx: tx, last: map[rowName]lastRecord{}}
 		if err := v.readLog(ctx); err != nil {
 			return err

@@ -81,8 +81,8 @@ func everything(t *testing.T, s *registry.Session) (registry.KeyPair, registry.C
 	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
 	x := exchange.New(s)
-	_, err = x.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"})
-	must(t, err)
+	delivered := func(exchange.OfferPackage) error { return nil }
+	must(t, x.Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"}, delivered))
 	must(t, x.MarkInstalled(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"}))
 	leaf, _ := issued(t, testkey.RSA(t, "registry rows", 2048).Public(), nil)
 	c, _, err := x.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: cert.EncodePEM(leaf)})
@@ -97,7 +97,7 @@ func TestRowsAgainstRecords(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s, _ := founded(t, address)
 		k, c := everything(t, s)
-		rowsHold(t, s.Registry)
+		rowsHold(t, s.Registry())
 		db, sum := behind(t, address), bytes.Repeat([]byte{9}, 32)
 		blocked := "blocked/" + strings.Repeat("07", 32)
 		found := map[string]registry.RowFinding{}
@@ -132,7 +132,7 @@ func TestRowsAgainstRecords(t *testing.T) {
 			{"unrecorded", "setting/new", "", "INSERT INTO setting (name, value) VALUES ('new', ?)", []any{sum}},
 		} {
 			db.does(step.sql, step.args...)
-			report, err := s.Registry.VerifyRows(t.Context())
+			report, err := s.Registry().VerifyRows(t.Context())
 			must(t, err)
 			fresh := 0
 			for _, f := range report.Findings {
@@ -154,7 +154,7 @@ func TestRowsAgainstRecords(t *testing.T) {
 			t.Errorf("%s, want %s", text, want)
 		}
 		db.does("DELETE FROM audit")
-		report, err := s.Registry.VerifyRows(t.Context())
+		report, err := s.Registry().VerifyRows(t.Context())
 		must(t, err)
 		if report.Findings[0].Fault != registry.RowsWithout || len(report.Findings) != report.Rows+1 {
 			t.Errorf("an emptied log: %s", report)
@@ -172,7 +172,7 @@ func TestDamagedRowsAgainstRecords(t *testing.T) {
 		db.does("UPDATE key_pair SET body = '{'")
 		db.does("UPDATE partner SET side = 'x'")
 		db.does("UPDATE certificate SET state = 'active' WHERE id = ?", c.ID)
-		report, err := s.Registry.VerifyRows(t.Context())
+		report, err := s.Registry().VerifyRows(t.Context())
 		must(t, err)
 		var got []string
 		for _, f := range report.Findings {
@@ -207,13 +207,13 @@ func TestAcceptRows(t *testing.T) {
 	s := openSession(t)
 	acme(t, s)
 	olga, _ := person(t, s, "olga", registry.Operator)
-	put := func(change func(registry.Tx) error) { must(t, s.Registry.Store.Update(t.Context(), change)) }
+	put := func(change func(registry.Tx) error) { must(t, s.Registry().Store.Update(t.Context(), change)) }
 	put(func(tx registry.Tx) error {
 		p, err := tx.Partner("acme")
 		p.Name = "Other"
 		return errors.Join(err, tx.PutPartner(&p), tx.PutSetting("old", []byte("1")))
 	})
-	report, err := s.Registry.VerifyRows(t.Context())
+	report, err := s.Registry().VerifyRows(t.Context())
 	must(t, err)
 	if len(report.Findings) != 2 {
 		t.Fatal(report)
@@ -226,11 +226,11 @@ func TestAcceptRows(t *testing.T) {
 	if err := accept(t, s, report.Findings...); !errors.Is(err, registry.ErrConflict) {
 		t.Errorf("a row that was changed again: %v", err)
 	}
-	if report, err = s.Registry.VerifyRows(t.Context()); err != nil || len(report.Findings) != 2 {
+	if report, err = s.Registry().VerifyRows(t.Context()); err != nil || len(report.Findings) != 2 {
 		t.Fatal(err, report)
 	}
 	must(t, accept(t, s, report.Findings...))
-	rowsHold(t, s.Registry)
+	rowsHold(t, s.Registry())
 	var after struct{ Rows map[string]any }
 	if r := last(t, s); json.Unmarshal(r.After, &after) != nil || len(after.Rows) != 2 || r.Action != "rows.accept" {
 		t.Errorf("%s: %s", r.Action, r.After)
@@ -242,20 +242,20 @@ func TestAcceptRows(t *testing.T) {
 func TestRowsThatAreGone(t *testing.T) {
 	s := openSession(t)
 	acme(t, s)
-	must(t, s.Registry.Store.Update(t.Context(), func(tx registry.Tx) error {
+	must(t, s.Registry().Store.Update(t.Context(), func(tx registry.Tx) error {
 		return tx.PutSetting("here", []byte("1"))
 	}))
-	report, err := s.Registry.VerifyRows(t.Context())
+	report, err := s.Registry().VerifyRows(t.Context())
 	must(t, err)
 	must(t, accept(t, s, report.Findings...))
 	gone := report.Findings[0]
 	gone.Row, gone.Sum = "setting/gone", ""
 	must(t, accept(t, s, gone)) // a row that is not there is accepted as such
-	rowsHold(t, s.Registry)
-	must(t, s.Registry.Store.Update(t.Context(), func(tx registry.Tx) error {
+	rowsHold(t, s.Registry())
+	must(t, s.Registry().Store.Update(t.Context(), func(tx registry.Tx) error {
 		return tx.PutSetting("gone", []byte("1"))
 	}))
-	report, err = s.Registry.VerifyRows(t.Context())
+	report, err = s.Registry().VerifyRows(t.Context())
 	must(t, err)
 	if len(report.Findings) != 1 || !strings.Contains(report.Findings[0].Text, fmt.Sprintf("was removed by record %d",
 		report.Findings[0].Seq)) {

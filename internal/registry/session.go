@@ -2,17 +2,73 @@ package registry
 
 import (
 	"context"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
+	"iter"
+	"time"
 
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/profile"
 )
+
+// Viewer is the registry as one authenticated person may read it. It changes nothing.
+type Viewer struct {
+	registry *Registry
+	person   Person
+}
+
+// View runs look on a consistent state of the registry.
+func (v *Viewer) View(ctx context.Context, look func(Reader) error) error {
+	return v.registry.Store.View(ctx, look)
+}
+
+// Person returns the person as of the login.
+func (v *Viewer) Person() Person { return v.person }
+
+// Time returns the present time, in UTC.
+func (v *Viewer) Time() time.Time { return v.registry.now() }
+
+// HasRoot reports whether private keys are sealed under a root key.
+func (v *Viewer) HasRoot(ctx context.Context) (bool, error) { return v.registry.HasRoot(ctx) }
+
+// Usable returns an error if a key pair's private key can't be opened.
+func (v *Viewer) Usable(k KeyPair) error { return v.registry.Usable(k) }
+
+// Lane reads one lane as it is now.
+func (v *Viewer) Lane(ctx context.Context, name lanes.Name) (*sealane.Lane, error) {
+	return v.registry.Lanes().ReadLane(ctx, name, v.Time())
+}
+
+// Inventory is [Registry.Inventory].
+func (v *Viewer) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
+	return v.registry.Inventory(ctx)
+}
+
+// ComparePrimes is [Registry.ComparePrimes].
+func (v *Viewer) ComparePrimes(ctx context.Context, keys []*rsa.PublicKey, since int64) (PrimeComparison, error) {
+	return v.registry.ComparePrimes(ctx, keys, since)
+}
+
+// CheckCertificate is [Registry.CheckCertificate].
+func (v *Viewer) CheckCertificate(
+	tx Reader, c *Certificate, leaf *x509.Certificate, prof *profile.Profile,
+) ([]cert.Finding, error) {
+	return v.registry.CheckCertificate(tx, c, leaf, prof)
+}
+
+// CheckKeyID is [Registry.CheckKeyID].
+func (v *Viewer) CheckKeyID(tx Reader, keyID string, c *Certificate, prof *profile.Profile, imported bool) error {
+	return v.registry.CheckKeyID(tx, keyID, c, prof, imported)
+}
 
 // Session is the registry as one authenticated person may use it. What is done in it
 // is recorded in that person's name.
 type Session struct {
-	Registry *Registry
-	person   Person
-	reason   string // of the changes
+	Viewer
+	reason string // of the changes
 }
 
 // Login returns the session of the person whose token it is. The error is
@@ -20,7 +76,7 @@ type Session struct {
 func (r *Registry) Login(ctx context.Context, token string) (*Session, error) {
 	var p Person
 	hash := lanes.TokenHash(token)
-	err := r.Store.View(ctx, func(tx Tx) (err error) {
+	err := r.Store.View(ctx, func(tx Reader) (err error) {
 		p, err = tx.PersonBySHA256(hash[:])
 		return err
 	})
@@ -30,8 +86,11 @@ func (r *Registry) Login(ctx context.Context, token string) (*Session, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &Session{Registry: r, person: p}, nil
+	return &Session{Viewer: Viewer{registry: r, person: p}}, nil
 }
+
+// Registry returns the registry that the session is of.
+func (s *Session) Registry() *Registry { return s.registry }
 
 // WithReason returns the session with a reason, which is recorded with the changes that are
 // made by it. It belongs to one change, or to several that are done for the same reason.
@@ -43,14 +102,6 @@ func (s *Session) WithReason(reason string) *Session {
 
 // Reason returns the reason of the changes, which may be empty.
 func (s *Session) Reason() string { return s.reason }
-
-// View runs look on a consistent state of the registry.
-func (s *Session) View(ctx context.Context, look func(Tx) error) error {
-	return s.Registry.Store.View(ctx, look)
-}
-
-// Person returns the person whose session it is, as of the login.
-func (s *Session) Person() Person { return s.person }
 
 // ErrUnknownToken means that a token is not known, or was revoked.
 var ErrUnknownToken = errors.New("the token is not known or was revoked")

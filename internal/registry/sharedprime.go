@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"iter"
 	"math/big"
 	"strings"
@@ -21,18 +20,18 @@ import (
 func (r *Registry) CheckSharedPrime(ctx context.Context, key *rsa.PublicKey) error {
 	shared, err := r.SharedPrimes(ctx, []*rsa.PublicKey{key})
 	if err == nil && len(shared[0]) > 0 {
-		err = SharedPrime(shared[0])
+		err = Refusal([]cert.Finding{SharedPrime(shared[0])}, nil)
 	}
 	return err
 }
 
 // SharedPrime returns the finding that refuses a key which shares a prime with others.
-func SharedPrime(others []string) Finding {
-	return Finding{
-		Rule: RuleSharedPrime, Level: cert.Refused,
+func SharedPrime(others []string) cert.Finding {
+	return cert.Finding{
+		Code: RuleSharedPrime, Name: "shared prime", Level: cert.Refused,
 		Found: "this key has a prime in common with " + strings.Join(others, ", ") + ": " +
-			"whoever has both can compute the private keys",
-		Do: "ask for a new key pair by another generator; whose the other is must know it, too, and replace theirs",
+			"anyone who has both public keys can compute the private keys",
+		Remedy: "ask for a new key pair, made by another generator; tell the owner of the other key, who must replace it",
 	}
 }
 
@@ -66,7 +65,7 @@ func (r *Registry) ComparePrimes(ctx context.Context, keys []*rsa.PublicKey, sin
 	case known.err != nil:
 		return PrimeComparison{}, known.err
 	case errors.Is(err, batchgcd.ErrTooMany):
-		return PrimeComparison{}, fmt.Errorf("more than %d keys share primes: ask for them in smaller parts, "+
+		return PrimeComparison{}, Refuse("more than %d keys share primes: ask for them in smaller parts, "+
 			"and look who has made them", batchgcd.MaxShared)
 	case err != nil:
 		return PrimeComparison{}, err
@@ -94,7 +93,7 @@ type knownModuli struct {
 // all returns the moduli. Where they can't be read the sequence ends, and err is set.
 func (k *knownModuli) all(ctx context.Context) iter.Seq2[string, *big.Int] {
 	return func(yield func(string, *big.Int) bool) {
-		err := k.registry.Store.View(ctx, func(tx Tx) error {
+		err := k.registry.Store.View(ctx, func(tx Reader) error {
 			head, err := tx.AuditHead()
 			if err != nil {
 				return err
@@ -136,7 +135,7 @@ func modulus(spki []byte) (*big.Int, error) {
 	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.SEQUENCE) ||
 		!info.ReadASN1(&bits, asn1.BIT_STRING) || !bits.Skip(1) ||
 		!bits.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(n) || n.Sign() <= 0 {
-		return nil, errors.New("it has no RSA public key")
+		return nil, Refuse("it has no RSA public key")
 	}
 	return n, nil
 }

@@ -52,13 +52,22 @@ var pairMoves = map[State][]State{
 
 // certificateMoves are the states of a partner's certificate that may follow another.
 var certificateMoves = map[State][]State{
+	// A wrong checksum that comes later leads back to Received.
 	Received: {Matched, Rejected, Compromised},
-	Matched:  {Received, Approved, Rejected, Compromised}, // Received: another checksum came, and is wrong
-	Approved: {Staged, Active, Rejected, Compromised},
-	Staged:   {Active, Retired, Compromised},
+	Matched:  {Received, Approved, Rejected, Compromised},
+	Approved: {Received, Staged, Active, Rejected, Compromised},
+	Staged:   {Active, Retired, Compromised, Expired},
 	Active:   {Retiring, Retired, Compromised, Expired},
 	Retiring: {Active, Retired, Compromised, Expired},
 }
+
+// pairReturns and certificateReturns are the states that a step which is undone may lead back to.
+var (
+	pairReturns        = map[State][]State{Active: {Staged}, Retired: {Staged, Retiring}}
+	certificateReturns = map[State][]State{
+		Matched: {Received}, Approved: {Matched}, Staged: {Approved}, Rejected: {Received, Matched}, Retired: {Retiring},
+	}
+)
 
 func mayBecome(next []State) string {
 	if len(next) == 0 {
@@ -69,18 +78,27 @@ func mayBecome(next []State) string {
 
 // MoveCertificate changes the state of a partner's certificate, as part of a change.
 func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
-	if !slices.Contains(certificateMoves[c.State], to) {
-		return fmt.Errorf("certificate %s is %s, and can't become %s; %s",
-			c.ID, c.State, to, mayBecome(certificateMoves[c.State]))
+	return s.moveCertificate(tx, c, to, certificateMoves)
+}
+
+// ReturnCertificate brings a partner's certificate back into a state that it had, as part of a
+// change that undoes another.
+func (s *Session) ReturnCertificate(tx Tx, c *Certificate, to State) error {
+	return s.moveCertificate(tx, c, to, certificateReturns)
+}
+
+func (s *Session) moveCertificate(tx Tx, c *Certificate, to State, moves map[State][]State) error {
+	if !slices.Contains(moves[c.State], to) {
+		return Refuse("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(moves[c.State]))
 	}
-	c.State, c.Changed = to, s.Registry.now()
+	c.State, c.Changed = to, s.registry.now()
 	return tx.PutCertificate(c)
 }
 
 // pairActions are the actions that bring a key pair of ours into a state.
 var pairActions = map[State]Action{
-	Active: ActionKeyActivate, Retired: ActionKeyRetire,
-	Destroyed: ActionKeyDestroy, Compromised: ActionKeyCompromised,
+	Active: ActionKeyInstalled, Retired: ActionKeyRetire,
+	Destroyed: ActionKeyDestroy, Compromised: ActionKeyRevoke,
 }
 
 // MovePair changes the state of a key pair of ours, and of its certificate. One that is in use
@@ -114,8 +132,8 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 // followed refuses to end a pair that is still needed.
 func followed(tx Tx, k KeyPair) error {
 	if k.Partner != "" {
-		return fmt.Errorf("key pair %s is in use: activate its renewal first; "+
-			"or, where none is to follow, say that it is the last (--last)", k.ID)
+		return Refuse("key pair %s is in use: activate its renewal first, or end the lane with it", k.ID).
+			Needing(Last)
 	}
 	relying, err := tx.Relying(k, 4)
 	if err != nil || len(relying) == 0 {
@@ -124,15 +142,28 @@ func followed(tx Tx, k KeyPair) error {
 	if len(relying) > 3 {
 		relying[3] = "others"
 	}
-	return fmt.Errorf("key pair %s is the one that %s use: have them confirm its renewal first; "+
-		"or, where none is to follow, say that it is the last (--last)", k.ID, strings.Join(relying, ", "))
+	return Refuse("key pair %s is the one that %s use: they must install its renewal first, or their lanes end with it",
+		k.ID, strings.Join(relying, ", ")).Needing(Last)
+}
+
+// ReturnPair brings a pair of ours back into a state that it had, as part of a change that undoes
+// another.
+func (s *Session) ReturnPair(tx Tx, k *KeyPair, to State) error {
+	c, err := tx.Certificate(k.Certificate)
+	if err != nil {
+		return err
+	}
+	if err := c.NotBlocked(tx); err != nil {
+		return fmt.Errorf("key pair %s: %w", k.ID, err)
+	}
+	return s.movePairBy(tx, k, to, pairReturns)
 }
 
 // RetireOffer ends a pair of ours that no partner has installed, as part of a change.
 func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 	if k.State != Staged {
-		return fmt.Errorf("key pair %s is %s: it is on offer no more; end its use by sealane key retire",
-			k.ID, k.State)
+		return Refuse("key pair %s is %s, so its offer has ended: retire the pair", k.ID, k.State).
+			Then(Advice{Action: ActionKeyRetire, ID: k.ID, Needs: []Need{Reason}})
 	}
 	return s.movePair(tx, k, Retired)
 }
@@ -174,11 +205,14 @@ func (s *Session) retireActive(tx Tx, next KeyPair) error {
 }
 
 func (s *Session) movePair(tx Tx, k *KeyPair, to State) error {
-	if !slices.Contains(pairMoves[k.State], to) {
-		return fmt.Errorf("key pair %s is %s, and can't become %s; %s",
-			k.ID, k.State, to, mayBecome(pairMoves[k.State]))
+	return s.movePairBy(tx, k, to, pairMoves)
+}
+
+func (s *Session) movePairBy(tx Tx, k *KeyPair, to State, moves map[State][]State) error {
+	if !slices.Contains(moves[k.State], to) {
+		return Refuse("key pair %s is %s, and can't become %s; %s", k.ID, k.State, to, mayBecome(moves[k.State]))
 	}
-	k.State, k.Changed = to, s.Registry.now()
+	k.State, k.Changed = to, s.registry.now()
 	if to == Destroyed {
 		k.Sealed, k.RootKey = nil, ""
 	}

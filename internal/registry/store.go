@@ -27,7 +27,7 @@ type Store interface {
 	lanes.Store
 
 	// View runs a transaction that only reads, on one consistent state.
-	View(context.Context, func(Tx) error) error
+	View(context.Context, func(Reader) error) error
 	// Update runs a serializable transaction. If it can't be serialized with others, the error
 	// is ErrConflict, and nothing has changed.
 	Update(context.Context, func(Tx) error) error

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/internal/newfile"
+	"github.com/sealane/sealane/internal/secretfile"
 )
 
 // ErrPassphraseNeeded means that the key is made from a passphrase, which the caller must ask for.
@@ -51,9 +52,9 @@ func Load(ctx context.Context, spec string) (*Key, error) {
 
 func loadFile(path string) (*Key, error) {
 	where := "file:" + path
-	data, err := ReadSecret(path, maxKeyFile)
+	data, err := secretfile.Read(path, maxKeyFile)
 	defer clear(data)
-	if errors.Is(err, ErrExposed) {
+	if errors.Is(err, secretfile.ErrExposed) {
 		return nil, fmt.Errorf("root key %s: %w, and if anybody may have read it, change to a new root key", where,
 			err)
 	}

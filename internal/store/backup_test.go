@@ -92,7 +92,7 @@ func TestBackupKeepsNull(t *testing.T) {
 			if _, err := store.Restore(t.Context(), address, path, store.Options{}); err != nil {
 				t.Fatalf("from %s: %v", from.name, err)
 			}
-			view(t, open(t, address), func(tx registry.Tx) error {
+			view(t, open(t, address), func(tx registry.Reader) error {
 				got, err := tx.Person("eve")
 				if got.SHA256 != nil {
 					t.Errorf("from %s: a hash of %d bytes came back", from.name, len(got.SHA256))
@@ -159,7 +159,7 @@ func TestDamagedBackupsAreRefused(t *testing.T) {
 			t.Errorf("%s: it was restored", name)
 		}
 	}
-	view(t, open(t, target), func(tx registry.Tx) error {
+	view(t, open(t, target), func(tx registry.Reader) error {
 		got, err := tx.Partners(registry.Page{})
 		if len(got) != 0 {
 			t.Errorf("partners %v are there", got)
@@ -203,7 +203,7 @@ func TestForgedBackupsLeaveNothing(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s: %v", name, err)
 			}
-			view(t, open(t, address), func(tx registry.Tx) error {
+			view(t, open(t, address), func(tx registry.Reader) error {
 				got, err := tx.Partners(registry.Page{})
 				if len(got) != 0 {
 					t.Errorf("%s: partners %v are there", name, got)

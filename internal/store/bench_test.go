@@ -41,56 +41,56 @@ func reads(b *testing.B, s *store.Store, partners int) {
 	some := func() int { return rng.IntN(partners) }
 	for _, c := range []struct {
 		name string
-		look func(registry.Tx) error
+		look func(registry.Reader) error
 	}{
-		{"page of partners", func(tx registry.Tx) error {
+		{"page of partners", func(tx registry.Reader) error {
 			got, err := tx.Partners(registry.Page{After: benchPartner(some())})
 			return all(err, atLeast(len(got), 0))
 		}},
-		{"certificates by key ID", func(tx registry.Tx) error {
+		{"certificates by key ID", func(tx registry.Reader) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
 				KeyID: benchKeyID(some()), States: []registry.State{registry.Active}})
 			return all(err, atLeast(len(got), 1))
 		}},
-		{"API key by SHA-256", func(tx registry.Tx) error {
+		{"API key by SHA-256", func(tx registry.Reader) error {
 			_, err := tx.APIKeyBySHA256(benchBytes(some(), "api key"))
 			return err
 		}},
-		{"certificate by fingerprint", func(tx registry.Tx) error {
+		{"certificate by fingerprint", func(tx registry.Reader) error {
 			got, err := tx.Certificates(registry.CertificateQuery{SHA256: benchBytes(some(), "certificate 1")})
 			return all(err, atLeast(len(got), 1))
 		}},
-		{"certificate by public key", func(tx registry.Tx) error {
+		{"certificate by public key", func(tx registry.Reader) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
 				Owner: registry.Theirs, SPKISHA256: benchBytes(some(), "spki 1"), States: registry.StatesAlive})
 			return all(err, atLeast(len(got), 1))
 		}},
-		{"certificates of a partner in use", func(tx registry.Tx) error {
+		{"certificates of a partner in use", func(tx registry.Reader) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
 				Owner: registry.Theirs, Partner: benchPartner(some()), Environment: "PROD",
 				States: registry.StatesInUse})
 			return all(err, atLeast(len(got), 2))
 		}},
-		{"page of active certificates", func(tx registry.Tx) error {
+		{"page of active certificates", func(tx registry.Reader) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
 				Page:   registry.Page{After: fmt.Sprintf("%02x", rng.IntN(128))},
 				States: []registry.State{registry.Active, registry.Retiring}})
 			return all(err, atLeast(len(got), 100))
 		}},
-		{"certificates that expire soon", func(tx registry.Tx) error {
+		{"certificates that expire soon", func(tx registry.Reader) error {
 			got, err := tx.Certificates(registry.CertificateQuery{
 				NotAfterBefore: noon.Add(3 * 24 * time.Hour),
 				States:         []registry.State{registry.Active, registry.Retiring}})
 			return all(err, atLeast(len(got), 1))
 		}},
-		{"lanes", func(tx registry.Tx) error {
+		{"lanes", func(tx registry.Reader) error {
 			rows := tx.Lanes()
 			n := 0
 			err := all(count(rows.Partners(), &n), count(rows.Environments(), &n), count(rows.APIKeys(), &n),
 				count(rows.Confirmations(), &n), count(rows.KeyPairs(), &n), count(rows.Certificates(), &n))
 			return all(err, atLeast(n, partners*5))
 		}},
-		{"public keys", func(tx registry.Tx) error {
+		{"public keys", func(tx registry.Reader) error {
 			n := 0
 			return all(count(tx.PublicKeys(0), &n), atLeast(n, partners*3))
 		}},

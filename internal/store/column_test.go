@@ -121,7 +121,7 @@ func TestMembersAreStoredOnce(t *testing.T) {
 				tx.PutCertificate(&certificate), tx.PutOffer(&offer), tx.PutPerson(&person), tx.PutBlocked(blocked),
 				store.UsedAPIKeys(tx, map[string]time.Time{key.ID: key.LastUsed}))
 		})
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			gotPartner, e1 := tx.Partner(partner.ID)
 			gotEnvironment, e2 := tx.Environment(partner.ID, environment.Name)
 			gotKey, e3 := tx.APIKey(key.ID)

@@ -13,6 +13,7 @@ import (
 	"database/sql"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
@@ -88,7 +89,7 @@ func update(t testing.TB, s *store.Store, change func(registry.Tx) error) {
 	}
 }
 
-func view(t testing.TB, s *store.Store, look func(registry.Tx) error) {
+func view(t testing.TB, s *store.Store, look func(registry.Reader) error) {
 	t.Helper()
 	if err := s.View(t.Context(), look); err != nil {
 		t.Fatal(err)
@@ -160,11 +161,13 @@ func certificate(id string, owner registry.Owner, of, environment string) regist
 		DER:   []byte("\x30\x82\x00 " + id),
 		Chain: [][]byte{{1, 2, 3}, {0}},
 		Provenance: registry.Provenance{
-			File: []byte("-----BEGIN\r\n"), Format: "pem", From: "mail@example.com", Findings: []string{"a", "b"},
+			File: []byte("-----BEGIN\r\n"), Format: "pem", From: "mail@example.com",
+			Findings:   []cert.Finding{{Code: "a", Level: cert.Warning, Found: "b"}},
 			Waivers:    []registry.Waiver{{Rule: "validity", Reason: "asked", Asked: "ada", Granted: "bob", At: noon}},
 			ReceivedBy: "ada", MatchedBy: "bob", Checksum: "ab:cd", MatchedAs: "DER", ApprovedBy: "eve",
 			Change: "CHG1", CallBack: "called",
 			Possession: "yes", Challenge: []byte{9, 0, 9}, Rejected: "no",
+			Mismatches: []registry.Mismatch{{At: noon, By: "ada", What: "checksum 00"}},
 		},
 		Created: noon, Changed: noon,
 	}

@@ -46,7 +46,7 @@ func TestFileSumsOfVersion1(t *testing.T) {
 		restored := open(t, address)
 		for _, i := range []int{0, 99, 100, 249} {
 			want := sha256.Sum256(file(i))
-			view(t, restored, func(tx registry.Tx) error {
+			view(t, restored, func(tx registry.Reader) error {
 				found, err := tx.Certificates(registry.CertificateQuery{FileSHA256: want[:]})
 				if len(found) != 1 || found[0].ID != fmt.Sprintf("c%03d", i) ||
 					!bytes.Equal(found[0].Provenance.FileSHA256, want[:]) {

@@ -25,7 +25,7 @@ func TestManyMigrateAtOnce(t *testing.T) {
 					t.Errorf("start %d: %v", i, err)
 					return
 				}
-				err = s.View(t.Context(), func(tx registry.Tx) error { _, err := tx.People(); return err })
+				err = s.View(t.Context(), func(tx registry.Reader) error { _, err := tx.People(); return err })
 				if err != nil {
 					t.Errorf("start %d: %v", i, err)
 				}
@@ -64,7 +64,7 @@ func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		running := open(t, address)
 		update(t, running, beforeChange)
-		view(t, running, func(tx registry.Tx) error {
+		view(t, running, func(tx registry.Reader) error {
 			openWith(t, address, newer)
 			_, err := tx.Environment("acme", "PROD")
 			return err
@@ -92,7 +92,7 @@ func TestProgramsRunOnASchemaThatIsOneNewer(t *testing.T) {
 				t.Errorf("certificate %s: remark %q, %v, want %q", id, got, err, want)
 			}
 		}
-		view(t, openWith(t, address, newer), func(tx registry.Tx) error {
+		view(t, openWith(t, address, newer), func(tx registry.Reader) error {
 			_, err := tx.Certificate("new")
 			return err
 		})
@@ -114,10 +114,12 @@ func TestNewerDatabaseIsRefused(t *testing.T) {
 			if err == nil {
 				s.Close()
 			}
-			nothing := func(registry.Tx) error { t.Error("it was called"); return nil }
+			called := errors.New("it was called")
+			look := func(registry.Reader) error { t.Error(called); return nil }
+			change := func(registry.Tx) error { t.Error(called); return nil }
 			for what, err := range map[string]error{
-				"open": err, "view": running.View(t.Context(), nothing),
-				"update": running.Update(t.Context(), nothing),
+				"open": err, "view": running.View(t.Context(), look),
+				"update": running.Update(t.Context(), change),
 				"backup": running.Backup(t.Context(), filepath.Join(t.TempDir(), "backup")),
 			} {
 				known := fmt.Sprint("up to ", store.Latest())

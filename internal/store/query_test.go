@@ -27,7 +27,7 @@ func TestPages(t *testing.T) {
 			return nil
 		})
 		slices.Sort(names)
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			var got []string
 			for page := (registry.Page{Limit: 3}); ; {
 				some, err := tx.Partners(page)
@@ -61,7 +61,7 @@ func TestLimitsOfPages(t *testing.T) {
 			}
 			return nil
 		})
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			for limit, want := range map[int]int{0: 100, -1: 100, 7: 7, 1000: 1000, 5000: 1000} {
 				got, err := tx.Partners(registry.Page{Limit: limit})
 				if err != nil || len(got) != want {
@@ -142,7 +142,7 @@ func TestCertificateQueries(t *testing.T) {
 				Page: registry.Page{After: "2"}}, "3 4"},
 			{query{NotAfterBefore: in(25), Partner: "acme"}, "1 2 3"},
 		} {
-			view(t, s, func(tx registry.Tx) error {
+			view(t, s, func(tx registry.Reader) error {
 				got, err := tx.Certificates(c.q)
 				if found := ids(got, func(c registry.Certificate) string { return c.ID }); found != c.want {
 					t.Errorf("%+v: %q, want %q", c.q, found, c.want)
@@ -198,7 +198,7 @@ func TestKeyPairQueries(t *testing.T) {
 			{query{RootKeyNot: "root-2", Page: registry.Page{After: "1"}}, "5"},
 			{query{RootKeyNot: "root-9", States: []registry.State{registry.Active, registry.Retired}}, "1 4 5"},
 		} {
-			view(t, s, func(tx registry.Tx) error {
+			view(t, s, func(tx registry.Reader) error {
 				got, err := tx.KeyPairs(c.q)
 				if found := ids(got, func(k registry.KeyPair) string { return k.ID }); found != c.want {
 					t.Errorf("%+v: %q, want %q", c.q, found, c.want)
@@ -218,7 +218,7 @@ func TestListsOfAPartner(t *testing.T) {
 			return all(agreement(tx, "acme", "PROD"), agreement(tx, "acmee", "PROD"), tx.PutEnvironment(&e),
 				tx.PutAPIKey(&k2), tx.PutAPIKey(&k1), tx.PutAPIKey(&k3), tx.PutPerson(&eve), tx.PutPerson(&ada))
 		})
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			environments, e1 := tx.Environments("acme")
 			keys, e2 := tx.APIKeys("acme", "PROD")
 			people, e3 := tx.People()
@@ -260,7 +260,7 @@ func TestLanes(t *testing.T) {
 				tx.PutKeyPair(&gone))
 		})
 		var got []string
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			rows := tx.Lanes()
 			return all(
 				noted(&got, rows.Partners(),
@@ -290,7 +290,7 @@ func TestLanes(t *testing.T) {
 			t.Errorf("lanes\n%q, want\n%q", got, want)
 		}
 
-		err := s.View(t.Context(), func(tx registry.Tx) error {
+		err := s.View(t.Context(), func(tx registry.Reader) error {
 			for _, err := range tx.Lanes().APIKeys() {
 				if err != nil {
 					return err
@@ -367,7 +367,7 @@ func TestPublicKeys(t *testing.T) {
 			k := keyPair("p", "", "PROD")
 			return all(certificates(tx), tx.PutKeyPair(&k))
 		})
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			var got []string
 			err := noted(&got, tx.PublicKeys(0), func(k registry.PublicKey) string { return string(k.SPKI) })
 			slices.Sort(got)
@@ -404,7 +404,7 @@ func TestFilesStay(t *testing.T) {
 			}
 			return tx.PutCertificate(&list[0])
 		})
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			c, err := tx.Certificate("c1")
 			if string(c.Provenance.File) != file || c.Version != 2 {
 				t.Errorf("version %d has the file %q", c.Version, c.Provenance.File)

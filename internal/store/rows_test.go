@@ -31,7 +31,7 @@ func TestEveryTableHasRows(t *testing.T) {
 				tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")))
 		})
 		var kinds []string
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			for row, err := range tx.Rows() {
 				if err != nil {
 					return err

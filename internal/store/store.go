@@ -91,6 +91,13 @@ func openAt(ctx context.Context, address string, version int64, o Options) (*Sto
 	return s, nil
 }
 
+// File returns the path of an address if it is that of a file.
+func File(address string) (path string, file bool) {
+	path, named := strings.CutPrefix(address, "sqlite:")
+	scheme, _, found := strings.Cut(path, ":")
+	return path, named || !found || strings.ContainsAny(scheme, `/\.`) || len(scheme) == 1
+}
+
 // connect does not access the database yet.
 func connect(address string, o Options) (s *Store, err error) {
 	switch scheme, rest, found := strings.Cut(address, ":"); {
@@ -119,7 +126,7 @@ func connect(address string, o Options) (s *Store, err error) {
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
 
 // View calls read with a transaction that reads the database as it is at one moment.
-func (s *Store) View(ctx context.Context, read func(registry.Tx) error) error {
+func (s *Store) View(ctx context.Context, read func(registry.Reader) error) error {
 	return s.view(ctx, func(t *tx) error { return read(t) })
 }
 

@@ -21,7 +21,7 @@ func TestTwoOperators(t *testing.T) {
 		for round := range 10 {
 			read := make([]registry.Partner, len(programs))
 			for i, s := range programs {
-				view(t, s, func(tx registry.Tx) (err error) { read[i], err = tx.Partner("acme"); return err })
+				view(t, s, func(tx registry.Reader) (err error) { read[i], err = tx.Partner("acme"); return err })
 			}
 			errs := make([]error, len(programs))
 			var both sync.WaitGroup
@@ -39,7 +39,7 @@ func TestTwoOperators(t *testing.T) {
 			if errs[winner] != nil || !errors.Is(errs[1-winner], registry.ErrConflict) {
 				t.Fatalf("round %d: %v", round, errs)
 			}
-			view(t, programs[0], func(tx registry.Tx) error {
+			view(t, programs[0], func(tx registry.Reader) error {
 				got, err := tx.Partner("acme")
 				if got.Name != read[winner].Name {
 					t.Errorf("round %d: %q is stored, %q won", round, got.Name, read[winner].Name)
@@ -79,7 +79,7 @@ func TestManyAtOnce(t *testing.T) {
 		for l := range 2 {
 			lookers.Go(func() {
 				for ctx.Err() == nil {
-					err := programs[l].View(ctx, func(tx registry.Tx) error {
+					err := programs[l].View(ctx, func(tx registry.Reader) error {
 						head, err := tx.AuditHead()
 						partners, environments := 0, 0
 						rows := tx.Lanes()
@@ -96,7 +96,7 @@ func TestManyAtOnce(t *testing.T) {
 		writers.Wait()
 		cancel()
 		lookers.Wait()
-		view(t, programs[0], func(tx registry.Tx) error {
+		view(t, programs[0], func(tx registry.Reader) error {
 			head, err := tx.AuditHead()
 			if head.Seq != workers*each {
 				t.Errorf("the log has %d records, want %d", head.Seq, workers*each)
@@ -116,7 +116,7 @@ func same(partners, environments, records int) error {
 // A read sees one moment, even if the same program changes data.
 func TestAReadIsOneMoment(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
-		view(t, s, func(tx registry.Tx) error {
+		view(t, s, func(tx registry.Reader) error {
 			before, err := tx.Partners(registry.Page{})
 			update(t, s, func(tx registry.Tx) error { return agreement(tx, "acme", "PROD") })
 			after, err2 := tx.Partners(registry.Page{})
@@ -176,7 +176,7 @@ func TestErrorsHoldNoValues(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), `UPDATE partner SET body = 'hunter2'`); err != nil {
 			t.Fatal(err)
 		}
-		err := s.View(t.Context(), func(tx registry.Tx) error { _, err := tx.Partner("acme"); return err })
+		err := s.View(t.Context(), func(tx registry.Reader) error { _, err := tx.Partner("acme"); return err })
 		if err == nil || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("a damaged row: %v", err)
 		}

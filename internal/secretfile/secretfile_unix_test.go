@@ -1,6 +1,6 @@
 //go:build unix
 
-package rootkey_test
+package secretfile_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/secretfile"
 )
 
 func TestReadSecret(t *testing.T) {
@@ -29,7 +29,7 @@ func TestReadSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{own, link, file("read only", 0o400)} {
-		if got, err := rootkey.ReadSecret(path, 22); err != nil || string(got) != "a secret of 22 bytes.." {
+		if got, err := secretfile.Read(path, 22); err != nil || string(got) != "a secret of 22 bytes.." {
 			t.Errorf("%s: %q, %v", path, got, err)
 		}
 	}
@@ -40,15 +40,15 @@ func TestReadSecret(t *testing.T) {
 		says  string
 	}{
 		{own, 21, nil, "larger than 21 bytes"},
-		{file("group", 0o640), 22, rootkey.ErrExposed, "chmod 600"},
-		{file("others write", 0o602), 22, rootkey.ErrExposed, "(-rw-----w-)"},
+		{file("group", 0o640), 22, secretfile.ErrExposed, "chmod 600"},
+		{file("others write", 0o602), 22, secretfile.ErrExposed, "(-rw-----w-)"},
 		{pipe, 22, nil, "not a regular file"},
 		{"/dev/null", 22, nil, "not a regular file"},
 		{dir, 22, nil, "not a regular file"},
 		{filepath.Join(dir, "none"), 22, fs.ErrNotExist, "no such file"},
 		{"", 22, fs.ErrNotExist, "no such file"},
 	} {
-		got, err := rootkey.ReadSecret(c.path, c.limit)
+		got, err := secretfile.Read(c.path, c.limit)
 		if err == nil || len(got) > 0 || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(),
 			c.says) || strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "a secret") {
 			t.Errorf("%s: %q, %v", c.path, got, err)

@@ -1,23 +1,26 @@
-package rootkey
+// Package secretfile reads and replaces files that hold a secret, such as a root key or a token.
+package secretfile
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/readlimit"
 )
 
 // ErrExposed means that others than its owner can read or change a secret's file.
 var ErrExposed = errors.New("others can read or change it")
 
-// ReadSecret returns the content of a file with a secret, which the caller overwrites. It
+// Read returns the content of a file with a secret, which the caller overwrites. It
 // must be a regular file of at most limit bytes that its group and others cannot read or
 // change; on Windows the latter is not checked. The errors do not name the file.
-func ReadSecret(path string, limit int) ([]byte, error) {
+func Read(path string, limit int) ([]byte, error) {
 	if info, err := os.Stat(path); err != nil { // before it is opened, which has effects on devices
 		return nil, bare(err)
 	} else if !info.Mode().IsRegular() {
@@ -55,4 +58,24 @@ func bare(err error) error {
 		return at.Err
 	}
 	return err
+}
+
+// Replace writes a secret into a file that only its owner can read. A file with that name is
+// replaced, completely or not at all.
+func Replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return newfile.SyncFolder(filepath.Dir(path))
 }

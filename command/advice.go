@@ -1,0 +1,129 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"strings"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/operation"
+)
+
+// verbs has the command for each act that an advice may name. PARTNER and the like stand for
+// what the caller must put in.
+var verbs = map[operation.Action]func(operation.Advice) string{
+	operation.Receive.Action: func(a operation.Advice) string {
+		return words("receive", cmp.Or(a.Partner, "PARTNER"), cmp.Or(a.Environment, "ENVIRONMENT"), "FILE")
+	},
+	operation.Checksum.Action:  func(a operation.Advice) string { return words("checksum", a.ID, "SHA256") },
+	operation.Approve.Action:   func(a operation.Advice) string { return words("approve", a.ID) },
+	operation.Alias.Action:     func(a operation.Advice) string { return words("alias", a.ID, "KEYID") },
+	operation.Activate.Action:  func(a operation.Advice) string { return words("activate", a.ID) },
+	operation.Challenge.Action: func(a operation.Advice) string { return words("challenge", a.ID) },
+	operation.Installed.Action: func(a operation.Advice) string {
+		if a.Partner != "" {
+			return words("installed", a.ID, "--partner", a.Partner)
+		}
+		return words("installed", a.ID)
+	},
+	operation.Offer.Action: func(a operation.Advice) string {
+		return words("offer", a.Partner, a.Environment, "--out FOLDER")
+	},
+	operation.Retire.Action: retireVerb,
+	operation.RetireKey:     retireVerb,
+	operation.Revoke.Action: func(a operation.Advice) string { return words("revoke", a.ID) },
+	operation.SetContact.Action: func(a operation.Advice) string {
+		return words("partner contact", a.Partner, a.Environment, "--email ADDRESS")
+	},
+	operation.IssueAPIKey.Action: func(a operation.Advice) string {
+		return words("partner apikey", a.Partner, a.Environment, "--sealing required")
+	},
+	operation.CreateKey.Action: func(a operation.Advice) string {
+		return words("key create --profile PROFILE --env", cmp.Or(a.Environment, "ENVIRONMENT"), "--renewal …")
+	},
+	operation.BlockKeys.Action: func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
+}
+
+func retireVerb(a operation.Advice) string { return words("retire", a.ID) }
+
+func words(all ...string) string {
+	said := []string{"sealane"}
+	for _, one := range all {
+		if one != "" {
+			said = append(said, one)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+// needs has the flag for each kind of need.
+var needs = map[operation.NeedKind]func(value string) string{
+	operation.NeedReason:   func(string) string { return "--reason TEXT" },
+	operation.NeedLast:     func(string) string { return "--last" },
+	operation.NeedChange:   func(string) string { return "--change REFERENCE" },
+	operation.NeedCallBack: func(string) string { return "--call-back TEXT" },
+	operation.NeedGrant:    func(rule string) string { return "--grant " + rule },
+	operation.NeedReplace:  func(id string) string { return "--replace " + id },
+	operation.NeedAsIs:     func(string) string { return "--as-is" },
+	operation.NeedPartner:  func(string) string { return "--partner PARTNER" },
+	operation.NeedAgain:    func(string) string { return "--again" },
+	operation.NeedRenewal:  func(string) string { return "--renewal" },
+	operation.NeedRole:     func(role string) string { return "--role " + role },
+	operation.NeedRootKey:  func(string) string { return "--root-key, $SEALANE_ROOT_KEY" },
+}
+
+// flagsFor returns the flags that an act asks for.
+func flagsFor(a operation.Advice) string {
+	var flags []string
+	for _, need := range a.Needs {
+		flags = append(flags, needs[need.Kind](need.Value))
+	}
+	return strings.Join(flags, " ")
+}
+
+// commandFor returns the command that an advice is about, or nothing.
+func commandFor(a operation.Advice) string {
+	verb := verbs[a.Action]
+	if verb == nil {
+		return ""
+	}
+	return strings.TrimSpace(verb(a) + " " + flagsFor(a))
+}
+
+// nextLines returns what comes next, with the command on a line of its own, so that it can be
+// copied. All lines but the first begin with indent.
+func nextLines(n operation.Next, indent string) string {
+	text := n.Text
+	if n.Advice.Action == "" && len(n.Advice.Needs) > 0 {
+		text += " (" + flagsFor(n.Advice) + ")"
+	}
+	text = wrap(printable(text), indent)
+	if command := commandFor(n.Advice); command != "" {
+		text += "\n" + indent + printable(command)
+	}
+	return text
+}
+
+// advised returns the text of an error for people, with what the caller can do about it.
+func advised(err error) string {
+	text := err.Error()
+	a := operation.AdviceIn(err)
+	switch {
+	case sealane.FaultOf(err) == fault.AlgSHA1:
+		return text + " (--accept-rsa-oaep REASON)"
+	case errors.Is(err, operation.ErrOtherRootKey), errors.Is(err, operation.ErrRootElsewhere):
+		return text + " (--root-key, $SEALANE_ROOT_KEY)"
+	case errors.Is(err, operation.ErrRotating):
+		return text + "\nNext: sealane rootkey rotate --to file:PATH"
+	case errors.Is(err, operation.ErrNoRootKey):
+		return text + "; to make one: sealane rootkey create FILE"
+	case a.Action != "":
+		if command := commandFor(a); command != "" {
+			return text + "\nNext: " + command
+		}
+	case len(a.Needs) > 0:
+		return text + " (" + flagsFor(a) + ")"
+	}
+	return text
+}

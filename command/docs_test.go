@@ -1,0 +1,286 @@
+package command
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// pages are the pages whose commands are tried.
+var pages = []string{"../README.md", "../CONTRIBUTING.md", "../docs/*.md", "../docs/*/*.md"}
+
+// TestDocsCommands parses every command line of the README and the docs: the command, its flags,
+// and how many arguments it has. An ellipsis stands for something that is left out.
+func TestDocsCommands(t *testing.T) {
+	seen := 0
+	for _, pattern := range pages {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, named := commandLines(string(text))
+			for i, line := range append(whole, named...) {
+				seen++
+				if err := parses(line, i < len(whole)); err != nil {
+					t.Errorf("%s: %s\n%v", file, line, err)
+				}
+			}
+		}
+	}
+	if seen < 100 {
+		t.Errorf("only %d command lines were found", seen)
+	}
+}
+
+var (
+	inlineCode = regexp.MustCompile("`([^`\n]+(?:\n +[^`\n]+)?)`")
+	codeLine   = regexp.MustCompile(`(?m)^(?:    |\t|\$ |> )?(sealane (?:[^\n\\]|\\[^\n]|\\\n)*)$`)
+)
+
+// commandLines returns the command lines of a page: those in blocks of code, which are whole, and
+// those in a sentence, where the name of the program may be left out in a list of steps.
+func commandLines(text string) (whole, named []string) {
+	for _, m := range codeLine.FindAllStringSubmatch(text, -1) {
+		line := regexp.MustCompile(`\\\n(?:> )?\s*`).ReplaceAllString(m[1], " ")
+		whole = append(whole, strings.TrimPrefix(line, "sealane "))
+	}
+	verbs := map[string]bool{}
+	for _, c := range newRoot().Commands() {
+		verbs[c.Name()] = true
+	}
+	for _, m := range inlineCode.FindAllStringSubmatch(text, -1) {
+		line, program := strings.CutPrefix(strings.Join(strings.Fields(m[1]), " "), "sealane ")
+		first, rest, _ := strings.Cut(line, " ")
+		if program || verbs[first] && strings.Contains(rest, " ") && regexp.MustCompile(`--|…`).MatchString(rest) {
+			named = append(named, line)
+		}
+	}
+	return whole, named
+}
+
+// parses returns an error if a command line is not one that the program takes. Of one that is not
+// whole, only the words that are there are checked.
+func parses(line string, whole bool) error {
+	args := shellWords(strings.TrimSpace(line))
+	whole = whole && !strings.Contains(line, "…")
+	for i, arg := range args {
+		if arg == ">" || arg == "|" || arg == "#" || strings.HasPrefix(arg, "2>") || arg == "&" || arg == "<" {
+			args = args[:i]
+			break
+		}
+	}
+	root := newRoot()
+	if len(args) > 0 && args[0] == "help" {
+		_, _, err := root.Find(args[1:])
+		return err
+	}
+	c, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	if err := c.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
+		return err
+	}
+	named := c.Flags().Args()
+	switch {
+	case c.HasSubCommands() && len(named) > 0:
+		return fmt.Errorf("%s is no command of %s", named[0], c.CommandPath())
+	case !whole, c.HasSubCommands(), c.Flags().Changed("help"), c.Flags().Changed("version"):
+		return nil
+	}
+	if err := c.ValidateRequiredFlags(); err != nil {
+		return err
+	}
+	return c.ValidateArgs(named)
+}
+
+// shellWords splits a line as a shell does, without expansion.
+func shellWords(line string) (words []string) {
+	var word strings.Builder
+	quote, in := rune(0), false
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '"' || r == '\'':
+			quote, in = r, true
+		case r == ' ' || r == '\t' || r == '\n':
+			if in {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			in = false
+		default:
+			word.WriteRune(r)
+			in = true
+		}
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+var runnable = regexp.MustCompile(`(?m)^<!-- run: (\S+)(?: as (\S+))?(?: with (\S+))? -->\n((?:    [^\n]*\n)+)`)
+
+// TestDocsSessions runs the blocks of the pages for custodians that are marked, in their order,
+// each session in a registry of its own. The identities and the checksum of the page stand for
+// those of the session.
+func TestDocsSessions(t *testing.T) {
+	folder, err := filepath.Abs("../docs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"exchange.md", "operating.md"} {
+		text, err := os.ReadFile(filepath.Join(folder, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sessions := map[string]*docsSession{}
+		for _, m := range runnable.FindAllStringSubmatch(string(text), -1) {
+			s := sessions[m[1]]
+			if s == nil {
+				s = newDocsSession(t, m[1])
+				sessions[m[1]] = s
+			}
+			block := regexp.MustCompile(`\\\n\s*`).ReplaceAllString(m[4], " ")
+			for line := range strings.Lines(block) {
+				s.run(t, m[2], m[3], strings.TrimSpace(line))
+			}
+		}
+		if len(sessions) == 0 {
+			t.Errorf("%s: nothing was run", page)
+		}
+	}
+}
+
+// docsSession is a folder with a registry, as the page's reader has it.
+type docsSession struct {
+	folder   string
+	tokens   map[string]string // of the people but the first
+	checksum string            // of the partner's certificate
+	known    map[string]string // identities by those of the page
+}
+
+// newDocsSession makes what a session of the page has before its first block.
+func newDocsSession(t *testing.T, name string) *docsSession {
+	s := &docsSession{folder: t.TempDir(), tokens: map[string]string{}, known: map[string]string{}}
+	setup := map[string][]string{
+		"theirs": {
+			"sealane init anna", "sealane person add ben --role approver",
+			"sealane partner add acme --name Acme --profile rdx --side egress --env PROD --sealing required",
+			"sealane cert create --profile rdx --env PROD --bits 2048 --common-name acme.example --org Acme " +
+				"--unit Keys --email keys@acme.example --out acme",
+		},
+		"ours": {
+			"sealane init anna",
+			"sealane partner add vcas --name VCAS --profile rdx --side ingress --env STAG --sealing required " +
+				"--caller mutual-tls",
+		},
+		"provider": {
+			"sealane init anna",
+			"sealane partner add acme --name Acme --profile riskos --side ingress --env PROD --sealing required",
+		},
+		"operating": {},
+	}
+	lines, known := setup[name]
+	if !known {
+		t.Fatalf("session %q is not known", name)
+	}
+	for _, line := range lines {
+		s.run(t, "", "", line)
+	}
+	if name == "theirs" {
+		data, err := os.ReadFile(filepath.Join(s.folder, "acme/1-send/acme-example-prod.cer"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.folder, "acme-prod.cer"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if block, _ := pem.Decode(data); block != nil {
+			data = block.Bytes
+		}
+		s.checksum = fmt.Sprintf("%x", sha256.Sum256(data))
+	}
+	return s
+}
+
+// run runs one command line in the session's folder.
+func (s *docsSession) run(t *testing.T, person, rootKey, line string) {
+	t.Helper()
+	t.Chdir(s.folder)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(s.folder, "config"))
+	t.Setenv("SEALANE_TOKEN", s.tokens[person])
+	t.Setenv("SEALANE_ROOT_KEY", "")
+	if rootKey != "" {
+		t.Setenv("SEALANE_ROOT_KEY", "file:"+rootKey)
+	}
+	for page, real := range s.known {
+		line = strings.ReplaceAll(line, page, real)
+	}
+	args := shellWords(strings.ReplaceAll(line, "3A:1F:…:9C", s.checksum))[1:]
+	into := ""
+	if i := slices.Index(args, ">"); i > 0 {
+		args, into = args[:i], args[i+1]
+	}
+	var out, failed bytes.Buffer
+	if code := run(t.Context(), args, strings.NewReader(""), &out, &failed); code != 0 {
+		t.Fatalf("%s\nexit code %d\n%s%s", line, code, out.String(), failed.String())
+	}
+	if into != "" {
+		if err := os.WriteFile(into, out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for page, pattern := range map[string]string{"c-7k2m4q6z3x": `c-[a-z2-7]{10}`, "k-5n3w2p7r4t": `k-[a-z2-7]{10}`} {
+		if id := regexp.MustCompile(pattern).FindString(out.String()); id != "" {
+			s.known[page] = id
+		}
+	}
+	if m := regexp.MustCompile(`(sealane_person_\S+)\n\nThis is the token of (\S+)\.`).FindStringSubmatch(out.String()); m != nil {
+		s.tokens[m[2]] = m[1]
+	}
+}
+
+// The help of every command fits a wide terminal.
+func TestHelpFits(t *testing.T) {
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		var out bytes.Buffer
+		c.SetOut(&out)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if len([]rune(strings.TrimRight(line, "\n"))) > 100 {
+				t.Errorf("%s: a line of the help is too long: %s", c.CommandPath(), line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	root := newRoot()
+	root.SetErr(io.Discard)
+	visit(root)
+}

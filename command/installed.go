@@ -1,0 +1,32 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/operation"
+)
+
+func newInstalled() *cobra.Command {
+	var in operation.ID
+	c := &cobra.Command{
+		Use:   "installed KEYPAIR",
+		Short: "Record that the partner has installed your certificate",
+		Long: `Installed records that the partner has installed the certificate of a key pair of yours.
+Messages to the partner are signed by it from now on. The pair that was active before
+goes on opening messages (retiring).`,
+		Example: `  sealane installed k-7k2m4q6z3x
+  sealane installed k-7k2m4q6z3x --partner acme     # a pair that all partners share`,
+		Args: cobra.ExactArgs(1),
+	}
+	flags := registryVerb(c)
+	c.Flags().StringVar(&in.Partner, "partner", "",
+		"who has installed it, for a key pair that all partners of a profile share")
+	input := func(_ *cobra.Command, args []string) (operation.ID, error) {
+		in.ID = args[0]
+		return in, nil
+	}
+	c.RunE = does(flags, operation.Installed, input, func(c *cobra.Command, s operation.Step) error {
+		return writeStep(c, s, "%s is %s.", noun(s.ID), s.State)
+	})
+	return c
+}

@@ -1,0 +1,67 @@
+package command
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/keydir"
+	"github.com/sealane/sealane/internal/newfile"
+	"github.com/sealane/sealane/internal/operation"
+)
+
+func newOffer() *cobra.Command {
+	var in operation.OfferRequest
+	var out string
+	c := &cobra.Command{
+		Use:        "offer PARTNER ENVIRONMENT",
+		Short:      "Write your certificate and letters for a partner; make the key pair if needed",
+		SuggestFor: []string{"send"},
+		Long: `Offer writes two folders: 1-send, with your certificate in the formats that partners
+take and a covering letter; and 2-send-separately, with the letter that has the SHA-256
+checksums. Send them by two messages. There is no private key in them.
+
+If the partner has not installed a key pair of yours yet, that one is offered (again).
+Otherwise offer makes a new pair, which follows the one that is in use; its subject is
+the same unless you name another. To send the certificate of a certain pair again, name
+it (--key).`,
+		Example: `  sealane offer vcas STAG --out vcas-stag --common-name rdx.bank.example \
+      --org "Example Bank" --unit Payments --email keys@bank.example
+  sealane offer vcas STAG --out vcas-stag-2028     # two years later: its successor`,
+		Args: cobra.ExactArgs(2),
+	}
+	flags := registryVerb(c)
+	f := c.Flags()
+	f.StringVar(&out, "out", "", "folder to write (required)")
+	f.StringVar(&in.KeyPair, "key", "", "the key pair to offer, by its identity")
+	f.StringVar(&in.KeyID, "key-id", "", "key ID (alias) of a new pair, if it is known already")
+	f.IntVar(&in.Bits, "bits", 0, "RSA size of a new pair: 2048, 3072 or 4096 (default: as before, or the profile's)")
+	subjectFlags(c, &in.Subject)
+	must(c.MarkFlagRequired("out"))
+	input := func(_ *cobra.Command, args []string) (operation.OfferRequest, error) {
+		in.Partner, in.Environment = args[0], args[1]
+		in.Deliver = func(p operation.OfferPackage) error { return keydir.WriteOffer(out, p) }
+		for _, folder := range []string{keydir.SendFolder, keydir.SendSeparatelyFolder} {
+			if err := newfile.Check(filepath.Join(out, folder)); err != nil {
+				return in, err
+			}
+		}
+		return in, nil
+	}
+	c.RunE = does(flags, operation.Offer, input, func(c *cobra.Command, o operation.Offered) error {
+		var err error
+		switch {
+		case o.Made && o.Replaces != "":
+			err = say(c, "Key pair %s is made. It follows %s, which stays in use until the partner has installed it.",
+				o.ID, o.Replaces)
+		case o.Made:
+			err = say(c, "Key pair %s is made. It opens messages from now on.", o.ID)
+		}
+		if err != nil {
+			return err
+		}
+		return writeStep(c, o.Step, "%s and %s are written, with the certificate of %s. Send them by two messages.",
+			filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), o.ID)
+	})
+	return c
+}

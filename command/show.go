@@ -1,0 +1,104 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/internal/operation"
+)
+
+func newShow() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "show IDENTITY",
+		Short: "Show everything about a certificate or key pair",
+		Long: `Show prints what is known about a certificate or key pair: its names, dates and
+checksums, who received, compared and approved it, the findings and waivers, the wrong
+checksums, and, beside it, the certificate that is in use in the same lane now.`,
+		Args: cobra.ExactArgs(1),
+	}
+	flags := registryVerb(c)
+	c.RunE = does(flags, operation.Show, identity, func(c *cobra.Command, s operation.Shown) error {
+		writeShown(c.OutOrStdout(), s)
+		return nil
+	})
+	return c
+}
+
+// identity is the input of a verb that takes one certificate or key pair.
+func identity(_ *cobra.Command, args []string) (operation.ID, error) {
+	return operation.ID{ID: args[0]}, nil
+}
+
+func writeShown(w io.Writer, s operation.Shown) {
+	fmt.Fprintf(w, "%s: %s\n", noun(s.ID), s.State)
+	var before operation.CertificateFacts
+	if s.Replaces != nil {
+		before = *s.Replaces
+		fmt.Fprintf(w, "In use now: certificate %s\n", before.ID)
+	}
+	old := factLines(before)
+	for i, line := range factLines(s.Certificate) {
+		if line.text == "" {
+			continue
+		}
+		fmt.Fprintf(w, "  %-15s %s\n", line.name, printable(line.text))
+		if was := old[i].text; s.Replaces != nil && was != line.text {
+			fmt.Fprintf(w, "  %-15s %s\n", "  now", cellText(was))
+		}
+	}
+	if k := s.KeyPair; k != nil {
+		fmt.Fprintf(w, "  %-15s %s, %s on %s\n", "custodian", k.Custodian, k.Origin, timeText(k.Created))
+	}
+	writeProvenance(w, s.Certificate)
+	fmt.Fprintf(w, "Next: %s\n", nextLines(s.Next, "  "))
+}
+
+// factLine is a fact that two certificates are compared by.
+type factLine struct{ name, text string }
+
+func factLines(c operation.CertificateFacts) []factLine {
+	lines := []factLine{
+		{"partner", c.Partner}, {"environment", c.Environment}, {"key ID", c.KeyID}, {"subject", c.Subject},
+		{"issuer", c.Issuer}, {"contact", strings.Join(c.Emails, ", ")},
+		{"serial number", c.Serial}, {"  decimal", c.SerialDecimal},
+		{"valid from", timeText(c.NotBefore)}, {"valid until", timeText(c.NotAfter)},
+		{"key", fmt.Sprintf("RSA, %d bits", c.Bits)}, {"SHA-256", fmt.Sprintf("%x", c.SHA256)},
+		{"  public key", fmt.Sprintf("%x", c.SPKISHA256)},
+	}
+	return lines
+}
+
+// writeProvenance writes who let a partner's certificate in, and on which evidence.
+func writeProvenance(w io.Writer, c operation.CertificateFacts) {
+	p := c.Provenance
+	for _, line := range []struct{ name, text, by string }{
+		{"received", p.Format, p.ReceivedBy}, {"  mail from", p.From, ""},
+		{"matched", p.MatchedAs, p.MatchedBy}, {"  checksum", p.Checksum, ""}, {"possession", p.Possession, ""},
+		{"approved", p.Change, p.ApprovedBy}, {"  call-back", p.CallBack, ""}, {"rejected", p.Rejected, ""},
+	} {
+		if line.by != "" {
+			line.text = strings.TrimSuffix("by "+line.by+", "+line.text, ", ")
+		}
+		if line.text != "" {
+			fmt.Fprintf(w, "  %-15s %s\n", line.name, printable(line.text))
+		}
+	}
+	for _, f := range p.Findings {
+		fmt.Fprintf(w, "  %-15s %s\n", "finding", printable(f.String()))
+	}
+	for _, v := range p.Waivers {
+		granted := "not granted yet"
+		if v.Granted != "" {
+			granted = "granted by " + v.Granted
+		}
+		fmt.Fprintf(w, "  %-15s %s\n", "waiver",
+			printable(fmt.Sprintf("rule %s: %s (asked by %s, %s)", v.Rule, v.Reason, v.Asked, granted)))
+	}
+	for _, m := range p.Mismatches {
+		fmt.Fprintf(w, "  %-15s %s\n", "MISMATCH",
+			printable(fmt.Sprintf("%s, by %s: %s", timeText(m.At), m.By, m.What)))
+	}
+}

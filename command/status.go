@@ -1,0 +1,129 @@
+package command
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/operation"
+)
+
+func newStatus() *cobra.Command {
+	var page operation.Lanes
+	c := &cobra.Command{
+		Use:        "status [PARTNER [ENVIRONMENT]]",
+		Short:      "Show where each certificate is, what comes next, and who has to act",
+		SuggestFor: []string{"preflight", "todo", "list"},
+		Long: `Status without a partner lists all lanes. With a partner it lists the certificates of
+both sides, what comes next for each, and who has to act.
+
+With an environment it also checks everything that sealing and opening messages needs:
+it opens the private keys, makes the lane, and seals a message with it. The exit code
+is 3 if something is missing.`,
+		Example: `  sealane status
+  sealane status vcas
+  sealane status vcas STAG`,
+		Args: cobra.MaximumNArgs(2),
+	}
+	flags := registryVerb(c)
+	c.Flags().IntVar(&page.Limit, "limit", 100, "maximum number of partners in the list of all")
+	c.Flags().StringVar(&page.After, "after", "", "begin after this partner, for the next page")
+	all := does(flags, operation.AllStatus,
+		func(*cobra.Command, []string) (operation.Lanes, error) { return page, nil }, writeOverview)
+	one := does(flags, operation.PartnerStatus,
+		func(_ *cobra.Command, args []string) (operation.LaneName, error) {
+			return operation.LaneName{Partner: args[0]}, nil
+		}, writeStandings)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch len(args) {
+		case 0:
+			return all(c, args)
+		case 1:
+			return one(c, args)
+		}
+		return laneStatus(c, flags, operation.LaneName{Partner: args[0], Environment: args[1]})
+	}
+	return c
+}
+
+func laneStatus(c *cobra.Command, flags *registryFlags, lane operation.LaneName) error {
+	return flags.session(c, func(s *operation.Session) error {
+		status, err := operation.Status.Do(c.Context(), s, lane)
+		switch {
+		case err != nil:
+			return err
+		case flags.json:
+			err = writeJSON(c.OutOrStdout(), status)
+		default:
+			writeChecks(c.OutOrStdout(), status.Checks)
+			fmt.Fprintln(c.OutOrStdout())
+			err = writeStandings(c, status.Certificates)
+		}
+		if err == nil && !status.Ready {
+			err = refused(errors.New("not ready: see the lines with ✗"))
+		}
+		return err
+	})
+}
+
+func writeOverview(c *cobra.Command, o operation.Overview) error {
+	t := newTable("PARTNER", "ENVIRONMENT", "OURS", "THEIRS", "WAITING FOR")
+	for _, lane := range o.Lanes {
+		t.add(lane.Partner, lane.Environment, lane.Ours, lane.Theirs, lane.WaitingFor)
+	}
+	if err := t.write(c.OutOrStdout()); err != nil {
+		return err
+	}
+	if o.More != "" {
+		warn(c, "there are more partners: sealane status --after %s", o.More)
+	}
+	return nil
+}
+
+func writeStandings(c *cobra.Command, list []operation.Standing) error {
+	if len(list) == 0 {
+		return say(c, "No certificate yet. To send yours: sealane offer --help. To take theirs: sealane receive --help")
+	}
+	t := newTable("IDENTITY", "WHOSE", "ENVIRONMENT", "STATE", "UNTIL", "WAITING FOR")
+	for _, s := range list {
+		row := t.add(cmp.Or(s.KeyPair, s.Certificate), s.Owner, s.Environment, s.State, dateText(s.NotAfter),
+			s.Next.Waits)
+		row.detail("key ID", s.KeyID)
+		row.details = append(row.details, "next: "+nextLines(s.Next, "          "))
+	}
+	return t.write(c.OutOrStdout())
+}
+
+var marks = map[cert.Level]string{cert.OK: "✓", cert.Warning: "!", cert.Refused: "✗", cert.Waived: "!"}
+
+func writeChecks(w io.Writer, checks []operation.Check) {
+	for _, one := range checks {
+		fmt.Fprintf(w, "%s %s: %s\n", marks[one.Level], one.Name, cellText(one.Found))
+		next := operation.Next{Text: one.Remedy, Advice: one.Next}
+		if text := nextLines(next, "      "); text != "" {
+			fmt.Fprintf(w, "    → %s\n", text)
+		}
+	}
+}
+
+// writeStep says that an act is done, and what comes next.
+func writeStep(c *cobra.Command, s operation.Step, format string, args ...any) error {
+	if err := say(c, format, args...); err != nil {
+		return err
+	}
+	return sayNext(c, s.Next)
+}
+
+func sayNext(c *cobra.Command, n operation.Next) error { return say(c, "Next: %s", nextLines(n, "  ")) }
+
+// noun returns what an identity is the identity of, with the identity.
+func noun(id string) string {
+	if operation.IsKeyPair(id) {
+		return "Key pair " + id
+	}
+	return "Certificate " + id
+}

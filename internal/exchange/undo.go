@@ -1,0 +1,150 @@
+package exchange
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// Undo brings a certificate or key pair back into the state before its last step, if that is
+// safe: if no message can have depended on the step, or if the key is only accepted again, and
+// not used. It needs a reason. The partner is who a shared key pair is about.
+//
+// What ends a danger is not undone here: a revocation, a block, a destroyed private key.
+func (e Exchange) Undo(ctx context.Context, id, partner string) (state registry.State, err error) {
+	if IsKeyPair(id) {
+		return e.undoPair(ctx, Target{KeyPair: id, Partner: partner})
+	}
+	step := func(tx registry.Tx, c *registry.Certificate) error {
+		err := e.undoCertificate(tx, c)
+		state = c.State
+		return err
+	}
+	err = e.changeTheirs(ctx, registry.ActionExchangeUndo, id, step)
+	return state, err
+}
+
+func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error {
+	p := &c.Provenance
+	to := registry.Received
+	switch c.State {
+	case registry.Matched:
+		p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
+	case registry.Approved:
+		to = registry.Matched
+		p.ApprovedBy, p.Change, p.CallBack = "", "", ""
+		p.Waivers = slices.Clone(p.Waivers)
+		for i := range p.Waivers {
+			p.Waivers[i].Granted = ""
+		}
+	case registry.Staged:
+		to = registry.Approved
+	case registry.Rejected:
+		p.Rejected = ""
+		if p.MatchedBy != "" {
+			to = registry.Matched
+		}
+	case registry.Retired:
+		to = registry.Retiring
+		if err := e.mayReturn(tx, *c); err != nil {
+			return err
+		}
+	case registry.Active:
+		return registry.Refuse("certificate %s is active, and messages may be encrypted to it: activate the one "+
+			"before it again, or retire this one", c.ID)
+	default:
+		return registry.Refuse("certificate %s is %s: there is no step that could be undone", c.ID, c.State)
+	}
+	return e.session.ReturnCertificate(tx, c, to)
+}
+
+// mayReturn returns an error where a retired certificate can't be accepted again.
+func (e Exchange) mayReturn(tx registry.Reader, c registry.Certificate) error {
+	if err := e.mayBeUsed(tx, c); err != nil {
+		return err
+	}
+	used, err := inUse(tx, c)
+	if err == nil && len(used) >= registry.MaxOverlap {
+		err = registry.Refuse("%s has %d certificates in use in %s already", c.Partner, len(used), c.Environment)
+	}
+	return err
+}
+
+// undoPair undoes the last step of a key pair of ours.
+func (e Exchange) undoPair(ctx context.Context, of Target) (state registry.State, err error) {
+	record := registry.Entry{Action: registry.ActionKeyUndo, Subject: "key/" + of.KeyPair}
+	err = e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+		k, _, err := ourPair(tx, of.KeyPair)
+		if err != nil {
+			return err
+		}
+		entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
+		switch k.State {
+		case registry.Retired:
+			err = e.undoRetired(tx, &k)
+		case registry.Active:
+			err = e.undoInstalled(tx, entry, &k, cmp.Or(of.Partner, k.Partner))
+		default:
+			err = registry.Refuse("key pair %s is %s: there is no step that could be undone", k.ID, k.State)
+		}
+		entry.After, state = k, k.State
+		return err
+	})
+	return state, err
+}
+
+// undoRetired lets a retired pair open messages again. One that no partner had installed is on
+// offer again.
+func (e Exchange) undoRetired(tx registry.Tx, k *registry.KeyPair) error {
+	to := registry.Retiring
+	if k.Partner != "" && k.Origin != registry.Imported {
+		offers, err := tx.Offers(k.Partner)
+		if err != nil {
+			return err
+		}
+		if offerOf(offers, k.ID).Confirmed.IsZero() {
+			to = registry.Staged
+		}
+	}
+	return e.session.ReturnPair(tx, k, to)
+}
+
+// undoInstalled takes back that a partner has installed a pair. The pair before it signs again.
+func (e Exchange) undoInstalled(
+	tx registry.Tx, entry *registry.Entry, k *registry.KeyPair, partner string,
+) error {
+	if partner == "" {
+		return registry.Refuse("key pair %s is %s: say whose word is taken back", k.ID, describePair(*k)).
+			Needing(registry.Whose)
+	}
+	offers, err := tx.Offers(partner)
+	if err != nil {
+		return err
+	}
+	offer := offerOf(offers, k.ID)
+	if offer.Confirmed.IsZero() {
+		return registry.Refuse("%s has not said that key pair %s is installed", partner, k.ID)
+	}
+	offer.Confirmed = time.Time{}
+	if err := tx.PutOffer(&offer); err != nil {
+		return err
+	}
+	entry.Partner = partner
+	if k.Partner == "" { // of the others who share it nothing changes
+		return nil
+	}
+	before, err := tx.KeyPairs(registry.KeyPairQuery{
+		Profile: k.Profile, Partner: k.Partner, Environment: k.Environment, States: []registry.State{registry.Retiring},
+	})
+	if err != nil {
+		return err
+	}
+	if err := e.session.ReturnPair(tx, k, registry.Staged); err != nil || len(before) == 0 {
+		return err
+	}
+	last := slices.MaxFunc(before, func(a, b registry.KeyPair) int { return a.Changed.Compare(b.Changed) })
+	return e.session.ActivatePair(tx, &last)
+}

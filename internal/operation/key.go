@@ -1,0 +1,133 @@
+package operation
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// NewPair describes a key pair to be made or imported.
+type NewPair = registry.NewPair
+
+// MadePair is a key pair with the identity of its certificate.
+type MadePair struct {
+	KeyPair     KeyPair              `json:"key_pair"`
+	Certificate registry.Certificate `json:"certificate"`
+}
+
+// CreateKey makes a key pair of ours and its certificate.
+var CreateKey = withKeys("CreateKey", registry.ActionKeyCreate,
+	func(ctx context.Context, s *Session, in NewPair) (MadePair, error) { return s.createPair(ctx, in) })
+
+func (s *Session) createPair(ctx context.Context, n NewPair) (out MadePair, err error) {
+	if n.Profile, err = profileOf(ctx, &s.Viewer, n.Partner, n.Profile); err != nil {
+		return out, err
+	}
+	out.KeyPair, out.Certificate, err = s.CreateKeyPair(ctx, n)
+	return out, err
+}
+
+// ImportedPair is a key pair that was made elsewhere.
+type ImportedPair struct {
+	NewPair
+	Key   *rsa.PrivateKey     `json:"-"`
+	Chain []*x509.Certificate `json:"-"` // its certificate, then the issuers
+}
+
+// ImportKey adds a key pair that was made elsewhere.
+var ImportKey = withKeys("ImportKey", registry.ActionKeyImport,
+	func(ctx context.Context, s *Session, in ImportedPair) (out MadePair, err error) {
+		if in.Profile, err = profileOf(ctx, &s.Viewer, in.Partner, in.Profile); err != nil {
+			return out, err
+		}
+		out.KeyPair, out.Certificate, err = s.ImportKeyPair(ctx, in.NewPair, in.Key, in.Chain)
+		return out, err
+	})
+
+// KeyExport says which private key is exported, and how.
+type KeyExport = registry.KeyPairExport
+
+// ExportKey passes a private key, encrypted with a passphrase, to its Deliver.
+var ExportKey = withKeys("ExportKey", registry.ActionKeyExport,
+	func(ctx context.Context, s *Session, in KeyExport) (None, error) {
+		return None{}, s.ExportKeyPair(ctx, in)
+	})
+
+// KeyQuery selects key pairs. Empty fields select all.
+type KeyQuery = registry.KeyPairQuery
+
+// KeyList is a page of key pairs, with the end of each one's certificate.
+type KeyList struct {
+	Keys []KeyPairRow `json:"keys"`
+	More string       `json:"more,omitempty"` // After of the next page
+}
+
+// KeyPairRow is a key pair with facts of its certificate.
+type KeyPairRow struct {
+	KeyPair
+	CommonName string    `json:"common_name"`
+	Ends       time.Time `json:"not_after"`
+}
+
+// ListKeys lists key pairs of ours.
+var ListKeys = reading("ListKeys", func(ctx context.Context, v *registry.Viewer, in KeyQuery) (out KeyList, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		pairs, err := tx.KeyPairs(in)
+		if err != nil {
+			return err
+		}
+		for _, k := range pairs {
+			c, err := tx.Certificate(k.Certificate)
+			if err != nil {
+				return err
+			}
+			k.SPKI = nil
+			out.Keys = append(out.Keys, KeyPairRow{KeyPair: k, CommonName: c.CommonName, Ends: c.NotAfter})
+		}
+		if len(pairs) == 0 {
+			return nil
+		}
+		next := in
+		next.After, next.Limit = pairs[len(pairs)-1].ID, 1
+		more, err := tx.KeyPairs(next)
+		if len(more) > 0 {
+			out.More = next.After
+		}
+		return err
+	})
+	return out, err
+})
+
+// DestroyKey deletes the private key of a retired key pair.
+var DestroyKey = changing("DestroyKey", registry.ActionKeyDestroy,
+	func(ctx context.Context, s *Session, in ID) (Step, error) {
+		if err := s.MovePair(ctx, in.ID, registry.Destroyed, false); err != nil {
+			return Step{}, err
+		}
+		return s.step(ctx, in.ID, "")
+	})
+
+// Block names keys by SHA-256 checksums, of their SubjectPublicKeyInfo, of certificates (DER), or
+// of certificate files.
+type Block struct {
+	SHA256 [][]byte `json:"sha256"`
+}
+
+// Blocked says which keys were blocked.
+type Blocked struct {
+	Count int      `json:"blocked"`
+	Ended []string `json:"ended"` // what had one of them, and is out of use
+}
+
+// BlockKeys blocks keys permanently.
+var BlockKeys = changing("BlockKeys", registry.ActionKeyBlock,
+	func(ctx context.Context, s *Session, in Block) (Blocked, error) {
+		ended, err := s.Session.BlockKeys(ctx, in.SHA256)
+		return Blocked{len(in.SHA256), ended}, err
+	})
+
+// SPKISum returns the checksum by which the registry tells public keys apart.
+func SPKISum(pub *rsa.PublicKey) ([]byte, error) { return registry.SPKISum(pub) }

@@ -1,0 +1,89 @@
+// Package operation has every act of a person in the registry as one value: who may do it, what
+// it takes, what it returns, and the function that does it in the person's session. The command
+// line calls nothing else, and neither will any other front end: the rules, the texts of errors
+// and the permissions are the same for all.
+//
+// Inputs and outputs are structs with JSON names. A front end that is asked for JSON writes the
+// output as it is.
+package operation
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// Operation is one act, from In to Out. One that reads gets a [registry.Viewer], which can't
+// change anything.
+type Operation[In, Out any] struct {
+	// Action is what the person must be allowed to do, and what the audit log calls it.
+	// [registry.ActionRead] leaves no record.
+	Action registry.Action
+
+	keys   bool // it uses private keys of the registry
+	read   func(context.Context, *registry.Viewer, In) (Out, error)
+	change func(context.Context, *Session, In) (Out, error)
+}
+
+// Do does the act. It asks first whether the person may do it.
+func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out, err error) {
+	if err := s.May(o.Action); err != nil {
+		return out, err
+	}
+	if o.keys {
+		if err := s.openKeys(ctx); err != nil {
+			return out, err
+		}
+	}
+	if o.read != nil {
+		return o.read(ctx, &s.Viewer, in)
+	}
+	return o.change(ctx, s, in)
+}
+
+// Info describes an operation, for tests and for lists of all.
+type Info struct {
+	Name   string // such as "Approve"
+	Action registry.Action
+	Reads  bool // it changes nothing
+	In     reflect.Type
+	Out    reflect.Type
+}
+
+var all []Info
+
+// All returns the description of every operation.
+func All() []Info { return all }
+
+func reading[In, Out any](
+	name string, f func(context.Context, *registry.Viewer, In) (Out, error),
+) *Operation[In, Out] {
+	o := &Operation[In, Out]{Action: registry.ActionRead, read: f}
+	describe(name, o)
+	return o
+}
+
+func changing[In, Out any](
+	name string, a registry.Action, f func(context.Context, *Session, In) (Out, error),
+) *Operation[In, Out] {
+	o := &Operation[In, Out]{Action: a, change: f}
+	describe(name, o)
+	return o
+}
+
+// withKeys is changing for an operation that uses private keys of the registry.
+func withKeys[In, Out any](
+	name string, a registry.Action, f func(context.Context, *Session, In) (Out, error),
+) *Operation[In, Out] {
+	o := changing(name, a, f)
+	o.keys = true
+	return o
+}
+
+func describe[In, Out any](name string, o *Operation[In, Out]) {
+	all = append(all, Info{name, o.Action, o.read != nil, reflect.TypeFor[In](), reflect.TypeFor[Out]()})
+}
+
+// None is the input or output of an operation that has none.
+type None struct{}

@@ -1,0 +1,245 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// NewPartner is a partner with a first environment.
+type NewPartner struct {
+	Partner
+	// ProfileSource is the text of a profile that is not embedded. It is added to the registry.
+	ProfileSource []byte `json:"profile_source,omitempty"`
+	// Environment is added too, if it has a name.
+	Environment Environment `json:"environment"`
+}
+
+// AddPartner adds a partner, with a first environment if one is named.
+var AddPartner = changing("AddPartner", registry.ActionPartnerAdd,
+	func(ctx context.Context, s *Session, in NewPartner) (PartnerDetails, error) {
+		err := s.View(ctx, func(tx registry.Reader) error {
+			_, err := tx.Partner(in.ID)
+			return err
+		})
+		switch {
+		case err == nil:
+			return PartnerDetails{}, fmt.Errorf("partner %s: %w", in.ID, ErrExists)
+		case !errors.Is(err, ErrNotFound):
+			return PartnerDetails{}, err
+		}
+		if len(in.ProfileSource) > 0 {
+			if in.Partner.Profile, err = s.AddProfile(ctx, in.ProfileSource); err != nil {
+				return PartnerDetails{}, err
+			}
+		}
+		if err := s.Session.AddPartner(ctx, in.Partner); err != nil {
+			return PartnerDetails{}, err
+		}
+		if env := in.Environment; env.Name != "" {
+			env.Partner = in.ID
+			if err := s.AddEnvironment(ctx, env); err != nil {
+				return PartnerDetails{}, &EnvironmentError{in.ID, env.Name, err}
+			}
+		}
+		return partnerDetails(ctx, &s.Viewer, in.ID)
+	})
+
+// EnvironmentError means that a partner was added, but not its environment.
+type EnvironmentError struct {
+	Partner, Environment string
+
+	err error
+}
+
+func (e *EnvironmentError) Error() string {
+	return fmt.Sprintf("partner %s is added, but not its environment: %v", e.Partner, e.err)
+}
+
+func (e *EnvironmentError) Unwrap() error { return e.err }
+
+// EnvironmentChange adds an environment, or changes it.
+type EnvironmentChange struct {
+	LaneName
+	// New is the environment if there is none yet.
+	New Environment `json:"new"`
+	// Change sets what is to change in one that exists.
+	Change func(*Environment) error `json:"-"`
+}
+
+// ChangedEnvironment is an environment after a change.
+type ChangedEnvironment struct {
+	Environment
+	Added bool `json:"added"` // it was not there before
+}
+
+// SetEnvironment adds an environment to a partner, or changes what was agreed for it.
+var SetEnvironment = changing("SetEnvironment", registry.ActionEnvironmentChange,
+	func(ctx context.Context, s *Session, in EnvironmentChange) (out ChangedEnvironment, err error) {
+		stored := func() (row Environment, err error) {
+			err = s.View(ctx, func(tx registry.Reader) error {
+				row, err = tx.Environment(in.Partner, in.LaneName.Environment)
+				return err
+			})
+			return row, err
+		}
+		row, err := stored()
+		switch {
+		case errors.Is(err, ErrNotFound):
+			out.Added = true
+			in.New.Partner, in.New.Name = in.Partner, in.LaneName.Environment
+			err = s.AddEnvironment(ctx, in.New)
+		case err == nil:
+			err = s.ChangeEnvironment(ctx, row, in.Change)
+		}
+		if err != nil {
+			return out, err
+		}
+		out.Environment, err = stored()
+		return out, err
+	})
+
+// ContactChange is a contact of a lane.
+type ContactChange struct {
+	LaneName
+	Contact
+}
+
+// Operations on contacts.
+var (
+	// SetContact adds a contact, or changes the name of the one with that role and address.
+	SetContact = changing("SetContact", registry.ActionContactSet,
+		func(ctx context.Context, s *Session, in ContactChange) (Contact, error) {
+			return in.Contact, s.Session.SetContact(ctx, lanes.Name(in.LaneName), in.Contact)
+		})
+
+	// RemoveContact removes the contacts with that address.
+	RemoveContact = changing("RemoveContact", registry.ActionContactRemove,
+		func(ctx context.Context, s *Session, in ContactChange) (Contact, error) {
+			return in.Contact, s.Session.RemoveContact(ctx, lanes.Name(in.LaneName), in.Email)
+		})
+)
+
+// IssuedAPIKey is an API key with its token, which can't be read again.
+type IssuedAPIKey struct {
+	APIKey
+	Key string `json:"key"`
+}
+
+// NewAPIKey describes an API key to be made.
+type NewAPIKey = registry.NewAPIKey
+
+// Operations on API keys.
+var (
+	// IssueAPIKey makes an API key for a partner that calls us.
+	IssueAPIKey = changing("IssueAPIKey", registry.ActionAPIKeyIssue,
+		func(ctx context.Context, s *Session, in NewAPIKey) (out IssuedAPIKey, err error) {
+			out.APIKey, out.Key, err = s.Session.IssueAPIKey(ctx, in)
+			return out, err
+		})
+
+	// RevokeAPIKey ends the use of an API key.
+	RevokeAPIKey = changing("RevokeAPIKey", registry.ActionAPIKeyRevoke,
+		func(ctx context.Context, s *Session, in ID) (None, error) {
+			return None{}, s.Session.RevokeAPIKey(ctx, in.ID)
+		})
+)
+
+// Page is a part of a list.
+type Page = registry.Page
+
+// PartnerList is a page of partners.
+type PartnerList struct {
+	Partners []Partner `json:"partners"`
+	More     string    `json:"more,omitempty"` // After of the next page
+}
+
+// ListPartners lists partners.
+var ListPartners = reading("ListPartners", listPartners)
+
+func listPartners(ctx context.Context, v *registry.Viewer, in Page) (out PartnerList, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		if out.Partners, err = tx.Partners(in); err != nil || len(out.Partners) == 0 {
+			return err
+		}
+		last := out.Partners[len(out.Partners)-1].ID
+		more, err := tx.Partners(registry.Page{After: last, Limit: 1})
+		if len(more) > 0 {
+			out.More = last
+		}
+		return err
+	})
+	return out, err
+}
+
+// PartnerDetails are a partner with everything that belongs to it.
+type PartnerDetails struct {
+	Partner
+	Environments []EnvironmentDetails `json:"environments"`
+}
+
+// EnvironmentDetails are an environment with everything that belongs to it.
+type EnvironmentDetails struct {
+	Environment
+	APIKeys      []APIKey            `json:"api_keys"`
+	Certificates []exchange.Standing `json:"certificates"`
+}
+
+// PartnerName names a partner.
+type PartnerName struct {
+	Partner string `json:"partner"`
+}
+
+// ShowPartner returns a partner with its environments, contacts, API keys and certificates.
+var ShowPartner = reading("ShowPartner",
+	func(ctx context.Context, v *registry.Viewer, in PartnerName) (PartnerDetails, error) {
+		return partnerDetails(ctx, v, in.Partner)
+	})
+
+func partnerDetails(ctx context.Context, v *registry.Viewer, id string) (p PartnerDetails, err error) {
+	err = v.View(ctx, func(tx registry.Reader) (err error) {
+		if p.Partner, err = tx.Partner(id); err != nil {
+			return fmt.Errorf("partner %q: %w", id, err)
+		}
+		environments, err := tx.Environments(id)
+		p.Environments = nil
+		for _, env := range environments {
+			details := EnvironmentDetails{Environment: env}
+			if details.APIKeys, err = tx.APIKeys(env.Partner, env.Name); err != nil {
+				return err
+			}
+			p.Environments = append(p.Environments, details)
+		}
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	for i := range p.Environments {
+		env := &p.Environments[i]
+		env.Certificates, err = exchange.Status(ctx, v, lanes.Name{Partner: p.ID, Environment: env.Name})
+		if err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// Table names a file with partners and certificates.
+type Table struct {
+	File string `json:"file"`
+}
+
+// ImportResult is the result of importing one row of a table.
+type ImportResult = exchange.RowResult
+
+// ImportPartners imports the rows of a table while the sequence is ranged over.
+var ImportPartners = changing("ImportPartners", registry.ActionPartnerAdd,
+	func(ctx context.Context, s *Session, in Table) (iter.Seq2[ImportResult, error], error) {
+		return exchange.New(s.Session).ImportCSV(ctx, in.File), nil
+	})

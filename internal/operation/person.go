@@ -1,0 +1,67 @@
+package operation
+
+import (
+	"context"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// PersonToken is a person's token. It can't be read again.
+type PersonToken struct {
+	Person string `json:"person"`
+	Token  string `json:"token"`
+}
+
+// PersonName names a person.
+type PersonName struct {
+	Person string `json:"person"`
+}
+
+// PersonRoles are the roles of a person.
+type PersonRoles struct {
+	Person string `json:"person"`
+	Roles  []Role `json:"roles"`
+}
+
+// Operations on people.
+var (
+	// AddPerson adds a person, and returns their token.
+	AddPerson = changing("AddPerson", registry.ActionPersonAdd,
+		func(ctx context.Context, s *Session, in Person) (PersonToken, error) {
+			token, err := s.Session.AddPerson(ctx, in)
+			return PersonToken{in.ID, token}, err
+		})
+
+	// RevokePerson ends the use of a person's token.
+	RevokePerson = changing("RevokePerson", registry.ActionPersonRevoke,
+		func(ctx context.Context, s *Session, in PersonName) (None, error) {
+			return None{}, s.Session.RevokePerson(ctx, in.Person)
+		})
+
+	// RenewToken replaces a person's token.
+	RenewToken = changing("RenewToken", registry.ActionPersonToken,
+		func(ctx context.Context, s *Session, in PersonName) (PersonToken, error) {
+			token, err := s.Session.RenewToken(ctx, in.Person)
+			return PersonToken{in.Person, token}, err
+		})
+
+	// SetRoles changes a person's roles.
+	SetRoles = changing("SetRoles", registry.ActionPersonRoles,
+		func(ctx context.Context, s *Session, in PersonRoles) (PersonRoles, error) {
+			return in, s.Session.SetRoles(ctx, in.Person, in.Roles)
+		})
+
+	// ListPeople lists all people.
+	ListPeople = reading("ListPeople", func(ctx context.Context, v *registry.Viewer, _ None) (people []Person, err error) {
+		err = v.View(ctx, func(tx registry.Reader) error {
+			people, err = tx.People()
+			return err
+		})
+		return people, err
+	})
+
+	// WhoAmI returns the person whose session it is.
+	WhoAmI = reading("WhoAmI", func(_ context.Context, v *registry.Viewer, _ None) (Person, error) {
+		return v.Person(), nil
+	})
+)

@@ -1,0 +1,223 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/store"
+)
+
+// AuditQuery asks for records of the audit log.
+type AuditQuery struct {
+	After int64 `json:"after"` // begin after this number; a negative one begins with the newest
+	Limit int   `json:"limit"`
+}
+
+// AuditPage is a part of the audit log, the oldest first.
+type AuditPage struct {
+	Records []audit.Record `json:"records"`
+	Earlier int64          `json:"earlier"` // how many records come before
+	Later   int64          `json:"later"`   // how many come after
+}
+
+// Report is the result of verifying the audit log.
+type Report = audit.Report
+
+// Heads are heads of the audit log that were kept elsewhere.
+type Heads struct {
+	Heads []audit.Head `json:"heads"`
+}
+
+// Operations on the audit log.
+var (
+	// ListAudit returns records of the audit log.
+	ListAudit = reading("ListAudit", listAudit)
+
+	// VerifyAudit looks for records that were edited, deleted or moved.
+	VerifyAudit = reading("VerifyAudit", func(ctx context.Context, v *registry.Viewer, in Heads) (r Report, err error) {
+		err = v.View(ctx, func(tx registry.Reader) error {
+			r, err = audit.Verify(ctx, tx, in.Heads)
+			return err
+		})
+		return r, err
+	})
+
+	// ExportAudit writes the whole audit log as JSON lines.
+	ExportAudit = reading("ExportAudit", func(ctx context.Context, v *registry.Viewer, to io.Writer) (None, error) {
+		return None{}, v.View(ctx, func(tx registry.Reader) error { return audit.Export(ctx, tx, to) })
+	})
+
+	// AnchorAudit writes the head of the audit log to all anchors.
+	AnchorAudit = changing("AnchorAudit", registry.ActionRead,
+		func(ctx context.Context, s *Session, _ None) (audit.Head, error) {
+			r := s.registry
+			if r.anchorer == nil {
+				return audit.Head{}, ErrNoAnchor
+			}
+			head, err := r.registry.Anchor(ctx, r.anchorer)
+			return head, errors.Join(append(r.unopened, err)...)
+		})
+)
+
+// ErrNoAnchor means that no anchor is named.
+var ErrNoAnchor = errors.New("no anchor is named")
+
+func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out AuditPage, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		head, err := tx.AuditHead()
+		if err != nil {
+			return err
+		}
+		from := in.After
+		if from < 0 {
+			from = max(0, head.Seq-int64(in.Limit))
+		}
+		out.Earlier = min(from, head.Seq)
+		if out.Records, err = tx.AuditRecords(from, in.Limit); err != nil || len(out.Records) == 0 {
+			return err
+		}
+		out.Later = head.Seq - out.Records[len(out.Records)-1].Seq
+		return nil
+	})
+	return out, err
+}
+
+// ReadHeads reads a file of heads, as an anchor file:PATH writes it. The remarks are about lines
+// that it does not use.
+func ReadHeads(file string) (heads Heads, remarks []string, err error) {
+	list, remarks, err := audit.ReadAnchors(file)
+	if err == nil && len(list) == 0 {
+		err = registry.Refuse("%s holds no head, so nothing confirms the record from outside", file)
+	}
+	return Heads{list}, remarks, err
+}
+
+// VerifyExport verifies an exported audit log.
+func VerifyExport(in io.Reader, against Heads) (Report, error) {
+	return audit.VerifyExport(in, against.Heads)
+}
+
+// InventoryRow is one key or certificate of the inventory.
+type InventoryRow = registry.InventoryRow
+
+// InventoryColumns are the names of the cells of a row.
+var InventoryColumns = registry.InventoryColumns
+
+// Inventory returns the rows while the sequence is ranged over.
+var Inventory = reading("Inventory",
+	func(ctx context.Context, v *registry.Viewer, _ None) (iter.Seq2[InventoryRow, error], error) {
+		return v.Inventory(ctx), nil
+	})
+
+// BackupFile names the file of a backup.
+type BackupFile struct {
+	File string `json:"file"`
+}
+
+// BackupSummary says what is in a backup.
+type BackupSummary = store.Summary
+
+// MakeBackup writes a backup into a new file, and reads it back.
+var MakeBackup = changing("MakeBackup", registry.ActionBackup,
+	func(ctx context.Context, s *Session, in BackupFile) (BackupSummary, error) {
+		if _, err := os.Lstat(in.File); err == nil { // before it is recorded
+			return BackupSummary{}, fmt.Errorf("%s: %w", in.File, os.ErrExist)
+		}
+		// Recorded before, so that the backup has its own record.
+		e := registry.Entry{Action: registry.ActionBackup, Subject: "backup/" + filepath.Base(in.File)}
+		if err := s.Change(ctx, e, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
+			return BackupSummary{}, err
+		}
+		if err := s.registry.db.Backup(ctx, in.File); err != nil {
+			return BackupSummary{}, err
+		}
+		return store.CheckBackup(ctx, in.File)
+	})
+
+// CheckBackup reads a backup to its end.
+func CheckBackup(ctx context.Context, file string) (BackupSummary, error) {
+	sum, err := store.CheckBackup(ctx, file)
+	var broken *fs.PathError
+	if err != nil && !errors.As(err, &broken) {
+		err = registry.Judged(err)
+	}
+	return sum, err
+}
+
+// Restored is a backup that was restored.
+type Restored struct {
+	BackupSummary
+	Changes int64 `json:"changes"` // records of its audit log, which holds
+}
+
+// Restore reads a backup into an empty database, and verifies its audit log.
+func Restore(ctx context.Context, c Config, file string) (out Restored, err error) {
+	if out.BackupSummary, err = store.Restore(ctx, c.Database, file, store.Options{}); err != nil {
+		return out, err
+	}
+	r, err := Open(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	defer r.Close()
+	var report Report
+	err = r.registry.Store.View(ctx, func(tx registry.Reader) error {
+		report, err = audit.Verify(ctx, tx, nil)
+		return err
+	})
+	if err == nil && !report.Holds {
+		err = registry.Refuse("the backup is restored as it is, but its audit log does not hold: %s", report)
+	}
+	out.Changes = report.Records
+	return out, err
+}
+
+// NewRootKey makes a root key in a new file, and returns its ID.
+func NewRootKey(file string) (id string, err error) {
+	key, err := rootkey.Create(file)
+	if err != nil {
+		return "", err
+	}
+	return key.ID(), nil
+}
+
+// RootKeyRotation names the next root key.
+type RootKeyRotation struct {
+	To string `json:"to"` // file:PATH, env:NAME or passphrase:NAME
+}
+
+// RootKeyRotated says how many private keys are under the next root key.
+type RootKeyRotated struct {
+	RootKey string `json:"root_key"`
+	Sealed  int    `json:"sealed"`
+}
+
+// RotateRootKey encrypts all private keys under another root key.
+var RotateRootKey = changing("RotateRootKey", registry.ActionRootKeyRotate, rotateRootKey)
+
+func rotateRootKey(ctx context.Context, s *Session, in RootKeyRotation) (out RootKeyRotated, err error) {
+	if err := s.openKeys(ctx); err != nil {
+		// A rotation may have been interrupted after its last step.
+		key, _, failed := s.registry.loadRoot(ctx, in.To, false)
+		if failed == nil && s.registry.registry.UseRoot(ctx, key) == nil {
+			return RootKeyRotated{RootKey: key.ID()}, nil
+		}
+		return out, err
+	}
+	next, parameters, err := s.registry.loadRoot(ctx, in.To, true)
+	if err != nil {
+		return out, err
+	}
+	out.RootKey = next.ID()
+	out.Sealed, err = s.RotateRoot(ctx, next, parameters)
+	return out, err
+}

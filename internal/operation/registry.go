@@ -1,0 +1,275 @@
+package operation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/secretfile"
+	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/rsaengine"
+)
+
+// Config says where a registry is, and how its keys are opened.
+type Config struct {
+	Database string   // sqlite:FILE or postgres://…
+	RootKey  string   // file:PATH, env:NAME or passphrase:NAME
+	Anchors  []string // where heads of the audit log are written besides: file:PATH, syslog:, https://…
+
+	RSA  *rsaengine.Engine
+	Warn func(error) // called with what does not stop an operation; nil ignores it
+}
+
+// Registry is an open registry.
+type Registry struct {
+	registry *registry.Registry
+	db       *store.Store
+	config   Config
+	anchorer *audit.Anchorer // nil: the head is not anchored
+	unopened []error         // anchors that can't be used
+}
+
+// File returns the path of a registry's address if it is that of a file.
+func File(database string) (path string, file bool) { return store.File(database) }
+
+// ErrNoRegistry means that there is no database at the address.
+var ErrNoRegistry = errors.New("there is no registry")
+
+// Open opens a registry. The error is [ErrNoRegistry] where the file does not exist.
+func Open(ctx context.Context, c Config) (*Registry, error) {
+	if path, file := store.File(c.Database); file {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("%w at %s", ErrNoRegistry, path)
+		}
+	}
+	return open(ctx, c)
+}
+
+func open(ctx context.Context, c Config) (*Registry, error) {
+	if c.Warn == nil {
+		c.Warn = func(error) {}
+	}
+	db, err := store.Open(ctx, c.Database, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{registry: &registry.Registry{Store: db, RSA: c.RSA}, db: db, config: c}
+	if err := r.anchor(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return r, nil
+}
+
+// Close closes the database.
+func (r *Registry) Close() error { return r.db.Close() }
+
+// anchor makes the registry write each new head of the audit log to the anchors. A failure is a
+// warning: the change is recorded.
+func (r *Registry) anchor(ctx context.Context) error {
+	if len(r.config.Anchors) == 0 {
+		return nil
+	}
+	a := &audit.Anchorer{}
+	for _, address := range r.config.Anchors {
+		one, err := audit.OpenAnchor(address)
+		if err != nil {
+			r.config.Warn(fmt.Errorf("the audit log's head is not anchored there: %w", err))
+			r.unopened = append(r.unopened, err)
+			continue
+		}
+		a.Anchors = append(a.Anchors, one)
+	}
+	r.anchorer = a
+	return r.registry.AnchorWith(ctx, a, func(err error) {
+		r.config.Warn(fmt.Errorf("the change is recorded, but the audit log's head could not be anchored: %w", err))
+	})
+}
+
+// Founded is a registry that was made.
+type Founded struct {
+	Person  string `json:"person"`
+	Token   string `json:"token"`    // of the first person; it can't be read again
+	RootKey string `json:"root_key"` // the file that was made for it; empty if it is elsewhere
+}
+
+// Init makes a registry with its first person, who becomes an administrator, and the root key's
+// file if there is none. The error is [ErrFounded] where there are people already.
+func Init(ctx context.Context, c Config, p Person) (out Founded, err error) {
+	r, err := open(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if file, named := strings.CutPrefix(c.RootKey, "file:"); named {
+		has, err := r.registry.HasRoot(ctx)
+		if err != nil {
+			return out, err
+		}
+		if _, missing := os.Stat(file); errors.Is(missing, fs.ErrNotExist) && !has {
+			if _, err := rootkey.Create(file); err != nil {
+				return out, err
+			}
+			out.RootKey = file
+		}
+	}
+	key, parameters, err := r.loadRoot(ctx, c.RootKey, false)
+	if err != nil {
+		return out, err
+	}
+	out.Person = p.ID
+	if out.Token, err = r.registry.Found(ctx, p); err != nil {
+		return out, err
+	}
+	s, err := r.registry.Login(ctx, out.Token)
+	if err != nil {
+		return out, err
+	}
+	return out, s.SetRoot(ctx, key, parameters)
+}
+
+// Session is the registry as one authenticated person may use it.
+type Session struct {
+	*registry.Session
+	registry *Registry
+}
+
+// Login returns the session of the person whose token it is, with the reason for the changes.
+// The error is [ErrUnknownToken] where nobody has it.
+func (r *Registry) Login(ctx context.Context, token, reason string) (*Session, error) {
+	s, err := r.registry.Login(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Session: s.WithReason(reason), registry: r}, nil
+}
+
+// openKeys loads the root key. A registry without one takes it for its own.
+func (s *Session) openKeys(ctx context.Context) error {
+	key, parameters, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false)
+	if err == nil {
+		return s.SetRoot(ctx, key, parameters)
+	}
+	return s.noRoot(ctx, err)
+}
+
+// noRoot completes the error of a root key that could not be loaded.
+func (s *Session) noRoot(ctx context.Context, err error) error {
+	if errors.Is(err, secretfile.ErrExposed) {
+		return err
+	}
+	has, failed := s.HasRoot(ctx)
+	switch {
+	case failed != nil:
+		return errors.Join(err, failed)
+	case has: // a new one would open nothing
+		return fmt.Errorf("%w; %w", err, ErrRootElsewhere)
+	}
+	return fmt.Errorf("%w; %w", err, ErrNoRootKey)
+}
+
+// Errors of the root key, for front ends that say how to name it.
+var (
+	ErrNoRootKey     = errors.New("the registry has no root key yet")
+	ErrRootElsewhere = errors.New("the registry's private keys are under a root key already: " +
+		"say where it is, or restore its copy")
+)
+
+// loadRoot returns the root key that spec names and, if it is made from a passphrase, its
+// parameters. With next, it is the key to rotate to.
+func (r *Registry) loadRoot(ctx context.Context, spec string, next bool) (*rootkey.Key, []byte, error) {
+	variable, isPassphrase := strings.CutPrefix(spec, "passphrase:")
+	if !isPassphrase {
+		key, err := rootkey.Load(ctx, spec)
+		return key, nil, err
+	}
+	variable = cmp.Or(variable, "SEALANE_ROOT_PASSPHRASE")
+	passphrase := []byte(os.Getenv(variable))
+	defer clear(passphrase)
+	if len(passphrase) == 0 {
+		return nil, nil, fmt.Errorf("the root key's passphrase is not in $%s", variable)
+	}
+	parameters, pending, err := r.registry.RootParameters(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if next {
+		parameters = pending // of a rotation that has not finished
+	}
+	if len(parameters) == 0 {
+		return rootkey.NewPassphrase(passphrase)
+	}
+	key, err := rootkey.FromPassphrase(passphrase, parameters)
+	return key, parameters, err
+}
+
+// Errors that front ends tell apart. All other errors with a [RefusedError] in them are about
+// what was asked for.
+var (
+	ErrFounded      = registry.ErrFounded
+	ErrUnknownToken = registry.ErrUnknownToken
+	ErrExists       = registry.ErrExists
+	ErrNotFound     = registry.ErrNotFound
+	ErrOtherRootKey = rootkey.ErrOtherKey
+	ErrRotating     = registry.ErrRotating
+)
+
+// Types that inputs and outputs have.
+type (
+	Incoming    = exchange.Incoming
+	Comparison  = exchange.Comparison
+	KeyIDChange = exchange.KeyIDChange
+	Proof       = exchange.Proof
+	Evidence    = exchange.Approval
+	Standing    = exchange.Standing
+	Next        = exchange.Next
+	Head        = audit.Head
+
+	RefusedError = registry.RefusedError
+	Advice       = registry.Advice
+	Need         = registry.Need
+	NeedKind     = registry.NeedKind
+	Action       = registry.Action
+
+	Person      = registry.Person
+	Role        = registry.Role
+	Partner     = registry.Partner
+	Environment = registry.Environment
+	Contact     = registry.Contact
+	APIKey      = registry.APIKey
+	KeyPair     = registry.KeyPair
+	State       = registry.State
+	Check       = registry.Check
+)
+
+// AdviceIn returns the advice of the first refusal in an error that has some.
+func AdviceIn(err error) Advice { return registry.AdviceIn(err) }
+
+// RetireKey is the action by which a key pair is retired; [Retire] has that of a certificate.
+const RetireKey = registry.ActionKeyRetire
+
+// The kinds of needs that an advice has.
+const (
+	NeedReason   = registry.NeedReason
+	NeedLast     = registry.NeedLast
+	NeedChange   = registry.NeedChange
+	NeedCallBack = registry.NeedCallBack
+	NeedGrant    = registry.NeedGrant
+	NeedReplace  = registry.NeedReplace
+	NeedAsIs     = registry.NeedAsIs
+	NeedPartner  = registry.NeedPartner
+	NeedAgain    = registry.NeedAgain
+	NeedRenewal  = registry.NeedRenewal
+	NeedRole     = registry.NeedRole
+	NeedRootKey  = registry.NeedRootKey
+)
+
+// NeedKinds returns all kinds of needs.
+func NeedKinds() []NeedKind { return registry.NeedKinds() }

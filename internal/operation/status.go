@@ -1,0 +1,231 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+)
+
+// LaneStatus is the status of one lane: where each certificate stands, and whether messages can
+// be sealed and opened.
+type LaneStatus struct {
+	Partner      string              `json:"partner"`
+	Environment  string              `json:"environment"`
+	Certificates []exchange.Standing `json:"certificates"`
+	// Ready reports whether no check refuses. It and Checks are there for one lane only.
+	Ready  bool    `json:"ready"`
+	Checks []Check `json:"checks"`
+}
+
+// LaneName names a lane.
+type LaneName struct {
+	Partner     string `json:"partner"`
+	Environment string `json:"environment"`
+}
+
+// PartnerStatus returns where the certificates of a partner stand. Without an environment it
+// returns those of all environments.
+var PartnerStatus = reading("PartnerStatus",
+	func(ctx context.Context, v *registry.Viewer, in LaneName) ([]exchange.Standing, error) {
+		return exchange.Status(ctx, v, lanes.Name(in))
+	})
+
+// Status checks everything that a lane needs. It opens the private keys, makes the lane, and
+// seals a message with it. A root key that can't be used is a finding.
+var Status = changing("Status", registry.ActionRead,
+	func(ctx context.Context, s *Session, in LaneName) (out LaneStatus, err error) {
+		out.Partner, out.Environment = in.Partner, in.Environment
+		if out.Certificates, err = exchange.Status(ctx, &s.Viewer, lanes.Name(in)); err != nil {
+			return out, err
+		}
+		root := s.checkRoot(ctx) // before the others, which need it
+		checks, ready, err := exchange.Preflight(ctx, &s.Viewer, lanes.Name(in))
+		out.Checks = append([]Check{root}, checks...)
+		out.Ready = ready && root.Level != cert.Refused
+		return out, err
+	})
+
+// checkRoot loads the root key, and checks that it opens the registry's private keys. It sets
+// none where there is none yet.
+func (s *Session) checkRoot(ctx context.Context) Check {
+	c := Check{Finding: cert.Finding{Code: "root-key", Name: "root key", Level: cert.OK, Found: "opens the private keys"}}
+	key, _, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false)
+	if err == nil {
+		err = s.registry.registry.UseRoot(ctx, key)
+	} else {
+		err = s.noRoot(ctx, err)
+	}
+	switch {
+	case errors.Is(err, registry.ErrNoRoot):
+		c.Level, c.Found = cert.Warning, "it is there, and not in use yet; the first key pair takes it"
+	case err != nil:
+		c.Level, c.Found = cert.Refused, err.Error()
+		if errors.Is(err, rootkey.ErrOtherKey) || errors.Is(err, ErrRootElsewhere) {
+			c.Remedy, c.Next = "use the root key of this registry", Advice{Needs: []Need{registry.RootKey}}
+		}
+	}
+	return c
+}
+
+// LaneSummary is one line of the overview of all lanes.
+type LaneSummary struct {
+	Partner     string `json:"partner"`
+	Environment string `json:"environment"`
+	Ours        string `json:"ours"`   // the state of our key pair that is in use, or furthest on the way
+	Theirs      string `json:"theirs"` // the same of the partner's certificate
+	WaitingFor  string `json:"waiting_for"`
+}
+
+// Lanes asks for a page of the overview.
+type Lanes struct {
+	After string `json:"after,omitempty"` // begin after this partner
+	Limit int    `json:"limit,omitempty"` // partners at most
+}
+
+// Overview is a page of the lanes of all partners.
+type Overview struct {
+	Lanes []LaneSummary `json:"lanes"`
+	More  string        `json:"more,omitempty"` // After of the next page
+}
+
+// AllStatus returns a line for each lane.
+var AllStatus = reading("AllStatus",
+	func(ctx context.Context, v *registry.Viewer, in Lanes) (out Overview, err error) {
+		list, err := listPartners(ctx, v, registry.Page(in))
+		if err != nil {
+			return out, err
+		}
+		out.More = list.More
+		for _, p := range list.Partners {
+			standings, err := exchange.Status(ctx, v, lanes.Name{Partner: p.ID})
+			if err != nil {
+				return out, err
+			}
+			var environments []Environment
+			err = v.View(ctx, func(tx registry.Reader) error {
+				environments, err = tx.Environments(p.ID)
+				return err
+			})
+			if err != nil {
+				return out, err
+			}
+			for _, env := range environments {
+				out.Lanes = append(out.Lanes, summary(env, standings))
+			}
+		}
+		return out, nil
+	})
+
+// progress orders states from the beginning of an exchange to its use.
+var progress = []State{
+	registry.Received, registry.Matched, registry.Approved, registry.Retiring, registry.Staged, registry.Active,
+}
+
+// summary returns the line of an environment.
+func summary(env Environment, all []exchange.Standing) LaneSummary {
+	s := LaneSummary{Partner: env.Partner, Environment: env.Name, WaitingFor: exchange.WaitsForNobody}
+	best := map[registry.Owner]int{registry.Ours: -1, registry.Theirs: -1}
+	for _, one := range all {
+		if one.Environment != env.Name {
+			continue
+		}
+		best[one.Owner] = max(best[one.Owner], slices.Index(progress, one.State))
+		if one.Next.Waits != exchange.WaitsForNobody {
+			s.WaitingFor = one.Next.Waits
+		}
+	}
+	state := func(o registry.Owner) string {
+		if best[o] < 0 {
+			return "none"
+		}
+		return string(progress[best[o]])
+	}
+	s.Ours, s.Theirs = state(registry.Ours), state(registry.Theirs)
+	return s
+}
+
+// Shown is everything about one certificate, and its key pair if it is ours.
+type Shown struct {
+	Step
+	Certificate CertificateFacts `json:"certificate"`
+	KeyPair     *KeyPair         `json:"key_pair,omitempty"`
+	// Replaces is the certificate of the other in use in the same lane, to compare with.
+	Replaces *CertificateFacts `json:"replaces,omitempty"`
+}
+
+// CertificateFacts are what people read and compare of a certificate.
+type CertificateFacts struct {
+	registry.Certificate
+	Subject       string                `json:"subject"`
+	SerialDecimal string                `json:"serial_decimal"`
+	Emails        []string              `json:"emails,omitempty"`
+	Table         cert.FingerprintTable `json:"checksums"`
+}
+
+// Show returns everything about a certificate or key pair, by either identity.
+var Show = reading("Show", func(ctx context.Context, v *registry.Viewer, in ID) (Shown, error) {
+	return show(ctx, v, in.ID)
+})
+
+func show(ctx context.Context, v *registry.Viewer, id string) (out Shown, err error) {
+	c, err := certificateOf(ctx, v, id)
+	if err != nil {
+		return out, err
+	}
+	if out.Certificate, err = factsOf(c); err != nil {
+		return out, err
+	}
+	out.ID = c.ID
+	err = v.View(ctx, func(tx registry.Reader) error {
+		if c.Owner == registry.Ours {
+			k, err := tx.KeyPair(c.KeyPair)
+			if err != nil {
+				return fmt.Errorf("key pair %s: %w", c.KeyPair, err)
+			}
+			k.SPKI, out.KeyPair, out.ID = nil, &k, k.ID
+		}
+		others, err := tx.Certificates(registry.CertificateQuery{
+			Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, States: []State{registry.Active},
+		})
+		if err != nil {
+			return err
+		}
+		for _, o := range others {
+			if o.ID == c.ID || o.Profile != c.Profile {
+				continue
+			}
+			facts, err := factsOf(o)
+			if err != nil {
+				return err
+			}
+			out.Replaces = &facts
+		}
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	out.State, out.Next, err = exchange.StandingOf(ctx, v, out.ID, c.Partner)
+	return out, err
+}
+
+// factsOf returns the facts of a certificate, without its bytes.
+func factsOf(c registry.Certificate) (facts CertificateFacts, err error) {
+	chain, err := c.Parse()
+	if err != nil {
+		return facts, err
+	}
+	leaf := chain[0]
+	facts.Table = cert.Fingerprints(c.Provenance.File, leaf)
+	facts.Subject, facts.SerialDecimal, facts.Emails = leaf.Subject.String(), leaf.SerialNumber.String(), leaf.EmailAddresses
+	c.DER, c.SPKI, c.Chain, c.Provenance.File, c.Provenance.Challenge = nil, nil, nil, nil, nil
+	facts.Certificate = c
+	return facts, nil
+}
