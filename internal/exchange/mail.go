@@ -32,7 +32,7 @@ func readParts(opened *unpack.File, kind filekind.Kind) (*incomingFile, error) {
 	}
 	r := partsReader{opened: opened}
 	for _, t := range opened.Troubles {
-		r.skip(t.Name, registry.Refuse(t.Text))
+		r.skip(t.Name, registry.Refuse("%s", t.Text))
 	}
 	for _, p := range opened.Parts {
 		r.part(p)

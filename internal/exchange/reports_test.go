@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 )
 
 // receiveReport receives a file of testdata/reports in a registry of its own.
-func receiveReport(t *testing.T, name string) (*company, registry.Certificate, []registry.Finding, error) {
+func receiveReport(t *testing.T, name string) (*company, registry.Certificate, []cert.Finding, error) {
 	t.Helper()
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "riskos", sealane.ServerSide, "DEV")
@@ -43,7 +44,7 @@ func TestReceiveReports(t *testing.T) {
 			t.Errorf("%s: %q %v", name, c.CommonName, err)
 		}
 		for _, f := range found {
-			if f.Rule == "attachment" {
+			if f.Code == "attachment" {
 				t.Errorf("%s: %s", name, f)
 			}
 		}
