@@ -34,7 +34,7 @@ var imports = map[string][]string{
 	"rsaengine":           {"keyring", "internal/libcrypto"},
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
 	"sealhttp":            {".", "internal/strictjson", "profile"},
-	"internal/inspect":    {"."},
+	"internal/inspect":    {".", "internal/unpack"},
 	"internal/malform":    {"fault", "internal/alg"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
 	"sealanetest":         {"internal/sandbox/riskos", "internal/sandbox/rdx"},

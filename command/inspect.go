@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,7 +89,22 @@ func tokenArgument(c *cobra.Command, arg string) ([]byte, error) {
 	if isFile || arg == "" || arg == "-" {
 		return readInput(c, name, maxToken())
 	}
+	if isFileName(arg) {
+		return nil, fmt.Errorf("there is no file %s; what is not a file is taken for a token, which begins with eyJ",
+			printable(arg))
+	}
 	return []byte(arg), nil
+}
+
+// isFileName reports whether an argument was more likely meant as the name of a file than as a
+// message: it is short, and has nothing of a token or of JSON.
+func isFileName(arg string) bool {
+	const longest = 255 // of a file's name
+	name := filepath.Base(arg)
+	extensions := []string{".txt", ".json", ".jwe", ".jws", ".jwt", ".log", ".bin", ".har", ".xml", ".eml", ".msg"}
+	return slices.Contains(extensions, strings.ToLower(filepath.Ext(name))) ||
+		len(name) <= longest && !strings.ContainsAny(arg, "{}\"'\n\r\t=%+") && !strings.HasPrefix(arg, "ey") &&
+			strings.Count(name, ".") < 2 && !strings.Contains(arg, " ")
 }
 
 // maxToken returns the length of the longest token, of a payload of maxInput.

@@ -231,8 +231,13 @@ var privateForms = []made{
 		func() []byte { return pemBlock("CERTIFICATE REQUEST", request()) }, notLeak("certificate request")},
 	{"no-key-but-public", "no private key", "the wrong file of a pair", func() []byte { return sound().spkiPEM() },
 		notLeak("")},
-	{"no-key-but-html", "not PEM", "a portal answered with its log-in page", func() []byte { return []byte(htmlPage) },
-		notLeak("not PEM")},
+	{
+		"no-key-but-html",
+		"an HTML page",
+		"a portal answered with its log-in page",
+		func() []byte { return []byte(htmlPage) },
+		notLeak("an HTML page"),
+	},
 	{"base64-cut", "the end or some lines are missing", "mail that cut lines", func() []byte {
 		lines := strings.SplitAfter(string(sound().pkcs8PEM()), "\n")
 		return []byte(strings.Join(append(lines[:5:5], lines[9:]...), ""))

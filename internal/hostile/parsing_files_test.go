@@ -143,10 +143,10 @@ var certificateForms = []made{
 	{"chain-unordered", "", "RFC 8446, section 4.4.2: old senders' order", func() []byte {
 		return pems(authority("Root", "Root"), authority("Hostile CA", "Root"), withSPKI(sound().spki()))
 	}, nil},
-	{"chain-with-a-stranger", "does not belong to the chain", "a CA that nobody asked for", func() []byte {
+	{"chain-with-a-stranger", "", "a CA that nobody asked for", func() []byte {
 		return pems(withSPKI(sound().spki()), authority("Hostile CA", "Root"), authority("Stranger", "Stranger"))
 	}, nil},
-	{"chain-of-another-issuer", "does not belong to the chain", "RFC 5280, section 6.1.3: issuer and subject differ",
+	{"chain-of-another-issuer", "", "RFC 5280, section 6.1.3: issuer and subject differ",
 		func() []byte {
 			return pems(withSPKI(sound().spki()), authority("Another CA", "Another CA"))
 		}, nil},

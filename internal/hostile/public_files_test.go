@@ -126,7 +126,7 @@ var publicKeys = []made{
 		}, nil},
 	{"public-two", "two public keys", "it is not clear which one is meant",
 		func() []byte { return append(sound().spkiPEM(), otherPair().spkiPEM()...) }, nil},
-	{"public-ssh", "not PEM, DER", "RFC 4253, section 6.6", func() []byte {
+	{"public-ssh", "a public key of SSH", "RFC 4253, section 6.6", func() []byte {
 		wire := func(b []byte) []byte { return append([]byte{0, 0, byte(len(b) >> 8), byte(len(b))}, b...) }
 		blob := bytes.Join([][]byte{wire([]byte("ssh-rsa")), wire([]byte{1, 0, 1}),
 			wire(append([]byte{0}, sound().n.Bytes()...))}, nil)

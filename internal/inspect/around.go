@@ -2,16 +2,15 @@ package inspect
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 // wrap is the JSON object in which the token was found, or should have been.
@@ -49,10 +48,13 @@ func (x *examiner) around(what string) { x.r.Around = append(x.r.Around, what) }
 
 // peel removes one layer, if there is one. If rest is nil, there is no token.
 func (x *examiner) peel(data []byte) (rest []byte, off bool) {
-	if wide, name := wideText(data); name != "" {
-		x.around(name)
-		x.fault(stepAround, fault.BodyUTF8, "body", "It is in "+name+", as some Windows programs write files.")
-		return wide, true
+	if text, from, _ := pasted.Decode(data); from == pasted.UTF16LE || from == pasted.UTF16BE {
+		x.around(string(from))
+		x.fault(stepAround, fault.BodyUTF8, "body", "It is in "+string(from)+", as some Windows programs write files.")
+		return text, true
+	}
+	if rest, off := x.file(data); off {
+		return rest, true
 	}
 	if bytes.HasPrefix(data, byteOrderMark) {
 		x.around("byte order mark")
@@ -66,6 +68,9 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 				return nil, true
 			}
 			return data, false
+		}
+		if x.wrap != nil {
+			return x.blanksInMember(data, trimmed)
 		}
 		x.around("blanks or line breaks")
 		x.note(stepAround, "body", "There are blanks or line breaks around it; they were removed and are harmless.")
@@ -85,6 +90,9 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		return data, false
 	case '"', '\'', '`':
 		return x.unquote(data)
+	}
+	if rest, off := x.unshown(data); off {
+		return rest, true
 	}
 	if strings.HasPrefix(string(data[:min(len(data), 16)]), "-----BEGIN ") {
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
@@ -112,7 +120,19 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 was decoded.")
 		return inside, true
 	}
-	return data, false
+	return x.among(data)
+}
+
+// blanksInMember removes what surrounds the token in its member. An opener does not.
+func (x *examiner) blanksInMember(data, trimmed []byte) (rest []byte, off bool) {
+	at, where := stepBase64, "behind"
+	if data[0] != trimmed[0] {
+		at, where = stepHeader, "before"
+	}
+	x.around("blanks or line breaks in the member")
+	x.fault(at, fault.Base64Space.In(fault.JWE), "token",
+		"A blank or line break stands "+where+" it, in the member: remove it where the token is read from its file.")
+	return trimmed, true
 }
 
 // escaped reports whether the first percent sign begins an escape.
@@ -123,24 +143,6 @@ func escaped(data []byte) bool {
 	}
 	_, err := hex.DecodeString(string(data[i+1 : i+3]))
 	return err == nil
-}
-
-// wideText decodes UTF-16 that starts with a byte order mark.
-func wideText(data []byte) (plain []byte, name string) {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		order, name = binary.LittleEndian, "UTF-16 (little endian)"
-	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		order, name = binary.BigEndian, "UTF-16 (big endian)"
-	default:
-		return nil, ""
-	}
-	units := make([]uint16, 0, len(data)/2)
-	for i := 2; i+1 < len(data); i += 2 {
-		units = append(units, order.Uint16(data[i:]))
-	}
-	return []byte(string(utf16.Decode(units))), name
 }
 
 func (x *examiner) unquote(data []byte) (rest []byte, off bool) {
@@ -158,23 +160,6 @@ func unquoted(text []byte) []byte {
 		}
 	}
 	return bytes.TrimSuffix(text[1:], text[:1])
-}
-
-// embedded finds the longest run that could be a token in text that is not JSON.
-func embedded(data []byte) []byte {
-	var best []byte
-	for len(data) > 0 {
-		end := bytes.IndexFunc(data, func(r rune) bool { return !tokenRune(r) })
-		run := data
-		if end >= 0 {
-			run = data[:end]
-		}
-		if len(run) > len(best) && likely(run) {
-			best = run
-		}
-		data = data[min(len(run)+1, len(data)):]
-	}
-	return best
 }
 
 func tokenRune(r rune) bool {

@@ -5,14 +5,19 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/pasted"
 )
 
 // flaw is a fault of a base64url text, and its first position.
 type flaw struct {
 	fault fault.TokenFault
 	text  string
+	// lost reports whether characters stood there that can't be told any more.
+	lost bool
 }
 
 // decode reads a text as base64url in spite of any flaws, and returns the flaws in the
@@ -26,10 +31,16 @@ func decode(text []byte) (data []byte, flaws []flaw) {
 	}
 	name := func(f fault.TokenFault, format string, args ...any) {
 		if !slices.ContainsFunc(flaws, func(l flaw) bool { return l.fault == f }) {
-			flaws = append(flaws, flaw{f, fmt.Sprintf(format, args...)})
+			flaws = append(flaws, flaw{f, fmt.Sprintf(format, args...), f == fault.Base64Length})
+		}
+	}
+	lose := func() {
+		for i := range flaws {
+			flaws[i].lost = flaws[i].lost || flaws[i].fault == fault.Base64Character
 		}
 	}
 	clean := make([]byte, 0, len(text))
+	behind := 0 // of the last character that is not ASCII
 	for i, c := range text {
 		switch {
 		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
@@ -46,8 +57,25 @@ func decode(text []byte) (data []byte, flaws []flaw) {
 			name(fault.Base64Space, "%q at offset %d", c, i)
 		case c == '\\':
 			name(fault.Base64Character, "a backslash at offset %d: a JSON or shell string was not unescaped", i)
+			lose()
 		default:
-			name(fault.Base64Character, "byte 0x%02x at offset %d", c, i)
+			r, size := utf8.DecodeRune(text[i:])
+			switch {
+			case i < behind: // the rest of a character
+			case r != utf8.RuneError && pasted.IsTypographic(r):
+				name(fault.Base64Character, "%s at offset %d: it was removed", pasted.RuneName(r), i)
+				if unicode.Is(unicode.Pd, r) {
+					lose()
+				}
+				behind = i + size
+			case r != utf8.RuneError && r > unicode.MaxASCII:
+				name(fault.Base64Character, "%s at offset %d", pasted.RuneName(r), i)
+				lose()
+				behind = i + size
+			default:
+				name(fault.Base64Character, "byte 0x%02x at offset %d", c, i)
+				lose()
+			}
 		}
 	}
 	if len(clean)%4 == 1 {

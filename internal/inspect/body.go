@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sealane/sealane/fault"
@@ -34,6 +35,10 @@ func (x *examiner) object(data []byte) (rest []byte, off bool) {
 	if members == nil {
 		if run := embedded(data); run != nil {
 			x.around("text that is not a JSON object")
+			if bytes.Contains(data, append([]byte("b'"), run[:min(len(run), 16)]...)) {
+				x.fault(stepAround, fault.BodyQuoted, "body",
+					"b'…' is how Python shows bytes: use decode() before they become text.")
+			}
 			return run, true
 		}
 	}
@@ -108,28 +113,66 @@ func (x *examiner) fieldOf(members []strictjson.Member) (text []byte, ok bool) {
 		x.wrap.member = m.Name
 		x.fault(stepAround, fault.BodyType, "body", "Member "+show(m.Name)+" should hold the token.")
 	}
-	path, best, inside := longest(members, 3)
+	path, best, inside := longest(members, maxNested)
 	if best == "" {
 		return nil, false
 	}
 	return take(path, inside, best)
 }
 
-// longest finds the longest string that looks like a token, and its path.
+// longest finds the longest string that looks like a token, and its path: in objects and lists,
+// and in strings that hold JSON or other text with a token in it, as exports of browsers and
+// other tools have them.
 func longest(members []strictjson.Member, depth int) (path, best string, inside bool) {
 	for _, m := range members {
-		if s, isText := strictjson.String(m.Value); isText {
-			if len(s) > len(best) && likely([]byte(s)) {
-				path, best, inside = m.Name, s, false
+		s, isText := strictjson.String(m.Value)
+		switch {
+		case isText && len(s) <= len(best):
+			continue
+		case isText && likely([]byte(s)):
+			path, best, inside = m.Name, s, false
+			continue
+		case depth == 1:
+			continue
+		}
+		inner := membersIn(m.Value)
+		if isText {
+			if inner = membersIn([]byte(s)); inner == nil {
+				if token := embedded([]byte(s)); len(token) > len(best) {
+					path, best, inside = m.Name, string(token), true
+				}
+				continue
 			}
-		} else if m.Value[0] == '{' && depth > 1 {
-			if p, s, _ := longest(readMembers(m.Value), depth-1); len(s) > len(best) {
-				path, best, inside = m.Name+"."+p, s, true
-			}
+		}
+		if p, s, _ := longest(inner, depth-1); len(s) > len(best) {
+			path, best, inside = m.Name+"."+p, s, true
 		}
 	}
 	return path, best, inside
 }
+
+// membersIn reads the members of an object, or the elements of a list, named by their numbers.
+func membersIn(value []byte) (members []strictjson.Member) {
+	value = bytes.TrimSpace(value)
+	switch {
+	case bytes.HasPrefix(value, []byte{'{'}):
+		return readMembers(value)
+	case bytes.HasPrefix(value, []byte{'['}):
+		var list []json.RawMessage
+		if json.Unmarshal(value, &list) != nil {
+			return nil
+		}
+		for i, element := range list[:min(len(list), maxElements)] {
+			members = append(members, strictjson.Member{Name: strconv.Itoa(i), Value: element})
+		}
+	}
+	return members
+}
+
+const (
+	maxElements = 1000 // of a list
+	maxNested   = 12   // levels of JSON in which a token is looked for
+)
 
 // serialization returns the compact parts of a JWE or JWS in JSON serialization.
 func serialization(members []strictjson.Member) [][]byte {

@@ -95,6 +95,9 @@ func lostFront(text []byte) string {
 	}
 	const head = 80
 	first, _, _ := bytes.Cut(text[:min(len(text), head)], []byte{'.'})
+	if bytes.ContainsFunc(first, func(r rune) bool { return !tokenRune(r) }) {
+		return "" // it begins with something else
+	}
 	for _, lost := range []string{"e", "ey", "eyJ"} {
 		start, _ := decode(append([]byte(lost), first...))
 		rest, isObject := bytes.CutPrefix(start, []byte{'{'})

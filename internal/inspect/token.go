@@ -65,12 +65,15 @@ func (x *examiner) token(text []byte) {
 		switch {
 		case doubled(text):
 			hint += " The same token occurs twice in a row."
-		case dots == 3:
-			hint += " A part is missing, perhaps the last one: the token was cut."
 		case !startsLikeHeader(text):
 			hint += " It does not begin like a token; perhaps it is something else."
+		case dots == 3:
+			hint += " A part is missing, perhaps the last one: the token was cut."
 		}
-		x.fault(stepText, fault.Parts.In(fault.JWE), "token", hint)
+		f := x.fault(stepText, fault.Parts.In(fault.JWE), "token", hint)
+		if !startsLikeHeader(text) {
+			f.Next = "Inspect a message: a token, which begins with eyJ, or the body that has one."
+		}
 		if dots > 0 && startsLikeHeader(text) {
 			x.r.Kind = KindJWE
 			parts := bytes.SplitN(text, []byte{'.'}, 6)
@@ -121,7 +124,7 @@ func (x *examiner) read(parts [][]byte, layer fault.Layer, offset step) *token {
 		for _, l := range flaws {
 			part.Mark = Bad
 			part.Text += string(l.fault.In(layer)) + ": " + l.text + ". "
-			t.damaged = t.damaged || l.fault == fault.Base64Length || l.fault == fault.Base64Character
+			t.damaged = t.damaged || l.lost
 			if found[l.fault] == nil {
 				found[l.fault] = &flawed{first: i, text: l.text}
 				order = append(order, l.fault)
