@@ -231,7 +231,7 @@ func TestSignerOfAnotherEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := inspect.Examine(token, options(riskos)); r.Fault != fault.SignatureOther ||
-		!strings.Contains(r.Summary, "key of ours") {
+		!strings.Contains(r.Summary, "one of our keys") {
 		t.Errorf("%q: %s", r.Fault, r.Summary)
 	}
 }
