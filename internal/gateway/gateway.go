@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -152,11 +151,7 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 	if b.g.options.OpenRegistry == nil {
 		return nil, errors.New("this program opens no registry: give the routes keys")
 	}
-	rootKey, err := c.RootKey.read(ctx, b.c.dir)
-	if err != nil {
-		return nil, fmt.Errorf("root_key: %w", err)
-	}
-	source, err := b.g.options.OpenRegistry(ctx, RegistrySettings{DB: c.DB, RootKey: rootKey})
+	source, err := c.open(ctx, b.c.dir, b.g.options.OpenRegistry)
 	if err != nil {
 		return nil, err
 	}

@@ -78,18 +78,27 @@ func (s Secret) read(ctx context.Context, dir string) (string, error) {
 	return text, nil
 }
 
-// credential reads a credential of systemd (systemd.exec(5), Credentials).
+// credential reads a credential of systemd.
 func credential(name string) ([]byte, error) {
+	path, err := credentialPath(name)
+	if err != nil {
+		return nil, err
+	}
+	return readlimit.File(path, maxSecret)
+}
+
+// credentialPath returns the path of a credential of systemd (systemd.exec(5), Credentials).
+func credentialPath(name string) (string, error) {
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
 	switch {
 	case dir == "":
-		return nil, errors.New(
+		return "", errors.New(
 			"CREDENTIALS_DIRECTORY is not set: credential:NAME needs LoadCredential= in the unit file",
 		)
 	case name != filepath.Base(name) || name == "." || name == "..":
-		return nil, fmt.Errorf("credential %.40q is not a name", name)
+		return "", fmt.Errorf("credential %.40q is not a name", name)
 	}
-	return readlimit.File(filepath.Join(dir, name), maxSecret)
+	return filepath.Join(dir, name), nil
 }
 
 // output runs a command without a shell, and returns what it prints.
