@@ -64,7 +64,7 @@ var imports = map[string][]string{
 	"internal/sandbox/sandboxtest": {},
 	"internal/keydir":              {"kms", "internal/exchange"},
 	"internal/demo": {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx",
-		"internal/store", "internal/httpserver"},
+		"internal/store", "internal/httpserver", "internal/gateway"},
 	"command":     {"internal/operation", "internal/demo", "internal/inspect", "internal/gateway"},
 	"cmd/sealane": {"command"},
 }

@@ -47,6 +47,9 @@ func (d *rdxDemo) run() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.gateways(); err != nil {
+		return nil, err
+	}
 	d.part("RDX: messages that must not be opened")
 	d.faults(url)
 	if err := d.acceptSHA1(); err != nil {
@@ -178,14 +181,7 @@ func (d *rdxDemo) startIssuer() (string, error) {
 
 // issuer returns the issuer's service behind a handler that opens messages.
 func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
-	service := &rdx.Issuer{OnOTP: func(_, otp string) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.passcode = otp
-		if d.showPasscodes {
-			fmt.Fprintf(d.w, "passcode: %s\n", otp)
-		}
-	}}
+	service := &rdx.Issuer{OnOTP: d.deliver}
 	return &sealhttp.Handler{
 		Lane: func(*http.Request) (*sealane.Lane, error) { return lane, nil },
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -197,6 +193,16 @@ func (d *rdxDemo) issuer(lane *sealane.Lane) http.Handler {
 			service.ServeHTTP(w, r)
 		}),
 		Log: d.log,
+	}
+}
+
+// deliver takes a passcode in place of the cardholder's telephone.
+func (d *rdxDemo) deliver(_, otp string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.passcode = otp
+	if d.showPasscodes {
+		fmt.Fprintf(d.w, "passcode: %s\n", otp)
 	}
 }
 

@@ -51,7 +51,12 @@ func (d *riskosDemo) run() ([]string, error) {
 	}
 	d.part("RiskOS: answers that must not be trusted")
 	d.badAnswers()
-	return d.commands()
+	through, err := d.gateways()
+	if err != nil {
+		return nil, err
+	}
+	commands, err := d.commands()
+	return append(commands, through), err
 }
 
 func (d *riskosDemo) exchange() (err error) {
