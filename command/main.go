@@ -133,7 +133,7 @@ standard error.`,
 	inGroup(root, "administration", "Administration",
 		newInit(), newLogin(), newPartner(), newPerson(), newKey(), newCert(), newProfile(), newAudit(), newInventory(),
 		newBackup(), newRootKey())
-	inGroup(root, "run", "Run and try", newDemo(), newSandbox(), newVersion())
+	inGroup(root, "run", "Run and try", newServe(), newDemo(), newSandbox(), newVersion())
 	for _, c := range append(root.Commands(), root) {
 		prepare(c)
 	}

@@ -114,23 +114,21 @@ func (d *riskosDemo) gateways() (command string, err error) {
 		if err != nil {
 			return err
 		}
-		provider, err = d.them.gateway(
-			"- {name: api, ingress: riskos, listen: \"127.0.0.1:0\", caller: api-key, upstream: \"" + application + "\"}\n",
-		)
+		const route = "- {name: api, ingress: riskos, listen: \"127.0.0.1:0\", caller: api-key, upstream: \"%s\"}\n"
+		provider, err = d.them.gateway(fmt.Sprintf(route, application))
 		n.add("%s, by %s", provider, d.relative(filepath.Join(d.folder, d.them.name, "gateway.yaml")))
 		return err
 	})
 	d.step("the customer's gateway, an egress on loopback", func(n *notes) error {
-		customer, err = d.us.gateway(fmt.Sprintf(
-			"- {name: riskos, egress: riskos, partner: provider, environment: %s, listen: \"127.0.0.1:0\", upstream: \"%s\"}\n",
-			d.environment,
-			provider,
-		))
+		const route = "- {name: riskos, egress: riskos, partner: provider, environment: %s, " +
+			"listen: \"127.0.0.1:0\", upstream: \"%s\"}\n"
+		customer, err = d.us.gateway(fmt.Sprintf(route, d.environment, provider))
 		n.add("%s, by %s", customer, d.relative(filepath.Join(d.folder, d.us.name, "gateway.yaml")))
 		return err
 	})
 	d.step("the customer's application sends an evaluation in plain JSON", func(n *notes) error {
-		status, header, answer, err := d.plainCall("POST", customer+"/api/evaluation", token, evaluation("gateway-1", "Accept"))
+		body := evaluation("gateway-1", "Accept")
+		status, header, answer, err := d.plainCall("POST", customer+"/api/evaluation", token, body)
 		if err != nil {
 			return err
 		}
@@ -160,7 +158,8 @@ func (d *riskosDemo) gateways() (command string, err error) {
 	apiKey := filepath.Join(d.folder, "gateway-api-key")
 	err = newfile.Write(apiKey, []byte(token+"\n"), 0o600)
 	return fmt.Sprintf("# RiskOS, plain JSON at both ends, sealed between the gateways:\n"+
-		"curl -sS -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' --data-binary @%s %s/api/evaluation\n",
+		"curl -sS -H \"Authorization: Bearer $(cat %s)\" -H 'Content-Type: application/json' "+
+		"--data-binary @%s %s/api/evaluation\n",
 		apiKey, filepath.Join(d.folder, evaluationFile), customer), err
 }
 
@@ -190,16 +189,14 @@ func (d *rdxDemo) gateways() error {
 		if err != nil {
 			return err
 		}
-		if issuer, err = d.bank.gateway(fmt.Sprintf(
-			"- {name: rdx, ingress: rdx, partner: vcas, environment: %s, listen: \"127.0.0.1:0\", caller: unauthenticated, upstream: \"%s\"}\n",
-			d.environment, application)); err != nil {
+		const in = "- {name: rdx, ingress: rdx, partner: vcas, environment: %s, listen: \"127.0.0.1:0\", " +
+			"caller: unauthenticated, upstream: \"%s\"}\n"
+		const out = "- {name: issuer, egress: rdx, partner: issuer, environment: %s, listen: \"127.0.0.1:0\", " +
+			"upstream: \"%s\"}\n"
+		if issuer, err = d.bank.gateway(fmt.Sprintf(in, d.environment, application)); err != nil {
 			return err
 		}
-		vcas, err = d.sender.gateway(fmt.Sprintf(
-			"- {name: issuer, egress: rdx, partner: issuer, environment: %s, listen: \"127.0.0.1:0\", upstream: \"%s\"}\n",
-			d.environment,
-			issuer,
-		))
+		vcas, err = d.sender.gateway(fmt.Sprintf(out, d.environment, issuer))
 		n.add("%s and %s", issuer, vcas)
 		return err
 	})

@@ -324,6 +324,17 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	return nil
 }
 
+// ReloadAndLog is [Gateway.Reload] for a signal, whose sender reads the log.
+func (g *Gateway) ReloadAndLog(ctx context.Context) {
+	if err := g.Reload(ctx); err != nil {
+		g.metrics.reloads.WithLabelValues("refused").Inc()
+		g.log.Error("the configuration stays as it was", "reason", err.Error())
+		return
+	}
+	g.metrics.reloads.WithLabelValues("done").Inc()
+	g.log.Info("the configuration was read again")
+}
+
 // watchEvery is how often files are looked at.
 const watchEvery = 10 * time.Second
 

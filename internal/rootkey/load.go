@@ -140,3 +140,11 @@ func Create(path string) (*Key, error) {
 	}
 	return loadFile(path)
 }
+
+// Parse returns the root key of a text: base64 or hexadecimal, as a command prints it that reads it from a
+// vault.
+func Parse(text string) (*Key, error) {
+	data := []byte(text)
+	defer clear(data)
+	return loaded("that was given", data, false)
+}
