@@ -15,12 +15,13 @@ type dialect struct {
 	prepare       bool              // statements should be prepared, because the driver does not cache them
 	types         *strings.Replacer // the names of types in migrations
 	plain         func(error) error // returns the error without values, and wraps the error that registry knows
+	lost          func(error) bool  // reports whether the server ended the connection before; nil: there is no server
 
 	// countVersionTables returns 0 for a new database, else 1.
 	countVersionTables string
 
 	// begin and beginMigration begin a transaction in which only this program writes.
-	begin, beginMigration func(context.Context, *sql.DB) (*sql.Tx, error)
+	begin, beginMigration func(context.Context, *Store) (*sql.Tx, error)
 
 	afterRestore func(context.Context, *sql.DB) error
 

@@ -86,3 +86,10 @@ func (s *Store) plan(ctx context.Context, statement string, args []any) (string,
 	}
 	return strings.Join(lines, "\n"), rows.Err()
 }
+
+// WithTimes returns the options of a program that waits so long for others, and may stand still
+// so long.
+func (o Options) WithTimes(patience, idle time.Duration) Options {
+	o.patience, o.idle = patience, idle
+	return o
+}

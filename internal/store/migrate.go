@@ -80,7 +80,7 @@ func (s *Store) migrate(ctx context.Context, version int64) error {
 // step makes the database's next version, in one transaction, and returns it. Programs that
 // start at the same time take turns.
 func (s *Store) step(ctx context.Context, last int64) (int64, error) {
-	t, err := s.dialect.beginMigration(ctx, s.writer)
+	t, err := s.dialect.beginMigration(ctx, s)
 	if err != nil {
 		return 0, err
 	}

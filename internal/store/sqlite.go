@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -20,7 +21,12 @@ import (
 // patience is how long a change waits for writers of other programs.
 const patience = 30 * time.Second
 
-var errBusy = fmt.Errorf("another program has been writing for more than %v; try again when it is done", patience)
+func (o Options) waits() time.Duration { return cmp.Or(o.patience, patience) }
+
+// busyFor is the error of a change that has waited in vain.
+func (o Options) busyFor(who string) error {
+	return fmt.Errorf("%s has been writing for more than %v; try again when it is done", who, o.waits())
+}
 
 func sqliteDialect() *dialect {
 	return &dialect{
@@ -73,14 +79,14 @@ func sqliteName(path string, pragmas ...string) string {
 
 // beginSQLite waits in short intervals, because SQLite does not stop waiting when the
 // context ends.
-func beginSQLite(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
-	for end := time.Now().Add(patience); ; {
-		t, err := db.BeginTx(ctx, nil)
+func beginSQLite(ctx context.Context, s *Store) (*sql.Tx, error) {
+	for end := time.Now().Add(s.options.waits()); ; {
+		t, err := s.writer.BeginTx(ctx, nil)
 		if err == nil || !busy(err) || ctx.Err() != nil {
 			return t, err
 		}
 		if time.Now().After(end) {
-			return nil, errBusy
+			return nil, s.options.busyFor("another program")
 		}
 	}
 }

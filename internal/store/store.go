@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -32,6 +33,9 @@ type Options struct {
 	Trace func(statement string)
 
 	files fs.FS // the migrations; nil: those of this program
+
+	patience time.Duration // 0: see the constant
+	idle     time.Duration // 0: see maxIdle
 }
 
 func (o Options) migrations() (migrations, error) {
@@ -131,7 +135,7 @@ func (s *Store) View(ctx context.Context, read func(registry.Reader) error) erro
 }
 
 func (s *Store) view(ctx context.Context, read func(*tx) error) error {
-	opened, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
+	opened, err := s.begin(ctx, s.reader, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
 	if err != nil {
 		return s.failed(ctx, "read the registry", err)
 	}
@@ -147,6 +151,17 @@ func (s *Store) view(ctx context.Context, read func(*tx) error) error {
 	return t.broken
 }
 
+// begin begins a transaction. A connection that the server has ended meanwhile, such as by its
+// restart, is noticed only when it is used; each of the pool is passed over.
+func (s *Store) begin(ctx context.Context, pool *sql.DB, o *sql.TxOptions) (t *sql.Tx, err error) {
+	for range readers + 1 {
+		if t, err = pool.BeginTx(ctx, o); err == nil || s.dialect.lost == nil || !s.dialect.lost(err) {
+			break
+		}
+	}
+	return t, err
+}
+
 // Update calls change with a transaction, and commits it if change returns nil.
 // Writers take turns: Update waits for those of this process until the context
 // ends, and for those of other programs for half a minute. It must not be called
@@ -158,7 +173,7 @@ func (s *Store) Update(ctx context.Context, change func(registry.Tx) error) erro
 
 func (s *Store) update(ctx context.Context, change func(*tx) error) error {
 	s.options.trace("BEGIN")
-	opened, err := s.dialect.begin(ctx, s.writer)
+	opened, err := s.dialect.begin(ctx, s)
 	if err != nil {
 		return s.failed(ctx, "change the registry", err)
 	}
