@@ -14,6 +14,7 @@ import (
 
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/readlimit"
+	"github.com/sealane/sealane/internal/rootkey"
 )
 
 // Limits in bytes.
@@ -74,7 +75,7 @@ func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
 		"file with the passphrase of a private key (default: the passphrase itself in $SEALANE_PASSPHRASE)")
 	return func() ([]byte, error) {
 		if *file != "" {
-			data, err := readInput(c, *file, maxSecret)
+			data, err := readPassphrase(c, *file)
 			if data = bytes.TrimRight(data, "\r\n"); err == nil && len(data) == 0 {
 				err = fmt.Errorf("%s holds no passphrase", *file)
 			}
@@ -88,6 +89,19 @@ func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
 		}
 		return nil, nil
 	}
+}
+
+// readPassphrase reads a file with a passphrase. One that lasts must not be readable by others;
+// a pipe may be.
+func readPassphrase(c *cobra.Command, name string) ([]byte, error) {
+	if info, err := os.Stat(name); name == "-" || err != nil || !info.Mode().IsRegular() {
+		return readInput(c, name, maxSecret)
+	}
+	data, err := rootkey.ReadSecret(name, maxSecret)
+	if err != nil {
+		err = fmt.Errorf("passphrase file %s: %w", name, err)
+	}
+	return data, err
 }
 
 // askPassphrase is for keys that are encrypted: if no passphrase was given, the user is

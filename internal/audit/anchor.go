@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -51,6 +52,21 @@ func OpenAnchor(address string) (Anchor, error) {
 		return openWebhook(u)
 	}
 	return nil, fmt.Errorf("an anchor begins with file:, syslog:, syslog+udp:, https: or http:, not as the one given")
+}
+
+// AnchorName returns the name of the place that an address names, without secrets. The place need
+// not be usable here.
+func AnchorName(address string) (string, error) {
+	scheme, rest, _ := strings.Cut(address, ":")
+	switch scheme {
+	case "file", "syslog":
+		return scheme + ":" + rest, nil
+	case "syslog+udp", "https", "http":
+		if u, err := url.Parse(address); err == nil && u.Hostname() != "" {
+			return scheme + "://" + u.Host, nil
+		}
+	}
+	return "", errors.New("an anchor's address is not well-formed")
 }
 
 func refused(a Anchor, h Head, err error) error {

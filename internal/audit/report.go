@@ -30,17 +30,36 @@ type Finding struct {
 	Text  string `json:"text"`
 }
 
+// Stretch is records that follow each other.
+type Stretch struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+// String returns "N", or "N to M".
+func (s Stretch) String() string {
+	if s.From == s.To {
+		return fmt.Sprint(s.From)
+	}
+	return fmt.Sprintf("%d to %d", s.From, s.To)
+}
+
 // Report is the result of [Verify].
 type Report struct {
-	Holds      bool      `json:"holds"` // there are no findings
-	Records    int64     `json:"records"`
-	Head       Head      `json:"head"`        // the log's end, as it was read
-	Anchors    int       `json:"anchors"`     // how many heads were given
-	Held       int       `json:"held"`        // of these, how many match their record
-	Refuted    int       `json:"refuted"`     // how many do not; then the records of others are missing or edited
-	AnchoredTo int64     `json:"anchored_to"` // the last record that an anchor confirms
-	Findings   []Finding `json:"findings,omitempty"`
-	More       int       `json:"more,omitempty"` // findings that were not kept
+	Holds      bool  `json:"holds"` // there are no findings
+	Records    int64 `json:"records"`
+	Head       Head  `json:"head"`            // the log's end, as it was read
+	Anchors    int   `json:"anchors"`         // how many heads were given
+	Held       int   `json:"held"`            // of these, how many match their record
+	Refuted    int   `json:"refuted"`         // how many do not; then the records of others are missing or edited
+	AnchoredTo int64 `json:"anchored_to"`     // the last record that an anchor confirms
+	Since      int64 `json:"since,omitempty"` // only the records after this one were read, see VerifySince
+	// Unanchored are stretches of records that have no head of their own: until the next head was
+	// written, nothing outside confirmed them. They are not findings, because heads may have failed.
+	Unanchored     []Stretch `json:"unanchored,omitempty"`
+	MoreUnanchored int       `json:"more_unanchored,omitempty"` // stretches that were not kept
+	Findings       []Finding `json:"findings,omitempty"`
+	More           int       `json:"more,omitempty"` // findings that were not kept
 
 	// The clock was set back: not a fault, but worth a question.
 	ClockBack   int   `json:"clock_back,omitempty"`
@@ -51,6 +70,9 @@ type Report struct {
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d records", r.Records)
+	if r.Since > 0 {
+		fmt.Fprintf(&b, " behind record %d, which was verified before", r.Since)
+	}
 	if r.Records > 0 {
 		fmt.Fprintf(&b, ", the last is %d of %s", r.Head.Seq, r.Head.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
@@ -75,9 +97,25 @@ func (r Report) String() string {
 			fmt.Fprintf(&b, " Nothing outside vouches for the records from %d on.", r.AnchoredTo+1)
 		}
 		b.WriteByte('\n')
+		r.writeUnanchored(&b)
 	}
 	if r.ClockBack > 0 {
 		fmt.Fprintf(&b, "The clock was set back %d times, first at record %d.\n", r.ClockBack, r.ClockBackAt)
 	}
 	return b.String()
+}
+
+func (r Report) writeUnanchored(b *strings.Builder) {
+	if len(r.Unanchored) == 0 {
+		return
+	}
+	texts := make([]string, len(r.Unanchored))
+	for i, s := range r.Unanchored {
+		texts[i] = s.String()
+	}
+	fmt.Fprintf(b, "Records without a head of their own: %s", strings.Join(texts, ", "))
+	if r.MoreUnanchored > 0 {
+		fmt.Fprintf(b, " and %d more stretches", r.MoreUnanchored)
+	}
+	b.WriteString(". Until the next head, nothing outside vouched for them.\n")
 }

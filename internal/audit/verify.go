@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 )
 
@@ -30,14 +32,71 @@ func Verify(ctx context.Context, log Reader, anchors []Head) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("verify audit log: %w", err)
 	}
-	if err := each(ctx, log, func(r Record) error { c.add(r); return nil }); err != nil {
+	if err := c.read(Records(ctx, log)); err != nil {
+		return Report{}, err
+	}
+	c.compareHead(head)
+	return c.end(), nil
+}
+
+// VerifySince is Verify for a log of which the records up to a head were verified before. That
+// record must be as it was then; those before it are not read, and heads of them are not compared.
+// The report's Head is where to go on the next time.
+func VerifySince(ctx context.Context, log Reader, verified Head, anchors []Head) (Report, error) {
+	if err := verified.check(); err != nil {
+		return Report{}, fmt.Errorf("verify audit log: the head that was verified before: %w", err)
+	}
+	later := slices.DeleteFunc(slices.Clone(anchors), func(h Head) bool { return h.Seq < verified.Seq })
+	c, err := newChain(append(later, verified))
+	if err != nil {
+		return Report{}, err
+	}
+	c.report.Anchors, c.report.Since = len(later), verified.Seq
+	head, err := log.AuditHead()
+	if err != nil {
 		return Report{}, fmt.Errorf("verify audit log: %w", err)
 	}
+	// The record itself is compared as one that is anchored, and what follows as by Verify.
+	c.seq, c.held = verified.Seq-1, verified.Seq-1
+	records, err := log.AuditRecords(verified.Seq-1, 1)
+	if err != nil {
+		return Report{}, fmt.Errorf("verify audit log: %w", err)
+	}
+	there := len(records) == 1 && records[0].Seq == verified.Seq
+	switch {
+	case there:
+		c.hash = records[0].Previous
+	case head.Seq < verified.Seq:
+		c.seq, c.hash = head.Seq, head.Hash
+	}
+	if err := c.read(recordsAfter(ctx, log, verified.Seq-1)); err != nil {
+		return Report{}, err
+	}
+	c.compareHead(head)
+	if there { // it is none of the new ones, nor of the heads that were given
+		c.report.Records--
+	}
+	if there && bytes.Equal(records[0].Hash, verified.Hash) {
+		c.report.Held--
+	}
+	return c.end(), nil
+}
+
+func (c *chain) read(records iter.Seq2[Record, error]) error {
+	for r, err := range records {
+		if err != nil {
+			return fmt.Errorf("verify audit log: %w", err)
+		}
+		c.add(r)
+	}
+	return nil
+}
+
+func (c *chain) compareHead(head Head) {
 	if head.Seq != c.seq || head.Seq > 0 && !bytes.Equal(head.Hash, c.hash) {
 		c.find(WrongHead, head.Seq, "the database says that the last record is %d; its last record is %d, or has "+
 			"another hash", head.Seq, c.seq)
 	}
-	return c.end(), nil
 }
 
 // chain follows records one by one.
@@ -138,6 +197,7 @@ func (c *chain) anchored(r Record) {
 	for _, a := range c.anchors[r.Seq] {
 		if bytes.Equal(a.Hash, r.Hash) {
 			c.report.Held++
+			c.unanchored(r.Seq)
 			c.held, c.report.AnchoredTo, c.rewritten = r.Seq, max(c.report.AnchoredTo, r.Seq), false
 			continue
 		}
@@ -149,6 +209,17 @@ func (c *chain) anchored(r Record) {
 				"record %d is not the one that was anchored: the chain was rewritten at one of the records %d to %d",
 				r.Seq, from, r.Seq)})
 		}
+	}
+}
+
+// unanchored notes the stretch between the last head that held and this one.
+func (c *chain) unanchored(seq int64) {
+	switch {
+	case c.held+1 >= seq:
+	case len(c.report.Unanchored) < maxFindings:
+		c.report.Unanchored = append(c.report.Unanchored, Stretch{c.held + 1, seq - 1})
+	default:
+		c.report.MoreUnanchored++
 	}
 }
 

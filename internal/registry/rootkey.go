@@ -98,6 +98,9 @@ func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []by
 		if err := rootIs(tx, key, false); !errors.Is(err, ErrNoRoot) {
 			return errors.Join(errAlreadySet, err) // another program was first
 		}
+		if err := noneUnderOther(tx, key); err != nil {
+			return err
+		}
 		if err := tx.PutSetting(settingRootParameters, parameters); err != nil {
 			return err
 		}
@@ -159,6 +162,9 @@ func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
 	if len(pending) > 0 && next.Matches(pending) != nil {
 		return Refuse("a rotation to another root key is under way: finish that one first")
 	}
+	if err := notEarlier(tx, next); err != nil {
+		return err
+	}
 	if err := tx.PutSetting(settingRootNextParameters, parameters); err != nil {
 		return err
 	}
@@ -197,6 +203,9 @@ func (s *Session) resealSome(tx Tx, entry *Entry, next *rootkey.Key, parameters 
 }
 
 func finishRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
+	if err := noteEarlier(tx, next); err != nil {
+		return err
+	}
 	for _, s := range []struct {
 		name  string
 		value []byte

@@ -237,3 +237,43 @@ func TestOneRotationAtATime(t *testing.T) {
 	}
 	must(t, s.Registry().UseRoot(ctx, next))
 }
+
+// A registry whose check value somebody removed takes no other root key for its first; its own
+// may come back.
+func TestFirstRootKeyOfARegistryWithKeys(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, token := founded(t, address)
+		k := pairs(t, s, "PROD")[0]
+		own := s.Registry.Root.Newest()
+		db := behind(t, address)
+		db.does("DELETE FROM setting WHERE name = 'root-key-check'")
+		db.does("UPDATE key_pair SET root_key = ?", newRoot(t).ID()) // as if it were another's
+		r, err := (&registry.Registry{Store: s.Registry.Store}).Login(t.Context(), token)
+		must(t, err)
+		err = r.SetRoot(t.Context(), newRoot(t), nil)
+		if !errors.Is(err, rootkey.ErrOtherKey) || !strings.Contains(err.Error(), k.ID) ||
+			!strings.Contains(err.Error(), own.ID()) {
+			t.Errorf("another key: %v", err)
+		}
+		must(t, r.SetRoot(t.Context(), own, nil))
+		meddled.Store(t.Name(), 1)
+	})
+}
+
+// There is no way back to a root key that was replaced.
+func TestRotationToAnEarlierRootKey(t *testing.T) {
+	s := openSession(t)
+	pairs(t, s, "PROD")
+	first, second, third := s.Registry.Root.Newest(), newRoot(t), newRoot(t)
+	rotate := func(to *rootkey.Key) error {
+		_, err := s.WithReason("yearly").RotateRoot(t.Context(), to, nil)
+		return err
+	}
+	must(t, rotate(second))
+	must(t, s.Registry.UseRoot(t.Context(), second))
+	refused(t, "was this registry's before", rotate(first))
+	must(t, rotate(third))
+	must(t, s.Registry.UseRoot(t.Context(), third))
+	refused(t, first.ID()+" was this registry's before", rotate(first))
+	refused(t, second.ID()+" was this registry's before", rotate(second))
+}

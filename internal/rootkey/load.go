@@ -102,31 +102,6 @@ func decode(data []byte, raw bool) ([]byte, error) {
 	return varied(secret[:n])
 }
 
-// varied refuses bytes that are not random, such as zeros or one character repeated.
-func varied(secret []byte) ([]byte, error) {
-	if different(secret) < minDifferent {
-		clear(secret)
-		return nil, errors.New("it is not random")
-	}
-	return secret, nil
-}
-
-// minDifferent is the minimum number of different bytes in a key. Of 10³⁰ random keys less
-// than one has fewer.
-const minDifferent = 8
-
-func different(b []byte) int {
-	var seen [256]bool
-	n := 0
-	for _, c := range b {
-		if !seen[c] {
-			seen[c] = true
-			n++
-		}
-	}
-	return n
-}
-
 // Create makes a root key, and writes it in base64 into a new file that only its owner can read.
 // The error is fs.ErrExist if the file exists.
 func Create(path string) (*Key, error) {

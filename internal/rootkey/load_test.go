@@ -167,3 +167,39 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A file that a person has typed, or that a program has counted, is no root key.
+func TestKeysThatAreNotRandom(t *testing.T) {
+	counting, squares := make([]byte, 32), make([]byte, 32)
+	for i := range counting {
+		counting[i], squares[i] = byte(7*i), byte(i*i)
+	}
+	broken := bytes.Clone(counting)
+	broken[5] = 200
+	for name, text := range map[string]string{
+		"a pattern in hexadecimal": strings.Repeat("0123456789abcdef", 4),
+		"a long pattern":           hex.EncodeToString(append(counting[:16:16], counting[:16]...)),
+		"counting":                 hex.EncodeToString(counting),
+		"counting, but for one":    hex.EncodeToString(broken),
+		"counting down":            "201f1e1d1c1b1a191817161514131211100f0e0d0c0b0a090807060504030201",
+		"a pattern in base64":      base64.StdEncoding.EncodeToString([]byte(strings.Repeat("sealane!", 4))),
+	} {
+		if _, err := rootkey.Load(t.Context(), "file:"+write(t, []byte(text))); err == nil ||
+			!strings.Contains(err.Error(), "it is not random") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for range 2000 { // none that is random is refused
+		secret := make([]byte, 32)
+		rand.Read(secret)
+		t.Setenv("ROOT", hex.EncodeToString(secret))
+		if _, err := rootkey.Load(t.Context(), "env:ROOT"); err != nil {
+			t.Fatalf("%x: %v", secret, err)
+		}
+	}
+	for _, weak := range []string{"abcdefghabcdefgh", "abcdefghijklmnop", "aaaaaaaabbbbbbbbcdefgh"} {
+		if _, _, err := rootkey.NewPassphrase([]byte(weak)); err == nil {
+			t.Errorf("passphrase %q is accepted", weak)
+		}
+	}
+}

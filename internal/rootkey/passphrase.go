@@ -21,6 +21,8 @@ const (
 	// MinPassphrase is how many bytes a new passphrase must have.
 	MinPassphrase = 16
 
+	minDifferentCharacters = 8
+
 	kdf      = "PBKDF2-HMAC-SHA-256"
 	saltSize = 16
 )
@@ -40,9 +42,9 @@ func NewPassphrase(passphrase []byte) (k *Key, parameters []byte, err error) {
 		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d bytes; take six random words",
 			MinPassphrase)
 	}
-	if different(passphrase) < minDifferent {
-		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d different characters; take six "+
-			"random words", minDifferent)
+	if different(passphrase) < minDifferentCharacters || repeats(passphrase) || counts(passphrase) {
+		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d different characters, repeats itself "+
+			"or counts; take six random words", minDifferentCharacters)
 	}
 	p := Parameters{KDF: kdf, Rounds: Rounds, Salt: make([]byte, saltSize)}
 	_, _ = rand.Read(p.Salt) // never fails

@@ -173,6 +173,14 @@ func (k *Key) CheckValue() []byte {
 	return append(b, k.check[:]...)
 }
 
+// CheckedID returns the ID of the key that a check value is of.
+func CheckedID(check []byte) (string, error) {
+	if len(check) != header+sha256.Size || check[0] != version {
+		return "", fmt.Errorf("root key: the stored check value is %w: restore it from a backup", ErrDamaged)
+	}
+	return hex.EncodeToString(check[1:header]), nil
+}
+
 // Matches returns nil if a check value is this key's, and else ErrOtherKey or ErrDamaged.
 func (k *Key) Matches(check []byte) error {
 	switch {

@@ -1,0 +1,107 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sealane/sealane/internal/audit"
+)
+
+// settingAnchorsExpected are the addresses of the anchors that every program writes to.
+const settingAnchorsExpected = "anchors"
+
+// maxAnchors is how many anchors a registry has.
+const maxAnchors = 8
+
+// Anchors returns the addresses of the anchors that every program writes the audit log's heads
+// to, as [audit.OpenAnchor] reads them.
+func (r *Registry) Anchors(ctx context.Context) (addresses []string, err error) {
+	err = r.Store.View(ctx, func(tx Tx) error {
+		addresses, err = anchorAddresses(tx)
+		return err
+	})
+	return addresses, err
+}
+
+func anchorAddresses(tx Reader) (addresses []string, err error) {
+	text, err := tx.Setting(settingAnchorsExpected)
+	if err == nil && len(text) > 0 && json.Unmarshal(text, &addresses) != nil {
+		err = errors.New("the setting of the registry's anchors is damaged: an administrator sets them again")
+	}
+	return addresses, err
+}
+
+// SetAnchors sets the anchors of the registry, in place of those that it has. Each must be usable
+// by this program. The audit log has their names, and not their addresses, which may be secrets.
+func (s *Session) SetAnchors(ctx context.Context, addresses []string) error {
+	if len(addresses) > maxAnchors {
+		return fmt.Errorf("%d anchors are too many: a registry has at most %d", len(addresses), maxAnchors)
+	}
+	var names []string
+	for _, address := range addresses {
+		a, err := audit.OpenAnchor(address)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(names, a.String()) {
+			return fmt.Errorf("anchor %s is named twice", a)
+		}
+		names = append(names, a.String())
+	}
+	return s.Change(ctx, Entry{Action: ActionAnchorsSet, Subject: "setting/" + settingAnchorsExpected},
+		func(tx Tx, entry *Entry) error {
+			entry.Before = map[string]any{"anchors": namesOfAnchors(tx)}
+			entry.After = map[string]any{"anchors": names}
+			text, err := json.Marshal(addresses)
+			if err != nil {
+				return err
+			}
+			return tx.PutSetting(settingAnchorsExpected, text)
+		})
+}
+
+// namesOfAnchors returns the names of the registry's anchors, as far as they can be read.
+func namesOfAnchors(tx Reader) (names []string) {
+	addresses, err := anchorAddresses(tx)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, address := range addresses {
+		name, err := audit.AnchorName(address)
+		if err != nil {
+			name = err.Error()
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// OpenAnchors has each new head of the audit log written to the registry's anchors, and to those
+// at the addresses besides. It calls failed with each that this program can't use, and then with
+// what goes wrong, as AnchorWith does. Without any anchor it returns nil.
+func (r *Registry) OpenAnchors(ctx context.Context, besides []string, failed func(error)) (*audit.Anchorer, error) {
+	own, err := r.Anchors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &audit.Anchorer{Now: r.Now}
+	for i, address := range append(own, besides...) {
+		anchor, err := audit.OpenAnchor(address)
+		switch {
+		case err != nil && i < len(own):
+			failed(fmt.Errorf("changes by this program are not anchored where the registry wants it: %w", err))
+		case err != nil:
+			failed(fmt.Errorf("the audit log's head is not anchored there: %w", err))
+		case !slices.ContainsFunc(a.Anchors, func(o audit.Anchor) bool { return o.String() == anchor.String() }):
+			a.Anchors = append(a.Anchors, anchor)
+		}
+	}
+	if len(a.Anchors) == 0 {
+		r.Recorded = nil
+		return nil, nil
+	}
+	return a, r.AnchorWith(ctx, a, failed)
+}

@@ -1,0 +1,169 @@
+package store_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/internal/store/pgtest"
+)
+
+// documented returns the SQL of docs/operating.md that makes two roles, block by block, with
+// names that no other test has.
+func documented(t *testing.T) (blocks []string, suffix string) {
+	t.Helper()
+	suffix = "_" + strings.ToLower(rand.Text())
+	_, section, _ := strings.Cut(string(read(t, "../../docs/operating.md")), "## PostgreSQL: an owner and an application")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for {
+		_, rest, found := strings.Cut(section, "```sql\n")
+		if !found {
+			return blocks, suffix
+		}
+		var block string
+		block, section, _ = strings.Cut(rest, "```")
+		for _, name := range []string{"sealane_owner", "sealane_app", "DATABASE sealane"} {
+			block = strings.ReplaceAll(block, name, name+suffix)
+		}
+		blocks = append(blocks, block)
+	}
+}
+
+// runs runs statements one by one, as some may not be in a transaction.
+func runs(t *testing.T, db *sql.DB, block string) {
+	t.Helper()
+	for statement := range strings.SplitSeq(block, ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := db.ExecContext(context.Background(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// PostgreSQL only: what the documentation makes of two roles is enough for every change by the
+// application, and too little to change the audit log or the schema.
+func TestTwoRoles(t *testing.T) {
+	super := pgtest.URL(t)
+	blocks, suffix := documented(t)
+	if len(blocks) != 4 {
+		t.Fatalf("docs/operating.md has %d blocks", len(blocks))
+	}
+	as := func(role, database string) string {
+		u, err := url.Parse(super)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if role != "" {
+			u.User = url.User(role + suffix)
+		}
+		u.Path = "/" + database
+		return u.String()
+	}
+	name, root := "sealane"+suffix, raw(t, super)
+	t.Cleanup(func() {
+		runs(t, raw(t, super), "DROP DATABASE "+name+" WITH (FORCE);\nDROP ROLE sealane_app"+suffix+
+			";\nDROP ROLE sealane_owner"+suffix+";\n")
+	})
+	runs(t, root, blocks[0])
+	runs(t, raw(t, as("sealane_owner", name)), blocks[1])
+	runs(t, root, blocks[2])
+
+	app := as("sealane_app", name)
+	if s, err := store.Open(t.Context(), app, store.Options{}); err == nil {
+		s.Close()
+		t.Error("the application made the tables")
+	} else if !strings.Contains(err.Error(), "docs/operating.md") {
+		t.Error(err)
+	}
+	owner, err := store.Open(t.Context(), as("sealane_owner", name), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runs(t, raw(t, as("sealane_owner", name)), blocks[3])
+
+	s := open(t, app)
+	changesAs(t, s)
+	for _, statement := range []string{
+		"UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit", "DELETE FROM partner",
+		"CREATE TABLE mine (id TEXT)", "ALTER TABLE partner ADD COLUMN mine TEXT", "DROP TABLE blocked",
+		"INSERT INTO schema_version (version) VALUES (99)", "CREATE SCHEMA mine",
+		"ALTER TABLE audit DISABLE TRIGGER ALL", "CREATE TABLE public.mine (id TEXT)",
+	} {
+		if _, err := raw(t, app).ExecContext(t.Context(), statement); err == nil {
+			t.Errorf("the application may: %s", statement)
+		}
+	}
+}
+
+// changesAs makes changes of each kind of row that the store has, and reads everything.
+func changesAs(t *testing.T, s *store.Store) {
+	t.Helper()
+	r, ctx := &registry.Registry{Store: s}, t.Context()
+	token, err := r.Found(ctx, registry.Person{ID: "anna", Roles: []registry.Role{registry.Operator}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	anna, err := r.Login(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := rootkey.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(f func(registry.Tx) error) error {
+		return anna.Change(ctx, registry.Entry{Action: registry.ActionBackup, Subject: "x/y"},
+			func(tx registry.Tx, _ *registry.Entry) error { return f(tx) })
+	}
+	everything := func(tx registry.Tx) error {
+		k, api, eve := keyPair("p", "", "PROD"), apiKey("k", "acme", "PROD"), person("eve")
+		offer, c := registry.Offer{KeyPair: "p", Partner: "acme", At: noon}, certificate("c", registry.Theirs, "acme", "PROD")
+		return errors.Join(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
+			tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&eve),
+			tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")),
+			tx.PutPartner(pointer(tx.Partner("acme"))), tx.PutEnvironment(pointer(tx.Environment("acme", "PROD"))),
+			tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer), tx.PutCertificate(&c), tx.PutPerson(&eve),
+			tx.PutSetting("s", []byte("2")))
+	}
+	if err = errors.Join(anna.SetRoot(ctx, key, nil), change(everything), s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon})); err != nil {
+		t.Fatal(err)
+	}
+	report, err := r.VerifyRows(ctx)
+	if err != nil || !report.Holds {
+		t.Errorf("%v\n%s", err, report)
+	}
+	view(t, s, func(tx registry.Tx) error {
+		report, err := audit.Verify(ctx, tx, nil)
+		if !report.Holds {
+			t.Error(report)
+		}
+		return err
+	})
+	if _, err := r.Snapshot(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := s.Backup(ctx, t.TempDir()+"/backup"); err != nil {
+		t.Error(err)
+	}
+}
+
+func pointer[T any](row T, err error) *T {
+	if err != nil {
+		panic(err)
+	}
+	return &row
+}
