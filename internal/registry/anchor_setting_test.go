@@ -78,7 +78,8 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 		must(t, err)
 		must(t, s.View(ctx, func(tx registry.Tx) error {
 			report, err := audit.Verify(ctx, tx, heads)
-			if n := len(report.Unanchored); !report.Holds || n != 2 || report.Unanchored[1].From != report.Unanchored[1].To {
+			if n := len(report.Unanchored); !report.Holds || n != 2 ||
+				report.Unanchored[1].From != report.Unanchored[1].To {
 				t.Errorf("%s", report)
 			}
 			return err

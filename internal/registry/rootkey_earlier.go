@@ -30,9 +30,14 @@ func noneUnderOther(tx Reader, key *rootkey.Key) error {
 				return fmt.Errorf("key pair %s: %w", k.ID, err)
 			}
 			if id != key.ID() {
-				return fmt.Errorf("%w: key pair %s is sealed under root key %s, and %s is given; the registry has lost "+
-					"the value by which it knows its root key: give that one, or restore the registry from a backup",
-					rootkey.ErrOtherKey, k.ID, id, key.ID())
+				return fmt.Errorf(
+					"%w: key pair %s is sealed under root key %s, and %s is given; the registry has lost "+
+						"the value by which it knows its root key: give that one, or restore the registry from a backup",
+					rootkey.ErrOtherKey,
+					k.ID,
+					id,
+					key.ID(),
+				)
 			}
 		}
 		if len(pairs) == 0 {

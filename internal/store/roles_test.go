@@ -22,7 +22,10 @@ import (
 func documented(t *testing.T) (blocks []string, suffix string) {
 	t.Helper()
 	suffix = "_" + strings.ToLower(rand.Text())
-	_, section, _ := strings.Cut(string(read(t, "../../docs/operating.md")), "## PostgreSQL: an owner and an application")
+	_, section, _ := strings.Cut(
+		string(read(t, "../../docs/operating.md")),
+		"## PostgreSQL: an owner and an application",
+	)
 	section, _, _ = strings.Cut(section, "\n## ")
 	for {
 		_, rest, found := strings.Cut(section, "```sql\n")
@@ -131,7 +134,16 @@ func changesAs(t *testing.T, s *store.Store) {
 	}
 	everything := func(tx registry.Tx) error {
 		k, api, eve := keyPair("p", "", "PROD"), apiKey("k", "acme", "PROD"), person("eve")
-		offer, c := registry.Offer{KeyPair: "p", Partner: "acme", At: noon}, certificate("c", registry.Theirs, "acme", "PROD")
+		offer, c := registry.Offer{
+			KeyPair: "p",
+			Partner: "acme",
+			At:      noon,
+		}, certificate(
+			"c",
+			registry.Theirs,
+			"acme",
+			"PROD",
+		)
 		return errors.Join(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
 			tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&eve),
 			tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")),
