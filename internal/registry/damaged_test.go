@@ -16,7 +16,7 @@ import (
 
 // twoLanes makes two partners who are ready for messages, each with a key pair of ours of its
 // own, and returns the certificates and key pairs of the first.
-func twoLanes(t *testing.T, s *registry.Session) (c registry.Certificate, k registry.KeyPair) {
+func twoLanes(t testing.TB, s *registry.Session) (c registry.Certificate, k registry.KeyPair) {
 	t.Helper()
 	ctx, x := t.Context(), exchange.New(s)
 	for _, id := range []string{"other", "acme"} {

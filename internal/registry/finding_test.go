@@ -19,7 +19,7 @@ import (
 
 // issued is a partner's certificate for a public key, signed by an authority, so that
 // the key needs no private part that works.
-func issued(t *testing.T, pub crypto.PublicKey, change func(*x509.Certificate)) (leaf, authority *x509.Certificate) {
+func issued(t testing.TB, pub crypto.PublicKey, change func(*x509.Certificate)) (leaf, authority *x509.Certificate) {
 	t.Helper()
 	signer, now := testkey.RSA(t, "registry authority", 2048), time.Now()
 	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "An authority"},

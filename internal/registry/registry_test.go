@@ -29,7 +29,7 @@ func openSession(t *testing.T) *registry.Session {
 }
 
 // founded is openSession at any address, with the person's token.
-func founded(t *testing.T, address string) (*registry.Session, string) {
+func founded(t testing.TB, address string) (*registry.Session, string) {
 	t.Helper()
 	s, token := sessionAt(t, address, "")
 	key, err := rootkey.Generate()
@@ -53,7 +53,7 @@ func exported(ctx context.Context, s *registry.Session, x registry.KeyPairExport
 }
 
 // sessionAt has no root key. Without a token it founds the registry.
-func sessionAt(t *testing.T, address, token string) (*registry.Session, string) {
+func sessionAt(t testing.TB, address, token string) (*registry.Session, string) {
 	t.Helper()
 	db, err := store.Open(t.Context(), address, store.Options{})
 	if err != nil {
@@ -75,7 +75,7 @@ func sessionAt(t *testing.T, address, token string) (*registry.Session, string) 
 	return s, token
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func refused(t *testing.T, says string, err error) {
 	}
 }
 
-func acme(t *testing.T, s *registry.Session) {
+func acme(t testing.TB, s *registry.Session) {
 	t.Helper()
 	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos",
 		Side: sealane.ServerSide}))

@@ -13,7 +13,7 @@ var meddled sync.Map
 
 // rowsHold fails the test where other rows than it meddled with are not as they were recorded:
 // every change of every test has to record all that it stores.
-func rowsHold(t *testing.T, r *registry.Registry) {
+func rowsHold(t testing.TB, r *registry.Registry) {
 	t.Helper()
 	want, _ := meddled.LoadOrStore(t.Name(), 0)
 	report, err := r.VerifyRows(context.Background())

@@ -65,7 +65,7 @@ func (d database) does(statement string, args ...any) {
 
 // everything makes a registry that has rows of each kind, and returns a key pair of ours and a
 // certificate of the partner's.
-func everything(t *testing.T, s *registry.Session) (registry.KeyPair, registry.Certificate) {
+func everything(t testing.TB, s *registry.Session) (registry.KeyPair, registry.Certificate) {
 	t.Helper()
 	ctx := t.Context()
 	acme(t, s)
