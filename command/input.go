@@ -14,7 +14,7 @@ import (
 
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/readlimit"
-	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/secretfile"
 )
 
 // Limits in bytes.
@@ -97,7 +97,7 @@ func readPassphrase(c *cobra.Command, name string) ([]byte, error) {
 	if info, err := os.Stat(name); name == "-" || err != nil || !info.Mode().IsRegular() {
 		return readInput(c, name, maxSecret)
 	}
-	data, err := rootkey.ReadSecret(name, maxSecret)
+	data, err := secretfile.Read(name, maxSecret)
 	if err != nil {
 		err = fmt.Errorf("passphrase file %s: %w", name, err)
 	}

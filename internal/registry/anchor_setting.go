@@ -19,7 +19,7 @@ const maxAnchors = 8
 // Anchors returns the addresses of the anchors that every program writes the audit log's heads
 // to, as [audit.OpenAnchor] reads them.
 func (r *Registry) Anchors(ctx context.Context) (addresses []string, err error) {
-	err = r.Store.View(ctx, func(tx Tx) error {
+	err = r.Store.View(ctx, func(tx Reader) error {
 		addresses, err = anchorAddresses(tx)
 		return err
 	})

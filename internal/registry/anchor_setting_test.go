@@ -17,7 +17,7 @@ import (
 func TestAnchorsOfTheRegistry(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s, _ := founded(t, address)
-		ctx, r, dir := t.Context(), s.Registry, t.TempDir()
+		ctx, r, dir := t.Context(), s.Registry(), t.TempDir()
 		first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
 		olga, _ := person(t, s, "olga", registry.Operator)
 		set := func(s *registry.Session, addresses ...string) error {
@@ -76,7 +76,7 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 		recorded(t, s)
 		heads, _, err := audit.ReadAnchors(first)
 		must(t, err)
-		must(t, s.View(ctx, func(tx registry.Tx) error {
+		must(t, s.View(ctx, func(tx registry.Reader) error {
 			report, err := audit.Verify(ctx, tx, heads)
 			if n := len(report.Unanchored); !report.Holds || n != 2 ||
 				report.Unanchored[1].From != report.Unanchored[1].To {

@@ -244,11 +244,11 @@ func TestFirstRootKeyOfARegistryWithKeys(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s, token := founded(t, address)
 		k := pairs(t, s, "PROD")[0]
-		own := s.Registry.Root.Newest()
+		own := s.Registry().Root.Newest()
 		db := behind(t, address)
 		db.does("DELETE FROM setting WHERE name = 'root-key-check'")
 		db.does("UPDATE key_pair SET root_key = ?", newRoot(t).ID()) // as if it were another's
-		r, err := (&registry.Registry{Store: s.Registry.Store}).Login(t.Context(), token)
+		r, err := (&registry.Registry{Store: s.Registry().Store}).Login(t.Context(), token)
 		must(t, err)
 		err = r.SetRoot(t.Context(), newRoot(t), nil)
 		if !errors.Is(err, rootkey.ErrOtherKey) || !strings.Contains(err.Error(), k.ID) ||
@@ -264,16 +264,16 @@ func TestFirstRootKeyOfARegistryWithKeys(t *testing.T) {
 func TestRotationToAnEarlierRootKey(t *testing.T) {
 	s := openSession(t)
 	pairs(t, s, "PROD")
-	first, second, third := s.Registry.Root.Newest(), newRoot(t), newRoot(t)
+	first, second, third := s.Registry().Root.Newest(), newRoot(t), newRoot(t)
 	rotate := func(to *rootkey.Key) error {
 		_, err := s.WithReason("yearly").RotateRoot(t.Context(), to, nil)
 		return err
 	}
 	must(t, rotate(second))
-	must(t, s.Registry.UseRoot(t.Context(), second))
+	must(t, s.Registry().UseRoot(t.Context(), second))
 	refused(t, "was this registry's before", rotate(first))
 	must(t, rotate(third))
-	must(t, s.Registry.UseRoot(t.Context(), third))
+	must(t, s.Registry().UseRoot(t.Context(), third))
 	refused(t, first.ID()+" was this registry's before", rotate(first))
 	refused(t, second.ID()+" was this registry's before", rotate(second))
 }

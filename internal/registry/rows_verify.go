@@ -104,6 +104,9 @@ func (r *Registry) VerifyRows(ctx context.Context) (report RowsReport, err error
 	return report, nil
 }
 
+// VerifyRows is [Registry.VerifyRows].
+func (v *Viewer) VerifyRows(ctx context.Context) (RowsReport, error) { return v.registry.VerifyRows(ctx) }
+
 // rowVerifier is one call of VerifyRows.
 type rowVerifier struct {
 	tx     Reader

@@ -62,7 +62,7 @@ func sized(b *testing.B, address string, partners int) *size {
 	for from := 0; from < partners; from += batch {
 		must(b, many.Change(ctx, registry.Entry{Action: registry.ActionBackup, Subject: "many/partners"},
 			func(tx registry.Tx, _ *registry.Entry) error { return fill(tx, from, from+batch) }))
-		must(b, s.Registry.Store.Update(ctx, func(tx registry.Tx) error { return records(tx, 8*batch) }))
+		must(b, s.Registry().Store.Update(ctx, func(tx registry.Tx) error { return records(tx, 8*batch) }))
 	}
 	meddled.Store(b.Name(), 1) // records says of a setting what is not so
 	z := &size{Session: s}
@@ -91,7 +91,7 @@ var measured = lanes.Name{Partner: "acme", Environment: "SANDBOX"}
 
 func (z *size) preflight(b *testing.B) {
 	for b.Loop() {
-		if _, ready, err := exchange.Preflight(b.Context(), z.Registry, measured); err != nil || !ready {
+		if _, ready, err := exchange.Preflight(b.Context(), &z.Viewer, measured); err != nil || !ready {
 			b.Fatal(ready, err)
 		}
 	}
@@ -103,7 +103,10 @@ func (z *size) receive(b *testing.B) {
 		if len(z.files) == 0 {
 			b.Fatalf("measure at most %d times: -benchtime 5x", maxSteps)
 		}
-		c, _, err := x.Receive(b.Context(), exchange.Incoming{Partner: "acme", Environment: "SANDBOX", Data: z.files[0]})
+		c, _, err := x.Receive(
+			b.Context(),
+			exchange.Incoming{Partner: "acme", Environment: "SANDBOX", Data: z.files[0]},
+		)
 		must(b, err)
 		z.files, z.received = z.files[1:], append(z.received, c)
 	}
@@ -128,7 +131,7 @@ func (z *size) approve(b *testing.B) {
 func (z *size) inventory(b *testing.B) {
 	for b.Loop() {
 		z.rows = 0
-		for row, err := range z.Registry.Inventory(b.Context()) {
+		for row, err := range z.Registry().Inventory(b.Context()) {
 			must(b, err)
 			if row.Damaged != "" {
 				b.Fatal(row.Damaged)
@@ -141,7 +144,7 @@ func (z *size) inventory(b *testing.B) {
 
 func (z *size) snapshot(b *testing.B) {
 	for b.Loop() {
-		s, err := z.Registry.Snapshot(b.Context())
+		s, err := z.Registry().Snapshot(b.Context())
 		if err != nil || len(s.Damaged()) > 0 {
 			b.Fatal(s.Damaged(), err)
 		}
@@ -149,23 +152,26 @@ func (z *size) snapshot(b *testing.B) {
 }
 
 func (z *size) verify(b *testing.B) {
-	z.verifies(b, func(ctx context.Context, tx registry.Tx) (audit.Report, error) { return audit.Verify(ctx, tx, nil) })
+	z.verifies(
+		b,
+		func(ctx context.Context, tx registry.Reader) (audit.Report, error) { return audit.Verify(ctx, tx, nil) },
+	)
 }
 
 func (z *size) verifySince(b *testing.B) {
-	must(b, z.View(b.Context(), func(tx registry.Tx) (err error) {
+	must(b, z.View(b.Context(), func(tx registry.Reader) (err error) {
 		z.verified, err = tx.AuditHead()
 		return err
 	}))
-	must(b, z.Registry.Store.Update(b.Context(), func(tx registry.Tx) error { return records(tx, 1000) }))
-	z.verifies(b, func(ctx context.Context, tx registry.Tx) (audit.Report, error) {
+	must(b, z.Registry().Store.Update(b.Context(), func(tx registry.Tx) error { return records(tx, 1000) }))
+	z.verifies(b, func(ctx context.Context, tx registry.Reader) (audit.Report, error) {
 		return audit.VerifySince(ctx, tx, z.verified, nil)
 	})
 }
 
-func (z *size) verifies(b *testing.B, verify func(context.Context, registry.Tx) (audit.Report, error)) {
+func (z *size) verifies(b *testing.B, verify func(context.Context, registry.Reader) (audit.Report, error)) {
 	for b.Loop() {
-		must(b, z.View(b.Context(), func(tx registry.Tx) error {
+		must(b, z.View(b.Context(), func(tx registry.Reader) error {
 			report, err := verify(b.Context(), tx)
 			if !report.Holds {
 				b.Fatal(report)
@@ -178,7 +184,7 @@ func (z *size) verifies(b *testing.B, verify func(context.Context, registry.Tx) 
 
 func (z *size) verifyRows(b *testing.B) {
 	for b.Loop() {
-		report, err := z.Registry.VerifyRows(b.Context())
+		report, err := z.Registry().VerifyRows(b.Context())
 		must(b, err)
 		if len(report.Findings) != 1 { // what records says of a setting is not so
 			b.Fatal(report)

@@ -74,7 +74,7 @@ func TestAStoppedProgram(t *testing.T) {
 		t.Errorf("the stopped program: %v", err)
 	}
 	update(t, stopped, func(tx registry.Tx) error { return agreement(tx, "next", "PROD") })
-	view(t, other, func(tx registry.Tx) error {
+	view(t, other, func(tx registry.Reader) error {
 		partners, err := tx.Partners(registry.Page{})
 		if got := ids(partners, func(p registry.Partner) string { return p.ID }); got != "acme next other" {
 			t.Errorf("%s", got)
@@ -93,7 +93,7 @@ func TestConnectionsThatTheServerEnded(t *testing.T) {
 	begun.Add(8)
 	for range 8 { // at once, so that there are as many connections
 		together.Go(func() {
-			view(t, s, func(registry.Tx) error {
+			view(t, s, func(registry.Reader) error {
 				begun.Done()
 				begun.Wait()
 				return nil
@@ -109,7 +109,7 @@ func TestConnectionsThatTheServerEnded(t *testing.T) {
 		t.Fatalf("%d connections were ended, %v", n, err)
 	}
 	for range 10 {
-		view(t, s, func(tx registry.Tx) error { _, err := tx.People(); return err })
+		view(t, s, func(tx registry.Reader) error { _, err := tx.People(); return err })
 	}
 	update(t, s, func(tx registry.Tx) error { return agreement(tx, "acme", "PROD") })
 }

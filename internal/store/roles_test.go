@@ -158,7 +158,7 @@ func changesAs(t *testing.T, s *store.Store) {
 	if err != nil || !report.Holds {
 		t.Errorf("%v\n%s", err, report)
 	}
-	view(t, s, func(tx registry.Tx) error {
+	view(t, s, func(tx registry.Reader) error {
 		report, err := audit.Verify(ctx, tx, nil)
 		if !report.Holds {
 			t.Error(report)
