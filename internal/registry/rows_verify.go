@@ -105,7 +105,9 @@ func (r *Registry) VerifyRows(ctx context.Context) (report RowsReport, err error
 }
 
 // VerifyRows is [Registry.VerifyRows].
-func (v *Viewer) VerifyRows(ctx context.Context) (RowsReport, error) { return v.registry.VerifyRows(ctx) }
+func (v *Viewer) VerifyRows(ctx context.Context) (RowsReport, error) {
+	return v.registry.VerifyRows(ctx)
+}
 
 // rowVerifier is one call of VerifyRows.
 type rowVerifier struct {
