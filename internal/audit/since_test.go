@@ -40,13 +40,23 @@ func TestVerifySince(t *testing.T) {
 		fault  audit.Fault
 		seq    int64
 	}{
-		"an edit behind it":        {func(m *memory) { m.records[14].Actor = "eve" }, audit.Edited, 15},
-		"an edit of it":            {func(m *memory) { m.records[11].Actor = "eve" }, audit.Edited, 12},
-		"one less behind it":       {func(m *memory) { m.records = slices.Delete(m.records, 13, 14) }, audit.Missing, 14},
-		"it is not there":          {func(m *memory) { m.records = slices.Delete(m.records, 11, 12) }, audit.Missing, 12},
-		"the log ends before it":   {func(m *memory) { m.records = m.records[:10] }, audit.Cut, 11},
-		"the chain was rewritten":  {func(m *memory) { m.records[2].Actor = "eve"; m.rechain(2) }, audit.Rewritten, 12},
-		"rewritten behind it only": {func(m *memory) { m.records[16].Actor = "eve"; m.rechain(16) }, audit.Rewritten, 13},
+		"an edit behind it": {func(m *memory) { m.records[14].Actor = "eve" }, audit.Edited, 15},
+		"an edit of it":     {func(m *memory) { m.records[11].Actor = "eve" }, audit.Edited, 12},
+		"one less behind it": {func(m *memory) {
+			m.records = slices.Delete(m.records, 13, 14)
+		}, audit.Missing, 14},
+		"it is not there": {func(m *memory) {
+			m.records = slices.Delete(m.records, 11, 12)
+		}, audit.Missing, 12},
+		"the log ends before it": {func(m *memory) { m.records = m.records[:10] }, audit.Cut, 11},
+		"the chain was rewritten": {func(m *memory) {
+			m.records[2].Actor = "eve"
+			m.rechain(2)
+		}, audit.Rewritten, 12},
+		"rewritten behind it only": {func(m *memory) {
+			m.records[16].Actor = "eve"
+			m.rechain(16)
+		}, audit.Rewritten, 13},
 	} {
 		changed := m.clone()
 		c.change(changed)

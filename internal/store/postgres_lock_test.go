@@ -13,7 +13,7 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// PostgreSQL only: whoever waits in vain is told who holds the lock, by name, host and process.
+// PostgreSQL only: a program that waits in vain is told who holds the lock, by name, host and process.
 func TestWhoHoldsTheLock(t *testing.T) {
 	address := databases[1].address(t)
 	s := openWith(t, address, store.Options{}.WithTimes(200*time.Millisecond, 0))

@@ -151,7 +151,8 @@ func changesAs(t *testing.T, s *store.Store) {
 			tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer), tx.PutCertificate(&c), tx.PutPerson(&eve),
 			tx.PutSetting("s", []byte("2")))
 	}
-	if err = errors.Join(anna.SetRoot(ctx, key, nil), change(everything), s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon})); err != nil {
+	used := func() error { return s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon}) }
+	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), used()); err != nil {
 		t.Fatal(err)
 	}
 	report, err := r.VerifyRows(ctx)
