@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"kms":                 {"keyfile", "keyring", "internal/readlimit"},
 	"rsaengine":           {"keyring", "internal/libcrypto"},
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
-	"sealhttp":            {".", "internal/strictjson", "profile"},
+	"sealhttp":            {".", "internal/filekind", "internal/strictjson", "profile"},
 	"internal/inspect":    {".", "internal/unpack"},
 	"internal/malform":    {"fault", "internal/alg"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},

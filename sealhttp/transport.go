@@ -320,7 +320,7 @@ func refuseStatus(lane *sealane.Lane, response *http.Response, endpoint profile.
 	case status < 200: // 101: what follows is not a response to a sealed request
 		return refuse(fault.AnswerNotSealed, "")
 	case status >= 300 && status <= 399 && status != http.StatusNotModified:
-		return refuse(fault.AnswerRedirects, "")
+		return refuse(fault.AnswerRedirects, redirectedTo(response, endpoint))
 	case lane.Inbound().Sealed() && !hasBody(response) && !endpoint.Bodyless():
 		return refuse(fault.AnswerWithoutBody, fmt.Sprintf("status %d has no body", status))
 	}
@@ -337,7 +337,7 @@ func plainResponse(
 	noToken error,
 ) (*http.Response, error) {
 	if success(response.StatusCode) {
-		return nil, unusable(response, path, notSealed(lane, noToken))
+		return nil, unusable(response, path, notSealed(lane, response, body, noToken))
 	}
 	on, id, text, ok := lane.Profile().RecognizeError(response.StatusCode, body)
 	if ok && on != "" {
@@ -345,18 +345,21 @@ func plainResponse(
 			Status: response.StatusCode, Outcome: on, Text: text, ID: id}
 	}
 	if lane.Inbound().SealsErrors() {
-		return nil, unusable(response, path, notSealed(lane, noToken))
+		return nil, unusable(response, path, notSealed(lane, response, body, noToken))
 	}
 	setBody(response, body)
 	return response, nil
 }
 
-// notSealed reports that a response is not sealed. It keeps the text of noToken but not its
+// notSealed reports that a response is not sealed. It says what the body is, if somebody else than
+// the partner seems to have written it. Otherwise it keeps the text of noToken but not its
 // outcome: an unsealed response does not mean that the partner finds our format wrong.
-func notSealed(lane *sealane.Lane, noToken error) error {
+func notSealed(lane *sealane.Lane, response *http.Response, body []byte, noToken error) error {
 	e := failure(lane, sealane.OpReadResponse, sealane.ErrNotSealed, fault.AnswerNotSealed, "")
 	var reason *sealane.Error
-	if errors.As(noToken, &reason) {
+	if what := strangeBody(response.Header, body); what != "" {
+		e.Err = errors.New(what)
+	} else if errors.As(noToken, &reason) {
 		e.Err = errors.New(strings.TrimSpace(reason.Fault.Meaning() + " " + reason.Detail))
 	}
 	return e
