@@ -22,7 +22,8 @@ func strangeBody(header http.Header, body []byte) string {
 	coding := strings.Join(header.Values("Content-Encoding"), ", ")
 	switch kind := filekind.Of(body); {
 	case coding != "" && !strings.EqualFold(coding, "identity"):
-		return fmt.Sprintf("The body is compressed: its Content-Encoding is %.*q, for which nobody asked.", longest, coding)
+		return fmt.Sprintf("The body is compressed: its Content-Encoding is %.*q, for which nobody asked.", longest,
+			coding)
 	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
 		return fault.BodyBOM.Meaning() + fmt.Sprintf(" [%s]", fault.BodyBOM)
 	case kind == filekind.HTML:

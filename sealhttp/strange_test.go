@@ -23,13 +23,15 @@ func TestStrangeAnswers(t *testing.T) {
 	}{
 		"firewall": {200, http.Header{"Content-Type": {"text/html"}},
 			"<html><head><title>Request Rejected</title></head><body>Your support ID is: 123</body></html>",
-			[]string{`an HTML page with the title "Request Rejected"`, `Content-Type "text/html"`, "proxy or a firewall"}},
+			[]string{`an HTML page with the title "Request Rejected"`, `Content-Type "text/html"`,
+				"proxy or a firewall"}},
 		"byte order mark": {200, nil, "\ufeff" + sealed, []string{"body.byte-order-mark"}},
 		"deflate": {200, http.Header{"Content-Encoding": {"deflate"}}, "\x78\x9c\xab\x56\x00",
 			[]string{`Content-Encoding is "deflate"`}},
 		"gzip without a header": {200, nil, "\x1f\x8b\x08\x00\x00\x00", []string{"compressed by gzip"}},
-		"moved":                 {301, http.Header{"Location": {"/api/evaluation/?id=secret"}}, "", []string{"/api/evaluation/"}},
-		"JSON":                  {200, nil, `{"id":"1"}`, []string{"no member"}},
+		"moved": {301, http.Header{"Location": {"/api/evaluation/?id=secret"}}, "",
+			[]string{"/api/evaluation/"}},
+		"JSON": {200, nil, `{"id":"1"}`, []string{"no member"}},
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
