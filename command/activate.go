@@ -11,7 +11,7 @@ func newActivate() *cobra.Command {
 		Use:   "activate CERTIFICATE",
 		Short: "Use an approved certificate of a partner",
 		Long: `Activate makes a partner's approved certificate the one that messages are encrypted to.
-The one that was active before goes on verifying (retiring).
+The previously active one still verifies (retiring).
 
 A key pair of yours becomes active when the partner has its certificate: sealane
 installed.`,

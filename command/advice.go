@@ -10,8 +10,8 @@ import (
 	"github.com/sealane/sealane/internal/operation"
 )
 
-// verbs has the command for each act that an advice may name. PARTNER and the like stand for
-// what the caller must put in.
+// verbs returns the command for each act that an advice may name. Words such as PARTNER are
+// placeholders for the caller's values.
 var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.Receive.Action: func(a operation.Advice) string {
 		return words("receive", cmp.Or(a.Partner, "PARTNER"), cmp.Or(a.Environment, "ENVIRONMENT"), "FILE")
@@ -57,7 +57,7 @@ func words(all ...string) string {
 	return strings.Join(said, " ")
 }
 
-// needs has the flag for each kind of need.
+// needs returns the flag for each kind of need.
 var needs = map[operation.NeedKind]func(value string) string{
 	operation.NeedReason:   func(string) string { return "--reason TEXT" },
 	operation.NeedLast:     func(string) string { return "--last" },
@@ -73,7 +73,7 @@ var needs = map[operation.NeedKind]func(value string) string{
 	operation.NeedRootKey:  func(string) string { return "--root-key, $SEALANE_ROOT_KEY" },
 }
 
-// flagsFor returns the flags that an act asks for.
+// flagsFor returns the flags that an act requires.
 func flagsFor(a operation.Advice) string {
 	var flags []string
 	for _, need := range a.Needs {
@@ -82,7 +82,7 @@ func flagsFor(a operation.Advice) string {
 	return strings.Join(flags, " ")
 }
 
-// commandFor returns the command that an advice is about, or nothing.
+// commandFor returns the command that an advice is about, or "".
 func commandFor(a operation.Advice) string {
 	verb := verbs[a.Action]
 	if verb == nil {
@@ -91,8 +91,8 @@ func commandFor(a operation.Advice) string {
 	return strings.TrimSpace(verb(a) + " " + flagsFor(a))
 }
 
-// nextLines returns what comes next, with the command on a line of its own, so that it can be
-// copied. All lines but the first begin with indent.
+// nextLines returns the next steps, with the command on a line of its own, so that it can
+// be copied. All lines but the first begin with indent.
 func nextLines(n operation.Next, indent string) string {
 	text := n.Text
 	if n.Advice.Action == "" && len(n.Advice.Needs) > 0 {

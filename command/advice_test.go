@@ -86,7 +86,8 @@ func eachFile(t *testing.T, folder string, visit func(*ast.File)) {
 		if d.IsDir() {
 			name := filepath.ToSlash(strings.TrimPrefix(path, "../"))
 			skip := folder != "." && (name == "command" || name == "cmd" || name == "interop" ||
-				name == "internal/demo" || name == "internal/store/pgtest") || strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2
+				name == "internal/demo" || name == "internal/store/pgtest") ||
+				strings.HasPrefix(d.Name(), ".") && len(d.Name()) > 2
 			if skip || folder == "." && path != "." {
 				return filepath.SkipDir
 			}

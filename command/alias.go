@@ -13,17 +13,17 @@ func newAlias() *cobra.Command {
 		Short: "Assign a key ID (alias), or record the partner's",
 		Long: `For a partner's certificate, alias assigns the key ID that your messages to the partner
 will carry, in the profile's form. For a key pair of yours it records the one that the
-partner told you. If that has not the profile's form, say with --as-is that it is right.
+partner told you. If it does not have the profile's form, confirm it with --as-is.
 
-A key ID is unique in its environment. A renewal of the same size may have that of the
-certificate before.`,
+A key ID is unique in its environment. A renewal of the same size may have the key
+ID of the previous certificate.`,
 		Example: `  sealane alias k-7k2m4q6z3x 1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG`,
 		Args:    cobra.ExactArgs(2),
 	}
 	flags := registryVerb(c)
-	c.Flags().StringVar(&in.Replace, "replace", "", "the present key ID, to replace it")
+	c.Flags().StringVar(&in.Replace, "replace", "", "the current key ID, to replace it")
 	c.Flags().BoolVar(&in.AsIs, "as-is", false,
-		"the partner has really written this key ID, in another form than the profile's")
+		"the partner really uses this key ID, although it does not have the profile's form")
 	input := func(_ *cobra.Command, args []string) (operation.KeyIDChange, error) {
 		in.ID, in.KeyID = args[0], args[1]
 		return in, nil

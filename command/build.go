@@ -7,7 +7,7 @@ import (
 
 const module = "github.com/sealane/sealane"
 
-// build is what a program was made from, as the Go command recorded it.
+// build describes how the program was built, as the go command recorded it.
 type build struct {
 	Version string `json:"version"`           // Sealane's
 	Program string `json:"program,omitempty"` // the main package's module and its version, if it isn't Sealane

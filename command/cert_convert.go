@@ -42,7 +42,8 @@ func convert(file *keyfile.File, to, keyID string) ([]byte, error) {
 		if err := cert.CheckKey(file.PublicKey); err != nil {
 			return nil, refused(err)
 		}
-		return keyfile.EncodeJWK(file.PublicKey, keyfile.JWKParams{KeyID: cmp.Or(keyID, cert.ThumbprintJWK(file.PublicKey))})
+		return keyfile.EncodeJWK(file.PublicKey,
+			keyfile.JWKParams{KeyID: cmp.Or(keyID, cert.ThumbprintJWK(file.PublicKey))})
 	}
 	if len(file.Certificates) == 0 {
 		return nil, refused(fmt.Errorf("the file is a %s: there is no certificate to write", file.Format))

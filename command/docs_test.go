@@ -263,7 +263,8 @@ func (s *docsSession) run(t *testing.T, person, rootKey, line string) {
 			s.known[page] = id
 		}
 	}
-	if m := regexp.MustCompile(`(sealane_person_\S+)\n\nThis is the token of (\S+)\.`).FindStringSubmatch(out.String()); m != nil {
+	shown := regexp.MustCompile(`(sealane_person_\S+)\n\nThis is the token of (\S+)\.`)
+	if m := shown.FindStringSubmatch(out.String()); m != nil {
 		s.tokens[m[2]] = m[1]
 	}
 }

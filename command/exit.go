@@ -10,7 +10,7 @@ import (
 	"github.com/sealane/sealane/internal/operation"
 )
 
-// Exit codes.
+// The exit codes.
 const (
 	exitFailed    = 1 // it could not be done: a file, a network, a setting
 	exitUsage     = 2 // the command line is wrong
@@ -51,8 +51,8 @@ func judged(err error) error {
 	return err
 }
 
-// codeOf returns the exit code of an error of a command's own work: that which it names, or
-// exitRefused if a rule refuses what was asked for.
+// codeOf returns the exit code of an error of a command's own work: the one in the error,
+// or exitRefused if a rule refused the request.
 func codeOf(err error) int {
 	var e *exit
 	var r *operation.RefusedError
@@ -77,5 +77,5 @@ func writeError(w io.Writer, err error, code int) {
 	if errors.As(err, &r) {
 		said.Findings = r.Findings
 	}
-	_ = encodeJSON(w, said, "") // there is no other place to report to
+	_ = encodeJSON(w, said, "") // there is no other place to report it
 }

@@ -62,13 +62,15 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 		&l.caller,
 		"caller",
 		"",
-		"how the sender of unsigned messages is known: mutual-tls, oauth2, unauthenticated, or tls on the client's side",
+		"how the sender of unsigned messages is known: mutual-tls, oauth2, unauthenticated, or tls on the client's "+
+			"side",
 	)
 	f.StringVar(
 		&l.acceptKeys,
 		"accept-certificate",
 		"",
-		"reason for using a certificate that has ended, is for other uses or a CA's, or a key ID of another environment",
+		"reason for using a certificate that has ended, is for other uses or a CA's, or a key ID of another "+
+			"environment",
 	)
 	must(c.MarkFlagRequired("profile"))
 	must(c.RegisterFlagCompletionFunc("profile",

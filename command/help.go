@@ -55,7 +55,8 @@ Commands:{{range $all}}{{if or .IsAvailableCommand (eq .Name "help")}}
 Flags:
 {{.}}{{end}}{{if usesRegistry .}}
 
-For --db, --root-key, --token-file, --anchor, --json and --reason: sealane help registry{{end}}{{if .HasAvailableSubCommands}}
+For --db, --root-key, --token-file, --anchor, --json and --reason: sealane help registry{{end -}}
+{{if .HasAvailableSubCommands}}
 
 For more about a command: {{.CommandPath}} COMMAND --help{{end}}
 `

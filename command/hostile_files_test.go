@@ -47,7 +47,7 @@ var errorTexts = map[string]string{
 	"keyfile.PrivateKeyError":     "treat it as compromised",
 }
 
-// TestHostileFiles gives each key file and certificate of the corpus to the command
+// TestHostileFiles passes each key file and certificate of the corpus to the command
 // line. Certificates are checked as of now, and those that were right when they were
 // made are only shown: internal/hostile checks the rules about dates.
 func TestHostileFiles(t *testing.T) {

@@ -31,7 +31,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// TestHostileCorpus gives every message of the corpus to Lane.OpenMessage, to
+// TestHostileCorpus passes every message of the corpus to Lane.OpenMessage, to
 // sealhttp.Handler over HTTP, to sealane open, and to inspect. Nothing opens, each
 // reader says no more than it may, and the answers to all failed decryptions are the
 // same bytes.

@@ -84,7 +84,7 @@ The payload is shown only with --reveal. The exit code is 3 if a fault was found
 func tokenArgument(c *cobra.Command, arg string) ([]byte, error) {
 	name, isFile := strings.CutPrefix(arg, "@")
 	if info, err := os.Stat(arg); err == nil && info.Mode().IsRegular() {
-		isFile = true // no token is likely to be the name of a file
+		isFile = true // a token is hardly ever the name of a file
 	}
 	if isFile || arg == "" || arg == "-" {
 		return readInput(c, name, maxToken())
@@ -130,8 +130,8 @@ func (l *laneFlags) inspection(ctx context.Context) (inspect.Options, error) {
 		}
 		o.Profiles = append(o.Profiles, p)
 	}
-	// Inspect takes keys that no lane would accept, and tries operations that no lane
-	// asks for: so it needs no keyrings, and keys without an RSA engine.
+	// Inspect accepts keys that no lane would accept, and tries operations that no lane
+	// needs. So it uses no keyrings, and keys without an RSA engine.
 	ours, err := l.ourKeys(ctx, nil)
 	if err != nil {
 		return o, err

@@ -12,8 +12,8 @@ func newInstalled() *cobra.Command {
 		Use:   "installed KEYPAIR",
 		Short: "Record that the partner has installed your certificate",
 		Long: `Installed records that the partner has installed the certificate of a key pair of yours.
-Messages to the partner are signed by it from now on. The pair that was active before
-goes on opening messages (retiring).`,
+Messages to the partner are signed by it from now on. The previously active pair still
+opens messages (retiring).`,
 		Example: `  sealane installed k-7k2m4q6z3x
   sealane installed k-7k2m4q6z3x --partner acme     # a pair that all partners share`,
 		Args: cobra.ExactArgs(1),

@@ -65,7 +65,8 @@ blocked.`,
 	return c
 }
 
-// spkiSum returns the checksum of a public key that is named by it, or by a file.
+// spkiSum returns the checksum of a public key, which is named by the checksum or by a
+// file.
 func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 	if sum := sumOf(arg); sum != nil {
 		return sum, nil
@@ -86,9 +87,10 @@ func spkiSum(c *cobra.Command, arg string) ([]byte, error) {
 	return leak.PublicKey[:], nil
 }
 
-// readSums reads a list of SHA-256 checksums in any form that tools and spreadsheets write. Each
-// line must hold one, except for comments, which begin with #, and for the lines that tools
-// write around checksums. An error does not show the line: it may hold a secret.
+// readSums reads a list of SHA-256 checksums in any form that tools and spreadsheets write.
+// Each line must hold one, except for comments, which begin with #, and for the lines that
+// tools write around checksums. An error does not contain the line, which may hold a
+// secret.
 func readSums(c *cobra.Command, name string) ([][]byte, error) {
 	data, err := readInput(c, name, maxInput)
 	if err != nil {

@@ -34,7 +34,8 @@ one pair for each account and environment, and use it for nothing else.`,
 		k := made.KeyPair
 		return say(c, "Key pair %s (RSA %d, %s) is made; its certificate is valid until %s.\n"+
 			"Next: sealane offer %s %s --out FOLDER",
-			k.ID, k.Bits, k.Environment, dateText(made.Certificate.NotAfter), cmp.Or(n.Partner, "PARTNER"), k.Environment)
+			k.ID, k.Bits, k.Environment, dateText(made.Certificate.NotAfter), cmp.Or(n.Partner, "PARTNER"),
+			k.Environment)
 	})
 	return c
 }

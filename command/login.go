@@ -59,7 +59,7 @@ registry. Later commands use it. $SEALANE_TOKEN and --token-file come before it.
 	return c
 }
 
-// askToken returns the token that login is to keep.
+// askToken returns the token to keep.
 func askToken(c *cobra.Command, flags *registryFlags) (string, error) {
 	if c.Flags().Changed("token-file") {
 		return readToken(flags.tokenFile)
@@ -79,7 +79,7 @@ func askToken(c *cobra.Command, flags *registryFlags) (string, error) {
 	return oneToken("standard input", data)
 }
 
-// loginFile returns the file that has the token for a registry.
+// loginFile returns the file with the token for a registry.
 func loginFile(database string) string {
 	if path, file := operation.File(database); file {
 		database = absolute(path)
@@ -116,7 +116,7 @@ func readToken(file string) (string, error) {
 	return oneToken("token file "+file, data)
 }
 
-// oneToken returns the token that a text is.
+// oneToken returns the token in a text.
 func oneToken(name string, data []byte) (string, error) {
 	token := strings.TrimSpace(strings.TrimPrefix(string(data), "\ufeff"))
 	if token == "" {

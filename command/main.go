@@ -131,8 +131,8 @@ standard error.`,
 		newChallenge(), newAnswer(), newProve())
 	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
 	inGroup(root, "administration", "Administration",
-		newInit(), newLogin(), newPartner(), newPerson(), newKey(), newCert(), newProfile(), newAudit(), newInventory(),
-		newBackup(), newRootKey())
+		newInit(), newLogin(), newPartner(), newPerson(), newKey(), newCert(), newProfile(),
+		newAudit(), newInventory(), newBackup(), newRootKey())
 	inGroup(root, "run", "Run and try", newServe(), newDemo(), newSandbox(), newVersion())
 	for _, c := range append(root.Commands(), root) {
 		prepare(c)
@@ -149,8 +149,8 @@ func inGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) 
 	}
 }
 
-// prepare makes errors of a command's own work have an exit code, and those about its arguments
-// say what it takes. An unknown subcommand is an error that names the nearest ones.
+// prepare sets the exit code of errors of a command's own work, and adds the usage to those
+// about its arguments. An unknown subcommand is an error that names the nearest ones.
 func prepare(c *cobra.Command) {
 	if c.HasParent() {
 		for _, sub := range c.Commands() {
@@ -189,7 +189,8 @@ func prepare(c *cobra.Command) {
 	}
 }
 
-// unknownCommand returns the error for a word that is no command, with those that may be meant.
+// unknownCommand returns the error for a word that is not a command, with the most similar
+// commands.
 func unknownCommand(c *cobra.Command, word string) error {
 	text := fmt.Sprintf("unknown command %q for %q", word, c.CommandPath())
 	if near := c.SuggestionsFor(word); len(near) > 0 {

@@ -162,7 +162,7 @@ func TestDemoFolder(t *testing.T) {
 	}
 }
 
-// freePort gives an address that was free a moment ago.
+// freePort returns an address that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -23,8 +23,8 @@ import (
 // columns is the width of a terminal that tables and sentences fit, in characters.
 const columns = 80
 
-// table is a list for people. What does not fit into a cell stands on lines of its own below
-// the row.
+// table is a list for people. Text that does not fit into a cell is written on lines of its
+// own below the row.
 type table struct {
 	head []string
 	rows []tableRow
@@ -118,7 +118,7 @@ func (t *table) line(b *bytes.Buffer, widths []int, cells []string) {
 	fmt.Fprintln(b, strings.TrimRight(strings.Join(texts, gap), " "))
 }
 
-// cellText returns a value as it stands in a table.
+// cellText returns a value as the text of a cell.
 func cellText(cell any) string {
 	text := fmt.Sprint(cell)
 	if t, ok := cell.(time.Time); ok {
@@ -162,7 +162,7 @@ func say(c *cobra.Command, format string, args ...any) error {
 	return err
 }
 
-// absolute returns a path that holds in every folder.
+// absolute returns a path that is valid in every folder.
 func absolute(path string) string {
 	if full, err := filepath.Abs(path); err == nil {
 		return full
@@ -170,8 +170,8 @@ func absolute(path string) string {
 	return path
 }
 
-// printable returns text from a partner, such as a name in a certificate, as it can be
-// written to a terminal.
+// printable returns text from a partner, such as a name in a certificate, in a form that is
+// safe for a terminal.
 func printable(s string) string { return termtext.Safe(s, 300) }
 
 // printableLines is printable for the text of an error, which may have parts from

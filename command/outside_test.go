@@ -43,7 +43,8 @@ func TestOutside(t *testing.T) {
 		t.Errorf("--version prints %s", got)
 	}
 	run(program, "cert", "create", "--profile", "riskos", "--common-name", "provider", "--env", "DEV", "--out", "p")
-	token := run(program, "seal", "--profile", "riskos", "--key", "softstore:ours", "--to", "p/1-send/provider-dev.pem")
+	token := run(program, "seal", "--profile", "riskos", "--key", "softstore:ours", "--to",
+		"p/1-send/provider-dev.pem")
 	if strings.Count(token, ".") != 4 {
 		t.Errorf("seal prints %s", token)
 	}

@@ -54,7 +54,8 @@ them pass.`,
 		if first == "" {
 			return say(c, "Partner %s is added.\nNext: sealane partner env %s STAG --sealing required", d.ID, d.ID)
 		}
-		return say(c, "Partner %s is added, with environment %s.\nNext: sealane status %s %s", d.ID, first, d.ID, first)
+		return say(c, "Partner %s is added, with environment %s.\nNext: sealane status %s %s", d.ID, first, d.ID,
+			first)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		err := add(c, args)

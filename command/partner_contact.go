@@ -19,7 +19,7 @@ func partnerContact() *cobra.Command {
 	f := c.Flags()
 	f.StringVar((*string)(&in.Role), "role", "primary",
 		"primary, alternate or support: the order in which they are written to")
-	f.StringVar(&in.Email, "email", "", "address, best of a mailbox that several people read (required)")
+	f.StringVar(&in.Email, "email", "", "address, preferably of a mailbox that several people read (required)")
 	f.StringVar(&in.Name, "name", "", "name")
 	f.BoolVar(&remove, "remove", false, "remove the contact with that address")
 	must(c.MarkFlagRequired("email"))

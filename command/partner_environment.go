@@ -22,7 +22,7 @@ func environmentFlags(c *cobra.Command) *agreedFlags {
 	f.StringVar(&e.caller, "caller", "",
 		"how the sender of unsigned messages is authenticated: mutual-tls, oauth2 or unauthenticated (rdx, ingress)")
 	f.StringVar(&e.env.Account, "account", "",
-		"the caller's name as a trusted upstream gives it, if callers have no API keys of yours")
+		"the caller's name as a trusted upstream sends it, if callers have no API keys of yours")
 	f.StringVar(&e.env.AcceptRSAOAEP, "accept-rsa-oaep", "", "reason for opening RSA-OAEP (SHA-1) too")
 	f.StringVar(&e.env.MailFrom, "mail-from", "", "the address from which your mails about certificates come")
 	f.IntVar(&e.env.MaxPayload, "max-payload", 0, "maximum length of a payload in bytes (default 32 MiB)")
@@ -70,11 +70,12 @@ func partnerEnvironment() *cobra.Command {
 			New:      environment.row(args[0], args[1]), Change: environment.change,
 		}, nil
 	}
-	c.RunE = does(flags, operation.SetEnvironment, input, func(c *cobra.Command, e operation.ChangedEnvironment) error {
-		if e.Added {
-			return say(c, "Environment %s of %s is added.\nNext: sealane status %[2]s %[1]s", e.Name, e.Partner)
-		}
-		return say(c, "Environment %s of %s is changed.", e.Name, e.Partner)
-	})
+	c.RunE = does(flags, operation.SetEnvironment, input,
+		func(c *cobra.Command, e operation.ChangedEnvironment) error {
+			if e.Added {
+				return say(c, "Environment %s of %s is added.\nNext: sealane status %[2]s %[1]s", e.Name, e.Partner)
+			}
+			return say(c, "Environment %s of %s is changed.", e.Name, e.Partner)
+		})
 	return c
 }

@@ -34,7 +34,8 @@ several roles, but can't approve for production what they received themselves.`,
 		return p, nil
 	}
 	c.RunE = does(flags, operation.AddPerson, input, func(c *cobra.Command, t operation.PersonToken) error {
-		return say(c, "%s\n\nThis is the token of %s. It is not shown again. To use it: sealane login", t.Token, t.Person)
+		return say(c, "%s\n\nThis is the token of %s. It is not shown again. To use it: sealane login", t.Token,
+			t.Person)
 	})
 	return c
 }

@@ -10,17 +10,18 @@ import (
 
 func personList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List people", Args: cobra.NoArgs}
-	c.RunE = does(registryVerb(c), operation.ListPeople, nothing, func(c *cobra.Command, all []operation.Person) error {
-		t := newTable("PERSON", "NAME", "EMAIL", "ROLES", "SINCE", "REVOKED")
-		for _, p := range all {
-			roles := make([]string, len(p.Roles))
-			for i, role := range p.Roles {
-				roles[i] = string(role)
+	c.RunE = does(registryVerb(c), operation.ListPeople, nothing,
+		func(c *cobra.Command, all []operation.Person) error {
+			t := newTable("PERSON", "NAME", "EMAIL", "ROLES", "SINCE", "REVOKED")
+			for _, p := range all {
+				roles := make([]string, len(p.Roles))
+				for i, role := range p.Roles {
+					roles[i] = string(role)
+				}
+				row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
+				row.detail("token", p.Prefix+"…")
 			}
-			row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
-			row.detail("token", p.Prefix+"…")
-		}
-		return t.write(c.OutOrStdout())
-	})
+			return t.write(c.OutOrStdout())
+		})
 	return c
 }

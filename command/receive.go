@@ -17,7 +17,7 @@ func newReceive() *cobra.Command {
 	var waive []string
 	c := &cobra.Command{
 		Use:   "receive PARTNER ENVIRONMENT FILE",
-		Short: "Take in the certificate that a partner sent",
+		Short: "Receive the certificate that a partner sent",
 		Long: `Receive reads a certificate in any format (.pem .cer .crt .p7b, by its content), a
 saved mail (.eml) with it attached, or the file that another Sealane exported. It
 checks the certificate and reports what it finds. A certificate that a rule refuses is

@@ -290,17 +290,21 @@ func (o *office) documented(name string, replacements ...string) string {
 func TestServeCheck(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sealane.yaml")
-	config := "routes:\n- {name: a, egress: riskos, listen: \"127.0.0.1:0\", upstream: \"https://h.example\", keys: {ours: none.key}}\n" +
+	config := "routes:\n- {name: a, egress: riskos, listen: \"127.0.0.1:0\", upstream: \"https://h.example" +
+		"\", keys: {ours: none.key}}\n" +
 		"- {name: b, egres: riskos, listen: \"127.0.0.1:0\"}\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out, said bytes.Buffer
-	if code := run(t.Context(), []string{"serve", "-c", file, "--check"}, strings.NewReader(""), &out, &said); code != exitFailed ||
-		!strings.Contains(said.String(), `sealane.yaml:3: routes[1].egres: there is no such key; did you mean "egress"?`) {
+	if code := run(t.Context(), []string{"serve", "-c", file, "--check"}, strings.NewReader(""), &out,
+		&said); code != exitFailed ||
+		!strings.Contains(said.String(),
+			`sealane.yaml:3: routes[1].egres: there is no such key; did you mean "egress"?`) {
 		t.Errorf("%d %s", code, said.String())
 	}
-	if code := run(t.Context(), []string{"serve", "-c", file, "--dial"}, strings.NewReader(""), &out, &said); code != exitUsage {
+	if code := run(t.Context(), []string{"serve", "-c", file, "--dial"}, strings.NewReader(""), &out,
+		&said); code != exitUsage {
 		t.Errorf("--dial alone: %d", code)
 	}
 }

@@ -59,7 +59,7 @@ func (f *registryFlags) database() string {
 	return cmp.Or(f.db, os.Getenv("SEALANE_DB"), "sqlite:sealane.db")
 }
 
-// config returns where the registry is.
+// config returns the location of the registry.
 func (f *registryFlags) config(c *cobra.Command) (operation.Config, error) {
 	o := operation.Config{
 		Database: f.database(), Anchors: f.anchors,
@@ -74,7 +74,7 @@ func (f *registryFlags) config(c *cobra.Command) (operation.Config, error) {
 	return o, err
 }
 
-// errNobody means that the caller has named no token at all.
+// errNobody means that the caller has not named a token.
 var errNobody = errors.New("not logged in: run sealane login, put your personal token into $SEALANE_TOKEN, " +
 	"or name its file by --token-file (to make a registry: sealane init NAME)")
 
@@ -102,7 +102,7 @@ func (f *registryFlags) session(c *cobra.Command, work func(*operation.Session) 
 	return f.as(c, token, work)
 }
 
-// as is session for a token.
+// as is like session, for a given token.
 func (f *registryFlags) as(c *cobra.Command, token string, work func(*operation.Session) error) (err error) {
 	config, err := f.config(c)
 	if err != nil {
@@ -123,8 +123,8 @@ func (f *registryFlags) as(c *cobra.Command, token string, work func(*operation.
 	return work(s)
 }
 
-// does is the work of a verb: it makes the input of an operation from the arguments, does the
-// operation, and writes its output, as JSON or by write.
+// does returns the function of a verb: it makes the input of an operation from the
+// arguments, runs the operation, and writes its output, as JSON or with write.
 func does[In, Out any](
 	f *registryFlags, o *operation.Operation[In, Out],
 	input func(c *cobra.Command, args []string) (In, error), write func(c *cobra.Command, out Out) error,
@@ -147,5 +147,5 @@ func does[In, Out any](
 	}
 }
 
-// nothing is the input of a verb that takes none.
+// nothing is the input of a verb that has none.
 func nothing(*cobra.Command, []string) (operation.None, error) { return operation.None{}, nil }

@@ -16,7 +16,7 @@ func newShow() *cobra.Command {
 		Short: "Show everything about a certificate or key pair",
 		Long: `Show prints what is known about a certificate or key pair: its names, dates and
 checksums, who received, compared and approved it, the findings and waivers, the wrong
-checksums, and, beside it, the certificate that is in use in the same lane now.`,
+checksums, and, for comparison, the certificate that is in use in the same lane.`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)

@@ -86,7 +86,8 @@ func writeOverview(c *cobra.Command, o operation.Overview) error {
 
 func writeStandings(c *cobra.Command, list []operation.Standing) error {
 	if len(list) == 0 {
-		return say(c, "No certificate yet. To send yours: sealane offer --help. To take theirs: sealane receive --help")
+		return say(c,
+			"No certificate yet. To send yours: sealane offer --help. To receive theirs: sealane receive --help")
 	}
 	t := newTable("IDENTITY", "WHOSE", "ENVIRONMENT", "STATE", "UNTIL", "WAITING FOR")
 	for _, s := range list {
@@ -110,7 +111,7 @@ func writeChecks(w io.Writer, checks []operation.Check) {
 	}
 }
 
-// writeStep says that an act is done, and what comes next.
+// writeStep reports that an operation succeeded, and what the next step is.
 func writeStep(c *cobra.Command, s operation.Step, format string, args ...any) error {
 	if err := say(c, format, args...); err != nil {
 		return err

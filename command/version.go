@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// versionFacts are what an auditor asks about a binary.
+// versionFacts are what an auditor asks about a program.
 type versionFacts struct {
 	build
 	Go       string `json:"go"`

@@ -13,21 +13,21 @@ import (
 	"github.com/sealane/sealane/keyfile"
 )
 
-// Step is the state of a certificate or key pair after an act, and what comes next.
+// Step is the state of a certificate or key pair after an operation, and the next step.
 type Step struct {
 	ID    string        `json:"id"`
 	State State         `json:"state"`
 	Next  exchange.Next `json:"next"`
 }
 
-// step reads the state of a certificate or key pair after an act. The partner is whom a key pair
-// is about.
+// step reads the state of a certificate or key pair after an operation. partner is the one
+// that a shared key pair is about.
 func (s *Session) step(ctx context.Context, id, partner string) (Step, error) {
 	now, next, err := exchange.StandingOf(ctx, &s.Viewer, id, partner)
 	return Step{ID: id, State: now, Next: next}, err
 }
 
-// Received is a certificate that came in.
+// Received is a certificate that was received.
 type Received struct {
 	Step
 	CommonName string         `json:"common_name"`
@@ -35,7 +35,7 @@ type Received struct {
 	Findings   []cert.Finding `json:"findings"`
 }
 
-// Receive takes in a certificate that a partner sent.
+// Receive receives a certificate that a partner sent.
 var Receive = changing("Receive", registry.ActionExchangeReceive,
 	func(ctx context.Context, s *Session, in exchange.Incoming) (out Received, err error) {
 		c, found, err := exchange.New(s.Session).Receive(ctx, in)
@@ -50,7 +50,7 @@ var Receive = changing("Receive", registry.ActionExchangeReceive,
 // Matched is a certificate whose checksum was compared.
 type Matched struct {
 	Step
-	As string `json:"matched"` // what the checksum is of
+	As string `json:"matched"` // the form that the checksum is of
 }
 
 // Checksum compares a certificate with the checksum of the partner's second message.
@@ -86,8 +86,8 @@ var Approve = changing("Approve", registry.ActionExchangeApprove,
 		}, nil
 	})
 
-// ID names a certificate or key pair. The partner says whom it is about, where it is a key pair
-// that all partners of a profile share.
+// ID names a certificate or key pair. Partner is the one concerned, for a key pair that all
+// partners of a profile share.
 type ID struct {
 	ID      string `json:"id"`
 	Partner string `json:"partner,omitempty"`
@@ -111,16 +111,17 @@ var (
 	Reject = simple("Reject", registry.ActionExchangeReject,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Reject(ctx, of.ID) })
 
-	// Stage lets an approved certificate verify, and encrypts to the one before it.
+	// Stage makes an approved certificate verify. Messages are still encrypted to the
+	// previous one.
 	Stage = simple("Stage", registry.ActionExchangeStage,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Stage(ctx, of.ID) })
 
-	// Activate puts an approved certificate to use.
+	// Activate makes an approved certificate the one that messages are encrypted to.
 	Activate = simple("Activate", registry.ActionExchangeActivate,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Activate(ctx, of.ID) })
 
-	// Installed records that the partner has installed our certificate, and puts its key pair to
-	// use.
+	// Installed records that the partner has installed our certificate, and activates its
+	// key pair.
 	Installed = simple("Installed", registry.ActionKeyInstalled,
 		func(e exchange.Exchange, ctx context.Context, of ID) error {
 			return e.MarkInstalled(ctx, exchange.Target{KeyPair: of.ID, Partner: of.Partner})
@@ -130,7 +131,7 @@ var (
 	Revoke = simple("Revoke", registry.ActionExchangeRevoke,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Revoke(ctx, of.ID) })
 
-	// Undo brings a certificate or key pair back into the state before its last step.
+	// Undo returns a certificate or key pair to the state before its last step.
 	Undo = simple("Undo", registry.ActionExchangeUndo,
 		func(e exchange.Exchange, ctx context.Context, of ID) error {
 			_, err := e.Undo(ctx, of.ID, of.Partner)
@@ -165,7 +166,7 @@ var Alias = changing("Alias", registry.ActionExchangeAlias,
 // ChallengeRequest asks for a challenge of a certificate's owner.
 type ChallengeRequest struct {
 	Certificate string `json:"certificate"`
-	Again       bool   `json:"again,omitempty"` // the one before no longer counts
+	Again       bool   `json:"again,omitempty"` // the previous one becomes invalid
 }
 
 // Challenge returns a message that only the certificate's owner can open.
@@ -194,7 +195,7 @@ type Opened struct {
 	Answer string `json:"answer"`
 }
 
-// Answer opens a partner's challenge with a key pair of ours.
+// Answer opens a partner's challenge with one of our key pairs.
 var Answer = withKeys("Answer", registry.ActionExchangeAnswer,
 	func(ctx context.Context, s *Session, in ChallengeToOpen) (Opened, error) {
 		text, err := exchange.New(s.Session).Answer(ctx, in.Token, in.Partner)
@@ -258,5 +259,5 @@ func certificateOf(ctx context.Context, v *registry.Viewer, id string) (c regist
 	return c, err
 }
 
-// IsKeyPair reports whether an identity is that of a key pair of ours.
+// IsKeyPair reports whether an identity is that of one of our key pairs.
 func IsKeyPair(id string) bool { return exchange.IsKeyPair(id) }

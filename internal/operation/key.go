@@ -18,7 +18,7 @@ type MadePair struct {
 	Certificate registry.Certificate `json:"certificate"`
 }
 
-// CreateKey makes a key pair of ours and its certificate.
+// CreateKey makes one of our key pairs and its certificate.
 var CreateKey = withKeys("CreateKey", registry.ActionKeyCreate,
 	func(ctx context.Context, s *Session, in NewPair) (MadePair, error) { return s.createPair(ctx, in) })
 
@@ -47,7 +47,7 @@ var ImportKey = withKeys("ImportKey", registry.ActionKeyImport,
 		return out, err
 	})
 
-// KeyExport says which private key is exported, and how.
+// KeyExport describes the private key to export, and its format.
 type KeyExport = registry.KeyPairExport
 
 // ExportKey passes a private key, encrypted with a passphrase, to its Deliver.
@@ -72,34 +72,35 @@ type KeyPairRow struct {
 	Ends       time.Time `json:"not_after"`
 }
 
-// ListKeys lists key pairs of ours.
-var ListKeys = reading("ListKeys", func(ctx context.Context, v *registry.Viewer, in KeyQuery) (out KeyList, err error) {
-	err = v.View(ctx, func(tx registry.Reader) error {
-		pairs, err := tx.KeyPairs(in)
-		if err != nil {
-			return err
-		}
-		for _, k := range pairs {
-			c, err := tx.Certificate(k.Certificate)
+// ListKeys lists our key pairs.
+var ListKeys = reading("ListKeys",
+	func(ctx context.Context, v *registry.Viewer, in KeyQuery) (out KeyList, err error) {
+		err = v.View(ctx, func(tx registry.Reader) error {
+			pairs, err := tx.KeyPairs(in)
 			if err != nil {
 				return err
 			}
-			k.SPKI = nil
-			out.Keys = append(out.Keys, KeyPairRow{KeyPair: k, CommonName: c.CommonName, Ends: c.NotAfter})
-		}
-		if len(pairs) == 0 {
-			return nil
-		}
-		next := in
-		next.After, next.Limit = pairs[len(pairs)-1].ID, 1
-		more, err := tx.KeyPairs(next)
-		if len(more) > 0 {
-			out.More = next.After
-		}
-		return err
+			for _, k := range pairs {
+				c, err := tx.Certificate(k.Certificate)
+				if err != nil {
+					return err
+				}
+				k.SPKI = nil
+				out.Keys = append(out.Keys, KeyPairRow{KeyPair: k, CommonName: c.CommonName, Ends: c.NotAfter})
+			}
+			if len(pairs) == 0 {
+				return nil
+			}
+			next := in
+			next.After, next.Limit = pairs[len(pairs)-1].ID, 1
+			more, err := tx.KeyPairs(next)
+			if len(more) > 0 {
+				out.More = next.After
+			}
+			return err
+		})
+		return out, err
 	})
-	return out, err
-})
 
 // DestroyKey deletes the private key of a retired key pair.
 var DestroyKey = changing("DestroyKey", registry.ActionKeyDestroy,
@@ -116,10 +117,10 @@ type Block struct {
 	SHA256 [][]byte `json:"sha256"`
 }
 
-// Blocked says which keys were blocked.
+// Blocked lists the keys that were blocked.
 type Blocked struct {
 	Count int      `json:"blocked"`
-	Ended []string `json:"ended"` // what had one of them, and is out of use
+	Ended []string `json:"ended"` // certificates and key pairs with one of them, which are no longer in use
 }
 
 // BlockKeys blocks keys permanently.

@@ -12,24 +12,24 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// OfferPackage is what is sent to a partner.
+// OfferPackage holds the files for a partner.
 type OfferPackage = exchange.OfferPackage
 
 // OfferRequest asks for our certificate for a partner.
 type OfferRequest struct {
 	Partner     string `json:"partner"`
 	Environment string `json:"environment"`
-	// KeyPair names a pair that is offered again. If it is empty, a pair is offered that the
-	// partner has not installed yet. If there is none, it is made.
+	// KeyPair names a pair to offer again. If it is empty, a pair is offered that the
+	// partner has not installed yet, or a new one if there is none.
 	KeyPair string `json:"key_pair,omitempty"`
-	// Bits, Subject and KeyID are those of a pair that is made. Where another pair is in use, the
-	// new one is its successor, and an empty subject is the same as before.
+	// Bits, Subject and KeyID are those of a new pair. If another pair is in use, the new
+	// one is its successor, and an empty subject means the same as before.
 	Bits    int           `json:"bits,omitempty"`
 	Subject cert.Template `json:"subject"`
 	KeyID   string        `json:"key_id,omitempty"`
 
-	// Deliver writes the package to files. If it fails, the offer is not recorded; a key pair that
-	// was made stays.
+	// Deliver writes the package to files. If it fails, the offer is not recorded, but a
+	// new key pair is kept.
 	Deliver func(OfferPackage) error `json:"-"`
 }
 
@@ -37,10 +37,10 @@ type OfferRequest struct {
 type Offered struct {
 	Step
 	Made     bool   `json:"made"`               // the pair was made for this offer
-	Replaces string `json:"replaces,omitempty"` // the pair in use that it is to follow
+	Replaces string `json:"replaces,omitempty"` // the pair in use that it will replace
 }
 
-// Offer offers our certificate to a partner, and makes its key pair where there is none.
+// Offer offers our certificate to a partner, and makes its key pair if there is none.
 var Offer = changing("Offer", registry.ActionExchangeOffer,
 	func(ctx context.Context, s *Session, in OfferRequest) (out Offered, err error) {
 		lane := lanes.Name{Partner: in.Partner, Environment: in.Environment}

@@ -1,10 +1,10 @@
-// Package operation has every act of a person in the registry as one value: who may do it, what
-// it takes, what it returns, and the function that does it in the person's session. The command
-// line calls nothing else, and neither will any other front end: the rules, the texts of errors
-// and the permissions are the same for all.
+// Package operation has every act of a person in the registry as one value: the permission,
+// the input, the output, and the function that runs in the person's session. The command
+// line calls nothing else, and neither will any other front end, so that rules, permissions
+// and texts of errors are the same for all.
 //
-// Inputs and outputs are structs with JSON names. A front end that is asked for JSON writes the
-// output as it is.
+// Inputs and outputs are structs with JSON names. A front end that is asked for JSON writes
+// the output unchanged.
 package operation
 
 import (
@@ -14,10 +14,10 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// Operation is one act, from In to Out. One that reads gets a [registry.Viewer], which can't
-// change anything.
+// Operation is one act, from In to Out. An act that only reads gets a [registry.Viewer],
+// which cannot change anything.
 type Operation[In, Out any] struct {
-	// Action is what the person must be allowed to do, and what the audit log calls it.
+	// Action is the permission that the act needs, and its name in the audit log.
 	// [registry.ActionRead] leaves no record.
 	Action registry.Action
 
@@ -26,7 +26,7 @@ type Operation[In, Out any] struct {
 	change func(context.Context, *Session, In) (Out, error)
 }
 
-// Do does the act. It asks first whether the person may do it.
+// Do runs the operation. It first checks that the person may do it.
 func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out, err error) {
 	if err := s.May(o.Action); err != nil {
 		return out, err

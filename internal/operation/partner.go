@@ -50,7 +50,7 @@ var AddPartner = changing("AddPartner", registry.ActionPartnerAdd,
 		return partnerDetails(ctx, &s.Viewer, in.ID)
 	})
 
-// EnvironmentError means that a partner was added, but not its environment.
+// EnvironmentError reports that a partner was added, but not its environment.
 type EnvironmentError struct {
 	Partner, Environment string
 
@@ -68,7 +68,7 @@ type EnvironmentChange struct {
 	LaneName
 	// New is the environment if there is none yet.
 	New Environment `json:"new"`
-	// Change sets what is to change in one that exists.
+	// Change changes one that exists.
 	Change func(*Environment) error `json:"-"`
 }
 
@@ -78,7 +78,7 @@ type ChangedEnvironment struct {
 	Added bool `json:"added"` // it was not there before
 }
 
-// SetEnvironment adds an environment to a partner, or changes what was agreed for it.
+// SetEnvironment adds an environment to a partner, or changes its agreement.
 var SetEnvironment = changing("SetEnvironment", registry.ActionEnvironmentChange,
 	func(ctx context.Context, s *Session, in EnvironmentChange) (out ChangedEnvironment, err error) {
 		stored := func() (row Environment, err error) {
@@ -125,13 +125,13 @@ var (
 		})
 )
 
-// IssuedAPIKey is an API key with its token, which can't be read again.
+// IssuedAPIKey is an API key with its token, which cannot be read again.
 type IssuedAPIKey struct {
 	APIKey
 	Key string `json:"key"`
 }
 
-// NewAPIKey describes an API key to be made.
+// NewAPIKey describes a new API key.
 type NewAPIKey = registry.NewAPIKey
 
 // Operations on API keys.
@@ -177,13 +177,13 @@ func listPartners(ctx context.Context, v *registry.Viewer, in Page) (out Partner
 	return out, err
 }
 
-// PartnerDetails are a partner with everything that belongs to it.
+// PartnerDetails holds a partner with everything that belongs to it.
 type PartnerDetails struct {
 	Partner
 	Environments []EnvironmentDetails `json:"environments"`
 }
 
-// EnvironmentDetails are an environment with everything that belongs to it.
+// EnvironmentDetails holds an environment with everything that belongs to it.
 type EnvironmentDetails struct {
 	Environment
 	APIKeys      []APIKey            `json:"api_keys"`

@@ -52,13 +52,14 @@ var (
 		})
 
 	// ListPeople lists all people.
-	ListPeople = reading("ListPeople", func(ctx context.Context, v *registry.Viewer, _ None) (people []Person, err error) {
-		err = v.View(ctx, func(tx registry.Reader) error {
-			people, err = tx.People()
-			return err
+	ListPeople = reading("ListPeople",
+		func(ctx context.Context, v *registry.Viewer, _ None) (people []Person, err error) {
+			err = v.View(ctx, func(tx registry.Reader) error {
+				people, err = tx.People()
+				return err
+			})
+			return people, err
 		})
-		return people, err
-	})
 
 	// WhoAmI returns the person whose session it is.
 	WhoAmI = reading("WhoAmI", func(_ context.Context, v *registry.Viewer, _ None) (Person, error) {

@@ -18,21 +18,21 @@ import (
 
 // AuditQuery asks for records of the audit log.
 type AuditQuery struct {
-	After int64 `json:"after"` // begin after this number; a negative one begins with the newest
+	After int64 `json:"after"` // start after this number; a negative one starts with the newest
 	Limit int   `json:"limit"`
 }
 
 // AuditPage is a part of the audit log, the oldest first.
 type AuditPage struct {
 	Records []audit.Record `json:"records"`
-	Earlier int64          `json:"earlier"` // how many records come before
-	Later   int64          `json:"later"`   // how many come after
+	Earlier int64          `json:"earlier"` // how many earlier records there are
+	Later   int64          `json:"later"`   // how many later ones there are
 }
 
 // Report is the result of verifying the audit log.
 type Report = audit.Report
 
-// Heads are heads of the audit log that were kept elsewhere.
+// Heads are heads of the audit log that were stored elsewhere.
 type Heads struct {
 	Heads []audit.Head `json:"heads"`
 }
@@ -43,13 +43,14 @@ var (
 	ListAudit = reading("ListAudit", listAudit)
 
 	// VerifyAudit looks for records that were edited, deleted or moved.
-	VerifyAudit = reading("VerifyAudit", func(ctx context.Context, v *registry.Viewer, in Heads) (r Report, err error) {
-		err = v.View(ctx, func(tx registry.Reader) error {
-			r, err = audit.Verify(ctx, tx, in.Heads)
-			return err
+	VerifyAudit = reading("VerifyAudit",
+		func(ctx context.Context, v *registry.Viewer, in Heads) (r Report, err error) {
+			err = v.View(ctx, func(tx registry.Reader) error {
+				r, err = audit.Verify(ctx, tx, in.Heads)
+				return err
+			})
+			return r, err
 		})
-		return r, err
-	})
 
 	// ExportAudit writes the whole audit log as JSON lines.
 	ExportAudit = reading("ExportAudit", func(ctx context.Context, v *registry.Viewer, to io.Writer) (None, error) {
@@ -91,8 +92,8 @@ func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out Audi
 	return out, err
 }
 
-// ReadHeads reads a file of heads, as an anchor file:PATH writes it. The remarks are about lines
-// that it does not use.
+// ReadHeads reads a file of heads, as an anchor file:PATH writes it. The remarks describe lines
+// that it ignores.
 func ReadHeads(file string) (heads Heads, remarks []string, err error) {
 	list, remarks, err := audit.ReadAnchors(file)
 	if err == nil && len(list) == 0 {
@@ -123,7 +124,7 @@ type BackupFile struct {
 	File string `json:"file"`
 }
 
-// BackupSummary says what is in a backup.
+// BackupSummary describes a backup.
 type BackupSummary = store.Summary
 
 // MakeBackup writes a backup into a new file, and reads it back.
@@ -132,7 +133,7 @@ var MakeBackup = changing("MakeBackup", registry.ActionBackup,
 		if _, err := os.Lstat(in.File); err == nil { // before it is recorded
 			return BackupSummary{}, fmt.Errorf("%s: %w", in.File, os.ErrExist)
 		}
-		// Recorded before, so that the backup has its own record.
+		// It is recorded first, so that the backup contains its own record.
 		e := registry.Entry{Action: registry.ActionBackup, Subject: "backup/" + filepath.Base(in.File)}
 		if err := s.Change(ctx, e, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
 			return BackupSummary{}, err
@@ -156,7 +157,7 @@ func CheckBackup(ctx context.Context, file string) (BackupSummary, error) {
 // Restored is a backup that was restored.
 type Restored struct {
 	BackupSummary
-	Changes int64 `json:"changes"` // records of its audit log, which holds
+	Changes int64 `json:"changes"` // valid records of its audit log
 }
 
 // Restore reads a backup into an empty database, and verifies its audit log.
@@ -195,7 +196,7 @@ type RootKeyRotation struct {
 	To string `json:"to"` // file:PATH, env:NAME or passphrase:NAME
 }
 
-// RootKeyRotated says how many private keys are under the next root key.
+// RootKeyRotated holds the number of private keys under the next root key.
 type RootKeyRotated struct {
 	RootKey string `json:"root_key"`
 	Sealed  int    `json:"sealed"`

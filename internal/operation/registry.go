@@ -18,14 +18,14 @@ import (
 	"github.com/sealane/sealane/rsaengine"
 )
 
-// Config says where a registry is, and how its keys are opened.
+// Config is the location of a registry, and of its root key.
 type Config struct {
 	Database string   // sqlite:FILE or postgres://…
 	RootKey  string   // file:PATH, env:NAME or passphrase:NAME
-	Anchors  []string // where heads of the audit log are written besides: file:PATH, syslog:, https://…
+	Anchors  []string // places for copies of the audit log's heads: file:PATH, syslog:, https://…
 
 	RSA  *rsaengine.Engine
-	Warn func(error) // called with what does not stop an operation; nil ignores it
+	Warn func(error) // called with errors that do not stop an operation; nil ignores them
 }
 
 // Registry is an open registry.
@@ -43,7 +43,7 @@ func File(database string) (path string, file bool) { return store.File(database
 // ErrNoRegistry means that there is no database at the address.
 var ErrNoRegistry = errors.New("there is no registry")
 
-// Open opens a registry. The error is [ErrNoRegistry] where the file does not exist.
+// Open opens a registry. The error is [ErrNoRegistry] if the file does not exist.
 func Open(ctx context.Context, c Config) (*Registry, error) {
 	if path, file := store.File(c.Database); file {
 		if _, err := os.Stat(path); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/sealane/sealane/internal/rootkey"
 )
 
-// LaneStatus is the status of one lane: where each certificate stands, and whether messages can
-// be sealed and opened.
+// LaneStatus is the status of one lane: the state of each certificate, and whether messages
+// can be sealed and opened.
 type LaneStatus struct {
 	Partner      string              `json:"partner"`
 	Environment  string              `json:"environment"`
@@ -30,15 +30,15 @@ type LaneName struct {
 	Environment string `json:"environment"`
 }
 
-// PartnerStatus returns where the certificates of a partner stand. Without an environment it
+// PartnerStatus returns the states of a partner's certificates. Without an environment it
 // returns those of all environments.
 var PartnerStatus = reading("PartnerStatus",
 	func(ctx context.Context, v *registry.Viewer, in LaneName) ([]exchange.Standing, error) {
 		return exchange.Status(ctx, v, lanes.Name(in))
 	})
 
-// Status checks everything that a lane needs. It opens the private keys, makes the lane, and
-// seals a message with it. A root key that can't be used is a finding.
+// Status checks everything that a lane needs. It opens the private keys, makes the lane,
+// and seals a message with it. A root key that cannot be used is a finding.
 var Status = changing("Status", registry.ActionRead,
 	func(ctx context.Context, s *Session, in LaneName) (out LaneStatus, err error) {
 		out.Partner, out.Environment = in.Partner, in.Environment
@@ -52,10 +52,15 @@ var Status = changing("Status", registry.ActionRead,
 		return out, err
 	})
 
-// checkRoot loads the root key, and checks that it opens the registry's private keys. It sets
-// none where there is none yet.
+// checkRoot loads the root key, and checks that it opens the registry's private keys. If
+// the registry has none yet, it does not set it.
 func (s *Session) checkRoot(ctx context.Context) Check {
-	c := Check{Finding: cert.Finding{Code: "root-key", Name: "root key", Level: cert.OK, Found: "opens the private keys"}}
+	c := Check{Finding: cert.Finding{
+		Code:  "root-key",
+		Name:  "root key",
+		Level: cert.OK,
+		Found: "opens the private keys",
+	}}
 	key, _, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false)
 	if err == nil {
 		err = s.registry.registry.UseRoot(ctx, key)
@@ -79,13 +84,13 @@ type LaneSummary struct {
 	Partner     string `json:"partner"`
 	Environment string `json:"environment"`
 	Ours        string `json:"ours"`   // the state of our key pair that is in use, or furthest on the way
-	Theirs      string `json:"theirs"` // the same of the partner's certificate
+	Theirs      string `json:"theirs"` // the same for the partner's certificate
 	WaitingFor  string `json:"waiting_for"`
 }
 
 // Lanes asks for a page of the overview.
 type Lanes struct {
-	After string `json:"after,omitempty"` // begin after this partner
+	After string `json:"after,omitempty"` // start after this partner
 	Limit int    `json:"limit,omitempty"` // partners at most
 }
 
@@ -156,11 +161,11 @@ type Shown struct {
 	Step
 	Certificate CertificateFacts `json:"certificate"`
 	KeyPair     *KeyPair         `json:"key_pair,omitempty"`
-	// Replaces is the certificate of the other in use in the same lane, to compare with.
+	// Replaces is the other certificate in use in the same lane, for comparison.
 	Replaces *CertificateFacts `json:"replaces,omitempty"`
 }
 
-// CertificateFacts are what people read and compare of a certificate.
+// CertificateFacts are the data of a certificate that people read and compare.
 type CertificateFacts struct {
 	registry.Certificate
 	Subject       string                `json:"subject"`
@@ -224,7 +229,8 @@ func factsOf(c registry.Certificate) (facts CertificateFacts, err error) {
 	}
 	leaf := chain[0]
 	facts.Table = cert.Fingerprints(c.Provenance.File, leaf)
-	facts.Subject, facts.SerialDecimal, facts.Emails = leaf.Subject.String(), leaf.SerialNumber.String(), leaf.EmailAddresses
+	facts.Subject, facts.SerialDecimal, facts.Emails =
+		leaf.Subject.String(), leaf.SerialNumber.String(), leaf.EmailAddresses
 	c.DER, c.SPKI, c.Chain, c.Provenance.File, c.Provenance.Challenge = nil, nil, nil, nil, nil
 	facts.Certificate = c
 	return facts, nil
