@@ -286,25 +286,25 @@ func (o *office) documented(name string, replacements ...string) string {
 	return text
 }
 
-// TestServeCheck: everything that is wrong comes at once, with lines, and an exit code.
+// TestServeCheck: all errors are reported at once, with lines, and an exit code.
 func TestServeCheck(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sealane.yaml")
-	config := "routes:\n- {name: a, egress: riskos, listen: \"127.0.0.1:0\", upstream: \"https://h.example" +
-		"\", keys: {ours: none.key}}\n" +
-		"- {name: b, egres: riskos, listen: \"127.0.0.1:0\"}\n"
+	config := "routes:\n" +
+		`- {name: a, egress: riskos, listen: "127.0.0.1:0", upstream: "https://h.example", keys: {ours: none.key}}` +
+		"\n" + `- {name: b, egres: riskos, listen: "127.0.0.1:0"}` + "\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out, said bytes.Buffer
-	if code := run(t.Context(), []string{"serve", "-c", file, "--check"}, strings.NewReader(""), &out,
-		&said); code != exitFailed ||
-		!strings.Contains(said.String(),
-			`sealane.yaml:3: routes[1].egres: there is no such key; did you mean "egress"?`) {
+	serve := func(flag string) int {
+		return run(t.Context(), []string{"serve", "-c", file, flag}, strings.NewReader(""), &out, &said)
+	}
+	const want = `sealane.yaml:3: routes[1].egres: there is no such key; did you mean "egress"?`
+	if code := serve("--check"); code != exitFailed || !strings.Contains(said.String(), want) {
 		t.Errorf("%d %s", code, said.String())
 	}
-	if code := run(t.Context(), []string{"serve", "-c", file, "--dial"}, strings.NewReader(""), &out,
-		&said); code != exitUsage {
+	if code := serve("--dial"); code != exitUsage {
 		t.Errorf("--dial alone: %d", code)
 	}
 }
