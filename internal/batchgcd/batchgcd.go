@@ -50,7 +50,7 @@ func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.I
 		return nil, nil
 	}
 	top := tree(all)
-	others, err := product(ctx, top.product, leaves, known)
+	others, err := product(ctx, top.product, all, known)
 	if err != nil {
 		return nil, err
 	}
@@ -93,34 +93,6 @@ func sharesPrime(n, other *big.Int) bool {
 	common := big.Int{}
 	common.GCD(nil, nil, n, other)
 	return common.BitLen() > 1 && common.Cmp(n) != 0
-}
-
-// product multiplies the known moduli that are not new, modulo m. It multiplies as many as
-// there are new ones before each reduction.
-func product(
-	ctx context.Context, m *big.Int, leaves map[string]*node, known iter.Seq2[string, *big.Int],
-) (*big.Int, error) {
-	result := big.NewInt(1)
-	chunk := make([]*node, 0, len(leaves))
-	reduce := func() {
-		if len(chunk) > 0 {
-			result.Rem(result.Mul(result, tree(chunk).product), m)
-			chunk = chunk[:0]
-		}
-	}
-	for _, n := range known {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if leaves[string(n.Bytes())] == nil {
-			chunk = append(chunk, &node{product: n})
-		}
-		if len(chunk) == cap(chunk) {
-			reduce()
-		}
-	}
-	reduce()
-	return result, nil
 }
 
 // node is a tree of products. Its leaves are moduli.
