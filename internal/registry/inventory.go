@@ -1,11 +1,9 @@
 package registry
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"iter"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sealane/sealane/profile"
@@ -50,66 +48,7 @@ func (r InventoryRow) Cells() []string {
 	}
 }
 
-// Inventory returns a row for every certificate of the registry; those of ours have the key pair
-// that they belong to. It reads a page at a time while the sequence is ranged over, and holds
-// nothing up meanwhile. After an error the sequence ends.
-func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
-	return func(yield func(InventoryRow, error) bool) {
-		purposes := map[string]string{}
-		q := CertificateQuery{Page: Page{Limit: 1000}}
-		for {
-			rows, err := r.inventoryPage(ctx, q, purposes)
-			if err != nil {
-				yield(InventoryRow{}, err)
-				return
-			}
-			for _, row := range rows {
-				if !yield(row, nil) {
-					return
-				}
-				q.After = max(q.After, row.ID)
-			}
-			if len(rows) == 0 {
-				return
-			}
-		}
-	}
-}
-
-// damagedInventory returns the row of what can't be read.
-func damagedInventory(row *DamagedRow) InventoryRow {
-	return InventoryRow{ID: row.ID, Kind: "certificate", Damaged: row.Error()}
-}
-
-// inventoryPage returns the rows of one page. purposes keeps the purposes of profiles.
-func (r *Registry) inventoryPage(
-	ctx context.Context, q CertificateQuery, purposes map[string]string,
-) (rows []InventoryRow, err error) {
-	err = r.Store.View(ctx, func(tx Reader) error {
-		page, damaged, err := Readable(tx.Certificates(q))
-		if err != nil {
-			return err
-		}
-		for _, row := range damaged {
-			rows = append(rows, damagedInventory(row))
-		}
-		for _, c := range page {
-			row, err := inventoryRow(tx, c, purposes)
-			if one, is := errors.AsType[*DamagedRow](err); is {
-				row, err = damagedInventory(one), nil
-				row.ID = c.ID
-			}
-			if err != nil {
-				return err
-			}
-			rows = append(rows, row)
-		}
-		return nil
-	})
-	return rows, err
-}
-
-func inventoryRow(tx Reader, c Certificate, purposes map[string]string) (InventoryRow, error) {
+func inventoryRow(tx Reader, c Certificate, purposes *sync.Map) (InventoryRow, error) {
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate",
 		Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
@@ -118,14 +57,16 @@ func inventoryRow(tx Reader, c Certificate, purposes map[string]string) (Invento
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy,
 		SHA256: fmt.Sprintf("%x", c.SHA256),
 	}
-	if purposes[c.Profile] == "" {
+	known, there := purposes.Load(c.Profile)
+	if !there {
 		prof, err := LoadProfile(tx, c.Profile)
 		if err != nil {
 			return row, err
 		}
-		purposes[c.Profile] = purpose(prof)
+		known = purpose(prof)
+		purposes.Store(c.Profile, known)
 	}
-	row.Purpose = purposes[c.Profile]
+	row.Purpose = known.(string)
 	if c.Owner == Ours {
 		k, err := tx.KeyPair(c.KeyPair)
 		if err != nil {

@@ -49,6 +49,8 @@ type CertificateQuery struct {
 	SHA256, SPKISHA256          []byte
 	FileSHA256                  []byte    // of the file that it came in
 	NotAfterBefore              time.Time // those that expire before
+	Until                       string    // those up to this identity
+	Brief                       bool      // also without DER and SPKI
 }
 
 // KeyPairQuery selects key pairs. Empty fields select all.
@@ -84,6 +86,9 @@ type Reader interface {
 	Certificate(id string) (Certificate, error)
 	// Certificates leaves Provenance.File out.
 	Certificates(CertificateQuery) ([]Certificate, error)
+	// CertificatesEnd returns the last identity of a page of all certificates; it is empty if
+	// there are none.
+	CertificatesEnd(Page) (string, error)
 	// PublicKeys are those of the key pairs and certificates that were stored when the audit log
 	// had that many records or more: since 0 are all. They are read while they are ranged over,
 	// and the transaction can't be used meanwhile. The error of a row that is damaged is a

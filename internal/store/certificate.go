@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -53,9 +54,27 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 }
 
 func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, error) {
+	from := certificateTable.listed()
+	if q.Brief {
+		from = briefCertificates
+	}
 	found, args := certificates(q)
-	return list(t, "certificates", certificateTable.listed(), found, args...)
+	return list(t, "certificates", from, found, args...)
 }
+
+func (t *tx) CertificatesEnd(page registry.Page) (string, error) {
+	const statement = `SELECT COALESCE(MAX(id), '') FROM
+		(SELECT id FROM certificate WHERE id > ? ORDER BY id LIMIT ?) AS page`
+	last, err := texts(t, "certificates", statement, page.After, limit(page))
+	if err != nil {
+		return "", err
+	}
+	return last[0], nil
+}
+
+// briefCertificates selects certificates without what is long. They can't be stored again.
+var briefCertificates = certificateTable.selects(slices.DeleteFunc(certificateTable.all(),
+	func(c column[registry.Certificate]) bool { return c.large || c.name == "spki" || c.name == "der" }))
 
 // certificates returns the condition of a page, which is found without certificate_text.
 func certificates(q registry.CertificateQuery) (condition string, args []any) {
@@ -67,6 +86,7 @@ func certificates(q registry.CertificateQuery) (condition string, args []any) {
 	found.where(q.KeyID != "", "key_id = ?", q.KeyID)
 	found.where(q.Partner != "", "partner = ?", q.Partner)
 	found.where(!q.NotAfterBefore.IsZero(), "not_after < ?", q.NotAfterBefore.UnixMicro())
+	found.where(q.Until != "", "id <= ?", q.Until)
 	oneOf(&found, "state", q.States)
 	found.where(q.Owner != "", "owner = ?", string(q.Owner))
 	found.where(q.Environment != "", "environment = ?", q.Environment)

@@ -1,0 +1,116 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+)
+
+// inventoryLimit is how many rows of the inventory are read at once.
+const inventoryLimit = 1000
+
+// Inventory returns a row for every certificate of the registry; those of ours have the key pair
+// that they belong to. It reads some pages ahead, each as it is at one moment, while the sequence
+// is ranged over, and holds nothing up meanwhile. A row that can't be read says so. After an
+// error the sequence ends.
+func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
+	return func(yield func(InventoryRow, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		i := &inventory{registry: r, pages: make(chan chan inventoryPage, 1)}
+		defer i.reading.Wait()
+		defer cancel()
+		i.reading.Go(func() { i.read(ctx) })
+		for next := range i.pages {
+			page := <-next
+			for _, row := range page.rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if page.err != nil {
+				yield(InventoryRow{}, page.err)
+				return
+			}
+		}
+	}
+}
+
+// inventory is one pass over the inventory.
+type inventory struct {
+	registry *Registry
+	purposes sync.Map                // of profiles, by their names
+	pages    chan chan inventoryPage // in their order; each sends once
+	reading  sync.WaitGroup
+}
+
+type inventoryPage struct {
+	rows []InventoryRow
+	err  error
+}
+
+// read starts the reading of page after page, until there are no more or the context ends.
+func (i *inventory) read(ctx context.Context) {
+	defer close(i.pages)
+	for after := ""; ; {
+		last, err := i.end(ctx, after)
+		if last == "" && err == nil {
+			return
+		}
+		result := make(chan inventoryPage, 1)
+		select {
+		case i.pages <- result:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			result <- inventoryPage{err: err}
+			return
+		}
+		q := CertificateQuery{Page: Page{After: after, Limit: inventoryLimit}, Until: last, Brief: true}
+		i.reading.Go(func() {
+			rows, err := i.page(ctx, q)
+			result <- inventoryPage{rows, err}
+		})
+		after = last
+	}
+}
+
+// end returns the last identity of the page after an identity; it is empty if there is none.
+func (i *inventory) end(ctx context.Context, after string) (last string, err error) {
+	err = i.registry.Store.View(ctx, func(tx Reader) error {
+		last, err = tx.CertificatesEnd(Page{After: after, Limit: inventoryLimit})
+		return err
+	})
+	return last, err
+}
+
+// page returns the rows of one page.
+func (i *inventory) page(ctx context.Context, q CertificateQuery) (rows []InventoryRow, err error) {
+	err = i.registry.Store.View(ctx, func(tx Reader) error {
+		page, damaged, err := Readable(tx.Certificates(q))
+		if err != nil {
+			return err
+		}
+		for _, row := range damaged {
+			rows = append(rows, damagedInventory(row.ID, row))
+		}
+		for _, c := range page {
+			row, err := inventoryRow(tx, c, &i.purposes)
+			if _, is := errors.AsType[*DamagedRow](err); is || errors.Is(err, ErrNotFound) {
+				row, err = damagedInventory(c.ID, err), nil // its key pair or its profile
+			}
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// damagedInventory returns the row of what can't be read.
+func damagedInventory(id string, err error) InventoryRow {
+	return InventoryRow{ID: id, Kind: "certificate", Damaged: err.Error()}
+}
