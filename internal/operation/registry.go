@@ -74,20 +74,14 @@ func (r *Registry) Close() error { return r.db.Close() }
 // anchor makes the registry write each new head of the audit log to the anchors. A failure is a
 // warning: the change is recorded.
 func (r *Registry) anchor(ctx context.Context) error {
-	if len(r.config.Anchors) == 0 {
-		return nil
+	a, unusable, err := r.registry.OpenAnchors(ctx, r.config.Anchors)
+	if err != nil || a == nil {
+		return err
 	}
-	a := &audit.Anchorer{}
-	for _, address := range r.config.Anchors {
-		one, err := audit.OpenAnchor(address)
-		if err != nil {
-			r.config.Warn(fmt.Errorf("the audit log's head is not anchored there: %w", err))
-			r.unopened = append(r.unopened, err)
-			continue
-		}
-		a.Anchors = append(a.Anchors, one)
+	for _, err := range unusable {
+		r.config.Warn(err)
 	}
-	r.anchorer = a
+	r.anchorer, r.unopened = a, unusable
 	return r.registry.AnchorWith(ctx, a, func(err error) {
 		r.config.Warn(fmt.Errorf("the change is recorded, but the audit log's head could not be anchored: %w", err))
 	})

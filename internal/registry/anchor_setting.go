@@ -19,7 +19,7 @@ const maxAnchors = 8
 // Anchors returns the addresses of the anchors that every program writes the audit log's heads
 // to, as [audit.OpenAnchor] reads them.
 func (r *Registry) Anchors(ctx context.Context) (addresses []string, err error) {
-	err = r.Store.View(ctx, func(tx Reader) error {
+	err = r.Store.View(ctx, func(tx Reader) (err error) {
 		addresses, err = anchorAddresses(tx)
 		return err
 	})
@@ -38,7 +38,7 @@ func anchorAddresses(tx Reader) (addresses []string, err error) {
 // by this program. The audit log has their names, and not their addresses, which may be secrets.
 func (s *Session) SetAnchors(ctx context.Context, addresses []string) error {
 	if len(addresses) > maxAnchors {
-		return fmt.Errorf("%d anchors are too many: a registry has at most %d", len(addresses), maxAnchors)
+		return Refuse("%d anchors are too many: a registry has at most %d", len(addresses), maxAnchors)
 	}
 	var names []string
 	for _, address := range addresses {
@@ -47,7 +47,7 @@ func (s *Session) SetAnchors(ctx context.Context, addresses []string) error {
 			return err
 		}
 		if slices.Contains(names, a.String()) {
-			return fmt.Errorf("anchor %s is named twice", a)
+			return Refuse("anchor %s is named twice", a)
 		}
 		names = append(names, a.String())
 	}
@@ -79,29 +79,28 @@ func namesOfAnchors(tx Reader) (names []string) {
 	return names
 }
 
-// OpenAnchors has each new head of the audit log written to the registry's anchors, and to those
-// at the addresses besides. It calls failed with each that this program can't use, and then with
-// what goes wrong, as AnchorWith does. Without any anchor it returns nil.
-func (r *Registry) OpenAnchors(ctx context.Context, besides []string, failed func(error)) (*audit.Anchorer, error) {
+// OpenAnchors returns the registry's anchors and those at the addresses besides, for AnchorWith. It
+// is nil if none is named. unusable has an error for each that this program can't use: its changes
+// are not anchored there.
+func (r *Registry) OpenAnchors(
+	ctx context.Context, besides []string,
+) (a *audit.Anchorer, unusable []error, err error) {
 	own, err := r.Anchors(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || len(own)+len(besides) == 0 {
+		return nil, nil, err
 	}
-	a := &audit.Anchorer{Now: r.Now}
+	a = &audit.Anchorer{Now: r.Now}
 	for i, address := range append(own, besides...) {
 		anchor, err := audit.OpenAnchor(address)
 		switch {
 		case err != nil && i < len(own):
-			failed(fmt.Errorf("changes by this program are not anchored where the registry wants it: %w", err))
+			err = fmt.Errorf("changes by this program are not anchored where the registry wants it: %w", err)
+			unusable = append(unusable, err)
 		case err != nil:
-			failed(fmt.Errorf("the audit log's head is not anchored there: %w", err))
+			unusable = append(unusable, fmt.Errorf("the audit log's head is not anchored there: %w", err))
 		case !slices.ContainsFunc(a.Anchors, func(o audit.Anchor) bool { return o.String() == anchor.String() }):
 			a.Anchors = append(a.Anchors, anchor)
 		}
 	}
-	if len(a.Anchors) == 0 {
-		r.Recorded = nil
-		return nil, nil
-	}
-	return a, r.AnchorWith(ctx, a, failed)
+	return a, unusable, nil
 }

@@ -51,9 +51,14 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 		}
 
 		var failures []error
-		failed := func(err error) { failures = append(failures, err) }
-		a, err := r.OpenAnchors(ctx, []string{"file:" + second, "file:" + first}, failed)
-		must(t, err)
+		open := func(besides ...string) *audit.Anchorer {
+			a, unusable, err := r.OpenAnchors(ctx, besides)
+			must(t, err)
+			failures = append(failures, unusable...)
+			must(t, r.AnchorWith(ctx, a, func(err error) { failures = append(failures, err) }))
+			return a
+		}
+		a := open("file:"+second, "file:"+first)
 		recorded(t, s)
 		_, inFirst := lastHead(t, first)
 		_, inSecond := lastHead(t, second)
@@ -63,16 +68,14 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 
 		// A program that can't use it says so, and goes on.
 		must(t, os.Chmod(first, 0o666))
-		a, err = r.OpenAnchors(ctx, nil, failed)
-		must(t, err)
-		if a != nil || len(failures) != 1 || !strings.Contains(failures[0].Error(), "where the registry wants it") ||
+		a = open()
+		if len(a.Anchors) != 0 || len(failures) != 1 || !strings.Contains(failures[0].Error(), "where the registry wants it") ||
 			!strings.Contains(failures[0].Error(), first) {
 			t.Errorf("%v, %v", a, failures)
 		}
 		recorded(t, s)
 		must(t, os.Chmod(first, 0o600))
-		_, err = r.OpenAnchors(ctx, nil, failed)
-		must(t, err)
+		open()
 		recorded(t, s)
 		heads, _, err := audit.ReadAnchors(first)
 		must(t, err)
@@ -87,6 +90,9 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 		must(t, set(s))
 		if got, err := r.Anchors(ctx); err != nil || len(got) != 0 {
 			t.Errorf("%q, %v", got, err)
+		}
+		if a, unusable, err := r.OpenAnchors(ctx, nil); a != nil || unusable != nil || err != nil {
+			t.Errorf("without any: %v, %v, %v", a, unusable, err)
 		}
 	})
 }

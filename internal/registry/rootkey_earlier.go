@@ -62,7 +62,7 @@ func earlierRoots(tx Reader) (ids []string, err error) {
 func notEarlier(tx Reader, next *rootkey.Key) error {
 	ids, err := earlierRoots(tx)
 	if err == nil && slices.Contains(ids, next.ID()) {
-		err = fmt.Errorf("root key %s was this registry's before, and was replaced: make a new one", next.ID())
+		err = Refuse("root key %s was this registry's before, and was replaced: make a new one", next.ID())
 	}
 	return err
 }

@@ -16,7 +16,7 @@ const maxAccepted = 1000
 // It refuses a row that is not as the finding has it any more, and one that can't be read.
 func (s *Session) AcceptRows(ctx context.Context, found []RowFinding) error {
 	if len(found) == 0 || len(found) > maxAccepted {
-		return fmt.Errorf("%d rows are named; one record accepts 1 to %d", len(found), maxAccepted)
+		return Refuse("%d rows are named; one record accepts 1 to %d", len(found), maxAccepted)
 	}
 	entry := Entry{Action: ActionRowsAccept, Subject: found[0].Row}
 	if n := len(found); n > 1 {
@@ -34,7 +34,7 @@ func acceptable(tx Reader, found []RowFinding) (map[rowName]json.RawMessage, err
 	rows, wanted := map[rowName]json.RawMessage{}, map[rowName]string{}
 	for _, f := range found {
 		if f.Row == "" || f.Fault == RowDamaged {
-			return nil, fmt.Errorf("%s: it can't be accepted; restore the row, or put it in order", f.Text)
+			return nil, Refuse("%s: it can't be accepted; restore the row, or put it in order", f.Text)
 		}
 		wanted[rowName(f.Row)], rows[rowName(f.Row)] = f.Sum, nil
 	}
