@@ -127,7 +127,7 @@ standard error.`,
 	addHelp(root)
 	inGroup(root, "daily", "Certificates and keys, day by day",
 		newStatus(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(), newOffer(), newAlias(),
-		newInstalled(), newStage(), newActivate(), newRetire(), newRevoke(), newExport(), newUndo(),
+		newInstalled(), newStage(), newActivate(), newRetire(), newRevoke(), newDismiss(), newExport(), newUndo(),
 		newChallenge(), newAnswer(), newProve())
 	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
 	inGroup(root, "administration", "Administration",

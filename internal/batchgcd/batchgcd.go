@@ -20,6 +20,11 @@ import (
 type Shared struct {
 	Known []string // the names of at most MaxNames known moduli
 	New   bool     // also with another of the new moduli
+
+	// Whole are the names of at most MaxNames known moduli that divide this one, which was made
+	// of them: they have no divisor from it. NewWhole: another of the new moduli divides it.
+	Whole    []string
+	NewWhole bool
 }
 
 // Find compares only so many moduli one by one, and names only so many others.
@@ -72,27 +77,36 @@ func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.I
 	return found, nil
 }
 
-// name finds the moduli that share a prime with n.
+// name finds the moduli that share a prime with n, or divide it.
 func name(ctx context.Context, n *big.Int, all []*node, known iter.Seq2[string, *big.Int]) (s Shared, err error) {
 	for id, other := range known {
 		if ctx.Err() != nil {
 			return s, ctx.Err()
 		}
-		if len(s.Known) < MaxNames && sharesPrime(n, other) {
+		switch prime, whole := shared(n, other); {
+		case whole && len(s.Whole) < MaxNames:
+			s.Whole = append(s.Whole, id)
+		case prime && len(s.Known) < MaxNames:
 			s.Known = append(s.Known, id)
 		}
 	}
 	for _, leaf := range all {
-		s.New = s.New || sharesPrime(n, leaf.product)
+		prime, whole := shared(n, leaf.product)
+		s.New, s.NewWhole = s.New || prime, s.NewWhole || whole
 	}
 	return s, nil
 }
 
-// sharesPrime reports whether n and other have a common divisor other than 1 and n.
-func sharesPrime(n, other *big.Int) bool {
+// shared reports whether n and other have a common divisor other than 1 and n: a part of other
+// (prime), or all of it (whole).
+func shared(n, other *big.Int) (prime, whole bool) {
 	common := big.Int{}
 	common.GCD(nil, nil, n, other)
-	return common.BitLen() > 1 && common.Cmp(n) != 0
+	if common.BitLen() <= 1 || common.Cmp(n) == 0 {
+		return false, false
+	}
+	whole = common.Cmp(other) == 0
+	return !whole, whole
 }
 
 // node is a tree of products. Its leaves are moduli.

@@ -78,9 +78,11 @@ func TestFind(t *testing.T) {
 		{"the same twice", []*big.Int{times(t, 10, 11), times(t, 10, 11)}, []batchgcd.Shared{{}, {}}},
 		{"the same twice, and shared", []*big.Int{times(t, 4, 10), times(t, 4, 10)},
 			[]batchgcd.Shared{{Known: []string{"c"}}, {Known: []string{"c"}}}},
-		{"a multiple of a known one", []*big.Int{times(t, 3, 4, 10, 11)}, []batchgcd.Shared{{Known: []string{"c"}}}},
+		{"a multiple of a known one", []*big.Int{times(t, 3, 4, 10, 11)}, []batchgcd.Shared{{Whole: []string{"c"}}}},
+		{"a multiple of one, and a prime of another", []*big.Int{times(t, 3, 4, 0)},
+			[]batchgcd.Shared{{Known: []string{"a"}, Whole: []string{"c"}}}},
 		{"one and its multiple", []*big.Int{times(t, 10, 11), times(t, 10, 11, 12, 13)},
-			[]batchgcd.Shared{{}, {New: true}}},
+			[]batchgcd.Shared{{}, {NewWhole: true}}},
 		{"a square", []*big.Int{times(t, 10, 10), times(t, 10, 11)}, []batchgcd.Shared{{New: true}, {New: true}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

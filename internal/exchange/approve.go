@@ -72,7 +72,7 @@ func (e Exchange) mayApproveAll(ctx context.Context, ids []string, a Approval) e
 		return err
 	}
 	for i, others := range comparison.Shared {
-		if len(others) > 0 {
+		if others.Any() {
 			refusal := registry.Refusal([]cert.Finding{registry.SharedPrime(others)}, nil)
 			return fmt.Errorf("certificate %s: %w", ids[i], refusal)
 		}

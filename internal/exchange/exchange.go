@@ -19,7 +19,7 @@ type Exchange struct {
 	session *registry.Session
 	// screened is what shares a prime with keys that were compared together, by the SHA-256
 	// of their SubjectPublicKeyInfo.
-	screened map[[sha256.Size]byte][]string
+	screened map[[sha256.Size]byte]registry.SharedWith
 	compared int64 // see registry.PrimeComparison, of those
 }
 

@@ -86,7 +86,7 @@ func (e Exchange) importCSV(ctx context.Context, path string, yield func(RowResu
 // read is left out: the import of its row says why.
 func (e Exchange) screen(
 	ctx context.Context, rows []tableRow, folder string,
-) (screened map[[sha256.Size]byte][]string, compared int64, err error) {
+) (screened map[[sha256.Size]byte]registry.SharedWith, compared int64, err error) {
 	var keys []*rsa.PublicKey
 	for _, r := range rows {
 		if r.cells["certificate"] == "" {
@@ -104,7 +104,7 @@ func (e Exchange) screen(
 	if err != nil {
 		return nil, 0, err
 	}
-	screened = map[[sha256.Size]byte][]string{}
+	screened = map[[sha256.Size]byte]registry.SharedWith{}
 	for i, key := range keys {
 		sum, err := registry.SPKISum(key)
 		if err != nil {

@@ -68,27 +68,63 @@ func (e Exchange) recordLeak(ctx context.Context, in Incoming, leak keyfile.Leak
 	for _, hash := range siblings {
 		leaked.SPKISHA256, names = append(leaked.SPKISHA256, hash[:]), append(names, hash.String())
 	}
-	ended, err := e.session.RecordLeak(ctx, leaked)
+	kept, err := e.session.RecordLeak(ctx, leaked)
 	if err != nil {
 		return fmt.Errorf("the alarm could not be recorded: %w", err)
 	}
-	used := ""
-	if len(ended) > 0 {
-		used = fmt.Sprintf(". It was known here: %s is out of use now", strings.Join(ended, ", "))
+	if len(kept.InUse) > 0 {
+		return inUseStill(kept, known)
+	}
+	ended := ""
+	if out := kept.Ended(); len(out) > 0 {
+		ended = fmt.Sprintf(". It was on its way in: %s can't be used any more", strings.Join(out, ", "))
 	}
 	block := registry.Advice{Action: registry.ActionKeyBlock}
 	switch {
 	case known:
-		return registry.Refuse("the alarm is recorded, and this key can't come in any more%s", used)
+		return registry.Refuse("the alarm is recorded, and this key can't come in any more%s", ended)
 	case len(names) == 0:
 		return registry.Refuse("the alarm is recorded. The key's owner is unknown: ask the partner which key it is, " +
 			"and block it").Then(block)
 	}
 	if len(names) == maxSiblings {
-		used += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others", maxSiblings)
+		ended += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others", maxSiblings)
 	}
 	return registry.Refuse("the alarm is recorded. The key's owner is unknown, so every public key in this message is "+
 		"now blocked, except keys that are registered for another partner or for us (SHA-256 of the public keys: "+
 		"%s)%s. If it is another key, ask the partner which, and block that too",
-		strings.Join(names, ", "), used).Then(block)
+		strings.Join(names, ", "), ended).Then(block)
+}
+
+// inUseStill tells that a file accuses what is in use, which only a person can end.
+func inUseStill(kept registry.KeptOut, certain bool) error {
+	var names []string
+	for _, one := range kept.InUse {
+		names = append(names, describeUse(one))
+	}
+	first := kept.InUse[0]
+	revoke := registry.Advice{
+		Action: registry.ActionExchangeRevoke, ID: first.ID, Partner: first.Partner, Environment: first.Environment,
+		Needs: []registry.Need{registry.Reason},
+	}
+	used := strings.Join(names, " and ")
+	if certain {
+		return registry.Refuse("the alarm is recorded, and this key can't come in any more. It is the key of %s, which is "+
+			"in use still: call the owner, and revoke it", used).Then(revoke)
+	}
+	return registry.Refuse("the alarm is recorded. Nobody can see whose private key it is. It may be that of %s, which is "+
+		"in use still: call the owner at a number that you knew before; if it is theirs, revoke it; if not, "+
+		"dismiss the alarm", used).Then(revoke)
+}
+
+// describeUse names what an alarm is about, and for whom it is in use.
+func describeUse(u registry.InUse) string {
+	what, whom := "certificate ", u.Partner
+	if IsKeyPair(u.ID) {
+		what = "key pair "
+		if whom == "" {
+			whom = "all partners"
+		}
+	}
+	return fmt.Sprintf("%s%s (%s in %s)", what, u.ID, whom, u.Environment)
 }

@@ -383,7 +383,7 @@ func TestPartnerFileByMail(t *testing.T) {
 			t.Errorf("%s: %v %v", name, found, err)
 		}
 	}
-	changed := bytes.Replace(file, []byte("."), []byte(".e"), 1)
+	changed := bytes.Replace(file, []byte(`"format"`), []byte(`"forma7"`), 1)
 	if err := newReceiver(t).receive(mailWith("acme.sealane", changed)); err == nil || !strings.Contains(said(err),
 		"acme.sealane: this is no partner file") {
 		t.Errorf("changed: %v", err)
@@ -397,8 +397,8 @@ func must1[T any](v T, err error) T {
 	return v
 }
 
-// A private key that was seen is out of use whosever it is: that of another partner, or
-// ours.
+// A private key that was seen can't come in any more, whosever it is: that of another partner, or
+// ours. What is in use stays until a person revokes it.
 func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
 	r := newReceiver(t)
 	ctx := t.Context()
@@ -414,15 +414,25 @@ func TestVisibleKeyOfOthersIsBlocked(t *testing.T) {
 	for id, data := range map[string][]byte{"certificate " + theirs.ID: victim.plain, "key pair " +
 		pair.ID: ours.plain} {
 		if err := r.receive(data); err == nil || !strings.Contains(said(err), "the alarm is recorded") ||
-			!strings.Contains(said(err), id+" is out of use now") {
+			!strings.Contains(said(err), "It is the key of "+id+" (") {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	if state := r.certificate(theirs.ID).State; state != registry.Compromised {
+	if state := r.certificate(theirs.ID).State; state != registry.Active {
 		t.Errorf("the other partner's certificate is %s", state)
 	}
-	if state := r.certificate(pair.Certificate).State; state != registry.Compromised {
+	if state := r.certificate(pair.Certificate).State; state != registry.Staged {
 		t.Errorf("ours is %s", state)
+	}
+	for _, der := range [][]byte{victim.der, ours.der} {
+		wantRefused(t, "its certificate again", "[key-blocked]", r.receive(der))
+	}
+	for _, id := range []string{theirs.ID, pair.ID} {
+		r.must(r.anna.WithReason("the owner says so").Revoke(ctx, id))
+	}
+	if a, b := r.certificate(theirs.ID).State, r.certificate(pair.Certificate).State; a != registry.Compromised ||
+		b != registry.Compromised {
+		t.Errorf("revoked: %s, %s", a, b)
 	}
 }
 

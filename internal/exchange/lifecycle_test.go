@@ -29,7 +29,7 @@ func TestBlockedWhileHere(t *testing.T) {
 		key, err := keyfile.EncodePrivate(fresh(t, "b2"), nil)
 		h.must(err)
 		_, _, err = h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: key})
-		if err == nil || !strings.Contains(said(err), "certificate "+onItsWay.ID+" is out of use now") {
+		if err == nil || !strings.Contains(said(err), "certificate "+onItsWay.ID+" can't be used any more") {
 			t.Errorf("its private key comes: %v", err)
 		}
 		for _, id := range []string{used.ID, onItsWay.ID} {

@@ -133,6 +133,7 @@ func (p *preflight) ours(tx registry.Reader) error {
 	}
 	var use registry.KeyPair // the active one, the partner's own before a shared one
 	for _, k := range pairs {
+		p.alarm("our", k.Alarm, k.ID)
 		if err := p.v.Usable(k); err != nil {
 			p.add(cert.Finding{
 				Code: "our-private-key", Name: "our private key", Level: cert.Refused, Found: err.Error(),
@@ -203,6 +204,11 @@ func (p *preflight) theirs(tx registry.Reader) error {
 	}
 	next := p.act(registry.ActionExchangeReceive, "")
 	for _, c := range certificates {
+		if c.State.InUse() {
+			p.alarm("their", c.Alarm, c.ID)
+		}
+	}
+	for _, c := range certificates {
 		switch {
 		case c.State == registry.Active:
 			p.active(tx, c)
@@ -215,6 +221,22 @@ func (p *preflight) theirs(tx registry.Reader) error {
 	}
 	p.add(missing, next)
 	return nil
+}
+
+// alarm adds the open alarm about a key in use. One that only may be about it is a warning, because
+// anyone can cause it.
+func (p *preflight) alarm(whose string, a *registry.Alarm, id string) {
+	if a == nil {
+		return
+	}
+	f := cert.Finding{
+		Code: whose + "-key-alarm", Name: whose + " key, alarm", Level: cert.Warning, Found: id + ": " + alarmText(a),
+		Remedy: "call its owner, and revoke it, or dismiss the alarm",
+	}
+	if a.Certain {
+		f.Level = cert.Refused
+	}
+	p.add(f, p.act(registry.ActionExchangeRevoke, id, registry.Reason))
 }
 
 // active checks the certificate that we encrypt to.

@@ -31,8 +31,9 @@ type Incoming struct {
 // Receive takes in a partner's certificate, and returns the findings about it. Findings that
 // refuse it and are not waived are the error, and nothing is stored.
 //
-// A file with a private key is refused, its public key is blocked, and the alarm recorded. If
-// the private key does not show whose it is, all public keys that came with it are blocked.
+// A file with a private key is refused, its public key is blocked for what comes in, and the alarm
+// recorded. If the private key does not show whose it is, all public keys that came with it are
+// blocked, except those that are in use. Nothing in use ends: see [Exchange.Dismiss].
 func (e Exchange) Receive(ctx context.Context, in Incoming) (registry.Certificate, []cert.Finding, error) {
 	f, err := e.readIncoming(ctx, in)
 	if err != nil {
@@ -96,12 +97,17 @@ func (e Exchange) checkSharedPrime(ctx context.Context, in Incoming, key *rsa.Pu
 		}
 		others, compared = found.Shared[0], found.Compared
 	}
-	if len(others) == 0 {
+	if !others.Any() {
 		return compared, nil
 	}
 	found := registry.SharedPrime(others)
 	weak := registry.WeakKey{Partner: in.Partner, Environment: in.Environment, SPKISHA256: sum, Found: found}
-	return 0, errors.Join(registry.Refusal([]cert.Finding{found}, nil), e.session.RecordWeakKey(ctx, weak))
+	refusal := registry.Refusal([]cert.Finding{found}, nil)
+	kept, err := e.session.RecordWeakKey(ctx, weak)
+	if err == nil && len(kept.InUse) > 0 {
+		err = inUseStill(kept, true)
+	}
+	return 0, errors.Join(refusal, err)
 }
 
 func (e Exchange) receive(
@@ -183,6 +189,14 @@ func remarks(f *incomingFile) (found []cert.Finding) {
 	}
 	text := fmt.Sprintf("it says that it is from %q, of %s",
 		cut(f.partnerFile.Name, 100), f.partnerFile.Created.Format(time.DateOnly))
+	if f.partnerFile.Unsigned != "" {
+		text += fmt.Sprintf("; it is not signed (%s), so anyone may have changed it", cut(f.partnerFile.Unsigned, 100))
+	} else {
+		text += "; it is signed by the key of its certificate"
+	}
+	if f.partnerFile.KeyID != "" {
+		text += fmt.Sprintf("; it names the key ID %q", cut(f.partnerFile.KeyID, 100))
+	}
 	for _, c := range f.partnerFile.Contacts {
 		text += fmt.Sprintf("; its %s contact is %q", c.Role, cut(c.Email, 100))
 	}

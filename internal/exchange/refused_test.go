@@ -2,10 +2,13 @@ package exchange_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -150,4 +153,52 @@ func TestSharedPrime(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+}
+
+// A modulus that was made of another's whole modulus is refused, and the other is not accused.
+func TestModulusMadeOfOurs(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
+	h.partner("mallory", "rdx", sealane.ClientSide, "STAG")
+	victim := h.letIn("acme", "STAG", made(t, fresh(t, "prime 1")), "")
+	ours, _ := h.pair("riskos", "", "PROD")
+	h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+		c, err := tx.Certificate(ours.Certificate)
+		h.must(err)
+		chain, err := c.Parse()
+		h.must(err)
+		for id, n := range map[string]*big.Int{
+			victim.ID: fresh(t, "prime 1").N, ours.ID: chain[0].PublicKey.(*rsa.PublicKey).N,
+		} {
+			other := fresh(t, "made with "+id[:1])
+			key := &rsa.PublicKey{N: new(big.Int).Mul(n, other.N), E: 65537}
+			_, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "mallory", Environment: "STAG",
+				Data: madeFor(t, key, other)})
+			wantRefused(t, id, "this key was made of the modulus of "+id, err)
+			wantRefused(t, id, "which is in no danger", err)
+			if strings.Contains(said(err), "in common") || strings.Contains(said(err), "must replace") {
+				t.Errorf("accused: %v", err)
+			}
+		}
+		return nil
+	}))
+	if state := h.certificate(victim.ID).State; state != registry.Active {
+		t.Errorf("the victim's certificate is %s", state)
+	}
+	h.installed(ours.ID) // it is not blocked
+}
+
+// madeFor is a certificate for any public key, which another key signs.
+func madeFor(t *testing.T, key *rsa.PublicKey, by *rsa.PrivateKey) []byte {
+	t.Helper()
+	self, err := x509.ParseCertificate(made(t, by))
+	if err != nil {
+		t.Fatal(err)
+	}
+	self.SignatureAlgorithm = x509.UnknownSignatureAlgorithm
+	der, err := x509.CreateCertificate(rand.Reader, self, self, key, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
 }

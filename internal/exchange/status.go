@@ -22,7 +22,9 @@ type Standing struct {
 	CommonName  string         `json:"common_name"`
 	State       registry.State `json:"state"`
 	NotAfter    time.Time      `json:"not_after"`
-	Next        Next           `json:"next"`
+	// Alarm is open until a person revokes the key or dismisses the alarm; nil: there is none.
+	Alarm *registry.Alarm `json:"alarm,omitempty"`
+	Next  Next            `json:"next"`
 }
 
 // Next is what comes next for a certificate.
@@ -97,7 +99,7 @@ func standingsIn(
 		}
 		s := newStanding(c)
 		s.State, s.KeyPair, s.KeyID = k.State, k.ID, k.KeyID
-		s.Next = nextOfOurs(p, k, offerOf(offers, k.ID), prof)
+		s.Alarm, s.Next = k.Alarm, nextOfOurs(p, k, offerOf(offers, k.ID), prof)
 		list = append(list, s)
 	}
 	certificates, err := tx.Certificates(registry.CertificateQuery{
@@ -109,6 +111,9 @@ func standingsIn(
 	for _, c := range certificates {
 		s := newStanding(c)
 		s.Next = NextOf(c, prof)
+		if c.State.InUse() {
+			s.Alarm = c.Alarm
+		}
 		list = append(list, s)
 	}
 	return list, nil
@@ -128,6 +133,9 @@ func newStanding(c registry.Certificate) Standing {
 func NextOf(c registry.Certificate, prof *profile.Profile) Next {
 	act := func(a registry.Action, needs ...registry.Need) registry.Advice {
 		return registry.Advice{Action: a, ID: c.ID, Partner: c.Partner, Environment: c.Environment, Needs: needs}
+	}
+	if c.Alarm != nil && c.State.InUse() {
+		return nextOfAlarm(c.Alarm, c.ID, c.Partner, c.Environment)
 	}
 	switch c.State {
 	case registry.Received:
@@ -197,6 +205,8 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, pr
 	}
 	imported := k.Origin == registry.Imported
 	switch {
+	case k.Alarm != nil:
+		return nextOfAlarm(k.Alarm, k.ID, p.ID, k.Environment)
 	case k.State == registry.Retiring:
 		return Next{
 			"it still opens messages that come late; retire it when there are none",

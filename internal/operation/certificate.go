@@ -131,6 +131,10 @@ var (
 	Revoke = simple("Revoke", registry.ActionExchangeRevoke,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Revoke(ctx, of.ID) })
 
+	// Dismiss records that the alarm about a certificate or key pair in use is unfounded.
+	Dismiss = simple("Dismiss", registry.ActionExchangeDismiss,
+		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Dismiss(ctx, of.ID) })
+
 	// Undo returns a certificate or key pair to the state before its last step.
 	Undo = simple("Undo", registry.ActionExchangeUndo,
 		func(e exchange.Exchange, ctx context.Context, of ID) error {

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/sealane/sealane/cert"
-	"github.com/sealane/sealane/keyfile"
 )
 
 // Blocked is a public key that must not be used: one of another product, or one whose private
@@ -81,18 +78,15 @@ func (s *Session) blockSum(tx Tx, sum []byte, reason string) ([]Blocked, error) 
 	return blocked, nil
 }
 
-// Block blocks a public key, and disables everything that uses it, as part of a change. A key
-// that is blocked already keeps its reason.
+// Block blocks a public key by a person's word, and disables everything that uses it, as part of
+// a change. A key that is blocked already keeps its reason. What comes from outside must not end
+// what is in use: see keepOut.
 func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
-	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.registry.now()})
-	if err != nil {
-		return Blocked{}, err
-	}
-	b, err := tx.Blocked(spkiSHA256)
+	b, err := s.keepOut(tx, spkiSHA256, reason)
 	if err != nil {
 		return b, err
 	}
-	certificates, err := tx.Certificates(CertificateQuery{Owner: Theirs, SPKISHA256: spkiSHA256, States: StatesAlive})
+	certificates, pairs, err := usedAs(tx, spkiSHA256)
 	if err != nil {
 		return b, err
 	}
@@ -101,10 +95,6 @@ func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error
 			return b, err
 		}
 		b.Ended = append(b.Ended, "certificate "+c.ID)
-	}
-	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256, States: StatesInUse})
-	if err != nil {
-		return b, err
 	}
 	for _, k := range pairs {
 		if err := s.movePair(tx, &k, Compromised); err != nil {
@@ -115,78 +105,40 @@ func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error
 	return b, nil
 }
 
-// WeakKey is a public key of a partner's that can't be secret.
-type WeakKey struct {
-	Partner, Environment string // from whom it came
-
-	SPKISHA256 []byte
-	Found      cert.Finding // why it is weak
-}
-
-// RecordWeakKey records that a key came in that can't be secret, and blocks it.
-func (s *Session) RecordWeakKey(ctx context.Context, k WeakKey) error {
-	entry := Entry{
-		Action: ActionExchangeAlarm, Subject: "partner/" + k.Partner, Partner: k.Partner, Environment: k.Environment,
-		Reason: k.Found.Found,
+// keepOut blocks a public key, as part of a change, so that it can't come in. Certificates with
+// it that are on their way in end. What is in use stays as it is.
+func (s *Session) keepOut(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error) {
+	err := tx.PutBlocked(Blocked{SPKISHA256: spkiSHA256, Reason: reason, By: s.person.ID, At: s.registry.now()})
+	if err != nil {
+		return Blocked{}, err
 	}
-	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
-		b, err := s.Block(tx, k.SPKISHA256, k.Found.Found)
-		entry.After = b
-		return err
+	b, err := tx.Blocked(spkiSHA256)
+	if err != nil {
+		return b, err
+	}
+	open, err := tx.Certificates(CertificateQuery{
+		Owner: Theirs, SPKISHA256: spkiSHA256, States: []State{Received, Matched, Approved},
 	})
+	for _, c := range open {
+		if err := s.MoveCertificate(tx, &c, Compromised); err != nil {
+			return b, err
+		}
+		b.Ended = append(b.Ended, "certificate "+c.ID)
+	}
+	return b, err
 }
 
-// LeakedKey is a private key that a partner sent.
-type LeakedKey struct {
-	Partner, Environment string // from whom it came
-
-	Leak keyfile.Leak
-	// SPKISHA256 are the checksums of its public key; where the leak does not name it, of all
-	// the public keys that it may be.
-	SPKISHA256 [][]byte
-}
-
-// RecordLeak records that somebody sent a private key, and blocks its public key. It returns
-// what that took out of use.
-//
-// Where the leak names no public key, all that it may be are blocked, but not those that
-// somebody else has: a partner could have them blocked by sending them along.
-func (s *Session) RecordLeak(ctx context.Context, k LeakedKey) (ended []string, err error) {
-	hidden := k.Leak.PublicKey.IsZero()
-	said, why := (&keyfile.PrivateKeyError{Leak: k.Leak}).Error(), "its private key came in a file from %s on %s"
-	if hidden && len(k.SPKISHA256) > 0 {
-		why = "it came with a private key of which nobody can see whose it is, from %s on %s"
-		said += "; blocked are those public keys that came with it which nobody else has, by SHA-256:"
-		for _, sum := range k.SPKISHA256 {
-			said += fmt.Sprintf(" %x", sum)
-		}
-	}
-	why = fmt.Sprintf(why, k.Partner, s.registry.now().Format(time.DateOnly))
-	entry := Entry{
-		Action: ActionExchangeAlarm, Subject: "partner/" + k.Partner, Partner: k.Partner, Environment: k.Environment,
-		Reason: said,
-	}
-	err = s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
-		var blocked []Blocked
-		ended = nil
-		for _, sum := range k.SPKISHA256 {
-			if foreign, err := ofOthers(tx, sum, k.Partner); err != nil {
-				return err
-			} else if foreign && hidden {
-				continue
-			}
-			b, err := s.Block(tx, sum, why)
-			if err != nil {
-				return err
-			}
-			blocked, ended = append(blocked, b), append(ended, b.Ended...)
-		}
-		if blocked != nil {
-			entry.After = blocked
-		}
-		return nil
+// usedAs returns the partners' certificates and the key pairs of ours with a public key that are
+// in use.
+func usedAs(tx Reader, spkiSHA256 []byte) ([]Certificate, []KeyPair, error) {
+	certificates, err := tx.Certificates(CertificateQuery{
+		Owner: Theirs, SPKISHA256: spkiSHA256, States: StatesInUse,
 	})
-	return ended, err
+	if err != nil {
+		return nil, nil, err
+	}
+	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256, States: StatesInUse})
+	return certificates, pairs, err
 }
 
 // ofOthers reports whether a public key is known as ours, or as another partner's.

@@ -43,6 +43,7 @@ type Certificate struct {
 	Chain      [][]byte  `json:"chain,omitempty"` // its issuers, DER
 
 	Provenance Provenance `json:"exchange,omitzero"`
+	Alarm      *Alarm     `json:"alarm,omitempty"` // of a partner's certificate; open while it is in use
 	Created    time.Time  `json:"created"`
 	Changed    time.Time  `json:"changed"`
 	// Added is how many records the audit log had when the row was stored first.

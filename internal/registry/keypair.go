@@ -29,8 +29,9 @@ type KeyPair struct {
 	Created     time.Time `json:"created"`
 	Changed     time.Time `json:"changed"` // when the state changed last
 	RootKey     string    `json:"root_key,omitempty"`
-	Sealed      []byte    `json:"-"`         // PKCS #8 under RootKey; empty when destroyed
-	SealedAs    int64     `json:"sealed_as"` // counts sealings: part of the additional data
+	Sealed      []byte    `json:"-"`               // PKCS #8 under RootKey; empty when destroyed
+	SealedAs    int64     `json:"sealed_as"`       // counts sealings: part of the additional data
+	Alarm       *Alarm    `json:"alarm,omitempty"` // open while the pair is in use
 	// Added is how many records the audit log had when the row was stored first.
 	Added   int64 `json:"added,omitempty"`
 	Version int64 `json:"-"`

@@ -70,13 +70,14 @@ func (r *Registry) Usable(k KeyPair) error {
 	return err
 }
 
-// Sign returns a JWS by a key pair of ours. Its header has only alg and the key ID.
-func (s *Session) Sign(k KeyPair, payload []byte) ([]byte, error) {
+// Sign returns a JWS by a key pair of ours. Its header has alg, the key ID, and typ, which must be
+// none that messages have: the same key signs those.
+func (s *Session) Sign(k KeyPair, typ string, payload []byte) ([]byte, error) {
 	key, err := s.registry.unseal(k)
 	if err != nil {
 		return nil, err
 	}
-	head := jose.Header{Alg: alg.RS256.Name}
+	head := jose.Header{Alg: alg.RS256.Name, Typ: &typ}
 	if k.KeyID != "" {
 		head.Kid = &k.KeyID
 	}

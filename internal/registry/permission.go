@@ -46,7 +46,8 @@ const (
 	ActionExchangeRetire    Action = "exchange.retire"
 	ActionExchangeRevoke    Action = "exchange.revoke"
 
-	ActionExchangeUndo Action = "exchange.undo"
+	ActionExchangeUndo    Action = "exchange.undo"
+	ActionExchangeDismiss Action = "exchange.dismiss"
 
 	// ActionRead is reading whatever the registry has. It has no record.
 	ActionRead Action = "read"
@@ -108,7 +109,8 @@ var permissions = map[Action]permission{
 	ActionExchangeRetire:    {roles: []Role{Operator}, reason: true},
 	ActionExchangeRevoke:    {roles: []Role{Operator, Approver}, reason: true},
 
-	ActionExchangeUndo: {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeUndo:    {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeDismiss: {roles: []Role{Approver}, reason: true},
 
 	ActionRead: {roles: []Role{Administrator, Operator, Approver, Auditor}},
 

@@ -19,33 +19,56 @@ import (
 // its time: call it before the change that lets the key in, which would hold up others.
 func (r *Registry) CheckSharedPrime(ctx context.Context, key *rsa.PublicKey) error {
 	shared, err := r.SharedPrimes(ctx, []*rsa.PublicKey{key})
-	if err == nil && len(shared[0]) > 0 {
+	if err == nil && shared[0].Any() {
 		err = Refusal([]cert.Finding{SharedPrime(shared[0])}, nil)
 	}
 	return err
 }
 
+// SharedWith is what shares primes with a key: the identities of key pairs and certificates of
+// the registry.
+type SharedWith struct {
+	// Primes are the keys with which it has one prime in common. They are as unsafe as it is.
+	Primes []string
+	// Whole are the keys of whose whole modulus it is a multiple. They are in no danger: anyone can
+	// multiply a public modulus.
+	Whole []string
+}
+
+// Any reports whether there are any.
+func (s SharedWith) Any() bool { return len(s.Primes)+len(s.Whole) > 0 }
+
 // SharedPrime returns the finding that refuses a key which shares a prime with others.
-func SharedPrime(others []string) cert.Finding {
-	return cert.Finding{
+func SharedPrime(with SharedWith) cert.Finding {
+	f := cert.Finding{
 		Code: RuleSharedPrime, Name: "shared prime", Level: cert.Refused,
-		Found: "this key has a prime in common with " + strings.Join(others, ", ") + ": " +
-			"anyone who has both public keys can compute the private keys",
-		Remedy: "ask for a new key pair, made by another generator; tell the owner of the other key, who must replace it",
+		Remedy: "ask for a new key pair, made by another generator",
 	}
+	var found []string
+	if len(with.Primes) > 0 {
+		found = append(found, "this key has a prime in common with "+strings.Join(with.Primes, ", ")+": "+
+			"anyone who has both public keys can compute the private keys")
+		f.Remedy += "; tell the owner of the other key, who must replace it"
+	}
+	if len(with.Whole) > 0 {
+		found = append(found, "this key was made of the modulus of "+strings.Join(with.Whole, ", ")+
+			", which is in no danger")
+	}
+	f.Found = strings.Join(found, "; ")
+	return f
 }
 
 // SharedPrimes returns for each key what shares a prime with it: the identities of key pairs
 // and certificates of the registry, and that another of these keys does. Thousands of keys at
 // once cost little more than a few, see [batchgcd.Find].
-func (r *Registry) SharedPrimes(ctx context.Context, keys []*rsa.PublicKey) ([][]string, error) {
+func (r *Registry) SharedPrimes(ctx context.Context, keys []*rsa.PublicKey) ([]SharedWith, error) {
 	c, err := r.ComparePrimes(ctx, keys, 0)
 	return c.Shared, err
 }
 
 // PrimeComparison is the result of ComparePrimes.
 type PrimeComparison struct {
-	Shared  [][]string // for each key, as SharedPrimes returns it
+	Shared  []SharedWith // for each key, as SharedPrimes returns it
 	Damaged DamagedRows
 	// Compared is how many records the audit log had: a key that is stored later, and before
 	// the compared ones are, was not among those that they were compared with.
@@ -70,14 +93,18 @@ func (r *Registry) ComparePrimes(ctx context.Context, keys []*rsa.PublicKey, sin
 	case err != nil:
 		return PrimeComparison{}, err
 	}
-	names := make([][]string, len(shared))
+	const another = "another that came with it"
+	found := make([]SharedWith, len(shared))
 	for i, s := range shared {
-		names[i] = s.Known
+		found[i] = SharedWith{Primes: s.Known, Whole: s.Whole}
 		if s.New && len(s.Known) < batchgcd.MaxNames {
-			names[i] = append(names[i], "another that came with it")
+			found[i].Primes = append(found[i].Primes, another)
+		}
+		if s.NewWhole && len(s.Whole) < batchgcd.MaxNames {
+			found[i].Whole = append(found[i].Whole, another)
 		}
 	}
-	return PrimeComparison{names, known.damaged, known.compared}, nil
+	return PrimeComparison{found, known.damaged, known.compared}, nil
 }
 
 // knownModuli are the moduli of public keys of the registry.
