@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -109,17 +110,18 @@ func ThumbprintJWK(pub *rsa.PublicKey) string {
 // Matched says what a checksum turned out to be.
 type Matched struct {
 	Of   Form
-	Hash crypto.Hash // SHA256 or SHA1
+	Hash crypto.Hash // SHA256, SHA384, SHA512 or SHA1
 }
 
 // String returns, for example, "SHA-256 of the DER certificate".
 func (m Matched) String() string { return m.Hash.String() + " of " + string(m.Of) }
 
-// CoversCertificate reports whether the checksum is a SHA-256 of the whole
+// CoversCertificate reports whether the checksum is a SHA-256, SHA-384 or SHA-512 of the whole
 // certificate, in any layout, or of its file. Other checksums must not confirm a
-// certificate: SHA-1 can be forged, and a checksum of the key alone covers neither name nor validity.
+// certificate: SHA-1 can be forged, and a checksum of the key alone covers neither name nor
+// validity.
 func (m Matched) CoversCertificate() bool {
-	return m.Hash == crypto.SHA256 && m.Of != FormSPKI && m.Of != FormJWK
+	return m.Hash != 0 && m.Hash != crypto.SHA1 && m.Of != FormSPKI && m.Of != FormJWK
 }
 
 // Match finds the form whose checksum a partner sent. It accepts what [IsChecksum] does.
@@ -151,6 +153,9 @@ func MatchSum(sum, file []byte, c *x509.Certificate) (m Matched, ok bool) {
 			return Matched{row.Of, crypto.SHA1}, true
 		}
 	}
+	if len(sum) == sha512.Size || len(sum) == sha512.Size384 {
+		return matchLong(sum, file, c)
+	}
 	if len(sum) != sha256.Size {
 		return Matched{}, false
 	}
@@ -160,6 +165,34 @@ func MatchSum(sum, file []byte, c *x509.Certificate) (m Matched, ok bool) {
 	for form, octets := range layouts(c) {
 		if sha256.Sum256(octets) == [sha256.Size]byte(sum) {
 			return Matched{form, crypto.SHA256}, true
+		}
+	}
+	return Matched{}, false
+}
+
+// matchLong is MatchSum for SHA-384 and SHA-512.
+func matchLong(sum, file []byte, c *x509.Certificate) (Matched, bool) {
+	hash := map[int]crypto.Hash{sha512.Size384: crypto.SHA384, sha512.Size: crypto.SHA512}[len(sum)]
+	matches := func(octets []byte) bool {
+		h := hash.New()
+		h.Write(octets)
+		return bytes.Equal(h.Sum(nil), sum)
+	}
+	pem := EncodePEM(c)
+	for _, form := range []struct {
+		of     Form
+		octets []byte
+	}{
+		{FormFile, file}, {FormDER, c.Raw}, {FormSPKI, c.RawSubjectPublicKeyInfo}, {FormPEM, pem},
+		{FormPEMCRLF, bytes.ReplaceAll(pem, []byte("\n"), []byte("\r\n"))},
+	} {
+		if form.octets != nil && matches(form.octets) {
+			return Matched{form.of, hash}, true
+		}
+	}
+	for form, octets := range layouts(c) {
+		if matches(octets) {
+			return Matched{form, hash}, true
 		}
 	}
 	return Matched{}, false

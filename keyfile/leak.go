@@ -144,8 +144,8 @@ func (s *search) file(data []byte) {
 			s.add(Leak{Kind: kind})
 		}
 		s.text(data)
-	case isDER(data):
-		s.der(data)
+	case isDER(withoutMark(data)):
+		s.der(withoutMark(data))
 		s.text(data)
 	default:
 		text, _ := plainText(data)
@@ -157,19 +157,21 @@ func (s *search) file(data []byte) {
 	}
 }
 
-// readings searches two readings of one text. A key that only one of them identifies is not
-// another key in the other.
+// readings searches two readings of one text. A key that one of them does not identify is not
+// another key, if the other reading identifies one more.
 func (s *search) readings(text, meant []byte) {
 	as := [2]search{{tried: s.tried}, {tried: s.tried}}
 	as[0].text(text)
 	as[1].text(meant)
-	unknown := func(l Leak) bool { return l.PublicKey.IsZero() }
-	both := len(as[0].found) > 0 && len(as[1].found) > 0
-	hidden := slices.ContainsFunc(as[0].found, unknown) && slices.ContainsFunc(as[1].found, unknown)
-	for _, reading := range as {
+	for i, reading := range as {
 		s.tried = max(s.tried, reading.tried)
+		explained := slices.ContainsFunc(as[1-i].found, func(l Leak) bool {
+			return !l.PublicKey.IsZero() && !slices.ContainsFunc(reading.found, func(o Leak) bool {
+				return o.PublicKey == l.PublicKey
+			})
+		})
 		for _, l := range reading.found {
-			if !unknown(l) || !both || hidden {
+			if !l.PublicKey.IsZero() || !explained {
 				s.add(l)
 			}
 		}

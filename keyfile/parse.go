@@ -7,8 +7,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/termtext"
@@ -87,6 +89,9 @@ func parseParts(opened *unpack.File, kind filekind.Kind) (*File, error) {
 	}
 	if len(files) == 0 {
 		what := cmp.Or(kind.String(), "a file that holds others")
+		if opened.Mails > 0 && kind == filekind.Unknown {
+			what = "a mail"
+		}
 		if len(reasons) == 0 {
 			return nil, fmt.Errorf("this is %s, and there is no certificate in it: %s", what, adviceSendCertificate)
 		}
@@ -116,21 +121,26 @@ func Join(files []*File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range files {
-		if slices.ContainsFunc(f.Certificates, joined.Certificates[0].Equal) {
-			joined.Format, joined.KeyID = f.Format, cmp.Or(joined.KeyID, f.KeyID)
-		}
-	}
+	of := slices.IndexFunc(files, func(f *File) bool {
+		return slices.ContainsFunc(f.Certificates, joined.Certificates[0].Equal)
+	})
+	joined.Format, joined.KeyID = files[of].Format, files[of].KeyID
 	return joined, nil
 }
 
 // parse reads a file that holds no others.
 func parse(data []byte) (*File, error) {
-	if isDER(data) {
-		if err := refusePrivateText(data); err != nil {
+	if rest := withoutMark(data); isDER(rest) {
+		if err := refusePrivateText(rest); err != nil {
 			return nil, err
 		}
-		return parseDER(data, FormatDER, FormatPKCS7DER, FormatPublicDER)
+		f, err := parseDER(rest, FormatDER, FormatPKCS7DER, FormatPublicDER)
+		if err != nil && lineEndsChanged(rest) {
+			return nil,
+				errors.New("its line ends were changed, as if it were text, which happens with FTP in text mode: " +
+					"transfer it in binary mode, or send it as PEM")
+		}
+		return f, err
 	}
 	if kind := keyStore(data); kind != "" {
 		return nil, refuseStore(data, kind)
@@ -158,7 +168,40 @@ func parse(data []byte) (*File, error) {
 	if f := parseEmbedded(meant); f != nil {
 		return f, nil
 	}
+	switch kind := filekind.Of(data); {
+	case convertedDER(data):
+		return nil, errors.New("it was DER, and a program has converted it as if it were text: " +
+			"send it as a binary file, or as PEM")
+	case kind == filekind.RTF, kind == filekind.PDF, kind == filekind.OldOffice, kind == filekind.Office:
+		return nil, notRecognized(data, kind) // the base64 in it is damaged, if there is any
+	}
 	return nil, err
+}
+
+// withoutMark returns DER without the byte order mark that a text editor has put before it.
+func withoutMark(data []byte) []byte {
+	if rest, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok && isDER(rest) {
+		return rest
+	}
+	return data
+}
+
+// lineEndsChanged reports whether DER has the stated length when CRLF is LF again.
+func lineEndsChanged(der []byte) bool {
+	e, err := firstElement(der)
+	if err != nil || e.indefinite || e.header+e.length >= len(der) {
+		return false
+	}
+	return len(der)-bytes.Count(der, []byte("\r\n")) == e.header+e.length
+}
+
+// convertedDER reports whether data is DER whose octets were taken for Latin-1 and written as
+// UTF-8.
+func convertedDER(data []byte) bool {
+	if !bytes.HasPrefix(data, []byte("0\xc2\x82")) || !utf8.Valid(data) {
+		return false
+	}
+	return !bytes.ContainsFunc(data, func(r rune) bool { return r > 0xff })
 }
 
 // parseText takes text in which refusePrivateText has found no private key.
@@ -182,6 +225,12 @@ func parseText(text []byte) (*File, error) {
 		if bytes.Contains(decoded, []byte(pemBegin)) {
 			return parsePEM(withoutMentions(decoded))
 		}
+		if again, ok := bareBase64(bytes.TrimSpace(decoded)); ok && isDER(again) { // encoded twice
+			if err := refusePrivateText(again); err != nil {
+				return nil, err
+			}
+			return parseDER(again, FormatBase64, FormatPKCS7Base64, FormatPublicBase64)
+		}
 	}
 	return nil, notRecognized(trimmed, kind)
 }
@@ -194,7 +243,7 @@ func parseEmbedded(text []byte) *File {
 		return nil
 	}
 	var certificates []*x509.Certificate
-	for decoded := range longBase64(text) {
+	for decoded := range embedded(text) {
 		switch k := recognize(decoded); k {
 		case kindCertificate, kindSignedData, kindPkiPath:
 			if checkASN1(decoded) != nil || len(certificates) > maxCertificates {
@@ -221,15 +270,31 @@ func parseEmbedded(text []byte) *File {
 	return f
 }
 
+// embedded returns what each long text in base64 or hexadecimal decodes to.
+func embedded(text []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for decoded := range longBase64(text) {
+			if !yield(decoded) {
+				return
+			}
+		}
+		for decoded := range longHex(text) {
+			if !yield(decoded) {
+				return
+			}
+		}
+	}
+}
+
 func notRecognized(text []byte, kind filekind.Kind) error {
 	switch {
 	case len(text) == 0:
 		return errors.New("the file is empty: " + adviceSendCertificate)
+	case kind != filekind.Unknown:
+		return fmt.Errorf("this is %s: %s", kind, kind.Advice())
 	case bytes.Contains(text, []byte("BEGIN CERTIFICATE")):
 		return errors.New("the line BEGIN CERTIFICATE lacks its five hyphens: a mail program or word processor " +
 			"changed them; send the file itself as an attachment")
-	case kind != filekind.Unknown:
-		return fmt.Errorf("this is %s: %s", kind, kind.Advice())
 	case bytes.Contains(text, []byte(pemEnd)):
 		return errors.New("there is a line with END and none with BEGIN, and what is before it is no certificate: " +
 			"lines are missing at the front; send the file itself as an attachment")
@@ -245,9 +310,15 @@ func parsePEM(text []byte) (*File, error) {
 	}
 	content := pemContent{format: FormatPEM}
 	for _, b := range blocks {
+		if strings.HasPrefix(b.label, "PGP ") {
+			continue // the signature of the mail, or the sender's key
+		}
 		if err := content.add(b); err != nil {
 			return nil, err
 		}
+	}
+	if len(content.certificates) == 0 && content.bare == nil && bytes.Contains(text, []byte(pemBegin+"PGP ")) {
+		return nil, notRecognized(text, filekind.PGPPublic)
 	}
 	if content.certificates == nil && content.bare != nil {
 		content.format = FormatPublicPEM

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -70,15 +71,17 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 	return matched, err
 }
 
+const md5Size = 16 // bytes
+
 // comparable reports whether a certificate can be compared with a checksum.
 func comparable(s pasted.Sum) bool {
-	return len(s.Octets) == sha256.Size || len(s.Octets) == sha1.Size
+	return slices.Contains([]int{sha256.Size, sha512.Size384, sha512.Size, sha1.Size}, len(s.Octets))
 }
 
 // noChecksum explains a text without a checksum that can be compared.
 func noChecksum(sums []pasted.Sum, doubts []pasted.Doubt) error {
 	const ask = "copy the 64 hexadecimal digits of the SHA-256 from the second message"
-	names := map[int]string{16: "an MD5", 28: "a SHA-224", 48: "a SHA-384", 64: "a SHA-512"}
+	names := map[int]string{md5Size: "an MD5", sha256.Size224: "a SHA-224"}
 	switch {
 	case len(doubts) > 0:
 		return registry.Refuse("this is no checksum: line %d: %s; %s", doubts[0].Line, doubts[0].Text, ask)
@@ -105,7 +108,7 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 		case ok:
 			other = registry.Refuse("this is the %s; ask for the SHA-256 of the certificate or of its file", match)
 			continue
-		case len(s.Octets) != sha256.Size:
+		case !comparable(s) || len(s.Octets) == sha1.Size:
 			continue
 		}
 		name, same, known := fileOf(s.Octets, c, leaf)
@@ -126,8 +129,9 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 	}
 	switch {
 	case len(wrong) > 0:
-		return "", wrong[0], registry.Refuse("%w certificate %s, in any of its formats, nor the file in which it came: "+
-			"stop, and call the partner at a number that you knew before", errMismatch, c.ID)
+		return "", wrong[0],
+			registry.Refuse("%w certificate %s, in any of its formats, nor the file in which it came: "+
+				"stop, and call the partner at a number that you knew before", errMismatch, c.ID)
 	case other != nil:
 		return "", pasted.Sum{}, other
 	case len(unsure) > 0:
@@ -138,8 +142,9 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 			unsure[0].Line,
 		)
 	}
-	return "", pasted.Sum{}, registry.Refuse("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
-		"the SHA-256", c.ID)
+	return "", pasted.Sum{},
+		registry.Refuse("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
+			"the SHA-256", c.ID)
 }
 
 // fileOf returns the name of the file that a checksum is of, among those that came with the

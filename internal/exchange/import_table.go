@@ -17,6 +17,7 @@ import (
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 
+	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -47,8 +48,13 @@ type tableRow struct {
 // mark, or UTF-16; lines that end with CR, LF or both; separated by commas, by semicolons, or by
 // tabs, or by what a first line "sep=" says. Empty rows and columns do not count.
 func openTable(in io.Reader) (*table, error) {
-	text := bufio.NewReaderSize(decoded(in), tableStart)
-	start, _ := text.Peek(tableStart)
+	raw := bufio.NewReaderSize(in, tableStart)
+	start, _ := raw.Peek(tableStart)
+	if kind := filekind.Of(start); kind != filekind.Unknown {
+		return nil, registry.Refuse("this is %s, not a table: spreadsheets can save as CSV UTF-8", kind)
+	}
+	text := bufio.NewReaderSize(decoded(raw, start), tableStart)
+	start, _ = text.Peek(tableStart)
 	if !bytes.ContainsRune(start, '\n') {
 		text = bufio.NewReaderSize(transform.NewReader(text, runes.Map(crToLF)), tableStart)
 		start, _ = text.Peek(tableStart)
@@ -64,32 +70,62 @@ func openTable(in io.Reader) (*table, error) {
 		}
 	}
 	if t.skipped == 0 {
-		first, _, _ := bytes.Cut(bytes.TrimLeft(start, ",;\t\r\n "), []byte{'\n'})
-		for _, sign := range ",;\t" {
-			if bytes.ContainsRune(first, sign) {
-				t.separator(sign)
-				break
-			}
-		}
+		t.findSeparator(start)
 	}
-	for {
+	const titles = 5 // rows with one cell that may be before the columns' names
+	for n := 0; ; {
 		head, err := t.csv.Read()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil, registry.Refuse("the file is empty; its first line names the columns")
 		case err != nil:
 			return nil, fmt.Errorf("the line with the columns' names: %w", err)
-		case !empty(head):
+		case empty(head):
+		case isTitle(head) && n < titles:
+			n++
+		default:
 			t.head = head
 			return t, checkColumns(t.head)
 		}
 	}
 }
 
-// decoded returns the text of a table in UTF-8.
-func decoded(in io.Reader) io.Reader {
-	raw := bufio.NewReaderSize(in, tableStart)
-	start, _ := raw.Peek(tableStart)
+// findSeparator finds the sign between the cells: the first that is in the line with the columns'
+// names.
+func (t *table) findSeparator(start []byte) {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(start, ",;\t|\r\n "), []byte{'\n'})
+	for l := range bytes.Lines(start) {
+		if text := bytes.ToLower(l); bytes.Contains(text, []byte("partner")) && bytes.Contains(text,
+			[]byte("profile")) {
+			line = l
+			break
+		}
+	}
+	for _, sign := range ",;\t|" {
+		if bytes.ContainsRune(line, sign) {
+			t.separator(sign)
+			return
+		}
+	}
+}
+
+// isTitle reports whether a row has one cell, which is not the name of a column.
+func isTitle(cells []string) bool {
+	only := ""
+	for _, cell := range cells {
+		if trimmed(cell) == "" {
+			continue
+		}
+		if only != "" {
+			return false
+		}
+		only = cell
+	}
+	return columnNamed(only) == ""
+}
+
+// decoded returns the text of a table in UTF-8. start is how it begins.
+func decoded(raw io.Reader, start []byte) io.Reader {
 	var from transform.Transformer = textunicode.BOMOverride(encoding.UTF8Validator)
 	switch _, form, _ := pasted.Decode(start); form {
 	case pasted.UTF16LE:

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/registry"
@@ -57,19 +58,31 @@ type partsReader struct {
 }
 
 // generated is what programs call parts that they add by themselves.
-var generated = regexp.MustCompile(`(?i)^(?:ATT\d+\.\w+|winmail\.dat|signature\.asc)$`)
+var generated = regexp.MustCompile(`(?i)^(?:ATT\d+\.\w+|winmail\.dat|signature\.asc|oledata\.mso|` +
+	`image\d+\.[ew]mz|filelist\.xml|themedata\.thmx|colorschememapping\.xml|\._.*|\.DS_Store)$`)
 
 func (r *partsReader) skip(name string, why error) {
-	if name != "" && !generated.MatchString(name) {
-		r.skipped = append(r.skipped, fmt.Sprintf("%s: %v", name, why))
+	line := fmt.Sprintf("%s: %v", name, why)
+	if name != "" && !generated.MatchString(name) && !slices.Contains(r.skipped, line) {
+		r.skipped = append(r.skipped, line)
 	}
+}
+
+var longWord = regexp.MustCompile(`[A-Za-z0-9+/=_-]{40}`)
+
+// isProse reports whether data is text in which nothing can be hidden, such as a disclaimer.
+func isProse(data []byte) bool {
+	return utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 && !longWord.Match(data)
 }
 
 // part takes the certificate in a part, if it holds one.
 func (r *partsReader) part(p unpack.Part) {
 	f, err := readFile(p.Data)
 	switch {
-	case errors.Is(err, errSigned), err != nil && p.Kind.Ornament():
+	case errors.Is(err, errSigned), err != nil && (p.Kind.Ornament() || p.Kind == filekind.Unknown && isProse(p.Data)):
+	case err != nil && p.Archive >= 0 && r.opened.Archives[p.Archive].Kind == filekind.Office:
+		archive := r.opened.Archives[p.Archive]
+		r.skip(archive.Name, fmt.Errorf("this is %s: %s", archive.Kind, archive.Kind.Advice()))
 	case err != nil:
 		r.skip(p.Name, err)
 	case p.Name == "" && (len(f.file.Certificates) == 0 || f.partnerFile != nil):
@@ -119,8 +132,9 @@ func (r *partsReader) result(kind filekind.Kind) (*incomingFile, error) {
 	for i, f := range different {
 		names[i] = f.name
 	}
-	return nil, registry.Refuse("%s has %d different certificates attached: %s; save the right one, and receive that file",
-		what, len(different), strings.Join(names, ", "))
+	return nil,
+		registry.Refuse("%s has %d different certificates attached: %s; save the right one, and receive that file",
+			what, len(different), strings.Join(names, ", "))
 }
 
 // joined returns the file with the leaf, if the others hold nothing but its issuers, which came

@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/x509"
 	"os"
 	"path/filepath"
@@ -36,6 +37,7 @@ func TestSeveralChecksums(t *testing.T) {
 	leaf, err := x509.ParseCertificate(file)
 	h.must(err)
 	der, text := sha256.Sum256(leaf.Raw), sha256.Sum256(cert.EncodePEM(leaf))
+	long := sha512.Sum512(leaf.Raw)
 	none := strings.Repeat("01", 32)
 	for _, step := range []struct {
 		text, says string
@@ -47,7 +49,8 @@ func TestSeveralChecksums(t *testing.T) {
 		{hexSum(text[:]), "", registry.Matched},
 		{string(report(t, "common/customer-checksum-letter.txt")), "", registry.Matched},
 		{none + "  other.p7b", "came as", registry.Matched},
-		{"SHA-512 " + none + none, "a SHA-512", registry.Matched},
+		{"MD5 " + none[:32], "an MD5", registry.Matched},
+		{"SHA-512 " + hexSum(long[:]), "", registry.Matched},
 		{"SHA1: " + none[:40], "only a SHA-1", registry.Matched},
 		{none + "  customer.cer", "does not match", registry.Received},
 	} {
@@ -103,6 +106,9 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 		"short rows of Excel":      strings.Replace(plain, "required;\n", "required;;;;\n", 1),
 		"no-break spaces":          strings.Replace(plain, ";rdx;", ";\u00a0rdx\u00a0;", 1),
 		"capitals":                 strings.Replace(plain, "rdx;client;STAG;required", "RDX;Client;Stag;REQUIRED", 1),
+		"a title before":           "Our partners, as of today;;;;;;\n" + plain,
+		"a comment before":         "# partners\n" + plain,
+		"pipes":                    strings.ReplaceAll(plain, ";", "|"),
 		"headings in words":        strings.Replace(plain, "partner;name", "Partner ;NAME", 1),
 	} {
 		path := filepath.Join(dir, "table.csv")
@@ -113,8 +119,20 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ data, want string }{
-		"a cell without a heading": {strings.Replace(plain, "required;\n", "required;;x\n", 1), "its column has no name"},
-		"too few cells":            {"partner;profile;side;environment;sealing\np;rdx\n", "wrong number of fields"},
+		"a workbook": {"PK\x03\x04" + strings.Repeat("\x00", 26) + "[Content_Types].xml",
+			"a document of Microsoft Office"},
+		"a page": {"<html><table><tr><td>partner</td></tr></table></html>", "an HTML page"},
+	} {
+		path := filepath.Join(dir, "table.csv")
+		h.must(os.WriteFile(path, []byte(c.data), 0o600))
+		if err := h.refusedTable(path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]struct{ data, want string }{
+		"a cell without a heading": {strings.Replace(plain, "required;\n", "required;;x\n", 1),
+			"its column has no name"},
+		"too few cells": {"partner;profile;side;environment;sealing\np;rdx\n", "wrong number of fields"},
 	} {
 		path := filepath.Join(dir, "table.csv")
 		h.must(os.WriteFile(path, []byte(c.data), 0o600))

@@ -44,7 +44,8 @@ const (
 	Image
 	BusinessCard
 	Calendar
-	Signature // of PGP
+	AppleDouble // what macOS knows of a file, next to it
+	Signature   // of PGP
 
 	// Key stores of other programs, each of which may hold a private key.
 	BouncyCastle // BKS or UBER
@@ -100,6 +101,7 @@ var texts = map[Kind]kindText{
 	Image:           {"an image", adviceCopy},
 	BusinessCard:    {"a business card (vCard)", adviceCopy},
 	Calendar:        {"a calendar entry", adviceCopy},
+	AppleDouble:     {"what macOS knows of a file, not the file", "send the file itself"},
 	Signature:       {"a signature of PGP", adviceCopy},
 	BouncyCastle:    {"a Bouncy Castle key store (BKS or UBER)", adviceExport},
 	NSS:             {"a key database of NSS (Firefox, Thunderbird)", adviceExport},
@@ -136,6 +138,7 @@ var magics = []struct {
 	is   string
 }{
 	{Gzip, 0, "\x1f\x8b\x08"},
+	{AppleDouble, 0, "\x00\x05\x16\x07"},
 	{Bzip2, 0, "BZh"},
 	{Tar, 257, "ustar"},
 	{TNEF, 0, "\x78\x9f\x3e\x22"},

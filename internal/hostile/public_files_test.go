@@ -132,7 +132,7 @@ var publicKeys = []made{
 			wire(append([]byte{0}, sound().n.Bytes()...))}, nil)
 		return []byte("ssh-rsa " + std64(blob) + " hostile\n")
 	}, nil},
-	{"public-pgp", "PGP PUBLIC KEY BLOCK", "RFC 9580, section 6.2", func() []byte {
+	{"public-pgp", "a key or message of PGP", "RFC 9580, section 6.2", func() []byte {
 		return []byte("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n" + std64(random(48)) +
 			"\n=AbCd\n-----END PGP PUBLIC KEY BLOCK-----\n")
 	}, nil},

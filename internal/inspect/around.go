@@ -48,7 +48,7 @@ func (x *examiner) around(what string) { x.r.Around = append(x.r.Around, what) }
 
 // peel removes one layer, if there is one. If rest is nil, there is no token.
 func (x *examiner) peel(data []byte) (rest []byte, off bool) {
-	if text, from, _ := pasted.Decode(data); from == pasted.UTF16LE || from == pasted.UTF16BE {
+	if text, from, _ := pasted.Decode(data); from != pasted.Plain && from != pasted.Marked {
 		x.around(string(from))
 		x.fault(stepAround, fault.BodyUTF8, "body", "It is in "+string(from)+", as some Windows programs write files.")
 		return text, true

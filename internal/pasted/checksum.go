@@ -141,10 +141,10 @@ func hexRuns(line string) (runs []hexRun) {
 		}
 		rest := strings.TrimRight(line[words[last].to:], ` "'`)
 		run.ends = rest == "" || rest == "." || rest == ","
-		if rest == ":" || rest == "-" || rest == `\` {
-			run.ends, run.continues = true, run.sign != 0 && rest[0] == run.sign || rest == `\`
+		if rest == ":" || rest == "-" || rest == `\` || rest == "=" { // the last ends a line in quoted-printable
+			run.ends, run.continues = true, run.sign != 0 && rest[0] == run.sign || rest == `\` || rest == "="
 		}
-		if len(run.digits) >= least {
+		if len(run.digits) >= least || len(run.digits) == least/2 && run.begins && run.ends {
 			runs = append(runs, run)
 			i = last + 1
 		} else {

@@ -26,6 +26,7 @@ const (
 	Marked  Encoding = "UTF-8 with a byte order mark"
 	UTF16LE Encoding = "UTF-16 (little endian)"
 	UTF16BE Encoding = "UTF-16 (big endian)"
+	UTF32   Encoding = "UTF-32"
 )
 
 // ErrHalf means that text in UTF-16 has an odd number of bytes.
@@ -39,6 +40,8 @@ func Decode(data []byte) (text []byte, from Encoding, err error) {
 		return rest, Marked, nil
 	}
 	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe, 0, 0}), bytes.HasPrefix(data, []byte{0, 0, 0xfe, 0xff}):
+		return fromUTF32(data), UTF32, nil
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
 		from, data = UTF16LE, data[2:]
 	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
@@ -52,6 +55,19 @@ func Decode(data []byte) (text []byte, from Encoding, err error) {
 		err = ErrHalf
 	}
 	return fromUTF16(data, from), from, err
+}
+
+// fromUTF32 converts text that begins with a byte order mark.
+func fromUTF32(data []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	if data[0] == 0 {
+		order = binary.BigEndian
+	}
+	text := make([]byte, 0, len(data)/4)
+	for data = data[4:]; len(data) >= 4; data = data[4:] {
+		text = utf8.AppendRune(text, rune(order.Uint32(data)))
+	}
+	return text
 }
 
 func fromUTF16(data []byte, from Encoding) []byte {

@@ -31,7 +31,9 @@ func Meant(text []byte) []byte {
 		return nil
 	}
 	meant := text
-	for _, step := range []func([]byte) []byte{unescaped, withoutTags, printable, percent, unquoted, typographic} {
+	for _, step := range []func([]byte) []byte{
+		unescaped, joinedLiterals, withoutTags, printable, percent, unquoted, undashed, dumped, typographic,
+	} {
 		if next := step(meant); next != nil {
 			meant = next
 		}
@@ -141,6 +143,41 @@ func unescaped(text []byte) []byte {
 		default:
 			out = append(out, '\\', c)
 		}
+	}
+	return out
+}
+
+var literalEnds = regexp.MustCompile(`["'][ \t]*[+.\\]?[ \t]*\r?\n[ \t]*["']`)
+
+// joinedLiterals joins the strings of a program that make one text, a line each.
+func joinedLiterals(text []byte) []byte {
+	if !bytes.Contains(text, []byte("BEGIN ")) || !literalEnds.Match(text) {
+		return nil
+	}
+	return literalEnds.ReplaceAll(text, nil)
+}
+
+// undashed removes the escapes of a message that PGP signed (RFC 9580, section 7.2).
+func undashed(text []byte) []byte {
+	if !bytes.Contains(text, []byte("\n- -")) {
+		return nil
+	}
+	return bytes.ReplaceAll(text, []byte("\n- -"), []byte("\n-"))
+}
+
+var dumpLine = regexp.MustCompile(`(?m)^(?:0x)?[0-9A-Fa-f]{4,8}:?[ \t]+` +
+	`((?:[0-9A-Fa-f]{2}[ -]{0,2}){2,16})(?:[ \t|].*)?$`)
+
+// dumped returns the octets of a hex dump, as xxd and others print it, in hexadecimal.
+func dumped(text []byte) []byte {
+	const least = 16 // lines
+	lines := dumpLine.FindAllSubmatch(text, -1)
+	if len(lines) < least {
+		return nil
+	}
+	var out []byte
+	for _, l := range lines {
+		out = append(append(out, l[1]...), '\n')
 	}
 	return out
 }

@@ -99,7 +99,7 @@ func (o *opener) open(p Part) {
 	}
 	p.Kind = filekind.Of(p.Data)
 	switch p.Kind {
-	case filekind.ZIP:
+	case filekind.ZIP, filekind.Office:
 		o.zip(o.archive(p))
 	case filekind.Gzip, filekind.Bzip2:
 		o.stream(o.archive(p))
