@@ -62,7 +62,7 @@ var needs = map[operation.NeedKind]func(value string) string{
 	operation.NeedReason:   func(string) string { return "--reason TEXT" },
 	operation.NeedLast:     func(string) string { return "--last" },
 	operation.NeedChange:   func(string) string { return "--change REFERENCE" },
-	operation.NeedCallBack: func(string) string { return "--call-back TEXT" },
+	operation.NeedCallBack: func(string) string { return "--call-back NAME --number NUMBER --read-back DIGITS" },
 	operation.NeedGrant:    func(rule string) string { return "--grant " + rule },
 	operation.NeedReplace:  func(id string) string { return "--replace " + id },
 	operation.NeedAsIs:     func(string) string { return "--as-is" },
@@ -109,7 +109,10 @@ func nextLines(n operation.Next, indent string) string {
 func advised(err error) string {
 	text := err.Error()
 	a := operation.AdviceIn(err)
+	var pending *operation.PendingError
 	switch {
+	case errors.As(err, &pending):
+		return text + "\nNext: another person runs sealane approve " + pending.Request.ID
 	case sealane.FaultOf(err) == fault.AlgSHA1:
 		return text + " (--accept-rsa-oaep REASON)"
 	case errors.Is(err, operation.ErrOtherRootKey), errors.Is(err, operation.ErrRootElsewhere):

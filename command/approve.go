@@ -3,6 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -12,45 +14,101 @@ import (
 func newApprove() *cobra.Command {
 	var a operation.Approval
 	c := &cobra.Command{
-		Use:   "approve CERTIFICATE…",
-		Short: "Approve matched certificates (a second person, for production)",
+		Use:   "approve IDENTITY…",
+		Short: "Approve matched certificates, or requests (a second person)",
 		Long: `Approve accepts matched certificates, and prints what is approved. For production the
 approver must have neither received nor matched them, and must name the change
-(--change). It also takes a call-back to a number that was known before (--call-back),
-or the partner's answer to a challenge. One call-back counts for the certificates of
-one partner.`,
+(--change). It also takes a call-back to a number that was known before: who was called
+(--call-back), the number (--number), and the first eight or more digits of the SHA-256
+as they read them to you (--read-back), which are compared. Or the partner answers a
+challenge. One call-back counts for the certificates of one partner.
+
+Approve also approves the requests of other people (r-…): acts that loosen a rule or
+move a private key. sealane show r-… prints what would change.`,
 		Example: `  sealane approve c-7k2m4q6z3x --change CHG-4711 \
-      --call-back "Eva Lind, +46 8 123 45 67 from the contract, read the checksum to me"`,
+      --call-back "Eva Lind" --number "+46 8 123 45 67, from the contract" --read-back 3A1F9C04
+  sealane approve r-4n7d2w5q3k`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	flags := registryVerb(c)
 	f := c.Flags()
 	f.StringVar(&a.Change, "change", "", "reference of the change")
-	f.StringVar(&a.CallBack, "call-back", "", "who was called back, at which number, and what they said")
+	f.StringVar(&a.CallBack.Person, "call-back", "", "who was called back")
+	f.StringVar(&a.CallBack.Number, "number", "", "the telephone number, and where it is from")
+	f.StringArrayVar(&a.CallBack.Digits, "read-back", nil,
+		"first digits of the SHA-256 as they were read to you, 8 or more; repeat it for several certificates")
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		a.Certificates = args
+		requests := slices.ContainsFunc(args, operation.IsRequest)
+		if requests && slices.ContainsFunc(args, func(id string) bool { return !operation.IsRequest(id) }) {
+			return usage("approve certificates and requests separately")
+		}
 		return flags.session(c, func(s *operation.Session) error {
-			approved, err := operation.Approve.Do(c.Context(), s, a)
-			if err != nil {
-				return err
+			if requests {
+				return approveRequests(c, flags, s, args)
 			}
-			var done []operation.Shown
-			for one, failed := range approved {
-				if failed != nil {
-					err = failed
-					break
-				}
-				if done = append(done, one); !flags.json {
-					writeShown(c.OutOrStdout(), one)
-					fmt.Fprintf(c.OutOrStdout(), "%s is approved.\n", noun(one.ID))
-				}
-			}
-			if flags.json && len(done) > 0 {
-				err = errors.Join(err, writeJSON(c.OutOrStdout(), done))
-			}
-			return err
+			a.Certificates = args
+			return approveCertificates(c, flags, s, a)
 		})
 	}
 	return c
+}
+
+func approveCertificates(c *cobra.Command, flags *registryFlags, s *operation.Session, a operation.Approval) error {
+	approved, err := operation.Approve.Do(c.Context(), s, a)
+	if err != nil {
+		return err
+	}
+	var done []operation.Shown
+	for one, failed := range approved {
+		if failed != nil {
+			err = failed
+			break
+		}
+		if done = append(done, one); !flags.json {
+			writeShown(c.OutOrStdout(), one)
+			fmt.Fprintf(c.OutOrStdout(), "%s is approved.\n", noun(one.ID))
+		}
+	}
+	if flags.json && len(done) > 0 {
+		err = errors.Join(err, writeJSON(c.OutOrStdout(), done))
+	}
+	return err
+}
+
+func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Session, ids []string) error {
+	var done []operation.Request
+	for _, id := range ids {
+		r, err := operation.ApproveRequest.Do(c.Context(), s, operation.RequestName{Request: id})
+		if err != nil {
+			return err
+		}
+		if done = append(done, r); !flags.json {
+			writeRequest(c.OutOrStdout(), r)
+		}
+	}
+	if flags.json {
+		return writeJSON(c.OutOrStdout(), done)
+	}
+	return nil
+}
+
+// writeRequest writes what a request would change, or has changed.
+func writeRequest(w io.Writer, r operation.Request) {
+	fmt.Fprintf(w, "Request %s: %s of %s, by %s on %s\n", r.ID, r.Action, printable(r.Subject), r.By, timeText(r.Created))
+	for _, line := range []struct{ name, text string }{
+		{"why", r.Why}, {"reason", r.Reason}, {"before", string(r.Before)}, {"after", string(r.After)},
+	} {
+		if line.text != "" {
+			fmt.Fprintf(w, "  %-7s %s\n", line.name, printable(line.text))
+		}
+	}
+	switch r.State {
+	case operation.RequestOpen:
+		fmt.Fprintf(w, "It waits for another person until %s: sealane approve %s\n", timeText(r.Ends), r.ID)
+	case operation.RequestGranted:
+		fmt.Fprintf(w, "It is granted by %s: %s may do it once, until %s.\n", r.Decider, r.By, timeText(r.Ends))
+	default:
+		fmt.Fprintf(w, "It is %s (%s, %s).\n", r.State, r.Decider, timeText(r.Decided))
+	}
 }

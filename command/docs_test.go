@@ -244,7 +244,9 @@ func (s *docsSession) run(t *testing.T, person, rootKey, line string) {
 	for page, real := range s.known {
 		line = strings.ReplaceAll(line, page, real)
 	}
-	args := shellWords(strings.ReplaceAll(line, "3A:1F:…:9C", s.checksum))[1:]
+	line = strings.ReplaceAll(line, "3A:1F:…:9C", s.checksum)
+	line = strings.ReplaceAll(line, "3A1F9C04", s.checksum[:min(8, len(s.checksum))])
+	args := shellWords(line)[1:]
 	into := ""
 	if i := slices.Index(args, ">"); i > 0 {
 		args, into = args[:i], args[i+1]

@@ -16,6 +16,7 @@ const (
 	exitUsage     = 2 // the command line is wrong
 	exitRefused   = 3 // a message, certificate, key ID or act was judged and refused
 	exitPartner   = 4 // the partner answered with an error
+	exitPending   = 6 // the act waits for a second person
 	exitProcessed = 5 // the request may have been processed, but its answer cannot be used
 )
 
@@ -56,7 +57,10 @@ func judged(err error) error {
 func codeOf(err error) int {
 	var e *exit
 	var r *operation.RefusedError
+	var pending *operation.PendingError
 	switch {
+	case errors.As(err, &pending):
+		return exitPending
 	case errors.As(err, &e):
 		return e.code
 	case errors.As(err, &r):
@@ -71,11 +75,16 @@ func writeError(w io.Writer, err error, code int) {
 		Error    string           `json:"error"`
 		Exit     int              `json:"exit"`
 		Findings []cert.Finding   `json:"findings,omitempty"`
+		Request  string           `json:"request,omitempty"` // that waits for a second person
 		Next     operation.Advice `json:"next,omitzero"`
 	}{Error: strings.TrimPrefix(err.Error(), "sealane: "), Exit: code, Next: operation.AdviceIn(err)}
 	var r *operation.RefusedError
 	if errors.As(err, &r) {
 		said.Findings = r.Findings
+	}
+	var pending *operation.PendingError
+	if errors.As(err, &pending) {
+		said.Request = pending.Request.ID
 	}
 	_ = encodeJSON(w, said, "") // there is no other place to report it
 }

@@ -110,8 +110,8 @@ protocol that the partner uses), your keys, and theirs. To begin:
 
 Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (a message, certificate,
 key ID or act); 4 the partner answered with an error; 5 the request may have been
-processed, but its answer cannot be used. With --json an error is a line of JSON on
-standard error.`,
+processed, but its answer cannot be used; 6 the act waits for a second person. With
+--json an error is a line of JSON on standard error.`,
 		Version:       thisBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -45,7 +45,7 @@ them pass.`,
 			return p, &exit{exitUsage, err}
 		}
 		if first != "" {
-			p.Environment = environment.row(p.ID, first)
+			p.Environment = environment.change(p.ID, first)
 		}
 		p.ProfileSource, err = ownProfile(c, p.Partner.Profile)
 		return p, err

@@ -9,9 +9,10 @@ import (
 
 // agreedFlags are the flags for what was agreed for an environment.
 type agreedFlags struct {
-	c               *cobra.Command
-	env             operation.Environment
-	sealing, caller string
+	c *cobra.Command
+
+	sealing, caller, account, acceptRSAOAEP, mailFrom string
+	maxPayload, approvals                             int
 }
 
 // environmentFlags adds the flags to a command.
@@ -21,38 +22,33 @@ func environmentFlags(c *cobra.Command) *agreedFlags {
 	f.StringVar(&e.sealing, "sealing", "", "required or optional (required for a new environment)")
 	f.StringVar(&e.caller, "caller", "",
 		"how the sender of unsigned messages is authenticated: mutual-tls, oauth2 or unauthenticated (rdx, ingress)")
-	f.StringVar(&e.env.Account, "account", "",
+	f.StringVar(&e.account, "account", "",
 		"the caller's name as a trusted upstream sends it, if callers have no API keys of yours")
-	f.StringVar(&e.env.AcceptRSAOAEP, "accept-rsa-oaep", "", "reason for opening RSA-OAEP (SHA-1) too")
-	f.StringVar(&e.env.MailFrom, "mail-from", "", "the address from which your mails about certificates come")
-	f.IntVar(&e.env.MaxPayload, "max-payload", 0, "maximum length of a payload in bytes (default 32 MiB)")
+	f.StringVar(&e.acceptRSAOAEP, "accept-rsa-oaep", "", "reason for opening RSA-OAEP (SHA-1) too")
+	f.StringVar(&e.mailFrom, "mail-from", "", "the address from which your mails about certificates come")
+	f.IntVar(&e.maxPayload, "max-payload", 0, "maximum length of a payload in bytes (default 32 MiB)")
+	f.IntVar(&e.approvals, "approvals", 0,
+		"how many people decide in this environment: 2 (the default in production) or 1, for a company of one")
 	return e
 }
 
-// row returns the environment that the flags describe.
-func (e *agreedFlags) row(partner, name string) operation.Environment {
-	env := e.env
-	env.Partner, env.Name = partner, name
-	env.Sealing, env.SenderAuth = sealane.Sealing(e.sealing), sealane.SenderAuth(e.caller)
-	return env
-}
-
-// change sets in a row what the flags on the command line name.
-func (e *agreedFlags) change(row *operation.Environment) error {
-	flags := e.row(row.Partner, row.Name)
-	for name, set := range map[string]func(){
-		"sealing":         func() { row.Sealing = flags.Sealing },
-		"caller":          func() { row.SenderAuth = flags.SenderAuth },
-		"account":         func() { row.Account = flags.Account },
-		"accept-rsa-oaep": func() { row.AcceptRSAOAEP = flags.AcceptRSAOAEP },
-		"mail-from":       func() { row.MailFrom = flags.MailFrom },
-		"max-payload":     func() { row.MaxPayload = flags.MaxPayload },
+// change returns what the flags on the command line name.
+func (e *agreedFlags) change(partner, name string) operation.EnvironmentChange {
+	in := operation.EnvironmentChange{LaneName: operation.LaneName{Partner: partner, Environment: name}}
+	for flag, set := range map[string]func(){
+		"sealing":         func() { in.Sealing = (*sealane.Sealing)(&e.sealing) },
+		"caller":          func() { in.Caller = (*sealane.SenderAuth)(&e.caller) },
+		"account":         func() { in.Account = &e.account },
+		"accept-rsa-oaep": func() { in.AcceptRSAOAEP = &e.acceptRSAOAEP },
+		"mail-from":       func() { in.MailFrom = &e.mailFrom },
+		"max-payload":     func() { in.MaxPayload = &e.maxPayload },
+		"approvals":       func() { in.Approvals = &e.approvals },
 	} {
-		if e.c.Flags().Changed(name) {
+		if e.c.Flags().Changed(flag) {
 			set()
 		}
 	}
-	return nil
+	return in
 }
 
 func partnerEnvironment() *cobra.Command {
@@ -65,10 +61,7 @@ func partnerEnvironment() *cobra.Command {
 	flags := registryVerb(c)
 	environment := environmentFlags(c)
 	input := func(_ *cobra.Command, args []string) (operation.EnvironmentChange, error) {
-		return operation.EnvironmentChange{
-			LaneName: operation.LaneName{Partner: args[0], Environment: args[1]},
-			New:      environment.row(args[0], args[1]), Change: environment.change,
-		}, nil
+		return environment.change(args[0], args[1]), nil
 	}
 	c.RunE = does(flags, operation.SetEnvironment, input,
 		func(c *cobra.Command, e operation.ChangedEnvironment) error {

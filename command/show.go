@@ -13,18 +13,33 @@ import (
 func newShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show IDENTITY",
-		Short: "Show everything about a certificate or key pair",
+		Short: "Show everything about a certificate, key pair or request",
 		Long: `Show prints what is known about a certificate or key pair: its names, dates and
 checksums, who received, compared and approved it, the findings and waivers, the wrong
 checksums, and, for comparison, the certificate that is in use in the same lane.`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
-	c.RunE = does(flags, operation.Show, identity, func(c *cobra.Command, s operation.Shown) error {
+	show := does(flags, operation.Show, identity, func(c *cobra.Command, s operation.Shown) error {
 		writeShown(c.OutOrStdout(), s)
 		return nil
 	})
+	request := does(flags, operation.ShowRequest, requestNamed, func(c *cobra.Command, r operation.Request) error {
+		writeRequest(c.OutOrStdout(), r)
+		return nil
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if operation.IsRequest(args[0]) {
+			return request(c, args)
+		}
+		return show(c, args)
+	}
 	return c
+}
+
+// requestNamed is the input of a verb that takes one request.
+func requestNamed(_ *cobra.Command, args []string) (operation.RequestName, error) {
+	return operation.RequestName{Request: args[0]}, nil
 }
 
 // identity is the input of a verb that takes one certificate or key pair.

@@ -78,6 +78,10 @@ func writeOverview(c *cobra.Command, o operation.Overview) error {
 	if err := t.write(c.OutOrStdout()); err != nil {
 		return err
 	}
+	for _, r := range o.Requests {
+		fmt.Fprintln(c.OutOrStdout())
+		writeRequest(c.OutOrStdout(), r)
+	}
 	if o.More != "" {
 		warn(c, "there are more partners: sealane status --after %s", o.More)
 	}

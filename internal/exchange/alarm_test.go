@@ -68,7 +68,7 @@ func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
 			Data: made(t, fresh(t, "r3"), signsToo)})
 		h.must(err)
 		h.must(only(h.anna.MatchChecksum(ctx, checksumOf(staged))))
-		h.must(h.cora.Approve(ctx, staged.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
+		h.must(h.cora.Approve(ctx, staged.ID, exchange.Approval{Change: "CHG-1", CallBack: called(staged)}))
 		h.must(h.anna.Stage(ctx, staged.ID))
 		before := h.lanesOf("acme", "PROD")
 		junk := newPair(t, "junk")

@@ -73,7 +73,7 @@ func TestWhoApproves(t *testing.T) {
 				}
 				continue
 			}
-			approval := exchange.Approval{CallBack: "Eva, the contract's number"}
+			approval := exchange.Approval{CallBack: called(got)}
 			wantRefused(t, name+", no change", "needs change", h.cora.Approve(ctx, got.ID, approval))
 			approval.Change = "CHG-1"
 			wantRefused(t, name, "somebody else must approve", both.Approve(ctx, got.ID, approval))
@@ -93,13 +93,13 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	h.must(err)
 	_, err = h.bo.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
-	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: "Eva, the contract's number",
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-7", CallBack: called(c),
 		Grant: []string{"validity-length"}}))
 	got := h.certificate(c.ID).Provenance
 	if got.ReceivedBy != "anna" || got.MatchedBy != "bo" || got.ApprovedBy != "cora" {
 		t.Errorf("received by %q, matched by %q, approved by %q", got.ReceivedBy, got.MatchedBy, got.ApprovedBy)
 	}
-	if got.Change != "CHG-7" || got.CallBack != "Eva, the contract's number" {
+	if got.Change != "CHG-7" || !strings.HasPrefix(got.CallBack, "Eva Lind, +46 8 123 45 67") {
 		t.Errorf("change %q, call-back %q", got.Change, got.CallBack)
 	}
 	if len(got.Waivers) != 1 || got.Waivers[0].Asked != "anna" || got.Waivers[0].Granted != "cora" {
@@ -158,7 +158,7 @@ func TestApprovedIsNotConfirmedAgain(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	c := h.takenIn(h.anna, "acme", "PROD", "one")
 	h.must(only(h.anna.MatchChecksum(ctx, checksumOf(c))))
-	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: called(c)}))
 	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, checksumOf(c))))
 	if c := h.certificate(c.ID); c.State != registry.Approved || c.Provenance.MatchedBy != "anna" {
 		t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)

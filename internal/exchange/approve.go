@@ -3,11 +3,14 @@ package exchange
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
@@ -15,9 +18,78 @@ import (
 
 // Approval is the evidence on which a second person approves a certificate.
 type Approval struct {
-	Change   string   `json:"change,omitempty"`    // the reference of the change request
-	CallBack string   `json:"call_back,omitempty"` // who was called back, at which known number, and the result
-	Grant    []string `json:"grant,omitempty"`     // rules whose waivers are granted
+	Change   string   `json:"change,omitempty"` // the reference of the change request
+	CallBack CallBack `json:"call_back,omitzero"`
+	Grant    []string `json:"grant,omitempty"` // rules whose waivers are granted
+}
+
+// CallBack is a call to the partner, at a number that was known before.
+type CallBack struct {
+	Person string `json:"person"` // who was called
+	Number string `json:"number"` // the telephone number
+	// Digits are the first hexadecimal digits of the checksum that were read to us, eight or more
+	// for each certificate.
+	Digits []string `json:"digits"`
+}
+
+// IsZero reports whether nobody was called.
+func (c CallBack) IsZero() bool { return c.Person == "" && c.Number == "" && len(c.Digits) == 0 }
+
+// minReadBack is how many digits of a checksum are compared at least.
+const minReadBack = 8
+
+// covers returns an error where a call-back does not confirm a certificate, and the digits that do.
+func (c CallBack) covers(of registry.Certificate) (digits string, err error) {
+	letters := strings.IndexFunc(c.Person, unicode.IsLetter) >= 0 && len(strings.TrimSpace(c.Person)) >= 3
+	numbers := 0
+	for _, r := range c.Number {
+		if unicode.IsDigit(r) {
+			numbers++
+		}
+	}
+	switch {
+	case !letters:
+		return "", registry.Refuse("certificate %s: say who was called", of.ID).Needing(registry.CallBack)
+	case numbers < 5:
+		return "", registry.Refuse("certificate %s: say which number was called", of.ID).Needing(registry.CallBack)
+	case len(c.Digits) == 0:
+		return "", registry.Refuse("certificate %s: say which digits of the checksum %s read to you", of.ID, c.Person).
+			Needing(registry.CallBack)
+	}
+	sums := []string{hex.EncodeToString(of.SHA256), hex.EncodeToString(of.Provenance.FileSHA256)}
+	for _, said := range c.Digits {
+		digits = strings.Map(hexDigit, said)
+		if len(digits) < minReadBack {
+			return "", registry.Refuse("certificate %s: %q has %d hexadecimal digits; let them read %d or more",
+				of.ID, cut(said, 40), len(digits), minReadBack)
+		}
+		for _, sum := range sums {
+			if strings.HasPrefix(sum, digits) {
+				return digits, nil
+			}
+		}
+	}
+	return "", registry.Refuse("certificate %s: %w: its SHA-256 begins with %.8s; stop, and find out which certificate "+
+		"they have", of.ID, errReadBack, sums[0])
+}
+
+// errReadBack means that the digits of a call-back are those of something else.
+var errReadBack = errors.New("the digits that were read back are not those of this certificate")
+
+// hexDigit returns the digit in small letters, or -1 for what stands between digits.
+func hexDigit(r rune) rune {
+	switch {
+	case r >= '0' && r <= '9', r >= 'a' && r <= 'f':
+		return r
+	case r >= 'A' && r <= 'F':
+		return r - 'A' + 'a'
+	}
+	return -1
+}
+
+// text returns the call-back as the certificate keeps it.
+func (c CallBack) text(digits string) string {
+	return fmt.Sprintf("%s, %s, read %s", cut(c.Person, 100), cut(c.Number, 40), digits)
 }
 
 // Approve lets a matched certificate in. In production it needs another person than those who
@@ -95,7 +167,7 @@ func (e Exchange) keysToApprove(
 		if c, err = e.granted(tx, c, a); err != nil {
 			return nil, 0, err
 		}
-		if a.CallBack != "" && partner != "" && c.Partner != partner {
+		if !a.CallBack.IsZero() && partner != "" && c.Partner != partner {
 			return nil, 0, registry.Refuse("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
 				"approve them separately",
 				id, c.Partner, partner)
@@ -122,7 +194,7 @@ func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
 		}
 		*c = approved
 		p := &c.Provenance
-		p.ApprovedBy, p.Change, p.CallBack = e.session.Person().ID, a.Change, a.CallBack
+		p.ApprovedBy, p.Change = e.session.Person().ID, a.Change
 		return e.session.MoveCertificate(tx, c, registry.Approved)
 	}
 	return e.changeTheirs(ctx, registry.ActionExchangeApprove, id, step)
@@ -136,31 +208,42 @@ func (e Exchange) granted(tx registry.Reader, c registry.Certificate, a Approval
 	if err := c.NotBlocked(tx); err != nil {
 		return c, fmt.Errorf("certificate %s: %w", c.ID, err)
 	}
+	env, err := tx.Environment(c.Partner, c.Environment)
+	if err != nil {
+		return c, err
+	}
+	if !a.CallBack.IsZero() {
+		digits, err := a.CallBack.covers(c)
+		if err != nil {
+			return c, err
+		}
+		c.Provenance.CallBack = a.CallBack.text(digits)
+	}
 	if registry.Production(c.Environment) {
-		if err := e.mayApproveProduction(c, a); err != nil {
+		if err := e.mayApproveProduction(c, env, a); err != nil {
 			return c, err
 		}
 	}
 	c.Provenance.Waivers = slices.Clone(c.Provenance.Waivers)
 	for i := range c.Provenance.Waivers {
-		if err := e.grant(&c.Provenance.Waivers[i], a); err != nil {
+		if err := e.grant(&c.Provenance.Waivers[i], env, a); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
 }
 
-func (e Exchange) mayApproveProduction(c registry.Certificate, a Approval) error {
+func (e Exchange) mayApproveProduction(c registry.Certificate, env registry.Environment, a Approval) error {
 	me := e.session.Person().ID
 	switch {
-	case me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy:
+	case env.ApprovalsNeeded() > 1 && (me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy):
 		return registry.Refuse("certificate %s is for production, and %s has received or matched it: somebody else must "+
 			"approve",
 			c.ID, me)
 	case strings.TrimSpace(a.Change) == "":
 		return registry.Refuse("certificate %s is for production: its approval needs the reference of the change", c.ID).
 			Needing(registry.Change)
-	case strings.TrimSpace(a.CallBack) == "" && c.Provenance.Possession == "":
+	case a.CallBack.IsZero() && c.Provenance.Possession == "":
 		return registry.Refuse("certificate %s is for production: two mails from one mailbox prove only that mailbox; "+
 			"call back at a number that you knew before, or have the partner answer a challenge", c.ID).
 			Needing(registry.CallBack)
@@ -168,13 +251,15 @@ func (e Exchange) mayApproveProduction(c registry.Certificate, a Approval) error
 	return nil
 }
 
-func (e Exchange) grant(w *registry.Waiver, a Approval) error {
+// grant grants a waiver. That needs another person than the one who asked, unless the environment
+// says that one is enough.
+func (e Exchange) grant(w *registry.Waiver, env registry.Environment, a Approval) error {
 	me := e.session.Person().ID
 	switch {
 	case !slices.Contains(a.Grant, w.Rule):
 		return registry.Refuse("a waiver of rule %s is asked for (%q): grant it, or reject the certificate", w.Rule, w.Reason).
 			Needing(registry.Need{Kind: registry.NeedGrant, Value: w.Rule})
-	case w.Asked == me:
+	case w.Asked == me && env.Approvals != 1:
 		return registry.Refuse("%s has asked for the waiver of rule %s: somebody else must grant it", me, w.Rule)
 	}
 	w.Granted = me

@@ -53,6 +53,10 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		if err != nil {
 			return err
 		}
+		if slices.ContainsFunc(c.Provenance.Said, func(said []byte) bool { return slices.Equal(said, sum.Octets) }) {
+			return registry.Refuse("this checksum came in the same mail as certificate %s, and proves nothing: "+
+				"ask for it by another message", c.ID)
+		}
 		matched = found
 		if c.State != registry.Received && c.State != registry.Matched {
 			return registry.Refuse("certificate %s is %s, and can't become %s", c.ID, c.State, registry.Matched)

@@ -55,7 +55,7 @@ func TestWhatConfirms(t *testing.T) {
 	if now := h.certificate(c.ID); now.State != registry.Received || now.Provenance.MatchedBy != "" {
 		t.Errorf("%s, matched by %q", now.State, now.Provenance.MatchedBy)
 	}
-	if err := h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil ||
+	if err := h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "C", CallBack: called(c)}); err == nil ||
 		!strings.Contains(said(err), "is received") {
 		t.Errorf("approved: %v", err)
 	}
@@ -136,7 +136,7 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&beside) }))
 	_, err = h.anna.MatchChecksum(ctx, checksumOf(one))
 	h.must(err)
-	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: "B"}); err == nil ||
+	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: called(one)}); err == nil ||
 		!strings.Contains(said(err), beside.ID) {
 		t.Errorf("approved: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"math/big"
 	"path/filepath"
 	"strings"
@@ -43,12 +44,13 @@ type company struct {
 type member struct {
 	*registry.Session
 	exchange.Exchange
+	company *company
 }
 
 // WithReason is for the steps of both.
 func (m member) WithReason(reason string) member {
 	s := m.Session.WithReason(reason)
-	return member{s, exchange.New(s)}
+	return member{s, exchange.New(s), m.company}
 }
 
 // onBoth runs a test on each database.
@@ -113,9 +115,21 @@ func (h *company) viewer() *registry.Viewer { return &h.anna.Viewer }
 
 func (h *company) person(id string, roles ...registry.Role) *registry.Session {
 	h.t.Helper()
-	token, err := h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles})
-	h.must(err)
+	var token string
+	h.must(h.agreed(h.admin, func() (err error) {
+		token, err = h.admin.AddPerson(h.t.Context(), registry.Person{ID: id, Roles: roles})
+		return err
+	}))
 	return h.login(token)
+}
+
+// called is a call-back in which the partner read the checksum of certificates.
+func called(of ...registry.Certificate) exchange.CallBack {
+	c := exchange.CallBack{Person: "Eva Lind", Number: "+46 8 123 45 67, from the contract"}
+	for _, one := range of {
+		c.Digits = append(c.Digits, hexSum(one.SHA256)[:8])
+	}
+	return c
 }
 
 // said returns the text of an error, with what its advice asks for.
@@ -125,6 +139,30 @@ func said(err error) string {
 		text += strings.TrimSpace("; needs " + string(need.Kind) + " " + need.Value)
 	}
 	return text
+}
+
+// agreed does an act. If it needs a second person, cora grants it.
+func (h *company) agreed(s *registry.Session, act func() error) error {
+	h.t.Helper()
+	err := act()
+	if needed, waits := errors.AsType[*registry.SecondPersonError](err); waits {
+		r, err := s.MakeRequest(h.t.Context(), needed.Request)
+		h.must(err)
+		h.must(only(h.cora.GrantRequest(h.t.Context(), r.ID)))
+		return act()
+	}
+	return err
+}
+
+// ImportKeyPair imports a pair, for production too.
+func (m member) ImportKeyPair(
+	ctx context.Context, n registry.NewPair, key *rsa.PrivateKey, chain []*x509.Certificate,
+) (k registry.KeyPair, c registry.Certificate, err error) {
+	err = m.company.agreed(m.Session, func() error {
+		k, c, err = m.Session.ImportKeyPair(ctx, n, key, chain)
+		return err
+	})
+	return k, c, err
 }
 
 // Offer returns what was delivered.
@@ -148,7 +186,7 @@ func (m member) Export(ctx context.Context, o exchange.PartnerFileOptions) (deli
 func (h *company) member(id string, roles ...registry.Role) member {
 	h.t.Helper()
 	s := h.person(id, roles...)
-	return member{s, exchange.New(s)}
+	return member{s, exchange.New(s), h}
 }
 
 // partner adds one with an environment.
@@ -186,7 +224,7 @@ func (h *company) letIn(partner, environment string, file []byte, keyID string) 
 	h.must(err)
 	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)
-	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}))
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: called(c)}))
 	if keyID == "" && c.Profile == "rdx" {
 		h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID,
 			KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-" + environment}))

@@ -148,7 +148,7 @@ func TestStepsInOrder(t *testing.T) {
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
 			Data: made(t, fresh(t, "steps"))})
 		h.must(err)
-		approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
+		approval := exchange.Approval{Change: "CHG-1", CallBack: called(c)}
 		both := h.member("dora", registry.Operator, registry.Approver)
 		refuse := func(name, says string, err error) {
 			t.Helper()
@@ -170,7 +170,7 @@ func TestStepsInOrder(t *testing.T) {
 		}
 		refuse("an operator approves", "needs the role approver", h.anna.Approve(ctx, c.ID, approval))
 		refuse("who confirmed approves", "somebody else must approve", both.Approve(ctx, c.ID, approval))
-		refuse("without a change", "needs change", h.cora.Approve(ctx, c.ID, exchange.Approval{CallBack: "x"}))
+		refuse("without a change", "needs change", h.cora.Approve(ctx, c.ID, exchange.Approval{CallBack: called(c)}))
 		refuse("without a call-back or proof", "needs call-back", h.cora.Approve(ctx, c.ID,
 			exchange.Approval{Change: "CHG-1"}))
 		refuse("a proof that nobody asked for", "no challenge was sent",

@@ -155,18 +155,20 @@ func TestTheLastCertificate(t *testing.T) {
 func TestApproveSeveral(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
+	var received []registry.Certificate
 	matched := func(partner string, name string) string {
 		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: partner, Environment: "PROD",
 			Data: made(t, fresh(t, name))})
 		h.must(err)
 		_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
 		h.must(err)
+		received = append(received, c)
 		return c.ID
 	}
 	h.partner("p1", "rdx", sealane.ClientSide, "PROD")
 	h.partner("p2", "rdx", sealane.ClientSide, "PROD")
 	one, two, other := matched("p1", "several 1"), matched("p1", "several 2"), matched("p2", "several 3")
-	approval := exchange.Approval{Change: "CHG-1", CallBack: "Eva, the contract's number"}
+	approval := exchange.Approval{Change: "CHG-1", CallBack: called(received...)}
 	var approved []string
 	approve := func(ids ...string) error {
 		for id, err := range h.cora.ApproveAll(ctx, ids, approval) {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealane/sealane/internal/filekind"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/unpack"
 	"github.com/sealane/sealane/keyfile"
@@ -42,11 +43,35 @@ func readParts(opened *unpack.File, kind filekind.Kind) (*incomingFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.from, f.skipped, f.with = opened.From, r.skipped, r.others(f)
+	f.from, f.skipped, f.with, f.said = opened.From, r.skipped, r.others(f), r.checksums()
 	if a, err := mail.ParseAddress(f.from); err == nil {
 		f.from = a.Address
 	}
 	return f, nil
+}
+
+// maxSaid is how many checksums of the same mail are kept, and maxSaying the size of a text that
+// they are looked for in, in bytes.
+const (
+	maxSaid   = 64
+	maxSaying = 1 << 20
+)
+
+// checksums returns the SHA-256 checksums in the parts that hold no certificate.
+func (r *partsReader) checksums() (said [][]byte) {
+	for _, p := range r.opened.Parts {
+		holds := slices.ContainsFunc(r.parts, func(o unpack.Part) bool { return bytes.Equal(o.Data, p.Data) })
+		if holds && p.Name != "" || len(p.Data) > maxSaying {
+			continue
+		}
+		sums, _ := pasted.Checksums(p.Data)
+		for _, s := range sums {
+			if len(s.Octets) == sha256.Size && len(said) < maxSaid {
+				said = append(said, s.Octets)
+			}
+		}
+	}
+	return said
 }
 
 // partsReader collects what is in the parts of a file.

@@ -32,7 +32,7 @@ func Preflight(ctx context.Context, v *registry.Viewer, of lanes.Name) (checks [
 			return err
 		}
 		p.contacts()
-		return errors.Join(p.callers(tx), p.ours(tx), p.theirs(tx))
+		return errors.Join(p.loosened(tx), p.callers(tx), p.ours(tx), p.theirs(tx))
 	})
 	if err != nil {
 		return nil, false, err

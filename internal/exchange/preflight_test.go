@@ -38,8 +38,10 @@ func TestPreflightOfCallers(t *testing.T) {
 	}
 	revoke := func(partner string) { h.must(h.anna.WithReason("lost").RevokeAPIKey(ctx, issue(partner).ID)) }
 	account := func(partner string) {
-		h.must(h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"},
-			func(e *registry.Environment) error { e.Account = partner; return nil }))
+		h.must(h.agreed(h.anna.Session, func() error {
+			return h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"},
+				func(e *registry.Environment) error { e.Account = partner; return nil })
+		}))
 	}
 	for _, c := range []struct {
 		partner, profile string

@@ -115,7 +115,8 @@ func (e Exchange) receive(
 ) (c registry.Certificate, found []cert.Finding, err error) {
 	none := registry.Certificate{}
 	lane := lanes.Name{Partner: in.Partner, Environment: in.Environment}
-	if _, err := registry.FindEnvironment(tx, lane); err != nil {
+	env, err := registry.FindEnvironment(tx, lane)
+	if err != nil {
 		return none, nil, err
 	}
 	p, err := tx.Partner(in.Partner)
@@ -133,7 +134,7 @@ func (e Exchange) receive(
 		Provenance: registry.Provenance{
 			Compared: f.compared,
 			File:     f.data, Name: cut(cmp.Or(f.name, path.Base(in.Name)), 100), Format: string(f.file.Format),
-			From: f.from, With: f.with, ReceivedBy: e.session.Person().ID,
+			From: f.from, With: f.with, Said: f.said, ReceivedBy: e.session.Person().ID,
 		},
 	}, f.file.Certificates)
 	if c.KeyID, err = namedKeyID(f.partnerFile, in, p); err != nil {
@@ -143,6 +144,7 @@ func (e Exchange) receive(
 		return none, nil, err
 	}
 	found = append(found, remarks(f)...)
+	found = append(found, sender(f.from, env)...)
 	if err := e.weigh(&c, found, in.Waive); err != nil {
 		return none, found, err
 	}
@@ -166,6 +168,19 @@ func namedKeyID(f *PartnerFile, in Incoming, p registry.Partner) (string, error)
 			f.Profile, f.Environment, f.Side, p.ID, p.Profile, in.Environment, p.Side)
 	}
 	return cmp.Or(in.KeyID, f.KeyID), nil
+}
+
+// sender returns a finding where a mail is from none of the partner's contacts.
+func sender(from string, env registry.Environment) []cert.Finding {
+	known := func(c registry.Contact) bool { return strings.EqualFold(c.Email, from) }
+	if from == "" || len(env.Contacts) == 0 || slices.ContainsFunc(env.Contacts, known) {
+		return nil
+	}
+	return []cert.Finding{{
+		Code: "sender", Name: "sender", Level: cert.Warning,
+		Found:  fmt.Sprintf("the mail is from %q, and none of the contacts has that address", cut(from, 100)),
+		Remedy: "ask a contact whether they know of it",
+	}}
 }
 
 // remarks returns findings about how a certificate came. They refuse nothing.

@@ -130,5 +130,16 @@ var BlockKeys = changing("BlockKeys", registry.ActionKeyBlock,
 		return Blocked{len(in.SHA256), ended}, err
 	})
 
+// BlockedSum names a block by its SHA-256.
+type BlockedSum struct {
+	SHA256 []byte `json:"sha256"`
+}
+
+// UnblockKey lifts a block.
+var UnblockKey = repeatable("UnblockKey", registry.ActionKeyUnblock,
+	func(ctx context.Context, s *Session, in BlockedSum) (None, error) {
+		return None{}, s.Session.UnblockKey(ctx, in.SHA256)
+	})
+
 // SPKISum returns the checksum by which the registry tells public keys apart.
 func SPKISum(pub *rsa.PublicKey) ([]byte, error) { return registry.SPKISum(pub) }

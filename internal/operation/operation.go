@@ -21,6 +21,7 @@ type Operation[In, Out any] struct {
 	// [registry.ActionRead] leaves no record.
 	Action registry.Action
 
+	name   string
 	keys   bool // it uses private keys of the registry
 	read   func(context.Context, *registry.Viewer, In) (Out, error)
 	change func(context.Context, *Session, In) (Out, error)
@@ -39,7 +40,8 @@ func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out
 	if o.read != nil {
 		return o.read(ctx, &s.Viewer, in)
 	}
-	return o.change(ctx, s, in)
+	out, err = o.change(ctx, s, in)
+	return out, s.request(ctx, o.name, in, err)
 }
 
 // Info describes an operation, for tests and for lists of all.
@@ -67,7 +69,7 @@ func reading[In, Out any](
 func changing[In, Out any](
 	name string, a registry.Action, f func(context.Context, *Session, In) (Out, error),
 ) *Operation[In, Out] {
-	o := &Operation[In, Out]{Action: a, change: f}
+	o := &Operation[In, Out]{Action: a, name: name, change: f}
 	describe(name, o)
 	return o
 }

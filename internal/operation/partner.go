@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/sealane/sealane"
+
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
@@ -17,7 +19,7 @@ type NewPartner struct {
 	// ProfileSource is the text of a profile that is not embedded. It is added to the registry.
 	ProfileSource []byte `json:"profile_source,omitempty"`
 	// Environment is added too, if it has a name.
-	Environment Environment `json:"environment"`
+	Environment EnvironmentChange `json:"environment"`
 }
 
 // AddPartner adds a partner, with a first environment if one is named.
@@ -41,10 +43,10 @@ var AddPartner = changing("AddPartner", registry.ActionPartnerAdd,
 		if err := s.Session.AddPartner(ctx, in.Partner); err != nil {
 			return PartnerDetails{}, err
 		}
-		if env := in.Environment; env.Name != "" {
+		if env := in.Environment; env.LaneName.Environment != "" {
 			env.Partner = in.ID
-			if err := s.AddEnvironment(ctx, env); err != nil {
-				return PartnerDetails{}, &EnvironmentError{in.ID, env.Name, err}
+			if _, err := SetEnvironment.Do(ctx, s, env); err != nil {
+				return PartnerDetails{}, &EnvironmentError{in.ID, env.LaneName.Environment, err}
 			}
 		}
 		return partnerDetails(ctx, &s.Viewer, in.ID)
@@ -66,10 +68,32 @@ func (e *EnvironmentError) Unwrap() error { return e.err }
 // EnvironmentChange adds an environment, or changes it.
 type EnvironmentChange struct {
 	LaneName
-	// New is the environment if there is none yet.
-	New Environment `json:"new"`
-	// Change changes one that exists.
-	Change func(*Environment) error `json:"-"`
+	// Members that are nil stay as they are; of a new environment they are empty.
+	Sealing       *sealane.Sealing    `json:"sealing,omitempty"`
+	Caller        *sealane.SenderAuth `json:"caller,omitempty"`
+	Account       *string             `json:"account,omitempty"`
+	AcceptRSAOAEP *string             `json:"accept_rsa_oaep,omitempty"`
+	MailFrom      *string             `json:"mail_from,omitempty"`
+	MaxPayload    *int                `json:"max_payload,omitempty"`
+	Approvals     *int                `json:"approvals,omitempty"`
+}
+
+// set sets what is to change.
+func (c EnvironmentChange) set(env *Environment) error {
+	assign(&env.Sealing, c.Sealing)
+	assign(&env.SenderAuth, c.Caller)
+	assign(&env.Account, c.Account)
+	assign(&env.AcceptRSAOAEP, c.AcceptRSAOAEP)
+	assign(&env.MailFrom, c.MailFrom)
+	assign(&env.MaxPayload, c.MaxPayload)
+	assign(&env.Approvals, c.Approvals)
+	return nil
+}
+
+func assign[T any](to, from *T) {
+	if from != nil {
+		*to = *from
+	}
 }
 
 // ChangedEnvironment is an environment after a change.
@@ -78,8 +102,8 @@ type ChangedEnvironment struct {
 	Added bool `json:"added"` // it was not there before
 }
 
-// SetEnvironment adds an environment to a partner, or changes its agreement.
-var SetEnvironment = changing("SetEnvironment", registry.ActionEnvironmentChange,
+// SetEnvironment adds an environment to a partner, or changes what was agreed for it.
+var SetEnvironment = repeatable("SetEnvironment", registry.ActionEnvironmentChange,
 	func(ctx context.Context, s *Session, in EnvironmentChange) (out ChangedEnvironment, err error) {
 		stored := func() (row Environment, err error) {
 			err = s.View(ctx, func(tx registry.Reader) error {
@@ -92,10 +116,12 @@ var SetEnvironment = changing("SetEnvironment", registry.ActionEnvironmentChange
 		switch {
 		case errors.Is(err, ErrNotFound):
 			out.Added = true
-			in.New.Partner, in.New.Name = in.Partner, in.LaneName.Environment
-			err = s.AddEnvironment(ctx, in.New)
+			added := Environment{Partner: in.Partner, Name: in.LaneName.Environment}
+			if err = in.set(&added); err == nil {
+				err = s.AddEnvironment(ctx, added)
+			}
 		case err == nil:
-			err = s.ChangeEnvironment(ctx, row, in.Change)
+			err = s.ChangeEnvironment(ctx, row, in.set)
 		}
 		if err != nil {
 			return out, err

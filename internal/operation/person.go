@@ -46,7 +46,7 @@ var (
 		})
 
 	// SetRoles changes a person's roles.
-	SetRoles = changing("SetRoles", registry.ActionPersonRoles,
+	SetRoles = repeatable("SetRoles", registry.ActionPersonRoles,
 		func(ctx context.Context, s *Session, in PersonRoles) (PersonRoles, error) {
 			return in, s.Session.SetRoles(ctx, in.Person, in.Roles)
 		})

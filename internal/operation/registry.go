@@ -222,6 +222,7 @@ type (
 	KeyIDChange = exchange.KeyIDChange
 	Proof       = exchange.Proof
 	Evidence    = exchange.Approval
+	CallBack    = exchange.CallBack
 	Standing    = exchange.Standing
 	Next        = exchange.Next
 	Head        = audit.Head

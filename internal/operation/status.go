@@ -98,6 +98,8 @@ type Lanes struct {
 type Overview struct {
 	Lanes []LaneSummary `json:"lanes"`
 	More  string        `json:"more,omitempty"` // After of the next page
+	// Requests are the acts that wait for a second person.
+	Requests []Request `json:"requests"`
 }
 
 // AllStatus returns a line for each lane.
@@ -108,6 +110,9 @@ var AllStatus = reading("AllStatus",
 			return out, err
 		}
 		out.More = list.More
+		if out.Requests, err = openRequests(ctx, v, Page{Limit: 100}); err != nil {
+			return out, err
+		}
 		for _, p := range list.Partners {
 			standings, err := exchange.Status(ctx, v, lanes.Name{Partner: p.ID})
 			if err != nil {

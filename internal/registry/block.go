@@ -15,6 +15,8 @@ type Blocked struct {
 	By         string    `json:"by"`
 	At         time.Time `json:"at"`
 	Ended      []string  `json:"ended,omitempty"` // what had the key, and was in use or on its way in
+	Lifted     time.Time `json:"lifted,omitzero"` // since when the key may be used again
+	LiftedBy   string    `json:"lifted_by,omitempty"`
 }
 
 // blockBatch is how many keys are blocked in one change.

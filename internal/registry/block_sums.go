@@ -17,7 +17,7 @@ func (c Certificate) NotBlocked(tx Reader) error {
 		}
 		b, err := tx.Blocked(of.sum)
 		switch {
-		case errors.Is(err, ErrNotFound):
+		case errors.Is(err, ErrNotFound) || err == nil && !b.Lifted.IsZero():
 		case err != nil:
 			return err
 		default:

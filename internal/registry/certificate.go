@@ -60,9 +60,11 @@ type Provenance struct {
 	FileSHA256 []byte `json:"file_sha256,omitempty"`
 	// Compared is how many records the audit log had when the key was compared with all others
 	// for shared primes; 0: it is not known.
-	Compared int64          `json:"compared,omitempty"`
-	From     string         `json:"from,omitempty"` // the sender of the mail, where it came by one
-	With     []With         `json:"with,omitempty"` // the other files of that mail
+	Compared int64  `json:"compared,omitempty"`
+	From     string `json:"from,omitempty"` // the sender of the mail, where it came by one
+	With     []With `json:"with,omitempty"` // the other files of that mail
+	// Said are the SHA-256 checksums in the same mail or archive. They prove nothing about it.
+	Said     [][]byte       `json:"said,omitempty"`
 	Findings []cert.Finding `json:"findings,omitempty"`
 	Waivers  []Waiver       `json:"waivers,omitempty"`
 

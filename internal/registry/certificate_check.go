@@ -54,7 +54,7 @@ func (r *Registry) CheckCertificate(
 // blocked returns a finding if a checksum is blocked. what is what it is a checksum of.
 func blocked(tx Reader, sum []byte, what string) ([]cert.Finding, error) {
 	b, err := tx.Blocked(sum)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || err == nil && !b.Lifted.IsZero() {
 		return nil, nil
 	}
 	if err != nil {

@@ -16,6 +16,7 @@ type Entry struct {
 	Subject              string // such as "certificate/ID"
 	Partner, Environment string // empty where the change is of none
 	Reason               string // empty: the session's
+	second               bool   // the policy was asked
 	Before, After        any    // the rows; After has those that the change stores by itself
 }
 
@@ -38,8 +39,18 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 		if !p.Revoked.IsZero() || !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256) {
 			return ErrUnknownToken
 		}
-		return f(tx, entry)
+		if err := f(tx, entry); err != nil || entry.second {
+			return err
+		}
+		return s.secondPerson(tx, entry)
 	})
+}
+
+// NeedSecond checks the entry of a change against the policy before f does what can't be taken
+// back, such as writing a file. Otherwise Change does so after f.
+func (s *Session) NeedSecond(tx Tx, entry *Entry) error {
+	entry.second = true
+	return s.secondPerson(tx, entry)
 }
 
 // change is Change by any actor, of whom it does not ask whether they may.

@@ -24,10 +24,13 @@ type Environment struct {
 	SenderAuth    sealane.SenderAuth `json:"caller,omitempty"`          // how the sender of unsigned messages is known
 	AcceptRSAOAEP string             `json:"accept_rsa_oaep,omitempty"` // the reason why RSA-OAEP (SHA-1) opens, too
 	MaxPayload    int                `json:"max_payload,omitempty"`     // bytes; 0: the lane's default
-	MailFrom      string             `json:"mail_from,omitempty"`       // the address from which our mails will come
-	Contacts      []Contact          `json:"contacts,omitempty"`
-	Created       time.Time          `json:"created"`
-	Version       int64              `json:"-"`
+	// Approvals is how many people decide in this environment: 1 or 2. With 0 it is two in
+	// production, and one elsewhere.
+	Approvals int       `json:"approvals,omitempty"`
+	MailFrom  string    `json:"mail_from,omitempty"` // the address from which our mails will come
+	Contacts  []Contact `json:"contacts,omitempty"`
+	Created   time.Time `json:"created"`
+	Version   int64     `json:"-"`
 }
 
 // AddEnvironment adds an environment to a partner. Its Sealing must be given.
@@ -133,6 +136,10 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	if env.Sealing != sealane.SealingRequired && env.Sealing != sealane.SealingOptional {
 		return Refuse("environment %s of %s: say whether sealing is %s or %s",
 			env.Name, env.Partner, sealane.SealingRequired, sealane.SealingOptional)
+	}
+	if env.Approvals < 0 || env.Approvals > 2 {
+		return Refuse("environment %s of %s: %d approvals are not possible; say 1 or 2",
+			env.Name, env.Partner, env.Approvals)
 	}
 	if len(env.Contacts) > 50 {
 		return Refuse("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))

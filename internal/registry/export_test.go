@@ -2,3 +2,8 @@ package registry
 
 // SetRegistry makes a session one of another Registry value, such as a copy with other keys.
 func (s *Session) SetRegistry(r *Registry) { s.registry = r }
+
+// SessionOf returns the session of a person, without their token.
+func (r *Registry) SessionOf(p Person) *Session {
+	return &Session{Viewer: Viewer{registry: r, person: p}}
+}

@@ -136,6 +136,9 @@ func (s *Session) ExportKeyPair(ctx context.Context, x KeyPairExport) error {
 			return fmt.Errorf("key pair %s: %w", x.KeyPair, err)
 		}
 		entry.Partner, entry.Environment, entry.After = k.Partner, k.Environment, map[string]string{"format": x.Format}
+		if err := s.NeedSecond(tx, entry); err != nil {
+			return err
+		}
 		file, err := s.registry.encodeKeyPair(tx, k, x)
 		if err != nil {
 			return err

@@ -49,6 +49,11 @@ const (
 	ActionExchangeUndo    Action = "exchange.undo"
 	ActionExchangeDismiss Action = "exchange.dismiss"
 
+	ActionKeyUnblock     Action = "key.unblock"
+	ActionRequestMake    Action = "request.make"
+	ActionRequestApprove Action = "request.approve"
+	ActionRequestReject  Action = "request.reject"
+
 	// ActionRead is reading whatever the registry has. It has no record.
 	ActionRead Action = "read"
 
@@ -98,7 +103,7 @@ var permissions = map[Action]permission{
 	ActionExchangeReceive:   {roles: []Role{Operator}},
 	ActionExchangeAlarm:     {roles: []Role{Operator}},
 	ActionExchangeMatch:     {roles: []Role{Operator}},
-	ActionExchangeMismatch:  {roles: []Role{Operator}},
+	ActionExchangeMismatch:  {roles: []Role{Operator, Approver}},
 	ActionExchangeChallenge: {roles: []Role{Operator}},
 	ActionExchangeAnswer:    {roles: []Role{Operator}},
 	ActionExchangeProve:     {roles: []Role{Operator}},
@@ -111,6 +116,11 @@ var permissions = map[Action]permission{
 
 	ActionExchangeUndo:    {roles: []Role{Operator, Approver}, reason: true},
 	ActionExchangeDismiss: {roles: []Role{Approver}, reason: true},
+
+	ActionKeyUnblock:     {roles: []Role{Operator, Approver}, reason: true},
+	ActionRequestMake:    {roles: []Role{Administrator, Operator, Approver}},
+	ActionRequestApprove: {roles: []Role{Approver}},
+	ActionRequestReject:  {roles: []Role{Administrator, Operator, Approver}, reason: true},
 
 	ActionRead: {roles: []Role{Administrator, Operator, Approver, Auditor}},
 

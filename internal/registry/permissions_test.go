@@ -196,7 +196,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return only(x.MatchChecksum(ctx, exchange.Comparison{Certificate: "c-none", Checksum: strings.Repeat("00",
 				32)}))
 		}),
-		{"exchange.mismatch", ours, "inside", inside("exchange.mismatch")},
+		{"exchange.mismatch", both, "inside", inside("exchange.mismatch")},
 		step("exchange.challenge", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Challenge(ctx, "c-none", false))
 		}),
@@ -209,7 +209,7 @@ func permissionsOfExchange(t *testing.T) []permission {
 		}),
 		step("exchange.approve", []registry.Role{approver}, noCertificate, func(ctx context.Context,
 			x exchange.Exchange) error {
-			return x.Approve(ctx, "c-none", exchange.Approval{Change: "CHG-1", CallBack: "Eva"})
+			return x.Approve(ctx, "c-none", exchange.Approval{Change: "CHG-1"})
 		}),
 		step("exchange.reject", both, noCertificate, func(ctx context.Context,
 			x exchange.Exchange) error {

@@ -94,6 +94,11 @@ func (r *recorder) PutPerson(p *Person) error {
 	return note(r, r.tx.PutPerson(p), nameOf("person", id), func() (Person, error) { return r.tx.Person(id) })
 }
 
+func (r *recorder) PutRequest(q *Request) error {
+	id := q.ID
+	return note(r, r.tx.PutRequest(q), nameOf("request", id), func() (Request, error) { return r.tx.Request(id) })
+}
+
 func (r *recorder) PutSetting(name string, value []byte) error {
 	return note(r, r.tx.PutSetting(name, value), nameOf("setting", name), func() (Setting, error) {
 		value, err := r.tx.Setting(name)
@@ -138,7 +143,7 @@ func (r *recorder) after(said any) (json.RawMessage, error) {
 	}
 	members := map[string]any{}
 	switch v := said.(type) {
-	case nil, Partner, Environment, APIKey, KeyPair, Certificate, []Certificate, Offer, Person:
+	case nil, Partner, Environment, APIKey, KeyPair, Certificate, []Certificate, Offer, Person, Request:
 	case map[string]string:
 		for name, value := range v {
 			members[name] = value

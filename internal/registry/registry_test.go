@@ -93,8 +93,8 @@ func acme(t testing.TB, s *registry.Session) {
 	t.Helper()
 	must(t, s.AddPartner(t.Context(), registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos",
 		Side: sealane.ServerSide}))
-	must(t, s.AddEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "PROD",
-		Sealing: sealane.SealingRequired}))
+	env := registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired, Approvals: 1}
+	must(t, agreed(t, s, func() error { return s.AddEnvironment(t.Context(), env) }))
 }
 
 var subject = cert.Template{CommonName: "keys.example", Validity: 2}
@@ -246,7 +246,11 @@ func TestRecordHoldsNoSecret(t *testing.T) {
 	_, api, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
 		Sealing: sealane.SealingRequired})
 	must(t, err)
-	person, err := s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}})
+	var person string
+	err = agreed(t, s, func() (err error) {
+		person, err = s.AddPerson(ctx, registry.Person{ID: "ben", Roles: []registry.Role{registry.Approver}})
+		return err
+	})
 	must(t, err)
 	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
 		Subject: subject})

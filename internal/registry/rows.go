@@ -87,6 +87,8 @@ func recordedRow(row any) (name rowName, form json.RawMessage, ok bool, err erro
 			Person
 			Token hexSum `json:"token_sha256"`
 		}{v, digest(v.SHA256)}
+	case Request:
+		name, of = nameOf("request", v.ID), v
 	case Setting:
 		if unrecorded[v.Name] {
 			return "", nil, true, nil

@@ -68,7 +68,8 @@ func (v *Viewer) CheckKeyID(tx Reader, keyID string, c *Certificate, prof *profi
 // is recorded in that person's name.
 type Session struct {
 	Viewer
-	reason string // of the changes
+	reason   string    // of the changes
+	approved *approval // the request whose act is done in this session; nil: none
 }
 
 // Login returns the session of the person whose token it is. The error is

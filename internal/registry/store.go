@@ -103,6 +103,10 @@ type Reader interface {
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)
 
+	Request(id string) (Request, error)
+	// Requests returns requests in the order of their identities.
+	Requests(RequestQuery) ([]Request, error)
+
 	Person(id string) (Person, error)
 	PersonBySHA256(sum []byte) (Person, error)
 	People() ([]Person, error)
@@ -139,6 +143,7 @@ type Tx interface {
 	PutOffer(*Offer) error
 	PutBlocked(Blocked) error // one that is there already stays as it is
 	PutPerson(*Person) error
+	PutRequest(*Request) error
 	PutSetting(name string, value []byte) error
 	PutProfile(name string, source []byte) error
 }

@@ -44,7 +44,7 @@ const backupKind = "sealane registry"
 // backedUp are the tables of a backup, in an order in which rows refer only to earlier ones.
 func backedUp() []backupTable {
 	return slices.Concat(partnerTable.backup(), environmentTable.backup(), apiKeyTable.backup(), useTable.backup(),
-		keyPairTable.backup(), offerTable.backup(), certificateTable.backup(), blockedTable.backup(),
+		keyPairTable.backup(), offerTable.backup(), certificateTable.backup(), blockedTable.backup(), requestTable.backup(),
 		personTable.backup(), settingTable.backup(), auditTable.backup())
 }
 

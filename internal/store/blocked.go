@@ -20,6 +20,13 @@ func (t *tx) Blocked(spkiSHA256 []byte) (registry.Blocked, error) {
 }
 
 func (t *tx) PutBlocked(b registry.Blocked) error {
-	_, err := insert(t, blockedTable, &b)
+	done, err := insert(t, blockedTable, &b)
+	if err != nil || done {
+		return err
+	}
+	before, err := find(t, blockedTable, b)
+	if err == nil && (!b.Lifted.IsZero() || !before.Lifted.IsZero()) { // else the first reason stays
+		_, err = update(t, blockedTable, &b)
+	}
 	return err
 }

@@ -24,7 +24,7 @@ var registered = []interface {
 	// rows yields the rows of a table. It reports whether the caller wants more.
 	rows(t *tx, yield func(any, error) bool) bool
 }{
-	partnerTable, environmentTable, apiKeyTable, keyPairTable, offerTable, certificateTable, blockedTable,
+	partnerTable, environmentTable, apiKeyTable, keyPairTable, offerTable, certificateTable, blockedTable, requestTable,
 	personTable, settingTable,
 }
 

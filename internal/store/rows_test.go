@@ -24,10 +24,11 @@ func TestEveryTableHasRows(t *testing.T) {
 		person := person("ada")
 		update(t, s, func(tx registry.Tx) error {
 			k, api := keyPair("p", "", "PROD"), apiKey("k", "acme", "PROD")
+			request := registry.Request{ID: "r", State: registry.RequestOpen, By: "anna"}
 			offer := registry.Offer{KeyPair: "p", Partner: "acme", At: noon}
 			c := certificate("c", registry.Theirs, "acme", "PROD")
 			return all(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
-				tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person),
+				tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person), tx.PutRequest(&request),
 				tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")))
 		})
 		var kinds []string
@@ -40,7 +41,7 @@ func TestEveryTableHasRows(t *testing.T) {
 			}
 			return nil
 		})
-		want := []string{"Partner", "Environment", "APIKey", "KeyPair", "Offer", "Certificate", "Blocked", "Person",
+		want := []string{"Partner", "Environment", "APIKey", "KeyPair", "Offer", "Certificate", "Blocked", "Request", "Person",
 			"ProfileSource", "Setting"}
 		if !slices.Equal(kinds, want) {
 			t.Errorf("%q, want %q", kinds, want)

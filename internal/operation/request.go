@@ -1,0 +1,135 @@
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// The states of a request.
+const (
+	RequestOpen    = registry.RequestOpen
+	RequestGranted = registry.RequestGranted
+)
+
+// Request is an act that waits for a second person.
+type Request = registry.Request
+
+// PendingError means that an act waits for a second person. Nothing has changed but the request.
+type PendingError struct{ Request Request }
+
+func (e *PendingError) Error() string {
+	return fmt.Sprintf("%s of %s waits for a second person (%s): request %s",
+		e.Request.Action, e.Request.Subject, e.Request.Why, e.Request.ID)
+}
+
+// request stores the request of an act that needs a second person. Any other error stays.
+func (s *Session) request(ctx context.Context, operation string, in any, err error) error {
+	var needed *registry.SecondPersonError
+	if !errors.As(err, &needed) {
+		return err
+	}
+	r := needed.Request
+	r.Operation = operation
+	if input, failed := json.Marshal(in); failed == nil {
+		r.Input = input
+	}
+	if r, err = s.MakeRequest(ctx, r); err != nil {
+		return err
+	}
+	return &PendingError{r}
+}
+
+// again does an operation from the input of a request.
+type again func(context.Context, *Session, json.RawMessage) error
+
+// repeated are the operations that the approval of a request does. The result of the others is a
+// secret, so the person who made the request does them when it is granted.
+var repeated = map[string]again{}
+
+// repeatable is changing for an operation that the approval of a request does.
+func repeatable[In, Out any](
+	name string, a registry.Action, f func(context.Context, *Session, In) (Out, error),
+) *Operation[In, Out] {
+	o := changing(name, a, f)
+	repeated[name] = func(ctx context.Context, s *Session, input json.RawMessage) error {
+		var in In
+		if err := json.Unmarshal(input, &in); err != nil {
+			return fmt.Errorf("the input of the request is damaged: %w", err)
+		}
+		_, err := o.change(ctx, s, in)
+		return err
+	}
+	return o
+}
+
+// RequestName names a request.
+type RequestName struct {
+	Request string `json:"request"`
+}
+
+// IsRequest reports whether an identity is that of a request.
+func IsRequest(id string) bool { return len(id) > 2 && id[:2] == "r-" }
+
+// Operations on requests.
+var (
+	// ApproveRequest does the act of a request by another person, or grants it to that person if
+	// its result is a secret.
+	ApproveRequest = changing("ApproveRequest", registry.ActionRequestApprove, approveRequest)
+
+	// RejectRequest ends a request.
+	RejectRequest = changing("RejectRequest", registry.ActionRequestReject,
+		func(ctx context.Context, s *Session, in RequestName) (Request, error) {
+			return s.Session.RejectRequest(ctx, in.Request)
+		})
+
+	// ShowRequest returns a request.
+	ShowRequest = reading("ShowRequest",
+		func(ctx context.Context, v *registry.Viewer, in RequestName) (r Request, err error) {
+			err = v.View(ctx, func(tx registry.Reader) error {
+				if r, err = tx.Request(in.Request); err != nil {
+					return fmt.Errorf("request %s: %w", in.Request, err)
+				}
+				return nil
+			})
+			return r, err
+		})
+
+	// OpenRequests returns the requests that wait for an approver, or for the act itself.
+	OpenRequests = reading("OpenRequests", func(ctx context.Context, v *registry.Viewer, in Page) ([]Request, error) {
+		return openRequests(ctx, v, in)
+	})
+)
+
+func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request, err error) {
+	as, r, err := s.Session.ApproveRequest(ctx, in.Request)
+	if err != nil {
+		return r, err
+	}
+	act, repeat := repeated[r.Operation]
+	if !repeat {
+		return s.GrantRequest(ctx, in.Request)
+	}
+	if err := act(ctx, &Session{Session: as, registry: s.registry}, r.Input); err != nil {
+		return r, err
+	}
+	return ShowRequest.Do(ctx, s, in)
+}
+
+func openRequests(ctx context.Context, v *registry.Viewer, in Page) (open []Request, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		all, err := tx.Requests(registry.RequestQuery{
+			Page: in, States: []registry.RequestState{registry.RequestOpen, registry.RequestGranted},
+		})
+		for _, r := range all {
+			if v.Time().Before(r.Ends) {
+				open = append(open, r)
+			}
+		}
+		return err
+	})
+	return open, err
+}

@@ -1,0 +1,296 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sealane/sealane/internal/audit"
+)
+
+// Request is an act that waits for a second person. It has what the act would change, as its
+// record would, so that what is approved is what was shown.
+type Request struct {
+	ID string `json:"id"`
+	// Operation and Input are what the operation layer does again when the request is approved.
+	// An act whose result is a secret, such as an exported key, is not repeated for the approver:
+	// the request is granted, and the person who made it does the act again.
+	Operation string          `json:"operation"`
+	Input     json.RawMessage `json:"input,omitempty"`
+
+	Action      Action          `json:"action"`
+	Subject     string          `json:"subject"`
+	Partner     string          `json:"partner,omitempty"`
+	Environment string          `json:"environment,omitempty"`
+	Why         string          `json:"why"` // the rule that asks for a second person
+	Before      json.RawMessage `json:"before,omitempty"`
+	After       json.RawMessage `json:"after,omitempty"`
+	Bound       []byte          `json:"bound"` // SHA-256 of what must be the same when the act is done
+
+	Reason  string       `json:"reason"`
+	By      string       `json:"by"`
+	Created time.Time    `json:"created"`
+	Ends    time.Time    `json:"ends"`
+	State   RequestState `json:"state"`
+	Decided time.Time    `json:"decided,omitzero"`
+	Decider string       `json:"decided_by,omitempty"`
+	Version int64        `json:"-"`
+}
+
+// RequestState is the state of a request.
+type RequestState string
+
+// The states.
+const (
+	RequestOpen     RequestState = "open"
+	RequestGranted  RequestState = "granted" // the person who made it may do the act once
+	RequestDone     RequestState = "done"
+	RequestRejected RequestState = "rejected"
+)
+
+// How long a request waits for an approver, and a granted one for the act.
+const (
+	requestWaits = 7 * 24 * time.Hour
+	grantWaits   = 24 * time.Hour
+)
+
+// maxRequests is how many requests may be open at a time.
+const maxRequests = 1000
+
+// RequestQuery selects requests. Empty fields select all.
+type RequestQuery struct {
+	Page
+	States []RequestState
+	By     string
+}
+
+// SecondPersonError means that a rule asks for a second person. Nothing has changed. The
+// request in it is not stored yet: the operation layer completes and stores it.
+type SecondPersonError struct{ Request Request }
+
+func (e *SecondPersonError) Error() string {
+	return fmt.Sprintf("%s of %s needs a second person: %s", e.Request.Action, e.Request.Subject, e.Request.Why)
+}
+
+// approval is a request that another person approves, while its act is done.
+type approval struct {
+	request Request
+	by      Person
+}
+
+// MakeRequest stores a request of an act that was refused with [SecondPersonError], and returns
+// it. One for the same act that is open already is returned instead.
+func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
+	r.ID, r.By, r.State = newID("r"), s.person.ID, RequestOpen
+	r.Created = s.registry.now()
+	r.Ends = r.Created.Add(requestWaits)
+	entry := Entry{
+		Action: ActionRequestMake, Subject: "request/" + r.ID, Partner: r.Partner, Environment: r.Environment,
+		Reason: r.Reason,
+	}
+	var same *Request
+	err := s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+		open, err := tx.Requests(RequestQuery{States: []RequestState{RequestOpen}, Page: Page{Limit: maxRequests}})
+		if err != nil {
+			return err
+		}
+		for _, o := range open {
+			if o.By == r.By && bytes.Equal(o.Bound, r.Bound) && r.Created.Before(o.Ends) {
+				same = &o
+				return errSameRequest
+			}
+		}
+		if len(open) >= maxRequests {
+			return Refuse("%d requests are open already: decide some of them first", len(open))
+		}
+		others, err := othersWho(tx, Approver, r.By)
+		if err != nil {
+			return err
+		}
+		if others == 0 {
+			return Refuse("%s of %s needs a second person, and nobody else is an approver", r.Action, r.Subject).
+				Then(Advice{Action: ActionPersonAdd})
+		}
+		entry.After = r
+		return tx.PutRequest(&r)
+	})
+	if same != nil {
+		return *same, nil
+	}
+	return r, err
+}
+
+var errSameRequest = fmt.Errorf("the same request is open")
+
+// othersWho counts the people besides some who have a role.
+func othersWho(tx Reader, role Role, but ...string) (n int, err error) {
+	people, _, err := Readable(tx.People())
+	for _, p := range people {
+		if !slices.Contains(but, p.ID) && p.Revoked.IsZero() && slices.Contains(p.Roles, role) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// ApproveRequest returns the session of the person who made a request, in which its act can be
+// done once. The act and the approval are recorded in one transaction.
+func (s *Session) ApproveRequest(ctx context.Context, id string) (*Session, Request, error) {
+	if err := s.May(ActionRequestApprove); err != nil {
+		return nil, Request{}, err
+	}
+	var r Request
+	var by Person
+	err := s.View(ctx, func(tx Reader) (err error) {
+		if r, err = s.decidable(tx, id); err != nil {
+			return err
+		}
+		by, err = tx.Person(r.By)
+		return err
+	})
+	if err != nil {
+		return nil, r, err
+	}
+	if !by.Revoked.IsZero() {
+		return nil, r, Refuse("request %s is by %s, whose token was revoked: reject it", id, by.ID)
+	}
+	as := &Session{Viewer: Viewer{registry: s.registry, person: by}, reason: r.Reason}
+	as.approved = &approval{r, s.person}
+	return as, r, nil
+}
+
+// decidable returns a request that the person may approve.
+func (s *Session) decidable(tx Reader, id string) (Request, error) {
+	r, err := tx.Request(id)
+	switch {
+	case err != nil:
+		return r, fmt.Errorf("request %s: %w", id, err)
+	case r.State != RequestOpen:
+		return r, Refuse("request %s was decided on %s by %s: it is %s",
+			id, r.Decided.Format(time.DateOnly), r.Decider, r.State)
+	case !s.registry.now().Before(r.Ends):
+		return r, Refuse("request %s ended on %s: %s can make it again", id, r.Ends.Format(time.DateOnly), r.By)
+	case r.By == s.person.ID:
+		return r, Refuse("request %s is your own: somebody else must approve it", id)
+	}
+	return r, nil
+}
+
+// GrantRequest lets the person who made a request do its act once, within a day.
+func (s *Session) GrantRequest(ctx context.Context, id string) (r Request, err error) {
+	err = s.Change(ctx, Entry{Action: ActionRequestApprove, Subject: "request/" + id}, func(tx Tx, entry *Entry) error {
+		if r, err = s.decidable(tx, id); err != nil {
+			return err
+		}
+		entry.Before, entry.Partner, entry.Environment = r, r.Partner, r.Environment
+		r.State, r.Decider, r.Decided = RequestGranted, s.person.ID, s.registry.now()
+		r.Ends = r.Decided.Add(grantWaits)
+		entry.After = r
+		return tx.PutRequest(&r)
+	})
+	return r, err
+}
+
+// RejectRequest ends a request that is open or granted. Anybody may who can reject; so may the
+// person who made it.
+func (s *Session) RejectRequest(ctx context.Context, id string) (r Request, err error) {
+	err = s.Change(ctx, Entry{Action: ActionRequestReject, Subject: "request/" + id}, func(tx Tx, entry *Entry) error {
+		if r, err = tx.Request(id); err != nil {
+			return fmt.Errorf("request %s: %w", id, err)
+		}
+		if r.State != RequestOpen && r.State != RequestGranted {
+			return Refuse("request %s is %s already", id, r.State)
+		}
+		entry.Before, entry.Partner, entry.Environment = r, r.Partner, r.Environment
+		r.State, r.Decider, r.Decided = RequestRejected, s.person.ID, s.registry.now()
+		entry.After = r
+		return tx.PutRequest(&r)
+	})
+	return r, err
+}
+
+// record records the approval of a request, in the transaction of its act and before its record.
+func (a *approval) record(tx Tx, now time.Time) error {
+	r, err := tx.Request(a.request.ID)
+	if err != nil {
+		return err
+	}
+	p, err := tx.Person(a.by.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.State != RequestOpen || r.Version != a.request.Version:
+		return fmt.Errorf("request %s: %w", r.ID, ErrConflict)
+	case !p.Revoked.IsZero() || !slices.Contains(p.Roles, Approver) || p.ID == r.By:
+		return ErrUnknownToken
+	}
+	return audit.Write(tx, audit.Record{
+		Time: now, Actor: a.by.ID, Action: string(ActionRequestApprove), Subject: "request/" + r.ID,
+		Partner: r.Partner, Environment: r.Environment,
+	})
+}
+
+// secondPerson checks an act that has been done in the transaction of a change, and is not
+// committed, against the policy. If a second person is needed, it looks for their approval.
+func (s *Session) secondPerson(tx Tx, entry *Entry) error {
+	needed, err := s.needsSecond(tx, entry)
+	switch {
+	case err != nil:
+		return err
+	case needed == nil && s.approved != nil: // the session is for the act of the request only
+		return Refuse("request %s is not needed any more: reject it", s.approved.request.ID)
+	case needed == nil:
+		return nil
+	}
+	before, err := recorded(entry.Before)
+	if err != nil {
+		return err
+	}
+	bound := sha256.Sum256(bytes.Join([][]byte{
+		[]byte(entry.Action), []byte(entry.Partner), []byte(entry.Environment), []byte(needed.what), before,
+	}, []byte{0}))
+	if a := s.approved; a != nil {
+		if !bytes.Equal(a.request.Bound, bound[:]) {
+			return Refuse("what request %s would change is no longer what was shown: reject it, and let %s make it again",
+				a.request.ID, a.request.By)
+		}
+		if err := a.record(tx.(*recorder).tx, s.registry.now()); err != nil {
+			return err
+		}
+		return s.spend(tx, a.request.ID, a.by.ID)
+	}
+	granted, err := tx.Requests(RequestQuery{
+		States: []RequestState{RequestGranted}, By: s.person.ID, Page: Page{Limit: maxRequests},
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range granted {
+		if bytes.Equal(r.Bound, bound[:]) && s.registry.now().Before(r.Ends) {
+			return s.spend(tx, r.ID, r.Decider)
+		}
+	}
+	after, err := recorded(entry.After)
+	if err != nil {
+		return err
+	}
+	return &SecondPersonError{Request{
+		Action: entry.Action, Subject: entry.Subject, Partner: entry.Partner, Environment: entry.Environment,
+		Why: needed.why, Before: before, After: after, Bound: bound[:], Reason: entry.Reason,
+	}}
+}
+
+// spend ends a request whose act is done.
+func (s *Session) spend(tx Tx, id, by string) error {
+	r, err := tx.Request(id)
+	if err != nil {
+		return err
+	}
+	r.State, r.Decider, r.Decided = RequestDone, by, s.registry.now()
+	return tx.PutRequest(&r)
+}
