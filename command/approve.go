@@ -95,7 +95,8 @@ func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Sessio
 
 // writeRequest writes what a request would change, or has changed.
 func writeRequest(w io.Writer, r operation.Request) {
-	fmt.Fprintf(w, "Request %s: %s of %s, by %s on %s\n", r.ID, r.Action, printable(r.Subject), r.By, timeText(r.Created))
+	fmt.Fprintf(w, "Request %s: %s of %s, by %s on %s\n",
+		r.ID, r.Action, printable(r.Subject), r.By, timeText(r.Created))
 	for _, line := range []struct{ name, text string }{
 		{"why", r.Why}, {"reason", r.Reason}, {"before", string(r.Before)}, {"after", string(r.After)},
 	} {

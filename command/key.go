@@ -10,6 +10,7 @@ func newKey() *cobra.Command {
 		Short: "Key IDs, private keys in other formats, and your key pairs in the registry",
 	}
 	c.AddCommand(
-		keyCreate(), keyImport(), keyExport(), keyList(), keyDestroy(), keyBlock(), keyUnblock(), newKeyID(), newKeyConvert())
+		keyCreate(), keyImport(), keyExport(), keyList(), keyDestroy(), keyBlock(), keyUnblock(),
+		newKeyID(), newKeyConvert())
 	return c
 }

@@ -98,10 +98,6 @@ var (
 			return r, err
 		})
 
-	// OpenRequests returns the requests that wait for an approver, or for the act itself.
-	OpenRequests = reading("OpenRequests", func(ctx context.Context, v *registry.Viewer, in Page) ([]Request, error) {
-		return openRequests(ctx, v, in)
-	})
 )
 
 func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request, err error) {
@@ -119,6 +115,7 @@ func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request,
 	return ShowRequest.Do(ctx, s, in)
 }
 
+// openRequests returns the requests that wait for an approver, or for the act itself.
 func openRequests(ctx context.Context, v *registry.Viewer, in Page) (open []Request, err error) {
 	err = v.View(ctx, func(tx registry.Reader) error {
 		all, err := tx.Requests(registry.RequestQuery{

@@ -44,8 +44,8 @@ const backupKind = "sealane registry"
 // backedUp are the tables of a backup, in an order in which rows refer only to earlier ones.
 func backedUp() []backupTable {
 	return slices.Concat(partnerTable.backup(), environmentTable.backup(), apiKeyTable.backup(), useTable.backup(),
-		keyPairTable.backup(), offerTable.backup(), certificateTable.backup(), blockedTable.backup(), requestTable.backup(),
-		personTable.backup(), settingTable.backup(), auditTable.backup())
+		keyPairTable.backup(), offerTable.backup(), certificateTable.backup(), blockedTable.backup(),
+		requestTable.backup(), personTable.backup(), settingTable.backup(), auditTable.backup())
 }
 
 // backup returns the tables of a declaration.

@@ -24,8 +24,8 @@ var registered = []interface {
 	// rows yields the rows of a table. It reports whether the caller wants more.
 	rows(t *tx, yield func(any, error) bool) bool
 }{
-	partnerTable, environmentTable, apiKeyTable, keyPairTable, offerTable, certificateTable, blockedTable, requestTable,
-	personTable, settingTable,
+	partnerTable, environmentTable, apiKeyTable, keyPairTable, offerTable, certificateTable, blockedTable,
+	requestTable, personTable, settingTable,
 }
 
 func (d *table[T]) rows(t *tx, yield func(any, error) bool) bool {

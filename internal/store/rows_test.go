@@ -28,8 +28,8 @@ func TestEveryTableHasRows(t *testing.T) {
 			offer := registry.Offer{KeyPair: "p", Partner: "acme", At: noon}
 			c := certificate("c", registry.Theirs, "acme", "PROD")
 			return all(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
-				tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person), tx.PutRequest(&request),
-				tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")))
+				tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person),
+				tx.PutRequest(&request), tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")))
 		})
 		var kinds []string
 		view(t, s, func(tx registry.Reader) error {
@@ -41,8 +41,8 @@ func TestEveryTableHasRows(t *testing.T) {
 			}
 			return nil
 		})
-		want := []string{"Partner", "Environment", "APIKey", "KeyPair", "Offer", "Certificate", "Blocked", "Request", "Person",
-			"ProfileSource", "Setting"}
+		want := []string{"Partner", "Environment", "APIKey", "KeyPair", "Offer", "Certificate", "Blocked", "Request",
+			"Person", "ProfileSource", "Setting"}
 		if !slices.Equal(kinds, want) {
 			t.Errorf("%q, want %q", kinds, want)
 		}
