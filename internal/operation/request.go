@@ -97,7 +97,6 @@ var (
 			})
 			return r, err
 		})
-
 )
 
 func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request, err error) {
