@@ -89,7 +89,7 @@ func TestWhatIsKeptOfADecision(t *testing.T) {
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
 	three := made(t, fresh(t, "one"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
 	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: three,
-		Waive: map[string]string{"validity-length": "their CA gives three years"}})
+		Waive: map[string]string{"validity-length": "their CA issues for three years"}})
 	h.must(err)
 	_, err = h.bo.MatchChecksum(ctx, checksumOf(c))
 	h.must(err)

@@ -35,7 +35,8 @@ func (e Exchange) Challenge(ctx context.Context, id string, again bool) (token [
 			return err
 		}
 		if len(c.Provenance.Challenge) > 0 && !again {
-			return registry.Refuse("certificate %s: a challenge was sent already, and another would make its answer invalid", c.ID).
+			return registry.Refuse("certificate %s: a challenge was sent already, and another would make its "+
+				"answer invalid", c.ID).
 				Needing(registry.Again)
 		}
 		if token, err = encryptTo(*c, nonce); err != nil {
@@ -89,7 +90,8 @@ func (e Exchange) Prove(ctx context.Context, p Proof) error {
 		case len(c.Provenance.Challenge) == 0:
 			return registry.Refuse("certificate %s: no challenge was sent", c.ID)
 		case !ok:
-			return registry.Refuse("certificate %s: there is no answer in this text; it begins with %s", c.ID, proofPrefix)
+			return registry.Refuse("certificate %s: there is no answer in this text; it begins with %s", c.ID,
+				proofPrefix)
 		case !slices.Equal(sum[:], c.Provenance.Challenge):
 			wrong = c
 			return registry.Refuse("certificate %s: this is not the text of the challenge; the sender did not open it",
@@ -168,12 +170,13 @@ func (e Exchange) Answer(ctx context.Context, token []byte, partner string) (ans
 	}
 	switch {
 	case len(tokens) == 0:
-		return "", registry.Refuse("there is no challenge in this text: it is a JWE, five parts with dots between them, " +
-			"and begins with eyJ; copy all of it")
+		return "", registry.Refuse("there is no challenge in this text: it is a JWE, five parts with dots " +
+			"between them, and begins with eyJ; copy all of it")
 	case broken != nil:
 		return "", fmt.Errorf("no key pair opens it, and some could not be tried: %w", broken)
 	case partner == "" && len(pairs) == all.Limit:
-		return "", registry.Refuse("this is no challenge to the first %d key pairs: say which partner sent it", len(pairs)).
+		return "", registry.Refuse("this is no challenge to the first %d key pairs: say which partner sent it",
+			len(pairs)).
 			Needing(registry.Whose)
 	}
 	return "", registry.Refuse("this is no challenge to a key pair of this registry")

@@ -100,7 +100,7 @@ func (h *company) must(err error) {
 	}
 }
 
-// only is the error of what gives something besides.
+// only returns the error of a call and drops its other result.
 func only[T any](_ T, err error) error { return err }
 
 func (h *company) login(token string) *registry.Session {
@@ -215,7 +215,7 @@ func (h *company) pair(profileName, partner, environment string) (registry.KeyPa
 var subject = cert.Template{CommonName: "keys.example", Organization: "Example", Unit: "Payments",
 	Email: "keys@example.com", Validity: 2}
 
-// letIn walks a certificate of the partner's to its use.
+// letIn receives a certificate of a partner and takes it through all steps until it is in use.
 func (h *company) letIn(partner, environment string, file []byte, keyID string) registry.Certificate {
 	h.t.Helper()
 	ctx := h.t.Context()

@@ -251,7 +251,7 @@ func TestWaiver(t *testing.T) {
 	if _, _, err := h.anna.Receive(t.Context(), in); err == nil || !strings.Contains(said(err), "say why") {
 		t.Errorf("without a reason: %v", err)
 	}
-	in.Waive["validity-length"] = "their CA gives three years"
+	in.Waive["validity-length"] = "their CA issues for three years"
 	dora := h.member("dora", registry.Operator, registry.Approver)
 	c, _, err := dora.Receive(t.Context(), in)
 	h.must(err)
@@ -271,7 +271,7 @@ func TestWaiver(t *testing.T) {
 		KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
 	h.must(h.anna.Activate(t.Context(), c.ID))
 	checks, _, err := exchange.Preflight(t.Context(), h.viewer(), named("acme", "STAG"))
-	if err != nil || !strings.Contains(fmt.Sprint(checks), "their CA gives three years") {
+	if err != nil || !strings.Contains(fmt.Sprint(checks), "their CA issues for three years") {
 		t.Errorf("the waiver is not seen: %v %v", checks, err)
 	}
 	weak := made(t, fresh(t, "w2"))
@@ -291,7 +291,7 @@ func TestPartnerFile(t *testing.T) {
 	b.partner("a", "riskos", sealane.ServerSide, "SANDBOX")
 	pair, _ := a.pair("riskos", "b", "SANDBOX")
 	file, err := a.anna.Export(t.Context(), exchange.PartnerFileOptions{Target: pairWith(pair.ID, "b"),
-		Name: "House A", Contacts: []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}}})
+		Name: "Company A", Contacts: []registry.Contact{{Role: registry.Primary, Email: "keys@a.example"}}})
 	a.must(err)
 	in := exchange.Incoming{Partner: "a", Environment: "SANDBOX", Data: append(file, '\n')}
 	for at := 0; at < len(file); at += len(file) / 97 {

@@ -13,7 +13,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// table writes one of these lines, and gives its path.
+// table writes a file of these lines and returns its path.
 func table(t *testing.T, lines ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "table.csv")

@@ -78,7 +78,8 @@ func (e Exchange) mayGetKeyID(c registry.Certificate, to KeyIDChange) error {
 	case replaced && to.Replace != "" && strings.TrimSpace(e.session.Reason()) == "":
 		return registry.Refuse("%s: say why its key ID is replaced", to.ID).Needing(registry.Reason)
 	case replaced && c.KeyID != to.Replace:
-		return registry.Refuse("%s has the key ID %q already, and messages may carry it: to replace it, name it", to.ID, c.KeyID).
+		return registry.Refuse("%s has the key ID %q already, and messages may carry it: to replace it, name it",
+			to.ID, c.KeyID).
 			Needing(registry.Need{Kind: registry.NeedReplace, Value: c.KeyID})
 	case !c.State.Open() && !c.State.InUse():
 		return registry.Refuse("%s is %s: it needs no key ID any more", to.ID, c.State)

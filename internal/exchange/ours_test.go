@@ -25,7 +25,7 @@ func TestOfferedToAnother(t *testing.T) {
 		before := h.head().Seq
 		_, err := h.anna.Offer(ctx, pairWith(pair, partner))
 		wantRefused(t, "offer, "+name, says, err)
-		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(pair, partner), Name: "House"})
+		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(pair, partner), Name: "Company"})
 		wantRefused(t, "export, "+name, says, err)
 		if h.head().Seq != before {
 			t.Errorf("%s: something was recorded", name)
@@ -43,7 +43,7 @@ func TestOfferedToAnother(t *testing.T) {
 	for _, partner := range []string{"acme", "beta"} { // the shared one is for both
 		_, err := h.anna.Offer(ctx, pairWith(shared.ID, partner))
 		h.must(err)
-		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(shared.ID, partner), Name: "House"})
+		_, err = h.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(shared.ID, partner), Name: "Company"})
 		h.must(err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// checked gives what preflight says of one thing, empty where it says nothing of it,
-// and whether all is ready.
+// checked returns the level of a check of Preflight, empty if there is no such check, and whether
+// everything is ready.
 func (h *company) checked(partner, environment, name string) (level cert.Level, ready bool) {
 	h.t.Helper()
 	checks, ready, err := exchange.Preflight(h.t.Context(), h.viewer(), named(partner, environment))
@@ -25,8 +25,8 @@ func (h *company) checked(partner, environment, name string) (level cert.Level, 
 	return level, ready
 }
 
-// Whoever calls us must be known by something that still holds. Only where messages
-// are not signed may a gateway in front know them.
+// Preflight requires a valid API key or an account that identifies the callers. Only if messages are not
+// signed may a gateway in front identify them instead.
 func TestPreflightOfCallers(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()

@@ -137,7 +137,8 @@ func (e Exchange) undoInstalled(
 		return nil
 	}
 	before, err := tx.KeyPairs(registry.KeyPairQuery{
-		Profile: k.Profile, Partner: k.Partner, Environment: k.Environment, States: []registry.State{registry.Retiring},
+		Profile: k.Profile, Partner: k.Partner, Environment: k.Environment,
+		States: []registry.State{registry.Retiring},
 	})
 	if err != nil {
 		return err

@@ -13,8 +13,7 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// anchored has the registry write its heads to files, and gives what could not be
-// done so far.
+// anchored makes the registry write its heads to files. The errors are those of the anchorer so far.
 func anchored(t *testing.T, s *registry.Session, paths ...string) (*audit.Anchorer, *[]error) {
 	t.Helper()
 	a, failures := &audit.Anchorer{}, &[]error{}
@@ -34,7 +33,7 @@ func recorded(t *testing.T, s *registry.Session) {
 		func(registry.Tx, *registry.Entry) error { return nil }))
 }
 
-// lastHead gives the number of the last head in a file, and how many there are.
+// lastHead returns the number of the last head in a file and the count of heads.
 func lastHead(t *testing.T, path string) (seq int64, n int) {
 	t.Helper()
 	heads, _, err := audit.ReadAnchors(path)
@@ -61,7 +60,7 @@ func anchorSetting(t *testing.T, s *registry.Session,
 	return all
 }
 
-// Whoever can write the database can't make the anchors sleep without a word.
+// Somebody who can write to the database can't stop the anchors unnoticed.
 func TestAnchorStatusIsNotTrusted(t *testing.T) {
 	s, path := openSession(t), filepath.Join(t.TempDir(), "heads")
 	anchored(t, s, path)

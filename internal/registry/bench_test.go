@@ -69,7 +69,7 @@ func benchmarkSnapshot(b *testing.B, address string, partners int) {
 	}
 }
 
-// BenchmarkSharedPrimes is what certificates that come in cost besides, alone and many
+// BenchmarkSharedPrimes measures the search for shared primes when certificates arrive, one and many
 // at a time.
 func BenchmarkSharedPrimes(b *testing.B) {
 	for _, partners := range []int{3_000, 30_000} {
@@ -170,8 +170,8 @@ func syntheticDER(spki []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// syntheticModulus gives numbers of about 2,048 bits that have nothing in common: powers
-// of primes.
+// syntheticModulus returns a number of about 2,048 bits that has no factor in common with the others:
+// a power of a prime.
 func syntheticModulus() *big.Int {
 	p := primes()[used.Add(1)]
 	return new(big.Int).Exp(big.NewInt(p), big.NewInt(int64(2048/bits.Len64(uint64(p)))), nil)

@@ -101,8 +101,7 @@ func killAt(t *testing.T, address, token, pair string, k int) (killed bool) {
 	return killed
 }
 
-// statesOf gives the states of the pairs and of their certificates, and looks that
-// the audit log holds.
+// statesOf returns the states of the pairs and of their certificates, and verifies the audit log.
 func statesOf(t *testing.T, s *registry.Session, pairs ...string) string {
 	t.Helper()
 	var states []string

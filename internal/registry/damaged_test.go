@@ -166,15 +166,13 @@ func TestDamagedRowsAreListed(t *testing.T) {
 		if rows != 4 || lost != 2 { // the certificate, and that of the key pair
 			t.Errorf("%d rows, %d of them damaged", rows, lost)
 		}
-		leaf, _ := issued(t, testkey.RSA(t, "registry beside a damaged one", 2048).Public(), nil)
+		leaf, _ := issued(t, testkey.RSA(t, "registry with a damaged one", 2048).Public(), nil)
 		_, _, err := exchange.New(s).Receive(ctx, exchange.Incoming{Partner: "other", Environment: "SANDBOX",
 			Data: cert.EncodePEM(leaf)})
 		must(t, err)
-		// Whoever is left is let in and out.
-		_, err = s.AddPerson(
-			ctx,
-			registry.Person{ID: "ben", Email: "ben@bank.example", Roles: []registry.Role{auditor}},
-		)
+		// The people who are left can still be added and removed.
+		_, err = s.AddPerson(ctx,
+			registry.Person{ID: "ben", Email: "ben@bank.example", Roles: []registry.Role{auditor}})
 		must(t, err)
 		must(t, s.WithReason("has left").RevokePerson(ctx, "ben"))
 	})

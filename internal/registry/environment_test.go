@@ -84,8 +84,8 @@ func TestProduction(t *testing.T) {
 	}
 }
 
-// Of two who decide on the same row, one wins and the other is told; and production does
-// not turn to messages in clear without a reason.
+// If two people change the same row, one succeeds and the other gets an error; and production does
+// not change to unencrypted messages without a reason.
 func TestEnvironmentsThatTwoChange(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)

@@ -39,7 +39,8 @@ func (s *Session) addPartner(tx Tx, entry *Entry, p Partner) error {
 		return err
 	}
 	if p.Side != sealane.ClientSide && p.Side != sealane.ServerSide {
-		return Refuse("partner %s: say which side we are: client (egress, we call them) or server (ingress, they call us)", p.ID)
+		return Refuse("partner %s: say which side we are: client (egress, we call them) or server (ingress, they "+
+			"call us)", p.ID)
 	}
 	p.Created, p.Version = s.registry.now(), 0
 	entry.After = p

@@ -32,7 +32,7 @@ func pairs(t *testing.T, s *registry.Session, environments ...string) (all []reg
 	return all
 }
 
-// steps gives what the audit log has of rotations.
+// steps returns the entries of the audit log about rotations.
 func steps(t *testing.T, s *registry.Session) (said []string) {
 	t.Helper()
 	must(t, s.View(t.Context(), func(tx registry.Reader) error {
