@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/profile"
@@ -109,7 +110,7 @@ func (x *examiner) dueSignature() *alg.Signature {
 }
 
 // remarkAlgorithm comments on an alg or enc where the comment is true for every profile.
-func (x *examiner) remarkAlgorithm(t *token, name, value string) (Mark, string) {
+func (x *examiner) remarkAlgorithm(t *token, name, value string) (cert.Level, string) {
 	switch {
 	case name == "enc" && !slices.Contains(x.contents(), value):
 		return Bad, "no content encryption of these profiles"

@@ -96,7 +96,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	}
 	if strings.HasPrefix(string(data[:min(len(data), 16)]), "-----BEGIN ") {
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
-			"This is a PEM file (a certificate or key), not a message.").Next = "Look for the message itself."
+			"This is a PEM file (a certificate or key), not a message.").Remedy = "Look for the message itself."
 		return nil, true
 	}
 	if rest, off := x.formField(data); off {

@@ -33,7 +33,7 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		if rest, off := x.mail(data); off {
 			return rest, true
 		}
-		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is "+kind.String()+", not a message.").Next =
+		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is "+kind.String()+", not a message.").Remedy =
 			"Give the body of the request or of the response."
 		return nil, true
 	}
@@ -87,7 +87,7 @@ func (x *examiner) page(data []byte) (rest []byte, off bool) {
 		text += " with the title " + show(clip(strings.TrimSpace(html.UnescapeString(string(title[1])))))
 	}
 	x.around("an HTML page")
-	x.fault(stepAround, fault.BodyNotJSON, "body", text+", probably of a proxy, a firewall or a login.").Next =
+	x.fault(stepAround, fault.BodyNotJSON, "body", text+", probably of a proxy, a firewall or a login.").Remedy =
 		"Look at what is between you and the partner: who sends this page?"
 	return nil, true
 }

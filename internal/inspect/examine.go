@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/termtext"
 )
@@ -40,7 +41,7 @@ const (
 
 // finding is a Finding of which it is not yet known whether it counts.
 type finding struct {
-	Finding
+	cert.Finding
 	step       step
 	signedOnly bool // counts only where the profile signs
 }
@@ -90,10 +91,10 @@ func (x *examiner) examine(data []byte) {
 	}
 }
 
-func (x *examiner) add(at step, level Mark, code fault.Code, where, text string) *finding {
-	f := finding{Finding: Finding{Code: code, Level: level, Where: where, Text: text}, step: at}
+func (x *examiner) add(at step, level cert.Level, code fault.Code, where, text string) *finding {
+	f := finding{Finding: cert.Finding{Code: string(code), Level: level, Name: where, Found: text}, step: at}
 	if code != "" {
-		f.Next = code.Next()
+		f.Remedy = code.Next()
 	}
 	x.findings = append(x.findings, f)
 	return &x.findings[len(x.findings)-1]
@@ -108,27 +109,27 @@ func (x *examiner) note(at step, where, text string) { x.add(at, Note, "", where
 // supersede turns a coarse finding into a note because a finer one explains it.
 func (x *examiner) supersede(coarse fault.Code) {
 	for i := range x.findings {
-		if x.findings[i].Code == coarse {
-			x.findings[i].Level, x.findings[i].Next = Note, ""
+		if fault.Code(x.findings[i].Code) == coarse {
+			x.findings[i].Level, x.findings[i].Remedy = Note, ""
 		}
 	}
 }
 
 func (x *examiner) has(code fault.Code) bool {
-	return slices.ContainsFunc(x.findings, func(f finding) bool { return f.Code == code })
+	return slices.ContainsFunc(x.findings, func(f finding) bool { return fault.Code(f.Code) == code })
 }
 
 // conclude sorts the findings and summarizes them.
 func (x *examiner) conclude() {
 	slices.SortStableFunc(x.findings, func(a, b finding) int { return cmp.Compare(a.step, b.step) })
 	r := x.r
-	r.Findings = make([]Finding, 0, len(x.findings))
+	r.Findings = make([]cert.Finding, 0, len(x.findings))
 	for _, f := range x.findings {
 		if f.Level == Bad && r.Fault == "" {
-			r.Fault, r.Next = f.Code, f.Next
-			r.Summary = f.Code.Meaning()
-			if f.Text != "" {
-				r.Summary += " " + f.Text
+			r.Fault, r.Next = fault.Code(f.Code), f.Remedy
+			r.Summary = r.Fault.Meaning()
+			if f.Found != "" {
+				r.Summary += " " + f.Found
 			}
 		}
 		r.Findings = append(r.Findings, f.Finding)

@@ -48,7 +48,7 @@ func (x *examiner) readHeader(t *token, offset step) {
 	data := t.data[0]
 	say := func(f fault.TokenFault, text string) {
 		x.fault(offset+stepHeader, f.In(t.layer), "header", text)
-		t.view.Parts[0].Mark = Bad
+		t.view.Parts[0].Level = Bad
 	}
 	if len(data) > maxHeader {
 		say(fault.HeaderTooLarge, fmt.Sprintf("It has %s bytes.", termtext.Count(len(data))))
@@ -135,10 +135,10 @@ func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.Toke
 	if len(t.view.Members) >= most {
 		return
 	}
-	line := Member{Name: clip(m.Name), Mark: OK}
+	line := Member{Name: clip(m.Name), Level: OK}
 	defer func() { t.view.Members = append(t.view.Members, line) }()
 	if refused, ok := refusedMembers[m.Name]; ok {
-		line.Mark, line.Text = Bad, string(refused.fault.In(t.layer))
+		line.Level, line.Text = Bad, string(refused.fault.In(t.layer))
 		line.Value = opaque(m.Value)
 		if s, ok := strictjson.String(m.Value); ok && m.Name != "jwk" && m.Name != "x5c" {
 			line.Value = show(s)
@@ -149,22 +149,22 @@ func (x *examiner) readMember(t *token, m strictjson.Member, say func(fault.Toke
 	known := m.Name == "alg" || m.Name == "kid" || m.Name == "typ" || m.Name == "cty" ||
 		m.Name == "enc" && t.layer == fault.JWE
 	if !known {
-		line.Mark, line.Value, line.Text = Note, opaque(m.Value), "unknown, ignored"
+		line.Level, line.Value, line.Text = Note, opaque(m.Value), "unknown, ignored"
 		return
 	}
 	s, ok := strictjson.String(m.Value)
 	if !ok {
-		line.Mark, line.Value, line.Text = Bad, opaque(m.Value), "not a string"
+		line.Level, line.Value, line.Text = Bad, opaque(m.Value), "not a string"
 		say(fault.HeaderType, "The member "+m.Name+" is not a string.")
 		return
 	}
 	t.header.values[m.Name] = s
 	line.Value = show(s)
-	line.Mark, line.Text = x.remark(t, m.Name, s)
+	line.Level, line.Text = x.remark(t, m.Name, s)
 }
 
 // remark comments on a value where the comment is true for every profile.
-func (x *examiner) remark(t *token, name, value string) (Mark, string) {
+func (x *examiner) remark(t *token, name, value string) (cert.Level, string) {
 	if name != "kid" {
 		return x.remarkAlgorithm(t, name, value)
 	}

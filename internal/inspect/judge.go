@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
@@ -35,23 +36,23 @@ func (x *examiner) legs() []side {
 // ruling is the result of one side, rule by rule.
 type ruling struct {
 	side   side
-	rules  []Rule
+	rules  []cert.Finding
 	faults []finding // that only this side finds
 	bad    int
 	unlike int // how little the message resembles this side's
 }
 
 func (r *ruling) ok(name, found, wanted string) {
-	r.rules = append(r.rules, Rule{Name: name, Mark: OK, Found: found, Wanted: wanted})
+	r.rules = append(r.rules, cert.Finding{Name: name, Level: OK, Found: found, Wanted: wanted})
 }
 
 func (r *ruling) note(name, found, wanted, text string) {
-	r.rules = append(r.rules, Rule{Name: name, Mark: Note, Found: found, Wanted: wanted, Text: text})
+	r.rules = append(r.rules, cert.Finding{Name: name, Level: Note, Found: found, Wanted: wanted, Remedy: text})
 }
 
 // breach records a fault that does not depend on the profile.
 func (r *ruling) breach(name string, code fault.Code, found, wanted string) {
-	r.rules = append(r.rules, Rule{Name: name, Mark: Bad, Code: code, Found: found, Wanted: wanted})
+	r.rules = append(r.rules, cert.Finding{Name: name, Level: Bad, Code: string(code), Found: found, Wanted: wanted})
 	r.bad++
 	r.unlike++
 }
@@ -59,7 +60,9 @@ func (r *ruling) breach(name string, code fault.Code, found, wanted string) {
 // refuse records a fault against the profile. unlike weighs how unlikely it makes it that
 // the message is meant for this profile.
 func (r *ruling) refuse(name string, at step, code fault.Code, found, wanted, text string, unlike int) {
-	r.rules = append(r.rules, Rule{Name: name, Mark: Bad, Code: code, Found: found, Wanted: wanted, Text: text})
+	r.rules = append(r.rules, cert.Finding{
+		Name: name, Level: Bad, Code: string(code), Found: found, Wanted: wanted, Remedy: text,
+	})
 	r.bad++
 	r.unlike += unlike
 	where := name
@@ -67,7 +70,7 @@ func (r *ruling) refuse(name string, at step, code fault.Code, found, wanted, te
 		text = fmt.Sprintf("Found %s; %s asks for %s. %s", found, r.side.p.Name, wanted, text)
 	}
 	r.faults = append(r.faults, finding{
-		Finding: Finding{Code: code, Level: Bad, Where: where, Text: text, Next: code.Next()},
+		Finding: cert.Finding{Code: string(code), Level: Bad, Name: where, Found: text, Remedy: code.Next()},
 		step:    at,
 	})
 }
@@ -92,7 +95,7 @@ func (x *examiner) judge() {
 		f := &x.findings[i]
 		unsigned := best.side.p != nil && best.side.leg.Sign == nil
 		if f.Level == Bad && (unsigned && f.step >= stepInner || best.side.p == nil && f.signedOnly) {
-			f.Level, f.Next = Note, ""
+			f.Level, f.Remedy = Note, ""
 		}
 	}
 	x.findings = append(x.findings, best.faults...)
@@ -115,7 +118,7 @@ func (x *examiner) verdict(r *ruling) {
 		}
 		first, other := &v.Rules[0], r.rules[0]
 		agree := *first == other ||
-			first.Name == "body" && other.Name == "body" && first.Mark == Note && other.Mark == Note
+			first.Name == "body" && other.Name == "body" && first.Level == Note && other.Level == Note
 		if agree && reflect.DeepEqual(v.Rules[1:], r.rules[1:]) {
 			v.Legs = append(v.Legs, r.side.name)
 			if first.Wanted != other.Wanted {
@@ -139,7 +142,7 @@ func (x *examiner) rule(s side) *ruling {
 	if x.outer == nil && x.inner == nil {
 		for _, f := range x.findings {
 			if f.Level == Bad {
-				r.breach("message", f.Code, "no readable token", "a compact JWE")
+				r.breach("message", fault.Code(f.Code), "no readable token", "a compact JWE")
 				break
 			}
 		}
@@ -165,7 +168,7 @@ func (x *examiner) first(from, to step) fault.Code {
 	at := to + 1
 	for _, f := range x.findings {
 		if f.Level == Bad && f.step >= from && f.step <= to && f.step < at {
-			code, at = f.Code, f.step
+			code, at = fault.Code(f.Code), f.step
 		}
 	}
 	return code

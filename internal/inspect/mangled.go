@@ -25,7 +25,7 @@ func (x *examiner) httpHeaders(data []byte) (rest []byte, off bool) {
 		return data, false
 	}
 	x.around("HTTP headers")
-	x.add(stepAround, Note, fault.BodyHTTPHeaders, "body", "They were removed.").Next = ""
+	x.add(stepAround, Note, fault.BodyHTTPHeaders, "body", "They were removed.").Remedy = ""
 	for rest = data; len(rest) > 0; {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte{'\n'})

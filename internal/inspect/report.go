@@ -10,6 +10,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/profile"
 )
@@ -47,41 +48,30 @@ const (
 	KindOther  Kind = "other"
 )
 
-// Mark is the result for one item.
-type Mark string
-
+// The levels of findings, and of the parts and members of a token. Warning is for what is worth
+// knowing, or can't be decided.
 const (
-	OK   Mark = "ok"
-	Bad  Mark = "fault"
-	Note Mark = "note" // worth knowing, or not decidable
+	OK   = cert.OK
+	Bad  = cert.Refused
+	Note = cert.Warning
 )
 
 // Report is the result of [Examine].
 type Report struct {
-	Fault     fault.Code `json:"fault,omitempty"` // the first fault, or empty
-	Summary   string     `json:"summary"`
-	Next      string     `json:"next,omitempty"`
-	Kind      Kind       `json:"kind"`
-	Bytes     int        `json:"bytes"`
-	Around    []string   `json:"around,omitempty"` // what surrounds the token, from the outside in
-	Outer     *Token     `json:"outer,omitempty"`
-	Opening   *Opening   `json:"opening,omitempty"`
-	Inner     *Token     `json:"inner,omitempty"`
-	Signature *Signature `json:"signature,omitempty"`
-	Payload   *Payload   `json:"payload,omitempty"`
-	Answer    *Answer    `json:"error_answer,omitempty"`
-	Profiles  []Verdict  `json:"profiles,omitempty"`
-	Findings  []Finding  `json:"findings"` // in the order in which the strict reader would meet them
-}
-
-// Finding is one result. A note has a code only if it names a fault that does not count
-// here.
-type Finding struct {
-	Code  fault.Code `json:"code,omitempty"`
-	Level Mark       `json:"level"` // Bad or Note
-	Where string     `json:"where"`
-	Text  string     `json:"text"`
-	Next  string     `json:"next,omitempty"`
+	Fault     fault.Code     `json:"fault,omitempty"` // the first fault, or empty
+	Summary   string         `json:"summary"`
+	Next      string         `json:"next,omitempty"`
+	Kind      Kind           `json:"kind"`
+	Bytes     int            `json:"bytes"`
+	Around    []string       `json:"around,omitempty"` // what surrounds the token, from the outside in
+	Outer     *Token         `json:"outer,omitempty"`
+	Opening   *Opening       `json:"opening,omitempty"`
+	Inner     *Token         `json:"inner,omitempty"`
+	Signature *Signature     `json:"signature,omitempty"`
+	Payload   *Payload       `json:"payload,omitempty"`
+	Answer    *Answer        `json:"error_answer,omitempty"`
+	Profiles  []Verdict      `json:"profiles,omitempty"`
+	Findings  []cert.Finding `json:"findings"` // in the order in which the strict reader would meet them
 }
 
 // Token is one compact serialization, or what is in its place.
@@ -94,20 +84,20 @@ type Token struct {
 
 // Part is one part of a token.
 type Part struct {
-	Name       string `json:"name"`
-	Characters int    `json:"characters"`
-	Bytes      int    `json:"bytes"` // decoded
-	Mark       Mark   `json:"mark"`
-	Text       string `json:"text,omitempty"`
+	Name       string     `json:"name"`
+	Characters int        `json:"characters"`
+	Bytes      int        `json:"bytes"` // decoded
+	Level      cert.Level `json:"level"`
+	Text       string     `json:"text,omitempty"`
 }
 
 // Member is one member of a header. For members that this program does not know, only type
 // and length are reported: their values may repeat the payload.
 type Member struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-	Mark  Mark   `json:"mark"`
-	Text  string `json:"text,omitempty"`
+	Name  string     `json:"name"`
+	Value string     `json:"value"`
+	Level cert.Level `json:"level"`
+	Text  string     `json:"text,omitempty"`
 }
 
 // Opening is the result of decrypting with our keys.
@@ -148,18 +138,8 @@ type Answer struct {
 
 // Verdict is the result for one profile.
 type Verdict struct {
-	Profile string   `json:"profile"`
-	Legs    []string `json:"legs"` // "request", "response"
-	Fits    bool     `json:"fits"`
-	Rules   []Rule   `json:"rules"`
-}
-
-// Rule is one rule of a profile.
-type Rule struct {
-	Name   string     `json:"name"`
-	Mark   Mark       `json:"mark"`
-	Code   fault.Code `json:"code,omitempty"`
-	Found  string     `json:"found"`
-	Wanted string     `json:"wanted,omitempty"`
-	Text   string     `json:"text,omitempty"`
+	Profile string         `json:"profile"`
+	Legs    []string       `json:"legs"` // "request", "response"
+	Fits    bool           `json:"fits"`
+	Rules   []cert.Finding `json:"rules"`
 }

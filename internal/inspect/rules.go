@@ -289,9 +289,11 @@ func (x *examiner) ruleContent(r *ruling) {
 	default:
 		r.unlike += 2
 		r.note("content", found, "the payload itself, not signed", "with this profile it is the payload itself")
-		r.faults = append(r.faults, finding{step: stepInner + stepText, Finding: Finding{Level: Note, Where: "content",
-			Text: "It is " + found + "; the profile " + r.side.p.Name +
-				" has no signatures, so the content is the payload itself."}})
+		text := "It is " + found + "; the profile " + r.side.p.Name +
+			" has no signatures, so the content is the payload itself."
+		r.faults = append(r.faults, finding{
+			Finding: cert.Finding{Level: Note, Name: "content", Found: text}, step: stepInner + stepText,
+		})
 	}
 }
 

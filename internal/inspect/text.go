@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -29,7 +31,7 @@ func (p *printer) paint(c termtext.Color, s string) string {
 	return c.Paint(s)
 }
 
-func (p *printer) mark(m Mark) string {
+func (p *printer) mark(m cert.Level) string {
 	switch m {
 	case OK:
 		return p.paint(termtext.Green, "✓")
@@ -107,7 +109,7 @@ func (p *printer) token(t *Token, title string) {
 	p.heading(title + " (" + t.Kind + ")")
 	p.line("    ", pad("part", 22), right("characters", 12), right("bytes", 12))
 	for _, part := range t.Parts {
-		p.line("  ", p.mark(part.Mark), " ", pad(part.Name, 22), right(termtext.Count(part.Characters), 12),
+		p.line("  ", p.mark(part.Level), " ", pad(part.Name, 22), right(termtext.Count(part.Characters), 12),
 			right(termtext.Count(part.Bytes), 12), "  ", termtext.EscapeLine(part.Text))
 	}
 	width := 0
@@ -122,7 +124,7 @@ func (p *printer) token(t *Token, title string) {
 		if m.Text != "" {
 			text = "  (" + termtext.EscapeLine(m.Text) + ")"
 		}
-		p.line("  ", p.mark(m.Mark), "   ", pad(termtext.EscapeLine(m.Name), width), "  ",
+		p.line("  ", p.mark(m.Level), "   ", pad(termtext.EscapeLine(m.Name), width), "  ",
 			termtext.EscapeLine(m.Value), text)
 	}
 }
@@ -200,29 +202,29 @@ func (p *printer) verdict(v Verdict) {
 		if r.Wanted != "" && r.Wanted != r.Found {
 			text += "; wanted: " + r.Wanted
 		}
-		if r.Text != "" {
-			text += " (" + strings.TrimSuffix(r.Text, ".") + ")"
+		if r.Remedy != "" {
+			text += " (" + strings.TrimSuffix(r.Remedy, ".") + ")"
 		}
 		if r.Code != "" {
-			text += " [" + string(r.Code) + "]"
+			text += " [" + r.Code + "]"
 		}
-		p.line("  ", p.mark(r.Mark), " ", pad(r.Name, width), "  ", termtext.EscapeLine(text))
+		p.line("  ", p.mark(r.Level), " ", pad(r.Name, width), "  ", termtext.EscapeLine(text))
 	}
 }
 
-func (p *printer) found(findings []Finding) {
+func (p *printer) found(findings []cert.Finding) {
 	if len(findings) == 0 {
 		return
 	}
 	p.heading("Findings")
 	for _, f := range findings {
-		text := f.Where + ": "
+		text := f.Name + ": "
 		if f.Code != "" {
-			text = string(f.Code) + " in " + text + f.Code.Meaning() + " "
+			text = f.Code + " in " + text + fault.Code(f.Code).Meaning() + " "
 		}
-		p.line("  ", p.mark(f.Level), " ", termtext.EscapeLine(text+f.Text))
-		if f.Next != "" {
-			p.line("    → ", termtext.EscapeLine(f.Next))
+		p.line("  ", p.mark(f.Level), " ", termtext.EscapeLine(text+f.Found))
+		if f.Remedy != "" {
+			p.line("    → ", termtext.EscapeLine(f.Remedy))
 		}
 	}
 }

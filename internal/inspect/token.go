@@ -72,7 +72,7 @@ func (x *examiner) token(text []byte) {
 		}
 		f := x.fault(stepText, fault.Parts.In(fault.JWE), "token", hint)
 		if !startsLikeHeader(text) {
-			f.Next = "Inspect a message: a token, which begins with eyJ, or the body that has one."
+			f.Remedy = "Inspect a message: a token, which begins with eyJ, or the body that has one."
 		}
 		if dots > 0 && startsLikeHeader(text) {
 			x.r.Kind = KindJWE
@@ -120,9 +120,9 @@ func (x *examiner) read(parts [][]byte, layer fault.Layer, offset step) *token {
 		name := partNames[layer][i]
 		data, flaws := decode(p)
 		t.data = append(t.data, data)
-		part := Part{Name: name, Characters: len(p), Bytes: len(data), Mark: OK}
+		part := Part{Name: name, Characters: len(p), Bytes: len(data), Level: OK}
 		for _, l := range flaws {
-			part.Mark = Bad
+			part.Level = Bad
 			part.Text += string(l.fault.In(layer)) + ": " + l.text + ". "
 			t.damaged = t.damaged || l.lost
 			if found[l.fault] == nil {
@@ -154,7 +154,7 @@ type flawed struct {
 // flag marks a part with a fault.
 func (t *token) flag(part int, f *finding) {
 	p := &t.view.Parts[part]
-	p.Mark = Bad
+	p.Level = Bad
 	p.Text = strings.TrimSpace(p.Text + " " + string(f.Code))
 }
 
@@ -186,7 +186,7 @@ func (x *examiner) outerLengths() {
 	if len(t.data) > 4 && len(t.data[4]) != c.Tag {
 		t.flag(4, x.fault(stepLength, fault.TagLength, "authentication tag", t.tagText(c)))
 	}
-	if len(t.data) > 3 && !c.IsCiphertextLen(len(t.data[3])) && t.view.Parts[3].Mark == OK {
+	if len(t.data) > 3 && !c.IsCiphertextLen(len(t.data[3])) && t.view.Parts[3].Level == OK {
 		t.flag(3,
 			x.fault(stepBlocks, fault.CiphertextLength, "ciphertext",
 				fmt.Sprintf("It has %s bytes, not whole blocks of %d.", termtext.Count(len(t.data[3])), c.Block)))
