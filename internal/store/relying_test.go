@@ -1,0 +1,56 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/store"
+)
+
+// Who relies on a shared key pair is decided in its own environment: neither an own pair of the
+// partner nor a later confirmation in another environment takes a partner off the list.
+func TestRelyingIsAboutOneEnvironment(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		shared, later, inDEV := keyPair("shared", "", "PROD"), keyPair("later", "", "PROD"), keyPair("dev", "", "DEV")
+		own, ownPROD := keyPair("own", "a", "DEV"), keyPair("own-prod", "b", "PROD")
+		for _, k := range []*registry.KeyPair{&shared, &later, &inDEV, &own, &ownPROD} {
+			k.Origin = registry.Made
+		}
+		offer := func(pair, partner string, minute int) *registry.Offer {
+			return &registry.Offer{KeyPair: pair, Partner: partner, At: noon,
+				Confirmed: noon.Add(time.Duration(minute) * time.Minute)}
+		}
+		update(t, s, func(tx registry.Tx) error {
+			var errs []error
+			for _, id := range []string{"a", "b", "c", "d"} {
+				dev := environment(id, "DEV")
+				errs = append(errs, agreement(tx, id, "PROD"), tx.PutEnvironment(&dev))
+			}
+			errs = append(errs, tx.PutKeyPair(&shared), tx.PutKeyPair(&later), tx.PutKeyPair(&inDEV),
+				tx.PutKeyPair(&own), tx.PutKeyPair(&ownPROD),
+				tx.PutOffer(offer("shared", "a", 1)), // has a pair of its own in DEV
+				tx.PutOffer(offer("shared", "b", 1)), // has a pair of its own in PROD
+				tx.PutOffer(offer("shared", "c", 1)), tx.PutOffer(offer("dev", "c", 2)),
+				tx.PutOffer(offer("shared", "d", 1)), tx.PutOffer(offer("later", "d", 2)))
+			return all(errs...)
+		})
+		view(t, s, func(tx registry.Reader) error {
+			for _, c := range []struct {
+				pair registry.KeyPair
+				most int
+				want []string
+			}{
+				{shared, 9, []string{"a", "c"}}, {shared, 1, []string{"a"}}, {later, 9, []string{"d"}},
+				{inDEV, 9, []string{"c"}},
+			} {
+				got, err := tx.Relying(c.pair, c.most)
+				if err != nil || !slices.Equal(got, c.want) {
+					t.Errorf("on %s rely %q, want %q; %v", c.pair.ID, got, c.want, err)
+				}
+			}
+			return nil
+		})
+	})
+}
