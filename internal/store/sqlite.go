@@ -55,6 +55,9 @@ func openSQLite(path string, o Options) (*Store, error) {
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
+	if err := checkWriters(path); err != nil {
+		return nil, err
+	}
 	s := &Store{dialect: sqliteDialect(), name: path, options: o}
 	common := []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
 	if s.writer, err = sql.Open("sqlite", sqliteName(path, append(common, "cache_size(-65536)")...)); err != nil {
