@@ -75,6 +75,9 @@ func (f *filler) fill(v reflect.Value) {
 		v.SetInt(n)
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		f.fill(v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f.fill(v.Field(i))
