@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
@@ -45,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": capture,
-			"foreach": forEach, "write": write,
+			"foreach": forEach, "write": write, "meddle": meddle,
 		},
 		Condition: func(name string) (bool, error) {
 			if tool, ok := strings.CutPrefix(name, "tool:"); ok {
@@ -120,6 +121,18 @@ func forEach(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: %v", file, err)
 		}
 	}
+}
+
+// meddle changes an SQLite database without the program: meddle FILE STATEMENT
+func meddle(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 || neg {
+		ts.Fatalf("usage: meddle FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(args[1])
+	ts.Check(err)
 }
 
 // write writes a text into a file: write FILE TEXT

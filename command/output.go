@@ -178,6 +178,9 @@ func printable(s string) string { return termtext.Safe(s, 300) }
 // anywhere and several lines.
 func printableLines(s string) string { return termtext.Escape(s[:min(len(s), 4<<10)]) }
 
+// printableText is printable for a text of many lines.
+func printableText(s string) string { return termtext.Escape(s) }
+
 // writeJSON writes v as JSON with indents. Strings are escaped so that they can be
 // written to a terminal.
 func writeJSON(w io.Writer, v any) error { return encodeJSON(w, v, "  ") }

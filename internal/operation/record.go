@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/registry"
@@ -35,6 +36,8 @@ type Report = audit.Report
 // Heads are heads of the audit log that were stored elsewhere.
 type Heads struct {
 	Heads []audit.Head `json:"heads"`
+	// Since is the end of an earlier verification. The records before it are not read again.
+	Since *audit.Head `json:"since,omitempty"`
 }
 
 // Operations on the audit log.
@@ -46,6 +49,10 @@ var (
 	VerifyAudit = reading("VerifyAudit",
 		func(ctx context.Context, v *registry.Viewer, in Heads) (r Report, err error) {
 			err = v.View(ctx, func(tx registry.Reader) error {
+				if in.Since != nil {
+					r, err = audit.VerifySince(ctx, tx, *in.Since, in.Heads)
+					return err
+				}
 				r, err = audit.Verify(ctx, tx, in.Heads)
 				return err
 			})
@@ -99,12 +106,65 @@ func ReadHeads(file string) (heads Heads, remarks []string, err error) {
 	if err == nil && len(list) == 0 {
 		err = registry.Refuse("%s holds no head, so nothing confirms the record from outside", file)
 	}
-	return Heads{list}, remarks, err
+	return Heads{Heads: list}, remarks, err
 }
 
 // VerifyExport verifies an exported audit log.
 func VerifyExport(in io.Reader, against Heads) (Report, error) {
 	return audit.VerifyExport(in, against.Heads)
+}
+
+// RowsReport is the result of comparing rows with the audit log.
+type RowsReport = registry.RowsReport
+
+// RowNames names rows as the audit log does, such as "certificate/c-1".
+type RowNames struct {
+	Rows []string `json:"rows"`
+}
+
+// AnchorAddresses are the addresses of the registry's anchors.
+type AnchorAddresses struct {
+	Anchors []string `json:"anchors"`
+}
+
+// Operations on rows and anchors.
+var (
+	// VerifyRows compares every row with its last record, and every record with the rows.
+	VerifyRows = reading("VerifyRows", func(ctx context.Context, v *registry.Viewer, _ None) (RowsReport, error) {
+		return v.VerifyRows(ctx)
+	})
+
+	// AcceptRows records rows as they are now, after somebody has looked into each.
+	AcceptRows = changing("AcceptRows", registry.ActionRowsAccept, acceptRows)
+
+	// ListAnchors returns the anchors that every program writes to.
+	ListAnchors = reading("ListAnchors",
+		func(ctx context.Context, v *registry.Viewer, _ None) (out AnchorAddresses, err error) {
+			out.Anchors, err = v.Anchors(ctx)
+			return out, err
+		})
+
+	// SetAnchors sets them, in place of those that the registry has.
+	SetAnchors = changing("SetAnchors", registry.ActionAnchorsSet,
+		func(ctx context.Context, s *Session, in AnchorAddresses) (AnchorAddresses, error) {
+			return in, s.Session.SetAnchors(ctx, in.Anchors)
+		})
+)
+
+func acceptRows(ctx context.Context, s *Session, in RowNames) (RowNames, error) {
+	report, err := s.Viewer.VerifyRows(ctx)
+	if err != nil {
+		return in, err
+	}
+	var found []registry.RowFinding
+	for _, name := range in.Rows {
+		i := slices.IndexFunc(report.Findings, func(f registry.RowFinding) bool { return f.Row == name })
+		if i < 0 {
+			return in, registry.Refuse("row %q is as its last record has it, or is not there", name)
+		}
+		found = append(found, report.Findings[i])
+	}
+	return in, s.Session.AcceptRows(ctx, found)
 }
 
 // InventoryRow is one key or certificate of the inventory.

@@ -47,6 +47,9 @@ func (v *Viewer) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
 	return v.registry.Inventory(ctx)
 }
 
+// Anchors is [Registry.Anchors].
+func (v *Viewer) Anchors(ctx context.Context) ([]string, error) { return v.registry.Anchors(ctx) }
+
 // ComparePrimes is [Registry.ComparePrimes].
 func (v *Viewer) ComparePrimes(ctx context.Context, keys []*rsa.PublicKey, since int64) (PrimeComparison, error) {
 	return v.registry.ComparePrimes(ctx, keys, since)
