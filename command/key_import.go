@@ -23,6 +23,8 @@ when you have seen that the import works.`,
 	flags := registryVerb(c)
 	pairFlags(c, &n.NewPair)
 	c.Flags().StringVar(&certificate, "certificate", "", "the key's certificate, if FILE has none")
+	c.Flags().StringSliceVar(&n.Installed, "installed", nil,
+		"partners who have its certificate already, for a pair that they share (comma-separated)")
 	passphrase := passphraseFlag(c)
 	input := func(c *cobra.Command, args []string) (operation.ImportedPair, error) {
 		if err := checkPairFlags(n.NewPair); err != nil {
@@ -52,7 +54,7 @@ when you have seen that the import works.`,
 	}
 	c.RunE = does(flags, operation.ImportKey, input, func(c *cobra.Command, made operation.MadePair) error {
 		return say(c, "Key pair %s is imported; its certificate is valid until %s.\n"+
-			"If the partner has it installed already: sealane installed %s",
+			"If a partner has it installed already: sealane installed %s",
 			made.KeyPair.ID, dateText(made.Certificate.NotAfter), made.KeyPair.ID)
 	})
 	return c

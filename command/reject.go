@@ -7,6 +7,7 @@ import (
 )
 
 func newReject() *cobra.Command {
+	var in operation.ID
 	c := &cobra.Command{
 		Use:   "reject IDENTITY",
 		Short: "End the exchange of a certificate, or a request",
@@ -18,7 +19,13 @@ request (r-…) ends; its act is not done.`,
 	}
 	flags := registryVerb(c)
 	asksWhy(c)
-	reject := does(flags, operation.Reject, identity, func(c *cobra.Command, s operation.Step) error {
+	c.Flags().StringVar(&in.Partner, "partner", "",
+		"whose offer is withdrawn, for a key pair that all partners of a profile share")
+	input := func(_ *cobra.Command, args []string) (operation.ID, error) {
+		in.ID = args[0]
+		return in, nil
+	}
+	reject := does(flags, operation.Reject, input, func(c *cobra.Command, s operation.Step) error {
 		return writeStep(c, s, "%s is %s.", noun(s.ID), s.State)
 	})
 	request := does(flags, operation.RejectRequest, requestNamed, func(c *cobra.Command, r operation.Request) error {

@@ -13,10 +13,11 @@ func newUndo() *cobra.Command {
 		Short: "Take back the last step, if that is safe",
 		Long: `Undo brings a certificate or key pair back into the state before its last step:
 
-  matched, approved, staged    the state before
+  matched, approved            the state before
+  staged                       approved, unless messages are verified by it
   rejected                     received, or matched
   retired                      retiring: it opens or verifies again, and is not used to seal
-  installed (a key pair)       staged; the pair before it signs again
+  installed (a key pair)       staged; the pair before it signs again, if it has not ended
 
 Not everything can be undone. A revocation, a block and a destroyed private key stay.
 For a certificate that is active, activate the one before it again.`,

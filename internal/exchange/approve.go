@@ -270,25 +270,10 @@ func (e Exchange) grant(w *registry.Waiver, env registry.Environment, a Approval
 // session's reason. For a key pair of ours it withdraws the offer.
 func (e Exchange) Reject(ctx context.Context, id string) error {
 	if IsKeyPair(id) {
-		return e.withdraw(ctx, id)
+		return e.Withdraw(ctx, Target{KeyPair: id})
 	}
 	return e.changeTheirs(ctx, registry.ActionExchangeReject, id, func(tx registry.Tx, c *registry.Certificate) error {
 		c.Provenance.Rejected = e.session.Reason()
 		return e.session.MoveCertificate(tx, c, registry.Rejected)
-	})
-}
-
-// withdraw withdraws the offer of a key pair of ours.
-func (e Exchange) withdraw(ctx context.Context, id string) error {
-	record := registry.Entry{Action: registry.ActionExchangeReject, Subject: "key/" + id}
-	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
-		k, _, err := ourPair(tx, id)
-		if err != nil {
-			return err
-		}
-		entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
-		err = e.session.RetireOffer(tx, &k)
-		entry.After = k
-		return err
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -11,7 +12,7 @@ import (
 
 // MarkInstalled records that a partner has installed a certificate of ours, and makes its
 // key pair the active one for the partner; the one before it still opens. The partner may be
-// empty where the pair is for one alone, or was imported.
+// empty where the pair is for one alone.
 func (e Exchange) MarkInstalled(ctx context.Context, at Target) error {
 	record := registry.Entry{Action: registry.ActionKeyInstalled, Subject: "key/" + at.KeyPair}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
@@ -23,14 +24,15 @@ func (e Exchange) MarkInstalled(ctx context.Context, at Target) error {
 		if err := e.mayBeInstalled(tx, k, c, partner); err != nil {
 			return err
 		}
-		entry.Partner, entry.Environment, entry.Before, entry.After = partner, k.Environment, k, k
-		if partner != "" {
-			now := e.session.Time()
-			if err := changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.Confirmed = now }); err != nil {
-				return err
-			}
+		offers, err := tx.Offers(partner)
+		if err != nil {
+			return err
 		}
-		if k.State == registry.Active {
+		at := registry.ConfirmedAt(offers, e.session.Time())
+		if err := changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.Confirmed = at }); err != nil {
+			return err
+		}
+		if k.State == registry.Active { // for this partner another may have been
 			return nil
 		}
 		return e.session.ActivatePair(tx, &k)
@@ -46,7 +48,7 @@ func (e Exchange) mayBeInstalled(
 		return err
 	}
 	switch {
-	case partner == "" && k.Origin != registry.Imported:
+	case partner == "":
 		return registry.Refuse("key pair %s is %s: say which partner has installed it", k.ID, describePair(k)).
 			Needing(registry.Whose)
 	case keyIDNeeded(prof) && k.KeyID == "":
@@ -55,8 +57,9 @@ func (e Exchange) mayBeInstalled(
 	case e.session.Time().After(c.NotAfter):
 		return registry.Refuse("the certificate of key pair %s has expired on %s: make a new pair",
 			k.ID, c.NotAfter.Format(time.DateOnly))
-	case partner == "":
-		return nil
+	}
+	if err := c.NotBlocked(tx); err != nil {
+		return fmt.Errorf("key pair %s: %w", k.ID, err)
 	}
 	if _, err := forPartner(tx, k, partner); err != nil {
 		return err
@@ -139,9 +142,25 @@ func (e Exchange) makeRoom(tx registry.Tx, next registry.Certificate, to registr
 	if len(used) >= registry.MaxOverlap {
 		return registry.Refuse("%s has %d certificates in use in %s already: retire the oldest",
 			next.Partner, len(used), next.Environment).
-			Then(registry.Advice{Action: registry.ActionExchangeRetire, ID: used[0].ID})
+			Then(registry.Advice{
+				Action: registry.ActionExchangeRetire, ID: oldest(used).ID, Needs: []registry.Need{registry.Reason},
+			})
 	}
 	return nil
+}
+
+// oldest returns the certificate in use that is needed least: one that is retiring before others,
+// and of these the one that ends first.
+func oldest(used []registry.Certificate) registry.Certificate {
+	needed := func(c registry.Certificate) int {
+		if c.State == registry.Retiring {
+			return 0
+		}
+		return 1
+	}
+	return slices.MinFunc(used, func(a, b registry.Certificate) int {
+		return cmp.Or(cmp.Compare(needed(a), needed(b)), a.NotAfter.Compare(b.NotAfter))
+	})
 }
 
 // inUse returns the other certificates that the partner's lane has.
@@ -197,8 +216,27 @@ func (e Exchange) retire(tx registry.Tx, c *registry.Certificate, last bool) err
 	case c.State == registry.Active && !last:
 		return registry.Refuse("certificate %s is in use: activate its successor first, or end the lane with it", c.ID).
 			Needing(registry.Last)
+	case c.State == registry.Retiring && !last:
+		if err := e.notTheLast(tx, *c); err != nil {
+			return err
+		}
 	}
 	return e.session.MoveCertificate(tx, c, registry.Retired)
+}
+
+// notTheLast refuses a retiring certificate if no other is active or retiring.
+func (e Exchange) notTheLast(tx registry.Reader, c registry.Certificate) error {
+	others, err := inUse(tx, c)
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.State != registry.Staged && !e.session.Time().After(o.NotAfter) {
+			return nil
+		}
+	}
+	return registry.Refuse("certificate %s is the last that %s can use in %s, because none is active: activate it again, "+
+		"or exchange a new one, or end the lane with it", c.ID, c.Partner, c.Environment).Needing(registry.Last)
 }
 
 // Revoke ends the use of a key pair of ours, or of a partner's certificate, at once and without

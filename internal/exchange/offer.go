@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
@@ -128,4 +129,47 @@ func forPartner(tx registry.Tx, k registry.KeyPair, partner string) (registry.En
 		err = registry.Refuse("key pair %s is %s, and not for %s, who speaks %s", k.ID, describePair(k), partner, p.Profile)
 	}
 	return env, err
+}
+
+// Withdraw withdraws the offer of a key pair of ours to a partner who has not installed it, for
+// the session's reason. A pair for one partner alone is retired with it.
+func (e Exchange) Withdraw(ctx context.Context, of Target) error {
+	record := registry.Entry{Action: registry.ActionExchangeReject, Subject: "key/" + of.KeyPair}
+	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
+		k, _, err := ourPair(tx, of.KeyPair)
+		if err != nil {
+			return err
+		}
+		entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
+		switch {
+		case k.Partner == "" && of.Partner == "":
+			return registry.Refuse("key pair %s is %s: say whose offer is withdrawn", k.ID, describePair(k)).
+				Needing(registry.Whose)
+		case k.Partner == "":
+			return withdrawFrom(tx, entry, k, of.Partner)
+		case of.Partner != "" && of.Partner != k.Partner:
+			return registry.Refuse("key pair %s is %s, and not for %s", k.ID, describePair(k), of.Partner)
+		}
+		err = e.session.RetireOffer(tx, &k)
+		entry.After = k
+		return err
+	})
+}
+
+// withdrawFrom withdraws the offer of a shared pair to one partner.
+func withdrawFrom(tx registry.Tx, entry *registry.Entry, k registry.KeyPair, partner string) error {
+	offers, err := tx.Offers(partner)
+	if err != nil {
+		return err
+	}
+	switch o := offerOf(offers, k.ID); {
+	case !o.Confirmed.IsZero():
+		return registry.Refuse("%s has installed key pair %s: take back that they have, before the offer is withdrawn",
+			partner, k.ID).Then(registry.Advice{
+			Action: registry.ActionKeyUndo, ID: k.ID, Partner: partner, Needs: []registry.Need{registry.Reason},
+		})
+	case o.At.IsZero():
+		return registry.Refuse("key pair %s is not on offer to %s", k.ID, partner)
+	}
+	return changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.At = time.Time{} })
 }

@@ -140,14 +140,14 @@ func (p *preflight) ours(tx registry.Reader) error {
 				Remedy: "check the root key and the row; otherwise make a new pair",
 			}, none)
 		}
-		if use.ID == "" || k.State == registry.Active && use.State != registry.Active {
+		if slices.Index(firstUsed, k.State) > slices.Index(firstUsed, use.State) {
 			use = k
 		}
 	}
-	p.ourPair(use, needed.oursActive)
 	if use.ID == "" {
-		return nil
+		return p.noPair(tx)
 	}
+	p.ourPair(use, needed.oursActive)
 	if keyIDNeeded(p.profile) && use.KeyID == "" {
 		p.add(cert.Finding{
 			Code: "our-key-id", Name: "our key ID (alias)", Level: cert.Refused, Found: "none",
@@ -174,10 +174,13 @@ func (p *preflight) ourPair(use registry.KeyPair, active bool) {
 		next.Partner = p.name.Partner
 	}
 	switch {
-	case use.ID == "":
-		f.Found, f.Remedy, next = "none", "make one and send its certificate", offerAdvice(p.name.Partner, p.name.Environment)
 	case use.State == registry.Active:
 		f.Level, next = cert.OK, none
+	case use.State == registry.Retiring:
+		if f.Found = "no active key: " + f.Found; !active {
+			f.Level = cert.Warning
+		}
+		f.Remedy = "if the partner uses it again, record that; otherwise offer a new one"
 	case active:
 		f.Remedy = "send its certificate; record when the partner has installed it"
 	default:
@@ -185,6 +188,30 @@ func (p *preflight) ourPair(use registry.KeyPair, active bool) {
 		f.Found += ": it opens messages, and the partner has not said that it is installed"
 	}
 	p.add(f, next)
+}
+
+// firstUsed are the states of pairs of ours, the one that a lane uses first at the end.
+var firstUsed = []registry.State{registry.Retiring, registry.Staged, registry.Active}
+
+// noPair says that the lane has no key pair of ours, and which it had last.
+func (p *preflight) noPair(tx registry.Reader) error {
+	offers, err := tx.Offers(p.name.Partner)
+	if err != nil {
+		return err
+	}
+	ended, err := lastEnded(tx, p.partner, p.name.Environment, offers)
+	if err != nil {
+		return err
+	}
+	f := cert.Finding{
+		Code: "our-key-pair", Name: "our key pair", Level: cert.Refused, Found: "none",
+		Remedy: "make one and send its certificate",
+	}
+	for _, k := range ended {
+		f.Found = fmt.Sprintf("no active key: the last one, %s, is %s", k.ID, k.State)
+	}
+	p.add(f, offerAdvice(p.name.Partner, p.name.Environment))
+	return nil
 }
 
 func (p *preflight) theirs(tx registry.Reader) error {
@@ -213,7 +240,13 @@ func (p *preflight) theirs(tx registry.Reader) error {
 		case c.State == registry.Active:
 			p.active(tx, c)
 			return nil
-		case c.State.Open():
+		case c.State == registry.Retiring:
+			if missing.Found == "none" {
+				missing.Found = fmt.Sprintf("no active certificate: %s is %s", c.ID, c.State)
+				missing.Remedy = "put it to use again, or exchange a new one"
+				next = p.act(registry.ActionExchangeActivate, c.ID)
+			}
+		default: // it is on its way
 			missing.Found = fmt.Sprintf("%s is %s", c.ID, c.State)
 			comes := NextOf(c, p.profile)
 			missing.Remedy, next = comes.Text, comes.Advice
@@ -326,11 +359,16 @@ type laneNeeds struct {
 	theirs     bool // theirs, to encrypt to or to verify by
 }
 
-func needs(p registry.Partner, prof *profile.Profile) laneNeeds {
-	in, out := &prof.Response, &prof.Request
+// directions returns how messages from and to a partner are protected.
+func directions(p registry.Partner, prof *profile.Profile) (in, out *profile.Direction) {
 	if p.Side == sealane.ServerSide {
-		in, out = out, in
+		return &prof.Request, &prof.Response
 	}
+	return &prof.Response, &prof.Request
+}
+
+func needs(p registry.Partner, prof *profile.Profile) laneNeeds {
+	in, out := directions(p, prof)
 	return laneNeeds{
 		ours: in.Encrypt != nil || out.Sign != nil, oursActive: out.Sign != nil,
 		theirs: out.Encrypt != nil || in.Sign != nil,

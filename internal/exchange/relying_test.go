@@ -113,26 +113,25 @@ func TestRelyingPartnersAreNamed(t *testing.T) {
 	}
 }
 
-// Of two pairs that a partner confirmed at the same time one is active, the same one
-// everywhere; and neither ends unless somebody says that it may.
-func TestConfirmedAtTheSameTime(t *testing.T) {
+// The pair that a partner confirmed last is active, whatever the clock says: it may stand still, or
+// be set back.
+func TestConfirmationsAreInTheRegistrysOrder(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newCompany(t, address())
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
-		one, _ := h.pair("riskos", "", "PROD")
-		h.installed(one.ID, "p1")
-		two := h.renewal("PROD")
-		h.installed(two.ID, "p1")
-		lower, higher := one, two
-		if lower.ID > higher.ID {
-			lower, higher = higher, lower
-		}
-		if a, b := h.stateFor("p1", lower), h.stateFor("p1", higher); a != "retiring" || b != "active" {
-			t.Errorf("the lower identity is %s, the higher %s", a, b)
-		}
-		for _, k := range []registry.KeyPair{lower, higher} {
-			err := h.anna.WithReason("renewed").MovePair(t.Context(), k.ID, registry.Retired, false)
-			wantRefused(t, k.ID, "the one that p1 use", err)
+		last, _ := h.pair("riskos", "", "PROD")
+		h.installed(last.ID, "p1")
+		for _, back := range []time.Duration{0, -time.Hour, -24 * time.Hour, time.Nanosecond} {
+			h.now = h.now.Add(back)
+			next := h.renewal("PROD")
+			h.installed(next.ID, "p1")
+			if a, b := h.stateFor("p1", last), h.stateFor("p1", next); a != "retiring" || b != "active" {
+				t.Errorf("%s: the one before is %s, the last confirmed %s", back, a, b)
+			}
+			err := h.anna.WithReason("renewed").MovePair(t.Context(), next.ID, registry.Retired, false)
+			wantRefused(t, back.String(), "the one that p1 use", err)
+			h.must(h.anna.WithReason("renewed").MovePair(t.Context(), last.ID, registry.Retired, false))
+			last = next
 		}
 	})
 }
@@ -147,7 +146,7 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 	imported, _, err := h.anna.ImportKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD"},
 		key, file.Certificates)
 	h.must(err)
-	h.must(h.anna.WithReason("they have it").MarkInstalled(t.Context(), exchange.Target{KeyPair: imported.ID}))
+	h.must(h.anna.WithReason("they have it").MarkInstalled(t.Context(), pairWith(imported.ID, "p1")))
 	h.now = h.now.Add(time.Minute)
 	renewal := h.renewal("PROD")
 	h.installed(renewal.ID, "p1")

@@ -102,8 +102,8 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 	})
 }
 
-// A pair that came in from elsewhere is with all partners already; one who confirms its
-// renewal turns alone. A partner's own pair goes before a shared one.
+// A pair that came in from elsewhere is active for those partners who had it, by record; one who
+// confirms its renewal turns alone, and so does one who confirms a pair of its own.
 func TestImportedSharedPair(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newCompany(t, address())
@@ -114,10 +114,15 @@ func TestImportedSharedPair(t *testing.T) {
 		file, err := keyfile.Parse(made(t, key,
 			func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }))
 		h.must(err)
-		imported, _, err := h.anna.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD"}, key,
-			file.Certificates)
+		n := registry.NewPair{Profile: "riskos", Environment: "PROD", Installed: []string{"p1"}}
+		imported, _, err := h.anna.ImportKeyPair(ctx, n, key, file.Certificates)
 		h.must(err)
-		h.must(h.anna.WithReason("both have it").MarkInstalled(ctx, exchange.Target{KeyPair: imported.ID}))
+		wantRefused(t, "without a partner", "needs partner", h.anna.MarkInstalled(ctx,
+			exchange.Target{KeyPair: imported.ID}))
+		if a, b := h.stateFor("p1", imported), h.stateFor("p2", imported); a != "active" || b != "staged" {
+			t.Errorf("p1 had it, and it is %s; p2 had not, and it is %s", a, b)
+		}
+		h.must(h.anna.WithReason("they have it").MarkInstalled(ctx, pairWith(imported.ID, "p2")))
 		if err := h.anna.MarkInstalled(ctx, pairWith(imported.ID, "nobody")); err == nil {
 			t.Error("confirmed by a partner that is not there")
 		}

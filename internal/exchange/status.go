@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
@@ -92,6 +93,17 @@ func standingsIn(
 		return nil, err
 	}
 	var list []Standing
+	lacks := needs(p, prof).ours && !slices.ContainsFunc(pairs, func(k registry.KeyPair) bool {
+		return k.State == registry.Active
+	})
+	used := pairs
+	if lacks && !slices.ContainsFunc(pairs, func(k registry.KeyPair) bool { return k.State == registry.Retiring }) {
+		ended, err := lastEnded(tx, p, environment, offers)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(slices.Clip(pairs), ended...)
+	}
 	for _, k := range pairs {
 		c, err := tx.Certificate(k.Certificate)
 		if err != nil {
@@ -99,7 +111,13 @@ func standingsIn(
 		}
 		s := newStanding(c)
 		s.State, s.KeyPair, s.KeyID = k.State, k.ID, k.KeyID
-		s.Alarm, s.Next = k.Alarm, nextOfOurs(p, k, offerOf(offers, k.ID), prof)
+		s.Next = nextOfOurs(p, k, offerOf(offers, k.ID), prof)
+		if k.State.InUse() {
+			s.Alarm = k.Alarm
+		}
+		if lacks {
+			s.Next = withoutActive(s.Next, p, k, used)
+		}
 		list = append(list, s)
 	}
 	certificates, err := tx.Certificates(registry.CertificateQuery{
@@ -108,9 +126,15 @@ func standingsIn(
 	if err != nil {
 		return nil, err
 	}
+	lacks = needs(p, prof).theirs && !slices.ContainsFunc(certificates, func(c registry.Certificate) bool {
+		return c.State == registry.Active
+	})
 	for _, c := range certificates {
 		s := newStanding(c)
 		s.Next = NextOf(c, prof)
+		if lacks && (c.State == registry.Retiring && c.Alarm == nil || !c.State.Open() && !c.State.InUse()) {
+			s.Next = withoutTheirs(c, certificates)
+		}
 		if c.State.InUse() {
 			s.Alarm = c.Alarm
 		}
@@ -205,12 +229,18 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, pr
 	}
 	imported := k.Origin == registry.Imported
 	switch {
-	case k.Alarm != nil:
+	case k.Alarm != nil && k.State.InUse():
 		return nextOfAlarm(k.Alarm, k.ID, p.ID, k.Environment)
 	case k.State == registry.Retiring:
 		return Next{
 			"it still opens messages that come late; retire it when there are none",
 			act(registry.ActionKeyRetire, registry.Reason), WaitsForNobody,
+		}
+	case !k.State.InUse():
+		return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
+	case offer.At.IsZero() && imported && k.Partner == "" && offer.Confirmed.IsZero():
+		return Next{
+			"send its certificate; if the partner has it already, record that", act(registry.ActionKeyInstalled), WaitsForUs,
 		}
 	case offer.At.IsZero() && !imported:
 		return Next{"send its certificate", offerAdvice(p.ID, k.Environment), WaitsForUs}
@@ -218,7 +248,7 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, pr
 		return Next{
 			"wait for the key ID (alias) that the partner assigns, and record it", act(registry.ActionExchangeAlias), p.ID,
 		}
-	case offer.Confirmed.IsZero() && (!imported || k.State != registry.Active):
+	case offer.Confirmed.IsZero():
 		return Next{
 			"wait until the partner says that it is installed, and record that", act(registry.ActionKeyInstalled), p.ID,
 		}
@@ -245,7 +275,20 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 			return err
 		}
 		state, next = c.State, NextOf(c, prof)
-		return nil
+		if c.Owner != registry.Theirs || c.State.Open() {
+			return nil
+		}
+		p, err := tx.Partner(c.Partner)
+		if err != nil {
+			return err
+		}
+		all, err := standingsIn(tx, p, c.Environment, prof)
+		for _, s := range all {
+			if s.Certificate == id {
+				next = s.Next
+			}
+		}
+		return err
 	})
 	return state, next, err
 }
@@ -257,8 +300,20 @@ func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Nex
 	}
 	done := Next{Text: "nothing is left to do", Waits: WaitsForNobody}
 	if partner = cmp.Or(partner, k.Partner); partner == "" {
-		done.Text = "offer its certificate to each partner"
-		return k.State, done, nil
+		if k.State.InUse() {
+			done.Text = "offer its certificate to each partner"
+			return k.State, done, nil
+		}
+		others, err := tx.KeyPairs(registry.KeyPairQuery{
+			Profile: k.Profile, Shared: true, Environment: k.Environment, States: registry.StatesInUse,
+		})
+		if err == nil && len(others) == 0 {
+			done = Next{
+				"no active key: make a new one, and offer it to each partner",
+				registry.Advice{Action: registry.ActionKeyCreate, Environment: k.Environment}, WaitsForUs,
+			}
+		}
+		return k.State, done, err
 	}
 	p, err := tx.Partner(partner)
 	if err != nil {
@@ -272,10 +327,16 @@ func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Nex
 	if err != nil {
 		return "", Next{}, err
 	}
+	lacks := needs(p, prof).ours
 	for _, s := range all {
 		if s.KeyPair == id {
 			return s.State, s.Next, nil
 		}
+		lacks = lacks && (s.Owner != registry.Ours || s.State != registry.Active)
 	}
-	return k.State, done, nil // it has ended
+	if !lacks { // it has ended
+		return k.State, done, nil
+	}
+	used, err := registry.PairsFor(tx, p, k.Environment)
+	return k.State, withoutActive(done, p, k, used), err
 }

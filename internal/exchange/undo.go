@@ -42,6 +42,9 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 		}
 	case registry.Staged:
 		to = registry.Approved
+		if err := e.mayUnstage(tx, *c); err != nil {
+			return err
+		}
 	case registry.Rejected:
 		p.Rejected = ""
 		if p.MatchedBy != "" {
@@ -59,6 +62,27 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 		return registry.Refuse("certificate %s is %s: there is no step that could be undone", c.ID, c.State)
 	}
 	return e.session.ReturnCertificate(tx, c, to)
+}
+
+// mayUnstage returns an error where messages may be verified by a staged certificate already.
+func (e Exchange) mayUnstage(tx registry.Reader, c registry.Certificate) error {
+	p, err := tx.Partner(c.Partner)
+	if err != nil {
+		return err
+	}
+	prof, err := registry.LoadProfile(tx, c.Profile)
+	if err != nil {
+		return err
+	}
+	in, _ := directions(p, prof)
+	if in.Sign == nil {
+		return nil
+	}
+	return registry.Refuse("certificate %s is staged, and messages may come that it verifies: if it must not count, "+
+		"retire it", c.ID).Then(registry.Advice{
+		Action: registry.ActionExchangeRetire, ID: c.ID, Partner: c.Partner, Environment: c.Environment,
+		Needs: []registry.Need{registry.Reason},
+	})
 }
 
 // mayReturn returns an error where a retired certificate can't be accepted again.
@@ -99,6 +123,16 @@ func (e Exchange) undoPair(ctx context.Context, of Target) (state registry.State
 // undoRetired lets a retired pair open messages again. One that no partner had installed is on
 // offer again.
 func (e Exchange) undoRetired(tx registry.Tx, k *registry.KeyPair) error {
+	others, err := tx.KeyPairs(registry.KeyPairQuery{
+		Profile: k.Profile, Partner: k.Partner, Shared: k.Partner == "", Environment: k.Environment,
+		States: registry.StatesInUse,
+	})
+	if err != nil {
+		return err
+	}
+	if len(others) >= registry.MaxOverlap {
+		return registry.Refuse("%d key pairs are in use %s already", len(others), describePair(*k))
+	}
 	to := registry.Retiring
 	if k.Partner != "" && k.Origin != registry.Imported {
 		offers, err := tx.Offers(k.Partner)
@@ -112,7 +146,9 @@ func (e Exchange) undoRetired(tx registry.Tx, k *registry.KeyPair) error {
 	return e.session.ReturnPair(tx, k, to)
 }
 
-// undoInstalled takes back that a partner has installed a pair. The pair before it signs again.
+// undoInstalled takes back that a partner has installed a pair. The one that the partner had
+// confirmed before it signs again. It is refused if that one has ended: messages could no longer
+// be signed.
 func (e Exchange) undoInstalled(
 	tx registry.Tx, entry *registry.Entry, k *registry.KeyPair, partner string,
 ) error {
@@ -128,24 +164,52 @@ func (e Exchange) undoInstalled(
 	if offer.Confirmed.IsZero() {
 		return registry.Refuse("%s has not said that key pair %s is installed", partner, k.ID)
 	}
+	before, err := installedBefore(tx, *k, partner, offers)
+	if err != nil {
+		return err
+	}
 	offer.Confirmed = time.Time{}
 	if err := tx.PutOffer(&offer); err != nil {
 		return err
 	}
 	entry.Partner = partner
-	if k.Partner == "" { // of the others who share it nothing changes
+	if k.Partner != "" { // of others who share it nothing changes
+		if err := e.session.ReturnPair(tx, k, registry.Staged); err != nil {
+			return err
+		}
+	}
+	if before.State != registry.Retiring { // there is none, or it is active without k
 		return nil
 	}
-	before, err := tx.KeyPairs(registry.KeyPairQuery{
-		Profile: k.Profile, Partner: k.Partner, Environment: k.Environment,
-		States: []registry.State{registry.Retiring},
-	})
-	if err != nil {
-		return err
+	return e.session.ActivatePair(tx, &before)
+}
+
+// installedBefore returns the pair in use that is to be active for a partner without k: of the
+// others, the one that it confirmed last. It is empty if the partner has confirmed no other. If
+// all others that it confirmed have ended, that is an error.
+func installedBefore(
+	tx registry.Reader, k registry.KeyPair, partner string, offers []registry.Offer,
+) (before registry.KeyPair, err error) {
+	var at time.Time
+	ended := ""
+	for _, o := range offers {
+		if o.KeyPair == k.ID || o.Confirmed.IsZero() {
+			continue
+		}
+		other, err := tx.KeyPair(o.KeyPair)
+		switch {
+		case err != nil:
+			return before, err
+		case other.Environment != k.Environment || other.Profile != k.Profile:
+		case !other.State.InUse():
+			ended = other.ID
+		case o.Confirmed.After(at):
+			before, at = other, o.Confirmed
+		}
 	}
-	if err := e.session.ReturnPair(tx, k, registry.Staged); err != nil || len(before) == 0 {
-		return err
+	if before.ID == "" && ended != "" {
+		return before, registry.Refuse("key pair %s is the one that messages to %s are signed by, and those before it have "+
+			"ended, such as %s: offer a new pair instead", k.ID, partner, ended).Then(offerAdvice(partner, k.Environment))
 	}
-	last := slices.MaxFunc(before, func(a, b registry.KeyPair) int { return a.Changed.Compare(b.Changed) })
-	return e.session.ActivatePair(tx, &last)
+	return before, nil
 }

@@ -55,8 +55,7 @@ type laneKey struct {
 
 	pair      string                          // ours: the key pair's identity
 	open      func() (keyring.Private, error) // ours: opens the private key once, for all lanes that share it
-	confirmed map[string]time.Time            // of a shared pair: when each partner confirmed it
-	installed time.Time                       // of a shared pair: when all partners had it
+	confirmed map[string]time.Time            // ours: when each partner confirmed the pair
 }
 
 // Terms restrict what was agreed for a lane, and add settings of a program. The zero value changes
@@ -127,23 +126,18 @@ func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config 
 	}
 }
 
-// ourKeys returns our keys for this partner alone, and then those that all partners share,
-// in the states that they have for this partner.
+// ourKeys returns our keys for this partner alone, and then those that all partners share, in the
+// states that they have for this partner.
 func (entry *laneEntry) ourKeys() []laneKey {
-	shared := entry.shared.keys
-	pairs := make([]SharedPair, len(shared))
-	for i, k := range shared {
-		at := k.confirmed[entry.partner.ID]
-		if at.IsZero() {
-			at = k.installed
+	all := slices.Concat(entry.ours, entry.shared.keys)
+	pairs := make([]Pair, len(all))
+	for i, k := range all {
+		pairs[i] = Pair{ // all are of one environment
+			ID: k.pair, Shared: i >= len(entry.ours), State: k.state, Confirmed: k.confirmed[entry.partner.ID],
 		}
-		pairs[i] = SharedPair{ID: k.pair, State: k.state, Confirmed: at} // all are of one environment
 	}
-	ownActive := slices.ContainsFunc(entry.ours, func(k laneKey) bool { return k.state == keyring.Active })
-	all := slices.Clone(entry.ours)
-	for i, k := range shared {
-		k.state = StateFor(pairs, i, ownActive)
-		all = append(all, k)
+	for i := range all {
+		all[i].state = StateFor(pairs, i)
 	}
 	return all
 }

@@ -48,7 +48,7 @@ type Rows interface {
 	Environments() iter.Seq2[Environment, error]
 	// APIKeys returns those that are not revoked.
 	APIKeys() iter.Seq2[APIKey, error]
-	// Confirmations returns those of active shared key pairs.
+	// Confirmations returns those of our key pairs in use.
 	Confirmations() iter.Seq2[Confirmation, error]
 	// KeyPairs returns ours that are staged, active or retiring.
 	KeyPairs() iter.Seq2[KeyPair, error]
@@ -89,7 +89,7 @@ type APIKey struct {
 }
 
 // Confirmation is the time when a partner confirmed that it has installed the certificate
-// of one of our shared key pairs.
+// of one of our key pairs.
 type Confirmation struct {
 	KeyPair, Partner string
 
@@ -106,10 +106,6 @@ type KeyPair struct {
 
 	SPKI       []byte // SubjectPublicKeyInfo, DER
 	SPKISHA256 []byte
-
-	// Installed is the time when all partners had the certificate. It is zero if each
-	// confirms separately: see Confirmation.
-	Installed time.Time
 
 	// Sealed and SealedAs are for the Reader's Open.
 	Sealed   []byte

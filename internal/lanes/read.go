@@ -159,8 +159,8 @@ func (b *builder) addConfirmation(c Confirmation, damaged error) {
 func (b *builder) addKeyPair(k KeyPair, damaged error) {
 	key := laneKey{id: k.KeyID, state: k.State, spki: k.SPKI, pair: k.ID}
 	key.open = sync.OnceValues(func() (keyring.Private, error) { return b.open(k) })
+	key.confirmed = b.confirmed[k.ID]
 	if k.Partner == "" {
-		key.confirmed, key.installed = b.confirmed[k.ID], k.Installed
 		b.sharedKeys(k.Profile, k.Environment).add(key, damaged)
 	} else if lane := b.lanes[Name{k.Partner, k.Environment}]; lane != nil {
 		lane.ours = append(lane.ours, key)

@@ -6,32 +6,30 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// SharedPair is one of our key pairs for all partners of a profile, with the data of one
-// partner.
-type SharedPair struct {
+// Pair is one of our key pairs in use, with the data of one partner.
+type Pair struct {
 	ID, Environment string
 
+	Shared    bool // with all partners of the profile
 	State     keyring.State
 	Confirmed time.Time // when the partner said that it is installed; zero: not yet
 }
 
-// StateFor returns the state of pairs[i] for one partner. ownActive reports whether the
-// partner has an active pair of its own in that environment. If it has none, the active
-// pair that it confirmed last is active for it. Those that it confirmed earlier are
-// retiring, because older messages may still be on their way. Those that it has not
-// confirmed are staged, because the partner may start to use them at any time.
-func StateFor(pairs []SharedPair, i int, ownActive bool) keyring.State {
+// StateFor returns the state of pairs[i] for one partner. The active pair that the partner
+// confirmed last is active for it, whether it is its own or shared. Those that it confirmed
+// earlier are retiring, because older messages may still be on their way. Shared pairs that it
+// has not confirmed are staged, because the partner may start to use them at any time.
+func StateFor(pairs []Pair, i int) keyring.State {
 	k := pairs[i]
 	switch {
+	case k.Shared && k.Confirmed.IsZero():
+		return keyring.Staged
 	case k.State != keyring.Active:
 		return k.State
-	case k.Confirmed.IsZero():
-		return keyring.Staged
-	case ownActive:
-		return keyring.Retiring
 	}
 	for _, other := range pairs {
-		if other.Environment == k.Environment && other.State == keyring.Active && other.after(k) {
+		counts := other.State == keyring.Active && (!other.Shared || !other.Confirmed.IsZero())
+		if counts && other.Environment == k.Environment && other.after(k) {
 			return keyring.Retiring
 		}
 	}
@@ -39,6 +37,6 @@ func StateFor(pairs []SharedPair, i int, ownActive bool) keyring.State {
 }
 
 // after reports whether p was confirmed after q; the identities decide a tie.
-func (p SharedPair) after(q SharedPair) bool {
+func (p Pair) after(q Pair) bool {
 	return p.Confirmed.After(q.Confirmed) || p.Confirmed.Equal(q.Confirmed) && p.ID > q.ID
 }

@@ -109,7 +109,12 @@ func simple(
 var (
 	// Reject ends the exchange of a certificate, or withdraws the offer of a key pair of ours.
 	Reject = simple("Reject", registry.ActionExchangeReject,
-		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Reject(ctx, of.ID) })
+		func(e exchange.Exchange, ctx context.Context, of ID) error {
+			if exchange.IsKeyPair(of.ID) {
+				return e.Withdraw(ctx, exchange.Target{KeyPair: of.ID, Partner: of.Partner})
+			}
+			return e.Reject(ctx, of.ID)
+		})
 
 	// Stage makes an approved certificate verify. Messages are still encrypted to the
 	// previous one.

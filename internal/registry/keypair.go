@@ -37,7 +37,7 @@ type KeyPair struct {
 	Version int64 `json:"-"`
 }
 
-// The origins of key pairs. The partners have the certificate of an imported one already.
+// The origins of key pairs. Partners may have the certificate of an imported one already.
 const (
 	Made     = "created"
 	Imported = "imported"
@@ -52,6 +52,9 @@ type NewPair struct {
 	Subject     cert.Template
 	KeyID       string // where it is known already
 	Renewal     bool   // there is a pair in use, and this will follow it
+	// Installed are the partners who have the certificate of an imported pair that they share
+	// already. The pair is active for them from the import on, and for nobody else.
+	Installed []string
 }
 
 // CreateKeyPair makes a key pair and its certificate. The pair is staged: it opens messages at
@@ -131,6 +134,7 @@ func (s *Session) addPair(
 		}
 		now := s.registry.now()
 		k.Created, k.Changed, c.Created, c.Changed = now, now, now, now
+		k.State, c.State = Staged, Staged
 		if err := s.registry.sealPair(tx, &k, pkcs8); err != nil {
 			return err
 		}
@@ -139,9 +143,50 @@ func (s *Session) addPair(
 		if err := tx.PutKeyPair(&k); err != nil {
 			return err
 		}
-		return tx.PutCertificate(&c)
+		if err := tx.PutCertificate(&c); err != nil {
+			return err
+		}
+		if len(n.Installed) == 0 {
+			return nil
+		}
+		if err := s.installedBefore(tx, k, n); err != nil {
+			return err
+		}
+		return s.ActivatePair(tx, &k)
 	})
 	return k, c, err
+}
+
+// installedBefore records for each partner who had an imported pair before that it was offered
+// to them, and that they have installed it.
+func (s *Session) installedBefore(tx Tx, k KeyPair, n NewPair) error {
+	switch {
+	case k.Origin != Imported || k.Partner != "":
+		return Refuse("only a pair that was imported, and that partners share, can be installed before")
+	case n.Renewal:
+		return Refuse("a renewal is not installed before: offer it to each partner")
+	}
+	now := s.registry.now()
+	for _, id := range n.Installed {
+		if _, err := FindEnvironment(tx, lanes.Name{Partner: id, Environment: k.Environment}); err != nil {
+			return err
+		}
+		p, err := tx.Partner(id)
+		if err != nil {
+			return err
+		}
+		if p.Profile != k.Profile {
+			return Refuse("partner %s speaks %s, not %s", p.ID, p.Profile, k.Profile)
+		}
+		offers, err := tx.Offers(id)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutOffer(&Offer{KeyPair: k.ID, Partner: id, At: now, Confirmed: ConfirmedAt(offers, now)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newRows returns the rows of a key pair and its certificate, which refer to each other.

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
@@ -19,8 +18,8 @@ type Offer struct {
 
 // PairsFor returns the key pairs in use in the lanes with a partner: first its own, and then
 // those that all partners of the profile share, in the states that they have for this partner.
-// Each partner confirms for itself, so that no message to a partner is signed by a key that it
-// has not installed. An empty environment stands for all.
+// Which is active follows from its confirmations alone, see [lanes.StateFor], so that no message
+// to a partner is signed by a key that it has not installed. An empty environment stands for all.
 func PairsFor(tx Reader, p Partner, environment string) ([]KeyPair, error) {
 	q := KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: StatesInUse}
 	q.Limit = 1000
@@ -41,27 +40,27 @@ func PairsFor(tx Reader, p Partner, environment string) ([]KeyPair, error) {
 	for _, o := range offers {
 		at[o.KeyPair] = o.Confirmed
 	}
-	pairs := make([]lanes.SharedPair, len(shared))
-	for i, k := range shared {
-		pairs[i] = lanes.SharedPair{
-			ID: k.ID, Environment: k.Environment, State: ringState(k.State), Confirmed: k.confirmed(at[k.ID]),
+	all := append(own, shared...)
+	pairs := make([]lanes.Pair, len(all))
+	for i, k := range all {
+		pairs[i] = lanes.Pair{
+			ID: k.ID, Environment: k.Environment, Shared: k.Partner == "", State: ringState(k.State), Confirmed: at[k.ID],
 		}
 	}
-	for i := range shared {
-		k := &shared[i]
-		ownActive := slices.ContainsFunc(own, func(o KeyPair) bool {
-			return o.State == Active && o.Environment == k.Environment
-		})
-		k.State = State(lanes.StateFor(pairs, i, ownActive).String())
+	for i := range all {
+		all[i].State = State(lanes.StateFor(pairs, i).String())
 	}
-	return append(own, shared...), nil
+	return all, nil
 }
 
-// confirmed returns when a partner has confirmed a shared pair: at, or, where that is zero,
-// since when we have a pair that was imported, because the partners had it before.
-func (k KeyPair) confirmed(at time.Time) time.Time {
-	if at.IsZero() && k.Origin == Imported {
-		return k.Created
+// ConfirmedAt returns the time of a new confirmation of a partner, whose offers these are. It is
+// after all earlier ones, even if a clock was set back: their order says which pair is active.
+func ConfirmedAt(offers []Offer, now time.Time) time.Time {
+	at := now.Truncate(time.Microsecond) // as it is stored
+	for _, o := range offers {
+		if next := o.Confirmed.Add(time.Microsecond); !o.Confirmed.IsZero() && next.After(at) {
+			at = next
+		}
 	}
 	return at
 }

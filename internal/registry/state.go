@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // State is where a key or certificate stands in its life. A partner's certificate is received,
@@ -117,8 +116,8 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 			if _, err = s.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+s.reason); err == nil {
 				k, err = tx.KeyPair(id)
 			}
-		case to == Retired && k.State == Active && !last:
-			if err = followed(tx, k); err == nil {
+		case to == Retired && !last:
+			if err = mayEnd(tx, k); err == nil {
 				err = s.movePair(tx, &k, to)
 			}
 		default:
@@ -127,23 +126,6 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 		entry.After = k
 		return err
 	})
-}
-
-// followed refuses to end a pair that is still needed.
-func followed(tx Tx, k KeyPair) error {
-	if k.Partner != "" {
-		return Refuse("key pair %s is in use: activate its renewal first, or end the lane with it", k.ID).
-			Needing(Last)
-	}
-	relying, err := tx.Relying(k, 4)
-	if err != nil || len(relying) == 0 {
-		return err
-	}
-	if len(relying) > 3 {
-		relying[3] = "others"
-	}
-	return Refuse("key pair %s is the one that %s use: they must install its renewal first, or their lanes end with it",
-		k.ID, strings.Join(relying, ", ")).Needing(Last)
 }
 
 // ReturnPair brings a pair of ours back into a state that it had, as part of a change that undoes

@@ -97,8 +97,11 @@ type Reader interface {
 
 	// Offers returns the offers to a partner.
 	Offers(partner string) ([]Offer, error)
-	// Relying returns at most n partners for whom a shared key pair is the active one, see
-	// PairsFor.
+	// OpenOffers returns at most n partners to whom a key pair was offered, and who have not said
+	// that it is installed.
+	OpenOffers(pair string, n int) ([]string, error)
+	// Relying returns at most n partners for whom a shared key pair is the active one, see PairsFor,
+	// or the only one that is not staged.
 	Relying(k KeyPair, n int) ([]string, error)
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)

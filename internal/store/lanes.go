@@ -10,7 +10,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
-	"github.com/sealane/sealane/internal/registry"
 )
 
 var _ lanes.Store = (*Store)(nil)
@@ -125,7 +124,7 @@ func (r laneRows) APIKeys() iter.Seq2[lanes.APIKey, error] {
 }
 
 func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
-	const confirmed = "o.confirmed > 0 AND k.partner IS NULL AND k.state = 'active'"
+	const confirmed = "o.confirmed > 0 AND k.state IN ('active', 'retiring')"
 	q := laneQuery{"offer", "offer", `SELECT o.key_pair, o.partner, o.confirmed FROM offer o
 		JOIN key_pair k ON k.id = o.key_pair`, confirmed, confirmed + " AND o.partner = ?", ofPartner}
 	return laneRow(r, q, func(row scan, c *lanes.Confirmation) (string, error) {
@@ -155,17 +154,12 @@ func (r laneRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
 			return k.ID, unfit("its state is none that a lane has")
 		}
 		var rest struct {
-			Origin   string
-			Created  time.Time
 			SealedAs int64 `json:"sealed_as"`
 		}
 		if err := json.Unmarshal([]byte(body), &rest); err != nil {
 			return k.ID, err
 		}
 		k.SealedAs = rest.SealedAs
-		if rest.Origin == registry.Imported { // the partners had it before
-			k.Installed = rest.Created
-		}
 		return k.ID, nil
 	})
 }

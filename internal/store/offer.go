@@ -2,8 +2,6 @@ package store
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -33,23 +31,44 @@ func (t *tx) Offers(partner string) ([]registry.Offer, error) {
 
 func (t *tx) PutOffer(o *registry.Offer) error { return put(t, offerTable, o) }
 
-// Relying goes through the environments of the pair's kind.
-func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
-	confirmed := "o.confirmed"
-	if k.Origin == registry.Imported {
-		confirmed = "COALESCE(o.confirmed, " + strconv.FormatInt(k.Created.UnixMicro(), 10) + ")"
-	}
-	statement := strings.ReplaceAll(relying, "CONFIRMED", confirmed)
-	what := fmt.Sprintf("partners that rely on key pair %q", k.ID)
-	return texts(t, what, statement, k.ID, k.Profile, k.Environment, n)
+// OpenOffers reads by the key pair, of whose offers most are confirmed.
+func (t *tx) OpenOffers(pair string, n int) ([]string, error) {
+	return texts(t, fmt.Sprintf("open offers of key pair %q", pair),
+		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND confirmed <= 0 ORDER BY partner LIMIT ?", pair, n)
 }
 
+// Relying goes through the confirmations of the pair.
+func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
+	var without string
+	switch k.State {
+	case registry.Active:
+		without = laterActive
+	case registry.Retiring:
+		without = usable
+	default:
+		return nil, nil
+	}
+	what := fmt.Sprintf("partners that rely on key pair %q", k.ID)
+	return texts(t, what, relying+without+" ORDER BY e.partner LIMIT ?", k.ID, k.Profile, k.Environment, n)
+}
+
+// relying are the partners who have confirmed a shared pair.
 const relying = `SELECT e.partner FROM environment e JOIN partner w ON w.id = e.partner
-	LEFT JOIN offer o ON o.partner = e.partner AND o.key_pair = ? AND o.confirmed > 0
-	WHERE w.profile = ? AND e.name = ? AND CONFIRMED IS NOT NULL
-	AND NOT EXISTS (SELECT 1 FROM key_pair p
-		WHERE p.partner = e.partner AND p.profile = w.profile AND p.environment = e.name AND p.state = 'active')
+	JOIN offer o ON o.partner = e.partner AND o.key_pair = ? AND o.confirmed > 0
+	WHERE w.profile = ? AND e.name = ?`
+
+// laterActive leaves out those who have confirmed another active pair later; the identities decide
+// a tie, as in [lanes.StateFor].
+const laterActive = ` AND NOT EXISTS (SELECT 1 FROM offer l JOIN key_pair p ON p.id = l.key_pair
+		WHERE l.partner = e.partner
+		AND (l.confirmed > o.confirmed OR l.confirmed = o.confirmed AND l.key_pair > o.key_pair)
+		AND p.profile = w.profile AND p.environment = e.name AND p.state = 'active')`
+
+// usable leaves out those who have another pair, active or retiring.
+const usable = ` AND NOT EXISTS (SELECT 1 FROM key_pair p
+		WHERE p.partner = e.partner AND p.profile = w.profile AND p.environment = e.name
+		AND p.state IN ('active', 'retiring'))
 	AND NOT EXISTS (SELECT 1 FROM offer l JOIN key_pair p ON p.id = l.key_pair
-		WHERE l.partner = e.partner AND l.confirmed > CONFIRMED
-		AND p.partner IS NULL AND p.profile = w.profile AND p.environment = e.name AND p.state = 'active')
-	ORDER BY e.partner LIMIT ?`
+		WHERE l.partner = e.partner AND l.key_pair <> o.key_pair AND l.confirmed > 0
+		AND p.partner IS NULL AND p.profile = w.profile AND p.environment = e.name
+		AND p.state IN ('active', 'retiring'))`
