@@ -132,6 +132,8 @@ func TestPrivateKeysAreOpenedOnce(t *testing.T) {
 			tx.PutKeyPair(keyOf(t, ours, registry.KeyPair{ID: "k-1", Profile: "riskos", Environment: "PROD",
 				KeyID: "ours", State: registry.Active, Origin: registry.Imported, Created: now,
 				Sealed: []byte("sealed"), SealedAs: 7})),
+			tx.PutOffer(&registry.Offer{KeyPair: "k-1", Partner: "acme", At: now, Confirmed: now}),
+			tx.PutOffer(&registry.Offer{KeyPair: "k-1", Partner: "other", At: now, Confirmed: now}),
 			tx.PutCertificate(certificateOf(t, theirs, registry.Certificate{ID: "c-1", Partner: "acme",
 				KeyID: "theirs", State: registry.Active})),
 			tx.PutCertificate(certificateOf(t, theirs, registry.Certificate{ID: "c-2", Partner: "other",

@@ -139,6 +139,9 @@ func (s *Session) addPair(
 			return err
 		}
 		entry.After = k
+		if len(n.Installed) > 0 { // an approval is of these partners alone
+			entry.Before = map[string][]string{"installed": n.Installed}
+		}
 		k.Version, c.Version = 0, 0
 		if err := tx.PutKeyPair(&k); err != nil {
 			return err
