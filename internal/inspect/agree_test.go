@@ -2,6 +2,8 @@ package inspect_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -151,13 +153,29 @@ func TestTokenInOtherText(t *testing.T) {
 		"YAML":       "encrypted_request: >-\n  " + strings.Join(lines, "\n  ") + "\n",
 		"mail": "From: a@b.example\r\nMIME-Version: 1.0\r\n\r\nHello,\r\n\r\n" + strings.Join(lines,
 			"\r\n") + "\r\n\r\nRegards\r\n",
-		"page": "<!DOCTYPE html><html><body><pre>" + token + "</pre></body></html>",
+		"numbers":         strings.Trim(fmt.Sprint([]byte(token)), "[]"),
+		"Go bytes":        fmt.Sprint([]byte(body)),
+		"hexadecimal":     fmt.Sprintf("%x", body),
+		"gzip in base64":  base64.StdEncoding.EncodeToString(gzipOf(t, body)),
+		"chunked":         fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+		"full-width dots": strings.ReplaceAll(token, ".", "．"),
+		"page":            "<!DOCTYPE html><html><body><pre>" + token + "</pre></body></html>",
 	} {
 		r := inspect.Examine([]byte(data), options(riskos))
 		if r.Signature == nil || !r.Signature.Holds || r.Fault == "" {
 			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
 		}
 	}
+}
+
+func gzipOf(t *testing.T, body string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(body)); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // Files and pages that are no messages are named.
@@ -172,6 +190,18 @@ func TestWhatIsNoMessage(t *testing.T) {
 	} {
 		r := inspect.Examine([]byte(data), inspect.Options{})
 		if report := text(t, r); r.Fault == "" || !strings.Contains(report, says) || strings.Contains(report, "cut") {
+			t.Errorf("%q: %s", data, report)
+		}
+	}
+	for data, says := range map[string]string{
+		"[B@1b6d3586": "how Java prints an array", "[object Promise]": "how JavaScript prints",
+		"System.Byte[]":                     "how .NET prints",
+		`{"encrypted_request":"undefined"}`: "a value that is missing",
+		"<coroutine object seal at 0x7f>":   "how Python prints",
+		"0\x82\x03\xff\xff":                 "a certificate or a key in DER",
+	} {
+		r := inspect.Examine([]byte(data), options(testlane.Profile(t, "riskos")))
+		if report := text(t, r); r.Fault == "" || !strings.Contains(report, says) {
 			t.Errorf("%q: %s", data, report)
 		}
 	}

@@ -56,6 +56,9 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	if rest, off := x.file(data); off {
 		return rest, true
 	}
+	if rest, off := x.printed(data); off {
+		return rest, true
+	}
 	if bytes.HasPrefix(data, byteOrderMark) {
 		x.around("byte order mark")
 		x.fault(stepAround, fault.BodyBOM, "body", "It begins with the bytes EF BB BF.")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/sealane/sealane/fault"
@@ -26,6 +27,10 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		return x.compressed(data)
 	case kind == filekind.HTML:
 		return x.page(data)
+	case bytes.HasPrefix(data, []byte{0x30, 0x82}) && !utf8.Valid(data):
+		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
+			"This is a certificate or a key in DER, not a message.").Next = "For a certificate, use sealane cert show."
+		return nil, true
 	case kind == filekind.XML, kind == filekind.Token, kind == filekind.Calendar, kind == filekind.BusinessCard,
 		kind == filekind.Unknown:
 		return x.mail(data)
@@ -119,10 +124,17 @@ func (x *examiner) unshown(data []byte) (rest []byte, off bool) {
 		return bytes.TrimSuffix(data[2:], data[1:2]), true
 	}
 	first, size := utf8.DecodeRune(data)
-	if !pasted.IsTypographic(first) {
-		return data, false
-	}
 	rest = data[size:]
+	switch {
+	case !pasted.IsTypographic(first):
+		return data, false
+	case unicode.Is(unicode.Cf, first) && !bytes.HasPrefix(rest, []byte{'{'}):
+		return data, false // it is named with the other characters of the token
+	case unicode.Is(unicode.Cf, first):
+		x.around("an invisible character")
+		x.fault(stepAround, fault.BodyNotJSON, "body", pasted.RuneName(first)+" stands before it.")
+		return rest, true
+	}
 	if last, n := utf8.DecodeLastRune(rest); pasted.IsTypographic(last) {
 		rest = rest[:len(rest)-n]
 	}

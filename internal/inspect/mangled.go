@@ -74,13 +74,17 @@ func encodedOnceMore(text []byte) []byte {
 	}
 	start, _ := decode(text[:min(len(text), head)])
 	start = start[firstVisible(start):]
-	if !bytes.HasPrefix(start, []byte("ey")) && !bytes.HasPrefix(start, []byte{'{'}) {
+	compressed := bytes.HasPrefix(start, []byte("\x1f\x8b\x08"))
+	if !bytes.HasPrefix(start, []byte("ey")) && !bytes.HasPrefix(start, []byte{'{'}) && !compressed {
 		return nil
 	}
 	if bytes.ContainsFunc(text, func(r rune) bool { return !tokenRune(r) && !strings.ContainsRune(" \t\r\n", r) }) {
 		return nil
 	}
 	data, _ := decode(text)
+	if compressed {
+		return data
+	}
 	if data = bytes.TrimSpace(data); likely(data) || data[0] == '{' && json.Valid(data) {
 		return data
 	}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -36,6 +38,13 @@ func (x *examiner) token(text []byte) {
 		return
 	}
 	dots := bytes.Count(text, []byte{'.'})
+	if plain := []byte(pasted.Clean(text)); dots < 2 && likely(plain) { // dots that are none
+		odd := bytes.IndexFunc(text, pasted.IsTypographic)
+		r, _ := utf8.DecodeRune(text[max(odd, 0):])
+		x.fault(stepText, fault.Base64Character.In(fault.JWE), "token",
+			pasted.RuneName(r)+" stands in place of a dot.")
+		text, dots = plain, bytes.Count(plain, []byte{'.'})
+	}
 	if dots > 0 {
 		text = x.restoreFront(text, fault.JWE, stepText)
 	}
