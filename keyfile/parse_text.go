@@ -1,0 +1,188 @@
+package keyfile
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"iter"
+	"unicode/utf8"
+
+	"github.com/sealane/sealane/internal/filekind"
+	"github.com/sealane/sealane/internal/unpack"
+)
+
+// parse reads a file that holds no others.
+func parse(data []byte) (*File, error) {
+	if rest := withoutMark(data); isDER(rest) {
+		if err := refusePrivateText(rest); err != nil {
+			return nil, err
+		}
+		f, err := parseDER(rest, FormatDER, FormatPKCS7DER, FormatPublicDER)
+		if err != nil && lineEndsChanged(rest) {
+			return nil,
+				errors.New("its line ends were changed, as if it were text, which happens with FTP in text mode: " +
+					"transfer it in binary mode, or send it as PEM")
+		}
+		return f, err
+	}
+	if kind := keyStore(data); kind != "" {
+		return nil, refuseStore(data, kind)
+	}
+	text, half := plainText(data)
+	meant := unpack.Meant(text)
+	if err := refusePrivateText(text, meant); err != nil {
+		return nil, err
+	}
+	if half != nil {
+		return nil, half
+	}
+	f, err := parseText(text)
+	if err == nil {
+		return f, nil
+	}
+	if meant != nil {
+		if f, err := parseText(meant); err == nil {
+			return f, nil
+		}
+	}
+	if f := parseEmbedded(text); f != nil {
+		return f, nil
+	}
+	if f := parseEmbedded(meant); f != nil {
+		return f, nil
+	}
+	switch kind := filekind.Of(data); {
+	case convertedDER(data):
+		return nil, errors.New("it was DER, and a program has converted it as if it were text: " +
+			"send it as a binary file, or as PEM")
+	case kind == filekind.RTF, kind == filekind.PDF, kind == filekind.OldOffice, kind == filekind.Office:
+		return nil, notRecognized(data, kind) // the base64 in it is damaged, if there is any
+	}
+	return nil, err
+}
+
+// withoutMark returns DER without the byte order mark that a text editor has put before it.
+func withoutMark(data []byte) []byte {
+	if rest, ok := bytes.CutPrefix(data, []byte("\xef\xbb\xbf")); ok && isDER(rest) {
+		return rest
+	}
+	return data
+}
+
+// lineEndsChanged reports whether DER has the stated length when CRLF is LF again.
+func lineEndsChanged(der []byte) bool {
+	e, err := firstElement(der)
+	if err != nil || e.indefinite || e.header+e.length >= len(der) {
+		return false
+	}
+	return len(der)-bytes.Count(der, []byte("\r\n")) == e.header+e.length
+}
+
+// convertedDER reports whether data is DER whose octets were taken for Latin-1 and written as
+// UTF-8.
+func convertedDER(data []byte) bool {
+	if !bytes.HasPrefix(data, []byte("0\xc2\x82")) || !utf8.Valid(data) {
+		return false
+	}
+	return !bytes.ContainsFunc(data, func(r rune) bool { return r > 0xff })
+}
+
+// parseText takes text in which refusePrivateText has found no private key.
+func parseText(text []byte) (*File, error) {
+	kind := filekind.Of(text)
+	text = withoutMentions(text)
+	trimmed := bytes.TrimSpace(text)
+	if bytes.Contains(text, []byte(pemBegin)) {
+		return parsePEM(text)
+	}
+	if bytes.HasPrefix(trimmed, []byte("{")) && kind == filekind.Unknown {
+		return parseJWK(trimmed)
+	}
+	if decoded, ok := bareBase64(trimmed); ok {
+		if err := refusePrivateText(decoded); err != nil {
+			return nil, err
+		}
+		if isDER(decoded) {
+			return parseDER(decoded, FormatBase64, FormatPKCS7Base64, FormatPublicBase64)
+		}
+		if bytes.Contains(decoded, []byte(pemBegin)) {
+			return parsePEM(withoutMentions(decoded))
+		}
+		if again, ok := bareBase64(bytes.TrimSpace(decoded)); ok && isDER(again) { // encoded twice
+			if err := refusePrivateText(again); err != nil {
+				return nil, err
+			}
+			return parseDER(again, FormatBase64, FormatPKCS7Base64, FormatPublicBase64)
+		}
+	}
+	return nil, notRecognized(trimmed, kind)
+}
+
+// parseEmbedded returns the certificates that are in base64 among other text, as in XML, or
+// where a BEGIN line is missing. It returns nil if there are none, or if the text is PEM or a
+// JWK, of which the errors say more.
+func parseEmbedded(text []byte) *File {
+	if bytes.Count(text, []byte(pemBegin)) > 1 || bytes.Contains(text, []byte(`"kty"`)) {
+		return nil
+	}
+	var certificates []*x509.Certificate
+	for decoded := range embedded(text) {
+		switch k := recognize(decoded); k {
+		case kindCertificate, kindSignedData, kindPkiPath:
+			if checkASN1(decoded) != nil || len(certificates) > maxCertificates {
+				continue
+			}
+			if found, _, err := parseCertificates(k, decoded); err == nil {
+				certificates = append(certificates, found...)
+			}
+		default:
+			if inner := withoutMentions(decoded); bytes.Contains(inner, []byte(pemBegin)) {
+				if f, err := parsePEM(inner); err == nil {
+					certificates = append(append(certificates, f.Certificates...), f.Unused...)
+				}
+			}
+		}
+	}
+	if len(certificates) == 0 {
+		return nil
+	}
+	f, err := newFile(FormatBase64, certificates, nil)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+// embedded returns what each long text in base64 or hexadecimal decodes to.
+func embedded(text []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for decoded := range longBase64(text) {
+			if !yield(decoded) {
+				return
+			}
+		}
+		for decoded := range longHex(text) {
+			if !yield(decoded) {
+				return
+			}
+		}
+	}
+}
+
+func notRecognized(text []byte, kind filekind.Kind) error {
+	switch {
+	case len(text) == 0:
+		return errors.New("the file is empty: " + adviceSendCertificate)
+	case kind != filekind.Unknown:
+		return fmt.Errorf("this is %s: %s", kind, kind.Advice())
+	case bytes.Contains(text, []byte("BEGIN CERTIFICATE")):
+		return errors.New("the line BEGIN CERTIFICATE lacks its five hyphens: a mail program or word processor " +
+			"changed them; send the file itself as an attachment")
+	case bytes.Contains(text, []byte(pemEnd)):
+		return errors.New("there is a line with END and none with BEGIN, and what is before it is no certificate: " +
+			"lines are missing at the front; send the file itself as an attachment")
+	}
+	return fmt.Errorf("its %d bytes are not PEM, DER, PKCS#7, JWK or base64 of these: %s",
+		len(text), adviceSendCertificate)
+}
