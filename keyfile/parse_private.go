@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/filekind"
@@ -36,8 +37,8 @@ var (
 // PKCS#12 or a private JWK, in PEM, DER or base64. The key has passed [cert.CheckKey],
 // and its numbers fit each other.
 //
-// If the passphrase fails, and it is in UTF-16 or begins with a byte order mark, as in a file
-// that an editor of Windows has written, it is decoded and tried again.
+// If the passphrase fails, and it is in UTF-16 or Latin-1, or begins with a byte order mark, as in
+// a file that an editor of Windows has written, it is decoded and tried again.
 //
 // ParsePrivate ignores the passphrase if the file is not encrypted. If it is, a nil
 // passphrase returns [ErrPassphraseNeeded]; only a PKCS#12 may have an empty one.
@@ -46,6 +47,8 @@ func ParsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error)
 	if errors.Is(err, ErrPassphraseWrong) {
 		if typed := pasted.Secret(passphrase); !bytes.Equal(typed, passphrase) {
 			key, info, err = parsePrivate(data, typed)
+		} else if !utf8.Valid(passphrase) {
+			key, info, err = parsePrivate(data, fromLatin1(passphrase))
 		}
 	}
 	if err != nil {
@@ -109,8 +112,17 @@ func parsePrivate(data, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, error)
 	if bytes.HasPrefix(text, []byte("{")) {
 		return privateFromJSON(text)
 	}
-	if der, ok := bareBase64(text); ok && isDER(der) {
+	if decoded, ok := bareBase64(text); ok && isDER(decoded) {
+		return privateFromDER(decoded, passphrase)
+	} else if ok && bytes.Contains(decoded, []byte(pemBegin)) { // as Kubernetes and others store it
+		der, err := onlyPrivateBlock(decoded)
+		if err != nil {
+			return nil, PrivateInfo{}, err
+		}
 		return privateFromDER(der, passphrase)
+	}
+	if err := foreignForm(data); err != nil {
+		return nil, PrivateInfo{}, err
 	}
 	if kind := filekind.Of(data); kind != filekind.Unknown {
 		return nil, PrivateInfo{}, fmt.Errorf("this is %s, not a private key in PEM, DER, PKCS#12 or JWK", kind)

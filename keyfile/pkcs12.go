@@ -54,10 +54,7 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 		return nil, PrivateInfo{}, errors.New("the key in the PKCS#12 does not parse: " +
 			"it is weak, damaged or of another kind; make a new pair")
 	case err != nil:
-		return nil, PrivateInfo{}, fmt.Errorf(
-			"the PKCS#12 cannot be used (%w): convert it with "+adviceConvertPKCS12,
-			err,
-		)
+		return nil, PrivateInfo{}, explainPKCS12(err)
 	}
 	key, ok := parsed.(*rsa.PrivateKey)
 	if !ok {
@@ -78,6 +75,22 @@ func privateFromPKCS12(der, passphrase []byte) (*rsa.PrivateKey, PrivateInfo, er
 	}
 	chain[0], chain[own] = chain[own], chain[0]
 	return key, PrivateInfo{Format: FormatPKCS12, Certificates: chain}, nil
+}
+
+// explainPKCS12 says what to do with a key store that the library does not read. To export it
+// again would often make the same file.
+func explainPKCS12(err error) error {
+	switch text := err.Error(); {
+	case strings.Contains(text, "certificate missing"):
+		return errors.New("the PKCS#12 holds no certificate: take the key out of it with " +
+			"openssl pkcs12 -in OLD -nocerts -out key.pem, and use that with the certificate's own file")
+	case strings.Contains(text, "private key missing"):
+		return errors.New("the PKCS#12 holds certificates only: use the key store that holds the private key")
+	case strings.Contains(text, "exactly one key bag"):
+		return errors.New("the PKCS#12 holds several private keys, or none that can be read: take the right one out of it " +
+			"with keytool -importkeystore -srckeystore OLD -srcalias NAME -destkeystore NEW -deststoretype PKCS12")
+	}
+	return fmt.Errorf("the PKCS#12 cannot be used (%w): convert it with %s", err, adviceConvertPKCS12)
 }
 
 const adviceConvertPKCS12 = "openssl pkcs12 -in OLD -out key.pem, " +

@@ -306,3 +306,35 @@ func TestSearchIsLinear(t *testing.T) {
 		})
 	}
 }
+
+// A key in the form of another program comes with the way to convert it.
+func TestForeignPrivateKeys(t *testing.T) {
+	key := testcert.Key()
+	plain := must1(keyfile.EncodePrivate(key, nil))
+	for says, data := range map[string][]byte{
+		"-inform MSBLOB": privateBlob(key, 0xa4),
+		"-inform PVK":    slices.Concat([]byte{0x1e, 0xf1, 0xb5, 0xb0}, make([]byte, 20), privateBlob(key, 0x24)),
+		"puttygen":       []byte("PuTTY-User-Key-File-3: ssh-rsa\n"),
+		"printed":        fmt.Appendf(nil, "privateExponent:\n    %x\n", key.D),
+		"an HTML page":   []byte("<!DOCTYPE html><p>Sign in"),
+	} {
+		_, _, err := keyfile.ParsePrivate(data, nil)
+		wantError(t, err, says)
+	}
+	for name, data := range map[string][]byte{
+		"in base64":    []byte(base64.StdEncoding.EncodeToString(plain)),
+		"in JSON":      fmt.Appendf(nil, "{%q:%q}", "private_key", plain),
+		"in a setting": []byte("KEY=\"" + strings.ReplaceAll(string(plain), "\n", `\n`) + "\""),
+		"quoted":       []byte("> " + strings.ReplaceAll(string(plain), "\n", "\n> ")),
+	} {
+		if got, _, err := keyfile.ParsePrivate(data, nil); err != nil || !got.Equal(key) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	chain := []*x509.Certificate{testcert.Cert(t)}
+	store, err := keyfile.EncodePKCS12(key, chain, []byte("ein langes Paßwort"))
+	must(t, err)
+	if _, _, err := keyfile.ParsePrivate(store, []byte("ein langes Pa\xdfwort")); err != nil {
+		t.Errorf("a passphrase in Latin-1: %v", err)
+	}
+}

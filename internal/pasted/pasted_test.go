@@ -73,7 +73,8 @@ func TestTokens(t *testing.T) {
 		"in a letter": "Dear all,\n\n" + wrapped("") +
 			"\n\nRegards", "no blank line": wrapped("  ") + "\nRegards",
 		"in a sentence": "It is " + token + ". Please answer.",
-		"in quotes":     `{"token":"` + token + `"}`, "blank lines": strings.ReplaceAll(wrapped(""), "\n", "\n\n"),
+		"in quotes":     `{"token":"` + token + `"}`, "hard line ends": strings.ReplaceAll(wrapped(""), "\n", "=\n"),
+		"blank lines": strings.ReplaceAll(wrapped(""), "\n", "\n\n"),
 	} {
 		if got := pasted.Tokens(text, 5); !slices.Contains(got, token) {
 			t.Errorf("%s: %q", name, got)

@@ -44,8 +44,8 @@ func tokensAt(lines []string, at, parts int) (found []string) {
 			line = line[at:]
 		}
 		n := strings.IndexFunc(line, func(r rune) bool { return r > 0x7e || !isTokenByte(byte(r)) })
-		ends := n >= 0
-		if !ends {
+		ends := n >= 0 && line[n:] != "=" // which ends a line in quoted-printable
+		if n < 0 {
 			n = len(line)
 		}
 		token.WriteString(line[:n])
