@@ -88,7 +88,8 @@ func explainPKCS12(err error) error {
 		return errors.New("the PKCS#12 holds certificates only: use the key store that holds the private key")
 	case strings.Contains(text, "exactly one key bag"):
 		return errors.New("the PKCS#12 holds several private keys, or none that can be read: take the right one " +
-			"out of it with keytool -importkeystore -srckeystore OLD -srcalias NAME -destkeystore NEW -deststoretype PKCS12")
+			"out of it with keytool -importkeystore -srckeystore OLD -srcalias NAME " +
+			"-destkeystore NEW -deststoretype PKCS12")
 	}
 	return fmt.Errorf("the PKCS#12 cannot be used (%w): convert it with %s", err, adviceConvertPKCS12)
 }
