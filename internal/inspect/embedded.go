@@ -29,7 +29,7 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		return x.page(data)
 	case bytes.HasPrefix(data, []byte{0x30, 0x82}) && !utf8.Valid(data):
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
-			"This is a certificate or a key in DER, not a message.").Next = "For a certificate, use sealane cert show."
+			"This is a certificate or a key in DER, not a message.").Remedy = "For a certificate, use sealane cert show."
 		return nil, true
 	case kind == filekind.XML, kind == filekind.Token, kind == filekind.Calendar, kind == filekind.BusinessCard,
 		kind == filekind.Unknown:

@@ -44,7 +44,7 @@ func (x *examiner) printed(data []byte) (rest []byte, off bool) {
 	if len(text) <= longest {
 		for _, p := range placeholders {
 			if p.form.Match(text) {
-				x.fault(stepText, fault.Parts.In(fault.JWE), "token", p.text).Next =
+				x.fault(stepText, fault.Parts.In(fault.JWE), "token", p.text).Remedy =
 					"Look where the program makes text of the token."
 				return nil, true
 			}
