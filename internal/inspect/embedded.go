@@ -29,7 +29,7 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		return x.page(data)
 	case bytes.HasPrefix(data, []byte{0x30, 0x82}) && !utf8.Valid(data):
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
-			"This is a certificate or a key in DER, not a message.").Remedy = "For a certificate, use sealane cert show."
+			"This is a certificate or a key in DER, not a message.").Remedy = remedyMessage
 		return nil, true
 	case kind == filekind.XML, kind == filekind.Token, kind == filekind.Calendar, kind == filekind.BusinessCard,
 		kind == filekind.Unknown:
@@ -39,10 +39,13 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 			return rest, true
 		}
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is "+kind.String()+", not a message.").Remedy =
-			"Give the body of the request or of the response."
+			remedyMessage
 		return nil, true
 	}
 }
+
+// remedyMessage is what to do with a file that is no message.
+const remedyMessage = "Give the body of the request or of the response."
 
 // isZlib reports whether data begins as zlib, which Content-Encoding calls deflate.
 func isZlib(data []byte) bool {
