@@ -63,8 +63,8 @@ func TestWhatConfirms(t *testing.T) {
 
 func signs(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageDigitalSignature }
 
-// A proof is for whoever approves: it comes before, one challenge at a time, and a
-// wrong answer is recorded.
+// A proof helps the person who approves: it precedes the approval, there is one challenge at a time, and
+// a wrong answer is recorded.
 func TestWhenProofCounts(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
@@ -130,14 +130,14 @@ func TestSharedPrimeIsAnAlarm(t *testing.T) {
 	h.must(err)
 	leaf, err := x509.ParseCertificate(made(t, testkey.Crossed(c, fresh(t, "alarm d"))))
 	h.must(err)
-	beside := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "rdx",
+	sibling := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: "acme", Profile: "rdx",
 		Environment: "STAG"}, []*x509.Certificate{leaf})
-	beside.State = registry.Received
-	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&beside) }))
+	sibling.State = registry.Received
+	h.must(h.Store.Update(ctx, func(tx registry.Tx) error { return tx.PutCertificate(&sibling) }))
 	_, err = h.anna.MatchChecksum(ctx, checksumOf(one))
 	h.must(err)
 	if err := h.cora.Approve(ctx, one.ID, exchange.Approval{Change: "C", CallBack: called(one)}); err == nil ||
-		!strings.Contains(said(err), beside.ID) {
+		!strings.Contains(said(err), sibling.ID) {
 		t.Errorf("approved: %v", err)
 	}
 }
@@ -203,8 +203,8 @@ func TestAliasAsIs(t *testing.T) {
 	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: "their-own-name", AsIs: true}))
 }
 
-// A partner who sends another's certificate beside a private key that can't be read has
-// nobody's key blocked but its own.
+// If a partner sends another's certificate together with a private key that can't be read, no key is
+// blocked except its own.
 func TestHiddenKeyBlocksNobodyElse(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()

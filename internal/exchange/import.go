@@ -288,7 +288,8 @@ func (i *rowImport) addCertificate(ctx context.Context) error {
 		}
 		i.done("key ID")
 	default:
-		return registry.Refuse("certificate %s has the key ID %q; the row says %q: correct the row, or replace the key ID",
+		return registry.Refuse("certificate %s has the key ID %q; the row says %q: correct the row, or "+
+			"replace the key ID",
 			c.ID, c.KeyID, keyID)
 	}
 	if checksum == "" {
@@ -342,7 +343,7 @@ func (i *rowImport) certificateIn(ctx context.Context, data []byte) (c registry.
 // readNextTo reads a file in a table's folder, or below it.
 func readNextTo(folder, name string) ([]byte, error) {
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return nil, registry.Refuse("certificate %q: name a file beside the table, or below it", name)
+		return nil, registry.Refuse("certificate %q: name a file in the folder of the table, or below it", name)
 	}
 	f, err := openRegular(filepath.Join(folder, name))
 	if err != nil {

@@ -44,7 +44,7 @@ func TestImportCSV(t *testing.T) {
 		write("table.csv", []byte(table))
 		results := h.imported(filepath.Join(dir, "table.csv"))
 		want := []string{"", "does not match", "is there with profile rdx", "required or optional",
-			"[validity-length]", "beside the table", "client (egress) or server (ingress)", "wrong number of fields",
+			"[validity-length]", "in the folder of the table", "client (egress) or server (ingress)", "wrong number of fields",
 			""}
 		if len(results) != len(want) {
 			t.Fatalf("%d results", len(results))

@@ -90,8 +90,8 @@ func (e Exchange) recordLeak(ctx context.Context, in Incoming, leak keyfile.Leak
 	if len(names) == maxSiblings {
 		ended += fmt.Sprintf(". Of the keys that came with it only %d are blocked; block the others", maxSiblings)
 	}
-	return registry.Refuse("the alarm is recorded. The key's owner is unknown, so every public key in this message is "+
-		"now blocked, except keys that are registered for another partner or for us (SHA-256 of the public keys: "+
+	return registry.Refuse("the alarm is recorded. The key's owner is unknown, so every public key in this message "+
+		"is now blocked, except keys that are registered for another partner or for us (SHA-256 of the public keys: "+
 		"%s)%s. If it is another key, ask the partner which, and block that too",
 		strings.Join(names, ", "), ended).Then(block)
 }
@@ -109,11 +109,11 @@ func inUseStill(kept registry.KeptOut, certain bool) error {
 	}
 	used := strings.Join(names, " and ")
 	if certain {
-		return registry.Refuse("the alarm is recorded, and this key can't come in any more. It is the key of %s, which is "+
-			"in use still: call the owner, and revoke it", used).Then(revoke)
+		return registry.Refuse("the alarm is recorded, and this key can't come in any more. It is the key of %s, "+
+			"which is still in use: call the owner, and revoke it", used).Then(revoke)
 	}
-	return registry.Refuse("the alarm is recorded. Nobody can see whose private key it is. It may be that of %s, which is "+
-		"in use still: call the owner at a number that you knew before; if it is theirs, revoke it; if not, "+
+	return registry.Refuse("the alarm is recorded. Nobody can see whose private key it is. It may be that of %s, "+
+		"which is still in use: call the owner at a number that you knew before; if it is theirs, revoke it; if not, "+
 		"dismiss the alarm", used).Then(revoke)
 }
 

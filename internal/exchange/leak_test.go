@@ -138,7 +138,7 @@ func newReceiver(t *testing.T) receiver {
 	return receiver{h, t}
 }
 
-// alarm gives what was recorded of the last alarm.
+// alarm returns the record of the last alarm.
 func (r receiver) alarm() string {
 	r.t.Helper()
 	last := ""
@@ -154,8 +154,8 @@ func (r receiver) alarm() string {
 	return last
 }
 
-// Where nobody can see which private key came, the certificate beside it can't come in
-// any more, and is named.
+// If nobody can see which private key arrived, the certificate with it can't come in any more, and the
+// error names it.
 func TestHiddenKeyBlocksWhatCameWithIt(t *testing.T) {
 	p := newPair(t, "hidden")
 	for name, data := range map[string][]byte{
@@ -195,8 +195,8 @@ func TestHiddenKeyBlocksWhatCameWithIt(t *testing.T) {
 	}
 }
 
-// A key that can be seen is blocked, and no other: the certificate beside it, of
-// another pair, is good.
+// A key that can be seen is blocked, and no other: the certificate with it, of another pair, is
+// accepted.
 func TestVisibleKeyBlocksOnlyItself(t *testing.T) {
 	p, other := newPair(t, "visible"), newPair(t, "innocent")
 	escaped := `{"private_key":"` + strings.ReplaceAll(string(p.plain), "\n", `\n`) + `"}`
@@ -236,17 +236,17 @@ func TestVisibleKeyBlocksOnlyItself(t *testing.T) {
 
 // All private keys of one file are blocked, not only the first.
 func TestAllPrivateKeysOfAFile(t *testing.T) {
-	one, two, beside := newPair(t, "visible"), newPair(t, "innocent"), newPair(t, "hidden")
+	one, two, hidden := newPair(t, "visible"), newPair(t, "innocent"), newPair(t, "hidden")
 	r := newReceiver(t)
 	if err := r.receive(slices.Concat(one.plain, two.plain)); err == nil || strings.Count(said(err),
 		"can't come in any more") != 2 {
 		t.Errorf("two: %v", err)
 	}
-	if err := r.receive(slices.Concat(one.plain, beside.encrypted, beside.pem)); err == nil ||
-		!strings.Contains(said(err), beside.sum) {
+	if err := r.receive(slices.Concat(one.plain, hidden.encrypted, hidden.pem)); err == nil ||
+		!strings.Contains(said(err), hidden.sum) {
 		t.Errorf("one that is seen and one that is not: %v", err)
 	}
-	for _, p := range []pairOf{one, two, beside} {
+	for _, p := range []pairOf{one, two, hidden} {
 		if err := r.receive(p.der); err == nil || !strings.Contains(said(err), "[key-blocked]") {
 			t.Error(err)
 		}
@@ -361,7 +361,7 @@ func TestSignedMail(t *testing.T) {
 	}
 }
 
-// A partner file may come by mail, alone or with the certificate beside it.
+// A partner file may come by mail, alone or together with the certificate.
 func TestPartnerFileByMail(t *testing.T) {
 	theirs := newCompany(t, "sqlite:"+t.TempDir()+"/theirs.db")
 	theirs.partner("us", "rdx", sealane.ServerSide, "STAG")

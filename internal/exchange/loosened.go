@@ -15,7 +15,8 @@ func (p *preflight) loosened(tx registry.Reader) error {
 		p.add(cert.Finding{Code: code, Name: name, Level: cert.Warning, Found: found, Remedy: remedy}, none)
 	}
 	if p.env.Sealing == sealane.SealingOptional {
-		warn("loosened-sealing", "sealing", "unencrypted messages are accepted", "require sealing when the partner is ready")
+		warn("loosened-sealing", "sealing", "unencrypted messages are accepted",
+			"require sealing when the partner is ready")
 	}
 	if p.env.SenderAuth == sealane.SenderUnauthenticated {
 		warn("loosened-caller", "caller", "the sender of unsigned messages is not authenticated", "use mutual TLS")

@@ -195,7 +195,8 @@ func verifyPartnerFile(data []byte, leaf *x509.Certificate) error {
 		return fmt.Errorf("the partner file: %w", err)
 	}
 	if s.Header.Typ == nil || *s.Header.Typ != partnerType {
-		return registry.Refuse("this is signed, but it is no partner file: its typ is not %s; ask for it again", partnerType)
+		return registry.Refuse("this is signed, but it is no partner file: its typ is not %s; ask for it again",
+			partnerType)
 	}
 	pub := leaf.PublicKey.(*rsa.PublicKey)
 	if _, _, err := s.Verify([]alg.PublicKey{{PublicKey: pub}}); err != nil {

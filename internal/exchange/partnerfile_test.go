@@ -92,7 +92,10 @@ func TestPartnerFileOfAnEncryptionKey(t *testing.T) {
 	theirs.partner("vcas", "rdx", sealane.ServerSide, "STAG")
 	us.partner("bank", "rdx", sealane.ClientSide, "STAG")
 	k, _ := theirs.pair("rdx", "vcas", "STAG")
-	file, err := theirs.anna.Export(t.Context(), exchange.PartnerFileOptions{Target: pairWith(k.ID, "vcas"), Name: "Bank"})
+	file, err := theirs.anna.Export(t.Context(), exchange.PartnerFileOptions{
+		Target: pairWith(k.ID, "vcas"),
+		Name:   "Bank",
+	})
 	theirs.must(err)
 	if !bytes.HasPrefix(file, []byte("{")) {
 		t.Errorf("signed by a key for encryption: %.80s", file)
@@ -152,8 +155,7 @@ func TestPartnerFileForAnother(t *testing.T) {
 	h.must(receive(partnerFile(t, fresh(t, "one"), func(*exchange.PartnerFile) {})))
 }
 
-// A signature by a weak key says nothing: whoever can compute the key could have made
-// it.
+// A signature by a weak key proves nothing: anyone who can compute the key could have made it.
 func TestPartnerFileByAWeakKey(t *testing.T) {
 	for name, c := range map[string]struct {
 		key  *rsa.PrivateKey

@@ -70,7 +70,8 @@ func (e Exchange) readIncoming(ctx context.Context, in Incoming) (*incomingFile,
 		return nil, registry.Judged(err)
 	}
 	if len(f.file.Certificates) == 0 {
-		return nil, registry.Refuse("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)", f.file.Format)
+		return nil, registry.Refuse("this is a %s; ask for an X.509 certificate (.pem, .cer, .crt, .p7b)",
+			f.file.Format)
 	}
 	if f.file.PublicKey == nil {
 		return nil, registry.Refuse("the certificate's key is %s; ask for an RSA key",
@@ -238,7 +239,8 @@ func (e Exchange) weigh(c *registry.Certificate, found []cert.Finding, waive map
 	}
 	for rule := range waive {
 		if !slices.ContainsFunc(found, func(f cert.Finding) bool { return f.Code == rule && f.Waivable }) {
-			return registry.Refuse("rule %q refuses nothing here that could be waived; it says: %s", rule, listed(found))
+			return registry.Refuse("rule %q refuses nothing here that could be waived; it says: %s", rule,
+				listed(found))
 		}
 	}
 	if err := registry.Refusal(found, p.Waivers); err != nil {

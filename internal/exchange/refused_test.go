@@ -42,7 +42,8 @@ func TestRefused(t *testing.T) {
 			{"the key of another partner", "other", "PROD", "[key-known]", made(t, good)},
 			{"the same key again, renewed", "acme", "STAG", "[key-known]",
 				made(t, good, func(c *x509.Certificate) { c.SerialNumber.SetInt64(4712) })},
-			{"a key of ID+", "acme", "PROD", "[key-blocked]: blocked key: this public key was blocked on 2026-11-21: key of ID+",
+			{"a key of ID+", "acme", "PROD",
+				"[key-blocked]: blocked key: this public key was blocked on 2026-11-21: key of ID+",
 				made(t, fresh(t, "idplus"))},
 			{"ten years", "acme", "PROD", "[validity-length]",
 				made(t, fresh(t, "a"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(8, 0, 0) })},
@@ -59,7 +60,8 @@ func TestRefused(t *testing.T) {
 			{"a private key", "acme", "PROD", "the alarm is recorded, and this key can't come in any more",
 				pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})},
 			{"and then its certificate", "acme", "PROD",
-				"[key-blocked]: blocked key: this public key was blocked on 2026-11-21: its private key came in a file from " +
+				"[key-blocked]: blocked key: this public key was blocked on 2026-11-21: its private key came in " +
+					"a file from " +
 					"acme", made(t, fresh(t, "leaked"))},
 			{"a mail with a private key", "acme", "PROD", "the alarm is recorded",
 				mailWith("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))},

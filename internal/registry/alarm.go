@@ -44,7 +44,7 @@ func (k KeptOut) Ended() (ended []string) {
 	return ended
 }
 
-// raise gives the alarm to everything in use that has a public key, as part of a change. An alarm
+// raise records the alarm for everything in use that has a public key, as part of a change. An alarm
 // that is open already stays, unless the new one is certain and it is not.
 func raise(tx Tx, spkiSHA256 []byte, a Alarm) (used []InUse, err error) {
 	certificates, pairs, err := usedAs(tx, spkiSHA256)

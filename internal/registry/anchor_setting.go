@@ -79,18 +79,18 @@ func namesOfAnchors(tx Reader) (names []string) {
 	return names
 }
 
-// OpenAnchors returns the registry's anchors and those at the addresses besides, for AnchorWith. It
+// OpenAnchors returns the registry's anchors and those at the other addresses, for AnchorWith. It
 // is nil if none is named. unusable has an error for each that this program can't use: its changes
 // are not anchored there.
 func (r *Registry) OpenAnchors(
-	ctx context.Context, besides []string,
+	ctx context.Context, others []string,
 ) (a *audit.Anchorer, unusable []error, err error) {
 	own, err := r.Anchors(ctx)
-	if err != nil || len(own)+len(besides) == 0 {
+	if err != nil || len(own)+len(others) == 0 {
 		return nil, nil, err
 	}
 	a = &audit.Anchorer{Now: r.Now}
-	for i, address := range append(own, besides...) {
+	for i, address := range append(own, others...) {
 		anchor, err := audit.OpenAnchor(address)
 		switch {
 		case err != nil && i < len(own):

@@ -51,8 +51,8 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 		}
 
 		var failures []error
-		open := func(besides ...string) *audit.Anchorer {
-			a, unusable, err := r.OpenAnchors(ctx, besides)
+		open := func(others ...string) *audit.Anchorer {
+			a, unusable, err := r.OpenAnchors(ctx, others)
 			must(t, err)
 			failures = append(failures, unusable...)
 			must(t, r.AnchorWith(ctx, a, func(err error) { failures = append(failures, err) }))
@@ -69,7 +69,8 @@ func TestAnchorsOfTheRegistry(t *testing.T) {
 		// A program that can't use it says so, and goes on.
 		must(t, os.Chmod(first, 0o666))
 		a = open()
-		if len(a.Anchors) != 0 || len(failures) != 1 || !strings.Contains(failures[0].Error(), "where the registry wants it") ||
+		if len(a.Anchors) != 0 || len(failures) != 1 ||
+			!strings.Contains(failures[0].Error(), "where the registry wants it") ||
 			!strings.Contains(failures[0].Error(), first) {
 			t.Errorf("%v, %v", a, failures)
 		}

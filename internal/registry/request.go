@@ -126,7 +126,7 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 
 var errSameRequest = fmt.Errorf("the same request is open")
 
-// othersWho counts the people besides some who have a role.
+// othersWho counts the people who have a role, without those of but.
 func othersWho(tx Reader, role Role, but ...string) (n int, err error) {
 	people, _, err := Readable(tx.People())
 	for _, p := range people {
@@ -182,16 +182,17 @@ func (s *Session) decidable(tx Reader, id string) (Request, error) {
 
 // GrantRequest lets the person who made a request do its act once, within a day.
 func (s *Session) GrantRequest(ctx context.Context, id string) (r Request, err error) {
-	err = s.Change(ctx, Entry{Action: ActionRequestApprove, Subject: "request/" + id}, func(tx Tx, entry *Entry) error {
-		if r, err = s.decidable(tx, id); err != nil {
-			return err
-		}
-		entry.Before, entry.Partner, entry.Environment = r, r.Partner, r.Environment
-		r.State, r.Decider, r.Decided = RequestGranted, s.person.ID, s.registry.now()
-		r.Ends = r.Decided.Add(grantWaits)
-		entry.After = r
-		return tx.PutRequest(&r)
-	})
+	err = s.Change(ctx, Entry{Action: ActionRequestApprove, Subject: "request/" + id},
+		func(tx Tx, entry *Entry) error {
+			if r, err = s.decidable(tx, id); err != nil {
+				return err
+			}
+			entry.Before, entry.Partner, entry.Environment = r, r.Partner, r.Environment
+			r.State, r.Decider, r.Decided = RequestGranted, s.person.ID, s.registry.now()
+			r.Ends = r.Decided.Add(grantWaits)
+			entry.After = r
+			return tx.PutRequest(&r)
+		})
 	return r, err
 }
 
@@ -256,7 +257,8 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 	}, []byte{0}))
 	if a := s.approved; a != nil {
 		if !bytes.Equal(a.request.Bound, bound[:]) {
-			return Refuse("what request %s would change is no longer what was shown: reject it, and let %s make it again",
+			return Refuse("what request %s would change is no longer what was shown: reject it, and let %s "+
+				"make it again",
 				a.request.ID, a.request.By)
 		}
 		if err := a.record(tx.(*recorder).tx, s.registry.now()); err != nil {

@@ -109,7 +109,12 @@ func TestWhatNeedsASecondPerson(t *testing.T) {
 		must(t, b.AddEnvironment(ctx, registry.Environment{
 			Partner: "acme", Name: "SANDBOX", Sealing: sealane.SealingOptional,
 		}))
-		must(t, b.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "VCAS", Profile: "rdx", Side: sealane.ServerSide}))
+		must(t, b.AddPartner(ctx, registry.Partner{
+			ID:      "vcas",
+			Name:    "VCAS",
+			Profile: "rdx",
+			Side:    sealane.ServerSide,
+		}))
 		vcas := registry.Environment{
 			Partner: "vcas", Name: "PROD", Sealing: sealane.SealingRequired, SenderAuth: sealane.SenderMutualTLS,
 		}
@@ -200,7 +205,8 @@ func TestOwnRequest(t *testing.T) {
 func TestCompanyOfOne(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s) // approvals: 1
-	must(t, s.WithReason("they begin in May").ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"},
+	production := registry.Environment{Partner: "acme", Name: "PROD"}
+	must(t, s.WithReason("they begin in May").ChangeEnvironment(ctx, production,
 		func(e *registry.Environment) error {
 			e.Sealing = sealane.SealingOptional
 			return nil

@@ -32,7 +32,8 @@ func noneUnderOther(tx Reader, key *rootkey.Key) error {
 			if id != key.ID() {
 				return fmt.Errorf(
 					"%w: key pair %s is sealed under root key %s, and %s is given; the registry has lost "+
-						"the value by which it knows its root key: give that one, or restore the registry from a backup",
+						"the value by which it knows its root key: give that one, or restore the registry "+
+						"from a backup",
 					rootkey.ErrOtherKey,
 					k.ID,
 					id,
@@ -57,7 +58,7 @@ func earlierRoots(tx Reader) (ids []string, err error) {
 	return ids, nil
 }
 
-// notEarlier refuses to rotate back to a root key that was replaced: whoever has had it could
+// notEarlier refuses to rotate back to a root key that was replaced: anyone who once had it could
 // open what is sealed under it again.
 func notEarlier(tx Reader, next *rootkey.Key) error {
 	ids, err := earlierRoots(tx)
