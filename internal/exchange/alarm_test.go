@@ -76,7 +76,8 @@ func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
 			of := pairOf{der: c.DER, pem: pemOf(c.DER)}
 			for name, data := range accusations(t, of, junk) {
 				_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: data})
-				wantRefused(t, name, "It may be that of certificate "+c.ID+" (acme in PROD), which is in use still", err)
+				wantRefused(t, name, "It may be that of certificate "+c.ID+" (acme in PROD), which is still in use",
+					err)
 				if a := registry.AdviceIn(err); a.Action != registry.ActionExchangeRevoke || a.ID != c.ID {
 					t.Errorf("%s: advice %+v", name, a)
 				}
@@ -95,7 +96,8 @@ func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
 		}
 
 		h.must(h.anna.Activate(ctx, staged.ID)) // it is not blocked, so all steps go on
-		wantRefused(t, "by an operator", "needs the role approver", h.anna.WithReason("not theirs").Dismiss(ctx, staged.ID))
+		wantRefused(t, "by an operator", "needs the role approver",
+			h.anna.WithReason("not theirs").Dismiss(ctx, staged.ID))
 		wantRefused(t, "without a reason", "say why", h.cora.Dismiss(ctx, staged.ID))
 		h.must(h.cora.WithReason("Eva: they sent no such mail").Dismiss(ctx, staged.ID))
 		if alarm := h.alarmOf("acme", "PROD", staged.ID); alarm != nil {
@@ -138,7 +140,7 @@ func TestVisibleKeyLeavesInUseWhatIs(t *testing.T) {
 				"SSH": p.openSSH(t, "")} {
 				_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "beta", Environment: "PROD", Data: data})
 				wantRefused(t, name, id+" (", err)
-				wantRefused(t, name, "which is in use still: call the owner, and revoke it", err)
+				wantRefused(t, name, "which is still in use: call the owner, and revoke it", err)
 				if a := registry.AdviceIn(err); a.Action != registry.ActionExchangeRevoke || a.ID != id {
 					t.Errorf("%s: advice %+v", name, a)
 				}
@@ -183,7 +185,7 @@ func TestImportAndSharedPrimeLeaveInUseWhatIs(t *testing.T) {
 	h.must(os.WriteFile(filepath.Join(filepath.Dir(path), "acme.pem"),
 		slices.Concat(p.pem, newPair(t, "junk").encrypted), 0o600))
 	results := h.imported(path)
-	if !strings.Contains(results[0].Error, "certificate "+c.ID+" (acme in STAG), which is in use still") {
+	if !strings.Contains(results[0].Error, "certificate "+c.ID+" (acme in STAG), which is still in use") {
 		t.Errorf("imported: %+v", results[0])
 	}
 	h.must(h.notBlocked(c))
@@ -202,7 +204,8 @@ func TestImportAndSharedPrimeLeaveInUseWhatIs(t *testing.T) {
 	before := h.lanesOf("acme", "STAG")
 	_, _, err = h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: p.der})
 	wantRefused(t, "a shared prime", "[shared-factor]", err)
-	wantRefused(t, "a shared prime", "It is the key of certificate "+c.ID+" (acme in STAG), which is in use still", err)
+	wantRefused(t, "a shared prime", "It is the key of certificate "+c.ID+" (acme in STAG), which is still in use",
+		err)
 	if got := h.certificate(c.ID); got.State != registry.Active || got.Alarm == nil || !got.Alarm.Certain {
 		t.Errorf("it is %s, with the alarm %+v", got.State, got.Alarm)
 	}

@@ -32,7 +32,7 @@ type InUse struct {
 // KeptOut says what happened to keys that must not come in.
 type KeptOut struct {
 	Blocked []Blocked `json:"blocked,omitempty"`
-	// InUse is what has one of the keys and is in use still. Each has an open alarm.
+	// InUse is what has one of the keys and is still in use. Each has an open alarm.
 	InUse []InUse `json:"in_use,omitempty"`
 }
 
