@@ -13,6 +13,7 @@ import (
 
 func newApprove() *cobra.Command {
 	var a operation.Approval
+	var record string
 	c := &cobra.Command{
 		Use:   "approve IDENTITY…",
 		Short: "Approve matched certificates, or requests (a second person)",
@@ -24,11 +25,15 @@ as they read them to you (--read-back), which are compared. Or the partner answe
 challenge. One call-back counts for the certificates of one partner.
 
 Approve also approves the requests of other people (r-…): acts that loosen a rule or
-move a private key. sealane show r-… prints what would change.`,
+move a private key. sealane show r-… prints what would change.
+
+After a migration (sealane partner import), --as-recorded asks for the approval of all
+certificates that wait, up to 5,000 at a time, as of the old system's record. It makes
+one request, which another person approves.`,
 		Example: `  sealane approve c-7k2m4q6z3x --change CHG-4711 \
       --call-back "Eva Lind" --number "+46 8 123 45 67, from the contract" --read-back 3A1F9C04
-  sealane approve r-4n7d2w5q3k`,
-		Args: cobra.MinimumNArgs(1),
+  sealane approve r-4n7d2w5q3k
+  sealane approve --as-recorded "export of the old system of 2026-11-28, in the safe, CHG-4711"`,
 	}
 	flags := registryVerb(c)
 	f := c.Flags()
@@ -38,7 +43,16 @@ move a private key. sealane show r-… prints what would change.`,
 	f.StringArrayVar(&a.CallBack.Digits, "read-back", nil,
 		"first digits of the SHA-256 as they were read to you, 8 or more; repeat it for several certificates")
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
+	f.StringVar(&record, "as-recorded", "", "the record of the old system, for all certificates that wait")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case record != "" && len(args) > 0:
+			return usage("--as-recorded is for all certificates that wait, and takes no identity")
+		case record != "":
+			return flags.session(c, func(s *operation.Session) error { return migrate(c, flags, s, record) })
+		case len(args) == 0:
+			return usage("name the certificates or requests to approve")
+		}
 		requests := slices.ContainsFunc(args, operation.IsRequest)
 		if requests && slices.ContainsFunc(args, func(id string) bool { return !operation.IsRequest(id) }) {
 			return usage("approve certificates and requests separately")
@@ -74,6 +88,22 @@ func approveCertificates(c *cobra.Command, flags *registryFlags, s *operation.Se
 		err = errors.Join(err, writeJSON(c.OutOrStdout(), done))
 	}
 	return err
+}
+
+// migrate asks for the approval of all certificates that wait.
+func migrate(c *cobra.Command, flags *registryFlags, s *operation.Session, record string) error {
+	waiting, err := operation.WaitingCertificates.Do(c.Context(), s, operation.None{})
+	if err != nil {
+		return err
+	}
+	done, err := operation.Migrate.Do(c.Context(), s, operation.Migration{Certificates: waiting, Record: record})
+	if err != nil {
+		return err
+	}
+	if flags.json {
+		return writeJSON(c.OutOrStdout(), done)
+	}
+	return say(c, "%d certificates are approved, as of that record.", len(done.Certificates))
 }
 
 func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Session, ids []string) error {

@@ -86,6 +86,38 @@ var Approve = changing("Approve", registry.ActionExchangeApprove,
 		}, nil
 	})
 
+// Migration approves certificates that another system has exchanged.
+type Migration = exchange.Migration
+
+// Migrate approves certificates as of another system's record, by two people.
+var Migrate = repeatable("Migrate", registry.ActionExchangeMigrate,
+	func(ctx context.Context, s *Session, in Migration) (Migration, error) {
+		return in, exchange.New(s.Session).Migrate(ctx, in)
+	})
+
+// WaitingCertificates returns the certificates of partners that have come in and are not approved,
+// up to as many as one migration approves.
+var WaitingCertificates = reading("WaitingCertificates",
+	func(ctx context.Context, v *registry.Viewer, _ None) (waiting []string, err error) {
+		q := registry.CertificateQuery{
+			Owner: registry.Theirs, States: []State{registry.Received, registry.Matched}, Page: Page{Limit: 1000},
+		}
+		for len(waiting) < exchange.MaxMigrated {
+			var page []registry.Certificate
+			err = v.View(ctx, func(tx registry.Reader) error {
+				page, _, err = registry.Readable(tx.Certificates(q))
+				return err
+			})
+			if err != nil || len(page) == 0 {
+				return waiting, err
+			}
+			for _, c := range page {
+				waiting, q.After = append(waiting, c.ID), c.ID
+			}
+		}
+		return waiting[:min(len(waiting), exchange.MaxMigrated)], nil
+	})
+
 // ID names a certificate or key pair. Partner is the one concerned, for a key pair that all
 // partners of a profile share.
 type ID struct {

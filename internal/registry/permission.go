@@ -47,6 +47,7 @@ const (
 	ActionExchangeRevoke    Action = "exchange.revoke"
 
 	ActionExchangeUndo    Action = "exchange.undo"
+	ActionExchangeMigrate Action = "exchange.migrate"
 	ActionExchangeDismiss Action = "exchange.dismiss"
 
 	ActionKeyUnblock     Action = "key.unblock"
@@ -115,6 +116,7 @@ var permissions = map[Action]permission{
 	ActionExchangeRevoke:    {roles: []Role{Operator, Approver}, reason: true},
 
 	ActionExchangeUndo:    {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeMigrate: {roles: []Role{Operator}},
 	ActionExchangeDismiss: {roles: []Role{Approver}, reason: true},
 
 	ActionKeyUnblock:     {roles: []Role{Operator, Approver}, reason: true},

@@ -235,6 +235,9 @@ func permissionsOfExchange(t *testing.T) []permission {
 			x exchange.Exchange) error {
 			return x.Activate(ctx, "c-none")
 		}),
+		step("exchange.migrate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
+			return x.Migrate(ctx, exchange.Migration{Certificates: []string{"c-none"}, Record: "the old system's export"})
+		}),
 		step("exchange.undo", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Undo(ctx, "c-none", ""))
 		}),

@@ -35,6 +35,8 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.movesKey(tx, entry)
 	case ActionPersonAdd, ActionPersonRoles:
 		return s.addsApprover(tx, entry)
+	case ActionExchangeMigrate:
+		return s.ifOthers(tx, &second{"certificates are approved as of another system's record", entry.Subject})
 	case ActionKeyUnblock:
 		return s.ifOthers(tx, &second{"a blocked key may be used again", entry.Subject})
 	}

@@ -137,6 +137,15 @@ func othersWho(tx Reader, role Role, but ...string) (n int, err error) {
 	return n, err
 }
 
+// Approver returns the person who approves what is done in the session: the second person of a
+// request, or the person of the session.
+func (s *Session) Approver() string {
+	if s.approved != nil {
+		return s.approved.by.ID
+	}
+	return s.person.ID
+}
+
 // ApproveRequest returns the session of the person who made a request, in which its act can be
 // done once. The act and the approval are recorded in one transaction.
 func (s *Session) ApproveRequest(ctx context.Context, id string) (*Session, Request, error) {
