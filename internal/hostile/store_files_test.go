@@ -75,7 +75,7 @@ var privateSealed = []made{
 	{"pkcs12-no-mac", "MAC", "RFC 7292, section 4: without a MAC nothing shows who altered it", func() []byte {
 		return storeOf(sequence(contentInfo(sequence(keyBag(sound().pkcs8()), certBag(soundCertificate())))), nil)
 	}, under(rightPassphrase)},
-	{"pkcs12-two-keys", "PKCS#12 cannot be used", keyStoreForm, func() []byte {
+	{"pkcs12-two-keys", "the PKCS#12 holds", keyStoreForm, func() []byte {
 		return keyStore(rightPassphrase, keyBag(sound().pkcs8()), keyBag(otherPair().pkcs8()),
 			certBag(soundCertificate()))
 	}, under(rightPassphrase)},
@@ -84,13 +84,13 @@ var privateSealed = []made{
 			return keyStore(rightPassphrase, shroudedBag(sealed(sound().pkcs8(), wrongPassphrase)),
 				certBag(soundCertificate()))
 		}, under(rightPassphrase)},
-	{"pkcs12-certificates-only", "PKCS#12 cannot be used", "openssl pkcs12 -export -nokeys", func() []byte {
+	{"pkcs12-certificates-only", "the PKCS#12 holds", "openssl pkcs12 -export -nokeys", func() []byte {
 		return keyStore(rightPassphrase, certBag(soundCertificate()))
 	}, both(under(rightPassphrase), notLeak(""))},
 	{"pkcs12-of-another-key", "no certificate of its key", keyStoreForm, func() []byte {
 		return keyStore(rightPassphrase, keyBag(otherPair().pkcs8()), certBag(soundCertificate()))
 	}, under(rightPassphrase)},
-	{"pkcs12-key-alone", "PKCS#12 cannot be used", keyStoreForm,
+	{"pkcs12-key-alone", "the PKCS#12 holds", keyStoreForm,
 		func() []byte { return keyStore(rightPassphrase, keyBag(sound().pkcs8())) }, under(rightPassphrase)},
 	{"pkcs12-ec", "only RSA", "RFC 5915", func() []byte {
 		return keyStore(rightPassphrase, keyBag(must(x509.MarshalPKCS8PrivateKey(ecKey()))),
