@@ -155,6 +155,28 @@ func TestPartnerFileForAnother(t *testing.T) {
 	h.must(receive(partnerFile(t, fresh(t, "one"), func(*exchange.PartnerFile) {})))
 }
 
+// A partner file does not choose its key ID where we assign them, and where it does, that is said.
+func TestPartnerFileNamesItsKeyID(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
+	h.partner("beta", "riskos", sealane.ClientSide, "PROD")
+	name := func(f *exchange.PartnerFile) { f.KeyID = "MY-OWN-CHOICE" }
+	for partner, data := range map[string][]byte{
+		"acme": partnerFile(t, fresh(t, "one"), name),
+		"beta": signedFile(t, fresh(t, "r1"), &partnerType, func(f *exchange.PartnerFile) { f.KeyID = "chosen" }),
+	} {
+		in := exchange.Incoming{Partner: partner, Environment: "STAG", Data: data}
+		want, says := "", `it names the key ID "MY-OWN-CHOICE", which is not taken over: assign one`
+		if partner == "beta" {
+			in.Environment, want, says = "PROD", "chosen", `it names the key ID "chosen"`
+		}
+		c, found, err := h.anna.Receive(t.Context(), in)
+		if err != nil || c.KeyID != want || !strings.Contains(fmt.Sprint(found), says) {
+			t.Errorf("%s: %v, key ID %q, %v", partner, err, c.KeyID, found)
+		}
+	}
+}
+
 // A signature by a weak key proves nothing: anyone who can compute the key could have made it.
 func TestPartnerFileByAWeakKey(t *testing.T) {
 	for name, c := range map[string]struct {

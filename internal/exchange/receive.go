@@ -16,6 +16,7 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
 )
 
 // Incoming is a partner's file.
@@ -138,13 +139,13 @@ func (e Exchange) receive(
 			From: f.from, With: f.with, Said: f.said, ReceivedBy: e.session.Person().ID,
 		},
 	}, f.file.Certificates)
-	if c.KeyID, err = namedKeyID(f.partnerFile, in, p); err != nil {
+	if c.KeyID, err = namedKeyID(f.partnerFile, in, p, prof); err != nil {
 		return none, nil, err
 	}
 	if found, err = e.session.CheckCertificate(tx, &c, f.file.Certificates[0], prof); err != nil {
 		return none, nil, err
 	}
-	found = append(found, remarks(f)...)
+	found = append(found, remarks(f, prof)...)
 	found = append(found, sender(f.from, env)...)
 	if err := e.weigh(&c, found, in.Waive); err != nil {
 		return none, found, err
@@ -158,8 +159,9 @@ func (e Exchange) receive(
 }
 
 // namedKeyID returns the key ID that the partner has named: to us, or in a partner file, which
-// must be for us.
-func namedKeyID(f *PartnerFile, in Incoming, p registry.Partner) (string, error) {
+// must be for us. Where key IDs are assigned by us, the file's does not count: it might be that of
+// another.
+func namedKeyID(f *PartnerFile, in Incoming, p registry.Partner, prof *profile.Profile) (string, error) {
 	if f == nil {
 		return in.KeyID, nil
 	}
@@ -167,6 +169,9 @@ func namedKeyID(f *PartnerFile, in Incoming, p registry.Partner) (string, error)
 		return "", registry.Refuse("the partner file is for profile %s in %s, its sender being the %s; "+
 			"%s speaks %s here, in %s, and we are the %s",
 			f.Profile, f.Environment, f.Side, p.ID, p.Profile, in.Environment, p.Side)
+	}
+	if weAssign(prof) {
+		return in.KeyID, nil
 	}
 	return cmp.Or(in.KeyID, f.KeyID), nil
 }
@@ -184,8 +189,11 @@ func sender(from string, env registry.Environment) []cert.Finding {
 	}}
 }
 
+// weAssign reports whether a profile has the one who receives a certificate assign its key ID.
+func weAssign(prof *profile.Profile) bool { return prof.Certificate.KeyIDFormat == cert.KeyIDSixPart }
+
 // remarks returns findings about how a certificate came. They refuse nothing.
-func remarks(f *incomingFile) (found []cert.Finding) {
+func remarks(f *incomingFile, prof *profile.Profile) (found []cert.Finding) {
 	for _, text := range f.skipped {
 		found = append(found, cert.Finding{
 			Code: "attachment", Name: "other attachment", Level: cert.Warning, Found: "not used: " + cut(text, 300),
@@ -212,6 +220,9 @@ func remarks(f *incomingFile) (found []cert.Finding) {
 	}
 	if f.partnerFile.KeyID != "" {
 		text += fmt.Sprintf("; it names the key ID %q", cut(f.partnerFile.KeyID, 100))
+		if weAssign(prof) {
+			text += ", which is not taken over: assign one"
+		}
 	}
 	for _, c := range f.partnerFile.Contacts {
 		text += fmt.Sprintf("; its %s contact is %q", c.Role, cut(c.Email, 100))

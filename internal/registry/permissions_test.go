@@ -241,6 +241,16 @@ func permissionsOfExchange(t *testing.T) []permission {
 		step("exchange.undo", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Undo(ctx, "c-none", ""))
 		}),
+		step("exchange.dismiss", []registry.Role{approver}, noCertificate, func(ctx context.Context,
+			x exchange.Exchange) error {
+			return x.Dismiss(ctx, "c-none")
+		}),
+		step("exchange.dismiss", []registry.Role{approver}, noPair, func(ctx context.Context, x exchange.Exchange) error {
+			return x.Dismiss(ctx, "k-none")
+		}),
+		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error {
+			return x.Withdraw(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"})
+		}),
 		step("key.undo", ours, noPair, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Undo(ctx, "k-none", ""))
 		}),
