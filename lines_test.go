@@ -22,7 +22,6 @@ var unchecked = []string{
 	"docs/exchange.md",
 	"docs/operating.md",
 	"internal/exchange/",
-	"internal/gateway/",
 	"internal/registry/",
 }
 
