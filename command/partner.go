@@ -7,7 +7,7 @@ import (
 func newPartner() *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Partners in the registry: environments, contacts, API keys"}
 	c.AddCommand(
-		partnerAdd(), partnerEnvironment(), partnerList(), partnerShow(), partnerContact(), partnerAPIKey(),
-		partnerImport())
+		partnerAdd(), partnerEnvironment(), partnerList(), partnerShow(), partnerContact(), partnerURL(),
+		partnerAPIKey(), partnerImport())
 	return c
 }

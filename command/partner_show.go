@@ -37,7 +37,7 @@ func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
 		for _, more := range [][2]string{
 			{"account", env.Account}, {"caller", string(env.SenderAuth)},
-			{"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP},
+			{"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}, {"URL", env.URL},
 		} {
 			if more[1] != "" {
 				fmt.Fprintf(w, "; %s %s", more[0], cellText(more[1]))

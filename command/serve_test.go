@@ -308,3 +308,76 @@ func TestServeCheck(t *testing.T) {
 		t.Errorf("--dial alone: %d", code)
 	}
 }
+
+// TestLaneExport: a lane of the registry, as a folder under a passphrase, serves in a gateway without a registry.
+func TestLaneExport(t *testing.T) {
+	provider, customer := newOffice(t), newOffice(t)
+	provider.run("partner", "add", "acme", "--name", "Acme", "--profile", "riskos", "--side", "ingress",
+		"--env", "DEV", "--sealing", "required")
+	customer.run("partner", "add", "provider", "--name", "P", "--profile", "riskos", "--side", "egress",
+		"--env", "DEV", "--sealing", "required")
+	theirs, theirFile := provider.offer("acme", "DEV", "--common-name", "provider.example")
+	ours, ourFile := customer.offer("provider", "DEV", "--common-name", "acme.example")
+	provider.accept("acme", "DEV", ourFile, "")
+	customer.accept("provider", "DEV", theirFile, "")
+	provider.run("installed", theirs, "--partner", "acme")
+	customer.run("installed", ours, "--partner", "provider")
+
+	const passphrase = "a passphrase of a test"
+	t.Setenv("SEALANE_PASSPHRASE", passphrase)
+	for o, partner := range map[*office]string{provider: "acme", customer: "provider"} {
+		o.run("lane", "export", partner, "DEV", "--out", filepath.Join(o.dir, "lane"), "--reason", "a test")
+		keys, err := filepath.Glob(filepath.Join(o.dir, "lane", "*.key"))
+		if err != nil || len(keys) != 1 {
+			t.Fatal(keys, err)
+		}
+		if text, err := os.ReadFile(keys[0]); err != nil || !strings.Contains(string(text), "ENCRYPTED PRIVATE KEY") {
+			t.Errorf("%s, %v", text, err)
+		}
+		if record := o.run("audit", "list"); !strings.Contains(record, "key.export") {
+			t.Errorf("the export is not recorded: %s", record)
+		}
+	}
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, `{"id":"1","eval_id":"e-1"}`)
+	}))
+	defer application.Close()
+	const keys = "keys: {folder: lane, passphrase: env:SEALANE_PASSPHRASE}"
+	in := provider.serve(fmt.Sprintf("routes:\n- {name: api, ingress: riskos, listen: \"127.0.0.1:0\", "+
+		"caller: unauthenticated, "+
+		"upstream: %q, %s}\n", application.URL, keys), 1)
+	out := customer.serve(fmt.Sprintf("routes:\n- {name: riskos, egress: riskos, listen: \"127.0.0.1:0\", "+
+		"upstream: \"http://%s\", %s}\n", in.addresses["api"], keys), 1)
+	status, header, body := postJSON(t, "http://"+out.addresses["riskos"]+"/api/evaluation", `{"id":"1"}`)
+	if status != 200 || body != `{"id":"1","eval_id":"e-1"}` || header.Get("Sealane-Message") != "verified" {
+		t.Errorf("%d %v %s\n%s%s", status, header, body, in.log, out.log)
+	}
+	var said bytes.Buffer
+	full := filepath.Join(customer.dir, "lane")
+	again := []string{"lane", "export", "provider", "DEV", "--out", full, "--reason", "again"}
+	code := run(t.Context(), again, strings.NewReader(""), io.Discard, &said)
+	if code != exitFailed || !strings.Contains(said.String(), "not empty") {
+		t.Errorf("%d %s", code, said.String())
+	}
+}
+
+// TestPartnerURL: a URL for production is in force when another person has approved it.
+func TestPartnerURL(t *testing.T) {
+	o := newOffice(t)
+	o.run("partner", "add", "bank", "--name", "Bank", "--profile", "rdx", "--side", "egress", "--env", "PROD",
+		"--sealing", "required")
+	const url = "https://rdx.bank.example/rdx"
+	var out, said bytes.Buffer
+	code := run(t.Context(), []string{"partner", "url", "bank", "PROD", url}, strings.NewReader(""), &out, &said)
+	request := regexp.MustCompile(`\br-[a-z2-7]{10}\b`).FindString(out.String() + said.String())
+	if code == 0 || request == "" {
+		t.Fatalf("%d %s%s", code, out.String(), said.String())
+	}
+	if said := o.run("partner", "show", "bank"); strings.Contains(said, url) {
+		t.Error(said)
+	}
+	o.approve("approve", request)
+	if said := o.run("partner", "show", "bank"); !strings.Contains(said, url) {
+		t.Error(said)
+	}
+}

@@ -26,6 +26,8 @@ type Lane struct {
 	Config sealane.Config
 	// AcceptCertificate is the reason to use keys that CheckKeys reports.
 	AcceptCertificate string
+	// Passphrase encrypts the private keys. Empty: they are not encrypted.
+	Passphrase []byte
 }
 
 // Write makes a lane folder. The folder must be empty, or not exist; nothing is overwritten. Its mode
@@ -41,11 +43,14 @@ func Write(folder string, l Lane) error {
 	if err != nil {
 		return err
 	}
-	w := &writer{folder: folder}
+	w := &writer{folder: folder, passphrase: l.Passphrase}
 	return w.write(l)
 }
 
-type writer struct{ folder string }
+type writer struct {
+	folder     string
+	passphrase []byte
+}
 
 func (w *writer) write(l Lane) error {
 	c := l.Config
@@ -64,7 +69,7 @@ func (w *writer) write(l Lane) error {
 	if s.Profile, err = w.profile(compiled); err != nil {
 		return err
 	}
-	if s.Ours, err = w.keys("ours", c.Ours, ourFile); err != nil {
+	if s.Ours, err = w.keys("ours", c.Ours, w.ourFile); err != nil {
 		return err
 	}
 	if s.Theirs, err = w.keys("theirs", c.Theirs, theirFile); err != nil {
@@ -137,12 +142,12 @@ func (w *writer) keys(
 	return list, nil
 }
 
-func ourFile(k keyring.Key) ([]byte, string, error) {
+func (w *writer) ourFile(k keyring.Key) ([]byte, string, error) {
 	private, ok := k.Private.(*rsa.PrivateKey)
 	if !ok {
 		return nil, "", fmt.Errorf("its private key is a %T: only a key in memory can be written", k.Private)
 	}
-	data, err := keyfile.EncodePrivate(private, nil)
+	data, err := keyfile.EncodePrivate(private, w.passphrase)
 	return data, ".key", err
 }
 

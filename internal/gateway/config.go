@@ -4,7 +4,7 @@
 // A [Config] is one file; [Read] reads it strictly and [Config.Check] says what is refused at start. An
 // egress route takes plain requests of an application and seals them to a partner (egress.go); an
 // ingress route opens a partner's requests for an application (ingress.go). The package knows no
-// SQL and no rule of the registry: a program gives it a [Registry], which reads snapshots.
+// SQL and no rule of the registry: a program passes it a [Registry], which reads snapshots.
 package gateway
 
 import (
@@ -128,7 +128,7 @@ type Route struct {
 	Hosts []string `yaml:"hosts"`
 	// TLS is the server's. Without it the listener speaks plain HTTP.
 	TLS *ServerTLS `yaml:"tls"`
-	// Clients says what the callers of a listener must show besides.
+	// Clients says what else the callers of a listener must show.
 	Clients *Clients `yaml:"clients"`
 	// Caller says how an ingress route knows its callers.
 	Caller *Caller `yaml:"caller"`
@@ -151,9 +151,9 @@ type Route struct {
 	Authorization Secret `yaml:"authorization"`
 	// ForwardAuthorization sends the header Authorization of an ingress route's caller to the application.
 	ForwardAuthorization bool `yaml:"forward_authorization"`
-	// Limits bound each partner on this route, besides partner_limits.
+	// Limits bound each partner on this route, in addition to partner_limits.
 	Limits PartnerLimits `yaml:"limits"`
-	// IdentityHeader is a header in which an ingress route's application finds the partner, besides
+	// IdentityHeader is a header in which an ingress route's application finds the partner, in addition to
 	// Sealane-Partner.
 	IdentityHeader string `yaml:"identity_header"`
 }
@@ -239,6 +239,8 @@ type ClientTLS struct {
 
 // Keys are the keys of a route's lane, or the folder of a lane. A file may have the folder alone.
 type Keys struct {
+	// Passphrase is that of the private keys, where they are encrypted.
+	Passphrase Secret `yaml:"passphrase"`
 	// Folder is a lane folder.
 	Folder Path `yaml:"folder"`
 	// Ours are our private keys, and Theirs the partner's certificates. The first key without a

@@ -2,14 +2,20 @@ package gateway_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -18,8 +24,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/gateway"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/strictyaml"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
@@ -108,7 +118,8 @@ func TestCustomerFile(t *testing.T) {
 	g := start(t, config, func(r *running, _ *gateway.Options) {
 		move(t, filepath.Join(r.dir, "provider.cer"), filepath.Join(r.dir, "provider-new.cer"))
 		old, err := cert.Create(testkey.RSA(t, "old", 2048), cert.Template{
-			CommonName: "provider.example", NotBefore: time.Now(), Validity: 1, Usages: []string{"digitalSignature", "keyEncipherment"},
+			CommonName: "provider.example", NotBefore: time.Now(), Validity: 1,
+			Usages: []string{"digitalSignature", "keyEncipherment"},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -175,6 +186,142 @@ func TestIssuerFile(t *testing.T) {
 	}
 }
 
+// ofDatabase are the replacements in a file of docs/gateway that name the registry.
+func (d *database) ofDatabase() []string {
+	return []string{`"postgres://sealane@db/sealane"`, d.path, "credential:root", "env:ROOT"}
+}
+
+// TestProviderFile runs docs/gateway/provider.yaml.
+func TestProviderFile(t *testing.T) {
+	d := newDatabase(t)
+	d.partner("acme", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.ProviderKey(),
+		sealanetest.CustomerKey())
+	ca := newAuthority(t)
+	certificate, key := ca.issue("gateway", x509.ExtKeyUsageServerAuth)
+	var app seen
+	config := documented(t, "provider.yaml", append(d.ofDatabase(), ":8443", "127.0.0.1:0",
+		"http://127.0.0.1:8080", serve(t, app.answer(200, `{"eval_id":"e-1"}`)))...)
+	g := start(t, config, d.open(nil), withFiles("server.crt", certificate, "server.key", key))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+g.addresses["api"].String()+"/api/evaluation",
+		strings.NewReader(sealedEvaluation(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Payload-Encrypted", "true")
+	r.Header.Set("Authorization", "Bearer api-key-of-acme")
+	response, err := ca.client("", 0).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := readAnswer(t, response); a.status != 200 || opened(t, a.body) != `{"eval_id":"e-1"}` {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestVCASFile runs docs/gateway/vcas.yaml: the path names the partner, whose URL the registry has.
+func TestVCASFile(t *testing.T) {
+	resolve(t, "127.0.0.1")
+	ca := newAuthority(t)
+	certificate, key := ca.issue("issuer", x509.ExtKeyUsageServerAuth, "rdx.bank.example")
+	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got seen
+	issuer := httptest.NewUnstartedServer(got.answer(200, `{"Status":"SUCCESS"}`))
+	issuer.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	issuer.StartTLS()
+	defer issuer.Close()
+	_, port, _ := strings.Cut(issuer.Listener.Addr().String(), ":")
+
+	d := newDatabase(t)
+	d.partner("bank", "rdx", sealane.ClientSide, registry.Environment{
+		Name: "STAG", URL: "https://rdx.bank.example:" + port + "/rdx",
+	}, sealanetest.KeyPair{}, sealanetest.IssuerKey())
+	d.partner("other", "rdx", sealane.ClientSide, registry.Environment{Name: "STAG"}, sealanetest.KeyPair{},
+		sealanetest.KeyPair{})
+	config := documented(t, "vcas.yaml", append(d.ofDatabase(), "127.0.0.1:8082", "127.0.0.1:0")...)
+	trusting := strings.Replace(config, "partner: path", "partner: path, upstream: {tls: {ca: ca.pem}}", 1)
+	allowing := strings.Replace(config, "partner: path", "partner: path, upstream: {tls: {ca: ca.pem}, "+
+		"allow_addresses: 127.0.0.0/8}", 1)
+
+	prohibited := start(t, trusting, d.open(nil), withFiles("ca.pem", ca.pem()))
+	a := post(t, prohibited.url("issuers")+"/bank/STAG/v1/risk", `{"n":1}`)
+	if a.problem(t); a.status != 503 || a.header.Get("Proxy-Status") != "sealane; "+
+		"error=destination_ip_prohibited" || got.count() != 0 {
+		t.Errorf("a name that leads to loopback: %d %v %s", a.status, a.header, a.body)
+	}
+	g := start(t, allowing, d.open(nil), withFiles("ca.pem", ca.pem()))
+	if a := post(t, g.url("issuers")+"/bank/STAG/v1/risk?a=%zz", `{"n":1}`); a.status != 200 ||
+		a.body != `{"Status":"SUCCESS"}` {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if r, body := got.last(t); r.RequestURI != "/rdx/v1/risk?a=%zz" || r.Host != "rdx.bank.example:"+port ||
+		!strings.HasPrefix(body, "ey") {
+		t.Error(r.RequestURI, r.Host, body)
+	}
+	for path, want := range map[string]int{
+		"/bank/PROD/v1/risk": 404, "/nobody/STAG/v1/risk": 404, "/bank/STAG": 404, "/bank": 404, "/": 404,
+		"/bank%2f/STAG/x":     404,
+		"/other/STAG/v1/risk": 503, "/bank/STAG/v1/../risk": 400, "/bank/STAG/../../x": 400, "/bank/STAG//x": 400,
+		"/bank/STAG/%2e%2e/x": 400,
+	} {
+		text := raw(t, g.addresses["issuers"], "POST "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: "+
+			"close\r\nContent-Length: 2\r\n\r\n{}")
+		if !strings.HasPrefix(text, fmt.Sprintf("HTTP/1.1 %d ", want)) {
+			t.Errorf("%s: %s, want %d", path, text, want)
+		}
+	}
+	if got.count() != 1 {
+		t.Errorf("%d requests arrived", got.count())
+	}
+	if err := g.Dial(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := prohibited.Dial(t.Context()); err == nil || !strings.Contains(err.Error(), "not public") {
+		t.Error(err)
+	}
+}
+
+// resolve makes every name lead to an address until the test ends.
+func resolve(t *testing.T, to string) {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		packet := make([]byte, 512)
+		for {
+			n, from, err := c.ReadFrom(packet)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(packet[:n]) != nil || len(m.Questions) != 1 {
+				continue
+			}
+			m.Response, m.Additionals = true, nil
+			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+				m.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class, TTL: 1},
+					Body:   &dnsmessage.AResource{A: netip.MustParseAddr(to).As4()},
+				}}
+			}
+			if answer, err := m.Pack(); err == nil {
+				c.WriteTo(answer, from)
+			}
+		}
+	}()
+	before := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn,
+		error) {
+		return new(net.Dialer).DialContext(ctx, "udp", c.LocalAddr().String())
+	}}
+	t.Cleanup(func() { net.DefaultResolver = before; c.Close() })
+}
+
 // TestDocumentedFilesAreStrict: all four files read without a fault, but for files that are not here.
 func TestDocumentedFilesAreStrict(t *testing.T) {
 	for _, name := range []string{"customer.yaml", "provider.yaml", "issuer.yaml", "vcas.yaml"} {
@@ -198,7 +345,8 @@ func TestProblemsAreDocumented(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"Sealane-Partner", "Sealane-Environment", "Sealane-Message", "Sealane-Signer", "Sealane-Request-Id", "Sealane-Processed", "Sealane-Token",
+		"Sealane-Partner", "Sealane-Environment", "Sealane-Message", "Sealane-Signer", "Sealane-Request-Id",
+		"Sealane-Processed", "Sealane-Token",
 	} {
 		if !strings.Contains(page, name) {
 			t.Errorf("docs/gateway.md does not name %s", name)

@@ -155,6 +155,12 @@ func (b *builder) setSource(ctx context.Context, r *route) error {
 		RSA: b.g.options.RSA, Now: b.g.now, Adjust: r.adjust,
 		Warn: func(text string) { b.g.log.Warn("key", "route", c.Name, "text", text) },
 	}
+	if c.Keys.Passphrase != "" {
+		options.Passphrase = func() ([]byte, error) {
+			text, err := c.Keys.Passphrase.read(ctx, b.c.dir)
+			return []byte(text), err
+		}
+	}
 	var err error
 	if c.Keys.Folder != "" {
 		r.folder, err = lanedir.Open(ctx, c.Keys.Folder.in(b.c.dir), options)

@@ -56,6 +56,15 @@ var ExportKey = withKeys("ExportKey", registry.ActionKeyExport,
 		return None{}, s.ExportKeyPair(ctx, in)
 	})
 
+// LaneExport says which lane is exported, and where it goes.
+type LaneExport = registry.LaneExport
+
+// ExportLane passes a lane with its private keys to its Deliver.
+var ExportLane = withKeys("ExportLane", registry.ActionKeyExport,
+	func(ctx context.Context, s *Session, in LaneExport) (None, error) {
+		return None{}, s.Session.ExportLane(ctx, in)
+	})
+
 // KeyQuery selects key pairs. Empty fields select all.
 type KeyQuery = registry.KeyPairQuery
 

@@ -130,6 +130,30 @@ var SetEnvironment = repeatable("SetEnvironment", registry.ActionEnvironmentChan
 		return out, err
 	})
 
+// URLChange is where a partner takes the requests of an environment.
+type URLChange struct {
+	LaneName
+	URL string `json:"url"`
+}
+
+// SetURL sets where a partner takes requests.
+var SetURL = repeatable("SetURL", registry.ActionURLSet,
+	func(ctx context.Context, s *Session, in URLChange) (Environment, error) {
+		if err := s.Session.SetURL(ctx, lanes.Name(in.LaneName), in.URL); err != nil {
+			return Environment{}, err
+		}
+		return environment(ctx, s, in.LaneName)
+	})
+
+// environment returns the row of an environment.
+func environment(ctx context.Context, s *Session, name LaneName) (row Environment, err error) {
+	err = s.View(ctx, func(tx registry.Reader) error {
+		row, err = tx.Environment(name.Partner, name.Environment)
+		return err
+	})
+	return row, err
+}
+
 // ContactChange is a contact of a lane.
 type ContactChange struct {
 	LaneName

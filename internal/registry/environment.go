@@ -24,6 +24,8 @@ type Environment struct {
 	SenderAuth    sealane.SenderAuth `json:"caller,omitempty"`          // how the sender of unsigned messages is known
 	AcceptRSAOAEP string             `json:"accept_rsa_oaep,omitempty"` // the reason why RSA-OAEP (SHA-1) opens, too
 	MaxPayload    int                `json:"max_payload,omitempty"`     // bytes; 0: the lane's default
+	// URL is where the partner takes requests, if we call it; empty: a program that calls it says where.
+	URL string `json:"url,omitempty"`
 	// Approvals is how many people decide in this environment: 1 or 2. With 0 it is two in
 	// production, and one elsewhere.
 	Approvals int       `json:"approvals,omitempty"`
@@ -42,6 +44,9 @@ func (s *Session) AddEnvironment(ctx context.Context, env Environment) error {
 
 func (s *Session) addEnvironment(tx Tx, entry *Entry, env Environment) error {
 	entry.Subject, entry.Partner, entry.Environment = "environment/"+env.Partner+"/"+env.Name, env.Partner, env.Name
+	if err := keepsURL(entry.Action, Environment{}, env); err != nil {
+		return err
+	}
 	if err := s.checkEnvironment(tx, env); err != nil {
 		return err
 	}
@@ -77,7 +82,7 @@ func (s *Session) changeEnvironment(
 			return err
 		}
 		entry.Before = env
-		before := env.Sealing
+		before, stored := env.Sealing, env
 		env.Contacts = slices.Clone(env.Contacts)
 		if err := change(&env); err != nil {
 			return err
@@ -88,6 +93,9 @@ func (s *Session) changeEnvironment(
 				lane.Environment, lane.Partner).Needing(Reason)
 		}
 		env.Partner, env.Name = lane.Partner, lane.Environment
+		if err := keepsURL(action, stored, env); err != nil {
+			return err
+		}
 		if err := s.checkEnvironment(tx, env); err != nil {
 			return err
 		}
@@ -140,6 +148,9 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	if env.Approvals < 0 || env.Approvals > 2 {
 		return Refuse("environment %s of %s: %d approvals are not possible; say 1 or 2",
 			env.Name, env.Partner, env.Approvals)
+	}
+	if err := checkSideForURL(p, env); err != nil {
+		return err
 	}
 	if len(env.Contacts) > 50 {
 		return Refuse("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))

@@ -15,6 +15,7 @@ const (
 	ActionPartnerExport     Action = "partner.export"
 	ActionEnvironmentAdd    Action = "environment.add"
 	ActionEnvironmentChange Action = "environment.change"
+	ActionURLSet            Action = "url.set"
 	ActionContactSet        Action = "contact.set"
 	ActionContactRemove     Action = "contact.remove"
 	ActionAPIKeyIssue       Action = "apikey.issue"
@@ -84,6 +85,7 @@ var permissions = map[Action]permission{
 	ActionPartnerExport:     {roles: []Role{Operator}},
 	ActionEnvironmentAdd:    {roles: []Role{Operator}},
 	ActionEnvironmentChange: {roles: []Role{Operator}},
+	ActionURLSet:            {roles: []Role{Operator}},
 	ActionContactSet:        {roles: []Role{Operator}},
 	ActionContactRemove:     {roles: []Role{Operator}},
 	ActionAPIKeyIssue:       {roles: []Role{Operator}},

@@ -109,6 +109,9 @@ func permissionsOfPartners() []permission {
 		{"environment.change", ours, nobody, func(ctx context.Context, s *registry.Session) error {
 			return s.ChangeEnvironment(ctx, registry.Environment{Partner: "nobody", Name: "PROD"}, nil)
 		}},
+		{"url.set", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.SetURL(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, "https://a.example")
+		}},
 		{"contact.set", ours, nobody, func(ctx context.Context, s *registry.Session) error {
 			return s.SetContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, registry.Contact{})
 		}},

@@ -29,6 +29,8 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 	switch entry.Action {
 	case ActionEnvironmentAdd, ActionEnvironmentChange:
 		return s.loosens(tx, entry)
+	case ActionURLSet:
+		return s.redirects(entry), nil
 	case ActionAPIKeyIssue:
 		return s.loosensCaller(tx, entry)
 	case ActionKeyExport, ActionKeyImport:

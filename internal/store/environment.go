@@ -21,6 +21,7 @@ var environmentTable = &table[registry.Environment]{
 		text("sealing", func(e *registry.Environment) *sealane.Sealing { return &e.Sealing }),
 		text("caller", func(e *registry.Environment) *sealane.SenderAuth { return &e.SenderAuth }),
 		text("accept_rsa_oaep", func(e *registry.Environment) *string { return &e.AcceptRSAOAEP }),
+		text("url", func(e *registry.Environment) *string { return &e.URL }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
 	},
 	version: func(e *registry.Environment) *int64 { return &e.Version },

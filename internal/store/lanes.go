@@ -94,12 +94,12 @@ func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
 
 func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 	q := laneQuery{"environment", "environment", `SELECT partner, name, COALESCE(account, ''), sealing, caller,
-		accept_rsa_oaep, max_payload FROM environment`, "1 = 1", "partner = ? AND name = ?", ofEnvironment}
+		accept_rsa_oaep, url, max_payload FROM environment`, "1 = 1", "partner = ? AND name = ?", ofEnvironment}
 	return laneRow(r, q, func(row scan, e *lanes.Environment) (string, error) {
 		var sealing, caller string
 		var payload any
 		err := row(loose{&e.Partner}, loose{&e.Name}, loose{&e.Account}, loose{&sealing}, loose{&caller},
-			loose{&e.AcceptRSAOAEP}, &payload)
+			loose{&e.AcceptRSAOAEP}, loose{&e.URL}, &payload)
 		e.Sealing, e.SenderAuth = sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		n, is := payload.(int64)
 		if e.MaxPayload = int(n); err == nil && !is {

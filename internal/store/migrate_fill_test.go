@@ -61,7 +61,7 @@ func TestFileSumsOfVersion1(t *testing.T) {
 // asVersion1 returns a backup as a program of version 1 would have written it.
 func asVersion1(t *testing.T, backup []byte) []byte {
 	t.Helper()
-	newer := []string{"file_sha256:bytes?", "added"}
+	newer := []string{"file_sha256:bytes?", "added", "url"}
 	var out bytes.Buffer
 	var columns []string
 	write := func(value any) {
