@@ -21,7 +21,7 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// Options are what a gateway is given besides its file. The zero value serves routes whose keys are in files.
+// Options are what a gateway needs in addition to its file. The zero value serves routes whose keys are in files.
 type Options struct {
 	// RSA performs the RSA operations. Nil is crypto/rsa.
 	RSA *rsaengine.Engine
