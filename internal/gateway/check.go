@@ -174,7 +174,8 @@ func (c *routeCheck) checkURL(u *Upstream) {
 		c.at("upstream", "must be a URL with http or https and a host, or unix:PATH")
 	case target.User != nil || target.RawQuery != "" || target.ForceQuery || target.Fragment != "":
 		c.at("upstream", "must have no user, no query and no fragment")
-	case strings.ContainsAny(target.EscapedPath(), `%;\`) || strings.Contains(target.Path, "//") || dotted(target.Path):
+	case strings.ContainsAny(target.EscapedPath(), `%;\`) || strings.Contains(target.Path, "//") ||
+		dotted(target.Path):
 		c.at("upstream", "must have a plain path: no escapes, doubled slashes or dots")
 	case target.Scheme == "http" && !loopback(target.Hostname()) && strings.TrimSpace(u.PlainBecause) == "":
 		c.at("upstream", "goes to another host without TLS: use https, or say why not in plain_because")
@@ -257,7 +258,10 @@ func (c *routeCheck) checkIngress() {
 		"lists the names in certificate_header: "+
 			"give it with certificate_header, and only then",
 	)
-	for word, name := range map[string]string{"account_header": k.AccountHeader, "certificate_header": k.CertificateHeader} {
+	for word, name := range map[string]string{
+		"account_header":     k.AccountHeader,
+		"certificate_header": k.CertificateHeader,
+	} {
 		c.unless(name == "" || validHeader(name), "caller."+word, "is not the name of a header")
 	}
 }

@@ -31,33 +31,48 @@ func TestRefusedAtStart(t *testing.T) {
 		{"neither way", with(out, "  egress: riskos\n", ""), "routes[0].egress: give either egress"},
 		{"both ways", out + "  ingress: riskos\n", "routes[0].egress: give either egress"},
 		{"no such profile", with(out, "riskos", "riscos"), `profile "riscos" is not known`},
-		{"no such environment", with(out, "SANDBOX", "STAGE"), `routes[0].environment: "STAGE" is none of the profile's: DEV, SANDBOX, PROD`},
+		{"no such environment", with(out, "SANDBOX", "STAGE"),
+			`routes[0].environment: "STAGE" is none of the profile's: DEV, SANDBOX, PROD`},
 		{"name", with(out, "name: out", "name: a b"), "routes[0].name: must be given"},
 		{"address", with(out, "127.0.0.1:0", "127.0.0.1"), "routes[0].listen: is \"127.0.0.1\": give HOST:PORT"},
 		{"egress beyond loopback", with(out, "127.0.0.1:0", "0.0.0.0:0"), ":5: routes[0].listen: is beyond loopback"},
-		{"egress beyond loopback without TLS", with(out, "127.0.0.1:0", ":0") + "  clients: {token: env:T}\n", "takes plain bodies from other hosts"},
-		{"egress with a CA and no names", with(out, "127.0.0.1:0", ":0") + "  tls: {certificate: a, key: b, client_ca: c}\n", "is beyond loopback"},
-		{"plain http to another host", egress("http://partner.example"), ":7: routes[0].upstream: goes to another host without TLS"},
-		{"decrypted to another host", ingress("http://app.internal"), ":9: routes[0].upstream: goes to another host without TLS"},
+		{"egress beyond loopback without TLS", with(out, "127.0.0.1:0", ":0") + "  clients: {token: env:T}\n",
+			"takes plain bodies from other hosts"},
+		{"egress with a CA and no names",
+			with(out, "127.0.0.1:0", ":0") + "  tls: {certificate: a, key: b, client_ca: c}\n", "is beyond loopback"},
+		{"plain http to another host", egress("http://partner.example"),
+			":7: routes[0].upstream: goes to another host without TLS"},
+		{"decrypted to another host", ingress("http://app.internal"),
+			":9: routes[0].upstream: goes to another host without TLS"},
 		{"upstream with user", egress("https://user:secret@partner.example"), "must have no user"},
 		{"upstream with query", egress("https://partner.example/?a=b"), "must have no user, no query"},
 		{"upstream without scheme", egress("partner.example"), "must be a URL"},
 		{"upstream with dots", egress("https://partner.example/a/../b"), "must have a plain path"},
 		{"no upstream", with(out, "upstream: http://127.0.0.1:1", "hosts: a"), "routes[0].upstream: must be given"},
 		{"ingress without caller", with(in, "  caller: unauthenticated\n", ""), "routes[0].caller: must be given"},
-		{"mutual TLS without names", with(in, "unauthenticated", "mutual-tls"), "mutual-tls needs tls with client_ca and client_names"},
+		{"mutual TLS without names", with(in, "unauthenticated", "mutual-tls"),
+			"mutual-tls needs tls with client_ca and client_names"},
 		{"API keys without registry", with(in, "unauthenticated", "api-key"), "API keys are in the registry"},
-		{"account header from anywhere", with(in, "unauthenticated", "{account_header: X-Account}"), "lists the proxies"},
-		{"certificate header without names", with(in, "unauthenticated", "{certificate_header: X-Cert, from: 10.0.0.0/8}"), "caller.names: lists the names"},
-		{"two ways to know", with(in, "unauthenticated", "{way: unauthenticated, account_header: A, from: 10.0.0.0/8}"), "give one of way, account_header"},
+		{"account header from anywhere", with(in, "unauthenticated", "{account_header: X-Account}"),
+			"lists the proxies"},
+		{"certificate header without names",
+			with(in, "unauthenticated", "{certificate_header: X-Cert, from: 10.0.0.0/8}"),
+			"caller.names: lists the names"},
+		{"two ways to know",
+			with(in, "unauthenticated", "{way: unauthenticated, account_header: A, from: 10.0.0.0/8}"),
+			"give one of way, account_header"},
 		{"caller of an egress", out + "  caller: unauthenticated\n", "is for an ingress"},
 		{"authorization of an ingress", in + "  authorization: env:A\n", "is for an egress"},
-		{"proxy of an ingress", with(in, "upstream: http://127.0.0.1:1", "upstream: {url: http://127.0.0.1:1, proxy: environment}"), "don't go through a proxy"},
+		{"proxy of an ingress",
+			with(in, "upstream: http://127.0.0.1:1", "upstream: {url: http://127.0.0.1:1, proxy: environment}"),
+			"don't go through a proxy"},
 		{"identity header of ours", in + "  identity_header: sealane_partner\n", "is not a name that can be used"},
 		{"two routes of one name", out + strings.TrimPrefix(out, "routes:\n"), `"out" is another route's`},
 		{"two routes that answer the same", with(out, "127.0.0.1:0", "127.0.0.1:8081") +
-			with(with(strings.TrimPrefix(out, "routes:\n"), "127.0.0.1:0", "127.0.0.1:8081"), "out", "two"), "two routes answer the same"},
-		{"no keys", with(out, "  keys: {ours: customer.key, theirs: provider.cer}\n", ""), "routes[0].keys: must be given"},
+			with(with(strings.TrimPrefix(out, "routes:\n"), "127.0.0.1:0", "127.0.0.1:8081"), "out", "two"),
+			"two routes answer the same"},
+		{"no keys", with(out, "  keys: {ours: customer.key, theirs: provider.cer}\n", ""),
+			"routes[0].keys: must be given"},
 		{"folder and keys", with(out, "{ours", "{folder: x, ours"), "give either a lane folder, or ours and theirs"},
 		{"partner in the path with keys", out + "  partner: path\n", "can't be in the path"},
 		{"no such key", with(out, "customer.key", "none.key"), "none.key"},
@@ -71,8 +86,11 @@ func TestRefusedAtStart(t *testing.T) {
 		{"log level", "log: {level: loud}\n" + out, `log.level: is "loud": give debug or info or warn or error`},
 		{"registry that nobody opens", registry + out, "this program opens no registry"},
 		{"registry without a root key", "registry: {db: x}\n" + out, "registry.root_key: must be given"},
-		{"egress of the registry without a partner", registry + with(out, "  keys: {ours: customer.key, theirs: provider.cer}\n", ""), "routes[0].partner: must be given"},
-		{"socket mode of a port", with(out, "listen: 127.0.0.1:0", "listen: {address: 127.0.0.1:0, mode: 0660}"), "is for a unix socket"},
+		{"egress of the registry without a partner",
+			registry + with(out, "  keys: {ours: customer.key, theirs: provider.cer}\n", ""),
+			"routes[0].partner: must be given"},
+		{"socket mode of a port", with(out, "listen: 127.0.0.1:0", "listen: {address: 127.0.0.1:0, mode: 0660}"),
+			"is for a unix socket"},
 		{"names without a CA", out + "  tls: {certificate: a, key: b, client_names: c}\n", "needs client_ca"},
 		{"TLS without a key", out + "  tls: {certificate: a}\n", "needs certificate and key"},
 	} {
@@ -101,8 +119,10 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	dir := keyFolder(t)
 	file := filepath.Join(dir, "sealane.yaml")
 	write(t, file, `routes:
-- {name: a, egress: riskos, listen: "127.0.0.1:0", upstream: "https://h.example", keys: {ours: none.key, theirs: provider.cer}}
-- {name: b, egress: riskos, listen: "127.0.0.1:0", upstream: "https://h.example", keys: {ours: customer.key, theirs: provider.key}}
+- {name: a, egress: riskos, listen: "127.0.0.1:0", upstream: "https://h.example",
+   keys: {ours: none.key, theirs: provider.cer}}
+- {name: b, egress: riskos, listen: "127.0.0.1:0", upstream: "https://h.example",
+   keys: {ours: customer.key, theirs: provider.key}}
 - name: c
   egress: none
   listen: 127.0.0.1:0
@@ -112,7 +132,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 `)
 	_, err := gateway.New(t.Context(), file, gateway.Options{Log: &logBuffer{}})
 	faults := gateway.Faults(err)
-	if len(faults) != 3 || faults[0].Line != 2 || faults[1].Line != 3 || faults[2].Line != 5 {
+	if len(faults) != 3 || faults[0].Line != 3 || faults[1].Line != 5 || faults[2].Line != 7 {
 		t.Errorf("%+v", faults)
 	}
 }

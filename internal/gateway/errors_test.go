@@ -29,12 +29,8 @@ type failing struct {
 
 func httpAnswer(status int, body string) func(*http.Request, string) string {
 	return func(*http.Request, string) string {
-		return fmt.Sprintf(
-			"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			status,
-			len(body),
-			body,
-		)
+		return fmt.Sprintf("HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			status, len(body), body)
 	}
 }
 
@@ -48,39 +44,60 @@ func TestErrorTable(t *testing.T) {
 	other := sealedAnswer(t, `{"id":"other","eval_id":"e-1"}`)
 	refused := `{"eval_id":"e-9","error":"Payload decryption failed"}`
 	for _, c := range []failing{
-		{name: "too large", request: strings.Repeat("x", 3000), status: 413, processed: "no", kind: "request-refused", proxy: "http_request_denied"},
-		{name: "compressed", headers: []string{"Content-Encoding", "gzip"}, status: 400, processed: "no", kind: "request-refused", proxy: "http_request_denied"},
+		{name: "too large", request: strings.Repeat("x", 3000), status: 413, processed: "no", kind: "request-refused",
+			proxy: "http_request_denied"},
+		{name: "compressed", headers: []string{"Content-Encoding", "gzip"}, status: 400, processed: "no",
+			kind: "request-refused", proxy: "http_request_denied"},
 		{name: "nobody listens", status: 503, processed: "no", kind: "no-connection", proxy: "connection_refused"},
-		{name: "refused by the table", partner: httpAnswer(400, refused), status: 502, processed: "no", kind: "partner-refused",
+		{name: "refused by the table", partner: httpAnswer(400, refused), status: 502, processed: "no",
+			kind:  "partner-refused",
 			proxy: "proxy_internal_response", detail: `"Payload decryption failed" (ID "e-9")`},
-		{name: "not judged", partner: httpAnswer(503, `{"eval_id":"e-9","error":"server_error"}`), status: 502, processed: "no",
-			kind: "partner-refused", proxy: "proxy_internal_response", detail: "server_error"},
-		{name: "sealing failed", partner: httpAnswer(500, `{"eval_id":"e-9","error":"The encrypted payload is verified with success, `+
-			`however, server has internal problems to handle response encryption"}`), status: 502, processed: "unknown",
-			kind: "partner-refused", proxy: "proxy_internal_response", detail: "e-9"},
-		{name: "503 of its own", partner: httpAnswer(503, `busy`), status: 502, processed: "unknown", kind: "answer-unusable",
+		{name: "not judged", partner: httpAnswer(503, `{"eval_id":"e-9","error":"server_error"}`), status: 502,
+			processed: "no",
+			kind:      "partner-refused", proxy: "proxy_internal_response", detail: "server_error"},
+		{name: "sealing failed",
+			partner: httpAnswer(500, `{"eval_id":"e-9","error":"The encrypted payload is verified with success, `+
+				`however, server has internal problems to handle response encryption"}`), status: 502,
+			processed: "unknown",
+			kind:      "partner-refused", proxy: "proxy_internal_response", detail: "e-9"},
+		{name: "503 of its own", partner: httpAnswer(503, `busy`), status: 502, processed: "unknown",
+			kind:  "answer-unusable",
 			proxy: "http_response_incomplete", detail: "503"},
-		{name: "redirect", partner: rawAnswer("HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
-			status: 502, processed: "unknown", kind: "answer-unusable", proxy: "http_protocol_error", detail: "redirect"},
-		{name: "cut in the header", partner: rawAnswer("HTTP/1.1 200 OK\r\nContent-Le"), status: 502, processed: "unknown",
-			kind: "answer-unusable", proxy: "http_response_incomplete"},
-		{name: "cut before the first byte", partner: rawAnswer(""), status: 502, processed: "unknown", kind: "answer-unusable",
+		{name: "redirect",
+			partner: rawAnswer("HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"),
+			status:  502, processed: "unknown", kind: "answer-unusable", proxy: "http_protocol_error",
+			detail: "redirect"},
+		{name: "cut in the header", partner: rawAnswer("HTTP/1.1 200 OK\r\nContent-Le"), status: 502,
+			processed: "unknown",
+			kind:      "answer-unusable", proxy: "http_response_incomplete"},
+		{name: "cut before the first byte", partner: rawAnswer(""), status: 502, processed: "unknown",
+			kind:  "answer-unusable",
 			proxy: "http_response_incomplete"},
-		{name: "cut by its length", partner: rawAnswer(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(whole)+1, whole)),
-			status: 502, processed: "unknown", kind: "answer-unusable", proxy: "http_response_incomplete", detail: "cut"},
-		{name: "cut in a chunk", partner: rawAnswer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n" + whole[:50]),
-			status: 502, processed: "unknown", kind: "answer-unusable", proxy: "http_response_incomplete", detail: "cut"},
-		{name: "cut, HTTP/1.0", partner: rawAnswer("HTTP/1.0 200 OK\r\n\r\n" + whole[:len(whole)-30]), status: 502, processed: "unknown",
-			kind: "answer-unusable", proxy: "http_protocol_error"},
-		{name: "no HTTP", partner: rawAnswer("SECRET-OF-THE-PARTNER\r\n\r\n"), status: 502, processed: "unknown", kind: "answer-unusable",
+		{name: "cut by its length",
+			partner: rawAnswer(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(whole)+1, whole)),
+			status:  502, processed: "unknown", kind: "answer-unusable", proxy: "http_response_incomplete",
+			detail: "cut"},
+		{name: "cut in a chunk",
+			partner: rawAnswer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n" + whole[:50]),
+			status:  502, processed: "unknown", kind: "answer-unusable", proxy: "http_response_incomplete",
+			detail: "cut"},
+		{name: "cut, HTTP/1.0", partner: rawAnswer("HTTP/1.0 200 OK\r\n\r\n" + whole[:len(whole)-30]), status: 502,
+			processed: "unknown",
+			kind:      "answer-unusable", proxy: "http_protocol_error"},
+		{name: "no HTTP", partner: rawAnswer("SECRET-OF-THE-PARTNER\r\n\r\n"), status: 502, processed: "unknown",
+			kind:  "answer-unusable",
 			proxy: "http_response_incomplete"},
-		{name: "not sealed", partner: httpAnswer(200, `{"decision":"SECRET-OF-THE-PARTNER"}`), status: 502, processed: "unknown",
-			kind: "answer-unusable", proxy: "http_protocol_error", detail: "not sealed"},
-		{name: "of another request", partner: httpAnswer(200, other), status: 502, processed: "unknown", kind: "answer-unusable",
+		{name: "not sealed", partner: httpAnswer(200, `{"decision":"SECRET-OF-THE-PARTNER"}`), status: 502,
+			processed: "unknown",
+			kind:      "answer-unusable", proxy: "http_protocol_error", detail: "not sealed"},
+		{name: "of another request", partner: httpAnswer(200, other), status: 502, processed: "unknown",
+			kind:  "answer-unusable",
 			proxy: "http_protocol_error", detail: "bind.contradiction"},
-		{name: "does not open", partner: httpAnswer(200, strings.Replace(whole, ".", ".AAAA", 1)), status: 502, processed: "unknown",
-			kind: "answer-unusable", proxy: "http_protocol_error"},
-		{name: "without a body", partner: rawAnswer("HTTP/1.1 204 X\r\n\r\n"), status: 502, processed: "unknown", kind: "answer-unusable",
+		{name: "does not open", partner: httpAnswer(200, strings.Replace(whole, ".", ".AAAA", 1)), status: 502,
+			processed: "unknown",
+			kind:      "answer-unusable", proxy: "http_protocol_error"},
+		{name: "without a body", partner: rawAnswer("HTTP/1.1 204 X\r\n\r\n"), status: 502, processed: "unknown",
+			kind:  "answer-unusable",
 			proxy: "http_protocol_error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,10 +131,12 @@ func TestErrorTable(t *testing.T) {
 
 // TestAnswersOfThePartner: what is not ours to judge passes as it is.
 func TestAnswersOfThePartner(t *testing.T) {
-	for status, body := range map[int]string{429: `{"error":"rate_limit"}`, 401: "who?", 404: "", 422: `{"error":"unsupported_schema"}`,
+	for status, body := range map[int]string{429: `{"error":"rate_limit"}`, 401: "who?", 404: "",
+		422: `{"error":"unsupported_schema"}`,
 		500: `{"error":"server_error"}`, 501: "no", 599: "x"} {
 		g := start(t, egress(rawServer(t, httpAnswer(status, body)), `plain: ["GET /x"]`))
-		for _, a := range []answer{post(t, g.url("out")+"/api/evaluation", evaluation), call(t, "GET", g.url("out")+"/x", "")} {
+		for _, a := range []answer{post(t, g.url("out")+"/api/evaluation", evaluation),
+			call(t, "GET", g.url("out")+"/x", "")} {
 			want := ""
 			if status >= 500 {
 				want = "unknown"
@@ -217,7 +236,8 @@ func TestRedirects(t *testing.T) {
 	g := start(t, egress(url+"/base", `plain: ["GET /x"]`))
 	for from, want := range map[string]string{
 		"SELF/base/y?a=b": "/y?a=b", "/base/y": "/y", "y": "/y", "SELF/base/y%20z#f": "/y%20z#f",
-		"http://evil.example/x": "", "//evil.example/x": "", "SELF/elsewhere": "", "/base//evil.example": "", "": "", "SELF/base/../x": "",
+		"http://evil.example/x": "", "//evil.example/x": "", "SELF/elsewhere": "", "/base//evil.example": "", "": "",
+		"SELF/base/../x":            "",
 		"https://user@evil.example": "", "javascript:alert(1)": "", "SELF/basement": "",
 	} {
 		location = from
@@ -236,7 +256,8 @@ func TestRedirects(t *testing.T) {
 // TestSentOnce (pitfalls 10 and 11): a partner that takes the body and hangs up gets nothing twice, whatever
 // the application says of idempotency.
 func TestSentOnce(t *testing.T) {
-	for _, headers := range [][]string{nil, {"Idempotency-Key", "k"}, {"X-Idempotency-Key", "k"}, {"idempotency-key", "k"}} {
+	for _, headers := range [][]string{nil, {"Idempotency-Key", "k"}, {"X-Idempotency-Key", "k"},
+		{"idempotency-key", "k"}} {
 		var arrived atomic.Int64
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -142,7 +142,8 @@ func (x *exchange) finish(w *writer, q *http.Request) {
 	omitted := int64(0)
 	if level != slog.LevelInfo && x.stack == "" {
 		var ok bool
-		if ok, omitted = x.route.g.sampler.allow(sampleKey{x.route.name, x.partner(), string(x.fault), x.reason == ""}); !ok {
+		if ok, omitted = x.route.g.sampler.allow(sampleKey{x.route.name, x.partner(), string(x.fault),
+			x.reason == ""}); !ok {
 			return
 		}
 	}

@@ -70,7 +70,7 @@ func (g *gate) admit(ctx context.Context, _ *sealane.Lane, step sealhttp.Step) (
 	return nil, err
 }
 
-// release passes the place to the next in line, or back.
+// release passes the place to the next in line, or frees it.
 func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

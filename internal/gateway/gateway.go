@@ -21,7 +21,8 @@ import (
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// Options are what a gateway needs in addition to its file. The zero value serves routes whose keys are in files.
+// Options are the settings of a gateway that are not in its file. The zero value serves routes whose keys
+// are in files.
 type Options struct {
 	// RSA performs the RSA operations. Nil is crypto/rsa.
 	RSA *rsaengine.Engine

@@ -94,7 +94,8 @@ func keyFolder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, k := range map[string]sealanetest.KeyPair{
-		"customer": sealanetest.CustomerKey(), "provider": sealanetest.ProviderKey(), "issuer": sealanetest.IssuerKey(),
+		"customer": sealanetest.CustomerKey(), "provider": sealanetest.ProviderKey(),
+		"issuer": sealanetest.IssuerKey(),
 	} {
 		key, certificate := k.WriteFiles(t)
 		move(t, key, filepath.Join(dir, name+".key"))
@@ -120,7 +121,8 @@ func write(t *testing.T, name, text string) {
 // egress returns the configuration of a customer's egress, with more words.
 func egress(upstream string, more ...string) string {
 	return "routes:\n- name: out\n  egress: riskos\n  environment: SANDBOX\n  listen: 127.0.0.1:0\n" +
-		"  keys: {ours: customer.key, theirs: provider.cer}\n" + words(append([]string{"upstream: " + upstream}, more...))
+		"  keys: {ours: customer.key, theirs: provider.cer}\n" +
+		words(append([]string{"upstream: " + upstream}, more...))
 }
 
 // ingress returns the configuration of a provider's ingress with one partner, with more words.
@@ -252,7 +254,8 @@ func (s *seen) last(t *testing.T) (*http.Request, string) {
 	return s.requests[len(s.requests)-1], s.bodies[len(s.bodies)-1]
 }
 
-const evaluation = `{"id":"1","timestamp":"2026-11-30T00:00:00Z","workflow":"w","data":{"individual":{"family_name":"Accept"}}}`
+const evaluation = `{"id":"1","timestamp":"2026-11-30T00:00:00Z","workflow":"w","data":{"individual":{"family_name":` +
+	`"Accept"}}}`
 
 // answer returns a handler that notes requests, and answers all of them the same.
 func (s *seen) answer(status int, body string) http.HandlerFunc {

@@ -107,7 +107,8 @@ func TestRawQuery(t *testing.T) {
 	}), `plain: ["GET /x"]`))
 	body := sealedEvaluation(t)
 	for _, query := range []string{
-		"?x=1;y=2&z=%zz&b=1", "?", "?a", "?a=b=c", "?;", "?&&&", "?%", "?a=%00", "?a[b]=c&a[b]=d", "?q=a+b%20c", "?a=\xff", "?'\"<>",
+		"?x=1;y=2&z=%zz&b=1", "?", "?a", "?a=b=c", "?;", "?&&&", "?%", "?a=%00", "?a[b]=c&a[b]=d", "?q=a+b%20c",
+		"?a=\xff", "?'\"<>",
 	} {
 		for _, c := range []struct {
 			method, path string
@@ -141,9 +142,12 @@ func TestSpoofedHeaders(t *testing.T) {
 	var app seen
 	in := start(t, ingress(serve(t, app.answer(200, `{}`)), "sealing: optional", "identity_header: X-Tenant"))
 	names := []string{
-		"Sealane-Partner", "sealane_partner", "SEALANE_PARTNER", "Sealane_Partner", "X-Sealane-Partner", "x_sealane_partner",
-		"X-Forwarded-For", "X_Forwarded_For", "x-forwarded_host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-User",
-		"Forwarded", "FORWARDED", "X-Real-IP", "X_Real_IP", "X-Tenant", "x_tenant", "Sealane-Anything", "Sealane-Message",
+		"Sealane-Partner", "sealane_partner", "SEALANE_PARTNER", "Sealane_Partner", "X-Sealane-Partner",
+		"x_sealane_partner",
+		"X-Forwarded-For", "X_Forwarded_For", "x-forwarded_host", "X-Forwarded-Port", "X-Forwarded-Prefix",
+		"X-Forwarded-User",
+		"Forwarded", "FORWARDED", "X-Real-IP", "X_Real_IP", "X-Tenant", "x_tenant", "Sealane-Anything",
+		"Sealane-Message",
 		"Sealane-Signer", "Sealane-Environment", "Sealane-Request-Id", "Sealane-Token", "X-Payload-Encrypted",
 	}
 	for _, sealed := range []bool{true, false} {
@@ -176,7 +180,8 @@ func TestSpoofedHeaders(t *testing.T) {
 			}
 		}
 		for name, want := range map[string]string{
-			"Sealane-Partner": "acme", "Sealane-Environment": "SANDBOX", "X-Tenant": "acme", "X-Forwarded-For": "127.0.0.1",
+			"Sealane-Partner": "acme", "Sealane-Environment": "SANDBOX", "X-Tenant": "acme",
+			"X-Forwarded-For": "127.0.0.1",
 			"Sealane-Message": map[bool]string{true: "verified", false: "plain"}[sealed], "X-Kept": "kept",
 		} {
 			if got := r.Header.Values(name); len(got) != 1 || got[0] != want {
@@ -209,7 +214,8 @@ func TestUpgrade(t *testing.T) {
 				t,
 				c.g.addresses[c.name],
 				fmt.Sprintf("%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Payload-Encrypted: %t\r\n"+
-					"Content-Type: application/json\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: %s\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"+
+					"Content-Type: application/json\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: "+
+					"%s\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"+
 					"Content-Length: %d\r\n\r\n%s", c.method, c.path, c.sealed, protocol, len(c.body), c.body),
 			)
 			if !strings.HasPrefix(a, "HTTP/1.1 502") {
@@ -232,7 +238,8 @@ func TestInformational(t *testing.T) {
 	out := start(t, egress(rawServer(t, hint), `plain: ["GET /x"]`))
 	for _, request := range []string{
 		"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-		fmt.Sprintf("POST /api/evaluation HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(evaluation), evaluation),
+		fmt.Sprintf("POST /api/evaluation HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "+
+			"%d\r\n\r\n%s", len(evaluation), evaluation),
 	} {
 		a := raw(t, out.addresses["out"], request)
 		if !strings.HasPrefix(a, "HTTP/1.1 200") || !strings.Contains(a, "X-App: yes") ||
@@ -308,11 +315,13 @@ func TestAmbiguousPaths(t *testing.T) {
 	issuer := start(t, issuerIngress(serve(t, app.answer(200, `{}`))))
 	out := start(t, egress(serve(t, partner.answer(200, `{}`)), `plain: ["GET /api/{x}", "GET /{x}/{y}/{z}"]`))
 	for _, path := range []string{
-		"/api/a%2fb", "/api/a%2F..", "/api/%5c", "/api/a%5C", "/api/%2e%2e", "/api/%2E", "/api/a%00", "/api;/x", "/api/a;b=c",
+		"/api/a%2fb", "/api/a%2F..", "/api/%5c", "/api/a%5C", "/api/%2e%2e", "/api/%2E", "/api/a%00", "/api;/x",
+		"/api/a;b=c",
 		"//api", "/api//x", "/api/../x", "/api/./x", "/..", "/.", `/api\x`, "/api/a%3bb",
 	} {
 		for name, g := range map[string]*running{"in": in, "out": out} {
-			if a := raw(t, g.addresses[name], "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
+			if a := raw(t, g.addresses[name],
+				"GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
 				a,
 				"HTTP/1.1 400",
 			) {
@@ -374,7 +383,12 @@ func TestCompression(t *testing.T) {
 func TestBrowser(t *testing.T) {
 	var partner seen
 	out := start(t, egress(serve(t, partner.answer(200, "plain")), `plain: ["GET /x"]`))
-	for _, header := range [][]string{{"Origin", "http://evil.example"}, {"Sec-Fetch-Site", "cross-site"}, {"origin", "null"}, {"Sec_Fetch_Site", "none"}} {
+	for _, header := range [][]string{
+		{"Origin", "http://evil.example"},
+		{"Sec-Fetch-Site", "cross-site"},
+		{"origin", "null"},
+		{"Sec_Fetch_Site", "none"},
+	} {
 		for _, method := range []string{"GET", "POST"} {
 			if p := call(t, method, out.url("out")+"/x", "", header...).problem(t); p.Status != 403 {
 				t.Errorf("%v: %+v", header, p)

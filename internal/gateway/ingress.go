@@ -75,7 +75,8 @@ func (r *route) smuggles(q *http.Request) bool {
 	return q.ProtoMajor == 1 && len(q.TransferEncoding) > 0
 }
 
-// removed lists the headers of a request that the application doesn't get, in addition to those of the gateway.
+// removed lists the headers of a request that the application doesn't get, in addition to those of the
+// gateway.
 func (r *route) removed() []string {
 	names := []string{r.c.Caller.AccountHeader, r.c.Caller.CertificateHeader, r.c.IdentityHeader}
 	if !r.c.ForwardAuthorization && r.c.Caller.Way == callerAPIKey {

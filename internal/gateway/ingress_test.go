@@ -68,11 +68,16 @@ func TestCutAnswers(t *testing.T) {
 func TestApplicationErrors(t *testing.T) {
 	for url, want := range map[string]int{
 		"http://127.0.0.1:1": 503,
-		rawServer(t, rawAnswer("HTTP/1.1 429 X\r\nContent-Length: 2\r\n\r\n{}")):                                       429,
-		rawServer(t, rawAnswer("HTTP/1.1 503 X\r\nContent-Length: 2\r\n\r\n{}")):                                       503,
-		rawServer(t, rawAnswer("NO-HTTP\r\n\r\n")):                                                                     502,
-		rawServer(t, rawAnswer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")):            500,
-		rawServer(t, rawAnswer("HTTP/1.1 200 OK\r\nAlt-Svc: h3\r\nSealane-Message: x\r\nContent-Length: 2\r\n\r\n{}")): 200,
+		rawServer(t,
+			rawAnswer("HTTP/1.1 429 X\r\nContent-Length: 2\r\n\r\n{}")): 429,
+		rawServer(t,
+			rawAnswer("HTTP/1.1 503 X\r\nContent-Length: 2\r\n\r\n{}")): 503,
+		rawServer(t,
+			rawAnswer("NO-HTTP\r\n\r\n")): 502,
+		rawServer(t,
+			rawAnswer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}")): 500,
+		rawServer(t,
+			rawAnswer("HTTP/1.1 200 OK\r\nAlt-Svc: h3\r\nSealane-Message: x\r\nContent-Length: 2\r\n\r\n{}")): 200,
 	} {
 		g := start(t, ingress(url))
 		a := post(t, g.url("in")+"/api/evaluation", sealedEvaluation(t), sealedHeaders...)
@@ -147,8 +152,10 @@ func startCorpus(t *testing.T, corpus *hostile.Corpus, url, signer, name string,
 		t.Fatal(err)
 	}
 	recipient := read(t, corpus.KeyFile("recipient"))
-	config := "routes:\n- name: in\n  ingress: " + profileArg + "\n  listen: 127.0.0.1:0\n  caller: unauthenticated\n  upstream: " + url +
-		"\n  keys: {ours: {file: recipient.key, key_id: " + hostile.OurKeyID + "}, theirs: signer.jwk, accept_certificate: the corpus}\n"
+	config := "routes:\n- name: in\n  ingress: " + profileArg +
+		"\n  listen: 127.0.0.1:0\n  caller: unauthenticated\n  upstream: " + url +
+		"\n  keys: {ours: {file: recipient.key, key_id: " + hostile.OurKeyID +
+		"}, theirs: signer.jwk, accept_certificate: the corpus}\n"
 	if name == "rdx" {
 		config = strings.Replace(config, ", theirs: signer.jwk", "", 1)
 	}
@@ -178,7 +185,8 @@ func corpusRequest(t *testing.T, c hostile.Case, p *profile.Profile) string {
 		}
 	}
 	return fmt.Sprintf(
-		"POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n%s",
+		"POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\nContent-Type: %s\r\n%sContent-Length: "+
+			"%d\r\n\r\n%s",
 		path,
 		p.Request.Body.ContentType,
 		trigger,
@@ -215,13 +223,16 @@ func TestBeforeTheBody(t *testing.T) {
 		ingress(serve(t, app.answer(200, "{}")), "max_payload: 1KiB", "clients: {token: env:TOKEN_OF_TEST}"),
 		withEnv("TOKEN_OF_TEST", "0123456789abcdef"),
 	)
-	const head = "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Payload-Encrypted: true\r\nExpect: 100-continue\r\n"
+	const head = "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: " +
+		"application/json\r\nX-Payload-Encrypted: true\r\nExpect: 100-continue\r\n"
 	const token = "Sealane-Token: 0123456789abcdef\r\n"
 	for name, c := range map[string]struct{ head, want string }{
-		"no token":            {head + "Content-Length: 5000\r\n\r\n", "HTTP/1.1 401"},
-		"too large":           {head + token + "Content-Length: 500000\r\n\r\n", "HTTP/1.1 413"},
-		"no trigger":          {strings.Replace(head, "X-Payload-Encrypted: true\r\n", "", 1) + token + "Content-Length: 50\r\n\r\n", "HTTP/1.1 400"},
-		"an endpoint of none": {strings.Replace(head, "/api/evaluation", "/x", 1) + token + "Content-Length: 50\r\n\r\n", "HTTP/1.1 400"},
+		"no token":  {head + "Content-Length: 5000\r\n\r\n", "HTTP/1.1 401"},
+		"too large": {head + token + "Content-Length: 500000\r\n\r\n", "HTTP/1.1 413"},
+		"no trigger": {strings.Replace(head, "X-Payload-Encrypted: true\r\n", "", 1) + token +
+			"Content-Length: 50\r\n\r\n", "HTTP/1.1 400"},
+		"an endpoint of none": {strings.Replace(head, "/api/evaluation", "/x", 1) + token +
+			"Content-Length: 50\r\n\r\n", "HTTP/1.1 400"},
 	} {
 		if got := raw(t, g.addresses["in"], c.head); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -265,14 +276,16 @@ func TestChunkedCloses(t *testing.T) {
 	g := start(t, ingress(serve(t, app.answer(200, "{}")), "sealing: optional"))
 	hidden := "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nX-Hidden: yes\r\nContent-Length: 0\r\n\r\n"
 	for _, shape := range []string{
-		"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 6\r\n", "Transfer-Encoding: chunked\r\n",
+		"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 6\r\n",
+		"Transfer-Encoding: chunked\r\n",
 		"transfer-encoding: Chunked\r\nContent-Length: 0\r\n",
 	} {
 		before := app.count()
 		got := raw(
 			t,
 			g.addresses["in"],
-			"POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"+shape+"\r\n0\r\n\r\n"+hidden,
+			"POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"+shape+"\r\n0\r\n\r\n"+
+				hidden,
 		)
 		if strings.Count(got, "HTTP/1.1 ") != 1 || !strings.Contains(got, "Connection: close") ||
 			app.count() > before+1 {
@@ -296,7 +309,8 @@ func TestSlowBody(t *testing.T) {
 		defer c.Close()
 		fmt.Fprint(
 			c,
-			"POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Payload-Encrypted: true\r\nContent-Length: 5000\r\n\r\n{",
+			"POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Payload-Encrypted: "+
+				"true\r\nContent-Length: 5000\r\n\r\n{",
 		)
 	}
 	for range 5 {
@@ -422,7 +436,8 @@ func TestSecretsStayOut(t *testing.T) {
 	var b bytes.Buffer
 	for _, appAnswer := range []string{
 		"HTTP/1.1 200 OK\r\nX-A: ans-5ecret-7\r\nContent-Length: 99\r\n\r\nans-5ecret-7", "ans-5ecret-7 x\r\n\r\n",
-		"HTTP/1.1 500 OK\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: upg-5ecret-8\r\n\r\n",
+		"HTTP/1.1 500 OK\r\nContent-Length: 2\r\n\r\n{}",
+		"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: upg-5ecret-8\r\n\r\n",
 	} {
 		url := rawServer(t, rawAnswer(appAnswer))
 		in := start(t, "admin: 127.0.0.1:0\nlog: {level: debug}\n"+ingress(url, "sealing: optional"))
@@ -441,8 +456,10 @@ func TestSecretsStayOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		headers := []string{"X-Custom", "hdr-5ecret-1", "Authorization", "Bearer apk-5ecret-5"}
-		for _, body := range []string{payload, `{"encrypted_request":"` + string(token) + `"}`, `{"encrypted_request":"pay-5ecret-4"}`, "pay-5ecret-4"} {
-			for _, path := range []string{"/api/evaluation/pth-5ecret-3?q=qry-5ecret-2", "/api/evaluation?qry-5ecret-2", "/x/pth-5ecret-3", "/a/b/pth-5ecret-3;x", "/pth-5ecret-3/x"} {
+		for _, body := range []string{payload, `{"encrypted_request":"` + string(token) + `"}`,
+			`{"encrypted_request":"pay-5ecret-4"}`, "pay-5ecret-4"} {
+			for _, path := range []string{"/api/evaluation/pth-5ecret-3?q=qry-5ecret-2",
+				"/api/evaluation?qry-5ecret-2", "/x/pth-5ecret-3", "/a/b/pth-5ecret-3;x", "/pth-5ecret-3/x"} {
 				attempt(t, in.url("in")+path, body, append(headers, sealedHeaders...)...)
 				attempt(t, in.url("in")+path, body, headers...)
 				attempt(t, out.url("out")+path, body, append(headers, "Sealane-Token", "tok-5ecret-6-0123456789")...)

@@ -37,7 +37,8 @@ func newListener(g *Gateway, n net.Listener, c Limits) *listener {
 		Handler: l, ReadHeaderTimeout: c.HeaderTime.or(10 * time.Second), IdleTimeout: c.Idle.or(defaultIdle),
 		MaxHeaderBytes: int(c.Header.or(32 << 10)), DisableGeneralOptionsHandler: true, Protocols: protocols,
 		HTTP2: &http.HTTP2Config{
-			MaxConcurrentStreams: 100, WriteByteTimeout: progressTime, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second,
+			MaxConcurrentStreams: 100, WriteByteTimeout: progressTime, SendPingTimeout: 30 * time.Second,
+			PingTimeout: 15 * time.Second,
 		},
 		ErrorLog: log.New(serverLog{g.log}, "", 0),
 		TLSConfig: &tls.Config{

@@ -47,7 +47,8 @@ func (d *database) Read(ctx context.Context, now time.Time) (*lanes.Snapshot, er
 		return nil, errors.New("the database is gone")
 	}
 	reader := lanes.Reader{Store: d.Store, Open: func(k lanes.KeyPair) (keyring.Private, error) {
-		for _, known := range []sealanetest.KeyPair{sealanetest.ProviderKey(), sealanetest.CustomerKey(), sealanetest.IssuerKey()} {
+		for _, known := range []sealanetest.KeyPair{sealanetest.ProviderKey(), sealanetest.CustomerKey(),
+			sealanetest.IssuerKey()} {
 			if known.ID == k.KeyID {
 				return known.Private, nil
 			}
@@ -135,7 +136,8 @@ func (d *database) partner(
 		}
 		if theirs.Certificate != nil {
 			c := registry.NewCertificate(registry.Certificate{
-				Profile: profile, Partner: name, Environment: env.Name, Owner: registry.Theirs, State: registry.Active, KeyID: theirs.ID,
+				Profile: profile, Partner: name, Environment: env.Name, Owner: registry.Theirs, State: registry.Active,
+				KeyID: theirs.ID,
 			}, []*x509.Certificate{theirs.Certificate})
 			c.ID = "c-" + name
 			err = errors.Join(err, tx.PutCertificate(&c))
@@ -147,7 +149,8 @@ func (d *database) partner(
 // api returns the configuration of a provider whose lanes are in the database.
 func (d *database) api(upstream string, more ...string) string {
 	return "registry: {db: " + d.path + ", root_key: env:ROOT, refresh: 20ms, stale_after: 1h}\n" +
-		"routes:\n- name: in\n  ingress: riskos\n  listen: 127.0.0.1:0\n" + words(append([]string{"upstream: " + upstream}, more...))
+		"routes:\n- name: in\n  ingress: riskos\n  listen: 127.0.0.1:0\n" +
+		words(append([]string{"upstream: " + upstream}, more...))
 }
 
 var riskosSandbox = registry.Environment{Name: "SANDBOX"}
@@ -189,7 +192,8 @@ func TestAPIKeys(t *testing.T) {
 	}
 	answers := map[string]bool{}
 	for _, headers := range [][]string{
-		nil, {"Authorization", "Bearer unknown"}, {"Authorization", "Basic api-key-of-acme"}, {"Authorization", "Bearer"}, {"Authorization", ""},
+		nil, {"Authorization", "Bearer unknown"}, {"Authorization", "Basic api-key-of-acme"},
+		{"Authorization", "Bearer"}, {"Authorization", ""},
 		{"Authorization", "Bearer api-key-of-issuer"}, // of another profile
 	} {
 		a := send(headers...)
@@ -238,7 +242,8 @@ func TestAccounts(t *testing.T) {
 	url := serve(t, app.answer(200, `{}`))
 	for from, want := range map[string]int{"127.0.0.1": 200, "10.0.0.0/8": 401} {
 		g := start(t, d.api(url, "caller: {account_header: X-Account, from: "+from+"}"), d.open(nil))
-		if a := call(t, "GET", g.url("in")+"/x", "", "X-Account", "acc-1", "X-Forwarded-For", "192.0.2.7"); a.status != want {
+		if a := call(t, "GET", g.url("in")+"/x", "", "X-Account", "acc-1", "X-Forwarded-For",
+			"192.0.2.7"); a.status != want {
 			t.Errorf("%s: %d", from, a.status)
 		}
 		if a := call(t, "GET", g.url("in")+"/x", "", "X-Account", "acc-2"); a.status != 401 {
@@ -258,7 +263,8 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("a route that tightens: %d %s", a.status, a.body)
 	}
 	big := strings.Replace(sealedEvaluation(t), "{", "{"+strings.Repeat(" ", 60<<10), 1)
-	if a := post(t, tight.url("in")+"/api/evaluation", big, append([]string{"X-Account", "acc-1"}, sealedHeaders...)...); a.status != 413 {
+	if a := post(t, tight.url("in")+"/api/evaluation", big,
+		append([]string{"X-Account", "acc-1"}, sealedHeaders...)...); a.status != 413 {
 		t.Errorf("a smaller payload: %d %s", a.status, a.body)
 	}
 }

@@ -35,10 +35,13 @@ func TestReload(t *testing.T) {
 		t.Error(got)
 	}
 	for _, broken := range []string{
-		"nonsense", egress(urlTwo, "hots: a"), egress(urlTwo, `plain: ["GET /x"]`, "authorization: env:NOT_SET_ANYWHERE"),
+		"nonsense", egress(urlTwo, "hots: a"),
+		egress(urlTwo, `plain: ["GET /x"]`, "authorization: env:NOT_SET_ANYWHERE"),
 		strings.Replace(egress(urlTwo, `plain: ["GET /x"]`), "customer.key", "none.key", 1),
-		egress(urlTwo, `plain: ["GET /x"]`) + strings.Replace(strings.TrimPrefix(egress(urlOne), "routes:\n"), "name: out\n  egress: riskos\n  environment: SANDBOX\n  listen: 127.0.0.1:0",
-			"name: b\n  egress: riskos\n  listen: "+strings.TrimPrefix(urlOne, "http://"), 1), // in use
+		egress(urlTwo, `plain: ["GET /x"]`) +
+			strings.Replace(strings.TrimPrefix(egress(urlOne), "routes:\n"),
+				"name: out\n  egress: riskos\n  environment: SANDBOX\n  listen: 127.0.0.1:0",
+				"name: b\n  egress: riskos\n  listen: "+strings.TrimPrefix(urlOne, "http://"), 1), // in use
 	} {
 		if err := reload(broken); err == nil {
 			t.Errorf("%s: no error", broken)
@@ -174,10 +177,12 @@ func TestAdmin(t *testing.T) {
 		t.Error(a)
 	}
 	for _, want := range []string{
-		`sealane_requests_total{endpoint="/api/evaluation",method="POST",partner="provider",route="out",status="200"} 1`,
+		`sealane_requests_total{endpoint="/api/evaluation",method="POST",partner="provider",route="out",status="200"` +
+			`} 1`,
 		`sealane_messages_total{partner="provider",route="out",step="seal"} 1`,
 		`sealane_messages_total{partner="provider",route="out",step="open"} 1`,
-		`sealane_certificate_end_timestamp_seconds{environment="SANDBOX",owner="theirs",partner="provider",route="out",serial="1",state="active"} 4.92`,
+		`sealane_certificate_end_timestamp_seconds{environment="SANDBOX",owner="theirs",partner="provider",route="ou` +
+			`t",serial="1",state="active"} 4.92`,
 		"sealane_ready 1", "sealane_message_duration_seconds_bucket", "sealane_request_duration_seconds_bucket",
 	} {
 		eventually(t, func() bool { return strings.Contains(get("/metrics").body, want) })

@@ -64,7 +64,7 @@ func wait(d time.Duration, ended <-chan error) {
 	}
 }
 
-// start runs what a state needs in addition to its listeners.
+// start starts the background work of a state.
 func (g *Gateway) start(s *state) {
 	if s.registry == nil || s.stop != nil {
 		return
@@ -155,7 +155,7 @@ func listenerKey(r *route) Address {
 	return address
 }
 
-// listen opens the listeners of a state that are not open yet, and assigns the routes to all of them. After an
+// listen opens the listeners of a state that are not open yet, and sets the routes of all of them. After an
 // error nothing has changed.
 func (g *Gateway) listen(s *state) (err error) {
 	wanted := map[Address][]*route{}

@@ -215,7 +215,8 @@ func TestProxyHeaders(t *testing.T) {
 				t.Error("the header arrived")
 			}
 		}
-		if a := call(t, "GET", g.url("in")+"/x", "", "X-Amzn-Mtls-Subject", c.header, "x_amzn_mtls_subject", c.header); a.status != 401 {
+		if a := call(t, "GET", g.url("in")+"/x", "", "X-Amzn-Mtls-Subject", c.header, "x_amzn_mtls_subject",
+			c.header); a.status != 401 {
 			t.Errorf("%s twice: %d", c.header, a.status)
 		}
 	}
@@ -226,7 +227,8 @@ func TestSameBytes(t *testing.T) {
 	g := start(t, strings.Replace(ingress("http://127.0.0.1:1", "sealing: optional"), "caller: unauthenticated",
 		"caller: {certificate_header: X-Cert, names: [acme.example], from: 127.0.0.1}", 1))
 	answers := map[string]bool{}
-	for _, header := range []string{"", "X-Cert: evil\r\n", "X-Cert: CN=a,CN=b\r\n", "X-Cert: a\r\nX-Cert: b\r\n", "X-Cert: \r\n"} {
+	for _, header := range []string{"", "X-Cert: evil\r\n", "X-Cert: CN=a,CN=b\r\n", "X-Cert: a\r\nX-Cert: b\r\n",
+		"X-Cert: \r\n"} {
 		text := raw(t, g.addresses["in"], "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"+header+"\r\n")
 		before, after, _ := strings.Cut(text, "Date: ")
 		_, after, _ = strings.Cut(after, "\r\n")
@@ -291,7 +293,8 @@ func TestUnixSocket(t *testing.T) {
 		if info, err := os.Stat(socket); err != nil || info.Mode().Perm() != 0o660 {
 			t.Error(info, err)
 		}
-		if a := raw(t, g.addresses["out"], "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
+		if a := raw(t, g.addresses["out"],
+			"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); !strings.HasPrefix(
 			a,
 			"HTTP/1.1 200",
 		) {

@@ -39,7 +39,9 @@ func newUpstream(c *Upstream, egress, registryURL bool, tlsConfig *tls.Config) (
 	dial := dialer.DialContext
 	if path, ok := strings.CutPrefix(c.URL, "unix:"); ok {
 		u.target = &url.URL{Scheme: "http", Host: "localhost"}
-		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return dialer.DialContext(ctx, "unix", path) }
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", path)
+		}
 	} else if c.URL != "" {
 		var err error
 		if u.target, err = url.Parse(c.URL); err != nil {

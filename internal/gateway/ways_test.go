@@ -27,7 +27,8 @@ func TestEgress(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	log := g.logged()
-	for _, want := range []string{`"endpoint":"/api/evaluation"`, `"status":200`, `"message":"verified"`, `"lane":"riskos/provider/SANDBOX"`} {
+	for _, want := range []string{`"endpoint":"/api/evaluation"`, `"status":200`, `"message":"verified"`,
+		`"lane":"riskos/provider/SANDBOX"`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log has no %s: %s", want, log)
 		}
@@ -54,8 +55,9 @@ func TestIngress(t *testing.T) {
 		t.Errorf("%s, query %q, %v", body, r.URL.RawQuery, r.Header)
 	}
 	for name, want := range map[string]string{
-		"Sealane-Partner": "acme", "Sealane-Environment": "SANDBOX", "Sealane-Message": "verified", "Sealane-Signer": "c-1",
-		"X-Tenant": "acme", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
+		"Sealane-Partner": "acme", "Sealane-Environment": "SANDBOX", "Sealane-Message": "verified",
+		"Sealane-Signer": "c-1",
+		"X-Tenant":       "acme", "X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http",
 	} {
 		if got := r.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
