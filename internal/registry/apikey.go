@@ -90,3 +90,17 @@ func (s *Session) RevokeAPIKey(ctx context.Context, id string) error {
 		return tx.PutAPIKey(&k)
 	})
 }
+
+// LabelAPIKey changes the label of a key.
+func (s *Session) LabelAPIKey(ctx context.Context, id, label string) error {
+	return s.Change(ctx, Entry{Action: ActionAPIKeyLabel, Subject: "apikey/" + id}, func(tx Tx, entry *Entry) error {
+		k, err := tx.APIKey(id)
+		if err != nil {
+			return fmt.Errorf("API key %s: %w", id, err)
+		}
+		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
+		k.Label = label
+		entry.After = k
+		return tx.PutAPIKey(&k)
+	})
+}

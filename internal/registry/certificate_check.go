@@ -89,7 +89,8 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 }
 
 // knownElsewhere lists the certificates and key pairs with a public key. A certificate that was
-// rejected for the same use does not count: it may come again.
+// rejected does not count where it comes again for the same use, and nowhere if nobody had
+// approved it: it was received under a wrong partner or environment.
 func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) ([]string, error) {
 	var where []string
 	certificates, err := tx.Certificates(CertificateQuery{SPKISHA256: spkiSHA256})
@@ -98,7 +99,8 @@ func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) ([]string, error) {
 	}
 	for _, c := range certificates {
 		same := c.Owner == at.owner && c.Partner == at.partner && c.Environment == at.env && c.Profile == at.profile
-		if c.ID == at.self || same && c.State == Rejected || c.Owner == Ours && c.KeyPair == at.self {
+		slip := c.State == Rejected && (same || c.Provenance.ApprovedBy == "")
+		if c.ID == at.self || slip || c.Owner == Ours && c.KeyPair == at.self {
 			continue
 		}
 		where = append(where, fmt.Sprintf("certificate %s (%s) of %s", c.ID, c.State, c.use()))

@@ -5,9 +5,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // Entry is what the audit log keeps of a change. The change completes it.
@@ -27,8 +27,10 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 		return err
 	}
 	entry.Reason = cmp.Or(entry.Reason, s.reason)
-	if strings.TrimSpace(entry.Reason) == "" && permissions[entry.Action].reason {
-		return Refuse("%s of %s: say why", entry.Action, entry.Subject).Needing(Reason)
+	if permissions[entry.Action].reason {
+		if err := CheckReason(entry.Reason); err != nil {
+			return Refuse("%s of %s: %w", entry.Action, entry.Subject, err)
+		}
 	}
 	return s.registry.change(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) error {
 		// The role may have been taken, or the token replaced or revoked, since the login.
@@ -39,7 +41,10 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 		if !p.Revoked.IsZero() || !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256) {
 			return ErrUnknownToken
 		}
-		if err := f(tx, entry); err != nil || entry.second {
+		if err := f(tx, entry); err != nil {
+			return err
+		}
+		if err := notArchived(tx, *entry); err != nil || entry.second {
 			return err
 		}
 		return s.secondPerson(tx, entry)
@@ -72,7 +77,7 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 		}
 		if err := audit.Write(tx, audit.Record{
 			Time: r.now(), Actor: actor, Action: string(entry.Action), Subject: entry.Subject,
-			Partner: entry.Partner, Environment: entry.Environment, Reason: entry.Reason, Before: before, After: after,
+			Partner: entry.Partner, Environment: entry.Environment, Reason: termtext.Escape(entry.Reason), Before: before, After: after,
 		}); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
@@ -39,13 +40,52 @@ func (s *Session) SetContact(ctx context.Context, lane lanes.Name, c Contact) er
 	})
 }
 
-// RemoveContact removes all contacts with that address.
-func (s *Session) RemoveContact(ctx context.Context, lane lanes.Name, email string) error {
+// ContactName names the contacts with an address: the one with that role, or all if it is empty.
+type ContactName struct {
+	Role  ContactRole `json:"role,omitempty"`
+	Email string      `json:"email"`
+}
+
+func (n ContactName) names(c Contact) bool {
+	return strings.EqualFold(c.Email, n.Email) && (n.Role == "" || n.Role == c.Role)
+}
+
+// ChangeContact changes the one contact that is named, by change.
+func (s *Session) ChangeContact(
+	ctx context.Context, lane lanes.Name, which ContactName, change func(*Contact),
+) (changed Contact, err error) {
+	err = s.changeEnvironment(ctx, ActionContactChange, lane, func(env *Environment) error {
+		at := slices.IndexFunc(env.Contacts, which.names)
+		if at < 0 {
+			return fmt.Errorf("contact %q of %s: %w", which.Email, lane, ErrNotFound)
+		}
+		if slices.ContainsFunc(env.Contacts[at+1:], which.names) {
+			return Refuse("%s has %q in several roles: say which", lane, which.Email).
+				Needing(Need{Kind: NeedRole, Value: string(env.Contacts[at].Role)})
+		}
+		changed = env.Contacts[at]
+		change(&changed)
+		if err := checkContact(changed); err != nil {
+			return err
+		}
+		for i, o := range env.Contacts {
+			if i != at && o.Role == changed.Role && strings.EqualFold(o.Email, changed.Email) {
+				return Refuse("%s has %q as its %s contact already", lane, changed.Email, changed.Role)
+			}
+		}
+		env.Contacts[at] = changed
+		return nil
+	})
+	return changed, err
+}
+
+// RemoveContact removes the contacts that are named.
+func (s *Session) RemoveContact(ctx context.Context, lane lanes.Name, which ContactName) error {
 	return s.changeEnvironment(ctx, ActionContactRemove, lane, func(env *Environment) error {
 		before := len(env.Contacts)
-		env.Contacts = slices.DeleteFunc(env.Contacts, func(o Contact) bool { return o.Email == email })
+		env.Contacts = slices.DeleteFunc(env.Contacts, which.names)
 		if len(env.Contacts) == before {
-			return fmt.Errorf("contact %q of %s: %w", email, lane, ErrNotFound)
+			return fmt.Errorf("contact %q of %s: %w", which.Email, lane, ErrNotFound)
 		}
 		return nil
 	})

@@ -88,9 +88,11 @@ func (s *Session) changeEnvironment(
 			return err
 		}
 		loosened := before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional
-		if loosened && strings.TrimSpace(s.reason) == "" {
-			return Refuse("environment %s of %s has required sealing: say why messages may be unencrypted from now on",
-				lane.Environment, lane.Partner).Needing(Reason)
+		if loosened {
+			if err := CheckReason(s.reason); err != nil {
+				return Refuse("environment %s of %s has required sealing, and messages may be unencrypted from now on: %w",
+					lane.Environment, lane.Partner, err)
+			}
 		}
 		env.Partner, env.Name = lane.Partner, lane.Environment
 		if err := keepsURL(action, stored, env); err != nil {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -13,13 +14,20 @@ type Action string
 const (
 	ActionPartnerAdd        Action = "partner.add"
 	ActionPartnerExport     Action = "partner.export"
+	ActionPartnerChange     Action = "partner.change"
+	ActionPartnerArchive    Action = "partner.archive"
+	ActionPartnerRestore    Action = "partner.restore"
+	ActionPartnerRemove     Action = "partner.remove"
 	ActionEnvironmentAdd    Action = "environment.add"
 	ActionEnvironmentChange Action = "environment.change"
 	ActionURLSet            Action = "url.set"
+	ActionEnvironmentRemove Action = "environment.remove"
 	ActionContactSet        Action = "contact.set"
+	ActionContactChange     Action = "contact.change"
 	ActionContactRemove     Action = "contact.remove"
 	ActionAPIKeyIssue       Action = "apikey.issue"
 	ActionAPIKeyRevoke      Action = "apikey.revoke"
+	ActionAPIKeyLabel       Action = "apikey.label"
 
 	ActionKeyCreate    Action = "key.create"
 	ActionKeyImport    Action = "key.import"
@@ -58,12 +66,18 @@ const (
 
 	// ActionRead is reading whatever the registry has. It has no record.
 	ActionRead Action = "read"
+	// ActionSelf is reading one's own row. It has no record.
+	ActionSelf Action = "self"
+	// ActionTokenEnd ends one's own token.
+	ActionTokenEnd Action = "token.end"
 
 	ActionPersonAdd     Action = "person.add"
 	ActionPersonRevoke  Action = "person.revoke"
 	ActionPersonToken   Action = "person.token"
 	ActionPersonRoles   Action = "person.roles"
+	ActionPersonChange  Action = "person.change"
 	ActionProfileAdd    Action = "profile.add"
+	ActionProfileRemove Action = "profile.remove"
 	ActionProfileChange Action = "profile.change"
 	ActionRootKeySet    Action = "rootkey.set"
 	ActionRootKeyRotate Action = "rootkey.rotate"
@@ -77,45 +91,55 @@ const (
 type permission struct {
 	roles  []Role
 	reason bool
+	// archived allows the action for an archived partner: it brings the partner back, or it ends
+	// something, or takes it out of reach.
+	archived bool
 }
 
 // permissions has every action. What is not here nobody may do.
 var permissions = map[Action]permission{
 	ActionPartnerAdd:        {roles: []Role{Operator}},
 	ActionPartnerExport:     {roles: []Role{Operator}},
+	ActionPartnerChange:     {roles: []Role{Operator}, archived: true},
+	ActionPartnerArchive:    {roles: []Role{Operator}, reason: true, archived: true},
+	ActionPartnerRestore:    {roles: []Role{Operator}, archived: true},
+	ActionPartnerRemove:     {roles: []Role{Operator}, reason: true, archived: true},
+	ActionEnvironmentRemove: {roles: []Role{Operator}, reason: true, archived: true},
 	ActionEnvironmentAdd:    {roles: []Role{Operator}},
 	ActionEnvironmentChange: {roles: []Role{Operator}},
 	ActionURLSet:            {roles: []Role{Operator}},
 	ActionContactSet:        {roles: []Role{Operator}},
+	ActionContactChange:     {roles: []Role{Operator}},
 	ActionContactRemove:     {roles: []Role{Operator}},
 	ActionAPIKeyIssue:       {roles: []Role{Operator}},
-	ActionAPIKeyRevoke:      {roles: []Role{Operator, Approver}, reason: true},
+	ActionAPIKeyRevoke:      {roles: []Role{Operator, Approver}, reason: true, archived: true},
+	ActionAPIKeyLabel:       {roles: []Role{Operator}},
 
 	ActionKeyCreate:    {roles: []Role{Operator}},
 	ActionKeyImport:    {roles: []Role{Operator}},
 	ActionKeyExport:    {roles: []Role{Operator}, reason: true},
 	ActionKeyInstalled: {roles: []Role{Operator}},
-	ActionKeyRetire:    {roles: []Role{Operator}, reason: true},
-	ActionKeyDestroy:   {roles: []Role{Operator}, reason: true},
-	ActionKeyRevoke:    {roles: []Role{Operator, Approver}, reason: true},
-	ActionKeyBlock:     {roles: []Role{Operator, Approver}, reason: true},
+	ActionKeyRetire:    {roles: []Role{Operator}, reason: true, archived: true},
+	ActionKeyDestroy:   {roles: []Role{Operator}, reason: true, archived: true},
+	ActionKeyRevoke:    {roles: []Role{Operator, Approver}, reason: true, archived: true},
+	ActionKeyBlock:     {roles: []Role{Operator, Approver}, reason: true, archived: true},
 	ActionKeyUndo:      {roles: []Role{Operator}, reason: true},
 
 	ActionExchangeOffer:     {roles: []Role{Operator}},
 	ActionExchangeAlias:     {roles: []Role{Operator}},
 	ActionExchangeReceive:   {roles: []Role{Operator}},
-	ActionExchangeAlarm:     {roles: []Role{Operator}},
+	ActionExchangeAlarm:     {roles: []Role{Operator}, archived: true},
 	ActionExchangeMatch:     {roles: []Role{Operator}},
 	ActionExchangeMismatch:  {roles: []Role{Operator, Approver}},
 	ActionExchangeChallenge: {roles: []Role{Operator}},
 	ActionExchangeAnswer:    {roles: []Role{Operator}},
 	ActionExchangeProve:     {roles: []Role{Operator}},
 	ActionExchangeApprove:   {roles: []Role{Approver}},
-	ActionExchangeReject:    {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeReject:    {roles: []Role{Operator, Approver}, reason: true, archived: true},
 	ActionExchangeStage:     {roles: []Role{Operator}},
 	ActionExchangeActivate:  {roles: []Role{Operator}},
-	ActionExchangeRetire:    {roles: []Role{Operator}, reason: true},
-	ActionExchangeRevoke:    {roles: []Role{Operator, Approver}, reason: true},
+	ActionExchangeRetire:    {roles: []Role{Operator}, reason: true, archived: true},
+	ActionExchangeRevoke:    {roles: []Role{Operator, Approver}, reason: true, archived: true},
 
 	ActionExchangeUndo:    {roles: []Role{Operator, Approver}, reason: true},
 	ActionExchangeMigrate: {roles: []Role{Operator}},
@@ -128,15 +152,20 @@ var permissions = map[Action]permission{
 
 	ActionRead: {roles: []Role{Administrator, Operator, Approver, Auditor}},
 
+	ActionSelf:     {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
+	ActionTokenEnd: {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
+
 	ActionPersonAdd:     {roles: []Role{Administrator}},
 	ActionPersonRevoke:  {roles: []Role{Administrator}, reason: true},
 	ActionPersonToken:   {roles: []Role{Administrator}},
 	ActionPersonRoles:   {roles: []Role{Administrator}},
+	ActionPersonChange:  {roles: []Role{Administrator}},
 	ActionProfileAdd:    {roles: []Role{Administrator, Operator}},
 	ActionProfileChange: {roles: []Role{Administrator}, reason: true},
+	ActionProfileRemove: {roles: []Role{Administrator, Operator}, reason: true},
 	ActionRootKeySet:    {roles: []Role{Administrator, Operator}},
 	ActionRootKeyRotate: {roles: []Role{Administrator}, reason: true},
-	ActionBackup:        {roles: []Role{Administrator}},
+	ActionBackup:        {roles: []Role{Administrator, Backup}},
 	ActionRowsAccept:    {roles: []Role{Administrator}, reason: true},
 	ActionAnchorsSet:    {roles: []Role{Administrator}, reason: true},
 }
@@ -157,6 +186,9 @@ func (s *Session) May(a Action) error {
 	}
 	return nil
 }
+
+// Actions returns all actions, in the order of their names.
+func Actions() []Action { return slices.Sorted(maps.Keys(permissions)) }
 
 // alternatives joins texts by "or".
 func alternatives[T ~string](list []T) string {

@@ -26,6 +26,7 @@ const (
 	operator      = registry.Operator
 	approver      = registry.Approver
 	auditor       = registry.Auditor
+	backup        = registry.Backup
 )
 
 // permission is an action, who may do it, and how it is tried. What is tried fails for
@@ -61,7 +62,7 @@ func TestPermissions(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	sessions := map[registry.Role]*registry.Session{}
-	for _, role := range []registry.Role{administrator, operator, approver, auditor} {
+	for _, role := range []registry.Role{administrator, operator, approver, auditor, backup} {
 		sessions[role], _ = person(t, s, string(role), role)
 	}
 	for _, p := range slices.Concat(permissionsOfPartners(), permissionsOfKeys(t), permissionsOfExchange(t),
@@ -116,7 +117,29 @@ func permissionsOfPartners() []permission {
 			return s.SetContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, registry.Contact{})
 		}},
 		{"contact.remove", ours, nobody, func(ctx context.Context, s *registry.Session) error {
-			return s.RemoveContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, "a@b.example")
+			return s.RemoveContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"}, registry.ContactName{})
+		}},
+		{"contact.change", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return only(s.ChangeContact(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"},
+				registry.ContactName{}, nil))
+		}},
+		{"partner.change", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.RenamePartner(ctx, "nobody", "Somebody")
+		}},
+		{"partner.archive", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.WithReason("has left").ArchivePartner(ctx, "nobody")
+		}},
+		{"partner.restore", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.RestorePartner(ctx, "nobody")
+		}},
+		{"partner.remove", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.WithReason("has left").RemovePartner(ctx, "nobody")
+		}},
+		{"environment.remove", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.WithReason("a typo").RemoveEnvironment(ctx, lanes.Name{Partner: "nobody", Environment: "PROD"})
+		}},
+		{"apikey.label", ours, `API key "a-none": not found`, func(ctx context.Context, s *registry.Session) error {
+			return s.LabelAPIKey(ctx, "a-none", "batch")
 		}},
 		{"apikey.issue", ours, nobody, func(ctx context.Context, s *registry.Session) error {
 			return second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "nobody", Environment: "PROD",
@@ -291,7 +314,21 @@ func permissionsOfAdministration(t *testing.T) []permission {
 			s *registry.Session) error {
 			return only(s.AddProfile(ctx, source))
 		}},
-		{"backup", alone, "inside", inside("backup")},
+		{"profile.change", alone, `profile "none" is not known`, func(ctx context.Context, s *registry.Session) error {
+			none := bytes.Replace(source, []byte("name: ours"), []byte("name: none"), 1)
+			return s.WithReason("as agreed").ChangeProfile(ctx, "none", none)
+		}},
+		{"profile.remove", []registry.Role{administrator, operator}, `profile "none" is not known`,
+			func(ctx context.Context, s *registry.Session) error {
+				return s.WithReason("as agreed").RemoveProfile(ctx, "none")
+			}},
+		{"person.change", alone, nobody, func(ctx context.Context, s *registry.Session) error {
+			return s.ChangePerson(ctx, "nobody", registry.PersonChange{})
+		}},
+		{"backup", []registry.Role{administrator, backup}, "inside", inside("backup")},
+		{"token.end", []registry.Role{administrator, operator, approver, auditor, backup}, "inside", inside("token.end")},
+		{"self", []registry.Role{administrator, operator, approver, auditor, backup}, "",
+			func(_ context.Context, s *registry.Session) error { return s.May("self") }},
 		{"read", []registry.Role{administrator, operator, approver, auditor}, "",
 			func(_ context.Context, s *registry.Session) error { return s.May("read") }},
 	}

@@ -20,9 +20,10 @@ const (
 	Operator      Role = "operator"      // everything but approving and people
 	Approver      Role = "approver"      // approves, rejects, grants waivers
 	Auditor       Role = "auditor"       // reads
+	Backup        Role = "backup"        // makes backups, and does not even read: a role of programs
 )
 
-var roles = []Role{Administrator, Operator, Approver, Auditor}
+var roles = []Role{Administrator, Operator, Approver, Auditor, Backup}
 
 // Person is somebody who may log in. The token is shown once; what is stored is its SHA-256.
 type Person struct {
@@ -111,13 +112,26 @@ func checkRoles(id string, of []Role) error {
 		if !slices.Contains(roles, role) {
 			return Refuse("role %q is not known; use %s", role, alternatives(roles))
 		}
+		if role == Backup && len(of) > 1 {
+			return Refuse("person %s has the role %s, and no other with it: its token is in a file of a program",
+				id, Backup)
+		}
 	}
 	return nil
 }
 
 // RevokePerson ends the use of somebody's token, but not that of the last administrator.
 func (s *Session) RevokePerson(ctx context.Context, id string) error {
-	return s.Change(ctx, Entry{Action: ActionPersonRevoke, Subject: "person/" + id}, func(tx Tx, entry *Entry) error {
+	return s.revokePerson(ctx, ActionPersonRevoke, id)
+}
+
+// EndToken ends the use of one's own token: anybody may, but not the last administrator.
+func (s *Session) EndToken(ctx context.Context) error {
+	return s.revokePerson(ctx, ActionTokenEnd, s.person.ID)
+}
+
+func (s *Session) revokePerson(ctx context.Context, action Action, id string) error {
+	return s.Change(ctx, Entry{Action: action, Subject: "person/" + id}, func(tx Tx, entry *Entry) error {
 		people, _, err := Readable(tx.People()) // one that can't be read is no administrator who helps
 		if err != nil {
 			return err
@@ -157,6 +171,30 @@ func (s *Session) RenewToken(ctx context.Context, id string) (token string, err 
 		return nil
 	})
 	return token, err
+}
+
+// PersonChange says what becomes of a person's facts. Nil leaves one as it is.
+type PersonChange struct {
+	Name  *string `json:"name,omitempty"`
+	Email *string `json:"email,omitempty"`
+}
+
+// ChangePerson changes somebody's name or mail address.
+func (s *Session) ChangePerson(ctx context.Context, id string, to PersonChange) error {
+	return s.changePerson(ctx, ActionPersonChange, id, func(tx Tx, p *Person) error {
+		if to.Name != nil {
+			p.Name = strings.TrimSpace(*to.Name)
+		}
+		if to.Email == nil {
+			return nil
+		}
+		if p.Email = *to.Email; p.Email != "" {
+			if err := cert.CheckEmail(p.Email); err != nil {
+				return Judged(err)
+			}
+		}
+		return oneToken(tx, *p)
+	})
 }
 
 // SetRoles changes somebody's roles.

@@ -55,6 +55,16 @@ func (r *recorder) PutEnvironment(e *Environment) error {
 		func() (Environment, error) { return r.tx.Environment(partner, name) })
 }
 
+func (r *recorder) DeletePartner(p Partner) error {
+	return note(r, r.tx.DeletePartner(p), nameOf("partner", p.ID),
+		func() (Partner, error) { return r.tx.Partner(p.ID) })
+}
+
+func (r *recorder) DeleteEnvironment(e Environment) error {
+	return note(r, r.tx.DeleteEnvironment(e), nameOf("environment", e.Partner, e.Name),
+		func() (Environment, error) { return r.tx.Environment(e.Partner, e.Name) })
+}
+
 func (r *recorder) PutAPIKey(k *APIKey) error {
 	id := k.ID
 	return note(r, r.tx.PutAPIKey(k), nameOf("apikey", id), func() (APIKey, error) { return r.tx.APIKey(id) })
@@ -107,10 +117,22 @@ func (r *recorder) PutSetting(name string, value []byte) error {
 }
 
 func (r *recorder) PutProfile(name string, source []byte) error {
-	return note(r, r.tx.PutProfile(name, source), nameOf("profile", name), func() (ProfileSource, error) {
+	return note(r, r.tx.PutProfile(name, source), nameOf("profile", name), r.profile(name))
+}
+
+func (r *recorder) DeleteProfile(name string) error {
+	return note(r, r.tx.DeleteProfile(name), nameOf("profile", name), r.profile(name))
+}
+
+// profile returns how a profile is read again.
+func (r *recorder) profile(name string) func() (ProfileSource, error) {
+	return func() (ProfileSource, error) {
 		source, err := r.tx.Profile(name)
+		if err == nil && len(source) == 0 {
+			err = ErrNotFound
+		}
 		return ProfileSource{name, source}, err
-	})
+	}
 }
 
 // rowsMember is the member of a record's After that has the rows which the change stored, by
@@ -156,5 +178,5 @@ func (r *recorder) after(said any) (json.RawMessage, error) {
 		members["result"] = v
 	}
 	members[rowsMember] = rows
-	return json.Marshal(members)
+	return marshal(members)
 }

@@ -1,13 +1,17 @@
 package registry
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // rowName names a row in the audit log: its kind, and what identifies it, with slashes between,
@@ -99,7 +103,7 @@ func recordedRow(row any) (name rowName, form json.RawMessage, ok bool, err erro
 	default:
 		return "", nil, false, nil
 	}
-	form, err = json.Marshal(of)
+	form, err = marshal(of)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", name, err)
 	}
@@ -137,10 +141,22 @@ func recorded(value any) (json.RawMessage, error) {
 				return nil, err
 			}
 		}
-		return json.Marshal(forms)
+		return marshal(forms)
 	}
 	if _, form, is, err := recordedRow(value); is || err != nil {
 		return form, err
 	}
-	return json.Marshal(value)
+	return marshal(value)
 }
+
+// marshal returns JSON with escapes in place of characters that a terminal obeys, or that change
+// the order of others: records are read as they are.
+func marshal(value any) (json.RawMessage, error) {
+	form, err := json.Marshal(value)
+	if err != nil || !bytes.ContainsFunc(form, hidden) {
+		return form, err
+	}
+	return json.RawMessage(termtext.EscapeJSON(string(form))), nil
+}
+
+func hidden(r rune) bool { return !strconv.IsGraphic(r) }

@@ -83,6 +83,15 @@ func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
 // ReturnCertificate brings a partner's certificate back into a state that it had, as part of a
 // change that undoes another.
 func (s *Session) ReturnCertificate(tx Tx, c *Certificate, to State) error {
+	if c.State == Rejected { // its key may have come in elsewhere since then
+		found, err := s.registry.checkKnown(tx, c.SPKI, c.use())
+		if err != nil {
+			return err
+		}
+		if err := Refusal(found, c.Provenance.Waivers); err != nil {
+			return err
+		}
+	}
 	return s.moveCertificate(tx, c, to, certificateReturns)
 }
 

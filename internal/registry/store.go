@@ -48,6 +48,9 @@ type CertificateQuery struct {
 	States                      []State
 	SHA256, SPKISHA256          []byte
 	FileSHA256                  []byte    // of the file that it came in
+	SHA1                        []byte    // of the DER
+	Serial                      string    // in hexadecimal, without leading zeros
+	Containing                  string    // a part of one of the SearchTexts, in any case
 	NotAfterBefore              time.Time // those that expire before
 	Until                       string    // those up to this identity
 	Brief                       bool      // also without DER and SPKI
@@ -71,14 +74,19 @@ type Reader interface {
 
 	Partner(id string) (Partner, error)
 	Partners(Page) ([]Partner, error)
+	PartnersLike(PartnerQuery) ([]Partner, error)
 
 	Environment(partner, name string) (Environment, error)
 	Environments(partner string) ([]Environment, error)
 	EnvironmentOfAccount(account string) (Environment, error)
+	// EnvironmentsLike returns at most n of those whose SearchTexts contain a text, in any case.
+	EnvironmentsLike(containing string, n int) ([]Environment, error)
 
 	APIKey(id string) (APIKey, error)
 	APIKeyBySHA256(sum []byte) (APIKey, error)
 	APIKeys(partner, environment string) ([]APIKey, error)
+	// APIKeysLike is EnvironmentsLike for API keys.
+	APIKeysLike(containing string, n int) ([]APIKey, error)
 
 	KeyPair(id string) (KeyPair, error)
 	KeyPairs(KeyPairQuery) ([]KeyPair, error)
@@ -121,6 +129,11 @@ type Reader interface {
 	// Profile returns the source of a profile that was added. It is empty if none was added by
 	// that name.
 	Profile(name string) (source []byte, err error)
+	// Profiles returns all profiles that were added.
+	Profiles() ([]ProfileSource, error)
+
+	// FindAudit returns records of the audit log, in their order.
+	FindAudit(AuditQuery) ([]audit.Record, error)
 
 	// Lanes are the rows that lanes are made of.
 	Lanes() lanes.Rows
@@ -149,6 +162,11 @@ type Tx interface {
 	PutRequest(*Request) error
 	PutSetting(name string, value []byte) error
 	PutProfile(name string, source []byte) error
+
+	// The row must be as it was read. Nothing may refer to it.
+	DeletePartner(Partner) error
+	DeleteEnvironment(Environment) error
+	DeleteProfile(name string) error
 }
 
 // Setting is a value of the whole registry.

@@ -21,6 +21,7 @@ var apiKeyTable = &table[registry.APIKey]{
 		text("environment", func(k *registry.APIKey) *string { return &k.Environment }),
 		blobOrNull("sha256", func(k *registry.APIKey) *[]byte { return &k.SHA256 }),
 		text("sealing", func(k *registry.APIKey) *sealane.Sealing { return &k.Sealing }),
+		names(registry.APIKey.SearchTexts),
 		computed("revoked", func(k *registry.APIKey) any { return oneIf(!k.Revoked.IsZero()) }),
 		// This is not stored with the key: an older copy of the key would set the time
 		// back.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,9 @@ var certificateTable = &table[registry.Certificate]{
 		blob("spki", func(c *registry.Certificate) *[]byte { return &c.SPKI }),
 		blobOrNull("file_sha256", func(c *registry.Certificate) *[]byte { return &c.Provenance.FileSHA256 }),
 		number("added", func(c *registry.Certificate) *int64 { return &c.Added }),
+		names(registry.Certificate.SearchTexts),
+		computed("serial", func(c *registry.Certificate) any { return c.Serial }),
+		sha1Column,
 	},
 	long: []column[registry.Certificate]{
 		blob("der", func(c *registry.Certificate) *[]byte { return &c.DER }),
@@ -35,6 +39,14 @@ var certificateTable = &table[registry.Certificate]{
 	},
 	version: func(c *registry.Certificate) *int64 { return &c.Version },
 	body:    true,
+}
+
+// sha1Column is only written: it is the checksum that some programs show of a certificate.
+var sha1Column = column[registry.Certificate]{
+	name: "sha1", bytes: true, null: true, value: func(c *registry.Certificate) any {
+		sum := sha1.Sum(c.DER)
+		return sum[:]
+	},
 }
 
 func (t *tx) Certificate(id string) (registry.Certificate, error) {
@@ -82,6 +94,9 @@ func certificates(q registry.CertificateQuery) (condition string, args []any) {
 	found.where(len(q.SHA256) > 0, "sha256 = ?", q.SHA256)
 	found.where(len(q.FileSHA256) > 0, "file_sha256 = ?", q.FileSHA256)
 	found.where(len(q.SPKISHA256) > 0, "spki_sha256 = ?", q.SPKISHA256)
+	found.where(len(q.SHA1) > 0, "sha1 = ?", q.SHA1)
+	found.where(q.Serial != "", "serial = ?", q.Serial)
+	found.containing(q.Containing)
 	found.where(q.KeyPair != "", "key_pair = ?", q.KeyPair)
 	found.where(q.KeyID != "", "key_id = ?", q.KeyID)
 	found.where(q.Partner != "", "partner = ?", q.Partner)

@@ -23,6 +23,7 @@ var environmentTable = &table[registry.Environment]{
 		text("accept_rsa_oaep", func(e *registry.Environment) *string { return &e.AcceptRSAOAEP }),
 		text("url", func(e *registry.Environment) *string { return &e.URL }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
+		names(registry.Environment.SearchTexts),
 	},
 	version: func(e *registry.Environment) *int64 { return &e.Version },
 	body:    true,

@@ -81,7 +81,7 @@ type unfit string
 func (u unfit) Error() string { return string(u) }
 
 func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
-	q := laneQuery{"partner", "partner", "SELECT id, profile, side FROM partner", "1 = 1", "id = ?", ofPartner}
+	q := laneQuery{"partner", "partner", "SELECT id, profile, side FROM partner", "archived < 0", "archived < 0 AND id = ?", ofPartner}
 	return laneRow(r, q, func(row scan, p *lanes.Partner) (string, error) {
 		var side string
 		err := row(loose{&p.ID}, loose{&p.Profile}, loose{&side})
@@ -92,9 +92,13 @@ func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
 	})
 }
 
+// notArchived leaves out the environments of archived partners, who have no lanes.
+const notArchived = "partner NOT IN (SELECT id FROM partner WHERE archived > 0)"
+
 func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 	q := laneQuery{"environment", "environment", `SELECT partner, name, COALESCE(account, ''), sealing, caller,
-		accept_rsa_oaep, url, max_payload FROM environment`, "1 = 1", "partner = ? AND name = ?", ofEnvironment}
+		accept_rsa_oaep, url, max_payload FROM environment`, notArchived,
+		notArchived + " AND partner = ? AND name = ?", ofEnvironment}
 	return laneRow(r, q, func(row scan, e *lanes.Environment) (string, error) {
 		var sealing, caller string
 		var payload any

@@ -34,7 +34,8 @@ func (t *tx) PutOffer(o *registry.Offer) error { return put(t, offerTable, o) }
 // OpenOffers reads by the key pair, of whose offers most are confirmed.
 func (t *tx) OpenOffers(pair string, n int) ([]string, error) {
 	return texts(t, fmt.Sprintf("open offers of key pair %q", pair),
-		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND confirmed <= 0 ORDER BY partner LIMIT ?", pair, n)
+		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND confirmed <= 0 AND "+notArchived+
+			" ORDER BY partner LIMIT ?", pair, n)
 }
 
 // Relying goes through the confirmations of the pair.
@@ -55,7 +56,7 @@ func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
 // relying are the partners who have confirmed a shared pair.
 const relying = `SELECT e.partner FROM environment e JOIN partner w ON w.id = e.partner
 	JOIN offer o ON o.partner = e.partner AND o.key_pair = ? AND o.confirmed > 0
-	WHERE w.profile = ? AND e.name = ?`
+	WHERE w.profile = ? AND w.archived < 0 AND e.name = ?`
 
 // laterActive leaves out those who have confirmed another active pair later; the identities decide
 // a tie, as in [lanes.StateFor].

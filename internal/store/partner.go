@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
@@ -17,6 +18,8 @@ var partnerTable = &table[registry.Partner]{
 		text("name", func(p *registry.Partner) *string { return &p.Name }),
 		text("profile", func(p *registry.Partner) *string { return &p.Profile }),
 		text("side", func(p *registry.Partner) *sealane.Side { return &p.Side }),
+		instant("archived", func(p *registry.Partner) *time.Time { return &p.Archived }),
+		names(registry.Partner.SearchTexts),
 	},
 	version: func(p *registry.Partner) *int64 { return &p.Version },
 	body:    true,

@@ -33,10 +33,15 @@ func oneOf[S ~string](q *query, column string, values []S) {
 // page returns the end of a statement, from its conditions on.
 func (q *query) page(page registry.Page) (written string, args []any) {
 	q.where(page.After != "", "id > ?", page.After)
-	if len(q.conditions) > 0 {
-		written = " WHERE " + strings.Join(q.conditions, " AND ")
+	return q.conditionsOnly() + " ORDER BY id LIMIT ?", append(q.args, limit(page))
+}
+
+// conditionsOnly returns the conditions as a part of a statement.
+func (q *query) conditionsOnly() string {
+	if len(q.conditions) == 0 {
+		return ""
 	}
-	return written + " ORDER BY id LIMIT ?", append(q.args, limit(page))
+	return " WHERE " + strings.Join(q.conditions, " AND ")
 }
 
 func limit(page registry.Page) int {
