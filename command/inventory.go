@@ -4,27 +4,53 @@ import (
 	"encoding/csv"
 	"errors"
 	"iter"
-	"strings"
+	"regexp"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 func newInventory() *cobra.Command {
-	var asCSV bool
+	var asCSV, ours, theirs bool
+	var q operation.InventoryQuery
+	var states []string
 	c := &cobra.Command{
 		Use:   "inventory",
 		Short: "List all keys and certificates, as PCI DSS asks for it",
 		Long: `Inventory lists every key pair and certificate of the registry with what PCI DSS 4.2.1.1
-requires: as a table, as CSV for a spreadsheet, or as JSON lines.`,
+requires: as a table, as CSV for a spreadsheet, or as JSON lines. Key pairs that all
+partners of a profile share belong to no partner.`,
+		Example: `  sealane inventory --csv > inventory.csv
+  sealane inventory --theirs --ends-within 60
+  sealane inventory --partner acme --state active --state retiring`,
 		Args: cobra.NoArgs,
 	}
 	flags := registryVerb(c)
-	c.Flags().BoolVar(&asCSV, "csv", false, "write CSV")
+	f := c.Flags()
+	f.BoolVar(&asCSV, "csv", false, "write CSV")
+	f.StringVar(&q.Partner, "partner", "", "only those of this partner")
+	f.StringVar(&q.Environment, "env", "", "only those of this environment")
+	f.StringArrayVar(&states, "state", nil, "only those in this state, such as active; repeat it for several")
+	f.BoolVar(&ours, "ours", false, "only your key pairs")
+	f.BoolVar(&theirs, "theirs", false, "only certificates of partners")
+	f.IntVar(&q.EndsWithin, "ends-within", 0,
+		"only those in use or on their way that end within so many days, or have ended")
+	c.MarkFlagsMutuallyExclusive("ours", "theirs")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		for _, state := range states {
+			q.States = append(q.States, operation.State(state))
+		}
+		switch {
+		case ours:
+			q.Owner = operation.Ours
+		case theirs:
+			q.Owner = operation.Theirs
+		}
 		return flags.session(c, func(s *operation.Session) error {
-			rows, err := operation.Inventory.Do(c.Context(), s, operation.None{})
+			rows, err := operation.Inventory.Do(c.Context(), s, q)
 			switch {
 			case err != nil:
 				return err
@@ -71,7 +97,7 @@ func writeCSV(c *cobra.Command, rows iter.Seq2[operation.InventoryRow, error]) e
 	}
 	for r, err := range rows {
 		if err == nil {
-			err = w.Write(noFormulas(r.Cells()))
+			err = w.Write(forSpreadsheet(r.Cells()))
 		}
 		if err != nil {
 			w.Flush()
@@ -82,13 +108,23 @@ func writeCSV(c *cobra.Command, rows iter.Seq2[operation.InventoryRow, error]) e
 	return w.Error()
 }
 
-// noFormulas marks as text what a spreadsheet would take for a formula: some cells are
-// a partner's text.
-func noFormulas(cells []string) []string {
+// forSpreadsheet returns cells as text for a spreadsheet: some are a partner's. What a spreadsheet
+// would take for a formula gets an apostrophe, and characters that a terminal obeys, or that change
+// the order of others, are escaped.
+func forSpreadsheet(cells []string) []string {
 	for i, cell := range cells {
-		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-			cells[i] = "'" + cell
+		cell = termtext.EscapeLine(cell)
+		if formula.MatchString(norm.NFKC.String(cell)) && !word.MatchString(cell) {
+			cell = "'" + cell
 		}
+		cells[i] = cell
 	}
 	return cells
 }
+
+var (
+	formula = regexp.MustCompile(`^\s*[=+@-]|^[\t\r\n]`)
+	// word is a key ID that begins with a hyphen. It calls no function, and stays as it is, so that
+	// it is found.
+	word = regexp.MustCompile(`^-[A-Za-z0-9_-]+$`)
+)

@@ -17,28 +17,20 @@ import (
 )
 
 func newLogin() *cobra.Command {
-	var forget bool
 	c := &cobra.Command{
 		Use:   "login",
 		Short: "Keep your personal token in a file that only you can read",
 		Long: `Login asks for your personal token, or reads it from standard input or --token-file,
 checks it, and keeps it in a file of your user account (mode 0600), one for each
-registry. Later commands use it. $SEALANE_TOKEN and --token-file come before it.`,
+registry. Later commands use it. $SEALANE_TOKEN and --token-file come before it.
+sealane logout deletes the file.`,
 		Example: `  sealane login
-  sealane login --token-file anna.token
-  sealane login --forget`,
+  sealane login --token-file anna.token`,
 		Args: cobra.NoArgs,
 	}
 	flags := registryVerb(c)
-	c.Flags().BoolVar(&forget, "forget", false, "delete the file")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		file := loginFile(flags.database())
-		if forget {
-			if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
-			return say(c, "The token is deleted from this account. It is still valid.")
-		}
 		token, err := askToken(c, flags)
 		if err != nil {
 			return err

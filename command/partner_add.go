@@ -22,7 +22,7 @@ func partnerAdd() *cobra.Command {
 --side is YOUR side: egress (or client) if you call the partner (a RiskOS customer;
 VCAS), ingress (or server) if the partner calls you (a RiskOS provider; an RDX issuer).
 --sealing is required with --env: required refuses unencrypted messages, optional lets
-them pass.`,
+them pass. If anything is refused, nothing is added.`,
 		Example: `  sealane partner add socure --name "Socure" --profile riskos --side egress \
       --env SANDBOX --sealing required
   sealane partner add vcas --name "VCAS" --profile rdx --side ingress \
@@ -52,18 +52,14 @@ them pass.`,
 	}
 	add := does(flags, operation.AddPartner, input, func(c *cobra.Command, d operation.PartnerDetails) error {
 		if first == "" {
-			return say(c, "Partner %s is added.\nNext: sealane partner env %s STAG --sealing required", d.ID, d.ID)
+			return say(c, "Partner %s is added.\nNext: sealane partner env %s ENVIRONMENT --sealing required", d.ID, d.ID)
 		}
 		return say(c, "Partner %s is added, with environment %s.\nNext: sealane status %s %s", d.ID, first, d.ID,
 			first)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		err := add(c, args)
-		var half *operation.EnvironmentError
-		switch {
-		case errors.As(err, &half):
-			warn(c, "to add the environment: sealane partner env %s %s …", half.Partner, half.Environment)
-		case errors.Is(err, operation.ErrExists):
+		if errors.Is(err, operation.ErrExists) {
 			warn(c, "to add an environment to it: sealane partner env %s ENVIRONMENT …", printable(args[0]))
 		}
 		return err

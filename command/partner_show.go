@@ -15,10 +15,7 @@ func partnerShow() *cobra.Command {
 		Short: "Show a partner with environments, contacts, API keys and certificates",
 		Args:  cobra.ExactArgs(1),
 	}
-	input := func(_ *cobra.Command, args []string) (operation.PartnerName, error) {
-		return operation.PartnerName{Partner: args[0]}, nil
-	}
-	c.RunE = does(registryVerb(c), operation.ShowPartner, input, writePartner)
+	c.RunE = does(registryVerb(c), operation.ShowPartner, partnerNamed, writePartner)
 	return c
 }
 
@@ -33,6 +30,9 @@ func sideText(side sealane.Side) string {
 func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 	w := c.OutOrStdout()
 	fmt.Fprintf(w, "%s: %s, profile %s; our side: %s\n", p.ID, cellText(p.Name), p.Profile, sideText(p.Side))
+	if !p.Archived.IsZero() {
+		fmt.Fprintf(w, "archived on %s; to bring it back: sealane partner restore %s\n", dateText(p.Archived), p.ID)
+	}
 	for _, env := range p.Environments {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
 		for _, more := range [][2]string{

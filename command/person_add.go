@@ -18,16 +18,20 @@ init.
 
 Roles: operator (everything but approval), approver (approves, rejects, grants waivers),
 auditor (reads), administrator (people, the root key, backups). A person may have
-several roles, but can't approve for production what they received themselves.`,
-		Example: `  sealane person add ben --name "Ben Okoro" --email ben@bank.example --role approver`,
-		Args:    cobra.ExactArgs(1),
+several roles, but can't approve for production what they received themselves.
+
+The role backup is for a program that makes backups, such as a timer: its token can do
+nothing else, and does not even read.`,
+		Example: `  sealane person add ben --name "Ben Okoro" --email ben@bank.example --role approver
+  sealane person add timer --name "Nightly backup" --role backup`,
+		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
 	f := c.Flags()
 	f.StringVar(&p.Name, "name", "", "full name")
 	f.StringVar(&p.Email, "email", "", "mail address")
 	f.StringArrayVar(&roles, "role", nil,
-		"operator, approver, auditor or administrator; repeat it for several (required)")
+		"operator, approver, auditor, administrator or backup; repeat it for several (required)")
 	must(c.MarkFlagRequired("role"))
 	input := func(_ *cobra.Command, args []string) (operation.Person, error) {
 		p.ID, p.Roles = args[0], parseRoles(roles)

@@ -9,19 +9,22 @@ import (
 )
 
 func personList() *cobra.Command {
+	var q operation.PeopleQuery
 	c := &cobra.Command{Use: "list", Short: "List people", Args: cobra.NoArgs}
-	c.RunE = does(registryVerb(c), operation.ListPeople, nothing,
-		func(c *cobra.Command, all []operation.Person) error {
-			t := newTable("PERSON", "NAME", "EMAIL", "ROLES", "SINCE", "REVOKED")
-			for _, p := range all {
-				roles := make([]string, len(p.Roles))
-				for i, role := range p.Roles {
-					roles[i] = string(role)
-				}
-				row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
-				row.detail("token", p.Prefix+"…")
+	flags := registryVerb(c)
+	c.Flags().BoolVar(&q.Revoked, "all", false, "list those too whose token was revoked")
+	input := func(*cobra.Command, []string) (operation.PeopleQuery, error) { return q, nil }
+	c.RunE = does(flags, operation.ListPeople, input, func(c *cobra.Command, all []operation.Person) error {
+		t := newTable("PERSON", "NAME", "EMAIL", "ROLES", "SINCE", "REVOKED")
+		for _, p := range all {
+			roles := make([]string, len(p.Roles))
+			for i, role := range p.Roles {
+				roles[i] = string(role)
 			}
-			return t.write(c.OutOrStdout())
-		})
+			row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
+			row.detail("token", p.Prefix+"…")
+		}
+		return t.write(c.OutOrStdout())
+	})
 	return c
 }

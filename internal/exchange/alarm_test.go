@@ -103,7 +103,7 @@ func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
 		if alarm := h.alarmOf("acme", "PROD", staged.ID); alarm != nil {
 			t.Errorf("dismissed: %+v", alarm)
 		}
-		wantRefused(t, "twice", "there is no open alarm", h.cora.WithReason("again").Dismiss(ctx, staged.ID))
+		wantRefused(t, "twice", "there is no open alarm", h.cora.WithReason("once again").Dismiss(ctx, staged.ID))
 		if r := h.lastRecord(); r.Action != "exchange.dismiss" || r.Reason != "Eva: they sent no such mail" ||
 			r.Partner != "acme" {
 			t.Errorf("recorded: %+v", r)
@@ -112,7 +112,7 @@ func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
 		if got := h.certificate(retiring.ID); got.State != registry.Compromised {
 			t.Errorf("revoked: %s", got.State)
 		}
-		wantRefused(t, "revoked", "there is no open alarm", h.cora.WithReason("again").Dismiss(ctx, retiring.ID))
+		wantRefused(t, "revoked", "there is no open alarm", h.cora.WithReason("once again").Dismiss(ctx, retiring.ID))
 	})
 }
 

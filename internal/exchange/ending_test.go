@@ -50,11 +50,11 @@ func TestSharedPairOnOfferDoesNotEnd(t *testing.T) {
 		for _, p := range []string{"p2", "p3"} {
 			h.must(only(h.anna.Offer(ctx, pairWith(k.ID, p))))
 		}
-		retire := func(last bool) error { return h.anna.WithReason("renewed").Retire(ctx, k.ID, last) }
+		retire := func(last bool) error { return h.anna.WithReason("it was renewed").Retire(ctx, k.ID, last) }
 		wantRefused(t, "two", "was offered to p2, p3, who may have installed it", retire(false))
 		wantRefused(t, "two", "needs last", retire(false))
 		withdraw := func(partner string) error {
-			return h.anna.WithReason("renewed").Withdraw(ctx, pairWith(k.ID, partner))
+			return h.anna.WithReason("it was renewed").Withdraw(ctx, pairWith(k.ID, partner))
 		}
 		wantRefused(t, "whose", "needs partner", withdraw(""))
 		wantRefused(t, "not offered", "is not on offer to p1", withdraw("p1"))
@@ -98,7 +98,7 @@ func TestFromAnOwnPairToTheSharedOne(t *testing.T) {
 				state != registry.Active {
 				t.Errorf("confirmed: %s and the other %s; it is said to be %s", a, b, state)
 			}
-			wantRefused(t, "the active one", "needs last", h.anna.WithReason("renewed").Retire(ctx, pair.ID, false))
+			wantRefused(t, "the active one", "needs last", h.anna.WithReason("it was renewed").Retire(ctx, pair.ID, false))
 		}
 		said(shared, own)
 		said(own, shared)
@@ -138,7 +138,7 @@ func TestOurLastUsablePair(t *testing.T) {
 			t.Errorf("preflight: %+v", c)
 		}
 		wantRefused(t, "the last", "is the last that p1 can use, because none is active",
-			h.anna.WithReason("renewed").Retire(ctx, first.ID, false))
+			h.anna.WithReason("it was renewed").Retire(ctx, first.ID, false))
 		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: first.ID}))
 		if got := h.stateFor("p1", first); got != "active" {
 			t.Errorf("again: %s", got)

@@ -195,7 +195,7 @@ func TestStepsInOrder(t *testing.T) {
 		h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID,
 			KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-PROD"}))
 		h.must(h.anna.Activate(ctx, c.ID))
-		refuse("reject what is in use", "can't become rejected", h.cora.WithReason("late").Reject(ctx, c.ID))
+		refuse("reject what is in use", "can't become rejected", h.cora.WithReason("too late").Reject(ctx, c.ID))
 		h.must(h.anna.WithReason("their mailbox was read").Revoke(ctx, c.ID))
 		if _, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
 			Data: made(t, fresh(t, "steps"))}); err == nil || !strings.Contains(said(err), "[key-blocked]") {
@@ -277,7 +277,7 @@ func TestWaiver(t *testing.T) {
 	weak := made(t, fresh(t, "w2"))
 	sum, err := registry.SPKISum(&fresh(t, "w2").PublicKey)
 	h.must(err)
-	h.must(only(h.anna.WithReason("x").BlockKeys(t.Context(), [][]byte{sum})))
+	h.must(only(h.anna.WithReason("no matter why").BlockKeys(t.Context(), [][]byte{sum})))
 	if _, _, err := h.anna.Receive(t.Context(), exchange.Incoming{Partner: "acme", Environment: "STAG", Data: weak,
 		Waive: map[string]string{"key-blocked": "please"}}); err == nil {
 		t.Error("a blocked key was waived")

@@ -114,7 +114,7 @@ func (h *history) add(partner string) string {
 	key := fresh(h.t, fmt.Sprint("history ", len(h.pairs)))
 	file, err := keyfile.Parse(made(h.t, key, signsToo))
 	h.must(err)
-	k, _, err := h.anna.WithReason("migration").ImportKeyPair(h.t.Context(), n, key, file.Certificates)
+	k, _, err := h.anna.WithReason("the migration").ImportKeyPair(h.t.Context(), n, key, file.Certificates)
 	if err == nil {
 		h.pairs = append(h.pairs, k.ID)
 		if n.Installed != nil {

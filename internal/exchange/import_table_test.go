@@ -124,7 +124,7 @@ func (h *company) refusedTable(path string) (refused error) {
 
 func (h *company) imported(path string) (results []exchange.RowResult) {
 	h.t.Helper()
-	for r, err := range h.anna.WithReason("migration").ImportCSV(h.t.Context(), path) {
+	for r, err := range h.anna.WithReason("the migration").ImportCSV(h.t.Context(), path) {
 		h.must(err)
 		results = append(results, r)
 	}

@@ -43,7 +43,7 @@ func TestBlockedWhileHere(t *testing.T) {
 		if l := h.lane("acme", "STAG"); l.Ready() == nil {
 			t.Error("the lane still has the key")
 		}
-		if _, err := h.anna.WithReason("nothing").BlockKeys(t.Context(), nil); err == nil {
+		if _, err := h.anna.WithReason("nothing else").BlockKeys(t.Context(), nil); err == nil {
 			t.Error("nothing was blocked, and that was fine")
 		}
 	})
@@ -90,7 +90,7 @@ func TestAliasOfTwoCustodians(t *testing.T) {
 	h.must(h.bo.WithReason("the same").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID}))
 	h.must(h.bo.WithReason("renamed by the partner").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: other,
 		Replace: c.KeyID}))
-	h.must(h.anna.WithReason("seen").Revoke(t.Context(), c.ID))
+	h.must(h.anna.WithReason("seen elsewhere").Revoke(t.Context(), c.ID))
 	err := h.bo.WithReason("renamed again").SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: c.KeyID,
 		Replace: other})
 	wantRefused(t, "after its end", "is compromised: it needs no key ID any more", err)

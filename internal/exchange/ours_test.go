@@ -98,7 +98,7 @@ func TestStatusOfAnImportedPair(t *testing.T) {
 	key := fresh(t, "one")
 	file, err := keyfile.Parse(made(t, key, signsToo))
 	h.must(err)
-	pair, _, err := h.anna.WithReason("migration").ImportKeyPair(ctx, registry.NewPair{Profile: "riskos",
+	pair, _, err := h.anna.WithReason("the migration").ImportKeyPair(ctx, registry.NewPair{Profile: "riskos",
 		Partner: "acme", Environment: "PROD"}, key, file.Certificates)
 	h.must(err)
 	next := func() string {

@@ -36,7 +36,7 @@ func TestPreflightOfCallers(t *testing.T) {
 		h.must(err)
 		return k
 	}
-	revoke := func(partner string) { h.must(h.anna.WithReason("lost").RevokeAPIKey(ctx, issue(partner).ID)) }
+	revoke := func(partner string) { h.must(h.anna.WithReason("it is lost").RevokeAPIKey(ctx, issue(partner).ID)) }
 	account := func(partner string) {
 		h.must(h.agreed(h.anna.Session, func() error {
 			return h.anna.ChangeEnvironment(ctx, registry.Environment{Partner: partner, Name: "PROD"},

@@ -72,7 +72,7 @@ func TestRelyingIsPerEnvironment(t *testing.T) {
 		h.installed(own.ID, "own")
 		dev, _ := h.pair("riskos", "", "DEV")
 		h.installed(dev.ID, "later")
-		err := h.anna.WithReason("renewed").MovePair(ctx, prod.ID, registry.Retired, false)
+		err := h.anna.WithReason("it was renewed").MovePair(ctx, prod.ID, registry.Retired, false)
 		wantRefused(t, "retire", "the one that later, own use", err)
 		for _, partner := range []string{"own", "later"} {
 			if state := h.stateFor(partner, prod); state != "active" {
@@ -108,7 +108,7 @@ func TestRelyingPartnersAreNamed(t *testing.T) {
 		partner := fmt.Sprintf("p%d", i+1)
 		h.partner(partner, "riskos", sealane.ServerSide, "PROD")
 		h.installed(k.ID, partner)
-		wantRefused(t, partner, "the one that "+want+":", h.anna.WithReason("renewed").MovePair(ctx, k.ID,
+		wantRefused(t, partner, "the one that "+want+":", h.anna.WithReason("it was renewed").MovePair(ctx, k.ID,
 			registry.Retired, false))
 	}
 }
@@ -128,9 +128,9 @@ func TestConfirmationsAreInTheRegistrysOrder(t *testing.T) {
 			if a, b := h.stateFor("p1", last), h.stateFor("p1", next); a != "retiring" || b != "active" {
 				t.Errorf("%s: the one before is %s, the last confirmed %s", back, a, b)
 			}
-			err := h.anna.WithReason("renewed").MovePair(t.Context(), next.ID, registry.Retired, false)
+			err := h.anna.WithReason("it was renewed").MovePair(t.Context(), next.ID, registry.Retired, false)
 			wantRefused(t, back.String(), "the one that p1 use", err)
-			h.must(h.anna.WithReason("renewed").MovePair(t.Context(), last.ID, registry.Retired, false))
+			h.must(h.anna.WithReason("it was renewed").MovePair(t.Context(), last.ID, registry.Retired, false))
 			last = next
 		}
 	})

@@ -79,7 +79,7 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 			{"p3 begins with the renewal", func() error { confirm(renewal.ID, "p3"); return nil },
 				"p1 retiring active, p2 active staged, p3 staged active"},
 			{"the old one can't end yet", func() error {
-				err := h.anna.WithReason("renewed").MovePair(ctx, old.ID, registry.Retired, false)
+				err := h.anna.WithReason("it was renewed").MovePair(ctx, old.ID, registry.Retired, false)
 				if err == nil || !strings.Contains(said(err), "the one that p2 use") {
 					return fmt.Errorf("retired: %w", err)
 				}
@@ -88,7 +88,7 @@ func TestSharedPairIsRenewedPartnerByPartner(t *testing.T) {
 			{"p2 has the renewal", func() error { confirm(renewal.ID, "p2"); return nil },
 				"p1 retiring active, p2 retiring active, p3 staged active"},
 			{"the old one ends", func() error {
-				return h.anna.WithReason("renewed").MovePair(ctx, old.ID,
+				return h.anna.WithReason("it was renewed").MovePair(ctx, old.ID,
 					registry.Retired, false)
 			}, "p1 active, p2 active, p3 active"},
 		} {
@@ -145,7 +145,7 @@ func TestImportedSharedPair(t *testing.T) {
 			[]string{imported.KeyID}) {
 			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
 		}
-		if err := h.anna.WithReason("renewed").MovePair(ctx, imported.ID, registry.Retired, false); err == nil ||
+		if err := h.anna.WithReason("it was renewed").MovePair(ctx, imported.ID, registry.Retired, false); err == nil ||
 			!strings.Contains(said(err), "the one that p2 use") {
 			t.Errorf("retired while p2 uses it: %v", err)
 		}
@@ -156,7 +156,7 @@ func TestImportedSharedPair(t *testing.T) {
 		if b := active("p2"); !slices.Equal(b, []string{own.KeyID}) {
 			t.Errorf("p2 has %s active, its own is %s", b, own.KeyID)
 		}
-		h.must(h.anna.WithReason("renewed").MovePair(ctx, imported.ID, registry.Retired, false))
+		h.must(h.anna.WithReason("it was renewed").MovePair(ctx, imported.ID, registry.Retired, false))
 	})
 }
 

@@ -171,7 +171,7 @@ func TestUndoOfAPairOfOneAlone(t *testing.T) {
 			t.Errorf("%s and %s", a, b)
 		}
 		h.installed(second.ID, "p1")
-		h.must(h.anna.WithReason("renewed").Retire(ctx, first.ID, false))
+		h.must(h.anna.WithReason("it was renewed").Retire(ctx, first.ID, false))
 		h.notUndone(t, second.ID, "", "have ended, such as "+first.ID+": offer a new pair instead")
 		h.wantLane("p1", "PROD", second.KeyID+" active; ")
 
@@ -222,7 +222,7 @@ func TestUndoOfASharedPair(t *testing.T) {
 		h.notUndone(t, second.ID, "p1", "p1 has not said")
 		h.notUndone(t, second.ID, "nobody", "nobody has not said")
 		h.must(h.anna.MarkInstalled(ctx, pairWith(second.ID, "p1")))
-		h.must(h.anna.WithReason("renewed").Retire(ctx, first.ID, false))
+		h.must(h.anna.WithReason("it was renewed").Retire(ctx, first.ID, false))
 		h.notUndone(t, second.ID, "p1", "have ended, such as "+first.ID)
 		h.undone(first.ID, "", registry.Retiring)
 		states("p1 retiring active; p2 retiring active; ")
@@ -239,7 +239,7 @@ func TestRetiredPairsThatStay(t *testing.T) {
 	var pairs []registry.KeyPair
 	for i := range registry.MaxOverlap + 1 {
 		if i == registry.MaxOverlap {
-			h.must(h.anna.WithReason("renewed").Retire(ctx, pairs[0].ID, false))
+			h.must(h.anna.WithReason("it was renewed").Retire(ctx, pairs[0].ID, false))
 		}
 		k, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD",
 			Bits: 2048, Subject: subject, Renewal: i > 0})
@@ -248,7 +248,7 @@ func TestRetiredPairsThatStay(t *testing.T) {
 		pairs = append(pairs, k)
 	}
 	h.notUndone(t, pairs[0].ID, "", "4 key pairs are in use")
-	h.must(h.anna.WithReason("renewed").Retire(ctx, pairs[1].ID, false))
+	h.must(h.anna.WithReason("it was renewed").Retire(ctx, pairs[1].ID, false))
 	h.must(only(h.anna.WithReason("of another product").BlockKeys(ctx, [][]byte{pairs[0].SPKISHA256})))
 	h.notUndone(t, pairs[0].ID, "", "was blocked on")
 	h.undone(pairs[1].ID, "", registry.Retiring)

@@ -66,6 +66,12 @@ func reading[In, Out any](
 	return o
 }
 
+// allowed changes what a person must be allowed to do.
+func allowed[In, Out any](a registry.Action, o *Operation[In, Out]) *Operation[In, Out] {
+	o.Action, all[len(all)-1].Action = a, a
+	return o
+}
+
 func changing[In, Out any](
 	name string, a registry.Action, f func(context.Context, *Session, In) (Out, error),
 ) *Operation[In, Out] {

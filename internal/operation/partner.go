@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,57 +14,79 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// NewPartner is a partner with a first environment.
+// NewPartner is a partner with what it needs.
 type NewPartner struct {
 	Partner
-	// ProfileSource is the text of a profile that is not embedded. It is added to the registry.
+	// ProfileSource is the text of a profile that is not in the registry yet.
 	ProfileSource []byte `json:"profile_source,omitempty"`
 	// Environment is added too, if it has a name.
 	Environment EnvironmentChange `json:"environment"`
 }
 
-// AddPartner adds a partner, with a first environment if one is named.
-var AddPartner = changing("AddPartner", registry.ActionPartnerAdd,
+// AddPartner adds a partner, its profile and its first environment. All is added, or nothing.
+var AddPartner = repeatable("AddPartner", registry.ActionPartnerAdd,
 	func(ctx context.Context, s *Session, in NewPartner) (PartnerDetails, error) {
-		err := s.View(ctx, func(tx registry.Reader) error {
-			_, err := tx.Partner(in.ID)
-			return err
-		})
-		switch {
-		case err == nil:
-			return PartnerDetails{}, fmt.Errorf("partner %s: %w", in.ID, ErrExists)
-		case !errors.Is(err, ErrNotFound):
+		n := registry.NewPartner{Partner: in.Partner, ProfileSource: in.ProfileSource}
+		n.Environment = Environment{Name: in.Environment.LaneName.Environment}
+		if err := in.Environment.set(&n.Environment); err != nil {
 			return PartnerDetails{}, err
 		}
-		if len(in.ProfileSource) > 0 {
-			if in.Partner.Profile, err = s.AddProfile(ctx, in.ProfileSource); err != nil {
-				return PartnerDetails{}, err
-			}
-		}
-		if err := s.Session.AddPartner(ctx, in.Partner); err != nil {
+		if err := s.AddPartnerWith(ctx, n); err != nil {
 			return PartnerDetails{}, err
-		}
-		if env := in.Environment; env.LaneName.Environment != "" {
-			env.Partner = in.ID
-			if _, err := SetEnvironment.Do(ctx, s, env); err != nil {
-				return PartnerDetails{}, &EnvironmentError{in.ID, env.LaneName.Environment, err}
-			}
 		}
 		return partnerDetails(ctx, &s.Viewer, in.ID)
 	})
 
-// EnvironmentError reports that a partner was added, but not its environment.
-type EnvironmentError struct {
-	Partner, Environment string
-
-	err error
+// PartnerRename is a partner's new full name.
+type PartnerRename struct {
+	Partner string `json:"partner"`
+	Name    string `json:"name"`
 }
 
-func (e *EnvironmentError) Error() string {
-	return fmt.Sprintf("partner %s is added, but not its environment: %v", e.Partner, e.err)
-}
+// Operations on one partner.
+var (
+	// RenamePartner changes a partner's full name.
+	RenamePartner = changing("RenamePartner", registry.ActionPartnerChange,
+		func(ctx context.Context, s *Session, in PartnerRename) (Partner, error) {
+			return s.partnerAfter(ctx, in.Partner, s.Session.RenamePartner(ctx, in.Partner, in.Name))
+		})
 
-func (e *EnvironmentError) Unwrap() error { return e.err }
+	// ArchivePartner hides a partner of whom nothing is in use, and refuses new work for it.
+	ArchivePartner = changing("ArchivePartner", registry.ActionPartnerArchive,
+		func(ctx context.Context, s *Session, in PartnerName) (Partner, error) {
+			return s.partnerAfter(ctx, in.Partner, s.Session.ArchivePartner(ctx, in.Partner))
+		})
+
+	// RestorePartner brings an archived partner back.
+	RestorePartner = changing("RestorePartner", registry.ActionPartnerRestore,
+		func(ctx context.Context, s *Session, in PartnerName) (Partner, error) {
+			return s.partnerAfter(ctx, in.Partner, s.Session.RestorePartner(ctx, in.Partner))
+		})
+
+	// RemovePartner removes a partner that was never used, with its environments.
+	RemovePartner = changing("RemovePartner", registry.ActionPartnerRemove,
+		func(ctx context.Context, s *Session, in PartnerName) (PartnerName, error) {
+			return in, s.Session.RemovePartner(ctx, in.Partner)
+		})
+
+	// RemoveEnvironment removes an environment that was never used.
+	RemoveEnvironment = changing("RemoveEnvironment", registry.ActionEnvironmentRemove,
+		func(ctx context.Context, s *Session, in LaneName) (LaneName, error) {
+			return in, s.Session.RemoveEnvironment(ctx, lanes.Name(in))
+		})
+)
+
+// partnerAfter returns a partner after a change, or the change's error.
+func (s *Session) partnerAfter(ctx context.Context, id string, err error) (p Partner, _ error) {
+	if err != nil {
+		return p, err
+	}
+	err = s.View(ctx, func(tx registry.Reader) error {
+		p, err = tx.Partner(id)
+		return err
+	})
+	return p, err
+}
 
 // EnvironmentChange adds an environment, or changes it.
 type EnvironmentChange struct {
@@ -168,12 +191,51 @@ var (
 			return in.Contact, s.Session.SetContact(ctx, lanes.Name(in.LaneName), in.Contact)
 		})
 
-	// RemoveContact removes the contacts with that address.
+	// EditContact changes the role, name or address of a contact.
+	EditContact = changing("EditContact", registry.ActionContactChange,
+		func(ctx context.Context, s *Session, in ContactEdit) (Contact, error) {
+			return s.ChangeContact(ctx, lanes.Name(in.LaneName), in.Which, func(c *Contact) {
+				c.Role, c.Email = cmp.Or(in.Role, c.Role), cmp.Or(in.Email, c.Email)
+				if in.Name != nil {
+					c.Name = *in.Name
+				}
+			})
+		})
+
+	// RemoveContact removes the contacts with an address: the one with a role, or all.
 	RemoveContact = changing("RemoveContact", registry.ActionContactRemove,
-		func(ctx context.Context, s *Session, in ContactChange) (Contact, error) {
-			return in.Contact, s.Session.RemoveContact(ctx, lanes.Name(in.LaneName), in.Email)
+		func(ctx context.Context, s *Session, in ContactOf) (ContactOf, error) {
+			return in, s.Session.RemoveContact(ctx, lanes.Name(in.LaneName), in.Which)
+		})
+
+	// TakeContacts adds the contacts that the partner's file names, with which an approved
+	// certificate came in.
+	TakeContacts = changing("TakeContacts", registry.ActionContactSet,
+		func(ctx context.Context, s *Session, in ID) (TakenContacts, error) {
+			lane, added, err := exchange.New(s.Session).TakeContacts(ctx, in.ID)
+			return TakenContacts{LaneName(lane), added}, err
 		})
 )
+
+// ContactOf names contacts of a lane.
+type ContactOf struct {
+	LaneName
+	Which registry.ContactName `json:"which"`
+}
+
+// ContactEdit says what becomes of a contact. Empty fields leave a fact as it is.
+type ContactEdit struct {
+	ContactOf
+	Role  registry.ContactRole `json:"role,omitempty"`
+	Email string               `json:"email,omitempty"`
+	Name  *string              `json:"name,omitempty"`
+}
+
+// TakenContacts are contacts that were added.
+type TakenContacts struct {
+	LaneName
+	Added []Contact `json:"added"`
+}
 
 // IssuedAPIKey is an API key with its token, which cannot be read again.
 type IssuedAPIKey struct {
@@ -193,6 +255,12 @@ var (
 			return out, err
 		})
 
+	// LabelAPIKey changes the label of an API key.
+	LabelAPIKey = changing("LabelAPIKey", registry.ActionAPIKeyLabel,
+		func(ctx context.Context, s *Session, in APIKeyLabel) (APIKeyLabel, error) {
+			return in, s.Session.LabelAPIKey(ctx, in.ID, in.Label)
+		})
+
 	// RevokeAPIKey ends the use of an API key.
 	RevokeAPIKey = changing("RevokeAPIKey", registry.ActionAPIKeyRevoke,
 		func(ctx context.Context, s *Session, in ID) (None, error) {
@@ -200,8 +268,21 @@ var (
 		})
 )
 
+// APIKeyLabel is the label of an API key.
+type APIKeyLabel struct {
+	ID    string `json:"id"`
+	Label string `json:"label"`
+}
+
 // Page is a part of a list.
 type Page = registry.Page
+
+// PartnerQuery asks for a page of partners.
+type PartnerQuery struct {
+	After    string `json:"after,omitempty"` // begin after this partner
+	Limit    int    `json:"limit,omitempty"`
+	Archived bool   `json:"archived,omitempty"` // with those that are archived
+}
 
 // PartnerList is a page of partners.
 type PartnerList struct {
@@ -212,13 +293,15 @@ type PartnerList struct {
 // ListPartners lists partners.
 var ListPartners = reading("ListPartners", listPartners)
 
-func listPartners(ctx context.Context, v *registry.Viewer, in Page) (out PartnerList, err error) {
+func listPartners(ctx context.Context, v *registry.Viewer, in PartnerQuery) (out PartnerList, err error) {
+	q := registry.PartnerQuery{Page: registry.Page{After: in.After, Limit: in.Limit}, NotArchived: !in.Archived}
 	err = v.View(ctx, func(tx registry.Reader) error {
-		if out.Partners, err = tx.Partners(in); err != nil || len(out.Partners) == 0 {
+		if out.Partners, err = tx.PartnersLike(q); err != nil || len(out.Partners) == 0 {
 			return err
 		}
 		last := out.Partners[len(out.Partners)-1].ID
-		more, err := tx.Partners(registry.Page{After: last, Limit: 1})
+		q.Page = registry.Page{After: last, Limit: 1}
+		more, err := tx.PartnersLike(q)
 		if len(more) > 0 {
 			out.More = last
 		}

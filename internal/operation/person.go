@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -51,18 +52,49 @@ var (
 			return in, s.Session.SetRoles(ctx, in.Person, in.Roles)
 		})
 
-	// ListPeople lists all people.
-	ListPeople = reading("ListPeople",
-		func(ctx context.Context, v *registry.Viewer, _ None) (people []Person, err error) {
-			err = v.View(ctx, func(tx registry.Reader) error {
-				people, err = tx.People()
+	// ChangePerson changes a person's name or mail address.
+	ChangePerson = changing("ChangePerson", registry.ActionPersonChange,
+		func(ctx context.Context, s *Session, in PersonChange) (p Person, err error) {
+			if err := s.Session.ChangePerson(ctx, in.Person, in.PersonChange); err != nil {
+				return p, err
+			}
+			err = s.View(ctx, func(tx registry.Reader) error {
+				p, err = tx.Person(in.Person)
 				return err
 			})
-			return people, err
+			return p, err
 		})
 
+	// EndToken ends the use of one's own token.
+	EndToken = changing("EndToken", registry.ActionTokenEnd,
+		func(ctx context.Context, s *Session, _ None) (PersonName, error) {
+			return PersonName{s.Person().ID}, s.Session.EndToken(ctx)
+		})
+
+	// ListPeople lists people.
+	ListPeople = reading("ListPeople", listPeople)
+
 	// WhoAmI returns the person whose session it is.
-	WhoAmI = reading("WhoAmI", func(_ context.Context, v *registry.Viewer, _ None) (Person, error) {
-		return v.Person(), nil
-	})
+	WhoAmI = allowed(registry.ActionSelf,
+		reading("WhoAmI", func(_ context.Context, v *registry.Viewer, _ None) (Person, error) { return v.Person(), nil }))
 )
+
+// PersonChange says what becomes of a person's facts.
+type PersonChange struct {
+	Person string `json:"person"`
+	registry.PersonChange
+}
+
+// PeopleQuery asks for people.
+type PeopleQuery struct {
+	Revoked bool `json:"revoked,omitempty"` // with those whose token was revoked
+}
+
+func listPeople(ctx context.Context, v *registry.Viewer, in PeopleQuery) (people []Person, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		people, err = tx.People()
+		return err
+	})
+	hidden := func(p Person) bool { return !in.Revoked && !p.Revoked.IsZero() }
+	return slices.DeleteFunc(people, hidden), err
+}

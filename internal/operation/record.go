@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,19 +15,6 @@ import (
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
 )
-
-// AuditQuery asks for records of the audit log.
-type AuditQuery struct {
-	After int64 `json:"after"` // start after this number; a negative one starts with the newest
-	Limit int   `json:"limit"`
-}
-
-// AuditPage is a part of the audit log, the oldest first.
-type AuditPage struct {
-	Records []audit.Record `json:"records"`
-	Earlier int64          `json:"earlier"` // how many earlier records there are
-	Later   int64          `json:"later"`   // how many later ones there are
-}
 
 // Report is the result of verifying the audit log.
 type Report = audit.Report
@@ -42,9 +28,6 @@ type Heads struct {
 
 // Operations on the audit log.
 var (
-	// ListAudit returns records of the audit log.
-	ListAudit = reading("ListAudit", listAudit)
-
 	// VerifyAudit looks for records that were edited, deleted or moved.
 	VerifyAudit = reading("VerifyAudit",
 		func(ctx context.Context, v *registry.Viewer, in Heads) (r Report, err error) {
@@ -78,26 +61,6 @@ var (
 
 // ErrNoAnchor means that no anchor is named.
 var ErrNoAnchor = errors.New("no anchor is named")
-
-func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out AuditPage, err error) {
-	err = v.View(ctx, func(tx registry.Reader) error {
-		head, err := tx.AuditHead()
-		if err != nil {
-			return err
-		}
-		from := in.After
-		if from < 0 {
-			from = max(0, head.Seq-int64(in.Limit))
-		}
-		out.Earlier = min(from, head.Seq)
-		if out.Records, err = tx.AuditRecords(from, in.Limit); err != nil || len(out.Records) == 0 {
-			return err
-		}
-		out.Later = head.Seq - out.Records[len(out.Records)-1].Seq
-		return nil
-	})
-	return out, err
-}
 
 // ReadHeads reads a file of heads, as an anchor file:PATH writes it. The remarks describe lines
 // that it ignores.
@@ -166,18 +129,6 @@ func acceptRows(ctx context.Context, s *Session, in RowNames) (RowNames, error) 
 	}
 	return in, s.Session.AcceptRows(ctx, found)
 }
-
-// InventoryRow is one key or certificate of the inventory.
-type InventoryRow = registry.InventoryRow
-
-// InventoryColumns are the names of the cells of a row.
-var InventoryColumns = registry.InventoryColumns
-
-// Inventory returns the rows while the sequence is ranged over.
-var Inventory = reading("Inventory",
-	func(ctx context.Context, v *registry.Viewer, _ None) (iter.Seq2[InventoryRow, error], error) {
-		return v.Inventory(ctx), nil
-	})
 
 // BackupFile names the file of a backup.
 type BackupFile struct {

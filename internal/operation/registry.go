@@ -238,6 +238,7 @@ type (
 	Partner     = registry.Partner
 	Environment = registry.Environment
 	Contact     = registry.Contact
+	ContactRole = registry.ContactRole
 	APIKey      = registry.APIKey
 	KeyPair     = registry.KeyPair
 	State       = registry.State

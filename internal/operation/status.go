@@ -105,7 +105,7 @@ type Overview struct {
 // AllStatus returns a line for each lane.
 var AllStatus = reading("AllStatus",
 	func(ctx context.Context, v *registry.Viewer, in Lanes) (out Overview, err error) {
-		list, err := listPartners(ctx, v, registry.Page(in))
+		list, err := listPartners(ctx, v, PartnerQuery{After: in.After, Limit: in.Limit})
 		if err != nil {
 			return out, err
 		}

@@ -76,11 +76,20 @@ func nothingInUse(tx Tx, id string) error {
 
 // RestorePartner brings an archived partner back.
 func (s *Session) RestorePartner(ctx context.Context, id string) error {
-	return s.changePartner(ctx, ActionPartnerRestore, id, func(_ Tx, p *Partner) error {
+	return s.changePartner(ctx, ActionPartnerRestore, id, func(tx Tx, p *Partner) error {
 		if p.Archived.IsZero() {
 			return Refuse("partner %s is not archived", id)
 		}
 		p.Archived = time.Time{}
+		environments, err := tx.Environments(id)
+		if err != nil {
+			return err
+		}
+		for _, env := range environments { // its profile may have changed meanwhile
+			if err := s.checkEnvironment(tx, env); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }

@@ -40,6 +40,25 @@ func (s *Session) SetContact(ctx context.Context, lane lanes.Name, c Contact) er
 	})
 }
 
+// AddContacts adds the contacts that are not there yet, and returns them.
+func (s *Session) AddContacts(ctx context.Context, lane lanes.Name, of []Contact) (added []Contact, err error) {
+	err = s.changeEnvironment(ctx, ActionContactSet, lane, func(env *Environment) error {
+		added = nil
+		for _, c := range of {
+			same := ContactName{c.Role, c.Email}.names
+			if slices.ContainsFunc(env.Contacts, same) {
+				continue
+			}
+			env.Contacts, added = append(env.Contacts, c), append(added, c)
+		}
+		if len(added) == 0 {
+			return Refuse("%s has these contacts already", lane)
+		}
+		return nil
+	})
+	return added, err
+}
+
 // ContactName names the contacts with an address: the one with that role, or all if it is empty.
 type ContactName struct {
 	Role  ContactRole `json:"role,omitempty"`

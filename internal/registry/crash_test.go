@@ -44,7 +44,7 @@ func crashChild(pair string) {
 	s, err := (&registry.Registry{Store: db}).Login(ctx, os.Getenv("SEALANE_TOKEN"))
 	dieOf(err)
 	counting = true
-	dieOf(s.WithReason("crash").MovePair(ctx, pair, registry.Active, false))
+	dieOf(s.WithReason("a crash test").MovePair(ctx, pair, registry.Active, false))
 	os.Exit(0)
 }
 

@@ -154,7 +154,7 @@ func TestDamagedRowsAreListed(t *testing.T) {
 			return nil
 		}))
 		rows, lost := 0, 0
-		for row, err := range s.Registry().Inventory(ctx) {
+		for row, err := range s.Registry().Inventory(ctx, registry.CertificateQuery{}) {
 			must(t, err)
 			if rows++; row.Damaged != "" {
 				lost++

@@ -25,9 +25,9 @@ func TestAPIKeyRefused(t *testing.T) {
 	k, _, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
 		Sealing: sealane.SealingRequired})
 	must(t, err)
-	must(t, s.WithReason("lost").RevokeAPIKey(ctx, k.ID))
+	must(t, s.WithReason("it is lost").RevokeAPIKey(ctx, k.ID))
 	before := last(t, s)
-	refused(t, "API key "+k.ID+" was revoked on", s.WithReason("again").RevokeAPIKey(ctx, k.ID))
+	refused(t, "API key "+k.ID+" was revoked on", s.WithReason("once again").RevokeAPIKey(ctx, k.ID))
 	if after := last(t, s); after.Seq != before.Seq {
 		t.Errorf("there is a record: %s", after.Action)
 	}

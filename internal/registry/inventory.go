@@ -12,8 +12,9 @@ import (
 // InventoryRow is one key or certificate, as PCI DSS 4.2.1.1 asks for it: what it
 // is for, how strong it is, who issued it, until when it is valid, and who keeps it.
 type InventoryRow struct {
-	ID          string    `json:"id"`
-	Kind        string    `json:"kind"` // "certificate", or "key pair" and its identity
+	ID          string    `json:"id"`          // of the certificate, or of our key pair
+	Kind        string    `json:"kind"`        // "certificate", or "key pair" with its certificate
+	Certificate string    `json:"certificate"` // its identity
 	Owner       Owner     `json:"owner"`
 	Partner     string    `json:"partner"`
 	Profile     string    `json:"profile"`
@@ -35,14 +36,14 @@ type InventoryRow struct {
 
 // InventoryColumns are the names of Cells.
 var InventoryColumns = []string{
-	"id", "kind", "owner", "partner", "profile", "environment", "purpose", "strength", "key_id",
+	"id", "kind", "certificate", "owner", "partner", "profile", "environment", "purpose", "strength", "key_id",
 	"common_name", "issuer", "serial", "not_before", "not_after", "state", "custodian", "sha256", "waived",
 }
 
 // Cells returns the row as texts, in the order of InventoryColumns.
 func (r InventoryRow) Cells() []string {
 	return []string{
-		r.ID, r.Kind, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength, r.KeyID,
+		r.ID, r.Kind, r.Certificate, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength, r.KeyID,
 		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339),
 		string(r.State), r.Custodian, r.SHA256, r.Waived,
 	}
@@ -50,7 +51,7 @@ func (r InventoryRow) Cells() []string {
 
 func inventoryRow(tx Reader, c Certificate, purposes *sync.Map) (InventoryRow, error) {
 	row := InventoryRow{
-		ID: c.ID, Kind: "certificate",
+		ID: c.ID, Kind: "certificate", Certificate: c.ID,
 		Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
 		Strength: fmt.Sprintf("RSA %d",
 			c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
@@ -72,7 +73,7 @@ func inventoryRow(tx Reader, c Certificate, purposes *sync.Map) (InventoryRow, e
 		if err != nil {
 			return row, err
 		}
-		row.Kind, row.Custodian, row.KeyID, row.State = "key pair "+k.ID, k.Custodian, k.KeyID, k.State
+		row.ID, row.Kind, row.Custodian, row.KeyID, row.State = k.ID, "key pair", k.Custodian, k.KeyID, k.State
 	}
 	var waived []string
 	for _, w := range c.Provenance.Waivers {

@@ -10,14 +10,14 @@ import (
 // inventoryLimit is how many rows of the inventory are read at once.
 const inventoryLimit = 1000
 
-// Inventory returns a row for every certificate of the registry; those of ours have the key pair
-// that they belong to. It reads some pages ahead, each as it is at one moment, while the sequence
+// Inventory returns a row for every certificate that a query selects; those of ours have the key
+// pair that they belong to. It reads some pages ahead, each as it is at one moment, while the sequence
 // is ranged over, and holds nothing up meanwhile. A row that can't be read says so. After an
 // error the sequence ends.
-func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
+func (r *Registry) Inventory(ctx context.Context, q CertificateQuery) iter.Seq2[InventoryRow, error] {
 	return func(yield func(InventoryRow, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		i := &inventory{registry: r, pages: make(chan chan inventoryPage, 1)}
+		i := &inventory{registry: r, query: q, pages: make(chan chan inventoryPage, 1)}
 		defer i.reading.Wait()
 		defer cancel()
 		i.reading.Go(func() { i.read(ctx) })
@@ -39,6 +39,7 @@ func (r *Registry) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error]
 // inventory is one pass over the inventory.
 type inventory struct {
 	registry *Registry
+	query    CertificateQuery        // of which pages are read
 	purposes sync.Map                // of profiles, by their names
 	pages    chan chan inventoryPage // in their order; each sends once
 	reading  sync.WaitGroup
@@ -67,7 +68,8 @@ func (i *inventory) read(ctx context.Context) {
 			result <- inventoryPage{err: err}
 			return
 		}
-		q := CertificateQuery{Page: Page{After: after, Limit: inventoryLimit}, Until: last, Brief: true}
+		q := i.query
+		q.Page, q.Until, q.Brief = Page{After: after, Limit: inventoryLimit}, last, true
 		i.reading.Go(func() {
 			rows, err := i.page(ctx, q)
 			result <- inventoryPage{rows, err}
@@ -79,7 +81,9 @@ func (i *inventory) read(ctx context.Context) {
 // end returns the last identity of the page after an identity; it is empty if there is none.
 func (i *inventory) end(ctx context.Context, after string) (last string, err error) {
 	err = i.registry.Store.View(ctx, func(tx Reader) error {
-		last, err = tx.CertificatesEnd(Page{After: after, Limit: inventoryLimit})
+		q := i.query
+		q.Page = Page{After: after, Limit: inventoryLimit}
+		last, err = tx.CertificatesEnd(q)
 		return err
 	})
 	return last, err
@@ -112,5 +116,5 @@ func (i *inventory) page(ctx context.Context, q CertificateQuery) (rows []Invent
 
 // damagedInventory returns the row of what can't be read.
 func damagedInventory(id string, err error) InventoryRow {
-	return InventoryRow{ID: id, Kind: "certificate", Damaged: err.Error()}
+	return InventoryRow{ID: id, Kind: "certificate", Certificate: id, Damaged: err.Error()}
 }

@@ -48,7 +48,7 @@ func TestBlockEndsPairsOfEachStateOfUse(t *testing.T) {
 		if k.State != before {
 			t.Fatalf("pair %d is %s", i, k.State)
 		}
-		ended, err := s.WithReason("seen").BlockKeys(ctx, [][]byte{k.SPKISHA256})
+		ended, err := s.WithReason("seen elsewhere").BlockKeys(ctx, [][]byte{k.SPKISHA256})
 		must(t, err)
 		must(t, s.View(ctx, read))
 		if k.State != registry.Compromised || len(ended) != 1 {

@@ -147,7 +147,7 @@ func permissionsOfPartners() []permission {
 		}},
 		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context,
 			s *registry.Session) error {
-			return s.WithReason("lost").RevokeAPIKey(ctx, "a-none")
+			return s.WithReason("it is lost").RevokeAPIKey(ctx, "a-none")
 		}},
 	}
 }
@@ -171,7 +171,7 @@ func permissionsOfKeys(t *testing.T) []permission {
 			return err
 		}},
 		{"key.export", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.WithReason("moves").ExportKeyPair(ctx, registry.KeyPairExport{
+			return s.WithReason("it moves").ExportKeyPair(ctx, registry.KeyPairExport{
 				KeyPair: "k-none", Format: "pkcs8", Passphrase: []byte("a long passphrase"),
 			})
 		}},
@@ -179,14 +179,14 @@ func permissionsOfKeys(t *testing.T) []permission {
 			return s.MovePair(ctx, "k-none", registry.Active, false)
 		}},
 		{"key.retire", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.WithReason("old").MovePair(ctx, "k-none", registry.Retired, true)
+			return s.WithReason("too old").MovePair(ctx, "k-none", registry.Retired, true)
 		}},
 		{"key.destroy", ours, `key pair "k-none": not found`, func(ctx context.Context, s *registry.Session) error {
-			return s.WithReason("old").MovePair(ctx, "k-none", registry.Destroyed, false)
+			return s.WithReason("too old").MovePair(ctx, "k-none", registry.Destroyed, false)
 		}},
 		{"key.revoke", []registry.Role{operator, approver}, `key pair "k-none": not found`,
 			func(ctx context.Context, s *registry.Session) error {
-				return s.WithReason("seen").MovePair(ctx, "k-none", registry.Compromised, false)
+				return s.WithReason("seen elsewhere").MovePair(ctx, "k-none", registry.Compromised, false)
 			}},
 		{"key.block", []registry.Role{operator, approver}, "", func(ctx context.Context, s *registry.Session) error {
 			return only(s.WithReason("another product's").BlockKeys(ctx, [][]byte{sum}))
@@ -308,7 +308,7 @@ func permissionsOfAdministration(t *testing.T) []permission {
 		{"rootkey.rotate", alone, "", func(ctx context.Context, s *registry.Session) error {
 			next, err := rootkey.Generate()
 			must(t, err)
-			return only(s.WithReason("yearly").RotateRoot(ctx, next, nil))
+			return only(s.WithReason("yearly rotation").RotateRoot(ctx, next, nil))
 		}},
 		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context,
 			s *registry.Session) error {

@@ -104,8 +104,8 @@ func rolesOf(t *testing.T, s *registry.Session, id string) []registry.Role {
 func TestRenewedToken(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	_, old := person(t, s, "ole", registry.Operator)
-	must(t, s.WithReason("lost").RevokePerson(ctx, "ole"))
-	refused(t, "the token of ole was revoked on", s.WithReason("again").RevokePerson(ctx, "ole"))
+	must(t, s.WithReason("it is lost").RevokePerson(ctx, "ole"))
+	refused(t, "the token of ole was revoked on", s.WithReason("once again").RevokePerson(ctx, "ole"))
 	token, err := s.WithReason("found nobody who has it").RenewToken(ctx, "ole")
 	must(t, err)
 	if _, err := s.Registry().Login(ctx, old); !errors.Is(err, registry.ErrUnknownToken) {
@@ -160,7 +160,7 @@ func TestLastWorkingAdministrator(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	person(t, s, "berta", registry.Administrator)
 	must(t, s.WithReason("has left").RevokePerson(ctx, "berta"))
-	refused(t, "person anna is the last administrator", s.WithReason("leaves").RevokePerson(ctx, "anna"))
+	refused(t, "person anna is the last administrator", s.WithReason("she leaves").RevokePerson(ctx, "anna"))
 	must(t, third(s.WithReason("is back").RenewToken(ctx, "berta")))
-	must(t, s.WithReason("leaves").RevokePerson(ctx, "anna"))
+	must(t, s.WithReason("she leaves").RevokePerson(ctx, "anna"))
 }

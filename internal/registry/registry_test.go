@@ -207,21 +207,21 @@ func TestKeyPairs(t *testing.T) {
 	if got := states(); got[0] != registry.Retiring || got[1] != registry.Active {
 		t.Errorf("states %v", got)
 	}
-	refused(t, "can't become destroyed", s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
+	refused(t, "can't become destroyed", s.WithReason("it is done").MovePair(ctx, k.ID, registry.Destroyed, false))
 
-	file, err := exported(ctx, s.WithReason("moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	file, err := exported(ctx, s.WithReason("it moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	key, _, err := keyfile.ParsePrivate(file, []byte("a long passphrase"))
 	must(t, err)
-	p12, err := exported(ctx, s.WithReason("moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12",
+	p12, err := exported(ctx, s.WithReason("it moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs12",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	_, info, err := keyfile.ParsePrivate(p12, []byte("a long passphrase"))
 	if err != nil || len(info.Certificates) != 1 {
 		t.Errorf("PKCS #12: %v %+v", err, info)
 	}
-	_, err = exported(ctx, s.WithReason("moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(ctx, s.WithReason("it moves"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("short")})
 	refused(t, "12 characters", err)
 	_, err = exported(ctx, s, registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
@@ -229,9 +229,9 @@ func TestKeyPairs(t *testing.T) {
 	refused(t, "say why", err)
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
-	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Retired, false))
-	must(t, s.WithReason("done").MovePair(ctx, k.ID, registry.Destroyed, false))
-	_, err = exported(ctx, s.WithReason("back?"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	must(t, s.WithReason("it is done").MovePair(ctx, k.ID, registry.Retired, false))
+	must(t, s.WithReason("it is done").MovePair(ctx, k.ID, registry.Destroyed, false))
+	_, err = exported(ctx, s.WithReason("is it back?"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	refused(t, "destroyed", err)
 	// The same key can't come in again, anywhere.
@@ -331,7 +331,7 @@ func TestSnapshot(t *testing.T) {
 	if !errors.Is(lane.Ready(), sealane.ErrNotSupported) {
 		t.Error("a lane without keys is ready")
 	}
-	must(t, s.WithReason("lost").RevokeAPIKey(ctx, required.ID))
+	must(t, s.WithReason("it is lost").RevokeAPIKey(ctx, required.ID))
 	if _, _, err := before.ByAPIKey(key); err != nil {
 		t.Errorf("a snapshot has changed: %v", err)
 	}
@@ -365,7 +365,7 @@ func TestInventory(t *testing.T) {
 		Subject: subject})
 	must(t, err)
 	var rows []registry.InventoryRow
-	for row, err := range s.Registry().Inventory(ctx) {
+	for row, err := range s.Registry().Inventory(ctx, registry.CertificateQuery{}) {
 		must(t, err)
 		rows = append(rows, row)
 	}

@@ -69,7 +69,7 @@ func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 			}
 		}
 	})
-	n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil)
+	n, err := s.WithReason("yearly rotation").RotateRoot(t.Context(), next, nil)
 	close(ended)
 	others.Wait()
 	if err != nil || n != 2 || s.Registry().Root != root {
@@ -79,7 +79,7 @@ func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 		t.Errorf("a lane from before: %v", err)
 	}
 	must(t, s.Registry().UseRoot(t.Context(), next))
-	_, err = exported(t.Context(), s.WithReason("look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(t.Context(), s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
@@ -118,13 +118,13 @@ func TestRotationCountsWhatIsCommitted(t *testing.T) {
 	}{{0, "the commit failed"}, {0, "0 private keys are under the new root key by now"}, {2,
 		"2 private keys are under the new root key by now"}} {
 		s.Registry().Store = &cutOff{whole, at + 1}
-		n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil)
+		n, err := s.WithReason("yearly rotation").RotateRoot(t.Context(), next, nil)
 		if n != want.count || !errors.Is(err, errCutOff) || !strings.HasPrefix(err.Error(), want.says) {
 			t.Errorf("cut off at %d: %d keys, %v", at+1, n, err)
 		}
 	}
 	s.Registry().Store = whole
-	if n, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil); n != 0 || err != nil {
+	if n, err := s.WithReason("yearly rotation").RotateRoot(t.Context(), next, nil); n != 0 || err != nil {
 		t.Error(n, err)
 	}
 	must(t, s.Registry().UseRoot(t.Context(), next))
@@ -137,7 +137,7 @@ func TestRotationNeedsTheRole(t *testing.T) {
 	must(t, err)
 	ben, err := s.Registry().Login(t.Context(), token)
 	must(t, err)
-	_, err = ben.WithReason("yearly").RotateRoot(t.Context(), newRoot(t), nil)
+	_, err = ben.WithReason("yearly rotation").RotateRoot(t.Context(), newRoot(t), nil)
 	if !errors.Is(err, registry.ErrForbidden) || strings.Contains(err.Error(), "run it again") ||
 		strings.Contains(err.Error(), "private key") {
 		t.Error(err)
@@ -178,14 +178,14 @@ func TestRotationTakesLatecomersAlong(t *testing.T) {
 		}
 	}
 	next := newRoot(t)
-	if n, err := rotating.WithReason("yearly").RotateRoot(t.Context(), next, nil); n != 1 || err != nil {
+	if n, err := rotating.WithReason("yearly rotation").RotateRoot(t.Context(), next, nil); n != 1 || err != nil {
 		t.Error(n, err)
 	}
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
 		t.Errorf("recorded: %s", got)
 	}
 	must(t, s.Registry().UseRoot(t.Context(), next))
-	_, err := exported(t.Context(), s.WithReason("look"), registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8",
+	_, err := exported(t.Context(), s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 }
@@ -210,7 +210,7 @@ func TestOneRotationAtATime(t *testing.T) {
 	another, err := rootkey.Generate()
 	must(t, err)
 	flip()
-	if _, err := s.WithReason("yearly").RotateRoot(ctx, next, nil); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := s.WithReason("yearly rotation").RotateRoot(ctx, next, nil); !errors.Is(err, rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	flip() // whole again
@@ -219,20 +219,20 @@ func TestOneRotationAtATime(t *testing.T) {
 		err  func() error
 	}{
 		{"a rotation to another root key is under way", func() error {
-			_, err := s.WithReason("yearly").RotateRoot(ctx,
+			_, err := s.WithReason("yearly rotation").RotateRoot(ctx,
 				another, nil)
 			return err
 		}},
 		{"the root key is being rotated: use the old one", func() error { return s.Registry().UseRoot(ctx, next) }},
 		{"the root key is being rotated: use the old one", func() error { return s.SetRoot(ctx, next, nil) }},
 		{"another root key", func() error { return s.Registry().UseRoot(ctx, another) }},
-		{"given twice", func() error { _, err := s.WithReason("yearly").RotateRoot(ctx, old, nil); return err }},
+		{"given twice", func() error { _, err := s.WithReason("yearly rotation").RotateRoot(ctx, old, nil); return err }},
 	} {
 		refused(t, c.says, c.err())
 	}
 	must(t, s.Registry().UseRoot(ctx, old))
 	must(t, s.Registry().Usable(k)) // nothing was sealed again
-	if n, err := s.WithReason("yearly").RotateRoot(ctx, next, nil); err != nil || n != 1 {
+	if n, err := s.WithReason("yearly rotation").RotateRoot(ctx, next, nil); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	must(t, s.Registry().UseRoot(ctx, next))
@@ -266,7 +266,7 @@ func TestRotationToAnEarlierRootKey(t *testing.T) {
 	pairs(t, s, "PROD")
 	first, second, third := s.Registry().Root.Newest(), newRoot(t), newRoot(t)
 	rotate := func(to *rootkey.Key) error {
-		_, err := s.WithReason("yearly").RotateRoot(t.Context(), to, nil)
+		_, err := s.WithReason("yearly rotation").RotateRoot(t.Context(), to, nil)
 		return err
 	}
 	must(t, rotate(second))

@@ -46,13 +46,13 @@ func TestRootKey(t *testing.T) {
 		return nil
 	}))
 	for _, id := range ids[1:] {
-		_, err := exported(ctx, s.WithReason("look"), registry.KeyPairExport{KeyPair: id, Format: "pkcs8",
+		_, err := exported(ctx, s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: id, Format: "pkcs8",
 			Passphrase: []byte("a long passphrase")})
 		if !errors.Is(err, rootkey.ErrDamaged) || !strings.Contains(err.Error(), id) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	n, err := s.WithReason("yearly").RotateRoot(ctx, other, nil)
+	n, err := s.WithReason("yearly rotation").RotateRoot(ctx, other, nil)
 	if !errors.Is(err, rootkey.ErrDamaged) {
 		t.Errorf("%d keys, %v", n, err)
 	}
@@ -113,7 +113,7 @@ func TestRootKeyRotationKilled(t *testing.T) {
 		t.Errorf("the old root key: %v", err)
 	}
 	must(t, s.SetRoot(t.Context(), next, nil))
-	_, err = exported(t.Context(), s.WithReason("look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(t.Context(), s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	t.Logf("killed %d times", killed)
@@ -147,7 +147,7 @@ func rotateChild() {
 		dieOf(err)
 	}
 	counting = true
-	_, err = s.WithReason("test").RotateRoot(ctx, next, nil)
+	_, err = s.WithReason("a test").RotateRoot(ctx, next, nil)
 	dieOf(err)
 	os.Exit(0)
 }
@@ -181,7 +181,7 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		}))
 	}
 	spoil()
-	if _, err := s.WithReason("yearly").RotateRoot(ctx, next, parameters); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := s.WithReason("yearly rotation").RotateRoot(ctx, next, parameters); !errors.Is(err, rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	spoil() // whole again
@@ -192,11 +192,11 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 	}
 	again, err := rootkey.FromPassphrase(passphrase, pending)
 	must(t, err)
-	if n, err := s.WithReason("yearly").RotateRoot(ctx, again, pending); err != nil || n != 2 {
+	if n, err := s.WithReason("yearly rotation").RotateRoot(ctx, again, pending); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	must(t, s.Registry().UseRoot(ctx, again))
-	_, err = exported(ctx, s.WithReason("look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+	_, err = exported(ctx, s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if _, pending, err = s.Registry().RootParameters(ctx); err != nil || len(pending) != 0 {
@@ -217,7 +217,7 @@ func TestStaleRootKey(t *testing.T) {
 	stale := *s
 	other := *s.Registry()
 	stale.SetRegistry(&other)
-	if _, err := s.WithReason("yearly").RotateRoot(t.Context(), next, nil); err != nil {
+	if _, err := s.WithReason("yearly rotation").RotateRoot(t.Context(), next, nil); err != nil {
 		t.Fatal(err)
 	}
 	_, _, err = stale.CreateKeyPair(t.Context(), registry.NewPair{Profile: "riskos", Environment: "PROD",

@@ -43,8 +43,8 @@ func (v *Viewer) Lane(ctx context.Context, name lanes.Name) (*sealane.Lane, erro
 }
 
 // Inventory is [Registry.Inventory].
-func (v *Viewer) Inventory(ctx context.Context) iter.Seq2[InventoryRow, error] {
-	return v.registry.Inventory(ctx)
+func (v *Viewer) Inventory(ctx context.Context, q CertificateQuery) iter.Seq2[InventoryRow, error] {
+	return v.registry.Inventory(ctx, q)
 }
 
 // Anchors is [Registry.Anchors].

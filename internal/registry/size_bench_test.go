@@ -57,7 +57,7 @@ func sized(b *testing.B, address string, partners int) *size {
 	b.Helper()
 	s, _ := founded(b, address)
 	twoLanes(b, s)
-	ctx, many := b.Context(), s.WithReason("many")
+	ctx, many := b.Context(), s.WithReason("too many keys")
 	const batch = 500
 	for from := 0; from < partners; from += batch {
 		must(b, many.Change(ctx, registry.Entry{Action: registry.ActionBackup, Subject: "many/partners"},
@@ -131,7 +131,7 @@ func (z *size) approve(b *testing.B) {
 func (z *size) inventory(b *testing.B) {
 	for b.Loop() {
 		z.rows = 0
-		for row, err := range z.Registry().Inventory(b.Context()) {
+		for row, err := range z.Registry().Inventory(b.Context(), registry.CertificateQuery{}) {
 			must(b, err)
 			if row.Damaged != "" {
 				b.Fatal(row.Damaged)

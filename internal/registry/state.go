@@ -34,6 +34,13 @@ var (
 	StatesAlive = []State{Received, Matched, Approved, Staged, Active, Retiring} // on their way in, or in use
 )
 
+// States returns all states.
+func States() []State {
+	return []State{
+		Received, Matched, Approved, Staged, Active, Retiring, Retired, Destroyed, Rejected, Expired, Compromised,
+	}
+}
+
 // InUse reports whether lanes have the key.
 func (s State) InUse() bool { return s == Staged || s == Active || s == Retiring }
 

@@ -94,9 +94,9 @@ type Reader interface {
 	Certificate(id string) (Certificate, error)
 	// Certificates leaves Provenance.File out.
 	Certificates(CertificateQuery) ([]Certificate, error)
-	// CertificatesEnd returns the last identity of a page of all certificates; it is empty if
+	// CertificatesEnd returns the last identity of a page; it is empty if
 	// there are none.
-	CertificatesEnd(Page) (string, error)
+	CertificatesEnd(CertificateQuery) (string, error)
 	// PublicKeys are those of the key pairs and certificates that were stored when the audit log
 	// had that many records or more: since 0 are all. They are read while they are ranged over,
 	// and the transaction can't be used meanwhile. The error of a row that is damaged is a

@@ -30,7 +30,7 @@ var certificateTable = &table[registry.Certificate]{
 		blobOrNull("file_sha256", func(c *registry.Certificate) *[]byte { return &c.Provenance.FileSHA256 }),
 		number("added", func(c *registry.Certificate) *int64 { return &c.Added }),
 		names(registry.Certificate.SearchTexts),
-		computed("serial", func(c *registry.Certificate) any { return c.Serial }),
+		computed("serial_number", func(c *registry.Certificate) any { return c.Serial }),
 		sha1Column,
 	},
 	long: []column[registry.Certificate]{
@@ -74,10 +74,10 @@ func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, 
 	return list(t, "certificates", from, found, args...)
 }
 
-func (t *tx) CertificatesEnd(page registry.Page) (string, error) {
-	const statement = `SELECT COALESCE(MAX(id), '') FROM
-		(SELECT id FROM certificate WHERE id > ? ORDER BY id LIMIT ?) AS page`
-	last, err := texts(t, "certificates", statement, page.After, limit(page))
+func (t *tx) CertificatesEnd(q registry.CertificateQuery) (string, error) {
+	found, args := certificatePage(q)
+	statement := "SELECT COALESCE(MAX(id), '') FROM (SELECT id FROM certificate" + found + ") AS page"
+	last, err := texts(t, "certificates", statement, args...)
 	if err != nil {
 		return "", err
 	}
@@ -90,12 +90,17 @@ var briefCertificates = certificateTable.selects(slices.DeleteFunc(certificateTa
 
 // certificates returns the condition of a page, which is found without certificate_text.
 func certificates(q registry.CertificateQuery) (condition string, args []any) {
+	page, args := certificatePage(q)
+	return " WHERE id IN (SELECT id FROM certificate" + page + ") ORDER BY id", args
+}
+
+func certificatePage(q registry.CertificateQuery) (condition string, args []any) {
 	var found query
 	found.where(len(q.SHA256) > 0, "sha256 = ?", q.SHA256)
 	found.where(len(q.FileSHA256) > 0, "file_sha256 = ?", q.FileSHA256)
 	found.where(len(q.SPKISHA256) > 0, "spki_sha256 = ?", q.SPKISHA256)
 	found.where(len(q.SHA1) > 0, "sha1 = ?", q.SHA1)
-	found.where(q.Serial != "", "serial = ?", q.Serial)
+	found.where(q.Serial != "", "serial_number = ?", q.Serial)
 	found.containing(q.Containing)
 	found.where(q.KeyPair != "", "key_pair = ?", q.KeyPair)
 	found.where(q.KeyID != "", "key_id = ?", q.KeyID)
@@ -105,6 +110,5 @@ func certificates(q registry.CertificateQuery) (condition string, args []any) {
 	oneOf(&found, "state", q.States)
 	found.where(q.Owner != "", "owner = ?", string(q.Owner))
 	found.where(q.Environment != "", "environment = ?", q.Environment)
-	page, args := found.page(q.Page)
-	return " WHERE id IN (SELECT id FROM certificate" + page + ") ORDER BY id", args
+	return found.page(q.Page)
 }

@@ -102,6 +102,6 @@ func certificateNames(row scan) (nameUpdate, error) {
 	_ = json.Unmarshal([]byte(body), &c)
 	c.DER, c.KeyID = der, keyID
 	sum := sha1.Sum(der)
-	const statement = "UPDATE certificate SET names = ?, serial = ?, sha1 = ? WHERE id = ?"
+	const statement = "UPDATE certificate SET names = ?, serial_number = ?, sha1 = ? WHERE id = ?"
 	return nameUpdate{statement, []any{folded(c.SearchTexts()), c.Serial, sum[:]}, []any{id}}, err
 }

@@ -61,7 +61,7 @@ func TestFileSumsOfVersion1(t *testing.T) {
 // asVersion1 returns a backup as a program of version 1 would have written it.
 func asVersion1(t *testing.T, backup []byte) []byte {
 	t.Helper()
-	newer := []string{"file_sha256:bytes?", "added", "url"}
+	newer := []string{"file_sha256:bytes?", "added", "url", "archived", "names", "serial_number", "sha1:bytes?"}
 	var out bytes.Buffer
 	var columns []string
 	write := func(value any) {

@@ -179,7 +179,7 @@ func TestOlderBackup(t *testing.T) {
 
 // additive are the statements that a program of the version before does not notice.
 var additive = regexp.MustCompile(`^(CREATE TABLE \w+ |CREATE INDEX |` +
-	`ALTER TABLE \w+ ADD COLUMN \w+ (TEXT|BLOB|BIGINT)( NOT NULL DEFAULT ('[^']*'|\d+))?$)`)
+	`ALTER TABLE \w+ ADD COLUMN \w+ (TEXT|BLOB|BIGINT)( NOT NULL DEFAULT ('[^']*'|-?\d+))?$)`)
 
 func TestMigrationsAreAdditive(t *testing.T) {
 	check := func(text string) error {

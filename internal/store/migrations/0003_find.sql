@@ -11,7 +11,7 @@ ALTER TABLE api_key ADD COLUMN names TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE certificate ADD COLUMN names TEXT NOT NULL DEFAULT '';
 
-ALTER TABLE certificate ADD COLUMN serial TEXT NOT NULL DEFAULT '';
+ALTER TABLE certificate ADD COLUMN serial_number TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE certificate ADD COLUMN sha1 BLOB;
 
@@ -25,7 +25,7 @@ CREATE INDEX api_key_names ON api_key (id, names);
 
 CREATE INDEX certificate_names ON certificate (id, names);
 
-CREATE INDEX certificate_serial ON certificate (serial, id);
+CREATE INDEX certificate_serial ON certificate (serial_number, id);
 
 CREATE INDEX certificate_sha1 ON certificate (sha1);
 
