@@ -3,6 +3,7 @@ package registry_test
 import (
 	"crypto/rsa"
 	"crypto/x509"
+	"fmt"
 	"testing"
 
 	"github.com/sealane/sealane"
@@ -22,35 +23,42 @@ func other(t *testing.T, s *registry.Session) {
 	}
 }
 
-// A rejected certificate may come again at the same place; anywhere else its key is
-// known, and refused.
-func TestRejectedIsStillKnown(t *testing.T) {
+// A certificate that was received at a wrong place, and rejected there before its approval, is
+// received at the right one. It can't come back where it was then.
+func TestRejectedBeforeItsApproval(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	acme(t, s)
 	other(t, s)
-	x := exchange.New(s)
+	x := exchange.New(s.WithReason("wrong unit"))
 	key := testkey.RSA(t, "registry rejected", 2048)
 	leaf, _ := issued(t, key.Public(), nil)
 	receive := func(partner, environment string) (registry.Certificate, error) {
 		c, _, err := x.Receive(ctx, exchange.Incoming{Partner: partner, Environment: environment, Data: leaf.Raw})
 		return c, err
 	}
-	first, err := receive("acme", "PROD")
+	first, err := receive("other", "PROD")
 	must(t, err)
-	must(t, exchange.New(s.WithReason("wrong unit")).Reject(ctx, first.ID))
-	for _, at := range [][2]string{{"acme", "DEV"}, {"other", "PROD"}} {
-		_, err := receive(at[0], at[1])
-		refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
-	}
-	// A key of the partner's is none of ours, at the same place either.
+	must(t, x.Reject(ctx, first.ID))
+	second, err := receive("acme", "DEV") // after a match, too
+	must(t, err)
+	must(t, only(x.MatchChecksum(ctx, exchange.Comparison{
+		Certificate: second.ID, Checksum: fmt.Sprintf("%x", second.SHA256),
+	})))
+	must(t, x.Reject(ctx, second.ID))
+	// A key of the partner's is none of ours.
 	_, _, err = s.ImportKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD"}, key,
 		[]*x509.Certificate{leaf})
-	refused(t, "certificate "+first.ID+" (rejected) of acme in PROD", err)
-	again, err := receive("acme", "PROD")
+	refused(t, "certificate "+first.ID+" (rejected) of other in PROD", err)
+	right, err := receive("acme", "PROD")
 	must(t, err)
 	// What was not rejected is known at its own place, too.
 	_, err = receive("acme", "PROD")
-	refused(t, "certificate "+again.ID+" (received)", err)
+	refused(t, "certificate "+right.ID+" (received)", err)
+	for _, c := range []registry.Certificate{first, second} {
+		refused(t, "certificate "+right.ID+" (received) of acme in PROD", only(x.Undo(ctx, c.ID, "")))
+	}
+	must(t, x.Reject(ctx, right.ID))
+	must(t, only(x.Undo(ctx, second.ID, "")))
 }
 
 // What is imported must be whole, and for the partner; what is refused leaves nothing.

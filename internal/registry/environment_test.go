@@ -103,6 +103,6 @@ func TestEnvironmentsThatTwoChange(t *testing.T) {
 	}
 	inClear := func(e *registry.Environment) error { e.Sealing = sealane.SealingOptional; return nil }
 	place := registry.Environment{Partner: "acme", Name: "PROD"}
-	refused(t, "say why messages may be unencrypted", s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
+	refused(t, "messages may be unencrypted from now on: say why", s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
 	must(t, s.WithReason("CHG-1: two weeks of change").ChangeEnvironment(ctx, place, inClear))
 }

@@ -34,7 +34,7 @@ func TestEveryReasonIsChecked(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	asked := 0
 	for _, action := range registry.Actions() {
-		err := s.WithReason("no matter why").Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error {
+		err := s.WithReason("test").Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error {
 			return registry.Refuse("inside")
 		})
 		if err != nil && strings.Contains(err.Error(), "says nothing") {

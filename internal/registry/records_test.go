@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
@@ -74,21 +75,36 @@ func TestRecordOfACertificate(t *testing.T) {
 	}
 }
 
-// A dialect that is there as it is, is no change, and has no record; another text is.
+// A dialect that is there as it is, is no change, and has no record. Other rules under its name are
+// a change of their own.
 func TestSameDialectAgain(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	source, err := profile.Source("riskos")
 	must(t, err)
 	source = bytes.Replace(source, []byte("name: riskos"), []byte("name: ours"), 1)
+	remark := append(source[:len(source):len(source)], "# a remark\n"...)
+	s = s.WithReason("as agreed")
+	add := func(source []byte) error { return only(s.AddProfile(ctx, source)) }
+	change := func(source []byte) error { return s.ChangeProfile(ctx, "ours", source) }
 	for i, step := range []struct {
+		do     func([]byte) error
 		source []byte
-		action string
-	}{{source, "profile.add"}, {source, ""}, {append(source[:len(source):len(source)], "# a remark\n"...),
-		"profile.change"}, {source, "profile.change"}} {
+		action string // of the record
+		says   string // the error
+	}{
+		{change, source, "", `profile "ours" is not known`},
+		{add, source, "profile.add", ""},
+		{add, source, "", ""},
+		{add, remark, "", "is there with other rules"},
+		{change, source, "", "has these rules already"},
+		{change, remark, "profile.change", ""},
+		{change, bytes.Replace(source, []byte("name: ours"), []byte("name: mine"), 1), "", "that of profile mine"},
+	} {
 		before := last(t, s)
-		name, err := s.WithReason("as agreed").AddProfile(ctx, step.source)
-		if err != nil || name != "ours" {
-			t.Fatal(name, err)
+		if err := step.do(step.source); step.says == "" {
+			must(t, err)
+		} else {
+			refused(t, step.says, err)
 		}
 		after := last(t, s)
 		if recorded := after.Seq != before.Seq; recorded != (step.action != "") || recorded &&
@@ -96,4 +112,10 @@ func TestSameDialectAgain(t *testing.T) {
 			t.Errorf("step %d: record %d after %d: %s", i, after.Seq, before.Seq, after.Action)
 		}
 	}
+	must(t, s.RemoveProfile(ctx, "ours"))
+	refused(t, `profile "ours" is not known`, s.RemoveProfile(ctx, "ours"))
+	refused(t, "embedded", s.RemoveProfile(ctx, "riskos"))
+	must(t, add(source))
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "o", Name: "O", Profile: "ours", Side: sealane.ServerSide}))
+	refused(t, "that of partner o", s.RemoveProfile(ctx, "ours"))
 }

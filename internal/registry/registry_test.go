@@ -291,7 +291,7 @@ func TestNoRecordNoChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A record that the log refuses takes the change with it.
-	err = s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/x", Reason: "with a \x00"},
+	err = s.Change(ctx, registry.Entry{Action: "partner.add", Subject: "partner/\x00"},
 		func(tx registry.Tx, entry *registry.Entry) error {
 			return tx.PutPartner(&registry.Partner{ID: "x", Name: "X", Profile: "riskos", Side: sealane.ServerSide})
 		})
@@ -369,7 +369,7 @@ func TestInventory(t *testing.T) {
 		must(t, err)
 		rows = append(rows, row)
 	}
-	if len(rows) != 1 || rows[0].ID != c.ID || rows[0].Kind != "key pair "+k.ID || rows[0].Custodian != "anna" ||
+	if len(rows) != 1 || rows[0].ID != k.ID || rows[0].Kind != "key pair" || rows[0].Certificate != c.ID || rows[0].Custodian != "anna" ||
 		rows[0].Strength != "RSA 2048" ||
 		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged ||
 		rows[0].NotAfter.IsZero() {
