@@ -30,6 +30,12 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.Offer.Action: func(a operation.Advice) string {
 		return words("offer", a.Partner, a.Environment, "--out FOLDER")
 	},
+	operation.RestorePartner.Action: func(a operation.Advice) string { return words("partner restore", a.Partner) },
+	operation.ArchivePartner.Action: func(a operation.Advice) string { return words("partner archive", a.Partner) },
+	operation.Reject.Action:         func(a operation.Advice) string { return words("reject", a.ID) },
+	operation.RevokeAPIKey.Action:   func(a operation.Advice) string { return words("partner apikey --revoke", a.ID) },
+	operation.ChangeProfile.Action:  profileChangeVerb,
+
 	operation.Retire.Action: retireVerb,
 	operation.RetireKey:     retireVerb,
 	operation.Revoke.Action: func(a operation.Advice) string { return words("revoke", a.ID) },
@@ -43,6 +49,10 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 		return words("key create --profile PROFILE --env", cmp.Or(a.Environment, "ENVIRONMENT"), "--renewal …")
 	},
 	operation.BlockKeys.Action: func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
+}
+
+func profileChangeVerb(a operation.Advice) string {
+	return words("profile change", cmp.Or(a.ID, "NAME"), "FILE", "--reason TEXT")
 }
 
 func retireVerb(a operation.Advice) string { return words("retire", a.ID) }

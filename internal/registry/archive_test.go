@@ -79,7 +79,7 @@ func TestArchivedPartner(t *testing.T) {
 		t.Errorf("a partner that is back has %d lanes", got)
 	}
 	must(t, only(x.Undo(ctx, c.ID, "")))
-	refused(t, "certificate "+c.ID+" is of it", s.RemoveEnvironment(ctx, lane))
+	refused(t, "is of it", s.RemoveEnvironment(ctx, lane))
 	refused(t, "was used", s.RemovePartner(ctx, "acme"))
 }
 
@@ -121,7 +121,7 @@ func TestRemovedPartner(t *testing.T) {
 	// A pair that all share counts where it was offered.
 	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
-	must(t, exchange.New(s).Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"}, nil))
+	must(t, exchange.New(s).Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"}, func(exchange.OfferPackage) error { return nil }))
 	refused(t, "key pair "+k.ID+" was offered for it",
 		s.RemoveEnvironment(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}))
 	must(t, s.AddPartnerWith(ctx, registry.NewPartner{
@@ -151,7 +151,7 @@ func TestPartnerIsAddedAsAWhole(t *testing.T) {
 	before := last(t, s)
 	refused(t, "partner.add needs the role operator", ada.AddPartnerWith(ctx, n))
 	refused(t, "small letters", ole.AddPartnerWith(ctx, wrong(func(n *registry.NewPartner) { n.ID = "B b" })))
-	refused(t, "which side", ole.AddPartnerWith(ctx, wrong(func(n *registry.NewPartner) { n.Side = 0 })))
+	refused(t, "which side", ole.AddPartnerWith(ctx, wrong(func(n *registry.NewPartner) { n.Side = "" })))
 	refused(t, "none of profile ours",
 		ole.AddPartnerWith(ctx, wrong(func(n *registry.NewPartner) { n.Environment.Name = "MOON" })))
 	if after := last(t, s); after.Seq != before.Seq {

@@ -11,7 +11,7 @@ import (
 func TestReasonsSaySomething(t *testing.T) {
 	for _, text := range []string{
 		"has left", "CHG-4711", "INC0012", "ticket 1", "4711", "a typo", "yearly rotation", "鍵が漏洩した", "ключ утёк",
-		"moves to the HSM, CHG-4711", "C-17",
+		"moves to the HSM, CHG-4711", "C-17", "of ID+",
 	} {
 		if err := registry.CheckReason(text); err != nil {
 			t.Errorf("%q: %v", text, err)
