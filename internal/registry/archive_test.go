@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/sealane/sealane"
@@ -154,6 +155,10 @@ func TestPartnerIsAddedAsAWhole(t *testing.T) {
 	refused(t, "which side", ole.AddPartnerWith(ctx, wrong(func(n *registry.NewPartner) { n.Side = "" })))
 	refused(t, "none of profile ours",
 		ole.AddPartnerWith(ctx, wrong(func(n *registry.NewPartner) { n.Environment.Name = "MOON" })))
+	loose := wrong(func(n *registry.NewPartner) { n.Environment.Sealing = sealane.SealingOptional })
+	if err := ole.AddPartnerWith(ctx, loose); !isSecond(err) {
+		t.Errorf("what loosens production needs a second person: %v", err)
+	}
 	if after := last(t, s); after.Seq != before.Seq {
 		t.Errorf("a refused partner left record %d: %s", after.Seq, after.Action)
 	}
@@ -173,4 +178,9 @@ func TestPartnerIsAddedAsAWhole(t *testing.T) {
 	if a := registry.AdviceIn(err); a.Action != registry.ActionProfileChange || a.ID != "ours" {
 		t.Errorf("%+v", a)
 	}
+}
+
+func isSecond(err error) bool {
+	_, is := errors.AsType[*registry.SecondPersonError](err)
+	return is
 }

@@ -13,11 +13,12 @@ import (
 // Entry is what the audit log keeps of a change. The change completes it.
 type Entry struct {
 	Action               Action
-	Subject              string // such as "certificate/ID"
-	Partner, Environment string // empty where the change is of none
-	Reason               string // empty: the session's
-	second               bool   // the policy was asked
-	Before, After        any    // the rows; After has those that the change stores by itself
+	Subject              string       // such as "certificate/ID"
+	Partner, Environment string       // empty where the change is of none
+	Reason               string       // empty: the session's
+	second               bool         // the policy was asked
+	first                *Environment // that is added with a partner
+	Before, After        any          // the rows; After has those that the change stores by itself
 }
 
 // Change runs f and writes its record in one transaction. f completes the entry; its error

@@ -45,13 +45,15 @@ func (s *Session) AddPartnerWith(ctx context.Context, n NewPartner) error {
 		if err := checkName("partner", n.ID); err != nil {
 			return err
 		}
+		after := map[string]any{}
+		entry.After = after
 		if len(n.ProfileSource) > 0 {
 			p, added, err := s.addProfile(tx, n.ProfileSource)
 			if err != nil {
 				return err
 			}
 			if n.Partner.Profile = p.Name; added {
-				entry.After = map[string]any{"profile": string(n.ProfileSource)}
+				after["profile"] = string(n.ProfileSource)
 			}
 		}
 		if err := s.addPartner(tx, n.Partner); err != nil || n.Environment.Name == "" {
@@ -62,6 +64,7 @@ func (s *Session) AddPartnerWith(ctx context.Context, n NewPartner) error {
 		}
 		env := n.Environment
 		env.Partner = n.ID
+		entry.first, after["environment"] = &env, env // an approver reads it
 		return s.addEnvironment(tx, &Entry{}, env)
 	})
 }

@@ -31,6 +31,13 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.loosens(tx, entry)
 	case ActionURLSet:
 		return s.redirects(entry), nil
+	case ActionPartnerAdd:
+		if entry.first == nil {
+			return nil, nil
+		}
+		of := *entry
+		of.Before, of.After = nil, *entry.first
+		return s.loosens(tx, &of)
 	case ActionAPIKeyIssue:
 		return s.loosensCaller(tx, entry)
 	case ActionKeyExport, ActionKeyImport:

@@ -99,6 +99,9 @@ func recordedRow(row any) (name rowName, form json.RawMessage, ok bool, err erro
 		}
 		name, of = nameOf("setting", v.Name), map[string]hexSum{"sha256": digest(v.Value)}
 	case ProfileSource:
+		if len(v.Source) == 0 { // it was removed
+			return "", nil, true, nil
+		}
 		name, of = nameOf("profile", v.Name), map[string]hexSum{"sha256": digest(v.Source)}
 	default:
 		return "", nil, false, nil

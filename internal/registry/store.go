@@ -175,7 +175,7 @@ type Setting struct {
 	Value []byte
 }
 
-// ProfileSource is a profile that was added.
+// ProfileSource is a profile that was added; one without a source was removed.
 type ProfileSource struct {
 	Name   string
 	Source []byte

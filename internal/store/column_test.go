@@ -185,7 +185,8 @@ func storedOnce(t *testing.T, address, from string) {
 	}
 	for i, name := range names {
 		for _, form := range forms(values[i]) {
-			if name != "body" && name != "version" && inBody[form] {
+			// A program of the version before reads the serial number from the body.
+			if name != "body" && name != "version" && name != "serial_number" && inBody[form] {
 				t.Errorf("%s: %s is stored in its column and in the body", from, name)
 			}
 		}

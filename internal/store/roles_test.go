@@ -101,7 +101,7 @@ func TestTwoRoles(t *testing.T) {
 	s := open(t, app)
 	changesAs(t, s)
 	for _, statement := range []string{
-		"UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit", "DELETE FROM partner",
+		"UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit", "DELETE FROM certificate",
 		"CREATE TABLE mine (id TEXT)", "ALTER TABLE partner ADD COLUMN mine TEXT", "DROP TABLE blocked",
 		"INSERT INTO schema_version (version) VALUES (99)", "CREATE SCHEMA mine",
 		"ALTER TABLE audit DISABLE TRIGGER ALL", "CREATE TABLE public.mine (id TEXT)",
@@ -151,8 +151,13 @@ func changesAs(t *testing.T, s *store.Store) {
 			tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer), tx.PutCertificate(&c), tx.PutPerson(&eve),
 			tx.PutSetting("s", []byte("2")))
 	}
+	removed := func(tx registry.Tx) error {
+		p, e := partner("typo"), environment("typo", "PROD")
+		return errors.Join(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.DeleteEnvironment(e), tx.DeletePartner(p),
+			tx.DeleteProfile("ours"))
+	}
 	used := func() error { return s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon}) }
-	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), used()); err != nil {
+	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), used(), change(removed)); err != nil {
 		t.Fatal(err)
 	}
 	report, err := r.VerifyRows(ctx)

@@ -60,9 +60,11 @@ func (t *tx) APIKeysLike(containing string, n int) ([]registry.APIKey, error) {
 func (t *tx) Profiles() ([]registry.ProfileSource, error) {
 	rows, err := list(t, "profiles", settingTable.listed(), " WHERE name > ? AND name < ? ORDER BY name",
 		profilePrefix, strings.TrimSuffix(profilePrefix, "/")+"0") // 0 follows the slash
-	profiles := make([]registry.ProfileSource, len(rows))
-	for i, row := range rows {
-		profiles[i], _ = settingRow(row).(registry.ProfileSource)
+	var profiles []registry.ProfileSource
+	for _, row := range rows {
+		if p, is := settingRow(row).(registry.ProfileSource); is && len(p.Source) > 0 {
+			profiles = append(profiles, p)
+		}
 	}
 	return profiles, err
 }
@@ -152,7 +154,6 @@ func (t *tx) DeletePartner(p registry.Partner) error { return remove(t, partnerT
 
 func (t *tx) DeleteEnvironment(e registry.Environment) error { return remove(t, environmentTable, e) }
 
-func (t *tx) DeleteProfile(name string) error {
-	_, err := t.exec("profile "+name, "DELETE FROM setting WHERE name = ?", profilePrefix+name)
-	return err
-}
+// DeleteProfile leaves an empty row: where the program may not delete the registry's settings, it
+// need not be able to.
+func (t *tx) DeleteProfile(name string) error { return t.PutProfile(name, nil) }
