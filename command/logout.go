@@ -14,8 +14,8 @@ func newLogout() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "logout",
 		Short: "Delete your token from this account, and end it if you wish",
-		Long: `Logout deletes the file that sealane login has made. The token stays valid for whoever
-has a copy of it.
+		Long: `Logout deletes the file that sealane login has made. The token stays valid for
+anyone who has a copy of it.
 
 With --revoke the token ends, too: do that if somebody else may have it. An
 administrator can replace it then (sealane person token).`,

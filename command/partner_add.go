@@ -52,7 +52,7 @@ them pass. If anything is refused, nothing is added.`,
 	}
 	add := does(flags, operation.AddPartner, input, func(c *cobra.Command, d operation.PartnerDetails) error {
 		if first == "" {
-			return say(c, "Partner %s is added.\nNext: sealane partner env %s ENVIRONMENT --sealing required", d.ID, d.ID)
+			return say(c, "Partner %s is added.\nNext: sealane partner env %[1]s ENVIRONMENT --sealing required", d.ID)
 		}
 		return say(c, "Partner %s is added, with environment %s.\nNext: sealane status %s %s", d.ID, first, d.ID,
 			first)

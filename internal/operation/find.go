@@ -224,7 +224,8 @@ func serials(text string) (all []string) {
 	if n, ok := new(big.Int).SetString(digits, 10); ok && n.Sign() > 0 && digits == strings.TrimSpace(text) {
 		all = append(all, n.Text(16))
 	}
-	if _, err := hex.DecodeString(digits + strings.Repeat("0", len(digits)%2)); err == nil && len(digits) <= maxSerial {
+	_, err := hex.DecodeString(digits + strings.Repeat("0", len(digits)%2))
+	if err == nil && len(digits) <= maxSerial {
 		if n, ok := new(big.Int).SetString(digits, 16); ok && n.Sign() > 0 {
 			all = append(all, n.Text(16))
 		}
@@ -334,7 +335,8 @@ func personHit(p registry.Person, by string) Hit {
 
 func apiKeyHit(k registry.APIKey, by string) Hit {
 	h := Hit{
-		Kind: "API key", ID: k.ID, Partner: k.Partner, Environment: k.Environment, Name: k.Label, State: "valid", By: by,
+		Kind: "API key", ID: k.ID, Partner: k.Partner, Environment: k.Environment, Name: k.Label, By: by,
+		State: "valid",
 	}
 	if !k.Revoked.IsZero() {
 		h.State = "revoked"

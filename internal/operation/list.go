@@ -60,7 +60,9 @@ type AuditPage struct {
 const maxPage = 1000
 
 // ListAudit returns records of the audit log.
-var ListAudit = reading("ListAudit", func(ctx context.Context, v *registry.Viewer, in AuditQuery) (out AuditPage, err error) {
+var ListAudit = reading("ListAudit", listAudit)
+
+func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out AuditPage, err error) {
 	if in.Limit < 1 || in.Limit > maxPage {
 		return out, registry.Refuse("%d records are asked for: 1 to %d are possible", in.Limit, maxPage)
 	}
@@ -88,7 +90,7 @@ var ListAudit = reading("ListAudit", func(ctx context.Context, v *registry.Viewe
 		return err
 	})
 	return out, err
-})
+}
 
 // beyond reports whether records match a query that come before or after those on a page.
 func beyond(tx registry.Reader, q registry.AuditQuery, first, last int64) (earlier, later bool, err error) {

@@ -76,7 +76,9 @@ var (
 
 	// WhoAmI returns the person whose session it is.
 	WhoAmI = allowed(registry.ActionSelf,
-		reading("WhoAmI", func(_ context.Context, v *registry.Viewer, _ None) (Person, error) { return v.Person(), nil }))
+		reading("WhoAmI", func(_ context.Context, v *registry.Viewer, _ None) (Person, error) {
+			return v.Person(), nil
+		}))
 )
 
 // PersonChange says what becomes of a person's facts.

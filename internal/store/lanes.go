@@ -81,7 +81,8 @@ type unfit string
 func (u unfit) Error() string { return string(u) }
 
 func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
-	q := laneQuery{"partner", "partner", "SELECT id, profile, side FROM partner", "archived < 0", "archived < 0 AND id = ?", ofPartner}
+	q := laneQuery{"partner", "partner", "SELECT id, profile, side FROM partner", "archived < 0",
+		"archived < 0 AND id = ?", ofPartner}
 	return laneRow(r, q, func(row scan, p *lanes.Partner) (string, error) {
 		var side string
 		err := row(loose{&p.ID}, loose{&p.Profile}, loose{&side})

@@ -25,7 +25,8 @@ func fillNames(ctx context.Context, s *Store, t *sql.Tx) error {
 				return err
 			}
 			for _, u := range updates {
-				if _, err := t.ExecContext(ctx, s.dialect.statement(u.statement), append(u.args, u.key...)...); err != nil {
+				args := append(u.args, u.key...)
+				if _, err := t.ExecContext(ctx, s.dialect.statement(u.statement), args...); err != nil {
 					return err
 				}
 			}
