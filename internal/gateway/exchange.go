@@ -57,7 +57,7 @@ func (r *route) begin(w http.ResponseWriter, q *http.Request) (*exchange, *write
 	if q.Body != nil && q.Body != http.NoBody {
 		q.Body = newPacedBody(w, q, r.g.config().Limits.BodyRate.or(1<<10))
 	}
-	return x, newWriter(w), q
+	return x, newWriter(w, q.Context()), q
 }
 
 // traceparent is https://www.w3.org/TR/trace-context/#traceparent-header.
@@ -129,7 +129,8 @@ func (x *exchange) finish(w *writer, q *http.Request) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	took := x.route.g.now().Sub(x.began)
-	x.gone = x.gone || q.Context().Err() != nil
+	// A client that goes away when it has its answer has not gone early.
+	x.gone = x.gone || w.gone.Load() || !w.wrote() && q.Context().Err() != nil
 	x.route.g.metrics.request(x, w.status(), took)
 	level := slog.LevelInfo
 	switch status := w.status(); {
@@ -211,12 +212,14 @@ const progressTime = 30 * time.Second
 type writer struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	client  context.Context // ends when the client goes away
 	code    atomic.Int64
 	bytes   atomic.Int64
+	gone    atomic.Bool // the client went away before it had its answer
 }
 
-func newWriter(w http.ResponseWriter) *writer {
-	return &writer{ResponseWriter: w, control: http.NewResponseController(w)}
+func newWriter(w http.ResponseWriter, client context.Context) *writer {
+	return &writer{ResponseWriter: w, control: http.NewResponseController(w), client: client}
 }
 
 func (w *writer) status() int { return int(w.code.Load()) }
@@ -227,8 +230,8 @@ func (w *writer) wrote() bool { return w.code.Load() != 0 }
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) WriteHeader(status int) {
-	if status >= 200 {
-		w.code.CompareAndSwap(0, int64(status))
+	if status >= 200 && w.code.CompareAndSwap(0, int64(status)) && w.client.Err() != nil {
+		w.gone.Store(true)
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -238,6 +241,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	w.control.SetWriteDeadline(time.Now().Add(progressTime)) // an error is a writer that has none
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes.Add(int64(n))
+	if err != nil && w.client.Err() != nil {
+		w.gone.Store(true)
+	}
 	return n, err
 }
 

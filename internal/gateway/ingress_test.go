@@ -386,6 +386,29 @@ func TestHangUp(t *testing.T) {
 	}
 }
 
+// TestLeavesWithTheAnswer: a client that closes its connection when it has its answer did not go early, and an
+// error stays an error.
+func TestLeavesWithTheAnswer(t *testing.T) {
+	in := start(t, ingress("http://127.0.0.1:1"))
+	body := sealedEvaluation(t)
+	for range 20 {
+		c, err := net.Dial("tcp", in.addresses["in"].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"+
+			"X-Payload-Encrypted: true\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		if _, err := io.ReadFull(c, make([]byte, 100)); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+	}
+	log := in.logged()
+	if strings.Contains(log, "client_gone") || !strings.Contains(log, `"level":"ERROR"`) {
+		t.Error(log)
+	}
+}
+
 // TestRates: a partner over its rate is told to wait, and strangers are, whose failures come too fast.
 func TestRates(t *testing.T) {
 	now := time.Now()
