@@ -257,7 +257,7 @@ func TestRedirects(t *testing.T) {
 // the application says of idempotency.
 func TestSentOnce(t *testing.T) {
 	for _, headers := range [][]string{nil, {"Idempotency-Key", "k"}, {"X-Idempotency-Key", "k"},
-		{"idempotency-key", "k"}} {
+		{"idempotency-key", "k"}, {"Idempotency-Key", "k", "X-Idempotency-Key", "k"}} {
 		var arrived atomic.Int64
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -280,8 +280,10 @@ func TestSentOnce(t *testing.T) {
 						}
 						io.Copy(io.Discard, r.Body)
 						arrived.Add(1)
-						if len(headers) > 0 && r.Header.Get(headers[0]) != "k" {
-							t.Errorf("%v is %q", headers, r.Header)
+						for i := 0; i < len(headers); i += 2 {
+							if got := r.Header.Values(headers[i]); len(got) != 1 || got[0] != "k" {
+								t.Errorf("%v is %q", headers, r.Header)
+							}
 						}
 						if i == 0 {
 							fmt.Fprintf(c, "HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -212,17 +213,12 @@ func (b *readBody) Read(p []byte) (int, error) {
 // notIdempotent returns a header in which [http.Transport] does not find the names that make it send a
 // request again. Names of headers have no case on the wire.
 func notIdempotent(h http.Header) http.Header {
-	changed := h
-	for _, name := range []string{"Idempotency-Key", "X-Idempotency-Key"} {
-		values, ok := h[name]
-		if !ok {
-			continue
+	changed := make(http.Header, len(h))
+	for name, values := range h {
+		if name == "Idempotency-Key" || name == "X-Idempotency-Key" {
+			name = strings.ToLower(name)
 		}
-		if len(changed) == len(h) {
-			changed = h.Clone()
-		}
-		delete(changed, name)
-		changed[strings.ToLower(name)] = values
+		changed[name] = append(slices.Clip(changed[name]), values...)
 	}
 	return changed
 }
