@@ -141,10 +141,10 @@ func (x *exchange) finish(w *writer, q *http.Request) {
 		level = slog.LevelWarn
 	}
 	omitted := int64(0)
-	if level != slog.LevelInfo && x.stack == "" {
+	if (level != slog.LevelInfo || x.gone) && x.stack == "" {
+		key := sampleKey{x.route.name, x.partner(), string(x.fault), x.reason == "", x.gone}
 		var ok bool
-		if ok, omitted = x.route.g.sampler.allow(sampleKey{x.route.name, x.partner(), string(x.fault),
-			x.reason == ""}); !ok {
+		if ok, omitted = x.route.g.sampler.allow(key); !ok {
 			return
 		}
 	}

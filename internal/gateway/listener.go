@@ -29,7 +29,7 @@ type listener struct {
 // newListener makes a listener with every limit set. There is no global time-out for reading and writing:
 // those move with progress.
 func newListener(g *Gateway, n net.Listener, c Limits) *listener {
-	l := &listener{g: g, net: &limitedListener{Listener: n, places: make(chan struct{}, cmp.Or(c.Connections, 20000))}}
+	l := &listener{g: g, net: newLimitedListener(n, cmp.Or(c.Connections, 20000))}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -132,10 +132,28 @@ func (r *route) recovered(reason any, w *writer, x *exchange) (abort bool) {
 type limitedListener struct {
 	net.Listener
 	places chan struct{}
+	closed chan struct{}
+	close  func() error
 }
 
+func newLimitedListener(n net.Listener, places int) *limitedListener {
+	l := &limitedListener{Listener: n, places: make(chan struct{}, places), closed: make(chan struct{})}
+	l.close = sync.OnceValue(func() error {
+		close(l.closed)
+		return n.Close()
+	})
+	return l
+}
+
+// Close ends Accept too where it waits for a place.
+func (l *limitedListener) Close() error { return l.close() }
+
 func (l *limitedListener) Accept() (net.Conn, error) {
-	l.places <- struct{}{}
+	select {
+	case l.places <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
 	c, err := l.Listener.Accept()
 	if err != nil {
 		<-l.places

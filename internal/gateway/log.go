@@ -90,6 +90,7 @@ func (h *swapHandler) WithGroup(name string) slog.Handler { return h.get().WithG
 type sampleKey struct {
 	route, partner, fault string
 	upstream              bool // an answer of the other end, which we only pass on
+	gone                  bool // the client went away
 }
 
 // sampler lets ten lines a second of each kind through, and counts the others: strangers must not fill
