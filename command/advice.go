@@ -48,6 +48,9 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.CreateKey.Action: func(a operation.Advice) string {
 		return words("key create --profile PROFILE --env", cmp.Or(a.Environment, "ENVIRONMENT"), "--renewal …")
 	},
+	operation.AddPerson.Action: func(operation.Advice) string {
+		return words("person add NAME", "--role approver")
+	},
 	operation.BlockKeys.Action: func(operation.Advice) string { return words("key block SHA256", "--reason TEXT") },
 }
 

@@ -1,9 +1,11 @@
 package command
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -108,38 +110,79 @@ func migrate(c *cobra.Command, flags *registryFlags, s *operation.Session, recor
 
 func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Session, ids []string) error {
 	var done []operation.Request
+	var err error
 	for _, id := range ids {
-		r, err := operation.ApproveRequest.Do(c.Context(), s, operation.RequestName{Request: id})
-		if err != nil {
-			return err
+		r, failed := operation.ApproveRequest.Do(c.Context(), s, operation.RequestName{Request: id})
+		if failed != nil {
+			err = failed
+			break
 		}
 		if done = append(done, r); !flags.json {
 			writeRequest(c.OutOrStdout(), r)
 		}
 	}
-	if flags.json {
-		return writeJSON(c.OutOrStdout(), done)
+	if flags.json && len(done) > 0 {
+		err = errors.Join(err, writeJSON(c.OutOrStdout(), done))
 	}
-	return nil
+	return err
 }
 
 // writeRequest writes what a request would change, or has changed.
 func writeRequest(w io.Writer, r operation.Request) {
 	fmt.Fprintf(w, "Request %s: %s of %s, by %s on %s\n",
 		r.ID, r.Action, printable(r.Subject), r.By, timeText(r.Created))
-	for _, line := range []struct{ name, text string }{
-		{"why", r.Why}, {"reason", r.Reason}, {"before", string(r.Before)}, {"after", string(r.After)},
-	} {
-		if line.text != "" {
-			fmt.Fprintf(w, "  %-7s %s\n", line.name, printable(line.text))
-		}
+	fmt.Fprintf(w, "  why: %s\n", wrap(printable(r.Why), "  "))
+	if r.Reason != "" {
+		fmt.Fprintf(w, "  reason: %s\n", wrap(printable(r.Reason), "  "))
 	}
+	for _, line := range changedMembers(r) {
+		fmt.Fprintf(w, "  %s\n", line)
+	}
+	fmt.Fprintf(w, "  %s\n", requestState(r))
+}
+
+// requestState returns what a request waits for, or how it ended.
+func requestState(r operation.Request) string {
 	switch r.State {
 	case operation.RequestOpen:
-		fmt.Fprintf(w, "It waits for another person until %s: sealane approve %s\n", timeText(r.Ends), r.ID)
+		return fmt.Sprintf("It waits for another person until %s: sealane approve %s", timeText(r.Ends), r.ID)
 	case operation.RequestGranted:
-		fmt.Fprintf(w, "It is granted by %s: %s may do it once, until %s.\n", r.Decider, r.By, timeText(r.Ends))
-	default:
-		fmt.Fprintf(w, "It is %s (%s, %s).\n", r.State, r.Decider, timeText(r.Decided))
+		return fmt.Sprintf("It is granted by %s: %s may do it once, until %s.", r.Decider, r.By, timeText(r.Ends))
 	}
+	return fmt.Sprintf("It is %s (%s, %s).", r.State, r.Decider, timeText(r.Decided))
+}
+
+// changedMembers returns a line for each member that a request changes, and each item of a list.
+func changedMembers(r operation.Request) (lines []string) {
+	before, after := map[string]any{}, map[string]any{}
+	_ = json.Unmarshal(r.Before, &before) // a text that is no object has no members
+	_ = json.Unmarshal(r.After, &after)
+	names := slices.Sorted(maps.Keys(after))
+	for name := range before {
+		if _, stays := after[name]; !stays {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		was, is := before[name], after[name]
+		if items, list := is.([]any); list && len(before) == 0 {
+			lines = append(lines, fmt.Sprintf("%s: %d", printable(name), len(items)))
+			for _, item := range items {
+				lines = append(lines, "  "+printable(fmt.Sprint(item)))
+			}
+			continue
+		}
+		if fmt.Sprint(was) != fmt.Sprint(is) {
+			lines = append(lines, fmt.Sprintf("%s: %s → %s", printable(name), member(was), member(is)))
+		}
+	}
+	return lines
+}
+
+// member returns the value of a member for people.
+func member(value any) string {
+	if value == nil {
+		return "-"
+	}
+	return cellText(value)
 }

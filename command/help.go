@@ -2,6 +2,7 @@ package command
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -10,19 +11,7 @@ import (
 // addHelp makes the help of a command show its own flags only, and adds the topic that explains
 // those of the registry.
 func addHelp(root *cobra.Command) {
-	cobra.AddTemplateFunc("ownFlags", func(c *cobra.Command) string {
-		own := pflag.NewFlagSet("", pflag.ContinueOnError)
-		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Annotations[shared] == nil {
-				own.AddFlag(f)
-			}
-		})
-		return strings.TrimRight(own.FlagUsagesWrapped(columns), "\n ")
-	})
-	cobra.AddTemplateFunc("usesRegistry", func(c *cobra.Command) bool {
-		f := c.Flags().Lookup("db")
-		return f != nil && f.Annotations[shared] != nil
-	})
+	addTemplates()
 	root.SetUsageTemplate(usageTemplate)
 	topic := &cobra.Command{
 		Use:   "registry",
@@ -38,6 +27,23 @@ Acts that end or loosen something ask for --reason. With --json a command writes
 has done, and an error, for programs.`
 	root.AddCommand(topic)
 }
+
+// addTemplates adds the functions of usageTemplate, which all commands share.
+var addTemplates = sync.OnceFunc(func() {
+	cobra.AddTemplateFunc("ownFlags", func(c *cobra.Command) string {
+		own := pflag.NewFlagSet("", pflag.ContinueOnError)
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if f.Annotations[shared] == nil {
+				own.AddFlag(f)
+			}
+		})
+		return strings.TrimRight(own.FlagUsagesWrapped(columns), "\n ")
+	})
+	cobra.AddTemplateFunc("usesRegistry", func(c *cobra.Command) bool {
+		f := c.Flags().Lookup("db")
+		return f != nil && f.Annotations[shared] != nil
+	})
+})
 
 const usageTemplate = `Usage:{{if .Runnable}}
   {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}

@@ -47,12 +47,21 @@ registry's private keys are lost.`,
 		}
 		kept := ""
 		if !show {
-			kept = loginFile(flags.database())
-			err = errors.Join(err, keepToken(kept, made.Token))
+			file := loginFile(flags.database())
+			if failed := keepToken(file, made.Token); failed != nil {
+				err = errors.Join(err, failed)
+			} else {
+				kept = file
+			}
 		}
-		if err != nil { // the token is not lost
+		if err != nil && kept == "" { // the token is not lost
 			warn(c, "this is your token: %s", made.Token)
+		}
+		if err != nil {
 			return err
+		}
+		if kept != "" {
+			made.Token = ""
 		}
 		if flags.json {
 			return writeJSON(c.OutOrStdout(), made)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/operation"
@@ -51,6 +52,17 @@ func (e *agreedFlags) change(partner, name string) operation.EnvironmentChange {
 	return in
 }
 
+// onlyRaises reports whether the command line raises the approvals to two, and changes nothing else.
+func (e *agreedFlags) onlyRaises() bool {
+	others := 0
+	e.c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Annotations[shared] == nil && f.Name != "approvals" {
+			others++
+		}
+	})
+	return e.approvals == 2 && others == 0
+}
+
 func partnerEnvironment() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "env PARTNER ENVIRONMENT",
@@ -63,12 +75,24 @@ func partnerEnvironment() *cobra.Command {
 	input := func(_ *cobra.Command, args []string) (operation.EnvironmentChange, error) {
 		return environment.change(args[0], args[1]), nil
 	}
-	c.RunE = does(flags, operation.SetEnvironment, input,
+	set := does(flags, operation.SetEnvironment, input,
 		func(c *cobra.Command, e operation.ChangedEnvironment) error {
 			if e.Added {
 				return say(c, "Environment %s of %s is added.\nNext: sealane status %[2]s %[1]s", e.Name, e.Partner)
 			}
 			return say(c, "Environment %s of %s is changed.", e.Name, e.Partner)
 		})
+	lane := func(_ *cobra.Command, args []string) (operation.LaneName, error) {
+		return operation.LaneName{Partner: args[0], Environment: args[1]}, nil
+	}
+	raise := does(flags, operation.RaiseApprovals, lane, func(c *cobra.Command, l operation.LaneName) error {
+		return say(c, "Two people decide in environment %s of %s from now on.", l.Environment, l.Partner)
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if environment.onlyRaises() {
+			return raise(c, args)
+		}
+		return set(c, args)
+	}
 	return c
 }

@@ -73,14 +73,18 @@ func laneStatus(c *cobra.Command, flags *registryFlags, lane operation.LaneName)
 func writeOverview(c *cobra.Command, o operation.Overview) error {
 	t := newTable("PARTNER", "ENVIRONMENT", "OURS", "THEIRS", "WAITING FOR")
 	for _, lane := range o.Lanes {
-		t.add(lane.Partner, lane.Environment, lane.Ours, lane.Theirs, lane.WaitingFor)
+		row := t.add(lane.Partner, lane.Environment, lane.Ours, lane.Theirs, lane.WaitingFor)
+		for _, rule := range lane.Loosened {
+			row.details = append(row.details, "! "+printable(rule))
+		}
+		row.detail("damaged", lane.Damaged)
 	}
 	if err := t.write(c.OutOrStdout()); err != nil {
 		return err
 	}
 	for _, r := range o.Requests {
-		fmt.Fprintln(c.OutOrStdout())
-		writeRequest(c.OutOrStdout(), r)
+		fmt.Fprintf(c.OutOrStdout(), "\nRequest %s by %s: %s of %s\n  %s\n",
+			r.ID, r.By, r.Action, printable(r.Subject), requestState(r))
 	}
 	if o.More != "" {
 		warn(c, "there are more partners: sealane status --after %s", o.More)

@@ -219,8 +219,12 @@ func (e Exchange) granted(tx registry.Reader, c registry.Certificate, a Approval
 		}
 		c.Provenance.CallBack = a.CallBack.text(digits)
 	}
+	me := e.session.Person().ID
+	if env.ApprovalsNeeded() > 1 && (me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy) {
+		return c, registry.Refuse("%s has received or matched certificate %s: somebody else must approve it", me, c.ID)
+	}
 	if registry.Production(c.Environment) {
-		if err := e.mayApproveProduction(c, env, a); err != nil {
+		if err := mayApproveProduction(c, a); err != nil {
 			return c, err
 		}
 	}
@@ -233,13 +237,9 @@ func (e Exchange) granted(tx registry.Reader, c registry.Certificate, a Approval
 	return c, nil
 }
 
-func (e Exchange) mayApproveProduction(c registry.Certificate, env registry.Environment, a Approval) error {
-	me := e.session.Person().ID
+// mayApproveProduction returns an error where the evidence is not enough for production.
+func mayApproveProduction(c registry.Certificate, a Approval) error {
 	switch {
-	case env.ApprovalsNeeded() > 1 && (me == c.Provenance.ReceivedBy || me == c.Provenance.MatchedBy):
-		return registry.Refuse("certificate %s is for production, and %s has received or matched it: somebody else must "+
-			"approve",
-			c.ID, me)
 	case strings.TrimSpace(a.Change) == "":
 		return registry.Refuse("certificate %s is for production: its approval needs the reference of the change", c.ID).
 			Needing(registry.Change)

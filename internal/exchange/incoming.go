@@ -47,7 +47,7 @@ func read(data []byte) (*incomingFile, error) {
 	if !opened.Holds() {
 		return readFile(data)
 	}
-	return readParts(opened, filekind.Of(data))
+	return readParts(opened, filekind.Of(data), data)
 }
 
 // readFile parses a file in which no private key was found.

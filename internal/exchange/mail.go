@@ -27,7 +27,7 @@ const (
 )
 
 // readParts returns the certificate in a file that holds others.
-func readParts(opened *unpack.File, kind filekind.Kind) (*incomingFile, error) {
+func readParts(opened *unpack.File, kind filekind.Kind, whole []byte) (*incomingFile, error) {
 	if opened.Mails > maxParts || opened.Mails > 0 && opened.Deepest > maxMailDepth+1 {
 		return nil, registry.Refuse("the mail has more than %d parts, or they nest deeper than %d; "+
 			"save the attachment, and receive that file", maxParts, maxMailDepth)
@@ -43,7 +43,7 @@ func readParts(opened *unpack.File, kind filekind.Kind) (*incomingFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.from, f.skipped, f.with, f.said = opened.From, r.skipped, r.others(f), r.checksums()
+	f.from, f.skipped, f.with, f.said = opened.From, r.skipped, r.others(f), r.checksums(whole)
 	if a, err := mail.ParseAddress(f.from); err == nil {
 		f.from = a.Address
 	}
@@ -57,14 +57,22 @@ const (
 	maxSaying = 1 << 20
 )
 
-// checksums returns the SHA-256 checksums in the parts that hold no certificate.
-func (r *partsReader) checksums() (said [][]byte) {
+// tags are those of HTML, which may stand between the digits of a checksum.
+var tags = regexp.MustCompile(`<[^<>]*>`)
+
+// checksums returns the SHA-256 checksums in the message besides the certificate: in its headers,
+// in the names of files, and in other parts.
+func (r *partsReader) checksums(whole []byte) (said [][]byte) {
+	texts := [][]byte{whole[:min(len(whole), maxSaying)]}
 	for _, p := range r.opened.Parts {
+		texts = append(texts, []byte(p.Name))
 		holds := slices.ContainsFunc(r.parts, func(o unpack.Part) bool { return bytes.Equal(o.Data, p.Data) })
-		if holds && p.Name != "" || len(p.Data) > maxSaying {
-			continue
+		if !(holds && p.Name != "") && len(p.Data) <= maxSaying {
+			texts = append(texts, p.Data, tags.ReplaceAll(p.Data, nil))
 		}
-		sums, _ := pasted.Checksums(p.Data)
+	}
+	for _, text := range texts {
+		sums, _ := pasted.Checksums(text)
 		for _, s := range sums {
 			if len(s.Octets) == sha256.Size && len(said) < maxSaid {
 				said = append(said, s.Octets)

@@ -28,9 +28,16 @@ func (e Exchange) Migrate(ctx context.Context, m Migration) error {
 	case len(strings.TrimSpace(m.Record)) < 10:
 		return registry.Refuse("say which record of the other system it is, and where it is kept")
 	}
+	if err := e.session.May(registry.ActionExchangeMigrate); err != nil {
+		return err
+	}
+	shown, err := e.migrated(ctx, m)
+	if err != nil {
+		return err
+	}
 	entry := registry.Entry{
-		Action: registry.ActionExchangeMigrate, Reason: m.Record, After: m,
-		Subject: fmt.Sprintf("certificate/%s and %d more", m.Certificates[0], len(m.Certificates)-1),
+		Action: registry.ActionExchangeMigrate, Reason: m.Record, After: shown,
+		Subject: fmt.Sprintf("certificates/%d from %s", len(m.Certificates), m.Certificates[0]),
 	}
 	return e.session.Change(ctx, entry, func(tx registry.Tx, _ *registry.Entry) error {
 		for _, id := range m.Certificates {
@@ -42,6 +49,28 @@ func (e Exchange) Migrate(ctx context.Context, m Migration) error {
 	})
 }
 
+// migrated is what a migration shows to the approver.
+type migrated struct {
+	Record       string   `json:"record"`
+	Certificates []string `json:"certificates"` // each with its partner, name, state and checksum
+}
+
+func (e Exchange) migrated(ctx context.Context, m Migration) (shown migrated, err error) {
+	shown.Record = m.Record
+	err = e.session.View(ctx, func(tx registry.Reader) error {
+		for _, id := range m.Certificates {
+			c, err := theirs(tx, id)
+			if err != nil {
+				return err
+			}
+			shown.Certificates = append(shown.Certificates, fmt.Sprintf("%s: %s in %s, %s, %s, SHA-256 %.16x",
+				c.ID, c.Partner, c.Environment, cut(c.CommonName, 60), c.State, c.SHA256))
+		}
+		return nil
+	})
+	return shown, err
+}
+
 func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 	c, err := theirs(tx, id)
 	if err != nil {
@@ -50,8 +79,14 @@ func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("certificate %s: %w", id, err)
 	}
-	if n := len(c.Provenance.Waivers); n > 0 {
-		return registry.Refuse("certificate %s asks for %d waivers: approve it by itself", id, n)
+	approver := e.session.Approver()
+	switch p := c.Provenance; {
+	case !p.Imported:
+		return registry.Refuse("certificate %s did not come in with a table: approve it by itself", id)
+	case len(p.Waivers) > 0 || len(p.Mismatches) > 0:
+		return registry.Refuse("certificate %s has waivers or mismatches: approve it by itself", id)
+	case approver == p.ReceivedBy || approver == p.MatchedBy:
+		return registry.Refuse("%s has received or matched certificate %s: somebody else must approve it", approver, id)
 	}
 	me, as := e.session.Person().ID, "as of "+cut(record, 200)
 	p := &c.Provenance
@@ -61,6 +96,6 @@ func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 			return err
 		}
 	}
-	p.ApprovedBy, p.Change = e.session.Approver(), as
+	p.ApprovedBy, p.Change = approver, as
 	return e.session.MoveCertificate(tx, &c, registry.Approved)
 }

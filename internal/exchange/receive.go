@@ -27,6 +27,8 @@ type Incoming struct {
 	Name        string            `json:"name,omitempty"`   // of the file
 	KeyID       string            `json:"key_id,omitempty"` // the partner's name for the key; kept as it is
 	Waive       map[string]string `json:"waive,omitempty"`  // rules that should not count, with the reason of each
+
+	imported bool // from a table
 }
 
 // Receive takes in a partner's certificate, and returns the findings about it. Findings that
@@ -136,7 +138,7 @@ func (e Exchange) receive(
 		Provenance: registry.Provenance{
 			Compared: f.compared,
 			File:     f.data, Name: cut(cmp.Or(f.name, path.Base(in.Name)), 100), Format: string(f.file.Format),
-			From: f.from, With: f.with, Said: f.said, ReceivedBy: e.session.Person().ID,
+			From: f.from, With: f.with, Said: f.said, Imported: in.imported, ReceivedBy: e.session.Person().ID,
 		},
 	}, f.file.Certificates)
 	if c.KeyID, err = namedKeyID(f.partnerFile, in, p, prof); err != nil {

@@ -95,8 +95,8 @@ var Migrate = repeatable("Migrate", registry.ActionExchangeMigrate,
 		return in, exchange.New(s.Session).Migrate(ctx, in)
 	})
 
-// WaitingCertificates returns the certificates of partners that have come in and are not approved,
-// up to as many as one migration approves.
+// WaitingCertificates returns the certificates that came in with a table and are not approved, up to
+// as many as one migration approves. Those with waivers or mismatches are approved by themselves.
 var WaitingCertificates = reading("WaitingCertificates",
 	func(ctx context.Context, v *registry.Viewer, _ None) (waiting []string, err error) {
 		q := registry.CertificateQuery{
@@ -112,7 +112,10 @@ var WaitingCertificates = reading("WaitingCertificates",
 				return waiting, err
 			}
 			for _, c := range page {
-				waiting, q.After = append(waiting, c.ID), c.ID
+				q.After = c.ID
+				if p := c.Provenance; p.Imported && len(p.Waivers) == 0 && len(p.Mismatches) == 0 {
+					waiting = append(waiting, c.ID)
+				}
 			}
 		}
 		return waiting[:min(len(waiting), exchange.MaxMigrated)], nil

@@ -3,8 +3,8 @@
 // line calls nothing else, and neither will any other front end, so that rules, permissions
 // and texts of errors are the same for all.
 //
-// Inputs and outputs are structs with JSON names. A front end that is asked for JSON writes
-// the output unchanged.
+// Inputs and outputs are structs with JSON names; a few are sequences or bytes. A front end that
+// is asked for JSON writes the output unchanged.
 package operation
 
 import (

@@ -177,6 +177,12 @@ func environment(ctx context.Context, s *Session, name LaneName) (row Environmen
 	return row, err
 }
 
+// RaiseApprovals makes two people decide in an environment. Anybody may do that.
+var RaiseApprovals = changing("RaiseApprovals", registry.ActionApprovalsRaise,
+	func(ctx context.Context, s *Session, in LaneName) (LaneName, error) {
+		return in, s.Session.RaiseApprovals(ctx, lanes.Name(in))
+	})
+
 // ContactChange is a contact of a lane.
 type ContactChange struct {
 	LaneName

@@ -48,7 +48,7 @@ var (
 	})
 
 	// AnchorAudit writes the head of the audit log to all anchors.
-	AnchorAudit = changing("AnchorAudit", registry.ActionRead,
+	AnchorAudit = changing("AnchorAudit", registry.ActionAuditAnchor,
 		func(ctx context.Context, s *Session, _ None) (audit.Head, error) {
 			r := s.registry
 			if r.anchorer == nil {

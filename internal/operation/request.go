@@ -115,11 +115,12 @@ func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request,
 }
 
 // openRequests returns the requests that wait for an approver, or for the act itself.
-func openRequests(ctx context.Context, v *registry.Viewer, in Page) (open []Request, err error) {
+func openRequests(ctx context.Context, v *registry.Viewer) (open []Request, err error) {
+	q := registry.RequestQuery{
+		Page: Page{Limit: 1000}, States: []registry.RequestState{registry.RequestOpen, registry.RequestGranted},
+	}
 	err = v.View(ctx, func(tx registry.Reader) error {
-		all, err := tx.Requests(registry.RequestQuery{
-			Page: in, States: []registry.RequestState{registry.RequestOpen, registry.RequestGranted},
-		})
+		all, err := tx.Requests(q)
 		for _, r := range all {
 			if v.Time().Before(r.Ends) {
 				open = append(open, r)

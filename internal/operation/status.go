@@ -86,6 +86,9 @@ type LaneSummary struct {
 	Ours        string `json:"ours"`   // the state of our key pair that is in use, or furthest on the way
 	Theirs      string `json:"theirs"` // the same for the partner's certificate
 	WaitingFor  string `json:"waiting_for"`
+	// Loosened are the rules that were loosened in the environment.
+	Loosened []string `json:"loosened,omitempty"`
+	Damaged  string   `json:"damaged,omitempty"` // the row that can't be read
 }
 
 // Lanes asks for a page of the overview.
@@ -110,11 +113,15 @@ var AllStatus = reading("AllStatus",
 			return out, err
 		}
 		out.More = list.More
-		if out.Requests, err = openRequests(ctx, v, Page{Limit: 100}); err != nil {
+		if out.Requests, err = openRequests(ctx, v); err != nil {
 			return out, err
 		}
 		for _, p := range list.Partners {
 			standings, err := exchange.Status(ctx, v, lanes.Name{Partner: p.ID})
+			if row, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
+				out.Lanes = append(out.Lanes, LaneSummary{Partner: p.ID, Damaged: row.Error()})
+				continue
+			}
 			if err != nil {
 				return out, err
 			}
@@ -141,6 +148,7 @@ var progress = []State{
 // summary returns the line of an environment.
 func summary(env Environment, all []exchange.Standing) LaneSummary {
 	s := LaneSummary{Partner: env.Partner, Environment: env.Name, WaitingFor: exchange.WaitsForNobody}
+	s.Loosened = exchange.Loosened(env)
 	best := map[registry.Owner]int{registry.Ours: -1, registry.Theirs: -1}
 	for _, one := range all {
 		if one.Environment != env.Name {

@@ -63,6 +63,8 @@ type Provenance struct {
 	Compared int64  `json:"compared,omitempty"`
 	From     string `json:"from,omitempty"` // the sender of the mail, where it came by one
 	With     []With `json:"with,omitempty"` // the other files of that mail
+	// Imported reports whether it came in with a table of partners.
+	Imported bool `json:"imported,omitempty"`
 	// Said are the SHA-256 checksums in the same mail or archive. They prove nothing about it.
 	Said     [][]byte       `json:"said,omitempty"`
 	Findings []cert.Finding `json:"findings,omitempty"`

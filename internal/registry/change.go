@@ -39,8 +39,11 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 		if err != nil {
 			return err
 		}
-		if !p.Revoked.IsZero() || !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256) {
+		switch {
+		case !p.Revoked.IsZero():
 			return ErrUnknownToken
+		case !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256):
+			return ErrChangedSinceLogin
 		}
 		if err := f(tx, entry); err != nil {
 			return err

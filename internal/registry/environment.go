@@ -109,6 +109,14 @@ func (s *Session) changeEnvironment(
 // lane returns the name of the environment's lane.
 func (e Environment) lane() lanes.Name { return lanes.Name{Partner: e.Partner, Environment: e.Name} }
 
+// RaiseApprovals makes two people decide in an environment.
+func (s *Session) RaiseApprovals(ctx context.Context, lane lanes.Name) error {
+	return s.changeEnvironment(ctx, ActionApprovalsRaise, lane, func(env *Environment) error {
+		env.Approvals = 2
+		return nil
+	})
+}
+
 // FindEnvironment is Tx.Environment with an error that says which environments there are.
 func FindEnvironment(tx Reader, lane lanes.Name) (Environment, error) {
 	env, err := tx.Environment(lane.Partner, lane.Environment)

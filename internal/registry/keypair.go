@@ -45,16 +45,16 @@ const (
 
 // NewPair describes a key pair to be made or imported.
 type NewPair struct {
-	Profile     string
-	Partner     string // empty: one for all partners of the profile
-	Environment string
-	Bits        int // 0: the profile's
-	Subject     cert.Template
-	KeyID       string // where it is known already
-	Renewal     bool   // there is a pair in use, and this will follow it
+	Profile     string        `json:"profile,omitempty"`
+	Partner     string        `json:"partner,omitempty"` // empty: one for all partners of the profile
+	Environment string        `json:"environment,omitempty"`
+	Bits        int           `json:"bits,omitempty"` // 0: the profile's
+	Subject     cert.Template `json:"subject,omitempty"`
+	KeyID       string        `json:"key_id,omitempty"`  // where it is known already
+	Renewal     bool          `json:"renewal,omitempty"` // there is a pair in use, and this will follow it
 	// Installed are the partners who have the certificate of an imported pair that they share
 	// already. The pair is active for them from the import on, and for nobody else.
-	Installed []string
+	Installed []string `json:"installed,omitempty"`
 }
 
 // CreateKeyPair makes a key pair and its certificate. The pair is staged: it opens messages at

@@ -20,6 +20,7 @@ const (
 	ActionPartnerRemove     Action = "partner.remove"
 	ActionEnvironmentAdd    Action = "environment.add"
 	ActionEnvironmentChange Action = "environment.change"
+	ActionApprovalsRaise    Action = "environment.raise"
 	ActionURLSet            Action = "url.set"
 	ActionEnvironmentRemove Action = "environment.remove"
 	ActionContactSet        Action = "contact.set"
@@ -84,6 +85,7 @@ const (
 	ActionBackup        Action = "backup"
 	ActionRowsAccept    Action = "rows.accept"
 	ActionAnchorsSet    Action = "anchors.set"
+	ActionAuditAnchor   Action = "audit.anchor"
 )
 
 // permission says which roles may do an action, and whether it asks for a reason, because
@@ -107,6 +109,7 @@ var permissions = map[Action]permission{
 	ActionEnvironmentRemove: {roles: []Role{Operator}, reason: true, archived: true},
 	ActionEnvironmentAdd:    {roles: []Role{Operator}},
 	ActionEnvironmentChange: {roles: []Role{Operator}},
+	ActionApprovalsRaise:    {roles: []Role{Operator, Approver, Administrator, Auditor}},
 	ActionURLSet:            {roles: []Role{Operator}},
 	ActionContactSet:        {roles: []Role{Operator}},
 	ActionContactChange:     {roles: []Role{Operator}},
@@ -168,6 +171,7 @@ var permissions = map[Action]permission{
 	ActionBackup:        {roles: []Role{Administrator, Backup}},
 	ActionRowsAccept:    {roles: []Role{Administrator}, reason: true},
 	ActionAnchorsSet:    {roles: []Role{Administrator}, reason: true},
+	ActionAuditAnchor:   {roles: []Role{Administrator, Operator, Auditor}},
 }
 
 // ErrForbidden means that a person may not do an action. The error's text says who may.

@@ -4,14 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane"
 )
 
-// second says why an act needs a second person, and what the approval is bound to.
-type second struct{ why, what string }
+// second says why an act needs a second person, what the approval is bound to besides the rows, and
+// the person whom the act is about.
+type second struct{ why, what, about string }
 
-// Approvals returns how many people decide on what loosens an environment or lets a certificate
+// ApprovalsNeeded returns how many people decide on what loosens an environment or lets a certificate
 // in: two in production, one elsewhere, unless the environment says otherwise.
 func (e Environment) ApprovalsNeeded() int {
 	switch {
@@ -42,20 +44,22 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.loosensCaller(tx, entry)
 	case ActionKeyExport, ActionKeyImport:
 		return s.movesKey(tx, entry)
-	case ActionPersonAdd, ActionPersonRoles:
-		return s.addsApprover(tx, entry)
+	case ActionPersonAdd, ActionPersonRoles, ActionPersonToken:
+		return s.changesApprover(tx, entry)
+	case ActionProfileChange:
+		return s.ifOthers(tx, &second{why: "the rules of a profile change for all who use it", what: entry.Subject})
 	case ActionExchangeMigrate:
-		return s.ifOthers(tx, &second{"certificates are approved as of another system's record", entry.Subject})
+		return &second{why: "certificates are approved as of another system's record", what: entry.Subject}, nil
 	case ActionKeyUnblock:
-		return s.ifOthers(tx, &second{"a blocked key may be used again", entry.Subject})
+		return s.ifOthers(tx, &second{why: "a blocked key may be used again", what: entry.Subject})
 	}
 	return nil, nil
 }
 
-// ifOthers returns what is asked, if there is somebody else who could approve: a company of one
-// has nobody. The person whom the act is about does not count.
-func (s *Session) ifOthers(tx Reader, asked *second, about ...string) (*second, error) {
-	others, err := othersWho(tx, Approver, append(about, s.person.ID)...)
+// ifOthers returns what is asked, if somebody else is or was an approver: a company of one has
+// nobody. Those whose token was revoked count, so that nobody becomes alone by revoking the others.
+func (s *Session) ifOthers(tx Reader, asked *second) (*second, error) {
+	others, err := approvers(tx, func(p Person) bool { return p.ID != s.person.ID })
 	if err != nil || others == 0 {
 		return nil, err
 	}
@@ -72,31 +76,32 @@ func (s *Session) loosens(tx Reader, entry *Entry) (*second, error) {
 	if !changed {
 		before = Environment{Name: after.Name, Sealing: sealane.SealingRequired, Account: after.Account}
 		if after.ApprovalsNeeded() < before.ApprovalsNeeded() {
-			return s.ifOthers(tx, &second{"one person alone may decide in this environment", fmt.Sprint(after.Approvals)})
+			return s.ifOthers(tx, &second{why: "one person alone may decide in this environment", what: entry.Subject})
 		}
 	}
 	if before.ApprovalsNeeded() < 2 {
 		return nil, nil
 	}
+	var why []string
 	for _, rule := range []struct {
 		loosened bool
 		why      string
-		what     string
 	}{
-		{after.ApprovalsNeeded() < 2, "one person alone may decide in this environment", fmt.Sprint(after.Approvals)},
-		{before.Sealing != after.Sealing && after.Sealing == sealane.SealingOptional,
-			"unencrypted messages are accepted", string(after.Sealing)},
+		{after.ApprovalsNeeded() < 2, "one person alone may decide in this environment"},
+		{before.Sealing != after.Sealing && after.Sealing == sealane.SealingOptional, "unencrypted messages are accepted"},
 		{before.SenderAuth != after.SenderAuth && after.SenderAuth == sealane.SenderUnauthenticated,
-			"the sender of unsigned messages is not authenticated", string(after.SenderAuth)},
-		{after.AcceptRSAOAEP != "" && before.AcceptRSAOAEP != after.AcceptRSAOAEP,
-			"RSA-OAEP with SHA-1 is accepted", after.AcceptRSAOAEP},
-		{after.Account != "" && before.Account != after.Account, "another account is the partner's", after.Account},
+			"the sender of unsigned messages is not authenticated"},
+		{after.AcceptRSAOAEP != "" && before.AcceptRSAOAEP != after.AcceptRSAOAEP, "OAEP with SHA-1 is accepted"},
+		{after.Account != "" && before.Account != after.Account, "another account is the partner's"},
 	} {
 		if rule.loosened {
-			return &second{rule.why, rule.what}, nil
+			why = append(why, rule.why)
 		}
 	}
-	return nil, nil
+	if len(why) == 0 {
+		return nil, nil
+	}
+	return &second{why: strings.Join(why, "; "), what: entry.Subject}, nil
 }
 
 // loosensCaller judges a new API key.
@@ -109,7 +114,7 @@ func (s *Session) loosensCaller(tx Reader, entry *Entry) (*second, error) {
 	if err != nil || env.ApprovalsNeeded() < 2 {
 		return nil, err
 	}
-	return &second{"unencrypted messages are accepted with this API key", string(k.Sealing)}, nil
+	return &second{why: "unencrypted messages are accepted with this API key", what: string(k.Sealing)}, nil
 }
 
 // movesKey judges the export or import of a private key.
@@ -118,7 +123,7 @@ func (s *Session) movesKey(tx Reader, entry *Entry) (*second, error) {
 	if k, is := entry.After.(KeyPair); is { // an import has another identity each time
 		what = fmt.Sprintf("%x", k.SPKISHA256)
 	}
-	asked := &second{"a private key for production leaves or enters the registry", what}
+	asked := &second{why: "a private key for production leaves or enters the registry", what: what}
 	if entry.Partner == "" { // shared by the partners of a profile
 		if !Production(entry.Environment) {
 			return nil, nil
@@ -135,19 +140,36 @@ func (s *Session) movesKey(tx Reader, entry *Entry) (*second, error) {
 	return asked, nil
 }
 
-// addsApprover judges a person who becomes an approver or administrator, who could make one.
-func (s *Session) addsApprover(tx Reader, entry *Entry) (*second, error) {
+// changesApprover judges a person who becomes an approver or administrator, or ceases to be one, and
+// a new token for one: whoever gets the token is that person. Revoking a token never waits.
+func (s *Session) changesApprover(tx Reader, entry *Entry) (*second, error) {
 	after, is := entry.After.(Person)
 	if !is {
 		return nil, nil
 	}
 	before, _ := entry.Before.(Person)
 	for _, role := range []Role{Approver, Administrator} {
-		if slices.Contains(after.Roles, role) && !slices.Contains(before.Roles, role) {
-			return s.ifOthers(tx, &second{
-				fmt.Sprintf("%s becomes %s", after.ID, role), fmt.Sprintf("%s %s", after.ID, alternatives(after.Roles)),
-			}, after.ID)
+		was, becomes := slices.Contains(before.Roles, role), slices.Contains(after.Roles, role)
+		asked := &second{what: after.ID, about: after.ID}
+		switch {
+		case becomes && !was:
+			asked.why = fmt.Sprintf("%s becomes %s", after.ID, role)
+		case was && !becomes:
+			asked.why = fmt.Sprintf("%s is no longer %s", after.ID, role)
+		case was && entry.Action == ActionPersonToken && after.ID != s.person.ID:
+			asked.why = fmt.Sprintf("somebody gets the token of %s, who is %s", after.ID, role)
+		default:
+			continue
 		}
+		// The person whom it is about does not count, nor one who can't approve any more: the
+		// first approver, and one in place of the last, are added by one person.
+		others, err := approvers(tx, func(p Person) bool {
+			return p.ID != s.person.ID && (p.ID != after.ID || was && p.Revoked.IsZero()) && p.Revoked.IsZero()
+		})
+		if err != nil || others == 0 {
+			return nil, err
+		}
+		return asked, nil
 	}
 	return nil, nil
 }

@@ -85,12 +85,15 @@ func (r *recorder) PutOffer(o *Offer) error {
 	pair, partner := o.KeyPair, o.Partner
 	return note(r, r.tx.PutOffer(o), nameOf("offer", pair, partner), func() (Offer, error) {
 		offers, err := r.tx.Offers(partner)
+		if err != nil {
+			return Offer{}, err
+		}
 		for _, o := range offers {
 			if o.KeyPair == pair {
 				return o, nil
 			}
 		}
-		return Offer{}, errors.Join(err, ErrNotFound)
+		return Offer{}, ErrNotFound
 	})
 }
 

@@ -26,7 +26,8 @@ type Request struct {
 	Subject     string          `json:"subject"`
 	Partner     string          `json:"partner,omitempty"`
 	Environment string          `json:"environment,omitempty"`
-	Why         string          `json:"why"` // the rule that asks for a second person
+	Why         string          `json:"why"`             // the rules that ask for a second person
+	About       string          `json:"about,omitempty"` // the person whom the act is about, who can't approve it
 	Before      json.RawMessage `json:"before,omitempty"`
 	After       json.RawMessage `json:"after,omitempty"`
 	Bound       []byte          `json:"bound"` // SHA-256 of what must be the same when the act is done
@@ -50,6 +51,7 @@ const (
 	RequestGranted  RequestState = "granted" // the person who made it may do the act once
 	RequestDone     RequestState = "done"
 	RequestRejected RequestState = "rejected"
+	RequestEnded    RequestState = "ended" // nobody has decided it in time
 )
 
 // How long a request waits for an approver, and a granted one for the act.
@@ -98,16 +100,25 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 		if err != nil {
 			return err
 		}
+		live := len(open)
 		for _, o := range open {
-			if o.By == r.By && bytes.Equal(o.Bound, r.Bound) && r.Created.Before(o.Ends) {
+			if !r.Created.Before(o.Ends) { // nobody has decided it in time
+				o.State, o.Decided = RequestEnded, r.Created
+				if err := tx.PutRequest(&o); err != nil {
+					return err
+				}
+				live--
+				continue
+			}
+			if o.By == r.By && o.Operation == r.Operation && bytes.Equal(o.Bound, r.Bound) && bytes.Equal(o.Input, r.Input) {
 				same = &o
 				return errSameRequest
 			}
 		}
-		if len(open) >= maxRequests {
-			return Refuse("%d requests are open already: decide some of them first", len(open))
+		if live >= maxRequests {
+			return Refuse("%d requests are open already: decide some of them first", live)
 		}
-		others, err := othersWho(tx, Approver, r.By)
+		others, err := approvers(tx, func(p Person) bool { return p.ID != r.By && p.Revoked.IsZero() })
 		if err != nil {
 			return err
 		}
@@ -126,11 +137,11 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 
 var errSameRequest = fmt.Errorf("the same request is open")
 
-// othersWho counts the people who have a role, without those of but.
-func othersWho(tx Reader, role Role, but ...string) (n int, err error) {
+// approvers counts the people who are approvers, or were until their token was revoked.
+func approvers(tx Reader, who func(Person) bool) (n int, err error) {
 	people, _, err := Readable(tx.People())
 	for _, p := range people {
-		if !slices.Contains(but, p.ID) && p.Revoked.IsZero() && slices.Contains(p.Roles, role) {
+		if slices.Contains(p.Roles, Approver) && who(p) {
 			n++
 		}
 	}
@@ -185,6 +196,8 @@ func (s *Session) decidable(tx Reader, id string) (Request, error) {
 		return r, Refuse("request %s ended on %s: %s can make it again", id, r.Ends.Format(time.DateOnly), r.By)
 	case r.By == s.person.ID:
 		return r, Refuse("request %s is your own: somebody else must approve it", id)
+	case r.About == s.person.ID:
+		return r, Refuse("request %s is about you: somebody else must approve it", id)
 	}
 	return r, nil
 }
@@ -261,8 +274,12 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 	if err != nil {
 		return err
 	}
+	after, err := recorded(entry.After)
+	if err != nil {
+		return err
+	}
 	bound := sha256.Sum256(bytes.Join([][]byte{
-		[]byte(entry.Action), []byte(entry.Partner), []byte(entry.Environment), []byte(needed.what), before,
+		[]byte(entry.Action), []byte(entry.Partner), []byte(entry.Environment), []byte(needed.what), before, steady(after),
 	}, []byte{0}))
 	if a := s.approved; a != nil {
 		if !bytes.Equal(a.request.Bound, bound[:]) {
@@ -286,14 +303,31 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 			return s.spend(tx, r.ID, r.Decider)
 		}
 	}
-	after, err := recorded(entry.After)
-	if err != nil {
-		return err
-	}
 	return &SecondPersonError{Request{
 		Action: entry.Action, Subject: entry.Subject, Partner: entry.Partner, Environment: entry.Environment,
-		Why: needed.why, Before: before, After: after, Bound: bound[:], Reason: entry.Reason,
+		Why: needed.why, About: needed.about, Before: before, After: after, Bound: bound[:], Reason: entry.Reason,
 	}}
+}
+
+// unsteady are the members of a row that are others each time the act is done.
+var unsteady = []string{
+	"id", "created", "changed", "prefix", "token_sha256", "certificate", "bytes_sha256", "sealed_as", "root_key", "added",
+}
+
+// steady returns what a record has after an act, without the members that are others each time.
+func steady(after json.RawMessage) []byte {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(after, &members) != nil {
+		return after
+	}
+	for _, name := range unsteady {
+		delete(members, name)
+	}
+	text, err := json.Marshal(members) // in the order of the names
+	if err != nil {
+		return after
+	}
+	return text
 }
 
 // spend ends a request whose act is done.

@@ -120,7 +120,7 @@ func TestWhatNeedsASecondPerson(t *testing.T) {
 		}
 		must(t, b.AddEnvironment(ctx, vcas))
 		for says, set := range map[string]func(*registry.Environment){
-			"RSA-OAEP with SHA-1":  func(e *registry.Environment) { e.AcceptRSAOAEP = "their library is old" },
+			"OAEP with SHA-1":      func(e *registry.Environment) { e.AcceptRSAOAEP = "their library is old" },
 			"is not authenticated": func(e *registry.Environment) { e.SenderAuth = sealane.SenderUnauthenticated },
 		} {
 			err := b.WithReason("CHG-2, agreed").ChangeEnvironment(ctx, vcas, func(e *registry.Environment) error {

@@ -107,5 +107,8 @@ func (s *Session) WithReason(reason string) *Session {
 // Reason returns the reason of the changes, which may be empty.
 func (s *Session) Reason() string { return s.reason }
 
+// ErrChangedSinceLogin means that the person's roles or token have changed since the session began.
+var ErrChangedSinceLogin = errors.New("your roles or your token have changed since this began: run it again")
+
 // ErrUnknownToken means that a token is not known, or was revoked.
 var ErrUnknownToken = errors.New("the token is not known or was revoked")

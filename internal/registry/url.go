@@ -36,7 +36,7 @@ func (s *Session) redirects(entry *Entry) *second {
 	if !is || before.URL == after.URL || after.ApprovalsNeeded() < 2 {
 		return nil
 	}
-	return &second{"requests go to another URL", after.URL}
+	return &second{why: "requests go to another URL", what: after.URL}
 }
 
 // checkURL refuses a URL that no partner has in production, or that programs read in different ways.
