@@ -103,7 +103,7 @@ func TestFromAnOwnPairToTheSharedOne(t *testing.T) {
 		said(shared, own)
 		said(own, shared)
 		said(shared, own)
-		h.must(h.anna.WithReason("replaced").Retire(ctx, own.ID, false))
+		h.must(h.anna.WithReason("it was replaced").Retire(ctx, own.ID, false))
 		if got := h.stateFor("p1", shared); got != "active" {
 			t.Errorf("after: %s", got)
 		}
@@ -180,7 +180,7 @@ func TestTheirLastUsableCertificate(t *testing.T) {
 			"no active certificate: "+first.ID+" is retiring") || c.Next.Action != registry.ActionExchangeActivate {
 			t.Errorf("preflight: %+v", c)
 		}
-		retire := func(last bool) error { return h.anna.WithReason("replaced").Retire(ctx, first.ID, last) }
+		retire := func(last bool) error { return h.anna.WithReason("it was replaced").Retire(ctx, first.ID, last) }
 		wantRefused(t, "the last", "is the last that acme can use in PROD", retire(false))
 		wantRefused(t, "the last", "needs last", retire(false))
 		h.must(h.anna.Activate(ctx, first.ID))
@@ -212,7 +212,7 @@ func TestStagedCertificateThatExpired(t *testing.T) {
 		active := h.letIn("acme", "PROD", made(t, fresh(t, "pile 2"), signsToo), "")
 		h.now = first.NotAfter.Add(time.Second)
 		wantRefused(t, "activate", "has expired on", h.anna.Activate(ctx, first.ID))
-		h.must(h.anna.WithReason("expired").Retire(ctx, first.ID, false))
+		h.must(h.anna.WithReason("it has expired").Retire(ctx, first.ID, false))
 		if c := h.certificate(first.ID); c.State != registry.Expired {
 			t.Errorf("it is %s", c.State)
 		}

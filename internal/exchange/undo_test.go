@@ -65,10 +65,10 @@ func TestUndoOfACertificate(t *testing.T) {
 		}
 		wantRefused(t, "approved without a match", "is received", h.cora.Approve(ctx, c.ID, approval))
 
-		h.must(h.anna.WithReason("wrong").Reject(ctx, c.ID))
+		h.must(h.anna.WithReason("the wrong one").Reject(ctx, c.ID))
 		h.undone(c.ID, "", registry.Received)
 		h.must(only(h.bo.MatchChecksum(ctx, checksumOf(c))))
-		h.must(h.anna.WithReason("wrong").Reject(ctx, c.ID))
+		h.must(h.anna.WithReason("the wrong one").Reject(ctx, c.ID))
 		h.undone(c.ID, "", registry.Matched)
 		if p := h.certificate(c.ID).Provenance; p.Rejected != "" || p.MatchedBy != "bo" {
 			t.Errorf("after a rejection: %+v", p)
@@ -92,7 +92,7 @@ func TestUndoOfACertificate(t *testing.T) {
 
 		second := h.letIn("acme", "PROD", made(t, fresh(t, "undo 2"), signsToo), "")
 		h.notUndone(t, c.ID, "", "is retiring: there is no step")
-		h.must(h.anna.WithReason("replaced").Retire(ctx, c.ID, false))
+		h.must(h.anna.WithReason("it was replaced").Retire(ctx, c.ID, false))
 		h.wantLane("acme", "PROD", " active; ")
 		h.undone(c.ID, "", registry.Retiring)
 		h.wantLane("acme", "PROD", " active;  retiring; ")
@@ -133,15 +133,15 @@ func TestRetiredCertificatesThatStay(t *testing.T) {
 	for _, name := range []string{"pile 0", "pile 1", "pile 2", "pile 3", "pile 4", "undo 1"} {
 		in = append(in, h.letIn("acme", "PROD", made(t, fresh(t, name), signsToo), ""))
 		if n := len(in); n == 2 || n == 4 { // four stay in use
-			h.must(h.anna.WithReason("replaced").Retire(ctx, in[n-2].ID, false))
+			h.must(h.anna.WithReason("it was replaced").Retire(ctx, in[n-2].ID, false))
 		}
 	}
 	h.notUndone(t, in[0].ID, "", "has 4 certificates in use in PROD already")
-	h.must(h.anna.WithReason("replaced").Retire(ctx, in[1].ID, false))
+	h.must(h.anna.WithReason("it was replaced").Retire(ctx, in[1].ID, false))
 	h.must(only(h.anna.WithReason("of another product").BlockKeys(ctx, [][]byte{in[2].SPKISHA256})))
 	h.notUndone(t, in[2].ID, "", "was blocked on")
 	h.undone(in[0].ID, "", registry.Retiring)
-	h.must(h.anna.WithReason("replaced").Retire(ctx, in[0].ID, false))
+	h.must(h.anna.WithReason("it was replaced").Retire(ctx, in[0].ID, false))
 	h.now = in[0].NotAfter.Add(time.Second)
 	h.notUndone(t, in[0].ID, "", "has expired on")
 }
