@@ -69,8 +69,9 @@ func (c CallBack) covers(of registry.Certificate) (digits string, err error) {
 			}
 		}
 	}
-	return "", registry.Refuse("certificate %s: %w: its SHA-256 begins with %.8s; stop, and find out which certificate "+
-		"they have", of.ID, errReadBack, sums[0])
+	return "", registry.Refuse(
+		"certificate %s: %w: its SHA-256 begins with %.8s; stop, and find out which certificate "+
+			"they have", of.ID, errReadBack, sums[0])
 }
 
 // errReadBack means that the digits of a call-back are those of something else.
@@ -168,8 +169,9 @@ func (e Exchange) keysToApprove(
 			return nil, 0, err
 		}
 		if !a.CallBack.IsZero() && partner != "" && c.Partner != partner {
-			return nil, 0, registry.Refuse("certificate %s is of %s, and not of %s: one call-back is with one partner; "+
-				"approve them separately",
+			return nil, 0, registry.Refuse(
+				"certificate %s is of %s, and not of %s: one call-back is with one partner; "+
+					"approve them separately",
 				id, c.Partner, partner)
 		}
 		partner = c.Partner
@@ -241,11 +243,13 @@ func (e Exchange) granted(tx registry.Reader, c registry.Certificate, a Approval
 func mayApproveProduction(c registry.Certificate, a Approval) error {
 	switch {
 	case strings.TrimSpace(a.Change) == "":
-		return registry.Refuse("certificate %s is for production: its approval needs the reference of the change", c.ID).
+		return registry.Refuse("certificate %s is for production: its approval needs the reference of the change",
+			c.ID).
 			Needing(registry.Change)
 	case a.CallBack.IsZero() && c.Provenance.Possession == "":
-		return registry.Refuse("certificate %s is for production: two mails from one mailbox prove only that mailbox; "+
-			"call back at a number that you knew before, or have the partner answer a challenge", c.ID).
+		return registry.Refuse(
+			"certificate %s is for production: two mails from one mailbox prove only that mailbox; "+
+				"call back at a number that you knew before, or have the partner answer a challenge", c.ID).
 			Needing(registry.CallBack)
 	}
 	return nil
@@ -257,7 +261,8 @@ func (e Exchange) grant(w *registry.Waiver, env registry.Environment, a Approval
 	me := e.session.Person().ID
 	switch {
 	case !slices.Contains(a.Grant, w.Rule):
-		return registry.Refuse("a waiver of rule %s is asked for (%q): grant it, or reject the certificate", w.Rule, w.Reason).
+		return registry.Refuse("a waiver of rule %s is asked for (%q): grant it, or reject the certificate", w.Rule,
+			w.Reason).
 			Needing(registry.Need{Kind: registry.NeedGrant, Value: w.Rule})
 	case w.Asked == me && env.Approvals != 1:
 		return registry.Refuse("%s has asked for the waiver of rule %s: somebody else must grant it", me, w.Rule)

@@ -98,7 +98,8 @@ func TestFromAnOwnPairToTheSharedOne(t *testing.T) {
 				state != registry.Active {
 				t.Errorf("confirmed: %s and the other %s; it is said to be %s", a, b, state)
 			}
-			wantRefused(t, "the active one", "needs last", h.anna.WithReason("it was renewed").Retire(ctx, pair.ID, false))
+			wantRefused(t, "the active one", "needs last",
+				h.anna.WithReason("it was renewed").Retire(ctx, pair.ID, false))
 		}
 		said(shared, own)
 		said(own, shared)
@@ -119,8 +120,9 @@ func TestOurLastUsablePair(t *testing.T) {
 		h.partner("p1", "riskos", sealane.ServerSide, "PROD")
 		first, _ := h.pair("riskos", "p1", "PROD")
 		h.installed(first.ID, "p1")
-		second, _, err := h.anna.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD",
-			Bits: 2048, Subject: subject, Renewal: true})
+		second, _, err := h.anna.CreateKeyPair(ctx,
+			registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD",
+				Bits: 2048, Subject: subject, Renewal: true})
 		h.must(err)
 		h.installed(second.ID, "p1")
 		h.must(h.anna.WithReason("it leaked").Revoke(ctx, second.ID))
@@ -146,13 +148,15 @@ func TestOurLastUsablePair(t *testing.T) {
 		h.now = h.now.Add(time.Minute)
 		h.must(h.anna.WithReason("the contract ends").Retire(ctx, first.ID, true))
 		_, next, err = exchange.StandingOf(ctx, h.viewer(), first.ID, "")
-		if err != nil || next.Text != "no active key: offer a new one" || next.Advice.Action != registry.ActionExchangeOffer {
+		if err != nil || next.Text != "no active key: offer a new one" ||
+			next.Advice.Action != registry.ActionExchangeOffer {
 			t.Errorf("the answer: %+v, %v", next, err)
 		}
 		if next := h.nextFor("p1", "PROD", first.ID); next.Text != "no active key: offer a new one" {
 			t.Errorf("status: %+v", next)
 		}
-		if c := h.foundBy("p1", "PROD", "our key pair"); !strings.HasPrefix(c.Found, "no active key: the last one, "+first.ID) {
+		if c := h.foundBy("p1", "PROD", "our key pair"); !strings.HasPrefix(c.Found,
+			"no active key: the last one, "+first.ID) {
 			t.Errorf("preflight: %+v", c)
 		}
 	})
@@ -172,7 +176,8 @@ func TestTheirLastUsableCertificate(t *testing.T) {
 			t.Errorf("the answer: %+v, %v", next, err)
 		}
 		next = h.nextFor("acme", "PROD", first.ID)
-		if !strings.HasPrefix(next.Text, "no active certificate: ") || next.Advice.Action != registry.ActionExchangeActivate ||
+		if !strings.HasPrefix(next.Text, "no active certificate: ") ||
+			next.Advice.Action != registry.ActionExchangeActivate ||
 			next.Advice.ID != first.ID {
 			t.Errorf("status: %+v", next)
 		}

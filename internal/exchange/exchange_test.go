@@ -251,6 +251,10 @@ func TestWaiver(t *testing.T) {
 	if _, _, err := h.anna.Receive(t.Context(), in); err == nil || !strings.Contains(said(err), "say why") {
 		t.Errorf("without a reason: %v", err)
 	}
+	in.Waive["validity-length"] = "please"
+	if _, _, err := h.anna.Receive(t.Context(), in); err == nil || !strings.Contains(said(err), "says nothing") {
+		t.Errorf("with a reason that says nothing: %v", err)
+	}
 	in.Waive["validity-length"] = "their CA issues for three years"
 	dora := h.member("dora", registry.Operator, registry.Approver)
 	c, _, err := dora.Receive(t.Context(), in)

@@ -22,7 +22,8 @@ func TestRandomHistoriesOfOurPairs(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			onBoth(t, func(t *testing.T, address func() string) {
 				h := &history{
-					company: newCompany(t, address()), random: rand.New(rand.NewPCG(seed, 7)), said: map[string][]string{},
+					company: newCompany(t, address()), random: rand.New(rand.NewPCG(seed, 7)),
+					said: map[string][]string{},
 				}
 				for _, p := range h.partners() {
 					h.partner(p, "riskos", sealane.ServerSide, "DEV", "PROD")
@@ -159,7 +160,8 @@ func (h *history) check(after string) {
 				active, usable := "", 0
 				for _, k := range pairs {
 					if inLane[k.KeyID] != string(k.State) {
-						h.t.Errorf("%s: %s of %s in %s is %s, and %q in the lane", after, k.ID, p, env, k.State, inLane[k.KeyID])
+						h.t.Errorf("%s: %s of %s in %s is %s, and %q in the lane", after, k.ID, p, env, k.State,
+							inLane[k.KeyID])
 					}
 					if k.State == registry.Active {
 						if active != "" {
@@ -180,7 +182,8 @@ func (h *history) check(after string) {
 					}
 				}
 				if want := h.lastSaid(tx, p, env); active != want {
-					h.t.Errorf("%s: %q is active for %s in %s, and the last confirmed is %q", after, active, p, env, want)
+					h.t.Errorf("%s: %q is active for %s in %s, and the last confirmed is %q", after, active, p, env,
+						want)
 				}
 				return nil
 			}))
@@ -223,7 +226,8 @@ func (h *history) sameInStatus(after, partner, env string, inLane map[string]str
 	h.must(err)
 	for _, s := range steps {
 		if got := cmp.Or(inLane[s.KeyID], string(s.State)); got != string(s.State) {
-			h.t.Errorf("%s: %s of %s in %s is %s in status, and %s in the lane", after, s.KeyPair, partner, env, s.State, got)
+			h.t.Errorf("%s: %s of %s in %s is %s in status, and %s in the lane", after, s.KeyPair, partner, env,
+				s.State, got)
 		}
 	}
 }

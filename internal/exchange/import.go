@@ -274,7 +274,8 @@ func (i *rowImport) addCertificate(ctx context.Context) error {
 	}
 	keyID, checksum := i.cells["key_id"], i.cells["sha256"]
 	if !there {
-		in := Incoming{Partner: i.lane.Partner, Environment: i.lane.Environment, Data: data, Name: name, KeyID: keyID, imported: true}
+		in := Incoming{Partner: i.lane.Partner, Environment: i.lane.Environment, Data: data, Name: name, KeyID: keyID,
+			imported: true}
 		if c, _, err = i.Receive(ctx, in); err != nil {
 			return err
 		}

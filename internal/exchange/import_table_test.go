@@ -44,8 +44,8 @@ func TestImportCSV(t *testing.T) {
 		write("table.csv", []byte(table))
 		results := h.imported(filepath.Join(dir, "table.csv"))
 		want := []string{"", "does not match", "is there with profile rdx", "required or optional",
-			"[validity-length]", "in the folder of the table", "client (egress) or server (ingress)", "wrong number of fields",
-			""}
+			"[validity-length]", "in the folder of the table", "client (egress) or server (ingress)",
+			"wrong number of fields", ""}
 		if len(results) != len(want) {
 			t.Fatalf("%d results", len(results))
 		}
@@ -62,14 +62,14 @@ func TestImportCSV(t *testing.T) {
 		if again[0].Error != "" || len(again[0].Done) != 0 || again[8].Error != "" || len(again[8].Done) != 0 {
 			t.Errorf("again: %+v", again)
 		}
-		// A row is mended, in a table as another spreadsheet writes it.
+		// A row is corrected, in a table as another spreadsheet writes it.
 		sum := sha256.Sum256(right)
-		write("mended.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\nacme;Acme;rdx;"+
-			"client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
-		mended := h.imported(filepath.Join(dir, "mended.csv"))
-		if len(mended) != 2 || mended[0].Error != "" || fmt.Sprint(mended[0].Done) != "[matched]" ||
-			mended[1].Error == "" || mended[1].Line != 3 {
-			t.Errorf("mended: %+v", mended)
+		write("corrected.csv", []byte("partner;name;profile;side;environment;sealing;certificate;sha256\n"+
+			"acme;Acme;rdx;client;PROD;required;b.cer;"+hexSum(sum[:])+"\nba\"nk;\n"))
+		corrected := h.imported(filepath.Join(dir, "corrected.csv"))
+		if len(corrected) != 2 || corrected[0].Error != "" || fmt.Sprint(corrected[0].Done) != "[matched]" ||
+			corrected[1].Error == "" || corrected[1].Line != 3 {
+			t.Errorf("corrected: %+v", corrected)
 		}
 		// What a row says otherwise than what is there is no success.
 		head := "partner,name,profile,side,environment,sealing,account,contact_name,contact_email,certificate," +

@@ -14,7 +14,8 @@ func withoutActive(next Next, p registry.Partner, k registry.KeyPair, used []reg
 		if k.Partner == "" {
 			again.Partner = p.ID
 		}
-		return Next{none + "if the partner uses this one again, record that; otherwise offer a new one", again, WaitsForUs}
+		return Next{none + "if the partner uses this one again, record that; otherwise offer a new one", again,
+			WaitsForUs}
 	case k.State.InUse():
 		return next
 	case len(used) > 0: // it says by itself what comes next

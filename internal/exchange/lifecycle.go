@@ -52,7 +52,8 @@ func (e Exchange) mayBeInstalled(
 		return registry.Refuse("key pair %s is %s: say which partner has installed it", k.ID, describePair(k)).
 			Needing(registry.Whose)
 	case keyIDNeeded(prof) && k.KeyID == "":
-		return registry.Refuse("key pair %s has no key ID, and messages of %s carry one: record the one that the partner assigns",
+		return registry.Refuse(
+			"key pair %s has no key ID, and messages of %s carry one: record the one that the partner assigns",
 			k.ID, k.Profile).Then(registry.Advice{Action: registry.ActionExchangeAlias, ID: k.ID})
 	case e.session.Time().After(c.NotAfter):
 		return registry.Refuse("the certificate of key pair %s has expired on %s: make a new pair",
@@ -109,7 +110,8 @@ func (e Exchange) mayBeUsed(tx registry.Reader, c registry.Certificate) error {
 	case c.State == registry.Received || c.State == registry.Matched:
 		return notYet(tx, c)
 	case keyIDNeeded(prof) && c.KeyID == "":
-		return registry.Refuse("certificate %s has no key ID, and messages of %s carry one: assign it", c.ID, c.Profile).
+		return registry.Refuse("certificate %s has no key ID, and messages of %s carry one: assign it", c.ID,
+			c.Profile).
 			Then(registry.Advice{Action: registry.ActionExchangeAlias, ID: c.ID})
 	case now.After(c.NotAfter):
 		return registry.Refuse("certificate %s has expired on %s: ask for a new one",
@@ -214,7 +216,8 @@ func (e Exchange) retire(tx registry.Tx, c *registry.Certificate, last bool) err
 	case e.session.Time().After(c.NotAfter):
 		return e.session.MoveCertificate(tx, c, registry.Expired)
 	case c.State == registry.Active && !last:
-		return registry.Refuse("certificate %s is in use: activate its successor first, or end the lane with it", c.ID).
+		return registry.Refuse("certificate %s is in use: activate its successor first, or end the lane with it",
+			c.ID).
 			Needing(registry.Last)
 	case c.State == registry.Retiring && !last:
 		if err := e.notTheLast(tx, *c); err != nil {
@@ -235,8 +238,9 @@ func (e Exchange) notTheLast(tx registry.Reader, c registry.Certificate) error {
 			return nil
 		}
 	}
-	return registry.Refuse("certificate %s is the last that %s can use in %s, because none is active: activate it again, "+
-		"or exchange a new one, or end the lane with it", c.ID, c.Partner, c.Environment).Needing(registry.Last)
+	return registry.Refuse(
+		"certificate %s is the last that %s can use in %s, because none is active: activate it again, "+
+			"or exchange a new one, or end the lane with it", c.ID, c.Partner, c.Environment).Needing(registry.Last)
 }
 
 // Revoke ends the use of a key pair of ours, or of a partner's certificate, at once and without

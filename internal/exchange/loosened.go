@@ -21,13 +21,15 @@ func loosened(env registry.Environment) (found []cert.Finding) {
 		found = append(found, cert.Finding{Code: code, Name: name, Level: cert.Warning, Found: what, Remedy: remedy})
 	}
 	if env.Sealing == sealane.SealingOptional {
-		warn("loosened-sealing", "sealing", "unencrypted messages are accepted", "require sealing when the partner is ready")
+		warn("loosened-sealing", "sealing", "unencrypted messages are accepted",
+			"require sealing when the partner is ready")
 	}
 	if env.SenderAuth == sealane.SenderUnauthenticated {
 		warn("loosened-caller", "caller", "the sender of unsigned messages is not authenticated", "use mutual TLS")
 	}
 	if env.AcceptRSAOAEP != "" {
-		warn("loosened-oaep", "OAEP with SHA-1", "accepted, because "+env.AcceptRSAOAEP, "have the partner use SHA-256")
+		warn("loosened-oaep", "OAEP with SHA-1", "accepted, because "+env.AcceptRSAOAEP,
+			"have the partner use SHA-256")
 	}
 	if registry.Production(env.Name) && env.ApprovalsNeeded() < 2 {
 		warn("loosened-approvals", "approvals", "one person alone may decide in this environment", "raise it to two")
@@ -48,7 +50,8 @@ func (p *preflight) loosened(tx registry.Reader) error {
 		if k.Revoked.IsZero() && k.Sealing == sealane.SealingOptional {
 			p.add(cert.Finding{
 				Code: "loosened-api-key", Name: "API key " + k.ID, Level: cert.Warning,
-				Found:  fmt.Sprintf("accepts unencrypted messages, although the environment requires sealing (%s)", k.Label),
+				Found: fmt.Sprintf("accepts unencrypted messages, although the environment requires sealing (%s)",
+					k.Label),
 				Remedy: "replace it by one that requires sealing",
 			}, none)
 		}

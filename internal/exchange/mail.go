@@ -60,7 +60,7 @@ const (
 // tags are those of HTML, which may stand between the digits of a checksum.
 var tags = regexp.MustCompile(`<[^<>]*>`)
 
-// checksums returns the SHA-256 checksums in the message besides the certificate: in its headers,
+// checksums returns the SHA-256 checksums in the message next to the certificate: in its headers,
 // in the names of files, and in other parts.
 func (r *partsReader) checksums(whole []byte) (said [][]byte) {
 	texts := [][]byte{whole[:min(len(whole), maxSaying)]}

@@ -86,7 +86,8 @@ func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 	case len(p.Waivers) > 0 || len(p.Mismatches) > 0:
 		return registry.Refuse("certificate %s has waivers or mismatches: approve it by itself", id)
 	case approver == p.ReceivedBy || approver == p.MatchedBy:
-		return registry.Refuse("%s has received or matched certificate %s: somebody else must approve it", approver, id)
+		return registry.Refuse("%s has received or matched certificate %s: somebody else must approve it", approver,
+			id)
 	}
 	me, as := e.session.Person().ID, "as of "+cut(record, 200)
 	p := &c.Provenance

@@ -32,7 +32,8 @@ func TestMigrate(t *testing.T) {
 		}
 		h.must(os.WriteFile(filepath.Join(dir, "table.csv"), []byte(table), 0o600))
 		dora := h.member("dora", registry.Operator, registry.Approver)
-		for row, err := range dora.WithReason("the migration").ImportCSV(t.Context(), filepath.Join(dir, "table.csv")) {
+		for row, err := range dora.WithReason("the migration").ImportCSV(t.Context(),
+			filepath.Join(dir, "table.csv")) {
 			h.must(err)
 			if row.Error != "" {
 				t.Fatalf("line %d: %s", row.Line, row.Error)

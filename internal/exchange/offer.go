@@ -73,7 +73,8 @@ func ToOffer(ctx context.Context, v *registry.Viewer, lane lanes.Name) (pair, re
 				replaces = k.ID
 				if k.Partner == "" {
 					replaces, err = "", registry.Refuse("%s uses key pair %s, which all partners of %s share: "+
-						"make its successor for all of them, or name the pair to offer it again", p.ID, k.ID, p.Profile).
+						"make its successor for all of them, or name the pair to offer it again", p.ID, k.ID,
+						p.Profile).
 						Then(registry.Advice{Action: registry.ActionKeyCreate, Environment: env.Name})
 				}
 			}
@@ -126,7 +127,8 @@ func forPartner(tx registry.Tx, k registry.KeyPair, partner string) (registry.En
 	}
 	p, err := tx.Partner(partner)
 	if err == nil && (k.Partner != "" && k.Partner != partner || p.Profile != k.Profile) {
-		err = registry.Refuse("key pair %s is %s, and not for %s, who speaks %s", k.ID, describePair(k), partner, p.Profile)
+		err = registry.Refuse("key pair %s is %s, and not for %s, who speaks %s", k.ID, describePair(k), partner,
+			p.Profile)
 	}
 	return env, err
 }

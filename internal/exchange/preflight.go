@@ -18,7 +18,9 @@ import (
 // Preflight checks all that must hold before messages of a lane can be sealed and opened; ready
 // tells that nothing is refused. It opens each private key in use, makes the lane, and seals a
 // message where the lane seals.
-func Preflight(ctx context.Context, v *registry.Viewer, of lanes.Name) (checks []registry.Check, ready bool, err error) {
+func Preflight(
+	ctx context.Context, v *registry.Viewer, of lanes.Name,
+) (checks []registry.Check, ready bool, err error) {
 	p := &preflight{v: v, name: of}
 	err = v.View(ctx, func(tx registry.Reader) (err error) {
 		p.checks = nil
@@ -284,7 +286,8 @@ func (p *preflight) active(tx registry.Reader, c registry.Certificate) {
 	}
 	if keyIDNeeded(p.profile) && c.KeyID == "" {
 		p.add(cert.Finding{
-			Code: "their-key-id", Name: "their key ID (alias)", Level: cert.Refused, Found: "none", Remedy: "assign it",
+			Code: "their-key-id", Name: "their key ID (alias)", Level: cert.Refused, Found: "none",
+			Remedy: "assign it",
 		}, p.act(registry.ActionExchangeAlias, c.ID))
 	}
 	for _, w := range c.Provenance.Waivers {

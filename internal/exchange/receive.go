@@ -242,8 +242,8 @@ func (e Exchange) weigh(c *registry.Certificate, found []cert.Finding, waive map
 	for _, f := range found {
 		p.Findings = append(p.Findings, f)
 		if reason, asked := waive[f.Code]; asked && f.Waivable {
-			if strings.TrimSpace(reason) == "" {
-				return registry.Refuse("rule %s: say why it should not count", f.Code)
+			if err := registry.CheckReason(reason); err != nil {
+				return registry.Refuse("rule %s: say why it should not count: %w", f.Code, err)
 			}
 			p.Waivers = append(p.Waivers, registry.Waiver{
 				Rule: f.Code, Reason: reason, Asked: e.session.Person().ID, At: e.session.Time(),

@@ -145,7 +145,8 @@ func TestImportedSharedPair(t *testing.T) {
 			[]string{imported.KeyID}) {
 			t.Errorf("p1 has %s active, p2 %s; the renewal is %s", a, b, renewal.KeyID)
 		}
-		if err := h.anna.WithReason("it was renewed").MovePair(ctx, imported.ID, registry.Retired, false); err == nil ||
+		if err := h.anna.WithReason("it was renewed").MovePair(ctx, imported.ID, registry.Retired,
+			false); err == nil ||
 			!strings.Contains(said(err), "the one that p2 use") {
 			t.Errorf("retired while p2 uses it: %v", err)
 		}

@@ -240,17 +240,20 @@ func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, pr
 		return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
 	case offer.At.IsZero() && imported && k.Partner == "" && offer.Confirmed.IsZero():
 		return Next{
-			"send its certificate; if the partner has it already, record that", act(registry.ActionKeyInstalled), WaitsForUs,
+			"send its certificate; if the partner has it already, record that", act(registry.ActionKeyInstalled),
+			WaitsForUs,
 		}
 	case offer.At.IsZero() && !imported:
 		return Next{"send its certificate", offerAdvice(p.ID, k.Environment), WaitsForUs}
 	case k.KeyID == "" && keyIDNeeded(prof):
 		return Next{
-			"wait for the key ID (alias) that the partner assigns, and record it", act(registry.ActionExchangeAlias), p.ID,
+			"wait for the key ID (alias) that the partner assigns, and record it", act(registry.ActionExchangeAlias),
+			p.ID,
 		}
 	case offer.Confirmed.IsZero():
 		return Next{
-			"wait until the partner says that it is installed, and record that", act(registry.ActionKeyInstalled), p.ID,
+			"wait until the partner says that it is installed, and record that", act(registry.ActionKeyInstalled),
+			p.ID,
 		}
 	}
 	return Next{Text: "nothing is left to do", Waits: WaitsForNobody}

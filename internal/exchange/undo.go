@@ -208,8 +208,10 @@ func installedBefore(
 		}
 	}
 	if before.ID == "" && ended != "" {
-		return before, registry.Refuse("key pair %s is the one that messages to %s are signed by, and those before it have "+
-			"ended, such as %s: offer a new pair instead", k.ID, partner, ended).Then(offerAdvice(partner, k.Environment))
+		return before, registry.Refuse(
+			"key pair %s is the one that messages to %s are signed by, and those before it have "+
+				"ended, such as %s: offer a new pair instead", k.ID, partner,
+			ended).Then(offerAdvice(partner, k.Environment))
 	}
 	return before, nil
 }

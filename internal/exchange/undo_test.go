@@ -97,7 +97,8 @@ func TestUndoOfACertificate(t *testing.T) {
 		h.undone(c.ID, "", registry.Retiring)
 		h.wantLane("acme", "PROD", " active;  retiring; ")
 		h.must(h.anna.Activate(ctx, c.ID)) // and the one before it is in use again
-		if a, b := h.certificate(c.ID).State, h.certificate(second.ID).State; a != registry.Active || b != registry.Retiring {
+		if a, b := h.certificate(c.ID).State, h.certificate(second.ID).State; a != registry.Active ||
+			b != registry.Retiring {
 			t.Errorf("%s and %s", a, b)
 		}
 
@@ -112,11 +113,13 @@ func TestUndoOfAStagedCertificateThatVerifiesNothing(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
 	h.partner("bank", "rdx", sealane.ClientSide, "STAG")
-	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "bank", Environment: "STAG", Data: made(t, fresh(t, "one"))})
+	c, _, err := h.anna.Receive(ctx,
+		exchange.Incoming{Partner: "bank", Environment: "STAG", Data: made(t, fresh(t, "one"))})
 	h.must(err)
 	h.must(only(h.anna.MatchChecksum(ctx, checksumOf(c))))
 	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{}))
-	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+	h.must(h.anna.SetKeyID(ctx,
+		exchange.KeyIDChange{ID: c.ID, KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
 	h.must(h.anna.Stage(ctx, c.ID))
 	h.undone(c.ID, "", registry.Approved)
 	h.wantLane("bank", "STAG", "")
@@ -161,7 +164,8 @@ func TestUndoOfAPairOfOneAlone(t *testing.T) {
 		h.wantLane("p1", "PROD", first.KeyID+" staged; ")
 		h.must(h.anna.MarkInstalled(ctx, exchange.Target{KeyPair: first.ID}))
 
-		n := registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject, Renewal: true}
+		n := registry.NewPair{Profile: "riskos", Partner: "p1", Environment: "PROD", Bits: 2048, Subject: subject,
+			Renewal: true}
 		second, _, err := h.anna.CreateKeyPair(ctx, n)
 		h.must(err)
 		h.installed(second.ID, "p1")

@@ -122,7 +122,8 @@ func TestRemovedPartner(t *testing.T) {
 	// A pair that all share counts where it was offered.
 	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Environment: "PROD", Subject: subject})
 	must(t, err)
-	must(t, exchange.New(s).Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"}, func(exchange.OfferPackage) error { return nil }))
+	must(t, exchange.New(s).Offer(ctx, exchange.Target{KeyPair: k.ID, Partner: "acme"},
+		func(exchange.OfferPackage) error { return nil }))
 	refused(t, "key pair "+k.ID+" was offered for it",
 		s.RemoveEnvironment(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}))
 	must(t, s.AddPartnerWith(ctx, registry.NewPartner{
@@ -131,7 +132,8 @@ func TestRemovedPartner(t *testing.T) {
 	}))
 	must(t, s.RemovePartner(ctx, "amce"))
 	refused(t, `partner "amce": not found`, s.RemovePartner(ctx, "amce"))
-	must(t, s.AddPartner(ctx, registry.Partner{ID: "amce", Name: "Again", Profile: "riskos", Side: sealane.ServerSide}))
+	must(t, s.AddPartner(ctx,
+		registry.Partner{ID: "amce", Name: "Again", Profile: "riskos", Side: sealane.ServerSide}))
 }
 
 // A partner with its profile and environment is added as a whole, or not at all.

@@ -99,7 +99,8 @@ func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) ([]string, error) {
 	}
 	for _, c := range certificates {
 		same := c.Owner == at.owner && c.Partner == at.partner && c.Environment == at.env && c.Profile == at.profile
-		slip := (c.State == Rejected || c.State == Compromised && same) && at.owner == Theirs && (same || c.Provenance.ApprovedBy == "")
+		slip := (c.State == Rejected || c.State == Compromised && same) && at.owner == Theirs &&
+			(same || c.Provenance.ApprovedBy == "")
 		if c.ID == at.self || slip || c.Owner == Ours && c.KeyPair == at.self {
 			continue
 		}

@@ -81,7 +81,8 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 		}
 		if err := audit.Write(tx, audit.Record{
 			Time: r.now(), Actor: actor, Action: string(entry.Action), Subject: entry.Subject,
-			Partner: entry.Partner, Environment: entry.Environment, Reason: termtext.Escape(entry.Reason), Before: before, After: after,
+			Partner: entry.Partner, Environment: entry.Environment, Reason: termtext.Escape(entry.Reason),
+			Before: before, After: after,
 		}); err != nil {
 			return err
 		}

@@ -16,10 +16,12 @@ func mayEnd(tx Reader, k KeyPair) error {
 	case k.Partner != "" && k.State == Active:
 		return Refuse("key pair %s is in use: activate its renewal first, or end the lane with it", k.ID).Needing(Last)
 	case k.State == Retiring:
-		return Refuse("key pair %s is the last that %s can use, because none is active: record that they use it again, "+
-			"or that they have installed another, or end their lanes with it", k.ID, someOf(relying)).Needing(Last)
+		return Refuse(
+			"key pair %s is the last that %s can use, because none is active: record that they use it again, "+
+				"or that they have installed another, or end their lanes with it", k.ID, someOf(relying)).Needing(Last)
 	default:
-		return Refuse("key pair %s is the one that %s use: they must install its renewal first, or their lanes end with it",
+		return Refuse(
+			"key pair %s is the one that %s use: they must install its renewal first, or their lanes end with it",
 			k.ID, someOf(relying)).Needing(Last)
 	}
 	if !k.State.InUse() {
@@ -29,8 +31,9 @@ func mayEnd(tx Reader, k KeyPair) error {
 	if err != nil || len(offered) == 0 {
 		return err
 	}
-	return Refuse("key pair %s was offered to %s, who may have installed it: record that they have, withdraw the offer, "+
-		"or end their lanes with it", k.ID, someOf(offered)).Needing(Last)
+	return Refuse(
+		"key pair %s was offered to %s, who may have installed it: record that they have, withdraw the offer, "+
+			"or end their lanes with it", k.ID, someOf(offered)).Needing(Last)
 }
 
 // relyingOn returns partners for whom a pair is the active one, or the last that is not staged.

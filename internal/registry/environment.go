@@ -90,7 +90,8 @@ func (s *Session) changeEnvironment(
 		loosened := before == sealane.SealingRequired && env.Sealing == sealane.SealingOptional
 		if loosened {
 			if err := CheckReason(s.reason); err != nil {
-				return Refuse("environment %s of %s has required sealing, and messages may be unencrypted from now on: %w",
+				return Refuse(
+					"environment %s of %s has required sealing, and messages may be unencrypted from now on: %w",
 					lane.Environment, lane.Partner, err)
 			}
 		}
@@ -158,6 +159,11 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	if env.Approvals < 0 || env.Approvals > 2 {
 		return Refuse("environment %s of %s: %d approvals are not possible; say 1 or 2",
 			env.Name, env.Partner, env.Approvals)
+	}
+	if env.AcceptRSAOAEP != "" {
+		if err := CheckReason(env.AcceptRSAOAEP); err != nil {
+			return Refuse("OAEP with SHA-1 in environment %s of %s: %w", env.Name, env.Partner, err)
+		}
 	}
 	if err := checkSideForURL(p, env); err != nil {
 		return err

@@ -101,8 +101,12 @@ func TestEnvironmentsThatTwoChange(t *testing.T) {
 	if err := s.ChangeEnvironment(ctx, seen, from("two@bank.example")); !errors.Is(err, registry.ErrConflict) {
 		t.Errorf("the second: %v", err)
 	}
+	oldOAEP := func(e *registry.Environment) error { e.AcceptRSAOAEP = "x"; return nil }
+	refused(t, "OAEP with SHA-1 in environment PROD of acme: the reason \"x\" says nothing",
+		s.ChangeEnvironment(ctx, registry.Environment{Partner: "acme", Name: "PROD"}, oldOAEP))
 	inClear := func(e *registry.Environment) error { e.Sealing = sealane.SealingOptional; return nil }
 	place := registry.Environment{Partner: "acme", Name: "PROD"}
-	refused(t, "messages may be unencrypted from now on: say why", s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
+	refused(t, "messages may be unencrypted from now on: say why",
+		s.WithReason(" ").ChangeEnvironment(ctx, place, inClear))
 	must(t, s.WithReason("CHG-1: two weeks of change").ChangeEnvironment(ctx, place, inClear))
 }

@@ -43,7 +43,8 @@ var InventoryColumns = []string{
 // Cells returns the row as texts, in the order of InventoryColumns.
 func (r InventoryRow) Cells() []string {
 	return []string{
-		r.ID, r.Kind, r.Certificate, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength, r.KeyID,
+		r.ID, r.Kind, r.Certificate, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength,
+		r.KeyID,
 		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339),
 		string(r.State), r.Custodian, r.SHA256, r.Waived,
 	}

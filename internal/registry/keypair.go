@@ -88,7 +88,8 @@ func (s *Session) ImportKeyPair(
 	ctx context.Context, n NewPair, key *rsa.PrivateKey, chain []*x509.Certificate,
 ) (KeyPair, Certificate, error) {
 	if len(chain) == 0 {
-		return KeyPair{}, Certificate{}, Refuse("the key has no certificate with it: add the one that was sent to the partner")
+		return KeyPair{}, Certificate{},
+			Refuse("the key has no certificate with it: add the one that was sent to the partner")
 	}
 	if pub, ok := chain[0].PublicKey.(*rsa.PublicKey); !ok || !pub.Equal(&key.PublicKey) {
 		return KeyPair{}, Certificate{}, Refuse("the certificate does not belong to the key")
@@ -185,7 +186,8 @@ func (s *Session) installedBefore(tx Tx, k KeyPair, n NewPair) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.PutOffer(&Offer{KeyPair: k.ID, Partner: id, At: now, Confirmed: ConfirmedAt(offers, now)}); err != nil {
+		if err := tx.PutOffer(&Offer{KeyPair: k.ID, Partner: id, At: now,
+			Confirmed: ConfirmedAt(offers, now)}); err != nil {
 			return err
 		}
 	}

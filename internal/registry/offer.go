@@ -44,7 +44,8 @@ func PairsFor(tx Reader, p Partner, environment string) ([]KeyPair, error) {
 	pairs := make([]lanes.Pair, len(all))
 	for i, k := range all {
 		pairs[i] = lanes.Pair{
-			ID: k.ID, Environment: k.Environment, Shared: k.Partner == "", State: ringState(k.State), Confirmed: at[k.ID],
+			ID: k.ID, Environment: k.Environment, Shared: k.Partner == "", State: ringState(k.State),
+			Confirmed: at[k.ID],
 		}
 	}
 	for i := range all {

@@ -40,7 +40,8 @@ func (s *Session) AddPartner(ctx context.Context, p Partner) error {
 // AddPartnerWith adds a partner, its profile and its first environment in one change: where one of
 // them is refused, none is added.
 func (s *Session) AddPartnerWith(ctx context.Context, n NewPartner) error {
-	entry := Entry{Action: ActionPartnerAdd, Subject: "partner/" + n.ID, Partner: n.ID, Environment: n.Environment.Name}
+	entry := Entry{Action: ActionPartnerAdd, Subject: "partner/" + n.ID, Partner: n.ID,
+		Environment: n.Environment.Name}
 	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		if err := checkName("partner", n.ID); err != nil {
 			return err

@@ -262,7 +262,8 @@ func permissionsOfExchange(t *testing.T) []permission {
 			return x.Activate(ctx, "c-none")
 		}),
 		step("exchange.migrate", ours, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
-			return x.Migrate(ctx, exchange.Migration{Certificates: []string{"c-none"}, Record: "the old system's export"})
+			return x.Migrate(ctx,
+				exchange.Migration{Certificates: []string{"c-none"}, Record: "the old system's export"})
 		}),
 		step("exchange.undo", both, noCertificate, func(ctx context.Context, x exchange.Exchange) error {
 			return only(x.Undo(ctx, "c-none", ""))
@@ -271,9 +272,10 @@ func permissionsOfExchange(t *testing.T) []permission {
 			x exchange.Exchange) error {
 			return x.Dismiss(ctx, "c-none")
 		}),
-		step("exchange.dismiss", []registry.Role{approver}, noPair, func(ctx context.Context, x exchange.Exchange) error {
-			return x.Dismiss(ctx, "k-none")
-		}),
+		step("exchange.dismiss", []registry.Role{approver}, noPair,
+			func(ctx context.Context, x exchange.Exchange) error {
+				return x.Dismiss(ctx, "k-none")
+			}),
 		step("exchange.reject", both, noPair, func(ctx context.Context, x exchange.Exchange) error {
 			return x.Withdraw(ctx, exchange.Target{KeyPair: "k-none", Partner: "acme"})
 		}),
@@ -326,7 +328,8 @@ func permissionsOfAdministration(t *testing.T) []permission {
 			return s.ChangePerson(ctx, "nobody", registry.PersonChange{})
 		}},
 		{"backup", []registry.Role{administrator, backup}, "inside", inside("backup")},
-		{"token.end", []registry.Role{administrator, operator, approver, auditor, backup}, "inside", inside("token.end")},
+		{"token.end", []registry.Role{administrator, operator, approver, auditor, backup}, "inside",
+			inside("token.end")},
 		{"self", []registry.Role{administrator, operator, approver, auditor, backup}, "",
 			func(_ context.Context, s *registry.Session) error { return s.May("self") }},
 		{"read", []registry.Role{administrator, operator, approver, auditor}, "",

@@ -39,7 +39,8 @@ func agreed(t testing.TB, s *registry.Session, act func() error) error {
 		return err
 	}))
 	for _, p := range people {
-		if p.ID != s.Person().ID && p.ID != r.About && p.Revoked.IsZero() && slices.Contains(p.Roles, registry.Approver) {
+		if p.ID != s.Person().ID && p.ID != r.About && p.Revoked.IsZero() &&
+			slices.Contains(p.Roles, registry.Approver) {
 			_, err = s.Registry().SessionOf(p).GrantRequest(ctx, r.ID)
 			must(t, err)
 			return act()
@@ -55,7 +56,8 @@ func TestOneTokenForOneAddress(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	add := func(id, email string) error {
 		return agreed(t, s, func() error {
-			return third(s.AddPerson(ctx, registry.Person{ID: id, Email: email, Roles: []registry.Role{registry.Approver}}))
+			return third(s.AddPerson(ctx,
+				registry.Person{ID: id, Email: email, Roles: []registry.Role{registry.Approver}}))
 		})
 	}
 	must(t, add("ben", "ben@bank.example"))
@@ -144,7 +146,8 @@ func TestChangedSinceLogin(t *testing.T) {
 		session, _ := person(t, s, c.name, registry.Operator)
 		must(t, add(session, c.name+"-1"))
 		must(t, c.change(c.name))
-		if err := add(session, c.name+"-2"); !errors.Is(err, registry.ErrUnknownToken) && !errors.Is(err, registry.ErrChangedSinceLogin) {
+		if err := add(session, c.name+"-2"); !errors.Is(err, registry.ErrUnknownToken) &&
+			!errors.Is(err, registry.ErrChangedSinceLogin) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		must(t, s.View(ctx, func(tx registry.Reader) error {

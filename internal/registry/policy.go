@@ -9,7 +9,7 @@ import (
 	"github.com/sealane/sealane"
 )
 
-// second says why an act needs a second person, what the approval is bound to besides the rows, and
+// second says why an act needs a second person, what the approval is bound to in addition to the rows, and
 // the person whom the act is about.
 type second struct{ why, what, about string }
 
@@ -88,7 +88,8 @@ func (s *Session) loosens(tx Reader, entry *Entry) (*second, error) {
 		why      string
 	}{
 		{after.ApprovalsNeeded() < 2, "one person alone may decide in this environment"},
-		{before.Sealing != after.Sealing && after.Sealing == sealane.SealingOptional, "unencrypted messages are accepted"},
+		{before.Sealing != after.Sealing && after.Sealing == sealane.SealingOptional,
+			"unencrypted messages are accepted"},
 		{before.SenderAuth != after.SenderAuth && after.SenderAuth == sealane.SenderUnauthenticated,
 			"the sender of unsigned messages is not authenticated"},
 		{after.AcceptRSAOAEP != "" && before.AcceptRSAOAEP != after.AcceptRSAOAEP, "OAEP with SHA-1 is accepted"},
@@ -141,7 +142,7 @@ func (s *Session) movesKey(tx Reader, entry *Entry) (*second, error) {
 }
 
 // changesApprover judges a person who becomes an approver or administrator, or ceases to be one, and
-// a new token for one: whoever gets the token is that person. Revoking a token never waits.
+// a new token for one: anyone who gets the token is that person. Revoking a token never waits.
 func (s *Session) changesApprover(tx Reader, entry *Entry) (*second, error) {
 	after, is := entry.After.(Person)
 	if !is {

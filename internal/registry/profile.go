@@ -87,21 +87,22 @@ func (s *Session) ChangeProfile(ctx context.Context, name string, source []byte)
 	if p.Name != name {
 		return Refuse("the text is that of profile %s, not of %s", p.Name, name)
 	}
-	return s.Change(ctx, Entry{Action: ActionProfileChange, Subject: "profile/" + name}, func(tx Tx, entry *Entry) error {
-		before, err := addedProfile(tx, name)
-		if err != nil {
-			return err
-		}
-		if bytes.Equal(before, source) {
-			return Refuse("profile %s has these rules already", name)
-		}
-		partners, err := partnersOf(tx, p)
-		if err != nil {
-			return err
-		}
-		entry.Before, entry.After = string(before), map[string]any{"profile": string(source), "partners": partners}
-		return tx.PutProfile(name, source)
-	})
+	return s.Change(ctx, Entry{Action: ActionProfileChange, Subject: "profile/" + name},
+		func(tx Tx, entry *Entry) error {
+			before, err := addedProfile(tx, name)
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(before, source) {
+				return Refuse("profile %s has these rules already", name)
+			}
+			partners, err := partnersOf(tx, p)
+			if err != nil {
+				return err
+			}
+			entry.Before, entry.After = string(before), map[string]any{"profile": string(source), "partners": partners}
+			return tx.PutProfile(name, source)
+		})
 }
 
 // RemoveProfile removes a profile that was added, and that nobody has.

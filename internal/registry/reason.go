@@ -36,5 +36,6 @@ func CheckReason(text string) error {
 }
 
 // unspacedScripts have no blanks between words.
-var unspacedScripts = []*unicode.RangeTable{unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Khmer,
-	unicode.Lao, unicode.Myanmar}
+var unspacedScripts = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Khmer, unicode.Lao, unicode.Myanmar,
+}

@@ -18,7 +18,8 @@ func TestReasonsSaySomething(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", " ", ".", "x", "-", "test", "test test", "Test, TEST!", "x y", "… ...", "xx xx xx", "111", "1", "a1", "aa aa1 ",
+		"", " ", ".", "x", "-", "test", "test test", "Test, TEST!", "x y", "… ...", "xx xx xx", "111", "1", "a1",
+		"aa aa1 ",
 		"\u200b\u200b", "yearly", "..x..",
 	} {
 		if err := registry.CheckReason(text); err == nil {
@@ -34,9 +35,10 @@ func TestEveryReasonIsChecked(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	asked := 0
 	for _, action := range registry.Actions() {
-		err := s.WithReason("test").Change(ctx, registry.Entry{Action: action}, func(registry.Tx, *registry.Entry) error {
-			return registry.Refuse("inside")
-		})
+		err := s.WithReason("test").Change(ctx, registry.Entry{Action: action},
+			func(registry.Tx, *registry.Entry) error {
+				return registry.Refuse("inside")
+			})
 		if err != nil && strings.Contains(err.Error(), "says nothing") {
 			asked++
 		}

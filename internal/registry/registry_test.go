@@ -369,7 +369,8 @@ func TestInventory(t *testing.T) {
 		must(t, err)
 		rows = append(rows, row)
 	}
-	if len(rows) != 1 || rows[0].ID != k.ID || rows[0].Kind != "key pair" || rows[0].Certificate != c.ID || rows[0].Custodian != "anna" ||
+	if len(rows) != 1 || rows[0].ID != k.ID || rows[0].Kind != "key pair" || rows[0].Certificate != c.ID ||
+		rows[0].Custodian != "anna" ||
 		rows[0].Strength != "RSA 2048" ||
 		!strings.Contains(rows[0].Purpose, "signature and decryption") || rows[0].State != registry.Staged ||
 		rows[0].NotAfter.IsZero() {

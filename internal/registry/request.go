@@ -110,7 +110,8 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 				live--
 				continue
 			}
-			if o.By == r.By && o.Operation == r.Operation && bytes.Equal(o.Bound, r.Bound) && bytes.Equal(o.Input, r.Input) {
+			if o.By == r.By && o.Operation == r.Operation && bytes.Equal(o.Bound, r.Bound) &&
+				bytes.Equal(o.Input, r.Input) {
 				same = &o
 				return errSameRequest
 			}
@@ -279,7 +280,8 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 		return err
 	}
 	bound := sha256.Sum256(bytes.Join([][]byte{
-		[]byte(entry.Action), []byte(entry.Partner), []byte(entry.Environment), []byte(needed.what), before, steady(after),
+		[]byte(entry.Action), []byte(entry.Partner), []byte(entry.Environment), []byte(needed.what), before,
+		steady(after),
 	}, []byte{0}))
 	if a := s.approved; a != nil {
 		if !bytes.Equal(a.request.Bound, bound[:]) {
@@ -311,7 +313,8 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 
 // unsteady are the members of a row that are others each time the act is done.
 var unsteady = []string{
-	"id", "created", "changed", "prefix", "token_sha256", "certificate", "bytes_sha256", "sealed_as", "root_key", "added",
+	"id", "created", "changed", "prefix", "token_sha256", "certificate", "bytes_sha256", "sealed_as", "root_key",
+	"added",
 }
 
 // steady returns what a record has after an act, without the members that are others each time.

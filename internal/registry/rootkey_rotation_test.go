@@ -79,8 +79,9 @@ func TestRotationLeavesTheRegistryAlone(t *testing.T) {
 		t.Errorf("a lane from before: %v", err)
 	}
 	must(t, s.Registry().UseRoot(t.Context(), next))
-	_, err = exported(t.Context(), s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
-		Passphrase: []byte("a long passphrase")})
+	_, err = exported(t.Context(), s.WithReason("to have a look"),
+		registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+			Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	if got := strings.Join(steps(t, s), ", "); got != "begun, sealed again, finished" {
 		t.Errorf("recorded: %s", got)
@@ -185,8 +186,9 @@ func TestRotationTakesLatecomersAlong(t *testing.T) {
 		t.Errorf("recorded: %s", got)
 	}
 	must(t, s.Registry().UseRoot(t.Context(), next))
-	_, err := exported(t.Context(), s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8",
-		Passphrase: []byte("a long passphrase")})
+	_, err := exported(t.Context(), s.WithReason("to have a look"),
+		registry.KeyPairExport{KeyPair: late.ID, Format: "pkcs8",
+			Passphrase: []byte("a long passphrase")})
 	must(t, err)
 }
 
@@ -226,7 +228,10 @@ func TestOneRotationAtATime(t *testing.T) {
 		{"the root key is being rotated: use the old one", func() error { return s.Registry().UseRoot(ctx, next) }},
 		{"the root key is being rotated: use the old one", func() error { return s.SetRoot(ctx, next, nil) }},
 		{"another root key", func() error { return s.Registry().UseRoot(ctx, another) }},
-		{"given twice", func() error { _, err := s.WithReason("yearly rotation").RotateRoot(ctx, old, nil); return err }},
+		{"given twice", func() error {
+			_, err := s.WithReason("yearly rotation").RotateRoot(ctx, old, nil)
+			return err
+		}},
 	} {
 		refused(t, c.says, c.err())
 	}

@@ -113,8 +113,9 @@ func TestRootKeyRotationKilled(t *testing.T) {
 		t.Errorf("the old root key: %v", err)
 	}
 	must(t, s.SetRoot(t.Context(), next, nil))
-	_, err = exported(t.Context(), s.WithReason("to have a look"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
-		Passphrase: []byte("a long passphrase")})
+	_, err = exported(t.Context(), s.WithReason("to have a look"),
+		registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
+			Passphrase: []byte("a long passphrase")})
 	must(t, err)
 	t.Logf("killed %d times", killed)
 }
@@ -181,7 +182,8 @@ func TestRotationToAPassphraseCutOff(t *testing.T) {
 		}))
 	}
 	spoil()
-	if _, err := s.WithReason("yearly rotation").RotateRoot(ctx, next, parameters); !errors.Is(err, rootkey.ErrDamaged) {
+	if _, err := s.WithReason("yearly rotation").RotateRoot(ctx, next, parameters); !errors.Is(err,
+		rootkey.ErrDamaged) {
 		t.Fatal(err)
 	}
 	spoil() // whole again

@@ -71,7 +71,8 @@ var certificateMoves = map[State][]State{
 var (
 	pairReturns        = map[State][]State{Active: {Staged}, Retired: {Staged, Retiring}}
 	certificateReturns = map[State][]State{
-		Matched: {Received}, Approved: {Matched}, Staged: {Approved}, Rejected: {Received, Matched}, Retired: {Retiring},
+		Matched: {Received}, Approved: {Matched}, Staged: {Approved}, Rejected: {Received, Matched},
+		Retired: {Retiring},
 	}
 )
 

@@ -15,7 +15,8 @@ func TestURL(t *testing.T) {
 	acme(t, s)
 	must(t, s.AddPartner(ctx, registry.Partner{ID: "bank", Name: "Bank", Profile: "rdx", Side: sealane.ClientSide}))
 	for _, name := range []string{"STAG", "PROD"} {
-		must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "bank", Name: name, Sealing: sealane.SealingRequired}))
+		must(t, s.AddEnvironment(ctx,
+			registry.Environment{Partner: "bank", Name: name, Sealing: sealane.SealingRequired}))
 	}
 	prod, stag := lanes.Name{Partner: "bank", Environment: "PROD"}, lanes.Name{Partner: "bank", Environment: "STAG"}
 	inForce := func(name lanes.Name, want string) {
@@ -56,17 +57,20 @@ func TestURL(t *testing.T) {
 	must(t, s.SetURL(ctx, prod, url)) // nothing changes
 
 	change := func(env *registry.Environment) error { env.URL = "https://evil.example"; return nil }
-	refused(t, "set by an act of its own", s.ChangeEnvironment(ctx, registry.Environment{Partner: "bank", Name: "PROD"}, change))
+	refused(t, "set by an act of its own",
+		s.ChangeEnvironment(ctx, registry.Environment{Partner: "bank", Name: "PROD"}, change))
 	refused(t, "set by an act of its own", s.AddEnvironment(ctx, registry.Environment{
 		Partner: "bank", Name: "DEV", Sealing: sealane.SealingRequired, URL: "https://evil.example",
 	}))
-	refused(t, "the partner calls us", s.SetURL(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, "https://acme.example"))
+	refused(t, "the partner calls us",
+		s.SetURL(ctx, lanes.Name{Partner: "acme", Environment: "PROD"}, "https://acme.example"))
 }
 
 func TestURLRefused(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	must(t, s.AddPartner(ctx, registry.Partner{ID: "bank", Name: "Bank", Profile: "rdx", Side: sealane.ClientSide}))
-	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "bank", Name: "STAG", Sealing: sealane.SealingRequired}))
+	must(t, s.AddEnvironment(ctx,
+		registry.Environment{Partner: "bank", Name: "STAG", Sealing: sealane.SealingRequired}))
 	for text, says := range map[string]string{
 		"http://bank.example":             "use https",
 		"bank.example":                    "use https",
