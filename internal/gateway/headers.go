@@ -22,8 +22,16 @@ const (
 	headerToken       = "Sealane-Token"
 )
 
-// headerName returns a name as CGI and WSGI compare it: in lower case, with "-" for "_".
-func headerName(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+// headerName returns a name as the most lenient of CGI and WSGI servers compare it: in lower case, with "-"
+// for all that is no letter or digit.
+func headerName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+}
 
 // ours reports whether an application could take a header, named as headerName returns it, for one that
 // the gateway sets.

@@ -147,7 +147,7 @@ func TestSpoofedHeaders(t *testing.T) {
 		"X-Forwarded-For", "X_Forwarded_For", "x-forwarded_host", "X-Forwarded-Port", "X-Forwarded-Prefix",
 		"X-Forwarded-User",
 		"Forwarded", "FORWARDED", "X-Real-IP", "X_Real_IP", "X-Tenant", "x_tenant", "Sealane-Anything",
-		"Sealane-Message",
+		"Sealane-Message", "Sealane.Partner", "sealane!partner", "X.Forwarded~For", "x-real.ip", "x.tenant",
 		"Sealane-Signer", "Sealane-Environment", "Sealane-Request-Id", "Sealane-Token", "X-Payload-Encrypted",
 	}
 	for _, sealed := range []bool{true, false} {
