@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -36,7 +37,7 @@ func (g *Gateway) openAdmin(address Address) (*adminServer, error) {
 	ctx, stop := context.WithCancel(g.run)
 	a := &adminServer{address, n, stop}
 	g.running.Go(func() {
-		if err := httpserver.Serve(ctx, n, g.adminHandler(address.local()), g.log); err != nil {
+		if err := httpserver.Serve(ctx, n, address.guard(g.adminHandler(address.local())), g.log); err != nil {
 			g.log.Error("admin ended", "reason", err.Error())
 		}
 	})
@@ -75,6 +76,28 @@ func (g *Gateway) adminHandler(local bool) http.Handler {
 		mux.HandleFunc("GET /status", g.serveStatus)
 	}
 	return mux
+}
+
+// guard keeps pages of other sites away, also those whose name leads to this machine (DNS rebinding). On a
+// unix socket there are none, and who listens on every address has no name of his own.
+func (a Address) guard(next http.Handler) http.Handler {
+	host, _, err := net.SplitHostPort(string(a))
+	ip, ipErr := netip.ParseAddr(host)
+	anyHost := err != nil || host == "" || ipErr == nil && ip.IsUnspecified()
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		// HTTP/1.0 has no Host, and no browser speaks it.
+		if to := hostOnly(q.Host); !anyHost && to != "" && !loopback(to) && to != hostOnly(string(a)) {
+			writeText(w, http.StatusMisdirectedRequest, "call this by the address of the word admin\n")
+			return
+		}
+		for _, origin := range values(q.Header, "Origin") {
+			if q.Host == "" || origin != "http://"+q.Host {
+				writeText(w, http.StatusForbidden, "the request comes from a page of another site (Origin)\n")
+				return
+			}
+		}
+		next.ServeHTTP(w, q)
+	})
 }
 
 func writeText(w http.ResponseWriter, status int, text string) {
