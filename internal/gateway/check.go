@@ -72,6 +72,7 @@ func (c *routeCheck) check(i int) {
 		"give either egress (we call the partner) or ingress (the partner calls us), with the profile")
 	c.unless(r.Listen.Address != "", "listen", "must be given: HOST:PORT or unix:PATH")
 	c.checkSocket()
+	c.checkHosts()
 	c.checkServerTLS()
 	c.checkLane()
 	c.checkUpstream()
@@ -80,6 +81,8 @@ func (c *routeCheck) check(i int) {
 	} else if r.Ingress != "" {
 		c.checkIngress()
 	}
+	c.unless(r.Limits.Burst >= 0, "limits.burst", "is negative")
+	c.unless(r.Limits.InFlight >= 0, "limits.in_flight", "is negative")
 	for j := range i {
 		c.checkOther(&c.config.Routes[j])
 	}
@@ -98,6 +101,32 @@ func (c *routeCheck) checkSocket() {
 		c.unless(err == nil && unix, "listen.mode", "is for a unix socket: give octal digits such as 0660")
 	}
 	c.unless(l.Group == "" || unix, "listen.group", "is for a unix socket")
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*` +
+	`[A-Za-z0-9_])?)*$`)
+
+// checkHosts refuses hosts that no request can have.
+func (c *routeCheck) checkHosts() {
+	for i, host := range c.r.Hosts {
+		word := fmt.Sprintf("hosts[%d]", i)
+		name, port := hostOnly(host), "0"
+		if _, p, err := net.SplitHostPort(host); err == nil {
+			port = p
+		}
+		_, notPort := strconv.ParseUint(port, 10, 16)
+		_, notIP := netip.ParseAddr(name)
+		switch {
+		case name == "":
+			c.at(word, "is empty: give a host such as api.example, or remove hosts")
+		case strings.Contains(host, "/"):
+			c.at(word, "is %.80q, with more than a host: give a host such as api.example", host)
+		case strings.Contains(host, "*"):
+			c.at(word, "is %.80q: there are no wildcards; list each host", host)
+		case notPort != nil || notIP != nil && !hostName.MatchString(name):
+			c.at(word, "is %.80q: give a host such as api.example or 192.0.2.1", host)
+		}
+	}
 }
 
 func (c *routeCheck) checkServerTLS() {
@@ -275,7 +304,7 @@ func (c *routeCheck) checkOther(other *Route) {
 	}
 	both := len(c.r.Hosts) == 0 || len(other.Hosts) == 0
 	for _, h := range c.r.Hosts {
-		both = both || slices.ContainsFunc(other.Hosts, func(o string) bool { return strings.EqualFold(h, o) })
+		both = both || slices.ContainsFunc(other.Hosts, func(o string) bool { return hostOnly(h) == hostOnly(o) })
 	}
 	c.unless(
 		!both,

@@ -26,6 +26,7 @@ type route struct {
 	c       *Route
 	name    string
 	path    string // of the route in the file
+	plain   []string
 	hosts   map[string]bool
 	profile *profile.Compiled
 	source  source
@@ -90,6 +91,11 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 		r.rates = old.rates
 	}
 	r.rates.set(c.Limits.Rate, c.Limits.Burst)
+	if err := checkPlain(r.profile, c.Plain); err != nil {
+		fault("plain", err)
+	} else {
+		r.plain = c.Plain
+	}
 	fault("keys", b.setSource(ctx, r))
 	r.tls, err = newServerTLS(c.TLS, b.c.dir)
 	fault("tls", err)
@@ -139,11 +145,8 @@ func (b *builder) setSource(ctx context.Context, r *route) error {
 		if partner == partnerFromPath {
 			partner = ""
 		}
-		terms := lanes.Terms{Sealing: c.Sealing, MaxPayload: int(c.MaxPayload), Plain: c.Plain}
+		terms := lanes.Terms{Sealing: c.Sealing, MaxPayload: int(c.MaxPayload), Plain: r.plain}
 		r.source = &registrySource{b.registry, r.profile.Name(), c.side(), partner, c.Environment, terms}
-		if err := checkPlain(r.profile, c.Plain); err != nil {
-			return err
-		}
 		if partner != "" && c.Environment != "" {
 			if _, err := r.source.fixed(); err != nil {
 				return fmt.Errorf("partner %s in %s: %w", partner, c.Environment, err)
@@ -197,7 +200,7 @@ func (r *route) adjust(s *lanedir.Spec) error {
 	if m := int(c.MaxPayload); m > 0 && (inline || m < cmp.Or(s.MaxPayload, sealane.DefaultMaxPayload)) {
 		s.MaxPayload = m
 	}
-	s.Plain = append(slices.Clone(s.Plain), c.Plain...)
+	s.Plain = append(slices.Clone(s.Plain), r.plain...)
 	inbound := r.profile.Request()
 	if s.Side == sealane.ClientSide {
 		inbound = r.profile.Response()
@@ -213,10 +216,10 @@ func checkPlain(p *profile.Compiled, entries []string) error {
 	for _, e := range entries {
 		method, path, ok := strings.Cut(e, " ")
 		if !ok || method != strings.ToUpper(method) || !strings.HasPrefix(path, "/") {
-			return fmt.Errorf("plain %q is not of the form \"METHOD /path/{variable}\"", e)
+			return fmt.Errorf("%q is not of the form \"METHOD /path/{variable}\"", e)
 		}
 		if p.Seals(method, path) {
-			return fmt.Errorf("plain %q: the profile seals it", e)
+			return fmt.Errorf("%q: the profile seals it", e)
 		}
 	}
 	return nil
