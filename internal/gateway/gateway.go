@@ -205,6 +205,9 @@ func (g *Gateway) apply(next *state) {
 	c := next.config
 	g.logTo.set(newLog(g.options.Log, c.Log).Handler())
 	g.partners.set(c.PartnerLimits.Rate, c.PartnerLimits.Burst)
+	for _, r := range next.routes {
+		r.rates.set(r.c.Limits.Rate, r.c.Limits.Burst)
+	}
 	failures := c.PartnerLimits.Failures
 	if failures == 0 {
 		failures = defaultFailures

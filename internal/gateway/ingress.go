@@ -206,7 +206,8 @@ var (
 	errSwitch   = errors.New("the answer switches to another protocol")
 	errRedirect = errors.New("the answer to a sealed request is a redirect")
 	errUnframed = errors.New(
-		"the answer has neither a length nor chunks, and is not one whole JSON value: it may be cut",
+		"the answer has neither a length nor chunks, and is not one whole JSON object, array or string: it may " +
+			"be cut",
 	)
 )
 
@@ -216,14 +217,15 @@ func unframed(response *http.Response) bool {
 		response.Body != nil
 }
 
-// wholeJSON reads the body of an answer and refuses what is not one JSON value.
+// wholeJSON reads the body of an answer and refuses what is not one JSON object, array or string.
 func wholeJSON(response *http.Response, limit int) error {
 	body, err := readlimit.All(response.Body, limit)
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	response.Body.Close()
-	if !json.Valid(body) {
+	// A number could be cut and look whole.
+	if start := bytes.TrimLeft(body, " \t\r\n"); !json.Valid(body) || !bytes.ContainsAny(start[:1], `{["`) {
 		return errUnframed
 	}
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))

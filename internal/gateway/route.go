@@ -88,9 +88,8 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	r.setHosts()
 	r.rates = newLimiter[string](b.g.now)
 	if old != nil {
-		r.rates = old.rates
+		r.rates = old.rates // with the old rate until the new state is in force
 	}
-	r.rates.set(c.Limits.Rate, c.Limits.Burst)
 	if err := checkPlain(r.profile, c.Plain); err != nil {
 		fault("plain", err)
 	} else {
@@ -277,7 +276,8 @@ func (b *builder) setSecrets(ctx context.Context, r *route) error {
 // minToken is the length of the shortest token, in characters.
 const minToken = 16
 
-// setProxy sets what forwards requests. The limits of an ingress live on from the old route.
+// setProxy sets what forwards requests. The limits of an ingress live on from the old route where they
+// have not changed; else new ones begin, and requests that are open count for the old ones.
 func (b *builder) setProxy(r, old *route) {
 	r.proxy = &httputil.ReverseProxy{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), FlushInterval: -1}
 	if r.c.Egress != "" {
@@ -287,11 +287,13 @@ func (b *builder) setProxy(r, old *route) {
 	}
 	r.proxy.Rewrite, r.proxy.Transport = r.toApplication, noInformational{r.upstream}
 	r.proxy.ModifyResponse, r.proxy.ErrorHandler = r.fromApplication, r.ingressError
+	memory, requests := b.c.Limits.Memory.or(sealhttp.DefaultMaxHeld), inFlight(b.c.PartnerLimits, r.c.Limits)
 	if old != nil && old.handler != nil {
-		r.handler = old.handler
-		return
+		if now := old.handler; now.MaxInFlightPerLane == requests && now.MaxHeld == memory {
+			r.handler = now
+			return
+		}
 	}
-	memory := b.c.Limits.Memory.or(sealhttp.DefaultMaxHeld)
 	r.handler = &sealhttp.Handler{
 		Lane: func(q *http.Request) (*sealane.Lane, error) { return carriedOf(q.Context()).lane, nil },
 		// The exchange's route, because the handler lives longer than one.
@@ -299,7 +301,7 @@ func (b *builder) setProxy(r, old *route) {
 			func(w http.ResponseWriter, q *http.Request) { exchangeOf(q.Context()).route.forward(w, q) },
 		),
 		Log:         slog.New(slog.DiscardHandler), // the exchange has a line of its own
-		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: inFlight(b.c.PartnerLimits, r.c.Limits),
+		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: requests,
 		MaxHeldPerLane: memory / 2,
 		Hooks:          sealhttp.Hooks{Admit: r.g.admit, Observe: observe},
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/user"
-	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -315,13 +314,30 @@ func (g *Gateway) Reload(ctx context.Context) error {
 		next.discard(old)
 		return err
 	}
-	if !reflect.DeepEqual(old.config.Limits, next.config.Limits) {
-		g.log.Warn("limits of open listeners stay as they were until a restart")
+	for _, word := range staying(old.config.Limits, next.config.Limits) {
+		g.log.Warn("a limit of open listeners stays as it was until a restart", "word", "limits."+word)
 	}
 	g.apply(next)
 	g.start(next)
 	g.retire(old, next)
 	return nil
+}
+
+// staying returns the words that have changed and are for new listeners only.
+func staying(old, next Limits) []string {
+	var words []string
+	for _, one := range []struct {
+		word    string
+		changed bool
+	}{
+		{"connections", old.Connections != next.Connections}, {"header", old.Header != next.Header},
+		{"header_time", old.HeaderTime != next.HeaderTime}, {"idle", old.Idle != next.Idle},
+	} {
+		if one.changed {
+			words = append(words, one.word)
+		}
+	}
+	return words
 }
 
 // ReloadAndLog is [Gateway.Reload] for a signal, whose sender reads the log.
