@@ -35,9 +35,8 @@ is 3 if something is missing.`,
 	all := does(flags, operation.AllStatus,
 		func(*cobra.Command, []string) (operation.Lanes, error) { return page, nil }, writeOverview)
 	one := does(flags, operation.PartnerStatus,
-		func(_ *cobra.Command, args []string) (operation.LaneName, error) {
-			return operation.LaneName{Partner: args[0]}, nil
-		}, writeStandings)
+		func(_ *cobra.Command, args []string) (operation.ID, error) { return operation.ID{ID: args[0]}, nil },
+		writePartnerLanes)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch len(args) {
 		case 0:
@@ -90,6 +89,18 @@ func writeOverview(c *cobra.Command, o operation.Overview) error {
 		warn(c, "there are more partners: sealane status --after %s", o.More)
 	}
 	return nil
+}
+
+// writePartnerLanes lists the certificates of a partner, after the rules that were loosened for it.
+func writePartnerLanes(c *cobra.Command, p operation.PartnerLanes) error {
+	for _, lane := range p.Lanes {
+		for _, rule := range lane.Loosened {
+			if err := say(c, "! %s: %s", lane.Environment, printable(rule)); err != nil {
+				return err
+			}
+		}
+	}
+	return writeStandings(c, p.Certificates)
 }
 
 func writeStandings(c *cobra.Command, list []operation.Standing) error {

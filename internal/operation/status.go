@@ -30,12 +30,29 @@ type LaneName struct {
 	Environment string `json:"environment"`
 }
 
-// PartnerStatus returns the states of a partner's certificates. Without an environment it
-// returns those of all environments.
+// PartnerLanes are a partner's lanes, and the certificates of both sides in them.
+type PartnerLanes struct {
+	Lanes        []LaneSummary       `json:"lanes"`
+	Certificates []exchange.Standing `json:"certificates"`
+}
+
+// PartnerStatus returns the lanes of a partner, and the states of its certificates.
 var PartnerStatus = reading("PartnerStatus",
-	func(ctx context.Context, v *registry.Viewer, in LaneName) ([]exchange.Standing, error) {
-		return exchange.Status(ctx, v, lanes.Name(in))
+	func(ctx context.Context, v *registry.Viewer, in ID) (PartnerLanes, error) { return partnerLanes(ctx, v, in.ID) })
+
+func partnerLanes(ctx context.Context, v *registry.Viewer, partner string) (out PartnerLanes, err error) {
+	if out.Certificates, err = exchange.Status(ctx, v, lanes.Name{Partner: partner}); err != nil {
+		return out, err
+	}
+	err = v.View(ctx, func(tx registry.Reader) error {
+		environments, err := tx.Environments(partner)
+		for _, env := range environments {
+			out.Lanes = append(out.Lanes, summary(env, out.Certificates))
+		}
+		return err
 	})
+	return out, err
+}
 
 // Status checks everything that a lane needs. It opens the private keys, makes the lane,
 // and seals a message with it. A root key that cannot be used is a finding.
@@ -117,25 +134,13 @@ var AllStatus = reading("AllStatus",
 			return out, err
 		}
 		for _, p := range list.Partners {
-			standings, err := exchange.Status(ctx, v, lanes.Name{Partner: p.ID})
+			one, err := partnerLanes(ctx, v, p.ID)
 			if row, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
-				out.Lanes = append(out.Lanes, LaneSummary{Partner: p.ID, Damaged: row.Error()})
-				continue
-			}
-			if err != nil {
+				one.Lanes = []LaneSummary{{Partner: p.ID, Damaged: row.Error()}}
+			} else if err != nil {
 				return out, err
 			}
-			var environments []Environment
-			err = v.View(ctx, func(tx registry.Reader) error {
-				environments, err = tx.Environments(p.ID)
-				return err
-			})
-			if err != nil {
-				return out, err
-			}
-			for _, env := range environments {
-				out.Lanes = append(out.Lanes, summary(env, standings))
-			}
+			out.Lanes = append(out.Lanes, one.Lanes...)
 		}
 		return out, nil
 	})
