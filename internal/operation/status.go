@@ -38,7 +38,9 @@ type PartnerLanes struct {
 
 // PartnerStatus returns the lanes of a partner, and the states of its certificates.
 var PartnerStatus = reading("PartnerStatus",
-	func(ctx context.Context, v *registry.Viewer, in ID) (PartnerLanes, error) { return partnerLanes(ctx, v, in.ID) })
+	func(ctx context.Context, v *registry.Viewer, in ID) (PartnerLanes, error) {
+		return partnerLanes(ctx, v, in.ID)
+	})
 
 func partnerLanes(ctx context.Context, v *registry.Viewer, partner string) (out PartnerLanes, err error) {
 	if out.Certificates, err = exchange.Status(ctx, v, lanes.Name{Partner: partner}); err != nil {
