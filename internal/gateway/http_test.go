@@ -313,6 +313,7 @@ func TestAmbiguousPaths(t *testing.T) {
 	var app, partner seen
 	in := start(t, ingress(serve(t, app.answer(200, `{}`)), "sealing: optional"))
 	issuer := start(t, issuerIngress(serve(t, app.answer(200, `{}`))))
+	required := start(t, ingress(serve(t, app.answer(200, `{}`))))
 	out := start(t, egress(serve(t, partner.answer(200, `{}`)), `plain: ["GET /api/{x}", "GET /{x}/{y}/{z}"]`))
 	for _, path := range []string{
 		"/api/a%2fb", "/api/a%2F..", "/api/%5c", "/api/a%5C", "/api/%2e%2e", "/api/%2E", "/api/a%00", "/api;/x",
@@ -328,13 +329,13 @@ func TestAmbiguousPaths(t *testing.T) {
 				t.Errorf("%s %s: %s", name, path, a)
 			}
 		}
-		a := raw(
-			t,
-			issuer.addresses["in"],
-			"POST "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc",
-		)
-		if !strings.HasPrefix(a, "HTTP/1.1 400") {
-			t.Errorf("issuer %s: %s", path, a)
+		rest := " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
+		for name, g := range map[string]*running{"issuer": issuer, "sealing required": required} {
+			for _, method := range []string{"GET", "POST", "PUT"} {
+				if a := raw(t, g.addresses["in"], method+rest); !strings.HasPrefix(a, "HTTP/1.1 400") {
+					t.Errorf("%s %s %s: %s", name, method, path, a)
+				}
+			}
 		}
 	}
 	if app.count()+partner.count() > 0 {

@@ -55,7 +55,7 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 		return
 	}
 	x.with(func() { x.endpoint = endpointOf(f.lane, q) })
-	if x.endpoint == profile.Any && ambiguous(q.URL) {
+	if ambiguous(q.URL) && (x.endpoint == profile.Any || r.anyPath) {
 		r.refuseIngress(w, q, x, http.StatusBadRequest, errAmbiguous, "The path can't be served")
 		return
 	}

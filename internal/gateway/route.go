@@ -27,6 +27,7 @@ type route struct {
 	name    string
 	path    string // of the route in the file
 	plain   []string
+	anyPath bool // the profile seals requests to every path
 	hosts   map[string]bool
 	profile *profile.Compiled
 	source  source
@@ -77,6 +78,9 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 		fault(word, err)
 		return nil
 	}
+	r.anyPath = slices.ContainsFunc(r.profile.Profile().Endpoints, func(e profile.Endpoint) bool {
+		return e.Path == profile.Any
+	})
 	if c.Environment != "" && !slices.Contains(r.profile.Environments(), c.Environment) {
 		b.add(
 			r.path+".environment",
@@ -86,9 +90,11 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 		)
 	}
 	r.setHosts()
-	r.rates = newLimiter[string](b.g.now)
 	if old != nil {
 		r.rates = old.rates // with the old rate until the new state is in force
+	} else {
+		r.rates = newLimiter[string](b.g.now)
+		r.rates.set(c.Limits.Rate, c.Limits.Burst)
 	}
 	if err := checkPlain(r.profile, c.Plain); err != nil {
 		fault("plain", err)
