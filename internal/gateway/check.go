@@ -15,6 +15,11 @@ import (
 // Check returns what is refused at start, as far as the file alone tells: all of it at once.
 func (c *Config) Check() error {
 	f := &faults{c: c}
+	c.check(f)
+	return f.err()
+}
+
+func (c *Config) check(f *faults) {
 	if len(c.Routes) == 0 {
 		f.add("routes", "there are none: a gateway has at least one")
 	}
@@ -38,7 +43,6 @@ func (c *Config) Check() error {
 		r := &routeCheck{faults: f, config: c, r: &c.Routes[i], path: fmt.Sprintf("routes[%d]", i)}
 		r.check(i)
 	}
-	return f.err()
 }
 
 // routeCheck checks one route.

@@ -1,11 +1,13 @@
 package gateway_test
 
 import (
+	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +151,44 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	faults := gateway.Faults(err)
 	if len(faults) != 3 || faults[0].Line != 3 || faults[1].Line != 5 || faults[2].Line != 7 {
 		t.Errorf("%+v", faults)
+	}
+}
+
+// TestFaultsOfAllStages: a fault of one kind hides none of another kind, and brings no other fault with it.
+func TestFaultsOfAllStages(t *testing.T) {
+	dir := keyFolder(t)
+	file := filepath.Join(dir, "sealane.yaml")
+	write(t, file, `drain: {end: 30}
+registry: {db: x.db}
+routes:
+- {name: a, egress: riskos, listen: nowhere, upstream: "https://h.example",
+   keys: {ours: customer.key, theirs: provider.cer}, sealing: none}
+- {name: b, egress: riskos, listen: "127.0.0.1:0", upstream: "https://user@h.example", hots: a,
+   keys: {ours: customer.key, theirs: provider.cer}}
+- name: c
+  egress: riskos
+  listen: 127.0.0.1:0
+  upstream: https://h.example
+  keys: {ours: none.key, theirs: provider.cer}
+- {name: d, egress: riskos, listen: "127.0.0.1:0", upstream: "https://h.example", partner: p, environment: SANDBOX}
+`)
+	_, err := gateway.New(t.Context(), file, gateway.Options{Log: &logBuffer{}})
+	want := []string{
+		"1 drain.end", "2 registry.root_key", "4 routes[0].listen", "5 routes[0].sealing", "6 routes[1].upstream",
+		"6 routes[1].hots", "12 routes[2].keys",
+	}
+	var got []string
+	for _, f := range gateway.Faults(err) {
+		got = append(got, fmt.Sprint(f.Line, " ", f.Path))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\n%v", got, err)
+	}
+	write(t, file, "routes: [\n")
+	if _, err := gateway.New(t.Context(), file, gateway.Options{Log: &logBuffer{}}); len(gateway.Faults(err)) != 1 {
+		t.Error(err)
 	}
 }
 

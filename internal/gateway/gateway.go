@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -105,19 +106,22 @@ func (g *Gateway) admit(ctx context.Context, lane *sealane.Lane, step sealhttp.S
 
 // build makes the state of the file as it is now. What has not changed lives on from the old state.
 func (g *Gateway) build(ctx context.Context, old *state) (*state, error) {
-	c, err := Read(g.file)
+	c, f, err := read(g.file)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{faults: &faults{c: c}, g: g, c: c}
+	b := &builder{faults: f, g: g, c: c}
 	next := &state{config: c}
-	if next.registry, err = b.openRegistry(ctx, old); err != nil {
-		b.add("registry", "%v", err)
+	if !b.in("registry") {
+		if next.registry, err = b.openRegistry(ctx, old); err != nil {
+			b.add("registry", "%v", err)
+		}
 	}
 	b.registry = next.registry
-	if b.registry != nil || c.Registry == nil {
-		for i := range c.Routes {
-			next.routes = append(next.routes, b.route(ctx, i, old.route(c.Routes[i].Name)))
+	for i := range c.Routes { // those with a fault in the file could only have more for the same reason
+		r := &c.Routes[i]
+		if !b.in(fmt.Sprintf("routes[%d]", i)) && (b.registry != nil || c.Registry == nil || r.Keys != nil) {
+			next.routes = append(next.routes, b.route(ctx, i, old.route(r.Name)))
 		}
 	}
 	if err := b.err(); err != nil {

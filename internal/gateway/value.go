@@ -130,17 +130,18 @@ type Address string
 
 // UnmarshalText reads an address.
 func (a *Address) UnmarshalText(text []byte) error {
-	*a = Address(text)
 	if path, ok := strings.CutPrefix(string(text), "unix:"); ok {
 		if path == "" {
 			return errors.New("has no path behind unix:")
 		}
+		*a = Address(text)
 		return nil
 	}
 	_, port, err := net.SplitHostPort(string(text))
 	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || strconv.FormatUint(n, 10) != port {
 		return fmt.Errorf("is %.80q: give HOST:PORT, :PORT or unix:PATH", text)
 	}
+	*a = Address(text)
 	return nil
 }
 
