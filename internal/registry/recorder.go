@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ type recorder struct {
 
 	stored []storedRow // in the order in which they were stored first
 	noted  map[rowName]bool
+	was    map[rowName]hexSum // the SHA-256 of each row that was there before
 }
 
 var _ Tx = (*recorder)(nil)
@@ -29,15 +31,40 @@ type storedRow struct {
 	read func() (any, error)
 }
 
-func newRecorder(tx Tx) *recorder { return &recorder{Reader: tx, tx: tx, noted: map[rowName]bool{}} }
+func newRecorder(tx Tx) *recorder {
+	return &recorder{Reader: tx, tx: tx, noted: map[rowName]bool{}, was: map[rowName]hexSum{}}
+}
 
-// note notes a row if it was stored, and returns err.
-func note[T any](r *recorder, err error, name rowName, read func() (T, error)) error {
-	if err == nil && !r.noted[name] {
-		r.noted[name] = true
-		r.stored = append(r.stored, storedRow{name, func() (any, error) { return read() }})
+// note stores a row by put, and notes it. Before the first time it notes how the row was, so that
+// a row that was changed in the database itself is found though a change has followed.
+func note[T any](r *recorder, put func() error, name rowName, read func() (T, error)) error {
+	if r.noted[name] {
+		return put()
 	}
-	return err
+	was, err := read()
+	damaged, isDamaged := errors.AsType[*DamagedRow](err)
+	switch {
+	case err == nil:
+		_, form, _, err := recordedRow(was)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(form)
+		r.was[name] = sum[:]
+		if setting, is := any(was).(Setting); is && len(setting.Value) == 0 {
+			r.was[name] = nil // it is not there, or is empty
+		}
+	case isDamaged:
+		r.was[name] = digest([]byte(damaged.Error())) // no record has such a row
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	if err := put(); err != nil {
+		return err
+	}
+	r.noted[name] = true
+	r.stored = append(r.stored, storedRow{name, func() (any, error) { return read() }})
+	return nil
 }
 
 func (r *recorder) AppendAudit(audit.Record) error {
@@ -46,44 +73,44 @@ func (r *recorder) AppendAudit(audit.Record) error {
 
 func (r *recorder) PutPartner(p *Partner) error {
 	id := p.ID
-	return note(r, r.tx.PutPartner(p), nameOf("partner", id), func() (Partner, error) { return r.tx.Partner(id) })
+	return note(r, func() error { return r.tx.PutPartner(p) }, nameOf("partner", id), func() (Partner, error) { return r.tx.Partner(id) })
 }
 
 func (r *recorder) PutEnvironment(e *Environment) error {
 	partner, name := e.Partner, e.Name
-	return note(r, r.tx.PutEnvironment(e), nameOf("environment", partner, name),
+	return note(r, func() error { return r.tx.PutEnvironment(e) }, nameOf("environment", partner, name),
 		func() (Environment, error) { return r.tx.Environment(partner, name) })
 }
 
 func (r *recorder) DeletePartner(p Partner) error {
-	return note(r, r.tx.DeletePartner(p), nameOf("partner", p.ID),
+	return note(r, func() error { return r.tx.DeletePartner(p) }, nameOf("partner", p.ID),
 		func() (Partner, error) { return r.tx.Partner(p.ID) })
 }
 
 func (r *recorder) DeleteEnvironment(e Environment) error {
-	return note(r, r.tx.DeleteEnvironment(e), nameOf("environment", e.Partner, e.Name),
+	return note(r, func() error { return r.tx.DeleteEnvironment(e) }, nameOf("environment", e.Partner, e.Name),
 		func() (Environment, error) { return r.tx.Environment(e.Partner, e.Name) })
 }
 
 func (r *recorder) PutAPIKey(k *APIKey) error {
 	id := k.ID
-	return note(r, r.tx.PutAPIKey(k), nameOf("apikey", id), func() (APIKey, error) { return r.tx.APIKey(id) })
+	return note(r, func() error { return r.tx.PutAPIKey(k) }, nameOf("apikey", id), func() (APIKey, error) { return r.tx.APIKey(id) })
 }
 
 func (r *recorder) PutKeyPair(k *KeyPair) error {
 	id := k.ID
-	return note(r, r.tx.PutKeyPair(k), nameOf("key", id), func() (KeyPair, error) { return r.tx.KeyPair(id) })
+	return note(r, func() error { return r.tx.PutKeyPair(k) }, nameOf("key", id), func() (KeyPair, error) { return r.tx.KeyPair(id) })
 }
 
 func (r *recorder) PutCertificate(c *Certificate) error {
 	id := c.ID
-	return note(r, r.tx.PutCertificate(c), nameOf("certificate", id),
+	return note(r, func() error { return r.tx.PutCertificate(c) }, nameOf("certificate", id),
 		func() (Certificate, error) { return r.tx.Certificate(id) })
 }
 
 func (r *recorder) PutOffer(o *Offer) error {
 	pair, partner := o.KeyPair, o.Partner
-	return note(r, r.tx.PutOffer(o), nameOf("offer", pair, partner), func() (Offer, error) {
+	return note(r, func() error { return r.tx.PutOffer(o) }, nameOf("offer", pair, partner), func() (Offer, error) {
 		offers, err := r.tx.Offers(partner)
 		if err != nil {
 			return Offer{}, err
@@ -98,33 +125,34 @@ func (r *recorder) PutOffer(o *Offer) error {
 }
 
 func (r *recorder) PutBlocked(b Blocked) error {
-	return note(r, r.tx.PutBlocked(b), nameOf("blocked", hex.EncodeToString(b.SPKISHA256)),
+	return note(r, func() error { return r.tx.PutBlocked(b) }, nameOf("blocked", hex.EncodeToString(b.SPKISHA256)),
 		func() (Blocked, error) { return r.tx.Blocked(b.SPKISHA256) })
 }
 
 func (r *recorder) PutPerson(p *Person) error {
 	id := p.ID
-	return note(r, r.tx.PutPerson(p), nameOf("person", id), func() (Person, error) { return r.tx.Person(id) })
+	return note(r, func() error { return r.tx.PutPerson(p) }, nameOf("person", id), func() (Person, error) { return r.tx.Person(id) })
 }
 
 func (r *recorder) PutRequest(q *Request) error {
 	id := q.ID
-	return note(r, r.tx.PutRequest(q), nameOf("request", id), func() (Request, error) { return r.tx.Request(id) })
+	return note(r, func() error { return r.tx.PutRequest(q) }, nameOf("request", id), func() (Request, error) { return r.tx.Request(id) })
 }
 
 func (r *recorder) PutSetting(name string, value []byte) error {
-	return note(r, r.tx.PutSetting(name, value), nameOf("setting", name), func() (Setting, error) {
+	put := func() error { return r.tx.PutSetting(name, value) }
+	return note(r, put, nameOf("setting", name), func() (Setting, error) {
 		value, err := r.tx.Setting(name)
 		return Setting{name, value}, err
 	})
 }
 
 func (r *recorder) PutProfile(name string, source []byte) error {
-	return note(r, r.tx.PutProfile(name, source), nameOf("profile", name), r.profile(name))
+	return note(r, func() error { return r.tx.PutProfile(name, source) }, nameOf("profile", name), r.profile(name))
 }
 
 func (r *recorder) DeleteProfile(name string) error {
-	return note(r, r.tx.DeleteProfile(name), nameOf("profile", name), r.profile(name))
+	return note(r, func() error { return r.tx.DeleteProfile(name) }, nameOf("profile", name), r.profile(name))
 }
 
 // profile returns how a profile is read again.
@@ -138,9 +166,15 @@ func (r *recorder) profile(name string) func() (ProfileSource, error) {
 	}
 }
 
-// rowsMember is the member of a record's After that has the rows which the change stored, by
-// their names. A row that is not there any more is null.
-const rowsMember = "rows"
+const (
+	// rowsMember is the member of a record's After that has the rows which the change stored, by
+	// their names. A row that is not there any more is null.
+	rowsMember = "rows"
+
+	// wasMember is the member of a record's After that has the SHA-256 of each of these rows before
+	// the change, if it was there.
+	wasMember = "was"
+)
 
 // after returns what the record has behind the change: the rows that were stored, and what the
 // change itself says, unless that is one of the rows.
@@ -180,6 +214,6 @@ func (r *recorder) after(said any) (json.RawMessage, error) {
 	default:
 		members["result"] = v
 	}
-	members[rowsMember] = rows
+	members[rowsMember], members[wasMember] = rows, r.was
 	return marshal(members)
 }

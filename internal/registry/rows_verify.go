@@ -24,6 +24,7 @@ const (
 	RowUnrecorded RowFault = "unrecorded" // no record has it
 	RowDiffers    RowFault = "differs"    // its last record has it otherwise
 	RowMissing    RowFault = "missing"    // its last record has it, and it is not there
+	RowBetween    RowFault = "between"    // a record changed it, and it was not as the one before had it
 	RowsWithout   RowFault = "empty-log"  // there are rows, and no record at all
 )
 
@@ -85,7 +86,7 @@ func (r *RowsReport) add(f RowFinding) {
 // memory.
 func (r *Registry) VerifyRows(ctx context.Context) (report RowsReport, err error) {
 	err = r.Store.View(ctx, func(tx Reader) error {
-		v := rowVerifier{tx: tx, last: map[rowName]lastRecord{}}
+		v := rowVerifier{tx: tx, last: map[rowName]lastRecord{}, between: map[rowName]RowFinding{}}
 		if err := v.readLog(ctx); err != nil {
 			return err
 		}
@@ -115,6 +116,8 @@ type rowVerifier struct {
 	report RowsReport
 	last   map[rowName]lastRecord // of the rows that were not met yet
 	differ []differing
+
+	between map[rowName]RowFinding
 }
 
 // lastRecord is what the last record of a row has of it.
@@ -137,25 +140,63 @@ func (v *rowVerifier) readLog(ctx context.Context) error {
 			return err
 		}
 		v.report.Records++
-		for name, form := range recordedRows(record) {
+		after := recordedRows(record)
+		for name, form := range after.Rows {
+			v.compare(record.Seq, name, after.Was)
 			v.last[name] = lastRecord{record.Seq, sha256.Sum256(form), string(form) == "null"}
 		}
 	}
 	return nil
 }
 
-// recordedRows returns the rows that a record has. Other records have none.
-func recordedRows(r audit.Record) map[rowName]json.RawMessage {
-	if !bytes.Contains(r.After, []byte(`"`+rowsMember+`":`)) { // most of the time of parsing
-		return nil
+// compare compares a row before the change of a record with the record before that. Rows that
+// somebody has accepted have no state before, and what was found in them is settled.
+func (v *rowVerifier) compare(seq int64, name rowName, was map[rowName]string) {
+	if was == nil {
+		delete(v.between, name)
+		return
 	}
-	var after struct {
-		Rows map[rowName]json.RawMessage `json:"rows"`
+	last, recorded := v.last[name]
+	recorded = recorded && !last.gone
+	sum, there := was[name]
+	text := ""
+	switch {
+	case there && sum == "":
+		return // an empty setting
+	case there && !recorded:
+		text = fmt.Sprintf("%s had no record before record %d: it was put into the database, and then changed", name, seq)
+	case recorded && !there:
+		text = fmt.Sprintf("%s was not there before record %d, and record %d has it: it was deleted from the database",
+			name, seq, last.seq)
+	case recorded && sum != fmt.Sprintf("%x", last.sum):
+		text = fmt.Sprintf("%s was not as record %d has it when record %d changed it: see what that has as before",
+			name, last.seq, seq)
+	default:
+		return
+	}
+	if _, known := v.between[name]; known || len(v.between) < maxRowFindings {
+		v.between[name] = RowFinding{Fault: RowBetween, Row: string(name), Seq: seq, Text: text}
+	} else {
+		v.report.More++
+	}
+}
+
+// rowsOfRecord are the rows of a record, as they are behind its change, and the SHA-256 of each
+// before it.
+type rowsOfRecord struct {
+	Rows map[rowName]json.RawMessage `json:"rows"`
+	Was  map[rowName]string          `json:"was"`
+}
+
+// recordedRows returns the rows that a record has. Other records have none.
+func recordedRows(r audit.Record) (after rowsOfRecord) {
+	if !bytes.Contains(r.After, []byte(`"`+rowsMember+`":`)) { // most of the time of parsing
+		return after
 	}
 	if json.Unmarshal(r.After, &after) != nil {
-		return nil
+		return rowsOfRecord{}
 	}
-	return after.Rows
+	return after
 }
 
 func (v *rowVerifier) readRows(ctx context.Context) error {
@@ -195,6 +236,10 @@ func (v *rowVerifier) row(row any) error {
 		return nil
 	}
 	v.report.Rows++
+	if f, found := v.between[name]; found {
+		f.Sum = sumOf(form)
+		v.between[name] = f
+	}
 	last, there := v.last[name]
 	delete(v.last, name)
 	switch {
@@ -231,7 +276,7 @@ func (v *rowVerifier) explain() error {
 		f := RowFinding{Fault: RowDiffers, Row: string(d.name), Seq: d.seq, Sum: sumOf(d.form)}
 		var texts []string
 		if len(records) == 1 {
-			f.Members, texts = differences(recordedRows(records[0])[d.name], d.form)
+			f.Members, texts = differences(recordedRows(records[0]).Rows[d.name], d.form)
 		}
 		f.Text = fmt.Sprintf("%s is not as record %d has it: %s", d.name, d.seq, strings.Join(texts, "; "))
 		v.report.add(f)
@@ -252,6 +297,9 @@ func (v *rowVerifier) finish() RowsReport {
 				),
 			})
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.between)) {
+		v.report.add(v.between[name])
 	}
 	if v.report.Records == 0 && v.report.Rows > 0 {
 		empty := RowFinding{Fault: RowsWithout, Text: "the audit log is empty, and there are rows: it was deleted"}

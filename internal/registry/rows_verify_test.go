@@ -164,6 +164,44 @@ func TestRowsAgainstRecords(t *testing.T) {
 	})
 }
 
+// A row that was changed, added or removed in the database itself is found, though the program has
+// changed it since, until somebody has accepted it.
+func TestRowsChangedBetween(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, _ := founded(t, address)
+		acme(t, s)
+		ctx, db := t.Context(), behind(t, address)
+		lane := lanes.Name{Partner: "acme", Environment: "PROD"}
+		contact := registry.Contact{Role: registry.Primary, Name: "Ada", Email: "ada@acme.example"}
+		must(t, s.SetContact(ctx, lane, contact))
+		rowsHold(t, s.Registry())
+
+		db.does("UPDATE environment SET body = REPLACE(body, 'ada@', 'eve@')")
+		contact.Role = registry.Support
+		must(t, s.SetContact(ctx, lane, contact))
+		db.does(`INSERT INTO partner (id, name, profile, side, version, body)
+			SELECT 'evil', name, profile, side, version, body FROM partner`)
+		must(t, s.RenamePartner(ctx, "evil", "Evil"))
+
+		report, err := s.Registry().VerifyRows(ctx)
+		must(t, err)
+		want := map[string]string{
+			"environment/acme/PROD": "was not as record",
+			"partner/evil":          "had no record before record",
+		}
+		for _, f := range report.Findings {
+			if text := want[f.Row]; f.Fault != registry.RowBetween || text == "" || !strings.Contains(f.Text, text) {
+				t.Errorf("%+v", f)
+			}
+		}
+		if len(report.Findings) != len(want) || report.Holds {
+			t.Error(report)
+		}
+		must(t, accept(t, s, report.Findings...))
+		rowsHold(t, s.Registry())
+	})
+}
+
 // A row that can't be read is named, and the others are compared.
 func TestDamagedRowsAgainstRecords(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
