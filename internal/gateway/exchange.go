@@ -41,7 +41,6 @@ type exchange struct {
 	stack     string
 	processed processed
 	gone      bool // the client went away
-	limited   bool // one of many refusals: the line may be left out
 }
 
 type exchangeKey struct{}

@@ -29,7 +29,7 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	switch scheme {
 	case "file", "env", "credential", "exec":
 		if strings.TrimSpace(rest) == "" {
-			return fmt.Errorf("has nothing behind %s:", scheme)
+			return fmt.Errorf("has nothing behind the scheme %s", scheme)
 		}
 		*s = Secret(text)
 		return nil

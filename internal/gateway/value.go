@@ -132,7 +132,7 @@ type Address string
 func (a *Address) UnmarshalText(text []byte) error {
 	if path, ok := strings.CutPrefix(string(text), "unix:"); ok {
 		if path == "" {
-			return errors.New("has no path behind unix:")
+			return errors.New("is unix: without a path")
 		}
 		*a = Address(text)
 		return nil

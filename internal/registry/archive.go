@@ -39,7 +39,8 @@ func nothingInUse(tx Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range certificates {
+	if len(certificates) > 0 {
+		c := certificates[0]
 		if c.State.Open() {
 			return Refuse("certificate %s of %s is %s: reject it first", c.ID, id, c.State).
 				Then(Advice{Action: ActionExchangeReject, ID: c.ID, Needs: []Need{Reason}})
@@ -51,7 +52,8 @@ func nothingInUse(tx Tx, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range pairs {
+	if len(pairs) > 0 {
+		k := pairs[0]
 		return Refuse("key pair %s for %s is %s: retire it first", k.ID, id, k.State).
 			Then(Advice{Action: ActionKeyRetire, ID: k.ID, Needs: []Need{Last, Reason}})
 	}
