@@ -80,7 +80,7 @@ func TestDatabaseFails(t *testing.T) {
 		{"partner", "list"},
 		{"partner", "add", "acme", "--name", "Acme", "--profile", "riskos", "--side", "server"},
 		{"partner", "env", "acme", "PROD", "--sealing", "required"},
-		{"key", "block", strings.Repeat("ab", 32), "--reason", "theirs"},
+		{"key", "block", strings.Repeat("ab", 32), "--reason", "seen in a repository"},
 	} {
 		if code := sealane(args...); code != exitFailed || !strings.Contains(errors.String(), "no such table") {
 			t.Errorf("%v: exit code %d: %s", args, code, errors.String())

@@ -354,7 +354,7 @@ func TestLaneExport(t *testing.T) {
 	}
 	var said bytes.Buffer
 	full := filepath.Join(customer.dir, "lane")
-	again := []string{"lane", "export", "provider", "DEV", "--out", full, "--reason", "again"}
+	again := []string{"lane", "export", "provider", "DEV", "--out", full, "--reason", "to export it again"}
 	code := run(t.Context(), again, strings.NewReader(""), io.Discard, &said)
 	if code != exitFailed || !strings.Contains(said.String(), "not empty") {
 		t.Errorf("%d %s", code, said.String())

@@ -1,24 +1,16 @@
 package gateway_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/sealane/sealane/internal/gateway"
-	"github.com/sealane/sealane/internal/hostile"
-	"github.com/sealane/sealane/internal/testlane"
-	"github.com/sealane/sealane/keyfile"
-	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealanetest"
 )
 
@@ -89,113 +81,6 @@ func TestApplicationErrors(t *testing.T) {
 			t.Errorf("%d %v %s, want %d", a.status, a.header, a.body, want)
 		}
 	}
-}
-
-// TestHostileCorpus: every message of the corpus goes through an ingress. Nothing reaches the application, and
-// the partner learns what its profile's table says.
-func TestHostileCorpus(t *testing.T) {
-	corpus, err := hostile.Read("../../testdata/hostile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var canary atomic.Int64
-	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { canary.Add(1); io.WriteString(w, "{}") })
-	signer, err := corpus.Key("signer")
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk, err := keyfile.EncodeJWK(&signer.PublicKey, keyfile.JWKParams{KeyID: hostile.TheirKeyID})
-	if err != nil {
-		t.Fatal(err)
-	}
-	type kind struct {
-		profile string
-		oaep    bool
-		max     int
-	}
-	gateways := map[kind]*running{}
-	profiles := map[string]*profile.Profile{}
-	for _, c := range corpus.Cases {
-		k := kind{c.Profile, c.AcceptRSAOAEP, c.MaxPayload}
-		if profiles[c.Profile] == nil {
-			if profiles[c.Profile], err = corpus.LoadProfile(c.Profile); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if gateways[k] == nil {
-			gateways[k] = startCorpus(t, corpus, url, string(jwk), k.profile, k.oaep, k.max)
-		}
-		request := corpusRequest(t, c, profiles[c.Profile])
-		got := rawCut(t, gateways[k].addresses["in"], request, c.Fault == "http.body-unreadable")
-		row, _ := profiles[c.Profile].Errors.Row(c.Outcome)
-		text, _ := json.Marshal(row.Text)
-		head, body, _ := strings.Cut(got, "\r\n\r\n")
-		if c.Path == "http/http.endpoint.asterisk" { // TestOddForms has it
-			continue
-		}
-		_, status, _ := strings.Cut(head, " ")
-		if !strings.HasPrefix(status, fmt.Sprint(row.Status, " ")) || !strings.Contains(body, string(text)) {
-			t.Errorf("%s: %s, want %d %s", c.Path, got, row.Status, row.Text)
-		}
-	}
-	if n := canary.Load(); n != 0 {
-		t.Errorf("%d messages of the corpus reached the application", n)
-	}
-	if len(corpus.Cases) < 200 {
-		t.Errorf("the corpus has %d messages", len(corpus.Cases))
-	}
-}
-
-// startCorpus runs an ingress that opens what the corpus' recipient can open.
-func startCorpus(t *testing.T, corpus *hostile.Corpus, url, signer, name string, oaep bool, most int) *running {
-	t.Helper()
-	dir := t.TempDir()
-	profileArg, err := corpus.ProfileArg(dir, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	recipient := read(t, corpus.KeyFile("recipient"))
-	config := "routes:\n- name: in\n  ingress: " + profileArg +
-		"\n  listen: 127.0.0.1:0\n  caller: unauthenticated\n  upstream: " + url +
-		"\n  keys: {ours: {file: recipient.key, key_id: " + hostile.OurKeyID +
-		"}, theirs: signer.jwk, accept_certificate: the corpus}\n"
-	if name == "rdx" {
-		config = strings.Replace(config, ", theirs: signer.jwk", "", 1)
-	}
-	if oaep {
-		config += "  accept_rsa_oaep: the corpus says so\n"
-	}
-	if most > 0 {
-		config += fmt.Sprintf("  max_payload: %d\n", most)
-	}
-	return start(t, config, withFiles("recipient.key", recipient, "signer.jwk", signer))
-}
-
-// corpusRequest returns a correct request with a message or a body of the corpus.
-func corpusRequest(t *testing.T, c hostile.Case, p *profile.Profile) string {
-	t.Helper()
-	if c.Kind() == "http" {
-		return string(c.Content)
-	}
-	path, trigger, body := "/message", "", c.Content
-	if p.Trigger != nil {
-		path, trigger = "/api/evaluation", p.Trigger.Header+": "+p.Trigger.Value+"\r\n"
-	}
-	if field := p.Request.Body.Field; c.Kind() != "body" && field != "" {
-		var err error
-		if body, err = json.Marshal(map[string]string{field: string(c.Content)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return fmt.Sprintf(
-		"POST %s HTTP/1.1\r\nHost: provider.example\r\nConnection: close\r\nContent-Type: %s\r\n%sContent-Length: "+
-			"%d\r\n\r\n%s",
-		path,
-		p.Request.Body.ContentType,
-		trigger,
-		len(body),
-		body,
-	)
 }
 
 // rawCut is raw, and closes its side of the connection after the request where cut says so.
@@ -409,105 +294,6 @@ func TestLeavesWithTheAnswer(t *testing.T) {
 	log := in.logged()
 	if strings.Contains(log, "client_gone") || !strings.Contains(log, `"level":"ERROR"`) {
 		t.Error(log)
-	}
-}
-
-// TestRates: a partner over its rate is told to wait, and strangers are, whose failures come too fast.
-func TestRates(t *testing.T) {
-	now := time.Now()
-	var clock atomic.Int64
-	at := func(_ *running, o *gateway.Options) {
-		o.Now = func() time.Time { return now.Add(time.Duration(clock.Load())) }
-	}
-	var app seen
-	g := start(t, "partner_limits: {rate: 1/s, burst: 2, failures: 1/s}\n"+
-		ingress(
-			serve(t, app.answer(200, "{}")),
-			"sealing: optional",
-			"clients: {token: env:TOKEN_OF_TEST}",
-		), at, withEnv("TOKEN_OF_TEST", "0123456789abcdef"))
-	get := func(headers ...string) answer { return call(t, "GET", g.url("in")+"/x", "", headers...) }
-	token := []string{"Sealane-Token", "0123456789abcdef"}
-	for i, want := range []int{200, 200, 429, 429} {
-		if a := get(token...); a.status != want || (want == 429) != (a.header.Get("Retry-After") == "1") {
-			t.Errorf("request %d: %d %v", i, a.status, a.header)
-		}
-	}
-	for i, want := range []int{401, 401, 429} {
-		if a := get(); a.status != want {
-			t.Errorf("stranger %d: %d", i, a.status)
-		}
-	}
-	clock.Add(int64(time.Second))
-	if a := get(token...); a.status != 200 {
-		t.Errorf("after a second: %d", a.status)
-	}
-	if a := get(); a.status != 401 {
-		t.Errorf("a stranger, after a second: %d", a.status)
-	}
-}
-
-// TestSecretsStayOut (pitfall 25): eight planted secrets are in no log, no answer of ours, no metric and no status.
-func TestSecretsStayOut(t *testing.T) {
-	secrets := []string{
-		"hdr-5ecret-1",
-		"qry-5ecret-2",
-		"pth-5ecret-3",
-		"pay-5ecret-4",
-		"apk-5ecret-5",
-		"tok-5ecret-6",
-		"ans-5ecret-7",
-		"upg-5ecret-8",
-	}
-	var b bytes.Buffer
-	for _, appAnswer := range []string{
-		"HTTP/1.1 200 OK\r\nX-A: ans-5ecret-7\r\nContent-Length: 99\r\n\r\nans-5ecret-7", "ans-5ecret-7 x\r\n\r\n",
-		"HTTP/1.1 500 OK\r\nContent-Length: 2\r\n\r\n{}",
-		"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: upg-5ecret-8\r\n\r\n",
-	} {
-		url := rawServer(t, rawAnswer(appAnswer))
-		in := start(t, "admin: 127.0.0.1:0\nlog: {level: debug}\n"+ingress(url, "sealing: optional"))
-		out := start(
-			t,
-			"admin: 127.0.0.1:0\nlog: {level: debug}\n"+egress(
-				url,
-				"clients: {token: env:TOKEN_OF_TEST}",
-				`plain: ["POST /pth-5ecret-3/{x}"]`,
-			),
-			withEnv("TOKEN_OF_TEST", "tok-5ecret-6-0123456789"),
-		)
-		payload := `{"id":"pay-5ecret-4"}`
-		token, err := testlane.New(t, sealanetest.CustomerConfig()).Seal(t.Context(), []byte(payload))
-		if err != nil {
-			t.Fatal(err)
-		}
-		headers := []string{"X-Custom", "hdr-5ecret-1", "Authorization", "Bearer apk-5ecret-5"}
-		for _, body := range []string{payload, `{"encrypted_request":"` + string(token) + `"}`,
-			`{"encrypted_request":"pay-5ecret-4"}`, "pay-5ecret-4"} {
-			for _, path := range []string{"/api/evaluation/pth-5ecret-3?q=qry-5ecret-2",
-				"/api/evaluation?qry-5ecret-2", "/x/pth-5ecret-3", "/a/b/pth-5ecret-3;x", "/pth-5ecret-3/x"} {
-				attempt(t, in.url("in")+path, body, append(headers, sealedHeaders...)...)
-				attempt(t, in.url("in")+path, body, headers...)
-				attempt(t, out.url("out")+path, body, append(headers, "Sealane-Token", "tok-5ecret-6-0123456789")...)
-				attempt(t, out.url("out")+path, body, append(headers, "Sealane-Token", "tok-5ecret-6-wrong")...)
-			}
-			raw(t, in.addresses["in"], "qry-5ecret-2 /hdr-5ecret-1 HTTP/9\r\nHost: hdr-5ecret-1 x\r\n\r\n")
-			raw(t, in.addresses["in"], "hdr-5ecret-1 /pth-5ecret-3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-		}
-		for _, g := range []*running{in, out} {
-			for _, page := range []string{"/metrics", "/status", "/readyz"} {
-				b.WriteString(call(t, "GET", "http://"+g.addresses["admin"].String()+page, "").body)
-			}
-			b.WriteString(g.logged())
-		}
-	}
-	for _, secret := range secrets {
-		if i := strings.Index(b.String(), secret); i >= 0 {
-			t.Errorf("%s: …%s…", secret, b.String()[max(0, i-300):i+30])
-		}
-	}
-	if !strings.Contains(b.String(), "sealane_requests_total") {
-		t.Error("no metrics")
 	}
 }
 

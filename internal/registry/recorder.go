@@ -73,7 +73,8 @@ func (r *recorder) AppendAudit(audit.Record) error {
 
 func (r *recorder) PutPartner(p *Partner) error {
 	id := p.ID
-	return note(r, func() error { return r.tx.PutPartner(p) }, nameOf("partner", id), func() (Partner, error) { return r.tx.Partner(id) })
+	return note(r, func() error { return r.tx.PutPartner(p) }, nameOf("partner", id),
+		func() (Partner, error) { return r.tx.Partner(id) })
 }
 
 func (r *recorder) PutEnvironment(e *Environment) error {
@@ -94,12 +95,14 @@ func (r *recorder) DeleteEnvironment(e Environment) error {
 
 func (r *recorder) PutAPIKey(k *APIKey) error {
 	id := k.ID
-	return note(r, func() error { return r.tx.PutAPIKey(k) }, nameOf("apikey", id), func() (APIKey, error) { return r.tx.APIKey(id) })
+	return note(r, func() error { return r.tx.PutAPIKey(k) }, nameOf("apikey", id),
+		func() (APIKey, error) { return r.tx.APIKey(id) })
 }
 
 func (r *recorder) PutKeyPair(k *KeyPair) error {
 	id := k.ID
-	return note(r, func() error { return r.tx.PutKeyPair(k) }, nameOf("key", id), func() (KeyPair, error) { return r.tx.KeyPair(id) })
+	return note(r, func() error { return r.tx.PutKeyPair(k) }, nameOf("key", id),
+		func() (KeyPair, error) { return r.tx.KeyPair(id) })
 }
 
 func (r *recorder) PutCertificate(c *Certificate) error {
@@ -131,12 +134,14 @@ func (r *recorder) PutBlocked(b Blocked) error {
 
 func (r *recorder) PutPerson(p *Person) error {
 	id := p.ID
-	return note(r, func() error { return r.tx.PutPerson(p) }, nameOf("person", id), func() (Person, error) { return r.tx.Person(id) })
+	return note(r, func() error { return r.tx.PutPerson(p) }, nameOf("person", id),
+		func() (Person, error) { return r.tx.Person(id) })
 }
 
 func (r *recorder) PutRequest(q *Request) error {
 	id := q.ID
-	return note(r, func() error { return r.tx.PutRequest(q) }, nameOf("request", id), func() (Request, error) { return r.tx.Request(id) })
+	return note(r, func() error { return r.tx.PutRequest(q) }, nameOf("request", id),
+		func() (Request, error) { return r.tx.Request(id) })
 }
 
 func (r *recorder) PutSetting(name string, value []byte) error {
@@ -148,7 +153,8 @@ func (r *recorder) PutSetting(name string, value []byte) error {
 }
 
 func (r *recorder) PutProfile(name string, source []byte) error {
-	return note(r, func() error { return r.tx.PutProfile(name, source) }, nameOf("profile", name), r.profile(name))
+	return note(r, func() error { return r.tx.PutProfile(name, source) }, nameOf("profile", name),
+		r.profile(name))
 }
 
 func (r *recorder) DeleteProfile(name string) error {

@@ -164,7 +164,8 @@ func (v *rowVerifier) compare(seq int64, name rowName, was map[rowName]string) {
 	case there && sum == "":
 		return // an empty setting
 	case there && !recorded:
-		text = fmt.Sprintf("%s had no record before record %d: it was put into the database, and then changed", name, seq)
+		text = fmt.Sprintf("%s had no record before record %d: it was put into the database, and then changed",
+			name, seq)
 	case recorded && !there:
 		text = fmt.Sprintf("%s was not there before record %d, and record %d has it: it was deleted from the database",
 			name, seq, last.seq)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/fips140"
 	"crypto/sha1"
 	"fmt"
 	"slices"
@@ -43,10 +44,16 @@ var certificateTable = &table[registry.Certificate]{
 
 // sha1Column is only written: it is the checksum that some programs show of a certificate.
 var sha1Column = column[registry.Certificate]{
-	name: "sha1", bytes: true, null: true, value: func(c *registry.Certificate) any {
-		sum := sha1.Sum(c.DER)
-		return sum[:]
-	},
+	name: "sha1", bytes: true, null: true, value: func(c *registry.Certificate) any { return sha1Of(c.DER) },
+}
+
+// sha1Of returns the SHA-1 of a certificate, or nil where FIPS 140-3 is enforced.
+func sha1Of(der []byte) any {
+	if fips140.Enforced() {
+		return nil
+	}
+	sum := sha1.Sum(der)
+	return sum[:]
 }
 
 func (t *tx) Certificate(id string) (registry.Certificate, error) {

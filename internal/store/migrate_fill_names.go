@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha1"
 	"database/sql"
 	"encoding/json"
 
@@ -102,7 +101,6 @@ func certificateNames(row scan) (nameUpdate, error) {
 	var c registry.Certificate
 	_ = json.Unmarshal([]byte(body), &c)
 	c.DER, c.KeyID = der, keyID
-	sum := sha1.Sum(der)
 	const statement = "UPDATE certificate SET names = ?, serial_number = ?, sha1 = ? WHERE id = ?"
-	return nameUpdate{statement, []any{folded(c.SearchTexts()), c.Serial, sum[:]}, []any{id}}, err
+	return nameUpdate{statement, []any{folded(c.SearchTexts()), c.Serial, sha1Of(der)}, []any{id}}, err
 }
