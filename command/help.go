@@ -28,8 +28,10 @@ has done, and an error, for programs.`
 	root.AddCommand(topic)
 }
 
-// addTemplates adds the functions of usageTemplate, which all commands share.
+// addTemplates adds the functions of usageTemplate, which all commands share, and keeps the
+// commands in the order of an exchange.
 var addTemplates = sync.OnceFunc(func() {
+	cobra.EnableCommandSorting = false
 	cobra.AddTemplateFunc("ownFlags", func(c *cobra.Command) string {
 		own := pflag.NewFlagSet("", pflag.ContinueOnError)
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {

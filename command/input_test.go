@@ -11,16 +11,25 @@ import (
 	"testing"
 )
 
-// TestLongList: a list of 250,000 checksums is read, with the names that tools add. Then
-// the reason is missing.
-func TestLongList(t *testing.T) {
+// TestLongList: a list of 25,000 checksums is read, with the names that tools add. Then the reason
+// is missing.
+func TestLongList(t *testing.T) { blockLongList(t, 25_000) }
+
+// BenchmarkLongList reads lists of 250,000 checksums.
+func BenchmarkLongList(b *testing.B) {
+	for b.Loop() {
+		blockLongList(b, 250_000)
+	}
+}
+
+func blockLongList(t testing.TB, lines int) {
 	t.Chdir(t.TempDir())
 	f, err := os.Create("list")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := bufio.NewWriter(f)
-	for n := range 250_000 {
+	for n := range lines {
 		fmt.Fprintf(w, "%064x  keys/of/another/product/%d.pem\n", n, n)
 	}
 	if err := w.Flush(); err != nil || f.Close() != nil {
@@ -90,7 +99,7 @@ func TestDatabaseFails(t *testing.T) {
 
 // founded makes a registry in the current folder, and returns the command line of its
 // operator.
-func founded(t *testing.T) (func(args ...string) int, *strings.Builder) {
+func founded(t testing.TB) (func(args ...string) int, *strings.Builder) {
 	t.Helper()
 	out, errors := new(strings.Builder), new(strings.Builder)
 	sealane := func(args ...string) int {

@@ -94,7 +94,6 @@ func wantsJSON(called *cobra.Command, args []string, parsed bool) bool {
 }
 
 func newRoot() *cobra.Command {
-	cobra.EnableCommandSorting = false // they are in the order of an exchange
 	root := &cobra.Command{
 		Use:   "sealane",
 		Short: "Seal and open messages between companies' APIs: JSON that is signed, then encrypted",
