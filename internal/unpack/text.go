@@ -249,10 +249,13 @@ func typographic(text []byte) []byte {
 
 var uuBegin = regexp.MustCompile(`(?m)^(?:[> |]*)begin [0-7]{3,4} ([^\r\n]{1,255})\r?$`)
 
+// maxBegins is how many lines of a text may begin a file.
+const maxBegins = 4096
+
 // uuencoded opens the files that are encoded in a text by uuencode.
 func (o *opener) uuencoded(p Part) {
-	text, _ := Text(p.Data)
-	for rest := text; ; {
+	rest, _ := Text(p.Data)
+	for range maxBegins {
 		at := uuBegin.FindSubmatchIndex(rest)
 		if at == nil {
 			return
@@ -265,6 +268,7 @@ func (o *opener) uuencoded(p Part) {
 			return
 		}
 	}
+	o.file.Incomplete = true
 }
 
 // uudecode decodes the lines up to the one with "end". It returns how much of text it read.

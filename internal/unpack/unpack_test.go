@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sealane/sealane/internal/filekind"
 	"github.com/sealane/sealane/internal/unpack"
@@ -178,14 +177,12 @@ func TestBombs(t *testing.T) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
 		f := unpack.Open(data, nil)
-		took := time.Since(start)
 		runtime.ReadMemStats(&after)
-		if n := (after.TotalAlloc - before.TotalAlloc) >> 20; took > 10*time.Second || n > 400 {
-			t.Errorf("%s: %v, %d MiB, %d parts", name, took, n, len(f.Parts))
+		if n := (after.TotalAlloc - before.TotalAlloc) >> 20; n > 400 {
+			t.Errorf("%s: %d MiB, %d parts", name, n, len(f.Parts))
 		}
-		if name != "begin" && name != "storage" && !f.Incomplete {
+		if name != "storage" && !f.Incomplete {
 			t.Errorf("%s: it is said to be complete", name)
 		}
 	}
