@@ -9,8 +9,9 @@ import (
 	"github.com/sealane/sealane/internal/store"
 )
 
-// Who relies on a shared key pair is decided in its own environment: neither an own pair of the
-// partner nor a later confirmation in another environment takes a partner off the list.
+// Who relies on a shared key pair is decided in its own environment, by what was confirmed last:
+// neither an own pair of the partner nor a later confirmation in another environment takes a
+// partner off the list.
 func TestRelyingIsAboutOneEnvironment(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		shared, later, inDEV := keyPair("shared", "", "PROD"), keyPair("later", "", "PROD"), keyPair("dev", "", "DEV")
@@ -31,7 +32,7 @@ func TestRelyingIsAboutOneEnvironment(t *testing.T) {
 			errs = append(errs, tx.PutKeyPair(&shared), tx.PutKeyPair(&later), tx.PutKeyPair(&inDEV),
 				tx.PutKeyPair(&own), tx.PutKeyPair(&ownPROD),
 				tx.PutOffer(offer("shared", "a", 1)), // has a pair of its own in DEV
-				tx.PutOffer(offer("shared", "b", 1)), // has a pair of its own in PROD
+				tx.PutOffer(offer("shared", "b", 1)), tx.PutOffer(offer("own-prod", "b", 2)),
 				tx.PutOffer(offer("shared", "c", 1)), tx.PutOffer(offer("dev", "c", 2)),
 				tx.PutOffer(offer("shared", "d", 1)), tx.PutOffer(offer("later", "d", 2)))
 			return all(errs...)
