@@ -291,7 +291,7 @@ func TestSearchIsBounded(t *testing.T) {
 			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			t.Log(fmt.Sprint(took), (after.TotalAlloc-before.TotalAlloc)>>20, "MiB", len(keys), len(public))
-			if took > 20*time.Second {
+			if took > time.Minute {
 				t.Errorf("took %v", took)
 			}
 			if n := (after.TotalAlloc - before.TotalAlloc) >> 20; n > 100 {
