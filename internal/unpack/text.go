@@ -14,10 +14,11 @@ import (
 )
 
 // Text returns data as text in UTF-8 with LF line ends, and an error if there is half a
-// character of UTF-16 at its end.
+// character of UTF-16 at its end. It returns what has a NUL, and so is no text, unchanged.
 func Text(data []byte) ([]byte, error) {
 	text, _, err := pasted.Decode(data)
-	if bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0 {
+	binary := bytes.IndexByte(text, 0) >= 0
+	if !binary && bytes.IndexByte(text, '\n') < 0 && bytes.IndexByte(text, '\r') >= 0 {
 		text = bytes.ReplaceAll(text, []byte{'\r'}, []byte{'\n'})
 	}
 	return text, err

@@ -188,6 +188,19 @@ func TestBombs(t *testing.T) {
 	}
 }
 
+// CR line ends of a text become LF. The octets of a key that is no text stay as they are.
+func TestTextHasLineEnds(t *testing.T) {
+	for data, want := range map[string]string{
+		"a\rb":                  "a\nb",
+		"a\r\nb":                "a\r\nb",
+		"\a\x02\x00\x00RSA2\rb": "\a\x02\x00\x00RSA2\rb",
+	} {
+		if got, err := unpack.Text([]byte(data)); string(got) != want || err != nil {
+			t.Errorf("%q: %q, %v; want %q", data, got, err, want)
+		}
+	}
+}
+
 func TestMeant(t *testing.T) {
 	const line = "-----BEGIN CERTIFICATE-----"
 	for name, text := range map[string]string{
