@@ -160,14 +160,7 @@ func (s *Session) RemovePartner(ctx context.Context, id string) error {
 
 // RemoveEnvironment removes an environment that was never used.
 func (s *Session) RemoveEnvironment(ctx context.Context, lane lanes.Name) error {
-	entry := Entry{Action: ActionEnvironmentRemove, Partner: lane.Partner, Environment: lane.Environment}
-	entry.Subject = "environment/" + lane.Partner + "/" + lane.Environment
-	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
-		env, err := FindEnvironment(tx, lane)
-		if err != nil {
-			return err
-		}
-		entry.Before = env
+	return s.onEnvironment(ctx, ActionEnvironmentRemove, lane, func(tx Tx, _ *Entry, env Environment) error {
 		return s.removeEnvironment(tx, env)
 	})
 }

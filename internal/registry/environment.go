@@ -71,8 +71,9 @@ func (s *Session) ChangeEnvironment(ctx context.Context, seen Environment, chang
 	})
 }
 
-func (s *Session) changeEnvironment(
-	ctx context.Context, action Action, lane lanes.Name, change func(*Environment) error,
+// onEnvironment makes a change of an environment, which act gets as it is stored.
+func (s *Session) onEnvironment(
+	ctx context.Context, action Action, lane lanes.Name, act func(Tx, *Entry, Environment) error,
 ) error {
 	entry := Entry{Action: action, Partner: lane.Partner, Environment: lane.Environment}
 	entry.Subject = "environment/" + lane.Partner + "/" + lane.Environment
@@ -82,6 +83,14 @@ func (s *Session) changeEnvironment(
 			return err
 		}
 		entry.Before = env
+		return act(tx, entry, env)
+	})
+}
+
+func (s *Session) changeEnvironment(
+	ctx context.Context, action Action, lane lanes.Name, change func(*Environment) error,
+) error {
+	return s.onEnvironment(ctx, action, lane, func(tx Tx, entry *Entry, env Environment) error {
 		before, stored := env.Sealing, env
 		env.Contacts = slices.Clone(env.Contacts)
 		if err := change(&env); err != nil {
