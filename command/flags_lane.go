@@ -46,10 +46,7 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 	f := c.Flags()
 	f.StringVar(&l.profile, "profile", "", profileHelp)
 	f.StringVar(
-		&l.env,
-		"env",
-		"",
-		"environment (default: that of the key ID, if it names one, else the profile's first)",
+		&l.env, "env", "", "environment (default: that of the key ID, if it names one, else the profile's first)",
 	)
 	f.StringArrayVar(&l.keys, "key", nil, "file with your private key; further ones open too (overlap)")
 	f.StringArrayVar(&l.keyIDs, "key-id", nil, "key ID (alias) of your key; once for all keys, or once for each")
@@ -190,9 +187,7 @@ func (l *laneFlags) checkKeys(lane *sealane.Lane) error {
 	}
 	return refused(
 		fmt.Errorf(
-			"%s: %w\nTo use it all the same, say why: --accept-certificate REASON",
-			lane.Name(),
-			errors.Join(all...),
+			"%s: %w\nTo use it all the same, say why: --accept-certificate REASON", lane.Name(), errors.Join(all...),
 		),
 	)
 }
@@ -217,9 +212,7 @@ func (l *laneFlags) ourKeys(ctx context.Context, engine *rsaengine.Engine) ([]ke
 	var keys []keyring.Key
 	for i, file := range l.keys {
 		opened, err := kms.Open(
-			ctx,
-			file,
-			kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), Warn: warnTo(l.c)},
+			ctx, file, kms.Options{Passphrase: askPassphrase(l.c, l.passphrase), Warn: warnTo(l.c)},
 		)
 		if err != nil {
 			return nil, err

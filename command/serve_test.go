@@ -182,34 +182,12 @@ func postJSON(t *testing.T, url, body string, headers ...string) (int, http.Head
 func TestServeProvider(t *testing.T) {
 	provider, customer := newOffice(t), newOffice(t)
 	provider.run(
-		"partner",
-		"add",
-		"acme",
-		"--name",
-		"Acme",
-		"--profile",
-		"riskos",
-		"--side",
-		"ingress",
-		"--env",
-		"DEV",
-		"--sealing",
-		"required",
+		"partner", "add", "acme", "--name", "Acme", "--profile", "riskos", "--side", "ingress", "--env", "DEV",
+		"--sealing", "required",
 	)
 	customer.run(
-		"partner",
-		"add",
-		"provider",
-		"--name",
-		"P",
-		"--profile",
-		"riskos",
-		"--side",
-		"egress",
-		"--env",
-		"DEV",
-		"--sealing",
-		"required",
+		"partner", "add", "provider", "--name", "P", "--profile", "riskos", "--side", "egress", "--env", "DEV",
+		"--sealing", "required",
 	)
 	theirs, theirFile := provider.offer("acme", "DEV", "--common-name", "provider.example")
 	ours, ourFile := customer.offer("provider", "DEV", "--common-name", "acme.example")

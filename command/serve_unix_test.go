@@ -26,18 +26,8 @@ func TestServeHangUp(t *testing.T) {
 	one, two := answers("one"), answers("two")
 	o := &office{t: t, dir: t.TempDir()}
 	o.run(
-		"cert",
-		"create",
-		"--profile",
-		"riskos",
-		"--env",
-		"DEV",
-		"--bits",
-		"2048",
-		"--out",
-		filepath.Join(o.dir, "k"),
-		"--common-name",
-		"a.example",
+		"cert", "create", "--profile", "riskos", "--env", "DEV", "--bits", "2048", "--out", filepath.Join(o.dir, "k"),
+		"--common-name", "a.example",
 	)
 	keys, err := filepath.Glob(filepath.Join(o.dir, "k", "private", "*.key"))
 	if err != nil || len(keys) != 1 {

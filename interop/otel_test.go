@@ -29,8 +29,7 @@ func traced(tracer trace.Tracer) sealhttp.Hooks {
 		end := time.Now()
 		_, span := tracer.Start(ctx, "sealane "+string(e.Step), trace.WithTimestamp(end.Add(-e.Took)),
 			trace.WithAttributes(
-				attribute.String("sealane.lane", e.Lane.Name()),
-				attribute.Int("sealane.size", e.Size),
+				attribute.String("sealane.lane", e.Lane.Name()), attribute.Int("sealane.size", e.Size),
 				attribute.String("sealane.key_id", e.KeyID),
 				attribute.Float64("sealane.waited_seconds", e.Waited.Seconds()),
 			))

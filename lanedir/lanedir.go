@@ -182,9 +182,7 @@ func (k Keys) states() ([]keyring.State, error) {
 		}
 		if one.State != "" && states[i] == 0 {
 			return nil, fmt.Errorf(
-				"key %s: state %.20q is not active, staged or retiring",
-				kms.Name(one.File),
-				one.State,
+				"key %s: state %.20q is not active, staged or retiring", kms.Name(one.File), one.State,
 			)
 		}
 		free = free && states[i] != keyring.Active

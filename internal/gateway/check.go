@@ -68,9 +68,7 @@ var routeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 func (c *routeCheck) check(i int) {
 	r := c.r
 	c.unless(
-		routeName.MatchString(r.Name),
-		"name",
-		"must be given: 1 to 63 letters, digits, dots, dashes and underscores",
+		routeName.MatchString(r.Name), "name", "must be given: 1 to 63 letters, digits, dots, dashes and underscores",
 	)
 	c.unless((r.Egress == "") != (r.Ingress == ""), "egress",
 		"give either egress (we call the partner) or ingress (the partner calls us), with the profile")
@@ -91,8 +89,7 @@ func (c *routeCheck) check(i int) {
 		c.checkOther(&c.config.Routes[j])
 	}
 	c.unless(
-		r.Listen.Address == "" || r.Listen.Address.free() || r.Listen.Address != c.config.Admin,
-		"listen",
+		r.Listen.Address == "" || r.Listen.Address.free() || r.Listen.Address != c.config.Admin, "listen",
 		"is the address of admin",
 	)
 }
@@ -140,8 +137,7 @@ func (c *routeCheck) checkServerTLS() {
 	}
 	c.unless(t.Certificate != "" && t.Key != "", "tls", "needs certificate and key")
 	c.unless(
-		len(t.ClientNames) == 0 || t.ClientCA != "",
-		"tls.client_names",
+		len(t.ClientNames) == 0 || t.ClientCA != "", "tls.client_names",
 		"needs client_ca, whose certificates have the names",
 	)
 }
@@ -163,8 +159,7 @@ func (c *routeCheck) checkLane() {
 		c.unless(!fromPath, "partner", `"path" is for egress: on an ingress the caller is the partner`)
 	}
 	c.unless(
-		r.Keys != nil || r.AcceptRSAOAEP == "",
-		"accept_rsa_oaep",
+		r.Keys != nil || r.AcceptRSAOAEP == "", "accept_rsa_oaep",
 		"is for a route with keys of its own: the registry says it for others",
 	)
 }
@@ -189,8 +184,7 @@ func (c *routeCheck) checkUpstream() {
 	if t := u.TLS; t != nil {
 		c.unless((t.Certificate == "") == (t.Key == ""), "upstream.tls", "needs certificate and key, or none of them")
 		c.unless(
-			!strings.HasPrefix(u.URL, "http:") && !strings.HasPrefix(u.URL, "unix:"),
-			"upstream.tls",
+			!strings.HasPrefix(u.URL, "http:") && !strings.HasPrefix(u.URL, "unix:"), "upstream.tls",
 			"needs a URL with https",
 		)
 	}
@@ -228,9 +222,7 @@ func loopback(host string) bool {
 func (c *routeCheck) checkEgress() {
 	r := c.r
 	c.unless(
-		r.Caller == nil,
-		"caller",
-		"is for an ingress: an egress has local callers, client certificates or a token",
+		r.Caller == nil, "caller", "is for an ingress: an egress has local callers, client certificates or a token",
 	)
 	c.unless(!r.ForwardAuthorization, "forward_authorization", "is for an ingress")
 	c.unless(r.IdentityHeader == "", "identity_header", "is for an ingress")
@@ -267,8 +259,7 @@ func (c *routeCheck) checkIngress() {
 	switch {
 	case k.Way == callerAPIKey:
 		c.unless(
-			c.config.Registry != nil && r.Keys == nil,
-			"caller",
+			c.config.Registry != nil && r.Keys == nil, "caller",
 			"API keys are in the registry: api-key needs one, and no keys of the route",
 		)
 	case k.Way == callerMutualTLS:
@@ -278,8 +269,7 @@ func (c *routeCheck) checkIngress() {
 		c.unless(fixed, "caller", "unauthenticated needs one partner: give keys, or partner and environment")
 	case k.AccountHeader != "":
 		c.unless(
-			c.config.Registry != nil && r.Keys == nil,
-			"caller.account_header",
+			c.config.Registry != nil && r.Keys == nil, "caller.account_header",
 			"accounts are in the registry: it needs one, and no keys of the route",
 		)
 	}
@@ -311,9 +301,7 @@ func (c *routeCheck) checkOther(other *Route) {
 		both = both || slices.ContainsFunc(other.Hosts, func(o string) bool { return hostOnly(h) == hostOnly(o) })
 	}
 	c.unless(
-		!both,
-		"listen",
-		"two routes answer the same: route %q listens there too; give both different hosts",
+		!both, "listen", "two routes answer the same: route %q listens there too; give both different hosts",
 		other.Name,
 	)
 	c.unless(c.r.Listen == other.Listen && reflect.DeepEqual(c.r.TLS, other.TLS), "listen",

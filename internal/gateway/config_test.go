@@ -234,8 +234,7 @@ func TestDial(t *testing.T) {
 		t.Error(err)
 	}
 	withCA := start(
-		t,
-		egress("{url: \""+tlsServer.URL+"\", tls: {ca: ca.pem, name: example.com}}"),
+		t, egress("{url: \""+tlsServer.URL+"\", tls: {ca: ca.pem, name: example.com}}"),
 		withFiles("ca.pem", pemOf(tlsServer)),
 	)
 	if err := withCA.Dial(t.Context()); err != nil {

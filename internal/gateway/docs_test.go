@@ -125,8 +125,7 @@ func TestCustomerFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(
-			t,
-			filepath.Join(r.dir, "provider.cer"),
+			t, filepath.Join(r.dir, "provider.cer"),
 			string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Raw})),
 		)
 	})

@@ -303,14 +303,8 @@ func TestSentOnce(t *testing.T) {
 			if first.status != 404 || second.status != 502 || second.header.Get("Sealane-Processed") != "unknown" ||
 				arrived.Load() != 2 {
 				t.Errorf(
-					"%v %s %s: %d, %d %s; %d arrived",
-					headers,
-					c.method,
-					c.path,
-					first.status,
-					second.status,
-					second.body,
-					arrived.Load(),
+					"%v %s %s: %d, %d %s; %d arrived", headers, c.method, c.path, first.status, second.status,
+					second.body, arrived.Load(),
 				)
 			}
 		}

@@ -172,9 +172,7 @@ func (x *exchange) attributes(w *writer, took time.Duration, omitted int64) []sl
 	add("method", x.method)
 	add("endpoint", x.endpoint)
 	a = append(
-		a,
-		slog.Int("status", w.status()),
-		slog.Int64("bytes", w.bytes.Load()),
+		a, slog.Int("status", w.status()), slog.Int64("bytes", w.bytes.Load()),
 		slog.Float64("seconds", took.Seconds()),
 	)
 	add("message", x.message)

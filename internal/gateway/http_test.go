@@ -292,10 +292,7 @@ func TestOddForms(t *testing.T) {
 func postTo(t *testing.T, g *running, host string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(
-		t.Context(),
-		"POST",
-		g.url("out")+"/api/evaluation",
-		strings.NewReader(evaluation),
+		t.Context(), "POST", g.url("out")+"/api/evaluation", strings.NewReader(evaluation),
 	)
 	if err != nil {
 		t.Fatal(err)

@@ -107,8 +107,7 @@ func rawCut(t *testing.T, address net.Addr, request string, cut bool) string {
 func TestBeforeTheBody(t *testing.T) {
 	var app seen
 	g := start(
-		t,
-		ingress(serve(t, app.answer(200, "{}")), "max_payload: 1KiB", "clients: {token: env:TOKEN_OF_TEST}"),
+		t, ingress(serve(t, app.answer(200, "{}")), "max_payload: 1KiB", "clients: {token: env:TOKEN_OF_TEST}"),
 		withEnv("TOKEN_OF_TEST", "0123456789abcdef"),
 	)
 	const head = "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: " +
@@ -135,10 +134,7 @@ func TestBeforeTheBody(t *testing.T) {
 	written := make(chan error, 1)
 	go func() {
 		_, err := fmt.Fprintf(
-			c,
-			"POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s",
-			len(big),
-			big,
+			c, "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s", len(big), big,
 		)
 		written <- err
 	}()

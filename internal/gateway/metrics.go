@@ -55,34 +55,18 @@ func newMetrics(g *Gateway) *metrics {
 		durations: histogram("request_duration_seconds", "From the header of a request to the end of its answer.",
 			prometheus.DefBuckets, "route", "endpoint"),
 		refusals: counter(
-			"refusals_total",
-			"Requests and answers that were refused, by fault.",
-			"route",
-			"partner",
-			"fault",
+			"refusals_total", "Requests and answers that were refused, by fault.", "route", "partner", "fault",
 		),
 		messages: counter("messages_total", "Messages that were sealed or opened.", "route", "partner", "step"),
 		steps:    histogram("message_duration_seconds", "Sealing or opening one message.", fast, "route", "step"),
 		waits: histogram(
-			"message_wait_seconds",
-			"Waiting for a place to seal or open one message.",
-			fast,
-			"route",
-			"step",
+			"message_wait_seconds", "Waiting for a place to seal or open one message.", fast, "route", "step",
 		),
 		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
 	}
 	m.registry.MustRegister(
-		m.requests,
-		m.durations,
-		m.refusals,
-		m.messages,
-		m.steps,
-		m.waits,
-		m.reloads,
-		&stateCollector{g},
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.requests, m.durations, m.refusals, m.messages, m.steps, m.waits, m.reloads, &stateCollector{g},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
 }
@@ -146,10 +130,8 @@ var (
 		"When the lanes in use were read from the registry.", nil, nil)
 	snapshotLanes  = prometheus.NewDesc("sealane_registry_lanes", "Lanes that were read from the registry.", nil, nil)
 	certificateEnd = prometheus.NewDesc(
-		"sealane_certificate_end_timestamp_seconds",
-		"When a certificate of a lane from files ends.",
-		[]string{"route", "partner", "environment", "owner", "state", "serial"},
-		nil,
+		"sealane_certificate_end_timestamp_seconds", "When a certificate of a lane from files ends.",
+		[]string{"route", "partner", "environment", "owner", "state", "serial"}, nil,
 	)
 	serverEnd = prometheus.NewDesc("sealane_server_certificate_end_timestamp_seconds",
 		"When the certificate of a listener ends.", []string{"route"}, nil)
@@ -192,14 +174,8 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 			for _, k := range keys {
 				if k.Certificate != nil {
 					gauge(
-						certificateEnd,
-						float64(k.Certificate.NotAfter.Unix()),
-						r.name,
-						lane.Partner(),
-						lane.Environment(),
-						owner,
-						k.State.String(),
-						k.Certificate.SerialNumber.Text(16),
+						certificateEnd, float64(k.Certificate.NotAfter.Unix()), r.name, lane.Partner(),
+						lane.Environment(), owner, k.State.String(), k.Certificate.SerialNumber.Text(16),
 					)
 				}
 			}

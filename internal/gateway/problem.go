@@ -129,21 +129,11 @@ func judgeOther(err error, text string) *problem {
 	switch {
 	case mayBe && !hasOutcome && isTimeout(err):
 		return newProblem(
-			kindNoAnswer,
-			http.StatusGatewayTimeout,
-			"connection_read_timeout",
-			processedUnknown,
-			"%s",
-			text,
+			kindNoAnswer, http.StatusGatewayTimeout, "connection_read_timeout", processedUnknown, "%s", text,
 		)
 	case mayBe:
 		return newProblem(
-			kindAnswer,
-			http.StatusBadGateway,
-			answerError(err, hasOutcome),
-			processedUnknown,
-			"%s",
-			text,
+			kindAnswer, http.StatusBadGateway, answerError(err, hasOutcome), processedUnknown, "%s", text,
 		)
 	case hasOutcome:
 		return judgeOutcome(on, text)

@@ -159,20 +159,12 @@ var riskosSandbox = registry.Environment{Name: "SANDBOX"}
 func TestAPIKeys(t *testing.T) {
 	d := newDatabase(t)
 	d.partner(
-		"acme",
-		"riskos",
-		sealane.ServerSide,
-		riskosSandbox,
-		sealanetest.ProviderKey(),
-		sealanetest.CustomerKey(),
+		"acme", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.ProviderKey(), sealanetest.CustomerKey(),
 	)
 	d.partner("new", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.KeyPair{}, sealanetest.KeyPair{})
 	d.partner(
-		"issuer",
-		"rdx",
-		sealane.ServerSide,
-		registry.Environment{Name: "STAG", SenderAuth: sealane.SenderUnauthenticated},
-		sealanetest.KeyPair{},
+		"issuer", "rdx", sealane.ServerSide,
+		registry.Environment{Name: "STAG", SenderAuth: sealane.SenderUnauthenticated}, sealanetest.KeyPair{},
 		sealanetest.KeyPair{},
 	)
 	var app seen
@@ -231,12 +223,9 @@ func TestAPIKeys(t *testing.T) {
 func TestAccounts(t *testing.T) {
 	d := newDatabase(t)
 	d.partner(
-		"acme",
-		"riskos",
-		sealane.ServerSide,
+		"acme", "riskos", sealane.ServerSide,
 		registry.Environment{Name: "SANDBOX", Account: "acc-1", Sealing: sealane.SealingOptional},
-		sealanetest.ProviderKey(),
-		sealanetest.CustomerKey(),
+		sealanetest.ProviderKey(), sealanetest.CustomerKey(),
 	)
 	var app seen
 	url := serve(t, app.answer(200, `{}`))
@@ -274,12 +263,8 @@ func TestAccounts(t *testing.T) {
 func TestRevocation(t *testing.T) {
 	d := newDatabase(t)
 	d.partner(
-		"acme",
-		"riskos",
-		sealane.ServerSide,
-		registry.Environment{Name: "SANDBOX", Sealing: sealane.SealingOptional},
-		sealanetest.ProviderKey(),
-		sealanetest.CustomerKey(),
+		"acme", "riskos", sealane.ServerSide, registry.Environment{Name: "SANDBOX", Sealing: sealane.SealingOptional},
+		sealanetest.ProviderKey(), sealanetest.CustomerKey(),
 	)
 	var clock atomic.Int64
 	began := time.Now()
@@ -328,12 +313,8 @@ func eventually(t *testing.T, holds func() bool) {
 func TestWrongRootKey(t *testing.T) {
 	d := newDatabase(t)
 	d.partner(
-		"acme",
-		"riskos",
-		sealane.ServerSide,
-		riskosSandbox,
-		sealanetest.KeyPair{ID: "other", Private: sealanetest.IssuerKey().Private},
-		sealanetest.CustomerKey(),
+		"acme", "riskos", sealane.ServerSide, riskosSandbox,
+		sealanetest.KeyPair{ID: "other", Private: sealanetest.IssuerKey().Private}, sealanetest.CustomerKey(),
 	)
 	dir := keyFolder(t)
 	write(t, dir+"/sealane.yaml", d.api("http://127.0.0.1:1", "caller: api-key"))

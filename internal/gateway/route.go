@@ -83,9 +83,7 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	})
 	if c.Environment != "" && !slices.Contains(r.profile.Environments(), c.Environment) {
 		b.add(
-			r.path+".environment",
-			"%q is none of the profile's: %s",
-			c.Environment,
+			r.path+".environment", "%q is none of the profile's: %s", c.Environment,
 			strings.Join(r.profile.Environments(), ", "),
 		)
 	}

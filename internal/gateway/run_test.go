@@ -144,9 +144,7 @@ func TestKeysReload(t *testing.T) {
 		t.Error(status)
 	}
 	write(
-		t,
-		filepath.Join(g.dir, "provider.cer"),
-		wrong,
+		t, filepath.Join(g.dir, "provider.cer"), wrong,
 	) // our own key as the partner's: refused, so the old one stays
 	g.Refresh(t.Context())
 	if status := send(); status != 200 || !strings.Contains(g.log.String(), "keys stay as they were") {
@@ -209,8 +207,7 @@ func TestMetricLabels(t *testing.T) {
 	count := func() int { return strings.Count(page(), "\nsealane_") }
 	odd := func(i int) {
 		raw(
-			t,
-			g.addresses["in"],
+			t, g.addresses["in"],
 			fmt.Sprintf("M%d /p%d?q%d HTTP/1.1\r\nHost: h%d\r\nConnection: close\r\n\r\n", i, i, i, i),
 		)
 	}

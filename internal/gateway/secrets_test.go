@@ -22,9 +22,7 @@ func TestRates(t *testing.T) {
 	var app seen
 	g := start(t, "partner_limits: {rate: 1/s, burst: 2, failures: 1/s}\n"+
 		ingress(
-			serve(t, app.answer(200, "{}")),
-			"sealing: optional",
-			"clients: {token: env:TOKEN_OF_TEST}",
+			serve(t, app.answer(200, "{}")), "sealing: optional", "clients: {token: env:TOKEN_OF_TEST}",
 		), at, withEnv("TOKEN_OF_TEST", "0123456789abcdef"))
 	get := func(headers ...string) answer { return call(t, "GET", g.url("in")+"/x", "", headers...) }
 	token := []string{"Sealane-Token", "0123456789abcdef"}

@@ -248,9 +248,7 @@ func TestServerCertificateRenewed(t *testing.T) {
 	g := start(
 		t,
 		ingress(
-			serve(t, app.answer(200, "{}")),
-			"sealing: optional",
-			"tls: {certificate: server.crt, key: server.key}",
+			serve(t, app.answer(200, "{}")), "sealing: optional", "tls: {certificate: server.crt, key: server.key}",
 		),
 		withFiles("server.crt", certificate, "server.key", key),
 	)

@@ -132,10 +132,7 @@ func TestKeepAlive(t *testing.T) {
 	client := &http.Client{}
 	for i := range 1000 {
 		r, err := http.NewRequestWithContext(
-			t.Context(),
-			"POST",
-			g.url("out")+"/api/evaluation",
-			strings.NewReader(evaluation),
+			t.Context(), "POST", g.url("out")+"/api/evaluation", strings.NewReader(evaluation),
 		)
 		if err != nil {
 			t.Fatal(err)

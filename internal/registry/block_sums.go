@@ -38,11 +38,7 @@ func withSum(tx Reader, sum []byte) ([]Certificate, error) {
 		return nil, err
 	}
 	if len(certificates) == maxWithSum || len(inFile) == maxWithSum {
-		return nil, Refuse(
-			"%x is the checksum of %d certificates or more: block their public keys",
-			sum,
-			maxWithSum,
-		)
+		return nil, Refuse("%x is the checksum of %d certificates or more: block their public keys", sum, maxWithSum)
 	}
 	return append(certificates, inFile...), nil
 }

@@ -292,9 +292,7 @@ func (v *rowVerifier) finish() RowsReport {
 			v.report.add(RowFinding{
 				Fault: RowMissing, Row: string(name), Seq: last.seq,
 				Text: fmt.Sprintf(
-					"%s is not there, and record %d has it: it was deleted from the database",
-					name,
-					last.seq,
+					"%s is not there, and record %d has it: it was deleted from the database", name, last.seq,
 				),
 			})
 		}

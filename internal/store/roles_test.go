@@ -138,12 +138,7 @@ func changesAs(t *testing.T, s *store.Store) {
 			KeyPair: "p",
 			Partner: "acme",
 			At:      noon,
-		}, certificate(
-			"c",
-			registry.Theirs,
-			"acme",
-			"PROD",
-		)
+		}, certificate("c", registry.Theirs, "acme", "PROD")
 		return errors.Join(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
 			tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&eve),
 			tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")),
