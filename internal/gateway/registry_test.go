@@ -306,7 +306,7 @@ func eventually(t *testing.T, holds func() bool) {
 			return
 		}
 	}
-	t.Error("it does not come about")
+	t.Error("the gateway did not read it in time")
 }
 
 // TestWrongRootKey (pitfall 39): keys that can't be opened show at start.

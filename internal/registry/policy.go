@@ -9,12 +9,12 @@ import (
 	"github.com/sealane/sealane"
 )
 
-// second says why an act needs a second person, what the approval is bound to in addition to the rows, and
-// the person whom the act is about.
+// second says why an act needs a second person, what the approval is bound to in addition to the
+// rows, and the person whom the act is about.
 type second struct{ why, what, about string }
 
-// ApprovalsNeeded returns how many people decide on what loosens an environment or lets a certificate
-// in: two in production, one elsewhere, unless the environment says otherwise.
+// ApprovalsNeeded returns how many people decide on acts that loosen an environment or approve a
+// certificate: two in production, one elsewhere, unless the environment says otherwise.
 func (e Environment) ApprovalsNeeded() int {
 	switch {
 	case e.Approvals != 0:
@@ -25,8 +25,7 @@ func (e Environment) ApprovalsNeeded() int {
 	return 1
 }
 
-// needsSecond returns why an act needs a second person, or nil. Acts that stop something never
-// do.
+// needsSecond returns why an act needs a second person, or nil. Acts that stop something never do.
 func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 	switch entry.Action {
 	case ActionEnvironmentAdd, ActionEnvironmentChange:
