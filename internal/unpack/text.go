@@ -45,10 +45,7 @@ func Meant(text []byte) []byte {
 	return meant
 }
 
-var (
-	anyTag  = regexp.MustCompile(`<[/!]?[A-Za-z-]`)
-	tagName = regexp.MustCompile(`^/?([A-Za-z][A-Za-z0-9:]*)`)
-)
+var anyTag = regexp.MustCompile(`<[/!]?[A-Za-z-]`)
 
 // inline are the elements of a page that are part of a line.
 var inline = map[string]bool{
@@ -76,10 +73,7 @@ func withoutTags(text []byte) []byte {
 		out, text = append(out, text[:at]...), text[at:]
 		name := "!--"
 		if !bytes.HasPrefix(text, []byte("<!--")) {
-			name = ""
-			if m := tagName.FindSubmatch(text[1:min(len(text), 32)]); m != nil {
-				name = strings.ToLower(string(m[1]))
-			}
+			name = tagName(text[1:min(len(text), 32)])
 		}
 		if end := hidden[name]; end != "" && !endless[end] && text[1] != '/' {
 			n := bytes.Index(text, []byte(end))
@@ -105,6 +99,19 @@ func withoutTags(text []byte) []byte {
 }
 
 const maxTag = 4096 // bytes of a tag
+
+// tagName returns the name, in lower case, that a tag begins with after its "<". A page has
+// a million tags; a regular expression takes memory for each.
+func tagName(tag []byte) string {
+	tag = bytes.TrimPrefix(tag, []byte("/"))
+	n := 0
+	for n < len(tag) && (isLetter(tag[n]) || n > 0 && (tag[n] == ':' || '0' <= tag[n] && tag[n] <= '9')) {
+		n++
+	}
+	return strings.ToLower(string(tag[:n]))
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // unescaped decodes the escapes of a string in JSON, in a program or in an environment
 // file.
