@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/big"
 	"math/bits"
+	mathrand "math/rand/v2"
 	"reflect"
 	"slices"
 	"sync"
@@ -106,6 +107,83 @@ func TestMadeOfAKnownOne(t *testing.T) {
 	if err != nil || got[0].New || len(got[0].Known) > 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+// Find finds what the comparison of each pair finds, for moduli of any lengths.
+func TestFindAsByPairs(t *testing.T) {
+	const seed, pool = 11, 150
+	random := mathrand.New(mathrand.NewPCG(seed, seed))
+	number := func() *big.Int {
+		if random.IntN(4) > 0 {
+			n := big.NewInt(1)
+			for range 1 + random.IntN(12) {
+				n.Mul(n, prime(t, random.IntN(pool)))
+			}
+			return n
+		}
+		words := make([]big.Word, 1+random.IntN(40)) // carries and gaps
+		for i := range words {
+			words[i] = [...]big.Word{0, 1, ^big.Word(0), big.Word(random.Uint64())}[random.IntN(4)]
+		}
+		n := new(big.Int).SetBits(words)
+		return n.Add(n, big.NewInt(2))
+	}
+	shared, alone := 0, 0
+	for round := range 300 {
+		var moduli []*big.Int
+		for range 1 + round%3 {
+			moduli = append(moduli, number())
+		}
+		known := map[string]*big.Int{}
+		for i := range batchgcd.MaxNames {
+			known[fmt.Sprint(i)] = number()
+		}
+		if round%5 == 0 { // equal, a multiple, a divisor
+			known["4"], known["5"] = moduli[0], times(t, 0, 1)
+			known["6"] = new(big.Int).Mul(moduli[0], number())
+			moduli = append(moduli, new(big.Int).Mul(known["7"], number()))
+		}
+		got, err := batchgcd.Find(t.Context(), moduli, named(known))
+		if want := byPairs(moduli, known); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("round %d: %+v, %v; want %+v", round, got, err, want)
+		}
+		for _, s := range got {
+			if reflect.DeepEqual(s, batchgcd.Shared{}) {
+				alone++
+			} else {
+				shared++
+			}
+		}
+	}
+	if shared < 50 || alone < 50 {
+		t.Errorf("%d share a prime, %d do not: too few for a test", shared, alone)
+	}
+}
+
+// byPairs is Find as it is defined.
+func byPairs(moduli []*big.Int, known map[string]*big.Int) []batchgcd.Shared {
+	found := make([]batchgcd.Shared, len(moduli))
+	for i, n := range moduli {
+		common := func(other *big.Int) (prime, whole bool) {
+			g := new(big.Int).GCD(nil, nil, n, other)
+			if g.IsUint64() && g.Uint64() == 1 || g.Cmp(n) == 0 {
+				return false, false
+			}
+			return g.Cmp(other) != 0, g.Cmp(other) == 0
+		}
+		for name, other := range named(known) {
+			if prime, whole := common(other); prime {
+				found[i].Known = append(found[i].Known, name)
+			} else if whole {
+				found[i].Whole = append(found[i].Whole, name)
+			}
+		}
+		for _, other := range moduli {
+			prime, whole := common(other)
+			found[i].New, found[i].NewWhole = found[i].New || prime, found[i].NewWhole || whole
+		}
+	}
+	return found
 }
 
 func TestBounds(t *testing.T) {

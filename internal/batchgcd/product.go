@@ -20,9 +20,11 @@ func product(ctx context.Context, m *big.Int, fresh []*node, known iter.Seq2[str
 	isNew := sameAs(fresh)
 	work := make(chan []*big.Int)
 	workers := make([]worker, max(1, min(runtime.GOMAXPROCS(0), maxWorkers)))
+	reduction := newReduction(m)
 	var multiplying sync.WaitGroup
 	for i := range workers {
-		workers[i] = worker{m: m, product: big.NewInt(1), most: len(fresh)}
+		workers[i] = worker{product: residue{reduction: reduction}, most: len(fresh)}
+		workers[i].product.value.SetInt64(1)
 		multiplying.Go(func() { workers[i].run(work) })
 	}
 	err := hand(ctx, known, isNew, work)
@@ -31,11 +33,11 @@ func product(ctx context.Context, m *big.Int, fresh []*node, known iter.Seq2[str
 	if err != nil {
 		return nil, err
 	}
-	result := workers[0].product
-	for _, w := range workers[1:] {
-		result.Rem(result.Mul(result, w.product), m)
+	result := &workers[0].product
+	for i := range workers[1:] {
+		result.multiply(&workers[i+1].product.value)
 	}
-	return result, nil
+	return result.value.Rem(&result.value, m), nil
 }
 
 // hand sends the known moduli that are not new.
@@ -82,20 +84,18 @@ func sameAs(fresh []*node) func(*big.Int) bool {
 	}
 }
 
-// worker multiplies moduli, modulo m. It multiplies as many as are new before each reduction.
+// worker multiplies moduli, modulo m: as many as are new before each reduction.
 type worker struct {
-	m, product *big.Int
-	most       int
-
-	chunk            []*node
-	whole, discarded big.Int // reused
+	product residue
+	most    int
+	chunk   []*node
 }
 
 func (w *worker) run(work <-chan []*big.Int) {
 	for batch := range work {
 		for _, n := range batch {
 			if w.most == 1 {
-				w.multiply(n)
+				w.product.multiply(n)
 				continue
 			}
 			if w.chunk = append(w.chunk, &node{product: n}); len(w.chunk) == w.most {
@@ -108,12 +108,7 @@ func (w *worker) run(work <-chan []*big.Int) {
 
 func (w *worker) reduce() {
 	if len(w.chunk) > 0 {
-		w.multiply(tree(w.chunk).product)
+		w.product.multiply(tree(w.chunk).product)
 		w.chunk = w.chunk[:0]
 	}
-}
-
-func (w *worker) multiply(n *big.Int) {
-	w.whole.Mul(w.product, n)
-	w.discarded.QuoRem(&w.whole, w.m, w.product)
 }
