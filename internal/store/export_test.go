@@ -54,6 +54,35 @@ func (s *Store) KeyPairPlan(ctx context.Context, q registry.KeyPairQuery) (strin
 	return s.plan(ctx, keyPairTable.listed().statement+condition, args)
 }
 
+// SearchPlans returns how the database would find partners, environments and API keys by a part
+// of a name.
+func (s *Store) SearchPlans(ctx context.Context, containing string) (map[string]string, error) {
+	partners, partnerArgs := partnersLike(registry.PartnerQuery{Containing: containing})
+	environments, environmentArgs := environmentsLike(containing, 10)
+	keys, keyArgs := apiKeysLike(containing, 10)
+	plans := map[string]string{}
+	for index, q := range map[string]struct {
+		statement string
+		args      []any
+	}{
+		"partner_names":     {partnerTable.listed().statement + partners, partnerArgs},
+		"environment_names": {environmentTable.listed().statement + environments, environmentArgs},
+		"api_key_names":     {apiKeyTable.listed().statement + keys, keyArgs},
+	} {
+		var err error
+		if plans[index], err = s.plan(ctx, q.statement, q.args); err != nil {
+			return nil, err
+		}
+	}
+	return plans, nil
+}
+
+// AuditPlan returns how the database would find audit records.
+func (s *Store) AuditPlan(ctx context.Context, q registry.AuditQuery) (string, error) {
+	condition, args := auditLike(q)
+	return s.plan(ctx, auditTable.listed().statement+condition, args)
+}
+
 // LanePlan returns how the database would read the certificates of all lanes.
 func (s *Store) LanePlan(ctx context.Context) (string, error) {
 	return s.plan(ctx, laneCertificates.selected+" WHERE "+laneCertificates.all, nil)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -37,7 +36,7 @@ func TestFileSumsOfVersion1(t *testing.T) {
 		if err := s.Backup(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(old, asVersion1(t, read(t, now)), 0o600); err != nil {
+		if err := os.WriteFile(old, asVersion(t, 1, read(t, now)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if sum, err := store.Restore(t.Context(), address, old, store.Options{}); err != nil || sum.Version != 1 {
@@ -58,10 +57,60 @@ func TestFileSumsOfVersion1(t *testing.T) {
 	})
 }
 
-// asVersion1 returns a backup as a program of version 1 would have written it.
-func asVersion1(t *testing.T, backup []byte) []byte {
+// A backup of version 4, which has no columns to search by, is restored with all that this program
+// would have put into them: the restored registry is the same.
+func TestNamesOfVersion4(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, folder := open(t, databases[0].address(t)), t.TempDir()
+		const pages = 1001 // and a row; a page has 500
+		update(t, s, func(tx registry.Tx) error {
+			for i := range pages {
+				id := fmt.Sprintf("p%04d", i)
+				k, c := apiKey("k-"+id, id, "PROD"), certificate("c-"+id, registry.Theirs, id, "PROD")
+				k.Label, c.CommonName, c.Serial = "Batch "+id, "Ĳssel "+id, fmt.Sprintf("%x", 4096+i)
+				if err := all(agreement(tx, id, "PROD"), tx.PutAPIKey(&k), tx.PutCertificate(&c)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		now, old, again := filepath.Join(folder, "now"), filepath.Join(folder, "old"), filepath.Join(folder, "again")
+		if err := s.Backup(t.Context(), now); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(old, asVersion(t, 4, read(t, now)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if sum, err := store.Restore(t.Context(), address, old, store.Options{}); err != nil || sum.Version != 4 {
+			t.Fatal(sum, err)
+		}
+		restored := open(t, address)
+		view(t, restored, func(tx registry.Reader) error {
+			found, err := tx.Certificates(registry.CertificateQuery{Containing: "ijSSEL P0999"})
+			if got := ids(found, func(c registry.Certificate) string { return c.ID }); got != "c-p0999" {
+				t.Errorf("found by a part of its name: %q", got)
+			}
+			return err
+		})
+		if err := restored.Backup(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(read(t, again), read(t, now)) {
+			t.Error("the restored registry has other columns than the one of the backup")
+		}
+	})
+}
+
+// newIn are the columns, and the tables, that versions after 1 have added.
+var newIn = map[string]int{
+	"file_sha256:bytes?": 2, "added": 2, "request": 3, "url": 4,
+	"archived": 5, "names": 5, "serial_number": 5, "sha1:bytes?": 5,
+}
+
+// asVersion returns a backup as a program of that version would have written it. Tables that it
+// did not know must be empty.
+func asVersion(t *testing.T, version int, backup []byte) []byte {
 	t.Helper()
-	newer := []string{"file_sha256:bytes?", "added", "url", "archived", "names", "serial_number", "sha1:bytes?"}
 	var out bytes.Buffer
 	var columns []string
 	write := func(value any) {
@@ -79,7 +128,7 @@ func asVersion1(t *testing.T, backup []byte) []byte {
 		case json.Unmarshal(line, &row) == nil:
 			old := row[:0:0]
 			for i, value := range row {
-				if !slices.Contains(newer, columns[i]) {
+				if newIn[columns[i]] <= version {
 					old = append(old, value)
 				}
 			}
@@ -87,14 +136,14 @@ func asVersion1(t *testing.T, backup []byte) []byte {
 			rows++
 		case json.Unmarshal(line, &of) != nil:
 			t.Fatal("a line that is none")
-		case of["table"] == "request": // there was none, and it is empty
+		case of["table"] != nil && newIn[of["table"].(string)] > version:
 			columns = nil
 		case of["table"] != nil:
 			columns = nil
 			old := []string{}
 			for _, c := range of["columns"].([]any) {
 				columns = append(columns, c.(string))
-				if !slices.Contains(newer, c.(string)) {
+				if newIn[c.(string)] <= version {
 					old = append(old, c.(string))
 				}
 			}
@@ -107,7 +156,7 @@ func asVersion1(t *testing.T, backup []byte) []byte {
 			write(struct {
 				Backup  any `json:"backup"`
 				Version int `json:"version"`
-			}{of["backup"], 1})
+			}{of["backup"], version})
 		}
 	}
 	write(struct {

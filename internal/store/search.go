@@ -47,14 +47,20 @@ func (t *tx) EnvironmentsLike(containing string, n int) ([]registry.Environment,
 func environmentsLike(containing string, n int) (condition string, args []any) {
 	var found query
 	found.containing(containing)
-	return found.conditionsOnly() + " ORDER BY partner, name LIMIT ?", append(found.args, n)
+	return " WHERE (partner, name) IN (SELECT partner, name FROM environment" + found.conditionsOnly() +
+		" ORDER BY partner, name LIMIT ?) ORDER BY partner, name", append(found.args, n)
 }
 
 func (t *tx) APIKeysLike(containing string, n int) ([]registry.APIKey, error) {
+	found, args := apiKeysLike(containing, n)
+	return list(t, "API keys", apiKeyTable.listed(), found, args...)
+}
+
+func apiKeysLike(containing string, n int) (condition string, args []any) {
 	var found query
 	found.containing(containing)
 	page, args := found.page(registry.Page{Limit: n})
-	return list(t, "API keys", apiKeyTable.listed(), page, args...)
+	return " WHERE id IN (SELECT id FROM api_key" + page + ") ORDER BY id", args
 }
 
 func (t *tx) Profiles() ([]registry.ProfileSource, error) {
