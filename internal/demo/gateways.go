@@ -12,11 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/gateway"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
@@ -60,16 +58,6 @@ func (c *company) gateway(route string) (string, error) {
 
 // opened is a registry that the demo has open already.
 type opened struct{ *registry.Registry }
-
-// Read implements [gateway.Registry].
-func (o opened) Read(ctx context.Context, now time.Time) (*lanes.Snapshot, error) {
-	return o.Lanes().Read(ctx, now)
-}
-
-// WriteUses implements [gateway.Registry].
-func (o opened) WriteUses(ctx context.Context, uses *lanes.UsageRecorder) error {
-	return uses.Write(ctx, o.Store)
-}
 
 // Close implements [gateway.Registry]. The demo closes the registry.
 func (opened) Close() error { return nil }

@@ -142,9 +142,14 @@ type status struct {
 }
 
 type registryStatus struct {
-	Taken  time.Time `json:"taken"`
-	Lanes  int       `json:"lanes"`
-	Failed string    `json:"failed,omitempty"`
+	Taken   time.Time `json:"taken"`  // when the snapshot was read
+	Known   time.Time `json:"known"`  // when it was known to be the newest, last
+	Record  int64     `json:"record"` // the last record of the audit log that it has
+	Lanes   int       `json:"lanes"`
+	Failed  string    `json:"failed,omitempty"`       // why it is not known any more
+	Alarm   bool      `json:"alarm,omitempty"`        // for a minute or longer
+	Damaged int       `json:"damaged,omitempty"`      // rows that can't be read
+	Rows    []string  `json:"damaged_rows,omitempty"` // the first of them
 }
 
 type routeStatus struct {
@@ -181,12 +186,7 @@ func (g *Gateway) status() status {
 	reasons := g.notReady()
 	out := status{Version: g.options.Version, RSA: g.options.RSA.String(), Ready: len(reasons) == 0, Reasons: reasons}
 	if s.registry != nil {
-		if snapshot := s.registry.snapshot.Load(); snapshot != nil {
-			out.Registry = &registryStatus{Taken: snapshot.Taken, Lanes: snapshot.Len()}
-			if err := s.registry.failed.Load(); err != nil {
-				out.Registry.Failed = (*err).Error()
-			}
-		}
+		out.Registry = s.registry.status()
 	}
 	for _, r := range s.routes {
 		one := routeStatus{Name: r.name, Way: "egress", Profile: r.profile.Name(), Listen: string(r.c.Listen.Address)}

@@ -30,6 +30,9 @@ func (c *Config) check(f *faults) {
 		if c.Registry.RootKey == "" {
 			f.add("registry.root_key", "must be given")
 		}
+		if slices.Contains(c.Registry.Environments, "") {
+			f.add("registry.environments", "has an empty name")
+		}
 	}
 	for path, n := range map[string]int{
 		"limits.connections": c.Limits.Connections, "limits.rsa": c.Limits.RSA, "metrics.partners": c.Metrics.Partners,
@@ -162,6 +165,11 @@ func (c *routeCheck) checkLane() {
 		r.Keys != nil || r.AcceptRSAOAEP == "", "accept_rsa_oaep",
 		"is for a route with keys of its own: the registry says it for others",
 	)
+	if r.Keys == nil && r.Environment != "" && c.config.Registry != nil {
+		read := c.config.Registry.Environments
+		c.unless(len(read) == 0 || slices.Contains(read, r.Environment), "environment",
+			"is not read: registry.environments has %s", strings.Join(read, ", "))
+	}
 }
 
 func (c *routeCheck) checkUpstream() {

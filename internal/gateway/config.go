@@ -52,11 +52,14 @@ type RegistryConfig struct {
 	DB string `yaml:"db"`
 	// RootKey is the root key, under which the private keys are stored.
 	RootKey Secret `yaml:"root_key"`
-	// Refresh is how often lanes are read again. The default is 10s.
+	// Refresh is how often the gateway asks whether the registry has changed. Then it reads the
+	// changes. The default is 1s.
 	Refresh Duration `yaml:"refresh"`
 	// StaleAfter is how long the gateway goes on without its database. Then every lane fails
 	// closed. The default is 24h.
 	StaleAfter Duration `yaml:"stale_after"`
+	// Environments are those whose lanes the gateway reads. The default is all.
+	Environments []string `yaml:"environments"`
 }
 
 // Limits bound the whole process.
@@ -253,7 +256,7 @@ type Keys struct {
 
 // The values of the words that have a default.
 const (
-	defaultRefresh    = 10 * time.Second
+	defaultRefresh    = time.Second
 	defaultStaleAfter = 24 * time.Hour
 	defaultIdle       = 120 * time.Second
 	defaultConnect    = 5 * time.Second

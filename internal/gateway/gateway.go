@@ -160,8 +160,8 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 	if err != nil {
 		return nil, err
 	}
-	r := &registry{source: source, settings: *c, now: b.g.now}
-	err = r.read(ctx)
+	r := newRegistry(source, *c, b.g.now, b.g.log)
+	err = r.refresh(ctx)
 	if err == nil {
 		err = r.snapshot.Load().OpenKeys(keysAtStart)
 	}

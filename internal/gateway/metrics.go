@@ -128,7 +128,11 @@ type stateCollector struct{ g *Gateway }
 var (
 	snapshotTime = prometheus.NewDesc("sealane_registry_snapshot_timestamp_seconds",
 		"When the lanes in use were read from the registry.", nil, nil)
-	snapshotLanes  = prometheus.NewDesc("sealane_registry_lanes", "Lanes that were read from the registry.", nil, nil)
+	snapshotLanes = prometheus.NewDesc("sealane_registry_lanes", "Lanes that were read from the registry.", nil, nil)
+	snapshotAge   = prometheus.NewDesc("sealane_registry_age_seconds",
+		"For how long it has not been known whether the lanes are the newest. A minute is an alarm.", nil, nil)
+	damagedRows = prometheus.NewDesc("sealane_registry_damaged_rows",
+		"Rows of the registry that can't be read; their lanes fail.", nil, nil)
 	certificateEnd = prometheus.NewDesc(
 		"sealane_certificate_end_timestamp_seconds", "When a certificate of a lane from files ends.",
 		[]string{"route", "partner", "environment", "owner", "state", "serial"}, nil,
@@ -140,7 +144,9 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{snapshotTime, snapshotLanes, certificateEnd, serverEnd, readyNow} {
+	for _, d := range []*prometheus.Desc{
+		snapshotTime, snapshotLanes, snapshotAge, damagedRows, certificateEnd, serverEnd, readyNow,
+	} {
 		to <- d
 	}
 }
@@ -160,6 +166,8 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 		if snapshot := s.registry.snapshot.Load(); snapshot != nil {
 			gauge(snapshotTime, float64(snapshot.Taken.Unix()))
 			gauge(snapshotLanes, float64(snapshot.Len()))
+			gauge(snapshotAge, s.registry.age().Seconds())
+			gauge(damagedRows, float64(len(snapshot.Damaged())))
 		}
 	}
 	for _, r := range s.routes {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
@@ -28,6 +29,9 @@ type database struct {
 	path string
 	gone atomic.Bool // it can't be read
 	uses atomic.Int64
+
+	words    string       // more words of the configuration's registry
+	unsealed atomic.Int64 // private keys that were opened
 }
 
 func newDatabase(t *testing.T) *database {
@@ -41,12 +45,10 @@ func newDatabase(t *testing.T) *database {
 	return &database{Store: s, t: t, path: path}
 }
 
-// Read implements [gateway.Registry].
-func (d *database) Read(ctx context.Context, now time.Time) (*lanes.Snapshot, error) {
-	if d.gone.Load() {
-		return nil, errors.New("the database is gone")
-	}
-	reader := lanes.Reader{Store: d.Store, Open: func(k lanes.KeyPair) (keyring.Private, error) {
+// Lanes implements [gateway.Registry].
+func (d *database) Lanes() *lanes.Reader {
+	return &lanes.Reader{Store: d, Open: func(k lanes.KeyPair) (keyring.Private, error) {
+		d.unsealed.Add(1)
 		for _, known := range []sealanetest.KeyPair{sealanetest.ProviderKey(), sealanetest.CustomerKey(),
 			sealanetest.IssuerKey()} {
 			if known.ID == k.KeyID {
@@ -55,13 +57,30 @@ func (d *database) Read(ctx context.Context, now time.Time) (*lanes.Snapshot, er
 		}
 		return nil, fmt.Errorf("key %s is under another root key", k.KeyID)
 	}}
-	return reader.Read(ctx, now)
 }
 
-// WriteUses implements [gateway.Registry].
-func (d *database) WriteUses(ctx context.Context, uses *lanes.UsageRecorder) error {
+var errGone = errors.New("the database is gone")
+
+// Version implements [lanes.Store].
+func (d *database) Version(ctx context.Context) (lanes.Version, error) {
+	if d.gone.Load() {
+		return lanes.Version{}, errGone
+	}
+	return d.Store.Version(ctx)
+}
+
+// ReadLanes implements [lanes.Store].
+func (d *database) ReadLanes(ctx context.Context, s lanes.Scope, read func(lanes.Rows, lanes.Extent) error) error {
+	if d.gone.Load() {
+		return errGone
+	}
+	return d.Store.ReadLanes(ctx, s, read)
+}
+
+// UsedAPIKeys implements [lanes.Store].
+func (d *database) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error {
 	d.uses.Add(1)
-	return uses.Write(ctx, d.Store)
+	return d.Store.UsedAPIKeys(ctx, at)
 }
 
 // Close implements [gateway.Registry]. The test closes the store.
@@ -80,9 +99,14 @@ func (d *database) open(now func() time.Time) func(*running, *gateway.Options) {
 	}
 }
 
+// update changes the database, with a record that does not say what was changed.
 func (d *database) update(change func(registry.Tx) error) {
 	d.t.Helper()
-	if err := d.Update(d.t.Context(), change); err != nil {
+	record := audit.Record{Time: time.Now(), Actor: "test", Action: "test", Subject: "test"}
+	err := d.Update(d.t.Context(), func(tx registry.Tx) error {
+		return errors.Join(change(tx), audit.Write(tx, record))
+	})
+	if err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -148,7 +172,7 @@ func (d *database) partner(
 
 // api returns the configuration of a provider whose lanes are in the database.
 func (d *database) api(upstream string, more ...string) string {
-	return "registry: {db: " + d.path + ", root_key: env:ROOT, refresh: 20ms, stale_after: 1h}\n" +
+	return "registry: {db: " + d.path + ", root_key: env:ROOT, refresh: 20ms, stale_after: 1h" + d.words + "}\n" +
 		"routes:\n- name: in\n  ingress: riskos\n  listen: 127.0.0.1:0\n" +
 		words(append([]string{"upstream: " + upstream}, more...))
 }

@@ -71,7 +71,7 @@ func (g *Gateway) start(s *state) {
 	ctx, cancel := context.WithCancel(g.run)
 	s.stop = cancel
 	g.running.Go(func() {
-		s.registry.run(ctx, func(err error) { g.log.Error("registry", "reason", err.Error()) })
+		s.registry.run(ctx)
 		s.registry.source.Close()
 	})
 }

@@ -18,44 +18,91 @@ import (
 	"github.com/sealane/sealane/profile"
 )
 
-// laneEntry is one environment of a partner, with the parts of its lane.
-type laneEntry struct {
-	partner      *partnerEntry
-	environment  Environment
-	ours, theirs []laneKey
-	shared       *sharedKeys
-	damaged      error // a row of the lane alone is damaged
-
-	mu   sync.Mutex
-	made map[madeAs]*sealane.Lane // the lanes that were made so far
-}
-
-// partnerEntry is a partner, with the damage that concerns all its lanes.
+// partnerEntry is a partner, with its lanes.
 type partnerEntry struct {
 	Partner
-	damaged error
+	confirmed map[string]time.Time // when it confirmed key pairs of ours
+	damaged   error                // concerns all its lanes
+	lanes     []*laneEntry         // in the order of the environments
+}
+
+// lane returns the lane in an environment, or nil. The partner may be nil.
+func (p *partnerEntry) lane(environment string) *laneEntry {
+	if p != nil {
+		for _, entry := range p.lanes {
+			if entry.environment.Name == environment {
+				return entry
+			}
+		}
+	}
+	return nil
+}
+
+// laneEntry is one environment of a partner, with the parts of its lane that are not the partner's.
+type laneEntry struct {
+	environment Environment
+	callers     []apiKeyGrant
+	ours        []*ownPair
+	theirs      []Certificate // without DER
+	damaged     error         // a row of the lane alone is damaged
+
+	mu     sync.Mutex
+	made   map[madeAs]*sealane.Lane // the lanes that were made so far
+	madeOf madeOf
+}
+
+// madeOf are the parts of a made lane that other lanes have too.
+type madeOf struct {
+	shared  *sharedKeys
+	profile *loadedProfile
 }
 
 // sharedKeys are our keys for all partners of a profile in an environment. If one of them
 // is damaged, no lane is made of them, because it is not known which one a partner has.
 type sharedKeys struct {
-	keys    []laneKey
+	keys    []*ownPair
 	damaged error
 }
 
-func (s *sharedKeys) add(k laneKey, damaged error) {
+func (s *sharedKeys) add(k *ownPair, damaged error) {
 	s.keys = append(s.keys, k)
 	s.damaged = errors.Join(s.damaged, damaged)
 }
 
+// ownPair is a key pair of ours. Its private key is opened once, for all lanes that share it.
+type ownPair struct {
+	row    KeyPair
+	unseal func(KeyPair) (keyring.Private, error)
+
+	mu     sync.Mutex
+	done   bool
+	opened keyring.Private
+	err    error
+}
+
+func (p *ownPair) private() (keyring.Private, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.done {
+		p.opened, p.err = p.unseal(p.row)
+		p.done = true
+	}
+	return p.opened, p.err
+}
+
+// isOpen returns the private key if it was opened.
+func (p *ownPair) isOpen() (keyring.Private, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opened, p.done && p.err == nil
+}
+
+// laneKey is a key in the state that it has in a lane.
 type laneKey struct {
 	id    string
 	state keyring.State
 	spki  []byte
-
-	pair      string                          // ours: the key pair's identity
-	open      func() (keyring.Private, error) // ours: opens the private key once, for all lanes that share it
-	confirmed map[string]time.Time            // ours: when each partner confirmed the pair
+	*ownPair
 }
 
 // Terms restrict what was agreed for a lane, and add settings of a program. The zero value changes
@@ -74,19 +121,25 @@ type madeAs struct {
 }
 
 // lane makes a lane when it is first used.
-func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing, t Terms) (*sealane.Lane, error) {
+func (s *Snapshot) lane(
+	p *partnerEntry, entry *laneEntry, sealing sealane.Sealing, t Terms,
+) (*sealane.Lane, error) {
 	if t.Sealing == sealane.SealingRequired {
 		sealing = t.Sealing
 	}
 	as := madeAs{sealing, t.MaxPayload, strings.Join(t.Plain, "\n")}
+	of := madeOf{s.shared[sharedName{p.Profile, entry.environment.Name}], s.profiles[p.Profile]}
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
+	if entry.madeOf != of {
+		entry.made, entry.madeOf = nil, of
+	}
 	if l := entry.made[as]; l != nil {
 		return l, nil
 	}
-	l, err := s.makeLane(entry, sealing, t)
+	l, err := s.makeLane(p, entry, sealing, t)
 	if err != nil {
-		return nil, fmt.Errorf("lane with %s in %s: %w", entry.partner.ID, entry.environment.Name, err)
+		return nil, fmt.Errorf("lane with %s in %s: %w", p.ID, entry.environment.Name, err)
 	}
 	if entry.made == nil {
 		entry.made = map[madeAs]*sealane.Lane{}
@@ -95,24 +148,29 @@ func (s *Snapshot) lane(entry *laneEntry, sealing sealane.Sealing, t Terms) (*se
 	return l, nil
 }
 
-func (s *Snapshot) makeLane(entry *laneEntry, sealing sealane.Sealing, t Terms) (*sealane.Lane, error) {
-	if err := errors.Join(entry.partner.damaged, entry.damaged, entry.shared.damaged); err != nil {
+func (s *Snapshot) makeLane(
+	p *partnerEntry, entry *laneEntry, sealing sealane.Sealing, t Terms,
+) (*sealane.Lane, error) {
+	err := errors.Join(p.damaged, entry.damaged)
+	if shared := entry.madeOf.shared; shared != nil {
+		err = errors.Join(err, shared.damaged)
+	}
+	if err != nil {
 		return nil, err
 	}
-	loaded := s.profiles[entry.partner.Profile]
+	loaded := entry.madeOf.profile
 	if loaded.err != nil {
 		return nil, loaded.err
 	}
-	config := Config(entry.partner.Partner, entry.environment, loaded.compiled)
+	config := Config(p.Partner, entry.environment, loaded.compiled)
 	config.Sealing, config.PlainEndpoints = sealing, t.Plain
 	if agreed := cmp.Or(config.MaxPayload, sealane.DefaultMaxPayload); t.MaxPayload > 0 && t.MaxPayload < agreed {
 		config.MaxPayload = t.MaxPayload
 	}
-	var err error
-	if config.Ours, err = s.ring(entry.ourKeys()); err != nil {
+	if config.Ours, err = s.ring(s.ourKeys(p, entry)); err != nil {
 		return nil, err
 	}
-	if config.Theirs, err = s.ring(entry.theirs); err != nil {
+	if config.Theirs, err = s.ring(entry.theirKeys()); err != nil {
 		return nil, err
 	}
 	return sealane.New(config)
@@ -128,18 +186,30 @@ func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config 
 
 // ourKeys returns our keys for this partner alone, and then those that all partners share, in the
 // states that they have for this partner.
-func (entry *laneEntry) ourKeys() []laneKey {
-	all := slices.Concat(entry.ours, entry.shared.keys)
-	pairs := make([]Pair, len(all))
-	for i, k := range all {
+func (s *Snapshot) ourKeys(p *partnerEntry, entry *laneEntry) []laneKey {
+	own := entry.ours
+	if shared := s.shared[sharedName{p.Profile, entry.environment.Name}]; shared != nil {
+		own = slices.Concat(own, shared.keys)
+	}
+	pairs := make([]Pair, len(own))
+	for i, k := range own {
 		pairs[i] = Pair{ // all are of one environment
-			ID: k.pair, Shared: i >= len(entry.ours), State: k.state, Confirmed: k.confirmed[entry.partner.ID],
+			ID: k.row.ID, Shared: i >= len(entry.ours), State: k.row.State, Confirmed: p.confirmed[k.row.ID],
 		}
 	}
-	for i := range all {
-		all[i].state = StateFor(pairs, i)
+	keys := make([]laneKey, len(own))
+	for i, k := range own {
+		keys[i] = laneKey{k.row.KeyID, StateFor(pairs, i), k.row.SPKI, k}
 	}
-	return all
+	return keys
+}
+
+func (entry *laneEntry) theirKeys() []laneKey {
+	keys := make([]laneKey, len(entry.theirs))
+	for i, c := range entry.theirs {
+		keys[i] = laneKey{c.KeyID, c.State, c.SPKI, nil}
+	}
+	return keys
 }
 
 // ring returns a ring of keys, in the order active, staged, retiring.
@@ -147,7 +217,6 @@ func (s *Snapshot) ring(keys []laneKey) (*keyring.Ring, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	keys = slices.Clone(keys)
 	slices.SortStableFunc(keys, func(a, b laneKey) int { return cmp.Compare(a.state, b.state) })
 	ring := make([]keyring.Key, len(keys))
 	for i, k := range keys {
@@ -156,8 +225,8 @@ func (s *Snapshot) ring(keys []laneKey) (*keyring.Ring, error) {
 			return nil, err
 		}
 		ring[i] = keyring.Key{ID: k.id, State: k.state, Public: public}
-		if k.open != nil {
-			ring[i].Private = &privateKey{public: public, open: k.open}
+		if k.ownPair != nil {
+			ring[i].Private = &privateKey{public: public, pair: k.ownPair}
 		}
 		if ring[i].PublicOps, err = s.engine.PublicOps(public); err != nil {
 			return nil, err
@@ -178,7 +247,7 @@ func ParsePublicKey(spki []byte) (*rsa.PublicKey, error) {
 // privateKey is opened when it is first used. Errors concern the key, never the message.
 type privateKey struct {
 	public *rsa.PublicKey
-	open   func() (keyring.Private, error)
+	pair   *ownPair
 }
 
 // Public implements [crypto.Signer].
@@ -186,7 +255,7 @@ func (k *privateKey) Public() crypto.PublicKey { return k.public }
 
 // Sign implements [crypto.Signer].
 func (k *privateKey) Sign(random io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
-	key, err := k.open()
+	key, err := k.pair.private()
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +264,7 @@ func (k *privateKey) Sign(random io.Reader, digest []byte, o crypto.SignerOpts) 
 
 // Decrypt implements [crypto.Decrypter].
 func (k *privateKey) Decrypt(random io.Reader, message []byte, o crypto.DecrypterOpts) ([]byte, error) {
-	key, err := k.open()
+	key, err := k.pair.private()
 	if err != nil {
 		return nil, err
 	}

@@ -28,9 +28,12 @@ var (
 
 // Store reads the rows of lanes, and stores the uses of API keys.
 type Store interface {
-	// ReadLanes calls read once, with the rows of one moment.
-	ReadLanes(ctx context.Context, read func(Rows) error) error
-	// ReadLane is like ReadLanes, but only with the rows of one lane.
+	// Version returns the newest version. It takes little, and may be called every second.
+	Version(ctx context.Context) (Version, error)
+	// ReadLanes calls read once, with rows of one moment: those of the scope. It must not be called
+	// twice at the same time, nor together with Version: both use one connection.
+	ReadLanes(ctx context.Context, scope Scope, read func(Rows, Extent) error) error
+	// ReadLane calls read once, with the rows of one lane.
 	ReadLane(ctx context.Context, name Name, read func(Rows) error) error
 	// UsedAPIKeys stores when API keys were last used, by their identities. It ignores keys
 	// that do not exist, and never sets a time back.

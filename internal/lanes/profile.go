@@ -1,6 +1,7 @@
 package lanes
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,10 +26,42 @@ func LoadProfile(name string, added func(name string) ([]byte, error)) (*profile
 	return profile.Parse(source)
 }
 
-func compiled(p *profile.Profile, err error) loadedProfile {
-	if err != nil {
-		return loadedProfile{err: err}
+// loadedProfile is a profile, or the reason why it cannot be read. Then only its own lanes
+// fail.
+type loadedProfile struct {
+	source   []byte // nil for an embedded one
+	compiled *profile.Compiled
+	err      error
+}
+
+// loadSource returns a profile. An error is the database's.
+func loadSource(name string, added func(name string) ([]byte, error)) (*loadedProfile, error) {
+	loaded := &loadedProfile{}
+	var failed error
+	p, err := LoadProfile(name, func(name string) ([]byte, error) {
+		loaded.source, failed = added(name)
+		return loaded.source, failed
+	})
+	if failed != nil {
+		if _, damaged := failed.(*DamagedRow); !damaged {
+			return nil, failed
+		}
 	}
-	c, err := p.Compile()
-	return loadedProfile{c, err}
+	if loaded.err = err; err == nil {
+		loaded.compiled, loaded.err = p.Compile()
+	}
+	return loaded, nil
+}
+
+// same reports whether a profile is the same as this one, which may be nil.
+func (l *loadedProfile) same(other *loadedProfile) bool {
+	return l != nil && bytes.Equal(l.source, other.source) && errorText(l.err) == errorText(other.err)
+}
+
+// errorText returns the text of an error, or "".
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }

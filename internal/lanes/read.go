@@ -6,25 +6,64 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/rsaengine"
 )
+
+// Reader reads snapshots.
+type Reader struct {
+	Store Store
+	// Open returns the private key of one of our pairs. It is called when a message first
+	// needs the key, and not again by the snapshots that follow, as long as the pair is in use.
+	Open func(KeyPair) (keyring.Private, error)
+	RSA  *rsaengine.Engine // performs the operations of public keys; nil is crypto/rsa
+	// Environments are the names of those that are read. Without any, all are.
+	Environments []string
+}
 
 // Read reads all lanes, as of the time now.
 func (r *Reader) Read(ctx context.Context, now time.Time) (*Snapshot, error) {
-	var s *Snapshot
-	err := r.Store.ReadLanes(ctx, func(rows Rows) error {
-		b := newBuilder(r, now)
-		s = b.Snapshot
-		return b.read(rows)
+	s, _, err := r.next(ctx, nil, Scope{}, now)
+	return s, err
+}
+
+// Refresh reads what has changed since a snapshot, and returns the next one. It shares what has
+// not changed with the one before: the lanes that were made, and the private keys that were
+// opened. Where it is not known what has changed, all is read; the extent says so.
+func (r *Reader) Refresh(ctx context.Context, from *Snapshot, now time.Time) (*Snapshot, Extent, error) {
+	return r.next(ctx, from, Scope{Since: &from.Version}, now)
+}
+
+// Check reads all lanes, and returns the next snapshot, as Refresh does. missed names the lanes
+// that are not as they were, although no record of the audit log says so: somebody has changed
+// them in the database itself. There are at most 100 names.
+func (r *Reader) Check(ctx context.Context, from *Snapshot, now time.Time) (s *Snapshot, missed []string, err error) {
+	s, extent, err := r.next(ctx, from, Scope{Since: &from.Version, Whole: true}, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.unexplained(from, extent.Changed), nil
+}
+
+func (r *Reader) next(
+	ctx context.Context, from *Snapshot, scope Scope, now time.Time,
+) (s *Snapshot, x Extent, err error) {
+	scope.Environments = r.Environments
+	err = r.Store.ReadLanes(ctx, scope, func(rows Rows, extent Extent) error {
+		b := newBuilder(r)
+		if err := b.read(rows, from, extent); err != nil {
+			return err
+		}
+		s, x = b.snapshot(from, extent, now), extent
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the lanes: %w", err)
+		return nil, Extent{}, fmt.Errorf("read the lanes: %w", err)
 	}
-	return s, nil
+	return s, x, nil
 }
 
 // ReadLane reads one lane, as of the time now. The error is [ErrNotFound] if there is none,
@@ -32,9 +71,13 @@ func (r *Reader) Read(ctx context.Context, now time.Time) (*Snapshot, error) {
 func (r *Reader) ReadLane(ctx context.Context, name Name, now time.Time) (*sealane.Lane, error) {
 	var s *Snapshot
 	err := r.Store.ReadLane(ctx, name, func(rows Rows) error {
-		b := newBuilder(r, now)
-		s = b.Snapshot
-		return b.read(rows)
+		b := newBuilder(r)
+		extent := Extent{Whole: true}
+		if err := b.read(rows, nil, extent); err != nil {
+			return err
+		}
+		s = b.snapshot(nil, extent, now)
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the lane with %s: %w", name, err)
@@ -42,30 +85,35 @@ func (r *Reader) ReadLane(ctx context.Context, name Name, now time.Time) (*seala
 	return s.Lane(name)
 }
 
-// builder is a snapshot while its rows are read.
+// builder collects rows.
 type builder struct {
-	*Snapshot
-	open      func(KeyPair) (keyring.Private, error)
-	partners  map[string]*partnerEntry
-	shared    map[sharedName]*sharedKeys      // key pairs of ours for all partners
-	confirmed map[string]map[string]time.Time // by key pair and partner
+	reader   *Reader
+	partners map[string]*partnerEntry
+	shared   map[sharedName]*sharedKeys // key pairs of ours for all partners
+	profiles map[string]*loadedProfile
+	damaged  map[rowID]damage
 }
 
 type sharedName struct{ profile, environment string }
 
-func newBuilder(r *Reader, now time.Time) *builder {
+// rowID identifies a row.
+type rowID struct{ table, id string }
+
+// damage is a row that cannot be read.
+type damage struct {
+	partner string // whose it is; empty: it is shared, or that cannot be read
+	row     *DamagedRow
+}
+
+func newBuilder(r *Reader) *builder {
 	return &builder{
-		Snapshot: &Snapshot{
-			Taken: now, engine: r.RSA, profiles: map[string]loadedProfile{}, lanes: map[Name]*laneEntry{},
-			apiKeys: map[[sha256.Size]byte]apiKeyGrant{}, accounts: map[string]Name{},
-		},
-		open: r.Open, partners: map[string]*partnerEntry{}, shared: map[sharedName]*sharedKeys{},
-		confirmed: map[string]map[string]time.Time{},
+		reader: r, partners: map[string]*partnerEntry{}, shared: map[sharedName]*sharedKeys{},
+		profiles: map[string]*loadedProfile{}, damaged: map[rowID]damage{},
 	}
 }
 
 // read adds the rows, each after the rows that it refers to.
-func (b *builder) read(rows Rows) error {
+func (b *builder) read(rows Rows, from *Snapshot, x Extent) error {
 	if err := each(b, rows.Partners(), b.addPartner); err != nil {
 		return err
 	}
@@ -84,14 +132,42 @@ func (b *builder) read(rows Rows) error {
 	if err := each(b, rows.Certificates(), b.addCertificate); err != nil {
 		return err
 	}
-	for name := range b.profiles {
-		b.profiles[name] = compiled(LoadProfile(name, rows.Profile))
+	return b.loadProfiles(rows, from, x)
+}
+
+// loadProfiles loads the profiles of the partners that were read. Of those that have not changed,
+// it keeps the ones of the snapshot before.
+func (b *builder) loadProfiles(rows Rows, from *Snapshot, x Extent) error {
+	names := map[string]bool{}
+	for _, p := range b.partners {
+		names[p.Profile] = true
+	}
+	if from != nil && !x.Whole {
+		for name, loaded := range from.profiles {
+			b.profiles[name] = loaded
+			if x.Changed.Profiles {
+				names[name] = true
+			}
+		}
+	}
+	for name := range names {
+		if b.profiles[name] != nil && !x.Changed.Profiles || name == "" {
+			continue
+		}
+		loaded, err := loadSource(name, rows.Profile)
+		if err != nil {
+			return err
+		}
+		b.profiles[name] = loaded
+		if from != nil && from.profiles[name].same(loaded) {
+			b.profiles[name] = from.profiles[name]
+		}
 	}
 	return nil
 }
 
 // each calls add with every row. Damaged rows are passed with their error.
-func each[T any](b *builder, rows iter.Seq2[T, error], add func(T, error)) error {
+func each[T interface{ owner() string }](b *builder, rows iter.Seq2[T, error], add func(T, error)) error {
 	for row, err := range rows {
 		damaged, is := errors.AsType[*DamagedRow](err)
 		if err != nil && !is {
@@ -102,7 +178,7 @@ func each[T any](b *builder, rows iter.Seq2[T, error], add func(T, error)) error
 			damaged, is = errors.AsType[*DamagedRow](err)
 		}
 		if is {
-			b.damaged = append(b.damaged, damaged)
+			b.damaged[rowID{damaged.Table, damaged.ID}] = damage{row.owner(), damaged}
 		}
 		add(row, err)
 	}
@@ -110,67 +186,69 @@ func each[T any](b *builder, rows iter.Seq2[T, error], add func(T, error)) error
 }
 
 func (b *builder) addPartner(p Partner, damaged error) {
-	b.partners[p.ID] = &partnerEntry{p, damaged}
-	if damaged == nil {
-		b.profiles[p.Profile] = loadedProfile{} // read loads it
-	}
+	b.partners[p.ID] = &partnerEntry{Partner: p, damaged: damaged}
 }
 
 func (b *builder) addEnvironment(e Environment, damaged error) {
 	p := b.partners[e.Partner]
 	if p == nil {
-		p = &partnerEntry{Partner{ID: e.Partner}, fmt.Errorf("partner %q: %w", e.Partner, ErrNotFound)}
+		missing := fmt.Errorf("partner %q: %w", e.Partner, ErrNotFound)
+		p = &partnerEntry{Partner: Partner{ID: e.Partner}, damaged: missing}
+		b.partners[e.Partner] = p
 	}
-	name := Name{e.Partner, e.Name}
-	b.lanes[name] = &laneEntry{
-		partner: p, environment: e, damaged: damaged, shared: b.sharedKeys(p.Profile, e.Name),
-	}
-	if e.Account != "" {
-		b.accounts[e.Account] = name
-	}
+	p.lanes = append(p.lanes, &laneEntry{environment: e, damaged: damaged})
 }
 
-// sharedKeys returns our keys for all partners of a profile, to which more may be added.
-func (b *builder) sharedKeys(profileName, environment string) *sharedKeys {
-	name := sharedName{profileName, environment}
-	if b.shared[name] == nil {
-		b.shared[name] = &sharedKeys{}
-	}
-	return b.shared[name]
+// lane returns the lane that a row belongs to, or nil.
+func (b *builder) lane(partner, environment string) *laneEntry {
+	return b.partners[partner].lane(environment)
 }
 
 func (b *builder) addAPIKey(k APIKey, damaged error) {
-	if len(k.SHA256) == sha256.Size { // otherwise it identifies no caller
-		b.apiKeys[[sha256.Size]byte(k.SHA256)] = apiKeyGrant{k.ID, Name{k.Partner, k.Environment}, k.Sealing, damaged}
+	lane := b.lane(k.Partner, k.Environment)
+	if lane != nil && len(k.SHA256) == sha256.Size { // otherwise it identifies no caller
+		lane.callers = append(lane.callers, apiKeyGrant{k.ID, [sha256.Size]byte(k.SHA256), k.Sealing, damaged})
 	}
 }
 
 func (b *builder) addConfirmation(c Confirmation, damaged error) {
-	if p := b.partners[c.Partner]; damaged != nil && p != nil {
-		p.damaged = errors.Join(p.damaged, damaged) // it is not known which of our keys it has
-		return
+	switch p := b.partners[c.Partner]; {
+	case p == nil:
+	case damaged != nil: // it is not known which of our keys it has
+		p.damaged = errors.Join(p.damaged, damaged)
+	default:
+		if p.confirmed == nil {
+			p.confirmed = map[string]time.Time{}
+		}
+		p.confirmed[c.KeyPair] = c.At
 	}
-	if b.confirmed[c.KeyPair] == nil {
-		b.confirmed[c.KeyPair] = map[string]time.Time{}
-	}
-	b.confirmed[c.KeyPair][c.Partner] = c.At
 }
 
 func (b *builder) addKeyPair(k KeyPair, damaged error) {
-	key := laneKey{id: k.KeyID, state: k.State, spki: k.SPKI, pair: k.ID}
-	key.open = sync.OnceValues(func() (keyring.Private, error) { return b.open(k) })
-	key.confirmed = b.confirmed[k.ID]
+	pair := &ownPair{row: k, unseal: b.reader.Open}
 	if k.Partner == "" {
-		b.sharedKeys(k.Profile, k.Environment).add(key, damaged)
-	} else if lane := b.lanes[Name{k.Partner, k.Environment}]; lane != nil {
-		lane.ours = append(lane.ours, key)
+		name := sharedName{k.Profile, k.Environment}
+		if b.shared[name] == nil {
+			b.shared[name] = &sharedKeys{}
+		}
+		b.shared[name].add(pair, damaged)
+	} else if lane := b.lane(k.Partner, k.Environment); lane != nil {
+		lane.ours = append(lane.ours, pair)
 		lane.damaged = errors.Join(lane.damaged, damaged)
 	}
 }
 
 func (b *builder) addCertificate(c Certificate, damaged error) {
-	if lane := b.lanes[Name{c.Partner, c.Environment}]; lane != nil {
-		lane.theirs = append(lane.theirs, laneKey{id: c.KeyID, state: c.State, spki: c.SPKI})
+	if lane := b.lane(c.Partner, c.Environment); lane != nil {
+		c.DER, c.SHA256 = nil, nil // they were compared with the rest; no lane needs them
+		lane.theirs = append(lane.theirs, c)
 		lane.damaged = errors.Join(lane.damaged, damaged)
 	}
 }
+
+func (p Partner) owner() string      { return p.ID }
+func (e Environment) owner() string  { return e.Partner }
+func (k APIKey) owner() string       { return k.Partner }
+func (c Confirmation) owner() string { return c.Partner }
+func (k KeyPair) owner() string      { return k.Partner }
+func (c Certificate) owner() string  { return c.Partner }

@@ -4,38 +4,29 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/keyring"
-	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/rsaengine"
 )
-
-// Reader reads snapshots.
-type Reader struct {
-	Store Store
-	// Open returns the private key of one of our pairs. It is called when a message first
-	// needs the key, at most once for each snapshot.
-	Open func(KeyPair) (keyring.Private, error)
-	RSA  *rsaengine.Engine // performs the operations of public keys; nil is crypto/rsa
-}
 
 // Snapshot holds all lanes at one moment. It never changes, needs no database, and is safe
 // for concurrent use. A lane is made when it is first used.
 type Snapshot struct {
-	Taken time.Time
+	Taken   time.Time
+	Version Version // of the registry
 
 	engine   *rsaengine.Engine
-	profiles map[string]loadedProfile
-	lanes    map[Name]*laneEntry
-	apiKeys  map[[sha256.Size]byte]apiKeyGrant
-	accounts map[string]Name
-	damaged  []*DamagedRow
+	profiles map[string]*loadedProfile
+	shared   map[sharedName]*sharedKeys
+	partners layered[string, *partnerEntry]
+	apiKeys  layered[[sha256.Size]byte, Name]
+	accounts layered[string, Name]
+	lanes    int // how many there are
+	damaged  map[rowID]damage
 }
 
 // Name names a lane: a partner, and one of its environments.
@@ -46,19 +37,22 @@ type Name struct {
 // String returns "PARTNER in ENVIRONMENT".
 func (n Name) String() string { return n.Partner + " in " + n.Environment }
 
-// apiKeyGrant is the lane that an API key belongs to.
+// apiKeyGrant is an API key of a lane.
 type apiKeyGrant struct {
 	id      string
-	lane    Name
+	sum     [sha256.Size]byte
 	sealing sealane.Sealing
 	damaged error // the row cannot be read
 }
 
-// loadedProfile is a profile, or the reason why it cannot be read. Then only its own lanes
-// fail.
-type loadedProfile struct {
-	compiled *profile.Compiled
-	err      error
+// find returns a lane and its partner. The lane is nil if there is none.
+func (s *Snapshot) find(name Name) (*partnerEntry, *laneEntry) {
+	p, _ := s.partners.get(name.Partner)
+	return p, p.lane(name.Environment)
+}
+
+func errNoLane(name Name) error {
+	return fmt.Errorf("lane with %q in %q: %w", name.Partner, name.Environment, ErrNotFound)
 }
 
 // Lane returns the lane with a partner in an environment, with the agreed sealing. The error is
@@ -67,11 +61,11 @@ func (s *Snapshot) Lane(name Name) (*sealane.Lane, error) { return s.LaneWith(na
 
 // LaneWith is like [Snapshot.Lane], with terms.
 func (s *Snapshot) LaneWith(name Name, t Terms) (*sealane.Lane, error) {
-	entry := s.lanes[name]
+	p, entry := s.find(name)
 	if entry == nil {
-		return nil, fmt.Errorf("lane with %q in %q: %w", name.Partner, name.Environment, ErrNotFound)
+		return nil, errNoLane(name)
 	}
-	return s.lane(entry, entry.environment.Sealing, t)
+	return s.lane(p, entry, entry.environment.Sealing, t)
 }
 
 // ByAPIKey returns the lane of the caller with an API key, and the key's identity, for a
@@ -82,18 +76,24 @@ func (s *Snapshot) ByAPIKey(token string) (lane *sealane.Lane, id string, err er
 
 // ByAPIKeyWith is like [Snapshot.ByAPIKey], with terms.
 func (s *Snapshot) ByAPIKeyWith(token string, t Terms) (lane *sealane.Lane, id string, err error) {
-	grant, ok := s.apiKeys[TokenHash(token)]
+	sum := TokenHash(token)
+	name, ok := s.apiKeys.get(sum)
 	if !ok {
 		return nil, "", ErrUnknownAPIKey
 	}
-	entry := s.lanes[grant.lane]
-	switch {
-	case grant.damaged != nil:
-		return nil, grant.id, grant.damaged
-	case entry == nil:
-		return nil, grant.id, ErrNotFound
+	p, entry := s.find(name)
+	if entry == nil {
+		return nil, "", ErrUnknownAPIKey
 	}
-	lane, err = s.lane(entry, grant.sealing, t)
+	i := slices.IndexFunc(entry.callers, func(g apiKeyGrant) bool { return g.sum == sum })
+	if i < 0 {
+		return nil, "", ErrUnknownAPIKey
+	}
+	grant := entry.callers[i]
+	if grant.damaged != nil {
+		return nil, grant.id, grant.damaged
+	}
+	lane, err = s.lane(p, entry, grant.sealing, t)
 	return lane, grant.id, err
 }
 
@@ -105,7 +105,7 @@ func (s *Snapshot) ByAccount(account string) (*sealane.Lane, error) {
 
 // ByAccountWith is like [Snapshot.ByAccount], with terms.
 func (s *Snapshot) ByAccountWith(account string, t Terms) (*sealane.Lane, error) {
-	name, ok := s.accounts[account]
+	name, ok := s.accounts.get(account)
 	if !ok {
 		return nil, fmt.Errorf("account: %w", ErrNotFound)
 	}
@@ -114,9 +114,9 @@ func (s *Snapshot) ByAccountWith(account string, t Terms) (*sealane.Lane, error)
 
 // URL returns where a partner takes requests in an environment. It is nil where the registry has no URL.
 func (s *Snapshot) URL(name Name) (*url.URL, error) {
-	entry := s.lanes[name]
+	_, entry := s.find(name)
 	if entry == nil {
-		return nil, fmt.Errorf("lane with %q in %q: %w", name.Partner, name.Environment, ErrNotFound)
+		return nil, errNoLane(name)
 	}
 	if entry.environment.URL == "" {
 		return nil, nil
@@ -128,18 +128,21 @@ func (s *Snapshot) URL(name Name) (*url.URL, error) {
 // wrong root key shows before the first message, and one damaged key fails its own lanes only.
 func (s *Snapshot) OpenKeys(most int) error {
 	var first error
-	for name, entry := range s.lanes {
-		for _, k := range entry.ourKeys() {
-			if most == 0 {
-				return first
-			}
-			most--
-			_, err := k.open()
-			if err == nil {
-				return nil
-			}
-			if first == nil {
-				first = fmt.Errorf("private key of the lane with %s, key ID %q: %w", name, k.id, err)
+	for _, p := range s.partners.all() {
+		for _, entry := range p.lanes {
+			for _, k := range s.ourKeys(p, entry) {
+				if most == 0 {
+					return first
+				}
+				most--
+				_, err := k.private()
+				if err == nil {
+					return nil
+				}
+				if first == nil {
+					first = fmt.Errorf("private key of the lane with %s in %s, key ID %q: %w",
+						p.ID, entry.environment.Name, k.id, err)
+				}
 			}
 		}
 	}
@@ -147,14 +150,31 @@ func (s *Snapshot) OpenKeys(most int) error {
 }
 
 // Names yields the names of all lanes, in no order.
-func (s *Snapshot) Names() iter.Seq[Name] { return maps.Keys(s.lanes) }
+func (s *Snapshot) Names() iter.Seq[Name] {
+	return func(yield func(Name) bool) {
+		for _, p := range s.partners.all() {
+			for _, entry := range p.lanes {
+				if !yield(Name{p.ID, entry.environment.Name}) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Len returns the number of lanes.
-func (s *Snapshot) Len() int { return len(s.lanes) }
+func (s *Snapshot) Len() int { return s.lanes }
 
 // Damaged returns the rows that cannot be read, or that contradict themselves. The lanes
 // that they belong to return an error when they are used.
-func (s *Snapshot) Damaged() []*DamagedRow { return slices.Clone(s.damaged) }
+func (s *Snapshot) Damaged() []*DamagedRow {
+	var rows []*DamagedRow
+	for _, d := range s.damaged {
+		rows = append(rows, d.row)
+	}
+	slices.SortFunc(rows, func(a, b *DamagedRow) int { return strings.Compare(a.Row, b.Row) })
+	return rows
+}
 
 // TokenHash returns the SHA-256 of a token without surrounding white space. Only this hash
 // is stored.

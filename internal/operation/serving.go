@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/rootkey"
@@ -38,15 +37,8 @@ func (s *Serving) useRoot(ctx context.Context, text string) error {
 	return s.registry.registry.UseRoot(ctx, key)
 }
 
-// Read reads all lanes, as of the time now.
-func (s *Serving) Read(ctx context.Context, now time.Time) (*lanes.Snapshot, error) {
-	return s.registry.registry.Lanes().Read(ctx, now)
-}
-
-// WriteUses stores when API keys were used.
-func (s *Serving) WriteUses(ctx context.Context, uses *lanes.UsageRecorder) error {
-	return uses.Write(ctx, s.registry.db)
-}
+// Lanes returns the reader of lanes. Its store stores when API keys were used, too.
+func (s *Serving) Lanes() *lanes.Reader { return s.registry.registry.Lanes() }
 
 // Close closes the database.
 func (s *Serving) Close() error { return s.registry.Close() }

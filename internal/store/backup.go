@@ -71,7 +71,7 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	err := newfile.WriteFrom(path, 0o600, func(w io.Writer) error {
 		out := bufio.NewWriterSize(w, 1<<16)
 		d := dump{out: out, sum: sha256.New()}
-		err := s.view(ctx, func(t *tx) error {
+		err := s.view(ctx, s.reader, func(t *tx) error {
 			version, err := t.version()
 			if err == nil && version > s.migrations.latest() {
 				err = fmt.Errorf("the database has version %d, this program knows versions up to %d "+

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -14,14 +16,9 @@ import (
 
 var _ lanes.Store = (*Store)(nil)
 
-// ReadLanes implements [lanes.Store].
-func (s *Store) ReadLanes(ctx context.Context, read func(lanes.Rows) error) error {
-	return s.view(ctx, func(t *tx) error { return read(t.Lanes()) })
-}
-
 // ReadLane implements [lanes.Store].
 func (s *Store) ReadLane(ctx context.Context, name lanes.Name, read func(lanes.Rows) error) error {
-	return s.view(ctx, func(t *tx) error { return read(laneRows{t, &name}) })
+	return s.view(ctx, s.reader, func(t *tx) error { return read(laneRows{tx: t, one: &name}) })
 }
 
 // UsedAPIKeys implements [lanes.Store].
@@ -29,19 +26,21 @@ func (s *Store) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error 
 	return s.update(ctx, func(t *tx) error { return t.usedAPIKeys(at) })
 }
 
-func (t *tx) Lanes() lanes.Rows { return laneRows{t, nil} }
+func (t *tx) Lanes() lanes.Rows { return laneRows{tx: t} }
 
-// laneRows reads the rows of one lane by their indexes, or each table once, from its
-// beginning to its end, because most rows are needed. Each column takes time, so columns
+// laneRows reads the rows of one lane or of some partners by their indexes, or each table once, from
+// its beginning to its end, because most rows are needed. Each column takes time, so columns
 // that no lane needs are not read.
 type laneRows struct {
-	tx  *tx
-	one *lanes.Name // nil: all lanes
+	tx           *tx
+	one          *lanes.Name    // the rows of this lane
+	changed      *lanes.Changes // those of these partners; without either, all
+	environments []string       // of these environments only; empty: of all
 }
 
-// The states that keys of lanes have. For all lanes there is a CAST because an index cannot
-// be used for that: SQLite would look up each of the many rows separately, which takes four
-// times as long as reading the table.
+// The states that keys of lanes have. The CAST keeps the database from using an index of states:
+// SQLite would look up each of the many rows separately, which takes four times as long as reading
+// the table, and is not what finds the rows of a few partners.
 const (
 	inUse    = "state IN ('staged', 'active', 'retiring')"
 	allInUse = "CAST(state AS TEXT) IN ('staged', 'active', 'retiring')"
@@ -52,27 +51,84 @@ type laneQuery struct {
 	what, table string
 	selected    string
 	all         string // the condition for all lanes
-	one         string // that for one lane, with args
+	some        string // that for the lanes of partners; empty: as for all
+	partner     string // the column that names the partner
+	environment string // the column that names the environment; empty: there is none
+	one         string // the condition for one lane, with args
 	args        func(lanes.Name) []any
+	shared      bool // rows without a partner are for all of them
 }
 
 func ofPartner(n lanes.Name) []any     { return []any{n.Partner} }
 func ofEnvironment(n lanes.Name) []any { return []any{n.Partner, n.Environment} }
 
+// partnersAtOnce is for how many partners rows are read by one statement.
+const partnersAtOnce = 100
+
+// queries returns the statements of a query, with their arguments.
+func (r laneRows) queries(q laneQuery) []laneStatement {
+	var all []laneStatement
+	add := func(condition string, args ...any) {
+		if q.environment != "" && len(r.environments) > 0 {
+			condition += " AND " + q.environment + " IN (" + placeholders(len(r.environments)) + ")"
+			for _, e := range r.environments {
+				args = append(args, e)
+			}
+		}
+		all = append(all, laneStatement{q.selected + " WHERE " + condition, args})
+	}
+	switch {
+	case r.one != nil:
+		add(q.one, q.args(*r.one)...)
+		return all
+	case r.changed == nil:
+		add(q.all)
+		return all
+	}
+	some := cmp.Or(q.some, q.all) + " AND "
+	for partners := range slices.Chunk(r.changed.Partners, partnersAtOnce) {
+		args := make([]any, 0, partnersAtOnce)
+		for _, p := range partners {
+			args = append(args, p)
+		}
+		for len(args) > 1 && len(args) < partnersAtOnce { // few different statements: they are prepared
+			args = append(args, args[0])
+		}
+		add(some+q.partner+" IN ("+placeholders(len(args))+")", args...)
+	}
+	if q.shared && r.changed.Shared {
+		add(some + q.partner + " IS NULL")
+	}
+	return all
+}
+
+type laneStatement struct {
+	written string
+	args    []any
+}
+
 // laneRow returns the rows of a query. read scans one; any content of a column can be
 // scanned as a loose value.
 func laneRow[T any](r laneRows, q laneQuery, read func(scan, *T) (id string, err error)) iter.Seq2[T, error] {
-	statement, args := q.selected+" WHERE "+q.all, []any(nil)
-	if r.one != nil {
-		statement, args = q.selected+" WHERE "+q.one, q.args(*r.one)
-	}
-	return stream(r.tx, "lanes: "+q.what, statement, func(row scan) (one T, err error) {
+	one := func(row scan) (one T, err error) {
 		id, err := read(row, &one)
 		if err != nil {
 			err = &rowError{fmt.Sprintf("%s %q", q.what, id), q.table, id, err}
 		}
 		return one, err
-	}, args...)
+	}
+	return func(yield func(T, error) bool) {
+		for _, s := range r.queries(q) {
+			for row, err := range stream(r.tx, "lanes: "+q.what, s.written, one, s.args...) {
+				if !yield(row, err) {
+					return
+				}
+			}
+			if r.tx.broken != nil {
+				return
+			}
+		}
+	}
 }
 
 // unfit is the reason why a row cannot be used. It contains no value of the row.
@@ -81,8 +137,10 @@ type unfit string
 func (u unfit) Error() string { return string(u) }
 
 func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
-	q := laneQuery{"partner", "partner", "SELECT id, profile, side FROM partner", "archived < 0",
-		"archived < 0 AND id = ?", ofPartner}
+	q := laneQuery{
+		what: "partner", table: "partner", selected: "SELECT id, profile, side FROM partner",
+		all: "archived < 0", partner: "id", one: "archived < 0 AND id = ?", args: ofPartner,
+	}
 	return laneRow(r, q, func(row scan, p *lanes.Partner) (string, error) {
 		var side string
 		err := row(loose{&p.ID}, loose{&p.Profile}, loose{&side})
@@ -94,12 +152,19 @@ func (r laneRows) Partners() iter.Seq2[lanes.Partner, error] {
 }
 
 // notArchived leaves out the environments of archived partners, who have no lanes.
-const notArchived = "partner NOT IN (SELECT id FROM partner WHERE archived > 0)"
+const (
+	notArchived     = "partner NOT IN (SELECT id FROM partner WHERE archived > 0)"
+	someNotArchived = "NOT EXISTS (SELECT 1 FROM partner p WHERE p.id = environment.partner AND p.archived > 0)"
+)
 
 func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
-	q := laneQuery{"environment", "environment", `SELECT partner, name, COALESCE(account, ''), sealing, caller,
-		accept_rsa_oaep, url, max_payload FROM environment`, notArchived,
-		notArchived + " AND partner = ? AND name = ?", ofEnvironment}
+	q := laneQuery{
+		what: "environment", table: "environment",
+		selected: `SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, url, max_payload
+			FROM environment`,
+		all: notArchived, some: someNotArchived, partner: "partner", environment: "name",
+		one: someNotArchived + " AND partner = ? AND name = ?", args: ofEnvironment,
+	}
 	return laneRow(r, q, func(row scan, e *lanes.Environment) (string, error) {
 		var sealing, caller string
 		var payload any
@@ -115,8 +180,11 @@ func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 }
 
 func (r laneRows) APIKeys() iter.Seq2[lanes.APIKey, error] {
-	q := laneQuery{"API key", "api_key", "SELECT id, partner, environment, sha256, sealing FROM api_key",
-		"revoked = 0", "revoked = 0 AND partner = ? AND environment = ?", ofEnvironment}
+	q := laneQuery{
+		what: "API key", table: "api_key", selected: "SELECT id, partner, environment, sha256, sealing FROM api_key",
+		all: "revoked = 0", partner: "partner", environment: "environment",
+		one: "revoked = 0 AND partner = ? AND environment = ?", args: ofEnvironment,
+	}
 	return laneRow(r, q, func(row scan, k *lanes.APIKey) (string, error) {
 		var sealing string
 		err := row(loose{&k.ID}, loose{&k.Partner}, loose{&k.Environment}, looseBytes{&k.SHA256}, loose{&sealing})
@@ -130,8 +198,12 @@ func (r laneRows) APIKeys() iter.Seq2[lanes.APIKey, error] {
 
 func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
 	const confirmed = "o.confirmed > 0 AND k.state IN ('active', 'retiring')"
-	q := laneQuery{"offer", "offer", `SELECT o.key_pair, o.partner, o.confirmed FROM offer o
-		JOIN key_pair k ON k.id = o.key_pair`, confirmed, confirmed + " AND o.partner = ?", ofPartner}
+	q := laneQuery{
+		what: "offer", table: "offer",
+		selected: "SELECT o.key_pair, o.partner, o.confirmed FROM offer o JOIN key_pair k ON k.id = o.key_pair",
+		all:      confirmed, some: "o.confirmed > 0 AND CAST(k.state AS TEXT) IN ('active', 'retiring')",
+		partner: "o.partner", environment: "k.environment", one: confirmed + " AND o.partner = ?", args: ofPartner,
+	}
 	return laneRow(r, q, func(row scan, c *lanes.Confirmation) (string, error) {
 		var at any
 		err := row(loose{&c.KeyPair}, loose{&c.Partner}, &at)
@@ -144,10 +216,15 @@ func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
 }
 
 func (r laneRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
-	q := laneQuery{"key pair", "key_pair", `SELECT id, profile, COALESCE(partner, ''), environment, key_id, state,
-		spki_sha256, spki, sealed, body FROM key_pair`, allInUse, inUse + ` AND (partner = ? AND environment = ?
-		OR partner IS NULL AND environment = ? AND profile = (SELECT p.profile FROM partner p WHERE p.id = ?))`,
-		func(n lanes.Name) []any { return []any{n.Partner, n.Environment, n.Environment, n.Partner} }}
+	q := laneQuery{
+		what: "key pair", table: "key_pair",
+		selected: `SELECT id, profile, COALESCE(partner, ''), environment, key_id, state, spki_sha256, spki, sealed,
+			body FROM key_pair`,
+		all: allInUse, partner: "partner", environment: "environment", shared: true,
+		one: inUse + ` AND (partner = ? AND environment = ?
+			OR partner IS NULL AND environment = ? AND profile = (SELECT p.profile FROM partner p WHERE p.id = ?))`,
+		args: func(n lanes.Name) []any { return []any{n.Partner, n.Environment, n.Environment, n.Partner} },
+	}
 	return laneRow(r, q, func(row scan, k *lanes.KeyPair) (string, error) {
 		var state, body string
 		err := row(loose{&k.ID}, loose{&k.Profile}, loose{&k.Partner}, loose{&k.Environment}, loose{&k.KeyID},
@@ -169,11 +246,14 @@ func (r laneRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
 	})
 }
 
-var laneCertificates = laneQuery{"certificate", "certificate", `SELECT certificate.id, partner, environment, key_id,
-	state, spki, spki_sha256, der, sha256 FROM certificate
-	LEFT JOIN certificate_text ON certificate_text.id = certificate.id`,
-	allInUse + " AND owner = 'theirs'", inUse + " AND owner = 'theirs' AND partner = ? AND environment = ?",
-	ofEnvironment}
+var laneCertificates = laneQuery{
+	what: "certificate", table: "certificate",
+	selected: `SELECT certificate.id, partner, environment, key_id, state, spki, spki_sha256, der, sha256
+		FROM certificate LEFT JOIN certificate_text ON certificate_text.id = certificate.id`,
+	all: allInUse + " AND owner = 'theirs'", partner: "partner", environment: "environment",
+	one:  inUse + " AND owner = 'theirs' AND partner = ? AND environment = ?",
+	args: ofEnvironment,
+}
 
 func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 	return laneRow(r, laneCertificates, func(row scan, c *lanes.Certificate) (string, error) {

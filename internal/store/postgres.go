@@ -43,7 +43,7 @@ func openPostgres(address string, o Options) (*Store, error) {
 	config.DialFunc = (&net.Dialer{KeepAliveConfig: keepAlive, Control: limitSilence}).DialContext
 	s := &Store{dialect: postgresDialect(), options: o}
 	s.name = fmt.Sprintf("database %s at %s", config.Database, config.Host)
-	s.writer, s.reader = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
+	s.writer, s.reader, s.watch = stdlib.OpenDB(*config), stdlib.OpenDB(*config), stdlib.OpenDB(*config)
 	return s, nil
 }
 

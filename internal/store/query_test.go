@@ -337,7 +337,7 @@ func TestLanesOfSharedPairs(t *testing.T) {
 			return all(errs...)
 		})
 		var got []string
-		err := s.ReadLanes(t.Context(), func(rows lanes.Rows) error {
+		err := s.ReadLanes(t.Context(), lanes.Scope{}, func(rows lanes.Rows, _ lanes.Extent) error {
 			source, err := rows.Profile("ours")
 			none, missing := rows.Profile("riskos")
 			got = append(got, "profile "+string(source)+string(none))

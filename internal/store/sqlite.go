@@ -63,8 +63,10 @@ func openSQLite(path string, o Options) (*Store, error) {
 	if s.writer, err = sql.Open("sqlite", sqliteName(path, append(common, "cache_size(-65536)")...)); err != nil {
 		return nil, err
 	}
-	if s.reader, err = sql.Open("sqlite", sqliteName(path, append(common, "query_only(1)")...)); err != nil {
-		return nil, err
+	for _, pool := range []**sql.DB{&s.reader, &s.watch} {
+		if *pool, err = sql.Open("sqlite", sqliteName(path, append(common, "query_only(1)")...)); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }

@@ -57,6 +57,7 @@ type Store struct {
 	name    string  // the database as errors name it; never with a password
 	writer  *sql.DB // one connection: writers of this process wait for it, or for the end of their context
 	reader  *sql.DB
+	watch   *sql.DB // one connection, for the version and the lanes; see Version
 	options Options
 
 	migrations migrations
@@ -123,19 +124,22 @@ func connect(address string, o Options) (s *Store, err error) {
 	s.writer.SetMaxOpenConns(1)
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
+	s.watch.SetMaxOpenConns(1)
 	return s, nil
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
+func (s *Store) Close() error {
+	return errors.Join(s.reader.Close(), s.watch.Close(), s.writer.Close())
+}
 
 // View calls read with a transaction that reads the database as it is at one moment.
 func (s *Store) View(ctx context.Context, read func(registry.Reader) error) error {
-	return s.view(ctx, func(t *tx) error { return read(t) })
+	return s.view(ctx, s.reader, func(t *tx) error { return read(t) })
 }
 
-func (s *Store) view(ctx context.Context, read func(*tx) error) error {
-	opened, err := s.begin(ctx, s.reader, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
+func (s *Store) view(ctx context.Context, pool *sql.DB, read func(*tx) error) error {
+	opened, err := s.begin(ctx, pool, &sql.TxOptions{ReadOnly: true, Isolation: s.dialect.viewIsolation})
 	if err != nil {
 		return s.failed(ctx, "read the registry", err)
 	}

@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/sealane/sealane/internal/lanes"
+)
+
+// registry keeps the newest snapshot of the registry. It asks for the registry's version every
+// second, and reads what has changed.
+type registry struct {
+	source   Registry
+	reader   *lanes.Reader
+	settings RegistryConfig
+	now      func() time.Time
+	log      *slog.Logger
+	snapshot atomic.Pointer[lanes.Snapshot]
+	uses     lanes.UsageRecorder
+
+	// known is when the snapshot was known to be the newest, last.
+	known  atomic.Pointer[time.Time]
+	failed atomic.Pointer[error] // why it is not known any more, or nil
+
+	checked time.Time // when all was read last
+	alarmed time.Time // when the log had the alarm last
+}
+
+var (
+	errNotRead = errors.New("the registry was not read yet")
+	errStale   = errors.New("the registry could not be read for too long (registry.stale_after)")
+)
+
+func newRegistry(source Registry, c RegistryConfig, now func() time.Time, log *slog.Logger) *registry {
+	r := &registry{source: source, reader: source.Lanes(), settings: c, now: now, log: log}
+	r.reader.Environments = c.Environments
+	return r
+}
+
+// current returns the newest snapshot. After too long without the database it returns errStale: a
+// revocation must not be missed forever.
+func (r *registry) current() (*lanes.Snapshot, error) {
+	s := r.snapshot.Load()
+	switch {
+	case s == nil:
+		return nil, errNotRead
+	case r.age() > r.settings.StaleAfter.or(defaultStaleAfter):
+		return nil, errStale
+	}
+	return s, nil
+}
+
+// age returns for how long it has not been known whether the snapshot is the newest. It is measured
+// by a clock that nobody sets.
+func (r *registry) age() time.Duration {
+	if known := r.known.Load(); known != nil {
+		return r.now().Sub(*known)
+	}
+	return 0
+}
+
+const (
+	askTime   = 3 * time.Second  // how long asking for the version may take
+	readTime  = time.Minute      // how long reading may take
+	readEvery = 10 * time.Minute // how often all is read, to see whether anything was missed
+	alarmAt   = time.Minute      // when a database that does not answer is an alarm
+	alarmEach = 10 * time.Minute // how often the log repeats it
+)
+
+// refresh brings the snapshot up to date. After an error the one before stays.
+func (r *registry) refresh(ctx context.Context) error {
+	began := r.now()
+	next, err := r.next(ctx, began)
+	if err != nil {
+		r.failed.Store(&err)
+		return err
+	}
+	if next != nil {
+		r.reportDamaged(r.snapshot.Load(), next)
+		r.snapshot.Store(next)
+	}
+	r.known.Store(&began)
+	r.failed.Store(nil)
+	return nil
+}
+
+// next returns the next snapshot, or nil if nothing has changed.
+func (r *registry) next(ctx context.Context, now time.Time) (*lanes.Snapshot, error) {
+	last := r.snapshot.Load()
+	reading, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
+	if last == nil {
+		next, err := r.reader.Read(reading, now)
+		if err == nil {
+			r.checked = now
+		}
+		return next, err
+	}
+	asking, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	version, err := r.reader.Store.Version(asking)
+	if err != nil {
+		return nil, err
+	}
+	if now.Sub(r.checked) >= readEvery {
+		next, missed, err := r.reader.Check(reading, last, now)
+		if err != nil {
+			return nil, err
+		}
+		r.checked = now
+		if len(missed) > 0 {
+			r.log.Error("the registry was changed in the database itself: no record of the audit log has this",
+				"lanes", strings.Join(missed, ", "))
+		}
+		return next, nil
+	}
+	if version == last.Version {
+		return nil, nil
+	}
+	next, extent, err := r.reader.Refresh(reading, last, now)
+	if err != nil {
+		return nil, err
+	}
+	if extent.Whole {
+		r.checked = now
+		level := slog.LevelInfo
+		if extent.Changed.Restored {
+			level = slog.LevelWarn
+		}
+		r.log.Log(ctx, level, "all lanes were read again", "reason", extent.Changed.Why)
+	}
+	return next, nil
+}
+
+// reportDamaged logs the rows that could be read before, and can't be any more.
+func (r *registry) reportDamaged(last, next *lanes.Snapshot) {
+	known := map[string]bool{}
+	if last != nil {
+		for _, row := range last.Damaged() {
+			known[row.Error()] = true
+		}
+	}
+	for i, row := range next.Damaged() {
+		if i == maxDamaged {
+			r.log.Error("more rows of the registry are damaged", "rows", len(next.Damaged())-maxDamaged)
+			return
+		}
+		if !known[row.Error()] {
+			r.log.Error("a row of the registry is damaged; its lanes fail", "row", row.Row, "reason", row.Why)
+		}
+	}
+}
+
+// maxDamaged is how many damaged rows the log and the status name.
+const maxDamaged = 100
+
+// used notes that an API key was used.
+func (r *registry) used(id string) { r.uses.Note(id, r.now()) }
+
+// run keeps the snapshot fresh until ctx ends, and then stores the last uses of API keys.
+func (r *registry) run(ctx context.Context) {
+	refresh := time.NewTicker(r.settings.Refresh.or(defaultRefresh))
+	defer refresh.Stop()
+	uses := time.NewTicker(time.Minute)
+	defer uses.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			r.writeUses(end)
+			return
+		case <-refresh.C:
+			failing := r.failed.Load() != nil
+			err := r.refresh(ctx)
+			if ctx.Err() == nil {
+				r.report(failing, err)
+			}
+		case <-uses.C:
+			r.writeUses(ctx)
+		}
+	}
+}
+
+// report logs that the database does not answer, or answers again: once, and as an alarm from a
+// minute on.
+func (r *registry) report(failing bool, err error) {
+	since := time.Time{}
+	if known := r.known.Load(); known != nil {
+		since = known.UTC()
+	}
+	switch {
+	case err == nil && failing:
+		r.alarmed = time.Time{}
+		r.log.Info("the registry can be read again")
+	case err == nil:
+	case r.age() >= alarmAt && (r.alarmed.IsZero() || r.now().Sub(r.alarmed) >= alarmEach):
+		r.alarmed = r.now()
+		r.log.Error("alarm: the registry can't be read; lanes stay as they were, until they all fail",
+			"since", since.Format(time.RFC3339),
+			"fail_at", since.Add(r.settings.StaleAfter.or(defaultStaleAfter)).Format(time.RFC3339),
+			"reason", err.Error())
+	case !failing:
+		r.log.Warn("the registry can't be read; lanes stay as they were", "since", since.Format(time.RFC3339),
+			"reason", err.Error())
+	}
+}
+
+func (r *registry) writeUses(ctx context.Context) {
+	if err := r.uses.Write(ctx, r.reader.Store); err != nil {
+		r.log.Warn(fmt.Sprintf("uses of API keys are not stored yet: %v", err))
+	}
+}
+
+// status returns what /status tells of the registry.
+func (r *registry) status() *registryStatus {
+	s, known := r.snapshot.Load(), r.known.Load()
+	if s == nil || known == nil {
+		return nil
+	}
+	out := &registryStatus{Taken: s.Taken, Known: *known, Record: s.Version.Seq, Lanes: s.Len()}
+	for i, row := range s.Damaged() {
+		if out.Damaged++; i < maxDamaged {
+			out.Rows = append(out.Rows, row.Error())
+		}
+	}
+	if err := r.failed.Load(); err != nil {
+		out.Failed, out.Alarm = (*err).Error(), r.age() >= alarmAt
+	}
+	return out
+}

@@ -1,0 +1,174 @@
+package gateway_test
+
+import (
+	"database/sql"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/gateway"
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/sealanetest"
+)
+
+// fresh is a gateway whose registry has partners, and a clock that the test sets.
+type fresh struct {
+	*running
+	d     *database
+	clock atomic.Int64
+	began time.Time
+}
+
+func startFresh(t *testing.T, words string, partners ...string) *fresh {
+	t.Helper()
+	f := &fresh{d: newDatabase(t), began: time.Now()}
+	f.d.words = words
+	for _, name := range partners {
+		f.d.partner(
+			name, "riskos", sealane.ServerSide,
+			registry.Environment{Name: "SANDBOX", Sealing: sealane.SealingOptional},
+			sealanetest.ProviderKey(), sealanetest.CustomerKey(),
+		)
+	}
+	var app seen
+	f.running = start(
+		t, "admin: 127.0.0.1:0\n"+f.d.api(serve(t, app.answer(200, `{"eval_id":"e-1"}`)), "caller: api-key"),
+		f.d.open(func() time.Time { return f.began.Add(time.Duration(f.clock.Load())) }),
+	)
+	return f
+}
+
+// get returns the status of a partner's request.
+func (f *fresh) get(t *testing.T, partner string) int {
+	t.Helper()
+	return call(t, "GET", f.url("in")+"/x", "", "Authorization", "Bearer api-key-of-"+partner).status
+}
+
+func (f *fresh) admin(t *testing.T, path string) answer {
+	t.Helper()
+	return call(t, "GET", "http://"+f.addresses["admin"].String()+path, "")
+}
+
+// TestChangesKeepTheRest: a change of one partner opens no private key of another again.
+func TestChangesKeepTheRest(t *testing.T) {
+	f := startFresh(t, "", "acme", "other")
+	for range 2 {
+		a := post(t, f.url("in")+"/api/evaluation", sealedEvaluation(t),
+			append([]string{"Authorization", "Bearer api-key-of-acme"}, sealedHeaders...)...)
+		if a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	opened := f.d.unsealed.Load()
+	f.d.update(func(tx registry.Tx) error {
+		key, err := tx.APIKey("a-other")
+		if err != nil {
+			return err
+		}
+		key.Revoked = f.began
+		return tx.PutAPIKey(&key)
+	})
+	eventually(t, func() bool { return f.get(t, "other") == 401 })
+	if a := post(t, f.url("in")+"/api/evaluation", sealedEvaluation(t),
+		append([]string{"Authorization", "Bearer api-key-of-acme"}, sealedHeaders...)...); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if again := f.d.unsealed.Load(); again != opened {
+		t.Errorf("%d private keys were opened again", again-opened)
+	}
+}
+
+// TestDamagedRowIsNamed: a row that somebody damages in the database fails its own lane within ten
+// minutes, and is counted and named. The others live.
+func TestDamagedRowIsNamed(t *testing.T) {
+	f := startFresh(t, "", "acme", "other")
+	db, err := sql.Open("sqlite", f.d.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "UPDATE key_pair SET spki = 'x' WHERE id = 'k-acme'"); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Add(int64(11 * time.Minute)) // all is read
+	eventually(t, func() bool { return f.get(t, "acme") == 503 })
+	if status := f.get(t, "other"); status != 200 {
+		t.Errorf("the other lane: %d", status)
+	}
+	named := `key pair \"k-acme\": the stored row is damaged`
+	if a := f.admin(t, "/status"); !strings.Contains(a.body, named) || !strings.Contains(a.body, `"damaged": 1`) {
+		t.Error(a.body)
+	}
+	if a := f.admin(t, "/metrics"); !strings.Contains(a.body, "sealane_registry_damaged_rows 1\n") {
+		t.Error("the metric does not count it")
+	}
+	for _, line := range []string{
+		"a row of the registry is damaged", "changed in the database itself", "partner acme",
+	} {
+		if !strings.Contains(f.log.String(), line) {
+			t.Errorf("the log lacks %q", line)
+		}
+	}
+}
+
+// TestAlarm: a database that does not answer is an alarm after a minute, and is reported once until
+// then.
+func TestAlarm(t *testing.T) {
+	f := startFresh(t, "", "acme")
+	f.d.gone.Store(true)
+	failed := func() bool { return strings.Contains(f.admin(t, "/status").body, "the database is gone") }
+	eventually(t, failed)
+	if body := f.admin(t, "/status").body; strings.Contains(body, "alarm") {
+		t.Error(body)
+	}
+	f.clock.Add(int64(90 * time.Second))
+	eventually(t, func() bool { return strings.Contains(f.log.String(), "alarm: the registry can't be read") })
+	if body := f.admin(t, "/status").body; !strings.Contains(body, `"alarm": true`) {
+		t.Error(body)
+	}
+	if body := f.admin(t, "/metrics").body; !strings.Contains(body, "sealane_registry_age_seconds 9") {
+		t.Error("the metric does not say for how long")
+	}
+	f.d.gone.Store(false)
+	eventually(t, func() bool { return !failed() })
+	eventually(t, func() bool { return strings.Contains(f.log.String(), "can be read again") })
+	if n := strings.Count(f.log.String(), "the registry can't be read;"); n != 2 {
+		t.Errorf("it was reported %d times", n)
+	}
+}
+
+// TestOnlyItsEnvironments: a node has no lanes of environments that it is not told to read.
+func TestOnlyItsEnvironments(t *testing.T) {
+	f := startFresh(t, ", environments: [PROD]", "acme")
+	if status := f.get(t, "acme"); status != 401 {
+		t.Errorf("a caller of SANDBOX: %d", status)
+	}
+	f.d.update(func(tx registry.Tx) error {
+		p := registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingOptional}
+		sum := lanes.TokenHash("api-key-of-prod")
+		k := registry.APIKey{ID: "a-prod", Partner: "acme", Environment: "PROD", SHA256: sum[:],
+			Sealing: sealane.SealingOptional}
+		if err := tx.PutEnvironment(&p); err != nil {
+			return err
+		}
+		return tx.PutAPIKey(&k)
+	})
+	eventually(t, func() bool {
+		f.clock.Add(int64(time.Second)) // refused callers are few a second
+		return f.get(t, "prod") == 200
+	})
+	f.clock.Add(int64(time.Second))
+	if status := f.get(t, "acme"); status != 401 {
+		t.Errorf("a caller of SANDBOX: %d", status)
+	}
+	dir := keyFolder(t)
+	route := "partner: acme\n  environment: SANDBOX\n  caller: api-key"
+	write(t, dir+"/sealane.yaml", f.d.api("http://127.0.0.1:1", route))
+	if _, err := gateway.New(t.Context(), dir+"/sealane.yaml", gateway.Options{Log: &logBuffer{}}); err == nil ||
+		!strings.Contains(err.Error(), "registry.environments has PROD") {
+		t.Error(err)
+	}
+}

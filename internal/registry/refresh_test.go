@@ -1,0 +1,463 @@
+package registry_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/keyring"
+)
+
+// node is a serving program: it reads lanes, and counts what that takes.
+type node struct {
+	lanes.Reader
+	rows     int // that were read
+	unsealed int // private keys that were opened
+	now      *lanes.Snapshot
+	extent   lanes.Extent
+}
+
+// countingStore counts the rows that are read.
+type countingStore struct {
+	lanes.Store
+	n *node
+}
+
+func (c countingStore) ReadLanes(
+	ctx context.Context, s lanes.Scope, read func(lanes.Rows, lanes.Extent) error,
+) error {
+	return c.Store.ReadLanes(ctx, s, func(rows lanes.Rows, x lanes.Extent) error {
+		return read(countedRows{rows, &c.n.rows}, x)
+	})
+}
+
+type countedRows struct {
+	lanes.Rows
+	n *int
+}
+
+func counted[T any](rows iter.Seq2[T, error], n *int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for row, err := range rows {
+			if *n++; !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+func (c countedRows) Partners() iter.Seq2[lanes.Partner, error] {
+	return counted(c.Rows.Partners(), c.n)
+}
+func (c countedRows) Environments() iter.Seq2[lanes.Environment, error] {
+	return counted(c.Rows.Environments(), c.n)
+}
+func (c countedRows) APIKeys() iter.Seq2[lanes.APIKey, error] { return counted(c.Rows.APIKeys(), c.n) }
+func (c countedRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
+	return counted(c.Rows.KeyPairs(), c.n)
+}
+func (c countedRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
+	return counted(c.Rows.Confirmations(), c.n)
+}
+func (c countedRows) Certificates() iter.Seq2[lanes.Certificate, error] {
+	return counted(c.Rows.Certificates(), c.n)
+}
+
+func newNode(t *testing.T, s *registry.Session) *node {
+	t.Helper()
+	n := &node{Reader: *s.Registry().Lanes()}
+	open := n.Open
+	n.Open = func(k lanes.KeyPair) (keyring.Private, error) {
+		n.unsealed++
+		if strings.HasPrefix(k.ID, "raw-") {
+			return testkey.RSA(t, k.KeyID, 2048), nil
+		}
+		return open(k)
+	}
+	n.Store = countingStore{n.Store, n}
+	var err error
+	n.now, err = n.Read(t.Context(), time.Now())
+	must(t, err)
+	return n
+}
+
+// refresh reads what has changed, and returns how many rows that were.
+func (n *node) refresh(t *testing.T) int {
+	t.Helper()
+	n.rows = 0
+	next, extent, err := n.Refresh(t.Context(), n.now, time.Now())
+	must(t, err)
+	n.now, n.extent = next, extent
+	return n.rows
+}
+
+// A revocation is in force on two nodes after one refresh, which reads the rows of that partner
+// only. The lanes of the others are the same as before, and their private keys stay open.
+func TestRefreshReadsWhatHasChanged(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, _ := founded(t, address)
+		twoLanes(t, s)
+		acme := lanes.Name{Partner: "acme", Environment: "SANDBOX"}
+		other := lanes.Name{Partner: "other", Environment: "SANDBOX"}
+		k, token, err := s.IssueAPIKey(t.Context(), registry.NewAPIKey{
+			Partner: "acme", Environment: "SANDBOX", Sealing: sealane.SealingOptional})
+		must(t, err)
+		nodes := []*node{newNode(t, s), newNode(t, s)}
+		all := nodes[0].rows
+		before := map[*node]*sealane.Lane{}
+		for _, n := range nodes {
+			for _, name := range []lanes.Name{acme, other} {
+				lane, err := n.now.Lane(name)
+				must(t, err)
+				_, err = lane.Seal(t.Context(), []byte("{}"))
+				must(t, err)
+				before[n] = lane
+			}
+			if _, _, err := n.now.ByAPIKey(token); err != nil || n.unsealed != 2 {
+				t.Errorf("%v, %d keys opened", err, n.unsealed)
+			}
+			if rows := n.refresh(t); rows != 0 {
+				t.Errorf("%d rows were read, and nothing had changed", rows)
+			}
+		}
+		must(t, s.WithReason("left on a train").RevokeAPIKey(t.Context(), k.ID))
+		for _, n := range nodes {
+			rows := n.refresh(t)
+			if _, _, err := n.now.ByAPIKey(token); !errors.Is(err, lanes.ErrUnknownAPIKey) {
+				t.Errorf("a revoked key: %v", err)
+			}
+			lane, err := n.now.Lane(acme)
+			must(t, err)
+			_, err = lane.Seal(t.Context(), []byte("{}"))
+			must(t, err)
+			if lane, err := n.now.Lane(other); err != nil || lane != before[n] {
+				t.Errorf("the other lane was made again: %v", err)
+			}
+			if n.extent.Whole || rows == 0 || rows > all/2 || n.unsealed != 2 {
+				t.Errorf("%d of %d rows were read, %d keys opened: %+v", rows, all, n.unsealed, n.extent)
+			}
+			n.now, err = n.Read(t.Context(), time.Now()) // a program that has just started
+			must(t, err)
+		}
+	})
+}
+
+// A database that was restored is read as a whole, even if its log is longer by now. What was not
+// changed by a record is found by reading all.
+func TestRefreshOfAnotherDatabase(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, _ := founded(t, address)
+		c, _ := twoLanes(t, s)
+		n, ctx := newNode(t, s), t.Context()
+		db := behind(t, address)
+		missed := func() []string {
+			t.Helper()
+			next, missed, err := n.Check(ctx, n.now, time.Now())
+			must(t, err)
+			n.now = next
+			return missed
+		}
+		if got := missed(); len(got) > 0 {
+			t.Errorf("missed %q", got)
+		}
+		late := registry.Partner{ID: "late", Name: "L", Profile: "riskos", Side: sealane.ServerSide}
+		must(t, s.AddPartner(ctx, late))
+		must(t, s.AddEnvironment(ctx, environmentOf("late", "SANDBOX")))
+		back := db.swap("certificate", "state", c.ID, "retired")
+		if got := missed(); !slices.Equal(got, []string{"partner " + c.Partner}) {
+			t.Errorf("missed %q", got)
+		}
+		if _, err := n.now.Lane(lanes.Name{Partner: "late", Environment: "SANDBOX"}); err != nil {
+			t.Error(err)
+		}
+		back()
+		if got := missed(); !slices.Equal(got, []string{"partner " + c.Partner}) {
+			t.Errorf("missed %q", got)
+		}
+		// The log ends before, or is another one.
+		for _, since := range []lanes.Version{
+			{Seq: n.now.Version.Seq + 5, Hash: n.now.Version.Hash},
+			{Seq: n.now.Version.Seq - 1, Hash: n.now.Version.Hash},
+		} {
+			n.now.Version = since
+			n.refresh(t)
+			if !n.extent.Whole || !n.extent.Changed.Restored || n.now.Version.Seq == since.Seq || n.unsealed > 0 {
+				t.Errorf("%+v, %d keys opened", n.extent, n.unsealed)
+			}
+		}
+	})
+}
+
+// randomChanges makes changes of all kinds of rows that lanes are made of.
+type randomChanges struct {
+	t     *testing.T
+	s     *registry.Session
+	rng   *rand.Rand
+	spki  map[string][]byte
+	count int
+
+	tokens, accounts []string
+}
+
+const (
+	somePartners = 6
+	someKeys     = 5
+)
+
+func (r *randomChanges) partner() string { return fmt.Sprintf("p%d", r.rng.IntN(somePartners)) }
+
+func (r *randomChanges) environment() string {
+	return []string{"DEV", "SANDBOX", "PROD"}[r.rng.IntN(3)]
+}
+
+func (r *randomChanges) profile() string { return []string{"riskos", "ours", "missing"}[r.rng.IntN(3)] }
+
+func (r *randomChanges) state() registry.State {
+	return []registry.State{registry.Staged, registry.Active, registry.Retiring, registry.Retired}[r.rng.IntN(4)]
+}
+
+func (r *randomChanges) id(prefix string) string {
+	r.count++
+	return fmt.Sprintf("%s-%d", prefix, r.count)
+}
+
+// step makes one change, whose record has the rows that it stored.
+func (r *randomChanges) step() {
+	r.t.Helper()
+	partner, environment := r.partner(), r.environment()
+	err := r.s.Change(r.t.Context(), registry.Entry{Action: registry.ActionBackup, Subject: "x/y"},
+		func(tx registry.Tx, _ *registry.Entry) error {
+			if err := tx.PutSetting("s", []byte(r.id("value"))); err != nil { // a record without rows is of everything
+				return err
+			}
+			for range 1 + r.rng.IntN(3) {
+				if err := r.change(tx, partner, environment); err != nil && !errors.Is(err, registry.ErrNotFound) {
+					return err
+				}
+			}
+			return nil
+		})
+	must(r.t, err)
+}
+
+func (r *randomChanges) change(tx registry.Tx, partner, environment string) error {
+	p, err := tx.Partner(partner)
+	if errors.Is(err, registry.ErrNotFound) {
+		p = registry.Partner{ID: partner, Name: partner, Profile: r.profile(), Side: sealane.ServerSide}
+		err = tx.PutPartner(&p)
+	}
+	if err != nil {
+		return err
+	}
+	e, err := tx.Environment(partner, environment)
+	if errors.Is(err, registry.ErrNotFound) {
+		e = environmentOf(partner, environment)
+		err = tx.PutEnvironment(&e)
+	}
+	if err != nil {
+		return err
+	}
+	switch r.rng.IntN(8) {
+	case 0:
+		p.Profile, p.Archived = r.profile(), time.Time{}
+		if r.rng.IntN(3) == 0 {
+			p.Archived = time.Now()
+		}
+		return tx.PutPartner(&p)
+	case 1:
+		e.URL = "https://" + r.id("host") + ".example"
+		if e.Account = r.id("account"); r.rng.IntN(2) == 0 {
+			e.Account = ""
+		}
+		r.accounts = append(r.accounts, e.Account)
+		return tx.PutEnvironment(&e)
+	case 2:
+		token := r.id("token")
+		r.tokens = append(r.tokens, token)
+		sum := lanes.TokenHash(token)
+		return tx.PutAPIKey(&registry.APIKey{ID: r.id("a"), Partner: partner, Environment: environment, SHA256: sum[:],
+			Sealing: sealane.SealingRequired})
+	case 3:
+		keys, err := tx.APIKeys(partner, environment)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		keys[0].Revoked = time.Now()
+		return tx.PutAPIKey(&keys[0])
+	case 4, 5:
+		return r.pair(tx, p, environment)
+	case 6:
+		return r.certificate(tx, p, environment)
+	default:
+		source := strings.Replace(string(ownDialect(r.t, "ours")), "\n", "\n# "+r.id("comment")+"\n", 1)
+		return tx.PutProfile("ours", []byte(source))
+	}
+}
+
+// pair adds a key pair, of the partner or shared by all, or changes one; or the partner confirms it.
+func (r *randomChanges) pair(tx registry.Tx, p registry.Partner, environment string) error {
+	shared := r.rng.IntN(2) == 0
+	q := registry.KeyPairQuery{Profile: p.Profile, Environment: environment, Partner: p.ID}
+	if shared {
+		q.Partner, q.Shared = "", true
+	}
+	pairs, err := tx.KeyPairs(q)
+	if err != nil {
+		return err
+	}
+	if len(pairs) < 2 {
+		key := fmt.Sprintf("refresh %d", r.rng.IntN(someKeys))
+		k := registry.KeyPair{ID: r.id("raw"), Profile: p.Profile, Partner: q.Partner, Environment: environment,
+			KeyID: key, State: r.state(), SPKI: r.spki[key], SPKISHA256: sumOf(r.spki[key]), Sealed: []byte("1")}
+		return tx.PutKeyPair(&k)
+	}
+	k, err := tx.KeyPair(pairs[r.rng.IntN(len(pairs))].ID)
+	if err != nil {
+		return err
+	}
+	if r.rng.IntN(2) == 0 {
+		k.State, k.SealedAs = r.state(), k.SealedAs+1
+		return tx.PutKeyPair(&k)
+	}
+	offer := registry.Offer{KeyPair: k.ID, Partner: p.ID, At: time.Now(), Confirmed: time.Now()}
+	offers, err := tx.Offers(p.ID)
+	if err != nil {
+		return err
+	}
+	for _, o := range offers {
+		if o.KeyPair == k.ID {
+			offer.Version = o.Version
+		}
+	}
+	return tx.PutOffer(&offer)
+}
+
+func (r *randomChanges) certificate(tx registry.Tx, p registry.Partner, environment string) error {
+	there, err := tx.Certificates(registry.CertificateQuery{Partner: p.ID, Environment: environment})
+	if err != nil {
+		return err
+	}
+	if len(there) > 2 {
+		c, err := tx.Certificate(there[r.rng.IntN(len(there))].ID)
+		if err != nil {
+			return err
+		}
+		c.State = r.state()
+		return tx.PutCertificate(&c)
+	}
+	key := fmt.Sprintf("refresh %d", r.rng.IntN(someKeys))
+	leaf, _ := issued(r.t, testkey.RSA(r.t, key, 2048).Public(), nil)
+	c := registry.NewCertificate(registry.Certificate{Owner: registry.Theirs, Partner: p.ID, Profile: p.Profile,
+		Environment: environment, KeyID: key, State: r.state()}, []*x509.Certificate{leaf})
+	c.ID = r.id("c")
+	return tx.PutCertificate(&c)
+}
+
+func sumOf(spki []byte) []byte {
+	sum := sha256.Sum256(spki)
+	return sum[:]
+}
+
+// told returns all that a snapshot tells.
+func (r *randomChanges) told(s *lanes.Snapshot) string {
+	var lines []string
+	add := func(what string, lane *sealane.Lane, err error) {
+		line := fmt.Sprintf("%s: %v", what, err)
+		if lane != nil {
+			line += fmt.Sprint(lane.Name(), lane.Sealing(), lane.Profile().Name())
+			line += fmt.Sprint(ringOf(lane.Ours()), ringOf(lane.Theirs()))
+		}
+		lines = append(lines, line)
+	}
+	for name := range s.Names() {
+		lane, err := s.Lane(name)
+		add("lane "+name.String(), lane, err)
+		url, err := s.URL(name)
+		lines = append(lines, fmt.Sprint("url ", name, url, err))
+	}
+	slices.Sort(lines)
+	for _, token := range r.tokens {
+		lane, id, err := s.ByAPIKey(token)
+		add("key "+id, lane, err)
+	}
+	for _, account := range r.accounts {
+		lane, err := s.ByAccount(account)
+		add("account "+account, lane, err)
+	}
+	return strings.Join(append(lines, fmt.Sprint(s.Len(), s.Damaged(), s.Version)), "\n")
+}
+
+func ringOf(keys []keyring.KeyInfo) (text string) {
+	for _, k := range keys {
+		text += fmt.Sprint(" ", k.ID, k.State)
+	}
+	return text
+}
+
+// After any changes, a snapshot that was refreshed tells the same as one that was read anew.
+func TestRefreshedIsAsReadAnew(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		seed := uint64(time.Now().UnixNano())
+		if given := os.Getenv("SEALANE_TEST_SEED"); given != "" {
+			_, err := fmt.Sscan(given, &seed)
+			must(t, err)
+		}
+		s, _ := founded(t, address)
+		r := &randomChanges{t: t, s: s.WithReason("test"), spki: map[string][]byte{}}
+		r.rng = rand.New(rand.NewPCG(seed, 1))
+		for i := range someKeys {
+			name := fmt.Sprintf("refresh %d", i)
+			var err error
+			r.spki[name], err = x509.MarshalPKIXPublicKey(&testkey.RSA(t, name, 2048).PublicKey)
+			must(t, err)
+		}
+		n := newNode(t, s)
+		some := newNode(t, s)
+		some.Environments = []string{"DEV", "PROD"}
+		for i := range 60 {
+			r.step()
+			if i%3 == 0 {
+				r.step()
+			}
+			n.refresh(t)
+			some.refresh(t)
+			if n.extent.Whole {
+				t.Fatalf("SEALANE_TEST_SEED=%d: step %d: all was read: %+v", seed, i, n.extent)
+			}
+			for _, one := range []*node{n, some} {
+				anew, err := one.Read(t.Context(), time.Now())
+				must(t, err)
+				if got, want := r.told(one.now), r.told(anew); got != want {
+					t.Fatalf("SEALANE_TEST_SEED=%d: step %d: refreshed\n%s\nread anew\n%s", seed, i, got, want)
+				}
+			}
+			checked, missed, err := n.Check(t.Context(), n.now, time.Now())
+			must(t, err)
+			if len(missed) > 0 {
+				t.Fatalf("SEALANE_TEST_SEED=%d: step %d: missed %q", seed, i, missed)
+			}
+			n.now = checked
+		}
+		for name := range some.now.Names() {
+			if name.Environment == "SANDBOX" {
+				t.Errorf("%s was read", name)
+			}
+		}
+		if n.now.Len() < 4 {
+			t.Errorf("only %d lanes", n.now.Len())
+		}
+	})
+}
