@@ -56,7 +56,9 @@ func (r *route) begin(w http.ResponseWriter, q *http.Request) (*exchange, *write
 	if q.Body != nil && q.Body != http.NoBody {
 		q.Body = newPacedBody(w, q, r.g.config().Limits.BodyRate.or(1<<10))
 	}
-	return x, newWriter(w, q.Context()), q
+	rw := newWriter(w, q.Context())
+	rw.last = endsConnection(q)
+	return x, rw, q
 }
 
 // traceparent is https://www.w3.org/TR/trace-context/#traceparent-header.
@@ -210,6 +212,7 @@ type writer struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	client  context.Context // ends when the client goes away
+	last    bool            // the connection ends with this answer
 	code    atomic.Int64
 	bytes   atomic.Int64
 	gone    atomic.Bool // the client went away before it had its answer
@@ -227,6 +230,9 @@ func (w *writer) wrote() bool { return w.code.Load() != 0 }
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *writer) WriteHeader(status int) {
+	if w.last {
+		w.Header().Set("Connection", "close")
+	}
 	if status >= 200 && w.code.CompareAndSwap(0, int64(status)) && w.client.Err() != nil {
 		w.gone.Store(true)
 	}
@@ -234,7 +240,9 @@ func (w *writer) WriteHeader(status int) {
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	w.code.CompareAndSwap(0, http.StatusOK)
+	if !w.wrote() {
+		w.WriteHeader(http.StatusOK)
+	}
 	w.control.SetWriteDeadline(time.Now().Add(progressTime)) // an error is a writer that has none
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes.Add(int64(n))
@@ -246,6 +254,9 @@ func (w *writer) Write(p []byte) (int, error) {
 
 // FlushError sends what was written so far.
 func (w *writer) FlushError() error {
+	if !w.wrote() {
+		w.WriteHeader(http.StatusOK)
+	}
 	w.control.SetWriteDeadline(time.Now().Add(progressTime))
 	return w.control.Flush()
 }

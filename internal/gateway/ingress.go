@@ -30,9 +30,6 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 		r.refuseIngress(w, q, x, http.StatusMisdirectedRequest, err, "This host is not served here (hosts)")
 		return
 	}
-	if r.smuggles(q) {
-		w.Header().Set("Connection", "close")
-	}
 	if !r.hasToken(q) || !r.hasCertificate(q) {
 		r.refuseCaller(w, q, x, errUnknownCaller)
 		return
@@ -67,12 +64,6 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 	}
 	q = q.WithContext(withCarried(q.Context(), &carried{found: f, chain: chain}))
 	r.handler.ServeHTTP(w, q)
-}
-
-// smuggles reports whether a request with both a length and chunks could have been sent: net/http
-// keeps the connection of one open, where RFC 9112 section 6.3 demands that it be closed (golang/go#80942).
-func (r *route) smuggles(q *http.Request) bool {
-	return q.ProtoMajor == 1 && len(q.TransferEncoding) > 0
 }
 
 // removed lists the headers of a request that the application doesn't get, in addition to those of the

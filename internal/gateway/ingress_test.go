@@ -153,31 +153,6 @@ func withEnv(name, value string) func(*running, *gateway.Options) {
 	return func(r *running, _ *gateway.Options) { r.t.Setenv(name, value) }
 }
 
-// TestChunkedCloses (pitfall 14): a connection whose request had chunks is closed, so that what a length in front of
-// it hid is not served.
-func TestChunkedCloses(t *testing.T) {
-	var app seen
-	g := start(t, ingress(serve(t, app.answer(200, "{}")), "sealing: optional"))
-	hidden := "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nX-Hidden: yes\r\nContent-Length: 0\r\n\r\n"
-	for _, shape := range []string{
-		"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 6\r\n",
-		"Transfer-Encoding: chunked\r\n",
-		"transfer-encoding: Chunked\r\nContent-Length: 0\r\n",
-	} {
-		before := app.count()
-		got := raw(
-			t,
-			g.addresses["in"],
-			"POST /api/evaluation HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"+shape+"\r\n0\r\n\r\n"+
-				hidden,
-		)
-		if strings.Count(got, "HTTP/1.1 ") != 1 || !strings.Contains(got, "Connection: close") ||
-			app.count() > before+1 {
-			t.Errorf("%q: %s", shape, got)
-		}
-	}
-}
-
 // TestSlowBody (pitfall 21): a body that trickles in holds no place.
 func TestSlowBody(t *testing.T) {
 	var app seen

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,12 @@ func carriedOf(ctx context.Context) *carried {
 var (
 	errMethod        = errors.New("the method is not served")
 	errAuthorization = errors.New("the header Authorization came more than once")
-	errAmbiguous     = errors.New(
+	errFraming       = errors.New(
+		"a header is Content-Length or Transfer-Encoding in another spelling: programs could find another end " +
+			"of the request",
+	)
+	errHost      = errors.New("the host is neither a name nor an address, with or without a port")
+	errAmbiguous = errors.New(
 		"the path has an encoded slash, dot or NUL, a backslash, a semicolon, a doubled slash or a dot " +
 			"segment: programs read it in different ways",
 	)
@@ -44,8 +50,37 @@ func refuseRequest(q *http.Request) (status int, err error) {
 		return http.StatusMethodNotAllowed, errMethod
 	case len(values(q.Header, "Authorization")) > 1:
 		return http.StatusBadRequest, errAuthorization
+	case oddFraming(q.Header):
+		return http.StatusBadRequest, errFraming
+	case q.Host != "" && !hostForm.MatchString(q.Host):
+		return http.StatusBadRequest, errHost
 	}
 	return 0, nil
+}
+
+// hostForm is what a host must look like. net/http takes more, and an application would make URLs of it.
+var hostForm = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[A-Za-z0-9:.%_~-]+\])(:[0-9]*)?$`)
+
+// endsConnection reports whether a proxy in front could have found another end of a request than net/http did.
+// Then the rest of the connection could be anybody's, and RFC 9112 sections 6.1 and 6.3 demand that it be
+// closed. net/http hides whether there was a length beside chunks (golang/go#80942), or chunks in HTTP/1.0.
+func endsConnection(q *http.Request) bool {
+	return q.ProtoMajor == 1 && (q.ProtoMinor == 0 || len(q.TransferEncoding) > 0 || oddFraming(q.Header))
+}
+
+// oddFraming reports whether a header could be taken for one that says how long the body is.
+func oddFraming(h http.Header) bool {
+	for name := range h {
+		switch headerName(name) {
+		case "transfer-encoding":
+			return true
+		case "content-length":
+			if name != "Content-Length" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // serves reports whether the route serves a host.
