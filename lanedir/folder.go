@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,10 +20,20 @@ type Folder struct {
 	options Options
 	lane    atomic.Pointer[sealane.Lane]
 
-	mu   sync.Mutex // held while the lane changes
-	sum  [sha256.Size]byte
-	keys []io.Closer // of the lane, and of the one before: a request may still use it
+	mu      sync.Mutex // held while the lane changes
+	sum     [sha256.Size]byte
+	keys    io.Closer // of the lane
+	earlier []replaced
 }
+
+// replaced are the keys of an earlier lane, which requests may still use.
+type replaced struct {
+	at   time.Time
+	keys io.Closer
+}
+
+// keysStay is how long the keys of an earlier lane stay open.
+const keysStay = 2 * time.Minute
 
 // Open reads a lane folder.
 func Open(ctx context.Context, folder string, o Options) (*Folder, error) {
@@ -51,7 +62,8 @@ func (f *Folder) LaneFunc(*http.Request) (*sealane.Lane, error) { return f.Lane(
 
 // Reload makes the lane again if the content of its files has changed, and reports whether
 // it has. After an error the lane is unchanged, for example if a private key was replaced
-// and its certificate was not.
+// and its certificate was not. Keys of an earlier lane are closed two minutes after it was
+// replaced or later, by a call that changes the lane or by Close.
 func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,11 +89,20 @@ func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 	}
 	f.lane.Store(lane)
 	f.sum = sum
-	f.keys = append(f.keys, keys)
-	if len(f.keys) > 2 {
-		err, f.keys = f.keys[0].Close(), f.keys[1:]
+	now := f.options.now()
+	if f.keys != nil {
+		f.earlier = append(f.earlier, replaced{now, f.keys})
 	}
-	return true, err
+	f.keys = keys
+	var errs []error
+	f.earlier = slices.DeleteFunc(f.earlier, func(r replaced) bool {
+		if now.Sub(r.at) < keysStay {
+			return false
+		}
+		errs = append(errs, r.keys.Close())
+		return true
+	})
+	return true, errors.Join(errs...)
 }
 
 // Watch calls Reload at intervals of every until ctx ends. It calls report after each
@@ -106,9 +127,12 @@ func (f *Folder) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var errs []error
-	for _, k := range f.keys {
-		errs = append(errs, k.Close())
+	for _, r := range f.earlier {
+		errs = append(errs, r.keys.Close())
 	}
-	f.keys = nil
+	if f.keys != nil {
+		errs = append(errs, f.keys.Close())
+	}
+	f.keys, f.earlier = nil, nil
 	return errors.Join(errs...)
 }

@@ -86,7 +86,7 @@ type retired struct {
 	folder *lanedir.Folder
 }
 
-// retire takes a state out of force.
+// retire takes a state out of force, and closes the keys of those for which no request can still need them.
 func (g *Gateway) retire(old, next *state) {
 	for _, r := range old.routes {
 		if r.folder != nil {
@@ -94,12 +94,11 @@ func (g *Gateway) retire(old, next *state) {
 		}
 	}
 	old.discardShared(next)
+	g.closeRetired(g.now().Add(-keysStay))
 }
 
-// closeRetired closes the keys that have retired before a moment.
+// closeRetired closes the keys that have retired before a moment. g.mu must be held.
 func (g *Gateway) closeRetired(before time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.retired = slices.DeleteFunc(g.retired, func(r retired) bool {
 		if r.at.After(before) {
 			return false
@@ -111,7 +110,9 @@ func (g *Gateway) closeRetired(before time.Time) {
 
 // close frees what the state holds.
 func (g *Gateway) close() {
+	g.mu.Lock()
 	g.closeRetired(g.now())
+	g.mu.Unlock()
 	for _, r := range g.state.Load().routes {
 		r.upstream.close()
 		if r.folder != nil {
@@ -364,7 +365,9 @@ func (g *Gateway) watch(run context.Context) {
 			return
 		case <-ticks.C:
 			g.Refresh(run)
+			g.mu.Lock()
 			g.closeRetired(g.now().Add(-keysStay))
+			g.mu.Unlock()
 		}
 	}
 }

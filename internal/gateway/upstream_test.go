@@ -3,14 +3,10 @@ package gateway_test
 import (
 	"context"
 	"crypto"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
@@ -94,72 +90,6 @@ func TestGate(t *testing.T) {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	}
-}
-
-// TestKeepAlive (pitfall 11): a partner that closes connections at random gets nothing twice, and each failure is
-// labelled.
-func TestKeepAlive(t *testing.T) {
-	var mu sync.Mutex
-	arrived := map[string]int{}
-	n := 0
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		mu.Lock()
-		arrived[r.Header.Get("X-Number")]++
-		n++
-		hang := n%7 == 0
-		mu.Unlock()
-		if hang {
-			panic(http.ErrAbortHandler)
-		}
-		w.WriteHeader(404)
-	}))
-	defer s.Close()
-	s.Config.ErrorLog = nil
-	stop := make(chan struct{})
-	var closer sync.WaitGroup
-	closer.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(time.Millisecond):
-				s.CloseClientConnections()
-			}
-		}
-	})
-	g := start(t, egress(s.URL))
-	client := &http.Client{}
-	for i := range 1000 {
-		r, err := http.NewRequestWithContext(
-			t.Context(), "POST", g.url("out")+"/api/evaluation", strings.NewReader(evaluation),
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-		number := fmt.Sprint(i)
-		r.Header.Set("X-Number", number)
-		r.Header.Set("Idempotency-Key", number)
-		response, err := client.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := readAnswer(t, response)
-		mu.Lock()
-		times := arrived[number]
-		mu.Unlock()
-		switch processed := a.header.Get("Sealane-Processed"); {
-		case times > 1:
-			t.Errorf("%s arrived %d times", number, times)
-		case a.status == 404 && times == 1:
-		case processed == "unknown" && a.status == 502:
-		case processed == "no" && a.status == 503 && times == 0:
-		default:
-			t.Errorf("%s: %d, processed %q, arrived %d times: %s", number, a.status, processed, times, a.body)
-		}
-	}
-	close(stop)
-	closer.Wait()
 }
 
 // TestPlainStreamsUp: a plain body goes through piece by piece, and arrives as it was sent.
