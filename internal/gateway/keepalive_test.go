@@ -117,8 +117,8 @@ func TestKeepAlive(t *testing.T) {
 					t.Error(err)
 					continue
 				}
-				r.Header = http.Header{"X-Number": {number}, "Idempotency-Key": {number}, "X-Payload-Encrypted": {"true"},
-					"Content-Type": {"application/json"}}
+				r.Header = http.Header{"X-Number": {number}, "Idempotency-Key": {number},
+					"X-Payload-Encrypted": {"true"}, "Content-Type": {"application/json"}}
 				a, err := client.Do(r)
 				if err != nil {
 					t.Errorf("%d: %v", i, err)
@@ -130,7 +130,8 @@ func TestKeepAlive(t *testing.T) {
 				up.mu.Lock()
 				arrived := up.arrived[number]
 				up.mu.Unlock()
-				if arrived > 1 || outcome == "answered" && arrived != 1 || outcome == "not processed" && arrived != 0 ||
+				if arrived > 1 || outcome == "answered" && arrived != 1 ||
+					outcome == "not processed" && arrived != 0 ||
 					outcome == "cut" && !way.plain || strings.HasPrefix(outcome, "wrong") {
 					t.Errorf("%d: %s, arrived %d times", i, outcome, arrived)
 				}

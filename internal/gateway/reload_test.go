@@ -185,7 +185,9 @@ func TestThousandReloads(t *testing.T) {
 		io.WriteString(w, `{"eval_id":"e-1"}`)
 	})
 	p := sealanetest.NewProvider(t, sealanetest.ProviderOptions{
-		Service: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"eval_id":"e"}`) }),
+		Service: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"eval_id":"e"}`)
+		}),
 	})
 	begin := time.Now()
 	var seconds atomic.Int64 // a reload each: keys are closed in time that no request needs any more

@@ -63,7 +63,7 @@ var hostForm = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[A-Za-z0-9:.%_~-]+\])(:[0
 
 // endsConnection reports whether a proxy in front could have found another end of a request than net/http did.
 // Then the rest of the connection could be anybody's, and RFC 9112 sections 6.1 and 6.3 demand that it be
-// closed. net/http hides whether there was a length beside chunks (golang/go#80942), or chunks in HTTP/1.0.
+// closed. net/http hides whether there was a length in addition to chunks (golang/go#80942), or chunks in HTTP/1.0.
 func endsConnection(q *http.Request) bool {
 	return q.ProtoMajor == 1 && (q.ProtoMinor == 0 || len(q.TransferEncoding) > 0 || oddFraming(q.Header))
 }

@@ -37,13 +37,15 @@ var smugglings = []smuggling{
 		"{POST}" + contentLength + chunked + "Transfer-Encoding: identity\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"a coding in quotes", "{POST}" + contentLength + "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"a vertical tab", "{POST}" + contentLength + "Transfer-Encoding:\vchunked\r\n\r\n0\r\n\r\n{hidden}", true},
-	{"a space before the colon", "{POST}" + contentLength + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{hidden}", true},
+	{"a space before the colon",
+		"{POST}" + contentLength + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"a folded value", "{POST}" + contentLength + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"a folded name", "{POST}" + contentLength + "X: y\r\n Transfer-Encoding: chunked\r\n\r\n{hidden}", false},
 	{"a bare LF", "{POST}" + contentLength + "X: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"a bare CR", "{POST}" + contentLength + "X: y\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"a NUL", "{POST}" + contentLength + "Transfer-Encoding\x00: chunked\r\n\r\n0\r\n\r\n{hidden}", true},
-	{"an underscore in a coding", "{POST}" + contentLength + "Transfer_Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", true},
+	{"an underscore in a coding",
+		"{POST}" + contentLength + "Transfer_Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}", true},
 	{"an underscore in a length", "{POST}Content_Length: {all}\r\n\r\n{hidden}", true},
 	{"a dot in a length", "{POST}content.length: 0\r\n" + contentLength + "\r\n{hidden}", true},
 	{"two lengths", "{POST}Content-Length: 0\r\n" + contentLength + "\r\n{hidden}", true},
@@ -64,8 +66,9 @@ var smugglings = []smuggling{
 	{"a GET with a body", "{GET}" + contentLength + "\r\n{hidden}", false},
 	{"a length that Connection lists", "{POST}Connection: Content-Length\r\n" + contentLength + "\r\n{hidden}", false},
 	{"an expectation", "{POST}Expect: 100-continue\r\n" + contentLength + "\r\n{hidden}", false},
-	{"an upgrade", "{POST}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n" +
-		contentLength + chunked + "\r\n0\r\n\r\n{hidden}", true},
+	{"an upgrade",
+		"{POST}Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n" +
+			contentLength + chunked + "\r\n0\r\n\r\n{hidden}", true},
 	{"two hosts", "{POST}Host: evil.example\r\n" + contentLength + "\r\n{hidden}", true},
 	{"a hexadecimal chunk", "{POST}" + chunked + "\r\n0x4\r\nabcd\r\n0\r\n\r\n{hidden}", true},
 	{"a chunk with a sign", "{POST}" + chunked + "\r\n-1\r\n\r\n{hidden}", true},
@@ -74,7 +77,8 @@ var smugglings = []smuggling{
 	{"a bare LF in an extension", "{POST}" + chunked + "\r\n2;a\nxx\r\n0\r\n\r\n{hidden}", true},
 	{"a bare CR in an extension", "{POST}" + chunked + "\r\n2;a\rb\r\nab\r\n0\r\n\r\n{hidden}", true},
 	{"a bare LF after a chunk", "{POST}" + chunked + "\r\n2\nab\n0\n\n{hidden}", true},
-	{"a length in the trailer", "{POST}" + chunked + "\r\n{chunked}0\r\nContent-Length: 0\r\nHost: x\r\n\r\n{hidden}", true},
+	{"a length in the trailer",
+		"{POST}" + chunked + "\r\n{chunked}0\r\nContent-Length: 0\r\nHost: x\r\n\r\n{hidden}", true},
 	{"a cut trailer", "{POST}" + chunked + "\r\n{chunked}0\r\n{hidden}", true},
 }
 
@@ -101,8 +105,8 @@ func TestSmuggling(t *testing.T) {
 		{"egress, sealed", "out", "/api/evaluation", "", evaluation, out},
 	} {
 		for _, s := range smugglings {
-			next := "GET /x?next HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Form: " + s.name + " " + way.name +
-				"\r\n\r\n"
+			next := "GET /x?next HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Form: " +
+				s.name + " " + way.name + "\r\n\r\n"
 			request := s.request(way.name, way.path, way.header, way.body)
 			answers, rest := responses(raw(t, way.g.addresses[way.route], request+next))
 			switch {
@@ -134,9 +138,11 @@ func (s smuggling) request(way, path, header, body string) string {
 	const hidden = "GET /x?hidden HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	head := path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-Form: " + s.name + " " + way +
 		"\r\n" + header
-	text := strings.NewReplacer("{POST}", "POST "+head, "{GET}", "GET "+head,
+	text := strings.NewReplacer(
+		"{POST}", "POST "+head, "{GET}", "GET "+head,
 		"{POST10}", "POST "+strings.Replace(head, "/1.1", "/1.0", 1),
-		"{body}", body, "{chunked}", chunk(body), "{hiddenchunk}", chunk(hidden), "{hidden}", hidden).Replace(s.text)
+		"{body}", body, "{chunked}", chunk(body), "{hiddenchunk}", chunk(hidden), "{hidden}", hidden,
+	).Replace(s.text)
 	_, content, _ := strings.Cut(text, "\r\n\r\n")
 	return strings.ReplaceAll(text, "{all}", fmt.Sprint(len(content)))
 }
