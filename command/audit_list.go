@@ -89,6 +89,7 @@ func writeAudit(c *cobra.Command, page operation.AuditPage, newestFirst bool) er
 		row.detail("change", r.Change)
 		row.detail("call-back", r.CallBack)
 	}
+	warnDamaged(c, page.Damaged)
 	if err := t.write(c.OutOrStdout()); err != nil || len(page.Records) == 0 {
 		return err
 	}

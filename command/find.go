@@ -36,6 +36,7 @@ Capitals do not matter. Archived partners and revoked people are found too.`,
 		return in, nil
 	}
 	c.RunE = does(flags, operation.Find, input, func(c *cobra.Command, found operation.Found) error {
+		warnDamaged(c, found.Damaged)
 		if len(found.Hits) == 0 {
 			return say(c, "Nothing is found.")
 		}

@@ -74,6 +74,7 @@ func writeInventory(c *cobra.Command, rows iter.Seq2[operation.InventoryRow, err
 		row := t.add(r.ID, r.Owner, r.Partner, r.Environment, r.Strength, dateText(r.NotAfter), r.State)
 		row.detail("common name", r.CommonName)
 		row.detail("waived", r.Waived)
+		row.detail("damaged", r.Damaged)
 	}
 	return t.write(c.OutOrStdout())
 }

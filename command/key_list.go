@@ -28,6 +28,7 @@ func keyList() *cobra.Command {
 		if err := t.write(c.OutOrStdout()); err != nil {
 			return err
 		}
+		warnDamaged(c, list.Damaged)
 		if list.More != "" {
 			warn(c, "there are more key pairs: sealane key list --after %s", list.More)
 		}

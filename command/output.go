@@ -219,3 +219,10 @@ func checkNew(name string) error {
 func warn(c *cobra.Command, format string, args ...any) {
 	fmt.Fprintln(c.ErrOrStderr(), "sealane:", printableLines(fmt.Sprintf(format, args...)))
 }
+
+// warnDamaged names the rows that a list lacks because they can't be read.
+func warnDamaged(c *cobra.Command, rows []string) {
+	for _, row := range rows {
+		warn(c, "the list lacks a row: %s", row)
+	}
+}

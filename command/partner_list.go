@@ -23,6 +23,7 @@ func partnerList() *cobra.Command {
 		if err := t.write(c.OutOrStdout()); err != nil {
 			return err
 		}
+		warnDamaged(c, list.Damaged)
 		if list.More != "" {
 			also := ""
 			if page.Archived {

@@ -29,6 +29,7 @@ func sideText(side sealane.Side) string {
 
 func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 	w := c.OutOrStdout()
+	warnDamaged(c, p.Damaged)
 	fmt.Fprintf(w, "%s: %s, profile %s; our side: %s\n", p.ID, cellText(p.Name), p.Profile, sideText(p.Side))
 	if !p.Archived.IsZero() {
 		fmt.Fprintf(w, "archived on %s; to bring it back: sealane partner restore %s\n", dateText(p.Archived), p.ID)

@@ -14,9 +14,9 @@ func personList() *cobra.Command {
 	flags := registryVerb(c)
 	c.Flags().BoolVar(&q.Revoked, "all", false, "list those too whose token was revoked")
 	input := func(*cobra.Command, []string) (operation.PeopleQuery, error) { return q, nil }
-	c.RunE = does(flags, operation.ListPeople, input, func(c *cobra.Command, all []operation.Person) error {
+	c.RunE = does(flags, operation.ListPeople, input, func(c *cobra.Command, list operation.PeopleList) error {
 		t := newTable("PERSON", "NAME", "EMAIL", "ROLES", "SINCE", "REVOKED")
-		for _, p := range all {
+		for _, p := range list.People {
 			roles := make([]string, len(p.Roles))
 			for i, role := range p.Roles {
 				roles[i] = string(role)
@@ -24,6 +24,7 @@ func personList() *cobra.Command {
 			row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
 			row.detail("token", p.Prefix+"…")
 		}
+		warnDamaged(c, list.Damaged)
 		return t.write(c.OutOrStdout())
 	})
 	return c

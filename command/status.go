@@ -81,6 +81,7 @@ func writeOverview(c *cobra.Command, o operation.Overview) error {
 	if err := t.write(c.OutOrStdout()); err != nil {
 		return err
 	}
+	warnDamaged(c, o.Damaged)
 	for _, r := range o.Requests {
 		fmt.Fprintf(c.OutOrStdout(), "\nRequest %s by %s: %s of %s\n  %s\n",
 			r.ID, r.By, r.Action, printable(r.Subject), requestState(r))
@@ -113,6 +114,7 @@ func writeStandings(c *cobra.Command, list []operation.Standing) error {
 		row := t.add(cmp.Or(s.KeyPair, s.Certificate), s.Owner, s.Environment, s.State, dateText(s.NotAfter),
 			s.Next.Waits)
 		row.detail("key ID", s.KeyID)
+		row.detail("damaged", s.Damaged)
 		row.details = append(row.details, "next: "+nextLines(s.Next, "          "))
 	}
 	return t.write(c.OutOrStdout())

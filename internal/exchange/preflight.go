@@ -34,7 +34,12 @@ func Preflight(
 			return err
 		}
 		p.contacts()
-		return errors.Join(p.loosened(tx), p.callers(tx), p.ours(tx), p.theirs(tx))
+		for _, check := range []func(registry.Reader) error{p.loosened, p.callers, p.ours, p.theirs} {
+			if err := p.damaged(check(tx)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, false, err
@@ -43,6 +48,28 @@ func Preflight(
 		p.lane(ctx)
 	}
 	return p.checks, p.ready(), nil
+}
+
+// damaged adds a refusal for each row that a check could not read. It returns any other error.
+func (p *preflight) damaged(err error) error {
+	rows, several := errors.AsType[registry.DamagedRows](err)
+	if row, one := errors.AsType[*registry.DamagedRow](err); one && !several {
+		rows = registry.DamagedRows{row}
+	}
+	if rows == nil {
+		return err
+	}
+	for _, row := range rows {
+		f := cert.Finding{
+			Code: "damaged-row", Name: row.Row, Level: cert.Refused, Found: "the stored row is damaged: " + row.Why,
+			Remedy: "restore the row, or put it in order",
+		}
+		same := func(c registry.Check) bool { return c.Code == f.Code && c.Name == f.Name }
+		if !slices.ContainsFunc(p.checks, same) {
+			p.add(f, none)
+		}
+	}
+	return nil
 }
 
 // preflight is one call of Preflight.

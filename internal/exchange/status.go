@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,6 +27,8 @@ type Standing struct {
 	// Alarm is open until a person revokes the key or dismisses the alarm; nil: there is none.
 	Alarm *registry.Alarm `json:"alarm,omitempty"`
 	Next  Next            `json:"next"`
+	// Damaged says that the row can't be read. The other members are as far as they are known.
+	Damaged string `json:"damaged,omitempty"`
 }
 
 // Next is what comes next for a certificate.
@@ -55,11 +58,14 @@ func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing,
 		if err != nil {
 			return err
 		}
-		environments, err := environmentsOf(tx, of)
+		environments, damaged, err := registry.Readable(environmentsOf(tx, of))
 		if err != nil {
 			return err
 		}
 		all = nil
+		for _, row := range damaged {
+			all = append(all, damagedStanding(row, p.ID, ""))
+		}
 		for _, env := range environments {
 			more, err := standingsIn(tx, p, env.Name, prof)
 			if err != nil {
@@ -84,16 +90,16 @@ func environmentsOf(tx registry.Reader, of lanes.Name) ([]registry.Environment, 
 func standingsIn(
 	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
 ) ([]Standing, error) {
-	pairs, err := registry.PairsFor(tx, p, environment)
+	pairs, damaged, err := registry.Readable(registry.PairsFor(tx, p, environment))
 	if err != nil {
 		return nil, err
 	}
-	offers, err := tx.Offers(p.ID)
+	offers, _, err := registry.Readable(tx.Offers(p.ID)) // those that can't be read are in damaged
 	if err != nil {
 		return nil, err
 	}
 	var list []Standing
-	lacks := needs(p, prof).ours && !slices.ContainsFunc(pairs, func(k registry.KeyPair) bool {
+	lacks := len(damaged) == 0 && needs(p, prof).ours && !slices.ContainsFunc(pairs, func(k registry.KeyPair) bool {
 		return k.State == registry.Active
 	})
 	used := pairs
@@ -106,6 +112,10 @@ func standingsIn(
 	}
 	for _, k := range pairs {
 		c, err := tx.Certificate(k.Certificate)
+		if row, is := errors.AsType[*registry.DamagedRow](err); is {
+			damaged = append(damaged, row)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -120,13 +130,14 @@ func standingsIn(
 		}
 		list = append(list, s)
 	}
-	certificates, err := tx.Certificates(registry.CertificateQuery{
+	certificates, lost, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
 		Owner: registry.Theirs, Partner: p.ID, Environment: environment, Page: all,
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}
-	lacks = needs(p, prof).theirs && !slices.ContainsFunc(certificates, func(c registry.Certificate) bool {
+	damaged = append(damaged, lost...)
+	lacks = len(lost) == 0 && needs(p, prof).theirs && !slices.ContainsFunc(certificates, func(c registry.Certificate) bool {
 		return c.State == registry.Active
 	})
 	for _, c := range certificates {
@@ -140,7 +151,25 @@ func standingsIn(
 		}
 		list = append(list, s)
 	}
+	for _, row := range damaged {
+		list = append(list, damagedStanding(row, p.ID, environment))
+	}
 	return list, nil
+}
+
+// damagedStanding returns the line of a row that can't be read.
+func damagedStanding(row *registry.DamagedRow, partner, environment string) Standing {
+	s := Standing{
+		Partner: partner, Environment: environment, Damaged: row.Error(),
+		Next: Next{Text: "restore the row, or put it in order", Waits: WaitsForUs},
+	}
+	switch row.Table {
+	case "certificate":
+		s.Certificate = row.ID
+	case "key_pair":
+		s.KeyPair = row.ID
+	}
+	return s
 }
 
 // all asks for more rows than a partner has.

@@ -23,7 +23,13 @@ func LoadProfile(name string, added func(name string) ([]byte, error)) (*profile
 		return nil, fmt.Errorf("profile %q: %w; there are %s, and those that are added from a file",
 			name, ErrNotFound, strings.Join(profile.Names(), " or "))
 	}
-	return profile.Parse(source)
+	p, err := profile.Parse(source)
+	if err != nil {
+		return nil, &DamagedRow{
+			Row: fmt.Sprintf("profile %q", name), Table: "setting", ID: "profile/" + name, Why: err.Error(),
+		}
+	}
+	return p, nil
 }
 
 // loadedProfile is a profile, or the reason why it cannot be read. Then only its own lanes

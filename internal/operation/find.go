@@ -29,6 +29,7 @@ type Search struct {
 type Found struct {
 	Hits []Hit `json:"hits"`
 	More bool  `json:"more"` // there are more: say more of the text
+	Damage
 }
 
 // Hit is one thing that was found.
@@ -63,7 +64,9 @@ var Find = reading("Find", func(ctx context.Context, v *registry.Viewer, in Sear
 		f.tx = tx
 		return f.find()
 	})
-	return Found{f.hits, f.more}, err
+	slices.Sort(f.Damaged)
+	f.Damaged = slices.Compact(f.Damaged)
+	return Found{f.hits, f.more, f.Damage}, err
 })
 
 // finder is one search.
@@ -73,6 +76,7 @@ type finder struct {
 	limit int
 	hits  []Hit
 	more  bool
+	Damage
 }
 
 // secret is a whole API key or token. It is searched by its hash only.
@@ -107,26 +111,29 @@ func (f *finder) add(h Hit) {
 	}
 }
 
-// known reports whether there is a row, without an error where there is none.
-func known(err error) (bool, error) {
-	if errors.Is(err, registry.ErrNotFound) {
-		return false, nil
+// known reports whether there is a row that can be read, without an error where there is none.
+func (f *finder) known(err error) (bool, error) {
+	if err == nil {
+		return true, nil
 	}
-	return err == nil, err
+	if err = f.lackOne(err); errors.Is(err, registry.ErrNotFound) {
+		err = nil
+	}
+	return false, err
 }
 
 func (f *finder) bySecret(kind string) error {
 	hash := lanes.TokenHash(f.text)
 	if kind == "api" {
 		k, err := f.tx.APIKeyBySHA256(hash[:])
-		if is, err := known(err); !is {
+		if is, err := f.known(err); !is {
 			return err
 		}
 		f.add(apiKeyHit(k, "the key itself"))
 		return nil
 	}
 	p, err := f.tx.PersonBySHA256(hash[:])
-	if is, err := known(err); !is {
+	if is, err := f.known(err); !is {
 		return err
 	}
 	f.add(personHit(p, "the token itself"))
@@ -137,7 +144,7 @@ func (f *finder) byIdentity() error {
 	id := strings.ToLower(f.text)
 	const by = "identity"
 	k, err := f.tx.KeyPair(id)
-	if is, err := known(err); err != nil {
+	if is, err := f.known(err); err != nil {
 		return err
 	} else if is {
 		if err := f.certificatesLike(by, registry.CertificateQuery{KeyPair: k.ID})(); err != nil {
@@ -145,25 +152,25 @@ func (f *finder) byIdentity() error {
 		}
 	}
 	c, err := f.tx.Certificate(id)
-	if is, err := known(err); err != nil {
+	if is, err := f.known(err); err != nil {
 		return err
 	} else if is {
 		f.add(certificateHit(c, by))
 	}
 	a, err := f.tx.APIKey(id)
-	if is, err := known(err); err != nil {
+	if is, err := f.known(err); err != nil {
 		return err
 	} else if is {
 		f.add(apiKeyHit(a, by))
 	}
 	p, err := f.tx.Partner(id)
-	if is, err := known(err); err != nil {
+	if is, err := f.known(err); err != nil {
 		return err
 	} else if is {
 		f.add(partnerHit(p, by))
 	}
 	e, err := f.tx.Person(id)
-	if is, err := known(err); is {
+	if is, err := f.known(err); is {
 		f.add(personHit(e, by))
 		return nil
 	} else {
@@ -237,7 +244,8 @@ func serials(text string) (all []string) {
 func (f *finder) certificatesLike(by string, q registry.CertificateQuery) func() error {
 	return func() error {
 		q.Limit = f.limit + 1
-		certificates, _, err := registry.Readable(f.tx.Certificates(q))
+		certificates, damaged, err := registry.Readable(f.tx.Certificates(q))
+		f.lack(damaged)
 		for _, c := range certificates {
 			f.add(certificateHit(c, cmp.Or(by, f.partOf(c.CommonName, "common name"), f.partOf(c.KeyID, "key ID"),
 				"mail address")))
@@ -256,7 +264,8 @@ func (f *finder) partOf(text, name string) string {
 
 func (f *finder) partners() error {
 	q := registry.PartnerQuery{Page: registry.Page{Limit: f.limit + 1}, Containing: f.text}
-	partners, _, err := registry.Readable(f.tx.PartnersLike(q))
+	partners, damaged, err := registry.Readable(f.tx.PartnersLike(q))
+	f.lack(damaged)
 	for _, p := range partners {
 		f.add(partnerHit(p, cmp.Or(f.partOf(p.Name, "name"), "identity")))
 	}
@@ -265,7 +274,8 @@ func (f *finder) partners() error {
 
 // environments searches contacts and accounts.
 func (f *finder) environments() error {
-	environments, _, err := registry.Readable(f.tx.EnvironmentsLike(f.text, f.limit+1))
+	environments, damaged, err := registry.Readable(f.tx.EnvironmentsLike(f.text, f.limit+1))
+	f.lack(damaged)
 	for _, e := range environments {
 		hit := Hit{Partner: e.Partner, Environment: e.Name}
 		for _, c := range e.Contacts {
@@ -288,7 +298,8 @@ func (f *finder) environments() error {
 }
 
 func (f *finder) people() error {
-	people, _, err := registry.Readable(f.tx.People())
+	people, damaged, err := registry.Readable(f.tx.People())
+	f.lack(damaged)
 	for _, p := range people {
 		if by := cmp.Or(f.partOf(p.ID, "identity"), f.partOf(p.Name, "name"), f.partOf(p.Email, "mail address"),
 			f.partOf(p.Prefix, "first characters of the token")); by != "" {
@@ -299,7 +310,8 @@ func (f *finder) people() error {
 }
 
 func (f *finder) apiKeys() error {
-	keys, _, err := registry.Readable(f.tx.APIKeysLike(f.text, f.limit+1))
+	keys, damaged, err := registry.Readable(f.tx.APIKeysLike(f.text, f.limit+1))
+	f.lack(damaged)
 	for _, k := range keys {
 		f.add(apiKeyHit(k, cmp.Or(f.partOf(k.Label, "label"), "first characters")))
 	}

@@ -72,6 +72,7 @@ type KeyQuery = registry.KeyPairQuery
 type KeyList struct {
 	Keys []KeyPairRow `json:"keys"`
 	More string       `json:"more,omitempty"` // After of the next page
+	Damage
 }
 
 // KeyPairRow is a key pair with facts of its certificate.
@@ -85,25 +86,27 @@ type KeyPairRow struct {
 var ListKeys = reading("ListKeys",
 	func(ctx context.Context, v *registry.Viewer, in KeyQuery) (out KeyList, err error) {
 		err = v.View(ctx, func(tx registry.Reader) error {
-			pairs, err := tx.KeyPairs(in)
+			pairs, damaged, err := registry.Readable(tx.KeyPairs(in))
 			if err != nil {
 				return err
 			}
+			out.lack(damaged)
 			for _, k := range pairs {
 				c, err := tx.Certificate(k.Certificate)
-				if err != nil {
+				if err = out.lackOne(err); err != nil {
 					return err
 				}
 				k.SPKI = nil
 				out.Keys = append(out.Keys, KeyPairRow{KeyPair: k, CommonName: c.CommonName, Ends: c.NotAfter})
 			}
-			if len(pairs) == 0 {
+			next := in
+			next.Limit = 1
+			next.After = lastOf(pairs, func(k KeyPair) string { return k.ID }, damaged)
+			if next.After == "" {
 				return nil
 			}
-			next := in
-			next.After, next.Limit = pairs[len(pairs)-1].ID, 1
-			more, err := tx.KeyPairs(next)
-			if len(more) > 0 {
+			more, damaged, err := registry.Readable(tx.KeyPairs(next))
+			if len(more)+len(damaged) > 0 {
 				out.More = next.After
 			}
 			return err

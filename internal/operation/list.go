@@ -54,6 +54,7 @@ type AuditPage struct {
 	Records []AuditEntry `json:"records"`
 	Earlier bool         `json:"earlier"` // there are earlier ones that match
 	Later   bool         `json:"later"`   // there are later ones that match
+	Damage
 }
 
 // maxPage is how many records a page has at most.
@@ -79,7 +80,8 @@ func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out Audi
 				return err
 			}
 		}
-		records, err := tx.FindAudit(q)
+		records, damaged, err := registry.Readable(tx.FindAudit(q))
+		out.lack(damaged)
 		if err != nil || len(records) == 0 {
 			return err
 		}
@@ -95,13 +97,14 @@ func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out Audi
 // beyond reports whether records match a query that come before or after those on a page.
 func beyond(tx registry.Reader, q registry.AuditQuery, first, last int64) (earlier, later bool, err error) {
 	q.Limit, q.After, q.Before, q.Oldest = 1, 0, first, false
-	before, err := tx.FindAudit(q)
+	before, damaged, err := registry.Readable(tx.FindAudit(q))
 	if err != nil {
 		return false, false, err
 	}
+	earlier = len(before)+len(damaged) > 0
 	q.After, q.Before, q.Oldest = last, 0, true
-	after, err := tx.FindAudit(q)
-	return len(before) > 0, len(after) > 0, err
+	after, damaged, err := registry.Readable(tx.FindAudit(q))
+	return earlier, len(after)+len(damaged) > 0, err
 }
 
 // subjects returns the subjects of records about an identity. Those about a key pair of ours may

@@ -294,6 +294,7 @@ type PartnerQuery struct {
 type PartnerList struct {
 	Partners []Partner `json:"partners"`
 	More     string    `json:"more,omitempty"` // After of the next page
+	Damage
 }
 
 // ListPartners lists partners.
@@ -302,13 +303,19 @@ var ListPartners = reading("ListPartners", listPartners)
 func listPartners(ctx context.Context, v *registry.Viewer, in PartnerQuery) (out PartnerList, err error) {
 	q := registry.PartnerQuery{Page: registry.Page{After: in.After, Limit: in.Limit}, NotArchived: !in.Archived}
 	err = v.View(ctx, func(tx registry.Reader) error {
-		if out.Partners, err = tx.PartnersLike(q); err != nil || len(out.Partners) == 0 {
+		partners, damaged, err := registry.Readable(tx.PartnersLike(q))
+		if err != nil {
 			return err
 		}
-		last := out.Partners[len(out.Partners)-1].ID
+		out.Partners = partners
+		out.lack(damaged)
+		last := lastOf(partners, func(p Partner) string { return p.ID }, damaged)
+		if last == "" {
+			return nil
+		}
 		q.Page = registry.Page{After: last, Limit: 1}
-		more, err := tx.PartnersLike(q)
-		if len(more) > 0 {
+		more, damaged, err := registry.Readable(tx.PartnersLike(q))
+		if len(more)+len(damaged) > 0 {
 			out.More = last
 		}
 		return err
@@ -320,6 +327,7 @@ func listPartners(ctx context.Context, v *registry.Viewer, in PartnerQuery) (out
 type PartnerDetails struct {
 	Partner
 	Environments []EnvironmentDetails `json:"environments"`
+	Damage
 }
 
 // EnvironmentDetails holds an environment with everything that belongs to it.
@@ -345,16 +353,22 @@ func partnerDetails(ctx context.Context, v *registry.Viewer, id string) (p Partn
 		if p.Partner, err = tx.Partner(id); err != nil {
 			return fmt.Errorf("partner %q: %w", id, err)
 		}
-		environments, err := tx.Environments(id)
+		environments, damaged, err := registry.Readable(tx.Environments(id))
+		if err != nil {
+			return err
+		}
 		p.Environments = nil
+		p.lack(damaged)
 		for _, env := range environments {
 			details := EnvironmentDetails{Environment: env}
-			if details.APIKeys, err = tx.APIKeys(env.Partner, env.Name); err != nil {
+			details.APIKeys, damaged, err = registry.Readable(tx.APIKeys(env.Partner, env.Name))
+			if err != nil {
 				return err
 			}
+			p.lack(damaged)
 			p.Environments = append(p.Environments, details)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return p, err

@@ -92,11 +92,19 @@ type PeopleQuery struct {
 	Revoked bool `json:"revoked,omitempty"` // with those whose token was revoked
 }
 
-func listPeople(ctx context.Context, v *registry.Viewer, in PeopleQuery) (people []Person, err error) {
+// PeopleList is a list of people.
+type PeopleList struct {
+	People []Person `json:"people"`
+	Damage
+}
+
+func listPeople(ctx context.Context, v *registry.Viewer, in PeopleQuery) (out PeopleList, err error) {
 	err = v.View(ctx, func(tx registry.Reader) error {
-		people, err = tx.People()
+		people, damaged, err := registry.Readable(tx.People())
+		hidden := func(p Person) bool { return !in.Revoked && !p.Revoked.IsZero() }
+		out.People = slices.DeleteFunc(people, hidden)
+		out.lack(damaged)
 		return err
 	})
-	hidden := func(p Person) bool { return !in.Revoked && !p.Revoked.IsZero() }
-	return slices.DeleteFunc(people, hidden), err
+	return out, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/profile"
@@ -56,7 +57,10 @@ var (
 		func(ctx context.Context, v *registry.Viewer, _ None) (all []ProfileFacts, err error) {
 			all = EmbeddedProfiles()
 			err = v.View(ctx, func(tx registry.Reader) error {
-				added, err := tx.Profiles()
+				added, damaged, err := registry.Readable(tx.Profiles())
+				for _, row := range damaged {
+					all = append(all, ProfileFacts{Name: strings.TrimPrefix(row.ID, "profile/"), Damaged: row.Error()})
+				}
 				for _, one := range added {
 					all = append(all, profileFacts(one.Name, one.Source, false))
 				}

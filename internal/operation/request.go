@@ -115,12 +115,13 @@ func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request,
 }
 
 // openRequests returns the requests that wait for an approver, or for the act itself.
-func openRequests(ctx context.Context, v *registry.Viewer) (open []Request, err error) {
+func openRequests(ctx context.Context, v *registry.Viewer) (open []Request, lost Damage, err error) {
 	q := registry.RequestQuery{
 		Page: Page{Limit: 1000}, States: []registry.RequestState{registry.RequestOpen, registry.RequestGranted},
 	}
 	err = v.View(ctx, func(tx registry.Reader) error {
-		all, err := tx.Requests(q)
+		all, damaged, err := registry.Readable(tx.Requests(q))
+		lost.lack(damaged)
 		for _, r := range all {
 			if v.Time().Before(r.Ends) {
 				open = append(open, r)
@@ -128,5 +129,5 @@ func openRequests(ctx context.Context, v *registry.Viewer) (open []Request, err 
 		}
 		return err
 	})
-	return open, err
+	return open, lost, err
 }

@@ -47,7 +47,10 @@ func partnerLanes(ctx context.Context, v *registry.Viewer, partner string) (out 
 		return out, err
 	}
 	err = v.View(ctx, func(tx registry.Reader) error {
-		environments, err := tx.Environments(partner)
+		environments, damaged, err := registry.Readable(tx.Environments(partner))
+		for _, row := range damaged {
+			out.Lanes = append(out.Lanes, LaneSummary{Partner: partner, Damaged: row.Error()})
+		}
 		for _, env := range environments {
 			out.Lanes = append(out.Lanes, summary(env, out.Certificates))
 		}
@@ -122,6 +125,7 @@ type Overview struct {
 	More  string        `json:"more,omitempty"` // After of the next page
 	// Requests are the acts that wait for a second person.
 	Requests []Request `json:"requests"`
+	Damage
 }
 
 // AllStatus returns a line for each lane.
@@ -132,13 +136,15 @@ var AllStatus = reading("AllStatus",
 			return out, err
 		}
 		out.More = list.More
-		if out.Requests, err = openRequests(ctx, v); err != nil {
+		if out.Requests, out.Damage, err = openRequests(ctx, v); err != nil {
 			return out, err
 		}
+		out.Damaged = append(out.Damaged, list.Damaged...)
 		for _, p := range list.Partners {
 			one, err := partnerLanes(ctx, v, p.ID)
-			if row, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
-				one.Lanes = []LaneSummary{{Partner: p.ID, Damaged: row.Error()}}
+			_, damaged := errors.AsType[*registry.DamagedRow](err)
+			if damaged || errors.Is(err, registry.ErrNotFound) { // its profile
+				one.Lanes = []LaneSummary{{Partner: p.ID, Damaged: err.Error()}}
 			} else if err != nil {
 				return out, err
 			}
@@ -159,6 +165,10 @@ func summary(env Environment, all []exchange.Standing) LaneSummary {
 	best := map[registry.Owner]int{registry.Ours: -1, registry.Theirs: -1}
 	for _, one := range all {
 		if one.Environment != env.Name {
+			continue
+		}
+		if one.Damaged != "" {
+			s.Damaged = one.Damaged
 			continue
 		}
 		best[one.Owner] = max(best[one.Owner], slices.Index(progress, one.State))

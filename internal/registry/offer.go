@@ -20,22 +20,27 @@ type Offer struct {
 // those that all partners of the profile share, in the states that they have for this partner.
 // Which is active follows from its confirmations alone, see [lanes.StateFor], so that no message
 // to a partner is signed by a key that it has not installed. An empty environment stands for all.
+//
+// Where rows can't be read, the error is [DamagedRows], and the other pairs are returned with it,
+// for lists: their states may be others.
 func PairsFor(tx Reader, p Partner, environment string) ([]KeyPair, error) {
 	q := KeyPairQuery{Profile: p.Profile, Partner: p.ID, Environment: environment, States: StatesInUse}
 	q.Limit = 1000
-	own, err := tx.KeyPairs(q)
+	own, damaged, err := Readable(tx.KeyPairs(q))
 	if err != nil {
 		return nil, err
 	}
 	q.Partner, q.Shared = "", true
-	shared, err := tx.KeyPairs(q)
+	shared, more, err := Readable(tx.KeyPairs(q))
 	if err != nil {
 		return nil, err
 	}
-	offers, err := tx.Offers(p.ID)
+	damaged = append(damaged, more...)
+	offers, more, err := Readable(tx.Offers(p.ID))
 	if err != nil {
 		return nil, err
 	}
+	damaged = append(damaged, more...)
 	at := map[string]time.Time{}
 	for _, o := range offers {
 		at[o.KeyPair] = o.Confirmed
@@ -50,6 +55,9 @@ func PairsFor(tx Reader, p Partner, environment string) ([]KeyPair, error) {
 	}
 	for i := range all {
 		all[i].State = State(lanes.StateFor(pairs, i).String())
+	}
+	if damaged != nil {
+		return all, damaged
 	}
 	return all, nil
 }

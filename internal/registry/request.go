@@ -96,11 +96,13 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 	}
 	var same *Request
 	err := s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
-		open, err := tx.Requests(RequestQuery{States: []RequestState{RequestOpen}, Page: Page{Limit: maxRequests}})
+		open, damaged, err := Readable(tx.Requests(RequestQuery{
+			States: []RequestState{RequestOpen}, Page: Page{Limit: maxRequests},
+		}))
 		if err != nil {
 			return err
 		}
-		live := len(open)
+		live := len(open) + len(damaged)
 		for _, o := range open {
 			if !r.Created.Before(o.Ends) { // nobody has decided it in time
 				o.State, o.Decided = RequestEnded, r.Created
@@ -294,9 +296,9 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 		}
 		return s.spend(tx, a.request.ID, a.by.ID)
 	}
-	granted, err := tx.Requests(RequestQuery{
+	granted, _, err := Readable(tx.Requests(RequestQuery{ // one that can't be read grants nothing
 		States: []RequestState{RequestGranted}, By: s.person.ID, Page: Page{Limit: maxRequests},
-	})
+	}))
 	if err != nil {
 		return err
 	}
