@@ -22,13 +22,19 @@ type Anchorer struct {
 	states []anchorState
 }
 
-// retryAfter is how long an anchor that failed is not tried again, so that one that hangs
-// does not delay every change.
-const retryAfter = time.Minute
+// An anchor that hangs must not be in the way of a person who makes a change.
+const (
+	// retryAfter is how long an anchor that failed is not tried again.
+	retryAfter = time.Minute
+	// patience is how long a change waits for an anchor, and probe how long for one that failed the
+	// last time. Write waits as long as the anchor itself.
+	patience = 2 * time.Second
+	probe    = patience / 10
+)
 
 type anchorState struct {
-	putting sync.Mutex // held while a head is written, so that heads are written in order
-	written Head       // the last head that was written here; guarded by putting
+	putting chan struct{} // holds one value while a head is written, so that heads are written in order
+	written Head          // the last head that was written here; guarded by putting
 
 	mu     sync.Mutex // never held while a head is written
 	status AnchorStatus
@@ -92,7 +98,7 @@ func (a *Anchorer) start() {
 					status = e
 				}
 			}
-			a.states[i].status = status
+			a.states[i].status, a.states[i].putting = status, make(chan struct{}, 1)
 		}
 	})
 }
@@ -110,6 +116,9 @@ func (a *Anchorer) Status() []AnchorStatus {
 // Head writes the current head to all anchors, except to those that failed less than a
 // minute ago, which is an error too. The errors are joined.
 //
+// It waits at most two seconds, and a tenth of that for an anchor that failed the last time. If an
+// anchor has not taken the head by then, that is an error, which its status keeps.
+//
 // If a head with the same number but another hash was written before, the error says that
 // the chain was rewritten. If another call has already written a later head, Head does
 // nothing. [Verify] finds a log that was truncated.
@@ -126,16 +135,61 @@ func (a *Anchorer) all(ctx context.Context, h Head, always bool) error {
 	errs := make([]error, len(a.states))
 	var wait sync.WaitGroup
 	for i := range a.states {
-		wait.Go(func() { errs[i] = a.one(ctx, i, h, always) })
+		wait.Go(func() { errs[i] = a.inTime(ctx, i, h, always) })
 	}
 	wait.Wait()
 	return errors.Join(errs...)
 }
 
+// inTime writes a head to one anchor, and returns when the time for that has passed. An anchor on a
+// file system that hangs can't be interrupted: its writer ends when the system lets it, and until
+// then no other begins.
+func (a *Anchorer) inTime(ctx context.Context, i int, h Head, always bool) error {
+	s := &a.states[i]
+	wait, limit := anchorTimeout, anchorTimeout // for the heads before, and for this one
+	switch failed := s.look().Failed != ""; {
+	case !always && failed:
+		wait, limit = probe, probe
+	case !always:
+		limit = patience
+	}
+	turn, cancel := within(ctx, wait)
+	defer cancel()
+	select {
+	case s.putting <- struct{}{}:
+	case <-turn.Done():
+		return a.late(turn, i, h)
+	}
+	ctx, cancel = within(ctx, limit)
+	defer cancel()
+	result := make(chan error, 1)
+	go func() {
+		err := a.one(ctx, i, h, always)
+		<-s.putting
+		result <- err
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return a.late(ctx, i, h)
+	}
+}
+
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("it did not answer within %v", limit))
+}
+
+// late notes that an anchor has not taken a head in time.
+func (a *Anchorer) late(ctx context.Context, i int, h Head) error {
+	err := refused(a.Anchors[i], h, context.Cause(ctx))
+	a.states[i].fail(err, a.now())
+	return err
+}
+
+// one is inTime without its limit.
 func (a *Anchorer) one(ctx context.Context, i int, h Head, always bool) error {
 	s := &a.states[i]
-	s.putting.Lock()
-	defer s.putting.Unlock()
 	switch {
 	case h.Seq == s.written.Seq && !bytes.Equal(h.Hash, s.written.Hash):
 		return refused(a.Anchors[i], h, errRewritten)
@@ -154,12 +208,21 @@ func (a *Anchorer) one(ctx context.Context, i int, h Head, always bool) error {
 		s.set(AnchorStatus{Anchor: status.Anchor, Last: h, At: now})
 		return nil
 	}
-	if status.Failed == "" {
-		status.Since = now
+	if cause := context.Cause(ctx); cause != nil {
+		err = refused(a.Anchors[i], h, cause)
 	}
-	status.Failed, status.Tried = err.Error(), now
-	s.set(status)
+	s.fail(err, now)
 	return err
+}
+
+// fail notes that the newest head could not be written.
+func (s *anchorState) fail(err error, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status.Failed == "" {
+		s.status.Since = now
+	}
+	s.status.Failed, s.status.Tried = err.Error(), now
 }
 
 func (a *Anchorer) now() time.Time {

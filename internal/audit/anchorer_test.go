@@ -316,3 +316,40 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%+v", heads)
 	}
 }
+
+// TestHangingAnchorEnds: a head waits a limited time for an anchor that never answers, says so, and
+// waits less the next time. The others have it meanwhile, and the anchor has the next when it answers.
+func TestHangingAnchorEnds(t *testing.T) {
+	m := write(t, 4)
+	hangs := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hangs:
+		case <-r.Context().Done():
+		}
+	}))
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "heads")
+	now := start
+	a := &audit.Anchorer{Anchors: []audit.Anchor{open(t, server.URL), open(t, "file:"+path)},
+		Now: func() time.Time { return now }}
+	for i, says := range []string{"did not answer within 2s", "was not tried", "did not answer within 200ms"} {
+		if i == 2 {
+			now = now.Add(time.Minute)
+		}
+		err := a.Head(t.Context(), m.headAt(i+1))
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), server.URL) {
+			t.Errorf("head %d: %v", i+1, err)
+		}
+		if status := a.Status(); status[0].Failed == "" || status[0].Last.Seq != 0 || status[1].Last.Seq != int64(i+1) {
+			t.Errorf("head %d: %+v", i+1, status)
+		}
+	}
+	close(hangs)
+	if err := a.Write(t.Context(), m.headAt(4)); err != nil {
+		t.Error(err)
+	}
+	if status := a.Status()[0]; status.Last.Seq != 4 || status.Failed != "" {
+		t.Errorf("%+v", status)
+	}
+}
