@@ -50,7 +50,7 @@ func (t *table) add(cells ...any) *tableRow {
 // detail adds a line below the row, if there is something to say.
 func (r *tableRow) detail(name, text string) {
 	if text != "" {
-		r.details = append(r.details, name+": "+printable(text))
+		r.details = append(r.details, wrap(name+": "+printable(text), "      "))
 	}
 }
 

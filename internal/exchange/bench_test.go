@@ -41,7 +41,7 @@ func BenchmarkImport(b *testing.B) {
 				b.StopTimer()
 				h := newCompany(b, address())
 				b.StartTimer()
-				for r, err := range h.anna.ImportCSV(b.Context(), path) {
+				for r, err := range h.anna.ImportCSV(b.Context(), path, false) {
 					if err != nil || r.Error != "" || len(r.Done) != 5 {
 						b.Fatalf("%+v, %v", r, err)
 					}

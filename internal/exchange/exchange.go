@@ -80,7 +80,7 @@ func describePair(k registry.KeyPair) string {
 // cut shortens a text from outside to n bytes.
 func cut(text string, n int) string {
 	if text = strings.TrimSpace(text); len(text) > n {
-		return text[:n] + "…"
+		return strings.ToValidUTF8(text[:n], "") + "…"
 	}
 	return text
 }

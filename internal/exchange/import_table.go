@@ -23,9 +23,7 @@ import (
 )
 
 var tableColumns = []string{"partner", "name", "profile", "side", "environment", "sealing", "caller", "account",
-	"contact_role", "contact_name", "contact_email", "certificate", "sha256", "key_id"}
-
-var neededColumns = []string{"partner", "profile", "side", "environment", "sealing"}
+	"contact_role", "contact_name", "contact_email", "certificate", "sha256", "key_id", "waive"}
 
 // table reads rows, whose cells have the names in the first line.
 type table struct {
@@ -90,18 +88,27 @@ func openTable(in io.Reader) (*table, error) {
 	}
 }
 
-// findSeparator finds the sign between the cells: the first that is in the line with the columns'
-// names.
+// separators are the signs that may be between the cells.
+const separators = ",;\t|"
+
+// findSeparator finds the sign between the cells: the one that parts the names of columns.
 func (t *table) findSeparator(start []byte) {
-	line, _, _ := bytes.Cut(bytes.TrimLeft(start, ",;\t|\r\n "), []byte{'\n'})
-	for l := range bytes.Lines(start) {
-		if text := bytes.ToLower(l); bytes.Contains(text, []byte("partner")) && bytes.Contains(text,
-			[]byte("profile")) {
-			line = l
-			break
+	for line := range bytes.Lines(start) {
+		for _, sign := range separators {
+			known := 0
+			for cell := range strings.SplitSeq(string(line), string(sign)) {
+				if columnNamed(cell) != "" {
+					known++
+				}
+			}
+			if known > 1 {
+				t.separator(sign)
+				return
+			}
 		}
 	}
-	for _, sign := range ",;\t|" {
+	line, _, _ := bytes.Cut(bytes.TrimLeft(start, separators+"\r\n "), []byte{'\n'})
+	for _, sign := range separators { // the names are not known, which is said of each
 		if bytes.ContainsRune(line, sign) {
 			t.separator(sign)
 			return
@@ -213,10 +220,8 @@ func checkColumns(head []string) error {
 			return registry.Refuse("column %q is there twice", name)
 		}
 	}
-	for _, name := range neededColumns {
-		if !slices.Contains(head, name) {
-			return registry.Refuse("column %q is missing", name)
-		}
+	if !slices.Contains(head, "partner") {
+		return registry.Refuse(`column "partner" is missing`)
 	}
 	return nil
 }

@@ -78,21 +78,99 @@ func TestImportedAgainAfterConfirming(t *testing.T) {
 	}
 }
 
-// A table without a column that every row needs is refused before anything is done.
+// A table needs the column of the partner only. What a new partner or environment needs, its row
+// must say.
 func TestImportedColumnsThatAreMissing(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
-	head, row := []string{"partner", "profile", "side", "environment", "sealing", "name"}, []string{"acme", "rdx",
-		"client", "STAG", "required", "Acme"}
+	head, row := []string{"partner", "profile", "side", "environment", "sealing", "account"}, []string{"acme", "rdx",
+		"client", "STAG", "required", "cn=acme"}
 	before := h.head().Seq
-	for i, missing := range head[:5] {
+	for i, want := range []string{`column "partner" is missing`, "does not say its profile", "does not say its side",
+		"names no environment", "required or optional"} {
 		path := table(t, strings.Join(slices.Delete(slices.Clone(head), i, i+1), ","),
 			strings.Join(slices.Delete(slices.Clone(row), i, i+1), ","))
-		err := h.refusedTable(path)
-		wantRefused(t, "without "+missing, `column "`+missing+`" is missing`, err)
+		if i == 0 {
+			wantRefused(t, "without partner", want, h.refusedTable(path))
+			continue
+		}
+		if got := h.imported(path); len(got) != 1 || !strings.Contains(got[0].Error, want) || len(got[0].Done) > 0 {
+			t.Errorf("without %s: %+v, want %s", head[i], got, want)
+		}
 	}
 	if h.head().Seq != before {
 		t.Error("something was done")
 	}
+}
+
+// Tables with some of the columns add what they have to partners that are there.
+func TestImportedPartOfTheColumns(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+	der := made(t, fresh(t, "one"))
+	for _, c := range []struct{ head, row, done, want string }{
+		{"partner,contact_email", "acme,keys@acme.example", "", "names no environment"},
+		{"partner;environment;contact_email", "acme;stag;keys@acme.example", "", "required or optional"},
+		{"partner;environment;sealing", "acme;stag;required", "environment", ""},
+		{"partner;environment;contact_email", "acme;stag;keys@acme.example", "contact", ""},
+		{"partner;environment;contact_email", "acme;stag;keys@acme.example", "", ""},
+		{"partner,environment,sha256", "acme,STAG,00", "", "names no certificate"},
+		{"environment\tpartner\tcertificate", "STAG\tacme\tacme.cer", "certificate", ""},
+		{"partner,name", "acme,Other", "", `the row says "Other"`},
+		{"partner", "acme", "", ""},
+		{"partner", "nobody", "", "is not there yet, and the row does not say its profile"},
+		{"partner,profile,side", "beta,rdx,egress", "partner", ""},
+		{"partner,profile,side", "acme,rdx,ingress", "", "the row says rdx and ingress"},
+		{"partner,environment", ",STAG", "", "names no partner"},
+	} {
+		path := table(t, c.head, c.row)
+		h.must(os.WriteFile(filepath.Join(filepath.Dir(path), "acme.cer"), der, 0o600))
+		got := h.imported(path)
+		if len(got) != 1 || (c.want == "") != (got[0].Error == "") || !strings.Contains(got[0].Error, c.want) ||
+			!strings.HasPrefix(strings.Join(got[0].Done, " "), c.done) || (c.done == "") != (len(got[0].Done) == 0) {
+			t.Errorf("%s: %s: %+v, want %q done, %q", c.head, c.row, got, c.done, c.want)
+		}
+	}
+}
+
+// A trial says of each row what its import would do, and stores nothing.
+func TestImportTrial(t *testing.T) {
+	onBoth(t, func(t *testing.T, address func() string) {
+		h := newCompany(t, address())
+		der := made(t, fresh(t, "one"))
+		sum := sha256.Sum256(der)
+		path := table(t, "partner,name,profile,side,environment,sealing,contact_email,certificate,sha256",
+			"acme,Acme,rdx,client,STAG,required,keys@acme.example,acme.cer,"+hexSum(sum[:]),
+			"loose,Loose,riskos,server,PROD,optional,,,",
+			"acme,Acme,rdx,client,DEV,required,,acme.cer,"+strings.Repeat("00", 32))
+		h.must(os.WriteFile(filepath.Join(filepath.Dir(path), "acme.cer"), der, 0o600))
+		before := h.head()
+		var tried []exchange.RowResult
+		for r, err := range h.anna.WithReason("the migration").ImportCSV(t.Context(), path, true) {
+			h.must(err)
+			tried = append(tried, r)
+		}
+		if len(tried) != 3 || h.head().Seq != before.Seq {
+			t.Fatalf("record %d, then %d; %+v", before.Seq, h.head().Seq, tried)
+		}
+		if done := strings.Join(tried[0].Done, " "); tried[0].Error != "" ||
+			!strings.HasPrefix(done, "partner environment contact certificate") || !strings.HasSuffix(done, "matched") {
+			t.Errorf("%+v", tried[0])
+		}
+		if tried[1].Second == nil || tried[2].Second != nil || !strings.Contains(tried[2].Error, "does not match") {
+			t.Errorf("%+v", tried[1:])
+		}
+		h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+			partners, err := tx.Partners(registry.Page{})
+			if len(partners) != 0 {
+				t.Errorf("partners: %+v", partners)
+			}
+			return err
+		}))
+		first := h.imported(path)
+		if done := strings.Join(first[0].Done, " "); !strings.HasSuffix(done, "matched") {
+			t.Errorf("imported: %+v", first)
+		}
+	})
 }
 
 // Rows are named by the line of the file on which they begin, whatever breaks of lines

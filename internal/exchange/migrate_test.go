@@ -33,7 +33,7 @@ func TestMigrate(t *testing.T) {
 		h.must(os.WriteFile(filepath.Join(dir, "table.csv"), []byte(table), 0o600))
 		dora := h.member("dora", registry.Operator, registry.Approver)
 		for row, err := range dora.WithReason("the migration").ImportCSV(t.Context(),
-			filepath.Join(dir, "table.csv")) {
+			filepath.Join(dir, "table.csv"), false) {
 			h.must(err)
 			if row.Error != "" {
 				t.Fatalf("line %d: %s", row.Line, row.Error)

@@ -125,8 +125,10 @@ type ChangedEnvironment struct {
 	Added bool `json:"added"` // it was not there before
 }
 
+const setEnvironment = "SetEnvironment"
+
 // SetEnvironment adds an environment to a partner, or changes what was agreed for it.
-var SetEnvironment = repeatable("SetEnvironment", registry.ActionEnvironmentChange,
+var SetEnvironment = repeatable(setEnvironment, registry.ActionEnvironmentChange,
 	func(ctx context.Context, s *Session, in EnvironmentChange) (out ChangedEnvironment, err error) {
 		stored := func() (row Environment, err error) {
 			err = s.View(ctx, func(tx registry.Reader) error {
@@ -386,13 +388,45 @@ func partnerDetails(ctx context.Context, v *registry.Viewer, id string) (p Partn
 // Table names a file with partners and certificates.
 type Table struct {
 	File string `json:"file"`
+	// DryRun stores nothing. Each row is tried with the registry as it is, without the rows before.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // ImportResult is the result of importing one row of a table.
 type ImportResult = exchange.RowResult
 
-// ImportPartners imports the rows of a table while the sequence is ranged over.
+// ImportPartners imports the rows of a table while the sequence is ranged over. A row whose
+// environment needs a second person makes the request that SetEnvironment would.
 var ImportPartners = changing("ImportPartners", registry.ActionPartnerAdd,
 	func(ctx context.Context, s *Session, in Table) (iter.Seq2[ImportResult, error], error) {
-		return exchange.New(s.Session).ImportCSV(ctx, in.File), nil
+		rows := exchange.New(s.Session).ImportCSV(ctx, in.File, in.DryRun)
+		return func(yield func(ImportResult, error) bool) {
+			for r, err := range rows {
+				if r.Second != nil && !in.DryRun {
+					s.requestRow(ctx, &r)
+				}
+				if !yield(r, err) {
+					return
+				}
+			}
+		}, nil
 	})
+
+// requestRow makes the request of a row that waits for a second person.
+func (s *Session) requestRow(ctx context.Context, r *ImportResult) {
+	env := r.Waits
+	in := EnvironmentChange{LaneName: LaneName{env.Partner, env.Name}, Sealing: &env.Sealing}
+	if env.SenderAuth != "" {
+		in.Caller = &env.SenderAuth
+	}
+	if env.Account != "" {
+		in.Account = &env.Account
+	}
+	err := s.request(ctx, setEnvironment, in, r.Second)
+	if pending, is := errors.AsType[*PendingError](err); is {
+		r.Request = pending.Request.ID
+	} else {
+		r.Second = nil // nobody could approve it
+	}
+	r.Error = err.Error()
+}

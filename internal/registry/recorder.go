@@ -71,6 +71,10 @@ func (r *recorder) AppendAudit(audit.Record) error {
 	return errors.New("a change has one record, which it does not write itself")
 }
 
+func (r *recorder) Attempt(func() error) error {
+	return errors.New("a change is done as a whole, or not at all")
+}
+
 func (r *recorder) PutPartner(p *Partner) error {
 	id := p.ID
 	return note(r, func() error { return r.tx.PutPartner(p) }, nameOf("partner", id),

@@ -150,6 +150,8 @@ type Reader interface {
 type Tx interface {
 	Reader
 	AppendAudit(audit.Record) error
+	// Attempt runs f. If f fails, all that it has stored is taken back, and the transaction goes on.
+	Attempt(f func() error) error
 
 	PutPartner(*Partner) error
 	PutEnvironment(*Environment) error

@@ -118,6 +118,25 @@ func (t *tx) exec(what, written string, args ...any) (int64, error) {
 	return n, nil
 }
 
+// Attempt uses a savepoint.
+func (t *tx) Attempt(f func() error) error {
+	const what = "savepoint"
+	if _, err := t.exec(what, "SAVEPOINT attempt"); err != nil {
+		return err
+	}
+	head := t.head
+	err := f()
+	if err == nil {
+		_, err = t.exec(what, "RELEASE SAVEPOINT attempt")
+		return err
+	}
+	t.head = head
+	if _, failed := t.exec(what, "ROLLBACK TO SAVEPOINT attempt"); failed != nil {
+		return errors.Join(err, failed)
+	}
+	return err
+}
+
 func (t *tx) run(written string, args []any) (int64, error) {
 	s, err := t.statement(written)
 	if err != nil {
