@@ -46,7 +46,7 @@ var imports = map[string][]string{
 	"internal/hostile":    {"fault", "profile"},
 	"internal/newfile":    {},
 	"internal/httpserver": {},
-	"internal/audit":      {"internal/newfile"},
+	"internal/audit":      {"internal/newfile", "internal/termtext"},
 	"internal/secretfile": {"internal/newfile", "internal/readlimit"},
 	"internal/rootkey":    {"internal/secretfile"},
 	"internal/lanes":      {".", "rsaengine"},

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +22,27 @@ func subject(c *x509.Certificate, p Policy) []Finding {
 			"Issue it again with your organization; with openssl add /O=… to -subj."),
 		present("unit", "Organization unit (OU)", p.Unit, first(c.Subject.OrganizationalUnit),
 			"Issue it again with your organization unit; with openssl add /OU=… to -subj."),
-		contact(c, p.Email),
+		contact(c, p.Email), characters(c),
 	}
+}
+
+// characters warns about names with characters that can't be seen, or that change the order of
+// others: the name may be read as another's.
+func characters(c *x509.Certificate) Finding {
+	names := append([]string{}, c.EmailAddresses...)
+	for _, a := range append(c.Subject.Names, c.Issuer.Names...) {
+		if text, ok := a.Value.(string); ok {
+			names = append(names, text)
+		}
+	}
+	const plain = "characters that can be seen"
+	f := Finding{Code: "name-characters", Name: "Characters of the names", Found: plain, Wanted: plain}
+	odd := slices.IndexFunc(names, func(name string) bool { return termtext.Safe(name, len(name)) != name })
+	if odd >= 0 {
+		f.Found = termtext.Quote(names[odd])
+	}
+	return f.orElse(odd < 0, Warning, "Issue it again without control characters and invisible ones; "+
+		"or compare the name with the one that the partner says.")
 }
 
 func contact(c *x509.Certificate, presence Presence) Finding {

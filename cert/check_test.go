@@ -24,7 +24,7 @@ func TestCheckPassesOurOwn(t *testing.T) {
 	must(t, cert.Policy{}.Validate())
 	for _, d := range []cert.Policy{testcert.Policy(), {}} {
 		v := cert.Check(testcert.Cert(t), d, testcert.Now.Add(time.Hour))
-		if v.Refused() || v.Warned() || len(v) != 17 {
+		if v.Refused() || v.Warned() || len(v) != 18 {
 			t.Errorf("%d rules: %+v", len(v), testcert.NotOK(v))
 		}
 	}
@@ -123,9 +123,21 @@ func TestCheckRules(t *testing.T) {
 		},
 		"30 days early": {func(*x509.Certificate) {}, now.AddDate(0, 0, -30), warning("validity-now")},
 		"31 days early": {func(*x509.Certificate) {}, now.AddDate(0, 0, -31), refused("validity-now")},
-		"100 names":     {func(c *x509.Certificate) { c.DNSNames = hosts(99) }, now, none},
-		"101 names":     {func(c *x509.Certificate) { c.DNSNames = hosts(100) }, now, refused("names")},
-		"10,000 names":  {func(c *x509.Certificate) { c.DNSNames = hosts(10_000) }, now, refused("names")},
+		"a name backwards": {
+			func(c *x509.Certificate) { c.Subject.CommonName = "bank\u202eelpmaxe" }, now, warning("name-characters"),
+		},
+		"a unit with a line": {
+			func(c *x509.Certificate) { c.Subject.OrganizationalUnit = []string{"Payments\nApproved"} }, now,
+			warning("name-characters"),
+		},
+		"an invisible space": {
+			func(c *x509.Certificate) { c.Subject.Organization = []string{"Example\u200bBank"} }, now,
+			warning("name-characters"),
+		},
+		"letters of others": {func(c *x509.Certificate) { c.Subject.CommonName = "Zoë Ærø 銀行" }, now, none},
+		"100 names":         {func(c *x509.Certificate) { c.DNSNames = hosts(99) }, now, none},
+		"101 names":         {func(c *x509.Certificate) { c.DNSNames = hosts(100) }, now, refused("names")},
+		"10,000 names":      {func(c *x509.Certificate) { c.DNSNames = hosts(10_000) }, now, refused("names")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := testcert.Issue(t, tt.edit, nil, testcert.Key().Public(), testcert.Key())

@@ -79,7 +79,7 @@ func (p Policy) Validate() error {
 		}
 	}
 	if p.PreferBits != 0 && !slices.Contains(p.sizes(), p.PreferBits) {
-		return fmt.Errorf("prefer_bits: %d is not among bits %v", p.PreferBits, p.sizes())
+		return fmt.Errorf("prefer_bits: %d is not among bits", p.PreferBits)
 	}
 	for _, name := range slices.Concat(p.KeyUsage.Required, p.KeyUsage.Allowed) {
 		if !slices.ContainsFunc(keyUsages, func(u namedUsage) bool { return u.name == name }) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 func newApprove() *cobra.Command {
@@ -105,7 +106,7 @@ func migrate(c *cobra.Command, flags *registryFlags, s *operation.Session, recor
 	if flags.json {
 		return writeJSON(c.OutOrStdout(), done)
 	}
-	return say(c, "%d certificates are approved, as of that record.", len(done.Certificates))
+	return say(c, "Approved, as of that record: %s.", termtext.Counted(len(done.Certificates), "certificate"))
 }
 
 func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Session, ids []string) error {

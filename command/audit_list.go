@@ -27,7 +27,7 @@ API key, partner or person. --since and --until are days (2026-11-21) or times
 	flags := registryVerb(c)
 	f := c.Flags()
 	f.StringVar(&q.Partner, "partner", "", "only changes of this partner")
-	f.StringVar(&q.Environment, "environment", "", "only changes of this environment")
+	f.StringVar(&q.Environment, "env", "", "only changes of this environment")
 	f.StringVar(&q.Who, "who", "", "only changes by this person or program")
 	f.StringVar((*string)(&q.Action), "action", "", "only changes of this kind, such as exchange.approve")
 	f.StringVar(&q.Identity, "identity", "", "only changes of this certificate, key pair, API key, partner or person")

@@ -84,7 +84,7 @@ func verifyRows(c *cobra.Command, flags *registryFlags, s *operation.Session) er
 	}
 	if err == nil && !report.Holds {
 		err = refused(errors.New("the rows are not as they were recorded: look into each; " +
-			"sealane audit accept ROW records it as it is"))
+			"sealane audit accept ROW --findings " + report.Checksum + " records it as it is"))
 	}
 	return err
 }

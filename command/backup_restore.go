@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 func backupRestore() *cobra.Command {
@@ -31,12 +32,12 @@ people.`,
 		if flags.json {
 			return writeJSON(c.OutOrStdout(), restored)
 		}
-		return say(c, "%s is restored: %s\nIts audit record holds: %d changes.",
-			args[0], backupText(restored.BackupSummary), restored.Changes)
+		return say(c, "%s is restored: %s\nIts audit record holds: %s.", args[0], backupText(restored.BackupSummary),
+			termtext.Counted(int(restored.Changes), "change"))
 	}
 	return c
 }
 
 func backupText(sum operation.BackupSummary) string {
-	return fmt.Sprintf("%d rows of version %d, SHA-256 %.16s…", sum.Rows, sum.Version, sum.SHA256)
+	return fmt.Sprintf("%s of version %d, SHA-256 %.16s…", termtext.Counted(int(sum.Rows), "row"), sum.Version, sum.SHA256)
 }

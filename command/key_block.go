@@ -13,6 +13,7 @@ import (
 
 	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/pasted"
+	"github.com/sealane/sealane/internal/termtext"
 	"github.com/sealane/sealane/keyfile"
 )
 
@@ -60,7 +61,7 @@ blocked.`,
 		if len(b.Ended) > 0 {
 			ended = "Ended at once: " + strings.Join(b.Ended, ", ") + "."
 		}
-		return say(c, "Blocked: %d checksums. %s", b.Count, ended)
+		return say(c, "Blocked: %s. %s", termtext.Counted(b.Count, "checksum"), ended)
 	})
 	return c
 }

@@ -71,16 +71,14 @@ func askToken(c *cobra.Command, flags *registryFlags) (string, error) {
 	return oneToken("standard input", data)
 }
 
-// loginFile returns the file with the token for a registry.
+// loginFile returns the file with the token for a registry. It stays the same if the password of the
+// database changes.
 func loginFile(database string) string {
-	if path, file := operation.File(database); file {
-		database = absolute(path)
-	}
 	folder, err := os.UserConfigDir()
 	if err != nil {
 		folder = ""
 	}
-	sum := sha256.Sum256([]byte(database))
+	sum := sha256.Sum256([]byte(operation.Place(database)))
 	return filepath.Join(folder, "sealane", "tokens", fmt.Sprintf("%x", sum[:8]))
 }
 

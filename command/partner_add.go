@@ -34,7 +34,7 @@ them pass. If anything is refused, nothing is added.`,
 	f.StringVar(&p.Name, "name", "", "the partner's full name (required)")
 	f.StringVar(&p.Partner.Profile, "profile", "", profileHelp)
 	f.StringVar(&side, "side", "", "your side: egress or ingress (client or server) (required)")
-	f.StringVar(&first, "env", "", "a first environment, such as STAG or PROD")
+	f.StringVar(&first, "env", "", "a first environment, such as PROD")
 	environment := environmentFlags(c)
 	for _, name := range []string{"name", "profile", "side"} {
 		must(c.MarkFlagRequired(name))

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 func partnerImport() *cobra.Command {
@@ -81,7 +82,8 @@ func reportImport(
 	case err != nil:
 		return err
 	case ended != nil:
-		return fmt.Errorf("the import ended after %d rows, and can be run again: %w", len(results), ended)
+		return fmt.Errorf("the import ended after %s, and can be run again: %w",
+			termtext.Counted(len(results), "row"), ended)
 	case sum.failed > 0:
 		return refused(fmt.Errorf("rows to correct: %d; then import the table again", sum.failed))
 	case sum.waiting > 0 && !sum.dry:

@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // Fault is a way in which a log was damaged.
@@ -69,7 +71,7 @@ type Report struct {
 // String returns the report as text, in lines.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d records", r.Records)
+	b.WriteString(termtext.Counted(int(r.Records), "record"))
 	if r.Since > 0 {
 		fmt.Fprintf(&b, " behind record %d, which was verified before", r.Since)
 	}
@@ -100,7 +102,8 @@ func (r Report) String() string {
 		r.writeUnanchored(&b)
 	}
 	if r.ClockBack > 0 {
-		fmt.Fprintf(&b, "The clock was set back %d times, first at record %d.\n", r.ClockBack, r.ClockBackAt)
+		fmt.Fprintf(&b, "The clock was set back %s, first at record %d.\n", termtext.Counted(r.ClockBack, "time"),
+			r.ClockBackAt)
 	}
 	return b.String()
 }

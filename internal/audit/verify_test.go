@@ -246,7 +246,7 @@ func TestReport(t *testing.T) {
 	}
 	report := verify(t, m)
 	if !report.Holds || report.ClockBack != 1 || report.ClockBackAt != 4 || !strings.Contains(report.String(),
-		"clock was set back 1 times, first at record 4") {
+		"clock was set back 1 time, first at record 4") {
 		t.Error(report)
 	}
 	m.records[1].Reason = "x"

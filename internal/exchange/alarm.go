@@ -26,7 +26,7 @@ func (e Exchange) Dismiss(ctx context.Context, id string) error {
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
 		k, err := tx.KeyPair(id)
 		if err != nil {
-			return fmt.Errorf("key pair %s: %w", id, err)
+			return err
 		}
 		entry.Partner, entry.Environment, entry.Before = k.Partner, k.Environment, k
 		if k.Alarm == nil || !k.State.InUse() {

@@ -211,7 +211,7 @@ func challenged(tx registry.Reader, partner string) ([]registry.KeyPair, error) 
 	}
 	p, err := tx.Partner(partner)
 	if err != nil {
-		return nil, fmt.Errorf("partner %q: %w", partner, err)
+		return nil, err
 	}
 	return registry.PairsFor(tx, p, "")
 }

@@ -47,7 +47,7 @@ func (e Exchange) changeTheirs(
 func theirs(tx registry.Reader, id string) (registry.Certificate, error) {
 	c, err := tx.Certificate(id)
 	if err != nil {
-		return c, fmt.Errorf("certificate %s: %w", id, err)
+		return c, err
 	}
 	if c.Owner != registry.Theirs {
 		return c, registry.Refuse("certificate %s is ours: record when the partner has installed it", id).
@@ -60,7 +60,7 @@ func theirs(tx registry.Reader, id string) (registry.Certificate, error) {
 func ourPair(tx registry.Reader, id string) (registry.KeyPair, registry.Certificate, error) {
 	k, err := tx.KeyPair(id)
 	if err != nil {
-		return k, registry.Certificate{}, fmt.Errorf("key pair %s: %w", id, err)
+		return k, registry.Certificate{}, err
 	}
 	c, err := tx.Certificate(k.Certificate)
 	return k, c, err

@@ -1,6 +1,11 @@
 package exchange
 
 import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -61,4 +66,40 @@ func lastEnded(
 		}
 	}
 	return last, nil
+}
+
+// damaged adds a refusal for each row that a check could not read. It returns any other error.
+func (p *preflight) damaged(err error) error {
+	rows, several := errors.AsType[registry.DamagedRows](err)
+	if row, one := errors.AsType[*registry.DamagedRow](err); one && !several {
+		rows = registry.DamagedRows{row}
+	}
+	if rows == nil {
+		return err
+	}
+	for _, row := range rows {
+		f := cert.Finding{
+			Code: "damaged-row", Name: row.Row, Level: cert.Refused, Found: "the stored row is damaged: " + row.Why,
+			Remedy: "restore the row, or put it in order",
+		}
+		same := func(c registry.Check) bool { return c.Code == f.Code && c.Name == f.Name }
+		if !slices.ContainsFunc(p.checks, same) {
+			p.add(f, none)
+		}
+	}
+	return nil
+}
+
+// NeedsOurs reports whether the lanes with a partner need a key pair of ours.
+func NeedsOurs(ctx context.Context, v *registry.Viewer, partner string) (needed bool, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		p, err := tx.Partner(partner)
+		if err != nil {
+			return err
+		}
+		prof, err := registry.LoadProfile(tx, p.Profile)
+		needed = err == nil && needs(p, prof).ours
+		return err
+	})
+	return needed, err
 }

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/termtext"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -48,28 +48,6 @@ func Preflight(
 		p.lane(ctx)
 	}
 	return p.checks, p.ready(), nil
-}
-
-// damaged adds a refusal for each row that a check could not read. It returns any other error.
-func (p *preflight) damaged(err error) error {
-	rows, several := errors.AsType[registry.DamagedRows](err)
-	if row, one := errors.AsType[*registry.DamagedRow](err); one && !several {
-		rows = registry.DamagedRows{row}
-	}
-	if rows == nil {
-		return err
-	}
-	for _, row := range rows {
-		f := cert.Finding{
-			Code: "damaged-row", Name: row.Row, Level: cert.Refused, Found: "the stored row is damaged: " + row.Why,
-			Remedy: "restore the row, or put it in order",
-		}
-		same := func(c registry.Check) bool { return c.Code == f.Code && c.Name == f.Name }
-		if !slices.ContainsFunc(p.checks, same) {
-			p.add(f, none)
-		}
-	}
-	return nil
 }
 
 // preflight is one call of Preflight.
@@ -347,7 +325,7 @@ func (p *preflight) validity(whose string, of registry.Certificate) {
 	case now.After(of.NotAfter):
 		f.Found, f.Remedy = "expired on "+on, "exchange a new one"
 	case left < noticeDays:
-		f.Level, f.Found, f.Remedy = cert.Warning, fmt.Sprintf("ends on %s, in %d days", on, left), "renew it"
+		f.Level, f.Found, f.Remedy = cert.Warning, "ends on "+on+", in "+termtext.Counted(left, "day"), "renew it"
 	default:
 		f.Level, f.Found, next = cert.OK, "until "+on, none
 	}

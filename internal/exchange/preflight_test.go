@@ -129,7 +129,7 @@ func TestPreflightDaysBeforeTheEnd(t *testing.T) {
 		{61 * day, cert.OK, "until 2028-11-01"},
 		{60 * day, cert.OK, "until 2028-11-01"},
 		{60*day - time.Second, cert.Warning, "ends on 2028-11-01, in 59 days"},
-		{day, cert.Warning, "in 1 days"},
+		{day, cert.Warning, "in 1 day"},
 		{day - time.Second, cert.Warning, "in 0 days"},
 		{0, cert.Warning, "in 0 days"},
 		{-time.Second, cert.Refused, "expired on 2028-11-01"},

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -52,7 +51,7 @@ func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing,
 	err := v.View(ctx, func(tx registry.Reader) error {
 		p, err := tx.Partner(of.Partner)
 		if err != nil {
-			return fmt.Errorf("partner %q: %w", of.Partner, err)
+			return err
 		}
 		prof, err := registry.LoadProfile(tx, p.Profile)
 		if err != nil {
@@ -300,7 +299,7 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 		}
 		c, err := tx.Certificate(id)
 		if err != nil {
-			return fmt.Errorf("certificate %s: %w", id, err)
+			return err
 		}
 		prof, err := registry.LoadProfile(tx, c.Profile)
 		if err != nil {
@@ -349,7 +348,7 @@ func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Nex
 	}
 	p, err := tx.Partner(partner)
 	if err != nil {
-		return "", Next{}, fmt.Errorf("partner %q: %w", partner, err)
+		return "", Next{}, err
 	}
 	prof, err := registry.LoadProfile(tx, p.Profile)
 	if err != nil {

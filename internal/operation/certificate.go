@@ -2,7 +2,6 @@ package operation
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -260,7 +259,8 @@ var CertificateFormats = []string{"pem", "der", "p7b", "received"}
 var ExportCertificate = reading("ExportCertificate",
 	func(ctx context.Context, v *registry.Viewer, in CertificateFile) (file []byte, err error) {
 		if !slices.Contains(CertificateFormats, in.Format) {
-			return nil, registry.Refuse("format %q is not one of %v", in.Format, CertificateFormats)
+			return nil, registry.Refuse("format %q is not known; there are %s", in.Format,
+				registry.Listed(CertificateFormats))
 		}
 		c, err := certificateOf(ctx, v, in.ID)
 		if err != nil {
@@ -291,12 +291,12 @@ func certificateOf(ctx context.Context, v *registry.Viewer, id string) (c regist
 		if exchange.IsKeyPair(id) {
 			k, err := tx.KeyPair(id)
 			if err != nil {
-				return fmt.Errorf("key pair %s: %w", id, err)
+				return err
 			}
 			name = k.Certificate
 		}
 		if c, err = tx.Certificate(name); err != nil {
-			return fmt.Errorf("certificate %s: %w", name, err)
+			return err
 		}
 		return nil
 	})

@@ -58,7 +58,7 @@ var Find = reading("Find", func(ctx context.Context, v *registry.Viewer, in Sear
 		return Found{}, registry.Refuse("%d results are asked for: 1 to %d are possible", f.limit, maxHits)
 	}
 	if n := len([]rune(f.text)); n < 2 || n > maxSearch {
-		return Found{}, registry.Refuse("the text has %d characters: give it 2 to %d", n, maxSearch)
+		return Found{}, registry.Refuse("the text is too short or too long: give it 2 to %d characters", maxSearch)
 	}
 	err := v.View(ctx, func(tx registry.Reader) error {
 		f.tx = tx

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -79,6 +80,9 @@ func listAudit(ctx context.Context, v *registry.Viewer, in AuditQuery) (out Audi
 			if q.Subjects, err = subjects(tx, in.Identity); err != nil {
 				return err
 			}
+			if q.Records, err = alsoAbout(tx, in.Identity, q.Subjects); err != nil {
+				return err
+			}
 		}
 		records, damaged, err := registry.Readable(tx.FindAudit(q))
 		out.lack(damaged)
@@ -124,9 +128,57 @@ func subjects(tx registry.Reader, id string) ([]string, error) {
 	}
 	k, err := tx.KeyPair(pair)
 	if err != nil {
-		return nil, fmt.Errorf("key pair %s: %w", pair, err)
+		return nil, err
 	}
 	return []string{"key/" + k.ID, "certificate/" + k.Certificate}, nil
+}
+
+// ofMany are the acts that change rows which are not the subject of their record.
+var ofMany = []Action{
+	registry.ActionKeyBlock, registry.ActionKeyUnblock, registry.ActionExchangeAlarm, registry.ActionExchangeMigrate,
+	registry.ActionRowsAccept,
+}
+
+// maxOfMany bounds how many of the newest records of each of these acts are read, and ofManyAtOnce how
+// many at a time: each may have the rows of a thousand keys.
+const (
+	maxOfMany    = 1000
+	ofManyAtOnce = 50
+)
+
+// alsoAbout returns the numbers of records that changed a row with an identity, or its key, though
+// their subject is another.
+func alsoAbout(tx registry.Reader, id string, subjects []string) (numbers []int64, err error) {
+	rows := make([]string, 0, len(subjects)+1)
+	for _, subject := range subjects {
+		rows = append(rows, `"`+subject+`"`)
+	}
+	c, err := tx.Certificate(id)
+	if k, failed := tx.KeyPair(id); failed == nil {
+		c.SPKISHA256, err = k.SPKISHA256, nil
+	}
+	if err == nil {
+		rows = append(rows, fmt.Sprintf(`"blocked/%x"`, c.SPKISHA256))
+	}
+	for _, action := range ofMany {
+		q := registry.AuditQuery{Action: action, Limit: ofManyAtOnce}
+		for read := 0; read < maxOfMany; read += ofManyAtOnce {
+			records, _, err := registry.Readable(tx.FindAudit(q))
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range records {
+				if slices.ContainsFunc(rows, func(row string) bool { return bytes.Contains(r.After, []byte(row)) }) {
+					numbers = append(numbers, r.Seq)
+				}
+			}
+			if len(records) < ofManyAtOnce {
+				break
+			}
+			q.Before = records[0].Seq
+		}
+	}
+	return numbers[:min(len(numbers), maxPage)], nil
 }
 
 // auditEntry returns a record with the evidence of an approval, which is in the certificate's row.
@@ -182,7 +234,7 @@ var Inventory = reading("Inventory",
 		}
 		for _, state := range in.States {
 			if !slices.Contains(registry.States(), state) {
-				return nil, registry.Refuse("state %q is not known: there are %v", state, registry.States())
+				return nil, registry.Refuse("state %q is not known; there are %s", state, registry.Listed(registry.States()))
 			}
 		}
 		if in.EndsWithin < 0 {

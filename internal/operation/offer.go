@@ -142,7 +142,7 @@ func profileOf(ctx context.Context, v *registry.Viewer, partner, name string) (s
 	err := v.View(ctx, func(tx registry.Reader) error {
 		p, err := tx.Partner(partner)
 		if err != nil {
-			return fmt.Errorf("partner %q: %w", partner, err)
+			return err
 		}
 		name = p.Profile
 		return nil

@@ -24,6 +24,7 @@ type Operation[In, Out any] struct {
 	name   string
 	keys   bool // it uses private keys of the registry
 	read   func(context.Context, *registry.Viewer, In) (Out, error)
+	check  func(context.Context, *keyViewer, In) (Out, error)
 	change func(context.Context, *Session, In) (Out, error)
 }
 
@@ -37,8 +38,11 @@ func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out
 			return out, err
 		}
 	}
-	if o.read != nil {
+	switch {
+	case o.read != nil:
 		return o.read(ctx, &s.Viewer, in)
+	case o.check != nil:
+		return o.check(ctx, &keyViewer{&s.Viewer, s.registry}, in)
 	}
 	out, err = o.change(ctx, s, in)
 	return out, s.request(ctx, o.name, in, err)
@@ -62,6 +66,19 @@ func reading[In, Out any](
 	name string, f func(context.Context, *registry.Viewer, In) (Out, error),
 ) *Operation[In, Out] {
 	o := &Operation[In, Out]{Action: registry.ActionRead, read: f}
+	describe(name, o)
+	return o
+}
+
+// keyViewer reads the registry, and can try whether the root key opens its private keys.
+type keyViewer struct {
+	*registry.Viewer
+	registry *Registry
+}
+
+// checking is reading for an operation that tries private keys of the registry.
+func checking[In, Out any](name string, f func(context.Context, *keyViewer, In) (Out, error)) *Operation[In, Out] {
+	o := &Operation[In, Out]{Action: registry.ActionRead, check: f}
 	describe(name, o)
 	return o
 }
@@ -90,7 +107,7 @@ func withKeys[In, Out any](
 }
 
 func describe[In, Out any](name string, o *Operation[In, Out]) {
-	all = append(all, Info{name, o.Action, o.read != nil, reflect.TypeFor[In](), reflect.TypeFor[Out]()})
+	all = append(all, Info{name, o.Action, o.change == nil, reflect.TypeFor[In](), reflect.TypeFor[Out]()})
 }
 
 // None is the input or output of an operation that has none.

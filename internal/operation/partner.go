@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"github.com/sealane/sealane"
@@ -353,7 +352,7 @@ var ShowPartner = reading("ShowPartner",
 func partnerDetails(ctx context.Context, v *registry.Viewer, id string) (p PartnerDetails, err error) {
 	err = v.View(ctx, func(tx registry.Reader) (err error) {
 		if p.Partner, err = tx.Partner(id); err != nil {
-			return fmt.Errorf("partner %q: %w", id, err)
+			return err
 		}
 		environments, damaged, err := registry.Readable(tx.Environments(id))
 		if err != nil {

@@ -83,6 +83,9 @@ type RowsReport = registry.RowsReport
 // RowNames names rows as the audit log does, such as "certificate/c-1".
 type RowNames struct {
 	Rows []string `json:"rows"`
+	// Findings is the Checksum of the report in which they were found. Rows that were found otherwise
+	// since are not accepted.
+	Findings string `json:"findings"`
 }
 
 // AnchorAddresses are the addresses of the registry's anchors.
@@ -119,6 +122,10 @@ func acceptRows(ctx context.Context, s *Session, in RowNames) (RowNames, error) 
 	if err != nil {
 		return in, err
 	}
+	if in.Findings != report.Checksum {
+		return in, registry.Refuse("the rows are not found as in the report with checksum %q: verify them again, "+
+			"and look into each finding", in.Findings)
+	}
 	var found []registry.RowFinding
 	for _, name := range in.Rows {
 		i := slices.IndexFunc(report.Findings, func(f registry.RowFinding) bool { return f.Row == name })
@@ -127,7 +134,7 @@ func acceptRows(ctx context.Context, s *Session, in RowNames) (RowNames, error) 
 		}
 		found = append(found, report.Findings[i])
 	}
-	return in, s.Session.AcceptRows(ctx, found)
+	return in, s.Session.AcceptRows(ctx, found, report.Checksum)
 }
 
 // BackupFile names the file of a backup.
@@ -138,7 +145,8 @@ type BackupFile struct {
 // BackupSummary describes a backup.
 type BackupSummary = store.Summary
 
-// MakeBackup writes a backup into a new file, and reads it back.
+// MakeBackup writes a backup into a new file, and reads it back. A database that can't take the
+// record, because its disk is full, is backed up nevertheless, with a warning.
 var MakeBackup = changing("MakeBackup", registry.ActionBackup,
 	func(ctx context.Context, s *Session, in BackupFile) (BackupSummary, error) {
 		if _, err := os.Lstat(in.File); err == nil { // before it is recorded
@@ -146,7 +154,11 @@ var MakeBackup = changing("MakeBackup", registry.ActionBackup,
 		}
 		// It is recorded first, so that the backup contains its own record.
 		e := registry.Entry{Action: registry.ActionBackup, Subject: "backup/" + filepath.Base(in.File)}
-		if err := s.Change(ctx, e, func(registry.Tx, *registry.Entry) error { return nil }); err != nil {
+		err := s.Change(ctx, e, func(registry.Tx, *registry.Entry) error { return nil })
+		switch {
+		case errors.Is(err, registry.ErrStore):
+			s.registry.config.Warn(fmt.Errorf("the registry has no record of this backup: %w", err))
+		case err != nil:
 			return BackupSummary{}, err
 		}
 		if err := s.registry.db.Backup(ctx, in.File); err != nil {

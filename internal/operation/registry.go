@@ -40,6 +40,9 @@ type Registry struct {
 // File returns the path of a registry's address if it is that of a file.
 func File(database string) (path string, file bool) { return store.File(database) }
 
+// Place returns a text that identifies a registry by its address, without the user and the password.
+func Place(database string) string { return store.Place(database) }
+
 // ErrNoRegistry means that there is no database at the address.
 var ErrNoRegistry = errors.New("there is no registry")
 
@@ -151,15 +154,15 @@ func (s *Session) openKeys(ctx context.Context) error {
 	if err == nil {
 		return s.SetRoot(ctx, key, parameters)
 	}
-	return s.noRoot(ctx, err)
+	return noRoot(ctx, &s.Viewer, err)
 }
 
 // noRoot completes the error of a root key that could not be loaded.
-func (s *Session) noRoot(ctx context.Context, err error) error {
+func noRoot(ctx context.Context, v *registry.Viewer, err error) error {
 	if errors.Is(err, secretfile.ErrExposed) {
 		return err
 	}
-	has, failed := s.HasRoot(ctx)
+	has, failed := v.HasRoot(ctx)
 	switch {
 	case failed != nil:
 		return errors.Join(err, failed)

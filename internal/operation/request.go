@@ -91,7 +91,7 @@ var (
 		func(ctx context.Context, v *registry.Viewer, in RequestName) (r Request, err error) {
 			err = v.View(ctx, func(tx registry.Reader) error {
 				if r, err = tx.Request(in.Request); err != nil {
-					return fmt.Errorf("request %s: %w", in.Request, err)
+					return err
 				}
 				return nil
 			})

@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/sealane/sealane/cert"
@@ -61,33 +60,46 @@ func partnerLanes(ctx context.Context, v *registry.Viewer, partner string) (out 
 
 // Status checks everything that a lane needs. It opens the private keys, makes the lane,
 // and seals a message with it. A root key that cannot be used is a finding.
-var Status = changing("Status", registry.ActionRead,
-	func(ctx context.Context, s *Session, in LaneName) (out LaneStatus, err error) {
+var Status = checking("Status",
+	func(ctx context.Context, v *keyViewer, in LaneName) (out LaneStatus, err error) {
 		out.Partner, out.Environment = in.Partner, in.Environment
-		if out.Certificates, err = exchange.Status(ctx, &s.Viewer, lanes.Name(in)); err != nil {
+		if out.Certificates, err = exchange.Status(ctx, v.Viewer, lanes.Name(in)); err != nil {
 			return out, err
 		}
-		root := s.checkRoot(ctx) // before the others, which need it
-		checks, ready, err := exchange.Preflight(ctx, &s.Viewer, lanes.Name(in))
+		root := v.checkRoot(ctx) // before the others, which need it
+		checks, ready, err := exchange.Preflight(ctx, v.Viewer, lanes.Name(in))
+		if err != nil {
+			return out, err
+		}
+		if root.Level != cert.OK {
+			needed, err := exchange.NeedsOurs(ctx, v.Viewer, in.Partner)
+			if err != nil {
+				return out, err
+			}
+			if !needed {
+				out.Checks, out.Ready = checks, ready
+				return out, nil
+			}
+		}
 		out.Checks = append([]Check{root}, checks...)
 		out.Ready = ready && root.Level != cert.Refused
-		return out, err
+		return out, nil
 	})
 
 // checkRoot loads the root key, and checks that it opens the registry's private keys. If
 // the registry has none yet, it does not set it.
-func (s *Session) checkRoot(ctx context.Context) Check {
+func (v *keyViewer) checkRoot(ctx context.Context) Check {
 	c := Check{Finding: cert.Finding{
 		Code:  "root-key",
 		Name:  "root key",
 		Level: cert.OK,
 		Found: "opens the private keys",
 	}}
-	key, _, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false)
+	key, _, err := v.registry.loadRoot(ctx, v.registry.config.RootKey, false)
 	if err == nil {
-		err = s.registry.registry.UseRoot(ctx, key)
+		err = v.registry.registry.UseRoot(ctx, key)
 	} else {
-		err = s.noRoot(ctx, err)
+		err = noRoot(ctx, v.Viewer, err)
 	}
 	switch {
 	case errors.Is(err, registry.ErrNoRoot):
@@ -222,7 +234,7 @@ func show(ctx context.Context, v *registry.Viewer, id string) (out Shown, err er
 		if c.Owner == registry.Ours {
 			k, err := tx.KeyPair(c.KeyPair)
 			if err != nil {
-				return fmt.Errorf("key pair %s: %w", c.KeyPair, err)
+				return err
 			}
 			k.SPKI, out.KeyPair, out.ID = nil, &k, k.ID
 		}

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -79,7 +78,7 @@ func (s *Session) RevokeAPIKey(ctx context.Context, id string) error {
 	return s.Change(ctx, Entry{Action: ActionAPIKeyRevoke, Subject: "apikey/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.APIKey(id)
 		if err != nil {
-			return fmt.Errorf("API key %s: %w", id, err)
+			return err
 		}
 		if !k.Revoked.IsZero() {
 			return Refuse("API key %s was revoked on %s", id, k.Revoked.Format(time.DateOnly))
@@ -96,7 +95,7 @@ func (s *Session) LabelAPIKey(ctx context.Context, id, label string) error {
 	return s.Change(ctx, Entry{Action: ActionAPIKeyLabel, Subject: "apikey/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.APIKey(id)
 		if err != nil {
-			return fmt.Errorf("API key %s: %w", id, err)
+			return err
 		}
 		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
 		k.Label = label

@@ -101,7 +101,7 @@ func (s *Session) changePartner(ctx context.Context, action Action, id string, c
 	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		p, err := tx.Partner(id)
 		if err != nil {
-			return fmt.Errorf("partner %q: %w", id, err)
+			return err
 		}
 		entry.Before = p
 		if err := change(tx, &p); err != nil {
@@ -135,7 +135,7 @@ func (s *Session) RemovePartner(ctx context.Context, id string) error {
 	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		p, err := tx.Partner(id)
 		if err != nil {
-			return fmt.Errorf("partner %q: %w", id, err)
+			return err
 		}
 		environments, err := tx.Environments(id)
 		if err != nil {

@@ -151,7 +151,7 @@ func FindEnvironment(tx Reader, lane lanes.Name) (Environment, error) {
 func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	p, err := tx.Partner(env.Partner)
 	if err != nil {
-		return fmt.Errorf("partner %q: %w", env.Partner, err)
+		return err
 	}
 	prof, err := LoadProfile(tx, p.Profile)
 	if err != nil {

@@ -194,6 +194,15 @@ func (s *Session) May(a Action) error {
 // Actions returns all actions, in the order of their names.
 func Actions() []Action { return slices.Sorted(maps.Keys(permissions)) }
 
+// Listed joins texts by commas.
+func Listed[T ~string](list []T) string {
+	texts := make([]string, len(list))
+	for i, text := range list {
+		texts[i] = string(text)
+	}
+	return strings.Join(texts, ", ")
+}
+
 // alternatives joins texts by "or".
 func alternatives[T ~string](list []T) string {
 	if len(list) == 0 {

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -147,7 +146,7 @@ func (s *Session) revokePerson(ctx context.Context, action Action, id string) er
 		}
 		p, err := tx.Person(id)
 		if err != nil {
-			return fmt.Errorf("person %s: %w", id, err)
+			return err
 		}
 		if !p.Revoked.IsZero() {
 			return Refuse("the token of %s was revoked on %s", id, p.Revoked.Format(time.DateOnly))
@@ -212,7 +211,7 @@ func (s *Session) changePerson(ctx context.Context, action Action, id string, ch
 	return s.Change(ctx, Entry{Action: action, Subject: "person/" + id}, func(tx Tx, entry *Entry) error {
 		p, err := tx.Person(id)
 		if err != nil {
-			return fmt.Errorf("person %s: %w", id, err)
+			return err
 		}
 		entry.Before = p
 		if err := change(tx, &p); err != nil {

@@ -191,7 +191,7 @@ func (s *Session) decidable(tx Reader, id string) (Request, error) {
 	r, err := tx.Request(id)
 	switch {
 	case err != nil:
-		return r, fmt.Errorf("request %s: %w", id, err)
+		return r, err
 	case r.State != RequestOpen:
 		return r, Refuse("request %s was decided on %s by %s: it is %s",
 			id, r.Decided.Format(time.DateOnly), r.Decider, r.State)
@@ -226,7 +226,7 @@ func (s *Session) GrantRequest(ctx context.Context, id string) (r Request, err e
 func (s *Session) RejectRequest(ctx context.Context, id string) (r Request, err error) {
 	err = s.Change(ctx, Entry{Action: ActionRequestReject, Subject: "request/" + id}, func(tx Tx, entry *Entry) error {
 		if r, err = tx.Request(id); err != nil {
-			return fmt.Errorf("request %s: %w", id, err)
+			return err
 		}
 		if r.State != RequestOpen && r.State != RequestGranted {
 			return Refuse("request %s is %s already", id, r.State)

@@ -14,7 +14,9 @@ const maxAccepted = 1000
 // has looked into each, or after an upgrade from a version whose records did not have the rows.
 // It takes the place of no correction: a row that was changed unlawfully must be changed back.
 // It refuses a row that is not as the finding has it any more, and one that can't be read.
-func (s *Session) AcceptRows(ctx context.Context, found []RowFinding) error {
+//
+// checksum is that of the report in which the rows were found; it is recorded.
+func (s *Session) AcceptRows(ctx context.Context, found []RowFinding, checksum string) error {
 	if len(found) == 0 || len(found) > maxAccepted {
 		return Refuse("%d rows are named; one record accepts 1 to %d", len(found), maxAccepted)
 	}
@@ -24,7 +26,7 @@ func (s *Session) AcceptRows(ctx context.Context, found []RowFinding) error {
 	}
 	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
 		rows, err := acceptable(tx, found)
-		entry.After = map[string]any{rowsMember: rows}
+		entry.After = map[string]any{rowsMember: rows, "findings": checksum}
 		return err
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 // RowFault is a way in which a row and the audit log contradict each other.
@@ -46,6 +47,19 @@ type RowsReport struct {
 	Records  int          `json:"records"`
 	Findings []RowFinding `json:"findings,omitempty"`
 	More     int          `json:"more,omitempty"` // findings that were not kept
+	// Checksum is that of the findings, by which AcceptRows knows what was looked into. It is empty
+	// if nothing was found.
+	Checksum string `json:"checksum,omitempty"`
+}
+
+// checksum returns the beginning of the SHA-256 of the findings.
+func (r RowsReport) checksum() string {
+	sum := sha256.New()
+	for _, f := range r.Findings {
+		fmt.Fprintf(sum, "%s\x00%s\x00%d\x00%s\x00%s\n", f.Fault, f.Row, f.Seq, f.Sum, f.Text)
+	}
+	fmt.Fprintf(sum, "%d\n", r.More)
+	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
 }
 
 // maxRowFindings is how many findings a report keeps.
@@ -54,7 +68,7 @@ const maxRowFindings = 1000
 // String returns the report as text, in lines.
 func (r RowsReport) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d rows, %d records. ", r.Rows, r.Records)
+	fmt.Fprintf(&b, "%s, %s. ", termtext.Counted(r.Rows, "row"), termtext.Counted(r.Records, "record"))
 	if r.Holds {
 		b.WriteString("Each row is as its last record has it.\n")
 		return b.String()
@@ -66,6 +80,7 @@ func (r RowsReport) String() string {
 	if r.More > 0 {
 		fmt.Fprintf(&b, "  and %d more\n", r.More)
 	}
+	fmt.Fprintf(&b, "Checksum of the findings: %s\n", r.Checksum)
 	return b.String()
 }
 
@@ -304,7 +319,9 @@ func (v *rowVerifier) finish() RowsReport {
 		empty := RowFinding{Fault: RowsWithout, Text: "the audit log is empty, and there are rows: it was deleted"}
 		v.report.Findings = slices.Insert(v.report.Findings, 0, empty)
 	}
-	v.report.Holds = len(v.report.Findings) == 0
+	if v.report.Holds = len(v.report.Findings) == 0; !v.report.Holds {
+		v.report.Checksum = v.report.checksum()
+	}
 	return v.report
 }
 

@@ -237,7 +237,7 @@ func TestDamagedRowsAgainstRecords(t *testing.T) {
 // accept accepts a row as an administrator.
 func accept(t *testing.T, s *registry.Session, found ...registry.RowFinding) error {
 	t.Helper()
-	return s.WithReason("compared with the paper file").AcceptRows(t.Context(), found)
+	return s.WithReason("compared with the paper file").AcceptRows(t.Context(), found, "")
 }
 
 // What somebody has looked into is recorded as it is, by an administrator, for a reason, and no
@@ -260,7 +260,7 @@ func TestAcceptRows(t *testing.T) {
 	if err := accept(t, olga, report.Findings...); !errors.Is(err, registry.ErrForbidden) {
 		t.Errorf("by the operator: %v", err)
 	}
-	refused(t, "say why", s.AcceptRows(t.Context(), report.Findings))
+	refused(t, "say why", s.AcceptRows(t.Context(), report.Findings, report.Checksum))
 	put(func(tx registry.Tx) error { return tx.PutSetting("old", []byte("2")) })
 	if err := accept(t, s, report.Findings...); !errors.Is(err, registry.ErrConflict) {
 		t.Errorf("a row that was changed again: %v", err)

@@ -57,6 +57,7 @@ type AuditQuery struct {
 	Who      string // the person or program
 	Action   Action
 	Subjects []string  // one of them
+	Records  []int64   // or one of these numbers, where there are Subjects
 	Since    time.Time // to the second
 	Until    time.Time // before that, to the second
 

@@ -123,7 +123,7 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 	return s.Change(ctx, Entry{Action: pairActions[to], Subject: "key/" + id}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(id)
 		if err != nil {
-			return fmt.Errorf("key pair %s: %w", id, err)
+			return err
 		}
 		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
 		switch {

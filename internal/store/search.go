@@ -101,7 +101,19 @@ func auditLike(q registry.AuditQuery) (condition string, args []any) {
 	found.where(q.Environment != "", "environment = ?", q.Environment)
 	found.where(q.Who != "", "actor = ?", q.Who)
 	found.where(q.Action != "", "action = ?", string(q.Action))
-	oneOf(&found, "subject", q.Subjects)
+	if len(q.Records) == 0 {
+		oneOf(&found, "subject", q.Subjects)
+	} else {
+		var args []any
+		for _, subject := range q.Subjects {
+			args = append(args, subject)
+		}
+		for _, seq := range q.Records {
+			args = append(args, seq)
+		}
+		found.where(true, "(subject IN ("+placeholders(len(q.Subjects))+") OR seq IN ("+
+			placeholders(len(q.Records))+"))", args...)
+	}
 	found.where(!q.Since.IsZero(), "time >= ?", auditTime(q.Since))
 	found.where(!q.Until.IsZero(), "time < ?", auditTime(q.Until))
 	found.where(q.After > 0, "seq > ?", q.After)

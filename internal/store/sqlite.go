@@ -47,6 +47,9 @@ func openSQLite(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if readOnly(path) {
+		return openSQLiteCopy(path, o)
+	}
 	// SQLite creates its -wal and -shm files with the mode of this one.
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -69,6 +72,29 @@ func openSQLite(path string, o Options) (*Store, error) {
 		}
 	}
 	return s, nil
+}
+
+// readOnly reports whether nobody may change a file, such as an auditor's copy of a registry.
+func readOnly(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o222 == 0
+}
+
+// openSQLiteCopy opens a file that nobody may change. SQLite makes no files next to it.
+func openSQLiteCopy(path string, o Options) (*Store, error) {
+	// Changes that SQLite has not moved into the file yet are next to it.
+	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
+		return nil, fmt.Errorf("%s is read-only, and changes that belong to it are in %[1]s-wal: copy it when no "+
+			"program uses the registry, or restore a backup", path)
+	}
+	s := &Store{dialect: sqliteDialect(), name: path + " (read-only)", options: o}
+	name := sqliteName(path, "query_only(1)") + "&mode=ro&immutable=1"
+	var err error
+	if s.writer, err = sql.Open("sqlite", name); err != nil {
+		return nil, err
+	}
+	s.reader, err = sql.Open("sqlite", name)
+	return s, err
 }
 
 // sqliteName returns the name for the driver. Transactions that write take the write lock

@@ -3,11 +3,14 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 )
 
@@ -46,5 +49,43 @@ func TestFilesThatEverybodyCanChange(t *testing.T) {
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("folder %v, file %v: %v", c.folder, c.file, err)
 		}
+	}
+}
+
+// A file that nobody may change is read, such as an auditor's copy, and takes no change. Changes that
+// are still in the file next to it are not lost unsaid.
+func TestReadOnlyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	s, err := store.Open(t.Context(), path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(s *store.Store, id string) error {
+		return s.Update(t.Context(), func(tx registry.Tx) error {
+			return tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "rdx", Side: sealane.ClientSide})
+		})
+	}
+	if err := errors.Join(put(s, "acme"), s.Close(), os.Chmod(path, 0o400)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = store.Open(t.Context(), path, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	err = s.View(t.Context(), func(tx registry.Reader) error {
+		_, err := tx.Partner("acme")
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := put(s, "beta"); err == nil || !errors.Is(err, registry.ErrStore) ||
+		!strings.Contains(err.Error(), "read-only") {
+		t.Errorf("a change: %v", err)
+	}
+	if err := errors.Join(s.Close(), os.WriteFile(path+"-wal", []byte("changes"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), path, store.Options{}); err == nil || !strings.Contains(err.Error(), "-wal") {
+		t.Errorf("with changes next to it: %v", err)
 	}
 }

@@ -17,8 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -101,6 +106,22 @@ func File(address string) (path string, file bool) {
 	path, named := strings.CutPrefix(address, "sqlite:")
 	scheme, _, found := strings.Cut(path, ":")
 	return path, named || !found || strings.ContainsAny(scheme, `/\.`) || len(scheme) == 1
+}
+
+// Place returns a text that identifies the database of an address: without its user and password,
+// and without options of the connection.
+func Place(address string) string {
+	if path, file := File(address); file {
+		if full, err := filepath.Abs(path); err == nil {
+			path = full
+		}
+		return path
+	}
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return address
+	}
+	return "postgres://" + net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
 }
 
 // connect does not access the database yet.

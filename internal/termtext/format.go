@@ -25,3 +25,11 @@ func Count(n int) string {
 	}
 	return s
 }
+
+// Counted returns a number with its noun, such as "1 row" or "2 rows".
+func Counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(n) + " " + noun + "s"
+}
