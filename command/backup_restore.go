@@ -39,5 +39,6 @@ people.`,
 }
 
 func backupText(sum operation.BackupSummary) string {
-	return fmt.Sprintf("%s of version %d, SHA-256 %.16s…", termtext.Counted(int(sum.Rows), "row"), sum.Version, sum.SHA256)
+	return fmt.Sprintf("%s of version %d, SHA-256 %.16s…",
+		termtext.Counted(int(sum.Rows), "row"), sum.Version, sum.SHA256)
 }

@@ -341,7 +341,8 @@ func TestHangingAnchorEnds(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), server.URL) {
 			t.Errorf("head %d: %v", i+1, err)
 		}
-		if status := a.Status(); status[0].Failed == "" || status[0].Last.Seq != 0 || status[1].Last.Seq != int64(i+1) {
+		status := a.Status()
+		if status[0].Failed == "" || status[0].Last.Seq != 0 || status[1].Last.Seq != int64(i+1) {
 			t.Errorf("head %d: %+v", i+1, status)
 		}
 	}

@@ -153,7 +153,8 @@ func TestImportTrial(t *testing.T) {
 			t.Fatalf("record %d, then %d; %+v", before.Seq, h.head().Seq, tried)
 		}
 		if done := strings.Join(tried[0].Done, " "); tried[0].Error != "" ||
-			!strings.HasPrefix(done, "partner environment contact certificate") || !strings.HasSuffix(done, "matched") {
+			!strings.HasPrefix(done, "partner environment contact certificate") ||
+			!strings.HasSuffix(done, "matched") {
 			t.Errorf("%+v", tried[0])
 		}
 		if tried[1].Second == nil || tried[2].Second != nil || !strings.Contains(tried[2].Error, "does not match") {

@@ -136,9 +136,8 @@ func standingsIn(
 		return nil, err
 	}
 	damaged = append(damaged, lost...)
-	lacks = len(lost) == 0 && needs(p, prof).theirs && !slices.ContainsFunc(certificates, func(c registry.Certificate) bool {
-		return c.State == registry.Active
-	})
+	active := func(c registry.Certificate) bool { return c.State == registry.Active }
+	lacks = len(lost) == 0 && needs(p, prof).theirs && !slices.ContainsFunc(certificates, active)
 	for _, c := range certificates {
 		s := newStanding(c)
 		s.Next = NextOf(c, prof)

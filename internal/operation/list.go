@@ -234,7 +234,8 @@ var Inventory = reading("Inventory",
 		}
 		for _, state := range in.States {
 			if !slices.Contains(registry.States(), state) {
-				return nil, registry.Refuse("state %q is not known; there are %s", state, registry.Listed(registry.States()))
+				return nil, registry.Refuse("state %q is not known; there are %s", state,
+					registry.Listed(registry.States()))
 			}
 		}
 		if in.EndsWithin < 0 {

@@ -37,7 +37,7 @@ type InventoryRow struct {
 // InventoryColumns are the names of Cells.
 var InventoryColumns = []string{
 	"id", "kind", "certificate", "owner", "partner", "profile", "environment", "purpose", "strength", "key_id",
-	"common_name", "issuer", "serial", "not_before", "not_after", "state", "custodian", "sha256", "waived",
+	"common_name", "issuer", "serial", "not_before", "not_after", "state", "custodian", "sha256", "waived", "damaged",
 }
 
 // Cells returns the row as texts, in the order of InventoryColumns.
@@ -46,7 +46,7 @@ func (r InventoryRow) Cells() []string {
 		r.ID, r.Kind, r.Certificate, string(r.Owner), r.Partner, r.Profile, r.Environment, r.Purpose, r.Strength,
 		r.KeyID,
 		r.CommonName, r.Issuer, r.Serial, r.NotBefore.Format(time.RFC3339), r.NotAfter.Format(time.RFC3339),
-		string(r.State), r.Custodian, r.SHA256, r.Waived,
+		string(r.State), r.Custodian, r.SHA256, r.Waived, r.Damaged,
 	}
 }
 

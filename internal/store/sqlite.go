@@ -89,12 +89,13 @@ func openSQLiteCopy(path string, o Options) (*Store, error) {
 	}
 	s := &Store{dialect: sqliteDialect(), name: path + " (read-only)", options: o}
 	name := sqliteName(path, "query_only(1)") + "&mode=ro&immutable=1"
-	var err error
-	if s.writer, err = sql.Open("sqlite", name); err != nil {
-		return nil, err
+	for _, pool := range []**sql.DB{&s.writer, &s.reader, &s.watch} {
+		var err error
+		if *pool, err = sql.Open("sqlite", name); err != nil {
+			return nil, err
+		}
 	}
-	s.reader, err = sql.Open("sqlite", name)
-	return s, err
+	return s, nil
 }
 
 // sqliteName returns the name for the driver. Transactions that write take the write lock
