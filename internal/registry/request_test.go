@@ -262,3 +262,14 @@ func lastRecords(t *testing.T, s *registry.Session, n int) (records []audit.Reco
 	}))
 	return records
 }
+
+// The person whom a request is about can't approve it; another can.
+func TestRequestAboutTheApprover(t *testing.T) {
+	b, ctx := newBank(t, "sqlite:"+t.TempDir()+"/registry.db"), t.Context()
+	roles := []registry.Role{registry.Approver, registry.Administrator}
+	r := waits(t, b.Session, "ben becomes administrator", b.WithReason("CHG-2, agreed").SetRoles(ctx, "ben", roles))
+	_, _, err := b.ben.ApproveRequest(ctx, r.ID)
+	refused(t, "is about you", err)
+	_, _, err = b.cora.ApproveRequest(ctx, r.ID)
+	must(t, err)
+}
