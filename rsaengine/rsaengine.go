@@ -28,6 +28,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/sealane/sealane/internal/libcrypto"
 	"github.com/sealane/sealane/keyring"
@@ -108,6 +109,10 @@ func (e *Engine) String() string {
 	}
 	return text
 }
+
+// Concurrency returns how many operations e can use at once. More are correct too: they wait in the
+// engine, in the order in which they came, without regard to whose they are.
+func (e *Engine) Concurrency() int { return runtime.GOMAXPROCS(0) }
 
 // PrivateKey returns key with its operations performed by e. Keys that are not an
 // *rsa.PrivateKey, such as those in a key store, are returned unchanged.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -74,6 +75,15 @@ func TestKeysOfEveryEngine(t *testing.T) {
 		}
 		if signer, ok := ring.Signer(); !ok || !signer.Public.Equal(&key.PublicKey) {
 			t.Errorf("%s: another key", name)
+		}
+	}
+}
+
+// TestConcurrency: an engine can use every processor of the program.
+func TestConcurrency(t *testing.T) {
+	for name, e := range engines(t) {
+		if got := e.Concurrency(); got < runtime.GOMAXPROCS(0) {
+			t.Errorf("%s: %d operations at once", name, got)
 		}
 	}
 }
