@@ -24,6 +24,7 @@ var proseAbout = map[string][]string{
 	"internal/demo":      {"RS256", "RSA-OAEP-256", "RSA-OAEP", "A256GCM"},
 	"internal/hostile":   {"RSA-OAEP"},                   // a line of the test corpus: Accept-RSA-OAEP
 	"internal/libcrypto": {"RSA-OAEP", "RS256", "PS256"}, // says which operations OpenSSL is asked for
+	"internal/rsapad":    {"RSA-OAEP", "RS256", "PS256"}, // the same of the bare operations
 	"internal/sandbox":   {"RSA-OAEP"},                   // help of the stand-ins' faults
 	"internal/malform":   {"RSA-OAEP"},                   // names that only begin so, as RSA-OAEP-512
 	"internal/inspect":   {"RSA-OAEP"},                   // the same

@@ -3,8 +3,11 @@
 package libcrypto
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"sync"
+	"testing"
 )
 
 // Opened is the library under test: the system's, or another build of OpenSSL
@@ -15,3 +18,15 @@ var Opened = sync.OnceValues(func() (*Library, error) {
 	}
 	return Load()
 })
+
+func loadedHere(t *testing.T) *Library {
+	t.Helper()
+	l, err := Opened()
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("libcrypto.so.3 is not on this machine: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

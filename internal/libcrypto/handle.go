@@ -46,7 +46,7 @@ type handle struct {
 }
 
 // run performs one operation: the RS256 or PS256 signature of a digest, or the bare RSA decryption or
-// encryption of a number that [between] accepts. out has the length of the modulus. OpenSSL fails
+// encryption of a number that package rsapad accepts. out has the length of the modulus. OpenSSL fails
 // on no such input, so that an error is operational.
 func (h *handle) run(o operation, out, in []byte) error {
 	l := h.library

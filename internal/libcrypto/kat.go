@@ -13,6 +13,9 @@ import (
 	"math/big"
 )
 
+// ps256 are the options that ask for PS256.
+var ps256 = &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: rsa.PSSSaltLengthEqualsHash}
+
 // answers are the known answers that a library is tested with. All values but the message are
 // hexadecimal.
 type answers struct {

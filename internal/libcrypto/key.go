@@ -3,9 +3,7 @@
 package libcrypto
 
 import (
-	"bytes"
 	"crypto"
-	"crypto/fips140"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
@@ -13,6 +11,8 @@ import (
 	"io"
 	"math/big"
 	"runtime"
+
+	"github.com/sealane/sealane/internal/rsapad"
 )
 
 // Key is an RSA private key of OpenSSL: a crypto.Signer for RS256 and PS256, and a crypto.Decrypter
@@ -27,8 +27,6 @@ type Key struct {
 }
 
 const minModulus = 256 // in bytes
-
-const sha1NotAllowed = "RSA-OAEP with SHA-1 is not allowed under GODEBUG=fips140=only: use SHA-256"
 
 // NewKey imports a key of two primes and 2048 to 4096 bits, and tests it with a signature. The
 // caller's key is not changed; there are then two copies of it in memory.
@@ -68,7 +66,7 @@ func (l *Library) newKey(key *rsa.PrivateKey) (*Key, error) {
 	}
 	k := &Key{
 		public: &rsa.PublicKey{N: own.N, E: own.E},
-		last:   lessOne(own.N),
+		last:   rsapad.LessOne(own.N),
 		handle: &handle{library: l, pkey: pkey},
 	}
 	if err := k.try(); err != nil {
@@ -100,16 +98,13 @@ func (k *Key) Public() crypto.PublicKey { return k.public }
 // makes the salt. Other options are refused. The reader is not used.
 func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
-	pss, err := scheme(opts)
+	pss, err := rsapad.SchemeOf("sign", digest, opts)
 	if err != nil {
-		return nil, fmt.Errorf("libcrypto: sign: %w", err)
+		return nil, named(err)
 	}
 	operation := signing
 	if pss {
 		operation = signingPSS
-	}
-	if len(digest) != sha256.Size {
-		return nil, fmt.Errorf("libcrypto: sign: the digest has %d bytes, not the 32 of SHA-256", len(digest))
 	}
 	signature := make([]byte, len(k.last))
 	if err := k.handle.run(operation, signature, digest); err != nil {
@@ -125,46 +120,23 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 // message. As with crypto/rsa, leading zeros of the ciphertext may be missing.
 func (k *Key) Decrypt(_ io.Reader, ciphertext []byte, opts crypto.DecrypterOpts) ([]byte, error) {
 	defer runtime.KeepAlive(k) // its cleanup would close it while the operation waits
-	o, ok := opts.(*rsa.OAEPOptions)
-	if !ok || o == nil || o.Hash != crypto.SHA256 && o.Hash != crypto.SHA1 ||
-		o.MGFHash != 0 && o.MGFHash != o.Hash || len(o.Label) != 0 {
-		return nil, errors.New("libcrypto: decrypt: only RSA-OAEP is supported, " +
-			"with SHA-256 or SHA-1 for both hashes and no label: use *rsa.OAEPOptions that say so")
-	}
-	if o.Hash == crypto.SHA1 && fips140.Enforced() {
-		return nil, errors.New("libcrypto: decrypt: " + sha1NotAllowed)
-	}
-	size := len(k.last)
-	if len(ciphertext) > size {
-		return nil, rsa.ErrDecryption
-	}
-	em := make([]byte, size)
-	copy(em[size-len(ciphertext):], ciphertext)
-	if !between(em, k.last) {
-		return nil, rsa.ErrDecryption
-	}
-	if err := k.handle.run(decrypting, em, em); err != nil {
-		return nil, err
-	}
-	message, ok := decodeOAEP(em, o.Hash)
-	if !ok {
-		return nil, rsa.ErrDecryption
-	}
-	return message, nil
+	message, err := rsapad.Decrypt(k, k.last, ciphertext, opts)
+	return message, named(err)
 }
 
-// between reports whether 1 < c < last, the modulus less one. Nothing else
-// decrypts to an OAEP block, or is a signature: 0, 1 and last are their own
-// results. OpenSSL fails on a number that is not below the modulus, and its FIPS provider
-// on those three too (SP 800-56B); a sender must not be able to cause that. Both numbers are public.
-func between(c, last []byte) bool {
-	digits := bytes.TrimLeft(c, "\x00")
-	return len(digits) > 0 && (len(digits) > 1 || digits[0] > 1) && bytes.Compare(c, last) < 0
+// Raw performs the bare operation with the private key, blinded, on a number below the modulus.
+func (k *Key) Raw(out, in []byte) error {
+	defer runtime.KeepAlive(k)
+	return k.handle.run(decrypting, out, in)
 }
 
-// lessOne has the length of the modulus, which is odd.
-func lessOne(modulus *big.Int) []byte {
-	return new(big.Int).Sub(modulus, big.NewInt(1)).Bytes()
+// named adds the package's name to an operational error, which is not the message's.
+func named(err error) error {
+	switch err {
+	case nil, rsa.ErrDecryption, rsa.ErrVerification, rsa.ErrMessageTooLong:
+		return err
+	}
+	return fmt.Errorf("libcrypto: %w", err)
 }
 
 func checkSize(modulus *big.Int) error {

@@ -3,13 +3,14 @@
 package libcrypto
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"sync"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/sealane/sealane/internal/sharedlib"
 )
 
 // Library is the system's OpenSSL, loaded and tested. It is never unloaded.
@@ -28,34 +29,22 @@ type Library struct {
 // Built reports whether this build can load OpenSSL.
 const Built = true
 
-// Load returns the system's OpenSSL. The first call looks for libcrypto.so.3 in the folders of the
-// Linux distributions and in no others, whatever the environment says. Only root may be able to
-// change the file and the folders that lead to it. Load then checks the version and tests the library
-// with known answers. All later calls return the result of the first. The error wraps fs.ErrNotExist
-// if there is no such file.
+// Load returns the system's OpenSSL. The first call loads libcrypto.so.3 from the system's folders, as
+// [sharedlib.System] finds it, checks the version, and tests the library with known answers. All later
+// calls return the result of the first. The error wraps fs.ErrNotExist if there is no such file.
 //
 // OpenSSL reads its own configuration (openssl.cnf, OPENSSL_CONF), which can enable its FIPS
 // provider. That is trusted as much as the environment is.
 func Load() (*Library, error) { return loaded() }
 
 var loaded = sync.OnceValues(func() (*Library, error) {
-	var refused []error
-	for _, folder := range folders() {
-		path, err := trust{root: "/", owner: 0}.resolve(folder + "/libcrypto.so.3")
-		if err != nil {
-			refused = append(refused, err)
-			continue
-		}
-		return open(path, knownAnswers)
+	path, err := sharedlib.System("libcrypto.so.3")
+	if err != nil {
+		return nil, fmt.Errorf("libcrypto: no OpenSSL 3 of the system can be used; "+
+			"install its package (libssl3, openssl-libs): %w", err)
 	}
-	return nil, fmt.Errorf("libcrypto: no OpenSSL 3 of the system can be used; "+
-		"install its package (libssl3, openssl-libs): %w", errors.Join(refused...))
+	return open(path, knownAnswers)
 })
-
-func folders() []string {
-	multiarch := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}[runtime.GOARCH]
-	return []string{"/usr/lib/" + multiarch, "/lib/" + multiarch, "/usr/lib64", "/lib64", "/usr/lib", "/lib"}
-}
 
 // open loads a file that the caller trusts. The file is not unloaded, even if it is refused, since
 // OpenSSL registers destructors with threads that live on.

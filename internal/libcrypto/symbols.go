@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"github.com/sealane/sealane/internal/rsapad"
 )
 
 // symbols are the functions of OpenSSL in use. Those that run for every operation are bare addresses,
@@ -91,7 +93,7 @@ func (s *symbols) resolve(library uintptr) error {
 }
 
 // maxModulus is in bytes.
-const maxModulus = 512
+const maxModulus = rsapad.MaxModulus
 
 // block is OpenSSL's memory for one operation at a time.
 type block struct {

@@ -1,27 +1,29 @@
-//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
+//go:build unix
 
-package libcrypto
+package sharedlib
 
 import (
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
 
-// trust is the rule for files that this process may execute code from: only the owner may be able to
+// trust is the rule for files that this process may execute code from: only the owners may be able to
 // change what a path leads to.
 type trust struct {
-	root  string // where absolute paths begin: "/", except in tests
-	owner uint32
+	root   string // where absolute paths begin: "/", except in tests
+	owners []int  // user IDs
+	sticky bool   // folders where others can write are accepted if they have the sticky bit
 }
 
 const maxLinks = 40 // as many as the kernel follows
 
 // resolve returns the regular file that an absolute path leads to, without symbolic links, if the
-// file, every folder and every link on the way belong to the owner and nobody else can write to them.
+// file, every folder and every link on the way belong to an owner and nobody else can write to them.
 func (t trust) resolve(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		return "", fmt.Errorf("%s: the path is not absolute", path)
@@ -81,10 +83,11 @@ func (t trust) check(path string) (fs.FileMode, error) {
 		return 0, err
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || stat.Uid != t.owner {
-		return 0, fmt.Errorf("%s: not owned by user %d", path, t.owner)
+	if !ok || !slices.Contains(t.owners, int(stat.Uid)) {
+		return 0, fmt.Errorf("%s: not owned by user %v", path, t.owners)
 	}
-	if info.Mode().Type() != fs.ModeSymlink && info.Mode().Perm()&0o022 != 0 {
+	kept := info.Mode().Type() == fs.ModeSymlink || t.sticky && info.IsDir() && info.Mode()&fs.ModeSticky != 0
+	if !kept && info.Mode().Perm()&0o022 != 0 {
 		return 0, fmt.Errorf("%s: users other than its owner can write to it (mode %v)", path, info.Mode())
 	}
 	return info.Mode(), nil

@@ -1,19 +1,18 @@
-//go:build linux && !android && (amd64 || arm64) && (cgo || sealane_dlopen)
-
-package libcrypto
+package rsapad
 
 import (
 	"crypto"
+	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 )
 
-// decodeOAEP removes the encoding of RSAES-OAEP with an empty label (RFC 8017 section 7.1.2 step 3)
+// DecodeOAEP removes the encoding of RSAES-OAEP with an empty label (RFC 8017 section 7.1.2 step 3)
 // from em, in place, and returns the message, a part of em. Up to the result neither time nor memory
 // access depends on the contents, so that nothing tells which check failed. The rest of em is wiped.
-func decodeOAEP(em []byte, hash crypto.Hash) (message []byte, ok bool) {
+func DecodeOAEP(em []byte, hash crypto.Hash) (message []byte, ok bool) {
 	size := hash.Size()
 	seed, db := em[1:1+size], em[1+size:]
 	mask(seed, db, hash)
@@ -42,9 +41,23 @@ func decodeOAEP(em []byte, hash crypto.Hash) (message []byte, ok bool) {
 	return em[start:len(em):len(em)], true
 }
 
+// encodeOAEP is the inverse of DecodeOAEP. em must consist of zeros.
+func encodeOAEP(em, message []byte, hash crypto.Hash) {
+	size := hash.Size()
+	seed, db := em[1:1+size], em[1+size:]
+	rand.Read(seed)
+	var label [sha256.Size]byte
+	digest(&label, nil, hash)
+	copy(db, label[:size])
+	db[len(db)-len(message)-1] = 1
+	copy(db[len(db)-len(message):], message)
+	mask(db, seed, hash)
+	mask(seed, db, hash)
+}
+
 // mask XORs into with MGF1 of seed (RFC 8017 appendix B.2.1).
 func mask(into, seed []byte, hash crypto.Hash) {
-	var input [maxModulus + 4]byte
+	var input [MaxModulus + 4]byte
 	var output [sha256.Size]byte
 	n := copy(input[:], seed)
 	for counter := uint32(0); len(into) > 0; counter++ {
