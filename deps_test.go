@@ -33,7 +33,7 @@ var imports = map[string][]string{
 	"profile":             {"cert", "internal/readlimit"},
 	"keyring":             {"cert"},
 	"kms":                 {"keyfile", "keyring", "internal/readlimit"},
-	"rsaengine":           {"keyring", "internal/libcrypto"},
+	"rsaengine":           {"keyring", "internal/libcrypto", "internal/multibuffer"},
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
 	"sealhttp":            {".", "internal/filekind", "internal/strictjson", "profile"},
 	"internal/inspect":    {".", "internal/unpack"},
@@ -57,6 +57,9 @@ var imports = map[string][]string{
 	"internal/exchange":   {"internal/registry"},
 	"internal/store":      {"internal/registry"},
 	"internal/operation":  {"internal/exchange", "internal/store"},
+
+	"internal/rsabatch":    {"internal/rsapad"},
+	"internal/multibuffer": {"internal/rsabatch", "internal/sharedlib"},
 
 	"internal/gateway": {"sealhttp", "internal/lanes", "lanedir", "internal/httpserver"},
 

@@ -56,5 +56,5 @@ func ExampleSelect() {
 	fmt.Println(err)
 	// Output:
 	// Go crypto/rsa (as chosen) <nil>
-	// unknown RSA engine "fastest": choose auto, go or openssl
+	// unknown RSA engine "fastest": choose auto, go, openssl, multibuffer or multibuffer:PATH
 }

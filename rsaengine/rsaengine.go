@@ -1,4 +1,5 @@
-// Package rsaengine chooses what performs RSA: Go's crypto/rsa, or the OpenSSL 3 of the system.
+// Package rsaengine chooses what performs RSA: Go's crypto/rsa, the OpenSSL 3 of the system, or Intel's
+// crypto_mb, which performs eight operations at once.
 //
 // # Use
 //
@@ -9,6 +10,14 @@
 //
 // Every engine performs the same operations and returns the same errors: only [rsa.ErrDecryption] and
 // [rsa.ErrVerification] mean that a message is bad.
+//
+// # Batches
+//
+// With [Multibuffer], operations of different keys that come at the same time are performed together,
+// up to eight of one size, which takes hardly longer than three do in OpenSSL. That needs a processor with AVX-512
+// IFMA, on amd64, and many requests at once: a single client is served by OpenSSL, in the same time as
+// without crypto_mb. Inputs are blinded, and every result of a private key is checked before it is
+// used. Operations that wait for a batch end with their context ([keyring.ContextSigner]).
 //
 // # Builds
 //
@@ -29,8 +38,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/sealane/sealane/internal/libcrypto"
+	"github.com/sealane/sealane/internal/rsabatch"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -44,6 +55,9 @@ const (
 	// OpenSSL is the OpenSSL 3 of the system. If it cannot be used, Select returns an
 	// error.
 	OpenSSL = "openssl"
+	// Multibuffer is Intel's crypto_mb of the system for batches of operations, and OpenSSL for
+	// operations that come alone. Multibuffer + ":" + path is the library in that file.
+	Multibuffer = "multibuffer"
 )
 
 // ErrUnknown is returned by [Select] for a choice that it does not know.
@@ -58,21 +72,26 @@ const OpenSSLBuilt = libcrypto.Built
 // crypto/rsa. An Engine is safe for concurrent use.
 type Engine struct {
 	library *libcrypto.Library
-	reason  string // why it is Go, if OpenSSL was possible
+	reason  string // why it is Go, if OpenSSL was possible, or why there are no batches
+	batches *batches
 }
 
-// Select returns the engine of that name: [Auto], [Go] or [OpenSSL]. An empty choice is
+// Select returns the engine of that name: [Auto], [Go], [OpenSSL] or [Multibuffer]. An empty choice is
 // Auto.
 //
 // The choice depends on the platform, on the version of OpenSSL and on FIPS mode, and never
-// on a measurement, so that an auditor can tell beforehand which engine a system uses. Only
-// an explicit choice of OpenSSL can fail: if it does not load, or if it has no FIPS
-// provider in FIPS 140-3 mode.
+// on a measurement, so that an auditor can tell beforehand which engine a system uses.
+//
+// An explicit choice of OpenSSL fails if it does not load, or if it has no FIPS provider in FIPS 140-3
+// mode. Multibuffer is never chosen by Auto. It fails in FIPS 140-3 mode. If crypto_mb cannot be used
+// for any other reason, the engine is that of Auto, and [Engine.String] says why. All calls with one
+// choice of Multibuffer return one Engine.
 func Select(choice string) (*Engine, error) {
-	switch choice {
-	case Go:
+	name, path, named := strings.Cut(choice, ":")
+	switch {
+	case choice == Go:
 		return &Engine{reason: "as chosen"}, nil
-	case Auto, "":
+	case choice == Auto, choice == "":
 		if fips140.Enabled() {
 			return &Engine{reason: "FIPS 140-3 mode is on"}, nil
 		}
@@ -81,7 +100,7 @@ func Select(choice string) (*Engine, error) {
 			return &Engine{reason: err.Error()}, nil
 		}
 		return &Engine{library: library}, nil
-	case OpenSSL:
+	case choice == OpenSSL:
 		library, err := libcrypto.Load()
 		if err != nil {
 			return nil, fmt.Errorf("RSA by OpenSSL: %w; or choose %s", err, Go)
@@ -91,28 +110,48 @@ func Select(choice string) (*Engine, error) {
 				"configure it (openssl fipsinstall), or choose go")
 		}
 		return &Engine{library: library}, nil
+	case name == Multibuffer && (path != "" || !named):
+		if fips140.Enabled() {
+			return nil, errors.New("RSA by crypto_mb: FIPS 140-3 mode is on, and crypto_mb is not a validated module: " +
+				"choose auto, go or openssl")
+		}
+		return multibufferEngine(path), nil
 	}
-	return nil, fmt.Errorf("%w %q: choose %s, %s or %s", ErrUnknown, choice, Auto, Go, OpenSSL)
+	return nil, fmt.Errorf("%w %q: choose %s, %s, %s, %s or %s:PATH",
+		ErrUnknown, choice, Auto, Go, OpenSSL, Multibuffer, Multibuffer)
 }
 
-// String returns the engine's name with its version and, for Go, the reason for it.
+// String returns the engine's name with its version and, for Go and for an engine without batches, the
+// reason for it. It may change: crypto_mb is switched off if it fails.
 func (e *Engine) String() string {
-	switch {
-	case e == nil || e.library == nil && e.reason == "":
-		return "Go crypto/rsa"
-	case e.library == nil:
+	if e == nil || e.library == nil {
+		if e == nil || e.reason == "" {
+			return "Go crypto/rsa"
+		}
 		return "Go crypto/rsa (" + e.reason + ")"
 	}
 	text := e.library.Version() + " (" + e.library.Path() + ")"
 	if e.library.FIPS() {
 		text += " with its FIPS provider"
 	}
+	switch {
+	case e.batches != nil:
+		return e.batches.describe(text)
+	case e.reason != "":
+		return text + " (" + e.reason + ")"
+	}
 	return text
 }
 
 // Concurrency returns how many operations e can use at once. More are correct too: they wait in the
-// engine, in the order in which they came, without regard to whose they are.
-func (e *Engine) Concurrency() int { return runtime.GOMAXPROCS(0) }
+// engine, in the order in which they came, without regard to whose they are. With batches, it is two
+// full ones for each processor: one that runs and one that waits.
+func (e *Engine) Concurrency() int {
+	if e != nil && e.batches != nil && e.batches.engine.Stats().Off == "" {
+		return 2 * rsabatch.Slots * e.batches.engine.Places()
+	}
+	return runtime.GOMAXPROCS(0)
+}
 
 // PrivateKey returns key with its operations performed by e. Keys that are not an
 // *rsa.PrivateKey, such as those in a key store, are returned unchanged.
@@ -120,6 +159,13 @@ func (e *Engine) PrivateKey(key keyring.Private) (keyring.Private, error) {
 	inMemory, ok := key.(*rsa.PrivateKey)
 	if e == nil || e.library == nil || !ok {
 		return key, nil
+	}
+	if e.batches != nil {
+		k, err := e.batches.engine.NewKey(inMemory)
+		if err != nil {
+			return nil, err
+		}
+		return k, nil
 	}
 	k, err := e.library.NewKey(inMemory)
 	if err != nil {
@@ -133,6 +179,13 @@ func (e *Engine) PrivateKey(key keyring.Private) (keyring.Private, error) {
 func (e *Engine) PublicOps(key *rsa.PublicKey) (keyring.PublicOps, error) {
 	if e == nil || e.library == nil {
 		return nil, nil
+	}
+	if e.batches != nil {
+		k, err := e.batches.engine.NewPublicKey(key)
+		if err != nil {
+			return nil, err
+		}
+		return k, nil
 	}
 	k, err := e.library.NewPublicKey(key)
 	if err != nil {
