@@ -101,16 +101,22 @@ func TestOtherKeysStay(t *testing.T) {
 // TestFIPS: in FIPS mode auto means Go, and OpenSSL needs its own FIPS provider.
 func TestFIPS(t *testing.T) {
 	if !fips140.Enabled() {
-		c := exec.Command(os.Args[0], "-test.run=^TestFIPS$", "-test.v")
-		c.Env = append(os.Environ(), "GODEBUG=fips140=on")
-		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestFIPS") {
-			t.Errorf("%v\n%s", err, out)
+		for _, mode := range []string{"on", "only"} {
+			c := exec.Command(os.Args[0], "-test.run=^TestFIPS$", "-test.v")
+			c.Env = append(os.Environ(), "GODEBUG=fips140="+mode)
+			if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestFIPS") {
+				t.Errorf("%s: %v\n%s", mode, err, out)
+			}
 		}
 		return
 	}
 	e, err := rsaengine.Select(rsaengine.Auto)
 	if err != nil || e.String() != "Go crypto/rsa (FIPS 140-3 mode is on)" {
 		t.Errorf("auto is %s, %v", e, err)
+	}
+	e, err = rsaengine.Select(rsaengine.Multibuffer)
+	if e != nil || err == nil || !strings.Contains(err.Error(), "FIPS 140-3 mode is on") {
+		t.Errorf("multibuffer is %s, %v", e, err)
 	}
 	e, err = rsaengine.Select(rsaengine.OpenSSL)
 	if errors.Is(err, libcrypto.ErrNotBuilt) {
