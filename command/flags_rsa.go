@@ -20,7 +20,8 @@ import (
 func rsaFlag(root *cobra.Command) {
 	choice := cmp.Or(os.Getenv("SEALANE_RSA"), rsaengine.Auto)
 	root.PersistentFlags().String("rsa", choice,
-		"what performs RSA operations: auto (OpenSSL if there is one, else Go), go or openssl (default $SEALANE_RSA)")
+		"what performs RSA operations: auto (OpenSSL if there is one, else Go), go, openssl, multibuffer "+
+			"(Intel's crypto_mb for many at once, with OpenSSL) or multibuffer:FILE (default $SEALANE_RSA)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		_, err := chosenEngine(c) // an error before any work, in every command
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/httpserver"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // adminServer serves health, metrics and status.
@@ -133,8 +134,12 @@ func (g *Gateway) notReady() []string {
 
 // status is what /status tells.
 type status struct {
-	Version  string          `json:"version,omitempty"`
-	RSA      string          `json:"rsa"`
+	Version string `json:"version,omitempty"`
+	RSA     string `json:"rsa"`
+
+	// Batches are counts of an RSA engine that works on several operations at once.
+	Batches *rsaengine.Batches `json:"rsa_batches,omitempty"`
+
 	Ready    bool            `json:"ready"`
 	Reasons  []string        `json:"not_ready,omitempty"`
 	Registry *registryStatus `json:"registry,omitempty"`
@@ -184,7 +189,8 @@ func (g *Gateway) serveStatus(w http.ResponseWriter, _ *http.Request) {
 func (g *Gateway) status() status {
 	s := g.state.Load()
 	reasons := g.notReady()
-	out := status{Version: g.options.Version, RSA: g.options.RSA.String(), Ready: len(reasons) == 0, Reasons: reasons}
+	out := status{Version: g.options.Version, RSA: g.options.RSA.String(), Batches: g.options.RSA.Batches(),
+		Ready: len(reasons) == 0, Reasons: reasons}
 	if s.registry != nil {
 		out.Registry = s.registry.status()
 	}

@@ -77,7 +77,8 @@ type Limits struct {
 	Idle Duration `yaml:"idle"`
 	// Memory is how many bytes sealed messages hold at once, for each route. The default is 256MiB.
 	Memory Size `yaml:"memory"`
-	// RSA is how many messages are sealed or opened at once. The default is the number of processors.
+	// RSA is how many messages are sealed or opened at once. The default is what the RSA engine can
+	// use: the number of processors, or 16 times as many with an engine that works in batches.
 	RSA int `yaml:"rsa"`
 	// Queue is how long a message waits for its turn to be opened. The default is 1s.
 	Queue Duration `yaml:"queue"`

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -85,6 +84,7 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	}
 	g.logTo.set(newLog(g.options.Log, Log{}).Handler())
 	g.log = slog.New(g.logTo)
+	o.RSA.Notify(func(text string) { g.log.Warn(text) })
 	g.partners, g.failures = newLimiter[string](g.now), newLimiter[netip.Prefix](g.now)
 	g.sampler = newSampler(g.now)
 	g.metrics = newMetrics(g)
@@ -217,7 +217,7 @@ func (g *Gateway) apply(next *state) {
 		failures = defaultFailures
 	}
 	g.failures.set(failures, 0)
-	places, queue := cmp.Or(c.Limits.RSA, runtime.GOMAXPROCS(0)), c.Limits.Queue.or(time.Second)
+	places, queue := cmp.Or(c.Limits.RSA, g.options.RSA.Concurrency()), c.Limits.Queue.or(time.Second)
 	if now := g.gate.Load(); now == nil || now.places != places || now.queue != queue {
 		g.gate.Store(newGate(places, queue))
 	}
