@@ -144,8 +144,8 @@ func TestRealLibrary(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	digest := make([]byte, sha256.Size)
-	if _, err := private.(keyring.ContextSigner).SignContext(ctx, digest, crypto.SHA256); !errors.Is(err, context.Canceled) {
+	signer := private.(keyring.ContextSigner)
+	if _, err := signer.SignContext(ctx, make([]byte, sha256.Size), crypto.SHA256); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end of its context: %v", err)
 	}
 }

@@ -112,8 +112,8 @@ func Select(choice string) (*Engine, error) {
 		return &Engine{library: library}, nil
 	case name == Multibuffer && (path != "" || !named):
 		if fips140.Enabled() {
-			return nil, errors.New("RSA by crypto_mb: FIPS 140-3 mode is on, and crypto_mb is not a validated module: " +
-				"choose auto, go or openssl")
+			return nil, errors.New("RSA by crypto_mb: FIPS 140-3 mode is on, " +
+				"and crypto_mb is not a validated module: choose auto, go or openssl")
 		}
 		return multibufferEngine(path), nil
 	}

@@ -52,7 +52,8 @@ func TestSelect(t *testing.T) {
 		}
 	}
 	e, err := rsaengine.Select("fastest")
-	if e != nil || !errors.Is(err, rsaengine.ErrUnknown) || !strings.Contains(err.Error(), "auto, go, openssl, multibuffer") {
+	if e != nil || !errors.Is(err, rsaengine.ErrUnknown) ||
+		!strings.Contains(err.Error(), "auto, go, openssl, multibuffer") {
 		t.Error(e, err)
 	}
 }

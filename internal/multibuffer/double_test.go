@@ -35,7 +35,8 @@ func double(t *testing.T, macros ...string) string {
 }
 
 // engineWith returns a batching engine with a library and OpenSSL, and what it reports.
-func engineWith(t testing.TB, l *Library, change func(*rsabatch.Config)) (e *rsabatch.Engine, reports func() []string) {
+func engineWith(t testing.TB, l *Library,
+	change func(*rsabatch.Config)) (e *rsabatch.Engine, reports func() []string) {
 	t.Helper()
 	single, err := libcrypto.Load()
 	if err != nil {
@@ -81,7 +82,10 @@ func flood(t *testing.T, k *rsabatch.Key, n int) {
 			signature, err := k.Sign(nil, digest[:], crypto.SHA256)
 			if err != nil {
 				t.Error(err)
-			} else if err := rsa.VerifyPKCS1v15(k.Public().(*rsa.PublicKey), crypto.SHA256, digest[:], signature); err != nil {
+				return
+			}
+			public := k.Public().(*rsa.PublicKey)
+			if err := rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature); err != nil {
 				t.Error(err)
 			}
 		})
@@ -204,9 +208,11 @@ func TestWrongSlotOfDouble(t *testing.T) {
 		}
 	}
 	flood(t, k, 16)
-	got := e.Stats()
-	if got.Wrong != 3 || got.Off == "" || len(reports()) != 1 || !strings.Contains(reports()[0], "3 results were wrong") {
-		t.Errorf("%+v, %q", got, reports())
+	if got := e.Stats(); got.Wrong != 3 || got.Off == "" {
+		t.Errorf("%+v", got)
+	}
+	if got := reports(); len(got) != 1 || !strings.Contains(got[0], "3 results were wrong") {
+		t.Errorf("reports: %q", got)
 	}
 }
 
@@ -243,7 +249,7 @@ func TestHangingDouble(t *testing.T) {
 		}
 	}
 	flood(t, k, 16)
-	if got := e.Stats(); got.Off == "" || len(reports()) != 1 || !strings.Contains(reports()[0], "did not return within 100ms") {
-		t.Errorf("%+v, %q", got, reports())
+	if got := reports(); e.Stats().Off == "" || len(got) != 1 || !strings.Contains(got[0], "not return within 100ms") {
+		t.Errorf("%+v, %q", e.Stats(), got)
 	}
 }

@@ -107,7 +107,7 @@ func (s goSingle) Raw(out, in []byte) error {
 
 func (goSingle) Close() error { return nil }
 
-// setting is a kernel with what an engine needs besides it.
+// setting is a kernel with what an engine needs in addition.
 type setting struct {
 	kernel  *goKernel
 	single  func() // is called before each single operation

@@ -50,11 +50,11 @@ func input(bits, slot int) []byte {
 	return in
 }
 
-// expand returns the hashes of the seed and a counter, one after another.
-func expand(n int, seed []byte) []byte {
+// expand returns the hashes of a start and a counter, one after another.
+func expand(n int, start []byte) []byte {
 	var out []byte
 	for counter := byte(0); len(out) < n; counter++ {
-		sum := sha256.Sum256(append(bytes.Clone(seed), counter))
+		sum := sha256.Sum256(append(bytes.Clone(start), counter))
 		out = append(out, sum[:]...)
 	}
 	return out[:n]
