@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"mime/quotedprintable"
 	"net/mail"
+	"net/textproto"
 	"strings"
 )
 
@@ -138,6 +139,11 @@ func (o *opener) multipart(in *multipart.Reader, of Part) {
 		p, err := in.NextRawPart()
 		if err != nil { // the end, or a truncated mail, whose last part is used
 			o.file.Incomplete = o.file.Incomplete || !errors.Is(err, io.EOF)
+			if _, header := errors.AsType[textproto.ProtocolError](err); header {
+				of.Name = "a part of the mail"
+				o.trouble(of, "its header can't be read, and what follows neither: save the attachment, and receive "+
+					"that file")
+			}
 			return
 		}
 		o.entity(headerOf(p.Header.Get), p, of)

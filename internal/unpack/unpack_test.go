@@ -242,3 +242,16 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// A part whose header has a character that no header may have is named, because it may be the
+// attachment that was looked for.
+func TestPartWithControlCharacters(t *testing.T) {
+	mail := "From: a@b.example\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
+		"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n" +
+		"--b\r\nContent-Disposition: attachment; filename=\"a\x1b[31m.cer\"\r\n\r\nx\r\n--b--\r\n"
+	f := unpack.Open([]byte(mail), nil)
+	if len(f.Troubles) != 1 || f.Troubles[0].Name != "a part of the mail" || !f.Incomplete ||
+		!strings.Contains(f.Troubles[0].Text, "header can't be read") {
+		t.Errorf("%+v", f.Troubles)
+	}
+}
