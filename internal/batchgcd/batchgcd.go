@@ -38,11 +38,11 @@ var ErrTooMany = fmt.Errorf("batchgcd: more than %d moduli share primes", MaxSha
 
 // Find reports for each new modulus whether it shares a prime with a known one, or with
 // another new one. It ranges over known once, and once more for each modulus that shares a
-// prime.
+// prime. Known moduli are big-endian bytes, which must stay as they are.
 //
 // A modulus that is equal to another is not reported, and neither is one of which the other
 // is a multiple, since the multiple is not a product of two primes.
-func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.Int]) ([]Shared, error) {
+func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, []byte]) ([]Shared, error) {
 	leaves := map[string]*node{}
 	var all []*node
 	for _, n := range moduli {
@@ -55,7 +55,7 @@ func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.I
 		return nil, nil
 	}
 	top := tree(all)
-	others, err := product(ctx, top.product, all, known)
+	others, err := product(ctx, top.product, leaves, known)
 	if err != nil {
 		return nil, err
 	}
@@ -78,12 +78,13 @@ func Find(ctx context.Context, moduli []*big.Int, known iter.Seq2[string, *big.I
 }
 
 // name finds the moduli that share a prime with n, or divide it.
-func name(ctx context.Context, n *big.Int, all []*node, known iter.Seq2[string, *big.Int]) (s Shared, err error) {
-	for id, other := range known {
+func name(ctx context.Context, n *big.Int, all []*node, known iter.Seq2[string, []byte]) (s Shared, err error) {
+	other := new(big.Int)
+	for id, bytes := range known {
 		if ctx.Err() != nil {
 			return s, ctx.Err()
 		}
-		switch prime, whole := shared(n, other); {
+		switch prime, whole := shared(n, other.SetBytes(bytes)); {
 		case whole && len(s.Whole) < MaxNames:
 			s.Whole = append(s.Whole, id)
 		case prime && len(s.Known) < MaxNames:

@@ -47,11 +47,12 @@ func times(t testing.TB, numbers ...int) *big.Int {
 	return n
 }
 
-// named returns names in the order of the letters, so that known moduli come in an order.
-func named(moduli map[string]*big.Int) iter.Seq2[string, *big.Int] {
-	return func(yield func(string, *big.Int) bool) {
+// named returns names in the order of the letters, so that known moduli come in an order. Some
+// moduli begin with a byte 0, as in an ASN.1 integer.
+func named(moduli map[string]*big.Int) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
 		for _, name := range slices.Sorted(maps.Keys(moduli)) {
-			if !yield(name, moduli[name]) {
+			if !yield(name, append(make([]byte, len(name)%2), moduli[name].Bytes()...)) {
 				return
 			}
 		}
@@ -171,8 +172,8 @@ func byPairs(moduli []*big.Int, known map[string]*big.Int) []batchgcd.Shared {
 			}
 			return g.Cmp(other) != 0, g.Cmp(other) == 0
 		}
-		for name, other := range named(known) {
-			if prime, whole := common(other); prime {
+		for name, bytes := range named(known) {
+			if prime, whole := common(new(big.Int).SetBytes(bytes)); prime {
 				found[i].Known = append(found[i].Known, name)
 			} else if whole {
 				found[i].Whole = append(found[i].Whole, name)
@@ -210,10 +211,10 @@ func TestBounds(t *testing.T) {
 
 func TestContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	known := func(yield func(string, *big.Int) bool) {
+	known := func(yield func(string, []byte) bool) {
 		cancel()
 		for i := range 3 {
-			if !yield(fmt.Sprint(i), times(t, 20+i, 21+i)) {
+			if !yield(fmt.Sprint(i), times(t, 20+i, 21+i).Bytes()) {
 				return
 			}
 		}
@@ -227,11 +228,11 @@ func TestContextEnds(t *testing.T) {
 // that of reading the known ones.
 func BenchmarkFind(b *testing.B) {
 	for _, size := range []int{10_000, 100_000} {
-		known := make([]*big.Int, size)
+		known := make([][]byte, size)
 		for i := range known {
-			known[i] = modulus()
+			known[i] = modulus().Bytes()
 		}
-		all := func(yield func(string, *big.Int) bool) {
+		all := func(yield func(string, []byte) bool) {
 			for _, n := range known {
 				if !yield("", n) {
 					return

@@ -1,6 +1,7 @@
 package batchgcd
 
 import (
+	"bytes"
 	"context"
 	"iter"
 	"math/big"
@@ -16,18 +17,19 @@ const handed = 256
 
 // product multiplies the known moduli that are not new, modulo m. It reads them while workers
 // multiply, because each takes about as long as the other.
-func product(ctx context.Context, m *big.Int, fresh []*node, known iter.Seq2[string, *big.Int]) (*big.Int, error) {
-	isNew := sameAs(fresh)
-	work := make(chan []*big.Int)
+func product(
+	ctx context.Context, m *big.Int, fresh map[string]*node, known iter.Seq2[string, []byte],
+) (*big.Int, error) {
+	work := make(chan [][]byte)
 	workers := make([]worker, max(1, min(runtime.GOMAXPROCS(0), maxWorkers)))
 	reduction := newReduction(m)
 	var multiplying sync.WaitGroup
 	for i := range workers {
-		workers[i] = worker{product: residue{reduction: reduction}, most: len(fresh)}
+		workers[i] = worker{product: residue{reduction: reduction}, fresh: fresh}
 		workers[i].product.value.SetInt64(1)
 		multiplying.Go(func() { workers[i].run(work) })
 	}
-	err := hand(ctx, known, isNew, work)
+	err := hand(ctx, known, work)
 	close(work)
 	multiplying.Wait()
 	if err != nil {
@@ -40,15 +42,10 @@ func product(ctx context.Context, m *big.Int, fresh []*node, known iter.Seq2[str
 	return result.value.Rem(&result.value, m), nil
 }
 
-// hand sends the known moduli that are not new.
-func hand(
-	ctx context.Context, known iter.Seq2[string, *big.Int], isNew func(*big.Int) bool, work chan<- []*big.Int,
-) error {
-	batch := make([]*big.Int, 0, handed)
+// hand sends the known moduli.
+func hand(ctx context.Context, known iter.Seq2[string, []byte], work chan<- [][]byte) error {
+	batch := make([][]byte, 0, handed)
 	for _, n := range known {
-		if isNew(n) {
-			continue
-		}
 		if batch = append(batch, n); len(batch) < handed {
 			continue
 		}
@@ -56,50 +53,32 @@ func hand(
 			return ctx.Err()
 		}
 		work <- batch // workers take all until the channel is closed
-		batch = make([]*big.Int, 0, handed)
+		batch = make([][]byte, 0, handed)
 	}
 	work <- batch
 	return ctx.Err()
 }
 
-// sameAs returns a function that reports whether a modulus is one of the new ones.
-func sameAs(fresh []*node) func(*big.Int) bool {
-	byLow := map[big.Word][]*big.Int{}
-	low := func(n *big.Int) big.Word {
-		if words := n.Bits(); len(words) > 0 {
-			return words[0]
-		}
-		return 0
-	}
-	for _, n := range fresh {
-		byLow[low(n.product)] = append(byLow[low(n.product)], n.product)
-	}
-	return func(n *big.Int) bool {
-		for _, other := range byLow[low(n)] {
-			if other.Cmp(n) == 0 {
-				return true
-			}
-		}
-		return false
-	}
-}
-
 // worker multiplies moduli, modulo m: as many as are new before each reduction.
 type worker struct {
 	product residue
-	most    int
+	fresh   map[string]*node // by the bytes of a modulus
 	chunk   []*node
+	one     big.Int // reused
 }
 
-func (w *worker) run(work <-chan []*big.Int) {
+func (w *worker) run(work <-chan [][]byte) {
 	for batch := range work {
 		for _, n := range batch {
-			if w.most == 1 {
-				w.product.multiply(n)
-				continue
-			}
-			if w.chunk = append(w.chunk, &node{product: n}); len(w.chunk) == w.most {
-				w.reduce()
+			switch {
+			case w.fresh[string(bytes.TrimLeft(n, "\x00"))] != nil:
+			case len(w.fresh) == 1:
+				w.product.multiply(w.one.SetBytes(n))
+			default:
+				w.chunk = append(w.chunk, &node{product: new(big.Int).SetBytes(n)})
+				if len(w.chunk) == len(w.fresh) {
+					w.reduce()
+				}
 			}
 		}
 	}

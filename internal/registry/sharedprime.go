@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -118,8 +119,8 @@ type knownModuli struct {
 }
 
 // all returns the moduli. Where they can't be read the sequence ends, and err is set.
-func (k *knownModuli) all(ctx context.Context) iter.Seq2[string, *big.Int] {
-	return func(yield func(string, *big.Int) bool) {
+func (k *knownModuli) all(ctx context.Context) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
 		err := k.registry.Store.View(ctx, func(tx Reader) error {
 			head, err := tx.AuditHead()
 			if err != nil {
@@ -132,7 +133,7 @@ func (k *knownModuli) all(ctx context.Context) iter.Seq2[string, *big.Int] {
 	}
 }
 
-func (k *knownModuli) read(tx Reader, yield func(string, *big.Int) bool) error {
+func (k *knownModuli) read(tx Reader, yield func(string, []byte) bool) error {
 	for key, err := range tx.PublicKeys(k.since) {
 		if damaged, is := errors.AsType[*DamagedRow](err); is {
 			k.damaged = append(k.damaged, damaged)
@@ -153,15 +154,14 @@ func (k *knownModuli) read(tx Reader, yield func(string, *big.Int) bool) error {
 	return nil
 }
 
-// modulus returns that of a SubjectPublicKeyInfo of the registry. It reads no more of it,
-// because all keys of the registry are read for each that comes in.
-func modulus(spki []byte) (*big.Int, error) {
+// modulus returns that of a SubjectPublicKeyInfo of the registry, as a part of it. It reads no
+// more of it, because all keys of the registry are read for each that comes in.
+func modulus(spki []byte) (n []byte, err error) {
 	var info, key, bits cryptobyte.String
-	n := new(big.Int)
 	in := cryptobyte.String(spki)
 	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.SkipASN1(asn1.SEQUENCE) ||
 		!info.ReadASN1(&bits, asn1.BIT_STRING) || !bits.Skip(1) ||
-		!bits.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(n) || n.Sign() <= 0 {
+		!bits.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(&n) || bytes.Equal(n, []byte{0}) {
 		return nil, Refuse("it has no RSA public key")
 	}
 	return n, nil

@@ -54,8 +54,11 @@ func (t *tx) PublicKeys(since int64) iter.Seq2[registry.PublicKey, error] {
 			"SELECT id, spki FROM certificate WHERE added >= ?"
 		args = []any{since, since}
 	}
-	return stream(t, "public keys", statement, func(row scan) (k registry.PublicKey, err error) {
-		err = row(&k.ID, bytesInto[[]byte]{&k.SPKI})
+	var k registry.PublicKey
+	to := []any{&k.ID, bytesInto[[]byte]{&k.SPKI}} // once, because there are many rows
+	return stream(t, "public keys", statement, func(row scan) (registry.PublicKey, error) {
+		k = registry.PublicKey{}
+		err := row(to...)
 		return k, err
 	}, args...)
 }
