@@ -1,9 +1,7 @@
 package interop
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -12,13 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/sealane/sealane/internal/gateway"
-	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealanetest"
 )
 
@@ -63,59 +60,106 @@ func runGateway(t *testing.T, route string) string {
 	return <-ready
 }
 
-// plainClients are programs that POST JSON, follow redirects, and print the status and the body.
+// plainClients are programs that POST the JSON of a file to each URL, follow redirects, and print a status and a body
+// in a line for each.
 var plainClients = []struct {
 	name, tool string
-	command    func(t *testing.T, url, body string) []string
+	command    func(t *testing.T) []string
 }{
-	{"python", "python3", func(_ *testing.T, url, body string) []string {
+	{"python", "python3", func(*testing.T) []string {
 		return []string{"python3", "-c", `
 import sys, urllib.request, urllib.error
-r = urllib.request.Request(sys.argv[1], sys.argv[2].encode(), {"Content-Type": "application/json"})
-try:
-    a = urllib.request.urlopen(r)
-except urllib.error.HTTPError as e:
-    a = e
-print(a.status, a.read().decode())`, url, body}
+for url in sys.argv[2:]:
+    r = urllib.request.Request(url, open(sys.argv[1], "rb").read(), {"Content-Type": "application/json"})
+    try:
+        a = urllib.request.urlopen(r)
+    except urllib.error.HTTPError as e:
+        a = e
+    print(a.status, a.read().decode())`}
 	}},
-	{"node", "node", func(_ *testing.T, url, body string) []string {
+	{"node", "node", func(*testing.T) []string {
 		return []string{"node", "-e", `
-fetch(process.argv[1], {method: "POST", body: process.argv[2], headers: {"Content-Type": "application/json"}})
-  .then(async a => console.log(a.status, await a.text()))`, url, body}
+const body = require("fs").readFileSync(process.argv[1]), headers = {"Content-Type": "application/json"};
+(async () => {
+  for (const url of process.argv.slice(2)) {
+    const a = await fetch(url, {method: "POST", body, headers});
+    console.log(a.status, await a.text());
+  }
+})()`}
 	}},
-	{"java", "javac", func(t *testing.T, url, body string) []string {
+	{"java", "javac", func(t *testing.T) []string {
 		file := filepath.Join(t.TempDir(), "Post.java")
 		if err := os.WriteFile(file, []byte(javaPost), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return []string{"java", file, url, body}
+		return []string{"java", file}
+	}},
+	{"curl", "curl", func(*testing.T) []string {
+		return []string{"sh", "-c", `
+body=$1; shift
+for url in "$@"; do
+	curl -sS -L --post301 --post302 --post303 -w '\n' -o - -w ' %{http_code}\n' -H 'Content-Type: application/json' \
+		-H 'Expect:' --data-binary "@$body" "$url" | sed 's/^\(.*\) \([0-9]*\)$/\2 \1/'
+done`, "curl"}
 	}},
 }
 
 const javaPost = `
 import java.net.URI;
 import java.net.http.*;
+import java.nio.file.Path;
 
 public class Post {
     public static void main(String[] a) throws Exception {
-        HttpRequest r = HttpRequest.newBuilder(URI.create(a[0])).header("Content-Type", "application/json")
-            .POST(HttpRequest.BodyPublishers.ofString(a[1])).build();
-        HttpResponse<String> h = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build()
-            .send(r, HttpResponse.BodyHandlers.ofString());
-        System.out.println(h.statusCode() + " " + h.body());
+        HttpClient c = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.ALWAYS).build();
+        for (int i = 1; i < a.length; i++) {
+            HttpRequest r = HttpRequest.newBuilder(URI.create(a[i])).header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofFile(Path.of(a[0]))).build();
+            HttpResponse<String> h = c.send(r, HttpResponse.BodyHandlers.ofString());
+            System.out.println(h.statusCode() + " " + h.body());
+        }
     }
 }
 `
 
-// TestPlainClients: clients in three languages reach the provider through an egress, and follow no redirect
-// that would carry their plain bodies elsewhere.
+// sendPlain has a client POST a body to the URLs, and compares the beginnings of what it prints.
+func sendPlain(t *testing.T, command []string, body string, urls, want []string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "body")
+	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	words := append(append(command, file), urls...)
+	cmd := exec.CommandContext(limited(t), words[0], words[1:]...)
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(lines) != len(want) {
+		t.Errorf("%v: %s%s", err, out, said.String())
+		return
+	}
+	for i, line := range lines {
+		if !strings.HasPrefix(line, want[i]) {
+			t.Errorf("%s: %s, want %s", urls[i], line, want[i])
+		}
+	}
+}
+
+// TestPlainClients: clients in four languages reach the provider through an egress, follow no redirect that would
+// carry their plain bodies elsewhere, and read the refusal of a body that they are still sending.
 func TestPlainClients(t *testing.T) {
 	var canary atomic.Int64
 	evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { canary.Add(1) }))
 	defer evil.Close()
 	redirecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, err := strconv.Atoi(r.URL.RawQuery)
+		if err != nil {
+			t.Error(err)
+		}
 		w.Header().Set("Location", evil.URL)
-		w.WriteHeader(http.StatusTemporaryRedirect)
+		w.Header().Set("Refresh", "0; url="+evil.URL)
+		w.WriteHeader(status)
 	}))
 	defer redirecting.Close()
 	provider := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
@@ -124,124 +168,162 @@ func TestPlainClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	const egress = `{name: out, egress: riskos, environment: SANDBOX, listen: "127.0.0.1:0", ` +
-		`keys: {ours: customer.key, theirs: provider.cer}, upstream: %q, authorization: %q, plain: ["POST /plain"]}`
+		`keys: {ours: customer.key, theirs: provider.cer}, upstream: %q, authorization: %q, ` +
+		`plain: ["POST /plain"], max_payload: 1KiB}`
 	const body = `{"id":"1","timestamp":"2026-11-30T00:00:00Z","workflow":"w",` +
 		`"data":{"individual":{"family_name":"Accept"}}}`
 	good := "http://" + runGateway(t, fmt.Sprintf(egress, provider.URL, "file:"+apiKey))
 	bad := "http://" + runGateway(t, fmt.Sprintf(egress, redirecting.URL, "file:"+apiKey))
+	urls, want := []string{good + "/api/evaluation"}, []string{`200 {"id":"1"`}
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, path := range []string{"/api/evaluation", "/plain"} {
+			urls, want = append(urls, fmt.Sprint(bad, path, "?", status)), append(want, `502 {"type":"`)
+		}
+	}
+	urls, want = append(urls, bad+"/other?307"), append(want, `403 {"type":"`)
 	for _, c := range plainClients {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.tool); err != nil {
 				t.Skipf("%s is not installed", c.tool)
 			}
-			for url, want := range map[string]string{
-				good + "/api/evaluation": `200 {"id":"1"`,
-				bad + "/api/evaluation":  `502 {"type":"`,
-				bad + "/plain":           `502 {"type":"`,
-				bad + "/other":           `403 {"type":"`,
-			} {
-				words := c.command(t, url, body)
-				out, err := exec.CommandContext(limited(t), words[0], words[1:]...).CombinedOutput()
-				if err != nil || !strings.HasPrefix(string(out), want) {
-					t.Errorf("%s: %s %v, want %s", url, out, err, want)
-				}
-			}
+			command := c.command(t)
+			sendPlain(t, command, body, urls, want)
+			large := `{"id":"1","a":"` + strings.Repeat("x", 1<<20) + `"}`
+			sendPlain(t, command, large, []string{good + "/api/evaluation"}, []string{`413 {"type":"`})
 		})
+	}
+	for i, url := range urls { // http.Client follows redirects too
+		response, err := http.Post(url, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if !strings.HasPrefix(want[i], strconv.Itoa(response.StatusCode)) {
+			t.Errorf("%s: %d, want %s", url, response.StatusCode, want[i])
+		}
 	}
 	if n := canary.Load(); n != 0 {
 		t.Errorf("%d requests followed the redirect", n)
 	}
 }
 
-// wsgi is an application that answers with the headers that it sees.
-const wsgi = `
-import json
-from wsgiref.simple_server import make_server, WSGIRequestHandler
-class Quiet(WSGIRequestHandler):
-    def log_message(self, *a): pass
-def app(environ, start):
-    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    body = json.dumps({k: v for k, v in environ.items() if k.startswith("HTTP_")}).encode()
-    start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-    return [body]
-s = make_server("127.0.0.1", 0, app, handler_class=Quiet)
-print(s.server_port, flush=True)
-s.serve_forever()`
+// TestForeignPartnersOfGateways: a customer, a VCAS and an issuer in each language, with a gateway at our end.
+func TestForeignPartnersOfGateways(t *testing.T) {
+	t.Parallel()
+	provider := sealanetest.NewProvider(t, sealanetest.ProviderOptions{})
+	_, providerFile := sealanetest.ProviderKey().WriteFiles(t)
+	issuerKey, issuerFile := sealanetest.IssuerKey().WriteFiles(t)
+	var stepups atomic.Int64
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stepups.Add(1)
+		io.Copy(io.Discard, r.Body)
+		io.WriteString(w, `{"Status":"SUCCESS"}`)
+	}))
+	defer service.Close()
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			folder, certificate := certificateOf(t, c.in, c.file, "riskos")
+			url := "http://" + runGateway(t, fmt.Sprintf(`{name: in, ingress: riskos, environment: SANDBOX, `+
+				`partner: acme, listen: "127.0.0.1:0", caller: unauthenticated, sealing: optional, `+
+				`keys: {ours: provider.key, theirs: %q}, upstream: %q}`, certificate, provider.URL))
+			customer := launch(t, foreign(limited(t), t, c.in, c.file, "customer", folder, url, providerFile,
+				provider.APIKey, errorsFile(t)))
+			lines, _ := customer.end(t, nil)
+			seen := outcomes(t, lines)
+			for _, o := range seen { // the fault of sealing is made on demand by a stand-in that seals
+				if !o.OK && o.Step != "error.sealing-failed" {
+					t.Errorf("%s: %s", o.Step, o.Why)
+				}
+			}
+			if len(seen) != len(customerSteps) {
+				t.Errorf("%d steps: %s", len(seen), customer.errors.String())
+			}
 
-// TestWSGI: a Python application can't be told apart who the partner is by headers that it reads as the
-// gateway's: WSGI does not tell X_Sealane_Partner from X-Sealane-Partner.
-func TestWSGI(t *testing.T) {
+			before := stepups.Load()
+			url = "http://" + runGateway(t, fmt.Sprintf(`{name: in, ingress: rdx, environment: STAG, `+
+				`listen: "127.0.0.1:0", caller: unauthenticated, upstream: %q, `+
+				`keys: {ours: {file: %q, key_id: %s}, accept_certificate: a test}}`, service.URL, issuerKey, alias))
+			play(t, foreign(limited(t), t, c.in, c.file, "vcas", url+"/stepup", issuerFile, alias),
+				"vcas.send OK", "vcas.unknown-alias 405", "vcas.no-alias 405", "vcas.wrong-key 405",
+				"vcas.sha1 405", "vcas.clear 405")
+			if n := stepups.Load() - before; n != 1 {
+				t.Errorf("%d messages reached the service", n)
+			}
+
+			folder, certificate = certificateOf(t, c.in, c.file, "rdx")
+			issuer := launch(t, foreign(limited(t), t, c.in, c.file, "issuer", folder, alias))
+			url = "http://" + runGateway(t, fmt.Sprintf(`{name: out, egress: rdx, environment: STAG, `+
+				`listen: "127.0.0.1:0", upstream: %q, keys: {theirs: {file: %q, key_id: %s}}}`,
+				issuer.url(t), certificate, alias))
+			response, err := http.Post(url+"/risk", "application/json", strings.NewReader(`{"TransactionId":"t"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil || response.StatusCode != 200 || !strings.Contains(string(answer), `"t"`) {
+				t.Errorf("%d %s %v", response.StatusCode, answer, err)
+			}
+			lines, _ = issuer.end(t, nil)
+			if seen := outcomes(t, lines); len(seen) != 1 || !seen[0].OK || seen[0].Message["TransactionId"] != "t" {
+				t.Errorf("%+v", seen)
+			}
+		})
+	}
+}
+
+// TestTryPage: what docs/gateway.md tries on one machine: a service in Python behind an issuer's ingress.
+func TestTryPage(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("python3 is not installed")
 	}
-	ctx, cancel := context.WithCancel(limited(t))
-	defer cancel()
-	application := exec.CommandContext(ctx, "python3", "-c", wsgi)
-	application.WaitDelay = 5 * time.Second
-	out, err := application.StdoutPipe()
+	ours, dir := sealaneBinary(t), t.TempDir()
+	keys := filepath.Join(dir, "rdx-stag")
+	if out, err := ours("cert", "create", "--profile", "rdx", "--env", "STAG", "--common-name", "rdx.bank.example",
+		"--org", "Example Bank", "--unit", "Payments", "--email", "keys@bank.example", "--out",
+		keys).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	service := serving(t, exec.CommandContext(limited(t), "python3", "-c",
+		"import os, signal, runpy, sys; signal.signal(signal.SIGINT, lambda *a: os._exit(0)); "+
+			"sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0])", "../docs/gateway/service.py", "0"))
+	config, err := os.ReadFile("../docs/gateway/try.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := application.Start(); err != nil {
+	text := string(config)
+	for from, to := range map[string]string{"127.0.0.1:8443": "127.0.0.1:0", "http://127.0.0.1:8080": service} {
+		if !strings.Contains(text, from) {
+			t.Fatalf("try.yaml has no %s", from)
+		}
+		text = strings.ReplaceAll(text, from, to)
+	}
+	file := filepath.Join(dir, "try.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer application.Wait()
-	defer cancel()
-	port, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := runGateway(t, fmt.Sprintf(`{name: in, ingress: riskos, environment: SANDBOX, partner: acme, `+
-		`listen: "127.0.0.1:0", caller: unauthenticated, identity_header: X-Tenant, `+
-		`keys: {ours: provider.key, theirs: customer.cer}, upstream: "http://127.0.0.1:%s"}`, strings.TrimSpace(port)))
-	customer := testlane.New(t, sealanetest.CustomerConfig())
-	token, err := customer.Seal(t.Context(), []byte(`{"id":"1"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := `{"encrypted_request":"` + string(token) + `"}`
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	var spoofed strings.Builder
-	for _, name := range []string{
-		"Sealane-Partner", "Sealane_Partner", "sealane-partner", "X-Sealane-Partner", "X_Sealane_Partner", "X-Tenant",
-		"X_Tenant", "X-Forwarded-For", "X_Forwarded_For", "X-Real-Ip", "X_Real_IP", "Forwarded", "X_Payload_Encrypted",
-		"Sealane-Message", "Sealane_Signer", "X-Forwarded_Port",
-	} {
-		fmt.Fprintf(&spoofed, "%s: spoofed\r\n", name)
-	}
-	fmt.Fprintf(c, "POST /api/evaluation HTTP/1.1\r\nHost: h\r\nConnection: close, Sealane-Partner\r\n%s"+
-		"X-Payload-Encrypted: true\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		spoofed.String(), len(body), body)
-	response, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var sealed struct {
-		Token string `json:"encrypted_response"`
-	}
-	if err := json.NewDecoder(response.Body).Decode(&sealed); err != nil || response.StatusCode != 200 {
-		t.Fatal(response.Status, err)
-	}
-	m, err := customer.Open(t.Context(), []byte(sealed.Token))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var seen map[string]string
-	if err := json.Unmarshal(m.Payload(), &seen); err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range seen {
-		if strings.Contains(value, "spoofed") {
-			t.Errorf("the application sees %s: %s", name, value)
+	gateway := launch(t, ours("serve", "-c", file))
+	address := ""
+	for line := range gateway.output {
+		if _, after, ok := strings.Cut(line, " listens on "); ok {
+			address = strings.TrimSpace(after)
+			break
 		}
 	}
-	if seen["HTTP_SEALANE_PARTNER"] != "acme" || seen["HTTP_X_TENANT"] != "acme" ||
-		seen["HTTP_SEALANE_MESSAGE"] != "verified" {
-		t.Errorf("%v", seen)
+	if address == "" {
+		t.Fatal(gateway.errors.String())
+	}
+	certificate := filepath.Join(keys, "1-send", "rdx-bank-example-stag.pem")
+	call := []string{"sandbox", "vcas", "--url", "http://" + address + "/v1", "--to", certificate,
+		"--to-key-id", alias, "--otp", "123456"}
+	if out, err := ours(call...).CombinedOutput(); err != nil || strings.Count(string(out), "HTTP 200") != 4 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err := ours(append(call, "--fault", "wrong-key")...).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "HTTP 405") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, code := gateway.end(t, os.Interrupt); code != 0 || !strings.Contains(gateway.errors.String(), "open.key") {
+		t.Errorf("%d %s", code, gateway.errors.String())
 	}
 }
