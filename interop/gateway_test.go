@@ -75,7 +75,7 @@ for url in sys.argv[2:]:
         a = urllib.request.urlopen(r)
     except urllib.error.HTTPError as e:
         a = e
-    print(a.status, a.read().decode())`}
+    print(a.status, a.read().decode().strip())`}
 	}},
 	{"node", "node", func(*testing.T) []string {
 		return []string{"node", "-e", `
@@ -83,7 +83,7 @@ const body = require("fs").readFileSync(process.argv[1]), headers = {"Content-Ty
 (async () => {
   for (const url of process.argv.slice(2)) {
     const a = await fetch(url, {method: "POST", body, headers});
-    console.log(a.status, await a.text());
+    console.log(a.status, (await a.text()).trim());
   }
 })()`}
 	}},
@@ -98,8 +98,9 @@ const body = require("fs").readFileSync(process.argv[1]), headers = {"Content-Ty
 		return []string{"sh", "-c", `
 body=$1; shift
 for url in "$@"; do
-	curl -sS -L --post301 --post302 --post303 -w '\n' -o - -w ' %{http_code}\n' -H 'Content-Type: application/json' \
-		-H 'Expect:' --data-binary "@$body" "$url" | sed 's/^\(.*\) \([0-9]*\)$/\2 \1/'
+	status=$(curl -sS -L --post301 --post302 --post303 -o "$body.out" -w '%{http_code}' -H 'Expect:' \
+		-H 'Content-Type: application/json' --data-binary "@$body" "$url") || exit
+	printf '%s %s\n' "$status" "$(tr -d '\n' <"$body.out")"
 done`, "curl"}
 	}},
 }
@@ -116,7 +117,7 @@ public class Post {
             HttpRequest r = HttpRequest.newBuilder(URI.create(a[i])).header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofFile(Path.of(a[0]))).build();
             HttpResponse<String> h = c.send(r, HttpResponse.BodyHandlers.ofString());
-            System.out.println(h.statusCode() + " " + h.body());
+            System.out.println(h.statusCode() + " " + h.body().strip());
         }
     }
 }

@@ -86,7 +86,8 @@ func TestApplicationHeaders(t *testing.T) {
 			upstream := launch(t, foreign(limited(t), t, app.in, app.args[0], app.args[1:]...)).url(t)
 			address := runGateway(t, fmt.Sprintf(`{name: in, ingress: riskos, environment: SANDBOX, `+
 				`partner: acme, listen: "127.0.0.1:0", caller: unauthenticated, identity_header: X-Tenant, `+
-				`plain: ["GET /public/{x}"], keys: {ours: provider.key, theirs: customer.cer}, upstream: %q}`, upstream))
+				`plain: ["GET /public/{x}"], keys: {ours: provider.key, theirs: customer.cer}, upstream: %q}`,
+				upstream))
 			for _, c := range []struct{ method, path, headers, body, message string }{
 				{"POST", "/api/evaluation", "X-Payload-Encrypted: true\r\nx_payload_encrypted: spoofed\r\n", sealed,
 					"verified"},
@@ -124,7 +125,7 @@ func TestApplicationHeaders(t *testing.T) {
 					}
 				}
 				if plain["sealane-partner"] != "acme" || plain["x-tenant"] != "acme" ||
-					plain["sealane-message"] != c.message || plain["x-forwarded-for"] != "127.0.0.1" {
+					plain["sealane-message"] != c.message {
 					t.Errorf("%s: %v", c.message, plain)
 				}
 			}
@@ -179,7 +180,8 @@ func TestPathViews(t *testing.T) {
 						continue
 					}
 					decoded, err := url.PathUnescape(path)
-					if err != nil || seen.Route != "public" || seen.Path != path && seen.Path != decoded {
+					again, _ := url.PathUnescape(seen.Path)
+					if err != nil || seen.Route != "public" || seen.Path != decoded && again != decoded {
 						t.Errorf("%s %s: the application sees %s, route %s", side, path, seen.Path, seen.Route)
 					}
 				}

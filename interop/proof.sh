@@ -2,7 +2,7 @@
 # Runs the tests of the gateway that repeat something many times in their long form, under
 # the race detector, and prints what they counted:
 #
-#	./proof.sh [PATTERN]    about ten minutes on two idle cores
+#	./proof.sh [PATTERN]
 #
 # PATTERN is a regular expression that selects tests by name. Every "go test" runs the same
 # tests in a short form. A test reads SEALANE_PROOF in its function proof, and what it runs

@@ -74,6 +74,7 @@ func TestAmbiguousPaths(t *testing.T) {
 		"/api/a%2fb", "/api/a%2F..", "/api/%5c", "/api/a%5C", "/api/%2e%2e", "/api/%2E", "/api/a%00", "/api;/x",
 		"/api/a;b=c",
 		"//api", "/api//x", "/api/../x", "/api/./x", "/..", "/.", `/api\x`, "/api/a%3bb",
+		"/api/%c0%ae%c0%ae", "/api/a%c0%af", "/api/%ff", "/api/\xff",
 	} {
 		for name, g := range map[string]*running{"in": in, "out": out} {
 			if a := raw(t, g.addresses[name],

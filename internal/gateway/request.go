@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // carried is what a request carries through the gateway.
@@ -38,8 +39,8 @@ var (
 	)
 	errHost      = errors.New("the host is neither a name nor an address, with or without a port")
 	errAmbiguous = errors.New(
-		"the path has an encoded slash, dot or NUL, a backslash, a semicolon, a doubled slash or a dot " +
-			"segment: programs read it in different ways",
+		"the path has an encoded slash, dot or NUL, a backslash, a semicolon, a doubled slash, a dot segment or " +
+			"bytes that are not UTF-8: programs read it in different ways",
 	)
 )
 
@@ -94,7 +95,7 @@ func ambiguous(u *url.URL) bool {
 			return true
 		}
 	}
-	return !strings.HasPrefix(path, "/") || slices.ContainsFunc(strings.Split(path, "/"),
+	return !strings.HasPrefix(path, "/") || !utf8.ValidString(u.Path) || slices.ContainsFunc(strings.Split(path, "/"),
 		func(segment string) bool { return segment == "." || segment == ".." })
 }
 

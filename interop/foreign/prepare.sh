@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fetches and builds what the programs in other languages need: panva/jose for
-# Node, Nimbus JOSE+JWT for Java, jwcrypto for Python. Tests and benchmarks start
+# Fetches and builds what the programs in other languages need: panva/jose and
+# Express for Node, Nimbus JOSE+JWT for Java, jwcrypto, Flask and its servers for
+# Python. Tests and benchmarks start
 # the programs; without this they are skipped by name. Installs the languages
 # where the machine lacks them.
 set -euo pipefail
