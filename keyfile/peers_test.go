@@ -264,7 +264,7 @@ func TestCheckOfOtherKeys(t *testing.T) {
 		v := cert.Check(leaf, testcert.Policy(), leaf.NotBefore.AddDate(0, 0, 1))
 		r := testcert.Finding(t, v, "key-type")
 		kind, _, _ := strings.Cut(strings.Replace(name, "EC", "ECDSA", 1), ",")
-		if r.Level != cert.Refused || len(v) != 15 || !strings.Contains(r.Found, kind) {
+		if r.Level != cert.Refused || len(v) != 16 || !strings.Contains(r.Found, kind) {
 			t.Errorf("%s: %d rules, %+v", name, len(v), r)
 		}
 		if strings.HasPrefix(name, "RSA-PSS") && !strings.Contains(r.Remedy, "rsaEncryption") {

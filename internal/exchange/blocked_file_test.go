@@ -75,3 +75,33 @@ func TestNotBlockedAsksForAllThree(t *testing.T) {
 	}
 	h.meddled = 0
 }
+
+// A block ends what has the key at each step: on its way in, and in use.
+func TestBlockEndsEachStep(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
+	in := func(name string) registry.Certificate {
+		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG",
+			Data: made(t, fresh(t, name))})
+		h.must(err)
+		return c
+	}
+	received, matched, approved := in("one"), in("two"), in("three")
+	for _, c := range []registry.Certificate{matched, approved} {
+		_, err := h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(c.SHA256)})
+		h.must(err)
+	}
+	h.must(h.cora.Approve(ctx, approved.ID, exchange.Approval{}))
+	used := h.letIn("acme", "STAG", made(t, fresh(t, "four")), "")
+	for i, state := range []registry.State{registry.Received, registry.Matched, registry.Approved, registry.Active} {
+		c := h.certificate([]registry.Certificate{received, matched, approved, used}[i].ID)
+		if c.State != state {
+			t.Fatalf("%s, want %s", c.State, state)
+		}
+		ended, err := h.anna.WithReason("seen elsewhere").BlockKeys(ctx, [][]byte{c.SPKISHA256})
+		if got := h.certificate(c.ID).State; err != nil || len(ended) != 1 || got != registry.Compromised {
+			t.Errorf("%s: %q, %v; it is %s", state, ended, err, got)
+		}
+	}
+}
