@@ -35,6 +35,7 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.Reject.Action:         func(a operation.Advice) string { return words("reject", a.ID) },
 	operation.RevokeAPIKey.Action:   func(a operation.Advice) string { return words("partner apikey --revoke", a.ID) },
 	operation.ChangeProfile.Action:  profileChangeVerb,
+	operation.ConvertAPIKeys.Action: func(operation.Advice) string { return words("partner apikey --convert") },
 
 	operation.Retire.Action: retireVerb,
 	operation.RetireKey:     retireVerb,

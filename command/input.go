@@ -124,6 +124,17 @@ func askPassphrase(c *cobra.Command, given func() ([]byte, error)) func() ([]byt
 	}
 }
 
+// askSecret asks for a secret at the terminal, or reads standard input where it is none.
+func askSecret(c *cobra.Command, prompt string) (secret []byte, err error) {
+	if stdin, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {
+		fmt.Fprint(c.ErrOrStderr(), prompt)
+		secret, err = term.ReadPassword(int(stdin.Fd()))
+		fmt.Fprintln(c.ErrOrStderr())
+		return secret, err
+	}
+	return readInput(c, "-", maxSecret)
+}
+
 // secretFile reads a file with one line that is a secret, such as an API key.
 func secretFile(c *cobra.Command, name string) (string, error) {
 	data, err := readInput(c, name, maxSecret)

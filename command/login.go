@@ -9,10 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sealane/sealane/internal/operation"
-	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/secretfile"
 )
 
@@ -56,15 +54,7 @@ func askToken(c *cobra.Command, flags *registryFlags) (string, error) {
 	if c.Flags().Changed("token-file") {
 		return readToken(flags.tokenFile)
 	}
-	var data []byte
-	var err error
-	if stdin, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(stdin.Fd())) {
-		fmt.Fprint(c.ErrOrStderr(), "Token: ")
-		data, err = term.ReadPassword(int(stdin.Fd()))
-		fmt.Fprintln(c.ErrOrStderr())
-	} else {
-		data, err = readlimit.All(c.InOrStdin(), maxSecret)
-	}
+	data, err := askSecret(c, "Token: ")
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/gateway"
-	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/sealanetest"
 )
@@ -148,9 +147,7 @@ func TestOnlyItsEnvironments(t *testing.T) {
 	}
 	f.d.update(func(tx registry.Tx) error {
 		p := registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingOptional}
-		sum := lanes.TokenHash("api-key-of-prod")
-		k := registry.APIKey{ID: "a-prod", Partner: "acme", Environment: "PROD", SHA256: sum[:],
-			Sealing: sealane.SealingOptional}
+		k := apiKeyOf(t, sealedHashKey, "prod", "acme", p)
 		if err := tx.PutEnvironment(&p); err != nil {
 			return err
 		}

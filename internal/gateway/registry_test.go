@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -47,7 +48,7 @@ func newDatabase(t *testing.T) *database {
 
 // Lanes implements [gateway.Registry].
 func (d *database) Lanes() *lanes.Reader {
-	return &lanes.Reader{Store: d, Open: func(k lanes.KeyPair) (keyring.Private, error) {
+	return &lanes.Reader{Store: d, OpenHashKey: openHashKey, Open: func(k lanes.KeyPair) (keyring.Private, error) {
 		d.unsealed.Add(1)
 		for _, known := range []sealanetest.KeyPair{sealanetest.ProviderKey(), sealanetest.CustomerKey(),
 			sealanetest.IssuerKey()} {
@@ -57,6 +58,28 @@ func (d *database) Lanes() *lanes.Reader {
 		}
 		return nil, fmt.Errorf("key %s is under another root key", k.KeyID)
 	}}
+}
+
+// openHashKey opens the key of the API keys that partner adds.
+func openHashKey(sealed []byte) (*lanes.HashKey, error) { return lanes.NewHashKey(sealed) }
+
+// sealedHashKey is that key. It is not encrypted.
+var sealedHashKey = bytes.Repeat([]byte{7}, lanes.HashKeySize)
+
+// apiKeyOf returns the row of the API key of that name, which is a partner's.
+func apiKeyOf(t *testing.T, sealed []byte, name, partner string, env registry.Environment) registry.APIKey {
+	t.Helper()
+	hash, err := openHashKey(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := hash.Token("api-key-of-" + name)
+	k := lanes.APIKey{ID: "a-" + name, Partner: partner, Environment: env.Name, HMAC: token[:], Sealing: env.Sealing}
+	binding := hash.Bind(k)
+	return registry.APIKey{
+		ID: k.ID, Partner: k.Partner, Environment: k.Environment, Sealing: k.Sealing,
+		HMAC: k.HMAC, Binding: binding[:],
+	}
 }
 
 var errGone = errors.New("the database is gone")
@@ -132,19 +155,12 @@ func (d *database) partner(
 		return der, sum[:]
 	}
 	d.update(func(tx registry.Tx) error {
-		token := lanes.TokenHash("api-key-of-" + name)
+		apiKey := apiKeyOf(d.t, sealedHashKey, name, name, env)
 		err := errors.Join(
+			tx.PutSetting(registry.SettingHashKey, sealedHashKey),
 			tx.PutPartner(&registry.Partner{ID: name, Name: name, Profile: profile, Side: side}),
 			tx.PutEnvironment(&env),
-			tx.PutAPIKey(
-				&registry.APIKey{
-					ID:          "a-" + name,
-					Partner:     name,
-					Environment: env.Name,
-					SHA256:      token[:],
-					Sealing:     env.Sealing,
-				},
-			),
+			tx.PutAPIKey(&apiKey),
 		)
 		if ours.Private != nil {
 			k := registry.KeyPair{

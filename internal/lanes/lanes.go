@@ -58,6 +58,10 @@ type Rows interface {
 	// Certificates returns the partners' that are staged, active or retiring.
 	Certificates() iter.Seq2[Certificate, error]
 
+	// HashKey returns the encrypted secret with which API keys are stored, for the Reader's
+	// OpenHashKey. It is empty in a registry whose API keys are not converted.
+	HashKey() (sealed []byte, err error)
+
 	// Profile returns the source of a profile that was added to the registry, or nothing if
 	// there is none of that name.
 	Profile(name string) (source []byte, err error)
@@ -83,11 +87,12 @@ type Environment struct {
 	URL           string // where the partner takes requests; may be empty
 }
 
-// APIKey is the hash of a key that identifies a partner's calls.
+// APIKey is what is stored of a key that identifies a partner's calls.
 type APIKey struct {
 	ID, Partner, Environment string
 
-	SHA256  []byte // see TokenHash
+	HMAC    []byte // see HashKey.Token
+	Binding []byte // see HashKey.Bind
 	Sealing sealane.Sealing
 }
 

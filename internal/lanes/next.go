@@ -16,9 +16,12 @@ func (b *builder) snapshot(from *Snapshot, x Extent, now time.Time) *Snapshot {
 	for _, s := range b.shared {
 		slices.SortFunc(s.keys, byPair)
 	}
-	s := &Snapshot{Taken: now, Version: x.Version, engine: b.reader.RSA, profiles: b.profiles}
+	s := &Snapshot{Taken: now, Version: x.Version, engine: b.reader.RSA, profiles: b.profiles, hashKey: b.hashKey}
 	if from == nil {
 		from = &Snapshot{}
+	}
+	if b.apiKeys || !x.Whole && (from.noHash != nil || from.apiKeys.len() > 0) {
+		s.noHash = b.noHash
 	}
 	if x.Whole {
 		s.fill(b.partners, from)
@@ -165,8 +168,7 @@ func (entry *laneEntry) same(as *laneEntry) bool {
 }
 
 func (g apiKeyGrant) same(as apiKeyGrant) bool {
-	return g.id == as.id && g.sum == as.sum && g.sealing == as.sealing &&
-		errorText(g.damaged) == errorText(as.damaged)
+	return g == as
 }
 
 func (p *ownPair) same(as *ownPair) bool {

@@ -19,7 +19,11 @@ type Reader struct {
 	// Open returns the private key of one of our pairs. It is called when a message first
 	// needs the key, and not again by the snapshots that follow, as long as the pair is in use.
 	Open func(KeyPair) (keyring.Private, error)
-	RSA  *rsaengine.Engine // performs the operations of public keys; nil is crypto/rsa
+	// OpenHashKey returns the key with which API keys are stored. If it is nil, or fails, no
+	// API key is known.
+	OpenHashKey func(sealed []byte) (*HashKey, error)
+
+	RSA *rsaengine.Engine // performs the operations of public keys; nil is crypto/rsa
 	// Environments are the names of those that are read. Without any, all are.
 	Environments []string
 }
@@ -92,6 +96,10 @@ type builder struct {
 	shared   map[sharedName]*sharedKeys // key pairs of ours for all partners
 	profiles map[string]*loadedProfile
 	damaged  map[rowID]damage
+
+	hashKey *HashKey
+	noHash  error // why there is no hashKey
+	apiKeys bool  // there are some
 }
 
 type sharedName struct{ profile, environment string }
@@ -120,7 +128,7 @@ func (b *builder) read(rows Rows, from *Snapshot, x Extent) error {
 	if err := each(b, rows.Environments(), b.addEnvironment); err != nil {
 		return err
 	}
-	if err := each(b, rows.APIKeys(), b.addAPIKey); err != nil {
+	if err := b.readAPIKeys(rows); err != nil {
 		return err
 	}
 	if err := each(b, rows.Confirmations(), b.addConfirmation); err != nil {
@@ -204,10 +212,40 @@ func (b *builder) lane(partner, environment string) *laneEntry {
 	return b.partners[partner].lane(environment)
 }
 
-func (b *builder) addAPIKey(k APIKey, damaged error) {
-	lane := b.lane(k.Partner, k.Environment)
-	if lane != nil && len(k.SHA256) == sha256.Size { // otherwise it identifies no caller
-		lane.callers = append(lane.callers, apiKeyGrant{k.ID, [sha256.Size]byte(k.SHA256), k.Sealing, damaged})
+// readAPIKeys adds the API keys that the HashKey has stored. Any other row is damaged, and
+// identifies nobody.
+func (b *builder) readAPIKeys(rows Rows) error {
+	sealed, err := rows.HashKey()
+	if err != nil {
+		return err
+	}
+	var failed error
+	switch {
+	case len(sealed) == 0:
+		failed = ErrNotConverted
+	case b.reader.OpenHashKey == nil:
+		failed = errors.New("the key of API keys is encrypted, and there is no root key")
+	default:
+		b.hashKey, failed = b.reader.OpenHashKey(sealed)
+	}
+	b.noHash = failed
+	return each(b, rows.APIKeys(), func(k APIKey, damaged error) {
+		b.apiKeys = true
+		if failed != nil || damaged != nil {
+			return
+		}
+		if err := b.hashKey.Check(k); err != nil {
+			row, _ := errors.AsType[*DamagedRow](err)
+			b.damaged[rowID{row.Table, row.ID}] = damage{k.owner(), row}
+			return
+		}
+		b.addAPIKey(k)
+	})
+}
+
+func (b *builder) addAPIKey(k APIKey) {
+	if lane := b.lane(k.Partner, k.Environment); lane != nil {
+		lane.callers = append(lane.callers, apiKeyGrant{k.ID, [sha256.Size]byte(k.HMAC), k.Sealing})
 	}
 }
 

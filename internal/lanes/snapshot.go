@@ -23,7 +23,9 @@ type Snapshot struct {
 	profiles map[string]*loadedProfile
 	shared   map[sharedName]*sharedKeys
 	partners layered[string, *partnerEntry]
-	apiKeys  layered[[sha256.Size]byte, Name]
+	hashKey  *HashKey
+	noHash   error                            // why there is no hashKey, though there are API keys
+	apiKeys  layered[[sha256.Size]byte, Name] // by HMAC
 	accounts layered[string, Name]
 	lanes    int // how many there are
 	damaged  map[rowID]damage
@@ -42,7 +44,6 @@ type apiKeyGrant struct {
 	id      string
 	sum     [sha256.Size]byte
 	sealing sealane.Sealing
-	damaged error // the row cannot be read
 }
 
 // find returns a lane and its partner. The lane is nil if there is none.
@@ -69,14 +70,21 @@ func (s *Snapshot) LaneWith(name Name, t Terms) (*sealane.Lane, error) {
 }
 
 // ByAPIKey returns the lane of the caller with an API key, and the key's identity, for a
-// [UsageRecorder]. The error is [ErrUnknownAPIKey] if nobody has it.
+// [UsageRecorder]. The error is [ErrUnknownAPIKey] if nobody has it, and [ErrNotConverted] if
+// that can't be said. Known and unknown keys take the same work.
 func (s *Snapshot) ByAPIKey(token string) (lane *sealane.Lane, id string, err error) {
 	return s.ByAPIKeyWith(token, Terms{})
 }
 
 // ByAPIKeyWith is like [Snapshot.ByAPIKey], with terms.
 func (s *Snapshot) ByAPIKeyWith(token string, t Terms) (lane *sealane.Lane, id string, err error) {
-	sum := TokenHash(token)
+	if s.noHash != nil {
+		return nil, "", s.noHash
+	}
+	if s.hashKey == nil {
+		return nil, "", ErrUnknownAPIKey
+	}
+	sum := s.hashKey.Token(token)
 	name, ok := s.apiKeys.get(sum)
 	if !ok {
 		return nil, "", ErrUnknownAPIKey
@@ -90,9 +98,6 @@ func (s *Snapshot) ByAPIKeyWith(token string, t Terms) (lane *sealane.Lane, id s
 		return nil, "", ErrUnknownAPIKey
 	}
 	grant := entry.callers[i]
-	if grant.damaged != nil {
-		return nil, grant.id, grant.damaged
-	}
 	lane, err = s.lane(p, entry, grant.sealing, t)
 	return lane, grant.id, err
 }
@@ -125,8 +130,12 @@ func (s *Snapshot) URL(name Name) (*url.URL, error) {
 }
 
 // OpenKeys opens private keys of ours, up to a number. It returns an error if none of them can be opened: a
-// wrong root key shows before the first message, and one damaged key fails its own lanes only.
+// wrong root key shows before the first message, and one damaged key fails its own lanes only. It also
+// returns an error if API keys can't be known.
 func (s *Snapshot) OpenKeys(most int) error {
+	if s.noHash != nil {
+		return s.noHash
+	}
 	var first error
 	for _, p := range s.partners.all() {
 		for _, entry := range p.lanes {
@@ -174,10 +183,4 @@ func (s *Snapshot) Damaged() []*DamagedRow {
 	}
 	slices.SortFunc(rows, func(a, b *DamagedRow) int { return strings.Compare(a.Row, b.Row) })
 	return rows
-}
-
-// TokenHash returns the SHA-256 of a token without surrounding white space. Only this hash
-// is stored.
-func TokenHash(token string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(strings.TrimSpace(token)))
 }

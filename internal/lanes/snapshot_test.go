@@ -1,6 +1,7 @@
 package lanes_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -41,19 +42,47 @@ func update(t testing.TB, s *store.Store, change func(registry.Tx) error) {
 	must(t, s.Update(t.Context(), change))
 }
 
+// hashKey is the key with which tests store API keys.
+func hashKey(t testing.TB) *lanes.HashKey {
+	t.Helper()
+	h, err := lanes.NewHashKey(bytes.Repeat([]byte{7}, lanes.HashKeySize))
+	must(t, err)
+	return h
+}
+
+// apiKey returns a row of acme's.
+func apiKey(t testing.TB, token string, sealing sealane.Sealing) registry.APIKey {
+	t.Helper()
+	h := hashKey(t)
+	sum := h.Token(token)
+	k := lanes.APIKey{ID: "a-" + token, Partner: "acme", Environment: "PROD", HMAC: sum[:], Sealing: sealing}
+	binding := h.Bind(k)
+	return registry.APIKey{ID: k.ID, Partner: k.Partner, Environment: k.Environment, HMAC: k.HMAC,
+		Binding: binding[:], Sealing: sealing}
+}
+
+// readerOf returns a reader that opens the key of API keys.
+func readerOf(t testing.TB, s *store.Store) *lanes.Reader {
+	return &lanes.Reader{Store: s, OpenHashKey: func(sealed []byte) (*lanes.HashKey, error) {
+		if string(sealed) != "sealed" {
+			t.Errorf("the setting is %q", sealed)
+		}
+		return hashKey(t), nil
+	}}
+}
+
 // addAcme stores partner acme with PROD, and two API keys.
 func addAcme(t testing.TB, s *store.Store) {
 	t.Helper()
 	update(t, s, func(tx registry.Tx) error {
-		required, optional := lanes.TokenHash("required"), lanes.TokenHash("optional")
+		required := apiKey(t, "required", sealane.SealingRequired)
+		optional := apiKey(t, "optional", sealane.SealingOptional)
 		return errors.Join(
+			tx.PutSetting(registry.SettingHashKey, []byte("sealed")),
 			tx.PutPartner(&registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}),
 			tx.PutEnvironment(&registry.Environment{Partner: "acme", Name: "PROD", Sealing: sealane.SealingRequired,
 				Account: "CN=acme"}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-required", Partner: "acme", Environment: "PROD", SHA256: required[:],
-				Sealing: sealane.SealingRequired}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-optional", Partner: "acme", Environment: "PROD", SHA256: optional[:],
-				Sealing: sealane.SealingOptional}))
+			tx.PutAPIKey(&required), tx.PutAPIKey(&optional))
 	})
 }
 
@@ -89,7 +118,7 @@ func read(t testing.TB, r *lanes.Reader) *lanes.Snapshot {
 func TestWhichLane(t *testing.T) {
 	db := openStore(t, t.TempDir()+"/registry.db", store.Options{})
 	addAcme(t, db)
-	s := read(t, &lanes.Reader{Store: db})
+	s := read(t, readerOf(t, db))
 	if s.Len() != 1 || !s.Taken.Equal(now) {
 		t.Errorf("%d lanes at %s", s.Len(), s.Taken)
 	}

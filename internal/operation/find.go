@@ -52,7 +52,7 @@ const (
 )
 
 // Find searches for a text.
-var Find = reading("Find", func(ctx context.Context, v *registry.Viewer, in Search) (Found, error) {
+var Find = trying(reading("Find", func(ctx context.Context, v *registry.Viewer, in Search) (Found, error) {
 	f := finder{text: strings.TrimSpace(pasted.Clean([]byte(in.Text))), limit: cmp.Or(in.Limit, defaultHits)}
 	if f.limit < 1 || f.limit > maxHits {
 		return Found{}, registry.Refuse("%d results are asked for: 1 to %d are possible", f.limit, maxHits)
@@ -61,21 +61,22 @@ var Find = reading("Find", func(ctx context.Context, v *registry.Viewer, in Sear
 		return Found{}, registry.Refuse("the text is too short or too long: give it 2 to %d characters", maxSearch)
 	}
 	err := v.View(ctx, func(tx registry.Reader) error {
-		f.tx = tx
+		f.tx, f.viewer = tx, v
 		return f.find()
 	})
 	slices.Sort(f.Damaged)
 	f.Damaged = slices.Compact(f.Damaged)
 	return Found{f.hits, f.more, f.Damage}, err
-})
+}))
 
 // finder is one search.
 type finder struct {
-	tx    registry.Reader
-	text  string
-	limit int
-	hits  []Hit
-	more  bool
+	tx     registry.Reader
+	viewer *registry.Viewer
+	text   string
+	limit  int
+	hits   []Hit
+	more   bool
 	Damage
 }
 
@@ -87,7 +88,7 @@ func (f *finder) find() error {
 		return f.bySecret(m[1])
 	}
 	for _, search := range []func() error{
-		f.byIdentity, f.byChecksum, f.bySerial, f.partners, f.environments, f.people, f.apiKeys,
+		f.byImported, f.byIdentity, f.byChecksum, f.bySerial, f.partners, f.environments, f.people, f.apiKeys,
 		f.certificatesLike("", registry.CertificateQuery{Containing: f.text}),
 	} {
 		if err := search(); err != nil {
@@ -123,21 +124,34 @@ func (f *finder) known(err error) (bool, error) {
 }
 
 func (f *finder) bySecret(kind string) error {
-	hash := lanes.TokenHash(f.text)
 	if kind == "api" {
-		k, err := f.tx.APIKeyBySHA256(hash[:])
-		if is, err := f.known(err); !is {
-			return err
-		}
-		f.add(apiKeyHit(k, "the key itself"))
-		return nil
+		return f.byAPIKey()
 	}
+	hash := lanes.TokenHash(f.text)
 	p, err := f.tx.PersonBySHA256(hash[:])
 	if is, err := f.known(err); !is {
 		return err
 	}
 	f.add(personHit(p, "the token itself"))
 	return nil
+}
+
+func (f *finder) byAPIKey() error {
+	k, err := f.viewer.APIKeyOf(f.tx, f.text)
+	if is, err := f.known(err); !is {
+		return err
+	}
+	f.add(apiKeyHit(k, "the key itself"))
+	return nil
+}
+
+// byImported searches for an API key of any form, if the root key was loaded.
+func (f *finder) byImported() error {
+	err := f.byAPIKey()
+	if _, refused := errors.AsType[*RefusedError](err); refused {
+		return nil
+	}
+	return err
 }
 
 func (f *finder) byIdentity() error {

@@ -22,7 +22,8 @@ type Operation[In, Out any] struct {
 	Action registry.Action
 
 	name   string
-	keys   bool // it uses private keys of the registry
+	keys   bool // it uses private keys or API keys of the registry
+	tries  bool // it uses them if the root key can be loaded
 	read   func(context.Context, *registry.Viewer, In) (Out, error)
 	check  func(context.Context, *keyViewer, In) (Out, error)
 	change func(context.Context, *Session, In) (Out, error)
@@ -37,6 +38,9 @@ func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out
 		if err := s.openKeys(ctx); err != nil {
 			return out, err
 		}
+	}
+	if o.tries {
+		s.tryKeys(ctx)
 	}
 	switch {
 	case o.read != nil:
@@ -83,6 +87,12 @@ func checking[In, Out any](name string, f func(context.Context, *keyViewer, In) 
 	return o
 }
 
+// trying makes an operation use the root key if it can be loaded.
+func trying[In, Out any](o *Operation[In, Out]) *Operation[In, Out] {
+	o.tries = true
+	return o
+}
+
 // allowed changes what a person must be allowed to do.
 func allowed[In, Out any](a registry.Action, o *Operation[In, Out]) *Operation[In, Out] {
 	o.Action, all[len(all)-1].Action = a, a
@@ -97,7 +107,7 @@ func changing[In, Out any](
 	return o
 }
 
-// withKeys is changing for an operation that uses private keys of the registry.
+// withKeys is changing for an operation that uses private keys or API keys of the registry.
 func withKeys[In, Out any](
 	name string, a registry.Action, f func(context.Context, *Session, In) (Out, error),
 ) *Operation[In, Out] {

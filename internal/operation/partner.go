@@ -253,13 +253,34 @@ type IssuedAPIKey struct {
 // NewAPIKey describes a new API key.
 type NewAPIKey = registry.NewAPIKey
 
+// ImportedAPIKey is an API key that a partner has already.
+type ImportedAPIKey struct {
+	NewAPIKey
+	Key string `json:"-"`
+}
+
+// ConvertedAPIKeys is the result of a conversion.
+type ConvertedAPIKeys = registry.ConvertedAPIKeys
+
 // Operations on API keys.
 var (
 	// IssueAPIKey makes an API key for a partner that calls us.
-	IssueAPIKey = changing("IssueAPIKey", registry.ActionAPIKeyIssue,
+	IssueAPIKey = withKeys("IssueAPIKey", registry.ActionAPIKeyIssue,
 		func(ctx context.Context, s *Session, in NewAPIKey) (out IssuedAPIKey, err error) {
 			out.APIKey, out.Key, err = s.Session.IssueAPIKey(ctx, in)
 			return out, err
+		})
+
+	// ImportAPIKey takes over an API key that a partner has already.
+	ImportAPIKey = withKeys("ImportAPIKey", registry.ActionAPIKeyImport,
+		func(ctx context.Context, s *Session, in ImportedAPIKey) (APIKey, error) {
+			return s.Session.ImportAPIKey(ctx, in.NewAPIKey, in.Key)
+		})
+
+	// ConvertAPIKeys converts the API keys that an earlier version has stored.
+	ConvertAPIKeys = withKeys("ConvertAPIKeys", registry.ActionAPIKeyConvert,
+		func(ctx context.Context, s *Session, _ None) (ConvertedAPIKeys, error) {
+			return s.Session.ConvertAPIKeys(ctx)
 		})
 
 	// LabelAPIKey changes the label of an API key.

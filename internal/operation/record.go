@@ -96,9 +96,8 @@ type AnchorAddresses struct {
 // Operations on rows and anchors.
 var (
 	// VerifyRows compares every row with its last record, and every record with the rows.
-	VerifyRows = reading("VerifyRows", func(ctx context.Context, v *registry.Viewer, _ None) (RowsReport, error) {
-		return v.VerifyRows(ctx)
-	})
+	VerifyRows = trying(reading("VerifyRows",
+		func(ctx context.Context, v *registry.Viewer, _ None) (RowsReport, error) { return v.VerifyRows(ctx) }))
 
 	// AcceptRows records rows as they are now, after somebody has looked into each.
 	AcceptRows = changing("AcceptRows", registry.ActionRowsAccept, acceptRows)

@@ -157,6 +157,13 @@ func (s *Session) openKeys(ctx context.Context) error {
 	return noRoot(ctx, &s.Viewer, err)
 }
 
+// tryKeys loads the root key if it is the registry's. What needs it says so otherwise.
+func (s *Session) tryKeys(ctx context.Context) {
+	if key, _, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false); err == nil {
+		_ = s.registry.registry.UseRoot(ctx, key)
+	}
+}
+
 // noRoot completes the error of a root key that could not be loaded.
 func noRoot(ctx context.Context, v *registry.Viewer, err error) error {
 	if errors.Is(err, secretfile.ErrExposed) {

@@ -119,7 +119,7 @@ func fill(tx registry.Tx, from, to int) error {
 			tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "riskos", Side: sealane.ServerSide}),
 			tx.PutEnvironment(&registry.Environment{Partner: id, Name: "PROD", Sealing: sealane.SealingRequired}),
 			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD",
-				Sealing: sealane.SealingRequired, SHA256: sum}),
+				Sealing: sealane.SealingRequired, HMAC: sum}),
 		}
 		for j, state := range []registry.State{registry.Active, registry.Retiring, registry.Retired} {
 			c := registry.Certificate{ID: fmt.Sprintf("c-%s-%d", id, j), Owner: registry.Theirs, Partner: id,

@@ -24,6 +24,12 @@ type Entry struct {
 // Change runs f and writes its record in one transaction. f completes the entry; its error
 // undoes everything. Change refuses what the person may not do.
 func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) error) error {
+	return s.changes(ctx, entry, func(tx Tx, entry *Entry) (bool, error) { return false, f(tx, entry) })
+}
+
+// changes is Change with several records in one transaction: f is called for each of them, until it
+// reports that there are no more.
+func (s *Session) changes(ctx context.Context, entry Entry, f func(Tx, *Entry) (more bool, err error)) error {
 	if err := s.May(entry.Action); err != nil {
 		return err
 	}
@@ -33,25 +39,26 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 			return Refuse("%s of %s: %w", entry.Action, entry.Subject, err)
 		}
 	}
-	return s.registry.change(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) error {
+	return s.registry.changes(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) (bool, error) {
 		// The role may have been taken, or the token replaced or revoked, since the login.
 		p, err := tx.Person(s.person.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		switch {
 		case !p.Revoked.IsZero():
-			return ErrUnknownToken
+			return false, ErrUnknownToken
 		case !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256):
-			return ErrChangedSinceLogin
+			return false, ErrChangedSinceLogin
 		}
-		if err := f(tx, entry); err != nil {
-			return err
+		more, err := f(tx, entry)
+		if err != nil {
+			return false, err
 		}
 		if err := notArchived(tx, *entry); err != nil || entry.second {
-			return err
+			return more, err
 		}
-		return s.secondPerson(tx, entry)
+		return more, s.secondPerson(tx, entry)
 	})
 }
 
@@ -64,27 +71,19 @@ func (s *Session) NeedSecond(tx Tx, entry *Entry) error {
 
 // change is Change by any actor, of whom it does not ask whether they may.
 func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func(Tx, *Entry) error) error {
+	return r.changes(ctx, actor, entry, func(tx Tx, entry *Entry) (bool, error) { return false, f(tx, entry) })
+}
+
+// changes is change with several records, see [Session.changes].
+func (r *Registry) changes(
+	ctx context.Context, actor string, entry Entry, f func(Tx, *Entry) (more bool, err error),
+) error {
 	var head audit.Head
-	err := r.Store.Update(ctx, func(tx Tx) error {
-		entry := entry
-		changed := newRecorder(tx)
-		if err := f(changed, &entry); err != nil {
-			return err
-		}
-		before, err := recorded(entry.Before)
-		if err != nil {
-			return err
-		}
-		after, err := changed.after(entry.After)
-		if err != nil {
-			return err
-		}
-		if err := audit.Write(tx, audit.Record{
-			Time: r.now(), Actor: actor, Action: string(entry.Action), Subject: entry.Subject,
-			Partner: entry.Partner, Environment: entry.Environment, Reason: termtext.Escape(entry.Reason),
-			Before: before, After: after,
-		}); err != nil {
-			return err
+	err := r.Store.Update(ctx, func(tx Tx) (err error) {
+		for more := true; more; {
+			if more, err = r.changeOnce(tx, actor, entry, f); err != nil {
+				return err
+			}
 		}
 		head, err = tx.AuditHead()
 		return err
@@ -93,4 +92,27 @@ func (r *Registry) change(ctx context.Context, actor string, entry Entry, f func
 		r.Recorded(ctx, head)
 	}
 	return err
+}
+
+// changeOnce runs f and writes one record.
+func (r *Registry) changeOnce(
+	tx Tx, actor string, entry Entry, f func(Tx, *Entry) (more bool, err error),
+) (more bool, err error) {
+	changed := newRecorder(tx)
+	if more, err = f(changed, &entry); err != nil {
+		return false, err
+	}
+	before, err := recorded(entry.Before)
+	if err != nil {
+		return false, err
+	}
+	after, err := changed.after(entry.After)
+	if err != nil {
+		return false, err
+	}
+	return more, audit.Write(tx, audit.Record{
+		Time: r.now(), Actor: actor, Action: string(entry.Action), Subject: entry.Subject,
+		Partner: entry.Partner, Environment: entry.Environment, Reason: termtext.Escape(entry.Reason),
+		Before: before, After: after,
+	})
 }

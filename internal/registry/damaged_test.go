@@ -88,7 +88,7 @@ func TestDamagedRowsFailTheirOwnLane(t *testing.T) {
 			{"its public key is not that of its certificate", []change{{"certificate", "spki", c.ID, foreign.SPKI},
 				{"certificate", "spki_sha256", c.ID, foreign.SPKISHA256}}},
 			{"its certificate does not have the checksum", []change{{"certificate_text", "der", c.ID, junk}}},
-			{"its sha256 is none", []change{{"api_key", "sha256", api[0].ID, junk}}},
+			{"its hmac is none", []change{{"api_key", "hmac", api[0].ID, junk}}},
 		} {
 			var undo []func()
 			for _, c := range damage.changes {

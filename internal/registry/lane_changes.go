@@ -43,6 +43,10 @@ func rowChanges(seq int64, name string, form json.RawMessage) lanes.Changes {
 	case "offer":
 		_, partner, _ := strings.Cut(id, "/")
 		return lanes.Changes{Partners: []string{partner}}
+	case "setting":
+		if id == SettingHashKey {
+			return lanes.Changes{All: true, Why: fmt.Sprintf("record %d has the key of API keys", seq)}
+		}
 	case "profile":
 		return lanes.Changes{Profiles: true}
 	case "apikey", "key", "certificate":

@@ -10,7 +10,7 @@ import (
 // Lanes returns the reader of the registry's lanes. It opens private keys by the root key
 // that the Registry has when they are first used.
 func (r *Registry) Lanes() *lanes.Reader {
-	return &lanes.Reader{Store: r.Store, Open: r.openForLane, RSA: r.RSA}
+	return &lanes.Reader{Store: r.Store, Open: r.openForLane, OpenHashKey: r.openHashKey, RSA: r.RSA}
 }
 
 // Snapshot reads all lanes as they are now.

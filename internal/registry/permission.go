@@ -28,6 +28,8 @@ const (
 	ActionContactRemove     Action = "contact.remove"
 	ActionAPIKeyIssue       Action = "apikey.issue"
 	ActionAPIKeyRevoke      Action = "apikey.revoke"
+	ActionAPIKeyImport      Action = "apikey.import"
+	ActionAPIKeyConvert     Action = "apikey.convert"
 	ActionAPIKeyLabel       Action = "apikey.label"
 
 	ActionKeyCreate    Action = "key.create"
@@ -116,6 +118,8 @@ var permissions = map[Action]permission{
 	ActionContactRemove:     {roles: []Role{Operator}},
 	ActionAPIKeyIssue:       {roles: []Role{Operator}},
 	ActionAPIKeyRevoke:      {roles: []Role{Operator, Approver}, reason: true, archived: true},
+	ActionAPIKeyImport:      {roles: []Role{Operator}},
+	ActionAPIKeyConvert:     {roles: []Role{Administrator}},
 	ActionAPIKeyLabel:       {roles: []Role{Operator}},
 
 	ActionKeyCreate:    {roles: []Role{Operator}},

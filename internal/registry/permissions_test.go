@@ -145,6 +145,10 @@ func permissionsOfPartners() []permission {
 			return second(s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "nobody", Environment: "PROD",
 				Sealing: sealane.SealingRequired}))
 		}},
+		{"apikey.import", ours, nobody, func(ctx context.Context, s *registry.Session) error {
+			return only(s.ImportAPIKey(ctx, registry.NewAPIKey{Partner: "nobody", Environment: "PROD",
+				Sealing: sealane.SealingRequired}, "0123456789abcdef0123456789ABCDEFghij"))
+		}},
 		{"apikey.revoke", []registry.Role{operator, approver}, `API key "a-none": not found`, func(ctx context.Context,
 			s *registry.Session) error {
 			return s.WithReason("it is lost").RevokeAPIKey(ctx, "a-none")

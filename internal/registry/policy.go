@@ -39,8 +39,8 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		of := *entry
 		of.Before, of.After = nil, *entry.first
 		return s.loosens(tx, &of)
-	case ActionAPIKeyIssue:
-		return s.loosensCaller(tx, entry)
+	case ActionAPIKeyIssue, ActionAPIKeyImport:
+		return s.addsCaller(tx, entry)
 	case ActionKeyExport, ActionKeyImport:
 		return s.movesKey(tx, entry)
 	case ActionPersonAdd, ActionPersonRoles, ActionPersonToken:
@@ -104,17 +104,28 @@ func (s *Session) loosens(tx Reader, entry *Entry) (*second, error) {
 	return &second{why: strings.Join(why, "; "), what: entry.Subject}, nil
 }
 
-// loosensCaller judges a new API key.
-func (s *Session) loosensCaller(tx Reader, entry *Entry) (*second, error) {
+// addsCaller judges a new API key. One that is imported was known to others before.
+func (s *Session) addsCaller(tx Reader, entry *Entry) (*second, error) {
 	k, is := entry.After.(APIKey)
-	if !is || k.Sealing != sealane.SealingOptional {
+	imported := entry.Action == ActionAPIKeyImport
+	if !is || k.Sealing != sealane.SealingOptional && !imported {
 		return nil, nil
 	}
 	env, err := tx.Environment(k.Partner, k.Environment)
 	if err != nil || env.ApprovalsNeeded() < 2 {
 		return nil, err
 	}
-	return &second{why: "unencrypted messages are accepted with this API key", what: string(k.Sealing)}, nil
+	asked := &second{what: string(k.Sealing)}
+	var why []string
+	if k.Sealing == sealane.SealingOptional {
+		why = append(why, "unencrypted messages are accepted with this API key")
+	}
+	if imported {
+		why = append(why, "an API key that others have made and may know identifies the partner")
+		asked.what += fmt.Sprintf(" %x", k.HMAC)
+	}
+	asked.why = strings.Join(why, "; ")
+	return asked, nil
 }
 
 // movesKey judges the export or import of a private key.

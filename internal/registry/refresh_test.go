@@ -287,9 +287,10 @@ func (r *randomChanges) change(tx registry.Tx, partner, environment string) erro
 	case 2:
 		token := r.id("token")
 		r.tokens = append(r.tokens, token)
-		sum := lanes.TokenHash(token)
-		return tx.PutAPIKey(&registry.APIKey{ID: r.id("a"), Partner: partner, Environment: environment, SHA256: sum[:],
-			Sealing: sealane.SealingRequired})
+		k := registry.APIKey{ID: r.id("a"), Partner: partner, Environment: environment}
+		k.Sealing = sealane.SealingRequired
+		must(r.t, r.s.Registry().Bind(tx, &k, token))
+		return tx.PutAPIKey(&k)
 	case 3:
 		keys, err := tx.APIKeys(partner, environment)
 		if err != nil || len(keys) == 0 {

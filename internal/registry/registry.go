@@ -22,6 +22,8 @@ type Registry struct {
 	Root  *rootkey.Ring     // opens and seals private keys, see UseRoot; nil if they are not needed
 	RSA   *rsaengine.Engine // performs the operations of RSA keys; nil is crypto/rsa
 
+	opened *openedHashKey // set by UseRoot
+
 	Now      func() time.Time                        // nil: time.Now
 	Recorded func(ctx context.Context, h audit.Head) // if not nil, called with each new head of the audit log
 }

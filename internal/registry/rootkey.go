@@ -82,6 +82,7 @@ func (r *Registry) UseRoot(ctx context.Context, key *rootkey.Key) error {
 		return err
 	}
 	r.Root, err = rootkey.NewRing(key)
+	r.opened = &openedHashKey{}
 	return err
 }
 
@@ -104,6 +105,9 @@ func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []by
 		if err := tx.PutSetting(settingRootParameters, parameters); err != nil {
 			return err
 		}
+		if err := firstHashKey(tx, key); err != nil {
+			return err
+		}
 		return tx.PutSetting(settingRootCheck, key.CheckValue())
 	})
 	if err != nil && !errors.Is(err, errAlreadySet) {
@@ -114,7 +118,8 @@ func (s *Session) SetRoot(ctx context.Context, key *rootkey.Key, parameters []by
 
 var errAlreadySet = errors.New("the root key was set meanwhile")
 
-// RotateRoot seals every private key under another root key, and returns how many it sealed. It
+// RotateRoot seals every private key under another root key, and returns how many it sealed. At the end
+// it does the same with the key of API keys. It
 // may be killed and run again at any time: each private key is under one of the two, and the
 // registry takes the new root key for its own when all are under it.
 //
@@ -180,6 +185,9 @@ func (s *Session) resealSome(tx Tx, entry *Entry, next *rootkey.Key, parameters 
 	}
 	if len(pairs) == 0 {
 		entry.After = map[string]string{"step": "finished"}
+		if err := s.registry.rewrapHashKey(tx, next); err != nil {
+			return 0, err
+		}
 		return 0, finishRotation(tx, next, parameters)
 	}
 	var ids []string

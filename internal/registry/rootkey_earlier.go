@@ -47,6 +47,25 @@ func noneUnderOther(tx Reader, key *rootkey.Key) error {
 	}
 }
 
+// firstHashKey makes the key of API keys together with a registry's first root key. A registry that has
+// API keys already converts them first.
+func firstHashKey(tx Tx, root *rootkey.Key) error {
+	sealed, err := tx.Setting(SettingHashKey)
+	if err != nil {
+		return err
+	}
+	if len(sealed) > 0 { // the registry has lost the value by which it knows its root key
+		_, err := root.Open(sealed, hashKeyContext)
+		return err
+	}
+	keys, err := tx.APIKeysAfter(Page{Limit: 1})
+	if err != nil || len(keys) > 0 {
+		return err
+	}
+	_, err = makeHashKey(tx, root)
+	return err
+}
+
 func earlierRoots(tx Reader) (ids []string, err error) {
 	text, err := tx.Setting(settingRootEarlier)
 	if err != nil || len(text) == 0 {

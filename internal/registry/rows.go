@@ -62,10 +62,19 @@ func recordedRow(row any) (name rowName, form json.RawMessage, ok bool, err erro
 		name, of = nameOf("environment", v.Partner, v.Name), v
 	case APIKey:
 		v.LastUsed = time.Time{}
-		name, of = nameOf("apikey", v.ID), struct {
+		of := struct {
 			APIKey
-			Token hexSum `json:"token_sha256"`
-		}{v, digest(v.SHA256)}
+			Token hexSum `json:"token_sha256,omitempty"` // of what an earlier version stored
+			MAC   hexSum `json:"mac_sha256,omitempty"`
+		}{APIKey: v}
+		if len(v.SHA256) > 0 {
+			of.Token = digest(v.SHA256)
+		}
+		if len(v.HMAC) > 0 {
+			of.MAC = digest(v.HMAC, v.Binding)
+		}
+		form, err = marshal(of)
+		return nameOf("apikey", v.ID), form, true, err
 	case KeyPair:
 		bytes := digest(v.SPKI, v.Sealed)
 		v.SPKI = nil

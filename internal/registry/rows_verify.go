@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -27,6 +28,7 @@ const (
 	RowMissing    RowFault = "missing"    // its last record has it, and it is not there
 	RowBetween    RowFault = "between"    // a record changed it, and it was not as the one before had it
 	RowsWithout   RowFault = "empty-log"  // there are rows, and no record at all
+	RowForged     RowFault = "forged"     // it is as recorded, and its MAC is wrong
 )
 
 // RowFinding is one fault of a row.
@@ -47,6 +49,8 @@ type RowsReport struct {
 	Records  int          `json:"records"`
 	Findings []RowFinding `json:"findings,omitempty"`
 	More     int          `json:"more,omitempty"` // findings that were not kept
+	// NoMACs says why the MACs of API keys were not checked; it is empty if they were.
+	NoMACs string `json:"macs_not_checked,omitempty"`
 	// Checksum is that of the findings, by which AcceptRows knows what was looked into. It is empty
 	// if nothing was found.
 	Checksum string `json:"checksum,omitempty"`
@@ -71,6 +75,9 @@ func (r RowsReport) String() string {
 	fmt.Fprintf(&b, "%s, %s. ", termtext.Counted(r.Rows, "row"), termtext.Counted(r.Records, "record"))
 	if r.Holds {
 		b.WriteString("Each row is as its last record has it.\n")
+		if r.NoMACs != "" {
+			fmt.Fprintf(&b, "The MACs of API keys were not checked: %s\n", r.NoMACs)
+		}
 		return b.String()
 	}
 	fmt.Fprintf(&b, "THE ROWS ARE NOT AS THEY WERE RECORDED; findings: %d\n", len(r.Findings)+r.More)
@@ -95,13 +102,17 @@ func (r *RowsReport) add(f RowFinding) {
 // VerifyRows compares every row of the registry with its last record, and every record with the
 // rows: what was changed, added or removed in the database itself is a finding. So is a row that
 // can't be read. Not compared are the last uses of API keys and what became of anchors, which
-// programs store without a record.
+// programs store without a record. If there is a root key, the MACs of API keys are checked too.
 //
 // It trusts the audit log: [audit.Verify] checks that. It keeps some hundred bytes for each row in
 // memory.
 func (r *Registry) VerifyRows(ctx context.Context) (report RowsReport, err error) {
 	err = r.Store.View(ctx, func(tx Reader) error {
 		v := rowVerifier{tx: tx, last: map[rowName]lastRecord{}, between: map[rowName]RowFinding{}}
+		var noMACs error
+		if v.hash, noMACs = r.hashKey(tx); noMACs != nil {
+			v.report.NoMACs = noMACs.Error()
+		}
 		if err := v.readLog(ctx); err != nil {
 			return err
 		}
@@ -128,6 +139,7 @@ func (v *Viewer) VerifyRows(ctx context.Context) (RowsReport, error) {
 // rowVerifier is one call of VerifyRows.
 type rowVerifier struct {
 	tx     Reader
+	hash   *lanes.HashKey // nil: MACs are not checked
 	report RowsReport
 	last   map[rowName]lastRecord // of the rows that were not met yet
 	differ []differing
@@ -271,8 +283,22 @@ func (v *rowVerifier) row(row any) error {
 		} else {
 			v.report.More++
 		}
+	default:
+		v.checkMAC(row, name, form)
 	}
 	return nil
+}
+
+// checkMAC adds a finding for an API key in use that the HashKey has not stored. A record may have it
+// all the same: anyone who can write the database can add one.
+func (v *rowVerifier) checkMAC(row any, name rowName, form json.RawMessage) {
+	k, is := row.(APIKey)
+	if !is || v.hash == nil || !k.Revoked.IsZero() {
+		return
+	}
+	if err := v.hash.Check(k.laneRow()); err != nil {
+		v.report.add(RowFinding{Fault: RowForged, Row: string(name), Text: err.Error(), Sum: sumOf(form)})
+	}
 }
 
 func sumOf(form json.RawMessage) string {

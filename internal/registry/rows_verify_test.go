@@ -111,7 +111,7 @@ func TestRowsAgainstRecords(t *testing.T) {
 			{"differs", "partner/acme", "name", "UPDATE partner SET name = 'Evil'", nil},
 			{"differs", "environment/acme/PROD", "contacts sealing",
 				"UPDATE environment SET sealing = 'optional', body = REPLACE(body, 'ada@', 'eve@')", nil},
-			{"differs", "apikey/", "token_sha256", "UPDATE api_key SET sha256 = ?", []any{sum}},
+			{"differs", "apikey/", "mac_sha256", "UPDATE api_key SET hmac = ?", []any{sum}},
 			{"unrecorded", "apikey/a-evil", "",
 				`INSERT INTO api_key (id, partner, environment, sealing, revoked, version,
 				body) SELECT 'a-evil', partner, environment, sealing, revoked, version, body FROM api_key`, nil},

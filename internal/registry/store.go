@@ -83,7 +83,9 @@ type Reader interface {
 	EnvironmentsLike(containing string, n int) ([]Environment, error)
 
 	APIKey(id string) (APIKey, error)
-	APIKeyBySHA256(sum []byte) (APIKey, error)
+	APIKeyByHMAC(sum []byte) (APIKey, error)
+	// APIKeysAfter returns API keys of all partners.
+	APIKeysAfter(Page) ([]APIKey, error)
 	APIKeys(partner, environment string) ([]APIKey, error)
 	// APIKeysLike is EnvironmentsLike for API keys.
 	APIKeysLike(containing string, n int) ([]APIKey, error)

@@ -20,6 +20,8 @@ var apiKeyTable = &table[registry.APIKey]{
 		text("partner", func(k *registry.APIKey) *string { return &k.Partner }),
 		text("environment", func(k *registry.APIKey) *string { return &k.Environment }),
 		blobOrNull("sha256", func(k *registry.APIKey) *[]byte { return &k.SHA256 }),
+		blobOrNull("hmac", func(k *registry.APIKey) *[]byte { return &k.HMAC }),
+		blobOrNull("binding", func(k *registry.APIKey) *[]byte { return &k.Binding }),
 		text("sealing", func(k *registry.APIKey) *sealane.Sealing { return &k.Sealing }),
 		names(registry.APIKey.SearchTexts),
 		computed("revoked", func(k *registry.APIKey) any { return oneIf(!k.Revoked.IsZero()) }),
@@ -43,8 +45,14 @@ func (t *tx) APIKey(id string) (registry.APIKey, error) {
 	return find(t, apiKeyTable, registry.APIKey{ID: id})
 }
 
-func (t *tx) APIKeyBySHA256(sum []byte) (registry.APIKey, error) {
-	return one(t, "API key", apiKeyTable.whole(), " WHERE sha256 = ?", notNull(sum))
+func (t *tx) APIKeyByHMAC(sum []byte) (registry.APIKey, error) {
+	return one(t, "API key", apiKeyTable.whole(), " WHERE hmac = ?", notNull(sum))
+}
+
+func (t *tx) APIKeysAfter(p registry.Page) ([]registry.APIKey, error) {
+	var found query
+	page, args := found.page(p)
+	return list(t, "API keys", apiKeyTable.listed(), page, args...)
 }
 
 func (t *tx) APIKeys(partner, environment string) ([]registry.APIKey, error) {
@@ -53,20 +61,22 @@ func (t *tx) APIKeys(partner, environment string) ([]registry.APIKey, error) {
 }
 
 func (t *tx) PutAPIKey(k *registry.APIKey) error {
-	if err := t.free(apiKeyTable.row(k), apiKeyTable.name, k.SHA256, k.ID); err != nil {
-		return err
+	for column, sum := range map[string][]byte{"sha256": k.SHA256, "hmac": k.HMAC} {
+		if err := t.free(apiKeyTable.row(k), apiKeyTable.name, column, sum, k.ID); err != nil {
+			return err
+		}
 	}
 	return put(t, apiKeyTable, k)
 }
 
 // free returns an error if a row of the table other than id has the hash of a secret.
-func (t *tx) free(what, table string, sum []byte, id string) error {
+func (t *tx) free(what, table, column string, sum []byte, id string) error {
 	if len(sum) == 0 {
 		return nil
 	}
-	others, err := texts(t, what, "SELECT id FROM "+table+" WHERE sha256 = ? AND id <> ?", sum, id)
+	others, err := texts(t, what, "SELECT id FROM "+table+" WHERE "+column+" = ? AND id <> ?", sum, id)
 	if err == nil && len(others) > 0 {
-		err = fmt.Errorf("%s: its SHA-256 is that of %q: %w", what, others[0], registry.ErrExists)
+		err = fmt.Errorf("%s: its %s is that of %q: %w", what, column, others[0], registry.ErrExists)
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func reads(b *testing.B, s *store.Store, partners int) {
 			return all(err, atLeast(len(got), 1))
 		}},
 		{"API key by SHA-256", func(tx registry.Reader) error {
-			_, err := tx.APIKeyBySHA256(benchBytes(some(), "api key"))
+			_, err := tx.APIKeyByHMAC(benchBytes(some(), "api key"))
 			return err
 		}},
 		{"certificate by fingerprint", func(tx registry.Reader) error {
@@ -147,7 +147,7 @@ func fill(tx registry.Tx, from, to int) error {
 		e := registry.Environment{Partner: name, Name: "PROD", Sealing: sealane.SealingRequired, Created: noon,
 			Contacts: []registry.Contact{{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"}}}
 		k := registry.APIKey{ID: name + "-key", Partner: name, Environment: "PROD", Prefix: "sl_abc",
-			Sealing: sealane.SealingRequired, SHA256: benchBytes(i, "api key"), Created: noon}
+			Sealing: sealane.SealingRequired, HMAC: benchBytes(i, "api key"), Created: noon}
 		if err := all(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.PutAPIKey(&k)); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
 )
 
 var _ lanes.Store = (*Store)(nil)
@@ -181,16 +182,18 @@ func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 
 func (r laneRows) APIKeys() iter.Seq2[lanes.APIKey, error] {
 	q := laneQuery{
-		what: "API key", table: "api_key", selected: "SELECT id, partner, environment, sha256, sealing FROM api_key",
-		all: "revoked = 0", partner: "partner", environment: "environment",
+		what: "API key", table: "api_key",
+		selected: "SELECT id, partner, environment, hmac, binding, sealing FROM api_key",
+		all:      "revoked = 0", partner: "partner", environment: "environment",
 		one: "revoked = 0 AND partner = ? AND environment = ?", args: ofEnvironment,
 	}
 	return laneRow(r, q, func(row scan, k *lanes.APIKey) (string, error) {
 		var sealing string
-		err := row(loose{&k.ID}, loose{&k.Partner}, loose{&k.Environment}, looseBytes{&k.SHA256}, loose{&sealing})
+		err := row(loose{&k.ID}, loose{&k.Partner}, loose{&k.Environment}, looseBytes{&k.HMAC}, looseBytes{&k.Binding},
+			loose{&sealing})
 		k.Sealing = sealane.Sealing(sealing)
-		if err == nil && len(k.SHA256) != sha256.Size {
-			err = unfit("its sha256 is none")
+		if err == nil && len(k.HMAC) != 0 && len(k.HMAC) != sha256.Size {
+			err = unfit("its hmac is none")
 		}
 		return k.ID, err
 	})
@@ -269,6 +272,8 @@ func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 		return c.ID, err
 	})
 }
+
+func (r laneRows) HashKey() ([]byte, error) { return r.tx.Setting(registry.SettingHashKey) }
 
 func (r laneRows) Profile(name string) ([]byte, error) { return r.tx.Profile(name) }
 

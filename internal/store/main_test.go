@@ -135,7 +135,7 @@ func environment(of, name string) registry.Environment {
 
 func apiKey(id, of, environment string) registry.APIKey {
 	return registry.APIKey{ID: id, Partner: of, Environment: environment, Label: "batch", Prefix: "sl_abc",
-		SHA256:  sum("key " + id),
+		SHA256: sum("old key " + id), HMAC: sum("key " + id), Binding: sum("binding " + id),
 		Sealing: sealane.SealingOptional, Created: noon}
 }
 

@@ -32,7 +32,7 @@ func (t *tx) People() ([]registry.Person, error) {
 }
 
 func (t *tx) PutPerson(p *registry.Person) error {
-	if err := t.free(personTable.row(p), personTable.name, p.SHA256, p.ID); err != nil {
+	if err := t.free(personTable.row(p), personTable.name, "sha256", p.SHA256, p.ID); err != nil {
 		return err
 	}
 	return put(t, personTable, p)

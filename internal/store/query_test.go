@@ -269,7 +269,7 @@ func TestLanes(t *testing.T) {
 					return "environment " + e.Partner + " " + e.Name + " " + e.Account
 				}),
 				noted(&got, rows.APIKeys(),
-					func(k lanes.APIKey) string { return fmt.Sprintf("key %s %x", k.ID, k.SHA256[:2]) }),
+					func(k lanes.APIKey) string { return fmt.Sprintf("key %s %x", k.ID, k.HMAC[:2]) }),
 				noted(&got, rows.KeyPairs(),
 					func(k lanes.KeyPair) string { return "pair " + k.ID + " " + string(k.Sealed) }),
 				noted(&got, rows.Certificates(), func(c lanes.Certificate) string {

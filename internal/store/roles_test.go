@@ -139,6 +139,7 @@ func changesAs(t *testing.T, s *store.Store) {
 			Partner: "acme",
 			At:      noon,
 		}, certificate("c", registry.Theirs, "acme", "PROD")
+		api.Revoked, api.Binding = noon, nil // no key of this registry has made its MAC
 		return errors.Join(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
 			tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&eve),
 			tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")),

@@ -203,9 +203,14 @@ func TestWhatMustBeUnique(t *testing.T) {
 				e.Account = "acme-PROD-account"
 				return all(err, tx.PutEnvironment(&e))
 			}},
+			{"API key's HMAC", `"k1"`, func(tx registry.Tx) error {
+				k := apiKey("k2", "other", "PROD")
+				k.HMAC = sum("key k1")
+				return tx.PutAPIKey(&k)
+			}},
 			{"API key's hash", `"k1"`, func(tx registry.Tx) error {
 				k := apiKey("k2", "other", "PROD")
-				k.SHA256 = sum("key k1")
+				k.SHA256 = sum("old key k1")
 				return tx.PutAPIKey(&k)
 			}},
 			{"person's hash", `"ada"`, func(tx registry.Tx) error {
@@ -277,7 +282,7 @@ func TestNotThere(t *testing.T) {
 			_, e2 := tx.Environment("x", "PROD")
 			_, e3 := tx.EnvironmentOfAccount("x")
 			_, e4 := tx.APIKey("x")
-			_, e5 := tx.APIKeyBySHA256(sum("x"))
+			_, e5 := tx.APIKeyByHMAC(sum("x"))
 			_, e6 := tx.KeyPair("x")
 			_, e7 := tx.Certificate("x")
 			_, e8 := tx.Person("x")
@@ -335,7 +340,7 @@ func TestUsesOfAPIKeys(t *testing.T) {
 		view(t, s, func(tx registry.Reader) error {
 			for _, find := range []func() (registry.APIKey, error){
 				func() (registry.APIKey, error) { return tx.APIKey("k") },
-				func() (registry.APIKey, error) { return tx.APIKeyBySHA256(sum("key k")) },
+				func() (registry.APIKey, error) { return tx.APIKeyByHMAC(sum("key k")) },
 			} {
 				got, err := find()
 				if diff := cmp.Diff(k, got); diff != "" || err != nil {
