@@ -30,7 +30,7 @@ var imports = map[string][]string{
 	"internal/sharedlib":  {},
 	"internal/rsapad":     {},
 	"internal/libcrypto":  {"internal/sharedlib", "internal/rsapad"},
-	"profile":             {"cert", "internal/readlimit"},
+	"profile":             {"cert", "internal/readlimit", "internal/strictyaml"},
 	"keyring":             {"cert"},
 	"kms":                 {"keyfile", "keyring", "internal/readlimit"},
 	"rsaengine":           {"keyring", "internal/libcrypto", "internal/multibuffer"},

@@ -1,6 +1,7 @@
 package cert
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -71,23 +72,26 @@ const (
 )
 
 // Validate returns an error for words and numbers that [Check] can't use. Call it
-// after decoding a Policy.
+// after decoding a Policy. The error joins one error for each fault, each of which
+// begins with the word of the file.
 func (p Policy) Validate() error {
-	for _, bits := range append([]int{p.preferred()}, p.Bits...) {
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	for _, bits := range p.Bits {
 		if !sizeAllowed(bits) {
-			return fmt.Errorf("bits: %d: use 2048, 3072 or 4096", bits)
+			fault("bits: %d: use 2048, 3072 or 4096", bits)
 		}
 	}
 	if p.PreferBits != 0 && !slices.Contains(p.sizes(), p.PreferBits) {
-		return fmt.Errorf("prefer_bits: %d is not among bits", p.PreferBits)
+		fault("prefer_bits: %d is not among bits", p.PreferBits)
 	}
 	for _, name := range slices.Concat(p.KeyUsage.Required, p.KeyUsage.Allowed) {
 		if !slices.ContainsFunc(keyUsages, func(u namedUsage) bool { return u.name == name }) {
-			return fmt.Errorf("key_usage: %q is not a key usage of RFC 5280, section 4.2.1.3", name)
+			fault("key_usage: %q is not a key usage of RFC 5280, section 4.2.1.3", name)
 		}
 	}
 	if a := p.KeyUsage.Absent; a != "" && a != Warning && a != Refused {
-		return fmt.Errorf("key_usage: absent: %q: use %s or %s", a, Warning, Refused)
+		fault("key_usage.absent: %q: use %s or %s", a, Warning, Refused)
 	}
 	for _, f := range []struct {
 		name     string
@@ -96,19 +100,18 @@ func (p Policy) Validate() error {
 		{"common_name", p.CommonName}, {"organization", p.Organization}, {"unit", p.Unit}, {"email", p.Email},
 	} {
 		if f.presence != "" && f.presence != PresenceRequired && f.presence != PresenceOptional {
-			return fmt.Errorf("%s: %q: use %s or %s", f.name, f.presence, PresenceRequired, PresenceOptional)
+			fault("%s: %q: use %s or %s", f.name, f.presence, PresenceRequired, PresenceOptional)
 		}
 	}
 	v := p.Validity
 	if v.MaxYears < 0 || v.MaxYears > 30 || v.WarnBelowYears < 0 || v.WarnBelowYears > p.maxYears() {
-		return fmt.Errorf("validity: max_years %d and warn_below_years %d: "+
-			"use 1 to 30, and warn at no more than the maximum",
+		fault("validity: max_years %d and warn_below_years %d: use 1 to 30, and warn at no more than the maximum",
 			v.MaxYears, v.WarnBelowYears)
 	}
 	if p.KeyIDFormat != "" && p.KeyIDFormat != KeyIDSixPart && p.KeyIDFormat != KeyIDAny {
-		return fmt.Errorf("key_id_format: %q: use %s or %s", p.KeyIDFormat, KeyIDSixPart, KeyIDAny)
+		fault("key_id_format: %q: use %s or %s", p.KeyIDFormat, KeyIDSixPart, KeyIDAny)
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // CheckKeyID returns an error if the key ID is not written in the policy's format.

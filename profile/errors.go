@@ -73,10 +73,10 @@ func (e *Errors) Recognize(status int, body []byte) (on Outcome, id, text string
 func (e *Errors) paths() (id, text []string, err error) {
 	var v any
 	if err := json.Unmarshal([]byte(e.Body), &v); err != nil {
-		return nil, nil, fmt.Errorf("errors.body is not JSON: %w", err)
+		return nil, nil, fmt.Errorf("is not JSON: %w", err)
 	}
 	if id, text = pathOf(v, "$id"), pathOf(v, "$text"); id == nil || text == nil {
-		return nil, nil, fmt.Errorf(`errors.body needs the values "$id" and "$text"`)
+		return nil, nil, fmt.Errorf(`needs the values "$id" and "$text"`)
 	}
 	return id, text, nil
 }
@@ -107,25 +107,31 @@ func pathOf(v any, placeholder string) []string {
 	return nil
 }
 
-func (e *Errors) check() error {
+func (c check) errorTable(e *Errors) {
 	if _, _, err := e.paths(); err != nil {
-		return err
-	}
-	if strings.Count(e.Body, `"$id"`) != 1 || strings.Count(e.Body, `"$text"`) != 1 {
-		return fmt.Errorf(`errors.body needs "$id" and "$text" once each, as values and unescaped`)
+		c.Add("errors.body", "%v", err)
+	} else if strings.Count(e.Body, `"$id"`) != 1 || strings.Count(e.Body, `"$text"`) != 1 {
+		c.Add("errors.body", `needs "$id" and "$text" once each, as values and unescaped`)
 	}
 	seen := map[Outcome]bool{}
-	for _, row := range e.Table {
-		if err := oneOf("errors.table on", string(row.On), tableOutcomes); err != nil {
-			return err
-		}
+	for i, row := range e.Table {
+		at := index("errors.table", i)
+		c.oneOf(at+".on", string(row.On), outcomeNames()...)
 		if seen[row.On] {
-			return fmt.Errorf("errors.table has %q twice", row.On)
+			c.Add(at+".on", "is %q for the second time: an outcome has one row", string(row.On))
 		}
 		seen[row.On] = true
-		if row.Status < 400 || row.Status > 599 || row.Text == "" {
-			return fmt.Errorf("errors.table %q needs a status from 400 to 599 and a text", row.On)
+		if row.Status < 400 || row.Status > 599 {
+			c.Add(at+".status", "is %d: give a status from 400 to 599", row.Status)
 		}
+		c.required(at+".text", row.Text)
 	}
-	return nil
+}
+
+func outcomeNames() []string {
+	names := make([]string, len(tableOutcomes))
+	for i, on := range tableOutcomes {
+		names[i] = string(on)
+	}
+	return names
 }

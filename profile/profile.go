@@ -20,18 +20,14 @@
 package profile
 
 import (
-	"bytes"
 	"embed"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/readlimit"
+	"github.com/sealane/sealane/internal/strictyaml"
 )
 
 // Profile is one dialect. The field tags are the words of the file.
@@ -47,7 +43,7 @@ type Profile struct {
 	// Endpoints lists the requests that are sealed.
 	Endpoints []Endpoint `yaml:"endpoints"`
 	// Trigger is nil if every message of the endpoints is sealed.
-	Trigger *Trigger `yaml:"trigger"`
+	Trigger *Trigger `yaml:"trigger,omitempty"`
 	// Request is the direction from client to server, Response the other.
 	Request  Direction `yaml:"request"`
 	Response Direction `yaml:"response"`
@@ -78,9 +74,9 @@ type Trigger struct {
 // Direction is one direction of messages. Without Sign and Encrypt, they are not sealed.
 type Direction struct {
 	// Sign is the JWS inside, or nil if messages are not signed.
-	Sign *Protection `yaml:"sign"`
+	Sign *Protection `yaml:"sign,omitempty"`
 	// Encrypt is the JWE, or nil if messages are not encrypted.
-	Encrypt *Protection `yaml:"encrypt"`
+	Encrypt *Protection `yaml:"encrypt,omitempty"`
 	// Body says how the token is carried.
 	Body Body `yaml:"body"`
 	// UpstreamErrors is "plain" or "sealed", for responses outside 2xx to sealed requests.
@@ -205,30 +201,24 @@ func Load(nameOrFile string) (*Profile, error) {
 }
 
 // Parse reads a profile strictly: an unknown word, a missing one, or an unknown value is an
-// error.
+// error. The error has a line for each fault.
 func Parse(data []byte) (*Profile, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("profile has more than %d bytes", maxFile)
 	}
 	var p Profile
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&p); err != nil {
-		return nil, fmt.Errorf("profile: %w", err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("profile: there is more than one document")
-	}
-	if err := p.Validate(); err != nil {
-		return nil, err
+	lines, err := strictyaml.DecodeAliases("", data, &p)
+	if err := p.check(lines).Err("", err); err != nil {
+		return nil, fmt.Errorf("the profile is refused:\n%w", err)
 	}
 	return &p, nil
 }
 
-// Validate returns an error for a profile that the code cannot handle.
+// Validate returns an error for a profile that the code cannot handle. The error has a line
+// for each fault, with the words of a file that lead to it.
 func (p *Profile) Validate() error {
-	if err := p.check(); err != nil {
-		return fmt.Errorf("profile %q: %w", p.Name, err)
+	if err := p.check(nil).Err("", nil); err != nil {
+		return fmt.Errorf("profile %q is refused:\n%w", p.Name, err)
 	}
 	return nil
 }

@@ -137,7 +137,7 @@ func TestStrict(t *testing.T) {
 		{"others: refuse", "others: maybe", "maybe"},
 		{"upstream_errors: plain", "upstream_errors: sometimes", "sometimes"},
 		{"on: not-jws", "on: not-jwt", "not-jwt"},
-		{"on: not-jws", "on: not-jwe", "twice"},
+		{"on: not-jws", "on: not-jwe", "second time"},
 		{"status: 400, text: Payload format", "status: 200, text: Payload format", "400 to 599"},
 		{`'{"eval_id":"$id","error":"$text"}'`, `'{"eval_id":"$id"}'`, "$text"},
 		{`'{"eval_id":"$id","error":"$text"}'`, `'{"eval_id"'`, "not JSON"},

@@ -14,7 +14,7 @@ import (
 
 // Check returns what is refused at start, as far as the file alone tells: all of it at once.
 func (c *Config) Check() error {
-	f := &faults{c: c}
+	f := c.faults(nil)
 	c.check(f)
 	return f.err()
 }

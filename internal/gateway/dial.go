@@ -15,7 +15,7 @@ const maxDialed = 100
 // Dial connects to all upstreams, and sends nothing. An error has what is wrong with each.
 func (g *Gateway) Dial(ctx context.Context) error {
 	s := g.state.Load()
-	f := &faults{c: s.config}
+	f := s.config.faults(nil)
 	for _, r := range s.routes {
 		for _, target := range r.targets() {
 			if err := r.upstream.connect(ctx, target); err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/strictyaml"
@@ -35,69 +34,34 @@ func read(file string) (*Config, *faults, error) {
 		return nil, nil, fmt.Errorf("configuration: %w", err)
 	}
 	c := &Config{dir: filepath.Dir(file), file: file}
-	f := &faults{c: c}
 	c.lines, err = strictyaml.Decode(file, data, c)
 	decoded, ok := errors.AsType[*strictyaml.Faults](err)
 	whole := func(one strictyaml.Fault) bool { return one.Path == "" }
 	if err != nil && (!ok || slices.ContainsFunc(decoded.List, whole)) {
 		return nil, nil, err
 	}
+	f := c.faults(err)
 	c.check(f)
-	if ok {
-		// What a value that was not read lacks is no fault of its own.
-		f.list = slices.DeleteFunc(f.list, func(one strictyaml.Fault) bool {
-			return slices.ContainsFunc(decoded.List, func(d strictyaml.Fault) bool {
-				return within(d.Path, one.Path) || within(one.Path, d.Path)
-			})
-		})
-		f.list = append(f.list, decoded.List...)
-	}
 	return c, f, nil
 }
 
-// within reports whether a path is that of a word, or of one in it.
-func within(path, word string) bool {
-	rest, ok := strings.CutPrefix(path, word)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-}
-
-// faults collects what is wrong with a configuration.
+// faults collects everything that is wrong with a configuration.
 type faults struct {
-	c    *Config
-	list []strictyaml.Fault
+	*strictyaml.Check
+	c       *Config
+	decoded error // the faults of the file's form
 }
 
-// add notes a fault of the word at a path, such as "routes[0].listen". Where that word is not in the
-// file, the fault is in the line of what contains it.
-func (f *faults) add(path, format string, args ...any) {
-	at := path
-	line := f.c.lines[at]
-	for line == 0 && at != "" {
-		at = parent(at)
-		line = f.c.lines[at]
-	}
-	f.list = append(f.list, strictyaml.Fault{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
+// faults returns a collection of faults. decoded is the error of strictyaml.Decode.
+func (c *Config) faults(decoded error) *faults {
+	return &faults{Check: strictyaml.NewCheck(c.lines), c: c, decoded: decoded}
 }
 
-func parent(path string) string {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i] == '.' || path[i] == '[' {
-			return path[:i]
-		}
-	}
-	return ""
-}
+// add notes a fault of the value at a path, such as "routes[0].listen".
+func (f *faults) add(path, format string, args ...any) { f.Add(path, format, args...) }
 
-// in reports whether there is a fault in a word, such as "routes[0]".
-func (f *faults) in(word string) bool {
-	return slices.ContainsFunc(f.list, func(one strictyaml.Fault) bool { return within(one.Path, word) })
-}
+// in reports whether there is a fault in a value, such as "routes[0]".
+func (f *faults) in(path string) bool { return f.Has(path) }
 
 // err returns the faults as an error, in the order of the lines, or nil.
-func (f *faults) err() error {
-	if len(f.list) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(f.list, func(a, b strictyaml.Fault) int { return a.Line - b.Line })
-	return &strictyaml.Faults{Name: f.c.file, List: f.list}
-}
+func (f *faults) err() error { return f.Err(f.c.file, f.decoded) }

@@ -1,10 +1,10 @@
 // Package strictyaml reads configuration files strictly: one document, and no unknown or
 // duplicate keys. It returns all faults at once, with their lines and the nearest key.
 //
-// A file is read into a struct. The field tag yaml is the key, and the tag enum lists the
-// values that a string may have. A type that implements [encoding.TextUnmarshaler] reads
-// its own text. A type that implements [Shorthand] may be written as a single value. A list
-// of one may be written as its only value.
+// A file is read into a struct. The field tag yaml is the key (options after a comma do not
+// count), and the tag enum lists the values that a string may have. A type that implements
+// [encoding.TextUnmarshaler] reads its own text. A type that implements [Shorthand] may be
+// written as a single value. A list of one may be written as its only value.
 package strictyaml
 
 import (
@@ -39,18 +39,24 @@ type Faults struct {
 	List []Fault
 }
 
-// Error returns a line for each fault: "FILE:LINE: PATH: TEXT".
+// Error returns a line for each fault: "FILE:LINE: PATH: TEXT", or "line LINE: PATH: TEXT" if
+// the file has no name.
 func (f *Faults) Error() string {
 	lines := make([]string, len(f.List))
 	for i, one := range f.List {
-		where := f.Name
-		if one.Line > 0 {
-			where += ":" + strconv.Itoa(one.Line)
+		var parts []string
+		switch {
+		case f.Name != "" && one.Line > 0:
+			parts = append(parts, f.Name+":"+strconv.Itoa(one.Line))
+		case f.Name != "":
+			parts = append(parts, f.Name)
+		case one.Line > 0:
+			parts = append(parts, "line "+strconv.Itoa(one.Line))
 		}
 		if one.Path != "" {
-			where += ": " + one.Path
+			parts = append(parts, one.Path)
 		}
-		lines[i] = where + ": " + one.Text
+		lines[i] = strings.Join(append(parts, one.Text), ": ")
 	}
 	return strings.Join(lines, "\n")
 }
@@ -58,7 +64,16 @@ func (f *Faults) Error() string {
 // Decode reads a file of that name into v, a pointer to a struct. It returns the lines of all keys
 // by their paths, such as "routes[0].listen". An error is a *[Faults].
 func Decode(name string, data []byte, v any) (lines map[string]int, err error) {
-	d := &decoder{lines: map[string]int{}}
+	return decode(&decoder{lines: map[string]int{}}, name, data, v)
+}
+
+// DecodeAliases is like [Decode], and allows anchors and aliases. The number of values is
+// limited, because a small file with aliases can have very many.
+func DecodeAliases(name string, data []byte, v any) (lines map[string]int, err error) {
+	return decode(&decoder{lines: map[string]int{}, aliases: true}, name, data, v)
+}
+
+func decode(d *decoder, name string, data []byte, v any) (lines map[string]int, err error) {
 	root, err := document(data)
 	switch {
 	case err != nil:
@@ -106,9 +121,14 @@ func syntaxFault(err error) Fault {
 }
 
 type decoder struct {
-	lines  map[string]int
-	faults []Fault
+	lines   map[string]int
+	faults  []Fault
+	aliases bool // are allowed
+	values  int  // read so far
 }
+
+// maxValues is how many values a file may have when its aliases are written out.
+const maxValues = 100_000
 
 func (d *decoder) fault(line int, path, format string, args ...any) {
 	d.faults = append(d.faults, Fault{line, path, fmt.Sprintf(format, args...)})
@@ -119,8 +139,17 @@ var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 // value reads a node into v. The tag enum lists what a string may be.
 func (d *decoder) value(node *yaml.Node, v reflect.Value, path, enum string) {
 	d.lines[path] = node.Line
+	if d.values++; d.values >= maxValues {
+		if d.values == maxValues {
+			d.fault(node.Line, path, "there are more than %d values in the file", maxValues)
+		}
+		return
+	}
+	if d.aliases && node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
 	switch {
-	case node.Kind == yaml.AliasNode || node.Anchor != "":
+	case !d.aliases && (node.Kind == yaml.AliasNode || node.Anchor != ""):
 		d.fault(node.Line, path, "anchors and aliases are not allowed: write the value again")
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
@@ -235,7 +264,7 @@ func (d *decoder) object(node *yaml.Node, v reflect.Value, path string) {
 		first[key.Value] = key.Line
 		f := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		if f < 0 {
-			d.fault(key.Line, at, "there is no such key%s", meant(key.Value, keysOf(fields)))
+			d.fault(key.Line, at, "there is no such key%s", instead(key.Value, keysOf(fields)))
 			continue
 		}
 		d.value(value, v.Field(fields[f].index), at, fields[f].enum)
@@ -252,7 +281,7 @@ type field struct {
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" {
+		if key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); key != "" {
 			fields = append(fields, field{key, t.Field(i).Tag.Get("enum"), i})
 		}
 	}
@@ -265,6 +294,16 @@ func keysOf(fields []field) []string {
 		keys[i] = f.key
 	}
 	return keys
+}
+
+// instead returns the nearest key of a mapping, or all of them if none is near and they are few.
+func instead(word string, keys []string) string {
+	const few = 10
+	near := meant(word, keys)
+	if n := len(keys); near == "" && 1 < n && n <= few {
+		return fmt.Sprintf("; there are %s and %s", strings.Join(keys[:n-1], ", "), keys[n-1])
+	}
+	return near
 }
 
 // meant returns "; did you mean …?" with the nearest of some words, or "" if none is near.

@@ -55,6 +55,7 @@ func TestDecode(t *testing.T) {
 
 // TestFaults: all faults come at once, each with its line.
 func TestFaults(t *testing.T) {
+	const all = "; there are listen, routes, strict, count, even and pointer"
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown, doubled and wrong",
 			"lisen: a\nstrict: 1\ncount: x\nstrict: true\neven: 3\nroutes:\n- {name: a, mode: keeep}\n",
@@ -64,8 +65,8 @@ f:3: count: is "x": give a whole number
 f:4: strict: occurs twice: the first is in line 2
 f:5: even: is not even
 f:7: routes[0].mode: is "keeep": give keep or upstream; did you mean "keep"?`},
-		{"nothing near", "zzzzzz: 1\n", "f:1: zzzzzz: there is no such key"},
-		{"a field without a key", "Hidden: 1\n", "f:1: Hidden: there is no such key"},
+		{"nothing near", "zzzzzz: 1\n", "f:1: zzzzzz: there is no such key" + all},
+		{"a field without a key", "Hidden: 1\n", "f:1: Hidden: there is no such key" + all},
 		{"second document", "count: 1\n---\ncount: 2\n", "f: there is a second document: a file has one"},
 		{"empty", "# nothing\n", "f: the file is empty"},
 		{"no value", "listen:\n", "f:1: listen: has no value: add one, or remove the key"},
@@ -74,7 +75,7 @@ f:7: routes[0].mode: is "keeep": give keep or upstream; did you mean "keep"?`},
 		{"alias", "listen: &a x\nroutes: [*a]\n",
 			"f:1: listen: anchors and aliases are not allowed: write the value again\n" +
 				"f:2: routes[0]: anchors and aliases are not allowed: write the value again"},
-		{"merge key", "<<: {count: 1}\n", "f:1: <<: there is no such key"},
+		{"merge key", "<<: {count: 1}\n", "f:1: <<: there is no such key" + all},
 		{"syntax", "count: 1\n\tx", "f:2: found a tab character that violates indentation"},
 	} {
 		var f file
@@ -82,6 +83,45 @@ f:7: routes[0].mode: is "keeep": give keep or upstream; did you mean "keep"?`},
 		if err == nil || err.Error() != c.want {
 			t.Errorf("%s:\n%v\nwant\n%s", c.name, err, c.want)
 		}
+	}
+}
+
+// TestAliases: a file may have aliases where the caller says so, but only so many values.
+func TestAliases(t *testing.T) {
+	var f file
+	_, err := strictyaml.DecodeAliases("f", []byte("listen: &a {name: x, mode: keep}\nroutes: [*a, *a]\n"), &f)
+	if err != nil || len(f.Routes) != 2 || f.Routes[1] != f.Listen || f.Listen.Name != "x" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	bomb := "listen: &a {name: x, mode: keep}\nroutes: [" + strings.Repeat("*a,", 40_000) + "*a]\n"
+	_, err = strictyaml.DecodeAliases("f", []byte(bomb), &f)
+	if err == nil || !strings.Contains(err.Error(), "more than 100000 values") {
+		t.Error(err)
+	}
+}
+
+// TestCheck: faults of values come with those of the form, in the order of the lines. What could
+// not be read has no other fault, and what is missing is in the line of what should contain it.
+func TestCheck(t *testing.T) {
+	var f file
+	lines, err := strictyaml.Decode("f", []byte("routes:\n- {name: a}\n- {name: [b]}\ncount: 0\n"), &f)
+	c := strictyaml.NewCheck(lines)
+	c.Add("count", "is %d", f.Count)
+	c.Add("routes[0].mode", "is missing")
+	c.Add("routes[1].name", "is empty")
+	want := "f:2: routes[0].mode: is missing\nf:3: routes[1].name: is a list where one value is wanted\n" +
+		"f:4: count: is 0"
+	if err := c.Err("f", err); err == nil || err.Error() != want {
+		t.Errorf("%v\nwant\n%s", err, want)
+	}
+	if !c.Has("routes[0]") || !c.Has("routes") || c.Has("strict") {
+		t.Error("Has")
+	}
+	if err := c.Err("", nil); err == nil || !strings.HasPrefix(err.Error(), "line 2: routes[0].mode: is missing\n") {
+		t.Error(err)
+	}
+	if err := strictyaml.NewCheck(nil).Err("f", nil); err != nil {
+		t.Error(err)
 	}
 }
 
