@@ -66,6 +66,7 @@ var imports = map[string][]string{
 	"internal/store/pgtest":        {},
 	"internal/sandbox/rdx":         {"internal/sandbox"},
 	"internal/sandbox/riskos":      {"internal/sandbox"},
+	"internal/sandbox/conformance": {"internal/sandbox"},
 	"internal/sandbox/sandboxtest": {},
 	"internal/keydir":              {"kms", "internal/exchange"},
 	"internal/demo": {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx",

@@ -16,12 +16,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/sandbox/conformance"
 	"github.com/sealane/sealane/sealhttp"
 )
 
 // callFlags are the flags of call.
 type callFlags struct {
 	lane                           *laneFlags
+	all                            *conformanceFlags
 	apiKeyFile, clientCert, tlsKey string
 	headers                        []string
 	plain, verbose, allowHTTP      bool
@@ -38,9 +40,13 @@ your side, on the partner's, or in the network.
 
 The exit code is 4 if the partner answered with an error. It is 5 if the request may
 have been processed, but no usable answer arrived: do not repeat such a request
-blindly.`,
+blindly.
+
+` + conformanceHelp,
 		Example: `  sealane call --profile riskos --key our.key --to provider.pem --api-key-file api-key \
-      POST https://riskos.sandbox.example/api/evaluation @evaluation.json`,
+      POST https://riskos.sandbox.example/api/evaluation @evaluation.json
+  sealane call --profile riskos --key our.key --to provider.pem --api-key-file api-key \
+      --all-faults POST https://riskos.sandbox.example/api/evaluation @evaluation.json`,
 		Args: cobra.RangeArgs(2, 3),
 	}
 	flags := &callFlags{
@@ -55,12 +61,17 @@ blindly.`,
 	f.BoolVar(&flags.plain, "plain", false, "send the request unencrypted, and accept an unencrypted answer")
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "write to standard error what was sent and received")
 	f.BoolVar(&flags.allowHTTP, "allow-http", false, "allow http:// to hosts other than this one")
-	f.DurationVar(&flags.timeout, "timeout", 30*time.Second, "limit for the whole call")
+	f.DurationVar(&flags.timeout, "timeout", 30*time.Second, "limit for the whole call; with --all-faults for each")
+	flags.all = addConformanceFlags(c)
+	c.MarkFlagsMutuallyExclusive("plain", "all-faults")
 	c.RunE = flags.run
 	return c
 }
 
 func (f *callFlags) run(c *cobra.Command, args []string) error {
+	if err := f.all.check(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(c.Context(), f.timeout)
 	defer cancel()
 	f.lane.optional = f.plain
@@ -81,7 +92,35 @@ func (f *callFlags) run(c *cobra.Command, args []string) error {
 	if f.verbose {
 		wire = &wireTap{base: base, w: c.ErrOrStderr()}
 	}
+	if f.all.allFaults {
+		return f.tryAll(c, &conformance.Check{Lane: lane, Base: wire}, r)
+	}
 	return callOnce(c, &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: wire}, r)
+}
+
+// tryAll sends copies of the request with every fault.
+func (f *callFlags) tryAll(c *cobra.Command, check *conformance.Check, r *http.Request) (err error) {
+	if check.Signer, err = f.lane.signer(c, check); err != nil {
+		return err
+	}
+	check.Send = func(ctx context.Context, t http.RoundTripper) error {
+		ctx, cancel := context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+		one := r.Clone(ctx)
+		body, err := r.GetBody()
+		if err != nil {
+			return err
+		}
+		one.Body = body
+		answer, err := t.RoundTrip(one)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, maxInput))
+		return err
+	}
+	return f.all.run(c, check)
 }
 
 func (f *callFlags) request(ctx context.Context, c *cobra.Command, args []string) (*http.Request, error) {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,12 +15,14 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/sandbox/conformance"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
 	"github.com/sealane/sealane/sealhttp"
 )
 
 func newSandboxVCAS() *cobra.Command {
 	var base, otp, faultName, card string
+	var verbose bool
 	c := &cobra.Command{
 		Use:   "vcas",
 		Short: "The sender's side of RDX: runs a challenge against an issuer's URL",
@@ -27,10 +30,15 @@ func newSandboxVCAS() *cobra.Command {
 on), sealed to the issuer's certificate under its alias, and checks the plain
 answers. The passcode comes from --otp, or is read from standard input.
 
+` + conformanceHelp + `
+
 With --fault every message has a fault:
 ` + faultTable("rdx", sandbox.RequestFaults),
 		Example: `  sealane sandbox vcas --url https://issuer.example/rdx/v1 --to issuer.pem \
-      --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG`,
+      --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG
+  sealane sandbox vcas --url https://issuer.example/rdx/v1 --to issuer.pem \
+      --to-key-id 1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG \
+      --all-faults --junit rdx.xml`,
 		Args: cobra.NoArgs,
 	}
 	flags := addLaneFlags(c, "to", "the issuer's certificate, in any format")
@@ -42,8 +50,15 @@ With --fault every message has a fault:
 	f.StringVar(&otp, "otp", "", "passcode to answer with (default: read from standard input)")
 	f.StringVar(&card, "card", "", "test card number")
 	f.StringVar(&faultName, "fault", "", "send every message with this fault, or with a fault code of docs/faults.md")
+	f.BoolVarP(&verbose, "verbose", "v", false,
+		"write each message and its answer to standard error; the messages are made up")
+	all := addConformanceFlags(c)
 	must(c.MarkFlagRequired("url"))
+	c.MarkFlagsMutuallyExclusive("fault", "all-faults")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := all.check(); err != nil {
+			return err
+		}
 		lane, err := flags.lane(c.Context(), sealane.ClientSide)
 		if err != nil {
 			return err
@@ -53,13 +68,22 @@ With --fault every message has a fault:
 			return err
 		}
 		defer transport.CloseIdleConnections()
-		client := &http.Client{Timeout: 30 * time.Second}
-		client.Transport = &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: transport}
-		if faultName != "" {
-			client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: sandbox.Fault(faultName), Base: transport}
+		var wire http.RoundTripper = transport
+		if verbose {
+			wire = &wireTap{base: transport, w: c.ErrOrStderr()}
 		}
-		v := rdx.NewVCAS(client, base)
+		v := rdx.NewVCAS(&http.Client{Timeout: 30 * time.Second}, base)
 		v.CardNumber = card
+		if all.allFaults {
+			return all.run(c, &conformance.Check{Lane: lane, Base: wire, Send: sendRisk(v)})
+		}
+		v.Client.Transport = &sealhttp.Transport{Lane: sealhttp.OneLane(lane), Base: wire}
+		if faultName != "" {
+			v.Client.Transport = &sandbox.FaultyTransport{Lane: lane, Fault: sandbox.Fault(faultName), Base: wire}
+		}
+		if verbose {
+			v.Client.Transport = &messageTap{base: v.Client.Transport, w: c.ErrOrStderr()}
+		}
 		answers, err := v.Challenge(c.Context(), askOTP(c, otp))
 		for _, a := range answers {
 			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n",
@@ -68,12 +92,76 @@ With --fault every message has a fault:
 		if errors.Is(err, errNoPasscode) {
 			return err
 		}
-		if err != nil {
+		switch {
+		case err != nil && faultName != "" && refusedRightly(lane, answers):
+			return say(c, "The message was refused, as the profile says.")
+		case err != nil:
 			return &exit{exitPartner, err}
+		case len(answers) > 0 && failure(answers[len(answers)-1].Status):
+			return &exit{exitPartner, fmt.Errorf("the challenge ended with %s", answers[len(answers)-1].Status)}
 		}
 		return nil
 	}
 	return c
+}
+
+// refusedRightly reports whether the last answer is one of the profile's errors.
+func refusedRightly(lane *sealane.Lane, answers []rdx.Answer) bool {
+	if len(answers) == 0 {
+		return false
+	}
+	last := answers[len(answers)-1]
+	on, _, _, _ := lane.Profile().RecognizeError(last.HTTPStatus, last.Raw)
+	return on != ""
+}
+
+// failure reports whether a challenge that ended with a status has failed.
+func failure(status string) bool { return status != rdx.StatusSuccess && status != rdx.StatusAuthenticated }
+
+// sendRisk returns a function that sends the risk message of a new transaction.
+func sendRisk(v *rdx.VCAS) func(context.Context, http.RoundTripper) error {
+	return func(ctx context.Context, t http.RoundTripper) error {
+		one := *v
+		one.Client = &http.Client{Transport: t, Timeout: 30 * time.Second}
+		_, err := one.Risk(ctx, one.NewTransaction())
+		return err
+	}
+}
+
+// messageTap writes messages and answers in plain JSON.
+type messageTap struct {
+	base http.RoundTripper
+	w    io.Writer
+}
+
+// maxShown is how much of a message is shown, in bytes.
+const maxShown = 4 << 10
+
+// RoundTrip writes the request and its answer.
+func (t *messageTap) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.GetBody != nil {
+		if body, err := r.GetBody(); err == nil {
+			shown, _ := io.ReadAll(io.LimitReader(body, maxShown)) // it is in memory
+			body.Close()
+			fmt.Fprintf(t.w, "> %s\n", printable(string(shown)))
+		}
+	}
+	answer, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := io.ReadAll(io.LimitReader(answer.Body, maxShown))
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(t.w, "< %s\n", printable(string(shown)))
+	answer.Body = readCloser{io.MultiReader(bytes.NewReader(shown), answer.Body), answer.Body}
+	return answer, nil
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // errNoPasscode says that the user gave no passcode, which is not the issuer's error.

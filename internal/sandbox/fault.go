@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -104,6 +105,27 @@ func (f Fault) Effect(p *profile.Profile) string {
 	return ""
 }
 
+// Code returns the code of the fault, or "" if it has none.
+func (f Fault) Code() fault.Code {
+	for _, n := range named {
+		if n.fault == f {
+			return n.code
+		}
+	}
+	if code := fault.Code(f); code.Known() {
+		return code
+	}
+	return ""
+}
+
+// Meaning says what is wrong with a message of the profile that has the fault, or returns "".
+func (f Fault) Meaning(p *profile.Profile) string {
+	if effect := f.Effect(p); effect != "" {
+		return effect
+	}
+	return fault.Code(f).Meaning()
+}
+
 // Codes lists the codes that are faults too.
 func Codes() []fault.Code { return malform.Codes() }
 
@@ -120,12 +142,7 @@ var stranger = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Gene
 // makes, or a code. signer is the active key of the lane; it must be in memory if the lane
 // signs.
 func Malform(f Fault, lane *sealane.Lane, signer keyring.Private, payload []byte) ([]byte, error) {
-	code := fault.Code(f)
-	for _, n := range named {
-		if n.fault == f && n.code != "" {
-			code = n.code
-		}
-	}
+	code := cmp.Or(f.Code(), fault.Code(f))
 	other, err := stranger()
 	if err != nil {
 		return nil, err

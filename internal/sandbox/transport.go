@@ -7,15 +7,17 @@ import (
 	"net/http"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// FaultyTransport seals requests with a fault, as a broken VCAS would. It makes the faults
-// of [RequestFaults] and those of [Codes] that need no signature.
+// FaultyTransport seals requests with a fault, as a broken VCAS or customer would. It makes
+// the faults of [RequestFaults] and those of [Codes].
 type FaultyTransport struct {
-	Lane  *sealane.Lane // the client's side
-	Fault Fault
-	Base  http.RoundTripper
+	Lane   *sealane.Lane   // the client's side
+	Signer keyring.Private // the lane's active key, in memory; nil if messages are not signed
+	Fault  Fault
+	Base   http.RoundTripper
 }
 
 // RoundTrip seals the request with the fault and sends it. It returns the response
@@ -33,7 +35,7 @@ func (t *FaultyTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case Slow, Cut:
 		token, err = t.Lane.Seal(r.Context(), payload)
 	default:
-		token, err = Malform(t.Fault, t.Lane, nil, payload)
+		token, err = Malform(t.Fault, t.Lane, t.Signer, payload)
 	}
 	if err != nil {
 		return nil, err

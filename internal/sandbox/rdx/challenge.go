@@ -113,7 +113,7 @@ func (s *Issuer) initiate(q rdxRequest, a issuerAnswer, now time.Time) (issuerAn
 	}
 	c.chosen, c.otp = c.credentials[i], ""
 	if otpCredential(c.chosen.Type) {
-		c.otp = newOTP()
+		c.otp = cmp.Or(s.OTP, newOTP())
 	}
 	c.sends++
 	s.keep(q.key, c, now)

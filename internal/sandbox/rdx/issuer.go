@@ -26,6 +26,8 @@ import (
 type Issuer struct {
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
+	// OTP is the passcode of every challenge. The default is a random one of six digits for each.
+	OTP string
 	// OnOTP delivers a passcode, instead of SMS and mail. It may be called concurrently. If
 	// it is nil, passcodes are dropped.
 	OnOTP func(transactionID, otp string)
