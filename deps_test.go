@@ -67,11 +67,13 @@ var imports = map[string][]string{
 	"internal/sandbox/rdx":         {"internal/sandbox"},
 	"internal/sandbox/riskos":      {"internal/sandbox"},
 	"internal/sandbox/conformance": {"internal/sandbox"},
+	"internal/sandbox/trial":       {"internal/sandbox/conformance", "internal/inspect"},
 	"internal/sandbox/sandboxtest": {},
 	"internal/keydir":              {"kms", "internal/exchange"},
 	"internal/demo": {"internal/keydir", "internal/sandbox/riskos", "internal/sandbox/rdx",
 		"internal/store", "internal/httpserver", "internal/gateway"},
-	"command":     {"internal/operation", "internal/demo", "internal/inspect", "internal/gateway"},
+	"command": {"internal/operation", "internal/demo", "internal/inspect", "internal/gateway",
+		"internal/sandbox/trial"},
 	"cmd/sealane": {"command"},
 }
 

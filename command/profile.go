@@ -10,12 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/sandbox/trial"
 	"github.com/sealane/sealane/profile"
 )
 
 func newProfile() *cobra.Command {
 	c := &cobra.Command{Use: "profile", Short: "Profiles (the protocols of partners): the embedded ones, and your own"}
-	c.AddCommand(profileList(), profileShow(), profileCheck(), profileAdd(), profileChange(), profileRemove())
+	c.AddCommand(profileList(), profileShow(), profileCheck(), profileTry(), profileAdd(), profileChange(), profileRemove())
 	return c
 }
 
@@ -110,6 +111,24 @@ func profileCheck() *cobra.Command {
 				return refused(fmt.Errorf("%s: %w", args[0], err))
 			}
 			return say(c, "%s: %s is fine", p.Name, p.Title)
+		},
+	}
+}
+
+func profileTry() *cobra.Command {
+	return &cobra.Command{
+		Use:   "try NAME|FILE",
+		Short: "Play both sides of a profile, and show what goes over the wire",
+		Long: `Try makes keys for both sides, sends a message to every endpoint and back, and then a
+message with every fault. It shows headers, bodies, tokens and errors, to compare with
+the partner's documents. Nothing leaves this machine.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := profile.Load(args[0])
+			if err != nil {
+				return err
+			}
+			return trial.Run(c.Context(), p, c.OutOrStdout())
 		},
 	}
 }
