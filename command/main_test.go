@@ -199,25 +199,26 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestSandboxRiskOS drives the stand-in by the command line alone.
-func TestSandboxRiskOS(t *testing.T) {
-	dir, address := t.TempDir(), freePort(t)
-	ctx, stop := context.WithCancel(t.Context())
+// startSandbox runs a stand-in until the test ends, and returns its address.
+func startSandbox(t *testing.T, args ...string) string {
+	t.Helper()
+	address := freePort(t)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan int)
 	go func() {
-		args := []string{"sandbox", "riskos", "--dir", dir, "--listen", address}
+		args := slices.Concat([]string{"sandbox"}, args, []string{"--listen", address})
 		done <- run(ctx, args, strings.NewReader(""), io.Discard, io.Discard)
 	}()
-	defer func() {
+	t.Cleanup(func() {
 		stop()
 		if code := <-done; code != 0 {
 			t.Errorf("the stand-in ended with %d", code)
 		}
-	}()
+	})
 	for ticker, end := time.NewTicker(20*time.Millisecond), time.After(30*time.Second); ; {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
-			break
+			return address
 		}
 		select {
 		case <-ticker.C:
@@ -225,6 +226,12 @@ func TestSandboxRiskOS(t *testing.T) {
 			t.Fatal("the stand-in does not listen")
 		}
 	}
+}
+
+// TestSandboxRiskOS drives the stand-in by the command line alone.
+func TestSandboxRiskOS(t *testing.T) {
+	dir := t.TempDir()
+	address := startSandbox(t, "riskos", "--dir", dir)
 	key := filepath.Join(dir, "customer", "private", "customer-sandbox-example-sandbox.key")
 	cert := filepath.Join(dir, "provider", "1-send", "provider-sandbox-example-sandbox.pem")
 	body := `{"id":"r-1","timestamp":"2026-11-21T12:00:00Z","workflow":"w",` +

@@ -116,7 +116,9 @@ func refusedRightly(lane *sealane.Lane, answers []rdx.Answer) bool {
 }
 
 // failure reports whether a challenge that ended with a status has failed.
-func failure(status string) bool { return status != rdx.StatusSuccess && status != rdx.StatusAuthenticated }
+func failure(status string) bool {
+	return status != rdx.StatusSuccess && status != rdx.StatusAuthenticated
+}
 
 // sendRisk returns a function that sends the risk message of a new transaction.
 func sendRisk(v *rdx.VCAS) func(context.Context, http.RoundTripper) error {
