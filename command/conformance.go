@@ -57,7 +57,12 @@ func (f *conformanceFlags) run(c *cobra.Command, check *conformance.Check) error
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%-8s %-28s %s\n", r.Verdict, name, printable(r.Got))
 			if r.Verdict != conformance.OK {
-				fmt.Fprintf(c.OutOrStdout(), "         %s\n         want: %s\n", printable(r.Meaning), printable(r.Want))
+				fmt.Fprintf(
+					c.OutOrStdout(),
+					"         %s\n         want: %s\n",
+					printable(r.Meaning),
+					printable(r.Want),
+				)
 			}
 		}
 	}
@@ -146,7 +151,10 @@ func (l *laneFlags) signer(c *cobra.Command, check *conformance.Check) (keyring.
 		return nil, err
 	}
 	if _, is := opened.Private.(*rsa.PrivateKey); !is {
-		return nil, &exit{exitUsage, fmt.Errorf("--all-faults needs the private key in a file, not %s", kms.Name(l.keys[0]))}
+		return nil, &exit{
+			exitUsage,
+			fmt.Errorf("--all-faults needs the private key in a file, not %s", kms.Name(l.keys[0])),
+		}
 	}
 	return opened.Private, nil
 }

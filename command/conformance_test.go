@@ -34,8 +34,28 @@ func TestAllFaults(t *testing.T) {
 	}
 	key, certificate := sealanetest.IssuerKey().WriteFiles(t)
 	id := sealanetest.IssuerKeyID
-	issuer := startSandbox(t, "issuer", "--key", key, "--key-id", id, "--caller", "unauthenticated", "--otp", "123456")
-	vcas := []string{"sandbox", "vcas", "--url", "http://" + issuer + "/rdx/v1", "--to", certificate, "--to-key-id", id}
+	issuer := startSandbox(
+		t,
+		"issuer",
+		"--key",
+		key,
+		"--key-id",
+		id,
+		"--caller",
+		"unauthenticated",
+		"--otp",
+		"123456",
+	)
+	vcas := []string{
+		"sandbox",
+		"vcas",
+		"--url",
+		"http://" + issuer + "/rdx/v1",
+		"--to",
+		certificate,
+		"--to-key-id",
+		id,
+	}
 
 	for name, args := range map[string][]string{"riskos": call, "rdx": append(slices.Clone(vcas), "--all-faults")} {
 		file := filepath.Join(t.TempDir(), "results.xml")

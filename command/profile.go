@@ -15,8 +15,19 @@ import (
 )
 
 func newProfile() *cobra.Command {
-	c := &cobra.Command{Use: "profile", Short: "Profiles (the protocols of partners): the embedded ones, and your own"}
-	c.AddCommand(profileList(), profileShow(), profileCheck(), profileTry(), profileAdd(), profileChange(), profileRemove())
+	c := &cobra.Command{
+		Use:   "profile",
+		Short: "Profiles (the protocols of partners): the embedded ones, and your own",
+	}
+	c.AddCommand(
+		profileList(),
+		profileShow(),
+		profileCheck(),
+		profileTry(),
+		profileAdd(),
+		profileChange(),
+		profileRemove(),
+	)
 	return c
 }
 
@@ -158,9 +169,14 @@ a record. sealane partner add --profile FILE does the same for its partner.`,
 		data, err := profileFile(c, args[0])
 		return operation.ProfileText{Source: string(data)}, err
 	}
-	c.RunE = does(registryVerb(c), operation.AddProfile, input, func(c *cobra.Command, p operation.ProfileName) error {
-		return say(c, "Profile %s is in the registry.", p.Name)
-	})
+	c.RunE = does(
+		registryVerb(c),
+		operation.AddProfile,
+		input,
+		func(c *cobra.Command, p operation.ProfileName) error {
+			return say(c, "Profile %s is in the registry.", p.Name)
+		},
+	)
 	return c
 }
 
@@ -188,8 +204,13 @@ func profileRemove() *cobra.Command {
 	}
 	flags := registryVerb(c)
 	asksWhy(c)
-	c.RunE = does(flags, operation.RemoveProfile, profileNamed, func(c *cobra.Command, p operation.ProfileName) error {
-		return say(c, "Profile %s is removed.", p.Name)
-	})
+	c.RunE = does(
+		flags,
+		operation.RemoveProfile,
+		profileNamed,
+		func(c *cobra.Command, p operation.ProfileName) error {
+			return say(c, "Profile %s is removed.", p.Name)
+		},
+	)
 	return c
 }

@@ -78,7 +78,14 @@ func TestFaultsTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong := strings.NewReplacer(
-		"title:", "titel:", "method: POST", "method: GET", "status: 413", "status: 200", "keys:\n  bits: 4096", "keys:\n  bits: 1024",
+		"title:",
+		"titel:",
+		"method: POST",
+		"method: GET",
+		"status: 413",
+		"status: 200",
+		"keys:\n  bits: 4096",
+		"keys:\n  bits: 1024",
 	).Replace(string(source))
 	_, err = profile.Parse([]byte(wrong))
 	if err == nil {

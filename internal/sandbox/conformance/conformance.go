@@ -87,7 +87,11 @@ func (c *Check) Run(ctx context.Context) ([]Result, error) {
 			decryptions = append(decryptions, got)
 		}
 	}
-	results = append(results, c.oneAnswer(decryptions), c.control(ctx, "a message without a fault, after all others"))
+	results = append(
+		results,
+		c.oneAnswer(decryptions),
+		c.control(ctx, "a message without a fault, after all others"),
+	)
 	return results, nil
 }
 

@@ -242,7 +242,12 @@ func (t *trial) faults(ctx context.Context) error {
 	check := &conformance.Check{
 		Lane: t.ours, Base: sandbox.HandlerTransport{Handler: t.handler},
 		Send: func(ctx context.Context, rt http.RoundTripper) error {
-			r, err := http.NewRequestWithContext(ctx, e.Method, "http://server.example"+path, strings.NewReader(`{}`))
+			r, err := http.NewRequestWithContext(
+				ctx,
+				e.Method,
+				"http://server.example"+path,
+				strings.NewReader(`{}`),
+			)
 			if err != nil {
 				return err
 			}
@@ -261,7 +266,10 @@ func (t *trial) faults(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wrong := slices.DeleteFunc(slices.Clone(results), func(r conformance.Result) bool { return r.Verdict == conformance.OK })
+	wrong := slices.DeleteFunc(
+		slices.Clone(results),
+		func(r conformance.Result) bool { return r.Verdict == conformance.OK },
+	)
 	for _, r := range wrong {
 		fmt.Fprintf(t.w, "  %s: %s, want %s\n", r.Fault, r.Got, r.Want)
 	}
