@@ -23,7 +23,8 @@ func TestRun(t *testing.T) {
 		{testlane.Profile(t, "riskos"), []string{
 			"PATCH /api/docv/upload/docv_transaction_token-1\n", "  X-Payload-Encrypted: true\n",
 			`body     {"encrypted_request":"<token of `, `  JWE      alg "RSA-OAEP-256", enc "A256GCM"`,
-			`  JWS      alg "RS256", kid "client-key"`, `payload  {"eval_id":"eval_id-1","id":"id-1","text":"response"}`,
+			`  JWS      alg "RS256", kid "client-key"`,
+			`payload  {"eval_id":"eval_id-1","id":"id-1","text":"response"}`,
 			`decryption      400 {"eval_id":"…","error":"Payload decryption failed"}`, " malformed and good messages",
 		}},
 		{testlane.Profile(t, "rdx"), []string{
