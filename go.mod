@@ -3,6 +3,7 @@ module github.com/sealane/sealane
 go 1.26.4
 
 require (
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/ebitengine/purego v0.11.3
 	github.com/emmansun/base64 v0.9.0
 	github.com/google/go-cmp v0.7.0

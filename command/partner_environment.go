@@ -12,8 +12,8 @@ import (
 type agreedFlags struct {
 	c *cobra.Command
 
-	sealing, caller, account, acceptRSAOAEP, mailFrom string
-	maxPayload, approvals                             int
+	sealing, caller, account, acceptRSAOAEP, mailFrom, rate, failures string
+	maxPayload, approvals, burst, inFlight                            int
 }
 
 // environmentFlags adds the flags to a command.
@@ -30,6 +30,11 @@ func environmentFlags(c *cobra.Command) *agreedFlags {
 	f.IntVar(&e.maxPayload, "max-payload", 0, "maximum length of a payload in bytes (default 32 MiB)")
 	f.IntVar(&e.approvals, "approvals", 0,
 		"how many people decide in this environment: 2 (the default in production) or 1, for a company of one")
+	f.StringVar(&e.rate, "rate", "", "how many requests a gateway allows: 100/s, 30/m, or none for no limit")
+	f.IntVar(&e.burst, "burst", 0, "how many requests may come at once (default twice the rate)")
+	f.IntVar(&e.inFlight, "in-flight", 0, "how many sealed requests a gateway serves at once (0: no limit)")
+	f.StringVar(&e.failures, "failures", "",
+		"how many messages that can't be opened a gateway allows: 10/s, 30/m, or none")
 	return e
 }
 
@@ -44,6 +49,10 @@ func (e *agreedFlags) change(partner, name string) operation.EnvironmentChange {
 		"mail-from":       func() { in.MailFrom = &e.mailFrom },
 		"max-payload":     func() { in.MaxPayload = &e.maxPayload },
 		"approvals":       func() { in.Approvals = &e.approvals },
+		"rate":            func() { in.Rate = &e.rate },
+		"burst":           func() { in.Burst = &e.burst },
+		"in-flight":       func() { in.InFlight = &e.inFlight },
+		"failures":        func() { in.Failures = &e.failures },
 	} {
 		if e.c.Flags().Changed(flag) {
 			set()
@@ -65,10 +74,16 @@ func (e *agreedFlags) onlyRaises() bool {
 
 func partnerEnvironment() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "env PARTNER ENVIRONMENT",
-		Short:   "Add an environment to a partner, or change what was agreed for it",
-		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls`,
-		Args:    cobra.ExactArgs(2),
+		Use:   "env PARTNER ENVIRONMENT",
+		Short: "Add an environment to a partner, or change what was agreed for it",
+		Long: `Env adds an environment to a partner, or changes what was agreed for it. Options that
+are not given leave a setting as it is.
+
+In production a change that loosens a rule needs a second person: optional sealing, an
+unauthenticated sender, RSA-OAEP, another account, a higher limit or none.`,
+		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls
+  sealane partner env acme PROD --rate 100/s --in-flight 64`,
+		Args: cobra.ExactArgs(2),
 	}
 	flags := registryVerb(c)
 	environment := environmentFlags(c)

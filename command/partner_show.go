@@ -39,6 +39,7 @@ func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 		for _, more := range [][2]string{
 			{"account", env.Account}, {"caller", string(env.SenderAuth)},
 			{"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}, {"URL", env.URL},
+			{"limits:", env.Limits.String()},
 		} {
 			if more[1] != "" {
 				fmt.Fprintf(w, "; %s %s", more[0], cellText(more[1]))

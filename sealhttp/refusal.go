@@ -17,8 +17,8 @@ import (
 // refuse answers a request that could not be opened.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
 	closeUnread(w, r)
+	h.Hooks.refused(r.Context(), lane, StepOpen, err) // first: a client that has its answer was counted
 	h.writeError(w, r, lane, err, h.newID(r), "")
-	h.Hooks.refused(r.Context(), lane, StepOpen, err)
 }
 
 // closeUnread has the connection closed after the response if the request's body was not

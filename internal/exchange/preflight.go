@@ -80,6 +80,9 @@ func (p *preflight) act(a registry.Action, id string, needs ...registry.Need) re
 
 func (p *preflight) contacts() {
 	p.add(cert.Finding{Code: "sealing", Name: "sealing", Level: cert.OK, Found: string(p.env.Sealing)}, none)
+	if text := p.env.Limits.String(); text != "" {
+		p.add(cert.Finding{Code: "limits", Name: "limits of gateways", Level: cert.OK, Found: text}, none)
+	}
 	have := map[registry.ContactRole]int{}
 	for _, c := range p.env.Contacts {
 		have[c.Role]++

@@ -34,6 +34,9 @@ func (c *Config) check(f *faults) {
 			f.add("registry.environments", "has an empty name")
 		}
 	}
+	if _, passed := c.Admin.systemd(); passed {
+		f.add("admin", "can't be a socket of systemd: give HOST:PORT or unix:PATH")
+	}
 	for path, n := range map[string]int{
 		"limits.connections": c.Limits.Connections, "limits.rsa": c.Limits.RSA, "metrics.partners": c.Metrics.Partners,
 		"partner_limits.burst": c.PartnerLimits.Burst, "partner_limits.in_flight": c.PartnerLimits.InFlight,
@@ -75,7 +78,7 @@ func (c *routeCheck) check(i int) {
 	)
 	c.unless((r.Egress == "") != (r.Ingress == ""), "egress",
 		"give either egress (we call the partner) or ingress (the partner calls us), with the profile")
-	c.unless(r.Listen.Address != "", "listen", "must be given: HOST:PORT or unix:PATH")
+	c.unless(r.Listen.Address != "", "listen", "must be given: HOST:PORT, unix:PATH or systemd:NAME")
 	c.checkSocket()
 	c.checkHosts()
 	c.checkServerTLS()
@@ -237,11 +240,17 @@ func (c *routeCheck) checkEgress() {
 	if r.Listen.Address == "" || r.Listen.Address.local() {
 		return
 	}
-	certificates := r.TLS != nil && r.TLS.ClientCA != "" && len(r.TLS.ClientNames) > 0
-	token := r.Clients != nil && r.Clients.Token != ""
 	c.unless(r.TLS != nil, "tls", "must be given: an egress beyond loopback takes plain bodies from other hosts")
-	c.unless(certificates || token, "listen", "is beyond loopback, where anybody could have messages sealed: "+
-		"give tls with client_ca and client_names, or clients with a token")
+	c.unless(r.knowsCallers(), "listen", beyondLoopback)
+}
+
+const beyondLoopback = "is beyond loopback, where anybody could have messages sealed: " +
+	"give tls with client_ca and client_names, or clients with a token"
+
+// knowsCallers reports whether the callers of an egress must show a certificate or a token.
+func (c *Route) knowsCallers() bool {
+	return c.TLS != nil && c.TLS.ClientCA != "" && len(c.TLS.ClientNames) > 0 ||
+		c.Clients != nil && c.Clients.Token != ""
 }
 
 func (c *routeCheck) checkIngress() {
@@ -320,6 +329,9 @@ func (c *routeCheck) checkOther(other *Route) {
 func defaultHosts(a Address) []string {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	if _, unix := a.unix(); unix {
+		return hosts
+	}
+	if _, passed := a.systemd(); passed {
 		return hosts
 	}
 	if host, _, err := net.SplitHostPort(string(a)); err == nil && host != "" {

@@ -24,7 +24,7 @@ type Config struct {
 	Registry *RegistryConfig `yaml:"registry"`
 	// Limits bound the whole process.
 	Limits Limits `yaml:"limits"`
-	// PartnerLimits bound each partner.
+	// PartnerLimits bound each partner. The registry may have other limits for a lane; the tighter one applies.
 	PartnerLimits PartnerLimits `yaml:"partner_limits"`
 	// Metrics says what is measured.
 	Metrics Metrics `yaml:"metrics"`
@@ -75,8 +75,10 @@ type Limits struct {
 	BodyRate Size `yaml:"body_rate"`
 	// Idle is how long a connection without a request stays open. The default is 120s.
 	Idle Duration `yaml:"idle"`
-	// Memory is how many bytes sealed messages hold at once, for each route. The default is 256MiB.
-	Memory Size `yaml:"memory"`
+	// Memory is how many bytes sealed messages hold at once, for each route. The default is auto: if the
+	// process is in a control group with a limit of memory, half of that for all routes together, and Go's
+	// memory limit (GOMEMLIMIT) is set to 90% of it; otherwise 256MiB for each route.
+	Memory Memory `yaml:"memory"`
 	// RSA is how many messages are sealed or opened at once. The default is what the RSA engine can
 	// use: the number of processors, or 16 times as many with an engine that works in batches.
 	RSA int `yaml:"rsa"`
@@ -92,8 +94,9 @@ type PartnerLimits struct {
 	Burst int `yaml:"burst"`
 	// InFlight is how many sealed requests of a partner are served at once. The default is 1024.
 	InFlight int `yaml:"in_flight"`
-	// Failures is how many callers a second that could not be authenticated one source network may
-	// send. The default is 10/s.
+	// Failures is how many requests of one partner may be refused in a second because of what they are. The
+	// default is no limit. It is also how many callers of one source network may be refused in a second
+	// because they are not known; there the default is 10/s, and a route has none of its own.
 	Failures Rate `yaml:"failures"`
 }
 
@@ -125,7 +128,7 @@ type Route struct {
 	// Environment is one of the profile's.
 	Environment string `yaml:"environment"`
 
-	// Listen is where requests come in: HOST:PORT or unix:PATH.
+	// Listen is where requests come in: HOST:PORT, unix:PATH, or systemd:NAME for a socket of a socket unit.
 	Listen Listen `yaml:"listen"`
 	// Hosts lists the values of the header Host that are served. On an egress route the default is
 	// the listen address and the names of loopback; on an ingress route it is every host.
@@ -164,7 +167,8 @@ type Route struct {
 
 // Listen is an address to listen on. A file may have the address alone.
 type Listen struct {
-	// Address is HOST:PORT or unix:PATH.
+	// Address is HOST:PORT, unix:PATH, or systemd:NAME, a socket that systemd passes under that name
+	// (FileDescriptorName=).
 	Address Address `yaml:"address"`
 	// Mode is the mode of a unix socket, in octal. The default is 0600.
 	Mode string `yaml:"mode"`

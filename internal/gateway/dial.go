@@ -3,9 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 )
 
@@ -54,15 +52,13 @@ func (r *route) targets() []*url.URL {
 func (u *upstream) connect(ctx context.Context, target *url.URL) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*u.transport.TLSHandshakeTimeout)
 	defer cancel()
+	ctx, err := u.withProxy(ctx, target)
+	if err != nil {
+		return err
+	}
 	to := target
-	if u.transport.Proxy != nil {
-		proxy, err := u.transport.Proxy(&http.Request{URL: target})
-		if err != nil {
-			return fmt.Errorf("proxy of the environment: %w", err)
-		}
-		if proxy != nil {
-			to = proxy
-		}
+	if proxy := proxyOf(ctx); proxy != nil {
+		to = proxy
 	}
 	port := to.Port()
 	if port == "" {

@@ -21,7 +21,7 @@ import (
 func (r *route) serveEgress(w *writer, q *http.Request, x *exchange) {
 	w.Header().Set(headerRequestID, x.id)
 	if p := r.refuseLocal(q); p != nil {
-		r.refuseEgress(w, q, x, p)
+		r.refuseEgress(w, q, x, r.slowDown(q, p))
 		return
 	}
 	f, q, err := r.addressed(q)
@@ -30,6 +30,12 @@ func (r *route) serveEgress(w *writer, q *http.Request, x *exchange) {
 		return
 	}
 	x.with(func() { x.lane, x.endpoint = f.lane, endpointOf(f.lane, q) })
+	if after, err := r.allow(f); err != nil {
+		p := refusal(http.StatusTooManyRequests, "%v", err)
+		p.retry = after
+		r.refuseEgress(w, q, x, p)
+		return
+	}
 	sealed := x.endpoint != endpointOther
 	if (!sealed || x.endpoint == profile.Any) && ambiguous(q.URL) {
 		r.refuseEgress(w, q, x, refusal(http.StatusBadRequest, "%v", errAmbiguous))
@@ -73,6 +79,22 @@ func (r *route) refuseLocal(q *http.Request) *problem {
 			"the client certificate has none of the names in tls.client_names")
 	}
 	return nil
+}
+
+// slowDown returns the problem of a caller who was refused. Above a number a second, callers of one network are
+// told to wait.
+func (r *route) slowDown(q *http.Request, p *problem) *problem {
+	if p.kind != kindCaller {
+		return p
+	}
+	ok, after := r.g.failures.allow(network(peer(q)))
+	if ok {
+		return p
+	}
+	p = newProblem(kindCaller, http.StatusTooManyRequests, "http_request_denied", notProcessed,
+		"too many callers of this network were refused (partner_limits.failures)")
+	p.retry = after
+	return p
 }
 
 // addressed returns the lane that a request is for, and the request as the partner sees its path.
@@ -166,6 +188,10 @@ type sealing struct{ r *route }
 
 func (s sealing) RoundTrip(q *http.Request) (*http.Response, error) {
 	c := carriedOf(q.Context())
+	if c.sealed && q.Body != nil && q.Body != http.NoBody {
+		q = q.WithContext(q.Context()) // a RoundTripper does not change the caller's request
+		q.Body = exchangeOf(q.Context()).held(q.Body, requestLeg)
+	}
 	t := &sealhttp.Transport{
 		Lane: sealhttp.OneLane(c.lane), Base: inTime{s.r.upstream, c.sealed}, BasePath: c.target.Path,
 		Hooks: sealhttp.Hooks{Admit: s.r.g.admit, Observe: observe},
@@ -173,7 +199,8 @@ func (s sealing) RoundTrip(q *http.Request) (*http.Response, error) {
 	return t.RoundTrip(q)
 }
 
-// inTime sends requests. The whole answer to a sealed one must come in time, counted from when it is sent.
+// inTime sends requests. The whole answer to a sealed one must come in time, counted from when it is sent, and is
+// held until the exchange ends.
 type inTime struct {
 	upstream *upstream
 	sealed   bool
@@ -189,7 +216,7 @@ func (t inTime) RoundTrip(q *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	response.Body = &cancelingBody{response.Body, cancel}
+	response.Body = &cancelingBody{exchangeOf(q.Context()).held(response.Body, answerLeg), cancel}
 	return response, nil
 }
 

@@ -41,6 +41,9 @@ type exchange struct {
 	stack     string
 	processed processed
 	gone      bool // the client went away
+
+	entered bool     // it counts among those in flight
+	ends    []func() // are called when it is finished
 }
 
 type exchangeKey struct{}
@@ -111,6 +114,9 @@ func observe(ctx context.Context, e sealhttp.Event) {
 	x.route.g.metrics.message(x.route, e)
 	if e.Err != nil {
 		x.refused(e.Err)
+		if x.route.handler != nil && e.Step == sealhttp.StepOpen && !errors.Is(e.Err, sealane.ErrUnavailable) {
+			x.route.g.partners.failed(e.Lane, x.route.failures(carriedOf(ctx).limits))
+		}
 	}
 	x.with(func() {
 		if e.Stack != "" {
@@ -127,6 +133,9 @@ func observe(ctx context.Context, e sealhttp.Event) {
 
 // finish logs and counts the exchange.
 func (x *exchange) finish(w *writer, q *http.Request) {
+	for _, end := range x.ends {
+		end()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	took := x.route.g.now().Sub(x.began)

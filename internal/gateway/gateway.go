@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -15,10 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/strictyaml"
 	"github.com/sealane/sealane/rsaengine"
-	"github.com/sealane/sealane/sealhttp"
 )
 
 // Options are the settings of a gateway that are not in its file. The zero value serves routes whose keys
@@ -34,6 +33,9 @@ type Options struct {
 	Version string
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
+	// System is the root of the file system, where the limits of the process's control groups are read.
+	// The default is that of the machine.
+	System fs.FS
 }
 
 // Gateway serves the routes of a configuration.
@@ -46,7 +48,7 @@ type Gateway struct {
 
 	state    atomic.Pointer[state]
 	gate     atomic.Pointer[gate]
-	partners *limiter[string]
+	partners *partnerLimits
 	failures *limiter[netip.Prefix]
 	sampler  *sampler
 	metrics  *metrics
@@ -82,10 +84,13 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	if o.Log == nil {
 		g.options.Log = os.Stderr
 	}
+	if o.System == nil {
+		g.options.System = os.DirFS("/")
+	}
 	g.logTo.set(newLog(g.options.Log, Log{}).Handler())
 	g.log = slog.New(g.logTo)
 	o.RSA.Notify(func(text string) { g.log.Warn(text) })
-	g.partners, g.failures = newLimiter[string](g.now), newLimiter[netip.Prefix](g.now)
+	g.partners, g.failures = newPartnerLimits(g.now), newLimiter[netip.Prefix](g.now)
 	g.sampler = newSampler(g.now)
 	g.metrics = newMetrics(g)
 	next, err := g.build(ctx, nil)
@@ -98,11 +103,6 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 
 // config returns the configuration in force.
 func (g *Gateway) config() *Config { return g.state.Load().config }
-
-// admit is the Admit of sealhttp.Hooks.
-func (g *Gateway) admit(ctx context.Context, lane *sealane.Lane, step sealhttp.Step) (func(), error) {
-	return g.gate.Load().admit(ctx, lane, step)
-}
 
 // build makes the state of the file as it is now. What has not changed lives on from the old state.
 func (g *Gateway) build(ctx context.Context, old *state) (*state, error) {
@@ -208,9 +208,12 @@ func (s *state) discardShared(other *state) {
 func (g *Gateway) apply(next *state) {
 	c := next.config
 	g.logTo.set(newLog(g.options.Log, c.Log).Handler())
-	g.partners.set(c.PartnerLimits.Rate, c.PartnerLimits.Burst)
+	g.limitHeap(c)
+	g.partners.partners.set(c.PartnerLimits.Rate, c.PartnerLimits.Burst)
+	memory := g.heldMemory(c)
 	for _, r := range next.routes {
 		r.rates.set(r.c.Limits.Rate, r.c.Limits.Burst)
+		r.held.set(memory)
 	}
 	failures := c.PartnerLimits.Failures
 	if failures == 0 {

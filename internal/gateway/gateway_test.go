@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/sealanetest"
@@ -30,14 +31,42 @@ type running struct {
 }
 
 type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	wrote chan struct{} // closed by the next line; nil: nobody waits
 }
 
 func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.wrote != nil {
+		close(l.wrote)
+		l.wrote = nil
+	}
 	return l.b.Write(p)
+}
+
+// wait waits for the n-th line with a text.
+func (l *logBuffer) wait(t *testing.T, text string, n int) {
+	t.Helper()
+	for tooLate := time.After(time.Minute); ; {
+		l.mu.Lock()
+		log := l.b.String()
+		if strings.Count(log, text) >= n {
+			l.mu.Unlock()
+			return
+		}
+		if l.wrote == nil {
+			l.wrote = make(chan struct{})
+		}
+		wrote := l.wrote
+		l.mu.Unlock()
+		select {
+		case <-wrote:
+		case <-tooLate:
+			t.Fatalf("the log has %q fewer than %d times: %s", text, n, log)
+		}
+	}
 }
 
 func (l *logBuffer) String() string {

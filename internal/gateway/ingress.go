@@ -45,9 +45,8 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 		r.refuseIngress(w, q, x, http.StatusServiceUnavailable, err, "Service is not available")
 		return
 	}
-	if ok, after := r.allow(f.lane.Partner()); !ok {
+	if after, err := r.allow(f); err != nil {
 		w.Header().Set("Retry-After", strconv.Itoa(after))
-		err := errors.New("the partner is over its rate (partner_limits)")
 		r.refuseIngress(w, q, x, http.StatusTooManyRequests, err, "Too many requests")
 		return
 	}

@@ -31,7 +31,7 @@ func (l *limiter[K]) set(r Rate, burst int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if burst == 0 {
-		burst = max(1, int(math.Ceil(2*float64(r))))
+		burst = r.Burst()
 	}
 	if l.rate != rate.Limit(r) || l.burst != burst {
 		l.rate, l.burst = rate.Limit(r), burst
@@ -47,24 +47,33 @@ func (l *limiter[K]) allow(key K) (ok bool, after int) {
 		return true, 0
 	}
 	now := l.now()
+	one := l.of(key, now, l.rate, l.burst)
+	if one.AllowN(now, 1) {
+		return true, 0
+	}
+	return false, seconds(one)
+}
+
+// of returns the limiter of a key.
+func (l *limiter[K]) of(key K, now time.Time, r rate.Limit, burst int) *rate.Limiter {
 	one := l.keys[key]
 	if one == nil {
 		if len(l.keys) >= l.most {
 			l.forget(now)
 		}
-		one = rate.NewLimiter(l.rate, l.burst)
+		one = rate.NewLimiter(r, burst)
 		l.keys[key] = one
 	}
-	if one.AllowN(now, 1) {
-		return true, 0
-	}
-	return false, max(1, int(math.Ceil(1/float64(l.rate))))
+	return one
 }
+
+// seconds returns how many seconds one more takes.
+func seconds(one *rate.Limiter) int { return max(1, int(math.Ceil(1/float64(one.Limit())))) }
 
 // forget drops the keys that are at rest, and, where that is not enough, all.
 func (l *limiter[K]) forget(now time.Time) {
 	for key, one := range l.keys {
-		if one.TokensAt(now) >= float64(l.burst) {
+		if one.TokensAt(now) >= float64(one.Burst()) {
 			delete(l.keys, key)
 		}
 	}

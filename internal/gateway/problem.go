@@ -106,6 +106,9 @@ func judge(err error) *problem {
 		return judgePartner(refused)
 	}
 	text := err.Error()
+	if errors.Is(err, errMemory) && !errors.Is(err, sealane.ErrMayBeProcessed) {
+		return notReady(text)
+	}
 	p := judgeOther(err, text)
 	p.fault = sealane.FaultOf(err)
 	return p
@@ -142,6 +145,11 @@ func judgeOther(err error, text string) *problem {
 		p.retry = 5
 		return p
 	}
+	return notReady(text)
+}
+
+// notReady is a problem of a request that can be sent again soon.
+func notReady(text string) *problem {
 	p := newProblem(kindNotReady, http.StatusServiceUnavailable, "proxy_internal_error", notProcessed, "%s", text)
 	p.retry = 5
 	return p
@@ -157,9 +165,7 @@ func judgeOutcome(on profile.Outcome, text string) *problem {
 	case sealane.ErrFormat, sealane.ErrNotSealed, sealane.ErrContradiction:
 		return refusal(http.StatusBadRequest, "%s", text)
 	}
-	p := newProblem(kindNotReady, http.StatusServiceUnavailable, "proxy_internal_error", notProcessed, "%s", text)
-	p.retry = 5
-	return p
+	return notReady(text)
 }
 
 // answerError returns the error type of RFC 9209 for an answer that can't be used.

@@ -39,6 +39,7 @@ type route struct {
 	token         []byte     // SHA-256 of the listener's token, or nil
 	authorization string
 	rates         *limiter[string] // of partners, on this route
+	held          *held            // what the sealed messages of an egress hold
 
 	proxy   *httputil.ReverseProxy
 	handler *sealhttp.Handler // of an ingress
@@ -89,9 +90,9 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	}
 	r.setHosts()
 	if old != nil {
-		r.rates = old.rates // with the old rate until the new state is in force
+		r.rates, r.held = old.rates, old.held // with the old limits until the new state is in force
 	} else {
-		r.rates = newLimiter[string](b.g.now)
+		r.rates, r.held = newLimiter[string](b.g.now), newHeld()
 		r.rates.set(c.Limits.Rate, c.Limits.Burst)
 	}
 	if err := checkPlain(r.profile, c.Plain); err != nil {
@@ -291,7 +292,7 @@ func (b *builder) setProxy(r, old *route) {
 	}
 	r.proxy.Rewrite, r.proxy.Transport = r.toApplication, noInformational{r.upstream}
 	r.proxy.ModifyResponse, r.proxy.ErrorHandler = r.fromApplication, r.ingressError
-	memory, requests := b.c.Limits.Memory.or(sealhttp.DefaultMaxHeld), inFlight(b.c.PartnerLimits, r.c.Limits)
+	memory, requests := b.g.heldMemory(b.c), inFlight(b.c.PartnerLimits, r.c.Limits)
 	if old != nil && old.handler != nil {
 		if now := old.handler; now.MaxInFlightPerLane == requests && now.MaxHeld == memory {
 			r.handler = now
@@ -321,19 +322,7 @@ const (
 
 // inFlight returns the smaller limit of requests in flight.
 func inFlight(all, route PartnerLimits) int {
-	n := cmp.Or(all.InFlight, defaultInFlight)
-	if route.InFlight > 0 {
-		n = min(n, route.InFlight)
-	}
-	return n
-}
-
-// allow reports whether a partner may make a request now, and else after how many seconds.
-func (r *route) allow(partner string) (ok bool, after int) {
-	if ok, after := r.g.partners.allow(partner); !ok {
-		return false, after
-	}
-	return r.rates.allow(partner)
+	return leastLimit(cmp.Or(all.InFlight, defaultInFlight), route.InFlight)
 }
 
 // serve serves a request of the route.

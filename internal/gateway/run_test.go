@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -123,14 +122,15 @@ func TestDrain(t *testing.T) {
 		}
 		io.WriteString(w, "{}")
 	})
-	g := start(t, "admin: 127.0.0.1:0\ndrain: {wait: 300ms}\n"+egress(url, `plain: ["GET /slow", "GET /x"]`))
+	g := start(t, "admin: 127.0.0.1:0\ndrain: {wait: 1s}\n"+egress(url, `plain: ["GET /slow", "GET /x"]`))
 	slow := make(chan int, 1)
 	go func() { slow <- call(t, "GET", g.url("out")+"/slow", "").status }()
 	<-arrived
 	ended := make(chan error, 1)
 	go func() { ended <- g.stop() }()
-	for call(t, "GET", "http://"+g.addresses["admin"].String()+"/readyz", "").status != 503 {
-		runtime.Gosched()
+	g.log.wait(t, `"msg":"draining"`, 1)
+	if a := call(t, "GET", "http://"+g.addresses["admin"].String()+"/readyz", ""); a.status != 503 {
+		t.Errorf("ready while it drains: %d", a.status)
 	}
 	if a := call(t, "GET", g.url("out")+"/x", ""); a.status != 200 {
 		t.Errorf("while it drains: %d", a.status)

@@ -176,6 +176,9 @@ func (g *Gateway) listen(s *state) (err error) {
 			continue
 		}
 		n, err := openListener(g.run, routes[0].c.Listen)
+		if err == nil {
+			err = checkPassed(n, routes)
+		}
 		if err != nil {
 			return fmt.Errorf("route %s: %w", routes[0].name, err)
 		}
@@ -231,6 +234,9 @@ func (g *Gateway) end(in time.Duration) error {
 
 // openListener opens a listener. A unix socket that nobody listens on any more is replaced.
 func openListener(ctx context.Context, l Listen) (net.Listener, error) {
+	if name, passed := l.Address.systemd(); passed {
+		return passedListener(name)
+	}
 	path, unix := l.Address.unix()
 	if !unix {
 		return new(net.ListenConfig).Listen(ctx, "tcp", string(l.Address))

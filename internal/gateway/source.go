@@ -15,6 +15,7 @@ type found struct {
 	lane   *sealane.Lane
 	apiKey string   // the identity of the API key that was used, or ""
 	target *url.URL // where the partner takes requests, or nil
+	limits lanes.Limits
 }
 
 // source finds the lanes of a route.
@@ -81,7 +82,7 @@ func (s *registrySource) named(partner, environment string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	return s.suits(found{lane: lane, target: target}, errUnknownPartner)
+	return s.suits(snapshot, found{lane: lane, target: target}, errUnknownPartner)
 }
 
 func (s *registrySource) byAPIKey(token string) (found, error) {
@@ -95,7 +96,7 @@ func (s *registrySource) byAPIKey(token string) (found, error) {
 	} else if err != nil {
 		return found{}, err
 	}
-	f, err := s.suits(found{lane: lane, apiKey: id}, errUnknownCaller)
+	f, err := s.suits(snapshot, found{lane: lane, apiKey: id}, errUnknownCaller)
 	if err == nil {
 		s.registry.used(id)
 	}
@@ -113,17 +114,19 @@ func (s *registrySource) byAccount(account string) (found, error) {
 	} else if err != nil {
 		return found{}, err
 	}
-	return s.suits(found{lane: lane}, errUnknownCaller)
+	return s.suits(snapshot, found{lane: lane}, errUnknownCaller)
 }
 
-// suits refuses a lane that is not for this route: then its partner is as unknown as any other.
-func (s *registrySource) suits(f found, unknown error) (found, error) {
+// suits adds the limits of a lane. It refuses one that is not for this route: then its partner is as unknown
+// as any other.
+func (s *registrySource) suits(snapshot *lanes.Snapshot, f found, unknown error) (found, error) {
 	l := f.lane
 	switch {
 	case l.Side() != s.side, l.Profile().Name() != s.profile, s.partner != "" && l.Partner() != s.partner,
 		s.environment != "" && l.Environment() != s.environment:
 		return found{}, fmt.Errorf("lane %s is not for this route: %w", l.Name(), unknown)
 	}
+	f.limits = snapshot.Limits(nameOf(l))
 	return f, nil
 }
 

@@ -28,6 +28,7 @@ type upstream struct {
 	transport *http.Transport
 	response  time.Duration
 	keepHost  bool
+	choose    func(*url.URL) (*url.URL, error) // returns the proxy of the environment; nil: there are none
 
 	users   atomic.Int64 // requests that are under way
 	retired atomic.Bool  // it gets no new requests, but those that began before a reload
@@ -49,9 +50,8 @@ func newUpstream(c *Upstream, egress, registryURL bool, tlsConfig *tls.Config) (
 			return nil, err
 		}
 	}
-	proxied := egress && (c.Proxy == proxyEnvironment || c.Proxy == "" && !registryURL)
-	if registryURL && !proxied {
-		dialer.Control = onlyPublic(c.AllowAddresses)
+	if registryURL {
+		dial = direct(dialer, onlyPublic(c.AllowAddresses))
 	}
 	u.transport = &http.Transport{
 		DialContext: dial, TLSClientConfig: tlsConfig, TLSHandshakeTimeout: c.Connect.or(defaultConnect),
@@ -59,11 +59,46 @@ func newUpstream(c *Upstream, egress, registryURL bool, tlsConfig *tls.Config) (
 		MaxIdleConns: 1000, MaxIdleConnsPerHost: 100, MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression: true, // bodies stay as they are, both ways
 	}
-	if proxied {
-		choose := httpproxy.FromEnvironment().ProxyFunc()
-		u.transport.Proxy = func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+	if egress && (c.Proxy == proxyEnvironment || c.Proxy == "" && !registryURL) {
+		u.choose = httpproxy.FromEnvironment().ProxyFunc()
+		u.transport.Proxy = func(r *http.Request) (*url.URL, error) { return proxyOf(r.Context()), nil }
 	}
 	return u, nil
+}
+
+type proxyKey struct{}
+
+// withProxy returns a context with the proxy of a request to a URL, which is that of its connection too.
+func (u *upstream) withProxy(ctx context.Context, to *url.URL) (context.Context, error) {
+	if u.choose == nil {
+		return ctx, nil
+	}
+	proxy, err := u.choose(to)
+	if err != nil {
+		return ctx, fmt.Errorf("proxy of the environment: %w", err)
+	}
+	return context.WithValue(ctx, proxyKey{}, proxy), nil
+}
+
+// proxyOf returns the proxy of a context, or nil.
+func proxyOf(ctx context.Context) *url.URL {
+	proxy, _ := ctx.Value(proxyKey{}).(*url.URL)
+	return proxy
+}
+
+// direct returns a function that checks the address of each connection, but of one to a proxy of the environment:
+// that one looks up the host by itself.
+func direct(
+	dialer *net.Dialer, check func(network, address string, _ syscall.RawConn) error,
+) func(ctx context.Context, network, address string) (net.Conn, error) {
+	checked := *dialer
+	checked.Control = check
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if proxyOf(ctx) != nil {
+			return dialer.DialContext(ctx, network, address)
+		}
+		return checked.DialContext(ctx, network, address)
+	}
 }
 
 // prohibitedError means that a name leads to an address to which the registry's URLs must not lead.
@@ -156,7 +191,11 @@ func (u *upstream) RoundTrip(r *http.Request) (*http.Response, error) {
 		},
 		WroteHeaderField: func(string, []string) { begun.Store(true) },
 	}
-	sent := r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+	ctx, err := u.withProxy(r.Context(), r.URL)
+	if err != nil {
+		return nil, &sendError{err, false}
+	}
+	sent := r.WithContext(httptrace.WithClientTrace(ctx, trace))
 	sent.Header = notIdempotent(r.Header)
 	if body := r.Body; body != nil && body != http.NoBody && r.GetBody != nil {
 		read := new(atomic.Bool)

@@ -6,9 +6,12 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sealane/sealane/internal/lanes"
 )
 
 // Duration is a time span such as 5s or 24h.
@@ -62,6 +65,22 @@ func (s *Size) UnmarshalText(text []byte) error {
 // SchemaPattern is the pattern of a size.
 func (*Size) SchemaPattern() string { return `^[0-9]+ ?(KiB|MiB|GiB)?$` }
 
+// Memory is a Size, or 0 for auto.
+type Memory int64
+
+// UnmarshalText reads auto, or a size of at least a byte.
+func (m *Memory) UnmarshalText(text []byte) error {
+	var s Size
+	if string(text) != "auto" && (s.UnmarshalText(text) != nil || s == 0) {
+		return fmt.Errorf("is %.40q: give auto, or a size such as 256MiB or 1GiB", text)
+	}
+	*m = Memory(s)
+	return nil
+}
+
+// SchemaPattern is the pattern of an amount of memory.
+func (*Memory) SchemaPattern() string { return `^(auto|[0-9]+ ?(KiB|MiB|GiB)?)$` }
+
 func (s Size) or(other int64) int64 {
 	if s == 0 {
 		return other
@@ -70,22 +89,7 @@ func (s Size) or(other int64) int64 {
 }
 
 // Rate is how often something may happen in a second, such as 100/s.
-type Rate float64
-
-// UnmarshalText reads a number followed by /s or /m.
-func (r *Rate) UnmarshalText(text []byte) error {
-	number, unit, ok := strings.Cut(string(text), "/")
-	n, err := strconv.ParseFloat(number, 64)
-	seconds := map[string]float64{"s": 1, "m": 60}[unit]
-	if !ok || err != nil || seconds == 0 || !(n > 0) || n > 1e9 {
-		return fmt.Errorf("is %.40q: give a rate such as 100/s or 30/m", text)
-	}
-	*r = Rate(n / seconds)
-	return nil
-}
-
-// SchemaPattern is the pattern of a rate.
-func (*Rate) SchemaPattern() string { return `^[0-9.]+/[sm]$` }
+type Rate = lanes.Rate
 
 // Prefix is a range of IP addresses in CIDR notation, or one address.
 type Prefix netip.Prefix
@@ -125,8 +129,11 @@ func (p Path) in(dir string) string {
 	return filepath.Join(dir, string(p))
 }
 
-// Address is where to listen: HOST:PORT or unix:PATH.
+// Address is where to listen: HOST:PORT, unix:PATH, or systemd:NAME for a socket that systemd passes.
 type Address string
+
+// socketName is a name that systemd takes in FileDescriptorName=.
+var socketName = regexp.MustCompile(`^[^:[:cntrl:]]{1,255}$`)
 
 // UnmarshalText reads an address.
 func (a *Address) UnmarshalText(text []byte) error {
@@ -137,9 +144,16 @@ func (a *Address) UnmarshalText(text []byte) error {
 		*a = Address(text)
 		return nil
 	}
+	if name, ok := strings.CutPrefix(string(text), "systemd:"); ok {
+		if !socketName.MatchString(name) {
+			return errors.New("is systemd: without the name of a socket (FileDescriptorName=)")
+		}
+		*a = Address(text)
+		return nil
+	}
 	_, port, err := net.SplitHostPort(string(text))
 	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || strconv.FormatUint(n, 10) != port {
-		return fmt.Errorf("is %.80q: give HOST:PORT, :PORT or unix:PATH", text)
+		return fmt.Errorf("is %.80q: give HOST:PORT, :PORT, unix:PATH or systemd:NAME", text)
 	}
 	*a = Address(text)
 	return nil
@@ -148,12 +162,22 @@ func (a *Address) UnmarshalText(text []byte) error {
 // unix returns the path of a unix socket.
 func (a Address) unix() (path string, ok bool) { return strings.CutPrefix(string(a), "unix:") }
 
-// free reports whether the system chooses the port.
-func (a Address) free() bool { return strings.HasSuffix(string(a), ":0") }
+// systemd returns the name of a socket that systemd passes.
+func (a Address) systemd() (name string, ok bool) { return strings.CutPrefix(string(a), "systemd:") }
 
-// local reports whether only programs on this machine can connect.
+// free reports whether the system chooses the port.
+func (a Address) free() bool {
+	_, passed := a.systemd()
+	return !passed && strings.HasSuffix(string(a), ":0")
+}
+
+// local reports whether only programs on this machine can connect. Of a socket that systemd passes, the
+// address shows when it is opened.
 func (a Address) local() bool {
 	if _, ok := a.unix(); ok {
+		return true
+	}
+	if _, ok := a.systemd(); ok {
 		return true
 	}
 	host, _, err := net.SplitHostPort(string(a))

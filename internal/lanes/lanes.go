@@ -85,6 +85,7 @@ type Environment struct {
 	AcceptRSAOAEP string // the reason why RSA-OAEP (SHA-1) is accepted, or empty
 	MaxPayload    int    // bytes; 0 is the lane's default
 	URL           string // where the partner takes requests; may be empty
+	Limits        Limits
 }
 
 // APIKey is what is stored of a key that identifies a partner's calls.

@@ -129,6 +129,14 @@ func (s *Snapshot) URL(name Name) (*url.URL, error) {
 	return url.Parse(entry.environment.URL)
 }
 
+// Limits returns the limits of a lane. They are zero where there is no such lane.
+func (s *Snapshot) Limits(name Name) Limits {
+	if _, entry := s.find(name); entry != nil {
+		return entry.environment.Limits
+	}
+	return Limits{}
+}
+
 // OpenKeys opens private keys of ours, up to a number. It returns an error if none of them can be opened: a
 // wrong root key shows before the first message, and one damaged key fails its own lanes only. It also
 // returns an error if API keys can't be known.

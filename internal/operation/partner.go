@@ -98,6 +98,11 @@ type EnvironmentChange struct {
 	MailFrom      *string             `json:"mail_from,omitempty"`
 	MaxPayload    *int                `json:"max_payload,omitempty"`
 	Approvals     *int                `json:"approvals,omitempty"`
+	// Limits of gateways. Rates are texts such as 100/s; "none" and 0 remove a limit.
+	Rate     *string `json:"rate,omitempty"`
+	Burst    *int    `json:"burst,omitempty"`
+	InFlight *int    `json:"in_flight,omitempty"`
+	Failures *string `json:"failures,omitempty"`
 }
 
 // set sets what is to change.
@@ -109,6 +114,32 @@ func (c EnvironmentChange) set(env *Environment) error {
 	assign(&env.MailFrom, c.MailFrom)
 	assign(&env.MaxPayload, c.MaxPayload)
 	assign(&env.Approvals, c.Approvals)
+	return c.setLimits(&env.Limits)
+}
+
+// setLimits sets what is to change of the limits. A burst goes with its rate.
+func (c EnvironmentChange) setLimits(l *lanes.Limits) error {
+	for _, one := range []struct {
+		name string
+		text *string
+		to   *lanes.Rate
+	}{{"rate", c.Rate, &l.Rate}, {"failures", c.Failures, &l.Failures}} {
+		switch {
+		case one.text == nil:
+		case *one.text == "none":
+			*one.to = 0
+		default:
+			var err error
+			if *one.to, err = lanes.ParseRate(*one.text); err != nil {
+				return registry.Refuse("%s %w; none removes the limit", one.name, err)
+			}
+		}
+	}
+	if l.Rate == 0 {
+		l.Burst = 0
+	}
+	assign(&l.Burst, c.Burst)
+	assign(&l.InFlight, c.InFlight)
 	return nil
 }
 
@@ -167,6 +198,15 @@ var SetURL = repeatable("SetURL", registry.ActionURLSet,
 			return Environment{}, err
 		}
 		return environment(ctx, s, in.LaneName)
+	})
+
+// RemoveURL removes the URL of an environment.
+var RemoveURL = changing("RemoveURL", registry.ActionURLSet,
+	func(ctx context.Context, s *Session, in LaneName) (Environment, error) {
+		if err := s.Session.RemoveURL(ctx, lanes.Name(in)); err != nil {
+			return Environment{}, err
+		}
+		return environment(ctx, s, in)
 	})
 
 // environment returns the row of an environment.

@@ -24,6 +24,7 @@ type Environment struct {
 	SenderAuth    sealane.SenderAuth `json:"caller,omitempty"`          // how the sender of unsigned messages is known
 	AcceptRSAOAEP string             `json:"accept_rsa_oaep,omitempty"` // the reason why RSA-OAEP (SHA-1) opens, too
 	MaxPayload    int                `json:"max_payload,omitempty"`     // bytes; 0: the lane's default
+	Limits        lanes.Limits       `json:"limits,omitzero"`           // of what the partner asks of a gateway
 	// URL is where the partner takes requests, if we call it; empty: a program that calls it says where.
 	URL string `json:"url,omitempty"`
 	// Approvals is how many people decide in this environment: 1 or 2. With 0 it is two in
@@ -176,6 +177,11 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	}
 	if err := checkSideForURL(p, env); err != nil {
 		return err
+	}
+	l := env.Limits
+	if l.Rate < 0 || l.Burst < 0 || l.InFlight < 0 || l.Failures < 0 || l.Burst > 0 && l.Rate == 0 {
+		return Refuse("environment %s of %s: limits can't be negative, and a burst needs a rate",
+			env.Name, env.Partner)
 	}
 	if len(env.Contacts) > 50 {
 		return Refuse("%d contacts are too many; use a mailbox that several people read", len(env.Contacts))

@@ -37,6 +37,6 @@ func (p Partner) laneRow() lanes.Partner {
 func (e Environment) laneRow() lanes.Environment {
 	return lanes.Environment{
 		Partner: e.Partner, Name: e.Name, Account: e.Account, Sealing: e.Sealing, SenderAuth: e.SenderAuth,
-		AcceptRSAOAEP: e.AcceptRSAOAEP, MaxPayload: e.MaxPayload, URL: e.URL,
+		AcceptRSAOAEP: e.AcceptRSAOAEP, MaxPayload: e.MaxPayload, URL: e.URL, Limits: e.Limits,
 	}
 }

@@ -70,6 +70,9 @@ func everything(t testing.TB, s *registry.Session) (registry.KeyPair, registry.C
 	ctx := t.Context()
 	acme(t, s)
 	lane := lanes.Name{Partner: "acme", Environment: "PROD"}
+	must(t, s.AddEnvironment(ctx, registry.Environment{
+		Partner: "acme", Name: "DEV", Sealing: sealane.SealingRequired, Limits: lanes.Limits{Rate: 1, Failures: 0.5},
+	}))
 	must(t, s.SetContact(ctx, lane, registry.Contact{Role: registry.Primary, Name: "Ada", Email: "ada@acme.example"}))
 	_, _, err := s.IssueAPIKey(ctx, registry.NewAPIKey{Partner: "acme", Environment: "PROD",
 		Sealing: sealane.SealingRequired})
@@ -110,7 +113,11 @@ func TestRowsAgainstRecords(t *testing.T) {
 		}{
 			{"differs", "partner/acme", "name", "UPDATE partner SET name = 'Evil'", nil},
 			{"differs", "environment/acme/PROD", "contacts sealing",
-				"UPDATE environment SET sealing = 'optional', body = REPLACE(body, 'ada@', 'eve@')", nil},
+				`UPDATE environment SET sealing = 'optional', body = REPLACE(body, 'ada@', 'eve@')
+					WHERE name = 'PROD'`, nil},
+			{"differs", "environment/acme/DEV", "limits.failures limits.rate url",
+				`UPDATE environment SET limits = '{"rate":"9/s"}', url = 'https://evil.example'
+					WHERE name = 'DEV'`, nil},
 			{"differs", "apikey/", "mac_sha256", "UPDATE api_key SET hmac = ?", []any{sum}},
 			{"unrecorded", "apikey/a-evil", "",
 				`INSERT INTO api_key (id, partner, environment, sealing, revoked, version,

@@ -21,6 +21,18 @@ func (s *Session) SetURL(ctx context.Context, lane lanes.Name, to string) error 
 	})
 }
 
+// RemoveURL removes the URL of an environment, so that no more requests go there. One person may do it, as
+// with every act that stops something.
+func (s *Session) RemoveURL(ctx context.Context, lane lanes.Name) error {
+	return s.changeEnvironment(ctx, ActionURLSet, lane, func(env *Environment) error {
+		if env.URL == "" {
+			return Refuse("environment %s of %s has no URL", lane.Environment, lane.Partner)
+		}
+		env.URL = ""
+		return nil
+	})
+}
+
 // keepsURL refuses another change of an environment that changes its URL.
 func keepsURL(action Action, before, after Environment) error {
 	if action == ActionURLSet || before.URL == after.URL {
@@ -33,7 +45,7 @@ func keepsURL(action Action, before, after Environment) error {
 func (s *Session) redirects(entry *Entry) *second {
 	before, _ := entry.Before.(Environment)
 	after, is := entry.After.(Environment)
-	if !is || before.URL == after.URL || after.ApprovalsNeeded() < 2 {
+	if !is || before.URL == after.URL || after.URL == "" || after.ApprovalsNeeded() < 2 {
 		return nil
 	}
 	return &second{why: "requests go to another URL", what: after.URL}

@@ -56,6 +56,13 @@ func TestURL(t *testing.T) {
 	}
 	must(t, s.SetURL(ctx, prod, url)) // nothing changes
 
+	must(t, s.RemoveURL(ctx, prod)) // one person stops it, and does not start it again
+	inForce(prod, "")
+	refused(t, "has no URL", s.RemoveURL(ctx, prod))
+	if _, ok := errors.AsType[*registry.SecondPersonError](s.SetURL(ctx, prod, url)); !ok {
+		t.Error("one person sets a URL again that was removed")
+	}
+
 	change := func(env *registry.Environment) error { env.URL = "https://evil.example"; return nil }
 	refused(t, "set by an act of its own",
 		s.ChangeEnvironment(ctx, registry.Environment{Partner: "bank", Name: "PROD"}, change))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -46,6 +47,21 @@ func textOrNull[T any, S ~string](name string, of func(*T) *S) column[T] {
 // number is a column of whole numbers that is never NULL.
 func number[T any, N ~int | ~int64](name string, of func(*T) *N) column[T] {
 	return member(name, of, func(n N) any { return int64(n) }, func(n *N) any { return n })
+}
+
+// document stores a value as JSON, and its zero value as an empty text.
+func document[T any, D comparable](name string, of func(*T) *D) column[T] {
+	value := func(d D) any {
+		if d == *new(D) {
+			return ""
+		}
+		text, err := json.Marshal(d)
+		if err != nil {
+			panic(err) // the types of documents always marshal
+		}
+		return string(text)
+	}
+	return member(name, of, value, func(d *D) any { return documentInto[D]{d} })
 }
 
 // blob is a column of bytes that is never NULL.
@@ -127,6 +143,21 @@ func (t textInto[S]) Scan(value any) error {
 	}
 	*t.to = S(s)
 	return nil
+}
+
+type documentInto[D any] struct{ to *D }
+
+// Scan implements [database/sql.Scanner].
+func (d documentInto[D]) Scan(value any) error {
+	var text string
+	if err := (textInto[string]{&text}).Scan(value); err != nil {
+		return err
+	}
+	*d.to = *new(D)
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), d.to)
 }
 
 type bytesInto[B ~[]byte] struct{ to *B }

@@ -73,6 +73,8 @@ func (f *filler) fill(v reflect.Value) {
 		v.SetString(fmt.Sprint("text-", n))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(n)
+	case reflect.Float64:
+		v.SetFloat(float64(n))
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Pointer:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -22,6 +23,7 @@ var environmentTable = &table[registry.Environment]{
 		text("caller", func(e *registry.Environment) *sealane.SenderAuth { return &e.SenderAuth }),
 		text("accept_rsa_oaep", func(e *registry.Environment) *string { return &e.AcceptRSAOAEP }),
 		text("url", func(e *registry.Environment) *string { return &e.URL }),
+		document("limits", func(e *registry.Environment) *lanes.Limits { return &e.Limits }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
 		names(registry.Environment.SearchTexts),
 	},

@@ -161,20 +161,24 @@ const (
 func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 	q := laneQuery{
 		what: "environment", table: "environment",
-		selected: `SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, url, max_payload
-			FROM environment`,
+		selected: `SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, url, limits,
+			max_payload FROM environment`,
 		all: notArchived, some: someNotArchived, partner: "partner", environment: "name",
 		one: someNotArchived + " AND partner = ? AND name = ?", args: ofEnvironment,
 	}
 	return laneRow(r, q, func(row scan, e *lanes.Environment) (string, error) {
-		var sealing, caller string
+		var sealing, caller, limits string
 		var payload any
 		err := row(loose{&e.Partner}, loose{&e.Name}, loose{&e.Account}, loose{&sealing}, loose{&caller},
-			loose{&e.AcceptRSAOAEP}, loose{&e.URL}, &payload)
+			loose{&e.AcceptRSAOAEP}, loose{&e.URL}, loose{&limits}, &payload)
 		e.Sealing, e.SenderAuth = sealane.Sealing(sealing), sealane.SenderAuth(caller)
 		n, is := payload.(int64)
-		if e.MaxPayload = int(n); err == nil && !is {
+		switch e.MaxPayload = int(n); {
+		case err != nil:
+		case !is:
 			err = unfit("its max_payload is not a number")
+		case limits != "" && json.Unmarshal([]byte(limits), &e.Limits) != nil:
+			err = unfit("its limits can't be read")
 		}
 		return e.Partner + "/" + e.Name, err
 	})

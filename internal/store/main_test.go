@@ -15,6 +15,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 	"github.com/sealane/sealane/internal/store/pgtest"
@@ -125,6 +126,7 @@ func environment(of, name string) registry.Environment {
 		Partner: of, Name: name, Sealing: sealane.SealingRequired, Account: of + "-" + name + "-account",
 		SenderAuth: sealane.SenderMutualTLS, AcceptRSAOAEP: "an old HSM", MaxPayload: 1 << 20,
 		MailFrom: "keys@example.com",
+		Limits:   lanes.Limits{Rate: 100, Burst: 300, InFlight: 64, Failures: 0.5},
 		Contacts: []registry.Contact{
 			{Role: registry.Primary, Name: "Ada", Email: "ada@example.com"},
 			{Role: registry.Support, Name: "山田", Email: "support@example.com"},

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 )
@@ -69,7 +70,10 @@ func TestNamesOfVersion4(t *testing.T) {
 				k, c := apiKey("k-"+id, id, "PROD"), certificate("c-"+id, registry.Theirs, id, "PROD")
 				k.HMAC, k.Binding = nil, nil
 				k.Label, c.CommonName, c.Serial = "Batch "+id, "Ĳssel "+id, fmt.Sprintf("%x", 4096+i)
-				if err := all(agreement(tx, id, "PROD"), tx.PutAPIKey(&k), tx.PutCertificate(&c)); err != nil {
+				of, env := partner(id), environment(id, "PROD")
+				env.Limits = lanes.Limits{} // there were none
+				err := all(tx.PutPartner(&of), tx.PutEnvironment(&env), tx.PutAPIKey(&k), tx.PutCertificate(&c))
+				if err != nil {
 					return err
 				}
 			}
@@ -106,6 +110,7 @@ func TestNamesOfVersion4(t *testing.T) {
 var newIn = map[string]int{
 	"file_sha256:bytes?": 2, "added": 2, "request": 3, "url": 4,
 	"archived": 5, "names": 5, "serial_number": 5, "sha1:bytes?": 5, "hmac:bytes?": 6, "binding:bytes?": 6,
+	"limits": 7,
 }
 
 // asVersion returns a backup as a program of that version would have written it. Tables that it
