@@ -42,6 +42,9 @@ Nothing is ever overwritten.`,
 	f.StringVar(&s.KeyID, "key-id", "", "key ID (alias), if it is known already")
 	subjectFlags(c, &s.Request)
 	f.StringVar(&s.Folder, "out", "", "folder to write (required)")
+	f.StringVar(&s.To, "to", "", "the partner's name: the letters show it")
+	f.StringVar(&s.From.Name, "from", "", "your name: the letters show it")
+	f.StringVar(&s.From.Telephone, "telephone", "", telephoneHelp)
 	passphrase := passphraseFlag(c)
 	for _, name := range []string{"profile", "env", "out", "common-name"} {
 		must(c.MarkFlagRequired(name))

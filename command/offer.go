@@ -2,6 +2,7 @@ package command
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,16 +11,19 @@ import (
 	"github.com/sealane/sealane/internal/operation"
 )
 
+const telephoneHelp = "your telephone number, for the partner's questions: the letters show it"
+
 func newOffer() *cobra.Command {
 	var in operation.OfferRequest
-	var out string
+	var out, telephone string
 	c := &cobra.Command{
 		Use:        "offer PARTNER ENVIRONMENT",
 		Short:      "Write your certificate and letters for a partner; make the key pair if needed",
 		SuggestFor: []string{"send"},
 		Long: `Offer writes two folders: 1-send, with your certificate in the formats that partners
 take and a covering letter; and 2-send-separately, with the letter that has the SHA-256
-checksums. Send them by two messages. There is no private key in them.
+checksums. Send them by two messages. There is no private key in them. The letters name
+you as the sender.
 
 If the partner has not installed a key pair of yours yet, that one is offered (again).
 Otherwise offer makes a new pair, which follows the one that is in use; its subject is
@@ -37,10 +41,14 @@ it (--key).`,
 	f.StringVar(&in.KeyID, "key-id", "", "key ID (alias) of a new pair, if it is known already")
 	f.IntVar(&in.Bits, "bits", 0, "RSA size of a new pair: 2048, 3072 or 4096 (default: as before, or the profile's)")
 	subjectFlags(c, &in.Subject)
+	f.StringVar(&telephone, "telephone", "", telephoneHelp)
 	must(c.MarkFlagRequired("out"))
 	input := func(_ *cobra.Command, args []string) (operation.OfferRequest, error) {
 		in.Partner, in.Environment = args[0], args[1]
-		in.Deliver = func(p operation.OfferPackage) error { return keydir.WriteOffer(out, p) }
+		in.Deliver = func(p operation.OfferPackage) error {
+			p.Date, p.From.Telephone = time.Now(), telephone
+			return keydir.WriteOffer(out, p)
+		}
 		for _, folder := range []string{keydir.SendFolder, keydir.SendSeparatelyFolder} {
 			if err := newfile.Check(filepath.Join(out, folder)); err != nil {
 				return in, err

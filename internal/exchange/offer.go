@@ -33,12 +33,17 @@ func (e Exchange) Offer(ctx context.Context, to Target, deliver func(OfferPackag
 		if err != nil {
 			return err
 		}
+		partner, err := tx.Partner(to.Partner)
+		if err != nil {
+			return err
+		}
 		chain, err := c.Parse()
 		if err != nil {
 			return err
 		}
 		offer := OfferPackage{
 			Profile: prof, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0],
+			To: partner.Name, From: Sender{Name: e.session.Person().Name, Email: e.session.Person().Email},
 		}
 		if err := e.recordOffer(tx, entry, k, to.Partner); err != nil {
 			return err

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"time"
+	"unicode"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/keyfile"
@@ -23,6 +25,16 @@ type OfferPackage struct {
 	KeyID       string // empty where the partner assigns it
 	MailFrom    string // the address from which mails about it will come; may be empty
 	Certificate *x509.Certificate
+
+	To   string // who receives it; may be empty
+	From Sender
+	Date time.Time // of the letters; zero: they have none
+}
+
+// Sender is the person who sends the letters and answers questions. Each part may be empty.
+type Sender struct {
+	Name, Email string
+	Telephone   string // a number that the partner finds in the letter, and must not trust for it
 }
 
 // Base returns the name of the files, without an extension.
@@ -81,6 +93,11 @@ func (p OfferPackage) Letters() (covering, checksums []byte, err error) {
 		NotBefore:     p.Certificate.NotBefore.UTC().Format(letterTime),
 		NotAfter:      p.Certificate.NotAfter.UTC().Format(letterTime),
 		Table:         cert.Fingerprints(nil, p.Certificate),
+		To:            oneLine(p.To),
+		From:          Sender{oneLine(p.From.Name), oneLine(p.From.Email), oneLine(p.From.Telephone)},
+	}
+	if !p.Date.IsZero() {
+		facts.Date = p.Date.UTC().Format("2 January 2006")
 	}
 	if pub, ok := p.Certificate.PublicKey.(*rsa.PublicKey); ok {
 		facts.Bits = pub.N.BitLen()
@@ -106,17 +123,39 @@ type letterFacts struct {
 	Bits                                                                     int
 	Files                                                                    []letterFile
 	Table                                                                    cert.FingerprintTable
+	To, Date                                                                 string
+	From                                                                     Sender
+}
+
+// oneLine returns text without line ends and other characters that could look like a line of
+// the letter's own.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
 }
 
 type letterFile struct{ Name, SHA256 string }
 
 const letterTime = "2006-01-02 15:04 MST"
 
+// letterHead and letterFoot begin and end both letters.
+const (
+	letterHead = `{{with .To}}To: {{.}}
+{{end}}{{with .From.Name}}From: {{.}}{{with $.Organization}}, {{.}}{{end}}
+{{end}}{{with .Date}}Date: {{.}}
+{{end}}`
+	letterFoot = `{{if or .From.Name .From.Email .From.Telephone}}
+Questions: {{with .From.Name}}{{.}}{{end}}
+{{- with .From.Email}}{{if $.From.Name}}, {{end}}{{.}}{{end}}
+{{- with .From.Telephone}}{{if or $.From.Name $.From.Email}}, {{end}}telephone {{.}}{{end}}
+{{end}}`
+)
+
 var coveringLetter = template.Must(template.New("covering").Parse(
 	`Subject: {{.Profile}}: our certificate for {{.Environment}}
-
+` + letterHead + `
 Please find attached our certificate for {{.Profile}}, environment {{.Environment}}.
-The same certificate is attached in four formats; any one of them will do:
+The same certificate is attached in four formats; any one of them will do. Some mail
+systems remove attachments that end in .cer or .crt:
 {{range .Files}}  {{.Name}}
 {{end}}
   Common name    {{.CommonName}}
@@ -139,16 +178,20 @@ What to do:
   2. Install the certificate in {{.Environment}} only.
 {{- if .AskKeyID}}
   3. Tell us the key ID (alias) that your messages will carry for this key.{{end}}
-  {{if .AskKeyID}}4{{else}}3{{end}}. Tell us when it is installed.
+  {{if .AskKeyID}}4{{else}}3{{end}}. Tell us when it is installed. You can answer with these words:
+       Installed in {{.Environment}}: the certificate with the serial number
+       {{.Serial}}.
+{{- if .AskKeyID}}
+       Its key ID (alias) is: {{end}}
 {{- with .MailFrom}}
 
 Our mails about this certificate, such as the notice before it expires, will come
 from {{.}}. Please let your filters pass them.{{end}}
-`))
+` + letterFoot))
 
 var checksumLetter = template.Must(template.New("checksum").Parse(
 	`Subject: {{.Profile}}: checksum of our certificate for {{.Environment}}
-
+` + letterHead + `
 This is the second message. It holds the SHA-256 checksums of the certificate that
 we sent you for {{.Profile}}, environment {{.Environment}}
 (common name {{.CommonName}}, serial number {{.Serial}}).
@@ -162,4 +205,4 @@ The files as we sent them (sha256sum):
 {{end}}
 If one of them matches, the certificate is ours. If none does, do not install it:
 call us at a number that you knew before.
-`))
+` + letterFoot))

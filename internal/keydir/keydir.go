@@ -9,6 +9,7 @@
 package keydir
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
@@ -44,6 +45,11 @@ type Spec struct {
 	Request     cert.Template // subject and start; the profile sets key usage and validity
 	Bits        int           // RSA size; 0: the profile's
 	Passphrase  []byte        // encrypts the private key; empty: it is not encrypted
+
+	// To and From are the receiver and the sender of the letters. The default of From's
+	// address is that of the certificate.
+	To   string
+	From exchange.Sender
 }
 
 // MissingError reports that the profile requires a field of the certificate.
@@ -189,8 +195,11 @@ func (s *Spec) write(key *rsa.PrivateKey, made *x509.Certificate) error {
 	if err := newfile.Write(s.KeyFile(), private, 0o600); err != nil {
 		return err
 	}
+	from := s.From
+	from.Email = cmp.Or(from.Email, s.Request.Email)
 	return WriteOffer(s.Folder, exchange.OfferPackage{
 		Profile: s.Profile, Environment: s.Environment, KeyID: s.KeyID, Certificate: made,
+		To: s.To, From: from, Date: s.Request.NotBefore,
 	})
 }
 
