@@ -61,7 +61,9 @@ var imports = map[string][]string{
 	"internal/rsabatch":    {"internal/rsapad"},
 	"internal/multibuffer": {"internal/rsabatch", "internal/sharedlib"},
 
-	"internal/gateway": {"sealhttp", "internal/lanes", "lanedir", "internal/httpserver"},
+	"internal/admission": {},
+	"internal/gateway": {"sealhttp", "internal/lanes", "lanedir", "internal/httpserver",
+		"internal/admission"},
 
 	"internal/store/pgtest":        {},
 	"internal/sandbox/rdx":         {"internal/sandbox"},

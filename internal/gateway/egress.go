@@ -194,7 +194,7 @@ func (s sealing) RoundTrip(q *http.Request) (*http.Response, error) {
 	}
 	t := &sealhttp.Transport{
 		Lane: sealhttp.OneLane(c.lane), Base: inTime{s.r.upstream, c.sealed}, BasePath: c.target.Path,
-		Hooks: sealhttp.Hooks{Admit: s.r.g.admit, Observe: observe},
+		Hooks: s.r.g.hooks(sealhttp.StepOpen),
 	}
 	return t.RoundTrip(q)
 }

@@ -26,6 +26,8 @@ type exchange struct {
 	id    string
 	began time.Time
 	trace string // the trace ID of traceparent
+	// source is the network of a caller who is not identified, or "". It is set before there is a lane.
+	source string
 
 	mu        sync.Mutex
 	method    string
@@ -105,7 +107,7 @@ func (x *exchange) problem(p *problem) {
 	})
 }
 
-// observe is the Observe of sealhttp.Hooks.
+// observe notes what became of a message.
 func observe(ctx context.Context, e sealhttp.Event) {
 	x := exchangeOf(ctx)
 	if x == nil {

@@ -1,84 +1,69 @@
 package gateway
 
 import (
-	"container/list"
+	"cmp"
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/admission"
 	"github.com/sealane/sealane/sealhttp"
 )
 
-// gate bounds how many messages are sealed or opened at once: private RSA operations are what a message
-// costs. Those who wait to seal an answer go first: its request was processed.
-type gate struct {
-	places int           // in all
-	queue  time.Duration // how long a message waits to be opened
+const defaultQueue = time.Second
 
-	mu      sync.Mutex
-	free    int
-	sealing list.List // of chan struct{}, closed when its turn comes
-	opening list.List
+// manyFailures is how many messages a second may fail to open before the next ones of the same sender wait
+// behind those of others.
+const manyFailures Rate = 10
+
+// places returns how many messages are sealed or opened at once.
+func (g *Gateway) places(c *Config) int { return cmp.Or(c.Limits.RSA, g.options.RSA.Concurrency()) }
+
+// hooks are the hooks of a Handler or a Transport. Its first step counts an exchange among those in flight.
+// answer is its step for messages whose request was processed: they go first. It is "" where there are none.
+func (g *Gateway) hooks(answer sealhttp.Step) sealhttp.Hooks {
+	return sealhttp.Hooks{
+		Admit: func(ctx context.Context, lane *sealane.Lane, step sealhttp.Step) (func(), error) {
+			if x := exchangeOf(ctx); !x.entered {
+				if err := x.route.enter(x, carriedOf(ctx).found); err != nil {
+					return nil, err
+				}
+			}
+			who := party(ctx, lane)
+			order := admission.Request
+			switch {
+			case step == answer:
+				order = admission.Answer
+			case g.unopened.exhausted(who, manyFailures) > 0:
+				order = admission.Last
+			}
+			return g.gate.Enter(ctx, who, order)
+		},
+		Observe: func(ctx context.Context, e sealhttp.Event) {
+			if e.Step == sealhttp.StepOpen && e.Step != answer && costly(e.Err) {
+				g.unopened.allowAs(party(ctx, e.Lane), manyFailures, 0)
+			}
+			observe(ctx, e)
+		},
+	}
 }
 
-func newGate(places int, queue time.Duration) *gate {
-	return &gate{places: places, free: places, queue: queue}
+// costly reports whether a message was refused after a private key was used for it.
+func costly(err error) bool {
+	return errors.Is(err, sealane.ErrDecryption) || errors.Is(err, sealane.ErrNotJWS) ||
+		errors.Is(err, sealane.ErrSignature)
 }
 
-var errQueue = errors.New("too many messages wait to be opened")
-
-// admit is the Admit of sealhttp.Hooks.
-func (g *gate) admit(ctx context.Context, _ *sealane.Lane, step sealhttp.Step) (release func(), err error) {
-	g.mu.Lock()
-	if g.free > 0 {
-		g.free--
-		g.mu.Unlock()
-		return g.release, nil
-	}
-	line := &g.opening
-	if step == sealhttp.StepSeal {
-		line = &g.sealing
-	}
-	turn := make(chan struct{})
-	waiting := line.PushBack(turn)
-	g.mu.Unlock()
-
-	var late <-chan time.Time
-	if step == sealhttp.StepOpen {
-		timer := time.NewTimer(g.queue)
-		defer timer.Stop()
-		late = timer.C
-	}
-	select {
-	case <-turn:
-		return g.release, nil
-	case <-late:
-		err = errQueue
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	select {
-	case <-turn: // it came at the same moment
-		return g.release, nil
-	default:
-	}
-	line.Remove(waiting)
-	return nil, err
-}
-
-// release passes the place to the next in line, or frees it.
-func (g *gate) release() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, line := range []*list.List{&g.sealing, &g.opening} {
-		if first := line.Front(); first != nil {
-			close(line.Remove(first).(chan struct{}))
-			return
+// party returns on whose account a message is. A caller who is not identified is told from others by the
+// network.
+func party(ctx context.Context, lane *sealane.Lane) admission.Party {
+	who := admission.Party{Partner: lane.Partner()}
+	if x := exchangeOf(ctx); x != nil {
+		who.Source = x.source
+		if who.Partner == "" { // a route with keys of its own may leave it out
+			who.Partner = "route " + x.route.name
 		}
 	}
-	g.free++
+	return who
 }

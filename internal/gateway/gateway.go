@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sealane/sealane/internal/admission"
 	"github.com/sealane/sealane/internal/strictyaml"
 	"github.com/sealane/sealane/rsaengine"
 )
@@ -47,9 +47,10 @@ type Gateway struct {
 	logTo   *swapHandler
 
 	state    atomic.Pointer[state]
-	gate     atomic.Pointer[gate]
+	gate     *admission.Gate
 	partners *partnerLimits
-	failures *limiter[netip.Prefix]
+	failures *limiter[netip.Prefix]    // callers that are not known
+	unopened *limiter[admission.Party] // messages that did not open
 	sampler  *sampler
 	metrics  *metrics
 	draining atomic.Bool
@@ -91,6 +92,7 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	g.log = slog.New(g.logTo)
 	o.RSA.Notify(func(text string) { g.log.Warn(text) })
 	g.partners, g.failures = newPartnerLimits(g.now), newLimiter[netip.Prefix](g.now)
+	g.gate, g.unopened = admission.NewGate(0, 0), newLimiter[admission.Party](g.now) // apply sets the gate
 	g.sampler = newSampler(g.now)
 	g.metrics = newMetrics(g)
 	next, err := g.build(ctx, nil)
@@ -220,10 +222,7 @@ func (g *Gateway) apply(next *state) {
 		failures = defaultFailures
 	}
 	g.failures.set(failures, 0)
-	places, queue := cmp.Or(c.Limits.RSA, g.options.RSA.Concurrency()), c.Limits.Queue.or(time.Second)
-	if now := g.gate.Load(); now == nil || now.places != places || now.queue != queue {
-		g.gate.Store(newGate(places, queue))
-	}
+	g.gate.Set(g.places(c), c.Limits.Queue.or(defaultQueue))
 	g.state.Store(next)
 }
 

@@ -34,6 +34,9 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 		r.refuseCaller(w, q, x, errUnknownCaller)
 		return
 	}
+	if r.c.Caller.Way == callerUnauthenticated {
+		x.source = network(peer(q)).String()
+	}
 	f, how, err := r.identify(q)
 	x.with(func() { x.lane, x.how = f.lane, how })
 	switch {

@@ -139,13 +139,18 @@ var (
 	)
 	serverEnd = prometheus.NewDesc("sealane_server_certificate_end_timestamp_seconds",
 		"When the certificate of a listener ends.", []string{"route"}, nil)
-	readyNow = prometheus.NewDesc("sealane_ready", "Whether the gateway is ready, 1 or 0.", nil, nil)
+	placesTaken = prometheus.NewDesc("sealane_places_taken",
+		"Messages that are sealed or opened at the moment.", nil, nil)
+	placesAll     = prometheus.NewDesc("sealane_places", "Messages that can be sealed or opened at once.", nil, nil)
+	placesWaiting = prometheus.NewDesc("sealane_places_waiting", "Messages that wait for a place.", nil, nil)
+	readyNow      = prometheus.NewDesc("sealane_ready", "Whether the gateway is ready, 1 or 0.", nil, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		snapshotTime, snapshotLanes, snapshotAge, damagedRows, certificateEnd, serverEnd, readyNow,
+		placesAll, placesTaken, placesWaiting,
 	} {
 		to <- d
 	}
@@ -162,6 +167,10 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 		ready = 1
 	}
 	gauge(readyNow, ready)
+	usage := c.g.gate.Usage()
+	gauge(placesAll, float64(usage.Places))
+	gauge(placesTaken, float64(usage.Taken))
+	gauge(placesWaiting, float64(usage.Waiting))
 	if s.registry != nil {
 		if snapshot := s.registry.snapshot.Load(); snapshot != nil {
 			gauge(snapshotTime, float64(snapshot.Taken.Unix()))

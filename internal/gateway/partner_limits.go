@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
-	"github.com/sealane/sealane/sealhttp"
 )
 
 // partnerLimits bound what partners ask for. The limits of the file, of a route and of the registry apply
@@ -111,16 +109,6 @@ func (r *route) enter(x *exchange, f found) error {
 		}
 	})
 	return nil
-}
-
-// admit is the Admit of sealhttp.Hooks. The first step of an exchange counts it among those in flight.
-func (g *Gateway) admit(ctx context.Context, lane *sealane.Lane, step sealhttp.Step) (func(), error) {
-	if x := exchangeOf(ctx); !x.entered {
-		if err := x.route.enter(x, carriedOf(ctx).found); err != nil {
-			return nil, err
-		}
-	}
-	return g.gate.Load().admit(ctx, lane, step)
 }
 
 // allowAs is like allow, with a limit of the key's own.

@@ -308,7 +308,7 @@ func (b *builder) setProxy(r, old *route) {
 		Log:         slog.New(slog.DiscardHandler), // the exchange has a line of its own
 		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: requests,
 		MaxHeldPerLane: memory / 2,
-		Hooks:          sealhttp.Hooks{Admit: r.g.admit, Observe: observe},
+		Hooks:          r.g.hooks(sealhttp.StepSeal),
 	}
 	if r.folder != nil {
 		r.handler.MaxHeldPerLane = memory
