@@ -1,6 +1,7 @@
 package rsabatch
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"slices"
@@ -127,12 +128,12 @@ func (e *Engine) remove(o *operation) {
 // pass passes the place on to a worker if anything waits, and frees it otherwise.
 func (e *Engine) pass() {
 	e.mu.Lock()
-	next := e.oldest()
-	if next < 0 {
+	waits := e.oldest(1) >= 0
+	if !waits {
 		e.free++
 	}
 	e.mu.Unlock()
-	if next >= 0 {
+	if waits {
 		go e.work()
 	}
 }
@@ -156,16 +157,17 @@ func (e *Engine) work() {
 	}
 }
 
-// take takes the operation that waits longest and up to seven of its class together, or that one alone
-// if too few wait for a batch. It frees the place and returns nil if nothing waits.
+// take takes the operation that is next and up to seven of its class together, or that one alone if too
+// few wait for a batch. It frees the place and returns nil if nothing waits.
 func (e *Engine) take() (taken []*operation, together bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	class := e.oldest()
+	class := e.next()
 	if class < 0 {
 		e.free++
 		return nil, false
 	}
+	e.passed[class] = 0
 	queue := e.waiting[class]
 	n := min(len(queue), Slots)
 	together = n >= e.even[class]
@@ -181,11 +183,34 @@ func (e *Engine) take() (taken []*operation, together bool) {
 	return taken, together
 }
 
-// oldest returns the class of the operation that waits longest, or -1. It is called with the lock held.
-func (e *Engine) oldest() int {
+// maxPassed is how many batches may pass an operation that waits longer.
+const maxPassed = 2
+
+// next returns the class of the operation that waits longest, or -1. If there are too few of its class
+// for a batch, others of another class may pass it, since more of its own class may come. It is called with
+// the lock held.
+func (e *Engine) next() int {
+	oldest := e.oldest(1)
+	if oldest < 0 || len(e.waiting[oldest]) >= e.even[oldest] || e.passed[oldest] >= maxPassed {
+		return oldest
+	}
+	full := e.oldest(0)
+	if full < 0 {
+		return oldest
+	}
+	e.passed[oldest]++
+	return full
+}
+
+// oldest returns the class of the operation that waits longest, or -1, among the classes of which that
+// many wait; 0 means enough for a batch. It is called with the lock held.
+func (e *Engine) oldest(atLeast int) int {
 	found := -1
 	for class, queue := range e.waiting {
-		if len(queue) > 0 && (found < 0 || queue[0].arrived < e.waiting[found][0].arrived) {
+		if len(queue) == 0 || len(queue) < cmp.Or(atLeast, e.even[class]) {
+			continue
+		}
+		if found < 0 || queue[0].arrived < e.waiting[found][0].arrived {
 			found = class
 		}
 	}

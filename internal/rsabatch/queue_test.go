@@ -90,6 +90,33 @@ func TestLongestWaitingFirst(t *testing.T) {
 	}
 }
 
+// TestTrickle: at most two batches of a flood pass an operation of another size that is alone.
+func TestTrickle(t *testing.T) {
+	var batches []string
+	s := &setting{kernel: fills(&batches)}
+	occupied(t, s, func(t *testing.T, e *Engine, k *Key, release func(), wait *sync.WaitGroup) {
+		other := newKey(t, e, testKey(3072))
+		seen := -1
+		wait.Go(func() {
+			signs(t.Context(), t, other, "alone")
+			seen = len(batches)
+		})
+		synctest.Wait()
+		for i := range 48 {
+			wait.Go(func() { signs(t.Context(), t, k, fmt.Sprint("message ", i)) })
+		}
+		synctest.Wait()
+		release()
+		wait.Wait()
+		if seen < maxPassed || seen > maxPassed+1 { // the next batch may begin before it is woken
+			t.Errorf("%d batches passed the one that was alone", seen)
+		}
+	})
+	if len(batches) != 6 {
+		t.Errorf("batches %v", batches)
+	}
+}
+
 // TestCancelled: an operation that waits ends with its context and leaves its slot to another.
 func TestCancelled(t *testing.T) {
 	var batches []string

@@ -8,7 +8,7 @@
 // goroutines that can run submit their operations, and looks again. If fewer operations of its size
 // wait than make a batch worth its time, the caller performs its own with OpenSSL. Otherwise a batch
 // begins. Operations that come while all places are taken form the next batches, the one that waits
-// longest first. No timer is involved. The number from which a batch is worth its time is measured by
+// longest first; at most two batches pass one that is too few for a batch of its own. No timer is involved. The number from which a batch is worth its time is measured by
 // [New].
 //
 // # Safety
@@ -110,6 +110,7 @@ type Engine struct {
 	mu      sync.Mutex
 	free    int                   // places
 	waiting [classes][]*operation // bounded by the number of callers, each of which waits
+	passed  [classes]int          // how many batches passed the first operation of a class
 	arrived uint64                // counts operations, for their order
 	idle    []*place              // at most config.Places
 	off     string                // why the engine is off

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	mathrand "math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -52,6 +53,7 @@ type end struct {
 	*sealane.Lane
 	engine string
 	expect func(token []byte) // is called with the token before the clock starts
+	others int                // messages that are opened at the same time, and share its batch
 }
 
 // end returns the provider's end with its keys in one engine.
@@ -62,7 +64,7 @@ func (p parties) end(choice string, pools []pool) (end, error) {
 			return end{}, err
 		}
 		lane, err := p.lane(nil, private)
-		return end{lane, "without the private operation, whose results are known", private.expect}, err
+		return end{lane, "without the private operation, whose results are known", private.expect, 0}, err
 	}
 	by, err := rsaengine.Select(choice)
 	if err != nil {
@@ -73,7 +75,11 @@ func (p parties) end(choice string, pools []pool) (end, error) {
 		return end{}, err
 	}
 	lane, err := p.lane(by, private)
-	return end{lane, by.String(), func([]byte) {}}, err
+	e := end{lane, by.String(), func([]byte) {}, 0}
+	if by.Batches() != nil {
+		e.others = 7
+	}
+	return e, err
 }
 
 func (p parties) lane(by *rsaengine.Engine, private keyring.Private) (*sealane.Lane, error) {
@@ -141,13 +147,16 @@ func (p pool) draw(place []byte, of end) {
 // openSubjects measure Lane.Open.
 func openSubjects(ctx context.Context, e end, pools []pool) []subject {
 	place := make([]byte, len(pools[0].tokens[0]))
+	around := newAround(ctx, e, pools)
 	subjects := make([]subject, len(pools))
 	for i, p := range pools {
 		subjects[i] = subject{p.name, p.every, func() (time.Duration, error) {
 			p.draw(place, e)
+			wait := around.open()
 			start := time.Now()
 			m, err := e.Open(ctx, place)
 			took := time.Since(start)
+			wait()
 			if got := sealane.FaultOf(err); got != p.fault || (m == nil) != (p.fault != "") {
 				return 0, fmt.Errorf("fault is %q, not %q", got, p.fault)
 			}
@@ -155,4 +164,31 @@ func openSubjects(ctx context.Context, e end, pools []pool) []subject {
 		}}
 	}
 	return subjects
+}
+
+// around opens messages of all classes, good and bad, at the same time as the one that is measured, so
+// that they share its batch.
+type around struct {
+	ctx    context.Context
+	end    end
+	pools  []pool
+	places [][]byte
+}
+
+func newAround(ctx context.Context, e end, pools []pool) *around {
+	a := &around{ctx, e, pools, make([][]byte, e.others)}
+	for i := range a.places {
+		a.places[i] = make([]byte, len(pools[0].tokens[0]))
+	}
+	return a
+}
+
+// open starts to open the others. The caller calls wait when it is done with its own.
+func (a *around) open() (wait func()) {
+	var all sync.WaitGroup
+	for _, place := range a.places {
+		a.pools[mathrand.IntN(len(a.pools))].draw(place, a.end)
+		all.Go(func() { a.end.Open(a.ctx, place) }) // most are bad
+	}
+	return all.Wait
 }

@@ -120,7 +120,7 @@ func (p plan) measure(ctx context.Context, w io.Writer, e end, pools []pool) err
 	runtime.LockOSThread()
 	err := section{layer: "Lane.Open", engine: e.engine}.measure(ctx, w, p.opens, openSubjects(ctx, e, pools), pools)
 	runtime.UnlockOSThread()
-	if err != nil || p.exchanges == 0 {
+	if err != nil || p.exchanges == 0 || e.others > 0 { // the wire has one connection, hence no batches
 		return err
 	}
 	wire, err := newWire(e, len(pools[0].tokens[0]))
