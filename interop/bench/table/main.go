@@ -17,6 +17,7 @@ import (
 // sample is the best of the measurements with one name. Zero means not measured.
 type sample struct {
 	ns, bytes, allocs, perSecond float64
+	cpu, median, p99, fill       float64 // of BenchmarkBatch; times in ns
 }
 
 // results are keyed by the names of Go's benchmarks, without "Benchmark".
@@ -31,7 +32,9 @@ func main() {
 	r.messages()
 	r.limits()
 	r.handler()
+	r.batches()
 	r.targets()
+	r.batchTargets()
 }
 
 func least(old, with float64) float64 {
@@ -44,7 +47,8 @@ func least(old, with float64) float64 {
 func (r results) add(name string, s sample) {
 	old := r[name]
 	r[name] = sample{least(old.ns, s.ns), least(old.bytes, s.bytes), least(old.allocs, s.allocs),
-		max(old.perSecond, s.perSecond)}
+		max(old.perSecond, s.perSecond), least(old.cpu, s.cpu), least(old.median, s.median), least(old.p99, s.p99),
+		max(old.fill, s.fill)}
 }
 
 func (r results) read(from io.Reader) error {
@@ -100,6 +104,14 @@ func (r results) readGo(line string) error {
 			s.allocs = value
 		case "req/s":
 			s.perSecond = value
+		case "cpu-ns/op":
+			s.cpu = value
+		case "p50-ns":
+			s.median = value
+		case "p99-ns":
+			s.p99 = value
+		case "fill":
+			s.fill = value
 		}
 	}
 	r.add(strings.TrimPrefix(fields[0], "Benchmark"), s)
