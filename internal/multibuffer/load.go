@@ -5,6 +5,7 @@ package multibuffer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"strconv"
 	"unsafe"
@@ -70,16 +71,14 @@ func find(path string) (string, error) {
 	if path != "" {
 		return sharedlib.Named(path)
 	}
-	var refused []error
 	for version := newest; version >= oldest; version-- {
 		found, err := sharedlib.System(fmt.Sprintf("libcrypto_mb.so.%d", version))
-		if err == nil {
-			return found, nil
+		if !errors.Is(err, fs.ErrNotExist) {
+			return found, err
 		}
-		refused = append(refused, err)
 	}
-	return "", fmt.Errorf("the system has no library that can be used; install its package "+
-		"(intel-ipp-crypto-mb), or name its file: %w", errors.Join(refused...))
+	return "", fmt.Errorf("the system has no libcrypto_mb.so of versions %d to %d: "+
+		"install its package (intel-ipp-crypto-mb), or name its file: %w", oldest, newest, fs.ErrNotExist)
 }
 
 // open loads a file that the caller trusts. wide says that the processor has 512-bit registers.

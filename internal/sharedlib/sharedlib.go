@@ -4,8 +4,11 @@ package sharedlib
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 )
 
 // System returns the path of a library of the system, such as libcrypto.so.3. It looks in the folders
@@ -13,15 +16,20 @@ import (
 // change the file and the folders that lead to it. The error wraps fs.ErrNotExist if there is no such
 // file.
 func System(name string) (path string, err error) {
-	var refused []error
+	var refused []string
 	for _, folder := range folders() {
 		path, err := trust{root: "/", owners: []int{0}}.resolve(folder + "/" + name)
 		if err == nil {
 			return path, nil
 		}
-		refused = append(refused, err)
+		if !errors.Is(err, fs.ErrNotExist) {
+			refused = append(refused, err.Error())
+		}
 	}
-	return "", errors.Join(refused...)
+	if refused == nil {
+		return "", fmt.Errorf("%s is not in %s: %w", name, strings.Join(folders(), ", "), fs.ErrNotExist)
+	}
+	return "", errors.New(strings.Join(refused, "; "))
 }
 
 func folders() []string {
