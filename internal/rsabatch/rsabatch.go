@@ -8,14 +8,14 @@
 // goroutines that can run submit their operations, and looks again. If fewer operations of its size
 // wait than make a batch worth its time, the caller performs its own with OpenSSL. Otherwise a batch
 // begins. Operations that come while all places are taken form the next batches, the one that waits
-// longest first; at most two batches pass one that is too few for a batch of its own. No timer is involved. The number from which a batch is worth its time is measured by
-// [New].
+// longest first. At most two batches pass an operation that has too few of its size for its own. No
+// timer is involved. The number from which a batch is worth its time is measured by [New].
 //
 // # Safety
 //
 // The kernel is not trusted. Every input of a private key is blinded. Every result of a private key is
-// compared, by the public key, with the input before the caller gets it: a wrong signature may reveal the key
-// (Boneh, DeMillo and Lipton). A wrong slot is repeated by OpenSSL, and does not affect the other seven.
+// compared, by the public key, with the input before the caller gets it: a wrong signature may reveal
+// the key (Boneh, DeMillo and Lipton). A wrong slot is repeated by OpenSSL, and does not affect the other seven.
 // After the third, or if a batch does not return, the engine is switched off until the process ends,
 // and OpenSSL performs everything. A signature that does not hold according to the kernel is verified
 // again by OpenSSL before it is refused.
