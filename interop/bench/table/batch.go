@@ -26,9 +26,11 @@ func (r results) batches() {
 			single, batch, other := r.batch(b, n, "openssl", false), r.batch(b, n, "batch", false),
 				r.batch(b, n, "go-jose", false)
 			row(fmt.Sprint(b), fmt.Sprint(n), rate(single), rate(batch),
-				times(ratio(batch.perSecond, single.perSecond)), rate(other), times(ratio(batch.perSecond, other.perSecond)), times(batch.fill), duration(single.cpu),
-				duration(batch.cpu), duration(single.median), duration(batch.median), duration(single.p99),
-				duration(batch.p99), rate(r.batch(b, n, "openssl", true)), rate(r.batch(b, n, "batch", true)))
+				times(ratio(batch.perSecond, single.perSecond)), rate(other),
+				times(ratio(batch.perSecond, other.perSecond)), times(batch.fill),
+				duration(single.cpu), duration(batch.cpu), duration(single.median), duration(batch.median),
+				duration(single.p99), duration(batch.p99),
+				rate(r.batch(b, n, "openssl", true)), rate(r.batch(b, n, "batch", true)))
 		}
 	}
 	fmt.Println()
