@@ -12,9 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/gateway"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
@@ -58,6 +60,19 @@ func (c *company) gateway(route string) (string, error) {
 
 // opened is a registry that the demo has open already.
 type opened struct{ *registry.Registry }
+
+// UseRootKey implements [gateway.Registry]. The demo has one root key.
+func (opened) UseRootKey(context.Context, string) error { return nil }
+
+// SaveLanes implements [gateway.Registry]. The demo keeps no lanes.
+func (opened) SaveLanes(string, *lanes.Reader, *lanes.Snapshot, time.Time) error {
+	return errors.ErrUnsupported
+}
+
+// LoadLanes implements [gateway.Registry].
+func (opened) LoadLanes(string, *lanes.Reader) (*lanes.Snapshot, time.Time, error) {
+	return nil, time.Time{}, errors.ErrUnsupported
+}
 
 // Close implements [gateway.Registry]. The demo closes the registry.
 func (opened) Close() error { return nil }

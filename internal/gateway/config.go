@@ -58,6 +58,9 @@ type RegistryConfig struct {
 	// StaleAfter is how long the gateway goes on without its database. Then every lane fails
 	// closed. The default is 24h.
 	StaleAfter Duration `yaml:"stale_after"`
+	// Cache is a file in which the lanes are kept, sealed under the root key, so that the gateway can
+	// start without its database. The default is none.
+	Cache Path `yaml:"cache"`
 	// Environments are those whose lanes the gateway reads. The default is all.
 	Environments []string `yaml:"environments"`
 }

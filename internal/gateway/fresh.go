@@ -29,6 +29,9 @@ type registry struct {
 
 	checked time.Time // when all was read last
 	alarmed time.Time // when the log had the alarm last
+
+	cache  string // the file in which the lanes are kept, or ""
+	saving saving // of the cache
 }
 
 var (
@@ -65,7 +68,7 @@ func (r *registry) age() time.Duration {
 }
 
 const (
-	askTime   = 3 * time.Second  // how long asking for the version may take
+	askTime   = 5 * time.Second  // how long asking for the version may take
 	readTime  = time.Minute      // how long reading may take
 	readEvery = 10 * time.Minute // how often all is read, to see whether anything was missed
 	alarmAt   = time.Minute      // when a database that does not answer is an alarm
@@ -89,9 +92,47 @@ func (r *registry) refresh(ctx context.Context) error {
 	return nil
 }
 
+// start reads the registry for the first time. Where the database can't be reached, it starts with the
+// lanes of the cache.
+func (r *registry) start(ctx context.Context) error {
+	err := r.refresh(ctx)
+	if errors.Is(err, lanes.ErrUnreachable) && r.cache != "" {
+		if failed := r.load(); failed != nil {
+			return fmt.Errorf("%w; %w", err, failed)
+		}
+		r.log.Warn("the registry can't be reached; lanes are those of the cache",
+			"since", r.known.Load().UTC().Format(time.RFC3339), "reason", err.Error())
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	opened, failed := r.snapshot.Load().OpenKeys(keysAtStart)
+	if opened == 0 && len(failed) > 0 {
+		return failed[0]
+	}
+	for i, err := range failed {
+		if i == maxDamaged {
+			break
+		}
+		r.log.Error("a private key can't be opened; its lanes fail", "reason", err.Error())
+	}
+	return nil
+}
+
+// keysAtStart is how many private keys of the registry are opened at start: a wrong root key must not show
+// with the first message.
+const keysAtStart = 1000
+
 // next returns the next snapshot, or nil if nothing has changed.
 func (r *registry) next(ctx context.Context, now time.Time) (*lanes.Snapshot, error) {
 	last := r.snapshot.Load()
+	asking, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	version, err := r.reader.Store.Version(asking)
+	if err != nil {
+		return nil, err
+	}
 	reading, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	if last == nil {
@@ -100,12 +141,6 @@ func (r *registry) next(ctx context.Context, now time.Time) (*lanes.Snapshot, er
 			r.checked = now
 		}
 		return next, err
-	}
-	asking, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	version, err := r.reader.Store.Version(asking)
-	if err != nil {
-		return nil, err
 	}
 	if now.Sub(r.checked) >= readEvery {
 		next, missed, err := r.reader.Check(reading, last, now)
@@ -174,12 +209,14 @@ func (r *registry) run(ctx context.Context) {
 			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
 			r.writeUses(end)
+			r.saving.done.Wait()
 			return
 		case <-refresh.C:
 			failing := r.failed.Load() != nil
 			err := r.refresh(ctx)
 			if ctx.Err() == nil {
 				r.report(failing, err)
+				r.save()
 			}
 		case <-uses.C:
 			r.writeUses(ctx)

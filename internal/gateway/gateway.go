@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -145,37 +144,6 @@ func (s *state) route(name string) *route {
 	}
 	return nil
 }
-
-// openRegistry opens the registry and reads it once. It returns nil where there is none.
-func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, error) {
-	c := b.c.Registry
-	if c == nil {
-		return nil, nil
-	}
-	if old != nil && old.registry != nil && reflect.DeepEqual(old.registry.settings, *c) {
-		return old.registry, nil
-	}
-	if b.g.options.OpenRegistry == nil {
-		return nil, errors.New("this program opens no registry: give the routes keys")
-	}
-	source, err := c.open(ctx, b.c.dir, b.g.options.OpenRegistry)
-	if err != nil {
-		return nil, err
-	}
-	r := newRegistry(source, *c, b.g.now, b.g.log)
-	err = r.refresh(ctx)
-	if err == nil {
-		err = r.snapshot.Load().OpenKeys(keysAtStart)
-	}
-	if err != nil {
-		return nil, errors.Join(err, source.Close())
-	}
-	return r, nil
-}
-
-// keysAtStart is how many private keys of the registry are opened at start: a wrong root key must not show
-// with the first message.
-const keysAtStart = 1000
 
 // discard closes a state that was never in force, but for what it shares with another.
 func (s *state) discard(other *state) {

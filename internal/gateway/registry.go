@@ -2,16 +2,27 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
 )
 
 // Registry is the registry from which lanes come. A program opens it: the gateway knows no database.
 type Registry interface {
-	// Lanes returns the reader of its lanes. Its store stores when API keys were used, too.
+	// Lanes returns the reader of its lanes. Its store stores when API keys were used, too. The
+	// store's error is [lanes.ErrUnreachable] where nothing is known about the database.
 	Lanes() *lanes.Reader
+	// UseRootKey loads the root key again. It refuses one that is not the registry's; text is that
+	// of RegistrySettings.
+	UseRootKey(ctx context.Context, text string) error
+	// SaveLanes keeps a snapshot in a file, with the time when it was known to be the newest, and
+	// LoadLanes reads it. Only who has the root key can read and make such a file.
+	SaveLanes(path string, r *lanes.Reader, s *lanes.Snapshot, known time.Time) error
+	LoadLanes(path string, r *lanes.Reader) (*lanes.Snapshot, time.Time, error)
 	// Close ends the connections.
 	Close() error
 }
@@ -26,10 +37,8 @@ type RegistrySettings struct {
 	RootKeyText string
 }
 
-// open opens the registry that the configuration names.
-func (c *RegistryConfig) open(
-	ctx context.Context, dir string, open func(context.Context, RegistrySettings) (Registry, error),
-) (Registry, error) {
+// registrySettings returns how the registry is opened that the configuration names.
+func (c *RegistryConfig) registrySettings(ctx context.Context, dir string) (RegistrySettings, error) {
 	settings := RegistrySettings{DB: c.DB}
 	if path, isFile := strings.CutPrefix(c.DB, "sqlite:"); isFile || !strings.Contains(c.DB, "://") {
 		settings.DB = "sqlite:" + Path(path).in(dir)
@@ -41,7 +50,7 @@ func (c *RegistryConfig) open(
 	case "credential":
 		path, err := credentialPath(rest)
 		if err != nil {
-			return nil, fmt.Errorf("root_key: %w", err)
+			return settings, fmt.Errorf("root_key: %w", err)
 		}
 		settings.RootKey = "file:" + path
 	case "env":
@@ -49,9 +58,39 @@ func (c *RegistryConfig) open(
 	default:
 		text, err := c.RootKey.read(ctx, dir)
 		if err != nil {
-			return nil, fmt.Errorf("root_key: %w", err)
+			return settings, fmt.Errorf("root_key: %w", err)
 		}
 		settings.RootKeyText = text
 	}
-	return open(ctx, settings)
+	return settings, nil
+}
+
+// openRegistry opens the registry and reads it once. It returns nil where there is none.
+func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, error) {
+	c := b.c.Registry
+	if c == nil {
+		return nil, nil
+	}
+	if b.g.options.OpenRegistry == nil {
+		return nil, errors.New("this program opens no registry: give the routes keys")
+	}
+	settings, err := c.registrySettings(ctx, b.c.dir)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.registry != nil && reflect.DeepEqual(old.registry.settings, *c) {
+		return old.registry, old.registry.source.UseRootKey(ctx, settings.RootKeyText)
+	}
+	source, err := b.g.options.OpenRegistry(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	r := newRegistry(source, *c, b.g.now, b.g.log)
+	if c.Cache != "" {
+		r.cache = c.Cache.in(b.c.dir)
+	}
+	if err := r.start(ctx); err != nil {
+		return nil, errors.Join(err, source.Close())
+	}
+	return r, nil
 }

@@ -106,6 +106,19 @@ func (d *database) UsedAPIKeys(ctx context.Context, at map[string]time.Time) err
 	return d.Store.UsedAPIKeys(ctx, at)
 }
 
+// UseRootKey implements [gateway.Registry].
+func (d *database) UseRootKey(context.Context, string) error { return nil }
+
+// SaveLanes implements [gateway.Registry].
+func (d *database) SaveLanes(string, *lanes.Reader, *lanes.Snapshot, time.Time) error {
+	return errors.ErrUnsupported
+}
+
+// LoadLanes implements [gateway.Registry].
+func (d *database) LoadLanes(string, *lanes.Reader) (*lanes.Snapshot, time.Time, error) {
+	return nil, time.Time{}, errors.ErrUnsupported
+}
+
 // Close implements [gateway.Registry]. The test closes the store.
 func (d *database) Close() error { return nil }
 

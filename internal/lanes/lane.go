@@ -75,26 +75,29 @@ type ownPair struct {
 	unseal func(KeyPair) (keyring.Private, error)
 
 	mu     sync.Mutex
-	done   bool
-	opened keyring.Private
-	err    error
+	opened keyring.Private // nil: not yet
 }
 
+// private opens the private key if it is not open. After an error the next message tries again: the
+// root key may be another by then.
 func (p *ownPair) private() (keyring.Private, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.done {
-		p.opened, p.err = p.unseal(p.row)
-		p.done = true
+	if p.opened != nil {
+		return p.opened, nil
 	}
-	return p.opened, p.err
+	key, err := p.unseal(p.row)
+	if err == nil {
+		p.opened = key
+	}
+	return key, err
 }
 
-// isOpen returns the private key if it was opened.
-func (p *ownPair) isOpen() (keyring.Private, bool) {
+// open returns the private key if it was opened, or nil.
+func (p *ownPair) open() keyring.Private {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.opened, p.done && p.err == nil
+	return p.opened
 }
 
 // laneKey is a key in the state that it has in a lane.

@@ -17,6 +17,7 @@ func (b *builder) snapshot(from *Snapshot, x Extent, now time.Time) *Snapshot {
 		slices.SortFunc(s.keys, byPair)
 	}
 	s := &Snapshot{Taken: now, Version: x.Version, engine: b.reader.RSA, profiles: b.profiles, hashKey: b.hashKey}
+	s.sealedHash = b.sealedHash
 	if from == nil {
 		from = &Snapshot{}
 	}
@@ -196,8 +197,8 @@ func carryPairs(pairs, before []*ownPair) []*ownPair {
 			pairs[i] = was
 			continue
 		}
-		if key, open := was.isOpen(); open && bytes.Equal(p.row.SPKI, was.row.SPKI) {
-			p.opened, p.done = key, true
+		if bytes.Equal(p.row.SPKI, was.row.SPKI) {
+			p.opened = was.open()
 		}
 	}
 	return pairs

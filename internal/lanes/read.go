@@ -100,6 +100,8 @@ type builder struct {
 	hashKey *HashKey
 	noHash  error // why there is no hashKey
 	apiKeys bool  // there are some
+
+	sealedHash []byte // the hashKey as it is stored
 }
 
 type sharedName struct{ profile, environment string }
@@ -219,19 +221,10 @@ func (b *builder) readAPIKeys(rows Rows) error {
 	if err != nil {
 		return err
 	}
-	var failed error
-	switch {
-	case len(sealed) == 0:
-		failed = ErrNotConverted
-	case b.reader.OpenHashKey == nil:
-		failed = errors.New("the key of API keys is encrypted, and there is no root key")
-	default:
-		b.hashKey, failed = b.reader.OpenHashKey(sealed)
-	}
-	b.noHash = failed
+	b.openHashKey(sealed)
 	return each(b, rows.APIKeys(), func(k APIKey, damaged error) {
 		b.apiKeys = true
-		if failed != nil || damaged != nil {
+		if b.noHash != nil || damaged != nil {
 			return
 		}
 		if err := b.hashKey.Check(k); err != nil {
@@ -241,6 +234,19 @@ func (b *builder) readAPIKeys(rows Rows) error {
 		}
 		b.addAPIKey(k)
 	})
+}
+
+// openHashKey opens the HashKey, or notes why it can't.
+func (b *builder) openHashKey(sealed []byte) {
+	b.sealedHash = sealed
+	switch {
+	case len(sealed) == 0:
+		b.noHash = ErrNotConverted
+	case b.reader.OpenHashKey == nil:
+		b.noHash = errors.New("the key of API keys is encrypted, and there is no root key")
+	default:
+		b.hashKey, b.noHash = b.reader.OpenHashKey(sealed)
+	}
 }
 
 func (b *builder) addAPIKey(k APIKey) {

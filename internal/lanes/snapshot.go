@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/rsaengine"
 )
 
@@ -24,6 +25,9 @@ type Snapshot struct {
 	shared   map[sharedName]*sharedKeys
 	partners layered[string, *partnerEntry]
 	hashKey  *HashKey
+
+	sealedHash []byte // the hashKey as it is stored
+
 	noHash   error                            // why there is no hashKey, though there are API keys
 	apiKeys  layered[[sha256.Size]byte, Name] // by HMAC
 	accounts layered[string, Name]
@@ -137,33 +141,34 @@ func (s *Snapshot) Limits(name Name) Limits {
 	return Limits{}
 }
 
-// OpenKeys opens private keys of ours, up to a number. It returns an error if none of them can be opened: a
-// wrong root key shows before the first message, and one damaged key fails its own lanes only. It also
-// returns an error if API keys can't be known.
-func (s *Snapshot) OpenKeys(most int) error {
+// OpenKeys opens active private keys of ours, up to a number: a wrong root key shows before the first
+// message. It returns how many were opened, and the errors of the others. None is opened if API keys
+// can't be known.
+func (s *Snapshot) OpenKeys(most int) (opened int, failed []error) {
 	if s.noHash != nil {
-		return s.noHash
+		return 0, []error{s.noHash}
 	}
-	var first error
+	tried := map[*ownPair]bool{}
 	for _, p := range s.partners.all() {
 		for _, entry := range p.lanes {
 			for _, k := range s.ourKeys(p, entry) {
-				if most == 0 {
-					return first
+				if k.state != keyring.Active || tried[k.ownPair] {
+					continue
 				}
-				most--
-				_, err := k.private()
-				if err == nil {
-					return nil
+				if len(tried) == most {
+					return opened, failed
 				}
-				if first == nil {
-					first = fmt.Errorf("private key of the lane with %s in %s, key ID %q: %w",
-						p.ID, entry.environment.Name, k.id, err)
+				tried[k.ownPair] = true
+				if _, err := k.private(); err != nil {
+					failed = append(failed, fmt.Errorf("private key of the lane with %s in %s, key ID %q: %w",
+						p.ID, entry.environment.Name, k.id, err))
+				} else {
+					opened++
 				}
 			}
 		}
 	}
-	return first
+	return opened, failed
 }
 
 // Names yields the names of all lanes, in no order.

@@ -3,42 +3,177 @@ package operation
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
+	"github.com/sealane/sealane/internal/store"
+	"github.com/sealane/sealane/keyring"
 )
 
-// Serving is a registry as a program that serves messages uses it: it reads lanes, and stores when API
-// keys were used. It acts for no person, and changes nothing else.
-type Serving struct{ registry *Registry }
+// Serving is a registry as a program that serves messages uses it: it reads lanes, and stores what was
+// used. It acts for no person, and changes nothing else. It connects to the database when it is first
+// used; until then, and after an error, nothing is known about the database.
+type Serving struct {
+	config Config
+	name   string // of the database
+	keys   atomic.Pointer[servingKeys]
 
-// OpenServing opens a registry for a program that serves messages. rootKeyText is the root key in base64 or
+	mu sync.Mutex
+	db *store.Store // nil: not connected
+}
+
+// servingKeys opens private keys under one root key.
+type servingKeys struct {
+	root *rootkey.Key
+	ring *rootkey.Ring
+	of   *lanes.Reader // opens under it
+}
+
+// OpenServing returns a registry for a program that serves messages. rootKeyText is the root key in base64 or
 // hexadecimal; if it is empty, the configuration says where the key is.
 func OpenServing(ctx context.Context, c Config, rootKeyText string) (*Serving, error) {
-	r, err := Open(ctx, c)
+	name, err := store.Name(c.Database)
 	if err != nil {
 		return nil, err
 	}
-	s := &Serving{r}
-	if err := s.useRoot(ctx, rootKeyText); err != nil {
-		return nil, errors.Join(err, r.Close())
+	s := &Serving{config: c, name: name}
+	keys, err := s.loadKeys(ctx, rootKeyText)
+	if err != nil {
+		return nil, err
 	}
+	s.keys.Store(keys)
 	return s, nil
 }
 
-func (s *Serving) useRoot(ctx context.Context, text string) error {
-	key, err := rootkey.Parse(text)
-	if text == "" {
-		key, _, err = s.registry.loadRoot(ctx, s.registry.config.RootKey, false)
+func (s *Serving) loadKeys(ctx context.Context, text string) (*servingKeys, error) {
+	var key *rootkey.Key
+	var err error
+	if text != "" {
+		key, err = rootkey.Parse(text)
+	} else {
+		key, err = rootkey.Load(ctx, s.config.RootKey)
 	}
+	if err != nil {
+		return nil, err
+	}
+	ring, err := rootkey.NewRing(key)
+	if err != nil {
+		return nil, err
+	}
+	r := &registry.Registry{Root: ring, RSA: s.config.RSA}
+	return &servingKeys{key, ring, r.Lanes()}, nil
+}
+
+// UseRootKey loads the root key again, and uses it from then on, if it is the registry's. While the
+// database can't be reached, another key is refused, because nobody can tell.
+func (s *Serving) UseRootKey(ctx context.Context, rootKeyText string) error {
+	keys, err := s.loadKeys(ctx, rootKeyText)
 	if err != nil {
 		return err
 	}
-	return s.registry.registry.UseRoot(ctx, key)
+	db, err := s.connected(ctx)
+	if err == nil {
+		err = rightRoot(ctx, db, keys.root)
+	}
+	if errors.Is(err, lanes.ErrUnreachable) && keys.root.ID() == s.keys.Load().root.ID() {
+		return nil
+	}
+	if err == nil {
+		s.keys.Store(keys)
+	}
+	return err
 }
 
-// Lanes returns the reader of lanes. Its store stores when API keys were used, too.
-func (s *Serving) Lanes() *lanes.Reader { return s.registry.registry.Lanes() }
+// rightRoot returns an error if a key is not the root key of a registry.
+func rightRoot(ctx context.Context, db *store.Store, key *rootkey.Key) error {
+	err := (&registry.Registry{Store: db}).UseRoot(ctx, key)
+	if err != nil && (errors.Is(err, registry.ErrStore) || ctx.Err() != nil) {
+		return fmt.Errorf("%w: %w", lanes.ErrUnreachable, err)
+	}
+	return err
+}
+
+// Lanes returns the reader of lanes. Its store stores what was used, too.
+func (s *Serving) Lanes() *lanes.Reader {
+	open := func(k lanes.KeyPair) (keyring.Private, error) { return s.keys.Load().of.Open(k) }
+	hash := func(sealed []byte) (*lanes.HashKey, error) { return s.keys.Load().of.OpenHashKey(sealed) }
+	return &lanes.Reader{Store: s, Open: open, OpenHashKey: hash, RSA: s.config.RSA}
+}
+
+// connected returns the database. The error is [lanes.ErrUnreachable] where it can't be reached, and
+// another where it is not the right one, or the root key is not its own.
+func (s *Serving) connected(ctx context.Context) (*store.Store, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db != nil {
+		return s.db, nil
+	}
+	if path, file := store.File(s.config.Database); file {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("%w: %w at %s", lanes.ErrUnreachable, ErrNoRegistry, path)
+		}
+	}
+	db, err := store.OpenServing(ctx, s.config.Database, store.Options{})
+	if errors.Is(err, store.ErrVersion) {
+		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %w", lanes.ErrUnreachable, err)
+	}
+	if err := rightRoot(ctx, db, s.keys.Load().root); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.db = db
+	return db, nil
+}
+
+// Version implements [lanes.Store].
+func (s *Serving) Version(ctx context.Context) (lanes.Version, error) {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return lanes.Version{}, err
+	}
+	return db.Version(ctx)
+}
+
+// ReadLanes implements [lanes.Store].
+func (s *Serving) ReadLanes(ctx context.Context, scope lanes.Scope, read func(lanes.Rows, lanes.Extent) error) error {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return db.ReadLanes(ctx, scope, read)
+}
+
+// ReadLane implements [lanes.Store].
+func (s *Serving) ReadLane(ctx context.Context, name lanes.Name, read func(lanes.Rows) error) error {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return db.ReadLane(ctx, name, read)
+}
+
+// UsedAPIKeys implements [lanes.Store].
+func (s *Serving) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return db.UsedAPIKeys(ctx, at)
+}
 
 // Close closes the database.
-func (s *Serving) Close() error { return s.registry.Close() }
+func (s *Serving) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.db == nil {
+		return nil
+	}
+	return s.db.Close()
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -51,6 +52,9 @@ func statements(text string) []string {
 	return all
 }
 
+// ErrVersion means that a program can't work with the version of a database.
+var ErrVersion = errors.New("the versions of database and program do not fit")
+
 // latest is the version that the migrations make.
 func (m migrations) latest() int64 { return int64(len(m)) }
 
@@ -59,10 +63,24 @@ func (m migrations) latest() int64 { return int64(len(m)) }
 // after the other.
 func (m migrations) fit(version int64) error {
 	if version > m.latest()+1 {
-		return fmt.Errorf("the database has version %d, this program knows versions up to %d and can work with %d; "+
-			"use the newer program that it belongs to", version, m.latest(), m.latest()+1)
+		return fmt.Errorf("%w: the database has version %d, this program knows versions up to %d and can work "+
+			"with %d; use the newer program that it belongs to", ErrVersion, version, m.latest(), m.latest()+1)
 	}
 	return nil
+}
+
+// fitsServing refuses a database that another program has to upgrade first.
+func (s *Store) fitsServing(ctx context.Context) error {
+	have, err := s.version(ctx, s.watch)
+	if err != nil {
+		return s.dialect.plain(err)
+	}
+	if latest := s.migrations.latest(); have < latest {
+		return fmt.Errorf("%w: the database has version %d, this program needs %d; programs that serve messages "+
+			"change no schema: open the registry with another command of this version first (docs/operating.md, "+
+			"Upgrading)", ErrVersion, have, latest)
+	}
+	return s.migrations.fit(have)
 }
 
 // migrate upgrades the database to a version, if it is older.

@@ -86,6 +86,34 @@ func Open(ctx context.Context, address string, o Options) (*Store, error) {
 	return openAt(ctx, address, m.latest(), o)
 }
 
+// OpenServing is like Open for a program that serves messages: it never changes the schema, and makes
+// no database. The error is ErrVersion if the database is older than the program, or too new.
+func OpenServing(ctx context.Context, address string, o Options) (*Store, error) {
+	s, err := connect(address, o)
+	if err != nil {
+		return nil, fmt.Errorf("open the registry: %w", err)
+	}
+	if s.migrations, err = o.migrations(); err == nil {
+		err = s.fitsServing(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the registry: %s: %w", s.name, err), s.Close())
+	}
+	return s, nil
+}
+
+// Name returns the database of an address, as errors name it: without a password.
+func Name(address string) (string, error) {
+	if path, file := File(address); file {
+		return filepath.Abs(path)
+	}
+	s, err := connect(address, Options{})
+	if err != nil {
+		return "", err
+	}
+	return s.name, s.Close()
+}
+
 // openAt is like Open, but migrates only to a version.
 func openAt(ctx context.Context, address string, version int64, o Options) (*Store, error) {
 	s, err := connect(address, o)
