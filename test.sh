@@ -14,6 +14,7 @@ need gcc "gcc libc6-dev" # the race detector needs cgo
 need openssl openssl
 need curl curl
 [ -d /usr/lib/postgresql ] || need initdb postgresql # Debian keeps it out of PATH
+[ -x /usr/sbin/pgbouncer ] || need pgbouncer pgbouncer
 interop/foreign/prepare.sh # Node, Java and Python, and what our programs in them need
 # Where the processor has AVX-512 IFMA, crypto_mb is tested too. Elsewhere one test is skipped.
 SEALANE_TEST_CRYPTO_MB=$(interop/foreign/crypto_mb.sh)

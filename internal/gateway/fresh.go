@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -197,30 +198,62 @@ const maxDamaged = 100
 // used notes that an API key was used.
 func (r *registry) used(id string) { r.uses.Note(id, r.now()) }
 
-// run keeps the snapshot fresh until ctx ends, and then stores the last uses of API keys.
+// run keeps the snapshot fresh, and stores uses, until ctx ends.
 func (r *registry) run(ctx context.Context) {
 	refresh := time.NewTicker(r.settings.Refresh.or(defaultRefresh))
 	defer refresh.Stop()
-	uses := time.NewTicker(time.Minute)
-	defer uses.Stop()
+	wake := make(chan struct{}, 1)
+	var background sync.WaitGroup
+	background.Go(func() { r.listen(ctx, wake) })
+	background.Go(func() { r.keepUses(ctx) })
+	defer background.Wait()
+	var last time.Time
+	update := func() {
+		failing := r.failed.Load() != nil
+		err := r.refresh(ctx)
+		if last = time.Now(); ctx.Err() == nil {
+			r.report(failing, err)
+			r.save()
+		}
+	}
 	for {
 		select {
 		case <-ctx.Done():
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-			defer cancel()
-			r.writeUses(end)
 			r.saving.done.Wait()
 			return
 		case <-refresh.C:
-			failing := r.failed.Load() != nil
-			err := r.refresh(ctx)
-			if ctx.Err() == nil {
-				r.report(failing, err)
-				r.save()
+			update()
+		case <-wake:
+			if time.Since(last) >= wakeEach { // otherwise it is read at the next tick
+				update()
 			}
-		case <-uses.C:
-			r.writeUses(ctx)
 		}
+	}
+}
+
+const (
+	wakeEach    = 100 * time.Millisecond // how often a notification is followed: an import sends many
+	listenAgain = 10 * time.Second       // after what time a lost connection is made again
+)
+
+// listen wakes the reading when the database tells of a change. What gets lost is read a moment later.
+func (r *registry) listen(ctx context.Context, wake chan<- struct{}) {
+	for ctx.Err() == nil {
+		err := r.reader.Store.Listen(ctx, func() {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		})
+		if err == nil {
+			return
+		}
+		again := time.NewTimer(listenAgain)
+		select {
+		case <-ctx.Done():
+		case <-again.C:
+		}
+		again.Stop()
 	}
 }
 
@@ -248,9 +281,29 @@ func (r *registry) report(failing bool, err error) {
 	}
 }
 
-func (r *registry) writeUses(ctx context.Context) {
-	if err := r.uses.Write(ctx, r.reader.Store); err != nil {
-		r.log.Warn(fmt.Sprintf("uses of API keys are not stored yet: %v", err))
+// useTime is how long writing uses may take.
+const useTime = 10 * time.Second
+
+// keepUses writes uses every minute, and the last ones when ctx ends.
+func (r *registry) keepUses(ctx context.Context) {
+	each := time.NewTicker(time.Minute)
+	defer each.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			r.writeUses(context.WithoutCancel(ctx), useTime/2)
+			return
+		case <-each.C:
+			r.writeUses(ctx, useTime)
+		}
+	}
+}
+
+func (r *registry) writeUses(ctx context.Context, in time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, in)
+	defer cancel()
+	if err := r.uses.Write(limited, r.reader.Store); err != nil {
+		r.log.Warn("uses of API keys are not stored yet", "reason", err.Error())
 	}
 }
 

@@ -79,7 +79,9 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 		return nil, err
 	}
 	if old != nil && old.registry != nil && reflect.DeepEqual(old.registry.settings, *c) {
-		return old.registry, old.registry.source.UseRootKey(ctx, settings.RootKeyText)
+		limited, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		return old.registry, old.registry.source.UseRootKey(limited, settings.RootKeyText)
 	}
 	source, err := b.g.options.OpenRegistry(ctx, settings)
 	if err != nil {

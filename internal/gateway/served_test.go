@@ -37,6 +37,7 @@ type served struct {
 	root    string // the file of the root key
 	address string // by which gateways reach it
 	proxy   *proxy // on the way to PostgreSQL, or nil
+	refresh string // how often gateways ask
 }
 
 // servedOnBoth runs a test with a registry in each database, which has the partner acme.
@@ -54,7 +55,8 @@ func servedOnBoth(t *testing.T, test func(t *testing.T, s *served)) {
 
 func newServed(t *testing.T, direct, address string, p *proxy) *served {
 	t.Helper()
-	s := &served{root: filepath.Join(t.TempDir(), "root.key"), address: address, proxy: p}
+	s := &served{root: filepath.Join(t.TempDir(), "root.key"), address: address, proxy: p,
+		refresh: "20ms"}
 	config := operation.Config{Database: direct, RootKey: "file:" + s.root}
 	if _, err := operation.Init(t.Context(), config, operation.Person{
 		ID: "anna", Name: "Anna", Email: "anna@bank.example", Roles: []registry.Role{registry.Administrator},
@@ -114,6 +116,20 @@ func (s *served) revoke() {
 	})
 }
 
+// lastUsed returns when the API key of acme was used last.
+func (s *served) lastUsed() (at time.Time) {
+	s.t.Helper()
+	err := s.View(s.t.Context(), func(tx registry.Reader) error {
+		key, err := tx.APIKey("a-acme")
+		at = key.LastUsed
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return at
+}
+
 // away makes the database unreachable, and returns how it comes back.
 func (s *served) away() (back func()) {
 	s.t.Helper()
@@ -144,7 +160,7 @@ func (s *served) config(t *testing.T, words string) string {
 	t.Helper()
 	var app seen
 	return "admin: 127.0.0.1:0\nregistry: {db: '" + s.address + "', root_key: 'file:" + s.root +
-		"', refresh: 20ms" + words + "}\nroutes:\n- name: in\n  ingress: riskos\n  listen: 127.0.0.1:0\n" +
+		"', refresh: " + s.refresh + words + "}\nroutes:\n- name: in\n  ingress: riskos\n  listen: 127.0.0.1:0\n" +
 		"  caller: api-key\n  upstream: " + serve(t, app.answer(200, `{"eval_id":"e-1"}`)) + "\n"
 }
 

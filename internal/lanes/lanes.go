@@ -35,6 +35,9 @@ type Store interface {
 	ReadLanes(ctx context.Context, scope Scope, read func(Rows, Extent) error) error
 	// ReadLane calls read once, with the rows of one lane.
 	ReadLane(ctx context.Context, name Name, read func(Rows) error) error
+	// Listen calls wake when the version may have changed, until ctx ends or an error. It returns nil
+	// at once if the database tells nobody. Calls can be lost: Version is what counts.
+	Listen(ctx context.Context, wake func()) error
 	// UsedAPIKeys stores when API keys were last used, by their identities. It ignores keys
 	// that do not exist, and never sets a time back.
 	UsedAPIKeys(ctx context.Context, at map[string]time.Time) error

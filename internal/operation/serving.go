@@ -159,6 +159,17 @@ func (s *Serving) ReadLane(ctx context.Context, name lanes.Name, read func(lanes
 	return db.ReadLane(ctx, name, read)
 }
 
+// Listen implements [lanes.Store].
+func (s *Serving) Listen(ctx context.Context, wake func()) error {
+	s.mu.Lock()
+	db := s.db
+	s.mu.Unlock()
+	if db == nil { // Version connects, in a limited time
+		return lanes.ErrUnreachable
+	}
+	return db.Listen(ctx, wake)
+}
+
 // UsedAPIKeys implements [lanes.Store].
 func (s *Serving) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error {
 	db, err := s.connected(ctx)

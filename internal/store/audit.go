@@ -65,6 +65,9 @@ func (t *tx) AppendAudit(r audit.Record) error {
 	if err == nil && !done {
 		err = fmt.Errorf("%s: %w", auditTable.row(&r), registry.ErrConflict)
 	}
+	if err == nil && t.store.dialect.notify != "" {
+		_, err = t.exec("audit log", t.store.dialect.notify)
+	}
 	if err == nil {
 		t.head = &audit.Head{Seq: r.Seq, Hash: bytes.Clone(r.Hash), Time: r.Time}
 	}

@@ -17,6 +17,12 @@ type dialect struct {
 	plain         func(error) error // returns the error without values, and wraps the error that registry knows
 	lost          func(error) bool  // reports whether the server ended the connection before; nil: there is no server
 
+	// notify is a statement that tells listeners of a new record when the transaction is committed;
+	// empty: there are no listeners.
+	notify string
+	// listen calls wake at each notification, until the context ends or an error; nil: see notify.
+	listen func(ctx context.Context, wake func()) error
+
 	// countVersionTables returns 0 for a new database, else 1.
 	countVersionTables string
 

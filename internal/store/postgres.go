@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ func postgresDialect() *dialect {
 		types:         strings.NewReplacer("BLOB", "BYTEA", "TEXT", `TEXT COLLATE "C"`),
 		plain:         plainPostgres,
 		lost:          lostPostgres,
+		notify:        "SELECT pg_notify('" + channel + "', '')",
 
 		countVersionTables: "SELECT COUNT(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('schema_version')",
 
@@ -42,9 +44,34 @@ func openPostgres(address string, o Options) (*Store, error) {
 	}
 	config.DialFunc = (&net.Dialer{KeepAliveConfig: keepAlive, Control: limitSilence}).DialContext
 	s := &Store{dialect: postgresDialect(), options: o}
+	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		s.dialect.listen = func(ctx context.Context, wake func()) error { return listenPostgres(ctx, config, wake) }
+	}
 	s.name = fmt.Sprintf("database %s at %s", config.Database, config.Host)
 	s.writer, s.reader, s.watch = stdlib.OpenDB(*config), stdlib.OpenDB(*config), stdlib.OpenDB(*config)
 	return s, nil
+}
+
+// channel is the name by which listeners are told of new records.
+const channel = "sealane_audit"
+
+// listenPostgres listens on a connection of its own. An address with a default_query_exec_mode goes
+// through a pooler, which passes no notifications on; there nobody listens.
+func listenPostgres(ctx context.Context, config *pgx.ConnConfig, wake func()) error {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return err
+	}
+	for {
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return err
+		}
+		wake()
+	}
 }
 
 // plainPostgres leaves out the detail of a server's error, which contains values.

@@ -31,6 +31,14 @@ func (s *Store) Version(ctx context.Context) (lanes.Version, error) {
 	return v, nil
 }
 
+// Listen implements [lanes.Store].
+func (s *Store) Listen(ctx context.Context, wake func()) error {
+	if s.dialect.listen == nil {
+		return nil
+	}
+	return s.failed(ctx, "listen to the registry", s.dialect.listen(ctx, wake))
+}
+
 // hashOf returns a hash of the log. One that is damaged is zero.
 func hashOf(stored []byte) (hash [sha256.Size]byte) {
 	if len(stored) == len(hash) {
