@@ -10,6 +10,7 @@ import (
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/secretfile"
+	"github.com/sealane/sealane/internal/store"
 )
 
 // maxCache is the size of the largest file of saved lanes, in bytes: enough for 500,000 partners with
@@ -18,7 +19,7 @@ const maxCache = 2 << 30
 
 // cacheContext binds saved lanes to a database: those of another are refused.
 func (s *Serving) cacheContext() rootkey.Context {
-	return rootkey.Context{KeyID: s.name, Purpose: "saved lanes"}
+	return rootkey.Context{KeyID: store.Place(s.config.Database), Purpose: "saved lanes"}
 }
 
 // SaveLanes writes a snapshot into a file that only its owner can read, sealed under the root key. It

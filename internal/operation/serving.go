@@ -21,7 +21,6 @@ import (
 // used; until then, and after an error, nothing is known about the database.
 type Serving struct {
 	config Config
-	name   string // of the database
 	keys   atomic.Pointer[servingKeys]
 
 	mu sync.Mutex
@@ -38,11 +37,7 @@ type servingKeys struct {
 // OpenServing returns a registry for a program that serves messages. rootKeyText is the root key in base64 or
 // hexadecimal; if it is empty, the configuration says where the key is.
 func OpenServing(ctx context.Context, c Config, rootKeyText string) (*Serving, error) {
-	name, err := store.Name(c.Database)
-	if err != nil {
-		return nil, err
-	}
-	s := &Serving{config: c, name: name}
+	s := &Serving{config: c}
 	keys, err := s.loadKeys(ctx, rootKeyText)
 	if err != nil {
 		return nil, err

@@ -102,18 +102,6 @@ func OpenServing(ctx context.Context, address string, o Options) (*Store, error)
 	return s, nil
 }
 
-// Name returns the database of an address, as errors name it: without a password.
-func Name(address string) (string, error) {
-	if path, file := File(address); file {
-		return filepath.Abs(path)
-	}
-	s, err := connect(address, Options{})
-	if err != nil {
-		return "", err
-	}
-	return s.name, s.Close()
-}
-
 // openAt is like Open, but migrates only to a version.
 func openAt(ctx context.Context, address string, version int64, o Options) (*Store, error) {
 	s, err := connect(address, o)
