@@ -29,6 +29,10 @@ type dialect struct {
 	// begin and beginMigration begin a transaction in which only this program writes.
 	begin, beginMigration func(context.Context, *Store) (*sql.Tx, error)
 
+	// beginUses begins a transaction that stores uses. It does not wait for the turn of writers, whose
+	// rows it does not change.
+	beginUses func(context.Context, *Store) (*sql.Tx, error)
+
 	afterRestore func(context.Context, *sql.DB) error
 
 	rebound sync.Map // statement as written: as the database reads it

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,9 +23,22 @@ func (s *Store) ReadLane(ctx context.Context, name lanes.Name, read func(lanes.R
 	return s.view(ctx, s.reader, func(t *tx) error { return read(laneRows{tx: t, one: &name}) })
 }
 
+// usesAtOnce is how many uses are stored by one transaction, so that others wait only shortly.
+const usesAtOnce = 500
+
 // UsedAPIKeys implements [lanes.Store].
 func (s *Store) UsedAPIKeys(ctx context.Context, at map[string]time.Time) error {
-	return s.update(ctx, func(t *tx) error { return t.usedAPIKeys(at) })
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(at)), usesAtOnce) {
+		some := make(map[string]time.Time, len(ids))
+		for _, id := range ids {
+			some[id] = at[id]
+		}
+		err := s.commit(ctx, s.dialect.beginUses, func(t *tx) error { return t.usedAPIKeys(some) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) Lanes() lanes.Rows { return laneRows{tx: t} }

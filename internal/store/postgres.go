@@ -28,6 +28,7 @@ func postgresDialect() *dialect {
 
 		begin:          beginPostgres,
 		beginMigration: beginPostgresMigration,
+		beginUses:      beginPostgresUses,
 		afterRestore:   analyzePostgres,
 	}
 }

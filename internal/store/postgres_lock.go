@@ -50,6 +50,11 @@ func beginPostgres(ctx context.Context, s *Store) (*sql.Tx, error) {
 	return beginLocked(ctx, s, sql.LevelSerializable, "LOCK TABLE writer IN EXCLUSIVE MODE")
 }
 
+// beginPostgresUses needs no order: uses are not audited, and each statement only moves a time on.
+func beginPostgresUses(ctx context.Context, s *Store) (*sql.Tx, error) {
+	return s.begin(ctx, s.writer, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+}
+
 // beginPostgresMigration makes programs that start at the same time take turns, and other
 // writers wait. The number is that of Sealane's migrations: a new database has no table to lock.
 func beginPostgresMigration(ctx context.Context, s *Store) (*sql.Tx, error) {

@@ -38,6 +38,7 @@ func sqliteDialect() *dialect {
 
 		begin:          beginSQLite,
 		beginMigration: beginSQLite,
+		beginUses:      beginSQLite, // a file has one writer at a time
 		afterRestore:   checkSQLite,
 	}
 }

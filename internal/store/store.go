@@ -213,8 +213,15 @@ func (s *Store) Update(ctx context.Context, change func(registry.Tx) error) erro
 }
 
 func (s *Store) update(ctx context.Context, change func(*tx) error) error {
+	return s.commit(ctx, s.dialect.begin, change)
+}
+
+// commit calls change with a transaction that begin has begun, and commits it.
+func (s *Store) commit(
+	ctx context.Context, begin func(context.Context, *Store) (*sql.Tx, error), change func(*tx) error,
+) error {
 	s.options.trace("BEGIN")
-	opened, err := s.dialect.begin(ctx, s)
+	opened, err := begin(ctx, s)
 	if err != nil {
 		return s.failed(ctx, "change the registry", err)
 	}
