@@ -78,7 +78,7 @@ func newServed(t *testing.T, direct, address string, p *proxy) *served {
 	return s
 }
 
-// seal stores the private key of a key pair.
+// seal stores the private key of a key pair, and the key of API keys, under the root key.
 func (s *served) seal(id string, pair sealanetest.KeyPair) {
 	s.t.Helper()
 	key, err := rootkey.Load(s.t.Context(), "file:"+s.root)
@@ -89,7 +89,14 @@ func (s *served) seal(id string, pair sealanetest.KeyPair) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	hash, err := key.Seal(sealedHashKey, rootkey.Context{KeyID: registry.SettingHashKey, Purpose: "api-key-hash"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.update(func(tx registry.Tx) error {
+		if err := tx.PutSetting(registry.SettingHashKey, hash); err != nil {
+			return err
+		}
 		k, err := tx.KeyPair(id)
 		if err != nil {
 			return err

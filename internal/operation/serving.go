@@ -22,6 +22,7 @@ import (
 type Serving struct {
 	config Config
 	keys   atomic.Pointer[servingKeys]
+	hash   atomic.Pointer[lanes.HashKey] // that was opened last
 
 	mu sync.Mutex
 	db *store.Store // nil: not connected
@@ -97,7 +98,16 @@ func rightRoot(ctx context.Context, db *store.Store, key *rootkey.Key) error {
 // Lanes returns the reader of lanes. Its store stores what was used, too.
 func (s *Serving) Lanes() *lanes.Reader {
 	open := func(k lanes.KeyPair) (keyring.Private, error) { return s.keys.Load().of.Open(k) }
-	hash := func(sealed []byte) (*lanes.HashKey, error) { return s.keys.Load().of.OpenHashKey(sealed) }
+	hash := func(sealed []byte) (*lanes.HashKey, error) {
+		key, err := s.keys.Load().of.OpenHashKey(sealed)
+		if last := s.hash.Load(); errors.Is(err, rootkey.ErrOtherKey) && last != nil {
+			return last, nil // the root key was rotated, and this program does not have the new one yet
+		}
+		if err == nil {
+			s.hash.Store(key)
+		}
+		return key, err
+	}
 	return &lanes.Reader{Store: s, Open: open, OpenHashKey: hash, RSA: s.config.RSA}
 }
 
