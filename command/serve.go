@@ -23,7 +23,8 @@ func newServe() *cobra.Command {
 		Short: "The gateway: seal and open for the application next to it",
 		Long: `Serve runs the gateway: a reverse proxy whose routes are sealed lanes. An egress route
 takes plain requests of an application and seals them to a partner; an ingress route
-opens a partner's requests for an application. docs/gateway.md describes the file.
+opens a partner's requests for an application; a local route seals and opens messages
+for programs that carry them themselves. docs/gateway.md describes the file.
 
 With --check it reads the file, opens keys and certificates and reads the registry,
 prints everything that is wrong with its line, and ends. With --dial it connects to the

@@ -88,6 +88,13 @@ func (h Hooks) refused(ctx context.Context, lane *sealane.Lane, step Step, err e
 func (h Hooks) openBody(
 	ctx context.Context, lane *sealane.Lane, body []byte,
 ) (m sealane.Message, siblings []member, err error) {
+	return h.open(ctx, lane, func() (sealane.Message, []member, error) { return openBody(ctx, lane, body) })
+}
+
+// open is openBody for any way to open a message.
+func (h Hooks) open(
+	ctx context.Context, lane *sealane.Lane, opened func() (sealane.Message, []member, error),
+) (m sealane.Message, siblings []member, err error) {
 	began := time.Now()
 	release, err := h.admit(ctx, lane, StepOpen)
 	if err != nil {
@@ -103,7 +110,7 @@ func (h Hooks) openBody(
 			})
 		}
 	}()
-	return openBody(ctx, lane, body)
+	return opened()
 }
 
 // sealBody calls the function sealBody between the hooks. It does not observe a refusal;
@@ -111,6 +118,13 @@ func (h Hooks) openBody(
 func (h Hooks) sealBody(
 	ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte,
 ) (body []byte, err error) {
+	return h.seal(ctx, lane, len(payload), func() ([]byte, error) { return sealBody(ctx, lane, payload, name, id) })
+}
+
+// seal is sealBody for any way to seal a payload of a size.
+func (h Hooks) seal(
+	ctx context.Context, lane *sealane.Lane, size int, sealed func() ([]byte, error),
+) (message []byte, err error) {
 	began := time.Now()
 	release, err := h.admit(ctx, lane, StepSeal)
 	if err != nil {
@@ -121,12 +135,12 @@ func (h Hooks) sealBody(
 		release()
 		if err == nil {
 			h.observe(ctx, Event{
-				Lane: lane, Step: StepSeal, Size: len(payload), Waited: admitted.Sub(began),
+				Lane: lane, Step: StepSeal, Size: size, Waited: admitted.Sub(began),
 				Took: time.Since(admitted),
 			})
 		}
 	}()
-	return sealBody(ctx, lane, payload, name, id)
+	return sealed()
 }
 
 // WithID returns a context for a request to a [Handler]. If the request is refused, the

@@ -159,7 +159,7 @@ type registryStatus struct {
 
 type routeStatus struct {
 	Name    string      `json:"name"`
-	Way     string      `json:"way"` // egress or ingress
+	Way     string      `json:"way"` // egress, ingress or local
 	Profile string      `json:"profile"`
 	Listen  string      `json:"listen"`
 	Lane    *laneStatus `json:"lane,omitempty"`
@@ -195,9 +195,10 @@ func (g *Gateway) status() status {
 		out.Registry = s.registry.status()
 	}
 	for _, r := range s.routes {
-		one := routeStatus{Name: r.name, Way: "egress", Profile: r.profile.Name(), Listen: string(r.c.Listen.Address)}
-		if r.c.Ingress != "" {
-			one.Way = "ingress"
+		one := routeStatus{Name: r.name, Listen: string(r.c.Listen.Address)}
+		one.Way, one.Profile = r.c.kind()
+		if r.profile != nil {
+			one.Profile = r.profile.Name()
 		}
 		if r.folder != nil {
 			one.Lane = statusOf(r.folder.Lane())

@@ -121,13 +121,13 @@ func subjectName(h http.Header, c *Caller) (string, bool) {
 }
 
 // hasToken reports whether a request has the listener's token, where the route demands one.
-func (r *route) hasToken(q *http.Request) bool {
-	if r.token == nil {
-		return true
-	}
+func (r *route) hasToken(q *http.Request) bool { return r.token == nil || shows(q, r.token) }
+
+// shows reports whether a request has the token with a SHA-256.
+func shows(q *http.Request, sum []byte) bool {
 	value, ok := only(values(q.Header, headerToken))
-	sum := sha256.Sum256([]byte(value))
-	return ok && subtle.ConstantTimeCompare(sum[:], r.token) == 1
+	is := sha256.Sum256([]byte(value))
+	return ok && subtle.ConstantTimeCompare(is[:], sum) == 1
 }
 
 // hasCertificate reports whether a request's connection has a client certificate that the route lists, where

@@ -76,19 +76,25 @@ func (c *routeCheck) check(i int) {
 	c.unless(
 		routeName.MatchString(r.Name), "name", "must be given: 1 to 63 letters, digits, dots, dashes and underscores",
 	)
-	c.unless((r.Egress == "") != (r.Ingress == ""), "egress",
-		"give either egress (we call the partner) or ingress (the partner calls us), with the profile")
+	c.unless(oneOf(r.Egress != "", r.Ingress != "", r.Local != ""), "egress",
+		"give one of egress (we call the partner), ingress (the partner calls us) and local (programs seal and "+
+			"open), with the profile")
 	c.unless(r.Listen.Address != "", "listen", "must be given: HOST:PORT, unix:PATH or systemd:NAME")
 	c.checkSocket()
 	c.checkHosts()
 	c.checkServerTLS()
 	c.checkLane()
-	c.checkUpstream()
-	if r.Egress != "" {
+	switch {
+	case r.Local != "":
+		c.checkLocal()
+	case r.Egress != "":
+		c.checkUpstream()
 		c.checkEgress()
-	} else if r.Ingress != "" {
+	case r.Ingress != "":
+		c.checkUpstream()
 		c.checkIngress()
 	}
+	c.unless(r.Local != "" || len(r.Tokens) == 0, "tokens", "are for a local API: give clients with a token")
 	c.unless(r.Limits.Burst >= 0, "limits.burst", "is negative")
 	c.unless(r.Limits.InFlight >= 0, "limits.in_flight", "is negative")
 	for j := range i {
@@ -154,6 +160,10 @@ func (c *routeCheck) checkLane() {
 	switch {
 	case r.Keys == nil && c.config.Registry == nil:
 		c.at("keys", "must be given: there is no registry that has them")
+	case r.Local != "":
+		c.unless(r.Keys == nil || r.Keys.Folder != "", "keys",
+			"must be a lane folder: it says on which side of the lane we are")
+		c.unless(!fromPath, "partner", "is in the path of each request: leave the word out, or give one partner")
 	case r.Keys != nil:
 		inline := len(r.Keys.Ours) > 0 || len(r.Keys.Theirs) > 0
 		c.unless(inline != (r.Keys.Folder != ""), "keys", "give either a lane folder, or ours and theirs")
@@ -237,20 +247,26 @@ func (c *routeCheck) checkEgress() {
 	)
 	c.unless(!r.ForwardAuthorization, "forward_authorization", "is for an ingress")
 	c.unless(r.IdentityHeader == "", "identity_header", "is for an ingress")
+	c.checkReach()
+}
+
+// checkReach refuses a listener that other hosts reach without showing who they are.
+func (c *routeCheck) checkReach() {
+	r := c.r
 	if r.Listen.Address == "" || r.Listen.Address.local() {
 		return
 	}
-	c.unless(r.TLS != nil, "tls", "must be given: an egress beyond loopback takes plain bodies from other hosts")
+	c.unless(r.TLS != nil, "tls", "must be given: the route takes plain bodies from other hosts")
 	c.unless(r.knowsCallers(), "listen", beyondLoopback)
 }
 
 const beyondLoopback = "is beyond loopback, where anybody could have messages sealed: " +
 	"give tls with client_ca and client_names, or clients with a token"
 
-// knowsCallers reports whether the callers of an egress must show a certificate or a token.
+// knowsCallers reports whether the callers of an egress or a local API must show a certificate or a token.
 func (c *Route) knowsCallers() bool {
 	return c.TLS != nil && c.TLS.ClientCA != "" && len(c.TLS.ClientNames) > 0 ||
-		c.Clients != nil && c.Clients.Token != ""
+		c.Clients != nil && c.Clients.Token != "" || len(c.Tokens) > 0
 }
 
 func (c *routeCheck) checkIngress() {

@@ -3,7 +3,8 @@
 //
 // A [Config] is one file; [Read] reads it strictly and [Config.Check] says what is refused at start. An
 // egress route takes plain requests of an application and seals them to a partner (egress.go); an
-// ingress route opens a partner's requests for an application (ingress.go). The package knows no
+// ingress route opens a partner's requests for an application (ingress.go); a local route seals and opens
+// messages for programs that carry them themselves (local.go). The package knows no
 // SQL and no rule of the registry: a program passes it a [Registry], which reads snapshots.
 package gateway
 
@@ -117,7 +118,7 @@ type Drain struct {
 	End Duration `yaml:"end"`
 }
 
-// Route is one way through the gateway: an egress or an ingress.
+// Route is one way through the gateway: an egress, an ingress or a local API.
 type Route struct {
 	// Name names the route in logs and metrics. It must be given, and be unique.
 	Name string `yaml:"name"`
@@ -125,6 +126,9 @@ type Route struct {
 	Egress string `yaml:"egress"`
 	// Ingress is the profile of a route for a partner that calls an application: a name or a file.
 	Ingress string `yaml:"ingress"`
+	// Local is the profile of a local API, which seals and opens messages for programs that carry them
+	// themselves: a name, or "any".
+	Local string `yaml:"local"`
 	// Partner is the partner's name. With a registry it is a partner there, or "path" on an egress
 	// route, for requests to /{partner}/{environment}/….
 	Partner string `yaml:"partner"`
@@ -140,6 +144,8 @@ type Route struct {
 	TLS *ServerTLS `yaml:"tls"`
 	// Clients says what else the callers of a listener must show.
 	Clients *Clients `yaml:"clients"`
+	// Tokens are those of a local API's programs, each with what it may do.
+	Tokens []LocalToken `yaml:"tokens"`
 	// Caller says how an ingress route knows its callers.
 	Caller *Caller `yaml:"caller"`
 
@@ -196,6 +202,20 @@ type ServerTLS struct {
 type Clients struct {
 	// Token is what they send in the header Sealane-Token.
 	Token Secret `yaml:"token"`
+}
+
+// LocalToken is the token of a program that uses a local API, and what the program may do.
+type LocalToken struct {
+	// Name names the program in the log.
+	Name string `yaml:"name"`
+	// Token is what it sends in the header Sealane-Token.
+	Token Secret `yaml:"token"`
+	// Verbs are seal and open. The default is both.
+	Verbs []string `yaml:"verbs"`
+	// Partners lists the partners whose messages it may use. The default is all.
+	Partners []string `yaml:"partners"`
+	// Environments lists the environments. The default is all.
+	Environments []string `yaml:"environments"`
 }
 
 // Caller says how an ingress route knows its callers. A file may have the way alone.

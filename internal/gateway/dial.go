@@ -26,6 +26,9 @@ func (g *Gateway) Dial(ctx context.Context) error {
 
 // targets returns where a route sends requests.
 func (r *route) targets() []*url.URL {
+	if r.upstream == nil { // a local API sends nothing
+		return nil
+	}
 	if r.upstream.target != nil {
 		return []*url.URL{r.upstream.target}
 	}

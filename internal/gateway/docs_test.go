@@ -321,9 +321,9 @@ func resolve(t *testing.T, to string) {
 	t.Cleanup(func() { net.DefaultResolver = before; c.Close() })
 }
 
-// TestDocumentedFilesAreStrict: all four files read without a fault, but for files that are not here.
+// TestDocumentedFilesAreStrict: all five files read without a fault, but for files that are not here.
 func TestDocumentedFilesAreStrict(t *testing.T) {
-	for _, name := range []string{"customer.yaml", "provider.yaml", "issuer.yaml", "vcas.yaml"} {
+	for _, name := range []string{"customer.yaml", "provider.yaml", "issuer.yaml", "vcas.yaml", "local.yaml"} {
 		if _, err := gateway.Read(docs + name); err != nil {
 			t.Error(err)
 		}
@@ -345,7 +345,8 @@ func TestProblemsAreDocumented(t *testing.T) {
 	}
 	for _, name := range []string{
 		"Sealane-Partner", "Sealane-Environment", "Sealane-Message", "Sealane-Signer", "Sealane-Request-Id",
-		"Sealane-Processed", "Sealane-Token",
+		"Sealane-Processed", "Sealane-Token", "Sealane-Opened-By", "Sealane-Bound", "Sealane-Endpoint",
+		"Sealane-Request",
 	} {
 		if !strings.Contains(page, name) {
 			t.Errorf("docs/gateway.md does not name %s", name)

@@ -20,6 +20,10 @@ const (
 	headerRequestID   = "Sealane-Request-Id"
 	headerProcessed   = "Sealane-Processed" // no or unknown
 	headerToken       = "Sealane-Token"
+	headerOpenedBy    = "Sealane-Opened-By" // the key ID of our key that opened
+	headerBound       = "Sealane-Bound"     // yes or no: a response was compared with its request
+	headerEndpoint    = "Sealane-Endpoint"  // METHOD /path of the request
+	headerRequest     = "Sealane-Request"   // JSON: members of the request that its response repeats
 )
 
 // headerName returns a name as the most lenient of CGI and WSGI servers compare it: in lower case, with "-"

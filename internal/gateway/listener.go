@@ -118,7 +118,7 @@ func (r *route) recovered(reason any, w *writer, x *exchange) (abort bool) {
 		return true
 	}
 	clear(w.Header())
-	if r.c.Egress != "" {
+	if r.c.Ingress == "" {
 		newProblem(kindInternal, http.StatusInternalServerError, "proxy_internal_error", processedUnknown,
 			"the gateway failed; its log has the reason under the id").write(w, x.id)
 		return false

@@ -57,6 +57,7 @@ const (
 	kindAnswer     = "answer-unusable"
 	kindNoAnswer   = "no-answer"
 	kindInternal   = "internal-error"
+	kindMessage    = "message-refused"
 )
 
 var titles = map[string]string{
@@ -68,6 +69,7 @@ var titles = map[string]string{
 	kindAnswer:     "The partner's answer can't be used",
 	kindNoAnswer:   "No answer came in time",
 	kindInternal:   "The gateway failed",
+	kindMessage:    "The message was refused",
 }
 
 func newProblem(kind string, status int, proxy string, on processed, format string, args ...any) *problem {

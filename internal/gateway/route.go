@@ -43,14 +43,30 @@ type route struct {
 
 	proxy   *httputil.ReverseProxy
 	handler *sealhttp.Handler // of an ingress
+
+	programs []program // of a local API, by their tokens
 }
 
-// side returns which side of the lane we are.
+// side returns which side of the lane we are. It is empty for a local API, which has both.
 func (c *Route) side() sealane.Side {
-	if c.Egress != "" {
+	switch {
+	case c.Egress != "":
 		return sealane.ClientSide
+	case c.Ingress != "":
+		return sealane.ServerSide
 	}
-	return sealane.ServerSide
+	return ""
+}
+
+// kind returns the word of the route's kind, and its profile.
+func (c *Route) kind() (word, profile string) {
+	switch {
+	case c.Egress != "":
+		return "egress", c.Egress
+	case c.Ingress != "":
+		return "ingress", c.Ingress
+	}
+	return "local", c.Local
 }
 
 // builder makes the routes of a configuration, and collects all that is wrong.
@@ -71,9 +87,9 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 		}
 	}
 	var err error
-	word, name := "egress", c.Egress
-	if c.Ingress != "" {
-		word, name = "ingress", c.Ingress
+	word, name := c.kind()
+	if c.Local != "" {
+		return b.local(ctx, r, old)
 	}
 	if r.profile, err = b.profile(name); err != nil {
 		fault(word, err)
@@ -89,12 +105,7 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 		)
 	}
 	r.setHosts()
-	if old != nil {
-		r.rates, r.held = old.rates, old.held // with the old limits until the new state is in force
-	} else {
-		r.rates, r.held = newLimiter[string](b.g.now), newHeld()
-		r.rates.set(c.Limits.Rate, c.Limits.Burst)
-	}
+	b.setRates(r, old)
 	if err := checkPlain(r.profile, c.Plain); err != nil {
 		fault("plain", err)
 	} else {
@@ -107,6 +118,16 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	fault("clients.token", b.setSecrets(ctx, r))
 	b.setProxy(r, old)
 	return r
+}
+
+// setRates sets the rates of partners on a route, and what it may hold.
+func (b *builder) setRates(r, old *route) {
+	if old != nil {
+		r.rates, r.held = old.rates, old.held // with the old limits until the new state is in force
+		return
+	}
+	r.rates, r.held = newLimiter[string](b.g.now), newHeld()
+	r.rates.set(r.c.Limits.Rate, r.c.Limits.Burst)
 }
 
 // profile loads a profile by its name, or from a file next to the configuration.
@@ -150,7 +171,11 @@ func (b *builder) setSource(ctx context.Context, r *route) error {
 			partner = ""
 		}
 		terms := lanes.Terms{Sealing: c.Sealing, MaxPayload: int(c.MaxPayload), Plain: r.plain}
-		r.source = &registrySource{b.registry, r.profile.Name(), c.side(), partner, c.Environment, terms}
+		name := "" // any
+		if r.profile != nil {
+			name = r.profile.Name()
+		}
+		r.source = &registrySource{b.registry, name, c.side(), partner, c.Environment, terms}
 		if partner != "" && c.Environment != "" {
 			if _, err := r.source.fixed(); err != nil {
 				return fmt.Errorf("partner %s in %s: %w", partner, c.Environment, err)
@@ -190,7 +215,7 @@ func (b *builder) setSource(ctx context.Context, r *route) error {
 func (r *route) adjust(s *lanedir.Spec) error {
 	c := r.c
 	switch {
-	case s.Side != c.side():
+	case c.side() != "" && s.Side != c.side():
 		return fmt.Errorf("the lane folder is for side %s, and the route is the %s", s.Side, c.side())
 	case c.Partner != "" && s.Partner != c.Partner:
 		return fmt.Errorf("the lane folder is for partner %q, and the route for %q", s.Partner, c.Partner)
@@ -205,6 +230,9 @@ func (r *route) adjust(s *lanedir.Spec) error {
 		s.MaxPayload = m
 	}
 	s.Plain = append(slices.Clone(s.Plain), r.plain...)
+	if c.Local != "" {
+		return nil // the folder says the rest
+	}
 	inbound := r.profile.Request()
 	if s.Side == sealane.ClientSide {
 		inbound = r.profile.Response()
@@ -251,15 +279,10 @@ func (b *builder) setUpstream(r, old *route) error {
 
 func (b *builder) setSecrets(ctx context.Context, r *route) error {
 	if r.c.Clients != nil && r.c.Clients.Token != "" {
-		token, err := r.c.Clients.Token.read(ctx, b.c.dir)
-		if err != nil {
+		var err error
+		if r.token, err = b.token(ctx, r.c.Clients.Token); err != nil {
 			return err
 		}
-		if len(token) < minToken {
-			return fmt.Errorf("the token is shorter than %d characters", minToken)
-		}
-		sum := sha256.Sum256([]byte(token))
-		r.token = sum[:]
 	}
 	if r.c.Authorization == "" {
 		return nil
@@ -276,6 +299,19 @@ func (b *builder) setSecrets(ctx context.Context, r *route) error {
 	}
 	r.authorization = value
 	return nil
+}
+
+// token returns the SHA-256 of a token.
+func (b *builder) token(ctx context.Context, s Secret) ([]byte, error) {
+	token, err := s.read(ctx, b.c.dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(token) < minToken {
+		return nil, fmt.Errorf("the token is shorter than %d characters", minToken)
+	}
+	sum := sha256.Sum256([]byte(token))
+	return sum[:], nil
 }
 
 // minToken is the length of the shortest token, in characters.
@@ -327,9 +363,12 @@ func inFlight(all, route PartnerLimits) int {
 
 // serve serves a request of the route.
 func (r *route) serve(w *writer, q *http.Request, x *exchange) {
-	if r.c.Egress != "" {
+	switch {
+	case r.c.Egress != "":
 		r.serveEgress(w, q, x)
-		return
+	case r.c.Ingress != "":
+		r.serveIngress(w, q, x)
+	default:
+		r.serveLocal(w, q, x)
 	}
-	r.serveIngress(w, q, x)
 }

@@ -114,7 +114,9 @@ func (g *Gateway) close() {
 	g.closeRetired(g.now())
 	g.mu.Unlock()
 	for _, r := range g.state.Load().routes {
-		r.upstream.close()
+		if r.upstream != nil {
+			r.upstream.close()
+		}
 		if r.folder != nil {
 			r.folder.Close()
 		}

@@ -58,10 +58,10 @@ func (s fileSource) ready() error { return s.folder.Lane().Ready() }
 // registrySource finds lanes in the snapshot of the registry.
 type registrySource struct {
 	registry    *registry
-	profile     string
-	side        sealane.Side
-	partner     string // "": any
-	environment string // "": any
+	profile     string       // "": any
+	side        sealane.Side // "": any
+	partner     string       // "": any
+	environment string       // "": any
 	terms       lanes.Terms
 }
 
@@ -122,7 +122,8 @@ func (s *registrySource) byAccount(account string) (found, error) {
 func (s *registrySource) suits(snapshot *lanes.Snapshot, f found, unknown error) (found, error) {
 	l := f.lane
 	switch {
-	case l.Side() != s.side, l.Profile().Name() != s.profile, s.partner != "" && l.Partner() != s.partner,
+	case s.side != "" && l.Side() != s.side, s.profile != "" && l.Profile().Name() != s.profile,
+		s.partner != "" && l.Partner() != s.partner,
 		s.environment != "" && l.Environment() != s.environment:
 		return found{}, fmt.Errorf("lane %s is not for this route: %w", l.Name(), unknown)
 	}
