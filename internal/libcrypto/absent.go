@@ -52,6 +52,9 @@ func (*Key) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) {
 	return nil, errNotBuilt
 }
 
+// Raw returns [ErrNotBuilt].
+func (*Key) Raw([]byte, []byte) error { return errNotBuilt }
+
 // Close does nothing in this build.
 func (*Key) Close() error { return nil }
 
@@ -71,6 +74,9 @@ func (*PublicKey) EncryptOAEP(crypto.Hash, []byte) ([]byte, error) { return nil,
 func (*PublicKey) Verify(digest, signature []byte, options crypto.SignerOpts) error {
 	return errNotBuilt
 }
+
+// Raw returns [ErrNotBuilt].
+func (*PublicKey) Raw([]byte, []byte) error { return errNotBuilt }
 
 // Close does nothing in this build.
 func (*PublicKey) Close() error { return nil }
