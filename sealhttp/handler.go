@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,13 +54,29 @@ type Handler struct {
 	// request may use more if no other is served. The default is DefaultMaxHeld.
 	MaxHeld int64
 	// MaxInFlightPerLane and MaxHeldPerLane limit the share of one lane. The default is
-	// half; a server of one lane should set them to MaxInFlight and MaxHeld.
+	// three quarters of what other lanes leave; a server of one lane should set them to
+	// MaxInFlight and MaxHeld.
 	MaxInFlightPerLane int
 	MaxHeldPerLane     int64
+	// Limits replace these four, and can be those of other Handlers and Transports too.
+	Limits *Limits
 	// Hooks bound and observe what is opened and sealed.
 	Hooks Hooks
 
-	limits limits
+	once sync.Once
+	own  Limits
+}
+
+// bounds returns the limits of the Handler.
+func (h *Handler) bounds() *Limits {
+	if h.Limits != nil {
+		return h.Limits
+	}
+	h.once.Do(func() {
+		h.own.Set(h.MaxInFlight, h.MaxHeld, nil)
+		h.own.perLane = holding{h.MaxInFlightPerLane, h.MaxHeldPerLane / 2, h.MaxHeldPerLane / 2}
+	})
+	return &h.own
 }
 
 // ServeHTTP opens a request, calls Next, and seals its response. An error before the call
@@ -96,7 +113,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		h.refuse(w, r, lane, err)
 		return
 	}
-	held := h.reserve(lane)
+	held := h.bounds().reserve(r.Context(), lane)
 	defer held.release()
 	message, err := h.readMessage(w, r, lane, held)
 	if err != nil {
@@ -180,18 +197,10 @@ func (h *Handler) readMessage(
 	if err := held.enter(); err != nil {
 		return nil, err
 	}
-	added := len(body.data)
-	if bytes.IndexByte(body.data, '\\') >= 0 {
-		added *= 3 // a token with escapes is copied twice
-	}
-	if err := held.grow(added); err != nil {
-		return nil, err
-	}
-	message, _, err := h.Hooks.openBody(r.Context(), lane, body.data)
+	message, _, err := h.Hooks.openHeld(r.Context(), lane, &body)
 	if err != nil {
 		return nil, err
 	}
-	held.shrink(added - len(body.data)*3/4) // the payload's buffer
 	body.drop()
 	return message, nil
 }

@@ -154,9 +154,9 @@ func TestShareOfALane(t *testing.T) {
 		payload string
 		fewest  int
 	}{
-		"places": {&sealhttp.Handler{MaxInFlight: 6}, `{}`, 3},
+		"places": {&sealhttp.Handler{MaxInFlight: 6}, `{}`, 5},
 		"bytes":  {&sealhttp.Handler{MaxHeld: 1 << 20}, `{"x":"` + strings.Repeat("x", 100<<10) + `"}`, 1},
-		"own":    {&sealhttp.Handler{MaxInFlight: 6, MaxInFlightPerLane: 5}, `{}`, 5},
+		"own":    {&sealhttp.Handler{MaxInFlight: 6, MaxInFlightPerLane: 4}, `{}`, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			entered, release := make(chan bool, 100), make(chan bool)

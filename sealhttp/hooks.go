@@ -1,6 +1,7 @@
 package sealhttp
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -81,6 +82,24 @@ func (h Hooks) observe(ctx context.Context, e Event) {
 // refused observes a message that was not sealed or opened.
 func (h Hooks) refused(ctx context.Context, lane *sealane.Lane, step Step, err error) {
 	h.observe(ctx, Event{Lane: lane, Step: step, Err: err})
+}
+
+// openHeld is openBody for a body whose memory is reserved. The memory of the message is reserved too.
+func (h Hooks) openHeld(
+	ctx context.Context, lane *sealane.Lane, body *buffer,
+) (m sealane.Message, siblings []member, err error) {
+	added := len(body.data)
+	if bytes.IndexByte(body.data, '\\') >= 0 {
+		added *= 3 // a token with escapes is copied twice
+	}
+	if err := body.held.grow(added); err != nil {
+		return nil, nil, err
+	}
+	m, siblings, err = h.openBody(ctx, lane, body.data)
+	if err == nil {
+		body.held.shrink(added - len(body.data)*3/4) // the payload's buffer
+	}
+	return m, siblings, err
 }
 
 // openBody calls the function openBody between the hooks. It does not observe a refusal;

@@ -39,6 +39,9 @@ type Transport struct {
 	// BasePath is put before the path of each request when it is sent, such as "/v2". The
 	// profile's endpoints are compared with the path without it.
 	BasePath string
+	// Limits bound what sealed messages hold, from when a request is read until its response's body is
+	// closed. Nil is no limit.
+	Limits *Limits
 	// Hooks bound and observe what is sealed and opened.
 	Hooks Hooks
 }
@@ -72,7 +75,27 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !listed || wantsPlain(r.Context()) {
 		return t.sendPlain(lane, r, listed)
 	}
-	payload, sealed, err := t.seal(lane, r, endpoint)
+	held := t.Limits.reserve(r.Context(), lane)
+	var response *http.Response
+	defer func() {
+		if response == nil { // an error, or a panic
+			held.release()
+		}
+	}()
+	if response, err = t.exchange(lane, r, endpoint, held); err != nil {
+		return nil, err
+	}
+	if held != nil {
+		response.Body = &releasingBody{response.Body, held}
+	}
+	return response, nil
+}
+
+// exchange seals a request, sends it, and opens its response.
+func (t *Transport) exchange(
+	lane *sealane.Lane, r *http.Request, endpoint profile.Match, held *reservation,
+) (*http.Response, error) {
+	payload, sealed, err := t.seal(lane, r, endpoint, held)
 	if err != nil {
 		t.Hooks.refused(r.Context(), lane, StepSeal, err)
 		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), err)
@@ -81,25 +104,43 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	held.serving()
 	response.Request = r.WithContext(response.Request.Context())
-	opened, err := t.openResponse(lane, response, requestInfo{endpoint, payload})
+	opened, err := t.openResponse(lane, response, requestInfo{endpoint, payload}, held)
 	if err != nil {
 		t.Hooks.refused(r.Context(), lane, StepOpen, err)
 	}
 	return opened, err
 }
 
+// releasingBody is the body of a response, with what the exchange holds until it is closed.
+type releasingBody struct {
+	io.ReadCloser
+	held *reservation
+}
+
+func (b *releasingBody) Close() error {
+	defer b.held.release()
+	return b.ReadCloser.Close()
+}
+
 // seal returns the payload of a request, and the request to send.
 func (t *Transport) seal(
-	lane *sealane.Lane, r *http.Request, endpoint profile.Match,
+	lane *sealane.Lane, r *http.Request, endpoint profile.Match, held *reservation,
 ) (payload []byte, sealed *http.Request, err error) {
 	if !endpoint.AllowsQuery(r.URL.RawQuery) {
 		closeBody(r.Body)
 		return nil, nil, failure(lane, sealane.OpSend, sealane.ErrFormat, fault.Query, "")
 	}
-	payload, err = readRequest(lane, r)
+	payload, err = readRequest(lane, r, held)
 	if err != nil {
 		return nil, nil, inLane(lane, err)
+	}
+	if err := held.enter(); err != nil {
+		return nil, nil, err
+	}
+	if err := held.grow(sealedBodyLen(lane, len(payload), "", nil)); err != nil {
+		return nil, nil, err
 	}
 	body, err := t.Hooks.sealBody(r.Context(), lane, payload, "", nil)
 	if err != nil {
@@ -214,7 +255,7 @@ func (t *Transport) sendPlain(lane *sealane.Lane, r *http.Request, listed bool) 
 }
 
 // readRequest returns the payload.
-func readRequest(lane *sealane.Lane, r *http.Request) ([]byte, error) {
+func readRequest(lane *sealane.Lane, r *http.Request, held *reservation) ([]byte, error) {
 	defer closeBody(r.Body)
 	if r.Body == nil {
 		return nil, nil
@@ -226,7 +267,7 @@ func readRequest(lane *sealane.Lane, r *http.Request) ([]byte, error) {
 	if declared == 0 {
 		declared = -1 // unknown, for a client's request with a body
 	}
-	var b buffer
+	b := buffer{held: held}
 	err := readBody(&b, r.Body, declared, lane.MaxPayload())
 	return b.data, err
 }
@@ -262,7 +303,9 @@ func (b *sentBody) Read(p []byte) (int, error) {
 
 // openResponse returns the response with its payload as the body, or the error that it
 // stands for.
-func (t *Transport) openResponse(lane *sealane.Lane, response *http.Response, to requestInfo) (*http.Response, error) {
+func (t *Transport) openResponse(
+	lane *sealane.Lane, response *http.Response, to requestInfo, held *reservation,
+) (*http.Response, error) {
 	path := to.endpoint.Path()
 	if err := refuseStatus(lane, response, to.endpoint); err != nil {
 		closeBody(response.Body)
@@ -274,7 +317,7 @@ func (t *Transport) openResponse(lane *sealane.Lane, response *http.Response, to
 	if !hasBody(response) || success(response.StatusCode) && !sealed {
 		return response, nil
 	}
-	var b buffer
+	b := buffer{held: held}
 	err := readBody(&b, response.Body, response.ContentLength, lane.MaxToken()+spare)
 	closeBody(response.Body)
 	body := b.data
@@ -292,7 +335,7 @@ func (t *Transport) openResponse(lane *sealane.Lane, response *http.Response, to
 	if !sealed {
 		return plainResponse(lane, response, path, body, nil)
 	}
-	message, siblings, err := t.Hooks.openBody(response.Request.Context(), lane, body)
+	message, siblings, err := t.Hooks.openHeld(response.Request.Context(), lane, &b)
 	if errors.Is(err, sealane.ErrFormat) {
 		return plainResponse(lane, response, path, body, err)
 	}
@@ -302,6 +345,7 @@ func (t *Transport) openResponse(lane *sealane.Lane, response *http.Response, to
 	if err := to.bind(lane, siblings, message.Payload()); err != nil {
 		return nil, unusable(response, path, err)
 	}
+	b.drop()
 	dropHeaders(response.Header)
 	response.Header.Set("Content-Type", "application/json")
 	setBody(response, message.Payload())

@@ -79,14 +79,14 @@ type Limits struct {
 	BodyRate Size `yaml:"body_rate"`
 	// Idle is how long a connection without a request stays open. The default is 120s.
 	Idle Duration `yaml:"idle"`
-	// Memory is how many bytes sealed messages hold at once, for each route. The default is auto: if the
-	// process is in a control group with a limit of memory, half of that for all routes together, and Go's
-	// memory limit (GOMEMLIMIT) is set to 90% of it; otherwise 256MiB for each route.
+	// Memory is how many bytes sealed messages hold at once, on all routes. The default is auto: if the process
+	// is in a control group with a limit of memory, half of that, and Go's memory limit (GOMEMLIMIT) is set to
+	// 90% of it; otherwise 256MiB.
 	Memory Memory `yaml:"memory"`
 	// RSA is how many messages are sealed or opened at once. The default is what the RSA engine can
 	// use: the number of processors, or 16 times as many with an engine that works in batches.
 	RSA int `yaml:"rsa"`
-	// Queue is how long a message waits for its turn to be opened. The default is 1s.
+	// Queue is how long a request waits for its turn to be opened, or sealed. The default is 1s.
 	Queue Duration `yaml:"queue"`
 }
 
@@ -96,7 +96,8 @@ type PartnerLimits struct {
 	Rate Rate `yaml:"rate"`
 	// Burst is how many requests may come at once. The default is twice the rate.
 	Burst int `yaml:"burst"`
-	// InFlight is how many sealed requests of a partner are served at once. The default is 1024.
+	// InFlight is how many sealed requests of a partner are served at once, at most. The default is its share:
+	// three quarters of what others leave of 8192.
 	InFlight int `yaml:"in_flight"`
 	// Failures is how many requests of one partner may be refused in a second because of what they are. The
 	// default is no limit. It is also how many callers of one source network may be refused in a second

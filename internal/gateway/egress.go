@@ -188,19 +188,14 @@ type sealing struct{ r *route }
 
 func (s sealing) RoundTrip(q *http.Request) (*http.Response, error) {
 	c := carriedOf(q.Context())
-	if c.sealed && q.Body != nil && q.Body != http.NoBody {
-		q = q.WithContext(q.Context()) // a RoundTripper does not change the caller's request
-		q.Body = exchangeOf(q.Context()).held(q.Body, requestLeg)
-	}
 	t := &sealhttp.Transport{
 		Lane: sealhttp.OneLane(c.lane), Base: inTime{s.r.upstream, c.sealed}, BasePath: c.target.Path,
-		Hooks: s.r.g.hooks(sealhttp.StepOpen),
+		Limits: &s.r.g.held, Hooks: s.r.g.hooks(sealhttp.StepOpen),
 	}
 	return t.RoundTrip(q)
 }
 
-// inTime sends requests. The whole answer to a sealed one must come in time, counted from when it is sent, and is
-// held until the exchange ends.
+// inTime sends requests. The whole answer to a sealed one must come in time, counted from when it is sent.
 type inTime struct {
 	upstream *upstream
 	sealed   bool
@@ -216,7 +211,7 @@ func (t inTime) RoundTrip(q *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	response.Body = &cancelingBody{exchangeOf(q.Context()).held(response.Body, answerLeg), cancel}
+	response.Body = &cancelingBody{response.Body, cancel}
 	return response, nil
 }
 

@@ -55,6 +55,15 @@ func costly(err error) bool {
 		errors.Is(err, sealane.ErrSignature)
 }
 
+// maxInFlight is how many sealed requests are served at once, in all.
+const maxInFlight = 8192
+
+// share is the share of the limits that a message counts for.
+func share(ctx context.Context, lane *sealane.Lane) sealhttp.Share {
+	who := party(ctx, lane)
+	return sealhttp.Share{Account: who.Partner, Source: who.Source}
+}
+
 // party returns on whose account a message is. A caller who is not identified is told from others by the
 // network.
 func party(ctx context.Context, lane *sealane.Lane) admission.Party {

@@ -17,6 +17,7 @@ import (
 	"github.com/sealane/sealane/internal/admission"
 	"github.com/sealane/sealane/internal/strictyaml"
 	"github.com/sealane/sealane/rsaengine"
+	"github.com/sealane/sealane/sealhttp"
 )
 
 // Options are the settings of a gateway that are not in its file. The zero value serves routes whose keys
@@ -47,6 +48,7 @@ type Gateway struct {
 
 	state    atomic.Pointer[state]
 	gate     *admission.Gate
+	held     sealhttp.Limits // what messages hold on all routes
 	partners *partnerLimits
 	failures *limiter[netip.Prefix]    // callers that are not known
 	unopened *limiter[admission.Party] // messages that did not open
@@ -180,10 +182,8 @@ func (g *Gateway) apply(next *state) {
 	g.logTo.set(newLog(g.options.Log, c.Log).Handler())
 	g.limitHeap(c)
 	g.partners.partners.set(c.PartnerLimits.Rate, c.PartnerLimits.Burst)
-	memory := g.heldMemory(c)
 	for _, r := range next.routes {
 		r.rates.set(r.c.Limits.Rate, r.c.Limits.Burst)
-		r.held.set(memory)
 	}
 	failures := c.PartnerLimits.Failures
 	if failures == 0 {
@@ -191,6 +191,7 @@ func (g *Gateway) apply(next *state) {
 	}
 	g.failures.set(failures, 0)
 	g.gate.Set(g.places(c), c.Limits.Queue.or(defaultQueue))
+	g.held.Set(maxInFlight, g.heldMemory(c), share)
 	g.state.Store(next)
 }
 

@@ -172,17 +172,23 @@ func readLocal(q *http.Request, x *exchange, limit int) ([]byte, error) {
 	if q.ContentLength > int64(limit) {
 		return nil, tooLarge
 	}
-	body, err := readlimit.All(x.held(q.Body, requestLeg), limit)
+	held, release := x.route.g.held.Reader(q.Context(), x.lane, q.Body, heldForByte)
+	x.ends = append(x.ends, release)
+	body, err := readlimit.All(held, limit)
 	if _, is := errors.AsType[*readlimit.TooLargeError](err); is {
 		return nil, tooLarge
 	}
-	if err != nil && !errors.Is(err, errMemory) {
+	if err != nil && !errors.Is(err, sealane.ErrUnavailable) {
 		err = &sealane.Error{
 			Op: sealane.OpReadBody, Outcome: sealane.ErrFormat, Fault: fault.BodyUnreadable, Err: err,
 		}
 	}
 	return body, err
 }
+
+// heldForByte is how many bytes are held for each byte that arrives: the buffer it is read into, and the sealed or
+// opened message.
+const heldForByte = 4
 
 // aroundToken is how many bytes a body has around its token at most.
 const aroundToken = 8 << 10

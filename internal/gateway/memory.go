@@ -63,16 +63,16 @@ const (
 	heldShare = 0.5 // of what sealed messages hold, on all routes
 )
 
-// leastHeld is what the messages of a route can hold in a small control group.
+// leastHeld is what messages can hold in a small control group.
 const leastHeld = 8 << 20
 
-// heldMemory returns how many bytes the sealed messages of a route may hold at once.
+// heldMemory returns how many bytes sealed messages may hold at once, on all routes.
 func (g *Gateway) heldMemory(c *Config) int64 {
 	switch group := cgroupMemory(g.options.System); {
 	case c.Limits.Memory > 0:
 		return int64(c.Limits.Memory)
 	case group > 0:
-		return max(leastHeld, int64(heldShare*float64(group))/int64(len(c.Routes)))
+		return max(leastHeld, int64(heldShare*float64(group)))
 	}
 	return sealhttp.DefaultMaxHeld
 }

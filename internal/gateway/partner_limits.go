@@ -84,9 +84,9 @@ func (l *partnerLimits) failed(lane *sealane.Lane, r Rate) { l.failures.spend(na
 // enter counts a sealed request of an exchange before its first step. The exchange leaves when it is finished.
 func (r *route) enter(x *exchange, f found) error {
 	l, name := r.g.partners, nameOf(f.lane)
-	most := map[inFlightKey]int{{lane: name}: f.limits.InFlight}
-	if r.handler == nil { // that of an ingress counts by itself
-		most[inFlightKey{r.name, name}] = inFlight(r.g.config().PartnerLimits, r.c.Limits)
+	most := map[inFlightKey]int{
+		{lane: name}:                leastLimit(f.limits.InFlight, r.g.config().PartnerLimits.InFlight),
+		{route: r.name, lane: name}: r.c.Limits.InFlight,
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -108,9 +108,6 @@ func judge(err error) *problem {
 		return judgePartner(refused)
 	}
 	text := err.Error()
-	if errors.Is(err, errMemory) && !errors.Is(err, sealane.ErrMayBeProcessed) {
-		return notReady(text)
-	}
 	p := judgeOther(err, text)
 	p.fault = sealane.FaultOf(err)
 	return p

@@ -39,7 +39,6 @@ type route struct {
 	token         []byte     // SHA-256 of the listener's token, or nil
 	authorization string
 	rates         *limiter[string] // of partners, on this route
-	held          *held            // what the sealed messages of an egress hold
 
 	proxy   *httputil.ReverseProxy
 	handler *sealhttp.Handler // of an ingress
@@ -116,17 +115,17 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	fault("tls", err)
 	fault("upstream", b.setUpstream(r, old))
 	fault("clients.token", b.setSecrets(ctx, r))
-	b.setProxy(r, old)
+	r.setProxy()
 	return r
 }
 
 // setRates sets the rates of partners on a route, and what it may hold.
 func (b *builder) setRates(r, old *route) {
 	if old != nil {
-		r.rates, r.held = old.rates, old.held // with the old limits until the new state is in force
+		r.rates = old.rates // with the old rate until the new state is in force
 		return
 	}
-	r.rates, r.held = newLimiter[string](b.g.now), newHeld()
+	r.rates = newLimiter[string](b.g.now)
 	r.rates.set(r.c.Limits.Rate, r.c.Limits.Burst)
 }
 
@@ -317,9 +316,8 @@ func (b *builder) token(ctx context.Context, s Secret) ([]byte, error) {
 // minToken is the length of the shortest token, in characters.
 const minToken = 16
 
-// setProxy sets what forwards requests. The limits of an ingress live on from the old route where they
-// have not changed; else new ones begin, and requests that are open count for the old ones.
-func (b *builder) setProxy(r, old *route) {
+// setProxy sets what forwards requests.
+func (r *route) setProxy() {
 	r.proxy = &httputil.ReverseProxy{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0), FlushInterval: -1}
 	if r.c.Egress != "" {
 		r.proxy.Rewrite, r.proxy.Transport = r.toPartner, noInformational{sealing{r}}
@@ -328,37 +326,12 @@ func (b *builder) setProxy(r, old *route) {
 	}
 	r.proxy.Rewrite, r.proxy.Transport = r.toApplication, noInformational{r.upstream}
 	r.proxy.ModifyResponse, r.proxy.ErrorHandler = r.fromApplication, r.ingressError
-	memory, requests := b.g.heldMemory(b.c), inFlight(b.c.PartnerLimits, r.c.Limits)
-	if old != nil && old.handler != nil {
-		if now := old.handler; now.MaxInFlightPerLane == requests && now.MaxHeld == memory {
-			r.handler = now
-			return
-		}
-	}
 	r.handler = &sealhttp.Handler{
-		Lane: func(q *http.Request) (*sealane.Lane, error) { return carriedOf(q.Context()).lane, nil },
-		// The exchange's route, because the handler lives longer than one.
-		Next: http.HandlerFunc(
-			func(w http.ResponseWriter, q *http.Request) { exchangeOf(q.Context()).route.forward(w, q) },
-		),
-		Log:         slog.New(slog.DiscardHandler), // the exchange has a line of its own
-		MaxInFlight: maxInFlight, MaxHeld: memory, MaxInFlightPerLane: requests,
-		MaxHeldPerLane: memory / 2,
-		Hooks:          r.g.hooks(sealhttp.StepSeal),
+		Lane:   func(q *http.Request) (*sealane.Lane, error) { return carriedOf(q.Context()).lane, nil },
+		Next:   http.HandlerFunc(r.forward),
+		Log:    slog.New(slog.DiscardHandler), // the exchange has a line of its own
+		Limits: &r.g.held, Hooks: r.g.hooks(sealhttp.StepSeal),
 	}
-	if r.folder != nil {
-		r.handler.MaxHeldPerLane = memory
-	}
-}
-
-const (
-	maxInFlight     = 8192
-	defaultInFlight = 1024
-)
-
-// inFlight returns the smaller limit of requests in flight.
-func inFlight(all, route PartnerLimits) int {
-	return leastLimit(cmp.Or(all.InFlight, defaultInFlight), route.InFlight)
 }
 
 // serve serves a request of the route.
