@@ -74,7 +74,8 @@ func TestHangUpLines(t *testing.T) {
 	}
 }
 
-// TestLimitsReload: how many requests of a partner are served at once changes with a reload, up and down; a limit
+// TestLimitsReload: how many requests of a partner are served at once changes with a reload, up and down, and those
+// that are open count; a limit
 // that does not is named in the log. A reload that is refused changes nothing.
 func TestLimitsReload(t *testing.T) {
 	arrived, release := make(chan struct{}), make(chan struct{})
@@ -112,8 +113,8 @@ func TestLimitsReload(t *testing.T) {
 		config string
 		want   bool // a second request is served
 	}{
-		{config("partner_limits: {in_flight: 2}\n", "max_payload: 1MiB"), true},
-		{config("partner_limits: {in_flight: 2}\n", "limits: {in_flight: 1}"), false},
+		{config("partner_limits: {in_flight: 3}\n", "max_payload: 1MiB"), true},
+		{config("partner_limits: {in_flight: 4}\n", "limits: {in_flight: 3}"), false},
 		{config("limits: {connections: 9, idle: 9s}\n", "max_payload: 1MiB"), true},
 	} {
 		if err := reload(c.config); err != nil {

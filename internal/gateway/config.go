@@ -96,8 +96,8 @@ type PartnerLimits struct {
 	Rate Rate `yaml:"rate"`
 	// Burst is how many requests may come at once. The default is twice the rate.
 	Burst int `yaml:"burst"`
-	// InFlight is how many sealed requests of a partner are served at once, at most. The default is its share:
-	// three quarters of what others leave of 8192.
+	// InFlight is how many sealed requests of a partner are served at once, at most. The default is no limit but
+	// its share: three quarters of what others leave of 8192.
 	InFlight int `yaml:"in_flight"`
 	// Failures is how many requests of one partner may be refused in a second because of what they are. The
 	// default is no limit. It is also how many callers of one source network may be refused in a second

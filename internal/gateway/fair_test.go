@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sealane/sealane/keyring"
@@ -16,20 +17,23 @@ import (
 	"github.com/sealane/sealane/sealanetest"
 )
 
-// slow is a private key whose operations of one kind wait until the test lets one of them go on.
+// slow is a private key whose operations of one kind, while it is held, wait until the test lets one go on.
 type slow struct {
 	keyring.Private
 	step  string // seal or open
+	held  atomic.Bool
 	begun chan struct{}
 	next  chan struct{}
 }
 
 func newSlow(k sealanetest.KeyPair, step string) *slow {
-	return &slow{k.Private, step, make(chan struct{}, 100), make(chan struct{}, 100)}
+	s := &slow{Private: k.Private, step: step, begun: make(chan struct{}, 100), next: make(chan struct{}, 100)}
+	s.held.Store(true)
+	return s
 }
 
 func (s *slow) wait(step string) {
-	if s.step == step {
+	if s.step == step && s.held.Load() {
 		s.begun <- struct{}{}
 		<-s.next
 	}
