@@ -64,7 +64,8 @@ func TestBytesOfSeveralPartners(t *testing.T) {
 	for _, partner := range partners {
 		held := g.hold(t, partner, body, 100)
 		if len(held)*payload > limit*3/8 {
-			t.Errorf("%s holds %d payloads of %d bytes: more than three eighths of %d", partner, len(held), payload, limit)
+			t.Errorf("%s holds %d payloads of %d bytes: more than three eighths of %d", partner,
+				len(held), payload, limit)
 		}
 		if total += len(held); len(held) > 0 {
 			served++

@@ -33,7 +33,7 @@ func TestEgressHolds(t *testing.T) {
 		}
 		io.WriteString(w, long[half:])
 	})
-	g := start(t, "limits: {memory: 64KiB}\n"+egress(url))
+	g := start(t, "limits: {memory: 96KiB}\n"+egress(url))
 	send := func(query string, size int) answer {
 		body := strings.Replace(evaluation, "{", fmt.Sprintf(`{"text":%q,`, strings.Repeat("a", size)), 1)
 		return post(t, g.url("out")+"/api/evaluation"+query, body, "Content-Type", "application/json")
@@ -41,7 +41,7 @@ func TestEgressHolds(t *testing.T) {
 	for i, c := range []struct {
 		query, processed string
 		size, status     int
-	}{{"?request", "no", 6 << 10, 503}, {"?answer", "unknown", 10, 502}} {
+	}{{"?request", "no", 10 << 10, 503}, {"?answer", "unknown", 10, 502}} {
 		if a := send("", 100<<10); a.status != 200 {
 			t.Errorf("a large message: %d %s", a.status, a.body)
 		}
