@@ -182,7 +182,7 @@ func TestSharedLimits(t *testing.T) {
 // TestReader: what is read of a message that this package does not carry counts until it is released.
 func TestReader(t *testing.T) {
 	var limits sealhttp.Limits
-	limits.Set(0, 80<<10, nil) // 40 KiB of requests
+	limits.Set(0, 96<<10, nil) // 48 KiB of requests, and 36 of one lane
 	read := func() (release func(), err error) {
 		body, release := limits.Reader(t.Context(), customer(t), strings.NewReader(strings.Repeat("x", 4<<10)), 4)
 		_, err = io.Copy(io.Discard, body)
@@ -190,7 +190,7 @@ func TestReader(t *testing.T) {
 	}
 	for range 3 {
 		var held []func()
-		for range 2 { // one fits, and the second may exceed the limit
+		for range 3 { // two fit, and the third may exceed the limit
 			release, err := read()
 			if err != nil {
 				t.Fatal(err)
@@ -198,11 +198,7 @@ func TestReader(t *testing.T) {
 			held = append(held, release)
 		}
 		release, err := read()
-		held = append(held, release)
-		if err != nil {
-			t.Errorf("the second that fits: %v", err)
-		}
-		if release, err = read(); !errors.Is(err, sealane.ErrUnavailable) {
+		if !errors.Is(err, sealane.ErrUnavailable) {
 			t.Errorf("one too many: %v", err)
 		}
 		for _, release := range append(held, release) {
