@@ -95,6 +95,7 @@ func TestAllFaults(t *testing.T) {
 	}{
 		{[]string{"--otp", "000000"}, exitPartner, "the challenge ended with FAILURE"},
 		{[]string{"--fault", "wrong-key"}, 0, "refused, as the profile says"},
+		{[]string{"--fault", "nonsense"}, exitUsage, `--fault "nonsense" is not known: give wrong-key,`},
 		{[]string{"--junit", "x.xml"}, exitUsage, "need --all-faults"},
 	} {
 		var out, errors strings.Builder

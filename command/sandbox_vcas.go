@@ -8,15 +8,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/conformance"
 	"github.com/sealane/sealane/internal/sandbox/rdx"
+	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -57,6 +60,9 @@ With --fault every message has a fault:
 	c.MarkFlagsMutuallyExclusive("fault", "all-faults")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := all.check(); err != nil {
+			return err
+		}
+		if err := checkFault(faultName); err != nil {
 			return err
 		}
 		lane, err := flags.lane(c.Context(), sealane.ClientSide)
@@ -103,6 +109,24 @@ With --fault every message has a fault:
 		return nil
 	}
 	return c
+}
+
+// checkFault returns an error for a name that no fault of a message of VCAS has.
+func checkFault(name string) error {
+	p, err := profile.Load("rdx")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, f := range sandbox.RequestFaults(p) {
+		names = append(names, string(f))
+	}
+	plain, _, _ := strings.Cut(name, "=")
+	if name == "" || slices.Contains(names, plain) || slices.Contains(sandbox.Codes(), fault.Code(name)) {
+		return nil
+	}
+	return usage(fmt.Sprintf("--fault %.40q is not known: give %s, or a code of docs/faults.md",
+		name, strings.Join(names, ", ")))
 }
 
 // refusedRightly reports whether the last answer is one of the profile's errors.

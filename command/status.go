@@ -106,8 +106,7 @@ func writePartnerLanes(c *cobra.Command, p operation.PartnerLanes) error {
 
 func writeStandings(c *cobra.Command, list []operation.Standing) error {
 	if len(list) == 0 {
-		return say(c,
-			"No certificate yet. To send yours: sealane offer --help. To receive theirs: sealane receive --help")
+		return say(c, "No certificate yet.")
 	}
 	t := newTable("IDENTITY", "WHOSE", "ENVIRONMENT", "STATE", "UNTIL", "WAITING FOR")
 	for _, s := range list {
