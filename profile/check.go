@@ -14,9 +14,8 @@ var (
 	keyUsages = []string{"digitalSignature", "keyEncipherment"} // of new certificates
 	wordForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	// headerForm is a token of RFC 9110, section 5.6.2.
-	headerForm = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-	// memberForm is the name of one JSON member, and no path of members.
-	memberForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	headerForm   = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	variableForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
 
 // words stand for header parameters. Elsewhere they would be taken literally.
@@ -71,10 +70,10 @@ func (c check) eachOf(path string, values, allowed []string) {
 	}
 }
 
-// member checks the name of a JSON member.
+// member checks the name of a JSON member. It refuses one that looks like a path of members.
 func (c check) member(path, name string) {
-	if !memberForm.MatchString(name) {
-		c.Add(path, "is %.40q: give the name of one member of the outermost object, of letters, digits, _ and -; "+
+	if name == "" || strings.ContainsAny(name, "./[]$ ") || strings.ContainsFunc(name, isControl) {
+		c.Add(path, "is %.40q: give the name of one member of the outermost object; "+
 			"a path of members is not supported", name)
 	}
 }
@@ -184,7 +183,7 @@ func (c check) path(at, pattern string) {
 		switch {
 		case is && slices.Contains(variables, name):
 			c.Add(at, "has the variable %.40q twice", name)
-		case is && !memberForm.MatchString(name):
+		case is && !variableForm.MatchString(name):
 			c.Add(at, "has the variable %.40q: give letters, digits, _ and -", name)
 		case is:
 			variables = append(variables, name)
