@@ -54,7 +54,7 @@ type Rows interface {
 	Environments() iter.Seq2[Environment, error]
 	// APIKeys returns those that are not revoked.
 	APIKeys() iter.Seq2[APIKey, error]
-	// Confirmations returns those of our key pairs in use.
+	// Confirmations returns those of our key pairs, whatever their state is now.
 	Confirmations() iter.Seq2[Confirmation, error]
 	// KeyPairs returns ours that are staged, active or retiring.
 	KeyPairs() iter.Seq2[KeyPair, error]

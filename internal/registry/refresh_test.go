@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -416,49 +417,55 @@ func TestRefreshedIsAsReadAnew(t *testing.T) {
 			_, err := fmt.Sscan(given, &seed)
 			must(t, err)
 		}
-		s, _ := founded(t, address)
-		r := &randomChanges{t: t, s: s.WithReason("test"), spki: map[string][]byte{}}
-		r.rng = rand.New(rand.NewPCG(seed, 1))
-		for i := range someKeys {
-			name := fmt.Sprintf("refresh %d", i)
-			var err error
-			r.spki[name], err = x509.MarshalPKIXPublicKey(&testkey.RSA(t, name, 2048).PublicKey)
-			must(t, err)
-		}
-		n := newNode(t, s)
-		some := newNode(t, s)
-		some.Environments = []string{"DEV", "PROD"}
-		for i := range 60 {
-			r.step()
-			if i%3 == 0 {
-				r.step()
-			}
-			n.refresh(t)
-			some.refresh(t)
-			if n.extent.Whole {
-				t.Fatalf("SEALANE_TEST_SEED=%d: step %d: all was read: %+v", seed, i, n.extent)
-			}
-			for _, one := range []*node{n, some} {
-				anew, err := one.Read(t.Context(), time.Now())
-				must(t, err)
-				if got, want := r.told(one.now), r.told(anew); got != want {
-					t.Fatalf("SEALANE_TEST_SEED=%d: step %d: refreshed\n%s\nread anew\n%s", seed, i, got, want)
-				}
-			}
-			checked, missed, err := n.Check(t.Context(), n.now, time.Now())
-			must(t, err)
-			if len(missed) > 0 {
-				t.Fatalf("SEALANE_TEST_SEED=%d: step %d: missed %q", seed, i, missed)
-			}
-			n.now = checked
-		}
-		for name := range some.now.Names() {
-			if name.Environment == "SANDBOX" {
-				t.Errorf("%s was read", name)
-			}
-		}
-		if n.now.Len() < 4 {
-			t.Errorf("only %d lanes", n.now.Len())
-		}
+		refreshed(t, address, seed)
 	})
+	// A shared pair was confirmed while it was staged, and then became active.
+	refreshed(t, "sqlite:"+filepath.Join(t.TempDir(), "known.db"), 1796055943046811069)
+}
+
+func refreshed(t *testing.T, address string, seed uint64) {
+	s, _ := founded(t, address)
+	r := &randomChanges{t: t, s: s.WithReason("test"), spki: map[string][]byte{}}
+	r.rng = rand.New(rand.NewPCG(seed, 1))
+	for i := range someKeys {
+		name := fmt.Sprintf("refresh %d", i)
+		var err error
+		r.spki[name], err = x509.MarshalPKIXPublicKey(&testkey.RSA(t, name, 2048).PublicKey)
+		must(t, err)
+	}
+	n := newNode(t, s)
+	some := newNode(t, s)
+	some.Environments = []string{"DEV", "PROD"}
+	for i := range 60 {
+		r.step()
+		if i%3 == 0 {
+			r.step()
+		}
+		n.refresh(t)
+		some.refresh(t)
+		if n.extent.Whole {
+			t.Fatalf("SEALANE_TEST_SEED=%d: step %d: all was read: %+v", seed, i, n.extent)
+		}
+		for _, one := range []*node{n, some} {
+			anew, err := one.Read(t.Context(), time.Now())
+			must(t, err)
+			if got, want := r.told(one.now), r.told(anew); got != want {
+				t.Fatalf("SEALANE_TEST_SEED=%d: step %d: refreshed\n%s\nread anew\n%s", seed, i, got, want)
+			}
+		}
+		checked, missed, err := n.Check(t.Context(), n.now, time.Now())
+		must(t, err)
+		if len(missed) > 0 {
+			t.Fatalf("SEALANE_TEST_SEED=%d: step %d: missed %q", seed, i, missed)
+		}
+		n.now = checked
+	}
+	for name := range some.now.Names() {
+		if name.Environment == "SANDBOX" {
+			t.Errorf("%s was read", name)
+		}
+	}
+	if n.now.Len() < 4 {
+		t.Errorf("only %d lanes", n.now.Len())
+	}
 }

@@ -217,13 +217,15 @@ func (r laneRows) APIKeys() iter.Seq2[lanes.APIKey, error] {
 	})
 }
 
+// Confirmations returns those of pairs in any state: the record of a shared pair that changes its
+// state does not name the partners who have confirmed it.
 func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
-	const confirmed = "o.confirmed > 0 AND k.state IN ('active', 'retiring')"
+	const confirmed = "o.confirmed > 0"
 	q := laneQuery{
 		what: "offer", table: "offer",
 		selected: "SELECT o.key_pair, o.partner, o.confirmed FROM offer o JOIN key_pair k ON k.id = o.key_pair",
-		all:      confirmed, some: "o.confirmed > 0 AND CAST(k.state AS TEXT) IN ('active', 'retiring')",
-		partner: "o.partner", environment: "k.environment", one: confirmed + " AND o.partner = ?", args: ofPartner,
+		all:      confirmed,
+		partner:  "o.partner", environment: "k.environment", one: confirmed + " AND o.partner = ?", args: ofPartner,
 	}
 	return laneRow(r, q, func(row scan, c *lanes.Confirmation) (string, error) {
 		var at any
