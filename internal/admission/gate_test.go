@@ -190,7 +190,7 @@ func TestWaiting(t *testing.T) {
 		if len(l.refusals()) != 1 {
 			t.Errorf("refused before the second is over: %v", l.refusals())
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		for _, name := range []string{"request", "last"} {
 			if !errors.Is(l.refusals()[name], admission.ErrBusy) {

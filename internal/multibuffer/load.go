@@ -99,9 +99,10 @@ var versionText = regexp.MustCompile(`\(ver: ([0-9.]+) \(([0-9]+)\.([0-9]+)\)`)
 
 // description is mbxVersion.
 type description struct {
-	major, minor, patch int32
-	target              [4]byte
-	name, date, text    *byte
+	_    [3]int32 // major, minor, patch
+	_    [4]byte  // target
+	_, _ *byte    // name, date
+	text *byte
 }
 
 func (l *Library) resolve(handle uintptr) error {

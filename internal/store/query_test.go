@@ -352,6 +352,7 @@ func TestLanesOfSharedPairs(t *testing.T) {
 		slices.Sort(got)
 		want := []string{
 			"confirmed imported acme 13:00", "confirmed made acme 13:00", "confirmed own acme 13:00",
+			"confirmed staged acme 13:00",
 			"pair imported active", "pair made active", "pair own active", "pair staged staged", "profile name: ours",
 		}
 		if err != nil || !slices.Equal(got, want) {
