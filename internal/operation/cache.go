@@ -15,7 +15,7 @@ import (
 
 // maxCache is the size of the largest file of saved lanes, in bytes: enough for 500,000 partners with
 // key pairs of their own.
-const maxCache = 2 << 30
+const maxCache int64 = 2 << 30
 
 // cacheContext binds saved lanes to a database: those of another are refused.
 func (s *Serving) cacheContext() rootkey.Context {
@@ -39,11 +39,11 @@ func (s *Serving) SaveLanes(path string, r *lanes.Reader, snapshot *lanes.Snapsh
 // bounded is a writer that takes so many bytes.
 type bounded struct {
 	io.Writer
-	left int
+	left int64
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= len(p); b.left < 0 {
+	if b.left -= int64(len(p)); b.left < 0 {
 		return 0, fmt.Errorf("the lanes have more than %d bytes; they are not saved", maxCache)
 	}
 	return b.Writer.Write(p)
