@@ -244,7 +244,7 @@ func TestConfigs(t *testing.T) {
 			sealane.Config{Profile: rdx, Side: sealane.ClientSide, Sealing: sealane.SealingOptional},
 			"no header that marks sealed messages",
 		},
-		"empty profile": {sealane.Config{Profile: &profile.Profile{}, Side: sealane.ClientSide}, "name must be"},
+		"empty profile": {sealane.Config{Profile: &profile.Profile{}, Side: sealane.ClientSide}, "name: is"},
 		"plain: form": {
 			sealane.Config{Profile: ris, Side: sealane.ClientSide, PlainEndpoints: []string{"/api/x"}},
 			"is not of the form",
