@@ -37,11 +37,25 @@ func occupied(t *testing.T, s *setting,
 	})
 }
 
-// fills returns a kernel that records how many slots each private batch has, by size.
-func fills(list *[]string) *goKernel {
+// record is how many slots each private batch had, by size.
+type record struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (r *record) batches() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.list)
+}
+
+// fills returns a kernel that keeps a record of its private batches.
+func fills(r *record) *goKernel {
 	return &goKernel{before: func(bits int, private bool, slots []Slot) {
 		if private {
-			*list = append(*list, fmt.Sprint(bits, "x", len(slots)))
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.list = append(r.list, fmt.Sprint(bits, "x", len(slots)))
 		}
 	}}
 }
@@ -49,8 +63,8 @@ func fills(list *[]string) *goKernel {
 // TestBatchForms: what comes alone is performed alone, at once; what comes meanwhile forms batches of
 // at most eight, and the rest of fewer than three is performed one by one.
 func TestBatchForms(t *testing.T) {
-	var batches []string
-	s := &setting{kernel: fills(&batches)}
+	var kept record
+	s := &setting{kernel: fills(&kept)}
 	occupied(t, s, func(t *testing.T, e *Engine, k *Key, release func(), wait *sync.WaitGroup) {
 		for i := range 10 {
 			wait.Go(func() { signs(t.Context(), t, k, fmt.Sprint("message ", i)) })
@@ -62,15 +76,15 @@ func TestBatchForms(t *testing.T) {
 			t.Errorf("%+v, want %+v", e.Stats(), want)
 		}
 	})
-	if want := []string{"2048x8"}; !slices.Equal(batches, want) {
+	if batches := kept.batches(); !slices.Equal(batches, []string{"2048x8"}) {
 		t.Errorf("batches %v", batches)
 	}
 }
 
 // TestLongestWaitingFirst: a flood of one size does not hold up what another waits for.
 func TestLongestWaitingFirst(t *testing.T) {
-	var batches []string
-	s := &setting{kernel: fills(&batches)}
+	var kept record
+	s := &setting{kernel: fills(&kept)}
 	occupied(t, s, func(t *testing.T, e *Engine, k *Key, release func(), wait *sync.WaitGroup) {
 		other := newKey(t, e, testKey(3072))
 		submit := func(k *Key, n int) {
@@ -85,21 +99,21 @@ func TestLongestWaitingFirst(t *testing.T) {
 		release()
 	})
 	want := []string{"2048x8", "2048x8", "3072x3", "2048x8", "2048x8"}
-	if !slices.Equal(batches, want) {
+	if batches := kept.batches(); !slices.Equal(batches, want) {
 		t.Errorf("batches %v, want %v", batches, want)
 	}
 }
 
 // TestTrickle: at most two batches of a flood pass an operation of another size that is alone.
 func TestTrickle(t *testing.T) {
-	var batches []string
-	s := &setting{kernel: fills(&batches)}
+	var kept record
+	s := &setting{kernel: fills(&kept)}
 	occupied(t, s, func(t *testing.T, e *Engine, k *Key, release func(), wait *sync.WaitGroup) {
 		other := newKey(t, e, testKey(3072))
 		seen := -1
 		wait.Go(func() {
 			signs(t.Context(), t, other, "alone")
-			seen = len(batches)
+			seen = len(kept.batches())
 		})
 		synctest.Wait()
 		for i := range 48 {
@@ -112,15 +126,15 @@ func TestTrickle(t *testing.T) {
 			t.Errorf("%d batches passed the one that was alone", seen)
 		}
 	})
-	if len(batches) != 6 {
+	if batches := kept.batches(); len(batches) != 6 {
 		t.Errorf("batches %v", batches)
 	}
 }
 
 // TestCancelled: an operation that waits ends with its context and leaves its slot to another.
 func TestCancelled(t *testing.T) {
-	var batches []string
-	s := &setting{kernel: fills(&batches)}
+	var kept record
+	s := &setting{kernel: fills(&kept)}
 	occupied(t, s, func(t *testing.T, e *Engine, k *Key, release func(), wait *sync.WaitGroup) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 5 {
@@ -146,7 +160,7 @@ func TestCancelled(t *testing.T) {
 		}
 		release()
 	})
-	if want := []string{"2048x8"}; !slices.Equal(batches, want) {
+	if batches := kept.batches(); !slices.Equal(batches, []string{"2048x8"}) {
 		t.Errorf("batches %v", batches)
 	}
 }
