@@ -48,6 +48,9 @@ func TestNextSteps(t *testing.T) {
 	const body = `{"id":"r-1","timestamp":"2026-03-04T12:00:00Z","workflow":"w",` +
 		`"data":{"individual":{"family_name":"Accept"}}}`
 	url := p.URL + "/api/evaluation"
+	if err := call(t.Context(), url, body); err != nil { // Swapped needs a response before it
+		t.Fatal(err)
+	}
 	for f, want := range map[sealanetest.Fault]string{
 		"": "use", "not-supported": "alarm", "decryption": "alarm", "signature": "alarm", "plain-refused": "alarm",
 		"too-large": "alarm", "format": "alarm", "not-jwe": "alarm", "not-jws": "alarm", "unavailable": "retry",
