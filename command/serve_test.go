@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // office is a company's folder with a registry, as its people use it by the command line.
@@ -102,14 +103,41 @@ type serving struct {
 }
 
 type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	wrote chan struct{} // is closed by the next line; nil: nobody waits
 }
 
 func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.wrote != nil {
+		close(l.wrote)
+		l.wrote = nil
+	}
 	return l.b.Write(p)
+}
+
+// wait waits for a text.
+func (l *lockedBuffer) wait(t *testing.T, text string) {
+	t.Helper()
+	for tooLate := time.After(time.Minute); ; {
+		l.mu.Lock()
+		log := l.b.String()
+		if l.wrote == nil {
+			l.wrote = make(chan struct{})
+		}
+		wrote := l.wrote
+		l.mu.Unlock()
+		if strings.Contains(log, text) {
+			return
+		}
+		select {
+		case <-wrote:
+		case <-tooLate:
+			t.Fatalf("no %q in %s", text, log)
+		}
+	}
 }
 
 func (l *lockedBuffer) String() string {

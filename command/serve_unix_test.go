@@ -8,10 +8,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestServeHangUp: SIGHUP puts a new configuration in force, or none of it.
@@ -49,11 +47,7 @@ func TestServeHangUp(t *testing.T) {
 		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(10 * time.Second); !strings.Contains(g.log.String(), wait); {
-			if time.Now().After(end) {
-				t.Fatalf("no %q in %s", wait, g.log)
-			}
-		}
+		g.log.wait(t, wait)
 	}
 	hangUp("nonsense", "the configuration stays as it was")
 	if got := get(); got != "one" {

@@ -20,7 +20,7 @@ func TestStartWithoutDatabase(t *testing.T) {
 		cache := filepath.Join(t.TempDir(), "lanes.cache")
 		words := ", stale_after: 1h, cache: '" + cache + "'"
 		first := s.start(t, words, 0)
-		eventually(t, func() bool { _, err := os.Stat(cache); return err == nil })
+		first.saved.wait(t, 1)
 		first.logged() // ends it, when the file is written
 		kept, err := os.ReadFile(cache)
 		if err != nil {
@@ -94,9 +94,15 @@ func TestStartWithoutDatabase(t *testing.T) {
 		}
 
 		back()
-		eventually(t, func() bool { return n.evaluate(t) == 200 })
+		n.log.wait(t, "the registry can be read again", 1)
+		if status := n.evaluate(t); status != 200 {
+			t.Errorf("with the database again: %d", status)
+		}
 		s.revoke()
-		eventually(t, func() bool { return n.evaluate(t) == 401 })
+		n.asked.read(t)
+		if status := n.evaluate(t); status != 401 {
+			t.Errorf("a revoked key: %d", status)
+		}
 		// A database that answers, and is not the right one, is refused, whatever the cache has.
 		other = *s
 		other.root = filepath.Join(t.TempDir(), "third.key")
@@ -117,11 +123,18 @@ func TestSwallowedPackets(t *testing.T) {
 	s := newServed(t, direct, p.address(t, direct), p)
 	n := s.start(t, "", 0)
 	p.swallow.Store(true)
-	eventually(t, func() bool { return strings.Contains(n.status(t), `"failed"`) })
+	n.asked.read(t)
+	if now := n.status(t); !strings.Contains(now, `"failed"`) {
+		t.Error(now)
+	}
 	if status := n.evaluate(t); status != 200 {
 		t.Errorf("meanwhile: %d", status)
 	}
 	p.swallow.Store(false)
 	s.revoke()
-	eventually(t, func() bool { return n.evaluate(t) == 401 })
+	n.log.wait(t, "the registry can be read again", 1)
+	n.asked.read(t)
+	if status := n.evaluate(t); status != 401 {
+		t.Errorf("a revoked key: %d", status)
+	}
 }

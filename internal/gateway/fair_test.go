@@ -62,11 +62,11 @@ func init() {
 	})
 }
 
-// waits waits until as many messages wait for a place.
+// waits waits until as many messages wait for a place. One that begins to wait makes no event.
 func (r *running) waits(n int) {
 	r.t.Helper()
 	want := fmt.Sprintf("\nsealane_places_waiting %d\n", n)
-	eventually(r.t, func() bool {
+	poll(r.t, func() bool {
 		return strings.Contains(call(r.t, "GET", "http://"+r.addresses["admin"].String()+"/metrics", "").body, want)
 	})
 }

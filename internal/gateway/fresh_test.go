@@ -70,7 +70,10 @@ func TestChangesKeepTheRest(t *testing.T) {
 		key.Revoked = f.began
 		return tx.PutAPIKey(&key)
 	})
-	eventually(t, func() bool { return f.get(t, "other") == 401 })
+	f.d.asked.read(t)
+	if status := f.get(t, "other"); status != 401 {
+		t.Errorf("a revoked key: %d", status)
+	}
 	if a := post(t, f.url("in")+"/api/evaluation", sealedEvaluation(t),
 		append([]string{"Authorization", "Bearer api-key-of-acme"}, sealedHeaders...)...); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
@@ -93,7 +96,10 @@ func TestDamagedRowIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.clock.Add(int64(11 * time.Minute)) // all is read
-	eventually(t, func() bool { return f.get(t, "acme") == 503 })
+	f.d.asked.later(t)
+	if status := f.get(t, "acme"); status != 503 {
+		t.Errorf("the lane of the row: %d", status)
+	}
 	if status := f.get(t, "other"); status != 200 {
 		t.Errorf("the other lane: %d", status)
 	}
@@ -119,12 +125,15 @@ func TestAlarm(t *testing.T) {
 	f := startFresh(t, "", "acme")
 	f.d.gone.Store(true)
 	failed := func() bool { return strings.Contains(f.admin(t, "/status").body, "the database is gone") }
-	eventually(t, failed)
+	f.d.asked.read(t)
+	if !failed() {
+		t.Error("the status does not say that the database is gone")
+	}
 	if body := f.admin(t, "/status").body; strings.Contains(body, "alarm") {
 		t.Error(body)
 	}
 	f.clock.Add(int64(90 * time.Second))
-	eventually(t, func() bool { return strings.Contains(f.log.String(), "alarm: the registry can't be read") })
+	f.log.wait(t, "alarm: the registry can't be read", 1)
 	if body := f.admin(t, "/status").body; !strings.Contains(body, `"alarm": true`) {
 		t.Error(body)
 	}
@@ -132,8 +141,10 @@ func TestAlarm(t *testing.T) {
 		t.Error("the metric does not say for how long")
 	}
 	f.d.gone.Store(false)
-	eventually(t, func() bool { return !failed() })
-	eventually(t, func() bool { return strings.Contains(f.log.String(), "can be read again") })
+	f.log.wait(t, "can be read again", 1)
+	if failed() {
+		t.Error("the status says that the database is gone")
+	}
 	if n := strings.Count(f.log.String(), "the registry can't be read;"); n != 2 {
 		t.Errorf("it was reported %d times", n)
 	}
@@ -153,10 +164,11 @@ func TestOnlyItsEnvironments(t *testing.T) {
 		}
 		return tx.PutAPIKey(&k)
 	})
-	eventually(t, func() bool {
-		f.clock.Add(int64(time.Second)) // refused callers are few a second
-		return f.get(t, "prod") == 200
-	})
+	f.d.asked.read(t)
+	f.clock.Add(int64(time.Second)) // refused callers are few a second
+	if status := f.get(t, "prod"); status != 200 {
+		t.Errorf("a caller of PROD: %d", status)
+	}
 	f.clock.Add(int64(time.Second))
 	if status := f.get(t, "acme"); status != 401 {
 		t.Errorf("a caller of SANDBOX: %d", status)

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -294,13 +295,21 @@ func TestLocalLimits(t *testing.T) {
 	}
 	defer c.Close()
 	fmt.Fprintf(c, "POST /seal/risk/SANDBOX HTTP/1.1\r\nHost: localhost\r\nSealane-Token: %s\r\n"+
-		"Content-Length: 9\r\n\r\n{", batchToken)
-	eventually(t, func() bool { return as(t, g, batchToken, "/seal/risk/SANDBOX", "{}").status == 503 })
+		"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", batchToken)
+	if _, err := io.ReadFull(c, make([]byte, 25)); err != nil { // the body is awaited
+		t.Fatal(err)
+	}
+	if a := as(t, g, batchToken, "/seal/risk/SANDBOX", "{}"); a.status != 503 {
+		t.Errorf("while another is served: %d %s", a.status, a.body)
+	}
 	if a := as(t, g, batchToken, "/seal/acme/SANDBOX", "{}"); a.status != 200 {
 		t.Errorf("another partner, meanwhile: %d %s", a.status, a.body)
 	}
 	c.Close()
-	eventually(t, func() bool { return as(t, g, batchToken, "/seal/risk/SANDBOX", "{}").status == 200 })
+	g.log.wait(t, `"msg":"request"`, 3) // it is no longer served
+	if a := as(t, g, batchToken, "/seal/risk/SANDBOX", "{}"); a.status != 200 {
+		t.Errorf("afterwards: %d %s", a.status, a.body)
+	}
 }
 
 // A lane folder serves as well, for its own partner only.

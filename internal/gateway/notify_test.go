@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store/pgtest"
@@ -16,11 +17,25 @@ func TestNotified(t *testing.T) {
 	if status := n.evaluate(t); status != 200 {
 		t.Fatal(status)
 	}
-	s.revoke() // the gateway may not listen yet
-	eventually(t, func() bool {
+	s.revoke()
+	asked, _ := n.asked.count()
+	for i := 0; ; i++ { // nothing tells when the gateway listens, and it follows ten notifications a second
+		now, next := n.asked.count()
+		if now >= asked+2 {
+			break
+		}
+		if i == 200 {
+			t.Fatal("it was not notified")
+		}
 		s.update(func(registry.Tx) error { return nil })
-		return n.evaluate(t) == 401
-	})
+		select {
+		case <-next:
+		case <-time.After(150 * time.Millisecond):
+		}
+	}
+	if status := n.evaluate(t); status != 401 {
+		t.Errorf("a revoked key: %d", status)
+	}
 }
 
 // TestBehindPgBouncer: a gateway and its registry work through PgBouncer in transaction mode, which
@@ -38,5 +53,8 @@ func TestBehindPgBouncer(t *testing.T) {
 	}
 	n = s.start(t, "", 0)
 	s.revoke()
-	eventually(t, func() bool { return n.evaluate(t) == 401 })
+	n.asked.read(t)
+	if status := n.evaluate(t); status != 401 {
+		t.Errorf("a revoked key: %d", status)
+	}
 }

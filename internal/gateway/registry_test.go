@@ -31,6 +31,8 @@ type database struct {
 	gone atomic.Bool // it can't be read
 	uses atomic.Int64
 
+	asked questions
+
 	words    string       // more words of the configuration's registry
 	unsealed atomic.Int64 // private keys that were opened
 }
@@ -86,6 +88,7 @@ var errGone = errors.New("the database is gone")
 
 // Version implements [lanes.Store].
 func (d *database) Version(ctx context.Context) (lanes.Version, error) {
+	d.asked.happened()
 	if d.gone.Load() {
 		return lanes.Version{}, errGone
 	}
@@ -337,9 +340,12 @@ func TestRevocation(t *testing.T) {
 	if status, a := get(), ready(); status != 503 || a.status != 503 || !strings.Contains(a.body, "stale_after") {
 		t.Errorf("without the database for too long: %d, %v", status, a)
 	}
-	eventually(t, func() bool { return strings.Contains(g.log.String(), "the database is gone") })
+	g.log.wait(t, "the database is gone", 1)
 	d.gone.Store(false)
-	eventually(t, func() bool { return get() == 200 })
+	g.log.wait(t, "the registry can be read again", 1)
+	if status := get(); status != 200 {
+		t.Errorf("with the database again: %d", status)
+	}
 	d.update(func(tx registry.Tx) error {
 		key, err := tx.APIKey("a-acme")
 		if err != nil {
@@ -348,18 +354,10 @@ func TestRevocation(t *testing.T) {
 		key.Revoked = began
 		return tx.PutAPIKey(&key)
 	})
-	eventually(t, func() bool { return get() == 401 })
-}
-
-// eventually waits until something holds.
-func eventually(t *testing.T, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		if holds() {
-			return
-		}
+	d.asked.read(t)
+	if status := get(); status != 401 {
+		t.Errorf("a revoked key: %d", status)
 	}
-	t.Error("the gateway did not read it in time")
 }
 
 // TestWrongRootKey (pitfall 39): keys that can't be opened show at start.

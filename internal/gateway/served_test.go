@@ -161,6 +161,8 @@ func (s *served) away() (back func()) {
 type node struct {
 	*running
 	clock atomic.Int64
+	asked questions
+	saved event
 }
 
 func (s *served) config(t *testing.T, words string) string {
@@ -187,7 +189,15 @@ func (s *served) start(t *testing.T, words string, clock time.Duration) *node {
 	n.clock.Store(int64(clock))
 	now := func() time.Time { return time.Now().Add(time.Duration(n.clock.Load())) }
 	n.running = start(t, s.config(t, words), func(_ *running, o *gateway.Options) {
-		o.Now, o.OpenRegistry = now, options(nil).OpenRegistry
+		o.Now = now
+		open := options(nil).OpenRegistry
+		o.OpenRegistry = func(ctx context.Context, r gateway.RegistrySettings) (gateway.Registry, error) {
+			opened, err := open(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			return watched{opened, &n.asked, &n.saved}, nil
+		}
 	})
 	return n
 }
