@@ -107,8 +107,9 @@ func TestRawQuery(t *testing.T) {
 	}), `plain: ["GET /x"]`))
 	body := sealedEvaluation(t)
 	for _, query := range []string{
-		"?x=1;y=2&z=%zz&b=1", "?", "?a", "?a=b=c", "?;", "?&&&", "?%", "?a=%00", "?a[b]=c&a[b]=d", "?q=a+b%20c",
-		"?a=\xff", "?'\"<>",
+		"?x=1;y=2&z=%zz&b=1", "?", "??", "?a", "?a=b=c", "?;", "?&&&", "?=", "?%", "?%%%", "?%2", "?a=%00", "?%00=a",
+		"?a[b]=c&a[b]=d", "?a=1&a=2;a=3", "?q=a+b%20c", "?%41%2e%2E=%7e~", "?a=\xff", "?a=\u00e4", "?'\"<>", "?{}|\\^`",
+		"?a=/../..//.", "?http://h/?b=c", "?a:b@c", "?%0d%0aX-Header:%20y", "?" + strings.Repeat("a;%zz&", 300),
 	} {
 		for _, c := range []struct {
 			method, path string
@@ -225,53 +226,129 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// TestInformational (pitfall 5): no 1xx is passed on, and no header is lost with it.
+// TestInformational (pitfall 5): no 1xx is passed on, and no header is lost with it, on all ways.
 func TestInformational(t *testing.T) {
-	hint := func(r *http.Request, _ string) string {
-		body := `{}`
-		if r.Method == "POST" {
-			body = sealedAnswer(t, `{"eval_id":"e-1"}`)
-		}
-		return "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Secret\r\nX-Secret: 1\r\n\r\n" +
-			fmt.Sprintf("HTTP/1.1 200 OK\r\nX-App: yes\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	hint := func(body func(sealed bool) string) string {
+		return rawServer(t, func(r *http.Request, _ string) string {
+			text := body(r.Method == "POST")
+			return "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-Secret\r\nX-Secret: 1\r\n\r\n" +
+				"HTTP/1.1 102 Processing\r\nX-Secret: 2\r\n\r\n" +
+				fmt.Sprintf("HTTP/1.1 200 OK\r\nX-App: yes\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+		})
 	}
-	out := start(t, egress(rawServer(t, hint), `plain: ["GET /x"]`))
-	for _, request := range []string{
-		"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-		fmt.Sprintf("POST /api/evaluation HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "+
-			"%d\r\n\r\n%s", len(evaluation), evaluation),
+	app := hint(func(bool) string { return `{"eval_id":"e-1"}` })
+	partner := hint(func(sealed bool) string {
+		if sealed {
+			return sealedAnswer(t, `{"eval_id":"e-1"}`)
+		}
+		return "{}"
+	})
+	const plain = `plain: ["GET /x"]`
+	in, out := start(t, ingress(app, plain)), start(t, egress(partner, plain))
+	issuer := start(t, issuerIngress(app))
+	const get = "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+	for name, c := range map[string]struct {
+		g       *running
+		request string
+	}{
+		"ingress, plain":       {in, get},
+		"ingress, sealed":      {in, lastPost("/api/evaluation", "X-Payload-Encrypted: true\r\n", sealedEvaluation(t))},
+		"ingress of an issuer": {issuer, lastPost("/v1/risk", "", sealedRisk(t))},
+		"egress, plain":        {out, get},
+		"egress, sealed":       {out, lastPost("/api/evaluation", "", evaluation)},
 	} {
-		a := raw(t, out.addresses["out"], request)
-		if !strings.HasPrefix(a, "HTTP/1.1 200") || !strings.Contains(a, "X-App: yes") ||
-			!strings.Contains(a, "Sealane-Request-Id: ") ||
-			strings.Contains(a, " 103 ") ||
-			strings.Contains(a, "X-Secret") {
-			t.Error(a)
+		address := c.g.addresses["in"]
+		if c.g == out {
+			address = c.g.addresses["out"]
+		}
+		a := raw(t, address, c.request)
+		if !strings.HasPrefix(a, "HTTP/1.1 200") || strings.Contains(a, " 103 ") || strings.Contains(a, " 102 ") ||
+			strings.Contains(a, "X-Secret") || strings.Contains(a, "Link: ") {
+			t.Errorf("%s: %s", name, a)
+		}
+		if !strings.Contains(a, "X-App: yes") || c.g == out && !strings.Contains(a, "Sealane-Request-Id: ") {
+			t.Errorf("%s: a header is lost: %s", name, a)
 		}
 	}
 }
 
-// TestBasePath (pitfall 17): the upstream's base path stands in front of what was matched without it.
+// lastPost returns a POST whose connection ends with the answer.
+func lastPost(path, header, body string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"+
+		"%sContent-Length: %d\r\n\r\n%s", path, header, len(body), body)
+}
+
+// sealedRisk returns the body of a message to the issuer of sealanetest.
+func sealedRisk(t testing.TB) string {
+	t.Helper()
+	token, err := testlane.New(t, sealanetest.VCASConfig()).Seal(t.Context(), []byte(`{"TransactionId":"t"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(token)
+}
+
+// TestBasePath (pitfall 17): an upstream's base path stands in front of what was matched without it, on both sides
+// and with both profiles.
 func TestBasePath(t *testing.T) {
 	var app, partner seen
 	p := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		partner.add(r)
 		io.WriteString(w, sealedAnswer(t, `{"eval_id":"e-1"}`))
 	})
-	in := start(t, ingress(serve(t, app.answer(200, `{"eval_id":"e-1"}`))+"/inner/v2/"))
-	out := start(t, egress(p+"/base"))
-	if a := post(t, out.url("out")+"/api/evaluation/a%20b?q", evaluation); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
+	application := serve(t, app.answer(200, `{"eval_id":"e-1"}`)) + "/inner/v2/"
+	const plain = `plain: ["GET /x/{y}"]`
+	in, out := start(t, ingress(application, plain)), start(t, egress(p+"/base", plain))
+	issuer := start(t, issuerIngress(application))
+	vcas := start(t, "routes:\n- name: out\n  egress: rdx\n  environment: STAG\n  listen: 127.0.0.1:0\n"+
+		"  keys: {theirs: {file: issuer.cer, key_id: "+sealanetest.IssuerKeyID+"}}\n  upstream: "+p+"/base/rdx\n")
+	for name, c := range map[string]struct {
+		url, body string
+		headers   []string
+		to        *seen
+		want      string
+	}{
+		"ingress": {in.url("in") + "/api/evaluation/a%20b?q=%zz", sealedEvaluation(t), sealedHeaders, &app,
+			"/inner/v2/api/evaluation/a%20b?q=%zz"},
+		"egress": {out.url("out") + "/api/evaluation/a%20b?q=%zz", evaluation, nil, &partner,
+			"/base/api/evaluation/a%20b?q=%zz"},
+		"issuer": {issuer.url("in") + "/v1/risk?q", sealedRisk(t), nil, &app, "/inner/v2/v1/risk?q"},
+		// VCAS names its own paths: none is taken for the base.
+		"vcas":       {vcas.url("out") + "/v1/risk?q", `{"n":1}`, nil, &partner, "/base/rdx/v1/risk?q"},
+		"vcas, base": {vcas.url("out") + "/base/rdx/x", `{"n":1}`, nil, &partner, "/base/rdx/base/rdx/x"},
+	} {
+		if a := post(t, c.url, c.body, c.headers...); a.status != 200 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		if r, _ := c.to.last(t); r.RequestURI != c.want {
+			t.Errorf("%s: %s arrived", name, r.RequestURI)
+		}
 	}
-	if r, _ := partner.last(t); r.RequestURI != "/base/api/evaluation/a%20b?q" {
-		t.Error(r.RequestURI)
+	for name, c := range map[string]struct {
+		url  string
+		to   *seen
+		want string
+	}{
+		"ingress, plain": {in.url("in") + "/x/%61?b", &app, "/inner/v2/x/%61?b"},
+		"egress, plain":  {out.url("out") + "/x/%61?b", &partner, "/base/x/%61?b"},
+	} {
+		if a := call(t, "GET", c.url, ""); a.status != 200 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+		if r, _ := c.to.last(t); r.RequestURI != c.want {
+			t.Errorf("%s: %s arrived", name, r.RequestURI)
+		}
 	}
-	if a := post(t, in.url("in")+"/api/evaluation/a%20b", sealedEvaluation(t), sealedHeaders...); a.status != 200 ||
-		opened(t, a.body) != `{"eval_id":"e-1"}` {
-		t.Errorf("%d %s", a.status, a.body)
+	before := app.count() + partner.count()
+	for name, url := range map[string]string{ // with the base in front it is another endpoint, which is not sealed
+		"ingress": in.url("in") + "/inner/v2/api/evaluation", "egress": out.url("out") + "/base/api/evaluation",
+	} {
+		if a := post(t, url, evaluation, sealedHeaders...); a.status != 400 && a.status != 403 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
 	}
-	if r, _ := app.last(t); r.RequestURI != "/inner/v2/api/evaluation/a%20b" {
-		t.Error(r.RequestURI)
+	if after := app.count() + partner.count(); after != before {
+		t.Errorf("%d requests arrived", after-before)
 	}
 }
 

@@ -72,7 +72,7 @@ func TestLocalFile(t *testing.T) {
 			environment = "SANDBOX"
 		}
 		sealed := as(t, g, batchToken, "/seal/"+way.seal+"/"+environment+way.form, payload)
-		if sealed.status != 200 || strings.Contains(sealed.body, "o-1") ||
+		if sealed.status != 200 || strings.Contains(sealed.body, `"o-1"`) ||
 			sealed.header.Get("Sealane-Partner") != way.seal || sealed.header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%+v: %d %v %s", way, sealed.status, sealed.header, sealed.body)
 		}
