@@ -27,8 +27,8 @@ opens a partner's requests for an application; a local route seals and opens mes
 for programs that carry them themselves. docs/gateway.md describes the file.
 
 With --check it reads the file, opens keys and certificates and reads the registry,
-prints everything that is wrong with its line, and ends. With --dial it connects to the
-upstreams, too.
+prints everything that is wrong with its line, and ends. It also says which routes
+answer 503 because keys are missing. With --dial it connects to the upstreams, too.
 
 SIGHUP reads the file again: all of it is put in force, or nothing. SIGTERM and Ctrl-C
 end the gateway when open requests are done; a second one ends it at once.`,
@@ -70,10 +70,16 @@ end the gateway when open requests are done; a second one ends it at once.`,
 	return c
 }
 
-// checkGateway says that nothing is wrong with a configuration, or what its upstreams lack.
+// checkGateway says that nothing is wrong with a configuration, or what its upstreams lack. A route may have to
+// wait for keys: that is no fault of the configuration.
 func checkGateway(c *cobra.Command, g *gateway.Gateway, file string, dial bool) error {
 	if dial {
 		if err := g.Dial(c.Context()); err != nil {
+			return err
+		}
+	}
+	for _, reason := range g.NotReady() {
+		if err := say(c, "not ready: %s", reason); err != nil {
 			return err
 		}
 	}

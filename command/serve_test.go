@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sealane/sealane/sealanetest"
 )
 
 // office is a company's folder with a registry, as its people use it by the command line.
@@ -312,6 +314,17 @@ func TestServeCheck(t *testing.T) {
 	}
 	if code := serve("--dial"); code != exitUsage {
 		t.Errorf("--dial alone: %d", code)
+	}
+	_, certificate := sealanetest.IssuerKey().WriteFiles(t)
+	config = `routes: [{name: a, egress: rdx, environment: STAG, listen: "127.0.0.1:0", ` +
+		`upstream: "https://h.example", keys: {theirs: "` + certificate + `"}}]`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if code := serve("--check"); code != 0 || !strings.Contains(out.String(), "not ready: route a: ") ||
+		!strings.Contains(out.String(), "nothing is wrong") {
+		t.Errorf("a partner's key without a key ID: %d %s%s", code, out.String(), said.String())
 	}
 }
 

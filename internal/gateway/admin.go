@@ -61,7 +61,7 @@ func (g *Gateway) adminHandler(local bool) http.Handler {
 		func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok\n") },
 	)
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		reasons := g.notReady()
+		reasons := g.NotReady()
 		if len(reasons) == 0 {
 			writeText(w, http.StatusOK, "ready\n")
 			return
@@ -108,9 +108,9 @@ func writeText(w http.ResponseWriter, status int, text string) {
 	fmt.Fprint(w, text)
 }
 
-// notReady returns why the gateway should get no new requests. Upstreams never count: a partner that is
+// NotReady returns why the gateway should get no new requests. Upstreams never count: a partner that is
 // down must not take all gateways out of service.
-func (g *Gateway) notReady() []string {
+func (g *Gateway) NotReady() []string {
 	var reasons []string
 	if g.draining.Load() {
 		reasons = append(reasons, "draining")
@@ -188,7 +188,7 @@ func (g *Gateway) serveStatus(w http.ResponseWriter, _ *http.Request) {
 
 func (g *Gateway) status() status {
 	s := g.state.Load()
-	reasons := g.notReady()
+	reasons := g.NotReady()
 	out := status{Version: g.options.Version, RSA: g.options.RSA.String(), Batches: g.options.RSA.Batches(),
 		Ready: len(reasons) == 0, Reasons: reasons}
 	if s.registry != nil {

@@ -205,6 +205,43 @@ func TestConnectionErrors(t *testing.T) {
 	}
 }
 
+// TestStartsFirst: a gateway does not wait for the service behind it. Until that listens, it answers 503, and then it
+// serves.
+func TestStartsFirst(t *testing.T) {
+	for _, c := range []struct {
+		route, body, answer string
+		config              func(upstream string, more ...string) string
+		headers             []string
+	}{
+		{"in", sealedEvaluation(t), `{"eval_id":"e-1"}`, ingress, sealedHeaders},
+		{"out", evaluation, sealedAnswer(t, `{"eval_id":"e-1"}`), egress, nil},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		g := start(t, "admin: 127.0.0.1:0\n"+c.config("http://"+l.Addr().String()))
+		send := func() answer { return post(t, g.url(c.route)+"/api/evaluation", c.body, c.headers...) }
+		if a := send(); a.status != 503 || a.header.Get("Retry-After") != "5" {
+			t.Errorf("%s: nobody listens: %d %v %s", c.route, a.status, a.header, a.body)
+		}
+		if a := call(t, "GET", "http://"+g.addresses["admin"].String()+"/readyz", ""); a.status != 200 {
+			t.Errorf("%s: nobody listens: %d %s", c.route, a.status, a.body)
+		}
+		if l, err = net.Listen("tcp", l.Addr().String()); err != nil {
+			t.Fatal(err)
+		}
+		var up seen
+		s := &httptest.Server{Listener: l, Config: &http.Server{Handler: up.answer(200, c.answer)}}
+		s.Start()
+		if a := send(); a.status != 200 || up.count() != 1 {
+			t.Errorf("%s: somebody listens: %d %s, %d arrived", c.route, a.status, a.body, up.count())
+		}
+		s.Close()
+	}
+}
+
 // TestPartnerFaults: every fault that the stand-in of the provider knows is answered by the gateway, and
 // nothing that could not be opened reaches the application.
 func TestPartnerFaults(t *testing.T) {

@@ -247,12 +247,13 @@ func TestInformational(t *testing.T) {
 	in, out := start(t, ingress(app, plain)), start(t, egress(partner, plain))
 	issuer := start(t, issuerIngress(app))
 	const get = "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+	const trigger = "X-Payload-Encrypted: true\r\n"
 	for name, c := range map[string]struct {
 		g       *running
 		request string
 	}{
 		"ingress, plain":       {in, get},
-		"ingress, sealed":      {in, lastPost("/api/evaluation", "X-Payload-Encrypted: true\r\n", sealedEvaluation(t))},
+		"ingress, sealed":      {in, lastPost("/api/evaluation", trigger, sealedEvaluation(t))},
 		"ingress of an issuer": {issuer, lastPost("/v1/risk", "", sealedRisk(t))},
 		"egress, plain":        {out, get},
 		"egress, sealed":       {out, lastPost("/api/evaluation", "", evaluation)},
@@ -274,8 +275,8 @@ func TestInformational(t *testing.T) {
 
 // lastPost returns a POST whose connection ends with the answer.
 func lastPost(path, header, body string) string {
-	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"+
-		"%sContent-Length: %d\r\n\r\n%s", path, header, len(body), body)
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+
+		"Content-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s", path, header, len(body), body)
 }
 
 // sealedRisk returns the body of a message to the issuer of sealanetest.

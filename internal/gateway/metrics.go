@@ -163,7 +163,7 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	s := c.g.state.Load()
 	ready := 0.0
-	if len(c.g.notReady()) == 0 {
+	if len(c.g.NotReady()) == 0 {
 		ready = 1
 	}
 	gauge(readyNow, ready)
