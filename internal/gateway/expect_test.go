@@ -26,8 +26,8 @@ func TestExpectation(t *testing.T) {
 	})
 	g := start(t, egress(url, "max_payload: 1KiB", `plain: ["POST /x"]`, "clients: {token: env:TOKEN_OF_TEST}",
 		"limits: {rate: 1/m, burst: 4}"), withEnv("TOKEN_OF_TEST", "0123456789abcdef"))
-	vcas := start(t, "routes:\n- {name: out, egress: rdx, environment: STAG, listen: \"127.0.0.1:0\", upstream: \""+url+
-		"\", keys: {theirs: {file: issuer.cer, key_id: "+sealanetest.IssuerKeyID+"}}, max_payload: 1KiB}\n")
+	vcas := start(t, "routes:\n- {name: out, egress: rdx, environment: STAG, listen: \"127.0.0.1:0\", upstream: \""+
+		url+"\", keys: {theirs: {file: issuer.cer, key_id: "+sealanetest.IssuerKeyID+"}}, max_payload: 1KiB}\n")
 	const token = "Sealane-Token: 0123456789abcdef\r\n"
 	head := func(path, more string, length int) string {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
