@@ -35,7 +35,8 @@ var imports = map[string][]string{
 	"kms":                 {"keyfile", "keyring", "internal/readlimit"},
 	"rsaengine":           {"keyring", "internal/libcrypto", "internal/multibuffer"},
 	".":                   {"internal/jose", "fault", "profile", "keyring"},
-	"sealhttp":            {".", "internal/filekind", "internal/strictjson", "profile"},
+	"internal/unread":     {},
+	"sealhttp":            {".", "internal/filekind", "internal/strictjson", "profile", "internal/unread"},
 	"internal/inspect":    {".", "internal/unpack"},
 	"internal/malform":    {"fault", "internal/alg"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
@@ -47,7 +48,7 @@ var imports = map[string][]string{
 	"internal/testlane":   {"."},
 	"internal/hostile":    {"fault", "profile"},
 	"internal/newfile":    {},
-	"internal/httpserver": {},
+	"internal/httpserver": {"internal/unread"},
 	"internal/audit":      {"internal/newfile", "internal/termtext"},
 	"internal/secretfile": {"internal/newfile", "internal/readlimit"},
 	"internal/rootkey":    {"internal/secretfile"},
@@ -63,7 +64,7 @@ var imports = map[string][]string{
 
 	"internal/admission": {},
 	"internal/gateway": {"sealhttp", "internal/lanes", "lanedir", "internal/httpserver",
-		"internal/admission"},
+		"internal/admission", "internal/unread"},
 
 	"internal/store/pgtest":        {},
 	"internal/sandbox/rdx":         {"internal/sandbox"},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/unread"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -91,13 +92,14 @@ func (h *Handler) Middleware(next http.Handler) http.Handler {
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	r, body := unread.Track(r)
 	if h.Lane == nil || next == nil {
-		h.refuseCaller(w, r, errors.New("sealhttp.Handler: Lane and Next must be given"))
+		h.refuseCaller(w, r, body, errors.New("sealhttp.Handler: Lane and Next must be given"))
 		return
 	}
 	lane, err := h.lane(r)
 	if err != nil {
-		h.refuseCaller(w, r, err)
+		h.refuseCaller(w, r, body, err)
 		return
 	}
 	endpoint, sealed, err := announced(lane, r)
@@ -105,12 +107,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		next.ServeHTTP(w, r.WithContext(withMessage(r.Context(), nil)))
 		return
 	}
-	if r.Body != nil && r.Body != http.NoBody {
-		r = r.WithContext(r.Context()) // do not change the server's own request
-		r.Body = &trackedBody{ReadCloser: r.Body}
-	}
 	if err != nil {
-		h.refuse(w, r, lane, err)
+		h.refuse(w, r, body, lane, err)
 		return
 	}
 	held := h.bounds().reserve(r.Context(), lane)
@@ -118,7 +116,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	message, err := h.readMessage(w, r, lane, held)
 	if err != nil {
 		held.release()
-		h.refuse(w, r, lane, inLane(lane, err))
+		h.refuse(w, r, body, lane, inLane(lane, err))
 		return
 	}
 	response := h.callNext(next, openedRequest(r, lane, message), lane, held)

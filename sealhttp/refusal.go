@@ -2,7 +2,6 @@ package sealhttp
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -11,45 +10,25 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/unread"
 	"github.com/sealane/sealane/profile"
 )
 
-// refuse answers a request that could not be opened.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, lane *sealane.Lane, err error) {
-	closeUnread(w, r)
+// refuse answers a request that could not be opened. Before it, what the request held must be released: a client
+// that is still sending holds it up.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, body *unread.Body, lane *sealane.Lane, err error) {
+	closeIfUnread(w, body)
 	h.Hooks.refused(r.Context(), lane, StepOpen, err) // first: a client that has its answer was counted
 	h.writeError(w, r, lane, err, h.newID(r), "")
+	body.Discard(w)
 }
 
-// closeUnread has the connection closed after the response if the request's body was not
-// read to its end. Otherwise net/http would wait for the rest.
-func closeUnread(w http.ResponseWriter, r *http.Request) {
-	if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody {
-		return
-	}
-	if body, ok := r.Body.(*trackedBody); !ok || !body.done {
+// closeIfUnread has the connection closed after the answer if the request's body was not read to its end.
+// Otherwise net/http would wait for the rest.
+func closeIfUnread(w http.ResponseWriter, body *unread.Body) {
+	if body.Unread() {
 		w.Header().Set("Connection", "close")
-		server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
-		// A client that is still sending receives its answer; a silent one is cut off.
-		if server == nil || server.ReadTimeout <= 0 {
-			http.NewResponseController(w).SetReadDeadline(time.Now().Add(maxRestTime))
-		}
 	}
-}
-
-// maxRestTime is how long the rest of a refused body may take.
-const maxRestTime = 2 * time.Second
-
-// trackedBody records that a body was read to its end.
-type trackedBody struct {
-	io.ReadCloser
-	done bool
-}
-
-func (b *trackedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.done = b.done || errors.Is(err, io.EOF)
-	return n, err
 }
 
 // writeError turns an error on a lane into an answer. It logs the error after the answer is
@@ -95,16 +74,17 @@ func (h *Handler) writeError(w http.ResponseWriter, r *http.Request, lane *seala
 	h.log().LogAttrs(r.Context(), level, "message refused", attributes...)
 }
 
-func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, err error) {
+func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, body *unread.Body, err error) {
 	status, text := http.StatusServiceUnavailable, `{"error":"server_error"}`
 	if errors.Is(err, ErrUnauthenticated) {
 		status, text = http.StatusUnauthorized, `{"error":"unauthorized"}`
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	closeUnread(w, r)
+	closeIfUnread(w, body)
 	writeBody(w, r, status, "application/json", []byte(text))
 	h.log().LogAttrs(r.Context(), slog.LevelWarn, "caller refused", slog.String("method", r.Method),
 		slog.String("path", shortPath(r)), slog.Int("status", status), slog.String("reason", err.Error()))
+	body.Discard(w)
 }
 
 // shownPath returns a request's path as in the profile, because the values of its variables

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/unread"
 )
 
 // listener serves the routes of one address. It lives on when a reload changes them.
@@ -85,6 +86,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 			break
 		}
 	}
+	q, body := unread.Track(q)
 	x, rw, q := r.begin(w, q)
 	defer func() {
 		abort := r.recovered(recover(), rw, x)
@@ -92,6 +94,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		if abort {
 			panic(http.ErrAbortHandler) // a cut answer must not look whole
 		}
+		body.Discard(w)
 	}()
 	r.serve(rw, q, x)
 }

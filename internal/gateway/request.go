@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -156,15 +155,9 @@ func ownLocation(location string, from, target *url.URL) (string, bool) {
 	return path, true
 }
 
-// restTime is how long the rest of a refused body may take: a client that is still sending reads its
-// refusal (golang/go#9662), and a silent one does not stay.
-const restTime = 2 * time.Second
-
 // closeUnread has the connection closed after an answer that comes before the body was read.
 func closeUnread(w *writer, q *http.Request) {
-	if q.ProtoMajor != 1 || q.Body == nil || q.Body == http.NoBody {
-		return
+	if q.ProtoMajor == 1 && q.Body != nil && q.Body != http.NoBody {
+		w.Header().Set("Connection", "close")
 	}
-	w.Header().Set("Connection", "close")
-	w.control.SetReadDeadline(time.Now().Add(restTime)) // an error is a connection that has none
 }

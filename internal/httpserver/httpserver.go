@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/sealane/sealane/internal/unread"
 )
 
 // Listen listens on a TCP address. Port 0 selects a free one.
@@ -24,7 +26,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 // finish. It closes l.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           h,
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(h, w, r) }),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      120 * time.Second,
@@ -46,4 +48,11 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		err = errors.Join(err, served)
 	}
 	return err
+}
+
+// serve lets a client that is still sending read its answer.
+func serve(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	r, body := unread.Track(r)
+	h.ServeHTTP(w, r)
+	body.Discard(w)
 }
