@@ -147,6 +147,7 @@ type status struct {
 }
 
 type registryStatus struct {
+	Node    string    `json:"node"`   // the name by which the gateway reports itself
 	Taken   time.Time `json:"taken"`  // when the snapshot was read
 	Known   time.Time `json:"known"`  // when it was known to be the newest, last
 	Record  int64     `json:"record"` // the last record of the audit log that it has

@@ -33,6 +33,9 @@ func (c *Config) check(f *faults) {
 		if slices.Contains(c.Registry.Environments, "") {
 			f.add("registry.environments", "has an empty name")
 		}
+		if c.Registry.Node != "" && !nodeName.MatchString(c.Registry.Node) {
+			f.add("registry.node", "is not of 1 to 253 letters, digits, dots, dashes and underscores")
+		}
 	}
 	if _, passed := c.Admin.systemd(); passed {
 		f.add("admin", "can't be a socket of systemd: give HOST:PORT or unix:PATH")

@@ -64,6 +64,9 @@ type RegistryConfig struct {
 	Cache Path `yaml:"cache"`
 	// Environments are those whose lanes the gateway reads. The default is all.
 	Environments []string `yaml:"environments"`
+	// Node is the name by which the gateway reports itself in the registry. Each process that serves
+	// messages must have its own. The default is the host's name.
+	Node string `yaml:"node"`
 }
 
 // Limits bound the whole process.

@@ -102,6 +102,8 @@ func TestRefusedAtStart(t *testing.T) {
 		{"time", "drain: {end: 30}\n" + out, `drain.end: is "30": give a time`},
 		{"log level", "log: {level: loud}\n" + out, `log.level: is "loud": give debug or info or warn or error`},
 		{"registry that nobody opens", registry + out, "this program opens no registry"},
+		{"node with a blank", with(registry, "{db", "{node: a b, db") + out,
+			"registry.node: is not of 1 to 253 letters"},
 		{"registry without a root key", "registry: {db: x}\n" + out, "registry.root_key: must be given"},
 		{"egress of the registry without a partner",
 			registry + with(out, "  keys: {ours: customer.key, theirs: provider.cer}\n", ""),

@@ -114,6 +114,9 @@ func observe(ctx context.Context, e sealhttp.Event) {
 		return
 	}
 	x.route.g.metrics.message(x.route, e)
+	if c := carriedOf(ctx); c != nil {
+		c.use(e, x.route.g.now())
+	}
 	if e.Err != nil {
 		x.refused(e.Err)
 		if x.route.handler != nil && e.Step == sealhttp.StepOpen && !errors.Is(e.Err, sealane.ErrUnavailable) {

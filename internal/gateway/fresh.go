@@ -22,7 +22,8 @@ type registry struct {
 	now      func() time.Time
 	log      *slog.Logger
 	snapshot atomic.Pointer[lanes.Snapshot]
-	uses     lanes.UsageRecorder
+	uses     *lanes.UsageRecorder
+	self     *self // what it reports of itself
 
 	// known is when the snapshot was known to be the newest, last.
 	known  atomic.Pointer[time.Time]
@@ -41,7 +42,9 @@ var (
 )
 
 func newRegistry(source Registry, c RegistryConfig, now func() time.Time, log *slog.Logger) *registry {
-	r := &registry{source: source, reader: source.Lanes(), settings: c, now: now, log: log}
+	r := &registry{
+		source: source, reader: source.Lanes(), settings: c, now: now, log: log, uses: &lanes.UsageRecorder{},
+	}
 	r.reader.Environments = c.Environments
 	return r
 }
@@ -198,7 +201,7 @@ const maxDamaged = 100
 // used notes that an API key was used.
 func (r *registry) used(id string) { r.uses.Note(id, r.now()) }
 
-// run keeps the snapshot fresh, and stores uses, until ctx ends.
+// run keeps the snapshot fresh, stores uses and reports the node, until ctx ends.
 func (r *registry) run(ctx context.Context) {
 	refresh := time.NewTicker(r.settings.Refresh.or(defaultRefresh))
 	defer refresh.Stop()
@@ -206,7 +209,11 @@ func (r *registry) run(ctx context.Context) {
 	var background sync.WaitGroup
 	background.Go(func() { r.listen(ctx, wake) })
 	background.Go(func() { r.keepUses(ctx) })
-	defer background.Wait()
+	background.Go(func() { r.keepReporting(ctx) })
+	defer func() {
+		background.Wait()
+		r.signOff(context.WithoutCancel(ctx))
+	}()
 	var last time.Time
 	update := func() {
 		failing := r.failed.Load() != nil
@@ -281,39 +288,13 @@ func (r *registry) report(failing bool, err error) {
 	}
 }
 
-// useTime is how long writing uses may take.
-const useTime = 10 * time.Second
-
-// keepUses writes uses every minute, and the last ones when ctx ends.
-func (r *registry) keepUses(ctx context.Context) {
-	each := time.NewTicker(time.Minute)
-	defer each.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			r.writeUses(context.WithoutCancel(ctx), useTime/2)
-			return
-		case <-each.C:
-			r.writeUses(ctx, useTime)
-		}
-	}
-}
-
-func (r *registry) writeUses(ctx context.Context, in time.Duration) {
-	limited, cancel := context.WithTimeout(ctx, in)
-	defer cancel()
-	if err := r.uses.Write(limited, r.reader.Store); err != nil {
-		r.log.Warn("uses of API keys are not stored yet", "reason", err.Error())
-	}
-}
-
 // status returns what /status tells of the registry.
 func (r *registry) status() *registryStatus {
 	s, known := r.snapshot.Load(), r.known.Load()
 	if s == nil || known == nil {
 		return nil
 	}
-	out := &registryStatus{Taken: s.Taken, Known: *known, Record: s.Version.Seq, Lanes: s.Len()}
+	out := &registryStatus{Node: r.self.name, Taken: s.Taken, Known: *known, Record: s.Version.Seq, Lanes: s.Len()}
 	for i, row := range s.Damaged() {
 		if out.Damaged++; i < maxDamaged {
 			out.Rows = append(out.Rows, row.Error())

@@ -13,8 +13,8 @@ import (
 
 // Registry is the registry from which lanes come. A program opens it: the gateway knows no database.
 type Registry interface {
-	// Lanes returns the reader of its lanes. Its store stores when API keys were used, too. The
-	// store's error is [lanes.ErrUnreachable] where nothing is known about the database.
+	// Lanes returns the reader of its lanes. Its store stores what was used, too. The store's error is
+	// [lanes.ErrUnreachable] where nothing is known about the database.
 	Lanes() *lanes.Reader
 	// UseRootKey loads the root key again. It refuses one that is not the registry's; text is that
 	// of RegistrySettings.
@@ -91,7 +91,11 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 	if c.Cache != "" {
 		r.cache = c.Cache.in(b.c.dir)
 	}
-	if err := r.start(ctx); err != nil {
+	err = r.setSelf(old)
+	if err == nil {
+		err = r.start(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, source.Close())
 	}
 	return r, nil

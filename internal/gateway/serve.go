@@ -326,6 +326,9 @@ func (g *Gateway) Reload(ctx context.Context) error {
 	for _, word := range staying(old.config.Limits, next.config.Limits) {
 		g.log.Warn("a limit of open listeners stays as it was until a restart", "word", "limits."+word)
 	}
+	if next.registry != nil && old.registry != nil {
+		next.registry.passOn(old.registry)
+	}
 	g.apply(next)
 	g.start(next)
 	g.retire(old, next)

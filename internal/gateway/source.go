@@ -16,6 +16,9 @@ type found struct {
 	apiKey string   // the identity of the API key that was used, or ""
 	target *url.URL // where the partner takes requests, or nil
 	limits lanes.Limits
+
+	keys *lanes.Keys          // nil where the registry does not have them
+	uses *lanes.UsageRecorder // nil: uses of keys are not counted
 }
 
 // source finds the lanes of a route.
@@ -117,8 +120,8 @@ func (s *registrySource) byAccount(account string) (found, error) {
 	return s.suits(snapshot, found{lane: lane}, errUnknownCaller)
 }
 
-// suits adds the limits of a lane. It refuses one that is not for this route: then its partner is as unknown
-// as any other.
+// suits adds the limits and the keys of a lane. It refuses one that is not for this route: then its
+// partner is as unknown as any other.
 func (s *registrySource) suits(snapshot *lanes.Snapshot, f found, unknown error) (found, error) {
 	l := f.lane
 	switch {
@@ -127,7 +130,7 @@ func (s *registrySource) suits(snapshot *lanes.Snapshot, f found, unknown error)
 		s.environment != "" && l.Environment() != s.environment:
 		return found{}, fmt.Errorf("lane %s is not for this route: %w", l.Name(), unknown)
 	}
-	f.limits = snapshot.Limits(nameOf(l))
+	f.limits, f.keys, f.uses = snapshot.Limits(nameOf(l)), snapshot.Keys(nameOf(l)), s.registry.uses
 	return f, nil
 }
 

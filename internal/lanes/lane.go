@@ -48,6 +48,7 @@ type laneEntry struct {
 
 	mu     sync.Mutex
 	made   map[madeAs]*sealane.Lane // the lanes that were made so far
+	keys   *Keys                    // nil: not yet
 	madeOf madeOf
 }
 
@@ -131,12 +132,9 @@ func (s *Snapshot) lane(
 		sealing = t.Sealing
 	}
 	as := madeAs{sealing, t.MaxPayload, strings.Join(t.Plain, "\n")}
-	of := madeOf{s.shared[sharedName{p.Profile, entry.environment.Name}], s.profiles[p.Profile]}
 	entry.mu.Lock()
 	defer entry.mu.Unlock()
-	if entry.madeOf != of {
-		entry.made, entry.madeOf = nil, of
-	}
+	s.forget(p, entry)
 	if l := entry.made[as]; l != nil {
 		return l, nil
 	}
@@ -149,6 +147,15 @@ func (s *Snapshot) lane(
 	}
 	entry.made[as] = l
 	return l, nil
+}
+
+// forget drops what was made of an entry if the parts have changed that other lanes have too. The
+// entry must be locked.
+func (s *Snapshot) forget(p *partnerEntry, entry *laneEntry) {
+	of := madeOf{s.shared[sharedName{p.Profile, entry.environment.Name}], s.profiles[p.Profile]}
+	if entry.madeOf != of {
+		entry.made, entry.keys, entry.madeOf = nil, nil, of
+	}
 }
 
 func (s *Snapshot) makeLane(

@@ -1,6 +1,6 @@
 // Package lanes reads from a registry what serving programs need: a [Snapshot] of all lanes
 // at one moment, which serves messages without a database, and a [UsageRecorder], which
-// stores the API keys that were used.
+// stores which API keys and keys were used.
 //
 // The package knows no rules of the registry and no permissions. It defines the rows that a
 // lane is made of; a [Store] reads them. The [Reader]'s Open opens a private key when a
@@ -26,7 +26,8 @@ var (
 	ErrUnknownAPIKey = errors.New("the API key is not known or was revoked")
 )
 
-// Store reads the rows of lanes, and stores the uses of API keys.
+// Store reads the rows of lanes, and stores what was used, and what programs report of themselves.
+// None of what is stored here is audited, and none of it waits for those who change the registry.
 type Store interface {
 	// Version returns the newest version. It takes little, and may be called every second.
 	Version(ctx context.Context) (Version, error)
@@ -41,6 +42,15 @@ type Store interface {
 	// UsedAPIKeys stores when API keys were last used, by their identities. It ignores keys
 	// that do not exist, and never sets a time back.
 	UsedAPIKeys(ctx context.Context, at map[string]time.Time) error
+	// UsedKeys adds uses of key pairs and certificates to those that are stored: all, or none. It
+	// ignores keys that do not exist.
+	UsedKeys(ctx context.Context, uses KeyUses) error
+	// ReportNode stores what a process reports of itself, and returns what the row of its name had
+	// before; a new row had nothing. again says that the process has reported itself before: a row
+	// of another process then means that two run at the same time.
+	ReportNode(ctx context.Context, n Node, again bool) (before Node, err error)
+	// EndNode notes that a process has ended, unless another has taken its row over.
+	EndNode(ctx context.Context, n Node) error
 }
 
 // Rows are the rows that lanes are made of. Each sequence reads its rows from the database

@@ -16,9 +16,9 @@ import (
 	"github.com/sealane/sealane/keyring"
 )
 
-// Serving is a registry as a program that serves messages uses it: it reads lanes, and stores what was
-// used. It acts for no person, and changes nothing else. It connects to the database when it is first
-// used; until then, and after an error, nothing is known about the database.
+// Serving is a registry as a program that serves messages uses it: it reads lanes, stores what was
+// used, and reports itself. It acts for no person, and changes nothing else. It connects to the
+// database when it is first used; until then, and after an error, nothing is known about the database.
 type Serving struct {
 	config Config
 	keys   atomic.Pointer[servingKeys]
@@ -182,6 +182,33 @@ func (s *Serving) UsedAPIKeys(ctx context.Context, at map[string]time.Time) erro
 		return err
 	}
 	return db.UsedAPIKeys(ctx, at)
+}
+
+// UsedKeys implements [lanes.Store].
+func (s *Serving) UsedKeys(ctx context.Context, uses lanes.KeyUses) error {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return db.UsedKeys(ctx, uses)
+}
+
+// ReportNode implements [lanes.Store].
+func (s *Serving) ReportNode(ctx context.Context, n lanes.Node, again bool) (before lanes.Node, err error) {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return before, err
+	}
+	return db.ReportNode(ctx, n, again)
+}
+
+// EndNode implements [lanes.Store].
+func (s *Serving) EndNode(ctx context.Context, n lanes.Node) error {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return db.EndNode(ctx, n)
 }
 
 // Close closes the database.

@@ -15,6 +15,9 @@ import (
 // it concerns the partner that it names, or all.
 func LaneChanges(r audit.Record) (c lanes.Changes) {
 	rows := recordedRows(r).Rows
+	if len(rows) == 0 && slices.Contains(withoutRows, Action(r.Action)) {
+		return lanes.Changes{}
+	}
 	if len(rows) == 0 {
 		if r.Partner == "" {
 			return lanes.Changes{All: true, Why: fmt.Sprintf("record %d (%s) names no partner", r.Seq, r.Action)}
@@ -26,6 +29,9 @@ func LaneChanges(r audit.Record) (c lanes.Changes) {
 	}
 	return c
 }
+
+// withoutRows are the actions that never change a row of which a lane is made.
+var withoutRows = []Action{ActionBackup, ActionNodeRemove}
 
 // withoutLanes are the kinds of rows that no lane is made of.
 var withoutLanes = []string{"blocked", "person", "request", "setting"}

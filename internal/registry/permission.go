@@ -88,6 +88,7 @@ const (
 	ActionRowsAccept    Action = "rows.accept"
 	ActionAnchorsSet    Action = "anchors.set"
 	ActionAuditAnchor   Action = "audit.anchor"
+	ActionNodeRemove    Action = "node.remove"
 )
 
 // permission says which roles may do an action, and whether it asks for a reason, because
@@ -176,6 +177,7 @@ var permissions = map[Action]permission{
 	ActionRowsAccept:    {roles: []Role{Administrator}, reason: true},
 	ActionAnchorsSet:    {roles: []Role{Administrator}, reason: true},
 	ActionAuditAnchor:   {roles: []Role{Administrator, Operator, Auditor}},
+	ActionNodeRemove:    {roles: []Role{Administrator, Operator}, reason: true},
 }
 
 // ErrForbidden means that a person may not do an action. The error's text says who may.

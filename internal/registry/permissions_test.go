@@ -332,6 +332,10 @@ func permissionsOfAdministration(t *testing.T) []permission {
 			return s.ChangePerson(ctx, "nobody", registry.PersonChange{})
 		}},
 		{"backup", []registry.Role{administrator, backup}, "inside", inside("backup")},
+		{"node.remove", []registry.Role{administrator, operator}, `node "none": not found`,
+			func(ctx context.Context, s *registry.Session) error {
+				return s.WithReason("its machine is gone").RemoveNode(ctx, "none")
+			}},
 		{"token.end", []registry.Role{administrator, operator, approver, auditor, backup}, "inside",
 			inside("token.end")},
 		{"self", []registry.Role{administrator, operator, approver, auditor, backup}, "",

@@ -165,6 +165,9 @@ func (r *recorder) DeleteProfile(name string) error {
 	return note(r, func() error { return r.tx.DeleteProfile(name) }, nameOf("profile", name), r.profile(name))
 }
 
+// DeleteNode leaves the record to the change: no row of a node is recorded.
+func (r *recorder) DeleteNode(n Node) error { return r.tx.DeleteNode(n) }
+
 // profile returns how a profile is read again.
 func (r *recorder) profile(name string) func() (ProfileSource, error) {
 	return func() (ProfileSource, error) {

@@ -116,6 +116,13 @@ type Reader interface {
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)
 
+	// KeyUsage returns how often a key pair or certificate was used for messages of a partner, or of
+	// all partners if that is empty.
+	KeyUsage(id, partner string) ([]Usage, error)
+	Node(name string) (Node, error)
+	// Nodes returns all nodes, in the order of their names.
+	Nodes() ([]Node, error)
+
 	Request(id string) (Request, error)
 	// Requests returns requests in the order of their identities.
 	Requests(RequestQuery) ([]Request, error)
@@ -141,8 +148,9 @@ type Reader interface {
 	Lanes() lanes.Rows
 
 	// Rows are all rows of the registry, each a Partner, Environment, APIKey, KeyPair,
-	// Certificate, Offer, Blocked, Person, Setting or ProfileSource. The audit log and the last
-	// uses of API keys are left out. Errors are as those of PublicKeys.
+	// Certificate, Offer, Blocked, Person, Setting or ProfileSource. The audit log is left out, and so
+	// is what programs note: uses, and what they report of themselves. Errors are as those of
+	// PublicKeys.
 	Rows() iter.Seq2[any, error]
 }
 
@@ -171,6 +179,8 @@ type Tx interface {
 	DeletePartner(Partner) error
 	DeleteEnvironment(Environment) error
 	DeleteProfile(name string) error
+	// DeleteNode returns ErrConflict if the node has reported itself meanwhile. Nodes are not recorded.
+	DeleteNode(Node) error
 }
 
 // Setting is a value of the whole registry.

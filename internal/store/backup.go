@@ -41,11 +41,12 @@ type (
 
 const backupKind = "sealane registry"
 
-// backedUp are the tables of a backup, in an order in which rows refer only to earlier ones.
+// backedUp are the tables of a backup, in an order in which rows refer only to earlier ones. Nodes are
+// not in it: programs that are restored elsewhere report themselves there.
 func backedUp() []backupTable {
 	return slices.Concat(partnerTable.backup(), environmentTable.backup(), apiKeyTable.backup(), useTable.backup(),
 		keyPairTable.backup(), offerTable.backup(), certificateTable.backup(), blockedTable.backup(),
-		requestTable.backup(), personTable.backup(), settingTable.backup(), auditTable.backup())
+		requestTable.backup(), personTable.backup(), settingTable.backup(), auditTable.backup(), keyUseTable.backup())
 }
 
 // backup returns the tables of a declaration.

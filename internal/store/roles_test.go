@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
@@ -150,9 +151,19 @@ func changesAs(t *testing.T, s *store.Store) {
 	removed := func(tx registry.Tx) error {
 		p, e := partner("typo"), environment("typo", "PROD")
 		return errors.Join(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.DeleteEnvironment(e), tx.DeletePartner(p),
-			tx.DeleteProfile("ours"))
+			tx.DeleteProfile("ours"), tx.DeleteNode(pointedTo(tx.Node("n"))))
 	}
-	used := func() error { return s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon}) }
+	node := lanes.Node{Name: "n", Process: "a", Ended: noon}
+	used := func() error {
+		_, first := s.ReportNode(ctx, node, false)
+		_, second := s.ReportNode(ctx, node, true)
+		one := []lanes.KeySeen{seen("p", "acme", lanes.In, noon, 1)}
+		uses := lanes.KeyUses{Node: "n", Process: "a", Batch: 1, Seen: one}
+		again := uses
+		again.Batch = 2
+		return errors.Join(first, second, s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon}), s.UsedKeys(ctx, uses),
+			s.UsedKeys(ctx, again), s.EndNode(ctx, node))
+	}
 	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), used(), change(removed)); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +185,8 @@ func changesAs(t *testing.T, s *store.Store) {
 		t.Error(err)
 	}
 }
+
+func pointedTo[T any](row T, err error) T { return *pointer(row, err) }
 
 func pointer[T any](row T, err error) *T {
 	if err != nil {

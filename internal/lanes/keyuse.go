@@ -1,0 +1,146 @@
+package lanes
+
+import (
+	"crypto/rsa"
+	"time"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
+)
+
+// Direction says whose messages a key was used for.
+type Direction string
+
+// The directions.
+const (
+	// Out is for messages of ours: the key pair has signed them, or they were encrypted to the
+	// partner's certificate.
+	Out Direction = "out"
+	// In is for messages of the partner: the key pair has decrypted them, or the partner's certificate
+	// has verified them.
+	In Direction = "in"
+)
+
+// KeyUse says which key is used, and for what. A key pair that partners share is counted for each of
+// them.
+type KeyUse struct {
+	Key       string // the identity of the key pair or certificate
+	Partner   string
+	Direction Direction
+}
+
+// Seen says how often a key was used, and when first and last.
+type Seen struct {
+	First, Last time.Time
+	Count       int64
+}
+
+// and returns what was seen in all.
+func (s Seen) and(more Seen) Seen {
+	if s.Count == 0 {
+		return more
+	}
+	if more.First.Before(s.First) {
+		s.First = more.First
+	}
+	if more.Last.After(s.Last) {
+		s.Last = more.Last
+	}
+	s.Count += more.Count
+	return s
+}
+
+// KeySeen is a use of a key, and how often it was seen.
+type KeySeen struct {
+	KeyUse
+	Seen
+}
+
+// KeyUses are uses that are stored together.
+type KeyUses struct {
+	Node    string // that has used the keys
+	Process string // one process of the node
+	// Batch numbers what a process stores. A use that was stored by a batch is not stored by the same
+	// batch again, so it can be repeated after an error that leaves open whether it was stored.
+	Batch int64
+	Seen  []KeySeen // each KeyUse once, and MostKeySeen at most
+}
+
+// MostKeySeen is how many uses of keys are stored at once, so that others wait only shortly.
+const MostKeySeen = 500
+
+// Keys are the identities of the keys of a lane, by which uses are counted.
+type Keys struct {
+	partner      string
+	ours, theirs []namedKey
+}
+
+// namedKey is a key of a lane, with the identity of its row.
+type namedKey struct {
+	id     string
+	active bool
+	public *rsa.PublicKey
+}
+
+// Keys returns the keys of a lane. It returns nil where there is no such lane, or no lane can be made
+// of its rows.
+func (s *Snapshot) Keys(name Name) *Keys {
+	p, entry := s.find(name)
+	if entry == nil {
+		return nil
+	}
+	entry.mu.Lock()
+	defer entry.mu.Unlock()
+	s.forget(p, entry)
+	if entry.keys == nil {
+		entry.keys = s.keysOf(p, entry)
+	}
+	return entry.keys
+}
+
+func (s *Snapshot) keysOf(p *partnerEntry, entry *laneEntry) *Keys {
+	keys := &Keys{partner: p.ID}
+	add := func(to *[]namedKey, id string, state keyring.State, spki []byte) {
+		if public, err := ParsePublicKey(spki); err == nil { // otherwise no lane is made
+			*to = append(*to, namedKey{id, state == keyring.Active, public})
+		}
+	}
+	for _, k := range s.ourKeys(p, entry) {
+		add(&keys.ours, k.row.ID, k.state, k.spki)
+	}
+	for _, c := range entry.theirs {
+		add(&keys.theirs, c.ID, c.State, c.SPKI)
+	}
+	return keys
+}
+
+// sealed calls note with the keys that [sealane.Lane.Seal] uses.
+func (k *Keys) sealed(lane *sealane.Lane, note func(KeyUse)) {
+	one := func(keys []namedKey) {
+		for _, key := range keys {
+			if key.active {
+				note(KeyUse{key.id, k.partner, Out})
+			}
+		}
+	}
+	if lane.Outbound().Signed() {
+		one(k.ours)
+	}
+	one(k.theirs)
+}
+
+// opened calls note with the keys that have opened a message.
+func (k *Keys) opened(m sealane.Message, note func(KeyUse)) {
+	one := func(keys []namedKey, used keyring.KeyInfo) {
+		for _, key := range keys {
+			if key.public.Equal(used.Public) { // several keys may have one key ID
+				note(KeyUse{key.id, k.partner, In})
+				return
+			}
+		}
+	}
+	one(k.ours, m.OpenedBy())
+	if signed, is := m.(*sealane.Verified); is {
+		one(k.theirs, signed.Signer())
+	}
+}
