@@ -176,17 +176,17 @@ func TestUsesWhileTheDatabaseIsAway(t *testing.T) {
 		}
 		evaluate(2)
 		minute()
-		eventually(t, func() bool { return s.used("k-acme") == "k-acme in n 2, k-acme out n 2" })
+		poll(t, func() bool { return s.used("k-acme") == "k-acme in n 2, k-acme out n 2" })
 		back := s.away()
 		evaluate(3)
 		n.clock.Add(int64(10 * time.Minute))
 		if s.proxy != nil { // an open file stays where it was moved to
-			eventually(t, func() bool { return strings.Contains(n.log.String(), "are not stored yet") })
+			poll(t, func() bool { return strings.Contains(n.log.String(), "are not stored yet") })
 		}
 		evaluate(1)
 		back()
 		minute()
-		eventually(t, func() bool { return s.used("k-acme") == "k-acme in n 6, k-acme out n 6" })
+		poll(t, func() bool { return s.used("k-acme") == "k-acme in n 6, k-acme out n 6" })
 		evaluate(1)
 		n.logged()
 		s.wantUsed("k-acme in n 7, k-acme out n 7, c-acme in n 7, c-acme out n 7", "k-acme", "c-acme")
@@ -217,13 +217,13 @@ func TestUsesOverAReload(t *testing.T) {
 			append([]string{"Authorization", "Bearer api-key-of-acme"}, sealedHeaders...)...).status
 	}()
 	<-arrived
-	eventually(t, func() bool { return !d.node("n").At.IsZero() })
+	poll(t, func() bool { return !d.node("n").At.IsZero() })
 	before := d.node("n")
 	write(t, filepath.Join(g.dir, "sealane.yaml"), strings.Replace(d.api(upstream, "caller: api-key"), "1h", "2h", 1))
 	if err := g.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return d.node("n").Serves.Sub(before.Serves) > 30*time.Minute })
+	poll(t, func() bool { return d.node("n").Serves.Sub(before.Serves) > 30*time.Minute })
 	answer <- true
 	if status := <-done; status != 200 {
 		t.Errorf("status %d", status)
@@ -261,7 +261,7 @@ func (d *database) node(name string) (n registry.Node) {
 func TestNodesReport(t *testing.T) {
 	servedOnBoth(t, func(t *testing.T, s *served) {
 		n, other := s.start(t, ", node: n, stale_after: 3h", 0), s.start(t, ", node: other", 0)
-		eventually(t, func() bool { return !s.node("n").At.IsZero() && !s.node("other").At.IsZero() })
+		poll(t, func() bool { return !s.node("n").At.IsZero() && !s.node("other").At.IsZero() })
 		first := s.node("n")
 		if first.Record == 0 || first.Gone() || first.Started.IsZero() ||
 			first.Serves.Sub(first.At).Round(time.Minute) != 3*time.Hour {
@@ -271,13 +271,13 @@ func TestNodesReport(t *testing.T) {
 			t.Fatal(status)
 		}
 		s.revoke()
-		eventually(t, func() bool { return n.evaluate(t) == 401 })
+		poll(t, func() bool { return n.evaluate(t) == 401 })
 		n.clock.Add(int64(3 * time.Second)) // for the other, no time passes
-		eventually(t, func() bool { return s.node("n").Record == first.Record+1 })
+		poll(t, func() bool { return s.node("n").Record == first.Record+1 })
 		if still := s.node("other"); still.Record != first.Record && still.At.Sub(first.At) < 2*time.Second {
 			t.Errorf("the other has reported each record: %+v", still)
 		}
-		eventually(t, func() bool { // the uses are stored at the first tick of a minute, and reported at the next
+		poll(t, func() bool { // the uses are stored at the first tick of a minute, and reported at the next
 			n.clock.Add(int64(time.Minute))
 			return s.node("n").Counted.Sub(first.Counted) > 50*time.Minute
 		})
@@ -300,17 +300,17 @@ func TestNodesReport(t *testing.T) {
 func TestTwoProcessesOfOneNode(t *testing.T) {
 	servedOnBoth(t, func(t *testing.T, s *served) {
 		a := s.start(t, ", node: n", 0)
-		eventually(t, func() bool { return !s.node("n").At.IsZero() })
+		poll(t, func() bool { return !s.node("n").At.IsZero() })
 		first := s.node("n")
 		b := s.start(t, ", node: n", 0)
-		eventually(t, func() bool { return s.node("n").Process != first.Process })
+		poll(t, func() bool { return s.node("n").Process != first.Process })
 		if shared := s.node("n").Shared; !shared.IsZero() {
 			t.Errorf("shared since %s, and the first may have died", shared)
 		}
 		a.clock.Add(int64(11 * time.Second))
-		eventually(t, func() bool { return strings.Contains(a.log.String(), "another process reports itself") })
+		poll(t, func() bool { return strings.Contains(a.log.String(), "another process reports itself") })
 		b.clock.Add(int64(11 * time.Second))
-		eventually(t, func() bool { return strings.Contains(b.log.String(), "another process reports itself") })
+		poll(t, func() bool { return strings.Contains(b.log.String(), "another process reports itself") })
 		if s.node("n").Shared.IsZero() {
 			t.Error("the row does not say that two have the name")
 		}
@@ -326,7 +326,7 @@ func TestTwoProcessesOfOneNode(t *testing.T) {
 			t.Error(s.used("k-acme"))
 		}
 		c := s.start(t, ", node: n", 0)
-		eventually(t, func() bool { return !s.node("n").Gone() })
+		poll(t, func() bool { return !s.node("n").Gone() })
 		if log := c.logged(); strings.Contains(log, "has not signed off") || strings.Contains(log, "another process") {
 			t.Error(log)
 		}
@@ -337,7 +337,7 @@ func TestTwoProcessesOfOneNode(t *testing.T) {
 func TestNodeOfTheHost(t *testing.T) {
 	f := startFresh(t, "", "acme")
 	var name string
-	eventually(t, func() bool {
+	poll(t, func() bool {
 		_ = f.d.View(t.Context(), func(tx registry.Reader) error {
 			nodes, err := tx.Nodes()
 			for _, n := range nodes {
