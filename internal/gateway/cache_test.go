@@ -38,6 +38,9 @@ func TestStartWithoutDatabase(t *testing.T) {
 		if status := n.evaluate(t); status != 200 {
 			t.Errorf("from the cache: %d", status)
 		}
+		if got := n.ends(t); len(got) != 1 {
+			t.Errorf("ends of certificates from the cache: %q", got)
+		}
 		if log := n.log.String(); !strings.Contains(log, "lanes are those of the cache") {
 			t.Error(log)
 		}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"sync"
@@ -10,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -36,6 +36,9 @@ const (
 	defaultPartners = 500
 	otherPartner    = "other"
 )
+
+// partnersInMetrics returns how many partners have a name of their own.
+func (c *Config) partnersInMetrics() int { return cmp.Or(c.Metrics.Partners, defaultPartners) }
 
 func newMetrics(g *Gateway) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -65,7 +68,7 @@ func newMetrics(g *Gateway) *metrics {
 		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
 	}
 	m.registry.MustRegister(
-		m.requests, m.durations, m.refusals, m.messages, m.steps, m.waits, m.reloads, &stateCollector{g},
+		m.requests, m.durations, m.refusals, m.messages, m.steps, m.waits, m.reloads, &stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -83,11 +86,7 @@ func (m *metrics) partner(name string) string {
 	if name == "" || m.partners[name] {
 		return name
 	}
-	most := m.g.config().Metrics.Partners
-	if most == 0 {
-		most = defaultPartners
-	}
-	if len(m.partners) >= most {
+	if len(m.partners) >= m.g.config().partnersInMetrics() {
 		return otherPartner
 	}
 	m.partners[name] = true
@@ -123,7 +122,10 @@ func (m *metrics) message(r *route, e sealhttp.Event) {
 }
 
 // stateCollector collects what the state of the moment tells.
-type stateCollector struct{ g *Gateway }
+type stateCollector struct {
+	g    *Gateway
+	ends registryEnds
+}
 
 var (
 	snapshotTime = prometheus.NewDesc("sealane_registry_snapshot_timestamp_seconds",
@@ -133,10 +135,6 @@ var (
 		"For how long it has not been known whether the lanes are the newest. A minute is an alarm.", nil, nil)
 	damagedRows = prometheus.NewDesc("sealane_registry_damaged_rows",
 		"Rows of the registry that can't be read; their lanes fail.", nil, nil)
-	certificateEnd = prometheus.NewDesc(
-		"sealane_certificate_end_timestamp_seconds", "When a certificate of a lane from files ends.",
-		[]string{"route", "partner", "environment", "owner", "state", "serial"}, nil,
-	)
 	serverEnd = prometheus.NewDesc("sealane_server_certificate_end_timestamp_seconds",
 		"When the certificate of a listener ends.", []string{"route"}, nil)
 	placesTaken = prometheus.NewDesc("sealane_places_taken",
@@ -183,19 +181,6 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 		if r.tls != nil {
 			gauge(serverEnd, float64(r.tls.current.Load().Leaf.NotAfter.Unix()), r.name)
 		}
-		if r.folder == nil {
-			continue
-		}
-		lane := r.folder.Lane()
-		for owner, keys := range map[string][]keyring.KeyInfo{"ours": lane.Ours(), "theirs": lane.Theirs()} {
-			for _, k := range keys {
-				if k.Certificate != nil {
-					gauge(
-						certificateEnd, float64(k.Certificate.NotAfter.Unix()), r.name, lane.Partner(),
-						lane.Environment(), owner, k.State.String(), k.Certificate.SerialNumber.Text(16),
-					)
-				}
-			}
-		}
 	}
+	c.collectEnds(s, gauge)
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/kms"
@@ -51,6 +53,9 @@ func TestAdmin(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("%s is not in\n%s", want, page)
 		}
+	}
+	if problems, err := promlint.New(strings.NewReader(page)).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("names or texts of metrics: %v %v", problems, err)
 	}
 	if a := get("/other"); a.status != 404 {
 		t.Error(a)

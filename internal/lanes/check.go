@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -42,23 +43,48 @@ func hasSum(data, sum []byte) bool {
 	return bytes.Equal(is[:], sum)
 }
 
-// publicKeyOf returns the SubjectPublicKeyInfo of a certificate, or nil. It parses as
-// little as possible, because it is called for all lanes at once.
-func publicKeyOf(der []byte) []byte {
-	var certificate, signed, spki cryptobyte.String
+// parts are those parts of a certificate that snapshots need.
+type parts struct {
+	serial, validity, spki cryptobyte.String // spki is a whole element
+}
+
+// partsOf parses as little of a certificate as possible, because it is called for all lanes at once.
+func partsOf(der []byte) (p parts, ok bool) {
+	var certificate, signed cryptobyte.String
 	in := cryptobyte.String(der)
-	if !in.ReadASN1(&certificate, asn1.SEQUENCE) || !certificate.ReadASN1(&signed, asn1.SEQUENCE) ||
-		!signed.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) || // version
-		!signed.SkipASN1(asn1.INTEGER) { // serial number
-		return nil
+	ok = in.ReadASN1(&certificate, asn1.SEQUENCE) && certificate.ReadASN1(&signed, asn1.SEQUENCE) &&
+		signed.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) && // version
+		signed.ReadASN1(&p.serial, asn1.INTEGER) &&
+		signed.SkipASN1(asn1.SEQUENCE) && // signature
+		signed.SkipASN1(asn1.SEQUENCE) && // issuer
+		signed.ReadASN1(&p.validity, asn1.SEQUENCE) &&
+		signed.SkipASN1(asn1.SEQUENCE) && // subject
+		signed.ReadASN1Element(&p.spki, asn1.SEQUENCE)
+	return p, ok
+}
+
+// publicKeyOf returns the SubjectPublicKeyInfo of a certificate, or nil.
+func publicKeyOf(der []byte) []byte {
+	if p, ok := partsOf(der); ok {
+		return p.spki
 	}
-	for range 4 { // signature, issuer, validity, subject
-		if !signed.SkipASN1(asn1.SEQUENCE) {
-			return nil
-		}
+	return nil
+}
+
+// validityOf returns the validity of a certificate. It is zero if it can't be read.
+func validityOf(der []byte) (v Validity) {
+	p, ok := partsOf(der)
+	if !ok || !p.validity.SkipASN1(asn1.UTCTime) && !p.validity.SkipASN1(asn1.GeneralizedTime) {
+		return v
 	}
-	if !signed.ReadASN1Element(&spki, asn1.SEQUENCE) {
-		return nil
+	if p.validity.PeekASN1Tag(asn1.UTCTime) {
+		ok = p.validity.ReadASN1UTCTime(&v.NotAfter)
+	} else {
+		ok = p.validity.ReadASN1GeneralizedTime(&v.NotAfter)
 	}
-	return spki
+	if !ok {
+		return Validity{}
+	}
+	v.Serial = new(big.Int).SetBytes(p.serial).Text(16)
+	return v
 }

@@ -70,6 +70,8 @@ type Rows interface {
 	KeyPairs() iter.Seq2[KeyPair, error]
 	// Certificates returns the partners' that are staged, active or retiring.
 	Certificates() iter.Seq2[Certificate, error]
+	// OwnCertificates returns those of our key pairs that are staged, active or retiring.
+	OwnCertificates() iter.Seq2[OwnCertificate, error]
 
 	// HashKey returns the encrypted secret with which API keys are stored, for the Reader's
 	// OpenHashKey. It is empty in a registry whose API keys are not converted.
@@ -132,6 +134,23 @@ type KeyPair struct {
 	// Sealed and SealedAs are for the Reader's Open.
 	Sealed   []byte
 	SealedAs int64
+
+	// Certificate is the pair's certificate that ends last. Rows have it in OwnCertificates.
+	Certificate Validity
+}
+
+// Validity says which certificate it is among others of its owner, and until when it is valid. No message
+// depends on it: the certificate was checked before its key got into a lane.
+type Validity struct {
+	Serial   string // hexadecimal
+	NotAfter time.Time
+}
+
+// OwnCertificate is a certificate of one of our key pairs.
+type OwnCertificate struct {
+	ID, Partner, KeyPair string
+
+	Validity
 }
 
 // Certificate is a partner's certificate.
@@ -145,6 +164,9 @@ type Certificate struct {
 	SPKISHA256 []byte
 	DER        []byte // the whole certificate
 	SHA256     []byte
+
+	// Validity is that of DER. Rows have none.
+	Validity Validity
 }
 
 // ParseState returns the state of a key in a lane, by its name.

@@ -176,12 +176,16 @@ func (p *ownPair) same(as *ownPair) bool {
 	a, b := p.row, as.row
 	return a.ID == b.ID && a.Profile == b.Profile && a.Environment == b.Environment && a.Partner == b.Partner &&
 		a.KeyID == b.KeyID && a.State == b.State && a.SealedAs == b.SealedAs && bytes.Equal(a.SPKI, b.SPKI) &&
-		bytes.Equal(a.Sealed, b.Sealed)
+		bytes.Equal(a.Sealed, b.Sealed) && a.Certificate.same(b.Certificate)
 }
 
 func (c Certificate) same(as Certificate) bool {
 	return c.ID == as.ID && c.Partner == as.Partner && c.Environment == as.Environment && c.KeyID == as.KeyID &&
-		c.State == as.State && bytes.Equal(c.SPKI, as.SPKI)
+		c.State == as.State && bytes.Equal(c.SPKI, as.SPKI) && c.Validity.same(as.Validity)
+}
+
+func (v Validity) same(as Validity) bool {
+	return v.Serial == as.Serial && v.NotAfter.Equal(as.NotAfter)
 }
 
 // carryPairs returns pairs with the private keys that were opened before. A private key belongs to

@@ -94,6 +94,7 @@ type builder struct {
 	reader   *Reader
 	partners map[string]*partnerEntry
 	shared   map[sharedName]*sharedKeys // key pairs of ours for all partners
+	pairs    map[string]*ownPair        // all of ours, by their identities
 	profiles map[string]*loadedProfile
 	damaged  map[rowID]damage
 
@@ -118,7 +119,7 @@ type damage struct {
 func newBuilder(r *Reader) *builder {
 	return &builder{
 		reader: r, partners: map[string]*partnerEntry{}, shared: map[sharedName]*sharedKeys{},
-		profiles: map[string]*loadedProfile{}, damaged: map[rowID]damage{},
+		pairs: map[string]*ownPair{}, profiles: map[string]*loadedProfile{}, damaged: map[rowID]damage{},
 	}
 }
 
@@ -140,6 +141,9 @@ func (b *builder) read(rows Rows, from *Snapshot, x Extent) error {
 		return err
 	}
 	if err := each(b, rows.Certificates(), b.addCertificate); err != nil {
+		return err
+	}
+	if err := each(b, rows.OwnCertificates(), b.addOwnCertificate); err != nil {
 		return err
 	}
 	return b.loadProfiles(rows, from, x)
@@ -270,6 +274,7 @@ func (b *builder) addConfirmation(c Confirmation, damaged error) {
 
 func (b *builder) addKeyPair(k KeyPair, damaged error) {
 	pair := &ownPair{row: k, unseal: b.reader.Open}
+	b.pairs[k.ID] = pair
 	if k.Partner == "" {
 		name := sharedName{k.Profile, k.Environment}
 		if b.shared[name] == nil {
@@ -284,15 +289,27 @@ func (b *builder) addKeyPair(k KeyPair, damaged error) {
 
 func (b *builder) addCertificate(c Certificate, damaged error) {
 	if lane := b.lane(c.Partner, c.Environment); lane != nil {
+		if c.DER != nil { // saved lanes have none
+			c.Validity = validityOf(c.DER)
+		}
 		c.DER, c.SHA256 = nil, nil // they were compared with the rest; no lane needs them
 		lane.theirs = append(lane.theirs, c)
 		lane.damaged = errors.Join(lane.damaged, damaged)
 	}
 }
 
-func (p Partner) owner() string      { return p.ID }
-func (e Environment) owner() string  { return e.Partner }
-func (k APIKey) owner() string       { return k.Partner }
-func (c Confirmation) owner() string { return c.Partner }
-func (k KeyPair) owner() string      { return k.Partner }
-func (c Certificate) owner() string  { return c.Partner }
+// addOwnCertificate notes until when a key pair's certificate is valid. No lane fails with it.
+func (b *builder) addOwnCertificate(c OwnCertificate, damaged error) {
+	if pair := b.pairs[c.KeyPair]; pair != nil && damaged == nil &&
+		c.NotAfter.After(pair.row.Certificate.NotAfter) {
+		pair.row.Certificate = c.Validity
+	}
+}
+
+func (p Partner) owner() string        { return p.ID }
+func (e Environment) owner() string    { return e.Partner }
+func (k APIKey) owner() string         { return k.Partner }
+func (c Confirmation) owner() string   { return c.Partner }
+func (k KeyPair) owner() string        { return k.Partner }
+func (c Certificate) owner() string    { return c.Partner }
+func (c OwnCertificate) owner() string { return c.Partner }

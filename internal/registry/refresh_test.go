@@ -77,6 +77,10 @@ func (c countedRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 	return counted(c.Rows.Certificates(), c.n)
 }
 
+func (c countedRows) OwnCertificates() iter.Seq2[lanes.OwnCertificate, error] {
+	return counted(c.Rows.OwnCertificates(), c.n)
+}
+
 func newNode(t *testing.T, s *registry.Session) *node {
 	t.Helper()
 	n := &node{Reader: *s.Registry().Lanes()}

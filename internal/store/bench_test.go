@@ -87,7 +87,8 @@ func reads(b *testing.B, s *store.Store, partners int) {
 			rows := tx.Lanes()
 			n := 0
 			err := all(count(rows.Partners(), &n), count(rows.Environments(), &n), count(rows.APIKeys(), &n),
-				count(rows.Confirmations(), &n), count(rows.KeyPairs(), &n), count(rows.Certificates(), &n))
+				count(rows.Confirmations(), &n), count(rows.KeyPairs(), &n), count(rows.Certificates(), &n),
+				count(rows.OwnCertificates(), &n))
 			return all(err, atLeast(n, partners*5))
 		}},
 		{"public keys", func(tx registry.Reader) error {

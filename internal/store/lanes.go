@@ -293,6 +293,27 @@ func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 	})
 }
 
+// ownCertificates reads only what tells when a certificate ends.
+var ownCertificates = laneQuery{
+	what: "certificate", table: "certificate",
+	selected: "SELECT id, COALESCE(partner, ''), key_pair, serial_number, not_after FROM certificate",
+	all:      allInUse + " AND owner = 'ours'", partner: "partner", environment: "environment", shared: true,
+	one:  inUse + " AND owner = 'ours' AND partner = ? AND environment = ?",
+	args: ofEnvironment,
+}
+
+func (r laneRows) OwnCertificates() iter.Seq2[lanes.OwnCertificate, error] {
+	return laneRow(r, ownCertificates, func(row scan, c *lanes.OwnCertificate) (string, error) {
+		var end any
+		err := row(loose{&c.ID}, loose{&c.Partner}, loose{&c.KeyPair}, loose{&c.Serial}, &end)
+		micro, is := end.(int64)
+		if c.NotAfter = time.UnixMicro(micro).UTC(); err == nil && !is {
+			err = unfit("its not_after is not a time")
+		}
+		return c.ID, err
+	})
+}
+
 func (r laneRows) HashKey() ([]byte, error) { return r.tx.Setting(registry.SettingHashKey) }
 
 func (r laneRows) Profile(name string) ([]byte, error) { return r.tx.Profile(name) }

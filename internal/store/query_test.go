@@ -256,8 +256,10 @@ func TestLanes(t *testing.T) {
 			revoked.Revoked = noon
 			shared, gone := keyPair("shared", "", "PROD"), keyPair("gone", "acme", "PROD")
 			gone.State = registry.Retired
+			ofGone := certificate("of gone", registry.Ours, "acme", "PROD")
+			ofGone.State = registry.Retired
 			return all(certificates(tx), tx.PutAPIKey(&used), tx.PutAPIKey(&revoked), tx.PutKeyPair(&shared),
-				tx.PutKeyPair(&gone))
+				tx.PutKeyPair(&gone), tx.PutCertificate(&ofGone))
 		})
 		var got []string
 		view(t, s, func(tx registry.Reader) error {
@@ -274,17 +276,23 @@ func TestLanes(t *testing.T) {
 					func(k lanes.KeyPair) string { return "pair " + k.ID + " " + string(k.Sealed) }),
 				noted(&got, rows.Certificates(), func(c lanes.Certificate) string {
 					return "certificate " + fmt.Sprint(c.Partner, c.Environment, c.KeyID, c.State, string(c.SPKI))
+				}),
+				noted(&got, rows.OwnCertificates(), func(c lanes.OwnCertificate) string {
+					return fmt.Sprintf("own %q %s %s %s", c.Partner, c.KeyPair, c.Serial,
+						c.NotAfter.Format(time.DateTime))
 				}))
 		})
 		slices.Sort(got[0:3]) // of one kind, in no order
 		slices.Sort(got[3:6])
-		slices.Sort(got[8:])
+		slices.Sort(got[8:10])
+		slices.Sort(got[10:])
 		want := []string{
 			"partner acme riskos", "partner other riskos", "partner third riskos",
 			"environment acme PROD acme-PROD-account", "environment other PROD other-PROD-account",
 			"environment third STAG third-STAG-account",
 			fmt.Sprintf("key used %x", sum("key used")[:2]), "pair shared \x00sealed shared",
 			"certificate acmePRODk2activespki of 3", "certificate thirdSTAGk3activespki of 5",
+			`own "" p2 0a0b 2026-04-13 12:00:00`, `own "acme" p1 0a0b 2026-03-14 12:00:00`,
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("lanes\n%q, want\n%q", got, want)
