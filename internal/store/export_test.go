@@ -88,6 +88,11 @@ func (s *Store) LanePlan(ctx context.Context) (string, error) {
 	return s.plan(ctx, laneCertificates.selected+" WHERE "+laneCertificates.all, nil)
 }
 
+// OwnCertificatesPlan returns how the database would read our certificates.
+func (s *Store) OwnCertificatesPlan(ctx context.Context) (string, error) {
+	return s.plan(ctx, ownCertificates.selected+" WHERE "+ownCertificates.all, nil)
+}
+
 func (s *Store) plan(ctx context.Context, statement string, args []any) (string, error) {
 	explain := "EXPLAIN "
 	if s.dialect.prepare {

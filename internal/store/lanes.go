@@ -293,11 +293,13 @@ func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 	})
 }
 
-// ownCertificates reads only what tells when a certificate ends.
+// ownCertificates reads only what tells when a certificate ends. Those of partners have no key pair, so that
+// an index finds ours among them.
 var ownCertificates = laneQuery{
 	what: "certificate", table: "certificate",
 	selected: "SELECT id, COALESCE(partner, ''), key_pair, serial_number, not_after FROM certificate",
-	all:      allInUse + " AND owner = 'ours'", partner: "partner", environment: "environment", shared: true,
+	all:      allInUse + " AND owner = 'ours' AND key_pair > ''", some: allInUse + " AND owner = 'ours'",
+	partner: "partner", environment: "environment", shared: true,
 	one:  inUse + " AND owner = 'ours' AND partner = ? AND environment = ?",
 	args: ofEnvironment,
 }
