@@ -41,7 +41,8 @@ var imports = map[string][]string{
 	"internal/malform":    {"fault", "internal/alg"},
 	"internal/sandbox":    {"sealhttp", "internal/malform"},
 	"sealanetest":         {"internal/sandbox/riskos", "internal/sandbox/rdx"},
-	"internal/strictyaml": {},
+	"internal/nearest":    {},
+	"internal/strictyaml": {"internal/nearest"},
 	"lanedir":             {".", "kms", "rsaengine", "internal/strictyaml", "internal/newfile"},
 	"internal/testkey":    {"keyring", "internal/jose"},
 	"internal/testcert":   {"cert"},
@@ -57,7 +58,7 @@ var imports = map[string][]string{
 	"internal/registry":   {"internal/lanes", "internal/batchgcd", "keyfile", "internal/audit", "internal/rootkey"},
 	"internal/exchange":   {"internal/registry"},
 	"internal/store":      {"internal/registry"},
-	"internal/operation":  {"internal/exchange", "internal/store"},
+	"internal/operation":  {"internal/exchange", "internal/store", "internal/nearest"},
 
 	"internal/rsabatch":    {"internal/rsapad"},
 	"internal/multibuffer": {"internal/rsabatch", "internal/sharedlib"},

@@ -9,8 +9,11 @@ package operation
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"reflect"
 
+	"github.com/sealane/sealane/internal/nearest"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -30,7 +33,12 @@ type Operation[In, Out any] struct {
 }
 
 // Do runs the operation. It first checks that the person may do it.
-func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out, err error) {
+func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (Out, error) {
+	out, err := o.do(ctx, s, in)
+	return out, withNearest(ctx, s, err)
+}
+
+func (o *Operation[In, Out]) do(ctx context.Context, s *Session, in In) (out Out, err error) {
 	if err := s.May(o.Action); err != nil {
 		return out, err
 	}
@@ -50,6 +58,32 @@ func (o *Operation[In, Out]) Do(ctx context.Context, s *Session, in In) (out Out
 	}
 	out, err = o.change(ctx, s, in)
 	return out, s.request(ctx, o.name, in, err)
+}
+
+// withNearest adds to the error for an unknown partner the one that was probably meant.
+func withNearest(ctx context.Context, s *Session, err error) error {
+	unknown, ok := errors.AsType[*registry.UnknownPartner](err)
+	if !ok || unknown.ID == "" {
+		return err
+	}
+	var names []string
+	failed := s.View(ctx, func(tx registry.Reader) error {
+		for _, after := range []string{"", unknown.ID[:1]} { // the first ones, and those with the same first letter
+			partners, err := tx.Partners(registry.Page{After: after, Limit: 1000})
+			if err != nil {
+				return err
+			}
+			for _, p := range partners {
+				names = append(names, p.ID)
+			}
+		}
+		return nil
+	})
+	near := nearest.Word(unknown.ID, names)
+	if failed != nil || near == "" {
+		return err
+	}
+	return fmt.Errorf("%w; did you mean %s?", err, near)
 }
 
 // Info describes an operation, for tests and for lists of all.

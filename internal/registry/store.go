@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 
@@ -21,6 +22,14 @@ var (
 	// ErrStore: the database failed.
 	ErrStore = errors.New("the registry's database failed")
 )
+
+// UnknownPartner is the error for a partner that is not there. It is an [ErrNotFound].
+type UnknownPartner struct{ ID string }
+
+func (e *UnknownPartner) Error() string { return fmt.Sprintf("partner %q: not found", e.ID) }
+
+// Unwrap returns [ErrNotFound].
+func (e *UnknownPartner) Unwrap() error { return ErrNotFound }
 
 // Store is the database of a registry.
 type Store interface {

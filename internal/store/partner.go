@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,7 +27,11 @@ var partnerTable = &table[registry.Partner]{
 }
 
 func (t *tx) Partner(id string) (registry.Partner, error) {
-	return find(t, partnerTable, registry.Partner{ID: id})
+	p, err := find(t, partnerTable, registry.Partner{ID: id})
+	if errors.Is(err, registry.ErrNotFound) {
+		err = &registry.UnknownPartner{ID: id}
+	}
+	return p, err
 }
 
 func (t *tx) Partners(page registry.Page) ([]registry.Partner, error) {

@@ -20,6 +20,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sealane/sealane/internal/nearest"
 )
 
 // Shorthand is implemented by a struct that may be written as a single value, which is that
@@ -308,35 +310,9 @@ func instead(word string, keys []string) string {
 
 // meant returns "; did you mean …?" with the nearest of some words, or "" if none is near.
 func meant(word string, words []string) string {
-	best, distance := "", max(2, len(word)/3)+1
-	for _, w := range words {
-		if d := edits(strings.ToLower(word), w); d < distance {
-			best, distance = w, d
-		}
-	}
+	best := nearest.Word(word, words)
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// edits returns the Levenshtein distance of two words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range a {
-		before := row[0]
-		row[0] = i + 1
-		for j := range b {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, before+1)
-		}
-	}
-	return row[len(b)]
 }
