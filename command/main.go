@@ -131,7 +131,7 @@ processed, but its answer cannot be used; 6 the act waits for a second person. W
 	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
 	inGroup(root, "administration", "Administration",
 		newInit(), newLogin(), newLogout(), newFind(), newPartner(), newPerson(), newKey(), newLane(), newCert(),
-		newProfile(),
+		newProfile(), newNode(),
 		newAudit(), newInventory(), newBackup(), newRootKey())
 	inGroup(root, "run", "Run and try", newServe(), newDemo(), newSandbox(), newVersion())
 	for _, c := range append(root.Commands(), root) {

@@ -236,7 +236,8 @@ func TestServeProvider(t *testing.T) {
 	defer application.Close()
 	in := provider.serve(
 		provider.documented("provider.yaml", ":8443", "127.0.0.1:0", "http://127.0.0.1:8080", application.URL,
-			"  tls: {certificate: server.crt, key: server.key}\n", ""),
+			"  tls: {certificate: server.crt, key: server.key}\n", "",
+			"registry: {", "registry: {node: provider, "),
 		1,
 	)
 	out := customer.serve(
@@ -267,6 +268,7 @@ func TestServeProvider(t *testing.T) {
 	if keys := provider.run("partner", "show", "acme", "--json"); !strings.Contains(keys, `"last_used"`) {
 		t.Errorf("the use of the API key is not stored: %s", keys)
 	}
+	usesAndNodes(t, provider, theirs)
 }
 
 // documented returns a file of docs/gateway with the company's registry, and other values in the place of those that

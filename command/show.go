@@ -16,7 +16,8 @@ func newShow() *cobra.Command {
 		Short: "Show everything about a certificate, key pair or request",
 		Long: `Show prints what is known about a certificate or key pair: its names, dates and
 checksums, who received, compared and approved it, the findings and waivers, the wrong
-checksums, and, for comparison, the certificate that is in use in the same lane.`,
+checksums, how often the nodes have used it, and, for comparison, the certificate that is
+in use in the same lane.`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
@@ -68,7 +69,27 @@ func writeShown(w io.Writer, s operation.Shown) {
 		fmt.Fprintf(w, "  %-15s %s, %s on %s\n", "custodian", k.Custodian, k.Origin, timeText(k.Created))
 	}
 	writeProvenance(w, s.Certificate)
+	writeUses(w, s)
 	fmt.Fprintf(w, "Next: %s\n", nextLines(s.Next, "  "))
+}
+
+// writeUses writes how often a key was used, by node and direction.
+func writeUses(w io.Writer, s operation.Shown) {
+	for _, u := range s.Uses {
+		messages, whose := "messages", "of ours"
+		if u.Count == 1 {
+			messages = "message"
+		}
+		if u.Direction == "in" {
+			whose = "of the partner"
+		}
+		if u.Partners > 1 {
+			whose += fmt.Sprintf(" (%d partners)", u.Partners)
+		}
+		text := fmt.Sprintf("on node %s for %d %s %s", u.Node, u.Count, messages, whose)
+		fmt.Fprintf(w, "  %-15s %s\n", "used", printable(text))
+		fmt.Fprintf(w, "  %-15s first %s, last %s\n", "", timeText(u.First), timeText(u.Last))
+	}
 }
 
 // factLine is a fact that two certificates are compared by.

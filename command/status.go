@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -104,7 +105,7 @@ func writePartnerLanes(c *cobra.Command, p operation.PartnerLanes) error {
 	return writeStandings(c, p.Certificates)
 }
 
-func writeStandings(c *cobra.Command, list []operation.Standing) error {
+func writeStandings(c *cobra.Command, list []operation.Used) error {
 	if len(list) == 0 {
 		return say(c, "No certificate yet.")
 	}
@@ -113,10 +114,23 @@ func writeStandings(c *cobra.Command, list []operation.Standing) error {
 		row := t.add(cmp.Or(s.KeyPair, s.Certificate), s.Owner, s.Environment, s.State, dateText(s.NotAfter),
 			s.Next.Waits)
 		row.detail("key ID", s.KeyID)
+		row.detail("last used", lastUseText(s.LastUse))
 		row.detail("damaged", s.Damaged)
 		row.details = append(row.details, "next: "+nextLines(s.Next, "          "))
 	}
 	return t.write(c.OutOrStdout())
+}
+
+// lastUseText returns when a key was used last. It is empty for one that was not used.
+func lastUseText(last operation.LastUse) string {
+	var parts []string
+	if !last.In.IsZero() {
+		parts = append(parts, timeText(last.In)+" for a message of the partner")
+	}
+	if !last.Out.IsZero() {
+		parts = append(parts, timeText(last.Out)+" for one of ours")
+	}
+	return strings.Join(parts, ", ")
 }
 
 var marks = map[cert.Level]string{cert.OK: "✓", cert.Warning: "!", cert.Refused: "✗", cert.Waived: "!"}

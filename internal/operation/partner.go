@@ -256,8 +256,8 @@ type PartnerDetails struct {
 // EnvironmentDetails holds an environment with everything that belongs to it.
 type EnvironmentDetails struct {
 	Environment
-	APIKeys      []APIKey            `json:"api_keys"`
-	Certificates []exchange.Standing `json:"certificates"`
+	APIKeys      []APIKey `json:"api_keys"`
+	Certificates []Used   `json:"certificates"`
 }
 
 // PartnerName names a partner.
@@ -298,7 +298,7 @@ func partnerDetails(ctx context.Context, v *registry.Viewer, id string) (p Partn
 	}
 	for i := range p.Environments {
 		env := &p.Environments[i]
-		env.Certificates, err = exchange.Status(ctx, v, lanes.Name{Partner: p.ID, Environment: env.Name})
+		env.Certificates, err = standings(ctx, v, lanes.Name{Partner: p.ID, Environment: env.Name})
 		if err != nil {
 			return p, err
 		}

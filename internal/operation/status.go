@@ -15,9 +15,9 @@ import (
 // LaneStatus is the status of one lane: the state of each certificate, and whether messages
 // can be sealed and opened.
 type LaneStatus struct {
-	Partner      string              `json:"partner"`
-	Environment  string              `json:"environment"`
-	Certificates []exchange.Standing `json:"certificates"`
+	Partner      string `json:"partner"`
+	Environment  string `json:"environment"`
+	Certificates []Used `json:"certificates"`
 	// Ready reports whether no check refuses. It and Checks are there for one lane only.
 	Ready  bool    `json:"ready"`
 	Checks []Check `json:"checks"`
@@ -31,31 +31,38 @@ type LaneName struct {
 
 // PartnerLanes are a partner's lanes, and the certificates of both sides in them.
 type PartnerLanes struct {
-	Lanes        []LaneSummary       `json:"lanes"`
-	Certificates []exchange.Standing `json:"certificates"`
+	Lanes        []LaneSummary `json:"lanes"`
+	Certificates []Used        `json:"certificates"`
 }
 
 // PartnerStatus returns the lanes of a partner, and the states of its certificates.
 var PartnerStatus = reading("PartnerStatus",
 	func(ctx context.Context, v *registry.Viewer, in ID) (PartnerLanes, error) {
-		return partnerLanes(ctx, v, in.ID)
+		lanes, certificates, err := partnerLanes(ctx, v, in.ID)
+		if err != nil {
+			return PartnerLanes{}, err
+		}
+		used, err := withUses(ctx, v, in.ID, certificates)
+		return PartnerLanes{lanes, used}, err
 	})
 
-func partnerLanes(ctx context.Context, v *registry.Viewer, partner string) (out PartnerLanes, err error) {
-	if out.Certificates, err = exchange.Status(ctx, v, lanes.Name{Partner: partner}); err != nil {
-		return out, err
+func partnerLanes(
+	ctx context.Context, v *registry.Viewer, partner string,
+) (list []LaneSummary, certificates []Standing, err error) {
+	if certificates, err = exchange.Status(ctx, v, lanes.Name{Partner: partner}); err != nil {
+		return nil, nil, err
 	}
 	err = v.View(ctx, func(tx registry.Reader) error {
 		environments, damaged, err := registry.Readable(tx.Environments(partner))
 		for _, row := range damaged {
-			out.Lanes = append(out.Lanes, LaneSummary{Partner: partner, Damaged: row.Error()})
+			list = append(list, LaneSummary{Partner: partner, Damaged: row.Error()})
 		}
 		for _, env := range environments {
-			out.Lanes = append(out.Lanes, summary(env, out.Certificates))
+			list = append(list, summary(env, certificates))
 		}
 		return err
 	})
-	return out, err
+	return list, certificates, err
 }
 
 // Status checks everything that a lane needs. It opens the private keys, makes the lane,
@@ -63,7 +70,7 @@ func partnerLanes(ctx context.Context, v *registry.Viewer, partner string) (out 
 var Status = checking("Status",
 	func(ctx context.Context, v *keyViewer, in LaneName) (out LaneStatus, err error) {
 		out.Partner, out.Environment = in.Partner, in.Environment
-		if out.Certificates, err = exchange.Status(ctx, v.Viewer, lanes.Name(in)); err != nil {
+		if out.Certificates, err = standings(ctx, v.Viewer, lanes.Name(in)); err != nil {
 			return out, err
 		}
 		root := v.checkRoot(ctx) // before the others, which need it
@@ -153,14 +160,14 @@ var AllStatus = reading("AllStatus",
 		}
 		out.Damaged = append(out.Damaged, list.Damaged...)
 		for _, p := range list.Partners {
-			one, err := partnerLanes(ctx, v, p.ID)
+			lanes, _, err := partnerLanes(ctx, v, p.ID)
 			_, damaged := errors.AsType[*registry.DamagedRow](err)
 			if damaged || errors.Is(err, registry.ErrNotFound) { // its profile
-				one.Lanes = []LaneSummary{{Partner: p.ID, Damaged: err.Error()}}
+				lanes = []LaneSummary{{Partner: p.ID, Damaged: err.Error()}}
 			} else if err != nil {
 				return out, err
 			}
-			out.Lanes = append(out.Lanes, one.Lanes...)
+			out.Lanes = append(out.Lanes, lanes...)
 		}
 		return out, nil
 	})
@@ -205,6 +212,8 @@ type Shown struct {
 	KeyPair     *KeyPair         `json:"key_pair,omitempty"`
 	// Replaces is the other certificate in use in the same lane, for comparison.
 	Replaces *CertificateFacts `json:"replaces,omitempty"`
+	// Uses are those of the key, by node and direction.
+	Uses []registry.Usage `json:"uses,omitempty"`
 }
 
 // CertificateFacts are the data of a certificate that people read and compare.
@@ -237,6 +246,9 @@ func show(ctx context.Context, v *registry.Viewer, id string) (out Shown, err er
 				return err
 			}
 			k.SPKI, out.KeyPair, out.ID = nil, &k, k.ID
+		}
+		if out.Uses, err = tx.KeyUsage(out.ID, ""); err != nil {
+			return err
 		}
 		others, err := tx.Certificates(registry.CertificateQuery{
 			Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, States: []State{registry.Active},
