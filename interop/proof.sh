@@ -18,8 +18,9 @@ if [ $# -gt 1 ]; then
 	exit 2
 fi
 . ./need.sh
+. ./race.sh
 need_go
 need gcc "gcc libc6-dev" # the race detector needs cgo
 
 export SEALANE_PROOF=long
-go test -race -count=1 -timeout 60m -v -run "${1:-^(TestKeepAlive|TestThousandReloads)\$}" ./internal/gateway
+go test "${race[@]}" -count=1 -timeout 60m -v -run "${1:-^(TestKeepAlive|TestThousandReloads)\$}" ./internal/gateway
