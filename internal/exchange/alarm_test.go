@@ -44,20 +44,24 @@ func (h *company) alarmOf(partner, environment, id string) *registry.Alarm {
 	return nil
 }
 
-// accusations are files that anyone can send who has a certificate, and the private key of
-// another pair.
-func accusations(t *testing.T, of, junk pairOf) map[string][]byte {
-	return map[string][]byte{
-		"encrypted key and certificate": slices.Concat(of.pem, junk.encrypted),
-		"encrypted SSH key":             slices.Concat(junk.openSSH(t, "a passphrase"), of.pem),
-		"mail with a key store": letter("multipart/mixed", attached("application/x-pkcs12", "acme.p12", junk.store(t)),
-			attached("application/pkix-cert", "acme.cer", of.der)),
+// accusations returns a function to the files that anyone can send who has that certificate, and
+// the private key of another pair. That key is encrypted once, because it takes long.
+func accusations(t *testing.T, junk pairOf) func(of pairOf) map[string][]byte {
+	ssh, store := junk.openSSH(t, "a passphrase"), junk.store(t)
+	return func(of pairOf) map[string][]byte {
+		return map[string][]byte{
+			"encrypted key and certificate": slices.Concat(of.pem, junk.encrypted),
+			"encrypted SSH key":             slices.Concat(ssh, of.pem),
+			"mail with a key store": letter("multipart/mixed", attached("application/x-pkcs12", "acme.p12", store),
+				attached("application/pkix-cert", "acme.cer", of.der)),
+		}
 	}
 }
 
 // A certificate that is in use stays in use when it comes with a private key that does not show
 // whose it is, in whatever state it is. The alarm is shown until a person has judged it.
 func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
+	accuse := accusations(t, newPair(t, "junk"))
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newCompany(t, address())
 		ctx := t.Context()
@@ -71,10 +75,9 @@ func TestHiddenKeyLeavesInUseWhatIs(t *testing.T) {
 		h.must(h.cora.Approve(ctx, staged.ID, exchange.Approval{Change: "CHG-1", CallBack: called(staged)}))
 		h.must(h.anna.Stage(ctx, staged.ID))
 		before := h.lanesOf("acme", "PROD")
-		junk := newPair(t, "junk")
 		for i, c := range []registry.Certificate{staged, active, retiring} {
 			of := pairOf{der: c.DER, pem: pemOf(c.DER)}
-			for name, data := range accusations(t, of, junk) {
+			for name, data := range accuse(of) {
 				_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD", Data: data})
 				wantRefused(t, name, "It may be that of certificate "+c.ID+" (acme in PROD), which is still in use",
 					err)
