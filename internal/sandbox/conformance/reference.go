@@ -40,20 +40,14 @@ func newReference(lane *sealane.Lane) (*reference, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := sealane.Config{
-		Profile: lane.Profile(), Environment: lane.Environment(), Partner: "reference",
-		Side: sealane.ClientSide, SenderAuth: sealane.SenderTLS,
-	}
-	ourID, theirID := activeID(lane.Ours()), activeID(lane.Theirs())
+	config := sealane.Config{Profile: lane.Profile(), Environment: lane.Environment(), Partner: "reference"}
 	r := &reference{signer: ours}
-	if r.client, err = newLane(config, ours, ourID, &theirs.PublicKey, theirID); err != nil {
-		return nil, err
-	}
-	config.Side, config.SenderAuth = sealane.ServerSide, sealane.SenderUnauthenticated
-	server, err := newLane(config, theirs, theirID, &ours.PublicKey, ourID)
+	client, server, err := sandbox.Ends(config, sandbox.End{Key: ours, ID: activeID(lane.Ours())},
+		sandbox.End{Key: theirs, ID: activeID(lane.Theirs())})
 	if err != nil {
 		return nil, err
 	}
+	r.client = client
 	r.server = &sealhttp.Handler{
 		Lane: sealhttp.OneLane(server),
 		Next: http.HandlerFunc(func(_ http.ResponseWriter, q *http.Request) {
@@ -63,21 +57,6 @@ func newReference(lane *sealane.Lane) (*reference, error) {
 		Log: slog.New(slog.DiscardHandler),
 	}
 	return r, nil
-}
-
-func newLane(
-	config sealane.Config, ours keyring.Private, ourID string, theirs *rsa.PublicKey, theirID string,
-) (*sealane.Lane, error) {
-	var err error
-	config.Ours, err = keyring.New(keyring.Key{State: keyring.Active, ID: ourID, Private: ours})
-	if err != nil {
-		return nil, err
-	}
-	config.Theirs, err = keyring.New(keyring.Key{State: keyring.Active, ID: theirID, Public: theirs})
-	if err != nil {
-		return nil, err
-	}
-	return sealane.New(config)
 }
 
 func activeID(keys []keyring.KeyInfo) string {

@@ -21,7 +21,6 @@ import (
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/sandbox"
 	"github.com/sealane/sealane/internal/sandbox/conformance"
-	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -61,11 +60,13 @@ func (t *trial) lanes() (err error) {
 	if t.server, err = rsa.GenerateKey(rand.Reader, t.p.Keys.Bits); err != nil {
 		return err
 	}
-	t.ours, err = t.lane(sealane.ClientSide, t.client, &t.server.PublicKey)
+	config := sealane.Config{Profile: t.p, Environment: t.p.Environments[0], Partner: "trial"}
+	ours, theirs, err := sandbox.Ends(config, sandbox.End{Key: t.client, ID: t.keyID("client")},
+		sandbox.End{Key: t.server, ID: t.keyID("server")})
 	if err != nil {
 		return err
 	}
-	theirs, err := t.lane(sealane.ServerSide, t.server, &t.client.PublicKey)
+	t.ours = ours
 	t.handler = &sealhttp.Handler{
 		Lane: sealhttp.OneLane(theirs), Log: slog.New(slog.DiscardHandler),
 		Next: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,27 +78,7 @@ func (t *trial) lanes() (err error) {
 			w.Write(t.reply)
 		}),
 	}
-	return err
-}
-
-func (t *trial) lane(side sealane.Side, ours keyring.Private, theirs *rsa.PublicKey) (*sealane.Lane, error) {
-	c := sealane.Config{
-		Profile: t.p, Side: side, Environment: t.p.Environments[0], Partner: "trial",
-		SenderAuth: sealane.SenderTLS, // the client's side of messages that are not signed
-	}
-	ourID, theirID := t.keyID("client"), t.keyID("server")
-	if side == sealane.ServerSide {
-		c.SenderAuth = sealane.SenderUnauthenticated
-		ourID, theirID = theirID, ourID
-	}
-	var err error
-	if c.Ours, err = keyring.New(keyring.Key{State: keyring.Active, ID: ourID, Private: ours}); err != nil {
-		return nil, err
-	}
-	if c.Theirs, err = keyring.New(keyring.Key{State: keyring.Active, ID: theirID, Public: theirs}); err != nil {
-		return nil, err
-	}
-	return sealane.New(c)
+	return nil
 }
 
 // keyID returns the key ID of a side in the profile's format.
