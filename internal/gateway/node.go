@@ -89,10 +89,10 @@ func (f found) use(e sealhttp.Event, at time.Time) {
 
 const (
 	useEach    = time.Minute      // how often uses are stored
-	useTime    = 10 * time.Second // how long that may take
+	useTime    = 30 * time.Second // how long that may take, also at the end, while the database answers
 	reportEach = 10 * time.Second // how often the node reports itself if nothing changes
 	reportNext = 2 * time.Second  // how soon after a report it reports a new record
-	endTime    = 5 * time.Second  // how long the last uses and the last report may take
+	endTime    = 5 * time.Second  // how long the last report may take
 )
 
 // keepUses stores uses every minute, until ctx ends.
@@ -199,11 +199,17 @@ func (r *registry) signOff(ctx context.Context) {
 	if r.self.passedOn.Load() {
 		return
 	}
-	limited, cancel := context.WithTimeout(ctx, endTime)
+	in := useTime
+	if r.failed.Load() != nil {
+		in = endTime
+	}
+	limited, cancel := context.WithTimeout(ctx, in)
 	defer cancel()
 	if left := r.writeUses(limited, true); left > 0 {
 		r.log.Error("the last uses of keys are not stored", "uses", left)
 	}
+	limited, cancel = context.WithTimeout(ctx, endTime)
+	defer cancel()
 	n := r.node()
 	n.Ended = n.At
 	if err := r.reader.Store.EndNode(limited, n); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
@@ -16,11 +17,11 @@ import (
 )
 
 // TestStoppedServer: a PostgreSQL that stands still costs no traffic, and changes are in force when it goes
-// on.
+// on. Uses of keys are counted once, also those that were being stored.
 func TestStoppedServer(t *testing.T) {
 	direct := pgtest.URL(t)
 	s := newServed(t, direct, direct, nil)
-	n := s.start(t, "", 0)
+	n := s.start(t, ", node: n", 0)
 	db, err := sql.Open("pgx", direct)
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,10 @@ func TestStoppedServer(t *testing.T) {
 		return reached
 	}
 	defer signal(syscall.SIGCONT)
+	if status := n.evaluate(t); status != 200 {
+		t.Errorf("before: %d", status)
+	}
+	n.clock.Add(int64(time.Minute)) // its use is being stored
 	// New connections have new processes, which are stopped too: nothing tells when there is one.
 	poll(t, func() bool { return signal(syscall.SIGSTOP) > 0 && strings.Contains(n.status(t), `"failed"`) })
 	if status := n.evaluate(t); status != 200 {
@@ -58,6 +63,8 @@ func TestStoppedServer(t *testing.T) {
 	if status := n.evaluate(t); status != 401 {
 		t.Errorf("a revoked key: %d", status)
 	}
+	n.logged()
+	s.wantUsed("k-acme in n 2, k-acme out n 2", "k-acme")
 }
 
 // TestReloadWithAnotherRootKey: a root key that is not the registry's is refused by a reload, and the one

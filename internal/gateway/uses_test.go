@@ -185,7 +185,7 @@ func TestUsesWhileTheDatabaseIsAway(t *testing.T) {
 		}
 		evaluate(1)
 		back()
-		minute()
+		n.clock.Add(int64(10 * time.Minute))
 		poll(t, func() bool { return s.used("k-acme") == "k-acme in n 6, k-acme out n 6" })
 		evaluate(1)
 		n.logged()

@@ -114,33 +114,49 @@ func (s *Snapshot) keysOf(p *partnerEntry, entry *laneEntry) *Keys {
 	return keys
 }
 
-// sealed calls note with the keys that [sealane.Lane.Seal] uses.
-func (k *Keys) sealed(lane *sealane.Lane, note func(KeyUse)) {
-	one := func(keys []namedKey) {
-		for _, key := range keys {
-			if key.active {
-				note(KeyUse{key.id, k.partner, Out})
-			}
-		}
+// pairUses are the uses of the keys of both sides for one message. A side whose key is not used, or not
+// known, has none.
+type pairUses struct{ ours, theirs KeyUse }
+
+// use returns the use of a key, and an empty one without a key.
+func (k *Keys) use(key *namedKey, d Direction) KeyUse {
+	if key == nil {
+		return KeyUse{}
 	}
-	if lane.Outbound().Signed() {
-		one(k.ours)
-	}
-	one(k.theirs)
+	return KeyUse{key.id, k.partner, d}
 }
 
-// opened calls note with the keys that have opened a message.
-func (k *Keys) opened(m sealane.Message, note func(KeyUse)) {
-	one := func(keys []namedKey, used keyring.KeyInfo) {
-		for _, key := range keys {
-			if key.public.Equal(used.Public) { // several keys may have one key ID
-				note(KeyUse{key.id, k.partner, In})
-				return
-			}
+// sealed returns the uses of the keys with which [sealane.Lane.Seal] seals.
+func (k *Keys) sealed(lane *sealane.Lane) (uses pairUses) {
+	active := func(key *namedKey) bool { return key.active }
+	if lane.Outbound().Signed() {
+		uses.ours = k.use(first(k.ours, active), Out)
+	}
+	uses.theirs = k.use(first(k.theirs, active), Out)
+	return uses
+}
+
+// opened returns the uses of the keys that have opened a message. They are found by the public key,
+// because several keys may have one key ID.
+func (k *Keys) opened(m sealane.Message) (uses pairUses) {
+	by := m.OpenedBy().Public
+	uses.ours = k.use(first(k.ours, func(key *namedKey) bool { return sameKey(key.public, by) }), In)
+	if signed, is := m.(*sealane.Verified); is {
+		by := signed.Signer().Public
+		uses.theirs = k.use(first(k.theirs, func(key *namedKey) bool { return sameKey(key.public, by) }), In)
+	}
+	return uses
+}
+
+// first returns the first key that is one of those, or nil.
+func first(keys []namedKey, is func(*namedKey) bool) *namedKey {
+	for i := range keys {
+		if is(&keys[i]) {
+			return &keys[i]
 		}
 	}
-	one(k.ours, m.OpenedBy())
-	if signed, is := m.(*sealane.Verified); is {
-		one(k.theirs, signed.Signer())
-	}
+	return nil
 }
+
+// sameKey is [rsa.PublicKey.Equal] for keys that need not be compared in constant time.
+func sameKey(a, b *rsa.PublicKey) bool { return a.E == b.E && a.N.Cmp(b.N) == 0 }

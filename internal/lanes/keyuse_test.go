@@ -30,7 +30,7 @@ type rotating struct {
 	uses lanes.UsageRecorder
 }
 
-func newRotating(t *testing.T, o store.Options) *rotating {
+func newRotating(t testing.TB, o store.Options) *rotating {
 	t.Helper()
 	r := &rotating{Store: openStore(t, t.TempDir()+"/registry.db", o), them: map[string]*sealane.Lane{}}
 	addAcme(t, r.Store)
@@ -302,4 +302,21 @@ func TestKeysFollowTheSnapshot(t *testing.T) {
 	if none := r.s.Keys(lanes.Name{Partner: "acme", Environment: "DEV"}); none != nil {
 		t.Error("a lane that is not there has keys")
 	}
+}
+
+// BenchmarkNoteUses notes the uses of one message that was opened and one that was sealed.
+func BenchmarkNoteUses(b *testing.B) {
+	r := newRotating(b, store.Options{})
+	token, err := r.them["k-old c-old"].Seal(b.Context(), []byte(`{}`))
+	must(b, err)
+	m, err := r.lane.OpenMessage(b.Context(), token)
+	must(b, err)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			r.uses.Opened(m, r.keys, now)
+			r.uses.Sealed(r.lane, r.keys, now)
+		}
+	})
 }

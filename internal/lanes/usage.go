@@ -51,22 +51,28 @@ func (u *UsageRecorder) note(id string, at time.Time) {
 // be nil.
 func (u *UsageRecorder) Sealed(lane *sealane.Lane, k *Keys, at time.Time) {
 	if k != nil {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		k.sealed(lane, func(use KeyUse) { u.noteKey(use, at) })
+		u.noteKeys(k.sealed(lane), at)
 	}
 }
 
 // Opened records that a message was opened on a lane with these keys, which may be nil.
 func (u *UsageRecorder) Opened(m sealane.Message, k *Keys, at time.Time) {
 	if k != nil && m != nil {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		k.opened(m, func(use KeyUse) { u.noteKey(use, at) })
+		u.noteKeys(k.opened(m), at)
 	}
 }
 
+func (u *UsageRecorder) noteKeys(uses pairUses, at time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.noteKey(uses.ours, at)
+	u.noteKey(uses.theirs, at)
+}
+
 func (u *UsageRecorder) noteKey(use KeyUse, at time.Time) {
+	if use.Key == "" {
+		return
+	}
 	if u.keys == nil {
 		u.keys = map[KeyUse]Seen{}
 	}
@@ -104,6 +110,9 @@ func (u *UsageRecorder) Write(ctx context.Context, to Store) error {
 // storeEach is how often the uses of one key are stored.
 const storeEach = 10 * time.Minute
 
+// batchTime is how long storing one batch may take: after that, the database counts as away.
+const batchTime = 5 * time.Second
+
 // Written says what [UsageRecorder.WriteKeys] has left.
 type Written struct {
 	// Counted: the uses until then are stored.
@@ -136,7 +145,9 @@ func (u *UsageRecorder) WriteKeys(
 		if len(u.unsure) == 0 {
 			return nil
 		}
-		err := to.UsedKeys(ctx, KeyUses{node, process, u.batch, u.unsure})
+		limited, cancel := context.WithTimeout(ctx, batchTime)
+		defer cancel()
+		err := to.UsedKeys(limited, KeyUses{node, process, u.batch, u.unsure})
 		if err == nil {
 			for _, one := range u.unsure {
 				u.stored[one.KeyUse] = now

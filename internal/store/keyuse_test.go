@@ -295,3 +295,38 @@ func TestBackupHasUsesAndNoNodes(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkUsedKeys stores batches of uses of many keys, each of which is stored already.
+func BenchmarkUsedKeys(b *testing.B) {
+	for _, d := range databases {
+		b.Run("db="+d.name, func(b *testing.B) {
+			s := open(b, d.address(b))
+			update(b, s, putKeys)
+			const batches = 100
+			var all [batches][]lanes.KeySeen
+			for i := range batches {
+				for j := range lanes.MostKeySeen {
+					partner := fmt.Sprint("partner-", (j*batches+i)*7919%50_000)
+					all[i] = append(all[i], seen("p", partner, lanes.In, noon, 1))
+				}
+			}
+			batch := int64(0)
+			store := func() {
+				batch++
+				err := s.UsedKeys(b.Context(), lanes.KeyUses{
+					Node: "n", Process: "a", Batch: batch, Seen: all[batch%batches],
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range batches {
+				store()
+			}
+			for b.Loop() {
+				store()
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/lanes.MostKeySeen, "µs/use")
+		})
+	}
+}
