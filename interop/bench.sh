@@ -91,6 +91,7 @@ for ((round = 1; round <= rounds; round++)); do
 	fi
 	say "round $round of $rounds: batches"
 	GOMAXPROCS=1 pinned "${gobench[@]}" -test.benchtime="$batch_time" -test.bench='^BenchmarkBatch$'
+	GOMAXPROCS=1 pinned "${gobench[@]}" -test.benchtime=1x -test.bench='^BenchmarkKeyMemory$'
 	if [ "$(nproc)" -ge 2 ]; then
 		taskset -c 0,1 "${gobench[@]}" -test.benchtime="$batch_time" -test.cpu=2 \
 			-test.bench='^BenchmarkBatch$/./clients=32/impl=(openssl|batch)' >>"$work/out"

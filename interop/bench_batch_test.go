@@ -2,10 +2,12 @@ package interop
 
 import (
 	"bytes"
+	"crypto"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,9 +23,9 @@ import (
 )
 
 // BenchmarkBatch compares the engine with batches (crypto_mb, which SEALANE_TEST_CRYPTO_MB names) with
-// OpenSSL and go-jose, with many clients at once: a sealed request and its sealed answer, 1 KiB each,
-// through a sealhttp.Handler in this process. go-jose opens and seals as much, without a handler. All
-// have the keys of eight partners.
+// OpenSSL, go-jose and jwx, with many clients at once: a sealed request and its sealed answer, 1 KiB each,
+// through a sealhttp.Handler in this process, with the keys of eight partners. go-jose and jwx open and seal as
+// much, without a handler and with one partner's keys.
 //
 // It reports requests/s, the processor's time for a request (cpu-ns/op), and the median and the 99th
 // percentile of the time that a client waits (p50-ns, p99-ns). For batches it also reports their mean
@@ -60,9 +62,19 @@ func BenchmarkBatch(b *testing.B) {
 					b.ReportMetric(float64(after.Single-before.Single)/float64(b.N), "single/op")
 				})
 			}
-			if clients == 32 {
-				b.Run(fmt.Sprintf("rsa=%d/clients=%d/impl=go-jose", bits, clients), func(b *testing.B) {
-					benchClients(b, clients, goJOSECallers(b, bits))
+			if clients < 32 {
+				continue
+			}
+			for _, peer := range []struct {
+				name string
+				make func(testing.TB, int) (codec, error)
+			}{{"go-jose", benchGoJOSE}, {"jwx", benchJWX}} {
+				b.Run(fmt.Sprintf("rsa=%d/clients=%d/impl=%s", bits, clients, peer.name), func(b *testing.B) {
+					c, err := peer.make(b, bits)
+					if err != nil {
+						b.Fatal(err)
+					}
+					benchClients(b, clients, peerCallers(b, c))
 				})
 			}
 		}
@@ -105,12 +117,8 @@ func batchCallers(b *testing.B, bits int, engine *rsaengine.Engine) func(client 
 	}
 }
 
-// goJOSECallers open a request and seal an answer with go-jose.
-func goJOSECallers(b *testing.B, bits int) func(client int) func() error {
-	c, err := benchGoJOSE(b, bits)
-	if err != nil {
-		b.Fatal(err)
-	}
+// peerCallers open a request and seal an answer with another library.
+func peerCallers(b *testing.B, c codec) func(client int) func() error {
 	payload := benchPayload(b, "1KiB", 1<<10)
 	sealed, err := c.seal(payload)
 	if err != nil {
@@ -176,4 +184,54 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkKeyMemory imports many private keys into the engine with batches, uses each once, and reports by how much
+// the memory of the process has grown for each (B/key). Run it with -benchtime 1x.
+func BenchmarkKeyMemory(b *testing.B) {
+	path := os.Getenv("SEALANE_TEST_CRYPTO_MB")
+	if path == "" {
+		b.Skip("SEALANE_TEST_CRYPTO_MB names no library")
+	}
+	engine, err := rsaengine.Select(rsaengine.Multibuffer + ":" + path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const keys = 500
+	digest := make([]byte, crypto.SHA256.Size())
+	for _, bits := range benchBits {
+		b.Run(fmt.Sprintf("rsa=%d", bits), func(b *testing.B) {
+			key := testkey.RSA(b, "memory", bits)
+			var kept []keyring.Private
+			for b.Loop() {
+				before := resident(b)
+				for range keys {
+					k, err := engine.PrivateKey(key)
+					if err == nil {
+						_, err = k.Sign(nil, digest, crypto.SHA256)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					kept = append(kept, k)
+				}
+				b.ReportMetric(float64(resident(b)-before)/keys, "B/key")
+			}
+			runtime.KeepAlive(kept)
+		})
+	}
+}
+
+// resident returns how many bytes of memory the process has, after a collection.
+func resident(b *testing.B) int64 {
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	var size, pages int64
+	if err == nil {
+		_, err = fmt.Sscan(string(text), &size, &pages)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
 }

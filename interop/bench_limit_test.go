@@ -10,9 +10,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 
+	"github.com/sealane/sealane/internal/rsabatch"
 	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/rsaengine"
 )
 
 // BenchmarkLimit measures the operations that a message cannot do without.
@@ -21,7 +24,8 @@ import (
 // text of the payload, which is signed and encrypted. It works in one existing buffer. raw
 // is the same over the payload itself, which no nested token can achieve.
 //
-// rsa are the operations alone, by internal/libcrypto and by crypto/rsa.
+// rsa are the operations alone, by internal/libcrypto and by crypto/rsa, and in full batches of crypto_mb, with
+// blinding and the check of each result.
 func BenchmarkLimit(b *testing.B) {
 	for _, size := range benchSizes {
 		payload := benchPayload(b, size.name, size.n)
@@ -36,9 +40,43 @@ func BenchmarkLimit(b *testing.B) {
 		}
 	}
 	for _, bits := range benchBits {
-		limitRSA(b, bits, "libcrypto", opensslKey)
-		limitRSA(b, bits, "go", goKey)
+		limitRSA(b, bits, "libcrypto", alike(opensslKey))
+		limitRSA(b, bits, "go", alike(goKey))
+		limitRSA(b, bits, "batches", batchKey)
 	}
+}
+
+// limitKeys imports a private key and its public key. The operations are nil for those of crypto/rsa.
+type limitKeys func(*rsa.PrivateKey) (keyring.Private, keyring.PublicOps, error)
+
+// alike imports the public key into the implementation of the private one.
+func alike(private func(*rsa.PrivateKey) (keyring.Private, error)) limitKeys {
+	return func(key *rsa.PrivateKey) (keyring.Private, keyring.PublicOps, error) {
+		imported, err := private(key)
+		if err != nil {
+			return nil, nil, err
+		}
+		operations, err := operationsLike(imported, &key.PublicKey)
+		return imported, operations, err
+	}
+}
+
+// batchKey imports both into the engine with batches.
+func batchKey(key *rsa.PrivateKey) (keyring.Private, keyring.PublicOps, error) {
+	path := os.Getenv("SEALANE_TEST_CRYPTO_MB")
+	if path == "" {
+		return nil, nil, errNoOpenSSL
+	}
+	engine, err := rsaengine.Select(rsaengine.Multibuffer + ":" + path)
+	if err != nil {
+		return nil, nil, err
+	}
+	private, err := engine.PrivateKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	public, err := engine.PublicOps(&key.PublicKey)
+	return private, public, err
 }
 
 func limitGCM(b *testing.B) (aead cipher.AEAD, iv []byte) {
@@ -77,7 +115,7 @@ func limitOpen(b *testing.B, data []byte) {
 	}
 }
 
-func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (keyring.Private, error)) {
+func limitRSA(b *testing.B, bits int, by string, keys limitKeys) {
 	plain := benchKeys(b, bits)[provider]
 	public := &plain.PublicKey
 	digest := sha256.Sum256([]byte("limit"))
@@ -93,6 +131,19 @@ func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (
 	run := func(name string, f func() error) {
 		b.Run(fmt.Sprintf("rsa=%d/op=%s/by=%s", bits, name, by), func(b *testing.B) {
 			b.ReportAllocs()
+			if by == "batches" { // as many at once as fill every batch
+				b.SetParallelism(4 * rsabatch.Slots)
+				used := processorTime()
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						if err := f(); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+				b.ReportMetric(float64(processorTime()-used)/float64(b.N), "cpu-ns/op")
+				return
+			}
 			for b.Loop() {
 				if err := f(); err != nil {
 					b.Fatal(err)
@@ -100,7 +151,7 @@ func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (
 			}
 		})
 	}
-	key, err := private(plain)
+	key, operations, err := keys(plain)
 	if errors.Is(err, errNoOpenSSL) {
 		b.Log(err)
 		return
@@ -117,10 +168,6 @@ func limitRSA(b *testing.B, bits int, by string, private func(*rsa.PrivateKey) (
 		_, err := key.Decrypt(rand.Reader, encrypted, options)
 		return err
 	})
-	operations, err := operationsLike(key, public)
-	if err != nil {
-		b.Fatal(err)
-	}
 	if operations != nil {
 		run("encrypt", func() error {
 			_, err := operations.EncryptOAEP(crypto.SHA256, cek)

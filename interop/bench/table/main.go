@@ -18,6 +18,7 @@ import (
 type sample struct {
 	ns, bytes, allocs, perSecond float64
 	cpu, median, p99, fill       float64 // of BenchmarkBatch; times in ns
+	perKey                       float64 // bytes, of BenchmarkKeyMemory
 }
 
 // results are keyed by the names of Go's benchmarks, without "Benchmark".
@@ -48,7 +49,7 @@ func (r results) add(name string, s sample) {
 	old := r[name]
 	r[name] = sample{least(old.ns, s.ns), least(old.bytes, s.bytes), least(old.allocs, s.allocs),
 		max(old.perSecond, s.perSecond), least(old.cpu, s.cpu), least(old.median, s.median), least(old.p99, s.p99),
-		max(old.fill, s.fill)}
+		max(old.fill, s.fill), least(old.perKey, s.perKey)}
 }
 
 func (r results) read(from io.Reader) error {
@@ -73,11 +74,16 @@ func (r results) read(from io.Reader) error {
 func (r results) readJSON(line string) error {
 	var cell struct {
 		Impl, Op, Size string
-		RSA            int
+		RSA, Clients   int
 		NS             float64
 	}
 	if err := json.Unmarshal([]byte(line), &cell); err != nil {
 		return err
+	}
+	if cell.Clients > 0 && cell.NS > 0 {
+		name := fmt.Sprintf("Batch/rsa=%d/clients=%d/impl=%s", cell.RSA, cell.Clients, cell.Impl)
+		r.add(name, sample{perSecond: 1e9 / cell.NS})
+		return nil
 	}
 	r.add(message(cell.Op, cell.Impl, cell.RSA, cell.Size), sample{ns: cell.NS})
 	return nil
@@ -112,6 +118,8 @@ func (r results) readGo(line string) error {
 			s.p99 = value
 		case "fill":
 			s.fill = value
+		case "B/key":
+			s.perKey = value
 		}
 	}
 	r.add(strings.TrimPrefix(fields[0], "Benchmark"), s)

@@ -22,6 +22,9 @@ async function keys(rsa) {
   }
 }
 
+// clients is how many exchanges, each a request that is opened and an answer that is sealed, are under way at once.
+const clients = 32
+
 const encoder = new TextEncoder()
 const inner = { alg: 'RS256', kid: 'customer' }
 const outer = { alg: 'RSA-OAEP-256', enc: 'A256GCM' }
@@ -72,6 +75,15 @@ for (const rsa of [2048, 3072, 4096]) {
       const alone = ns
       if (size !== '10MiB') ns = Math.min(ns, await time(f, measure, 4))
       console.log(JSON.stringify({ impl: 'panva', op, rsa, size, ns: Math.round(ns), alone: Math.round(alone) }))
+    }
+    if (size === '1KiB') {
+      const exchange = async () => {
+        await open(k, token)
+        await seal(k, payload)
+      }
+      await time(exchange, warmUp, clients)
+      const ns = Math.round(await time(exchange, 4 * measure, clients))
+      console.log(JSON.stringify({ impl: 'panva', op: 'exchange', rsa, size, clients, ns }))
     }
   }
 }

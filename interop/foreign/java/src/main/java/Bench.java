@@ -17,8 +17,13 @@ import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.interfaces.RSAPublicKey;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.security.spec.RSAPublicKeySpec;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /**
  * Measures Nimbus JOSE+JWT: Bench FOLDER WARM-UP-MS MEASURE-MS. FOLDER is made by ../../bench.sh.
@@ -92,6 +97,36 @@ public final class Bench {
         return (double) (System.nanoTime() - start) / n;
     }
 
+    /** How many exchanges, each a request that is opened and an answer that is sealed, are under way at once. */
+    private static final int CLIENTS = 32;
+
+    /** Returns the nanoseconds for each operation with all clients at work. */
+    private static double together(Operation f, long ms) throws Exception {
+        long start = System.nanoTime();
+        long end = start + ms * 1_000_000;
+        ExecutorService clients = Executors.newFixedThreadPool(CLIENTS);
+        try {
+            List<Future<Long>> all = new ArrayList<>();
+            for (int i = 0; i < CLIENTS; i++) {
+                all.add(clients.submit(() -> {
+                    long n = 0;
+                    do {
+                        f.run();
+                        n++;
+                    } while (System.nanoTime() < end);
+                    return n;
+                }));
+            }
+            long n = 0;
+            for (Future<Long> one : all) {
+                n += one.get();
+            }
+            return (double) (System.nanoTime() - start) / n;
+        } finally {
+            clients.shutdown();
+        }
+    }
+
     public static void main(String[] args) throws Exception {
         dir = Path.of(args[0]);
         long warmUp = Long.parseLong(args[1]);
@@ -106,6 +141,16 @@ public final class Bench {
                 }
                 print("seal", rsa, size, () -> b.seal(payload), warmUp, measure);
                 print("open", rsa, size, () -> b.open(token), warmUp, measure);
+                if (size.equals("1KiB")) {
+                    Operation exchange = () -> {
+                        b.open(token);
+                        return b.seal(payload);
+                    };
+                    together(exchange, warmUp);
+                    System.out.printf(
+                            "{\"impl\":\"nimbus\",\"op\":\"exchange\",\"rsa\":%d,\"size\":\"%s\",\"clients\":%d,\"ns\":%.0f}%n",
+                            rsa, size, CLIENTS, together(exchange, 4 * measure));
+                }
             }
         }
     }
