@@ -69,6 +69,15 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
+// withoutKeys returns the text of an error up to a private key in PEM. One that was given where another word
+// belongs must not be in a terminal's history or in the log of a build.
+func withoutKeys(text string) string {
+	if i := strings.Index(text, "-----BEGIN "); i >= 0 && strings.Contains(text[i:], "PRIVATE KEY-----") {
+		return text[:i] + "(a private key)"
+	}
+	return text
+}
+
 // writeError writes an error for programs, with each rule of the registry that refused.
 func writeError(w io.Writer, err error, code int) {
 	said := struct {
@@ -77,7 +86,7 @@ func writeError(w io.Writer, err error, code int) {
 		Findings []cert.Finding   `json:"findings,omitempty"`
 		Request  string           `json:"request,omitempty"` // that waits for a second person
 		Next     operation.Advice `json:"next,omitzero"`
-	}{Error: strings.TrimPrefix(err.Error(), "sealane: "), Exit: code, Next: operation.AdviceIn(err)}
+	}{Error: withoutKeys(strings.TrimPrefix(err.Error(), "sealane: ")), Exit: code, Next: operation.AdviceIn(err)}
 	var r *operation.RefusedError
 	if errors.As(err, &r) {
 		said.Findings = r.Findings

@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case wantsJSON(called, args, e != nil):
 		writeError(stderr, err, code)
 	default:
-		fmt.Fprintln(stderr, "sealane:", printableLines(strings.TrimPrefix(advised(err), "sealane: ")))
+		fmt.Fprintln(stderr, "sealane:", printableLines(withoutKeys(strings.TrimPrefix(advised(err), "sealane: "))))
 		if code == exitUsage {
 			fmt.Fprintf(stderr, "See: %s --help\n", called.CommandPath())
 		}

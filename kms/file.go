@@ -19,6 +19,9 @@ func openFile(_ context.Context, uri string, o Options) (*Key, error) {
 	if scheme, rest, found := strings.Cut(uri, ":"); found && strings.EqualFold(scheme, "file") {
 		path = rest
 	}
+	if err := readlimit.CheckName(path); err != nil {
+		return nil, err
+	}
 	if err := checkMode(path, o.Warn); err != nil {
 		return nil, err
 	}

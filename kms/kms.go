@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -70,10 +71,10 @@ func Open(ctx context.Context, uri string, o Options) (*Key, error) {
 }
 
 // Name returns a name of the key at a URI that may be shown: a file's path, and of other URIs the
-// scheme alone, since they may contain a credential.
+// scheme alone, since they may contain a credential. A text that is a key, and no path, is not shown.
 func Name(uri string) string {
 	scheme := schemeOf(uri)
-	if scheme == "file" {
+	if scheme == "file" && readlimit.CheckName(uri) == nil {
 		return uri
 	}
 	return scheme + ":…"

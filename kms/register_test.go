@@ -294,6 +294,7 @@ func TestName(t *testing.T) {
 	for uri, want := range map[string]string{
 		"a.key": "a.key", "file:/k/a.key": "file:/k/a.key", `C:\k\a.key`: `C:\k\a.key`,
 		"pkcs11:token=t;pin-value=1234": "pkcs11:…", "vault://user:secret@host/k": "vault:…",
+		"-----BEGIN PRIVATE KEY-----\nMIIE": "file:…", "-----BEGIN RSA PRIVATE KEY----- Proc-Type: 4": "file:…",
 	} {
 		if got := kms.Name(uri); got != want {
 			t.Errorf("%s: %q", uri, got)

@@ -2,9 +2,11 @@
 package readlimit
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // TooLargeError reports that there is more to read than the limit allows.
@@ -28,8 +30,23 @@ func All(r io.Reader, limit int) ([]byte, error) {
 	return data, nil
 }
 
+// ErrContent means that the content of a file was given in place of its name. The error does not repeat it.
+var ErrContent = errors.New("this is not the name of a file, but text as files have it: give the name")
+
+// CheckName returns [ErrContent] for a text of several lines or in PEM. An error of the system would repeat it,
+// and it may be a private key.
+func CheckName(path string) error {
+	if strings.ContainsAny(path, "\r\n\x00") || strings.Contains(path, "-----BEGIN ") {
+		return ErrContent
+	}
+	return nil
+}
+
 // File reads a file as [All] does. The error names the file.
 func File(path string, limit int) ([]byte, error) {
+	if err := CheckName(path); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

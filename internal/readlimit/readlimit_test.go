@@ -42,4 +42,12 @@ func TestFile(t *testing.T) {
 	if _, err := readlimit.File(path+"x", 5); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
+	for _, content := range []string{
+		"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY----- MIIE",
+		"file:-----BEGIN EC PRIVATE KEY-----MIIE", "a\nb", "a\x00b",
+	} {
+		if _, err := readlimit.File(content, 5); err != readlimit.ErrContent || strings.Contains(err.Error(), "MII") {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
 }
