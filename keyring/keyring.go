@@ -238,46 +238,34 @@ func (r *Ring) active(u Use, ok func(Key) bool) (Key, bool) {
 
 // Openers returns the keys that can decrypt: first those with the key ID, then
 // the others.
-func (r *Ring) Openers(id string) []Key {
-	named, others := r.pick(id, Key.opens)
-	return append(named, others...)
-}
+func (r *Ring) Openers(id string) []Key { return r.pick(id, false, Key.opens) }
 
 // OpenersNamed returns the keys with the key ID that can decrypt.
-func (r *Ring) OpenersNamed(id string) []Key {
-	named, _ := r.pick(id, Key.opens)
-	return named
-}
+func (r *Ring) OpenersNamed(id string) []Key { return r.pick(id, true, Key.opens) }
 
 // Verifiers returns the keys that can have made a signature: first those with the
 // key ID, then the others.
-func (r *Ring) Verifiers(id string) []Key {
-	named, others := r.pick(id, Key.verifies)
-	return append(named, others...)
-}
+func (r *Ring) Verifiers(id string) []Key { return r.pick(id, false, Key.verifies) }
 
 // VerifiersNamed returns the keys with the key ID that can have made a signature.
-func (r *Ring) VerifiersNamed(id string) []Key {
-	named, _ := r.pick(id, Key.verifies)
-	return named
-}
+func (r *Ring) VerifiersNamed(id string) []Key { return r.pick(id, true, Key.verifies) }
 
 func (k Key) opens() bool    { return k.Private != nil && k.overlaps(UseEnc) }
 func (k Key) verifies() bool { return k.overlaps(UseSig) }
 
-// pick divides the keys that are ok into those with the key ID and the others. An empty ID
-// names no key.
-func (r *Ring) pick(id string, ok func(Key) bool) (named, others []Key) {
-	for _, k := range r.all() {
-		switch {
-		case !ok(k):
-		case id != "" && k.ID == id:
-			named = append(named, k)
-		default:
-			others = append(others, k)
+// pick returns the keys that are ok: first those with the key ID, which an empty ID never names, and then the
+// others, unless only those with the key ID are asked for.
+func (r *Ring) pick(id string, onlyNamed bool, ok func(Key) bool) []Key {
+	all := r.all()
+	keys := make([]Key, 0, len(all))
+	for _, named := range [...]bool{true, false} {
+		for i := range all {
+			if (id != "" && all[i].ID == id) == named && (named || !onlyNamed) && ok(all[i]) {
+				keys = append(keys, all[i])
+			}
 		}
 	}
-	return named, others
+	return keys
 }
 
 // Keys lists the keys of the ring.
