@@ -40,7 +40,7 @@ func behind(t *testing.T, address string) database {
 	driver, name := "pgx", address
 	path, sqlite := strings.CutPrefix(address, "sqlite:")
 	if sqlite {
-		driver, name = "sqlite", path
+		driver, name = "sqlite", path+"?_pragma=busy_timeout(10000)"
 	}
 	db, err := sql.Open(driver, name)
 	must(t, err)

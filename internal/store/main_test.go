@@ -73,7 +73,7 @@ func raw(t testing.TB, address string) *sql.DB {
 	t.Helper()
 	driver, name := "pgx", address
 	if path, is := strings.CutPrefix(address, "sqlite:"); is {
-		driver, name = "sqlite", path
+		driver, name = "sqlite", path+"?_pragma=busy_timeout(10000)"
 	}
 	db, err := sql.Open(driver, name)
 	if err != nil {
