@@ -137,6 +137,8 @@ var (
 		"Rows of the registry that can't be read; their lanes fail.", nil, nil)
 	serverEnd = prometheus.NewDesc("sealane_server_certificate_end_timestamp_seconds",
 		"When the certificate of a listener ends.", []string{"route"}, nil)
+	clientEnd = prometheus.NewDesc("sealane_client_certificate_end_timestamp_seconds",
+		"When our certificate to an upstream ends.", []string{"route"}, nil)
 	placesTaken = prometheus.NewDesc("sealane_places_taken",
 		"Messages that are sealed or opened at the moment.", nil, nil)
 	placesAll     = prometheus.NewDesc("sealane_places", "Messages that can be sealed or opened at once.", nil, nil)
@@ -147,7 +149,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (c *stateCollector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		snapshotTime, snapshotLanes, snapshotAge, damagedRows, certificateEnd, serverEnd, readyNow,
+		snapshotTime, snapshotLanes, snapshotAge, damagedRows, certificateEnd, serverEnd, clientEnd, readyNow,
 		placesAll, placesTaken, placesWaiting,
 	} {
 		to <- d
@@ -180,6 +182,9 @@ func (c *stateCollector) Collect(to chan<- prometheus.Metric) {
 	for _, r := range s.routes {
 		if r.tls != nil {
 			gauge(serverEnd, float64(r.tls.current.Load().Leaf.NotAfter.Unix()), r.name)
+		}
+		if r.client != nil {
+			gauge(clientEnd, float64(r.client.current.Load().Leaf.NotAfter.Unix()), r.name)
 		}
 	}
 	c.collectEnds(s, gauge)

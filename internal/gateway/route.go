@@ -35,6 +35,7 @@ type route struct {
 
 	upstream      *upstream
 	upstreamSum   [sha256.Size]byte
+	client        *filePair  // our certificate to the upstream, or nil
 	tls           *serverTLS // nil: plain HTTP
 	token         []byte     // SHA-256 of the listener's token, or nil
 	authorization string
@@ -262,14 +263,14 @@ func (b *builder) setUpstream(r, old *route) error {
 	if c == nil {
 		c = &Upstream{}
 	}
-	client, sum, err := newClientTLS(c.TLS, b.c.dir)
+	client, ours, sum, err := newClientTLS(c.TLS, b.c.dir)
 	if err != nil {
 		return err
 	}
-	r.upstreamSum = sum
+	r.upstreamSum, r.client = sum, ours
 	if old != nil && old.upstreamSum == sum && reflect.DeepEqual(old.c.Upstream, r.c.Upstream) &&
 		old.c.Egress == r.c.Egress && (old.c.Keys == nil) == (r.c.Keys == nil) {
-		r.upstream = old.upstream
+		r.upstream, r.client = old.upstream, old.client
 		return nil
 	}
 	r.upstream, err = newUpstream(c, r.c.Egress != "", r.c.Egress != "" && c.URL == "", client)

@@ -392,6 +392,13 @@ func (g *Gateway) Refresh(ctx context.Context) {
 		if r.tls != nil {
 			g.report(r, "certificate")(r.tls.reload())
 		}
+		if r.client != nil {
+			changed, err := r.client.reload()
+			g.report(r, "client certificate")(changed, err)
+			if changed { // connections that are open have the one before
+				r.upstream.transport.CloseIdleConnections()
+			}
+		}
 	}
 }
 

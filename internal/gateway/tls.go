@@ -17,8 +17,13 @@ const maxPEM = 1 << 20
 
 // serverTLS is the TLS of a listener, whose certificate can be renewed while it serves.
 type serverTLS struct {
+	filePair
+	config *tls.Config
+}
+
+// filePair is a certificate and its key in files, which can be renewed while they are in use.
+type filePair struct {
 	certificateFile, keyFile string
-	config                   *tls.Config
 	current                  atomic.Pointer[tls.Certificate]
 }
 
@@ -27,7 +32,7 @@ func newServerTLS(c *ServerTLS, dir string) (*serverTLS, error) {
 	if c == nil {
 		return nil, nil
 	}
-	t := &serverTLS{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}
+	t := &serverTLS{filePair: filePair{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}}
 	if _, err := t.reload(); err != nil {
 		return nil, err
 	}
@@ -47,7 +52,7 @@ func newServerTLS(c *ServerTLS, dir string) (*serverTLS, error) {
 
 // reload reads the certificate and the key again. A pair that does not match is refused, and the one
 // before stays.
-func (t *serverTLS) reload() (changed bool, err error) {
+func (t *filePair) reload() (changed bool, err error) {
 	pair, _, err := readPair(t.certificateFile, t.keyFile)
 	if err != nil {
 		return false, err
@@ -95,13 +100,13 @@ func readPool(file string) (*x509.CertPool, []byte, error) {
 	return pool, data, nil
 }
 
-// newClientTLS returns the TLS to an upstream, and the SHA-256 of its files. It returns nil for nil.
-func newClientTLS(c *ClientTLS, dir string) (*tls.Config, [sha256.Size]byte, error) {
-	var sum [sha256.Size]byte
+// newClientTLS returns the TLS to an upstream, our certificate there, and the SHA-256 of all files. They are nil
+// where there is none.
+func newClientTLS(c *ClientTLS, dir string) (t *tls.Config, ours *filePair, sum [sha256.Size]byte, err error) {
 	if c == nil {
-		return nil, sum, nil
+		return nil, nil, sum, nil
 	}
-	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
+	t = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.Name}
 	h := sha256.New()
 	var errs []error
 	if c.CA != "" {
@@ -113,11 +118,13 @@ func newClientTLS(c *ClientTLS, dir string) (*tls.Config, [sha256.Size]byte, err
 	if c.Certificate != "" {
 		pair, pairSum, err := readPair(c.Certificate.in(dir), c.Key.in(dir))
 		errs = append(errs, err)
-		if err == nil {
-			t.Certificates = []tls.Certificate{*pair}
+		ours = &filePair{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}
+		ours.current.Store(pair)
+		t.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return ours.current.Load(), nil
 		}
 		h.Write(pairSum[:])
 	}
 	h.Sum(sum[:0])
-	return t, sum, errors.Join(errs...)
+	return t, ours, sum, errors.Join(errs...)
 }

@@ -1,0 +1,55 @@
+package gateway_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestClientCertificateRenewed: our certificate to an upstream is read again when its files change, and used from the
+// next request on; half a renewal leaves the one before.
+func TestClientCertificateRenewed(t *testing.T) {
+	ca := newAuthority(t)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(ca.pem()))
+	partner := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.TLS.PeerCertificates[0].Subject.CommonName)
+	}))
+	partner.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	partner.StartTLS()
+	defer partner.Close()
+	certificate, key := ca.issue("one", x509.ExtKeyUsageClientAuth)
+	config := "admin: 127.0.0.1:0\n" + egress("{url: \""+partner.URL+
+		"\", tls: {ca: ca.pem, name: example.com, certificate: us.crt, key: us.key}}", `plain: ["GET /x"]`)
+	g := start(t, config, withFiles("us.crt", certificate, "us.key", key, "ca.pem", pemOf(partner)))
+	seenAs := func(want string) {
+		t.Helper()
+		if a := call(t, "GET", g.url("out")+"/x", ""); a.status != 200 || a.body != want {
+			t.Errorf("%d %s, want %s", a.status, a.body, want)
+		}
+	}
+	seenAs("one")
+	certificate, key = ca.issue("two", x509.ExtKeyUsageClientAuth)
+	write(t, filepath.Join(g.dir, "us.crt"), certificate)
+	g.Refresh(t.Context())
+	seenAs("one")
+	write(t, filepath.Join(g.dir, "us.key"), key)
+	g.Refresh(t.Context())
+	seenAs("two")
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	seenAs("two")
+	if !strings.Contains(g.log.String(), "client certificate stay as they were") {
+		t.Error(g.log)
+	}
+	page := call(t, "GET", "http://"+g.addresses["admin"].String()+"/metrics", "").body
+	if !strings.Contains(page, `sealane_client_certificate_end_timestamp_seconds{route="out"} `) {
+		t.Error(page)
+	}
+}
