@@ -33,7 +33,7 @@ type RegistrySettings struct {
 	DB string
 	// RootKey says where the root key is: file:PATH or env:NAME. It is empty if RootKeyText has the key.
 	RootKey string
-	// RootKeyText is the root key in base64 or hexadecimal, as a command printed it.
+	// RootKeyText is the root key in base64 or hexadecimal, as a command printed it or a credential has it.
 	RootKeyText string
 }
 
@@ -47,15 +47,9 @@ func (c *RegistryConfig) registrySettings(ctx context.Context, dir string) (Regi
 	switch scheme {
 	case "file":
 		settings.RootKey = "file:" + Path(rest).in(dir)
-	case "credential":
-		path, err := credentialPath(rest)
-		if err != nil {
-			return settings, fmt.Errorf("root_key: %w", err)
-		}
-		settings.RootKey = "file:" + path
 	case "env":
 		settings.RootKey = string(c.RootKey)
-	default:
+	default: // systemd protects a credential by its folder and an ACL, so that its mode shows 0440
 		text, err := c.RootKey.read(ctx, dir)
 		if err != nil {
 			return settings, fmt.Errorf("root_key: %w", err)

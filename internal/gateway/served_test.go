@@ -229,6 +229,27 @@ func (n *node) status(t *testing.T) string {
 	return call(t, "GET", "http://"+n.addresses["admin"].String()+"/status", "").body
 }
 
+// TestRootKeyAsCredential: systemd gives a service its credentials with an ACL, which their mode shows as 0440.
+func TestRootKeyAsCredential(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "registry.db")
+	s := newServed(t, path, path, nil)
+	credentials := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", credentials)
+	write(t, filepath.Join(credentials, "root"), read(t, s.root))
+	if err := os.Chmod(filepath.Join(credentials, "root"), 0o440); err != nil {
+		t.Fatal(err)
+	}
+	config := strings.Replace(s.config(t, ""), "file:"+s.root, "credential:root", 1)
+	g := start(t, config, func(_ *running, o *gateway.Options) { o.OpenRegistry = options(nil).OpenRegistry })
+	n := &node{running: g}
+	if status := n.evaluate(t); status != 200 {
+		t.Errorf("%d", status)
+	}
+	if err := g.Reload(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // proxy passes connections to PostgreSQL on, or takes their bytes and passes none on.
 type proxy struct {
 	net.Listener
