@@ -229,7 +229,7 @@ func (n *node) status(t *testing.T) string {
 	return call(t, "GET", "http://"+n.addresses["admin"].String()+"/status", "").body
 }
 
-// TestRootKeyAsCredential: systemd gives a service its credentials with an ACL, which their mode shows as 0440.
+// TestRootKeyAsCredential: systemd lets a service read its credentials by an ACL, so that their mode is shown as 0440.
 func TestRootKeyAsCredential(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "registry.db")
 	s := newServed(t, path, path, nil)
