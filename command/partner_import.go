@@ -110,7 +110,13 @@ func writeImport(c *cobra.Command, results []operation.ImportResult, sum importS
 	if err := t.write(c.OutOrStdout()); err != nil {
 		return err
 	}
-	return say(c, "\n%s", sum)
+	if sum.dry {
+		if err := say(c, "\nDry run, nothing is stored."); err != nil {
+			return err
+		}
+		return say(c, "%s", wrap(sum.String(), ""))
+	}
+	return say(c, "\n%s", wrap(sum.String(), ""))
 }
 
 // importSum counts the results of rows.
@@ -137,8 +143,7 @@ func (s *importSum) add(r operation.ImportResult) {
 func (s importSum) String() string {
 	text := "Rows: %d. Imported: %d; there already: %d; waiting for a second person: %d; not imported: %d."
 	if s.dry {
-		text = "Dry run, nothing is stored. Rows: %d. To import: %d; there already: %d; " +
-			"need a second person: %d; to correct: %d."
+		text = "Rows: %d. To import: %d; there already: %d; need a second person: %d; to correct: %d."
 	}
 	return fmt.Sprintf(text, s.rows, s.changed, s.same, s.waiting, s.failed)
 }

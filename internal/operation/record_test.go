@@ -1,0 +1,94 @@
+package operation_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// opened returns a session of a new registry, its database, and the warnings.
+func opened(t *testing.T) (s *operation.Session, database string, warnings *[]error) {
+	t.Helper()
+	folder := t.TempDir()
+	database = filepath.Join(folder, "registry.db")
+	warnings = new([]error)
+	config := operation.Config{
+		Database: database, RootKey: "file:" + filepath.Join(folder, "rootkey"),
+		Warn: func(err error) { *warnings = append(*warnings, err) },
+	}
+	founded, err := operation.Init(t.Context(), config, operation.Person{
+		ID: "anna", Roles: []registry.Role{registry.Operator, registry.Approver},
+	})
+	must(t, err)
+	r, err := operation.Open(t.Context(), config)
+	must(t, err)
+	t.Cleanup(func() { r.Close() })
+	s, err = r.Login(t.Context(), founded.Token, "a test of records")
+	must(t, err)
+	return s, database, warnings
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A database that can't take a record, because its disk is full, is backed up all the same, with a
+// warning.
+func TestBackupWithoutRecord(t *testing.T) {
+	s, database, warnings := opened(t)
+	db, err := sql.Open("sqlite", database)
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `CREATE TRIGGER full BEFORE INSERT ON audit
+		BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END`)
+	must(t, err)
+	file := filepath.Join(t.TempDir(), "elsewhere.backup")
+	made, err := operation.MakeBackup.Do(t.Context(), s, operation.BackupFile{File: file})
+	must(t, err)
+	if len(*warnings) != 1 || !strings.Contains((*warnings)[0].Error(), "no record of this backup") {
+		t.Errorf("warnings: %v", *warnings)
+	}
+	read, err := operation.CheckBackup(t.Context(), file)
+	must(t, err)
+	if read != made || made.Rows == 0 {
+		t.Errorf("%+v, %+v", made, read)
+	}
+}
+
+// The records about a key pair, its certificate and a block include the block of their key, whose
+// record has another subject.
+func TestRecordsOfABlockedKey(t *testing.T) {
+	s, _, _ := opened(t)
+	ctx := t.Context()
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "SANDBOX",
+		Sealing: sealane.SealingRequired}))
+	made, err := operation.CreateKey.Do(ctx, s, operation.NewPair{Profile: "riskos", Partner: "acme",
+		Environment: "SANDBOX", Subject: cert.Template{CommonName: "keys.example", Validity: 2}})
+	must(t, err)
+	pair := made.KeyPair
+	_, err = operation.BlockKeys.Do(ctx, s, operation.Block{SHA256: [][]byte{pair.SPKISHA256}})
+	must(t, err)
+	for _, identity := range []string{pair.ID, pair.Certificate} {
+		page, err := operation.ListAudit.Do(ctx, s, operation.AuditQuery{Identity: identity, Limit: 100})
+		must(t, err)
+		blocks := 0
+		for _, r := range page.Records {
+			if r.Action == string(registry.ActionKeyBlock) {
+				blocks++
+			}
+		}
+		if blocks != 1 {
+			t.Errorf("%s: %d of %d records are of the block", identity, blocks, len(page.Records))
+		}
+	}
+}
