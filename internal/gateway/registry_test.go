@@ -33,8 +33,6 @@ type database struct {
 
 	asked questions
 
-	whole atomic.Pointer[func()] // is called while all lanes are read to check them
-
 	words    string       // more words of the configuration's registry
 	unsealed atomic.Int64 // private keys that were opened
 }
@@ -102,12 +100,7 @@ func (d *database) ReadLanes(ctx context.Context, s lanes.Scope, read func(lanes
 	if d.gone.Load() {
 		return errGone
 	}
-	return d.Store.ReadLanes(ctx, s, func(rows lanes.Rows, x lanes.Extent) error {
-		if whole := d.whole.Load(); whole != nil && s.Whole {
-			(*whole)()
-		}
-		return read(rows, x)
-	})
+	return d.Store.ReadLanes(ctx, s, read)
 }
 
 // UsedAPIKeys implements [lanes.Store].

@@ -9,6 +9,8 @@ type DamagedRow struct {
 	Table string // the name of its table
 	ID    string // what identifies it there, with slashes between; empty if that cannot be read
 	Why   string
+
+	Readable bool // the row comes with the error: only what repeats a part of it is wrong
 }
 
 // Error returns a sentence about the row.

@@ -5,11 +5,14 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
 	"math/bits"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,7 +23,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
-	"github.com/sealane/sealane/internal/store"
 	"github.com/sealane/sealane/internal/store/pgtest"
 )
 
@@ -40,23 +42,18 @@ func BenchmarkSnapshot(b *testing.B) {
 }
 
 func benchmarkSnapshot(b *testing.B, address string, partners int) {
-	db, err := store.Open(b.Context(), address, store.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
-	r := &registry.Registry{Store: db}
-	if err := db.Update(b.Context(), func(tx registry.Tx) error {
+	s, _ := founded(b, address)
+	r, db := s.Registry(), s.Registry().Store
+	meddled.Store(b.Name(), 1000) // they have no records
+	must(b, db.Update(b.Context(), func(tx registry.Tx) error {
 		empty := sha256.Sum256(nil)
 		return tx.PutKeyPair(&registry.KeyPair{ID: "shared", Profile: "riskos", Environment: "PROD",
 			State: registry.Active, Certificate: "c-shared", SPKISHA256: empty[:]})
-	}); err != nil {
-		b.Fatal(err)
-	}
+	}))
 	const batch = 1000
 	for from := 0; from < partners; from += batch {
 		if err := db.Update(b.Context(), func(tx registry.Tx) error {
-			return errors.Join(fill(tx, from, from+batch), confirm(tx, from, from+batch))
+			return errors.Join(fill(r, tx, from, from+batch), confirm(tx, from, from+batch))
 		}); err != nil {
 			b.Fatal(err)
 		}
@@ -73,15 +70,10 @@ func benchmarkSnapshot(b *testing.B, address string, partners int) {
 // at a time.
 func BenchmarkSharedPrimes(b *testing.B) {
 	for _, partners := range []int{3_000, 30_000} {
-		db, err := store.Open(b.Context(), "sqlite:"+filepath.Join(b.TempDir(), "registry.db"), store.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer db.Close()
-		if err := db.Update(b.Context(), func(tx registry.Tx) error { return fill(tx, 0, partners) }); err != nil {
-			b.Fatal(err)
-		}
-		r := &registry.Registry{Store: db}
+		s, _ := founded(b, "sqlite:"+filepath.Join(b.TempDir(), "registry.db"))
+		r := s.Registry()
+		meddled.Store(b.Name(), 1000) // they have no records
+		must(b, r.Store.Update(b.Context(), func(tx registry.Tx) error { return fill(r, tx, 0, partners) }))
 		for _, n := range []int{1, 8192} {
 			keys := make([]*rsa.PublicKey, n)
 			for i := range keys {
@@ -109,22 +101,21 @@ func confirm(tx registry.Tx, from, to int) error {
 	return nil
 }
 
-// fill adds partners whose keys are synthetic: random moduli that nobody uses.
-func fill(tx registry.Tx, from, to int) error {
+// fill adds partners whose keys are synthetic: random moduli that nobody uses. It needs the key of API
+// keys.
+func fill(r *registry.Registry, tx registry.Tx, from, to int) error {
 	for i := from; i < to; i++ {
 		id := fmt.Sprintf("partner-%06d", i)
-		sum := make([]byte, 32)
-		rand.Read(sum)
+		key := &registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD",
+			Sealing: sealane.SealingRequired}
 		steps := []error{
 			tx.PutPartner(&registry.Partner{ID: id, Name: id, Profile: "riskos", Side: sealane.ServerSide}),
 			tx.PutEnvironment(&registry.Environment{Partner: id, Name: "PROD", Sealing: sealane.SealingRequired}),
-			tx.PutAPIKey(&registry.APIKey{ID: "a-" + id, Partner: id, Environment: "PROD",
-				Sealing: sealane.SealingRequired, HMAC: sum}),
+			r.Bind(tx, key, "token of "+id), tx.PutAPIKey(key),
 		}
-		for j, state := range []registry.State{registry.Active, registry.Retiring, registry.Retired} {
-			c := registry.Certificate{ID: fmt.Sprintf("c-%s-%d", id, j), Owner: registry.Theirs, Partner: id,
-				Profile: "riskos", Environment: "PROD", State: state, Bits: 2048, NotAfter: time.Now().AddDate(1, 0,
-					0)}
+		for _, state := range []registry.State{registry.Active, registry.Retiring, registry.Retired} {
+			c := registry.Certificate{ID: "c-" + strings.ToLower(rand.Text()[:10]), Owner: registry.Theirs,
+				Partner: id, Profile: "riskos", Environment: "PROD", State: state, KeyID: id + "-" + string(state)}
 			if err := synthetic(&c); err != nil {
 				return err
 			}
@@ -151,6 +142,16 @@ func synthetic(c *registry.Certificate) error {
 	c.DER = syntheticDER(c.SPKI)
 	sum := sha256.Sum256(c.DER)
 	c.SHA256 = sum[:]
+	now := time.Now().UTC()
+	c.CommonName, c.Issuer = "keys."+c.Partner+".example", "CN=Issuing CA 4,O=Trust Example,C=FR"
+	c.Serial = hex.EncodeToString(sum[:16])
+	c.Bits, c.NotBefore, c.NotAfter, c.Created, c.Changed = 2048, now, now.AddDate(1, 0, 0), now, now
+	file := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.DER})
+	fileSum := sha256.Sum256(file)
+	c.Provenance = registry.Provenance{File: file, FileSHA256: fileSum[:],
+		Name: c.Partner + ".pem", Format: "PEM certificate", From: "keys@" + c.Partner + ".example",
+		ReceivedBy: "anna", MatchedBy: "anna", Checksum: hex.EncodeToString(sum[:]), MatchedAs: "SHA-256",
+		ApprovedBy: "ben", Change: "CHG0012345", CallBack: "called J. Doe at +33 1 70 36 39 50, who read the checksum"}
 	return nil
 }
 

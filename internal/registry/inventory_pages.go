@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"iter"
 	"sync"
@@ -100,6 +102,11 @@ func (i *inventory) page(ctx context.Context, q CertificateQuery) (rows []Invent
 			rows = append(rows, damagedInventory(row.ID, row))
 		}
 		for _, c := range page {
+			if sum := sha256.Sum256(c.SPKI); !bytes.Equal(sum[:], c.SPKISHA256) {
+				rows = append(rows, damagedInventory(c.ID, &DamagedRow{Row: "certificate " + c.ID,
+					Table: "certificate", ID: c.ID, Why: "its public key is not the one of its checksum"}))
+				continue
+			}
 			row, err := inventoryRow(tx, c, &i.purposes)
 			if _, is := errors.AsType[*DamagedRow](err); is || errors.Is(err, ErrNotFound) {
 				row, err = damagedInventory(c.ID, err), nil // its key pair or its profile

@@ -30,7 +30,7 @@ func BenchmarkRefresh(b *testing.B) {
 			ctx, many := b.Context(), s.WithReason("measured")
 			for from := 0; from < partners; from += 2000 {
 				must(b, s.Registry().Store.Update(ctx,
-					func(tx registry.Tx) error { return fill(tx, from, from+2000) }))
+					func(tx registry.Tx) error { return fill(s.Registry(), tx, from, from+2000) }))
 			}
 			meddled.Store(b.Name(), 1000) // they have no records
 			unsealed := 0

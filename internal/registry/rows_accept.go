@@ -41,10 +41,11 @@ func acceptable(tx Reader, found []RowFinding) (map[rowName]json.RawMessage, err
 		wanted[rowName(f.Row)], rows[rowName(f.Row)] = f.Sum, nil
 	}
 	for row, err := range tx.Rows() {
-		if _, damaged := errors.AsType[*DamagedRow](err); damaged {
+		damaged, is := errors.AsType[*DamagedRow](err)
+		if is && !damaged.Readable {
 			continue
 		}
-		if err != nil {
+		if err != nil && !is {
 			return nil, err
 		}
 		name, form, _, err := recordedRow(row)

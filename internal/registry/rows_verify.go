@@ -229,18 +229,24 @@ func recordedRows(r audit.Record) (after rowsOfRecord) {
 
 func (v *rowVerifier) readRows(ctx context.Context) error {
 	for row, err := range v.tx.Rows() {
-		if damaged, is := errors.AsType[*DamagedRow](err); is {
+		damaged, is := errors.AsType[*DamagedRow](err)
+		if is && !damaged.Readable {
 			v.damaged(damaged)
 			continue
 		}
-		if err == nil {
+		if err == nil || is {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
+		before := len(v.report.Findings) + len(v.differ) + v.report.More
 		if err := v.row(row); err != nil {
 			return err
+		}
+		if is && before == len(v.report.Findings)+len(v.differ)+v.report.More { // as recorded
+			name := nameOf(cmp.Or(kindOf[damaged.Table], damaged.Table), damaged.ID)
+			v.report.add(RowFinding{Fault: RowDamaged, Row: string(name), Text: damaged.Error()})
 		}
 	}
 	return nil

@@ -309,3 +309,43 @@ func TestRowsThatAreGone(t *testing.T) {
 	}
 	meddled.Store(t.Name(), 1)
 }
+
+// Columns that repeat the body of a certificate, and that no record has, are compared with it.
+func TestRepeatedColumnsAreVerified(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, _ := founded(t, address)
+		c, _ := twoLanes(t, s)
+		db := behind(t, address)
+		for column, value := range map[string]any{
+			"listed_common_name": "other", "listed_bits": 4096, "listed_issuer": "", "serial_number": "1",
+			"listed_not_before": 1, "listed_received_by": "eve", "listed_waivers": `[{"rule":"x","reason":"y"}]`,
+		} {
+			undo := db.swap("certificate", column, c.ID, value)
+			report, err := s.Registry().VerifyRows(t.Context())
+			if err != nil || len(report.Findings) != 1 || report.Findings[0].Fault != registry.RowDamaged ||
+				report.Findings[0].Row != "certificate/"+c.ID ||
+				!strings.Contains(report.Findings[0].Text, "its "+column+" is not") {
+				t.Errorf("%s: %v, %v", column, report, err)
+			}
+			undo()
+		}
+		// The columns do not count where a program that does not know them stored the row.
+		db.swap("certificate", "listed", c.ID, 0)
+		db.swap("certificate", "listed_issuer", c.ID, "other")
+		rowsHold(t, s.Registry())
+		for row, err := range s.Registry().Inventory(t.Context(), registry.CertificateQuery{Partner: "acme"}) {
+			if must(t, err); row.Issuer == "other" {
+				t.Errorf("%+v", row)
+			}
+		}
+		// A public key that is not the one of its checksum is no row like any other.
+		db.swap("certificate", "spki", c.ID, []byte("other"))
+		meddled.Store(t.Name(), 1)
+		for row, err := range s.Registry().Inventory(t.Context(), registry.CertificateQuery{Owner: registry.Theirs,
+			Partner: "acme"}) {
+			if must(t, err); !strings.Contains(row.Damaged, "public key") {
+				t.Errorf("%+v", row)
+			}
+		}
+	})
+}

@@ -61,7 +61,7 @@ func sized(b *testing.B, address string, partners int) *size {
 	const batch = 500
 	for from := 0; from < partners; from += batch {
 		must(b, many.Change(ctx, registry.Entry{Action: registry.ActionBackup, Subject: "many/partners"},
-			func(tx registry.Tx, _ *registry.Entry) error { return fill(tx, from, from+batch) }))
+			func(tx registry.Tx, _ *registry.Entry) error { return fill(s.Registry(), tx, from, from+batch) }))
 		must(b, s.Registry().Store.Update(ctx, func(tx registry.Tx) error { return records(tx, 8*batch) }))
 	}
 	meddled.Store(b.Name(), 1) // records says of a setting what is not so
@@ -89,17 +89,26 @@ func records(tx registry.Tx, n int) error {
 
 var measured = lanes.Name{Partner: "acme", Environment: "SANDBOX"}
 
+// repeat measures a step: the time, and the processor time of this program, user and system.
+func repeat(b *testing.B, step func()) {
+	start, i := processor(), 0
+	for ; b.Loop(); i++ {
+		step()
+	}
+	b.ReportMetric(float64((processor()-start).Microseconds())/1000/float64(i), "processor-ms/op")
+}
+
 func (z *size) preflight(b *testing.B) {
-	for b.Loop() {
+	repeat(b, func() {
 		if _, ready, err := exchange.Preflight(b.Context(), &z.Viewer, measured); err != nil || !ready {
 			b.Fatal(ready, err)
 		}
-	}
+	})
 }
 
 func (z *size) receive(b *testing.B) {
 	x := exchange.New(z.Session)
-	for i := 0; b.Loop(); i++ {
+	repeat(b, func() {
 		if len(z.files) == 0 {
 			b.Fatalf("measure at most %d times: -benchtime 5x", maxSteps)
 		}
@@ -109,7 +118,7 @@ func (z *size) receive(b *testing.B) {
 		)
 		must(b, err)
 		z.files, z.received = z.files[1:], append(z.received, c)
-	}
+	})
 }
 
 func (z *size) approve(b *testing.B) {
@@ -119,17 +128,17 @@ func (z *size) approve(b *testing.B) {
 			Checksum: fmt.Sprintf("%x", c.SHA256)})
 		must(b, err)
 	}
-	for b.Loop() {
+	repeat(b, func() {
 		if len(z.received) == 0 {
 			b.Fatal("receive as many first")
 		}
 		must(b, x.Approve(b.Context(), z.received[0].ID, exchange.Approval{}))
 		z.received = z.received[1:]
-	}
+	})
 }
 
 func (z *size) inventory(b *testing.B) {
-	for b.Loop() {
+	repeat(b, func() {
 		z.rows = 0
 		for row, err := range z.Registry().Inventory(b.Context(), registry.CertificateQuery{}) {
 			must(b, err)
@@ -138,17 +147,17 @@ func (z *size) inventory(b *testing.B) {
 			}
 			z.rows++
 		}
-	}
+	})
 	b.ReportMetric(float64(z.rows), "rows")
 }
 
 func (z *size) snapshot(b *testing.B) {
-	for b.Loop() {
+	repeat(b, func() {
 		s, err := z.Registry().Snapshot(b.Context())
 		if err != nil || len(s.Damaged()) > 0 {
 			b.Fatal(s.Damaged(), err)
 		}
-	}
+	})
 }
 
 func (z *size) verify(b *testing.B) {
@@ -170,7 +179,7 @@ func (z *size) verifySince(b *testing.B) {
 }
 
 func (z *size) verifies(b *testing.B, verify func(context.Context, registry.Reader) (audit.Report, error)) {
-	for b.Loop() {
+	repeat(b, func() {
 		must(b, z.View(b.Context(), func(tx registry.Reader) error {
 			report, err := verify(b.Context(), tx)
 			if !report.Holds {
@@ -179,15 +188,15 @@ func (z *size) verifies(b *testing.B, verify func(context.Context, registry.Read
 			b.ReportMetric(float64(report.Records), "records")
 			return err
 		}))
-	}
+	})
 }
 
 func (z *size) verifyRows(b *testing.B) {
-	for b.Loop() {
+	repeat(b, func() {
 		report, err := z.Registry().VerifyRows(b.Context())
 		must(b, err)
 		if len(report.Findings) != 1 { // what records says of a setting is not so
 			b.Fatal(report)
 		}
-	}
+	})
 }

@@ -62,7 +62,7 @@ type CertificateQuery struct {
 	Containing                  string    // a part of one of the SearchTexts, in any case
 	NotAfterBefore              time.Time // those that expire before
 	Until                       string    // those up to this identity
-	Brief                       bool      // also without DER and SPKI
+	Brief                       bool      // also without DER, Chain and most of Provenance
 }
 
 // KeyPairQuery selects key pairs. Empty fields select all.

@@ -16,7 +16,7 @@ var certificateTable = &table[registry.Certificate]{
 	key: []column[registry.Certificate]{
 		text("id", func(c *registry.Certificate) *string { return &c.ID }),
 	},
-	columns: []column[registry.Certificate]{
+	columns: slices.Concat([]column[registry.Certificate]{
 		text("owner", func(c *registry.Certificate) *registry.Owner { return &c.Owner }),
 		textOrNull("partner", func(c *registry.Certificate) *string { return &c.Partner }),
 		text("profile", func(c *registry.Certificate) *string { return &c.Profile }),
@@ -31,9 +31,8 @@ var certificateTable = &table[registry.Certificate]{
 		blobOrNull("file_sha256", func(c *registry.Certificate) *[]byte { return &c.Provenance.FileSHA256 }),
 		number("added", func(c *registry.Certificate) *int64 { return &c.Added }),
 		names(registry.Certificate.SearchTexts),
-		computed("serial_number", func(c *registry.Certificate) any { return c.Serial }),
 		sha1Column,
-	},
+	}, whileListed()),
 	long: []column[registry.Certificate]{
 		blob("der", func(c *registry.Certificate) *[]byte { return &c.DER }),
 		blobOrNull("file", func(c *registry.Certificate) *[]byte { return &c.Provenance.File }).onlyWhole(),
@@ -73,12 +72,12 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 }
 
 func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, error) {
-	from := certificateTable.listed()
 	if q.Brief {
-		from = briefCertificates
+		page, args := certificatePage(q)
+		return list(t, "certificates", briefCertificates, page, args...)
 	}
 	found, args := certificates(q)
-	return list(t, "certificates", from, found, args...)
+	return list(t, "certificates", certificateTable.listed(), found, args...)
 }
 
 func (t *tx) CertificatesEnd(q registry.CertificateQuery) (string, error) {
@@ -90,10 +89,6 @@ func (t *tx) CertificatesEnd(q registry.CertificateQuery) (string, error) {
 	}
 	return last[0], nil
 }
-
-// briefCertificates selects certificates without what is long. They can't be stored again.
-var briefCertificates = certificateTable.selects(slices.DeleteFunc(certificateTable.all(),
-	func(c column[registry.Certificate]) bool { return c.large || c.name == "spki" || c.name == "der" }))
 
 // certificates returns the condition of a page, which is found without certificate_text.
 func certificates(q registry.CertificateQuery) (condition string, args []any) {

@@ -19,6 +19,8 @@ type column[T any] struct {
 	copy  func(to, from *T) // copies the member; nil if the column is not a member
 	from  string            // the expression to read instead of the column
 	large bool              // lists omit the column; an empty value keeps the stored one
+
+	repeats bool // the column repeats a member of the body, and holds while the column listed says so
 }
 
 // member returns the column that stores the member which of points to.

@@ -185,8 +185,9 @@ func storedOnce(t *testing.T, address, from string) {
 	}
 	for i, name := range names {
 		for _, form := range forms(values[i]) {
-			// A program of the version before reads the serial number from the body.
-			if name != "body" && name != "version" && name != "serial_number" && inBody[form] {
+			// A program of the version before reads what these columns repeat from the body.
+			repeats := name == "serial_number" || strings.HasPrefix(name, "listed_")
+			if name != "body" && name != "version" && !repeats && inBody[form] {
 				t.Errorf("%s: %s is stored in its column and in the body", from, name)
 			}
 		}

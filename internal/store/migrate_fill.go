@@ -8,7 +8,9 @@ import (
 
 // filled fills new columns of a version of the database that SQL cannot compute, in the
 // transaction of the migration. Programs of the previous version do not know these columns.
-var filled = map[int64]func(context.Context, *Store, *sql.Tx) error{2: fillFileSums, 5: fillNames}
+var filled = map[int64]func(context.Context, *Store, *sql.Tx) error{
+	2: fillFileSums, 5: fillNames, 9: fillListed,
+}
 
 // fillFileSums fills certificate.file_sha256.
 func fillFileSums(ctx context.Context, s *Store, t *sql.Tx) error {

@@ -4,20 +4,33 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"strings"
 
 	"github.com/sealane/sealane/internal/registry"
 )
 
 // fillNames fills the columns that people search by.
 func fillNames(ctx context.Context, s *Store, t *sql.Tx) error {
-	for _, f := range []nameFill{
+	return fillAll(ctx, s, t, []nameFill{
 		{"SELECT id, name FROM partner WHERE id > ? ORDER BY id LIMIT 500", []any{""}, partnerNames},
 		{`SELECT partner, name, COALESCE(account, ''), body FROM environment
 			WHERE (partner, name) > (?, ?) ORDER BY partner, name LIMIT 500`, []any{"", ""}, environmentNames},
 		{"SELECT id, body FROM api_key WHERE id > ? ORDER BY id LIMIT 500", []any{""}, apiKeyNames},
 		{`SELECT c.id, c.key_id, x.der, x.body FROM certificate c JOIN certificate_text x ON x.id = c.id
 			WHERE c.id > ? ORDER BY c.id LIMIT 500`, []any{""}, certificateNames},
-	} {
+	})
+}
+
+// fillListed fills the columns that repeat the bodies of certificates.
+func fillListed(ctx context.Context, s *Store, t *sql.Tx) error {
+	return fillAll(ctx, s, t, []nameFill{
+		{`SELECT c.id, c.version, x.body FROM certificate c JOIN certificate_text x ON x.id = c.id
+			WHERE c.id > ? ORDER BY c.id LIMIT 500`, []any{""}, certificateListed},
+	})
+}
+
+func fillAll(ctx context.Context, s *Store, t *sql.Tx, fills []nameFill) error {
+	for _, f := range fills {
 		for more := true; more; {
 			updates, err := f.page(ctx, s, t)
 			if err != nil {
@@ -103,4 +116,21 @@ func certificateNames(row scan) (nameUpdate, error) {
 	c.DER, c.KeyID = der, keyID
 	const statement = "UPDATE certificate SET names = ?, serial_number = ?, sha1 = ? WHERE id = ?"
 	return nameUpdate{statement, []any{folded(c.SearchTexts()), c.Serial, sha1Of(der)}, []any{id}}, err
+}
+
+// certificateListed leaves a row as it is whose body can't be read: the body counts.
+func certificateListed(row scan) (nameUpdate, error) {
+	var id, body string
+	var version int64
+	if err := row(&id, &version, &body); err != nil {
+		return nameUpdate{}, err
+	}
+	var c registry.Certificate
+	if json.Unmarshal([]byte(body), &c) != nil {
+		return nameUpdate{"UPDATE certificate SET listed = 0 WHERE id = ?", nil, []any{id}}, nil
+	}
+	c.Version = version - 1 // which it had when it was stored
+	columns := whileListed()
+	return nameUpdate{"UPDATE certificate SET " + strings.Join(namesOf(columns), " = ?, ") + " = ? WHERE id = ?",
+		values(columns, &c), []any{id}}, nil
 }

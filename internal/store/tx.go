@@ -258,6 +258,9 @@ func (t *tx) unreadable(what string, err error) error {
 	if why, is := errors.AsType[unfit](err); is {
 		damaged.Why = string(why)
 	}
+	if column, is := errors.AsType[unlike](err); is {
+		damaged.Why, damaged.Readable = column.Error(), true
+	}
 	if syntax, is := errors.AsType[*json.SyntaxError](err); is {
 		damaged.Why = fmt.Sprintf("no JSON at byte %d", syntax.Offset)
 	}
