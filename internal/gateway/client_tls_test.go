@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -51,5 +53,46 @@ func TestClientCertificateRenewed(t *testing.T) {
 	page := call(t, "GET", "http://"+g.addresses["admin"].String()+"/metrics", "").body
 	if !strings.Contains(page, `sealane_client_certificate_end_timestamp_seconds{route="out"} `) {
 		t.Error(page)
+	}
+}
+
+// TestAnswerBeforeTheBody: over HTTP/2 an upstream may answer before it has the body. The rest, which the transport
+// still reads, must not touch a request that is finished.
+func TestAnswerBeforeTheBody(t *testing.T) {
+	ca := newAuthority(t)
+	certificate, key := ca.issue("gateway", x509.ExtKeyUsageServerAuth)
+	const answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				c.Read(make([]byte, 100))
+				io.WriteString(c, answer)
+				io.Copy(io.Discard, c)
+			}()
+		}
+	}()
+	g := start(t, egress("http://"+l.Addr().String(), `plain: ["POST /x"]`,
+		"tls: {certificate: server.crt, key: server.key}"), withFiles("server.crt", certificate, "server.key", key))
+	client := ca.client("", 0)
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	defer client.CloseIdleConnections()
+	body := strings.Repeat("x", 1<<20)
+	for range 50 {
+		response, err := client.Post(secure(g, "out")+"/x", "application/json", strings.NewReader(body))
+		if err != nil {
+			continue // the stream was reset, which is as good
+		}
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
 	}
 }

@@ -59,7 +59,9 @@ func (r *route) begin(w http.ResponseWriter, q *http.Request) (*exchange, *write
 	ctx := context.WithValue(q.Context(), exchangeKey{}, x)
 	q = q.WithContext(sealhttp.WithID(ctx, x.id))
 	if q.Body != nil && q.Body != http.NoBody {
-		q.Body = newPacedBody(w, q, r.g.config().Limits.BodyRate.or(1<<10))
+		body := newPacedBody(w, q, r.g.config().Limits.BodyRate.or(1<<10))
+		q.Body = body
+		x.ends = append(x.ends, body.leave)
 	}
 	rw := newWriter(w, q.Context())
 	rw.last = endsConnection(q)
@@ -278,7 +280,8 @@ func (w *writer) FlushError() error {
 // pacedBody is a request's body that must arrive at a least rate, after a time to begin.
 type pacedBody struct {
 	io.ReadCloser
-	control *http.ResponseController
+	mu      sync.Mutex
+	control *http.ResponseController // nil: the exchange is finished
 	began   time.Time
 	rate    int64 // bytes a second
 	read    int64
@@ -297,14 +300,35 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		b.began = time.Now()
 	}
 	due := b.began.Add(bodyGrace + time.Duration(float64(b.read)/float64(b.rate)*float64(time.Second)))
-	b.control.SetReadDeadline(due) // an error is a connection that has none
+	if !b.setDeadline(due) {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	if err != nil && !b.done {
 		b.done = errors.Is(err, io.EOF)
 		if b.done {
-			b.control.SetReadDeadline(time.Time{})
+			b.setDeadline(time.Time{})
 		}
 	}
 	return n, err
+}
+
+// setDeadline reports whether the exchange goes on. After it, net/http must not be asked: in HTTP/2 it panics, and
+// the goroutine is the transport's, which may read on after its answer came.
+func (b *pacedBody) setDeadline(t time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.control == nil {
+		return false
+	}
+	b.control.SetReadDeadline(t) // an error is a connection that has none
+	return true
+}
+
+// leave ends the use of the connection.
+func (b *pacedBody) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.control = nil
 }
