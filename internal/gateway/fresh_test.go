@@ -87,7 +87,7 @@ func TestChangesKeepTheRest(t *testing.T) {
 // minutes, and is counted and named. The others live.
 func TestDamagedRowIsNamed(t *testing.T) {
 	f := startFresh(t, "", "acme", "other")
-	db, err := sql.Open("sqlite", f.d.path)
+	db, err := sql.Open("sqlite", f.d.path+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		t.Fatal(err)
 	}
