@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"bytes"
 	"crypto/x509"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -184,4 +185,47 @@ func TestChallengeVoidsTheProof(t *testing.T) {
 	wantRefused(t, "without a proof", "needs call-back", h.cora.Approve(ctx, c.ID, approval))
 	h.must(h.anna.Prove(ctx, exchange.Proof{Certificate: c.ID, Answer: openChallenge(t, again, "one")}))
 	h.must(h.cora.Approve(ctx, c.ID, approval))
+}
+
+// What comes next names who may approve as the environment says, and not as its name does.
+func TestNextSaysWhoApproves(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	const another, alone = "a second person: somebody else approves it", "us: an approver approves it"
+	for i, c := range []struct {
+		environment string
+		approvals   int
+		waived      bool
+		want        string
+	}{
+		{"STAG", 0, false, alone}, {"STAG", 2, false, another}, {"STAG", 0, true, another},
+		{"PROD", 0, false, another}, {"PROD", 1, false, alone}, {"PROD", 1, true, alone},
+	} {
+		partner := fmt.Sprintf("p%d", i)
+		h.partner(partner, "rdx", sealane.ClientSide)
+		env := registry.Environment{Partner: partner, Name: c.environment, Sealing: sealane.SealingRequired,
+			Approvals: c.approvals}
+		h.must(h.agreed(h.anna.Session, func() error { return h.anna.AddEnvironment(ctx, env) }))
+		in := exchange.Incoming{Partner: partner, Environment: c.environment, Data: made(t, fresh(t, partner))}
+		if c.waived {
+			in.Data = made(t, fresh(t, partner),
+				func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
+			in.Waive = map[string]string{"validity-length": "their CA issues for three years"}
+		}
+		got, _, err := h.anna.Receive(ctx, in)
+		h.must(err)
+		h.must(only(h.anna.MatchChecksum(ctx, checksumOf(got))))
+		steps, err := exchange.Status(ctx, h.viewer(), named(partner, c.environment))
+		h.must(err)
+		_, next, err := exchange.StandingOf(ctx, h.viewer(), got.ID, "")
+		h.must(err)
+		for _, next := range []exchange.Next{steps[0].Next, next} {
+			if said := next.Waits + ": " + next.Text; said != c.want {
+				t.Errorf("%s with %d approvals, waived %v: %s, want %s", c.environment, c.approvals, c.waived, said,
+					c.want)
+			}
+		}
+		_, says, _ := strings.Cut(c.want, ": ")
+		wantRefused(t, "activate in "+c.environment, says, h.anna.Activate(ctx, got.ID))
+	}
 }

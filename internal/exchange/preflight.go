@@ -258,7 +258,7 @@ func (p *preflight) theirs(tx registry.Reader) error {
 			}
 		default: // it is on its way
 			missing.Found = fmt.Sprintf("%s is %s", c.ID, c.State)
-			comes := NextOf(c, p.profile)
+			comes := NextOf(c, p.env, p.profile)
 			missing.Remedy, next = comes.Text, comes.Advice
 		}
 	}

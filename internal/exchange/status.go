@@ -140,7 +140,9 @@ func standingsIn(
 	lacks = len(lost) == 0 && needs(p, prof).theirs && !slices.ContainsFunc(certificates, active)
 	for _, c := range certificates {
 		s := newStanding(c)
-		s.Next = NextOf(c, prof)
+		if s.Next, err = nextOf(tx, c, prof); err != nil {
+			return nil, err
+		}
 		if lacks && (c.State == registry.Retiring && c.Alarm == nil || !c.State.Open() && !c.State.InUse()) {
 			s.Next = withoutTheirs(c, certificates)
 		}
@@ -180,8 +182,23 @@ func newStanding(c registry.Certificate) Standing {
 	}
 }
 
-// NextOf returns what comes after the state of a partner's certificate.
-func NextOf(c registry.Certificate, prof *profile.Profile) Next {
+// nextOf is NextOf with the environment of the certificate, which says who approves it. One that
+// can't be read has the rules of its name.
+func nextOf(tx registry.Reader, c registry.Certificate, prof *profile.Profile) (Next, error) {
+	env := registry.Environment{Name: c.Environment}
+	if c.State == registry.Matched {
+		stored, err := tx.Environment(c.Partner, c.Environment)
+		if _, damaged := errors.AsType[*registry.DamagedRow](err); err != nil && !damaged {
+			return Next{}, err
+		} else if !damaged {
+			env = stored
+		}
+	}
+	return NextOf(c, env, prof), nil
+}
+
+// NextOf returns what comes after the state of a partner's certificate in an environment.
+func NextOf(c registry.Certificate, env registry.Environment, prof *profile.Profile) Next {
 	act := func(a registry.Action, needs ...registry.Need) registry.Advice {
 		return registry.Advice{Action: a, ID: c.ID, Partner: c.Partner, Environment: c.Environment, Needs: needs}
 	}
@@ -194,7 +211,11 @@ func NextOf(c registry.Certificate, prof *profile.Profile) Next {
 			"wait for the checksum in a second message, and compare it", act(registry.ActionExchangeMatch), c.Partner,
 		}
 	case registry.Matched:
-		return Next{whoApproves(c), act(registry.ActionExchangeApprove, approvalNeeds(c)...), WaitsForSecond}
+		next := Next{"an approver approves it", act(registry.ActionExchangeApprove, approvalNeeds(c)...), WaitsForUs}
+		if needsAnother(c, env) {
+			next.Text, next.Waits = "somebody else approves it", WaitsForSecond
+		}
+		return next
 	case registry.Approved, registry.Staged:
 		if c.KeyID == "" && keyIDNeeded(prof) {
 			return Next{"assign its key ID (alias)", act(registry.ActionExchangeAlias), WaitsForUs}
@@ -209,11 +230,10 @@ func NextOf(c registry.Certificate, prof *profile.Profile) Next {
 	return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
 }
 
-func whoApproves(c registry.Certificate) string {
-	if registry.Production(c.Environment) {
-		return "somebody else approves it"
-	}
-	return "an approver approves it"
+// needsAnother reports whether a matched certificate needs the approval of somebody who has neither
+// received nor matched it, or who has not asked for its waivers.
+func needsAnother(c registry.Certificate, env registry.Environment) bool {
+	return env.ApprovalsNeeded() > 1 || len(c.Provenance.Waivers) > 0 && env.Approvals != 1
 }
 
 // approvalNeeds are what the approval of a certificate asks for.
@@ -236,7 +256,10 @@ func notYet(tx registry.Reader, c registry.Certificate) error {
 	if err != nil {
 		return err
 	}
-	next := NextOf(c, prof)
+	next, err := nextOf(tx, c, prof)
+	if err != nil {
+		return err
+	}
 	return registry.Refuse("certificate %s is %s: %s", c.ID, c.State, next.Text).Then(next.Advice)
 }
 
@@ -304,7 +327,10 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 		if err != nil {
 			return err
 		}
-		state, next = c.State, NextOf(c, prof)
+		state = c.State
+		if next, err = nextOf(tx, c, prof); err != nil {
+			return err
+		}
 		if c.Owner != registry.Theirs || c.State.Open() {
 			return nil
 		}
