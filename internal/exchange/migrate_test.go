@@ -19,34 +19,8 @@ import (
 func TestMigrate(t *testing.T) {
 	onBoth(t, func(t *testing.T, address func() string) {
 		h := newCompany(t, address())
-		dir := t.TempDir()
-		table := "partner,name,profile,side,environment,sealing,certificate,sha256\n"
-		for _, partner := range []string{"p1", "p2", "p3"} {
-			data, checksum := made(t, fresh(t, "migrated "+partner)), ""
-			if partner == "p2" { // the other system has kept its checksum
-				sum := sha256.Sum256(data)
-				checksum = hexSum(sum[:])
-			}
-			h.must(os.WriteFile(filepath.Join(dir, partner+".cer"), data, 0o600))
-			table += fmt.Sprintf("%s,The %[1]s,rdx,client,PROD,required,%[1]s.cer,%s\n", partner, checksum)
-		}
-		h.must(os.WriteFile(filepath.Join(dir, "table.csv"), []byte(table), 0o600))
 		dora := h.member("dora", registry.Operator, registry.Approver)
-		for row, err := range dora.WithReason("the migration").ImportCSV(t.Context(),
-			filepath.Join(dir, "table.csv"), false) {
-			h.must(err)
-			if row.Error != "" {
-				t.Fatalf("line %d: %s", row.Line, row.Error)
-			}
-		}
-		var m exchange.Migration
-		h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
-			certificates, err := tx.Certificates(registry.CertificateQuery{Owner: registry.Theirs})
-			for _, c := range certificates {
-				m.Certificates = append(m.Certificates, c.ID)
-			}
-			return err
-		}))
+		m := h.tableOf(dora, "p1", "p2", "p3")
 		if len(m.Certificates) != 3 {
 			t.Fatalf("%d certificates are in", len(m.Certificates))
 		}
@@ -74,6 +48,59 @@ func TestMigrate(t *testing.T) {
 			}
 		}
 	})
+}
+
+// One operator and one approver are enough: the one who asks may have imported the table, because
+// the other approves.
+func TestMigrateByTwoPeople(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.must(h.admin.WithReason("has left the company").RevokePerson(t.Context(), "bo"))
+	m := h.tableOf(h.anna, "p1", "p2")
+	m.Record = "export of the old system of 2026-11-28, in the safe"
+	if err := h.anna.Migrate(t.Context(), m); err == nil {
+		t.Error("it is done by one person")
+	}
+	h.must(migrate(h.anna, h.cora, m))
+	for _, id := range m.Certificates {
+		if c := h.certificate(id); c.State != registry.Approved || c.Provenance.ApprovedBy != "cora" {
+			t.Errorf("%s is %s, approved by %q", id, c.State, c.Provenance.ApprovedBy)
+		}
+	}
+}
+
+// tableOf has somebody import a table of partners, each with a certificate for PROD, and returns the
+// certificates that wait. The checksum of p2 is in the table.
+func (h *company) tableOf(who member, partners ...string) (m exchange.Migration) {
+	h.t.Helper()
+	dir := h.t.TempDir()
+	table := "partner,name,profile,side,environment,sealing,certificate,sha256\n"
+	for _, partner := range partners {
+		data, checksum := made(h.t, fresh(h.t, "migrated "+partner)), ""
+		if partner == "p2" { // the other system has kept it
+			sum := sha256.Sum256(data)
+			checksum = hexSum(sum[:])
+		}
+		h.must(os.WriteFile(filepath.Join(dir, partner+".cer"), data, 0o600))
+		table += fmt.Sprintf("%s,The %[1]s,rdx,client,PROD,required,%[1]s.cer,%s\n", partner, checksum)
+	}
+	path := filepath.Join(dir, "table.csv")
+	h.must(os.WriteFile(path, []byte(table), 0o600))
+	for row, err := range who.WithReason("the migration").ImportCSV(h.t.Context(), path, false) {
+		h.must(err)
+		if row.Error != "" {
+			h.t.Fatalf("line %d: %s", row.Line, row.Error)
+		}
+	}
+	h.must(h.Store.View(h.t.Context(), func(tx registry.Reader) error {
+		certificates, err := tx.Certificates(registry.CertificateQuery{
+			Owner: registry.Theirs, States: []registry.State{registry.Received, registry.Matched},
+		})
+		for _, c := range certificates {
+			m.Certificates = append(m.Certificates, c.ID)
+		}
+		return err
+	}))
+	return m
 }
 
 // migrate asks for the migration as one member and approves it as another.
