@@ -151,6 +151,15 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 			"the SHA-256", c.ID)
 }
 
+// confirms reports whether a checksum is of a certificate, or of a file that holds it.
+func confirms(sum []byte, c registry.Certificate, leaf *x509.Certificate) bool {
+	if match, ok := cert.MatchSum(sum, c.Provenance.File, leaf); ok {
+		return match.CoversCertificate()
+	}
+	_, same, known := fileOf(sum, c, leaf)
+	return known && same
+}
+
 // fileOf returns the name of the file that a checksum is of, among those that came with the
 // certificate or that Sealane writes of it. same reports whether the file holds the certificate.
 func fileOf(sum []byte, c registry.Certificate, leaf *x509.Certificate) (name string, same, known bool) {

@@ -21,7 +21,7 @@ type incomingFile struct {
 	from    string          // the sender, where it came by mail
 	with    []registry.With // the other files that came with it
 	skipped []string        // those that hold no certificate, with the reason
-	said    [][]byte        // the SHA-256 checksums that stand in the same mail or archive
+	said    [][]byte        // the checksums of it that stand in the same mail or archive
 }
 
 // read finds the certificate in a file, or in a saved mail, message or archive that holds it. A

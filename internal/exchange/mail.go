@@ -43,43 +43,56 @@ func readParts(opened *unpack.File, kind filekind.Kind, whole []byte) (*incoming
 	if err != nil {
 		return nil, err
 	}
-	f.from, f.skipped, f.with, f.said = opened.From, r.skipped, r.others(f), r.checksums(whole)
+	f.from, f.skipped, f.with = opened.From, r.skipped, r.others(f)
+	if f.said, err = r.checksums(f, whole); err != nil {
+		return nil, err
+	}
 	if a, err := mail.ParseAddress(f.from); err == nil {
 		f.from = a.Address
 	}
 	return f, nil
 }
 
-// maxSaid is how many checksums of the same mail are kept, and maxSaying the size of a text that
-// they are looked for in, in bytes.
-const (
-	maxSaid   = 64
-	maxSaying = 1 << 20
-)
+// maxCompared is how many different checksums of a mail are compared with its certificate.
+const maxCompared = 4096
 
 // tags are those of HTML, which may stand between the digits of a checksum.
 var tags = regexp.MustCompile(`<[^<>]*>`)
 
-// checksums returns the SHA-256 checksums in the message next to the certificate: in its headers,
-// in the names of files, and in other parts.
-func (r *partsReader) checksums(whole []byte) (said [][]byte) {
-	texts := [][]byte{whole[:min(len(whole), maxSaying)]}
+// checksums returns the checksums in the message next to its certificate that would confirm it: in
+// the headers, in the names of files, and in other parts. Others are not kept, so that invented ones
+// can't displace them.
+func (r *partsReader) checksums(f *incomingFile, whole []byte) (said [][]byte, err error) {
+	if len(f.file.Certificates) == 0 {
+		return nil, nil
+	}
+	texts := [][]byte{whole}
 	for _, p := range r.opened.Parts {
 		texts = append(texts, []byte(p.Name))
 		holds := slices.ContainsFunc(r.parts, func(o unpack.Part) bool { return bytes.Equal(o.Data, p.Data) })
-		if !(holds && p.Name != "") && len(p.Data) <= maxSaying {
+		if !(holds && p.Name != "") {
 			texts = append(texts, p.Data, tags.ReplaceAll(p.Data, nil))
 		}
 	}
+	of := registry.Certificate{Provenance: registry.Provenance{File: f.data, With: f.with}}
+	compared := map[string]bool{}
 	for _, text := range texts {
 		sums, _ := pasted.Checksums(text)
 		for _, s := range sums {
-			if len(s.Octets) == sha256.Size && len(said) < maxSaid {
+			if !comparable(s) || compared[string(s.Octets)] {
+				continue
+			}
+			if len(compared) == maxCompared {
+				return nil, registry.Refuse("the mail or archive has more than %d checksums, and any of them may be "+
+					"that of its certificate: ask for a mail with the certificate alone", maxCompared)
+			}
+			compared[string(s.Octets)] = true
+			if confirms(s.Octets, of, f.file.Certificates[0]) {
 				said = append(said, s.Octets)
 			}
 		}
 	}
-	return said
+	return said, nil
 }
 
 // partsReader collects what is in the parts of a file.

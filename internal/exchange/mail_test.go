@@ -2,6 +2,9 @@ package exchange_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -126,4 +129,51 @@ func TestOwnDialect(t *testing.T) {
 	if _, err := s.Lane(named("p1", "PROD")); err != nil {
 		t.Error(err)
 	}
+}
+
+// A checksum that stands in the certificate's own mail confirms nothing: in any length, behind a long
+// text, and among any number of others, which are invented.
+func TestChecksumsOfTheSameMail(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
+	invented := func(n int) (text string) {
+		for i := range n {
+			sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+			text += fmt.Sprintf("X-Sum-%d: %x\r\n", i, sum)
+		}
+		return text
+	}
+	for name, around := range map[string]struct{ header, before string }{
+		"alone":                 {},
+		"behind invented ones":  {header: invented(100)},
+		"behind a long text":    {before: strings.Repeat("We thank you for your trust.\r\n", 50_000)},
+		"behind a long header":  {header: strings.Repeat("X-Filler: We thank you for your trust.\r\n", 40_000)},
+		"behind invented lines": {before: invented(200)},
+	} {
+		data := made(t, fresh(t, "same mail "+name))
+		short, middle, long := sha256.Sum256(data), sha512.Sum384(data), sha512.Sum512(data)
+		sums := []string{hexSum(short[:]), hexSum(middle[:]), hexSum(long[:])}
+		mail := "From: keys@acme.example\r\n" + around.header + "X-Own: " + sums[0] + "\r\n"
+		mail += "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=cut\r\n\r\n--cut\r\n" +
+			"Content-Type: text/plain\r\n\r\n" + around.before + "\r\nSHA-384 " + sums[1] + "\r\n\r\nSHA-512 " +
+			sums[2] + "\r\n\r\n--cut\r\nContent-Type: application/octet-stream\r\n" +
+			"Content-Disposition: attachment; filename=a.cer\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			base64.StdEncoding.EncodeToString(data) + "\r\n--cut--\r\n"
+		c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: []byte(mail)})
+		h.must(err)
+		for _, sum := range sums {
+			wantRefused(t, name+", "+sum[:8], "came in the same mail",
+				only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: sum})))
+		}
+		if now := h.certificate(c.ID); now.State != registry.Received || len(now.Provenance.Said) != len(sums) {
+			t.Errorf("%s: it is %s, and %d checksums are kept", name, now.State, len(now.Provenance.Said))
+		}
+		pem := sha256.Sum256(pemOf(data)) // which no mail has said
+		h.must(only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(pem[:])})))
+	}
+	many := bytes.Replace(mailWith("a.cer", made(t, fresh(t, "same mail many"))), []byte("MIME-Version"),
+		[]byte(invented(5000)+"MIME-Version"), 1)
+	_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: many})
+	wantRefused(t, "too many", "more than 4096 checksums", err)
 }

@@ -65,7 +65,7 @@ type Provenance struct {
 	With     []With `json:"with,omitempty"` // the other files of that mail
 	// Imported reports whether it came in with a table of partners.
 	Imported bool `json:"imported,omitempty"`
-	// Said are the SHA-256 checksums in the same mail or archive. They prove nothing about it.
+	// Said are its checksums that stand in the same mail or archive. They prove nothing about it.
 	Said     [][]byte       `json:"said,omitempty"`
 	Findings []cert.Finding `json:"findings,omitempty"`
 	Waivers  []Waiver       `json:"waivers,omitempty"`
