@@ -14,7 +14,7 @@ import (
 )
 
 // wantRefused wants an error that says so.
-func wantRefused(t *testing.T, name, says string, err error) {
+func wantRefused(t testing.TB, name, says string, err error) {
 	t.Helper()
 	if err == nil || !strings.Contains(said(err), says) {
 		t.Errorf("%s: %v, want %q", name, err, says)

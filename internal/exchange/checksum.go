@@ -195,8 +195,7 @@ func (e Exchange) recordMismatch(ctx context.Context, c registry.Certificate, wh
 		})
 		p.Mismatches = p.Mismatches[max(0, len(p.Mismatches)-registry.MaxMismatches):]
 		if what == checksumMismatch && (now.State == registry.Matched || now.State == registry.Approved) {
-			p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
-			p.ApprovedBy, p.Change, p.CallBack = "", "", ""
+			unmatch(p)
 			err = e.session.MoveCertificate(tx, &now, registry.Received)
 		} else {
 			err = tx.PutCertificate(&now)

@@ -32,14 +32,10 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 	to := registry.Received
 	switch c.State {
 	case registry.Matched:
-		p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
+		unmatch(p)
 	case registry.Approved:
 		to = registry.Matched
-		p.ApprovedBy, p.Change, p.CallBack = "", "", ""
-		p.Waivers = slices.Clone(p.Waivers)
-		for i := range p.Waivers {
-			p.Waivers[i].Granted = ""
-		}
+		disapprove(p)
 	case registry.Staged:
 		to = registry.Approved
 		if err := e.mayUnstage(tx, *c); err != nil {
@@ -47,7 +43,7 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 		}
 	case registry.Rejected:
 		p.Rejected = ""
-		if p.MatchedBy != "" {
+		if disapprove(p); p.MatchedBy != "" {
 			to = registry.Matched
 		}
 	case registry.Retired:
@@ -62,6 +58,21 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 		return registry.Refuse("certificate %s is %s: there is no step that could be undone", c.ID, c.State)
 	}
 	return e.session.ReturnCertificate(tx, c, to)
+}
+
+// unmatch removes what was recorded of a match, and of an approval, which rests on it.
+func unmatch(p *registry.Provenance) {
+	p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
+	disapprove(p)
+}
+
+// disapprove removes all that was recorded of an approval. Waivers stay asked for.
+func disapprove(p *registry.Provenance) {
+	p.ApprovedBy, p.Change, p.CallBack = "", "", ""
+	p.Waivers = slices.Clone(p.Waivers)
+	for i := range p.Waivers {
+		p.Waivers[i].Granted = ""
+	}
 }
 
 // mayUnstage returns an error where messages may be verified by a staged certificate already.

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,49 @@ func TestUndoOfACertificate(t *testing.T) {
 		h.notUndone(t, second.ID, "", "is compromised: there is no step")
 		h.notUndone(t, "c-none", "", "not found")
 	})
+}
+
+// Nothing of an approval is left when it counts no more: after an undo, after a rejection that is
+// undone, and after a checksum that was wrong.
+func TestNothingIsLeftOfAnApproval(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(*company, string)
+		want registry.State
+	}{
+		"undone": {func(h *company, id string) { h.undone(id, "", registry.Matched) }, registry.Matched},
+		"rejected": {func(h *company, id string) {
+			h.must(h.cora.WithReason("the wrong one").Reject(h.t.Context(), id))
+			if p := h.certificate(id).Provenance; p.ApprovedBy != "cora" {
+				h.t.Errorf("the rejected one was approved by %q", p.ApprovedBy)
+			}
+			h.undone(id, "", registry.Matched)
+		}, registry.Matched},
+		"a wrong checksum": {func(h *company, id string) {
+			wantRefused(h.t, "a wrong checksum", "does not match", only(h.bo.MatchChecksum(h.t.Context(),
+				exchange.Comparison{Certificate: id, Checksum: strings.Repeat("00", 32)})))
+		}, registry.Received},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+			ctx := t.Context()
+			h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+			long := func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) }
+			got, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "PROD",
+				Data:  made(t, fresh(t, "left"), long),
+				Waive: map[string]string{"validity-length": "their CA issues for three years"}})
+			h.must(err)
+			h.must(only(h.anna.MatchChecksum(ctx, checksumOf(got))))
+			h.must(h.cora.Approve(ctx, got.ID, exchange.Approval{Change: "CHG-1", CallBack: called(got),
+				Grant: []string{"validity-length"}}))
+			c.end(h, got.ID)
+			now := h.certificate(got.ID)
+			p := now.Provenance
+			if now.State != c.want || p.ApprovedBy != "" || p.Change != "" || p.CallBack != "" ||
+				len(p.Waivers) != 1 || p.Waivers[0].Granted != "" || p.Waivers[0].Asked != "anna" {
+				t.Errorf("it is %s, want %s: %+v", now.State, c.want, p)
+			}
+		})
+	}
 }
 
 // A staged certificate that nothing is verified by is approved again.
