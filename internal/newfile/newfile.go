@@ -44,6 +44,26 @@ func WriteFrom(name string, perm fs.FileMode, write func(io.Writer) error) error
 	return nil
 }
 
+// Rename changes the name of a file that is on the disk, and waits until that is on the disk too. If
+// the new name exists, the error is [fs.ErrExist]. After an error the file has its old name, or both.
+func Rename(from, to string) error {
+	err := os.Link(from, to) // it replaces nothing, as opposed to a rename
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return existsError(to)
+	case err == nil:
+		err = os.Remove(from)
+	default: // the file system may have no links
+		if err = Check(to); err == nil {
+			err = os.Rename(from, to)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return SyncFolder(filepath.Dir(to))
+}
+
 // Check returns an error if a file exists, for callers that work before they write. It does
 // not follow links.
 func Check(name string) error {

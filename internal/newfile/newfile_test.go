@@ -49,3 +49,31 @@ func TestHalf(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A file gets another name, which nothing has.
+func TestRename(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
+	for _, name := range []string{from, to} {
+		if err := newfile.Write(name, []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := newfile.Rename(from, to); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("to a name that exists: %v", err)
+	}
+	if data, err := os.ReadFile(to); string(data) != to {
+		t.Errorf("it has %q, %v", data, err)
+	}
+	if err := newfile.Rename(from, to+"2"); err != nil {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(to + "2"); string(data) != from {
+		t.Errorf("the new name has %q, %v", data, err)
+	}
+	if err := newfile.Check(from); err != nil {
+		t.Errorf("the old name: %v", err)
+	}
+	if err := newfile.Rename(from, to+"3"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}

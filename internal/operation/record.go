@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/internal/audit"
+	"github.com/sealane/sealane/internal/newfile"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
@@ -144,24 +147,32 @@ type BackupFile struct {
 // BackupSummary describes a backup.
 type BackupSummary = store.Summary
 
-// MakeBackup writes a backup into a new file, and reads it back. A database that can't take the
-// record, because its disk is full, is backed up nevertheless, with a warning.
+// MakeBackup writes a backup into a new file, and reads it back. It is recorded when all of it is on
+// the disk under another name, so that each record has a file: the backup is without its own record.
+// A database that can't take the record, because its disk is full, is backed up nevertheless, with a
+// warning.
 var MakeBackup = changing("MakeBackup", registry.ActionBackup,
-	func(ctx context.Context, s *Session, in BackupFile) (BackupSummary, error) {
-		if _, err := os.Lstat(in.File); err == nil { // before it is recorded
-			return BackupSummary{}, fmt.Errorf("%s: %w", in.File, os.ErrExist)
+	func(ctx context.Context, s *Session, in BackupFile) (sum BackupSummary, err error) {
+		if err := newfile.Check(in.File); err != nil {
+			return sum, err
 		}
-		// It is recorded first, so that the backup contains its own record.
+		unnamed := in.File + "." + strings.ToLower(rand.Text()[:8]) + ".tmp"
+		if err := s.registry.db.Backup(ctx, unnamed); err != nil {
+			return sum, err
+		}
 		e := registry.Entry{Action: registry.ActionBackup, Subject: "backup/" + filepath.Base(in.File)}
-		err := s.Change(ctx, e, func(registry.Tx, *registry.Entry) error { return nil })
+		err = s.Change(ctx, e, func(registry.Tx, *registry.Entry) error { return nil })
+		recorded := "recorded"
 		switch {
 		case errors.Is(err, registry.ErrStore):
+			recorded = "not recorded"
 			s.registry.config.Warn(fmt.Errorf("the registry has no record of this backup: %w", err))
 		case err != nil:
-			return BackupSummary{}, err
+			return sum, errors.Join(err, os.Remove(unnamed))
 		}
-		if err := s.registry.db.Backup(ctx, in.File); err != nil {
-			return BackupSummary{}, err
+		if err := newfile.Rename(unnamed, in.File); err != nil {
+			return sum, fmt.Errorf("the backup is whole and %s, and is in %s, because it could not be renamed: %w",
+				recorded, unnamed, err)
 		}
 		return store.CheckBackup(ctx, in.File)
 	})

@@ -2,6 +2,9 @@ package operation_test
 
 import (
 	"database/sql"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,8 +15,8 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// opened returns a session of a new registry, its database, and the warnings.
-func opened(t *testing.T) (s *operation.Session, database string, warnings *[]error) {
+// opened returns a session of a new registry with anchors, its database, and the warnings.
+func opened(t *testing.T, anchors ...string) (s *operation.Session, database string, warnings *[]error) {
 	t.Helper()
 	folder := t.TempDir()
 	database = filepath.Join(folder, "registry.db")
@@ -26,6 +29,7 @@ func opened(t *testing.T) (s *operation.Session, database string, warnings *[]er
 		ID: "anna", Roles: []registry.Role{registry.Operator, registry.Approver},
 	})
 	must(t, err)
+	config.Anchors = anchors
 	r, err := operation.Open(t.Context(), config)
 	must(t, err)
 	t.Cleanup(func() { r.Close() })
@@ -61,6 +65,62 @@ func TestBackupWithoutRecord(t *testing.T) {
 	must(t, err)
 	if read != made || made.Rows == 0 {
 		t.Errorf("%+v, %+v", made, read)
+	}
+}
+
+// backups returns how many records of backups there are.
+func backups(t *testing.T, s *operation.Session) int {
+	t.Helper()
+	page, err := operation.ListAudit.Do(t.Context(), s, operation.AuditQuery{Action: registry.ActionBackup, Limit: 10})
+	must(t, err)
+	return len(page.Records)
+}
+
+// Each record of a backup has a file: one that can't be written is not recorded.
+func TestBackupThatCannotBeWritten(t *testing.T) {
+	s, _, _ := opened(t)
+	folder := t.TempDir()
+	for _, missing := range []string{filepath.Join(folder, "none", "a.backup"), filepath.Join(folder, "\x00")} {
+		if _, err := operation.MakeBackup.Do(t.Context(), s, operation.BackupFile{File: missing}); err == nil {
+			t.Errorf("%q is written", missing)
+		}
+		if n := backups(t, s); n != 0 {
+			t.Errorf("%q: %d records", missing, n)
+		}
+	}
+	file := filepath.Join(folder, "a.backup")
+	_, err := operation.MakeBackup.Do(t.Context(), s, operation.BackupFile{File: file})
+	must(t, err)
+	if n := backups(t, s); n != 1 {
+		t.Errorf("%d records", n)
+	}
+	_, err = operation.MakeBackup.Do(t.Context(), s, operation.BackupFile{File: file})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a second time: %v", err)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 || backups(t, s) != 1 {
+		t.Errorf("files: %v, %v; %d records", files, err, backups(t, s))
+	}
+}
+
+// A backup whose name was taken while it was written is whole, and the error says where it is. The
+// name is taken by an anchor, which is written with the record.
+func TestBackupWhoseNameIsTaken(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "a.backup")
+	s, _, _ := opened(t, "file:"+file)
+	_, err := operation.MakeBackup.Do(t.Context(), s, operation.BackupFile{File: file})
+	if !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "whole and recorded, and is in "+file+".") {
+		t.Fatalf("%v", err)
+	}
+	left, err := filepath.Glob(file + ".*.tmp")
+	must(t, err)
+	if len(left) != 1 {
+		t.Fatalf("left: %v", left)
+	}
+	sum, err := operation.CheckBackup(t.Context(), left[0])
+	if err != nil || sum.Rows == 0 || backups(t, s) != 1 {
+		t.Errorf("%+v, %v; %d records", sum, err, backups(t, s))
 	}
 }
 
