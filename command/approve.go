@@ -30,9 +30,10 @@ challenge. One call-back counts for the certificates of one partner.
 Approve also approves the requests of other people (r-…): acts that loosen a rule or
 move a private key. sealane show r-… prints what would change.
 
-After a migration (sealane partner import), --as-recorded asks for the approval of all
+After a migration (sealane partner import), --as-recorded asks for the approval of the
 certificates that wait, up to 5,000 at a time, as of the old system's record. It makes
-one request, which another person approves.`,
+one request, which another person approves. It leaves out certificates for a lane that
+has or had one of the partner's in use: approve them by themselves.`,
 		Example: `  sealane approve c-7k2m4q6z3x --change CHG-4711 \
       --call-back "Eva Lind" --number "+46 8 123 45 67, from the contract" --read-back 3A1F9C04
   sealane approve r-4n7d2w5q3k
@@ -46,7 +47,8 @@ one request, which another person approves.`,
 	f.StringArrayVar(&a.CallBack.Digits, "read-back", nil,
 		"first digits of the SHA-256 as they were read to you, 8 or more; repeat it for several certificates")
 	f.StringArrayVar(&a.Grant, "grant", nil, "rule whose waiver you grant")
-	f.StringVar(&record, "as-recorded", "", "the record of the old system, for all certificates that wait")
+	f.StringVar(&record, "as-recorded", "",
+		"the record of the old system, for certificates that wait after a migration")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case record != "" && len(args) > 0:

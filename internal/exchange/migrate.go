@@ -18,11 +18,12 @@ type Migration struct {
 const MaxMigrated = 5000
 
 // Migrate approves certificates that have come in, all or none, as of the record of another
-// system. Two people decide on it together: it is a request of one, which another approves.
+// system. Two people decide on it together: it is a request of one, which another approves. It is
+// for lanes that never had a certificate in use: nobody calls the partner back.
 func (e Exchange) Migrate(ctx context.Context, m Migration) error {
 	switch n := len(m.Certificates); {
 	case n == 0:
-		return registry.Refuse("no certificate is waiting")
+		return registry.Refuse("no certificate is waiting that came with a table for a lane without any")
 	case n > MaxMigrated:
 		return registry.Refuse("%d certificates are too many for one migration: approve %d at most", n, MaxMigrated)
 	case len(strings.TrimSpace(m.Record)) < 10:
@@ -79,18 +80,16 @@ func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("certificate %s: %w", id, err)
 	}
+	if err := MayMigrate(tx, c); err != nil {
+		return err
+	}
 	me, approver := e.session.Person().ID, e.session.Approver()
-	switch p := c.Provenance; {
-	case !p.Imported:
-		return registry.Refuse("certificate %s did not come in with a table: approve it by itself", id)
-	case len(p.Waivers) > 0 || len(p.Mismatches) > 0:
-		return registry.Refuse("certificate %s has waivers or mismatches: approve it by itself", id)
-	case approver != me && (approver == p.ReceivedBy || approver == p.MatchedBy): // the one who asks may have
+	p := &c.Provenance
+	if approver != me && (approver == p.ReceivedBy || approver == p.MatchedBy) { // the one who asks may have
 		return registry.Refuse("%s has received or matched certificate %s: somebody else must approve it", approver,
 			id)
 	}
 	as := "as of " + cut(record, 200)
-	p := &c.Provenance
 	if c.State == registry.Received {
 		p.MatchedBy, p.MatchedAs = me, as
 		if err := e.session.MoveCertificate(tx, &c, registry.Matched); err != nil {
@@ -99,4 +98,44 @@ func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 	}
 	p.ApprovedBy, p.Change = approver, as
 	return e.session.MoveCertificate(tx, &c, registry.Approved)
+}
+
+// MayMigrate returns a refusal where a certificate must be approved by itself, and not with a
+// migration.
+func MayMigrate(tx registry.Reader, c registry.Certificate) error {
+	switch p := c.Provenance; {
+	case !p.Imported:
+		return registry.Refuse("certificate %s did not come in with a table: approve it by itself", c.ID)
+	case len(p.Waivers) > 0 || len(p.Mismatches) > 0:
+		return registry.Refuse("certificate %s has waivers or mismatches: approve it by itself", c.ID)
+	}
+	others, damaged, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
+		Owner: registry.Theirs, Partner: c.Partner, Environment: c.Environment, Page: all,
+	}))
+	if err != nil {
+		return err
+	}
+	if len(damaged) > 0 {
+		return registry.Refuse("certificate %s: it is not known whether %s had another in %s: approve it by itself: "+
+			"%w", c.ID, c.Partner, c.Environment, damaged)
+	}
+	for _, o := range others {
+		if wasUsed(o) {
+			return registry.Refuse("certificate %s is not of a migration, because %s had %s in %s, which is %s: "+
+				"approve it by itself", c.ID, c.Partner, o.ID, c.Environment, o.State)
+		}
+	}
+	return nil
+}
+
+// wasUsed reports whether a certificate is or was in use. One that was approved and compromised may
+// have been.
+func wasUsed(c registry.Certificate) bool {
+	switch c.State {
+	case registry.Retired, registry.Expired:
+		return true
+	case registry.Compromised:
+		return c.Provenance.ApprovedBy != ""
+	}
+	return c.State.InUse()
 }

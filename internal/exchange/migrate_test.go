@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -65,6 +67,45 @@ func TestMigrateByTwoPeople(t *testing.T) {
 		if c := h.certificate(id); c.State != registry.Approved || c.Provenance.ApprovedBy != "cora" {
 			t.Errorf("%s is %s, approved by %q", id, c.State, c.Provenance.ApprovedBy)
 		}
+	}
+}
+
+// A lane that has or had a certificate of the partner's in use is no migration: its next one needs the
+// evidence that any other does, though it comes with a table.
+func TestMigrateIsForNewLanes(t *testing.T) {
+	for name, end := range map[string]func(*company, string){
+		"in use": func(*company, string) {},
+		"retired": func(h *company, id string) {
+			h.must(h.anna.WithReason("the contract ends").Retire(h.t.Context(), id, true))
+		},
+		"expired": func(h *company, id string) {
+			h.now = h.certificate(id).NotAfter.Add(time.Second)
+			h.must(h.anna.WithReason("it has expired").Retire(h.t.Context(), id, true))
+			h.now = h.certificate(id).NotBefore.AddDate(0, 1, 0)
+		},
+		"revoked": func(h *company, id string) { h.must(h.anna.WithReason("it leaked").Revoke(h.t.Context(), id)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+			ctx := t.Context()
+			h.partner("p1", "rdx", sealane.ClientSide, "PROD")
+			used := h.letIn("p1", "PROD", made(t, fresh(t, "before the migration")), "")
+			end(h, used.ID)
+			m := h.tableOf(h.anna, "p1", "p3")
+			m.Record = "export of the old system of 2026-11-28, in the safe"
+			if len(m.Certificates) != 2 {
+				t.Fatalf("%d certificates are in", len(m.Certificates))
+			}
+			wantRefused(t, "all", "because p1 had "+used.ID+" in PROD", migrate(h.anna, h.cora, m))
+			waiting, err := operation.WaitingCertificates.Do(ctx, &operation.Session{Session: h.anna.Session},
+				operation.None{})
+			h.must(err)
+			if len(waiting) != 1 || h.certificate(waiting[0]).Partner != "p3" {
+				t.Fatalf("waiting: %v", waiting)
+			}
+			m.Certificates = waiting
+			h.must(migrate(h.anna, h.cora, m))
+		})
 	}
 }
 

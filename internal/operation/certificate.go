@@ -2,6 +2,7 @@ package operation
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -95,7 +96,8 @@ var Migrate = repeatable("Migrate", registry.ActionExchangeMigrate,
 	})
 
 // WaitingCertificates returns the certificates that came in with a table and are not approved, up to
-// as many as one migration approves. Those with waivers or mismatches are approved by themselves.
+// as many as one migration approves. Those that exchange.MayMigrate refuses are approved by
+// themselves.
 var WaitingCertificates = reading("WaitingCertificates",
 	func(ctx context.Context, v *registry.Viewer, _ None) (waiting []string, err error) {
 		q := registry.CertificateQuery{
@@ -103,19 +105,26 @@ var WaitingCertificates = reading("WaitingCertificates",
 		}
 		for len(waiting) < exchange.MaxMigrated {
 			var page []registry.Certificate
+			var may []string
 			err = v.View(ctx, func(tx registry.Reader) error {
-				page, _, err = registry.Readable(tx.Certificates(q))
-				return err
+				may = nil
+				if page, _, err = registry.Readable(tx.Certificates(q)); err != nil {
+					return err
+				}
+				for _, c := range page {
+					err := exchange.MayMigrate(tx, c)
+					if _, refused := errors.AsType[*registry.RefusedError](err); err != nil && !refused {
+						return err
+					} else if !refused {
+						may = append(may, c.ID)
+					}
+				}
+				return nil
 			})
 			if err != nil || len(page) == 0 {
 				return waiting, err
 			}
-			for _, c := range page {
-				q.After = c.ID
-				if p := c.Provenance; p.Imported && len(p.Waivers) == 0 && len(p.Mismatches) == 0 {
-					waiting = append(waiting, c.ID)
-				}
-			}
+			waiting, q.After = append(waiting, may...), page[len(page)-1].ID
 		}
 		return waiting[:min(len(waiting), exchange.MaxMigrated)], nil
 	})
