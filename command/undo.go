@@ -16,11 +16,14 @@ func newUndo() *cobra.Command {
   matched, approved            the state before
   staged                       approved, unless messages are verified by it
   rejected                     received, or matched
-  retired                      retiring: it opens or verifies again, and is not used to seal
+  retired                      retiring: it opens or verifies again, and is not used to seal;
+                               a partner's certificate within 30 days, and unless another was
+                               activated since
   installed (a key pair)       staged; the pair before it signs again, if it has not ended
 
 Not everything can be undone. A revocation, a block and a destroyed private key stay.
-For a certificate that is active, activate the one before it again.`,
+For a certificate that is active, activate the one before it again. One that was retired
+too long ago is received again, and approved like a new one.`,
 		Example: `  sealane undo c-7k2m4q6z3x --reason "approved the wrong one"`,
 		Args:    cobra.ExactArgs(1),
 	}

@@ -96,16 +96,53 @@ func (e Exchange) mayUnstage(tx registry.Reader, c registry.Certificate) error {
 	})
 }
 
+// returnWithin is how long after its retirement a certificate is accepted again without the evidence
+// that a new one needs.
+const returnWithin = 30 * 24 * time.Hour
+
 // mayReturn returns an error where a retired certificate can't be accepted again.
 func (e Exchange) mayReturn(tx registry.Reader, c registry.Certificate) error {
 	if err := e.mayBeUsed(tx, c); err != nil {
 		return err
+	}
+	receive := registry.Advice{
+		Action: registry.ActionExchangeReceive, Partner: c.Partner, Environment: c.Environment,
+	}
+	if retired := c.Changed; e.session.Time().Sub(retired) > returnWithin {
+		return registry.Refuse("certificate %s was retired on %s, more than %d days ago: receive it again, or ask "+
+			"for a new one", c.ID, retired.Format(time.DateOnly), returnWithin/(24*time.Hour)).Then(receive)
+	}
+	later, err := activatedAfter(tx, c)
+	if err != nil {
+		return err
+	}
+	if later != "" {
+		return registry.Refuse("certificate %s was retired on %s, and %s was activated since: receive it again, "+
+			"or ask for a new one", c.ID, c.Changed.Format(time.DateOnly), later).Then(receive)
 	}
 	used, err := inUse(tx, c)
 	if err == nil && len(used) >= registry.MaxOverlap {
 		err = registry.Refuse("%s has %d certificates in use in %s already", c.Partner, len(used), c.Environment)
 	}
 	return err
+}
+
+// activatedAfter returns the certificate of a lane that was activated after a retired one had ended.
+// It is empty if there is none.
+func activatedAfter(tx registry.Reader, retired registry.Certificate) (string, error) {
+	others, err := tx.Certificates(registry.CertificateQuery{
+		Owner: registry.Theirs, Partner: retired.Partner, Environment: retired.Environment, Page: all,
+	})
+	for _, o := range others {
+		at := o.Activated
+		if at.IsZero() && o.State == registry.Active { // a row of an earlier version
+			at = o.Changed
+		}
+		if o.ID != retired.ID && at.After(retired.Changed) {
+			return o.ID, err
+		}
+	}
+	return "", err
 }
 
 // undoPair undoes the last step of a key pair of ours.

@@ -193,6 +193,41 @@ func TestRetiredCertificatesThatStay(t *testing.T) {
 	h.notUndone(t, in[0].ID, "", "has expired on")
 }
 
+// A retired certificate comes back only soon after its end, and only if no other has followed it since
+// then. Otherwise it needs the evidence of a new one.
+func TestRetiredCertificateComesBackSoonOnly(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
+	day := func() { h.now = h.now.Add(24 * time.Hour) }
+	retire := func(c registry.Certificate) {
+		day()
+		h.must(h.anna.WithReason("it was replaced").Retire(t.Context(), c.ID, false))
+		day()
+	}
+	first := h.letIn("acme", "PROD", made(t, fresh(t, "pile 0"), signsToo), "")
+	day()
+	second := h.letIn("acme", "PROD", made(t, fresh(t, "pile 1"), signsToo), "")
+	retire(first)
+	h.undone(first.ID, "", registry.Retiring)
+	retire(first)
+	h.now = h.now.Add(28 * 24 * time.Hour)
+	h.undone(first.ID, "", registry.Retiring)
+	retire(first)
+	h.now = h.now.Add(30 * 24 * time.Hour)
+	h.notUndone(t, first.ID, "", "more than 30 days ago: receive it again")
+
+	third := h.letIn("acme", "PROD", made(t, fresh(t, "pile 2"), signsToo), "")
+	retire(second)
+	h.undone(second.ID, "", registry.Retiring)
+	retire(second)
+	fourth := h.letIn("acme", "PROD", made(t, fresh(t, "pile 3"), signsToo), "")
+	h.notUndone(t, second.ID, "", fourth.ID+" was activated since: receive it again")
+	h.must(h.anna.WithReason("it leaked").Revoke(t.Context(), fourth.ID))
+	h.notUndone(t, second.ID, "", fourth.ID+" was activated since: receive it again")
+	h.must(h.anna.Activate(t.Context(), third.ID))
+	h.notUndone(t, second.ID, "", "was activated since")
+}
+
 // A partner's word about a pair of its own is taken back: the pair before it signs again, unless
 // that has ended.
 func TestUndoOfAPairOfOneAlone(t *testing.T) {

@@ -46,6 +46,8 @@ type Certificate struct {
 	Alarm      *Alarm     `json:"alarm,omitempty"` // of a partner's certificate; open while it is in use
 	Created    time.Time  `json:"created"`
 	Changed    time.Time  `json:"changed"`
+	// Activated is when a partner's certificate became active last. Rows of earlier versions lack it.
+	Activated time.Time `json:"activated,omitzero"`
 	// Added is how many records the audit log had when the row was stored first.
 	Added   int64 `json:"added,omitempty"`
 	Version int64 `json:"-"`

@@ -108,6 +108,9 @@ func (s *Session) moveCertificate(tx Tx, c *Certificate, to State, moves map[Sta
 		return Refuse("certificate %s is %s, and can't become %s; %s", c.ID, c.State, to, mayBecome(moves[c.State]))
 	}
 	c.State, c.Changed = to, s.registry.now()
+	if to == Active {
+		c.Activated = c.Changed
+	}
 	return tx.PutCertificate(c)
 }
 
