@@ -226,7 +226,7 @@ func TestRenewal(t *testing.T) {
 			Data: made(t, fresh(t, "r3"))})
 		h.must(err)
 		if err := h.anna.SetKeyID(t.Context(), exchange.KeyIDChange{ID: c.ID, KeyID: first.KeyID}); err == nil ||
-			!strings.Contains(said(err), "is that of acme") {
+			!strings.Contains(said(err), "of acme in ") {
 			t.Errorf("another partner's key ID: %v", err)
 		}
 		if _, _, err := h.anna.CreateKeyPair(t.Context(), registry.NewPair{Profile: "rdx", Partner: "acme",

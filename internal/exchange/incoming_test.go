@@ -40,8 +40,8 @@ func TestKeyIDThatComesAlong(t *testing.T) {
 		name, partner, environment, keyID, says string
 		data                                    []byte
 	}{
-		{"that of another partner", "bank", "STAG", taken, "is that of acme in STAG", short},
-		{"in another environment", "acme", "PROD", taken, "is in use in STAG", short},
+		{"that of another partner", "bank", "STAG", taken, "of acme in STAG, which is", short},
+		{"in another environment", "acme", "PROD", taken, "of acme in STAG, which is", short},
 		{"for a key of another size", "acme", "STAG", taken, "names a key of 2048 bits, and this one has 3072", long},
 		{"another size in its six parts", "acme", "STAG", "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG",
 			"says 4096SHA2 but the key has 2048 bits", short},

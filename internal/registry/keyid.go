@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"fmt"
+
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/profile"
@@ -35,14 +37,24 @@ func (r *Registry) CheckKeyID(tx Reader, keyID string, c *Certificate, prof *pro
 		switch {
 		case o.ID == c.ID || o.Profile != c.Profile || o.Owner != c.Owner || o.State == Rejected:
 		case o.Environment != c.Environment:
-			return Refuse("key ID %q is in use in %s: key IDs are unique per environment, so that a message for "+
-				"one can't be taken for the other's", keyID, o.Environment)
+			return Refuse("key ID %q is that of %s: key IDs are unique per environment, so that a message for one "+
+				"can't be taken for the other's", keyID, o.holder())
 		case o.Partner != c.Partner:
-			return Refuse("key ID %q is that of %s", keyID, o.use())
+			return Refuse("key ID %q is that of %s", keyID, o.holder())
 		case o.Bits != c.Bits:
 			return Refuse("key ID %q names a key of %d bits, and this one has %d: a renewal under the same ID "+
 				"has the same size", keyID, o.Bits, c.Bits)
 		}
 	}
 	return nil
+}
+
+// holder names a certificate, or the key pair of ours that it belongs to, with whose it is and its
+// state.
+func (c Certificate) holder() string {
+	what := "certificate " + c.ID
+	if c.KeyPair != "" {
+		what = "key pair " + c.KeyPair
+	}
+	return fmt.Sprintf("%s of %s, which is %s", what, c.use(), c.State)
 }

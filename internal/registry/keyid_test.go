@@ -28,9 +28,10 @@ func TestKeyIDIsTaken(t *testing.T) {
 		says                                string
 	}{
 		{name: "the first", profile: "riskos", partner: "acme", environment: "PROD", bits: 2048},
-		{"another environment", "riskos", "acme", "DEV", 2048, false, `key ID "name" is in use in PROD`},
-		{"another partner", "riskos", "other", "PROD", 2048, false, `key ID "name" is that of ours for acme in PROD`},
-		{"all partners", "riskos", "", "PROD", 2048, false, `key ID "name" is that of ours for acme in PROD`},
+		{"another environment", "riskos", "acme", "DEV", 2048, false,
+			`of ours for acme in PROD, which is active: key IDs are unique`},
+		{"another partner", "riskos", "other", "PROD", 2048, false, `of ours for acme in PROD, which is active`},
+		{"all partners", "riskos", "", "PROD", 2048, false, `of ours for acme in PROD, which is active`},
 		{"a renewal of another size", "riskos", "acme", "PROD", 3072, true,
 			`key ID "name" names a key of 2048 bits, and this one has 3072`},
 		{"a renewal of that size", "riskos", "acme", "PROD", 2048, true, ""},
@@ -61,7 +62,7 @@ func TestKeyIDIsTaken(t *testing.T) {
 	theirs, err := receive("1", "acme", "DEV")
 	must(t, err)
 	_, err = receive("2", "acme", "PROD")
-	refused(t, `key ID "name" is in use in DEV`, err)
+	refused(t, `key ID "name" is that of certificate `+theirs.ID+` of acme in DEV, which is received: key IDs`, err)
 	must(t, exchange.New(s.WithReason("sent by mistake")).Reject(ctx, theirs.ID))
 	_, err = receive("2", "acme", "PROD")
 	must(t, err)
@@ -83,7 +84,10 @@ func TestKeyIDOfARetiredKey(t *testing.T) {
 	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
 	must(t, s.WithReason("the contract ends").MovePair(ctx, k.ID, registry.Retired, true))
 	_, err = create("other", 2048)
-	refused(t, `key ID "name" is that of ours for acme in PROD`, err)
+	refused(t, `key ID "name" is that of key pair `+k.ID+` of ours for acme in PROD, which is retired`, err)
+	_, _, err = s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "DEV",
+		Bits: 2048, Subject: subject, KeyID: "name"})
+	refused(t, `key ID "name" is that of key pair `+k.ID+` of ours for acme in PROD, which is retired: key IDs`, err)
 	_, err = create("acme", 3072)
 	refused(t, `key ID "name" names a key of 2048 bits, and this one has 3072`, err)
 	_, err = create("acme", 2048)
