@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,7 @@ func writeAudit(c *cobra.Command, page operation.AuditPage, newestFirst bool) er
 			r = page.Records[len(page.Records)-1-i]
 		}
 		row := t.add(r.Seq, r.Time, r.Actor, r.Action, r.Subject)
-		if !strings.Contains(r.Subject, r.Partner) {
+		if r.Partner != "" && !slices.Contains(strings.Split(r.Subject, "/")[1:], r.Partner) {
 			row.detail("partner", strings.TrimSpace(r.Partner+" "+r.Environment))
 		}
 		row.detail("reason", r.Reason)
