@@ -93,3 +93,30 @@ func TestKeyIDOfARetiredKey(t *testing.T) {
 	_, err = create("acme", 2048)
 	must(t, err)
 }
+
+// Refusals of another pair say for whom there is one.
+func TestPairIsForAPartner(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Bits: 2048, Subject: subject}
+	create := func() error {
+		k, _, err := s.CreateKeyPair(ctx, n)
+		if err == nil {
+			must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+		}
+		return err
+	}
+	k, _, err := s.CreateKeyPair(ctx, n)
+	must(t, err)
+	refused(t, "key pair "+k.ID+" is staged for acme in PROD: finish", create())
+	must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+	refused(t, "key pair "+k.ID+" is in use for acme in PROD: there is one", create())
+	n.Renewal = true
+	for range registry.MaxOverlap - 1 {
+		must(t, create())
+	}
+	refused(t, "4 key pairs are in use for acme in PROD already: retire the oldest", create())
+	n.Partner, n.Renewal = "", false
+	must(t, create())
+	refused(t, "is in use for all of riskos in PROD: there is one", create())
+}

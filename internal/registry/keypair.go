@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
@@ -283,18 +284,18 @@ const MaxOverlap = 4
 // checkOverlap refuses a second pair for an account and environment, as the vendors'
 // specifications demand. A renewal may overlap with the pairs that it follows.
 func checkOverlap(pairs []KeyPair, n NewPair) error {
-	whom := keyUse{owner: Ours, partner: n.Partner, profile: n.Profile, env: n.Environment}
+	whom := cmp.Or(n.Partner, "all of "+n.Profile) + " in " + n.Environment
 	for _, k := range pairs {
 		switch {
 		case k.State == Staged:
 			return Refuse("key pair %s is staged for %s: finish its exchange, or retire it", k.ID, whom)
 		case k.State == Active && !n.Renewal:
-			return Refuse("key pair %s is in use by %s: there is one pair per account and environment; "+
+			return Refuse("key pair %s is in use for %s: there is one pair per account and environment; "+
 				"a second one must be its renewal", k.ID, whom).Needing(Renewal)
 		}
 	}
 	if len(pairs) >= MaxOverlap {
-		return Refuse("%d key pairs are in use by %s already: retire the oldest", len(pairs), whom).
+		return Refuse("%d key pairs are in use for %s already: retire the oldest", len(pairs), whom).
 			Then(Advice{Action: ActionKeyRetire, ID: pairs[0].ID})
 	}
 	return nil
