@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
@@ -152,18 +153,28 @@ func TestRejectWhatIsRetiring(t *testing.T) {
 	}
 }
 
-// What was approved can't be compared again: the approval would be gone.
+// What was approved can't be compared again: the approval would be gone. Who has another right checksum
+// of it learns that it is confirmed, by whom and when.
 func TestApprovedIsNotConfirmedAgain(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	ctx := t.Context()
-	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
-	c := h.takenIn(h.anna, "acme", "PROD", "one")
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD")
+	c := h.takenIn(h.anna, "acme", "PROD", "one", signsToo)
 	h.must(only(h.anna.MatchChecksum(ctx, checksumOf(c))))
-	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: called(c)}))
-	wantRefused(t, "confirm", "is approved, and can't become matched", only(h.bo.MatchChecksum(ctx, checksumOf(c))))
-	if c := h.certificate(c.ID); c.State != registry.Approved || c.Provenance.MatchedBy != "anna" {
-		t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)
+	again := func(state registry.State, says string) {
+		t.Helper()
+		h.now = h.now.Add(24 * time.Hour)
+		wantRefused(t, "confirm", says, only(h.bo.MatchChecksum(ctx, checksumOf(c))))
+		if c := h.certificate(c.ID); c.State != state || c.Provenance.MatchedBy != "anna" {
+			t.Errorf("it is %s, matched by %s", c.State, c.Provenance.MatchedBy)
+		}
 	}
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Change: "CHG-1", CallBack: called(c)}))
+	again(registry.Approved, c.ID+" is approved, and anna has confirmed it on 2026-11-21")
+	h.must(h.anna.Activate(ctx, c.ID))
+	again(registry.Active, c.ID+" is active, and anna has confirmed it on 2026-11-21")
+	h.must(h.anna.WithReason("it leaked").Revoke(ctx, c.ID))
+	again(registry.Compromised, "was blocked")
 }
 
 // A new challenge voids the proof that answered the one before.

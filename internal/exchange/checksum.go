@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/pasted"
@@ -59,13 +60,14 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		}
 		matched = found
 		if c.State != registry.Received && c.State != registry.Matched {
-			return registry.Refuse("certificate %s is %s, and can't become %s", c.ID, c.State, registry.Matched)
+			return notMatchedAgain(*c)
 		}
 		if c.State == registry.Matched { // by another of the partner's checksums
 			return nil
 		}
 		p := &c.Provenance
-		p.MatchedBy, p.Checksum, p.MatchedAs = e.session.Person().ID, cut(sum.Text, 200), matched
+		p.MatchedBy, p.Matched = e.session.Person().ID, e.session.Time()
+		p.Checksum, p.MatchedAs = cut(sum.Text, 200), matched
 		return e.session.MoveCertificate(tx, c, registry.Matched)
 	}
 	err = e.changeTheirs(ctx, registry.ActionExchangeMatch, of.Certificate, step)
@@ -73,6 +75,20 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		err = errors.Join(err, e.recordMismatch(ctx, *wrong, checksumMismatch, accused))
 	}
 	return matched, err
+}
+
+// notMatchedAgain refuses to record the right checksum of a certificate that was approved or has ended.
+func notMatchedAgain(c registry.Certificate) error {
+	p := c.Provenance
+	if p.MatchedBy == "" || c.State == registry.Rejected || c.State == registry.Compromised {
+		return registry.Refuse("certificate %s is %s, and can't become %s", c.ID, c.State, registry.Matched)
+	}
+	when := ""
+	if !p.Matched.IsZero() {
+		when = " on " + p.Matched.Format(time.DateOnly)
+	}
+	return registry.Refuse("the checksum is right, and nothing is left to confirm: certificate %s is %s, and %s has "+
+		"confirmed it%s", c.ID, c.State, p.MatchedBy, when)
 }
 
 const md5Size = 16 // bytes

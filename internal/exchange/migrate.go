@@ -91,7 +91,7 @@ func (e Exchange) migrate(tx registry.Tx, id, record string) error {
 	}
 	as := "as of " + cut(record, 200)
 	if c.State == registry.Received {
-		p.MatchedBy, p.MatchedAs = me, as
+		p.MatchedBy, p.Matched, p.MatchedAs = me, e.session.Time(), as
 		if err := e.session.MoveCertificate(tx, &c, registry.Matched); err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 
 // unmatch removes what was recorded of a match, and of an approval, which rests on it.
 func unmatch(p *registry.Provenance) {
-	p.MatchedBy, p.Checksum, p.MatchedAs = "", "", ""
+	p.MatchedBy, p.Matched, p.Checksum, p.MatchedAs = "", time.Time{}, "", ""
 	disapprove(p)
 }
 

@@ -74,14 +74,16 @@ type Provenance struct {
 
 	ReceivedBy string `json:"received_by,omitempty"`
 	MatchedBy  string `json:"matched_by,omitempty"`
-	Checksum   string `json:"checksum,omitempty"` // what the second message said
-	MatchedAs  string `json:"matched_as,omitempty"`
-	ApprovedBy string `json:"approved_by,omitempty"`
-	Change     string `json:"change,omitempty"`     // the change reference
-	CallBack   string `json:"call_back,omitempty"`  // who was called back, where, and what they said
-	Possession string `json:"possession,omitempty"` // when the partner answered a challenge
-	Challenge  []byte `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
-	Rejected   string `json:"rejected,omitempty"`   // the reason
+	// Matched is when that was. Rows of earlier versions lack it.
+	Matched    time.Time `json:"matched,omitzero"`
+	Checksum   string    `json:"checksum,omitempty"` // what the second message said
+	MatchedAs  string    `json:"matched_as,omitempty"`
+	ApprovedBy string    `json:"approved_by,omitempty"`
+	Change     string    `json:"change,omitempty"`     // the change reference
+	CallBack   string    `json:"call_back,omitempty"`  // who was called back, where, and what they said
+	Possession string    `json:"possession,omitempty"` // when the partner answered a challenge
+	Challenge  []byte    `json:"challenge,omitempty"`  // SHA-256 of the nonce that is out
+	Rejected   string    `json:"rejected,omitempty"`   // the reason
 
 	// Mismatches are the checksums and answers that were wrong, the oldest first.
 	Mismatches []Mismatch `json:"mismatches,omitempty"`
