@@ -39,6 +39,12 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 
 	operation.Retire.Action: retireVerb,
 	operation.RetireKey:     retireVerb,
+	operation.UndoKey: func(a operation.Advice) string {
+		if a.Partner != "" {
+			return words("undo", a.ID, "--partner", a.Partner)
+		}
+		return words("undo", a.ID)
+	},
 	operation.Revoke.Action: func(a operation.Advice) string { return words("revoke", a.ID) },
 	operation.SetContact.Action: func(a operation.Advice) string {
 		return words("partner contact", a.Partner, a.Environment, "--email ADDRESS")
@@ -132,7 +138,7 @@ func advised(err error) string {
 	case errors.Is(err, operation.ErrOtherRootKey), errors.Is(err, operation.ErrRootElsewhere):
 		return text + " (--root-key, $SEALANE_ROOT_KEY)"
 	case errors.Is(err, operation.ErrRotating):
-		return text + "\nNext: sealane rootkey rotate --to file:PATH"
+		return text + "\nNext: sealane rootkey rotate --to file:PATH --reason TEXT"
 	case errors.Is(err, operation.ErrNoRootKey):
 		return text + "; to make one: sealane rootkey create FILE"
 	case a.Action != "":

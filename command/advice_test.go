@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -30,6 +31,69 @@ func TestAdviceHasWords(t *testing.T) {
 			t.Errorf("%s: %s: %v", action, line, err)
 		}
 	}
+}
+
+// Every act that an advice names has a command, which has a reason where the act needs one.
+func TestAdviceIsComplete(t *testing.T) {
+	action := regexp.MustCompile(`(?m)^\t(Action\w+) +Action = "([a-z.]+)"`)
+	asks := regexp.MustCompile(`(?m)^\t(Action\w+): +\{roles: .*reason: true`)
+	text, err := os.ReadFile("../internal/registry/permission.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, reason, seen := map[string]string{}, map[string]bool{}, 0
+	for _, m := range action.FindAllStringSubmatch(string(text), -1) {
+		value[m[1]] = m[2]
+	}
+	for _, m := range asks.FindAllStringSubmatch(string(text), -1) {
+		reason[m[1]] = true
+	}
+	for _, folder := range []string{"../internal/registry", "../internal/exchange", "../internal/operation"} {
+		eachFile(t, folder, func(file *ast.File) {
+			ast.Inspect(file, func(n ast.Node) bool {
+				advice, is := n.(*ast.CompositeLit)
+				if !is || nameOf(advice.Type) != "Advice" {
+					return true
+				}
+				name, needs := "", false
+				for _, e := range advice.Elts {
+					pair := e.(*ast.KeyValueExpr)
+					switch nameOf(pair.Key) {
+					case "Action":
+						name = nameOf(pair.Value)
+					case "Needs":
+						needs = true
+					}
+				}
+				if value[name] == "" {
+					return true // it is in a variable, or there is none
+				}
+				seen++
+				line := commandFor(operation.Advice{Action: operation.Action(value[name]), ID: "x", Partner: "x"})
+				if line == "" {
+					t.Errorf("%s: no command for %s", file.Name, name)
+				}
+				if reason[name] && !needs && !strings.Contains(line, "--reason") {
+					t.Errorf("%s: the advice %s has no reason", file.Name, name)
+				}
+				return true
+			})
+		})
+	}
+	if seen < 15 || len(reason) < 20 {
+		t.Errorf("%d advices and %d actions with a reason were found", seen, len(reason))
+	}
+}
+
+// nameOf returns the last part of a name, or "".
+func nameOf(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
 }
 
 // Every operation is done by some command.

@@ -37,7 +37,7 @@ API key, partner or person. --since and --until are days (2026-11-21) or times
 	f.Int64Var(&q.After, "after", 0, "only changes after this number, beginning with the oldest")
 	f.Int64Var(&q.Before, "before", 0, "only changes before this number")
 	f.IntVar(&q.Limit, "limit", 50, "maximum number")
-	f.StringVar(&newest, "newest", "last", "where the newest stands: first or last")
+	f.StringVar(&newest, "newest", "last", "where the newest change is in the list: first or last")
 	input := func(c *cobra.Command, _ []string) (_ operation.AuditQuery, err error) {
 		if q.Since, err = dayOrTime("since", since, false); err != nil {
 			return q, err

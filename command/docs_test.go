@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/sealane/sealane/internal/operation"
 )
 
 // pages are the pages whose commands are tried.
@@ -55,7 +57,32 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
+// TestExamples parses the examples in the help of every command.
+func TestExamples(t *testing.T) {
+	seen := 0
+	var each func(c *cobra.Command)
+	each = func(c *cobra.Command) {
+		whole, _ := commandLines(regexp.MustCompile(`(?m)^ +sealane`).ReplaceAllString(c.Example, "sealane"))
+		for _, line := range whole {
+			seen++
+			if err := parses(line, true); err != nil {
+				t.Errorf("%s: %s\n%v", c.CommandPath(), line, err)
+			}
+		}
+		for _, sub := range c.Commands() {
+			each(sub)
+		}
+	}
+	each(newRoot())
+	if seen < 50 {
+		t.Errorf("only %d examples were found", seen)
+	}
+}
+
 var (
+	// placeholder is a value that the reader has to replace.
+	placeholder = regexp.MustCompile(`^[A-Z]+$|…`)
+
 	inlineCode = regexp.MustCompile("`([^`\n]+(?:\n +[^`\n]+)?)`")
 	codeLine   = regexp.MustCompile(`(?m)^(?:    |\t|\$ |> )?(sealane (?:[^\n\\]|\\[^\n]|\\\n)*)$`)
 )
@@ -105,6 +132,11 @@ func parses(line string, whole bool) error {
 		return err
 	}
 	named := c.Flags().Args()
+	if f := c.Flags().Lookup("reason"); f != nil && f.Changed && !placeholder.MatchString(f.Value.String()) {
+		if err := operation.CheckReason(f.Value.String()); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.HasSubCommands() && len(named) > 0:
 		return fmt.Errorf("%s is no command of %s", named[0], c.CommandPath())

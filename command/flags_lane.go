@@ -31,7 +31,7 @@ type laneFlags struct {
 	partner      []string // files with the partner's certificates
 	partnerIDs   []string // their key IDs
 	acceptOAEP   string
-	acceptKeys   string // reason to use keys that speak against themselves
+	acceptKeys   string // reason to use keys that a check refuses
 	caller       string
 	optional     bool // no flag: plain messages pass
 	calls        bool // no flag: responses come from the server that is called
@@ -66,8 +66,8 @@ func addLaneFlags(c *cobra.Command, partnerFlag, partnerHelp string) *laneFlags 
 		&l.acceptKeys,
 		"accept-certificate",
 		"",
-		"reason for using a certificate that has ended, is for other uses or a CA's, or a key ID of another "+
-			"environment",
+		"reason for using a certificate that has expired, is a CA's or is for other uses, or a key ID of "+
+			"another environment",
 	)
 	must(c.MarkFlagRequired("profile"))
 	must(c.RegisterFlagCompletionFunc("profile",

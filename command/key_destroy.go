@@ -10,7 +10,7 @@ func keyDestroy() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "destroy KEYPAIR",
 		Short:   "Delete the private key of a retired key pair permanently",
-		Example: `  sealane key destroy k-5n3w2p7r4t --reason "renewed"`,
+		Example: `  sealane key destroy k-5n3w2p7r4t --reason "it was renewed"`,
 		Args:    cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)

@@ -15,7 +15,7 @@ func keyExport() *cobra.Command {
 		Short: "Write a private key from the registry to a file, encrypted; audited",
 		Long: `Export writes a key pair's private key as encrypted PKCS #8, or with its certificate as
 PKCS #12. The passphrase (--passphrase-file or $SEALANE_PASSPHRASE) must have at least
-12 characters. The reason goes into the audit log. For the certificate alone, see
+14 bytes. The reason goes into the audit log. For the certificate alone, see
 sealane export.`,
 		Example: `  sealane key export k-5n3w2p7r4t --to pkcs12 --out key.p12 --passphrase-file pass.txt \
       --reason "moves to the HSM, CHG-4711"`,

@@ -18,7 +18,7 @@ func laneExport() *cobra.Command {
 		Long: `Export writes a lane folder: lane.yaml, your private keys and the partner's certificates,
 with their states, as the registry has them now. A gateway reads it with "keys: FOLDER",
 and Go programs with package lanedir. The private keys are encrypted with a passphrase
-(--passphrase-file or $SEALANE_PASSPHRASE) of at least 14 characters. The reason goes
+(--passphrase-file or $SEALANE_PASSPHRASE) of at least 14 bytes. The reason goes
 into the audit log.`,
 		Example: `  sealane lane export provider PROD --out lanes/provider --passphrase-file pass.txt \
       --reason "gateway on host app-7, CHG-4711"`,

@@ -31,6 +31,7 @@ func writeNodes(c *cobra.Command, list operation.NodeList) error {
 	for _, n := range list.Nodes {
 		row := t.add(n.Name, n.State, n.Record, n.Behind, n.Reported, n.Started)
 		row.detail("ended", timeText(n.Ended))
+		row.detail("uses stored until", timeText(n.Counted))
 		if n.State == operation.NodeSilent {
 			row.detail("may serve messages until", timeText(n.Serves))
 		}

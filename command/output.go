@@ -210,7 +210,7 @@ func checkNew(name string) error {
 	case "":
 		return nil
 	case "-":
-		return errors.New("- is no file to write: name one")
+		return errors.New("- (standard output) is not possible here: name a file")
 	}
 	return newfile.Check(name)
 }

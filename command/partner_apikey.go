@@ -114,8 +114,8 @@ func askAPIKey(c *cobra.Command, file string) (string, error) {
 
 func sayConverted(c *cobra.Command, out operation.ConvertedAPIKeys) error {
 	for _, id := range out.Unknown {
-		warn(c, "API key %s identifies nobody: a program of the version before, or somebody else, stored it; "+
-			"revoke it, and issue another", id)
+		warn(c, "API key %s is not accepted: a program of the previous version stored it, or somebody wrote it "+
+			"into the database; revoke it, and issue another", id)
 	}
 	switch {
 	case out.Converted > 0:

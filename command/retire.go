@@ -16,7 +16,7 @@ has replaced, that has expired, or that is not in use yet. The last one ends onl
 --last: after that, messages can no longer be sealed or opened in that lane. A key pair
 that all partners of a profile share can be retired when each of them has installed
 another.`,
-		Example: `  sealane retire c-7k2m4q6z3x --reason "replaced"
+		Example: `  sealane retire c-7k2m4q6z3x --reason "it was replaced"
   sealane retire k-5n3w2p7r4t --last --reason "the contract ends"`,
 		Args: cobra.ExactArgs(1),
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // registryFlags are the flags that open the registry and authenticate the caller. Help shows
-// them in one place, see helpRegistry.
+// them in one place, see addHelp.
 type registryFlags struct {
 	db, rootKey, tokenFile string
 	anchors                []string

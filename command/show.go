@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 func newShow() *cobra.Command {
@@ -76,17 +77,14 @@ func writeShown(w io.Writer, s operation.Shown) {
 // writeUses writes how often a key was used, by node and direction.
 func writeUses(w io.Writer, s operation.Shown) {
 	for _, u := range s.Uses {
-		messages, whose := "messages", "of ours"
-		if u.Count == 1 {
-			messages = "message"
-		}
+		whose := "of ours"
 		if u.Direction == "in" {
 			whose = "of the partner"
 		}
 		if u.Partners > 1 {
 			whose += fmt.Sprintf(" (%d partners)", u.Partners)
 		}
-		text := fmt.Sprintf("on node %s for %d %s %s", u.Node, u.Count, messages, whose)
+		text := fmt.Sprintf("on node %s for %s %s", u.Node, termtext.Counted(int(u.Count), "message"), whose)
 		fmt.Fprintf(w, "  %-15s %s\n", "used", printable(text))
 		fmt.Fprintf(w, "  %-15s first %s, last %s\n", "", timeText(u.First), timeText(u.Last))
 	}

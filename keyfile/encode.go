@@ -53,9 +53,9 @@ func EncodeAll(c *x509.Certificate) (map[string][]byte, error) {
 }
 
 const (
-	// minPassphrase is 112 bits, which NIST SP 800-131A requires of an HMAC key. A
-	// passphrase is one in PBKDF2.
-	minPassphrase = 14
+	// MinPassphrase is how many bytes a passphrase must have that encrypts a private key: 112 bits, which NIST
+	// SP 800-131A requires of an HMAC key. A passphrase is one in PBKDF2.
+	MinPassphrase = 14
 	// kdfIterations is OWASP's figure for PBKDF2-HMAC-SHA-256.
 	kdfIterations = 600_000
 )
@@ -91,9 +91,9 @@ func EncodePrivate(key *rsa.PrivateKey, passphrase []byte) ([]byte, error) {
 }
 
 func checkPassphrase(passphrase []byte) error {
-	if len(passphrase) < minPassphrase {
+	if len(passphrase) < MinPassphrase {
 		return fmt.Errorf("the passphrase has %d bytes: use at least %d, for example five random words",
-			len(passphrase), minPassphrase)
+			len(passphrase), MinPassphrase)
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func standingsIn(
 func damagedStanding(row *registry.DamagedRow, partner, environment string) Standing {
 	s := Standing{
 		Partner: partner, Environment: environment, Damaged: row.Error(),
-		Next: Next{Text: "restore the row, or put it in order", Waits: WaitsForUs},
+		Next: Next{Text: "restore the row", Waits: WaitsForUs},
 	}
 	switch row.Table {
 	case "certificate":

@@ -282,7 +282,7 @@ type Keys struct {
 	// state is active; others without one are retiring.
 	Ours   lanedir.Keys `yaml:"ours"`
 	Theirs lanedir.Keys `yaml:"theirs"`
-	// AcceptCertificate is the reason to use keys although something speaks against them.
+	// AcceptCertificate is the reason to use keys although a check of them fails.
 	AcceptCertificate string `yaml:"accept_certificate"`
 }
 

@@ -79,7 +79,7 @@ func TestRefusedAtStart(t *testing.T) {
 		{"partner in the path with keys", out + "  partner: path\n", "can't be in the path"},
 		{"no such key", with(out, "customer.key", "none.key"), "none.key"},
 		{"the key as certificate", with(out, "provider.cer", "provider.key"), "private key"},
-		{"secret in the file", out + "  authorization: hunter2-hunter2\n", "says no place of a secret"},
+		{"secret in the file", out + "  authorization: hunter2-hunter2\n", "is not the place of a secret"},
 		{"secret that is not there", out + "  authorization: file:none\n", "none: no such file"},
 		{"plain that is sealed", out + "  plain: [\"POST /api/evaluation\"]\n",
 			`:8: routes[0].plain: "POST /api/evaluation": the profile seals it`},

@@ -69,6 +69,31 @@ func TestSchemaIsCurrent(t *testing.T) {
 	}
 }
 
+// TestMetricsAreDocumented: the page lists every metric.
+func TestMetricsAreDocumented(t *testing.T) {
+	page := read(t, docs+"../gateway.md")
+	made := regexp.MustCompile(`(?:counter|histogram)\(\s*"([a-z_]+)"`)
+	described := regexp.MustCompile(`"(sealane_[a-z_]+)"`)
+	var names []string
+	for _, file := range []string{"metrics.go", "metrics_ends.go"} {
+		text := read(t, file)
+		for _, m := range made.FindAllStringSubmatch(text, -1) {
+			names = append(names, "sealane_"+m[1])
+		}
+		for _, m := range described.FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+	}
+	for _, name := range names {
+		if !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/gateway.md has no %s", name)
+		}
+	}
+	if len(names) < 15 {
+		t.Errorf("only %d metrics were found: %s", len(names), names)
+	}
+}
+
 // fieldComments returns the comments of the fields of structs, by "Struct.Field".
 func fieldComments(t *testing.T, files ...string) map[string]string {
 	t.Helper()

@@ -19,8 +19,8 @@ import (
 type Secret string
 
 var errSecretForm = errors.New(
-	"says no place of a secret: give file:PATH, env:NAME, credential:NAME or exec:COMMAND; " +
-		"the secret itself does not stand in this file",
+	"is not the place of a secret: give file:PATH, env:NAME, credential:NAME or exec:COMMAND; " +
+		"the secret itself must not be in this file",
 )
 
 // UnmarshalText reads where a secret is. Its errors do not repeat the text: it may be the secret.

@@ -184,8 +184,7 @@ func (a Address) local() bool {
 	if err != nil {
 		return false
 	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return loopback(host)
 }
 
 // Short says that an address alone may stand for a Listen.

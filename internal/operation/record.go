@@ -125,7 +125,7 @@ func acceptRows(ctx context.Context, s *Session, in RowNames) (RowNames, error) 
 		return in, err
 	}
 	if in.Findings != report.Checksum {
-		return in, registry.Refuse("the rows are not found as in the report with checksum %q: verify them again, "+
+		return in, registry.Refuse("the findings are not those with checksum %q any more: verify the rows again, "+
 			"and look into each finding", in.Findings)
 	}
 	var found []registry.RowFinding

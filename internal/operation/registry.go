@@ -255,11 +255,17 @@ type (
 	Check       = registry.Check
 )
 
+// CheckReason refuses a text that is no reason for an act.
+func CheckReason(text string) error { return registry.CheckReason(text) }
+
 // AdviceIn returns the advice of the first refusal in an error that has some.
 func AdviceIn(err error) Advice { return registry.AdviceIn(err) }
 
-// RetireKey is the action by which a key pair is retired; [Retire] has that of a certificate.
-const RetireKey = registry.ActionKeyRetire
+// The actions of key pairs that have verbs of certificates: [Retire] and [Undo] have those of a certificate.
+const (
+	RetireKey = registry.ActionKeyRetire
+	UndoKey   = registry.ActionKeyUndo
+)
 
 // The kinds of needs that an advice has.
 const (

@@ -296,7 +296,7 @@ func checkOverlap(pairs []KeyPair, n NewPair) error {
 	}
 	if len(pairs) >= MaxOverlap {
 		return Refuse("%d key pairs are in use for %s already: retire the oldest", len(pairs), whom).
-			Then(Advice{Action: ActionKeyRetire, ID: pairs[0].ID})
+			Then(Advice{Action: ActionKeyRetire, ID: pairs[0].ID, Needs: []Need{Reason}})
 	}
 	return nil
 }

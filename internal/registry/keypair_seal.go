@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/keyfile"
 )
@@ -112,9 +113,6 @@ const (
 	ExportPKCS12 = "pkcs12" // with the certificate and its issuers
 )
 
-// minPassphrase is how many characters protect an exported private key.
-const minPassphrase = 12
-
 // KeyPairExport says which key pair is exported, and how.
 type KeyPairExport struct {
 	KeyPair    string `json:"key_pair"` // its identity
@@ -127,8 +125,9 @@ type KeyPairExport struct {
 
 // ExportKeyPair passes a private key, encrypted with a passphrase, to x.Deliver.
 func (s *Session) ExportKeyPair(ctx context.Context, x KeyPairExport) error {
-	if len(x.Passphrase) < minPassphrase {
-		return Refuse("the passphrase must have at least %d characters: the file holds a private key", minPassphrase)
+	if len(pasted.Secret(x.Passphrase)) < keyfile.MinPassphrase {
+		return Refuse("the passphrase must have at least %d bytes: the file holds a private key",
+			keyfile.MinPassphrase)
 	}
 	return s.Change(ctx, Entry{Action: ActionKeyExport, Subject: "key/" + x.KeyPair}, func(tx Tx, entry *Entry) error {
 		k, err := tx.KeyPair(x.KeyPair)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/keyring"
 )
 
@@ -23,8 +24,9 @@ type LaneExport struct {
 
 // ExportLane passes a lane with its private keys to Deliver, as the registry has it now.
 func (s *Session) ExportLane(ctx context.Context, x LaneExport) error {
-	if len(x.Passphrase) < minPassphrase {
-		return Refuse("the passphrase must have at least %d characters: the files have private keys", minPassphrase)
+	if len(pasted.Secret(x.Passphrase)) < keyfile.MinPassphrase {
+		return Refuse("the passphrase must have at least %d bytes: the files have private keys",
+			keyfile.MinPassphrase)
 	}
 	lane, err := s.registry.Lanes().ReadLane(ctx, x.Lane, s.registry.now())
 	if err != nil {
