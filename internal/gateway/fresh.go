@@ -1,11 +1,11 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +30,7 @@ type registry struct {
 	failed atomic.Pointer[error] // why it is not known any more, or nil
 
 	checked time.Time // when all was read last
+	check   wholeCheck
 	alarmed time.Time // when the log had the alarm last
 
 	cache  string // the file in which the lanes are kept, or ""
@@ -74,7 +75,6 @@ func (r *registry) age() time.Duration {
 const (
 	askTime   = 5 * time.Second  // how long asking for the version may take
 	readTime  = time.Minute      // how long reading may take
-	readEvery = 10 * time.Minute // how often all is read, to see whether anything was missed
 	alarmAt   = time.Minute      // when a database that does not answer is an alarm
 	alarmEach = 10 * time.Minute // how often the log repeats it
 )
@@ -147,24 +147,21 @@ func (r *registry) next(ctx context.Context, now time.Time) (*lanes.Snapshot, er
 		return next, err
 	}
 	if now.Sub(r.checked) >= readEvery {
-		next, missed, err := r.reader.Check(reading, last, now)
-		if err != nil {
-			return nil, err
-		}
-		r.checked = now
-		if len(missed) > 0 {
-			r.log.Error("the registry was changed in the database itself: no record of the audit log has this",
-				"lanes", strings.Join(missed, ", "))
-		}
-		return next, nil
+		r.startCheck(ctx, last, now)
 	}
-	if version == last.Version {
+	from := cmp.Or(r.endCheck(now), last)
+	switch {
+	case version == from.Version && from == last:
 		return nil, nil
+	case version == from.Version:
+		r.check.read = nil
+		return from, nil
 	}
-	next, extent, err := r.reader.Refresh(reading, last, now)
+	next, extent, err := r.reader.Refresh(reading, from, now)
 	if err != nil {
 		return nil, err
 	}
+	r.check.read = nil
 	if extent.Whole {
 		r.checked = now
 		level := slog.LevelInfo
@@ -227,6 +224,7 @@ func (r *registry) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			r.saving.done.Wait()
+			r.check.done.Wait()
 			return
 		case <-refresh.C:
 			update()

@@ -2,12 +2,15 @@ package gateway_test
 
 import (
 	"database/sql"
+	"errors"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/sealanetest"
@@ -96,7 +99,8 @@ func TestDamagedRowIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.clock.Add(int64(11 * time.Minute)) // all is read
-	f.d.asked.later(t)
+	f.log.wait(t, "a row of the registry is damaged", 1)
+	f.d.asked.read(t)
 	if status := f.get(t, "acme"); status != 503 {
 		t.Errorf("the lane of the row: %d", status)
 	}
@@ -116,6 +120,53 @@ func TestDamagedRowIsNamed(t *testing.T) {
 		if !strings.Contains(f.log.String(), line) {
 			t.Errorf("the log lacks %q", line)
 		}
+	}
+}
+
+// TestWholeCheckHoldsNothingUp: while all is read to see whether anything was missed, a revocation gets in
+// force, and it stays in force with what the check has found.
+func TestWholeCheckHoldsNothingUp(t *testing.T) {
+	f := startFresh(t, "", "acme", "other")
+	db, err := sql.Open("sqlite", f.d.path+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "UPDATE key_pair SET spki = 'x' WHERE id = 'k-other'"); err != nil {
+		t.Fatal(err)
+	}
+	entered, goOn := make(chan bool), make(chan bool)
+	stop := sync.OnceFunc(func() { close(goOn) })
+	defer stop()
+	whole := func() { entered <- true; <-goOn }
+	f.d.whole.Store(&whole)
+	f.clock.Add(int64(11 * time.Minute))
+	<-entered
+	err = f.d.Update(t.Context(), func(tx registry.Tx) error {
+		key, err := tx.APIKey("a-acme")
+		if err != nil {
+			return err
+		}
+		key.Revoked = f.began
+		return errors.Join(tx.PutAPIKey(&key), audit.Write(tx, audit.Record{
+			Time: f.began, Actor: "test", Action: "test", Subject: "apikey/a-acme", Partner: "acme",
+		}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.d.asked.read(t)
+	if acme, other := f.get(t, "acme"), f.get(t, "other"); acme != 401 || other != 200 {
+		t.Errorf("while all is read: acme, whose key is revoked, %d; the other %d", acme, other)
+	}
+	stop()
+	f.log.wait(t, "changed in the database itself", 1)
+	f.d.asked.read(t)
+	if acme, other := f.get(t, "acme"), f.get(t, "other"); acme != 401 || other != 503 {
+		t.Errorf("when all was read: acme %d, the other, whose row is damaged, %d", acme, other)
+	}
+	if log := f.log.String(); strings.Contains(log, "partner acme") || !strings.Contains(log, "partner other") {
+		t.Error(log)
 	}
 }
 

@@ -33,6 +33,8 @@ type database struct {
 
 	asked questions
 
+	whole atomic.Pointer[func()] // is called while all lanes are read to check them
+
 	words    string       // more words of the configuration's registry
 	unsealed atomic.Int64 // private keys that were opened
 }
@@ -100,7 +102,12 @@ func (d *database) ReadLanes(ctx context.Context, s lanes.Scope, read func(lanes
 	if d.gone.Load() {
 		return errGone
 	}
-	return d.Store.ReadLanes(ctx, s, read)
+	return d.Store.ReadLanes(ctx, s, func(rows lanes.Rows, x lanes.Extent) error {
+		if whole := d.whole.Load(); whole != nil && s.Whole {
+			(*whole)()
+		}
+		return read(rows, x)
+	})
 }
 
 // UsedAPIKeys implements [lanes.Store].

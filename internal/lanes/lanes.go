@@ -32,7 +32,8 @@ type Store interface {
 	// Version returns the newest version. It takes little, and may be called every second.
 	Version(ctx context.Context) (Version, error)
 	// ReadLanes calls read once, with rows of one moment: those of the scope. It must not be called
-	// twice at the same time, nor together with Version: both use one connection.
+	// twice at the same time, nor together with Version: both use one connection. Reading with
+	// Scope.Whole uses another one, and holds neither up.
 	ReadLanes(ctx context.Context, scope Scope, read func(Rows, Extent) error) error
 	// ReadLane calls read once, with the rows of one lane.
 	ReadLane(ctx context.Context, name Name, read func(Rows) error) error

@@ -1,10 +1,15 @@
 package store_test
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/store"
 )
 
@@ -51,5 +56,37 @@ func TestServingNeverMigrates(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused(store.Options{}, "use the newer program")
+	})
+}
+
+// While all lanes are read to check them, the version can be asked for, and what has changed is read.
+func TestWholeReadingHoldsNothingUp(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		update(t, s, func(tx registry.Tx) error {
+			return all(agreement(tx, "acme", "PROD"), tx.AppendAudit(record(1)))
+		})
+		before, err := s.Version(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		scope := lanes.Scope{Since: &before, Whole: true}
+		err = s.ReadLanes(ctx, scope, func(_ lanes.Rows, whole lanes.Extent) error {
+			update(t, s, func(tx registry.Tx) error { return tx.AppendAudit(record(2)) })
+			now, err := s.Version(ctx)
+			if err != nil || now.Seq != 2 || whole.Version.Seq != 1 || !whole.Whole {
+				t.Errorf("version %d, while version %d is read: %v", now.Seq, whole.Version.Seq, err)
+			}
+			return s.ReadLanes(ctx, lanes.Scope{Since: &before}, func(_ lanes.Rows, x lanes.Extent) error {
+				if x.Whole || x.Version.Seq != 2 || !slices.Equal(x.Changed.Partners, []string{"acme"}) {
+					t.Errorf("read meanwhile: %+v", x)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	})
 }

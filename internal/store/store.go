@@ -62,7 +62,7 @@ type Store struct {
 	name    string  // the database as errors name it; never with a password
 	writer  *sql.DB // one connection: writers of this process wait for it, or for the end of their context
 	reader  *sql.DB
-	watch   *sql.DB // one connection, for the version and the lanes; see Version
+	watch   *sql.DB // one connection, for the version and the lanes; see ReadLanes
 	options Options
 
 	migrations migrations

@@ -49,7 +49,11 @@ func hashOf(stored []byte) (hash [sha256.Size]byte) {
 
 // ReadLanes implements [lanes.Store].
 func (s *Store) ReadLanes(ctx context.Context, scope lanes.Scope, read func(lanes.Rows, lanes.Extent) error) error {
-	return s.view(ctx, s.watch, func(t *tx) error {
+	pool := s.watch
+	if scope.Whole {
+		pool = s.reader
+	}
+	return s.view(ctx, pool, func(t *tx) error {
 		head, err := t.AuditHead()
 		if err != nil {
 			return err
