@@ -120,16 +120,17 @@ func (h Hooks) open(
 		return nil, nil, err
 	}
 	admitted := time.Now()
-	defer func() {
-		release()
-		if err == nil {
-			h.observe(ctx, Event{
-				Lane: lane, Step: StepOpen, Message: m, KeyID: m.OpenedBy().ID, Size: len(m.Payload()),
-				Waited: admitted.Sub(began), Took: time.Since(admitted),
-			})
-		}
+	func() {
+		defer release()
+		m, siblings, err = opened()
 	}()
-	return opened()
+	if err == nil { // a panic is not observed
+		h.observe(ctx, Event{
+			Lane: lane, Step: StepOpen, Message: m, KeyID: m.OpenedBy().ID, Size: len(m.Payload()),
+			Waited: admitted.Sub(began), Took: time.Since(admitted),
+		})
+	}
+	return m, siblings, err
 }
 
 // sealBody calls the function sealBody between the hooks. It does not observe a refusal;
@@ -150,16 +151,16 @@ func (h Hooks) seal(
 		return nil, err
 	}
 	admitted := time.Now()
-	defer func() {
-		release()
-		if err == nil {
-			h.observe(ctx, Event{
-				Lane: lane, Step: StepSeal, Size: size, Waited: admitted.Sub(began),
-				Took: time.Since(admitted),
-			})
-		}
+	func() {
+		defer release()
+		message, err = sealed()
 	}()
-	return sealed()
+	if err == nil {
+		h.observe(ctx, Event{
+			Lane: lane, Step: StepSeal, Size: size, Waited: admitted.Sub(began), Took: time.Since(admitted),
+		})
+	}
+	return message, err
 }
 
 // WithID returns a context for a request to a [Handler]. If the request is refused, the

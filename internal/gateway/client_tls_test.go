@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sealane/sealane/internal/gateway"
 )
 
 // TestClientCertificateRenewed: our certificate to an upstream is read again when its files change, and used from the
@@ -86,13 +89,49 @@ func TestAnswerBeforeTheBody(t *testing.T) {
 	client := ca.client("", 0)
 	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
 	defer client.CloseIdleConnections()
-	body := strings.Repeat("x", 1<<20)
+	body, answers := strings.Repeat("x", 1<<20), 0
 	for range 50 {
 		response, err := client.Post(secure(g, "out")+"/x", "application/json", strings.NewReader(body))
 		if err != nil {
 			continue // the stream was reset, which is as good
 		}
+		if response.ProtoMajor != 2 || response.StatusCode != 200 {
+			t.Errorf("HTTP/%d, %s", response.ProtoMajor, response.Status)
+		}
+		answers++
 		io.Copy(io.Discard, response.Body)
 		response.Body.Close()
+	}
+	if answers == 0 {
+		t.Error("no request was answered")
+	}
+}
+
+// TestStreamRests: an answer that streams over HTTP/2 may rest for longer than a client may take to read a piece.
+func TestStreamRests(t *testing.T) {
+	ca := newAuthority(t)
+	certificate, key := ca.issue("gateway", x509.ExtKeyUsageServerAuth)
+	const progress = 50 * time.Millisecond
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for range 3 {
+			io.WriteString(w, "piece\n")
+			http.NewResponseController(w).Flush()
+			<-time.After(4 * progress)
+		}
+	})
+	g := start(t, egress(url, `plain: ["GET /x"]`, "tls: {certificate: server.crt, key: server.key}"),
+		withFiles("server.crt", certificate, "server.key", key),
+		func(_ *running, o *gateway.Options) { o.Progress = progress })
+	client := ca.client("", 0)
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	defer client.CloseIdleConnections()
+	response, err := client.Get(secure(g, "out") + "/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err != nil || response.ProtoMajor != 2 || string(got) != "piece\npiece\npiece\n" {
+		t.Errorf("HTTP/%d %q, %v", response.ProtoMajor, got, err)
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -64,7 +65,8 @@ func (r *route) begin(w http.ResponseWriter, q *http.Request) (*exchange, *write
 		x.ends = append(x.ends, body.leave)
 	}
 	rw := newWriter(w, q.Context())
-	rw.last = endsConnection(q)
+	rw.last, rw.stream = endsConnection(q), q.ProtoMajor > 1
+	rw.progress = cmp.Or(r.g.options.Progress, progressTime)
 	return x, rw, q
 }
 
@@ -220,7 +222,7 @@ func knownMethod(m string) string {
 	return "other"
 }
 
-// progressTime is how long a client may take to read a piece of its answer.
+// progressTime is the default of [Options.Progress].
 const progressTime = 30 * time.Second
 
 // writer is a ResponseWriter that notes what is written. Its write deadline moves with each piece.
@@ -229,9 +231,12 @@ type writer struct {
 	control *http.ResponseController
 	client  context.Context // ends when the client goes away
 	last    bool            // the connection ends with this answer
-	code    atomic.Int64
-	bytes   atomic.Int64
-	gone    atomic.Bool // the client went away before it had its answer
+	stream  bool            // of HTTP/2
+	// progress is how long the client may take to read a piece.
+	progress time.Duration
+	code     atomic.Int64
+	bytes    atomic.Int64
+	gone     atomic.Bool // the client went away before it had its answer
 }
 
 func newWriter(w http.ResponseWriter, client context.Context) *writer {
@@ -259,8 +264,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	if !w.wrote() {
 		w.WriteHeader(http.StatusOK)
 	}
-	w.control.SetWriteDeadline(time.Now().Add(progressTime)) // an error is a writer that has none
+	w.limit()
 	n, err := w.ResponseWriter.Write(p)
+	w.written()
 	w.bytes.Add(int64(n))
 	if err != nil && w.client.Err() != nil {
 		w.gone.Store(true)
@@ -273,8 +279,20 @@ func (w *writer) FlushError() error {
 	if !w.wrote() {
 		w.WriteHeader(http.StatusOK)
 	}
-	w.control.SetWriteDeadline(time.Now().Add(progressTime))
+	w.limit()
+	defer w.written()
 	return w.control.Flush()
+}
+
+// limit sets by when the next piece must be read. An error is a writer that has no deadline.
+func (w *writer) limit() { w.control.SetWriteDeadline(time.Now().Add(w.progress)) }
+
+// written removes the limit of a stream: the deadline of HTTP/2 also resets a stream on which nothing is written,
+// while an answer may stop and go on as it likes.
+func (w *writer) written() {
+	if w.stream {
+		w.control.SetWriteDeadline(time.Time{})
+	}
 }
 
 // pacedBody is a request's body that must arrive at a least rate, after a time to begin.

@@ -33,6 +33,8 @@ type Options struct {
 	Version string
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
+	// Progress is how long a client may take to read a piece of its answer. The default is 30 s.
+	Progress time.Duration
 	// System is the root of the file system, where the limits of the process's control groups are read.
 	// The default is that of the machine.
 	System fs.FS

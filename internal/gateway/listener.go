@@ -97,6 +97,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		body.Discard(w)
 	}()
 	r.serve(rw, q, x)
+	rw.limit() // what net/http sends when the handler is done
 }
 
 // errCut is the reason of an answer that ended in the middle.

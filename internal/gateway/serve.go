@@ -76,13 +76,13 @@ func (g *Gateway) start(s *state) {
 	})
 }
 
-// keysStay is how long the keys of a configuration stay open that is no longer in force: requests may
-// still use them.
+// keysStay is how long, at least, the keys of a configuration stay open that is no longer in force: requests may
+// still use them. It comes on top of the time that an upstream may take to answer.
 const keysStay = 2 * time.Minute
 
 // retired is a lane that is no longer in force.
 type retired struct {
-	at     time.Time
+	until  time.Time // no request uses it any more
 	folder *lanedir.Folder
 }
 
@@ -90,17 +90,22 @@ type retired struct {
 func (g *Gateway) retire(old, next *state) {
 	for _, r := range old.routes {
 		if r.folder != nil {
-			g.retired = append(g.retired, retired{g.now(), r.folder})
+			stays := keysStay
+			if r.upstream != nil {
+				stays += r.upstream.response
+			}
+			g.retired = append(g.retired, retired{g.now().Add(stays), r.folder})
 		}
 	}
 	old.discardShared(next)
-	g.closeRetired(g.now().Add(-keysStay))
+	g.closeRetired(false)
 }
 
-// closeRetired closes the keys that have retired before a moment. g.mu must be held.
-func (g *Gateway) closeRetired(before time.Time) {
+// closeRetired closes the keys that no request uses any more, or all. g.mu must be held.
+func (g *Gateway) closeRetired(all bool) {
+	now := g.now()
 	g.retired = slices.DeleteFunc(g.retired, func(r retired) bool {
-		if r.at.After(before) {
+		if !all && r.until.After(now) {
 			return false
 		}
 		r.folder.Close()
@@ -111,7 +116,7 @@ func (g *Gateway) closeRetired(before time.Time) {
 // close frees what the state holds.
 func (g *Gateway) close() {
 	g.mu.Lock()
-	g.closeRetired(g.now())
+	g.closeRetired(true)
 	g.mu.Unlock()
 	for _, r := range g.state.Load().routes {
 		if r.upstream != nil {
@@ -377,7 +382,7 @@ func (g *Gateway) watch(run context.Context) {
 		case <-ticks.C:
 			g.Refresh(run)
 			g.mu.Lock()
-			g.closeRetired(g.now().Add(-keysStay))
+			g.closeRetired(false)
 			g.mu.Unlock()
 		}
 	}

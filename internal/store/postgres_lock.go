@@ -52,7 +52,7 @@ func beginPostgres(ctx context.Context, s *Store) (*sql.Tx, error) {
 
 // beginPostgresUses needs no order: uses are not audited, and each statement only moves a time on.
 func beginPostgresUses(ctx context.Context, s *Store) (*sql.Tx, error) {
-	return s.begin(ctx, s.writer, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	return beginLocked(ctx, s, sql.LevelReadCommitted, "")
 }
 
 // beginPostgresMigration makes programs that start at the same time take turns, and other
@@ -64,7 +64,8 @@ func beginPostgresMigration(ctx context.Context, s *Store) (*sql.Tx, error) {
 		END $$`)
 }
 
-// beginLocked begins a transaction with a lock, for which it waits no longer than [patience].
+// beginLocked begins a transaction with a lock, if there is one. It waits no longer than [patience] for this lock,
+// and for those of later statements.
 // The server ends the transaction if the client stands still or is gone.
 func beginLocked(ctx context.Context, s *Store, level sql.IsolationLevel, lock string) (*sql.Tx, error) {
 	t, err := s.begin(ctx, s.writer, &sql.TxOptions{Isolation: level})

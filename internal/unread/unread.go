@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -24,6 +25,8 @@ const maxTime = 2 * time.Second
 // handler returns.
 type Body struct {
 	io.ReadCloser
+	mu          sync.Mutex // held while the body is read
+	discarded   bool       // nobody else may read any more
 	begun, done atomic.Bool
 	waits       bool  // the client waits for 100 Continue before it sends
 	outer       *Body // of a handler around this one, which reads the rest
@@ -46,8 +49,17 @@ func Track(r *http.Request) (*http.Request, *Body) {
 	return r, b
 }
 
-// Read reads from the body.
+// Read reads from the body. After [Body.Discard] the error is [http.ErrBodyReadAfterClose].
 func (b *Body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.discarded {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return b.read(p)
+}
+
+func (b *Body) read(p []byte) (int, error) {
 	b.begun.Store(true)
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
@@ -78,9 +90,12 @@ func (b *Body) Discard(w http.ResponseWriter) {
 	if control.SetReadDeadline(end) != nil || b.waits && !b.begun.Load() || control.Flush() != nil {
 		return // no connection, or nothing is being sent; net/http waits for a small rest, until the deadline
 	}
+	b.mu.Lock() // a reader that is left over ends at the deadline
+	defer b.mu.Unlock()
+	b.discarded = true
 	buffer := make([]byte, 32<<10)
 	for time.Now().Before(end) {
-		if _, err := b.Read(buffer); err != nil {
+		if _, err := b.read(buffer); err != nil {
 			return
 		}
 	}
