@@ -9,6 +9,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/pasted"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/keyring"
 )
 
