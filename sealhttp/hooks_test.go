@@ -2,6 +2,7 @@ package sealhttp_test
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"io"
 	"net/http"
@@ -12,7 +13,9 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/sealhttp"
 )
 
@@ -179,5 +182,55 @@ func TestBasePath(t *testing.T) {
 	response.Body.Close()
 	if got != "/v2/api/evaluation/a%2Eb?x=1" || response.Request.URL.Path != "/api/evaluation/a.b" {
 		t.Error(got, response.Request.URL)
+	}
+}
+
+// loud is a private key whose store panics.
+type loud struct{ keyring.Private }
+
+func (loud) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { panic("the key store") }
+
+func (loud) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { panic("the key store") }
+
+// TestPanicIsNotObserved: a panic while a message is sealed or opened gives its place back, is not taken for a message,
+// and keeps its value.
+func TestPanicIsNotObserved(t *testing.T) {
+	seen, held := 0, 0
+	hooks := sealhttp.Hooks{
+		Observe: func(context.Context, sealhttp.Event) { seen++ },
+		Admit: func(context.Context, *sealane.Lane, sealhttp.Step) (func(), error) {
+			held++
+			return func() { held-- }, nil
+		},
+	}
+	panics := func(name string, do func()) {
+		defer func() {
+			if reason := recover(); reason != "the key store" {
+				t.Errorf("%s: the panic is %v", name, reason)
+			}
+		}()
+		do()
+	}
+	noisy := customer(t, func(c *sealane.Config) {
+		c.Ours = testkey.Ours(t, "customer", loud{testkey.RSA(t, "customer", 2048)})
+	})
+	panics("seal", func() {
+		client := &sealhttp.Transport{Lane: sealhttp.OneLane(noisy), Hooks: hooks}
+		client.RoundTrip(request(t, "POST", "http://127.0.0.1:1/api/evaluation", "{}"))
+	})
+	c := config(t, sealane.ServerSide)
+	c.Ours = testkey.Ours(t, "provider", loud{testkey.RSA(t, "provider", 2048)})
+	handler := &sealhttp.Handler{
+		Lane: sealhttp.OneLane(testlane.New(t, c)), Hooks: hooks, Log: discard,
+		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the service was reached") }),
+	}
+	panics("open", func() {
+		r := httptest.NewRequest("POST", "/api/evaluation", strings.NewReader(wrapped(t, customer(t), "{}")))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Payload-Encrypted", "true")
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+	})
+	if seen != 0 || held != 0 {
+		t.Errorf("%d events, %d places are held", seen, held)
 	}
 }
