@@ -60,6 +60,7 @@ type Gateway struct {
 
 	mu        sync.Mutex      // held while the configuration changes
 	run       context.Context // ends when the gateway does
+	ending    bool            // no reload begins any more
 	listeners map[Address]*listener
 	retired   []retired
 	admin     *adminServer

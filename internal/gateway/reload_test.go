@@ -57,6 +57,12 @@ func TestReload(t *testing.T) {
 	if got := get(); got != "2" {
 		t.Error(got)
 	}
+	if err := g.stop(); err != nil {
+		t.Error(err)
+	}
+	if err := g.Reload(t.Context()); err == nil {
+		t.Error("a gateway that has ended was reloaded")
+	}
 }
 
 // TestKeysReload: keys are read again when their files change; SIGHUP is not needed.
@@ -174,6 +180,45 @@ func TestKeysStayOpen(t *testing.T) {
 	}
 	if err := g.stop(); err != nil || openKeys.Load() != 0 {
 		t.Errorf("%d keys are open, %v", openKeys.Load(), err)
+	}
+}
+
+// TestKeysStayForTheAnswer: keys of a configuration that is no longer in force stay open for as long as an upstream
+// may take to answer.
+func TestKeysStayForTheAnswer(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		arrived <- struct{}{}
+		<-release
+		io.WriteString(w, `{"eval_id":"e-1"}`)
+	})
+	config := "routes:\n" + strings.Replace(folderIngress(url), `"`+url+`"`, `{url: "`+url+`", response: 5m}`, 1)
+	var later atomic.Int64
+	g := start(t, config, func(r *running, o *gateway.Options) {
+		laneFolder(t, r.dir, 0)
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	})
+	answers := make(chan answer)
+	body := sealedEvaluation(t)
+	go func() { answers <- post(t, g.url("in")+"/api/evaluation", body, sealedHeaders...) }()
+	<-arrived
+	for range 2 { // the second reload closes what retired four minutes ago
+		if err := g.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		later.Add(int64(4 * time.Minute))
+	}
+	close(release)
+	if a := <-answers; a.status != 200 || opened(t, a.body) != `{"eval_id":"e-1"}` {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	later.Add(int64(4 * time.Minute))
+	if err := g.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := openKeys.Load(); n != 2 {
+		t.Errorf("%d keys are open", n)
 	}
 }
 

@@ -227,6 +227,7 @@ func (g *Gateway) serve(l *listener) {
 func (g *Gateway) end(in time.Duration) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.ending = true
 	ends := make(chan error, len(g.listeners))
 	for _, l := range g.listeners {
 		go func() { ends <- l.end(in) }()
@@ -313,8 +314,8 @@ func setOwner(path string, l Listen) error {
 func (g *Gateway) Reload(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.run == nil {
-		return errors.New("the gateway does not run yet")
+	if g.run == nil || g.ending {
+		return errors.New("the gateway does not run yet, or ends")
 	}
 	old := g.state.Load()
 	next, err := g.build(ctx, old)
