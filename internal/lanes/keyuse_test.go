@@ -269,6 +269,10 @@ func TestUsesOfKeysAreBounded(t *testing.T) {
 	if sum+lost != 2000 || to.most > lanes.MostKeySeen || len(to.seen) > 1200 {
 		t.Errorf("%d uses of %d keys are stored and %d lost, by %d at once", sum, len(to.seen), lost, to.most)
 	}
+	w, err = uses.WriteKeys(t.Context(), to, "n", "a", now.Add(time.Hour), false)
+	if err != nil || w.Counted.After(now) {
+		t.Errorf("%v, counted until %v, although a use of %v is lost", err, w.Counted, now)
+	}
 }
 
 // A lane that is made again after a change has the keys of its own snapshot.

@@ -23,11 +23,12 @@ type UsageRecorder struct {
 	keys map[KeyUse]Seen      // since WriteKeys took them last
 	held int                  // how many KeyUses WriteKeys holds
 	lost int64                // uses that were not counted
+	gap  time.Time            // of the first use that was not counted
 
 	writing sync.Mutex
 	waiting map[KeyUse]Seen      // taken, and not stored yet
 	stored  map[KeyUse]time.Time // when they were stored last, for a while
-	unsure  []KeySeen            // nobody knows whether the last batch was stored
+	unsure  KeyUses              // nobody knows whether the last batch was stored
 	batch   int64
 }
 
@@ -78,7 +79,9 @@ func (u *UsageRecorder) noteKey(use KeyUse, at time.Time) {
 	}
 	seen, known := u.keys[use]
 	if !known && len(u.keys)+u.held >= u.most() {
-		u.lost++
+		if u.lost++; u.gap.IsZero() || at.Before(u.gap) {
+			u.gap = at
+		}
 		return
 	}
 	u.keys[use] = seen.and(Seen{at, at, 1})
@@ -115,7 +118,7 @@ const batchTime = 5 * time.Second
 
 // Written says what [UsageRecorder.WriteKeys] has left.
 type Written struct {
-	// Counted: the uses until then are stored.
+	// Counted: the uses until then are stored. It stays before a use that was not counted.
 	Counted time.Time
 	Left    int64 // uses that are not stored
 	Lost    int64 // uses that were not counted since the last call, because there were too many keys
@@ -142,33 +145,33 @@ func (u *UsageRecorder) WriteKeys(
 			cmp.Compare(a.Direction, b.Direction))
 	})
 	send := func() error {
-		if len(u.unsure) == 0 {
+		if len(u.unsure.Seen) == 0 {
 			return nil
 		}
 		limited, cancel := context.WithTimeout(ctx, batchTime)
 		defer cancel()
-		err := to.UsedKeys(limited, KeyUses{node, process, u.batch, u.unsure})
+		err := to.UsedKeys(limited, u.unsure) // under the name that it had when it was sent first
 		if err == nil {
-			for _, one := range u.unsure {
+			for _, one := range u.unsure.Seen {
 				u.stored[one.KeyUse] = now
 			}
-			u.unsure = nil
+			u.unsure = KeyUses{}
 		}
 		return err
 	}
 	err = send()
 	for len(due) > 0 && err == nil {
 		n := min(len(due), MostKeySeen)
-		u.unsure, due = due[:n:n], due[n:]
 		u.batch++
-		for _, one := range u.unsure {
+		u.unsure, due = KeyUses{node, process, u.batch, due[:n:n]}, due[n:]
+		for _, one := range u.unsure.Seen {
 			delete(u.waiting, one.KeyUse)
 		}
 		err = send()
 	}
 	maps.DeleteFunc(u.stored, func(use KeyUse, _ time.Time) bool { return !u.recent(use, now) })
 	u.mu.Lock()
-	u.held = len(u.waiting) + len(u.unsure)
+	u.held = len(u.waiting) + len(u.unsure.Seen)
 	u.mu.Unlock()
 	w.Counted, w.Left = u.counted(now)
 	return w, err
@@ -208,8 +211,13 @@ func (u *UsageRecorder) counted(now time.Time) (until time.Time, left int64) {
 	for _, seen := range u.waiting {
 		note(seen)
 	}
-	for _, one := range u.unsure {
+	for _, one := range u.unsure.Seen {
 		note(one.Seen)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.gap.IsZero() && u.gap.Before(until) {
+		until = u.gap
 	}
 	return until, left
 }
