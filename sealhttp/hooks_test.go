@@ -192,8 +192,8 @@ func (loud) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { panic("
 
 func (loud) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) { panic("the key store") }
 
-// TestPanicIsNotObserved: a panic while a message is sealed or opened gives its place back, is not taken for a message,
-// and keeps its value.
+// TestPanicIsNotObserved: a panic while a message is sealed or opened releases its place, is not taken for a
+// message, and keeps its value.
 func TestPanicIsNotObserved(t *testing.T) {
 	seen, held := 0, 0
 	hooks := sealhttp.Hooks{
