@@ -53,8 +53,12 @@ func readParts(opened *unpack.File, kind filekind.Kind, whole []byte) (*incoming
 	return f, nil
 }
 
-// maxCompared is how many different checksums of a mail are compared with its certificate.
-const maxCompared = 4096
+// How much of a mail is searched for checksums of its certificate. More text is refused.
+const (
+	maxCompared = 1024    // different checksums
+	maxText     = 4 << 20 // bytes of text
+	maxOther    = 1 << 20 // bytes of the whole mail, and of a file that is no text
+)
 
 // tags are those of HTML, which may stand between the digits of a checksum.
 var tags = regexp.MustCompile(`<[^<>]*>`)
@@ -66,13 +70,9 @@ func (r *partsReader) checksums(f *incomingFile, whole []byte) (said [][]byte, e
 	if len(f.file.Certificates) == 0 {
 		return nil, nil
 	}
-	texts := [][]byte{whole}
-	for _, p := range r.opened.Parts {
-		texts = append(texts, []byte(p.Name))
-		holds := slices.ContainsFunc(r.parts, func(o unpack.Part) bool { return bytes.Equal(o.Data, p.Data) })
-		if !(holds && p.Name != "") {
-			texts = append(texts, p.Data, tags.ReplaceAll(p.Data, nil))
-		}
+	texts, err := r.texts(whole)
+	if err != nil {
+		return nil, err
 	}
 	of := registry.Certificate{Provenance: registry.Provenance{File: f.data, With: f.with}}
 	compared := map[string]bool{}
@@ -93,6 +93,54 @@ func (r *partsReader) checksums(f *incomingFile, whole []byte) (said [][]byte, e
 		}
 	}
 	return said, nil
+}
+
+// texts returns what may have a checksum in it next to the certificate. That is the headers and all
+// text, or an error; of other files, it is the small ones.
+func (r *partsReader) texts(whole []byte) ([][]byte, error) {
+	begin := min(len(whole), maxOther)
+	switch filekind.Of(whole) {
+	case filekind.Unknown, filekind.AppleMail, filekind.Mailbox: // others have no headers at their beginning
+		begin = max(begin, headerEnd(whole))
+	}
+	texts, left := [][]byte{whole[:begin]}, maxText-begin
+	var others [][]byte
+	for _, p := range r.opened.Parts {
+		texts = append(texts, []byte(p.Name))
+		holds := slices.ContainsFunc(r.parts, func(o unpack.Part) bool { return bytes.Equal(o.Data, p.Data) })
+		isText := p.Name == "" || strings.HasPrefix(strings.ToLower(p.Media), "text/") ||
+			utf8.Valid(p.Data) && bytes.IndexByte(p.Data, 0) < 0
+		switch {
+		case holds && p.Name != "":
+		case !isText:
+			others = append(others, p.Data)
+		default:
+			texts = append(texts, p.Data)
+			if left -= len(p.Data); bytes.IndexByte(p.Data, '<') >= 0 {
+				texts = append(texts, tags.ReplaceAll(p.Data, nil))
+			}
+		}
+	}
+	if left < 0 {
+		return nil, registry.Refuse("the mail or archive has more text than the %d bytes that are searched for the "+
+			"checksum of its certificate: ask for a mail with the certificate alone", maxText)
+	}
+	for _, data := range others {
+		if len(data) <= min(left, maxOther) {
+			texts, left = append(texts, data), left-len(data)
+		}
+	}
+	return texts, nil
+}
+
+// headerEnd returns where the headers of a mail end.
+func headerEnd(mail []byte) int {
+	for _, blank := range []string{"\n\r\n", "\n\n"} {
+		if at := bytes.Index(mail, []byte(blank)); at >= 0 {
+			mail = mail[:at]
+		}
+	}
+	return len(mail)
 }
 
 // partsReader collects what is in the parts of a file.

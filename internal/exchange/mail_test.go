@@ -172,8 +172,19 @@ func TestChecksumsOfTheSameMail(t *testing.T) {
 		pem := sha256.Sum256(pemOf(data)) // which no mail has said
 		h.must(only(h.anna.MatchChecksum(ctx, exchange.Comparison{Certificate: c.ID, Checksum: hexSum(pem[:])})))
 	}
-	many := bytes.Replace(mailWith("a.cer", made(t, fresh(t, "same mail many"))), []byte("MIME-Version"),
-		[]byte(invented(5000)+"MIME-Version"), 1)
-	_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: many})
-	wantRefused(t, "too many", "more than 4096 checksums", err)
+	for says, header := range map[string]string{
+		"more than 1024 checksums":     invented(1100),
+		"more text than the 4194304":   strings.Repeat("X-Filler: We thank you for your trust.\r\n", 120_000),
+		"searched for the checksum of": strings.Repeat("X-Filler: We thank you for your trust.\n", 120_000),
+	} {
+		many := bytes.Replace(mailWith("a.cer", made(t, fresh(t, "same mail many"))), []byte("MIME-Version"),
+			[]byte(header+"MIME-Version"), 1)
+		_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: many})
+		wantRefused(t, "too many", says, err)
+	}
+	// A large picture is no text.
+	picture := append([]byte("\x89PNG\r\n\x1a\n"), make([]byte, 6<<20)...)
+	large := mailOf(made(t, fresh(t, "same mail picture")), picture)
+	_, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: large})
+	h.must(err)
 }
