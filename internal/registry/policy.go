@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sealane/sealane"
@@ -45,7 +44,7 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 	case ActionKeyExport, ActionKeyImport:
 		return s.movesKey(tx, entry)
 	case ActionPersonAdd, ActionPersonRoles, ActionPersonToken:
-		return s.changesApprover(tx, entry)
+		return s.changesPerson(tx, entry)
 	case ActionProfileChange:
 		return s.ifOthers(tx, &second{why: "the rules of a profile change for all who use it", what: entry.Subject})
 	case ActionExchangeMigrate:
@@ -54,16 +53,6 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.ifOthers(tx, &second{why: "a blocked key may be used again", what: entry.Subject})
 	}
 	return nil, nil
-}
-
-// ifOthers returns what is asked, if somebody else is or was an approver: a company of one has
-// nobody. Those whose token was revoked count, so that nobody becomes alone by revoking the others.
-func (s *Session) ifOthers(tx Reader, asked *second) (*second, error) {
-	others, err := approvers(tx, func(p Person) bool { return p.ID != s.person.ID })
-	if err != nil || others == 0 {
-		return nil, err
-	}
-	return asked, nil
 }
 
 // loosens judges a change of an environment.
@@ -152,38 +141,4 @@ func (s *Session) movesKey(tx Reader, entry *Entry) (*second, error) {
 		return nil, err
 	}
 	return asked, nil
-}
-
-// changesApprover judges a person who becomes an approver or administrator, or ceases to be one, and
-// a new token for one: anyone who gets the token is that person. Revoking a token never waits.
-func (s *Session) changesApprover(tx Reader, entry *Entry) (*second, error) {
-	after, is := entry.After.(Person)
-	if !is {
-		return nil, nil
-	}
-	before, _ := entry.Before.(Person)
-	for _, role := range []Role{Approver, Administrator} {
-		was, becomes := slices.Contains(before.Roles, role), slices.Contains(after.Roles, role)
-		asked := &second{what: after.ID, about: after.ID}
-		switch {
-		case becomes && !was:
-			asked.why = fmt.Sprintf("%s becomes %s", after.ID, role)
-		case was && !becomes:
-			asked.why = fmt.Sprintf("%s is no longer %s", after.ID, role)
-		case was && entry.Action == ActionPersonToken && after.ID != s.person.ID:
-			asked.why = fmt.Sprintf("somebody gets the token of %s, who is %s", after.ID, role)
-		default:
-			continue
-		}
-		// The person whom it is about does not count, nor one who can't approve any more: the
-		// first approver, and one in place of the last, are added by one person.
-		others, err := approvers(tx, func(p Person) bool {
-			return p.ID != s.person.ID && (p.ID != after.ID || was && p.Revoked.IsZero()) && p.Revoked.IsZero()
-		})
-		if err != nil || others == 0 {
-			return nil, err
-		}
-		return asked, nil
-	}
-	return nil, nil
 }

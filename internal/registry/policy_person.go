@@ -1,0 +1,74 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ifOthers returns what is asked, if somebody else is or was an approver: a company of one has
+// nobody. Those whose token was revoked count, so that nobody becomes alone by revoking the others.
+func (s *Session) ifOthers(tx Reader, asked *second) (*second, error) {
+	people, _, err := Readable(tx.People())
+	if err != nil || !slices.ContainsFunc(people, s.isOther) {
+		return nil, err
+	}
+	return asked, nil
+}
+
+// isOther reports whether somebody else is or was an approver.
+func (s *Session) isOther(p Person) bool {
+	return p.ID != s.person.ID && slices.Contains(p.Roles, Approver)
+}
+
+// changesPerson judges a person who becomes an approver or administrator, or ceases to be one, and
+// a new token for one: anyone who gets the token is that person. Revoking a token never waits.
+func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
+	after, is := entry.After.(Person)
+	if !is {
+		return nil, nil
+	}
+	before, _ := entry.Before.(Person)
+	why, taken := s.whyPerson(entry.Action, before, after)
+	if why == "" {
+		return nil, nil
+	}
+	people, _, err := Readable(tx.People())
+	if err != nil {
+		return nil, err
+	}
+	// The first approver, and one in place of the last, are added by one person, and so is what the
+	// only other approver becomes. A role is not taken so: whoever was an approver counts, revoked or
+	// not, so that nobody becomes alone by revoking the others and then taking their roles.
+	others := slices.ContainsFunc(people, func(p Person) bool {
+		if p.ID == after.ID {
+			if !taken && entry.Action != ActionPersonToken {
+				return false
+			}
+			p = before
+		}
+		return s.isOther(p) && (p.Revoked.IsZero() || taken)
+	})
+	if !others {
+		return nil, nil
+	}
+	return &second{why: why, what: after.ID, about: after.ID}, nil
+}
+
+// whyPerson says why a change of a person needs a second one. It is empty if it does not. taken
+// reports that a role is taken.
+func (s *Session) whyPerson(action Action, before, after Person) (why string, taken bool) {
+	var all []string
+	for _, role := range []Role{Approver, Administrator} {
+		was, becomes := slices.Contains(before.Roles, role), slices.Contains(after.Roles, role)
+		switch {
+		case becomes && !was:
+			all = append(all, fmt.Sprintf("%s becomes %s", after.ID, role))
+		case was && !becomes:
+			all, taken = append(all, fmt.Sprintf("%s is no longer %s", after.ID, role)), true
+		case was && action == ActionPersonToken && after.ID != s.person.ID:
+			all = append(all, fmt.Sprintf("somebody gets the token of %s, who is %s", after.ID, role))
+		}
+	}
+	return strings.Join(all, "; "), taken
+}
