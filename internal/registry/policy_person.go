@@ -7,10 +7,11 @@ import (
 )
 
 // ifOthers returns what is asked, if somebody else is or was an approver: a company of one has
-// nobody. Those whose token was revoked count, so that nobody becomes alone by revoking the others.
+// nobody. Those whose token was revoked count, so that nobody becomes alone by revoking the others;
+// so do those whose row can't be read, so that nobody becomes alone by damaging rows.
 func (s *Session) ifOthers(tx Reader, asked *second) (*second, error) {
-	people, _, err := Readable(tx.People())
-	if err != nil || !slices.ContainsFunc(people, s.isOther) {
+	people, damaged, err := Readable(tx.People())
+	if err != nil || len(damaged) == 0 && !slices.ContainsFunc(people, s.isOther) {
 		return nil, err
 	}
 	return asked, nil
@@ -33,7 +34,7 @@ func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
 	if why == "" {
 		return nil, nil
 	}
-	people, _, err := Readable(tx.People())
+	people, damaged, err := Readable(tx.People())
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
 		}
 		return s.isOther(p) && (p.Revoked.IsZero() || taken)
 	})
-	if !others {
+	if !others && len(damaged) == 0 { // see ifOthers
 		return nil, nil
 	}
 	return &second{why: why, what: after.ID, about: after.ID}, nil

@@ -53,3 +53,46 @@ func TestRolesOfTheOnlyOtherApprover(t *testing.T) {
 	asksSecond(t, "ben is no longer approver", s.SetRoles(ctx, "ben", []registry.Role{registry.Auditor}))
 	must(t, s.SetRoles(ctx, "ben", []registry.Role{registry.Approver, registry.Administrator}))
 }
+
+// A person whose row can't be read may be an approver: nobody becomes alone by damaging rows.
+func TestDamagedPeopleAreOthers(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		b, ctx := newBank(t, address), t.Context()
+		db := behind(t, address)
+		undo := []func(){db.swap("person", "body", "ben", "{"), db.swap("person", "body", "cora", "{")}
+		asksSecond(t, "unencrypted messages", b.loosen(t))
+		err := third(b.AddPerson(ctx, registry.Person{ID: "eve", Roles: []registry.Role{registry.Approver}}))
+		needed := asksSecond(t, "eve becomes approver", err)
+		_, err = b.MakeRequest(ctx, needed.Request)
+		refused(t, "nobody else is an approver, as far as the rows of people can be read", err)
+		refused(t, `person "ben": the stored row is damaged`, err)
+		for _, back := range undo {
+			back()
+		}
+		must(t, only(b.MakeRequest(ctx, needed.Request)))
+	})
+}
+
+// How many people decide in an environment is not known where its row can't be read, so nothing is
+// done there that two might have to decide.
+func TestDamagedEnvironmentLoosensNothing(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		b, ctx := newBank(t, address), t.Context()
+		k, _, err := b.CreateKeyPair(ctx, registry.NewPair{
+			Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject,
+		})
+		must(t, err)
+		behind(t, address).does("UPDATE environment SET body = '{' WHERE partner = 'acme'")
+		meddled.Store(t.Name(), 1)
+		refused(t, "damaged", b.loosen(t))
+		refused(t, "damaged", second(b.IssueAPIKey(ctx, registry.NewAPIKey{
+			Partner: "acme", Environment: "PROD", Sealing: sealane.SealingOptional,
+		})))
+		file, err := exported(ctx, b.WithReason("moves to the HSM"), registry.KeyPairExport{
+			KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("a long passphrase"),
+		})
+		if refused(t, "damaged", err); file != nil {
+			t.Error("the private key was delivered")
+		}
+	})
+}

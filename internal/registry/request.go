@@ -121,13 +121,8 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 		if live >= maxRequests {
 			return Refuse("%d requests are open already: decide some of them first", live)
 		}
-		others, err := approvers(tx, func(p Person) bool { return p.ID != r.By && p.Revoked.IsZero() })
-		if err != nil {
+		if err := decidedBySomebody(tx, r); err != nil {
 			return err
-		}
-		if others == 0 {
-			return Refuse("%s of %s needs a second person, and nobody else is an approver", r.Action, r.Subject).
-				Then(Advice{Action: ActionPersonAdd})
 		}
 		entry.After = r
 		return tx.PutRequest(&r)
@@ -140,15 +135,24 @@ func (s *Session) MakeRequest(ctx context.Context, r Request) (Request, error) {
 
 var errSameRequest = fmt.Errorf("the same request is open")
 
-// approvers counts the people who are approvers, or were until their token was revoked.
-func approvers(tx Reader, who func(Person) bool) (n int, err error) {
-	people, _, err := Readable(tx.People())
-	for _, p := range people {
-		if slices.Contains(p.Roles, Approver) && who(p) {
-			n++
-		}
+// decidedBySomebody refuses a request that nobody could approve.
+func decidedBySomebody(tx Reader, r Request) error {
+	people, damaged, err := Readable(tx.People())
+	if err != nil {
+		return err
 	}
-	return n, err
+	can := func(p Person) bool {
+		return p.ID != r.By && p.ID != r.About && p.Revoked.IsZero() && slices.Contains(p.Roles, Approver)
+	}
+	if slices.ContainsFunc(people, can) {
+		return nil
+	}
+	if len(damaged) > 0 {
+		return Refuse("%s of %s needs a second person (%s), and nobody else is an approver, as far as the rows of "+
+			"people can be read: put them in order first\n%v", r.Action, r.Subject, r.Why, damaged)
+	}
+	return Refuse("%s of %s needs a second person (%s), and nobody else is an approver", r.Action, r.Subject, r.Why).
+		Then(Advice{Action: ActionPersonAdd})
 }
 
 // Approver returns the person who approves what is done in the session: the second person of a
