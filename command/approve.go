@@ -175,6 +175,13 @@ func changedMembers(r operation.Request) (lines []string) {
 			}
 			continue
 		}
+		if items, object := is.(map[string]any); object && len(before) == 0 {
+			lines = append(lines, fmt.Sprintf("%s: %d", printable(name), len(items)))
+			for _, item := range slices.Sorted(maps.Keys(items)) {
+				lines = append(lines, "  "+printable(fmt.Sprintf("%s: %v", item, items[item])))
+			}
+			continue
+		}
 		if fmt.Sprint(was) != fmt.Sprint(is) {
 			lines = append(lines, fmt.Sprintf("%s: %s → %s", printable(name), member(was), member(is)))
 		}

@@ -27,6 +27,7 @@ type Operation[In, Out any] struct {
 	name   string
 	keys   bool // it uses private keys or API keys of the registry
 	tries  bool // it uses them if the root key can be loaded
+	secret bool // its input may have a secret, so no request keeps it
 	read   func(context.Context, *registry.Viewer, In) (Out, error)
 	check  func(context.Context, *keyViewer, In) (Out, error)
 	change func(context.Context, *Session, In) (Out, error)
@@ -57,6 +58,9 @@ func (o *Operation[In, Out]) do(ctx context.Context, s *Session, in In) (out Out
 		return o.check(ctx, &keyViewer{&s.Viewer, s.registry}, in)
 	}
 	out, err = o.change(ctx, s, in)
+	if o.secret {
+		return out, s.request(ctx, o.name, nil, err)
+	}
 	return out, s.request(ctx, o.name, in, err)
 }
 
@@ -124,6 +128,13 @@ func checking[In, Out any](name string, f func(context.Context, *keyViewer, In) 
 // trying makes an operation use the root key if it can be loaded.
 func trying[In, Out any](o *Operation[In, Out]) *Operation[In, Out] {
 	o.tries = true
+	return o
+}
+
+// secretly makes the requests of an operation have no input. The person who made one does the act
+// when it is granted.
+func secretly[In, Out any](o *Operation[In, Out]) *Operation[In, Out] {
+	o.secret = true
 	return o
 }
 

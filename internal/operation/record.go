@@ -103,7 +103,7 @@ var (
 		func(ctx context.Context, v *registry.Viewer, _ None) (RowsReport, error) { return v.VerifyRows(ctx) }))
 
 	// AcceptRows records rows as they are now, after somebody has looked into each.
-	AcceptRows = changing("AcceptRows", registry.ActionRowsAccept, acceptRows)
+	AcceptRows = trying(repeatable("AcceptRows", registry.ActionRowsAccept, acceptRows))
 
 	// ListAnchors returns the anchors that every program writes to.
 	ListAnchors = reading("ListAnchors",
@@ -112,11 +112,11 @@ var (
 			return out, err
 		})
 
-	// SetAnchors sets them, in place of those that the registry has.
-	SetAnchors = changing("SetAnchors", registry.ActionAnchorsSet,
+	// SetAnchors sets them, in place of those that the registry has. Addresses may have secrets.
+	SetAnchors = secretly(changing("SetAnchors", registry.ActionAnchorsSet,
 		func(ctx context.Context, s *Session, in AnchorAddresses) (AnchorAddresses, error) {
 			return in, s.Session.SetAnchors(ctx, in.Anchors)
-		})
+		}))
 )
 
 func acceptRows(ctx context.Context, s *Session, in RowNames) (RowNames, error) {

@@ -152,3 +152,104 @@ func TestRecordsOfABlockedKey(t *testing.T) {
 		}
 	}
 }
+
+// secondPerson adds an approver, and returns their session in another program.
+func secondPerson(t *testing.T, s *operation.Session, database string) *operation.Session {
+	t.Helper()
+	added, err := operation.AddPerson.Do(t.Context(), s, operation.Person{
+		ID: "ben", Roles: []registry.Role{registry.Approver},
+	})
+	must(t, err)
+	r, err := operation.Open(t.Context(), operation.Config{
+		Database: database, RootKey: "file:" + filepath.Join(filepath.Dir(database), "rootkey"),
+	})
+	must(t, err)
+	t.Cleanup(func() { r.Close() })
+	ben, err := r.Login(t.Context(), added.Token, "looked into it")
+	must(t, err)
+	return ben
+}
+
+// pending returns the request that an act waits for.
+func pending(t *testing.T, err error) operation.Request {
+	t.Helper()
+	waits, is := errors.AsType[*operation.PendingError](err)
+	if !is {
+		t.Fatalf("%v, want a request", err)
+	}
+	return waits.Request
+}
+
+// Rows that differ from their records are accepted by two people. The approval accepts those that
+// were shown.
+func TestRowsAreAcceptedByTwo(t *testing.T) {
+	s, database, _ := opened(t)
+	ctx := t.Context()
+	_, err := operation.AddPartner.Do(ctx, s, operation.NewPartner{Partner: registry.Partner{
+		ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide,
+	}})
+	must(t, err)
+	ben := secondPerson(t, s, database)
+	meddle(t, database, "UPDATE partner SET name = 'Evil' WHERE id = 'acme'")
+	report, err := operation.VerifyRows.Do(ctx, s, operation.None{})
+	must(t, err)
+	accept := operation.RowNames{Rows: []string{"partner/acme"}, Findings: report.Checksum}
+	_, err = operation.AcceptRows.Do(ctx, s, accept)
+	r := pending(t, err)
+	if report, err := operation.VerifyRows.Do(ctx, s, operation.None{}); err != nil || report.Holds {
+		t.Errorf("one person has accepted it: %v, %s", err, report)
+	}
+	r, err = operation.ApproveRequest.Do(ctx, ben, operation.RequestName{Request: r.ID})
+	if err != nil || r.State != registry.RequestDone {
+		t.Errorf("the request is %s: %v", r.State, err)
+	}
+	if report, err := operation.VerifyRows.Do(ctx, s, operation.None{}); err != nil || !report.Holds {
+		t.Errorf("%v, %s", err, report)
+	}
+}
+
+// meddle changes a database as somebody does who does not use the program.
+func meddle(t *testing.T, database, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", database)
+	must(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), statement)
+	must(t, err)
+}
+
+// An anchor is added by one person, and removed or replaced by two. No row and no record has the
+// addresses.
+func TestAnchorsAreRemovedByTwo(t *testing.T) {
+	s, database, _ := opened(t)
+	ben := secondPerson(t, s, database)
+	ctx := t.Context()
+	const hook, other = "http://localhost:9/hook-hunter2", "http://localhost:9/hook-other3"
+	file := "file:" + filepath.Join(t.TempDir(), "heads")
+	set := func(addresses ...string) error {
+		_, err := operation.SetAnchors.Do(ctx, s, operation.AnchorAddresses{Anchors: addresses})
+		return err
+	}
+	must(t, set(hook))
+	must(t, set(hook, file))
+	for _, addresses := range [][]string{{}, {file}, {hook}, {other, file}} {
+		r := pending(t, set(addresses...))
+		if len(r.Input) > 0 || !strings.Contains(r.Why, "no longer written to") {
+			t.Errorf("%q: %s, %s", addresses, r.Input, r.Why)
+		}
+	}
+	r := pending(t, set(file))
+	r, err := operation.ApproveRequest.Do(ctx, ben, operation.RequestName{Request: r.ID})
+	if err != nil || r.State != registry.RequestGranted {
+		t.Errorf("the request is %s: %v", r.State, err)
+	}
+	pending(t, set(other, file)) // another than was granted
+	must(t, set(file))
+	pending(t, set())
+	var log strings.Builder
+	_, err = operation.ExportAudit.Do(ctx, s, &log)
+	must(t, err)
+	if !strings.Contains(log.String(), "http://localhost:9") || strings.Contains(log.String(), "hook-") {
+		t.Error("the audit log lacks the name of an anchor, or has its address")
+	}
+}

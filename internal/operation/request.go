@@ -26,7 +26,8 @@ func (e *PendingError) Error() string {
 		e.Request.Action, e.Request.Subject, e.Request.Why, e.Request.ID)
 }
 
-// request stores the request of an act that needs a second person. Any other error stays.
+// request stores the request of an act that needs a second person, with its input unless that is
+// nil. Any other error stays.
 func (s *Session) request(ctx context.Context, operation string, in any, err error) error {
 	var needed *registry.SecondPersonError
 	if !errors.As(err, &needed) {
@@ -34,7 +35,7 @@ func (s *Session) request(ctx context.Context, operation string, in any, err err
 	}
 	r := needed.Request
 	r.Operation = operation
-	if input, failed := json.Marshal(in); failed == nil {
+	if input, failed := json.Marshal(in); failed == nil && in != nil {
 		r.Input = input
 	}
 	if r, err = s.MakeRequest(ctx, r); err != nil {
@@ -59,6 +60,9 @@ func repeatable[In, Out any](
 		var in In
 		if err := json.Unmarshal(input, &in); err != nil {
 			return fmt.Errorf("the input of the request is damaged: %w", err)
+		}
+		if o.tries {
+			s.tryKeys(ctx)
 		}
 		_, err := o.change(ctx, s, in)
 		return err

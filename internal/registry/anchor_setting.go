@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/internal/audit"
 )
@@ -35,7 +36,8 @@ func anchorAddresses(tx Reader) (addresses []string, err error) {
 }
 
 // SetAnchors sets the anchors of the registry, in place of those that it has. Each must be usable
-// by this program. The audit log has their names, and not their addresses, which may be secrets.
+// by this program. The audit log has their names, and not their addresses, which may be secrets. If
+// there are other approvers, one of them must agree to remove one.
 func (s *Session) SetAnchors(ctx context.Context, addresses []string) error {
 	if len(addresses) > maxAnchors {
 		return Refuse("%d anchors are too many: a registry has at most %d", len(addresses), maxAnchors)
@@ -59,8 +61,34 @@ func (s *Session) SetAnchors(ctx context.Context, addresses []string) error {
 			if err != nil {
 				return err
 			}
+			if removed := removedAnchors(tx, addresses); len(removed) > 0 {
+				entry.removes = &second{
+					why:  "the audit log's heads are no longer written to " + strings.Join(removed, ", "),
+					what: fmt.Sprintf("%x", digest(text)),
+				}
+			}
 			return tx.PutSetting(settingAnchorsExpected, text)
 		})
+}
+
+// removedAnchors returns the names of the anchors that are not at one of some addresses. Another
+// address is another anchor, though its name may be the same: the name has no secret of it.
+func removedAnchors(tx Reader, stay []string) (names []string) {
+	addresses, err := anchorAddresses(tx)
+	if err != nil {
+		return []string{"anchors that can't be read"}
+	}
+	for _, address := range addresses {
+		if slices.Contains(stay, address) {
+			continue
+		}
+		name, err := audit.AnchorName(address)
+		if err != nil {
+			name = "an anchor that can't be read"
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // namesOfAnchors returns the names of the registry's anchors, as far as they can be read.

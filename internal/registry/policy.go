@@ -49,6 +49,15 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.ifOthers(tx, &second{why: "the rules of a profile change for all who use it", what: entry.Subject})
 	case ActionExchangeMigrate:
 		return &second{why: "certificates are approved as of another system's record", what: entry.Subject}, nil
+	case ActionRowsAccept:
+		return s.ifOthers(tx, &second{
+			why: "rows that differ from their records are recorded as they are", what: entry.Subject,
+		})
+	case ActionAnchorsSet:
+		if entry.removes == nil {
+			return nil, nil
+		}
+		return s.ifOthers(tx, entry.removes)
 	case ActionKeyUnblock:
 		return s.ifOthers(tx, &second{why: "a blocked key may be used again", what: entry.Subject})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 
 	"github.com/sealane/sealane/internal/audit"
 )
@@ -196,6 +197,10 @@ func (r *recorder) after(said any) (json.RawMessage, error) {
 		return recorded(said)
 	}
 	rows := make(map[rowName]json.RawMessage, len(r.stored))
+	if v, is := said.(map[string]any); is { // those that were accepted as they are
+		accepted, _ := v[rowsMember].(map[rowName]json.RawMessage)
+		maps.Copy(rows, accepted)
+	}
 	for _, s := range r.stored {
 		row, err := s.read()
 		if errors.Is(err, ErrNotFound) {

@@ -13,7 +13,8 @@ const maxAccepted = 1000
 // AcceptRows records rows as they are now, which VerifyRows has found otherwise: after somebody
 // has looked into each, or after an upgrade from a version whose records did not have the rows.
 // It takes the place of no correction: a row that was changed unlawfully must be changed back.
-// It refuses a row that is not as the finding has it any more, and one that can't be read.
+// It refuses a row that is not as the finding has it any more, and one that can't be read. If
+// there are other approvers, one of them must agree.
 //
 // checksum is that of the report in which the rows were found; it is recorded.
 func (s *Session) AcceptRows(ctx context.Context, found []RowFinding, checksum string) error {
