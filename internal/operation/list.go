@@ -133,10 +133,10 @@ func subjects(tx registry.Reader, id string) ([]string, error) {
 	return []string{"key/" + k.ID, "certificate/" + k.Certificate}, nil
 }
 
-// ofMany are the acts that change rows which are not the subject of their record.
+// ofMany are the acts that change rows, or export keys, which are not the subject of their record.
 var ofMany = []Action{
 	registry.ActionKeyBlock, registry.ActionKeyUnblock, registry.ActionExchangeAlarm, registry.ActionExchangeMigrate,
-	registry.ActionRowsAccept,
+	registry.ActionRowsAccept, registry.ActionKeyExport,
 }
 
 // maxOfMany bounds how many of the newest records of each of these acts are read, and ofManyAtOnce how

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -121,6 +122,34 @@ func TestBackupWhoseNameIsTaken(t *testing.T) {
 	sum, err := operation.CheckBackup(t.Context(), left[0])
 	if err != nil || sum.Rows == 0 || backups(t, s) != 1 {
 		t.Errorf("%+v, %v; %d records", sum, err, backups(t, s))
+	}
+}
+
+// The records about a key pair include the export of a lane with it.
+func TestRecordsOfALaneExport(t *testing.T) {
+	s, _, _ := opened(t)
+	ctx := t.Context()
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide}))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "acme", Name: "SANDBOX",
+		Sealing: sealane.SealingRequired}))
+	made, err := operation.CreateKey.Do(ctx, s, operation.NewPair{Profile: "riskos", Partner: "acme",
+		Environment: "SANDBOX", Subject: cert.Template{CommonName: "keys.example", Validity: 2}})
+	must(t, err)
+	_, err = operation.ExportLane.Do(ctx, s, operation.LaneExport{
+		Lane: lanes.Name{Partner: "acme", Environment: "SANDBOX"}, Passphrase: []byte("a long passphrase"),
+		Deliver: func(sealane.Config) error { return nil },
+	})
+	must(t, err)
+	page, err := operation.ListAudit.Do(ctx, s, operation.AuditQuery{Identity: made.KeyPair.ID, Limit: 100})
+	must(t, err)
+	exports := 0
+	for _, r := range page.Records {
+		if r.Action == string(registry.ActionKeyExport) {
+			exports++
+		}
+	}
+	if exports != 1 {
+		t.Errorf("%d of %d records are of the export", exports, len(page.Records))
 	}
 }
 

@@ -18,6 +18,7 @@ type Entry struct {
 	Reason               string       // empty: the session's
 	second               bool         // the policy was asked
 	first                *Environment // that is added with a partner
+	leaves               []KeyPair    // that are exported with a lane
 	removes              *second      // what is asked for anchors that are removed; nil: none is
 	Before, After        any          // the rows; After has those that the change stores by itself
 }

@@ -23,7 +23,8 @@ type LaneExport struct {
 	Deliver func(sealane.Config) error `json:"-"`
 }
 
-// ExportLane passes a lane with its private keys to Deliver, as the registry has it now.
+// ExportLane passes a lane with its private keys to Deliver, as the registry has it now. The record
+// names the key pairs. An approval is of these alone.
 func (s *Session) ExportLane(ctx context.Context, x LaneExport) error {
 	if len(pasted.Secret(x.Passphrase)) < keyfile.MinPassphrase {
 		return Refuse("the passphrase must have at least %d bytes: the files have private keys",
@@ -35,13 +36,21 @@ func (s *Session) ExportLane(ctx context.Context, x LaneExport) error {
 	}
 	entry := Entry{
 		Action: ActionKeyExport, Subject: "lane/" + x.Lane.Partner + "/" + x.Lane.Environment,
-		Partner: x.Lane.Partner, Environment: x.Lane.Environment, After: map[string]string{"format": "lane"},
+		Partner: x.Lane.Partner, Environment: x.Lane.Environment,
 	}
-	return s.Change(ctx, entry, func(tx Tx, entry *Entry) error {
+	return s.Change(ctx, entry, func(tx Tx, entry *Entry) (err error) {
+		if entry.leaves, err = pairsOf(tx, lane.Ours()); err != nil {
+			return err
+		}
+		names := make([]string, len(entry.leaves))
+		for i, k := range entry.leaves {
+			names[i] = "key/" + k.ID
+		}
+		entry.After = map[string]any{"format": "lane", "keys": names}
 		if err := s.NeedSecond(tx, entry); err != nil {
 			return err
 		}
-		config, err := s.laneConfig(tx, x.Lane, lane)
+		config, err := s.laneConfig(tx, x.Lane, lane, entry.leaves)
 		if err != nil {
 			return err
 		}
@@ -49,8 +58,10 @@ func (s *Session) ExportLane(ctx context.Context, x LaneExport) error {
 	})
 }
 
-// laneConfig returns what a lane is made of, with private keys and certificates.
-func (s *Session) laneConfig(tx Tx, name lanes.Name, lane *sealane.Lane) (config sealane.Config, err error) {
+// laneConfig returns what a lane is made of, with the private keys of pairs, and certificates.
+func (s *Session) laneConfig(
+	tx Tx, name lanes.Name, lane *sealane.Lane, pairs []KeyPair,
+) (config sealane.Config, err error) {
 	p, err := tx.Partner(name.Partner)
 	if err != nil {
 		return config, err
@@ -60,32 +71,40 @@ func (s *Session) laneConfig(tx Tx, name lanes.Name, lane *sealane.Lane) (config
 		return config, err
 	}
 	config = lanes.Config(p.laneRow(), env.laneRow(), lane.Profile())
-	if config.Ours, err = s.ourKeys(tx, lane.Ours()); err != nil {
+	if config.Ours, err = s.ourKeys(lane.Ours(), pairs); err != nil {
 		return config, err
 	}
 	config.Theirs, err = theirKeys(tx, name, lane.Theirs())
 	return config, err
 }
 
-// ourKeys returns a ring of the key pairs that a lane has, with their private keys.
-func (s *Session) ourKeys(tx Tx, infos []keyring.KeyInfo) (*keyring.Ring, error) {
-	if len(infos) == 0 {
-		return nil, nil
-	}
-	keys := make([]keyring.Key, len(infos))
-	for i, info := range infos {
+// pairsOf returns the key pairs that a lane has, in the lane's order.
+func pairsOf(tx Tx, infos []keyring.KeyInfo) (pairs []KeyPair, err error) {
+	for _, info := range infos {
 		sum, err := spkiSum(info)
 		if err != nil {
 			return nil, err
 		}
-		pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: sum})
-		if err == nil && len(pairs) == 0 {
+		found, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: sum})
+		if err == nil && len(found) == 0 {
 			err = ErrNotFound
 		}
 		if err != nil {
 			return nil, fmt.Errorf("key pair with key ID %q: %w", info.ID, err)
 		}
-		private, err := s.registry.unseal(pairs[0])
+		pairs = append(pairs, found[0])
+	}
+	return pairs, nil
+}
+
+// ourKeys returns a ring of the keys that a lane has, with the private keys of their pairs.
+func (s *Session) ourKeys(infos []keyring.KeyInfo, pairs []KeyPair) (*keyring.Ring, error) {
+	if len(infos) == 0 {
+		return nil, nil
+	}
+	keys := make([]keyring.Key, len(infos))
+	for i, info := range infos {
+		private, err := s.registry.unseal(pairs[i])
 		if err != nil {
 			return nil, err
 		}

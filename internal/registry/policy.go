@@ -129,22 +129,35 @@ func (s *Session) addsCaller(tx Reader, entry *Entry) (*second, error) {
 	return asked, nil
 }
 
-// movesKey judges the export or import of a private key.
+// movesKey judges the export or import of a private key. What leaves with a lane is judged by the
+// lane's environment, and as each of its key pairs would be by itself.
 func (s *Session) movesKey(tx Reader, entry *Entry) (*second, error) {
-	what := entry.Subject
+	asked := &second{why: "a private key for production leaves or enters the registry", what: entry.Subject}
 	if k, is := entry.After.(KeyPair); is { // an import has another identity each time
-		what = fmt.Sprintf("%x", k.SPKISHA256)
+		asked.what = fmt.Sprintf("%x", k.SPKISHA256)
 	}
-	asked := &second{why: "a private key for production leaves or enters the registry", what: what}
-	if entry.Partner == "" { // shared by the partners of a profile
-		if !Production(entry.Environment) {
+	for _, k := range entry.leaves {
+		asked.what += fmt.Sprintf(" %x", k.SPKISHA256)
+	}
+	for _, k := range append([]KeyPair{{Partner: entry.Partner, Environment: entry.Environment}}, entry.leaves...) {
+		if needed, err := s.ofKey(tx, k, asked); needed != nil || err != nil {
+			return needed, err
+		}
+	}
+	return nil, nil
+}
+
+// ofKey returns what is asked, if a private key of this partner and environment needs a second person.
+func (s *Session) ofKey(tx Reader, k KeyPair, asked *second) (*second, error) {
+	if k.Partner == "" { // shared by the partners of a profile
+		if !Production(k.Environment) {
 			return nil, nil
 		}
 		return s.ifOthers(tx, asked)
 	}
-	env, err := tx.Environment(entry.Partner, entry.Environment)
+	env, err := tx.Environment(k.Partner, k.Environment)
 	if errors.Is(err, ErrNotFound) {
-		env, err = Environment{Name: entry.Environment}, nil
+		env, err = Environment{Name: k.Environment}, nil
 	}
 	if err != nil || env.ApprovalsNeeded() < 2 {
 		return nil, err
