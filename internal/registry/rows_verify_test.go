@@ -310,6 +310,51 @@ func TestRowsThatAreGone(t *testing.T) {
 	meddled.Store(t.Name(), 1)
 }
 
+// A certificate whose second half is not there is no row that the program has stored: it is found,
+// and no lane uses it.
+func TestHalfACertificateIsFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		s, _ := founded(t, address)
+		c, k := twoLanes(t, s)
+		db, ctx := behind(t, address), t.Context()
+		put := func(id, of string) {
+			db.does(`INSERT INTO certificate (id, owner, partner, profile, environment, key_pair, key_id, state, not_after,
+				sha256, spki_sha256, spki, version) SELECT '`+id+`', owner, partner, profile, environment, key_pair, key_id,
+				state, not_after + 1, sha256, spki_sha256, spki, version FROM certificate WHERE id = ?`, of)
+		}
+		put("c-ours", k.Certificate)
+		before, err := s.Registry().Snapshot(ctx)
+		must(t, err)
+		if _, err := before.Lane(lanes.Name{Partner: "acme", Environment: "SANDBOX"}); err != nil {
+			t.Errorf("the lane fails because of a certificate of ours: %v", err)
+		}
+		damaged := before.Damaged()
+		if len(damaged) != 1 || damaged[0].ID != "c-ours" {
+			t.Errorf("damaged are %v", damaged)
+		}
+		put("c-theirs", c.ID)
+		snapshot, err := s.Registry().Snapshot(ctx)
+		must(t, err)
+		_, err = snapshot.Lane(lanes.Name{Partner: "acme", Environment: "SANDBOX"})
+		refused(t, `certificate "c-theirs"`, err)
+		report, err := s.Registry().VerifyRows(ctx)
+		must(t, err)
+		var found []string
+		for _, f := range report.Findings {
+			found = append(found, string(f.Fault)+" "+f.Row)
+		}
+		if want := []string{"damaged certificate/c-ours", "damaged certificate/c-theirs"}; !slices.Equal(found, want) {
+			t.Errorf("%q, want %q", found, want)
+		}
+		must(t, s.View(ctx, func(tx registry.Reader) error {
+			_, err := tx.Certificate("c-ours")
+			refused(t, "its body is not there", err)
+			return nil
+		}))
+		meddled.Store(t.Name(), 2)
+	})
+}
+
 // Columns that repeat the body of a certificate, and that no record has, are compared with it.
 func TestRepeatedColumnsAreVerified(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {

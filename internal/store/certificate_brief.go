@@ -61,8 +61,8 @@ var briefCertificates = func() selection[registry.Certificate] {
 		func(c column[registry.Certificate]) bool { return c.into == nil })
 	own = append(own, number("version", d.version))
 	columns := slices.Concat(own, repeatedColumns)
-	const body = `COALESCE((SELECT body FROM certificate_text t
-		WHERE t.id = certificate.id AND listed <> version), '')`
+	const body = `CASE WHEN listed = version THEN ''
+		ELSE (SELECT body FROM certificate_text t WHERE t.id = certificate.id) END`
 	return selection[registry.Certificate]{
 		"SELECT " + strings.Join(namesOf(columns), ", ") + ", " + body + " FROM certificate",
 		func(row scan) (found registry.Certificate, err error) {

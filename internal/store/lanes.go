@@ -293,12 +293,13 @@ func (r laneRows) Certificates() iter.Seq2[lanes.Certificate, error] {
 	})
 }
 
-// ownCertificates reads only what tells when a certificate ends. Those of partners have no key pair, so that
-// an index finds ours among them.
+// ownCertificates reads only what tells when a certificate ends, and whether the rest of it is there. Those of
+// partners have no key pair, so that an index finds ours among them.
 var ownCertificates = laneQuery{
 	what: "certificate", table: "certificate",
-	selected: "SELECT id, COALESCE(partner, ''), key_pair, serial_number, not_after FROM certificate",
-	all:      allInUse + " AND owner = 'ours' AND key_pair > ''", some: allInUse + " AND owner = 'ours'",
+	selected: `SELECT id, COALESCE(partner, ''), key_pair, serial_number, not_after,
+		(SELECT t.id FROM certificate_text t WHERE t.id = certificate.id) FROM certificate`,
+	all: allInUse + " AND owner = 'ours' AND key_pair > ''", some: allInUse + " AND owner = 'ours'",
 	partner: "partner", environment: "environment", shared: true,
 	one:  inUse + " AND owner = 'ours' AND partner = ? AND environment = ?",
 	args: ofEnvironment,
@@ -307,10 +308,16 @@ var ownCertificates = laneQuery{
 func (r laneRows) OwnCertificates() iter.Seq2[lanes.OwnCertificate, error] {
 	return laneRow(r, ownCertificates, func(row scan, c *lanes.OwnCertificate) (string, error) {
 		var end any
-		err := row(loose{&c.ID}, loose{&c.Partner}, loose{&c.KeyPair}, loose{&c.Serial}, &end)
+		var whole string
+		err := row(loose{&c.ID}, loose{&c.Partner}, loose{&c.KeyPair}, loose{&c.Serial}, &end, loose{&whole})
 		micro, is := end.(int64)
-		if c.NotAfter = time.UnixMicro(micro).UTC(); err == nil && !is {
+		c.NotAfter = time.UnixMicro(micro).UTC()
+		switch {
+		case err != nil:
+		case !is:
 			err = unfit("its not_after is not a time")
+		case whole == "":
+			err = unfit("its body is not there")
 		}
 		return c.ID, err
 	})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"database/sql"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -23,7 +24,7 @@ type table[T any] struct {
 
 	// long are the columns of a second table, NAME_text, which also has the body. It keeps
 	// long values, which are read for few rows, apart from those that queries read of all
-	// rows.
+	// rows. A row that has none there is damaged.
 	long []column[T]
 }
 
@@ -76,7 +77,7 @@ func (d *table[T]) selects(columns []column[T]) selection[T] {
 	}
 	from := d.name
 	if len(d.long) > 0 {
-		from += " JOIN " + d.name + "_text USING (" + strings.Join(namesOf(d.key), ", ") + ")"
+		from += " LEFT JOIN " + d.name + "_text USING (" + strings.Join(namesOf(d.key), ", ") + ")"
 	}
 	return selection[T]{"SELECT " + strings.Join(names, ", ") + " FROM " + from, func(row scan) (T, error) {
 		found, err := d.scan(row, columns)
@@ -104,7 +105,7 @@ func (d *table[T]) inOrder() string { return " ORDER BY " + strings.Join(namesOf
 
 func (d *table[T]) scan(row scan, columns []column[T]) (T, error) {
 	var found, rest T
-	var body string
+	var body sql.NullString
 	to := make([]any, 0, len(columns)+1)
 	for _, c := range columns {
 		to = append(to, c.into(&found))
@@ -115,7 +116,10 @@ func (d *table[T]) scan(row scan, columns []column[T]) (T, error) {
 	if err := row(to...); err != nil || !d.body {
 		return found, err
 	}
-	err := json.Unmarshal([]byte(body), &rest)
+	if !body.Valid {
+		return found, unfit("its body is not there")
+	}
+	err := json.Unmarshal([]byte(body.String), &rest)
 	for _, c := range columns {
 		c.copy(&rest, &found)
 	}
