@@ -18,7 +18,9 @@ init.
 
 Roles: operator (everything but approval), approver (approves, rejects, grants waivers),
 auditor (reads), administrator (people, the root key, backups). A person may have
-several roles, but can't approve for production what they received themselves.
+several roles, but can't approve for production what they received themselves. As soon as
+there is another approver, a new operator, approver or administrator waits for the
+approval of another person.
 
 The role backup is for a program that makes backups, such as a timer: its token can do
 nothing else, and does not even read.`,

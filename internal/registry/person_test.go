@@ -140,7 +140,9 @@ func TestChangedSinceLogin(t *testing.T) {
 				return s.SetRoles(ctx, id, []registry.Role{registry.Operator, registry.Approver})
 			})
 		}},
-		{"token", func(id string) error { return third(s.RenewToken(ctx, id)) }},
+		{"token", func(id string) error {
+			return agreed(t, s, func() error { return third(s.RenewToken(ctx, id)) })
+		}},
 		{"revoked", func(id string) error { return s.WithReason("has left").RevokePerson(ctx, id) }},
 	} {
 		session, _ := person(t, s, c.name, registry.Operator)

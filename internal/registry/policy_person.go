@@ -22,8 +22,10 @@ func (s *Session) isOther(p Person) bool {
 	return p.ID != s.person.ID && slices.Contains(p.Roles, Approver)
 }
 
-// changesPerson judges a person who becomes an approver or administrator, or ceases to be one, and
-// a new token for one: anyone who gets the token is that person. Revoking a token never waits.
+// changesPerson judges a person who becomes an operator, approver or administrator, and a new token
+// for one: anyone who gets the token is that person, and could receive as one and approve as
+// another. It also judges who ceases to be an approver or administrator. Revoking a token never
+// waits.
 func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
 	after, is := entry.After.(Person)
 	if !is {
@@ -60,11 +62,12 @@ func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
 // reports that a role is taken.
 func (s *Session) whyPerson(action Action, before, after Person) (why string, taken bool) {
 	var all []string
-	for _, role := range []Role{Approver, Administrator} {
+	for _, role := range []Role{Approver, Administrator, Operator} {
 		was, becomes := slices.Contains(before.Roles, role), slices.Contains(after.Roles, role)
 		switch {
 		case becomes && !was:
 			all = append(all, fmt.Sprintf("%s becomes %s", after.ID, role))
+		case was && !becomes && role == Operator: // it only stops something
 		case was && !becomes:
 			all, taken = append(all, fmt.Sprintf("%s is no longer %s", after.ID, role)), true
 		case was && action == ActionPersonToken && after.ID != s.person.ID:

@@ -96,3 +96,20 @@ func TestDamagedEnvironmentLoosensNothing(t *testing.T) {
 		}
 	})
 }
+
+// Whoever gets the token of an operator could receive as one person and approve as another.
+func TestTokenOfAnOperator(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	add := func(id string, role registry.Role) error {
+		return only(s.AddPerson(ctx, registry.Person{ID: id, Roles: []registry.Role{role}}))
+	}
+	must(t, add("olga", registry.Operator)) // the first people of a registry: there is nobody to ask
+	must(t, only(s.RenewToken(ctx, "olga")))
+	must(t, add("ben", registry.Approver))
+	asksSecond(t, "ole becomes operator", add("ole", registry.Operator))
+	asksSecond(t, "somebody gets the token of olga, who is operator", only(s.RenewToken(ctx, "olga")))
+	must(t, s.SetRoles(ctx, "olga", []registry.Role{registry.Auditor})) // it only takes something
+	must(t, only(s.RenewToken(ctx, "olga")))
+	asksSecond(t, "olga becomes operator", s.SetRoles(ctx, "olga", []registry.Role{registry.Operator}))
+	must(t, only(s.RenewToken(ctx, "anna"))) // one's own
+}

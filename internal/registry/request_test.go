@@ -91,7 +91,15 @@ func TestWhatNeedsASecondPerson(t *testing.T) {
 		waits(t, b.Session, "eve becomes approver", err)
 		_, err = b.AddPerson(ctx, registry.Person{ID: "eve", Roles: []registry.Role{registry.Administrator}})
 		waits(t, b.Session, "eve becomes administrator", err)
-		must(t, only(b.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Operator}})))
+		_, err = b.AddPerson(ctx, registry.Person{ID: "olga", Roles: []registry.Role{registry.Operator}})
+		waits(t, b.Session, "olga becomes operator", err)
+		for _, free := range []registry.Role{registry.Auditor, registry.Backup} {
+			id := "the-" + string(free)
+			must(t, only(b.AddPerson(ctx, registry.Person{ID: id, Roles: []registry.Role{free}})))
+			must(t, only(b.RenewToken(ctx, id)))
+		}
+		err = b.SetRoles(ctx, "the-auditor", []registry.Role{registry.Operator})
+		waits(t, b.Session, "the-auditor becomes operator", err)
 		k, _, err := b.CreateKeyPair(ctx, registry.NewPair{
 			Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject,
 		})
