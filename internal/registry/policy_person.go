@@ -4,7 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
+
+// revokedCounts is how long an approver counts as one after their token was revoked, where somebody
+// is to get a role or a token. So others have time to see that they were revoked.
+const revokedCounts = 7 * 24 * time.Hour
 
 // ifOthers returns what is asked, if somebody else is or was an approver: a company of one has
 // nobody. Those whose token was revoked count, so that nobody becomes alone by revoking the others;
@@ -40,19 +45,32 @@ func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The first approver, and one in place of the last, are added by one person, and so is what the
-	// only other approver becomes. A role is not taken so: whoever was an approver counts, revoked or
-	// not, so that nobody becomes alone by revoking the others and then taking their roles.
-	others := slices.ContainsFunc(people, func(p Person) bool {
+	// The first approver is added by one person, and so is what the only other approver becomes. One in
+	// place of the last is added so when nobody has been an approver for some time. A role is not taken
+	// so: whoever was an approver counts, revoked or not, so that nobody becomes alone by revoking the
+	// others and then taking their roles.
+	others, alone := len(damaged) > 0, time.Time{} // see ifOthers
+	for _, p := range people {
 		if p.ID == after.ID {
 			if !taken && entry.Action != ActionPersonToken {
-				return false
+				continue
 			}
 			p = before
 		}
-		return s.isOther(p) && (p.Revoked.IsZero() || taken)
-	})
-	if !others && len(damaged) == 0 { // see ifOthers
+		switch ends := p.Revoked.Add(revokedCounts); {
+		case !s.isOther(p):
+		case p.Revoked.IsZero() || taken:
+			others = true
+		case ends.After(alone):
+			alone = ends
+		}
+	}
+	switch {
+	case others:
+	case s.registry.now().Before(alone):
+		why += "; the token of another approver was revoked a short time ago: one person alone may do it from " +
+			alone.UTC().Format("2006-01-02 15:04 MST") + " on"
+	default:
 		return nil, nil
 	}
 	return &second{why: why, what: after.ID, about: after.ID}, nil

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
@@ -112,4 +113,34 @@ func TestTokenOfAnOperator(t *testing.T) {
 	must(t, only(s.RenewToken(ctx, "olga")))
 	asksSecond(t, "olga becomes operator", s.SetRoles(ctx, "olga", []registry.Role{registry.Operator}))
 	must(t, only(s.RenewToken(ctx, "anna"))) // one's own
+}
+
+// An administrator who revokes the other approvers is not alone at once: for a week they count where
+// somebody is to get a role or a token, and then one person alone brings in another approver.
+func TestTheWayBackTakesAWeek(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		b, ctx := newBank(t, address), t.Context()
+		b.revoke(t, "ben")
+		b.now = b.now.Add(24 * time.Hour)
+		b.revoke(t, "cora")
+		add := func(id string, role registry.Role) error {
+			return only(b.AddPerson(ctx, registry.Person{ID: id, Roles: []registry.Role{role}}))
+		}
+		for range 2 {
+			const when = "one person alone may do it from 2026-12-08 09:00 UTC on"
+			needed := asksSecond(t, when, add("eve", registry.Approver))
+			_, err := b.MakeRequest(ctx, needed.Request)
+			refused(t, when, err)
+			refused(t, "nobody else is an approver", err)
+			asksSecond(t, when, add("olga", registry.Operator))
+			asksSecond(t, when, add("berta", registry.Administrator))
+			asksSecond(t, when, only(b.RenewToken(ctx, "ben")))
+			b.now = time.Date(2026, 12, 8, 8, 59, 0, 0, time.UTC)
+		}
+		b.now = b.now.Add(time.Minute)
+		asksSecond(t, "ben is no longer approver", b.SetRoles(ctx, "ben", []registry.Role{registry.Auditor}))
+		asksSecond(t, "unencrypted messages", b.loosen(t))
+		must(t, add("eve", registry.Approver))
+		asksSecond(t, "mallory becomes approver", add("mallory", registry.Approver))
+	})
 }
