@@ -19,11 +19,11 @@ func usesAndNodes(t *testing.T, provider *office, pair string) {
 		}
 	}
 	once := `(?s)used +on node provider for 1 message of the partner\n +first 2.* UTC, last 2.* UTC\n` +
-		` +used +on node provider for 1 message of ours\n`
+		` +used +on node provider for 1 message of ours\n.*uses are not audited`
 	says(once, "show", pair)
 	certificate := regexp.MustCompile(`\bc-[a-z2-7]{10}\b`).FindString(provider.run("status", "acme"))
 	says(once, "show", certificate)
-	used := `(?s)last used: 2\S+ \S+ UTC for a message of the partner, +2\S+.* for one of ours`
+	used := `(?s)last used: 2\S+ \S+ UTC for a message of the partner, +2\S+.* for one of ours\s+\(not\s+audited\)`
 	says(used+".*"+used, "status", "acme")
 	says(used, "status", "acme", "DEV")
 	says(used, "partner", "show", "acme")

@@ -88,6 +88,9 @@ func writeUses(w io.Writer, s operation.Shown) {
 		fmt.Fprintf(w, "  %-15s %s\n", "used", printable(text))
 		fmt.Fprintf(w, "  %-15s first %s, last %s\n", "", timeText(u.First), timeText(u.Last))
 	}
+	if len(s.Uses) > 0 {
+		fmt.Fprintf(w, "  %-15s %s\n", "", "(as the nodes say: uses are not audited)")
+	}
 }
 
 // factLine is a fact that two certificates are compared by.

@@ -130,7 +130,10 @@ func lastUseText(last operation.LastUse) string {
 	if !last.Out.IsZero() {
 		parts = append(parts, timeText(last.Out)+" for one of ours")
 	}
-	return strings.Join(parts, ", ")
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, ", ") + " (not audited)"
 }
 
 var marks = map[cert.Level]string{cert.OK: "✓", cert.Warning: "!", cert.Refused: "✗", cert.Waived: "!"}

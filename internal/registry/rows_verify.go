@@ -74,7 +74,7 @@ func (r RowsReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %s. ", termtext.Counted(r.Rows, "row"), termtext.Counted(r.Records, "record"))
 	if r.Holds {
-		b.WriteString("Each row is as its last record has it.\n")
+		b.WriteString("Each row is as its last record has it. Uses of keys, and nodes, have no records.\n")
 		if r.NoMACs != "" {
 			fmt.Fprintf(&b, "The MACs of API keys were not checked: %s\n", r.NoMACs)
 		}
@@ -101,8 +101,9 @@ func (r *RowsReport) add(f RowFinding) {
 
 // VerifyRows compares every row of the registry with its last record, and every record with the
 // rows: what was changed, added or removed in the database itself is a finding. So is a row that
-// can't be read. Not compared are the last uses of API keys and what became of anchors, which
-// programs store without a record. If there is a root key, the MACs of API keys are checked too.
+// can't be read. Not compared are the uses of API keys, key pairs and certificates, the reports of
+// nodes, and what became of anchors, which programs store without a record. If there is a root key,
+// the MACs of API keys are checked too.
 //
 // It trusts the audit log: [audit.Verify] checks that. It keeps some hundred bytes for each row in
 // memory.
