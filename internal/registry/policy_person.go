@@ -47,7 +47,7 @@ func (s *Session) changesPerson(tx Reader, entry *Entry) (*second, error) {
 	}
 	// The first approver is added by one person, and so is what the only other approver becomes. One in
 	// place of the last is added so when nobody has been an approver for some time. A role is not taken
-	// so: whoever was an approver counts, revoked or not, so that nobody becomes alone by revoking the
+	// so: all who were approvers count, revoked or not, so that nobody becomes alone by revoking the
 	// others and then taking their roles.
 	others, alone := len(damaged) > 0, time.Time{} // see ifOthers
 	for _, p := range people {

@@ -98,7 +98,7 @@ func TestDamagedEnvironmentLoosensNothing(t *testing.T) {
 	})
 }
 
-// Whoever gets the token of an operator could receive as one person and approve as another.
+// Anyone who gets the token of an operator could receive as one person and approve as another.
 func TestTokenOfAnOperator(t *testing.T) {
 	s, ctx := openSession(t), t.Context()
 	add := func(id string, role registry.Role) error {

@@ -318,9 +318,10 @@ func TestHalfACertificateIsFound(t *testing.T) {
 		c, k := twoLanes(t, s)
 		db, ctx := behind(t, address), t.Context()
 		put := func(id, of string) {
-			db.does(`INSERT INTO certificate (id, owner, partner, profile, environment, key_pair, key_id, state, not_after,
-				sha256, spki_sha256, spki, version) SELECT '`+id+`', owner, partner, profile, environment, key_pair, key_id,
-				state, not_after + 1, sha256, spki_sha256, spki, version FROM certificate WHERE id = ?`, of)
+			const columns = `owner, partner, profile, environment, key_pair, key_id, state, sha256, spki_sha256, spki,
+				version`
+			db.does(`INSERT INTO certificate (id, not_after, `+columns+`) SELECT '`+id+`', not_after + 1, `+columns+`
+				FROM certificate WHERE id = ?`, of)
 		}
 		put("c-ours", k.Certificate)
 		before, err := s.Registry().Snapshot(ctx)
