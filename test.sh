@@ -63,7 +63,7 @@ for module in . interop; do
 		go mod tidy -diff
 		go vet ./...
 		go tool staticcheck ./...
-		go test "${race[@]}" -count=1 -timeout 14m -skip "^(TestWycheproof.*|$keyfile|$inspect)\$" \
+		go test "${race[@]}" -count=1 -timeout 30m -skip "^(TestWycheproof.*|$keyfile|$inspect)\$" \
 			-v ./... >"$log" 2>&1 || {
 			grep -aE '^(---|===|\s*--- FAIL|FAIL|panic|\s+\S+_test\.go)' "$log" |
 				grep -avE '^(=== (RUN|PAUSE|CONT)|--- PASS)' | tail -n 200
