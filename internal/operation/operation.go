@@ -72,7 +72,8 @@ func withNearest(ctx context.Context, s *Session, err error) error {
 	}
 	var names []string
 	failed := s.View(ctx, func(tx registry.Reader) error {
-		for _, after := range []string{"", unknown.ID[:1]} { // the first ones, and those with the same first letter
+		letter := string([]rune(unknown.ID)[:1])
+		for _, after := range []string{"", letter} { // the first ones, and those with the same first letter
 			partners, err := tx.Partners(registry.Page{After: after, Limit: 1000})
 			if err != nil {
 				return err
