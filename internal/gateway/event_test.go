@@ -64,13 +64,6 @@ func (q *questions) read(t *testing.T) {
 	q.wait(t, n+2)
 }
 
-// later is read after a clock was set: a question may have been under way that has the time from before.
-func (q *questions) later(t *testing.T) {
-	t.Helper()
-	n, _ := q.count()
-	q.wait(t, n+3)
-}
-
 // watched is a registry that counts the questions of a gateway, and how often its lanes were saved.
 type watched struct {
 	gateway.Registry
