@@ -15,7 +15,8 @@ func rootKeyRotate() *cobra.Command {
 interrupted and run again at any time, with the same keys. When it is done, only the
 new root key is needed.`,
 		Example: `  sealane rootkey create new.rootkey
-  sealane rootkey rotate --root-key file:sealane.rootkey --to file:new.rootkey --reason "yearly rotation"`,
+  sealane rootkey rotate --root-key file:sealane.rootkey --to file:new.rootkey \
+      --reason "yearly rotation"`,
 		Args: cobra.NoArgs,
 	}
 	flags := registryVerb(c)

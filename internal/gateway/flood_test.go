@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/rsaengine"
@@ -17,7 +18,9 @@ import (
 
 // twoCustomers runs a provider's gateway for customers acme and evil, whose key is slow-test:NAME. The names of those
 // whose requests arrive are sent to arrived.
-func twoCustomers(t *testing.T, key *slow, limits string) (g *running, arrived chan string) {
+func twoCustomers(
+	t *testing.T, key *slow, limits string, change ...func(*running, *gateway.Options),
+) (g *running, arrived chan string) {
 	t.Helper()
 	slowKeys.Store(t.Name(), key)
 	arrived = make(chan string, 100)
@@ -34,7 +37,7 @@ func twoCustomers(t *testing.T, key *slow, limits string) (g *running, arrived c
 		}
 		config += route
 	}
-	return start(t, config), arrived
+	return start(t, config, change...), arrived
 }
 
 // ask sends a message of a partner in the background.
@@ -78,7 +81,9 @@ func TestFloodBesideAnother(t *testing.T) {
 func TestFailuresWaitLast(t *testing.T) {
 	key := newSlow(sealanetest.ProviderKey(), "open")
 	key.held.Store(false)
-	g, arrived := twoCustomers(t, key, "limits: {rsa: 1, queue: 1m}\n")
+	now := time.Now() // failures are forgotten in time
+	stands := func(_ *running, o *gateway.Options) { o.Now = func() time.Time { return now } }
+	g, arrived := twoCustomers(t, key, "limits: {rsa: 1, queue: 1m}\n", stands)
 	sealed := sealedEvaluation(t)
 	at := strings.LastIndex(sealed, ".")
 	garbage := sealed[:at-9] + "AAAA" + sealed[at-5:] // it decrypts to something else
