@@ -4,12 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/sealane/sealane/lanedir"
@@ -238,75 +234,6 @@ func (g *Gateway) end(in time.Duration) error {
 	}
 	g.setAdmin(nil)
 	return errors.Join(errs...)
-}
-
-// openListener opens a listener. A unix socket that nobody listens on any more is replaced.
-func openListener(ctx context.Context, l Listen) (net.Listener, error) {
-	if name, passed := l.Address.systemd(); passed {
-		return passedListener(name)
-	}
-	path, unix := l.Address.unix()
-	if !unix {
-		return new(net.ListenConfig).Listen(ctx, "tcp", string(l.Address))
-	}
-	if err := removeStale(path); err != nil {
-		return nil, err
-	}
-	n, err := new(net.ListenConfig).Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := setOwner(path, l); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
-	return n, nil
-}
-
-// removeStale removes a socket whose program has ended.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there and is no socket", path)
-	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close()
-		return fmt.Errorf("%s: another program listens there", path)
-	}
-	return os.Remove(path)
-}
-
-// setOwner sets the mode and the group of a unix socket.
-func setOwner(path string, l Listen) error {
-	mode := uint64(0o600)
-	if l.Mode != "" {
-		var err error
-		if mode, err = strconv.ParseUint(l.Mode, 8, 9); err != nil {
-			return err
-		}
-	}
-	if l.Group != "" {
-		id := l.Group
-		if _, err := strconv.Atoi(id); err != nil {
-			g, err := user.LookupGroup(id)
-			if err != nil {
-				return err
-			}
-			id = g.Gid
-		}
-		n, err := strconv.Atoi(id)
-		if err != nil {
-			return err
-		}
-		if err := os.Chown(path, -1, n); err != nil {
-			return err
-		}
-	}
-	return os.Chmod(path, fs.FileMode(mode))
 }
 
 // Reload reads the configuration again and puts it in force: all of it, or, after an error, nothing.
