@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +23,8 @@ type Serving struct {
 	keys   atomic.Pointer[servingKeys]
 	hash   atomic.Pointer[lanes.HashKey] // that was opened last
 
-	mu sync.Mutex
-	db *store.Store // nil: not connected
+	connecting chan struct{}               // has a place for the one who connects
+	db         atomic.Pointer[store.Store] // nil: not connected
 }
 
 // servingKeys opens private keys under one root key.
@@ -38,7 +37,7 @@ type servingKeys struct {
 // OpenServing returns a registry for a program that serves messages. rootKeyText is the root key in base64 or
 // hexadecimal; if it is empty, the configuration says where the key is.
 func OpenServing(ctx context.Context, c Config, rootKeyText string) (*Serving, error) {
-	s := &Serving{config: c}
+	s := &Serving{config: c, connecting: make(chan struct{}, 1)}
 	keys, err := s.loadKeys(ctx, rootKeyText)
 	if err != nil {
 		return nil, err
@@ -114,10 +113,17 @@ func (s *Serving) Lanes() *lanes.Reader {
 // connected returns the database. The error is [lanes.ErrUnreachable] where it can't be reached, and
 // another where it is not the right one, or the root key is not its own.
 func (s *Serving) connected(ctx context.Context) (*store.Store, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db != nil {
-		return s.db, nil
+	if db := s.db.Load(); db != nil {
+		return db, nil
+	}
+	select {
+	case s.connecting <- struct{}{}:
+		defer func() { <-s.connecting }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: another connects to it: %w", lanes.ErrUnreachable, context.Cause(ctx))
+	}
+	if db := s.db.Load(); db != nil {
+		return db, nil
 	}
 	if path, file := store.File(s.config.Database); file {
 		if _, err := os.Stat(path); err != nil {
@@ -133,7 +139,7 @@ func (s *Serving) connected(ctx context.Context) (*store.Store, error) {
 	if err := rightRoot(ctx, db, s.keys.Load().root); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.db = db
+	s.db.Store(db)
 	return db, nil
 }
 
@@ -166,9 +172,7 @@ func (s *Serving) ReadLane(ctx context.Context, name lanes.Name, read func(lanes
 
 // Listen implements [lanes.Store].
 func (s *Serving) Listen(ctx context.Context, wake func()) error {
-	s.mu.Lock()
-	db := s.db
-	s.mu.Unlock()
+	db := s.db.Load()
 	if db == nil { // Version connects, in a limited time
 		return lanes.ErrUnreachable
 	}
@@ -213,10 +217,10 @@ func (s *Serving) EndNode(ctx context.Context, n lanes.Node) error {
 
 // Close closes the database.
 func (s *Serving) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.db == nil {
-		return nil
+	s.connecting <- struct{}{}
+	defer func() { <-s.connecting }()
+	if db := s.db.Load(); db != nil {
+		return db.Close()
 	}
-	return s.db.Close()
+	return nil
 }
