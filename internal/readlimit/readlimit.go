@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -33,14 +34,21 @@ func All(r io.Reader, limit int) ([]byte, error) {
 // ErrContent means that the content of a file was given in place of its name. The error does not repeat it.
 var ErrContent = errors.New("this is not the name of a file, but text as files have it: give the name")
 
-// CheckName returns [ErrContent] for a text of several lines or in PEM. An error of the system would repeat it,
-// and it may be a private key.
+// CheckName returns [ErrContent] for a text of several lines, in PEM, in JSON, of DER in base64, or with a part that
+// no file system takes for a name. An error of the system would repeat it, and it may be a private key.
 func CheckName(path string) error {
-	if strings.ContainsAny(path, "\r\n\x00") || strings.Contains(path, "-----BEGIN ") {
+	path = strings.TrimPrefix(path, "file:")
+	switch {
+	case strings.ContainsAny(path, "\r\n\x00"), strings.Contains(path, "-----BEGIN "),
+		strings.HasPrefix(strings.TrimSpace(path), "{"), strings.HasPrefix(path, "MII") && len(path) > 100,
+		slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool { return len(part) > maxName }):
 		return ErrContent
 	}
 	return nil
 }
+
+// maxName is how many bytes a name in a folder has at most, on all systems.
+const maxName = 255
 
 // File reads a file as [All] does. The error names the file.
 func File(path string, limit int) ([]byte, error) {

@@ -41,6 +41,11 @@ type Faults struct {
 	List []Fault
 }
 
+// Has reports whether there is a fault in the value at a path.
+func (f *Faults) Has(path string) bool {
+	return slices.ContainsFunc(f.List, func(one Fault) bool { return within(one.Path, path) })
+}
+
 // Error returns a line for each fault: "FILE:LINE: PATH: TEXT", or "line LINE: PATH: TEXT" if
 // the file has no name.
 func (f *Faults) Error() string {
