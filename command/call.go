@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/loopback"
 	"github.com/sealane/sealane/internal/sandbox/conformance"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -197,8 +197,7 @@ func checkURL(u *url.URL, allowHTTP bool) error {
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return &exit{exitUsage, fmt.Errorf("URL %q is not a full http or https URL", u.Redacted())}
 	}
-	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "https" || allowHTTP || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+	if u.Scheme == "https" || allowHTTP || loopback.Is(u.Hostname()) {
 		return nil
 	}
 	return &exit{exitUsage, fmt.Errorf("%s is not encrypted in transit: use https, or --allow-http", u.Redacted())}

@@ -95,11 +95,12 @@ func passphraseFlag(c *cobra.Command) func() ([]byte, error) {
 // a pipe may be.
 func readPassphrase(c *cobra.Command, name string) ([]byte, error) {
 	if info, err := os.Stat(name); name == "-" || err != nil || !info.Mode().IsRegular() {
-		return readInput(c, name, maxSecret)
+		data, err := readInput(c, name, maxSecret)
+		return data, readlimit.Hide(err)
 	}
 	data, err := secretfile.Read(name, maxSecret)
 	if err != nil {
-		err = fmt.Errorf("passphrase file %s: %w", name, err)
+		err = fmt.Errorf("passphrase file %s: %w", readlimit.Shown(name), err)
 	}
 	return data, err
 }
@@ -138,6 +139,7 @@ func askSecret(c *cobra.Command, prompt string) (secret []byte, err error) {
 // secretFile reads a file with one line that is a secret, such as an API key.
 func secretFile(c *cobra.Command, name string) (string, error) {
 	data, err := readInput(c, name, maxSecret)
+	err = readlimit.Hide(err)
 	secret := strings.TrimSpace(string(pasted.Secret(data)))
 	if err == nil && (secret == "" || strings.ContainsAny(secret, "\r\n")) {
 		err = fmt.Errorf("%s does not hold exactly one line", name)

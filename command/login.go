@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/secretfile"
 )
 
@@ -91,7 +92,7 @@ func readToken(file string) (string, error) {
 		err = fmt.Errorf("%w, and if anybody may have read it, have your token replaced (sealane person token)", err)
 	}
 	if err != nil {
-		return "", fmt.Errorf("token file %s: %w", file, err)
+		return "", fmt.Errorf("token file %s: %w", readlimit.Shown(file), err)
 	}
 	return oneToken("token file "+file, data)
 }

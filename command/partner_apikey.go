@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/pasted"
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/secretfile"
 )
 
@@ -107,7 +108,7 @@ func askAPIKey(c *cobra.Command, file string) (string, error) {
 	}
 	data, err := secretfile.Read(file, maxSecret)
 	if err != nil {
-		err = fmt.Errorf("API key file %s: %w", file, err)
+		err = fmt.Errorf("API key file %s: %w", readlimit.Shown(file), err)
 	}
 	return strings.TrimSpace(string(pasted.Secret(data))), err
 }

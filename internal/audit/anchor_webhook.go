@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/sealane/sealane/internal/loopback"
+	"github.com/sealane/sealane/internal/readlimit"
 )
 
 const minSecret, maxSecret = 16, 4 << 10
@@ -31,7 +33,7 @@ func openWebhook(u *url.URL) (Anchor, error) {
 	if u.User != nil {
 		return nil, fmt.Errorf("anchor %s: no user or password in the address; sign with #secret=env:NAME", a)
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && !ip.IsLoopback() {
+	if u.Scheme == "http" && !loopback.Is(u.Hostname()) {
 		return nil, fmt.Errorf("anchor %s: http only reaches this machine; use https", a)
 	}
 	if u.Fragment != "" {
@@ -61,10 +63,11 @@ func readSecret(source string) ([]byte, error) {
 	switch kind {
 	case "env":
 		secret = []byte(os.Getenv(name))
+		name = readlimit.ShownVariable(name)
 	case "file":
 		info, err := os.Stat(name)
 		if err != nil {
-			return nil, err
+			return nil, readlimit.Hide(err)
 		}
 		if !info.Mode().IsRegular() || info.Size() > maxSecret {
 			return nil, fmt.Errorf("%s is not a file with a secret", name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/secretfile"
@@ -198,7 +199,8 @@ func (r *Registry) loadRoot(ctx context.Context, spec string, next bool) (*rootk
 	passphrase := []byte(os.Getenv(variable))
 	defer clear(passphrase)
 	if len(passphrase) == 0 {
-		return nil, nil, fmt.Errorf("the root key's passphrase is not in $%s", variable)
+		return nil, nil, fmt.Errorf("the root key's passphrase is not in $%s",
+			readlimit.ShownVariable(variable))
 	}
 	parameters, pending, err := r.registry.RootParameters(ctx)
 	if err != nil {

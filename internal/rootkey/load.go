@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane/internal/newfile"
+	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/secretfile"
 )
 
@@ -42,7 +43,7 @@ func Load(ctx context.Context, spec string) (*Key, error) {
 		text := []byte(os.Getenv(name))
 		defer clear(text)
 		if len(text) == 0 {
-			return nil, fmt.Errorf("root key env:%s: the variable is not set, or empty", name)
+			return nil, fmt.Errorf("root key env:%s: the variable is not set, or empty", readlimit.ShownVariable(name))
 		}
 		return loaded("env:"+name, text, false)
 	}
@@ -51,7 +52,7 @@ func Load(ctx context.Context, spec string) (*Key, error) {
 }
 
 func loadFile(path string) (*Key, error) {
-	where := "file:" + path
+	where := "file:" + readlimit.Shown(path)
 	data, err := secretfile.Read(path, maxKeyFile)
 	defer clear(data)
 	if errors.Is(err, secretfile.ErrExposed) {

@@ -70,7 +70,7 @@ func TestNotLoaded(t *testing.T) {
 		{"env:SEALANE_TEST_SHORT", "not 32 bytes in base64 or hexadecimal"},
 		{"env:SEALANE_TEST_RAW", "not 32 bytes in base64 or hexadecimal"},
 		{"file:" + t.TempDir(), "not a regular file"},
-		{"file:" + filepath.Join(t.TempDir(), "none"), "none: "},
+		{"file:" + filepath.Join(t.TempDir(), "none"), "…: no such file"},
 		{"file:" + write(t, b[:31]), "not 32 bytes"},
 		{"file:" + write(t, append(b, b...)), "not 32 bytes"},
 		{"file:" + write(t, nil), "not 32 bytes"},
