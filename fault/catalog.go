@@ -52,7 +52,7 @@ var httpAndBody = []entry{
 		"Let the service answer with a body, or mark the endpoint as bodyless in the profile."},
 	{AnswerRedirects, "A response to a sealed request is a redirect, and redirects are not signed.",
 		"Call the right address: a sealed request is never sent to another one."},
-	{AnswerCut, "The service aborted its response, or sent less than its Content-Length.",
+	{AnswerCut, "A response was aborted, is shorter than its Content-Length, or has no length and is not whole JSON.",
 		"Look at the service's log; the request may have been processed."},
 	{AnswerPanic, "The service panicked.", "Look at the stack in the log; the request may have been processed."},
 	{Query, "A sealed request has a query parameter that the profile does not list.",

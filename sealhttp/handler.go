@@ -27,7 +27,8 @@ import (
 // A Handler records the whole response of Next before it answers. If the response is
 // aborted or shorter than its Content-Length, or Next panics, the answer has the outcome
 // [sealane.ErrSealingFailed]: the request may have been processed. A
-// profile without that outcome has the status 500, or 502 for an aborted response.
+// profile without that outcome has the status 500, or 502 for an aborted response. A response
+// with Transfer-Encoding: identity has no length: it is aborted if it is not whole JSON.
 //
 // The http.Server should have time-outs. Without a ReadTimeout, a sealed body must arrive
 // within a minute. Without a WriteTimeout, a client must read 64 KiB of its response within

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/framing"
 )
 
 // recorder keeps the response of the next handler until it is answered, up to the
@@ -93,7 +94,13 @@ func (r *recorder) finish() {
 	if err == nil && declared != len(r.body.data) && bodyAllowed(r.status) {
 		r.fail(fault.AnswerCut, fmt.Sprintf("the service answered with %d bytes of %d", len(r.body.data), declared))
 	}
+	if framing.Marked(r.sent) && bodyAllowed(r.status) && !framing.Whole(r.body.data) {
+		r.fail(fault.AnswerCut, notWhole)
+	}
 }
+
+// notWhole is the detail of an answer that may be cut.
+const notWhole = "it has neither a length nor chunks, and is not one JSON object, array or string: it may be cut"
 
 // panicked ends the response of a service that panicked.
 func (r *recorder) panicked(reason any) {

@@ -17,18 +17,10 @@ import (
 // refuse answers a request that could not be opened. Before it, what the request held must be released: a client
 // that is still sending holds it up.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, body *unread.Body, lane *sealane.Lane, err error) {
-	closeIfUnread(w, body)
+	unread.Close(w, r)
 	h.Hooks.refused(r.Context(), lane, StepOpen, err) // first: a client that has its answer was counted
 	h.writeError(w, r, lane, err, h.newID(r), "")
 	body.Discard(w)
-}
-
-// closeIfUnread has the connection closed after the answer if the request's body was not read to its end.
-// Otherwise net/http would wait for the rest.
-func closeIfUnread(w http.ResponseWriter, body *unread.Body) {
-	if body.Unread() {
-		w.Header().Set("Connection", "close")
-	}
 }
 
 // writeError turns an error on a lane into an answer. It logs the error after the answer is
@@ -80,7 +72,7 @@ func (h *Handler) refuseCaller(w http.ResponseWriter, r *http.Request, body *unr
 		status, text = http.StatusUnauthorized, `{"error":"unauthorized"}`
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	closeIfUnread(w, body)
+	unread.Close(w, r)
 	writeBody(w, r, status, "application/json", []byte(text))
 	h.log().LogAttrs(r.Context(), slog.LevelWarn, "caller refused", slog.String("method", r.Method),
 		slog.String("path", shortPath(r)), slog.Int("status", status), slog.String("reason", err.Error()))

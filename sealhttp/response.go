@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/internal/framing"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -25,11 +26,10 @@ func (t *Transport) openResponse(
 	}
 	response.Header = response.Header.Clone()
 	dropHopByHop(response.Header)
-	sealed := lane.Inbound().Sealed()
-	if !hasBody(response) || success(response.StatusCode) && !sealed {
+	if !hasBody(response) {
 		return response, nil
 	}
-	b := buffer{held: held}
+	sealed, b := lane.Inbound().Sealed(), buffer{held: held}
 	err := readBody(&b, response.Body, response.ContentLength, lane.MaxToken()+spare)
 	closeBody(response.Body)
 	body := b.data
@@ -43,6 +43,13 @@ func (t *Transport) openResponse(
 	}
 	if err != nil {
 		return nil, unusable(response, path, inLane(lane, err))
+	}
+	if success(response.StatusCode) && !sealed {
+		if framing.Unframed(response) && !framing.Whole(body) {
+			return nil, unusable(response, path, errors.New("the response was cut: "+notWhole))
+		}
+		setBody(response, body)
+		return response, nil
 	}
 	if !sealed {
 		return plainResponse(lane, response, path, body, nil)

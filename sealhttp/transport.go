@@ -52,7 +52,8 @@ type Transport struct {
 // It removes headers that concern one connection, that describe the plain body, or that ask
 // for a part of the response. A response to a sealed request is accepted only if it was
 // opened: a redirect and a status without a body are errors. Therefore an http.Client does
-// not follow redirects of sealed requests.
+// not follow redirects of sealed requests. If the profile does not seal responses, one that
+// is accepted was read to its end.
 //
 // If a kept-alive connection fails, an *http.Client and its transport send a request with
 // the header Idempotency-Key (or X-Idempotency-Key) again. The sealed request is then sent

@@ -79,6 +79,14 @@ func (b *Body) Unread() bool {
 	return b != nil && !b.done.Load()
 }
 
+// Close has the connection of a request closed after its answer if a part of the body was not read. Otherwise
+// net/http would wait for the rest. It is called before the answer is written, with a request of [Track].
+func Close(w http.ResponseWriter, r *http.Request) {
+	if b, ok := r.Context().Value(key{}).(*Body); ok && b.Unread() {
+		w.Header().Set("Connection", "close")
+	}
+}
+
 // Discard sends the answer, and then reads the rest of the body and drops it, for two seconds at most. It must be
 // called when the answer was written. b can be nil.
 func (b *Body) Discard(w http.ResponseWriter) {
