@@ -78,7 +78,7 @@ func (f *Folder) Reload(ctx context.Context) (changed bool, err error) {
 	}
 	sum, err := spec.sum() // before the files are read, so that a later change is seen the next time
 	if err != nil {
-		return false, err
+		return false, spec.allFaults(ctx, f.options, err)
 	}
 	if f.lane.Load() != nil && sum == f.sum {
 		return false, nil

@@ -1,6 +1,7 @@
 package lanedir
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -63,13 +64,10 @@ func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io
 	if err != nil {
 		return nil, nil, err
 	}
-	ours, err := s.ourRing(ctx, o, opened)
-	if err != nil {
-		return nil, nil, fmt.Errorf("ours: %w", err)
-	}
-	theirs, err := s.theirRing(o)
-	if err != nil {
-		return nil, nil, fmt.Errorf("theirs: %w", err)
+	ours, errOurs := s.ourRing(ctx, o, opened)
+	theirs, errTheirs := s.theirRing(o)
+	if err := errors.Join(errOurs, errTheirs); err != nil {
+		return nil, nil, err
 	}
 	lane, err = sealane.New(sealane.Config{
 		Profile: p, Side: s.Side, Partner: s.Partner, Environment: s.Environment, Ours: ours, Theirs: theirs,
@@ -83,6 +81,15 @@ func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io
 		return nil, nil, err
 	}
 	return lane, opened, nil
+}
+
+// allFaults returns everything that is wrong with the files, one of which can't be read.
+func (s *Spec) allFaults(ctx context.Context, o Options, unreadable error) error {
+	_, keys, err := s.Load(ctx, o)
+	if err == nil {
+		return errors.Join(unreadable, keys.Close())
+	}
+	return err
 }
 
 // checkKeys refuses keys that should not be used, unless there is a reason. An expired
@@ -114,61 +121,71 @@ func (k *openedKeys) Close() error {
 	return errors.Join(errs...)
 }
 
+// ourRing and theirRing return the keys. The error has what is wrong with each.
 func (s *Spec) ourRing(ctx context.Context, o Options, opened *openedKeys) (*keyring.Ring, error) {
-	states, err := s.Ours.states()
-	if err != nil || len(states) == 0 {
-		return nil, err
-	}
-	keys := make([]keyring.Key, len(states))
-	for i, k := range s.Ours {
+	return ring("ours", s.Ours, func(k Key) (keyring.Key, error) {
 		uri, _ := s.keyURI(k.File)
 		key, err := kms.Open(ctx, uri, kms.Options{Passphrase: o.Passphrase, Warn: o.warn})
 		if err != nil {
-			return nil, err
+			return keyring.Key{}, err
 		}
 		*opened = append(*opened, key)
-		keys[i] = keyring.Key{ID: k.KeyID, State: states[i]}
-		if k.KeyID == "" {
-			keys[i].ID = key.KeyID
+		private, err := o.RSA.PrivateKey(key.Private)
+		if err != nil {
+			return keyring.Key{}, fmt.Errorf("key %s: %w", kms.Name(uri), err)
 		}
-		if keys[i].Private, err = o.RSA.PrivateKey(key.Private); err != nil {
-			return nil, fmt.Errorf("key %s: %w", kms.Name(uri), err)
-		}
-	}
-	return keyring.New(keys...)
+		return keyring.Key{ID: cmp.Or(k.KeyID, key.KeyID), Private: private}, nil
+	})
 }
 
 func (s *Spec) theirRing(o Options) (*keyring.Ring, error) {
-	states, err := s.Theirs.states()
-	if err != nil || len(states) == 0 {
-		return nil, err
-	}
-	keys := make([]keyring.Key, len(states))
-	for i, k := range s.Theirs {
+	return ring("theirs", s.Theirs, func(k Key) (keyring.Key, error) {
 		name := s.path(k.File)
 		data, err := readlimit.File(name, keyfile.MaxSize)
 		if err != nil {
-			return nil, err
+			return keyring.Key{}, err
 		}
 		file, err := keyfile.Parse(data)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return keyring.Key{}, fmt.Errorf("%s: %w", name, err)
 		case file.PublicKey == nil:
-			return nil, fmt.Errorf("%s has no RSA key", name)
+			return keyring.Key{}, fmt.Errorf("%s has no RSA key", name)
 		}
-		keys[i] = keyring.Key{ID: k.KeyID, State: states[i], Public: file.PublicKey}
-		if k.KeyID == "" {
-			keys[i].ID = file.KeyID
-		}
+		key := keyring.Key{ID: cmp.Or(k.KeyID, file.KeyID), Public: file.PublicKey}
 		if len(file.Certificates) > 0 {
-			keys[i].Certificate = file.Certificates[0]
+			key.Certificate = file.Certificates[0]
 		}
-		if keys[i].PublicOps, err = o.RSA.PublicOps(file.PublicKey); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+		if key.PublicOps, err = o.RSA.PublicOps(file.PublicKey); err != nil {
+			return keyring.Key{}, fmt.Errorf("%s: %w", name, err)
 		}
+		return key, nil
+	})
+}
+
+// ring makes the ring of a list of keys, each of which open returns.
+func ring(word string, list Keys, open func(Key) (keyring.Key, error)) (*keyring.Ring, error) {
+	states, err := list.states()
+	if err != nil || len(states) == 0 {
+		return nil, prefixed(word, err)
 	}
-	return keyring.New(keys...)
+	keys, errs := make([]keyring.Key, len(states)), make([]error, len(states))
+	for i, k := range list {
+		keys[i], err = open(k)
+		keys[i].State, errs[i] = states[i], prefixed(word, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	r, err := keyring.New(keys...)
+	return r, prefixed(word, err)
+}
+
+func prefixed(word string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", word, err)
 }
 
 // sum returns the SHA-256 of everything that the lane is made of: the description, and the
