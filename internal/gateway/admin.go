@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/httpserver"
+	"github.com/sealane/sealane/internal/loopback"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/rsaengine"
 )
@@ -87,7 +88,7 @@ func (a Address) guard(next http.Handler) http.Handler {
 	anyHost := err != nil || host == "" || ipErr == nil && ip.IsUnspecified()
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		// HTTP/1.0 has no Host, and no browser speaks it.
-		if to := hostOnly(q.Host); !anyHost && to != "" && !loopback(to) && to != hostOnly(string(a)) {
+		if to := hostOnly(q.Host); !anyHost && to != "" && !loopback.Is(to) && to != hostOnly(string(a)) {
 			writeText(w, http.StatusMisdirectedRequest, "call this by the address of the word admin\n")
 			return
 		}

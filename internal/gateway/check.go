@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sealane/sealane/internal/loopback"
 )
 
 // Check returns what is refused at start, as far as the file alone tells: all of it at once.
@@ -104,7 +106,8 @@ func (c *routeCheck) check(i int) {
 		c.checkOther(&c.config.Routes[j])
 	}
 	c.unless(
-		r.Listen.Address == "" || r.Listen.Address.free() || r.Listen.Address != c.config.Admin, "listen",
+		r.Listen.Address == "" || r.Listen.Address.free() ||
+			r.Listen.Address != c.config.Admin && !r.Listen.Address.conflicts(c.config.Admin), "listen",
 		"is the address of admin",
 	)
 }
@@ -228,19 +231,13 @@ func (c *routeCheck) checkURL(u *Upstream) {
 	case strings.ContainsAny(target.EscapedPath(), `%;\`) || strings.Contains(target.Path, "//") ||
 		dotted(target.Path):
 		c.at("upstream", "must have a plain path: no escapes, doubled slashes or dots")
-	case target.Scheme == "http" && !loopback(target.Hostname()) && strings.TrimSpace(u.PlainBecause) == "":
+	case target.Scheme == "http" && !loopback.Is(target.Hostname()) && strings.TrimSpace(u.PlainBecause) == "":
 		c.at("upstream", "goes to another host without TLS: use https, or say why not in plain_because")
 	}
 }
 
 func dotted(path string) bool {
 	return slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "." || s == ".." })
-}
-
-// loopback reports whether a host surely is this machine.
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 func (c *routeCheck) checkEgress() {
@@ -328,6 +325,9 @@ func (c *routeCheck) checkIngress() {
 // checkOther refuses two routes that answer the same, and one listener with two ways to serve.
 func (c *routeCheck) checkOther(other *Route) {
 	c.unless(c.r.Name == "" || c.r.Name != other.Name, "name", "%q is another route's", c.r.Name)
+	c.unless(!c.r.Listen.Address.conflicts(other.Listen.Address), "listen",
+		"can't be opened next to %s of route %q: write both in the same way, or give another port",
+		other.Listen.Address, other.Name)
 	if c.r.Listen.Address == "" || c.r.Listen.Address != other.Listen.Address ||
 		c.r.Listen.Address.free() {
 		return

@@ -73,6 +73,17 @@ func TestRefusedAtStart(t *testing.T) {
 		{"two routes that answer the same", with(out, "127.0.0.1:0", "127.0.0.1:8081") +
 			with(with(strings.TrimPrefix(out, "routes:\n"), "127.0.0.1:0", "127.0.0.1:8081"), "out", "two"),
 			"two routes answer the same"},
+		{"two spellings of an address", with(out, "127.0.0.1:0", "127.0.0.1:8081") +
+			with(with(strings.TrimPrefix(out, "routes:\n"), "127.0.0.1:0", "localhost:8081"), "out", "two"),
+			`can't be opened next to 127.0.0.1:8081 of route "out"`},
+		{"an address and all", with(out, "127.0.0.1:0", "127.0.0.1:8081") +
+			with(strings.TrimPrefix(in, "routes:\n"), "127.0.0.1:0", ":8081"),
+			`can't be opened next to 127.0.0.1:8081 of route "out"`},
+		{"two spellings of a socket", with(out, "127.0.0.1:0", "unix:a") +
+			with(with(strings.TrimPrefix(out, "routes:\n"), "127.0.0.1:0", "unix:./a"), "out", "two"),
+			"two routes answer the same"},
+		{"the admin's address", "admin: localhost:8081\n" + with(out, "127.0.0.1:0", "127.0.0.1:8081"),
+			"is the address of admin"},
 		{"no keys", with(out, "  keys: {ours: customer.key, theirs: provider.cer}\n", ""),
 			"routes[0].keys: must be given"},
 		{"folder and keys", with(out, "{ours", "{folder: x, ours"), "give either a lane folder, or ours and theirs"},
@@ -80,7 +91,7 @@ func TestRefusedAtStart(t *testing.T) {
 		{"no such key", with(out, "customer.key", "none.key"), "none.key"},
 		{"the key as certificate", with(out, "provider.cer", "provider.key"), "private key"},
 		{"secret in the file", out + "  authorization: hunter2-hunter2\n", "is not the place of a secret"},
-		{"secret that is not there", out + "  authorization: file:none\n", "none: no such file"},
+		{"secret that is not there", out + "  authorization: file:none\n", "…: no such file"},
 		{"plain that is sealed", out + "  plain: [\"POST /api/evaluation\"]\n",
 			`:8: routes[0].plain: "POST /api/evaluation": the profile seals it`},
 		{"plain without a method", out + "  plain: [/x]\n", `:8: routes[0].plain: "/x" is not of the form`},
@@ -151,8 +162,56 @@ func TestAllFaultsAtOnce(t *testing.T) {
 `)
 	_, err := gateway.New(t.Context(), file, gateway.Options{Log: &logBuffer{}})
 	faults := gateway.Faults(err)
-	if len(faults) != 3 || faults[0].Line != 3 || faults[1].Line != 5 || faults[2].Line != 7 {
+	if len(faults) != 4 || faults[0].Line != 3 || faults[1].Line != 5 || faults[2].Line != 7 || faults[3].Line != 11 {
 		t.Errorf("%+v", faults)
+	}
+}
+
+// TestFaultsOfOneRoute: what is wrong with one word of a route hides nothing of another, and each file that can't be
+// used is a fault of its own.
+func TestFaultsOfOneRoute(t *testing.T) {
+	dir := keyFolder(t)
+	file := filepath.Join(dir, "sealane.yaml")
+	write(t, filepath.Join(dir, "short"), "short")
+	write(t, file, `routes:
+- name: a b
+  egress: riskos
+  environment: PROD
+  listen: 0.0.0.0:8081
+  keys:
+    ours: [none-1.key, none-2.key]
+    theirs: [none-3.cer, customer.key]
+  tls: {certificate: none-4.crt, key: none-5.key, client_ca: none-6.pem}
+  upstream: {url: "https://h.example", tls: {ca: none-7.pem, certificate: none-8.crt, key: none-9.key}}
+  clients: {token: "file:short"}
+  authorization: env:NOT_SET_ANYWHERE
+  plain: [GET]
+- {name: c, ingress: riscos, listen: ":8443", caller: api-key, upstream: "http://app.example",
+   tls: {certificate: none-10.crt, key: customer.key}}
+`)
+	_, err := gateway.New(t.Context(), file, gateway.Options{Log: &logBuffer{}})
+	if err == nil {
+		t.Fatal("it started")
+	}
+	want := []string{
+		":2: routes[0].name:", "is shorter than 16", ":11: routes[0].clients", ":12: routes[0].authorization",
+		":13: routes[0].plain", ":14: routes[1].ingress", ":14: routes[1].upstream", "routes[1].keys", "caller",
+	}
+	for i := range 10 {
+		want = append(want, fmt.Sprintf("none-%d.", i+1))
+	}
+	for _, text := range want {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("%q is not named", text)
+		}
+	}
+	for _, one := range gateway.Faults(err) {
+		if one.Line == 0 || strings.Contains(one.Text, "\n") {
+			t.Errorf("%+v", one)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/sealane/sealane/internal/framing"
+	"github.com/sealane/sealane/sealanetest"
 )
 
 const begun = `{"eval_id":"e-1","decision":"ACC`
@@ -121,7 +124,8 @@ func TestCutEverywhere(t *testing.T) {
 						!strings.Contains(string(body), `id":"`) {
 						t.Errorf("%s: %d %s %v", name, response.StatusCode, body, err)
 					}
-				case cut.framed && err == nil:
+				case cut.framed && err == nil, // or, where nobody can tell, the client can't either
+					protocol == "HTTP/1.1" && err == nil && !framing.Unframed(response):
 					t.Errorf("%s: it looks whole: %d %s", name, response.StatusCode, body)
 				}
 				processed := response.Header.Get("Sealane-Processed")
@@ -140,3 +144,52 @@ func TestCutEverywhere(t *testing.T) {
 
 // secure returns the URL of a route with TLS.
 func secure(g *running, route string) string { return "https://" + g.addresses[route].String() }
+
+// TestCutPlainAnswers (pitfalls 6 and 7): where the profile does not seal answers, one that was cut is not passed on
+// either, on both sides.
+func TestCutPlainAnswers(t *testing.T) {
+	sealed := sealedRisk(t)
+	try := func(name, upstream, ca string) (in, out answer) {
+		if ca != "" {
+			upstream = "{url: \"" + upstream + "\", tls: {ca: ca.pem, name: example.com}}"
+		}
+		files := withFiles("ca.pem", ca)
+		issuer, vcas := start(t, issuerIngress(upstream), files), start(t, vcasEgress(upstream), files)
+		in = post(t, issuer.url("in")+"/v1/risk", sealed)
+		out = post(t, vcas.url("out")+"/v1/risk", `{"TransactionId":"t"}`)
+		for _, g := range []*running{issuer, vcas} {
+			if err := g.stop(); err != nil {
+				t.Error(name, err)
+			}
+		}
+		return in, out
+	}
+	for _, cut := range cutAnswers(t) {
+		name := cut.protocol + " " + cut.where
+		in, out := try(name, cut.url, cut.ca)
+		for side, a := range map[string]answer{"ingress": in, "egress": out} {
+			if a.status != 502 || strings.Contains(a.body, "ACC") {
+				t.Errorf("%s, %s: %d %s", name, side, a.status, a.body)
+			}
+		}
+		if out.header.Get("Sealane-Processed") != "unknown" {
+			t.Errorf("%s: %v", name, out.header)
+		}
+	}
+	for body, whole := range map[string]bool{
+		`{"a": 1}` + "\n": true, `["a"]`: true, "null": false, "12": false, "": false, `{"a": 1`: false, "{}{}": false,
+	} {
+		in, out := try(body, rawServer(t, rawAnswer("HTTP/1.0 200 OK\r\n\r\n"+body)), "")
+		for side, a := range map[string]answer{"ingress": in, "egress": out} {
+			if whole != (a.status == 200 && a.body == body) || !whole && a.status != 502 {
+				t.Errorf("%s, %q: %d %q", side, body, a.status, a.body)
+			}
+		}
+	}
+}
+
+// vcasEgress returns the configuration of an egress to the issuer of sealanetest.
+func vcasEgress(upstream string) string {
+	return "routes:\n- name: out\n  egress: rdx\n  environment: STAG\n  listen: 127.0.0.1:0\n" +
+		"  keys: {theirs: {file: issuer.cer, key_id: " + sealanetest.IssuerKeyID + "}}\n  upstream: " + upstream + "\n"
+}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/unread"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -174,7 +175,7 @@ func short(text string) string {
 
 func (r *route) refuseEgress(w *writer, q *http.Request, x *exchange, p *problem) {
 	x.problem(p)
-	closeUnread(w, q)
+	unread.Close(w, q)
 	p.write(w, x.id)
 }
 
@@ -229,7 +230,7 @@ func (b *cancelingBody) Close() error {
 func (r *route) fromPartner(response *http.Response) error {
 	x, c := exchangeOf(response.Request.Context()), carriedOf(response.Request.Context())
 	status := response.StatusCode
-	cleanAnswer(response.Header)
+	cleanAnswer(response)
 	switch {
 	case status == http.StatusSwitchingProtocols:
 		return newProblem(kindAnswer, http.StatusBadGateway, "http_upgrade_failed", processedUnknown, "%v", errSwitch)

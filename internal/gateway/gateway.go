@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -73,6 +72,7 @@ type state struct {
 	config   *Config
 	routes   []*route
 	registry *registry
+	files    fileSums           // of the files that are read only when a state is made
 	stop     context.CancelFunc // of the registry's goroutine
 }
 
@@ -116,19 +116,22 @@ func (g *Gateway) build(ctx context.Context, old *state) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
+	return g.buildFrom(ctx, c, f, old)
+}
+
+// buildFrom makes the state of a configuration. f has what is wrong with it already.
+func (g *Gateway) buildFrom(ctx context.Context, c *Config, f *faults, old *state) (*state, error) {
+	var err error
 	b := &builder{faults: f, g: g, c: c}
-	next := &state{config: c}
+	next := &state{config: c, files: sumsOf(c.filesReadOnce())} // what changes from now on is read again
 	if !b.in("registry") {
 		if next.registry, err = b.openRegistry(ctx, old); err != nil {
 			b.add("registry", "%v", err)
 		}
 	}
 	b.registry = next.registry
-	for i := range c.Routes { // those with a fault in the file could only have more for the same reason
-		r := &c.Routes[i]
-		if !b.in(fmt.Sprintf("routes[%d]", i)) && (b.registry != nil || c.Registry == nil || r.Keys != nil) {
-			next.routes = append(next.routes, b.route(ctx, i, old.route(r.Name)))
-		}
+	for i := range c.Routes {
+		next.routes = append(next.routes, b.route(ctx, i, old.route(c.Routes[i].Name)))
 	}
 	if err := b.err(); err != nil {
 		next.discard(old)

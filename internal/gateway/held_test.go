@@ -66,6 +66,35 @@ func TestEgressHolds(t *testing.T) {
 	}
 }
 
+// TestPlainAnswersHold: answers that the profile does not seal are held until they are whole, and count as others do.
+func TestPlainAnswersHold(t *testing.T) {
+	arrived, release := make(chan struct{}), make(chan struct{})
+	text := fmt.Sprintf(`{"text":%q}`, strings.Repeat("a", 12<<10))
+	g := start(t, "limits: {memory: 96KiB}\n"+vcasEgress(serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, text[:12<<10])
+		http.NewResponseController(w).Flush()
+		arrived <- struct{}{}
+		<-release
+		io.WriteString(w, text[12<<10:])
+	})))
+	answers := make(chan answer, 3)
+	send := func() { answers <- post(t, g.url("out")+"/v1/risk", `{"TransactionId":"t"}`) }
+	for range 3 {
+		go send()
+		<-arrived
+	}
+	if a := <-answers; a.status != 502 || !strings.Contains(a.body, "bytes of messages are held") ||
+		a.header.Get("Sealane-Processed") != "unknown" {
+		t.Errorf("%d %v %s", a.status, a.header, a.body)
+	}
+	close(release)
+	for range 2 {
+		if a := <-answers; a.status != 200 || a.body != text {
+			t.Errorf("%d %.200s", a.status, a.body)
+		}
+	}
+}
+
 // TestPlaceIsForRSA: with one place to seal and open, nothing holds it but the operation itself: no body that
 // arrives, no application and no partner that is awaited.
 func TestPlaceIsForRSA(t *testing.T) {

@@ -302,8 +302,7 @@ func TestBasePath(t *testing.T) {
 	const plain = `plain: ["GET /x/{y}"]`
 	in, out := start(t, ingress(application, plain)), start(t, egress(p+"/base", plain))
 	issuer := start(t, issuerIngress(application))
-	vcas := start(t, "routes:\n- name: out\n  egress: rdx\n  environment: STAG\n  listen: 127.0.0.1:0\n"+
-		"  keys: {theirs: {file: issuer.cer, key_id: "+sealanetest.IssuerKeyID+"}}\n  upstream: "+p+"/base/rdx\n")
+	vcas := start(t, vcasEgress(p+"/base/rdx"))
 	for name, c := range map[string]struct {
 		url, body string
 		headers   []string

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
-	"github.com/sealane/sealane/internal/readlimit"
+	"github.com/sealane/sealane/internal/unread"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -90,7 +89,7 @@ func endpointOf(lane *sealane.Lane, q *http.Request) string {
 func (r *route) refuseIngress(w *writer, q *http.Request, x *exchange, status int, err error, text string) {
 	x.refused(err)
 	w.Header().Set("Content-Type", "application/json")
-	closeUnread(w, q)
+	unread.Close(w, q)
 	writePlain(w, status, r.profile.RenderError(x.id, text))
 }
 
@@ -100,7 +99,7 @@ func (r *route) refuseCaller(w *writer, q *http.Request, x *exchange, err error)
 	x.refused(err)
 	x.with(func() { x.outcome = "unauthenticated" })
 	w.Header().Set("Content-Type", "application/json")
-	closeUnread(w, q)
+	unread.Close(w, q)
 	if ok, after := r.g.failures.allow(network(peer(q))); !ok {
 		w.Header().Set("Retry-After", strconv.Itoa(after))
 		writePlain(w, http.StatusTooManyRequests, []byte(`{"error":"rate_limit"}`))
@@ -180,12 +179,8 @@ func (r *route) fromApplication(response *http.Response) error {
 		return errSwitch
 	case sealed && redirects(status):
 		return errRedirect
-	case sealed && unframed(response):
-		if err := wholeJSON(response, carriedOf(response.Request.Context()).lane.MaxPayload()); err != nil {
-			return err
-		}
 	}
-	cleanAnswer(response.Header)
+	cleanAnswer(response)
 	if location := response.Header.Get("Location"); !sealed && location != "" {
 		if own, ok := ownLocation(location, response.Request.URL, r.upstream.target); ok {
 			response.Header.Set("Location", own)
@@ -198,33 +193,7 @@ func (r *route) fromApplication(response *http.Response) error {
 var (
 	errSwitch   = errors.New("the answer switches to another protocol")
 	errRedirect = errors.New("the answer to a sealed request is a redirect")
-	errUnframed = errors.New(
-		"the answer has neither a length nor chunks, and is not one whole JSON object, array or string: it may " +
-			"be cut",
-	)
 )
-
-// unframed reports whether only the end of the connection tells where an answer ends.
-func unframed(response *http.Response) bool {
-	return response.ProtoMajor == 1 && response.ContentLength < 0 && len(response.TransferEncoding) == 0 &&
-		response.Body != nil
-}
-
-// wholeJSON reads the body of an answer and refuses what is not one JSON object, array or string.
-func wholeJSON(response *http.Response, limit int) error {
-	body, err := readlimit.All(response.Body, limit)
-	if err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	response.Body.Close()
-	// A number could be cut and look whole.
-	if start := bytes.TrimLeft(body, " \t\r\n"); !json.Valid(body) || !bytes.ContainsAny(start[:1], `{["`) {
-		return errUnframed
-	}
-	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	response.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	return nil
-}
 
 // ingressError is the ErrorHandler of an ingress: nothing of an answer was passed on.
 func (r *route) ingressError(w http.ResponseWriter, q *http.Request, err error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/sealane/sealane/sealanetest"
 )
 
-// TestLocalExamples runs the examples of docs/gateway.md in each language: one program seals for a partner,
+// TestLocalExamples runs the examples of docs/gateway-local.md in each language: one program seals for a partner,
 // which is ourselves here, and opens it.
 func TestLocalExamples(t *testing.T) {
 	t.Setenv("BATCH", batchToken)
@@ -24,7 +24,7 @@ func TestLocalExamples(t *testing.T) {
 	config := documented(t, "local.yaml", append(d.ofDatabase(), "127.0.0.1:8083", "127.0.0.1:0",
 		"credential:batch", "env:BATCH", "credential:queue", "env:QUEUE")...)
 	g := start(t, config, d.open(nil))
-	_, page, _ := strings.Cut(read(t, "../../docs/gateway.md"), "\n## The local API\n")
+	page := read(t, "../../docs/gateway-local.md")
 	for _, c := range []struct{ tool, fence, file, want string }{
 		{"curl", "```\n", "example.sh", `{"n":1}`},
 		{"python3", "```python\n", "example.py", `{"id":"order-17"}`},
@@ -38,7 +38,7 @@ func TestLocalExamples(t *testing.T) {
 			_, example, found := strings.Cut(page, c.fence)
 			example, _, ends := strings.Cut(example, "\n```\n")
 			if !found || !ends {
-				t.Fatalf("docs/gateway.md has no example in %s", c.tool)
+				t.Fatalf("docs/gateway-local.md has no example in %s", c.tool)
 			}
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, c.file), strings.ReplaceAll(example, "http://127.0.0.1:8083", g.url("local")))

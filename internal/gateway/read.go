@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/sealane/sealane/internal/readlimit"
 	"github.com/sealane/sealane/internal/strictyaml"
@@ -40,9 +41,28 @@ func read(file string) (*Config, *faults, error) {
 	if err != nil && (!ok || slices.ContainsFunc(decoded.List, whole)) {
 		return nil, nil, err
 	}
+	c.setFolder()
 	f := c.faults(err)
 	c.check(f)
 	return c, f, nil
+}
+
+// setFolder has the paths of unix sockets begin at the folder of the file, as all others do.
+func (c *Config) setFolder() {
+	in := func(text string) string {
+		if path, ok := strings.CutPrefix(text, "unix:"); ok && path != "" {
+			return "unix:" + Path(path).in(c.dir)
+		}
+		return text
+	}
+	c.Admin = Address(in(string(c.Admin)))
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		r.Listen.Address = Address(in(string(r.Listen.Address)))
+		if r.Upstream != nil {
+			r.Upstream.URL = in(r.Upstream.URL)
+		}
+	}
 }
 
 // faults collects everything that is wrong with a configuration.
@@ -61,7 +81,10 @@ func (c *Config) faults(decoded error) *faults {
 func (f *faults) add(path, format string, args ...any) { f.Add(path, format, args...) }
 
 // in reports whether there is a fault in a value, such as "routes[0]".
-func (f *faults) in(path string) bool { return f.Has(path) }
+func (f *faults) in(path string) bool {
+	decoded, ok := errors.AsType[*strictyaml.Faults](f.decoded)
+	return f.Has(path) || ok && decoded.Has(path)
+}
 
 // err returns the faults as an error, in the order of the lines, or nil.
 func (f *faults) err() error { return f.Err(f.c.file, f.decoded) }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sealane/sealane/internal/framing"
 )
 
 // carried is what a request carries through the gateway.
@@ -118,8 +120,13 @@ func join(base string, u *url.URL) *url.URL {
 }
 
 // cleanAnswer removes what must not pass with an answer: alternatives that lead past the gateway, and the
-// headers that are ours.
-func cleanAnswer(h http.Header) { clean(h, "Alt-Svc", "Alt-Used") }
+// headers that are ours. An answer of which nobody knows whether it is whole stays one.
+func cleanAnswer(response *http.Response) {
+	clean(response.Header, "Alt-Svc", "Alt-Used")
+	if framing.Unframed(response) {
+		framing.Mark(response.Header)
+	}
+}
 
 func removeHeader(h http.Header, name string) {
 	for n := range h {
@@ -153,11 +160,4 @@ func ownLocation(location string, from, target *url.URL) (string, bool) {
 		path += "#" + to.EscapedFragment()
 	}
 	return path, true
-}
-
-// closeUnread has the connection closed after an answer that comes before the body was read.
-func closeUnread(w *writer, q *http.Request) {
-	if q.ProtoMajor == 1 && q.Body != nil && q.Body != http.NoBody {
-		w.Header().Set("Connection", "close")
-	}
 }

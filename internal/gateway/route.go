@@ -81,18 +81,18 @@ type builder struct {
 func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	c := &b.c.Routes[i]
 	r := &route{g: b.g, c: c, name: c.Name, path: fmt.Sprintf("routes[%d]", i)}
-	fault := func(word string, err error) {
-		if err != nil {
-			b.add(r.path+"."+word, "%v", err)
-		}
-	}
 	var err error
 	word, name := c.kind()
+	if b.in(r.path + ".egress") { // it is not known which kind is meant
+		b.independent(ctx, r, old)
+		return nil
+	}
 	if c.Local != "" {
 		return b.local(ctx, r, old)
 	}
 	if r.profile, err = b.profile(name); err != nil {
-		fault(word, err)
+		b.wrong(r, word, err)
+		b.independent(ctx, r, old)
 		return nil
 	}
 	r.anyPath = slices.ContainsFunc(r.profile.Profile().Endpoints, func(e profile.Endpoint) bool {
@@ -107,17 +107,56 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	r.setHosts()
 	b.setRates(r, old)
 	if err := checkPlain(r.profile, c.Plain); err != nil {
-		fault("plain", err)
+		b.wrong(r, "plain", err)
 	} else {
 		r.plain = c.Plain
 	}
-	fault("keys", b.setSource(ctx, r))
-	r.tls, err = newServerTLS(c.TLS, b.c.dir)
-	fault("tls", err)
-	fault("upstream", b.setUpstream(r, old))
-	fault("clients.token", b.setSecrets(ctx, r))
-	r.setProxy()
+	b.part(r, "keys", func() error { return b.setSource(ctx, r) },
+		"partner", "environment", "caller", "accept_rsa_oaep", "sealing", "max_payload")
+	b.independent(ctx, r, old)
+	if r.upstream != nil { // otherwise a fault was noted
+		r.setProxy()
+	}
 	return r
+}
+
+// independent makes the parts of a route that need no profile.
+func (b *builder) independent(ctx context.Context, r, old *route) {
+	b.part(r, "tls", func() (err error) {
+		r.tls, err = newServerTLS(r.c.TLS, b.c.dir)
+		return err
+	})
+	if r.c.Local == "" {
+		b.part(r, "upstream", func() error { return b.setUpstream(r, old) })
+	}
+	b.part(r, "clients", func() error { return b.setToken(ctx, r) })
+	b.part(r, "authorization", func() error { return b.setAuthorization(ctx, r) })
+}
+
+// part makes a part of a route. It does not where its word, or another on which it depends, has a fault: it could
+// only have more for the same reason.
+func (b *builder) part(r *route, word string, do func() error, dependsOn ...string) {
+	for _, one := range append(dependsOn, word) {
+		if b.in(r.path + "." + one) {
+			return
+		}
+	}
+	b.wrong(r, word, do())
+}
+
+// wrong notes what is wrong with a word of a route: each of several errors is a fault of its own.
+func (b *builder) wrong(r *route, word string, err error) {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		if list := all.Unwrap(); err.Error() == errors.Join(list...).Error() {
+			for _, one := range list {
+				b.wrong(r, word, one)
+			}
+			return
+		}
+	}
+	if err != nil {
+		b.add(r.path+"."+word, "%v", err)
+	}
 }
 
 // setRates sets the rates of partners on a route, and what it may hold.
@@ -277,25 +316,26 @@ func (b *builder) setUpstream(r, old *route) error {
 	return err
 }
 
-func (b *builder) setSecrets(ctx context.Context, r *route) error {
+func (b *builder) setToken(ctx context.Context, r *route) (err error) {
 	if r.c.Clients != nil && r.c.Clients.Token != "" {
-		var err error
-		if r.token, err = b.token(ctx, r.c.Clients.Token); err != nil {
-			return err
-		}
+		r.token, err = b.token(ctx, r.c.Clients.Token)
 	}
+	return err
+}
+
+func (b *builder) setAuthorization(ctx context.Context, r *route) error {
 	if r.c.Authorization == "" {
 		return nil
 	}
 	value, err := r.c.Authorization.read(ctx, b.c.dir)
 	if err != nil {
-		return fmt.Errorf("authorization: %w", err)
+		return err
 	}
 	if !strings.Contains(value, " ") {
 		value = "Bearer " + value
 	}
 	if safeValue(value) != value {
-		return errors.New("authorization: the value has characters that a header can't have")
+		return errors.New("the value has characters that a header can't have")
 	}
 	r.authorization = value
 	return nil

@@ -54,13 +54,13 @@ func (s Secret) read(ctx context.Context, dir string) (string, error) {
 	)
 	switch scheme {
 	case "file":
-		data, err = readlimit.File(Path(rest).in(dir), maxSecret)
+		data, err = readlimit.SecretFile(Path(rest).in(dir), maxSecret)
 	case "credential":
 		data, err = credential(rest)
 	case "env":
 		value, ok := os.LookupEnv(rest)
 		if !ok {
-			err = fmt.Errorf("the environment variable %s is not set", rest)
+			err = fmt.Errorf("the environment variable %s is not set", readlimit.ShownVariable(rest))
 		}
 		data = []byte(value)
 	case "exec":
@@ -84,7 +84,7 @@ func credential(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readlimit.File(path, maxSecret)
+	return readlimit.SecretFile(path, maxSecret)
 }
 
 // credentialPath returns the path of a credential of systemd (systemd.exec(5), Credentials).
@@ -96,7 +96,7 @@ func credentialPath(name string) (string, error) {
 			"CREDENTIALS_DIRECTORY is not set: credential:NAME needs LoadCredential= in the unit file",
 		)
 	case name != filepath.Base(name) || name == "." || name == "..":
-		return "", fmt.Errorf("credential %.40q is not a name", name)
+		return "", errors.New("the credential has no name, or one with slashes")
 	}
 	return filepath.Join(dir, name), nil
 }
@@ -106,14 +106,34 @@ func output(ctx context.Context, dir, command string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, secretTime)
 	defer cancel()
 	words := strings.Fields(command)
-	c := exec.CommandContext(ctx, words[0], words[1:]...)
+	program, err := findProgram(words[0], dir)
+	if err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, program, words[1:]...)
 	c.Dir, c.WaitDelay = dir, time.Second
 	out := &limitedBuffer{full: cancel}
 	c.Stdout = out
 	if err := c.Run(); err != nil { // what it says on standard error may hold a secret
-		return nil, fmt.Errorf("exec:%s: %w", filepath.Base(words[0]), err)
+		return nil, fmt.Errorf("exec:%s: %w", filepath.Base(program), err)
 	}
 	return out.b.Bytes(), nil
+}
+
+// findProgram returns the path of a program. The errors do not name one that is not there: it may be the secret.
+func findProgram(name, dir string) (string, error) {
+	if !strings.ContainsAny(name, `/\`) {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return "", errors.New("exec: there is no such program in $PATH")
+		}
+		return path, nil
+	}
+	path := Path(name).in(dir)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("exec: %w", readlimit.Hide(err))
+	}
+	return path, nil
 }
 
 // limitedBuffer takes no more than maxSecret bytes. It calls full for more.

@@ -241,11 +241,16 @@ func (g *Gateway) end(in time.Duration) error {
 func (g *Gateway) Reload(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.replace(func(old *state) (*state, error) { return g.build(ctx, old) })
+}
+
+// replace puts another state in force: all of it, or, after an error, nothing. g.mu must be held.
+func (g *Gateway) replace(build func(old *state) (*state, error)) error {
 	if g.run == nil || g.ending {
 		return errors.New("the gateway does not run yet, or ends")
 	}
 	old := g.state.Load()
-	next, err := g.build(ctx, old)
+	next, err := build(old)
 	if err != nil {
 		return err
 	}
@@ -299,7 +304,7 @@ func (g *Gateway) ReloadAndLog(ctx context.Context) {
 // watchEvery is how often files are looked at.
 const watchEvery = 10 * time.Second
 
-// watch reads keys and certificates again when the content of their files changes.
+// watch reads files again when their content changes.
 func (g *Gateway) watch(run context.Context) {
 	ticks := time.NewTicker(watchEvery)
 	defer ticks.Stop()
@@ -316,7 +321,7 @@ func (g *Gateway) watch(run context.Context) {
 	}
 }
 
-// Refresh reads keys and certificates again whose files have changed. What can't be read stays as it was.
+// Refresh reads keys, certificates and secrets again whose files have changed. What can't be read stays as it was.
 func (g *Gateway) Refresh(ctx context.Context) {
 	for _, r := range g.state.Load().routes {
 		if r.folder != nil {
@@ -333,6 +338,7 @@ func (g *Gateway) Refresh(ctx context.Context) {
 			}
 		}
 	}
+	g.refreshReadOnce(ctx)
 }
 
 // report logs what became of a reading.

@@ -33,19 +33,18 @@ func newServerTLS(c *ServerTLS, dir string) (*serverTLS, error) {
 		return nil, nil
 	}
 	t := &serverTLS{filePair: filePair{certificateFile: c.Certificate.in(dir), keyFile: c.Key.in(dir)}}
-	if _, err := t.reload(); err != nil {
-		return nil, err
-	}
+	_, err := t.reload()
 	t.config = &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return t.current.Load(), nil },
 	}
 	if c.ClientCA != "" {
-		pool, _, err := readPool(c.ClientCA.in(dir))
-		if err != nil {
-			return nil, err
-		}
+		pool, _, poolErr := readPool(c.ClientCA.in(dir))
+		err = errors.Join(err, poolErr)
 		t.config.ClientCAs, t.config.ClientAuth = pool, tls.RequireAndVerifyClientCert
+	}
+	if err != nil {
+		return nil, err
 	}
 	return t, nil
 }
@@ -68,15 +67,12 @@ func (t *filePair) reload() (changed bool, err error) {
 // readPair reads a certificate and its key, and returns the SHA-256 of both files.
 func readPair(certificateFile, keyFile string) (*tls.Certificate, [sha256.Size]byte, error) {
 	var none [sha256.Size]byte
-	certificate, err := readlimit.File(certificateFile, maxPEM)
-	if err != nil {
-		return nil, none, err
-	}
-	key, err := readlimit.File(keyFile, maxPEM)
-	if err != nil {
-		return nil, none, err
-	}
+	certificate, errCertificate := readlimit.File(certificateFile, maxPEM)
+	key, errKey := readlimit.File(keyFile, maxPEM)
 	defer clear(key)
+	if err := errors.Join(errCertificate, errKey); err != nil {
+		return nil, none, err
+	}
 	pair, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
 		return nil, none, fmt.Errorf("certificate %s with key %s: %w", certificateFile, keyFile, err)

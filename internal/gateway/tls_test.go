@@ -11,12 +11,15 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sealane/sealane/internal/gateway"
 )
 
 // authority issues certificates for tests.
@@ -302,5 +305,30 @@ func TestUnixSocket(t *testing.T) {
 			t.Error(err)
 		}
 		leaveSocket(t, socket)
+	}
+}
+
+// TestRelativeSockets: paths of sockets begin at the folder of the configuration, as all others do.
+func TestRelativeSockets(t *testing.T) {
+	var app seen
+	config := "admin: unix:admin.sock\n" + strings.Replace(ingress("unix:app.sock", `plain: ["GET /x"]`),
+		"listen: 127.0.0.1:0", "listen: unix:in.sock", 1)
+	g := start(t, config, func(r *running, _ *gateway.Options) {
+		l, err := net.Listen("unix", filepath.Join(r.dir, "app.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: app.answer(200, "{}")}
+		go s.Serve(l)
+		t.Cleanup(func() { s.Close() })
+	})
+	for name, want := range map[string]string{"in": "in.sock", "admin": "admin.sock"} {
+		if got := g.addresses[name].String(); got != filepath.Join(g.dir, want) {
+			t.Errorf("%s listens on %s", name, got)
+		}
+	}
+	a := raw(t, g.addresses["in"], "GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	if !strings.HasPrefix(a, "HTTP/1.1 200") || app.count() != 1 {
+		t.Error(a)
 	}
 }

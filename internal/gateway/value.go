@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
+	"github.com/sealane/sealane/internal/loopback"
 )
 
 // Duration is a time span such as 5s or 24h.
@@ -184,7 +185,48 @@ func (a Address) local() bool {
 	if err != nil {
 		return false
 	}
-	return loopback(host)
+	return loopback.Is(host)
+}
+
+// conflicts reports whether two addresses that are written in different ways can't both be opened.
+func (a Address) conflicts(b Address) bool {
+	if a == "" || b == "" || a == b {
+		return false
+	}
+	pathA, unixA := a.unix()
+	pathB, unixB := b.unix()
+	if unixA && unixB {
+		return filepath.Clean(pathA) == filepath.Clean(pathB)
+	}
+	hostA, portA, errA := net.SplitHostPort(string(a))
+	hostB, portB, errB := net.SplitHostPort(string(b))
+	if unixA || unixB || errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	ipA, ipB := listenIP(hostA), listenIP(hostB)
+	switch {
+	case ipA.IsUnspecified() || ipB.IsUnspecified(): // an address of IPv6 that is unspecified has all of IPv4, too
+		return ipA.Is4() == ipB.Is4() || ipA == netip.IPv6Unspecified() || ipB == netip.IPv6Unspecified() ||
+			!ipA.IsValid() || !ipB.IsValid()
+	case !ipA.IsValid() && !ipB.IsValid():
+		return strings.EqualFold(hostA, hostB)
+	}
+	return ipA == ipB
+}
+
+// listenIP returns the IP address of a host to listen on. It is not valid for other names than localhost.
+func listenIP(host string) netip.Addr {
+	switch host {
+	case "":
+		return netip.IPv6Unspecified()
+	case "localhost":
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ip.Unmap()
 }
 
 // Short says that an address alone may stand for a Listen.
