@@ -1,18 +1,28 @@
 package command
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/termtext"
 )
+
+// approveFlags are the flags of approve that say how it works.
+type approveFlags struct {
+	*registryFlags
+	yes bool
+}
 
 func newApprove() *cobra.Command {
 	var a operation.Approval
@@ -20,15 +30,16 @@ func newApprove() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "approve IDENTITY…",
 		Short: "Approve matched certificates, or requests (a second person)",
-		Long: `Approve accepts matched certificates, and prints what is approved. For production the
-approver must have neither received nor matched them, and must name the change
-(--change). It also takes a call-back to a number that was known before: who was called
-(--call-back), the number (--number), and the first eight or more digits of the SHA-256
-as they read them to you (--read-back), which are compared. Or the partner answers a
-challenge. One call-back counts for the certificates of one partner.
+		Long: `Approve prints what is to be approved, and at a terminal it asks. Then it accepts the
+matched certificates as they were printed. For production the approver must have
+neither received nor matched them, and must name the change (--change). It also takes a
+call-back to a number that was known before: who was called (--call-back), the number
+(--number), and the first eight or more digits of the SHA-256 as they read them to you
+(--read-back), which are compared. Or the partner answers a challenge. One call-back
+counts for the certificates of one partner.
 
 Approve also approves the requests of other people (r-…): acts that loosen a rule or
-move a private key. sealane show r-… prints what would change.
+move a private key. It prints what would change, and so does sealane show r-….
 
 After a migration (sealane partner import), --as-recorded asks for the approval of the
 certificates that wait, up to 5,000 at a time, as of the old system's record. It makes
@@ -39,8 +50,9 @@ has or had one of the partner's in use: approve them by themselves.`,
   sealane approve r-4n7d2w5q3k
   sealane approve --as-recorded "export of the old system of 2026-11-28, in the safe, CHG-4711"`,
 	}
-	flags := registryVerb(c)
+	flags := &approveFlags{registryFlags: registryVerb(c)}
 	f := c.Flags()
+	f.BoolVar(&flags.yes, "yes", false, "do not ask, though a person sits at a terminal")
 	f.StringVar(&a.Change, "change", "", "reference of the change")
 	f.StringVar(&a.CallBack.Person, "call-back", "", "who was called back")
 	f.StringVar(&a.CallBack.Number, "number", "", "the telephone number, and where it is from")
@@ -54,7 +66,9 @@ has or had one of the partner's in use: approve them by themselves.`,
 		case record != "" && len(args) > 0:
 			return usage("--as-recorded is for all certificates that wait, and takes no identity")
 		case record != "":
-			return flags.session(c, func(s *operation.Session) error { return migrate(c, flags, s, record) })
+			return flags.session(c, func(s *operation.Session) error {
+				return migrate(c, flags.registryFlags, s, record)
+			})
 		case len(args) == 0:
 			return usage("name the certificates or requests to approve")
 		}
@@ -73,7 +87,24 @@ has or had one of the partner's in use: approve them by themselves.`,
 	return c
 }
 
-func approveCertificates(c *cobra.Command, flags *registryFlags, s *operation.Session, a operation.Approval) error {
+// approveCertificates shows the certificates, and approves them as they were shown.
+func approveCertificates(c *cobra.Command, flags *approveFlags, s *operation.Session, a operation.Approval) error {
+	if err := s.May(operation.Approve.Action); err != nil {
+		return err
+	}
+	a.Seen = map[string]int64{}
+	for _, id := range a.Certificates {
+		shown, err := operation.Show.Do(c.Context(), s, operation.ID{ID: id})
+		if err != nil {
+			return err
+		}
+		if a.Seen[id] = shown.Certificate.Version; !flags.json {
+			writeFacts(c.OutOrStdout(), shown)
+		}
+	}
+	if err := flags.confirm(c); err != nil {
+		return err
+	}
 	approved, err := operation.Approve.Do(c.Context(), s, a)
 	if err != nil {
 		return err
@@ -85,14 +116,32 @@ func approveCertificates(c *cobra.Command, flags *registryFlags, s *operation.Se
 			break
 		}
 		if done = append(done, one); !flags.json {
-			writeShown(c.OutOrStdout(), one)
 			fmt.Fprintf(c.OutOrStdout(), "%s is approved.\n", noun(one.ID))
+			writeApproval(c.OutOrStdout(), one.Certificate)
+			fmt.Fprintf(c.OutOrStdout(), "Next: %s\n", nextLines(one.Next, "  "))
 		}
 	}
 	if flags.json && len(done) > 0 {
 		err = errors.Join(err, writeJSON(c.OutOrStdout(), done))
 	}
 	return err
+}
+
+// confirm asks whether what was shown is approved, if a person sits at a terminal.
+func (f *approveFlags) confirm(c *cobra.Command) error {
+	stdin, is := c.InOrStdin().(*os.File)
+	if f.yes || f.json || !is || !term.IsTerminal(int(stdin.Fd())) {
+		return nil
+	}
+	fmt.Fprint(c.ErrOrStderr(), "Do you approve this? Type yes: ")
+	answer, err := bufio.NewReader(stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if !strings.EqualFold(strings.TrimSpace(answer), "yes") {
+		return refused(errors.New("nothing is approved"))
+	}
+	return nil
 }
 
 // migrate asks for the approval of all certificates that wait.
@@ -111,17 +160,34 @@ func migrate(c *cobra.Command, flags *registryFlags, s *operation.Session, recor
 	return say(c, "Approved, as of that record: %s.", termtext.Counted(len(done.Certificates), "certificate"))
 }
 
-func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Session, ids []string) error {
+// approveRequests shows requests, and approves them as they were shown.
+func approveRequests(c *cobra.Command, flags *approveFlags, s *operation.Session, ids []string) error {
+	if err := s.May(operation.ApproveRequest.Action); err != nil {
+		return err
+	}
+	seen := make([]int64, len(ids))
+	for i, id := range ids {
+		r, err := operation.ShowRequest.Do(c.Context(), s, operation.RequestName{Request: id})
+		if err != nil {
+			return err
+		}
+		if seen[i] = r.Version; !flags.json {
+			writeRequestFacts(c.OutOrStdout(), r)
+		}
+	}
+	if err := flags.confirm(c); err != nil {
+		return err
+	}
 	var done []operation.Request
 	var err error
-	for _, id := range ids {
-		r, failed := operation.ApproveRequest.Do(c.Context(), s, operation.RequestName{Request: id})
+	for i, id := range ids {
+		r, failed := operation.ApproveRequest.Do(c.Context(), s, operation.RequestApproval{Request: id, Seen: seen[i]})
 		if failed != nil {
 			err = failed
 			break
 		}
 		if done = append(done, r); !flags.json {
-			writeRequest(c.OutOrStdout(), r)
+			fmt.Fprintf(c.OutOrStdout(), "Request %s: %s\n", r.ID, requestState(r))
 		}
 	}
 	if flags.json && len(done) > 0 {
@@ -132,6 +198,11 @@ func approveRequests(c *cobra.Command, flags *registryFlags, s *operation.Sessio
 
 // writeRequest writes what a request would change, or has changed.
 func writeRequest(w io.Writer, r operation.Request) {
+	writeRequestFacts(w, r)
+	fmt.Fprintf(w, "  %s\n", requestState(r))
+}
+
+func writeRequestFacts(w io.Writer, r operation.Request) {
 	fmt.Fprintf(w, "Request %s: %s of %s, by %s on %s\n",
 		r.ID, r.Action, printable(r.Subject), r.By, timeText(r.Created))
 	fmt.Fprintf(w, "  why: %s\n", wrap(printable(r.Why), "  "))
@@ -141,7 +212,6 @@ func writeRequest(w io.Writer, r operation.Request) {
 	for _, line := range changedMembers(r) {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
-	fmt.Fprintf(w, "  %s\n", requestState(r))
 }
 
 // requestState returns what a request waits for, or how it ended.

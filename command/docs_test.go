@@ -284,7 +284,11 @@ func (s *docsSession) run(t *testing.T, person, rootKey, line string) {
 		args, into = args[:i], args[i+1]
 	}
 	var out, failed bytes.Buffer
-	if code := run(t.Context(), args, strings.NewReader(""), &out, &failed); code != 0 {
+	code := run(t.Context(), args, strings.NewReader(""), &out, &failed)
+	request := regexp.MustCompile(`r-[a-z2-7]{10}`).FindString(failed.String())
+	if code == exitPending && request != "" {
+		s.known["r-4n7d2w5q3k"] = request // the next block approves it
+	} else if code != 0 {
 		t.Fatalf("%s\nexit code %d\n%s%s", line, code, out.String(), failed.String())
 	}
 	if into != "" {

@@ -2,10 +2,12 @@ package command
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sealane/sealane/internal/operation"
+	"github.com/sealane/sealane/internal/termtext"
 )
 
 func keyList() *cobra.Command {
@@ -24,6 +26,10 @@ func keyList() *cobra.Command {
 		for _, k := range list.Keys {
 			row := t.add(k.ID, k.Profile, cmp.Or(k.Partner, "(all)"), k.Environment, k.State, k.Bits, dateText(k.Ends))
 			row.detail("key ID", k.KeyID)
+			if k.Partner == "" {
+				row.detail("offers", offersText(k.Offers))
+			}
+			row.detail("exported", exportedText(k.Exported))
 		}
 		if err := t.write(c.OutOrStdout()); err != nil {
 			return err
@@ -35,4 +41,21 @@ func keyList() *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// offersText returns how many of the partners who were offered a key pair have installed it. It is empty
+// if there are none.
+func offersText(n operation.OfferCount) string {
+	if n.Installed+n.Waiting == 0 {
+		return ""
+	}
+	return fmt.Sprintf("installed by %d of %s", n.Installed, termtext.Counted(n.Installed+n.Waiting, "partner"))
+}
+
+// exportedText returns when a private key has left the registry. It is empty if it has not.
+func exportedText(x operation.KeyExported) string {
+	if x.At.IsZero() {
+		return ""
+	}
+	return timeText(x.At) + " by " + x.By
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sealane/sealane/internal/newfile"
+	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/termtext"
 )
 
@@ -193,7 +194,7 @@ func encodeJSON(w io.Writer, v any, indent string) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w, termtext.EscapeJSON(b.String()))
+	_, err := io.WriteString(w, termtext.EscapeJSON(string(operation.HexSums(b.Bytes()))))
 	return err
 }
 

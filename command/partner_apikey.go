@@ -12,10 +12,15 @@ import (
 	"github.com/sealane/sealane/internal/secretfile"
 )
 
+// apiKeyFlags are the flags of partner apikey.
+type apiKeyFlags struct {
+	*registryFlags
+	in                    operation.NewAPIKey
+	revoke, relabel, file string
+	convert               bool
+}
+
 func partnerAPIKey() *cobra.Command {
-	var in operation.NewAPIKey
-	var revoke, relabel, file string
-	var convert bool
 	c := &cobra.Command{
 		Use:   "apikey PARTNER ENVIRONMENT",
 		Short: "Make or import an API key for a partner that calls you, relabel or revoke one",
@@ -37,64 +42,72 @@ runs it again when all programs have the new version; that removes the old form.
   sealane partner apikey --revoke a-7k2m4q6z3x --reason "left in a mail"`,
 		Args: cobra.MaximumNArgs(2),
 	}
-	flags := registryVerb(c)
+	flags := &apiKeyFlags{registryFlags: registryVerb(c)}
 	asksWhy(c)
 	f := c.Flags()
-	f.StringVar(&in.Label, "label", "", "what the key is for")
-	f.StringVar((*string)(&in.Sealing), "sealing", "", "required or optional (required for a new key)")
-	f.StringVar(&file, "import", "", "file with a key that the partner has already, or - to be asked for it")
-	f.StringVar(&revoke, "revoke", "", "identity of the key to revoke")
-	f.StringVar(&relabel, "relabel", "", "identity of a key that gets another --label")
-	f.BoolVar(&convert, "convert", false, "convert the keys that an earlier version has stored")
+	f.StringVar(&flags.in.Label, "label", "", "what the key is for")
+	f.StringVar((*string)(&flags.in.Sealing), "sealing", "", "required or optional (required for a new key)")
+	f.StringVar(&flags.file, "import", "", "file with a key that the partner has already, or - to be asked for it")
+	f.StringVar(&flags.revoke, "revoke", "", "identity of the key to revoke")
+	f.StringVar(&flags.relabel, "relabel", "", "identity of a key that gets another --label")
+	f.BoolVar(&flags.convert, "convert", false, "convert the keys that an earlier version has stored")
 	c.MarkFlagsMutuallyExclusive("revoke", "relabel", "import", "convert")
-	input := func(_ *cobra.Command, args []string) (operation.NewAPIKey, error) {
-		if len(args) != 2 {
-			return in, usage("name the partner and the environment")
-		}
-		in.Partner, in.Environment = args[0], args[1]
-		return in, nil
-	}
-	issue := does(flags, operation.IssueAPIKey, input, func(c *cobra.Command, k operation.IssuedAPIKey) error {
-		return say(c, "%s\n\nThis is API key %s of %s in %s. It is not shown again: transmit it securely.",
-			k.Key, k.ID, k.Partner, k.Environment)
-	})
-	imported := func(c *cobra.Command, args []string) (all operation.ImportedAPIKey, err error) {
-		if all.NewAPIKey, err = input(c, args); err == nil {
-			all.Key, err = askAPIKey(c, file)
-		}
-		return all, err
-	}
-	take := does(flags, operation.ImportAPIKey, imported, func(c *cobra.Command, k operation.APIKey) error {
-		return say(c, "The key %s… is API key %s of %s in %s.", k.Prefix, k.ID, k.Partner, k.Environment)
-	})
-	key := func(*cobra.Command, []string) (operation.ID, error) { return operation.ID{ID: revoke}, nil }
-	end := does(flags, operation.RevokeAPIKey, key, func(c *cobra.Command, _ operation.None) error {
-		return say(c, "API key %s is revoked.", revoke)
-	})
-	label := func(*cobra.Command, []string) (operation.APIKeyLabel, error) {
-		return operation.APIKeyLabel{ID: relabel, Label: in.Label}, nil
-	}
-	name := does(flags, operation.LabelAPIKey, label, func(c *cobra.Command, k operation.APIKeyLabel) error {
-		return say(c, "The label of API key %s is now %s.", k.ID, cellText(k.Label))
-	})
-	all := does(flags, operation.ConvertAPIKeys, nothing, sayConverted)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		alone := revoke != "" || relabel != "" || convert
-		switch {
-		case alone && len(args) > 0:
+		alone := flags.revoke != "" || flags.relabel != "" || flags.convert
+		if alone && len(args) > 0 {
 			return usage("this needs neither a partner nor an environment: leave them out")
-		case revoke != "":
-			return end(c, args)
-		case relabel != "":
-			return name(c, args)
-		case convert:
-			return all(c, args)
-		case c.Flags().Changed("import"):
-			return take(c, args)
 		}
-		return issue(c, args)
+		return flags.verb(c)(c, args)
 	}
 	return c
+}
+
+// verb returns what the flags ask for.
+func (f *apiKeyFlags) verb(c *cobra.Command) func(*cobra.Command, []string) error {
+	switch {
+	case f.revoke != "":
+		key := func(*cobra.Command, []string) (operation.ID, error) { return operation.ID{ID: f.revoke}, nil }
+		return does(f.registryFlags, operation.RevokeAPIKey, key, func(c *cobra.Command, _ operation.None) error {
+			return say(c, "API key %s is revoked.", f.revoke)
+		})
+	case f.relabel != "":
+		label := func(*cobra.Command, []string) (operation.APIKeyLabel, error) {
+			return operation.APIKeyLabel{ID: f.relabel, Label: f.in.Label}, nil
+		}
+		named := func(c *cobra.Command, k operation.APIKeyLabel) error {
+			return say(c, "The label of API key %s is now %s.", k.ID, cellText(k.Label))
+		}
+		return does(f.registryFlags, operation.LabelAPIKey, label, named)
+	case f.convert:
+		return does(f.registryFlags, operation.ConvertAPIKeys, nothing, sayConverted)
+	case c.Flags().Changed("import"):
+		taken := func(c *cobra.Command, k operation.APIKey) error {
+			return say(c, "The key %s… is API key %s of %s in %s.", k.Prefix, k.ID, k.Partner, k.Environment)
+		}
+		return does(f.registryFlags, operation.ImportAPIKey, f.imported, taken)
+	}
+	issued := func(c *cobra.Command, k operation.IssuedAPIKey) error {
+		return say(c, "%s\n\nThis is API key %s of %s in %s. It is not shown again: transmit it securely.",
+			k.Key, k.ID, k.Partner, k.Environment)
+	}
+	return does(f.registryFlags, operation.IssueAPIKey, f.wanted, issued)
+}
+
+// wanted is the input for a new key.
+func (f *apiKeyFlags) wanted(_ *cobra.Command, args []string) (operation.NewAPIKey, error) {
+	if len(args) != 2 {
+		return f.in, usage("name the partner and the environment")
+	}
+	f.in.Partner, f.in.Environment = args[0], args[1]
+	return f.in, nil
+}
+
+// imported is the input for a key that the partner has already.
+func (f *apiKeyFlags) imported(c *cobra.Command, args []string) (all operation.ImportedAPIKey, err error) {
+	if all.NewAPIKey, err = f.wanted(c, args); err == nil {
+		all.Key, err = askAPIKey(c, f.file)
+	}
+	return all, err
 }
 
 // askAPIKey returns an API key from a file, standard input or the keyboard.

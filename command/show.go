@@ -50,6 +50,11 @@ func identity(_ *cobra.Command, args []string) (operation.ID, error) {
 }
 
 func writeShown(w io.Writer, s operation.Shown) {
+	writeFacts(w, s)
+	fmt.Fprintf(w, "Next: %s\n", nextLines(s.Next, "  "))
+}
+
+func writeFacts(w io.Writer, s operation.Shown) {
 	fmt.Fprintf(w, "%s: %s\n", noun(s.ID), s.State)
 	var before operation.CertificateFacts
 	if s.Replaces != nil {
@@ -68,10 +73,17 @@ func writeShown(w io.Writer, s operation.Shown) {
 	}
 	if k := s.KeyPair; k != nil {
 		fmt.Fprintf(w, "  %-15s %s, %s on %s\n", "custodian", k.Custodian, k.Origin, timeText(k.Created))
+		for _, line := range []factLine{
+			{"exported", exportedText(s.Exported)}, {"offers", offersText(s.Offers)},
+			{"  waiting for", strings.Join(s.Waiting, ", ")},
+		} {
+			if line.text != "" {
+				fmt.Fprintf(w, "  %-15s %s\n", line.name, wrap(printable(line.text), strings.Repeat(" ", 18)))
+			}
+		}
 	}
 	writeProvenance(w, s.Certificate)
 	writeUses(w, s)
-	fmt.Fprintf(w, "Next: %s\n", nextLines(s.Next, "  "))
 }
 
 // writeUses writes how often a key was used, by node and direction.
@@ -108,21 +120,33 @@ func factLines(c operation.CertificateFacts) []factLine {
 	return lines
 }
 
+// writeApproval writes who has approved a certificate, and on which evidence.
+func writeApproval(w io.Writer, c operation.CertificateFacts) {
+	writeBy(w, "approved", c.Provenance.Change, c.Provenance.ApprovedBy)
+	writeBy(w, "  call-back", c.Provenance.CallBack, "")
+}
+
+// writeBy writes a line with a text, and by whom it is, if there is one of them.
+func writeBy(w io.Writer, name, text, by string) {
+	if by != "" {
+		text = strings.TrimSuffix("by "+by+", "+text, ", ")
+	}
+	if text != "" {
+		fmt.Fprintf(w, "  %-15s %s\n", name, printable(text))
+	}
+}
+
 // writeProvenance writes who let a partner's certificate in, and on which evidence.
 func writeProvenance(w io.Writer, c operation.CertificateFacts) {
 	p := c.Provenance
 	for _, line := range []struct{ name, text, by string }{
 		{"received", p.Format, p.ReceivedBy}, {"  mail from", p.From, ""},
 		{"matched", p.MatchedAs, p.MatchedBy}, {"  checksum", p.Checksum, ""}, {"possession", p.Possession, ""},
-		{"approved", p.Change, p.ApprovedBy}, {"  call-back", p.CallBack, ""}, {"rejected", p.Rejected, ""},
+		{"rejected", p.Rejected, ""},
 	} {
-		if line.by != "" {
-			line.text = strings.TrimSuffix("by "+line.by+", "+line.text, ", ")
-		}
-		if line.text != "" {
-			fmt.Fprintf(w, "  %-15s %s\n", line.name, printable(line.text))
-		}
+		writeBy(w, line.name, line.text, line.by)
 	}
+	writeApproval(w, c)
 	for _, f := range p.Findings {
 		fmt.Fprintf(w, "  %-15s %s\n", "finding", printable(f.String()))
 	}

@@ -114,6 +114,7 @@ func writeStandings(c *cobra.Command, list []operation.Used) error {
 		row := t.add(cmp.Or(s.KeyPair, s.Certificate), s.Owner, s.Environment, s.State, dateText(s.NotAfter),
 			s.Next.Waits)
 		row.detail("key ID", s.KeyID)
+		row.detail("since", dateText(s.Since))
 		row.detail("last used", lastUseText(s.LastUse))
 		row.detail("damaged", s.Damaged)
 		row.details = append(row.details, "next: "+nextLines(s.Next, "          "))

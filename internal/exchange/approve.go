@@ -21,6 +21,9 @@ type Approval struct {
 	Change   string   `json:"change,omitempty"` // the reference of the change request
 	CallBack CallBack `json:"call_back,omitzero"`
 	Grant    []string `json:"grant,omitempty"` // rules whose waivers are granted
+	// Seen are the versions of the certificates, by their identities, as they were shown to the
+	// approver. One that was changed since is not approved.
+	Seen map[string]int64 `json:"seen,omitempty"`
 }
 
 // CallBack is a call to the partner, at a number that was known before.
@@ -204,6 +207,9 @@ func (e Exchange) approve(ctx context.Context, id string, a Approval) error {
 
 // granted returns a certificate that may be approved, with its waivers granted.
 func (e Exchange) granted(tx registry.Reader, c registry.Certificate, a Approval) (registry.Certificate, error) {
+	if seen, shown := a.Seen[c.ID]; shown && seen != c.Version {
+		return c, fmt.Errorf("certificate %s: %w", c.ID, registry.ErrConflict)
+	}
 	if c.State != registry.Matched {
 		return c, notYet(tx, c)
 	}

@@ -47,6 +47,14 @@ func withoutTheirs(c registry.Certificate, all []registry.Certificate) Next {
 	return Next{none + "ask for a new one, and receive it", next, c.Partner}
 }
 
+// endedPairs returns the pairs of ours that were for a partner alone and have ended.
+func endedPairs(tx registry.Reader, p registry.Partner, environment string) ([]registry.KeyPair, error) {
+	return tx.KeyPairs(registry.KeyPairQuery{
+		Profile: p.Profile, Partner: p.ID, Environment: environment, Page: all,
+		States: []registry.State{registry.Retired, registry.Destroyed, registry.Expired, registry.Compromised},
+	})
+}
+
 // lastEnded returns the pair of ours that ended last in the lanes with a partner, of those that the
 // partner had installed: its own, or a shared one. There may be none.
 func lastEnded(

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"html"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -60,8 +61,8 @@ const (
 	maxOther    = 1 << 20 // bytes of the whole mail, and of a file that is no text
 )
 
-// tags are those of HTML, which may stand between the digits of a checksum.
-var tags = regexp.MustCompile(`<[^<>]*>`)
+// tags are those of HTML, and its comments, which may stand between the digits of a checksum.
+var tags = regexp.MustCompile(`(?s)<!--.*?-->|<[^<>]*>`)
 
 // checksums returns the checksums in the message next to its certificate that would confirm it: in
 // the headers, in the names of files, and in other parts. Others are not kept, so that invented ones
@@ -116,8 +117,15 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 			others = append(others, p.Data)
 		default:
 			texts = append(texts, p.Data)
-			if left -= len(p.Data); bytes.IndexByte(p.Data, '<') >= 0 {
-				texts = append(texts, tags.ReplaceAll(p.Data, nil))
+			left -= len(p.Data)
+			if bytes.ContainsAny(p.Data, "<&") { // as a reader of HTML shows it: in one line, or in cells
+				for _, between := range []string{"", " "} {
+					shown := html.UnescapeString(string(tags.ReplaceAll(p.Data, []byte(between))))
+					if between != "" {
+						shown = strings.Join(strings.Fields(shown), between)
+					}
+					texts = append(texts, []byte(shown))
+				}
 			}
 		}
 	}

@@ -40,15 +40,25 @@ func (e Exchange) Migrate(ctx context.Context, m Migration) error {
 		Action: registry.ActionExchangeMigrate, Reason: m.Record, After: shown,
 		Subject: fmt.Sprintf("certificates/%d from %s", len(m.Certificates), m.Certificates[0]),
 	}
-	return e.session.Change(ctx, entry, func(tx registry.Tx, _ *registry.Entry) error {
-		for _, id := range m.Certificates {
+	left := m.Certificates
+	return e.session.ChangeInParts(ctx, entry, func(tx registry.Tx, entry *registry.Entry) (more bool, err error) {
+		if len(left) < len(m.Certificates) {
+			entry.After = nil // the first record has all
+		}
+		some := left[:min(len(left), migratedAtOnce)]
+		for _, id := range some {
 			if err := e.migrate(tx, id, m.Record); err != nil {
-				return err
+				return false, err
 			}
 		}
-		return nil
+		left = left[len(some):]
+		return len(left) > 0, nil
 	})
 }
+
+// migratedAtOnce is how many certificates one record has. Their rows may be long, as those of
+// certificates that came with many files.
+const migratedAtOnce = 25
 
 // migrated is what a migration shows to the approver.
 type migrated struct {

@@ -3,6 +3,7 @@ package exchange_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/operation"
 	"github.com/sealane/sealane/internal/registry"
@@ -109,6 +111,64 @@ func TestMigrateIsForNewLanes(t *testing.T) {
 	}
 }
 
+// Many certificates whose rows are long are approved together, though one record could not have them.
+func TestMigrateOfMoreThanARecordHas(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	var partners []string
+	for i := range 30 {
+		partners = append(partners, fmt.Sprintf("q%02d", i))
+	}
+	m := h.tableOf(h.anna, partners...)
+	m.Record = "export of the old system of 2026-11-28, in the safe"
+	long := cert.Finding{Code: "attachment", Level: cert.Warning, Found: strings.Repeat("not used: a.txt; ", 17_000)}
+	h.must(h.Store.Update(t.Context(), func(tx registry.Tx) error {
+		for _, id := range m.Certificates {
+			c, err := tx.Certificate(id)
+			if err != nil {
+				return err
+			}
+			c.Provenance.Findings = append(c.Provenance.Findings, long)
+			if err := tx.PutCertificate(&c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	h.meddled = len(m.Certificates)
+	h.must(migrate(h.anna, h.cora, m))
+	records, rows := 0, 0
+	h.must(h.Store.View(t.Context(), func(tx registry.Reader) error {
+		found, err := tx.FindAudit(registry.AuditQuery{Action: registry.ActionExchangeMigrate, Limit: 100})
+		for _, r := range found {
+			var after struct {
+				Result struct {
+					Certificates []string `json:"certificates"`
+				} `json:"result"`
+				Rows map[string]any `json:"rows"`
+			}
+			h.must(json.Unmarshal(r.After, &after))
+			if records == 0 && len(after.Result.Certificates) != len(m.Certificates) {
+				t.Errorf("the first record names %d certificates", len(after.Result.Certificates))
+			}
+			records++
+			for name := range after.Rows {
+				if strings.HasPrefix(name, "certificate/") {
+					rows++
+				}
+			}
+		}
+		return err
+	}))
+	if records < 2 || rows != len(m.Certificates) {
+		t.Errorf("%d records have %d certificates", records, rows)
+	}
+	for _, id := range m.Certificates {
+		if c := h.certificate(id); c.State != registry.Approved || c.Provenance.ApprovedBy != "cora" {
+			t.Fatalf("%s is %s, approved by %q", id, c.State, c.Provenance.ApprovedBy)
+		}
+	}
+}
+
 // tableOf has somebody import a table of partners, each with a certificate for PROD, and returns the
 // certificates that wait. The checksum of p2 is in the table.
 func (h *company) tableOf(who member, partners ...string) (m exchange.Migration) {
@@ -135,6 +195,7 @@ func (h *company) tableOf(who member, partners ...string) (m exchange.Migration)
 	h.must(h.Store.View(h.t.Context(), func(tx registry.Reader) error {
 		certificates, err := tx.Certificates(registry.CertificateQuery{
 			Owner: registry.Theirs, States: []registry.State{registry.Received, registry.Matched},
+			Page: registry.Page{Limit: 1000},
 		})
 		for _, c := range certificates {
 			m.Certificates = append(m.Certificates, c.ID)

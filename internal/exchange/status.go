@@ -22,6 +22,7 @@ type Standing struct {
 	KeyID       string         `json:"key_id,omitempty"`
 	CommonName  string         `json:"common_name"`
 	State       registry.State `json:"state"`
+	Since       time.Time      `json:"since"` // when it came into that state
 	NotAfter    time.Time      `json:"not_after"`
 	// Alarm is open until a person revokes the key or dismisses the alarm; nil: there is none.
 	Alarm *registry.Alarm `json:"alarm,omitempty"`
@@ -29,20 +30,6 @@ type Standing struct {
 	// Damaged says that the row can't be read. The other members are as far as they are known.
 	Damaged string `json:"damaged,omitempty"`
 }
-
-// Next is what comes next for a certificate.
-type Next struct {
-	Text   string          `json:"text"` // one sentence; an act of ours is in Advice
-	Advice registry.Advice `json:"advice,omitzero"`
-	Waits  string          `json:"waiting_for"` // one of the constants below, or a partner's identity
-}
-
-// Those who have to act next, if it is not the partner.
-const (
-	WaitsForUs     = "us"
-	WaitsForSecond = "a second person"
-	WaitsForNobody = "nobody"
-)
 
 // Status returns the standing of all certificates in the lanes with a partner; those of ours
 // that all partners share are among them. Without an environment it returns those of all.
@@ -89,38 +76,70 @@ func environmentsOf(tx registry.Reader, of lanes.Name) ([]registry.Environment, 
 func standingsIn(
 	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
 ) ([]Standing, error) {
-	pairs, damaged, err := registry.Readable(registry.PairsFor(tx, p, environment))
+	list, damaged, err := standingsOfOurs(tx, p, environment, prof)
 	if err != nil {
 		return nil, err
+	}
+	theirs, lost, err := standingsOfTheirs(tx, p, environment, prof)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, theirs...)
+	for _, row := range append(damaged, lost...) {
+		list = append(list, damagedStanding(row, p.ID, environment))
+	}
+	return list, nil
+}
+
+// standingsOfOurs returns those of our key pairs, and the rows that can't be read.
+func standingsOfOurs(
+	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
+) (list []Standing, damaged registry.DamagedRows, err error) {
+	pairs, damaged, err := registry.Readable(registry.PairsFor(tx, p, environment))
+	if err != nil {
+		return nil, nil, err
 	}
 	offers, _, err := registry.Readable(tx.Offers(p.ID)) // those that can't be read are in damaged
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var list []Standing
-	lacks := len(damaged) == 0 && needs(p, prof).ours && !slices.ContainsFunc(pairs, func(k registry.KeyPair) bool {
-		return k.State == registry.Active
-	})
+	has := func(s registry.State) bool {
+		return slices.ContainsFunc(pairs, func(k registry.KeyPair) bool { return k.State == s })
+	}
+	lacks := len(damaged) == 0 && needs(p, prof).ours && !has(registry.Active)
 	used := pairs
-	if lacks && !slices.ContainsFunc(pairs, func(k registry.KeyPair) bool { return k.State == registry.Retiring }) {
-		ended, err := lastEnded(tx, p, environment, offers)
-		if err != nil {
-			return nil, err
-		}
-		pairs = append(slices.Clip(pairs), ended...)
+	ended, lost, err := registry.Readable(endedPairs(tx, p, environment))
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, k := range pairs {
+	damaged = append(damaged, lost...)
+	if lacks && !has(registry.Retiring) {
+		last, err := lastEnded(tx, p, environment, offers)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, k := range last {
+			if !slices.ContainsFunc(ended, func(o registry.KeyPair) bool { return o.ID == k.ID }) {
+				ended = append(ended, k)
+			}
+		}
+	}
+	for _, k := range slices.Concat(pairs, ended) {
 		c, err := tx.Certificate(k.Certificate)
 		if row, is := errors.AsType[*registry.DamagedRow](err); is {
 			damaged = append(damaged, row)
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		offer := offerOf(offers, k.ID)
 		s := newStanding(c)
-		s.State, s.KeyPair, s.KeyID = k.State, k.ID, k.KeyID
-		s.Next = nextOfOurs(p, k, offerOf(offers, k.ID), prof)
+		s.State, s.Since, s.KeyPair, s.KeyID = k.State, k.Changed, k.ID, k.KeyID
+		if k.Partner == "" && k.State == registry.Active { // for this partner
+			s.Since = offer.Confirmed
+		}
+		s.Next = nextOfOurs(p, k, offer, prof)
 		if k.State.InUse() {
 			s.Alarm = k.Alarm
 		}
@@ -129,19 +148,25 @@ func standingsIn(
 		}
 		list = append(list, s)
 	}
-	certificates, lost, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
+	return list, damaged, nil
+}
+
+// standingsOfTheirs returns those of a partner's certificates, and the rows that can't be read.
+func standingsOfTheirs(
+	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
+) (list []Standing, damaged registry.DamagedRows, err error) {
+	certificates, damaged, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
 		Owner: registry.Theirs, Partner: p.ID, Environment: environment, Page: all,
 	}))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	damaged = append(damaged, lost...)
 	active := func(c registry.Certificate) bool { return c.State == registry.Active }
-	lacks = len(lost) == 0 && needs(p, prof).theirs && !slices.ContainsFunc(certificates, active)
+	lacks := len(damaged) == 0 && needs(p, prof).theirs && !slices.ContainsFunc(certificates, active)
 	for _, c := range certificates {
 		s := newStanding(c)
 		if s.Next, err = nextOf(tx, c, prof); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if lacks && (c.State == registry.Retiring && c.Alarm == nil || !c.State.Open() && !c.State.InUse()) {
 			s.Next = withoutTheirs(c, certificates)
@@ -151,10 +176,7 @@ func standingsIn(
 		}
 		list = append(list, s)
 	}
-	for _, row := range damaged {
-		list = append(list, damagedStanding(row, p.ID, environment))
-	}
-	return list, nil
+	return list, damaged, nil
 }
 
 // damagedStanding returns the line of a row that can't be read.
@@ -178,135 +200,8 @@ var all = registry.Page{Limit: 1000}
 func newStanding(c registry.Certificate) Standing {
 	return Standing{
 		Certificate: c.ID, Owner: c.Owner, Partner: c.Partner, Environment: c.Environment, KeyID: c.KeyID,
-		CommonName: c.CommonName, State: c.State, NotAfter: c.NotAfter,
+		CommonName: c.CommonName, State: c.State, Since: c.Changed, NotAfter: c.NotAfter,
 	}
-}
-
-// nextOf is NextOf with the environment of the certificate, which says who approves it. One that
-// can't be read has the rules of its name.
-func nextOf(tx registry.Reader, c registry.Certificate, prof *profile.Profile) (Next, error) {
-	env := registry.Environment{Name: c.Environment}
-	if c.State == registry.Matched {
-		stored, err := tx.Environment(c.Partner, c.Environment)
-		if _, damaged := errors.AsType[*registry.DamagedRow](err); err != nil && !damaged {
-			return Next{}, err
-		} else if !damaged {
-			env = stored
-		}
-	}
-	return NextOf(c, env, prof), nil
-}
-
-// NextOf returns what comes after the state of a partner's certificate in an environment.
-func NextOf(c registry.Certificate, env registry.Environment, prof *profile.Profile) Next {
-	act := func(a registry.Action, needs ...registry.Need) registry.Advice {
-		return registry.Advice{Action: a, ID: c.ID, Partner: c.Partner, Environment: c.Environment, Needs: needs}
-	}
-	if c.Alarm != nil && c.State.InUse() {
-		return nextOfAlarm(c.Alarm, c.ID, c.Partner, c.Environment)
-	}
-	switch c.State {
-	case registry.Received:
-		return Next{
-			"wait for the checksum in a second message, and compare it", act(registry.ActionExchangeMatch), c.Partner,
-		}
-	case registry.Matched:
-		next := Next{"an approver approves it", act(registry.ActionExchangeApprove, approvalNeeds(c)...), WaitsForUs}
-		if needsAnother(c, env) {
-			next.Text, next.Waits = "somebody else approves it", WaitsForSecond
-		}
-		return next
-	case registry.Approved, registry.Staged:
-		if c.KeyID == "" && keyIDNeeded(prof) {
-			return Next{"assign its key ID (alias)", act(registry.ActionExchangeAlias), WaitsForUs}
-		}
-		return Next{"put it to use", act(registry.ActionExchangeActivate), WaitsForUs}
-	case registry.Retiring:
-		return Next{
-			"it still counts for messages that come late; retire it when there are none",
-			act(registry.ActionExchangeRetire, registry.Reason), WaitsForNobody,
-		}
-	}
-	return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
-}
-
-// needsAnother reports whether a matched certificate needs the approval of somebody who has neither
-// received nor matched it, or who has not asked for its waivers.
-func needsAnother(c registry.Certificate, env registry.Environment) bool {
-	return env.ApprovalsNeeded() > 1 || len(c.Provenance.Waivers) > 0 && env.Approvals != 1
-}
-
-// approvalNeeds are what the approval of a certificate asks for.
-func approvalNeeds(c registry.Certificate) (needs []registry.Need) {
-	if registry.Production(c.Environment) {
-		needs = append(needs, registry.Change)
-		if c.Provenance.Possession == "" {
-			needs = append(needs, registry.CallBack)
-		}
-	}
-	for _, w := range c.Provenance.Waivers {
-		needs = append(needs, registry.Need{Kind: registry.NeedGrant, Value: w.Rule})
-	}
-	return needs
-}
-
-// notYet refuses an act that comes before its time, or too late.
-func notYet(tx registry.Reader, c registry.Certificate) error {
-	prof, err := registry.LoadProfile(tx, c.Profile)
-	if err != nil {
-		return err
-	}
-	next, err := nextOf(tx, c, prof)
-	if err != nil {
-		return err
-	}
-	return registry.Refuse("certificate %s is %s: %s", c.ID, c.State, next.Text).Then(next.Advice)
-}
-
-// offerAdvice is the advice to offer our certificate to a partner.
-func offerAdvice(partner, environment string) registry.Advice {
-	return registry.Advice{Action: registry.ActionExchangeOffer, Partner: partner, Environment: environment}
-}
-
-// nextOfOurs returns what comes after the state of a key pair of ours.
-func nextOfOurs(p registry.Partner, k registry.KeyPair, offer registry.Offer, prof *profile.Profile) Next {
-	act := func(a registry.Action, needs ...registry.Need) registry.Advice {
-		advice := registry.Advice{Action: a, ID: k.ID, Environment: k.Environment, Needs: needs}
-		if k.Partner == "" { // others share it
-			advice.Partner = p.ID
-		}
-		return advice
-	}
-	imported := k.Origin == registry.Imported
-	switch {
-	case k.Alarm != nil && k.State.InUse():
-		return nextOfAlarm(k.Alarm, k.ID, p.ID, k.Environment)
-	case k.State == registry.Retiring:
-		return Next{
-			"it still opens messages that come late; retire it when there are none",
-			act(registry.ActionKeyRetire, registry.Reason), WaitsForNobody,
-		}
-	case !k.State.InUse():
-		return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
-	case offer.At.IsZero() && imported && k.Partner == "" && offer.Confirmed.IsZero():
-		return Next{
-			"send its certificate; if the partner has it already, record that", act(registry.ActionKeyInstalled),
-			WaitsForUs,
-		}
-	case offer.At.IsZero() && !imported:
-		return Next{"send its certificate", offerAdvice(p.ID, k.Environment), WaitsForUs}
-	case k.KeyID == "" && keyIDNeeded(prof):
-		return Next{
-			"wait for the key ID (alias) that the partner assigns, and record it", act(registry.ActionExchangeAlias),
-			p.ID,
-		}
-	case offer.Confirmed.IsZero():
-		return Next{
-			"wait until the partner says that it is installed, and record that", act(registry.ActionKeyInstalled),
-			p.ID,
-		}
-	}
-	return Next{Text: "nothing is left to do", Waits: WaitsForNobody}
 }
 
 // StandingOf returns the state of a certificate or key pair, and what comes next. The partner is

@@ -10,7 +10,8 @@ type DamagedRow struct {
 	ID    string // what identifies it there, with slashes between; empty if that cannot be read
 	Why   string
 
-	Readable bool // the row comes with the error: only what repeats a part of it is wrong
+	Readable bool  // the row comes with the error: only what repeats a part of it is wrong
+	Version  int64 // of the row; 0 if it cannot be read
 }
 
 // Error returns a sentence about the row.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -80,6 +83,47 @@ type KeyPairRow struct {
 	KeyPair
 	CommonName string    `json:"common_name"`
 	Ends       time.Time `json:"not_after"`
+	// Offers are those to partners; Exported is the last export of the private key.
+	Offers   OfferCount  `json:"offers,omitzero"`
+	Exported KeyExported `json:"exported,omitzero"`
+}
+
+// OfferCount is how many partners a key pair was offered to.
+type OfferCount = registry.OfferCount
+
+// KeyExported says when a private key has left the registry, and by whom.
+type KeyExported struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
+}
+
+// exports returns the last export of each private key, by the identity of its pair: the audit log has
+// all.
+func exports(tx registry.Reader) (map[string]KeyExported, error) {
+	const page = 1000
+	last := map[string]KeyExported{}
+	for q := (registry.AuditQuery{Action: registry.ActionKeyExport, Limit: page}); ; {
+		records, _, err := registry.Readable(tx.FindAudit(q))
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range slices.Backward(records) {
+			var lane struct { // that was exported as a whole
+				Keys []string `json:"keys"`
+			}
+			_ = json.Unmarshal(r.After, &lane) // another text names no keys
+			for _, subject := range append(lane.Keys, r.Subject) {
+				id, is := strings.CutPrefix(subject, "key/")
+				if _, later := last[id]; is && !later {
+					last[id] = KeyExported{r.Time, r.Actor}
+				}
+			}
+		}
+		if len(records) < page {
+			return last, nil
+		}
+		q.Before = records[0].Seq
+	}
 }
 
 // ListKeys lists our key pairs.
@@ -91,13 +135,8 @@ var ListKeys = reading("ListKeys",
 				return err
 			}
 			out.lack(damaged)
-			for _, k := range pairs {
-				c, err := tx.Certificate(k.Certificate)
-				if err = out.lackOne(err); err != nil {
-					return err
-				}
-				k.SPKI = nil
-				out.Keys = append(out.Keys, KeyPairRow{KeyPair: k, CommonName: c.CommonName, Ends: c.NotAfter})
+			if err := out.fill(tx, pairs); err != nil {
+				return err
 			}
 			next := in
 			next.Limit = 1
@@ -113,6 +152,34 @@ var ListKeys = reading("ListKeys",
 		})
 		return out, err
 	})
+
+// fill adds key pairs to a list.
+func (out *KeyList) fill(tx registry.Reader, pairs []KeyPair) error {
+	ids := make([]string, len(pairs))
+	for i, k := range pairs {
+		ids[i] = k.ID
+	}
+	offers, err := tx.OfferCounts(ids)
+	if err != nil {
+		return err
+	}
+	exported, err := exports(tx)
+	if err != nil {
+		return err
+	}
+	out.Keys = nil
+	for _, k := range pairs {
+		c, err := tx.Certificate(k.Certificate)
+		if err = out.lackOne(err); err != nil {
+			return err
+		}
+		k.SPKI = nil
+		out.Keys = append(out.Keys, KeyPairRow{
+			KeyPair: k, CommonName: c.CommonName, Ends: c.NotAfter, Offers: offers[k.ID], Exported: exported[k.ID],
+		})
+	}
+	return nil
+}
 
 // DestroyKey deletes the private key of a retired key pair.
 var DestroyKey = changing("DestroyKey", registry.ActionKeyDestroy,

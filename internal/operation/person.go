@@ -46,6 +46,13 @@ var (
 			return PersonToken{in.Person, token}, err
 		})
 
+	// RenewOwnToken replaces one's own token.
+	RenewOwnToken = changing("RenewOwnToken", registry.ActionTokenRenew,
+		func(ctx context.Context, s *Session, _ None) (PersonToken, error) {
+			token, err := s.Session.RenewOwnToken(ctx)
+			return PersonToken{s.Person().ID, token}, err
+		})
+
 	// SetRoles changes a person's roles.
 	SetRoles = repeatable("SetRoles", registry.ActionPersonRoles,
 		func(ctx context.Context, s *Session, in PersonRoles) (PersonRoles, error) {

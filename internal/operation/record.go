@@ -80,6 +80,9 @@ func VerifyExport(in io.Reader, against Heads) (Report, error) {
 	return audit.VerifyExport(in, against.Heads)
 }
 
+// HexSums is [registry.HexSums], for what is written as JSON.
+func HexSums(form []byte) []byte { return registry.HexSums(form) }
+
 // RowsReport is the result of comparing rows with the audit log.
 type RowsReport = registry.RowsReport
 

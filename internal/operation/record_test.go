@@ -228,7 +228,7 @@ func TestRowsAreAcceptedByTwo(t *testing.T) {
 	if report, err := operation.VerifyRows.Do(ctx, s, operation.None{}); err != nil || report.Holds {
 		t.Errorf("one person has accepted it: %v, %s", err, report)
 	}
-	r, err = operation.ApproveRequest.Do(ctx, ben, operation.RequestName{Request: r.ID})
+	r, err = operation.ApproveRequest.Do(ctx, ben, operation.RequestApproval{Request: r.ID})
 	if err != nil || r.State != registry.RequestDone {
 		t.Errorf("the request is %s: %v", r.State, err)
 	}
@@ -268,7 +268,7 @@ func TestAnchorsAreRemovedByTwo(t *testing.T) {
 		}
 	}
 	r := pending(t, set(file))
-	r, err := operation.ApproveRequest.Do(ctx, ben, operation.RequestName{Request: r.ID})
+	r, err := operation.ApproveRequest.Do(ctx, ben, operation.RequestApproval{Request: r.ID})
 	if err != nil || r.State != registry.RequestGranted {
 		t.Errorf("the request is %s: %v", r.State, err)
 	}

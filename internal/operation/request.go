@@ -75,6 +75,13 @@ type RequestName struct {
 	Request string `json:"request"`
 }
 
+// RequestApproval names a request that is approved.
+type RequestApproval struct {
+	Request string `json:"request"`
+	// Seen is its version as it was shown to the approver; 0: it is approved as it is.
+	Seen int64 `json:"seen,omitempty"`
+}
+
 // IsRequest reports whether an identity is that of a request.
 func IsRequest(id string) bool { return len(id) > 2 && id[:2] == "r-" }
 
@@ -103,8 +110,11 @@ var (
 		})
 )
 
-func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request, err error) {
+func approveRequest(ctx context.Context, s *Session, in RequestApproval) (r Request, err error) {
 	as, r, err := s.Session.ApproveRequest(ctx, in.Request)
+	if err == nil && in.Seen != 0 && in.Seen != r.Version {
+		err = fmt.Errorf("request %s: %w", r.ID, registry.ErrConflict)
+	}
 	if err != nil {
 		return r, err
 	}
@@ -115,7 +125,7 @@ func approveRequest(ctx context.Context, s *Session, in RequestName) (r Request,
 	if err := act(ctx, &Session{Session: as, registry: s.registry}, r.Input); err != nil {
 		return r, err
 	}
-	return ShowRequest.Do(ctx, s, in)
+	return ShowRequest.Do(ctx, s, RequestName{in.Request})
 }
 
 // openRequests returns the requests that wait for an approver, or for the act itself.

@@ -214,6 +214,34 @@ type Shown struct {
 	Replaces *CertificateFacts `json:"replaces,omitempty"`
 	// Uses are those of the key, by node and direction.
 	Uses []registry.Usage `json:"uses,omitempty"`
+	// Offers, Waiting and Exported are about a key pair of ours. Waiting are partners who have not
+	// said that they have installed it, some of many.
+	Offers   OfferCount  `json:"offers,omitzero"`
+	Waiting  []string    `json:"waiting,omitempty"`
+	Exported KeyExported `json:"exported,omitzero"`
+}
+
+// maxWaiting is how many partners Waiting names.
+const maxWaiting = 20
+
+// pair adds what is known of a key pair of ours.
+func (s *Shown) pair(tx registry.Reader, id string) error {
+	k, err := tx.KeyPair(id)
+	if err != nil {
+		return err
+	}
+	k.SPKI, s.KeyPair, s.ID = nil, &k, k.ID
+	offers, err := tx.OfferCounts([]string{k.ID})
+	if err != nil {
+		return err
+	}
+	s.Offers = offers[k.ID]
+	if s.Waiting, err = tx.OpenOffers(k.ID, maxWaiting); err != nil {
+		return err
+	}
+	exported, err := exports(tx)
+	s.Exported = exported[k.ID]
+	return err
 }
 
 // CertificateFacts are the data of a certificate that people read and compare.
@@ -241,11 +269,9 @@ func show(ctx context.Context, v *registry.Viewer, id string) (out Shown, err er
 	out.ID = c.ID
 	err = v.View(ctx, func(tx registry.Reader) error {
 		if c.Owner == registry.Ours {
-			k, err := tx.KeyPair(c.KeyPair)
-			if err != nil {
+			if err := out.pair(tx, c.KeyPair); err != nil {
 				return err
 			}
-			k.SPKI, out.KeyPair, out.ID = nil, &k, k.ID
 		}
 		if out.Uses, err = tx.KeyUsage(out.ID, ""); err != nil {
 			return err

@@ -62,7 +62,7 @@ func (s *Session) SetAnchors(ctx context.Context, addresses []string) error {
 				return err
 			}
 			if removed := removedAnchors(tx, addresses); len(removed) > 0 {
-				entry.removes = &second{
+				entry.asks = &second{
 					why:  "the audit log's heads are no longer written to " + strings.Join(removed, ", "),
 					what: fmt.Sprintf("%x", digest(text)),
 				}

@@ -142,7 +142,7 @@ func (s *Session) RemovePartner(ctx context.Context, id string) error {
 			return err
 		}
 		for _, env := range environments {
-			if err := s.removeEnvironment(tx, env); err != nil {
+			if err := s.removeEnvironment(tx, entry, env); err != nil {
 				return err
 			}
 		}
@@ -160,12 +160,20 @@ func (s *Session) RemovePartner(ctx context.Context, id string) error {
 
 // RemoveEnvironment removes an environment that was never used.
 func (s *Session) RemoveEnvironment(ctx context.Context, lane lanes.Name) error {
-	return s.onEnvironment(ctx, ActionEnvironmentRemove, lane, func(tx Tx, _ *Entry, env Environment) error {
-		return s.removeEnvironment(tx, env)
+	return s.onEnvironment(ctx, ActionEnvironmentRemove, lane, func(tx Tx, entry *Entry, env Environment) error {
+		return s.removeEnvironment(tx, entry, env)
 	})
 }
 
-func (s *Session) removeEnvironment(tx Tx, env Environment) error {
+// removeEnvironment asks for a second person where somebody has raised the approvals: added again, the
+// environment would need one.
+func (s *Session) removeEnvironment(tx Tx, entry *Entry, env Environment) error {
+	if anew := (Environment{Name: env.Name}); env.ApprovalsNeeded() > anew.ApprovalsNeeded() {
+		entry.asks = &second{
+			why:  "two people decide in " + env.Name + ", and added again it would need one",
+			what: entry.Subject,
+		}
+	}
 	what := fmt.Sprintf("environment %s of %s", env.Name, env.Partner)
 	one := Page{Limit: 1}
 	certificates, err := tx.Certificates(CertificateQuery{Page: one, Partner: env.Partner, Environment: env.Name})

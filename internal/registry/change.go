@@ -19,7 +19,7 @@ type Entry struct {
 	second               bool         // the policy was asked
 	first                *Environment // that is added with a partner
 	leaves               []KeyPair    // that are exported with a lane
-	removes              *second      // what is asked for anchors that are removed; nil: none is
+	asks                 *second      // what is asked where the rows do not say it; nil: nothing is
 	Before, After        any          // the rows; After has those that the change stores by itself
 }
 
@@ -29,8 +29,13 @@ func (s *Session) Change(ctx context.Context, entry Entry, f func(Tx, *Entry) er
 	return s.changes(ctx, entry, func(tx Tx, entry *Entry) (bool, error) { return false, f(tx, entry) })
 }
 
-// changes is Change with several records in one transaction: f is called for each of them, until it
-// reports that there are no more.
+// ChangeInParts is Change of more rows than one record can have: f is called for each record, until it
+// reports that there are no more. All are in one transaction. A second person agrees to all of them by
+// the first one's entry.
+func (s *Session) ChangeInParts(ctx context.Context, entry Entry, f func(Tx, *Entry) (more bool, err error)) error {
+	return s.changes(ctx, entry, f)
+}
+
 func (s *Session) changes(ctx context.Context, entry Entry, f func(Tx, *Entry) (more bool, err error)) error {
 	if err := s.May(entry.Action); err != nil {
 		return err
@@ -41,27 +46,36 @@ func (s *Session) changes(ctx context.Context, entry Entry, f func(Tx, *Entry) (
 			return Refuse("%s of %s: %w", entry.Action, entry.Subject, err)
 		}
 	}
+	asked := false
 	return s.registry.changes(ctx, s.person.ID, entry, func(tx Tx, entry *Entry) (bool, error) {
-		// The role may have been taken, or the token replaced or revoked, since the login.
-		p, err := tx.Person(s.person.ID)
-		if err != nil {
+		if err := s.unchanged(tx); err != nil {
 			return false, err
-		}
-		switch {
-		case !p.Revoked.IsZero():
-			return false, ErrUnknownToken
-		case !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256):
-			return false, ErrChangedSinceLogin
 		}
 		more, err := f(tx, entry)
 		if err != nil {
 			return false, err
 		}
-		if err := notArchived(tx, *entry); err != nil || entry.second {
+		if err := notArchived(tx, *entry); err != nil || entry.second || asked {
 			return more, err
 		}
+		asked = true
 		return more, s.secondPerson(tx, entry)
 	})
+}
+
+// unchanged returns an error if the role was taken, or the token replaced or revoked, since the login.
+func (s *Session) unchanged(tx Reader) error {
+	p, err := tx.Person(s.person.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !p.Revoked.IsZero():
+		return ErrUnknownToken
+	case !slices.Equal(p.Roles, s.person.Roles) || !bytes.Equal(p.SHA256, s.person.SHA256):
+		return ErrChangedSinceLogin
+	}
+	return nil
 }
 
 // NeedSecond checks the entry of a change against the policy before f does what can't be taken

@@ -16,6 +16,12 @@ type Offer struct {
 	Version   int64     `json:"-"`
 }
 
+// OfferCount is how many partners a key pair was offered to.
+type OfferCount struct {
+	Installed int `json:"installed"` // who have said that it is installed
+	Waiting   int `json:"waiting"`   // who have not
+}
+
 // PairsFor returns the key pairs in use in the lanes with a partner: first its own, and then
 // those that all partners of the profile share, in the states that they have for this partner.
 // Which is active follows from its confirmations alone, see [lanes.StateFor], so that no message

@@ -71,8 +71,9 @@ const (
 	ActionRead Action = "read"
 	// ActionSelf is reading one's own row. It has no record.
 	ActionSelf Action = "self"
-	// ActionTokenEnd ends one's own token.
-	ActionTokenEnd Action = "token.end"
+	// ActionTokenEnd ends one's own token, and ActionTokenRenew replaces it.
+	ActionTokenEnd   Action = "token.end"
+	ActionTokenRenew Action = "token.renew"
 
 	ActionPersonAdd     Action = "person.add"
 	ActionPersonRevoke  Action = "person.revoke"
@@ -160,8 +161,9 @@ var permissions = map[Action]permission{
 
 	ActionRead: {roles: []Role{Administrator, Operator, Approver, Auditor}},
 
-	ActionSelf:     {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
-	ActionTokenEnd: {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
+	ActionSelf:       {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
+	ActionTokenEnd:   {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
+	ActionTokenRenew: {roles: []Role{Administrator, Operator, Approver, Auditor, Backup}},
 
 	ActionPersonAdd:     {roles: []Role{Administrator}},
 	ActionPersonRevoke:  {roles: []Role{Administrator}, reason: true},

@@ -311,11 +311,12 @@ func permissionsOfAdministration(t *testing.T) []permission {
 		{"person.roles", alone, nobody, func(ctx context.Context, s *registry.Session) error {
 			return s.SetRoles(ctx, "nobody", []registry.Role{approver})
 		}},
-		{"rootkey.rotate", alone, "", func(ctx context.Context, s *registry.Session) error {
-			next, err := rootkey.Generate()
-			must(t, err)
-			return only(s.WithReason("yearly rotation").RotateRoot(ctx, next, nil))
-		}},
+		{"rootkey.rotate", alone, "all private keys are encrypted under another root key",
+			func(ctx context.Context, s *registry.Session) error {
+				next, err := rootkey.Generate()
+				must(t, err)
+				return only(s.WithReason("yearly rotation").RotateRoot(ctx, next, nil))
+			}},
 		{"profile.add", []registry.Role{administrator, operator}, "", func(ctx context.Context,
 			s *registry.Session) error {
 			return only(s.AddProfile(ctx, source))
@@ -338,6 +339,8 @@ func permissionsOfAdministration(t *testing.T) []permission {
 			}},
 		{"token.end", []registry.Role{administrator, operator, approver, auditor, backup}, "inside",
 			inside("token.end")},
+		{"token.renew", []registry.Role{administrator, operator, approver, auditor, backup}, "inside",
+			inside("token.renew")},
 		{"self", []registry.Role{administrator, operator, approver, auditor, backup}, "",
 			func(_ context.Context, s *registry.Session) error { return s.May("self") }},
 		{"read", []registry.Role{administrator, operator, approver, auditor}, "",

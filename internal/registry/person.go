@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -53,10 +54,35 @@ func (r *Registry) Found(ctx context.Context, p Person) (token string, err error
 		if len(people) > 0 {
 			return ErrFounded
 		}
+		if err := isNew(tx); err != nil {
+			return err
+		}
 		token, err = r.addPerson(tx, entry, p)
 		return err
 	})
 	return token, err
+}
+
+// isNew refuses to found a registry that has rows or records already: its people were deleted from the
+// database, and nobody becomes its administrator by that.
+func isNew(tx Reader) error {
+	head, err := tx.AuditHead()
+	if err != nil {
+		return err
+	}
+	used := head.Seq > 0
+	for _, err := range tx.Rows() {
+		if _, damaged := errors.AsType[*DamagedRow](err); err != nil && !damaged {
+			return err
+		}
+		used = true
+		break
+	}
+	if used {
+		return Refuse("this registry has no people, and it is not new: they were deleted from the database; " +
+			"restore it from a backup")
+	}
+	return nil
 }
 
 // AddPerson adds somebody, and returns their token.
@@ -124,6 +150,16 @@ func (s *Session) RevokePerson(ctx context.Context, id string) error {
 	return s.revokePerson(ctx, ActionPersonRevoke, id)
 }
 
+// RenewOwnToken replaces one's own token, so that nobody has it who has seen the one before, such as
+// the administrator who has issued that.
+func (s *Session) RenewOwnToken(ctx context.Context) (token string, err error) {
+	err = s.changePerson(ctx, ActionTokenRenew, s.person.ID, func(_ Tx, p *Person) error {
+		token, p.Prefix, p.SHA256 = newToken("person")
+		return nil
+	})
+	return token, err
+}
+
 // EndToken ends the use of one's own token: anybody may, but not the last administrator.
 func (s *Session) EndToken(ctx context.Context) error {
 	return s.revokePerson(ctx, ActionTokenEnd, s.person.ID)
@@ -145,6 +181,9 @@ func (s *Session) revokePerson(ctx context.Context, action Action, id string) er
 			return Refuse("person %s is the last administrator; add another before", id)
 		}
 		p, err := tx.Person(id)
+		if damaged, is := errors.AsType[*DamagedRow](err); is {
+			p, err = recordedPerson(tx, id, damaged)
+		}
 		if err != nil {
 			return err
 		}
@@ -156,6 +195,23 @@ func (s *Session) revokePerson(ctx context.Context, action Action, id string) er
 		entry.After = p
 		return tx.PutPerson(&p)
 	})
+}
+
+// recordedPerson returns a person whose row can't be read as the last record has them, without the
+// token.
+func recordedPerson(tx Reader, id string, damaged *DamagedRow) (p Person, err error) {
+	name := nameOf("person", id)
+	records, err := tx.FindAudit(AuditQuery{Subjects: []string{string(name)}, Limit: 1})
+	if err != nil {
+		return p, err
+	}
+	for _, r := range records {
+		if form := recordedRows(r).Rows[name]; json.Unmarshal(form, &p) == nil && p.ID == id {
+			p.Version = damaged.Version
+			return p, nil
+		}
+	}
+	return p, damaged
 }
 
 // RenewToken returns a new token for somebody whose token was lost or revoked. The old one is

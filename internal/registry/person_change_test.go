@@ -47,7 +47,7 @@ func TestBackupRole(t *testing.T) {
 			may[action] = true
 		}
 	}
-	if len(may) != 3 || !may["backup"] || !may["self"] || !may["token.end"] {
+	if len(may) != 4 || !may["backup"] || !may["self"] || !may["token.end"] || !may["token.renew"] {
 		t.Errorf("it may %v", may)
 	}
 	refused(t, "no other with it", s.SetRoles(ctx, "timer", []registry.Role{backup, auditor}))

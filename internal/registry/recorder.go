@@ -233,5 +233,6 @@ func (r *recorder) after(said any) (json.RawMessage, error) {
 		members["result"] = v
 	}
 	members[rowsMember], members[wasMember] = rows, r.was
-	return marshal(members)
+	form, err := marshal(members)
+	return HexSums(form), err
 }

@@ -2,9 +2,11 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -206,7 +208,20 @@ func (s *Session) decidable(tx Reader, id string) (Request, error) {
 	case r.About == s.person.ID:
 		return r, Refuse("request %s is about you: somebody else must approve it", id)
 	}
-	return r, nil
+	made, err := recordedOf(tx, r, ActionRequestMake, r.By)
+	if err == nil && !made {
+		err = Refuse("request %s has no record of %s, who is to have made it: somebody has put it into the database",
+			id, r.By)
+	}
+	return r, err
+}
+
+// recordedOf reports whether the audit log has that somebody has made or approved a request.
+func recordedOf(tx Reader, r Request, a Action, who string) (bool, error) {
+	records, err := tx.FindAudit(AuditQuery{
+		Subjects: []string{"request/" + r.ID}, Action: a, Who: who, Limit: 1,
+	})
+	return len(records) > 0, err
 }
 
 // GrantRequest lets the person who made a request do its act once, within a day.
@@ -289,8 +304,12 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 		[]byte(entry.Action), []byte(entry.Partner), []byte(entry.Environment), []byte(needed.what), before,
 		steady(after),
 	}, []byte{0}))
+	act := Request{
+		Action: entry.Action, Subject: entry.Subject, Partner: entry.Partner, Environment: entry.Environment,
+		Why: needed.why, About: needed.about, Before: before, After: after, Bound: bound[:], Reason: entry.Reason,
+	}
 	if a := s.approved; a != nil {
-		if !bytes.Equal(a.request.Bound, bound[:]) {
+		if !a.request.shows(act) {
 			return Refuse("what request %s would change is no longer what was shown: reject it, and let %s "+
 				"make it again",
 				a.request.ID, a.request.By)
@@ -307,14 +326,39 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 		return err
 	}
 	for _, r := range granted {
-		if bytes.Equal(r.Bound, bound[:]) && s.registry.now().Before(r.Ends) {
+		if !r.shows(act) || !s.registry.now().Before(r.Ends) {
+			continue
+		}
+		counts, err := s.grantCounts(tx, r)
+		if err != nil {
+			return err
+		}
+		if counts {
+			entry.Reason = cmp.Or(r.Reason, entry.Reason) // the one that was approved
 			return s.spend(tx, r.ID, r.Decider)
 		}
 	}
-	return &SecondPersonError{Request{
-		Action: entry.Action, Subject: entry.Subject, Partner: entry.Partner, Environment: entry.Environment,
-		Why: needed.why, About: needed.about, Before: before, After: after, Bound: bound[:], Reason: entry.Reason,
-	}}
+	return &SecondPersonError{act}
+}
+
+// shows reports whether an act is the one that a request shows. Somebody who can write the database
+// may have given it another text than what it would do.
+func (r Request) shows(act Request) bool {
+	return bytes.Equal(r.Bound, act.Bound) && r.Action == act.Action && r.Why == act.Why &&
+		bytes.Equal(members(r.Before), members(act.Before)) && bytes.Equal(steady(r.After), steady(act.After))
+}
+
+// grantCounts reports whether the person who has granted a request is an approver still, and the
+// audit log has that they have done it.
+func (s *Session) grantCounts(tx Reader, r Request) (bool, error) {
+	p, err := tx.Person(r.Decider)
+	if _, damaged := errors.AsType[*DamagedRow](err); damaged || errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil || !p.Revoked.IsZero() || !slices.Contains(p.Roles, Approver) || p.ID == r.By {
+		return false, err
+	}
+	return recordedOf(tx, r, ActionRequestApprove, r.Decider)
 }
 
 // unsteady are the members of a row that are others each time the act is done.
@@ -324,17 +368,20 @@ var unsteady = []string{
 }
 
 // steady returns what a record has after an act, without the members that are others each time.
-func steady(after json.RawMessage) []byte {
+func steady(after json.RawMessage) []byte { return members(after, unsteady...) }
+
+// members returns an object with its members in the order of their names, without some of them.
+func members(object json.RawMessage, without ...string) []byte {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(after, &members) != nil {
-		return after
+	if json.Unmarshal(object, &members) != nil {
+		return object
 	}
-	for _, name := range unsteady {
+	for _, name := range without {
 		delete(members, name)
 	}
-	text, err := json.Marshal(members) // in the order of the names
+	text, err := json.Marshal(members)
 	if err != nil {
-		return after
+		return object
 	}
 	return text
 }

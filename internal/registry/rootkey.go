@@ -123,6 +123,9 @@ var errAlreadySet = errors.New("the root key was set meanwhile")
 // may be killed and run again at any time: each private key is under one of the two, and the
 // registry takes the new root key for its own when all are under it.
 //
+// If there are other approvers, one of them must agree before it begins: with a root key of their own
+// and a backup, somebody would have all private keys.
+//
 // It does not change the Registry, which others may use meanwhile, and lanes that were made of
 // it open what they opened before. To go on with the next key, call UseRoot.
 func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters []byte) (count int, err error) {
@@ -138,7 +141,11 @@ func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters 
 	step := Entry{Action: ActionRootKeyRotate, Subject: "rootkey/" + next.ID()}
 	err = rotating.Change(ctx, step, func(tx Tx, entry *Entry) error {
 		entry.After = map[string]string{"step": "begun"}
-		return beginRotation(tx, next, parameters)
+		begun, err := beginRotation(tx, next, parameters)
+		if err == nil && !begun { // else it was agreed then
+			entry.asks = &second{why: "all private keys are encrypted under another root key", what: next.ID()}
+		}
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -159,21 +166,23 @@ func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters 
 	}
 }
 
-func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) error {
+// beginRotation notes the next root key. It reports whether a rotation to that has begun before.
+func beginRotation(tx Tx, next *rootkey.Key, parameters []byte) (begun bool, err error) {
 	pending, err := tx.Setting(settingRootNext)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if len(pending) > 0 && next.Matches(pending) != nil {
-		return Refuse("a rotation to another root key is under way: finish that one first")
+	begun = len(pending) > 0
+	if begun && next.Matches(pending) != nil {
+		return false, Refuse("a rotation to another root key is under way: finish that one first")
 	}
 	if err := notEarlier(tx, next); err != nil {
-		return err
+		return false, err
 	}
 	if err := tx.PutSetting(settingRootNextParameters, parameters); err != nil {
-		return err
+		return false, err
 	}
-	return tx.PutSetting(settingRootNext, next.CheckValue())
+	return begun, tx.PutSetting(settingRootNext, next.CheckValue())
 }
 
 // resealSome seals a hundred private keys again. If none is left under another root key, it

@@ -54,72 +54,87 @@ func digest(parts ...[]byte) hexSum {
 // A member that is added to a row later must be left out of the JSON where it is empty:
 // VerifyRows compares rows with records that older programs wrote.
 func recordedRow(row any) (name rowName, form json.RawMessage, ok bool, err error) {
-	var of any
+	name, of, ok := recordedAs(row)
+	if name == "" {
+		return name, nil, ok, nil
+	}
+	if form, err = marshal(of); err != nil {
+		return name, nil, true, fmt.Errorf("%s: %w", name, err)
+	}
+	return name, HexSums(form), true, nil
+}
+
+// recordedAs returns the name of a row, and what is written as JSON of it.
+func recordedAs(row any) (name rowName, of any, ok bool) {
 	switch v := row.(type) {
 	case Partner:
-		name, of = nameOf("partner", v.ID), v
+		return nameOf("partner", v.ID), v, true
 	case Environment:
-		name, of = nameOf("environment", v.Partner, v.Name), v
+		return nameOf("environment", v.Partner, v.Name), v, true
 	case APIKey:
-		v.LastUsed = time.Time{}
-		of := struct {
-			APIKey
-			Token hexSum `json:"token_sha256,omitempty"` // of what an earlier version stored
-			MAC   hexSum `json:"mac_sha256,omitempty"`
-		}{APIKey: v}
-		if len(v.SHA256) > 0 {
-			of.Token = digest(v.SHA256)
-		}
-		if len(v.HMAC) > 0 {
-			of.MAC = digest(v.HMAC, v.Binding)
-		}
-		form, err = marshal(of)
-		return nameOf("apikey", v.ID), form, true, err
+		return nameOf("apikey", v.ID), recordedAPIKey(v), true
 	case KeyPair:
-		bytes := digest(v.SPKI, v.Sealed)
-		v.SPKI = nil
-		name, of = nameOf("key", v.ID), struct {
-			KeyPair
-			SPKI       []byte `json:"spki,omitempty"`
-			SPKISHA256 hexSum `json:"spki_sha256"`
-			Bytes      hexSum `json:"bytes_sha256"` // of the public and the sealed private key
-		}{v, nil, hexSum(v.SPKISHA256), bytes}
+		return nameOf("key", v.ID), recordedKeyPair(v), true
 	case Certificate:
-		name, of = nameOf("certificate", v.ID), recordedCertificate(v)
+		return nameOf("certificate", v.ID), recordedCertificate(v), true
 	case Offer:
-		name, of = nameOf("offer", v.KeyPair, v.Partner), v
+		return nameOf("offer", v.KeyPair, v.Partner), v, true
 	case Blocked:
-		v.Ended = nil
-		sum := hexSum(v.SPKISHA256)
-		name, of = nameOf("blocked", hex.EncodeToString(sum)), struct {
-			Blocked
-			SPKISHA256 hexSum `json:"spki_sha256"`
-		}{v, sum}
+		return nameOf("blocked", hex.EncodeToString(v.SPKISHA256)), recordedBlocked(v), true
 	case Person:
-		name, of = nameOf("person", v.ID), struct {
+		return nameOf("person", v.ID), struct {
 			Person
 			Token hexSum `json:"token_sha256"`
-		}{v, digest(v.SHA256)}
+		}{v, digest(v.SHA256)}, true
 	case Request:
-		name, of = nameOf("request", v.ID), v
+		return nameOf("request", v.ID), v, true
 	case Setting:
 		if unrecorded[v.Name] {
-			return "", nil, true, nil
+			return "", nil, true
 		}
-		name, of = nameOf("setting", v.Name), map[string]hexSum{"sha256": digest(v.Value)}
+		return nameOf("setting", v.Name), map[string]hexSum{"sha256": digest(v.Value)}, true
 	case ProfileSource:
 		if len(v.Source) == 0 { // it was removed
-			return "", nil, true, nil
+			return "", nil, true
 		}
-		name, of = nameOf("profile", v.Name), map[string]hexSum{"sha256": digest(v.Source)}
-	default:
-		return "", nil, false, nil
+		return nameOf("profile", v.Name), map[string]hexSum{"sha256": digest(v.Source)}, true
 	}
-	form, err = marshal(of)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", name, err)
+	return "", nil, false
+}
+
+func recordedAPIKey(k APIKey) any {
+	k.LastUsed = time.Time{}
+	of := struct {
+		APIKey
+		Token hexSum `json:"token_sha256,omitempty"` // of what an earlier version stored
+		MAC   hexSum `json:"mac_sha256,omitempty"`
+	}{APIKey: k}
+	if len(k.SHA256) > 0 {
+		of.Token = digest(k.SHA256)
 	}
-	return name, form, true, err
+	if len(k.HMAC) > 0 {
+		of.MAC = digest(k.HMAC, k.Binding)
+	}
+	return of
+}
+
+func recordedKeyPair(k KeyPair) any {
+	bytes := digest(k.SPKI, k.Sealed)
+	k.SPKI = nil
+	return struct {
+		KeyPair
+		SPKI       []byte `json:"spki,omitempty"`
+		SPKISHA256 hexSum `json:"spki_sha256"`
+		Bytes      hexSum `json:"bytes_sha256"` // of the public and the sealed private key
+	}{k, nil, hexSum(k.SPKISHA256), bytes}
+}
+
+func recordedBlocked(b Blocked) any {
+	b.Ended = nil
+	return struct {
+		Blocked
+		SPKISHA256 hexSum `json:"spki_sha256"`
+	}{b, hexSum(b.SPKISHA256)}
 }
 
 // recordedCertificate returns what the audit log keeps of a certificate.
@@ -158,7 +173,8 @@ func recorded(value any) (json.RawMessage, error) {
 	if _, form, is, err := recordedRow(value); is || err != nil {
 		return form, err
 	}
-	return marshal(value)
+	form, err := marshal(value)
+	return HexSums(form), err
 }
 
 // marshal returns JSON with escapes in place of characters that a terminal obeys, or that change

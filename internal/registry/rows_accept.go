@@ -13,8 +13,9 @@ const maxAccepted = 1000
 // AcceptRows records rows as they are now, which VerifyRows has found otherwise: after somebody
 // has looked into each, or after an upgrade from a version whose records did not have the rows.
 // It takes the place of no correction: a row that was changed unlawfully must be changed back.
-// It refuses a row that is not as the finding has it any more, and one that can't be read. If
-// there are other approvers, one of them must agree.
+// It refuses a row that is not as the finding has it any more, and one that can't be read. A row of
+// which only columns are wrong that are computed from it is stored again. If there are other
+// approvers, one of them must agree.
 //
 // checksum is that of the report in which the rows were found; it is recorded.
 func (s *Session) AcceptRows(ctx context.Context, found []RowFinding, checksum string) error {
@@ -33,10 +34,10 @@ func (s *Session) AcceptRows(ctx context.Context, found []RowFinding, checksum s
 }
 
 // acceptable returns the rows that findings name, as they are; one that is not there is null.
-func acceptable(tx Reader, found []RowFinding) (map[rowName]json.RawMessage, error) {
-	rows, wanted := map[rowName]json.RawMessage{}, map[rowName]string{}
+func acceptable(tx Tx, found []RowFinding) (map[rowName]json.RawMessage, error) {
+	rows, wanted, again := map[rowName]json.RawMessage{}, map[rowName]string{}, []any{}
 	for _, f := range found {
-		if f.Row == "" || f.Fault == RowDamaged {
+		if f.Row == "" || f.Fault == RowDamaged && f.Sum == "" {
 			return nil, Refuse("%s: it can't be accepted; restore the row, or put it in order", f.Text)
 		}
 		wanted[rowName(f.Row)], rows[rowName(f.Row)] = f.Sum, nil
@@ -53,8 +54,10 @@ func acceptable(tx Reader, found []RowFinding) (map[rowName]json.RawMessage, err
 		if err != nil {
 			return nil, err
 		}
-		if _, is := wanted[name]; is {
-			rows[name] = form
+		if _, named := wanted[name]; named {
+			if rows[name] = form; is {
+				again = append(again, row)
+			}
 		}
 	}
 	for name, sum := range wanted {
@@ -62,5 +65,25 @@ func acceptable(tx Reader, found []RowFinding) (map[rowName]json.RawMessage, err
 			return nil, fmt.Errorf("%s: %w", name, ErrConflict)
 		}
 	}
+	for _, row := range again {
+		if err := putAgain(tx, row); err != nil {
+			return nil, err
+		}
+	}
 	return rows, nil
+}
+
+// putAgain stores a row of a table with columns that are computed from it.
+func putAgain(tx Tx, row any) error {
+	switch v := row.(type) {
+	case Partner:
+		return tx.PutPartner(&v)
+	case Environment:
+		return tx.PutEnvironment(&v)
+	case APIKey:
+		return tx.PutAPIKey(&v)
+	case Certificate:
+		return tx.PutCertificate(&v)
+	}
+	return fmt.Errorf("a %T has no columns that are computed from it", row)
 }

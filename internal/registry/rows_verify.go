@@ -14,90 +14,7 @@ import (
 
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/lanes"
-	"github.com/sealane/sealane/internal/termtext"
 )
-
-// RowFault is a way in which a row and the audit log contradict each other.
-type RowFault string
-
-// The faults of rows.
-const (
-	RowDamaged    RowFault = "damaged"    // it can't be read
-	RowUnrecorded RowFault = "unrecorded" // no record has it
-	RowDiffers    RowFault = "differs"    // its last record has it otherwise
-	RowMissing    RowFault = "missing"    // its last record has it, and it is not there
-	RowBetween    RowFault = "between"    // a record changed it, and it was not as the one before had it
-	RowsWithout   RowFault = "empty-log"  // there are rows, and no record at all
-	RowForged     RowFault = "forged"     // it is as recorded, and its MAC is wrong
-)
-
-// RowFinding is one fault of a row.
-type RowFinding struct {
-	Fault   RowFault `json:"fault"`
-	Row     string   `json:"row,omitempty"`     // its name in records, such as "certificate/c-1"
-	Seq     int64    `json:"seq,omitempty"`     // its last record
-	Members []string `json:"members,omitempty"` // those that differ
-	Text    string   `json:"text"`
-	// Sum identifies what the row is now, for AcceptRows; it is empty where there is none.
-	Sum string `json:"sum,omitempty"`
-}
-
-// RowsReport is the result of VerifyRows.
-type RowsReport struct {
-	Holds    bool         `json:"holds"` // nothing was found
-	Rows     int          `json:"rows"`
-	Records  int          `json:"records"`
-	Findings []RowFinding `json:"findings,omitempty"`
-	More     int          `json:"more,omitempty"` // findings that were not kept
-	// NoMACs says why the MACs of API keys were not checked; it is empty if they were.
-	NoMACs string `json:"macs_not_checked,omitempty"`
-	// Checksum is that of the findings, by which AcceptRows knows what was looked into. It is empty
-	// if nothing was found.
-	Checksum string `json:"checksum,omitempty"`
-}
-
-// checksum returns the beginning of the SHA-256 of the findings.
-func (r RowsReport) checksum() string {
-	sum := sha256.New()
-	for _, f := range r.Findings {
-		fmt.Fprintf(sum, "%s\x00%s\x00%d\x00%s\x00%s\n", f.Fault, f.Row, f.Seq, f.Sum, f.Text)
-	}
-	fmt.Fprintf(sum, "%d\n", r.More)
-	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
-}
-
-// maxRowFindings is how many findings a report keeps.
-const maxRowFindings = 1000
-
-// String returns the report as text, in lines.
-func (r RowsReport) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s. ", termtext.Counted(r.Rows, "row"), termtext.Counted(r.Records, "record"))
-	if r.Holds {
-		b.WriteString("Each row is as its last record has it. Uses of keys, and nodes, have no records.\n")
-		if r.NoMACs != "" {
-			fmt.Fprintf(&b, "The MACs of API keys were not checked: %s\n", r.NoMACs)
-		}
-		return b.String()
-	}
-	fmt.Fprintf(&b, "THE ROWS ARE NOT AS THEY WERE RECORDED; findings: %d\n", len(r.Findings)+r.More)
-	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "  %-10s %s\n", f.Fault, f.Text)
-	}
-	if r.More > 0 {
-		fmt.Fprintf(&b, "  and %d more\n", r.More)
-	}
-	fmt.Fprintf(&b, "Checksum of the findings: %s\n", r.Checksum)
-	return b.String()
-}
-
-func (r *RowsReport) add(f RowFinding) {
-	if len(r.Findings) < maxRowFindings {
-		r.Findings = append(r.Findings, f)
-	} else {
-		r.More++
-	}
-}
 
 // VerifyRows compares every row of the registry with its last record, and every record with the
 // rows: what was changed, added or removed in the database itself is a finding. So is a row that
@@ -150,9 +67,31 @@ type rowVerifier struct {
 
 // lastRecord is what the last record of a row has of it.
 type lastRecord struct {
-	seq  int64
-	sum  [sha256.Size]byte
-	gone bool // the row was removed
+	seq int64
+	sum [sha256.Size]byte
+	// hexed is the sum with checksums in hexadecimal, if an earlier version has written them in base64;
+	// nil otherwise.
+	hexed *[sha256.Size]byte
+	gone  bool // the row was removed
+}
+
+func newLastRecord(seq int64, form json.RawMessage) lastRecord {
+	last := lastRecord{seq: seq, sum: sha256.Sum256(form), gone: string(form) == "null"}
+	if hexed := HexSums(form); !bytes.Equal(hexed, form) {
+		sum := sha256.Sum256(hexed)
+		last.hexed = &sum
+	}
+	return last
+}
+
+// has reports whether the record has a row whose form has this checksum.
+func (l lastRecord) has(sum [sha256.Size]byte) bool {
+	return sum == l.sum || l.hexed != nil && sum == *l.hexed
+}
+
+// said reports whether the checksum that a later record has of the row is that of this one.
+func (l lastRecord) said(was string) bool {
+	return was == fmt.Sprintf("%x", l.sum) || l.hexed != nil && was == fmt.Sprintf("%x", *l.hexed)
 }
 
 // differing is a row that is not as it was recorded.
@@ -171,11 +110,13 @@ func (v *rowVerifier) readLog(ctx context.Context) error {
 		after := recordedRows(record)
 		for name, form := range after.Rows {
 			was := after.Was
-			if _, there := was[name]; !there && record.Action == string(ActionRowsAccept) {
+			_, there := was[name]
+			if request := strings.HasPrefix(string(name), "request/"); record.Action == string(ActionRowsAccept) &&
+				(!there || !request) {
 				was = nil // it is accepted; the request for that is the other row
 			}
 			v.compare(record.Seq, name, was)
-			v.last[name] = lastRecord{record.Seq, sha256.Sum256(form), string(form) == "null"}
+			v.last[name] = newLastRecord(record.Seq, form)
 		}
 	}
 	return nil
@@ -201,7 +142,7 @@ func (v *rowVerifier) compare(seq int64, name rowName, was map[rowName]string) {
 	case recorded && !there:
 		text = fmt.Sprintf("%s was not there before record %d, and record %d has it: it was deleted from the database",
 			name, seq, last.seq)
-	case recorded && sum != fmt.Sprintf("%x", last.sum):
+	case recorded && !last.said(sum):
 		text = fmt.Sprintf("%s was not as record %d has it when record %d changed it: see what that has as before",
 			name, last.seq, seq)
 	default:
@@ -250,8 +191,11 @@ func (v *rowVerifier) readRows(ctx context.Context) error {
 			return err
 		}
 		if is && before == len(v.report.Findings)+len(v.differ)+v.report.More { // as recorded
-			name := nameOf(cmp.Or(kindOf[damaged.Table], damaged.Table), damaged.ID)
-			v.report.add(RowFinding{Fault: RowDamaged, Row: string(name), Text: damaged.Error()})
+			name, form, _, err := recordedRow(row)
+			if err != nil {
+				return err
+			}
+			v.report.add(RowFinding{Fault: RowDamaged, Row: string(name), Text: damaged.Error(), Sum: sumOf(form)})
 		}
 	}
 	return nil
@@ -288,7 +232,7 @@ func (v *rowVerifier) row(row any) error {
 			text = fmt.Sprintf("%s was removed by record %d, and is there", name, last.seq)
 		}
 		v.report.add(RowFinding{Fault: RowUnrecorded, Row: string(name), Seq: last.seq, Text: text, Sum: sumOf(form)})
-	case last.sum != sha256.Sum256(form):
+	case !last.has(sha256.Sum256(form)):
 		if len(v.differ) < maxRowFindings {
 			v.differ = append(v.differ, differing{name, last.seq, form})
 		} else {
@@ -329,7 +273,7 @@ func (v *rowVerifier) explain() error {
 		f := RowFinding{Fault: RowDiffers, Row: string(d.name), Seq: d.seq, Sum: sumOf(d.form)}
 		var texts []string
 		if len(records) == 1 {
-			f.Members, texts = differences(recordedRows(records[0]).Rows[d.name], d.form)
+			f.Members, texts = differences(HexSums(recordedRows(records[0]).Rows[d.name]), d.form)
 		}
 		f.Text = fmt.Sprintf("%s is not as record %d has it: %s", d.name, d.seq, strings.Join(texts, "; "))
 		v.report.add(f)
@@ -360,53 +304,4 @@ func (v *rowVerifier) finish() RowsReport {
 		v.report.Checksum = v.report.checksum()
 	}
 	return v.report
-}
-
-// differences returns the members that two forms of a row have otherwise, and a text about each.
-func differences(recorded, now json.RawMessage) (members, texts []string) {
-	was, is := membersOf("", recorded), membersOf("", now)
-	names := slices.Sorted(maps.Keys(was))
-	for name := range is {
-		if _, both := was[name]; !both {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if was[name] == is[name] {
-			continue
-		}
-		members = append(members, name)
-		texts = append(texts, fmt.Sprintf("its %s is %s, recorded is %s", name, shown(is[name]), shown(was[name])))
-	}
-	return members, texts
-}
-
-// shown returns a value of a record, shortened.
-func shown(value string) string {
-	const most = 80
-	switch {
-	case value == "":
-		return "empty"
-	case len(value) > most:
-		return strings.ToValidUTF8(value[:most], "") + "…"
-	}
-	return value
-}
-
-// membersOf returns the members of an object, those of objects in it by their path.
-func membersOf(path string, object json.RawMessage) map[string]string {
-	var members map[string]json.RawMessage
-	all := map[string]string{}
-	if json.Unmarshal(object, &members) != nil {
-		return all
-	}
-	for name, value := range members {
-		if len(value) > 0 && value[0] == '{' {
-			maps.Copy(all, membersOf(path+name+".", value))
-			continue
-		}
-		all[path+name] = string(value)
-	}
-	return all
 }

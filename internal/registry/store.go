@@ -119,6 +119,9 @@ type Reader interface {
 	// OpenOffers returns at most n partners to whom a key pair was offered, and who have not said
 	// that it is installed.
 	OpenOffers(pair string, n int) ([]string, error)
+	// OfferCounts returns how many partners were offered each of some key pairs. One without offers is
+	// left out.
+	OfferCounts(pairs []string) (map[string]OfferCount, error)
 	// Relying returns at most n partners for whom a shared key pair is the active one, see PairsFor,
 	// or the only one that is not staged.
 	Relying(k KeyPair, n int) ([]string, error)

@@ -18,21 +18,21 @@ var auditTable = &table[audit.Record]{
 	},
 	columns: []column[audit.Record]{
 		zonedTime("time", func(r *audit.Record) *time.Time { return &r.Time }),
-		text("actor", func(r *audit.Record) *string { return &r.Actor }),
-		text("action", func(r *audit.Record) *string { return &r.Action }),
-		text("subject", func(r *audit.Record) *string { return &r.Subject }),
-		text("partner", func(r *audit.Record) *string { return &r.Partner }),
-		text("environment", func(r *audit.Record) *string { return &r.Environment }),
-		text("reason", func(r *audit.Record) *string { return &r.Reason }),
-		blobOrNull("before", func(r *audit.Record) *json.RawMessage { return &r.Before }),
-		blobOrNull("after", func(r *audit.Record) *json.RawMessage { return &r.After }),
-		blob("previous", func(r *audit.Record) *[]byte { return &r.Previous }),
-		blob("hash", func(r *audit.Record) *[]byte { return &r.Hash }),
+		textAsItIs("actor", func(r *audit.Record) *string { return &r.Actor }),
+		textAsItIs("action", func(r *audit.Record) *string { return &r.Action }),
+		textAsItIs("subject", func(r *audit.Record) *string { return &r.Subject }),
+		textAsItIs("partner", func(r *audit.Record) *string { return &r.Partner }),
+		textAsItIs("environment", func(r *audit.Record) *string { return &r.Environment }),
+		textAsItIs("reason", func(r *audit.Record) *string { return &r.Reason }),
+		blobOrNullAsItIs("before", func(r *audit.Record) *json.RawMessage { return &r.Before }),
+		blobOrNullAsItIs("after", func(r *audit.Record) *json.RawMessage { return &r.After }),
+		blobAsItIs("previous", func(r *audit.Record) *[]byte { return &r.Previous }),
+		blobAsItIs("hash", func(r *audit.Record) *[]byte { return &r.Hash }),
 	},
 }
 
 var auditHead = selection[audit.Head]{"SELECT seq, hash, time FROM audit", func(row scan) (h audit.Head, err error) {
-	err = row(&h.Seq, bytesInto[[]byte]{&h.Hash}, zonedInto{&h.Time})
+	err = row(&h.Seq, asItIsInto[[]byte]{&h.Hash}, zonedInto{&h.Time})
 	return h, err
 }}
 

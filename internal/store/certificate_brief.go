@@ -79,7 +79,7 @@ var briefCertificates = func() selection[registry.Certificate] {
 				}
 			}
 			if err != nil {
-				err = &rowError{d.row(&found), d.name, d.id(&found), err}
+				err = &rowError{d.row(&found), d.name, d.id(&found), found.Version, err}
 			}
 			return found, err
 		},

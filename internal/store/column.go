@@ -194,15 +194,15 @@ func (t instantInto) Scan(value any) error {
 	return nil
 }
 
+// zonedInto scans what is no time as the zero time, see textAsItIs.
 type zonedInto struct{ to *time.Time }
 
 // Scan implements [database/sql.Scanner].
 func (t zonedInto) Scan(value any) error {
-	s, is := value.(string)
-	if !is {
-		return fmt.Errorf("%T is not a text", value)
-	}
+	s, _ := value.(string)
 	at, err := time.Parse(time.RFC3339Nano, s)
-	*t.to = at
-	return err
+	if *t.to = at; err != nil {
+		*t.to = time.Time{}
+	}
+	return nil
 }

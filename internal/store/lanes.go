@@ -128,7 +128,7 @@ func laneRow[T any](r laneRows, q laneQuery, read func(scan, *T) (id string, err
 	one := func(row scan) (one T, err error) {
 		id, err := read(row, &one)
 		if err != nil {
-			err = &rowError{fmt.Sprintf("%s %q", q.what, id), q.table, id, err}
+			err = &rowError{fmt.Sprintf("%s %q", q.what, id), q.table, id, 0, err}
 		}
 		return one, err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -36,6 +37,31 @@ func (t *tx) OpenOffers(pair string, n int) ([]string, error) {
 	return texts(t, fmt.Sprintf("open offers of key pair %q", pair),
 		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND confirmed <= 0 AND "+notArchived+
 			" ORDER BY partner LIMIT ?", pair, n)
+}
+
+// OfferCounts counts by the primary key, which begins with the pair.
+func (t *tx) OfferCounts(pairs []string) (map[string]registry.OfferCount, error) {
+	counts := map[string]registry.OfferCount{}
+	for some := range slices.Chunk(pairs, 100) {
+		var args []any
+		for _, id := range some {
+			args = append(args, id)
+		}
+		read := func(row scan) (id string, err error) {
+			var n registry.OfferCount
+			err = row(&id, &n.Installed, &n.Waiting)
+			counts[id] = n
+			return id, err
+		}
+		_, err := list(t, "offers", selection[string]{`SELECT key_pair, SUM(CASE WHEN confirmed > 0 THEN 1 ELSE 0 END),
+			SUM(CASE WHEN at > 0 AND confirmed <= 0 THEN 1 ELSE 0 END) FROM offer`, read},
+			" WHERE key_pair IN ("+placeholders(len(some))+") AND (at > 0 OR confirmed > 0) GROUP BY key_pair",
+			args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
 }
 
 // Relying goes through the confirmations of the pair.

@@ -48,12 +48,12 @@ func (d *table[T]) rows(t *tx, yield func(any, error) bool) bool {
 	return true
 }
 
-// verified is whole, where a row is damaged if a column that repeats a member of its body has
-// something else: lists show it, and no record has it. The row is returned all the same.
+// verified is whole, where a row is damaged if a column that is computed from it has something else:
+// searches, lists or lanes use it, and no record has it. The row is returned all the same.
 func (d *table[T]) verified() selection[T] {
 	var computed []column[T]
 	for _, c := range slices.Concat(d.key, d.columns) {
-		if c.repeats || c.name == "listed" {
+		if c.into == nil {
 			computed = append(computed, c)
 		}
 	}
@@ -75,34 +75,47 @@ func (d *table[T]) verified() selection[T] {
 			return found, err
 		}
 		if name := d.unlike(found, computed, stored); name != "" {
-			err = &rowError{d.row(&found), d.name, d.id(&found), unlike(name)}
+			err = &rowError{d.row(&found), d.name, d.id(&found), *d.version(&found), unlike(name)}
 		}
 		return found, err
 	}
 	return whole
 }
 
-// unlike returns the name of a column that does not repeat what the row has.
-func (d *table[T]) unlike(row T, repeats []column[T], stored []any) string {
+// unlike returns the name of a computed column that does not have what is computed of the row.
+func (d *table[T]) unlike(row T, computed []column[T], stored []any) string {
 	*d.version(&row)-- // which it had when it was stored
-	for i, c := range repeats {
-		if c.name == "listed" && !same(stored[i], c.value(&row)) {
-			return "" // a program that does not know these columns stored the row: they do not count
+	listed := true
+	for i, c := range computed {
+		if c.name == "listed" { // else a program that does not know the columns stored the row: they do not count
+			listed = same(stored[i], c.value(&row))
 		}
 	}
-	for i, c := range repeats {
-		if !same(stored[i], c.value(&row)) {
+	for i, c := range computed {
+		want := c.value(&row)
+		switch {
+		case (c.repeats || c.name == "listed") && !listed:
+		case c.null && (stored[i] == nil || want == nil): // it is not known, as where FIPS 140-3 is enforced
+		case !same(stored[i], want):
 			return c.name
 		}
 	}
 	return ""
 }
 
-// unlike is the name of a column that does not repeat what its row has.
+// unlike is the name of a computed column that does not have what is computed of its row.
 type unlike string
 
 func (u unlike) Error() string {
-	return "its " + string(u) + " is not what its body has, and lists show it; the next change of the row corrects it"
+	use := "lists show it"
+	switch u {
+	case "names", "sha1":
+		use = "searches use it"
+	case "revoked":
+		use = "lanes use it"
+	}
+	return "its " + string(u) + " is not what the rest of the row has, and " + use +
+		"; the next change of the row corrects it, and so does accepting it"
 }
 
 // same reports whether a column has a value, in the types of both databases.

@@ -82,7 +82,7 @@ func (d *table[T]) selects(columns []column[T]) selection[T] {
 	return selection[T]{"SELECT " + strings.Join(names, ", ") + " FROM " + from, func(row scan) (T, error) {
 		found, err := d.scan(row, columns)
 		if err != nil {
-			err = &rowError{d.row(&found), d.name, d.id(&found), err}
+			err = &rowError{d.row(&found), d.name, d.id(&found), d.versionOf(&found), err}
 		}
 		return found, err
 	}}
@@ -98,6 +98,14 @@ func (d *table[T]) id(row *T) string {
 		parts = append(parts, fmt.Sprint(value))
 	}
 	return strings.Join(parts, "/")
+}
+
+// versionOf returns the version of a row, or 0 if the table has none.
+func (d *table[T]) versionOf(row *T) int64 {
+	if d.version == nil {
+		return 0
+	}
+	return *d.version(row)
 }
 
 // inOrder orders by the key.

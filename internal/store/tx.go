@@ -233,6 +233,7 @@ func texts(t *tx, what, statement string, args ...any) ([]string, error) {
 // rowError is the error of one row among many.
 type rowError struct {
 	row, table, id string
+	version        int64 // 0: it is not known
 	err            error
 }
 
@@ -250,7 +251,7 @@ func (t *tx) unreadable(what string, err error) error {
 	}
 	damaged := &registry.DamagedRow{Row: what, Why: "its body can't be read"}
 	if row, is := errors.AsType[*rowError](err); is {
-		damaged.Row, damaged.Table, damaged.ID = row.row, row.table, row.id
+		damaged.Row, damaged.Table, damaged.ID, damaged.Version = row.row, row.table, row.id, row.version
 	}
 	if column := scanned.FindStringSubmatch(err.Error()); column != nil {
 		damaged.Why = fmt.Sprintf("its %s can't be read", column[1])
