@@ -53,6 +53,7 @@ func TestCheckKeys(t *testing.T) {
 		}
 		config := customerConfig(t)
 		config.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: "p1", Certificate: certificate})
+		config.Expired = sealane.ExpiredWarn
 		l := testlane.New(t, config)
 		if got := rules(l.CheckKeys(now)); got != c.rules {
 			t.Errorf("%s: %q, want %q: %v", name, got, c.rules, l.CheckKeys(now))

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/keyring"
@@ -67,6 +68,21 @@ const (
 	SenderUnauthenticated SenderAuth = "unauthenticated"
 )
 
+// Expired says what becomes of messages after a certificate of the lane has ended. Whatever it is,
+// messages are opened and verified as before.
+type Expired string
+
+// The values of Expired.
+const (
+	// ExpiredGrace goes on for 14 days, and then seals nothing any more with the key, or to it. It
+	// is the zero value.
+	ExpiredGrace Expired = ""
+	// ExpiredWarn goes on.
+	ExpiredWarn Expired = "warn"
+	// ExpiredRefuse seals nothing with the key, or to it, from the end on.
+	ExpiredRefuse Expired = "refuse"
+)
+
 // DefaultMaxPayload is the default of Config.MaxPayload: 32 MiB.
 const DefaultMaxPayload = 32 << 20
 
@@ -100,6 +116,15 @@ type Config struct {
 	AcceptRSAOAEP string
 	// SenderAuth is required if we open messages that are not signed.
 	SenderAuth SenderAuth
+
+	// Expired says what becomes of messages after a certificate has ended.
+	Expired Expired
+	// Now returns the time for Expired. The default is time.Now.
+	Now func() time.Time `json:"-" yaml:"-" xml:"-"`
+
+	// NoResend, if not empty, is the reason why a client does not send a message again, sealed
+	// with other keys, that the partner could not decrypt or verify. See package sealhttp.
+	NoResend string
 
 	// MaxPayload limits a payload, in bytes: at most 1 GiB. The default is
 	// DefaultMaxPayload.
@@ -151,6 +176,9 @@ func New(c Config) (*Lane, error) {
 	l.c.Environment = cmp.Or(c.Environment, compiled.Environments()[0])
 	l.c.Sealing = cmp.Or(c.Sealing, SealingRequired)
 	l.c.MaxPayload = cmp.Or(c.MaxPayload, DefaultMaxPayload)
+	if c.Now == nil {
+		l.c.Now = time.Now
+	}
 	if err := errors.Join(l.check(), l.protect()); err != nil {
 		return nil, fmt.Errorf("lane %s: %w", l.Name(), err)
 	}
@@ -169,6 +197,8 @@ func (l *Lane) check() error {
 		return fmt.Errorf("sealing is %.20q, want %s or %s", l.c.Sealing, SealingRequired, SealingOptional)
 	case l.c.Sealing == SealingOptional && !hasTrigger:
 		return errors.New("sealing cannot be optional: the profile has no header that marks sealed messages")
+	case l.c.Expired != ExpiredGrace && l.c.Expired != ExpiredWarn && l.c.Expired != ExpiredRefuse:
+		return fmt.Errorf("expired is %.20q, want %s or %s", l.c.Expired, ExpiredWarn, ExpiredRefuse)
 	case l.c.MaxPayload < 0 || l.c.MaxPayload > 1<<30:
 		return fmt.Errorf("MaxPayload %d is negative or more than 1 GiB", l.c.MaxPayload)
 	}
@@ -281,6 +311,9 @@ func (l *Lane) Side() Side { return l.c.Side }
 
 // Sealing returns whether the lane accepts unencrypted messages.
 func (l *Lane) Sealing() Sealing { return l.c.Sealing }
+
+// NoResend returns the lane's NoResend.
+func (l *Lane) NoResend() string { return l.c.NoResend }
 
 // MaxPayload returns the limit of a payload, in bytes.
 func (l *Lane) MaxPayload() int { return l.c.MaxPayload }

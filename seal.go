@@ -21,35 +21,24 @@ func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 // AppendSeal appends the compact serialization to dst. It uses dst's buffer, and allocates
 // a new one if the capacity is below [Lane.SealedLen] or the payload is in the buffer.
 func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, error) {
-	signer, recipient, err := l.sealingKeys()
-	if err != nil {
-		return nil, err
-	}
-	return l.appendSeal(ctx, dst, payload, signer, recipient)
+	return l.AppendSealWith(ctx, dst, payload, SealKeys{})
 }
 
-// SealReply seals a response to a request with the keys that the request used: it signs
-// with the key pair that opened the request, and encrypts to the key that verified it. If
-// such a key cannot be used, or request is nil, it uses the active one, as Seal does. The
-// lane must be the one that opened the request, or a later one.
+// SealReply seals a response to a request with the keys of [Lane.ReplyKeys]: those that the
+// request used. The lane must be the one that opened the request, or a later one.
 func (l *Lane) SealReply(ctx context.Context, request Message, payload []byte) ([]byte, error) {
-	return l.AppendSealReply(ctx, nil, request, payload)
-}
-
-// AppendSealReply is to [Lane.SealReply] as [Lane.AppendSeal] is to [Lane.Seal].
-func (l *Lane) AppendSealReply(ctx context.Context, dst []byte, request Message, payload []byte) ([]byte, error) {
-	signer, recipient, err := l.sealingKeys()
+	keys, err := l.ReplyKeys(request)
 	if err != nil {
 		return nil, err
 	}
-	if request != nil { // without a request, or for an unencrypted one, the active keys seal
-		by := request.openedBy()
-		if used := find(l.signers, &by); used != nil {
-			signer = used
-		}
-		if used := find(l.recipients, request.signedBy()); used != nil {
-			recipient = used
-		}
+	return l.AppendSealWith(ctx, nil, payload, keys)
+}
+
+// AppendSealWith is to [Lane.AppendSeal] what the keys are to the active ones.
+func (l *Lane) AppendSealWith(ctx context.Context, dst, payload []byte, keys SealKeys) ([]byte, error) {
+	signer, recipient, err := l.choose(keys)
+	if err != nil {
+		return nil, err
 	}
 	return l.appendSeal(ctx, dst, payload, signer, recipient)
 }
@@ -101,13 +90,23 @@ func overlap(a, b []byte) bool {
 }
 
 // SealedLen returns the capacity that AppendSeal needs after dst for a payload of n bytes,
-// or 0 if a key is missing. The token is a little shorter.
+// whichever keys of the lane seal it, or 0 if a key is missing. The token is a little shorter.
 func (l *Lane) SealedLen(n int) int {
-	signer, recipient, err := l.sealingKeys()
+	signer, _, err := l.sealingKeys()
 	if err != nil {
 		return 0
 	}
-	return jose.ReservedLen(contentLen(n, signer), recipient.head, public(recipient.Key))
+	content, most := n, 0
+	if signer != nil {
+		for i := range l.signers {
+			content = max(content, contentLen(n, &l.signers[i]))
+		}
+	}
+	for i := range l.recipients {
+		k := &l.recipients[i]
+		most = max(most, jose.ReservedLen(content, k.head, public(k.Key)))
+	}
+	return most
 }
 
 // contentLen returns the length of the content that is encrypted for a payload of n bytes.
@@ -123,6 +122,7 @@ func contentLen(n int, signer *signingKey) int {
 type sealingKey[Header any] struct {
 	keyring.Key
 	head Header
+	bare *keyring.Key // without what can be done with the key, for SealKeys
 }
 
 type (
@@ -156,7 +156,7 @@ func (l *Lane) protect() error {
 			if err != nil {
 				return fmt.Errorf("key %q: %w", k.ID, err)
 			}
-			l.signers = append(l.signers, signingKey{k, head})
+			l.signers = append(l.signers, signingKey{k, head, bare(k)})
 		}
 	}
 	kid := l.out.Encrypt.Kid
@@ -168,9 +168,14 @@ func (l *Lane) protect() error {
 		if err != nil {
 			return fmt.Errorf("key %q: %w", k.ID, err)
 		}
-		l.recipients = append(l.recipients, recipientKey{k, head})
+		l.recipients = append(l.recipients, recipientKey{k, head, bare(k)})
 	}
 	return nil
+}
+
+func bare(k keyring.Key) *keyring.Key {
+	k.Private, k.PublicOps = nil, nil
+	return &k
 }
 
 // sealingKeys returns the active keys: the one that signs, or nil if messages are not

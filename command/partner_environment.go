@@ -12,8 +12,8 @@ import (
 type agreedFlags struct {
 	c *cobra.Command
 
-	sealing, caller, account, acceptRSAOAEP, mailFrom, rate, failures string
-	maxPayload, approvals, burst, inFlight                            int
+	sealing, caller, account, acceptRSAOAEP, expired, noResend, mailFrom, rate, failures string
+	maxPayload, approvals, burst, inFlight                                               int
 }
 
 // environmentFlags adds the flags to a command.
@@ -26,6 +26,9 @@ func environmentFlags(c *cobra.Command) *agreedFlags {
 	f.StringVar(&e.account, "account", "",
 		"the caller's name as a trusted upstream sends it, if callers have no API keys of yours")
 	f.StringVar(&e.acceptRSAOAEP, "accept-rsa-oaep", "", "reason for opening RSA-OAEP (SHA-1) too")
+	f.StringVar(&e.expired, "expired", "",
+		"after a certificate has ended: warn, refuse, or empty to warn for 14 days and then refuse to seal")
+	f.StringVar(&e.noResend, "no-resend", "", "reason for not sending refused messages again with another key")
 	f.StringVar(&e.mailFrom, "mail-from", "", "the address from which your mails about certificates come")
 	f.IntVar(&e.maxPayload, "max-payload", 0, "maximum length of a payload in bytes (default 32 MiB)")
 	f.IntVar(&e.approvals, "approvals", 0,
@@ -46,6 +49,8 @@ func (e *agreedFlags) change(partner, name string) operation.EnvironmentChange {
 		"caller":          func() { in.Caller = (*sealane.SenderAuth)(&e.caller) },
 		"account":         func() { in.Account = &e.account },
 		"accept-rsa-oaep": func() { in.AcceptRSAOAEP = &e.acceptRSAOAEP },
+		"expired":         func() { in.Expired = (*sealane.Expired)(&e.expired) },
+		"no-resend":       func() { in.NoResend = &e.noResend },
 		"mail-from":       func() { in.MailFrom = &e.mailFrom },
 		"max-payload":     func() { in.MaxPayload = &e.maxPayload },
 		"approvals":       func() { in.Approvals = &e.approvals },
@@ -80,7 +85,8 @@ func partnerEnvironment() *cobra.Command {
 are not given leave a setting as it is.
 
 In production a change that loosens a rule needs a second person: optional sealing, an
-unauthenticated sender, RSA-OAEP, another account, a higher limit or none.`,
+unauthenticated sender, RSA-OAEP, another account, keys whose certificates have ended, a
+higher limit or none.`,
 		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls
   sealane partner env acme PROD --rate 100/s --in-flight 64`,
 		Args: cobra.ExactArgs(2),

@@ -38,7 +38,8 @@ func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 		fmt.Fprintf(w, "\n%s: sealing %s", env.Name, env.Sealing)
 		for _, more := range [][2]string{
 			{"account", env.Account}, {"caller", string(env.SenderAuth)},
-			{"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}, {"URL", env.URL},
+			{"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}, {"expired", string(env.Expired)},
+			{"not sent again, because", env.NoResend}, {"URL", env.URL},
 			{"limits:", env.Limits.String()},
 		} {
 			if more[1] != "" {

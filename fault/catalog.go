@@ -220,6 +220,8 @@ var cryptoAndLocal = []entry{
 		"Set the key ID that was exchanged for the key."},
 	{KeyUnavailable, "One of our keys could not be used: its store did not answer, or refused.",
 		"Check the key store; the message was not judged."},
+	{CertificateEnded, "The certificate of a key has ended, so nothing is sealed with the key, or to it.",
+		"Exchange a new certificate; until then, the lane can be told to go on (expired: warn)."},
 	{NotSealing, "The profile does not seal messages in this direction.", "Nothing is to be sealed or opened here."},
 	{NotSigning, "The profile does not sign messages in this direction, so the sender can't be proven.",
 		"In a program, call OpenUnverified, and know the sender by other means."},

@@ -185,8 +185,10 @@ const (
 	NoKeyTheirs    Code = "local.no-key-of-partner"
 	NoKeyID        Code = "local.no-key-id"
 	KeyUnavailable Code = "local.key-unavailable"
-	NotSealing     Code = "local.leg-not-sealed"
-	NotSigning     Code = "local.leg-not-signed"
-	Signing        Code = "local.leg-signed"
-	PayloadLarge   Code = "local.payload-too-large"
+	// CertificateEnded is for what is sealed, not for what is opened.
+	CertificateEnded Code = "local.certificate-ended"
+	NotSealing       Code = "local.leg-not-sealed"
+	NotSigning       Code = "local.leg-not-signed"
+	Signing          Code = "local.leg-signed"
+	PayloadLarge     Code = "local.payload-too-large"
 )

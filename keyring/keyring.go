@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 )
@@ -90,16 +91,19 @@ type Key struct {
 	Public *rsa.PublicKey
 	// Private is nil for a partner's key.
 	Private Private
-	// Certificate is kept for inventories. Sealing and opening need only its public
-	// key: neither looks at its dates, its key usage or its issuer.
+	// Certificate is kept for inventories. Sealing and opening need only its public key and its
+	// end: neither looks at its key usage or its issuer.
 	Certificate *x509.Certificate
+	// NotAfter is when the key's certificate ends. The default is Certificate's; a key without
+	// either has no end.
+	NotAfter time.Time
 	// PublicOps performs the operations of Public. The default uses crypto/rsa.
 	PublicOps PublicOps
 }
 
 // Info describes the key without its private part.
 func (k Key) Info() KeyInfo {
-	return KeyInfo{k.ID, k.State, k.Use, clonePublic(k.Public), k.Certificate}
+	return KeyInfo{k.ID, k.State, k.Use, clonePublic(k.Public), k.Certificate, k.NotAfter}
 }
 
 // KeyInfo describes a key. It holds no private key, and may be logged.
@@ -109,6 +113,7 @@ type KeyInfo struct {
 	Use         Use               // what it is for
 	Public      *rsa.PublicKey    // a copy
 	Certificate *x509.Certificate // nil if the ring was made without one
+	NotAfter    time.Time         // when its certificate ends; zero if that is not known
 }
 
 func clonePublic(k *rsa.PublicKey) *rsa.PublicKey {
@@ -197,6 +202,9 @@ func (k *Key) complete() error {
 	}
 	if k.Certificate != nil {
 		sources = append(sources, k.Certificate.PublicKey)
+		if k.NotAfter.IsZero() {
+			k.NotAfter = k.Certificate.NotAfter
+		}
 	}
 	for i, s := range sources {
 		pub, ok := s.(*rsa.PublicKey)

@@ -14,7 +14,9 @@
 //	- {file: provider-new.cer, state: active}
 //	- {file: provider.cer, state: retiring}
 //
-// The other words are sealing, caller, accept_rsa_oaep, accept_certificate, max_payload and plain; [Spec]
+// The other words are sealing, caller, accept_rsa_oaep, accept_certificate, expired, no_resend, max_payload and
+// plain;
+// [Spec]
 // describes them. Unknown and doubled words are refused, all faults at once.
 //
 // A key is a file, or a mapping with file, key_id and state. Its file is a path, relative to the
@@ -69,6 +71,12 @@ type Spec struct {
 	Caller sealane.SenderAuth `yaml:"caller" enum:"mutual-tls,oauth2,tls,unauthenticated"`
 	// AcceptRSAOAEP is the reason why the lane opens RSA-OAEP (SHA-1) too.
 	AcceptRSAOAEP string `yaml:"accept_rsa_oaep"`
+	// Expired says what becomes of messages after a certificate has ended: warn, refuse, or nothing
+	// for 14 days of warnings before nothing is sealed any more.
+	Expired sealane.Expired `yaml:"expired" enum:"warn,refuse"`
+	// NoResend is the reason why a client sends no message again with other keys, after the partner
+	// could not decrypt or verify it.
+	NoResend string `yaml:"no_resend"`
 	// AcceptCertificate is the reason to use keys that CheckKeys reports: a certificate for
 	// other uses or of a CA, or a key ID of another environment.
 	AcceptCertificate string `yaml:"accept_certificate"`

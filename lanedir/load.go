@@ -72,7 +72,7 @@ func (s *Spec) Load(ctx context.Context, o Options) (lane *sealane.Lane, keys io
 	lane, err = sealane.New(sealane.Config{
 		Profile: p, Side: s.Side, Partner: s.Partner, Environment: s.Environment, Ours: ours, Theirs: theirs,
 		Sealing: s.Sealing, PlainEndpoints: s.Plain, AcceptRSAOAEP: s.AcceptRSAOAEP, SenderAuth: s.Caller,
-		MaxPayload: s.MaxPayload,
+		MaxPayload: s.MaxPayload, NoResend: s.NoResend, Expired: s.Expired, Now: o.now,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -192,8 +192,10 @@ func prefixed(word string, err error) error {
 // content of the files. For a key URI it uses the URI only.
 func (s *Spec) sum() ([sha256.Size]byte, error) {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %d %q %q %q\n", s.Profile, s.Side, s.Partner, s.Environment, s.Sealing,
-		s.Caller, s.AcceptRSAOAEP, s.AcceptCertificate, s.MaxPayload, s.Plain, s.Ours, s.Theirs)
+	fmt.Fprintf(h,
+		"%q %q %q %q %q %q %q %q %q %q %d %q %q %q\n", s.Profile, s.Side, s.Partner, s.Environment, s.Sealing,
+		s.Caller, s.AcceptRSAOAEP, s.AcceptCertificate, s.NoResend, s.Expired,
+		s.MaxPayload, s.Plain, s.Ours, s.Theirs)
 	var files []string
 	if name, isFile := s.profilePath(); isFile {
 		files = append(files, name)

@@ -64,7 +64,7 @@ func (w *writer) write(l Lane) error {
 	s := spec{
 		Side: c.Side, Partner: c.Partner, Environment: c.Environment, Sealing: c.Sealing, Caller: c.SenderAuth,
 		AcceptRSAOAEP: c.AcceptRSAOAEP, AcceptCertificate: l.AcceptCertificate, MaxPayload: c.MaxPayload,
-		Plain: c.PlainEndpoints,
+		Plain: c.PlainEndpoints, NoResend: c.NoResend, Expired: c.Expired,
 	}
 	if s.Profile, err = w.profile(compiled); err != nil {
 		return err
@@ -92,6 +92,8 @@ type spec struct {
 	Caller            sealane.SenderAuth `yaml:"caller,omitempty"`
 	AcceptRSAOAEP     string             `yaml:"accept_rsa_oaep,omitempty"`
 	AcceptCertificate string             `yaml:"accept_certificate,omitempty"`
+	Expired           sealane.Expired    `yaml:"expired,omitempty"`
+	NoResend          string             `yaml:"no_resend,omitempty"`
 	MaxPayload        int                `yaml:"max_payload,omitempty"`
 	Plain             []string           `yaml:"plain,omitempty"`
 	Ours              []specKey          `yaml:"ours,omitempty"`

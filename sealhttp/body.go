@@ -43,22 +43,31 @@ func openBody(ctx context.Context, lane *sealane.Lane, body []byte) (m sealane.M
 	return m, siblings, err
 }
 
-// sealBody seals a payload and returns the body around the token, in one buffer. If there
-// is a member name with a value id (JSON), it is placed before the token.
-func sealBody(ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte) ([]byte, error) {
-	front, back := envelope(lane.Outbound(), name, id)
-	b := make([]byte, 0, sealedBodyLen(lane, len(payload), name, id))
-	b, err := lane.AppendSeal(ctx, append(b, front...), payload)
+// sealing says how a payload is sealed. If there is a member name with a value id (JSON), it is
+// placed before the token.
+type sealing struct {
+	lane  *sealane.Lane
+	keys  sealane.SealKeys
+	after profile.Outcome // see Event.Resend
+	name  string
+	id    []byte
+}
+
+// body seals a payload and returns the body around the token, in one buffer.
+func (s sealing) body(ctx context.Context, payload []byte) ([]byte, error) {
+	front, back := envelope(s.lane.Outbound(), s.name, s.id)
+	b := make([]byte, 0, s.bodyLen(len(payload)))
+	b, err := s.lane.AppendSealWith(ctx, append(b, front...), payload, s.keys)
 	if err != nil {
 		return nil, err
 	}
 	return append(b, back...), nil
 }
 
-// sealedBodyLen returns the capacity that sealBody needs for a payload of n bytes.
-func sealedBodyLen(lane *sealane.Lane, n int, name string, id []byte) int {
-	front, back := envelope(lane.Outbound(), name, id)
-	return len(front) + lane.SealedLen(n) + len(back)
+// bodyLen returns the capacity that body needs for a payload of n bytes.
+func (s sealing) bodyLen(n int) int {
+	front, back := envelope(s.lane.Outbound(), s.name, s.id)
+	return len(front) + s.lane.SealedLen(n) + len(back)
 }
 
 // foreign reports whether a character cannot be part of a compact serialization.

@@ -21,21 +21,27 @@ type Carried struct {
 	// Request is the payload of the request to a response, or a JSON object with those of its
 	// members that the response repeats.
 	Request []byte
+	// Keys are those that Seal uses. The zero value stands for the active ones; for a response,
+	// see [sealane.Lane.ReplyKeys].
+	Keys sealane.SealKeys
 	// Hooks limit and observe.
 	Hooks Hooks
 }
 
 // Seal seals a payload for the partner.
 func (c Carried) Seal(ctx context.Context, payload []byte) (message []byte, err error) {
-	message, err = c.Hooks.seal(ctx, c.Lane, len(payload), func() ([]byte, error) {
+	s := sealing{lane: c.Lane, keys: c.Keys}
+	if s.keys == (sealane.SealKeys{}) {
+		s.keys, _ = c.Lane.SealKeys() // sealing has the same error
+	}
+	message, err = c.Hooks.seal(ctx, s, len(payload), func() ([]byte, error) {
 		if c.Bare {
-			return c.Lane.Seal(ctx, payload)
+			return c.Lane.AppendSealWith(ctx, nil, payload, s.keys)
 		}
-		name, id := "", []byte(nil)
 		if c.Lane.Side() == sealane.ServerSide && c.Endpoint != nil {
-			name, id, _ = requestInfo{endpoint: *c.Endpoint}.identifier(payload)
+			s.name, s.id, _ = requestInfo{endpoint: *c.Endpoint}.identifier(payload)
 		}
-		return sealBody(ctx, c.Lane, payload, name, id)
+		return s.body(ctx, payload)
 	})
 	if err != nil {
 		c.Hooks.refused(ctx, c.Lane, StepSeal, err)

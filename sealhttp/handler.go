@@ -120,8 +120,23 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		h.refuse(w, r, body, lane, inLane(lane, err))
 		return
 	}
+	if err := mayAnswer(lane, message); err != nil {
+		held.release()
+		h.refuse(w, r, body, lane, err)
+		return
+	}
 	response := h.callNext(next, openedRequest(r, lane, message), lane, held)
-	h.answer(w, r, lane, response, requestInfo{endpoint, message.Payload()})
+	h.answer(w, r, lane, response, requestInfo{endpoint, message.Payload()}, message)
+}
+
+// mayAnswer refuses a request whose response could not be sealed, because a certificate has ended. The request has
+// not been processed.
+func mayAnswer(lane *sealane.Lane, request sealane.Message) error {
+	if !lane.Outbound().Sealed() {
+		return nil
+	}
+	_, err := lane.ReplyKeys(request)
+	return err
 }
 
 // lane returns the caller's lane.
@@ -265,6 +280,7 @@ func (h *Handler) answer(
 	lane *sealane.Lane,
 	response *recorder,
 	to requestInfo,
+	message sealane.Message,
 ) {
 	direction := lane.Outbound()
 	bodyless := direction.Sealed() && !bodyAllowed(response.status)
@@ -285,7 +301,7 @@ func (h *Handler) answer(
 	if !found {
 		id = appendString(nil, h.newID(r))
 	}
-	body, err := response.seal(r.Context(), name, id)
+	body, err := response.seal(r.Context(), message, name, id)
 	if err != nil {
 		response.held.release()
 		failed := failure(lane, sealane.OpSeal, sealane.ErrSealingFailed, sealane.FaultOf(err), "")

@@ -3,6 +3,7 @@ package sealhttp
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sealane/sealane"
@@ -30,6 +31,11 @@ type Hooks struct {
 	// Observe is called after each step, and once for each message that is refused before or after
 	// its step. It must not keep the Event's message.
 	Observe func(ctx context.Context, e Event)
+	// Latest returns the newest lane with the same partner in the same environment. It is called
+	// before a response is sealed, or a request is sealed again, so that no key is used that was
+	// revoked since the lane was looked up. The default is the lane itself. An error has the
+	// result that one of Admit has.
+	Latest func(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error)
 }
 
 // Event describes the result for a message.
@@ -45,6 +51,11 @@ type Event struct {
 	Message sealane.Message
 	// KeyID is the ID of our key that opened the message, or "".
 	KeyID string
+	// Keys are the keys that sealed the message. They are zero if it was not sealed.
+	Keys sealane.SealKeys
+	// Resend is why the partner refused the request before it was sealed again with other keys:
+	// [sealane.ErrDecryption] or [sealane.ErrSignature]. It is "" for any other message.
+	Resend profile.Outcome
 	// Size is the length of the payload in bytes.
 	Size int
 	// Waited is how long Admit took, Took how long sealing or opening took after that.
@@ -133,20 +144,17 @@ func (h Hooks) open(
 	return m, siblings, err
 }
 
-// sealBody calls the function sealBody between the hooks. It does not observe a refusal;
-// the caller does.
-func (h Hooks) sealBody(
-	ctx context.Context, lane *sealane.Lane, payload []byte, name string, id []byte,
-) (body []byte, err error) {
-	return h.seal(ctx, lane, len(payload), func() ([]byte, error) { return sealBody(ctx, lane, payload, name, id) })
+// sealBody calls [sealing.body] between the hooks. It does not observe a refusal; the caller does.
+func (h Hooks) sealBody(ctx context.Context, s sealing, payload []byte) (body []byte, err error) {
+	return h.seal(ctx, s, len(payload), func() ([]byte, error) { return s.body(ctx, payload) })
 }
 
 // seal is sealBody for any way to seal a payload of a size.
 func (h Hooks) seal(
-	ctx context.Context, lane *sealane.Lane, size int, sealed func() ([]byte, error),
+	ctx context.Context, s sealing, size int, sealed func() ([]byte, error),
 ) (message []byte, err error) {
 	began := time.Now()
-	release, err := h.admit(ctx, lane, StepSeal)
+	release, err := h.admit(ctx, s.lane, StepSeal)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +165,28 @@ func (h Hooks) seal(
 	}()
 	if err == nil {
 		h.observe(ctx, Event{
-			Lane: lane, Step: StepSeal, Size: size, Waited: admitted.Sub(began), Took: time.Since(admitted),
+			Lane: s.lane, Step: StepSeal, Keys: s.keys, Resend: s.after, Size: size,
+			Waited: admitted.Sub(began), Took: time.Since(admitted),
 		})
 	}
 	return message, err
+}
+
+// latest returns the lane with which to seal what belongs to a message that was handled before.
+func (h Hooks) latest(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error) {
+	if h.Latest == nil {
+		return lane, nil
+	}
+	l, err := h.Latest(ctx, lane)
+	if err == nil && (l == nil || l.Name() != lane.Name() || l.Side() != lane.Side()) {
+		err = errors.New("sealhttp.Hooks: Latest returned another lane")
+	}
+	if err != nil {
+		gone := failure(lane, sealane.OpSeal, sealane.ErrUnavailable, fault.Busy, "")
+		gone.Err = err
+		return nil, gone
+	}
+	return l, nil
 }
 
 // WithID returns a context for a request to a [Handler]. If the request is refused, the

@@ -124,8 +124,9 @@ func (r *recorder) fail(f fault.Code, detail string) {
 	}
 }
 
-// seal returns the body of the sealed response, and frees the memory of the plain one.
-func (r *recorder) seal(ctx context.Context, name string, id []byte) ([]byte, error) {
+// seal returns the body of the sealed response to a request, and frees the memory of the plain one. It is
+// sealed with the keys that the request used, as long as they count.
+func (r *recorder) seal(ctx context.Context, to sealane.Message, name string, id []byte) ([]byte, error) {
 	if e := r.sent.Get("Content-Encoding"); r.err == nil && e != "" && e != "identity" {
 		r.fail(
 			fault.ContentEncoding,
@@ -135,11 +136,18 @@ func (r *recorder) seal(ctx context.Context, name string, id []byte) ([]byte, er
 	if r.err != nil {
 		return nil, r.err
 	}
-	size := sealedBodyLen(r.lane, len(r.body.data), name, id)
-	if err := r.held.grow(size); err != nil {
+	lane, err := r.hooks.latest(ctx, r.lane)
+	if err != nil {
 		return nil, err
 	}
-	body, err := r.hooks.sealBody(ctx, r.lane, r.body.data, name, id)
+	s := sealing{lane: lane, name: name, id: id}
+	if s.keys, err = lane.ReplyKeys(to); err != nil {
+		return nil, err
+	}
+	if err := r.held.grow(s.bodyLen(len(r.body.data))); err != nil {
+		return nil, err
+	}
+	body, err := r.hooks.sealBody(ctx, s, r.body.data)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,11 @@ type Transport struct {
 	Limits *Limits
 	// Hooks bound and observe what is sealed and opened.
 	Hooks Hooks
+	// Resends remembers with which keys partners accepted messages. The default is one for this
+	// Transport alone.
+	Resends *Resends
+
+	own Resends
 }
 
 // RoundTrip seals a request, sends it, and opens its response. [MessageFrom] with the
@@ -58,6 +63,12 @@ type Transport struct {
 // If a kept-alive connection fails, an *http.Client and its transport send a request with
 // the header Idempotency-Key (or X-Idempotency-Key) again. The sealed request is then sent
 // twice, byte for byte the same.
+//
+// If the partner answers that it could not decrypt a request or verify its signature, nothing was
+// processed, and it may have other keys than the active ones, as in a rotation. The request is then
+// sealed and sent again with another key of the lane that counts: at most once after
+// [sealane.ErrDecryption], and once after [sealane.ErrSignature]. Keys that the partner has accepted
+// so are used first for ten minutes. A lane with a [sealane.Config.NoResend] sends nothing again.
 //
 // It sends a request unencrypted only if the lane's PlainEndpoints list it, or if sealing
 // is optional on the lane and the request has [WithPlain]. Everything else that the profile
@@ -92,28 +103,6 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// exchange seals a request, sends it, and opens its response.
-func (t *Transport) exchange(
-	lane *sealane.Lane, r *http.Request, endpoint profile.Match, held *reservation,
-) (*http.Response, error) {
-	payload, sealed, err := t.seal(lane, r, endpoint, held)
-	if err != nil {
-		t.Hooks.refused(r.Context(), lane, StepSeal, err)
-		return nil, fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), err)
-	}
-	response, err := t.send(sealed, endpoint.Path())
-	if err != nil {
-		return nil, err
-	}
-	held.serving()
-	response.Request = r.WithContext(response.Request.Context())
-	opened, err := t.openResponse(lane, response, requestInfo{endpoint, payload}, held)
-	if err != nil {
-		t.Hooks.refused(r.Context(), lane, StepOpen, err)
-	}
-	return opened, err
-}
-
 // releasingBody is the body of a response, with what the exchange holds until it is closed.
 type releasingBody struct {
 	io.ReadCloser
@@ -125,29 +114,37 @@ func (b *releasingBody) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// seal returns the payload of a request, and the request to send.
-func (t *Transport) seal(
+// payload returns the payload of a request. A place is taken for it.
+func (t *Transport) payload(
 	lane *sealane.Lane, r *http.Request, endpoint profile.Match, held *reservation,
-) (payload []byte, sealed *http.Request, err error) {
+) ([]byte, error) {
 	if !endpoint.AllowsQuery(r.URL.RawQuery) {
 		closeBody(r.Body)
-		return nil, nil, failure(lane, sealane.OpSend, sealane.ErrFormat, fault.Query, "")
+		return nil, failure(lane, sealane.OpSend, sealane.ErrFormat, fault.Query, "")
 	}
-	payload, err = readRequest(lane, r, held)
+	payload, err := readRequest(lane, r, held)
 	if err != nil {
-		return nil, nil, inLane(lane, err)
+		return nil, inLane(lane, err)
 	}
-	if err := held.enter(); err != nil {
-		return nil, nil, err
+	return payload, held.enter()
+}
+
+// seal returns the request to send.
+func (t *Transport) seal(s sealing, r *http.Request, payload []byte, held *reservation) (*http.Request, error) {
+	if err := held.grow(s.bodyLen(len(payload))); err != nil {
+		return nil, err
 	}
-	if err := held.grow(sealedBodyLen(lane, len(payload), "", nil)); err != nil {
-		return nil, nil, err
-	}
-	body, err := t.Hooks.sealBody(r.Context(), lane, payload, "", nil)
+	body, err := t.Hooks.sealBody(r.Context(), s, payload)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return payload, sealedRequest(lane, r, body), nil
+	return sealedRequest(s.lane, r, body), nil
+}
+
+// notSent observes and returns the error of a request that could not be sealed.
+func (t *Transport) notSent(r *http.Request, endpoint profile.Match, lane *sealane.Lane, err error) error {
+	t.Hooks.refused(r.Context(), lane, StepSeal, err)
+	return fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), err)
 }
 
 // send sends a request. It distinguishes errors before anything was sent from later ones,

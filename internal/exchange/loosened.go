@@ -31,6 +31,10 @@ func loosened(env registry.Environment) (found []cert.Finding) {
 		warn("loosened-oaep", "OAEP with SHA-1", "accepted, because "+env.AcceptRSAOAEP,
 			"have the partner use SHA-256")
 	}
+	if env.Expired == sealane.ExpiredWarn {
+		warn("loosened-expired", "expired", "keys are used after their certificates have ended",
+			"exchange new certificates in time, and take it back")
+	}
 	if registry.Production(env.Name) && env.ApprovalsNeeded() < 2 {
 		warn("loosened-approvals", "approvals", "one person alone may decide in this environment", "raise it to two")
 	}

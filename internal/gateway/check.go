@@ -184,6 +184,9 @@ func (c *routeCheck) checkLane() {
 		r.Keys != nil || r.AcceptRSAOAEP == "", "accept_rsa_oaep",
 		"is for a route with keys of its own: the registry says it for others",
 	)
+	ofLane := r.NoResend == "" && r.Expired == ""
+	c.unless(r.Keys != nil && r.Keys.Folder == "" || ofLane, "no_resend", "and expired are for a route with ours and "+
+		"theirs: the registry says them for others, and a lane folder for its lane")
 	if r.Keys == nil && r.Environment != "" && c.config.Registry != nil {
 		read := c.config.Registry.Environments
 		c.unless(len(read) == 0 || slices.Contains(read, r.Environment), "environment",

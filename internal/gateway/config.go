@@ -159,6 +159,12 @@ type Route struct {
 	Keys *Keys `yaml:"keys"`
 	// AcceptRSAOAEP is the reason why the lane opens RSA-OAEP (SHA-1) too.
 	AcceptRSAOAEP string `yaml:"accept_rsa_oaep"`
+	// Expired says what becomes of messages after a certificate of the lane has ended: warn, refuse, or nothing for 14
+	// days of warnings before nothing is sealed any more.
+	Expired sealane.Expired `yaml:"expired" enum:"warn,refuse"`
+	// NoResend is the reason why an egress route sends no message again with other keys, after the partner could not
+	// decrypt or verify it.
+	NoResend string `yaml:"no_resend"`
 	// Sealing is required or optional. With a registry it can only tighten what is agreed there.
 	Sealing sealane.Sealing `yaml:"sealing" enum:"required,optional"`
 	// MaxPayload is the size of the largest payload. With a registry it can only be smaller than agreed there.

@@ -191,7 +191,7 @@ func (s sealing) RoundTrip(q *http.Request) (*http.Response, error) {
 	c := carriedOf(q.Context())
 	t := &sealhttp.Transport{
 		Lane: sealhttp.OneLane(c.lane), Base: inTime{s.r.upstream, c.sealed}, BasePath: c.target.Path,
-		Limits: &s.r.g.held, Hooks: s.r.g.hooks(sealhttp.StepOpen),
+		Limits: &s.r.g.held, Hooks: s.r.g.hooks(sealhttp.StepOpen), Resends: &s.r.g.resends,
 	}
 	return t.RoundTrip(q)
 }

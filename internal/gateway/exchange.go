@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +20,7 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -34,10 +39,12 @@ type exchange struct {
 	method    string
 	endpoint  string // as the profile writes it
 	lane      *sealane.Lane
-	how       string // how the caller is known
-	message   string // verified, unverified or plain
-	signer    string // key ID
-	openedBy  string // key ID
+	how       string          // how the caller is known
+	message   string          // verified, unverified or plain
+	signer    string          // key ID
+	openedBy  string          // key ID
+	ended     map[string]bool // whose certificates had ended
+	resent    []string        // why the partner refused the message before
 	fault     fault.Code
 	outcome   profile.Outcome
 	reason    string
@@ -131,6 +138,15 @@ func observe(ctx context.Context, e sealhttp.Event) {
 		if e.Stack != "" {
 			x.stack = e.Stack
 		}
+		for whose := range endedKeys(e, x.route.g.now()) {
+			if x.ended == nil {
+				x.ended = map[string]bool{}
+			}
+			x.ended[whose] = true
+		}
+		if e.Resend != "" {
+			x.resent = append(x.resent, string(e.Resend))
+		}
 		switch m := e.Message.(type) {
 		case *sealane.Verified:
 			x.message, x.signer, x.openedBy = "verified", m.Signer().ID, e.KeyID
@@ -138,6 +154,29 @@ func observe(ctx context.Context, e sealhttp.Event) {
 			x.message, x.openedBy = "unverified", e.KeyID
 		}
 	})
+}
+
+// endedKeys yields whose certificates had ended when a message was sealed or opened: ours, theirs.
+func endedKeys(e sealhttp.Event, now time.Time) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		ended := func(k keyring.KeyInfo, used bool) bool {
+			return used && !k.NotAfter.IsZero() && now.After(k.NotAfter)
+		}
+		ours, signed := e.Keys.Signer()
+		theirs, sealed := e.Keys.Recipient()
+		switch m := e.Message.(type) {
+		case *sealane.Verified:
+			ours, signed, theirs, sealed = m.OpenedBy(), true, m.Signer(), true
+		case *sealane.Unverified:
+			ours, signed = m.OpenedBy(), true
+		}
+		if ended(ours, signed) && !yield(ownerLabel(true)) {
+			return
+		}
+		if ended(theirs, sealed) {
+			yield(ownerLabel(false))
+		}
+	}
 }
 
 // finish logs and counts the exchange.
@@ -156,7 +195,7 @@ func (x *exchange) finish(w *writer, q *http.Request) {
 	case x.gone:
 	case x.stack != "" || status >= 500:
 		level = slog.LevelError
-	case x.reason != "":
+	case x.reason != "", len(x.resent) > 0, len(x.ended) > 0:
 		level = slog.LevelWarn
 	}
 	omitted := int64(0)
@@ -198,6 +237,8 @@ func (x *exchange) attributes(w *writer, took time.Duration, omitted int64) []sl
 	add("message", x.message)
 	add("signer", x.signer)
 	add("opened_by", x.openedBy)
+	add("certificate_ended", strings.Join(slices.Sorted(maps.Keys(x.ended)), ", "))
+	add("resent_after", strings.Join(x.resent, ", "))
 	add("outcome", string(x.outcome))
 	add("fault", string(x.fault))
 	add("processed", string(x.processed))

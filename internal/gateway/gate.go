@@ -46,7 +46,20 @@ func (g *Gateway) hooks(answer sealhttp.Step) sealhttp.Hooks {
 			}
 			observe(ctx, e)
 		},
+		Latest: latest,
 	}
+}
+
+// latest returns the newest lane of an exchange.
+func latest(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error) {
+	f, err := exchangeOf(ctx).route.source.named(lane.Partner(), lane.Environment())
+	if err != nil {
+		return nil, err
+	}
+	if c := carriedOf(ctx); c != nil {
+		c.keys = f.keys
+	}
+	return f.lane, nil
 }
 
 // costly reports whether a message was refused after a private key was used for it.

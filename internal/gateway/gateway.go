@@ -50,6 +50,7 @@ type Gateway struct {
 	state    atomic.Pointer[state]
 	gate     *admission.Gate
 	held     sealhttp.Limits // what messages hold on all routes
+	resends  sealhttp.Resends
 	partners *partnerLimits
 	failures *limiter[netip.Prefix]    // callers that are not known
 	unopened *limiter[admission.Party] // messages that did not open
@@ -86,6 +87,7 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	if g.now == nil {
 		g.now = time.Now
 	}
+	g.resends.Now = g.now
 	if o.Log == nil {
 		g.options.Log = os.Stderr
 	}

@@ -24,6 +24,8 @@ type metrics struct {
 	durations *prometheus.HistogramVec
 	refusals  *prometheus.CounterVec
 	messages  *prometheus.CounterVec
+	resends   *prometheus.CounterVec
+	ended     *prometheus.CounterVec
 	steps     *prometheus.HistogramVec
 	waits     *prometheus.HistogramVec
 	reloads   *prometheus.CounterVec
@@ -61,14 +63,21 @@ func newMetrics(g *Gateway) *metrics {
 			"refusals_total", "Requests and answers that were refused, by fault.", "route", "partner", "fault",
 		),
 		messages: counter("messages_total", "Messages that were sealed or opened.", "route", "partner", "step"),
-		steps:    histogram("message_duration_seconds", "Sealing or opening one message.", fast, "route", "step"),
+		ended: counter("ended_certificate_uses_total",
+			"Messages that were sealed or opened after the certificate of a key had ended.",
+			"route", "partner", "owner"),
+		resends: counter("resends_total",
+			"Messages that were sealed again with other keys, by why the partner had refused them.",
+			"route", "partner", "refusal"),
+		steps: histogram("message_duration_seconds", "Sealing or opening one message.", fast, "route", "step"),
 		waits: histogram(
 			"message_wait_seconds", "Waiting for a place to seal or open one message.", fast, "route", "step",
 		),
 		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
 	}
 	m.registry.MustRegister(
-		m.requests, m.durations, m.refusals, m.messages, m.steps, m.waits, m.reloads, &stateCollector{g: g},
+		m.requests, m.durations, m.refusals, m.messages, m.resends, m.ended, m.steps, m.waits, m.reloads,
+		&stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -117,6 +126,12 @@ func (m *metrics) message(r *route, e sealhttp.Event) {
 		return // the request is counted with its fault
 	}
 	m.messages.WithLabelValues(r.name, m.partner(e.Lane.Partner()), string(e.Step)).Inc()
+	for whose := range endedKeys(e, m.g.now()) {
+		m.ended.WithLabelValues(r.name, m.partner(e.Lane.Partner()), whose).Inc()
+	}
+	if e.Resend != "" {
+		m.resends.WithLabelValues(r.name, m.partner(e.Lane.Partner()), string(e.Resend)).Inc()
+	}
 	m.steps.WithLabelValues(r.name, string(e.Step)).Observe(e.Took.Seconds())
 	m.waits.WithLabelValues(r.name, string(e.Step)).Observe(e.Waited.Seconds())
 }

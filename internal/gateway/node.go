@@ -81,7 +81,7 @@ func (f found) use(e sealhttp.Event, at time.Time) {
 	switch {
 	case f.uses == nil || e.Err != nil:
 	case e.Step == sealhttp.StepSeal:
-		f.uses.Sealed(e.Lane, f.keys, at)
+		f.uses.Sealed(e.Keys, f.keys, at)
 	default:
 		f.uses.Opened(e.Message, f.keys, at)
 	}

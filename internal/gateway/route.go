@@ -240,6 +240,7 @@ func (b *builder) setSource(ctx context.Context, r *route) error {
 		spec := lanedir.Spec{
 			Profile: name, Side: c.side(), Partner: c.Partner, Environment: c.Environment, Ours: c.Keys.Ours,
 			Theirs: c.Keys.Theirs, AcceptRSAOAEP: c.AcceptRSAOAEP, AcceptCertificate: c.Keys.AcceptCertificate,
+			NoResend: c.NoResend, Expired: c.Expired,
 		}
 		r.folder, err = spec.In(b.c.dir).Open(ctx, options)
 	}

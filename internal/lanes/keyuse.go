@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
-	"github.com/sealane/sealane/keyring"
 )
 
 // Direction says whose messages a key was used for.
@@ -78,7 +77,6 @@ type Keys struct {
 // namedKey is a key of a lane, with the identity of its row.
 type namedKey struct {
 	id     string
-	active bool
 	public *rsa.PublicKey
 }
 
@@ -100,16 +98,16 @@ func (s *Snapshot) Keys(name Name) *Keys {
 
 func (s *Snapshot) keysOf(p *partnerEntry, entry *laneEntry) *Keys {
 	keys := &Keys{partner: p.ID}
-	add := func(to *[]namedKey, id string, state keyring.State, spki []byte) {
+	add := func(to *[]namedKey, id string, spki []byte) {
 		if public, err := ParsePublicKey(spki); err == nil { // otherwise no lane is made
-			*to = append(*to, namedKey{id, state == keyring.Active, public})
+			*to = append(*to, namedKey{id, public})
 		}
 	}
 	for _, k := range s.ourKeys(p, entry) {
-		add(&keys.ours, k.row.ID, k.state, k.spki)
+		add(&keys.ours, k.row.ID, k.spki)
 	}
 	for _, c := range entry.theirs {
-		add(&keys.theirs, c.ID, c.State, c.SPKI)
+		add(&keys.theirs, c.ID, c.SPKI)
 	}
 	return keys
 }
@@ -126,37 +124,33 @@ func (k *Keys) use(key *namedKey, d Direction) KeyUse {
 	return KeyUse{key.id, k.partner, d}
 }
 
-// sealed returns the uses of the keys with which [sealane.Lane.Seal] seals.
-func (k *Keys) sealed(lane *sealane.Lane) (uses pairUses) {
-	active := func(key *namedKey) bool { return key.active }
-	if lane.Outbound().Signed() {
-		uses.ours = k.use(first(k.ours, active), Out)
+// sealed returns the uses of the keys that have sealed a message.
+func (k *Keys) sealed(by sealane.SealKeys) (uses pairUses) {
+	if signer, signed := by.Signer(); signed {
+		uses.ours = k.use(withPublic(k.ours, signer.Public), Out)
 	}
-	uses.theirs = k.use(first(k.theirs, active), Out)
+	if recipient, sealed := by.Recipient(); sealed {
+		uses.theirs = k.use(withPublic(k.theirs, recipient.Public), Out)
+	}
 	return uses
 }
 
-// opened returns the uses of the keys that have opened a message. They are found by the public key,
-// because several keys may have one key ID.
+// opened returns the uses of the keys that have opened a message.
 func (k *Keys) opened(m sealane.Message) (uses pairUses) {
-	by := m.OpenedBy().Public
-	uses.ours = k.use(first(k.ours, func(key *namedKey) bool { return sameKey(key.public, by) }), In)
+	uses.ours = k.use(withPublic(k.ours, m.OpenedBy().Public), In)
 	if signed, is := m.(*sealane.Verified); is {
-		by := signed.Signer().Public
-		uses.theirs = k.use(first(k.theirs, func(key *namedKey) bool { return sameKey(key.public, by) }), In)
+		uses.theirs = k.use(withPublic(k.theirs, signed.Signer().Public), In)
 	}
 	return uses
 }
 
-// first returns the first key that is one of those, or nil.
-func first(keys []namedKey, is func(*namedKey) bool) *namedKey {
+// withPublic returns the key with a public key, or nil. Several keys may have one key ID. Public keys need not be
+// compared in constant time, as [rsa.PublicKey.Equal] does.
+func withPublic(keys []namedKey, by *rsa.PublicKey) *namedKey {
 	for i := range keys {
-		if is(&keys[i]) {
+		if k := keys[i].public; k.E == by.E && k.N.Cmp(by.N) == 0 {
 			return &keys[i]
 		}
 	}
 	return nil
 }
-
-// sameKey is [rsa.PublicKey.Equal] for keys that need not be compared in constant time.
-func sameKey(a, b *rsa.PublicKey) bool { return a.E == b.E && a.N.Cmp(b.N) == 0 }

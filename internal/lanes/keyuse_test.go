@@ -92,11 +92,13 @@ func (r *rotating) receives(t *testing.T, keys string, at time.Time) {
 // seals seals a message to acme.
 func (r *rotating) seals(t *testing.T, at time.Time) {
 	t.Helper()
-	token, err := r.lane.Seal(t.Context(), []byte(`{}`))
+	keys, err := r.lane.SealKeys()
+	must(t, err)
+	token, err := r.lane.AppendSealWith(t.Context(), nil, []byte(`{}`), keys)
 	must(t, err)
 	_, err = r.them["k-new c-new"].OpenMessage(t.Context(), token)
 	must(t, err) // those keys have sealed it
-	r.uses.Sealed(r.lane, r.keys, at)
+	r.uses.Sealed(keys, r.keys, at)
 }
 
 func (r *rotating) write(t *testing.T, at time.Time, all bool) lanes.Written {
@@ -298,7 +300,7 @@ func TestKeysFollowTheSnapshot(t *testing.T) {
 	r.uses.Opened(m, after.Keys(name), now) // its pair has ended meanwhile: what is known is counted
 	r.uses.Opened(nil, r.keys, now)
 	r.uses.Opened(m, nil, now)
-	r.uses.Sealed(r.lane, nil, now)
+	r.uses.Sealed(sealane.SealKeys{}, nil, now)
 	r.write(t, now, true)
 	if got := r.stored(t); got != "c-new in 1" {
 		t.Errorf("stored: %s", got)
@@ -315,12 +317,14 @@ func BenchmarkNoteUses(b *testing.B) {
 	must(b, err)
 	m, err := r.lane.OpenMessage(b.Context(), token)
 	must(b, err)
+	keys, err := r.lane.SealKeys()
+	must(b, err)
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
 			r.uses.Opened(m, r.keys, now)
-			r.uses.Sealed(r.lane, r.keys, now)
+			r.uses.Sealed(keys, r.keys, now)
 		}
 	})
 }

@@ -103,9 +103,10 @@ func (p *ownPair) open() keyring.Private {
 
 // laneKey is a key in the state that it has in a lane.
 type laneKey struct {
-	id    string
-	state keyring.State
-	spki  []byte
+	id       string
+	state    keyring.State
+	spki     []byte
+	notAfter time.Time
 	*ownPair
 }
 
@@ -173,7 +174,7 @@ func (s *Snapshot) makeLane(
 		return nil, loaded.err
 	}
 	config := Config(p.Partner, entry.environment, loaded.compiled)
-	config.Sealing, config.PlainEndpoints = sealing, t.Plain
+	config.Sealing, config.PlainEndpoints, config.Now = sealing, t.Plain, s.now
 	if agreed := cmp.Or(config.MaxPayload, sealane.DefaultMaxPayload); t.MaxPayload > 0 && t.MaxPayload < agreed {
 		config.MaxPayload = t.MaxPayload
 	}
@@ -191,6 +192,7 @@ func Config(p Partner, e Environment, agreed profile.Compilable) sealane.Config 
 	return sealane.Config{
 		Partner: p.ID, Environment: e.Name, Profile: agreed, Side: p.Side, Sealing: e.Sealing,
 		AcceptRSAOAEP: e.AcceptRSAOAEP, SenderAuth: e.SenderAuth, MaxPayload: e.MaxPayload,
+		Expired: e.Expired, NoResend: e.NoResend,
 	}
 }
 
@@ -209,7 +211,7 @@ func (s *Snapshot) ourKeys(p *partnerEntry, entry *laneEntry) []laneKey {
 	}
 	keys := make([]laneKey, len(own))
 	for i, k := range own {
-		keys[i] = laneKey{k.row.KeyID, StateFor(pairs, i), k.row.SPKI, k}
+		keys[i] = laneKey{k.row.KeyID, StateFor(pairs, i), k.row.SPKI, k.row.Certificate.NotAfter, k}
 	}
 	return keys
 }
@@ -217,7 +219,7 @@ func (s *Snapshot) ourKeys(p *partnerEntry, entry *laneEntry) []laneKey {
 func (entry *laneEntry) theirKeys() []laneKey {
 	keys := make([]laneKey, len(entry.theirs))
 	for i, c := range entry.theirs {
-		keys[i] = laneKey{c.KeyID, c.State, c.SPKI, nil}
+		keys[i] = laneKey{c.KeyID, c.State, c.SPKI, c.Validity.NotAfter, nil}
 	}
 	return keys
 }
@@ -234,7 +236,7 @@ func (s *Snapshot) ring(keys []laneKey) (*keyring.Ring, error) {
 		if err != nil {
 			return nil, err
 		}
-		ring[i] = keyring.Key{ID: k.id, State: k.state, Public: public}
+		ring[i] = keyring.Key{ID: k.id, State: k.state, Public: public, NotAfter: k.notAfter}
 		if k.ownPair != nil {
 			ring[i].Private = &privateKey{public: public, pair: k.ownPair}
 		}

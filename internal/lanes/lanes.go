@@ -100,6 +100,8 @@ type Environment struct {
 	SenderAuth    sealane.SenderAuth
 	AcceptRSAOAEP string // the reason why RSA-OAEP (SHA-1) is accepted, or empty
 	MaxPayload    int    // bytes; 0 is the lane's default
+	Expired       sealane.Expired
+	NoResend      string // the reason why refused messages are not sent again with other keys, or empty
 	URL           string // where the partner takes requests; may be empty
 	Limits        Limits
 }

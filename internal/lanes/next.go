@@ -17,6 +17,7 @@ func (b *builder) snapshot(from *Snapshot, x Extent, now time.Time) *Snapshot {
 		slices.SortFunc(s.keys, byPair)
 	}
 	s := &Snapshot{Taken: now, Version: x.Version, engine: b.reader.RSA, profiles: b.profiles, hashKey: b.hashKey}
+	s.now = b.reader.Now
 	s.sealedHash = b.sealedHash
 	if from == nil {
 		from = &Snapshot{}

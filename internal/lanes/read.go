@@ -23,6 +23,9 @@ type Reader struct {
 	// API key is known.
 	OpenHashKey func(sealed []byte) (*HashKey, error)
 
+	// Now returns the time by which certificates have ended. The default is time.Now.
+	Now func() time.Time
+
 	RSA *rsaengine.Engine // performs the operations of public keys; nil is crypto/rsa
 	// Environments are the names of those that are read. Without any, all are.
 	Environments []string

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Version Version // of the registry
 
 	engine   *rsaengine.Engine
+	now      func() time.Time // nil: time.Now
 	profiles map[string]*loadedProfile
 	shared   map[sharedName]*sharedKeys
 	partners layered[string, *partnerEntry]

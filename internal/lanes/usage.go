@@ -48,11 +48,10 @@ func (u *UsageRecorder) note(id string, at time.Time) {
 	}
 }
 
-// Sealed records that a message was sealed by [sealane.Lane.Seal] on a lane with these keys, which may
-// be nil.
-func (u *UsageRecorder) Sealed(lane *sealane.Lane, k *Keys, at time.Time) {
+// Sealed records that keys have sealed a message on a lane with these keys, which may be nil.
+func (u *UsageRecorder) Sealed(by sealane.SealKeys, k *Keys, at time.Time) {
 	if k != nil {
-		u.noteKeys(k.sealed(lane), at)
+		u.noteKeys(k.sealed(by), at)
 	}
 }
 

@@ -18,6 +18,8 @@ type EnvironmentChange struct {
 	Caller        *sealane.SenderAuth `json:"caller,omitempty"`
 	Account       *string             `json:"account,omitempty"`
 	AcceptRSAOAEP *string             `json:"accept_rsa_oaep,omitempty"`
+	Expired       *sealane.Expired    `json:"expired,omitempty"`
+	NoResend      *string             `json:"no_resend,omitempty"`
 	MailFrom      *string             `json:"mail_from,omitempty"`
 	MaxPayload    *int                `json:"max_payload,omitempty"`
 	Approvals     *int                `json:"approvals,omitempty"`
@@ -34,6 +36,8 @@ func (c EnvironmentChange) set(env *Environment) error {
 	assign(&env.SenderAuth, c.Caller)
 	assign(&env.Account, c.Account)
 	assign(&env.AcceptRSAOAEP, c.AcceptRSAOAEP)
+	assign(&env.Expired, c.Expired)
+	assign(&env.NoResend, c.NoResend)
 	assign(&env.MailFrom, c.MailFrom)
 	assign(&env.MaxPayload, c.MaxPayload)
 	assign(&env.Approvals, c.Approvals)

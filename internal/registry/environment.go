@@ -23,6 +23,8 @@ type Environment struct {
 	Account       string             `json:"account,omitempty"`
 	SenderAuth    sealane.SenderAuth `json:"caller,omitempty"`          // how the sender of unsigned messages is known
 	AcceptRSAOAEP string             `json:"accept_rsa_oaep,omitempty"` // the reason why RSA-OAEP (SHA-1) opens, too
+	Expired       sealane.Expired    `json:"expired,omitempty"`         // of messages after a certificate has ended
+	NoResend      string             `json:"no_resend,omitempty"`       // why refused messages are not sent again
 	MaxPayload    int                `json:"max_payload,omitempty"`     // bytes; 0: the lane's default
 	Limits        lanes.Limits       `json:"limits,omitzero"`           // of what the partner asks of a gateway
 	// URL is where the partner takes requests, if we call it; empty: a program that calls it says where.
@@ -173,6 +175,11 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 	if env.AcceptRSAOAEP != "" {
 		if err := CheckReason(env.AcceptRSAOAEP); err != nil {
 			return Refuse("OAEP with SHA-1 in environment %s of %s: %w", env.Name, env.Partner, err)
+		}
+	}
+	if env.NoResend != "" {
+		if err := CheckReason(env.NoResend); err != nil {
+			return Refuse("environment %s of %s sends no message again: %w", env.Name, env.Partner, err)
 		}
 	}
 	if err := checkSideForURL(p, env); err != nil {

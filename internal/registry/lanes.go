@@ -10,7 +10,7 @@ import (
 // Lanes returns the reader of the registry's lanes. It opens private keys by the root key
 // that the Registry has when they are first used.
 func (r *Registry) Lanes() *lanes.Reader {
-	return &lanes.Reader{Store: r.Store, Open: r.openForLane, OpenHashKey: r.openHashKey, RSA: r.RSA}
+	return &lanes.Reader{Store: r.Store, Open: r.openForLane, OpenHashKey: r.openHashKey, RSA: r.RSA, Now: r.now}
 }
 
 // Snapshot reads all lanes as they are now.
@@ -38,5 +38,6 @@ func (e Environment) laneRow() lanes.Environment {
 	return lanes.Environment{
 		Partner: e.Partner, Name: e.Name, Account: e.Account, Sealing: e.Sealing, SenderAuth: e.SenderAuth,
 		AcceptRSAOAEP: e.AcceptRSAOAEP, MaxPayload: e.MaxPayload, URL: e.URL, Limits: e.Limits,
+		Expired: e.Expired, NoResend: e.NoResend,
 	}
 }

@@ -91,6 +91,8 @@ func (s *Session) loosens(tx Reader, entry *Entry) (*second, error) {
 		{before.SenderAuth != after.SenderAuth && after.SenderAuth == sealane.SenderUnauthenticated,
 			"the sender of unsigned messages is not authenticated"},
 		{after.AcceptRSAOAEP != "" && before.AcceptRSAOAEP != after.AcceptRSAOAEP, "OAEP with SHA-1 is accepted"},
+		{after.Expired == sealane.ExpiredWarn && before.Expired != sealane.ExpiredWarn,
+			"keys are used after their certificates have ended"},
 		{after.Limits.LooserThan(before.Limits),
 			"more requests are allowed: " + cmp.Or(after.Limits.String(), "no limit")},
 		{after.Account != "" && before.Account != after.Account, "another account is the partner's"},

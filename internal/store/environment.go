@@ -24,6 +24,8 @@ var environmentTable = &table[registry.Environment]{
 		text("accept_rsa_oaep", func(e *registry.Environment) *string { return &e.AcceptRSAOAEP }),
 		text("url", func(e *registry.Environment) *string { return &e.URL }),
 		document("limits", func(e *registry.Environment) *lanes.Limits { return &e.Limits }),
+		text("expired", func(e *registry.Environment) *sealane.Expired { return &e.Expired }),
+		text("no_resend", func(e *registry.Environment) *string { return &e.NoResend }),
 		number("max_payload", func(e *registry.Environment) *int { return &e.MaxPayload }),
 		names(registry.Environment.SearchTexts),
 	},

@@ -176,16 +176,17 @@ func (r laneRows) Environments() iter.Seq2[lanes.Environment, error] {
 	q := laneQuery{
 		what: "environment", table: "environment",
 		selected: `SELECT partner, name, COALESCE(account, ''), sealing, caller, accept_rsa_oaep, url, limits,
-			max_payload FROM environment`,
+			expired, no_resend, max_payload FROM environment`,
 		all: notArchived, some: someNotArchived, partner: "partner", environment: "name",
 		one: someNotArchived + " AND partner = ? AND name = ?", args: ofEnvironment,
 	}
 	return laneRow(r, q, func(row scan, e *lanes.Environment) (string, error) {
-		var sealing, caller, limits string
+		var sealing, caller, limits, expired string
 		var payload any
 		err := row(loose{&e.Partner}, loose{&e.Name}, loose{&e.Account}, loose{&sealing}, loose{&caller},
-			loose{&e.AcceptRSAOAEP}, loose{&e.URL}, loose{&limits}, &payload)
+			loose{&e.AcceptRSAOAEP}, loose{&e.URL}, loose{&limits}, loose{&expired}, loose{&e.NoResend}, &payload)
 		e.Sealing, e.SenderAuth = sealane.Sealing(sealing), sealane.SenderAuth(caller)
+		e.Expired = sealane.Expired(expired)
 		n, is := payload.(int64)
 		switch e.MaxPayload = int(n); {
 		case err != nil:

@@ -1,0 +1,147 @@
+package sealane
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sealane/sealane/fault"
+	"github.com/sealane/sealane/keyring"
+	"github.com/sealane/sealane/profile"
+)
+
+// SealKeys names the keys that seal a message: our key pair that signs it, and the partner's key
+// that it is encrypted to. The zero value stands for the active keys. A lane that does not have
+// one of the keys any more uses the active one. It holds no private key, and may be
+// kept.
+type SealKeys struct{ signer, recipient *keyring.Key }
+
+// Signer describes our key pair. It reports false if messages are not signed.
+func (k SealKeys) Signer() (keyring.KeyInfo, bool) { return infoOf(k.signer) }
+
+// Recipient describes the partner's key. It reports false for the zero value.
+func (k SealKeys) Recipient() (keyring.KeyInfo, bool) { return infoOf(k.recipient) }
+
+func infoOf(k *keyring.Key) (keyring.KeyInfo, bool) {
+	if k == nil {
+		return keyring.KeyInfo{}, false
+	}
+	return k.Info(), true
+}
+
+// SealKeys returns the keys that [Lane.Seal] uses, which are the active ones.
+func (l *Lane) SealKeys() (SealKeys, error) { return l.Known(SealKeys{}) }
+
+// Known returns the keys with which [Lane.AppendSealWith] seals: the active one in place of each
+// that the lane does not have.
+func (l *Lane) Known(keys SealKeys) (SealKeys, error) {
+	signer, recipient, err := l.choose(keys)
+	if err != nil {
+		return SealKeys{}, err
+	}
+	known := SealKeys{nil, recipient.bare}
+	if signer != nil {
+		known.signer = signer.bare
+	}
+	return known, nil
+}
+
+// ReplyKeys returns the keys that [Lane.SealReply] uses for the response to a request: the key
+// pair that opened it, and the key that verified it. The partner has just used both. If the key
+// pair is for encryption only, the one in the same state signs. If such a key cannot be used, or
+// the request was not signed or is nil, the active one is used.
+func (l *Lane) ReplyKeys(request Message) (SealKeys, error) {
+	if request == nil {
+		return l.SealKeys()
+	}
+	by := request.openedBy()
+	keys := SealKeys{&by, request.signedBy()}
+	if find(l.signers, &by) == nil && by.Use == keyring.UseEnc {
+		keys.signer = l.signerInState(by.State)
+	}
+	return l.Known(keys)
+}
+
+// signerInState returns the key pair in a state that signs and does not decrypt, or nil: the keys
+// of one renewal are in the same state.
+func (l *Lane) signerInState(s keyring.State) *keyring.Key {
+	i := slices.IndexFunc(l.signers, func(k signingKey) bool { return k.Use == keyring.UseSig && k.State == s })
+	if i < 0 {
+		return nil
+	}
+	return l.signers[i].bare
+}
+
+// OtherKeys returns the keys with which to seal a message again that the partner has refused.
+// After [ErrDecryption] it is encrypted to another key of the partner, and after [ErrSignature] it
+// is signed by another key pair of ours: the active one, else one that the partner may still use,
+// else one that it may use already. It reports false after any other refusal, and if there is no
+// other key.
+func (l *Lane) OtherKeys(keys SealKeys, refused profile.Outcome) (SealKeys, bool) {
+	used, err := l.Known(keys)
+	if err != nil {
+		return SealKeys{}, false
+	}
+	other := used
+	switch {
+	case refused == ErrDecryption:
+		other.recipient = otherKey(l, l.recipients, used.recipient)
+	case refused == ErrSignature && used.signer != nil:
+		other.signer = otherKey(l, l.signers, used.signer)
+	}
+	return other, other != used
+}
+
+// otherKey returns the key to try next, or the used one if there is no other.
+func otherKey[Header any](l *Lane, keys []sealingKey[Header], used *keyring.Key) *keyring.Key {
+	for _, s := range [...]keyring.State{keyring.Active, keyring.Retiring, keyring.Staged} {
+		for i := range keys {
+			if k := keys[i].bare; k.State == s && !k.Public.Equal(used.Public) && !l.ended(k) {
+				return k
+			}
+		}
+	}
+	return used
+}
+
+// choose returns the keys with their headers. The signer is nil if messages are not signed. It
+// returns ErrUnavailable if a key must not be used any more, because its certificate has ended.
+func (l *Lane) choose(keys SealKeys) (signer *signingKey, recipient *recipientKey, err error) {
+	signer, recipient, err = l.sealingKeys()
+	if err != nil {
+		return nil, nil, err
+	}
+	if k := find(l.signers, keys.signer); k != nil && signer != nil {
+		signer = k
+	}
+	if k := find(l.recipients, keys.recipient); k != nil {
+		recipient = k
+	}
+	if signer != nil && l.ended(signer.bare) {
+		return nil, nil, l.failEnded("our certificate", signer.bare)
+	}
+	if l.ended(recipient.bare) {
+		return nil, nil, l.failEnded("the partner's certificate", recipient.bare)
+	}
+	return signer, recipient, nil
+}
+
+// expiredGrace is for how long [ExpiredGrace] goes on.
+const expiredGrace = 14 * 24 * time.Hour
+
+// ended reports whether nothing may be sealed with a key any more.
+func (l *Lane) ended(k *keyring.Key) bool {
+	if k.NotAfter.IsZero() || l.c.Expired == ExpiredWarn {
+		return false
+	}
+	end := k.NotAfter
+	if l.c.Expired == ExpiredGrace {
+		end = end.Add(expiredGrace)
+	}
+	return l.c.Now().After(end)
+}
+
+func (l *Lane) failEnded(whose string, k *keyring.Key) error {
+	return l.fail(OpSeal, ErrUnavailable, fault.CertificateEnded,
+		fmt.Sprintf("%s (key ID %q) has ended on %s", whose, k.ID, k.NotAfter.UTC().Format(time.RFC3339)), nil)
+}
