@@ -10,8 +10,6 @@ import (
 
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
-	"github.com/sealane/sealane/internal/testcert"
-	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealanetest"
 )
@@ -131,17 +129,14 @@ func (d *database) rotated(ours, theirs sealanetest.KeyPair) {
 	})
 }
 
-// A partner that goes on with the old pair and the old certificate is seen to do so; what we seal is
-// counted for the keys that have sealed it.
+// A partner that goes on with the old pair and the old certificate is seen to do so, and is answered with
+// them; what we seal is counted for the keys that have sealed it.
 func TestUsesOfOldKeys(t *testing.T) {
 	d := newDatabase(t)
 	d.partner(
 		"acme", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.ProviderKey(), sealanetest.CustomerKey(),
 	)
-	next := testkey.RSA(t, "acme's next", 2048)
-	certificate := testcert.Issue(t, nil, nil, &next.PublicKey, next)
-	theirs := sealanetest.KeyPair{ID: "next", Private: next, Certificate: certificate}
-	d.rotated(sealanetest.IssuerKey(), theirs)
+	d.rotated(sealanetest.IssuerKey(), nextCustomer(t))
 	d.words = ", node: n"
 	var app seen
 	g := start(t, d.api(serve(t, app.answer(200, `{"eval_id":"e-1"}`)), "caller: api-key"), d.open(nil))
@@ -150,14 +145,13 @@ func TestUsesOfOldKeys(t *testing.T) {
 	if a.status != 200 {
 		t.Fatalf("%d %s\n%s", a.status, a.body, g.logged())
 	}
-	config := sealanetest.CustomerConfig()
-	config.Ours, config.Theirs = theirs.Ours(), sealanetest.IssuerKey().Theirs() // the new keys of both sides
+	config := sealanetest.CustomerConfig() // it has the old keys of both sides alone
 	_, token, _ := strings.Cut(a.body, `"encrypted_response":"`)
 	if _, err := testlane.New(t, config).Open(t.Context(), []byte(strings.TrimSuffix(token, `"}`))); err != nil {
-		t.Fatalf("the answer is not sealed by the new keys: %v", err)
+		t.Fatalf("the answer is not sealed by the keys of the request: %v", err)
 	}
 	g.logged()
-	d.wantUsed("k-acme in n 1, k-new out n 1, c-acme in n 1, c-new out n 1", "k-acme", "k-new", "c-acme", "c-new")
+	d.wantUsed("k-acme in n 1, k-acme out n 1, c-acme in n 1, c-acme out n 1", "k-acme", "k-new", "c-acme", "c-new")
 }
 
 // Uses wait while the database is away, are stored when it comes back, and counted once. Those of a process
