@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -106,6 +107,7 @@ func toTarget(out, in *http.Request, target *url.URL) {
 	to := *in.URL
 	to.Scheme, to.Host, to.User = target.Scheme, target.Host, nil
 	out.URL, out.Host = &to, ""
+	out.Trailer = nil // ReverseProxy would announce trailers, and not send them
 }
 
 // join returns a URL with a base in front of its path.
@@ -126,6 +128,24 @@ func cleanAnswer(response *http.Response) {
 	if framing.Unframed(response) {
 		framing.Mark(response.Header)
 	}
+	if response.Body != nil && response.Body != http.NoBody {
+		response.Body = &trailedBody{response.Body, response}
+		clean(response.Trailer, "Alt-Svc", "Alt-Used") // the names of those that will follow
+	}
+}
+
+// trailedBody is the body of an answer whose trailers are cleaned as its header was.
+type trailedBody struct {
+	io.ReadCloser
+	of *http.Response
+}
+
+func (b *trailedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil { // now they are there
+		clean(b.of.Trailer, "Alt-Svc", "Alt-Used")
+	}
+	return n, err
 }
 
 func removeHeader(h http.Header, name string) {
