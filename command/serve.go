@@ -78,7 +78,7 @@ func checkGateway(c *cobra.Command, g *gateway.Gateway, file string, dial bool) 
 			return err
 		}
 	}
-	for _, reason := range g.NotReady() {
+	for _, reason := range append(g.NotReady(), g.Waiting()...) {
 		if err := say(c, "not ready: %s", reason); err != nil {
 			return err
 		}

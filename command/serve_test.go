@@ -111,6 +111,19 @@ func TestServeCheck(t *testing.T) {
 		!strings.Contains(out.String(), "nothing is wrong") {
 		t.Errorf("a partner's key without a key ID: %d %s%s", code, out.String(), said.String())
 	}
+	o := newOffice(t)
+	o.run("partner", "add", "acme", "--name", "Acme", "--profile", "riskos", "--side", "ingress", "--env", "DEV",
+		"--sealing", "required")
+	file = filepath.Join(o.dir, "sealane.yaml")
+	config = "registry: {db: registry.db, root_key: \"file:root.key\"}\n" +
+		`routes: [{name: a, ingress: riskos, partner: acme, environment: DEV, listen: "127.0.0.1:0", ` +
+		`caller: unauthenticated, upstream: "http://127.0.0.1:1"}]`
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := o.run("serve", "-c", file, "--check"); !strings.Contains(got, "not ready: route a: ") {
+		t.Errorf("a partner of the registry without keys: %s", got)
+	}
 }
 
 // TestLaneExport: a lane of the registry, as a folder under a passphrase, serves in a gateway without a registry.

@@ -133,6 +133,26 @@ func (g *Gateway) NotReady() []string {
 	return reasons
 }
 
+// Waiting returns which routes for one partner of the registry answer 503 until it has keys. That does not make the
+// gateway unready: new keys are in force when they are there.
+func (g *Gateway) Waiting() []string {
+	var reasons []string
+	for _, r := range g.state.Load().routes {
+		s, ok := r.source.(*registrySource)
+		if !ok || s.partner == "" || s.environment == "" {
+			continue
+		}
+		f, err := s.fixed()
+		if err == nil {
+			err = f.lane.Ready()
+		}
+		if err != nil {
+			reasons = append(reasons, "route "+r.name+": "+err.Error())
+		}
+	}
+	return reasons
+}
+
 // status is what /status tells.
 type status struct {
 	Version string `json:"version,omitempty"`
