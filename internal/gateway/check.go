@@ -81,7 +81,7 @@ func (c *routeCheck) check(i int) {
 	c.unless(
 		routeName.MatchString(r.Name), "name", "must be given: 1 to 63 letters, digits, dots, dashes and underscores",
 	)
-	c.unless(oneOf(r.Egress != "", r.Ingress != "", r.Local != ""), "egress",
+	c.unless(c.unknownKind(c.path) || oneOf(r.Egress != "", r.Ingress != "", r.Local != ""), "egress",
 		"give one of egress (we call the partner), ingress (the partner calls us) and local (programs seal and "+
 			"open), with the profile")
 	c.unless(r.Listen.Address != "", "listen", "must be given: HOST:PORT, unix:PATH or systemd:NAME")
@@ -98,6 +98,8 @@ func (c *routeCheck) check(i int) {
 	case r.Ingress != "":
 		c.checkUpstream()
 		c.checkIngress()
+	case r.Upstream != nil && r.Upstream.URL != "":
+		c.checkURL(r.Upstream)
 	}
 	c.unless(r.Local != "" || len(r.Tokens) == 0, "tokens", "are for a local API: give clients with a token")
 	c.unless(r.Limits.Burst >= 0, "limits.burst", "is negative")
@@ -110,6 +112,11 @@ func (c *routeCheck) check(i int) {
 			r.Listen.Address != c.config.Admin && !r.Listen.Address.conflicts(c.config.Admin), "listen",
 		"is the address of admin",
 	)
+}
+
+// unknownKind reports whether the word that says of which kind a route is has a fault.
+func (f *faults) unknownKind(route string) bool {
+	return f.in(route+".egress") || f.in(route+".ingress") || f.in(route+".local")
 }
 
 func (c *routeCheck) checkSocket() {
@@ -164,6 +171,7 @@ func (c *routeCheck) checkServerTLS() {
 func (c *routeCheck) checkLane() {
 	r, fromPath := c.r, c.r.Partner == partnerFromPath
 	switch {
+	case r.Keys == nil && c.in("registry"): // what it has is not known
 	case r.Keys == nil && c.config.Registry == nil:
 		c.at("keys", "must be given: there is no registry that has them")
 	case r.Local != "":
@@ -222,7 +230,7 @@ func (c *routeCheck) checkUpstream() {
 
 func (c *routeCheck) checkURL(u *Upstream) {
 	if path, ok := strings.CutPrefix(u.URL, "unix:"); ok {
-		c.unless(path != "" && c.r.Ingress != "", "upstream", "unix:PATH is for the application behind an ingress")
+		c.unless(path != "" && c.r.Egress == "", "upstream", "unix:PATH is for the application behind an ingress")
 		return
 	}
 	target, err := url.Parse(u.URL)
@@ -295,7 +303,7 @@ func (c *routeCheck) checkIngress() {
 	switch {
 	case k.Way == callerAPIKey:
 		c.unless(
-			c.config.Registry != nil && r.Keys == nil, "caller",
+			(c.config.Registry != nil || c.in("registry")) && r.Keys == nil, "caller",
 			"API keys are in the registry: api-key needs one, and no keys of the route",
 		)
 	case k.Way == callerMutualTLS:
@@ -305,7 +313,7 @@ func (c *routeCheck) checkIngress() {
 		c.unless(fixed, "caller", "unauthenticated needs one partner: give keys, or partner and environment")
 	case k.AccountHeader != "":
 		c.unless(
-			c.config.Registry != nil && r.Keys == nil, "caller.account_header",
+			(c.config.Registry != nil || c.in("registry")) && r.Keys == nil, "caller.account_header",
 			"accounts are in the registry: it needs one, and no keys of the route",
 		)
 	}

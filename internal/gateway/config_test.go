@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -164,6 +165,49 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	faults := gateway.Faults(err)
 	if len(faults) != 4 || faults[0].Line != 3 || faults[1].Line != 5 || faults[2].Line != 7 || faults[3].Line != 11 {
 		t.Errorf("%+v", faults)
+	}
+}
+
+// TestMisspelledWords: a misspelled key is one fault, and not also a missing one. Directives of nginx are told from ours,
+// and the page has them.
+func TestMisspelledWords(t *testing.T) {
+	file := filepath.Join(keyFolder(t), "sealane.yaml")
+	write(t, file, `registery: {db: x.db, root_key: env:ROOT}
+routes:
+- {name: a, egres: riskos, enviroment: SANDBOX, lisen: "127.0.0.1:0", upsteam: "https://h.example",
+   kyes: {ours: customer.key, theirs: provider.cer}}
+- {name: b, ingress: riskos, listen: "127.0.0.1:0", caler: api-key, upstream: "http://127.0.0.1:1"}
+- {nam: c, ingres: riskos, listen: "127.0.0.1:0", proxy_pass: "http://127.0.0.1:1", upstream: "h.example:80",
+   keys: {ours: customer.key, theirs: provider.cer}, server_name: c.example}
+`)
+	_, err := gateway.Read(file)
+	var got []string
+	for _, one := range gateway.Faults(err) {
+		got = append(got, fmt.Sprint(one.Line, " ", one.Path))
+	}
+	want := []string{
+		"1 registery", "3 routes[0].egres", "3 routes[0].enviroment", "3 routes[0].lisen", "3 routes[0].upsteam",
+		"4 routes[0].kyes", "5 routes[1].caler", "6 routes[2].nam", "6 routes[2].ingres", "6 routes[2].proxy_pass",
+		"6 routes[2].upstream", "7 routes[2].server_name",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\n%v", got, err)
+	}
+	page, text := read(t, docs+"../gateway.md"), err.Error()
+	if !strings.Contains(text, "what nginx calls proxy_pass is upstream here") ||
+		!strings.Contains(text, "what nginx calls server_name is hosts here") {
+		t.Error(text)
+	}
+	words := regexp.MustCompile(`(?m)^\t"([a-z_]+)": +"`).FindAllStringSubmatch(read(t, "nginx.go"), -1)
+	if len(words) < 15 {
+		t.Errorf("%d words of nginx were found", len(words))
+	}
+	for _, m := range words {
+		if !strings.Contains(page, "`"+m[1]+"`") {
+			t.Errorf("docs/gateway.md has no %s of nginx", m[1])
+		}
 	}
 }
 

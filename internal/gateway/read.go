@@ -41,6 +41,9 @@ func read(file string) (*Config, *faults, error) {
 	if err != nil && (!ok || slices.ContainsFunc(decoded.List, whole)) {
 		return nil, nil, err
 	}
+	if ok {
+		nameNginx(decoded.List)
+	}
 	c.setFolder()
 	f := c.faults(err)
 	c.check(f)

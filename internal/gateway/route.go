@@ -83,7 +83,7 @@ func (b *builder) route(ctx context.Context, i int, old *route) *route {
 	r := &route{g: b.g, c: c, name: c.Name, path: fmt.Sprintf("routes[%d]", i)}
 	var err error
 	word, name := c.kind()
-	if b.in(r.path + ".egress") { // it is not known which kind is meant
+	if b.unknownKind(r.path) {
 		b.independent(ctx, r, old)
 		return nil
 	}

@@ -38,13 +38,13 @@ func (c *Check) Has(path string) bool {
 func (c *Check) Faults() []Fault { return c.faults }
 
 // Err returns a *[Faults] in the order of the lines, or nil. The faults that Decode found are among
-// them; a value that Decode did not read has no other fault.
+// them; a value that Decode did not read has no other fault, and neither has one that a misspelled key means.
 func (c *Check) Err(name string, decoded error) error {
 	all := slices.Clone(c.faults)
 	if d, ok := errors.AsType[*Faults](decoded); ok {
 		all = slices.DeleteFunc(all, func(one Fault) bool {
 			return slices.ContainsFunc(d.List, func(d Fault) bool {
-				return within(d.Path, one.Path) || within(one.Path, d.Path)
+				return within(d.Path, one.Path) || within(one.Path, d.Path) || d.Meant != "" && within(one.Path, d.Meant)
 			})
 		})
 		all = append(all, d.List...)

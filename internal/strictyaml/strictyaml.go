@@ -33,6 +33,8 @@ type Fault struct {
 	Line int    // 0: none
 	Path string // such as routes[0].listen
 	Text string
+	// Meant is the path of the key that a misspelled one probably means.
+	Meant string
 }
 
 // Faults are all errors in a file, in the order of its lines.
@@ -41,9 +43,11 @@ type Faults struct {
 	List []Fault
 }
 
-// Has reports whether there is a fault in the value at a path.
+// Has reports whether there is a fault in the value at a path, or that value was meant by another key.
 func (f *Faults) Has(path string) bool {
-	return slices.ContainsFunc(f.List, func(one Fault) bool { return within(one.Path, path) })
+	return slices.ContainsFunc(f.List, func(one Fault) bool {
+		return within(one.Path, path) || one.Meant != "" && within(one.Meant, path)
+	})
 }
 
 // Error returns a line for each fault: "FILE:LINE: PATH: TEXT", or "line LINE: PATH: TEXT" if
@@ -138,7 +142,7 @@ type decoder struct {
 const maxValues = 100_000
 
 func (d *decoder) fault(line int, path, format string, args ...any) {
-	d.faults = append(d.faults, Fault{line, path, fmt.Sprintf(format, args...)})
+	d.faults = append(d.faults, Fault{Line: line, Path: path, Text: fmt.Sprintf(format, args...)})
 }
 
 var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -272,6 +276,9 @@ func (d *decoder) object(node *yaml.Node, v reflect.Value, path string) {
 		f := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		if f < 0 {
 			d.fault(key.Line, at, "there is no such key%s", instead(key.Value, keysOf(fields)))
+			if near := nearest.Word(key.Value, keysOf(fields)); near != "" {
+				d.faults[len(d.faults)-1].Meant = strings.TrimPrefix(path+"."+near, ".")
+			}
 			continue
 		}
 		d.value(value, v.Field(fields[f].index), at, fields[f].enum)
