@@ -94,7 +94,6 @@ func TestFaultsTogether(t *testing.T) {
 	said := strings.Split(err.Error(), "\n")
 	want := []string{
 		"the profile is refused:",
-		"line 4: title: is missing",
 		`line 5: titel: there is no such key; did you mean "title"?`,
 		`line 10: endpoints[0].method: is "GET": give POST, PUT, PATCH; ` +
 			"a request of another method has no body to seal",
