@@ -168,8 +168,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	}
 }
 
-// TestMisspelledWords: a misspelled key is one fault, and not also a missing one. Directives of nginx are told from ours,
-// and the page has them.
+// TestMisspelledWords: a misspelled key is one fault, and not also a missing one. Directives of nginx are told from
+// ours, and the page has them.
 func TestMisspelledWords(t *testing.T) {
 	file := filepath.Join(keyFolder(t), "sealane.yaml")
 	write(t, file, `registery: {db: x.db, root_key: env:ROOT}

@@ -19,7 +19,9 @@ func TestTrailers(t *testing.T) {
 		http.NewResponseController(w).Flush() // then it has no length
 		w.Header().Set("Sealane-Message", "verified")
 		w.Header().Set("X-Kept", "kept")
-		for _, name := range []string{"Sealane-Partner", "x_sealane_signer", "X-Forwarded-For", "Alt-Svc", "Forwarded"} {
+		for _, name := range []string{
+			"Sealane-Partner", "x_sealane_signer", "X-Forwarded-For", "Alt-Svc", "Forwarded",
+		} {
 			w.Header()[http.TrailerPrefix+name] = []string{"spoofed"}
 		}
 	}
@@ -34,7 +36,8 @@ func TestTrailers(t *testing.T) {
 		files := withFiles("ca.pem", pemOf(http2))
 		in, out := start(t, ingress(upstream, plain), files), start(t, egress(upstream, plain), files)
 		for side, url := range map[string]string{"ingress": in.url("in"), "egress": out.url("out")} {
-			r, err := http.NewRequestWithContext(t.Context(), "POST", url+"/x", io.MultiReader(strings.NewReader("body")))
+			body := io.MultiReader(strings.NewReader("body")) // of no known length
+			r, err := http.NewRequestWithContext(t.Context(), "POST", url+"/x", body)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,7 +44,8 @@ func (c *Check) Err(name string, decoded error) error {
 	if d, ok := errors.AsType[*Faults](decoded); ok {
 		all = slices.DeleteFunc(all, func(one Fault) bool {
 			return slices.ContainsFunc(d.List, func(d Fault) bool {
-				return within(d.Path, one.Path) || within(one.Path, d.Path) || d.Meant != "" && within(one.Path, d.Meant)
+				return within(d.Path, one.Path) || within(one.Path, d.Path) ||
+					d.Meant != "" && within(one.Path, d.Meant)
 			})
 		})
 		all = append(all, d.List...)
