@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type (
 		HashKey      []byte // encrypted
 		APIKeys      bool   // there are some
 		Shared       []savedPair
-		Damaged      map[string]DamagedRow // by owner and number
+		Damaged      map[string]DamagedRow // by the partner whose row it is, and the row
 	}
 	savedPartner struct {
 		Partner   Partner
@@ -128,8 +129,9 @@ func (r *Reader) Load(from io.Reader) (s *Snapshot, known time.Time, err error) 
 		}
 		b.addSaved(p)
 	}
-	for _, row := range head.Damaged {
-		b.damaged[rowID{row.Table, row.ID}] = damage{row: &row}
+	for key, row := range head.Damaged {
+		partner, _, _ := strings.Cut(key, ` "`)
+		b.damaged[rowID{row.Table, row.ID}] = damage{partner, &row}
 	}
 	return b.snapshot(nil, Extent{Version: head.Version, Whole: true}, head.Taken), head.Known, nil
 }
