@@ -23,8 +23,14 @@ type Serving struct {
 	keys   atomic.Pointer[servingKeys]
 	hash   atomic.Pointer[lanes.HashKey] // that was opened last
 
-	connecting chan struct{}               // has a place for the one who connects
-	db         atomic.Pointer[store.Store] // nil: not connected
+	connecting chan struct{}                  // has a place for the one who connects
+	db         atomic.Pointer[servedDatabase] // nil: not connected
+}
+
+// servedDatabase is a database that is open.
+type servedDatabase struct {
+	*store.Store
+	file os.FileInfo // which file it is, or nil
 }
 
 // servingKeys opens private keys under one root key.
@@ -113,8 +119,15 @@ func (s *Serving) Lanes() *lanes.Reader {
 // connected returns the database. The error is [lanes.ErrUnreachable] where it can't be reached, and
 // another where it is not the right one, or the root key is not its own.
 func (s *Serving) connected(ctx context.Context) (*store.Store, error) {
-	if db := s.db.Load(); db != nil {
-		return db, nil
+	var file os.FileInfo
+	if path, isFile := store.File(s.config.Database); isFile {
+		var err error
+		if file, err = os.Stat(path); err != nil {
+			return nil, fmt.Errorf("%w: %w at %s", lanes.ErrUnreachable, ErrNoRegistry, path)
+		}
+	}
+	if db := s.db.Load(); db.is(file) {
+		return db.Store, nil
 	}
 	select {
 	case s.connecting <- struct{}{}:
@@ -122,13 +135,12 @@ func (s *Serving) connected(ctx context.Context) (*store.Store, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: another connects to it: %w", lanes.ErrUnreachable, context.Cause(ctx))
 	}
-	if db := s.db.Load(); db != nil {
-		return db, nil
-	}
-	if path, file := store.File(s.config.Database); file {
-		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("%w: %w at %s", lanes.ErrUnreachable, ErrNoRegistry, path)
-		}
+	switch db := s.db.Load(); {
+	case db.is(file):
+		return db.Store, nil
+	case db != nil: // a restored backup has taken the place of the file, which is still open
+		s.db.Store(nil)
+		db.Close()
 	}
 	db, err := store.OpenServing(ctx, s.config.Database, store.Options{})
 	if errors.Is(err, store.ErrVersion) {
@@ -139,8 +151,13 @@ func (s *Serving) connected(ctx context.Context) (*store.Store, error) {
 	if err := rightRoot(ctx, db, s.keys.Load().root); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s.db.Store(db)
+	s.db.Store(&servedDatabase{db, file})
 	return db, nil
+}
+
+// is reports whether the database is open, and is that file, if it is one.
+func (d *servedDatabase) is(file os.FileInfo) bool {
+	return d != nil && (file == nil || os.SameFile(file, d.file))
 }
 
 // Version implements [lanes.Store].
