@@ -29,7 +29,7 @@ const (
 // twentieth of the time.
 func (r *registry) save() {
 	now, s, known := r.now(), r.snapshot.Load(), r.known.Load()
-	if r.cache == "" || s == nil || r.saving.busy.Load() {
+	if r.cache == "" || s == nil || r.replaced.Load() || r.saving.busy.Load() {
 		return
 	}
 	each := saveAgain

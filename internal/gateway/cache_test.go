@@ -141,3 +141,30 @@ func TestSwallowedPackets(t *testing.T) {
 		t.Errorf("a revoked key: %d", status)
 	}
 }
+
+// TestStartWithSilentDatabase: a gateway starts with the lanes of its cache also where its database takes connections
+// and says nothing, and goes on with the database when that answers.
+func TestStartWithSilentDatabase(t *testing.T) {
+	direct := pgtest.URL(t)
+	p := newProxy(t, direct)
+	s := newServed(t, direct, p.address(t, direct), p)
+	words := ", cache: '" + filepath.Join(t.TempDir(), "lanes.cache") + "'"
+	first := s.start(t, words, 0)
+	first.saved.wait(t, 1)
+	first.logged()
+	p.swallow.Store(true)
+	n := s.start(t, words, 0)
+	if status := n.evaluate(t); status != 200 {
+		t.Errorf("from the cache: %d", status)
+	}
+	if why := s.refused(t, "", 0); !strings.Contains(why, "the database can't be reached") {
+		t.Errorf("without a cache: %q", why)
+	}
+	p.swallow.Store(false)
+	s.revoke()
+	n.log.wait(t, "the registry can be read again", 1)
+	n.asked.read(t)
+	if status := n.evaluate(t); status != 401 {
+		t.Errorf("a revoked key: %d", status)
+	}
+}

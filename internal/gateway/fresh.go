@@ -23,7 +23,8 @@ type registry struct {
 	log      *slog.Logger
 	snapshot atomic.Pointer[lanes.Snapshot]
 	uses     *lanes.UsageRecorder
-	self     *self // what it reports of itself
+	self     *self       // what it reports of itself
+	replaced atomic.Bool // another registry is in force
 
 	// known is when the snapshot was known to be the newest, last.
 	known  atomic.Pointer[time.Time]

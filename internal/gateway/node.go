@@ -48,31 +48,40 @@ func (c *RegistryConfig) node() (string, error) {
 	return name, nil
 }
 
-// setSelf sets what the registry's node reports of itself. It goes on with that of an old configuration
-// for the same database and name, so that no use is lost that is noted by a request which still has
-// lanes of the old one.
-func (r *registry) setSelf(old *state) error {
-	name, err := r.settings.node()
-	if err != nil {
-		return err
-	}
-	if old != nil && old.registry != nil && old.registry.settings.DB == r.settings.DB {
+// setSelf sets what the registry's node reports of itself. It goes on with that of an old configuration for the
+// same database and name, so that no use is lost that is noted by a request which still has lanes of the old one.
+func (r *registry) setSelf(ctx context.Context, name string, old *state) {
+	if old != nil && old.registry != nil && r.follows(ctx, old.registry) {
 		r.uses = old.registry.uses
 		if old.registry.self.name == name {
 			r.self = &self{name: name, process: old.registry.self.process, started: old.registry.self.started}
 			r.self.counted.Store(old.registry.self.counted.Load())
-			return nil
+			return
 		}
 	}
 	r.self = &self{name: name, process: rand.Text(), started: r.now()}
 	r.self.counted.Store(&r.self.started)
-	return nil
 }
 
-// passOn tells the registry of an old configuration that this one goes on with what it reports.
+// follows reports whether the database is that of another registry, by whatever address: the audit log has the
+// record that was in force there. While nobody can tell, it is: uses of keys that a database does not have are not
+// stored in it.
+func (r *registry) follows(ctx context.Context, before *registry) bool {
+	if before.settings.DB == r.settings.DB {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	has, err := r.reader.Has(ctx, before.snapshot.Load().Version)
+	return has || err != nil
+}
+
+// passOn tells the registry of an old configuration that this one is in force, and whether it goes on with what
+// that one reports.
 func (r *registry) passOn(old *registry) {
-	if old != nil && old != r && old.self.process == r.self.process {
-		old.self.passedOn.Store(true)
+	if old != r {
+		old.replaced.Store(true)
+		old.self.passedOn.Store(old.self.process == r.self.process)
 	}
 }
 

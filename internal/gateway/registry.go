@@ -77,6 +77,10 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 		defer cancel()
 		return old.registry, old.registry.source.UseRootKey(limited, settings.RootKeyText)
 	}
+	name, err := c.node()
+	if err != nil {
+		return nil, err
+	}
 	source, err := b.g.options.OpenRegistry(ctx, settings)
 	if err != nil {
 		return nil, err
@@ -85,12 +89,9 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 	if c.Cache != "" {
 		r.cache = c.Cache.in(b.c.dir)
 	}
-	err = r.setSelf(old)
-	if err == nil {
-		err = r.start(ctx)
-	}
-	if err != nil {
+	if err := r.start(ctx); err != nil {
 		return nil, errors.Join(err, source.Close())
 	}
+	r.setSelf(ctx, name, old)
 	return r, nil
 }

@@ -7,8 +7,6 @@ import (
 	"net"
 	"slices"
 	"time"
-
-	"github.com/sealane/sealane/lanedir"
 )
 
 // Run listens, and serves until ctx ends. Then it says that it is not ready, goes on for the time drain.wait,
@@ -76,35 +74,42 @@ func (g *Gateway) start(s *state) {
 // still use them. It comes on top of the time that an upstream may take to answer.
 const keysStay = 2 * time.Minute
 
-// retired is a lane that is no longer in force.
+// retired is something that is no longer in force.
 type retired struct {
-	until  time.Time // no request uses it any more
-	folder *lanedir.Folder
+	until time.Time // no request uses it any more
+	close func()
 }
 
-// retire takes a state out of force, and closes the keys of those for which no request can still need them.
+// retire takes a state out of force, and closes what no request can still need. Until then a registry stores the
+// uses that requests note, unless the next one does.
 func (g *Gateway) retire(old, next *state) {
+	longest := keysStay
 	for _, r := range old.routes {
-		if r.folder != nil {
-			stays := keysStay
-			if r.upstream != nil {
-				stays += r.upstream.response
-			}
-			g.retired = append(g.retired, retired{g.now().Add(stays), r.folder})
+		stays := keysStay
+		if r.upstream != nil {
+			stays += r.upstream.response
 		}
+		longest = max(longest, stays)
+		if r.folder != nil {
+			g.retired = append(g.retired, retired{g.now().Add(stays), func() { r.folder.Close() }})
+		}
+	}
+	if old.registry != nil && (next.registry == nil || next.registry.uses != old.registry.uses) {
+		g.retired = append(g.retired, retired{g.now().Add(longest), old.stop})
+		old.stop = func() {}
 	}
 	old.discardShared(next)
 	g.closeRetired(false)
 }
 
-// closeRetired closes the keys that no request uses any more, or all. g.mu must be held.
+// closeRetired closes what no request uses any more, or all. g.mu must be held.
 func (g *Gateway) closeRetired(all bool) {
 	now := g.now()
 	g.retired = slices.DeleteFunc(g.retired, func(r retired) bool {
 		if !all && r.until.After(now) {
 			return false
 		}
-		r.folder.Close()
+		r.close()
 		return true
 	})
 }

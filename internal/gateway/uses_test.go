@@ -1,14 +1,17 @@
 package gateway_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/sealanetest"
@@ -191,12 +194,38 @@ func TestUsesWhileTheDatabaseIsAway(t *testing.T) {
 	})
 }
 
-// A request that began before a reload counts, though the registry is opened anew by it.
+// A request that began before a reload counts, though the registry is opened anew by it: with other settings, by
+// another address of the same database, and also where the new configuration has another database or none.
 func TestUsesOverAReload(t *testing.T) {
-	d := newDatabase(t)
-	d.partner(
-		"acme", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.ProviderKey(), sealanetest.CustomerKey(),
-	)
+	for name, c := range map[string]struct {
+		config func(before string, other *database) string
+		same   bool // the node goes on in the same database
+	}{
+		"settings": {func(before string, _ *database) string { return strings.Replace(before, "1h", "2h", 1) }, true},
+		"another address": {func(before string, _ *database) string {
+			return strings.NewReplacer("{db: ", "{db: sqlite:", "1h", "2h").Replace(before)
+		}, true},
+		"another database": {func(before string, other *database) string {
+			_, path, _ := strings.Cut(before, "{db: ")
+			path, _, _ = strings.Cut(path, ",")
+			return strings.Replace(before, path, other.path, 1)
+		}, false},
+		"no registry": {func(before string, _ *database) string {
+			_, upstream, _ := strings.Cut(before, "upstream: ")
+			upstream, _, _ = strings.Cut(upstream, "\n")
+			return ingress(upstream)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) { usesOverAReload(t, c.config, c.same) })
+	}
+}
+
+func usesOverAReload(t *testing.T, next func(before string, other *database) string, same bool) {
+	d, other := newDatabase(t), newDatabase(t)
+	for _, one := range []*database{d, other} {
+		one.partner("acme", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.ProviderKey(),
+			sealanetest.CustomerKey())
+	}
 	arrived, answer := make(chan bool), make(chan bool)
 	upstream := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		arrived <- true
@@ -204,7 +233,17 @@ func TestUsesOverAReload(t *testing.T) {
 		fmt.Fprint(w, `{"eval_id":"e-1"}`)
 	})
 	d.words = ", node: n"
-	g := start(t, d.api(upstream, "caller: api-key"), d.open(nil))
+	config := d.api(upstream, "caller: api-key")
+	began, passed := time.Now(), atomic.Int64{}
+	g := start(t, config, func(_ *running, o *gateway.Options) {
+		o.Now = func() time.Time { return began.Add(time.Duration(passed.Load())) }
+		o.OpenRegistry = func(_ context.Context, s gateway.RegistrySettings) (gateway.Registry, error) {
+			if s.DB == "sqlite:"+other.path {
+				return other, nil
+			}
+			return d, nil
+		}
+	})
 	done := make(chan int)
 	go func() {
 		done <- post(t, g.url("in")+"/api/evaluation", sealedEvaluation(t),
@@ -213,11 +252,13 @@ func TestUsesOverAReload(t *testing.T) {
 	<-arrived
 	poll(t, func() bool { return !d.node("n").At.IsZero() })
 	before := d.node("n")
-	write(t, filepath.Join(g.dir, "sealane.yaml"), strings.Replace(d.api(upstream, "caller: api-key"), "1h", "2h", 1))
+	write(t, filepath.Join(g.dir, "sealane.yaml"), next(config, other))
 	if err := g.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, func() bool { return d.node("n").Serves.Sub(before.Serves) > 30*time.Minute })
+	if same {
+		poll(t, func() bool { return d.node("n").Serves.Sub(before.Serves) > 30*time.Minute })
+	}
 	answer <- true
 	if status := <-done; status != 200 {
 		t.Errorf("status %d", status)
@@ -225,8 +266,17 @@ func TestUsesOverAReload(t *testing.T) {
 	if after := d.node("n"); after.Gone() || after.Process != before.Process {
 		t.Errorf("after the reload: %+v", after)
 	}
+	if !same { // no request can need the registry any more, and the next reload says so
+		passed.Add(int64(10 * time.Minute))
+		if err := g.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		poll(t, func() bool { return d.node("n").Gone() })
+		d.wantUsed("k-acme in n 1, k-acme out n 1", "k-acme")
+	}
 	log := g.logged()
 	d.wantUsed("k-acme in n 1, k-acme out n 1", "k-acme")
+	other.wantUsed("", "k-acme")
 	if after := d.node("n"); !after.Gone() || strings.Contains(log, "another process") {
 		t.Errorf("at the end: %+v\n%s", after, log)
 	}

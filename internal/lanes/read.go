@@ -55,6 +55,19 @@ func (r *Reader) Check(ctx context.Context, from *Snapshot, now time.Time) (s *S
 	return s, s.unexplained(from, extent.Changed), nil
 }
 
+// Has reports whether the audit log of the database has the record of a version, so that the version is an earlier
+// state of this registry, or the present one.
+func (r *Reader) Has(ctx context.Context, v Version) (has bool, err error) {
+	if v.Seq == 0 {
+		return false, nil
+	}
+	err = r.Store.ReadLanes(ctx, Scope{Since: &v}, func(_ Rows, x Extent) error {
+		has = !x.Changed.Restored
+		return nil
+	})
+	return has, err
+}
+
 func (r *Reader) next(
 	ctx context.Context, from *Snapshot, scope Scope, now time.Time,
 ) (s *Snapshot, x Extent, err error) {
