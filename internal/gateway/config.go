@@ -71,7 +71,8 @@ type RegistryConfig struct {
 
 // Limits bound the whole process.
 type Limits struct {
-	// Connections is how many connections a listener has open at once. The default is 20000.
+	// Connections is how many connections a listener has open at once. Each source network, but not a proxy in
+	// caller.from, may have three quarters of those that the others leave. The default is 20000.
 	Connections int `yaml:"connections"`
 	// Header is the size of a request's header. The default is 32KiB.
 	Header Size `yaml:"header"`

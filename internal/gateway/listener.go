@@ -10,11 +10,12 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/user"
 	"runtime/debug"
+	"slices"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,8 @@ type listener struct {
 // newListener makes a listener with every limit set. There is no global time-out for reading and writing:
 // those move with progress.
 func newListener(g *Gateway, n net.Listener, c Limits) *listener {
-	l := &listener{g: g, net: newLimitedListener(n, cmp.Or(c.Connections, 20000))}
+	l := &listener{g: g}
+	l.net = newLimitedListener(n, cmp.Or(c.Connections, 20000), l.isProxy, g.connectionRefused)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -55,6 +57,13 @@ func newListener(g *Gateway, n net.Listener, c Limits) *listener {
 		},
 	}
 	return l
+}
+
+// isProxy reports whether an address is that of a proxy in front, which has connections for others.
+func (l *listener) isProxy(a netip.Addr) bool {
+	return slices.ContainsFunc(*l.routes.Load(), func(r *route) bool {
+		return r.c.Caller != nil && anyContains(r.c.Caller.From, a)
+	})
 }
 
 // serve serves until the listener ends.
@@ -134,58 +143,6 @@ func (r *route) recovered(reason any, w *writer, x *exchange) (abort bool) {
 	w.Header().Set("Content-Type", "application/json")
 	writePlain(w, http.StatusInternalServerError, r.profile.RenderError(x.id, "The message could not be processed"))
 	return false
-}
-
-// limitedListener accepts no more connections than it has places.
-type limitedListener struct {
-	net.Listener
-	places chan struct{}
-	closed chan struct{}
-	close  func() error
-}
-
-func newLimitedListener(n net.Listener, places int) *limitedListener {
-	l := &limitedListener{Listener: n, places: make(chan struct{}, places), closed: make(chan struct{})}
-	l.close = sync.OnceValue(func() error {
-		close(l.closed)
-		return n.Close()
-	})
-	return l
-}
-
-// Close ends Accept too where it waits for a place.
-func (l *limitedListener) Close() error { return l.close() }
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	return &limitedConn{Conn: c, free: sync.OnceFunc(func() { <-l.places })}, nil
-}
-
-type limitedConn struct {
-	net.Conn
-	free func()
-}
-
-func (c *limitedConn) Close() error {
-	defer c.free()
-	return c.Conn.Close()
-}
-
-// CloseWrite lets net/http end a connection so that the client can read the answer.
-func (c *limitedConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
 }
 
 // openListener opens a listener. A unix socket that nobody listens on any more is replaced.

@@ -30,6 +30,8 @@ type metrics struct {
 	waits     *prometheus.HistogramVec
 	reloads   *prometheus.CounterVec
 
+	connections prometheus.Counter // that were refused
+
 	mu       sync.Mutex
 	partners map[string]bool // that have a name of their own
 }
@@ -74,10 +76,14 @@ func newMetrics(g *Gateway) *metrics {
 			"message_wait_seconds", "Waiting for a place to seal or open one message.", fast, "route", "step",
 		),
 		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
+		connections: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sealane_connections_refused_total",
+			Help: "Connections that were closed at once, because their network had its share.",
+		}),
 	}
 	m.registry.MustRegister(
 		m.requests, m.durations, m.refusals, m.messages, m.resends, m.ended, m.steps, m.waits, m.reloads,
-		&stateCollector{g: g},
+		m.connections, &stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
