@@ -31,7 +31,7 @@ func (r *route) serveEgress(w *writer, q *http.Request, x *exchange) {
 		return
 	}
 	x.with(func() { x.lane, x.endpoint = f.lane, endpointOf(f.lane, q) })
-	if after, err := r.allow(f); err != nil {
+	if after, err := r.allow(x, f); err != nil {
 		p := refusal(http.StatusTooManyRequests, "%v", err)
 		p.retry = after
 		r.refuseEgress(w, q, x, p)

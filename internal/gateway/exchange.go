@@ -131,7 +131,7 @@ func observe(ctx context.Context, e sealhttp.Event) {
 	if e.Err != nil {
 		x.refused(e.Err)
 		if x.route.handler != nil && e.Step == sealhttp.StepOpen && !errors.Is(e.Err, sealane.ErrUnavailable) {
-			x.route.g.partners.failed(e.Lane, x.route.failures(carriedOf(ctx).limits))
+			x.route.g.partners.failed(x.account(e.Lane), x.route.failures(carriedOf(ctx).limits))
 		}
 	}
 	x.with(func() {

@@ -77,15 +77,20 @@ func share(ctx context.Context, lane *sealane.Lane) sealhttp.Share {
 	return sealhttp.Share{Account: who.Partner, Source: who.Source}
 }
 
-// party returns on whose account a message is. A caller who is not identified is told from others by the
-// network.
+// party returns on whose account a message is.
 func party(ctx context.Context, lane *sealane.Lane) admission.Party {
-	who := admission.Party{Partner: lane.Partner()}
 	if x := exchangeOf(ctx); x != nil {
-		who.Source = x.source
-		if who.Partner == "" { // a route with keys of its own may leave it out
-			who.Partner = "route " + x.route.name
-		}
+		return x.party(lane)
+	}
+	return admission.Party{Partner: lane.Partner()}
+}
+
+// party returns on whose account a message of the exchange is. A caller who is not identified is told from others
+// by the network. A route with key files may leave out the partner's name: that is nobody else's partner.
+func (x *exchange) party(lane *sealane.Lane) admission.Party {
+	who := admission.Party{Partner: lane.Partner(), Source: x.source}
+	if c := x.route.c; c.Keys != nil && c.Keys.Folder == "" && c.Partner == "" {
+		who.Partner = "route " + x.route.name
 	}
 	return who
 }

@@ -47,7 +47,7 @@ func (r *route) serveIngress(w *writer, q *http.Request, x *exchange) {
 		r.refuseIngress(w, q, x, http.StatusServiceUnavailable, err, "Service is not available")
 		return
 	}
-	if after, err := r.allow(f); err != nil {
+	if after, err := r.allow(x, f); err != nil {
 		w.Header().Set("Retry-After", strconv.Itoa(after))
 		r.refuseIngress(w, q, x, http.StatusTooManyRequests, err, "Too many requests")
 		return

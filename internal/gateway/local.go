@@ -130,12 +130,9 @@ func (r *route) serveLocal(w *writer, q *http.Request, x *exchange) {
 	r.openLocal(ctx, w, q, x, call, body)
 }
 
-// readLocal reads a body. It counts among the requests in flight, and its bytes are held, until the exchange
-// ends.
+// readLocal reads a body, whose bytes are held until the exchange ends. Among the requests in flight it counts
+// when it has arrived: one that trickles keeps nobody out.
 func readLocal(q *http.Request, x *exchange, limit int) ([]byte, error) {
-	if err := x.route.enter(x, carriedOf(q.Context()).found); err != nil {
-		return nil, err
-	}
 	tooLarge := &sealane.Error{
 		Op: sealane.OpReadBody, Outcome: sealane.ErrTooLarge, Fault: fault.BodyTooLarge,
 		Detail: fmt.Sprintf("body has more than %d bytes", limit),

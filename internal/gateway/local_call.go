@@ -73,7 +73,7 @@ func (r *route) localCall(w *writer, q *http.Request, x *exchange) (localCall, *
 	if p := call.about(q.Header); p != nil {
 		return none, p
 	}
-	if after, err := r.allow(f); err != nil {
+	if after, err := r.allow(x, f); err != nil {
 		p := refusal(http.StatusTooManyRequests, "%v", err)
 		p.retry = after
 		return none, p

@@ -1,9 +1,6 @@
 package gateway_test
 
 import (
-	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -283,29 +280,6 @@ func TestLocalLimits(t *testing.T) {
 	}
 	if a := as(t, g, batchToken, "/seal/acme/SANDBOX", "{}"); a.status != 200 {
 		t.Errorf("another partner: %d %s", a.status, a.body)
-	}
-
-	g = startLocal(t, "partner_limits: {in_flight: 1}\n")
-	c, err := net.Dial("tcp", g.addresses["local"].String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	fmt.Fprintf(c, "POST /seal/risk/SANDBOX HTTP/1.1\r\nHost: localhost\r\nSealane-Token: %s\r\n"+
-		"Expect: 100-continue\r\nContent-Length: 9\r\n\r\n", batchToken)
-	if _, err := io.ReadFull(c, make([]byte, 25)); err != nil { // the body is awaited
-		t.Fatal(err)
-	}
-	if a := as(t, g, batchToken, "/seal/risk/SANDBOX", "{}"); a.status != 503 {
-		t.Errorf("while another is served: %d %s", a.status, a.body)
-	}
-	if a := as(t, g, batchToken, "/seal/acme/SANDBOX", "{}"); a.status != 200 {
-		t.Errorf("another partner, meanwhile: %d %s", a.status, a.body)
-	}
-	c.Close()
-	g.log.wait(t, `"msg":"request"`, 3) // it is no longer served
-	if a := as(t, g, batchToken, "/seal/risk/SANDBOX", "{}"); a.status != 200 {
-		t.Errorf("afterwards: %d %s", a.status, a.body)
 	}
 }
 

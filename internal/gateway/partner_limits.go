@@ -8,30 +8,43 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/admission"
 	"github.com/sealane/sealane/internal/lanes"
 )
 
 // partnerLimits bound what partners ask for. The limits of the file, of a route and of the registry apply
-// together, so that each can only tighten the others.
+// together, so that each can only tighten the others. Where callers are not identified, each network has them by
+// itself: a stranger must not use up what the partner may do.
 type partnerLimits struct {
-	partners *limiter[string]     // the file's
-	lanes    *limiter[lanes.Name] // the registry's, each with a rate of its own
-	failures *limiter[lanes.Name] // requests that were refused
+	partners *limiter[admission.Party] // the file's
+	lanes    *limiter[account]         // the registry's, each with a rate of its own
+	failures *limiter[account]         // requests that were refused
 
 	mu   sync.Mutex
 	open map[inFlightKey]int // sealed requests that are served
 }
 
-// inFlightKey is a lane, on one route or, with no route, on all.
+// account is a lane, and the network of a caller who is not identified.
+type account struct {
+	admission.Party
+	environment string
+}
+
+// account returns on whose account an exchange is.
+func (x *exchange) account(lane *sealane.Lane) account {
+	return account{x.party(lane), lane.Environment()}
+}
+
+// inFlightKey is an account, on one route or, with no route, on all.
 type inFlightKey struct {
 	route string
-	lane  lanes.Name
+	of    account
 }
 
 func newPartnerLimits(now func() time.Time) *partnerLimits {
 	return &partnerLimits{
-		partners: newLimiter[string](now), lanes: newLimiter[lanes.Name](now), failures: newLimiter[lanes.Name](now),
-		open: map[inFlightKey]int{},
+		partners: newLimiter[admission.Party](now), lanes: newLimiter[account](now),
+		failures: newLimiter[account](now), open: map[inFlightKey]int{},
 	}
 }
 
@@ -41,19 +54,19 @@ var (
 	errInFlight = errors.New("too many requests of the partner are served at the moment (in_flight)")
 )
 
-// allow returns an error if a partner may make no request now, and after how many seconds it may.
-func (r *route) allow(f found) (after int, err error) {
-	l := r.g.partners
-	if after := l.failures.exhausted(nameOf(f.lane), r.failures(f.limits)); after > 0 {
+// allow returns an error if the partner of an exchange may make no request now, and after how many seconds it may.
+func (r *route) allow(x *exchange, f found) (after int, err error) {
+	l, of := r.g.partners, x.account(f.lane)
+	if after := l.failures.exhausted(of, r.failures(f.limits)); after > 0 {
 		return after, errFailures
 	}
-	if ok, after := l.partners.allow(f.lane.Partner()); !ok {
+	if ok, after := l.partners.allow(of.Party); !ok {
 		return after, errRate
 	}
-	if ok, after := r.rates.allow(f.lane.Partner()); !ok {
+	if ok, after := r.rates.allow(of.Party); !ok {
 		return after, errRate
 	}
-	if ok, after := l.lanes.allowAs(nameOf(f.lane), f.limits.Rate, f.limits.Burst); !ok {
+	if ok, after := l.lanes.allowAs(of, f.limits.Rate, f.limits.Burst); !ok {
 		return after, errRate
 	}
 	return 0, nil
@@ -79,14 +92,14 @@ func leastLimit[N int | int64 | Rate](all ...N) (least N) {
 }
 
 // failed notes that a request was refused which its partner made wrong.
-func (l *partnerLimits) failed(lane *sealane.Lane, r Rate) { l.failures.spend(nameOf(lane), r) }
+func (l *partnerLimits) failed(of account, r Rate) { l.failures.spend(of, r) }
 
 // enter counts a sealed request of an exchange before its first step. The exchange leaves when it is finished.
 func (r *route) enter(x *exchange, f found) error {
-	l, name := r.g.partners, nameOf(f.lane)
+	l, of := r.g.partners, x.account(f.lane)
 	most := map[inFlightKey]int{
-		{lane: name}:                leastLimit(f.limits.InFlight, r.g.config().PartnerLimits.InFlight),
-		{route: r.name, lane: name}: r.c.Limits.InFlight,
+		{of: of}:                leastLimit(f.limits.InFlight, r.g.config().PartnerLimits.InFlight),
+		{route: r.name, of: of}: r.c.Limits.InFlight,
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/admission"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/lanedir"
 	"github.com/sealane/sealane/profile"
@@ -39,7 +40,7 @@ type route struct {
 	tls           *serverTLS // nil: plain HTTP
 	token         []byte     // SHA-256 of the listener's token, or nil
 	authorization string
-	rates         *limiter[string] // of partners, on this route
+	rates         *limiter[admission.Party] // of partners, on this route
 
 	proxy   *httputil.ReverseProxy
 	handler *sealhttp.Handler // of an ingress
@@ -165,7 +166,7 @@ func (b *builder) setRates(r, old *route) {
 		r.rates = old.rates // with the old rate until the new state is in force
 		return
 	}
-	r.rates = newLimiter[string](b.g.now)
+	r.rates = newLimiter[admission.Party](b.g.now)
 	r.rates.set(r.c.Limits.Rate, r.c.Limits.Burst)
 }
 
