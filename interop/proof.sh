@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Runs the tests of the gateway that repeat something many times in their long form, under
-# the race detector, and prints what they counted:
+# Runs the tests of the gateway that repeat something many times in their long form, and
+# prints what they counted and measured:
 #
 #	./proof.sh [PATTERN]
 #
 # PATTERN is a regular expression that selects tests by name. Every "go test" runs the same
 # tests in a short form. A test reads SEALANE_PROOF in its function proof, and what it runs
-# more often in the long form stands there:
+# more often in the long form stands there. Under the race detector run:
 #
 #	TestKeepAlive         10,000 POSTs to upstreams that close connections at random
 #	TestThousandReloads   1,000 reloads under load; goroutines, keys and memory are counted
+#
+# Without it, because they measure:
+#
+#	TestStrangers             100,000 strangers, and what they leave behind
+#	TestGarbageBesideAnother  the times of a partner while another sends garbage
+#	TestTwoNodes              changes of 100,000 partners in force on two nodes, some minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,4 +29,20 @@ need_go
 need gcc "gcc libc6-dev" # the race detector needs cgo
 
 export SEALANE_PROOF=long
-go test "${race[@]}" -count=1 -timeout 60m -v -run "${1:-^(TestKeepAlive|TestThousandReloads)\$}" ./internal/gateway
+selected=0
+prove() { # TEST FLAGS…
+	[[ $1 =~ $pattern ]] || return 0
+	selected=1
+	go test -count=1 -timeout 60m -v -run "^$1\$" "${@:2}" ./internal/gateway
+}
+pattern=${1:-.}
+for test in TestKeepAlive TestThousandReloads; do
+	prove $test "${race[@]}"
+done
+for test in TestStrangers TestGarbageBesideAnother TestTwoNodes; do
+	prove $test
+done
+if [ $selected = 0 ]; then
+	echo "proof.sh: no test is named like $pattern" >&2
+	exit 2
+fi

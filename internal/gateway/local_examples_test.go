@@ -14,7 +14,8 @@ import (
 )
 
 // TestLocalExamples runs the examples of docs/gateway-local.md in each language: one program seals for a partner,
-// which is ourselves here, and opens it.
+// which is ourselves here, and opens it. With a token that is wrong, or for something else, each of them fails and
+// prints no payload.
 func TestLocalExamples(t *testing.T) {
 	t.Setenv("BATCH", batchToken)
 	t.Setenv("QUEUE", queueToken)
@@ -46,15 +47,18 @@ func TestLocalExamples(t *testing.T) {
 			if c.tool == "curl" {
 				program = "sh"
 			}
-			command := exec.CommandContext(t.Context(), program, c.file)
-			command.Dir = dir
-			command.Env = append(os.Environ(), "TOKEN="+batchToken, "SEALANE_LOCAL_TOKEN="+batchToken,
-				"SEALANE_URL="+g.url("local"))
-			var errors bytes.Buffer
-			command.Stderr = &errors
-			out, err := command.Output()
-			if err != nil || strings.TrimSpace(string(out)) != c.want {
-				t.Errorf("%v: %q\n%s", err, out, errors.String())
+			for _, token := range []string{batchToken, batchToken + "x", queueToken} {
+				command := exec.CommandContext(t.Context(), program, c.file)
+				command.Dir = dir
+				command.Env = append(os.Environ(), "TOKEN="+token, "SEALANE_LOCAL_TOKEN="+token,
+					"SEALANE_URL="+g.url("local"))
+				var errors bytes.Buffer
+				command.Stderr = &errors
+				out, err := command.Output()
+				if got := strings.TrimSpace(string(out)); (err == nil) != (token == batchToken) ||
+					(got == c.want) != (token == batchToken) || strings.Contains(got, "order-17") && err != nil {
+					t.Errorf("token %s: %v: %q\n%s", token, err, out, errors.String())
+				}
 			}
 		})
 	}
