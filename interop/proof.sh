@@ -13,9 +13,9 @@
 #
 # Without it, because they measure:
 #
-#	TestStrangers             100,000 strangers, and what they leave behind
-#	TestGarbageBesideAnother  the times of a partner while another sends garbage
-#	TestTwoNodes              changes of 100,000 partners in force on two nodes, some minutes
+#	TestStrangers         100,000 strangers, and what they leave behind
+#	TestGarbageOfAnother  the times of a partner while another sends garbage
+#	TestTwoNodes          changes among 100,000 partners in force on two nodes: many minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +39,7 @@ pattern=${1:-.}
 for test in TestKeepAlive TestThousandReloads; do
 	prove $test "${race[@]}"
 done
-for test in TestStrangers TestGarbageBesideAnother TestTwoNodes; do
+for test in TestStrangers TestGarbageOfAnother TestTwoNodes; do
 	prove $test
 done
 if [ $selected = 0 ]; then

@@ -84,7 +84,8 @@ func TestConnectionsOfNetworks(t *testing.T) {
 			t.Error("the metric does not count the connections that were refused")
 		}
 		log := g.logged()
-		if n := strings.Count(log, `its network has its share of limits.connections","network":"127.0.0.0/24"`); n != 4 {
+		line := `its network has its share of limits.connections","network":"127.0.0.0/24"`
+		if n := strings.Count(log, line); n != 4 {
 			t.Errorf("%d lines: %s", n, log)
 		}
 	})

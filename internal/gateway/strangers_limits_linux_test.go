@@ -13,8 +13,8 @@ import (
 
 // sealedRequest returns a POST of a sealed body.
 func sealedRequest(path, body string) string {
-	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nX-Payload-Encrypted: true\r\n"+
-		"Content-Length: %d\r\n\r\n%s", path, len(body), body)
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"+
+		"X-Payload-Encrypted: true\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
 }
 
 // TestStrangersLimits: where callers are not identified, a stranger can't use up what the partner may do: the limits

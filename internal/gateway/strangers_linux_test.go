@@ -53,23 +53,24 @@ func TestStrangers(t *testing.T) {
 	dot := strings.LastIndex(sealed, ".")
 	garbage := sealed[:dot-9] + "AAAA" + sealed[dot-5:]
 	post := func(method, path, headers, body string) string {
-		return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s",
-			method, path, headers, len(body), body)
+		return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n%s"+
+			"Content-Length: %d\r\n\r\n%s", method, path, headers, len(body), body)
 	}
 	const trigger = "X-Payload-Encrypted: true\r\n"
 	come := func(from, to int) {
 		for i := from; i < to; i++ {
 			switch i % 8 {
 			case 0: // a message that does not open costs an operation with a private key
-				if status := g.stranger(t, i, "open", post("POST", "/api/evaluation", trigger, garbage)); status != "400" {
+				status := g.stranger(t, i, "open", post("POST", "/api/evaluation", trigger, garbage))
+				if status != "400" {
 					t.Fatalf("garbage: %s", status)
 				}
 			case 1:
 				g.stranger(t, i, "open", post(fmt.Sprintf("M%d", i), fmt.Sprintf("/path/%d", i), trigger, "{}"))
 			default:
 				token := fmt.Sprintf("Authorization: Bearer token-%d\r\n", i)
-				if status := g.stranger(t, i, "in", post("POST", "/api/evaluation", token+trigger, sealed)); status != "401" &&
-					status != "429" {
+				status := g.stranger(t, i, "in", post("POST", "/api/evaluation", token+trigger, sealed))
+				if status != "401" && status != "429" {
 					t.Fatalf("a token that is not known: %s", status)
 				}
 			}
