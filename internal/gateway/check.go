@@ -26,8 +26,12 @@ func (c *Config) check(f *faults) {
 		f.add("routes", "there are none: a gateway has at least one")
 	}
 	if c.Registry != nil {
-		if c.Registry.DB == "" {
+		switch {
+		case c.Registry.DB == "":
 			f.add("registry.db", "must be given: a URL of PostgreSQL, or a file of SQLite")
+		case hasPassword(c.Registry.DB):
+			f.add("registry.db", "has a password, which must not be in this file: put it into the file that the "+
+				"environment variable PGPASSFILE names")
 		}
 		if c.Registry.RootKey == "" {
 			f.add("registry.root_key", "must be given")
@@ -55,6 +59,16 @@ func (c *Config) check(f *faults) {
 		r.check(i)
 	}
 }
+
+// hasPassword reports whether the address of a database has a password in it.
+func hasPassword(db string) bool {
+	return urlPassword.MatchString(db) || passwordWord.MatchString(db)
+}
+
+var (
+	urlPassword  = regexp.MustCompile(`^[^:/]+://[^/?#@]*:[^/?#]*@`)
+	passwordWord = regexp.MustCompile(`(?i)(^|[?&;\s])(ssl)?password\s*=`)
+)
 
 // routeCheck checks one route.
 type routeCheck struct {
