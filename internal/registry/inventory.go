@@ -1,7 +1,8 @@
 package registry
 
 import (
-	"fmt"
+	"encoding/hex"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -54,10 +55,9 @@ func inventoryRow(tx Reader, c Certificate, purposes *sync.Map) (InventoryRow, e
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate", Certificate: c.ID,
 		Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
-		Strength: fmt.Sprintf("RSA %d",
-			c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
+		Strength: "RSA " + strconv.Itoa(c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy,
-		SHA256: fmt.Sprintf("%x", c.SHA256),
+		SHA256: hex.EncodeToString(c.SHA256),
 	}
 	known, there := purposes.Load(c.Profile)
 	if !there {

@@ -13,9 +13,12 @@ import (
 const inventoryLimit = 1000
 
 // Inventory returns a row for every certificate that a query selects; those of ours have the key
-// pair that they belong to. It reads some pages ahead, each as it is at one moment, while the sequence
-// is ranged over, and holds nothing up meanwhile. A row that can't be read says so. After an
-// error the sequence ends.
+// pair that they belong to. They are in the order in which they were stored first, or in that of
+// their identities where the query is for a part of them: a database finds those by an index, and
+// reads all of them in the order of its file, which is twice as fast.
+//
+// It reads some pages ahead, each as it is at one moment, while the sequence is ranged over, and
+// holds nothing up meanwhile. A row that can't be read says so. After an error the sequence ends.
 func (r *Registry) Inventory(ctx context.Context, q CertificateQuery) iter.Seq2[InventoryRow, error] {
 	return func(yield func(InventoryRow, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -55,9 +58,16 @@ type inventoryPage struct {
 // read starts the reading of page after page, until there are no more or the context ends.
 func (i *inventory) read(ctx context.Context) {
 	defer close(i.pages)
-	for after := ""; ; {
-		last, err := i.end(ctx, after)
-		if last == "" && err == nil {
+	for after := (Arrival{}); ; {
+		q := i.query
+		q.Limit = inventoryLimit
+		if wholeInventory(q) {
+			q.Arrived = &Stretch{After: after}
+		} else {
+			q.After = after.ID
+		}
+		last, err := i.end(ctx, q)
+		if last.ID == "" && err == nil {
 			return
 		}
 		result := make(chan inventoryPage, 1)
@@ -70,8 +80,11 @@ func (i *inventory) read(ctx context.Context) {
 			result <- inventoryPage{err: err}
 			return
 		}
-		q := i.query
-		q.Page, q.Until, q.Brief = Page{After: after, Limit: inventoryLimit}, last, true
+		if q.Brief = true; q.Arrived != nil {
+			q.Arrived.Until = last
+		} else {
+			q.Until = last.ID
+		}
 		i.reading.Go(func() {
 			rows, err := i.page(ctx, q)
 			result <- inventoryPage{rows, err}
@@ -80,11 +93,14 @@ func (i *inventory) read(ctx context.Context) {
 	}
 }
 
-// end returns the last identity of the page after an identity; it is empty if there is none.
-func (i *inventory) end(ctx context.Context, after string) (last string, err error) {
+// wholeInventory reports whether a query is for all certificates, or for all of one owner.
+func wholeInventory(q CertificateQuery) bool {
+	return q.Partner == "" && q.Environment == "" && len(q.States) == 0 && q.NotAfterBefore.IsZero()
+}
+
+// end returns the place of the last certificate of a page; its ID is empty if there is none.
+func (i *inventory) end(ctx context.Context, q CertificateQuery) (last Arrival, err error) {
 	err = i.registry.Store.View(ctx, func(tx Reader) error {
-		q := i.query
-		q.Page = Page{After: after, Limit: inventoryLimit}
 		last, err = tx.CertificatesEnd(q)
 		return err
 	})
@@ -98,6 +114,7 @@ func (i *inventory) page(ctx context.Context, q CertificateQuery) (rows []Invent
 		if err != nil {
 			return err
 		}
+		rows = make([]InventoryRow, 0, len(page)+len(damaged))
 		for _, row := range damaged {
 			rows = append(rows, damagedInventory(row.ID, row))
 		}

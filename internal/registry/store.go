@@ -61,9 +61,23 @@ type CertificateQuery struct {
 	Serial                      string    // in hexadecimal, without leading zeros
 	Containing                  string    // a part of one of the SearchTexts, in any case
 	NotAfterBefore              time.Time // those that expire before
-	Until                       string    // those up to this identity
-	Brief                       bool      // also without DER, Chain and most of Provenance
+	// Arrived asks for the order in which certificates were stored first, and for a part of it. The
+	// identity that Page begins after does not count then. nil: the order of the identities.
+	Arrived *Stretch
+	Until   string // those up to this identity
+	Brief   bool   // also without DER, Chain and most of Provenance
 }
+
+// Arrival is the place of a certificate in the order in which certificates were stored first. The
+// identities decide among those that came in one change. The zero value is before all.
+type Arrival struct {
+	Added int64 // see Certificate
+	ID    string
+}
+
+// Stretch is a part of that order: what comes after one place, up to another. A zero value of Until
+// is the end.
+type Stretch struct{ After, Until Arrival }
 
 // KeyPairQuery selects key pairs. Empty fields select all.
 type KeyPairQuery struct {
@@ -105,9 +119,9 @@ type Reader interface {
 	Certificate(id string) (Certificate, error)
 	// Certificates leaves Provenance.File out.
 	Certificates(CertificateQuery) ([]Certificate, error)
-	// CertificatesEnd returns the last identity of a page; it is empty if
-	// there are none.
-	CertificatesEnd(CertificateQuery) (string, error)
+	// CertificatesEnd returns the place of the last certificate of a page; its ID is empty if there
+	// are none.
+	CertificatesEnd(CertificateQuery) (Arrival, error)
 	// PublicKeys are those of the key pairs and certificates that were stored when the audit log
 	// had that many records or more: since 0 are all. They are read while they are ranged over,
 	// and the transaction can't be used meanwhile. The error of a row that is damaged is a

@@ -74,18 +74,25 @@ func (t *tx) PutCertificate(c *registry.Certificate) error {
 func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, error) {
 	if q.Brief {
 		page, args := certificatePage(q)
-		return list(t, "certificates", briefCertificates, page, args...)
+		return listUpTo(t, limit(q.Page), "certificates", briefCertificates(), page, args...)
 	}
 	found, args := certificates(q)
 	return list(t, "certificates", certificateTable.listed(), found, args...)
 }
 
-func (t *tx) CertificatesEnd(q registry.CertificateQuery) (string, error) {
+func (t *tx) CertificatesEnd(q registry.CertificateQuery) (registry.Arrival, error) {
 	found, args := certificatePage(q)
-	statement := "SELECT COALESCE(MAX(id), '') FROM (SELECT id FROM certificate" + found + ") AS page"
-	last, err := texts(t, "certificates", statement, args...)
-	if err != nil {
-		return "", err
+	ends := "id DESC"
+	if q.Arrived != nil {
+		ends = "added DESC, id DESC"
+	}
+	statement := "SELECT added, id FROM (SELECT added, id FROM certificate" + found + ") AS page"
+	last, err := list(t, "certificates", selection[registry.Arrival]{statement, func(row scan) (a registry.Arrival, err error) {
+		err = row(&a.Added, &a.ID)
+		return a, err
+	}}, " ORDER BY "+ends+" LIMIT 1", args...)
+	if err != nil || len(last) == 0 {
+		return registry.Arrival{}, err
 	}
 	return last[0], nil
 }
@@ -93,7 +100,11 @@ func (t *tx) CertificatesEnd(q registry.CertificateQuery) (string, error) {
 // certificates returns the condition of a page, which is found without certificate_text.
 func certificates(q registry.CertificateQuery) (condition string, args []any) {
 	page, args := certificatePage(q)
-	return " WHERE id IN (SELECT id FROM certificate" + page + ") ORDER BY id", args
+	order := "id"
+	if q.Arrived != nil {
+		order = "added, id"
+	}
+	return " WHERE id IN (SELECT id FROM certificate" + page + ") ORDER BY " + order, args
 }
 
 func certificatePage(q registry.CertificateQuery) (condition string, args []any) {
@@ -112,5 +123,11 @@ func certificatePage(q registry.CertificateQuery) (condition string, args []any)
 	oneOf(&found, "state", q.States)
 	found.where(q.Owner != "", "owner = ?", string(q.Owner))
 	found.where(q.Environment != "", "environment = ?", q.Environment)
-	return found.page(q.Page)
+	if q.Arrived == nil {
+		return found.page(q.Page)
+	}
+	after, until := q.Arrived.After, q.Arrived.Until
+	found.where(after.ID != "", "(added, id) > (?, ?)", after.Added, after.ID)
+	found.where(until.ID != "", "(added, id) <= (?, ?)", until.Added, until.ID)
+	return found.conditionsOnly() + " ORDER BY added, id LIMIT ?", append(found.args, limit(q.Page))
 }

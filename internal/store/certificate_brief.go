@@ -54,26 +54,32 @@ func storable(value any) bool {
 }
 
 // briefCertificates selects certificates without what is long, and with no more of the body than
-// repeatedColumns. They can't be stored again.
-var briefCertificates = func() selection[registry.Certificate] {
+// repeatedColumns. They can't be stored again. Each column counts: most of the time to read many
+// rows is that of the driver, for each value.
+func briefCertificates() selection[registry.Certificate] {
 	d := certificateTable
 	own := slices.DeleteFunc(slices.Concat(d.key, d.columns),
-		func(c column[registry.Certificate]) bool { return c.into == nil })
-	own = append(own, number("version", d.version))
+		func(c column[registry.Certificate]) bool {
+			return c.into == nil || c.name == "added" || c.name == "file_sha256"
+		})
 	columns := slices.Concat(own, repeatedColumns)
 	const body = `CASE WHEN listed = version THEN ''
 		ELSE (SELECT body FROM certificate_text t WHERE t.id = certificate.id) END`
+	var found registry.Certificate // once, because there are many rows
+	var rest string
+	to := make([]any, 0, len(columns)+1)
+	for _, c := range columns {
+		to = append(to, c.into(&found))
+	}
+	to = append(to, &rest)
 	return selection[registry.Certificate]{
 		"SELECT " + strings.Join(namesOf(columns), ", ") + ", " + body + " FROM certificate",
-		func(row scan) (found registry.Certificate, err error) {
-			var body string
-			to := make([]any, 0, len(columns)+1)
-			for _, c := range columns {
-				to = append(to, c.into(&found))
-			}
-			if err = row(append(to, &body)...); err == nil && body != "" {
+		func(row scan) (registry.Certificate, error) {
+			found, rest = registry.Certificate{}, ""
+			err := row(to...)
+			if err == nil && rest != "" {
 				var whole registry.Certificate
-				err = json.Unmarshal([]byte(body), &whole)
+				err = json.Unmarshal([]byte(rest), &whole)
 				for _, c := range repeatedColumns {
 					c.copy(&found, &whole)
 				}
@@ -84,7 +90,7 @@ var briefCertificates = func() selection[registry.Certificate] {
 			return found, err
 		},
 	}
-}()
+}
 
 func waiversText(waivers []registry.Waiver) any {
 	if len(waivers) == 0 {

@@ -47,11 +47,10 @@ func TestBriefCertificates(t *testing.T) {
 						ID: want.ID, Owner: want.Owner, Partner: want.Partner, Profile: want.Profile,
 						Environment: want.Environment, KeyPair: want.KeyPair, KeyID: want.KeyID, State: want.State,
 						NotAfter: want.NotAfter, SHA256: want.SHA256, SPKI: want.SPKI, SPKISHA256: want.SPKISHA256,
-						Added: want.Added, Version: want.Version, CommonName: want.CommonName, Issuer: want.Issuer,
+						CommonName: want.CommonName, Issuer: want.Issuer,
 						Serial: want.Serial, Bits: want.Bits, NotBefore: want.NotBefore,
 						Provenance: registry.Provenance{
-							FileSHA256: want.Provenance.FileSHA256, ReceivedBy: want.Provenance.ReceivedBy,
-							Waivers: want.Provenance.Waivers,
+							ReceivedBy: want.Provenance.ReceivedBy, Waivers: want.Provenance.Waivers,
 						},
 					}
 					if diff := cmp.Diff(want, got); diff != "" {

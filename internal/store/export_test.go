@@ -48,6 +48,12 @@ func (s *Store) CertificatePlan(ctx context.Context, q registry.CertificateQuery
 	return s.plan(ctx, certificateTable.listed().statement+condition, args)
 }
 
+// InventoryPlan returns how the database would find a page of the inventory.
+func (s *Store) InventoryPlan(ctx context.Context, q registry.CertificateQuery) (string, error) {
+	condition, args := certificatePage(q)
+	return s.plan(ctx, briefCertificates().statement+condition, args)
+}
+
 // KeyPairPlan returns how the database would find key pairs.
 func (s *Store) KeyPairPlan(ctx context.Context, q registry.KeyPairQuery) (string, error) {
 	condition, args := keyPairs(q, nil)

@@ -63,6 +63,15 @@ func TestPlans(t *testing.T) {
 			plan, err := s.CertificatePlan(t.Context(), c.q)
 			check(c.q, c.index, plan, err)
 		}
+		after, until := registry.Arrival{ID: "c1"}, registry.Arrival{Added: 1, ID: "c2"}
+		for _, stretch := range []registry.Stretch{{}, {After: after}, {After: after, Until: until}} {
+			q := certificates{Arrived: &stretch, Brief: true, Page: registry.Page{Limit: 10}}
+			plan, err := s.InventoryPlan(t.Context(), q)
+			check(stretch, "certificate_arrival", plan, err)
+			if strings.Contains(plan, "TEMP B-TREE") || strings.Contains(plan, "Sort") {
+				t.Errorf("%+v: rows are sorted:\n%s", stretch, plan)
+			}
+		}
 		for _, c := range []struct {
 			q     keyPairs
 			index string

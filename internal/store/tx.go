@@ -190,7 +190,14 @@ type scan func(to ...any) error
 // list returns the rows that a selection finds under a condition. Where some can't be read, the
 // error is registry.DamagedRows, and the others are returned with it.
 func list[T any](t *tx, what string, from selection[T], condition string, args ...any) ([]T, error) {
-	var all []T
+	return listUpTo(t, 0, what, from, condition, args...)
+}
+
+// listUpTo is list for about as many rows as most. Rows that are large are not copied again and again.
+func listUpTo[T any](
+	t *tx, most int, what string, from selection[T], condition string, args ...any,
+) ([]T, error) {
+	all := make([]T, 0, most)
 	var damaged registry.DamagedRows
 	for row, err := range stream(t, what, from.statement+condition, from.read, args...) {
 		if one, is := errors.AsType[*registry.DamagedRow](err); is {
