@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
@@ -29,6 +31,9 @@ func TestKeysOfOthersStayKnown(t *testing.T) {
 	must(t, only(s.BlockKeys(ctx, [][]byte{c.SPKISHA256}))) // it is compromised now
 	must(t, s.UnblockKey(ctx, c.SPKISHA256))
 	refused(t, "[key-known]", only(receive("acme")))
+	must(t, s.AddEnvironment(ctx, environmentOf("other", "DEV")))
+	_, _, err = x.Receive(ctx, exchange.Incoming{Partner: "other", Environment: "DEV", Data: leaf.Raw})
+	refused(t, "[key-known]", err)
 	c, err = receive("other") // where it was, it may come again
 	must(t, err)
 	must(t, s.Change(ctx, registry.Entry{Action: registry.ActionExchangeApprove, Subject: "certificate/" + c.ID},
@@ -170,5 +175,127 @@ func TestDamagedAnchors(t *testing.T) {
 	asksSecond(t, "anchors that can't be read", b.WithReason("CHG-1, agreed").SetAnchors(ctx, nil))
 	if _, err := b.Registry().Anchors(ctx); err == nil || !strings.Contains(err.Error(), "is damaged") {
 		t.Errorf("%v", err)
+	}
+}
+
+// An alarm that is open stays, unless one that is certain follows one that is not.
+func TestWhichAlarmStays(t *testing.T) {
+	s, ctx := openSession(t).WithReason("a test of alarms"), t.Context()
+	acme(t, s)
+	secondPartner(t, s)
+	var sum []byte
+	must(t, s.Change(ctx, registry.Entry{Action: registry.ActionBackup, Subject: "some"},
+		func(tx registry.Tx, _ *registry.Entry) error {
+			c := certificateIn(registry.Active)
+			c.Partner, sum = "acme", c.SPKISHA256
+			return tx.PutCertificate(&c)
+		}))
+	doubt := func() {
+		must(t, only(s.RecordLeak(ctx, registry.LeakedKey{Partner: "acme", Environment: "PROD", SPKISHA256: [][]byte{sum}})))
+	}
+	certain := func(from string) {
+		must(t, only(s.RecordWeakKey(ctx, registry.WeakKey{Partner: from, Environment: "PROD", SPKISHA256: sum,
+			Found: cert.Finding{Found: "weak, says " + from}})))
+	}
+	want := func(from string, certain bool) {
+		t.Helper()
+		must(t, s.View(ctx, func(tx registry.Reader) error {
+			c, err := tx.Certificate("c-active")
+			if a := c.Alarm; a == nil || a.Certain != certain || !strings.Contains(a.What, from) {
+				t.Errorf("%+v, want one of %q, certain %t", a, from, certain)
+			}
+			return err
+		}))
+	}
+	doubt()
+	want("nobody can see whose it is", false)
+	certain("acme")
+	want("says acme", true)
+	certain("other")
+	want("says acme", true)
+	doubt()
+	want("says acme", true)
+}
+
+// A pair of ours that is the last one a partner can use stays; a staged one does not count, and one
+// that is retiring does.
+func TestLastPairOfAPartner(t *testing.T) {
+	s, ctx := openSession(t).WithReason("a test of ends"), t.Context()
+	acme(t, s)
+	n := registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD", Subject: subject, Renewal: true}
+	pair := func(active bool) string {
+		k, _, err := s.CreateKeyPair(ctx, n)
+		must(t, err)
+		if active {
+			must(t, s.MovePair(ctx, k.ID, registry.Active, false))
+		}
+		return k.ID
+	}
+	retire := func(id string) error { return s.MovePair(ctx, id, registry.Retired, false) }
+	first, second, third := pair(true), pair(true), pair(true)
+	refused(t, "is in use: activate its renewal first", retire(third))
+	must(t, s.MovePair(ctx, third, registry.Compromised, false))
+	must(t, retire(first)) // the second is left
+	pair(false)
+	refused(t, "is the last that acme can use", retire(second))
+	must(t, s.MovePair(ctx, second, registry.Retired, true))
+}
+
+// A private key that does not belong to its public key is not used.
+func TestPrivateKeyOfAnother(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	acme(t, s)
+	k, _, err := s.CreateKeyPair(ctx, registry.NewPair{Profile: "riskos", Partner: "acme", Environment: "PROD",
+		Subject: subject})
+	must(t, err)
+	must(t, s.View(ctx, func(tx registry.Reader) (err error) {
+		k, err = tx.KeyPair(k.ID)
+		return err
+	}))
+	must(t, s.Usable(k))
+	x := registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8", Passphrase: []byte("just 14 bytes!")}
+	must(t, only(exported(ctx, s.WithReason("it moves elsewhere"), x)))
+	other := k
+	other.SPKI = append([]byte(nil), k.SPKI...)
+	other.SPKI[len(other.SPKI)-8] ^= 1
+	refused(t, "does not belong to its public key", s.Usable(other))
+	for name, change := range map[string]func(*registry.KeyPair){
+		"partner":     func(k *registry.KeyPair) { k.Partner = "other" },
+		"environment": func(k *registry.KeyPair) { k.Environment = "DEV" },
+		"identity":    func(k *registry.KeyPair) { k.ID = "k-other" },
+		"sealing":     func(k *registry.KeyPair) { k.SealedAs++ },
+	} {
+		other := k
+		change(&other)
+		if s.Usable(other) == nil {
+			t.Errorf("it is used with another %s", name)
+		}
+	}
+}
+
+// A record says which lanes a serving program reads again.
+func TestLanesOfARecord(t *testing.T) {
+	const a, none, all, shared, profiles = "a", "", "all", "shared", "profiles"
+	for row, want := range map[string]string{
+		`"partner/a":{}`: a, `"environment/a/PROD":null`: a, `"offer/k-1/a":{}`: a, `"apikey/a-1":{"partner":"a"}`: a,
+		`"key/k-1":{"partner":"a"}`: a, `"certificate/c-1":{"partner":"a"}`: a, `"key/k-1":{}`: shared,
+		`"certificate/c-1":{}`: shared, `"key/k-1":null`: all, `"profile/ours":{}`: profiles,
+		`"setting/api-key-hash":{}`: all, `"setting/anchors":{}`: none, `"blocked/00":{}`: none,
+		`"person/anna":{}`: none, `"request/r-1":{}`: none, `"something/else":{}`: all,
+	} {
+		c := registry.LaneChanges(audit.Record{Seq: 1, Action: "key.create", Partner: "other",
+			After: []byte(`{"rows":{` + row + `}}`)})
+		got := strings.Join(c.Partners, " ")
+		for name, is := range map[string]bool{all: c.All, shared: c.Shared, profiles: c.Profiles} {
+			if is {
+				got += name
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", row, got, want)
+		}
+	}
+	if c := registry.LaneChanges(audit.Record{Seq: 1, Action: string(registry.ActionNodeRemove)}); c.All {
+		t.Errorf("the removal of a node: %+v", c)
 	}
 }

@@ -57,10 +57,14 @@ func TestBoundsOfImportedAPIKeys(t *testing.T) {
 		of(512, many): "", of(513, many): "513 characters",
 		"pre-" + of(100, many[:7]): "too short", "pre-" + of(100, many[:8]): "",
 		"pre-" + strings.Repeat(of(40, many), 2): "too short", "pre-" + of(80, many): "",
+		"sealane_api_" + of(32, many): "",
 	} {
-		_, err := s.ImportAPIKey(t.Context(), wanted, key)
+		k, err := s.ImportAPIKey(t.Context(), wanted, key)
 		if says == "" {
 			must(t, err)
+			if want := map[bool]int{true: 16, false: 4}[strings.HasPrefix(key, "sealane_")]; k.Prefix != key[:want] {
+				t.Errorf("shown is %q", k.Prefix)
+			}
 		} else {
 			refused(t, says, err)
 		}
@@ -185,6 +189,52 @@ func TestEndsOfRequests(t *testing.T) {
 		return b.SetRoles(ctx, "cora", []registry.Role{registry.Approver, registry.Auditor})
 	}))
 	must(t, b.change(ctx, as, optional)) // she still is an approver
+	person(t, b.Session, "dora", registry.Approver)
+	must(t, b.change(ctx, b.Session, func(e *registry.Environment) { e.Sealing = sealane.SealingRequired }))
+	r = waits(t, b.Session, "unencrypted", b.change(ctx, b.Session, optional))
+	cora, err := b.Registry().Login(ctx, renewed(t, b, "cora"))
+	must(t, err)
+	as, _, err = cora.ApproveRequest(ctx, r.ID)
+	must(t, err)
+	must(t, agreed(t, b.Session, func() error {
+		return b.SetRoles(ctx, "cora", []registry.Role{registry.Auditor})
+	}))
+	if err := b.change(ctx, as, optional); !errors.Is(err, registry.ErrUnknownToken) {
+		t.Errorf("approved by somebody who is no approver any more: %v", err)
+	}
+}
+
+// renewed returns a new token of a person.
+func renewed(t *testing.T, b *bank, id string) (token string) {
+	t.Helper()
+	must(t, agreed(t, b.Session, func() (err error) {
+		token, err = b.RenewToken(t.Context(), id)
+		return err
+	}))
+	return token
+}
+
+// A request is open for a week and a grant for a day, to the second.
+func TestLastMomentOfRequests(t *testing.T) {
+	b, ctx := newBank(t, "sqlite:"+t.TempDir()+"/r.db"), t.Context()
+	optional := func(e *registry.Environment) { e.Sealing = sealane.SealingOptional }
+	r := waits(t, b.Session, "unencrypted", b.change(ctx, b.Session, optional))
+	b.now = r.Created.Add(7*24*time.Hour - time.Second)
+	must(t, only2(b.ben.ApproveRequest(ctx, r.ID)))
+	b.now = r.Created.Add(7 * 24 * time.Hour)
+	refused(t, "ended on", only2(b.ben.ApproveRequest(ctx, r.ID)))
+	again := waits(t, b.Session, "unencrypted", b.change(ctx, b.Session, optional))
+	if again.ID == r.ID {
+		t.Error("a request that has ended is open")
+	}
+	granted, err := b.ben.GrantRequest(ctx, again.ID)
+	must(t, err)
+	b.now = granted.Decided.Add(24 * time.Hour)
+	r = waits(t, b.Session, "unencrypted", b.change(ctx, b.Session, optional))
+	granted, err = b.ben.GrantRequest(ctx, r.ID)
+	must(t, err)
+	b.now = granted.Decided.Add(24*time.Hour - time.Second)
+	must(t, b.change(ctx, b.Session, optional))
 }
 
 // Only a pair that partners share and that was imported can be with them before, and it is so for
