@@ -25,7 +25,8 @@ func TestLoosened(t *testing.T) {
 		{registry.Environment{Name: "PROD", Approvals: 1}, "approvals: one person alone"},
 		{registry.Environment{Name: "DEV", Sealing: sealane.SealingOptional}, "sealing: unencrypted messages"},
 		{registry.Environment{Name: "DEV", SenderAuth: sealane.SenderUnauthenticated}, "caller: the sender"},
-		{registry.Environment{Name: "DEV", AcceptRSAOAEP: "an old HSM"}, "OAEP with SHA-1: accepted, because an old HSM"},
+		{registry.Environment{Name: "DEV", AcceptRSAOAEP: "an old HSM"},
+			"OAEP with SHA-1: accepted, because an old HSM"},
 	} {
 		got := strings.Join(exchange.Loosened(c.env), "; ")
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
@@ -74,7 +75,8 @@ func TestPreflightOfARetiringPair(t *testing.T) {
 				Environment: "PROD", Bits: 2048, Subject: subject, Renewal: len(made) > 0})
 			h.must(err)
 			if c.profile == "rdx" {
-				if level, _ := h.checked(partner, "PROD", "our key ID (alias)"); len(made) == 0 && level != cert.Refused {
+				level, _ := h.checked(partner, "PROD", "our key ID (alias)")
+				if len(made) == 0 && level != cert.Refused {
 					t.Errorf("without an alias: %q", level)
 				}
 				h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: k.ID, KeyID: keyID}))
@@ -218,7 +220,9 @@ func TestMigrationsRefused(t *testing.T) {
 	h.must(h.Store.View(ctx, func(tx registry.Reader) error {
 		for name, change := range map[string]func(*registry.Provenance){
 			"did not come in with a table": func(p *registry.Provenance) { p.Imported = false },
-			"has waivers or mismatches":    func(p *registry.Provenance) { p.Waivers = []registry.Waiver{{Rule: "a"}} },
+			"has waivers or mismatches": func(p *registry.Provenance) {
+				p.Waivers = []registry.Waiver{{Rule: "a"}}
+			},
 			"has waivers or mismatches: ap": func(p *registry.Provenance) {
 				p.Mismatches = []registry.Mismatch{{What: "checksum 00"}}
 			},
@@ -258,7 +262,8 @@ func TestManyContactsOfAFile(t *testing.T) {
 		a.must(err)
 		var contacts []registry.Contact
 		for i := range n {
-			contacts = append(contacts, registry.Contact{Role: registry.Support, Email: fmt.Sprintf("c%d-%d@a.example", n, i)})
+			contacts = append(contacts, registry.Contact{Role: registry.Support,
+				Email: fmt.Sprintf("c%d-%d@a.example", n, i)})
 		}
 		file, err := a.anna.Export(ctx, exchange.PartnerFileOptions{Target: pairWith(pair.ID, "b"), Name: "A",
 			Contacts: contacts})

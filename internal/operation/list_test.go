@@ -104,7 +104,8 @@ func TestListsOfWhatHasEnded(t *testing.T) {
 		people, err := operation.ListPeople.Do(ctx, s, operation.PeopleQuery{Revoked: all})
 		must(t, err)
 		if want := map[bool]int{false: 1, true: 2}[all]; len(partners.Partners) != want || len(people.People) != want {
-			t.Errorf("with those that have ended %t: %d partners, %d people", all, len(partners.Partners), len(people.People))
+			t.Errorf("with those that have ended %t: %d partners, %d people", all, len(partners.Partners),
+				len(people.People))
 		}
 	}
 }
@@ -123,7 +124,8 @@ func TestQueriesRefused(t *testing.T) {
 	refused(t, "-1 days are in the past", inventory(operation.InventoryQuery{EndsWithin: -1}))
 	must(t, inventory(operation.InventoryQuery{States: registry.States(), EndsWithin: 1}))
 	file := func(format string) error {
-		_, err := operation.ExportCertificate.Do(ctx, s, operation.CertificateFile{ID: made.KeyPair.ID, Format: format})
+		_, err := operation.ExportCertificate.Do(ctx, s,
+			operation.CertificateFile{ID: made.KeyPair.ID, Format: format})
 		return err
 	}
 	refused(t, `format "jks" is not known`, file("jks"))
@@ -180,7 +182,8 @@ func TestLimitsAreRemoved(t *testing.T) {
 			t.Errorf("%+v, want %+v", changed.Limits, c.want)
 		}
 	}
-	_, err := operation.SetEnvironment.Do(t.Context(), s, operation.EnvironmentChange{LaneName: lane, Rate: text("many")})
+	_, err := operation.SetEnvironment.Do(t.Context(), s,
+		operation.EnvironmentChange{LaneName: lane, Rate: text("many")})
 	refused(t, "none removes the limit", err)
 }
 

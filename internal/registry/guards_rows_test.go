@@ -111,7 +111,8 @@ func TestDamagedHashKey(t *testing.T) {
 func TestRenewedTokenOfATakenAddress(t *testing.T) {
 	s, ctx := openSession(t).WithReason("has left, and is back"), t.Context()
 	add := func(id, address string) error {
-		return third(s.AddPerson(ctx, registry.Person{ID: id, Email: address, Roles: []registry.Role{registry.Auditor}}))
+		p := registry.Person{ID: id, Email: address, Roles: []registry.Role{registry.Auditor}}
+		return third(s.AddPerson(ctx, p))
 	}
 	must(t, add("ole", "keys@bank.example"))
 	refused(t, "one person, one token", add("eve", "KEYS@bank.example"))
@@ -191,7 +192,8 @@ func TestWhichAlarmStays(t *testing.T) {
 			return tx.PutCertificate(&c)
 		}))
 	doubt := func() {
-		must(t, only(s.RecordLeak(ctx, registry.LeakedKey{Partner: "acme", Environment: "PROD", SPKISHA256: [][]byte{sum}})))
+		leaked := registry.LeakedKey{Partner: "acme", Environment: "PROD", SPKISHA256: [][]byte{sum}}
+		must(t, only(s.RecordLeak(ctx, leaked)))
 	}
 	certain := func(from string) {
 		must(t, only(s.RecordWeakKey(ctx, registry.WeakKey{Partner: from, Environment: "PROD", SPKISHA256: sum,

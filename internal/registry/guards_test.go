@@ -29,7 +29,8 @@ func TestNamesOfPartners(t *testing.T) {
 		strings.Repeat("a", 64): "", strings.Repeat("a", 65): "1 to 64", "": "1 to 64", "-a": "small letters",
 		"a-": "", "0": "", "ä": "small letters", "a_b": "small letters",
 	} {
-		err := s.AddPartner(t.Context(), registry.Partner{ID: name, Name: "A", Profile: "riskos", Side: sealane.ServerSide})
+		err := s.AddPartner(t.Context(), registry.Partner{ID: name, Name: "A", Profile: "riskos",
+			Side: sealane.ServerSide})
 		if says == "" {
 			must(t, err)
 		} else {

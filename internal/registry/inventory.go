@@ -55,7 +55,8 @@ func inventoryRow(tx Reader, c Certificate, purposes *sync.Map) (InventoryRow, e
 	row := InventoryRow{
 		ID: c.ID, Kind: "certificate", Certificate: c.ID,
 		Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
-		Strength: "RSA " + strconv.Itoa(c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer, Serial: c.Serial,
+		Strength: "RSA " + strconv.Itoa(c.Bits), KeyID: c.KeyID, CommonName: c.CommonName, Issuer: c.Issuer,
+		Serial:    c.Serial,
 		NotBefore: c.NotBefore, NotAfter: c.NotAfter, State: c.State, Custodian: c.Provenance.ReceivedBy,
 		SHA256: hex.EncodeToString(c.SHA256),
 	}

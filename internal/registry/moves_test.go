@@ -30,7 +30,8 @@ func TestMovesOfCertificates(t *testing.T) {
 		retiring: {active, retired, compromised, expired},
 	}
 	back := map[registry.State]states{
-		matched: {received}, approved: {matched}, staged: {approved}, rejected: {received, matched}, retired: {retiring},
+		matched: {received}, approved: {matched}, staged: {approved}, rejected: {received, matched},
+		retired: {retiring},
 	}
 	s := openSession(t)
 	for name, move := range map[string]struct {
@@ -123,7 +124,8 @@ func TestMovesOfKeyPairs(t *testing.T) {
 // tries does something in a change of which nothing is kept.
 func tries(t *testing.T, s *registry.Session, do func(registry.Tx)) {
 	t.Helper()
-	err := s.WithReason("a test of moves").Change(t.Context(), registry.Entry{Action: registry.ActionBackup, Subject: "none"},
+	entry := registry.Entry{Action: registry.ActionBackup, Subject: "none"}
+	err := s.WithReason("a test of moves").Change(t.Context(), entry,
 		func(tx registry.Tx, _ *registry.Entry) error {
 			do(tx)
 			return errNothing
@@ -154,7 +156,8 @@ func pairNamed(t *testing.T, tx registry.Tx, id string, state registry.State) re
 	c.ID, c.Owner, c.KeyPair, c.SHA256, c.SPKISHA256 = "c-of-"+id, registry.Ours, id, sum[:], sum[:]
 	must(t, tx.PutCertificate(&c))
 	k := registry.KeyPair{
-		ID: id, Profile: "riskos", Environment: "PROD", State: state, Certificate: c.ID, SPKI: sum[:], SPKISHA256: sum[:],
+		ID: id, Profile: "riskos", Environment: "PROD", State: state, Certificate: c.ID,
+		SPKI: sum[:], SPKISHA256: sum[:],
 		Sealed: []byte("sealed"), RootKey: "root",
 	}
 	must(t, tx.PutKeyPair(&k))

@@ -17,7 +17,8 @@ func TestOrderOfArrival(t *testing.T) {
 	storeOnBoth(t, func(t *testing.T, s *store.Store) {
 		var want []string // by record, and then by identity
 		for change := range 4 {
-			ids := []string{fmt.Sprint("c", 9-change, "b"), fmt.Sprint("c", change, "a"), fmt.Sprint("c", 9-change, "a")}
+			last := fmt.Sprint("c", 9-change)
+			ids := []string{last + "b", fmt.Sprint("c", change, "a"), last + "a"}
 			must(t, s.Update(t.Context(), func(tx registry.Tx) error {
 				if change == 0 {
 					if err := agreement(tx, "acme", "PROD"); err != nil {
@@ -45,7 +46,8 @@ func TestOrderOfArrival(t *testing.T) {
 		for _, limit := range []int{1, 2, 3, 5, 12, 100} {
 			var got []string
 			for after := (registry.Arrival{}); ; {
-				q := registry.CertificateQuery{Arrived: &registry.Stretch{After: after}, Page: registry.Page{Limit: limit}}
+				q := registry.CertificateQuery{Arrived: &registry.Stretch{After: after}}
+				q.Limit = limit
 				var end registry.Arrival
 				must(t, s.View(t.Context(), func(tx registry.Reader) (err error) {
 					end, err = tx.CertificatesEnd(q)

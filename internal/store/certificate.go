@@ -87,10 +87,12 @@ func (t *tx) CertificatesEnd(q registry.CertificateQuery) (registry.Arrival, err
 		ends = "added DESC, id DESC"
 	}
 	statement := "SELECT added, id FROM (SELECT added, id FROM certificate" + found + ") AS page"
-	last, err := list(t, "certificates", selection[registry.Arrival]{statement, func(row scan) (a registry.Arrival, err error) {
+	read := func(row scan) (a registry.Arrival, err error) {
 		err = row(&a.Added, &a.ID)
 		return a, err
-	}}, " ORDER BY "+ends+" LIMIT 1", args...)
+	}
+	last, err := list(t, "certificates", selection[registry.Arrival]{statement, read},
+		" ORDER BY "+ends+" LIMIT 1", args...)
 	if err != nil || len(last) == 0 {
 		return registry.Arrival{}, err
 	}
