@@ -10,7 +10,7 @@ func newKey() *cobra.Command {
 		Short: "Key IDs, private keys in other formats, and your key pairs in the registry",
 	}
 	c.AddCommand(
-		keyCreate(), keyImport(), keyExport(), keyList(), keyDestroy(), keyBlock(), keyUnblock(),
+		keyCreate(), keyImport(), keyExport(), keyList(), keyDestroy(), keyBlock(), keyUnblock(), keyBlocked(),
 		newKeyID(), newKeyConvert())
 	return c
 }

@@ -1,7 +1,7 @@
 package command
 
 import (
-	"fmt"
+	"crypto/sha256"
 
 	"github.com/spf13/cobra"
 
@@ -10,20 +10,31 @@ import (
 
 func keyUnblock() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "unblock SHA256",
+		Use:   "unblock FILE|SHA256",
 		Short: "Lift the block of a key, if a second person agrees",
-		Long: `Unblock lets a key come in again that was blocked by mistake, by the SHA-256 that the
-block names. What the block has ended stays ended. If there is another approver, they
-must approve the request.`,
+		Long: `Unblock lets a key come in again that was blocked by mistake. It is named by a file with
+its certificate or public key, or by the SHA-256 that the block names (sealane key
+blocked). What the block has ended stays ended. If there is another approver, they must
+approve the request.`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
 	asksWhy(c)
-	input := func(_ *cobra.Command, args []string) (in operation.BlockedSum, err error) {
-		if in.SHA256 = sumOf(args[0]); in.SHA256 == nil {
-			err = refused(fmt.Errorf("%q is not a SHA-256 checksum (64 hexadecimal digits)", printable(args[0])))
+	input := func(c *cobra.Command, args []string) (in operation.BlockedSum, err error) {
+		if in.SHA256, err = spkiSum(c, args[0]); err != nil || sumOf(args[0]) != nil {
+			return in, err
 		}
-		return in, err
+		data, err := readInput(c, args[0], maxInput)
+		if err != nil {
+			return in, err
+		}
+		file := sha256.Sum256(data)
+		in.Also = [][]byte{file[:]}
+		if of, err := readCertificate(c, args[0]); err == nil && len(of.Certificates) > 0 {
+			der := sha256.Sum256(of.Certificates[0].Raw)
+			in.Also = append(in.Also, der[:])
+		}
+		return in, nil
 	}
 	c.RunE = does(flags, operation.UnblockKey, input, func(c *cobra.Command, _ operation.None) error {
 		return say(c, "The block is lifted. The key may come in again.")

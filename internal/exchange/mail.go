@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"io"
+	"mime"
 	"net/mail"
 	"regexp"
 	"slices"
@@ -104,7 +106,7 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 	case filekind.Unknown, filekind.AppleMail, filekind.Mailbox: // others have no headers at their beginning
 		begin = max(begin, headerEnd(whole))
 	}
-	texts, left := [][]byte{whole[:begin]}, maxText-begin
+	texts, left := [][]byte{whole[:begin], decodedWords(whole[:begin])}, maxText-begin
 	var others [][]byte
 	for _, p := range r.opened.Parts {
 		texts = append(texts, []byte(p.Name))
@@ -139,6 +141,20 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 		}
 	}
 	return texts, nil
+}
+
+// decodedWords returns a text with its encoded words (RFC 2047) as mail programs show them. All character
+// sets are read as one in which digits are what they are in ASCII.
+func decodedWords(text []byte) []byte {
+	words := mime.WordDecoder{CharsetReader: func(_ string, in io.Reader) (io.Reader, error) {
+		word, err := io.ReadAll(in)
+		return bytes.NewReader(bytes.ReplaceAll(word, []byte{0}, nil)), err // UTF-16 has zeros
+	}}
+	decoded, err := words.DecodeHeader(string(text))
+	if err != nil {
+		return nil
+	}
+	return []byte(decoded)
 }
 
 // headerEnd returns where the headers of a mail end.

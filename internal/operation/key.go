@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -212,12 +213,53 @@ var BlockKeys = changing("BlockKeys", registry.ActionKeyBlock,
 // BlockedSum names a block by its SHA-256.
 type BlockedSum struct {
 	SHA256 []byte `json:"sha256"`
+	// Also are the other checksums of the same file: those of them that are blocked are lifted, too.
+	Also [][]byte `json:"also,omitempty"`
 }
+
+// BlockedList is a page of the keys that are or were blocked.
+type BlockedList struct {
+	Blocked []BlockedKey `json:"blocked"`
+	More    string       `json:"more,omitempty"` // the next page begins after this one
+	Damage
+}
+
+// BlockedKey is a block.
+type BlockedKey struct {
+	registry.Blocked
+	SHA256 string `json:"sha256"`
+}
+
+// ListBlocked lists the keys that are or were blocked.
+var ListBlocked = reading("ListBlocked",
+	func(ctx context.Context, v *registry.Viewer, in Page) (out BlockedList, err error) {
+		err = v.View(ctx, func(tx registry.Reader) error {
+			blocks, damaged, err := registry.Readable(tx.BlockedAfter(in))
+			if err != nil {
+				return err
+			}
+			out = BlockedList{}
+			out.lack(damaged)
+			for _, b := range blocks {
+				out.Blocked = append(out.Blocked, BlockedKey{b, fmt.Sprintf("%x", b.SPKISHA256)})
+			}
+			if next := lastOf(blocks, func(b registry.Blocked) string { return fmt.Sprintf("%x", b.SPKISHA256) },
+				damaged); next != "" {
+				more, damaged, err := registry.Readable(tx.BlockedAfter(Page{After: next, Limit: 1}))
+				if len(more)+len(damaged) > 0 {
+					out.More = next
+				}
+				return err
+			}
+			return nil
+		})
+		return out, err
+	})
 
 // UnblockKey lifts a block.
 var UnblockKey = repeatable("UnblockKey", registry.ActionKeyUnblock,
 	func(ctx context.Context, s *Session, in BlockedSum) (None, error) {
-		return None{}, s.Session.UnblockKey(ctx, in.SHA256)
+		return None{}, s.Session.UnblockKey(ctx, append([][]byte{in.SHA256}, in.Also...)...)
 	})
 
 // SPKISum returns the checksum by which the registry tells public keys apart.

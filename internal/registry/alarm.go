@@ -47,7 +47,7 @@ func (k KeptOut) Ended() (ended []string) {
 // raise records the alarm for everything in use that has a public key, as part of a change. An alarm
 // that is open already stays, unless the new one is certain and it is not.
 func raise(tx Tx, spkiSHA256 []byte, a Alarm) (used []InUse, err error) {
-	certificates, pairs, err := usedAs(tx, spkiSHA256)
+	certificates, pairs, _, err := usedAs(tx, spkiSHA256)
 	if err != nil {
 		return nil, err
 	}

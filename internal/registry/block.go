@@ -88,9 +88,12 @@ func (s *Session) Block(tx Tx, spkiSHA256 []byte, reason string) (Blocked, error
 	if err != nil {
 		return b, err
 	}
-	certificates, pairs, err := usedAs(tx, spkiSHA256)
+	certificates, pairs, damaged, err := usedAs(tx, spkiSHA256)
 	if err != nil {
 		return b, err
+	}
+	for _, row := range damaged { // no lane has it
+		b.Ended = append(b.Ended, row.Row+" (its row is damaged: when that is restored, revoke it)")
 	}
 	for _, c := range certificates {
 		if err := s.MoveCertificate(tx, &c, Compromised); err != nil {
@@ -118,9 +121,9 @@ func (s *Session) keepOut(tx Tx, spkiSHA256 []byte, reason string) (Blocked, err
 	if err != nil {
 		return b, err
 	}
-	open, err := tx.Certificates(CertificateQuery{
+	open, _, err := Readable(tx.Certificates(CertificateQuery{
 		Owner: Theirs, SPKISHA256: spkiSHA256, States: []State{Received, Matched, Approved},
-	})
+	}))
 	for _, c := range open {
 		if err := s.MoveCertificate(tx, &c, Compromised); err != nil {
 			return b, err
@@ -131,16 +134,16 @@ func (s *Session) keepOut(tx Tx, spkiSHA256 []byte, reason string) (Blocked, err
 }
 
 // usedAs returns the partners' certificates and the key pairs of ours with a public key that are
-// in use.
-func usedAs(tx Reader, spkiSHA256 []byte) ([]Certificate, []KeyPair, error) {
-	certificates, err := tx.Certificates(CertificateQuery{
+// in use, and those rows of them that can't be read.
+func usedAs(tx Reader, spkiSHA256 []byte) (certificates []Certificate, pairs []KeyPair, damaged DamagedRows, err error) {
+	certificates, damaged, err = Readable(tx.Certificates(CertificateQuery{
 		Owner: Theirs, SPKISHA256: spkiSHA256, States: StatesInUse,
-	})
+	}))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256, States: StatesInUse})
-	return certificates, pairs, err
+	pairs, more, err := Readable(tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256, States: StatesInUse}))
+	return certificates, pairs, append(damaged, more...), err
 }
 
 // ofOthers reports whether a public key is known as ours, or as another partner's.

@@ -21,19 +21,20 @@ func (c Certificate) NotBlocked(tx Reader) error {
 		case err != nil:
 			return err
 		default:
-			return Refuse("its %s was blocked on %s: %s", of.what, b.At.Format(time.DateOnly), b.Reason)
+			return Refuse("its %s was blocked on %s: %s (SHA-256 %x)", of.what, b.At.Format(time.DateOnly), b.Reason, of.sum)
 		}
 	}
 	return nil
 }
 
-// withSum returns the certificates that have a checksum, or whose file has it.
+// withSum returns the certificates that have a checksum, or whose file has it. One that can't be read
+// is in no lane.
 func withSum(tx Reader, sum []byte) ([]Certificate, error) {
-	certificates, err := tx.Certificates(CertificateQuery{SHA256: sum, Page: Page{Limit: maxWithSum}})
+	certificates, _, err := Readable(tx.Certificates(CertificateQuery{SHA256: sum, Page: Page{Limit: maxWithSum}}))
 	if err != nil {
 		return nil, err
 	}
-	inFile, err := tx.Certificates(CertificateQuery{FileSHA256: sum, Page: Page{Limit: maxWithSum}})
+	inFile, _, err := Readable(tx.Certificates(CertificateQuery{FileSHA256: sum, Page: Page{Limit: maxWithSum}}))
 	if err != nil {
 		return nil, err
 	}

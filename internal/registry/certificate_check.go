@@ -62,7 +62,7 @@ func blocked(tx Reader, sum []byte, what string) ([]cert.Finding, error) {
 	}
 	return []cert.Finding{{
 		Code: RuleKeyBlocked, Name: "blocked key", Level: cert.Refused,
-		Found:  fmt.Sprintf("this %s was blocked on %s: %s", what, b.At.Format(time.DateOnly), b.Reason),
+		Found:  fmt.Sprintf("this %s was blocked on %s: %s (SHA-256 %x)", what, b.At.Format(time.DateOnly), b.Reason, sum),
 		Remedy: "make a new key pair, for this integration only",
 	}}, nil
 }
@@ -74,28 +74,43 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 	if err != nil {
 		return nil, err
 	}
-	where, err := knownElsewhere(tx, sum[:], at)
+	where, here, err := knownElsewhere(tx, sum[:], at)
 	if err != nil {
 		return nil, err
 	}
 	if len(where) > 0 {
-		found = append(found, cert.Finding{
+		f := cert.Finding{
 			Code: RuleKeyKnown, Name: "reused key", Level: cert.Refused, Waivable: true,
 			Found:  "the same public key is known: " + strings.Join(where, "; "),
 			Remedy: "make a new key pair: one for each partner, environment and renewal, used for nothing else",
-		})
+		}
+		if here.ID != "" && len(where) == 1 {
+			f.Remedy = here.goOn()
+		}
+		found = append(found, f)
 	}
 	return found, nil
 }
 
+// goOn says what to do with a certificate that comes in again where it is already.
+func (c Certificate) goOn() string {
+	switch {
+	case c.State.Open():
+		return "it is here already: go on with " + c.ID + ", or reject that first"
+	case c.State.InUse():
+		return "it is in use already: nothing is left to do"
+	}
+	return "undo the end of " + c.ID + " if it was a mistake; otherwise ask for a new key pair"
+}
+
 // knownElsewhere lists the certificates and key pairs with a public key. A certificate that was
 // rejected does not count where it comes again for the same use, and nowhere if nobody had
-// approved it: it was received under a wrong partner or environment.
-func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) ([]string, error) {
-	var where []string
+// approved it: it was received under a wrong partner or environment. here is one of them that is for
+// the same use, if there is one.
+func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) (where []string, here Certificate, err error) {
 	certificates, err := tx.Certificates(CertificateQuery{SPKISHA256: spkiSHA256})
 	if err != nil {
-		return nil, err
+		return nil, here, err
 	}
 	for _, c := range certificates {
 		same := c.Owner == at.owner && c.Partner == at.partner && c.Environment == at.env && c.Profile == at.profile
@@ -104,18 +119,21 @@ func knownElsewhere(tx Reader, spkiSHA256 []byte, at keyUse) ([]string, error) {
 		if c.ID == at.self || slip || c.Owner == Ours && c.KeyPair == at.self {
 			continue
 		}
+		if same && at.owner == Theirs {
+			here = c
+		}
 		where = append(where, fmt.Sprintf("certificate %s (%s) of %s", c.ID, c.State, c.use()))
 	}
 	pairs, err := tx.KeyPairs(KeyPairQuery{SPKISHA256: spkiSHA256})
 	if err != nil {
-		return nil, err
+		return nil, here, err
 	}
 	for _, k := range pairs {
 		if k.ID != at.self {
 			where = append(where, fmt.Sprintf("key pair %s (%s) of %s", k.ID, k.State, k.use()))
 		}
 	}
-	return where, nil
+	return where, here, nil
 }
 
 // use returns where the certificate's key is used.

@@ -364,7 +364,7 @@ func (s *Session) grantCounts(tx Reader, r Request) (bool, error) {
 // unsteady are the members of a row that are others each time the act is done.
 var unsteady = []string{
 	"id", "created", "changed", "prefix", "token_sha256", "mac_sha256", "certificate", "bytes_sha256", "sealed_as",
-	"root_key", "added",
+	"root_key", "added", "lifted",
 }
 
 // steady returns what a record has after an act, without the members that are others each time.

@@ -23,7 +23,10 @@ func newBank(t *testing.T, address string) *bank {
 	t.Helper()
 	s, _ := founded(t, address)
 	b := &bank{Session: s, now: time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)}
-	s.Registry().Now = func() time.Time { return b.now }
+	s.Registry().Now = func() time.Time { // between a request and its approval there is some
+		b.now = b.now.Add(time.Millisecond)
+		return b.now
+	}
 	must(t, s.AddPartner(t.Context(), registry.Partner{
 		ID: "acme", Name: "Acme", Profile: "riskos", Side: sealane.ServerSide,
 	}))

@@ -141,6 +141,8 @@ type Reader interface {
 	Relying(k KeyPair, n int) ([]string, error)
 
 	Blocked(spkiSHA256 []byte) (Blocked, error)
+	// BlockedAfter returns blocks in the order of their checksums, which a page has in hexadecimal.
+	BlockedAfter(Page) ([]Blocked, error)
 
 	// KeyUsage returns how often a key pair or certificate was used for messages of a partner, or of
 	// all partners if that is empty.

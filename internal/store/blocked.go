@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/hex"
 	"fmt"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -17,6 +18,15 @@ var blockedTable = &table[registry.Blocked]{
 
 func (t *tx) Blocked(spkiSHA256 []byte) (registry.Blocked, error) {
 	return find(t, blockedTable, registry.Blocked{SPKISHA256: spkiSHA256})
+}
+
+func (t *tx) BlockedAfter(p registry.Page) ([]registry.Blocked, error) {
+	after, err := hex.DecodeString(p.After)
+	if err != nil {
+		return nil, registry.Refuse("%q is no checksum", p.After)
+	}
+	return list(t, "blocked keys", blockedTable.listed(), " WHERE spki_sha256 > ? ORDER BY spki_sha256 LIMIT ?",
+		notNull(after), limit(p))
 }
 
 func (t *tx) PutBlocked(b registry.Blocked) error {
