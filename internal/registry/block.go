@@ -135,7 +135,9 @@ func (s *Session) keepOut(tx Tx, spkiSHA256 []byte, reason string) (Blocked, err
 
 // usedAs returns the partners' certificates and the key pairs of ours with a public key that are
 // in use, and those rows of them that can't be read.
-func usedAs(tx Reader, spkiSHA256 []byte) (certificates []Certificate, pairs []KeyPair, damaged DamagedRows, err error) {
+func usedAs(
+	tx Reader, spkiSHA256 []byte,
+) (certificates []Certificate, pairs []KeyPair, damaged DamagedRows, err error) {
 	certificates, damaged, err = Readable(tx.Certificates(CertificateQuery{
 		Owner: Theirs, SPKISHA256: spkiSHA256, States: StatesInUse,
 	}))

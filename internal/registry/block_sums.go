@@ -21,7 +21,8 @@ func (c Certificate) NotBlocked(tx Reader) error {
 		case err != nil:
 			return err
 		default:
-			return Refuse("its %s was blocked on %s: %s (SHA-256 %x)", of.what, b.At.Format(time.DateOnly), b.Reason, of.sum)
+			return Refuse("its %s was blocked on %s: %s (SHA-256 %x)",
+				of.what, b.At.Format(time.DateOnly), b.Reason, of.sum)
 		}
 	}
 	return nil

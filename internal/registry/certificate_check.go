@@ -62,7 +62,8 @@ func blocked(tx Reader, sum []byte, what string) ([]cert.Finding, error) {
 	}
 	return []cert.Finding{{
 		Code: RuleKeyBlocked, Name: "blocked key", Level: cert.Refused,
-		Found:  fmt.Sprintf("this %s was blocked on %s: %s (SHA-256 %x)", what, b.At.Format(time.DateOnly), b.Reason, sum),
+		Found: fmt.Sprintf("this %s was blocked on %s: %s (SHA-256 %x)",
+			what, b.At.Format(time.DateOnly), b.Reason, sum),
 		Remedy: "make a new key pair, for this integration only",
 	}}, nil
 }

@@ -65,7 +65,8 @@ func TestBlockOfADamagedRow(t *testing.T) {
 		}{{`certificate "` + c.ID, c.SPKISHA256}, {`key pair "` + k.ID, k.SPKISHA256}} {
 			ended, err := s.WithReason("it leaked, INC-3").BlockKeys(ctx, [][]byte{of.sum})
 			must(t, err)
-			if len(ended) != 1 || !strings.HasPrefix(ended[0], of.row) || !strings.Contains(ended[0], "its row is damaged") {
+			if len(ended) != 1 || !strings.HasPrefix(ended[0], of.row) ||
+				!strings.Contains(ended[0], "its row is damaged") {
 				t.Errorf("ended: %q", ended)
 			}
 			must(t, s.View(ctx, func(tx registry.Reader) error { return only(tx.Blocked(of.sum)) }))
