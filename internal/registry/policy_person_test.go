@@ -137,7 +137,7 @@ func TestTheWayBackTakesAWeek(t *testing.T) {
 			asksSecond(t, when, only(b.RenewToken(ctx, "ben")))
 			b.now = time.Date(2026, 12, 8, 8, 59, 0, 0, time.UTC)
 		}
-		b.now = b.now.Add(time.Minute)
+		b.now = b.now.Add(2 * time.Minute)
 		asksSecond(t, "ben is no longer approver", b.SetRoles(ctx, "ben", []registry.Role{registry.Auditor}))
 		asksSecond(t, "unencrypted messages", b.loosen(t))
 		must(t, add("eve", registry.Approver))
