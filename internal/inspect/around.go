@@ -48,42 +48,14 @@ func (x *examiner) around(what string) { x.r.Around = append(x.r.Around, what) }
 
 // peel removes one layer, if there is one. If rest is nil, there is no token.
 func (x *examiner) peel(data []byte) (rest []byte, off bool) {
-	if text, from, _ := pasted.Decode(data); from != pasted.Plain && from != pasted.Marked {
-		x.around(string(from))
-		x.fault(stepAround, fault.BodyUTF8, "body", "It is in "+string(from)+", as some Windows programs write files.")
-		return text, true
-	}
-	if rest, off := x.file(data); off {
-		return rest, true
-	}
-	if rest, off := x.printed(data); off {
-		return rest, true
-	}
-	if bytes.HasPrefix(data, byteOrderMark) {
-		x.around("byte order mark")
-		x.fault(stepAround, fault.BodyBOM, "body", "It begins with the bytes EF BB BF.")
-		return data[len(byteOrderMark):], true
-	}
-	if trimmed := bytes.TrimSpace(data); len(trimmed) < len(data) && len(data) > 0 {
-		if len(trimmed) == 0 {
-			if x.wrap == nil {
-				x.fault(stepAround, fault.BodyEmpty, "body", "There are only blanks and line breaks.")
-				return nil, true
-			}
-			return data, false
+	outside := []func([]byte) ([]byte, bool){x.encoding, x.file, x.printed, x.mark, x.blanks, x.httpHeaders}
+	for _, remove := range outside {
+		if rest, off := remove(data); off {
+			return rest, true
 		}
-		if x.wrap != nil {
-			return x.blanksInMember(data, trimmed)
-		}
-		x.around("blanks or line breaks")
-		x.note(stepAround, "body", "There are blanks or line breaks around it; they were removed and are harmless.")
-		return trimmed, true
 	}
 	if len(data) == 0 {
 		return data, false
-	}
-	if rest, off := x.httpHeaders(data); off {
-		return rest, true
 	}
 	switch data[0] {
 	case '{', '[':
@@ -94,36 +66,96 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 	case '"', '\'', '`':
 		return x.unquote(data)
 	}
-	if rest, off := x.unshown(data); off {
-		return rest, true
+	inside := []func([]byte) ([]byte, bool){
+		x.unshown, x.pem, x.formField, x.prefix, x.percent, x.encodedTwice, x.among,
 	}
-	if strings.HasPrefix(string(data[:min(len(data), 16)]), "-----BEGIN ") {
-		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
-			"This is a PEM file (a certificate or key), not a message.").Remedy = "Look for the message itself."
-		return nil, true
-	}
-	if rest, off := x.formField(data); off {
-		return rest, true
-	}
-	if p := prefixForm.Find(data[:min(len(data), 200)]); p != nil && bytes.HasPrefix(data[len(p):], []byte("ey")) {
-		x.around("prefix")
-		x.fault(stepAround, fault.BodyBearerPrefix, "body",
-			show(strings.TrimSpace(string(p)))+" is before the token.")
-		return data[len(p):], true
-	}
-	if escaped(data) {
-		if plain, err := url.PathUnescape(string(data)); err == nil {
-			x.around("percent-encoding")
-			x.fault(stepAround, fault.BodyPercent, "body", "")
-			return []byte(plain), true
+	for _, remove := range inside {
+		if rest, off := remove(data); off {
+			return rest, true
 		}
 	}
-	if inside := encodedOnceMore(data); inside != nil {
-		x.around("base64")
-		x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 was decoded.")
-		return inside, true
+	return data, false
+}
+
+func (x *examiner) encoding(data []byte) (rest []byte, off bool) {
+	text, from, _ := pasted.Decode(data)
+	if from == pasted.Plain || from == pasted.Marked {
+		return data, false
 	}
-	return x.among(data)
+	x.around(string(from))
+	x.fault(stepAround, fault.BodyUTF8, "body", "It is in "+string(from)+", as some Windows programs write files.")
+	return text, true
+}
+
+func (x *examiner) mark(data []byte) (rest []byte, off bool) {
+	rest, off = bytes.CutPrefix(data, byteOrderMark)
+	if off {
+		x.around("byte order mark")
+		x.fault(stepAround, fault.BodyBOM, "body", "It begins with the bytes EF BB BF.")
+	}
+	return rest, off
+}
+
+func (x *examiner) blanks(data []byte) (rest []byte, off bool) {
+	trimmed := bytes.TrimSpace(data)
+	switch {
+	case len(trimmed) == len(data):
+		return data, false
+	case len(trimmed) == 0 && x.wrap != nil:
+		return data, false
+	case len(trimmed) == 0:
+		x.fault(stepAround, fault.BodyEmpty, "body", "There are only blanks and line breaks.")
+		return nil, true
+	case x.wrap != nil:
+		return x.blanksInMember(data, trimmed)
+	}
+	x.around("blanks or line breaks")
+	x.note(stepAround, "body", "There are blanks or line breaks around it; they were removed and are harmless.")
+	return trimmed, true
+}
+
+func (x *examiner) pem(data []byte) (rest []byte, off bool) {
+	if !bytes.HasPrefix(data, []byte("-----BEGIN ")) {
+		return data, false
+	}
+	x.fault(stepText, fault.Parts.In(fault.JWE), "message",
+		"This is a PEM file (a certificate or key), not a message.").Remedy = "Look for the message itself."
+	return nil, true
+}
+
+// prefix removes a word before the token, such as Bearer.
+func (x *examiner) prefix(data []byte) (rest []byte, off bool) {
+	const longest = 200
+	p := prefixForm.Find(data[:min(len(data), longest)])
+	if p == nil || !bytes.HasPrefix(data[len(p):], []byte("ey")) {
+		return data, false
+	}
+	x.around("prefix")
+	x.fault(stepAround, fault.BodyBearerPrefix, "body", show(strings.TrimSpace(string(p)))+" is before the token.")
+	return data[len(p):], true
+}
+
+func (x *examiner) percent(data []byte) (rest []byte, off bool) {
+	if !escaped(data) {
+		return data, false
+	}
+	plain, err := url.PathUnescape(string(data))
+	if err != nil {
+		return data, false
+	}
+	x.around("percent-encoding")
+	x.fault(stepAround, fault.BodyPercent, "body", "")
+	return []byte(plain), true
+}
+
+func (x *examiner) encodedTwice(data []byte) (rest []byte, off bool) {
+	inside := encodedOnceMore(data)
+	if inside == nil {
+		return data, false
+	}
+	x.around("base64")
+	x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 was decoded.")
+	return inside, true
 }
 
 // blanksInMember removes what surrounds the token in its member. An opener does not.

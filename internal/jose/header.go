@@ -107,67 +107,97 @@ var refusedMembers = map[string]fault.TokenFault{
 
 // parseHeader reads the JSON of a protected header. layer and kind go into its errors.
 func parseHeader(data []byte, layer fault.Layer, kind Kind) (Header, error) {
-	refuse := func(f fault.TokenFault, format string, args ...any) (Header, error) {
-		return Header{}, &Error{Kind: kind, Fault: f.In(layer), Detail: fmt.Sprintf(format, args...)}
+	r := headerReader{layer: layer, kind: kind}
+	if err := r.read(data); err != nil {
+		return Header{}, err
 	}
+	return r.Header, nil
+}
+
+// headerReader reads one protected header.
+type headerReader struct {
+	Header
+	layer       fault.Layer
+	kind        Kind
+	keyAlg, enc *string
+}
+
+func (r *headerReader) refuse(f fault.TokenFault, format string, args ...any) error {
+	return &Error{Kind: r.kind, Fault: f.In(r.layer), Detail: fmt.Sprintf(format, args...)}
+}
+
+func (r *headerReader) read(data []byte) error {
+	members, err := r.members(data)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if err := r.member(m); err != nil {
+			return err
+		}
+	}
+	if r.keyAlg == nil {
+		return r.refuse(fault.AlgMissing, "header has no alg")
+	}
+	if r.Kid != nil {
+		if err := cert.CheckKeyIDText(*r.Kid); err != nil {
+			return r.refuse(fault.KidForm, "%v", err)
+		}
+	}
+	r.Alg = *r.keyAlg
+	if r.kind == NotJWE {
+		if r.enc == nil {
+			return &Error{Kind: r.kind, Fault: fault.EncMissing, Detail: "header has no enc"}
+		}
+		r.Enc = *r.enc
+	}
+	return nil
+}
+
+func (r *headerReader) members(data []byte) ([]strictjson.Member, error) {
 	if len(data) > maxHeader {
-		return refuse(fault.HeaderTooLarge, "header has %d bytes, more than %d", len(data), maxHeader)
+		return nil, r.refuse(fault.HeaderTooLarge, "header has %d bytes, more than %d", len(data), maxHeader)
 	}
 	members, err := strictjson.Object(data)
 	switch {
 	case errors.Is(err, strictjson.ErrUTF8):
-		return refuse(fault.HeaderUTF8, "header is %v", err)
+		return nil, r.refuse(fault.HeaderUTF8, "header is %v", err)
 	case errors.Is(err, strictjson.ErrNotObject):
-		return refuse(fault.HeaderNotObject, "header is %v", err)
+		return nil, r.refuse(fault.HeaderNotObject, "header is %v", err)
 	case errors.Is(err, strictjson.ErrDuplicate):
-		return refuse(fault.HeaderDuplicate, "header: %v", err)
+		return nil, r.refuse(fault.HeaderDuplicate, "header: %v", err)
 	case errors.Is(err, strictjson.ErrDepth):
-		return refuse(fault.HeaderDepth, "header is %v", err)
+		return nil, r.refuse(fault.HeaderDepth, "header is %v", err)
 	case err != nil:
-		return refuse(fault.HeaderNotJSON, "header is %v", err)
+		return nil, r.refuse(fault.HeaderNotJSON, "header is %v", err)
 	}
-	var h Header
-	var keyAlg, enc *string
-	for _, m := range members {
-		if f, refused := refusedMembers[m.Name]; refused {
-			return refuse(f, "header has a %s member", m.Name)
-		}
-		value, isString := strictjson.String(m.Value)
-		switch m.Name {
-		case "alg":
-			keyAlg = &value
-		case "enc":
-			if kind != NotJWE {
-				continue
-			}
-			enc = &value
-		case "kid":
-			h.Kid = &value
-		case "typ":
-			h.Typ = &value
-		case "cty":
-			h.Cty = &value
-		default:
-			continue
-		}
-		if !isString {
-			return refuse(fault.HeaderType, "header member %s is not a string", m.Name)
-		}
+	return members, nil
+}
+
+func (r *headerReader) member(m strictjson.Member) error {
+	if f, refused := refusedMembers[m.Name]; refused {
+		return r.refuse(f, "header has a %s member", m.Name)
 	}
-	if keyAlg == nil {
-		return refuse(fault.AlgMissing, "header has no alg")
-	}
-	if h.Kid != nil {
-		if err := cert.CheckKeyIDText(*h.Kid); err != nil {
-			return refuse(fault.KidForm, "%v", err)
+	value, isString := strictjson.String(m.Value)
+	switch m.Name {
+	case "alg":
+		r.keyAlg = &value
+	case "enc":
+		if r.kind != NotJWE {
+			return nil
 		}
+		r.enc = &value
+	case "kid":
+		r.Kid = &value
+	case "typ":
+		r.Typ = &value
+	case "cty":
+		r.Cty = &value
+	default:
+		return nil
 	}
-	h.Alg = *keyAlg
-	if kind == NotJWE {
-		if enc == nil {
-			return Header{}, &Error{Kind: kind, Fault: fault.EncMissing, Detail: "header has no enc"}
-		}
-		h.Enc = *enc
+	if !isString {
+		return r.refuse(fault.HeaderType, "header member %s is not a string", m.Name)
 	}
-	return h, nil
+	return nil
 }

@@ -60,6 +60,33 @@ func (a *Answer) check(contentType string, sent Transaction, c Credential) error
 	if contentType != "" && !jsonType(contentType) {
 		return fault("Content-Type is %.80q, want application/json", contentType)
 	}
+	if err := a.checkEchoes(m, sent, c, fault); err != nil {
+		return err
+	}
+	a.TransStatusReason, _ = m.Text("TransStatusReason")
+	a.Language, _ = m.Text("Language")
+	a.StepupType, _ = m.Text("StepupType")
+	allowed := allowedStatus[a.Call]
+	status, _ := m.Text("Status")
+	a.Status = status
+	switch {
+	case !m.Has("Status"):
+		return fault("Status is missing, want one of %s", strings.Join(allowed, " "))
+	case !slices.Contains(allowed, status):
+		return fault("Status is %.80q, want one of %s", status, strings.Join(allowed, " "))
+	case status == StatusPending && !silentCredential(c.Type):
+		return fault("Status is PENDING for a %s credential; only out-of-band and biometric ones may be", c.Type)
+	}
+	if status != StatusSuccess || a.Call != CallStepup && a.Call != CallInitiateAction {
+		return nil
+	}
+	return a.readCredentials(m, c, fault)
+}
+
+// checkEchoes checks that the answer repeats the ids of the request.
+func (a *Answer) checkEchoes(
+	m sandbox.Members, sent Transaction, c Credential, fault func(string, ...any) error,
+) error {
 	for _, echo := range []struct {
 		name, sent string
 		into       *string
@@ -85,24 +112,7 @@ func (a *Answer) check(contentType string, sent Transaction, c Credential) error
 			return fault("%s is %.80q, sent %q", echo.name, got, echo.sent)
 		}
 	}
-	a.TransStatusReason, _ = m.Text("TransStatusReason")
-	a.Language, _ = m.Text("Language")
-	a.StepupType, _ = m.Text("StepupType")
-	allowed := allowedStatus[a.Call]
-	status, _ := m.Text("Status")
-	a.Status = status
-	switch {
-	case !m.Has("Status"):
-		return fault("Status is missing, want one of %s", strings.Join(allowed, " "))
-	case !slices.Contains(allowed, status):
-		return fault("Status is %.80q, want one of %s", status, strings.Join(allowed, " "))
-	case status == StatusPending && !silentCredential(c.Type):
-		return fault("Status is PENDING for a %s credential; only out-of-band and biometric ones may be", c.Type)
-	}
-	if status != StatusSuccess || a.Call != CallStepup && a.Call != CallInitiateAction {
-		return nil
-	}
-	return a.readCredentials(m, c, fault)
+	return nil
 }
 
 func (a *Answer) readCredentials(m sandbox.Members, c Credential, fault func(string, ...any) error) error {
