@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/unpack"
 	"github.com/sealane/sealane/keyfile"
 )
 
@@ -32,8 +34,7 @@ const maxPasted = 64 << 10
 // should match and does not is recorded, and undoes a match before. One that belongs to another
 // file accuses nobody.
 func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched string, err error) {
-	text := of.Checksum[:min(len(of.Checksum), maxPasted)]
-	sums, doubts := pasted.Checksums([]byte(text))
+	sums, doubts := checksumsIn([]byte(of.Checksum[:min(len(of.Checksum), maxPasted)]))
 	if !slices.ContainsFunc(sums, comparable) {
 		return "", registry.Refuse("certificate %s: %w", of.Certificate, noChecksum(sums, doubts))
 	}
@@ -75,6 +76,24 @@ func (e Exchange) MatchChecksum(ctx context.Context, of Comparison) (matched str
 		err = errors.Join(err, e.recordMismatch(ctx, *wrong, checksumMismatch, accused))
 	}
 	return matched, err
+}
+
+// checksumsIn returns the checksums in a message: in its text, or, if there are none, in what a
+// person sees of a saved mail or a page.
+func checksumsIn(message []byte) (sums []pasted.Sum, doubts []pasted.Doubt) {
+	sums, doubts = pasted.Checksums(message)
+	if slices.ContainsFunc(sums, comparable) {
+		return sums, doubts
+	}
+	for _, p := range unpack.Open(message, keyfile.SignedContent).Parts {
+		text, _ := unpack.Text(p.Data)
+		for _, reading := range [][]byte{text, unpack.Meant(text)} {
+			if found, _ := pasted.Checksums(reading); slices.ContainsFunc(found, comparable) {
+				return found, nil
+			}
+		}
+	}
+	return sums, doubts
 }
 
 // notMatchedAgain refuses to record the right checksum of a certificate that was approved or has ended.
@@ -131,6 +150,11 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 		case !comparable(s) || len(s.Octets) == sha1.Size:
 			continue
 		}
+		if hash := otherHash(s); hash != "" {
+			other = registry.Refuse("line %d is a checksum by %s, with which nothing is compared; ask for the SHA-256",
+				s.Line, hash)
+			continue
+		}
 		name, same, known := fileOf(s.Octets, c, leaf)
 		switch {
 		case known && same:
@@ -165,6 +189,24 @@ func compare(sums []pasted.Sum, c registry.Certificate, leaf *x509.Certificate) 
 	return "", pasted.Sum{},
 		registry.Refuse("certificate %s: there is only a SHA-1, and not of this certificate; ask for "+
 			"the SHA-256", c.ID)
+}
+
+var (
+	otherHashes = regexp.MustCompile(`(?i)\b(?:SHA-?3(?:[-_/](?:224|256|384|512))?|SHAKE-?\d+|KECCAK(?:-?\d+)?|` +
+		`BLAKE-?[23]?[bs]?p?(?:-\d+)?|RIPEMD-?\d*|WHIRLPOOL|SM3|STREEBOG(?:-?\d+)?)\b`)
+	longHashes = regexp.MustCompile(`(?i)\bsha-?2?-?(?:384|512)\b`)
+)
+
+// otherHash returns the name of the hash function of a checksum that is not of the family of
+// SHA-256, or "". A long checksum is of SHA-384 or SHA-512 only if its line says so.
+func otherHash(s pasted.Sum) string {
+	if name := otherHashes.FindString(s.Text); name != "" {
+		return name
+	}
+	if len(s.Octets) > sha256.Size && !longHashes.MatchString(s.Text) {
+		return fmt.Sprintf("a function of %d bits that it does not name", 8*len(s.Octets))
+	}
+	return ""
 }
 
 // confirms reports whether a checksum is of a certificate, or of a file that holds it.

@@ -3,8 +3,6 @@ package pasted
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -37,165 +35,107 @@ const octetsSHA256 = 32
 
 // Checksums returns the checksums in a text, in any form that tools and people write:
 // hexadecimal with or without colons, hyphens or blanks, also over several lines, base64
-// and base64url, each with any label. It never combines digits of two checksums.
+// and base64url, each with any label. It never combines digits of two checksums. The time
+// is linear in the size of the text, whatever it contains.
 func Checksums(data []byte) (sums []Sum, doubts []Doubt) {
-	lines := strings.Split(Clean(data), "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimRight(Unquoted(line), " \t")
-	}
-	runs := make([][]hexRun, len(lines))
-	for i, line := range lines {
-		runs[i] = hexRuns(line)
-	}
-	joined := make([]bool, len(lines)) // the first run of the line continues the previous one
-	for i := range lines {
-		for k, run := range runs[i] {
-			if k == 0 && joined[i] {
-				continue
-			}
-			add := func(digits string, sure bool) bool {
-				octets, err := hex.DecodeString(digits)
-				if err != nil || !slices.Contains(sizes, len(octets)) {
-					return false
-				}
-				sums = append(sums, Sum{octets, i + 1, lines[i], nameNear(lines, i), sure})
-				return true
-			}
-			whole, last := joinRuns(lines, runs, i, k)
-			switch {
-			case last > i && add(whole, run.continues):
-				if !run.continues {
-					add(run.digits, false)
-				}
-				for j := i + 1; j <= last; j++ {
-					joined[j] = true
-				}
-			case add(run.digits, true):
-			case len(run.digits) >= leastDigits:
-				doubts = append(doubts, Doubt{i + 1, run.doubt(lines[i])})
-			}
-		}
-		for _, octets := range base64Sums(lines[i]) {
-			sums = append(sums, Sum{octets.sum, i + 1, lines[i], nameNear(lines, i), octets.sure})
-		}
-		if text := shortened(lines[i]); text != "" && !holdsNumber(runs[i]) {
-			doubts = append(doubts, Doubt{i + 1, text})
-		}
-	}
-	return sums, doubts
-}
-
-// holdsNumber reports whether one of the runs is as long as a checksum or nearly so.
-func holdsNumber(runs []hexRun) bool {
-	return slices.ContainsFunc(runs, func(r hexRun) bool { return len(r.digits) >= leastDigits })
-}
-
-// leastDigits is the number of hexadecimal digits that no word or date has.
-const leastDigits = 24
-
-// hexRun is a hexadecimal number in one line: solid, or in groups of equal length with one
-// separator.
-type hexRun struct {
-	digits    string
-	group     int  // digits of a group
-	sign      byte // the separator; 0 if there is one group
-	begins    bool // it is the first text in the line
-	ends      bool // it is the last text in the line
-	continues bool // the line ends with the separator, so that the next line continues it
-}
-
-func (r hexRun) doubt(line string) string {
-	if text := shortened(line); text != "" {
-		return text
-	}
-	return fmt.Sprintf("%d hexadecimal digits, where a SHA-256 has 64", len(r.digits))
-}
-
-// word is a run of letters and digits.
-type word struct{ from, to int }
-
-var wordForm = regexp.MustCompile(`[0-9A-Za-z]+`)
-
-// hexRuns returns the numbers of a line that have at least 16 digits.
-func hexRuns(line string) (runs []hexRun) {
-	const least = 16
+	t := sumText{lines: strings.Split(Clean(data), "\n")}
+	t.runs = make([][]hexRun, len(t.lines))
+	t.joined = make([]bool, len(t.lines))
 	var words []word
-	for _, at := range wordForm.FindAllStringIndex(line, -1) {
-		words = append(words, word{at[0], at[1]})
+	for i, line := range t.lines {
+		t.lines[i] = strings.TrimRight(Unquoted(line), " \t")
+		t.runs[i], words = hexRuns(t.lines[i], words)
 	}
-	for i := 0; i < len(words); {
-		from, group := words[i], hexDigits(line[words[i].from:words[i].to])
-		if group == "" {
-			i++
+	for i := range t.lines {
+		t.line(i)
+	}
+	return t.sums, t.doubts
+}
+
+// sumText is a text in which checksums are searched.
+type sumText struct {
+	lines  []string
+	runs   [][]hexRun
+	joined []bool // the first number of the line continues the previous line
+	sums   []Sum
+	doubts []Doubt
+}
+
+// line adds the checksums that begin in line i, and the doubts.
+func (t *sumText) line(i int) {
+	line := t.lines[i]
+	first := len(t.sums)
+	short := shortened(line)
+	for k, run := range t.runs[i] {
+		if k == 0 && t.joined[i] {
 			continue
 		}
-		run := hexRun{digits: group, group: len(group), begins: strings.TrimLeft(line[:from.from], ` "'`) == ""}
-		last := i
-		for next := i + 1; next < len(words); next++ {
-			digits := hexDigits(line[words[next].from:words[next].to])
-			sign, ok := separator(line[words[next-1].to:words[next].from])
-			if !ok || len(digits) != run.group || run.sign != 0 && run.sign != sign || run.group > 16 {
-				break
+		whole, last := t.joinRuns(i, k)
+		switch {
+		case last > i && t.add(i, whole, run.continues):
+			if !run.continues {
+				t.add(i, run.digits, false)
 			}
-			run.digits, run.sign, last = run.digits+digits, sign, next
-		}
-		rest := strings.TrimRight(line[words[last].to:], ` "'`)
-		run.ends = rest == "" || rest == "." || rest == ","
-		if rest == ":" || rest == "-" || rest == `\` || rest == "=" { // the last ends a line in quoted-printable
-			run.ends, run.continues = true, run.sign != 0 && rest[0] == run.sign || rest == `\` || rest == "="
-		}
-		if len(run.digits) >= least || len(run.digits) == least/2 && run.begins && run.ends {
-			runs = append(runs, run)
-			i = last + 1
-		} else {
-			i++
+			for j := i + 1; j <= last; j++ {
+				t.joined[j] = true
+			}
+		case t.add(i, run.digits, true):
+		case run.count >= leastDigits:
+			t.doubts = append(t.doubts, Doubt{i + 1, run.doubt(short)})
 		}
 	}
-	return runs
+	if digits := halves(line, t.runs[i]); digits != "" {
+		t.add(i, digits, false)
+	}
+	for octets := range listed(line) {
+		t.add(i, hex.EncodeToString(octets), false)
+	}
+	for _, octets := range base64Sums(line) {
+		t.sums = append(t.sums, Sum{Octets: octets.sum, Line: i + 1, Text: line, Sure: octets.sure})
+	}
+	if short != "" && !holdsNumber(t.runs[i]) {
+		t.doubts = append(t.doubts, Doubt{i + 1, short})
+	}
+	if len(t.sums) > first {
+		name := nameNear(t.lines, t.runs, i)
+		for k := first; k < len(t.sums); k++ {
+			t.sums[k].Name = name
+		}
+	}
 }
 
-// hexDigits returns the hexadecimal digits of a word, without 0x, or "" if it is something else.
-func hexDigits(w string) string {
-	if len(w) > 2 && (strings.HasPrefix(w, "0x") || strings.HasPrefix(w, "0X")) {
-		w = w[2:]
-	} else if len(w) == 3 && w[0] == 'x' { // after a backslash
-		w = w[1:]
+// add adds a checksum of line i, if the digits are as many as those of one.
+func (t *sumText) add(i int, digits string, sure bool) bool {
+	if len(digits)%2 != 0 || !slices.Contains(sizes, len(digits)/2) {
+		return false
 	}
-	if strings.ContainsFunc(w, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }) {
-		return ""
+	octets, err := hex.DecodeString(digits)
+	if err == nil {
+		t.sums = append(t.sums, Sum{Octets: octets, Line: i + 1, Text: t.lines[i], Sure: sure})
 	}
-	return w
+	return err == nil
 }
 
-// separator returns the sign between two groups of a number.
-func separator(between string) (sign byte, ok bool) {
-	trimmed := strings.TrimSpace(between)
-	switch trimmed {
-	case "":
-		return ' ', len(between) <= 4
-	case ":", "-", ".", ",", "_", `\`:
-		return trimmed[0], true
-	}
-	return 0, false
-}
-
-// joinRuns joins a number that is broken over several lines, if these contain nothing else.
-// It returns the line in which the number ends: i if it is not broken.
-func joinRuns(lines []string, runs [][]hexRun, i, k int) (digits string, last int) {
-	const most = 16 // lines
-	first := runs[i][k]
+// joinRuns joins number k of line i, if it is broken over several lines that contain nothing
+// else. It returns the line in which the number ends: i if it is not broken.
+func (t *sumText) joinRuns(i, k int) (digits string, last int) {
+	const (
+		most        = 16 // lines
+		leastJoined = 8  // digits of the first
+	)
+	first := t.runs[i][k]
 	digits, last = first.digits, i
-	if k != len(runs[i])-1 || !first.ends {
+	if k != len(t.runs[i])-1 || !first.ends || first.count < leastJoined {
 		return digits, i
 	}
 	continues := first.continues
-	for next := i + 1; next < min(len(lines), i+most); next++ {
-		if len(runs[next]) != 1 || !runs[next][0].begins || !runs[next][0].ends && !runs[next][0].continues {
+	for next := i + 1; next < min(len(t.lines), i+most); next++ {
+		if len(t.runs[next]) != 1 || !t.runs[next][0].begins || !t.runs[next][0].ends && !t.runs[next][0].continues {
 			break
 		}
-		run := runs[next][0]
+		run := t.runs[next][0]
 		sameForm := run.group == first.group && run.sign == first.sign || first.sign == 0 && run.sign == 0
-		whole := len(run.digits) == 2*octetsSHA256
+		whole := run.count == 2*octetsSHA256
 		if !sameForm || whole || !continues && len(digits) >= 2*octetsSHA256 {
 			break
 		}
@@ -212,93 +152,53 @@ type base64Sum struct {
 	sure bool
 }
 
-var (
-	base64Word  = regexp.MustCompile(`[A-Za-z0-9+/_=-]+`)
-	sumLabel    = regexp.MustCompile(`(?i)sha-?(?:256|1)\b|S256|digest|thumbprint|fingerprint`)
-	base64Label = regexp.MustCompile(`^(?i:sha-?2?-?(?:256|1)[-=]+|pin-sha256=+)`)
-)
+// toURL changes the alphabet of base64 to that of base64url.
+var toURL = strings.NewReplacer("+", "-", "/", "_")
 
-// base64Sums returns the SHA-256 and SHA-1 of a line that are in base64 or base64url.
+const octetsSHA1, octetsSHA384, octetsSHA512 = 20, 48, 64
+
+// base64Sums returns the checksums of a line that are in base64 or base64url: SHA-256 and SHA-1,
+// and longer ones if their label or their padding tells them from a line of a file in base64.
 func base64Sums(line string) (sums []base64Sum) {
-	for _, w := range base64Word.FindAllString(line, -1) {
-		label := base64Label.FindString(w)
+	labelled := -1 // unknown, 0 or 1
+	for w := range wordsOf(line, base64Byte) {
+		if len(w) < base64.RawStdEncoding.EncodedLen(octetsSHA1) {
+			continue
+		}
+		label := base64Label.FindString(w[:min(len(w), longestLabel)])
 		text := strings.TrimLeft(w[len(label):], "=")
 		padded := strings.HasSuffix(text, "=")
 		text = strings.TrimRight(text, "=")
-		const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
-		mixed := strings.ContainsAny(text, lower) && strings.ContainsAny(text, upper) &&
-			strings.ContainsAny(text, digits)
-		sum, err := base64.RawURLEncoding.Strict().DecodeString(strings.NewReplacer("+", "-", "/", "_").Replace(text))
-		if err != nil || !mixed || len(sum) != octetsSHA256 && len(sum) != 20 {
+		n := base64.RawStdEncoding.DecodedLen(len(text))
+		fits := n == octetsSHA256 || n == octetsSHA1 || n == octetsSHA384 && label != "" ||
+			n == octetsSHA512 && (label != "" || padded)
+		if !fits || !mixed(text) {
 			continue
 		}
-		alone := w == strings.Trim(line, ` "'.`)
-		sums = append(sums, base64Sum{sum, padded || label != "" || alone || sumLabel.MatchString(line)})
+		sum, err := base64.RawURLEncoding.Strict().DecodeString(toURL.Replace(text))
+		if err != nil {
+			continue
+		}
+		if labelled < 0 {
+			labelled = 0
+			if sumLabel.MatchString(line) {
+				labelled = 1
+			}
+		}
+		alone := len(w) == len(strings.Trim(line, ` "'.`))
+		sums = append(sums, base64Sum{sum, padded || label != "" || alone || labelled > 0})
 	}
 	return sums
 }
 
-var (
-	gapForm = regexp.MustCompile(
-		`(?i)(?:[0-9a-f]{4}|[0-9a-f]{2}:)[: ]*(?:\.\.\.|…)[: ]*(?:[0-9a-f]{4}|[0-9a-f]{2}:)`,
-	)
-	shortForm = regexp.MustCompile(`[0-9A-Za-z]{24,}`)
-	notDigit  = regexp.MustCompile(`[^0-9A-Fa-f]`)
-	foreign   = regexp.MustCompile(`[0-9A-Fa-f]{2}([^\x00-\x7f])[0-9A-Fa-f]{2}`)
-)
-
-// shortened explains a line without a checksum that probably should have one.
-func shortened(line string) string {
-	if gapForm.MatchString(line) {
-		return "the middle of the checksum is left out; all of its digits are needed"
+// mixed reports whether a text has small and capital letters and digits, as base64 of a random
+// value has and words have not.
+func mixed(text string) bool {
+	var lower, upper, digit bool
+	for _, c := range []byte(text) {
+		lower = lower || 'a' <= c && c <= 'z'
+		upper = upper || 'A' <= c && c <= 'Z'
+		digit = digit || '0' <= c && c <= '9'
 	}
-	if at := foreign.FindStringSubmatch(line); at != nil {
-		return fmt.Sprintf("%s stands among its digits", RuneName([]rune(at[1])[0]))
-	}
-	for _, w := range shortForm.FindAllString(line, -1) {
-		odd := notDigit.FindAllStringIndex(w, -1)
-		if n := len(w); len(odd) > 0 && len(odd) <= 3 && (n >= 60 && n <= 68 || n >= 38 && n <= 42) {
-			return fmt.Sprintf("%q is not a hexadecimal digit (character %d of %d)", w[odd[0][0]], odd[0][0]+1, n)
-		}
-	}
-	return ""
+	return lower && upper && digit
 }
-
-var (
-	fileForm = regexp.MustCompile(
-		`(?i)[^\s"'()<>/\\:*=]+\.(?:cer|crt|cert|pem|der|p7b|p7c|p7s|p12|pfx|spc|key|pub|jwk|` +
-			`json|txt|zip|gz|7z|eml|msg|csv|xlsx?|docx?|pdf|sealane|sig|asc|png|jpe?g|gif|html?)\b`,
-	)
-	pathLabel = regexp.MustCompile(`(?i)^\s*(?:path|file|name|datei|fichier|chemin|pfad)\s*:`)
-)
-
-// nameNear returns the name of the file whose checksum is in line i: from that line, from a
-// label in the line before it, or from the list that PowerShell writes.
-func nameNear(lines []string, i int) string {
-	if name := nameIn(lines[i]); name != "" {
-		return name
-	}
-	if i > 0 && strings.HasSuffix(lines[i-1], ":") && len(hexRuns(lines[i-1])) == 0 {
-		return nameIn(lines[i-1])
-	}
-	for next := i + 1; next < min(len(lines), i+3); next++ {
-		if pathLabel.MatchString(lines[next]) {
-			return nameIn(lines[next])
-		}
-	}
-	return ""
-}
-
-func nameIn(line string) string {
-	if found := fileForm.FindAllString(line, -1); len(found) > 0 {
-		return found[len(found)-1]
-	}
-	return ""
-}
-
-var toolLine = regexp.MustCompile(`(?i)^\s*(?:$|-[- ]*$|Algorithm\b|Path\s*:|CertUtil:|Certificate fingerprint|` +
-	`Fingerprints?:?$|.*\bhash\b.*:$|.*\bsha-?256\b.*:$)`)
-
-// IsToolLine reports whether a line is one that tools write around checksums: a heading, a
-// line of hyphens, a label.
-func IsToolLine(line string) bool { return toolLine.MatchString(Unquoted(line)) }

@@ -1,12 +1,16 @@
 package pasted_test
 
 import (
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sealane/sealane/internal/pasted"
 )
@@ -120,12 +124,89 @@ func TestNamesOfChecksums(t *testing.T) {
 	}
 }
 
-// Long and odd texts take no long time.
-func TestChecksumsAreBounded(t *testing.T) {
-	for _, piece := range []string{"a", "18:", "18 ", one + "\n", "18\n", "> ", "a.cer ", "\u200e", "=", "eyJ",
-		".\n"} {
-		text := []byte(strings.Repeat(piece, 64<<10/len(piece)))
-		pasted.Checksums(text)
-		pasted.Tokens(string(text), 5)
+// What mails, pages and people make of a checksum.
+func TestChecksumsInOtherForms(t *testing.T) {
+	octets, err := hex.DecodeString(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, escaped := make([]string, len(octets)), new(strings.Builder)
+	for i, b := range octets {
+		signed[i] = fmt.Sprint(int8(b))
+		fmt.Fprintf(escaped, `\x%02x`, b)
+	}
+	pairs := colons(one)
+	for name, text := range map[string]string{
+		"halves":                    "SHA-256: " + strings.ToUpper(one[:32]) + " " + strings.ToUpper(one[32:]),
+		"unequal halves":            one[:40] + " " + one[40:],
+		"broken behind a label":     "SHA-256: " + one[:50] + "\n" + one[50:],
+		"broken, quoted":            "> > SHA-256: " + one[:60] + "\n> > " + one[60:],
+		"broken, quoted-printable":  "SHA-256: " + one[:60] + "=\n" + one[60:],
+		"broken, in a list":         "Hash      : " + one[:50] + "\n            " + one[50:] + "\nPath : C:\\a.cer",
+		"groups of five":            strings.Join(groups(one, 5), " "),
+		"groups of ten":             strings.Join(groups(one, 10), "-"),
+		"label and colons in one":   "SHA-256" + pairs,
+		"label in one":              "sha256" + one,
+		"ratio signs":               strings.ReplaceAll(pairs, ":", "\u2236"),
+		"middle dots":               strings.ReplaceAll(pairs, ":", "·"),
+		"bytes of Java":             "[" + strings.Join(signed, ", ") + "]",
+		"bytes of Go":               fmt.Sprint(octets),
+		"bytes of Python":           "b'" + escaped.String() + "'",
+		"a pin of curl":             "sha256//" + base64.StdEncoding.EncodeToString(octets),
+		"UTF-16, NULs removed":      "\xff\xfeAlgorithm : SHA256\r\nHash : " + one,
+		"a cell of a spreadsheet":   `="` + one + `"`,
+		"between other numbers":     "Serial: 5f2e1a7b3c4d5e6f708192a3b4c5d6e7f8091a2b\nSHA-256: " + one,
+		"a long line before it":     strings.Repeat("a.b ", 5000) + one,
+		"among words of two digits": "ad be " + one + " fa de",
+	} {
+		if got := sums(text); !slices.ContainsFunc(got, func(s string) bool { return strings.TrimSuffix(s, "?") == one }) {
+			_, doubts := pasted.Checksums([]byte(text))
+			t.Errorf("%s: %q %v", name, got, doubts)
+		}
+	}
+	long := sha512.Sum512(octets)
+	for _, text := range []string{
+		"sha512-" + base64.StdEncoding.EncodeToString(long[:]), base64.StdEncoding.EncodeToString(long[:]),
+	} {
+		if all, _ := pasted.Checksums([]byte(text)); len(all) != 1 || len(all[0].Octets) != len(long) {
+			t.Errorf("%s: %v", text, all)
+		}
+	}
+	// A line of a file in base64 is no SHA-384.
+	if all, _ := pasted.Checksums([]byte(base64.StdEncoding.EncodeToString(long[:48]))); len(all) > 0 {
+		t.Errorf("%v", all)
+	}
+}
+
+func groups(digits string, n int) (out []string) {
+	for g := range slices.Chunk([]byte(digits), n) {
+		out = append(out, string(g))
+	}
+	return out
+}
+
+// The time grows with the text and not much faster, whatever is in it.
+func TestChecksumsAreLinear(t *testing.T) {
+	for _, piece := range []string{"a", "18:", "18 ", one + "\n", one + " ", one + " a.cer ", "18\n", "> ", "a.cer ",
+		"\u200e", "=", "eyJ", ".\n", "a.", "aé", "[1,", "'\\x1", "sha256 ", "[", `"`, "    ", "abcd...",
+		"GFvJT8AtJfbeh0vFsS6lUGy4QocUSFG0To9VrpD/Ftk= "} {
+		text := []byte(strings.Repeat(piece, 1<<20/len(piece)))
+		timed := func(text []byte) time.Duration {
+			start := time.Now()
+			pasted.Checksums(text)
+			return time.Since(start)
+		}
+		small := text[:len(text)/16]
+		part, whole := timed(small), time.Duration(0)
+		for range 3 { // another program may take the processor meanwhile
+			part = max(part, timed(small), 5*time.Millisecond)
+			if whole = timed(text); whole <= 100*part {
+				break
+			}
+		}
+		if whole > 100*part {
+			t.Errorf("%.20q: %v, and %v for 16 times as much", piece, part, whole)
+		}
+		pasted.Tokens(string(text[:64<<10]), 5)
 	}
 }

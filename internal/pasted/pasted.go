@@ -42,10 +42,16 @@ func Decode(data []byte) (text []byte, from Encoding, err error) {
 	switch {
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe, 0, 0}), bytes.HasPrefix(data, []byte{0, 0, 0xfe, 0xff}):
 		return fromUTF32(data), UTF32, nil
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		from, data = UTF16LE, data[2:]
-	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		from, data = UTF16BE, data[2:]
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		const least = 16
+		if rest := data[2:]; len(rest) >= least && withoutNULs(rest) {
+			return rest, Marked, nil
+		}
+		from = UTF16BE
+		if data[0] == 0xff {
+			from = UTF16LE
+		}
+		data = data[2:]
 	default:
 		if from = unmarkedUTF16(data); from == Plain {
 			return data, Plain, nil
@@ -55,6 +61,12 @@ func Decode(data []byte) (text []byte, from Encoding, err error) {
 		err = ErrHalf
 	}
 	return fromUTF16(data, from), from, err
+}
+
+// withoutNULs reports whether text after a mark of UTF-16 is ASCII: a shell that puts a file in
+// place of $(cat FILE) leaves its NULs out.
+func withoutNULs(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(r rune) bool { return r == 0 || r > unicode.MaxASCII })
 }
 
 // fromUTF32 converts text that begins with a byte order mark.
