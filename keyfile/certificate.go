@@ -84,6 +84,50 @@ func lengthOf(parts []element) (n int) {
 	return n
 }
 
+// withoutBlanks removes line ends, blanks and NULs behind DER, which programs add that take it for
+// text or fill a block.
+func withoutBlanks(der []byte) []byte {
+	e, err := firstElement(der)
+	if err != nil || e.indefinite {
+		return der
+	}
+	if n := e.header + e.length; n < len(der) && len(bytes.Trim(der[n:], " \r\n\x00")) == 0 {
+		return der[:n]
+	}
+	return der
+}
+
+// severalDER returns the certificates of a file that has nothing but several of them in DER, one
+// after the other. It returns nil for other files.
+func severalDER(der []byte) (list [][]byte) {
+	for rest := der; len(rest) > 0; {
+		e, err := firstElement(rest)
+		if err != nil || e.indefinite || e.header+e.length > len(rest) || len(list) > maxCertificates ||
+			recognize(rest) != kindCertificate {
+			return nil
+		}
+		list, rest = append(list, rest[:e.header+e.length]), rest[e.header+e.length:]
+	}
+	if len(list) < 2 {
+		return nil
+	}
+	return list
+}
+
+func parseAll(list [][]byte) (certificates []*x509.Certificate, err error) {
+	for _, der := range list {
+		if err := checkASN1(der); err != nil {
+			return nil, fmt.Errorf("the file is damaged: %w", err)
+		}
+		c, err := parseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		certificates = append(certificates, c)
+	}
+	return certificates, nil
+}
+
 // contentTypes are the other content types of RFC 5652, section 14, and its relatives.
 var contentTypes = map[string]string{
 	"1.2.840.113549.1.7.1":       "plain data",

@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -155,6 +156,10 @@ func holdsPrivate(object map[string]any) bool {
 // rsaFromJWK reads the public members.
 func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err error) {
 	if kty, ok := object["kty"].(string); !ok || kty != "RSA" {
+		if !ok {
+			return nil, "", errors.New(`the JSON has no certificate, and is no JWK, which has a member "kty": ` +
+				adviceSendCertificate)
+		}
 		return nil, "", errors.New(`the JSON is not an RSA JWK: its member "kty" must be "RSA"`)
 	}
 	if kid, has := object["kid"]; has {
@@ -311,6 +316,10 @@ func certificatesFromJWK(object map[string]any, pub *rsa.PublicKey) ([]*x509.Cer
 		}
 		if k := recognize(der); k.private() != "" {
 			return nil, privateKeyError(k, der)
+		}
+		if bytes.Contains(der, []byte(pemBegin)) {
+			return nil, fmt.Errorf(`JWK: entry %d of "x5c" is the base64 of PEM: it must be that of DER `+
+				`(RFC 7517, section 4.7), which is what stands between the lines BEGIN and END`, i+1)
 		}
 		c, err := parseCertificate(der)
 		if err != nil {

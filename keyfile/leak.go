@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/unpack"
 )
 
@@ -148,7 +149,13 @@ func (s *search) file(data []byte) {
 		s.der(withoutMark(data))
 		s.text(data)
 	default:
+		if octets := fromUTF8(data); octets != nil {
+			s.der(octets)
+		}
 		text, _ := plainText(data)
+		if rest := withoutNULs(text); rest != nil {
+			s.text(rest)
+		}
 		if meant := unpack.Meant(text); meant != nil {
 			s.readings(text, meant)
 		} else {
@@ -186,6 +193,10 @@ func (s *search) text(text []byte) {
 		s.marks(decoded)
 	}
 	for decoded := range longHex(text) {
+		s.der(decoded)
+		s.marks(decoded)
+	}
+	for decoded := range pasted.Octets(text, leastOctets) {
 		s.der(decoded)
 		s.marks(decoded)
 	}

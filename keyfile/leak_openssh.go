@@ -7,12 +7,11 @@ const labelOpenSSH = "OPENSSH PRIVATE KEY"
 // openSSHNumbers reads an RSA key in OpenSSH's own format, if it is not encrypted.
 func openSSHNumbers(b []byte) rsaNumbers {
 	const (
-		magic   = "openssh-key-v1\x00"
 		number  = 4     // octets of a count or length
 		checked = 4 + 4 // two equal numbers, to detect a wrong passphrase
 	)
 	r := reader{rest: b}
-	if string(r.take(uint32(len(magic)))) != magic {
+	if string(r.take(uint32(len(openSSHHead)))) != openSSHHead {
 		return rsaNumbers{}
 	}
 	cipher := string(r.string())

@@ -80,6 +80,9 @@ func (s *search) block(label string, body []byte) {
 // openSSHMagic is how the base64 of OpenSSH's own format begins.
 const openSSHMagic = "b3BlbnNzaC1rZXktdjE"
 
+// openSSHHead is how OpenSSH's own format begins.
+const openSSHHead = "openssh-key-v1\x00"
+
 // keyFollows reports whether a key follows a BEGIN line, before the next five hyphens:
 // DER, or enough base64 for the shortest key. Lines may be broken anew, escaped, quoted
 // or damaged. The words of a letter do not count.

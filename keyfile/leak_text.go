@@ -2,6 +2,7 @@ package keyfile
 
 import (
 	"bytes"
+	"html"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,6 +24,15 @@ func (s *search) words(text []byte) {
 			s.add(Leak{Kind: kind})
 		}
 	}
+	if at := bytes.Index(text, []byte(openSSHHead)); at >= 0 {
+		s.add(Leak{
+			Kind:      "a private key of OpenSSH",
+			PublicKey: s.owner(func() SPKIHash { return openSSHNumbers(text[at:]).owner() }),
+		})
+	}
+	if printedPrivate.Match(text) {
+		s.add(Leak{Kind: "the numbers of a private key"})
+	}
 	if exponent := privateExponent.FindIndex(text); exponent != nil {
 		s.add(Leak{
 			Kind:      "the numbers of a private key",
@@ -37,10 +47,17 @@ var privateExponent = regexp.MustCompile(
 	`(?i)private[ _-]?exponent["']?\s*[:=(,]\s*["']?(?:0x)?[0-9a-z+/]{2}[0-9a-z+/:]{30}`,
 )
 
+// printedPrivate is what libraries of Python print of a private key.
+var printedPrivate = regexp.MustCompile(`\b(?:PrivateKey\(\d{100}\d*, ?\d+, ?\d{100}|` +
+	`(?:RSAPrivateNumbers|RsaKey)\([^()]{0,1000}\bd=\d{100}|RSAPrivateNumbers\(p=\d{100})`)
+
 var privateTag = regexp.MustCompile(`<(?:[\w.-]+:)?(?:D|P|Q|DP|DQ|InverseQ)>\s*[A-Za-z0-9+/]{20}`)
 
 // xml finds the private members of .NET's RSAKeyValue and RSAParameters.
 func (s *search) xml(text []byte) {
+	if bytes.Contains(text, []byte("RSAKeyValue&gt;")) {
+		text = []byte(html.UnescapeString(string(text)))
+	}
 	if (bytes.Contains(text, []byte("RSAKeyValue")) || bytes.Contains(text, []byte("RSAParameters"))) &&
 		privateTag.Match(text) {
 		s.add(Leak{Kind: "an RSA private key in XML"})
@@ -113,13 +130,21 @@ func (j *jwkMembers) onlyRSA() bool { return j.types > 0 && j.rsa == j.types }
 
 const jsonSpace = " \t\r\n"
 
-// jsonNameBefore returns the short name in quotation marks at the end of b, without
-// escapes. The marks themselves may be escaped, as they are in a string.
+// jsonNameBefore returns the short name at the end of b, without escapes. It is in quotation marks,
+// which may be escaped, as they are in a string, or has none, as in YAML and JavaScript.
 func jsonNameBefore(b []byte) string {
 	const longest = 6 * 6 // every character of the longest name escaped
 	b = bytes.TrimRight(b, jsonSpace)
 	if len(b) == 0 || b[len(b)-1] != '"' {
-		return ""
+		b = bytes.TrimSuffix(b[max(0, len(b)-longest):], []byte("'"))
+		n := len(b)
+		for n > 0 && b[n-1] >= 'a' && b[n-1] <= 'z' {
+			n--
+		}
+		if n > 0 && (isInner(b[n-1]) || b[n-1] == '-' || b[n-1] == '_') {
+			return ""
+		}
+		return string(b[n:])
 	}
 	b = bytes.TrimRight(b[:len(b)-1], `\`)
 	b = b[max(0, len(b)-longest):]
@@ -137,8 +162,8 @@ func jsonValueAt(b []byte) string {
 	const longest = 1 << 10
 	b = bytes.TrimLeft(b[:min(len(b), longest)], jsonSpace)
 	b = bytes.TrimLeft(b, `\`)
-	if len(b) == 0 || b[0] != '"' {
-		return ""
+	if len(b) > 0 && (b[0] == '"' || b[0] == '\'') {
+		b = b[1:]
 	}
-	return string(b[1 : 1+base64Run(b[1:])])
+	return string(b[:base64Run(b)])
 }

@@ -72,13 +72,20 @@ func parsePEM(text []byte) (*File, error) {
 		return nil, err
 	}
 	content := pemContent{format: FormatPEM}
+	var beside error // what is no certificate, but comes with one
 	for _, b := range blocks {
 		if strings.HasPrefix(b.label, "PGP ") {
 			continue // the signature of the mail, or the sender's key
 		}
-		if err := content.add(b); err != nil {
+		switch err := content.add(b); {
+		case errors.Is(err, errBeside):
+			beside = err
+		case err != nil:
 			return nil, err
 		}
+	}
+	if beside != nil && len(content.certificates) == 0 {
+		return nil, beside
 	}
 	if len(content.certificates) == 0 && content.bare == nil && bytes.Contains(text, []byte(pemBegin+"PGP ")) {
 		return nil, notRecognized(text, filekind.PGPPublic)
@@ -88,6 +95,9 @@ func parsePEM(text []byte) (*File, error) {
 	}
 	return newFile(content.format, content.certificates, content.bare)
 }
+
+// errBeside means that a block is harmless where there is a certificate, such as its request.
+var errBeside = errors.New("not a certificate")
 
 // pemContent collects what the PEM blocks of a file hold.
 type pemContent struct {
@@ -117,8 +127,8 @@ func (p *pemContent) add(b pemBlock) error {
 	case kind.private() != "":
 		return privateKeyError(kind, der)
 	case strings.HasSuffix(b.label, " PARAMETERS"):
-		return fmt.Errorf("line %d begins %s, from which a key is made; they are neither a key nor a certificate: "+
-			"send the certificate without them", b.firstLine, b.label)
+		return fmt.Errorf("line %d begins %s, from which a key is made: %w nor a key; send the certificate",
+			b.firstLine, b.label, errBeside)
 	case kind == kindSPKI || kind == kindPublicPKCS1:
 		if p.bare != nil {
 			return errors.New("the file has two public keys: send exactly one")
@@ -128,8 +138,11 @@ func (p *pemContent) add(b pemBlock) error {
 		}
 		return nil
 	case strings.HasSuffix(b.label, "CERTIFICATE REQUEST"):
-		return fmt.Errorf("line %d begins a certificate request, not a certificate: "+
-			"sign it, or make a self-signed certificate, and send that", b.firstLine)
+		return fmt.Errorf("line %d begins a certificate request, %w: "+
+			"sign it, or make a self-signed certificate, and send that", b.firstLine, errBeside)
+	case kind == kindRevocations:
+		_, _, err := parseCertificates(kind, der)
+		return fmt.Errorf("PEM block %q at line %d: %w: %w", b.label, b.firstLine, errBeside, err)
 	}
 	found, isPKCS7, err := parseCertificates(kind, der)
 	if err != nil {
@@ -156,6 +169,14 @@ func parseDER(der []byte, certificate, signedData, public Format) (*File, error)
 	}
 	if err := refusePrivateDER(der); err != nil {
 		return nil, err
+	}
+	der = withoutBlanks(der)
+	if list := severalDER(der); list != nil {
+		found, err := parseAll(list)
+		if err != nil {
+			return nil, err
+		}
+		return newFile(certificate, found, nil)
 	}
 	if err := checkASN1(der); err != nil {
 		return nil, fmt.Errorf("the file is damaged: %w", err)

@@ -15,19 +15,26 @@ import (
 
 // parseParts returns the certificate in a file that holds others.
 func parseParts(opened *unpack.File, kind filekind.Kind) (*File, error) {
-	var files []*File
+	var files, signers []*File
 	var reasons []string
 	for _, t := range opened.Troubles {
 		reasons = append(reasons, strings.TrimPrefix(t.Name+": "+t.Text, ": "))
 	}
 	for _, p := range opened.Parts {
 		f, err := parse(p.Data)
+		if _, isSignature := SignedContent(p.Data); isSignature && err == nil {
+			signers = append(signers, f)
+			continue
+		}
 		switch {
 		case err == nil && (p.Name != "" || len(f.Certificates) > 0): // the text may quote a key
 			files = append(files, f)
 		case err != nil && p.Name != "" && !p.Kind.Ornament():
 			reasons = append(reasons, fmt.Sprintf("%s: %v", termtext.Short(p.Name), err))
 		}
+	}
+	if len(files) == 0 {
+		files = signers // the certificate of the mail's own signature
 	}
 	if len(files) == 0 {
 		what := cmp.Or(kind.String(), "a file that holds others")

@@ -47,7 +47,7 @@ func TestParseRefuses(t *testing.T) {
 		"prose":      {[]byte("see attachment"), []string{"14 bytes", "not PEM"}},
 		"odd UTF-16": {[]byte{0xff, 0xfe, 'a'}, []string{"half a character"}},
 		"trailing garbage": {
-			append(bytes.Clone(c.Raw), '\n'), []string{"the ASN.1 says", "1 bytes of something else"},
+			append(bytes.Clone(c.Raw), '1'), []string{"the ASN.1 says", "1 bytes of something else"},
 		},
 		"cut DER":         {c.Raw[:len(c.Raw)-9], []string{"the ASN.1 says", "missing"}},
 		"trailing in PEM": {block("CERTIFICATE", append(bytes.Clone(c.Raw), 0)), []string{"something else"}},

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sealane/sealane/internal/filekind"
+	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/unpack"
 )
 
@@ -34,6 +35,11 @@ func parse(data []byte) (*File, error) {
 	if err := refusePrivateText(text, meant); err != nil {
 		return nil, err
 	}
+	if rest := withoutNULs(text); rest != nil {
+		if err := refusePrivateText(rest); err != nil {
+			return nil, err
+		}
+	}
 	if half != nil {
 		return nil, half
 	}
@@ -42,15 +48,20 @@ func parse(data []byte) (*File, error) {
 		return f, nil
 	}
 	if meant != nil {
-		if f, err := parseText(meant); err == nil {
+		f, other := parseText(meant)
+		if other == nil {
 			return f, nil
 		}
+		if isDamaged(err) && !isDamaged(other) { // as it is meant, the text is not damaged
+			err = other
+		}
 	}
-	if f := parseEmbedded(text); f != nil {
-		return f, nil
-	}
-	if f := parseEmbedded(meant); f != nil {
-		return f, nil
+	for _, reading := range [][]byte{text, meant} {
+		if f, other := parseEmbedded(reading); f != nil {
+			return f, nil
+		} else if other != nil {
+			return nil, other
+		}
 	}
 	switch kind := filekind.Of(data); {
 	case convertedDER(data):
@@ -60,6 +71,19 @@ func parse(data []byte) (*File, error) {
 		return nil, notRecognized(data, kind) // the base64 in it is damaged, if there is any
 	}
 	return nil, err
+}
+
+// withoutNULs returns text without NULs, of which a part in UTF-16 has many, or nil if there are none.
+func withoutNULs(text []byte) []byte {
+	if bytes.IndexByte(text, 0) < 0 {
+		return nil
+	}
+	return bytes.ReplaceAll(text, []byte{0}, nil)
+}
+
+func isDamaged(err error) bool {
+	_, damaged := errors.AsType[damagedError](err)
+	return damaged
 }
 
 // withoutMark returns DER without the byte order mark that a text editor has put before it.
@@ -80,12 +104,24 @@ func lineEndsChanged(der []byte) bool {
 }
 
 // convertedDER reports whether data is DER whose octets were taken for Latin-1 and written as
-// UTF-8.
+// UTF-8, or were taken for UTF-8, so that some are lost.
 func convertedDER(data []byte) bool {
+	return fromUTF8(data) != nil || bytes.HasPrefix(data, []byte("0\ufffd")) && utf8.Valid(data)
+}
+
+// fromUTF8 returns the octets that were taken for Latin-1 and written as UTF-8, or nil.
+func fromUTF8(data []byte) []byte {
 	if !bytes.HasPrefix(data, []byte("0\xc2\x82")) || !utf8.Valid(data) {
-		return false
+		return nil
 	}
-	return !bytes.ContainsFunc(data, func(r rune) bool { return r > 0xff })
+	octets := make([]byte, 0, len(data))
+	for _, r := range string(data) {
+		if r > 0xff {
+			return nil
+		}
+		octets = append(octets, byte(r))
+	}
+	return octets
 }
 
 // parseText takes text in which refusePrivateText has found no private key.
@@ -121,13 +157,17 @@ func parseText(text []byte) (*File, error) {
 
 // parseEmbedded returns the certificates that are in base64 among other text, as in XML, or
 // where a BEGIN line is missing. It returns nil if there are none, or if the text is PEM or a
-// JWK, of which the errors say more.
-func parseEmbedded(text []byte) *File {
+// JWK, of which the errors say more. If there are too many, the error says so.
+func parseEmbedded(text []byte) (*File, error) {
 	if bytes.Count(text, []byte(pemBegin)) > 1 || bytes.Contains(text, []byte(`"kty"`)) {
-		return nil
+		return nil, nil
 	}
 	var certificates []*x509.Certificate
+	isPEM := bytes.Contains(text, []byte(pemBegin))
 	for decoded := range embedded(text) {
+		if inner := fromSequence(decoded); recognize(inner) != kindUnknown && !isPEM {
+			decoded = wholeElement(inner) // words of a letter may follow the base64
+		}
 		switch k := recognize(decoded); k {
 		case kindCertificate, kindSignedData, kindPkiPath:
 			if checkASN1(decoded) != nil || len(certificates) > maxCertificates {
@@ -145,16 +185,23 @@ func parseEmbedded(text []byte) *File {
 		}
 	}
 	if len(certificates) == 0 {
-		return nil
+		return nil, nil
 	}
-	f, err := newFile(FormatBase64, certificates, nil)
-	if err != nil {
-		return nil
-	}
-	return f
+	return newFile(FormatBase64, certificates, nil)
 }
 
-// embedded returns what each long text in base64 or hexadecimal decodes to.
+// fromSequence returns octets from the beginning of a certificate on, if they begin with something
+// else, as an escaped string in a string does.
+func fromSequence(octets []byte) []byte {
+	const near = 64
+	if at := bytes.Index(octets[:min(len(octets), near)], []byte{tagSequence, 0x82}); at > 0 {
+		return octets[at:]
+	}
+	return octets
+}
+
+// embedded returns what each long text in base64 or hexadecimal, and each that a program has printed
+// as numbers or escapes, stands for.
 func embedded(text []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for decoded := range longBase64(text) {
@@ -167,8 +214,15 @@ func embedded(text []byte) iter.Seq[[]byte] {
 				return
 			}
 		}
+		for decoded := range pasted.Octets(text, leastOctets) {
+			if !yield(decoded) {
+				return
+			}
+		}
 	}
 }
+
+const leastOctets = 64 // of a private key or a certificate
 
 func notRecognized(text []byte, kind filekind.Kind) error {
 	switch {

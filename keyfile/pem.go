@@ -16,6 +16,9 @@ type pemBlock struct {
 	body      []byte // between these lines
 }
 
+// labelTrusted is OpenSSL's for a certificate with what the owner of the file trusts it for behind it.
+const labelTrusted = "TRUSTED CERTIFICATE"
+
 const (
 	pemBegin = "-----BEGIN "
 	pemEnd   = "-----END "
@@ -93,6 +96,9 @@ func (b pemBlock) der() ([]byte, error) {
 	if err != nil {
 		return nil, b.damaged(errors.New("it is not valid base64"))
 	}
+	if b.label == labelTrusted {
+		der = wholeElement(der)
+	}
 	if err := checkASN1(der); err != nil {
 		return nil, b.damaged(err)
 	}
@@ -130,10 +136,15 @@ func (b pemBlock) damaged(cause error) error {
 	if why := sizeMismatch(strings.Join(lines, "")); why != "" && !strings.Contains(cause.Error(), "the ASN.1 says") {
 		reasons = append(reasons, why)
 	}
-	return fmt.Errorf("PEM block %q (lines %d to %d) is damaged: %s; "+
+	return damagedError(fmt.Sprintf("PEM block %q (lines %d to %d) is damaged: %s; "+
 		"export it again and send the file itself as an attachment, not copied text",
-		b.label, b.firstLine, b.lastLine, strings.Join(reasons, "; "))
+		b.label, b.firstLine, b.lastLine, strings.Join(reasons, "; ")))
 }
+
+// damagedError says what is wrong with the text of a PEM block.
+type damagedError string
+
+func (e damagedError) Error() string { return string(e) }
 
 // usualLength returns the most frequent length of the lines before the last one.
 func usualLength(lines []string) int {

@@ -37,7 +37,9 @@ func readParts(opened *unpack.File, kind filekind.Kind, whole []byte) (*incoming
 	}
 	r := partsReader{opened: opened}
 	for _, t := range opened.Troubles {
-		r.skip(t.Name, registry.Refuse("%s", t.Text))
+		if r.skip(t.Name, registry.Refuse("%s", t.Text)); t.Name == "" {
+			r.skipped = append(r.skipped, t.Text)
+		}
 	}
 	for _, p := range opened.Parts {
 		r.part(p)
@@ -236,8 +238,11 @@ func (r *partsReader) result(kind filekind.Kind) (*incomingFile, error) {
 			text = what + " has no certificate but the one of its own signature, which is its signer's; " +
 				"ask for the partner's as an attachment (.pem, .cer, .crt, .p7b)"
 		}
-		if len(r.skipped) > 0 {
+		switch {
+		case len(r.skipped) > 0:
 			text += ": " + strings.Join(r.skipped, "; ")
+		case kind != filekind.Unknown && r.opened.Mails == 0:
+			text += ": " + kind.Advice()
 		}
 		return nil, registry.Refuse("%s", text)
 	case 1:

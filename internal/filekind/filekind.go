@@ -63,6 +63,8 @@ const (
 	Executable
 	SQLite
 	Token // a compact JWS or JWE
+	Pointer
+	Printed // what a program prints of a certificate
 )
 
 // kindText is the text about a kind for people.
@@ -116,6 +118,14 @@ var texts = map[Kind]kindText{
 	Executable:      {"a program", adviceCopy},
 	SQLite:          {"a SQLite database", adviceCopy},
 	Token:           {"a token (JWS or JWE), not a certificate", adviceCopy},
+	Pointer: {
+		"a pointer of Git LFS or of a cloud drive, not the file that it points to",
+		"send the file itself",
+	},
+	Printed: {
+		"what a program prints of a certificate, without the certificate",
+		"export the certificate itself: with openssl, leave out -noout; with keytool, add -rfc",
+	},
 }
 
 // String names the kind in words, such as "a ZIP archive". It returns "" for Unknown.
@@ -177,16 +187,21 @@ var textForms = []struct {
 }{
 	{
 		HTML,
-		regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|<(?:p|div|span|br|font|pre)\b[^<]*>)`),
+		regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|<(?:p|div|span|br|font|pre|table|center)\b[^<]*>)`),
 	},
 	{Image, regexp.MustCompile(`^(?i:(?:<\?xml[^<]*)?(?:<!--[^<]*)?(?:<!DOCTYPE svg[^<]*)?<svg\b)`)},
+	{WebShortcut, regexp.MustCompile(`^(?:<\?xml[^<]*)?(?:<!DOCTYPE plist[^<]*)?<plist[^<]*<dict>\s*<key>URL</key>`)},
 	{XML, regexp.MustCompile(`^<(?:\?xml\b|[A-Za-z_][\w.-]*(?::[\w.-]+)?[\s>])`)},
 	{BusinessCard, regexp.MustCompile(`^(?i:BEGIN:VCARD)`)},
 	{Calendar, regexp.MustCompile(`^(?i:BEGIN:VCALENDAR)`)},
-	{WebShortcut, regexp.MustCompile(`^(?i:\[InternetShortcut\])`)},
+	{WebShortcut, regexp.MustCompile(`^(?i:\[InternetShortcut\]|\[Desktop Entry\])`)},
+	{Pointer, regexp.MustCompile(`^(?:version https://git-lfs\.github\.com/|\{"(?:url|doc_id)":\s*"[^"]*")`)},
+	{Printed, regexp.MustCompile(`^(?:Certificate:\s+Data:\s+Version:|X509 Certificate:\s+Version:|` +
+		`(?:Owner|Alias name|Eigentümer|Aliasname|Propriétaire|Nom d'alias|所有者|別名): )`)},
 	{
 		SSHPublic,
-		regexp.MustCompile(`^(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+) AAAA|^---- BEGIN SSH2 PUBLIC KEY ----`),
+		regexp.MustCompile(`^(?:[^\n]{1,200} )?(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+) AAAA|` +
+			`^---- BEGIN SSH2 PUBLIC KEY ----`),
 	},
 	{PGPPublic, regexp.MustCompile(`^-----BEGIN PGP (?:PUBLIC KEY BLOCK|MESSAGE)-----`)},
 	{Signature, regexp.MustCompile(`^-----BEGIN PGP SIGNATURE-----`)},

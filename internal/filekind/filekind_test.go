@@ -41,6 +41,12 @@ func TestOfText(t *testing.T) {
 		"1234\nFrom: a@b.example\n":                                       filekind.AppleMail,
 		"From a@b Sun Nov 29 10:00:00 2026\nFrom: a@b\n":                  filekind.Mailbox,
 		"SQLite format 3\x00":                                             filekind.SQLite,
+		"<table><tr><td>partner</td></tr></table>":                        filekind.HTML,
+		"version https://git-lfs.github.com/spec/v1\n":                    filekind.Pointer,
+		"[Desktop Entry]\nType=Link\n":                                    filekind.WebShortcut,
+		"Certificate:\n    Data:\n        Version: 3":                     filekind.Printed,
+		"Alias name: acme\nCreation date: Nov 29, 2026":                   filekind.Printed,
+		"acme.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5":                   filekind.SSHPublic,
 		"SQLite format 3\x00 CREATE TABLE nssPrivate":                     filekind.NSS,
 	} {
 		got := filekind.Of([]byte(text))

@@ -26,7 +26,8 @@ func (o *opener) zip(p Part) {
 		o.trouble(p, "it is damaged: send it again")
 		return
 	}
-	const encrypted = 1
+	const encrypted, methodBzip2 = 1, 12
+	z.RegisterDecompressor(methodBzip2, func(r io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(r)) })
 	for i, entry := range z.File {
 		switch {
 		case i == maxEntries:

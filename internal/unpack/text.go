@@ -33,7 +33,7 @@ func Meant(text []byte) []byte {
 	}
 	meant := text
 	for _, step := range []func([]byte) []byte{
-		unescaped, joinedLiterals, withoutTags, printable, percent, unquoted, undashed, dumped, typographic,
+		unescaped, joinedLiterals, entities, withoutTags, printable, percent, unquoted, undashed, dumped, typographic,
 	} {
 		if next := step(meant); next != nil {
 			meant = next
@@ -155,14 +155,76 @@ func unescaped(text []byte) []byte {
 	return out
 }
 
-var literalEnds = regexp.MustCompile(`["'][ \t]*[+.\\]?[ \t]*\r?\n[ \t]*["']`)
-
-// joinedLiterals joins the strings of a program that make one text, a line each.
+// joinedLiterals joins the strings of a program or of a list that make one text. The elements of a
+// list are joined if they are lines of PEM, so that two certificates are not.
 func joinedLiterals(text []byte) []byte {
-	if !bytes.Contains(text, []byte("BEGIN ")) || !literalEnds.Match(text) {
+	hasBegin := bytes.Contains(text, []byte("BEGIN "))
+	var out []byte
+	from := 0
+	for at := 0; at < len(text); at++ {
+		next := bytes.IndexAny(text[at:], `"'`)
+		if next < 0 {
+			break
+		}
+		at += next
+		n, list := literalEnd(text[at:])
+		if n == 0 {
+			continue
+		}
+		pem := isLineOfPEM(text[from:at]) || bytes.HasPrefix(text[at+n:], []byte("-----"))
+		if pem || hasBegin && !list {
+			out, from = append(out, text[from:at]...), at+n
+		}
+		at += n - 1
+	}
+	if from == 0 {
 		return nil
 	}
-	return literalEnds.ReplaceAll(text, nil)
+	return append(out, text[from:]...)
+}
+
+// literalEnd returns the length of what is between two strings in a program or in a list, with the
+// quotation marks, or 0 if text does not begin with that. list reports whether there is a comma.
+func literalEnd(text []byte) (n int, list bool) {
+	const longest = 200
+	lines := 0
+	for n = 1; n < min(len(text), longest); n++ {
+		switch c := text[n]; c {
+		case ' ', '\t', '\r', '+', '.', '\\', '&', '_':
+		case ',':
+			list = true
+		case '\n':
+			lines++
+		case '"', '\'':
+			if lines > 1 || lines == 0 && !list {
+				return 0, false
+			}
+			return n + 1, list
+		default:
+			word := bytes.HasPrefix(text[n:], []byte("vbCrLf")) || bytes.HasPrefix(text[n:], []byte("vbNewLine"))
+			if !word {
+				return 0, false
+			}
+			for n+1 < len(text) && isLetter(text[n+1]) {
+				n++
+			}
+		}
+	}
+	return 0, false
+}
+
+// isLineOfPEM reports whether text ends with a line of PEM, in lines of 64 or 76 characters: with
+// its hyphens, or with base64 behind a quotation mark.
+func isLineOfPEM(text []byte) bool {
+	if bytes.HasSuffix(text, []byte("-----")) {
+		return true
+	}
+	n := len(text)
+	for n > 0 && (isLetter(text[n-1]) || text[n-1] >= '0' && text[n-1] <= '9' || text[n-1] == '+' || text[n-1] == '/') {
+		n--
+	}
+	length := len(text) - n
+	return length == 64 || length == 76
 }
 
 // undashed removes the escapes of a message that PGP signed (RFC 9580, section 7.2).
@@ -173,7 +235,15 @@ func undashed(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte("\n- -"), []byte("\n-"))
 }
 
-var dumpLine = regexp.MustCompile(`(?m)^(?:0x)?[0-9A-Fa-f]{4,8}:?[ \t]+` +
+// entities decodes a part of a page or of XML that was escaped as text.
+func entities(text []byte) []byte {
+	if !bytes.Contains(text, []byte("&lt;")) {
+		return nil
+	}
+	return []byte(html.UnescapeString(string(text)))
+}
+
+var dumpLine = regexp.MustCompile(`(?m)^[ \t]*(?:0x)?[0-9A-Fa-f]{4,8}:?[ \t]+` +
 	`((?:[0-9A-Fa-f]{2}[ -]{0,2}){2,16})(?:[ \t|].*)?$`)
 
 // dumped returns the octets of a hex dump, as xxd and others print it, in hexadecimal.

@@ -12,8 +12,12 @@ const (
 	tnefTitle      = 0x00018010
 	tnefData       = 0x0006800f
 	tnefRendering  = 0x00069002 // begins an attachment
+	tnefMore       = 0x00069005 // MAPI properties of an attachment, such as a message in TNEF
 	tnefAttributes = 0x00069003 // MAPI properties of the message
 )
+
+// tnefMark is how a TNEF begins.
+var tnefMark = []byte{0x78, 0x9f, 0x3e, 0x22}
 
 // tnef opens a winmail.dat: each attribute is a level, a number, a length, its data, and a
 // checksum of two bytes.
@@ -37,6 +41,10 @@ func (o *opener) tnef(p Part) {
 			name = string(bytes.TrimRight(data, "\x00"))
 		case tnefBody, tnefAttributes:
 			if !o.inner(p, "", data) {
+				return
+			}
+		case tnefMore:
+			if at := bytes.Index(data, tnefMark); at >= 0 && !o.inner(p, "", data[at:]) {
 				return
 			}
 		case tnefData:

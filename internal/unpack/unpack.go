@@ -8,6 +8,7 @@ package unpack
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"path"
 	"strings"
@@ -130,6 +131,30 @@ func (o *opener) archive(p Part) Part {
 func (o *opener) leaf(p Part) {
 	o.file.Parts = append(o.file.Parts, p)
 	o.uuencoded(p)
+	if data := archiveInBase64(p.Data); data != nil {
+		o.inner(p, "", data)
+	}
+}
+
+// archiveInBase64 returns the archive or the message of Outlook of which text is the base64, as
+// tickets and web services carry it, or nil.
+func archiveInBase64(text []byte) []byte {
+	const front = 64 // characters of the base64 that show what it is
+	text = bytes.TrimSpace(text)
+	start := bytes.Join(bytes.Fields(text[:min(len(text), front)]), nil)
+	head := make([]byte, base64.StdEncoding.DecodedLen(len(start)))
+	n, _ := base64.StdEncoding.Decode(head, start[:len(start)/4*4])
+	switch kind := filekind.Of(head[:n]); {
+	case kind >= filekind.ZIP && kind <= filekind.Tar, kind == filekind.OldOffice, kind == filekind.TNEF:
+	default:
+		return nil
+	}
+	packed := bytes.TrimRight(bytes.Join(bytes.Fields(text), nil), "=")
+	data, err := base64.RawStdEncoding.DecodeString(string(packed))
+	if err != nil {
+		return nil
+	}
+	return data
 }
 
 // inner opens the content of a part. It reports whether to continue.

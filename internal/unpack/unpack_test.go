@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -55,6 +56,9 @@ func TestOpen(t *testing.T) {
 		"of Apple Mail":   {appleMail(report(t, "14-eml-as-octet-stream/forwarded.eml")), nil},
 		"a mailbox":       {mailbox(report(t, "14-eml-as-octet-stream/forwarded.eml")), nil},
 		"TNEF":            {tnef("acme.cer", der), []string{"acme.cer"}},
+		"TNEF in TNEF":    {tnefIn(tnef("acme.cer", der)), []string{"acme.cer"}},
+		"ZIP by bzip2":    {report(t, "../../internal/unpack/testdata/bzip2.zip"), []string{"acme.cer"}},
+		"base64 of ZIP":   {[]byte(base64.StdEncoding.EncodeToString(zipped) + "\n"), []string{"", "acme.cer"}},
 		"names of a path": {zipOf(map[string][]byte{`C:\a\b.cer`: der}), []string{"b.cer"}},
 	} {
 		f := unpack.Open(c.data, nil)
@@ -254,4 +258,14 @@ func TestPartWithControlCharacters(t *testing.T) {
 		!strings.Contains(f.Troubles[0].Text, "header can't be read") {
 		t.Errorf("%+v", f.Troubles)
 	}
+}
+
+// tnefIn returns a TNEF with a message in TNEF attached, as its property PR_ATTACH_DATA_OBJ.
+func tnefIn(inner []byte) []byte {
+	property := append([]byte{1, 0, 0, 0, 0x0d, 0, 1, 0x37, 1, 0, 0, 0}, make([]byte, 20)...)
+	data := append(property, inner...)
+	out := []byte{0x78, 0x9f, 0x3e, 0x22, 1, 0, 2}
+	out = binary.LittleEndian.AppendUint32(out, 0x00069005)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(data)))
+	return append(append(out, data...), 0, 0)
 }
