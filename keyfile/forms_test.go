@@ -90,7 +90,7 @@ func TestParseOtherForms(t *testing.T) {
 		"NULs behind":              string(c.Raw) + strings.Repeat("\x00", 16),
 		"its request before it":    string(openssl.read("csr")) + text,
 		"its request behind it":    text + string(openssl.read("csr")),
-		"escaped XML":              html.EscapeString("<X509Certificate>" + strings.ReplaceAll(inner, "\n", "") + "</X509Certificate>"),
+		"escaped XML":              html.EscapeString("<X>" + strings.ReplaceAll(inner, "\n", "") + "</X>"),
 		"a mark of UTF-16, no NUL": "\xff\xfe" + text,
 		"a mark and ASCII":         "\xfe\xff" + text,
 		"trusted, of OpenSSL":      string(openssl.read("trusted.pem")),
@@ -124,14 +124,18 @@ func TestParseAdviceOfOtherForms(t *testing.T) {
 	}{
 		"two in a map of JSON": {must1(json.Marshal(map[string]string{"a": pem, "b": string(cert.EncodePEM(two))})),
 			"2 certificates of end entities"},
-		"two in XML":           {[]byte("<a><X>" + b64(one.Raw) + "</X><X>" + b64(two.Raw) + "</X></a>"), "2 certificates of end"},
-		"two in DER":           {slices.Concat(one.Raw, two.Raw), "2 certificates of end entities"},
-		"x5c of PEM":           {jwk(b64([]byte(pem))), "is the base64 of PEM"},
-		"JSON, no JWK":         {[]byte(`{"error":"not_found"}`), "the JSON has no certificate"},
-		"Git LFS":              {[]byte("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "a pointer of Git LFS"},
-		"printed":              {[]byte("Certificate:\n    Data:\n        Version: 3 (0x2)\n"), "what a program prints"},
-		"keytool":              {[]byte("Owner: CN=a\nIssuer: CN=a\n"), "what a program prints"},
-		"web shortcut":         {[]byte("<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>URL</key>"), "a shortcut to a web"},
+		"two in XML": {
+			[]byte("<a><X>" + b64(one.Raw) + "</X><X>" + b64(two.Raw) + "</X></a>"), "2 certificates of end",
+		},
+		"two in DER":   {slices.Concat(one.Raw, two.Raw), "2 certificates of end entities"},
+		"x5c of PEM":   {jwk(b64([]byte(pem))), "is the base64 of PEM"},
+		"JSON, no JWK": {[]byte(`{"error":"not_found"}`), "the JSON has no certificate"},
+		"Git LFS":      {[]byte("version https://git-lfs.github.com/spec/v1\noid\n"), "a pointer of Git"},
+		"printed":      {[]byte("Certificate:\n    Data:\n        Version: 3\n"), "what a program prints"},
+		"keytool":      {[]byte("Owner: CN=a\nIssuer: CN=a\n"), "what a program prints"},
+		"web shortcut": {
+			[]byte("<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>URL</key>"), "a shortcut to a web",
+		},
 		"DER, as UTF-8":        {[]byte(strings.ToValidUTF8(string(one.Raw), "\ufffd")), "it was DER"},
 		"an SSH key of a host": {[]byte("a.example ssh-rsa AAAAB3NzaC1yc2E x"), "a public key of SSH"},
 	} {
@@ -164,8 +168,8 @@ func TestPrivateKeysInOtherForms(t *testing.T) {
 		"JWK of JavaScript":     {fmt.Sprintf("{kty: \"RSA\", d: \"%s\"}", number(key.D)), ""},
 		"JWK of YAML":           {fmt.Sprintf("kty: RSA\nd: %s\n", number(key.D)), ""},
 		"escaped XML":           {html.EscapeString(xml), ""},
-		"python-rsa":            {fmt.Sprintf("PrivateKey(%d, 65537, %d, %d, %d)", key.N, key.D, key.Primes[0], key.Primes[1]), ""},
-		"cryptography":          {fmt.Sprintf("RSAPrivateNumbers(p=%d, q=%d, d=%d)", key.Primes[0], key.Primes[1], key.D), ""},
+		"python-rsa":            {fmt.Sprintf("PrivateKey(%d, 65537, %d, %d)", key.N, key.D, key.Primes[0]), ""},
+		"cryptography":          {fmt.Sprintf("RSAPrivateNumbers(p=%d, d=%d)", key.Primes[0], key.D), ""},
 	}
 	for name, data := range printed(pkcs8) {
 		files["printed by "+name] = struct{ text, sum string }{data, sum}

@@ -72,20 +72,20 @@ func parsePEM(text []byte) (*File, error) {
 		return nil, err
 	}
 	content := pemContent{format: FormatPEM}
-	var beside error // what is no certificate, but comes with one
+	var extra error // what is no certificate, but comes with one
 	for _, b := range blocks {
 		if strings.HasPrefix(b.label, "PGP ") {
 			continue // the signature of the mail, or the sender's key
 		}
 		switch err := content.add(b); {
-		case errors.Is(err, errBeside):
-			beside = err
+		case errors.Is(err, errNoCertificate):
+			extra = err
 		case err != nil:
 			return nil, err
 		}
 	}
-	if beside != nil && len(content.certificates) == 0 {
-		return nil, beside
+	if extra != nil && len(content.certificates) == 0 {
+		return nil, extra
 	}
 	if len(content.certificates) == 0 && content.bare == nil && bytes.Contains(text, []byte(pemBegin+"PGP ")) {
 		return nil, notRecognized(text, filekind.PGPPublic)
@@ -96,8 +96,8 @@ func parsePEM(text []byte) (*File, error) {
 	return newFile(content.format, content.certificates, content.bare)
 }
 
-// errBeside means that a block is harmless where there is a certificate, such as its request.
-var errBeside = errors.New("not a certificate")
+// errNoCertificate means that a block is harmless where there is a certificate, such as its request.
+var errNoCertificate = errors.New("not a certificate")
 
 // pemContent collects what the PEM blocks of a file hold.
 type pemContent struct {
@@ -128,7 +128,7 @@ func (p *pemContent) add(b pemBlock) error {
 		return privateKeyError(kind, der)
 	case strings.HasSuffix(b.label, " PARAMETERS"):
 		return fmt.Errorf("line %d begins %s, from which a key is made: %w nor a key; send the certificate",
-			b.firstLine, b.label, errBeside)
+			b.firstLine, b.label, errNoCertificate)
 	case kind == kindSPKI || kind == kindPublicPKCS1:
 		if p.bare != nil {
 			return errors.New("the file has two public keys: send exactly one")
@@ -139,10 +139,10 @@ func (p *pemContent) add(b pemBlock) error {
 		return nil
 	case strings.HasSuffix(b.label, "CERTIFICATE REQUEST"):
 		return fmt.Errorf("line %d begins a certificate request, %w: "+
-			"sign it, or make a self-signed certificate, and send that", b.firstLine, errBeside)
+			"sign it, or make a self-signed certificate, and send that", b.firstLine, errNoCertificate)
 	case kind == kindRevocations:
 		_, _, err := parseCertificates(kind, der)
-		return fmt.Errorf("PEM block %q at line %d: %w: %w", b.label, b.firstLine, errBeside, err)
+		return fmt.Errorf("PEM block %q at line %d: %w: %w", b.label, b.firstLine, errNoCertificate, err)
 	}
 	found, isPKCS7, err := parseCertificates(kind, der)
 	if err != nil {

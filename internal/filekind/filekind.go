@@ -187,7 +187,8 @@ var textForms = []struct {
 }{
 	{
 		HTML,
-		regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|<(?:p|div|span|br|font|pre|table|center)\b[^<]*>)`),
+		regexp.MustCompile(`^(?i:<!doctype html|<html\b|<head\b|<body\b|<meta\b|` +
+			`<(?:p|div|span|br|font|pre|table|center)\b[^<]*>)`),
 	},
 	{Image, regexp.MustCompile(`^(?i:(?:<\?xml[^<]*)?(?:<!--[^<]*)?(?:<!DOCTYPE svg[^<]*)?<svg\b)`)},
 	{WebShortcut, regexp.MustCompile(`^(?:<\?xml[^<]*)?(?:<!DOCTYPE plist[^<]*)?<plist[^<]*<dict>\s*<key>URL</key>`)},

@@ -159,7 +159,7 @@ func TestChecksumsInOtherForms(t *testing.T) {
 		"a long line before it":     strings.Repeat("a.b ", 5000) + one,
 		"among words of two digits": "ad be " + one + " fa de",
 	} {
-		if got := sums(text); !slices.ContainsFunc(got, func(s string) bool { return strings.TrimSuffix(s, "?") == one }) {
+		if got := sums(text); !slices.Contains(got, one) && !slices.Contains(got, one+"?") {
 			_, doubts := pasted.Checksums([]byte(text))
 			t.Errorf("%s: %q %v", name, got, doubts)
 		}

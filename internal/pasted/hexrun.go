@@ -136,7 +136,8 @@ func runAt(line string, words []word, i int) (run hexRun, last int) {
 	for last = i; last+1 < len(words); last++ {
 		next := words[last+1]
 		sign, ok := separator(line[words[last].to:next.from])
-		if !ok || run.group == 0 || len(next.digits) != run.group || run.sign != 0 && run.sign != sign || run.group > 16 {
+		sameForm := len(next.digits) == run.group && (run.sign == 0 || run.sign == sign)
+		if !ok || !sameForm || run.group == 0 || run.group > 16 {
 			break
 		}
 		run.sign, run.count = sign, run.count+len(next.digits)

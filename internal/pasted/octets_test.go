@@ -46,7 +46,8 @@ func TestOctets(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "[", "[]", "'", `"\`, `"\x`, "[1, 2, 300]", "[1, 2", "don't say 'no'", `{"a": [1.5]}`, strings.Repeat("[1,", 100),
+		"", "[", "[]", "'", `"\`, `"\x`, "[1, 2, 300]", "[1, 2", "don't say 'no'", `{"a": [1.5]}`,
+		strings.Repeat("[1,", 100),
 	} {
 		for octets := range pasted.Octets([]byte(text), 1) {
 			t.Errorf("%q: %v", text, octets)

@@ -183,6 +183,8 @@ func joinedLiterals(text []byte) []byte {
 	return append(out, text[from:]...)
 }
 
+func isBase64(c byte) bool { return isLetter(c) || c >= '0' && c <= '9' || c == '+' || c == '/' }
+
 // literalEnd returns the length of what is between two strings in a program or in a list, with the
 // quotation marks, or 0 if text does not begin with that. list reports whether there is a comma.
 func literalEnd(text []byte) (n int, list bool) {
@@ -220,7 +222,7 @@ func isLineOfPEM(text []byte) bool {
 		return true
 	}
 	n := len(text)
-	for n > 0 && (isLetter(text[n-1]) || text[n-1] >= '0' && text[n-1] <= '9' || text[n-1] == '+' || text[n-1] == '/') {
+	for n > 0 && isBase64(text[n-1]) {
 		n--
 	}
 	length := len(text) - n
