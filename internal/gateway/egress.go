@@ -240,12 +240,13 @@ func (r *route) fromPartner(response *http.Response) error {
 	case status >= 500:
 		response.Header.Set(headerProcessed, string(processedUnknown))
 		x.with(func() { x.processed = processedUnknown })
-	case redirects(status):
-		own, ok := ownLocation(response.Header.Get("Location"), join(c.target.Path, response.Request.URL), c.target)
-		if !ok || r.c.Partner == partnerFromPath {
-			return newProblem(kindAnswer, http.StatusBadGateway, "http_protocol_error", processedUnknown,
-				"the partner answered %d, a redirect to another host or without a usable Location", status)
-		}
+	}
+	own, ok := ownLocation(response.Header.Get("Location"), join(c.target.Path, response.Request.URL), c.target)
+	switch ok = ok && r.c.Partner != partnerFromPath; {
+	case redirects(status) && !ok:
+		return newProblem(kindAnswer, http.StatusBadGateway, "http_protocol_error", processedUnknown,
+			"the partner answered %d, a redirect to another host or without a usable Location", status)
+	case ok && !c.sealed: // also of a 201
 		response.Header.Set("Location", own)
 	}
 	response.Header.Set(headerMessage, x.messageKind())

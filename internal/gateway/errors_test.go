@@ -263,12 +263,12 @@ func TestPartnerFaults(t *testing.T) {
 // TestRedirects (pitfall 9): no redirect of a sealed endpoint reaches the application, and a plain one only to
 // where the gateway stands for.
 func TestRedirects(t *testing.T) {
-	location := ""
+	location, status := "", http.StatusTemporaryRedirect
 	var url string
 	url = serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", strings.ReplaceAll(location, "SELF", url))
 		w.Header().Set("Alt-Svc", `h3=":443"`)
-		w.WriteHeader(http.StatusTemporaryRedirect)
+		w.WriteHeader(status)
 	})
 	g := start(t, egress(url+"/base", `plain: ["GET /x"]`))
 	for from, want := range map[string]string{
@@ -286,6 +286,14 @@ func TestRedirects(t *testing.T) {
 		if a := post(t, g.url("out")+"/api/evaluation", evaluation); a.status != 502 ||
 			a.header.Get("Location") != "" {
 			t.Errorf("sealed, %s: %d %v", from, a.status, a.header)
+		}
+	}
+	status = http.StatusCreated // where something was made, which is called through the gateway, too
+	const other = "http://evil.example/x"
+	for from, want := range map[string]string{"SELF/base/y?a=b": "/y?a=b", other: other} {
+		location = from
+		if a := call(t, "GET", g.url("out")+"/x", ""); a.status != 201 || a.header.Get("Location") != want {
+			t.Errorf("%s: %d %v", from, a.status, a.header)
 		}
 	}
 }
