@@ -190,6 +190,22 @@ func TestAnchorAddresses(t *testing.T) {
 	}
 }
 
+// The secret of a webhook has 16 bytes at least, and a file of it 4 KiB at most.
+func TestBoundsOfSecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	for size, says := range map[int]string{
+		15: "fewer than 16 bytes", 16: "", 4 << 10: "", 4<<10 + 1: "is not a file with a secret",
+	} {
+		if err := os.WriteFile(path, bytes.Repeat([]byte{'s'}, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := audit.OpenAnchor("https://example.com/#secret=file:" + path)
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestUDPSyslog(t *testing.T) {
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

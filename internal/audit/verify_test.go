@@ -240,6 +240,9 @@ func TestReport(t *testing.T) {
 		"1 of 1 anchored heads match. Nothing outside vouches for the records from 3 on.") {
 		t.Error(text)
 	}
+	if text := verify(t, m, m.headAt(3)).String(); strings.Contains(text, "Nothing outside") {
+		t.Error(text)
+	}
 	if err := audit.Write(m, audit.Record{Time: start.Add(-time.Hour), Actor: "a", Action: "b",
 		Subject: "c"}); err != nil {
 		t.Error(err)

@@ -301,3 +301,27 @@ func TestLanesOfARecord(t *testing.T) {
 		t.Errorf("the removal of a node: %+v", c)
 	}
 }
+
+// A key whose block was lifted can be blocked again; what is blocked keeps its first reason.
+func TestBlockedAgain(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	sum := digestOf("a key")
+	block := func(why string) { must(t, only(s.WithReason(why).BlockKeys(ctx, [][]byte{sum}))) }
+	want := func(reason string, lifted bool) {
+		t.Helper()
+		must(t, s.View(ctx, func(tx registry.Reader) error {
+			b, err := tx.Blocked(sum)
+			if b.Reason != reason || b.Lifted.IsZero() == lifted {
+				t.Errorf("%+v, want %q, lifted %t", b, reason, lifted)
+			}
+			return err
+		}))
+	}
+	block("the first reason")
+	block("the second reason")
+	want("the first reason", false)
+	must(t, s.WithReason("it was the wrong key").UnblockKey(ctx, sum))
+	want("the first reason", true)
+	block("the third reason")
+	want("the third reason", false)
+}

@@ -55,3 +55,27 @@ func TestRelyingIsAboutOneEnvironment(t *testing.T) {
 		})
 	})
 }
+
+// Of two pairs that a partner confirmed at the same moment, it relies on the one that lanes use,
+// which is the later in the order of the identities.
+func TestRelyingAfterATie(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		one, two := keyPair("one", "", "PROD"), keyPair("two", "", "PROD")
+		update(t, s, func(tx registry.Tx) error {
+			errs := []error{agreement(tx, "a", "PROD"), tx.PutKeyPair(&one), tx.PutKeyPair(&two)}
+			for _, pair := range []string{"one", "two"} {
+				errs = append(errs, tx.PutOffer(&registry.Offer{KeyPair: pair, Partner: "a", At: noon, Confirmed: noon}))
+			}
+			return all(errs...)
+		})
+		view(t, s, func(tx registry.Reader) error {
+			for pair, want := range map[*registry.KeyPair]int{&one: 0, &two: 1} {
+				got, err := tx.Relying(*pair, 9)
+				if err != nil || len(got) != want {
+					t.Errorf("on %s rely %q, %v", pair.ID, got, err)
+				}
+			}
+			return nil
+		})
+	})
+}
