@@ -325,3 +325,15 @@ func TestBlockedAgain(t *testing.T) {
 	block("the third reason")
 	want("the third reason", false)
 }
+
+// An API key accepts unencrypted messages only where its dialect can.
+func TestOptionalKeyOfADialect(t *testing.T) {
+	s, ctx := openSession(t), t.Context()
+	must(t, s.AddPartner(ctx, registry.Partner{ID: "vcas", Name: "V", Profile: "rdx", Side: sealane.ServerSide}))
+	must(t, s.AddEnvironment(ctx, registry.Environment{Partner: "vcas", Name: "STAG",
+		Sealing: sealane.SealingRequired, SenderAuth: sealane.SenderMutualTLS}))
+	wanted := registry.NewAPIKey{Partner: "vcas", Environment: "STAG", Sealing: sealane.SealingOptional}
+	refused(t, "sealing cannot be optional", second(s.IssueAPIKey(ctx, wanted)))
+	wanted.Sealing = sealane.SealingRequired
+	must(t, second(s.IssueAPIKey(ctx, wanted)))
+}

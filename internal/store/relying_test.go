@@ -64,7 +64,8 @@ func TestRelyingAfterATie(t *testing.T) {
 		update(t, s, func(tx registry.Tx) error {
 			errs := []error{agreement(tx, "a", "PROD"), tx.PutKeyPair(&one), tx.PutKeyPair(&two)}
 			for _, pair := range []string{"one", "two"} {
-				errs = append(errs, tx.PutOffer(&registry.Offer{KeyPair: pair, Partner: "a", At: noon, Confirmed: noon}))
+				offer := registry.Offer{KeyPair: pair, Partner: "a", At: noon, Confirmed: noon}
+				errs = append(errs, tx.PutOffer(&offer))
 			}
 			return all(errs...)
 		})
