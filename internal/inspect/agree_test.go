@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
@@ -103,6 +104,23 @@ func TestNoFaultOnlyOfWhatOpens(t *testing.T) {
 	}
 }
 
+// Blanks that JSON does not know are no blanks to an opener.
+func TestOtherBlanksAreFaults(t *testing.T) {
+	p := testlane.Profile(t, "riskos")
+	token, err := malform.Make("", material(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"encrypted_request":%q}`, token)
+	for _, blank := range []string{"\u00a0", "\v", "\f", "\u0085", "\u2028"} {
+		for _, data := range []string{body + blank, blank + body} {
+			if r := inspect.Examine([]byte(data), options(p)); r.Fault == "" {
+				t.Errorf("%q: no fault", blank)
+			}
+		}
+	}
+}
+
 // The same holds for the corpus, each file of which has a fault.
 func TestCorpusHasFaults(t *testing.T) {
 	corpus, err := hostile.Read("../../testdata/hostile")
@@ -153,19 +171,65 @@ func TestTokenInOtherText(t *testing.T) {
 		"YAML":       "encrypted_request: >-\n  " + strings.Join(lines, "\n  ") + "\n",
 		"mail": "From: a@b.example\r\nMIME-Version: 1.0\r\n\r\nHello,\r\n\r\n" + strings.Join(lines,
 			"\r\n") + "\r\n\r\nRegards\r\n",
-		"numbers":         strings.Trim(fmt.Sprint([]byte(token)), "[]"),
-		"Go bytes":        fmt.Sprint([]byte(body)),
-		"hexadecimal":     fmt.Sprintf("%x", body),
-		"gzip in base64":  base64.StdEncoding.EncodeToString(gzipOf(t, body)),
-		"chunked":         fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body),
-		"full-width dots": strings.ReplaceAll(token, ".", "．"),
-		"page":            "<!DOCTYPE html><html><body><pre>" + token + "</pre></body></html>",
+		"numbers":              strings.Trim(fmt.Sprint([]byte(token)), "[]"),
+		"Go bytes":             fmt.Sprint([]byte(body)),
+		"hexadecimal":          fmt.Sprintf("%x", body),
+		"gzip in base64":       base64.StdEncoding.EncodeToString(gzipOf(t, body)),
+		"chunked":              fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body),
+		"chunks":               chunks(body, 100),
+		"chunks of HTTP":       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(body, 77),
+		"Lambda, base64":       `{"isBase64Encoded":true,"body":"` + encode(body) + `"}`,
+		"HAR, base64":          `{"log":{"entries":[{"content":{"encoding":"base64","text":"` + encode(body) + `"}}]}}`,
+		"base64 twice":         encode(encode(token)),
+		"XML, base64":          "<m><text>" + encode(token) + "</text></m>",
+		"BitConverter":         strings.ReplaceAll(strings.ToUpper(fmt.Sprintf("% x", body)), " ", "-"),
+		"Uint8Array":           "Uint8Array(" + fmt.Sprint(len(token)) + ") " + commas(token),
+		"Buffer in JSON":       `{"type":"Buffer","data":` + commas(token) + `}`,
+		"JSON lines":           `{"a":1}` + "\n" + `{"body":` + string(quoted) + "}\n" + `{"a":2}`,
+		"strings of a program": "const body = '" + strings.Join(lines, "' +\n    '") + "';",
+		"PowerShell":           "Invoke-WebRequest -Uri \"https://x\" -Body \"{`\"encrypted_request`\":`\"" + token + "`\"}\"",
+		"a shell":              "export TOKEN='" + token + "'",
+		"en dashes":            strings.ReplaceAll(token, "-", "–"),
+		"an escaped line end":  token + `\r\n`,
+		"a dot behind":         token + ".",
+		"deflate":              string(deflated(t, body)),
+		"a dump of HTTP":       fmt.Sprintf("% x", "POST /x HTTP/1.1\r\nHost: y\r\n\r\n"+body),
+		"full-width dots":      strings.ReplaceAll(token, ".", "．"),
+		"page":                 "<!DOCTYPE html><html><body><pre>" + token + "</pre></body></html>",
 	} {
 		r := inspect.Examine([]byte(data), options(riskos))
 		if r.Signature == nil || !r.Signature.Holds || r.Fault == "" {
 			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
 		}
 	}
+}
+
+func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// commas returns a list of the bytes of a text.
+func commas(text string) string { return strings.ReplaceAll(fmt.Sprint([]byte(text)), " ", ",") }
+
+// chunks returns a body in chunks of n bytes.
+func chunks(body string, n int) string {
+	var out strings.Builder
+	for c := range slices.Chunk([]byte(body), n) {
+		fmt.Fprintf(&out, "%x\r\n%s\r\n", len(c), c)
+	}
+	return out.String() + "0\r\n\r\n"
+}
+
+// deflated compresses as servers do that take deflate for what RFC 1951 describes.
+func deflated(t *testing.T, body string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.DefaultCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(body)); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func gzipOf(t *testing.T, body string) []byte {
@@ -195,10 +259,20 @@ func TestWhatIsNoMessage(t *testing.T) {
 	}
 	for data, says := range map[string]string{
 		"[B@1b6d3586": "how Java prints an array", "[object Promise]": "how JavaScript prints",
-		"System.Byte[]":                     "how .NET prints",
-		`{"encrypted_request":"undefined"}`: "a value that is missing",
-		"<coroutine object seal at 0x7f>":   "how Python prints",
-		"0\x82\x03\xff\xff":                 "a certificate or a key in DER",
+		"System.Byte[]":                                                 "how .NET prints",
+		`{"encrypted_request":"undefined"}`:                             "a value that is missing",
+		"<coroutine object seal at 0x7f>":                               "how Python prints",
+		"Promise { <pending> }":                                         "prints a promise",
+		"<Buffer 65 79 4a ... 900 more bytes>":                          "how Node prints a Buffer",
+		`{"encrypted_request":"${token}"}`:                              "the placeholder of a template",
+		`{"encrypted_request":"[REDACTED]"}`:                            "has masked it",
+		`{"encrypted_request":"eyJh****"}`:                              "has masked it",
+		"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>": "an XML document without a token",
+		"\x1f\ufffd\x08\x00\x00":                                        "has read them as text",
+		"-----BEGIN PGP MESSAGE-----\n":                                 "a key or message of PGP, not a message",
+		"eyJhbGciOiJSUzI1NiJ9..c2hvcnQ":                                 "a detached JWS",
+		"eyJhbGciOiJSU0EtT0FFUC0yNTYifQ.AAAA...":                        "an ellipsis",
+		"0\x82\x03\xff\xff":                                             "a certificate or a key in DER",
 	} {
 		r := inspect.Examine([]byte(data), options(testlane.Profile(t, "riskos")))
 		if report := text(t, r); r.Fault == "" || !strings.Contains(report, says) {

@@ -67,7 +67,7 @@ func (x *examiner) peel(data []byte) (rest []byte, off bool) {
 		return x.unquote(data)
 	}
 	inside := []func([]byte) ([]byte, bool){
-		x.unshown, x.pem, x.formField, x.prefix, x.percent, x.encodedTwice, x.among,
+		x.unshown, x.pem, x.chunked, x.escapedEnd, x.formField, x.prefix, x.percent, x.encodedTwice, x.among,
 	}
 	for _, remove := range inside {
 		if rest, off := remove(data); off {
@@ -97,7 +97,7 @@ func (x *examiner) mark(data []byte) (rest []byte, off bool) {
 }
 
 func (x *examiner) blanks(data []byte) (rest []byte, off bool) {
-	trimmed := bytes.TrimSpace(data)
+	trimmed := bytes.Trim(data, jsonSpace) // an opener ignores no other blanks
 	switch {
 	case len(trimmed) == len(data):
 		return data, false
@@ -112,6 +112,24 @@ func (x *examiner) blanks(data []byte) (rest []byte, off bool) {
 	x.around("blanks or line breaks")
 	x.note(stepAround, "body", "There are blanks or line breaks around it; they were removed and are harmless.")
 	return trimmed, true
+}
+
+// jsonSpace are the characters that may stand around JSON (RFC 8259, section 2).
+const jsonSpace = " \t\r\n"
+
+// escapedEnd removes a line end that is written as a backslash and a letter, behind the token.
+func (x *examiner) escapedEnd(data []byte) (rest []byte, off bool) {
+	rest = data
+	for bytes.HasSuffix(rest, []byte(`\n`)) || bytes.HasSuffix(rest, []byte(`\r`)) {
+		rest = rest[:len(rest)-2]
+	}
+	if len(rest) == len(data) || !likely(rest) {
+		return data, false
+	}
+	x.around("an escaped line end")
+	x.fault(stepText, fault.Base64Character.In(fault.JWE), "token",
+		`A line end, written as \n, stands behind it: it was removed.`)
+	return rest, true
 }
 
 func (x *examiner) pem(data []byte) (rest []byte, off bool) {
@@ -212,7 +230,8 @@ func startsLikeHeader(text []byte) bool {
 	first, _, _ := bytes.Cut(text, []byte{'.'})
 	head, _ := decode(first[:min(len(first), 80)])
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, byteOrderMark), " \t\r\n")
-	return len(head) > 0 &&
+	const certain = 8 // bytes that no words decode to
+	return len(head) > 0 && readableStart(head[:min(len(head), certain)]) &&
 		(head[0] == '{' || head[0] == '[' || head[0] == '"' || bytes.HasPrefix(head, []byte("null")))
 }
 

@@ -82,16 +82,20 @@ func (r *flawReader) character(text []byte, i int) {
 func (r *flawReader) foreign(text []byte, i int) {
 	char, size := utf8.DecodeRune(text[i:])
 	switch {
+	case char != utf8.RuneError && char > unicode.MaxASCII && unicode.Is(unicode.Pd, char):
+		r.name(fault.Base64Character, "%s at offset %d, in place of a hyphen", pasted.RuneName(char), i)
+		r.clean = append(r.clean, '-')
+		r.behind = i + size
 	case char != utf8.RuneError && pasted.IsTypographic(char):
 		r.name(fault.Base64Character, "%s at offset %d: it was removed", pasted.RuneName(char), i)
-		if unicode.Is(unicode.Pd, char) {
-			r.lost()
-		}
 		r.behind = i + size
 	case char != utf8.RuneError && char > unicode.MaxASCII:
 		r.name(fault.Base64Character, "%s at offset %d", pasted.RuneName(char), i)
 		r.lost()
 		r.behind = i + size
+	case text[i] > ' ' && text[i] < unicode.MaxASCII:
+		r.name(fault.Base64Character, "%q at offset %d", text[i], i)
+		r.lost()
 	default:
 		r.name(fault.Base64Character, "byte 0x%02x at offset %d", text[i], i)
 		r.lost()

@@ -32,7 +32,7 @@ func (x *examiner) object(data []byte) (rest []byte, off bool) {
 	if text, ok := x.fieldOf(members); ok {
 		return text, true
 	}
-	if members == nil {
+	if members == nil || !json.Valid(data) {
 		if run := embedded(data); run != nil {
 			x.around("text that is not a JSON object")
 			if bytes.Contains(data, append([]byte("b'"), run[:min(len(run), 16)]...)) {
@@ -107,6 +107,15 @@ func (x *examiner) fieldOf(members []strictjson.Member) (text []byte, ok bool) {
 			continue
 		}
 		s, isText := strictjson.String(m.Value)
+		inner := membersIn(m.Value)
+		if isText {
+			inner = membersIn([]byte(s))
+		}
+		if parts := serialization(inner); parts != nil {
+			x.fault(stepText, fault.JSONSerialization.In(fault.JWE), "token",
+				"The parts were taken out of the JSON members.")
+			return take(m.Name, false, string(bytes.Join(parts, []byte{'.'})))
+		}
 		if isText {
 			return take(m.Name, false, s)
 		}
@@ -135,6 +144,10 @@ func longest(members []strictjson.Member, depth int) (path, best string, inside 
 		case depth == 1:
 			continue
 		}
+		if octets := encodedIn(m.Value, s); octets != nil { // the peeling goes on with it
+			path, best, inside = m.Name, string(octets), false
+			continue
+		}
 		inner := membersIn(m.Value)
 		if isText {
 			if inner = membersIn([]byte(s)); inner == nil {
@@ -149,6 +162,19 @@ func longest(members []strictjson.Member, depth int) (path, best string, inside 
 		}
 	}
 	return path, best, inside
+}
+
+// encodedIn returns what a member has in base64, or in a list of numbers, if that is a token or a body
+// with one.
+func encodedIn(value []byte, text string) []byte {
+	octets := encodedOnceMore([]byte(text))
+	if octets == nil && bytes.HasPrefix(value, []byte{'['}) {
+		octets = fromNumbers(bytes.TrimSpace(value))
+	}
+	if token := embedded(octets); token != nil {
+		return token
+	}
+	return nil
 }
 
 // membersIn reads the members of an object, or the elements of a list, named by their numbers.

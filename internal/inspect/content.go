@@ -210,6 +210,9 @@ func (x *examiner) openApproved(block cipher.Block, key []byte) ([]byte, bool) {
 
 // looks describes the decrypted text without revealing any of it.
 func looks(plaintext []byte) string {
+	if len(plaintext) == 0 {
+		return "The ciphertext is empty: it was left out, as in a detached JWE, or cut away."
+	}
 	if readable(plaintext) {
 		return "The key and the initialization vector are right, because the decrypted text is readable: the " +
 			"tag, the header or a few bytes of the ciphertext were changed on the way."

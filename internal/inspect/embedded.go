@@ -2,11 +2,13 @@ package inspect
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
 	"fmt"
 	"html"
 	"io"
+	"net/http/httputil"
 	"regexp"
 	"strings"
 	"unicode"
@@ -23,13 +25,28 @@ import (
 // file is.
 func (x *examiner) file(data []byte) (rest []byte, off bool) {
 	switch kind := filekind.Of(data); {
-	case kind == filekind.Gzip, isZlib(data):
+	case kind == filekind.Gzip, isZlib(data), isDeflate(data):
 		return x.compressed(data)
+	case bytes.HasPrefix(data, []byte("\x1f\ufffd\x08")):
+		x.fault(stepText, fault.ContentEncoding, "body", "The bytes are compressed by gzip (Content-Encoding), and a "+
+			"program has read them as text, which destroyed them.").Remedy =
+			"Decompress the bytes before they become text, or ask for a body that is not compressed."
+		return nil, true
 	case kind == filekind.HTML:
 		return x.page(data)
 	case bytes.HasPrefix(data, []byte{0x30, 0x82}) && !utf8.Valid(data):
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
 			"This is a certificate or a key in DER, not a message.").Remedy = remedyMessage
+		return nil, true
+	case kind == filekind.XML && bytes.Contains(data, []byte("</")) && embedded(data) == nil && embedded(unpack.Meant(data)) == nil:
+		if token := encodedAmong(data); token != nil {
+			x.around("XML, then base64")
+			x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 in the XML was decoded.")
+			return token, true
+		}
+		x.around("an XML document")
+		x.fault(stepAround, fault.BodyNotJSON, "body", "It is an XML document without a token, perhaps an error of a "+
+			"server or of something before it.").Remedy = remedyMessage
 		return nil, true
 	case kind == filekind.XML, kind == filekind.Token, kind == filekind.Calendar, kind == filekind.BusinessCard,
 		kind == filekind.Unknown:
@@ -38,7 +55,8 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		if rest, off := x.mail(data); off {
 			return rest, true
 		}
-		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is "+kind.String()+", not a message.").Remedy =
+		what, _, _ := strings.Cut(kind.String(), ", not")
+		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is "+what+", not a message.").Remedy =
 			remedyMessage
 		return nil, true
 	}
@@ -53,6 +71,46 @@ func isZlib(data []byte) bool {
 		data[1] == 0xda)
 }
 
+// isDeflate reports whether data is compressed by deflate alone, which some servers send in place of
+// zlib, and holds a message.
+func isDeflate(data []byte) bool {
+	if utf8.Valid(data) {
+		return false
+	}
+	head := make([]byte, len("ey"))
+	n, _ := io.ReadFull(flate.NewReader(bytes.NewReader(data)), head)
+	return n == len(head) && (head[0] == '{' || string(head) == "ey")
+}
+
+// encodedAmong returns the longest token that is in base64 among other text, or nil.
+func encodedAmong(data []byte) (best []byte) {
+	for _, word := range longWord.FindAll(data, maxElements) {
+		if token := embedded(encodedOnceMore(word)); len(token) > len(best) {
+			best = token
+		}
+	}
+	return best
+}
+
+var longWord = regexp.MustCompile(`[A-Za-z0-9+/_-]{100,}={0,2}`)
+
+// chunked puts together a body that was captured in the chunks in which it was sent.
+func (x *examiner) chunked(data []byte) (rest []byte, off bool) {
+	if !chunkForm.Match(data) {
+		return data, false
+	}
+	rest, err := io.ReadAll(httputil.NewChunkedReader(
+		io.MultiReader(bytes.NewReader(data), strings.NewReader("\r\n\r\n"))))
+	if err != nil || len(rest) == 0 {
+		return data, false
+	}
+	x.around("chunks")
+	x.fault(stepAround, fault.BodyNotJSON, "body", "It is in chunks (Transfer-Encoding). They were put together.")
+	return rest, true
+}
+
+var chunkForm = regexp.MustCompile(`^[0-9A-Fa-f]{1,8}(?:;[^\r\n]*)?\r?\n`)
+
 // compressed decompresses a body that was captured as it was sent.
 func (x *examiner) compressed(data []byte) (rest []byte, off bool) {
 	coding := "gzip"
@@ -61,7 +119,10 @@ func (x *examiner) compressed(data []byte) (rest []byte, off bool) {
 	if r, err = gzip.NewReader(bytes.NewReader(data)); err != nil {
 		coding = "deflate"
 		if r, err = zlib.NewReader(bytes.NewReader(data)); err != nil {
-			return data, false
+			if !isDeflate(data) {
+				return data, false
+			}
+			r = flate.NewReader(bytes.NewReader(data))
 		}
 	}
 	plain, err := io.ReadAll(io.LimitReader(r, int64(x.o.MaxToken)+1))
@@ -205,13 +266,18 @@ func embeddedTokens(data []byte) (found [][]byte) {
 	if best := longestOf(found); len(data) > maxBroken || best != nil && whole(best) {
 		return found
 	}
-	for _, t := range pasted.Tokens(pasted.Clean(data), 5) {
-		if likely([]byte(t)) {
-			return [][]byte{[]byte(t)}
+	for _, text := range [][]byte{data, literalEnds.ReplaceAll(data, nil)} {
+		for _, t := range pasted.Tokens(pasted.Clean(text), 5) {
+			if likely([]byte(t)) {
+				return [][]byte{[]byte(t)}
+			}
 		}
 	}
 	return found
 }
+
+// literalEnds is what stands between the strings of a program, a line each, that make one text.
+var literalEnds = regexp.MustCompile(`["'][ \t]*[+.\\]?[ \t]*\r?\n[ \t]*["']`)
 
 const maxBroken = 1 << 20 // bytes of a text in which broken lines are put together
 

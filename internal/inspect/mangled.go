@@ -75,7 +75,8 @@ func encodedOnceMore(text []byte) []byte {
 	start, _ := decode(text[:min(len(text), head)])
 	start = start[firstVisible(start):]
 	compressed := bytes.HasPrefix(start, []byte("\x1f\x8b\x08"))
-	if !bytes.HasPrefix(start, []byte("ey")) && !bytes.HasPrefix(start, []byte{'{'}) && !compressed {
+	again := bytes.HasPrefix(start, []byte("ZX")) // the base64 of base64
+	if !bytes.HasPrefix(start, []byte("ey")) && !bytes.HasPrefix(start, []byte{'{'}) && !compressed && !again {
 		return nil
 	}
 	if bytes.ContainsFunc(text, func(r rune) bool { return !tokenRune(r) && !strings.ContainsRune(" \t\r\n", r) }) {
@@ -86,6 +87,9 @@ func encodedOnceMore(text []byte) []byte {
 		return data
 	}
 	if data = bytes.TrimSpace(data); likely(data) || data[0] == '{' && json.Valid(data) {
+		return data
+	}
+	if encodedOnceMore(data) != nil {
 		return data
 	}
 	return nil
@@ -138,7 +142,7 @@ func shortened(text []byte, dots int) bool {
 	}
 	header, _, _ := bytes.Cut(text[:min(len(text), maxHeader*2)], []byte{'.'})
 	data, _ := decode(header)
-	return dots != 4 || !json.Valid(data)
+	return dots != 4 || !json.Valid(data) || bytes.HasSuffix(text, []byte("..."))
 }
 
 // innerText removes what was put around the inner token before it was encrypted, if there

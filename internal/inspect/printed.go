@@ -25,15 +25,25 @@ var placeholders = []struct {
 		"This is how Python prints an object: the token is not in it. Await it, call it, or take the member."},
 	{regexp.MustCompile(`^System\.(?:Byte\[\]|Threading\.Tasks\.Task\b.*)$`),
 		"This is how .NET prints an object: the token is not in it. Await it, or use Encoding.UTF8.GetString."},
+	{regexp.MustCompile(`^(?:Promise \{.*\}|\[(?:Async)?Function\b.*\]|(?:async )?function\b.*|\(\w*\) ?=>.*)$`),
+		"This is how JavaScript prints a promise or a function: the token is not in it. Await it, or call it."},
+	{regexp.MustCompile(`^<Buffer(?: [0-9a-f]{2})+ \.\.\. \d+ more bytes>$`),
+		"This is how Node prints a Buffer: most of its bytes are left out. Use toString()."},
+	{regexp.MustCompile(`^(?:\$\{[^{}]*\}|\{\{[^{}]*\}\}|\$\w+|%[sdv@]|<[\w .-]{1,60}>)$`),
+		"This is the placeholder of a template: nothing was put in its place."},
+	{regexp.MustCompile(`^(?:(?i)[\[<(]?(?:redacted|masked|filtered|hidden|secret|removed)[\])>]?|.{0,12}\*{3,}.{0,12}|[xX]{6,})$`),
+		"A program has masked it, as many do in logs: the token is not in it."},
 	{regexp.MustCompile(`^(?:undefined|None|null|nil|NaN|true|false)$`),
 		"This is the name of a value that is missing: the token was not there when the message was made."},
 }
 
 var (
-	decimalForm = regexp.MustCompile(`^[\[{(]?\s*(?:\d{1,3}[\s,]+){20,}\d{1,3}\s*[\])}]?$`)
+	decimalForm = regexp.MustCompile(
+		`^(?:[A-Za-z]\w{0,30}(?:\(\d{1,9}\))?\s*)?[\[{(]?\s*(?:\d{1,3}[\s,]+){20,}\d{1,3}\s*[\])}]?$`)
+	listName    = regexp.MustCompile(`^[A-Za-z]\w{0,30}(?:\(\d{1,9}\))?\s*`)
 	decimals    = regexp.MustCompile(`\d{1,3}`)
-	hexForm     = regexp.MustCompile(`^(?:0x)?(?:[0-9A-Fa-f]{2}[\s:]*){40,}$`)
-	notHexDigit = regexp.MustCompile(`[\s:]|0x`)
+	hexForm     = regexp.MustCompile(`^(?:(?:0x)?[0-9A-Fa-f]{2}[\s:,-]*){40,}$`)
+	notHexDigit = regexp.MustCompile(`[\s:,-]|0x`)
 )
 
 // printed reads a message that a program has printed as numbers, and explains what it prints in
@@ -51,7 +61,7 @@ func (x *examiner) printed(data []byte) (rest []byte, off bool) {
 		}
 	}
 	octets := fromNumbers(text)
-	if octets == nil || !bytes.HasPrefix(octets, []byte("ey")) && octets[0] != '{' {
+	if octets == nil || !bytes.HasPrefix(octets, []byte("ey")) && octets[0] != '{' && !httpForm.Match(octets) {
 		return data, false
 	}
 	x.around("bytes printed as numbers")
@@ -67,8 +77,9 @@ func fromNumbers(text []byte) []byte {
 	if len(text) > most || len(text) == 0 {
 		return nil
 	}
-	if c := text[0]; (c >= '0' && c <= '9' || c == '[' || c == '{' || c == '(') && decimalForm.Match(text) {
+	if c := text[0]; (isInnerByte(c) || c == '[' || c == '{' || c == '(') && decimalForm.Match(text) {
 		var out []byte
+		text = text[len(listName.Find(text)):]
 		for _, n := range decimals.FindAll(text, -1) {
 			value, err := strconv.ParseUint(string(n), 10, 8)
 			if err != nil {

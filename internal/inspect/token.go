@@ -68,6 +68,9 @@ func (x *examiner) token(text []byte) {
 		} else {
 			x.note(stepText, "token", "A JWS alone: signed, but not encrypted.")
 		}
+		if bytes.Contains(text, []byte("..")) {
+			x.note(stepText, "token", "Its payload is missing: a detached JWS (RFC 7515, appendix F).")
+		}
 		x.readInner(bytes.Split(text, []byte{'.'}))
 	default:
 		hint := fmt.Sprintf("%s parts, not five.", termtext.Count(dots+1))
@@ -76,6 +79,8 @@ func (x *examiner) token(text []byte) {
 			hint += " The same token occurs twice in a row."
 		case !startsLikeHeader(text):
 			hint += " It does not begin like a token; perhaps it is something else."
+		case dots == 5 && bytes.HasSuffix(text, []byte{'.'}):
+			hint += " There is a dot at its end."
 		case dots == 3:
 			hint += " A part is missing, perhaps the last one: the token was cut."
 		}
