@@ -59,7 +59,7 @@ var imports = map[string][]string{
 	"internal/lanes":      {".", "rsaengine"},
 	"internal/batchgcd":   {},
 	"internal/registry":   {"internal/lanes", "internal/batchgcd", "keyfile", "internal/audit", "internal/rootkey"},
-	"internal/exchange":   {"internal/registry"},
+	"internal/exchange":   {"internal/registry", "internal/nearest"},
 	"internal/store":      {"internal/registry"},
 	"internal/operation":  {"internal/exchange", "internal/store", "internal/nearest"},
 

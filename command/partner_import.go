@@ -22,7 +22,7 @@ func partnerImport() *cobra.Command {
   name, profile, side                           a new partner needs profile and side
   environment, sealing, caller, account         a new environment needs sealing
   contact_role, contact_name, contact_email
-  certificate                                   a file, relative to the table
+  certificate                                   a file, relative to the table, or PEM
   sha256                                        its checksum, if it came by another way
   key_id                                        the alias that it has already
   waive                                         RULE=REASON, as with sealane receive

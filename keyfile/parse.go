@@ -31,8 +31,8 @@ const adviceSendCertificate = "send the X.509 certificate as .pem, .cer, .crt or
 
 // Parse recognizes a partner's file by its content: PEM, DER, PKCS#7, PkiPath, base64 without
 // PEM lines, a JWK, or a bare public key; in UTF-8 or UTF-16, with any line ends, with text
-// around the blocks, and quoted or escaped as in a mail, a page, JSON or XML. The certificate
-// may be in a saved mail, a message of Outlook or an archive. Parse accepts PKCS#12 only if it
+// around the blocks, and quoted, escaped or printed as in a mail, a page, JSON, XML or a program. The
+// certificate may be in a saved mail, a message of Outlook or an archive. Parse accepts PKCS#12 only if it
 // can see, without a passphrase or with the empty one, that the file has no key.
 //
 // The file must have exactly one leaf certificate or one key. If there is a private

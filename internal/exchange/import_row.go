@@ -231,9 +231,23 @@ func (i *rowImport) addContact(ctx context.Context) error {
 	return nil
 }
 
+// certificateFile returns the file that the cell names, or the certificate that is in the cell itself.
+func (i *rowImport) certificateFile() (name string, data []byte, err error) {
+	name = i.cells["certificate"]
+	switch {
+	case strings.Contains(name, "-----BEGIN "):
+		return "", []byte(name), nil
+	case strings.Contains(name, ":/"):
+		return "", nil, registry.Refuse("certificate %q is an address or a path of another computer: put the file into "+
+			"the folder of the table, and give its name", name)
+	}
+	name = strings.Trim(name, `"`)
+	data, err = readNextTo(i.folder, name)
+	return name, data, err
+}
+
 func (i *rowImport) addCertificate(ctx context.Context) error {
-	name := i.cells["certificate"]
-	data, err := readNextTo(i.folder, name)
+	name, data, err := i.certificateFile()
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/transform"
 
 	"github.com/sealane/sealane/internal/filekind"
+	"github.com/sealane/sealane/internal/nearest"
 	"github.com/sealane/sealane/internal/pasted"
 	"github.com/sealane/sealane/internal/registry"
 )
@@ -51,6 +52,9 @@ func openTable(in io.Reader) (*table, error) {
 	if kind := filekind.Of(start); kind != filekind.Unknown {
 		return nil, registry.Refuse("this is %s, not a table: spreadsheets can save as CSV UTF-8", kind)
 	}
+	if text := bytes.TrimSpace(start); bytes.HasPrefix(text, []byte("[{")) || bytes.HasPrefix(text, []byte(`{"`)) {
+		return nil, registry.Refuse("this is JSON, not a table: save it as CSV UTF-8, with the columns' names first")
+	}
 	text := bufio.NewReaderSize(decoded(raw, start), tableStart)
 	start, _ = text.Peek(tableStart)
 	if !bytes.ContainsRune(start, '\n') {
@@ -74,6 +78,8 @@ func openTable(in io.Reader) (*table, error) {
 	for n := 0; ; {
 		head, err := t.csv.Read()
 		switch {
+		case errors.Is(err, io.EOF) && n > 0:
+			return nil, registry.Refuse("no line names the columns; there are %s", strings.Join(tableColumns, ", "))
 		case errors.Is(err, io.EOF):
 			return nil, registry.Refuse("the file is empty; its first line names the columns")
 		case err != nil:
@@ -160,9 +166,25 @@ func crToLF(r rune) rune {
 	return r
 }
 
-// empty reports whether a row has nothing but blanks.
+// ruleForm is a cell of the line under the heading of a table in Markdown.
+var ruleForm = regexp.MustCompile(`^:?-{2,}:?$`)
+
+// empty reports whether a row has nothing but blanks, NULs and the mark with which DOS ends a file, or
+// is a comment or a rule.
 func empty(cells []string) bool {
-	return !slices.ContainsFunc(cells, func(cell string) bool { return trimmed(cell) != "" })
+	first := true
+	for _, cell := range cells {
+		cell = trimmed(strings.Trim(cell, "\x00\x1a"))
+		switch {
+		case cell == "" || ruleForm.MatchString(cell):
+		case first && strings.HasPrefix(cell, "# "):
+			return true
+		default:
+			return false
+		}
+		first = first && cell == ""
+	}
+	return true
 }
 
 // trimmed returns a cell without blanks and invisible characters at its ends.
@@ -215,7 +237,12 @@ func checkColumns(head []string) error {
 		switch {
 		case trimmed(name) == "":
 		case head[i] == "":
-			return registry.Refuse("column %q is not known; there are %s", name, strings.Join(tableColumns, ", "))
+			meant := ""
+			if near := nearest.Word(strings.ToLower(name), tableColumns); near != "" {
+				meant = fmt.Sprintf(" (%s?)", near)
+			}
+			return registry.Refuse("column %q is not known%s: correct or remove it; there are %s",
+				name, meant, strings.Join(tableColumns, ", "))
 		case slices.Contains(head[:i], head[i]):
 			return registry.Refuse("column %q is there twice", name)
 		}
@@ -244,6 +271,33 @@ func columnNamed(heading string) string {
 	return ""
 }
 
+var (
+	textFormula = regexp.MustCompile(`^="([^"]*)"$`)
+	cellError   = regexp.MustCompile(`^#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!|BEZUG!|WERT!|NV|NOM\s?\?|VALEUR!)$`)
+	scientific  = regexp.MustCompile(`^[+-]?\d(?:[.,]\d+)?[Ee][+-]?\d{1,3}$`)
+)
+
+// entered returns a cell as it was entered: without the signs that make a spreadsheet take it for
+// text. It returns an error if the spreadsheet has put something else in its place.
+func entered(column, cell string) (string, error) {
+	if text := textFormula.FindStringSubmatch(cell); text != nil {
+		cell = text[1]
+	}
+	if strings.HasPrefix(cell, "'") && strings.Count(cell, "'") == 1 {
+		cell = cell[1:]
+	}
+	switch {
+	case scientific.MatchString(cell):
+		return "", registry.Refuse("%s is %q: the spreadsheet has rounded a long number; format the column as text, "+
+			"and enter it again", column, cell)
+	case cellError.MatchString(cell):
+		return "", registry.Refuse("%s is %q, an error of the spreadsheet: enter the value again", column, cell)
+	case strings.HasPrefix(cell, "="):
+		return "", registry.Refuse("%s is a formula: export the values", column)
+	}
+	return cell, nil
+}
+
 // namedCells returns the cells of a row by the names of their columns. The words that Sealane
 // chose may be in capitals.
 func namedCells(head, cells []string) (map[string]string, error) {
@@ -252,14 +306,22 @@ func namedCells(head, cells []string) (map[string]string, error) {
 		cell = trimmed(cell)
 		if i >= len(head) || head[i] == "" {
 			if cell != "" {
-				return row, fmt.Errorf("%w: cell %d is not empty, and its column has no name", csv.ErrFieldCount, i+1)
+				return row, fmt.Errorf("%w: cell %d is not empty, and its column has no name; a cell with the "+
+					"separator in it must be in quotation marks", csv.ErrFieldCount, i+1)
 			}
 			continue
+		}
+		var err error
+		if cell, err = entered(head[i], cell); err != nil {
+			return row, err
 		}
 		switch head[i] {
 		case "partner", "profile", "side", "sealing", "caller", "contact_role":
 			cell = strings.ToLower(cell)
 		case "certificate":
+			if strings.Contains(cell, "-----BEGIN ") { // the certificate itself
+				break
+			}
 			cell = strings.ReplaceAll(cell, `\`, "/") // as Windows writes paths
 		}
 		row[head[i]] = cell

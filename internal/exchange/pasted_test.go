@@ -110,6 +110,12 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 		"a comment before":         "# partners\n" + plain,
 		"pipes":                    strings.ReplaceAll(plain, ";", "|"),
 		"headings in words":        strings.Replace(plain, "partner;name", "Partner ;NAME", 1),
+		"a comment between":        strings.Replace(plain, "\np;", "\n# of old;;;;;;\np;", 1),
+		"the end of a file of DOS": plain + "\x1a",
+		"NULs behind":              plain + "\x00\x00",
+		"Markdown":                 strings.Replace(strings.ReplaceAll(plain, ";", "|"), "\n", "\n---|---|---|---|---|---|---\n", 1),
+		"text as a formula":        strings.Replace(plain, ";P;", `;"=""P""";`, 1),
+		"an apostrophe":            strings.Replace(plain, ";P;", ";'P;", 1),
 	} {
 		path := filepath.Join(dir, "table.csv")
 		h.must(os.WriteFile(path, []byte(data), 0o600))
@@ -121,7 +127,11 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 	for name, c := range map[string]struct{ data, want string }{
 		"a workbook": {"PK\x03\x04" + strings.Repeat("\x00", 26) + "[Content_Types].xml",
 			"a document of Microsoft Office"},
-		"a page": {"<html><table><tr><td>partner</td></tr></table></html>", "an HTML page"},
+		"JSON":    {`[{"partner":"p"}]`, "this is JSON, not a table"},
+		"YAML":    {"- partner: p\n", "no line names the columns"},
+		"a typo":  {strings.Replace(plain, "environment", "enviroment", 1), "(environment?)"},
+		"a table": {"<table><tr><td>partner</td></tr></table>", "an HTML page"},
+		"a page":  {"<html><table><tr><td>partner</td></tr></table></html>", "an HTML page"},
 	} {
 		path := filepath.Join(dir, "table.csv")
 		h.must(os.WriteFile(path, []byte(c.data), 0o600))
@@ -130,6 +140,10 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct{ data, want string }{
+		"a rounded number": {strings.Replace(plain, "required;\n", "required;1,23457E+17\n", 1),
+			"has rounded a long number"},
+		"an error":  {strings.Replace(plain, "required;\n", "required;#NAME?\n", 1), "an error of the spreadsheet"},
+		"a formula": {strings.Replace(plain, "required;\n", "required;=A1\n", 1), "is a formula"},
 		"a cell without a heading": {strings.Replace(plain, "required;\n", "required;;x\n", 1),
 			"its column has no name"},
 		"too few cells": {"partner;profile;side;environment;sealing\np;rdx\n", "wrong number of fields"},
@@ -139,5 +153,24 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 		if results := h.imported(path); len(results) != 1 || !strings.Contains(results[0].Error, c.want) {
 			t.Errorf("%s: %+v", name, results)
 		}
+	}
+}
+
+// A cell may have the certificate itself, and the paths of other computers are named.
+func TestCertificatesInCells(t *testing.T) {
+	h := newCompany(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	row := func(certificate string) []exchange.RowResult {
+		path := filepath.Join(t.TempDir(), "table.csv")
+		h.must(os.WriteFile(path, []byte("partner,profile,side,environment,sealing,certificate\n"+
+			"p,riskos,server,DEV,required,\""+certificate+"\"\n"), 0o600))
+		return h.imported(path)
+	}
+	for _, address := range []string{`C:\certs\a.cer`, "https://p.example/a.cer", "file:///C:/a.cer"} {
+		if r := row(address); len(r) != 1 || !strings.Contains(r[0].Error, "put the file into the folder of the table") {
+			t.Errorf("%s: %+v", address, r)
+		}
+	}
+	if r := row(string(report(t, "common/customer.pem"))); len(r) != 1 || r[0].Error != "" {
+		t.Errorf("%+v", r)
 	}
 }
