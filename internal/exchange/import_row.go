@@ -238,8 +238,8 @@ func (i *rowImport) certificateFile() (name string, data []byte, err error) {
 	case strings.Contains(name, "-----BEGIN "):
 		return "", []byte(name), nil
 	case strings.Contains(name, ":/"):
-		return "", nil, registry.Refuse("certificate %q is an address or a path of another computer: put the file into "+
-			"the folder of the table, and give its name", name)
+		return "", nil, registry.Refuse("certificate %q is an address or a path of another computer: "+
+			"put the file into the folder of the table, and give its name", name)
 	}
 	name = strings.Trim(name, `"`)
 	data, err = readNextTo(i.folder, name)

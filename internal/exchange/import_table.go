@@ -273,7 +273,7 @@ func columnNamed(heading string) string {
 
 var (
 	textFormula = regexp.MustCompile(`^="([^"]*)"$`)
-	cellError   = regexp.MustCompile(`^#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!|BEZUG!|WERT!|NV|NOM\s?\?|VALEUR!)$`)
+	cellError   = regexp.MustCompile(`^#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!|BEZUG!|WERT!|NV|VALEUR!)$`)
 	scientific  = regexp.MustCompile(`^[+-]?\d(?:[.,]\d+)?[Ee][+-]?\d{1,3}$`)
 )
 

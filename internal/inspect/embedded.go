@@ -38,7 +38,8 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message",
 			"This is a certificate or a key in DER, not a message.").Remedy = remedyMessage
 		return nil, true
-	case kind == filekind.XML && bytes.Contains(data, []byte("</")) && embedded(data) == nil && embedded(unpack.Meant(data)) == nil:
+	case kind == filekind.XML && bytes.Contains(data, []byte("</")) && embedded(data) == nil &&
+		embedded(unpack.Meant(data)) == nil:
 		if token := encodedAmong(data); token != nil {
 			x.around("XML, then base64")
 			x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 in the XML was decoded.")

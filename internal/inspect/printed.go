@@ -31,7 +31,7 @@ var placeholders = []struct {
 		"This is how Node prints a Buffer: most of its bytes are left out. Use toString()."},
 	{regexp.MustCompile(`^(?:\$\{[^{}]*\}|\{\{[^{}]*\}\}|\$\w+|%[sdv@]|<[\w .-]{1,60}>)$`),
 		"This is the placeholder of a template: nothing was put in its place."},
-	{regexp.MustCompile(`^(?:(?i)[\[<(]?(?:redacted|masked|filtered|hidden|secret|removed)[\])>]?|.{0,12}\*{3,}.{0,12}|[xX]{6,})$`),
+	{regexp.MustCompile(`^(?i:[\[<(]?(?:redacted|masked|filtered|hidden|removed)[\])>]?|.{0,12}\*{3,}.{0,12}|x{6,})$`),
 		"A program has masked it, as many do in logs: the token is not in it."},
 	{regexp.MustCompile(`^(?:undefined|None|null|nil|NaN|true|false)$`),
 		"This is the name of a value that is missing: the token was not there when the message was made."},
