@@ -115,8 +115,8 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 		"NULs behind":              plain + "\x00\x00",
 		"Markdown": strings.Replace(
 			strings.ReplaceAll(plain, ";", "|"), "\n", "\n"+strings.Repeat("---|", 6)+"---\n", 1),
-		"text as a formula":        strings.Replace(plain, ";P;", `;"=""P""";`, 1),
-		"an apostrophe":            strings.Replace(plain, ";P;", ";'P;", 1),
+		"text as a formula": strings.Replace(plain, ";P;", `;"=""P""";`, 1),
+		"an apostrophe":     strings.Replace(plain, ";P;", ";'P;", 1),
 	} {
 		path := filepath.Join(dir, "table.csv")
 		h.must(os.WriteFile(path, []byte(data), 0o600))
