@@ -32,7 +32,7 @@ nothing else, and does not even read.`,
 	f := c.Flags()
 	f.StringVar(&p.Name, "name", "", "full name")
 	f.StringVar(&p.Email, "email", "", "mail address")
-	f.StringArrayVar(&roles, "role", nil,
+	f.StringSliceVar(&roles, "role", nil,
 		"operator, approver, auditor, administrator or backup; repeat it for several (required)")
 	must(c.MarkFlagRequired("role"))
 	input := func(_ *cobra.Command, args []string) (operation.Person, error) {
