@@ -52,33 +52,38 @@ func BenchmarkRefresh(b *testing.B) {
 				}
 			}
 			b.Run("version", func(b *testing.B) {
-				for b.Loop() {
+				repeat(b, func() {
 					_, err := reader.Store.Version(ctx)
 					must(b, err)
-				}
+				})
 			})
 			for _, n := range []int{1, 100} {
 				b.Run(fmt.Sprintf("changes=%d", n), func(b *testing.B) {
+					used, steps := time.Duration(0), 0
 					for b.Loop() {
 						b.StopTimer()
 						change(n)
+						before := processor()
 						b.StartTimer()
 						next, extent, err := reader.Refresh(context.Background(), now, time.Now())
+						used += processor() - before
+						steps++
 						if must(b, err); extent.Whole || len(extent.Changed.Partners) != n {
 							b.Fatalf("%+v", extent)
 						}
 						now = next
 					}
+					b.ReportMetric(float64(used.Microseconds())/1000/float64(steps), "processor-ms/op")
 				})
 			}
 			b.Run("all", func(b *testing.B) {
-				for b.Loop() {
+				repeat(b, func() {
 					next, missed, err := reader.Check(ctx, now, time.Now())
 					if must(b, err); len(missed) > 0 {
 						b.Fatal(missed)
 					}
 					now = next
-				}
+				})
 			})
 			b.ReportMetric(float64(unsealed), "unsealed")
 		})

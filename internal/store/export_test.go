@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
 )
 
@@ -92,6 +93,21 @@ func (s *Store) AuditPlan(ctx context.Context, q registry.AuditQuery) (string, e
 // LanePlan returns how the database would read the certificates of all lanes.
 func (s *Store) LanePlan(ctx context.Context) (string, error) {
 	return s.plan(ctx, laneCertificates.selected+" WHERE "+laneCertificates.all, nil)
+}
+
+// PartnerPlans returns how the database would read the keys of the lanes with some partners.
+func (s *Store) PartnerPlans(ctx context.Context, partners []string) (plans []string, err error) {
+	rows := laneRows{changed: &lanes.Changes{Partners: partners}}
+	for _, q := range []laneQuery{laneCertificates, ownCertificates, laneKeyPairs} {
+		for _, one := range rows.queries(q) {
+			plan, err := s.plan(ctx, one.written, one.args)
+			if err != nil {
+				return nil, err
+			}
+			plans = append(plans, plan)
+		}
+	}
+	return plans, nil
 }
 
 // OwnCertificatesPlan returns how the database would read our certificates.

@@ -53,12 +53,14 @@ type laneRows struct {
 	environments []string       // of these environments only; empty: of all
 }
 
-// The states that keys of lanes have. The CAST keeps the database from using an index of states:
-// SQLite would look up each of the many rows separately, which takes four times as long as reading
-// the table, and is not what finds the rows of a few partners.
+// The states that keys of lanes have. The CAST keeps SQLite from using an index of states: it would look up each of
+// the many rows separately, which takes four times as long as reading the table. Where rows of a few partners are
+// read, the operator keeps PostgreSQL from it, and from one of owners: a server without statistics would read the rows
+// of all partners.
 const (
-	inUse    = "state IN ('staged', 'active', 'retiring')"
-	allInUse = "CAST(state AS TEXT) IN ('staged', 'active', 'retiring')"
+	inUse     = "state IN ('staged', 'active', 'retiring')"
+	allInUse  = "CAST(state AS TEXT) IN ('staged', 'active', 'retiring')"
+	someInUse = "state || '' IN ('staged', 'active', 'retiring')"
 )
 
 // laneQuery is a statement that reads rows of lanes.
@@ -106,7 +108,11 @@ func (r laneRows) queries(q laneQuery) []laneStatement {
 		for _, p := range partners {
 			args = append(args, p)
 		}
-		for len(args) > 1 && len(args) < partnersAtOnce { // few different statements: they are prepared
+		wanted := 1
+		for wanted < len(args) { // few different statements, because they are prepared
+			wanted *= 10
+		}
+		for len(args) < wanted {
 			args = append(args, args[0])
 		}
 		add(some+q.partner+" IN ("+placeholders(len(args))+")", args...)
@@ -239,17 +245,18 @@ func (r laneRows) Confirmations() iter.Seq2[lanes.Confirmation, error] {
 	})
 }
 
+var laneKeyPairs = laneQuery{
+	what: "key pair", table: "key_pair",
+	selected: `SELECT id, profile, COALESCE(partner, ''), environment, key_id, state, spki_sha256, spki, sealed,
+		body FROM key_pair`,
+	all: allInUse, some: someInUse, partner: "partner", environment: "environment", shared: true,
+	one: inUse + ` AND (partner = ? AND environment = ?
+		OR partner IS NULL AND environment = ? AND profile = (SELECT p.profile FROM partner p WHERE p.id = ?))`,
+	args: func(n lanes.Name) []any { return []any{n.Partner, n.Environment, n.Environment, n.Partner} },
+}
+
 func (r laneRows) KeyPairs() iter.Seq2[lanes.KeyPair, error] {
-	q := laneQuery{
-		what: "key pair", table: "key_pair",
-		selected: `SELECT id, profile, COALESCE(partner, ''), environment, key_id, state, spki_sha256, spki, sealed,
-			body FROM key_pair`,
-		all: allInUse, partner: "partner", environment: "environment", shared: true,
-		one: inUse + ` AND (partner = ? AND environment = ?
-			OR partner IS NULL AND environment = ? AND profile = (SELECT p.profile FROM partner p WHERE p.id = ?))`,
-		args: func(n lanes.Name) []any { return []any{n.Partner, n.Environment, n.Environment, n.Partner} },
-	}
-	return laneRow(r, q, func(row scan, k *lanes.KeyPair) (string, error) {
+	return laneRow(r, laneKeyPairs, func(row scan, k *lanes.KeyPair) (string, error) {
 		var state, body string
 		err := row(loose{&k.ID}, loose{&k.Profile}, loose{&k.Partner}, loose{&k.Environment}, loose{&k.KeyID},
 			loose{&state}, looseBytes{&k.SPKISHA256}, looseBytes{&k.SPKI}, looseBytes{&k.Sealed}, loose{&body})
@@ -274,7 +281,8 @@ var laneCertificates = laneQuery{
 	what: "certificate", table: "certificate",
 	selected: `SELECT certificate.id, partner, environment, key_id, state, spki, spki_sha256, der, sha256
 		FROM certificate LEFT JOIN certificate_text ON certificate_text.id = certificate.id`,
-	all: allInUse + " AND owner = 'theirs'", partner: "partner", environment: "environment",
+	all: allInUse + " AND owner = 'theirs'", some: someInUse + " AND owner || '' = 'theirs'",
+	partner: "partner", environment: "environment",
 	one:  inUse + " AND owner = 'theirs' AND partner = ? AND environment = ?",
 	args: ofEnvironment,
 }
@@ -300,7 +308,7 @@ var ownCertificates = laneQuery{
 	what: "certificate", table: "certificate",
 	selected: `SELECT id, COALESCE(partner, ''), key_pair, serial_number, not_after,
 		(SELECT t.id FROM certificate_text t WHERE t.id = certificate.id) FROM certificate`,
-	all: allInUse + " AND owner = 'ours' AND key_pair > ''", some: allInUse + " AND owner = 'ours'",
+	all: allInUse + " AND owner = 'ours' AND key_pair > ''", some: someInUse + " AND owner || '' = 'ours'",
 	partner: "partner", environment: "environment", shared: true,
 	one:  inUse + " AND owner = 'ours' AND partner = ? AND environment = ?",
 	args: ofEnvironment,

@@ -20,6 +20,17 @@ func TestPlans(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		s := open(t, address)
 		update(t, s, func(tx registry.Tx) error { return all(fill(tx, 0, 1500), manyStates(tx), manyRecords(tx)) })
+		for _, few := range [][]string{{"partner-000007"}, {"partner-000007", "partner-000008", "partner-000009"}} {
+			plans, err := s.PartnerPlans(t.Context(), few)
+			for _, plan := range plans { // also before PostgreSQL has statistics
+				if strings.Contains(plan, "_state") || strings.Contains(plan, "Seq Scan on certificate") {
+					t.Errorf("the keys of %d partners are not found by the partners\n%s", len(few), plan)
+				}
+			}
+			if err != nil || len(plans) != 3 {
+				t.Error(len(plans), err)
+			}
+		}
 		if strings.HasPrefix(address, "postgres") {
 			if _, err := raw(t, address).ExecContext(t.Context(), "VACUUM ANALYZE"); err != nil {
 				t.Fatal(err)
