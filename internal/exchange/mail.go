@@ -145,18 +145,23 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 	return texts, nil
 }
 
-// decodedWords returns a text with its encoded words (RFC 2047) as mail programs show them. All character
-// sets are read as one in which digits are what they are in ASCII.
+// encodedLines are lines with encoded words, and those that continue them.
+var encodedLines = regexp.MustCompile(`(?m)^.*=\?.*$(?:\r?\n[ \t].*$)*`)
+
+// decodedWords returns the lines of a text with encoded words (RFC 2047) as mail programs show them. All
+// character sets are read as one in which digits are what they are in ASCII.
 func decodedWords(text []byte) []byte {
 	words := mime.WordDecoder{CharsetReader: func(_ string, in io.Reader) (io.Reader, error) {
 		word, err := io.ReadAll(in)
 		return bytes.NewReader(bytes.ReplaceAll(word, []byte{0}, nil)), err // UTF-16 has zeros
 	}}
-	decoded, err := words.DecodeHeader(string(text))
-	if err != nil {
-		return nil
+	var lines []byte
+	for _, line := range encodedLines.FindAll(text, -1) {
+		if decoded, err := words.DecodeHeader(string(line)); err == nil {
+			lines = append(append(lines, decoded...), '\n')
+		}
 	}
-	return []byte(decoded)
+	return lines
 }
 
 // headerEnd returns where the headers of a mail end.
