@@ -230,6 +230,10 @@ func changedMembers(r operation.Request) (lines []string) {
 	before, after := map[string]any{}, map[string]any{}
 	_ = json.Unmarshal(r.Before, &before) // a text that is no object has no members
 	_ = json.Unmarshal(r.After, &after)
+	var text string
+	if json.Unmarshal(r.Before, &text) == nil && text != "" { // of a profile
+		before["profile"] = text
+	}
 	names := slices.Sorted(maps.Keys(after))
 	for name := range before {
 		if _, stays := after[name]; !stays {
@@ -238,6 +242,14 @@ func changedMembers(r operation.Request) (lines []string) {
 	}
 	for _, name := range names {
 		was, is := before[name], after[name]
+		if now, text := is.(string); text && strings.Contains(now, "\n") {
+			lines = append(lines, printable(name)+":")
+			old, _ := was.(string)
+			for _, line := range changedLines(old, now) {
+				lines = append(lines, "  "+printable(line))
+			}
+			continue
+		}
 		if items, list := is.([]any); list && len(before) == 0 {
 			lines = append(lines, fmt.Sprintf("%s: %d", printable(name), len(items)))
 			for _, item := range items {
