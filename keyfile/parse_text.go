@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/sealane/sealane/internal/filekind"
@@ -73,9 +74,14 @@ func parse(data []byte) (*File, error) {
 	return nil, err
 }
 
-// withoutNULs returns text without NULs, of which a part in UTF-16 has many, or nil if there are none.
+// wideMarks are in a private key in UTF-16: the labels of PEM, base64, JWK, XML and PuTTY.
+var wideMarks = [][]byte{
+	[]byte("-\x00-\x00-"), []byte("M\x00I\x00"), []byte("k\x00t\x00y"), []byte("R\x00S\x00A"), []byte("P\x00u\x00T"),
+}
+
+// withoutNULs returns text without NULs, if a part of it may be a private key in UTF-16, or nil.
 func withoutNULs(text []byte) []byte {
-	if bytes.IndexByte(text, 0) < 0 {
+	if !slices.ContainsFunc(wideMarks, func(mark []byte) bool { return bytes.Contains(text, mark) }) {
 		return nil
 	}
 	return bytes.ReplaceAll(text, []byte{0}, nil)

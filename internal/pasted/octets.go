@@ -17,6 +17,9 @@ func Octets(text []byte, least int) iter.Seq[[]byte] {
 			begins string
 			read   func([]byte) ([]byte, int)
 		}{{"[{(", numbers}, {`"'`, escapes}} {
+			if form.begins == `"'` && bytes.IndexByte(text, '\\') < 0 {
+				return
+			}
 			for at := 0; at < len(text); {
 				next := bytes.IndexAny(text[at:], form.begins)
 				if next < 0 {
