@@ -80,3 +80,51 @@ func TestRelyingAfterATie(t *testing.T) {
 		})
 	})
 }
+
+// A partner relies on a shared pair that is retiring while no other pair can be used: one of its own
+// or a shared one that it has confirmed, in the same environment.
+func TestRelyingOnARetiringPair(t *testing.T) {
+	storeOnBoth(t, func(t *testing.T, s *store.Store) {
+		pair := func(id, partner, environment string, state registry.State) *registry.KeyPair {
+			k := keyPair(id, partner, environment)
+			k.State = state
+			return &k
+		}
+		shared := pair("shared", "", "PROD", registry.Retiring)
+		update(t, s, func(tx registry.Tx) error {
+			var errs []error
+			for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+				dev := environment(id, "DEV")
+				errs = append(errs, agreement(tx, id, "PROD"), tx.PutEnvironment(&dev))
+			}
+			gone, err := tx.Partner("h")
+			gone.Archived = noon
+			errs = append(errs, err, tx.PutPartner(&gone))
+			for _, k := range []*registry.KeyPair{
+				shared, pair("own-dev", "a", "DEV", registry.Active), pair("own-active", "b", "PROD", registry.Active),
+				pair("shared-dev", "", "DEV", registry.Active), pair("other", "", "PROD", registry.Retiring),
+				pair("next", "", "PROD", registry.Active), pair("own-staged", "f", "PROD", registry.Staged),
+				pair("own-retiring", "g", "PROD", registry.Retiring),
+			} {
+				errs = append(errs, tx.PutKeyPair(k))
+			}
+			for _, o := range []registry.Offer{
+				{KeyPair: "shared", Partner: "a"}, {KeyPair: "shared", Partner: "b"}, {KeyPair: "shared", Partner: "c"},
+				{KeyPair: "shared", Partner: "d"}, {KeyPair: "shared", Partner: "e"}, {KeyPair: "shared", Partner: "f"},
+				{KeyPair: "shared", Partner: "g"}, {KeyPair: "shared", Partner: "h"},
+				{KeyPair: "shared-dev", Partner: "c"}, {KeyPair: "other", Partner: "d"},
+			} {
+				o.At, o.Confirmed = noon, noon
+				errs = append(errs, tx.PutOffer(&o))
+			}
+			return all(append(errs, tx.PutOffer(&registry.Offer{KeyPair: "next", Partner: "e", At: noon}))...)
+		})
+		view(t, s, func(tx registry.Reader) error {
+			got, err := tx.Relying(*shared, 9)
+			if want := []string{"a", "c", "e", "f"}; !slices.Equal(got, want) {
+				t.Errorf("%q rely on it, want %q", got, want)
+			}
+			return err
+		})
+	})
+}
