@@ -101,16 +101,18 @@ func TestRelyingOnARetiringPair(t *testing.T) {
 			gone.Archived = noon
 			errs = append(errs, err, tx.PutPartner(&gone))
 			for _, k := range []*registry.KeyPair{
-				shared, pair("own-dev", "a", "DEV", registry.Active), pair("own-active", "b", "PROD", registry.Active),
-				pair("shared-dev", "", "DEV", registry.Active), pair("other", "", "PROD", registry.Retiring),
-				pair("next", "", "PROD", registry.Active), pair("own-staged", "f", "PROD", registry.Staged),
+				shared, pair("own-dev", "a", "DEV", registry.Active),
+				pair("own-active", "b", "PROD", registry.Active), pair("shared-dev", "", "DEV", registry.Active),
+				pair("other", "", "PROD", registry.Retiring), pair("next", "", "PROD", registry.Active),
+				pair("own-staged", "f", "PROD", registry.Staged),
 				pair("own-retiring", "g", "PROD", registry.Retiring),
 			} {
 				errs = append(errs, tx.PutKeyPair(k))
 			}
 			for _, o := range []registry.Offer{
-				{KeyPair: "shared", Partner: "a"}, {KeyPair: "shared", Partner: "b"}, {KeyPair: "shared", Partner: "c"},
-				{KeyPair: "shared", Partner: "d"}, {KeyPair: "shared", Partner: "e"}, {KeyPair: "shared", Partner: "f"},
+				{KeyPair: "shared", Partner: "a"}, {KeyPair: "shared", Partner: "b"},
+				{KeyPair: "shared", Partner: "c"}, {KeyPair: "shared", Partner: "d"},
+				{KeyPair: "shared", Partner: "e"}, {KeyPair: "shared", Partner: "f"},
 				{KeyPair: "shared", Partner: "g"}, {KeyPair: "shared", Partner: "h"},
 				{KeyPair: "shared-dev", Partner: "c"}, {KeyPair: "other", Partner: "d"},
 			} {
