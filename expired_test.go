@@ -127,3 +127,54 @@ func TestSealKeys(t *testing.T) {
 		t.Error("the zero value has a recipient")
 	}
 }
+
+// TestOtherKeysOfALaterLane: where the lane has lost the key that the partner refused, the active one is the other.
+func TestOtherKeysOfALaterLane(t *testing.T) {
+	key := func(id string, s keyring.State) keyring.Key {
+		return keyring.Key{ID: id, State: s, Public: &testkey.RSA(t, id, 2048).PublicKey}
+	}
+	c := customerConfig(t)
+	c.Theirs = testlane.Ring(t, key("revoked", keyring.Active))
+	before, err := testlane.New(t, c).SealKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Theirs = testlane.Ring(t, key("next", keyring.Active), key("older", keyring.Retiring))
+	keys, found := testlane.New(t, c).OtherKeys(before, sealane.ErrDecryption)
+	if to, _ := keys.Recipient(); !found || to.ID != "next" {
+		t.Errorf("%v, %s", found, to.ID)
+	}
+}
+
+// TestReplyAfterTheEnd: a reply is judged when its request is opened. A key whose certificate has ended by then is
+// replaced by the active one; one that ends later is used.
+func TestReplyAfterTheEnd(t *testing.T) {
+	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	end := now.Add(time.Hour)
+	ours, next := testkey.RSA(t, "customer", 2048), testkey.RSA(t, "next customer", 2048)
+	c, p := customerConfig(t), providerConfig(t)
+	c.Ours = testlane.Ring(t, keyring.Key{ID: "old", State: keyring.Active, Private: ours})
+	p.Expired, p.Now = sealane.ExpiredRefuse, func() time.Time { return now }
+	p.Theirs = testlane.Ring(t, keyring.Key{ID: "new", State: keyring.Active, Public: &next.PublicKey},
+		keyring.Key{ID: "old", State: keyring.Retiring, Public: &ours.PublicKey, NotAfter: end})
+	provider := testlane.New(t, p)
+	request, err := provider.Open(t.Context(), seal(t, testlane.New(t, c), "{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admitted, err := provider.ReplyKeys(request)
+	if to, _ := admitted.Recipient(); err != nil || to.ID != "old" {
+		t.Fatalf("%s, %v", to.ID, err)
+	}
+	now = end.Add(time.Second)
+	if _, err := provider.AppendSealWith(t.Context(), nil, []byte("{}"), admitted); err != nil {
+		t.Errorf("admitted before the end: %v", err)
+	}
+	later, err := provider.ReplyKeys(request)
+	if to, _ := later.Recipient(); err != nil || to.ID != "new" {
+		t.Errorf("opened after the end: %s, %v", to.ID, err)
+	}
+	if err := provider.MaySeal(admitted); !errors.Is(err, sealane.ErrUnavailable) {
+		t.Error(err)
+	}
+}

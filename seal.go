@@ -21,7 +21,11 @@ func (l *Lane) Seal(ctx context.Context, payload []byte) ([]byte, error) {
 // AppendSeal appends the compact serialization to dst. It uses dst's buffer, and allocates
 // a new one if the capacity is below [Lane.SealedLen] or the payload is in the buffer.
 func (l *Lane) AppendSeal(ctx context.Context, dst, payload []byte) ([]byte, error) {
-	return l.AppendSealWith(ctx, dst, payload, SealKeys{})
+	keys, err := l.SealKeys()
+	if err != nil {
+		return nil, err
+	}
+	return l.AppendSealWith(ctx, dst, payload, keys)
 }
 
 // SealReply seals a response to a request with the keys of [Lane.ReplyKeys]: those that the
@@ -34,7 +38,9 @@ func (l *Lane) SealReply(ctx context.Context, request Message, payload []byte) (
 	return l.AppendSealWith(ctx, nil, payload, keys)
 }
 
-// AppendSealWith is to [Lane.AppendSeal] what the keys are to the active ones.
+// AppendSealWith is [Lane.AppendSeal] with keys of [Lane.SealKeys], [Lane.ReplyKeys] or
+// [Lane.OtherKeys], of this lane or an earlier one. It does not judge again whether their
+// certificates have ended.
 func (l *Lane) AppendSealWith(ctx context.Context, dst, payload []byte, keys SealKeys) ([]byte, error) {
 	signer, recipient, err := l.choose(keys)
 	if err != nil {

@@ -1,6 +1,7 @@
 package sealane
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -29,8 +30,15 @@ func infoOf(k *keyring.Key) (keyring.KeyInfo, bool) {
 	return k.Info(), true
 }
 
-// SealKeys returns the keys that [Lane.Seal] uses, which are the active ones.
-func (l *Lane) SealKeys() (SealKeys, error) { return l.Known(SealKeys{}) }
+// SealKeys returns the keys that [Lane.Seal] uses, which are the active ones. The error is that of
+// [Lane.MaySeal].
+func (l *Lane) SealKeys() (SealKeys, error) {
+	keys, err := l.Known(SealKeys{})
+	if err != nil {
+		return SealKeys{}, err
+	}
+	return keys, l.MaySeal(keys)
+}
 
 // Known returns the keys with which [Lane.AppendSealWith] seals: the active one in place of each
 // that the lane does not have.
@@ -46,10 +54,25 @@ func (l *Lane) Known(keys SealKeys) (SealKeys, error) {
 	return known, nil
 }
 
+// MaySeal returns [ErrUnavailable] if nothing is sealed with the keys any more, because a
+// certificate has ended: see [Expired].
+func (l *Lane) MaySeal(keys SealKeys) error {
+	if keys.signer != nil && l.ended(keys.signer) {
+		return l.failEnded("our certificate", keys.signer)
+	}
+	if keys.recipient != nil && l.ended(keys.recipient) {
+		return l.failEnded("the partner's certificate", keys.recipient)
+	}
+	return nil
+}
+
 // ReplyKeys returns the keys that [Lane.SealReply] uses for the response to a request: the key
 // pair that opened it, and the key that verified it. The partner has just used both. If the key
-// pair is for encryption only, the one in the same state signs. If such a key cannot be used, or
-// the request was not signed or is nil, the active one is used.
+// pair is for encryption only, the one in the same state signs. If such a key cannot be used or its
+// certificate has ended, or the request was not signed or is nil, the active one is used. The error
+// is that of [Lane.MaySeal].
+//
+// Call it when the request is opened: a request that cannot be answered must not be processed.
 func (l *Lane) ReplyKeys(request Message) (SealKeys, error) {
 	if request == nil {
 		return l.SealKeys()
@@ -59,7 +82,17 @@ func (l *Lane) ReplyKeys(request Message) (SealKeys, error) {
 	if find(l.signers, &by) == nil && by.Use == keyring.UseEnc {
 		keys.signer = l.signerInState(by.State)
 	}
-	return l.Known(keys)
+	if keys.signer != nil && l.ended(keys.signer) {
+		keys.signer = nil
+	}
+	if keys.recipient != nil && l.ended(keys.recipient) {
+		keys.recipient = nil
+	}
+	keys, err := l.Known(keys)
+	if err != nil {
+		return SealKeys{}, err
+	}
+	return keys, l.MaySeal(keys)
 }
 
 // signerInState returns the key pair in a state that signs and does not decrypt, or nil: the keys
@@ -76,23 +109,24 @@ func (l *Lane) signerInState(s keyring.State) *keyring.Key {
 // After [ErrDecryption] it is encrypted to another key of the partner, and after [ErrSignature] it
 // is signed by another key pair of ours: the active one, else one that the partner may still use,
 // else one that it may use already. It reports false after any other refusal, and if there is no
-// other key.
+// other key. The keys may be those of an earlier lane with the same partner.
 func (l *Lane) OtherKeys(keys SealKeys, refused profile.Outcome) (SealKeys, bool) {
-	used, err := l.Known(keys)
+	other, err := l.Known(keys)
 	if err != nil {
 		return SealKeys{}, false
 	}
-	other := used
 	switch {
 	case refused == ErrDecryption:
-		other.recipient = otherKey(l, l.recipients, used.recipient)
-	case refused == ErrSignature && used.signer != nil:
-		other.signer = otherKey(l, l.signers, used.signer)
+		other.recipient = otherKey(l, l.recipients, cmp.Or(keys.recipient, other.recipient))
+		return other, other.recipient != nil
+	case refused == ErrSignature && other.signer != nil:
+		other.signer = otherKey(l, l.signers, cmp.Or(keys.signer, other.signer))
+		return other, other.signer != nil
 	}
-	return other, other != used
+	return SealKeys{}, false
 }
 
-// otherKey returns the key to try next, or the used one if there is no other.
+// otherKey returns the key to try after the used one, or nil.
 func otherKey[Header any](l *Lane, keys []sealingKey[Header], used *keyring.Key) *keyring.Key {
 	for _, s := range [...]keyring.State{keyring.Active, keyring.Retiring, keyring.Staged} {
 		for i := range keys {
@@ -101,11 +135,10 @@ func otherKey[Header any](l *Lane, keys []sealingKey[Header], used *keyring.Key)
 			}
 		}
 	}
-	return used
+	return nil
 }
 
-// choose returns the keys with their headers. The signer is nil if messages are not signed. It
-// returns ErrUnavailable if a key must not be used any more, because its certificate has ended.
+// choose returns the keys with their headers. The signer is nil if messages are not signed.
 func (l *Lane) choose(keys SealKeys) (signer *signingKey, recipient *recipientKey, err error) {
 	signer, recipient, err = l.sealingKeys()
 	if err != nil {
@@ -116,12 +149,6 @@ func (l *Lane) choose(keys SealKeys) (signer *signingKey, recipient *recipientKe
 	}
 	if k := find(l.recipients, keys.recipient); k != nil {
 		recipient = k
-	}
-	if signer != nil && l.ended(signer.bare) {
-		return nil, nil, l.failEnded("our certificate", signer.bare)
-	}
-	if l.ended(recipient.bare) {
-		return nil, nil, l.failEnded("the partner's certificate", recipient.bare)
 	}
 	return signer, recipient, nil
 }

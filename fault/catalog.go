@@ -46,6 +46,8 @@ var httpAndBody = []entry{
 		"Check the connection and send the message again."},
 	{AnswerNotSealed, "The answer should be sealed and is not.",
 		"Do not trust it; ask the partner whether sealing is on for this account."},
+	{LaneGone, "The lane was not found again when the message had arrived.",
+		"See the reason: the registry is out of date, or the partner or the caller's API key was removed."},
 	{Busy, "The handler serves as many sealed requests as it allows at a time.",
 		"Send the request again after a moment, or raise the limit."},
 	{AnswerWithoutBody, "A response has a status without a body, but the profile requires a sealed body.",

@@ -113,6 +113,7 @@ const (
 	BodyUnreadable  Code = "http.body-unreadable"
 	AnswerNotSealed Code = "http.answer-not-sealed"
 	Busy            Code = "http.busy"
+	LaneGone        Code = "http.lane-gone"
 
 	AnswerWithoutBody Code = "http.answer-without-body"
 	AnswerRedirects   Code = "http.answer-redirects"

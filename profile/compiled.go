@@ -135,6 +135,17 @@ func (c *Compiled) ErrorRow(on Outcome) (status int, text string, ok bool) {
 // RenderError writes the body of an error, as [Errors.Render] does.
 func (c *Compiled) RenderError(id, text string) []byte { return c.p.Errors.Render(id, text) }
 
+// OneOutcome reports whether the table of errors has a status and a text for one outcome only.
+func (c *Compiled) OneOutcome(status int, text string) bool {
+	found := map[Outcome]bool{}
+	for _, row := range c.p.Errors.Table {
+		if row.Status == status && (row.Text == text || slices.Contains(row.Also, text)) {
+			found[row.On] = true
+		}
+	}
+	return len(found) == 1
+}
+
 // RecognizeError reads an error, as [Errors.Recognize] does.
 func (c *Compiled) RecognizeError(status int, body []byte) (on Outcome, id, text string, ok bool) {
 	return c.p.Errors.Recognize(status, body)

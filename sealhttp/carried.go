@@ -30,9 +30,16 @@ type Carried struct {
 
 // Seal seals a payload for the partner.
 func (c Carried) Seal(ctx context.Context, payload []byte) (message []byte, err error) {
-	s := sealing{lane: c.Lane, keys: c.Keys}
-	if s.keys == (sealane.SealKeys{}) {
-		s.keys, _ = c.Lane.SealKeys() // sealing has the same error
+	s := sealing{keys: c.Keys}
+	if s.lane, err = c.Hooks.latest(ctx, c.Lane); err == nil {
+		c.Lane = s.lane
+		if s.keys == (sealane.SealKeys{}) {
+			s.keys, err = c.Lane.SealKeys()
+		}
+	}
+	if err != nil {
+		c.Hooks.refused(ctx, c.Lane, StepSeal, err)
+		return nil, err
 	}
 	message, err = c.Hooks.seal(ctx, s, len(payload), func() ([]byte, error) {
 		if c.Bare {
@@ -52,6 +59,12 @@ func (c Carried) Seal(ctx context.Context, payload []byte) (message []byte, err 
 // Open opens a message of the partner. A response is compared with the request if there is an
 // Endpoint; the error then wraps [sealane.ErrContradiction].
 func (c Carried) Open(ctx context.Context, message []byte) (m sealane.Message, err error) {
+	latest, err := c.Hooks.latest(ctx, c.Lane)
+	if err != nil {
+		c.Hooks.refused(ctx, c.Lane, StepOpen, err)
+		return nil, err
+	}
+	c.Lane = latest
 	var siblings []member
 	m, siblings, err = c.Hooks.open(ctx, c.Lane, func() (sealane.Message, []member, error) {
 		if c.Bare {

@@ -114,29 +114,18 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 	held := h.bounds().reserve(r.Context(), lane)
 	defer held.release()
-	message, err := h.readMessage(w, r, lane, held)
+	lane, message, err := h.readMessage(w, r, lane, held)
+	var keys sealane.SealKeys
+	if err == nil && lane.Outbound().Sealed() { // a request that cannot be answered is not processed
+		keys, err = lane.ReplyKeys(message)
+	}
 	if err != nil {
 		held.release()
 		h.refuse(w, r, body, lane, inLane(lane, err))
 		return
 	}
-	if err := mayAnswer(lane, message); err != nil {
-		held.release()
-		h.refuse(w, r, body, lane, err)
-		return
-	}
 	response := h.callNext(next, openedRequest(r, lane, message), lane, held)
-	h.answer(w, r, lane, response, requestInfo{endpoint, message.Payload()}, message)
-}
-
-// mayAnswer refuses a request whose response could not be sealed, because a certificate has ended. The request has
-// not been processed.
-func mayAnswer(lane *sealane.Lane, request sealane.Message) error {
-	if !lane.Outbound().Sealed() {
-		return nil
-	}
-	_, err := lane.ReplyKeys(request)
-	return err
+	h.answer(w, r, lane, response, requestInfo{endpoint, message.Payload()}, keys)
 }
 
 // lane returns the caller's lane.
@@ -187,36 +176,42 @@ func announced(lane *sealane.Lane, r *http.Request) (endpoint profile.Match, sea
 	return refuse(sealane.ErrPlainRefused, fault.TriggerMissing, "")
 }
 
-// readMessage reads the body and opens it. The memory of the message is reserved.
+// readMessage reads the body and opens it, on the lane that is the newest then: a body may take long to arrive. It
+// returns that lane, also with an error. The memory of the message is reserved.
 func (h *Handler) readMessage(
 	w http.ResponseWriter,
 	r *http.Request,
 	lane *sealane.Lane,
 	held *reservation,
-) (sealane.Message, error) {
+) (*sealane.Lane, sealane.Message, error) {
 	form := lane.Inbound()
 	if err := checkContentType(r.Header, form); err != nil {
-		return nil, err
+		return lane, nil, err
 	}
 	if e := strings.Join(r.Header.Values("Content-Encoding"), ", "); e != "" && !strings.EqualFold(e, "identity") {
-		return nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
+		return lane, nil, formatError(fault.ContentEncoding, fmt.Sprintf("Content-Encoding is %.40q", e))
 	}
 	clearDeadline := limitReading(w, r)
 	limit := lane.MaxToken() + spare
 	body := buffer{held: held}
 	if err := readBody(&body, http.MaxBytesReader(w, r.Body, int64(limit)+1), r.ContentLength, limit); err != nil {
-		return nil, err // the deadline stays: the rest of the body must not be awaited
+		return lane, nil, err // the deadline stays: the rest of the body must not be awaited
 	}
 	clearDeadline()
+	latest, err := h.Hooks.latest(r.Context(), lane)
+	if err != nil {
+		return lane, nil, err
+	}
+	lane = latest
 	if err := held.enter(); err != nil {
-		return nil, err
+		return lane, nil, err
 	}
 	message, _, err := h.Hooks.openHeld(r.Context(), lane, &body)
 	if err != nil {
-		return nil, err
+		return lane, nil, err
 	}
 	body.drop()
-	return message, nil
+	return lane, message, nil
 }
 
 // maxBodyTime is how long a sealed body may take to arrive, and how long a client may take
@@ -280,7 +275,7 @@ func (h *Handler) answer(
 	lane *sealane.Lane,
 	response *recorder,
 	to requestInfo,
-	message sealane.Message,
+	keys sealane.SealKeys,
 ) {
 	direction := lane.Outbound()
 	bodyless := direction.Sealed() && !bodyAllowed(response.status)
@@ -301,7 +296,7 @@ func (h *Handler) answer(
 	if !found {
 		id = appendString(nil, h.newID(r))
 	}
-	body, err := response.seal(r.Context(), message, name, id)
+	body, err := response.seal(r.Context(), keys, name, id)
 	if err != nil {
 		response.held.release()
 		failed := failure(lane, sealane.OpSeal, sealane.ErrSealingFailed, sealane.FaultOf(err), "")

@@ -58,6 +58,14 @@ func (r *reservation) serving() {
 	r.served = true
 }
 
+// again releases a response, and n bytes of the request that was sent: it will be sealed and sent again.
+func (r *reservation) again(n int) {
+	r.giveBack(func() holding {
+		r.served = false
+		return holding{requests: min(int64(n), r.own.requests), responses: r.own.responses}
+	})
+}
+
 // leave releases the place, and keeps the bytes.
 func (r *reservation) leave() { r.giveBack(func() holding { return holding{places: r.own.places} }) }
 

@@ -32,8 +32,8 @@ type Hooks struct {
 	// its step. It must not keep the Event's message.
 	Observe func(ctx context.Context, e Event)
 	// Latest returns the newest lane with the same partner in the same environment. It is called
-	// before a response is sealed, or a request is sealed again, so that no key is used that was
-	// revoked since the lane was looked up. The default is the lane itself. An error has the
+	// before a message is opened or sealed, when all of it has arrived, so that no key is used that
+	// was revoked since the lane was looked up. The default is the lane itself. An error has the
 	// result that one of Admit has.
 	Latest func(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error)
 }
@@ -182,7 +182,7 @@ func (h Hooks) latest(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, e
 		err = errors.New("sealhttp.Hooks: Latest returned another lane")
 	}
 	if err != nil {
-		gone := failure(lane, sealane.OpSeal, sealane.ErrUnavailable, fault.Busy, "")
+		gone := failure(lane, sealane.OpReadBody, sealane.ErrUnavailable, fault.LaneGone, "")
 		gone.Err = err
 		return nil, gone
 	}

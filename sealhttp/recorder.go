@@ -124,9 +124,9 @@ func (r *recorder) fail(f fault.Code, detail string) {
 	}
 }
 
-// seal returns the body of the sealed response to a request, and frees the memory of the plain one. It is
-// sealed with the keys that the request used, as long as they count.
-func (r *recorder) seal(ctx context.Context, to sealane.Message, name string, id []byte) ([]byte, error) {
+// seal returns the body of the response, sealed with keys as long as they count, and frees the memory of the plain
+// one.
+func (r *recorder) seal(ctx context.Context, keys sealane.SealKeys, name string, id []byte) ([]byte, error) {
 	if e := r.sent.Get("Content-Encoding"); r.err == nil && e != "" && e != "identity" {
 		r.fail(
 			fault.ContentEncoding,
@@ -141,7 +141,7 @@ func (r *recorder) seal(ctx context.Context, to sealane.Message, name string, id
 		return nil, err
 	}
 	s := sealing{lane: lane, name: name, id: id}
-	if s.keys, err = lane.ReplyKeys(to); err != nil {
+	if s.keys, err = lane.Known(keys); err != nil {
 		return nil, err
 	}
 	if err := r.held.grow(s.bodyLen(len(r.body.data))); err != nil {

@@ -81,23 +81,29 @@ type attempts struct {
 }
 
 // begin returns the first attempt at a request.
-func (r *Resends) begin(lane *sealane.Lane) attempts {
+func (r *Resends) begin(lane *sealane.Lane) (attempts, error) {
 	a := attempts{sealing: sealing{lane: lane, keys: r.first(lane)}}
-	if keys, err := lane.Known(a.keys); err == nil { // otherwise sealing has the error
-		a.keys = keys
+	keys, err := lane.Known(a.keys)
+	if err == nil {
+		err = lane.MaySeal(keys)
 	}
-	return a
+	if err != nil {
+		keys, err = lane.SealKeys()
+	}
+	a.keys = keys
+	return a, err
 }
 
 // next chooses the keys for another attempt after an error of the last. It reports false if the
 // error does not show that the partner lacks a key, or no other key counts.
 func (a *attempts) next(ctx context.Context, h Hooks, failed error) bool {
 	refusal, is := errors.AsType[*PartnerError](failed)
-	if !is || a.refused[refusal.Outcome] || a.lane.NoResend() != "" || ctx.Err() != nil {
+	if !is || a.refused[refusal.Outcome] || ctx.Err() != nil ||
+		!a.lane.Profile().OneOutcome(refusal.Status, refusal.Text) {
 		return false
 	}
 	lane, err := h.latest(ctx, a.lane)
-	if err != nil {
+	if err != nil || a.lane.NoResend() != "" || lane.NoResend() != "" {
 		return false
 	}
 	keys, found := lane.OtherKeys(a.keys, refusal.Outcome)
@@ -129,7 +135,14 @@ func (t *Transport) exchange(
 	if err != nil {
 		return nil, t.notSent(r, endpoint, lane, err)
 	}
-	try := t.resends().begin(lane)
+	latest, err := t.Hooks.latest(r.Context(), lane) // reading the body may have taken long
+	if err != nil {
+		return nil, t.notSent(r, endpoint, lane, err)
+	}
+	try, err := t.resends().begin(latest)
+	if err != nil {
+		return nil, t.notSent(r, endpoint, lane, err)
+	}
 	for {
 		sealed, err := t.seal(try.sealing, r, payload, held)
 		if err != nil {
@@ -152,5 +165,6 @@ func (t *Transport) exchange(
 			t.Hooks.refused(r.Context(), try.lane, StepOpen, err)
 			return nil, err
 		}
+		held.again(int(sealed.ContentLength))
 	}
 }

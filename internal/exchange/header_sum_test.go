@@ -28,6 +28,15 @@ func TestChecksumsInTheHeaderOfAMail(t *testing.T) {
 		"another charset": func(sum string) string {
 			return "X-Note: =?windows-1252?Q?" + strings.ReplaceAll(sum, "a", "=61") + "?="
 		},
+		"a word without an end before": func(sum string) string {
+			return "X-A: =?a?xx\r\nSubject: " + mime.QEncoding.Encode("utf-8", "SHA-256 é "+sum)
+		},
+		"a word that fails around it": func(sum string) string {
+			return "Subject: =?a?Q?" + mime.QEncoding.Encode("utf-8", "SHA-256 é "+sum)
+		},
+		"escapes of a web address": func(sum string) string {
+			return "X-Note: https://e.example/" + strings.NewReplacer("a", "%61", "1", "%31").Replace(sum)
+		},
 		"the sender's name": func(sum string) string {
 			return "From: " + mime.BEncoding.Encode("utf-8", "é "+sum) + " <eve@evil.example>"
 		},
@@ -47,4 +56,16 @@ func TestChecksumsInTheHeaderOfAMail(t *testing.T) {
 			wantRefused(t, name, "came in the same mail", only(h.anna.MatchChecksum(ctx, checksumOf(c))))
 		})
 	}
+}
+
+// Comments that have no end cost no more than other text.
+func TestCommentsWithoutEnd(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
+	mail := "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n" +
+		strings.Repeat("<!--a>", 200_000) + "\r\n--b\r\n" +
+		attached("application/octet-stream", "acme.cer", made(t, fresh(t, "comments"))) + "\r\n--b--\r\n"
+	_, _, err := h.anna.Receive(t.Context(),
+		exchange.Incoming{Partner: "acme", Environment: "PROD", Data: []byte(mail)})
+	h.must(err)
 }

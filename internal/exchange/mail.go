@@ -65,8 +65,36 @@ const (
 	maxOther    = 1 << 20 // bytes of the whole mail, and of a file that is no text
 )
 
-// tags are those of HTML, and its comments, which may stand between the digits of a checksum.
-var tags = regexp.MustCompile(`(?s)<!--.*?-->|<[^<>]*>`)
+// withoutTags returns a text with something in the place of each tag of HTML, and of each comment, which may stand
+// between the digits of a checksum.
+func withoutTags(text, between []byte) []byte {
+	var out []byte
+	comments := true // the rest may have the end of one
+	for {
+		at := bytes.IndexByte(text, '<')
+		if at < 0 {
+			return append(out, text...)
+		}
+		out, text = append(out, text[:at]...), text[at:]
+		end := -1
+		if comments && bytes.HasPrefix(text, []byte("<!--")) {
+			if end = bytes.Index(text, []byte("-->")) + 2; end < 2 {
+				end, comments = -1, false
+			}
+		}
+		if end < 0 {
+			end = bytes.IndexAny(text[1:], "<>") + 1
+		}
+		switch {
+		case end <= 0:
+			return append(out, text...)
+		case text[end] == '<':
+			out, text = append(out, text[:end]...), text[end:]
+		default:
+			out, text = append(out, between...), text[end+1:]
+		}
+	}
+}
 
 // checksums returns the checksums in the message next to its certificate that would confirm it: in
 // the headers, in the names of files, and in other parts. Others are not kept, so that invented ones
@@ -82,8 +110,10 @@ func (r *partsReader) checksums(f *incomingFile, whole []byte) (said [][]byte, e
 	of := registry.Certificate{Provenance: registry.Provenance{File: f.data, With: f.with}}
 	compared := map[string]bool{}
 	for _, text := range texts {
+		readable, _ := unpack.Text(text)
 		sums, _ := pasted.Checksums(text)
-		for _, s := range sums {
+		meant, _ := pasted.Checksums(unpack.Meant(readable))
+		for _, s := range append(sums, meant...) {
 			if !comparable(s) || compared[string(s.Octets)] {
 				continue
 			}
@@ -124,7 +154,7 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 			left -= len(p.Data)
 			if bytes.ContainsAny(p.Data, "<&") { // as a reader of HTML shows it: in one line, or in cells
 				for _, between := range []string{"", " "} {
-					shown := html.UnescapeString(string(tags.ReplaceAll(p.Data, []byte(between))))
+					shown := html.UnescapeString(string(withoutTags(p.Data, []byte(between))))
 					if between != "" {
 						shown = strings.Join(strings.Fields(shown), between)
 					}
@@ -145,23 +175,30 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 	return texts, nil
 }
 
-// encodedLines are lines with encoded words, and those that continue them.
-var encodedLines = regexp.MustCompile(`(?m)^.*=\?.*$(?:\r?\n[ \t].*$)*`)
+// encodedWord is a word in another character set (RFC 2047 section 2).
+var encodedWord = regexp.MustCompile(`=\?[^\s?]{1,40}\?[bBqQ]\?[^\s?]*\?=`)
 
-// decodedWords returns the lines of a text with encoded words (RFC 2047) as mail programs show them. All
-// character sets are read as one in which digits are what they are in ASCII.
+// betweenWords is the blank space between two encoded words, which mail programs do not show.
+var betweenWords = regexp.MustCompile(`\?=\s+=\?`)
+
+// decodedWords returns a text with its encoded words as mail programs show them, and nothing if there are none. Each
+// is read by itself, so that one that can't be read hides no other. All character sets are read as one in which
+// digits are what they are in ASCII.
 func decodedWords(text []byte) []byte {
 	words := mime.WordDecoder{CharsetReader: func(_ string, in io.Reader) (io.Reader, error) {
 		word, err := io.ReadAll(in)
 		return bytes.NewReader(bytes.ReplaceAll(word, []byte{0}, nil)), err // UTF-16 has zeros
 	}}
-	var lines []byte
-	for _, line := range encodedLines.FindAll(text, -1) {
-		if decoded, err := words.DecodeHeader(string(line)); err == nil {
-			lines = append(append(lines, decoded...), '\n')
-		}
+	if !encodedWord.Match(text) {
+		return nil
 	}
-	return lines
+	text = betweenWords.ReplaceAll(text, []byte("?==?"))
+	return encodedWord.ReplaceAllFunc(text, func(word []byte) []byte {
+		if decoded, err := words.Decode(string(word)); err == nil {
+			return []byte(decoded)
+		}
+		return word
+	})
 }
 
 // headerEnd returns where the headers of a mail end.

@@ -179,6 +179,13 @@ func endedKeys(e sealhttp.Event, now time.Time) iter.Seq[string] {
 	}
 }
 
+// opened reports whether the message of a partner was opened.
+func (x *exchange) opened() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.openedBy != "" || x.message == "verified" || x.message == "unverified"
+}
+
 // finish logs and counts the exchange.
 func (x *exchange) finish(w *writer, q *http.Request) {
 	for _, end := range x.ends {

@@ -50,16 +50,33 @@ func (g *Gateway) hooks(answer sealhttp.Step) sealhttp.Hooks {
 	}
 }
 
-// latest returns the newest lane of an exchange.
+// latest returns the newest lane of an exchange. Until its request is opened, the caller's API key must still be
+// known; an answer is sealed all the same.
 func latest(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error) {
-	f, err := exchangeOf(ctx).route.source.named(lane.Partner(), lane.Environment())
+	x, c := exchangeOf(ctx), carriedOf(ctx)
+	apiKey := ""
+	if c != nil && !x.opened() {
+		apiKey = c.apiKey
+	}
+	f, err := x.route.now().source.again(lane, apiKey)
+	if err == nil && f.lane.Name() != lane.Name() { // the route has another partner since a reload
+		f, err = x.route.source.again(lane, apiKey)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if c := carriedOf(ctx); c != nil {
+	if c != nil {
 		c.keys = f.keys
 	}
 	return f.lane, nil
+}
+
+// now returns the route of that name that is in force: since a reload, this one may not learn of changes.
+func (r *route) now() *route {
+	if next := r.g.state.Load().route(r.name); next != nil {
+		return next
+	}
+	return r
 }
 
 // costly reports whether a message was refused after a private key was used for it.

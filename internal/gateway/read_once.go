@@ -4,19 +4,26 @@ import (
 	"context"
 	"crypto/sha256"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/sealane/sealane/internal/readlimit"
 )
 
-// fileSums are the SHA-256 of files, by their paths. That of a file that can't be read is zero.
+// fileSums are the SHA-256 of files, by their paths. That of a file that can't be read is zero, and so is that of a
+// pipe or a device, which can be read only once.
 type fileSums map[string][sha256.Size]byte
 
 func sumsOf(files []string) fileSums {
 	sums := fileSums{}
 	for _, file := range files {
 		var sum [sha256.Size]byte
+		info, err := os.Stat(file)
+		if err != nil || !info.Mode().IsRegular() {
+			sums[file] = sum
+			continue
+		}
 		if data, err := readlimit.File(file, maxPEM); err == nil {
 			sum = sha256.Sum256(data)
 			clear(data)

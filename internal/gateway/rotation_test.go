@@ -168,3 +168,66 @@ func nextCustomer(t *testing.T) sealanetest.KeyPair {
 	certificate := testcert.Issue(t, nil, nil, &next.PublicKey, next)
 	return sealanetest.KeyPair{ID: "next", Private: next, Certificate: certificate}
 }
+
+// TestRevokedWhileABodyTrickles: an API key, a certificate and a key pair that are revoked while a body arrives do not
+// count when it has arrived.
+func TestRevokedWhileABodyTrickles(t *testing.T) {
+	for name, revoke := range map[string]func(tx registry.Tx) error{
+		"API key": func(tx registry.Tx) error {
+			key, err := tx.APIKey("a-acme")
+			if err != nil {
+				return err
+			}
+			key.Revoked, key.HMAC = time.Now().UTC(), nil
+			return tx.PutAPIKey(&key)
+		},
+		"certificate": func(tx registry.Tx) error {
+			c, err := tx.Certificate("c-acme")
+			if err != nil {
+				return err
+			}
+			c.State = registry.Compromised
+			return tx.PutCertificate(&c)
+		},
+		"key pair": func(tx registry.Tx) error {
+			k, err := tx.KeyPair("k-acme")
+			if err != nil {
+				return err
+			}
+			k.State = registry.Compromised
+			return tx.PutKeyPair(&k)
+		},
+	} {
+		d := newDatabase(t)
+		d.partner(
+			"acme", "riskos", sealane.ServerSide, riskosSandbox, sealanetest.ProviderKey(), sealanetest.CustomerKey(),
+		)
+		var app seen
+		g := start(t, d.api(serve(t, app.answer(200, `{"eval_id":"e-1"}`)), "caller: api-key"), d.open(nil))
+		sealed := sealedEvaluation(t)
+		body, rest := io.Pipe()
+		go func() {
+			io.WriteString(rest, sealed[:len(sealed)/2])
+			d.update(revoke)
+			d.asked.read(t)
+			io.WriteString(rest, sealed[len(sealed)/2:])
+			rest.Close()
+		}()
+		q, err := http.NewRequest("POST", g.url("in")+"/api/evaluation", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Authorization", "Bearer api-key-of-acme")
+		for i := 0; i < len(sealedHeaders); i += 2 {
+			q.Header.Set(sealedHeaders[i], sealedHeaders[i+1])
+		}
+		response, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode < 400 || app.count() != 0 {
+			t.Errorf("%s: status %d, served %d\n%s", name, response.StatusCode, app.count(), g.logged())
+		}
+	}
+}

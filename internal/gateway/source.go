@@ -31,6 +31,9 @@ type source interface {
 	// has that.
 	byAPIKey(token string) (found, error)
 	byAccount(account string) (found, error)
+	// again returns the newest lane with the same partner. The error is errUnknownCaller where an API key that has
+	// named the caller is not known any more; it is empty where none has.
+	again(lane *sealane.Lane, apiKey string) (found, error)
 	// ready returns why messages can't be sealed and opened at the moment, or nil.
 	ready() error
 }
@@ -55,6 +58,8 @@ func (s fileSource) named(partner, environment string) (found, error) {
 
 func (s fileSource) byAPIKey(string) (found, error)  { return found{}, errNoRegistry }
 func (s fileSource) byAccount(string) (found, error) { return found{}, errNoRegistry }
+
+func (s fileSource) again(*sealane.Lane, string) (found, error) { return s.fixed() }
 
 func (s fileSource) ready() error { return s.folder.Lane().Ready() }
 
@@ -86,6 +91,17 @@ func (s *registrySource) named(partner, environment string) (found, error) {
 		return found{}, err
 	}
 	return s.suits(snapshot, found{lane: lane, target: target}, errUnknownPartner)
+}
+
+func (s *registrySource) again(lane *sealane.Lane, apiKey string) (found, error) {
+	snapshot, err := s.registry.current()
+	if err != nil {
+		return found{}, err
+	}
+	if apiKey != "" && !snapshot.HasAPIKey(nameOf(lane), apiKey) {
+		return found{}, errUnknownCaller
+	}
+	return s.named(lane.Partner(), lane.Environment())
 }
 
 func (s *registrySource) byAPIKey(token string) (found, error) {

@@ -142,6 +142,12 @@ func (s *Snapshot) Limits(name Name) Limits {
 	return Limits{}
 }
 
+// HasAPIKey reports whether a lane has the API key with that identity.
+func (s *Snapshot) HasAPIKey(name Name, id string) bool {
+	_, entry := s.find(name)
+	return entry != nil && slices.ContainsFunc(entry.callers, func(g apiKeyGrant) bool { return g.id == id })
+}
+
 // OpenKeys opens active private keys of ours, up to a number: a wrong root key shows before the first
 // message. It returns how many were opened, and the errors of the others. None is opened if API keys
 // can't be known.

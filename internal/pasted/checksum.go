@@ -44,7 +44,7 @@ func Checksums(data []byte) (sums []Sum, doubts []Doubt) {
 	var words []word
 	for i, line := range t.lines {
 		t.lines[i] = strings.TrimRight(Unquoted(line), " \t")
-		t.runs[i], words = hexRuns(t.lines[i], words)
+		t.runs[i], words = hexRuns(unglued(t.lines[i]), words)
 	}
 	for i := range t.lines {
 		t.line(i)
@@ -84,7 +84,7 @@ func (t *sumText) line(i int) {
 			t.doubts = append(t.doubts, Doubt{i + 1, run.doubt(short)})
 		}
 	}
-	if digits := halves(line, t.runs[i]); digits != "" {
+	if digits := halves(unglued(line), t.runs[i]); digits != "" {
 		t.add(i, digits, false)
 	}
 	for octets := range listed(line) {

@@ -21,6 +21,7 @@ type hexRun struct {
 }
 
 const (
+	leastRun    = 16  // of a number among other words
 	leastDigits = 24  // more than any word or date has
 	maxDigits   = 256 // twice those of the longest checksum
 )
@@ -76,13 +77,17 @@ func isHexByte(c byte) bool { return c >= '0' && c <= '9' || 'a' <= c|0x20 && c|
 // copied from a table.
 var gluedLabel = regexp.MustCompile(`(?i)\b(sha-?(?:256|384|512):?)([0-9a-f]{2}:?[0-9a-f]{2})`)
 
-// hexRuns returns the numbers of a line that have at least 16 digits, and those of fewer that are
-// alone in it, with which another line may end. words is memory for it.
-func hexRuns(line string, words []word) (runs []hexRun, scratch []word) {
-	const least = 16
-	if len(line) > 4*least && strings.ContainsAny(line, "hH") {
-		line = gluedLabel.ReplaceAllString(line, "$1 $2")
+// unglued returns a line with a blank between the name of a hash and a number that follows it.
+func unglued(line string) string {
+	if len(line) > 4*leastRun && strings.ContainsAny(line, "hH") {
+		return gluedLabel.ReplaceAllString(line, "$1 $2")
 	}
+	return line
+}
+
+// hexRuns returns the numbers of a line, see [unglued], that have at least 16 digits, and those of
+// fewer that are alone in it, with which another line may end. words is memory for it.
+func hexRuns(line string, words []word) (runs []hexRun, scratch []word) {
 	at := 0
 	words = words[:0]
 	for w := range wordsOf(line, isWordByte) {
@@ -100,7 +105,7 @@ func hexRuns(line string, words []word) (runs []hexRun, scratch []word) {
 		if rest == ":" || rest == "-" || rest == `\` || rest == "=" { // the last ends a line in quoted-printable
 			run.ends, run.continues = true, run.sign != 0 && rest[0] == run.sign || rest == `\` || rest == "="
 		}
-		if run.count >= least || run.count > 0 && run.begins && run.ends {
+		if run.count >= leastRun || run.count > 0 && run.begins && run.ends {
 			runs = append(runs, run)
 			i = last
 		}
@@ -109,7 +114,7 @@ func hexRuns(line string, words []word) (runs []hexRun, scratch []word) {
 	return runs, words
 }
 
-// halves returns the number of 64 digits that neighbors in a line make, if they are nothing but
+// halves returns the number of 64 digits that neighbors in a line, which was unglued, make, if they are nothing but
 // digits and blanks: as a line does that was broken before.
 func halves(line string, runs []hexRun) (digits string) {
 	for i, first := range runs {
