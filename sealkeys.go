@@ -154,7 +154,7 @@ func (l *Lane) choose(keys SealKeys) (signer *signingKey, recipient *recipientKe
 }
 
 // expiredGrace is for how long [ExpiredGrace] goes on.
-const expiredGrace = 14 * 24 * time.Hour
+const expiredGrace = 336 * time.Hour // 14 days
 
 // ended reports whether nothing may be sealed with a key any more.
 func (l *Lane) ended(k *keyring.Key) bool {

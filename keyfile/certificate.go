@@ -84,19 +84,6 @@ func lengthOf(parts []element) (n int) {
 	return n
 }
 
-// withoutBlanks removes line ends, blanks and NULs behind DER, which programs add that take it for
-// text or fill a block.
-func withoutBlanks(der []byte) []byte {
-	e, err := firstElement(der)
-	if err != nil || e.indefinite {
-		return der
-	}
-	if n := e.header + e.length; n < len(der) && len(bytes.Trim(der[n:], " \r\n\x00")) == 0 {
-		return der[:n]
-	}
-	return der
-}
-
 // severalDER returns the certificates of a file that has nothing but several of them in DER, one
 // after the other. It returns nil for other files.
 func severalDER(der []byte) (list [][]byte) {

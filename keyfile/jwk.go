@@ -157,8 +157,9 @@ func holdsPrivate(object map[string]any) bool {
 func rsaFromJWK(object map[string]any) (pub *rsa.PublicKey, keyID string, err error) {
 	if kty, ok := object["kty"].(string); !ok || kty != "RSA" {
 		if !ok {
-			return nil, "", errors.New(`the JSON has no certificate, and is no JWK, which has a member "kty": ` +
-				adviceSendCertificate)
+			return nil, "", errors.New(
+				`the JSON has no certificate, and is no JWK, whose member "kty" must be "RSA": ` +
+					adviceSendCertificate)
 		}
 		return nil, "", errors.New(`the JSON is not an RSA JWK: its member "kty" must be "RSA"`)
 	}

@@ -138,12 +138,9 @@ func (s *search) parsed(data []byte) {
 
 // file searches data as parse does, but continues after what it finds.
 func (s *search) file(data []byte) {
-	kind := keyStore(data)
 	switch {
-	case kind != "":
-		if _, only := trusted(data); !only {
-			s.add(Leak{Kind: kind})
-		}
+	case keyStore(data) != "":
+		s.store(data)
 		s.text(data)
 	case isDER(withoutMark(data)):
 		s.der(withoutMark(data))
@@ -160,6 +157,15 @@ func (s *search) file(data []byte) {
 			s.readings(text, meant)
 		} else {
 			s.text(text)
+		}
+	}
+}
+
+// store adds a key store of Java that has more than certificates.
+func (s *search) store(data []byte) {
+	if kind := keyStore(data); kind != "" {
+		if _, only := trusted(data); !only {
+			s.add(Leak{Kind: kind})
 		}
 	}
 }
@@ -189,6 +195,7 @@ func (s *search) readings(text, meant []byte) {
 func (s *search) text(text []byte) {
 	text = s.marks(text)
 	for decoded := range longBase64(text) {
+		s.store(decoded)
 		s.der(decoded)
 		s.marks(decoded)
 	}

@@ -141,7 +141,9 @@ func jsonNameBefore(b []byte) string {
 		for n > 0 && b[n-1] >= 'a' && b[n-1] <= 'z' {
 			n--
 		}
-		if n > 0 && (isInner(b[n-1]) || b[n-1] == '-' || b[n-1] == '_') {
+		// Such a name begins a member: in a text, it may be a word, a part of an address, or a drive.
+		before := bytes.TrimRight(b[:n], " \t")
+		if len(before) > 0 && !bytes.ContainsAny(before[len(before)-1:], "{,\n\r-'") {
 			return ""
 		}
 		return string(b[n:])
@@ -165,5 +167,9 @@ func jsonValueAt(b []byte) string {
 	if len(b) > 0 && (b[0] == '"' || b[0] == '\'') {
 		b = b[1:]
 	}
-	return string(b[:base64Run(b)])
+	n := base64Run(b)
+	if rest := b[n:]; len(rest) > 0 && rest[0] == '.' { // a path, or the name of a file
+		return ""
+	}
+	return string(b[:n])
 }

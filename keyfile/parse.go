@@ -127,8 +127,8 @@ func (p *pemContent) add(b pemBlock) error {
 	case kind.private() != "":
 		return privateKeyError(kind, der)
 	case strings.HasSuffix(b.label, " PARAMETERS"):
-		return fmt.Errorf("line %d begins %s, from which a key is made: %w nor a key; send the certificate",
-			b.firstLine, b.label, errNoCertificate)
+		return fmt.Errorf("line %d begins %s, from which a key is made; they are neither a key nor a certificate: "+
+			"send the certificate without them", b.firstLine, b.label)
 	case kind == kindSPKI || kind == kindPublicPKCS1:
 		if p.bare != nil {
 			return errors.New("the file has two public keys: send exactly one")
@@ -170,7 +170,6 @@ func parseDER(der []byte, certificate, signedData, public Format) (*File, error)
 	if err := refusePrivateDER(der); err != nil {
 		return nil, err
 	}
-	der = withoutBlanks(der)
 	if list := severalDER(der); list != nil {
 		found, err := parseAll(list)
 		if err != nil {

@@ -171,7 +171,7 @@ func parseEmbedded(text []byte) (*File, error) {
 	var certificates []*x509.Certificate
 	isPEM := bytes.Contains(text, []byte(pemBegin))
 	for decoded := range embedded(text) {
-		if inner := fromSequence(decoded); recognize(inner) != kindUnknown && !isPEM {
+		if inner := behindText(decoded); recognize(inner) != kindUnknown && !isPEM {
 			decoded = wholeElement(inner) // words of a letter may follow the base64
 		}
 		switch k := recognize(decoded); k {
@@ -196,14 +196,16 @@ func parseEmbedded(text []byte) (*File, error) {
 	return newFile(FormatBase64, certificates, nil)
 }
 
-// fromSequence returns octets from the beginning of a certificate on, if they begin with something
-// else, as an escaped string in a string does.
-func fromSequence(octets []byte) []byte {
+// behindText returns octets from the beginning of a certificate on, if they begin with characters, as what a program
+// prints of a string in a string does. Other octets, such as those of a key store, are returned as they are.
+func behindText(octets []byte) []byte {
 	const near = 64
-	if at := bytes.Index(octets[:min(len(octets), near)], []byte{tagSequence, 0x82}); at > 0 {
-		return octets[at:]
+	at := bytes.Index(octets[:min(len(octets), near)], []byte{tagSequence, 0x82})
+	if at <= 0 || recognize(octets) != kindUnknown ||
+		bytes.ContainsFunc(octets[:at], func(r rune) bool { return r < ' ' || r > '~' }) {
+		return octets
 	}
-	return octets
+	return octets[at:]
 }
 
 // embedded returns what each long text in base64 or hexadecimal, and each that a program has printed

@@ -16,9 +16,6 @@ type pemBlock struct {
 	body      []byte // between these lines
 }
 
-// labelTrusted is OpenSSL's for a certificate with what the owner of the file trusts it for behind it.
-const labelTrusted = "TRUSTED CERTIFICATE"
-
 const (
 	pemBegin = "-----BEGIN "
 	pemEnd   = "-----END "
@@ -95,9 +92,6 @@ func (b pemBlock) der() ([]byte, error) {
 	der, err := base64.StdEncoding.Strict().DecodeString(string(withoutSpace(text)))
 	if err != nil {
 		return nil, b.damaged(errors.New("it is not valid base64"))
-	}
-	if b.label == labelTrusted {
-		der = wholeElement(der)
 	}
 	if err := checkASN1(der); err != nil {
 		return nil, b.damaged(err)

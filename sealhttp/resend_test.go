@@ -313,12 +313,21 @@ func TestAnswerNotToRevoked(t *testing.T) {
 	after := r.lane(sealane.ServerSide, held{"p-new"}, held{"c"})
 	var gone error
 	var sealed []string
+	now := before
 	handler := &sealhttp.Handler{
 		Lane: sealhttp.OneLane(before),
-		Next: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { io.WriteString(w, "{}") }),
-		Log:  slog.New(slog.DiscardHandler),
+		Next: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			now = after
+			io.WriteString(w, "{}")
+		}),
+		Log: slog.New(slog.DiscardHandler),
 		Hooks: sealhttp.Hooks{
-			Latest: func(context.Context, *sealane.Lane) (*sealane.Lane, error) { return after, gone },
+			Latest: func(context.Context, *sealane.Lane) (*sealane.Lane, error) {
+				if now == after {
+					return now, gone
+				}
+				return now, nil
+			},
 			Observe: func(_ context.Context, e sealhttp.Event) {
 				if by, ok := e.Keys.Signer(); ok {
 					sealed = append(sealed, by.ID)
@@ -328,6 +337,7 @@ func TestAnswerNotToRevoked(t *testing.T) {
 	}
 	customer := r.lane(sealane.ClientSide, held{"c"}, held{"p-old", "p-new"})
 	answer := func() int {
+		now = before
 		token, err := customer.Seal(t.Context(), []byte("{}"))
 		if err != nil {
 			t.Fatal(err)
@@ -357,7 +367,9 @@ func TestRevokedWhileABodyArrives(t *testing.T) {
 	handler := &sealhttp.Handler{
 		Lane: sealhttp.OneLane(before), Log: slog.New(slog.DiscardHandler),
 		Next:  http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served = true }),
-		Hooks: sealhttp.Hooks{Latest: func(context.Context, *sealane.Lane) (*sealane.Lane, error) { return after, nil }},
+		Hooks: sealhttp.Hooks{
+			Latest: func(context.Context, *sealane.Lane) (*sealane.Lane, error) { return after, nil },
+		},
 	}
 	customer := r.lane(sealane.ClientSide, held{"c"}, held{"p"})
 	token, err := customer.Seal(t.Context(), []byte("{}"))
@@ -397,7 +409,8 @@ func TestEndsWhileTheServiceWorks(t *testing.T) {
 	theirs := testkey.RSA(t, "c", 2048)
 	lane := r.lane(sealane.ServerSide, held{"p"}, held{"c"}, func(c *sealane.Config) {
 		c.Expired, c.Now = sealane.ExpiredRefuse, func() time.Time { return now }
-		c.Theirs = testlane.Ring(t, keyring.Key{ID: "c", State: keyring.Active, Public: &theirs.PublicKey, NotAfter: now})
+		c.Theirs = testlane.Ring(t,
+			keyring.Key{ID: "c", State: keyring.Active, Public: &theirs.PublicKey, NotAfter: now})
 	})
 	r.provider = lane
 	customer := r.lane(sealane.ClientSide, held{"c"}, held{"p"})

@@ -62,7 +62,8 @@ func TestChecksumsInTheHeaderOfAMail(t *testing.T) {
 func TestCommentsWithoutEnd(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "PROD")
-	mail := "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n" +
+	mail := "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
+		"--b\r\nContent-Type: text/plain\r\n\r\n" +
 		strings.Repeat("<!--a>", 200_000) + "\r\n--b\r\n" +
 		attached("application/octet-stream", "acme.cer", made(t, fresh(t, "comments"))) + "\r\n--b--\r\n"
 	_, _, err := h.anna.Receive(t.Context(),

@@ -272,6 +272,7 @@ func columnNamed(heading string) string {
 }
 
 var (
+	textSign    = regexp.MustCompile(`^'[-+=@\d][^']*$`) // an apostrophe before anything else is a part of a name
 	textFormula = regexp.MustCompile(`^="([^"]*)"$`)
 	cellError   = regexp.MustCompile(`^#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!|BEZUG!|WERT!|NV|VALEUR!)$`)
 	scientific  = regexp.MustCompile(`^[+-]?\d(?:[.,]\d+)?[Ee][+-]?\d{1,3}$`)
@@ -283,9 +284,10 @@ func entered(column, cell string) (string, error) {
 	if text := textFormula.FindStringSubmatch(cell); text != nil {
 		cell = text[1]
 	}
-	if strings.HasPrefix(cell, "'") && strings.Count(cell, "'") == 1 {
+	if textSign.MatchString(cell) {
 		cell = cell[1:]
 	}
+	cell = strings.TrimSpace(cell)
 	switch {
 	case scientific.MatchString(cell):
 		return "", registry.Refuse("%s is %q: the spreadsheet has rounded a long number; format the column as text, "+

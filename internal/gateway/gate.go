@@ -59,7 +59,8 @@ func latest(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error) {
 		apiKey = c.apiKey
 	}
 	f, err := x.route.now().source.again(lane, apiKey)
-	if err == nil && f.lane.Name() != lane.Name() { // the route has another partner since a reload
+	// Since a reload, the route may have another partner, or key files and no registry.
+	if err == nil && (f.lane.Name() != lane.Name() || c != nil && (c.uses == nil) != (f.uses == nil)) {
 		f, err = x.route.source.again(lane, apiKey)
 	}
 	if err != nil {

@@ -161,6 +161,7 @@ const octetsSHA1, octetsSHA384, octetsSHA512 = 20, 48, 64
 // and longer ones if their label or their padding tells them from a line of a file in base64.
 func base64Sums(line string) (sums []base64Sum) {
 	labelled := -1 // unknown, 0 or 1
+	whole := len(strings.Trim(line, ` "'.`))
 	for w := range wordsOf(line, base64Byte) {
 		if len(w) < base64.RawStdEncoding.EncodedLen(octetsSHA1) {
 			continue
@@ -185,7 +186,7 @@ func base64Sums(line string) (sums []base64Sum) {
 				labelled = 1
 			}
 		}
-		alone := len(w) == len(strings.Trim(line, ` "'.`))
+		alone := len(w) == whole
 		sums = append(sums, base64Sum{sum, padded || label != "" || alone || labelled > 0})
 	}
 	return sums

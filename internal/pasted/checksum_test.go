@@ -213,12 +213,12 @@ func TestChecksumsAreLinear(t *testing.T) {
 
 // Labels that are glued to numbers do not shift the places of the numbers that follow.
 func TestManyGluedLabels(t *testing.T) {
-	const half = "0123456789abcdef0123456789abcdef"
+	const first, second = "0123456789abcdef0123456789abcd", "ef0123456789abcdef0123456789abcdef"
 	for _, glued := range []int{0, 1, 3, 20} {
 		line := strings.Repeat("sha256:abab ", glued)
 		pasted.Checksums([]byte(line + "12345678901234567 123456789012345678"))
-		sums, _ := pasted.Checksums([]byte(strings.Repeat("x", 64) + " " + line + half + " " + half))
-		if len(sums) != 1 || hex.EncodeToString(sums[0].Octets) != half+half {
+		sums, _ := pasted.Checksums([]byte(strings.Repeat("x", 64) + " " + line + first + " " + second))
+		if len(sums) != 1 || hex.EncodeToString(sums[0].Octets) != first+second {
 			t.Errorf("%d glued labels: %d checksums", glued, len(sums))
 		}
 	}

@@ -14,15 +14,16 @@ func Tokens(text string, parts int) (found []string) {
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(Unquoted(line))
 	}
+	left := maxRead
 	for i := range lines {
-		for at := 0; len(found) < most; {
+		for at := 0; len(found) < most && left > 0; {
 			n := strings.Index(lines[i][at:], "eyJ")
 			if n < 0 {
 				break
 			}
 			at += n
 			if at == 0 || !isTokenByte(lines[i][at-1]) {
-				for _, t := range tokensAt(lines[i:], at, parts) {
+				for _, t := range tokensAt(lines[i:], at, parts, &left) {
 					if !slices.Contains(found, t) {
 						found = append(found, t)
 					}
@@ -34,12 +35,19 @@ func Tokens(text string, parts int) (found []string) {
 	return found[:min(len(found), most)]
 }
 
-// tokensAt returns the tokens that begin in the first line.
-func tokensAt(lines []string, at, parts int) (found []string) {
+// maxRead is how many bytes are read to find where tokens end, in all: a text may have something like the beginning
+// of one in each line.
+const maxRead = 64 << 20
+
+// tokensAt returns the tokens that begin in the first line. It takes what it reads from left.
+func tokensAt(lines []string, at, parts int, left *int) (found []string) {
 	const tag, longTag = 22, 43 // characters of 16 and of 32 octets, with which a JWE ends
 	var token strings.Builder
-	blank := 0
+	blank, dots := 0, 0
 	for i, line := range lines {
+		if *left -= len(line) + 1; *left < 0 {
+			return found
+		}
 		if i == 0 {
 			line = line[at:]
 		}
@@ -50,7 +58,7 @@ func tokensAt(lines []string, at, parts int) (found []string) {
 		}
 		token.WriteString(line[:n])
 		text := token.String()
-		switch dots := strings.Count(text, "."); {
+		switch dots += strings.Count(line[:n], "."); {
 		case dots == parts && strings.HasSuffix(text, "."): // at the end of a sentence
 			return append(found, strings.TrimSuffix(text, "."))
 		// where every other line is blank, they do not end it
