@@ -366,7 +366,7 @@ func TestRevokedWhileABodyArrives(t *testing.T) {
 	served := false
 	handler := &sealhttp.Handler{
 		Lane: sealhttp.OneLane(before), Log: slog.New(slog.DiscardHandler),
-		Next:  http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served = true }),
+		Next: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served = true }),
 		Hooks: sealhttp.Hooks{
 			Latest: func(context.Context, *sealane.Lane) (*sealane.Lane, error) { return after, nil },
 		},

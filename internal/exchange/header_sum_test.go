@@ -34,9 +34,6 @@ func TestChecksumsInTheHeaderOfAMail(t *testing.T) {
 		"a word that fails around it": func(sum string) string {
 			return "Subject: =?a?Q?" + mime.QEncoding.Encode("utf-8", "SHA-256 é "+sum)
 		},
-		"escapes of a web address": func(sum string) string {
-			return "X-Note: https://e.example/" + strings.NewReplacer("a", "%61", "1", "%31").Replace(sum)
-		},
 		"the sender's name": func(sum string) string {
 			return "From: " + mime.BEncoding.Encode("utf-8", "é "+sum) + " <eve@evil.example>"
 		},

@@ -272,7 +272,7 @@ func columnNamed(heading string) string {
 }
 
 var (
-	textSign    = regexp.MustCompile(`^'[-+=@\d][^']*$`) // an apostrophe before anything else is a part of a name
+	article     = regexp.MustCompile(`^'[a-z]{1,2}[ -]`) // as in 't Hart, which begins with its apostrophe
 	textFormula = regexp.MustCompile(`^="([^"]*)"$`)
 	cellError   = regexp.MustCompile(`^#(?:NAME\?|REF!|VALUE!|N/A|DIV/0!|NUM!|NULL!|BEZUG!|WERT!|NV|VALEUR!)$`)
 	scientific  = regexp.MustCompile(`^[+-]?\d(?:[.,]\d+)?[Ee][+-]?\d{1,3}$`)
@@ -284,7 +284,7 @@ func entered(column, cell string) (string, error) {
 	if text := textFormula.FindStringSubmatch(cell); text != nil {
 		cell = text[1]
 	}
-	if textSign.MatchString(cell) {
+	if strings.HasPrefix(cell, "'") && strings.Count(cell, "'") == 1 && !article.MatchString(cell) {
 		cell = cell[1:]
 	}
 	cell = strings.TrimSpace(cell)

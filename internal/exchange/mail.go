@@ -110,10 +110,8 @@ func (r *partsReader) checksums(f *incomingFile, whole []byte) (said [][]byte, e
 	of := registry.Certificate{Provenance: registry.Provenance{File: f.data, With: f.with}}
 	compared := map[string]bool{}
 	for _, text := range texts {
-		readable, _ := unpack.Text(text)
 		sums, _ := pasted.Checksums(text)
-		meant, _ := pasted.Checksums(unpack.Meant(readable))
-		for _, s := range append(sums, meant...) {
+		for _, s := range sums {
 			if !comparable(s) || compared[string(s.Octets)] {
 				continue
 			}
