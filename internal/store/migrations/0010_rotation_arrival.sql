@@ -4,3 +4,7 @@
 ALTER TABLE environment ADD COLUMN expired TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE environment ADD COLUMN no_resend TEXT NOT NULL DEFAULT '';
+
+-- Certificates in the order in which they were stored first, which is about that of their rows.
+
+CREATE INDEX certificate_arrival ON certificate (added, id);
