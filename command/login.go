@@ -27,7 +27,7 @@ sealane logout deletes the file.
 
 --renew replaces your token by a new one, which nobody else has seen: do that with a
 token that an administrator has given to you. It is kept in the same file, or in that of
---token-file.`,
+--token-file. The old one is beside it (.old) until the new one is valid.`,
 		Example: `  sealane login
   sealane login --token-file anna.token
   sealane login --renew`,
@@ -58,36 +58,6 @@ token that an administrator has given to you. It is kept in the same file, or in
 		return say(c, "You are logged in as %s. The token is in %s.", me.ID, file)
 	}
 	return c
-}
-
-// renewToken replaces the token of the person who is logged in, and keeps the new one.
-func renewToken(c *cobra.Command, flags *registryFlags) error {
-	file, fromFile := loginFile(flags.database()), c.Flags().Changed("token-file")
-	if fromFile {
-		file = flags.tokenFile
-	}
-	token, err := flags.token(c)
-	if errors.Is(err, errNobody) {
-		token, err = askToken(c, flags)
-	}
-	if err != nil {
-		return err
-	}
-	return flags.as(c, token, func(s *operation.Session) error {
-		renewed, err := operation.RenewOwnToken.Do(c.Context(), s, operation.None{})
-		if err != nil {
-			return err
-		}
-		if err := keepToken(absolute(file), renewed.Token); err != nil { // the token is not lost
-			warn(c, "this is your new token, which could not be kept: %s", renewed.Token)
-			return err
-		}
-		if !fromFile && os.Getenv("SEALANE_TOKEN") != "" {
-			warn(c, "$SEALANE_TOKEN has the old token, which is no longer valid")
-		}
-		return say(c, "The token of %s is replaced. The new one is in %s; the old one is no longer valid.",
-			renewed.Person, file)
-	})
 }
 
 // askToken returns the token to keep.

@@ -24,11 +24,13 @@ administrator can replace it then (sealane person token).`,
 	flags := registryVerb(c)
 	c.Flags().BoolVar(&revoke, "revoke", false, "end the token in the registry")
 	forget := func(c *cobra.Command) error {
-		err := os.Remove(loginFile(flags.database()))
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
+		file := loginFile(flags.database())
+		for _, name := range []string{file, file + oldToken} {
+			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
 		}
-		return err
+		return nil
 	}
 	end := does(flags, operation.EndToken, nothing, func(c *cobra.Command, p operation.PersonName) error {
 		if err := forget(c); err != nil {

@@ -54,8 +54,3 @@ func parseRoles(names []string) []operation.Role {
 	}
 	return roles
 }
-
-// personNamed is the input of a verb that takes one person.
-func personNamed(_ *cobra.Command, args []string) (operation.PersonName, error) {
-	return operation.PersonName{Person: args[0]}, nil
-}

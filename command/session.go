@@ -99,7 +99,7 @@ func (f *registryFlags) session(c *cobra.Command, work func(*operation.Session) 
 	if err != nil {
 		return err
 	}
-	return f.as(c, token, work)
+	return f.withOldToken(c, f.as(c, token, work))
 }
 
 // as is like session, for a given token.

@@ -18,6 +18,13 @@ type PersonName struct {
 	Person string `json:"person"`
 }
 
+// TokenRenewal asks for a new token of one's own.
+type TokenRenewal struct {
+	// Keep keeps the new token before it is stored that it is valid. If it fails, the old one stays
+	// valid; after ErrUncertain it may.
+	Keep func(token string) error `json:"-"`
+}
+
 // PersonRoles are the roles of a person.
 type PersonRoles struct {
 	Person string `json:"person"`
@@ -48,9 +55,8 @@ var (
 
 	// RenewOwnToken replaces one's own token.
 	RenewOwnToken = changing("RenewOwnToken", registry.ActionTokenRenew,
-		func(ctx context.Context, s *Session, _ None) (PersonToken, error) {
-			token, err := s.Session.RenewOwnToken(ctx)
-			return PersonToken{s.Person().ID, token}, err
+		func(ctx context.Context, s *Session, in TokenRenewal) (PersonName, error) {
+			return PersonName{s.Person().ID}, s.Session.RenewOwnToken(ctx, in.Keep)
 		})
 
 	// SetRoles changes a person's roles.

@@ -221,6 +221,7 @@ func (r *Registry) loadRoot(ctx context.Context, spec string, next bool) (*rootk
 var (
 	ErrFounded      = registry.ErrFounded
 	ErrUnknownToken = registry.ErrUnknownToken
+	ErrUncertain    = registry.ErrUncertain
 	ErrExists       = registry.ErrExists
 	ErrNotFound     = registry.ErrNotFound
 	ErrOtherRootKey = rootkey.ErrOtherKey

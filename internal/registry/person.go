@@ -151,13 +151,14 @@ func (s *Session) RevokePerson(ctx context.Context, id string) error {
 }
 
 // RenewOwnToken replaces one's own token, so that nobody has it who has seen the one before, such as
-// the administrator who has issued that.
-func (s *Session) RenewOwnToken(ctx context.Context) (token string, err error) {
-	err = s.changePerson(ctx, ActionTokenRenew, s.person.ID, func(_ Tx, p *Person) error {
+// the administrator who has issued that. It calls keep with the new token before that is stored: if
+// keep fails, nothing changes. After the error [ErrUncertain] either of the two may be valid.
+func (s *Session) RenewOwnToken(ctx context.Context, keep func(token string) error) error {
+	return s.changePerson(ctx, ActionTokenRenew, s.person.ID, func(_ Tx, p *Person) error {
+		var token string
 		token, p.Prefix, p.SHA256 = newToken("person")
-		return nil
+		return keep(token)
 	})
-	return token, err
 }
 
 // EndToken ends the use of one's own token: anybody may, but not the last administrator.

@@ -21,6 +21,8 @@ var (
 	ErrExists = errors.New("it is there already")
 	// ErrStore: the database failed.
 	ErrStore = errors.New("the registry's database failed")
+	// ErrUncertain: a change failed at its end, and may be stored all the same.
+	ErrUncertain = errors.New("check whether the change was stored before you repeat it")
 )
 
 // UnknownPartner is the error for a partner that is not there. It is an [ErrNotFound].
@@ -38,7 +40,7 @@ type Store interface {
 	// View runs a transaction that only reads, on one consistent state.
 	View(context.Context, func(Reader) error) error
 	// Update runs a serializable transaction. If it can't be serialized with others, the error
-	// is ErrConflict, and nothing has changed.
+	// is ErrConflict, and nothing has changed. Nothing has after any other error than ErrUncertain.
 	Update(context.Context, func(Tx) error) error
 }
 
@@ -120,7 +122,8 @@ type Reader interface {
 	// Certificates leaves Provenance.File out.
 	Certificates(CertificateQuery) ([]Certificate, error)
 	// CertificatesEnd returns the place of the last certificate of a page; its ID is empty if there
-	// are none.
+	// are none. Those whose place can't be read are passed over. If no others follow, the error is
+	// [DamagedRows] with all of them.
 	CertificatesEnd(CertificateQuery) (Arrival, error)
 	// PublicKeys are those of the key pairs and certificates that were stored when the audit log
 	// had that many records or more: since 0 are all. They are read while they are ranged over,

@@ -242,7 +242,7 @@ func (s *Store) commit(
 	if err := opened.Commit(); err != nil {
 		err = s.failed(ctx, "commit", err)
 		if !errors.Is(err, registry.ErrConflict) {
-			err = fmt.Errorf("%w; check whether the change was stored before you repeat it", err)
+			err = fmt.Errorf("%w; %w", err, registry.ErrUncertain)
 		}
 		return err
 	}
