@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 )
 
@@ -66,8 +67,8 @@ func (i *inventory) read(ctx context.Context) {
 		} else {
 			q.After = after.ID
 		}
-		last, err := i.end(ctx, q)
-		if last.ID == "" && err == nil {
+		last, damaged, err := i.end(ctx, q)
+		if last.ID == "" && err == nil && len(damaged) == 0 {
 			return
 		}
 		result := make(chan inventoryPage, 1)
@@ -76,8 +77,8 @@ func (i *inventory) read(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err != nil {
-			result <- inventoryPage{err: err}
+		if last.ID == "" || err != nil {
+			result <- inventoryPage{damagedRows(damaged), err}
 			return
 		}
 		if q.Brief = true; q.Arrived != nil {
@@ -98,13 +99,15 @@ func wholeInventory(q CertificateQuery) bool {
 	return q.Partner == "" && q.Environment == "" && len(q.States) == 0 && q.NotAfterBefore.IsZero()
 }
 
-// end returns the place of the last certificate of a page; its ID is empty if there is none.
-func (i *inventory) end(ctx context.Context, q CertificateQuery) (last Arrival, err error) {
+// end returns the place of the last certificate of a page; its ID is empty if there is none. Then the
+// others are damaged.
+func (i *inventory) end(ctx context.Context, q CertificateQuery) (last Arrival, damaged DamagedRows, err error) {
 	err = i.registry.Store.View(ctx, func(tx Reader) error {
 		last, err = tx.CertificatesEnd(q)
+		_, damaged, err = Readable([]Arrival(nil), err)
 		return err
 	})
-	return last, err
+	return last, damaged, err
 }
 
 // page returns the rows of one page.
@@ -114,10 +117,7 @@ func (i *inventory) page(ctx context.Context, q CertificateQuery) (rows []Invent
 		if err != nil {
 			return err
 		}
-		rows = make([]InventoryRow, 0, len(page)+len(damaged))
-		for _, row := range damaged {
-			rows = append(rows, damagedInventory(row.ID, row))
-		}
+		rows = slices.Grow(damagedRows(damaged), len(page))
 		for _, c := range page {
 			if sum := sha256.Sum256(c.SPKI); !bytes.Equal(sum[:], c.SPKISHA256) {
 				rows = append(rows, damagedInventory(c.ID, &DamagedRow{Row: "certificate " + c.ID,
@@ -136,6 +136,13 @@ func (i *inventory) page(ctx context.Context, q CertificateQuery) (rows []Invent
 		return nil
 	})
 	return rows, err
+}
+
+func damagedRows(damaged DamagedRows) (rows []InventoryRow) {
+	for _, row := range damaged {
+		rows = append(rows, damagedInventory(row.ID, row))
+	}
+	return rows
 }
 
 // damagedInventory returns the row of what can't be read.

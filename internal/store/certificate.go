@@ -3,7 +3,9 @@ package store
 import (
 	"crypto/fips140"
 	"crypto/sha1"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -25,10 +27,10 @@ var certificateTable = &table[registry.Certificate]{
 		text("key_id", func(c *registry.Certificate) *string { return &c.KeyID }),
 		text("state", func(c *registry.Certificate) *registry.State { return &c.State }),
 		instant("not_after", func(c *registry.Certificate) *time.Time { return &c.NotAfter }),
-		blob("sha256", func(c *registry.Certificate) *[]byte { return &c.SHA256 }),
-		blob("spki_sha256", func(c *registry.Certificate) *[]byte { return &c.SPKISHA256 }),
+		digest("sha256", func(c *registry.Certificate) *[]byte { return &c.SHA256 }),
+		digest("spki_sha256", func(c *registry.Certificate) *[]byte { return &c.SPKISHA256 }),
 		blob("spki", func(c *registry.Certificate) *[]byte { return &c.SPKI }),
-		blobOrNull("file_sha256", func(c *registry.Certificate) *[]byte { return &c.Provenance.FileSHA256 }),
+		digestOrNull("file_sha256", func(c *registry.Certificate) *[]byte { return &c.Provenance.FileSHA256 }),
 		number("added", func(c *registry.Certificate) *int64 { return &c.Added }),
 		names(registry.Certificate.SearchTexts),
 		sha1Column,
@@ -80,23 +82,51 @@ func (t *tx) Certificates(q registry.CertificateQuery) ([]registry.Certificate, 
 	return list(t, "certificates", certificateTable.listed(), found, args...)
 }
 
+// CertificatesEnd passes over places that can't be read. The next page begins with those: SQLite puts
+// texts behind all numbers, and bytes behind all texts.
 func (t *tx) CertificatesEnd(q registry.CertificateQuery) (registry.Arrival, error) {
-	found, args := certificatePage(q)
-	ends := "id DESC"
+	columns, ends := "id, 0 AS added", "id DESC"
 	if q.Arrived != nil {
-		ends = "added DESC, id DESC"
+		columns, ends = "id, added", "added DESC, id DESC"
 	}
-	statement := "SELECT added, id FROM (SELECT added, id FROM certificate" + found + ") AS page"
-	read := func(row scan) (a registry.Arrival, err error) {
-		err = row(&a.Added, &a.ID)
-		return a, err
+	found, args := certificatePage(q)
+	of := "SELECT id, added FROM (SELECT " + columns + " FROM certificate" + found + ") AS page ORDER BY " + ends
+	last, damaged, err := t.firstArrival(of, args)
+	if err != nil || last.ID != "" || damaged == nil {
+		return last, err
 	}
-	last, err := list(t, "certificates", selection[registry.Arrival]{statement, read},
-		" ORDER BY "+ends+" LIMIT 1", args...)
-	if err != nil || len(last) == 0 {
+	args[len(args)-1] = math.MaxInt64 // instead of the page's limit
+	last, damaged, err = t.firstArrival("SELECT "+columns+" FROM certificate"+found, args)
+	switch {
+	case err != nil:
 		return registry.Arrival{}, err
+	case last.ID != "":
+		return registry.Arrival{}, fmt.Errorf("certificates: %d in a row can't be read, such as: %w; "+
+			"restore the registry from a backup", len(damaged), damaged[0])
 	}
-	return last[0], nil
+	return registry.Arrival{}, damaged
+}
+
+// firstArrival returns the first place that can be read, and the rows before it.
+func (t *tx) firstArrival(of string, args []any) (
+	first registry.Arrival, damaged registry.DamagedRows, err error,
+) {
+	read := func(row scan) (registry.Arrival, error) {
+		var c registry.Certificate
+		err := row(textInto[string]{&c.ID}, numberInto[int64]{&c.Added})
+		if err != nil {
+			err = &rowError{certificateTable.row(&c), certificateTable.name, c.ID, 0, err}
+		}
+		return registry.Arrival{Added: c.Added, ID: c.ID}, err
+	}
+	for place, err := range stream(t, "certificates", of, read, args...) {
+		one, is := errors.AsType[*registry.DamagedRow](err)
+		if !is {
+			return place, damaged, err
+		}
+		damaged = append(damaged, one)
+	}
+	return registry.Arrival{}, damaged, nil
 }
 
 // certificates returns the condition of a page, which is found without certificate_text.
