@@ -23,6 +23,10 @@ type Record struct {
 	After       json.RawMessage `json:"after,omitempty"`
 	Previous    []byte          `json:"previous"` // hash of the previous record; zeros for the first
 	Hash        []byte          `json:"hash"`     // SHA-256, see Sum
+
+	// Flaw says how the database stores the record otherwise than programs do: searches can miss it
+	// though its hash is right. It is empty for a record that is stored as it was written.
+	Flaw string `json:"-"`
 }
 
 // Head is the end of the chain at one moment.
@@ -44,6 +48,7 @@ type Log interface {
 type Reader interface {
 	// AuditHead returns the last record's Seq, Hash and Time.
 	AuditHead() (Head, error)
-	// AuditRecords returns the records after that number, in order, at most limit.
+	// AuditRecords returns the records after that number, in order, at most limit. A record whose
+	// number can't be read has a Flaw and the highest number, and comes last.
 	AuditRecords(after int64, limit int) ([]Record, error)
 }

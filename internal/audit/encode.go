@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -199,6 +200,9 @@ func (r Record) check() error {
 	}
 	if len(r.Previous) != sha256.Size {
 		return fmt.Errorf("its previous hash has %d bytes, not %d", len(r.Previous), sha256.Size)
+	}
+	if r.Flaw != "" {
+		return errors.New(r.Flaw)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -117,7 +118,8 @@ func verify(t testing.TB, m *memory, anchors ...audit.Head) audit.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if exported.Holds && !report.Holds && m.head == nil {
+	ofDatabase := m.head != nil || slices.ContainsFunc(m.records, func(r audit.Record) bool { return r.Flaw != "" })
+	if exported.Holds && !report.Holds && !ofDatabase {
 		t.Errorf("the export holds, the log does not: %v", report)
 	}
 	if report.Holds && !exported.Holds {

@@ -30,7 +30,7 @@ func recordsAfter(ctx context.Context, log Reader, after int64) iter.Seq2[Record
 			}
 			switch {
 			case err != nil:
-			case len(records) == 0:
+			case len(records) == 0, last == math.MaxInt64: // there is no number behind it
 				return
 			case last == after:
 				err = fmt.Errorf("records behind %d were asked for; none of the %d given is", after, len(records))

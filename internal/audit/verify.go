@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 )
@@ -130,6 +131,10 @@ func newChain(anchors []Head) (*chain, error) {
 
 func (c *chain) add(r Record) {
 	c.report.Records++
+	if r.Flaw != "" && r.Seq == math.MaxInt64 { // it has no place in the chain
+		c.find(Edited, c.seq+1, "a record of %q, behind record %d, was edited: %s", r.Subject, c.seq, r.Flaw)
+		return
+	}
 	sum := Sum(r)
 	if c.content(r, sum) {
 		c.anchored(r)
@@ -157,6 +162,10 @@ func (c *chain) add(r Record) {
 func (c *chain) content(r Record, sum []byte) bool {
 	if err := r.check(); err != nil {
 		c.find(Edited, r.Seq, "record %d was edited: %v", r.Seq, err)
+		return false
+	}
+	if _, offset := r.Time.Zone(); offset != 0 {
+		c.find(Edited, r.Seq, "record %d was edited: its time is not in UTC; searches can miss it", r.Seq)
 		return false
 	}
 	if bytes.Equal(sum, r.Hash) {

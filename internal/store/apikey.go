@@ -19,8 +19,8 @@ var apiKeyTable = &table[registry.APIKey]{
 	columns: []column[registry.APIKey]{
 		text("partner", func(k *registry.APIKey) *string { return &k.Partner }),
 		text("environment", func(k *registry.APIKey) *string { return &k.Environment }),
-		blobOrNull("sha256", func(k *registry.APIKey) *[]byte { return &k.SHA256 }),
-		blobOrNull("hmac", func(k *registry.APIKey) *[]byte { return &k.HMAC }),
+		digestOrNull("sha256", func(k *registry.APIKey) *[]byte { return &k.SHA256 }),
+		digestOrNull("hmac", func(k *registry.APIKey) *[]byte { return &k.HMAC }),
 		blobOrNull("binding", func(k *registry.APIKey) *[]byte { return &k.Binding }),
 		text("sealing", func(k *registry.APIKey) *sealane.Sealing { return &k.Sealing }),
 		names(registry.APIKey.SearchTexts),

@@ -14,10 +14,10 @@ var auditTable = &table[audit.Record]{
 	name: "audit",
 	row:  func(r *audit.Record) string { return fmt.Sprintf("audit record %d", r.Seq) },
 	key: []column[audit.Record]{
-		number("seq", func(r *audit.Record) *int64 { return &r.Seq }),
+		numberAsItIs("seq", func(r *audit.Record) *int64 { return &r.Seq }),
 	},
 	columns: []column[audit.Record]{
-		zonedTime("time", func(r *audit.Record) *time.Time { return &r.Time }),
+		timeAsItIs("time", func(r *audit.Record) *time.Time { return &r.Time }),
 		textAsItIs("actor", func(r *audit.Record) *string { return &r.Actor }),
 		textAsItIs("action", func(r *audit.Record) *string { return &r.Action }),
 		textAsItIs("subject", func(r *audit.Record) *string { return &r.Subject }),
@@ -31,10 +31,13 @@ var auditTable = &table[audit.Record]{
 	},
 }
 
-var auditHead = selection[audit.Head]{"SELECT seq, hash, time FROM audit", func(row scan) (h audit.Head, err error) {
-	err = row(&h.Seq, asItIsInto[[]byte]{&h.Hash}, zonedInto{&h.Time})
-	return h, err
-}}
+// auditHead is of the last record that has a number.
+var auditHead = selection[audit.Head]{
+	"SELECT seq, hash, time FROM audit WHERE " + numbered, func(row scan) (h audit.Head, err error) {
+		err = row(placeInto{&h.Seq}, looseBytes{&h.Hash}, zonedInto{&h.Time})
+		return h, err
+	},
+}
 
 // AuditHead reads the log once: nothing else appends to it during this transaction.
 func (t *tx) AuditHead() (audit.Head, error) {

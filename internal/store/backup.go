@@ -202,7 +202,12 @@ func (c backupColumn) encode(value any) (any, error) {
 			return []byte{}, nil
 		}
 		return nil, nil
-	case string, int64:
+	case string:
+		if c.bytes { // else restoring would fail
+			return []byte(v), nil
+		}
+		return v, nil
+	case int64:
 		return v, nil
 	}
 	return nil, fmt.Errorf("its column %s holds a %T", c.name, value)

@@ -213,3 +213,29 @@ func TestForgedBackupsLeaveNothing(t *testing.T) {
 		})
 	}
 }
+
+// SQLite can hold a text where bytes belong. A backup has the bytes, so that it can be restored.
+func TestBackupOfATextInPlaceOfBytes(t *testing.T) {
+	source := databases[0].address(t)
+	s := open(t, source)
+	blocked := registry.Blocked{SPKISHA256: sum("blocked"), By: "anna"}
+	update(t, s, func(tx registry.Tx) error { return tx.PutBlocked(blocked) })
+	const edit = "UPDATE blocked SET spki_sha256 = CAST(spki_sha256 AS TEXT)"
+	if _, err := raw(t, source).ExecContext(t.Context(), edit); err != nil {
+		t.Fatal(err)
+	}
+	path, target := filepath.Join(t.TempDir(), "backup"), databases[0].address(t)
+	if err := s.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Restore(t.Context(), target, path, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	view(t, open(t, target), func(tx registry.Reader) error {
+		got, err := tx.Blocked(blocked.SPKISHA256)
+		if err == nil && got.By != "anna" {
+			t.Errorf("%+v", got)
+		}
+		return err
+	})
+}

@@ -11,7 +11,7 @@ var blockedTable = &table[registry.Blocked]{
 	name: "blocked",
 	row:  func(b *registry.Blocked) string { return fmt.Sprintf("blocked key %x", b.SPKISHA256) },
 	key: []column[registry.Blocked]{
-		blob("spki_sha256", func(b *registry.Blocked) *[]byte { return &b.SPKISHA256 }),
+		digest("spki_sha256", func(b *registry.Blocked) *[]byte { return &b.SPKISHA256 }),
 	},
 	body: true,
 }

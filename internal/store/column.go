@@ -3,6 +3,7 @@ package store
 import (
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -43,12 +44,13 @@ func text[T any, S ~string](name string, of func(*T) *S) column[T] {
 func textOrNull[T any, S ~string](name string, of func(*T) *S) column[T] {
 	c := text(name, of)
 	c.value = func(row *T) any { return orNull(string(*of(row))) }
+	c.into = func(row *T) any { return textOrNullInto[S]{of(row)} }
 	return c
 }
 
 // number is a column of whole numbers that is never NULL.
 func number[T any, N ~int | ~int64](name string, of func(*T) *N) column[T] {
-	return member(name, of, func(n N) any { return int64(n) }, func(n *N) any { return n })
+	return member(name, of, func(n N) any { return int64(n) }, func(n *N) any { return numberInto[N]{n} })
 }
 
 // document stores a value as JSON, and its zero value as an empty text.
@@ -77,6 +79,21 @@ func blob[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
 func blobOrNull[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
 	c := blob(name, of)
 	c.value, c.null = func(row *T) any { return orNull([]byte(*of(row))) }, true
+	return c
+}
+
+// digest is a blob that rows are found by.
+func digest[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
+	return searched(blob(name, of), of)
+}
+
+// digestOrNull stores NULL for no bytes.
+func digestOrNull[T any, B ~[]byte](name string, of func(*T) *B) column[T] {
+	return searched(blobOrNull(name, of), of)
+}
+
+func searched[T any, B ~[]byte](c column[T], of func(*T) *B) column[T] {
+	c.into = func(row *T) any { return digestInto[B]{of(row)} }
 	return c
 }
 
@@ -126,7 +143,9 @@ func notNull[B ~[]byte](b B) []byte {
 	return b
 }
 
-// The types below scan a column into a member. NULL is the member's zero value.
+// The types below scan a column into a member. NULL is the member's zero value. SQLite can store a value
+// as another type than its column's. It reads the same then, but is equal to no value that is searched
+// for, so it is an error. The member has it all the same, so that errors name the row.
 
 type textInto[S ~string] struct{ to *S }
 
@@ -138,12 +157,36 @@ func (t textInto[S]) Scan(value any) error {
 	}
 	s, is := value.(string)
 	if !is {
+		if bytes, is := value.([]byte); is {
+			*t.to = S(bytes)
+		}
 		return fmt.Errorf("%T is not a text", value)
 	}
 	if checked, is := any(t.to).(encoding.TextUnmarshaler); is {
 		return checked.UnmarshalText([]byte(s))
 	}
 	*t.to = S(s)
+	return nil
+}
+
+type textOrNullInto[S ~string] struct{ to *S }
+
+// Scan implements [database/sql.Scanner].
+func (t textOrNullInto[S]) Scan(value any) error {
+	if value == "" {
+		return errors.New("it is empty, not NULL")
+	}
+	return textInto[S](t).Scan(value)
+}
+
+type numberInto[N ~int | ~int64] struct{ to *N }
+
+// Scan implements [database/sql.Scanner].
+func (n numberInto[N]) Scan(value any) error {
+	v, is := value.(int64)
+	if *n.to = N(v); !is {
+		return fmt.Errorf("%T is not a number", value)
+	}
 	return nil
 }
 
@@ -177,6 +220,17 @@ func (b bytesInto[B]) Scan(value any) error {
 		return fmt.Errorf("%T is not bytes", value)
 	}
 	return nil
+}
+
+type digestInto[B ~[]byte] struct{ to *B }
+
+// Scan implements [database/sql.Scanner].
+func (d digestInto[B]) Scan(value any) error {
+	err := bytesInto[B](d).Scan(value)
+	if _, is := value.(string); is {
+		err = errors.New("a text is not bytes")
+	}
+	return err
 }
 
 type instantInto struct{ to *time.Time }

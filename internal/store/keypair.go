@@ -19,7 +19,7 @@ var keyPairTable = &table[registry.KeyPair]{
 		text("key_id", func(k *registry.KeyPair) *string { return &k.KeyID }),
 		text("state", func(k *registry.KeyPair) *registry.State { return &k.State }),
 		text("root_key", func(k *registry.KeyPair) *string { return &k.RootKey }),
-		blob("spki_sha256", func(k *registry.KeyPair) *[]byte { return &k.SPKISHA256 }),
+		digest("spki_sha256", func(k *registry.KeyPair) *[]byte { return &k.SPKISHA256 }),
 		blob("spki", func(k *registry.KeyPair) *[]byte { return &k.SPKI }),
 		blob("sealed", func(k *registry.KeyPair) *[]byte { return &k.Sealed }),
 		number("added", func(k *registry.KeyPair) *int64 { return &k.Added }),

@@ -13,7 +13,7 @@ var personTable = &table[registry.Person]{
 		text("id", func(p *registry.Person) *string { return &p.ID }),
 	},
 	columns: []column[registry.Person]{
-		blobOrNull("sha256", func(p *registry.Person) *[]byte { return &p.SHA256 }),
+		digestOrNull("sha256", func(p *registry.Person) *[]byte { return &p.SHA256 }),
 	},
 	version: func(p *registry.Person) *int64 { return &p.Version },
 	body:    true,

@@ -1,9 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -94,7 +95,7 @@ func (d *table[T]) unlike(row T, computed []column[T], stored []any) string {
 	for i, c := range computed {
 		want := c.value(&row)
 		switch {
-		case (c.repeats || c.name == "listed") && !listed:
+		case (c.repeats || c.name == "listed") && !listed && sameType(stored[i], want):
 		case c.null && (stored[i] == nil || want == nil): // it is not known, as where FIPS 140-3 is enforced
 		case !same(stored[i], want):
 			return c.name
@@ -118,16 +119,19 @@ func (u unlike) Error() string {
 		"; the next change of the row corrects it, and so does accepting it"
 }
 
-// same reports whether a column has a value, in the types of both databases.
+// same reports whether a column has a value, and as the type that programs store: searches compare
+// types, too.
 func same(stored, want any) bool {
-	if bytes, is := stored.([]byte); is {
-		stored = string(bytes)
+	wanted, is := want.([]byte)
+	if !is {
+		return stored == want
 	}
-	if bytes, is := want.([]byte); is {
-		want = string(bytes)
-	}
-	return fmt.Sprint(stored) == fmt.Sprint(want)
+	found, is := stored.([]byte)
+	return is && bytes.Equal(found, wanted)
 }
+
+// sameType reports whether a column has a value of the type that programs store.
+func sameType(stored, want any) bool { return reflect.TypeOf(stored) == reflect.TypeOf(want) }
 
 // PublicKeys implements [registry.Reader].
 func (t *tx) PublicKeys(since int64) iter.Seq2[registry.PublicKey, error] {

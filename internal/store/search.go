@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -139,21 +138,20 @@ func (t *tx) between(since, until time.Time) (from, to int64, err error) {
 	from, to = 1, head.Seq
 	bound := func(statement string, at time.Time, none int64) (int64, error) {
 		return one(t, "audit log", selection[int64]{statement, func(row scan) (int64, error) {
-			var n sql.NullInt64
-			err := row(&n)
-			if !n.Valid {
-				n.Int64 = none
+			var n any
+			if err := row(&n); err != nil || n == nil {
+				return none, err
 			}
-			return n.Int64, err
+			return placeOf(n), nil
 		}}, "", auditTime(at))
 	}
 	if !since.IsZero() {
-		if from, err = bound("SELECT MIN(seq) FROM audit WHERE time >= ?", since, head.Seq+1); err != nil {
+		if from, err = bound("SELECT MIN(seq) FROM audit WHERE "+numbered+" AND time >= ?", since, head.Seq+1); err != nil {
 			return 0, 0, err
 		}
 	}
 	if !until.IsZero() {
-		to, err = bound("SELECT MAX(seq) FROM audit WHERE time < ?", until, 0)
+		to, err = bound("SELECT MAX(seq) FROM audit WHERE "+numbered+" AND time < ?", until, 0)
 	}
 	return from, to, err
 }

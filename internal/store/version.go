@@ -14,13 +14,14 @@ import (
 func (s *Store) Version(ctx context.Context) (lanes.Version, error) {
 	var v lanes.Version
 	var hash []byte
-	rows, err := s.watch.QueryContext(ctx, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+	const last = "SELECT seq, hash FROM audit WHERE " + numbered + " ORDER BY seq DESC LIMIT 1"
+	rows, err := s.watch.QueryContext(ctx, last)
 	if err != nil {
 		return v, s.failed(ctx, "version of the registry", err)
 	}
 	defer rows.Close()
 	if rows.Next() {
-		if err := rows.Scan(&v.Seq, bytesInto[[]byte]{&hash}); err != nil {
+		if err := rows.Scan(placeInto{&v.Seq}, looseBytes{&hash}); err != nil {
 			return v, s.failed(ctx, "version of the registry", err)
 		}
 		v.Hash = hashOf(hash)
