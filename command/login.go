@@ -27,7 +27,7 @@ sealane logout deletes the file.
 
 --renew replaces your token by a new one, which nobody else has seen: do that with a
 token that an administrator has given to you. It is kept in the same file, or in that of
---token-file. The old one is beside it (.old) until the new one is valid.`,
+--token-file. The old one is next to it (.old) until the new one is valid.`,
 		Example: `  sealane login
   sealane login --token-file anna.token
   sealane login --renew`,

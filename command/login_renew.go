@@ -45,7 +45,7 @@ func renewToken(c *cobra.Command, flags *registryFlags) error {
 }
 
 // renewal is the change of a file with a token. The new token is in the file before it is valid, and
-// the old one beside it until it is known that it is valid no more.
+// the old one next to it until it is known that it is valid no more.
 type renewal struct {
 	file          string
 	there, change bool // the file was there; it may be changed

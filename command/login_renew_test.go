@@ -68,7 +68,9 @@ func TestRenewalThatFails(t *testing.T) {
 	exec("CREATE TABLE owed (id TEXT REFERENCES partner (id) DEFERRABLE INITIALLY DEFERRED)")
 	exec("CREATE TRIGGER late AFTER INSERT ON audit BEGIN INSERT INTO owed VALUES ('nobody'); END")
 	said := fails("login", "--renew", "--token-file", file)
-	for _, want := range []string{"the new token is in " + file, "in " + file + oldToken, "sealane login --token-file"} {
+	for _, want := range []string{
+		"the new token is in " + file, "in " + file + oldToken, "sealane login --token-file",
+	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the error does not say %q: %s", want, said)
 		}
@@ -77,7 +79,7 @@ func TestRenewalThatFails(t *testing.T) {
 		t.Error("the file does not have the new token")
 	}
 	if has(file+oldToken) != o.anna {
-		t.Error("the old token is not beside it")
+		t.Error("the old token is not next to it")
 	}
 	t.Setenv("SEALANE_TOKEN", o.anna)
 	var shown, errors bytes.Buffer

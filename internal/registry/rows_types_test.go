@@ -37,7 +37,8 @@ func TestStorageTypesAreVerified(t *testing.T) {
 			if is == "BLOB" {
 				other = "TEXT"
 			}
-			statement := fmt.Sprintf("UPDATE %s SET %s = CAST(%[2]s AS %s) WHERE %[2]s IS NOT NULL", table, column, other)
+			statement := fmt.Sprintf("UPDATE %s SET %s = CAST(%[2]s AS %s) WHERE %[2]s IS NOT NULL",
+				table, column, other)
 			result, err := db.ExecContext(ctx, statement)
 			must(t, err)
 			if n, err := result.RowsAffected(); err != nil || n == 0 {

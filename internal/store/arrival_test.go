@@ -148,7 +148,8 @@ func TestPlacesThatCannotBeRead(t *testing.T) {
 				return name(err)
 			})
 		}
-		if all := slices.Sorted(maps.Keys(named)); strings.Join(got, " ") != sound || strings.Join(all, " ") != damaged {
+		all := slices.Sorted(maps.Keys(named))
+		if strings.Join(got, " ") != sound || strings.Join(all, " ") != damaged {
 			t.Errorf("pages of %d: %q, want %s; damaged %v, want %s", limit, got, sound, all, damaged)
 		}
 	}

@@ -136,7 +136,8 @@ func (t *tx) between(since, until time.Time) (from, to int64, err error) {
 		return 0, 0, err
 	}
 	from, to = 1, head.Seq
-	bound := func(statement string, at time.Time, none int64) (int64, error) {
+	bound := func(which, condition string, at time.Time, none int64) (int64, error) {
+		statement := "SELECT " + which + " FROM audit WHERE " + numbered + " AND " + condition
 		return one(t, "audit log", selection[int64]{statement, func(row scan) (int64, error) {
 			var n any
 			if err := row(&n); err != nil || n == nil {
@@ -146,12 +147,12 @@ func (t *tx) between(since, until time.Time) (from, to int64, err error) {
 		}}, "", auditTime(at))
 	}
 	if !since.IsZero() {
-		if from, err = bound("SELECT MIN(seq) FROM audit WHERE "+numbered+" AND time >= ?", since, head.Seq+1); err != nil {
+		if from, err = bound("MIN(seq)", "time >= ?", since, head.Seq+1); err != nil {
 			return 0, 0, err
 		}
 	}
 	if !until.IsZero() {
-		to, err = bound("SELECT MAX(seq) FROM audit WHERE "+numbered+" AND time < ?", until, 0)
+		to, err = bound("MAX(seq)", "time < ?", until, 0)
 	}
 	return from, to, err
 }
