@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -208,20 +207,7 @@ func (s *Session) decidable(tx Reader, id string) (Request, error) {
 	case r.About == s.person.ID:
 		return r, Refuse("request %s is about you: somebody else must approve it", id)
 	}
-	made, err := recordedOf(tx, r, ActionRequestMake, r.By)
-	if err == nil && !made {
-		err = Refuse("request %s has no record of %s, who is to have made it: somebody has put it into the database",
-			id, r.By)
-	}
-	return r, err
-}
-
-// recordedOf reports whether the audit log has that somebody has made or approved a request.
-func recordedOf(tx Reader, r Request, a Action, who string) (bool, error) {
-	records, err := tx.FindAudit(AuditQuery{
-		Subjects: []string{"request/" + r.ID}, Action: a, Who: who, Limit: 1,
-	})
-	return len(records) > 0, err
+	return r, asRecorded(tx, r)
 }
 
 // GrantRequest lets the person who made a request do its act once, within a day.
@@ -273,6 +259,9 @@ func (a *approval) record(tx Tx, now time.Time) error {
 		return fmt.Errorf("request %s: %w", r.ID, ErrConflict)
 	case !p.Revoked.IsZero() || !slices.Contains(p.Roles, Approver) || p.ID == r.By:
 		return ErrUnknownToken
+	}
+	if err := asRecorded(tx, r); err != nil {
+		return err
 	}
 	return audit.Write(tx, audit.Record{
 		Time: now, Actor: a.by.ID, Action: string(ActionRequestApprove), Subject: "request/" + r.ID,
@@ -344,21 +333,8 @@ func (s *Session) secondPerson(tx Tx, entry *Entry) error {
 // shows reports whether an act is the one that a request shows. Somebody who can write the database
 // may have given it another text than what it would do.
 func (r Request) shows(act Request) bool {
-	return bytes.Equal(r.Bound, act.Bound) && r.Action == act.Action && r.Why == act.Why &&
+	return bytes.Equal(r.Bound, act.Bound) && r.Action == act.Action && r.Why == act.Why && r.About == act.About &&
 		bytes.Equal(members(r.Before), members(act.Before)) && bytes.Equal(steady(r.After), steady(act.After))
-}
-
-// grantCounts reports whether the person who has granted a request is an approver still, and the
-// audit log has that they have done it.
-func (s *Session) grantCounts(tx Reader, r Request) (bool, error) {
-	p, err := tx.Person(r.Decider)
-	if _, damaged := errors.AsType[*DamagedRow](err); damaged || errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	if err != nil || !p.Revoked.IsZero() || !slices.Contains(p.Roles, Approver) || p.ID == r.By {
-		return false, err
-	}
-	return recordedOf(tx, r, ActionRequestApprove, r.Decider)
 }
 
 // unsteady are the members of a row that are others each time the act is done.

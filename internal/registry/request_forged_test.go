@@ -35,10 +35,12 @@ func TestForgedRequestIsNotApproved(t *testing.T) {
 			if other == body {
 				continue
 			}
-			db.does("UPDATE request SET body = ? WHERE id = ?", other, r.ID)
 			as, _, err := b.ben.ApproveRequest(ctx, r.ID)
 			must(t, err)
-			refused(t, "no longer what was shown", b.change(ctx, as, optional))
+			db.does("UPDATE request SET body = ? WHERE id = ?", other, r.ID)
+			refused(t, "is not as record", b.change(ctx, as, optional)) // it was changed since it was shown
+			refused(t, "is not as record", only2(b.ben.ApproveRequest(ctx, r.ID)))
+			refused(t, "is not as record", only(b.ben.GrantRequest(ctx, r.ID)))
 			db.does("UPDATE request SET body = ? WHERE id = ?", body, r.ID)
 		}
 		as, _, err := b.ben.ApproveRequest(ctx, r.ID)
