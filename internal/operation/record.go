@@ -244,13 +244,13 @@ var RotateRootKey = changing("RotateRootKey", registry.ActionRootKeyRotate, rota
 func rotateRootKey(ctx context.Context, s *Session, in RootKeyRotation) (out RootKeyRotated, err error) {
 	if err := s.openKeys(ctx); err != nil {
 		// A rotation may have been interrupted after its last step.
-		key, _, failed := s.registry.loadRoot(ctx, in.To, false)
+		key, _, failed := s.registry.loadRoot(ctx, in.To, nil)
 		if failed == nil && s.registry.registry.UseRoot(ctx, key) == nil {
 			return RootKeyRotated{RootKey: key.ID()}, nil
 		}
 		return out, err
 	}
-	next, parameters, err := s.registry.loadRoot(ctx, in.To, true)
+	next, parameters, err := s.registry.loadRoot(ctx, in.To, s)
 	if err != nil {
 		return out, err
 	}

@@ -118,7 +118,7 @@ func Init(ctx context.Context, c Config, p Person) (out Founded, err error) {
 			out.RootKey = file
 		}
 	}
-	key, parameters, err := r.loadRoot(ctx, c.RootKey, false)
+	key, parameters, err := r.loadRoot(ctx, c.RootKey, nil)
 	if err != nil {
 		return out, err
 	}
@@ -151,7 +151,7 @@ func (r *Registry) Login(ctx context.Context, token, reason string) (*Session, e
 
 // openKeys loads the root key. A registry without one takes it for its own.
 func (s *Session) openKeys(ctx context.Context) error {
-	key, parameters, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false)
+	key, parameters, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, nil)
 	if err == nil {
 		return s.SetRoot(ctx, key, parameters)
 	}
@@ -160,7 +160,7 @@ func (s *Session) openKeys(ctx context.Context) error {
 
 // tryKeys loads the root key if it is the registry's. What needs it says so otherwise.
 func (s *Session) tryKeys(ctx context.Context) {
-	if key, _, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, false); err == nil {
+	if key, _, err := s.registry.loadRoot(ctx, s.registry.config.RootKey, nil); err == nil {
 		_ = s.registry.registry.UseRoot(ctx, key)
 	}
 }
@@ -188,8 +188,8 @@ var (
 )
 
 // loadRoot returns the root key that spec names and, if it is made from a passphrase, its
-// parameters. With next, it is the key to rotate to.
-func (r *Registry) loadRoot(ctx context.Context, spec string, next bool) (*rootkey.Key, []byte, error) {
+// parameters. With rotates, it is the key to which that person rotates.
+func (r *Registry) loadRoot(ctx context.Context, spec string, rotates *Session) (*rootkey.Key, []byte, error) {
 	variable, isPassphrase := strings.CutPrefix(spec, "passphrase:")
 	if !isPassphrase {
 		key, err := rootkey.Load(ctx, spec)
@@ -202,12 +202,15 @@ func (r *Registry) loadRoot(ctx context.Context, spec string, next bool) (*rootk
 		return nil, nil, fmt.Errorf("the root key's passphrase is not in $%s",
 			readlimit.ShownVariable(variable))
 	}
-	parameters, pending, err := r.registry.RootParameters(ctx)
+	parameters, _, err := r.registry.RootParameters(ctx)
+	if err == nil && rotates != nil {
+		if err := rootkey.CheckPassphrase(passphrase); err != nil {
+			return nil, nil, err
+		}
+		parameters, err = rotates.NextRootParameters(ctx)
+	}
 	if err != nil {
 		return nil, nil, err
-	}
-	if next {
-		parameters = pending // of a rotation that has not finished
 	}
 	if len(parameters) == 0 {
 		return rootkey.NewPassphrase(passphrase)

@@ -102,7 +102,7 @@ func (v *keyViewer) checkRoot(ctx context.Context) Check {
 		Level: cert.OK,
 		Found: "opens the private keys",
 	}}
-	key, _, err := v.registry.loadRoot(ctx, v.registry.config.RootKey, false)
+	key, _, err := v.registry.loadRoot(ctx, v.registry.config.RootKey, nil)
 	if err == nil {
 		err = v.registry.registry.UseRoot(ctx, key)
 	} else {

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -140,7 +141,11 @@ func (s *Session) RotateRoot(ctx context.Context, next *rootkey.Key, parameters 
 	rotating := &Session{Viewer: Viewer{registry: &both, person: s.person}, reason: s.reason}
 	step := Entry{Action: ActionRootKeyRotate, Subject: "rootkey/" + next.ID()}
 	err = rotating.Change(ctx, step, func(tx Tx, entry *Entry) error {
-		entry.After = map[string]string{"step": "begun"}
+		begins := map[string]any{"step": "begun"}
+		if len(parameters) > 0 { // of a passphrase: see NextRootParameters
+			begins[parametersMember] = json.RawMessage(parameters)
+		}
+		entry.After = begins
 		begun, err := beginRotation(tx, next, parameters)
 		if err == nil && !begun { // else it was agreed then
 			entry.asks = &second{why: "all private keys are encrypted under another root key", what: next.ID()}

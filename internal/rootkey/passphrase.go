@@ -35,16 +35,23 @@ type Parameters struct {
 	Salt   []byte `json:"salt"`
 }
 
+// CheckPassphrase refuses a passphrase that is too easy to guess for a new root key.
+func CheckPassphrase(passphrase []byte) error {
+	if len(passphrase) < MinPassphrase {
+		return fmt.Errorf("root key: the passphrase has fewer than %d bytes; take six random words", MinPassphrase)
+	}
+	if different(passphrase) < minDifferentCharacters || repeats(passphrase) || counts(passphrase) {
+		return fmt.Errorf("root key: the passphrase has fewer than %d different characters, repeats itself "+
+			"or counts; take six random words", minDifferentCharacters)
+	}
+	return nil
+}
+
 // NewPassphrase makes a root key from a passphrase and a new salt. The caller must store the
 // parameters. It takes about a second.
 func NewPassphrase(passphrase []byte) (k *Key, parameters []byte, err error) {
-	if len(passphrase) < MinPassphrase {
-		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d bytes; take six random words",
-			MinPassphrase)
-	}
-	if different(passphrase) < minDifferentCharacters || repeats(passphrase) || counts(passphrase) {
-		return nil, nil, fmt.Errorf("root key: the passphrase has fewer than %d different characters, repeats itself "+
-			"or counts; take six random words", minDifferentCharacters)
+	if err := CheckPassphrase(passphrase); err != nil {
+		return nil, nil, err
 	}
 	p := Parameters{KDF: kdf, Rounds: Rounds, Salt: make([]byte, saltSize)}
 	_, _ = rand.Read(p.Salt) // never fails
