@@ -53,13 +53,11 @@ func (s *Session) needsSecond(tx Reader, entry *Entry) (*second, error) {
 		return s.ifOthers(tx, &second{
 			why: "rows that differ from their records are recorded as they are", what: entry.Subject,
 		})
-	case ActionAnchorsSet, ActionRootKeyRotate, ActionEnvironmentRemove, ActionPartnerRemove:
+	case ActionAnchorsSet, ActionRootKeyRotate, ActionEnvironmentRemove, ActionPartnerRemove, ActionKeyUnblock:
 		if entry.asks == nil {
 			return nil, nil
 		}
 		return s.ifOthers(tx, entry.asks)
-	case ActionKeyUnblock:
-		return s.ifOthers(tx, &second{why: "a blocked key may be used again", what: entry.Subject})
 	}
 	return nil, nil
 }

@@ -19,12 +19,18 @@ func (s *Session) UnblockKey(ctx context.Context, sums ...[]byte) error {
 		if err != nil {
 			return err
 		}
-		for i, b := range blocks {
-			before := b
+		entry.Subject = fmt.Sprintf("sha256/%x", blocks[0].SPKISHA256)
+		if n := len(blocks); n > 1 {
+			entry.Subject = fmt.Sprintf("%s and %d more", entry.Subject, n-1)
+		}
+		lifts := map[string]string{} // all of them: an approver reads it
+		entry.After = map[string]any{"lifts": lifts}
+		entry.asks = &second{why: "a blocked key may be used again"}
+		for _, b := range blocks {
+			sum := fmt.Sprintf("%x", b.SPKISHA256)
+			lifts[sum] = fmt.Sprintf("blocked on %s by %s: %s", b.At.UTC().Format(time.RFC3339Nano), b.By, b.Reason)
+			entry.asks.what += " " + sum
 			b.Lifted, b.LiftedBy = s.registry.now(), s.person.ID
-			if i == 0 { // the others have its reason
-				entry.Before, entry.After = before, b
-			}
 			if err := tx.PutBlocked(b); err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package registry_test
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,6 +48,45 @@ func TestUnblockByTheFile(t *testing.T) {
 			return err
 		}))
 		refused(t, "was lifted on", lift.UnblockKey(ctx, file[:]))
+	})
+}
+
+// Each block that an approval lifts is shown to the approver, with its reason and who made it. Nothing
+// else is lifted.
+func TestUnblockLiftsWhatWasShown(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		b, ctx := newBank(t, address), t.Context()
+		key, file, leaked := digestOf("key"), digestOf("file"), digestOf("leaked")
+		block := func(s *registry.Session, sum []byte, reason string) {
+			t.Helper()
+			must(t, only(s.WithReason(reason).BlockKeys(ctx, [][]byte{sum})))
+		}
+		block(b.Session, key, "key of ID+")
+		block(b.ben, file, "seen in a mail")
+		lift := func(s *registry.Session, sums ...[]byte) error {
+			return s.WithReason("the wrong line of the list").UnblockKey(ctx, sums...)
+		}
+		r := waits(t, b.Session, "a blocked key may be used again", lift(b.Session, key, file, leaked))
+		for _, shown := range []string{fmt.Sprintf("%x", key), fmt.Sprintf("%x", file), "by anna: key of ID+",
+			"by ben: seen in a mail"} {
+			if !strings.Contains(string(r.After), shown) {
+				t.Errorf("%q is not shown: %s", shown, r.After)
+			}
+		}
+		as, _, err := b.cora.ApproveRequest(ctx, r.ID)
+		must(t, err)
+		refused(t, "no longer what was shown", lift(as, key))
+		block(b.Session, leaked, "its private key was seen") // since the request
+		refused(t, "no longer what was shown", lift(as, key, file, leaked))
+		must(t, lift(as, key, file))
+		refused(t, "was lifted on", lift(b.Session, file))
+		must(t, b.View(ctx, func(tx registry.Reader) error {
+			still, err := tx.Blocked(leaked)
+			if !still.Lifted.IsZero() {
+				t.Error("a block that was not shown is lifted")
+			}
+			return err
+		}))
 	})
 }
 
