@@ -74,6 +74,27 @@ func TestDamagedPeopleAreOthers(t *testing.T) {
 	})
 }
 
+// A person is revoked though no column of their row but its key and version can be read.
+func TestRevokePersonWhoseTokenCannotBeRead(t *testing.T) {
+	address := "sqlite:" + t.TempDir() + "/r.db" // PostgreSQL has bytes in this column
+	b, ctx := newBank(t, address), t.Context()
+	behind(t, address).swap("person", "sha256", "ben", 7)
+	meddled.Store(t.Name(), 1)
+	person := func() (p registry.Person, err error) {
+		err = b.View(ctx, func(tx registry.Reader) (err error) {
+			p, err = tx.Person("ben")
+			return err
+		})
+		return p, err
+	}
+	_, err := person()
+	refused(t, "the stored row is damaged", err)
+	must(t, b.WithReason("has left the bank").RevokePerson(ctx, "ben"))
+	if p, err := person(); err != nil || p.Revoked.IsZero() || len(p.SHA256) > 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // How many people decide in an environment is not known where its row can't be read, so nothing is
 // done there that two might have to decide.
 func TestDamagedEnvironmentLoosensNothing(t *testing.T) {

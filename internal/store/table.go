@@ -65,8 +65,8 @@ func (d *table[T]) listed() selection[T] {
 
 func (d *table[T]) selects(columns []column[T]) selection[T] {
 	columns = slices.DeleteFunc(columns, func(c column[T]) bool { return c.into == nil })
-	if d.version != nil {
-		columns = append(columns, number("version", d.version))
+	if d.version != nil { // before what may be damaged: a row that can't be read can be replaced
+		columns = slices.Insert(columns, len(d.key), number("version", d.version))
 	}
 	var names []string
 	for _, c := range columns {
