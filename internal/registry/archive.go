@@ -169,10 +169,11 @@ func (s *Session) RemoveEnvironment(ctx context.Context, lane lanes.Name) error 
 // environment would need one.
 func (s *Session) removeEnvironment(tx Tx, entry *Entry, env Environment) error {
 	if anew := (Environment{Name: env.Name}); env.ApprovalsNeeded() > anew.ApprovalsNeeded() {
-		entry.asks = &second{
-			why:  "two people decide in " + env.Name + ", and added again it would need one",
-			what: entry.Subject,
+		why := "two people decide in " + env.Name + ", and added again it would need one"
+		if entry.asks != nil { // for another environment of the partner
+			why = entry.asks.why + "; " + why
 		}
+		entry.asks = &second{why: why, what: entry.Subject}
 	}
 	what := fmt.Sprintf("environment %s of %s", env.Name, env.Partner)
 	one := Page{Limit: 1}

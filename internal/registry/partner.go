@@ -65,7 +65,8 @@ func (s *Session) AddPartnerWith(ctx context.Context, n NewPartner) error {
 		}
 		env := n.Environment
 		env.Partner = n.ID
-		entry.first, after["environment"] = &env, env // an approver reads it
+		entry.first, after["environment"] = &env, env // an approver reads it, and whose it is
+		after["partner"] = map[string]any{"name": n.Name, "profile": n.Profile, "side": n.Side}
 		return s.addEnvironment(tx, &Entry{}, env)
 	})
 }
