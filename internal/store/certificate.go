@@ -95,7 +95,7 @@ func (t *tx) CertificatesEnd(q registry.CertificateQuery) (registry.Arrival, err
 	if err != nil || last.ID != "" || damaged == nil {
 		return last, err
 	}
-	args[len(args)-1] = math.MaxInt64 // instead of the page's limit
+	args[len(args)-1] = int64(math.MaxInt64) // instead of the page's limit
 	last, damaged, err = t.firstArrival("SELECT "+columns+" FROM certificate"+found, args)
 	switch {
 	case err != nil:
