@@ -13,8 +13,7 @@ import (
 
 // SealKeys names the keys that seal a message: our key pair that signs it, and the partner's key
 // that it is encrypted to. The zero value stands for the active keys. A lane that does not have
-// one of the keys any more uses the active one. It holds no private key, and may be
-// kept.
+// one of the keys any more uses the active one. It holds no private key, and may be kept.
 type SealKeys struct{ signer, recipient *keyring.Key }
 
 // Signer describes our key pair. It reports false if messages are not signed.

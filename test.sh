@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test of every module: formatting, vet, staticcheck, and the tests
-# under the race detector. A skipped test is a failure, except for the one that needs
-# AVX-512 IFMA, on a processor without it. Installs what it needs
+# under the race detector. A skipped test is a failure, except for TestRealLibrary, of two
+# packages, which needs AVX-512 IFMA, on a processor without it. Installs what it needs
 # and the machine lacks; where it may not, it says what is missing and fails.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -17,7 +17,7 @@ need curl curl
 [ -d /usr/lib/postgresql ] || need initdb postgresql # Debian keeps it out of PATH
 [ -x /usr/sbin/pgbouncer ] || need pgbouncer pgbouncer
 interop/foreign/prepare.sh # Node, Java and Python, and what our programs in them need
-# Where the processor has AVX-512 IFMA, crypto_mb is tested too. Elsewhere one test is skipped.
+# Where the processor has AVX-512 IFMA, crypto_mb is tested too. Elsewhere TestRealLibrary is skipped.
 SEALANE_TEST_CRYPTO_MB=$(interop/foreign/crypto_mb.sh)
 export SEALANE_TEST_CRYPTO_MB
 # skipped prints the tests that were skipped and should not be, and reports whether there are any.

@@ -108,8 +108,8 @@ func both(private keyring.Private, public keyring.PublicOps, key *rsa.PrivateKey
 	return errors.Join(err, saltedErr)
 }
 
-// TestRealLibrary uses the library that SEALANE_TEST_CRYPTO_MB names; test.sh makes it. It is the one
-// test that needs a processor with AVX-512 IFMA.
+// TestRealLibrary uses the library that SEALANE_TEST_CRYPTO_MB names; test.sh makes it. It needs a
+// processor with AVX-512 IFMA, and so does the test of that name in internal/gateway.
 func TestRealLibrary(t *testing.T) {
 	if !cpu.X86.HasAVX512IFMA {
 		t.Skip("the processor has no AVX-512 IFMA")

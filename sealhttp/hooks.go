@@ -172,7 +172,7 @@ func (h Hooks) seal(
 	return message, err
 }
 
-// latest returns the lane with which to seal what belongs to a message that was handled before.
+// latest returns the lane with which to open or seal what has arrived: see Latest.
 func (h Hooks) latest(ctx context.Context, lane *sealane.Lane) (*sealane.Lane, error) {
 	if h.Latest == nil {
 		return lane, nil
