@@ -233,6 +233,9 @@ func (c check) outcomes(p *Profile) {
 
 func (c check) keys(p *Profile) {
 	c.oneOf("keys.one_pair_per", p.Keys.OnePairPer, "account", "environment")
+	if p.Keys.Slots < 0 || p.Keys.Slots > 2 {
+		c.Add("keys.slots", "is %d: a partner holds 1 or 2 certificates at a time", p.Keys.Slots)
+	}
 	if len(p.Keys.Usage) == 0 {
 		c.Add("keys.usage", "lists none: give %s", strings.Join(keyUsages, " or "))
 	}

@@ -147,7 +147,12 @@ type Keys struct {
 	Usage []string `yaml:"usage"`
 	// OnePairPer is "account" or "environment".
 	OnePairPer string `yaml:"one_pair_per"`
+	// Slots is how many certificates a partner can hold at a time: 1 or 2. 0 is [DefaultSlots].
+	Slots int `yaml:"slots"`
 }
+
+// DefaultSlots is how many certificates a partner can hold where a profile does not say.
+const DefaultSlots = 2
 
 //go:embed *.yaml
 var embedded embed.FS

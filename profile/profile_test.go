@@ -147,6 +147,9 @@ func TestStrict(t *testing.T) {
 		{"trigger: {header: X-Payload-Encrypted", "trigger: {header: ''", "trigger"},
 		{"email: optional", "email: maybe", "maybe"},
 		{"one_pair_per: account", "one_pair_per: planet", "planet"},
+		{"slots: 1", "slots: 3", "keys.slots: is 3"},
+		{"slots: 1", "slots: -1", "keys.slots: is -1"},
+		{"slots: 1", "slots: two", "slots"},
 	} {
 		if !strings.Contains(string(source), c.from) {
 			t.Fatalf("the profile has no %q", c.from)

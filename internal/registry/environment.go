@@ -32,6 +32,7 @@ type Environment struct {
 	// Approvals is how many people decide in this environment: 1 or 2. With 0 it is two in
 	// production, and one elsewhere.
 	Approvals int       `json:"approvals,omitempty"`
+	Rotation  Rotation  `json:"rotation,omitzero"`   // how keys and certificates change
 	MailFrom  string    `json:"mail_from,omitempty"` // the address from which our mails will come
 	Contacts  []Contact `json:"contacts,omitempty"`
 	Created   time.Time `json:"created"`
@@ -95,7 +96,7 @@ func (s *Session) changeEnvironment(
 ) error {
 	return s.onEnvironment(ctx, action, lane, func(tx Tx, entry *Entry, env Environment) error {
 		before, stored := env.Sealing, env
-		env.Contacts = slices.Clone(env.Contacts)
+		env.Contacts, env.Rotation = slices.Clone(env.Contacts), env.Rotation.clone()
 		if err := change(&env); err != nil {
 			return err
 		}
@@ -181,6 +182,9 @@ func (s *Session) checkEnvironment(tx Tx, env Environment) error {
 		if err := CheckReason(env.NoResend); err != nil {
 			return Refuse("environment %s of %s sends no message again: %w", env.Name, env.Partner, err)
 		}
+	}
+	if err := env.Rotation.check(); err != nil {
+		return Refuse("environment %s of %s: %w", env.Name, env.Partner, err)
 	}
 	if err := checkSideForURL(p, env); err != nil {
 		return err
