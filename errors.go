@@ -8,6 +8,7 @@ import (
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/alg"
 	"github.com/sealane/sealane/internal/jose"
+	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 )
 
@@ -73,6 +74,10 @@ type Error struct {
 	Detail string
 	// Err is the cause, or nil.
 	Err error
+	// OpenedBy describes our key pair that decrypted a message whose content was refused then, such as
+	// for its signature. It is nil for any other error. The partner, or somebody else who has the
+	// certificate, still encrypts to that pair.
+	OpenedBy *keyring.KeyInfo
 }
 
 func (e *Error) Error() string {

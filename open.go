@@ -3,6 +3,7 @@ package sealane
 import (
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,7 +78,7 @@ func (l *Lane) Open(ctx context.Context, token []byte) (*Verified, error) {
 	payload, signer, err := l.verify(ctx, content)
 	if err != nil {
 		clear(content) // do not leave unverified plaintext behind
-		return nil, err
+		return nil, openedBy(err, by)
 	}
 	return &Verified{slices.Clip(payload), by, signer}, nil
 }
@@ -94,7 +95,7 @@ func (l *Lane) OpenUnverified(ctx context.Context, token []byte) (*Unverified, e
 	}
 	if err := l.checkSize(content); err != nil {
 		clear(content)
-		return nil, err
+		return nil, openedBy(err, by)
 	}
 	return &Unverified{slices.Clip(content), by, l.c.SenderAuth}, nil
 }
@@ -115,6 +116,15 @@ func (l *Lane) OpenMessage(ctx context.Context, token []byte) (Message, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// openedBy notes in an error which key of ours had decrypted the message.
+func openedBy(err error, by keyring.Key) error {
+	if e, is := errors.AsType[*Error](err); is {
+		info := by.Info()
+		e.OpenedBy = &info
+	}
+	return err
 }
 
 // decrypt returns the content, and our key that decrypted it.

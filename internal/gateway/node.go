@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/sealhttp"
 )
@@ -85,10 +86,15 @@ func (r *registry) passOn(old *registry) {
 	}
 }
 
-// use notes that the keys of a lane were used for a message.
+// use notes that the keys of a lane were used for a message. Of one whose content was refused, it is the key pair
+// that has decrypted it.
 func (f found) use(e sealhttp.Event, at time.Time) {
 	switch {
-	case f.uses == nil || e.Err != nil:
+	case f.uses == nil:
+	case e.Err != nil:
+		if failed, is := errors.AsType[*sealane.Error](e.Err); is && failed.OpenedBy != nil {
+			f.uses.Decrypted(*failed.OpenedBy, f.keys, at)
+		}
 	case e.Step == sealhttp.StepSeal:
 		f.uses.Sealed(e.Keys, f.keys, at)
 	default:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
 )
 
 // Direction says whose messages a key was used for.
@@ -15,8 +16,8 @@ const (
 	// Out is for messages of ours: the key pair has signed them, or they were encrypted to the
 	// partner's certificate.
 	Out Direction = "out"
-	// In is for messages of the partner: the key pair has decrypted them, or the partner's certificate
-	// has verified them.
+	// In is for messages of the partner: the key pair has decrypted them, also those whose content was
+	// refused then, or the partner's certificate has verified them.
 	In Direction = "in"
 )
 
@@ -137,11 +138,16 @@ func (k *Keys) sealed(by sealane.SealKeys) (uses pairUses) {
 
 // opened returns the uses of the keys that have opened a message.
 func (k *Keys) opened(m sealane.Message) (uses pairUses) {
-	uses.ours = k.use(withPublic(k.ours, m.OpenedBy().Public), In)
+	uses = k.decrypted(m.OpenedBy())
 	if signed, is := m.(*sealane.Verified); is {
 		uses.theirs = k.use(withPublic(k.theirs, signed.Signer().Public), In)
 	}
 	return uses
+}
+
+// decrypted returns the use of the key pair that has decrypted a message.
+func (k *Keys) decrypted(by keyring.KeyInfo) pairUses {
+	return pairUses{ours: k.use(withPublic(k.ours, by.Public), In)}
 }
 
 // withPublic returns the key with a public key, or nil. Several keys may have one key ID. Public keys need not be

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/keyring"
 )
 
 // UsageRecorder collects when API keys and keys were used, until it is told to store that, so that
@@ -59,6 +60,14 @@ func (u *UsageRecorder) Sealed(by sealane.SealKeys, k *Keys, at time.Time) {
 func (u *UsageRecorder) Opened(m sealane.Message, k *Keys, at time.Time) {
 	if k != nil && m != nil {
 		u.noteKeys(k.opened(m), at)
+	}
+}
+
+// Decrypted records that a key pair of ours has decrypted a message whose content was refused, on a lane
+// with these keys, which may be nil. It shows that the partner still encrypts to the pair.
+func (u *UsageRecorder) Decrypted(by keyring.KeyInfo, k *Keys, at time.Time) {
+	if k != nil {
+		u.noteKeys(k.decrypted(by), at)
 	}
 }
 
