@@ -70,7 +70,9 @@ func (s *Session) loosens(tx Reader, entry *Entry) (*second, error) {
 	}
 	before, changed := entry.Before.(Environment)
 	if !changed {
-		before = Environment{Name: after.Name, Sealing: sealane.SealingRequired, Account: after.Account}
+		before = Environment{
+			Partner: after.Partner, Name: after.Name, Sealing: sealane.SealingRequired, Account: after.Account,
+		}
 		if after.ApprovalsNeeded() < before.ApprovalsNeeded() {
 			return s.ifOthers(tx, &second{why: "one person alone may decide in this environment", what: entry.Subject})
 		}
@@ -99,8 +101,9 @@ func (s *Session) loosens(tx Reader, entry *Entry) (*second, error) {
 			why = append(why, rule.why)
 		}
 	}
-	if len(why) == 0 {
-		return nil, nil
+	rotation, err := s.loosensRotation(tx, before, after)
+	if why = append(why, rotation...); err != nil || len(why) == 0 {
+		return nil, err
 	}
 	return &second{why: strings.Join(why, "; "), what: entry.Subject}, nil
 }
