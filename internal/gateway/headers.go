@@ -23,6 +23,7 @@ const (
 	headerOpenedBy    = "Sealane-Opened-By" // the key ID of our key that opened
 	headerBound       = "Sealane-Bound"     // yes or no: a response was compared with its request
 	headerEndpoint    = "Sealane-Endpoint"  // METHOD /path of the request
+	headerKeys        = "Sealane-Keys"      // the keys with which to seal the answer to a request
 	headerRequest     = "Sealane-Request"   // JSON: members of the request that its response repeats
 )
 

@@ -170,7 +170,15 @@ func (r *route) refuseLocalCall(w *writer, q *http.Request, x *exchange, p *prob
 func (r *route) sealLocal(
 	ctx context.Context, w *writer, q *http.Request, x *exchange, call localCall, payload []byte,
 ) {
-	message, err := call.carried.Seal(ctx, payload)
+	err := call.readKeys(ctx, q.Header)
+	if errors.Is(err, errKeys) {
+		r.refuseLocalCall(w, q, x, refusal(http.StatusBadRequest, "%v", err))
+		return
+	}
+	var message []byte
+	if err == nil {
+		message, err = call.carried.Seal(ctx, payload)
+	}
 	if err != nil {
 		r.refuseLocalCall(w, q, x, judgeLocal(err))
 		return
@@ -210,6 +218,7 @@ func (r *route) openLocal(
 			set(headerBound, "yes")
 		}
 	}
+	set(headerKeys, call.replyKeys(ctx, m))
 	call.answer(w, m.Payload())
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -152,4 +153,46 @@ func (c *localCall) about(h http.Header) *problem {
 		c.carried.Request = []byte(text)
 	}
 	return nil
+}
+
+var errKeys = errors.New("the header " + headerKeys + " is not one that /open has returned, or does not belong to " +
+	"the answer to a request")
+
+// readKeys sets the keys that a request to seal an answer names.
+func (c *localCall) readKeys(ctx context.Context, h http.Header) error {
+	all := values(h, headerKeys)
+	if len(all) == 0 {
+		return nil
+	}
+	text, ok := only(all)
+	if !ok || c.carried.Lane.Side() != sealane.ServerSide {
+		return errKeys
+	}
+	lane, err := latest(ctx, c.carried.Lane)
+	if err != nil {
+		return err
+	}
+	c.carried.Keys, err = lane.ReadKeys([]byte(text))
+	if errors.Is(err, sealane.ErrSealKeysText) {
+		return errKeys
+	}
+	return err
+}
+
+// replyKeys returns the text of the keys with which to seal the answer to a request. It is "" for an answer of the
+// partner, where answers are not sealed, and where none could be sealed at the moment.
+func (c *localCall) replyKeys(ctx context.Context, request sealane.Message) string {
+	if c.carried.Lane.Side() != sealane.ServerSide || !c.carried.Lane.Outbound().Sealed() {
+		return ""
+	}
+	lane, err := latest(ctx, c.carried.Lane) // that has opened it, or a later one
+	if err != nil {
+		return ""
+	}
+	keys, err := lane.ReplyKeys(request)
+	if err != nil {
+		return ""
+	}
+	text, _ := keys.MarshalText()
+	return string(text)
 }
