@@ -4,7 +4,9 @@ package filekind
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -196,13 +198,14 @@ var textForms = []struct {
 	{BusinessCard, regexp.MustCompile(`^(?i:BEGIN:VCARD)`)},
 	{Calendar, regexp.MustCompile(`^(?i:BEGIN:VCALENDAR)`)},
 	{WebShortcut, regexp.MustCompile(`^(?i:\[InternetShortcut\]|\[Desktop Entry\])`)},
-	{Pointer, regexp.MustCompile(`^(?:version https://git-lfs\.github\.com/|\{"(?:url|doc_id)":\s*"[^"]*")`)},
+	{Pointer, regexp.MustCompile(`^version https://git-lfs\.github\.com/`)},
 	{Printed, regexp.MustCompile(`^(?:Certificate:\s+Data:\s+Version:|X509 Certificate:\s+Version:|` +
 		`(?:Owner|Alias name|Eigentümer|Aliasname|Propriétaire|Nom d'alias|所有者|別名): )`)},
 	{
 		SSHPublic,
-		regexp.MustCompile(`^(?:[^\n]{1,200} )?(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S+) AAAA|` +
-			`^---- BEGIN SSH2 PUBLIC KEY ----`),
+		// A line of authorized_keys or known_hosts may begin with a marker, and with options or hosts.
+		regexp.MustCompile(`^(?:@[a-z-]{1,32} )?(?:[^\s"{]+(?:"[^"\n]*"[^\s"]*)* )?` +
+			`(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S{1,64}) AAAA|^---- BEGIN SSH2 PUBLIC KEY ----`),
 	},
 	{PGPPublic, regexp.MustCompile(`^-----BEGIN PGP (?:PUBLIC KEY BLOCK|MESSAGE)-----`)},
 	{Signature, regexp.MustCompile(`^-----BEGIN PGP SIGNATURE-----`)},
@@ -231,6 +234,8 @@ func Of(data []byte) Kind {
 		return Image
 	case bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")):
 		return PDF
+	case isCloudPointer(data):
+		return Pointer
 	}
 	for _, m := range magics {
 		if len(data) >= m.at && bytes.HasPrefix(data[m.at:], []byte(m.is)) {
@@ -284,4 +289,25 @@ func isBouncyCastle(data []byte) bool {
 	version, length := binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])
 	iterations := binary.BigEndian.Uint32(data[head-4:])
 	return version <= 2 && length == salt && iterations > 0 && iterations <= 1<<24
+}
+
+// pointerMembers are the members of the files that cloud drives put in the place of their documents.
+var pointerMembers = []string{"", "url", "doc_id", "resource_id", "resource_key", "email"}
+
+var driveAddress = regexp.MustCompile(`^https://(?:docs|drive)\.google\.com/`)
+
+// isCloudPointer recognizes the file that a cloud drive puts in the place of a document (.gdoc): JSON
+// with the address or the ID of the document, and nothing but what belongs to that.
+func isCloudPointer(data []byte) bool {
+	data = bytes.TrimSpace(bytes.TrimPrefix(data[:min(len(data), front)], []byte("\xef\xbb\xbf")))
+	var members map[string]string
+	if !bytes.HasPrefix(data, []byte{'{'}) || json.Unmarshal(data, &members) != nil {
+		return false
+	}
+	for name := range members {
+		if !slices.Contains(pointerMembers, name) {
+			return false
+		}
+	}
+	return members["doc_id"] != "" || members["resource_id"] != "" || driveAddress.MatchString(members["url"])
 }

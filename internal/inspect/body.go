@@ -145,7 +145,9 @@ func longest(members []strictjson.Member, depth int) (path, best string, inside 
 			continue
 		}
 		if octets := encodedIn(m.Value, s); octets != nil { // the peeling goes on with it
-			path, best, inside = m.Name, string(octets), false
+			if len(octets) > len(best) {
+				path, best, inside = m.Name, string(octets), false
+			}
 			continue
 		}
 		inner := membersIn(m.Value)

@@ -56,6 +56,9 @@ func (x *examiner) file(data []byte) (rest []byte, off bool) {
 		if rest, off := x.mail(data); off {
 			return rest, true
 		}
+		if utf8.Valid(data) && embedded(data) != nil {
+			return data, false // a text with a token in it
+		}
 		what, _, _ := strings.Cut(kind.String(), ", not")
 		x.fault(stepText, fault.Parts.In(fault.JWE), "message", "This is "+what+", not a message.").Remedy =
 			remedyMessage
@@ -168,15 +171,19 @@ func (x *examiner) mail(data []byte) (rest []byte, off bool) {
 	if !opened.Holds() {
 		return data, false
 	}
+	var best []byte
 	for _, p := range opened.Parts {
 		text, _ := unpack.Text(p.Data)
-		if token := embedded(text); token != nil {
-			x.around("a mail or an archive")
-			x.fault(stepAround, fault.BodyNotJSON, "body", "The token is in a mail or an archive.")
-			return token, true
+		if token := embedded(text); len(token) > len(best) {
+			best = token
 		}
 	}
-	return data, false
+	if best == nil {
+		return data, false
+	}
+	x.around("a mail or an archive")
+	x.fault(stepAround, fault.BodyNotJSON, "body", "The token is in a mail or an archive.")
+	return best, true
 }
 
 // unshown removes the quotation marks of word processors and of Python, and invisible characters

@@ -1,0 +1,67 @@
+package inspect_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/sealane/sealane/internal/inspect"
+	"github.com/sealane/sealane/internal/malform"
+	"github.com/sealane/sealane/internal/testlane"
+)
+
+// Of several candidates, inspect takes the longest, in whatever form and order they are.
+func TestLongestCandidate(t *testing.T) {
+	riskos := testlane.Profile(t, "riskos")
+	token, err := malform.Make("", material(riskos))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := strings.Split(string(token), ".")
+	session := p[0] + "." + p[2] + "." + p[4] // a short JWS, such as one of a login
+	coded := base64.StdEncoding.EncodeToString([]byte(session))
+	archive := func(members ...string) string {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for _, m := range members {
+			w, err := z.Create("log.txt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write([]byte("token: " + m)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	padded := coded + strings.Repeat("\n", len(token)) // longer than the token as a text only
+	lines, err := json.Marshal(padded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		"a longer text with a short token in base64 behind": `{"entry":{"message":"` + string(token) + `","session":` +
+			string(lines) + `}}`,
+		"in front":                  `{"entry":{"session":` + string(lines) + `,"message":"` + string(token) + `"}}`,
+		"files of an archive":       archive(session, string(token)),
+		"files in the other order":  archive(string(token), session),
+		"a request with an address": `{"url":"https://risk.example/api","body":"` + string(token) + `"}`,
+		"a document with an ID":     `{"doc_id":"1","token":"` + string(token) + `"}`,
+		"a log line with a key of SSH": `{"host":"a ssh-rsa AAAAB3NzaC1yc2E","message":"` +
+			string(token) + `"}`,
+		"a text with a key of SSH":     "git: ssh-rsa AAAAB3NzaC1yc2E accepted\ntoken=" + string(token),
+		"keys of SSH, then a token":    "ssh-rsa AAAAB3NzaC1yc2E me@host\n\n" + string(token) + "\n",
+		"a web shortcut, then a token": "[InternetShortcut]\nURL=https://a.example/?t=" + string(token) + "\n",
+	} {
+		r := inspect.Examine([]byte(data), options(riskos))
+		if r.Opening == nil || r.Opening.Content == "" {
+			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
+		}
+	}
+}
