@@ -138,12 +138,19 @@ func (s *search) parsed(data []byte) {
 
 // file searches data as parse does, but continues after what it finds.
 func (s *search) file(data []byte) {
+	for stream := range unpack.PDFStreams(data) {
+		s.text(stream)
+	}
 	switch {
 	case keyStore(data) != "":
 		s.store(data)
 		s.text(data)
 	case isDER(withoutMark(data)):
-		s.der(withoutMark(data))
+		der := withoutMark(data)
+		if restored := withLF(der); restored != nil {
+			der, data = restored, restored
+		}
+		s.der(der)
 		s.text(data)
 	default:
 		if octets := fromUTF8(data); octets != nil {
@@ -200,13 +207,13 @@ func (s *search) text(text []byte) {
 		s.marks(decoded)
 	}
 	for decoded := range longHex(text) {
-		s.der(decoded)
-		s.marks(decoded)
+		s.octets(decoded)
+		s.octets(swappedWords(decoded))
 	}
 	for decoded := range pasted.Octets(text, leastOctets) {
-		s.der(decoded)
-		s.marks(decoded)
+		s.octets(decoded)
 	}
+	s.coded(text)
 }
 
 // marks searches for everything but what is inside base64. It returns the text without

@@ -22,12 +22,19 @@ func privateKeyError(k kind, der []byte) error {
 
 // der searches the parts of DER, and a PKCS#12 for the OIDs of keys.
 func (s *search) der(der []byte) {
-	switch {
-	case recognize(der) != kindPKCS12:
+	whole := recognize(der) == kindPKCS12
+	if !whole {
 		s.parts(der)
-	case holdsKeyBag(der):
+	}
+	if (whole || damagedPKCS12(der)) && holdsKeyBag(der) {
 		s.add(Leak{Kind: kindPKCS12.private()})
 	}
+}
+
+// damagedPKCS12 recognizes a PKCS#12 of which a length in the head is wrong, by its version.
+func damagedPKCS12(der []byte) bool {
+	const head = 12
+	return isDER(der) && bytes.Contains(der[:min(len(der), head)], []byte{tagInteger, 1, 3, tagSequence})
 }
 
 func (s *search) parts(der []byte) {

@@ -299,6 +299,9 @@ func TestSearchIsBounded(t *testing.T) {
 		"XML":             append([]byte("RSAKeyValue"), fill("<D> ")...),
 		"escapes":         fill(`\n`),
 		"UTF-16":          fill("M\x00I\x00I\x00B\x00"),
+		"decimals":        fill("48,130,"),
+		"base32":          fill("GCBAJIJYBAAQGAJQ"),
+		"ascii85":         append([]byte("0g+_1"), fill("zzzzzzzz")...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			linear(t, data, func(data []byte) {

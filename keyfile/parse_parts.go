@@ -33,8 +33,8 @@ func parseParts(opened *unpack.File, kind filekind.Kind) (*File, error) {
 			reasons = append(reasons, fmt.Sprintf("%s: %v", termtext.Short(p.Name), err))
 		}
 	}
-	if len(files) == 0 {
-		files = signers // the certificate of the mail's own signature
+	if len(files) == 0 && len(reasons) == 0 && !opened.Incomplete {
+		files = signers // the certificate of the mail's own signature: nothing else was sent
 	}
 	if len(files) == 0 {
 		what := cmp.Or(kind.String(), "a file that holds others")
@@ -45,8 +45,12 @@ func parseParts(opened *unpack.File, kind filekind.Kind) (*File, error) {
 			return nil, fmt.Errorf("this is %s, and there is no certificate in it: %s", what, adviceSendCertificate)
 		}
 		const most = 5
-		return nil, fmt.Errorf("this is %s, and there is no certificate in it: %s",
-			what, strings.Join(reasons[:min(len(reasons), most)], "; "))
+		none := "no certificate in it"
+		if len(signers) > 0 {
+			none += " but its signer's"
+		}
+		return nil, fmt.Errorf("this is %s, and there is %s: %s",
+			what, none, strings.Join(reasons[:min(len(reasons), most)], "; "))
 	}
 	return Join(files)
 }

@@ -21,7 +21,7 @@ func parse(data []byte) (*File, error) {
 			return nil, err
 		}
 		f, err := parseDER(rest, FormatDER, FormatPKCS7DER, FormatPublicDER)
-		if err != nil && lineEndsChanged(rest) {
+		if err != nil && withLF(rest) != nil {
 			return nil,
 				errors.New("its line ends were changed, as if it were text, which happens with FTP in text mode: " +
 					"transfer it in binary mode, or send it as PEM")
@@ -100,13 +100,19 @@ func withoutMark(data []byte) []byte {
 	return data
 }
 
-// lineEndsChanged reports whether DER has the stated length when CRLF is LF again.
-func lineEndsChanged(der []byte) bool {
-	e, err := firstElement(der)
-	if err != nil || e.indefinite || e.header+e.length >= len(der) {
-		return false
+// withLF returns DER of which LF had become CRLF, if it then has the length that it states, or nil.
+func withLF(der []byte) []byte {
+	exact := func(der []byte) bool {
+		e, err := firstElement(der)
+		return err == nil && !e.indefinite && e.header+e.length == len(der)
 	}
-	return len(der)-bytes.Count(der, []byte("\r\n")) == e.header+e.length
+	if exact(der) {
+		return nil
+	}
+	if restored := bytes.ReplaceAll(der, []byte("\r\n"), []byte{'\n'}); exact(restored) {
+		return restored
+	}
+	return nil
 }
 
 // convertedDER reports whether data is DER whose octets were taken for Latin-1 and written as

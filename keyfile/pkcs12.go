@@ -199,8 +199,10 @@ func certificatesFromPKCS12(der []byte) ([]*x509.Certificate, error) {
 
 // holdsKeyBag reports whether a PKCS#12 shows a key, however damaged the rest is.
 func holdsKeyBag(der []byte) bool {
+	withoutCR := func(b []byte) []byte { return bytes.ReplaceAll(b, []byte{'\r'}, nil) }
+	der = withoutCR(der) // the identifiers have line ends in them, which FTP in text mode changes
 	for _, bag := range []asn1.ObjectIdentifier{oidKeyBag, oidShroudedBag} {
-		if oid, err := asn1.Marshal(bag); err == nil && bytes.Contains(der, oid) {
+		if oid, err := asn1.Marshal(bag); err == nil && bytes.Contains(der, withoutCR(oid)) {
 			return true
 		}
 	}

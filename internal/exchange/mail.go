@@ -128,6 +128,9 @@ func (r *partsReader) checksums(f *incomingFile, whole []byte) (said [][]byte, e
 	return said, nil
 }
 
+var errMuchText = registry.Refuse("the mail or archive has more text than the %d bytes that are searched for the "+
+	"checksum of its certificate: ask for a mail with the certificate alone", maxText)
+
 // texts returns what may have a checksum in it next to the certificate. That is the headers and all
 // text, or an error; of other files, it is the small ones.
 func (r *partsReader) texts(whole []byte) ([][]byte, error) {
@@ -137,6 +140,9 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 		begin = max(begin, headerEnd(whole))
 	}
 	texts, left := [][]byte{whole[:begin], decodedWords(whole[:begin])}, maxText-begin
+	if left < 0 {
+		return nil, errMuchText
+	}
 	var others [][]byte
 	for _, p := range r.opened.Parts {
 		texts = append(texts, []byte(p.Name))
@@ -149,7 +155,9 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 			others = append(others, p.Data)
 		default:
 			texts = append(texts, p.Data)
-			left -= len(p.Data)
+			if left -= len(p.Data); left < 0 {
+				return nil, errMuchText
+			}
 			if bytes.ContainsAny(p.Data, "<&") { // as a reader of HTML shows it: in one line, or in cells
 				for _, between := range []string{"", " "} {
 					shown := html.UnescapeString(string(withoutTags(p.Data, []byte(between))))
@@ -160,10 +168,6 @@ func (r *partsReader) texts(whole []byte) ([][]byte, error) {
 				}
 			}
 		}
-	}
-	if left < 0 {
-		return nil, registry.Refuse("the mail or archive has more text than the %d bytes that are searched for the "+
-			"checksum of its certificate: ask for a mail with the certificate alone", maxText)
 	}
 	for _, data := range others {
 		if len(data) <= min(left, maxOther) {

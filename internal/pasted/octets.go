@@ -7,60 +7,93 @@ import (
 	"strings"
 )
 
+// leastOpen is how many numbers without brackets around them are a list: more than a person writes.
+const leastOpen = 64
+
 // Octets returns what each list of numbers and each escaped string in text stands for, as
 // programs print octets: [24, -101, 201] in Java, [24 155 201] in Go, a Buffer of Node in JSON,
 // b'\x18[\xc9' in Python, "\x18\x9b" in C. Lists and strings of fewer octets than least are left
-// out. The time is linear in the size of the text.
+// out, and lists of fewer than 64 that are not in brackets. The time is linear in the size of the
+// text.
 func Octets(text []byte, least int) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		for _, form := range []struct {
-			begins string
-			read   func([]byte) ([]byte, int)
-		}{{"[{(", numbers}, {`"'`, escapes}} {
-			if form.begins == `"'` && bytes.IndexByte(text, '\\') < 0 {
+		for octets := range numbers(text, least) {
+			if !yield(octets) {
 				return
 			}
-			for at := 0; at < len(text); {
-				next := bytes.IndexAny(text[at:], form.begins)
-				if next < 0 {
-					break
-				}
-				at += next
-				octets, n := form.read(text[at:])
-				if len(octets) >= least && !yield(octets) {
-					return
-				}
-				at += n
+		}
+		if bytes.IndexByte(text, '\\') < 0 {
+			return
+		}
+		for at := 0; at < len(text); {
+			next := bytes.IndexAny(text[at:], `"'`)
+			if next < 0 {
+				return
 			}
+			at += next
+			octets, n := escapes(text[at:])
+			if len(octets) >= least && !yield(octets) {
+				return
+			}
+			at += n
 		}
 	}
 }
 
-// numbers returns the octets of a list of decimal numbers, with which text begins, and how much of
-// text it read. The list must end with a bracket.
-func numbers(text []byte) (octets []byte, n int) {
-	for n = 1; n < len(text); {
-		switch c := text[n]; {
-		case c == ' ' || c == ',' || c == '\n' || c == '\r' || c == '\t':
-			n++
-		case c == ']' || c == '}' || c == ')':
-			return octets, n + 1
-		case c == '-' || c >= '0' && c <= '9':
-			end := n + 1
-			for end < len(text) && end < n+5 && text[end] >= '0' && text[end] <= '9' {
-				end++
+// numbers returns the octets of each list of decimal numbers.
+func numbers(text []byte, least int) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		before := byte(0) // the last byte that is no blank, before the list
+		for at := 0; at < len(text); {
+			if !isDigit(text[at]) && text[at] != '-' {
+				if !isBlank(text[at]) {
+					before = text[at]
+				}
+				at++
+				continue
 			}
-			value, err := strconv.Atoi(string(text[n:end]))
-			if err != nil || value < -128 || value > 255 {
-				return nil, n
+			octets, n := list(text[at:])
+			end := at + n
+			closed := strings.IndexByte("[{(", before) >= 0 && end < len(text) && strings.IndexByte("]})", text[end]) >= 0
+			if len(octets) >= least && (closed || len(octets) >= leastOpen) && !yield(octets) {
+				return
 			}
-			octets, n = append(octets, byte(value)), end
-		default:
-			return nil, n
+			before, at = text[end-1], end
 		}
 	}
-	return nil, n
 }
+
+// list returns the octets of the decimal numbers with which text begins, and how much of text it read:
+// at least one byte.
+func list(text []byte) (octets []byte, n int) {
+	for n < len(text) {
+		c := text[n]
+		if isBlank(c) || c == ',' || c == ';' {
+			n++
+			continue
+		}
+		if c != '-' && !isDigit(c) {
+			return octets, max(n, 1)
+		}
+		end := n + 1
+		for end < len(text) && isDigit(text[end]) {
+			end++
+		}
+		value, err := strconv.Atoi(string(text[n:min(end, n+5)]))
+		if err != nil || value < -128 || value > 255 || end > n+4 {
+			if len(octets) > 0 {
+				return octets, n
+			}
+			return nil, end
+		}
+		octets, n = append(octets, byte(value)), end
+	}
+	return octets, n
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 // escapes returns the octets of a string, with which text begins, and how much of text it read
 // before the quotation mark at its end. The result is nil if nothing in it is escaped by number.

@@ -25,15 +25,16 @@ func Text(data []byte) ([]byte, error) {
 }
 
 // Meant returns text as a person reads it: without the tags of HTML and XML, the escapes of
-// JSON, of shells and of web addresses, quoted-printable, and the marks of a quoted mail; with
-// ASCII for typographic hyphens. It returns nil if there is none of these.
+// JSON, of shells and of web addresses, quoted-printable, the marks of a quoted mail, and invisible
+// characters; with ASCII for typographic hyphens. It returns nil if there is none of these.
 func Meant(text []byte) []byte {
 	if bytes.IndexByte(text, 0) >= 0 { // it is not text
 		return nil
 	}
 	meant := text
 	for _, step := range []func([]byte) []byte{
-		unescaped, joinedLiterals, entities, withoutTags, printable, percent, unquoted, undashed, dumped, typographic,
+		unescaped, joinedLiterals, entities, withoutTags, printable, percent, unquoted, undashed, uncast, typographic,
+		dumped,
 	} {
 		if next := step(meant); next != nil {
 			meant = next
@@ -319,12 +320,21 @@ func unquoted(text []byte) []byte {
 	return []byte(out.String())
 }
 
-// typographic replaces the characters that word processors use for hyphens with ASCII.
-func typographic(text []byte) []byte {
-	if bytes.Contains(text, []byte("BEGIN")) && bytes.IndexFunc(text, pasted.IsTypographic) >= 0 {
-		return []byte(pasted.Clean(text))
+// uncast removes the casts from a list of octets in a program in Java.
+func uncast(text []byte) []byte {
+	if !bytes.Contains(text, []byte("(byte)")) {
+		return nil
 	}
-	return nil
+	return bytes.ReplaceAll(text, []byte("(byte)"), nil)
+}
+
+// typographic removes invisible characters, and replaces those that word processors use for hyphens
+// with ASCII.
+func typographic(text []byte) []byte {
+	if bytes.IndexFunc(text, pasted.IsTypographic) < 0 {
+		return nil
+	}
+	return []byte(pasted.Clean(text))
 }
 
 var uuBegin = regexp.MustCompile(`(?m)^(?:[> |]*)begin [0-7]{3,4} ([^\r\n]{1,255})\r?$`)

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -131,30 +132,53 @@ func (o *opener) archive(p Part) Part {
 func (o *opener) leaf(p Part) {
 	o.file.Parts = append(o.file.Parts, p)
 	o.uuencoded(p)
-	if data := archiveInBase64(p.Data); data != nil {
+	if archiveInBase64(p.Data) {
+		o.base64(p)
+	}
+}
+
+// archiveInBase64 reports whether text begins like the base64 of an archive or of a message of
+// Outlook, as tickets and web services carry it.
+func archiveInBase64(text []byte) bool {
+	const front, head = 256, 48 // bytes of text, and what they hold at least
+	text = bytes.TrimSpace(text)
+	start := make([]byte, head)
+	n, _ := io.ReadFull(base64.NewDecoder(base64.StdEncoding, blankless(text[:min(len(text), front)])), start)
+	kind := filekind.Of(start[:n])
+	return kind >= filekind.ZIP && kind <= filekind.Tar || kind == filekind.OldOffice || kind == filekind.TNEF
+}
+
+// base64 opens the archive of which a part is the base64. It needs no more memory than the archive.
+func (o *opener) base64(p Part) {
+	text := bytes.TrimRight(p.Data, "= \t\r\n")
+	limit := min(o.left, maxOne)
+	data, err := io.ReadAll(io.LimitReader(base64.NewDecoder(base64.RawStdEncoding, blankless(text)), int64(limit)+1))
+	if len(data) > limit {
+		o.trouble(p, fmt.Sprintf("what is in it has more than %d MiB", limit>>20))
+		return
+	}
+	if err == nil {
 		o.inner(p, "", data)
 	}
 }
 
-// archiveInBase64 returns the archive or the message of Outlook of which text is the base64, as
-// tickets and web services carry it, or nil.
-func archiveInBase64(text []byte) []byte {
-	const front = 64 // characters of the base64 that show what it is
-	text = bytes.TrimSpace(text)
-	start := bytes.Join(bytes.Fields(text[:min(len(text), front)]), nil)
-	head := make([]byte, base64.StdEncoding.DecodedLen(len(start)))
-	n, _ := base64.StdEncoding.Decode(head, start[:len(start)/4*4])
-	switch kind := filekind.Of(head[:n]); {
-	case kind >= filekind.ZIP && kind <= filekind.Tar, kind == filekind.OldOffice, kind == filekind.TNEF:
-	default:
-		return nil
+// blankless returns a reader of text without its blanks.
+func blankless(text []byte) io.Reader { return &blanklessReader{text} }
+
+type blanklessReader struct{ text []byte }
+
+func (r *blanklessReader) Read(p []byte) (n int, err error) {
+	for n < len(p) && len(r.text) > 0 {
+		if c := r.text[0]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+			p[n] = c
+			n++
+		}
+		r.text = r.text[1:]
 	}
-	packed := bytes.TrimRight(bytes.Join(bytes.Fields(text), nil), "=")
-	data, err := base64.RawStdEncoding.DecodeString(string(packed))
-	if err != nil {
-		return nil
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
 	}
-	return data
+	return n, nil
 }
 
 // inner opens the content of a part. It reports whether to continue.

@@ -1,0 +1,175 @@
+package keyfile
+
+import (
+	"bytes"
+	"encoding/ascii85"
+	"encoding/base32"
+	"iter"
+	"strings"
+)
+
+// octets searches what a text stands for.
+func (s *search) octets(decoded []byte) {
+	s.der(decoded)
+	s.marks(decoded)
+}
+
+// coded searches what a text in base32 or ascii85 stands for, and the octets of a dump in words of
+// two octets, the second of which is printed first.
+func (s *search) coded(text []byte) {
+	for decoded := range longBase32(text) {
+		s.octets(decoded)
+	}
+	for decoded := range longASCII85(text) {
+		s.octets(decoded)
+	}
+}
+
+// swappedWords returns octets with the two of each word in the other order, as hexdump and od -x
+// print them.
+func swappedWords(octets []byte) []byte {
+	out := make([]byte, len(octets)&^1)
+	for at := 0; at+1 < len(octets); at += 2 {
+		out[at], out[at+1] = octets[at+1], octets[at]
+	}
+	return out
+}
+
+// textBlock returns the number of bytes of the block at the start of text, and the block without its
+// line ends: a run of bytes of a set, and the lines after it that hold nothing else.
+func textBlock(text []byte, in func(byte) bool) (block []byte, n int) {
+	run := func(b []byte) int {
+		n := 0
+		for n < len(b) && in(b[n]) {
+			n++
+		}
+		return n
+	}
+	n = run(text)
+	block = text[:n:n]
+	for {
+		rest := bytes.TrimLeft(text[n:], " \t\r")
+		if len(rest) == 0 || rest[0] != '\n' {
+			return block, n
+		}
+		rest = bytes.TrimLeft(rest[1:], " \t>|")
+		more := run(rest)
+		behind := bytes.TrimLeft(rest[more:], " \t\r")
+		if more == 0 || len(behind) > 0 && behind[0] != '\n' && in(behind[0]) {
+			return block, n
+		}
+		block = append(block, rest[:more]...)
+		n = len(text) - len(rest) + more
+		if len(behind) > 0 && behind[0] != '\n' {
+			return block, n
+		}
+	}
+}
+
+func isBase32(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '2' && c <= '7'
+}
+
+// longBase32 returns what each long text in base32 stands for (RFC 4648, section 6).
+func longBase32(text []byte) iter.Seq[[]byte] {
+	const first, least = 40, 103 // characters of the first line, and of 64 octets
+	return func(yield func([]byte) bool) {
+		for at := 0; at < len(text); {
+			if !isBase32(text[at]) {
+				at++
+				continue
+			}
+			n := 0
+			for at+n < len(text) && isBase32(text[at+n]) {
+				n++
+			}
+			if n < first {
+				at += n
+				continue
+			}
+			block, n := textBlock(text[at:], isBase32)
+			at += n
+			if len(block) < least || bytes.Equal(bytes.ToUpper(block), block) == bytes.Equal(bytes.ToLower(block), block) {
+				continue // it has both cases
+			}
+			coding := base32.StdEncoding.WithPadding(base32.NoPadding)
+			block = bytes.ToUpper(block[:len(block)&^7])
+			decoded := make([]byte, coding.DecodedLen(len(block)))
+			n, _ = coding.Decode(decoded, block)
+			if !yield(decoded[:n]) {
+				return
+			}
+		}
+	}
+}
+
+// The alphabets of base85: of Adobe and btoa, of RFC 1924, which Git and Python also use, and of ZeroMQ.
+var alphabets85 = [...]string{
+	"",
+	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+}
+
+func isPrinted(c byte) bool { return c > ' ' && c <= '~' }
+
+// longASCII85 returns what each long text in a base of 85 stands for, if it begins like DER or PEM.
+func longASCII85(text []byte) iter.Seq[[]byte] {
+	const first, least = 40, 80 // characters of the first line, and of 64 octets
+	return func(yield func([]byte) bool) {
+		for at := 0; at < len(text); {
+			if !isPrinted(text[at]) {
+				at++
+				continue
+			}
+			n := 0
+			for at+n < len(text) && isPrinted(text[at+n]) {
+				n++
+			}
+			if n < first {
+				at += n
+				continue
+			}
+			block, n := textBlock(text[at:], isPrinted)
+			at += n
+			if len(block) < least {
+				continue
+			}
+			if marked := bytes.Index(block, []byte("<~")); marked >= 0 {
+				block = block[marked+2:]
+			}
+			block, _, _ = bytes.Cut(block, []byte("~>"))
+			for _, alphabet := range alphabets85 {
+				if decoded := from85(block, alphabet); decoded != nil && !yield(decoded) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// from85 decodes a text in a base of 85, or returns nil if it does not begin like DER or PEM.
+func from85(text []byte, alphabet string) []byte {
+	const group = 5
+	if len(text) < group {
+		return nil
+	}
+	digits := text
+	translate := func(from []byte) []byte {
+		if alphabet == "" {
+			return from
+		}
+		out := make([]byte, len(from))
+		for i, c := range from {
+			out[i] = byte('!' + max(strings.IndexByte(alphabet, c), 0))
+		}
+		return out
+	}
+	var head [4]byte
+	if _, _, err := ascii85.Decode(head[:], translate(digits[:group]), false); err != nil ||
+		!bytes.HasPrefix(head[:], []byte{tagSequence, 0x82}) && string(head[:]) != "----" {
+		return nil
+	}
+	out := make([]byte, 4*len(text)) // each z is four octets
+	n, _, _ := ascii85.Decode(out, translate(digits), true)
+	return out[:n]
+}
