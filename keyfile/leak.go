@@ -63,6 +63,11 @@ const (
 // with any damage, and in the files that it holds: all that [Parse] reads. It also searches files
 // that are too large for Parse. It returns up to 64 leaks: one for each key pair that it can
 // identify, and one for all others together.
+//
+// It reads PEM, DER and the formats of other programs, also in base64, base32, ascii85, hexadecimal,
+// lists of numbers and dumps, and in the compressed streams of a PDF. It does not see keys in images,
+// in archives and documents that are encrypted, in 7z, RAR, xz and Zstandard, in a PDF whose fonts
+// number their characters, or in dumps of octal numbers and of characters (od, od -c).
 func FindPrivateKeys(data []byte) []Leak {
 	data = data[:min(len(data), maxSearched)]
 	var s search

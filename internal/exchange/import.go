@@ -102,7 +102,7 @@ func (e Exchange) screen(
 		if r.cells["certificate"] == "" {
 			continue
 		}
-		data, err := readNextTo(folder, r.cells["certificate"])
+		_, data, err := certificateFile(r.cells["certificate"], folder)
 		if err != nil {
 			continue
 		}

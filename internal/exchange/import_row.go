@@ -231,27 +231,8 @@ func (i *rowImport) addContact(ctx context.Context) error {
 	return nil
 }
 
-// maxFileName is the length of the longest name of a file, in bytes.
-const maxFileName = 255
-
-// certificateFile returns the file that the cell names, or the certificate that is in the cell itself.
-func (i *rowImport) certificateFile() (name string, data []byte, err error) {
-	name = i.cells["certificate"]
-	switch {
-	case strings.Contains(name, "-----BEGIN "), len(name) > maxFileName, strings.HasPrefix(name, "{"),
-		strings.HasPrefix(name, "<"):
-		return "", []byte(name), nil // the content of a file; it may be a private key, and is not shown
-	case strings.Contains(name, ":/"):
-		return "", nil, registry.Refuse("certificate %q is an address or a path of another computer: "+
-			"put the file into the folder of the table, and give its name", name)
-	}
-	name = strings.Trim(name, `"`)
-	data, err = readNextTo(i.folder, name)
-	return name, data, err
-}
-
 func (i *rowImport) addCertificate(ctx context.Context) error {
-	name, data, err := i.certificateFile()
+	name, data, err := certificateFile(i.cells["certificate"], i.folder)
 	if err != nil {
 		return err
 	}

@@ -320,11 +320,9 @@ func namedCells(head, cells []string) (map[string]string, error) {
 		switch head[i] {
 		case "partner", "profile", "side", "sealing", "caller", "contact_role":
 			cell = strings.ToLower(cell)
-		case "certificate":
-			if strings.Contains(cell, "-----BEGIN ") { // the certificate itself
-				break
-			}
-			cell = strings.ReplaceAll(cell, `\`, "/") // as Windows writes paths
+		}
+		if err := withoutPrivateKey(head[i], cell); err != nil {
+			return row, err
 		}
 		row[head[i]] = cell
 	}

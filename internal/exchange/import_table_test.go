@@ -1,10 +1,13 @@
 package exchange_test
 
 import (
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -200,7 +203,11 @@ func TestImportedKeysAreCompared(t *testing.T) {
 			"alone": "", "folder": "not a regular file"}
 		table := "partner,profile,side,environment,sealing,certificate\n"
 		for name := range rows {
-			table += name + ",rdx,client,STAG,required," + name + "\n"
+			cell := name
+			if name == "other" { // one may be a file, and the other in its cell
+				cell = base64.StdEncoding.EncodeToString(made(t, testkey.Crossed(d, e)))
+			}
+			table += name + ",rdx,client,STAG,required," + cell + "\n"
 		}
 		table += "alone,rdx,client,STAG,required,alone\n"
 		path := filepath.Join(dir, "table.csv")
@@ -211,6 +218,50 @@ func TestImportedKeysAreCompared(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A cell with a private key, or with a part of one, is no name of a file: it is not printed.
+func TestImportedCellIsNotShown(t *testing.T) {
+	h := newCompany(t, "sqlite:"+filepath.Join(t.TempDir(), "registry.db"))
+	pair := fresh(t, "private cell")
+	der := x509.MarshalPKCS1PrivateKey(pair)
+	b64 := base64.StdEncoding.EncodeToString(der)
+	small, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	h.must(err)
+	exponent := base64.RawURLEncoding.EncodeToString(pair.D.Bytes())[:120]
+	cells := map[string]string{
+		"short key": base64.StdEncoding.EncodeToString(small), "begin": b64[:200], "middle": b64[300:500],
+		"base64url": base64.RawURLEncoding.EncodeToString(der[:150]), "hex": hex.EncodeToString(der[:100]),
+		"drive": "d:/" + exponent, "address": "key:/" + b64[:180], "web": "https://a.example/" + exponent,
+		"windows": `C:\keys\` + exponent, "member": `"d":"` + exponent + `"`, "folder": "../" + exponent,
+		"name": "KEY=" + exponent + ".pem", "windows text": `"` + b64[:100] + `\n` + b64[100:200] + `"`,
+	}
+	for name, cell := range cells {
+		path := filepath.Join(t.TempDir(), "table.csv")
+		table := "partner,profile,side,environment,sealing,certificate\np,rdx,client,STAG,required,\"" +
+			strings.ReplaceAll(cell, `"`, `""`) + "\"\n"
+		h.must(os.WriteFile(path, []byte(table), 0o600))
+		for _, r := range h.imported(path) {
+			secret := cell[len(cell)-60 : len(cell)-30]
+			if r.Error == "" || strings.Contains(r.Error, secret) || strings.Contains(r.Error, cell[:40]) {
+				t.Errorf("%s: %q", name, r.Error)
+			}
+		}
+	}
+	for cell, want := range map[string]string{
+		"acme/certificate.pem": "acme/certificate.pem", "https://a.example/acme.pem": "https://a.example/acme.pem",
+		`\\server\share\acme.cer`: "server/share/acme.cer",
+		"185bc94fc02d25f6de874bc5b12ea5506cb84287144851b44e8f55ae90ff16d9.pem": "185bc94fc02d25f6de87",
+	} {
+		path := filepath.Join(t.TempDir(), "table.csv")
+		h.must(os.WriteFile(path, []byte("partner,profile,side,environment,sealing,certificate\n"+
+			"p,rdx,client,STAG,required,"+cell+"\n"), 0o600))
+		for _, r := range h.imported(path) {
+			if !strings.Contains(r.Error, want) {
+				t.Errorf("%s: %q", cell, r.Error)
+			}
+		}
+	}
 }
 
 // keyID is a key ID of VCAS for a key of that size.

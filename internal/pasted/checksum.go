@@ -40,14 +40,16 @@ const octetsSHA256 = 32
 func Checksums(data []byte) (sums []Sum, doubts []Doubt) {
 	t := sumText{lines: strings.Split(Clean(data), "\n")}
 	t.runs = make([][]hexRun, len(t.lines))
-	t.joined = make([]bool, len(t.lines))
+	t.joined, t.dumped = make([]bool, len(t.lines)), make([]bool, len(t.lines))
 	var words []word
 	for i, line := range t.lines {
 		t.lines[i] = strings.TrimRight(Unquoted(line), " \t")
 		t.runs[i], words = hexRuns(unglued(t.lines[i]), words)
 	}
 	for i := range t.lines {
-		t.line(i)
+		if !t.dumped[i] && !t.addDump(i) {
+			t.line(i)
+		}
 	}
 	return t.sums, t.doubts
 }
@@ -57,6 +59,7 @@ type sumText struct {
 	lines  []string
 	runs   [][]hexRun
 	joined []bool // the first number of the line continues the previous line
+	dumped []bool // the line is one of a dump
 	sums   []Sum
 	doubts []Doubt
 }

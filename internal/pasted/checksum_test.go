@@ -65,6 +65,84 @@ func colons(digits string) string {
 	return strings.Join(pairs, ":")
 }
 
+// A dump of a file with the octets of a checksum holds that checksum, and no other.
+func TestDumpsOfChecksums(t *testing.T) {
+	octets, err := hex.DecodeString(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := func(at int, offset, group, behind string) string {
+		part := octets[at : at+16]
+		text := fmt.Sprintf("% x", part)
+		switch group {
+		case "xxd":
+			text = strings.TrimSpace(strings.Join(slices.Collect(func(yield func(string) bool) {
+				for pair := range slices.Chunk(part, 2) {
+					if !yield(hex.EncodeToString(pair)) {
+						return
+					}
+				}
+			}), " "))
+		case "-C":
+			text = fmt.Sprintf("% x  % x", part[:8], part[8:])
+		case "words", "octal":
+			form := map[string]string{"words": "%02x%02x", "octal": "%06o"}[group]
+			var words []string
+			for pair := range slices.Chunk(part, 2) {
+				word := fmt.Sprintf(form, pair[1], pair[0])
+				if group == "octal" {
+					word = fmt.Sprintf(form, int(pair[1])<<8|int(pair[0]))
+				}
+				words = append(words, word)
+			}
+			text = strings.Join(words, " ")
+		case "capitals":
+			text = strings.ToUpper(text)
+		}
+		return offset + text + behind + "\n"
+	}
+	for name, c := range map[string]struct {
+		text string
+		sure bool
+	}{
+		"xxd": {line(0, "00000000: ", "xxd", "  .[.O.-%...K....P") +
+			line(16, "00000010: ", "xxd", "  l.B..HQ...Z...m."), true},
+		"xxd -g1": {line(0, "00000000: ", "", "  ab cd ef 01 23 4") + line(16, "00000010: ", "", "  l.B..HQ"), true},
+		"hexdump -C": {line(0, "00000000  ", "-C", "  |.[.O.-%...K....P|") +
+			line(16, "00000010  ", "-C", "  |l.B..HQ...Z...m.|") + "00000020\n", true},
+		"od -tx1": {line(0, "0000000 ", "", "") + line(16, "0000020 ", "", "") + "0000040\n", true},
+		"Format-Hex": {"\n           00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F\n\n" +
+			line(0, "00000000   ", "capitals", "  .[ÉOÀ-%öÞ.KÅ±.¥P") +
+			line(16, "00000010   ", "capitals", "  l¸B..HQ´.õZ®.ÿ.Ù"), true},
+		"certutil": {line(0, "    0000  ", "-C", "   .[.O.-%...K....P") +
+			line(16, "    0010  ", "-C", "   l.B..HQ...Z...m."), true},
+		"od -x":   {line(0, "0000000 ", "words", "") + line(16, "0000020 ", "words", "") + "0000040\n", false},
+		"hexdump": {line(0, "0000000 ", "words", "") + line(16, "0000010 ", "words", "") + "0000020\n", false},
+		"od":      {line(0, "0000000 ", "octal", "") + line(16, "0000020 ", "octal", "") + "0000040\n", false},
+	} {
+		all, doubts := pasted.Checksums([]byte("$ " + name + " sum.bin\n" + c.text + "$ \n"))
+		found := false
+		for _, s := range all {
+			found = found || hex.EncodeToString(s.Octets) == one && s.Sure == c.sure && s.Line > 1
+			if len(s.Octets) != 32 || s.Sure && hex.EncodeToString(s.Octets) != one {
+				t.Errorf("%s: also %x", name, s.Octets)
+			}
+		}
+		if !found || len(doubts) > 0 {
+			t.Errorf("%s: %v, %v\n%s", name, all, doubts, c.text)
+		}
+	}
+	var file strings.Builder // a dump of a file, which is no checksum
+	for at := range 64 {
+		file.WriteString(line(at%2*16, fmt.Sprintf("%08x: ", 16*at), "", "  ................"))
+	}
+	if all, _ := pasted.Checksums([]byte(file.String())); slices.ContainsFunc(all, func(s pasted.Sum) bool {
+		return len(s.Octets) == 64
+	}) {
+		t.Errorf("a dump of a file: %v", all)
+	}
+}
+
 // Digits of two numbers are never put together, and what is no checksum is named.
 func TestChecksumsInDoubt(t *testing.T) {
 	blanks := strings.ReplaceAll(colons(one), ":", " ")
