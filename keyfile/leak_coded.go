@@ -89,11 +89,12 @@ func longBase32(text []byte) iter.Seq[[]byte] {
 			}
 			block, n := textBlock(text[at:], isBase32)
 			at += n
-			if len(block) < least || bytes.Equal(bytes.ToUpper(block), block) == bytes.Equal(bytes.ToLower(block), block) {
-				continue // it has both cases
+			upper, lower := bytes.ToUpper(block), bytes.ToLower(block)
+			if len(block) < least || !bytes.Equal(block, upper) && !bytes.Equal(block, lower) {
+				continue
 			}
 			coding := base32.StdEncoding.WithPadding(base32.NoPadding)
-			block = bytes.ToUpper(block[:len(block)&^7])
+			block = upper[:len(block)&^7]
 			decoded := make([]byte, coding.DecodedLen(len(block)))
 			n, _ = coding.Decode(decoded, block)
 			if !yield(decoded[:n]) {

@@ -292,8 +292,9 @@ func TestSearchIsLinear(t *testing.T) {
 		"words":     "the quick brown fox jumps over the lazy dog\n", "begin": "begin 644 a\n",
 		"typographic": "BEGIN –",
 		"colons":      "a:b\n",
-		"decimals":    "[48,130,", "base32": "GCBAJIJYBAAQGAJQ\n", "one line of base32": "GCBAJIJY", "ascii85": "0g+_1!<~\n",
-		"casts": "(byte)", "invisible": "M\u200b", "PDF": "%PDF- stream\nx\x9c\xcb", "strings of a PDF": "((",
+		"decimals":    "[48,130,", "base32": "GCBAJIJYBAAQGAJQ\n", "one line of base32": "GCBAJIJY",
+		"ascii85": "0g+_1!<~\n", "casts": "(byte)", "invisible": "M\u200b", "PDF": "%PDF- stream\nx\x9c\xcb",
+		"strings of a PDF": "((",
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := bytes.Repeat([]byte(piece), size/len(piece))

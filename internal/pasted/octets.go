@@ -54,7 +54,8 @@ func numbers(text []byte, least int) iter.Seq[[]byte] {
 			}
 			octets, n := list(text[at:])
 			end := at + n
-			closed := strings.IndexByte("[{(", before) >= 0 && end < len(text) && strings.IndexByte("]})", text[end]) >= 0
+			closed := strings.IndexByte("[{(", before) >= 0 &&
+				end < len(text) && strings.IndexByte("]})", text[end]) >= 0
 			if len(octets) >= least && (closed || len(octets) >= leastOpen) && !yield(octets) {
 				return
 			}
