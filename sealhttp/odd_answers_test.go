@@ -153,7 +153,7 @@ func TestChangedAnswers(t *testing.T) {
 }
 
 // TestErrorsOfAProxy: an error that a proxy answers in place of the provider comes with its status, and as
-// a message in clear.
+// an unencrypted message.
 func TestErrorsOfAProxy(t *testing.T) {
 	for status, c := range map[int]struct{ name, value, body string }{
 		http.StatusBadGateway:          {"Content-Type", "text/html", "<title>502 Bad Gateway</title>"},
