@@ -14,6 +14,8 @@ type agreedFlags struct {
 
 	sealing, caller, account, acceptRSAOAEP, expired, noResend, mailFrom, rate, failures string
 	maxPayload, approvals, burst, inFlight                                               int
+
+	rotation *rotationFlags
 }
 
 // environmentFlags adds the flags to a command.
@@ -38,6 +40,7 @@ func environmentFlags(c *cobra.Command) *agreedFlags {
 	f.IntVar(&e.inFlight, "in-flight", 0, "how many sealed requests a gateway serves at once (0: no limit)")
 	f.StringVar(&e.failures, "failures", "",
 		"how many messages that can't be opened a gateway allows: 10/s, 30/m, or none")
+	e.rotation = addRotationFlags(f)
 	return e
 }
 
@@ -63,6 +66,7 @@ func (e *agreedFlags) change(partner, name string) operation.EnvironmentChange {
 			set()
 		}
 	}
+	in.RotationChange = e.rotation.change()
 	return in
 }
 
@@ -86,9 +90,17 @@ are not given leave a setting as it is.
 
 In production a change that loosens a rule needs a second person: optional sealing, an
 unauthenticated sender, RSA-OAEP, another account, keys whose certificates have ended, a
-higher limit or none.`,
+higher limit or none, more slots, a shorter overlap, fewer quiet days, retirement without a
+person, a wider window, and the end of a freeze.
+
+The window is read in its zone. It begins on the days that it names, and may end on the next
+day. Freezes are dates in that zone, of which the last is included. 0 sets a number of days
+to its default.`,
 		Example: `  sealane partner env vcas PROD --sealing required --caller mutual-tls
-  sealane partner env acme PROD --rate 100/s --in-flight 64`,
+  sealane partner env acme PROD --rate 100/s --in-flight 64
+  sealane partner env acme PROD --window "Mon-Fri 22:00-04:00 Europe/Berlin" \
+      --freeze "2026-12-18..2027-01-04 year end"
+  sealane partner env acme PROD --unfreeze 2026-12-18`,
 		Args: cobra.ExactArgs(2),
 	}
 	flags := registryVerb(c)

@@ -40,13 +40,16 @@ func writePartner(c *cobra.Command, p operation.PartnerDetails) error {
 			{"account", env.Account}, {"caller", string(env.SenderAuth)},
 			{"RSA-OAEP (SHA-1) opens, because", env.AcceptRSAOAEP}, {"expired", string(env.Expired)},
 			{"not sent again, because", env.NoResend}, {"URL", env.URL},
-			{"limits:", env.Limits.String()},
+			{"limits:", env.Limits.String()}, {"rotation:", env.Rotation.String()},
 		} {
 			if more[1] != "" {
 				fmt.Fprintf(w, "; %s %s", more[0], cellText(more[1]))
 			}
 		}
 		fmt.Fprintln(w)
+		for _, freeze := range env.Rotation.Window.Freezes {
+			fmt.Fprintf(w, "  freeze    %s\n", cellText(freeze.String()))
+		}
 		for _, contact := range env.Contacts {
 			fmt.Fprintf(w, "  %-9s %s %s\n", contact.Role, cellText(contact.Email), cellText(contact.Name))
 		}

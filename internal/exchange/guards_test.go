@@ -27,10 +27,41 @@ func TestLoosened(t *testing.T) {
 		{registry.Environment{Name: "DEV", SenderAuth: sealane.SenderUnauthenticated}, "caller: the sender"},
 		{registry.Environment{Name: "DEV", AcceptRSAOAEP: "an old HSM"},
 			"OAEP with SHA-1: accepted, because an old HSM"},
+		{rotating("DEV", registry.Rotation{Lead: 59}), ""},
+		{rotating("PROD", registry.Rotation{Lead: 60, Overlap: 90, Quiet: 14, Retire: registry.RetireNever}), ""},
+		{rotating("PROD", registry.Rotation{Lead: 59}), "lead: a successor is due 59 days before the end"},
+		{rotating("DEV", registry.Rotation{Overlap: 89}), "overlap: the old key counts for 89 days"},
+		{rotating("DEV", registry.Rotation{Quiet: 13}), "quiet: a key may be retired after 13 days"},
+		{rotating("DEV", registry.Rotation{Retire: registry.RetireDo}), "retire: keys that another has followed"},
 	} {
 		got := strings.Join(exchange.Loosened(c.env), "; ")
 		if c.want == "" && got != "" || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%+v: %q, want %q", c.env, got, c.want)
+		}
+	}
+}
+
+func rotating(environment string, r registry.Rotation) registry.Environment {
+	return registry.Environment{Name: environment, Rotation: r}
+}
+
+// A partner that is taken to hold more certificates than its profile says is said.
+func TestPreflightOfSlots(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	h.partner("acme", "riskos", sealane.ServerSide, "DEV")
+	h.partner("vcas", "rdx", sealane.ClientSide, "STAG")
+	for _, c := range []struct {
+		partner, environment string
+		slots                int
+		want                 cert.Level
+	}{
+		{"acme", "DEV", 0, ""}, {"acme", "DEV", 1, ""}, {"acme", "DEV", 2, cert.Warning},
+		{"vcas", "STAG", 2, ""}, {"vcas", "STAG", 1, ""},
+	} {
+		h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: c.partner, Name: c.environment},
+			func(e *registry.Environment) error { e.Rotation.Slots = c.slots; return nil }))
+		if level, _ := h.checked(c.partner, c.environment, "slots"); level != c.want {
+			t.Errorf("%s with %d slots: %q, want %q", c.partner, c.slots, level, c.want)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type EnvironmentChange struct {
 	Burst    *int    `json:"burst,omitempty"`
 	InFlight *int    `json:"in_flight,omitempty"`
 	Failures *string `json:"failures,omitempty"`
+	RotationChange
 }
 
 // set sets what is to change.
@@ -41,6 +42,9 @@ func (c EnvironmentChange) set(env *Environment) error {
 	assign(&env.MailFrom, c.MailFrom)
 	assign(&env.MaxPayload, c.MaxPayload)
 	assign(&env.Approvals, c.Approvals)
+	if err := c.setRotation(&env.Rotation); err != nil {
+		return err
+	}
 	return c.setLimits(&env.Limits)
 }
 

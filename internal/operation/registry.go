@@ -253,6 +253,7 @@ type (
 	Role        = registry.Role
 	Partner     = registry.Partner
 	Environment = registry.Environment
+	Retiring    = registry.Retire
 	Contact     = registry.Contact
 	ContactRole = registry.ContactRole
 	APIKey      = registry.APIKey

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -70,6 +71,25 @@ func (r Rotation) QuietDays() int { return cmp.Or(r.Quiet, DefaultQuiet) }
 
 // RetireAs returns who ends the use of the old one.
 func (r Rotation) RetireAs() Retire { return cmp.Or(r.Retire, RetirePropose) }
+
+// String returns what differs from the defaults, without the freezes, for people. It is empty if
+// nothing does.
+func (r Rotation) String() string {
+	var parts []string
+	add := func(set bool, format string, value any) {
+		if set {
+			parts = append(parts, fmt.Sprintf(format, value))
+		}
+	}
+	add(r.Slots != 0, "slots %d", r.Slots)
+	add(r.Lead != 0, "lead %d days", r.Lead)
+	add(r.Notice != 0, "notice %d days", r.Notice)
+	add(r.Overlap != 0, "overlap %d days", r.Overlap)
+	add(r.Quiet != 0, "quiet %d days", r.Quiet)
+	add(r.Retire != "", "retire %s", r.Retire)
+	add(r.Window.String() != Window{}.String(), "window %s", r.Window)
+	return strings.Join(parts, ", ")
+}
 
 // clone returns a copy that shares nothing with the rotation.
 func (r Rotation) clone() Rotation {
