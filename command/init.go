@@ -29,8 +29,9 @@ registry's private keys are lost.`,
 	f := c.Flags()
 	f.StringVar(&p.Name, "name", "", "full name")
 	f.StringVar(&p.Email, "email", "", "mail address")
-	f.StringArrayVar(&roles, "role", []string{"operator"},
-		"further role, in addition to administrator; repeat it for several")
+	f.StringVar(&p.Telephone, "telephone", "", "telephone number, which the letters to partners show")
+	f.StringSliceVar(&roles, "role", []string{"operator"},
+		"further roles, in addition to administrator: several with commas between them, or repeated")
 	f.BoolVar(&show, "show-token", false, "print the token, and do not keep it")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		p.ID, p.Roles = args[0], parseRoles(roles)

@@ -11,11 +11,12 @@ import (
 	"github.com/sealane/sealane/internal/operation"
 )
 
-const telephoneHelp = "your telephone number, for the partner's questions: the letters show it"
+const telephoneHelp = "telephone number in the letters, for the partner's questions"
 
 func newOffer() *cobra.Command {
 	var in operation.OfferRequest
 	var out, telephone string
+	var silent bool // no letter has a telephone number
 	c := &cobra.Command{
 		Use:        "offer PARTNER ENVIRONMENT",
 		Short:      "Write your certificate and letters for a partner; make the key pair if needed",
@@ -28,7 +29,9 @@ you as the sender.
 If the partner has not installed a key pair of yours yet, that one is offered (again).
 Otherwise offer makes a new pair, which follows the one that is in use; its subject is
 the same unless you name another. To send the certificate of a certain pair again, name
-it (--key).`,
+it (--key).
+
+The letters show your name, mail address and telephone number (sealane person change).`,
 		Example: `  sealane offer vcas STAG --out vcas-stag --common-name rdx.bank.example \
       --org "Example Bank" --unit Payments --email keys@bank.example
   sealane offer vcas STAG --out vcas-stag-2028     # two years later: its successor`,
@@ -41,12 +44,16 @@ it (--key).`,
 	f.StringVar(&in.KeyID, "key-id", "", "key ID (alias) of a new pair, if it is known already")
 	f.IntVar(&in.Bits, "bits", 0, "RSA size of a new pair: 2048, 3072 or 4096 (default: as before, or the profile's)")
 	subjectFlags(c, &in.Subject)
-	f.StringVar(&telephone, "telephone", "", telephoneHelp)
+	f.StringVar(&telephone, "telephone", "", telephoneHelp+" (default: yours)")
 	must(c.MarkFlagRequired("out"))
 	input := func(_ *cobra.Command, args []string) (operation.OfferRequest, error) {
 		in.Partner, in.Environment = args[0], args[1]
 		in.Deliver = func(p operation.OfferPackage) error {
-			p.Date, p.From.Telephone = time.Now(), telephone
+			p.Date = time.Now()
+			if telephone != "" {
+				p.From.Telephone = telephone
+			}
+			silent = p.From.Telephone == ""
 			return keydir.WriteOffer(out, p)
 		}
 		for _, folder := range []string{keydir.SendFolder, keydir.SendSeparatelyFolder} {
@@ -67,6 +74,10 @@ it (--key).`,
 		}
 		if err != nil {
 			return err
+		}
+		if silent {
+			warn(c, "the letters have no telephone number for the partner's questions: offer again with --telephone, "+
+				"or have an administrator enter yours (sealane person change)")
 		}
 		return writeStep(c, o.Step, "%s and %s are written, with the certificate of %s. Send them by two messages.",
 			filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), o.ID)

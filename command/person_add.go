@@ -32,8 +32,9 @@ nothing else, and does not even read.`,
 	f := c.Flags()
 	f.StringVar(&p.Name, "name", "", "full name")
 	f.StringVar(&p.Email, "email", "", "mail address")
+	f.StringVar(&p.Telephone, "telephone", "", "telephone number, which the letters to partners show")
 	f.StringSliceVar(&roles, "role", nil,
-		"operator, approver, auditor, administrator or backup; repeat it for several (required)")
+		"operator, approver, auditor, administrator or backup; several with commas between them, or repeated (required)")
 	must(c.MarkFlagRequired("role"))
 	input := func(_ *cobra.Command, args []string) (operation.Person, error) {
 		p.ID, p.Roles = args[0], parseRoles(roles)

@@ -23,6 +23,7 @@ func personList() *cobra.Command {
 			}
 			row := t.add(p.ID, p.Name, p.Email, strings.Join(roles, " "), dateText(p.Created), dateText(p.Revoked))
 			row.detail("token", p.Prefix+"…")
+			row.detail("telephone", p.Telephone)
 		}
 		warnDamaged(c, list.Damaged)
 		return t.write(c.OutOrStdout())

@@ -41,9 +41,10 @@ func (e Exchange) Offer(ctx context.Context, to Target, deliver func(OfferPackag
 		if err != nil {
 			return err
 		}
+		by := e.session.Person()
 		offer := OfferPackage{
 			Profile: prof, Environment: k.Environment, KeyID: k.KeyID, MailFrom: env.MailFrom, Certificate: chain[0],
-			To: partner.Name, From: Sender{Name: e.session.Person().Name, Email: e.session.Person().Email},
+			To: partner.Name, From: Sender{Name: by.Name, Email: by.Email, Telephone: by.Telephone},
 		}
 		if err := e.recordOffer(tx, entry, k, to.Partner); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,15 +28,16 @@ var roles = []Role{Administrator, Operator, Approver, Auditor, Backup}
 
 // Person is somebody who may log in. The token is shown once; what is stored is its SHA-256.
 type Person struct {
-	ID      string    `json:"id"` // short name
-	Name    string    `json:"name"`
-	Email   string    `json:"email"`
-	Roles   []Role    `json:"roles"`
-	Prefix  string    `json:"prefix"`
-	SHA256  []byte    `json:"-"`
-	Created time.Time `json:"created"`
-	Revoked time.Time `json:"revoked,omitzero"`
-	Version int64     `json:"-"`
+	ID        string    `json:"id"` // short name
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	Telephone string    `json:"telephone,omitempty"` // for the partners' questions
+	Roles     []Role    `json:"roles"`
+	Prefix    string    `json:"prefix"`
+	SHA256    []byte    `json:"-"`
+	Created   time.Time `json:"created"`
+	Revoked   time.Time `json:"revoked,omitzero"`
+	Version   int64     `json:"-"`
 }
 
 // ErrFounded means that the registry has people already.
@@ -103,6 +105,9 @@ func (r *Registry) addPerson(tx Tx, entry *Entry, p Person) (token string, err e
 			return "", Judged(err)
 		}
 	}
+	if p.Telephone, err = telephone(p.Telephone); err != nil {
+		return "", err
+	}
 	if err := checkRoles(p.ID, p.Roles); err != nil {
 		return "", err
 	}
@@ -113,6 +118,19 @@ func (r *Registry) addPerson(tx Tx, entry *Entry, p Person) (token string, err e
 	token, p.Prefix, p.SHA256 = newToken("person")
 	entry.Subject, entry.After = "person/"+p.ID, p
 	return token, tx.PutPerson(&p)
+}
+
+// telephoneForm is a number as people write it, perhaps with an extension.
+var telephoneForm = regexp.MustCompile(`^\+?[0-9 ()./-]{5,32}(?: ?(?:ext\.?|x|-) ?[0-9]{1,8})?$`)
+
+// telephone returns a telephone number without blanks around it, or an error if it is none. There may
+// be no number.
+func telephone(number string) (string, error) {
+	number = strings.TrimSpace(number)
+	if number != "" && !telephoneForm.MatchString(number) {
+		return "", Refuse("%q is no telephone number: write it with its country, such as +34 91 555 0100", number)
+	}
+	return number, nil
 }
 
 // oneToken refuses a second token for one mail address.
@@ -231,15 +249,21 @@ func (s *Session) RenewToken(ctx context.Context, id string) (token string, err 
 
 // PersonChange says what becomes of a person's facts. Nil leaves one as it is.
 type PersonChange struct {
-	Name  *string `json:"name,omitempty"`
-	Email *string `json:"email,omitempty"`
+	Name      *string `json:"name,omitempty"`
+	Email     *string `json:"email,omitempty"`
+	Telephone *string `json:"telephone,omitempty"`
 }
 
-// ChangePerson changes somebody's name or mail address.
+// ChangePerson changes somebody's name, mail address or telephone number.
 func (s *Session) ChangePerson(ctx context.Context, id string, to PersonChange) error {
-	return s.changePerson(ctx, ActionPersonChange, id, func(tx Tx, p *Person) error {
+	return s.changePerson(ctx, ActionPersonChange, id, func(tx Tx, p *Person) (err error) {
 		if to.Name != nil {
 			p.Name = strings.TrimSpace(*to.Name)
+		}
+		if to.Telephone != nil {
+			if p.Telephone, err = telephone(*to.Telephone); err != nil {
+				return err
+			}
 		}
 		if to.Email == nil {
 			return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/sandbox"
+	"github.com/sealane/sealane/internal/termtext"
 	"github.com/sealane/sealane/keyring"
 	"github.com/sealane/sealane/profile"
 	"github.com/sealane/sealane/sealhttp"
@@ -239,7 +240,7 @@ func (c *Check) oneAnswer(all []answer) Result {
 			different = append(different, says)
 		}
 	}
-	r.Got = fmt.Sprintf("%d answers, of %d kinds", len(all), len(different))
+	r.Got = fmt.Sprintf("%s, of %s", termtext.Counted(len(all), "answer"), termtext.Counted(len(different), "kind"))
 	if len(different) > 1 {
 		r.Verdict = Failed
 	}

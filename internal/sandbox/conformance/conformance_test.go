@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -189,6 +190,15 @@ func TestOracle(t *testing.T) {
 	failed, _ := failed(results)
 	if len(failed) != 1 || !strings.Contains(failed[0], "of 2 kinds") {
 		t.Errorf("%q", failed)
+	}
+	check, service := riskOS(t)
+	check.Send = post(serve(t, service)+"/api/evaluation", evaluation)
+	if results, err = check.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	together := results[len(results)-2].Got // before the last message, which has no fault
+	if !regexp.MustCompile(`^\d+ answers, of 1 kind$`).MatchString(together) {
+		t.Errorf("the result of all together is %q", together)
 	}
 }
 
