@@ -31,7 +31,7 @@ registry's private keys are lost.`,
 	f.StringVar(&p.Email, "email", "", "mail address")
 	f.StringVar(&p.Telephone, "telephone", "", "telephone number, which the letters to partners show")
 	f.StringSliceVar(&roles, "role", []string{"operator"},
-		"further roles, in addition to administrator: several with commas between them, or repeated")
+		"further roles, in addition to administrator: several with commas, or repeated")
 	f.BoolVar(&show, "show-token", false, "print the token, and do not keep it")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		p.ID, p.Roles = args[0], parseRoles(roles)

@@ -34,7 +34,7 @@ nothing else, and does not even read.`,
 	f.StringVar(&p.Email, "email", "", "mail address")
 	f.StringVar(&p.Telephone, "telephone", "", "telephone number, which the letters to partners show")
 	f.StringSliceVar(&roles, "role", nil,
-		"operator, approver, auditor, administrator or backup; several with commas between them, or repeated (required)")
+		"operator, approver, auditor, administrator or backup; several with commas, or repeated (required)")
 	must(c.MarkFlagRequired("role"))
 	input := func(_ *cobra.Command, args []string) (operation.Person, error) {
 		p.ID, p.Roles = args[0], parseRoles(roles)
