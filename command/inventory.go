@@ -24,7 +24,7 @@ func newInventory() *cobra.Command {
 requires: as a table, as CSV for a spreadsheet, or as JSON lines. Key pairs that all
 partners of a profile share belong to no partner.`,
 		Example: `  sealane inventory --csv > inventory.csv
-  sealane inventory --theirs --ends-within 60
+  sealane inventory --theirs --ends-within 90
   sealane inventory --partner acme --state active --state retiring`,
 		Args: cobra.NoArgs,
 	}

@@ -116,6 +116,7 @@ func writeStandings(c *cobra.Command, list []operation.Used) error {
 		row.detail("key ID", s.KeyID)
 		row.detail("since", dateText(s.Since))
 		row.detail("last used", lastUseText(s.LastUse))
+		row.detail("successor due", dateText(s.Due))
 		row.detail("damaged", s.Damaged)
 		row.details = append(row.details, "next: "+nextLines(s.Next, "          "))
 	}

@@ -308,14 +308,9 @@ func (p *preflight) active(tx registry.Reader, c registry.Certificate) {
 	p.validity("their", c)
 }
 
-// noticeDays is how long before its end a certificate should be followed by another.
-const noticeDays = 60
-
-// validity checks when a certificate ends. whose is "our" or "their".
+// validity checks when a certificate ends, and when its successor is due. whose is "our" or "their".
 func (p *preflight) validity(whose string, of registry.Certificate) {
-	now := p.v.Time()
-	left := int(of.NotAfter.Sub(now).Hours() / 24)
-	on := of.NotAfter.Format(time.DateOnly)
+	now, on, due := p.v.Time(), of.NotAfter.Format(time.DateOnly), of.Due(p.env.Rotation)
 	f := cert.Finding{Code: whose + "-validity", Name: whose + " certificate, validity", Level: cert.Refused}
 	next := p.act(registry.ActionExchangeReceive, "")
 	if of.Owner == registry.Ours {
@@ -327,12 +322,31 @@ func (p *preflight) validity(whose string, of registry.Certificate) {
 		f.Remedy = "wait until then, or go on with the one before"
 	case now.After(of.NotAfter):
 		f.Found, f.Remedy = "expired on "+on, "exchange a new one"
-	case left < noticeDays:
-		f.Level, f.Found, f.Remedy = cert.Warning, "ends on "+on+", in "+termtext.Counted(left, "day"), "renew it"
+	case !now.Before(due):
+		f.Level, f.Found, f.Remedy = cert.Warning, endText(of, now), "renew it"
 	default:
-		f.Level, f.Found, next = cert.OK, "until "+on, none
+		f.Level, next = cert.OK, none
+		f.Found = "until " + on + "; a successor is due on " + due.Format(time.DateOnly)
 	}
 	p.add(f, next)
+}
+
+// endText says when the use of a certificate ends: with the certificate, or because its key is old.
+func endText(of registry.Certificate, now time.Time) string {
+	end, what := of.EndOfUse(), ""
+	if end.Before(of.NotAfter) {
+		what = fmt.Sprintf("the %d years of use of its key ", registry.YearsOfUse)
+	}
+	on := end.Format(time.DateOnly)
+	switch {
+	case end.Before(now):
+		return what + "ended on " + on
+	case what != "":
+		what += "end on "
+	default:
+		what = "ends on "
+	}
+	return what + on + ", in " + termtext.Counted(int(end.Sub(now).Hours()/24), "day")
 }
 
 // lane makes the lane as traffic will have it, and seals a message.

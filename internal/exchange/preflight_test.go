@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"crypto/x509"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +116,7 @@ func TestPreflightOfABlockedKey(t *testing.T) {
 	}
 }
 
-// A notice begins 59 days before the end: 60 days are enough for a renewal.
+// A successor is due 75 days before the end, or as the environment says.
 func TestPreflightDaysBeforeTheEnd(t *testing.T) {
 	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
 	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
@@ -123,25 +124,82 @@ func TestPreflightDaysBeforeTheEnd(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
 		left  time.Duration
+		lead  int
 		level cert.Level
 		found string
 	}{
-		{61 * day, cert.OK, "until 2028-11-01"},
-		{60 * day, cert.OK, "until 2028-11-01"},
-		{60*day - time.Second, cert.Warning, "ends on 2028-11-01, in 59 days"},
-		{day, cert.Warning, "in 1 day"},
-		{day - time.Second, cert.Warning, "in 0 days"},
-		{0, cert.Warning, "in 0 days"},
-		{-time.Second, cert.Refused, "expired on 2028-11-01"},
+		{76 * day, 0, cert.OK, "until 2028-11-01; a successor is due on 2028-08-18"},
+		{75*day + time.Second, 0, cert.OK, "until 2028-11-01"},
+		{75 * day, 0, cert.Warning, "ends on 2028-11-01, in 75 days"},
+		{75*day - time.Second, 0, cert.Warning, "ends on 2028-11-01, in 74 days"},
+		{75 * day, 60, cert.OK, "a successor is due on 2028-09-02"},
+		{60*day + time.Second, 60, cert.OK, "until 2028-11-01"},
+		{60 * day, 60, cert.Warning, "in 60 days"},
+		{90 * day, 90, cert.Warning, "in 90 days"},
+		{day, 1, cert.Warning, "in 1 day"},
+		{day - time.Second, 0, cert.Warning, "in 0 days"},
+		{0, 0, cert.Warning, "in 0 days"},
+		{-time.Second, 0, cert.Refused, "expired on 2028-11-01"},
 	} {
 		h.now = end.Add(-c.left)
+		h.must(h.anna.ChangeEnvironment(t.Context(), registry.Environment{Partner: "acme", Name: "STAG"},
+			func(e *registry.Environment) error { e.Rotation.Lead = c.lead; return nil }))
 		checks, ready, err := exchange.Preflight(t.Context(), h.viewer(), named("acme", "STAG"))
 		h.must(err)
-		for _, got := range checks {
-			if got.Name == "their certificate, validity" && (got.Level != c.level || !strings.Contains(got.Found,
-				c.found)) || ready != (c.level != cert.Refused) {
-				t.Errorf("%s before the end: %+v, ready %t", c.left, got, ready)
-			}
+		got := theirValidity(t, checks)
+		if got.Level != c.level || !strings.Contains(got.Found, c.found) || ready != (c.level != cert.Refused) {
+			t.Errorf("%s before the end: %+v, ready %t", c.left, got, ready)
+		}
+		steps, err := exchange.Status(t.Context(), h.viewer(), named("acme", "STAG"))
+		h.must(err)
+		if due := steps[0].Due; h.now.Before(due) != (c.level == cert.OK) {
+			t.Errorf("%s before the end: the status says that a successor is due on %s", c.left, due)
+		}
+	}
+}
+
+func theirValidity(t *testing.T, checks []registry.Check) registry.Check {
+	t.Helper()
+	for _, c := range checks {
+		if c.Code == "their-validity" {
+			return c
+		}
+	}
+	t.Fatalf("there is no check of their certificate's validity: %+v", checks)
+	return registry.Check{}
+}
+
+// A certificate for three years is for a key that is used for two.
+func TestPreflightOfALongCertificate(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	h.partner("acme", "rdx", sealane.ClientSide, "STAG")
+	three := made(t, fresh(t, "three"), func(c *x509.Certificate) { c.NotAfter = c.NotAfter.AddDate(1, 0, 0) })
+	c, _, err := h.anna.Receive(ctx, exchange.Incoming{Partner: "acme", Environment: "STAG", Data: three,
+		Waive: map[string]string{"validity-length": "their CA issues for three years"}})
+	h.must(err)
+	_, err = h.anna.MatchChecksum(ctx, checksumOf(c))
+	h.must(err)
+	h.must(h.cora.Approve(ctx, c.ID, exchange.Approval{Grant: []string{"validity-length"}}))
+	h.must(h.anna.SetKeyID(ctx, exchange.KeyIDChange{ID: c.ID,
+		KeyID: "1234dadc1234b704c1f23dc4-PKE-ACS-Client-2048SHA2-STAG"}))
+	h.must(h.anna.Activate(ctx, c.ID))
+	end := time.Date(2028, 11, 1, 0, 0, 0, 0, time.UTC)
+	for _, at := range []struct {
+		now   time.Time
+		level cert.Level
+		found string
+	}{
+		{end.AddDate(0, 0, -75).Add(-1), cert.OK, "until 2029-11-01; a successor is due on 2028-08-18"},
+		{end.AddDate(0, 0, -75), cert.Warning, "the 2 years of use of its key end on 2028-11-01, in 75 days"},
+		{end.Add(1), cert.Warning, "the 2 years of use of its key ended on 2028-11-01"},
+		{end.AddDate(1, 0, 0).Add(1), cert.Refused, "expired on 2029-11-01"},
+	} {
+		h.now = at.now
+		checks, _, err := exchange.Preflight(ctx, h.viewer(), named("acme", "STAG"))
+		h.must(err)
+		if got := theirValidity(t, checks); got.Level != at.level || got.Found != at.found {
+			t.Errorf("on %s: %+v, want %q", at.now, got, at.found)
 		}
 	}
 }

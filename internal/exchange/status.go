@@ -24,6 +24,8 @@ type Standing struct {
 	State       registry.State `json:"state"`
 	Since       time.Time      `json:"since"` // when it came into that state
 	NotAfter    time.Time      `json:"not_after"`
+	// Due is when the successor of an active key is due; it is zero for any other.
+	Due time.Time `json:"due,omitzero"`
 	// Alarm is open until a person revokes the key or dismisses the alarm; nil: there is none.
 	Alarm *registry.Alarm `json:"alarm,omitempty"`
 	Next  Next            `json:"next"`
@@ -53,7 +55,7 @@ func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing,
 			all = append(all, damagedStanding(row, p.ID, ""))
 		}
 		for _, env := range environments {
-			more, err := standingsIn(tx, p, env.Name, prof)
+			more, err := standingsIn(tx, p, env, prof)
 			if err != nil {
 				return err
 			}
@@ -74,28 +76,28 @@ func environmentsOf(tx registry.Reader, of lanes.Name) ([]registry.Environment, 
 }
 
 func standingsIn(
-	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
+	tx registry.Reader, p registry.Partner, env registry.Environment, prof *profile.Profile,
 ) ([]Standing, error) {
-	list, damaged, err := standingsOfOurs(tx, p, environment, prof)
+	list, damaged, err := standingsOfOurs(tx, p, env, prof)
 	if err != nil {
 		return nil, err
 	}
-	theirs, lost, err := standingsOfTheirs(tx, p, environment, prof)
+	theirs, lost, err := standingsOfTheirs(tx, p, env, prof)
 	if err != nil {
 		return nil, err
 	}
 	list = append(list, theirs...)
 	for _, row := range append(damaged, lost...) {
-		list = append(list, damagedStanding(row, p.ID, environment))
+		list = append(list, damagedStanding(row, p.ID, env.Name))
 	}
 	return list, nil
 }
 
 // standingsOfOurs returns those of our key pairs, and the rows that can't be read.
 func standingsOfOurs(
-	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
+	tx registry.Reader, p registry.Partner, env registry.Environment, prof *profile.Profile,
 ) (list []Standing, damaged registry.DamagedRows, err error) {
-	pairs, damaged, err := registry.Readable(registry.PairsFor(tx, p, environment))
+	pairs, damaged, err := registry.Readable(registry.PairsFor(tx, p, env.Name))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,13 +110,13 @@ func standingsOfOurs(
 	}
 	lacks := len(damaged) == 0 && needs(p, prof).ours && !has(registry.Active)
 	used := pairs
-	ended, lost, err := registry.Readable(endedPairs(tx, p, environment))
+	ended, lost, err := registry.Readable(endedPairs(tx, p, env.Name))
 	if err != nil {
 		return nil, nil, err
 	}
 	damaged = append(damaged, lost...)
 	if lacks && !has(registry.Retiring) {
-		last, err := lastEnded(tx, p, environment, offers)
+		last, err := lastEnded(tx, p, env.Name, offers)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -139,6 +141,9 @@ func standingsOfOurs(
 		if k.Partner == "" && k.State == registry.Active { // for this partner
 			s.Since = offer.Confirmed
 		}
+		if k.State == registry.Active {
+			s.Due = c.Due(env.Rotation)
+		}
 		s.Next = nextOfOurs(p, k, offer, prof)
 		if k.State.InUse() {
 			s.Alarm = k.Alarm
@@ -153,10 +158,10 @@ func standingsOfOurs(
 
 // standingsOfTheirs returns those of a partner's certificates, and the rows that can't be read.
 func standingsOfTheirs(
-	tx registry.Reader, p registry.Partner, environment string, prof *profile.Profile,
+	tx registry.Reader, p registry.Partner, env registry.Environment, prof *profile.Profile,
 ) (list []Standing, damaged registry.DamagedRows, err error) {
 	certificates, damaged, err := registry.Readable(tx.Certificates(registry.CertificateQuery{
-		Owner: registry.Theirs, Partner: p.ID, Environment: environment, Page: all,
+		Owner: registry.Theirs, Partner: p.ID, Environment: env.Name, Page: all,
 	}))
 	if err != nil {
 		return nil, nil, err
@@ -170,6 +175,9 @@ func standingsOfTheirs(
 		}
 		if lacks && (c.State == registry.Retiring && c.Alarm == nil || !c.State.Open() && !c.State.InUse()) {
 			s.Next = withoutTheirs(c, certificates)
+		}
+		if c.State == registry.Active {
+			s.Due = c.Due(env.Rotation)
 		}
 		if c.State.InUse() {
 			s.Alarm = c.Alarm
@@ -233,7 +241,7 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 		if err != nil {
 			return err
 		}
-		all, err := standingsIn(tx, p, c.Environment, prof)
+		all, err := standingsIn(tx, p, registry.Environment{Name: c.Environment}, prof)
 		for _, s := range all {
 			if s.Certificate == id {
 				next = s.Next
@@ -274,7 +282,7 @@ func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Nex
 	if err != nil {
 		return "", Next{}, err
 	}
-	all, err := standingsIn(tx, p, k.Environment, prof)
+	all, err := standingsIn(tx, p, registry.Environment{Name: k.Environment}, prof)
 	if err != nil {
 		return "", Next{}, err
 	}

@@ -26,7 +26,22 @@ func EndOfUse(notAfter, since time.Time) time.Time {
 }
 
 // Due returns when the successor of a key is due: the environment's lead before [EndOfUse]. It is
-// the one schedule that preflight, status, metrics and mails read.
+// the one schedule of all that asks for a successor; of a certificate's key, [Certificate.Due].
 func Due(notAfter, since time.Time, r Rotation) time.Time {
 	return EndOfUse(notAfter, since).UTC().AddDate(0, 0, -r.LeadDays())
+}
+
+// EndOfUse returns when the use of the certificate's key must have ended. The key was there at the
+// latest when the certificate became valid, or when the row was stored. A key that was imported, and
+// one of a partner, may be older than the row.
+func (c Certificate) EndOfUse() time.Time { return EndOfUse(c.NotAfter, c.keySince()) }
+
+// Due returns when the successor of the certificate's key is due.
+func (c Certificate) Due(r Rotation) time.Time { return Due(c.NotAfter, c.keySince(), r) }
+
+func (c Certificate) keySince() time.Time {
+	if c.NotBefore.IsZero() || !c.Created.IsZero() && c.Created.Before(c.NotBefore) {
+		return c.Created
+	}
+	return c.NotBefore
 }

@@ -38,6 +38,29 @@ func TestDue(t *testing.T) {
 	}
 }
 
+// The years of use begin when the key was known to be there: with its certificate's validity, or before.
+func TestDueOfCertificate(t *testing.T) {
+	end := at(t, "2036-12-01T12:00:00Z")
+	early, late := at(t, "2026-12-01T12:00:00Z"), at(t, "2027-06-01T12:00:00Z")
+	for name, c := range map[string]registry.Certificate{
+		"stored when it was valid": {NotBefore: early, Created: late},
+		"valid after it is stored": {NotBefore: late, Created: early},
+		"listed":                   {NotBefore: early},
+		"without a beginning":      {Created: early},
+	} {
+		c.NotAfter = end
+		if got, want := c.EndOfUse(), at(t, "2028-12-01T12:00:00Z"); !got.Equal(want) {
+			t.Errorf("%s: ends on %s, want %s", name, got, want)
+		}
+		if got, want := c.Due(registry.Rotation{}), at(t, "2028-09-17T12:00:00Z"); !got.Equal(want) {
+			t.Errorf("%s: due on %s, want %s", name, got, want)
+		}
+	}
+	if got := (registry.Certificate{NotAfter: end}).EndOfUse(); !got.Equal(end) {
+		t.Errorf("nothing else is known, and it ends on %s", got)
+	}
+}
+
 func at(t *testing.T, text string) time.Time {
 	t.Helper()
 	parsed, err := time.Parse(time.RFC3339, text)
