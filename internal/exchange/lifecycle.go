@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,9 +11,12 @@ import (
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// MarkInstalled records that a partner has installed a certificate of ours, and makes its
-// key pair the active one for the partner; the one before it still opens. The partner may be
+// MarkInstalled records that a partner has installed a certificate of ours. The partner may be
 // empty where the pair is for one alone.
+//
+// A first pair is active from then on. The successor of another is so at once where one person
+// decides at any time; elsewhere it waits for an order: see package renewal. The one before it still
+// opens.
 func (e Exchange) MarkInstalled(ctx context.Context, at Target) error {
 	record := registry.Entry{Action: registry.ActionKeyInstalled, Subject: "key/" + at.KeyPair}
 	return e.session.Change(ctx, record, func(tx registry.Tx, entry *registry.Entry) error {
@@ -24,19 +28,94 @@ func (e Exchange) MarkInstalled(ctx context.Context, at Target) error {
 		if err := e.mayBeInstalled(tx, k, c, partner); err != nil {
 			return err
 		}
-		offers, err := tx.Offers(partner)
+		n, renews, err := e.renewalOf(tx, k, partner)
 		if err != nil {
 			return err
 		}
-		at := registry.ConfirmedAt(offers, e.session.Time())
-		if err := changeOffer(tx, entry, k, partner, func(o *registry.Offer) { o.Confirmed = at }); err != nil {
+		if err := mayBeSaid(n, renews, k, at); err != nil {
 			return err
 		}
-		if k.State == registry.Active { // for this partner another may have been
+		said := func(o *registry.Offer) {
+			o.Installed, o.Said = cmp.Or(o.Installed, e.session.Time()), cmp.Or(at.Said, o.Said)
+		}
+		if err := changeOffer(tx, entry, k, partner, said); err != nil {
+			return err
+		}
+		now := !renews || k.ID == n.Replaces
+		if !now {
+			if now, err = e.session.ActivatesAlone(tx, n); err != nil {
+				return err
+			}
+		}
+		if !now {
 			return nil
 		}
-		return e.session.ActivatePair(tx, &k)
+		if err := e.UsePair(tx, k, partner); err != nil {
+			return err
+		}
+		entry.After, err = offerNow(tx, k, partner)
+		return err
 	})
+}
+
+// renewalOf returns the open renewal of our leg with a partner.
+func (e Exchange) renewalOf(
+	tx registry.Reader, k registry.KeyPair, partner string,
+) (n registry.Renewal, open bool, err error) {
+	n, err = tx.OpenRenewal(registry.Leg{
+		Owner: registry.Ours, Partner: partner, Profile: k.Profile, Environment: k.Environment,
+	})
+	if errors.Is(err, registry.ErrNotFound) {
+		return n, false, nil
+	}
+	return n, err == nil, err
+}
+
+// mayBeSaid checks the word of a partner about a pair in a renewal.
+func mayBeSaid(n registry.Renewal, renews bool, k registry.KeyPair, at Target) error {
+	switch {
+	case !renews:
+		return nil
+	case k.ID == n.Replaces && n.Successor != "":
+		return registry.Refuse("key pair %s is the one before %s, and %s had it: if they have not installed %s, record "+
+			"nothing; if %s is active already, roll renewal %s back", k.ID, n.Successor, n.Partner, n.Successor,
+			n.Successor, n.ID)
+	case registry.Production(k.Environment) && registry.CheckReason(at.Said) != nil:
+		return registry.Refuse("renewal %s is in production: say who at %s has said so, and how", n.ID, n.Partner).
+			Needing(registry.Word)
+	}
+	return nil
+}
+
+// UsePair makes a key pair of ours the one by which messages to a partner are signed, as part of a
+// change.
+func (e Exchange) UsePair(tx registry.Tx, k registry.KeyPair, partner string) error {
+	if k.Partner == "" {
+		leg := registry.Leg{
+			Owner: registry.Ours, Partner: partner, Profile: k.Profile, Environment: k.Environment,
+		}
+		if err := e.session.MayActivate(tx, leg, k.ID); err != nil {
+			return err
+		}
+	}
+	offers, err := tx.Offers(partner)
+	if err != nil {
+		return err
+	}
+	o := offerOf(offers, k.ID)
+	o.Partner, o.Confirmed = partner, registry.ConfirmedAt(offers, e.session.Time())
+	if err := tx.PutOffer(&o); err != nil {
+		return err
+	}
+	if k.State == registry.Active { // for this partner another may have been
+		return nil
+	}
+	return e.session.ActivatePair(tx, &k)
+}
+
+func offerNow(tx registry.Reader, k registry.KeyPair, partner string) (registry.Offer, error) {
+	offers, err := tx.Offers(partner)
+	return offerOf(offers, k.ID), err
 }
 
 // mayBeInstalled returns an error where a key pair of ours can't be used with a partner.
@@ -89,14 +168,27 @@ func (e Exchange) Stage(ctx context.Context, id string) error {
 
 func (e Exchange) use(ctx context.Context, action registry.Action, id string, to registry.State) error {
 	return e.changeTheirs(ctx, action, id, func(tx registry.Tx, c *registry.Certificate) error {
-		if err := e.mayBeUsed(tx, *c); err != nil {
-			return err
-		}
-		if err := e.makeRoom(tx, *c, to); err != nil {
-			return err
-		}
-		return e.session.MoveCertificate(tx, c, to)
+		return e.UseTheirs(tx, c, to)
 	})
+}
+
+// UseTheirs makes a partner's certificate staged or active, as part of a change.
+func (e Exchange) UseTheirs(tx registry.Tx, c *registry.Certificate, to registry.State) error {
+	if err := e.mayBeUsed(tx, *c); err != nil {
+		return err
+	}
+	if to == registry.Active { // before the one in use makes room
+		leg := registry.Leg{
+			Owner: registry.Theirs, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
+		}
+		if err := e.session.MayActivate(tx, leg, c.ID); err != nil {
+			return err
+		}
+	}
+	if err := e.makeRoom(tx, *c, to); err != nil {
+		return err
+	}
+	return e.session.MoveCertificate(tx, c, to)
 }
 
 // mayBeUsed returns an error where a certificate can't be put to use.

@@ -11,6 +11,8 @@ import (
 // Target is a key pair of ours, and a partner to whom its certificate goes.
 type Target struct {
 	KeyPair, Partner string // the identities
+	// Said is who at the partner has said that it is installed, and how.
+	Said string
 }
 
 // Offer passes the package that is sent to the partner to deliver, which writes it to files, and
@@ -27,6 +29,9 @@ func (e Exchange) Offer(ctx context.Context, to Target, deliver func(OfferPackag
 		}
 		env, err := forPartner(tx, k, to.Partner)
 		if err != nil {
+			return err
+		}
+		if err := e.mayLeave(tx, k, to.Partner); err != nil {
 			return err
 		}
 		prof, err := registry.LoadProfile(tx, k.Profile)
@@ -51,6 +56,24 @@ func (e Exchange) Offer(ctx context.Context, to Target, deliver func(OfferPackag
 		}
 		return deliver(offer)
 	})
+}
+
+// mayLeave returns an error where the certificate of a pair can't be sent yet. A message that is
+// encrypted to it must open on every node.
+func (e Exchange) mayLeave(tx registry.Reader, k registry.KeyPair, partner string) error {
+	n, renews, err := e.renewalOf(tx, k, partner)
+	if err != nil {
+		return err
+	}
+	if renews && n.Hold != nil {
+		return registry.Refuse("renewal %s is held by %s (%s): end the hold first", n.ID, n.Hold.By, n.Hold.Reason).
+			Then(registry.Advice{Action: registry.ActionRenewalHold, ID: n.ID})
+	}
+	waiting, err := registry.NodesWithout(tx, k.Added+1, e.session.Time())
+	if err == nil && len(waiting) > 0 {
+		err = &registry.NotLoadedError{Key: k.ID, Nodes: waiting}
+	}
+	return err
 }
 
 // ToOffer returns the key pair of ours that is to be offered to a partner: one that the partner

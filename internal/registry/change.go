@@ -65,6 +65,9 @@ func (s *Session) changes(ctx context.Context, entry Entry, f func(Tx, *Entry) (
 
 // unchanged returns an error if the role was taken, or the token replaced or revoked, since the login.
 func (s *Session) unchanged(tx Reader) error {
+	if s.program != nil {
+		return nil
+	}
 	p, err := tx.Person(s.person.ID)
 	if err != nil {
 		return err
@@ -116,6 +119,9 @@ func (r *Registry) changeOnce(
 ) (more bool, err error) {
 	changed := newRecorder(tx)
 	if more, err = f(changed, &entry); err != nil {
+		return false, err
+	}
+	if err := r.follow(changed, actor); err != nil {
 		return false, err
 	}
 	before, err := recorded(entry.Before)

@@ -291,7 +291,7 @@ func checkOverlap(pairs []KeyPair, n NewPair) error {
 			return Refuse("key pair %s is staged for %s: finish its exchange, or retire it", k.ID, whom)
 		case k.State == Active && !n.Renewal:
 			return Refuse("key pair %s is in use for %s: there is one pair per account and environment; "+
-				"a second one must be its renewal", k.ID, whom).Needing(Renewal)
+				"a second one must be its renewal", k.ID, whom).Needing(Follower)
 		}
 	}
 	if len(pairs) >= MaxOverlap {

@@ -34,7 +34,7 @@ func LaneChanges(r audit.Record) (c lanes.Changes) {
 var withoutRows = []Action{ActionBackup, ActionNodeRemove}
 
 // withoutLanes are the kinds of rows that no lane is made of.
-var withoutLanes = []string{"blocked", "person", "request", "setting"}
+var withoutLanes = []string{"blocked", "person", "renewal", "request", "setting"}
 
 // rowChanges returns the lanes that a row concerns.
 func rowChanges(seq int64, name string, form json.RawMessage) lanes.Changes {

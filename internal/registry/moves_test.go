@@ -22,16 +22,16 @@ func TestMovesOfCertificates(t *testing.T) {
 		compromised, expired        = registry.Compromised, registry.Expired
 	)
 	forward := map[registry.State]states{
-		received: {matched, rejected, compromised},
-		matched:  {received, approved, rejected, compromised},
-		approved: {received, staged, active, rejected, compromised},
+		received: {matched, rejected, compromised, expired},
+		matched:  {received, approved, rejected, compromised, expired},
+		approved: {received, staged, active, rejected, compromised, expired},
 		staged:   {active, retired, compromised, expired},
 		active:   {retiring, retired, compromised, expired},
 		retiring: {active, retired, compromised, expired},
 	}
 	back := map[registry.State]states{
 		matched: {received}, approved: {matched}, staged: {approved}, rejected: {received, matched},
-		retired: {retiring},
+		retired: {retiring}, active: {staged},
 	}
 	s := openSession(t)
 	for name, move := range map[string]struct {

@@ -12,7 +12,11 @@ type Offer struct {
 	KeyPair   string    `json:"key_pair"`
 	Partner   string    `json:"partner"`
 	At        time.Time `json:"at,omitzero"`        // when its certificate was written for them
-	Confirmed time.Time `json:"confirmed,omitzero"` // when they said that it is installed
+	Installed time.Time `json:"installed,omitzero"` // when they said that it is installed
+	Said      string    `json:"said,omitempty"`     // who said so, and how
+	// Confirmed is since when messages to them are signed by it, or that they were told so. Rows of
+	// earlier versions, and of pairs that were imported, have it without Installed.
+	Confirmed time.Time `json:"confirmed,omitzero"`
 	Version   int64     `json:"-"`
 }
 

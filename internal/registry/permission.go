@@ -90,6 +90,17 @@ const (
 	ActionAnchorsSet    Action = "anchors.set"
 	ActionAuditAnchor   Action = "audit.anchor"
 	ActionNodeRemove    Action = "node.remove"
+
+	ActionRenewalOrder    Action = "renewal.order"
+	ActionRenewalRollback Action = "renewal.rollback"
+	ActionRenewalHold     Action = "renewal.hold"
+	ActionRenewalTold     Action = "renewal.told"
+	ActionRenewalAsk      Action = "renewal.ask"
+	ActionRenewalMail     Action = "renewal.mail"
+	ActionRenewalPlan     Action = "renewal.plan"
+	// ActionRenewalBegin and ActionRenewalAdvance are acts of a program.
+	ActionRenewalBegin   Action = "renewal.begin"
+	ActionRenewalAdvance Action = "renewal.advance"
 )
 
 // permission says which roles may do an action, and whether it asks for a reason, because
@@ -180,6 +191,16 @@ var permissions = map[Action]permission{
 	ActionAnchorsSet:    {roles: []Role{Administrator}, reason: true},
 	ActionAuditAnchor:   {roles: []Role{Administrator, Operator, Auditor}},
 	ActionNodeRemove:    {roles: []Role{Administrator, Operator}, reason: true},
+
+	ActionRenewalOrder:    {roles: []Role{Operator}},
+	ActionRenewalRollback: {roles: []Role{Operator}, reason: true},
+	ActionRenewalHold:     {roles: []Role{Operator, Approver}, reason: true},
+	ActionRenewalTold:     {roles: []Role{Operator}},
+	ActionRenewalAsk:      {roles: []Role{Operator}},
+	ActionRenewalMail:     {roles: []Role{Operator}},
+	ActionRenewalPlan:     {roles: []Role{Operator}},
+	ActionRenewalBegin:    {}, // programs only
+	ActionRenewalAdvance:  {},
 }
 
 // ErrForbidden means that a person may not do an action. The error's text says who may.
@@ -191,6 +212,9 @@ func (s *Session) May(a Action) error {
 	p, known := permissions[a]
 	if !known {
 		return Refuse("%w: nobody may %s", ErrForbidden, a)
+	}
+	if s.program != nil {
+		return s.program.may(a)
 	}
 	if !slices.ContainsFunc(s.person.Roles, func(r Role) bool { return slices.Contains(p.roles, r) }) {
 		return Refuse("%w: %s needs the role %s, and %s has %s",

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"time"
 
 	"github.com/sealane/sealane/internal/audit"
 )
@@ -22,6 +23,9 @@ type recorder struct {
 	stored []storedRow // in the order in which they were stored first
 	noted  map[rowName]bool
 	was    map[rowName]hexSum // the SHA-256 of each row that was there before
+
+	touched []touched // whose renewals follow
+	touches map[touched]bool
 }
 
 var _ Tx = (*recorder)(nil)
@@ -33,7 +37,8 @@ type storedRow struct {
 }
 
 func newRecorder(tx Tx) *recorder {
-	return &recorder{Reader: tx, tx: tx, noted: map[rowName]bool{}, was: map[rowName]hexSum{}}
+	return &recorder{Reader: tx, tx: tx, noted: map[rowName]bool{}, was: map[rowName]hexSum{},
+		touches: map[touched]bool{}}
 }
 
 // note stores a row by put, and notes it. Before the first time it notes how the row was, so that
@@ -106,18 +111,28 @@ func (r *recorder) PutAPIKey(k *APIKey) error {
 
 func (r *recorder) PutKeyPair(k *KeyPair) error {
 	id := k.ID
+	r.touch(k.leg(), id)
 	return note(r, func() error { return r.tx.PutKeyPair(k) }, nameOf("key", id),
 		func() (KeyPair, error) { return r.tx.KeyPair(id) })
 }
 
 func (r *recorder) PutCertificate(c *Certificate) error {
 	id := c.ID
+	if c.Owner == Theirs {
+		r.touch(c.leg(), id)
+	}
 	return note(r, func() error { return r.tx.PutCertificate(c) }, nameOf("certificate", id),
 		func() (Certificate, error) { return r.tx.Certificate(id) })
 }
 
 func (r *recorder) PutOffer(o *Offer) error {
 	pair, partner := o.KeyPair, o.Partner
+	if k, err := r.tx.KeyPair(pair); err == nil { // one that can't be read has no renewal
+		leg := k.leg()
+		r.touch(leg, pair)
+		leg.Partner = partner
+		r.touch(leg, pair)
+	}
 	return note(r, func() error { return r.tx.PutOffer(o) }, nameOf("offer", pair, partner), func() (Offer, error) {
 		offers, err := r.tx.Offers(partner)
 		if err != nil {
@@ -166,8 +181,30 @@ func (r *recorder) DeleteProfile(name string) error {
 	return note(r, func() error { return r.tx.DeleteProfile(name) }, nameOf("profile", name), r.profile(name))
 }
 
+func (r *recorder) PutRenewal(n *Renewal) error {
+	id := n.ID
+	return note(r, func() error { return r.tx.PutRenewal(n) }, nameOf("renewal", id),
+		func() (Renewal, error) { return r.tx.Renewal(id) })
+}
+
+// touch notes that the renewal of a leg follows.
+func (r *recorder) touch(leg Leg, id string) {
+	if t := (touched{leg, id}); !r.touches[t] {
+		r.touches[t] = true
+		r.touched = append(r.touched, t)
+	}
+}
+
 // DeleteNode leaves the record to the change: no row of a node is recorded.
 func (r *recorder) DeleteNode(n Node) error { return r.tx.DeleteNode(n) }
+
+func (r *recorder) Observe(at time.Time, watched time.Duration) error {
+	return r.tx.Observe(at, watched)
+}
+
+func (r *recorder) Claim(task, holder string, now, until time.Time) (bool, error) {
+	return r.tx.Claim(task, holder, now, until)
+}
 
 // profile returns how a profile is read again.
 func (r *recorder) profile(name string) func() (ProfileSource, error) {
@@ -220,7 +257,7 @@ func (r *recorder) after(said any) (json.RawMessage, error) {
 	}
 	members := map[string]any{}
 	switch v := said.(type) {
-	case nil, Partner, Environment, APIKey, KeyPair, Certificate, []Certificate, Offer, Person, Request:
+	case nil, Partner, Environment, APIKey, KeyPair, Certificate, []Certificate, Offer, Person, Request, Renewal:
 	case map[string]string:
 		for name, value := range v {
 			members[name] = value

@@ -91,6 +91,7 @@ const (
 	NeedRenewal  NeedKind = "renewal"   // that a new pair follows one in use
 	NeedRole     NeedKind = "role"      // the contact's role; Value has it
 	NeedRootKey  NeedKind = "root-key"  // the root key
+	NeedWord     NeedKind = "word"      // what the partner has said, who and how
 )
 
 // Needs of one kind without a value.
@@ -102,15 +103,16 @@ var (
 	AsIs     = Need{Kind: NeedAsIs}
 	Whose    = Need{Kind: NeedPartner}
 	Again    = Need{Kind: NeedAgain}
-	Renewal  = Need{Kind: NeedRenewal}
+	Follower = Need{Kind: NeedRenewal}
 	RootKey  = Need{Kind: NeedRootKey}
+	Word     = Need{Kind: NeedWord}
 )
 
 // NeedKinds returns all kinds, for front ends that must have words for each.
 func NeedKinds() []NeedKind {
 	return slices.Clone([]NeedKind{
 		NeedReason, NeedLast, NeedChange, NeedCallBack, NeedGrant, NeedReplace, NeedAsIs, NeedPartner, NeedAgain,
-		NeedRenewal, NeedRole, NeedRootKey,
+		NeedRenewal, NeedRole, NeedRootKey, NeedWord,
 	})
 }
 

@@ -88,6 +88,8 @@ func recordedAs(row any) (name rowName, of any, ok bool) {
 		}{v, digest(v.SHA256)}, true
 	case Request:
 		return nameOf("request", v.ID), v, true
+	case Renewal:
+		return nameOf("renewal", v.ID), v, true
 	case Setting:
 		if unrecorded[v.Name] {
 			return "", nil, true

@@ -73,6 +73,7 @@ type Session struct {
 	Viewer
 	reason   string    // of the changes
 	approved *approval // the request whose act is done in this session; nil: none
+	program  *program  // nil: the session is a person's
 }
 
 // Login returns the session of the person whose token it is. The error is

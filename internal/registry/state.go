@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -59,9 +60,9 @@ var pairMoves = map[State][]State{
 // certificateMoves are the states of a partner's certificate that may follow another.
 var certificateMoves = map[State][]State{
 	// A wrong checksum that comes later leads back to Received.
-	Received: {Matched, Rejected, Compromised},
-	Matched:  {Received, Approved, Rejected, Compromised},
-	Approved: {Received, Staged, Active, Rejected, Compromised},
+	Received: {Matched, Rejected, Compromised, Expired},
+	Matched:  {Received, Approved, Rejected, Compromised, Expired},
+	Approved: {Received, Staged, Active, Rejected, Compromised, Expired},
 	Staged:   {Active, Retired, Compromised, Expired},
 	Active:   {Retiring, Retired, Compromised, Expired},
 	Retiring: {Active, Retired, Compromised, Expired},
@@ -71,6 +72,7 @@ var certificateMoves = map[State][]State{
 var (
 	pairReturns        = map[State][]State{Active: {Staged}, Retired: {Staged, Retiring}}
 	certificateReturns = map[State][]State{
+		Active:  {Staged}, // its renewal is rolled back
 		Matched: {Received}, Approved: {Matched}, Staged: {Approved}, Rejected: {Received, Matched},
 		Retired: {Retiring},
 	}
@@ -85,7 +87,31 @@ func mayBecome(next []State) string {
 
 // MoveCertificate changes the state of a partner's certificate, as part of a change.
 func (s *Session) MoveCertificate(tx Tx, c *Certificate, to State) error {
+	if err := s.mayMove(tx, c.leg(), c.ID, to); err != nil {
+		return err
+	}
 	return s.moveCertificate(tx, c, to, certificateMoves)
+}
+
+// mayMove asks the renewal of a leg about a move.
+func (s *Session) mayMove(tx Reader, leg Leg, id string, to State) error {
+	switch to {
+	case Active:
+		return s.MayActivate(tx, leg, id)
+	case Retired:
+		return s.mayRetire(tx, leg, id)
+	}
+	return nil
+}
+
+// leg returns the leg that a partner's certificate is of.
+func (c Certificate) leg() Leg {
+	return Leg{Owner: Theirs, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment}
+}
+
+// leg returns the leg that a key pair of ours is of: that of all who share it, if it is shared.
+func (k KeyPair) leg() Leg {
+	return Leg{Owner: Ours, Partner: k.Partner, Profile: k.Profile, Environment: k.Environment}
 }
 
 // ReturnCertificate brings a partner's certificate back into a state that it had, as part of a
@@ -131,7 +157,9 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
 		switch {
 		case to == Active:
-			err = s.ActivatePair(tx, &k)
+			if err = s.confirm(tx, k); err == nil {
+				err = s.ActivatePair(tx, &k)
+			}
 		case to == Compromised: // blocking its key ends the use of everything that has it
 			if _, err = s.Block(tx, k.SPKISHA256, "key pair "+k.ID+" of ours was compromised: "+s.reason); err == nil {
 				k, err = tx.KeyPair(id)
@@ -146,6 +174,26 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 		entry.After = k
 		return err
 	})
+}
+
+// confirm records that the partner of a pair has installed it.
+func (s *Session) confirm(tx Tx, k KeyPair) error {
+	if k.Partner == "" {
+		return nil
+	}
+	offers, err := tx.Offers(k.Partner)
+	if err != nil {
+		return err
+	}
+	o := Offer{KeyPair: k.ID, Partner: k.Partner}
+	for _, one := range offers {
+		if one.KeyPair == k.ID {
+			o = one
+		}
+	}
+	o.Confirmed = ConfirmedAt(offers, s.registry.now())
+	o.Installed = cmp.Or(o.Installed, o.Confirmed)
+	return tx.PutOffer(&o)
 }
 
 // ReturnPair brings a pair of ours back into a state that it had, as part of a change that undoes
@@ -180,6 +228,9 @@ func (s *Session) ActivatePair(tx Tx, k *KeyPair) error {
 	if err := c.NotBlocked(tx); err != nil {
 		return fmt.Errorf("key pair %s: %w", k.ID, err)
 	}
+	if err := s.MayActivate(tx, k.leg(), k.ID); err != nil {
+		return err
+	}
 	if k.Partner != "" {
 		if err := s.retireActive(tx, *k); err != nil {
 			return err
@@ -207,6 +258,9 @@ func (s *Session) retireActive(tx Tx, next KeyPair) error {
 }
 
 func (s *Session) movePair(tx Tx, k *KeyPair, to State) error {
+	if err := s.mayMove(tx, k.leg(), k.ID, to); err != nil {
+		return err
+	}
 	return s.movePairBy(tx, k, to, pairMoves)
 }
 

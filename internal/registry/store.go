@@ -158,6 +158,15 @@ type Reader interface {
 	// Requests returns requests in the order of their identities.
 	Requests(RequestQuery) ([]Request, error)
 
+	// OpenRenewal returns the renewal of a leg that is open.
+	OpenRenewal(Leg) (Renewal, error)
+	Renewal(id string) (Renewal, error)
+	// Renewals returns renewals in the order of their identities.
+	Renewals(RenewalQuery) ([]Renewal, error)
+	// Observed returns for how long programs have watched the uses of keys in each UTC day since the one
+	// of a time.
+	Observed(since time.Time) ([]ObservedDay, error)
+
 	Person(id string) (Person, error)
 	PersonBySHA256(sum []byte) (Person, error)
 	People() ([]Person, error)
@@ -179,7 +188,7 @@ type Reader interface {
 	Lanes() lanes.Rows
 
 	// Rows are all rows of the registry, each a Partner, Environment, APIKey, KeyPair,
-	// Certificate, Offer, Blocked, Person, Setting or ProfileSource. The audit log is left out, and so
+	// Certificate, Offer, Blocked, Renewal, Person, Setting or ProfileSource. The audit log is left out, and so
 	// is what programs note: uses, and what they report of themselves. Errors are as those of
 	// PublicKeys.
 	Rows() iter.Seq2[any, error]
@@ -203,6 +212,7 @@ type Tx interface {
 	PutBlocked(Blocked) error // one that is there already stays as it is
 	PutPerson(*Person) error
 	PutRequest(*Request) error
+	PutRenewal(*Renewal) error
 	PutSetting(name string, value []byte) error
 	PutProfile(name string, source []byte) error
 
@@ -210,6 +220,11 @@ type Tx interface {
 	DeletePartner(Partner) error
 	DeleteEnvironment(Environment) error
 	DeleteProfile(name string) error
+	// Observe adds a time to the UTC day of an instant. Claim takes a task for a holder until a time,
+	// unless another holds it; now is the present time. Neither is recorded.
+	Observe(at time.Time, watched time.Duration) error
+	Claim(task, holder string, now, until time.Time) (taken bool, err error)
+
 	// DeleteNode returns ErrConflict if the node has reported itself meanwhile. Nodes are not recorded.
 	DeleteNode(Node) error
 }

@@ -19,6 +19,8 @@ var offerTable = &table[registry.Offer]{
 	},
 	columns: []column[registry.Offer]{
 		instant("at", func(o *registry.Offer) *time.Time { return &o.At }),
+		instant("installed", func(o *registry.Offer) *time.Time { return &o.Installed }),
+		text("said", func(o *registry.Offer) *string { return &o.Said }),
 		instant("confirmed", func(o *registry.Offer) *time.Time { return &o.Confirmed }),
 	},
 	version: func(o *registry.Offer) *int64 { return &o.Version },

@@ -29,7 +29,7 @@ var registered = []interface {
 	rows(t *tx, yield func(any, error) bool) bool
 }{
 	partnerTable, environmentTable, apiKeyTable, keyPairTable, offerTable, certificateTable, blockedTable,
-	requestTable, personTable, settingTable,
+	renewalTable, requestTable, personTable, settingTable,
 }
 
 func (d *table[T]) rows(t *tx, yield func(any, error) bool) bool {

@@ -17,6 +17,8 @@ func TestEveryTableHasRows(t *testing.T) {
 		"api_key_use":      "programs note it without a record",
 		"key_use":          "programs note it without a record",
 		"node":             "programs report it without a record",
+		"observed":         "programs note it without a record",
+		"claim":            "programs note it without a record",
 		"schema_version":   "it is no part of the registry",
 		"writer":           "it has no rows",
 		"certificate_text": "it is a part of certificate",
@@ -29,8 +31,9 @@ func TestEveryTableHasRows(t *testing.T) {
 			request := registry.Request{ID: "r", State: registry.RequestOpen, By: "anna"}
 			offer := registry.Offer{KeyPair: "p", Partner: "acme", At: noon}
 			c := certificate("c", registry.Theirs, "acme", "PROD")
+			n := registry.Renewal{ID: "n", Leg: registry.Leg{Owner: registry.Theirs, Partner: "acme"}}
 			return all(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
-				tx.PutCertificate(&c), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person),
+				tx.PutCertificate(&c), tx.PutRenewal(&n), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person),
 				tx.PutRequest(&request), tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")))
 		})
 		var kinds []string
@@ -43,8 +46,8 @@ func TestEveryTableHasRows(t *testing.T) {
 			}
 			return nil
 		})
-		want := []string{"Partner", "Environment", "APIKey", "KeyPair", "Offer", "Certificate", "Blocked", "Request",
-			"Person", "ProfileSource", "Setting"}
+		want := []string{"Partner", "Environment", "APIKey", "KeyPair", "Offer", "Certificate", "Blocked", "Renewal",
+			"Request", "Person", "ProfileSource", "Setting"}
 		if !slices.Equal(kinds, want) {
 			t.Errorf("%q, want %q", kinds, want)
 		}

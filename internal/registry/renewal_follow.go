@@ -1,0 +1,331 @@
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+)
+
+// touched is a key of a leg that a change has stored.
+type touched struct {
+	leg Leg
+	id  string
+}
+
+// follow brings the renewals of the keys that a change has stored to the steps that follow from the
+// rows, in the same transaction. It begins the renewal of a key that comes beside an active one.
+func (r *Registry) follow(tx *recorder, actor string) error {
+	if len(tx.touched) == 0 {
+		return nil
+	}
+	head, err := tx.AuditHead()
+	if err != nil {
+		return err
+	}
+	f := follower{tx: tx, actor: actor, now: r.now(), record: head.Seq + 1}
+	for i := 0; i < len(tx.touched); i++ {
+		if err := f.key(tx.touched[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// FollowRenewal makes the step of an open renewal follow from its rows at the end of a change, as it
+// does for each whose keys the change stores.
+func (s *Session) FollowRenewal(tx Tx, n Renewal) {
+	tx.(*recorder).touch(n.Leg, cmp.Or(n.Successor, n.Replaces))
+}
+
+// BeginRenewal stores the renewal of a key that is due, as part of a change.
+func (s *Session) BeginRenewal(tx Tx, n Renewal) error {
+	n.ID, n.Created = newID("n"), s.registry.now()
+	if err := tx.PutRenewal(&n); err != nil {
+		return err
+	}
+	s.FollowRenewal(tx, n)
+	return nil
+}
+
+// ObservedDay is how long programs have watched the uses of keys in a UTC day.
+type ObservedDay struct {
+	Day     time.Time // its beginning
+	Watched time.Duration
+	Until   time.Time // when the last watch ended
+}
+
+// follower is one call of follow.
+type follower struct {
+	tx     *recorder
+	actor  string
+	now    time.Time
+	record int64
+}
+
+// key follows the change of one key.
+func (f follower) key(t touched) error {
+	n, err := f.tx.OpenRenewal(t.leg)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return f.begin(t)
+	case err != nil:
+		return err
+	}
+	if err := f.succeed(&n, t.id); err != nil {
+		return err
+	}
+	if err := f.store(&n); err != nil || n.Step != RenewalSuperseded {
+		return err
+	}
+	next, err := activeOf(f.tx, n.Leg, n.Successor)
+	if err != nil || next == "" {
+		return err
+	}
+	return f.store(&Renewal{ID: newID("n"), Leg: n.Leg, Replaces: n.Successor, Successor: next, Created: f.now})
+}
+
+// succeed makes a key the successor in an open renewal, if there is none, or if it has come further
+// than the one that was.
+func (f follower) succeed(n *Renewal, id string) error {
+	if id == n.Replaces || id == n.Successor {
+		return nil
+	}
+	state, err := keyState(f.tx, n.Leg, id)
+	if err != nil {
+		return err
+	}
+	before, err := keyState(f.tx, n.Leg, n.Successor)
+	if err != nil {
+		return err
+	}
+	ended := before == "" || !before.Open() && !before.InUse()
+	switch {
+	case !state.Open() && !state.InUse() || state == Retiring:
+		return nil
+	case ended:
+	case before.Open() && (state == Staged || state == Active):
+		f.note(n, n.Step, "another successor has come further than "+n.Successor)
+	case before == Staged && state == Active:
+		f.note(n, n.Step, "another successor is active before "+n.Successor)
+	default:
+		return nil
+	}
+	n.Successor = id
+	n.Staged, n.StagedAt, n.LoadedAt, n.Told, n.Order, n.Mail = 0, time.Time{}, time.Time{}, nil, nil, nil
+	return nil
+}
+
+// begin begins the renewal of the leg's active key by another that has come in.
+func (f follower) begin(t touched) error {
+	state, err := keyState(f.tx, t.leg, t.id)
+	if err != nil || !state.Open() && state != Staged {
+		return err
+	}
+	replaces, err := activeOf(f.tx, t.leg, t.id)
+	if err != nil || replaces == "" {
+		return err
+	}
+	n := Renewal{
+		ID: newID("n"), Leg: t.leg, Replaces: replaces, Successor: t.id, Created: f.now,
+	}
+	if n.Campaign, err = f.campaign(n); err != nil {
+		return err
+	}
+	return f.store(&n)
+}
+
+// campaign returns the renewal of the shared pair that a partner's is a part of.
+func (f follower) campaign(n Renewal) (string, error) {
+	if n.Owner != Ours || n.Partner == "" {
+		return "", nil
+	}
+	k, err := f.tx.KeyPair(n.Successor)
+	if err != nil || k.Partner != "" {
+		return "", err
+	}
+	shared := n.Leg
+	shared.Partner = ""
+	all, err := f.tx.OpenRenewal(shared)
+	if errors.Is(err, ErrNotFound) || err == nil && all.Successor != k.ID {
+		return "", nil
+	}
+	return all.ID, err
+}
+
+// store sets the step of a renewal, and stores it if that, or anything else, is new.
+func (f follower) store(n *Renewal) error {
+	before := n.Step
+	step, err := f.step(n)
+	if err != nil {
+		return err
+	}
+	f.times(n, step)
+	if step != before {
+		f.note(n, step, "")
+	}
+	n.Step, n.Changed = step, f.now
+	if step.Closed() {
+		n.Closed, n.Order, n.Hold = f.now, nil, nil
+	}
+	return f.tx.PutRenewal(n)
+}
+
+// note adds evidence.
+func (f follower) note(n *Renewal, step RenewalStep, text string) {
+	e := RenewalEvidence{Step: step, At: f.now, By: f.actor, Record: f.record, Text: text}
+	n.Evidence = append(slices.Clone(n.Evidence), e)
+	if more := len(n.Evidence) - MaxEvidence; more > 0 {
+		n.Evidence = n.Evidence[more:]
+	}
+}
+
+// times notes when the successor was staged and activated, or that it is not any more.
+func (f follower) times(n *Renewal, step RenewalStep) {
+	use := slices.Index(inUseSteps, step)
+	switch {
+	case use < 0:
+		n.Staged, n.StagedAt, n.LoadedAt = 0, time.Time{}, time.Time{}
+	case n.Staged == 0:
+		n.Staged, n.StagedAt = f.record, f.now
+	}
+	active := use >= slices.Index(inUseSteps, RenewalActive)
+	switch {
+	case !active:
+		if n.Activated != 0 { // it was rolled back
+			n.Order, n.Mail = nil, nil
+		}
+		n.Activated, n.ActivatedAt, n.Everywhere, n.OverlapUntil = 0, time.Time{}, time.Time{}, time.Time{}
+		n.QuietAt = time.Time{}
+	case n.Activated == 0:
+		n.Activated, n.ActivatedAt = f.record, f.now
+		n.OverlapUntil = f.now.AddDate(0, 0, f.overlap(n.Leg))
+	}
+}
+
+// overlap returns for how many days the old key of a leg still counts.
+func (f follower) overlap(leg Leg) int {
+	var r Rotation
+	if env, err := f.tx.Environment(leg.Partner, leg.Environment); err == nil {
+		r = env.Rotation
+	}
+	return r.OverlapDays()
+}
+
+// inUseSteps are those in which the successor opens or verifies, in their order.
+var inUseSteps = []RenewalStep{
+	RenewalStaged, RenewalLoaded, RenewalOffered, RenewalConfirmed, RenewalActive, RenewalTold, RenewalQuiet, RenewalDone,
+}
+
+// step returns the step that follows from the rows.
+func (f follower) step(n *Renewal) (RenewalStep, error) {
+	successor, err := keyState(f.tx, n.Leg, n.Successor)
+	if err != nil {
+		return "", err
+	}
+	replaced, err := keyState(f.tx, n.Leg, n.Replaces)
+	if err != nil {
+		return "", err
+	}
+	if n.Owner == Theirs {
+		return stepOfTheirs(n, successor, replaced), nil
+	}
+	var offer Offer
+	if n.Partner != "" && n.Successor != "" {
+		offers, err := f.tx.Offers(n.Partner)
+		if err != nil {
+			return "", err
+		}
+		for _, o := range offers {
+			if o.KeyPair == n.Successor {
+				offer = o
+			}
+		}
+	}
+	return stepOfOurs(n, successor, replaced, offer), nil
+}
+
+// stepOfOurs returns the step of a renewal of ours.
+func stepOfOurs(n *Renewal, successor, replaced State, offer Offer) RenewalStep {
+	switch successor {
+	case "":
+		return withoutSuccessor(n, replaced)
+	case Staged:
+		switch {
+		case !offer.Installed.IsZero() || !offer.Confirmed.IsZero():
+			return RenewalConfirmed
+		case !offer.At.IsZero():
+			return RenewalOffered
+		case !n.LoadedAt.IsZero():
+			return RenewalLoaded
+		}
+		return RenewalStaged
+	case Active:
+		return stepOfActive(n, replaced)
+	case Retiring:
+		return RenewalSuperseded
+	case Compromised:
+		return RenewalCompromised
+	}
+	return ended(n)
+}
+
+// stepOfTheirs returns the step of a renewal of a partner's certificate. One that was rejected leaves
+// the renewal open: another is asked for.
+func stepOfTheirs(n *Renewal, successor, replaced State) RenewalStep {
+	switch successor {
+	case Received:
+		return RenewalReceived
+	case Matched:
+		return RenewalMatched
+	case Approved:
+		return RenewalApproved
+	case Staged:
+		if !n.LoadedAt.IsZero() {
+			return RenewalLoaded
+		}
+		return RenewalStaged
+	case Active:
+		return stepOfActive(n, replaced)
+	case Retiring:
+		return RenewalSuperseded
+	}
+	if n.Activated != 0 { // it was in use
+		return ended(n)
+	}
+	if successor != "" {
+		n.Successor = ""
+	}
+	return withoutSuccessor(n, replaced)
+}
+
+// ended returns the step of a renewal whose successor has ended.
+func ended(n *Renewal) RenewalStep {
+	if n.Activated != 0 {
+		return RenewalSuperseded
+	}
+	return RenewalWithdrawn
+}
+
+func withoutSuccessor(n *Renewal, replaced State) RenewalStep {
+	switch {
+	case !replaced.InUse() && replaced != Compromised:
+		return RenewalLapsed
+	case !n.AskedAt.IsZero():
+		return RenewalAsked
+	}
+	return RenewalDue
+}
+
+// stepOfActive returns the step of a renewal whose successor is active.
+func stepOfActive(n *Renewal, replaced State) RenewalStep {
+	switch {
+	case !replaced.InUse() && (n.Owner == Ours || n.Mail != nil || replaced == Compromised || replaced == Expired):
+		return RenewalDone
+	case !n.QuietAt.IsZero():
+		return RenewalQuiet
+	case n.Mail != nil:
+		return RenewalTold
+	}
+	return RenewalActive
+}

@@ -1,0 +1,354 @@
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/cert"
+)
+
+// MayActivate returns an error where a key of a leg can't be activated because of its renewal. The
+// transaction of the move asks, for people and programs alike. A key without a renewal is the first
+// one, of which nothing depends on another.
+func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
+	n, err := tx.OpenRenewal(leg)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	emergency, err := n.emergency(tx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.Hold != nil:
+		return heldError(n)
+	case id == n.Replaces && !emergency:
+		if n.Activated == 0 { // it is active, or its successor never was
+			return nil
+		}
+		return Refuse("renewal %s has replaced it by %s: roll that back instead", n.ID, n.Successor).
+			Then(Advice{Action: ActionRenewalRollback, ID: n.ID})
+	case emergency:
+		return s.mayUseAtAll(tx, n, id)
+	}
+	for _, guard := range []func(Reader, Renewal, string) error{
+		s.mayUseAtAll, s.loaded, s.ordered, s.inWindow,
+	} {
+		if err := guard(tx, n, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func heldError(n Renewal) error {
+	return Refuse("renewal %s is held by %s since %s (%s): end the hold first",
+		n.ID, n.Hold.By, n.Hold.At.Format(time.DateOnly), n.Hold.Reason).
+		Then(Advice{Action: ActionRenewalHold, ID: n.ID})
+}
+
+// mayUseAtAll checks that the partner surely accepts the successor: that it was confirmed, and that a
+// larger key has a key ID that the partner knows.
+func (s *Session) mayUseAtAll(tx Reader, n Renewal, id string) error {
+	if n.Owner == Ours && n.Partner != "" {
+		offers, err := tx.Offers(n.Partner)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(offers, func(o Offer) bool { return o.KeyPair == id })
+		if i < 0 || offers[i].Installed.IsZero() && offers[i].Confirmed.IsZero() {
+			return Refuse("%s has not said that key pair %s is installed: record that first", n.Partner, id).
+				Then(Advice{Action: ActionKeyInstalled, ID: id})
+		}
+	}
+	return newKeyIDKnown(tx, n, id)
+}
+
+// newKeyIDKnown checks that a key of another size has another key ID, and that the partner knows it.
+func newKeyIDKnown(tx Reader, n Renewal, id string) error {
+	prof, err := LoadProfile(tx, n.Profile)
+	if err != nil || prof.Certificate.KeyIDFormat != cert.KeyIDSixPart {
+		return err
+	}
+	before, err := bitsOf(tx, n.Leg, n.Replaces)
+	if err != nil {
+		return err
+	}
+	after, err := bitsOf(tx, n.Leg, id)
+	if err != nil || before.bits == after.bits {
+		return err
+	}
+	switch {
+	case before.keyID == after.keyID:
+		return Refuse("%s has %d bits and the key ID of %s, which has %d: a key of another size has another key ID",
+			id, after.bits, n.Replaces, before.bits).Then(Advice{Action: ActionExchangeAlias, ID: id})
+	case n.Owner == Theirs && n.Told == nil:
+		return Refuse("the key ID %s is new, because the key has %d bits: tell %s, and record that they know it",
+			after.keyID, after.bits, n.Partner).Then(Advice{Action: ActionRenewalTold, ID: n.ID})
+	}
+	return nil
+}
+
+type keySize struct {
+	bits  int
+	keyID string
+}
+
+func bitsOf(tx Reader, leg Leg, id string) (keySize, error) {
+	if leg.Owner == Theirs {
+		c, err := tx.Certificate(id)
+		return keySize{c.Bits, c.KeyID}, err
+	}
+	k, err := tx.KeyPair(id)
+	return keySize{k.Bits, k.KeyID}, err
+}
+
+// loaded checks that every node has the successor.
+func (s *Session) loaded(tx Reader, n Renewal, id string) error {
+	record := n.Staged
+	if record == 0 { // it goes from approved to active: the nodes take both together
+		return nil
+	}
+	waiting, err := NodesWithout(tx, record, s.registry.now())
+	if err == nil && len(waiting) > 0 {
+		err = &NotLoadedError{Key: id, Nodes: waiting}
+	}
+	return err
+}
+
+// NotLoadedError means that nodes do not have a change yet, or may not have it. It passes by itself,
+// when they report that they have, or when what they have is too old to be served.
+type NotLoadedError struct {
+	Key   string
+	Nodes []string
+}
+
+func (e *NotLoadedError) Error() string {
+	return fmt.Sprintf("%s is not loaded by %s: it goes on when they report it, or sign off, or serve nothing any more",
+		e.Key, nodeNames(e.Nodes))
+}
+
+// nodeNames lists nodes, at most ten.
+func nodeNames(names []string) string {
+	more := ""
+	if n := len(names) - 10; n > 0 {
+		names, more = names[:10], fmt.Sprintf(" and %d more", n)
+	}
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("node %q", name)
+	}
+	return strings.Join(quoted, ", ") + more
+}
+
+// NodesWithout returns the names of the nodes that may serve messages without a record of the audit
+// log: those that have not reported it within [lanes.Alive], unless they have signed off, or serve
+// nothing any more because their lanes are too old.
+func NodesWithout(tx Reader, record int64, now time.Time) (waiting []string, err error) {
+	nodes, _, err := Readable(tx.Nodes())
+	if err != nil {
+		return nil, err
+	}
+	head, err := tx.AuditHead()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		// A record that the log does not have yet is of another history, such as before a restore.
+		has := n.Record >= record && n.Record <= head.Seq && !n.Silent(now) && !n.At.After(now.Add(time.Minute))
+		if has || n.Gone() || n.Silent(now) && !n.Serves.IsZero() && !now.Before(n.Serves) {
+			continue
+		}
+		waiting = append(waiting, n.Name)
+	}
+	return waiting, nil
+}
+
+// ordered checks that a person has ordered the activation, where two people decide, and that another
+// has agreed.
+func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
+	two, err := twoDecide(tx, n.Leg)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.Order == nil && !two && s.program == nil:
+		return nil
+	case n.Order == nil:
+		return Refuse("the activation of %s in renewal %s is not ordered: order it for a time",
+			n.Successor, n.ID).Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Change}})
+	case two && (n.Order.Released == "" || n.Order.Released == n.Order.By):
+		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order it again",
+			n.Successor, n.ID, n.Order.By).Then(Advice{Action: ActionRenewalOrder, ID: n.ID})
+	case s.registry.now().Before(n.Order.At):
+		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it must be now",
+			n.Successor, n.ID, n.Order.At.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// twoDecide reports whether two people decide in the environment of a leg.
+func twoDecide(tx Reader, leg Leg) (bool, error) {
+	if leg.Partner == "" {
+		return false, nil // each partner's part of it decides
+	}
+	env, err := tx.Environment(leg.Partner, leg.Environment)
+	return env.ApprovalsNeeded() > 1, err
+}
+
+// inWindow checks the change window of the environment.
+func (s *Session) inWindow(tx Reader, n Renewal, _ string) error {
+	if n.Partner == "" {
+		return nil
+	}
+	env, err := tx.Environment(n.Partner, n.Environment)
+	if err != nil {
+		return err
+	}
+	if err := env.Rotation.Window.Check(s.registry.now()); err != nil {
+		return Refuse("%s in %s: %w", n.Partner, n.Environment, err)
+	}
+	return nil
+}
+
+// mayRetire returns an error where a key can't be retired because of its renewal. A person's reason
+// takes the place of quiet, and nothing takes that of the end of a hold.
+func (s *Session) mayRetire(tx Reader, leg Leg, id string) error {
+	n, err := tx.OpenRenewal(leg)
+	if errors.Is(err, ErrNotFound) || err == nil && id != n.Replaces && id != n.Successor {
+		return nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case n.Hold != nil:
+		return heldError(n)
+	case s.program == nil:
+		return nil
+	case id != n.Replaces || n.Step != RenewalQuiet:
+		return Refuse("renewal %s is %s: a program retires nothing then", n.ID, n.Step)
+	}
+	return nil
+}
+
+// RollBack makes the key before the active one, in a renewal of a partner's lane, the one that is used
+// again, as part of a change. The successor is staged: it opens and verifies.
+//
+// A partner's certificate goes back until the mail that confirms it is planned, and a key pair of
+// ours as long as the partner holds both. After that it needs the partner's word.
+func (s *Session) RollBack(tx Tx, n Renewal, word string) error {
+	switch {
+	case n.Hold != nil:
+		return heldError(n)
+	case n.Activated == 0:
+		return Refuse("renewal %s is %s: its successor is not in use, and there is nothing to roll back", n.ID, n.Step)
+	case n.Partner == "":
+		return Refuse("renewal %s is of a shared pair: roll back that of each partner", n.ID)
+	}
+	if err := s.mayRollBack(tx, n, word); err != nil {
+		return err
+	}
+	if n.Owner == Theirs {
+		return s.rollBackTheirs(tx, n)
+	}
+	return s.rollBackOurs(tx, n)
+}
+
+func (s *Session) mayRollBack(tx Reader, n Renewal, word string) error {
+	if word != "" {
+		return CheckReason(word)
+	}
+	if n.Owner == Theirs {
+		if n.Mail == nil {
+			return nil
+		}
+		return Refuse("%s may have ended its old key, because the mail that confirms the new one was planned on %s: "+
+			"ask them, and record their word", n.Partner, n.Mail.Planned.Format(time.DateOnly)).Needing(Word)
+	}
+	env, err := tx.Environment(n.Partner, n.Environment)
+	if err != nil {
+		return err
+	}
+	prof, err := LoadProfile(tx, n.Profile)
+	if err != nil || env.SlotsOf(prof) > 1 {
+		return err
+	}
+	return Refuse("%s holds one certificate of ours at a time, and has replaced the old one: ask them to bring it back, "+
+		"and record their word", n.Partner).Needing(Word)
+}
+
+func (s *Session) rollBackTheirs(tx Tx, n Renewal) error {
+	before, err := tx.Certificate(n.Replaces)
+	if err != nil {
+		return err
+	}
+	if err := s.stillGood(tx, before); err != nil {
+		return err
+	}
+	after, err := tx.Certificate(n.Successor)
+	if err != nil {
+		return err
+	}
+	if err := s.moveCertificate(tx, &after, Staged, certificateReturns); err != nil {
+		return err
+	}
+	return s.moveCertificate(tx, &before, Active, certificateMoves)
+}
+
+// stillGood returns an error where a certificate can't be used again.
+func (s *Session) stillGood(tx Reader, c Certificate) error {
+	if s.registry.now().After(c.NotAfter) {
+		return Refuse("certificate %s has expired on %s: messages can't be sealed by it again",
+			c.ID, c.NotAfter.Format(time.DateOnly))
+	}
+	return c.NotBlocked(tx)
+}
+
+func (s *Session) rollBackOurs(tx Tx, n Renewal) error {
+	before, err := tx.KeyPair(n.Replaces)
+	if err != nil {
+		return err
+	}
+	c, err := tx.Certificate(before.Certificate)
+	if err != nil {
+		return err
+	}
+	if err := s.stillGood(tx, c); err != nil {
+		return err
+	}
+	if !before.State.InUse() {
+		return Refuse("key pair %s is %s: messages can't be signed by it again", before.ID, before.State)
+	}
+	after, err := tx.KeyPair(n.Successor)
+	if err != nil {
+		return err
+	}
+	offers, err := tx.Offers(n.Partner)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(offers, func(o Offer) bool { return o.KeyPair == after.ID })
+	if i >= 0 && !offers[i].Confirmed.IsZero() {
+		o := offers[i]
+		o.Installed, o.Confirmed = cmp.Or(o.Installed, o.Confirmed), time.Time{}
+		if err := tx.PutOffer(&o); err != nil {
+			return err
+		}
+	}
+	if after.Partner != "" {
+		if err := s.movePairBy(tx, &after, Staged, pairReturns); err != nil {
+			return err
+		}
+	}
+	if before.State == Active { // shared: it was so for others
+		return nil
+	}
+	return s.movePairBy(tx, &before, Active, pairMoves)
+}

@@ -1,0 +1,81 @@
+package registry
+
+import (
+	"cmp"
+	"time"
+)
+
+// Order is what a person orders of a renewal, as a second person sees it.
+type Order struct {
+	Renewal   string    `json:"renewal"`
+	Successor string    `json:"successor"`
+	Replaces  string    `json:"replaces"`
+	At        time.Time `json:"at,omitzero"` // zero: as soon as the environment's window allows
+	Change    string    `json:"change,omitempty"`
+}
+
+// OrderRenewal stores a person's order to activate the successor of a renewal, as part of a change.
+// Where two people decide, the change needs the second one.
+func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, change string) error {
+	two, err := twoDecide(tx, n.Leg)
+	if err != nil {
+		return err
+	}
+	if two {
+		entry.asks = &second{
+			why: "messages will be sealed by another key from then on", what: n.ID + " " + n.Successor + " " + change,
+		}
+	}
+	entry.Before = nil
+	entry.After = Order{n.ID, n.Successor, n.Replaces, at, change}
+	n.Order = &RenewalOrder{At: at, By: s.person.ID, Change: change}
+	if by := s.Approver(); by != s.person.ID {
+		n.Order.Released = by
+	} else if two {
+		n.Order.Released = "" // the change fails, and asks for somebody
+	}
+	n.Changed = s.registry.now()
+	return tx.PutRenewal(n)
+}
+
+// ActivatesAlone reports whether the successor of a renewal is activated by the word of one person, who
+// records that the partner has installed it: no second one decides, the window is open, no order waits.
+func (s *Session) ActivatesAlone(tx Reader, n Renewal) (bool, error) {
+	two, err := twoDecide(tx, n.Leg)
+	if err != nil || two || n.Order != nil || n.Hold != nil {
+		return false, err
+	}
+	env, err := tx.Environment(n.Partner, n.Environment)
+	if err != nil {
+		return false, err
+	}
+	return env.Rotation.Window.Check(s.registry.now()) == nil, nil
+}
+
+// Granted reports whether the session does the act of a request that another person approves.
+func (s *Session) Granted() bool { return s.approved != nil }
+
+// legOf returns the leg of a key that is named by its identity, for a partner where a pair is shared.
+func legOf(tx Reader, id, partner string) (Leg, error) {
+	if len(id) > 2 && id[:2] == "k-" {
+		k, err := tx.KeyPair(id)
+		leg := k.leg()
+		leg.Partner = cmp.Or(leg.Partner, partner)
+		return leg, err
+	}
+	c, err := tx.Certificate(id)
+	return c.leg(), err
+}
+
+// FindRenewal returns a renewal by its identity, or the open one that a key has a part in. The partner
+// is who a shared pair is about. The error is [ErrNotFound] if there is none.
+func FindRenewal(tx Reader, id, partner string) (Renewal, error) {
+	if IsRenewal(id) {
+		return tx.Renewal(id)
+	}
+	leg, err := legOf(tx, id, partner)
+	if err != nil {
+		return Renewal{}, err
+	}
+	return tx.OpenRenewal(leg)
+}
