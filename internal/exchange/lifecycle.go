@@ -303,6 +303,22 @@ func (e Exchange) Retire(ctx context.Context, id string, last bool) error {
 	})
 }
 
+// EndKey retires the key that another has followed, as part of a change.
+func (e Exchange) EndKey(tx registry.Tx, id string) error {
+	if IsKeyPair(id) {
+		k, err := tx.KeyPair(id)
+		if err != nil {
+			return err
+		}
+		return e.session.EndPair(tx, &k)
+	}
+	c, err := tx.Certificate(id)
+	if err != nil {
+		return err
+	}
+	return e.retire(tx, &c, false)
+}
+
 func (e Exchange) retire(tx registry.Tx, c *registry.Certificate, last bool) error {
 	switch {
 	case e.session.Time().After(c.NotAfter):

@@ -165,15 +165,21 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 				k, err = tx.KeyPair(id)
 			}
 		case to == Retired && !last:
-			if err = mayEnd(tx, k); err == nil {
-				err = s.movePair(tx, &k, to)
-			}
+			err = s.EndPair(tx, &k)
 		default:
 			err = s.movePair(tx, &k, to)
 		}
 		entry.After = k
 		return err
 	})
+}
+
+// EndPair retires a pair that another has followed, as part of a change.
+func (s *Session) EndPair(tx Tx, k *KeyPair) error {
+	if err := mayEnd(tx, *k); err != nil {
+		return err
+	}
+	return s.movePair(tx, k, Retired)
 }
 
 // confirm records that the partner of a pair has installed it.

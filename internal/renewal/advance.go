@@ -1,0 +1,369 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// advance does the steps of one renewal that are due. Each is one transaction, in which its guards are
+// checked again.
+func (p *pass) advance(ctx context.Context, n registry.Renewal) error {
+	if n.Hold != nil {
+		p.report.wait(&p.report.Wait, n, "it is held by %s (%s)", n.Hold.By, n.Hold.Reason)
+		return nil
+	}
+	steps := []func(context.Context, *registry.Renewal) error{
+		p.load, p.activate, p.everywhere, p.mail, p.quiet, p.retire, p.follow,
+	}
+	for _, step := range steps {
+		if err := step(ctx, &n); err != nil {
+			return err
+		}
+		if n.Step.Closed() {
+			return nil
+		}
+	}
+	p.late(n)
+	return nil
+}
+
+// change is one step of a program in a renewal. f reports whether there is something to do; n is then
+// read again.
+func (p *pass) change(
+	ctx context.Context, n *registry.Renewal, f func(registry.Tx, *registry.Renewal) error,
+) error {
+	entry := registry.Entry{
+		Action: registry.ActionRenewalAdvance, Subject: "renewal/" + n.ID, Partner: n.Partner, Environment: n.Environment,
+	}
+	err := p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		now, err := tx.Renewal(n.ID)
+		if err != nil {
+			return err
+		}
+		if now.Version != n.Version {
+			return fmt.Errorf("renewal %s: %w", n.ID, registry.ErrConflict)
+		}
+		entry.Before = now
+		if err := f(tx, &now); err != nil {
+			return err
+		}
+		entry.After = now
+		return nil
+	})
+	if errors.Is(err, registry.ErrConflict) {
+		return nil // somebody was faster; the next pass sees it
+	}
+	if err != nil {
+		return err
+	}
+	return p.session.View(ctx, func(tx registry.Reader) (err error) {
+		*n, err = tx.Renewal(n.ID)
+		return err
+	})
+}
+
+// note stores what a program has seen.
+func (p *pass) note(ctx context.Context, n *registry.Renewal, set func(*registry.Renewal)) error {
+	return p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		set(n)
+		n.Changed = p.now
+		if err := tx.PutRenewal(n); err != nil {
+			return err
+		}
+		p.session.FollowRenewal(tx, *n)
+		return nil
+	})
+}
+
+// without returns the nodes that may lack a record.
+func (p *pass) without(ctx context.Context, record int64) (nodes []string, err error) {
+	err = p.session.View(ctx, func(tx registry.Reader) error {
+		nodes, err = registry.NodesWithout(tx, record, p.now)
+		return err
+	})
+	return nodes, err
+}
+
+// load notes that every node has the successor.
+func (p *pass) load(ctx context.Context, n *registry.Renewal) error {
+	if n.Staged == 0 || !n.LoadedAt.IsZero() {
+		return nil
+	}
+	waiting, err := p.without(ctx, n.Staged)
+	if err != nil {
+		return err
+	}
+	if len(waiting) > 0 {
+		p.report.wait(&p.report.Wait, *n, "%v", &registry.NotLoadedError{Key: n.Successor, Nodes: waiting})
+		return nil
+	}
+	err = p.note(ctx, n, func(n *registry.Renewal) { n.LoadedAt = p.now })
+	if err == nil {
+		p.report.done(*n, "every node has %s", n.Successor)
+	}
+	return err
+}
+
+// activate does what was ordered for a time that has come.
+func (p *pass) activate(ctx context.Context, n *registry.Renewal) error {
+	if n.Order == nil || n.Activated != 0 || n.Successor == "" || p.now.Before(n.Order.At) {
+		return nil
+	}
+	err := p.session.View(ctx, func(tx registry.Reader) error { return mayActivate(tx, p.session, *n) })
+	if waits(err) {
+		to := &p.report.Wait
+		if p.now.Sub(n.Order.At) > Tick*2 && !n.Order.At.IsZero() {
+			to = &p.report.Alarms
+		}
+		p.report.wait(to, *n, "the activation that %s has ordered waits: %v", n.Order.By, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	was := n.Version
+	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		if err := mayActivate(tx, p.session, *n); err != nil {
+			return err
+		}
+		return activate(tx, p.session, *n)
+	})
+	if waits(err) {
+		p.report.wait(&p.report.Alarms, *n, "the activation that %s has ordered was refused: %v", n.Order.By, err)
+		return nil
+	}
+	if err == nil && n.Version != was {
+		p.report.done(*n, "%s is active, as %s has ordered", n.Successor, n.Order.By)
+	}
+	return err
+}
+
+// everywhere notes that every node uses the successor.
+func (p *pass) everywhere(ctx context.Context, n *registry.Renewal) error {
+	if n.Activated == 0 || !n.Everywhere.IsZero() {
+		return nil
+	}
+	waiting, err := p.without(ctx, n.Activated)
+	if err != nil {
+		return err
+	}
+	if len(waiting) > 0 {
+		p.report.wait(&p.report.Wait, *n, "%s is active, and %s may still use %s",
+			n.Successor, strings.Join(waiting, ", "), n.Replaces)
+		return nil
+	}
+	err = p.note(ctx, n, func(n *registry.Renewal) { n.Everywhere = p.now })
+	if err == nil {
+		p.report.done(*n, "every node uses %s", n.Successor)
+	}
+	return err
+}
+
+// mail plans the mail that tells the partner that its new certificate is in use. From then on the
+// partner may end the old one.
+func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
+	if n.Owner != registry.Theirs || n.Everywhere.IsZero() || n.Mail != nil {
+		return nil
+	}
+	drain := p.Drain
+	if drain == 0 {
+		drain = DefaultDrain
+	}
+	if p.now.Before(n.Everywhere.Add(drain)) {
+		return nil
+	}
+	var to []string
+	err := p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		env, err := tx.Environment(n.Partner, n.Environment)
+		if err != nil {
+			return err
+		}
+		to = mailTo(env)
+		n.Mail = &registry.RenewalMail{Planned: p.now, To: to, ID: mailID(*n, env)}
+		n.Changed = p.now
+		if err := tx.PutRenewal(n); err != nil {
+			return err
+		}
+		p.session.FollowRenewal(tx, *n)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n.Mail != nil {
+		p.report.done(*n, "the mail that confirms %s to %s is planned", n.Successor, n.Partner)
+	}
+	if len(to) == 0 && n.Mail != nil {
+		p.report.wait(&p.report.Alarms, *n, "%s has no contact in %s for the mail that confirms %s",
+			n.Partner, n.Environment, n.Successor)
+	}
+	return nil
+}
+
+// quiet notes that nobody has used the old key for long enough, or that somebody has again.
+func (p *pass) quiet(ctx context.Context, n *registry.Renewal) error {
+	if n.Everywhere.IsZero() {
+		return nil
+	}
+	var is bool
+	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+		is, err = isQuiet(tx, *n, n.Replaces, p.now)
+		return err
+	})
+	if err != nil || is == !n.QuietAt.IsZero() {
+		return err
+	}
+	if !is {
+		err = p.note(ctx, n, func(n *registry.Renewal) { n.QuietAt = time.Time{} })
+		p.report.wait(&p.report.Alarms, *n, "%s is used again", n.Replaces)
+		return err
+	}
+	err = p.note(ctx, n, func(n *registry.Renewal) { n.QuietAt = p.now })
+	if err == nil {
+		p.report.done(*n, "nobody has used %s for the days that the environment asks for", n.Replaces)
+	}
+	return err
+}
+
+// retire ends the old key where the environment lets a program do so.
+func (p *pass) retire(ctx context.Context, n *registry.Renewal) error {
+	if n.QuietAt.IsZero() {
+		return nil
+	}
+	policy, err := p.policy(ctx, *n)
+	if err != nil {
+		return err
+	}
+	switch {
+	case n.Owner == registry.Theirs && (n.Mail == nil || n.Mail.Sent.IsZero()):
+		p.report.wait(&p.report.Wait, *n, "%s can be retired when the mail that confirms %s is sent",
+			n.Replaces, n.Successor)
+		return nil
+	case policy == registry.RetirePropose:
+		p.report.wait(&p.report.Wait, *n, "%s can be retired: nobody uses it", n.Replaces)
+		return nil
+	case policy != registry.RetireDo:
+		return nil
+	}
+	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		is, err := isQuiet(tx, *n, n.Replaces, p.now)
+		if err != nil || !is {
+			return errors.Join(err, registry.ErrConflict)
+		}
+		return exchange.New(p.session).EndKey(tx, n.Replaces)
+	})
+	if waits(err) {
+		p.report.wait(&p.report.Wait, *n, "%s can't be retired: %v", n.Replaces, err)
+		return nil
+	}
+	if err == nil && n.Step == registry.RenewalDone {
+		p.report.done(*n, "%s is retired: nobody used it", n.Replaces)
+	}
+	return err
+}
+
+// policy returns what becomes of an old key that nobody uses. A shared pair ends by a person only,
+// because many partners depend on it.
+func (p *pass) policy(ctx context.Context, n registry.Renewal) (policy registry.Retire, err error) {
+	if n.Partner == "" {
+		return registry.RetirePropose, nil
+	}
+	err = p.session.View(ctx, func(tx registry.Reader) error {
+		env, err := tx.Environment(n.Partner, n.Environment)
+		policy = env.Rotation.RetireAs()
+		if n.Owner == registry.Ours && err == nil {
+			k, failed := tx.KeyPair(n.Replaces)
+			if err = failed; k.Partner == "" {
+				policy = registry.RetireNever // by its campaign
+			}
+		}
+		return err
+	})
+	return policy, err
+}
+
+// follow closes a renewal whose keys have ended in the rows of others, such as that of a shared pair.
+func (p *pass) follow(ctx context.Context, n *registry.Renewal) error {
+	if n.Activated == 0 && n.Successor != "" {
+		return nil
+	}
+	var state registry.State
+	err := p.session.View(ctx, func(tx registry.Reader) error {
+		if n.Owner == registry.Theirs {
+			c, err := tx.Certificate(n.Replaces)
+			state = c.State
+			return err
+		}
+		k, err := tx.KeyPair(n.Replaces)
+		state = k.State
+		return err
+	})
+	if err != nil || state.InUse() || n.Owner == registry.Theirs && n.Mail == nil && n.Activated != 0 {
+		return err
+	}
+	if err := p.note(ctx, n, func(*registry.Renewal) {}); err != nil {
+		return err
+	}
+	if n.Step.Closed() {
+		p.report.done(*n, "it has ended, because %s has", n.Replaces)
+	}
+	return nil
+}
+
+// late reports deadlines that have passed.
+func (p *pass) late(n registry.Renewal) {
+	switch {
+	case n.Activated != 0 && p.now.After(n.OverlapUntil):
+		p.report.wait(&p.report.Alarms, n, "the overlap ended on %s, and %s still counts",
+			n.OverlapUntil.Format(time.DateOnly), n.Replaces)
+	case n.Activated != 0 && p.now.After(n.OverlapUntil.AddDate(0, 0, -14)):
+		p.report.wait(&p.report.Wait, n, "the overlap ends on %s", n.OverlapUntil.Format(time.DateOnly))
+	case n.Activated == 0 && !n.RespondBy.IsZero() && p.now.After(n.RespondBy):
+		p.report.wait(&p.report.Alarms, n, "it is %s, and the answer of %s was due on %s",
+			n.Step, n.Partner, n.RespondBy.Format(time.DateOnly))
+	}
+}
+
+// isQuiet reports whether nobody has used the old key of a renewal for as many observed days as the
+// environment asks for. Days on which not every node counted do not count.
+func isQuiet(tx registry.Reader, n registry.Renewal, id string, now time.Time) (bool, error) {
+	if n.Everywhere.IsZero() {
+		return false, nil
+	}
+	need := registry.Rotation{}.QuietDays()
+	if n.Partner != "" {
+		env, err := tx.Environment(n.Partner, n.Environment)
+		if err != nil {
+			return false, err
+		}
+		need = env.Rotation.QuietDays()
+	}
+	uses, err := tx.KeyUsage(id, n.Partner)
+	if err != nil {
+		return false, err
+	}
+	since := n.Everywhere
+	for _, u := range uses {
+		if u.Last.After(since) {
+			since = u.Last
+		}
+	}
+	days, err := tx.Observed(since)
+	if err != nil {
+		return false, err
+	}
+	const most = 20 * time.Hour // of a day
+	quiet := 0
+	for _, d := range days {
+		if d.Day.After(since) && d.Watched >= most && d.Day.Before(now) {
+			quiet++
+		}
+	}
+	return quiet >= need, nil
+}

@@ -1,0 +1,129 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// duePage is how many certificates one pass looks at, to find those that are due.
+const duePage = 2000
+
+// due begins the renewals of active keys that are due, and ends what was on its way in and has expired.
+// A pass looks at a part of the certificates, and the next one goes on there.
+func (p *pass) due(ctx context.Context) error {
+	q := registry.CertificateQuery{
+		States: []registry.State{registry.Active}, Brief: true, Page: registry.Page{After: p.after, Limit: 1000},
+	}
+	for looked := 0; looked < duePage; {
+		var page []registry.Certificate
+		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+			page, _, err = registry.Readable(tx.Certificates(q))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, c := range page {
+			if err := p.begin(ctx, c); err != nil {
+				return err
+			}
+		}
+		looked += len(page)
+		if len(page) < q.Limit {
+			p.after = ""
+			break
+		}
+		q.After = page[len(page)-1].ID
+		p.after = q.After
+	}
+	return p.expire(ctx)
+}
+
+// begin begins the renewal of an active key, if it is due and none is open.
+func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
+	leg := registry.Leg{Owner: c.Owner, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment}
+	id := c.ID
+	if c.Owner == registry.Ours {
+		id = c.KeyPair
+	}
+	var due time.Time
+	err := p.session.View(ctx, func(tx registry.Reader) error {
+		since, r := c.Created, registry.Rotation{}
+		if c.Owner == registry.Theirs && !c.Activated.IsZero() {
+			since = c.Activated
+		}
+		if c.Partner != "" {
+			env, err := tx.Environment(c.Partner, c.Environment)
+			if err != nil {
+				return err
+			}
+			r = env.Rotation
+		}
+		if due = registry.Due(c.NotAfter, since, r); p.now.Before(due) {
+			return errNotDue
+		}
+		_, err := tx.OpenRenewal(leg)
+		return err
+	})
+	switch {
+	case errors.Is(err, errNotDue) || err == nil:
+		return nil
+	case !errors.Is(err, registry.ErrNotFound):
+		return err
+	}
+	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.NotAfter.AddDate(0, 0, -respondDays)}
+	entry := registry.Entry{
+		Action: registry.ActionRenewalBegin, Subject: "renewal of " + id, Partner: c.Partner, Environment: c.Environment,
+	}
+	err = p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		entry.After = n
+		return p.session.BeginRenewal(tx, n)
+	})
+	if errors.Is(err, registry.ErrExists) || errors.Is(err, registry.ErrConflict) {
+		return nil // somebody was faster
+	}
+	if err == nil {
+		p.report.done(n, "the renewal of %s is due", id)
+	}
+	return err
+}
+
+// respondDays is how many days before the end of the old certificate the successor should be there.
+const respondDays = 30
+
+var errNotDue = errors.New("it is not due")
+
+// expire ends certificates that have expired on their way in: they can't be used any more.
+func (p *pass) expire(ctx context.Context) error {
+	var ended []registry.Certificate
+	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+		ended, _, err = registry.Readable(tx.Certificates(registry.CertificateQuery{
+			Owner: registry.Theirs, States: []registry.State{registry.Received, registry.Matched, registry.Approved},
+			NotAfterBefore: p.now, Page: registry.Page{Limit: 100},
+		}))
+		return err
+	})
+	for _, c := range ended {
+		entry := registry.Entry{
+			Action: registry.ActionRenewalAdvance, Subject: "certificate/" + c.ID, Partner: c.Partner,
+			Environment: c.Environment,
+		}
+		failed := p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+			c, err := tx.Certificate(c.ID)
+			if err != nil {
+				return err
+			}
+			entry.Before = c
+			err = p.session.MoveCertificate(tx, &c, registry.Expired)
+			entry.After = c
+			return err
+		})
+		if failed != nil && !errors.Is(failed, registry.ErrConflict) && !waits(failed) {
+			return failed
+		}
+	}
+	return err
+}

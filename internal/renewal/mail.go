@@ -1,0 +1,153 @@
+package renewal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"mime"
+	"mime/quotedprintable"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// mailTo returns the addresses for our mails to a partner: those of the first role that has a contact.
+func mailTo(env registry.Environment) []string {
+	for _, role := range []registry.ContactRole{registry.Primary, registry.Alternate, registry.Support} {
+		var to []string
+		for _, c := range env.Contacts {
+			if c.Role == role && c.Email != "" {
+				to = append(to, c.Email)
+			}
+		}
+		if to != nil {
+			return to
+		}
+	}
+	return nil
+}
+
+// mailID returns the Message-ID of the mail that confirms a renewal. It is the same each time the mail
+// is written.
+func mailID(n registry.Renewal, env registry.Environment) string {
+	domain := "sealane.invalid"
+	if _, after, found := strings.Cut(env.MailFrom, "@"); found {
+		domain = after
+	}
+	return fmt.Sprintf("<%s.%s@%s>", n.ID, n.Successor, domain)
+}
+
+// Letter is the mail that confirms a new certificate, as a file (RFC 5322).
+type Letter struct {
+	To   []string
+	Data []byte
+}
+
+// ConfirmationMail returns the planned mail of a renewal. It is the same each time.
+func ConfirmationMail(ctx context.Context, v *registry.Viewer, of Name) (out Letter, err error) {
+	err = v.View(ctx, func(tx registry.Reader) error {
+		n, err := registry.FindRenewal(tx, of.ID, of.Partner)
+		if err != nil {
+			return err
+		}
+		if n.Mail == nil {
+			return registry.Refuse("renewal %s is %s: its mail is planned when every node uses the successor", n.ID, n.Step)
+		}
+		env, err := tx.Environment(n.Partner, n.Environment)
+		if err != nil {
+			return err
+		}
+		p, err := tx.Partner(n.Partner)
+		if err != nil {
+			return err
+		}
+		c, err := tx.Certificate(n.Successor)
+		if err != nil {
+			return err
+		}
+		before, err := tx.Certificate(n.Replaces)
+		if err != nil {
+			return err
+		}
+		out.To = n.Mail.To
+		out.Data, err = letter(n, env, p, c, before)
+		return err
+	})
+	return out, err
+}
+
+// letter writes the mail. What comes from certificates is printable in them: see package cert.
+func letter(
+	n registry.Renewal, env registry.Environment, p registry.Partner, c, before registry.Certificate,
+) ([]byte, error) {
+	chain, err := c.Parse()
+	if err != nil {
+		return nil, err
+	}
+	sum := cert.Fingerprints(nil, chain[0]).Rows[0].SHA256
+	var body strings.Builder
+	write := func(format string, args ...any) { fmt.Fprintf(&body, format+"\r\n", args...) }
+	write("%s,", p.Name)
+	write("")
+	write("your new certificate for %s is in use since %s.", n.Environment, n.ActivatedAt.Format("2 January 2006, 15:04 UTC"))
+	write("All of our systems encrypt to it and verify by it.")
+	write("")
+	write("  Common name  %s", c.CommonName)
+	write("  Serial       %s", c.Serial)
+	if c.KeyID != "" {
+		write("  Key ID       %s", c.KeyID)
+	}
+	write("  Valid until  %s", c.NotAfter.Format("2 January 2006, 15:04 UTC"))
+	write("  SHA-256      %s", sum.Hex)
+	write("")
+	write("It replaces the certificate with the serial %s, valid until %s.", before.Serial,
+		before.NotAfter.Format("2 January 2006"))
+	write("You can end the use of the old key now. If you must go back to it, tell us before.")
+	var out bytes.Buffer
+	header := func(name, value string) { fmt.Fprintf(&out, "%s: %s\r\n", name, value) }
+	if env.MailFrom != "" {
+		header("From", (&mail.Address{Address: env.MailFrom}).String())
+	}
+	to := make([]string, len(n.Mail.To))
+	for i, address := range n.Mail.To {
+		to[i] = (&mail.Address{Address: address}).String()
+	}
+	if len(to) > 0 {
+		header("To", strings.Join(to, ", "))
+	}
+	header("Subject", mime.QEncoding.Encode("utf-8",
+		fmt.Sprintf("Your new certificate for %s is in use (%s)", n.Environment, c.CommonName)))
+	header("Date", n.Mail.Planned.Format(time.RFC1123Z))
+	header("Message-ID", n.Mail.ID)
+	header("Auto-Submitted", "auto-generated")
+	header("MIME-Version", "1.0")
+	header("Content-Type", "text/plain; charset=utf-8")
+	header("Content-Transfer-Encoding", "quoted-printable")
+	out.WriteString("\r\n")
+	text := quotedprintable.NewWriter(&out)
+	if _, err := text.Write([]byte(body.String())); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), text.Close()
+}
+
+// Sent records that the mail which confirms a new certificate was sent by a person.
+func (r Renewals) Sent(ctx context.Context, of Name) (registry.Renewal, error) {
+	n, err := r.change(ctx, registry.ActionRenewalMail, of,
+		func(tx registry.Tx, _ *registry.Entry, n *registry.Renewal) error {
+			switch {
+			case n.Mail == nil:
+				return registry.Refuse("renewal %s is %s: no mail is planned", n.ID, n.Step)
+			case !n.Mail.Sent.IsZero():
+				return registry.Refuse("the mail of renewal %s was sent on %s", n.ID, n.Mail.Sent.Format(time.DateOnly))
+			}
+			m := *n.Mail
+			m.Sent, m.SentBy = r.session.Time(), r.session.Person().ID
+			n.Mail, n.Changed = &m, m.Sent
+			return tx.PutRenewal(n)
+		})
+	return r.again(ctx, n, err)
+}

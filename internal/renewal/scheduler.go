@@ -1,0 +1,250 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sealane/sealane/internal/registry"
+)
+
+// Scheduler does what people have ordered: it is the program of renewals. Several may run on one
+// registry, also in the processes that serve messages; one at a time works. It may only do the steps
+// that are a program's: it approves, matches, waives and prolongs nothing.
+type Scheduler struct {
+	Registry *registry.Registry
+	Holder   string // tells schedulers apart
+	// Drain is how long a request may take that began before a change. The mail that confirms a new
+	// certificate waits so long. 0 is DefaultDrain.
+	Drain time.Duration
+
+	after string // where the search for keys that are due goes on
+}
+
+// DefaultDrain is longer than a gateway lets a request take.
+const DefaultDrain = 5 * time.Minute
+
+// Tick is how often a Scheduler looks. It compares the present time with what is stored, so a computer
+// that slept, or a clock that was set, delays it by one tick.
+const Tick = time.Minute
+
+// Report says what a pass has done, and what could not be done.
+type Report struct {
+	// Busy reports whether another scheduler works; nothing was done.
+	Busy bool   `json:"busy,omitempty"`
+	Open int    `json:"open"` // renewals
+	Done []Did  `json:"done,omitempty"`
+	Wait []Wait `json:"waiting,omitempty"`
+	// Alarms are what a person must look at.
+	Alarms []Wait `json:"alarms,omitempty"`
+	// More reports whether a limit has ended the lists.
+	More bool `json:"more,omitempty"`
+}
+
+// Did is a step that a pass has done.
+type Did struct {
+	Renewal string               `json:"renewal"`
+	Step    registry.RenewalStep `json:"step"`
+	Text    string               `json:"text"`
+}
+
+// Wait is something that a pass did not do, and why.
+type Wait struct {
+	Renewal string `json:"renewal"`
+	Partner string `json:"partner,omitempty"`
+	Text    string `json:"text"`
+}
+
+// maxListed is how long each list of a report may be.
+const maxListed = 1000
+
+func (r *Report) done(n registry.Renewal, format string, args ...any) {
+	if len(r.Done) == maxListed {
+		r.More = true
+		return
+	}
+	r.Done = append(r.Done, Did{n.ID, n.Step, fmt.Sprintf(format, args...)})
+}
+
+func (r *Report) wait(to *[]Wait, n registry.Renewal, format string, args ...any) {
+	if len(*to) == maxListed {
+		r.More = true
+		return
+	}
+	*to = append(*to, Wait{n.ID, n.Partner, fmt.Sprintf(format, args...)})
+}
+
+// claimed is how long a scheduler has the registry for itself.
+const claimed = 5 * time.Minute
+
+// task is the name of the claim.
+const task = "renewals"
+
+// Run runs a pass at once and then every Tick, until ctx ends. It passes each report to told, and each
+// error of a pass, which does not end it.
+func (s *Scheduler) Run(ctx context.Context, told func(Report, error)) {
+	ticks := time.NewTicker(Tick)
+	defer ticks.Stop()
+	for {
+		report, err := s.Pass(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		told(report, err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+// Pass looks at every open renewal once, does the steps that are due, and begins the renewals of keys
+// that end. What fails for one renewal is among the alarms, and the others go on.
+func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
+	var report Report
+	taken, err := s.claim(ctx)
+	if err != nil || !taken {
+		report.Busy = err == nil
+		return report, err
+	}
+	now := s.Registry.Time()
+	p := pass{Scheduler: s, session: s.Registry.Program(), report: &report, now: now, claimedAt: now}
+	if err := p.watch(ctx); err != nil {
+		return report, err
+	}
+	if err := p.renewals(ctx); err != nil {
+		return report, err
+	}
+	return report, p.due(ctx)
+}
+
+func (s *Scheduler) claim(ctx context.Context) (taken bool, err error) {
+	now := s.Registry.Time()
+	err = s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		taken, err = tx.Claim(task, s.Holder, now, now.Add(claimed))
+		return err
+	})
+	return taken, err
+}
+
+// Release lets another scheduler work at once. The owner calls it at the end.
+func (s *Scheduler) Release(ctx context.Context) error {
+	now := s.Registry.Time()
+	return s.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		_, err := tx.Claim(task, s.Holder, now, now)
+		return err
+	})
+}
+
+// pass is one pass of a scheduler.
+type pass struct {
+	*Scheduler
+	session   *registry.Session
+	report    *Report
+	now       time.Time
+	claimedAt time.Time
+}
+
+// renewals advances every open renewal.
+func (p *pass) renewals(ctx context.Context) error {
+	q := registry.RenewalQuery{Open: true, Page: registry.Page{Limit: 500}}
+	for {
+		var page []registry.Renewal
+		var damaged registry.DamagedRows
+		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+			page, damaged, err = registry.Readable(tx.Renewals(q))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range damaged {
+			p.report.wait(&p.report.Alarms, registry.Renewal{ID: row.ID}, "its row can't be read: %s", row.Why)
+		}
+		for _, n := range page {
+			p.report.Open++
+			if err := p.keepClaim(ctx); err != nil {
+				return err
+			}
+			if err := p.advance(ctx, n); err != nil {
+				if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
+					return err
+				}
+				p.report.wait(&p.report.Alarms, n, "%v", err)
+			}
+		}
+		if len(page)+len(damaged) == 0 {
+			return nil
+		}
+		q.After = lastOf(page, damaged)
+	}
+}
+
+// lastOf returns the last identity of a page.
+func lastOf(page []registry.Renewal, damaged registry.DamagedRows) (last string) {
+	for _, n := range page {
+		last = max(last, n.ID)
+	}
+	for _, row := range damaged {
+		last = max(last, row.ID)
+	}
+	return last
+}
+
+// keepClaim renews the claim of a pass that takes long.
+func (p *pass) keepClaim(ctx context.Context) error {
+	now := p.Registry.Time()
+	if now.Sub(p.claimedAt) < claimed/2 {
+		return nil
+	}
+	p.claimedAt = now
+	taken, err := p.claim(ctx)
+	if err == nil && !taken {
+		err = errors.New("another scheduler has taken over")
+	}
+	return err
+}
+
+// watch notes that the uses of keys were watched since the last pass, if every node has counted them.
+func (p *pass) watch(ctx context.Context) error {
+	const longest = time.Hour // between two passes of one watch
+	return p.Registry.Store.Update(ctx, func(tx registry.Tx) error {
+		days, err := tx.Observed(p.now.AddDate(0, 0, -2))
+		if err != nil {
+			return err
+		}
+		var last time.Time
+		for _, d := range days {
+			if d.Until.After(last) {
+				last = d.Until
+			}
+		}
+		watched := p.now.Sub(last)
+		counted, err := allCount(tx, p.now)
+		if err != nil {
+			return err
+		}
+		if last.IsZero() || watched < 0 || watched > longest || !counted {
+			watched = 0
+		}
+		return tx.Observe(p.now, watched)
+	})
+}
+
+// allCount reports whether every node has stored its uses lately.
+func allCount(tx registry.Reader, now time.Time) (bool, error) {
+	const lately = 3 * time.Minute
+	nodes, damaged, err := registry.Readable(tx.Nodes())
+	if err != nil || len(damaged) > 0 {
+		return false, err
+	}
+	for _, n := range nodes {
+		serves := !n.Gone() && (n.Serves.IsZero() || now.Before(n.Serves))
+		if serves && (n.Silent(now) || now.Sub(n.Counted) > lately) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
