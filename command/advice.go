@@ -20,6 +20,10 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.Approve.Action:   func(a operation.Advice) string { return words("approve", a.ID) },
 	operation.Alias.Action:     func(a operation.Advice) string { return words("alias", a.ID, "KEYID") },
 	operation.Activate.Action:  func(a operation.Advice) string { return words("activate", a.ID) },
+	operation.OrderActivation:  func(a operation.Advice) string { return words("activate", a.ID) },
+	operation.Rollback.Action:  func(a operation.Advice) string { return words("rollback", a.ID, "--reason TEXT") },
+	operation.Hold.Action:      func(a operation.Advice) string { return words("hold", a.ID, "--end --reason TEXT") },
+	operation.KeyIDTold.Action: func(a operation.Advice) string { return words("told", a.ID, "--said TEXT") },
 	operation.Challenge.Action: func(a operation.Advice) string { return words("challenge", a.ID) },
 	operation.Installed.Action: func(a operation.Advice) string {
 		if a.Partner != "" {
@@ -90,6 +94,7 @@ var needs = map[operation.NeedKind]func(value string) string{
 	operation.NeedAgain:    func(string) string { return "--again" },
 	operation.NeedRenewal:  func(string) string { return "--renewal" },
 	operation.NeedRole:     func(role string) string { return "--role " + role },
+	operation.NeedWord:     func(string) string { return "the partner's words: --said or --word TEXT" },
 	operation.NeedRootKey:  func(string) string { return "--root-key, $SEALANE_ROOT_KEY" },
 }
 

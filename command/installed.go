@@ -7,22 +7,26 @@ import (
 )
 
 func newInstalled() *cobra.Command {
-	var in operation.ID
+	var in operation.Installation
 	c := &cobra.Command{
 		Use:   "installed KEYPAIR",
 		Short: "Record that the partner has installed your certificate",
 		Long: `Installed records that the partner has installed the certificate of a key pair of yours.
-Messages to the partner are signed by it from now on. The previously active pair still
-opens messages (retiring).`,
+Messages to the partner are signed by a first pair from now on. A pair that follows
+another is so at once where one person decides. Elsewhere it waits for an order (sealane
+activate), and in production say who has confirmed it and how (--said). The previously
+active pair still opens messages (retiring).`,
 		Example: `  sealane installed k-7k2m4q6z3x
+  sealane installed k-7k2m4q6z3x --said "J. Roe, mail of 3 December"
   sealane installed k-7k2m4q6z3x --partner acme     # a pair that all partners share`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
 	c.Flags().StringVar(&in.Partner, "partner", "",
 		"who has installed it, for a key pair that all partners of a profile share")
-	input := func(_ *cobra.Command, args []string) (operation.ID, error) {
-		in.ID = args[0]
+	c.Flags().StringVar(&in.Said, "said", "", "who at the partner has said so, and how")
+	input := func(_ *cobra.Command, args []string) (operation.Installation, error) {
+		in.ID.ID = args[0]
 		return in, nil
 	}
 	c.RunE = does(flags, operation.Installed, input, func(c *cobra.Command, s operation.Step) error {

@@ -1,6 +1,7 @@
 package exchange_test
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -21,6 +22,7 @@ import (
 	"github.com/sealane/sealane/internal/jose"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
 	"github.com/sealane/sealane/internal/store/pgtest"
@@ -51,6 +53,58 @@ type member struct {
 func (m member) WithReason(reason string) member {
 	s := m.Session.WithReason(reason)
 	return member{s, exchange.New(s), m.company}
+}
+
+// MarkInstalled records the word of a partner. Where an order is needed, this person orders, and the
+// approver agrees.
+func (m member) MarkInstalled(ctx context.Context, at exchange.Target) error {
+	at.Said = cmp.Or(at.Said, "their custodian by telephone")
+	if err := m.Exchange.MarkInstalled(ctx, at); err != nil {
+		return err
+	}
+	err := m.order(ctx, renewal.Name{ID: at.KeyPair, Partner: at.Partner})
+	if refusal, is := errors.AsType[*registry.RefusedError](err); is && refusal.Advice.IsZero() {
+		return nil // it is active already
+	}
+	return err
+}
+
+// Activate activates a certificate. Where an order is needed, this person orders, and the approver
+// agrees.
+func (m member) Activate(ctx context.Context, id string) error {
+	err := m.Exchange.Activate(ctx, id)
+	if registry.AdviceIn(err).Action == registry.ActionRenewalOrder {
+		return m.order(ctx, renewal.Name{ID: id})
+	}
+	return err
+}
+
+// order orders an activation, with another person's approval.
+func (m member) order(ctx context.Context, of renewal.Name) error {
+	in := renewal.Activation{Name: of, Change: "CHG-4711"}
+	_, err := renewal.New(m.Session).Order(ctx, in)
+	needed, is := errors.AsType[*registry.SecondPersonError](err)
+	if !is {
+		return err
+	}
+	r, err := m.Session.MakeRequest(ctx, needed.Request)
+	if err != nil {
+		return err
+	}
+	as, _, err := m.company.cora.Session.ApproveRequest(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	_, err = renewal.New(as).Order(ctx, in)
+	return err
+}
+
+// rollBack brings the key before the active one back, by the partner's word.
+func (m member) rollBack(ctx context.Context, id, partner string) error {
+	_, err := renewal.New(m.Session.WithReason("the new one does not work")).RollBack(ctx, renewal.Rollback{
+		Name: renewal.Name{ID: id, Partner: partner}, Word: "their custodian by telephone",
+	})
+	return err
 }
 
 // onBoth runs a test on each database.

@@ -89,21 +89,22 @@ func TestFromAnOwnPairToTheSharedOne(t *testing.T) {
 		if a, b := h.stateFor("p1", own), h.stateFor("p1", shared); a != "active" || b != "staged" {
 			t.Errorf("before: %s, %s", a, b)
 		}
-		said := func(pair registry.KeyPair, other registry.KeyPair) {
+		said := func(pair, other registry.KeyPair, before string, act func() error) {
 			t.Helper()
-			h.must(h.anna.MarkInstalled(ctx, pairWith(pair.ID, "p1")))
+			h.must(act())
 			state, _, err := exchange.StandingOf(ctx, h.viewer(), pair.ID, "p1")
 			h.must(err)
-			if a, b := h.stateFor("p1", pair), h.stateFor("p1", other); a != "active" || b != "retiring" ||
+			if a, b := h.stateFor("p1", pair), h.stateFor("p1", other); a != "active" || b != before ||
 				state != registry.Active {
 				t.Errorf("confirmed: %s and the other %s; it is said to be %s", a, b, state)
 			}
 			wantRefused(t, "the active one", "needs last",
 				h.anna.WithReason("it was renewed").Retire(ctx, pair.ID, false))
 		}
-		said(shared, own)
-		said(own, shared)
-		said(shared, own)
+		installed := func() error { return h.anna.MarkInstalled(ctx, pairWith(shared.ID, "p1")) }
+		said(shared, own, "retiring", installed)
+		said(own, shared, "staged", func() error { return h.anna.rollBack(ctx, shared.ID, "p1") })
+		said(shared, own, "retiring", installed)
 		h.must(h.anna.WithReason("it was replaced").Retire(ctx, own.ID, false))
 		if got := h.stateFor("p1", shared); got != "active" {
 			t.Errorf("after: %s", got)

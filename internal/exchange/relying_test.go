@@ -155,10 +155,9 @@ func TestImportedPairConfirmedAgain(t *testing.T) {
 		t.Errorf("the imported pair is %s, the renewal %s", a, b)
 	}
 	h.now = h.now.Add(time.Minute)
-	h.must(h.anna.WithReason("the renewal does not work there").MarkInstalled(t.Context(),
-		pairWith(imported.ID, "p1")))
+	h.must(h.anna.rollBack(t.Context(), renewal.ID, "p1"))
 	if a, b := h.stateFor("p1", imported), h.stateFor("p1", renewal); a != keyring.Active.String() ||
-		b != keyring.Retiring.String() {
-		t.Errorf("confirmed again: the imported pair is %s, the renewal %s", a, b)
+		b != keyring.Staged.String() {
+		t.Errorf("rolled back: the imported pair is %s, the renewal %s", a, b)
 	}
 }

@@ -159,6 +159,10 @@ func (e Exchange) undoPair(ctx context.Context, of Target) (state registry.State
 			err = e.undoRetired(tx, &k)
 		case registry.Active:
 			err = e.undoInstalled(tx, entry, &k, cmp.Or(of.Partner, k.Partner))
+		case registry.Staged:
+			if err = e.wasSaid(tx, k, cmp.Or(of.Partner, k.Partner)); err == nil {
+				err = e.undoInstalled(tx, entry, &k, cmp.Or(of.Partner, k.Partner))
+			}
 		default:
 			err = registry.Refuse("key pair %s is %s: there is no step that could be undone", k.ID, k.State)
 		}
@@ -166,6 +170,17 @@ func (e Exchange) undoPair(ctx context.Context, of Target) (state registry.State
 		return err
 	})
 	return state, err
+}
+
+// wasSaid returns an error where no partner has said that a staged pair is installed.
+func (e Exchange) wasSaid(tx registry.Reader, k registry.KeyPair, partner string) error {
+	if partner != "" {
+		offer, err := offerNow(tx, k, partner)
+		if err != nil || !offer.Installed.IsZero() {
+			return err
+		}
+	}
+	return registry.Refuse("key pair %s is %s: there is no step that could be undone", k.ID, k.State)
 }
 
 // undoRetired lets a retired pair open messages again. One that no partner had installed is on
@@ -209,19 +224,39 @@ func (e Exchange) undoInstalled(
 		return err
 	}
 	offer := offerOf(offers, k.ID)
-	if offer.Confirmed.IsZero() {
+	if offer.Confirmed.IsZero() && offer.Installed.IsZero() {
 		return registry.Refuse("%s has not said that key pair %s is installed", partner, k.ID)
 	}
 	before, err := installedBefore(tx, *k, partner, offers)
 	if err != nil {
 		return err
 	}
-	offer.Confirmed = time.Time{}
+	entry.Partner = partner
+	n, renews, err := e.renewalOf(tx, *k, partner)
+	if err != nil {
+		return err
+	}
+	if renews && n.Successor == k.ID && n.Activated != 0 {
+		// The partner has the one before: their word about this one was recorded by mistake.
+		if err := e.session.RollBack(tx, n, e.session.Reason()); err != nil {
+			return err
+		}
+		if offers, err = tx.Offers(partner); err != nil {
+			return err
+		}
+		offer = offerOf(offers, k.ID)
+		offer.Installed, offer.Said = time.Time{}, ""
+		if err := tx.PutOffer(&offer); err != nil {
+			return err
+		}
+		*k, err = tx.KeyPair(k.ID)
+		return err
+	}
+	offer.Installed, offer.Confirmed, offer.Said = time.Time{}, time.Time{}, ""
 	if err := tx.PutOffer(&offer); err != nil {
 		return err
 	}
-	entry.Partner = partner
-	if k.Partner != "" { // of others who share it nothing changes
+	if k.Partner != "" && k.State == registry.Active { // of others who share it nothing changes
 		if err := e.session.ReturnPair(tx, k, registry.Staged); err != nil {
 			return err
 		}

@@ -97,9 +97,9 @@ func TestUndoOfACertificate(t *testing.T) {
 		h.wantLane("acme", "PROD", " active; ")
 		h.undone(c.ID, "", registry.Retiring)
 		h.wantLane("acme", "PROD", " active;  retiring; ")
-		h.must(h.anna.Activate(ctx, c.ID)) // and the one before it is in use again
+		h.must(h.anna.rollBack(ctx, second.ID, "")) // and the one before it is in use again
 		if a, b := h.certificate(c.ID).State, h.certificate(second.ID).State; a != registry.Active ||
-			b != registry.Retiring {
+			b != registry.Staged {
 			t.Errorf("%s and %s", a, b)
 		}
 

@@ -164,17 +164,6 @@ var (
 	Stage = simple("Stage", registry.ActionExchangeStage,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Stage(ctx, of.ID) })
 
-	// Activate makes an approved certificate the one that messages are encrypted to.
-	Activate = simple("Activate", registry.ActionExchangeActivate,
-		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Activate(ctx, of.ID) })
-
-	// Installed records that the partner has installed our certificate, and activates its
-	// key pair.
-	Installed = simple("Installed", registry.ActionKeyInstalled,
-		func(e exchange.Exchange, ctx context.Context, of ID) error {
-			return e.MarkInstalled(ctx, exchange.Target{KeyPair: of.ID, Partner: of.Partner})
-		})
-
 	// Revoke ends the use of a certificate or key pair at once, and blocks its key.
 	Revoke = simple("Revoke", registry.ActionExchangeRevoke,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Revoke(ctx, of.ID) })

@@ -288,6 +288,7 @@ const (
 	NeedRenewal  = registry.NeedRenewal
 	NeedRole     = registry.NeedRole
 	NeedRootKey  = registry.NeedRootKey
+	NeedWord     = registry.NeedWord
 )
 
 // NeedKinds returns all kinds of needs.

@@ -180,7 +180,10 @@ func (r Renewal) emergency(tx Reader) (bool, error) {
 // IsRenewal reports whether an identity is that of a renewal.
 func IsRenewal(id string) bool { return len(id) > 2 && id[:2] == "n-" }
 
-// keyState returns the state of a key of a leg, for that leg.
+// StateOf returns the state of a key of a leg, for that leg: a shared pair has one for each partner.
+func StateOf(tx Reader, leg Leg, id string) (State, error) { return keyState(tx, leg, id) }
+
+// keyState is StateOf.
 func keyState(tx Reader, leg Leg, id string) (State, error) {
 	if id == "" {
 		return "", nil

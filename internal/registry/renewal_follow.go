@@ -72,17 +72,52 @@ func (f follower) key(t touched) error {
 	case err != nil:
 		return err
 	}
+	next, err := f.supersedes(n, t.id)
+	if err != nil {
+		return err
+	}
+	if next {
+		return f.supersede(n, t.id)
+	}
 	if err := f.succeed(&n, t.id); err != nil {
 		return err
 	}
 	if err := f.store(&n); err != nil || n.Step != RenewalSuperseded {
 		return err
 	}
-	next, err := activeOf(f.tx, n.Leg, n.Successor)
-	if err != nil || next == "" {
+	active, err := activeOf(f.tx, n.Leg, n.Successor)
+	if err != nil || active == "" {
 		return err
 	}
-	return f.store(&Renewal{ID: newID("n"), Leg: n.Leg, Replaces: n.Successor, Successor: next, Created: f.now})
+	return f.store(&Renewal{ID: newID("n"), Leg: n.Leg, Replaces: n.Successor, Successor: active, Created: f.now})
+}
+
+// supersedes reports whether a key will follow the successor of an open renewal, which is active. A
+// certificate does so when it is approved.
+func (f follower) supersedes(n Renewal, id string) (bool, error) {
+	if n.Activated == 0 || id == n.Replaces || id == n.Successor {
+		return false, nil
+	}
+	state, err := keyState(f.tx, n.Leg, id)
+	return state == Approved || state == Staged, err
+}
+
+// supersede ends a renewal whose successor is active, and begins the next. A hold goes on. Keys that
+// still count from before are retired by the next one.
+func (f follower) supersede(n Renewal, id string) error {
+	next := Renewal{
+		ID: newID("n"), Leg: n.Leg, Replaces: n.Successor, Successor: id, Hold: n.Hold, Created: f.now,
+	}
+	f.note(&n, RenewalSuperseded, "by renewal "+next.ID)
+	n.Step, n.Closed, n.Changed, n.Order, n.Hold = RenewalSuperseded, f.now, f.now, nil, nil
+	if err := f.tx.PutRenewal(&n); err != nil {
+		return err
+	}
+	var err error
+	if next.Campaign, err = f.campaign(next); err != nil {
+		return err
+	}
+	return f.store(&next)
 }
 
 // succeed makes a key the successor in an open renewal, if there is none, or if it has come further

@@ -222,7 +222,7 @@ func (s *Session) inWindow(tx Reader, n Renewal, _ string) error {
 // takes the place of quiet, and nothing takes that of the end of a hold.
 func (s *Session) mayRetire(tx Reader, leg Leg, id string) error {
 	n, err := tx.OpenRenewal(leg)
-	if errors.Is(err, ErrNotFound) || err == nil && id != n.Replaces && id != n.Successor {
+	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
 	switch {
@@ -232,7 +232,7 @@ func (s *Session) mayRetire(tx Reader, leg Leg, id string) error {
 		return heldError(n)
 	case s.program == nil:
 		return nil
-	case id != n.Replaces || n.Step != RenewalQuiet:
+	case id == n.Successor || id == n.Replaces && n.Step != RenewalQuiet:
 		return Refuse("renewal %s is %s: a program retires nothing then", n.ID, n.Step)
 	}
 	return nil

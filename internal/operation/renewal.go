@@ -1,0 +1,176 @@
+package operation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sealane/sealane/internal/exchange"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
+)
+
+// Renewal is the change from one key of a leg to its successor.
+type Renewal = registry.Renewal
+
+// RenewalName names a renewal by its identity, or by that of a key that has a part in it.
+type RenewalName = renewal.Name
+
+// RollbackTo names a renewal that is rolled back.
+type RollbackTo = renewal.Rollback
+
+// PartnerWord is what somebody at a partner has said.
+type PartnerWord = renewal.Word
+
+// OrderActivation is what Activate needs in a renewal.
+const OrderActivation = registry.ActionRenewalOrder
+
+// Activation orders that a key is used.
+type Activation = renewal.Activation
+
+// Activated is a key after the order to use it.
+type Activated struct {
+	Step
+	// Renewal is the one that the key is the successor in; nil: it is the first key of its leg.
+	Renewal *Renewal `json:"renewal,omitempty"`
+}
+
+// Activate makes an approved certificate of a partner, or a key pair of ours that the partner has
+// installed, the one that is used. In a renewal that is an order, which a program does at its time.
+var Activate = repeatable("Activate", registry.ActionExchangeActivate,
+	func(ctx context.Context, s *Session, in Activation) (out Activated, err error) {
+		var n Renewal
+		err = s.View(ctx, func(tx registry.Reader) (err error) {
+			n, err = registry.FindRenewal(tx, in.ID, in.Partner)
+			return err
+		})
+		switch {
+		case errors.Is(err, registry.ErrNotFound) && !registry.IsRenewal(in.ID):
+			return s.activateFirst(ctx, in)
+		case err != nil:
+			return out, err
+		}
+		if n, err = renewal.New(s.Session).Order(ctx, in); err != nil {
+			return out, err
+		}
+		out.Renewal = &n
+		out.Step, err = s.step(ctx, n.Successor, n.Partner)
+		return out, err
+	})
+
+// activateFirst activates a certificate that follows no other.
+func (s *Session) activateFirst(ctx context.Context, in Activation) (out Activated, err error) {
+	switch {
+	case !in.At.IsZero():
+		return out, registry.Refuse("%s follows no other key: there is no time to wait for", in.ID)
+	case exchange.IsKeyPair(in.ID):
+		return out, registry.Refuse("key pair %s follows no other: it is active when the partner has installed it", in.ID).
+			Then(registry.Advice{Action: registry.ActionKeyInstalled, ID: in.ID, Partner: in.Partner})
+	}
+	if err := exchange.New(s.Session).Activate(ctx, in.ID); err != nil {
+		return out, err
+	}
+	out.Step, err = s.step(ctx, in.ID, in.Partner)
+	return out, err
+}
+
+// onRenewal is an operation on one renewal.
+func onRenewal[In any](
+	name string, a registry.Action, f func(renewal.Renewals, context.Context, In) (Renewal, error),
+) *Operation[In, Renewal] {
+	return changing(name, a, func(ctx context.Context, s *Session, in In) (Renewal, error) {
+		return f(renewal.New(s.Session), ctx, in)
+	})
+}
+
+// Operations on one renewal.
+var (
+	// Rollback makes the key before the active one the one that is used again.
+	Rollback = onRenewal("Rollback", registry.ActionRenewalRollback, renewal.Renewals.RollBack)
+
+	// Hold stops a renewal, and EndHold lets it go on.
+	Hold    = onRenewal("Hold", registry.ActionRenewalHold, renewal.Renewals.Hold)
+	EndHold = onRenewal("EndHold", registry.ActionRenewalHold, renewal.Renewals.EndHold)
+
+	// CancelOrder takes the order of an activation back.
+	CancelOrder = onRenewal("CancelOrder", registry.ActionRenewalHold, renewal.Renewals.CancelOrder)
+
+	// KeyIDTold records that a partner knows the new key ID of its certificate.
+	KeyIDTold = onRenewal("KeyIDTold", registry.ActionRenewalTold, renewal.Renewals.KeyIDTold)
+
+	// Asked records that a partner was asked for a new certificate.
+	Asked = onRenewal("Asked", registry.ActionRenewalAsk, renewal.Renewals.Asked)
+
+	// ConfirmationSent records that the mail was sent that confirms a new certificate.
+	ConfirmationSent = onRenewal("ConfirmationSent", registry.ActionRenewalMail, renewal.Renewals.Sent)
+
+	// ConfirmationMail returns that mail.
+	ConfirmationMail = reading("ConfirmationMail",
+		func(ctx context.Context, v *registry.Viewer, in RenewalName) (renewal.Letter, error) {
+			return renewal.ConfirmationMail(ctx, v, in)
+		})
+
+	// ShowRenewal returns a renewal, with what each key of it may do now.
+	ShowRenewal = reading("ShowRenewal",
+		func(ctx context.Context, v *registry.Viewer, in RenewalName) (renewal.Shown, error) {
+			return renewal.Show(ctx, v, in)
+		})
+)
+
+// RenewalQuery selects renewals. Empty fields select all.
+type RenewalQuery = registry.RenewalQuery
+
+// RenewalList is a page of renewals.
+type RenewalList struct {
+	Renewals []Renewal `json:"renewals"`
+	More     string    `json:"more,omitempty"` // After of the next page
+	Damage
+}
+
+// ListRenewals returns a page of renewals.
+var ListRenewals = reading("ListRenewals",
+	func(ctx context.Context, v *registry.Viewer, q RenewalQuery) (out RenewalList, err error) {
+		err = v.View(ctx, func(tx registry.Reader) error {
+			list, damaged, err := registry.Readable(tx.Renewals(q))
+			out = RenewalList{Renewals: list}
+			out.lack(damaged)
+			return err
+		})
+		if n := len(out.Renewals); err == nil && n > 0 && n == pageLimit(q.Limit) {
+			out.More = out.Renewals[n-1].ID
+		}
+		return out, err
+	})
+
+func pageLimit(n int) int {
+	if n == 0 {
+		return 100
+	}
+	return min(n, 1000)
+}
+
+// Installation is the word of a partner that it has installed our certificate.
+type Installation struct {
+	ID
+	Said string `json:"said,omitempty"` // who has said so, and how
+}
+
+// Installed records that the partner has installed our certificate. A first key pair is active from
+// then on, and so is a successor where one person decides.
+var Installed = changing("Installed", registry.ActionKeyInstalled,
+	func(ctx context.Context, s *Session, in Installation) (Step, error) {
+		target := exchange.Target{KeyPair: in.ID.ID, Partner: in.Partner, Said: in.Said}
+		if err := exchange.New(s.Session).MarkInstalled(ctx, target); err != nil {
+			return Step{}, err
+		}
+		return s.step(ctx, in.ID.ID, in.Partner)
+	})
+
+// RunSchedule advances renewals until ctx ends. The caller has opened the registry; no person acts.
+func (r *Registry) RunSchedule(ctx context.Context, holder string, told func(renewal.Report, error)) error {
+	s := renewal.Scheduler{Registry: r.registry, Holder: holder}
+	s.Run(ctx, told)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return s.Release(end)
+}
