@@ -51,7 +51,8 @@ installed.`,
 		case n == nil || n.Activated != 0:
 			return writeStep(c, a.Step, "%s is active.", noun(a.ID))
 		case n.Order != nil && !n.Order.At.IsZero():
-			return writeStep(c, a.Step, "%s will be active at %s (renewal %s).", noun(a.ID), timeText(n.Order.At), n.ID)
+			return writeStep(c, a.Step, "%s will be active at %s (renewal %s).", noun(a.ID), timeText(n.Order.At),
+				n.ID)
 		default:
 			return writeStep(c, a.Step, "%s will be active as soon as it may be (renewal %s).", noun(a.ID), n.ID)
 		}

@@ -77,7 +77,8 @@ func mayBeSaid(n registry.Renewal, renews bool, k registry.KeyPair, at Target) e
 	case !renews:
 		return nil
 	case k.ID == n.Replaces && n.Successor != "":
-		return registry.Refuse("key pair %s is the one before %s, and %s had it: if they have not installed %s, record "+
+		return registry.Refuse("key pair %s is the one before %s, and %s had it: if they have not installed %s, "+
+			"record "+
 			"nothing; if %s is active already, roll renewal %s back", k.ID, n.Successor, n.Partner, n.Successor,
 			n.Successor, n.ID)
 	case registry.Production(k.Environment) && registry.CheckReason(at.Said) != nil:
@@ -177,7 +178,7 @@ func (e Exchange) UseTheirs(tx registry.Tx, c *registry.Certificate, to registry
 	if err := e.mayBeUsed(tx, *c); err != nil {
 		return err
 	}
-	if to == registry.Active { // before the one in use makes room
+	if to == registry.Active { // before the one in use retires
 		leg := registry.Leg{
 			Owner: registry.Theirs, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
 		}

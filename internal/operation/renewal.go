@@ -64,7 +64,8 @@ func (s *Session) activateFirst(ctx context.Context, in Activation) (out Activat
 	case !in.At.IsZero():
 		return out, registry.Refuse("%s follows no other key: there is no time to wait for", in.ID)
 	case exchange.IsKeyPair(in.ID):
-		return out, registry.Refuse("key pair %s follows no other: it is active when the partner has installed it", in.ID).
+		return out, registry.Refuse("key pair %s follows no other: it is active when the partner has installed it",
+			in.ID).
 			Then(registry.Advice{Action: registry.ActionKeyInstalled, ID: in.ID, Partner: in.Partner})
 	}
 	if err := exchange.New(s.Session).Activate(ctx, in.ID); err != nil {

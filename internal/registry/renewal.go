@@ -133,8 +133,11 @@ type RenewalMail struct {
 	Planned time.Time `json:"planned"`
 	To      []string  `json:"to,omitempty"` // the addresses; empty: there is no contact
 	ID      string    `json:"id"`           // the Message-ID
-	Sent    time.Time `json:"sent,omitzero"`
-	SentBy  string    `json:"sent_by,omitempty"`
+	// Ready reports whether it says that the partner can replace its key, and not that the new one is
+	// in use: for one who holds one certificate at a time.
+	Ready  bool      `json:"ready,omitempty"`
+	Sent   time.Time `json:"sent,omitzero"`
+	SentBy string    `json:"sent_by,omitempty"`
 }
 
 // CampaignPlan says how fast a shared pair is renewed with the partners who share it.
@@ -241,7 +244,10 @@ func activeOf(tx Reader, leg Leg, but string) (string, error) {
 	if len(all) == 0 {
 		return "", nil
 	}
-	return slices.MaxFunc(all, func(a, b key) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) }).id, nil
+	return slices.MaxFunc(all, func(a, b key) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id,
+			b.id))
+	}).id, nil
 }
 
 // pairsOfLeg returns the pairs in use of a leg of ours, in the states that they have for it.

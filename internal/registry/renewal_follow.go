@@ -14,7 +14,7 @@ type touched struct {
 }
 
 // follow brings the renewals of the keys that a change has stored to the steps that follow from the
-// rows, in the same transaction. It begins the renewal of a key that comes beside an active one.
+// rows, in the same transaction. It begins the renewal of a key that comes while another is active.
 func (r *Registry) follow(tx *recorder, actor string) error {
 	if len(tx.touched) == 0 {
 		return nil
@@ -228,7 +228,10 @@ func (f follower) times(n *Renewal, step RenewalStep) {
 	switch {
 	case !active:
 		if n.Activated != 0 { // it was rolled back
-			n.Order, n.Mail = nil, nil
+			n.Order = nil
+			if n.Mail != nil && !n.Mail.Ready {
+				n.Mail = nil
+			}
 		}
 		n.Activated, n.ActivatedAt, n.Everywhere, n.OverlapUntil = 0, time.Time{}, time.Time{}, time.Time{}
 		n.QuietAt = time.Time{}
@@ -249,7 +252,8 @@ func (f follower) overlap(leg Leg) int {
 
 // inUseSteps are those in which the successor opens or verifies, in their order.
 var inUseSteps = []RenewalStep{
-	RenewalStaged, RenewalLoaded, RenewalOffered, RenewalConfirmed, RenewalActive, RenewalTold, RenewalQuiet, RenewalDone,
+	RenewalStaged, RenewalLoaded, RenewalOffered, RenewalConfirmed, RenewalActive, RenewalTold, RenewalQuiet,
+	RenewalDone,
 }
 
 // step returns the step that follows from the rows.

@@ -131,7 +131,8 @@ type NotLoadedError struct {
 }
 
 func (e *NotLoadedError) Error() string {
-	return fmt.Sprintf("%s is not loaded by %s: it goes on when they report it, or sign off, or serve nothing any more",
+	return fmt.Sprintf("%s is not loaded by %s: it goes on when they report it, or sign off, or serve nothing "+
+		"any more",
 		e.Key, nodeNames(e.Nodes))
 }
 
@@ -185,10 +186,12 @@ func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
 		return Refuse("the activation of %s in renewal %s is not ordered: order it for a time",
 			n.Successor, n.ID).Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Change}})
 	case two && (n.Order.Released == "" || n.Order.Released == n.Order.By):
-		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order it again",
+		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order "+
+			"it again",
 			n.Successor, n.ID, n.Order.By).Then(Advice{Action: ActionRenewalOrder, ID: n.ID})
 	case s.registry.now().Before(n.Order.At):
-		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it must be now",
+		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it "+
+			"must be now",
 			n.Successor, n.ID, n.Order.At.Format(time.RFC3339))
 	}
 	return nil
@@ -280,7 +283,8 @@ func (s *Session) mayRollBack(tx Reader, n Renewal, word string) error {
 	if err != nil || env.SlotsOf(prof) > 1 {
 		return err
 	}
-	return Refuse("%s holds one certificate of ours at a time, and has replaced the old one: ask them to bring it back, "+
+	return Refuse("%s holds one certificate of ours at a time, and has replaced the old one: ask them to bring "+
+		"it back, "+
 		"and record their word", n.Partner).Needing(Word)
 }
 

@@ -1,6 +1,7 @@
 package renewal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ func (p *pass) advance(ctx context.Context, n registry.Renewal) error {
 		return nil
 	}
 	steps := []func(context.Context, *registry.Renewal) error{
-		p.load, p.activate, p.everywhere, p.mail, p.quiet, p.retire, p.follow,
+		p.stage, p.load, p.activate, p.everywhere, p.mail, p.quiet, p.retire, p.follow,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &n); err != nil {
@@ -39,7 +40,8 @@ func (p *pass) change(
 	ctx context.Context, n *registry.Renewal, f func(registry.Tx, *registry.Renewal) error,
 ) error {
 	entry := registry.Entry{
-		Action: registry.ActionRenewalAdvance, Subject: "renewal/" + n.ID, Partner: n.Partner, Environment: n.Environment,
+		Action: registry.ActionRenewalAdvance, Subject: "renewal/" + n.ID, Partner: n.Partner,
+		Environment: n.Environment,
 	}
 	err := p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
 		now, err := tx.Renewal(n.ID)
@@ -88,6 +90,28 @@ func (p *pass) without(ctx context.Context, record int64) (nodes []string, err e
 		return err
 	})
 	return nodes, err
+}
+
+// stage makes a partner's certificate verify that two people have let in: the partner may use it.
+func (p *pass) stage(ctx context.Context, n *registry.Renewal) error {
+	if n.Step != registry.RenewalApproved {
+		return nil
+	}
+	err := p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+		c, err := tx.Certificate(n.Successor)
+		if err != nil {
+			return err
+		}
+		return exchange.New(p.session).UseTheirs(tx, &c, registry.Staged)
+	})
+	if waits(err) {
+		p.report.wait(&p.report.Wait, *n, "%s can't be staged: %v", n.Successor, err)
+		return nil
+	}
+	if err == nil && n.Staged != 0 {
+		p.report.done(*n, "%s verifies", n.Successor)
+	}
+	return err
 }
 
 // load notes that every node has the successor.
@@ -165,27 +189,32 @@ func (p *pass) everywhere(ctx context.Context, n *registry.Renewal) error {
 	return err
 }
 
-// mail plans the mail that tells the partner that its new certificate is in use. From then on the
-// partner may end the old one.
+// mail plans the mail after which the partner may end the old one: every node uses the successor, and
+// what began before has ended. A partner who holds one certificate at a time gets it when every node
+// has the successor: it may replace the old one when it likes.
 func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
-	if n.Owner != registry.Theirs || n.Everywhere.IsZero() || n.Mail != nil {
+	if n.Owner != registry.Theirs || n.Mail != nil {
 		return nil
 	}
-	drain := p.Drain
-	if drain == 0 {
-		drain = DefaultDrain
+	one, err := p.holdsOne(ctx, *n)
+	if err != nil {
+		return err
 	}
-	if p.now.Before(n.Everywhere.Add(drain)) {
+	since := n.Everywhere
+	if one && since.IsZero() {
+		since = n.LoadedAt
+	}
+	if since.IsZero() || p.now.Before(since.Add(cmp.Or(p.Drain, DefaultDrain))) {
 		return nil
 	}
 	var to []string
-	err := p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
+	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
 		env, err := tx.Environment(n.Partner, n.Environment)
 		if err != nil {
 			return err
 		}
 		to = mailTo(env)
-		n.Mail = &registry.RenewalMail{Planned: p.now, To: to, ID: mailID(*n, env)}
+		n.Mail = &registry.RenewalMail{Planned: p.now, To: to, ID: mailID(*n, env), Ready: n.Everywhere.IsZero()}
 		n.Changed = p.now
 		if err := tx.PutRenewal(n); err != nil {
 			return err
@@ -204,6 +233,20 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 			n.Partner, n.Environment, n.Successor)
 	}
 	return nil
+}
+
+// holdsOne reports whether the partner of a renewal holds one certificate at a time.
+func (p *pass) holdsOne(ctx context.Context, n registry.Renewal) (one bool, err error) {
+	err = p.session.View(ctx, func(tx registry.Reader) error {
+		env, err := tx.Environment(n.Partner, n.Environment)
+		if err != nil {
+			return err
+		}
+		prof, err := registry.LoadProfile(tx, n.Profile)
+		one = err == nil && env.SlotsOf(prof) == 1
+		return err
+	})
+	return one, err
 }
 
 // quiet notes that nobody has used the old key for long enough, or that somebody has again.

@@ -76,7 +76,8 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	}
 	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.NotAfter.AddDate(0, 0, -respondDays)}
 	entry := registry.Entry{
-		Action: registry.ActionRenewalBegin, Subject: "renewal of " + id, Partner: c.Partner, Environment: c.Environment,
+		Action: registry.ActionRenewalBegin, Subject: "renewal of " + id, Partner: c.Partner,
+		Environment: c.Environment,
 	}
 	err = p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
 		entry.After = n

@@ -54,7 +54,8 @@ func ConfirmationMail(ctx context.Context, v *registry.Viewer, of Name) (out Let
 			return err
 		}
 		if n.Mail == nil {
-			return registry.Refuse("renewal %s is %s: its mail is planned when every node uses the successor", n.ID, n.Step)
+			return registry.Refuse("renewal %s is %s: its mail is planned when every node uses the successor", n.ID,
+				n.Step)
 		}
 		env, err := tx.Environment(n.Partner, n.Environment)
 		if err != nil {
@@ -92,8 +93,15 @@ func letter(
 	write := func(format string, args ...any) { fmt.Fprintf(&body, format+"\r\n", args...) }
 	write("%s,", p.Name)
 	write("")
-	write("your new certificate for %s is in use since %s.", n.Environment, n.ActivatedAt.Format("2 January 2006, 15:04 UTC"))
-	write("All of our systems encrypt to it and verify by it.")
+	inUse := !n.Mail.Ready
+	if inUse {
+		write("your new certificate for %s is in use.", n.Environment)
+		write("All of our systems encrypt to it and verify by it.")
+	} else {
+		write("your new certificate for %s is known to all of our systems. They verify by it and by the old one.",
+			n.Environment)
+		write("You can replace the old key by the new one when you like.")
+	}
 	write("")
 	write("  Common name  %s", c.CommonName)
 	write("  Serial       %s", c.Serial)
@@ -105,7 +113,9 @@ func letter(
 	write("")
 	write("It replaces the certificate with the serial %s, valid until %s.", before.Serial,
 		before.NotAfter.Format("2 January 2006"))
-	write("You can end the use of the old key now. If you must go back to it, tell us before.")
+	if inUse {
+		write("You can end the use of the old key now. If you must go back to it, tell us before.")
+	}
 	var out bytes.Buffer
 	header := func(name, value string) { fmt.Fprintf(&out, "%s: %s\r\n", name, value) }
 	if env.MailFrom != "" {
@@ -118,8 +128,11 @@ func letter(
 	if len(to) > 0 {
 		header("To", strings.Join(to, ", "))
 	}
-	header("Subject", mime.QEncoding.Encode("utf-8",
-		fmt.Sprintf("Your new certificate for %s is in use (%s)", n.Environment, c.CommonName)))
+	subject := "Your new certificate for %s is in use (%s)"
+	if !inUse {
+		subject = "Your new certificate for %s can be used (%s)"
+	}
+	header("Subject", mime.QEncoding.Encode("utf-8", fmt.Sprintf(subject, n.Environment, c.CommonName)))
 	header("Date", n.Mail.Planned.Format(time.RFC1123Z))
 	header("Message-ID", n.Mail.ID)
 	header("Auto-Submitted", "auto-generated")
@@ -142,7 +155,8 @@ func (r Renewals) Sent(ctx context.Context, of Name) (registry.Renewal, error) {
 			case n.Mail == nil:
 				return registry.Refuse("renewal %s is %s: no mail is planned", n.ID, n.Step)
 			case !n.Mail.Sent.IsZero():
-				return registry.Refuse("the mail of renewal %s was sent on %s", n.ID, n.Mail.Sent.Format(time.DateOnly))
+				return registry.Refuse("the mail of renewal %s was sent on %s", n.ID,
+					n.Mail.Sent.Format(time.DateOnly))
 			}
 			m := *n.Mail
 			m.Sent, m.SentBy = r.session.Time(), r.session.Person().ID

@@ -34,7 +34,8 @@ type Name struct {
 
 // change is a change of an open renewal.
 func (r Renewals) change(
-	ctx context.Context, action registry.Action, of Name, step func(registry.Tx, *registry.Entry, *registry.Renewal) error,
+	ctx context.Context, action registry.Action, of Name, step func(registry.Tx, *registry.Entry,
+		*registry.Renewal) error,
 ) (n registry.Renewal, err error) {
 	err = r.session.Change(ctx, registry.Entry{Action: action, Subject: subject(of.ID)},
 		func(tx registry.Tx, entry *registry.Entry) error {
@@ -272,12 +273,14 @@ func (r Renewals) KeyIDTold(ctx context.Context, in Word) (registry.Renewal, err
 		func(tx registry.Tx, _ *registry.Entry, n *registry.Renewal) error {
 			switch {
 			case n.Owner != registry.Theirs:
-				return registry.Refuse("renewal %s is of a key pair of ours: record that the partner has installed it", n.ID)
+				return registry.Refuse("renewal %s is of a key pair of ours: record that the partner has "+
+					"installed it", n.ID)
 			case n.Successor == "":
 				return registry.Refuse("renewal %s is %s: there is no successor yet", n.ID, n.Step)
 			}
 			if err := registry.CheckReason(in.Said); err != nil {
-				return registry.Refuse("say who at %s knows the key ID, and how they said so", n.Partner).Needing(registry.Word)
+				return registry.Refuse("say who at %s knows the key ID, and how they said so",
+					n.Partner).Needing(registry.Word)
 			}
 			n.Changed = r.session.Time()
 			n.Told = &registry.RenewalMessage{By: r.session.Person().ID, At: n.Changed, Said: in.Said}

@@ -46,7 +46,8 @@ const backupKind = "sealane registry"
 func backedUp() []backupTable {
 	return slices.Concat(partnerTable.backup(), environmentTable.backup(), apiKeyTable.backup(), useTable.backup(),
 		keyPairTable.backup(), offerTable.backup(), certificateTable.backup(), blockedTable.backup(),
-		renewalTable.backup(), requestTable.backup(), personTable.backup(), settingTable.backup(), auditTable.backup(), keyUseTable.backup())
+		renewalTable.backup(), requestTable.backup(), personTable.backup(), settingTable.backup(),
+		auditTable.backup(), keyUseTable.backup())
 }
 
 // backup returns the tables of a declaration.

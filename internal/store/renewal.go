@@ -95,7 +95,8 @@ func (t *tx) Observe(at time.Time, watched time.Duration) error {
 	of := at.UTC().Truncate(day).UnixMicro()
 	_, err := t.exec("observed", `INSERT INTO observed (day, watched, until) VALUES (?, ?, ?)
 		ON CONFLICT (day) DO UPDATE SET until = excluded.until,
-		watched = CASE WHEN observed.watched + excluded.watched > ? THEN ? ELSE observed.watched + excluded.watched END`,
+		watched = CASE WHEN observed.watched + excluded.watched > ? THEN ?
+			ELSE observed.watched + excluded.watched END`,
 		of, watched.Microseconds(), at.UnixMicro(), day.Microseconds(), day.Microseconds())
 	return err
 }

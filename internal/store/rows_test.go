@@ -33,7 +33,8 @@ func TestEveryTableHasRows(t *testing.T) {
 			c := certificate("c", registry.Theirs, "acme", "PROD")
 			n := registry.Renewal{ID: "n", Leg: registry.Leg{Owner: registry.Theirs, Partner: "acme"}}
 			return all(agreement(tx, "acme", "PROD"), tx.PutAPIKey(&api), tx.PutKeyPair(&k), tx.PutOffer(&offer),
-				tx.PutCertificate(&c), tx.PutRenewal(&n), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}), tx.PutPerson(&person),
+				tx.PutCertificate(&c), tx.PutRenewal(&n), tx.PutBlocked(registry.Blocked{SPKISHA256: sum("b")}),
+				tx.PutPerson(&person),
 				tx.PutRequest(&request), tx.PutSetting("s", []byte("1")), tx.PutProfile("ours", []byte("2")))
 		})
 		var kinds []string

@@ -1,0 +1,14 @@
+package renewal_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/sealane/sealane/internal/store/pgtest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	pgtest.Stop()
+	os.Exit(code)
+}
