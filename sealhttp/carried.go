@@ -66,7 +66,7 @@ func (c Carried) Open(ctx context.Context, message []byte) (m sealane.Message, e
 	}
 	c.Lane = latest
 	var siblings []member
-	m, siblings, err = c.Hooks.open(ctx, c.Lane, func() (sealane.Message, []member, error) {
+	m, siblings, err = c.Hooks.open(ctx, c.Lane, message, func() (sealane.Message, []member, error) {
 		if c.Bare {
 			m, err := c.Lane.OpenMessage(ctx, bytes.TrimSpace(message))
 			return m, nil, err

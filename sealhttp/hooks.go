@@ -31,6 +31,10 @@ type Hooks struct {
 	// Observe is called after each step, and once for each message that is refused before or after
 	// its step. It must not keep the Event's message.
 	Observe func(ctx context.Context, e Event)
+	// Unopened is called for each message that could not be decrypted or verified, before the refusal
+	// is answered. The message is the body as it came, or the bare token of a [Carried]. Unopened must
+	// neither keep nor change it.
+	Unopened func(ctx context.Context, lane *sealane.Lane, message []byte, err error)
 	// Latest returns the newest lane with the same partner in the same environment. It is called
 	// before a message is opened or sealed, when all of it has arrived, so that no key is used that
 	// was revoked since the lane was looked up. The default is the lane itself. An error has the
@@ -118,12 +122,12 @@ func (h Hooks) openHeld(
 func (h Hooks) openBody(
 	ctx context.Context, lane *sealane.Lane, body []byte,
 ) (m sealane.Message, siblings []member, err error) {
-	return h.open(ctx, lane, func() (sealane.Message, []member, error) { return openBody(ctx, lane, body) })
+	return h.open(ctx, lane, body, func() (sealane.Message, []member, error) { return openBody(ctx, lane, body) })
 }
 
 // open is openBody for any way to open a message.
 func (h Hooks) open(
-	ctx context.Context, lane *sealane.Lane, opened func() (sealane.Message, []member, error),
+	ctx context.Context, lane *sealane.Lane, message []byte, opened func() (sealane.Message, []member, error),
 ) (m sealane.Message, siblings []member, err error) {
 	began := time.Now()
 	release, err := h.admit(ctx, lane, StepOpen)
@@ -135,6 +139,9 @@ func (h Hooks) open(
 		defer release()
 		m, siblings, err = opened()
 	}()
+	if h.Unopened != nil && (errors.Is(err, sealane.ErrDecryption) || errors.Is(err, sealane.ErrSignature)) {
+		h.Unopened(ctx, lane, message, err)
+	}
 	if err == nil { // a panic is not observed
 		h.observe(ctx, Event{
 			Lane: lane, Step: StepOpen, Message: m, KeyID: m.OpenedBy().ID, Size: len(m.Payload()),

@@ -52,6 +52,8 @@ type exchange struct {
 	processed processed
 	gone      bool // the client went away
 
+	unopened *unopened // the message, if a reason is looked for, or nil
+
 	entered bool     // it counts among those in flight
 	ends    []func() // are called when it is finished
 }

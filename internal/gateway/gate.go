@@ -46,7 +46,8 @@ func (g *Gateway) hooks(answer sealhttp.Step) sealhttp.Hooks {
 			}
 			observe(ctx, e)
 		},
-		Latest: latest,
+		Unopened: g.looks.keep,
+		Latest:   latest,
 	}
 }
 

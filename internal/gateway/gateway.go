@@ -56,6 +56,7 @@ type Gateway struct {
 	unopened *limiter[admission.Party] // messages that did not open
 	sampler  *sampler
 	metrics  *metrics
+	looks    *looks
 	draining atomic.Bool
 
 	mu        sync.Mutex      // held while the configuration changes
@@ -101,6 +102,7 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	g.gate, g.unopened = admission.NewGate(0, 0), newLimiter[admission.Party](g.now) // apply sets the gate
 	g.sampler = newSampler(g.now)
 	g.metrics = newMetrics(g)
+	g.looks = newLooks(g)
 	next, err := g.build(ctx, nil)
 	if err != nil {
 		return nil, err

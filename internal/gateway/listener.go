@@ -104,6 +104,7 @@ func (l *listener) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	defer func() {
 		abort := r.recovered(recover(), rw, x)
 		x.finish(rw, q)
+		l.g.looks.begin(x, rw)
 		if abort {
 			panic(http.ErrAbortHandler) // a cut answer must not look whole
 		}

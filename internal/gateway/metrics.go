@@ -26,6 +26,9 @@ type metrics struct {
 	messages  *prometheus.CounterVec
 	resends   *prometheus.CounterVec
 	ended     *prometheus.CounterVec
+	retired   *prometheus.CounterVec
+	early     *prometheus.CounterVec
+	looks     *prometheus.CounterVec
 	steps     *prometheus.HistogramVec
 	waits     *prometheus.HistogramVec
 	reloads   *prometheus.CounterVec
@@ -68,6 +71,14 @@ func newMetrics(g *Gateway) *metrics {
 		ended: counter("ended_certificate_uses_total",
 			"Messages that were sealed or opened after the certificate of a key had ended.",
 			"route", "partner", "owner"),
+		retired: counter("ended_key_messages_total",
+			"Refused messages that were made for a key pair of ours that has ended: at most one a minute and lane.",
+			"route", "partner", "state"),
+		early: counter("early_certificate_messages_total",
+			"Refused messages of a certificate that is not in use yet: at most one a minute and partner.",
+			"route", "partner", "state"),
+		looks: counter("key_looks_total",
+			"Looks for the key of a message that could not be opened, by result.", "result"),
 		resends: counter("resends_total",
 			"Messages that were sealed again with other keys, by why the partner had refused them.",
 			"route", "partner", "refusal"),
@@ -82,8 +93,8 @@ func newMetrics(g *Gateway) *metrics {
 		}),
 	}
 	m.registry.MustRegister(
-		m.requests, m.durations, m.refusals, m.messages, m.resends, m.ended, m.steps, m.waits, m.reloads,
-		m.connections, &stateCollector{g: g},
+		m.requests, m.durations, m.refusals, m.messages, m.resends, m.ended, m.retired, m.early, m.looks, m.steps,
+		m.waits, m.reloads, m.connections, &stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

@@ -33,7 +33,8 @@ type database struct {
 
 	asked questions
 
-	whole atomic.Pointer[func()] // is called while all lanes are read to check them
+	whole   atomic.Pointer[func()] // is called while all lanes are read to check them
+	outside atomic.Pointer[func()] // is called before the keys of a lane are read that do not count
 
 	words    string       // more words of the configuration's registry
 	unsealed atomic.Int64 // private keys that were opened
@@ -108,6 +109,14 @@ func (d *database) ReadLanes(ctx context.Context, s lanes.Scope, read func(lanes
 		}
 		return read(rows, x)
 	})
+}
+
+// Outside implements [lanes.Store].
+func (d *database) Outside(ctx context.Context, name lanes.Name) (lanes.Outside, error) {
+	if before := d.outside.Load(); before != nil {
+		(*before)()
+	}
+	return d.Store.Outside(ctx, name)
 }
 
 // UsedAPIKeys implements [lanes.Store].

@@ -28,6 +28,7 @@ func (g *Gateway) Run(ctx context.Context, ready func(addresses map[string]net.A
 		return err
 	}
 	g.running.Go(func() { g.watch(run) })
+	g.running.Go(func() { g.looks.run(run) })
 	if ready != nil {
 		ready(addresses)
 	}

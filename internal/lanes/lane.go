@@ -173,16 +173,13 @@ func (s *Snapshot) makeLane(
 	if loaded.err != nil {
 		return nil, loaded.err
 	}
-	config := Config(p.Partner, entry.environment, loaded.compiled)
-	config.Sealing, config.PlainEndpoints, config.Now = sealing, t.Plain, s.now
+	config, err := s.config(p, entry, loaded.compiled)
+	if err != nil {
+		return nil, err
+	}
+	config.Sealing, config.PlainEndpoints = sealing, t.Plain
 	if agreed := cmp.Or(config.MaxPayload, sealane.DefaultMaxPayload); t.MaxPayload > 0 && t.MaxPayload < agreed {
 		config.MaxPayload = t.MaxPayload
-	}
-	if config.Ours, err = s.ring(s.ourKeys(p, entry)); err != nil {
-		return nil, err
-	}
-	if config.Theirs, err = s.ring(entry.theirKeys()); err != nil {
-		return nil, err
 	}
 	return sealane.New(config)
 }

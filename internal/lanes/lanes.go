@@ -46,6 +46,8 @@ type Store interface {
 	// UsedKeys adds uses of key pairs and certificates to those that are stored: all, or none. It
 	// ignores keys that do not exist.
 	UsedKeys(ctx context.Context, uses KeyUses) error
+	// Outside returns the keys of a lane that do not count in it, for [Reader.Explain].
+	Outside(ctx context.Context, name Name) (Outside, error)
 	// ReportNode stores what a process reports of itself, and returns what the row of its name had
 	// before; a new row had nothing. again says that the process has reported itself before: a row
 	// of another process then means that two run at the same time.

@@ -214,6 +214,15 @@ func (s *Serving) UsedKeys(ctx context.Context, uses lanes.KeyUses) error {
 	return db.UsedKeys(ctx, uses)
 }
 
+// Outside implements [lanes.Store].
+func (s *Serving) Outside(ctx context.Context, name lanes.Name) (lanes.Outside, error) {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return lanes.Outside{}, err
+	}
+	return db.Outside(ctx, name)
+}
+
 // ReportNode implements [lanes.Store].
 func (s *Serving) ReportNode(ctx context.Context, n lanes.Node, again bool) (before lanes.Node, err error) {
 	db, err := s.connected(ctx)

@@ -110,6 +110,19 @@ func (s *Store) PartnerPlans(ctx context.Context, partners []string) (plans []st
 	return plans, nil
 }
 
+// OutsidePlans returns how the database would read the keys of a lane that do not count.
+func (s *Store) OutsidePlans(ctx context.Context, name lanes.Name) (plans []string, err error) {
+	for _, q := range []outsideQuery{ownRetired, sharedRetired, incomingCertificates} {
+		written, args := q.statement(name)
+		plan, err := s.plan(ctx, written, args)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan)
+	}
+	return plans, nil
+}
+
 // OwnCertificatesPlan returns how the database would read our certificates.
 func (s *Store) OwnCertificatesPlan(ctx context.Context) (string, error) {
 	return s.plan(ctx, ownCertificates.selected+" WHERE "+ownCertificates.all, nil)
