@@ -92,6 +92,9 @@ With --fault every message has a fault:
 		}
 		answers, err := v.Challenge(c.Context(), askOTP(c, otp))
 		for _, a := range answers {
+			if a.HTTPStatus == 0 { // there was no answer
+				continue
+			}
 			fmt.Fprintf(c.OutOrStdout(), "%-15s HTTP %d  %-10s %4d ms  %d bytes\n",
 				a.Call, a.HTTPStatus, printable(a.Status), a.Duration.Milliseconds(), len(a.Raw))
 		}

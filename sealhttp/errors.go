@@ -36,9 +36,8 @@ func (e *PartnerError) Error() string {
 		id = fmt.Sprintf(" (ID %q)", e.ID)
 	}
 	return fmt.Sprintf(
-		"%s %s: partner answered %d: %q%s; %s",
-		e.Method,
-		e.Path,
+		"%s: partner answered %d: %q%s; %s",
+		requestLine(e.Method, e.Path),
 		e.Status,
 		e.Text,
 		id,
@@ -52,6 +51,14 @@ func (e *PartnerError) Unwrap() []error {
 		return []error{e.Outcome, sealane.ErrMayBeProcessed}
 	}
 	return []error{e.Outcome}
+}
+
+// requestLine names a request by its method and the path of its endpoint, which may be every path.
+func requestLine(method, path string) string {
+	if path == profile.Any {
+		return method
+	}
+	return method + " " + path
 }
 
 // advice is the client's next step for each outcome.
@@ -84,16 +91,14 @@ type AnswerError struct {
 func (e *AnswerError) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf(
-			"%s %s: no response arrived, and the request may have been processed: %v",
-			e.Method,
-			e.Path,
+			"%s: no response arrived, and the request may have been processed: %v",
+			requestLine(e.Method, e.Path),
 			e.Err,
 		)
 	}
 	return fmt.Sprintf(
-		"%s %s: answer %d cannot be used, and the request may have been processed: %v",
-		e.Method,
-		e.Path,
+		"%s: answer %d cannot be used, and the request may have been processed: %v",
+		requestLine(e.Method, e.Path),
 		e.Status,
 		e.Err,
 	)

@@ -144,7 +144,7 @@ func (t *Transport) seal(s sealing, r *http.Request, payload []byte, held *reser
 // notSent observes and returns the error of a request that could not be sealed.
 func (t *Transport) notSent(r *http.Request, endpoint profile.Match, lane *sealane.Lane, err error) error {
 	t.Hooks.refused(r.Context(), lane, StepSeal, err)
-	return fmt.Errorf("%s %s: %w", r.Method, endpoint.Path(), err)
+	return fmt.Errorf("%s: %w", requestLine(r.Method, endpoint.Path()), err)
 }
 
 // send sends a request. It distinguishes errors before anything was sent from later ones,
@@ -174,7 +174,7 @@ func (t *Transport) send(r *http.Request, path string) (*http.Response, error) {
 	case err != nil && begun.Load():
 		return nil, &AnswerError{Method: r.Method, Path: path, Err: err}
 	case err != nil:
-		return nil, fmt.Errorf("%s %s: nothing was sent: %w", r.Method, path, err)
+		return nil, fmt.Errorf("%s: nothing was sent: %w", requestLine(r.Method, path), err)
 	}
 	// The context may have the message of another request, which is not the message of this
 	// response.
