@@ -59,6 +59,7 @@ func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing,
 			if err != nil {
 				return err
 			}
+			withDue(more, v.Time())
 			all = append(all, more...)
 		}
 		return nil
