@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/testkey"
 	"github.com/sealane/sealane/internal/testlane"
 	"github.com/sealane/sealane/keyring"
@@ -103,6 +104,26 @@ func TestPrivateKeysDoNotPrint(t *testing.T) {
 		if strings.Contains(b.String(), "123-45-6789") ||
 			strings.Contains(b.String(), hex.EncodeToString([]byte("123-45-6789"))) {
 			t.Errorf("%s shows a payload", name)
+		}
+	}
+}
+
+// A message says which keys it was opened and signed by, also if they have no key ID.
+func TestMessageNamesItsKeys(t *testing.T) {
+	c := customerConfig(t)
+	private := testkey.RSA(t, "customer", 2048)
+	for id, want := range map[string]string{
+		"c1": `signed by key "c1"`, "": "signed by key " + cert.ThumbprintJWK(&private.PublicKey),
+	} {
+		c.Ours = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Private: private})
+		p := providerConfig(t)
+		p.Theirs = testlane.Ring(t, keyring.Key{State: keyring.Active, ID: id, Public: &private.PublicKey})
+		m, err := testlane.New(t, p).Open(t.Context(), seal(t, testlane.New(t, c), `{"id":"r-1"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := fmt.Sprint(m); !strings.Contains(text, want) {
+			t.Errorf("%s; want %s", text, want)
 		}
 	}
 }
