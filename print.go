@@ -29,7 +29,8 @@ func keyText(k keyring.Key) string {
 
 // String describes the message without its payload and without keys.
 func (v *Verified) String() string {
-	return fmt.Sprintf("message of %d bytes, opened by %s, signed by %s", len(v.payload), keyText(v.by), keyText(v.signer))
+	return fmt.Sprintf("message of %d bytes, opened by %s, signed by %s", len(v.payload), keyText(v.by),
+		keyText(v.signer))
 }
 
 // Format writes String, whatever the verb is.
