@@ -324,6 +324,9 @@ func TestTryPage(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "HTTP 405") { // it is refused, as it must be
 		t.Errorf("%v\n%s", err, out)
 	}
+	if out, err := ours(append(call, "--all-faults")...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 	if _, code := gateway.end(t, os.Interrupt); code != 0 || !strings.Contains(gateway.errors.String(), "open.key") {
 		t.Errorf("%d %s", code, gateway.errors.String())
 	}

@@ -7,14 +7,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Service(BaseHTTPRequestHandler):
     def do_POST(self):
-        message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        except ValueError:
+            self.answer(400, {"error": "the payload is not JSON"})
+            return
         print(self.path, "from", self.headers["Sealane-Partner"], self.headers["Sealane-Message"], flush=True)
         answer = {name: message[name] for name in ("ProcessorId", "IssuerId", "TransactionId", "StepupRequestId")
                   if name in message}
         answer["Status"] = "SUCCESS" if "StepupRequestId" in message else "STEPUP"
         answer["Credentials"] = [{"Id": "1", "Type": "OTPSMS", "Text": "*** 1234"}]
-        body = json.dumps(answer).encode()
-        self.send_response(200)
+        self.answer(200, answer)
+
+    def answer(self, status, content):
+        body = json.dumps(content).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -2,6 +2,8 @@ package gateway_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +11,11 @@ import (
 	"testing"
 
 	"github.com/sealane/sealane"
+	"github.com/sealane/sealane/internal/gateway"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/testkey"
+	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/keyfile"
 	"github.com/sealane/sealane/sealanetest"
 )
 
@@ -61,5 +67,58 @@ func TestLocalExamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLocalFiles runs what docs/gateway-local.md tries with files: an issuer's lane folder, without a registry.
+func TestLocalFiles(t *testing.T) {
+	const alias = "1234dadc1234b704c1f23dc4-PKE-ACS-Client-4096SHA2-STAG"
+	_, page, found := strings.Cut(read(t, "../../docs/gateway-local.md"), "## Try it with files")
+	if !found {
+		t.Fatal("docs/gateway-local.md has no section about files")
+	}
+	block := func() string {
+		_, rest, found := strings.Cut(page, "```yaml\n")
+		text, rest, ends := strings.Cut(rest, "```")
+		if !found || !ends {
+			t.Fatal("a block is missing")
+		}
+		page = rest
+		return text
+	}
+	lane, config := block(), block()
+	ours := testkey.RSA(t, "issuer", 4096)
+	g := start(t, strings.ReplaceAll(config, "127.0.0.1:8083", "127.0.0.1:0"), func(r *running, _ *gateway.Options) {
+		key, err := keyfile.EncodePrivate(ours, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(r.dir, "lane"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(r.dir, "lane", "lane.yaml"), lane)
+		write(t, filepath.Join(r.dir, "lane", "ours.key"), string(key))
+		write(t, filepath.Join(r.dir, "token"), batchToken+"\n")
+	})
+	sender := sealanetest.VCASConfig()
+	sender.Theirs = testkey.Theirs(t, alias, ours)
+	message, err := testlane.New(t, sender).Seal(t.Context(), []byte(`{"n":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), "POST", g.url("local")+"/open/vcas/STAG",
+		bytes.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Sealane-Token", batchToken)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || string(body) != `{"n":1}` || answer.Header.Get("Sealane-Message") != "unverified" {
+		t.Errorf("%v: %d %q %v", err, answer.StatusCode, body, answer.Header)
 	}
 }
