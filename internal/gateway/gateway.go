@@ -32,6 +32,9 @@ type Options struct {
 	Version string
 	// Now is the clock. The default is time.Now.
 	Now func() time.Time
+	// Clocks returns the wall clock and one that nobody sets, to notice that the first one jumps. The
+	// default is the machine's.
+	Clocks func() (wall time.Time, steady time.Duration)
 	// Progress is how long a client may take to read a piece of its answer. The default is 30 s.
 	Progress time.Duration
 	// System is the root of the file system, where the limits of the process's control groups are read.
@@ -55,6 +58,7 @@ type Gateway struct {
 	failures *limiter[netip.Prefix]    // callers that are not known
 	unopened *limiter[admission.Party] // messages that did not open
 	sampler  *sampler
+	clock    *clockWatch
 	metrics  *metrics
 	looks    *looks
 	draining atomic.Bool
@@ -101,6 +105,10 @@ func New(ctx context.Context, file string, o Options) (*Gateway, error) {
 	g.partners, g.failures = newPartnerLimits(g.now), newLimiter[netip.Prefix](g.now)
 	g.gate, g.unopened = admission.NewGate(0, 0), newLimiter[admission.Party](g.now) // apply sets the gate
 	g.sampler = newSampler(g.now)
+	if o.Clocks == nil {
+		o.Clocks = systemClocks()
+	}
+	g.clock = newClockWatch(o.Clocks)
 	g.metrics = newMetrics(g)
 	g.looks = newLooks(g)
 	next, err := g.build(ctx, nil)

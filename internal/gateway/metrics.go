@@ -33,6 +33,8 @@ type metrics struct {
 	waits     *prometheus.HistogramVec
 	reloads   *prometheus.CounterVec
 
+	clockJumps *prometheus.CounterVec
+
 	connections prometheus.Counter // that were refused
 
 	mu       sync.Mutex
@@ -87,6 +89,8 @@ func newMetrics(g *Gateway) *metrics {
 			"message_wait_seconds", "Waiting for a place to seal or open one message.", fast, "route", "step",
 		),
 		reloads: counter("reloads_total", "Reloads of the configuration, by result.", "result"),
+		clockJumps: counter("clock_jumps_total",
+			"Jumps of the wall clock by more than a minute: it was set, or the machine slept.", "direction"),
 		connections: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sealane_connections_refused_total",
 			Help: "Connections that were closed at once, because their network had its share.",
@@ -94,9 +98,12 @@ func newMetrics(g *Gateway) *metrics {
 	}
 	m.registry.MustRegister(
 		m.requests, m.durations, m.refusals, m.messages, m.resends, m.ended, m.retired, m.early, m.looks, m.steps,
-		m.waits, m.reloads, m.connections, &stateCollector{g: g},
+		m.waits, m.reloads, m.connections, m.clockJumps, &stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	for _, direction := range []string{"forward", "back"} { // there from the beginning, so that the first is seen
+		m.clockJumps.WithLabelValues(direction)
+	}
 	return m
 }
 
