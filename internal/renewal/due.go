@@ -51,10 +51,7 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	}
 	var due time.Time
 	err := p.session.View(ctx, func(tx registry.Reader) error {
-		since, r := c.Created, registry.Rotation{}
-		if c.Owner == registry.Theirs && !c.Activated.IsZero() {
-			since = c.Activated
-		}
+		var r registry.Rotation
 		if c.Partner != "" {
 			env, err := tx.Environment(c.Partner, c.Environment)
 			if err != nil {
@@ -62,7 +59,7 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 			}
 			r = env.Rotation
 		}
-		if due = registry.Due(c.NotAfter, since, r); p.now.Before(due) {
+		if due = c.Due(r); p.now.Before(due) {
 			return errNotDue
 		}
 		_, err := tx.OpenRenewal(leg)
