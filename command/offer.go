@@ -16,6 +16,7 @@ const telephoneHelp = "telephone number in the letters, for the partner's questi
 func newOffer() *cobra.Command {
 	var in operation.OfferRequest
 	var out, telephone string
+	var all offerAllFlags
 	var silent bool // no letter has a telephone number
 	c := &cobra.Command{
 		Use:        "offer PARTNER ENVIRONMENT",

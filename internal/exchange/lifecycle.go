@@ -353,18 +353,82 @@ func (e Exchange) notTheLast(tx registry.Reader, c registry.Certificate) error {
 }
 
 // Revoke ends the use of a key pair of ours, or of a partner's certificate, at once and without
-// an overlap, and blocks its key.
+// an overlap, and blocks its key. If its renewal has a successor that the partner surely accepts, that
+// one is active from then on.
 func (e Exchange) Revoke(ctx context.Context, id string) error {
 	if IsKeyPair(id) {
-		return e.session.MovePair(ctx, id, registry.Compromised, false)
+		return e.revokePair(ctx, id)
 	}
 	step := func(tx registry.Tx, c *registry.Certificate) error {
+		active := c.State == registry.Active
 		why := fmt.Sprintf("certificate %s of %s was compromised: %s", c.ID, c.Partner, e.session.Reason())
 		_, err := e.session.Block(tx, c.SPKISHA256, why)
 		if err == nil {
 			*c, err = tx.Certificate(c.ID)
 		}
-		return err
+		if err != nil || !active {
+			return err
+		}
+		return e.followRevoked(tx, registry.Leg{
+			Owner: registry.Theirs, Partner: c.Partner, Profile: c.Profile, Environment: c.Environment,
+		}, c.ID)
 	}
 	return e.changeTheirs(ctx, registry.ActionExchangeRevoke, id, step)
+}
+
+func (e Exchange) revokePair(ctx context.Context, id string) error {
+	entry := registry.Entry{Action: registry.ActionKeyRevoke, Subject: "key/" + id}
+	return e.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		k, err := tx.KeyPair(id)
+		if err != nil {
+			return err
+		}
+		entry.Before, entry.Partner, entry.Environment = k, k.Partner, k.Environment
+		active := k.State == registry.Active
+		why := "key pair " + k.ID + " of ours was compromised: " + e.session.Reason()
+		if _, err := e.session.Block(tx, k.SPKISHA256, why); err != nil {
+			return err
+		}
+		if k, err = tx.KeyPair(id); err != nil {
+			return err
+		}
+		entry.After = k
+		if !active || k.Partner == "" { // parts of a campaign follow by the schedule
+			return nil
+		}
+		return e.followRevoked(tx, registry.Leg{
+			Owner: registry.Ours, Partner: k.Partner, Profile: k.Profile, Environment: k.Environment,
+		}, k.ID)
+	})
+}
+
+// followRevoked activates the successor of a key that was revoked, if its renewal allows it. A guard that
+// refuses it does not stop the revocation.
+func (e Exchange) followRevoked(tx registry.Tx, leg registry.Leg, revoked string) error {
+	n, err := tx.OpenRenewal(leg)
+	if errors.Is(err, registry.ErrNotFound) || err == nil && (n.Replaces != revoked || n.Successor == "") {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	may := e.session.MayActivate(tx, leg, n.Successor)
+	if _, refused := errors.AsType[*registry.RefusedError](may); may != nil {
+		if refused {
+			return nil
+		}
+		return may
+	}
+	if leg.Owner == registry.Ours {
+		k, err := tx.KeyPair(n.Successor)
+		if err != nil || k.State != registry.Staged {
+			return err
+		}
+		return e.UsePair(tx, k, leg.Partner)
+	}
+	c, err := tx.Certificate(n.Successor)
+	if err != nil || c.State != registry.Approved && c.State != registry.Staged || e.mayBeUsed(tx, c) != nil {
+		return err
+	}
+	return e.UseTheirs(tx, &c, registry.Active)
 }

@@ -164,10 +164,6 @@ var (
 	Stage = simple("Stage", registry.ActionExchangeStage,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Stage(ctx, of.ID) })
 
-	// Revoke ends the use of a certificate or key pair at once, and blocks its key.
-	Revoke = simple("Revoke", registry.ActionExchangeRevoke,
-		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Revoke(ctx, of.ID) })
-
 	// Dismiss records that the alarm about a certificate or key pair in use is unfounded.
 	Dismiss = simple("Dismiss", registry.ActionExchangeDismiss,
 		func(e exchange.Exchange, ctx context.Context, of ID) error { return e.Dismiss(ctx, of.ID) })

@@ -69,11 +69,16 @@ var Offer = changing("Offer", registry.ActionExchangeOffer,
 
 // makePair makes a pair for a partner, as the successor of another if one is named.
 func (s *Session) makePair(ctx context.Context, in OfferRequest, replaces string) (string, error) {
+	return s.makePairOf(ctx, in, "", replaces)
+}
+
+// makePairOf is makePair for a pair that all partners of a profile share, if no partner is named.
+func (s *Session) makePairOf(ctx context.Context, in OfferRequest, profile, replaces string) (string, error) {
 	if err := s.openKeys(ctx); err != nil {
 		return "", err
 	}
 	n := registry.NewPair{
-		Partner: in.Partner, Environment: in.Environment, Bits: in.Bits, Subject: in.Subject, KeyID: in.KeyID,
+		Profile: profile, Partner: in.Partner, Environment: in.Environment, Bits: in.Bits, Subject: in.Subject, KeyID: in.KeyID,
 		Renewal: replaces != "",
 	}
 	if replaces != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/renewal"
@@ -166,6 +167,125 @@ var Installed = changing("Installed", registry.ActionKeyInstalled,
 		}
 		return s.step(ctx, in.ID.ID, in.Partner)
 	})
+
+// Revoked is a certificate or key pair that was revoked, and what a person must know of it.
+type Revoked struct {
+	Step
+	// Successor is the key that is used from then on; it is empty if there is none yet.
+	Successor string `json:"successor,omitempty"`
+	// Record is that of the audit log with the revocation. Nodes are those that may not have it yet, and
+	// still accept the key.
+	Record int64    `json:"record"`
+	Nodes  []string `json:"nodes_without,omitempty"`
+	// Uses are those of the key, by node and direction: what was opened or verified, or sealed, under it.
+	Uses []registry.Usage `json:"uses,omitempty"`
+}
+
+// Revoke ends the use of a certificate or key pair at once, and blocks its key. A successor that the
+// partner surely accepts is used from then on.
+var Revoke = changing("Revoke", registry.ActionExchangeRevoke,
+	func(ctx context.Context, s *Session, in ID) (out Revoked, err error) {
+		if err := exchange.New(s.Session).Revoke(ctx, in.ID); err != nil {
+			return out, err
+		}
+		err = s.View(ctx, func(tx registry.Reader) error {
+			head, err := tx.AuditHead()
+			if err != nil {
+				return err
+			}
+			out.Record = head.Seq
+			if out.Nodes, err = registry.NodesWithout(tx, head.Seq, s.Time()); err != nil {
+				return err
+			}
+			if out.Uses, err = tx.KeyUsage(in.ID, ""); err != nil {
+				return err
+			}
+			all, err := tx.Renewals(RenewalQuery{Key: in.ID, Page: Page{Limit: 1000}})
+			for _, n := range all {
+				if n.Replaces == in.ID && n.Activated != 0 {
+					out.Successor = n.Successor
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+		out.Step, err = s.step(ctx, in.ID, in.Partner)
+		return out, err
+	})
+
+// CampaignRequest asks for the next batch of a campaign.
+type CampaignRequest struct {
+	renewal.Campaign
+	// Subject and Bits are those of the new pair, if there is none yet. Empty means as before.
+	Subject cert.Template `json:"subject"`
+	Bits    int           `json:"bits,omitempty"`
+}
+
+// CampaignBatch is what one batch has done.
+type CampaignBatch struct {
+	renewal.Batch
+	Made bool `json:"made"` // the pair was made for it
+}
+
+// OfferAll offers the successor of a shared pair to the next partners, and makes it if there is none.
+var OfferAll = changing("OfferAll", registry.ActionExchangeOffer,
+	func(ctx context.Context, s *Session, in CampaignRequest) (out CampaignBatch, err error) {
+		if out.Made, err = s.makeShared(ctx, in); err != nil {
+			return out, err
+		}
+		out.Batch, err = renewal.New(s.Session).OfferAll(ctx, in.Campaign)
+		return out, err
+	})
+
+// makeShared makes the successor of a shared pair, if there is none.
+func (s *Session) makeShared(ctx context.Context, in CampaignRequest) (made bool, err error) {
+	var pairs []KeyPair
+	err = s.View(ctx, func(tx registry.Reader) error {
+		pairs, err = tx.KeyPairs(KeyQuery{
+			Profile: in.Profile, Shared: true, Environment: in.Environment, States: registry.StatesInUse,
+		})
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	replaces := ""
+	for _, k := range pairs {
+		switch k.State {
+		case registry.Staged:
+			return false, nil
+		case registry.Active:
+			replaces = k.ID
+		}
+	}
+	if replaces == "" {
+		return false, registry.Refuse("%s has no pair in %s that partners share: make the first one",
+			in.Profile, in.Environment).Then(registry.Advice{Action: registry.ActionKeyCreate, Environment: in.Environment})
+	}
+	if open, err := s.campaignOpen(ctx, in); err != nil || open {
+		return false, err
+	}
+	request := OfferRequest{Environment: in.Environment, Bits: in.Bits, Subject: in.Subject}
+	_, err = s.makePairOf(ctx, request, in.Profile, replaces)
+	return err == nil, err
+}
+
+// campaignOpen reports whether the campaign is under way: its pair is active for some partners already.
+func (s *Session) campaignOpen(ctx context.Context, in CampaignRequest) (open bool, err error) {
+	err = s.View(ctx, func(tx registry.Reader) error {
+		n, err := tx.OpenRenewal(registry.Leg{
+			Owner: registry.Ours, Profile: in.Profile, Environment: in.Environment,
+		})
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		open = n.Successor != ""
+		return err
+	})
+	return open, err
+}
 
 // RunSchedule advances renewals until ctx ends. The caller has opened the registry; no person acts.
 func (r *Registry) RunSchedule(ctx context.Context, holder string, told func(renewal.Report, error)) error {

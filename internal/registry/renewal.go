@@ -84,6 +84,8 @@ type Renewal struct {
 	LoadedAt    time.Time `json:"loaded_at,omitzero"` // when every node had it first
 	Activated   int64     `json:"activated,omitempty"`
 	ActivatedAt time.Time `json:"activated_at,omitzero"`
+	// Revoked is the record with the revocation of the key that it replaces. 0: it was not revoked.
+	Revoked int64 `json:"revoked,omitempty"`
 	// Everywhere is when every node used the successor.
 	Everywhere   time.Time `json:"everywhere,omitzero"`
 	OverlapUntil time.Time `json:"overlap_until,omitzero"` // when the old one should have ended
@@ -175,7 +177,7 @@ type RenewalQuery struct {
 
 // Emergency reports whether the key that the renewal replaces was revoked: its successor is activated
 // at any time, and without an order.
-func (r Renewal) emergency(tx Reader) (bool, error) {
+func (r Renewal) Emergency(tx Reader) (bool, error) {
 	state, err := keyState(tx, r.Leg, r.Replaces)
 	return state == Compromised, err
 }

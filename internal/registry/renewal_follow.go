@@ -154,12 +154,22 @@ func (f follower) succeed(n *Renewal, id string) error {
 // begin begins the renewal of the leg's active key by another that has come in.
 func (f follower) begin(t touched) error {
 	state, err := keyState(f.tx, t.leg, t.id)
-	if err != nil || !state.Open() && state != Staged {
+	if err != nil || !state.Open() && state != Staged && state != Compromised {
 		return err
 	}
 	replaces, err := activeOf(f.tx, t.leg, t.id)
-	if err != nil || replaces == "" {
+	if err != nil {
 		return err
+	}
+	if state == Compromised {
+		used, err := f.used(t)
+		if err != nil || !used || replaces != "" {
+			return err
+		}
+		return f.store(&Renewal{ID: newID("n"), Leg: t.leg, Replaces: t.id, Due: f.now, Created: f.now})
+	}
+	if replaces == "" {
+		return nil
 	}
 	n := Renewal{
 		ID: newID("n"), Leg: t.leg, Replaces: replaces, Successor: t.id, Created: f.now,
@@ -168,6 +178,20 @@ func (f follower) begin(t touched) error {
 		return err
 	}
 	return f.store(&n)
+}
+
+// used reports whether messages were sealed by a key.
+func (f follower) used(t touched) (bool, error) {
+	if t.leg.Owner == Theirs {
+		c, err := f.tx.Certificate(t.id)
+		return !c.Activated.IsZero(), err
+	}
+	if t.leg.Partner == "" {
+		return true, nil // the partners who share it have their own renewals
+	}
+	offers, err := f.tx.Offers(t.leg.Partner)
+	i := slices.IndexFunc(offers, func(o Offer) bool { return o.KeyPair == t.id })
+	return i >= 0 && !offers[i].Confirmed.IsZero(), err
 }
 
 // campaign returns the renewal of the shared pair that a partner's is a part of.
@@ -196,6 +220,9 @@ func (f follower) store(n *Renewal) error {
 		return err
 	}
 	f.times(n, step)
+	if err := f.revoked(n); err != nil {
+		return err
+	}
 	if step != before {
 		f.note(n, step, "")
 	}
@@ -204,6 +231,19 @@ func (f follower) store(n *Renewal) error {
 		n.Closed, n.Order, n.Hold = f.now, nil, nil
 	}
 	return f.tx.PutRenewal(n)
+}
+
+// revoked notes the revocation of the key that a renewal replaces.
+func (f follower) revoked(n *Renewal) error {
+	if n.Revoked != 0 {
+		return nil
+	}
+	state, err := keyState(f.tx, n.Leg, n.Replaces)
+	if err == nil && state == Compromised {
+		n.Revoked = f.record
+		f.note(n, n.Step, n.Replaces+" was revoked")
+	}
+	return err
 }
 
 // note adds evidence.

@@ -22,13 +22,24 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 	if err != nil {
 		return err
 	}
-	emergency, err := n.emergency(tx)
+	emergency, err := n.Emergency(tx)
 	if err != nil {
 		return err
+	}
+	if n.Campaign != "" {
+		all, err := tx.Renewal(n.Campaign)
+		if err != nil {
+			return err
+		}
+		if all.Hold != nil {
+			return heldError(all)
+		}
 	}
 	switch {
 	case n.Hold != nil:
 		return heldError(n)
+	case n.Partner == "": // each partner's part decides
+		return nil
 	case id == n.Replaces && !emergency:
 		if n.Activated == 0 { // it is active, or its successor never was
 			return nil
@@ -173,34 +184,49 @@ func NodesWithout(tx Reader, record int64, now time.Time) (waiting []string, err
 }
 
 // ordered checks that a person has ordered the activation, where two people decide, and that another
-// has agreed.
+// has agreed. The order of a campaign is that of its parts.
 func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
+	order, err := OrderOf(tx, n)
+	if err != nil {
+		return err
+	}
 	two, err := twoDecide(tx, n.Leg)
 	if err != nil {
 		return err
 	}
 	switch {
-	case n.Order == nil && !two && s.program == nil:
+	case order == nil && !two && s.program == nil:
 		return nil
-	case n.Order == nil:
+	case order == nil:
 		return Refuse("the activation of %s in renewal %s is not ordered: order it for a time",
 			n.Successor, n.ID).Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Change}})
-	case two && (n.Order.Released == "" || n.Order.Released == n.Order.By):
-		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order "+
-			"it again",
-			n.Successor, n.ID, n.Order.By).Then(Advice{Action: ActionRenewalOrder, ID: n.ID})
-	case s.registry.now().Before(n.Order.At):
-		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it "+
-			"must be now",
-			n.Successor, n.ID, n.Order.At.Format(time.RFC3339))
+	case two && (order.Released == "" || order.Released == order.By):
+		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order it again",
+			n.Successor, n.ID, order.By).Then(Advice{Action: ActionRenewalOrder, ID: n.ID})
+	case s.registry.now().Before(order.At):
+		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it must be now",
+			n.Successor, n.ID, order.At.Format(time.RFC3339))
 	}
 	return nil
+}
+
+// OrderOf returns the order of a renewal, or that of the campaign that it is a part of. It is nil if
+// there is none.
+func OrderOf(tx Reader, n Renewal) (*RenewalOrder, error) {
+	if n.Order != nil || n.Campaign == "" {
+		return n.Order, nil
+	}
+	all, err := tx.Renewal(n.Campaign)
+	if err != nil || all.Successor != n.Successor {
+		return nil, err
+	}
+	return all.Order, nil
 }
 
 // twoDecide reports whether two people decide in the environment of a leg.
 func twoDecide(tx Reader, leg Leg) (bool, error) {
 	if leg.Partner == "" {
-		return false, nil // each partner's part of it decides
+		return Production(leg.Environment), nil
 	}
 	env, err := tx.Environment(leg.Partner, leg.Environment)
 	return env.ApprovalsNeeded() > 1, err
@@ -208,9 +234,6 @@ func twoDecide(tx Reader, leg Leg) (bool, error) {
 
 // inWindow checks the change window of the environment.
 func (s *Session) inWindow(tx Reader, n Renewal, _ string) error {
-	if n.Partner == "" {
-		return nil
-	}
 	env, err := tx.Environment(n.Partner, n.Environment)
 	if err != nil {
 		return err

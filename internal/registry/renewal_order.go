@@ -22,9 +22,16 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 		return err
 	}
 	if two {
-		entry.asks = &second{
+		asked := &second{
 			why: "messages will be sealed by another key from then on", what: n.ID + " " + n.Successor + " " + change,
 		}
+		if n.Partner == "" { // no environment says how many decide
+			if asked, err = s.ifOthers(tx, asked); err != nil {
+				return err
+			}
+			two = asked != nil
+		}
+		entry.asks = asked
 	}
 	entry.Before = nil
 	entry.After = Order{n.ID, n.Successor, n.Replaces, at, change}

@@ -139,6 +139,14 @@ type Reader interface {
 	// OfferCounts returns how many partners were offered each of some key pairs. One without offers is
 	// left out.
 	OfferCounts(pairs []string) (map[string]OfferCount, error)
+	// Unoffered returns at most n partners for whom a shared key pair is the active one, and to whom
+	// its successor was not offered.
+	Unoffered(k KeyPair, successor string, n int) ([]string, error)
+	// Unanswered returns at most n partners to whom a key pair was offered before a time, and who have
+	// not said that it is installed.
+	Unanswered(pair string, before time.Time, n int) ([]string, error)
+	// OfferedSince returns to how many partners a key pair was offered since a time.
+	OfferedSince(pair string, since time.Time) (int, error)
 	// Relying returns at most n partners for whom a shared key pair is the active one, see PairsFor,
 	// or the only one that is not staged.
 	Relying(k KeyPair, n int) ([]string, error)

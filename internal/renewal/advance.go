@@ -15,6 +15,9 @@ import (
 // advance does the steps of one renewal that are due. Each is one transaction, in which its guards are
 // checked again.
 func (p *pass) advance(ctx context.Context, n registry.Renewal) error {
+	if err := p.stopped(ctx, n); err != nil {
+		return err
+	}
 	if n.Hold != nil {
 		p.report.wait(&p.report.Wait, n, "it is held by %s (%s)", n.Hold.By, n.Hold.Reason)
 		return nil
@@ -136,16 +139,20 @@ func (p *pass) load(ctx context.Context, n *registry.Renewal) error {
 
 // activate does what was ordered for a time that has come.
 func (p *pass) activate(ctx context.Context, n *registry.Renewal) error {
-	if n.Order == nil || n.Activated != 0 || n.Successor == "" || p.now.Before(n.Order.At) {
+	if n.Activated != 0 || n.Successor == "" || n.Partner == "" {
 		return nil
 	}
-	err := p.session.View(ctx, func(tx registry.Reader) error { return mayActivate(tx, p.session, *n) })
+	order, emergency, err := p.ordered(ctx, *n)
+	if err != nil || order == nil || !emergency && p.now.Before(order.At) {
+		return err
+	}
+	err = p.session.View(ctx, func(tx registry.Reader) error { return mayActivate(tx, p.session, *n) })
 	if waits(err) {
 		to := &p.report.Wait
-		if p.now.Sub(n.Order.At) > Tick*2 && !n.Order.At.IsZero() {
+		if p.now.Sub(order.At) > Tick*2 && !order.At.IsZero() {
 			to = &p.report.Alarms
 		}
-		p.report.wait(to, *n, "the activation that %s has ordered waits: %v", n.Order.By, err)
+		p.report.wait(to, *n, "the activation that %s has ordered waits: %v", order.By, err)
 		return nil
 	}
 	if err != nil {
@@ -159,13 +166,29 @@ func (p *pass) activate(ctx context.Context, n *registry.Renewal) error {
 		return activate(tx, p.session, *n)
 	})
 	if waits(err) {
-		p.report.wait(&p.report.Alarms, *n, "the activation that %s has ordered was refused: %v", n.Order.By, err)
+		p.report.wait(&p.report.Alarms, *n, "the activation that %s has ordered was refused: %v", order.By, err)
 		return nil
 	}
 	if err == nil && n.Version != was {
-		p.report.done(*n, "%s is active, as %s has ordered", n.Successor, n.Order.By)
+		p.report.done(*n, "%s is active, as %s has ordered", n.Successor, order.By)
 	}
 	return err
+}
+
+// ordered returns the order to activate the successor: a person's, or the revocation of the key that it
+// replaces, which is an emergency.
+func (p *pass) ordered(ctx context.Context, n registry.Renewal) (order *registry.RenewalOrder, emergency bool, err error) {
+	err = p.session.View(ctx, func(tx registry.Reader) (err error) {
+		if emergency, err = n.Emergency(tx); err != nil {
+			return err
+		}
+		order, err = registry.OrderOf(tx, n)
+		return err
+	})
+	if emergency && order == nil {
+		order = &registry.RenewalOrder{By: "the revocation of " + n.Replaces}
+	}
+	return order, emergency, err
 }
 
 // everywhere notes that every node uses the successor.
@@ -357,6 +380,19 @@ func (p *pass) follow(ctx context.Context, n *registry.Renewal) error {
 		p.report.done(*n, "it has ended, because %s has", n.Replaces)
 	}
 	return nil
+}
+
+// stopped reports the nodes that may still use a revoked key.
+func (p *pass) stopped(ctx context.Context, n registry.Renewal) error {
+	if n.Revoked == 0 || n.Step.Closed() {
+		return nil
+	}
+	waiting, err := p.without(ctx, n.Revoked)
+	if err == nil && len(waiting) > 0 {
+		p.report.wait(&p.report.Alarms, n, "%s was revoked, and may still be used on %s", n.Replaces,
+			strings.Join(waiting, ", "))
+	}
+	return err
 }
 
 // late reports deadlines that have passed.

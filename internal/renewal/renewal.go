@@ -93,7 +93,7 @@ func (r Renewals) Order(ctx context.Context, in Activation) (registry.Renewal, e
 			if err := r.session.OrderRenewal(tx, entry, n, in.At, in.Change); err != nil {
 				return err
 			}
-			if in.At.After(r.session.Time()) {
+			if n.Partner == "" || in.At.After(r.session.Time()) {
 				return nil
 			}
 			err := mayActivate(tx, r.session, *n)
@@ -111,9 +111,7 @@ func (r Renewals) Order(ctx context.Context, in Activation) (registry.Renewal, e
 // mayOrder returns an error where the activation can't be ordered.
 func (r Renewals) mayOrder(tx registry.Reader, n registry.Renewal, in Activation) error {
 	switch {
-	case n.Partner == "":
-		return registry.Refuse("renewal %s is of a pair that partners share: order that of each partner", n.ID)
-	case n.Activated != 0:
+	case n.Partner != "" && n.Activated != 0:
 		return registry.Refuse("renewal %s is %s: its successor is active already", n.ID, n.Step)
 	case n.Hold != nil:
 		return registry.Refuse("renewal %s is held by %s (%s): end the hold first", n.ID, n.Hold.By, n.Hold.Reason).
@@ -126,7 +124,7 @@ func (r Renewals) mayOrder(tx registry.Reader, n registry.Renewal, in Activation
 		return registry.Refuse("renewal %s is in production: its activation needs the reference of the change", n.ID).
 			Needing(registry.Change)
 	}
-	if in.At.IsZero() {
+	if in.At.IsZero() || n.Partner == "" { // each part of a campaign has its own window
 		return nil
 	}
 	return r.mayBeAt(tx, n, in.At)

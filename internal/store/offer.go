@@ -66,6 +66,31 @@ func (t *tx) OfferCounts(pairs []string) (map[string]registry.OfferCount, error)
 	return counts, nil
 }
 
+// Unoffered goes through the confirmations of the pair.
+func (t *tx) Unoffered(k registry.KeyPair, successor string, n int) ([]string, error) {
+	return texts(t, fmt.Sprintf("partners without an offer of %q", successor), relying+laterActive+`
+		AND NOT EXISTS (SELECT 1 FROM offer f WHERE f.partner = e.partner AND f.key_pair = ? AND
+			(f.at > 0 OR f.confirmed > 0)) ORDER BY e.partner LIMIT ?`, k.ID, k.Profile, k.Environment, successor, n)
+}
+
+// Unanswered reads by the key pair.
+func (t *tx) Unanswered(pair string, before time.Time, n int) ([]string, error) {
+	return texts(t, fmt.Sprintf("unanswered offers of key pair %q", pair),
+		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND at < ? AND confirmed <= 0 AND installed <= 0 AND "+
+			notArchived+" ORDER BY partner LIMIT ?", pair, before.UnixMicro(), n)
+}
+
+// OfferedSince reads by the key pair.
+func (t *tx) OfferedSince(pair string, since time.Time) (int, error) {
+	read := func(row scan) (n int, err error) {
+		err = row(&n)
+		return n, err
+	}
+	return one(t, fmt.Sprintf("offers of key pair %q", pair),
+		selection[int]{"SELECT CAST(COUNT(*) AS BIGINT) FROM offer", read}, " WHERE key_pair = ? AND at >= ?",
+		pair, since.UnixMicro())
+}
+
 // Relying goes through the confirmations of the pair.
 func (t *tx) Relying(k registry.KeyPair, n int) ([]string, error) {
 	var without string
