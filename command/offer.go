@@ -19,7 +19,7 @@ func newOffer() *cobra.Command {
 	var all offerAllFlags
 	var silent bool // no letter has a telephone number
 	c := &cobra.Command{
-		Use:        "offer PARTNER ENVIRONMENT",
+		Use:        "offer PARTNER|PROFILE ENVIRONMENT",
 		Short:      "Write your certificate and letters for a partner; make the key pair if needed",
 		SuggestFor: []string{"send"},
 		Long: `Offer writes two folders: 1-send, with your certificate in the formats that partners
@@ -32,10 +32,16 @@ Otherwise offer makes a new pair, which follows the one that is in use; its subj
 the same unless you name another. To send the certificate of a certain pair again, name
 it (--key).
 
+A pair that all partners of a profile share is renewed by a campaign: offer --all
+PROFILE ENVIRONMENT makes the successor, and writes it for the next partners, each in a
+folder of its own. It stops while too many have not answered. One order is for all
+(sealane activate), and each partner changes when it has the certificate.
+
 The letters show your name, mail address and telephone number (sealane person change).`,
 		Example: `  sealane offer vcas STAG --out vcas-stag --common-name rdx.bank.example \
       --org "Example Bank" --unit Payments --email keys@bank.example
-  sealane offer vcas STAG --out vcas-stag-2028     # two years later: its successor`,
+  sealane offer vcas STAG --out vcas-stag-2028     # two years later: its successor
+  sealane offer --all riskos PROD --out renewal-2028 --batch 25 --rate 100`,
 		Args: cobra.ExactArgs(2),
 	}
 	flags := registryVerb(c)
@@ -47,6 +53,7 @@ The letters show your name, mail address and telephone number (sealane person ch
 	subjectFlags(c, &in.Subject)
 	f.StringVar(&telephone, "telephone", "", telephoneHelp+" (default: yours)")
 	must(c.MarkFlagRequired("out"))
+	all.add(c)
 	input := func(_ *cobra.Command, args []string) (operation.OfferRequest, error) {
 		in.Partner, in.Environment = args[0], args[1]
 		in.Deliver = func(p operation.OfferPackage) error {
@@ -64,7 +71,7 @@ The letters show your name, mail address and telephone number (sealane person ch
 		}
 		return in, nil
 	}
-	c.RunE = does(flags, operation.Offer, input, func(c *cobra.Command, o operation.Offered) error {
+	one := does(flags, operation.Offer, input, func(c *cobra.Command, o operation.Offered) error {
 		var err error
 		switch {
 		case o.Made && o.Replaces != "":
@@ -83,5 +90,12 @@ The letters show your name, mail address and telephone number (sealane person ch
 		return writeStep(c, o.Step, "%s and %s are written, with the certificate of %s. Send them by two messages.",
 			filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), o.ID)
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if all.all {
+			all.in.Bits, all.in.Subject = in.Bits, in.Subject
+			return all.run(flags, out, telephone)(c, args)
+		}
+		return one(c, args)
+	}
 	return c
 }

@@ -45,7 +45,8 @@ func (f *offerAllFlags) run(flags *registryFlags, out, telephone string) func(*c
 	}
 	return does(flags, operation.OfferAll, input, func(c *cobra.Command, b operation.CampaignBatch) error {
 		if b.Made {
-			if err := say(c, "Key pair %s is made for all partners. It opens messages from now on.", b.KeyPair); err != nil {
+			if err := say(c, "Key pair %s is made for all partners. It opens messages from now on.",
+				b.KeyPair); err != nil {
 				return err
 			}
 		}

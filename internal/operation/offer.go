@@ -78,7 +78,8 @@ func (s *Session) makePairOf(ctx context.Context, in OfferRequest, profile, repl
 		return "", err
 	}
 	n := registry.NewPair{
-		Profile: profile, Partner: in.Partner, Environment: in.Environment, Bits: in.Bits, Subject: in.Subject, KeyID: in.KeyID,
+		Profile: profile, Partner: in.Partner, Environment: in.Environment, Bits: in.Bits, Subject: in.Subject,
+		KeyID:   in.KeyID,
 		Renewal: replaces != "",
 	}
 	if replaces != "" {

@@ -262,7 +262,8 @@ func (s *Session) makeShared(ctx context.Context, in CampaignRequest) (made bool
 	}
 	if replaces == "" {
 		return false, registry.Refuse("%s has no pair in %s that partners share: make the first one",
-			in.Profile, in.Environment).Then(registry.Advice{Action: registry.ActionKeyCreate, Environment: in.Environment})
+			in.Profile, in.Environment).Then(registry.Advice{Action: registry.ActionKeyCreate,
+			Environment: in.Environment})
 	}
 	if open, err := s.campaignOpen(ctx, in); err != nil || open {
 		return false, err

@@ -201,10 +201,12 @@ func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
 		return Refuse("the activation of %s in renewal %s is not ordered: order it for a time",
 			n.Successor, n.ID).Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Change}})
 	case two && (order.Released == "" || order.Released == order.By):
-		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order it again",
+		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order "+
+			"it again",
 			n.Successor, n.ID, order.By).Then(Advice{Action: ActionRenewalOrder, ID: n.ID})
 	case s.registry.now().Before(order.At):
-		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it must be now",
+		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it "+
+			"must be now",
 			n.Successor, n.ID, order.At.Format(time.RFC3339))
 	}
 	return nil

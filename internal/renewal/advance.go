@@ -177,7 +177,8 @@ func (p *pass) activate(ctx context.Context, n *registry.Renewal) error {
 
 // ordered returns the order to activate the successor: a person's, or the revocation of the key that it
 // replaces, which is an emergency.
-func (p *pass) ordered(ctx context.Context, n registry.Renewal) (order *registry.RenewalOrder, emergency bool, err error) {
+func (p *pass) ordered(ctx context.Context, n registry.Renewal) (order *registry.RenewalOrder, emergency bool,
+	err error) {
 	err = p.session.View(ctx, func(tx registry.Reader) (err error) {
 		if emergency, err = n.Emergency(tx); err != nil {
 			return err

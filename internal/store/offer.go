@@ -76,7 +76,8 @@ func (t *tx) Unoffered(k registry.KeyPair, successor string, n int) ([]string, e
 // Unanswered reads by the key pair.
 func (t *tx) Unanswered(pair string, before time.Time, n int) ([]string, error) {
 	return texts(t, fmt.Sprintf("unanswered offers of key pair %q", pair),
-		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND at < ? AND confirmed <= 0 AND installed <= 0 AND "+
+		"SELECT partner FROM offer WHERE key_pair = ? AND at > 0 AND at < ? AND confirmed <= 0 AND installed <= "+
+			"0 AND "+
 			notArchived+" ORDER BY partner LIMIT ?", pair, before.UnixMicro(), n)
 }
 
