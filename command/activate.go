@@ -11,6 +11,7 @@ import (
 func newActivate() *cobra.Command {
 	var in operation.Activation
 	var at string
+	var cancel bool
 	c := &cobra.Command{
 		Use:   "activate IDENTITY",
 		Short: "Use an approved certificate of a partner, or a key pair that follows another",
@@ -23,6 +24,8 @@ possible, or by the schedule at its time (sealane schedule): when every node has
 key, and the environment's window is open. In production the order needs the reference
 of the change, and another person approves it.
 
+Until then the order can be taken back (--cancel).
+
 The first key pair of yours becomes active when the partner has its certificate: sealane
 installed.`,
 		Example: `  sealane activate c-7k2m4q6z3x
@@ -34,6 +37,9 @@ installed.`,
 	f.StringVar(&at, "at", "", "when, in RFC 3339, such as 2026-12-09T22:00:00Z (default: as soon as it may be)")
 	f.StringVar(&in.Change, "change", "", "the reference of the change; production needs it")
 	f.StringVar(&in.Partner, "partner", "", "with whom, for a key pair that all partners of a profile share")
+	f.BoolVar(&cancel, "cancel", false, "take the order back; it needs --reason")
+	c.MarkFlagsMutuallyExclusive("cancel", "at")
+	c.MarkFlagsMutuallyExclusive("cancel", "change")
 	input := func(_ *cobra.Command, args []string) (operation.Activation, error) {
 		in.ID = args[0]
 		if at == "" {
@@ -46,7 +52,13 @@ installed.`,
 		in.At = in.At.UTC()
 		return in, nil
 	}
-	c.RunE = does(flags, operation.Activate, input, func(c *cobra.Command, a operation.Activated) error {
+	stop := does(flags, operation.CancelOrder,
+		func(_ *cobra.Command, args []string) (operation.RenewalName, error) {
+			return operation.RenewalName{ID: args[0], Partner: in.Partner}, nil
+		}, func(c *cobra.Command, n operation.ShownRenewal) error {
+			return writeRenewalStep(c, n, "The order to activate %s is taken back (renewal %s).", n.Successor, n.ID)
+		})
+	order := does(flags, operation.Activate, input, func(c *cobra.Command, a operation.Activated) error {
 		switch n := a.Renewal; {
 		case n == nil || n.Activated != 0:
 			return writeStep(c, a.Step, "%s is active.", noun(a.ID))
@@ -57,5 +69,11 @@ installed.`,
 			return writeStep(c, a.Step, "%s will be active as soon as it may be (renewal %s).", noun(a.ID), n.ID)
 		}
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if cancel {
+			return stop(c, args)
+		}
+		return order(c, args)
+	}
 	return c
 }

@@ -16,15 +16,25 @@ var verbs = map[operation.Action]func(operation.Advice) string{
 	operation.Receive.Action: func(a operation.Advice) string {
 		return words("receive", cmp.Or(a.Partner, "PARTNER"), cmp.Or(a.Environment, "ENVIRONMENT"), "FILE")
 	},
-	operation.Checksum.Action:  func(a operation.Advice) string { return words("checksum", a.ID, "SHA256") },
-	operation.Approve.Action:   func(a operation.Advice) string { return words("approve", a.ID) },
-	operation.Alias.Action:     func(a operation.Advice) string { return words("alias", a.ID, "KEYID") },
-	operation.Activate.Action:  func(a operation.Advice) string { return words("activate", a.ID) },
-	operation.OrderActivation:  func(a operation.Advice) string { return words("activate", a.ID) },
+	operation.Checksum.Action: func(a operation.Advice) string { return words("checksum", a.ID, "SHA256") },
+	operation.Approve.Action:  func(a operation.Advice) string { return words("approve", a.ID) },
+	operation.Alias.Action:    func(a operation.Advice) string { return words("alias", a.ID, "KEYID") },
+	operation.Activate.Action: func(a operation.Advice) string { return words("activate", a.ID) },
+	operation.OrderActivation: func(a operation.Advice) string {
+		if operation.IsKeyPair(a.ID) && a.Partner != "" { // that partners share
+			return words("activate", a.ID, "--partner", a.Partner)
+		}
+		return words("activate", a.ID)
+	},
 	operation.Rollback.Action:  func(a operation.Advice) string { return words("rollback", a.ID, "--reason TEXT") },
 	operation.Hold.Action:      func(a operation.Advice) string { return words("hold", a.ID, "--end --reason TEXT") },
 	operation.KeyIDTold.Action: func(a operation.Advice) string { return words("told", a.ID, "--said TEXT") },
-	operation.Challenge.Action: func(a operation.Advice) string { return words("challenge", a.ID) },
+	operation.Asked.Action:     func(a operation.Advice) string { return words("ask", a.ID) },
+	operation.ConfirmationSent.Action: func(a operation.Advice) string {
+		return words("mail", a.ID, "--out FILE.eml")
+	},
+	operation.ApproveRequest.Action: func(a operation.Advice) string { return words("approve", a.ID) },
+	operation.Challenge.Action:      func(a operation.Advice) string { return words("challenge", a.ID) },
 	operation.Installed.Action: func(a operation.Advice) string {
 		if a.Partner != "" {
 			return words("installed", a.ID, "--partner", a.Partner)

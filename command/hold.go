@@ -27,11 +27,11 @@ people or by the schedule, until the hold ends (--end). A revocation is not stop
 		in.ID = args[0]
 		return in, nil
 	}
-	hold := does(flags, operation.Hold, input, func(c *cobra.Command, n operation.Renewal) error {
-		return say(c, "Renewal %s is held. Nothing of it moves.", n.ID)
+	hold := does(flags, operation.Hold, input, func(c *cobra.Command, n operation.ShownRenewal) error {
+		return writeRenewalStep(c, n, "Renewal %s is held. Nothing of it moves.", n.ID)
 	})
-	release := does(flags, operation.EndHold, input, func(c *cobra.Command, n operation.Renewal) error {
-		return say(c, "Renewal %s goes on. It is %s.", n.ID, n.Step)
+	release := does(flags, operation.EndHold, input, func(c *cobra.Command, n operation.ShownRenewal) error {
+		return writeRenewalStep(c, n, "Renewal %s goes on. It is %s.", n.ID, n.Step)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if end {

@@ -126,9 +126,9 @@ processed, but its answer cannot be used; 6 the act waits for a second person. W
 	addHelp(root)
 	inGroup(root, "daily", "Certificates and keys, day by day",
 		newStatus(), newShow(), newReceive(), newChecksum(), newApprove(), newReject(), newOffer(), newAlias(),
-		newInstalled(), newStage(), newActivate(), newRollback(), newHold(), newTold(), newRetire(), newRevoke(),
-		newDismiss(), newExport(), newUndo(),
-		newChallenge(), newAnswer(), newProve())
+		newInstalled(), newStage(), newActivate(), newRenewals(), newAsk(), newTold(), newMail(), newSent(),
+		newRollback(), newHold(), newRetire(), newRevoke(), newDismiss(), newExport(), newUndo(), newChallenge(),
+		newAnswer(), newProve())
 	inGroup(root, "messages", "Messages", newSeal(), newOpen(), newInspect(), newCall())
 	inGroup(root, "administration", "Administration",
 		newInit(), newLogin(), newLogout(), newFind(), newPartner(), newPerson(), newKey(), newLane(), newCert(),

@@ -29,9 +29,9 @@ the partner may have ended the old key: ask, and record who said what (--word).`
 		in.ID = args[0]
 		return in, nil
 	}
-	c.RunE = does(flags, operation.Rollback, input, func(c *cobra.Command, n operation.Renewal) error {
-		return say(c, "Renewal %s is rolled back: %s is used again, and %s still counts.", n.ID, n.Replaces,
-			n.Successor)
+	c.RunE = does(flags, operation.Rollback, input, func(c *cobra.Command, n operation.ShownRenewal) error {
+		return writeRenewalStep(c, n, "Renewal %s is rolled back: %s is used again, and %s still counts.", n.ID,
+			n.Replaces, n.Successor)
 	})
 	return c
 }

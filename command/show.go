@@ -14,11 +14,14 @@ import (
 func newShow() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show IDENTITY",
-		Short: "Show everything about a certificate, key pair or request",
+		Short: "Show everything about a certificate, key pair, renewal or request",
 		Long: `Show prints what is known about a certificate or key pair: its names, dates and
 checksums, who received, compared and approved it, the findings and waivers, the wrong
 checksums, how often the nodes have used it, and, for comparison, the certificate that is
-in use in the same lane.`,
+in use in the same lane.
+
+Of a renewal (n-…) it prints the steps with who and when, the order, the hold and the
+mail, what each of its two keys may do, and which nodes do not have it yet.`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
@@ -30,9 +33,16 @@ in use in the same lane.`,
 		writeRequest(c.OutOrStdout(), r)
 		return nil
 	})
+	change := does(flags, operation.ShowRenewal, renewalNamed, func(c *cobra.Command, n operation.ShownRenewal) error {
+		writeShownRenewal(c.OutOrStdout(), n)
+		return nil
+	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if operation.IsRequest(args[0]) {
+		switch {
+		case operation.IsRequest(args[0]):
 			return request(c, args)
+		case operation.IsRenewal(args[0]):
+			return change(c, args)
 		}
 		return show(c, args)
 	}

@@ -24,8 +24,9 @@ the certificate is activated.`,
 		in.ID = args[0]
 		return in, nil
 	}
-	c.RunE = does(flags, operation.KeyIDTold, input, func(c *cobra.Command, n operation.Renewal) error {
-		return say(c, "It is recorded that %s knows the key ID of %s (renewal %s).", n.Partner, n.Successor, n.ID)
+	c.RunE = does(flags, operation.KeyIDTold, input, func(c *cobra.Command, n operation.ShownRenewal) error {
+		return writeRenewalStep(c, n, "It is recorded that %s knows the key ID of %s (renewal %s).", n.Partner,
+			n.Successor, n.ID)
 	})
 	return c
 }

@@ -55,7 +55,7 @@ func Status(ctx context.Context, v *registry.Viewer, of lanes.Name) ([]Standing,
 			all = append(all, damagedStanding(row, p.ID, ""))
 		}
 		for _, env := range environments {
-			more, err := standingsIn(tx, p, env, prof)
+			more, err := standingsIn(tx, p, env, prof, v.Time())
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ func environmentsOf(tx registry.Reader, of lanes.Name) ([]registry.Environment, 
 }
 
 func standingsIn(
-	tx registry.Reader, p registry.Partner, env registry.Environment, prof *profile.Profile,
+	tx registry.Reader, p registry.Partner, env registry.Environment, prof *profile.Profile, now time.Time,
 ) ([]Standing, error) {
 	list, damaged, err := standingsOfOurs(tx, p, env, prof)
 	if err != nil {
@@ -91,7 +91,7 @@ func standingsIn(
 	for _, row := range append(damaged, lost...) {
 		list = append(list, damagedStanding(row, p.ID, env.Name))
 	}
-	return list, nil
+	return list, inRenewals(tx, p, env.Name, list, now)
 }
 
 // standingsOfOurs returns those of our key pairs, and the rows that can't be read.
@@ -220,7 +220,7 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 ) {
 	err = v.View(ctx, func(tx registry.Reader) error {
 		if IsKeyPair(id) {
-			state, next, err = standingOfPair(tx, id, partner)
+			state, next, err = standingOfPair(tx, id, partner, v.Time())
 			return err
 		}
 		c, err := tx.Certificate(id)
@@ -235,14 +235,14 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 		if next, err = nextOf(tx, c, prof); err != nil {
 			return err
 		}
-		if c.Owner != registry.Theirs || c.State.Open() {
+		if c.Owner != registry.Theirs || c.State == registry.Received || c.State == registry.Matched {
 			return nil
 		}
 		p, err := tx.Partner(c.Partner)
 		if err != nil {
 			return err
 		}
-		all, err := standingsIn(tx, p, registry.Environment{Name: c.Environment}, prof)
+		all, err := standingsIn(tx, p, registry.Environment{Name: c.Environment}, prof, v.Time())
 		for _, s := range all {
 			if s.Certificate == id {
 				next = s.Next
@@ -253,7 +253,7 @@ func StandingOf(ctx context.Context, v *registry.Viewer, id, partner string) (
 	return state, next, err
 }
 
-func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Next, error) {
+func standingOfPair(tx registry.Reader, id, partner string, now time.Time) (registry.State, Next, error) {
 	k, _, err := ourPair(tx, id)
 	if err != nil {
 		return "", Next{}, err
@@ -283,7 +283,7 @@ func standingOfPair(tx registry.Reader, id, partner string) (registry.State, Nex
 	if err != nil {
 		return "", Next{}, err
 	}
-	all, err := standingsIn(tx, p, registry.Environment{Name: k.Environment}, prof)
+	all, err := standingsIn(tx, p, registry.Environment{Name: k.Environment}, prof, now)
 	if err != nil {
 		return "", Next{}, err
 	}

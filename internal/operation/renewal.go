@@ -76,12 +76,22 @@ func (s *Session) activateFirst(ctx context.Context, in Activation) (out Activat
 	return out, err
 }
 
-// onRenewal is an operation on one renewal.
+// ShownRenewal is a renewal with what comes next, and what its two keys may do now.
+type ShownRenewal = renewal.Shown
+
+// RenewalStanding is a renewal with what comes next.
+type RenewalStanding = renewal.Standing
+
+// onRenewal is an operation on one renewal. It returns the renewal as it is then.
 func onRenewal[In any](
 	name string, a registry.Action, f func(renewal.Renewals, context.Context, In) (Renewal, error),
-) *Operation[In, Renewal] {
-	return changing(name, a, func(ctx context.Context, s *Session, in In) (Renewal, error) {
-		return f(renewal.New(s.Session), ctx, in)
+) *Operation[In, ShownRenewal] {
+	return changing(name, a, func(ctx context.Context, s *Session, in In) (ShownRenewal, error) {
+		n, err := f(renewal.New(s.Session), ctx, in)
+		if err != nil {
+			return ShownRenewal{}, err
+		}
+		return renewal.Show(ctx, &s.Viewer, RenewalName{ID: n.ID})
 	})
 }
 
@@ -108,48 +118,16 @@ var (
 
 	// ConfirmationMail returns that mail.
 	ConfirmationMail = reading("ConfirmationMail",
-		func(ctx context.Context, v *registry.Viewer, in RenewalName) (renewal.Letter, error) {
+		func(ctx context.Context, v *registry.Viewer, in RenewalName) (RenewalLetter, error) {
 			return renewal.ConfirmationMail(ctx, v, in)
 		})
 
 	// ShowRenewal returns a renewal, with what each key of it may do now.
 	ShowRenewal = reading("ShowRenewal",
-		func(ctx context.Context, v *registry.Viewer, in RenewalName) (renewal.Shown, error) {
+		func(ctx context.Context, v *registry.Viewer, in RenewalName) (ShownRenewal, error) {
 			return renewal.Show(ctx, v, in)
 		})
 )
-
-// RenewalQuery selects renewals. Empty fields select all.
-type RenewalQuery = registry.RenewalQuery
-
-// RenewalList is a page of renewals.
-type RenewalList struct {
-	Renewals []Renewal `json:"renewals"`
-	More     string    `json:"more,omitempty"` // After of the next page
-	Damage
-}
-
-// ListRenewals returns a page of renewals.
-var ListRenewals = reading("ListRenewals",
-	func(ctx context.Context, v *registry.Viewer, q RenewalQuery) (out RenewalList, err error) {
-		err = v.View(ctx, func(tx registry.Reader) error {
-			list, damaged, err := registry.Readable(tx.Renewals(q))
-			out = RenewalList{Renewals: list}
-			out.lack(damaged)
-			return err
-		})
-		if n := len(out.Renewals); err == nil && n > 0 && n == pageLimit(q.Limit) {
-			out.More = out.Renewals[n-1].ID
-		}
-		return out, err
-	})
-
-func pageLimit(n int) int {
-	if n == 0 {
-		return 100
-	}
-	return min(n, 1000)
-}
 
 // Installation is the word of a partner that it has installed our certificate.
 type Installation struct {
@@ -200,7 +178,7 @@ var Revoke = changing("Revoke", registry.ActionExchangeRevoke,
 			if out.Uses, err = tx.KeyUsage(in.ID, ""); err != nil {
 				return err
 			}
-			all, err := tx.Renewals(RenewalQuery{Key: in.ID, Page: Page{Limit: 1000}})
+			all, err := tx.Renewals(registry.RenewalQuery{Key: in.ID, Page: Page{Limit: 1000}})
 			for _, n := range all {
 				if n.Replaces == in.ID && n.Activated != 0 {
 					out.Successor = n.Successor

@@ -57,6 +57,15 @@ const (
 	RenewalCompromised RenewalStep = "compromised" // the successor was revoked
 )
 
+// RenewalSteps returns all steps.
+func RenewalSteps() []RenewalStep {
+	return []RenewalStep{
+		RenewalDue, RenewalAsked, RenewalReceived, RenewalMatched, RenewalApproved, RenewalStaged, RenewalLoaded,
+		RenewalOffered, RenewalConfirmed, RenewalActive, RenewalTold, RenewalQuiet,
+		RenewalDone, RenewalWithdrawn, RenewalSuperseded, RenewalLapsed, RenewalCompromised,
+	}
+}
+
 // Closed reports whether the step is one of a renewal that has ended.
 func (s RenewalStep) Closed() bool {
 	return slices.Contains([]RenewalStep{

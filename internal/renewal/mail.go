@@ -42,8 +42,9 @@ func mailID(n registry.Renewal, env registry.Environment) string {
 
 // Letter is the mail that confirms a new certificate, as a file (RFC 5322).
 type Letter struct {
-	To   []string
-	Data []byte
+	Renewal string   `json:"renewal"`
+	To      []string `json:"to,omitempty"`
+	Data    []byte   `json:"data"`
 }
 
 // ConfirmationMail returns the planned mail of a renewal. It is the same each time.
@@ -73,7 +74,7 @@ func ConfirmationMail(ctx context.Context, v *registry.Viewer, of Name) (out Let
 		if err != nil {
 			return err
 		}
-		out.To = n.Mail.To
+		out.Renewal, out.To = n.ID, n.Mail.To
 		out.Data, err = letter(n, env, p, c, before)
 		return err
 	})

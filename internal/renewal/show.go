@@ -2,17 +2,25 @@ package renewal
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 )
 
-// Shown is a renewal with what its two keys may do now.
-type Shown struct {
+// Standing is a renewal with what comes next.
+type Standing struct {
 	registry.Renewal
-	Keys []KeyUse `json:"keys"`
+	Next exchange.Next `json:"next"`
 	// Nodes are those that may not have the last change of a key yet.
 	Nodes []string `json:"nodes_without,omitempty"`
+}
+
+// Shown is a renewal with what comes next, and what its two keys may do now.
+type Shown struct {
+	Standing
+	Keys []KeyUse `json:"keys"`
 }
 
 // KeyUse is what one key may do.
@@ -27,6 +35,22 @@ type KeyUse struct {
 	Used     []registry.Usage `json:"used,omitempty"`
 }
 
+// Standings returns renewals with what comes next for each.
+func Standings(tx registry.Reader, list []registry.Renewal, now time.Time) ([]Standing, error) {
+	all := make([]Standing, len(list))
+	for i, n := range list {
+		next, nodes, err := exchange.NextInRenewal(tx, n, now)
+		if row, damaged := errors.AsType[*registry.DamagedRow](err); damaged {
+			next, err = exchange.Next{Text: "restore the row: " + row.Error(), Waits: exchange.WaitsForUs}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all[i] = Standing{n, next, nodes}
+	}
+	return all, nil
+}
+
 // Show returns a renewal as it is now.
 func Show(ctx context.Context, v *registry.Viewer, of Name) (out Shown, err error) {
 	err = v.View(ctx, func(tx registry.Reader) error {
@@ -34,7 +58,11 @@ func Show(ctx context.Context, v *registry.Viewer, of Name) (out Shown, err erro
 		if err != nil {
 			return err
 		}
-		out = Shown{Renewal: n}
+		standings, err := Standings(tx, []registry.Renewal{n}, v.Time())
+		if err != nil {
+			return err
+		}
+		out = Shown{Standing: standings[0]}
 		for _, id := range []string{n.Replaces, n.Successor} {
 			if id == "" {
 				continue
@@ -45,12 +73,7 @@ func Show(ctx context.Context, v *registry.Viewer, of Name) (out Shown, err erro
 			}
 			out.Keys = append(out.Keys, k)
 		}
-		record := max(n.Staged, n.Activated)
-		if record == 0 || n.Step.Closed() {
-			return nil
-		}
-		out.Nodes, err = registry.NodesWithout(tx, record, v.Time())
-		return err
+		return nil
 	})
 	return out, err
 }

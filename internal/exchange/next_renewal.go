@@ -1,0 +1,318 @@
+package exchange
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sealane/sealane/cert"
+	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
+)
+
+// Those who act next in a renewal, if it is no person.
+const (
+	WaitsForSchedule = "the schedule"
+	WaitsForNodes    = "nodes"
+)
+
+// renewing is a renewal with what its next step depends on.
+type renewing struct {
+	registry.Renewal
+	tx    registry.Reader
+	env   registry.Environment // the zero value for a pair that partners share
+	prof  *profile.Profile
+	offer registry.Offer // ours: of the successor
+	nodes []string       // that may lack the last change
+	// request is that of an order which waits for a second person; it may be empty.
+	request string
+	after   registry.Certificate // of the successor, if there is one
+}
+
+// NextInRenewal returns what comes next in a renewal, and the nodes that may not have its last change.
+func NextInRenewal(tx registry.Reader, n registry.Renewal, now time.Time) (next Next, nodes []string, err error) {
+	next = Next{Text: "nothing is left to do", Waits: WaitsForNobody}
+	if n.Step.Closed() {
+		return next, nil, nil
+	}
+	r := renewing{Renewal: n, tx: tx}
+	if err := r.read(now); err != nil {
+		return next, nil, err
+	}
+	if n.Hold != nil {
+		text := fmt.Sprintf("%s holds it (%s): nothing moves until the hold ends", n.Hold.By, n.Hold.Reason)
+		return Next{text, r.act(registry.ActionRenewalHold), WaitsForUs}, r.nodes, nil
+	}
+	return r.next(), r.nodes, nil
+}
+
+func (r *renewing) read(now time.Time) (err error) {
+	if r.prof, err = registry.LoadProfile(r.tx, r.Profile); err != nil {
+		return err
+	}
+	if r.Partner != "" {
+		if r.env, err = r.tx.Environment(r.Partner, r.Environment); err != nil {
+			return err
+		}
+	}
+	if r.Successor != "" {
+		id := r.Successor
+		if IsKeyPair(id) {
+			k, err := r.tx.KeyPair(id)
+			if err != nil {
+				return err
+			}
+			id = k.Certificate
+		}
+		if r.after, err = r.tx.Certificate(id); err != nil {
+			return err
+		}
+	}
+	if r.Owner == registry.Ours && r.Partner != "" {
+		offers, err := r.tx.Offers(r.Partner)
+		if err != nil {
+			return err
+		}
+		r.offer = offerOf(offers, r.Successor)
+	}
+	if r.Order == nil && r.Activated == 0 && r.env.ApprovalsNeeded() > 1 {
+		if r.request, err = r.openOrder(now); err != nil {
+			return err
+		}
+	}
+	if record := max(r.Staged, r.Activated); record > 0 {
+		r.nodes, err = registry.NodesWithout(r.tx, record, now)
+	}
+	return err
+}
+
+// act returns the advice to do an act in the renewal, or on a key of it.
+func (r *renewing) act(a registry.Action, needs ...registry.Need) registry.Advice {
+	return registry.Advice{Action: a, ID: r.ID, Partner: r.Partner, Environment: r.Environment, Needs: needs}
+}
+
+func (r *renewing) on(key string, a registry.Action, needs ...registry.Need) registry.Advice {
+	advice := r.act(a, needs...)
+	if advice.ID = key; IsKeyPair(key) && !r.shared(key) {
+		advice.Partner = ""
+	}
+	return advice
+}
+
+// shared reports whether partners share a key pair of ours.
+func (r *renewing) shared(pair string) bool {
+	k, err := r.tx.KeyPair(pair)
+	return err == nil && k.Partner == ""
+}
+
+func (r *renewing) next() Next {
+	switch r.Step {
+	case registry.RenewalDue, registry.RenewalAsked:
+		return r.nextWithout()
+	case registry.RenewalReceived, registry.RenewalMatched:
+		return NextOf(r.after, r.env, r.prof)
+	case registry.RenewalActive, registry.RenewalTold, registry.RenewalQuiet:
+		return r.nextAfter()
+	}
+	return r.nextBefore()
+}
+
+// nextWithout is what comes next where there is no successor.
+func (r *renewing) nextWithout() Next {
+	switch {
+	case r.Owner == registry.Ours && r.Partner == "":
+		return Next{
+			"make its successor, and offer it to each partner",
+			registry.Advice{Action: registry.ActionKeyCreate, Environment: r.Environment}, WaitsForUs,
+		}
+	case r.Owner == registry.Ours:
+		return Next{"offer its successor", offerAdvice(r.Partner, r.Environment), WaitsForUs}
+	case r.Step == registry.RenewalDue:
+		return Next{
+			"ask for a certificate for a new key, and record that you have asked", r.act(registry.ActionRenewalAsk),
+			WaitsForUs,
+		}
+	}
+	return Next{
+		"wait for the new certificate, and receive it", registry.Advice{
+			Action: registry.ActionExchangeReceive, Partner: r.Partner, Environment: r.Environment,
+		}, r.Partner,
+	}
+}
+
+// nextBefore is what comes next before the successor is used.
+func (r *renewing) nextBefore() Next {
+	if keyIDNeeded(r.prof) && r.after.KeyID == "" && (r.Owner == registry.Theirs || !r.offer.At.IsZero()) {
+		next := Next{"assign its key ID (alias)", r.on(r.Successor, registry.ActionExchangeAlias), WaitsForUs}
+		if r.Owner == registry.Ours {
+			next.Text, next.Waits = "wait for the key ID (alias) that the partner assigns, and record it", r.Partner
+		}
+		return next
+	}
+	said := r.Owner == registry.Theirs || !r.offer.Installed.IsZero() || !r.offer.Confirmed.IsZero()
+	switch {
+	case r.Partner == "":
+		return Next{Text: "offer its certificate to each partner", Waits: WaitsForUs}
+	case r.Owner == registry.Ours && r.offer.At.IsZero() && !said:
+		return Next{"send its certificate", offerAdvice(r.Partner, r.Environment), WaitsForUs}
+	case !said:
+		return Next{
+			"wait until the partner says that it is installed, and record that",
+			r.on(r.Successor, registry.ActionKeyInstalled, r.word()...), r.Partner,
+		}
+	case r.Owner == registry.Theirs && r.Told == nil && r.keyIDIsNew():
+		return Next{
+			fmt.Sprintf("tell %s the new key ID %s, because the key has another size, and record that they know it",
+				r.Partner, r.after.KeyID), r.act(registry.ActionRenewalTold), r.Partner,
+		}
+	case r.Mail != nil && r.Mail.Sent.IsZero():
+		return r.nextMail()
+	}
+	return r.nextOrder()
+}
+
+// word is what the word of a partner needs in production.
+func (r *renewing) word() []registry.Need {
+	if registry.Production(r.Environment) {
+		return []registry.Need{registry.Word}
+	}
+	return nil
+}
+
+// keyIDIsNew reports whether the successor of a partner's certificate has another size, whose key ID
+// the partner must know.
+func (r *renewing) keyIDIsNew() bool {
+	if r.prof.Certificate.KeyIDFormat != cert.KeyIDSixPart {
+		return false
+	}
+	before, err := r.tx.Certificate(r.Replaces)
+	return err == nil && before.Bits != r.after.Bits
+}
+
+// nextOrder is what comes next where only the order to activate is missing, or waits.
+func (r *renewing) nextOrder() Next {
+	if r.Order == nil {
+		return r.nextToOrder()
+	}
+	text := "it is activated as soon as the environment's window allows"
+	if !r.Order.At.IsZero() {
+		text = "it is activated at " + r.Order.At.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	text += ", as " + r.Order.By + " has ordered"
+	if len(r.nodes) > 0 {
+		return Next{Text: text + ", and not before " + nodeList(r.nodes) + " has it", Waits: WaitsForNodes}
+	}
+	return Next{Text: text, Waits: WaitsForSchedule}
+}
+
+// nextToOrder is what comes next where nobody has ordered the activation, or nobody else has agreed.
+func (r *renewing) nextToOrder() Next {
+	two := r.env.ApprovalsNeeded() > 1
+	if two && r.request != "" {
+		return Next{
+			"somebody else approves the order to activate it",
+			registry.Advice{Action: registry.ActionRequestApprove, ID: r.request}, WaitsForSecond,
+		}
+	}
+	if !two && r.Owner == registry.Theirs {
+		return Next{"put it to use", r.on(r.Successor, registry.ActionExchangeActivate), WaitsForUs}
+	}
+	advice := r.on(r.Successor, registry.ActionRenewalOrder)
+	if registry.Production(r.Environment) {
+		advice.Needs = []registry.Need{registry.Change}
+	}
+	return Next{"order its activation", advice, WaitsForUs}
+}
+
+// openOrder returns the request that waits for a second person to agree to an order, or "".
+func (r *renewing) openOrder(now time.Time) (string, error) {
+	requests, _, err := registry.Readable(r.tx.Requests(registry.RequestQuery{
+		States: []registry.RequestState{registry.RequestOpen}, Page: all,
+	}))
+	for _, one := range requests {
+		if one.Subject == "renewal/"+r.ID && one.Action == registry.ActionRenewalOrder && now.Before(one.Ends) {
+			return one.ID, err
+		}
+	}
+	return "", err
+}
+
+func nodeList(nodes []string) string {
+	const most = 5
+	more := ""
+	if n := len(nodes) - most; n > 0 {
+		nodes, more = nodes[:most], fmt.Sprintf(" and %d more", n)
+	}
+	return "node " + strings.Join(nodes, ", ") + more
+}
+
+func (r *renewing) nextMail() Next {
+	if len(r.Mail.To) == 0 {
+		return Next{
+			"no contact has a mail address: name one, and tell them yourself that the new certificate counts",
+			registry.Advice{Action: registry.ActionContactSet, Partner: r.Partner, Environment: r.Environment},
+			WaitsForUs,
+		}
+	}
+	return Next{"send the mail about it, and record that it was sent", r.act(registry.ActionRenewalMail), WaitsForUs}
+}
+
+// nextAfter is what comes next where the successor is used.
+func (r *renewing) nextAfter() Next {
+	switch {
+	case r.Everywhere.IsZero() && len(r.nodes) > 0:
+		return Next{Text: nodeList(r.nodes) + " may still use " + r.Replaces, Waits: WaitsForNodes}
+	case r.Owner == registry.Theirs && r.Mail == nil:
+		text := "the mail that confirms it is planned soon; until then it can be rolled back"
+		return Next{Text: text, Waits: WaitsForSchedule}
+	case r.Owner == registry.Theirs && r.Mail.Sent.IsZero():
+		return r.nextMail()
+	case r.Step == registry.RenewalQuiet && r.env.Rotation.RetireAs() == registry.RetireDo && r.Partner != "":
+		return Next{Text: r.Replaces + " is retired, because nobody uses it", Waits: WaitsForSchedule}
+	case r.Step == registry.RenewalQuiet:
+		return Next{
+			"nobody uses " + r.Replaces + ": retire it", r.on(r.Replaces, r.retire(), registry.Reason), WaitsForUs,
+		}
+	}
+	return Next{
+		Text:  fmt.Sprintf("%s still counts until nobody uses it", r.Replaces),
+		Waits: WaitsForNobody,
+	}
+}
+
+func (r *renewing) retire() registry.Action {
+	if r.Owner == registry.Ours {
+		return registry.ActionKeyRetire
+	}
+	return registry.ActionExchangeRetire
+}
+
+// inRenewals sets what comes next for the keys of a partner's open renewals in an environment.
+func inRenewals(tx registry.Reader, p registry.Partner, environment string, list []Standing, now time.Time) error {
+	for _, owner := range []registry.Owner{registry.Ours, registry.Theirs} {
+		leg := registry.Leg{Owner: owner, Partner: p.ID, Profile: p.Profile, Environment: environment}
+		n, err := tx.OpenRenewal(leg)
+		var next Next
+		if err == nil {
+			next, _, err = NextInRenewal(tx, n, now)
+		}
+		if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged || errors.Is(err, registry.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		about := n.Replaces
+		if n.Successor != "" && (n.Activated == 0 || next.Advice.Action == registry.ActionRenewalMail) {
+			about = n.Successor
+		}
+		for i := range list {
+			if s := &list[i]; cmp.Or(s.KeyPair, s.Certificate) == about && s.Alarm == nil && s.Damaged == "" {
+				s.Next = next
+			}
+		}
+	}
+	return nil
+}
