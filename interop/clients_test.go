@@ -198,7 +198,7 @@ func play(t *testing.T, cmd *exec.Cmd, want ...string) []outcome {
 // certificateOf has a foreign program make its key pair and certificate.
 func certificateOf(t *testing.T, in language, file, kind string) (folder, certificate string) {
 	t.Helper()
-	folder = t.TempDir()
+	folder = filepath.Join(t.TempDir(), "made")
 	if out, err := foreign(limited(t), t, in, file, "certificate", folder, kind).CombinedOutput(); err != nil {
 		t.Fatalf("certificate: %v\n%s", err, out)
 	}

@@ -12,7 +12,7 @@
 // ERRORS is a file with the page's table of errors: {"format": {"status": 400, "texts": ["…"]}, …}.
 import { execFileSync } from "node:child_process";
 import { X509Certificate, createPrivateKey, generateKeyPairSync, randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { CompactEncrypt, CompactSign, compactDecrypt, compactVerify } from "jose";
@@ -42,6 +42,7 @@ async function step(name, run) {
 
 function certificate(folder, kind) {
   const rdx = kind === "rdx";
+  mkdirSync(folder, { recursive: true });
   execFileSync("openssl", [
     "req", "-x509", "-newkey", rdx ? "rsa:4096" : "rsa:2048", "-sha256", "-nodes", "-days", "730",
     "-subj", "/C=US/O=Node Bank/OU=Keys/CN=node.example/emailAddress=keys@node.example",

@@ -77,6 +77,7 @@ def certificate(folder, kind):
         .sign(key, hashes.SHA256())
     )
     folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     (folder / "private.pem").write_bytes(key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))

@@ -98,6 +98,7 @@ public final class Client {
 
     private static void certificate(Path folder, String kind) throws Exception {
         boolean rdx = kind.equals("rdx");
+        Files.createDirectories(folder);
         keytool(folder, List.of("keytool", "-genkeypair", "-alias", "java-key", "-keyalg", "RSA",
                 "-keysize", rdx ? "4096" : "2048", "-sigalg", "SHA256withRSA", "-validity", "730",
                 "-dname", "EMAILADDRESS=keys@java.example, CN=java.example, OU=Keys, O=Java Bank, C=US",
