@@ -32,7 +32,10 @@ func (f *offerAllFlags) run(flags *registryFlags, out, telephone string) func(*c
 	input := func(_ *cobra.Command, args []string) (operation.CampaignRequest, error) {
 		f.in.Profile, f.in.Environment, f.in.PerDay = args[0], args[1], f.rate
 		f.in.Deliver = func(partner string, p operation.OfferPackage) error {
-			p.Date, p.From.Telephone = time.Now(), telephone
+			p.Date = time.Now()
+			if telephone != "" {
+				p.From.Telephone = telephone
+			}
 			folder := filepath.Join(out, partner)
 			for _, part := range []string{keydir.SendFolder, keydir.SendSeparatelyFolder} {
 				if err := newfile.Check(filepath.Join(folder, part)); err != nil {

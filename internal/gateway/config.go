@@ -67,6 +67,10 @@ type RegistryConfig struct {
 	// Node is the name by which the gateway reports itself in the registry. Each process that serves
 	// messages must have its own. The default is the host's name.
 	Node string `yaml:"node"`
+	// Schedule makes the gateway advance renewals each minute: it stages, activates, confirms and
+	// retires keys, as people have ordered. The user of the database must be one who changes the
+	// registry. One process at a time works. The default is no: sealane schedule does it.
+	Schedule bool `yaml:"schedule"`
 }
 
 // Limits bound the whole process.

@@ -36,6 +36,7 @@ type metrics struct {
 	clockJumps *prometheus.CounterVec
 
 	connections prometheus.Counter // that were refused
+	schedule    *schedule
 
 	mu       sync.Mutex
 	partners map[string]bool // that have a name of their own
@@ -61,7 +62,7 @@ func newMetrics(g *Gateway) *metrics {
 	}
 	fast := prometheus.ExponentialBuckets(0.0001, 2.5, 12)
 	m := &metrics{
-		g: g, registry: prometheus.NewRegistry(), partners: map[string]bool{},
+		g: g, schedule: newSchedule(), registry: prometheus.NewRegistry(), partners: map[string]bool{},
 		requests: counter("requests_total", "Requests, by the status that was answered.",
 			"route", "partner", "method", "endpoint", "status"),
 		durations: histogram("request_duration_seconds", "From the header of a request to the end of its answer.",
@@ -101,6 +102,7 @@ func newMetrics(g *Gateway) *metrics {
 		m.waits, m.reloads, m.connections, m.clockJumps, &stateCollector{g: g},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	m.registry.MustRegister(m.schedule.collectors()...)
 	for _, direction := range []string{"forward", "back"} { // there from the beginning, so that the first is seen
 		m.clockJumps.WithLabelValues(direction)
 	}

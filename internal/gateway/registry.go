@@ -85,6 +85,9 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 	if err != nil {
 		return nil, err
 	}
+	if _, can := source.(Advancer); c.Schedule && !can {
+		return nil, errors.Join(errors.New("schedule: this program advances no renewals"), source.Close())
+	}
 	r := newRegistry(source, *c, b.g.now, b.g.log)
 	if c.Cache != "" {
 		r.cache = c.Cache.in(b.c.dir)

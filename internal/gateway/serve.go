@@ -30,6 +30,7 @@ func (g *Gateway) Run(ctx context.Context, ready func(addresses map[string]net.A
 	g.running.Go(func() { g.watch(run) })
 	g.running.Go(func() { g.looks.run(run) })
 	g.running.Go(func() { g.watchClock(run) })
+	g.running.Go(func() { g.watchRenewals(run) })
 	if ready != nil {
 		ready(addresses)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/rootkey"
 	"github.com/sealane/sealane/internal/store"
 	"github.com/sealane/sealane/keyring"
@@ -25,6 +26,8 @@ type Serving struct {
 
 	connecting chan struct{}                  // has a place for the one who connects
 	db         atomic.Pointer[servedDatabase] // nil: not connected
+
+	schedule renewal.Scheduler // one pass at a time
 }
 
 // servedDatabase is a database that is open.
@@ -239,6 +242,24 @@ func (s *Serving) EndNode(ctx context.Context, n lanes.Node) error {
 		return err
 	}
 	return db.EndNode(ctx, n)
+}
+
+// AdvanceRenewals does one pass over the renewals, as a program that people have given orders.
+func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes.Advanced, err error) {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return out, err
+	}
+	s.schedule.Registry, s.schedule.Holder = &registry.Registry{Store: db}, holder
+	report, err := s.schedule.Pass(ctx)
+	out.Busy, out.Open = report.Busy, report.Steps
+	for _, one := range report.Done {
+		out.Done = append(out.Done, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
+	}
+	for _, one := range report.Alarms {
+		out.Alarms = append(out.Alarms, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
+	}
+	return out, err
 }
 
 // Close closes the database.

@@ -32,10 +32,12 @@ const Tick = time.Minute
 // Report says what a pass has done, and what could not be done.
 type Report struct {
 	// Busy reports whether another scheduler works; nothing was done.
-	Busy bool   `json:"busy,omitempty"`
-	Open int    `json:"open"` // renewals
-	Done []Did  `json:"done,omitempty"`
-	Wait []Wait `json:"waiting,omitempty"`
+	Busy bool `json:"busy,omitempty"`
+	Open int  `json:"open"` // renewals
+	// Steps are how many of them there are at each step.
+	Steps map[string]int `json:"steps,omitempty"`
+	Done  []Did          `json:"done,omitempty"`
+	Wait  []Wait         `json:"waiting,omitempty"`
 	// Alarms are what a person must look at.
 	Alarms []Wait `json:"alarms,omitempty"`
 	// More reports whether a limit has ended the lists.
@@ -103,7 +105,7 @@ func (s *Scheduler) Run(ctx context.Context, told func(Report, error)) {
 // Pass looks at every open renewal once, does the steps that are due, and begins the renewals of keys
 // that end. What fails for one renewal is among the alarms, and the others go on.
 func (s *Scheduler) Pass(ctx context.Context) (Report, error) {
-	var report Report
+	report := Report{Steps: map[string]int{}}
 	taken, err := s.claim(ctx)
 	if err != nil || !taken {
 		report.Busy = err == nil
@@ -165,6 +167,7 @@ func (p *pass) renewals(ctx context.Context) error {
 		}
 		for _, n := range page {
 			p.report.Open++
+			p.report.Steps[string(n.Step)]++
 			if err := p.keepClaim(ctx); err != nil {
 				return err
 			}
