@@ -50,9 +50,10 @@ type unopened struct {
 const (
 	lookEach     = time.Minute
 	lookTime     = 30 * time.Second
-	mostUnopened = 4         // messages that are kept at a time, one of which is looked at
-	maxUnopened  = 256 << 10 // the size of the largest, in bytes
-	maxLookedFor = 10000     // how many lanes and partners are looked for in a minute
+	lookPause    = 200 * time.Millisecond // until the client surely has its answer, and the connection has ended
+	mostUnopened = 4                      // messages that are kept at a time, one of which is looked at
+	maxUnopened  = 256 << 10              // the size of the largest, in bytes
+	maxLookedFor = 10000                  // how many lanes and partners are looked for in a minute
 )
 
 // The results of a look, for the metric.
@@ -146,11 +147,22 @@ func (l *looks) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case kept := <-l.queue:
+			pause(ctx, lookPause)
 			l.count(l.look(ctx, kept))
 			l.mu.Lock()
 			l.held--
 			l.mu.Unlock()
 		}
+	}
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
