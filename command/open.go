@@ -35,6 +35,9 @@ writes no payload.`,
 		if err != nil {
 			return err
 		}
+		if in := lane.Inbound(); !in.Signed() && c.Flags().Changed("from") {
+			warn(c, "--from is not used: messages of %s are not signed", flags.profile)
+		}
 		data, err := readInput(c, first(args), lane.MaxToken()+1)
 		if err != nil {
 			return err

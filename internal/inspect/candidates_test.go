@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sealane/sealane/fault"
 	"github.com/sealane/sealane/internal/inspect"
 	"github.com/sealane/sealane/internal/malform"
 	"github.com/sealane/sealane/internal/testlane"
+	"github.com/sealane/sealane/profile"
 )
 
 // Of several candidates, inspect takes the longest, in whatever form and order they are.
@@ -63,5 +65,30 @@ func TestLongestCandidate(t *testing.T) {
 		if r.Opening == nil || r.Opening.Content == "" {
 			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
 		}
+	}
+}
+
+// A JWS of another kind is not told to be encrypted, and a key ID that is written in other letters is named.
+func TestOtherTokensAndSpellings(t *testing.T) {
+	riskos, rdx := testlane.Profile(t, "riskos"), testlane.Profile(t, "rdx")
+	encode := base64.RawURLEncoding.EncodeToString
+	login := encode([]byte(`{"alg":"ES256","typ":"JWT"}`)) + "." + encode([]byte(`{"sub":"1"}`)) + "." +
+		encode(bytes.Repeat([]byte{7}, 64))
+	r := inspect.Examine([]byte(login), inspect.Options{Profiles: []*profile.Profile{riskos, rdx}})
+	report := text(t, r)
+	if r.Fault != fault.Swapped.In(fault.JWE) || !strings.Contains(report, `alg "ES256"`) ||
+		!strings.Contains(report, "of a login") || strings.Contains(report, "Sign first") {
+		t.Errorf("a JWT: fault %q\n%s", r.Fault, report)
+	}
+	token, err := malform.Make("", material(rdx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := options(rdx)
+	for i := range o.Ours {
+		o.Ours[i].ID = strings.ToLower(o.Ours[i].ID)
+	}
+	if report := text(t, inspect.Examine(token, o)); !strings.Contains(report, "differ only in capitals and small letters") {
+		t.Errorf("another spelling:\n%s", report)
 	}
 }

@@ -193,6 +193,7 @@ func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 		keys = x.o.Theirs
 	}
 	var ids []string
+	spelled := false // in other letters
 	for _, k := range keys {
 		if k.ID == kid {
 			r.ok(name, show(kid), "a known key ID")
@@ -201,6 +202,7 @@ func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 		if k.ID != "" {
 			ids = append(ids, show(k.ID))
 		}
+		spelled = spelled || k.ID != "" && strings.EqualFold(k.ID, kid)
 	}
 	switch {
 	case len(ids) == 0:
@@ -209,6 +211,9 @@ func (x *examiner) ruleKnown(r *ruling, t *token, kid string, offset step) {
 		r.breach(name, fault.OpenKeyOther, show(kid), "the ID of the key that opens it")
 	default:
 		text := "The keys given are " + strings.Join(ids[:min(len(ids), 8)], ", ") + "."
+		if spelled {
+			text += " The two differ only in capitals and small letters, which count."
+		}
 		if t.layer == fault.JWE && x.r.Opening != nil && x.r.Opening.Key != "" {
 			text += " Key " + x.r.Opening.Key + " opens it nevertheless: compare the alias with the exchanged one."
 		}
