@@ -88,7 +88,8 @@ func TestOtherTokensAndSpellings(t *testing.T) {
 	for i := range o.Ours {
 		o.Ours[i].ID = strings.ToLower(o.Ours[i].ID)
 	}
-	if report := text(t, inspect.Examine(token, o)); !strings.Contains(report, "differ only in capitals and small letters") {
+	report = text(t, inspect.Examine(token, o))
+	if !strings.Contains(report, "differ only in capitals and small letters") {
 		t.Errorf("another spelling:\n%s", report)
 	}
 }

@@ -66,8 +66,8 @@ func (x *examiner) token(text []byte) {
 			f := x.fault(stepText, fault.Swapped.In(fault.JWE), "token",
 				"It has three parts: a JWS without a JWE around it, signed but not encrypted.")
 			if alg := x.foreignAlg(text); alg != "" {
-				f.Remedy = "It has the alg " + show(alg) + ", which no profile here signs with: it is probably another " +
-					"token, such as that of a login. Inspect the message itself."
+				f.Remedy = "It has the alg " + show(alg) + ", which no profile here signs with: it is probably " +
+					"another token, such as that of a login. Inspect the message itself."
 			}
 		} else {
 			x.note(stepText, "token", "A JWS alone: signed, but not encrypted.")
