@@ -156,3 +156,51 @@ func TestRareFormsWithoutKeys(t *testing.T) {
 		}
 	}
 }
+
+// decorated returns what programs put around each line of a text.
+func decorated(text string) map[string]string {
+	all := map[string]string{}
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for name, form := range map[string]func(i int, line string) string{
+		"diff":    func(_ int, l string) string { return "+" + l },
+		"removed": func(_ int, l string) string { return "-" + l },
+		"cat -n":  func(i int, l string) string { return fmt.Sprintf("%6d\t%s", i+1, l) },
+		"cat -A":  func(_ int, l string) string { return l + "$" },
+		"vim":     func(i int, l string) string { return fmt.Sprintf("%3d %s\r", i+1, l) },
+		"grep":    func(i int, l string) string { return fmt.Sprintf("a.pem:%d:%s", i+1, l) },
+		"docker":  func(i int, l string) string { return fmt.Sprintf("2026-12-01T07:00:%02dZ %s", i, l) },
+		"compose": func(_ int, l string) string { return "app-1  | " + l },
+		"syslog":  func(_ int, l string) string { return "Dec  1 07:00:00 host app[123]: " + l },
+		"table":   func(_ int, l string) string { return "| " + l + " |" },
+		"shell":   func(_ int, l string) string { return "# " + l },
+		"C":       func(_ int, l string) string { return " * " + l },
+		"SQL":     func(_ int, l string) string { return "-- " + l },
+		"echo":    func(_ int, l string) string { return `echo "` + l + `" >> a.pem` },
+	} {
+		out := make([]string, len(lines))
+		for i, line := range lines {
+			out[i] = form(i, line)
+		}
+		all[name] = "what follows is a file\n" + strings.Join(out, "\n") + "\nand that was all\n"
+	}
+	for _, sign := range []string{",", ";", "|", "#", "_"} {
+		all["line ends as "+sign] = strings.ReplaceAll(text, "\n", sign)
+	}
+	return all
+}
+
+// What programs put around the lines hides neither a certificate nor whose private key it is.
+func TestDecoratedLines(t *testing.T) {
+	key, c := testcert.Key(), testcert.Cert(t)
+	for name, text := range decorated(string(must1(keyfile.EncodePrivate(key, nil)))) {
+		if got := keysOf([]byte(text)); !slices.Equal(got, []string{sumOf(key)}) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	for name, text := range decorated(string(cert.EncodePEM(c))) {
+		f, err := keyfile.Parse([]byte(text))
+		if err != nil || !f.Certificates[0].Equal(c) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

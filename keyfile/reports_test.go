@@ -295,6 +295,7 @@ func TestSearchIsLinear(t *testing.T) {
 		"decimals":    "[48,130,", "base32": "GCBAJIJYBAAQGAJQ\n", "one line of base32": "GCBAJIJY",
 		"ascii85": "0g+_1!<~\n", "casts": "(byte)", "invisible": "M\u200b", "PDF": "%PDF- stream\nx\x9c\xcb",
 		"strings of a PDF": "((",
+		"decorated":        "x-----BEGIN A-----\n", "endless blocks": "1 -----BEGIN A-----\n2 AAAA\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := bytes.Repeat([]byte(piece), size/len(piece))

@@ -65,8 +65,8 @@ func (x *examiner) token(text []byte) {
 		if len(x.o.Profiles) > 0 {
 			f := x.fault(stepText, fault.Swapped.In(fault.JWE), "token",
 				"It has three parts: a JWS without a JWE around it, signed but not encrypted.")
-			if alg := x.foreignAlg(text); alg != "" {
-				f.Remedy = "It has the alg " + show(alg) + ", which no profile here signs with: it is probably " +
+			if alg := foreignAlg(text); alg != "" {
+				f.Remedy = "It has the alg " + show(alg) + ", with which no message is signed: it is probably " +
 					"another token, such as that of a login. Inspect the message itself."
 			}
 		} else {

@@ -33,8 +33,8 @@ func Meant(text []byte) []byte {
 	}
 	meant := text
 	for _, step := range []func([]byte) []byte{
-		unescaped, joinedLiterals, entities, withoutTags, printable, percent, unquoted, undashed, uncast, typographic,
-		dumped,
+		unescaped, joinedLiterals, entities, withoutTags, printable, percent, undecorated, unquoted, undashed, uncast,
+		typographic, dumped,
 	} {
 		if next := step(meant); next != nil {
 			meant = next
