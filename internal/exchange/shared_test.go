@@ -210,6 +210,9 @@ func TestOurLastPair(t *testing.T) {
 		}
 	}
 	h.must(h.anna.WithReason("the contract ends").MovePair(ctx, k.ID, registry.Retired, true))
+	wantRefused(t, "destroyed at once", "can be destroyed from 2026-12-21 on",
+		h.anna.WithReason("the contract has ended").MovePair(ctx, k.ID, registry.Destroyed, false))
+	h.now = h.now.AddDate(0, 0, registry.DestroyAfter)
 	h.must(h.anna.WithReason("the contract has ended").MovePair(ctx, k.ID, registry.Destroyed, false))
 }
 

@@ -270,6 +270,7 @@ func TestUndoOfAPairOfOneAlone(t *testing.T) {
 		h.must(h.anna.WithReason("not this one").Reject(ctx, second.ID)) // which withdraws the offer
 		h.undone(second.ID, "", registry.Staged)
 		h.must(h.anna.WithReason("the contract ends").Retire(ctx, first.ID, true))
+		h.now = h.now.AddDate(0, 0, registry.DestroyAfter)
 		h.must(h.anna.WithReason("the contract has ended").MovePair(ctx, first.ID, registry.Destroyed, false))
 		h.notUndone(t, first.ID, "", "is destroyed: there is no step")
 		h.must(h.anna.WithReason("it leaked").Revoke(ctx, second.ID))

@@ -54,24 +54,24 @@ func (s *schedule) collectors() []prometheus.Collector {
 
 // watchRenewals advances renewals until run ends, where the configuration says so.
 func (g *Gateway) watchRenewals(run context.Context) {
-	ticks := time.NewTicker(scheduleEvery)
-	defer ticks.Stop()
 	for {
-		g.AdvanceRenewals(run)
+		wait := time.NewTimer(g.AdvanceRenewals(run))
 		select {
 		case <-run.Done():
+			wait.Stop()
 			return
-		case <-ticks.C:
+		case <-wait.C:
 		}
 	}
 }
 
-// AdvanceRenewals does one pass over the renewals of the registry, as Run does each minute. Without
-// registry.schedule it does nothing.
-func (g *Gateway) AdvanceRenewals(ctx context.Context) {
+// AdvanceRenewals does one pass over the renewals of the registry, as Run does each minute and at the time
+// of each ordered activation. It returns how long Run waits. Without registry.schedule it does nothing.
+func (g *Gateway) AdvanceRenewals(ctx context.Context) (wait time.Duration) {
+	wait = scheduleEvery
 	r := g.state.Load().registry
 	if r == nil || !r.settings.Schedule {
-		return
+		return wait
 	}
 	ctx, cancel := context.WithTimeout(ctx, scheduleTime)
 	defer cancel()
@@ -83,10 +83,10 @@ func (g *Gateway) AdvanceRenewals(ctx context.Context) {
 		if ctx.Err() == nil {
 			g.log.Error("the renewals could not be advanced; the next try is in a minute", "error", err)
 		}
-		return
+		return wait
 	case report.Busy:
 		s.passes.WithLabelValues("busy").Inc()
-		return
+		return wait
 	}
 	s.passes.WithLabelValues("done").Inc()
 	s.last.Set(float64(g.now().Unix()))
@@ -109,4 +109,8 @@ func (g *Gateway) AdvanceRenewals(ctx context.Context) {
 		}
 	}
 	s.told = told
+	if until := report.Next.Sub(g.now()); !report.Next.IsZero() && until > 0 {
+		wait = min(wait, until)
+	}
+	return wait
 }

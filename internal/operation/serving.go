@@ -252,7 +252,7 @@ func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes
 	}
 	s.schedule.Registry, s.schedule.Holder = &registry.Registry{Store: db}, holder
 	report, err := s.schedule.Pass(ctx)
-	out.Busy, out.Open = report.Busy, report.Steps
+	out.Busy, out.Open, out.Next = report.Busy, report.Steps, report.Next
 	for _, one := range report.Done {
 		out.Done = append(out.Done, lanes.Advance{Renewal: one.Renewal, Text: one.Text})
 	}

@@ -244,6 +244,11 @@ func (s *Session) checkPair(tx Tx, n NewPair, c *Certificate, leaf *x509.Certifi
 	if err := checkOverlap(pairs, n); err != nil {
 		return err
 	}
+	if n.Renewal {
+		if err := followsActive(tx, pairs, *c); err != nil {
+			return err
+		}
+	}
 	found, err := s.registry.CheckCertificate(tx, c, leaf, prof)
 	if err != nil {
 		return err
@@ -255,6 +260,23 @@ func (s *Session) checkPair(tx Tx, n NewPair, c *Certificate, leaf *x509.Certifi
 		return nil
 	}
 	return s.registry.CheckKeyID(tx, n.KeyID, c, prof, true)
+}
+
+// followsActive checks a new certificate against that of the active pair.
+func followsActive(tx Tx, pairs []KeyPair, c Certificate) error {
+	for _, k := range pairs {
+		if k.State != Active {
+			continue
+		}
+		before, err := tx.Certificate(k.Certificate)
+		if err != nil {
+			return err
+		}
+		if err := mayFollow(before, c, "the new certificate"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkUse checks that a pair's environment exists, and has the pair's profile.

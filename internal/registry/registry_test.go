@@ -230,6 +230,9 @@ func TestKeyPairs(t *testing.T) {
 
 	// Retired, it opens nothing; destroyed, its private key is gone for good.
 	must(t, s.WithReason("it is done").MovePair(ctx, k.ID, registry.Retired, false))
+	refused(t, "can be destroyed from",
+		s.WithReason("it is done").MovePair(ctx, k.ID, registry.Destroyed, false))
+	s.Registry().Now = func() time.Time { return time.Now().AddDate(0, 0, registry.DestroyAfter) }
 	must(t, s.WithReason("it is done").MovePair(ctx, k.ID, registry.Destroyed, false))
 	_, err = exported(ctx, s.WithReason("is it back?"), registry.KeyPairExport{KeyPair: k.ID, Format: "pkcs8",
 		Passphrase: []byte("a long passphrase")})

@@ -24,10 +24,13 @@ func (r *Registry) follow(tx *recorder, actor string) error {
 		return err
 	}
 	f := follower{tx: tx, actor: actor, now: r.now(), record: head.Seq + 1}
-	for i := 0; i < len(tx.touched); i++ {
-		if err := f.key(tx.touched[i]); err != nil {
+	for _, t := range tx.touched {
+		err := f.key(t)
+		_, damaged := errors.AsType[*DamagedRow](err)
+		if err != nil && !damaged && !errors.Is(err, ErrNotFound) {
 			return err
 		}
+		// A renewal whose rows can't be read stays as it is: a revocation must not wait for it.
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 		return s.mayUseAtAll(tx, n, id)
 	}
 	for _, guard := range []func(Reader, Renewal, string) error{
-		s.mayUseAtAll, s.loaded, s.ordered, s.inWindow,
+		s.lastsLonger, s.mayUseAtAll, s.loaded, s.ordered, s.inWindow,
 	} {
 		if err := guard(tx, n, id); err != nil {
 			return err
@@ -63,6 +63,45 @@ func heldError(n Renewal) error {
 	return Refuse("renewal %s is held by %s since %s (%s): end the hold first",
 		n.ID, n.Hold.By, n.Hold.At.Format(time.DateOnly), n.Hold.Reason).
 		Then(Advice{Action: ActionRenewalHold, ID: n.ID})
+}
+
+// lastsLonger checks that the successor is not smaller than the key that it replaces, and does not end
+// before it: the next renewal would be due at once, or the lane would end.
+func (s *Session) lastsLonger(tx Reader, n Renewal, id string) error {
+	before, err := certificateOfKey(tx, n.Leg, n.Replaces)
+	if err != nil {
+		return err
+	}
+	after, err := certificateOfKey(tx, n.Leg, id)
+	if err != nil {
+		return err
+	}
+	return mayFollow(before, after, id)
+}
+
+// mayFollow returns an error where a certificate can't be the successor of another.
+func mayFollow(before, after Certificate, id string) error {
+	switch {
+	case after.Bits < before.Bits:
+		return Refuse("%s has %d bits, and the key that it replaces has %d: make or ask for one that is as large",
+			id, after.Bits, before.Bits)
+	case after.NotAfter.Before(before.EndOfUse().AddDate(0, 0, -1)): // a day is the grain
+		return Refuse("%s ends on %s, before the one that it replaces (%s): make or ask for one that is valid longer",
+			id, after.NotAfter.Format(time.DateOnly), before.EndOfUse().Format(time.DateOnly))
+	}
+	return nil
+}
+
+// certificateOfKey returns the certificate of a key of a leg.
+func certificateOfKey(tx Reader, leg Leg, id string) (Certificate, error) {
+	if leg.Owner == Ours {
+		k, err := tx.KeyPair(id)
+		if err != nil {
+			return Certificate{}, err
+		}
+		id = k.Certificate
+	}
+	return tx.Certificate(id)
 }
 
 // mayUseAtAll checks that the partner surely accepts the successor: that it was confirmed, and that a

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // State is where a key or certificate stands in its life. A partner's certificate is received,
@@ -166,12 +167,31 @@ func (s *Session) MovePair(ctx context.Context, id string, to State, last bool) 
 			}
 		case to == Retired && !last:
 			err = s.EndPair(tx, &k)
+		case to == Destroyed:
+			if err = s.mayDestroy(k); err == nil {
+				err = s.movePair(tx, &k, to)
+			}
 		default:
 			err = s.movePair(tx, &k, to)
 		}
 		entry.After = k
 		return err
 	})
+}
+
+// DestroyAfter is how many days after its retirement a private key may be destroyed at the earliest. Until
+// then the retirement can be undone, and a late message can be looked into.
+const DestroyAfter = 30
+
+func (s *Session) mayDestroy(k KeyPair) error {
+	first := k.Changed.AddDate(0, 0, DestroyAfter)
+	if k.State == Retired && s.registry.now().Before(first) {
+		return Refuse("key pair %s was retired on %s: its private key can be destroyed from %s on, because a "+
+			"late message "+
+			"may need it; a key that others have seen is revoked first", k.ID, k.Changed.Format(time.DateOnly),
+			first.Format(time.DateOnly))
+	}
+	return nil
 }
 
 // EndPair retires a pair that another has followed, as part of a change.

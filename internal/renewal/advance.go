@@ -15,6 +15,9 @@ import (
 // advance does the steps of one renewal that are due. Each is one transaction, in which its guards are
 // checked again.
 func (p *pass) advance(ctx context.Context, n registry.Renewal) error {
+	if archived, err := p.archived(ctx, n); err != nil || archived {
+		return err
+	}
 	if err := p.stopped(ctx, n); err != nil {
 		return err
 	}
@@ -143,8 +146,14 @@ func (p *pass) activate(ctx context.Context, n *registry.Renewal) error {
 		return nil
 	}
 	order, emergency, err := p.ordered(ctx, *n)
-	if err != nil || order == nil || !emergency && p.now.Before(order.At) {
+	if err != nil || order == nil {
 		return err
+	}
+	if !emergency && p.now.Before(order.At) {
+		if next := &p.report.Next; next.IsZero() || order.At.Before(*next) {
+			*next = order.At
+		}
+		return nil
 	}
 	err = p.session.View(ctx, func(tx registry.Reader) error { return mayActivate(tx, p.session, *n) })
 	if waits(err) {
@@ -381,6 +390,19 @@ func (p *pass) follow(ctx context.Context, n *registry.Renewal) error {
 		p.report.done(*n, "it has ended, because %s has", n.Replaces)
 	}
 	return nil
+}
+
+// archived reports whether the partner of a renewal was archived. Nothing of it moves then.
+func (p *pass) archived(ctx context.Context, n registry.Renewal) (is bool, err error) {
+	if n.Partner == "" {
+		return false, nil
+	}
+	err = p.session.View(ctx, func(tx registry.Reader) error {
+		partner, err := tx.Partner(n.Partner)
+		is = !partner.Archived.IsZero()
+		return err
+	})
+	return is, err
 }
 
 // stopped reports the nodes that may still use a revoked key.

@@ -53,6 +53,13 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	err := p.session.View(ctx, func(tx registry.Reader) error {
 		var r registry.Rotation
 		if c.Partner != "" {
+			partner, err := tx.Partner(c.Partner)
+			if err != nil {
+				return err
+			}
+			if !partner.Archived.IsZero() {
+				return errNotDue
+			}
 			env, err := tx.Environment(c.Partner, c.Environment)
 			if err != nil {
 				return err
@@ -71,7 +78,7 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	case !errors.Is(err, registry.ErrNotFound):
 		return err
 	}
-	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.NotAfter.AddDate(0, 0, -respondDays)}
+	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.EndOfUse().AddDate(0, 0, -respondDays)}
 	entry := registry.Entry{
 		Action: registry.ActionRenewalBegin, Subject: "renewal of " + id, Partner: c.Partner,
 		Environment: c.Environment,

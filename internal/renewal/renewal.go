@@ -12,11 +12,14 @@ package renewal
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/profile"
 )
 
 // Renewals are the acts on renewals, done in one person's session.
@@ -124,10 +127,41 @@ func (r Renewals) mayOrder(tx registry.Reader, n registry.Renewal, in Activation
 		return registry.Refuse("renewal %s is in production: its activation needs the reference of the change", n.ID).
 			Needing(registry.Change)
 	}
-	if in.At.IsZero() || n.Partner == "" { // each part of a campaign has its own window
+	switch {
+	case n.Partner == "": // each part of a campaign has its own window
 		return nil
+	case in.At.IsZero():
+		return needsAppointment(tx, n)
 	}
 	return r.mayBeAt(tx, n, in.At)
+}
+
+// needsAppointment refuses an activation without a time where both sides must change in the same minute:
+// the partner holds one certificate, and its answers do not say that it could not open a message, so that
+// nothing is sent again.
+func needsAppointment(tx registry.Reader, n registry.Renewal) error {
+	env, err := tx.Environment(n.Partner, n.Environment)
+	if err != nil {
+		return err
+	}
+	p, err := tx.Partner(n.Partner)
+	if err != nil {
+		return err
+	}
+	prof, err := registry.LoadProfile(tx, n.Profile)
+	if err != nil {
+		return err
+	}
+	told := slices.ContainsFunc(prof.Errors.Table, func(e profile.ErrorRow) bool {
+		return e.On == profile.Decryption || e.On == profile.Signature
+	})
+	if n.Owner != registry.Theirs || p.Side != sealane.ClientSide || env.SlotsOf(prof) > 1 || told &&
+		env.NoResend == "" {
+		return nil
+	}
+	return registry.Refuse("%s holds one certificate at a time, and nothing is sent again that it can't open: "+
+		"agree on a "+
+		"time with them, and order the activation for it", n.Partner)
 }
 
 // mayBeAt checks the time of an activation.

@@ -38,6 +38,8 @@ type Report struct {
 	Steps map[string]int `json:"steps,omitempty"`
 	Done  []Did          `json:"done,omitempty"`
 	Wait  []Wait         `json:"waiting,omitempty"`
+	// Next is when the next activation is ordered for; zero: none is.
+	Next time.Time `json:"next,omitzero"`
 	// Alarms are what a person must look at.
 	Alarms []Wait `json:"alarms,omitempty"`
 	// More reports whether a limit has ended the lists.
@@ -83,23 +85,33 @@ const claimed = 5 * time.Minute
 // task is the name of the claim.
 const task = "renewals"
 
-// Run runs a pass at once and then every Tick, until ctx ends. It passes each report to told, and each
+// Run runs a pass at once and then every Tick, and at the time of each ordered activation, until ctx ends.
+// It passes each report to told, and each
 // error of a pass, which does not end it.
 func (s *Scheduler) Run(ctx context.Context, told func(Report, error)) {
-	ticks := time.NewTicker(Tick)
-	defer ticks.Stop()
 	for {
 		report, err := s.Pass(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		told(report, err)
+		wait := time.NewTimer(Wake(report.Next, s.Registry.Time()))
 		select {
 		case <-ctx.Done():
+			wait.Stop()
 			return
-		case <-ticks.C:
+		case <-wait.C:
 		}
 	}
+}
+
+// Wake returns how long a scheduler waits: a Tick, or until an activation that is ordered for an earlier
+// time.
+func Wake(next, now time.Time) time.Duration {
+	if until := next.Sub(now); !next.IsZero() && until > 0 && until < Tick {
+		return until
+	}
+	return Tick
 }
 
 // Pass looks at every open renewal once, does the steps that are due, and begins the renewals of keys
