@@ -152,9 +152,7 @@ func needsAppointment(tx registry.Reader, n registry.Renewal) error {
 	if err != nil {
 		return err
 	}
-	told := slices.ContainsFunc(prof.Errors.Table, func(e profile.ErrorRow) bool {
-		return e.On == profile.Decryption || e.On == profile.Signature
-	})
+	told := saysWhy(prof)
 	if n.Owner != registry.Theirs || p.Side != sealane.ClientSide || env.SlotsOf(prof) > 1 || told &&
 		env.NoResend == "" {
 		return nil
@@ -162,6 +160,20 @@ func needsAppointment(tx registry.Reader, n registry.Renewal) error {
 	return registry.Refuse("%s holds one certificate at a time, and nothing is sent again that it can't open: "+
 		"agree on a "+
 		"time with them, and order the activation for it", n.Partner)
+}
+
+// saysWhy reports whether a profile has an answer by which the sender knows that a message could not be
+// decrypted or verified, and was not processed.
+func saysWhy(prof *profile.Profile) bool {
+	rows := prof.Errors.Table
+	return slices.ContainsFunc(rows, func(e profile.ErrorRow) bool {
+		if e.On != profile.Decryption && e.On != profile.Signature {
+			return false
+		}
+		return !slices.ContainsFunc(rows, func(o profile.ErrorRow) bool {
+			return o.On != e.On && o.Status == e.Status && (o.Text == e.Text || slices.Contains(o.Also, e.Text))
+		})
+	})
 }
 
 // mayBeAt checks the time of an activation.
