@@ -42,6 +42,10 @@ func (x *examiner) object(data []byte) (rest []byte, off bool) {
 			return run, true
 		}
 	}
+	if run := cutToken(data); run != nil && !json.Valid(data) {
+		x.around("JSON that is cut")
+		return run, true
+	}
 	x.plain(data)
 	return nil, true
 }

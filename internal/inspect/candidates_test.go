@@ -93,3 +93,31 @@ func TestOtherTokensAndSpellings(t *testing.T) {
 		t.Errorf("another spelling:\n%s", report)
 	}
 }
+
+// A token is found behind an escaped quotation mark and in base64 among other text, and one of which a log has only
+// the beginning is said to be cut.
+func TestTokensInLogs(t *testing.T) {
+	riskos := testlane.Profile(t, "riskos")
+	token, err := malform.Make("", material(riskos))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `{"encrypted_request":"` + string(token) + `"}`
+	for name, data := range map[string]string{
+		"nginx":         `1.2.3.4 "POST /a" 200 "` + strings.ReplaceAll(body, `"`, `\x22`) + `"`,
+		"JavaScript":    `log: ` + strings.ReplaceAll(body, `"`, `\u0022`),
+		"form in a log": `log: ` + strings.ReplaceAll(body, `"`, `%22`) + ` end`,
+		"YAML":          "data:\n  body: " + base64.StdEncoding.EncodeToString([]byte(body)) + "\n",
+		"a column":      "id | body\n1 | " + base64.StdEncoding.EncodeToString(token) + "\n",
+	} {
+		r := inspect.Examine([]byte(data), options(riskos))
+		if r.Opening == nil || r.Opening.Content == "" {
+			t.Errorf("%s: fault %q\n%s", name, r.Fault, text(t, r))
+		}
+	}
+	for _, data := range []string{body[:300] + "...(truncated)", body[:300] + "… 900 more", body[:300]} {
+		if r := inspect.Examine([]byte(data), options(riskos)); !strings.Contains(text(t, r), "cut") {
+			t.Errorf("%q: fault %q\n%s", data[290:], r.Fault, text(t, r))
+		}
+	}
+}

@@ -223,6 +223,11 @@ func (x *examiner) among(data []byte) (rest []byte, off bool) {
 	}
 	tokens := embeddedTokens(data)
 	if len(tokens) == 0 {
+		if token := encodedAmong(data); token != nil {
+			x.around("base64 among other text")
+			x.fault(stepAround, fault.BodyEncodedTwice, "body", "The base64 among other text was decoded.")
+			return token, true
+		}
 		return data, false
 	}
 	best := longestOf(tokens)
@@ -257,7 +262,7 @@ func embeddedTokens(data []byte) (found [][]byte) {
 			break
 		}
 		at += next
-		if at > 0 && isInnerByte(data[at-1]) {
+		if at > 0 && isInnerByte(data[at-1]) && !escapedQuote.Match(data[max(0, at-longestEscape):at]) {
 			at++
 			continue
 		}
@@ -282,6 +287,33 @@ func embeddedTokens(data []byte) (found [][]byte) {
 		}
 	}
 	return found
+}
+
+// escapedQuote is a quotation mark as logs, programs and web addresses write it.
+var escapedQuote = regexp.MustCompile(`(?:\\x2[27]|\\u002[27]|%2[27])$`)
+
+const longestEscape = 6 // bytes of what escapedQuote matches
+
+// cutToken returns the beginning of a token that ends with the data, or where an ellipsis is, or nil.
+func cutToken(data []byte) []byte {
+	for at := 0; at < len(data); {
+		next := bytes.Index(data[at:], []byte("ey"))
+		if next < 0 {
+			return nil
+		}
+		at += next
+		n := bytes.IndexFunc(data[at:], func(r rune) bool { return !tokenRune(r) })
+		if n < 0 {
+			n = len(data) - at
+		}
+		run, rest := data[at:at+n], data[at+n:]
+		ends := len(rest) == 0 || bytes.HasPrefix(rest, []byte("…")) || bytes.HasSuffix(run, []byte("..."))
+		if ends && bytes.IndexByte(run, '.') > 0 && startsLikeHeader(run) {
+			return run
+		}
+		at += max(n, 1)
+	}
+	return nil
 }
 
 // literalEnds is what stands between the strings of a program, a line each, that make one text.
