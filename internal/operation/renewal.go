@@ -51,6 +51,9 @@ var Activate = repeatable("Activate", registry.ActionExchangeActivate,
 		case err != nil:
 			return out, err
 		}
+		if in.ID != n.ID && in.ID != n.Successor && n.Revoked != 0 {
+			return s.activateFirst(ctx, in) // the one before is used again
+		}
 		if n, err = renewal.New(s.Session).Order(ctx, in); err != nil {
 			return out, err
 		}

@@ -85,8 +85,11 @@ func (f follower) key(t touched) error {
 	if err := f.succeed(&n, t.id); err != nil {
 		return err
 	}
-	if err := f.store(&n); err != nil || n.Step != RenewalSuperseded {
+	if err := f.store(&n); err != nil || !n.Step.Closed() {
 		return err
+	}
+	if n.Step != RenewalSuperseded {
+		return f.begin(t)
 	}
 	active, err := activeOf(f.tx, n.Leg, n.Successor)
 	if err != nil || active == "" {
@@ -157,7 +160,7 @@ func (f follower) succeed(n *Renewal, id string) error {
 // begin begins the renewal of the leg's active key by another that has come in.
 func (f follower) begin(t touched) error {
 	state, err := keyState(f.tx, t.leg, t.id)
-	if err != nil || !state.Open() && state != Staged && state != Compromised {
+	if err != nil || !state.Open() && state != Staged && state != Compromised && state != Retiring {
 		return err
 	}
 	replaces, err := activeOf(f.tx, t.leg, t.id)
@@ -174,11 +177,30 @@ func (f follower) begin(t touched) error {
 	if replaces == "" {
 		return nil
 	}
+	if state == Retiring { // its retirement was undone
+		return f.reopen(t, replaces)
+	}
 	n := Renewal{
 		ID: newID("n"), Leg: t.leg, Replaces: replaces, Successor: t.id, Created: f.now,
 	}
 	if n.Campaign, err = f.campaign(n); err != nil {
 		return err
+	}
+	return f.store(&n)
+}
+
+// reopen opens the renewal again by which a key was retired that counts again, or begins one.
+func (f follower) reopen(t touched, active string) error {
+	n := Renewal{ID: newID("n"), Leg: t.leg, Replaces: t.id, Successor: active, Created: f.now}
+	all, _, err := Readable(f.tx.Renewals(RenewalQuery{Key: t.id, Page: Page{Limit: 1000}}))
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		if one.Leg == t.leg && one.Replaces == t.id && one.Successor == active && one.Activated != 0 {
+			n = one
+			n.Closed, n.QuietAt = time.Time{}, time.Time{}
+		}
 	}
 	return f.store(&n)
 }
@@ -372,7 +394,10 @@ func stepOfTheirs(n *Renewal, successor, replaced State) RenewalStep {
 	case Retiring:
 		return RenewalSuperseded
 	}
-	if n.Activated != 0 { // it was in use
+	switch {
+	case n.Activated != 0 && successor == Compromised:
+		return RenewalCompromised
+	case n.Activated != 0: // it was in use
 		return ended(n)
 	}
 	if successor != "" {

@@ -48,6 +48,9 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 			Then(Advice{Action: ActionRenewalRollback, ID: n.ID})
 	case emergency:
 		return s.mayUseAtAll(tx, n, id)
+	case n.Successor != "" && id != n.Successor: // no order is about it
+		return Refuse("renewal %s is to lead to %s: end the exchange of that one first, or stage %s in its place",
+			n.ID, n.Successor, id)
 	}
 	for _, guard := range []func(Reader, Renewal, string) error{
 		s.lastsLonger, s.mayUseAtAll, s.loaded, s.ordered, s.inWindow,

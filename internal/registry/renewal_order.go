@@ -46,8 +46,12 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 }
 
 // ActivatesAlone reports whether the successor of a renewal is activated by the word of one person, who
-// records that the partner has installed it: no second one decides, the window is open, no order waits.
+// records that the partner has installed it: no second one decides, the window is open, no order
+// waits. So it is where the key before was revoked.
 func (s *Session) ActivatesAlone(tx Reader, n Renewal) (bool, error) {
+	if emergency, err := n.Emergency(tx); err != nil || emergency {
+		return emergency, err
+	}
 	two, err := twoDecide(tx, n.Leg)
 	if err != nil || two || n.Order != nil || n.Hold != nil {
 		return false, err

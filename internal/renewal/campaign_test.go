@@ -195,3 +195,83 @@ func TestRevokedKeysAreFollowed(t *testing.T) {
 		h.must(only(h.VerifyRows(context.Background())))
 	})
 }
+
+// The successor is revoked while the key before it still counts: that one can be used again at once, by
+// the partner's word or by ours, and the next renewal is due.
+func TestRevokedSuccessor(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *company) {
+		ctx := t.Context()
+		lane := lanes.Name{Partner: "acme", Environment: "PROD"}
+		h.partner("acme", "riskos", sealane.ServerSide, "PROD", registry.Rotation{Slots: 2})
+		theirs := h.approved(lane, h.certificate(2048, 100))
+		h.must(exchange.New(h.anna).Activate(ctx, theirs))
+		ours := h.pair(lane, "riskos", 2048, false)
+		h.must(h.installed(lane, ours))
+		nextOurs := h.pair(lane, "riskos", 2048, true)
+		h.must(h.installed(lane, nextOurs))
+		nextTheirs := h.approved(lane, h.certificate(2048, 700))
+		h.must(h.order(renewal.Name{ID: nextOurs}, time.Time{}))
+		h.must(h.order(renewal.Name{ID: nextTheirs}, time.Time{}))
+		h.wantStep(nextOurs, registry.RenewalActive)
+		h.wantStep(nextTheirs, registry.RenewalActive)
+
+		h.now = h.now.Add(time.Hour)
+		leaked := exchange.New(h.cora.WithReason("it was in a backup that is lost"))
+		h.must(leaked.Revoke(ctx, nextOurs))
+		h.must(leaked.Revoke(ctx, nextTheirs))
+		for _, revoked := range []string{nextOurs, nextTheirs} {
+			if n := h.wantStep(revoked, registry.RenewalDue); n.Replaces != revoked {
+				t.Errorf("%+v", n)
+			}
+		}
+		h.must(h.installed(lane, ours))
+		h.must(exchange.New(h.anna).Activate(ctx, theirs))
+		for _, id := range []string{ours, theirs} {
+			if got := h.state(id); got != registry.Active {
+				t.Errorf("%s is %s", id, got)
+			}
+		}
+		h.wantStep(nextOurs, registry.RenewalDone)
+		h.wantStep(nextTheirs, registry.RenewalDone)
+		h.must(only(h.VerifyRows(ctx)))
+	})
+}
+
+// A retirement that is undone opens the renewal again, so that the key is not forgotten.
+func TestUndoneRetirementIsFollowed(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	lane := lanes.Name{Partner: "acme", Environment: "DEV"}
+	h.partner("acme", "riskos", sealane.ServerSide, "DEV", registry.Rotation{})
+	ours := h.pair(lane, "riskos", 2048, false)
+	h.must(h.installed(lane, ours))
+	next := h.pair(lane, "riskos", 2048, true)
+	h.must(h.installed(lane, next))
+	n := h.wantStep(next, registry.RenewalActive)
+	h.must(exchange.New(h.anna.WithReason("nobody uses it")).Retire(ctx, ours, false))
+	h.wantStep(next, registry.RenewalDone)
+	h.must(only(exchange.New(h.anna.WithReason("a late message came")).Undo(ctx, ours, "")))
+	if again := h.wantStep(next, registry.RenewalActive); again.ID != n.ID {
+		t.Errorf("it is another renewal: %+v", again)
+	}
+}
+
+// An order is for one successor: another key can't be activated by it.
+func TestOrderIsForItsSuccessor(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	ctx := t.Context()
+	lane := lanes.Name{Partner: "acme", Environment: "PROD"}
+	h.partner("acme", "riskos", sealane.ServerSide, "PROD", registry.Rotation{Slots: 2})
+	first := h.approved(lane, h.certificate(2048, 100))
+	h.must(exchange.New(h.anna).Activate(ctx, first))
+	second := h.approved(lane, h.certificate(2048, 700))
+	h.must(exchange.New(h.anna).Stage(ctx, second))
+	third := h.approved(lane, h.certificate(2048, 700))
+	h.must(h.order(renewal.Name{ID: second}, h.now.Add(time.Hour)))
+	h.now = h.now.Add(2 * time.Hour)
+	wantRefused(t, exchange.New(h.anna).Activate(ctx, third), "is to lead to "+second)
+	h.pass()
+	if a, b := h.state(second), h.state(third); a != registry.Active || b != registry.Approved {
+		t.Errorf("%s and %s", a, b)
+	}
+}

@@ -79,7 +79,7 @@ func TestArchivedPartnersRest(t *testing.T) {
 	h.must(h.agreed(h.anna, func(s *registry.Session) error {
 		return s.WithReason("the contract has ended").ArchivePartner(ctx, "acme")
 	}))
-	h.now = h.now.AddDate(0, 0, 60)
+	h.now = h.now.AddDate(0, 0, 20)
 	if report := h.pass(); len(report.Alarms) > 0 {
 		t.Errorf("%+v", report.Alarms)
 	}
