@@ -72,10 +72,10 @@ func TestSchemaIsCurrent(t *testing.T) {
 // TestMetricsAreDocumented: the page lists every metric.
 func TestMetricsAreDocumented(t *testing.T) {
 	page := read(t, docs+"../gateway-running.md")
-	made := regexp.MustCompile(`(?:counter|histogram)\(\s*"([a-z_]+)"`)
+	made := regexp.MustCompile(`(?:counter|histogram|gauge)\(\s*"([a-z_]+)"`)
 	described := regexp.MustCompile(`"(sealane_[a-z_]+)"`)
 	var names []string
-	for _, file := range []string{"metrics.go", "metrics_ends.go"} {
+	for _, file := range []string{"metrics.go", "metrics_ends.go", "schedule.go"} {
 		text := read(t, file)
 		for _, m := range made.FindAllStringSubmatch(text, -1) {
 			names = append(names, "sealane_"+m[1])

@@ -59,6 +59,9 @@ func (c *RegistryConfig) registrySettings(ctx context.Context, dir string) (Regi
 	return settings, nil
 }
 
+var errNoAdvancer = errors.New(
+	"schedule: this program can't advance renewals: leave the word out, and let another do it")
+
 // openRegistry opens the registry and reads it once. It returns nil where there is none.
 func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, error) {
 	c := b.c.Registry
@@ -86,7 +89,7 @@ func (b *builder) openRegistry(ctx context.Context, old *state) (*registry, erro
 		return nil, err
 	}
 	if _, can := source.(Advancer); c.Schedule && !can {
-		return nil, errors.Join(errors.New("schedule: this program advances no renewals"), source.Close())
+		return nil, errors.Join(errNoAdvancer, source.Close())
 	}
 	r := newRegistry(source, *c, b.g.now, b.g.log)
 	if c.Cache != "" {

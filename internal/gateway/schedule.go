@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +17,8 @@ type Advancer interface {
 	// AdvanceRenewals looks at every renewal once, and does what is due. holder tells processes apart:
 	// one at a time works.
 	AdvanceRenewals(ctx context.Context, holder string) (lanes.Advanced, error)
+	// ReleaseRenewals lets another process work at once. Otherwise it waits until it is clear that the holder is gone.
+	ReleaseRenewals(ctx context.Context, holder string) error
 }
 
 const (
@@ -22,34 +27,42 @@ const (
 	toldAlarms    = 1000            // how many alarms are remembered, so that each is in the log once
 )
 
-// schedule is what a gateway knows of the renewals that it advances.
+// schedule is what a gateway knows of the renewals that it advances. The gauges exist only where the last pass was
+// this gateway's.
 type schedule struct {
-	passes *prometheus.CounterVec
-	last   prometheus.Gauge
-	open   *prometheus.GaugeVec
-	alarms prometheus.Gauge
-	told   map[string]bool // the alarms of the last pass
+	passes             *prometheus.CounterVec
+	last, open, alarms *prometheus.GaugeVec
+
+	mu   sync.Mutex      // one pass at a time
+	told map[string]bool // the alarms of the last pass
 }
 
 func newSchedule() *schedule {
-	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "sealane_" + name, Help: help})
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sealane_" + name, Help: help}, labels)
+	}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sealane_" + name, Help: help}, labels)
 	}
 	return &schedule{
-		passes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sealane_renewal_passes_total", Help: "Passes over the renewals of the registry, by what " +
-				"became of them.",
-		}, []string{"result"}),
-		last: gauge("renewal_last_pass_timestamp_seconds", "When the last pass over the renewals has ended well."),
-		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "sealane_renewals", Help: "Renewals that are open, by step, as of the last pass.",
-		}, []string{"step"}),
+		passes: counter("renewal_passes_total", "Passes over the renewals of the registry, by what became of them.",
+			"result"),
+		last:   gauge("renewal_last_pass_timestamp_seconds", "When the last pass over the renewals has ended well."),
+		open:   gauge("renewals", "Renewals that are open, by step, as of the last pass.", "step"),
 		alarms: gauge("renewal_alarms", "What a person must look at in the renewals, as of the last pass."),
 	}
 }
 
 func (s *schedule) collectors() []prometheus.Collector {
 	return []prometheus.Collector{s.passes, s.last, s.open, s.alarms}
+}
+
+// forget removes what another process knows better.
+func (s *schedule) forget() {
+	s.last.Reset()
+	s.open.Reset()
+	s.alarms.Reset()
+	s.told = nil
 }
 
 // watchRenewals advances renewals until run ends, where the configuration says so.
@@ -68,49 +81,81 @@ func (g *Gateway) watchRenewals(run context.Context) {
 // AdvanceRenewals does one pass over the renewals of the registry, as Run does each minute and at the time
 // of each ordered activation. It returns how long Run waits. Without registry.schedule it does nothing.
 func (g *Gateway) AdvanceRenewals(ctx context.Context) (wait time.Duration) {
-	wait = scheduleEvery
+	s := g.metrics.schedule
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	r := g.state.Load().registry
 	if r == nil || !r.settings.Schedule {
-		return wait
+		s.forget()
+		return scheduleEvery
 	}
 	ctx, cancel := context.WithTimeout(ctx, scheduleTime)
 	defer cancel()
-	s := g.metrics.schedule
-	report, err := r.source.(Advancer).AdvanceRenewals(ctx, r.self.name+"/"+r.self.process)
+	report, err := r.source.(Advancer).AdvanceRenewals(ctx, r.self.holder())
 	switch {
 	case err != nil:
 		s.passes.WithLabelValues("failed").Inc()
-		if ctx.Err() == nil {
-			g.log.Error("the renewals could not be advanced; the next try is in a minute", "error", err)
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			g.log.Error("the renewals could not be advanced; the next try is in a minute", "error", err.Error())
 		}
-		return wait
 	case report.Busy:
 		s.passes.WithLabelValues("busy").Inc()
-		return wait
+		s.forget()
+	default:
+		s.passes.WithLabelValues("done").Inc()
+		s.last.WithLabelValues().Set(float64(g.now().Unix()))
+		s.tell(report, g.log)
 	}
-	s.passes.WithLabelValues("done").Inc()
-	s.last.Set(float64(g.now().Unix()))
+	if until := report.Next.Sub(g.now()); !report.Next.IsZero() && until > 0 {
+		return min(scheduleEvery, until)
+	}
+	return scheduleEvery
+}
+
+// tell shows what a pass has done: each step, and each alarm that the pass before did not have.
+func (s *schedule) tell(report lanes.Advanced, log *slog.Logger) {
 	s.open.Reset()
 	for step, n := range report.Open {
 		s.open.WithLabelValues(step).Set(float64(n))
 	}
-	s.alarms.Set(float64(len(report.Alarms)))
-	for _, text := range report.Done {
-		g.log.Info("a renewal has advanced", "renewal", text.Renewal, "step", text.Text)
+	s.alarms.WithLabelValues().Set(float64(len(report.Alarms)))
+	for _, step := range report.Done {
+		log.Info("a renewal has advanced", "renewal", step.Renewal, "step", step.Text)
 	}
 	told := map[string]bool{}
 	for _, alarm := range report.Alarms {
 		key := alarm.Renewal + " " + alarm.Text
 		if !s.told[key] {
-			g.log.Error("a renewal needs a person", "renewal", alarm.Renewal, "reason", alarm.Text)
+			log.Error("a renewal needs a person", "renewal", alarm.Renewal, "reason", alarm.Text)
 		}
 		if len(told) < toldAlarms {
 			told[key] = true
 		}
 	}
 	s.told = told
-	if until := report.Next.Sub(g.now()); !report.Next.IsZero() && until > 0 {
-		wait = min(wait, until)
-	}
-	return wait
 }
+
+// releaseRenewals lets another process advance renewals, when a registry is not in use any more.
+func (g *Gateway) releaseRenewals(ctx context.Context, r *registry) {
+	if !r.settings.Schedule {
+		return
+	}
+	s := g.metrics.schedule
+	s.mu.Lock() // a pass that began before ends first
+	defer s.mu.Unlock()
+	if next := g.state.Load().registry; next != nil && next != r && next.settings.Schedule &&
+		next.self.holder() == r.self.holder() {
+		return // this process goes on
+	}
+	if failed := r.failed.Load(); failed != nil && !errors.Is(*failed, context.Canceled) {
+		return // the database would not answer either
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	defer cancel()
+	if err := r.source.(Advancer).ReleaseRenewals(ctx, r.self.holder()); err != nil {
+		g.log.Warn("another process can't advance renewals at once", "reason", err.Error())
+	}
+}
+
+// holder tells the processes apart that advance renewals.
+func (s *self) holder() string { return s.name + "/" + s.process }

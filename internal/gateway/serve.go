@@ -69,6 +69,7 @@ func (g *Gateway) start(s *state) {
 	s.stop = cancel
 	g.running.Go(func() {
 		s.registry.run(ctx)
+		g.releaseRenewals(ctx, s.registry)
 		s.registry.source.Close()
 	})
 }

@@ -262,6 +262,15 @@ func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes
 	return out, err
 }
 
+// ReleaseRenewals lets another process advance renewals at once.
+func (s *Serving) ReleaseRenewals(ctx context.Context, holder string) error {
+	db, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return (&renewal.Scheduler{Registry: &registry.Registry{Store: db}, Holder: holder}).Release(ctx)
+}
+
 // Close closes the database.
 func (s *Serving) Close() error {
 	s.connecting <- struct{}{}

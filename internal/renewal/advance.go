@@ -14,29 +14,29 @@ import (
 
 // advance does the steps of one renewal that are due. Each is one transaction, in which its guards are
 // checked again.
-func (p *pass) advance(ctx context.Context, n registry.Renewal) error {
-	if archived, err := p.archived(ctx, n); err != nil || archived {
+func (p *pass) advance(ctx context.Context, n *registry.Renewal) error {
+	if archived, err := p.archived(ctx, *n); err != nil || archived {
 		return err
 	}
-	if err := p.stopped(ctx, n); err != nil {
+	if err := p.stopped(ctx, *n); err != nil {
 		return err
 	}
 	if n.Hold != nil {
-		p.report.wait(&p.report.Wait, n, "it is held by %s (%s)", n.Hold.By, n.Hold.Reason)
+		p.report.wait(&p.report.Wait, *n, "it is held by %s (%s)", n.Hold.By, n.Hold.Reason)
 		return nil
 	}
 	steps := []func(context.Context, *registry.Renewal) error{
 		p.stage, p.load, p.activate, p.everywhere, p.mail, p.quiet, p.retire, p.follow,
 	}
 	for _, step := range steps {
-		if err := step(ctx, &n); err != nil {
+		if err := step(ctx, n); err != nil {
 			return err
 		}
 		if n.Step.Closed() {
 			return nil
 		}
 	}
-	p.late(n)
+	p.late(*n)
 	return nil
 }
 

@@ -34,7 +34,7 @@ type Report struct {
 	// Busy reports whether another scheduler works; nothing was done.
 	Busy bool `json:"busy,omitempty"`
 	Open int  `json:"open"` // renewals
-	// Steps are how many of them there are at each step.
+	// Steps are how many are open at each step, after the pass.
 	Steps map[string]int `json:"steps,omitempty"`
 	Done  []Did          `json:"done,omitempty"`
 	Wait  []Wait         `json:"waiting,omitempty"`
@@ -179,11 +179,14 @@ func (p *pass) renewals(ctx context.Context) error {
 		}
 		for _, n := range page {
 			p.report.Open++
-			p.report.Steps[string(n.Step)]++
 			if err := p.keepClaim(ctx); err != nil {
 				return err
 			}
-			if err := p.advance(ctx, n); err != nil {
+			err := p.advance(ctx, &n)
+			if !n.Step.Closed() {
+				p.report.Steps[string(n.Step)]++
+			}
+			if err != nil {
 				if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
 					return err
 				}

@@ -153,6 +153,15 @@ func changesAs(t *testing.T, s *store.Store) {
 		return errors.Join(tx.PutPartner(&p), tx.PutEnvironment(&e), tx.DeleteEnvironment(e), tx.DeletePartner(p),
 			tx.DeleteProfile("ours"), tx.DeleteNode(pointedTo(tx.Node("n"))))
 	}
+	scheduled := func(tx registry.Tx) error {
+		n := registry.Renewal{ID: "n-1", Replaces: "c", Step: registry.RenewalDue, Created: noon, Leg: registry.Leg{
+			Owner: registry.Theirs, Partner: "acme", Profile: "riskos", Environment: "PROD",
+		}}
+		_, first := tx.Claim("renewals", "one", noon, noon.Add(time.Minute))
+		_, again := tx.Claim("renewals", "one", noon, noon)
+		return errors.Join(first, again, tx.PutRenewal(&n), tx.PutRenewal(&n), tx.Observe(noon, time.Hour),
+			tx.Observe(noon, time.Hour))
+	}
 	node := lanes.Node{Name: "n", Process: "a", Ended: noon}
 	used := func() error {
 		_, first := s.ReportNode(ctx, node, false)
@@ -164,7 +173,8 @@ func changesAs(t *testing.T, s *store.Store) {
 		return errors.Join(first, second, s.UsedAPIKeys(ctx, map[string]time.Time{"k": noon}), s.UsedKeys(ctx, uses),
 			s.UsedKeys(ctx, again), s.EndNode(ctx, node))
 	}
-	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), used(), change(removed)); err != nil {
+	if err := errors.Join(anna.SetRoot(ctx, key, nil), change(everything), change(scheduled), used(),
+		change(removed)); err != nil {
 		t.Fatal(err)
 	}
 	report, err := r.VerifyRows(ctx)
