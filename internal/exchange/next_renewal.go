@@ -304,6 +304,9 @@ func inRenewals(tx registry.Reader, p registry.Partner, environment string, list
 		if err != nil {
 			return err
 		}
+		if n.Revoked != 0 && n.Successor == "" { // that no key is active says more
+			continue
+		}
 		about := n.Replaces
 		if n.Successor != "" && (n.Activated == 0 || next.Advice.Action == registry.ActionRenewalMail) {
 			about = n.Successor
