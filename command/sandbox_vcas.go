@@ -104,6 +104,8 @@ With --fault every message has a fault:
 		switch {
 		case err != nil && faultName != "" && refusedRightly(lane, answers):
 			return say(c, "The message was refused, as the profile says.")
+		case err != nil && (len(answers) == 0 || answers[len(answers)-1].HTTPStatus == 0):
+			return err // the issuer has not answered
 		case err != nil:
 			return &exit{exitPartner, err}
 		case len(answers) > 0 && failure(answers[len(answers)-1].Status):
