@@ -105,7 +105,7 @@ func writeImport(c *cobra.Command, results []operation.ImportResult, sum importS
 		if r.Second != nil {
 			name = "waits"
 		}
-		row.detail(name, strings.ReplaceAll(r.Error, "\n", "; "))
+		row.detail(name, oneLineOf.Replace(r.Error))
 	}
 	if err := t.write(c.OutOrStdout()); err != nil {
 		return err
@@ -147,3 +147,6 @@ func (s importSum) String() string {
 	}
 	return fmt.Sprintf(text, s.rows, s.changed, s.same, s.waiting, s.failed)
 }
+
+// oneLineOf writes the lines of an error as one.
+var oneLineOf = strings.NewReplacer(":\n", ": ", "\n", "; ")
