@@ -213,7 +213,9 @@ func (s *search) text(text []byte) {
 	}
 	for decoded := range longHex(text) {
 		s.octets(decoded)
-		s.octets(swappedWords(decoded))
+		if wordsSwapped(decoded) {
+			s.octets(swappedWords(decoded))
+		}
 	}
 	for decoded := range pasted.Octets(text, leastOctets) {
 		s.octets(decoded)

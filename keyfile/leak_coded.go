@@ -25,6 +25,12 @@ func (s *search) coded(text []byte) {
 	}
 }
 
+// wordsSwapped reports whether octets may be those of a dump in words: the second begins DER, JSON, XML or
+// PEM.
+func wordsSwapped(octets []byte) bool {
+	return len(octets) > 1 && bytes.IndexByte([]byte("0{<-"), octets[1]) >= 0
+}
+
 // swappedWords returns octets with the two of each word in the other order, as hexdump and od -x
 // print them.
 func swappedWords(octets []byte) []byte {
@@ -52,7 +58,11 @@ func textBlock(text []byte, in func(byte) bool) (block []byte, n int) {
 		if len(rest) == 0 || rest[0] != '\n' {
 			return block, n
 		}
-		rest = bytes.TrimLeft(rest[1:], " \t>|")
+		before := " \t>|" // the marks of a quoted mail
+		if in('>') {
+			before = " \t"
+		}
+		rest = bytes.TrimLeft(rest[1:], before)
 		more := run(rest)
 		behind := bytes.TrimLeft(rest[more:], " \t\r")
 		if more == 0 || len(behind) > 0 && behind[0] != '\n' && in(behind[0]) {
@@ -83,18 +93,17 @@ func longBase32(text []byte) iter.Seq[[]byte] {
 			for at+n < len(text) && isBase32(text[at+n]) {
 				n++
 			}
-			if n < first {
+			if n < first || hasBothCases(text[at:at+n]) {
 				at += n
 				continue
 			}
 			block, n := textBlock(text[at:], isBase32)
 			at += n
-			upper, lower := bytes.ToUpper(block), bytes.ToLower(block)
-			if len(block) < least || !bytes.Equal(block, upper) && !bytes.Equal(block, lower) {
+			if len(block) < least || hasBothCases(block) {
 				continue
 			}
 			coding := base32.StdEncoding.WithPadding(base32.NoPadding)
-			block = upper[:len(block)&^7]
+			block = bytes.ToUpper(block[:len(block)&^7])
 			decoded := make([]byte, coding.DecodedLen(len(block)))
 			n, _ = coding.Decode(decoded, block)
 			if !yield(decoded[:n]) {
@@ -102,6 +111,19 @@ func longBase32(text []byte) iter.Seq[[]byte] {
 			}
 		}
 	}
+}
+
+// hasBothCases reports whether a text has small letters and capitals, as base64 has.
+func hasBothCases(text []byte) bool {
+	var upper, lower bool
+	for _, c := range text {
+		upper = upper || c >= 'A' && c <= 'Z'
+		lower = lower || c >= 'a' && c <= 'z'
+		if upper && lower {
+			return true
+		}
+	}
+	return false
 }
 
 // The alphabets of base85: of Adobe and btoa, of RFC 1924, which Git and Python also use, and of ZeroMQ.
@@ -126,7 +148,7 @@ func longASCII85(text []byte) iter.Seq[[]byte] {
 			for at+n < len(text) && isPrinted(text[at+n]) {
 				n++
 			}
-			if n < first {
+			if n < first || !begins85(text[at:at+n]) {
 				at += n
 				continue
 			}
@@ -135,10 +157,7 @@ func longASCII85(text []byte) iter.Seq[[]byte] {
 			if len(block) < least {
 				continue
 			}
-			if marked := bytes.Index(block, []byte("<~")); marked >= 0 {
-				block = block[marked+2:]
-			}
-			block, _, _ = bytes.Cut(block, []byte("~>"))
+			block, _, _ = bytes.Cut(unmarked85(block), []byte("~>"))
 			for _, alphabet := range alphabets85 {
 				if decoded := from85(block, alphabet); decoded != nil && !yield(decoded) {
 					return
@@ -146,6 +165,27 @@ func longASCII85(text []byte) iter.Seq[[]byte] {
 			}
 		}
 	}
+}
+
+// unmarked85 returns text behind the mark with which Adobe begins it, if there is one.
+func unmarked85(text []byte) []byte {
+	const mark = "<~"
+	if at := bytes.Index(text, []byte(mark)); at >= 0 {
+		return text[at+len(mark):]
+	}
+	return text
+}
+
+// begins85 reports whether text in one of the alphabets begins like DER or PEM.
+func begins85(text []byte) bool {
+	const group = 5
+	text = unmarked85(text)
+	for _, alphabet := range alphabets85 {
+		if from85(text[:min(len(text), group)], alphabet) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // from85 decodes a text in a base of 85, or returns nil if it does not begin like DER or PEM.
