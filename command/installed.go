@@ -8,6 +8,7 @@ import (
 
 func newInstalled() *cobra.Command {
 	var in operation.Installation
+	var list string
 	c := &cobra.Command{
 		Use:   "installed KEYPAIR",
 		Short: "Record that the partner has installed your certificate",
@@ -18,19 +19,30 @@ activate), and in production say who has confirmed it and how (--said). The prev
 active pair still opens messages (retiring).`,
 		Example: `  sealane installed k-7k2m4q6z3x
   sealane installed k-7k2m4q6z3x --said "J. Roe, mail of 3 December"
-  sealane installed k-7k2m4q6z3x --partner acme     # a pair that all partners share`,
+  sealane installed k-7k2m4q6z3x --partner acme     # a pair that all partners share
+  sealane installed k-7k2m4q6z3x --list confirmed.csv --said "mails of 3 December"`,
 		Args: cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
 	c.Flags().StringVar(&in.Partner, "partner", "",
 		"who has installed it, for a key pair that all partners of a profile share")
 	c.Flags().StringVar(&in.Said, "said", "", "who at the partner has said so, and how")
+	c.Flags().StringVar(&list, "list", "",
+		"a CSV file with a partner in each line, and perhaps who has said so")
+	c.MarkFlagsMutuallyExclusive("list", "partner")
 	input := func(_ *cobra.Command, args []string) (operation.Installation, error) {
 		in.ID.ID = args[0]
 		return in, nil
 	}
-	c.RunE = does(flags, operation.Installed, input, func(c *cobra.Command, s operation.Step) error {
+	one := does(flags, operation.Installed, input, func(c *cobra.Command, s operation.Step) error {
 		return writeStep(c, s, "%s is %s.", noun(s.ID), s.State)
 	})
+	all := installedByAll(flags, &in, &list)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if list != "" {
+			return all(c, args)
+		}
+		return one(c, args)
+	}
 	return c
 }
