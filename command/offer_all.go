@@ -59,11 +59,13 @@ func (f *offerAllFlags) run(flags *registryFlags, out, telephone string) func(*c
 			}
 		}
 		p := b.Progress
-		if err := say(c, "%s is written for %s, in %s. Send each of them two messages.", noun(b.KeyPair),
-			termtext.Counted(len(b.Offered), "partner"), out); err != nil {
-			return err
+		if len(b.Offered) > 0 {
+			if err := say(c, "%s is written for %s, in %s. Send each of them two messages.", noun(b.KeyPair),
+				termtext.Counted(len(b.Offered), "partner"), out); err != nil {
+				return err
+			}
 		}
-		if err := say(c, "Of %s, %d use it, and %d have not said that it is installed.",
+		if err := say(c, "Offered to %s. Installed: %d. No answer yet: %d.",
 			termtext.Counted(p.Offered, "partner"), p.Installed, p.Waiting); err != nil {
 			return err
 		}
