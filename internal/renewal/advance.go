@@ -460,12 +460,17 @@ func isQuiet(tx registry.Reader, n registry.Renewal, id string, now time.Time) (
 	if err != nil {
 		return false, err
 	}
+	return watchedDays(days, since, now) >= need, nil
+}
+
+// watchedDays returns how many days have gone by since a time that were watched, at least for the most
+// part.
+func watchedDays(days []registry.ObservedDay, since, now time.Time) (n int) {
 	const most = 20 * time.Hour // of a day
-	quiet := 0
 	for _, d := range days {
 		if d.Day.After(since) && d.Watched >= most && d.Day.Before(now) {
-			quiet++
+			n++
 		}
 	}
-	return quiet >= need, nil
+	return n
 }

@@ -3,6 +3,7 @@ package renewal
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sealane/sealane/internal/registry"
@@ -101,7 +102,8 @@ const respondDays = 30
 
 var errNotDue = errors.New("it is not due")
 
-// expire ends certificates that have expired on their way in: they can't be used any more.
+// expire ends certificates that have expired on their way in: they can't be used any more. A day that was
+// watched must have gone by since, because a clock that was set wrongly must not end them.
 func (p *pass) expire(ctx context.Context) error {
 	var ended []registry.Certificate
 	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
@@ -109,6 +111,13 @@ func (p *pass) expire(ctx context.Context) error {
 			Owner: registry.Theirs, States: []registry.State{registry.Received, registry.Matched, registry.Approved},
 			NotAfterBefore: p.now, Page: registry.Page{Limit: 100},
 		}))
+		if err != nil {
+			return err
+		}
+		days, err := tx.Observed(p.now.AddDate(0, -1, 0))
+		ended = slices.DeleteFunc(ended, func(c registry.Certificate) bool {
+			return watchedDays(days, c.NotAfter, p.now) == 0
+		})
 		return err
 	})
 	for _, c := range ended {

@@ -86,3 +86,28 @@ func TestArchivedPartnersRest(t *testing.T) {
 	h.wantStep(other, registry.RenewalDue)
 	h.wantStep(first, registry.RenewalLapsed)
 }
+
+// A certificate that ends on its way in has expired, unless only the clock was wrong.
+func TestExpiredOnTheirWayIn(t *testing.T) {
+	h := newCompany(t, "sqlite:"+t.TempDir()+"/r.db")
+	lane := lanes.Name{Partner: "acme", Environment: "DEV"}
+	h.partner("acme", "riskos", sealane.ServerSide, "DEV", registry.Rotation{})
+	c := h.approved(lane, h.certificate(2048, 700))
+	h.pass()
+	now := h.now
+	h.now = h.now.AddDate(2, 0, 0) // the clock was set
+	h.pass()
+	h.now = now.Add(time.Minute)
+	h.pass()
+	if got := h.state(c); got != registry.Approved {
+		t.Errorf("it is %s after the clock was wrong", got)
+	}
+	h.now = h.now.AddDate(0, 0, 701)
+	for range 3 * 24 {
+		h.now = h.now.Add(time.Hour)
+		h.pass()
+	}
+	if got := h.state(c); got != registry.Expired {
+		t.Errorf("it is %s, want expired", got)
+	}
+}
