@@ -235,7 +235,7 @@ func (p *pass) watch(ctx context.Context) error {
 		}
 		var last time.Time
 		for _, d := range days {
-			if d.Until.After(last) {
+			if d.Until.After(last) && !d.Until.After(p.now) { // else a clock was wrong
 				last = d.Until
 			}
 		}
