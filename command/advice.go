@@ -104,7 +104,7 @@ var needs = map[operation.NeedKind]func(value string) string{
 	operation.NeedAgain:    func(string) string { return "--again" },
 	operation.NeedRenewal:  func(string) string { return "--renewal" },
 	operation.NeedRole:     func(role string) string { return "--role " + role },
-	operation.NeedWord:     func(string) string { return "the partner's words: --said or --word TEXT" },
+	operation.NeedWord:     func(string) string { return "--said TEXT" },
 	operation.NeedRootKey:  func(string) string { return "--root-key, $SEALANE_ROOT_KEY" },
 }
 
@@ -145,9 +145,13 @@ func advised(err error) string {
 	text := err.Error()
 	a := operation.AdviceIn(err)
 	var pending *operation.PendingError
+	var lacking *operation.NotLoadedError
 	switch {
 	case errors.As(err, &pending):
 		return text + "\nNext: another person runs sealane approve " + pending.Request.ID
+	case errors.As(err, &lacking):
+		return text + "\nNext: look at them (sealane node list), and run this command again. One that is gone for " +
+			"good: sealane node remove NODE --reason TEXT"
 	case sealane.FaultOf(err) == fault.AlgSHA1:
 		return text + " (--accept-rsa-oaep REASON)"
 	case errors.Is(err, operation.ErrOtherRootKey), errors.Is(err, operation.ErrRootElsewhere):

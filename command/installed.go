@@ -34,8 +34,12 @@ active pair still opens messages (retiring).`,
 		in.ID.ID = args[0]
 		return in, nil
 	}
-	one := does(flags, operation.Installed, input, func(c *cobra.Command, s operation.Step) error {
-		return writeStep(c, s, "%s is %s.", noun(s.ID), s.State)
+	one := does(flags, operation.Installed, input, func(c *cobra.Command, s operation.InstalledStep) error {
+		if s.State == operation.Staged {
+			return writeStep(c, s.Step, "It is recorded that %s has installed the certificate of key pair %s. It "+
+				"opens messages, and does not sign yet.", s.Partner, s.ID)
+		}
+		return writeStep(c, s.Step, "%s is %s.", noun(s.ID), s.State)
 	})
 	all := installedByAll(flags, &in, &list)
 	c.RunE = func(c *cobra.Command, args []string) error {

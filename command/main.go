@@ -109,8 +109,8 @@ protocol that the partner uses), your keys, and theirs. To begin:
 
 Exit codes: 0 done; 1 failed; 2 wrong command line; 3 refused (a message, certificate,
 key ID or act); 4 the partner answered with an error; 5 the request may have been
-processed, but its answer cannot be used; 6 the act waits for a second person. With
---json an error is a line of JSON on standard error.`,
+processed, but its answer cannot be used; 6 the act waits for a second person; 7 a
+renewal needs a person. With --json an error is a line of JSON on standard error.`,
 		Version:       thisBuild().String(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -134,7 +134,7 @@ processed, but its answer cannot be used; 6 the act waits for a second person. W
 		newInit(), newLogin(), newLogout(), newFind(), newPartner(), newPerson(), newKey(), newLane(), newCert(),
 		newProfile(), newNode(),
 		newAudit(), newInventory(), newBackup(), newRootKey())
-	inGroup(root, "run", "Run and try", newServe(), newDemo(), newSandbox(), newVersion())
+	inGroup(root, "run", "Run and try", newServe(), newSchedule(), newDemo(), newSandbox(), newVersion())
 	for _, c := range append(root.Commands(), root) {
 		prepare(c)
 	}

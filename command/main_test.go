@@ -24,7 +24,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sealane": Main})
+	testscript.Main(m, map[string]func(){"sealane": func() {
+		if ahead, err := time.ParseDuration(os.Getenv("AHEAD")); err == nil { // of a script
+			clock = func() time.Time { return time.Now().Add(ahead).UTC() }
+		}
+		Main()
+	}})
 }
 
 // TestScripts runs the command line as a user does, one file for each subject.
@@ -45,8 +50,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": capture,
-			"foreach": forEach, "write": write, "meddle": meddle, "replace": replace,
+			"exits": exits, "mode": mode, "waitfor": waitFor, "capture": captureFrom("stdout"),
+			"capture-stderr": captureFrom("stderr"),
+			"foreach":        forEach, "write": write, "meddle": meddle, "replace": replace,
+			"at": at,
 		},
 		Condition: func(name string) (bool, error) {
 			if tool, ok := strings.CutPrefix(name, "tool:"); ok {
@@ -87,17 +94,29 @@ func mode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// capture puts what a regular expression's group finds in the last command's
-// output into a variable: capture NAME REGEXP
-func capture(ts *testscript.TestScript, neg bool, args []string) {
+// captureFrom returns a command that puts what a regular expression's group finds in the last
+// command's output into a variable: capture NAME REGEXP
+func captureFrom(stream string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if len(args) != 2 || neg {
+			ts.Fatalf("usage: capture NAME REGEXP")
+		}
+		found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(stream))
+		if len(found) != 2 {
+			ts.Fatalf("no %s in %s", args[1], ts.ReadFile(stream))
+		}
+		ts.Setenv(args[0], found[1])
+	}
+}
+
+// at puts a time from now into a variable: at NAME +3h
+func at(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 || neg {
-		ts.Fatalf("usage: capture NAME REGEXP")
+		ts.Fatalf("usage: at NAME DURATION")
 	}
-	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
-	if len(found) != 2 {
-		ts.Fatalf("no %s in %s", args[1], ts.ReadFile("stdout"))
-	}
-	ts.Setenv(args[0], found[1])
+	ahead, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().Add(ahead).UTC().Format(time.RFC3339))
 }
 
 // forEach runs a command for each file, whose content stands for TEXT in it, and its name for

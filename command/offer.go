@@ -2,6 +2,7 @@ package command
 
 import (
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,9 @@ Otherwise offer makes a new pair, which follows the one that is in use; its subj
 the same unless you name another. To send the certificate of a certain pair again, name
 it (--key).
 
+A partner may encrypt to a certificate as soon as it has it. So a new pair is offered when
+every node of yours has loaded it: offer waits for that (--wait), and names the nodes.
+
 A pair that all partners of a profile share is renewed by a campaign: offer --all
 PROFILE ENVIRONMENT makes the successor, and writes it for the next partners, each in a
 folder of its own. It stops while too many have not answered. One order is for all
@@ -52,10 +56,14 @@ The letters show your name, mail address and telephone number (sealane person ch
 	f.IntVar(&in.Bits, "bits", 0, "RSA size of a new pair: 2048, 3072 or 4096 (default: as before, or the profile's)")
 	subjectFlags(c, &in.Subject)
 	f.StringVar(&telephone, "telephone", "", telephoneHelp+" (default: yours)")
+	f.DurationVar(&in.Wait, "wait", time.Minute, "how long to wait for nodes that have not loaded a new pair yet")
 	must(c.MarkFlagRequired("out"))
 	all.add(c)
-	input := func(_ *cobra.Command, args []string) (operation.OfferRequest, error) {
+	input := func(c *cobra.Command, args []string) (operation.OfferRequest, error) {
 		in.Partner, in.Environment = args[0], args[1]
+		in.Waits = func(nodes []string) {
+			warn(c, "the pair is not loaded yet by node %s: waiting for it", strings.Join(nodes, ", "))
+		}
 		in.Deliver = func(p operation.OfferPackage) error {
 			p.Date = time.Now()
 			if telephone != "" {
@@ -72,23 +80,7 @@ The letters show your name, mail address and telephone number (sealane person ch
 		return in, nil
 	}
 	one := does(flags, operation.Offer, input, func(c *cobra.Command, o operation.Offered) error {
-		var err error
-		switch {
-		case o.Made && o.Replaces != "":
-			err = say(c, "Key pair %s is made. It follows %s, which stays in use until the partner has installed it.",
-				o.ID, o.Replaces)
-		case o.Made:
-			err = say(c, "Key pair %s is made. It opens messages from now on.", o.ID)
-		}
-		if err != nil {
-			return err
-		}
-		if silent {
-			warn(c, "the letters have no telephone number for the partner's questions: offer again with --telephone, "+
-				"or have an administrator enter yours (sealane person change)")
-		}
-		return writeStep(c, o.Step, "%s and %s are written, with the certificate of %s. Send them by two messages.",
-			filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), o.ID)
+		return writeOffered(c, o, out, silent)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if all.all {
@@ -98,4 +90,25 @@ The letters show your name, mail address and telephone number (sealane person ch
 		return one(c, args)
 	}
 	return c
+}
+
+// writeOffered says what an offer has made and written. Silent letters have no telephone number.
+func writeOffered(c *cobra.Command, o operation.Offered, out string, silent bool) error {
+	var err error
+	switch {
+	case o.Made && o.Replaces != "":
+		err = say(c, "Key pair %s is made. It follows %s, which stays in use until the partner has installed it.",
+			o.ID, o.Replaces)
+	case o.Made:
+		err = say(c, "Key pair %s is made. It opens messages from now on.", o.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if silent {
+		warn(c, "the letters have no telephone number for the partner's questions: offer again with --telephone, "+
+			"or have an administrator enter yours (sealane person change)")
+	}
+	return writeStep(c, o.Step, "%s and %s are written, with the certificate of %s. Send them by two messages.",
+		filepath.Join(out, keydir.SendFolder), filepath.Join(out, keydir.SendSeparatelyFolder), o.ID)
 }

@@ -48,6 +48,9 @@ A file with a private key is refused, and that key is blocked permanently.`,
 	c.RunE = does(flags, operation.Receive, input, func(c *cobra.Command, r operation.Received) error {
 		err := say(c, "Certificate %s of %s in %s is received: %s, valid until %s.", r.ID, in.Partner, in.Environment,
 			cellText(r.CommonName), dateText(r.NotAfter))
+		if err == nil && r.Replaces != "" {
+			err = say(c, "It will replace certificate %s (renewal %s).", r.Replaces, r.Renewal)
+		}
 		for _, f := range r.Findings {
 			if err == nil {
 				err = say(c, "  %s", printable(f.String()))

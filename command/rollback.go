@@ -16,14 +16,14 @@ The successor is staged: it still opens or verifies, and can be activated again.
 
 A partner's certificate goes back until the mail that confirms the new one is planned. A
 key pair of yours goes back as long as the partner holds both certificates. After that
-the partner may have ended the old key: ask, and record who said what (--word).`,
+the partner may have ended the old key: ask, and record who said what (--said).`,
 		Example: `  sealane rollback n-4w7jr2kq5d --reason "answers can't be opened, INC-0815"`,
 		Args:    cobra.ExactArgs(1),
 	}
 	flags := registryVerb(c)
 	asksWhy(c)
 	f := c.Flags()
-	f.StringVar(&in.Word, "word", "", "what the partner has said: who, how, and the words")
+	f.StringVar(&in.Word, "said", "", "what the partner has said: who, how, and the words")
 	f.StringVar(&in.Partner, "partner", "", "with whom, for a key pair that all partners of a profile share")
 	input := func(_ *cobra.Command, args []string) (operation.RollbackTo, error) {
 		in.ID = args[0]

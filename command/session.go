@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -59,12 +60,15 @@ func (f *registryFlags) database() string {
 	return cmp.Or(f.db, os.Getenv("SEALANE_DB"), "sqlite:sealane.db")
 }
 
+// clock is the time of the registry; nil: the computer's. Only tests set it.
+var clock func() time.Time
+
 // config returns the location of the registry.
 func (f *registryFlags) config(c *cobra.Command) (operation.Config, error) {
 	o := operation.Config{
 		Database: f.database(), Anchors: f.anchors,
 		RootKey: cmp.Or(f.rootKey, os.Getenv("SEALANE_ROOT_KEY"), "file:sealane.rootkey"),
-		Warn:    func(err error) { warn(c, "%s", err) },
+		Warn:    func(err error) { warn(c, "%s", err) }, Now: clock,
 	}
 	if len(o.Anchors) == 0 {
 		o.Anchors = strings.Fields(os.Getenv("SEALANE_ANCHOR"))

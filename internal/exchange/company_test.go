@@ -59,11 +59,13 @@ func (m member) WithReason(reason string) member {
 // approver agrees.
 func (m member) MarkInstalled(ctx context.Context, at exchange.Target) error {
 	at.Said = cmp.Or(at.Said, "their custodian by telephone")
-	if err := m.Exchange.MarkInstalled(ctx, at); err != nil {
+	err := m.Exchange.MarkInstalled(ctx, at)
+	again := err != nil && strings.Contains(err.Error(), "recorded already")
+	if err != nil && !again {
 		return err
 	}
-	err := m.order(ctx, renewal.Name{ID: at.KeyPair, Partner: at.Partner})
-	if refusal, is := errors.AsType[*registry.RefusedError](err); is && refusal.Advice.IsZero() {
+	err = m.order(ctx, renewal.Name{ID: at.KeyPair, Partner: at.Partner})
+	if refusal, is := errors.AsType[*registry.RefusedError](err); is && (again || refusal.Advice.IsZero()) {
 		return nil // it is active already
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -248,8 +249,10 @@ func nodeList(nodes []string) string {
 	return "node " + strings.Join(nodes, ", ") + more
 }
 
+func hasAddress(c registry.Contact) bool { return c.Email != "" }
+
 func (r *renewing) nextMail() Next {
-	if len(r.Mail.To) == 0 {
+	if len(r.Mail.To) == 0 && !slices.ContainsFunc(r.env.Contacts, hasAddress) {
 		return Next{
 			"no contact has a mail address: name one, and tell them yourself that the new certificate counts",
 			registry.Advice{Action: registry.ActionContactSet, Partner: r.Partner, Environment: r.Environment},
@@ -289,9 +292,14 @@ func (r *renewing) retire() registry.Action {
 	return registry.ActionExchangeRetire
 }
 
-// inRenewals sets what comes next for the keys of a partner's open renewals in an environment.
+// inRenewals sets what comes next for the keys of a partner's open renewals in an environment. Where no
+// key is active, that is what is said first.
 func inRenewals(tx registry.Reader, p registry.Partner, environment string, list []Standing, now time.Time) error {
 	for _, owner := range []registry.Owner{registry.Ours, registry.Theirs} {
+		active := func(s Standing) bool { return s.Owner == owner && s.State == registry.Active }
+		if !slices.ContainsFunc(list, active) {
+			continue
+		}
 		leg := registry.Leg{Owner: owner, Partner: p.ID, Profile: p.Profile, Environment: environment}
 		n, err := tx.OpenRenewal(leg)
 		var next Next

@@ -33,6 +33,10 @@ type Received struct {
 	CommonName string         `json:"common_name"`
 	NotAfter   time.Time      `json:"not_after"`
 	Findings   []cert.Finding `json:"findings"`
+	// Renewal is the one in which it follows another certificate, Replaces; both are empty where it
+	// follows none.
+	Renewal  string `json:"renewal,omitempty"`
+	Replaces string `json:"replaces,omitempty"`
 }
 
 // Receive receives a certificate that a partner sent.
@@ -43,6 +47,19 @@ var Receive = changing("Receive", registry.ActionExchangeReceive,
 			return out, err
 		}
 		out.CommonName, out.NotAfter, out.Findings = c.CommonName, c.NotAfter, found
+		err = s.View(ctx, func(tx registry.Reader) error {
+			n, err := registry.FindRenewal(tx, c.ID, "")
+			if errors.Is(err, registry.ErrNotFound) {
+				return nil
+			}
+			if n.Successor == c.ID {
+				out.Renewal, out.Replaces = n.ID, n.Replaces
+			}
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
 		out.Step, err = s.step(ctx, c.ID, "")
 		return out, err
 	})

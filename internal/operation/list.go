@@ -220,6 +220,9 @@ type InventoryQuery struct {
 	EndsWithin int `json:"ends_within,omitempty"`
 }
 
+// States that a front end tells apart.
+const Staged = registry.Staged
+
 // The owners of keys.
 const (
 	Ours   = registry.Ours

@@ -3,8 +3,10 @@ package operation
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
@@ -27,6 +29,11 @@ type OfferRequest struct {
 	Bits    int           `json:"bits,omitempty"`
 	Subject cert.Template `json:"subject"`
 	KeyID   string        `json:"key_id,omitempty"`
+
+	// Wait is how long it waits for nodes that have not loaded a new pair yet, up to MaxWait.
+	Wait time.Duration `json:"wait,omitempty"`
+	// Waits is called once before it waits, with the nodes; nil: nobody is told.
+	Waits func(nodes []string) `json:"-"`
 
 	// Deliver writes the package to files. If it fails, the offer is not recorded, but a
 	// new key pair is kept.
@@ -57,7 +64,10 @@ var Offer = changing("Offer", registry.ActionExchangeOffer,
 			out.Made = true
 		}
 		target := exchange.Target{KeyPair: pair, Partner: in.Partner}
-		if err := exchange.New(s.Session).Offer(ctx, target, in.Deliver); err != nil {
+		err = s.whenLoaded(ctx, in.Wait, in.Waits, func() error {
+			return exchange.New(s.Session).Offer(ctx, target, in.Deliver)
+		})
+		if err != nil {
 			if out.Made {
 				err = fmt.Errorf("key pair %s is made, but not offered: %w", pair, err)
 			}
@@ -66,6 +76,51 @@ var Offer = changing("Offer", registry.ActionExchangeOffer,
 		out.Step, err = s.step(ctx, pair, in.Partner)
 		return out, err
 	})
+
+// MaxWait is the longest time for which an act waits for nodes.
+const MaxWait = 10 * time.Minute
+
+// lookAgain is how often an act that waits for nodes looks.
+const lookAgain = time.Second
+
+// NotLoadedError means that nodes do not have a key yet.
+type NotLoadedError = registry.NotLoadedError
+
+// whenLoaded does an act, again and again while nodes do not have a key that it is about, for a time.
+func (s *Session) whenLoaded(ctx context.Context, wait time.Duration, told func([]string), act func() error) error {
+	if wait < 0 || wait > MaxWait {
+		return registry.Refuse("it can wait for nodes for at most %s, not %s", MaxWait, wait)
+	}
+	pause := s.registry.config.Pause
+	if pause == nil {
+		pause = pauseFor
+	}
+	for end := s.Time().Add(wait); ; {
+		err := act()
+		lacking, is := errors.AsType[*NotLoadedError](err)
+		if !is || !s.Time().Before(end) {
+			return err
+		}
+		if told != nil {
+			told(lacking.Nodes)
+			told = nil
+		}
+		if stopped := pause(ctx, min(lookAgain, end.Sub(s.Time()))); stopped != nil {
+			return fmt.Errorf("%w (%w)", err, stopped)
+		}
+	}
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
 
 // makePair makes a pair for a partner, as the successor of another if one is named.
 func (s *Session) makePair(ctx context.Context, in OfferRequest, replaces string) (string, error) {

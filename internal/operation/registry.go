@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/sealane/sealane/internal/audit"
 	"github.com/sealane/sealane/internal/exchange"
@@ -27,6 +28,10 @@ type Config struct {
 
 	RSA  *rsaengine.Engine
 	Warn func(error) // called with errors that do not stop an operation; nil ignores them
+
+	Now func() time.Time // nil: time.Now
+	// Pause waits for a time, or until ctx ends; nil: with a timer.
+	Pause func(ctx context.Context, d time.Duration) error
 }
 
 // Registry is an open registry.
@@ -65,7 +70,7 @@ func open(ctx context.Context, c Config) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{registry: &registry.Registry{Store: db, RSA: c.RSA}, db: db, config: c}
+	r := &Registry{registry: &registry.Registry{Store: db, RSA: c.RSA, Now: c.Now}, db: db, config: c}
 	if err := r.anchor(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

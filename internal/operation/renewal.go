@@ -3,7 +3,6 @@ package operation
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
@@ -45,10 +44,15 @@ var Activate = repeatable("Activate", registry.ActionExchangeActivate,
 			n, err = registry.FindRenewal(tx, in.ID, in.Partner)
 			return err
 		})
-		switch {
-		case errors.Is(err, registry.ErrNotFound) && !registry.IsRenewal(in.ID):
-			return s.activateFirst(ctx, in)
-		case err != nil:
+		if errors.Is(err, registry.ErrNotFound) && !registry.IsRenewal(in.ID) {
+			follows, err := renewal.New(s.Session).Join(ctx, in.Name)
+			if err != nil {
+				return out, err
+			}
+			if !follows {
+				return s.activateFirst(ctx, in)
+			}
+		} else if err != nil {
 			return out, err
 		}
 		if in.ID != n.ID && in.ID != n.Successor && n.Revoked != 0 {
@@ -138,15 +142,29 @@ type Installation struct {
 	Said string `json:"said,omitempty"` // who has said so, and how
 }
 
+// InstalledStep is a key pair after the partner's word that it has installed its certificate.
+type InstalledStep struct {
+	Step
+	Partner string `json:"partner"`
+}
+
 // Installed records that the partner has installed our certificate. A first key pair is active from
 // then on, and so is a successor where one person decides.
 var Installed = changing("Installed", registry.ActionKeyInstalled,
-	func(ctx context.Context, s *Session, in Installation) (Step, error) {
+	func(ctx context.Context, s *Session, in Installation) (out InstalledStep, err error) {
 		target := exchange.Target{KeyPair: in.ID.ID, Partner: in.Partner, Said: in.Said}
 		if err := exchange.New(s.Session).MarkInstalled(ctx, target); err != nil {
-			return Step{}, err
+			return out, err
 		}
-		return s.step(ctx, in.ID.ID, in.Partner)
+		if out.Partner = in.Partner; out.Partner == "" {
+			c, err := certificateOf(ctx, &s.Viewer, in.ID.ID)
+			if err != nil {
+				return out, err
+			}
+			out.Partner = c.Partner
+		}
+		out.Step, err = s.step(ctx, in.ID.ID, in.Partner)
+		return out, err
 	})
 
 // Revoked is a certificate or key pair that was revoked, and what a person must know of it.
@@ -267,13 +285,4 @@ func (s *Session) campaignOpen(ctx context.Context, in CampaignRequest) (open bo
 		return err
 	})
 	return open, err
-}
-
-// RunSchedule advances renewals until ctx ends. The caller has opened the registry; no person acts.
-func (r *Registry) RunSchedule(ctx context.Context, holder string, told func(renewal.Report, error)) error {
-	s := renewal.Scheduler{Registry: r.registry, Holder: holder}
-	s.Run(ctx, told)
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	return s.Release(end)
 }

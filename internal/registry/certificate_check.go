@@ -86,7 +86,9 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 			Remedy: "make a new key pair: one for each partner, environment and renewal, used for nothing else",
 		}
 		if here.ID != "" && len(where) == 1 {
-			f.Remedy = here.goOn()
+			if f.Remedy, err = here.goOn(tx); err != nil {
+				return nil, err
+			}
 		}
 		found = append(found, f)
 	}
@@ -94,14 +96,21 @@ func (r *Registry) checkKnown(tx Reader, spki []byte, at keyUse) ([]cert.Finding
 }
 
 // goOn says what to do with a certificate that comes in again where it is already.
-func (c Certificate) goOn() string {
+func (c Certificate) goOn(tx Reader) (string, error) {
 	switch {
 	case c.State.Open():
-		return "it is here already: go on with " + c.ID + ", or reject that first"
+		return "it is here already: go on with " + c.ID + ", or reject that first", nil
 	case c.State.InUse():
-		return "it is in use already: nothing is left to do"
+		n, err := tx.OpenRenewal(c.leg())
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return "it is in use already: nothing is left to do", nil
+		case n.Replaces == c.ID:
+			return "it is in use, and renewal " + n.ID + " replaces it: ask for a certificate with a new key", err
+		}
+		return "it is in use already, in renewal " + n.ID + ": nothing is to be received", err
 	}
-	return "undo the end of " + c.ID + " if it was a mistake; otherwise ask for a new key pair"
+	return "undo the end of " + c.ID + " if it was a mistake; otherwise ask for a new key pair", nil
 }
 
 // knownElsewhere lists the certificates and key pairs with a public key. A certificate that was

@@ -41,13 +41,13 @@ func (s *Session) FollowRenewal(tx Tx, n Renewal) {
 	tx.(*recorder).touch(n.Leg, cmp.Or(n.Successor, n.Replaces))
 }
 
-// BeginRenewal stores the renewal of a key that is due, as part of a change.
-func (s *Session) BeginRenewal(tx Tx, n Renewal) error {
+// BeginRenewal stores the renewal of a key that is due, as part of a change, and sets its identity.
+func (s *Session) BeginRenewal(tx Tx, n *Renewal) error {
 	n.ID, n.Created = newID("n"), s.registry.now()
-	if err := tx.PutRenewal(&n); err != nil {
+	if err := tx.PutRenewal(n); err != nil {
 		return err
 	}
-	s.FollowRenewal(tx, n)
+	s.FollowRenewal(tx, *n)
 	return nil
 }
 

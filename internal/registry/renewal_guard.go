@@ -3,9 +3,7 @@ package registry
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sealane/sealane/cert"
@@ -17,7 +15,7 @@ import (
 func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 	n, err := tx.OpenRenewal(leg)
 	if errors.Is(err, ErrNotFound) {
-		return nil
+		return s.mayBeFirst(tx, leg, id)
 	}
 	if err != nil {
 		return err
@@ -48,9 +46,8 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 			Then(Advice{Action: ActionRenewalRollback, ID: n.ID})
 	case emergency:
 		return s.mayUseAtAll(tx, n, id)
-	case n.Successor != "" && id != n.Successor: // no order is about it
-		return Refuse("renewal %s is to lead to %s: end the exchange of that one first, or stage %s in its place",
-			n.ID, n.Successor, id)
+	case n.Successor != "" && id != n.Successor:
+		return n.elsewhere(id)
 	}
 	for _, guard := range []func(Reader, Renewal, string) error{
 		s.lastsLonger, s.mayUseAtAll, s.loaded, s.ordered, s.inWindow,
@@ -60,6 +57,30 @@ func (s *Session) MayActivate(tx Reader, leg Leg, id string) error {
 		}
 	}
 	return nil
+}
+
+// mayBeFirst checks that a key without a renewal follows no other, where two people decide: the order for
+// it is in its renewal.
+func (s *Session) mayBeFirst(tx Reader, leg Leg, id string) error {
+	two, err := twoDecide(tx, leg)
+	if err != nil || !two {
+		return err
+	}
+	follows, err := Follows(tx, leg, id)
+	if err != nil || !follows {
+		return err
+	}
+	return Refuse("%s follows another key, and its activation is not ordered: order it for a time", id).
+		Then(Advice{Action: ActionRenewalOrder, ID: id, Needs: []Need{Change}})
+}
+
+// elsewhere is the error for a key that is not the successor in a renewal: no order is about it.
+func (n Renewal) elsewhere(id string) error {
+	if n.Successor == "" {
+		return Refuse("renewal %s has no successor yet, and %s is none", n.ID, id)
+	}
+	return Refuse("renewal %s is to lead to %s: end the exchange of that one first, or stage %s in its place",
+		n.ID, n.Successor, id)
 }
 
 func heldError(n Renewal) error {
@@ -161,68 +182,6 @@ func bitsOf(tx Reader, leg Leg, id string) (keySize, error) {
 	}
 	k, err := tx.KeyPair(id)
 	return keySize{k.Bits, k.KeyID}, err
-}
-
-// loaded checks that every node has the successor.
-func (s *Session) loaded(tx Reader, n Renewal, id string) error {
-	record := n.Staged
-	if record == 0 { // it goes from approved to active: the nodes take both together
-		return nil
-	}
-	waiting, err := NodesWithout(tx, record, s.registry.now())
-	if err == nil && len(waiting) > 0 {
-		err = &NotLoadedError{Key: id, Nodes: waiting}
-	}
-	return err
-}
-
-// NotLoadedError means that nodes do not have a change yet, or may not have it. It passes by itself,
-// when they report that they have, or when what they have is too old to be served.
-type NotLoadedError struct {
-	Key   string
-	Nodes []string
-}
-
-func (e *NotLoadedError) Error() string {
-	return fmt.Sprintf("%s is not loaded by %s: it goes on when they report it, or sign off, or serve nothing "+
-		"any more",
-		e.Key, nodeNames(e.Nodes))
-}
-
-// nodeNames lists nodes, at most ten.
-func nodeNames(names []string) string {
-	more := ""
-	if n := len(names) - 10; n > 0 {
-		names, more = names[:10], fmt.Sprintf(" and %d more", n)
-	}
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = fmt.Sprintf("node %q", name)
-	}
-	return strings.Join(quoted, ", ") + more
-}
-
-// NodesWithout returns the names of the nodes that may serve messages without a record of the audit
-// log: those that have not reported it within [lanes.Alive], unless they have signed off, or serve
-// nothing any more because their lanes are too old.
-func NodesWithout(tx Reader, record int64, now time.Time) (waiting []string, err error) {
-	nodes, _, err := Readable(tx.Nodes())
-	if err != nil {
-		return nil, err
-	}
-	head, err := tx.AuditHead()
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range nodes {
-		// A record that the log does not have yet is of another history, such as before a restore.
-		has := n.Record >= record && n.Record <= head.Seq && !n.Silent(now) && !n.At.After(now.Add(time.Minute))
-		if has || n.Gone() || n.Silent(now) && !n.Serves.IsZero() && !now.Before(n.Serves) {
-			continue
-		}
-		waiting = append(waiting, n.Name)
-	}
-	return waiting, nil
 }
 
 // ordered checks that a person has ordered the activation, where two people decide, and that another

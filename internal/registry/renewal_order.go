@@ -2,6 +2,8 @@ package registry
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -66,8 +68,8 @@ func (s *Session) ActivatesAlone(tx Reader, n Renewal) (bool, error) {
 // Granted reports whether the session does the act of a request that another person approves.
 func (s *Session) Granted() bool { return s.approved != nil }
 
-// legOf returns the leg of a key that is named by its identity, for a partner where a pair is shared.
-func legOf(tx Reader, id, partner string) (Leg, error) {
+// LegOf returns the leg of a key that is named by its identity, for a partner where a pair is shared.
+func LegOf(tx Reader, id, partner string) (Leg, error) {
 	if len(id) > 2 && id[:2] == "k-" {
 		k, err := tx.KeyPair(id)
 		leg := k.leg()
@@ -75,6 +77,9 @@ func legOf(tx Reader, id, partner string) (Leg, error) {
 		return leg, err
 	}
 	c, err := tx.Certificate(id)
+	if err == nil && c.Owner == Ours {
+		return LegOf(tx, c.KeyPair, partner)
+	}
 	return c.leg(), err
 }
 
@@ -84,9 +89,47 @@ func FindRenewal(tx Reader, id, partner string) (Renewal, error) {
 	if IsRenewal(id) {
 		return tx.Renewal(id)
 	}
-	leg, err := legOf(tx, id, partner)
+	leg, err := LegOf(tx, id, partner)
 	if err != nil {
 		return Renewal{}, err
 	}
-	return tx.OpenRenewal(leg)
+	n, err := tx.OpenRenewal(leg)
+	if err == nil && id != n.Replaces && id != n.Successor && !n.hasCertificate(tx, id) {
+		return Renewal{}, fmt.Errorf("renewal of %s: %w", id, ErrNotFound)
+	}
+	return n, err
+}
+
+// Follows reports whether a key that is on its way into use follows another one of its leg.
+func Follows(tx Reader, leg Leg, id string) (bool, error) {
+	state, err := keyState(tx, leg, id)
+	if err != nil || state != Approved && state != Staged {
+		return false, err
+	}
+	before, err := activeOf(tx, leg, id)
+	return before != "", err
+}
+
+// hasCertificate reports whether an identity is that of the certificate of a pair in the renewal.
+func (n Renewal) hasCertificate(tx Reader, id string) bool {
+	c, err := tx.Certificate(id)
+	return err == nil && c.KeyPair != "" && (c.KeyPair == n.Replaces || c.KeyPair == n.Successor)
+}
+
+// JoinRenewal has a key that follows another, and that no open renewal leads to, begin one, as part of a
+// change. It does so by itself when the key comes in; a renewal that was open then may have ended since.
+func (s *Session) JoinRenewal(tx Tx, id, partner string) (Leg, error) {
+	leg, err := LegOf(tx, id, partner)
+	if err != nil {
+		return leg, err
+	}
+	n, err := tx.OpenRenewal(leg)
+	switch {
+	case err == nil && n.Activated == 0:
+		return leg, n.elsewhere(id)
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return leg, err
+	}
+	tx.(*recorder).touch(leg, id)
+	return leg, nil
 }

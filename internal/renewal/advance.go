@@ -226,8 +226,11 @@ func (p *pass) everywhere(ctx context.Context, n *registry.Renewal) error {
 // what began before has ended. A partner who holds one certificate at a time gets it when every node
 // has the successor: it may replace the old one when it likes.
 func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
-	if n.Owner != registry.Theirs || n.Mail != nil {
+	if n.Owner != registry.Theirs {
 		return nil
+	}
+	if n.Mail != nil {
+		return p.unaddressed(ctx, *n)
 	}
 	one, err := p.holdsOne(ctx, *n)
 	if err != nil {
@@ -240,14 +243,14 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if since.IsZero() || p.now.Before(since.Add(cmp.Or(p.Drain, DefaultDrain))) {
 		return nil
 	}
-	var to []string
 	err = p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
 		env, err := tx.Environment(n.Partner, n.Environment)
 		if err != nil {
 			return err
 		}
-		to = mailTo(env)
-		n.Mail = &registry.RenewalMail{Planned: p.now, To: to, ID: mailID(*n, env), Ready: n.Everywhere.IsZero()}
+		n.Mail = &registry.RenewalMail{
+			Planned: p.now, To: mailTo(env), ID: mailID(*n, env), Ready: n.Everywhere.IsZero(),
+		}
 		n.Changed = p.now
 		if err := tx.PutRenewal(n); err != nil {
 			return err
@@ -261,11 +264,22 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if n.Mail != nil {
 		p.report.done(*n, "the mail that confirms %s to %s is planned", n.Successor, n.Partner)
 	}
-	if len(to) == 0 && n.Mail != nil {
-		p.report.wait(&p.report.Alarms, *n, "%s has no contact in %s for the mail that confirms %s",
-			n.Partner, n.Environment, n.Successor)
+	return p.unaddressed(ctx, *n)
+}
+
+// unaddressed has an alarm where a planned mail has nobody to whom it could be sent.
+func (p *pass) unaddressed(ctx context.Context, n registry.Renewal) error {
+	if n.Mail == nil || !n.Mail.Sent.IsZero() || len(n.Mail.To) > 0 {
+		return nil
 	}
-	return nil
+	return p.session.View(ctx, func(tx registry.Reader) error {
+		env, err := tx.Environment(n.Partner, n.Environment)
+		if err == nil && len(mailTo(env)) == 0 {
+			p.report.wait(&p.report.Alarms, n, "%s has no contact in %s for the mail that confirms %s",
+				n.Partner, n.Environment, n.Successor)
+		}
+		return err
+	})
 }
 
 // holdsOne reports whether the partner of a renewal holds one certificate at a time.

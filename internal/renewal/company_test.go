@@ -170,6 +170,20 @@ func (h *company) pair(lane lanes.Name, profile string, bits int, follows bool) 
 	return k.ID
 }
 
+// pairLoadedBy is pair for a successor that a node has before it is offered.
+func (h *company) pairLoadedBy(lane lanes.Name, profile, node string) string {
+	h.t.Helper()
+	k, _, err := h.anna.CreateKeyPair(h.t.Context(), registry.NewPair{
+		Profile: profile, Partner: lane.Partner, Environment: lane.Environment, Bits: 2048, Renewal: true,
+		Subject: cert.Template{CommonName: "us.example", Organization: "Us", Unit: "Keys", Email: "keys@us.example",
+			Validity: 2},
+	})
+	h.must(err)
+	h.node(node, h.head())
+	h.must(h.offer(lane, k.ID))
+	return k.ID
+}
+
 func (h *company) offer(lane lanes.Name, pair string) error {
 	return exchange.New(h.anna).Offer(h.t.Context(), exchange.Target{KeyPair: pair, Partner: lane.Partner},
 		func(exchange.OfferPackage) error { return nil })

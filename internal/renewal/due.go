@@ -85,13 +85,15 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 		Environment: c.Environment,
 	}
 	err = p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		err := p.session.BeginRenewal(tx, &n)
 		entry.After = n
-		return p.session.BeginRenewal(tx, n)
+		return err
 	})
 	if errors.Is(err, registry.ErrExists) || errors.Is(err, registry.ErrConflict) {
 		return nil // somebody was faster
 	}
 	if err == nil {
+		n.Step = registry.RenewalDue
 		p.report.done(n, "the renewal of %s is due", id)
 	}
 	return err

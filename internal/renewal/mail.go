@@ -3,6 +3,7 @@ package renewal
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/quotedprintable"
@@ -42,9 +43,10 @@ func mailID(n registry.Renewal, env registry.Environment) string {
 
 // Letter is the mail that confirms a new certificate, as a file (RFC 5322).
 type Letter struct {
-	Renewal string   `json:"renewal"`
-	To      []string `json:"to,omitempty"`
-	Data    []byte   `json:"data"`
+	Renewal string    `json:"renewal"`
+	Planned time.Time `json:"planned"`
+	To      []string  `json:"to,omitempty"`
+	Data    []byte    `json:"data"`
 }
 
 // ConfirmationMail returns the planned mail of a renewal. It is the same each time.
@@ -54,31 +56,83 @@ func ConfirmationMail(ctx context.Context, v *registry.Viewer, of Name) (out Let
 		if err != nil {
 			return err
 		}
-		if n.Mail == nil {
-			return registry.Refuse("renewal %s is %s: its mail is planned when every node uses the successor", n.ID,
-				n.Step)
-		}
-		env, err := tx.Environment(n.Partner, n.Environment)
-		if err != nil {
-			return err
-		}
-		p, err := tx.Partner(n.Partner)
-		if err != nil {
-			return err
-		}
-		c, err := tx.Certificate(n.Successor)
-		if err != nil {
-			return err
-		}
-		before, err := tx.Certificate(n.Replaces)
-		if err != nil {
-			return err
-		}
-		out.Renewal, out.To = n.ID, n.Mail.To
-		out.Data, err = letter(n, env, p, c, before)
+		out, err = letterOf(tx, n)
 		return err
 	})
 	return out, err
+}
+
+// PlannedMails returns the mails that are planned, and that nobody has sent yet. One whose rows can't
+// be read is left out; the schedule has an alarm about it.
+func PlannedMails(ctx context.Context, v *registry.Viewer) (out []Letter, err error) {
+	q := registry.RenewalQuery{Open: true, Owner: registry.Theirs, Page: registry.Page{Limit: 500}}
+	for {
+		var page []registry.Renewal
+		var damaged registry.DamagedRows
+		err := v.View(ctx, func(tx registry.Reader) error {
+			if page, damaged, err = registry.Readable(tx.Renewals(q)); err != nil {
+				return err
+			}
+			for _, n := range page {
+				if n.Mail == nil || !n.Mail.Sent.IsZero() {
+					continue
+				}
+				l, err := letterOf(tx, n)
+				if _, unreadable := errors.AsType[*registry.DamagedRow](err); unreadable {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				out = append(out, l)
+			}
+			return nil
+		})
+		if err != nil || len(page)+len(damaged) == 0 || len(out) >= maxListed {
+			return out, err
+		}
+		q.After = lastOf(page, damaged)
+	}
+}
+
+// letterOf returns the planned mail of a renewal.
+func letterOf(tx registry.Reader, n registry.Renewal) (out Letter, err error) {
+	if n.Mail == nil {
+		return out, notPlanned(n)
+	}
+	env, err := tx.Environment(n.Partner, n.Environment)
+	if err != nil {
+		return out, err
+	}
+	p, err := tx.Partner(n.Partner)
+	if err != nil {
+		return out, err
+	}
+	c, err := tx.Certificate(n.Successor)
+	if err != nil {
+		return out, err
+	}
+	before, err := tx.Certificate(n.Replaces)
+	if err != nil {
+		return out, err
+	}
+	if len(n.Mail.To) == 0 && n.Mail.Sent.IsZero() { // a contact may have come since
+		planned := *n.Mail
+		planned.To = mailTo(env)
+		n.Mail = &planned
+	}
+	out = Letter{Renewal: n.ID, Planned: n.Mail.Planned, To: n.Mail.To}
+	out.Data, err = letter(n, env, p, c, before)
+	return out, err
+}
+
+// notPlanned is the error where a renewal has no mail.
+func notPlanned(n registry.Renewal) error {
+	if n.Owner == registry.Ours {
+		return registry.Refuse("renewal %s is of a key pair of ours: it has no mail, and its successor is offered",
+			n.ID)
+	}
+	return registry.Refuse("renewal %s is %s: its mail is planned when every node uses the successor", n.ID, n.Step)
 }
 
 // letter writes the mail. What comes from certificates is printable in them: see package cert.
@@ -154,12 +208,19 @@ func (r Renewals) Sent(ctx context.Context, of Name) (registry.Renewal, error) {
 		func(tx registry.Tx, _ *registry.Entry, n *registry.Renewal) error {
 			switch {
 			case n.Mail == nil:
-				return registry.Refuse("renewal %s is %s: no mail is planned", n.ID, n.Step)
+				return notPlanned(*n)
 			case !n.Mail.Sent.IsZero():
 				return registry.Refuse("the mail of renewal %s was sent on %s", n.ID,
 					n.Mail.Sent.Format(time.DateOnly))
 			}
 			m := *n.Mail
+			if len(m.To) == 0 {
+				env, err := tx.Environment(n.Partner, n.Environment)
+				if err != nil {
+					return err
+				}
+				m.To = mailTo(env)
+			}
 			m.Sent, m.SentBy = r.session.Time(), r.session.Person().ID
 			n.Mail, n.Changed = &m, m.Sent
 			return tx.PutRenewal(n)
