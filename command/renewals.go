@@ -2,6 +2,7 @@ package command
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -73,6 +74,32 @@ func writeRenewals(c *cobra.Command, list []operation.RenewalStanding) error {
 		if n.Closed.IsZero() {
 			row.details = append(row.details, "next: "+nextLines(n.Next, "          "))
 		}
+	}
+	return t.write(c.OutOrStdout())
+}
+
+// writeOpenRenewals lists the open renewals of a partner, with what each key is used for.
+func writeOpenRenewals(c *cobra.Command, list []operation.ShownRenewal) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if err := say(c, ""); err != nil {
+		return err
+	}
+	t := newTable("RENEWAL", "ENVIRONMENT", "WHOSE", "STEP", "WAITING FOR")
+	for _, n := range list {
+		row := t.add(n.ID, n.Environment, n.Owner, n.Step, n.Next.Waits)
+		for _, k := range n.Keys {
+			row.detail(k.ID+" ("+string(k.State)+")", useText(n.Owner == operation.Ours, k))
+		}
+		if n.Successor == "" {
+			row.detail("successor", "none yet")
+		}
+		for _, fact := range renewalDates(n.Standing) {
+			row.detail(fact.name, fact.text)
+		}
+		row.detail("nodes without", strings.Join(n.Nodes, ", "))
+		row.details = append(row.details, "next: "+nextLines(n.Next, "          "))
 	}
 	return t.write(c.OutOrStdout())
 }

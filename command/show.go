@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -89,6 +90,15 @@ func writeFacts(w io.Writer, s operation.Shown) {
 		} {
 			if line.text != "" {
 				fmt.Fprintf(w, "  %-15s %s\n", line.name, wrap(printable(line.text), strings.Repeat(" ", 18)))
+			}
+		}
+	}
+	if n := s.Renewal; n != nil {
+		text := fmt.Sprintf("%s is %s: %s → %s", n.ID, n.Step, n.Replaces, cmp.Or(n.Successor, "no successor yet"))
+		fmt.Fprintf(w, "  %-15s %s\n", "renewal", printable(text))
+		for _, k := range n.Keys {
+			if k.ID == s.ID {
+				fmt.Fprintf(w, "  %-15s %s\n", "used for", useText(n.Owner == operation.Ours, k))
 			}
 		}
 	}

@@ -62,8 +62,10 @@ func mailText(m *operation.RenewalMail) string {
 	if m == nil {
 		return ""
 	}
-	to := cmp.Or(strings.Join(m.To, ", "), "nobody: no contact has an address")
-	text := "planned on " + timeText(m.Planned) + " for " + to
+	text := "planned on " + timeText(m.Planned)
+	if len(m.To) > 0 {
+		text += " for " + strings.Join(m.To, ", ")
+	}
 	if m.Ready {
 		text += "; it says that the partner may replace its certificate"
 	}
@@ -90,6 +92,14 @@ func writeShownRenewal(w io.Writer, n operation.ShownRenewal) {
 		line("key ID known", fmt.Sprintf("%s (recorded by %s on %s)", n.Told.Said, n.Told.By, timeText(n.Told.At)))
 	}
 	line("nodes without", strings.Join(n.Nodes, ", "))
+	if p := n.Progress; p != nil {
+		more := ""
+		if p.MoreLate {
+			more = " and more"
+		}
+		line("partners", fmt.Sprintf("%d have the certificate, %d of them use it", p.Offered, p.Installed))
+		line("  no answer", strings.Join(p.Late, ", ")+more)
+	}
 	for _, k := range n.Keys {
 		fmt.Fprintf(w, "%s: %s, RSA %d bits, until %s\n", noun(k.ID), k.State, k.Bits, dateText(k.NotAfter))
 		line("key ID", k.KeyID)

@@ -20,7 +20,8 @@ func newStatus() *cobra.Command {
 		Short:      "Show where each certificate is, what comes next, and who has to act",
 		SuggestFor: []string{"preflight", "todo", "list"},
 		Long: `Status without a partner lists all lanes. With a partner it lists the certificates of
-both sides, what comes next for each, and who has to act.
+both sides, what comes next for each, and who has to act; and the renewals that are open,
+with their deadlines, what each key may be used for, and the nodes that are behind.
 
 With an environment it also checks everything that sealing and opening messages needs:
 it opens the private keys, makes the lane, and seals a message with it. The exit code
@@ -61,7 +62,9 @@ func laneStatus(c *cobra.Command, flags *registryFlags, lane operation.LaneName)
 		default:
 			writeChecks(c.OutOrStdout(), status.Checks)
 			fmt.Fprintln(c.OutOrStdout())
-			err = writeStandings(c, status.Certificates)
+			if err = writeStandings(c, status.Certificates); err == nil {
+				err = writeOpenRenewals(c, status.Renewals)
+			}
 		}
 		if err == nil && !status.Ready {
 			err = refused(errors.New("not ready: see the lines with ✗"))
@@ -102,7 +105,10 @@ func writePartnerLanes(c *cobra.Command, p operation.PartnerLanes) error {
 			}
 		}
 	}
-	return writeStandings(c, p.Certificates)
+	if err := writeStandings(c, p.Certificates); err != nil {
+		return err
+	}
+	return writeOpenRenewals(c, p.Renewals)
 }
 
 func writeStandings(c *cobra.Command, list []operation.Used) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/lanes"
 	"github.com/sealane/sealane/internal/registry"
+	"github.com/sealane/sealane/internal/renewal"
 	"github.com/sealane/sealane/internal/rootkey"
 )
 
@@ -18,6 +19,8 @@ type LaneStatus struct {
 	Partner      string `json:"partner"`
 	Environment  string `json:"environment"`
 	Certificates []Used `json:"certificates"`
+	// Renewals are those that are open, of both sides.
+	Renewals []ShownRenewal `json:"renewals,omitempty"`
 	// Ready reports whether no check refuses. It and Checks are there for one lane only.
 	Ready  bool    `json:"ready"`
 	Checks []Check `json:"checks"`
@@ -33,6 +36,8 @@ type LaneName struct {
 type PartnerLanes struct {
 	Lanes        []LaneSummary `json:"lanes"`
 	Certificates []Used        `json:"certificates"`
+	// Renewals are those that are open, of both sides.
+	Renewals []ShownRenewal `json:"renewals,omitempty"`
 }
 
 // PartnerStatus returns the lanes of a partner, and the states of its certificates.
@@ -43,8 +48,35 @@ var PartnerStatus = reading("PartnerStatus",
 			return PartnerLanes{}, err
 		}
 		used, err := withUses(ctx, v, in.ID, certificates)
-		return PartnerLanes{lanes, used}, err
+		if err != nil {
+			return PartnerLanes{}, err
+		}
+		open, err := openRenewals(ctx, v, LaneName{Partner: in.ID})
+		return PartnerLanes{lanes, used, open}, err
 	})
+
+// openRenewals returns the open renewals of a lane, or of all lanes of a partner.
+func openRenewals(ctx context.Context, v *registry.Viewer, of LaneName) (open []ShownRenewal, err error) {
+	q := registry.RenewalQuery{
+		Open: true, Partner: of.Partner, Environment: of.Environment, Page: Page{Limit: 1000},
+	}
+	err = v.View(ctx, func(tx registry.Reader) error {
+		list, _, err := registry.Readable(tx.Renewals(q)) // the schedule has an alarm for the others
+		if err != nil {
+			return err
+		}
+		open = nil
+		for _, n := range list {
+			one, err := renewal.ShownAt(tx, n, v.Time())
+			if err != nil {
+				return err
+			}
+			open = append(open, one)
+		}
+		return nil
+	})
+	return open, err
+}
 
 func partnerLanes(
 	ctx context.Context, v *registry.Viewer, partner string,
@@ -71,6 +103,9 @@ var Status = checking("Status",
 	func(ctx context.Context, v *keyViewer, in LaneName) (out LaneStatus, err error) {
 		out.Partner, out.Environment = in.Partner, in.Environment
 		if out.Certificates, err = standings(ctx, v.Viewer, lanes.Name(in)); err != nil {
+			return out, err
+		}
+		if out.Renewals, err = openRenewals(ctx, v.Viewer, in); err != nil {
 			return out, err
 		}
 		root := v.checkRoot(ctx) // before the others, which need it
@@ -219,6 +254,8 @@ type Shown struct {
 	Offers   OfferCount  `json:"offers,omitzero"`
 	Waiting  []string    `json:"waiting,omitempty"`
 	Exported KeyExported `json:"exported,omitzero"`
+	// Renewal is the open one in which the key has a part; nil: there is none.
+	Renewal *ShownRenewal `json:"renewal,omitempty"`
 }
 
 // maxWaiting is how many partners Waiting names.
@@ -292,7 +329,15 @@ func show(ctx context.Context, v *registry.Viewer, id string) (out Shown, err er
 			}
 			out.Replaces = &facts
 		}
-		return nil
+		n, err := registry.FindRenewal(tx, out.ID, "")
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil
+		}
+		if err == nil {
+			out.Renewal = new(ShownRenewal)
+			*out.Renewal, err = renewal.ShownAt(tx, n, v.Time())
+		}
+		return err
 	})
 	if err != nil {
 		return out, err

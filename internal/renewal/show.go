@@ -21,6 +21,8 @@ type Standing struct {
 type Shown struct {
 	Standing
 	Keys []KeyUse `json:"keys"`
+	// Progress is how far a campaign has come; nil: it is of one partner.
+	Progress *Progress `json:"progress,omitempty"`
 }
 
 // KeyUse is what one key may do.
@@ -58,24 +60,38 @@ func Show(ctx context.Context, v *registry.Viewer, of Name) (out Shown, err erro
 		if err != nil {
 			return err
 		}
-		standings, err := Standings(tx, []registry.Renewal{n}, v.Time())
-		if err != nil {
-			return err
-		}
-		out = Shown{Standing: standings[0]}
-		for _, id := range []string{n.Replaces, n.Successor} {
-			if id == "" {
-				continue
-			}
-			k, err := useOf(tx, n, id)
-			if err != nil {
-				return err
-			}
-			out.Keys = append(out.Keys, k)
-		}
-		return nil
+		out, err = ShownAt(tx, n, v.Time())
+		return err
 	})
+	if err != nil || out.Partner != "" || out.Successor == "" || out.Step.Closed() {
+		return out, err
+	}
+	progress, err := ProgressOf(ctx, v, out.Renewal)
+	out.Progress = &progress
 	return out, err
+}
+
+// ShownAt returns a renewal as it is at a time.
+func ShownAt(tx registry.Reader, n registry.Renewal, now time.Time) (out Shown, err error) {
+	standings, err := Standings(tx, []registry.Renewal{n}, now)
+	if err != nil {
+		return out, err
+	}
+	out = Shown{Standing: standings[0]}
+	for _, id := range []string{n.Replaces, n.Successor} {
+		if id == "" {
+			continue
+		}
+		k, err := useOf(tx, n, id)
+		if _, damaged := errors.AsType[*registry.DamagedRow](err); damaged { // the next step says so
+			continue
+		}
+		if err != nil {
+			return out, err
+		}
+		out.Keys = append(out.Keys, k)
+	}
+	return out, nil
 }
 
 func useOf(tx registry.Reader, n registry.Renewal, id string) (KeyUse, error) {
