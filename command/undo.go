@@ -22,8 +22,8 @@ func newUndo() *cobra.Command {
   installed (a key pair)       staged; the pair before it signs again, if it has not ended
 
 Not everything can be undone. A revocation, a block and a destroyed private key stay.
-For a certificate that is active, activate the one before it again. One that was retired
-too long ago is received again, and approved like a new one.`,
+For a certificate that is active, roll its renewal back (sealane rollback). One that was
+retired too long ago is received again, and approved like a new one.`,
 		Example: `  sealane undo c-7k2m4q6z3x --reason "approved the wrong one"`,
 		Args:    cobra.ExactArgs(1),
 	}

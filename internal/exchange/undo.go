@@ -3,6 +3,7 @@ package exchange
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -52,12 +53,28 @@ func (e Exchange) undoCertificate(tx registry.Tx, c *registry.Certificate) error
 			return err
 		}
 	case registry.Active:
-		return registry.Refuse("certificate %s is active, and messages may be encrypted to it: activate the one "+
-			"before it again, or retire this one", c.ID)
+		return stillActive(tx, *c)
 	default:
 		return registry.Refuse("certificate %s is %s: there is no step that could be undone", c.ID, c.State)
 	}
 	return e.session.ReturnCertificate(tx, c, to)
+}
+
+// stillActive is the error for an active certificate whose activation would be undone.
+func stillActive(tx registry.Reader, c registry.Certificate) error {
+	n, err := registry.FindRenewal(tx, c.ID, "")
+	if errors.Is(err, registry.ErrNotFound) || err == nil && n.Successor != c.ID {
+		return registry.Refuse("certificate %s is active, and messages may be encrypted to it: retire it", c.ID).Then(
+			registry.Advice{Action: registry.ActionExchangeRetire, ID: c.ID, Needs: []registry.Need{
+				registry.Reason, registry.Last,
+			}})
+	}
+	if err != nil {
+		return err
+	}
+	return registry.Refuse("certificate %s is active, and messages may be encrypted to it: roll renewal %s back, "+
+		"or retire it", c.ID, n.ID).
+		Then(registry.Advice{Action: registry.ActionRenewalRollback, ID: n.ID})
 }
 
 // unmatch removes what was recorded of a match, and of an approval, which rests on it.
