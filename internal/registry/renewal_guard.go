@@ -295,7 +295,14 @@ func (s *Session) mayRollBack(tx Reader, n Renewal, word string) error {
 		return CheckReason(word)
 	}
 	if n.Owner == Theirs {
-		if n.Mail == nil {
+		appointed, err := n.ByAppointment(tx)
+		switch {
+		case err != nil:
+			return err
+		case appointed:
+			return Refuse("%s holds one certificate at a time, and has replaced it at the appointment: agree on a time "+
+				"to go back with them, and record their word", n.Partner).Needing(Word)
+		case n.Mail == nil:
 			return nil
 		}
 		return Refuse("%s may have ended its old key, because the mail that confirms the new one was planned on %s: "+

@@ -224,7 +224,7 @@ func (p *pass) everywhere(ctx context.Context, n *registry.Renewal) error {
 
 // mail plans the mail after which the partner may end the old one: every node uses the successor, and
 // what began before has ended. A partner who holds one certificate at a time gets it when every node
-// has the successor: it may replace the old one when it likes.
+// has the successor: it may replace the old one when it likes, unless there is an appointment.
 func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if n.Owner != registry.Theirs {
 		return nil
@@ -232,12 +232,12 @@ func (p *pass) mail(ctx context.Context, n *registry.Renewal) error {
 	if n.Mail != nil {
 		return p.unaddressed(ctx, *n)
 	}
-	one, err := p.holdsOne(ctx, *n)
+	swaps, err := p.swaps(ctx, *n)
 	if err != nil {
 		return err
 	}
 	since := n.Everywhere
-	if one && since.IsZero() {
+	if swaps && since.IsZero() {
 		since = n.LoadedAt
 	}
 	if since.IsZero() || p.now.Before(since.Add(cmp.Or(p.Drain, DefaultDrain))) {
@@ -282,18 +282,23 @@ func (p *pass) unaddressed(ctx context.Context, n registry.Renewal) error {
 	})
 }
 
-// holdsOne reports whether the partner of a renewal holds one certificate at a time.
-func (p *pass) holdsOne(ctx context.Context, n registry.Renewal) (one bool, err error) {
+// swaps reports whether the partner of a renewal holds one certificate at a time, and may replace it when
+// it likes.
+func (p *pass) swaps(ctx context.Context, n registry.Renewal) (may bool, err error) {
 	err = p.session.View(ctx, func(tx registry.Reader) error {
 		env, err := tx.Environment(n.Partner, n.Environment)
 		if err != nil {
 			return err
 		}
 		prof, err := registry.LoadProfile(tx, n.Profile)
-		one = err == nil && env.SlotsOf(prof) == 1
+		if err != nil {
+			return err
+		}
+		appointed, err := n.ByAppointment(tx)
+		may = env.SlotsOf(prof) == 1 && !appointed
 		return err
 	})
-	return one, err
+	return may, err
 }
 
 // quiet notes that nobody has used the old key for long enough, or that somebody has again.

@@ -2,13 +2,10 @@ package renewal
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/sealane/sealane"
 	"github.com/sealane/sealane/internal/registry"
-	"github.com/sealane/sealane/profile"
 )
 
 // Activation orders that the successor of a renewal is activated.
@@ -99,44 +96,14 @@ func (r Renewals) mayOrder(tx registry.Reader, n registry.Renewal, in Activation
 	return r.mayBeAt(tx, n, in.At)
 }
 
-// needsAppointment refuses an activation without a time where both sides must change in the same minute:
-// the partner holds one certificate, and its answers do not say that it could not open a message, so that
-// nothing is sent again.
+// needsAppointment refuses an activation without a time where both sides must change at the same time.
 func needsAppointment(tx registry.Reader, n registry.Renewal) error {
-	env, err := tx.Environment(n.Partner, n.Environment)
-	if err != nil {
+	appointed, err := n.ByAppointment(tx)
+	if err != nil || !appointed {
 		return err
-	}
-	p, err := tx.Partner(n.Partner)
-	if err != nil {
-		return err
-	}
-	prof, err := registry.LoadProfile(tx, n.Profile)
-	if err != nil {
-		return err
-	}
-	told := saysWhy(prof)
-	if n.Owner != registry.Theirs || p.Side != sealane.ClientSide || env.SlotsOf(prof) > 1 || told &&
-		env.NoResend == "" {
-		return nil
 	}
 	return registry.Refuse("%s holds one certificate at a time, and nothing is sent again that it can't open: "+
-		"agree on a "+
-		"time with them, and order the activation for it", n.Partner)
-}
-
-// saysWhy reports whether a profile has an answer by which the sender knows that a message could not be
-// decrypted or verified, and was not processed.
-func saysWhy(prof *profile.Profile) bool {
-	rows := prof.Errors.Table
-	return slices.ContainsFunc(rows, func(e profile.ErrorRow) bool {
-		if e.On != profile.Decryption && e.On != profile.Signature {
-			return false
-		}
-		return !slices.ContainsFunc(rows, func(o profile.ErrorRow) bool {
-			return o.On != e.On && o.Status == e.Status && (o.Text == e.Text || slices.Contains(o.Also, e.Text))
-		})
-	})
+		"agree on a time with them, and order the activation for it", n.Partner)
 }
 
 // mayBeAt checks the time of an activation.
