@@ -300,8 +300,8 @@ func (s *Session) mayRollBack(tx Reader, n Renewal, word string) error {
 		case err != nil:
 			return err
 		case appointed:
-			return Refuse("%s holds one certificate at a time, and has replaced it at the appointment: agree on a time "+
-				"to go back with them, and record their word", n.Partner).Needing(Word)
+			return Refuse("%s holds one certificate at a time, and has replaced it at the appointment: agree on a "+
+				"time to go back with them, and record their word", n.Partner).Needing(Word)
 		case n.Mail == nil:
 			return nil
 		}
