@@ -196,6 +196,15 @@ func (f *firm) order(lane lanes.Name, key string, at time.Time) {
 	}))
 }
 
+// keyIDTold records that a partner knows the key ID of its new certificate.
+func (f *firm) keyIDTold(n registry.Renewal) {
+	f.t.Helper()
+	_, err := renewal.New(f.anna).KeyIDTold(f.t.Context(), renewal.Word{
+		Name: renewal.Name{ID: n.ID}, Said: "Eva Lind, by mail of today",
+	})
+	f.must(err)
+}
+
 // state returns the state of a certificate or of a key pair.
 func (f *firm) state(id string) (state registry.State) {
 	f.t.Helper()

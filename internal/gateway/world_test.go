@@ -55,10 +55,14 @@ func (p *path) byAppointment() bool {
 
 func (p *path) String() string { return p.Partner }
 
-// aliasOf returns a key ID for a key of that size, for a profile that needs one.
+// aliasOf returns the key ID of keys of that size, old and new: where the profile needs one, and also for partners
+// of the other who hold two keys. It is empty for the rest.
 func (p *path) aliasOf(bits int) string {
-	if p.profile != "rdx" {
+	switch {
+	case p.profile == "riskos" && p.slots == 1:
 		return ""
+	case p.profile == "riskos":
+		return fmt.Sprintf("%s-key-%d", p.Partner, bits)
 	}
 	entity := fmt.Sprintf("%024x", p.Partner)
 	return fmt.Sprintf("%s-PKE-ACS-Client-%dSHA2-%s", entity[:24], bits, p.Environment)
