@@ -22,6 +22,7 @@ const (
 	tagUTCTime         = 0x17
 	tagGeneralizedTime = 0x18
 	tagSequence        = 0x30
+	tagSet             = 0x31
 	tagExplicit0       = 0xa0
 )
 

@@ -21,7 +21,7 @@ func foreignForm(data []byte) error {
 	case bytes.Contains(data, []byte("PuTTY-User-Key-File-")):
 		return errors.New("this is a private key of PuTTY, not PEM, DER, PKCS#12 or JWK: " +
 			"convert it with puttygen OLD -O private-openssh -o COPY, and then ssh-keygen -p -m PKCS8 -f COPY")
-	case privateExponent.Match(data):
+	case privateExponent(data) >= 0:
 		return errors.New("this is what a program printed of a private key, not PEM, DER, PKCS#12 or JWK: " +
 			"use the file that it was printed of")
 	}

@@ -17,7 +17,7 @@ func keyStore(data []byte) string {
 	case bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce}):
 		return "a Java key store (JCEKS)"
 	}
-	if kind := filekind.Of(data); kind.HoldsKeys() {
+	if kind := filekind.KeyStore(data); kind != filekind.Unknown {
 		return kind.String()
 	}
 	return ""

@@ -53,8 +53,10 @@ func isInner(c byte) bool {
 
 // standardBase64 decodes either alphabet as far as possible, padded or not.
 func standardBase64(text []byte) []byte {
-	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
 	text, _, _ = bytes.Cut(text, []byte("="))
+	if bytes.IndexByte(text, '-') >= 0 || bytes.IndexByte(text, '_') >= 0 {
+		text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
+	}
 	if len(text)%4 == 1 {
 		text = text[:len(text)-1]
 	}
@@ -66,11 +68,11 @@ func standardBase64(text []byte) []byte {
 // solidRun returns the number of characters of the base64 at the start of b, with its padding. An
 // equals sign with more behind it belongs to NAME=value.
 func solidRun(b []byte) int {
-	n := bytes.IndexFunc(b, func(r rune) bool { return r > 0x7e || !isInner(byte(r)) && r != '-' && r != '_' })
-	if n < 0 {
-		return len(b)
+	end := 0
+	for end < len(b) && (isInner(b[end]) || b[end] == '-' || b[end] == '_') {
+		end++
 	}
-	end := n
+	n := end
 	for end < len(b) && end < n+2 && b[end] == '=' {
 		end++
 	}
@@ -79,9 +81,9 @@ func solidRun(b []byte) int {
 
 // base64Run returns the number of characters of either alphabet at the start of b.
 func base64Run(b []byte) int {
-	n := bytes.IndexFunc(b, func(r rune) bool { return !isBase64(r) && r != '-' && r != '_' })
-	if n < 0 {
-		return len(b)
+	n := 0
+	for n < len(b) && (isInner(b[n]) || b[n] == '=' || b[n] == '-' || b[n] == '_') {
+		n++
 	}
 	return n
 }

@@ -157,33 +157,61 @@ func longASCII85(text []byte) iter.Seq[[]byte] {
 			if len(block) < least {
 				continue
 			}
-			block, _, _ = bytes.Cut(unmarked85(block), []byte("~>"))
-			for _, alphabet := range alphabets85 {
-				if decoded := from85(block, alphabet); decoded != nil && !yield(decoded) {
-					return
+			for _, text := range readings85(block) {
+				for _, alphabet := range alphabets85 {
+					if decoded := from85(text, alphabet); decoded != nil && !yield(decoded) {
+						return
+					}
 				}
 			}
 		}
 	}
 }
 
-// unmarked85 returns text behind the mark with which Adobe begins it, if there is one.
-func unmarked85(text []byte) []byte {
-	const mark = "<~"
-	if at := bytes.Index(text, []byte(mark)); at >= 0 {
-		return text[at+len(mark):]
+// readings85 returns a text as it is, and what is between the marks that Adobe puts around it, if it has
+// one: in another alphabet, the marks are digits.
+func readings85(text []byte) [][]byte {
+	const begin, end = "<~", "~>"
+	from, to := bytes.Index(text, []byte(begin)), bytes.Index(text, []byte(end))
+	if from < 0 && to < 0 {
+		return [][]byte{text}
 	}
-	return text
+	marked := text
+	if from >= 0 {
+		marked = text[from+len(begin):]
+	}
+	marked, _, _ = bytes.Cut(marked, []byte(end))
+	return [][]byte{text, marked}
 }
 
 // begins85 reports whether text in one of the alphabets begins like DER or PEM.
 func begins85(text []byte) bool {
-	const group = 5
-	text = unmarked85(text)
-	for _, alphabet := range alphabets85 {
-		if from85(text[:min(len(text), group)], alphabet) != nil {
-			return true
+	const groups = 10
+	for _, text := range readings85(text) {
+		for _, alphabet := range alphabets85 {
+			if octets := from85(text[:min(len(text), groups)], alphabet); octets != nil && begins(octets) {
+				return true
+			}
 		}
+	}
+	return false
+}
+
+// begins reports whether the first element in a SEQUENCE of DER is one with which private keys and what
+// holds them begin: a version, or another SEQUENCE or SET, or an OID. It reports true for PEM, and where
+// there are too few octets.
+func begins(octets []byte) bool {
+	const head = 4
+	if len(octets) < head+2 || octets[0] != tagSequence {
+		return true
+	}
+	switch tag, length := octets[head], octets[head+1]; tag {
+	case tagInteger:
+		return length == 1
+	case tagSequence, tagSet, tagExplicit0:
+		return length <= 0x84
+	case tagOID:
+		return length < 0x20
 	}
 	return false
 }

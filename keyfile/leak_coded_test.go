@@ -7,6 +7,7 @@ import (
 	"encoding/ascii85"
 	"encoding/base32"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"slices"
 	"strings"
@@ -201,6 +202,43 @@ func TestDecoratedLines(t *testing.T) {
 		f, err := keyfile.Parse([]byte(text))
 		if err != nil || !f.Certificates[0].Equal(c) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Every kind of private key is found in every alphabet of base85.
+func TestPrivateKeysInBase85(t *testing.T) {
+	key := testcert.Key()
+	alphabets := map[string]string{
+		"RFC 1924": "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~",
+		"ZeroMQ":   "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#",
+	}
+	encrypted := must1(keyfile.EncodePrivate(key, []byte("passphrase of twenty")))
+	block, _ := pem.Decode(encrypted)
+	for kind, octets := range map[string][]byte{
+		"PKCS#1":           x509.MarshalPKCS1PrivateKey(key),
+		"PKCS#8":           must1(x509.MarshalPKCS8PrivateKey(key)),
+		"encrypted PKCS#8": block.Bytes,
+		"PEM":              encrypted,
+		"PKCS#12": must1(keyfile.EncodePKCS12(key, []*x509.Certificate{testcert.Cert(t)},
+			[]byte("passphrase of twenty"))),
+	} {
+		text := make([]byte, ascii85.MaxEncodedLen(len(octets)))
+		text = text[:ascii85.Encode(text, octets)]
+		texts := map[string]string{"Adobe": string(text)}
+		for name, alphabet := range alphabets {
+			digits := bytes.ReplaceAll(text, []byte("z"), []byte("!!!!!"))
+			for i, c := range digits {
+				digits[i] = alphabet[c-'!']
+			}
+			texts[name] = string(digits)
+		}
+		for name, text := range texts {
+			for _, text := range []string{text, inLines(text, 60), inLines(text, 76) + "\n"} {
+				if len(keyfile.FindPrivateKeys([]byte(text))) == 0 {
+					t.Errorf("%s in the alphabet of %s is not found", kind, name)
+				}
+			}
 		}
 	}
 }

@@ -252,9 +252,11 @@ func TestParseSearchesLargeFiles(t *testing.T) {
 }
 
 // linear searches data and a sixteenth of it. The whole must take less than 100 times as long: it
-// takes 16 times as long in linear time, and 256 times in quadratic time.
+// takes 16 times as long in linear time, and 256 times in quadratic time. A busy machine makes one
+// measurement longer, but not each of several.
 func linear(t *testing.T, data []byte, search func([]byte)) {
 	t.Helper()
+	const attempts = 5
 	timed := func(data []byte) time.Duration {
 		start := time.Now()
 		search(data)
@@ -262,11 +264,14 @@ func linear(t *testing.T, data []byte, search func([]byte)) {
 	}
 	small := data[:len(data)/16]
 	search(small) // what happens once in a process does not count
-	part, whole := max(timed(small), time.Millisecond), timed(data)
-	t.Log(part, whole)
-	if whole > 100*part {
-		t.Errorf("%v, and %v for 16 times as much", part, whole)
+	for range attempts {
+		part, whole := max(timed(small), time.Millisecond), timed(data)
+		t.Log(part, whole)
+		if whole <= 100*part {
+			return
+		}
 	}
+	t.Errorf("it takes more than 100 times as long for 16 times as much, %d times", attempts)
 }
 
 // TestSearchIsBounded has files that are made to take long, and much memory.

@@ -30,26 +30,8 @@ func (s *search) words(text []byte) {
 			PublicKey: s.owner(func() SPKIHash { return openSSHNumbers(text[at:]).owner() }),
 		})
 	}
-	if printedPrivate.Match(text) {
-		s.add(Leak{Kind: "the numbers of a private key"})
-	}
-	if exponent := privateExponent.FindIndex(text); exponent != nil {
-		s.add(Leak{
-			Kind:      "the numbers of a private key",
-			PublicKey: s.owner(func() SPKIHash { return printedNumbers(text, exponent[0]).owner() }),
-		})
-	}
+	s.printed(text)
 }
-
-// privateExponent is the exponent as openssl rsa -text, Java, DNSSEC and others print it, in
-// hexadecimal, decimal or base64.
-var privateExponent = regexp.MustCompile(
-	`(?i)private[ _-]?exponent["']?\s*[:=(,]\s*["']?(?:0x)?[0-9a-z+/]{2}[0-9a-z+/:]{30}`,
-)
-
-// printedPrivate is what libraries of Python print of a private key.
-var printedPrivate = regexp.MustCompile(`\b(?:PrivateKey\(\d{100}\d*, ?\d+, ?\d{100}|` +
-	`(?:RSAPrivateNumbers|RsaKey)\([^()]{0,1000}\bd=\d{100}|RSAPrivateNumbers\(p=\d{100})`)
 
 var privateTag = regexp.MustCompile(`<(?:[\w.-]+:)?(?:D|P|Q|DP|DQ|InverseQ)>\s*[A-Za-z0-9+/]{20}`)
 

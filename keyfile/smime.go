@@ -20,6 +20,8 @@ func SignedContent(data []byte) (content []byte, signed bool) {
 		text = bytes.TrimSpace(text)
 		if blocks, err := pemBlocks(text); err == nil && len(blocks) == 1 {
 			der = blocks[0].bytes()
+		} else if !bytes.HasPrefix(text, []byte{'M'}) { // with which the base64 of a SEQUENCE begins
+			return nil, false
 		} else if der, signed = bareBase64(text); !signed {
 			return nil, false
 		}

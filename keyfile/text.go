@@ -1,7 +1,6 @@
 package keyfile
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 
@@ -20,9 +19,10 @@ func plainText(data []byte) ([]byte, error) {
 
 // bareBase64 decodes text that is nothing but base64 and white space, padded or not.
 func bareBase64(text []byte) ([]byte, bool) {
-	foreign := func(r rune) bool { return !isBase64(r) && r != ' ' && r != '\t' && r != '\r' && r != '\n' }
-	if bytes.ContainsFunc(text, foreign) {
-		return nil, false
+	for _, c := range text {
+		if !isInner(c) && c != '=' && !isSpace(c) {
+			return nil, false
+		}
 	}
 	packed := withoutSpace(text)
 	if len(packed) == 0 {
@@ -36,13 +36,19 @@ func bareBase64(text []byte) ([]byte, bool) {
 }
 
 func withoutSpace(text []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
-			return -1
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		n := 0
+		for n < len(text) && !isSpace(text[n]) {
+			n++
 		}
-		return r
-	}, text)
+		out = append(out, text[:n]...)
+		text = text[min(n+1, len(text)):]
+	}
+	return out
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // isDER reports whether data is a DER or BER SEQUENCE, and not text that starts with
 // the digit 0. A short SEQUENCE could be either: it must be of a known kind, and no

@@ -136,10 +136,6 @@ func (k Kind) String() string { return texts[k].name }
 // Advice says what to do with a file of the kind if a certificate is wanted.
 func (k Kind) Advice() string { return texts[k].advice }
 
-// HoldsKeys reports whether the kind is a key store of another program, which may contain a
-// private key.
-func (k Kind) HoldsKeys() bool { return k == BouncyCastle || k == NSS || k == Keychain }
-
 // Ornament reports whether mail programs add files of the kind to mails by themselves.
 func (k Kind) Ornament() bool { return k >= Image && k <= Signature }
 
@@ -172,7 +168,6 @@ var magics = []struct {
 	{Image, 0, "\x00\x00\x01\x00"},
 	{Image, 40, " EMF"},
 	{Image, 0, "\xd7\xcd\xc6\x9a"}, // WMF
-	{Keychain, 0, "kych"},
 	{KeePass, 0, "\x03\xd9\xa2\x9a"},
 	{Age, 0, "age-encryption.org/"},
 	{Age, 0, "-----BEGIN AGE ENCRYPTED FILE-----"},
@@ -216,19 +211,38 @@ var textForms = []struct {
 
 const front = 4096 // maximum number of bytes for recognizing text
 
-// Of recognizes a file by its content.
-func Of(data []byte) Kind {
+// KeyStore recognizes the key store of another program, which may contain a private key. It returns
+// Unknown for every other file.
+func KeyStore(data []byte) Kind {
 	switch {
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
-		return zipKind(data)
-	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
-		return compoundKind(data)
-	case bytes.HasPrefix(data, []byte("SQLite format 3\x00")): // key4.db
-		return sqliteKind(data)
+	case bytes.HasPrefix(data, []byte(sqliteHead)): // key4.db
+		if bytes.Contains(data[:min(len(data), 1<<16)], []byte("nssPrivate")) {
+			return NSS
+		}
 	case bytes.HasPrefix(data, []byte("\x00\x06\x15\x61")) && bytes.Contains(data, []byte("global-salt")): // key3.db
 		return NSS
 	case isBouncyCastle(data):
 		return BouncyCastle
+	case bytes.HasPrefix(data, []byte("kych")):
+		return Keychain
+	}
+	return Unknown
+}
+
+const sqliteHead = "SQLite format 3\x00"
+
+// Of recognizes a file by its content.
+func Of(data []byte) Kind {
+	if kind := KeyStore(data); kind != Unknown {
+		return kind
+	}
+	switch {
+	case bytes.HasPrefix(data, []byte(sqliteHead)):
+		return SQLite
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
+		return zipKind(data)
+	case bytes.HasPrefix(data, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+		return compoundKind(data)
 	case bytes.HasPrefix(data, []byte("BM")) && len(data) > 14 &&
 		binary.LittleEndian.Uint32(data[2:]) == uint32(len(data)):
 		return Image
@@ -270,13 +284,6 @@ func compoundKind(data []byte) Kind {
 		return Outlook
 	}
 	return OldOffice
-}
-
-func sqliteKind(data []byte) Kind {
-	if bytes.Contains(data[:min(len(data), 1<<16)], []byte("nssPrivate")) {
-		return NSS
-	}
-	return SQLite
 }
 
 // isBouncyCastle recognizes the head that BKS and UBER share: the version, a salt of 20 bytes with

@@ -246,22 +246,43 @@ func entities(text []byte) []byte {
 	return []byte(html.UnescapeString(string(text)))
 }
 
-var dumpLine = regexp.MustCompile(`(?m)^[ \t]*(?:0x)?[0-9A-Fa-f]{4,8}:?[ \t]+` +
+var dumpLine = regexp.MustCompile(`^[ \t]*(?:0x)?[0-9A-Fa-f]{4,8}:?[ \t]+` +
 	`((?:[0-9A-Fa-f]{2}[ -]{0,2}){2,16})(?:[ \t|].*)?$`)
 
 // dumped returns the octets of a hex dump, as xxd and others print it, in hexadecimal.
 func dumped(text []byte) []byte {
 	const least = 16 // lines
-	lines := dumpLine.FindAllSubmatch(text, -1)
-	if len(lines) < least {
-		return nil
-	}
 	var out []byte
-	for _, l := range lines {
-		out = append(append(out, l[1]...), '\n')
+	lines := 0
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSuffix(line, []byte{'\n'}); !beginsDump(line) {
+			continue
+		}
+		if m := dumpLine.FindSubmatch(line); m != nil {
+			out = append(append(out, m[1]...), '\n')
+			lines++
+		}
+	}
+	if lines < least {
+		return nil
 	}
 	return out
 }
+
+// beginsDump reports whether a line begins with a number and a blank, as each line of a dump does. A
+// regular expression takes much longer for all other lines.
+func beginsDump(line []byte) bool {
+	line = bytes.TrimLeft(line, " \t")
+	line = bytes.TrimPrefix(line, []byte("0x"))
+	n := 0
+	for n < len(line) && isHex(line[n]) {
+		n++
+	}
+	line = bytes.TrimPrefix(line[n:], []byte{':'})
+	return n >= 4 && n <= 8 && len(line) > 0 && (line[0] == ' ' || line[0] == '\t')
+}
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // printable decodes quoted-printable, which is recognized by an encoded equals sign.
 func printable(text []byte) []byte {
@@ -335,63 +356,4 @@ func typographic(text []byte) []byte {
 		return nil
 	}
 	return []byte(pasted.Clean(text))
-}
-
-var uuBegin = regexp.MustCompile(`(?m)^(?:[> |]*)begin [0-7]{3,4} ([^\r\n]{1,255})\r?$`)
-
-// maxBegins is how many lines of a text may begin a file.
-const maxBegins = 4096
-
-// uuencoded opens the files that are encoded in a text by uuencode.
-func (o *opener) uuencoded(p Part) {
-	rest, _ := Text(p.Data)
-	for range maxBegins {
-		at := uuBegin.FindSubmatchIndex(rest)
-		if at == nil {
-			return
-		}
-		name := string(bytes.TrimSpace(rest[at[2]:at[3]]))
-		rest = rest[at[1]:]
-		data, n := uudecode(rest)
-		rest = rest[n:]
-		if len(data) > 0 && !o.inner(p, name, data) {
-			return
-		}
-	}
-	o.file.Incomplete = true
-}
-
-// uudecode decodes the lines up to the one with "end". It returns how much of text it read.
-func uudecode(text []byte) (data []byte, n int) {
-	for n < len(text) {
-		line, _, _ := bytes.Cut(text[n:], []byte{'\n'})
-		next := n + min(len(line)+1, len(text)-n)
-		line = []byte(pasted.Unquoted(string(bytes.TrimRight(line, "\r"))))
-		if len(line) == 0 && len(data) == 0 {
-			n = next
-			continue
-		}
-		if len(line) == 0 || line[0] < ' ' || line[0] > '`' {
-			return data, n
-		}
-		count := int(line[0]-' ') & 0x3f
-		if line = line[1:]; count == 0 {
-			return data, next
-		}
-		var octets []byte
-		for at := 0; at < len(line); at += 4 {
-			var group [4]byte
-			for i := range group {
-				if at+i < len(line) { // blanks at the end of a line may be missing
-					group[i] = (line[at+i] - ' ') & 0x3f
-				}
-			}
-			octets = append(octets, group[0]<<2|group[1]>>4, group[1]<<4|group[2]>>2, group[2]<<6|group[3])
-		}
-		for len(octets) < count {
-			octets = append(octets, 0)
-		}
-		data, n = append(data, octets[:count]...), next
-	}
-	return data, n
 }
