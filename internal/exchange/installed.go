@@ -74,7 +74,9 @@ func (e Exchange) activatesNow(tx registry.Tx, n registry.Renewal, k registry.Ke
 	if _, lacking := errors.AsType[*registry.NotLoadedError](err); !lacking || k.ID != n.Successor {
 		return err == nil, err
 	}
-	n.Order, n.Changed = &registry.RenewalOrder{By: e.session.Person().ID}, e.session.Time()
+	n.Order, n.Changed = &registry.RenewalOrder{
+		By: e.session.Person().ID, Given: e.session.Time(),
+	}, e.session.Time()
 	return false, tx.PutRenewal(&n)
 }
 

@@ -264,14 +264,17 @@ func (e Exchange) followRevoked(tx registry.Tx, leg registry.Leg, revoked string
 	if errors.Is(err, registry.ErrNotFound) || err == nil && (n.Replaces != revoked || n.Successor == "") {
 		return nil
 	}
+	if unreadable(err) {
+		return nil // a revocation waits for no other row
+	}
 	if err != nil {
 		return err
 	}
 	may := e.session.MayActivate(tx, leg, n.Successor)
-	if _, refused := errors.AsType[*registry.RefusedError](may); may != nil {
-		if refused {
-			return nil
-		}
+	if _, refused := errors.AsType[*registry.RefusedError](may); refused || unreadable(may) {
+		return nil
+	}
+	if may != nil {
 		return may
 	}
 	if leg.Owner == registry.Ours {
@@ -286,4 +289,10 @@ func (e Exchange) followRevoked(tx registry.Tx, leg registry.Leg, revoked string
 		return err
 	}
 	return e.UseTheirs(tx, &c, registry.Active)
+}
+
+// unreadable reports whether a row is damaged, or is not there.
+func unreadable(err error) bool {
+	_, damaged := errors.AsType[*registry.DamagedRow](err)
+	return damaged || errors.Is(err, registry.ErrNotFound)
 }

@@ -267,6 +267,8 @@ func (r *renewing) nextAfter() Next {
 	switch {
 	case r.Everywhere.IsZero() && len(r.nodes) > 0:
 		return Next{Text: nodeList(r.nodes) + " may still use " + r.Replaces, Waits: WaitsForNodes}
+	case r.Revoked != 0:
+		return Next{Text: r.Replaces + " was revoked; the renewal ends when every node knows", Waits: WaitsForSchedule}
 	case r.Owner == registry.Theirs && r.Mail == nil:
 		text := "the mail that confirms it is planned soon; until then it can be rolled back"
 		return Next{Text: text, Waits: WaitsForSchedule}

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sealane/sealane/internal/lanes"
@@ -69,7 +70,19 @@ func (e Exchange) mayLeave(tx registry.Reader, k registry.KeyPair, partner strin
 		return registry.Refuse("renewal %s is held by %s (%s): end the hold first", n.ID, n.Hold.By, n.Hold.Reason).
 			Then(registry.Advice{Action: registry.ActionRenewalHold, ID: n.ID})
 	}
-	waiting, err := registry.NodesWithout(tx, k.Added+1, e.session.Time())
+	shared, err := tx.OpenRenewal(registry.Leg{
+		Owner: registry.Ours, Partner: k.Partner, Profile: k.Profile, Environment: k.Environment,
+	})
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return err
+	}
+	record := k.Added + 1
+	for _, of := range []registry.Renewal{n, shared} {
+		if of.Successor == k.ID {
+			record = max(record, of.Staged)
+		}
+	}
+	waiting, err := registry.NodesWithout(tx, record, e.session.Time())
 	if err == nil && len(waiting) > 0 {
 		err = &registry.NotLoadedError{Key: k.ID, Nodes: waiting}
 	}
@@ -194,7 +207,7 @@ func withdrawFrom(tx registry.Tx, entry *registry.Entry, k registry.KeyPair, par
 		return err
 	}
 	switch o := offerOf(offers, k.ID); {
-	case !o.Confirmed.IsZero():
+	case !o.Confirmed.IsZero() || !o.Installed.IsZero():
 		return registry.Refuse("%s has installed key pair %s: take back that they have, before the offer is withdrawn",
 			partner, k.ID).Then(registry.Advice{
 			Action: registry.ActionKeyUndo, ID: k.ID, Partner: partner, Needs: []registry.Need{registry.Reason},

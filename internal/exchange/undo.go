@@ -253,6 +253,11 @@ func (e Exchange) undoInstalled(
 	if err != nil {
 		return err
 	}
+	if renews && k.ID == n.Replaces && n.Successor != "" {
+		return registry.Refuse("key pair %s is the one that %s follows in renewal %s: end the exchange of that "+
+			"one first",
+			k.ID, n.Successor, n.ID)
+	}
 	if renews && n.Successor == k.ID && n.Activated != 0 {
 		// The partner has the one before: their word about this one was recorded by mistake.
 		if err := e.session.RollBack(tx, n, e.session.Reason()); err != nil {

@@ -98,6 +98,9 @@ func (g *Gateway) AdvanceRenewals(ctx context.Context) (wait time.Duration) {
 		if !errors.Is(ctx.Err(), context.Canceled) {
 			g.log.Error("the renewals could not be advanced; the next try is in a minute", "error", err.Error())
 		}
+		if len(report.Done)+len(report.Alarms) > 0 { // what was done and found before
+			s.tell(report, g.log)
+		}
 	case report.Busy:
 		s.passes.WithLabelValues("busy").Inc()
 		s.forget()

@@ -27,6 +27,13 @@ func mayEnd(tx Reader, k KeyPair) error {
 	if !k.State.InUse() {
 		return nil
 	}
+	if held, err := heldParts(tx, k); err != nil || len(held) > 0 {
+		if err == nil {
+			err = Refuse("key pair %s can't end while the renewals of %s are held, and they may go back to it",
+				k.ID, someOf(held))
+		}
+		return err
+	}
 	offered, err := tx.OpenOffers(k.ID, manyNames)
 	if err != nil || len(offered) == 0 {
 		return err
@@ -67,4 +74,25 @@ func someOf(names []string) string {
 		names = append(names[:manyNames-1:manyNames-1], "others")
 	}
 	return strings.Join(names, ", ")
+}
+
+// heldParts returns partners who share a pair, and whose renewal from it to another is held.
+func heldParts(tx Reader, k KeyPair) (partners []string, err error) {
+	q := RenewalQuery{Open: true, Key: k.ID, Owner: Ours, Page: Page{Limit: 1000}}
+	for k.Partner == "" && len(partners) < manyNames {
+		page, damaged, err := Readable(tx.Renewals(q))
+		if err != nil || len(page)+len(damaged) == 0 {
+			return partners, err
+		}
+		for _, n := range page {
+			q.After = max(q.After, n.ID)
+			if n.Partner != "" && n.Replaces == k.ID && n.Hold != nil && len(partners) < manyNames {
+				partners = append(partners, n.Partner)
+			}
+		}
+		for _, row := range damaged {
+			q.After = max(q.After, row.ID)
+		}
+	}
+	return partners, nil
 }

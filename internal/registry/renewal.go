@@ -100,6 +100,11 @@ type Renewal struct {
 	OverlapUntil time.Time `json:"overlap_until,omitzero"` // when the old one should have ended
 	QuietAt      time.Time `json:"quiet_at,omitzero"`      // when it was seen that nobody uses the old one
 
+	// Rollbacks is how often it was rolled back. Unstaged reports whether a person has taken the successor
+	// back, so that no program stages it.
+	Rollbacks int  `json:"rollbacks,omitempty"`
+	Unstaged  bool `json:"unstaged,omitempty"`
+
 	AskedAt time.Time       `json:"asked_at,omitzero"`
 	Order   *RenewalOrder   `json:"order,omitempty"` // nil: activation is not ordered
 	Hold    *RenewalHold    `json:"hold,omitempty"`  // nil: it is not held
@@ -119,6 +124,7 @@ type RenewalOrder struct {
 	// At is when; zero: as soon as the environment's window allows.
 	At     time.Time `json:"at,omitzero"`
 	By     string    `json:"by"`
+	Given  time.Time `json:"given,omitzero"`   // when it was ordered
 	Change string    `json:"change,omitempty"` // the change reference
 	// Released is who has agreed, where two people decide.
 	Released string `json:"released,omitempty"`
@@ -136,6 +142,8 @@ type RenewalMessage struct {
 	By   string    `json:"by"` // who has recorded it
 	At   time.Time `json:"at"`
 	Said string    `json:"said"` // who, how, and the words
+	// KeyID is the one that it is about.
+	KeyID string `json:"key_id,omitempty"`
 }
 
 // RenewalMail is the mail that tells the partner that its new certificate is in use. Once it is

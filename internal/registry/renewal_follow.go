@@ -3,6 +3,7 @@ package registry
 import (
 	"cmp"
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -48,7 +49,28 @@ func (s *Session) BeginRenewal(tx Tx, n *Renewal) error {
 		return err
 	}
 	s.FollowRenewal(tx, *n)
-	return nil
+	return s.followComing(tx, n.Leg)
+}
+
+// followComing makes an open renewal follow from the certificates that came in before it began.
+func (s *Session) followComing(tx Tx, leg Leg) error {
+	if leg.Owner == Ours {
+		pairs, err := pairsOfLeg(tx, leg)
+		for _, k := range pairs {
+			if k.State == Staged {
+				tx.(*recorder).touch(leg, k.ID)
+			}
+		}
+		return err
+	}
+	coming, _, err := Readable(tx.Certificates(CertificateQuery{
+		Owner: Theirs, Partner: leg.Partner, Environment: leg.Environment,
+		States: []State{Received, Matched, Approved, Staged},
+	}))
+	for _, c := range coming {
+		tx.(*recorder).touch(leg, c.ID)
+	}
+	return err
 }
 
 // ObservedDay is how long programs have watched the uses of keys in a UTC day.
@@ -154,7 +176,9 @@ func (f follower) succeed(n *Renewal, id string) error {
 	}
 	n.Successor = id
 	n.Staged, n.StagedAt, n.LoadedAt, n.Told, n.Order, n.Mail = 0, time.Time{}, time.Time{}, nil, nil, nil
-	return nil
+	n.Unstaged = false
+	n.Campaign, err = f.campaign(*n)
+	return err
 }
 
 // begin begins the renewal of the leg's active key by another that has come in.
@@ -183,10 +207,30 @@ func (f follower) begin(t touched) error {
 	n := Renewal{
 		ID: newID("n"), Leg: t.leg, Replaces: replaces, Successor: t.id, Created: f.now,
 	}
+	if err := f.deadlines(&n); err != nil {
+		return err
+	}
 	if n.Campaign, err = f.campaign(n); err != nil {
 		return err
 	}
 	return f.store(&n)
+}
+
+// RespondDays is how many days before the end of a key its successor should be there.
+const RespondDays = 30
+
+// deadlines sets when the successor is due, and when it should be there.
+func (f follower) deadlines(n *Renewal) error {
+	c, err := certificateOfKey(f.tx, n.Leg, n.Replaces)
+	if err != nil {
+		return err
+	}
+	var r Rotation
+	if env, err := f.tx.Environment(n.Partner, n.Environment); err == nil {
+		r = env.Rotation
+	}
+	n.Due, n.RespondBy = c.Due(r), c.EndOfUse().AddDate(0, 0, -RespondDays)
+	return nil
 }
 
 // reopen opens the renewal again by which a key was retired that counts again, or begins one.
@@ -239,6 +283,7 @@ func (f follower) campaign(n Renewal) (string, error) {
 
 // store sets the step of a renewal, and stores it if that, or anything else, is new.
 func (f follower) store(n *Renewal) error {
+	was := *n
 	before := n.Step
 	step, err := f.step(n)
 	if err != nil {
@@ -251,7 +296,11 @@ func (f follower) store(n *Renewal) error {
 	if step != before {
 		f.note(n, step, "")
 	}
-	n.Step, n.Changed = step, f.now
+	n.Step = step
+	if n.Version != 0 && reflect.DeepEqual(*n, was) {
+		return nil
+	}
+	n.Changed = f.now
 	if step.Closed() {
 		n.Closed, n.Order, n.Hold = f.now, nil, nil
 	}
@@ -285,6 +334,9 @@ func (f follower) times(n *Renewal, step RenewalStep) {
 	use := slices.Index(inUseSteps, step)
 	switch {
 	case use < 0:
+		if n.Staged != 0 { // it was taken back
+			n.Unstaged, n.Order = true, nil
+		}
 		n.Staged, n.StagedAt, n.LoadedAt = 0, time.Time{}, time.Time{}
 	case n.Staged == 0:
 		n.Staged, n.StagedAt = f.record, f.now
@@ -427,7 +479,9 @@ func withoutSuccessor(n *Renewal, replaced State) RenewalStep {
 // stepOfActive returns the step of a renewal whose successor is active.
 func stepOfActive(n *Renewal, replaced State) RenewalStep {
 	switch {
-	case !replaced.InUse() && (n.Owner == Ours || n.Mail != nil || replaced == Compromised || replaced == Expired):
+	case replaced == Compromised && !n.Everywhere.IsZero():
+		return RenewalDone
+	case !replaced.InUse() && replaced != Compromised && (n.Owner == Ours || n.Mail != nil):
 		return RenewalDone
 	case !n.QuietAt.IsZero():
 		return RenewalQuiet

@@ -128,9 +128,19 @@ func certificateOfKey(tx Reader, leg Leg, id string) (Certificate, error) {
 	return tx.Certificate(id)
 }
 
-// mayUseAtAll checks that the partner surely accepts the successor: that it was confirmed, and that a
-// larger key has a key ID that the partner knows.
+// mayUseAtAll checks that the successor is valid, and that the partner surely accepts it: that it was
+// confirmed, and that a larger key has a key ID that the partner knows.
 func (s *Session) mayUseAtAll(tx Reader, n Renewal, id string) error {
+	c, err := certificateOfKey(tx, n.Leg, id)
+	if err != nil {
+		return err
+	}
+	if err := s.stillGood(tx, c); err != nil {
+		return err
+	}
+	if now := s.registry.now(); now.Before(c.NotBefore) {
+		return Refuse("the certificate of %s is valid from %s only", id, c.NotBefore.Format(time.RFC3339))
+	}
 	if n.Owner == Ours && n.Partner != "" {
 		offers, err := tx.Offers(n.Partner)
 		if err != nil {
@@ -163,7 +173,7 @@ func newKeyIDKnown(tx Reader, n Renewal, id string) error {
 	case before.keyID == after.keyID:
 		return Refuse("%s has %d bits and the key ID of %s, which has %d: a key of another size has another key ID",
 			id, after.bits, n.Replaces, before.bits).Then(Advice{Action: ActionExchangeAlias, ID: id})
-	case n.Owner == Theirs && n.Told == nil:
+	case n.Owner == Theirs && (n.Told == nil || n.Told.KeyID != after.keyID):
 		return Refuse("the key ID %s is new, because the key has %d bits: tell %s, and record that they know it",
 			after.keyID, after.bits, n.Partner).Then(Advice{Action: ActionRenewalTold, ID: n.ID})
 	}
@@ -205,6 +215,11 @@ func (s *Session) ordered(tx Reader, n Renewal, _ string) error {
 		return Refuse("the activation of %s in renewal %s was ordered by %s, and nobody else has agreed: order "+
 			"it again",
 			n.Successor, n.ID, order.By).Then(Advice{Action: ActionRenewalOrder, ID: n.ID})
+	case order.Lapsed(s.registry.now(), n):
+		return Refuse("the activation of %s in renewal %s was ordered for %s, and that time has passed: order "+
+			"it again",
+			n.Successor, n.ID, cmp.Or(order.At, order.Given).Format(time.RFC3339)).
+			Then(Advice{Action: ActionRenewalOrder, ID: n.ID, Needs: []Need{Change}})
 	case s.registry.now().Before(order.At):
 		return Refuse("the activation of %s in renewal %s is ordered for %s: order it for an earlier time if it "+
 			"must be now",
@@ -282,6 +297,10 @@ func (s *Session) RollBack(tx Tx, n Renewal, word string) error {
 		return Refuse("renewal %s is of a shared pair: roll back that of each partner", n.ID)
 	}
 	if err := s.mayRollBack(tx, n, word); err != nil {
+		return err
+	}
+	n.Rollbacks++
+	if err := tx.PutRenewal(&n); err != nil {
 		return err
 	}
 	if n.Owner == Theirs {

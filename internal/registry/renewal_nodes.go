@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,12 +48,18 @@ func nodeNames(names []string) string {
 
 // NodesWithout returns the names of the nodes that may serve messages without a record of the audit
 // log: those that have not reported it within [lanes.Alive], unless they have signed off, or serve
-// nothing any more because their lanes are too old.
+// nothing any more because their lanes are too old. Where all are silent, none is passed over: one that is
+// gone for good is removed by a person.
 func NodesWithout(tx Reader, record int64, now time.Time) (waiting []string, err error) {
-	nodes, _, err := Readable(tx.Nodes())
+	nodes, damaged, err := Readable(tx.Nodes())
 	if err != nil {
 		return nil, err
 	}
+	for _, row := range damaged {
+		waiting = append(waiting, row.ID)
+	}
+	// If no node at all has reported lately, the clock may be wrong, and nothing is known about them.
+	known := slices.ContainsFunc(nodes, func(n Node) bool { return !n.Gone() && !n.Silent(now) })
 	head, err := tx.AuditHead()
 	if err != nil {
 		return nil, err
@@ -60,7 +67,7 @@ func NodesWithout(tx Reader, record int64, now time.Time) (waiting []string, err
 	for _, n := range nodes {
 		// A record that the log does not have yet is of another history, such as before a restore.
 		has := n.Record >= record && n.Record <= head.Seq && !n.Silent(now) && !n.At.After(now.Add(time.Minute))
-		if has || n.Gone() || n.Silent(now) && !n.Serves.IsZero() && !now.Before(n.Serves) {
+		if has || n.Gone() || known && n.Silent(now) && !n.Serves.IsZero() && !now.Before(n.Serves) {
 			continue
 		}
 		waiting = append(waiting, n.Name)

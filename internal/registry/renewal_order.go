@@ -25,7 +25,8 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 	}
 	if two {
 		asked := &second{
-			why: "messages will be sealed by another key from then on", what: n.ID + " " + n.Successor + " " + change,
+			why: "messages will be sealed by another key from then on", what: fmt.Sprintf("%s %s %s %d", n.ID,
+				n.Successor, change, n.Rollbacks),
 		}
 		if n.Partner == "" { // no environment says how many decide
 			if asked, err = s.ifOthers(tx, asked); err != nil {
@@ -37,7 +38,7 @@ func (s *Session) OrderRenewal(tx Tx, entry *Entry, n *Renewal, at time.Time, ch
 	}
 	entry.Before = nil
 	entry.After = Order{n.ID, n.Successor, n.Replaces, at, change}
-	n.Order = &RenewalOrder{At: at, By: s.person.ID, Change: change}
+	n.Order = &RenewalOrder{At: at, By: s.person.ID, Given: s.registry.now(), Change: change}
 	if by := s.Approver(); by != s.person.ID {
 		n.Order.Released = by
 	} else if two {
@@ -55,7 +56,10 @@ func (s *Session) ActivatesAlone(tx Reader, n Renewal) (bool, error) {
 		return emergency, err
 	}
 	two, err := twoDecide(tx, n.Leg)
-	if err != nil || two || n.Order != nil || n.Hold != nil {
+	if err != nil || two || n.Hold != nil {
+		return false, err
+	}
+	if order, err := OrderOf(tx, n); err != nil || order != nil {
 		return false, err
 	}
 	env, err := tx.Environment(n.Partner, n.Environment)
@@ -63,6 +67,24 @@ func (s *Session) ActivatesAlone(tx Reader, n Renewal) (bool, error) {
 		return false, err
 	}
 	return env.Rotation.Window.Check(s.registry.now()) == nil, nil
+}
+
+// For how long an order counts: after its time, so that it is done in the night for which people had agreed
+// to it, and without a time after it was given.
+const (
+	orderCounts = 24 * time.Hour
+	orderWaits  = 60 * 24 * time.Hour
+)
+
+// Lapsed reports whether an order is too old. That of a campaign counts until the campaign ends.
+func (o RenewalOrder) Lapsed(now time.Time, n Renewal) bool {
+	switch {
+	case n.Order == nil || o.Given.IsZero():
+		return false
+	case o.At.IsZero():
+		return now.Sub(o.Given) > orderWaits
+	}
+	return now.Sub(o.At) > orderCounts
 }
 
 // Granted reports whether the session does the act of a request that another person approves.
@@ -100,10 +122,10 @@ func FindRenewal(tx Reader, id, partner string) (Renewal, error) {
 	return n, err
 }
 
-// Follows reports whether a key that is on its way into use follows another one of its leg.
+// Follows reports whether a key that is on its way into use, or back, follows another one of its leg.
 func Follows(tx Reader, leg Leg, id string) (bool, error) {
 	state, err := keyState(tx, leg, id)
-	if err != nil || state != Approved && state != Staged {
+	if err != nil || state != Approved && state != Staged && state != Retiring {
 		return false, err
 	}
 	before, err := activeOf(tx, leg, id)

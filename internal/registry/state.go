@@ -101,6 +101,11 @@ func (s *Session) mayMove(tx Reader, leg Leg, id string, to State) error {
 		return s.MayActivate(tx, leg, id)
 	case Retired:
 		return s.mayRetire(tx, leg, id)
+	case Expired:
+		if state, err := keyState(tx, leg, id); err != nil || !state.InUse() {
+			return err
+		}
+		return s.mayRetire(tx, leg, id)
 	}
 	return nil
 }
@@ -241,7 +246,25 @@ func (s *Session) RetireOffer(tx Tx, k *KeyPair) error {
 		return Refuse("key pair %s is %s, so its offer has ended: retire the pair", k.ID, k.State).
 			Then(Advice{Action: ActionKeyRetire, ID: k.ID, Needs: []Need{Reason}})
 	}
+	if k.Partner != "" {
+		offers, err := tx.Offers(k.Partner)
+		if err != nil {
+			return err
+		}
+		for _, o := range offers {
+			if o.KeyPair == k.ID && !o.Installed.IsZero() {
+				return installedAlready(o)
+			}
+		}
+	}
 	return s.movePair(tx, k, Retired)
+}
+
+// installedAlready refuses to withdraw what a partner has installed: messages to it may come.
+func installedAlready(o Offer) error {
+	return Refuse("%s has said on %s that key pair %s is installed: take that back, before the offer is withdrawn",
+		o.Partner, o.Installed.Format(time.DateOnly), o.KeyPair).
+		Then(Advice{Action: ActionKeyUndo, ID: o.KeyPair, Partner: o.Partner, Needs: []Need{Reason}})
 }
 
 // ActivatePair makes a key pair the active one, as part of a change; the one before it still

@@ -100,7 +100,7 @@ func (p *pass) without(ctx context.Context, record int64) (nodes []string, err e
 
 // stage makes a partner's certificate verify that two people have let in: the partner may use it.
 func (p *pass) stage(ctx context.Context, n *registry.Renewal) error {
-	if n.Step != registry.RenewalApproved {
+	if n.Step != registry.RenewalApproved || n.Unstaged {
 		return nil
 	}
 	err := p.change(ctx, n, func(tx registry.Tx, n *registry.Renewal) error {
@@ -385,30 +385,45 @@ func (p *pass) policy(ctx context.Context, n registry.Renewal) (policy registry.
 
 // follow closes a renewal whose keys have ended in the rows of others, such as that of a shared pair.
 func (p *pass) follow(ctx context.Context, n *registry.Renewal) error {
-	if n.Activated == 0 && n.Successor != "" {
-		return nil
-	}
-	var state registry.State
-	err := p.session.View(ctx, func(tx registry.Reader) error {
-		if n.Owner == registry.Theirs {
-			c, err := tx.Certificate(n.Replaces)
-			state = c.State
-			return err
-		}
-		k, err := tx.KeyPair(n.Replaces)
-		state = k.State
+	var ends bool
+	err := p.session.View(ctx, func(tx registry.Reader) (err error) {
+		ends, err = hasEnded(tx, *n)
 		return err
 	})
-	if err != nil || state.InUse() || n.Owner == registry.Theirs && n.Mail == nil && n.Activated != 0 {
+	if err != nil || !ends {
 		return err
 	}
 	if err := p.note(ctx, n, func(*registry.Renewal) {}); err != nil {
 		return err
 	}
 	if n.Step.Closed() {
-		p.report.done(*n, "it has ended, because %s has", n.Replaces)
+		p.report.done(*n, "it has ended, because its keys have")
 	}
 	return nil
+}
+
+// hasEnded reports whether the keys of an open renewal have ended so that it has, too.
+func hasEnded(tx registry.Reader, n registry.Renewal) (bool, error) {
+	replaced, err := registry.StateOf(tx, n.Leg, n.Replaces)
+	if err != nil {
+		return false, err
+	}
+	successor, err := registry.StateOf(tx, n.Leg, n.Successor)
+	if err != nil {
+		return false, err
+	}
+	revoked := replaced == registry.Compromised
+	switch {
+	case n.Successor == "":
+		return !replaced.InUse() && !revoked, nil
+	case !successor.Open() && !successor.InUse():
+		return true, nil
+	case n.Activated == 0 || replaced.InUse():
+		return false, nil
+	case revoked:
+		return !n.Everywhere.IsZero(), nil
+	}
+	return n.Owner == registry.Ours || n.Mail != nil, nil
 }
 
 // archived reports whether the partner of a renewal was archived. Nothing of it moves then.

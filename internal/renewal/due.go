@@ -20,25 +20,37 @@ func (p *pass) due(ctx context.Context) error {
 	}
 	for looked := 0; looked < duePage; {
 		var page []registry.Certificate
+		var damaged registry.DamagedRows
 		err := p.session.View(ctx, func(tx registry.Reader) (err error) {
-			page, _, err = registry.Readable(tx.Certificates(q))
+			page, damaged, err = registry.Readable(tx.Certificates(q))
 			return err
 		})
 		if err != nil {
 			return err
 		}
 		for _, c := range page {
+			q.After = max(q.After, c.ID)
 			if err := p.begin(ctx, c); err != nil {
-				return err
+				if ctx.Err() != nil || errors.Is(err, registry.ErrStore) {
+					return err
+				}
+				p.report.wait(&p.report.Alarms, registry.Renewal{Leg: registry.Leg{Partner: c.Partner}},
+					"whether certificate %s is due can't be seen: %v", c.ID, err)
 			}
 		}
-		looked += len(page)
-		if len(page) < q.Limit {
+		for _, row := range damaged {
+			q.After = max(q.After, row.ID)
+			p.report.wait(&p.report.Alarms, registry.Renewal{}, "whether certificate %s is due can't be seen: %s",
+				row.ID,
+				row.Why)
+		}
+		seen := len(page) + len(damaged)
+		looked += seen
+		p.after = q.After
+		if seen < q.Limit {
 			p.after = ""
 			break
 		}
-		q.After = page[len(page)-1].ID
-		p.after = q.After
 	}
 	return p.expire(ctx)
 }
@@ -79,12 +91,16 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	case !errors.Is(err, registry.ErrNotFound):
 		return err
 	}
-	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.EndOfUse().AddDate(0, 0, -respondDays)}
+	n := registry.Renewal{Leg: leg, Replaces: id, Due: due, RespondBy: c.EndOfUse().AddDate(0, 0,
+		-registry.RespondDays)}
 	entry := registry.Entry{
 		Action: registry.ActionRenewalBegin, Subject: "renewal of " + id, Partner: c.Partner,
 		Environment: c.Environment,
 	}
 	err = p.session.Change(ctx, entry, func(tx registry.Tx, entry *registry.Entry) error {
+		if state, err := registry.StateOf(tx, leg, id); err != nil || state != registry.Active {
+			return errors.Join(err, registry.ErrConflict)
+		}
 		err := p.session.BeginRenewal(tx, &n)
 		entry.After = n
 		return err
@@ -98,9 +114,6 @@ func (p *pass) begin(ctx context.Context, c registry.Certificate) error {
 	}
 	return err
 }
-
-// respondDays is how many days before the end of the old certificate the successor should be there.
-const respondDays = 30
 
 var errNotDue = errors.New("it is not due")
 

@@ -38,7 +38,7 @@ func mailID(n registry.Renewal, env registry.Environment) string {
 	if _, after, found := strings.Cut(env.MailFrom, "@"); found {
 		domain = after
 	}
-	return fmt.Sprintf("<%s.%s@%s>", n.ID, n.Successor, domain)
+	return fmt.Sprintf("<%s.%s.%d@%s>", n.ID, n.Successor, max(n.Staged, n.Activated), domain)
 }
 
 // Letter is the mail that confirms a new certificate, as a file (RFC 5322).
@@ -153,7 +153,7 @@ func letter(
 		write("your new certificate for %s is in use.", n.Environment)
 		write("All of our systems encrypt to it and verify by it.")
 	} else {
-		write("your new certificate for %s is known to all of our systems. They verify by it and by the old one.",
+		write("your new certificate for %s is known to all of our systems. They accept it and the old one.",
 			n.Environment)
 		write("You can replace the old key by the new one when you like.")
 	}

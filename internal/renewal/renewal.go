@@ -89,10 +89,26 @@ func (r Renewals) RollBack(ctx context.Context, in Rollback) (registry.Renewal, 
 			if err := r.session.RollBack(tx, *n, in.Word); err != nil {
 				return err
 			}
+			if err := r.holdPart(tx, n.ID); err != nil {
+				return err
+			}
 			entry.After = map[string]string{"word": in.Word}
 			return nil
 		})
 	return r.again(ctx, n, err)
+}
+
+// holdPart holds a part of a campaign that was rolled back: the order of the campaign would activate it
+// again.
+func (r Renewals) holdPart(tx registry.Tx, id string) error {
+	n, err := tx.Renewal(id)
+	if err != nil || n.Campaign == "" {
+		return err
+	}
+	n.Hold = &registry.RenewalHold{
+		By: r.session.Person().ID, At: r.session.Time(), Reason: "it was rolled back: " + r.session.Reason(),
+	}
+	return tx.PutRenewal(&n)
 }
 
 // again reads a renewal as it is after a change.
@@ -155,7 +171,17 @@ func (r Renewals) KeyIDTold(ctx context.Context, in Word) (registry.Renewal, err
 					n.Partner).Needing(registry.Word)
 			}
 			n.Changed = r.session.Time()
-			n.Told = &registry.RenewalMessage{By: r.session.Person().ID, At: n.Changed, Said: in.Said}
+			c, err := tx.Certificate(n.Successor)
+			if err != nil {
+				return err
+			}
+			if c.KeyID == "" {
+				return registry.Refuse("certificate %s has no key ID yet: assign it", c.ID).
+					Then(registry.Advice{Action: registry.ActionExchangeAlias, ID: c.ID})
+			}
+			n.Told = &registry.RenewalMessage{
+				By: r.session.Person().ID, At: n.Changed, Said: in.Said, KeyID: c.KeyID,
+			}
 			return tx.PutRenewal(n)
 		})
 }
