@@ -49,7 +49,7 @@ func TestOldKeysDoNotComeBack(t *testing.T) {
 	}
 	for id, want := range map[string]registry.State{
 		first: registry.Retiring, second: registry.Active, x: registry.Retiring, a: registry.Active,
-			b: registry.Approved,
+		b: registry.Approved,
 	} {
 		if got := h.state(id); got != want {
 			t.Errorf("%s is %s, want %s", id, got, want)
