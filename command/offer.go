@@ -61,9 +61,7 @@ The letters show your name, mail address and telephone number (sealane person ch
 	all.add(c)
 	input := func(c *cobra.Command, args []string) (operation.OfferRequest, error) {
 		in.Partner, in.Environment = args[0], args[1]
-		in.Waits = func(nodes []string) {
-			warn(c, "the pair is not loaded yet by node %s: waiting for it", strings.Join(nodes, ", "))
-		}
+		in.Waits = saysWhoWaits(c)
 		in.Deliver = func(p operation.OfferPackage) error {
 			p.Date = time.Now()
 			if telephone != "" {
@@ -84,12 +82,19 @@ The letters show your name, mail address and telephone number (sealane person ch
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if all.all {
-			all.in.Bits, all.in.Subject = in.Bits, in.Subject
+			all.in.Bits, all.in.Subject, all.in.Wait, all.in.Waits = in.Bits, in.Subject, in.Wait, saysWhoWaits(c)
 			return all.run(flags, out, telephone)(c, args)
 		}
 		return one(c, args)
 	}
 	return c
+}
+
+// saysWhoWaits returns what tells the caller for which nodes it waits.
+func saysWhoWaits(c *cobra.Command) func([]string) {
+	return func(nodes []string) {
+		warn(c, "the pair is not loaded yet by node %s: waiting for it", strings.Join(nodes, ", "))
+	}
 }
 
 // writeOffered says what an offer has made and written. Silent letters have no telephone number.

@@ -54,6 +54,10 @@ each, what comes next, and who has to act. Those that have ended are kept.`,
 		if err := writeRenewals(c, list.Renewals); err != nil {
 			return err
 		}
+		if list.Silent {
+			warn(c, "no schedule runs, and a renewal waits for it (the last time was %s): see sealane schedule --help",
+				cmp.Or(timeText(list.Scheduled), "never"))
+		}
 		if list.More != "" {
 			warn(c, "there are more renewals: sealane renewals --after %s", list.More)
 		}

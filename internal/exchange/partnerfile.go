@@ -74,6 +74,9 @@ func (e Exchange) Export(ctx context.Context, o PartnerFileOptions, deliver func
 		if !k.State.InUse() {
 			return registry.Refuse("key pair %s is %s; there is nothing to send", k.ID, k.State)
 		}
+		if err := e.mayLeave(tx, k, o.Target.Partner); err != nil {
+			return err
+		}
 		prof, err := registry.LoadProfile(tx, k.Profile)
 		if err != nil {
 			return err

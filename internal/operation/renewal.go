@@ -3,6 +3,7 @@ package operation
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sealane/sealane/cert"
 	"github.com/sealane/sealane/internal/exchange"
@@ -220,6 +221,9 @@ type CampaignRequest struct {
 	// Subject and Bits are those of the new pair, if there is none yet. Empty means as before.
 	Subject cert.Template `json:"subject"`
 	Bits    int           `json:"bits,omitempty"`
+	// Wait and Waits are as in an OfferRequest.
+	Wait  time.Duration        `json:"wait,omitempty"`
+	Waits func(nodes []string) `json:"-"`
 }
 
 // CampaignBatch is what one batch has done.
@@ -234,7 +238,10 @@ var OfferAll = changing("OfferAll", registry.ActionExchangeOffer,
 		if out.Made, err = s.makeShared(ctx, in); err != nil {
 			return out, err
 		}
-		out.Batch, err = renewal.New(s.Session).OfferAll(ctx, in.Campaign)
+		err = s.whenLoaded(ctx, in.Wait, in.Waits, func() (err error) {
+			out.Batch, err = renewal.New(s.Session).OfferAll(ctx, in.Campaign)
+			return err
+		})
 		return out, err
 	})
 

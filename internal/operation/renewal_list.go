@@ -3,7 +3,9 @@ package operation
 import (
 	"context"
 	"slices"
+	"time"
 
+	"github.com/sealane/sealane/internal/exchange"
 	"github.com/sealane/sealane/internal/registry"
 	"github.com/sealane/sealane/internal/renewal"
 )
@@ -39,7 +41,24 @@ type RenewalQuery struct {
 type RenewalList struct {
 	Renewals []RenewalStanding `json:"renewals"`
 	More     string            `json:"more,omitempty"` // After of the next page
+	// Scheduled is when a schedule has worked last. Silent reports whether something waits for one that
+	// does not run.
+	Scheduled time.Time `json:"scheduled,omitzero"`
+	Silent    bool      `json:"schedule_silent,omitempty"`
 	Damage
+}
+
+// scheduleSilent is after which time without a pass a schedule does not run.
+const scheduleSilent = 10 * time.Minute
+
+// silent reports when a schedule has worked last, and whether one of the renewals waits for one that does
+// not run.
+func silent(tx registry.Reader, list []RenewalStanding, now time.Time) (last time.Time, is bool, err error) {
+	if last, err = renewal.LastPass(tx, now); err != nil {
+		return last, false, err
+	}
+	waits := func(n RenewalStanding) bool { return n.Next.Waits == exchange.WaitsForSchedule }
+	return last, now.Sub(last) > scheduleSilent && slices.ContainsFunc(list, waits), nil
 }
 
 // ListRenewals returns a page of renewals.
@@ -70,7 +89,10 @@ var ListRenewals = reading("ListRenewals",
 					out.More = max(out.More, row.ID)
 				}
 			}
-			out.Renewals, err = renewal.Standings(tx, list, v.Time())
+			if out.Renewals, err = renewal.Standings(tx, list, v.Time()); err != nil {
+				return err
+			}
+			out.Scheduled, out.Silent, err = silent(tx, out.Renewals, v.Time())
 			return err
 		})
 		return out, err

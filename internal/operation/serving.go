@@ -250,7 +250,12 @@ func (s *Serving) AdvanceRenewals(ctx context.Context, holder string) (out lanes
 	if err != nil {
 		return out, err
 	}
-	s.schedule.Registry, s.schedule.Holder = &registry.Registry{Store: db}, holder
+	r := &Registry{registry: &registry.Registry{Store: db, Now: s.config.Now}, db: db, config: s.config}
+	r.config.Warn = func(err error) { out.Alarms = append(out.Alarms, lanes.Advance{Text: err.Error()}) }
+	if err := r.anchor(ctx); err != nil {
+		return out, err
+	}
+	s.schedule.Registry, s.schedule.Holder = r.registry, holder
 	report, err := s.schedule.Pass(ctx)
 	out.Busy, out.Open, out.Next = report.Busy, report.Steps, report.Next
 	for _, one := range report.Done {

@@ -1,6 +1,7 @@
 package renewal_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -117,5 +118,35 @@ func TestInstalledWhileANodeIsSilent(t *testing.T) {
 		if h.state(first) != registry.Retiring {
 			t.Errorf("%s is %s", first, h.state(first))
 		}
+	})
+}
+
+// The file for a partner's Sealane has the certificate too: it leaves when every node has the pair, and
+// not while the renewal is held.
+func TestPartnerFileWaits(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *company) {
+		ctx := t.Context()
+		lane := lanes.Name{Partner: "socure", Environment: "DEV"}
+		h.partner("socure", "riskos", sealane.ClientSide, "DEV", registry.Rotation{Slots: 2})
+		h.must(h.installed(lane, h.pair(lane, "riskos", 2048, false)))
+		h.node("one", h.head())
+		second := h.pairLoadedBy(lane, "riskos", "one")
+		export := func() error {
+			o := exchange.PartnerFileOptions{
+				Target: exchange.Target{KeyPair: second, Partner: "socure"}, Name: "Us",
+			}
+			return exchange.New(h.anna).Export(ctx, o, func([]byte) error { return nil })
+		}
+		h.node("one", h.head())
+		h.must(export())
+		h.now = h.now.Add(2 * time.Minute)
+		if _, lacking := errors.AsType[*registry.NotLoadedError](export()); !lacking {
+			t.Errorf("it left while a node is silent")
+		}
+		h.node("one", h.head())
+		_, err := renewal.New(h.anna.WithReason("CHG-1")).Hold(ctx, renewal.Name{ID: second})
+		h.must(err)
+		h.node("one", h.head())
+		wantRefused(t, export(), "is held by anna")
 	})
 }

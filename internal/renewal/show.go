@@ -109,3 +109,14 @@ func useOf(tx registry.Reader, n registry.Renewal, id string) (KeyUse, error) {
 		Seals: state == registry.Active, Opens: state.InUse(), Used: used,
 	}, err
 }
+
+// LastPass returns when a schedule has worked last, and zero if none has within sixty days.
+func LastPass(tx registry.Reader, now time.Time) (last time.Time, err error) {
+	days, err := tx.Observed(now.AddDate(0, 0, -60))
+	for _, d := range days {
+		if d.Until.After(last) && !d.Until.After(now) { // a clock may have been wrong
+			last = d.Until
+		}
+	}
+	return last, err
+}
